@@ -1,0 +1,91 @@
+/**
+ * What the origin needs from a log, and no more: topics, partitions with an identity of their own, and
+ * reading one partition from an offset. The embedded log and Kafka both implement it, and both pass the
+ * contract suite in test/support/source-contract.ts.
+ *
+ * There are no consumer groups here: the origin reads every partition it is given, from offsets that its
+ * own index remembers, so a restart never waits for a coordinator.
+ */
+
+/** A record as the log holds it. */
+export interface SourceRecord {
+  readonly offset: number;
+  /** Milliseconds since 1970; undefined where the log has none. */
+  readonly timestamp: number | undefined;
+  /** null where the record has no key: it then belongs to no endpoint. */
+  readonly key: Uint8Array | null;
+  /** null is a tombstone. */
+  readonly value: Uint8Array | null;
+  /** In the order produced; names may repeat. */
+  readonly headers: readonly RecordHeader[];
+}
+
+export type RecordHeader = readonly [name: string, value: Uint8Array | null];
+
+/** Records of one partition in offset order, with what lies around them. */
+export interface Batch {
+  /** May be empty: offsets can hold nothing (compaction, control records, an idle partition's first answer). */
+  readonly records: readonly SourceRecord[];
+  /** Where to read next; greater than every offset in `records`. */
+  readonly nextOffset: number;
+  /** The offset that the next record written will get, as last seen. */
+  readonly endOffset: number;
+}
+
+export interface PartitionInfo {
+  readonly partition: number;
+  /** Names this partition of this incarnation of the topic, for ever: see "Epochs" in shared/PROTOCOL.md. */
+  readonly epoch: string;
+  /** The oldest offset that the log still holds. */
+  readonly startOffset: number;
+  readonly endOffset: number;
+}
+
+export interface ReadRequest {
+  readonly topic: string;
+  readonly partition: number;
+  /** Reading ends with `epoch_changed` when the topic is no longer the one that had this epoch. */
+  readonly epoch: string;
+  /** The first offset wanted. */
+  readonly from: number;
+  readonly signal: AbortSignal;
+}
+
+export interface Source {
+  /** The topic's partitions in order; undefined when there is no such topic. */
+  describe(topic: string): Promise<readonly PartitionInfo[] | undefined>;
+
+  /**
+   * Reads one partition until `signal` aborts, then resolves. `onBatch` is awaited before the next call, so
+   * a slow partition holds back only itself. It is called at least once promptly, with no records when
+   * there are none, so that the caller learns where the end is. Rejects with SourceError; what `onBatch`
+   * throws is passed on as it is.
+   */
+  read(request: ReadRequest, onBatch: (batch: Batch) => void | Promise<void>): Promise<void>;
+
+  close(): Promise<void>;
+}
+
+/**
+ * - `unknown_topic`: the topic does not exist (any more).
+ * - `epoch_changed`: the topic was created again; describe it anew.
+ * - `offset_out_of_range`: `from` lies outside what the log holds; describe it anew.
+ * - `unavailable`: the log cannot be reached just now; try again later.
+ * - `corrupt`: a record can't be read; trying again won't help.
+ */
+export type SourceErrorCode =
+  | "unknown_topic"
+  | "epoch_changed"
+  | "offset_out_of_range"
+  | "unavailable"
+  | "corrupt";
+
+export class SourceError extends Error {
+  readonly code: SourceErrorCode;
+
+  constructor(code: SourceErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "SourceError";
+    this.code = code;
+  }
+}

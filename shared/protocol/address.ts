@@ -1,0 +1,98 @@
+/**
+ * Endpoints and their URLs: rules A1–A7 of PROTOCOL.md. One key, one URL, whatever its bytes are.
+ */
+import { LIMITS } from "./limits.ts";
+
+export interface Address {
+  readonly topic: string;
+  readonly key: Uint8Array;
+  /** The canonical path, `/{topic}/{key}`: the endpoint's name everywhere. */
+  readonly path: string;
+}
+
+export type AddressResult =
+  /** `canonical` is false where the path was another spelling of `address.path`. */
+  | { readonly ok: true; readonly address: Address; readonly canonical: boolean }
+  | { readonly ok: false; readonly code: "bad_address" | "key_too_long" | "not_found" };
+
+/** Kafka's own rule for names of topics; all its characters stand for themselves in a URL. */
+const TOPIC = /^(?!\.\.?$)[A-Za-z0-9._-]{1,249}$/;
+
+/** Keys that a URL parser would collapse (`.`, `..`, an empty segment), however they were encoded. */
+const SPECIAL: ReadonlyMap<string, string> = new Map([
+  ["", "$"],
+  [".", "$."],
+  ["..", "$.."],
+]);
+const SPECIAL_KEYS: ReadonlyMap<string, string> = new Map([...SPECIAL].map(([key, text]) => [text, key]));
+
+/** RFC 3986's unreserved characters stand for themselves; every other byte is %XX in upper case. */
+const ENCODED: readonly string[] = Array.from({ length: 256 }, (_, byte) => {
+  const character = String.fromCharCode(byte);
+  return /[A-Za-z0-9._~-]/.test(character)
+    ? character
+    : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+});
+
+const encoder = new TextEncoder();
+
+export function isTopicName(text: string): boolean {
+  return TOPIC.test(text);
+}
+
+/** The canonical path of a key of up to LIMITS.keyBytes; the topic must be a topic name. */
+export function endpointPath(topic: string, key: Uint8Array): string {
+  return `/${topic}/${encodeKey(key)}`;
+}
+
+function encodeKey(key: Uint8Array): string {
+  let text = "";
+  for (const byte of key) text += ENCODED[byte];
+  return SPECIAL.get(text) ?? text;
+}
+
+/**
+ * Reads the path of a URL as a URL parser left it. A spelling that is not canonical but means one endpoint
+ * without doubt is read, so that the caller can redirect; anything else is refused.
+ */
+export function parseAddress(path: string): AddressResult {
+  const slash = path.indexOf("/", 1);
+  if (path[0] !== "/" || slash < 0) return { ok: false, code: "not_found" };
+  const topic = path.slice(1, slash);
+  const rest = path.slice(slash + 1);
+  if (rest === "" || rest.includes("/") || topic === "" || topic[0] === "$")
+    return { ok: false, code: "not_found" };
+  if (!isTopicName(topic)) return { ok: false, code: "bad_address" };
+  const key = decodeKey(rest);
+  if (key === undefined) return { ok: false, code: "bad_address" };
+  if (key.length > LIMITS.keyBytes) return { ok: false, code: "key_too_long" };
+  const canonical = endpointPath(topic, key);
+  return { ok: true, address: { topic, key, path: canonical }, canonical: canonical === path };
+}
+
+function decodeKey(text: string): Uint8Array | undefined {
+  const special = SPECIAL_KEYS.get(text);
+  if (special !== undefined) return encoder.encode(special);
+  const bytes: number[] = [];
+  for (let i = 0; i < text.length; i++) {
+    if (text[i] === "%") {
+      const hex = text.slice(i + 1, i + 3);
+      if (!/^[0-9A-Fa-f]{2}$/.test(hex)) return undefined;
+      bytes.push(Number.parseInt(hex, 16));
+      i += 2;
+      continue;
+    }
+    // Surrogate pairs are one character of four bytes.
+    const character = String.fromCodePoint(text.codePointAt(i) ?? 0);
+    if (character.length === 2) i++;
+    bytes.push(...encoder.encode(character));
+  }
+  return Uint8Array.from(bytes);
+}
+
+/** The shard that carries an endpoint: 32-bit FNV-1a of its path, modulo the number of shards. */
+export function shardOf(path: string, shards: number): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < path.length; i++) hash = Math.imul(hash ^ path.charCodeAt(i), 0x01000193);
+  return (hash >>> 0) % shards;
+}

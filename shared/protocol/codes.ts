@@ -1,0 +1,54 @@
+/**
+ * Error codes and close codes: rules C1–C5 of PROTOCOL.md. One table drives edge, origin, client and docs.
+ *
+ * `status` is the HTTP status where the error answers a request; `retry` says whether the same request can
+ * succeed later without being changed.
+ */
+export const ERRORS = {
+  bad_address: { status: 400, retry: false },
+  bad_position: { status: 400, retry: false },
+  bad_frame: { status: 400, retry: false },
+  key_too_long: { status: 414, retry: false },
+  unknown_topic: { status: 404, retry: false },
+  unknown_key: { status: 404, retry: false },
+  deleted: { status: 404, retry: false },
+  not_found: { status: 404, retry: false },
+  method_not_allowed: { status: 405, retry: false },
+  bad_upgrade: { status: 426, retry: false },
+  unsupported: { status: 400, retry: false },
+  unsupported_version: { status: 400, retry: false },
+  unauthorized: { status: 401, retry: false },
+  value_too_large: { status: 502, retry: false },
+  unavailable: { status: 503, retry: true },
+  overloaded: { status: 503, retry: true },
+  internal: { status: 500, retry: true },
+} as const satisfies Record<string, { status: number; retry: boolean }>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** 4000–4499: reconnect and resume. 4500–4999: don't, the same thing would happen again. */
+export const CLOSE = {
+  going_away: 4000,
+  slow_consumer: 4001,
+  unavailable: 4002,
+  replaced: 4003,
+  detached: 4004,
+  overloaded: 4005,
+  bad_frame: 4500,
+  frame_too_large: 4501,
+  unsupported_version: 4502,
+  unauthorized: 4503,
+  stale_generation: 4506,
+} as const;
+
+export type CloseName = keyof typeof CLOSE;
+
+/** Codes of the WebSocket protocol itself (1000–1015) mean reconnect too: nothing was said against it. */
+export function mayReconnect(closeCode: number): boolean {
+  return closeCode < 4500 || closeCode > 4999;
+}
+
+/** Why continuity could not be proved: see R4 of PROTOCOL.md. */
+export const RESET_CAUSES = ["horizon", "epoch", "ahead"] as const;
+
+export type ResetCause = (typeof RESET_CAUSES)[number];

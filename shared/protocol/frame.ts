@@ -1,0 +1,228 @@
+/**
+ * Update frames: rules F1–F9 of PROTOCOL.md. A frame is encoded once, at the origin, and passed on byte for
+ * byte at every hop. Text frames are strings, binary frames are bytes; both start with the same JSON header.
+ *
+ *   {"e":"/quotes/AAPL","p":"Zk3x9Q.3:1077","q":1041,"t":1763690000123,"v":{"bid":229.1}}
+ *   {"e":"/frames/cam1","p":"Zk3x9Q.0:12","q":11,"t":1763690000123,"n":512}⏎ and 512 bytes
+ */
+import * as v from "valibot";
+import type { Chained } from "../core/continuity.ts";
+import { LIMITS } from "./limits.ts";
+import { parseComponent } from "./position.ts";
+
+/** A value as it was produced. `json` and `text` hold exactly the bytes that were produced, as UTF-8. */
+export type Value =
+  | { readonly kind: "json"; readonly text: string }
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "bytes"; readonly bytes: Uint8Array }
+  | { readonly kind: "tombstone" }
+  /** Too large to travel (F8); `size` in bytes. */
+  | { readonly kind: "omitted"; readonly size: number };
+
+/** A record header. Kafka's values are bytes: a string where they are UTF-8, null where there is none. */
+export type Header = readonly [name: string, value: string | Uint8Array | null];
+
+export interface UpdateHeader extends Chained {
+  /** Canonical path. */
+  readonly endpoint: string;
+  /** Milliseconds since 1970; undefined where the record has none. */
+  readonly timestamp: number | undefined;
+  readonly headers: readonly Header[];
+}
+
+export interface Update extends UpdateHeader {
+  readonly value: Value;
+}
+
+export type Frame = string | Uint8Array<ArrayBuffer>;
+
+const HeaderSchema = v.object({
+  e: v.pipe(v.string(), v.startsWith("/")),
+  p: v.string(),
+  q: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
+  t: v.optional(v.number()),
+  h: v.optional(
+    v.array(
+      v.union([
+        v.tuple([v.string(), v.nullable(v.string())]),
+        v.tuple([v.string(), v.string(), v.literal("base64")]),
+      ]),
+    ),
+  ),
+  d: v.optional(v.literal(true)),
+  o: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
+  n: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(LIMITS.valueBytes))),
+  s: v.optional(v.string()),
+});
+
+const encoder = new TextEncoder();
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const NEWLINE = 0x0a;
+
+/** The string that bytes stand for in UTF-8, a byte order mark included; undefined where they are none. */
+export function decodeUtf8(bytes: Uint8Array): string | undefined {
+  try {
+    return strictUtf8.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** How a value travels, told from its bytes alone (F3). */
+export function classifyValue(bytes: Uint8Array | null): Value {
+  if (bytes === null) return { kind: "tombstone" };
+  if (bytes.length > LIMITS.valueBytes) return { kind: "omitted", size: bytes.length };
+  const text = decodeUtf8(bytes);
+  if (text === undefined) return { kind: "bytes", bytes };
+  return { kind: isJson(text) ? "json" : "text", text };
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Header fields come first and are never objects; the value comes last (F2), so that nobody need parse it. */
+export function encodeUpdate(update: Update): Frame {
+  const { value } = update;
+  let head = `{"e":"${update.endpoint}","p":"${update.epoch}:${update.offset}"`;
+  if (update.previous !== undefined) head += `,"q":${update.previous}`;
+  if (update.timestamp !== undefined) head += `,"t":${update.timestamp}`;
+  if (update.headers.length > 0) head += `,"h":${JSON.stringify(update.headers.map(encodeHeader))}`;
+  switch (value.kind) {
+    case "json":
+      return `${head},"v":${value.text}}`;
+    case "text":
+      return `${head},"s":${JSON.stringify(value.text)}}`;
+    case "tombstone":
+      return `${head},"d":true}`;
+    case "omitted":
+      return `${head},"o":${value.size}}`;
+    case "bytes": {
+      const header = encoder.encode(`${head},"n":${value.bytes.length}}\n`);
+      const frame = new Uint8Array(header.length + value.bytes.length);
+      frame.set(header);
+      frame.set(value.bytes, header.length);
+      return frame;
+    }
+  }
+}
+
+function encodeHeader([name, value]: Header): readonly (string | null)[] {
+  return value instanceof Uint8Array ? [name, toBase64(value), "base64"] : [name, value];
+}
+
+export type Decoded<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly problem: string };
+
+/** Reads one frame whole; a frame that isn't an update is a problem, not an exception. */
+export function decodeUpdate(frame: Frame): Decoded<Update> {
+  const parts = split(frame);
+  if (parts === undefined) return { ok: false, problem: "not an update frame" };
+  const header = parseHeader(parts.head);
+  if (header === undefined) return { ok: false, problem: "malformed header of an update frame" };
+  const value = readValue(header, parts);
+  if (value === undefined) return { ok: false, problem: "an update frame needs exactly one value" };
+  const component = parseComponent(header.p);
+  if (component === undefined) return { ok: false, problem: "malformed position in an update frame" };
+  return {
+    ok: true,
+    value: {
+      endpoint: header.e,
+      ...component,
+      previous: header.q,
+      timestamp: header.t,
+      headers: (header.h ?? []).map(decodeHeader),
+      value,
+    },
+  };
+}
+
+function decodeHeader(header: readonly (string | null)[]): Header {
+  const [name, value] = header;
+  return [name ?? "", header.length === 3 ? fromBase64(value ?? "") : (value ?? null)];
+}
+
+/** The parts of a frame: its header as JSON, and its value as it travelled. */
+interface Parts {
+  readonly head: string;
+  readonly json?: string;
+  readonly bytes?: Uint8Array<ArrayBuffer>;
+}
+
+/**
+ * A text frame's value begins at the first `,"v":`: in JSON a quote inside a string is escaped and no header
+ * field is an object, so that sequence cannot stand anywhere before it (F2).
+ */
+function split(frame: Frame): Parts | undefined {
+  if (typeof frame === "string") {
+    const at = frame.indexOf(',"v":');
+    if (at < 0) return { head: frame };
+    return { head: `${frame.slice(0, at)}}`, json: frame.slice(at + 5, -1) };
+  }
+  const newline = frame.indexOf(NEWLINE);
+  if (newline < 0) return undefined;
+  const head = decodeUtf8(frame.subarray(0, newline));
+  return head === undefined ? undefined : { head, bytes: frame.subarray(newline + 1) };
+}
+
+function parseHeader(text: string): v.InferOutput<typeof HeaderSchema> | undefined {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const result = v.safeParse(HeaderSchema, json);
+  return result.success ? result.output : undefined;
+}
+
+function readValue(header: v.InferOutput<typeof HeaderSchema>, parts: Parts): Value | undefined {
+  const values: Value[] = [];
+  if (parts.json !== undefined && isJson(parts.json)) values.push({ kind: "json", text: parts.json });
+  if (header.s !== undefined) values.push({ kind: "text", text: header.s });
+  if (header.d) values.push({ kind: "tombstone" });
+  if (header.o !== undefined) values.push({ kind: "omitted", size: header.o });
+  if (header.n !== undefined && parts.bytes?.length === header.n)
+    values.push({ kind: "bytes", bytes: parts.bytes });
+  return values.length === 1 ? values[0] : undefined;
+}
+
+/** The little that every hop needs, read without touching the value. */
+export interface Routing extends Chained {
+  readonly endpoint: string;
+}
+
+const ROUTING = /^\{"e":"(\/[^"]*)","p":"([A-Za-z0-9_.-]{1,32}):([0-9]{1,16})"(?:,"q":([0-9]{1,16}))?[,}]/;
+
+/** For hops that pass frames on: trusts that an origin encoded it. undefined where it isn't an update. */
+export function routingOf(frame: Frame): Routing | undefined {
+  const match = ROUTING.exec(typeof frame === "string" ? frame : headerText(frame));
+  if (match === null) return undefined;
+  return {
+    endpoint: match[1] ?? "",
+    epoch: match[2] ?? "",
+    offset: Number(match[3]),
+    previous: match[4] === undefined ? undefined : Number(match[4]),
+  };
+}
+
+function headerText(frame: Uint8Array): string {
+  const newline = frame.indexOf(NEWLINE);
+  return newline < 0 ? "" : (decodeUtf8(frame.subarray(0, newline)) ?? "");
+}
+
+function toBase64(bytes: Uint8Array): string {
+  let binary = "";
+  for (const byte of bytes) binary += String.fromCharCode(byte);
+  return btoa(binary);
+}
+
+function fromBase64(text: string): Uint8Array {
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+}

@@ -1,0 +1,24 @@
+/** Every bound of the protocol in one place: section "Limits" of PROTOCOL.md. Bytes unless named otherwise. */
+export const LIMITS = {
+  /** Longer keys have no endpoint. */
+  keyBytes: 1_024,
+  /** A record whose value is larger is announced, but its value does not travel. */
+  valueBytes: 8 * 1024 * 1024,
+  /** Components of a position: partitions in which one key was seen. */
+  positionComponents: 64,
+  /** One message of a subscriber. */
+  subscriberMessageBytes: 16 * 1024,
+  /** A batch is closed at this size; a single larger frame travels alone. */
+  batchBytes: 256 * 1024,
+  /** One answer to an attach: at most this much, at least one update. */
+  answerUpdates: 1_000,
+  answerBytes: 1024 * 1024,
+  /** Unsent bytes at which a subscriber is closed with `slow_consumer`. */
+  subscriberBacklogBytes: 256 * 1024,
+  /** Unsent bytes at which a link is closed and dialled again. */
+  linkBacklogBytes: 16 * 1024 * 1024,
+  /** Unsent bytes at which an origin stops forwarding on an uplink until it has drained. */
+  uplinkBacklogBytes: 16 * 1024 * 1024,
+  /** Subscribers of one object: a limit of the platform, less some room for links. */
+  subscribersPerObject: 32_000,
+} as const;

@@ -1,0 +1,24 @@
+/**
+ * Versions and how they are negotiated: rules V1–V5 of PROTOCOL.md.
+ *
+ * History
+ *   1  first version
+ */
+
+/** The version of every frame and hello in this tree. */
+export const VERSION = 1;
+
+/** WebSocket subprotocol of subscribers. */
+export const SUBSCRIBER_PROTOCOL = `distributary.v${VERSION}`;
+
+/** WebSocket subprotocol between an origin and an Uplink shard. */
+export const UPLINK_PROTOCOL = `distributary.uplink.v${VERSION}`;
+
+/** Where everything that is not an endpoint lives: `$` cannot start the name of a topic. */
+export const ROUTES = {
+  home: "/$/",
+  health: "/$/health",
+  streams: "/$/streams",
+  operations: "/$/operations",
+  uplink: "/$/uplink",
+} as const;

@@ -44,8 +44,9 @@ const HeaderSchema = v.object({
   h: v.optional(
     v.array(
       v.union([
-        v.tuple([v.string(), v.nullable(v.string())]),
+        // The longer form first: a tuple schema passes over what follows its items.
         v.tuple([v.string(), v.string(), v.literal("base64")]),
+        v.tuple([v.string(), v.nullable(v.string())]),
       ]),
     ),
   ),
@@ -75,6 +76,11 @@ export function classifyValue(bytes: Uint8Array | null): Value {
   const text = decodeUtf8(bytes);
   if (text === undefined) return { kind: "bytes", bytes };
   return { kind: isJson(text) ? "json" : "text", text };
+}
+
+/** How the value of a record header travels (F6). */
+export function classifyHeader(name: string, bytes: Uint8Array | null): Header {
+  return [name, bytes === null ? null : (decodeUtf8(bytes) ?? bytes)];
 }
 
 function isJson(text: string): boolean {

@@ -1,0 +1,68 @@
+/**
+ * Every rule of PROTOCOL.md is shown by a test that names it, and every rule that a test names exists. Codes
+ * and limits in the text are those of the code. Folders import only what their layer may.
+ */
+import { globSync, readFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { describe, expect, test } from "vitest";
+import { CLOSE, ERRORS, RESET_CAUSES } from "../../shared/protocol/codes.ts";
+
+const root = join(import.meta.dirname, "../..");
+const protocol = readFileSync(join(root, "shared/PROTOCOL.md"), "utf8");
+const files = (pattern: string) => globSync(pattern, { cwd: root }).map((path) => relative(".", path));
+const source = (path: string) => readFileSync(join(root, path), "utf8");
+
+describe("PROTOCOL.md", () => {
+  const defined = [...protocol.matchAll(/^- \*\*\[([A-Z]\d+)\]\*\*/gm)].map((match) => match[1] ?? "");
+
+  test("no rule ID is used twice", () => {
+    expect(defined).toEqual([...new Set(defined)]);
+    expect(defined.length).toBeGreaterThan(60);
+  });
+
+  test("every rule is named by a test, and tests name no other", () => {
+    const named = new Set<string>();
+    for (const path of files("test/**/*.test.ts"))
+      for (const [, title] of source(path).matchAll(
+        /(?:test|it)(?:\.each\([\s\S]*?\))?(?:\.\w+\([^)]*\))?\(\s*["'`]((?:\[[A-Z]\d+\] ?)+)/g,
+      ))
+        for (const [, rule] of (title ?? "").matchAll(/\[([A-Z]\d+)\]/g)) named.add(rule ?? "");
+    for (const path of files("test/**/*.test.ts"))
+      for (const [, title] of source(path).matchAll(/^\s*["'`]((?:\[[A-Z]\d+\] ?)+)/gm))
+        for (const [, rule] of (title ?? "").matchAll(/\[([A-Z]\d+)\]/g)) named.add(rule ?? "");
+
+    expect([...named].filter((rule) => !defined.includes(rule))).toEqual([]);
+    expect(defined.filter((rule) => !named.has(rule))).toEqual([]);
+  });
+
+  test("[C2] [C4] [R4] its codes are those of the code", () => {
+    for (const [code, { status, retry }] of Object.entries(ERRORS))
+      expect(protocol).toMatch(new RegExp(`\\| \`${code}\` \\| ${status} \\| ${retry ? "yes" : "no"} \\|`));
+    for (const [name, code] of Object.entries(CLOSE)) expect(protocol).toContain(`| ${code} | \`${name}\` |`);
+    for (const cause of RESET_CAUSES) expect(protocol).toContain(`\`${cause}\``);
+  });
+});
+
+describe("layers", () => {
+  const allowed: Record<string, readonly string[]> = {
+    shared: ["shared"],
+    origin: ["shared", "origin"],
+    edge: ["shared", "edge", "dist"],
+  };
+
+  test.each(Object.entries(allowed))(
+    "%s imports only from its own layer and those below",
+    (folder, layers) => {
+      const strays: string[] = [];
+      for (const path of files(`${folder}/**/*.ts`)) {
+        // What starts the halves on one machine knows both.
+        if (path.startsWith("edge/local/")) continue;
+        for (const [, target] of source(path).matchAll(/from "(\.[^"]+)"/g)) {
+          const layer = relative(root, join(root, path, "..", target ?? "")).split("/")[0] ?? "";
+          if (!layers.includes(layer) && layer !== "streams.json") strays.push(`${path} → ${target}`);
+        }
+      }
+      expect(strays).toEqual([]);
+    },
+  );
+});

@@ -1,0 +1,199 @@
+/**
+ * The origin's settings: environment variables, and flags of the same meaning, which win. One table drives
+ * reading, `--help` and the messages; every problem is reported at once, by the setting's name.
+ */
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { parseStreams, type Streams } from "../shared/protocol/streams.ts";
+import { LEVELS, type Level } from "./log.ts";
+
+/** A key that the edge knows too; it signs the origin's tokens (U1). Never logged. */
+export interface UplinkKey {
+  readonly kid: string;
+  readonly secret: Uint8Array;
+}
+
+export interface Config {
+  readonly edgeUrl: URL;
+  readonly uplinkKey: UplinkKey;
+  readonly name: string;
+  readonly dataDir: string;
+  readonly streams: Streams;
+  readonly indexMaxBytes: number;
+  readonly logLevel: Level;
+}
+
+export type ConfigResult =
+  | { readonly kind: "config"; readonly config: Config }
+  | { readonly kind: "help"; readonly text: string }
+  /** One sentence each, with the setting's name. */
+  | { readonly kind: "problems"; readonly problems: readonly string[] };
+
+export interface Surroundings {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Arguments after the script. */
+  readonly args: readonly string[];
+  readonly hostname: string;
+  /** The folder that holds streams.json. */
+  readonly root: string;
+  /** Throws where the file can't be read. */
+  readonly readFile: (path: string) => string;
+}
+
+interface Setting {
+  readonly means: string;
+  /** As shown in the help; what an unset setting stands for. */
+  readonly default?: string;
+  /** Arguments can be seen by everyone on the machine. */
+  readonly secret?: true;
+}
+
+const SETTINGS = {
+  EDGE_URL: { means: "Where the edge is: http://… or https://…, without a path. Required." },
+  UPLINK_KEY: {
+    means: "kid:secret, one of the edge's uplink keys; the secret has 32 bytes or more. Required, or a file.",
+    secret: true,
+  },
+  UPLINK_KEY_FILE: { means: "A file that holds the uplink key, instead of UPLINK_KEY." },
+  ORIGIN_NAME: { means: "What the edge calls this origin: up to 64 characters.", default: "the host's name" },
+  DATA_DIR: { means: "Folder of the embedded log and of the index.", default: "data" },
+  STREAMS: { means: "The list of what is exposed.", default: "streams.json of this project" },
+  INDEX_MAX_BYTES: {
+    means: "How large the index may grow before it drops its oldest records.",
+    default: String(4 * 1024 ** 3),
+  },
+  LOG_LEVEL: { means: `What is logged on stderr: ${LEVELS.join(", ")}.`, default: "info" },
+} as const satisfies Record<string, Setting>;
+
+type Name = keyof typeof SETTINGS;
+
+const table = Object.entries(SETTINGS as Record<string, Setting>) as [Name, Setting][];
+const flagOf = (name: string) => name.toLowerCase().replaceAll("_", "-");
+const MIN_INDEX_BYTES = 16 * 1024 ** 2;
+const MIN_SECRET_BYTES = 32;
+
+export function readConfig(surroundings: Surroundings): ConfigResult {
+  const problems: string[] = [];
+  const flags = readFlags(surroundings.args, problems);
+  if (flags.help === true) return { kind: "help", text: help() };
+
+  const raw = (name: Name): string | undefined => {
+    const flag = flags[flagOf(name)];
+    const text = typeof flag === "string" ? flag : surroundings.env[name];
+    return text === undefined || text === "" ? undefined : text;
+  };
+  const wrong = (name: Name, problem: string): undefined => {
+    problems.push(`${name} ${problem}`);
+  };
+
+  const edgeUrl = readEdgeUrl(raw("EDGE_URL"), (problem) => wrong("EDGE_URL", problem));
+  const uplinkKey = readUplinkKey(raw, surroundings.readFile, wrong);
+  const name = raw("ORIGIN_NAME") ?? (surroundings.hostname.slice(0, 64) || "origin");
+  if (name.length > 64) wrong("ORIGIN_NAME", "is longer than 64 characters");
+  const streams = readStreamsFile(
+    raw("STREAMS") ?? join(surroundings.root, "streams.json"),
+    surroundings.readFile,
+    wrong,
+  );
+  const indexMaxBytes = Number(raw("INDEX_MAX_BYTES") ?? SETTINGS.INDEX_MAX_BYTES.default);
+  if (!Number.isSafeInteger(indexMaxBytes) || indexMaxBytes < MIN_INDEX_BYTES)
+    wrong("INDEX_MAX_BYTES", `must be a whole number of bytes, ${MIN_INDEX_BYTES} or more`);
+  const level = raw("LOG_LEVEL") ?? SETTINGS.LOG_LEVEL.default;
+  const logLevel = LEVELS.find((candidate) => candidate === level);
+  if (logLevel === undefined) wrong("LOG_LEVEL", `must be one of ${LEVELS.join(", ")}`);
+
+  if (problems.length > 0 || !edgeUrl || !uplinkKey || !streams || !logLevel)
+    return { kind: "problems", problems };
+  const dataDir = raw("DATA_DIR") ?? SETTINGS.DATA_DIR.default;
+  return {
+    kind: "config",
+    config: { edgeUrl, uplinkKey, name, dataDir, streams, indexMaxBytes, logLevel },
+  };
+}
+
+function readFlags(
+  args: readonly string[],
+  problems: string[],
+): Record<string, string | boolean | undefined> {
+  const options: Record<string, { type: "string" | "boolean" }> = { help: { type: "boolean" } };
+  for (const [name, setting] of table) if (!setting.secret) options[flagOf(name)] = { type: "string" };
+  try {
+    return parseArgs({ args: [...args], options }).values as Record<string, string | boolean | undefined>;
+  } catch (error) {
+    problems.push(error instanceof Error ? error.message : "the arguments can't be read");
+    return {};
+  }
+}
+
+type Wrong = (name: Name, problem: string) => undefined;
+
+function readEdgeUrl(text: string | undefined, wrong: (problem: string) => undefined): URL | undefined {
+  if (text === undefined) return wrong("is not set: where is the edge?");
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol)) return wrong("is no http:// or https:// URL");
+  if (url.pathname !== "/" || url.search !== "" || url.hash !== "") return wrong("must be without a path");
+  return url;
+}
+
+/** Says what is wrong with a key without showing it. */
+function readUplinkKey(
+  raw: (name: Name) => string | undefined,
+  readFile: (path: string) => string,
+  wrong: Wrong,
+): UplinkKey | undefined {
+  const file = raw("UPLINK_KEY_FILE");
+  const direct = raw("UPLINK_KEY");
+  if (file !== undefined && direct !== undefined)
+    return wrong("UPLINK_KEY_FILE", "and UPLINK_KEY are both set: which one is it?");
+  const name = file === undefined ? "UPLINK_KEY" : "UPLINK_KEY_FILE";
+  const text = file === undefined ? direct : readText(file, readFile, (problem) => wrong(name, problem));
+  if (text === undefined)
+    return file === undefined ? wrong(name, "is not set, and neither is UPLINK_KEY_FILE") : undefined;
+  const match = /^([A-Za-z0-9._-]{1,64}):(.+)$/.exec(text.trim());
+  const secret = new TextEncoder().encode(match?.[2] ?? "");
+  if (match?.[1] === undefined) return wrong(name, "is not of the form kid:secret");
+  if (secret.length < MIN_SECRET_BYTES)
+    return wrong(name, `has a secret of less than ${MIN_SECRET_BYTES} bytes`);
+  return { kid: match[1], secret };
+}
+
+function readStreamsFile(
+  path: string,
+  readFile: (path: string) => string,
+  wrong: Wrong,
+): Streams | undefined {
+  const text = readText(path, readFile, (problem) => wrong("STREAMS", problem));
+  if (text === undefined) return undefined;
+  const result = parseStreams(text);
+  if (result.ok) return result.streams;
+  for (const problem of result.problems) wrong("STREAMS", `(${path}): ${problem}`);
+  return undefined;
+}
+
+function readText(
+  path: string,
+  readFile: (path: string) => string,
+  wrong: (problem: string) => undefined,
+): string | undefined {
+  try {
+    return readFile(path);
+  } catch (error) {
+    return wrong(`can't be read: ${error instanceof Error ? error.message : path}`);
+  }
+}
+
+function help(): string {
+  const lines = [
+    "npm run origin -- [flags]",
+    "",
+    "Reads the log and forwards what is watched to the edge.",
+    "",
+  ];
+  for (const [name, setting] of table) {
+    lines.push(`  ${name}${setting.secret ? "" : `, --${flagOf(name)} …`}`);
+    lines.push(`      ${setting.means}`);
+    if (setting.default !== undefined) lines.push(`      Default: ${setting.default}`);
+  }
+  lines.push("  --help", "      This text.", "");
+  return lines.join("\n");
+}

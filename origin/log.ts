@@ -1,0 +1,66 @@
+/**
+ * What the origin says about itself: one line per event on stderr, as JSON, or to be read where stderr is a
+ * terminal. Events are a closed set; each has its level and its sentence here.
+ */
+export const LEVELS = ["error", "warn", "info", "debug"] as const;
+
+export type Level = (typeof LEVELS)[number];
+
+export const EVENTS = {
+  started: ["info", "the origin runs"],
+  stopping: ["info", "the origin stops"],
+  status: ["info", "where the partitions stand"],
+  topic_found: ["info", "reading a topic"],
+  topic_absent: ["warn", "an exposed topic does not exist yet; looking for it again and again"],
+  topic_unreadable: ["error", "a topic can't be described; trying again"],
+  topic_not_exposed: ["warn", "the edge asks for a topic that is not in this origin's streams"],
+  topic_replaced: ["warn", "a topic is not the one that it was; its old positions are void"],
+  partition_ready: ["debug", "a partition has been read to the end that it had at start"],
+  partition_failed: ["error", "reading a partition failed; trying again"],
+  partition_stopped: [
+    "error",
+    "a partition holds what can't be read; it stays stopped until the origin restarts",
+  ],
+  partition_hole: ["error", "the log no longer holds what comes next; records were lost to subscribers"],
+  shards_unknown: ["error", "the edge doesn't say how many shards it has; trying again"],
+  shards_changed: ["info", "the edge's number of shards"],
+  uplink_open: ["info", "an uplink is open"],
+  uplink_closed: ["warn", "an uplink closed; dialling again"],
+  uplink_refused: ["error", "the edge refuses an uplink; trying again later"],
+  uplink_congested: ["warn", "an uplink backs up; forwarding on it pauses"],
+  uplink_drained: ["info", "an uplink has drained; sending what was missed"],
+  frame_refused: ["error", "a shard sent what is not a frame"],
+  fatal: ["error", "the origin can't go on"],
+} as const satisfies Record<string, readonly [Level, string]>;
+
+export type EventName = keyof typeof EVENTS;
+
+/** Fields must never hold a secret, nor values of records. */
+export type Log = (event: EventName, fields?: Readonly<Record<string, unknown>>) => void;
+
+export interface LogOptions {
+  /** Events of this level and of the graver ones are written. */
+  readonly level: Level;
+  /** For people rather than for machines. */
+  readonly pretty: boolean;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly write: (line: string) => void;
+}
+
+export function createLog({ level, pretty, now, write }: LogOptions): Log {
+  const threshold = LEVELS.indexOf(level);
+  return (event, fields = {}) => {
+    const [of, sentence] = EVENTS[event];
+    if (LEVELS.indexOf(of) > threshold) return;
+    const time = new Date(now()).toISOString();
+    if (!pretty)
+      return write(`${JSON.stringify({ time, level: of, event, message: sentence, ...fields })}\n`);
+    const details = Object.entries(fields).map(([name, value]) => ` ${name}=${show(value)}`);
+    write(`${time.slice(11, 19)} ${of.padEnd(5)} ${sentence}${details.join("")}\n`);
+  };
+}
+
+function show(value: unknown): string {
+  return typeof value === "string" ? value : (JSON.stringify(value) ?? "-");
+}

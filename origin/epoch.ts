@@ -1,0 +1,14 @@
+/**
+ * The epoch of a partition (P4): derived from what every reader of the log knows alike, so that two origins,
+ * and one whose index was deleted, give a record the same name.
+ */
+
+/**
+ * The first 6 characters of the topic id in base64url, a `.`, the partition's number. 36 random bits keep a
+ * topic and the one that takes its name later apart.
+ *
+ * @param topicId Kafka's 16-byte topic id, or the embedded log's.
+ */
+export function epochOf(topicId: Uint8Array, partition: number): string {
+  return `${Buffer.from(topicId.subarray(0, 5)).toString("base64url").slice(0, 6)}.${partition}`;
+}

@@ -1,0 +1,67 @@
+/** Only what is watched crosses the wire, and only what is watched has an object. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Deployment, pathOf, utf8 } from "../support/deployment.ts";
+
+const KEYS = 100_000;
+const WATCHED = 10;
+
+let deployment: Deployment;
+
+beforeAll(async () => {
+  deployment = await Deployment.start({ topics: { many: { partitions: 6 } } });
+}, 60_000);
+
+afterAll(() => deployment?.stop());
+
+test(`${KEYS} keys and ${WATCHED} watched endpoints forward the updates of ${WATCHED} and make ${WATCHED} objects`, async () => {
+  const subscribers = Array.from({ length: WATCHED }, (_, i) =>
+    deployment.subscribe(pathOf("many", `key-${i * 10_000}`)),
+  );
+  await Promise.all(subscribers.map((subscriber) => subscriber.verdict()));
+  const before = await deployment.operations();
+
+  for (let first = 0; first < KEYS; first += 1_000)
+    deployment.produce(
+      "many",
+      Array.from({ length: 1_000 }, (_, i) => ({
+        key: utf8(`key-${first + i}`),
+        value: utf8(`${first + i}`),
+      })),
+    );
+  await Promise.all(
+    subscribers.map((subscriber) => subscriber.until((s) => s.updates.length === 1, "its update", 60_000)),
+  );
+  const [position] = deployment.produce("many", [{ key: utf8("last"), value: utf8("1") }]);
+
+  // Everything has been read once the last record can be had.
+  const last = deployment.subscribe(pathOf("many", "last"));
+  await last.until((s) => s.updates.length === 1, "the last record");
+  expect(last.updates[0]?.offset).toBe(position?.offset);
+  const after = await deployment.operations();
+  expect(after.object_created_endpoint).toBe(WATCHED + 1);
+  expect((after.update_forwarded ?? 0) - (before.update_forwarded ?? 0)).toBe(WATCHED + 1);
+  for (const subscriber of subscribers) expect(subscriber.violations).toEqual([]);
+  await Promise.all([...subscribers, last].map((subscriber) => subscriber.close()));
+}, 120_000);
+
+test("[H5] a thousand GETs of keys that nobody watches make no object and start no watch", async () => {
+  const before = await deployment.operations();
+  const watched = async () =>
+    ((await (await fetch(`${deployment.url}/$/health`)).json()) as { shards: { watched: number }[] }).shards;
+
+  const shards = await watched();
+  for (let i = 0; i < 1_000; i += 50) {
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, async (_, j) => {
+        const response = await fetch(deployment.url + pathOf("many", `key-${20_001 + i + j}`));
+        return response.text();
+      }),
+    );
+    expect(answers).toEqual(Array.from({ length: 50 }, (_, j) => `${20_001 + i + j}`));
+  }
+
+  const after = await deployment.operations();
+  expect(after.object_created_endpoint).toBe(before.object_created_endpoint);
+  expect(after.rows_written).toBe(before.rows_written);
+  expect((await watched()).map(({ watched }) => watched)).toEqual(shards.map(({ watched }) => watched));
+}, 60_000);

@@ -1,0 +1,65 @@
+/** The page as a person sees it, in a real browser. */
+import chromium from "@sparticuz/chromium";
+import { type Browser, chromium as playwright } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Deployment, utf8 } from "../support/deployment.ts";
+
+let deployment: Deployment;
+let browser: Browser;
+
+beforeAll(async () => {
+  const compacted = { stream: { compacted: true } };
+  deployment = await Deployment.start({
+    topics: { flights: compacted, earthquakes: compacted, quotes: compacted },
+  });
+  browser = await playwright.launch({ executablePath: await chromium.executablePath(), args: chromium.args });
+}, 90_000);
+
+afterAll(async () => {
+  await browser?.close();
+  await deployment?.stop();
+});
+
+const produce = (topic: string, key: string, value: string) =>
+  deployment.produce(topic, [{ key: utf8(key), value: utf8(value) }]);
+
+test("[S10] the page shows updates with their position; after its connections are cut it resumes and shows that nothing was lost", async () => {
+  produce("flights", "ATL", '{"to":"LAX","delay":-3}');
+  const page = await browser.newPage();
+  const problems: string[] = [];
+  page.on("pageerror", (error) => problems.push(String(error)));
+  page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
+  await page.goto(`${deployment.url}/`);
+  expect(page.url()).toBe(`${deployment.url}/$/`);
+  const tile = page.locator('[data-endpoint="/flights/ATL"]');
+  const field = (name: string) => tile.locator(`[data-field="${name}"]`);
+
+  await field("value").getByText("LAX").first().waitFor();
+  const [position] = produce("flights", "ATL", '{"to":"JFK","delay":12}');
+  await field("value").getByText("JFK").first().waitFor();
+  expect(await field("position").textContent()).toContain(`${position?.epoch}:${position?.offset}`);
+
+  await page.locator("#cut").click();
+  await tile.locator('[data-field="state"]:not(:text("live"))').first().waitFor();
+  for (const to of ["SEA", "SFO", "DEN"]) produce("flights", "ATL", JSON.stringify({ to, delay: 1 }));
+  await field("value").getByText("DEN").first().waitFor();
+  await field("proof").getByText("3").first().waitFor();
+
+  expect(await field("proof").textContent()).toMatch(/recovered/i);
+  expect(await field("state").textContent()).toMatch(/live/i);
+  expect(problems.filter((problem) => !problem.includes("WebSocket"))).toEqual([]);
+  await page.close();
+}, 90_000);
+
+test("what a record holds is text to the page, never markup", async () => {
+  const page = await browser.newPage();
+  await page.goto(`${deployment.url}/$/`);
+  const tile = page.locator('[data-endpoint="/quotes/AAPL"]');
+  await tile.waitFor();
+
+  produce("quotes", "AAPL", '{"bid":"<img src=x onerror=document.title=1>"}');
+  await tile.locator('[data-field="value"]').getByText("<img").first().waitFor();
+
+  expect(await page.locator("img").count()).toBe(0);
+  await page.close();
+}, 60_000);

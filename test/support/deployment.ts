@@ -1,0 +1,166 @@
+/**
+ * The product as it is deployed, on one machine: a real workerd for the edge and a real origin process, each
+ * started by its own script, on a random port and a data folder of its own. Tests write to the embedded log as
+ * `npm run produce` does: from another process than the origin's.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Appended, EmbeddedLog, logPath, type NewRecord } from "../../origin/embedded/log.ts";
+import { endpointPath } from "../../shared/protocol/address.ts";
+import { eventually } from "./deadline.ts";
+import { RawSubscriber } from "./raw-subscriber.ts";
+
+const root = join(import.meta.dirname, "../..");
+
+export interface StreamSettings {
+  readonly partitions?: number;
+  readonly retainRecords?: number;
+  /** Fields of the stream in streams.json. */
+  readonly stream?: Record<string, unknown>;
+}
+
+export interface DeploymentSettings {
+  readonly topics: Readonly<Record<string, StreamSettings>>;
+  readonly originEnv?: Readonly<Record<string, string>>;
+  /** Written before the origin starts. */
+  readonly before?: (log: EmbeddedLog) => void;
+}
+
+export class Deployment {
+  readonly url: string;
+  readonly dataDir: string;
+  readonly log: EmbeddedLog;
+  readonly #env: NodeJS.ProcessEnv;
+  readonly #originEnv: Readonly<Record<string, string>>;
+  edge: Child | undefined;
+  origin: Child | undefined;
+
+  static async start(settings: DeploymentSettings): Promise<Deployment> {
+    const deployment = new Deployment(settings, await freePort());
+    settings.before?.(deployment.log);
+    deployment.edge = deployment.startEdge();
+    deployment.origin = deployment.startOrigin();
+    await deployment.ready();
+    return deployment;
+  }
+
+  private constructor(settings: DeploymentSettings, port: number) {
+    this.url = `http://127.0.0.1:${port}`;
+    this.dataDir = mkdtempSync(join(tmpdir(), "distributary-"));
+    const streams: Record<string, unknown> = {};
+    this.log = new EmbeddedLog(logPath(this.dataDir));
+    for (const [topic, { stream, ...log }] of Object.entries(settings.topics)) {
+      streams[topic] = { title: topic, subscribe: "public", ...stream };
+      this.log.createTopic(topic, log);
+    }
+    writeFileSync(join(this.dataDir, "streams.json"), JSON.stringify({ streams }));
+    const key = `test:${randomBytes(32).toString("base64url")}`;
+    this.#originEnv = settings.originEnv ?? {};
+    this.#env = {
+      ...process.env,
+      PORT: String(port),
+      DATA_DIR: this.dataDir,
+      STREAMS: join(this.dataDir, "streams.json"),
+      EDGE_URL: this.url,
+      UPLINK_KEYS: key,
+      UPLINK_KEY: key,
+      OPERATIONS: "on",
+    };
+  }
+
+  startEdge(): Child {
+    return new Child("edge/local/serve.ts", this.#env);
+  }
+
+  startOrigin(): Child {
+    return new Child("origin/main.ts", { ...this.#env, ...this.#originEnv });
+  }
+
+  async ready(deadlineMs = 60_000): Promise<void> {
+    await eventually(
+      async () => {
+        for (const child of [this.edge, this.origin])
+          if (child?.exited) throw new Error(`${child.script} ended:\n${child.output}`);
+        return (await fetch(`${this.url}/$/health`)).status === 200;
+      },
+      `ready\n${this.edge?.output}\n${this.origin?.output}`,
+      deadlineMs,
+    );
+  }
+
+  produce(topic: string, records: readonly NewRecord[]): readonly Appended[] {
+    return this.log.append(topic, records);
+  }
+
+  subscribe(path: string, from?: string): RawSubscriber {
+    const query = from === undefined ? "" : `?from=${encodeURIComponent(from)}`;
+    return new RawSubscriber(`${this.url.replace("http", "ws")}${path}${query}`);
+  }
+
+  /** Billable operations so far, by name. */
+  async operations(): Promise<Record<string, number>> {
+    return (await (await fetch(`${this.url}/$/operations`)).json()) as Record<string, number>;
+  }
+
+  async stop(): Promise<void> {
+    this.log.close();
+    await Promise.all([this.origin?.stop(), this.edge?.stop()]);
+    rmSync(this.dataDir, { recursive: true, force: true });
+  }
+}
+
+/** A process of the product, with what it said. */
+export class Child {
+  readonly script: string;
+  readonly process: ChildProcess;
+  output = "";
+  exited = false;
+
+  constructor(script: string, env: NodeJS.ProcessEnv) {
+    this.script = script;
+    this.process = spawn(process.execPath, [join(root, script)], {
+      cwd: root,
+      env,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    for (const stream of [this.process.stdout, this.process.stderr])
+      stream?.on("data", (data: Buffer) => {
+        this.output = (this.output + data.toString()).slice(-20_000);
+      });
+    this.process.once("exit", () => {
+      this.exited = true;
+    });
+  }
+
+  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
+    if (this.exited) return;
+    this.process.kill(signal);
+    await once(this.process, "exit");
+  }
+
+  /** Resident bytes now, from the kernel. */
+  residentBytes(): number {
+    const status = readFileSync(`/proc/${this.process.pid}/status`, "utf8");
+    return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1024;
+  }
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return address.port;
+}
+
+export const utf8 = (text: string) => new TextEncoder().encode(text);
+
+/** The path of a key given as text. */
+export const pathOf = (topic: string, key: string) => endpointPath(topic, utf8(key));

@@ -1,0 +1,331 @@
+/**
+ * Subscribes to an endpoint, for browsers and Node from 22 on. It reconnects with full jitter, resumes by
+ * position, drops duplicates, and says so when something is missing.
+ *
+ *   const subscription = subscribe("wss://example.org/quotes/AAPL");
+ *   subscription.on("update", (update) => show(update.json()));
+ *   subscription.on("gap", ({ cause }) => startOver(cause));
+ *
+ * A shell: connection.ts and subscription.ts decide, this performs.
+ */
+import type { BackoffBounds } from "../core/backoff.ts";
+import type { ErrorCode } from "../protocol/codes.ts";
+import { decodeUpdate, type Frame, type Update } from "../protocol/frame.ts";
+import { type Message, splitBinary, splitText } from "../protocol/message.ts";
+import { formatPosition, type Position, parsePosition } from "../protocol/position.ts";
+import { type Down, decodeDown, encodeSubscribe, isUpdate, PING } from "../protocol/subscriber.ts";
+import { type Clock, systemClock, Timer } from "./clock.ts";
+import {
+  type ConnectionChange,
+  type ConnectionEffect,
+  type ConnectionEvent,
+  type ConnectionLimits,
+  type ConnectionState,
+  INITIAL_CONNECTION,
+  stepConnection,
+} from "./connection.ts";
+import { type EndpointUrl, resolveEndpoint, SubscribeError } from "./endpoint-url.ts";
+import { Emitter, type Listener, type SubscriptionEvents } from "./events.ts";
+import {
+  initialSubscription,
+  type Statistics,
+  type SubscriptionEffect,
+  type SubscriptionEvent,
+  type SubscriptionLimits,
+  type SubscriptionPhase,
+  type SubscriptionState,
+  stepSubscription,
+} from "./subscription.ts";
+import type { Socket, Transport } from "./transport.ts";
+import { ReceivedUpdate } from "./update.ts";
+import { webSocketTransport } from "./websocket.ts";
+
+export type {
+  Clock,
+  ConnectionChange,
+  Listener,
+  ReceivedUpdate,
+  Socket,
+  Statistics,
+  SubscriptionEvents,
+  SubscriptionPhase,
+  Transport,
+};
+export { SubscribeError, webSocketTransport };
+
+export interface SubscribeOptions {
+  /** Resume from here: what `position` said before, perhaps in an earlier page load. The URL's `from` does too. */
+  readonly from?: string | undefined;
+  /** Delays between attempts to reconnect: by default up to 0.5 s at first and up to 30 s in the end. */
+  readonly backoff?: BackoffBounds;
+  readonly timeouts?: Partial<Timeouts>;
+  readonly transport?: Transport;
+  readonly clock?: Clock;
+}
+
+export type Timeouts = Omit<ConnectionLimits, "backoff"> & SubscriptionLimits;
+
+const BACKOFF: BackoffBounds = { baseMs: 500, maxMs: 30_000 };
+
+const TIMEOUTS: Timeouts = {
+  connectMs: 10_000,
+  quietMs: 15_000,
+  silenceMs: 10_000,
+  steadyMs: 5_000,
+  answerMs: 30_000,
+};
+
+/**
+ * Begins at once, and goes on until close() or until the edge says that it will never do.
+ *
+ * `url` is an endpoint's, `ws:`, `wss:`, `http:` or `https:`, in a page also relative to it; another spelling
+ * than the canonical one is put right. No event comes before this returns. Throws SubscribeError with
+ * `bad_address`, `not_found`, `key_too_long` (the URL is no endpoint's) or `bad_position` (`from`).
+ */
+export function subscribe(url: string, options: SubscribeOptions = {}): Subscription {
+  const endpoint = resolveEndpoint(url);
+  const given = options.from ?? endpoint.url.searchParams.get("from");
+  const from = given === null ? undefined : parsePosition(given);
+  if (given !== null && from === undefined)
+    throw new SubscribeError("bad_position", `not a position: ${given}`);
+  return new Subscription(endpoint, from, options);
+}
+
+/** Answers to a GET that don't speak against a subscribe: the key may get a record yet (H3). */
+const NO_REFUSAL: readonly string[] = ["unknown_key", "deleted", "value_too_large"] satisfies ErrorCode[];
+
+/** Made by subscribe(). */
+export class Subscription {
+  /** Canonical path of the endpoint. */
+  readonly endpoint: string;
+  readonly #url: URL;
+  readonly #transport: Transport;
+  readonly #clock: Clock;
+  readonly #limits: ConnectionLimits & SubscriptionLimits;
+  readonly #emitter = new Emitter();
+  readonly #connectionTimer: Timer;
+  readonly #answerTimer: Timer;
+  #connection: ConnectionState = INITIAL_CONNECTION;
+  #change: ConnectionChange = { state: "connecting" };
+  #state: SubscriptionState;
+  #socket: Socket | undefined;
+  /** Counts sockets, to tell events of the present one from those of one that was hung up. */
+  #dials = 0;
+  #over = false;
+
+  constructor({ url, path }: EndpointUrl, from: Position | undefined, options: SubscribeOptions) {
+    this.endpoint = path;
+    this.#url = url;
+    this.#transport = options.transport ?? webSocketTransport;
+    this.#clock = options.clock ?? systemClock;
+    this.#limits = { ...TIMEOUTS, ...options.timeouts, backoff: options.backoff ?? BACKOFF };
+    this.#connectionTimer = new Timer(this.#clock, () => this.#connect({ kind: "timer" }));
+    this.#answerTimer = new Timer(this.#clock, () => this.#follow({ kind: "timer" }));
+    this.#state = initialSubscription(from);
+    this.#connect({ kind: "start" });
+  }
+
+  /**
+   * Everything up to here has been received, or was announced as lost: give it to `from` to resume, also in
+   * another page load. undefined as long as there is nothing to resume from.
+   */
+  get position(): string | undefined {
+    return text(this.#state.position);
+  }
+
+  /** `live`: caught up, and what follows comes as it happens. `away`: not connected, see `connection`. */
+  get phase(): SubscriptionPhase {
+    return this.#state.phase;
+  }
+
+  /** The last `connection`; the first, `connecting`, came before anybody could listen. */
+  get connection(): ConnectionChange {
+    return this.#change;
+  }
+
+  get statistics(): Statistics {
+    return this.#state.statistics;
+  }
+
+  /** Calls the listener for every event of this name; returns what ends that. */
+  on<K extends keyof SubscriptionEvents>(name: K, listener: Listener<K>): () => void {
+    return this.#emitter.on(name, listener);
+  }
+
+  /** For good. `position` stays readable. */
+  close(): void {
+    this.#connect({ kind: "close", reason: "closed by the subscriber" });
+  }
+
+  #emit<K extends keyof SubscriptionEvents>(name: K, event: SubscriptionEvents[K]): void {
+    if (!this.#over) this.#emitter.emit(name, event);
+  }
+
+  #connect(event: ConnectionEvent): void {
+    const context = { now: this.#clock.now(), random: this.#clock.random(), limits: this.#limits };
+    const { state, effects } = stepConnection(this.#connection, event, context);
+    this.#connection = state;
+    for (const effect of effects) this.#performConnection(effect);
+  }
+
+  #performConnection(effect: ConnectionEffect): void {
+    switch (effect.kind) {
+      case "dial":
+        this.#dial();
+        break;
+      case "hangUp":
+        this.#hangUp();
+        break;
+      case "ping":
+        this.#socket?.send(PING);
+        break;
+      case "schedule":
+        this.#connectionTimer.set(effect.afterMs);
+        break;
+      case "cancel":
+        this.#connectionTimer.cancel();
+        break;
+      case "explain":
+        void this.#explain();
+        break;
+      case "error":
+        this.#emit("error", effect.error);
+        break;
+      case "changed": {
+        const { kind: _, ...change } = effect;
+        this.#change = change;
+        if (change.state === "open") this.#follow({ kind: "connected" });
+        if (change.state === "backingOff") this.#follow({ kind: "lost" });
+        if (change.state === "closed") this.#follow({ kind: "close" });
+        this.#emit("connection", change);
+        if (change.state === "closed") this.#over = true;
+      }
+    }
+  }
+
+  #dial(): void {
+    const dial = ++this.#dials;
+    const current = () => dial === this.#dials;
+    const url = new URL(this.#url);
+    if (this.#state.position !== undefined)
+      url.searchParams.set("from", formatPosition(this.#state.position));
+    this.#socket = this.#transport.dial(url.href, {
+      opened: () => {
+        if (current()) this.#connect({ kind: "opened" });
+      },
+      message: (message) => {
+        if (!current()) return;
+        this.#connect({ kind: "heard" });
+        this.#receive(message);
+      },
+      closed: (code, reason) => {
+        if (current()) this.#connect({ kind: "dropped", code, reason });
+      },
+    });
+  }
+
+  #hangUp(): void {
+    this.#dials++;
+    this.#socket?.close();
+    this.#socket = undefined;
+  }
+
+  async #explain(): Promise<void> {
+    const error = await this.#transport.explain(this.#url.href);
+    if (error === undefined || error.retry || NO_REFUSAL.includes(error.code)) return;
+    this.#connect({ kind: "refused", error });
+  }
+
+  #receive(message: Message): void {
+    if (typeof message === "string") {
+      for (const frame of splitText(message))
+        if (isUpdate(frame)) this.#receiveUpdate(frame);
+        else this.#receiveControl(frame);
+      return;
+    }
+    const frames = splitBinary(message);
+    if (frames === undefined) this.#follow({ kind: "unreadable" });
+    else for (const frame of frames) this.#receiveUpdate(frame);
+  }
+
+  #receiveUpdate(frame: Frame): void {
+    const update = decodeUpdate(frame);
+    if (!update.ok) this.#follow({ kind: "unreadable" });
+    else if (update.value.endpoint === this.endpoint) this.#follow({ kind: "update", update: update.value });
+  }
+
+  #receiveControl(frame: string): void {
+    const down = decodeDown(frame);
+    if (down.ok) this.#hear(down.value);
+    else this.#follow({ kind: "unreadable" });
+  }
+
+  #hear(said: Down): void {
+    switch (said.kind) {
+      case "verdict":
+      case "wait":
+        this.#follow(said);
+        break;
+      case "reset":
+        if (said.endpoint === this.endpoint) this.#follow(said);
+        break;
+      case "error":
+        this.#emit("error", said.error);
+        if (said.id !== undefined) this.#follow({ kind: "refused", id: said.id, error: said.error });
+        break;
+      case "pong":
+      case "unknown":
+        break;
+    }
+  }
+
+  #follow(event: SubscriptionEvent<Update>): void {
+    const { state, effects } = stepSubscription(this.#state, event, this.#limits);
+    this.#state = state;
+    for (const effect of effects) this.#perform(effect);
+  }
+
+  #perform(effect: SubscriptionEffect<Update>): void {
+    switch (effect.kind) {
+      case "subscribe":
+        this.#socket?.send(encodeSubscribe(effect.id, this.endpoint, effect.from));
+        break;
+      case "deliver":
+        this.#emit("update", new ReceivedUpdate(effect.update, effect.position));
+        break;
+      case "verdict": {
+        const { position, head, recovered, cause } = effect.verdict;
+        const texts = { position: formatPosition(position), head: formatPosition(head) };
+        this.#emit("verdict", { ...texts, recovered, cause });
+        break;
+      }
+      case "gap": {
+        const { cause, from, position } = effect;
+        this.#emit("gap", { cause, from: text(from), position: text(position) });
+        break;
+      }
+      case "live":
+        this.#emit("live", { position: text(this.#state.position) ?? "-" });
+        break;
+      case "wait":
+        this.#emit("wait", effect.error);
+        break;
+      case "reconnect":
+        this.#connect({ kind: "reconnect", reason: effect.reason });
+        break;
+      case "end":
+        this.#connect({ kind: "close", reason: effect.reason });
+        break;
+      case "schedule":
+        this.#answerTimer.set(effect.afterMs);
+        break;
+      case "cancel":
+        this.#answerTimer.cancel();
+        break;
+    }
+  }
+}
+
+function text(position: Position | undefined): string | undefined {
+  return position && formatPosition(position);
+}

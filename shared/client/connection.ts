@@ -1,0 +1,291 @@
+/**
+ * The connection of a subscription: when to dial, how long to wait before dialling again, and whether the
+ * other end is still there (S8, S10, C3). Pure: the shell performs the effects and says what happened.
+ *
+ *   idle ──▶ connecting ──▶ open ◀──▶ probing
+ *                ▲  │         │          │
+ *                │  ▼         ▼          ▼
+ *              backingOff ◀──────────────┘        closed: from everywhere, for good
+ */
+import { type BackoffBounds, backoff } from "../core/backoff.ts";
+import { mayReconnect } from "../protocol/codes.ts";
+import type { ErrorBody } from "../protocol/subscriber.ts";
+
+export type ConnectionPhase = "idle" | "connecting" | "open" | "probing" | "backingOff" | "closed";
+
+/** All in milliseconds. */
+export interface ConnectionLimits {
+  readonly backoff: BackoffBounds;
+  /** A dial that takes longer has failed. */
+  readonly connectMs: number;
+  /** When nothing was heard for so long, ask whether the other end is there. */
+  readonly quietMs: number;
+  /** When nothing at all is heard for so long after that, it is not. */
+  readonly silenceMs: number;
+  /** A connection that lasted so long was a good one: the next delay is a short one again. */
+  readonly steadyMs: number;
+}
+
+export interface ConnectionState {
+  readonly phase: ConnectionPhase;
+  /** How many connections in a row failed or did not last. */
+  readonly attempt: number;
+  /** Whether a dial ever succeeded: if so, there was nothing wrong with the address. */
+  readonly openedBefore: boolean;
+  readonly openedAt: number;
+  readonly heardAt: number;
+}
+
+interface Payloads {
+  start: object;
+  opened: object;
+  /** Any message. */
+  heard: object;
+  /** The other end, or something in between, ended the socket; or the dial failed. */
+  dropped: { readonly code: number; readonly reason: string };
+  /** The timer that the last `schedule` set. */
+  timer: object;
+  /** What comes is of no use: try another connection. */
+  reconnect: { readonly reason: string };
+  /** The answer to `explain`: the address will never do. */
+  refused: { readonly error: ErrorBody };
+  close: { readonly reason: string };
+}
+
+export type ConnectionEvent<K extends keyof Payloads = keyof Payloads> = {
+  [P in K]: { readonly kind: P } & Payloads[P];
+}[K];
+
+export type ConnectionEffect =
+  | { readonly kind: "dial" }
+  /** Close the socket, if there is one, and take no more notice of it. */
+  | { readonly kind: "hangUp" }
+  | { readonly kind: "ping" }
+  /** Sets the one timer; the one before it is cancelled. */
+  | { readonly kind: "schedule"; readonly afterMs: number }
+  | { readonly kind: "cancel" }
+  /** Find out whether the edge refuses the address. */
+  | { readonly kind: "explain" }
+  | { readonly kind: "error"; readonly error: ErrorBody }
+  | ({ readonly kind: "changed" } & ConnectionChange);
+
+/** What subscribers are told. `probing` is not told: the connection is open until it is shown not to be. */
+export interface ConnectionChange {
+  readonly state: "connecting" | "open" | "backingOff" | "closed";
+  /** WebSocket close code; undefined where no close frame was the cause. */
+  readonly code?: number | undefined;
+  readonly reason?: string | undefined;
+  /** Milliseconds until the next dial, where there will be one. */
+  readonly retryMs?: number | undefined;
+}
+
+export interface ConnectionContext {
+  /** Milliseconds of a clock that only goes forward. */
+  readonly now: number;
+  /** In [0, 1). */
+  readonly random: number;
+  readonly limits: ConnectionLimits;
+}
+
+export interface ConnectionStep {
+  readonly state: ConnectionState;
+  readonly effects: readonly ConnectionEffect[];
+}
+
+type Handler<K extends keyof Payloads> = (
+  state: ConnectionState,
+  event: ConnectionEvent<K>,
+  context: ConnectionContext,
+) => ConnectionStep;
+
+type Row = { readonly [K in keyof Payloads]: Handler<K> };
+
+export const INITIAL_CONNECTION: ConnectionState = {
+  phase: "idle",
+  attempt: 0,
+  openedBefore: false,
+  openedAt: 0,
+  heardAt: 0,
+};
+
+const ignore = (state: ConnectionState): ConnectionStep => ({ state, effects: [] });
+
+function dial(state: ConnectionState, _: unknown, { limits }: ConnectionContext): ConnectionStep {
+  return {
+    state: { ...state, phase: "connecting" },
+    effects: [
+      { kind: "dial" },
+      { kind: "schedule", afterMs: limits.connectMs },
+      { kind: "changed", state: "connecting" },
+    ],
+  };
+}
+
+function opened(state: ConnectionState, _: unknown, { now, limits }: ConnectionContext): ConnectionStep {
+  return {
+    state: { ...state, phase: "open", openedBefore: true, openedAt: now, heardAt: now },
+    effects: [
+      { kind: "schedule", afterMs: limits.quietMs },
+      { kind: "changed", state: "open" },
+    ],
+  };
+}
+
+/** Touches no timer, since this happens for every message; `quiet` looks at the time. */
+function heard(state: ConnectionState, _: unknown, { now }: ConnectionContext): ConnectionStep {
+  return { state: { ...state, phase: "open", heardAt: now }, effects: [] };
+}
+
+function quiet(state: ConnectionState, _: unknown, { now, limits }: ConnectionContext): ConnectionStep {
+  const left = state.heardAt + limits.quietMs - now;
+  if (left > 0) return { state, effects: [{ kind: "schedule", afterMs: left }] };
+  return {
+    state: { ...state, phase: "probing" },
+    effects: [{ kind: "ping" }, { kind: "schedule", afterMs: limits.silenceMs }],
+  };
+}
+
+/** A failed dial gives no reason to a page, so the edge is asked for one until a dial has succeeded. */
+function failed(
+  state: ConnectionState,
+  { code, reason }: ConnectionEvent<"dropped">,
+  context: ConnectionContext,
+): ConnectionStep {
+  if (!mayReconnect(code)) return end(state, [], code, reason);
+  return backOff(state, state.openedBefore ? [] : [{ kind: "explain" }], code, reason, context);
+}
+
+function dropped(
+  state: ConnectionState,
+  { code, reason }: ConnectionEvent<"dropped">,
+  context: ConnectionContext,
+): ConnectionStep {
+  if (!mayReconnect(code)) return end(state, [], code, reason);
+  return backOff(state, [], code, reason, context);
+}
+
+const abandon =
+  (why: string) =>
+  (state: ConnectionState, _: unknown, context: ConnectionContext): ConnectionStep =>
+    backOff(state, [{ kind: "hangUp" }], undefined, why, context);
+
+function reconnect(
+  state: ConnectionState,
+  { reason }: ConnectionEvent<"reconnect">,
+  context: ConnectionContext,
+): ConnectionStep {
+  return backOff(state, [{ kind: "hangUp" }], undefined, reason, context);
+}
+
+/** The delay grows until a connection lasts, so that one that is accepted and dropped at once isn't a storm. */
+function backOff(
+  state: ConnectionState,
+  before: readonly ConnectionEffect[],
+  code: number | undefined,
+  reason: string,
+  { now, random, limits }: ConnectionContext,
+): ConnectionStep {
+  const wasOpen = state.phase === "open" || state.phase === "probing";
+  const attempt = wasOpen && now - state.openedAt >= limits.steadyMs ? 0 : state.attempt;
+  const retryMs = backoff(attempt, limits.backoff, random);
+  return {
+    state: { ...state, phase: "backingOff", attempt: attempt + 1 },
+    effects: [
+      ...before,
+      { kind: "schedule", afterMs: retryMs },
+      { kind: "changed", state: "backingOff", code, reason, retryMs },
+    ],
+  };
+}
+
+function end(
+  state: ConnectionState,
+  before: readonly ConnectionEffect[],
+  code: number | undefined,
+  reason: string,
+): ConnectionStep {
+  return {
+    state: { ...state, phase: "closed" },
+    effects: [...before, { kind: "cancel" }, { kind: "changed", state: "closed", code, reason }],
+  };
+}
+
+const stop = (state: ConnectionState, { reason }: ConnectionEvent<"close">): ConnectionStep =>
+  end(state, [], undefined, reason);
+
+const hangUp = (state: ConnectionState, { reason }: ConnectionEvent<"close">): ConnectionStep =>
+  end(state, [{ kind: "hangUp" }], undefined, reason);
+
+const refused = (state: ConnectionState, { error }: ConnectionEvent<"refused">): ConnectionStep =>
+  end(state, [{ kind: "hangUp" }, { kind: "error", error }], undefined, error.code);
+
+const NOTHING_HAPPENS = {
+  start: ignore,
+  opened: ignore,
+  heard: ignore,
+  dropped: ignore,
+  timer: ignore,
+  reconnect: ignore,
+  refused: ignore,
+  close: ignore,
+} as const satisfies Row;
+
+/**
+ * Every event in every phase. What comes late from a socket that was hung up, or from a timer that was
+ * cancelled, looks like what comes from the present one: the shell lets neither through.
+ */
+const TABLE = {
+  idle: { ...NOTHING_HAPPENS, start: dial, close: stop },
+  connecting: {
+    start: ignore,
+    opened,
+    heard: ignore,
+    dropped: failed,
+    timer: abandon("the dial took too long"),
+    reconnect,
+    refused,
+    close: hangUp,
+  },
+  open: {
+    start: ignore,
+    opened: ignore,
+    heard,
+    dropped,
+    timer: quiet,
+    reconnect,
+    // The answer to an older question: by now the address has turned out to be good.
+    refused: ignore,
+    close: hangUp,
+  },
+  probing: {
+    start: ignore,
+    opened: ignore,
+    heard,
+    dropped,
+    timer: abandon("nothing was heard"),
+    reconnect,
+    refused: ignore,
+    close: hangUp,
+  },
+  backingOff: {
+    start: ignore,
+    opened: ignore,
+    heard: ignore,
+    dropped: ignore,
+    timer: dial,
+    reconnect: ignore,
+    refused,
+    close: stop,
+  },
+  closed: NOTHING_HAPPENS,
+} as const satisfies Record<ConnectionPhase, Row>;
+
+export function stepConnection<K extends keyof Payloads>(
+  state: ConnectionState,
+  event: ConnectionEvent<K>,
+  context: ConnectionContext,
+): ConnectionStep {
+  const row: Row = TABLE[state.phase];
+  const handler: Handler<K> = row[event.kind];
+  return handler(state, event, context);
+}

@@ -1,0 +1,30 @@
+/** What carries a subscription: a WebSocket (websocket.ts), or whatever a caller puts around or in place of it. */
+import type { Message } from "../protocol/message.ts";
+import type { ErrorBody } from "../protocol/subscriber.ts";
+
+export interface Transport {
+  /**
+   * Dials. Never throws, and never calls back before it has returned: whatever happens comes as an event.
+   * `url` is absolute and starts with `ws:` or `wss:`.
+   */
+  dial(url: string, events: SocketEvents): Socket;
+  /**
+   * Asks over HTTP what is wrong with a URL that could not be dialled, since a WebSocket in a page doesn't
+   * tell. undefined where nothing is, or where there was no answer either. Never rejects.
+   */
+  explain(url: string): Promise<ErrorBody | undefined>;
+}
+
+export interface SocketEvents {
+  opened(): void;
+  message(message: Message): void;
+  /** Comes once and last, also for a dial that failed (1006). */
+  closed(code: number, reason: string): void;
+}
+
+export interface Socket {
+  /** Does nothing once the socket is closing. */
+  send(text: string): void;
+  /** Closes the socket, or gives the dial up. Events may still follow. */
+  close(): void;
+}

@@ -1,0 +1,51 @@
+/**
+ * Keeps an endpoint attached for a while after its last subscriber has gone (L5), since many come back. One
+ * timer for all: the shard is awake anyway.
+ */
+export interface LingerPorts {
+  /** Milliseconds since 1970. */
+  now(): number;
+  after(ms: number, run: () => void): () => void;
+}
+
+const LINGER_MS = 30_000;
+
+export class Linger<T> {
+  readonly #ports: LingerPorts;
+  readonly #over: (left: T) => void;
+  /** What lingers and until when, the first to end first. */
+  readonly #until = new Map<T, number>();
+  #ticking = false;
+
+  constructor(ports: LingerPorts, over: (left: T) => void) {
+    this.#ports = ports;
+    this.#over = over;
+  }
+
+  start(left: T): void {
+    if (this.#until.has(left)) return;
+    this.#until.set(left, this.#ports.now() + LINGER_MS);
+    this.#tick(LINGER_MS);
+  }
+
+  end(left: T): void {
+    this.#until.delete(left);
+  }
+
+  #tick(ms: number): void {
+    if (this.#ticking) return;
+    this.#ticking = true;
+    this.#ports.after(ms, () => {
+      this.#ticking = false;
+      const now = this.#ports.now();
+      for (const [left, until] of [...this.#until]) {
+        if (until > now) {
+          this.#tick(until - now);
+          return;
+        }
+        this.#until.delete(left);
+        this.#over(left);
+      }
+    });
+  }
+}

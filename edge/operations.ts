@@ -1,0 +1,41 @@
+/**
+ * Counts what the platform bills, and a little beside it, so that a run can be priced and tests can see that
+ * an object hibernated. Kept in the memory of the isolate: it costs nothing, and on one machine, where there
+ * is one isolate, it is the whole truth.
+ */
+
+/** The closed set of names, and what each counts. */
+export const OPERATIONS = {
+  worker_request: "requests that the Worker answered",
+  "object_request.endpoint": "requests to endpoint objects: subscribes and links (billed)",
+  "object_request.uplink": "requests to shards: uplinks (billed)",
+  "rpc.uplink": "calls of shards: attach, latest, status (billed as requests)",
+  "object_created.endpoint": "times that an endpoint object began to run, new or woken",
+  "object_created.uplink": "times that a shard began to run",
+  "websocket_message_in.endpoint_link":
+    "messages from a shard to endpoint objects (20 are billed as a request)",
+  "websocket_message_in.endpoint_subscriber": "messages from subscribers (20 are billed as a request)",
+  "websocket_message_in.uplink_origin": "messages from origins to shards (20 are billed as a request)",
+  "websocket_message_in.uplink_link":
+    "messages from endpoint objects to shards, on sockets that these dialled",
+  "websocket_message_out.endpoint": "messages to subscribers (free)",
+  "websocket_message_out.uplink": "messages from shards to endpoint objects (free)",
+  rows_read: "SQLite rows read (billed)",
+  rows_written: "SQLite rows written (billed)",
+  alarm: "alarms (billed as requests); there are none",
+} as const;
+
+export type Operation = keyof typeof OPERATIONS;
+
+const counts = new Map<Operation, number>();
+
+export function count(operation: Operation, times = 1): void {
+  counts.set(operation, (counts.get(operation) ?? 0) + times);
+}
+
+/** Every name, with how often it was counted since the isolate began. */
+export function operations(): Record<string, number> {
+  return Object.fromEntries(
+    Object.keys(OPERATIONS).map((name) => [name, counts.get(name as Operation) ?? 0]),
+  );
+}

@@ -1,0 +1,84 @@
+/**
+ * Which object does what: A7 of PROTOCOL.md. And how the Worker, the shards and the objects address one
+ * another inside the edge; none of these requests can come from outside.
+ */
+import { shardOf } from "../shared/protocol/address.ts";
+import { formatPosition, type Position, parsePosition } from "../shared/protocol/position.ts";
+import type { Env } from "./env.ts";
+import type { UplinkObject } from "./uplink-object.ts";
+
+const MAX_SHARDS = 64;
+/** Longer names aren't known to the object itself. */
+const MAX_NAME_BYTES = 1_024;
+
+/** undefined where the setting isn't a whole number from 1 to 64. */
+export function shardCount(env: Pick<Env, "UPLINK_SHARDS">): number | undefined {
+  const shards = Number(env.UPLINK_SHARDS);
+  return Number.isInteger(shards) && shards >= 1 && shards <= MAX_SHARDS ? shards : undefined;
+}
+
+/** Throws where the number of shards isn't set as it must be. */
+export function requireShards(env: Pick<Env, "UPLINK_SHARDS">): number {
+  const shards = shardCount(env);
+  if (shards === undefined) throw new Error(`UPLINK_SHARDS must be a whole number from 1 to ${MAX_SHARDS}`);
+  return shards;
+}
+
+export function shardStub(env: Env, shard: number): DurableObjectStub<UplinkObject> {
+  return env.UPLINK.get(env.UPLINK.idFromName(shardName(shard)));
+}
+
+/** The shard that carries an endpoint. */
+export function shardStubOf(env: Env, path: string): DurableObjectStub<UplinkObject> {
+  return shardStub(env, shardOf(path, requireShards(env)));
+}
+
+export function shardName(shard: number): string {
+  return `shard-${shard}`;
+}
+
+/** undefined where the name is none of a shard. */
+export function shardOfName(name: string | undefined): number | undefined {
+  const digits = /^shard-(\d{1,2})$/.exec(name ?? "")?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+/** The name of an endpoint's object. A canonical path is ASCII, so that its length is its size. */
+export async function objectName(path: string): Promise<string> {
+  if (path.length <= MAX_NAME_BYTES) return path;
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(path)));
+  return `#${Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+}
+
+export type ObjectRequest =
+  | { readonly kind: "subscribe"; readonly path: string; readonly from: Position | undefined }
+  | { readonly kind: "link"; readonly path: string };
+
+/** `protocol` is the WebSocket subprotocol to answer with, where the client offered it. */
+export function subscribeRequest(
+  path: string,
+  from: Position | undefined,
+  protocol: string | undefined,
+): Request {
+  const query = new URLSearchParams({ path });
+  if (from !== undefined) query.set("from", formatPosition(from));
+  const headers = new Headers({ Upgrade: "websocket" });
+  if (protocol !== undefined) headers.set("Sec-WebSocket-Protocol", protocol);
+  return new Request(`https://object/subscribe?${query}`, { headers });
+}
+
+export function linkRequest(path: string): Request {
+  const query = new URLSearchParams({ path });
+  return new Request(`https://object/link?${query}`, { headers: { Upgrade: "websocket" } });
+}
+
+/** undefined where it is none that this version knows. */
+export function readObjectRequest(request: Request): ObjectRequest | undefined {
+  const url = new URL(request.url);
+  const path = url.searchParams.get("path");
+  const from = url.searchParams.get("from");
+  if (path === null || request.headers.get("Upgrade") !== "websocket") return undefined;
+  if (url.pathname === "/link") return { kind: "link", path };
+  if (url.pathname !== "/subscribe") return undefined;
+  return { kind: "subscribe", path, from: from === null ? undefined : parsePosition(from) };
+}

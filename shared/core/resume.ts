@@ -1,0 +1,51 @@
+/**
+ * How a subscriber that comes, or comes back, is answered from what an object knows: S3, R1 and R2 of
+ * PROTOCOL.md. A partial replay would look like success and hide a gap, so only full coverage replays.
+ */
+import type { Frame, Routing } from "../protocol/frame.ts";
+import { type Position, reaches, withComponent } from "../protocol/position.ts";
+import type { Window } from "./window.ts";
+
+export interface Latest {
+  readonly frame: Frame;
+  readonly routing: Routing;
+}
+
+/** What an object knows of its endpoint. */
+export interface Known {
+  /** undefined until the first answer from above. */
+  readonly position: Position | undefined;
+  readonly window: Window;
+  /** "none": the endpoint has no update to show. undefined: it has one, but it isn't in memory. */
+  readonly latest: Latest | "none" | undefined;
+}
+
+export type Resume =
+  /** Begin just before the latest update, which follows (if there is one). */
+  | { readonly kind: "snapshot"; readonly position: Position; readonly frames: readonly Frame[] }
+  /** Nothing after `from` is missing: these frames follow it. */
+  | { readonly kind: "replay"; readonly frames: readonly Frame[] }
+  | { readonly kind: "up-to-date" }
+  /** Only the origin can tell. */
+  | { readonly kind: "ask" };
+
+/** The window must have been expired to the present. */
+export function decideResume(from: Position | undefined, known: Known): Resume {
+  const { position, window } = known;
+  if (position === undefined) return { kind: "ask" };
+  if (from === undefined) return snapshotOf(position, known.latest) ?? { kind: "ask" };
+  if (!reaches(from, window.base) || !reaches(position, from)) return { kind: "ask" };
+  const frames = window.after(from);
+  return frames.length === 0 ? { kind: "up-to-date" } : { kind: "replay", frames };
+}
+
+/** undefined where the latest update isn't in memory. */
+export function snapshotOf(
+  position: Position,
+  latest: Known["latest"],
+): Extract<Resume, { kind: "snapshot" }> | undefined {
+  if (position.size === 0 || latest === "none") return { kind: "snapshot", position, frames: [] };
+  if (latest === undefined) return undefined;
+  const before = withComponent(position, latest.routing.epoch, latest.routing.previous);
+  return { kind: "snapshot", position: before, frames: [latest.frame] };
+}

@@ -1,0 +1,45 @@
+/** Where the jars of the tests' Kafka are: Maven fetches them once, and says where. */
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
+const root = join(import.meta.dirname, "../..");
+const pom = join(root, "test/kafka/pom.xml");
+const FETCH_MS = 300_000;
+
+let found: Promise<string> | undefined;
+
+/** Java's class path; rejects with the reason where Java or Maven is missing, or Maven can't reach its jars. */
+export function kafkaClasspath(): Promise<string> {
+  found ??= find();
+  return found;
+}
+
+async function find(): Promise<string> {
+  await run("java", ["-version"]).catch(missing("java"));
+  const version = createHash("sha256").update(readFileSync(pom)).digest("hex").slice(0, 12);
+  const folder = join(root, "node_modules/.cache/kafka");
+  const file = join(folder, `classpath-${version}`);
+  if (existsSync(file)) {
+    const classpath = readFileSync(file, "utf8").trim();
+    if (classpath.split(delimiter).every((jar) => existsSync(jar))) return classpath;
+  }
+  mkdirSync(folder, { recursive: true });
+  // Another process may be at it too, so the file appears whole.
+  const written = `${file}.${process.pid}`;
+  await run("mvn", ["-q", "-B", "-f", pom, "dependency:build-classpath", `-Dmdep.outputFile=${written}`], {
+    timeout: FETCH_MS,
+  }).catch(missing("mvn"));
+  renameSync(written, file);
+  return readFileSync(file, "utf8").trim();
+}
+
+function missing(program: string) {
+  return (error: Error & { code?: unknown; stdout?: string }) => {
+    if (error.code === "ENOENT") throw new Error(`${program} is not on this machine`);
+    throw new Error(`${program} failed: ${error.stdout?.trim() || error.message}`);
+  };
+}

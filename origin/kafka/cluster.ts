@@ -1,0 +1,125 @@
+/** The brokers as last heard of, and what they say of topics. */
+import { SourceError } from "../source.ts";
+import { type Address, Connection, type Request } from "./connection.ts";
+import { Fetcher } from "./fetcher.ts";
+import { type BrokerAddress, metadataRequest, type TopicMetadata } from "./requests.ts";
+import type { KafkaSettings } from "./settings.ts";
+
+interface Broker {
+  readonly address: BrokerAddress;
+  readonly fetcher: Fetcher;
+  /** For everything but fetching. */
+  connection: Connection | undefined;
+}
+
+export class Cluster {
+  readonly #settings: KafkaSettings;
+  readonly #brokers = new Map<number, Broker>();
+  /** Where brokers are asked for while none is known. */
+  readonly #bootstrap: readonly Address[];
+  #entry: Connection | undefined;
+  readonly #asking = new Map<string, Promise<TopicMetadata>>();
+  #closed = false;
+
+  constructor(settings: KafkaSettings) {
+    this.#settings = settings;
+    this.#bootstrap = settings.brokers.map(addressOf);
+  }
+
+  /** As a broker knows the topic now; who asks for the same at once shares an answer. */
+  topic(name: string): Promise<TopicMetadata> {
+    const known = this.#asking.get(name);
+    if (known !== undefined) return known;
+    const asked = this.#askAnyone(name).finally(() => this.#asking.delete(name));
+    this.#asking.set(name, asked);
+    return asked;
+  }
+
+  /** Undefined where no broker of that number is known, as while a partition has no leader. */
+  fetcher(id: number): Fetcher | undefined {
+    return this.#brokers.get(id)?.fetcher;
+  }
+
+  async send<T>(id: number, request: Request<T>): Promise<T> {
+    const broker = this.#brokers.get(id);
+    if (broker === undefined) throw new Error(`there is no broker ${id} just now`);
+    return this.#open(broker).send(request);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#entry?.close();
+    for (const broker of this.#brokers.values()) end(broker);
+    this.#brokers.clear();
+  }
+
+  async #askAnyone(name: string): Promise<TopicMetadata> {
+    const failures: unknown[] = [];
+    for (const connect of this.#ways()) {
+      if (this.#closed) break;
+      try {
+        const { brokers, topic } = await connect().send(metadataRequest(name));
+        this.#learn(brokers);
+        return topic;
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    const [first] = failures;
+    throw new SourceError(
+      "unavailable",
+      `no broker can be reached: ${first instanceof Error ? first.message : "the source is closed"}`,
+      { cause: new AggregateError(failures) },
+    );
+  }
+
+  /** Connections that are open first, then brokers that are known, then those that were named at the start. */
+  #ways(): (() => Connection)[] {
+    const known = [...this.#brokers.values()];
+    const open = known.filter(({ connection }) => connection?.closed === false);
+    const others = known.filter((broker) => !open.includes(broker));
+    return [
+      ...[...open, ...others].map((broker) => () => this.#open(broker)),
+      ...this.#bootstrap.map((address) => () => {
+        this.#entry?.close();
+        this.#entry = new Connection(this.#settings, address);
+        return this.#entry;
+      }),
+    ];
+  }
+
+  #open(broker: Broker): Connection {
+    if (broker.connection === undefined || broker.connection.closed)
+      broker.connection = new Connection(this.#settings, broker.address);
+    return broker.connection;
+  }
+
+  #learn(addresses: readonly BrokerAddress[]): void {
+    if (this.#closed) return;
+    this.#entry?.close();
+    for (const [id, broker] of this.#brokers) {
+      const now = addresses.find((address) => address.id === id);
+      if (now?.host === broker.address.host && now.port === broker.address.port) continue;
+      this.#brokers.delete(id);
+      end(broker);
+    }
+    for (const address of addresses)
+      if (!this.#brokers.has(address.id))
+        this.#brokers.set(address.id, {
+          address,
+          fetcher: new Fetcher(this.#settings, address),
+          connection: undefined,
+        });
+  }
+}
+
+function end({ connection, fetcher }: Broker): void {
+  connection?.close();
+  fetcher.close();
+}
+
+/** host:port, where an IPv6 host may be in brackets. Settings were checked before they come here. */
+function addressOf(text: string): Address {
+  const colon = text.lastIndexOf(":");
+  return { host: text.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(text.slice(colon + 1)) };
+}

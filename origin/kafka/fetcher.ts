@@ -1,0 +1,157 @@
+/**
+ * Fetches from one broker for all partitions that it leads. A broker answers the requests of a connection one
+ * after another, and holds one that finds nothing until something comes, so partitions are asked for together:
+ * each request is for all that want more just then.
+ *
+ * One that wants more while a request is being held would wait for it: a second connection asks for that one,
+ * with short waits, until both can be asked for together again. So a slow reader costs no other any time, and
+ * two connections serve any number of partitions.
+ */
+import { type Address, Connection } from "./connection.ts";
+import { type Fetched, type FetchFrom, fetchRequest } from "./requests.ts";
+import type { KafkaSettings } from "./settings.ts";
+
+/** How long a broker holds a request for which it has nothing; ends at once where it has something. */
+const LONG_WAIT_MS = 500;
+const SHORT_WAIT_MS = 10;
+const ANSWER_BYTES = 8 * 1024 * 1024;
+const PARTITION_BYTES = 1024 * 1024;
+
+/** Wants one answer. */
+interface Ask {
+  readonly from: FetchFrom;
+  readonly mood: Mood;
+  readonly resolve: (fetched: Fetched) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * - `first`: is to be answered at once, even with nothing.
+ * - `flowing`: was answered with records just now.
+ * - `idle`: was answered with none.
+ */
+export type Mood = "first" | "flowing" | "idle";
+
+interface Lane {
+  connection: Connection | undefined;
+  /** For how long its present request may be held; undefined when it has none. */
+  waitMs: number | undefined;
+}
+
+export class Fetcher {
+  readonly #settings: KafkaSettings;
+  readonly #address: Address;
+  readonly #lanes: readonly [Lane, Lane] = [
+    { connection: undefined, waitMs: undefined },
+    { connection: undefined, waitMs: undefined },
+  ];
+  readonly #asks = new Set<Ask>();
+  #scheduled = false;
+  #closed = false;
+
+  constructor(settings: KafkaSettings, address: Address) {
+    this.#settings = settings;
+    this.#address = address;
+  }
+
+  /**
+   * One answer for one partition: records from an offset on, an error of its own, or nothing for now. An abort
+   * takes back what is not yet asked for, and rejects; the answer to what is, nobody waits for. Rejects where
+   * the broker can't be reached.
+   */
+  fetch(from: FetchFrom, mood: Mood, signal: AbortSignal): Promise<Fetched> {
+    const { promise, resolve, reject } = Promise.withResolvers<Fetched>();
+    const ask: Ask = { from, mood, resolve, reject };
+    const abort = () => {
+      this.#asks.delete(ask);
+      reject(signal.reason);
+    };
+    if (this.#closed) reject(new Error("the source is closed"));
+    else if (signal.aborted) abort();
+    else {
+      signal.addEventListener("abort", abort, { once: true });
+      promise.catch(() => {}).finally(() => signal.removeEventListener("abort", abort));
+      this.#asks.add(ask);
+      this.#schedule();
+    }
+    return promise;
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const { connection } of this.#lanes) connection?.close();
+    for (const { reject } of this.#asks) reject(new Error("the source is closed"));
+    this.#asks.clear();
+  }
+
+  /** All who were answered together shall be asked for together again. */
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#dispatch();
+    });
+  }
+
+  #dispatch(): void {
+    const [one, two] = this.#lanes;
+    const lane = one.waitMs === undefined ? one : two;
+    if (this.#asks.size === 0 || lane.waitMs !== undefined) return;
+    const others = lane === one ? two.waitMs : one.waitMs;
+    const asks = onePerPartition(this.#asks);
+    // The other's answer is near: then all are asked for together, by which the lanes become one again.
+    if (others !== undefined && others <= SHORT_WAIT_MS && asks.every(({ mood }) => mood === "idle")) return;
+    for (const ask of asks) this.#asks.delete(ask);
+    const alone = others === undefined && this.#asks.size === 0;
+    const first = asks.some(({ mood }) => mood === "first");
+    void this.#poll(lane, asks, first ? 0 : alone ? LONG_WAIT_MS : SHORT_WAIT_MS);
+    if (this.#asks.size > 0) this.#schedule();
+  }
+
+  /** Never rejects. */
+  async #poll(lane: Lane, asks: readonly Ask[], waitMs: number): Promise<void> {
+    lane.waitMs = waitMs;
+    // Who got nothing comes first: a broker gives a record larger than the bounds only to the first it finds.
+    const ordered = asks.toSorted((a, b) => Number(a.mood === "flowing") - Number(b.mood === "flowing"));
+    try {
+      if (lane.connection === undefined || lane.connection.closed)
+        lane.connection = new Connection(this.#settings, this.#address);
+      const request = fetchRequest(
+        ordered.map(({ from }) => from),
+        { waitMs, maxBytes: ANSWER_BYTES, partitionMaxBytes: PARTITION_BYTES },
+      );
+      const answers = new Map<string, Fetched>();
+      for (const fetched of await lane.connection.send(request)) answers.set(nameOf(fetched), fetched);
+      for (const { from, resolve, reject } of ordered) {
+        const fetched = answers.get(nameOf(from));
+        if (fetched === undefined) reject(new Error("the broker's answer leaves out a partition"));
+        else resolve(ownBytes(fetched, answers.size));
+      }
+    } catch (error) {
+      for (const { reject } of ordered) reject(error);
+    } finally {
+      lane.waitMs = undefined;
+      this.#schedule();
+    }
+  }
+}
+
+const nameOf = ({ topicId, partition }: { topicId: Buffer; partition: number }) =>
+  `${topicId.toString("latin1")}${partition}`;
+
+/** A request names a partition once: of two reads of one, the other goes with the next request. */
+function onePerPartition(asks: Iterable<Ask>): Ask[] {
+  const chosen = new Map<string, Ask>();
+  for (const ask of asks) {
+    const name = nameOf(ask.from);
+    const before = chosen.get(name);
+    if (before === undefined || (before.mood !== "first" && ask.mood === "first")) chosen.set(name, ask);
+  }
+  return [...chosen.values()];
+}
+
+/** A slow reader must not keep what others were answered with in memory. */
+function ownBytes(fetched: Fetched, partitions: number): Fetched {
+  return partitions === 1 ? fetched : { ...fetched, records: Buffer.from(fetched.records) };
+}

@@ -1,0 +1,68 @@
+/** The parts of kafkajs 2.2.4 below its clients, which it ships without types: as much of them as is used. */
+declare module "kafkajs/src/protocol/encoder.js" {
+  export default class Encoder {
+    readonly buffer: Buffer;
+    writeInt8(value: number): this;
+    writeInt32(value: number): this;
+    writeInt64(value: number): this;
+    writeBoolean(value: boolean): this;
+    writeUVarInt(value: number): this;
+    writeUVarIntString(value: string | null): this;
+    writeBuffer(value: Buffer): this;
+  }
+}
+
+declare module "kafkajs/src/network/connectionPool.js" {
+  import type { Socket } from "node:net";
+  import type { ConnectionOptions } from "node:tls";
+  import type { SASLOptions } from "kafkajs";
+  import type Encoder from "kafkajs/src/protocol/encoder.js";
+
+  export interface Connection {
+    send<T>(message: {
+      request: { apiKey: number; apiVersion: number; apiName: string; encode(): Promise<Encoder> };
+      response: {
+        decode(payload: Buffer): Promise<{ payload: Buffer }>;
+        parse(decoded: { payload: Buffer }): Promise<T>;
+      };
+      requestTimeout?: number;
+      logResponseError?: boolean;
+    }): Promise<T>;
+    rejectRequests(error: Error): void;
+    readonly requestQueue: { scheduleCheckPendingRequests(): void };
+  }
+
+  export default class ConnectionPool {
+    constructor(options: {
+      host: string;
+      port: number;
+      ssl: ConnectionOptions | undefined;
+      sasl: SASLOptions | undefined;
+      clientId: string;
+      connectionTimeout: number;
+      requestTimeout: number;
+      logger: unknown;
+      socketFactory: (to: {
+        host: string;
+        port: number;
+        ssl: ConnectionOptions | undefined;
+        onConnect: () => void;
+      }) => Socket;
+    });
+    /** The first of its two; the other is never opened where it isn't asked for. */
+    getConnection(): Promise<Connection>;
+    map<T>(callback: (connection: Connection) => T): T[];
+    destroy(): Promise<void>;
+  }
+}
+
+declare module "kafkajs/src/broker/index.js" {
+  import type ConnectionPool from "kafkajs/src/network/connectionPool.js";
+
+  export default class Broker {
+    constructor(options: { connectionPool: ConnectionPool; logger: unknown; allowAutoTopicCreation: false });
+    /** By API key; known once connected. */
+    readonly versions: Readonly<Record<number, { minVersion: number; maxVersion: number }>> | null;
+    connect(): Promise<void>;
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * The records within a fetch's answer: decompressed, without those of aborted transactions and without the
+ * log's own marks, in parts small enough to be handled at once.
+ */
+import type { RecordHeader, SourceRecord } from "../source.ts";
+import { decompress } from "./compression.ts";
+import type { AbortedTransaction } from "./requests.ts";
+import { WireError, WireReader } from "./wire.ts";
+
+/** Bounds of one part; a single larger record makes a part of its own. */
+const PART_RECORDS = 1_000;
+const PART_BYTES = 1024 * 1024;
+
+/** Before a batch's length ends, and what every batch has after it. */
+const LENGTH_END = 12;
+const HEADER_END = 61;
+const MAGIC_AT = 16;
+const MAGIC = 2;
+
+const LOG_APPEND_TIME = 0x08;
+const TRANSACTIONAL = 0x10;
+const CONTROL = 0x20;
+
+export interface Part {
+  readonly records: readonly SourceRecord[];
+  readonly nextOffset: number;
+}
+
+interface BatchHeader {
+  readonly firstOffset: number;
+  readonly lastOffset: number;
+  readonly attributes: number;
+  readonly firstTimestamp: number;
+  readonly maxTimestamp: number;
+  readonly producerId: number;
+  readonly count: number;
+  /** Where its records lie in the answer. */
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Where to fetch next: after the last whole batch, whether or not its records remain. */
+export function offsetAfter(answer: Buffer, from: number): number {
+  let next = from;
+  for (const { lastOffset } of batches(answer)) next = Math.max(next, lastOffset + 1);
+  return next;
+}
+
+/**
+ * The parts in offset order, from `from` on; what is dropped advances `nextOffset`. Throws WireError and what
+ * decompression throws.
+ */
+export function* partsOf(
+  answer: Buffer,
+  from: number,
+  aborted: readonly AbortedTransaction[],
+): Generator<Part, void, void> {
+  const isAborted = abortFilter(aborted);
+  let records: SourceRecord[] = [];
+  let bytes = 0;
+  let nextOffset = from;
+  for (const batch of batches(answer)) {
+    const dropped = isAborted(batch, answer);
+    if (!dropped)
+      for (const record of recordsOf(batch, answer)) {
+        if (record.offset < nextOffset) continue;
+        if (records.length >= PART_RECORDS || bytes >= PART_BYTES) {
+          yield { records, nextOffset };
+          records = [];
+          bytes = 0;
+        }
+        records.push(record);
+        bytes += (record.key?.length ?? 0) + (record.value?.length ?? 0);
+        nextOffset = record.offset + 1;
+      }
+    nextOffset = Math.max(nextOffset, batch.lastOffset + 1);
+  }
+  if (nextOffset > from) yield { records, nextOffset };
+}
+
+/** Whole batches only: the broker cuts where the bytes it was asked for end. */
+function* batches(answer: Buffer): Generator<BatchHeader, void, void> {
+  for (let at = 0; at + LENGTH_END <= answer.length; ) {
+    const end = at + LENGTH_END + answer.readInt32BE(at + 8);
+    if (end > answer.length) return;
+    const magic = answer.readInt8(at + MAGIC_AT);
+    if (magic !== MAGIC) throw new WireError(`records of format ${magic} are older than what can be read`);
+    const reader = new WireReader(answer, at + 21, end);
+    const firstOffset = new WireReader(answer, at).int64();
+    const attributes = reader.int16();
+    const lastOffset = firstOffset + reader.int32();
+    const firstTimestamp = reader.inexactInt64();
+    const maxTimestamp = reader.inexactInt64();
+    const producerId = reader.int64();
+    reader.skip(6); // the producer's epoch and sequence
+    const count = reader.int32();
+    yield {
+      firstOffset,
+      lastOffset,
+      attributes,
+      firstTimestamp,
+      maxTimestamp,
+      producerId,
+      count,
+      from: at + HEADER_END,
+      to: end,
+    };
+    at = end;
+  }
+}
+
+/**
+ * Answers for each batch in turn whether it is to be dropped. Transactions of one producer follow one another,
+ * so it is enough to know, per producer, whether the present one was aborted: from the offset at which the
+ * broker says that it began until its abort mark.
+ */
+function abortFilter(
+  aborted: readonly AbortedTransaction[],
+): (batch: BatchHeader, answer: Buffer) => boolean {
+  const coming = aborted.toSorted((a, b) => a.firstOffset - b.firstOffset);
+  const aborting = new Set<number>();
+  let met = 0;
+  return ({ attributes, producerId, lastOffset, count, from, to }, answer) => {
+    for (; met < coming.length; met++) {
+      const transaction = coming[met];
+      if (transaction === undefined || transaction.firstOffset > lastOffset) break;
+      aborting.add(transaction.producerId);
+    }
+    if ((attributes & CONTROL) !== 0) {
+      // Compaction may leave a control batch without its mark.
+      if (count > 0 && isAbortMark(new WireReader(answer, from, to))) aborting.delete(producerId);
+      return true;
+    }
+    return (attributes & TRANSACTIONAL) !== 0 && aborting.has(producerId);
+  };
+}
+
+/** A control record's key is a version and a type, of which 0 is an abort. */
+function isAbortMark(reader: WireReader): boolean {
+  reader.varint();
+  reader.int8();
+  reader.inexactVarlong();
+  reader.varint();
+  if (reader.varint() < 4) throw new WireError("a control record has no type");
+  reader.int16();
+  return reader.int16() === 0;
+}
+
+function* recordsOf(batch: BatchHeader, answer: Buffer): Generator<SourceRecord, void, void> {
+  const { attributes, count, firstOffset, firstTimestamp, maxTimestamp } = batch;
+  const reader = new WireReader(decompress(attributes, answer.subarray(batch.from, batch.to)));
+  for (let i = 0; i < count; i++) {
+    const length = reader.varint();
+    const end = reader.offset + length;
+    reader.int8(); // attributes, of which there are none
+    const createdAt = firstTimestamp + reader.inexactVarlong();
+    const timestamp = (attributes & LOG_APPEND_TIME) !== 0 ? maxTimestamp : createdAt;
+    const offset = firstOffset + reader.varint();
+    const key = nullable(reader);
+    const value = nullable(reader);
+    const headers: RecordHeader[] = [];
+    for (let left = reader.varint(); left > 0; left--)
+      headers.push([reader.slice(reader.varint()).toString(), nullable(reader)]);
+    if (reader.offset !== end) throw new WireError(`the record at ${offset} is not as long as it says`);
+    yield {
+      offset,
+      // -1 is Kafka's word for none; others outside of this no clock has set.
+      timestamp: timestamp >= 0 && Number.isSafeInteger(timestamp) ? timestamp : undefined,
+      key,
+      value,
+      headers,
+    };
+  }
+}
+
+function nullable(reader: WireReader): Buffer | null {
+  const length = reader.varint();
+  return length === -1 ? null : reader.slice(length);
+}

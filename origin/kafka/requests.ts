@@ -1,0 +1,251 @@
+/**
+ * The three requests that reading a log takes, in versions that name topics by their id (Kafka 3.1 and newer).
+ * kafkajs stops short of these, and its own decoders lose what a reader needs: the order of headers, where a
+ * batch without records ends, and every other partition when one has an error.
+ *
+ * A request begins with the empty tags that end its header, and a response likewise: flexible versions have
+ * these, and kafkajs writes and reads the header of the older ones.
+ */
+/// <reference path="./kafkajs-parts.d.ts" />
+import Encoder from "kafkajs/src/protocol/encoder.js";
+import type { Request } from "./connection.ts";
+import type { WireReader } from "./wire.ts";
+
+const CONSUMER = -1;
+const READ_COMMITTED = 1;
+const NO_TAGS = 0;
+export const LATEST = -1;
+export const EARLIEST = -2;
+
+/** What Kafka calls its errors, where this reader tells them apart. */
+export const KAFKA_ERROR = {
+  none: 0,
+  offsetOutOfRange: 1,
+  corruptMessage: 2,
+  unknownTopicOrPartition: 3,
+  invalidTopic: 17,
+  topicAuthorizationFailed: 29,
+} as const;
+
+export interface TopicMetadata {
+  readonly error: number;
+  readonly id: Buffer;
+  readonly partitions: readonly PartitionMetadata[];
+}
+
+export interface PartitionMetadata {
+  readonly partition: number;
+  readonly error: number;
+  /** A broker's id; -1 while there is none. */
+  readonly leader: number;
+}
+
+export interface BrokerAddress {
+  readonly id: number;
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface Metadata {
+  readonly brokers: readonly BrokerAddress[];
+  readonly topic: TopicMetadata;
+}
+
+export function metadataRequest(topic: string): Request<Metadata> {
+  return {
+    name: "Metadata",
+    key: 3,
+    version: 12,
+    encode: () =>
+      start()
+        .writeUVarInt(2)
+        .writeBuffer(Buffer.alloc(16))
+        .writeUVarIntString(topic)
+        .writeUVarInt(NO_TAGS)
+        .writeBoolean(false) // a topic is never created by looking for it
+        .writeBoolean(false)
+        .writeUVarInt(NO_TAGS),
+    decode: (reader) => {
+      const throttleMs = begin(reader);
+      const brokers = reader.compactArray(() => {
+        const broker = { id: reader.int32(), host: reader.compactString() ?? "", port: reader.int32() };
+        reader.compactString(); // rack
+        reader.skipTags();
+        return broker;
+      });
+      reader.compactString(); // cluster
+      reader.int32(); // controller
+      const [found] = reader.compactArray(topicMetadata);
+      if (found === undefined) throw new Error("an answer about no topic");
+      return { throttleMs, answer: { brokers, topic: found } };
+    },
+  };
+}
+
+function topicMetadata(reader: WireReader): TopicMetadata {
+  const error = reader.int16();
+  reader.compactString(); // name
+  const id = Buffer.from(reader.uuid());
+  reader.int8(); // internal
+  const partitions = reader.compactArray(() => {
+    const found = { error: reader.int16(), partition: reader.int32(), leader: reader.int32() };
+    reader.int32(); // leader epoch
+    for (let replicas = 0; replicas < 3; replicas++) reader.compactArray(() => reader.int32());
+    reader.skipTags();
+    return found;
+  });
+  reader.int32(); // operations
+  reader.skipTags();
+  return { error, id, partitions: partitions.toSorted((a, b) => a.partition - b.partition) };
+}
+
+export interface ListedOffset {
+  readonly partition: number;
+  readonly error: number;
+  readonly offset: number;
+}
+
+/** The end of what is committed, or the beginning of what is held, of partitions that one broker leads. */
+export function listOffsetsRequest(
+  topic: string,
+  partitions: readonly number[],
+  which: typeof LATEST | typeof EARLIEST,
+): Request<readonly ListedOffset[]> {
+  return {
+    name: "ListOffsets",
+    key: 2,
+    version: 7,
+    encode: () => {
+      const encoder = start()
+        .writeInt32(CONSUMER)
+        .writeInt8(READ_COMMITTED)
+        .writeUVarInt(2)
+        .writeUVarIntString(topic)
+        .writeUVarInt(partitions.length + 1);
+      for (const partition of partitions)
+        encoder.writeInt32(partition).writeInt32(-1).writeInt64(which).writeUVarInt(NO_TAGS);
+      return encoder.writeUVarInt(NO_TAGS).writeUVarInt(NO_TAGS);
+    },
+    decode: (reader) => {
+      const throttleMs = begin(reader);
+      const topics = reader.compactArray(() => {
+        reader.compactString();
+        const listed = reader.compactArray(() => {
+          const partition = reader.int32();
+          const error = reader.int16();
+          reader.int64(); // timestamp
+          const offset = reader.int64();
+          reader.int32(); // leader epoch
+          reader.skipTags();
+          return { partition, error, offset };
+        });
+        reader.skipTags();
+        return listed;
+      });
+      return { throttleMs, answer: topics.flat() };
+    },
+  };
+}
+
+export interface FetchFrom {
+  readonly topicId: Buffer;
+  readonly partition: number;
+  readonly offset: number;
+}
+
+export interface Fetched {
+  readonly topicId: Buffer;
+  readonly partition: number;
+  readonly error: number;
+  /** Where what is committed, or aborted, ends. -1 with an error. */
+  readonly lastStableOffset: number;
+  readonly aborted: readonly AbortedTransaction[];
+  /** Record batches; the last may be cut short. */
+  readonly records: Buffer;
+}
+
+export interface AbortedTransaction {
+  readonly producerId: number;
+  readonly firstOffset: number;
+}
+
+export interface FetchBounds {
+  /** How long the broker waits for a first byte. */
+  readonly waitMs: number;
+  readonly maxBytes: number;
+  readonly partitionMaxBytes: number;
+}
+
+export function fetchRequest(from: readonly FetchFrom[], bounds: FetchBounds): Request<readonly Fetched[]> {
+  return {
+    name: "Fetch",
+    key: 1,
+    version: 13,
+    waitMs: bounds.waitMs,
+    encode: () => {
+      const encoder = start()
+        .writeInt32(CONSUMER)
+        .writeInt32(bounds.waitMs)
+        .writeInt32(1)
+        .writeInt32(bounds.maxBytes)
+        .writeInt8(READ_COMMITTED)
+        .writeInt32(0) // no fetch session
+        .writeInt32(-1)
+        .writeUVarInt(from.length + 1);
+      // The order of partitions is the order in which they may fill the answer, so each is by itself.
+      for (const { topicId, partition, offset } of from)
+        encoder
+          .writeBuffer(topicId)
+          .writeUVarInt(2)
+          .writeInt32(partition)
+          .writeInt32(-1)
+          .writeInt64(offset)
+          .writeInt32(-1)
+          .writeInt64(-1)
+          .writeInt32(bounds.partitionMaxBytes)
+          .writeUVarInt(NO_TAGS)
+          .writeUVarInt(NO_TAGS);
+      return encoder.writeUVarInt(1).writeUVarIntString("").writeUVarInt(NO_TAGS);
+    },
+    decode: (reader) => {
+      const throttleMs = begin(reader);
+      const error = reader.int16();
+      if (error !== KAFKA_ERROR.none) throw new Error(`a fetch was answered with Kafka's error ${error}`);
+      reader.int32(); // session
+      const topics = reader.compactArray(() => {
+        const topicId = reader.uuid();
+        const fetched = reader.compactArray(() => fetchedPartition(reader, topicId));
+        reader.skipTags();
+        return fetched;
+      });
+      return { throttleMs, answer: topics.flat() };
+    },
+  };
+}
+
+const NOTHING = Buffer.alloc(0);
+
+function fetchedPartition(reader: WireReader, topicId: Buffer): Fetched {
+  const partition = reader.int32();
+  const error = reader.int16();
+  reader.int64(); // high watermark
+  const lastStableOffset = reader.int64();
+  reader.int64(); // start
+  const aborted = reader.compactArray(() => {
+    const transaction = { producerId: reader.int64(), firstOffset: reader.int64() };
+    reader.skipTags();
+    return transaction;
+  });
+  reader.int32(); // preferred replica
+  const records = reader.compactBytes() ?? NOTHING;
+  reader.skipTags();
+  return { topicId, partition, error, lastStableOffset, aborted, records };
+}
+
+const start = () => new Encoder().writeUVarInt(NO_TAGS);
+
+/** Returns how long the broker wants to be left alone. */
+function begin(reader: WireReader): number {
+  reader.skipTags();
+  return reader.int32();
+}

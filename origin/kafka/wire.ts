@@ -1,0 +1,120 @@
+/** Reads Kafka's binary protocol, flexible versions: compact lengths and tagged fields. */
+
+/** The bytes end early, or hold a number that can't be. */
+export class WireError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "WireError";
+  }
+}
+
+export class WireReader {
+  readonly bytes: Buffer;
+  offset: number;
+  readonly end: number;
+
+  constructor(bytes: Buffer, offset = 0, end = bytes.length) {
+    this.bytes = bytes;
+    this.offset = offset;
+    this.end = end;
+  }
+
+  int8(): number {
+    return this.bytes.readInt8(this.#take(1));
+  }
+
+  int16(): number {
+    return this.bytes.readInt16BE(this.#take(2));
+  }
+
+  int32(): number {
+    return this.bytes.readInt32BE(this.#take(4));
+  }
+
+  /** Times, which anyone may have set to anything: what a number can't hold is about right. */
+  inexactInt64(): number {
+    const at = this.#take(8);
+    return this.bytes.readInt32BE(at) * 2 ** 32 + this.bytes.readUInt32BE(at + 4);
+  }
+
+  /** Offsets and ids. */
+  int64(): number {
+    const value = this.inexactInt64();
+    if (!Number.isSafeInteger(value)) throw new WireError("a number of 64 bits is too large");
+    return value;
+  }
+
+  uvarint(): number {
+    let value = 0;
+    for (let shift = 0; shift < 35; shift += 7) {
+      const byte = this.bytes[this.#take(1)] ?? 0;
+      value += (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80) return value;
+    }
+    throw new WireError("a varint is too long");
+  }
+
+  /** Zigzag, as within record batches. */
+  varint(): number {
+    const value = this.uvarint();
+    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+  }
+
+  /** Zigzag of up to 64 bits; as inexact as inexactInt64. */
+  inexactVarlong(): number {
+    let value = 0;
+    for (let shift = 0; shift < 70; shift += 7) {
+      const byte = this.bytes[this.#take(1)] ?? 0;
+      value += (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80) return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+    }
+    throw new WireError("a varlong is too long");
+  }
+
+  slice(length: number): Buffer {
+    const at = this.#take(length);
+    return this.bytes.subarray(at, at + length);
+  }
+
+  skip(length: number): void {
+    this.#take(length);
+  }
+
+  /** A topic's id. */
+  uuid(): Buffer {
+    return this.slice(16);
+  }
+
+  compactString(): string | null {
+    const length = this.uvarint();
+    return length === 0 ? null : this.slice(length - 1).toString();
+  }
+
+  compactBytes(): Buffer | null {
+    const length = this.uvarint();
+    return length === 0 ? null : this.slice(length - 1);
+  }
+
+  /** A null array is an empty one. */
+  compactArray<T>(item: (reader: WireReader) => T): T[] {
+    const length = this.uvarint() - 1;
+    const items: T[] = [];
+    for (let i = 0; i < length; i++) items.push(item(this));
+    return items;
+  }
+
+  skipTags(): void {
+    for (let left = this.uvarint(); left > 0; left--) {
+      this.uvarint();
+      this.skip(this.uvarint());
+    }
+  }
+
+  #take(length: number): number {
+    const at = this.offset;
+    if (length < 0 || at + length > this.end)
+      throw new WireError(`${length} bytes are wanted where ${this.end - at} are left`);
+    this.offset = at + length;
+    return at;
+  }
+}

@@ -1,0 +1,135 @@
+/** Brokers that die, hand over, come back or stop answering, while partitions are read. */
+import { randomUUID } from "node:crypto";
+import type { Admin } from "kafkajs";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { KafkaSource } from "../../../origin/kafka/source.ts";
+import { numbered, range, values } from "../../support/contract-records.ts";
+import { eventually } from "../../support/deadline.ts";
+import { createTopic, KafkaBroker } from "../../support/kafka-broker.ts";
+import { type JavaProducer, JavaProducers } from "../../support/kafka-producer.ts";
+import { Reading } from "../../support/reading.ts";
+import { describeWithKafka } from "../../support/with-kafka.ts";
+
+describeWithKafka("reading Kafka through failures:", () => {
+  describe.each([1, 3] as const)("of %d broker(s)", { timeout: 90_000 }, (brokers) => {
+    let kafka: KafkaBroker;
+    let producers: JavaProducers;
+    let producer: JavaProducer;
+    let admin: Admin;
+    let source: KafkaSource;
+    let topic: string;
+    let readings: Reading[] = [];
+
+    beforeAll(async () => {
+      kafka = await KafkaBroker.start({ brokers });
+      producers = new JavaProducers(kafka);
+      producer = await producers.open({ "retry.backoff.ms": 50 });
+      admin = kafka.client().admin();
+      await admin.connect();
+      topic = `failures-${randomUUID()}`;
+      await createTopic(admin, topic, 6);
+      source = new KafkaSource({ brokers: kafka.brokers, clientId: "test" });
+    }, 90_000);
+    afterEach(async () => {
+      for (const reading of readings) reading.abort();
+      await Promise.allSettled(readings.map(({ ended }) => ended));
+      readings = [];
+    });
+    afterAll(async () => {
+      await source?.close();
+      await admin?.disconnect();
+      await producers?.stop();
+      await kafka?.stop();
+    });
+
+    async function readAll(): Promise<Reading[]> {
+      const infos = (await source.describe(topic)) ?? [];
+      readings = infos.map(
+        ({ partition, epoch }) => new Reading(source, { topic, partition, epoch, from: 0 }),
+      );
+      return readings;
+    }
+
+    let written = 0;
+    /** Ten more to each partition, and all that was written is what all have read. */
+    async function expectAllGoOn(): Promise<void> {
+      const partitions = range(0, 6);
+      await producer.send(
+        topic,
+        partitions.flatMap((partition) => numbered(partition, 10, written)),
+      );
+      written += 10;
+      await Promise.all(readings.map((reading) => reading.reaches(written)));
+      for (const { records } of readings) expect(values(records)).toEqual(range(0, written).map(String));
+    }
+
+    async function leaderOf(partition: number): Promise<number> {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+      return topics[0]?.partitions.find(({ partitionId }) => partitionId === partition)?.leader ?? -1;
+    }
+
+    const inSync = () =>
+      eventually(
+        async () => {
+          const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+          return topics[0]?.partitions.every(({ isr }) => isr.length === brokers);
+        },
+        "every replica is in sync",
+        60_000,
+      );
+
+    test("reads go on, with nothing lost or repeated, after the broker that they read from was killed", async () => {
+      await readAll();
+      await expectAllGoOn();
+      const leader = await leaderOf(0);
+
+      await kafka.kill(leader);
+      if (brokers > 1) await expectAllGoOn();
+      await kafka.restart(leader);
+
+      await expectAllGoOn();
+    });
+
+    test("reads go on after it was shut down in order and came back", async () => {
+      await inSync();
+      await readAll();
+      await expectAllGoOn();
+      const leader = await leaderOf(0);
+
+      await kafka.shutDown(leader);
+      if (brokers > 1) await expectAllGoOn();
+      await kafka.restart(leader);
+
+      await expectAllGoOn();
+    });
+
+    if (brokers === 3)
+      test("reads of one that stopped answering go on at those that took over", async () => {
+        await inSync();
+        await readAll();
+        await expectAllGoOn();
+        const leader = await leaderOf(0);
+
+        kafka.freeze(leader, true);
+        await expectAllGoOn();
+
+        kafka.freeze(leader, false);
+        await expectAllGoOn();
+      });
+
+    if (brokers === 1)
+      test("while no broker can be reached, describing and reading end with unavailable", async () => {
+        await readAll();
+        await expectAllGoOn();
+        const unavailable = expect.objectContaining({ name: "SourceError", code: "unavailable" });
+
+        await kafka.kill();
+
+        await expect(source.describe(topic)).rejects.toEqual(unavailable);
+        for (const { ended } of readings) await expect(ended).rejects.toEqual(unavailable);
+        await kafka.restart();
+        await readAll();
+        await expectAllGoOn();
+      });
+  });
+});

@@ -83,6 +83,7 @@ function* batches(answer: Buffer): Generator<BatchHeader, void, void> {
   for (let at = 0; at + LENGTH_END <= answer.length; ) {
     const end = at + LENGTH_END + answer.readInt32BE(at + 8);
     if (end > answer.length) return;
+    if (end < at + HEADER_END) throw new WireError("a batch is shorter than its header");
     const magic = answer.readInt8(at + MAGIC_AT);
     if (magic !== MAGIC) throw new WireError(`records of format ${magic} are older than what can be read`);
     const reader = new WireReader(answer, at + 21, end);

@@ -103,13 +103,16 @@ export class Cluster {
       this.#brokers.delete(id);
       end(broker);
     }
-    for (const address of addresses)
-      if (!this.#brokers.has(address.id))
-        this.#brokers.set(address.id, {
-          address,
-          fetcher: new Fetcher(this.#settings, address),
-          connection: undefined,
-        });
+    for (const address of addresses) {
+      if (this.#brokers.has(address.id)) continue;
+      const broker: Broker = {
+        address,
+        // One that stopped answering shall not be the first to be asked who leads now.
+        fetcher: new Fetcher(this.#settings, address, () => broker.connection?.close()),
+        connection: undefined,
+      };
+      this.#brokers.set(address.id, broker);
+    }
   }
 }
 

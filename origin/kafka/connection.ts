@@ -11,8 +11,8 @@ import type { KafkaSettings } from "./settings.ts";
 import { WireReader } from "./wire.ts";
 
 const CONNECT_MS = 10_000;
-/** A broker that says nothing for so long, beyond what a request asked it to wait, is taken for dead. */
-const REQUEST_MS = 10_000;
+/** A broker that says nothing for so long is taken for dead. */
+const REQUEST_MS = 5_000;
 const MAX_THROTTLE_MS = 30_000;
 const KEEP_ALIVE_MS = 60_000;
 
@@ -20,8 +20,8 @@ export interface Request<T> {
   readonly name: string;
   readonly key: number;
   readonly version: number;
-  /** How long the broker may rightly take. */
-  readonly waitMs?: number;
+  /** How long the broker may take, if longer than for others. */
+  readonly timeoutMs?: number;
   encode(): Encoder;
   decode(reader: WireReader): { readonly throttleMs: number; readonly answer: T };
 }
@@ -95,7 +95,7 @@ export class Connection {
     this.#pool.destroy().catch(() => {});
   }
 
-  async #send<T>({ name, key, version, waitMs = 0, encode, decode }: Request<T>): Promise<T> {
+  async #send<T>({ name, key, version, timeoutMs = REQUEST_MS, encode, decode }: Request<T>): Promise<T> {
     await this.#opened;
     if (this.#closed) throw new Error("the connection was closed");
     const known = this.#broker.versions?.[key];
@@ -115,7 +115,7 @@ export class Connection {
           return answer;
         },
       },
-      requestTimeout: waitMs + REQUEST_MS,
+      requestTimeout: timeoutMs,
       logResponseError: false,
     });
   }

@@ -8,7 +8,7 @@
  * two connections serve any number of partitions.
  */
 import { type Address, Connection } from "./connection.ts";
-import { type Fetched, type FetchFrom, fetchRequest } from "./requests.ts";
+import { type Fetched, type FetchFrom, fetchRequest, KAFKA_ERROR } from "./requests.ts";
 import type { KafkaSettings } from "./settings.ts";
 
 /** How long a broker holds a request for which it has nothing; ends at once where it has something. */
@@ -20,7 +20,9 @@ const PARTITION_BYTES = 1024 * 1024;
 /** Wants one answer. */
 interface Ask {
   readonly from: FetchFrom;
-  readonly mood: Mood;
+  mood: Mood;
+  /** Nobody waits any more. */
+  over: boolean;
   readonly resolve: (fetched: Fetched) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -41,6 +43,7 @@ interface Lane {
 export class Fetcher {
   readonly #settings: KafkaSettings;
   readonly #address: Address;
+  readonly #failed: () => void;
   readonly #lanes: readonly [Lane, Lane] = [
     { connection: undefined, waitMs: undefined },
     { connection: undefined, waitMs: undefined },
@@ -49,20 +52,22 @@ export class Fetcher {
   #scheduled = false;
   #closed = false;
 
-  constructor(settings: KafkaSettings, address: Address) {
+  /** @param failed Called when a request has failed: the broker may be gone. */
+  constructor(settings: KafkaSettings, address: Address, failed: () => void) {
     this.#settings = settings;
     this.#address = address;
+    this.#failed = failed;
   }
 
   /**
-   * One answer for one partition: records from an offset on, an error of its own, or nothing for now. An abort
-   * takes back what is not yet asked for, and rejects; the answer to what is, nobody waits for. Rejects where
-   * the broker can't be reached.
+   * One answer for one partition: records from an offset on, or an error of its own; nothing, only to a `first`
+   * one. Rejects when the signal aborts, and where the broker can't be reached.
    */
   fetch(from: FetchFrom, mood: Mood, signal: AbortSignal): Promise<Fetched> {
     const { promise, resolve, reject } = Promise.withResolvers<Fetched>();
-    const ask: Ask = { from, mood, resolve, reject };
+    const ask: Ask = { from, mood, over: false, resolve, reject };
     const abort = () => {
+      ask.over = true;
       this.#asks.delete(ask);
       reject(signal.reason);
     };
@@ -82,6 +87,14 @@ export class Fetcher {
     for (const { connection } of this.#lanes) connection?.close();
     for (const { reject } of this.#asks) reject(new Error("the source is closed"));
     this.#asks.clear();
+  }
+
+  /** Most partitions have nothing most of the time: their reads sleep through that. */
+  #again(ask: Ask): void {
+    if (ask.over) return;
+    ask.mood = "idle";
+    if (this.#closed) ask.reject(new Error("the source is closed"));
+    else this.#asks.add(ask);
   }
 
   /** All who were answered together shall be asked for together again. */
@@ -123,12 +136,15 @@ export class Fetcher {
       );
       const answers = new Map<string, Fetched>();
       for (const fetched of await lane.connection.send(request)) answers.set(nameOf(fetched), fetched);
-      for (const { from, resolve, reject } of ordered) {
-        const fetched = answers.get(nameOf(from));
-        if (fetched === undefined) reject(new Error("the broker's answer leaves out a partition"));
-        else resolve(ownBytes(fetched, answers.size));
+      for (const ask of ordered) {
+        const fetched = answers.get(nameOf(ask.from));
+        if (fetched === undefined) ask.reject(new Error("the broker's answer leaves out a partition"));
+        else if (ask.mood !== "first" && fetched.error === KAFKA_ERROR.none && fetched.records.length === 0)
+          this.#again(ask);
+        else ask.resolve(ownBytes(fetched, answers.size));
       }
     } catch (error) {
+      this.#failed();
       for (const { reject } of ordered) reject(error);
     } finally {
       lane.waitMs = undefined;

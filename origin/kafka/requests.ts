@@ -14,6 +14,8 @@ import type { WireReader } from "./wire.ts";
 const CONSUMER = -1;
 const READ_COMMITTED = 1;
 const NO_TAGS = 0;
+/** Much may have to come from disks, or from far away. */
+const FETCH_MS = 10_000;
 export const LATEST = -1;
 export const EARLIEST = -2;
 
@@ -181,7 +183,7 @@ export function fetchRequest(from: readonly FetchFrom[], bounds: FetchBounds): R
     name: "Fetch",
     key: 1,
     version: 13,
-    waitMs: bounds.waitMs,
+    timeoutMs: bounds.waitMs + FETCH_MS,
     encode: () => {
       const encoder = start()
         .writeInt32(CONSUMER)

@@ -23,7 +23,7 @@ describeWithKafka("reading Kafka through failures:", () => {
     beforeAll(async () => {
       kafka = await KafkaBroker.start({ brokers });
       producers = new JavaProducers(kafka);
-      producer = await producers.open({ "retry.backoff.ms": 50 });
+      producer = await producers.open({ "retry.backoff.ms": 50, "request.timeout.ms": 3_000 });
       admin = kafka.client().admin();
       await admin.connect();
       topic = `failures-${randomUUID()}`;

@@ -46,7 +46,8 @@ export class Connection {
       host,
       port,
       ssl: settings.tls,
-      sasl: settings.sasl,
+      // kafkajs writes into it.
+      sasl: settings.sasl && { ...settings.sasl },
       clientId: settings.clientId,
       connectionTimeout: CONNECT_MS,
       requestTimeout: REQUEST_MS,

@@ -7,9 +7,10 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { type Admin, Kafka, logLevel } from "kafkajs";
+import { Kafka, logLevel } from "kafkajs";
 import { eventually } from "./deadline.ts";
 import { kafkaClasspath } from "./kafka-classpath.ts";
+import { type Security, securityOf } from "./kafka-security.ts";
 
 const run = promisify(execFile);
 const START_MS = 60_000;
@@ -20,6 +21,8 @@ const JAVA = ["-Xmx384m", "-Xms64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=
 export interface KafkaOptions {
   /** Three run as a cluster whose topics have a replica on each. */
   readonly brokers?: 1 | 3;
+  /** Listens with TLS and SASL too, for who has the certificate and one of the accounts. */
+  readonly secure?: true;
   /** Lines of server.properties that come last, and so win. */
   readonly config?: Readonly<Record<string, string | number>>;
 }
@@ -35,18 +38,27 @@ export class KafkaBroker {
   readonly #classpath: string;
   readonly #folder: string;
   readonly #nodes: readonly Node[];
+  /** Where to go with TLS and SASL, if anywhere. */
+  readonly security: Security | undefined;
 
-  private constructor(classpath: string, folder: string, nodes: readonly Node[]) {
+  private constructor(
+    classpath: string,
+    folder: string,
+    nodes: readonly Node[],
+    security: Security | undefined,
+  ) {
     this.#classpath = classpath;
     this.#folder = folder;
     this.#nodes = nodes;
+    this.security = security;
   }
 
   /** Resolves when every broker answers. */
-  static async start({ brokers = 1, config = {} }: KafkaOptions = {}): Promise<KafkaBroker> {
+  static async start({ brokers = 1, config = {}, secure }: KafkaOptions = {}): Promise<KafkaBroker> {
     const classpath = await kafkaClasspath();
     const folder = mkdtempSync(join(tmpdir(), "kafka-"));
-    const ports = await freePorts(2 * brokers);
+    const ports = await freePorts(2 * brokers + 1);
+    const security = secure && (await securityOf(folder, ports.at(-1) ?? 0));
     const nodes = Array.from({ length: brokers }, (_, i): Node => {
       const home = join(folder, String(i + 1));
       mkdirSync(home);
@@ -54,15 +66,28 @@ export class KafkaBroker {
     });
     const voters = nodes.map(({ id }, i) => `${id}@127.0.0.1:${ports[brokers + i]}`).join(",");
     const cluster = randomBytes(16).toString("base64url").replace(/^-/, "A");
-    const kafka = new KafkaBroker(classpath, folder, nodes);
+    const kafka = new KafkaBroker(classpath, folder, nodes, security);
     try {
       await Promise.all(
         nodes.map(async (node, i) => {
           writeFileSync(
             join(node.folder, "server.properties"),
-            properties(node, ports[brokers + i] ?? 0, voters, brokers, config),
+            properties(
+              node,
+              ports[brokers + i] ?? 0,
+              voters,
+              brokers,
+              { ...security?.config, ...config },
+              security?.listener,
+            ),
           );
-          await kafka.#java(node, "kafka.tools.StorageTool", ["format", "-t", cluster, "-c"]);
+          await kafka.#java(node, "kafka.tools.StorageTool", [
+            "format",
+            "-t",
+            cluster,
+            ...(security?.formatArgs ?? []),
+            "-c",
+          ]);
         }),
       );
       await Promise.all(nodes.map((node) => kafka.#launch(node)));
@@ -206,6 +231,7 @@ function properties(
   voters: string,
   brokers: number,
   config: Readonly<Record<string, string | number>>,
+  secure = "",
 ): string {
   const insync = Math.min(brokers, 2);
   return Object.entries({
@@ -213,8 +239,8 @@ function properties(
     "node.id": id,
     "controller.quorum.voters": voters,
     "controller.listener.names": "CONTROLLER",
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}${secure}`,
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL",
     "log.dirs": join(folder, "data"),
     "default.replication.factor": brokers,
     "min.insync.replicas": insync,
@@ -250,48 +276,4 @@ async function freePorts(count: number): Promise<number[]> {
   });
   await Promise.all(servers.map((server) => once(server.close(), "close")));
   return ports;
-}
-
-/** Creates a topic and waits until every partition can be written to. */
-export async function createTopic(
-  admin: Admin,
-  topic: string,
-  partitions: number,
-  configs: Readonly<Record<string, string>> = {},
-): Promise<void> {
-  await admin.createTopics({
-    topics: [
-      {
-        topic,
-        numPartitions: partitions,
-        replicationFactor: -1,
-        configEntries: Object.entries(configs).map(([name, value]) => ({ name, value })),
-      },
-    ],
-    waitForLeaders: true,
-  });
-}
-
-/** Deletes a topic and waits until it is gone from what the brokers say. */
-export async function deleteTopic(admin: Admin, topic: string): Promise<void> {
-  await admin.deleteTopics({ topics: [topic] });
-  await eventually(async () => !(await admin.listTopics()).includes(topic), `${topic} is gone`);
-}
-
-/** Drops what lies before an offset. A client that knows of topics that are gone could not do it. */
-export async function trim(
-  kafka: KafkaBroker,
-  topic: string,
-  partition: number,
-  beforeOffset: number,
-): Promise<void> {
-  const admin = kafka.client().admin();
-  await admin.connect();
-  try {
-    // It looks for the leader only in what it knows already.
-    await admin.fetchTopicMetadata({ topics: [topic] });
-    await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: String(beforeOffset) }] });
-  } finally {
-    await admin.disconnect();
-  }
 }

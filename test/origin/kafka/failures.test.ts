@@ -5,8 +5,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { KafkaSource } from "../../../origin/kafka/source.ts";
 import { numbered, range, values } from "../../support/contract-records.ts";
 import { eventually } from "../../support/deadline.ts";
-import { createTopic, KafkaBroker } from "../../support/kafka-broker.ts";
+import { KafkaBroker } from "../../support/kafka-broker.ts";
 import { type JavaProducer, JavaProducers } from "../../support/kafka-producer.ts";
+import { createTopic } from "../../support/kafka-topics.ts";
 import { Reading } from "../../support/reading.ts";
 import { describeWithKafka } from "../../support/with-kafka.ts";
 

@@ -1,0 +1,110 @@
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { KafkaSettings } from "../../../origin/kafka/settings.ts";
+import { KafkaSource } from "../../../origin/kafka/source.ts";
+import { numbered, range, values } from "../../support/contract-records.ts";
+import { eventually } from "../../support/deadline.ts";
+import { KafkaBroker } from "../../support/kafka-broker.ts";
+import { type JavaProducer, JavaProducers } from "../../support/kafka-producer.ts";
+import type { Security } from "../../support/kafka-security.ts";
+import { createTopic } from "../../support/kafka-topics.ts";
+import { Reading } from "../../support/reading.ts";
+import { describeWithKafka } from "../../support/with-kafka.ts";
+
+describeWithKafka("reading Kafka with TLS and SASL:", () => {
+  let kafka: KafkaBroker;
+  let security: Security;
+  let producers: JavaProducers;
+  let producer: JavaProducer;
+  let topic: string;
+
+  beforeAll(async () => {
+    kafka = await KafkaBroker.start({ secure: true });
+    if (kafka.security === undefined) throw new Error("the broker is not secure");
+    security = kafka.security;
+    producers = new JavaProducers(kafka);
+    producer = await producers.open();
+    topic = `secure-${randomUUID()}`;
+    const admin = kafka.client().admin();
+    await admin.connect();
+    await createTopic(admin, topic, 1);
+    await admin.disconnect();
+    await producer.send(topic, numbered(0, 10));
+  }, 90_000);
+  afterAll(async () => {
+    await producers?.stop();
+    await kafka?.stop();
+  });
+
+  const sourceWith = (settings: Partial<KafkaSettings>) =>
+    new KafkaSource({ brokers: security.brokers, clientId: "test", tls: { ca: security.ca }, ...settings });
+  const account = () => ({ username: security.username, password: security.password });
+  /** Of the kind that nobody signed; it names who comes, and is good for an hour. */
+  const token = async () => {
+    const json = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+    const now = Math.floor(Date.now() / 1_000);
+    return { value: `${json({ alg: "none" })}.${json({ sub: "reader", iat: now, exp: now + 3_600 })}.` };
+  };
+
+  async function read(source: KafkaSource): Promise<Reading> {
+    const [info] = (await source.describe(topic)) ?? [];
+    return new Reading(source, { topic, partition: 0, epoch: info?.epoch ?? "", from: 0 });
+  }
+
+  describe("with the right account", { timeout: 30_000 }, () => {
+    test.each([
+      ["PLAIN", () => ({ mechanism: "plain", ...account() }) as const],
+      ["SCRAM-SHA-256", () => ({ mechanism: "scram-sha-256", ...account() }) as const],
+      ["SCRAM-SHA-512", () => ({ mechanism: "scram-sha-512", ...account() }) as const],
+      ["OAUTHBEARER", () => ({ mechanism: "oauthbearer", oauthBearerProvider: token }) as const],
+    ])("%s lets it read", async (_, sasl) => {
+      const source = sourceWith({ sasl: sasl() });
+
+      const reading = await read(source);
+      await reading.reaches(10);
+
+      expect(values(reading.records)).toEqual(range(0, 10).map(String));
+      await source.close();
+    });
+
+    test("reading goes on over the times when it must say again who it is", async () => {
+      let asked = 0;
+      const oauthBearerProvider = () => {
+        asked++;
+        return token();
+      };
+      const source = sourceWith({ sasl: { mechanism: "oauthbearer", oauthBearerProvider } });
+      const reading = await read(source);
+      await reading.reaches(10);
+      const first = asked;
+
+      await eventually(() => asked >= first + 3, "it said again who it is");
+      await producer.send(topic, numbered(0, 5, 10));
+      await reading.reaches(15);
+
+      expect(values(reading.records)).toEqual(range(0, 15).map(String));
+      await source.close();
+    });
+  });
+
+  test.each([
+    [
+      "the wrong password",
+      () => ({ sasl: { mechanism: "plain", username: security.username, password: "wrong" } }) as const,
+      /Authentication failed/i,
+    ],
+    ["no account", () => ({}), /./],
+    ["no trust in the broker's certificate", () => ({ tls: {} }), /certificate/],
+  ])("%s ends in unavailable, and says why", async (_, settings, message) => {
+    const source = sourceWith(settings());
+
+    await expect(source.describe(topic)).rejects.toEqual(
+      expect.objectContaining({
+        name: "SourceError",
+        code: "unavailable",
+        message: expect.stringMatching(message),
+      }),
+    );
+    await source.close();
+  });
+});

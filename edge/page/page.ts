@@ -1,9 +1,10 @@
 /**
  * The page at `/$/`: a few live endpoints, and a button that cuts their connections, so that everybody can see
- * what a resume is. It uses nothing but the public client.
+ * what a resume is. Its subscriptions are the client's, as anybody's would be.
  */
 import * as v from "valibot";
 import { SubscribeError, webSocketTransport } from "../../shared/client/client.ts";
+import { resolveEndpoint } from "../../shared/client/endpoint-url.ts";
 import { ROUTES } from "../../shared/protocol/version.ts";
 import { CuttableTransport } from "./cuttable.ts";
 import { type Resumption, summarize } from "./proof.ts";
@@ -19,8 +20,8 @@ const SHOWN: readonly { readonly path: string; readonly hint?: string }[] = [
   { path: "/flights/ORD" },
   { path: "/flights/DFW" },
   { path: "/flights/LAX" },
-  { path: "/earthquakes/Alaska" },
-  { path: "/earthquakes/California" },
+  { path: "/earthquakes/alaska" },
+  { path: "/earthquakes/california" },
 ];
 
 const StreamsAnswer = v.object({
@@ -57,7 +58,7 @@ async function showStreams(): Promise<void> {
     return;
   }
   for (const { path, hint } of SHOWN)
-    if (streams.some(({ topic }) => path.startsWith(`/${topic}/`)) && !tiles.has(path)) add(path, hint);
+    if (streams.some(({ topic }) => path.startsWith(`/${topic}/`))) add(path, hint);
   for (const { topic, title } of streams) {
     const item = document.createElement("li");
     const code = document.createElement("code");
@@ -90,22 +91,14 @@ function addTyped(text: string): void {
 }
 
 /** The tile of an endpoint that is shown already is that one. Throws SubscribeError. */
-function add(path: string, hint?: string): Tile {
-  const tile = new Tile(path, {
-    template: elements.template,
-    transport,
-    isCut: () => isCut,
-    onProgress: showSummary,
-    hint,
-  });
-  const { endpoint } = tile.subscription;
-  const shown = tiles.get(endpoint);
-  if (shown !== undefined) {
-    tile.remove();
-    return shown;
-  }
-  tiles.set(endpoint, tile);
-  tile.onRemove(() => tiles.delete(endpoint));
+function add(url: string, hint?: string): Tile {
+  const { path } = resolveEndpoint(url);
+  const shown = tiles.get(path);
+  if (shown !== undefined) return shown;
+  const { template } = elements;
+  const tile = new Tile(path, { template, transport, isCut: () => isCut, onProgress: showSummary, hint });
+  tiles.set(path, tile);
+  tile.onRemove(() => tiles.delete(path));
   elements.tiles.append(tile.element);
   return tile;
 }

@@ -52,6 +52,12 @@ export function withCaughtUp(resumption: Resumption): Resumption {
   return { ...resumption, caughtUp: true };
 }
 
+/** `open`: it can't be said yet. */
+export function outcome({ recovered, broken, caughtUp }: Resumption): "whole" | "lost" | "open" {
+  if (recovered === false || broken > 0) return "lost";
+  return caughtUp ? "whole" : "open";
+}
+
 /** In words. */
 export function describeResumption({
   from,
@@ -73,13 +79,13 @@ export function describeResumption({
 export function summarize(resumptions: readonly Resumption[]): string {
   const done = resumptions.filter(({ caughtUp }) => caughtUp);
   const delivered = resumptions.reduce((total, one) => total + one.delivered, 0);
-  const intact = done.filter(({ recovered, broken }) => recovered === true && broken === 0).length;
+  const lost = done.filter((one) => outcome(one) === "lost").length;
   if (done.length < resumptions.length)
     return `${done.length} of ${resumptions.length} endpoints are live again…`;
   const verdict =
-    intact === done.length
+    lost === 0
       ? "0 lost: every chain is whole."
-      : `${done.length - intact} with announced losses.`;
+      : `but ${plural(lost, "endpoint")} can't show that none is lost.`;
   return `${plural(done.length, "endpoint")} resumed, ${plural(delivered, "update")} missed and delivered, ${verdict}`;
 }
 

@@ -9,6 +9,7 @@ import { kindText, preview } from "./preview.ts";
 import {
   beginResumption,
   describeResumption,
+  outcome,
   type Resumption,
   withCaughtUp,
   withUpdate,
@@ -128,6 +129,7 @@ export class Tile {
     this.#set("duplicates", String(statistics.duplicates));
     this.#set("gaps", String(statistics.gaps));
     this.#set("proof", this.resumption === undefined ? "" : describeResumption(this.resumption));
+    this.element.dataset.proof = this.resumption === undefined ? "open" : outcome(this.resumption);
     this.#drawChain();
   }
 
@@ -152,10 +154,13 @@ export class Tile {
 
   /** The newest first: what a row's q says is the p of the row below it. */
   #drawChain(): void {
-    const rows = this.#recent.map((update) => {
+    const rows = this.#recent.map((update, i) => {
       const row = document.createElement("tr");
       const cells = [`${update.offset}`, `${update.previous ?? "none"}`, preview(update.value, 60)];
       for (const text of cells) row.insertCell().textContent = text;
+      const before = this.#recent.slice(i + 1).find(({ epoch }) => epoch === update.epoch);
+      if (before !== undefined)
+        row.dataset.chain = (update.previous ?? -1) <= before.offset ? "whole" : "broken";
       return row;
     });
     this.#field("chain").replaceChildren(...rows);

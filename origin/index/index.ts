@@ -111,6 +111,19 @@ export class RecordIndex {
     });
   }
 
+  /** Forgets the topic's partitions that have none of these epochs: it was created again, with fewer of them. */
+  retain(topic: string, epochs: ReadonlySet<string>): void {
+    this.#use(() => {
+      const gone = [...this.#partitions.ofTopic(topic)].filter(({ epoch }) => !epochs.has(epoch));
+      if (gone.length === 0) return;
+      this.#ingest.commit();
+      transaction(this.#db, () => {
+        for (const partition of gone) this.#partitions.markRetired(partition);
+      });
+      for (const partition of gone) this.#partitions.retire(partition);
+    });
+  }
+
   /**
    * Takes what is new in a batch; offsets below the checkpoint are ignored. Returns the records that were
    * taken, each with its predecessor: what is to be forwarded. The batch's bytes are held, not copied, until

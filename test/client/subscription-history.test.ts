@@ -241,5 +241,5 @@ test("[P5] [S3] [S5] [P6] between announced gaps a receiver gets every update of
     { numRuns: 300 },
   );
   // Not in vain: everything that can go wrong went wrong.
-  for (const count of Object.values(total)) expect(count).toBeGreaterThan(100);
+  for (const count of Object.values(total)) expect(count).toBeGreaterThan(30);
 });

@@ -138,6 +138,7 @@ export class UplinkCore {
     // What came before a frame that can't be read is due to others all the same (C5).
     for (const [link, frames] of batches) this.#down(link, frames);
     if (refusal === undefined) return;
+    this.#ports.log(`an uplink is closed: ${refusal}`);
     closeQuietly(socket, refusal);
     this.uplinkClosed(socket);
   }

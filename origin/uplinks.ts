@@ -74,11 +74,12 @@ export class Uplinks {
     this.#begin(0, false);
   }
 
-  /** U9. Told to each shard now, and to those that come. */
-  setReady(ready: boolean): void {
-    if (ready === this.#ready) return;
+  /** U9. Told to each shard now, and to those that come. Returns whether that is new. */
+  setReady(ready: boolean): boolean {
+    if (ready === this.#ready) return false;
     this.#ready = ready;
     for (const { connection } of this.#shards.values()) connection?.setReady(ready);
+    return true;
   }
 
   /** Resolves when all are closed. */

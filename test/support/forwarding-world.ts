@@ -13,6 +13,7 @@ import { SimulatedShard, type WatchingObject } from "./watching.ts";
 
 const KEYS = [Buffer.from("a"), Buffer.from([0xff, 0x00]), Buffer.alloc(0)];
 const PATHS = KEYS.map((key) => endpointPath("t", key));
+const NOW = 1_000_000;
 const STREAM: Stream = {
   topic: "t",
   title: "t",
@@ -56,7 +57,7 @@ export interface WorldOptions<H extends WritableHistory> {
 }
 
 export class ForwardingWorld<H extends WritableHistory> {
-  readonly log = new LogModel(2);
+  readonly log = new LogModel(2, NOW);
   readonly partitions = new Partitions(["t"]);
   readonly watchList: WatchList;
   readonly forwarder: Forwarder;
@@ -74,7 +75,7 @@ export class ForwardingWorld<H extends WritableHistory> {
       partitions,
       bounds,
       homeOf: partitionOf,
-      now: () => 1_000_000,
+      now: () => NOW,
       streams: new Map([["t", STREAM]]),
       refused: () => undefined,
     });

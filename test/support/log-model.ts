@@ -8,10 +8,13 @@ interface ModelPartition {
 }
 
 export class LogModel {
+  readonly #time: number;
   #incarnation = 0;
   partitions: ModelPartition[] = [];
 
-  constructor(partitions: number) {
+  /** @param time of all records, in milliseconds since 1970. */
+  constructor(partitions: number, time: number) {
+    this.#time = time;
     this.recreate(partitions);
   }
 
@@ -34,7 +37,7 @@ export class LogModel {
   write(partition: number, key: Uint8Array | null, value: Uint8Array | null, skip = 0): void {
     const { records } = this.#partition(partition);
     const offset = (records.at(-1)?.offset ?? -1) + 1 + skip;
-    records.push({ offset, timestamp: 1_000_000 + offset, key, value, headers: [] });
+    records.push({ offset, timestamp: this.#time, key, value, headers: [] });
   }
 
   /** Retention passes over everything below an offset. */

@@ -1,4 +1,4 @@
-/** The middle of an origin, from batches to what leaves for shards, over a history in memory. One topic, `t`. */
+/** The middle of an origin, from batches to what leaves for shards, over a history in memory. */
 import { ANSWER_BOUNDS } from "../../origin/answer.ts";
 import { partitionOf } from "../../origin/embedded/murmur2.ts";
 import { Forwarder } from "../../origin/forwarder.ts";
@@ -27,21 +27,24 @@ export function record(offset: number, key: string, value: string | Uint8Array |
 }
 
 export class SmallOrigin {
-  readonly history = new MemoryHistory();
-  readonly partitions = new Partitions(["t"]);
+  readonly history: MemoryHistory;
+  readonly partitions: Partitions;
   readonly recorded = new RecordedLog();
   readonly refused: string[] = [];
   readonly watchList: WatchList;
   readonly forwarder: Forwarder;
 
-  constructor() {
+  /** With the topic `t`, and nothing that was read before, unless told otherwise. */
+  constructor(streams: readonly Stream[] = [STREAM], history = new MemoryHistory()) {
+    this.history = history;
+    this.partitions = new Partitions(streams.map(({ topic }) => topic));
     this.watchList = new WatchList({
       history: this.history,
       partitions: this.partitions,
       homeOf: partitionOf,
       now: () => NOW,
       bounds: ANSWER_BOUNDS,
-      streams: new Map([["t", STREAM]]),
+      streams: new Map(streams.map((stream) => [stream.topic, stream])),
       refused: (path) => this.refused.push(path),
     });
     this.forwarder = new Forwarder({

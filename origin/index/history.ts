@@ -56,6 +56,8 @@ export class Chain {
    */
   oldestAfter(from: number, limits: PageLimits): IndexedRecord[] {
     if (this.tail <= from) return [];
+    // Beyond the batches there is but one.
+    if (this.#kept !== undefined) return [...this.newestFirst()];
     const back = this.#offsetsBack(from);
     const on = this.#offsetsOn(from, limits.maxRecords + 1);
     let offsets: readonly number[] | undefined;

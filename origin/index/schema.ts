@@ -36,7 +36,6 @@ export interface OpenFile {
  */
 const SETTINGS = `
   PRAGMA page_size = 8192;
-  PRAGMA locking_mode = EXCLUSIVE;
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = NORMAL;
   PRAGMA wal_autocheckpoint = 1024;
@@ -132,16 +131,15 @@ export function openFile<T>(
 function attempt<T>(path: string, load: (file: OpenFile) => T): T {
   const db = new DatabaseSync(path);
   try {
-    db.exec(SETTINGS);
-    let application = integer(db.prepare("PRAGMA application_id").get()?.application_id);
-    // Also what is left where making the file was cut short.
-    if (application === 0 && db.prepare("SELECT 1 FROM sqlite_schema").get() === undefined) {
-      db.exec(`BEGIN; ${TABLES} COMMIT;`);
-      application = APPLICATION_ID;
-    }
-    if (application !== APPLICATION_ID) throw new IndexError("corrupt", `${path} is not an index`);
+    db.exec("PRAGMA locking_mode = EXCLUSIVE");
+    const application = integer(db.prepare("PRAGMA application_id").get()?.application_id);
+    // Nothing is there yet, or making it was cut short.
+    const isNew = application === 0 && db.prepare("SELECT 1 FROM sqlite_schema").get() === undefined;
+    if (!isNew && application !== APPLICATION_ID) throw new IndexError("corrupt", `${path} is not an index`);
     const version = integer(db.prepare("PRAGMA user_version").get()?.user_version);
-    if (version !== FORMAT_VERSION) throw new OtherFormat(version);
+    if (!isNew && version !== FORMAT_VERSION) throw new OtherFormat(version);
+    db.exec(SETTINGS);
+    if (isNew) db.exec(`BEGIN; ${TABLES} COMMIT;`);
     return load({ db, path });
   } catch (error) {
     db.close();

@@ -2,8 +2,10 @@
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type OpenedIndex, openIndex, type RecordIndex } from "../../origin/index/index.ts";
+import type { DatabaseSync } from "node:sqlite";
+import { type IndexOptions, type OpenedIndex, openIndex, RecordIndex } from "../../origin/index/index.ts";
 import type { Bounds, TopicRetention } from "../../origin/index/retention.ts";
+import { openFile } from "../../origin/index/schema.ts";
 import type { Batch, SourceRecord } from "../../origin/source.ts";
 
 export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -56,14 +58,19 @@ export class IndexFixture {
   }
 
   open(): OpenedIndex {
-    const opened = openIndex({
-      directory: this.directory,
-      topics: this.topics,
-      bounds: this.bounds,
-      now: () => this.now,
-    });
+    const opened = openIndex(this.#options());
     this.index = opened.index;
     return opened;
+  }
+
+  /** Opens again, and returns the database too, to get in its way. */
+  reopenFile(): DatabaseSync {
+    this.index.close();
+    const { loaded } = openFile(this.directory, (file) => {
+      this.index = new RecordIndex(file, this.#options());
+      return file.db;
+    });
+    return loaded;
   }
 
   /** Begins a partition whose log holds everything from 0. */
@@ -95,6 +102,10 @@ export class IndexFixture {
   remove(): void {
     this.index.close();
     for (const folder of this.#folders) rmSync(folder, { recursive: true, force: true });
+  }
+
+  #options(): IndexOptions {
+    return { directory: this.directory, topics: this.topics, bounds: this.bounds, now: () => this.now };
   }
 
   #folder(): string {

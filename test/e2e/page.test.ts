@@ -43,6 +43,9 @@ test("[S10] the page shows updates with their position; after its connections ar
   await field("value").getByText("JFK").first().waitFor();
   expect(await field("position").textContent()).toContain(`${position?.epoch}:${position?.offset}`);
 
+  // Before its first connection a tile asks by GET what is the matter with its address.
+  await page.locator('[data-field="state"]:not(:text("live"))').first().waitFor({ state: "detached" });
+
   await page.locator("#cut").click();
   await tile.locator('[data-field="state"]:not(:text("live"))').first().waitFor();
   for (const to of ["SEA", "SFO", "DEN"]) produce("flights", "ATL", JSON.stringify({ to, delay: 1 }));

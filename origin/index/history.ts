@@ -120,8 +120,9 @@ export class Chain {
       next = blob.lastOffset + 1;
       yield;
     }
+    // Where `from` lies among these, the way back has arrived before.
     for (const record of this.partition.buffered) {
-      if (record.offset < next || !equal(record.key, this.#key)) continue;
+      if (!equal(record.key, this.#key)) continue;
       offsets.push(record.offset);
       if (offsets.length === count) break;
     }

@@ -203,6 +203,30 @@ describe("the latest record of a key", () => {
   });
 });
 
+describe("a record that was kept", () => {
+  test("is not the latest again where its topic was not compacted for a while", () => {
+    const [compacted, plain] = [
+      { maxAgeMs: 1_000, keepLatest: true },
+      { maxAgeMs: 1_000, keepLatest: false },
+    ];
+    make({ topics: { c: compacted } });
+    fixture.begin("c", 0, "c");
+    const records = Array.from({ length: 1_200 }, (_, at) => record(at, `k${at}`, "1"));
+    append("c", 0, "c", ...records);
+    fixture.now += 2_000;
+    fixture.index.tick();
+    expect(held("c", "k1199")).toEqual(["1"]);
+    fixture.topics.set("c", plain);
+    fixture.reopen();
+    append("c", 0, "c", record(1_200, "k1199", "2"));
+    // Not all that were kept are gone with the first transactions.
+    expect(facts()).toMatchObject({ horizon: 1_201, records: 0, kept: 176 });
+    fixture.topics.set("c", compacted);
+    fixture.reopen();
+    expect(held("c", "k1199")).toEqual([]);
+  });
+});
+
 describe("the predecessor of a record", () => {
   test("is named also where it was dropped, as long as it is remembered", () => {
     make({ topics: { t: { maxAgeMs: 1_000 } } });

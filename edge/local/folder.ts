@@ -8,6 +8,7 @@ import { DatabaseSync } from "node:sqlite";
 import { type Checked, reason } from "./checks.ts";
 
 const SQLITE_BUSY = 5;
+const PATIENCE_MS = 1_000;
 
 /**
  * Makes the folder where it is missing, sees that it can be written, and takes it, until it is released or the
@@ -17,7 +18,8 @@ export function holdFolder(folder: string): Checked<{ release(): void }> {
   let lock: DatabaseSync | undefined;
   try {
     makeFolder(folder);
-    lock = new DatabaseSync(join(folder, "lock"));
+    // A run that was killed a moment ago may still be about to end.
+    lock = new DatabaseSync(join(folder, "lock"), { timeout: PATIENCE_MS });
     lock.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
     const held = lock;
     return { ok: true, value: { release: () => held.close() } };

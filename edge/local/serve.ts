@@ -84,9 +84,10 @@ async function serve(values: Values<typeof command>): Promise<void> {
   }
   if (stopping) return;
   workerd = runWorkerd(configFile, { UPLINK_KEYS }, (line) => process.stderr.write(`${line}\n`));
-  void workerd.listening.then(() =>
-    process.stdout.write(`the edge listens on ${host}, port ${port.value}\n`),
-  );
+  void workerd.listening.then(() => {
+    process.stdout.write(`the edge listens on ${host}, port ${port.value}\n`);
+    process.send?.("listening");
+  });
   const how = await workerd.ended;
   if (!stopping) fail(1, `workerd ${how}`);
 }

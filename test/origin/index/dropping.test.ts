@@ -224,6 +224,7 @@ describe("a record that was kept", () => {
     fixture.topics.set("c", compacted);
     fixture.reopen();
     expect(held("c", "k1199")).toEqual([]);
+    expect(fixture.index.tails("c", bytes("k1199")).size).toBe(0);
   });
 });
 

@@ -215,16 +215,16 @@ describe("a record that was kept", () => {
     append("c", 0, "c", ...records);
     fixture.now += 2_000;
     fixture.index.tick();
-    expect(held("c", "k1199")).toEqual(["1"]);
+    expect(held("c", "k999")).toEqual(["1"]);
     fixture.topics.set("c", plain);
     fixture.reopen();
-    append("c", 0, "c", record(1_200, "k1199", "2"));
-    // Not all that were kept are gone with the first transactions.
+    append("c", 0, "c", record(1_200, "k999", "2"));
+    // Not all that were kept are gone with the first transactions; they go by name, this one at the end.
     expect(facts()).toMatchObject({ horizon: 1_201, records: 0, kept: 176 });
     fixture.topics.set("c", compacted);
     fixture.reopen();
-    expect(held("c", "k1199")).toEqual([]);
-    expect(fixture.index.tails("c", bytes("k1199")).size).toBe(0);
+    expect(held("c", "k999")).toEqual([]);
+    expect(fixture.index.tails("c", bytes("k999")).size).toBe(0);
   });
 });
 

@@ -40,6 +40,13 @@ export interface AnswerBounds {
 
 export const ANSWER_BOUNDS: AnswerBounds = { updates: LIMITS.answerUpdates, bytes: LIMITS.answerBytes };
 
+/** An endpoint with what is known of it. */
+export interface Subject {
+  readonly endpoint: Endpoint;
+  /** The last offset in each epoch in which it is known; the index may have dropped that record since. */
+  readonly tails: Position;
+}
+
 /** An answer but for the id of its question. */
 export interface Answer {
   readonly attached: Omit<Attached, "id">;
@@ -60,24 +67,31 @@ export type Examined =
   | { readonly kind: "blocked"; readonly blocked: Blocked }
   | { readonly kind: "open"; readonly proof: Proof };
 
-/** The endpoint's topic as it is now; the index may still know partitions that it had before. */
-export function viewsOf({ history, partitions }: AnswerPorts, endpoint: Endpoint): readonly PartitionView[] {
-  const { topic, key } = endpoint;
-  return history.views(topic, key).filter(({ epoch }) => partitions.find(topic, epoch) !== undefined);
+/** The last offset of the endpoint in each epoch of its topic in which the index knows it. */
+export function tailsIn({ history, partitions }: AnswerPorts, { topic, key }: Endpoint): Map<string, number> {
+  const tails = new Map<string, number>();
+  for (const { epoch, tail } of history.views(topic, key))
+    if (tail !== undefined && partitions.find(topic, epoch) !== undefined) tails.set(epoch, tail);
+  return tails;
 }
 
-/** The last offset of the endpoint in each epoch in which it is known. */
-export function tailsOf(views: readonly PartitionView[]): Map<string, number> {
-  const tails = new Map<string, number>();
-  for (const { epoch, tail } of views) if (tail !== undefined) tails.set(epoch, tail);
-  return tails;
+/** The epochs of the endpoint's topic; the index may still know some that it had before. */
+function viewsOf(
+  { history, partitions }: AnswerPorts,
+  { endpoint, tails }: Subject,
+): readonly PartitionView[] {
+  const { topic, key } = endpoint;
+  return history
+    .views(topic, key)
+    .filter(({ epoch }) => partitions.find(topic, epoch) !== undefined)
+    .map((view) => ({ ...view, tail: tails.get(view.epoch) }));
 }
 
 /**
  * The partitions that speak for an endpoint: those in which its key is known or, where it is known nowhere,
  * the one that the default partitioner gives it to. No other partition ever holds it up.
  */
-export function homesOf(ports: AnswerPorts, endpoint: Endpoint, tails: Position): readonly Partition[] {
+export function homesOf(ports: AnswerPorts, { endpoint, tails }: Subject): readonly Partition[] {
   const partitions = ports.partitions.of(endpoint.topic) ?? [];
   if (tails.size > 0) return partitions.filter(({ epoch }) => tails.has(epoch));
   const home = partitions[ports.homeOf(endpoint.key, partitions.length)];
@@ -85,7 +99,8 @@ export function homesOf(ports: AnswerPorts, endpoint: Endpoint, tails: Position)
 }
 
 /** What an attach must wait for or, where it needn't, what can be proved. */
-export function examine(ports: AnswerPorts, endpoint: Endpoint, from: Position | undefined): Examined {
+export function examine(ports: AnswerPorts, subject: Subject, from: Position | undefined): Examined {
+  const { endpoint } = subject;
   if (ports.partitions.of(endpoint.topic) === undefined)
     return { kind: "blocked", blocked: { kind: "topic" } };
   for (const [epoch, offset] of from ?? []) {
@@ -94,25 +109,24 @@ export function examine(ports: AnswerPorts, endpoint: Endpoint, from: Position |
     if (partition && offset >= partition.next && (!partition.ready || offset < partition.end))
       return { kind: "blocked", blocked: { kind: "partition", epoch, offset } };
   }
-  const proof = from === undefined ? "fresh" : prove(ports, endpoint, from);
+  const proof = from === undefined ? "fresh" : prove(ports, subject, from);
   if (proof === "recovered") return { kind: "open", proof };
   // The recent updates of a partition that isn't fully read would be old ones.
-  const tails = tailsOf(viewsOf(ports, endpoint));
-  const unready = homesOf(ports, endpoint, tails).find(({ ready }) => !ready);
+  const unready = homesOf(ports, subject).find(({ ready }) => !ready);
   if (unready === undefined) return { kind: "open", proof };
   return { kind: "blocked", blocked: { kind: "partition", epoch: unready.epoch, offset: undefined } };
 }
 
 /** Whether nothing of the endpoint after `from` is missing in the index (R3), and else why (R4). */
-export function prove(ports: AnswerPorts, endpoint: Endpoint, from: Position): "recovered" | ResetCause {
+export function prove(ports: AnswerPorts, subject: Subject, from: Position): "recovered" | ResetCause {
   let ahead = false;
   for (const [epoch, offset] of from) {
-    const partition = ports.partitions.find(endpoint.topic, epoch);
+    const partition = ports.partitions.find(subject.endpoint.topic, epoch);
     if (partition === undefined) return "epoch";
     ahead ||= offset >= partition.next;
   }
   if (ahead) return "ahead";
-  for (const { epoch, horizon, tail } of viewsOf(ports, endpoint)) {
+  for (const { epoch, horizon, tail } of viewsOf(ports, subject)) {
     const at = from.get(epoch) ?? -1;
     // Nothing of the key is known there, and nobody says that there was.
     if (tail === undefined && !from.has(epoch)) continue;
@@ -123,11 +137,11 @@ export function prove(ports: AnswerPorts, endpoint: Endpoint, from: Position): "
 }
 
 /** The answer where continuity from `from` was proved: what follows it, a page at a time. */
-export function answerRecovered(ports: AnswerPorts, endpoint: Endpoint, from: Position): Answer {
-  const { topic, key, path } = endpoint;
+export function answerRecovered(ports: AnswerPorts, subject: Subject, from: Position): Answer {
+  const { topic, key, path } = subject.endpoint;
   const { updates, bytes: maxBytes } = ports.bounds;
   const limits = { maxRecords: updates, maxBytes };
-  const views = viewsOf(ports, endpoint);
+  const views = viewsOf(ports, subject);
   const to = new Map(from);
   const frames: Frame[] = [];
   let bytes = 0;
@@ -140,7 +154,7 @@ export function answerRecovered(ports: AnswerPorts, endpoint: Endpoint, from: Po
     frames.push(frame);
     to.set(record.epoch, record.offset);
   }
-  const head = later(from, tailsOf(views));
+  const head = later(from, subject.tails);
   const verdict = { position: from, head, recovered: true, cause: undefined };
   return {
     attached: { endpoint: path, verdict, to, since: sinceOf(views, from), count: frames.length },
@@ -151,18 +165,19 @@ export function answerRecovered(ports: AnswerPorts, endpoint: Endpoint, from: Po
 /** The answer where nothing was asked for or nothing can be proved: the recent updates, and where they begin. */
 export function answerRecent(
   ports: AnswerPorts,
-  endpoint: Endpoint,
+  subject: Subject,
   from: Position | undefined,
   proof: "fresh" | ResetCause,
 ): Answer {
-  const views = viewsOf(ports, endpoint);
+  const { endpoint, tails } = subject;
+  const views = viewsOf(ports, subject);
   const { frames, oldest } = recentOf(ports, endpoint);
   const position = new Map<string, number>();
   for (const { epoch, horizon, tail } of views) {
     const before = positionBefore(oldest.get(epoch), tail, horizon, from?.has(epoch) ?? false);
     if (before >= 0) position.set(epoch, before);
   }
-  const head = later(position, tailsOf(views));
+  const head = later(position, tails);
   const verdict =
     proof === "fresh"
       ? { position, head, recovered: undefined, cause: undefined }

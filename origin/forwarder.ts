@@ -49,6 +49,9 @@ export class Forwarder {
     if (before?.some(({ epoch }) => partitions.find(topic, epoch) === undefined))
       log("topic_replaced", { topic });
     watchList.described(topic);
+    // What a partition held that came while this origin was watching, and dropped before it was found, is lost.
+    for (const state of before === undefined ? [] : (partitions.of(topic) ?? []))
+      if (state.next > 0 && !before?.some(({ epoch }) => epoch === state.epoch)) watchList.lost(state);
     this.#ports.readinessChanged();
   }
 

@@ -32,13 +32,14 @@ export function serve(ports: AnswerPorts, blocked: BlockedAsks, shard: Shard): b
 function answer(ports: AnswerPorts, blocked: BlockedAsks, interest: Interest): number {
   const ask = interest.nextAsk;
   if (ask === undefined) return 0;
-  const { endpoint } = interest.watch;
+  const { watch } = interest;
+  const { path } = watch.endpoint;
   const { outbox } = interest.shard;
   const to: AddressedTo = { kind: "links", links: [ask.link] };
-  const examined = examine(ports, endpoint, ask.from);
+  const examined = examine(ports, watch, ask.from);
   if (examined.kind === "blocked") {
     blocked.add(ask, examined.blocked);
-    if (!ask.told) outbox.add(to, encodeWaiting(endpoint.path, ask.id));
+    if (!ask.told) outbox.add(to, encodeWaiting(path, ask.id));
     ask.told = true;
     return 0;
   }
@@ -47,8 +48,8 @@ function answer(ports: AnswerPorts, blocked: BlockedAsks, interest: Interest): n
   const { proof } = examined;
   const answered =
     proof === "recovered"
-      ? answerRecovered(ports, endpoint, ask.from ?? NOTHING)
-      : answerRecent(ports, endpoint, ask.from, proof);
+      ? answerRecovered(ports, watch, ask.from ?? NOTHING)
+      : answerRecent(ports, watch, ask.from, proof);
   outbox.add(to, encodeAttached({ ...answered.attached, id: ask.id }));
   return send(interest, to, answered);
 }
@@ -59,18 +60,17 @@ function answer(ports: AnswerPorts, blocked: BlockedAsks, interest: Interest): n
  * bytes sent.
  */
 function catchUp(ports: AnswerPorts, interest: Interest): number {
-  const { behind, address } = interest;
-  const { endpoint } = interest.watch;
+  const { behind, address, watch } = interest;
   if (behind === undefined) return 0;
-  const proof = behind.cause ?? prove(ports, endpoint, behind.from);
+  const proof = behind.cause ?? prove(ports, watch, behind.from);
   if (proof === "recovered") {
-    const page = answerRecovered(ports, endpoint, behind.from);
+    const page = answerRecovered(ports, watch, behind.from);
     const { to, verdict } = page.attached;
     interest.behind = reaches(to, verdict.head) ? undefined : { from: to, cause: undefined };
     return send(interest, address, page);
   }
   interest.behind = undefined;
-  const reset = answerRecent(ports, endpoint, behind.from, proof);
+  const reset = answerRecent(ports, watch, behind.from, proof);
   interest.shard.outbox.add(address, encodeAttached({ ...reset.attached, id: UNASKED }));
   return send(interest, address, reset);
 }

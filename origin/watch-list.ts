@@ -20,7 +20,7 @@ import {
   encodeQuestionError,
   encodeWaiting,
 } from "../shared/protocol/uplink.ts";
-import { type AnswerPorts, type Endpoint, homesOf, tailsOf, viewsOf } from "./answer.ts";
+import { type AnswerPorts, type Endpoint, homesOf, tailsIn } from "./answer.ts";
 import { BlockedAsks } from "./blocked-asks.ts";
 import type { IndexedRecord } from "./index/record.ts";
 import { type Ask, Interest, Shard, type Watch } from "./interest.ts";
@@ -115,7 +115,7 @@ export class WatchList {
       const { topic, key } = endpoint;
       const { record } = this.#ports.history.latest(topic, key);
       const current = record && this.#ports.partitions.find(topic, record.epoch) !== undefined;
-      const position = tailsOf(viewsOf(this.#ports, endpoint));
+      const position = tailsIn(this.#ports, endpoint);
       shard.outbox.add(to, encodeLatest(path, position, current ? 1 : 0));
       if (current) shard.outbox.add(to, frameOf(path, record, record.previous));
     }
@@ -141,7 +141,7 @@ export class WatchList {
   /** The topic's partitions are others than before. Who was live in an epoch that has gone is told so (R4). */
   described(topic: string): void {
     for (const watch of this.#watchesOf(topic)) {
-      const tails = tailsOf(viewsOf(this.#ports, watch.endpoint));
+      const tails = tailsIn(this.#ports, watch.endpoint);
       const gone = [...watch.tails.keys()].filter((epoch) => !this.#ports.partitions.find(topic, epoch));
       if (gone.length > 0) lose(watch, "epoch");
       for (const epoch of gone) watch.tails.delete(epoch);
@@ -150,14 +150,13 @@ export class WatchList {
     for (const ask of this.#blocked.takeTopic(topic)) ask.interest.shard.queue(ask.interest);
   }
 
-  /** Records of the partition before `next` were lost, and the index has forgotten it: who may miss some is told. */
+  /** Records of the partition before `next` were lost, and the index knows none of them: who may miss some is told. */
   lost({ topic, epoch, next }: Partition): void {
     for (const watch of this.#watchesOf(topic)) {
-      const homes = homesOf(this.#ports, watch.endpoint, watch.tails);
+      const homes = homesOf(this.#ports, watch);
       if (!homes.some((home) => home.epoch === epoch)) continue;
       lose(watch, "horizon");
-      watch.tails.delete(epoch);
-      if (next > 0) watch.tails.set(epoch, next - 1);
+      if (watch.tails.delete(epoch) && next > 0) watch.tails.set(epoch, next - 1);
     }
   }
 
@@ -167,8 +166,8 @@ export class WatchList {
 
   #isReady(endpoint: Endpoint): boolean {
     if (this.#ports.partitions.of(endpoint.topic) === undefined) return false;
-    const tails = tailsOf(viewsOf(this.#ports, endpoint));
-    return homesOf(this.#ports, endpoint, tails).every(({ ready }) => ready);
+    const tails = tailsIn(this.#ports, endpoint);
+    return homesOf(this.#ports, { endpoint, tails }).every(({ ready }) => ready);
   }
 
   #endpointOf(path: string): Endpoint | ErrorCode {
@@ -188,7 +187,7 @@ export class WatchList {
     const watch = watches?.get(text) ?? {
       endpoint,
       interests: new Map(),
-      tails: tailsOf(viewsOf(this.#ports, endpoint)),
+      tails: tailsIn(this.#ports, endpoint),
     };
     watches?.set(text, watch);
     const interest = new Interest(shard, watch);

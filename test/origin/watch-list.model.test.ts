@@ -5,6 +5,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type Command, ForwardingWorld } from "../support/forwarding-world.ts";
+import { IndexFixture } from "../support/index-records.ts";
 import { MemoryHistory } from "../support/memory-history.ts";
 
 const SHARDS = 2;
@@ -76,6 +77,35 @@ test("[P5] [R3] [S6] [U5] [U6] [U10] nothing is missed and nothing comes twice, 
   );
   expect(resets).toBeGreaterThan(50);
   expect(received).toBeGreaterThan(1_000);
+});
+
+test("[P5] [R3] [U5] the same with the index on disk, which drops what is too much", () => {
+  let resets = 0;
+  fc.assert(
+    fc.property(
+      fc.array(fc.oneof(...usual, ...losses), { maxLength: 150, size: "max" }),
+      settings,
+      (commands, { compacted, ...bounds }) => {
+        const fixture = new IndexFixture({
+          topics: { t: { keepLatest: compacted } },
+          bounds: { maxRecords: 10, maxBytes: 1e9 },
+        });
+        const world = new ForwardingWorld({
+          history: fixture.index,
+          bounds,
+          shards: SHARDS,
+          forget: () => fixture.settle(),
+        });
+        for (const command of commands) world.run(command);
+        world.settle();
+        world.check();
+        for (const object of world.objects()) resets += object.causes.length;
+        fixture.remove();
+      },
+    ),
+    { numRuns: 60 },
+  );
+  expect(resets).toBeGreaterThan(5);
 });
 
 test("[R3] [U10] where the log and the index lose nothing, continuity is never lost", () => {

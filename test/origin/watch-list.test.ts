@@ -265,6 +265,21 @@ describe("[U10] a shard that is congested", () => {
     expect(updates).toEqual([`1 ${update(3, 2)}`, `1 ${update(4, 3)}`]);
   });
 
+  test("[S5] also where the index has forgotten that there was anything", () => {
+    live(shard, 1);
+    shard.congested = true;
+    write(0);
+    write(1, "b");
+
+    origin.history.drop("t", 0, 2, false);
+    shard.congested = false;
+    shard.work();
+
+    expect(shard.taken()).toEqual([
+      '1 {"attached":"/t/a","id":0,"position":"x:0","head":"x:0","recovered":false,"cause":"horizon","to":"x:0","since":"x:1","count":0}',
+    ]);
+  });
+
   test("[U8] answers questions with unavailable", () => {
     shard.congested = true;
 
@@ -313,6 +328,17 @@ describe("[S5] [R4] who is live is told at once", () => {
     shard.work();
 
     expect(shard.taken()).toEqual([expect.stringMatching(/"position":"-".*"cause":"epoch".*"count":0/)]);
+  });
+
+  test("when the log has dropped a part of what a new topic held before this origin found it", () => {
+    live(shard, 1);
+
+    origin.describe({ epoch: "n", start: 4, end: 9 });
+    shard.work();
+
+    expect(shard.taken()).toEqual([expect.stringMatching(/"recovered":false,"cause":"horizon"/)]);
+    origin.read(0, "n", record(6, "a", "6"));
+    expect(shard.taken()).toEqual([`1 ${update(6).replace("x:6", "n:6")}`]);
   });
 
   test("and not when a partition of others was added", () => {

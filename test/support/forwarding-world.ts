@@ -124,7 +124,7 @@ export class ForwardingWorld<H extends WritableHistory> {
         this.log.drop(at, this.#offsetAt(at, command.share));
         break;
       case "describe":
-        this.forwarder.described("t", this.log.describe(), "earliest");
+        this.#describe();
         break;
       case "grow":
         this.log.grow();
@@ -139,7 +139,7 @@ export class ForwardingWorld<H extends WritableHistory> {
   /** Everything is read, sent and asked, until nothing is left to do. */
   settle(): void {
     for (const shard of this.shards) shard.drain();
-    this.forwarder.described("t", this.log.describe(), "earliest");
+    this.#describe();
     for (let round = 0, busy = true; busy; round++) {
       if (round > 1_000) throw new Error("it never comes to rest");
       busy = false;
@@ -217,17 +217,27 @@ export class ForwardingWorld<H extends WritableHistory> {
     const info = this.log.describe()[index % this.log.partitions.length];
     const known = info && this.partitions.find("t", info.epoch);
     // The source would say that the topic is another one.
-    if (info === undefined || known === undefined)
-      this.forwarder.described("t", this.log.describe(), "earliest");
+    if (info === undefined || known === undefined) this.#describe();
     else if (known.next < info.startOffset) this.#rejoin(info);
     else
       this.forwarder.batch("t", info.partition, info.epoch, this.log.read(info.partition, known.next, max));
   }
 
-  /** Who has nothing of the partition isn't told that it lost something there: nobody knows that it could have. */
+  #describe(): void {
+    const before = this.partitions.of("t");
+    this.forwarder.described("t", this.log.describe(), "earliest");
+    for (const info of this.log.describe())
+      if (!before?.some(({ epoch }) => epoch === info.epoch)) this.#exemptStrangers(info);
+  }
+
   #rejoin(info: PartitionInfo): void {
     this.forwarder.rejoin("t", info);
+    this.#exemptStrangers(info);
+  }
+
+  /** Of a key that it doesn't know in a partition nobody can say that records of it were lost there. */
+  #exemptStrangers({ epoch, startOffset }: PartitionInfo): void {
     for (const object of this.objects())
-      if (!object.position?.has(info.epoch)) this.#exempt.get(object)?.set(info.epoch, info.startOffset - 1);
+      if (!object.position?.has(epoch)) this.#exempt.get(object)?.set(epoch, startOffset - 1);
   }
 }

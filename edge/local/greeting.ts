@@ -30,9 +30,9 @@ export function greeting(running: Running): string {
   return `${lines.join("\n")}\n\n`;
 }
 
-/** For any Node: the global WebSocket is missing in older ones. */
+/** For any Node: the global WebSocket is missing in older ones. A message may hold several frames (F10). */
 const watcher = (url: string) =>
-  `new (require("ws"))("${url}").on("message", (message) => console.log(String(message)))`;
+  `new (require("ws"))("${url}").on("message", (message) => console.log(String(message).replaceAll("\\x1e", "\\n")))`;
 
 /** A record for a person to write, to a topic that the feed leaves alone if there is one. */
 function ownRecord(topics: readonly string[]) {

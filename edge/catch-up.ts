@@ -4,7 +4,7 @@
  */
 import type { ResetCause } from "../shared/protocol/codes.ts";
 import { type Frame, routingOf } from "../shared/protocol/frame.ts";
-import { type Position, reaches } from "../shared/protocol/position.ts";
+import { type Position, reaches, samePosition } from "../shared/protocol/position.ts";
 import { encodeReset } from "../shared/protocol/subscriber.ts";
 import type { Attached } from "../shared/protocol/uplink.ts";
 import type { Ask } from "./attachment.ts";
@@ -12,19 +12,18 @@ import type { Replica, Span } from "./replica.ts";
 import type { Subscriber, Subscribers } from "./subscribers.ts";
 
 /**
- * What to ask for the first who waits and all whose positions have the same epochs: the lowest of each epoch.
+ * What to ask for those who wait (R2): the position of the first of them, or of one with the same epochs that
+ * stands before it. The answer moves or settles whoever stands exactly there, so that asking comes to an end.
  * undefined: nobody waits.
  */
-export function groupFrom(
+export function nextToAsk(
   waiting: readonly { readonly from: Position | undefined }[],
 ): { readonly from: Position | undefined } | undefined {
   const [first] = waiting;
-  if (first?.from === undefined) return first && { from: undefined };
-  const lowest = new Map(first.from);
-  for (const { from } of waiting) {
-    if (from === undefined || !sameEpochs(from, first.from)) continue;
-    for (const [epoch, offset] of from) lowest.set(epoch, Math.min(offset, lowest.get(epoch) ?? offset));
-  }
+  let lowest = first?.from;
+  if (lowest === undefined) return first && { from: undefined };
+  for (const { from } of waiting)
+    if (from !== undefined && sameEpochs(from, lowest) && reaches(lowest, from)) lowest = from;
   return { from: lowest };
 }
 
@@ -54,34 +53,24 @@ export class CatchUp {
 
   /**
    * Hands an answer, which the replica knows by now, to those who wait. Its frames prove continuity for everyone
-   * who stands between its two ends. `ask` is the question that it answers, where that was asked for a group:
-   * each such answer settles or moves at least one of the group, so that asking comes to an end.
+   * who stands between its two ends. `ask` is the question that it answers, where that was for those who wait.
+   * `steady`: nothing of the endpoint is missing here.
    */
-  handOn(attached: Attached, span: Span, ask: Ask | undefined, now: number): void {
-    const rest = this.#replica.decide(span.to, now);
+  handOn(attached: Attached, span: Span, ask: Ask | undefined, steady: boolean, now: number): void {
+    // A position can name offsets past the last record of the endpoint: there the origin has found nothing.
+    const known = steady ? lower(span.to, this.#replica.position ?? span.to) : span.to;
+    const rest = this.#replica.decide(known, now);
     const onwards = rest.kind === "replay" ? rest.frames : [];
     const then = rest.kind === "ask" ? span.to : "live";
-    const left: Subscriber[] = [];
-    let moved = false;
     for (const subscriber of this.#subscribers.waiting()) {
       const { from } = subscriber.waiting;
       if (from === undefined) continue;
-      const inGroup = ask?.from !== undefined && sameEpochs(from, ask.from) && reaches(from, ask.from);
       const frames = isBetween(from, span) ? after(span.frames, from) : [];
-      if (isBetween(from, span) && (then === "live" || frames.length > 0)) {
+      if (isBetween(from, span) && (then === "live" || frames.length > 0))
         this.#pass(subscriber, from, [...frames, ...onwards], then);
-        moved ||= inGroup;
-      } else if (inGroup) left.push(subscriber);
+      else if (ask?.from !== undefined && isLost(from, ask.from, attached, steady))
+        this.#lose(subscriber, attached.verdict.cause ?? "horizon");
     }
-    if (ask === undefined) return;
-    const { recovered, cause } = attached.verdict;
-    for (const subscriber of left) {
-      if (recovered !== false || !isLost(subscriber, attached, ask)) continue;
-      this.#lose(subscriber, cause ?? "horizon");
-      moved = true;
-    }
-    // An answer that helps none of those it was asked for contradicts itself; what it doesn't prove is lost.
-    if (!moved) for (const subscriber of left) this.#lose(subscriber, "horizon");
   }
 
   /** Continuity is lost for one who waits: it begins anew just before the latest update. */
@@ -105,19 +94,32 @@ export class CatchUp {
   }
 }
 
-/** Whether an answer that could not prove continuity for a group says so for this one of it. */
-function isLost(subscriber: Subscriber, { since, verdict }: Attached, ask: Ask): boolean {
+/** Whether an answer that doesn't help who stands at `from` says that nothing will. */
+function isLost(from: Position, asked: Position, { since, verdict }: Attached, steady: boolean): boolean {
+  const refused = verdict.recovered === false;
+  // Asked for exactly: no better answer can be had.
+  if (samePosition(from, asked)) return refused || steady;
+  if (!refused || !sameEpochs(from, asked) || !reaches(from, asked)) return false;
   if (verdict.cause !== "horizon") return true;
-  const from = subscriber.waiting?.from;
   for (const [epoch, offset] of since) {
-    const matters = ask.from?.has(epoch) || verdict.head.has(epoch);
-    if (matters && (from?.get(epoch) ?? -1) < offset) return true;
+    const matters = asked.has(epoch) || verdict.head.has(epoch);
+    if (matters && (from.get(epoch) ?? -1) < offset) return true;
   }
   return false;
 }
 
 function isBetween(from: Position, span: Span): boolean {
   return reaches(from, span.position) && reaches(span.to, from);
+}
+
+/** Component by component the lower of the two. */
+function lower(a: Position, b: Position): Position {
+  const both = new Map<string, number>();
+  for (const [epoch, offset] of a) {
+    const other = b.get(epoch);
+    if (other !== undefined) both.set(epoch, Math.min(offset, other));
+  }
+  return both;
 }
 
 function sameEpochs(a: Position, b: Position): boolean {

@@ -25,7 +25,7 @@ import {
   encodeOccupied,
 } from "../shared/protocol/uplink.ts";
 import { type Ask, type LinkFacts, saveLink } from "./attachment.ts";
-import { CatchUp, groupFrom } from "./catch-up.ts";
+import { CatchUp, nextToAsk } from "./catch-up.ts";
 import { greet, type Link, survivingLink } from "./link.ts";
 import { LinkSeeker, type LinkSeekerPorts } from "./link-seeker.ts";
 import { type HibernatingPeer, sendQuietly } from "./peer.ts";
@@ -226,29 +226,36 @@ export class EndpointCore {
     const before = this.#replica.position && new Map(this.#replica.position);
     if (before === undefined || (own && verdict.recovered === false)) this.#adopt(span, verdict.cause, out);
     else {
-      this.#apply(span, out);
-      // An answer to the object's own question that doesn't lead where it says won't do so when asked again.
-      const reached = reaches(this.#replica.position ?? to, to);
-      if (!reached && own && reaches(before, verdict.position)) this.#adopt(span, verdict.cause, out);
-      else if (!reached) this.#behind = true;
+      const whole = this.#apply(span, out);
+      // To the object's own question; what others ask may name offsets that the endpoint never had.
+      const reached = !own || reaches(this.#replica.position ?? to, to);
+      // An answer that doesn't lead from where the object is to where it says won't do so when asked again.
+      if (own && !reached && reaches(before, verdict.position)) this.#adopt(span, verdict.cause, out);
+      else if (!whole || !reached) this.#behind = true;
     }
     if (ask !== undefined && ask.from === undefined) this.#replica.giveUpLatest();
-    // An answer may hold only so much. One that brought nothing new has no more to follow.
+    // An answer may hold only so much. One to the object that brought nothing new has no more to follow.
     const position = this.#replica.position ?? to;
-    if (!reaches(position, verdict.head) && !(before && samePosition(before, position))) this.#behind = true;
+    const more = id === UNASKED || before === undefined || !samePosition(before, position);
+    if (more && !reaches(position, verdict.head)) this.#behind = true;
     // Those who are live have been sent everything up to here before others join them.
     this.#flush(out);
-    this.#catchUp.handOn(attached, span, own ? undefined : ask, now);
+    this.#catchUp.handOn(attached, span, own ? undefined : ask, !this.#behind, now);
     for (const subscriber of this.#subscribers.waiting()) this.#catchUp.serve(subscriber, now);
   }
 
-  #apply(span: Span, out: Frame[]): void {
+  /** Whether every update chains. */
+  #apply(span: Span, out: Frame[]): boolean {
     const now = this.#ports.now();
+    let whole = true;
     for (const frame of span.frames) {
       const routing = routingOf(frame);
-      if (routing && this.#replica.apply(frame, routing, now) === "next") out.push(frame);
+      const verdict = routing === undefined ? "gap" : this.#replica.apply(frame, routing, now);
+      if (verdict === "next") out.push(frame);
+      if (verdict === "gap") whole = false;
     }
     this.#replica.lengthen(span, now);
+    return whole;
   }
 
   /** Starts anew from an answer. Who is live lost continuity with the object and is told so (S5). */
@@ -285,9 +292,9 @@ export class EndpointCore {
   #askNext(socket: HibernatingPeer): void {
     if (this.#ask !== undefined) return;
     const own = this.#behind || this.#replica.position === undefined;
-    const group = groupFrom(this.#subscribers.waiting().map(({ waiting }) => waiting));
-    if (!own && group === undefined) return;
-    const from = own ? this.#replica.position && new Map(this.#replica.position) : group?.from;
+    const theirs = nextToAsk(this.#subscribers.waiting().map(({ waiting }) => waiting));
+    if (!own && theirs === undefined) return;
+    const from = own ? this.#replica.position && new Map(this.#replica.position) : theirs?.from;
     this.#ask = { id: this.#nextAsk++, own, from };
     if (own) this.#behind = false;
     sendQuietly(socket, encodeAttach({ endpoint: this.#path, id: this.#ask.id, from }));

@@ -33,28 +33,42 @@ export class EndpointObject extends DurableObject<Env> {
     super(ctx, env);
     count("object_created.endpoint");
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
-    const path = this.#survivingPath();
-    if (path !== undefined) this.#core = this.#create(path);
+  }
+
+  /**
+   * The core, at the first event of this life. `socket`: what the event is about; where that is a close, the
+   * platform may not count the socket any more, but its attachment is still what the object knew last.
+   */
+  #wake(socket?: WebSocket): EndpointCore | undefined {
+    if (this.#core !== undefined) return this.#core;
+    const path = this.#survivingPath(socket);
+    if (path !== undefined) this.#core = this.#create(path, socket);
     // Sockets without the path that they belong to: their owners come back by position.
-    else for (const socket of ctx.getWebSockets()) closeQuietly(socket, "going_away");
+    else for (const one of this.ctx.getWebSockets()) closeQuietly(one, "going_away");
+    return this.#core;
   }
 
   /** After a hibernation no request says which endpoint this is. Long paths aren't in the name. */
-  #survivingPath(): string | undefined {
-    const sockets = this.ctx.getWebSockets();
-    if (sockets.length === 0) return undefined;
+  #survivingPath(socket: WebSocket | undefined): string | undefined {
     const { name } = this.ctx.id;
     if (name?.startsWith("/")) return name;
-    for (const socket of this.ctx.getWebSockets(LINK)) {
-      const path = loadLink(socket)?.path;
+    for (const link of this.#links(socket)) {
+      const path = loadLink(link)?.path;
       if (path !== undefined) return path;
     }
     return undefined;
   }
 
-  #create(path: string): EndpointCore | undefined {
-    const stream = streamOf(path);
+  #links(socket: WebSocket | undefined): WebSocket[] {
     const links = this.ctx.getWebSockets(LINK);
+    return socket === undefined || links.includes(socket) || !this.#isLink(socket)
+      ? links
+      : [...links, socket];
+  }
+
+  #create(path: string, socket?: WebSocket): EndpointCore | undefined {
+    const stream = streamOf(path);
+    const links = this.#links(socket);
     const subscribers = this.ctx.getWebSockets(SUBSCRIBER);
     if (stream === undefined) {
       // The topic was exposed when they came. Coming back they hear what is the matter.
@@ -112,8 +126,8 @@ export class EndpointObject extends DurableObject<Env> {
     const isLink = this.#isLink(socket);
     count(isLink ? "websocket_message_in.endpoint_link" : "websocket_message_in.endpoint_subscriber");
     try {
-      if (isLink) this.#core?.linkMessage(socket, message);
-      else this.#core?.subscriberMessage(socket, message);
+      if (isLink) this.#wake(socket)?.linkMessage(socket, message);
+      else this.#wake(socket)?.subscriberMessage(socket, message);
     } catch (error) {
       logProblem("endpoint object: message", error);
       // Whatever state it left behind, who comes back is answered from its own position.
@@ -130,11 +144,12 @@ export class EndpointObject extends DurableObject<Env> {
   }
 
   #closed(socket: WebSocket, code: number): void {
-    // The platform leaves it to us to answer a close; without, the peer waits for it until it gives up.
-    closeQuietly(socket, closeCode(code));
     try {
-      if (this.#isLink(socket)) this.#core?.linkClosed(socket, code);
-      else this.#core?.subscriberClosed(socket);
+      const core = this.#wake(socket);
+      // The platform leaves it to us to answer a close; without, the peer waits for it until it gives up.
+      closeQuietly(socket, closeCode(code));
+      if (this.#isLink(socket)) core?.linkClosed(socket, code);
+      else core?.subscriberClosed(socket);
     } catch (error) {
       logProblem("endpoint object: close", error);
     }

@@ -69,7 +69,10 @@ export class Questions {
   /** The update of an answer. */
   update(id: number, frame: Frame): void {
     const position = this.#open.get(id)?.position;
-    if (position !== undefined) this.#close(id, { kind: "update", position, frame });
+    if (position === undefined) return;
+    // A view would take the whole message along to whoever asked.
+    const own = typeof frame === "string" ? frame : frame.slice();
+    this.#close(id, { kind: "update", position, frame: own });
   }
 
   /** The origin has gone, and with it all that it was asked. */

@@ -6,14 +6,11 @@
  */
 import { shardOf } from "../shared/protocol/address.ts";
 import type { CloseName } from "../shared/protocol/codes.ts";
-import { type Frame, type Routing, routingOf } from "../shared/protocol/frame.ts";
+import type { Frame } from "../shared/protocol/frame.ts";
 import { LIMITS } from "../shared/protocol/limits.ts";
 import { type Message, packMessages, splitBinary, splitText } from "../shared/protocol/message.ts";
-import { isUpdate } from "../shared/protocol/subscriber.ts";
 import {
-  decodeAddressed,
   decodeLinkUp,
-  decodeOriginSays,
   encodeAttach,
   encodeDetach,
   encodeGet,
@@ -21,12 +18,12 @@ import {
   encodeWaiting,
   type LinkUp,
   type OriginHello,
-  type OriginSays,
 } from "../shared/protocol/uplink.ts";
 import { VERSION } from "../shared/protocol/version.ts";
 import { Dialer, type DialerPorts, type Noted } from "./dialer.ts";
 import { Linger, type LingerPorts } from "./linger.ts";
 import { attachesOf, type Link, Links, noteAnswer, noteUpdate, type Watch, watchOn } from "./links.ts";
+import { endpointOf, type OriginItem, readItem } from "./origin-items.ts";
 import { closeQuietly, type HibernatingPeer, type Peer, sendQuietly } from "./peer.ts";
 import { type LatestResult, Questions } from "./questions.ts";
 import { Uplinks } from "./uplinks.ts";
@@ -138,6 +135,7 @@ export class UplinkCore {
     // What came before a frame that can't be read is due to others all the same (C5).
     for (const [link, frames] of batches) this.#down(link, frames);
     if (refusal === undefined) return;
+    this.#ports.log(`an uplink is closed: ${refusal}`);
     closeQuietly(socket, refusal);
     this.uplinkClosed(socket);
   }
@@ -231,50 +229,38 @@ export class UplinkCore {
   }
 
   /** Why the socket must be closed, if it must. */
-  #item(socket: HibernatingPeer, item: Frame, batches: Batches): CloseName | undefined {
+  #item(socket: HibernatingPeer, frame: Frame, batches: Batches): CloseName | undefined {
     const standing = this.#uplinks.standing(socket);
     if (standing === "fenced") return "stale_generation";
-    // A frame without an address, such as the hello, is for the shard.
-    const bare = typeof item === "string" && item.startsWith("{");
-    const addressed = bare ? { to: { kind: "shard" } as const, frame: item } : decodeAddressed(item);
-    if (addressed === undefined) return "bad_frame";
-    const { to, frame } = addressed;
-    const update = typeof frame !== "string" || isUpdate(frame) ? routingOf(frame) : undefined;
-    const says = update === undefined && typeof frame === "string" ? decodeOriginSays(frame) : undefined;
-    if (update === undefined && !says?.ok) return "bad_frame";
-    const control = says?.ok ? says.value : undefined;
+    const item = readItem(frame);
+    if (item === undefined) return "bad_frame";
+    const { to, says } = item;
     if (standing === "greeting")
-      return control?.kind === "hello" ? this.#grant(socket, control.hello) : "bad_frame";
-    if (to.kind === "question") {
-      if (control === undefined) this.#questions.update(to.id, frame);
-      else this.#questions.answer(to.id, control);
-    } else if (to.kind === "links") {
-      for (const number of to.links) this.#route(number, frame, update, control, batches);
-    } else if (control?.kind === "ready") this.#uplinks.ready(control.ready);
+      return says?.kind === "hello" ? this.#grant(socket, says.hello) : "bad_frame";
+    if (to.kind === "links") for (const number of to.links) this.#route(number, item, batches);
+    else if (to.kind === "shard") {
+      if (says?.kind === "ready") this.#uplinks.ready(says.ready);
+    } else if (says === undefined) this.#questions.update(to.id, item.frame);
+    else this.#questions.answer(to.id, says);
     return undefined;
   }
 
-  #route(
-    number: number,
-    frame: Frame,
-    update: Routing | undefined,
-    says: OriginSays | undefined,
-    batches: Batches,
-  ) {
+  #route(number: number, item: OriginItem, batches: Batches): void {
     const link = this.#links.numbered(number);
-    const path = update?.endpoint ?? endpointOf(says);
+    const path = endpointOf(item);
+    if (path === undefined) return;
     if (link === undefined) {
       // Of a life of this shard before the uplink's: that link won't come back.
-      if (update !== undefined) this.#up([encodeDetach(update.endpoint, number)]);
+      if (item.update !== undefined) this.#up([encodeDetach(path, number)]);
       return;
     }
-    const watch = path === undefined ? undefined : link.watches.get(path);
+    const watch = link.watches.get(path);
     if (watch === undefined) return;
-    if (update !== undefined) noteUpdate(watch, update);
-    if (says?.kind === "attached") noteAnswer(watch, says.attached);
+    if (item.update !== undefined) noteUpdate(watch, item.update);
+    if (item.says?.kind === "attached") noteAnswer(watch, item.says.attached);
     const batch = batches.get(link);
-    if (batch === undefined) batches.set(link, [frame]);
-    else batch.push(frame);
+    if (batch === undefined) batches.set(link, [item.frame]);
+    else batch.push(item.frame);
   }
 
   /** The newest hello wins (U2). Returns why the socket must be closed, if it must. */
@@ -315,9 +301,4 @@ export class UplinkCore {
       if (sendQuietly(link.peer, message)) this.#ports.sent(1);
     }
   }
-}
-
-function endpointOf(says: OriginSays | undefined): string | undefined {
-  if (says?.kind === "attached") return says.attached.endpoint;
-  return says?.kind === "waiting" ? says.endpoint : undefined;
 }

@@ -36,7 +36,7 @@ import {
   type SubscriptionState,
   stepSubscription,
 } from "./subscription.ts";
-import type { Socket, Transport } from "./transport.ts";
+import type { Socket, SocketEvents, Transport } from "./transport.ts";
 import { ReceivedUpdate } from "./update.ts";
 import { webSocketTransport } from "./websocket.ts";
 
@@ -46,6 +46,7 @@ export type {
   Listener,
   ReceivedUpdate,
   Socket,
+  SocketEvents,
   Statistics,
   SubscriptionEvents,
   SubscriptionPhase,

@@ -25,7 +25,8 @@ export interface EndpointUrl {
  * SubscribeError where it names no endpoint.
  */
 export function resolveEndpoint(text: string): EndpointUrl {
-  const base = globalThis.location?.href;
+  // Only a page has a location.
+  const base = (globalThis as { readonly location?: { readonly href: string } }).location?.href;
   if (!URL.canParse(text, base)) throw new SubscribeError("bad_address", `not a URL: ${text}`);
   const url = new URL(text, base);
   if (!/^(ws|http)s?:$/.test(url.protocol))

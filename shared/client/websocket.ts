@@ -13,7 +13,7 @@ export const webSocketTransport: Transport = {
     const socket = new WebSocket(url, SUBSCRIBER_PROTOCOL);
     socket.binaryType = "arraybuffer";
     socket.onopen = () => events.opened();
-    socket.onmessage = ({ data }: MessageEvent<string | ArrayBuffer>) =>
+    socket.onmessage = ({ data }: { readonly data: string | ArrayBuffer }) =>
       events.message(typeof data === "string" ? data : new Uint8Array(data));
     // An `error` event says nothing that the `close` after it doesn't.
     socket.onclose = ({ code, reason }) => events.closed(code, reason);
@@ -28,7 +28,10 @@ export const webSocketTransport: Transport = {
   async explain(url): Promise<ErrorBody | undefined> {
     try {
       const response = await fetch(url.replace(/^ws/, "http"), { cache: "no-store" });
-      if (response.ok) return undefined;
+      if (response.ok) {
+        await response.body?.cancel();
+        return undefined;
+      }
       const answer = v.safeParse(ErrorAnswer, await response.json());
       return answer.success ? answer.output.error : undefined;
     } catch {

@@ -16,7 +16,7 @@ export type AddressResult =
   | { readonly ok: false; readonly code: "bad_address" | "key_too_long" | "not_found" };
 
 /** Kafka's own rule for names of topics; all its characters stand for themselves in a URL. */
-const TOPIC = /^(?!\.\.?$)[A-Za-z0-9._-]{1,249}$/;
+export const TOPIC = /^(?!\.\.?$)[A-Za-z0-9._-]{1,249}$/;
 
 /** Keys that a URL parser would collapse (`.`, `..`, an empty segment), however they were encoded. */
 const SPECIAL: ReadonlyMap<string, string> = new Map([

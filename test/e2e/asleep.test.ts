@@ -31,8 +31,8 @@ test("at 10 updates a second an endpoint costs one incoming message each, no row
   const spent = (name: string) => (after[name] ?? 0) - (before[name] ?? 0);
   expect(spent("rows_written")).toBe(0);
   expect(spent("alarm")).toBe(0);
-  expect(spent("websocket_message_in_endpoint_link")).toBe(50);
-  expect(spent("object_request_endpoint")).toBe(0);
+  expect(spent("websocket_message_in.endpoint_link")).toBe(50);
+  expect(spent("object_request.endpoint")).toBe(0);
   expect(subscriber.violations).toEqual([]);
   await subscriber.close();
 }, 60_000);
@@ -44,7 +44,7 @@ test("[S8] an idle endpoint is evicted with its sockets open, pings are answered
   await Promise.all(
     subscribers.map((subscriber) => subscriber.until((s) => s.updates.length === 1, "an update")),
   );
-  const created = (await deployment.operations()).object_created_endpoint ?? 0;
+  const created = (await deployment.operations())["object_created.endpoint"] ?? 0;
 
   // The runtime evicts an idle object 10 s after its last event: nothing tells us, so a ping, which doesn't wake
   // it, and then an update, which does, show whether it had gone.
@@ -52,14 +52,14 @@ test("[S8] an idle endpoint is evicted with its sockets open, pings are answered
   await new Promise((resolve) => setTimeout(resolve, 13_000));
   first?.send('{"ping":1}');
   await first?.until((s) => s.others.some((frame) => frame.pong === 1), "a pong");
-  expect((await deployment.operations()).object_created_endpoint).toBe(created);
+  expect((await deployment.operations())["object_created.endpoint"]).toBe(created);
   produce("idle", "after");
 
   await Promise.all(
     subscribers.map((subscriber) => subscriber.until((s) => s.updates.length === 2, "the update that wakes")),
   );
   await eventually(
-    async () => ((await deployment.operations()).object_created_endpoint ?? 0) > created,
+    async () => ((await deployment.operations())["object_created.endpoint"] ?? 0) > created,
     "a constructor that ran again",
   );
   for (const subscriber of subscribers) {

@@ -16,6 +16,14 @@ beforeAll(async () => {
 
 afterAll(() => deployment?.stop());
 
+interface Joined {
+  readonly key: string;
+  readonly subscriber: RawSubscriber;
+  readonly verdict: Promise<void>;
+  /** Records of its key when its verdict came. */
+  produced: number;
+}
+
 /** A small generator with a seed, so that a failure can be repeated. */
 function random(seed: number): () => number {
   let state = seed;
@@ -29,16 +37,18 @@ test(`[P6] [S6] [U6] ${RECORDS} records over ${KEYS} keys and 6 partitions: each
   const next = random(20_261_121);
   /** key → number of each of its records, in the order of the log */
   const produced = new Map<string, number[]>();
-  const joined: { key: string; subscriber: RawSubscriber; before: number }[] = [];
+  const joined: Joined[] = [];
   const join = () => {
     const key = `key-${Math.floor(next() * KEYS)}`;
-    joined.push({
-      key,
-      subscriber: deployment.subscribe(pathOf("load", key)),
-      before: produced.get(key)?.length ?? 0,
+    const subscriber = deployment.subscribe(pathOf("load", key));
+    const verdict = subscriber.verdict().then(() => {
+      one.produced = produced.get(key)?.length ?? 0;
     });
+    const one: Joined = { key, subscriber, verdict, produced: 0 };
+    joined.push(one);
   };
   for (let i = 0; i < SUBSCRIBERS / 2; i++) join();
+  await Promise.all(joined.map(({ verdict }) => verdict));
 
   for (let first = 0; first < RECORDS; first += BATCH) {
     const records = Array.from({ length: BATCH }, (_, i) => {
@@ -49,14 +59,15 @@ test(`[P6] [S6] [U6] ${RECORDS} records over ${KEYS} keys and 6 partitions: each
       return { key: utf8(key), value: utf8(`{"n":${first + i}}`) };
     });
     deployment.produce("load", records);
-    if (joined.length < SUBSCRIBERS && first % 2_000 === 0) for (let i = 0; i < 4; i++) join();
-    // Lets the sockets be read in between, so that joins really happen in the middle.
-    await new Promise((resolve) => setImmediate(resolve));
+    if (first % 4_000 === 0) for (let i = 0; i < 4; i++) join();
+    // Those who joined a while ago are waited for, those who join now are in the middle of the records.
+    await Promise.all(joined.slice(0, -4).map(({ verdict }) => verdict));
   }
 
+  await Promise.all(joined.map(({ verdict }) => verdict));
   expect(joined.length).toBe(SUBSCRIBERS);
   let compared = 0;
-  for (const { key, subscriber, before } of joined) {
+  for (const { key, subscriber, produced: before } of joined) {
     const all = produced.get(key) ?? [];
     const numbers = () =>
       subscriber.updates.map(({ value }) => (JSON.parse(value?.toString() ?? "") as { n: number }).n);
@@ -69,7 +80,7 @@ test(`[P6] [S6] [U6] ${RECORDS} records over ${KEYS} keys and 6 partitions: each
     expect(subscriber.violations).toEqual([]);
     expect(subscriber.resets).toEqual([]);
     expect(seen).toEqual(all.slice(all.length - seen.length));
-    // At least all that came after the join, and the snapshot before it where there was one.
+    // At least all that was produced after the verdict came.
     expect(seen.length).toBeGreaterThanOrEqual(all.length - before);
     compared += seen.length;
   }

@@ -1,7 +1,7 @@
 /** The page as a person sees it, in a real browser. */
-import chromium from "@sparticuz/chromium";
-import { type Browser, chromium as playwright } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { launchBrowser } from "../support/browser.ts";
 import { Deployment, utf8 } from "../support/deployment.ts";
 
 let deployment: Deployment;
@@ -12,7 +12,7 @@ beforeAll(async () => {
   deployment = await Deployment.start({
     topics: { flights: compacted, earthquakes: compacted, quotes: compacted },
   });
-  browser = await playwright.launch({ executablePath: await chromium.executablePath(), args: chromium.args });
+  browser = await launchBrowser();
 }, 90_000);
 
 afterAll(async () => {
@@ -28,6 +28,10 @@ test("[S10] the page shows updates with their position; after its connections ar
   const page = await browser.newPage();
   const problems: string[] = [];
   page.on("pageerror", (error) => problems.push(String(error)));
+  page.on(
+    "response",
+    (response) => response.status() >= 400 && problems.push(`${response.status()} ${response.url()}`),
+  );
   page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
   await page.goto(`${deployment.url}/`);
   expect(page.url()).toBe(`${deployment.url}/$/`);
@@ -38,6 +42,9 @@ test("[S10] the page shows updates with their position; after its connections ar
   const [position] = produce("flights", "ATL", '{"to":"JFK","delay":12}');
   await field("value").getByText("JFK").first().waitFor();
   expect(await field("position").textContent()).toContain(`${position?.epoch}:${position?.offset}`);
+
+  // Before its first connection a tile asks by GET what is the matter with its address.
+  await page.locator('[data-field="state"]:not(:text("live"))').first().waitFor({ state: "detached" });
 
   await page.locator("#cut").click();
   await tile.locator('[data-field="state"]:not(:text("live"))').first().waitFor();

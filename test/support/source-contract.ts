@@ -29,7 +29,7 @@ export interface ContractLog {
   produce(topic: string, records: readonly ContractRecord[]): Promise<readonly number[]>;
   /** Left out where the log has no such thing; tests of it are skipped then. */
   trim?(topic: string, partition: number, beforeOffset: number): Promise<void>;
-  /** Closes the source and what belongs to it. */
+  /** Closes the source, which may be closed already, and what belongs to it. */
   close(): Promise<void>;
 }
 
@@ -83,9 +83,8 @@ export function describeSourceContract(
       return reading;
     }
 
-    async function needTrim(skip: (reason: string) => never): Promise<NonNullable<ContractLog["trim"]>> {
-      return log.trim?.bind(log) ?? skip("this log can't drop records");
-    }
+    const needTrim = (skip: (reason: string) => never): NonNullable<ContractLog["trim"]> =>
+      log.trim?.bind(log) ?? skip("this log can't drop records");
 
     describe("describing a topic", () => {
       test("a topic that does not exist is undefined", async () => {
@@ -284,9 +283,7 @@ export function describeSourceContract(
       test("two reads of one partition do not disturb one another", async () => {
         const topic = await newTopic();
         await log.produce(topic, numbered(0, 10));
-        const first = await read(topic, 0, 0);
-        const second = await read(topic, 0, 6);
-
+        const [first, second] = [await read(topic, 0, 0), await read(topic, 0, 6)];
         await first.reaches(10);
         await first.stop();
         await log.produce(topic, numbered(0, 5, 10));
@@ -340,6 +337,7 @@ export function describeSourceContract(
         const topic = await newTopic();
         const reading = await read(topic);
         await reading.reaches(0);
+        await turns();
 
         await reading.stop();
 
@@ -387,10 +385,12 @@ export function describeSourceContract(
         const epoch = (await own.source.describe(topic))?.[0]?.epoch ?? "";
         const reading = new Reading(own.source, { topic, partition: 0, epoch, from: 0 });
         await reading.reaches(0);
+        await turns();
 
-        await own.close();
+        await own.source.close();
 
         await reading.ended;
+        await own.close();
       });
     });
 
@@ -408,6 +408,7 @@ export function describeSourceContract(
         const topic = await newTopic();
         const reading = await read(topic);
         await reading.reaches(0);
+        await turns();
 
         await log.deleteTopic(topic);
 
@@ -461,7 +462,7 @@ export function describeSourceContract(
       });
 
       test("below the oldest record held is refused with offset_out_of_range", async ({ skip }) => {
-        const trim = await needTrim(skip);
+        const trim = needTrim(skip);
         const topic = await newTopic();
         await log.produce(topic, numbered(0, 10));
 
@@ -479,7 +480,7 @@ export function describeSourceContract(
       });
 
       test("a partition that was emptied goes on at its old offsets", async ({ skip }) => {
-        const trim = await needTrim(skip);
+        const trim = needTrim(skip);
         const topic = await newTopic();
         await log.produce(topic, numbered(0, 10));
 

@@ -1,0 +1,47 @@
+/**
+ * A data folder belongs to one process at a time. The lock is a lock of the operating system, taken by SQLite,
+ * so that it ends with the process however that ends; a file with a process id in it would stay.
+ */
+import { existsSync, mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { type Checked, reason } from "./checks.ts";
+
+const SQLITE_BUSY = 5;
+const PATIENCE_MS = 1_000;
+
+/**
+ * Makes the folder where it is missing, sees that it can be written, and takes it, until it is released or the
+ * process ends.
+ */
+export function holdFolder(folder: string): Checked<{ release(): void }> {
+  let lock: DatabaseSync | undefined;
+  try {
+    makeFolder(folder);
+    // A run that was killed a moment ago may still be about to end.
+    lock = new DatabaseSync(join(folder, "lock"), { timeout: PATIENCE_MS });
+    lock.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
+    const held = lock;
+    return { ok: true, value: { release: () => held.close() } };
+  } catch (error) {
+    lock?.close();
+    if (error instanceof Error && "errcode" in error && error.errcode === SQLITE_BUSY)
+      return {
+        ok: false,
+        problem: `DATA_DIR: ${folder} is in use by another run; give this one a folder of its own`,
+      };
+    return { ok: false, problem: `DATA_DIR: ${folder} can't be written: ${reason(error)}` };
+  }
+}
+
+/** Step by step: Node's own `recursive` never returns where the parent exists but refuses, as /proc does. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(dirname(folder));
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    // Another run that starts at the same time may have been faster.
+    if (!existsSync(folder)) throw error;
+  }
+}

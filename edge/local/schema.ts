@@ -1,0 +1,23 @@
+/** `npm run schema`: makes shared/streams.schema.json, for editors, from the schema that the code reads with. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { toJsonSchema } from "@valibot/to-json-schema";
+import { isTopicName, TOPIC } from "../../shared/protocol/address.ts";
+import { StreamsSchema } from "../../shared/protocol/streams.ts";
+
+/** A JSON Schema (draft 7) of `streams.json`. */
+export function streamsJsonSchema(): object {
+  return toJsonSchema(StreamsSchema, {
+    typeMode: "input",
+    overrideAction: ({ valibotAction, jsonSchema }) =>
+      "requirement" in valibotAction && valibotAction.requirement === isTopicName
+        ? { ...jsonSchema, pattern: TOPIC.source }
+        : undefined,
+  });
+}
+
+if (import.meta.main)
+  writeFileSync(
+    join(import.meta.dirname, "../../shared/streams.schema.json"),
+    `${JSON.stringify(streamsJsonSchema(), null, 2)}\n`,
+  );

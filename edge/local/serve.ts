@@ -1,0 +1,104 @@
+/**
+ * `npm run edge`: the edge on this machine. Bundles page and Worker, generates workerd's configuration from
+ * wrangler.toml, and runs workerd until this process is asked to stop or loses the one who started it.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { parse } from "smol-toml";
+import { readUplinkKeys } from "../uplink-auth.ts";
+import { bundlePage, bundleWorker } from "./bundle.ts";
+import { checkPort, checkStreams, reason } from "./checks.ts";
+import { holdFolder } from "./folder.ts";
+import { onStopRequest } from "./lifeline.ts";
+import { readSettings, type Values } from "./settings.ts";
+import { runWorkerd, type Workerd } from "./workerd.ts";
+import { readEdgeConfig, workerdConfig } from "./workerd-config.ts";
+
+const root = join(import.meta.dirname, "../..");
+
+const command = {
+  usage: "npm run edge -- [flags]",
+  does: "Runs the edge on this machine, on workerd.",
+  settings: {
+    PORT: { means: "Where to listen.", default: "8787" },
+    HOST: { means: "The address to listen on.", default: "127.0.0.1" },
+    DATA_DIR: { means: "Folder whose subfolder `edge` holds what the objects store.", default: "data" },
+    STREAMS: { means: "The list of what is exposed.", default: join(root, "streams.json") },
+    UPLINK_KEYS: {
+      means:
+        "Keys that origins sign with: kid:secret[,kid:secret…], each secret of 32 bytes or more. Required.",
+      secret: true,
+    },
+    OPERATIONS: { means: "on: /$/operations tells what the platform would bill.", default: "off" },
+  },
+  switches: {},
+} as const;
+
+let workerd: Workerd | undefined;
+let stopping = false;
+
+const given = readSettings(command, process.env, process.argv.slice(2));
+switch (given.kind) {
+  case "help":
+    process.stdout.write(given.text);
+    break;
+  case "misused":
+    fail(2, given.problem);
+    break;
+  case "given":
+    onStopRequest(stop);
+    await serve(given.values);
+}
+
+async function serve(values: Values<typeof command>): Promise<void> {
+  const { HOST: host, UPLINK_KEYS, OPERATIONS } = values;
+  const folder = resolve(values.DATA_DIR, "edge");
+  const streams = resolve(values.STREAMS);
+  const port = await checkPort(host, values.PORT);
+  const checks = [checkStreams(streams), port, holdFolder(folder)];
+  const problems = checks.flatMap((check) => (check.ok ? [] : [check.problem]));
+  const keys = readUplinkKeys(UPLINK_KEYS);
+  if (!keys.ok) problems.push(keys.problem);
+  if (problems.length > 0 || !port.ok) return fail(1, ...problems);
+
+  const configFile = join(folder, "workerd.capnp");
+  try {
+    const edge = readEdgeConfig(parse(readFileSync(join(root, "wrangler.toml"), "utf8")));
+    const module = join(folder, "worker.js");
+    const storage = join(folder, "objects");
+    await bundlePage(root);
+    await bundleWorker({ root, main: edge.main, streams, outfile: module });
+    mkdirSync(storage, { recursive: true });
+    writeFileSync(
+      configFile,
+      workerdConfig(edge, {
+        module,
+        storage,
+        host,
+        port: port.value,
+        vars: { OPERATIONS },
+      }),
+    );
+  } catch (error) {
+    return fail(1, `the edge can't be built: ${reason(error)}`);
+  }
+  if (stopping) return;
+  workerd = runWorkerd(configFile, { UPLINK_KEYS }, (line) => process.stderr.write(`${line}\n`));
+  void workerd.listening.then(() => {
+    process.stdout.write(`the edge listens on ${host}, port ${port.value}\n`);
+    process.send?.("listening");
+  });
+  const how = await workerd.ended;
+  if (!stopping) fail(1, `workerd ${how}`);
+}
+
+async function stop(): Promise<void> {
+  stopping = true;
+  await workerd?.stop();
+  process.exit(0);
+}
+
+function fail(code: 1 | 2, ...problems: readonly string[]): void {
+  for (const problem of problems) process.stderr.write(`${problem}\n`);
+  process.exit(code);
+}

@@ -1,0 +1,149 @@
+/**
+ * `npm start`: the whole product on one machine. Checks what can be checked, starts the edge, the origin and a
+ * feed as processes of their own, says when they are ready, and ends them all together: when it is asked to, when
+ * one of them ends by itself, and, since each watches its IPC channel, even when this process is killed.
+ */
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join, resolve } from "node:path";
+import { readConfig } from "../../origin/config.ts";
+import { checkPort, checkStreams } from "./checks.ts";
+import { holdFolder } from "./folder.ts";
+import { examplePath, greeting } from "./greeting.ts";
+import { onStopRequest } from "./lifeline.ts";
+import { Part } from "./part.ts";
+import { readSettings } from "./settings.ts";
+
+const root = join(import.meta.dirname, "../..");
+const OWN_STREAMS = join(root, "streams.json");
+
+const READY_MS = 30_000;
+const LOOK_MS = 50;
+/** From when the writers are asked to end until the edge is, and until whatever is left is killed. */
+const WRITERS_MS = 1_500;
+const STOP_MS = 3_000;
+
+const command = {
+  usage: "npm start -- [flags]",
+  does: "Runs edge, origin and a feed of example data on this machine.",
+  settings: {
+    PORT: { means: "Where the edge listens.", default: "8787" },
+    HOST: { means: "The address that it listens on.", default: "127.0.0.1" },
+    DATA_DIR: { means: "Folder of everything that is stored.", default: "data" },
+    STREAMS: { means: "The list of what is exposed.", default: OWN_STREAMS },
+    OPERATIONS: { means: "on: /$/operations tells what the platform would bill.", default: "off" },
+    LOG_LEVEL: { means: "What the origin logs: error, warn, info, debug.", default: "error" },
+  },
+  switches: {
+    "no-feed": "Leaves the example data out.",
+    verbose: "Shows what the parts write to stdout, too.",
+  },
+} as const;
+
+const parts: Part[] = [];
+let stopping: Promise<void> | undefined;
+
+const given = readSettings(command, process.env, process.argv.slice(2));
+if (given.kind === "help") process.stdout.write(given.text);
+else if (given.kind === "misused") fail(2, given.problem);
+else {
+  onStopRequest(() => void stop(0));
+  await start(given.values, given.switches);
+}
+
+async function start(
+  values: Extract<typeof given, { kind: "given" }>["values"],
+  switches: Extract<typeof given, { kind: "given" }>["switches"],
+): Promise<void> {
+  const dataDir = resolve(values.DATA_DIR);
+  const streamsFile = resolve(values.STREAMS);
+  const streams = checkStreams(streamsFile);
+  const port = await checkPort(values.HOST, values.PORT);
+  const problems = [streams, port, holdFolder(dataDir)].flatMap((check) => (check.ok ? [] : [check.problem]));
+  if (problems.length > 0 || !streams.ok || !port.ok) return fail(1, ...problems);
+
+  const url = `http://${reachable(values.HOST)}:${port.value}`;
+  // For this run only, and never on disk: edge and origin start and end together.
+  const key = `local:${randomBytes(32).toString("base64url")}`;
+  const env = {
+    ...process.env,
+    ...values,
+    DATA_DIR: dataDir,
+    STREAMS: streamsFile,
+    EDGE_URL: url,
+    UPLINK_KEYS: key,
+    UPLINK_KEY: key,
+    UPLINK_KEY_FILE: "",
+  };
+  const readFile = (path: string) => readFileSync(path, "utf8");
+  const origin = readConfig({ env, args: [], hostname: hostname(), root, readFile });
+  if (origin.kind === "problems") return fail(1, ...origin.problems);
+  const begin = (name: string, script: string, ...args: readonly string[]) => {
+    const part = new Part({ name, script: join(root, script), args, env, verbose: switches.verbose });
+    parts.push(part);
+    void part.ended.then((how) => stopping ?? fail(1, `the ${name} ${how}; stopping everything`));
+    return part;
+  };
+
+  const feed = !switches["no-feed"];
+  if (feed) begin("feed", "origin/feed.ts", "--data-dir", dataDir);
+  await begin("edge", "edge/local/serve.ts").spoke;
+  if (stopping) return;
+  begin("origin", "origin/main.ts");
+
+  const topics = [...streams.value.keys()];
+  const example = feed ? examplePath({ topics, feed }) : undefined;
+  const deadline = performance.now() + READY_MS;
+  while (!(await answers(`${url}/$/health`)) || (example && !(await answers(url + example)))) {
+    if (stopping) return;
+    if (performance.now() > deadline)
+      return fail(1, `not ready within ${READY_MS / 1_000} s; --verbose and --log-level info tell more`);
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+  const produceFlags = [
+    ...(dataDir === resolve("data") ? [] : ["--data-dir", dataDir]),
+    ...(streamsFile === OWN_STREAMS ? [] : ["--streams", streamsFile]),
+  ];
+  if (!stopping) process.stdout.write(greeting({ url, topics, feed, produceFlags }));
+}
+
+/** The address in a URL; an edge that listens everywhere is reached on the loopback. */
+function reachable(host: string): string {
+  const address = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+  return address.includes(":") ? `[${address}]` : address;
+}
+
+async function answers(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(url);
+    await response.arrayBuffer();
+    return response.status === 200;
+  } catch {
+    return false;
+  }
+}
+
+function fail(code: 1 | 2, ...problems: readonly string[]): void {
+  for (const problem of problems) process.stderr.write(`${problem}\n`);
+  void stop(code);
+}
+
+/** Ends those who write first, then the edge, and after a while whatever is left. */
+function stop(code: number): Promise<void> {
+  stopping ??= (async () => {
+    const killing = setTimeout(() => {
+      code ||= 1;
+      for (const part of parts) part.stop("SIGKILL");
+    }, STOP_MS);
+    const writers = parts.filter(({ name }) => name !== "edge");
+    for (const part of writers) part.stop("SIGTERM");
+    const patience = new Promise((resolve) => setTimeout(resolve, WRITERS_MS));
+    await Promise.race([patience, Promise.all(writers.map(({ ended }) => ended))]);
+    for (const part of parts) part.stop("SIGTERM");
+    await Promise.all(parts.map(({ ended }) => ended));
+    clearTimeout(killing);
+    process.exit(code);
+  })();
+  return stopping;
+}

@@ -1,0 +1,164 @@
+/**
+ * What raw workerd needs, generated from wrangler.toml: that file stays the one configuration of the edge. Pure;
+ * the shell reads and writes the files.
+ */
+import { basename } from "node:path";
+import * as v from "valibot";
+
+const Names = v.array(v.string());
+
+/**
+ * Keys of wrangler.toml that say how to deploy and mean nothing to workerd. A key that stands in neither list
+ * may well be a binding, which must not be missing in silence.
+ */
+const DEPLOYMENT_ONLY = new Set([
+  "$schema",
+  "name",
+  "rules",
+  "build",
+  "observability",
+  "limits",
+  "placement",
+  "route",
+  "routes",
+  "workers_dev",
+  "preview_urls",
+  "account_id",
+  "minify",
+  "upload_source_maps",
+]);
+
+const WranglerSchema = v.looseObject({
+  main: v.string(),
+  compatibility_date: v.pipe(v.string(), v.isoDate()),
+  compatibility_flags: v.optional(Names, []),
+  vars: v.optional(v.record(v.string(), v.unknown()), {}),
+  durable_objects: v.optional(
+    v.strictObject({ bindings: v.array(v.strictObject({ name: v.string(), class_name: v.string() })) }),
+    { bindings: [] },
+  ),
+  secrets: v.optional(v.strictObject({ required: Names }), { required: [] }),
+  // Renaming and deleting classes would need the same done to the local storage: not understood, so refused.
+  migrations: v.optional(v.array(v.strictObject({ tag: v.string(), new_sqlite_classes: Names })), []),
+});
+
+export interface EdgeConfig {
+  /** The Worker's entry, relative to wrangler.toml. */
+  readonly main: string;
+  readonly compatibilityDate: string;
+  readonly compatibilityFlags: readonly string[];
+  readonly vars: Readonly<Record<string, unknown>>;
+  /** Names only. */
+  readonly secrets: readonly string[];
+  readonly objects: readonly { readonly binding: string; readonly className: string }[];
+}
+
+/** @throws Error with one line per problem: the file is the project's own, so a bad one is a fault of it. */
+export function readEdgeConfig(toml: unknown): EdgeConfig {
+  const result = v.safeParse(WranglerSchema, toml);
+  const problems = result.success
+    ? misunderstood(result.output)
+    : result.issues.map((issue) => `${v.getDotPath(issue) ?? "(the file)"}: ${issue.message}`);
+  if (!result.success || problems.length > 0) throw new Error(`wrangler.toml: ${problems.join("\n")}`);
+  const { main, compatibility_date, compatibility_flags, vars, secrets, durable_objects } = result.output;
+  return {
+    main,
+    compatibilityDate: compatibility_date,
+    compatibilityFlags: compatibility_flags,
+    vars,
+    secrets: secrets.required,
+    objects: durable_objects.bindings.map(({ name, class_name }) => ({
+      binding: name,
+      className: class_name,
+    })),
+  };
+}
+
+function misunderstood(config: v.InferOutput<typeof WranglerSchema>): string[] {
+  const problems = Object.keys(config)
+    .filter((key) => !(key in WranglerSchema.entries) && !DEPLOYMENT_ONLY.has(key))
+    .map((key) => `${key}: not understood by edge/local, which would leave it out`);
+  const classes = new Set(config.migrations.flatMap((migration) => migration.new_sqlite_classes));
+  for (const { class_name } of config.durable_objects.bindings)
+    if (!classes.has(class_name)) problems.push(`migrations: ${class_name} is in no new_sqlite_classes`);
+  return problems;
+}
+
+export interface WorkerdSettings {
+  /** The bundled Worker; it must lie in the folder of the configuration. */
+  readonly module: string;
+  /** Absolute path of the folder for the objects' databases; it must exist. */
+  readonly storage: string;
+  readonly host: string;
+  readonly port: number;
+  /** Win over wrangler.toml's vars of the same name. */
+  readonly vars: Readonly<Record<string, string>>;
+}
+
+/**
+ * The text of a configuration for `workerd serve`. Secrets are bindings that workerd takes from its environment,
+ * so that none is written to a file.
+ */
+export function workerdConfig(edge: EdgeConfig, settings: WorkerdSettings): string {
+  const classes = [...new Set(edge.objects.map(({ className }) => className))];
+  const bindings = [
+    ...edge.objects.map(({ binding, className }) =>
+      struct({ name: text(binding), durableObjectNamespace: text(className) }),
+    ),
+    ...Object.entries({ ...edge.vars, ...settings.vars }).map(([name, value]) =>
+      struct(
+        typeof value === "string"
+          ? { name: text(name), text: text(value) }
+          : { name: text(name), json: text(JSON.stringify(value)) },
+      ),
+    ),
+    ...edge.secrets.map((name) => struct({ name: text(name), fromEnvironment: text(name) })),
+  ];
+  const worker = struct({
+    modules: list([
+      struct({ name: text("worker.js"), esModule: `embed ${text(basename(settings.module))}` }),
+    ]),
+    compatibilityDate: text(edge.compatibilityDate),
+    compatibilityFlags: list(edge.compatibilityFlags.map(text)),
+    bindings: list(bindings),
+    // The unique key names the class's folder in the storage, so it must never change.
+    durableObjectNamespaces: list(
+      classes.map((name) => struct({ className: text(name), uniqueKey: text(name), enableSql: "true" })),
+    ),
+    durableObjectStorage: struct({ localDisk: text("storage") }),
+  });
+  const storage = struct({ path: text(settings.storage), writable: "true" });
+  const address = `${settings.host.includes(":") ? `[${settings.host}]` : settings.host}:${settings.port}`;
+  const config = struct({
+    services: list([
+      struct({ name: text("edge"), worker }),
+      struct({ name: text("storage"), disk: storage }),
+    ]),
+    sockets: list([
+      struct({ name: text("http"), address: text(address), http: "()", service: text("edge") }),
+    ]),
+  });
+  return `using Workerd = import "/workerd/workerd.capnp";\n\nconst config :Workerd.Config = ${config};\n`;
+}
+
+function struct(fields: Readonly<Record<string, string>>): string {
+  return `(${Object.entries(fields)
+    .map(([name, value]) => `${name} = ${value}`)
+    .join(", ")})`;
+}
+
+function list(items: readonly string[]): string {
+  return items.length === 0 ? "[]" : `[\n${items.join(",\n")}\n]`;
+}
+
+/** A text literal of Cap'n Proto's language. */
+function text(value: string): string {
+  const escaped = value.replaceAll(/["\\\p{Cc}]/gu, (character) =>
+    character === '"' || character === "\\"
+      ? `\\${character}`
+      : [...new TextEncoder().encode(character)]
+          .map((byte) => `\\x${byte.toString(16).padStart(2, "0")}`)
+          .join(""),
+  );
+  return `"${escaped}"`;
+}

@@ -1,0 +1,59 @@
+/**
+ * A transport that can be cut: for showing what a subscription does then. Its sockets are really closed, and
+ * no new one is dialled before the cut is over; the client notices nothing but a network that is gone.
+ */
+import type { Socket, SocketEvents, Transport } from "../../shared/client/client.ts";
+
+export class CuttableTransport implements Transport {
+  readonly #inner: Transport;
+  /** Of sockets that are open, or being dialled. */
+  readonly #cuts = new Set<() => void>();
+  /** Dials that wait for the end of the cut. undefined: there is none. */
+  #held: Set<() => void> | undefined;
+
+  constructor(inner: Transport) {
+    this.#inner = inner;
+  }
+
+  /** Closes every socket, and holds back new ones until mend(). */
+  cut(): void {
+    this.#held ??= new Set();
+    for (const cut of [...this.#cuts]) cut();
+  }
+
+  mend(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const dial of held) dial();
+  }
+
+  dial(url: string, events: SocketEvents): Socket {
+    let inner: Socket | undefined;
+    const dial = () => {
+      inner = this.#inner.dial(url, {
+        opened: () => this.#cuts.has(cut) && events.opened(),
+        message: (message) => this.#cuts.has(cut) && events.message(message),
+        closed: (code, reason) => this.#cuts.delete(cut) && events.closed(code, reason),
+      });
+      this.#cuts.add(cut);
+    };
+    const cut = () => {
+      this.#cuts.delete(cut);
+      inner?.close();
+      events.closed(1006, "cut by this page");
+    };
+    if (this.#held === undefined) dial();
+    else this.#held.add(dial);
+    return {
+      send: (text) => inner?.send(text),
+      close: () => {
+        this.#held?.delete(dial);
+        inner?.close();
+      },
+    };
+  }
+
+  explain(url: string): ReturnType<Transport["explain"]> {
+    return this.#inner.explain(url);
+  }
+}

@@ -1,0 +1,304 @@
+/**
+ * The origin's index: recent records of each endpoint (a topic and a key's bytes), on disk, bounded, and
+ * built again from the log whenever it can't be used.
+ *
+ * One process, one thread, no timers of its own: its owner calls `tick`. Everything is synchronous, so
+ * reading and going live can be one step. Every method may throw IndexError `closed`, `corrupt` or
+ * `disk_failed`; records and positions are never answered wrongly instead.
+ */
+import { statSync } from "node:fs";
+import type { DatabaseSync } from "node:sqlite";
+import type { Position } from "../../shared/protocol/position.ts";
+import type { Batch, PartitionInfo } from "../source.ts";
+import { Batches } from "./batches.ts";
+import { IndexError, translated } from "./error.ts";
+import { Chain, latestOf, newestOf, type PageLimits, pageAfter } from "./history.ts";
+import { Ingest } from "./ingest.ts";
+import { type Partition, Partitions } from "./partitions.ts";
+import type { IndexedRecord } from "./record.ts";
+import { type Bounds, Retention, type TopicRetention } from "./retention.ts";
+import { integer, type OpenFile, openFile, putAside, type Rebuilt, transaction } from "./schema.ts";
+import { tailName } from "./tail-table.ts";
+import { Tails } from "./tails.ts";
+import {
+  type Begun,
+  gapsOf,
+  type IndexFacts,
+  type Latest,
+  type Page,
+  type PartitionView,
+  type RecentLimits,
+  reachedBy,
+} from "./views.ts";
+
+export interface IndexOptions {
+  /** Made if it isn't there. The index is `index.db` in it, with a `-wal` beside it. */
+  readonly directory: string;
+  /** The topics that are exposed. What the index has of others is dropped. */
+  readonly topics: ReadonlyMap<string, TopicRetention>;
+  readonly bounds: Bounds;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+export interface OpenedIndex {
+  readonly index: RecordIndex;
+  /** What was wrong with the file that was there; undefined where there was none, or nothing wrong. */
+  readonly rebuilt: Rebuilt | undefined;
+}
+
+/** Tails gathered in memory before they are written back: less than 2 MB, and two such are held. */
+const TAILS = 32_768;
+
+/** Opens the index or makes it. Throws IndexError `unwritable` or `in_use`. */
+export function openIndex(options: IndexOptions): OpenedIndex {
+  const { loaded, rebuilt } = openFile(options.directory, (file) => new RecordIndex(file, options));
+  return { index: loaded, rebuilt };
+}
+
+export class RecordIndex {
+  readonly #db: DatabaseSync;
+  readonly #path: string;
+  readonly #topics: ReadonlyMap<string, TopicRetention>;
+  readonly #partitions: Partitions;
+  readonly #batches: Batches;
+  readonly #tails: Tails;
+  readonly #ingest: Ingest;
+  #ended: IndexError | undefined;
+
+  /** Use `openIndex`. */
+  constructor(file: OpenFile, options: IndexOptions) {
+    this.#db = file.db;
+    this.#path = file.path;
+    this.#topics = options.topics;
+    this.#partitions = new Partitions(file.db);
+    this.#batches = new Batches(file.db);
+    for (const partition of [...this.#partitions.live()]) {
+      if (options.topics.has(partition.topic)) continue;
+      this.#partitions.markRetired(partition);
+      this.#partitions.retire(partition);
+    }
+    this.#tails = this.#replayedTails();
+    const retention = new Retention(
+      this.#partitions,
+      this.#batches,
+      this.#tails,
+      options.topics,
+      options.bounds,
+    );
+    this.#ingest = new Ingest(file.db, this.#partitions, this.#batches, this.#tails, retention, options.now);
+  }
+
+  /**
+   * Before a partition is read: says where to read on. Where the log and what was read of it don't join, the
+   * partition starts anew at `start`, and what was known of it answers nothing any more.
+   * @param start an offset that the log holds, or its end.
+   */
+  begin(topic: string, info: PartitionInfo, start: number): Begun {
+    return this.#use(() => {
+      const known = this.#partitions.get(topic, info.partition);
+      const anew = whyAnew(known, info);
+      if (known !== undefined && anew === undefined) return { from: known.checkpoint, anew };
+      this.#ingest.commit();
+      let added: Partition | undefined;
+      transaction(this.#db, () => {
+        if (known !== undefined) this.#partitions.markRetired(known);
+        added = this.#partitions.insert(topic, info.partition, info.epoch, start);
+      });
+      if (known !== undefined) this.#partitions.retire(known);
+      if (added !== undefined) this.#partitions.added(added);
+      return { from: start, anew };
+    });
+  }
+
+  /** Forgets the topic's partitions that have none of these epochs: it was created again, with fewer of them. */
+  retain(topic: string, epochs: ReadonlySet<string>): void {
+    this.#use(() => {
+      const gone = [...this.#partitions.ofTopic(topic)].filter(({ epoch }) => !epochs.has(epoch));
+      if (gone.length === 0) return;
+      this.#ingest.commit();
+      transaction(this.#db, () => {
+        for (const partition of gone) this.#partitions.markRetired(partition);
+      });
+      for (const partition of gone) this.#partitions.retire(partition);
+    });
+  }
+
+  /**
+   * Takes what is new in a batch; offsets below the checkpoint are ignored. Returns the records that were
+   * taken, each with its predecessor: what is to be forwarded. The batch's bytes are held, not copied, until
+   * they are written, and must not change. Throws IndexError `not_begun`, or
+   * `disk_failed`: then nothing was taken.
+   */
+  append(topic: string, partition: number, epoch: string, batch: Batch): readonly IndexedRecord[] {
+    return this.#use(() => {
+      const known = this.#partitions.get(topic, partition);
+      if (known === undefined || known.epoch !== epoch)
+        throw new IndexError("not_begun", `${topic}/${partition} is not being read with epoch ${epoch}`);
+      return this.#ingest.append(known, batch);
+    });
+  }
+
+  /** Writes what has waited for 50 ms and drops what is too old. To be called about that often. */
+  tick(): void {
+    this.#use(() => {
+      if (this.#ingest.isDue()) this.#ingest.commit();
+    });
+  }
+
+  /** The next offset to fetch; undefined where this epoch of the partition was not begun. */
+  checkpoint(topic: string, partition: number, epoch: string): number | undefined {
+    const known = this.#partitions.get(topic, partition);
+    return known?.epoch === epoch ? known.checkpoint : undefined;
+  }
+
+  /** The key's last offset in each epoch in which it is held. */
+  tails(topic: string, key: Uint8Array): Position {
+    return this.#use(() => positionOf(this.#chains(topic, key)));
+  }
+
+  /** The record that arrived last. */
+  latest(topic: string, key: Uint8Array): Latest {
+    return this.#use(() => {
+      const chains = this.#chains(topic, key);
+      return { record: latestOf(chains), position: positionOf(chains) };
+    });
+  }
+
+  /** Every partition of the topic that was begun, with what is known of the key there. */
+  views(topic: string, key: Uint8Array): readonly PartitionView[] {
+    return this.#use(() => this.#views(topic, this.#chains(topic, key)));
+  }
+
+  /** The records after `from`, oldest first: at least one if there is any. */
+  since(topic: string, key: Uint8Array, from: Position, limits: PageLimits): Page {
+    return this.#use(() => {
+      const chains = this.#chains(topic, key);
+      const partitions = this.#views(topic, chains);
+      const { records, more } = pageAfter(chains, from, limits);
+      const reached = reachedBy(records, from, partitions);
+      return { records, more, reached, gaps: gapsOf(from, partitions), partitions };
+    });
+  }
+
+  /** The newest records, oldest first, for filling a window: the last one however old, others within limits. */
+  recent(topic: string, key: Uint8Array, limits: RecentLimits): readonly IndexedRecord[] {
+    return this.#use(() => newestOf(this.#chains(topic, key), limits, limits.now - limits.maxAgeMs));
+  }
+
+  facts(): IndexFacts {
+    const partitions = Array.from(this.#partitions.live(), (partition) => ({
+      topic: partition.topic,
+      partition: partition.number,
+      epoch: partition.epoch,
+      horizon: partition.stored.horizon,
+      checkpoint: partition.checkpoint,
+      records: partition.stored.records,
+      bytes: partition.stored.bytes,
+      kept: partition.stored.kept,
+      keyless: partition.keyless,
+      keyTooLong: partition.keyTooLong,
+      omitted: partition.omitted,
+    }));
+    let diskBytes = 0;
+    for (const suffix of ["", "-wal"])
+      diskBytes += statSync(this.#path + suffix, { throwIfNoEntry: false })?.size ?? 0;
+    return { partitions, diskBytes };
+  }
+
+  /** Writes everything that was gathered. Closing twice is closing once. */
+  close(): void {
+    if (this.#ended !== undefined) return;
+    try {
+      this.#use(() => this.#ingest.finish());
+    } finally {
+      this.#end(new IndexError("closed", "the index is closed"));
+    }
+  }
+
+  #chains(topic: string, key: Uint8Array): Chain[] {
+    const partitions = [...this.#partitions.ofTopic(topic)];
+    const name = tailName(key);
+    const tails = this.#tails.lastIn(
+      partitions.map(({ id }) => id),
+      name,
+    );
+    const chains: Chain[] = [];
+    for (const partition of partitions) {
+      const tail = tails.get(partition.id);
+      if (tail === undefined) continue;
+      if (tail >= partition.stored.horizon)
+        chains.push(new Chain(partition, key, tail, this.#batches, undefined));
+      else if (partition.stored.kept > 0 && this.#topics.get(topic)?.keepLatest) {
+        const kept = this.#batches.kept(partition.id, name);
+        if (kept?.lastOffset === tail) chains.push(new Chain(partition, key, tail, this.#batches, kept));
+      }
+    }
+    return chains;
+  }
+
+  #views(topic: string, chains: readonly Chain[]): PartitionView[] {
+    const tails = positionOf(chains);
+    return Array.from(this.#partitions.ofTopic(topic), (partition) => ({
+      partition: partition.number,
+      epoch: partition.epoch,
+      horizon: partition.stored.horizon,
+      checkpoint: partition.checkpoint,
+      tail: tails.get(partition.epoch),
+    }));
+  }
+
+  /** The tails, with what the last run did not write back. */
+  #replayedTails(): Tails {
+    const state = this.#db.prepare("SELECT arrival, replay_from FROM state").get();
+    const from = integer(state?.replay_from);
+    const isWhole = from === integer(state?.arrival);
+    const tails = new Tails(this.#db, TAILS, from);
+    const live = new Set<number>();
+    for (const partition of this.#partitions.live()) {
+      live.add(partition.id);
+      // Tails of compacted topics are written when their batches go.
+      if (!isWhole && !this.#topics.get(partition.topic)?.keepLatest)
+        partition.exactFrom = partition.stored.horizon;
+    }
+    for (const { partition, blob } of this.#batches.from(from)) {
+      if (!live.has(partition)) continue;
+      for (let index = 0; index < blob.count; index++)
+        tails.set(partition, tailName(blob.key(index)), blob.offset(index));
+    }
+    return tails;
+  }
+
+  #use<T>(work: () => T): T {
+    if (this.#ended !== undefined) throw this.#ended;
+    try {
+      return work();
+    } catch (error) {
+      const failure = translated(error, "use");
+      if (failure instanceof IndexError && failure.code === "corrupt") {
+        this.#end(failure);
+        // Where the disk doesn't allow even that, the next to open it finds the same and says so.
+        try {
+          putAside(this.#path);
+        } catch {}
+      }
+      throw failure;
+    }
+  }
+
+  #end(why: IndexError): void {
+    this.#ended ??= why;
+    if (this.#db.isOpen) this.#db.close();
+  }
+}
+
+function whyAnew(known: Partition | undefined, info: PartitionInfo): Begun["anew"] {
+  if (known === undefined) return "new";
+  if (known.epoch !== info.epoch) return "epoch";
+  if (known.checkpoint < info.startOffset) return "hole";
+  return known.checkpoint > info.endOffset ? "truncated" : undefined;
+}
+
+function positionOf(chains: readonly Chain[]): Position {
+  return new Map(chains.map((chain) => [chain.partition.epoch, chain.tail]));
+}

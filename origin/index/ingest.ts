@@ -1,0 +1,208 @@
+/**
+ * The way in: records are gathered in memory and written for all partitions together, so that a trickle
+ * doesn't become one tiny batch and one transaction for each record. What a transaction writes and the
+ * offset to go on from are committed together.
+ */
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { LIMITS } from "../../shared/protocol/limits.ts";
+import type { Batch, SourceRecord } from "../source.ts";
+import { packedBytes } from "./batch-blob.ts";
+import { type Batches, cut } from "./batches.ts";
+import type { Partition, Partitions, Stored } from "./partitions.ts";
+import type { IndexedRecord, StoredValue } from "./record.ts";
+import type { Retention } from "./retention.ts";
+import { integer, transaction } from "./schema.ts";
+import { tailName } from "./tail-table.ts";
+import type { Tails } from "./tails.ts";
+
+/** What is gathered is written when one of these is reached, before anything else is taken. */
+const BUFFERED_RECORDS = 4_096;
+const BUFFERED_BYTES = 1024 * 1024;
+const BUFFERED_MS = 50;
+
+/** A generation of tails ends at this many bytes of records, so that a restart has little to read again. */
+const GENERATION_BYTES = 32 * 1024 * 1024;
+
+/** Batches that one transaction may drop, besides four for each that it writes. */
+const DROPS_AT_ONCE = 64;
+
+export class Ingest {
+  readonly #db: DatabaseSync;
+  readonly #partitions: Partitions;
+  readonly #batches: Batches;
+  readonly #tails: Tails;
+  readonly #retention: Retention;
+  readonly #now: () => number;
+  readonly #saveState: StatementSync;
+  /** Those that differ from what is on disk. */
+  readonly #dirty = new Set<Partition>();
+  #dirtySince = 0;
+  #records = 0;
+  #bytes = 0;
+  #generationBytes = 0;
+  /** The next record's. */
+  #arrival: number;
+
+  constructor(
+    db: DatabaseSync,
+    partitions: Partitions,
+    batches: Batches,
+    tails: Tails,
+    retention: Retention,
+    now: () => number,
+  ) {
+    this.#db = db;
+    this.#partitions = partitions;
+    this.#batches = batches;
+    this.#tails = tails;
+    this.#retention = retention;
+    this.#now = now;
+    this.#saveState = db.prepare("UPDATE state SET arrival = ?, replay_from = ?");
+    this.#arrival = integer(db.prepare("SELECT arrival FROM state").get()?.arrival);
+  }
+
+  /** Takes what is new in a batch, or, if that or the write before it fails, nothing. */
+  append(partition: Partition, batch: Batch): readonly IndexedRecord[] {
+    if (this.#isFull()) this.commit();
+    const taken: IndexedRecord[] = [];
+    try {
+      return this.#take(partition, batch, taken);
+    } catch (error) {
+      for (const { key, previous } of taken.reverse()) this.#tails.set(partition.id, tailName(key), previous);
+      throw error;
+    }
+  }
+
+  /** Whether `commit` should be called although nothing more was appended. */
+  isDue(): boolean {
+    if (this.#dirty.size > 0) return this.#isFull();
+    return this.#retention.isDue(this.#now());
+  }
+
+  /** Writes what was gathered and drops what must go. If that fails, all is as it was. */
+  commit(): void {
+    const generation = this.#generationBytes + this.#bytes;
+    this.#commit(generation, this.#tails.full || generation >= GENERATION_BYTES);
+  }
+
+  /** Commits everything, the tails too, so that opening has nothing to read again. */
+  finish(): void {
+    this.#commit(0, true);
+    transaction(this.#db, () => {
+      this.#tails.writeBack(Number.POSITIVE_INFINITY);
+      this.#saveState.run(this.#arrival, this.#tails.replayFrom());
+    });
+  }
+
+  /** @param turn whether a generation of tails ends here: the one before it is written back to its end. */
+  #commit(generation: number, turn: boolean): void {
+    const before = new Map<Partition, Stored>();
+    for (const partition of this.#partitions.all()) before.set(partition, partition.stored);
+    const written = this.#tails.written;
+    let gone: readonly Partition[] = [];
+    try {
+      transaction(this.#db, () => {
+        const blobs = this.#insertBuffered();
+        this.#tails.writeBack(turn ? Number.POSITIVE_INFINITY : 64 + 2 * this.#records);
+        const { records, changed } = this.#retention.drop(this.#now(), DROPS_AT_ONCE + 4 * blobs);
+        if (records > 0) this.#sweep(2 * records);
+        for (const partition of this.#dirty) this.#partitions.save(partition);
+        for (const partition of changed) if (!this.#dirty.has(partition)) this.#partitions.save(partition);
+        gone = [...this.#partitions.retired].filter((partition) => this.#retention.isGone(partition));
+        for (const partition of gone) this.#partitions.delete(partition);
+        this.#saveState.run(this.#arrival, this.#tails.replayFrom());
+      });
+    } catch (error) {
+      this.#tails.restore(written);
+      for (const [partition, stored] of before) Object.assign(partition, { stored, oldest: undefined });
+      throw error;
+    }
+    for (const partition of this.#dirty) partition.buffered = [];
+    for (const partition of gone) this.#partitions.deleted(partition);
+    this.#dirty.clear();
+    this.#records = 0;
+    this.#bytes = 0;
+    this.#generationBytes = turn ? 0 : generation;
+    if (turn) this.#tails.settle(this.#arrival);
+  }
+
+  #isFull(): boolean {
+    if (this.#records >= BUFFERED_RECORDS || this.#bytes >= BUFFERED_BYTES) return true;
+    const waited = this.#now() - this.#dirtySince;
+    // A clock that was set back has nothing wait for it.
+    return this.#dirty.size > 0 && (waited >= BUFFERED_MS || waited < 0);
+  }
+
+  #take(partition: Partition, batch: Batch, taken: IndexedRecord[]): readonly IndexedRecord[] {
+    let { checkpoint, keyless, keyTooLong, omitted } = partition;
+    let bytes = 0;
+    for (const record of batch.records) {
+      if (record.offset < checkpoint) continue;
+      checkpoint = record.offset + 1;
+      if (record.key === null) keyless++;
+      else if (record.key.length > LIMITS.keyBytes) keyTooLong++;
+      else {
+        const name = tailName(record.key);
+        const previous = this.#tails.last(partition.id, name, partition.exactFrom);
+        const indexed = this.#indexed(record, record.key, partition.epoch, previous, taken.length);
+        taken.push(indexed);
+        this.#tails.set(partition.id, name, record.offset);
+        if (indexed.value !== null && "omitted" in indexed.value) omitted++;
+        bytes += packedBytes(indexed);
+      }
+    }
+    checkpoint = Math.max(checkpoint, batch.nextOffset);
+    if (checkpoint === partition.checkpoint) return taken;
+
+    if (this.#dirty.size === 0) this.#dirtySince = this.#now();
+    this.#dirty.add(partition);
+    Object.assign(partition, { checkpoint, keyless, keyTooLong, omitted });
+    for (const record of taken) partition.buffered.push(record);
+    this.#arrival += taken.length;
+    this.#records += taken.length;
+    this.#bytes += bytes;
+    return taken;
+  }
+
+  #indexed(
+    record: SourceRecord,
+    key: Uint8Array,
+    epoch: string,
+    previous: number | undefined,
+    index: number,
+  ): IndexedRecord {
+    const value: StoredValue =
+      record.value !== null && record.value.length > LIMITS.valueBytes
+        ? { omitted: record.value.length }
+        : record.value;
+    const { offset, timestamp, headers } = record;
+    return { epoch, offset, previous, arrival: this.#arrival + index, timestamp, key, value, headers };
+  }
+
+  #insertBuffered(): number {
+    const now = this.#now();
+    let blobs = 0;
+    for (const partition of this.#dirty) {
+      let { records, bytes } = partition.stored;
+      for (const batch of cut(partition.buffered)) {
+        // A timestamp in the future counts as now, one that is missing too.
+        const newest = batch.reduce(
+          (time, record) => Math.max(time, Math.min(record.timestamp ?? now, now)),
+          0,
+        );
+        bytes += this.#batches.insert(partition.id, batch, newest);
+        records += batch.length;
+        blobs++;
+      }
+      partition.stored = { ...partition.stored, records, bytes };
+      if (partition.oldest === null) partition.oldest = undefined;
+    }
+    return blobs;
+  }
+
+  #sweep(count: number): void {
+    const byId = new Map<number, Partition>();
+    for (const partition of this.#partitions.live()) byId.set(partition.id, partition);
+    this.#tails.sweep(count, (id, offset) => this.#retention.isStale(byId.get(id), offset));
+  }
+}

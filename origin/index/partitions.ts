@@ -1,0 +1,168 @@
+/** What the index knows of each partition, in memory and on disk. */
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { BatchRow } from "./batches.ts";
+import type { IndexedRecord } from "./record.ts";
+import { integer, text } from "./schema.ts";
+
+/** What changes only with a transaction. */
+export interface Stored {
+  /** The index holds every record with a key from here to the checkpoint. */
+  readonly horizon: number;
+  readonly records: number;
+  readonly bytes: number;
+  /** Latest records kept beyond their batches. */
+  readonly kept: number;
+}
+
+/** One incarnation of a partition, read without a hole. */
+export interface Partition {
+  readonly id: number;
+  readonly topic: string;
+  readonly number: number;
+  readonly epoch: string;
+  stored: Stored;
+  /** The next offset to fetch; what lies below and is not stored is buffered. */
+  checkpoint: number;
+  buffered: IndexedRecord[];
+  keyless: number;
+  keyTooLong: number;
+  omitted: number;
+  /**
+   * Stored tails below this may not be the last ones: where a crash took a tail from memory and its batch had
+   * been dropped, the table still has the one before it.
+   */
+  exactFrom: number;
+  /** The oldest batch on disk; null where there is none, undefined where it must be looked up. */
+  oldest: BatchRow | null | undefined;
+}
+
+export class Partitions {
+  readonly #topics = new Map<string, Map<number, Partition>>();
+  readonly #retired = new Set<Partition>();
+  readonly #insert: StatementSync;
+  readonly #update: StatementSync;
+  readonly #retire: StatementSync;
+  readonly #delete: StatementSync;
+
+  constructor(db: DatabaseSync) {
+    this.#insert = db.prepare(
+      "INSERT INTO partition (topic, number, epoch, horizon, checkpoint) VALUES (?, ?, ?, ?, ?)",
+    );
+    this.#update =
+      db.prepare(`UPDATE partition SET horizon = ?, checkpoint = ?, records = ?, bytes = ?, kept = ?,
+      keyless = ?, key_too_long = ?, omitted = ? WHERE id = ?`);
+    this.#retire = db.prepare("UPDATE partition SET retired = 1 WHERE id = ?");
+    this.#delete = db.prepare("DELETE FROM partition WHERE id = ?");
+    for (const row of db.prepare("SELECT * FROM partition ORDER BY id").iterate()) {
+      const partition: Partition = {
+        id: integer(row.id),
+        topic: text(row.topic),
+        number: integer(row.number),
+        epoch: text(row.epoch),
+        stored: {
+          horizon: integer(row.horizon),
+          records: integer(row.records),
+          bytes: integer(row.bytes),
+          kept: integer(row.kept),
+        },
+        checkpoint: integer(row.checkpoint),
+        buffered: [],
+        keyless: integer(row.keyless),
+        keyTooLong: integer(row.key_too_long),
+        omitted: integer(row.omitted),
+        exactFrom: 0,
+        oldest: undefined,
+      };
+      if (integer(row.retired) === 0) this.#add(partition);
+      else this.#retired.add(partition);
+    }
+  }
+
+  get(topic: string, number: number): Partition | undefined {
+    return this.#topics.get(topic)?.get(number);
+  }
+
+  ofTopic(topic: string): Iterable<Partition> {
+    return this.#topics.get(topic)?.values() ?? [];
+  }
+
+  *live(): Generator<Partition> {
+    for (const partitions of this.#topics.values()) yield* partitions.values();
+  }
+
+  get retired(): ReadonlySet<Partition> {
+    return this.#retired;
+  }
+
+  *all(): Generator<Partition> {
+    yield* this.live();
+    yield* this.#retired;
+  }
+
+  /** In a transaction, as all that follow; `added` and `retire` take effect in memory once it is committed. */
+  insert(topic: string, number: number, epoch: string, from: number): Partition {
+    const { lastInsertRowid } = this.#insert.run(topic, number, epoch, from, from);
+    return {
+      id: Number(lastInsertRowid),
+      topic,
+      number,
+      epoch,
+      stored: { horizon: from, records: 0, bytes: 0, kept: 0 },
+      checkpoint: from,
+      buffered: [],
+      keyless: 0,
+      keyTooLong: 0,
+      omitted: 0,
+      exactFrom: 0,
+      oldest: null,
+    };
+  }
+
+  markRetired(partition: Partition): void {
+    this.#retire.run(partition.id);
+  }
+
+  save(partition: Partition): void {
+    const { horizon, records, bytes, kept } = partition.stored;
+    this.#update.run(
+      horizon,
+      partition.checkpoint,
+      records,
+      bytes,
+      kept,
+      partition.keyless,
+      partition.keyTooLong,
+      partition.omitted,
+      partition.id,
+    );
+  }
+
+  delete(partition: Partition): void {
+    this.#delete.run(partition.id);
+  }
+
+  /** Makes one partition live, and the one before it, if any, retired. */
+  #add(partition: Partition): void {
+    let partitions = this.#topics.get(partition.topic);
+    if (partitions === undefined) {
+      partitions = new Map();
+      this.#topics.set(partition.topic, partitions);
+    }
+    partitions.set(partition.number, partition);
+  }
+
+  added(partition: Partition): void {
+    this.#add(partition);
+  }
+
+  /** Answers nothing from now on. */
+  retire(partition: Partition): void {
+    partition.buffered = [];
+    this.#topics.get(partition.topic)?.delete(partition.number);
+    this.#retired.add(partition);
+  }
+
+  deleted(partition: Partition): void {
+    this.#retired.delete(partition);
+  }
+}

@@ -1,0 +1,119 @@
+/** What the index answers: its types, and how a position compares with what is held. */
+import type { Position } from "../../shared/protocol/position.ts";
+import type { PageLimits } from "./history.ts";
+import type { IndexedRecord } from "./record.ts";
+
+/** Where to read on, and why not where reading ended, if so: for the log. */
+export interface Begun {
+  readonly from: number;
+  /**
+   * - `new`: the partition was not known.
+   * - `epoch`: the topic was created again.
+   * - `hole`: the log no longer holds what comes next.
+   * - `truncated`: the log ends before what was read.
+   */
+  readonly anew: "new" | "epoch" | "hole" | "truncated" | undefined;
+}
+
+/** One partition of an endpoint's topic, with what is known of the endpoint's key there. */
+export interface PartitionView {
+  readonly partition: number;
+  readonly epoch: string;
+  /** Every record with a key from here to before `checkpoint` is held. */
+  readonly horizon: number;
+  readonly checkpoint: number;
+  /** Offset of the key's last record; undefined where none is held. */
+  readonly tail: number | undefined;
+}
+
+/** Why a component of a position doesn't prove that all records after it are held. */
+export interface Gap {
+  readonly epoch: string;
+  /**
+   * - `epoch`: no partition of this topic has this epoch (any more).
+   * - `horizon`: it lies before the one before the horizon.
+   * - `ahead`: it lies at or past the checkpoint: not read yet, or never there.
+   */
+  readonly cause: "epoch" | "horizon" | "ahead";
+  /** undefined where the position has no such component, but the key has records in this partition. */
+  readonly offset: number | undefined;
+}
+
+export interface Page {
+  /** In order of arrival; in the order of offsets within an epoch. */
+  readonly records: readonly IndexedRecord[];
+  /** Whether there are more: ask again from `reached`. */
+  readonly more: boolean;
+  /** Where `from` is after these records, without the epochs that are not this topic's. */
+  readonly reached: Position;
+  /** None: `from` is complete by rule R3. Says nothing to one who asks from the beginning. */
+  readonly gaps: readonly Gap[];
+  /** Every partition of the topic that was begun. */
+  readonly partitions: readonly PartitionView[];
+}
+
+export interface Latest {
+  /** undefined where nothing of the key is held. */
+  readonly record: IndexedRecord | undefined;
+  /** The key's last offset in each epoch in which it is held. */
+  readonly position: Position;
+}
+
+export interface RecentLimits extends PageLimits {
+  readonly maxAgeMs: number;
+  readonly now: number;
+}
+
+export interface PartitionFacts {
+  readonly topic: string;
+  readonly partition: number;
+  readonly epoch: string;
+  readonly horizon: number;
+  readonly checkpoint: number;
+  /** On disk and within bounds; what is about to be written not yet. */
+  readonly records: number;
+  readonly bytes: number;
+  /** Latest records kept beyond the bounds. */
+  readonly kept: number;
+  /** Since the partition was begun: records that belong to no endpoint, and values that were too large. */
+  readonly keyless: number;
+  readonly keyTooLong: number;
+  readonly omitted: number;
+}
+
+export interface IndexFacts {
+  readonly partitions: readonly PartitionFacts[];
+  /** Of the files; they do not shrink, but what was dropped in them is used again. */
+  readonly diskBytes: number;
+}
+
+/** `from` after these records. */
+export function reachedBy(
+  records: readonly IndexedRecord[],
+  from: Position,
+  partitions: readonly PartitionView[],
+): Position {
+  const reached = new Map<string, number>();
+  for (const { epoch } of partitions) {
+    const offset = from.get(epoch);
+    if (offset !== undefined) reached.set(epoch, offset);
+  }
+  for (const { epoch, offset } of records) reached.set(epoch, offset);
+  return reached;
+}
+
+/** By rule R3 of PROTOCOL.md. */
+export function gapsOf(from: Position, partitions: readonly PartitionView[]): Gap[] {
+  const gaps: Gap[] = [];
+  const known = new Map(partitions.map((partition) => [partition.epoch, partition]));
+  for (const [epoch, offset] of from) {
+    const partition = known.get(epoch);
+    if (partition === undefined) gaps.push({ epoch, cause: "epoch", offset });
+    else if (offset >= partition.checkpoint) gaps.push({ epoch, cause: "ahead", offset });
+    else if (offset < partition.horizon - 1) gaps.push({ epoch, cause: "horizon", offset });
+  }
+  for (const { epoch, horizon, tail } of partitions)
+    if (tail !== undefined && horizon > 0 && !from.has(epoch))
+      gaps.push({ epoch, cause: "horizon", offset: undefined });
+  return gaps;
+}

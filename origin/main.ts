@@ -1,0 +1,79 @@
+/** `npm run origin`: see `--help`. Ends with 0 when it is told to stop, and with 1 and one line when it can't go on. */
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { type Config, readConfig } from "./config.ts";
+import { EmbeddedLog, logPath } from "./embedded/log.ts";
+import { EmbeddedSource } from "./embedded/source.ts";
+import { IndexError } from "./index/error.ts";
+import { createLog, type Log } from "./log.ts";
+import { Origin } from "./origin.ts";
+
+/** An index that breaks again so soon is not the index's fault alone. */
+const REBUILD_MS = 60_000;
+
+/** Resolves when the process is told to stop, or what started it has gone. */
+function toldToStop(): Promise<string> {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, resolve);
+  if (process.channel) process.once("disconnect", () => resolve("the parent process has gone"));
+  return promise;
+}
+
+/** Runs until told to stop. An index that breaks is put aside and built anew. Throws what can't be helped. */
+async function run(config: Config, log: Log): Promise<void> {
+  const stop = toldToStop();
+  const embedded = new EmbeddedLog(logPath(config.dataDir));
+  const source = new EmbeddedSource(embedded);
+  for (;;) {
+    const startedAt = performance.now();
+    const origin = new Origin(config, source, log);
+    const { name, edgeUrl, streams } = config;
+    log("started", { name, edge: edgeUrl.origin, streams: [...streams.keys()] });
+    const end = await Promise.race([
+      stop.then((why) => ({ why })),
+      origin.failed.then((error) => ({ error })),
+    ]);
+    if ("why" in end) {
+      log("stopping", { why: end.why });
+      await origin.stop();
+      await source.close();
+      embedded.close();
+      return;
+    }
+    await origin.stop();
+    const isBroken = end.error instanceof IndexError && end.error.code === "corrupt";
+    if (!isBroken || performance.now() - startedAt < REBUILD_MS) throw end.error;
+  }
+}
+
+const result = readConfig({
+  env: process.env,
+  args: process.argv.slice(2),
+  hostname: hostname(),
+  root: join(import.meta.dirname, ".."),
+  readFile: (path) => readFileSync(path, "utf8"),
+});
+if (result.kind === "help") process.stdout.write(result.text);
+else if (result.kind === "problems") {
+  for (const problem of result.problems) process.stderr.write(`${problem}\n`);
+  process.exitCode = 1;
+} else {
+  const log = createLog({
+    level: result.config.logLevel,
+    pretty: process.stderr.isTTY,
+    now: Date.now,
+    write: (line) => process.stderr.write(line),
+  });
+  const die = (error: unknown): never => {
+    log("fatal", { why: error instanceof Error ? error.message : String(error) });
+    process.exit(1);
+  };
+  // A fault of the program, unlike what `run` throws.
+  process.on("uncaughtException", (error) => {
+    process.stderr.write(`${error.stack}\n`);
+    die(error);
+  });
+  await run(result.config, log).catch(die);
+  process.exit(0);
+}

@@ -1,0 +1,150 @@
+/** One run of an origin: its parts, wired. It listens on no port; all it does begins with a dial or a read. */
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { backoff } from "../shared/core/backoff.ts";
+import { ANSWER_BOUNDS } from "./answer.ts";
+import type { Config } from "./config.ts";
+import { Consumer } from "./consumer.ts";
+import { partitionOf } from "./embedded/murmur2.ts";
+import { Forwarder } from "./forwarder.ts";
+import { IndexError } from "./index/error.ts";
+import { openIndex, type RecordIndex } from "./index/index.ts";
+import type { TopicRetention } from "./index/retention.ts";
+import type { Log } from "./log.ts";
+import { Partitions } from "./partitions.ts";
+import type { Source } from "./source.ts";
+import { needsAttention, type Status, statusOf, summarize } from "./status.ts";
+import { Uplinks } from "./uplinks.ts";
+import { WatchList } from "./watch-list.ts";
+
+const TICK_MS = 50;
+const TICK_RETRY = { baseMs: 1_000, maxMs: 30_000 };
+const STATUS_MS = 30_000;
+/** A source or a shard that takes longer to let go isn't waited for. */
+const STOP_MS = 1_500;
+
+export class Origin {
+  /** Resolves with the reason when the origin can't go on; `stop` is still to be called. */
+  readonly failed: Promise<unknown>;
+  readonly #log: Log;
+  readonly #index: RecordIndex;
+  readonly #partitions: Partitions;
+  readonly #watchList: WatchList;
+  readonly #consumer: Consumer;
+  readonly #uplinks: Uplinks;
+  #tick: NodeJS.Timeout | undefined;
+  #tickFailures = 0;
+  readonly #status: NodeJS.Timeout;
+
+  /** Starts at once. Throws IndexError `unwritable` or `in_use`. The source stays its owner's to close. */
+  constructor(config: Config, source: Source, log: Log) {
+    const { streams } = config;
+    const failed = Promise.withResolvers<unknown>();
+    this.failed = failed.promise;
+    this.#log = log;
+    const topics = new Map<string, TopicRetention>();
+    for (const { topic, windowMs, compacted } of streams.values())
+      topics.set(topic, { maxAgeMs: windowMs, keepLatest: compacted });
+    const { index, rebuilt } = openIndex({
+      directory: join(config.dataDir, "origin"),
+      topics,
+      bounds: { maxRecords: Number.MAX_SAFE_INTEGER, maxBytes: config.indexMaxBytes },
+      now: Date.now,
+    });
+    this.#index = index;
+    if (rebuilt !== undefined) log("index_rebuilt", { why: rebuilt.message });
+
+    const partitions = new Partitions(streams.keys());
+    this.#partitions = partitions;
+    this.#watchList = new WatchList({
+      history: index,
+      partitions,
+      homeOf: partitionOf,
+      now: Date.now,
+      bounds: ANSWER_BOUNDS,
+      streams,
+      refused: (path) => log("path_refused", { path }),
+    });
+    const ports = { log, random: Math.random };
+    this.#uplinks = new Uplinks({
+      ...ports,
+      edgeUrl: config.edgeUrl,
+      key: config.uplinkKey,
+      origin: config.name,
+      watchList: this.#watchList,
+      // The uplink on which the disk failed is dialled again, and what it watched is attached again.
+      failed: (error) =>
+        isDiskFailure(error) ? log("index_failed", { why: error.message }) : failed.resolve(error),
+    });
+    const forwarder = new Forwarder({
+      history: index,
+      partitions,
+      watchList: this.#watchList,
+      log,
+      readinessChanged: () => this.#tellReadiness(),
+    });
+    this.#consumer = new Consumer({
+      ...ports,
+      source,
+      streams,
+      forwarder,
+      partitions,
+      fatal: failed.resolve,
+    });
+    this.#consumer.start();
+    this.#uplinks.start();
+    this.#tickIn(TICK_MS, failed.resolve);
+    this.#status = setInterval(() => {
+      if (needsAttention(this.status())) this.#logStatus();
+    }, STATUS_MS);
+  }
+
+  status(): Status {
+    return statusOf(
+      this.#partitions.all(),
+      this.#partitions.ready,
+      this.#watchList.size,
+      this.#index.facts(),
+    );
+  }
+
+  /** Closes the sockets, and writes everything that was read to the index. Takes 1.5 s at most, and the disk's time. */
+  async stop(): Promise<void> {
+    clearTimeout(this.#tick);
+    clearInterval(this.#status);
+    await Promise.race([
+      Promise.all([this.#consumer.stop(), this.#uplinks.stop()]),
+      wait(STOP_MS, undefined, { ref: false }),
+    ]);
+    this.#index.close();
+  }
+
+  #tellReadiness(): void {
+    const { ready } = this.#partitions;
+    if (this.#uplinks.setReady(ready)) this.#logStatus();
+  }
+
+  #logStatus(): void {
+    this.#log("status", summarize(this.status()));
+  }
+
+  /** The index has no timers of its own. */
+  #tickIn(ms: number, failed: (error: unknown) => void): void {
+    this.#tick = setTimeout(() => {
+      try {
+        this.#index.tick();
+        this.#tickFailures = 0;
+        this.#tickIn(TICK_MS, failed);
+      } catch (error) {
+        if (!isDiskFailure(error)) return failed(error);
+        const retryMs = Math.ceil(backoff(this.#tickFailures++, TICK_RETRY, Math.random()));
+        this.#log("index_failed", { why: error.message, retryMs });
+        this.#tickIn(retryMs, failed);
+      }
+    }, ms);
+  }
+}
+
+function isDiskFailure(error: unknown): error is IndexError {
+  return error instanceof IndexError && error.code === "disk_failed";
+}

@@ -1,0 +1,111 @@
+/**
+ * How far each partition has been read, and which are ready: what answers are gated by (R5, U9), and what the
+ * status shows. Kept by the consumer, read by everyone.
+ */
+import type { Batch } from "./source.ts";
+
+/** How one partition of one incarnation of a topic stands. */
+export interface Partition {
+  readonly topic: string;
+  readonly partition: number;
+  readonly epoch: string;
+  /** The offset that is read next: everything before it has been forwarded and is in the index. */
+  readonly next: number;
+  /** The offset that the next record written will get, as last seen. */
+  readonly end: number;
+  /** Whether it has been read to the end that it had when reading began. */
+  readonly ready: boolean;
+  /** Why it isn't being read, in one sentence; undefined while it is. */
+  readonly error: string | undefined;
+}
+
+/** Where reading a partition begins. */
+export interface Beginning {
+  readonly partition: number;
+  readonly epoch: string;
+  readonly next: number;
+  readonly end: number;
+}
+
+interface State extends Partition {
+  next: number;
+  end: number;
+  ready: boolean;
+  error: string | undefined;
+  /** Ready when it has been read up to here. */
+  target: number;
+}
+
+export class Partitions {
+  /** Topics that haven't been described yet stand at undefined. */
+  readonly #topics = new Map<string, Map<string, State> | undefined>();
+
+  constructor(topics: Iterable<string>) {
+    for (const topic of topics) this.#topics.set(topic, undefined);
+  }
+
+  /** The topic's partitions in order; none where the topic doesn't exist, undefined where that isn't known yet. */
+  of(topic: string): readonly Partition[] | undefined {
+    const states = this.#topics.get(topic);
+    return states && [...states.values()];
+  }
+
+  find(topic: string, epoch: string): Partition | undefined {
+    return this.#topics.get(topic)?.get(epoch);
+  }
+
+  /** All of them have been read to the end that they had at start (U9). A topic that doesn't exist has none. */
+  get ready(): boolean {
+    for (const states of this.#topics.values()) {
+      if (states === undefined) return false;
+      for (const state of states.values()) if (!state.ready) return false;
+    }
+    return true;
+  }
+
+  all(): readonly Partition[] {
+    return [...this.#topics.values()].flatMap((states) => (states ? [...states.values()] : []));
+  }
+
+  /**
+   * Takes the topic as it was described: partitions that it had before stay as they are, others begin or go.
+   * Returns whether any did, or the topic had not been described before.
+   */
+  describe(topic: string, beginnings: readonly Beginning[]): boolean {
+    const before = this.#topics.get(topic);
+    const states = new Map<string, State>();
+    for (const { partition, epoch, next, end } of beginnings) {
+      const fresh = { topic, partition, epoch, next, end, target: end, ready: false, error: undefined };
+      states.set(epoch, before?.get(epoch) ?? fresh);
+    }
+    this.#topics.set(topic, states);
+    return before?.size !== states.size || beginnings.some(({ epoch }) => !before.has(epoch));
+  }
+
+  /** Whether the partition became ready by this batch. */
+  advance(topic: string, epoch: string, batch: Batch): boolean {
+    const state = this.#state(topic, epoch);
+    if (state === undefined) return false;
+    state.next = batch.nextOffset;
+    state.end = batch.endOffset;
+    state.error = undefined;
+    if (state.ready || state.next < state.target) return false;
+    state.ready = true;
+    return true;
+  }
+
+  /** Reading begins anew at `next`: the partition is ready again once it has been read to `end`. */
+  restart(topic: string, epoch: string, next: number, end: number): void {
+    const state = this.#state(topic, epoch);
+    if (state !== undefined) Object.assign(state, { next, end, target: end, ready: false });
+  }
+
+  fail(topic: string, epoch: string, error: string): void {
+    const state = this.#state(topic, epoch);
+    if (state !== undefined) state.error = error;
+  }
+
+  #state(topic: string, epoch: string): State | undefined {
+    return this.#topics.get(topic)?.get(epoch);
+  }
+}

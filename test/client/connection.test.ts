@@ -1,0 +1,260 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  type ConnectionContext,
+  type ConnectionEffect,
+  type ConnectionEvent,
+  type ConnectionPhase,
+  type ConnectionState,
+  INITIAL_CONNECTION,
+  stepConnection,
+} from "../../shared/client/connection.ts";
+import { CLOSE } from "../../shared/protocol/codes.ts";
+
+const limits = {
+  backoff: { baseMs: 100, maxMs: 5_000 },
+  connectMs: 10_000,
+  quietMs: 15_000,
+  silenceMs: 10_000,
+  steadyMs: 5_000,
+};
+const at = (now: number, random = 0.5): ConnectionContext => ({ now, random, limits });
+const error = { code: "unknown_topic", message: "no such topic", retry: false };
+
+const EVENTS: { readonly [K in ConnectionEvent["kind"]]: ConnectionEvent<K> } = {
+  start: { kind: "start" },
+  opened: { kind: "opened" },
+  heard: { kind: "heard" },
+  dropped: { kind: "dropped", code: 1006, reason: "" },
+  timer: { kind: "timer" },
+  reconnect: { kind: "reconnect", reason: "of no use" },
+  refused: { kind: "refused", error },
+  close: { kind: "close", reason: "enough" },
+};
+
+const inPhase = (phase: ConnectionPhase, more: Partial<ConnectionState> = {}): ConnectionState => ({
+  ...INITIAL_CONNECTION,
+  phase,
+  ...more,
+});
+
+const name = (effect: ConnectionEffect) =>
+  effect.kind === "changed" ? `→${effect.state}` : effect.kind === "schedule" ? "timer" : effect.kind;
+
+describe("every event in every phase", () => {
+  const same = (phase: ConnectionPhase) => `${phase}:`;
+  /** The next phase and the effects, long after the connection was opened and last heard of. */
+  const expected: Record<ConnectionPhase, Record<ConnectionEvent["kind"], string>> = {
+    idle: {
+      start: "connecting: dial timer →connecting",
+      opened: same("idle"),
+      heard: same("idle"),
+      dropped: same("idle"),
+      timer: same("idle"),
+      reconnect: same("idle"),
+      refused: same("idle"),
+      close: "closed: cancel →closed",
+    },
+    connecting: {
+      start: same("connecting"),
+      opened: "open: timer →open",
+      heard: same("connecting"),
+      dropped: "backingOff: explain timer →backingOff",
+      timer: "backingOff: hangUp timer →backingOff",
+      reconnect: "backingOff: hangUp timer →backingOff",
+      refused: "closed: hangUp error cancel →closed",
+      close: "closed: hangUp cancel →closed",
+    },
+    open: {
+      start: same("open"),
+      opened: same("open"),
+      heard: "open:",
+      dropped: "backingOff: timer →backingOff",
+      timer: "probing: ping timer",
+      reconnect: "backingOff: hangUp timer →backingOff",
+      refused: same("open"),
+      close: "closed: hangUp cancel →closed",
+    },
+    probing: {
+      start: same("probing"),
+      opened: same("probing"),
+      heard: "open:",
+      dropped: "backingOff: timer →backingOff",
+      timer: "backingOff: hangUp timer →backingOff",
+      reconnect: "backingOff: hangUp timer →backingOff",
+      refused: same("probing"),
+      close: "closed: hangUp cancel →closed",
+    },
+    backingOff: {
+      start: same("backingOff"),
+      opened: same("backingOff"),
+      heard: same("backingOff"),
+      dropped: same("backingOff"),
+      timer: "connecting: dial timer →connecting",
+      reconnect: same("backingOff"),
+      refused: "closed: hangUp error cancel →closed",
+      close: "closed: cancel →closed",
+    },
+    closed: {
+      start: same("closed"),
+      opened: same("closed"),
+      heard: same("closed"),
+      dropped: same("closed"),
+      timer: same("closed"),
+      reconnect: same("closed"),
+      refused: same("closed"),
+      close: same("closed"),
+    },
+  };
+
+  const cells = Object.entries(expected).flatMap(([phase, row]) =>
+    Object.entries(row).map(([event, outcome]) => [phase, event, outcome] as const),
+  );
+  test.each(cells)("%s, %s → %s", (phase, kind, outcome) => {
+    const event = EVENTS[kind as ConnectionEvent["kind"]];
+
+    const { state, effects } = stepConnection(inPhase(phase as ConnectionPhase), event, at(1_000_000));
+
+    expect(`${state.phase}: ${effects.map(name).join(" ")}`.trim()).toBe(outcome);
+  });
+});
+
+describe("reconnecting", () => {
+  const closeWith = (code: number) =>
+    stepConnection(inPhase("open"), { kind: "dropped", code, reason: "" }, at(0)).state.phase;
+
+  test("[C3] [C4] after every close code that says the same would happen again it is over; after all others it goes on", () => {
+    for (let code = 1000; code <= 5000; code++)
+      expect(closeWith(code)).toBe(code >= 4500 && code <= 4999 ? "closed" : "backingOff");
+    expect(closeWith(CLOSE.slow_consumer)).toBe("backingOff");
+    expect(closeWith(CLOSE.unauthorized)).toBe("closed");
+  });
+
+  const retryMs = (state: ConnectionState, context: ConnectionContext) => {
+    const step = stepConnection(state, { kind: "dropped", code: 1006, reason: "" }, context);
+    const changed = step.effects.find((effect) => effect.kind === "changed");
+    return { state: step.state, retryMs: changed?.retryMs };
+  };
+
+  test("[S10] delays are spread by chance and their bound grows as long as connections don't last", () => {
+    let state = inPhase("connecting");
+    const delays: unknown[] = [];
+    for (let i = 0; i < 8; i++) {
+      const failed = retryMs(state, at(0, 0.5));
+      delays.push(failed.retryMs);
+      state = { ...failed.state, phase: "connecting" };
+    }
+
+    expect(delays).toEqual([50, 100, 200, 400, 800, 1_600, 2_500, 2_500]);
+    expect(retryMs(inPhase("connecting"), at(0, 0)).retryMs).toBe(0);
+  });
+
+  test("[S10] a connection that is accepted and dropped at once counts as a failure, one that lasted does not", () => {
+    const open = inPhase("open", { attempt: 3, openedAt: 1_000, heardAt: 1_000 });
+
+    expect(retryMs(open, at(1_000 + limits.steadyMs - 1)).retryMs).toBe(400);
+    expect(retryMs(open, at(1_000 + limits.steadyMs)).retryMs).toBe(50);
+  });
+
+  test("the edge is asked what is wrong with an address only until a dial to it has succeeded", () => {
+    const failed = (openedBefore: boolean) =>
+      stepConnection(inPhase("connecting", { openedBefore }), EVENTS.dropped, at(0)).effects.map(name);
+
+    expect(failed(false)).toContain("explain");
+    expect(failed(true)).not.toContain("explain");
+  });
+});
+
+describe("[S8] liveness", () => {
+  test("the other end is asked only when nothing was heard for the whole time", () => {
+    const open = inPhase("open", { openedAt: 0, heardAt: 9_000 });
+
+    const early = stepConnection(open, EVENTS.timer, at(15_000));
+    const late = stepConnection(open, EVENTS.timer, at(24_000));
+
+    expect(early.state.phase).toBe("open");
+    expect(early.effects).toEqual([{ kind: "schedule", afterMs: 9_000 }]);
+    expect(late.state.phase).toBe("probing");
+    expect(late.effects).toEqual([{ kind: "ping" }, { kind: "schedule", afterMs: 10_000 }]);
+  });
+
+  test("any message in answer will do, and the timer that still runs then does no harm", () => {
+    const heard = stepConnection(inPhase("probing"), EVENTS.heard, at(20_000)).state;
+
+    const { state, effects } = stepConnection(heard, EVENTS.timer, at(25_000));
+
+    expect(state.phase).toBe("open");
+    expect(effects).toEqual([{ kind: "schedule", afterMs: 10_000 }]);
+  });
+});
+
+/** Performs effects as a shell does, in the crudest form, and notes what must never be. */
+function run(events: readonly (readonly [ConnectionEvent, number])[]) {
+  let state = INITIAL_CONNECTION;
+  let sockets = 0;
+  let timer = false;
+  let now = 0;
+  const delays: number[] = [];
+  for (const [event, passed] of events) {
+    now += passed;
+    if (event.kind === "timer" && !timer) continue;
+    if (event.kind === "timer") timer = false;
+    const wasClosed = state.phase === "closed";
+    if (event.kind === "dropped" && ["connecting", "open", "probing"].includes(state.phase)) sockets--;
+    const step = stepConnection(state, event, at(now, 0.999));
+    state = step.state;
+    if (wasClosed) expect(step.effects).toEqual([]);
+    for (const effect of step.effects) {
+      if (effect.kind === "dial") sockets++;
+      if (effect.kind === "hangUp") sockets = 0;
+      if (effect.kind === "schedule") timer = true;
+      if (effect.kind === "cancel") timer = false;
+      if (effect.kind === "changed" && effect.retryMs !== undefined) delays.push(effect.retryMs);
+    }
+    const busy = state.phase === "connecting" || state.phase === "open" || state.phase === "probing";
+    expect(sockets).toBe(busy ? 1 : 0);
+    // Alive, it always has something to wait for; closed, nothing is left that could wake it.
+    expect(timer).toBe(state.phase !== "idle" && state.phase !== "closed");
+  }
+  return { state, delays };
+}
+
+describe("however events follow one another", () => {
+  const event: fc.Arbitrary<ConnectionEvent> = fc.oneof(
+    fc.constantFrom<ConnectionEvent>(EVENTS.opened, EVENTS.heard, EVENTS.timer, EVENTS.reconnect),
+    fc.constantFrom(1000, 1006, 4000, 4001).map((code) => ({ kind: "dropped" as const, code, reason: "" })),
+  );
+  const script = fc.array(fc.tuple(event, fc.nat(40_000)), { minLength: 10, maxLength: 80 });
+
+  test("there is never more than one socket, always a timer while it goes on, and delays keep within bounds", () => {
+    let delaysSeen = 0;
+    fc.assert(
+      fc.property(script, (events) => {
+        const { state, delays } = run([[EVENTS.start, 0], ...events]);
+
+        expect(state.phase).not.toBe("closed");
+        for (const delay of delays) expect(delay).toBeLessThanOrEqual(limits.backoff.maxMs);
+        delaysSeen += delays.length;
+      }),
+    );
+    expect(delaysSeen).toBeGreaterThan(0);
+  });
+
+  test("[C3] after a terminal close or close() nothing happens any more, and no timer is left", () => {
+    const final: fc.Arbitrary<ConnectionEvent> = fc.constantFrom<ConnectionEvent>(
+      EVENTS.close,
+      { kind: "dropped", code: 4500, reason: "" },
+      { kind: "dropped", code: 4999, reason: "" },
+    );
+    let terminal = 0;
+    fc.assert(
+      fc.property(script, final, script, (before, last, after) => {
+        const { state } = run([[EVENTS.start, 0], ...before, [EVENTS.timer, 0], [last, 0], ...after]);
+
+        if (state.phase === "closed") terminal++;
+        if (last.kind === "close") expect(state.phase).toBe("closed");
+      }),
+    );
+    expect(terminal).toBeGreaterThan(20);
+  });
+});

@@ -1,0 +1,432 @@
+import { request } from "node:http";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { UPLINK_PROTOCOL } from "../../shared/protocol/version.ts";
+import { startEdge, type TestEdge } from "../support/edge-harness.ts";
+import { ScriptedOrigin } from "../support/scripted-origin.ts";
+
+/** Imported without its types, which are those of another platform. */
+const APP = join(import.meta.dirname, "../../edge/app.ts");
+
+let edge: TestEdge;
+let origin: ScriptedOrigin;
+
+beforeAll(async () => {
+  edge = await startEdge();
+  origin = await new ScriptedOrigin({ url: edge.url }).connect();
+}, 60_000);
+afterAll(async () => {
+  origin.cut();
+  await edge.close();
+});
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Record<string, string | string[] | undefined>;
+  readonly body: Buffer;
+}
+
+/** A request whose path and headers go out as they stand. */
+function ask(
+  path: string,
+  headers: Record<string, string> = {},
+  method = "GET",
+  base = edge.url,
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const { hostname, port } = new URL(base);
+    const sent = request(
+      { hostname, port, path, method, headers: { "Accept-Encoding": "identity", ...headers } },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        response.on("end", () =>
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            body: Buffer.concat(chunks),
+          }),
+        );
+      },
+    );
+    sent.on("upgrade", (response, socket) => {
+      socket.destroy();
+      resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.alloc(0) });
+    });
+    sent.on("error", reject);
+    sent.end();
+  });
+}
+
+const WEBSOCKET = {
+  Connection: "Upgrade",
+  Upgrade: "websocket",
+  "Sec-WebSocket-Version": "13",
+  "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+};
+
+/** The code of an error answer, its fields checked. */
+function code({ body, status, headers }: Answer): string {
+  const { error } = JSON.parse(body.toString()) as { error: Record<string, unknown> };
+  expect(Object.keys(error).sort()).toEqual(["code", "message", "retry"]);
+  expect(error.retry).toBe(headers["retry-after"] !== undefined);
+  expect(status).toBeGreaterThanOrEqual(400);
+  return String(error.code);
+}
+
+describe("the latest record", () => {
+  test("[H1] [F4] JSON comes as the bytes that were produced, with its position and time", async () => {
+    const text = '{ "b" : 1.0, "a":12345678901234567890, "a": "é" }';
+    origin.append("/quotes/J", { kind: "json", text });
+
+    const answer = await ask("/quotes/J");
+
+    expect(answer.status).toBe(200);
+    expect(answer.body.toString()).toBe(text);
+    expect(answer.headers).toMatchObject({
+      "content-type": "application/json",
+      etag: `"${origin.headOf("/quotes/J")}"`,
+      "cache-control": "no-cache",
+      "access-control-allow-origin": "*",
+    });
+    expect(Number(answer.headers["distributary-timestamp"])).toBeGreaterThan(1_700_000_000_000 - 1);
+  });
+
+  test.each([
+    [
+      "text",
+      { kind: "text", text: "\ufeffnot JSON" } as const,
+      "text/plain; charset=utf-8",
+      Buffer.from("\ufeffnot JSON"),
+    ],
+    ["an empty value", { kind: "text", text: "" } as const, "text/plain; charset=utf-8", Buffer.alloc(0)],
+    ["bytes", new Uint8Array([0, 255, 10, 30]), "application/octet-stream", Buffer.from([0, 255, 10, 30])],
+  ])("[H1] [F5] %s comes unchanged, and says what it is", async (name, value, type, bytes) => {
+    const path = `/quotes/${name.length}`;
+    origin.append(path, value);
+
+    const answer = await ask(path);
+
+    expect(answer.status).toBe(200);
+    expect(answer.headers["content-type"]).toBe(type);
+    expect(answer.body).toEqual(bytes);
+  });
+
+  test("[H1] HEAD answers as GET, without a body", async () => {
+    origin.append("/quotes/H", { n: 1 });
+
+    const [get, head] = [await ask("/quotes/H"), await ask("/quotes/H", {}, "HEAD")];
+
+    expect(head.status).toBe(200);
+    expect(head.body.length).toBe(0);
+    for (const name of ["etag", "content-type", "distributary-timestamp"])
+      expect(head.headers[name]).toBe(get.headers[name]);
+  });
+
+  test("[H2] who has the current position gets 304, also weakly and among others; who has an older one, the value", async () => {
+    origin.append("/quotes/E", { n: 1 }, "e.0");
+    origin.append("/quotes/E", { n: 2 }, "e.1");
+    const etag = `"${origin.headOf("/quotes/E")}"`;
+    expect(etag).toContain(",");
+
+    for (const tag of [etag, `W/${etag}`, `"e.0:0", ${etag}`, "*"]) {
+      const answer = await ask("/quotes/E", { "If-None-Match": tag });
+      expect(answer.status).toBe(304);
+      expect(answer.body.length).toBe(0);
+      expect(answer.headers.etag).toBe(etag);
+    }
+    expect((await ask("/quotes/E", { "If-None-Match": '"e.0:0"' })).status).toBe(200);
+  });
+
+  test("[H3] no record, a tombstone, an omitted value", async () => {
+    origin.append("/quotes/T", null);
+    origin.append("/quotes/O", { kind: "omitted", size: 9_000_000 });
+    const [none, deleted, omitted] = [
+      await ask("/quotes/none"),
+      await ask("/quotes/T"),
+      await ask("/quotes/O"),
+    ];
+
+    expect([none.status, code(none)]).toEqual([404, "unknown_key"]);
+    expect([deleted.status, code(deleted)]).toEqual([404, "deleted"]);
+    expect(deleted.headers.etag).toBe(`"${origin.headOf("/quotes/T")}"`);
+    expect([omitted.status, code(omitted)]).toEqual([502, "value_too_large"]);
+  });
+
+  test("[H5] a GET makes no object and writes no row", async () => {
+    origin.append("/quotes/G", { n: 1 });
+    const before = await edge.operations();
+
+    await ask("/quotes/G");
+    await ask("/quotes/G2");
+
+    const after = await edge.operations();
+    for (const name of ["object_created.endpoint", "object_request.endpoint", "rows_written"])
+      expect(after[name], name).toBe(before[name]);
+    expect(Number(after["rpc.uplink"]) - Number(before["rpc.uplink"])).toBe(2);
+  });
+
+  test("[H3] [C2] a value of 8 MiB comes whole", async () => {
+    const large = new Uint8Array(8 * 1024 * 1024).fill(0xfe);
+    origin.append("/quotes/L", large);
+
+    expect((await ask("/quotes/L")).body.equals(Buffer.from(large))).toBe(true);
+  });
+});
+
+describe("addresses", () => {
+  test.each([
+    ["/quotes/a%2db", "/quotes/a-b"],
+    ["/quotes/%e2%82%ac?from=e.0:1", "/quotes/%E2%82%AC?from=e.0:1"],
+    ["/quotes/a$b", "/quotes/a%24b"],
+    ["/quotes/a!b", "/quotes/a%21b"],
+  ])("[A3] another spelling is redirected to the canonical path: %s", async (path, location) => {
+    const answer = await ask(path);
+
+    expect(answer.status).toBe(308);
+    expect(answer.headers.location).toBe(location);
+    expect((await ask(path, WEBSOCKET)).headers.location).toBe(location);
+  });
+
+  test.each([
+    ["a malformed %", "/quotes/%zz", 400, "bad_address"],
+    ["no topic name", "/quo!tes/a", 400, "bad_address"],
+    ["an encoded $", "/%24/health", 400, "bad_address"],
+    ["a key of 1,025 bytes", `/quotes/${"a".repeat(1_025)}`, 414, "key_too_long"],
+    ["one segment", "/quotes", 404, "not_found"],
+    ["no key", "/quotes/", 404, "not_found"],
+    ["three segments", "/quotes/a/b", 404, "not_found"],
+    ["no topic", "//a", 404, "not_found"],
+    ["nothing behind /$/", "/$/nothing", 404, "not_found"],
+    ["a topic that isn't exposed", "/secret/a", 404, "unknown_topic"],
+  ])("[A4] [A5] [A6] [H4] a path with %s is refused", async (_, path, status, expected) => {
+    const answer = await ask(path);
+
+    expect([answer.status, code(answer)]).toEqual([status, expected]);
+  });
+
+  test("[A5] [A7] keys of 1,024 bytes, their paths longer than a name may be, have an endpoint", async () => {
+    const path = `/quotes/${"%FF".repeat(1_024)}`;
+    origin.append(path, { n: 1 });
+
+    expect((await ask(path)).status).toBe(200);
+  });
+
+  test("[A2] the keys that a URL parser would swallow have their own spellings", async () => {
+    for (const key of ["$", "$.", "$.."]) {
+      origin.append(`/quotes/${key}`, { key });
+      expect(JSON.parse((await ask(`/quotes/${key}`)).body.toString())).toEqual({ key });
+    }
+  });
+});
+
+describe("requests", () => {
+  test("[A6] / leads to the page", async () => {
+    const answer = await ask("/");
+
+    expect([answer.status, answer.headers.location]).toEqual([302, "/$/"]);
+    expect((await ask("/$/")).body.toString()).toBe("the page");
+  });
+
+  test.each(["POST", "PUT", "DELETE", "PATCH"])("[H6] %s is not allowed", async (method) => {
+    const answer = await ask("/quotes/J", {}, method);
+
+    expect([answer.status, code(answer), answer.headers.allow]).toEqual([
+      405,
+      "method_not_allowed",
+      "GET, HEAD",
+    ]);
+  });
+
+  test("[H8] pages of any origin may read endpoints, their position and time", async () => {
+    const preflight = await ask(
+      "/quotes/J",
+      {
+        Origin: "https://example.com",
+        "Access-Control-Request-Method": "GET",
+        "Access-Control-Request-Headers": "If-None-Match",
+      },
+      "OPTIONS",
+    );
+    const answer = await ask("/quotes/J", { Origin: "https://example.com" });
+
+    expect(preflight.status).toBe(204);
+    expect(preflight.headers["access-control-allow-origin"]).toBe("*");
+    expect(preflight.headers["access-control-allow-headers"]).toBe("If-None-Match");
+    expect(String(answer.headers["access-control-expose-headers"]).split(",")).toEqual([
+      "ETag",
+      "Distributary-Timestamp",
+    ]);
+  });
+
+  test.each([
+    ["a WebSocket where there is none", "/$/health", WEBSOCKET, 426, "bad_upgrade"],
+    ["a WebSocket on no endpoint", "/quotes", WEBSOCKET, 426, "bad_upgrade"],
+    ["a WebSocket on a topic that isn't exposed", "/secret/a", WEBSOCKET, 404, "unknown_topic"],
+    ["a WebSocket on a malformed path", "/quotes/%z", WEBSOCKET, 400, "bad_address"],
+    ["a position that is none", "/quotes/J?from=e.0:-1", WEBSOCKET, 400, "bad_position"],
+    ["an epoch twice", "/quotes/J?from=e.0:1,e.0:2", WEBSOCKET, 400, "bad_position"],
+    [
+      "only versions that aren't spoken",
+      "/quotes/J",
+      { ...WEBSOCKET, "Sec-WebSocket-Protocol": "distributary.v9, chat" },
+      400,
+      "unsupported_version",
+    ],
+  ] as const)("[H7] [S1] [V1] an upgrade with %s is refused", async (_, path, headers, status, expected) => {
+    const answer = await ask(path, headers);
+
+    expect([answer.status, code(answer)]).toEqual([status, expected]);
+  });
+
+  test("[H7] an upgrade to anything but a WebSocket is refused", async () => {
+    // Whatever stands before an edge may take such a header away, so this asks the routes themselves.
+    const routes = (await import(APP)) as {
+      createApp(page: unknown): { fetch(request: Request): Promise<Response> };
+    };
+    const upgrade = new Request("https://edge/quotes/J", { headers: { Upgrade: "h2c" } });
+    const response = await routes.createApp(new Map()).fetch(upgrade);
+
+    expect(response.status).toBe(426);
+    expect(await response.json()).toMatchObject({ error: { code: "bad_upgrade" } });
+  });
+
+  test("[V1] a subscriber that offers version 1 among others gets it; one that offers none gets it, too", async () => {
+    const offered = await ask("/quotes/J", {
+      ...WEBSOCKET,
+      "Sec-WebSocket-Protocol": "chat, distributary.v1",
+    });
+    const bare = await ask("/quotes/J", WEBSOCKET);
+
+    expect([offered.status, offered.headers["sec-websocket-protocol"]]).toEqual([101, "distributary.v1"]);
+    expect([bare.status, bare.headers["sec-websocket-protocol"]]).toEqual([101, undefined]);
+  });
+
+  test("what is exposed can be listed", async () => {
+    const { streams } = JSON.parse((await ask("/$/streams")).body.toString()) as {
+      streams: { topic: string }[];
+    };
+
+    expect(streams.find(({ topic }) => topic === "quotes")).toEqual({
+      topic: "quotes",
+      title: expect.any(String),
+      window: { updates: 100, seconds: 3_600 },
+    });
+  });
+});
+
+describe("uplinks", () => {
+  const bearer = async (claims?: Parameters<typeof ScriptedOrigin.token>[0]) => ({
+    Authorization: `Bearer ${await ScriptedOrigin.token(claims)}`,
+  });
+
+  test("[U1] a valid token learns the number of shards", async () => {
+    const answer = await ask("/$/uplink", await bearer());
+
+    expect(JSON.parse(answer.body.toString())).toEqual({ version: 1, shards: 2 });
+  });
+
+  test.each([
+    ["no token", {}],
+    ["an expired one", { life: -60 }],
+    ["one signed with another secret", { secret: "another-secret-of-32-bytes-or-more" }],
+    ["one of an unknown key", { kid: "other" }],
+  ])("[U1] with %s the answer is 401, for shards and for uplinks", async (name, claims) => {
+    const headers = name === "no token" ? {} : await bearer(claims);
+
+    for (const answer of [
+      await ask("/$/uplink", headers),
+      await ask("/$/uplink?shard=0", { ...WEBSOCKET, ...headers }),
+    ])
+      expect([answer.status, code(answer)]).toEqual([401, "unauthorized"]);
+  });
+
+  test.each([
+    ["no shard", "/$/uplink", UPLINK_PROTOCOL, 426, "bad_upgrade"],
+    ["a shard that there isn't", "/$/uplink?shard=2", UPLINK_PROTOCOL, 404, "not_found"],
+    ["a shard that is no number", "/$/uplink?shard=1e0", UPLINK_PROTOCOL, 404, "not_found"],
+    ["no version that is spoken", "/$/uplink?shard=0", "distributary.uplink.v9", 400, "unsupported_version"],
+    ["no version", "/$/uplink?shard=0", undefined, 400, "unsupported_version"],
+  ])("[U1] [V1] an uplink with %s is refused", async (_, path, protocol, status, expected) => {
+    const headers = {
+      ...WEBSOCKET,
+      ...(await bearer()),
+      ...(protocol && { "Sec-WebSocket-Protocol": protocol }),
+    };
+
+    const answer = await ask(path, headers);
+
+    expect([answer.status, code(answer)]).toEqual([status, expected]);
+  });
+});
+
+describe("an edge that isn't set up", () => {
+  test("[C1] [C2] without an origin endpoints are unavailable, and health says so", async () => {
+    const lone = await startEdge({ OPERATIONS: "off" });
+    try {
+      const answer = await ask("/quotes/A", {}, "GET", lone.url);
+      const health = await ask("/$/health", {}, "GET", lone.url);
+      const operations = await ask("/$/operations", {}, "GET", lone.url);
+
+      expect([answer.status, code(answer)]).toEqual([503, "unavailable"]);
+      expect(health.status).toBe(503);
+      const shard = { connected: false, ready: false, watched: 0, links: 0 };
+      expect(JSON.parse(health.body.toString())).toEqual({
+        version: 1,
+        healthy: false,
+        shards: [shard, shard],
+      });
+      expect([operations.status, code(operations)]).toEqual([404, "not_found"]);
+    } finally {
+      await lone.close();
+    }
+  });
+
+  test.each([
+    [
+      "keys that are none",
+      { UPLINK_KEYS: "short:secret" },
+      "/$/uplink",
+      /UPLINK_KEYS: the secret of short has less than 32 bytes/,
+    ],
+    ["no keys", { UPLINK_KEYS: "" }, "/$/uplink", /UPLINK_KEYS must be/],
+    [
+      "no number of shards",
+      { UPLINK_SHARDS: "many" },
+      "/quotes/A",
+      /UPLINK_SHARDS must be a whole number from 1 to 64/,
+    ],
+  ])(
+    "[C1] [U1] with %s it answers internal, says why in its log only, and accepts nobody",
+    async (_, vars, path, log) => {
+      const broken = await startEdge(vars);
+      try {
+        const answer = await ask(
+          path,
+          { Authorization: `Bearer ${await ScriptedOrigin.token({ secret: "secret", kid: "short" })}` },
+          "GET",
+          broken.url,
+        );
+
+        expect([answer.status, code(answer)]).toEqual([500, "internal"]);
+        expect(answer.body.toString()).not.toMatch(/UPLINK|Error|\.ts/);
+        expect(broken.logs().join("\n")).toMatch(log);
+      } finally {
+        await broken.close();
+      }
+    },
+  );
+
+  test("[U9] health is good once every shard has an origin that is ready", async () => {
+    const health = await ask("/$/health");
+
+    expect(health.status).toBe(200);
+    expect(JSON.parse(health.body.toString())).toMatchObject({
+      healthy: true,
+      shards: [
+        { connected: true, ready: true },
+        { connected: true, ready: true },
+      ],
+    });
+  });
+});

@@ -1,0 +1,315 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Consumer } from "../../origin/consumer.ts";
+import { IndexError } from "../../origin/index/error.ts";
+import type { LogModel } from "../support/log-model.ts";
+import { ScriptedSource } from "../support/scripted-source.ts";
+import { SmallOrigin, STREAM } from "../support/small-origin.ts";
+import { SimulatedShard } from "../support/watching.ts";
+
+const TIMING = { retry: { baseMs: 4, maxMs: 16 }, absentMs: 5, describeMs: 20 };
+const KEY = Buffer.from("a");
+
+let source: ScriptedSource;
+let log: LogModel;
+let origin: SmallOrigin;
+let consumer: Consumer;
+let fatal: unknown[];
+
+beforeEach(() => {
+  source = new ScriptedSource();
+  log = source.topic("t", 3);
+  origin = new SmallOrigin();
+  fatal = [];
+});
+
+afterEach(async () => {
+  await consumer.stop();
+});
+
+function start(streams = [STREAM]): void {
+  consumer = new Consumer({
+    source,
+    streams: new Map(streams.map((stream) => [stream.topic, stream])),
+    forwarder: origin.forwarder,
+    partitions: origin.partitions,
+    log: origin.recorded.log,
+    random: () => 1,
+    fatal: (error) => fatal.push(error),
+    timing: TIMING,
+  });
+  consumer.start();
+}
+
+function write(partition: number, count: number): void {
+  for (let i = 0; i < count; i++) log.write(partition, KEY, Buffer.from("1"));
+  source.changed();
+}
+
+/** Resolves when every partition but those excepted has been read to its end. */
+async function read(except: readonly number[] = []): Promise<void> {
+  const isRead = () =>
+    log.describe().every(({ partition, epoch, endOffset }) => {
+      const state = origin.partitions.find("t", epoch);
+      return except.includes(partition) || (state?.ready && state.next === endOffset);
+    });
+  while (!isRead()) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+const statesOf = () => origin.partitions.all().map(({ next, ready, error }) => ({ next, ready, error }));
+
+describe("partitions by themselves", () => {
+  test("[U9] each is read to its end, and then all are ready", async () => {
+    write(0, 5);
+    write(2, 1);
+    start();
+    expect(origin.partitions.ready).toBe(false);
+
+    await read();
+
+    expect(origin.partitions.ready).toBe(true);
+    expect(statesOf().map(({ next }) => next)).toEqual([5, 0, 1]);
+    write(1, 1);
+    await read();
+    expect(origin.partitions.ready).toBe(true);
+  });
+
+  test("one that hangs delays no other, and only it isn't ready", async () => {
+    for (const partition of [0, 1, 2]) write(partition, 5);
+    source.stuck.add("t/1");
+    start();
+
+    await read([1]);
+
+    expect(statesOf().map(({ ready }) => ready)).toEqual([true, false, true]);
+    expect(origin.partitions.ready).toBe(false);
+    source.stuck.clear();
+    source.changed();
+    await read();
+    expect(origin.partitions.ready).toBe(true);
+  });
+
+  test("one that fails is tried again after growing delays, is in error meanwhile, and delays no other", async () => {
+    for (const partition of [0, 1, 2]) write(partition, 5);
+    source.failures.set("t/1", ["unavailable", "unavailable", "unavailable", "unavailable"]);
+    start();
+
+    await origin.recorded.until("partition_failed");
+    expect(origin.partitions.all()[1]?.error).toBe("unavailable: scripted");
+    await read();
+
+    const failed = origin.recorded.of("partition_failed");
+    expect(failed.map(({ partition }) => partition)).toEqual([1, 1, 1, 1]);
+    expect(failed.map(({ retryMs }) => retryMs)).toEqual([4, 8, 16, 16]);
+    expect(statesOf()[1]).toEqual({ next: 5, ready: true, error: undefined });
+    expect(source.reads.filter((one) => one.startsWith("t/0"))).toHaveLength(1);
+  });
+
+  test("one with a record that can't be read stays stopped, loudly; nothing is skipped, and the others go on", async () => {
+    source.failures.set("t/1", ["corrupt"]);
+    start();
+    await origin.recorded.until("partition_stopped");
+
+    for (const partition of [0, 1, 2]) write(partition, 3);
+    await read([1]);
+    // The topic is looked at again meanwhile.
+    const { described } = source;
+    while (source.described < described + 3) await new Promise((resolve) => setTimeout(resolve, 1));
+
+    expect(statesOf()[1]).toEqual({ next: 0, ready: false, error: "corrupt: scripted" });
+    expect(source.reads.filter((one) => one.startsWith("t/1"))).toHaveLength(1);
+  });
+
+  test("between two batches others get their turn, however long the backlog is", async () => {
+    for (const partition of [0, 1, 2]) write(partition, 100);
+    let turns = 0;
+    const turn = () => {
+      turns++;
+      if (!origin.partitions.ready) setImmediate(turn);
+    };
+    start();
+    setImmediate(turn);
+
+    await read();
+
+    expect(turns).toBeGreaterThan(40);
+  });
+});
+
+describe("where reading begins", () => {
+  test("where the index is empty, at the beginning of what the log holds or at its end, as the stream says", async () => {
+    write(0, 5);
+    log.drop(0, 2);
+    start();
+    await read();
+    await consumer.stop();
+    expect(source.reads[0]).toBe("t/0@2");
+
+    origin = new SmallOrigin([{ ...STREAM, start: "latest" }]);
+    source.reads.length = 0;
+    start([{ ...STREAM, start: "latest" }]);
+    await read();
+
+    expect(source.reads[0]).toBe("t/0@5");
+  });
+
+  test("after a restart where the index ends, whatever the stream says", async () => {
+    write(0, 5);
+    start();
+    await read();
+    await consumer.stop();
+    write(0, 3);
+    source.reads.length = 0;
+
+    origin = new SmallOrigin([{ ...STREAM, start: "latest" }], origin.history);
+    start([{ ...STREAM, start: "latest" }]);
+    await read();
+
+    expect(source.reads).toEqual(["t/0@5", "t/1@0", "t/2@0"]);
+  });
+
+  test("a topic that doesn't exist yet is looked for; when it comes it is read from its beginning", async () => {
+    source.topics.clear();
+    const latest = { ...STREAM, start: "latest" as const };
+    start([latest]);
+    await origin.recorded.until("topic_absent");
+    expect(origin.partitions.ready).toBe(true);
+
+    log = source.topic("t", 3);
+    write(1, 4);
+    await read();
+
+    expect(source.reads).toEqual(["t/0@0", "t/1@0", "t/2@0"]);
+    expect(origin.recorded.of("topic_absent")).toHaveLength(1);
+  });
+
+  test("partitions that are added are found, and read from their beginning", async () => {
+    start([{ ...STREAM, start: "latest" }]);
+    await read();
+
+    log.grow();
+    write(3, 2);
+    await read();
+
+    expect(source.reads.at(-1)).toBe("t/3@0");
+    expect(source.reads).toHaveLength(4);
+  });
+
+  test("a topic that can't be described is tried again after growing delays", async () => {
+    source.describeFailures = 3;
+    start();
+
+    await read();
+
+    expect(origin.recorded.of("topic_unreadable").map(({ retryMs }) => retryMs)).toEqual([4, 8, 16]);
+  });
+});
+
+describe("where the log is another", () => {
+  test("[P4] [R4] a topic that was created again is read anew, and who is live is told so", async () => {
+    write(0, 5);
+    start();
+    await read();
+    const shard = new SimulatedShard(origin.watchList);
+    const object = shard.watch(1, "/t/a");
+    shard.ask(1, object);
+    shard.step();
+
+    log.recreate(3);
+    write(1, 2);
+    await read();
+    shard.step();
+
+    expect(origin.recorded.of("topic_replaced")).toHaveLength(1);
+    expect(object.causes).toEqual(["epoch"]);
+    expect(object.position).toEqual(new Map([["i1.1", 1]]));
+  });
+
+  test("[R4] where the log dropped what comes next, reading goes on with the oldest, loudly, and who is live is told", async () => {
+    write(0, 5);
+    start();
+    await read();
+    const shard = new SimulatedShard(origin.watchList);
+    const object = shard.watch(1, "/t/a");
+    shard.ask(1, object);
+    shard.step();
+
+    source.stuck.add("t/0");
+    write(0, 5);
+    log.drop(0, 8);
+    source.stuck.clear();
+    source.changed();
+    await read();
+    shard.step();
+
+    expect(origin.recorded.of("partition_hole")).toEqual([
+      { topic: "t", partition: 0, why: "hole", next: 8 },
+    ]);
+    expect(object.causes).toEqual(["horizon"]);
+    expect(object.received.map(({ offset }) => offset)).toEqual([8, 9]);
+  });
+
+  test("a log that ends before what was read of it is read anew, loudly", async () => {
+    write(0, 5);
+    start();
+    await read();
+    await consumer.stop();
+    log.partitions[0]?.records.splice(3);
+
+    origin = new SmallOrigin([STREAM], origin.history);
+    start();
+    await read();
+
+    expect(origin.recorded.of("partition_hole")).toMatchObject([{ partition: 0, why: "truncated", next: 0 }]);
+    expect(statesOf()[0]).toMatchObject({ next: 3, ready: true });
+  });
+});
+
+describe("what can't be helped", () => {
+  test("a disk that is full holds up its partition until it isn't", async () => {
+    const { history } = origin;
+    const append = history.append.bind(history);
+    let full = 3;
+    history.append = (topic, partition, epoch, batch) => {
+      if (partition === 1 && full-- > 0) throw new IndexError("disk_failed", "scripted");
+      return append(topic, partition, epoch, batch);
+    };
+    write(1, 3);
+    start();
+
+    await read();
+
+    expect(origin.recorded.of("partition_failed").map(({ code }) => code)).toEqual(
+      Array(3).fill("disk_failed"),
+    );
+    expect(fatal).toEqual([]);
+  });
+
+  test.each([new IndexError("corrupt", "scripted"), new TypeError("a fault")])(
+    "%s is not tried again: going on could lose records in silence",
+    async (error) => {
+      const { history } = origin;
+      const append = history.append.bind(history);
+      history.append = (topic, partition, epoch, batch) => {
+        if (partition === 1) throw error;
+        return append(topic, partition, epoch, batch);
+      };
+      start();
+
+      await read([1]);
+
+      expect(fatal).toEqual([error]);
+      expect(source.reads.filter((one) => one.startsWith("t/1"))).toHaveLength(1);
+    },
+  );
+
+  test("stopping ends all reads", async () => {
+    start();
+    await read();
+
+    await consumer.stop();
+    write(0, 1);
+    await new Promise((resolve) => setImmediate(resolve));
+
+    expect(statesOf()[0]?.next).toBe(0);
+  });
+});

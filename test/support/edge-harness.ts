@@ -1,0 +1,94 @@
+/**
+ * The edge in the real runtime, with hooks that production has not: objects can be evicted and crashed. The
+ * page is left out, so that nothing has to be built.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createTestHarness } from "wrangler";
+
+const root = join(import.meta.dirname, "../..");
+export const EDGE_KEY = { kid: "test", secret: "a-secret-of-32-bytes-or-more-for-tests" } as const;
+
+const ENTRY = `
+import { createApp } from "${root}/edge/app.ts";
+import { UplinkObject as Uplink } from "${root}/edge/uplink-object.ts";
+export { EndpointObject } from "${root}/edge/endpoint-object.ts";
+export class UplinkObject extends Uplink {
+  async crash() { this.ctx.abort("crashed by a test"); }
+}
+const app = createApp(new Map([["/$/", () => new Response("the page")]]));
+export default {
+  async fetch(request, env, ctx) {
+    const crash = /^\\/test\\/crash\\/(\\d+)$/.exec(new URL(request.url).pathname);
+    if (!crash) return app.fetch(request, env, ctx);
+    const id = env.UPLINK.idFromName("shard-" + crash[1]);
+    await env.UPLINK.get(id).crash().catch(() => {});
+    return new Response("crashed");
+  },
+};
+`;
+
+export interface TestEdge {
+  readonly url: string;
+  /** The same for WebSockets. */
+  readonly wsUrl: string;
+  /** Takes an endpoint's object out of memory; its sockets stay, as in a hibernation, or break. */
+  evict(path: string, webSockets?: "hibernate" | "close"): Promise<void>;
+  /** Ends a shard as a fault of the platform does: memory and sockets are gone, its rows stay. */
+  crashShard(shard: number): Promise<void>;
+  /** Counters of /$/operations. */
+  operations(): Promise<Record<string, number>>;
+  /** What the edge has logged. */
+  logs(): string[];
+  close(): Promise<void>;
+}
+
+export async function startEdge(vars: Record<string, string> = {}): Promise<TestEdge> {
+  process.env.WRANGLER_SEND_METRICS = "false";
+  const folder = mkdtempSync(join(tmpdir(), "edge-"));
+  writeFileSync(join(folder, "entry.js"), ENTRY);
+  const server = createTestHarness({
+    root: folder,
+    workers: [
+      {
+        config: {
+          name: "edge",
+          main: join(folder, "entry.js"),
+          compatibility_date: "2026-10-20",
+          durable_objects: {
+            bindings: [
+              { name: "UPLINK", class_name: "UplinkObject" },
+              { name: "ENDPOINT", class_name: "EndpointObject" },
+            ],
+          },
+          migrations: [{ tag: "v1", new_sqlite_classes: ["UplinkObject", "EndpointObject"] }],
+          vars: {
+            UPLINK_SHARDS: "2",
+            UPLINK_KEYS: `${EDGE_KEY.kid}:${EDGE_KEY.secret}`,
+            OPERATIONS: "on",
+            ...vars,
+          },
+        },
+      },
+    ],
+  });
+  const { url } = await server.listen();
+  const origin = url.origin;
+  const worker = server.getWorker();
+  return {
+    url: origin,
+    wsUrl: origin.replace("http", "ws"),
+    evict: (path, webSockets = "hibernate") =>
+      worker.evictDurableObject("EndpointObject", { name: path, webSockets }),
+    crashShard: async (shard) => {
+      await fetch(`${origin}/test/crash/${shard}`);
+    },
+    operations: async () => (await fetch(`${origin}/$/operations`)).json() as Promise<Record<string, number>>,
+    logs: () => server.getLogs().map((log) => log.message),
+    close: async () => {
+      await server.close();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}

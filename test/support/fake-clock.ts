@@ -1,0 +1,41 @@
+/** Time that passes only when a test says so. */
+import type { Clock } from "../../shared/client/clock.ts";
+
+export class FakeClock implements Clock {
+  /** What random() returns. */
+  chance = 0.5;
+  #now = 0;
+  #timers = new Set<{ readonly at: number; readonly fire: () => void }>();
+
+  now(): number {
+    return this.#now;
+  }
+
+  random(): number {
+    return this.chance;
+  }
+
+  after(ms: number, fire: () => void): () => void {
+    const timer = { at: this.#now + ms, fire };
+    this.#timers.add(timer);
+    return () => this.#timers.delete(timer);
+  }
+
+  /** Timers that are set. */
+  get pending(): number {
+    return this.#timers.size;
+  }
+
+  /** Lets time pass, and the timers fire that are due in it, each at its time. */
+  pass(ms: number): void {
+    const end = this.#now + ms;
+    for (;;) {
+      const [next] = [...this.#timers].sort((a, b) => a.at - b.at);
+      if (next === undefined || next.at > end) break;
+      this.#now = Math.max(this.#now, next.at);
+      this.#timers.delete(next);
+      next.fire();
+    }
+    this.#now = end;
+  }
+}

@@ -1,0 +1,69 @@
+/** A transport whose other end is the test. */
+import type { Socket, SocketEvents, Transport } from "../../shared/client/transport.ts";
+import type { Message } from "../../shared/protocol/message.ts";
+import type { ErrorBody } from "../../shared/protocol/subscriber.ts";
+
+export class FakeTransport implements Transport {
+  readonly dialled: FakeSocket[] = [];
+  /** What explain() answers, and how often it was asked. */
+  problem: ErrorBody | undefined;
+  explained = 0;
+
+  dial(url: string, events: SocketEvents): Socket {
+    const socket = new FakeSocket(url, events);
+    this.dialled.push(socket);
+    return socket;
+  }
+
+  async explain(): Promise<ErrorBody | undefined> {
+    this.explained++;
+    return this.problem;
+  }
+
+  /** The socket that was dialled last. */
+  get socket(): FakeSocket {
+    const socket = this.dialled.at(-1);
+    if (socket === undefined) throw new Error("nothing was dialled");
+    return socket;
+  }
+
+  /** The path and query of each dial. */
+  get urls(): string[] {
+    return this.dialled.map(({ url }) => url.replace(/^wss?:\/\/[^/]*/, ""));
+  }
+}
+
+export class FakeSocket implements Socket {
+  readonly url: string;
+  readonly events: SocketEvents;
+  readonly sent: string[] = [];
+  closed = false;
+
+  constructor(url: string, events: SocketEvents) {
+    this.url = url;
+    this.events = events;
+  }
+
+  send(text: string): void {
+    this.sent.push(text);
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+
+  open(): this {
+    this.events.opened();
+    return this;
+  }
+
+  say(...frames: Message[]): this {
+    for (const frame of frames) this.events.message(frame);
+    return this;
+  }
+
+  drop(code = 1006, reason = ""): this {
+    this.events.closed(code, reason);
+    return this;
+  }
+}

@@ -1,0 +1,243 @@
+/** A log, an index, an origin's watch list and what is below it, for tests that do things to them in any order. */
+import { expect } from "vitest";
+import { partitionOf } from "../../origin/embedded/murmur2.ts";
+import { Forwarder } from "../../origin/forwarder.ts";
+import type { WritableHistory } from "../../origin/history.ts";
+import { Partitions } from "../../origin/partitions.ts";
+import type { PartitionInfo } from "../../origin/source.ts";
+import { WatchList } from "../../origin/watch-list.ts";
+import { endpointPath } from "../../shared/protocol/address.ts";
+import type { Stream } from "../../shared/protocol/streams.ts";
+import { LogModel } from "./log-model.ts";
+import { SimulatedShard, type WatchingObject } from "./watching.ts";
+
+const KEYS = [Buffer.from("a"), Buffer.from([0xff, 0x00]), Buffer.alloc(0)];
+const PATHS = KEYS.map((key) => endpointPath("t", key));
+const NOW = 1_000_000;
+const STREAM: Stream = {
+  topic: "t",
+  title: "t",
+  windowUpdates: 4,
+  windowMs: 1_000_000,
+  start: "earliest",
+  compacted: false,
+};
+
+interface AtLink {
+  readonly shard: number;
+  readonly link: number;
+  readonly key: number;
+}
+
+export type Command =
+  | { kind: "write"; partition: number; key: number; bytes: number; skip: number }
+  | { kind: "read"; partition: number; max: number }
+  | ({ kind: "watch" } & AtLink)
+  | ({ kind: "leave" } & AtLink)
+  | { kind: "step"; shard: number }
+  | { kind: "congest"; shard: number }
+  | { kind: "drain"; shard: number }
+  /** The uplink breaks. */
+  | { kind: "break"; shard: number }
+  /** The index drops a part of what it holds. */
+  | { kind: "forget"; partition: number; share: number }
+  /** The log drops a part of what it holds. */
+  | { kind: "expire"; partition: number; share: number }
+  | { kind: "describe" }
+  | { kind: "grow" }
+  | { kind: "recreate" };
+
+export interface WorldOptions<H extends WritableHistory> {
+  readonly history: H;
+  /** What one answer may hold. */
+  readonly bounds: { readonly updates: number; readonly bytes: number };
+  readonly shards: number;
+  /** Drops what the index has of a partition below an offset. */
+  readonly forget: (history: H, partition: number, below: number) => void;
+}
+
+export class ForwardingWorld<H extends WritableHistory> {
+  readonly log = new LogModel(2, NOW);
+  readonly partitions = new Partitions(["t"]);
+  readonly watchList: WatchList;
+  readonly forwarder: Forwarder;
+  readonly shards: SimulatedShard[];
+  readonly #options: WorldOptions<H>;
+  /** What an object can't have, though its position says nothing of it (R6), by epoch. */
+  readonly #exempt = new Map<WatchingObject, Map<string, number>>();
+
+  constructor(options: WorldOptions<H>) {
+    this.#options = options;
+    const { history, bounds } = options;
+    const { partitions } = this;
+    this.watchList = new WatchList({
+      history,
+      partitions,
+      bounds,
+      homeOf: partitionOf,
+      now: () => NOW,
+      streams: new Map([["t", STREAM]]),
+      refused: () => undefined,
+    });
+    this.forwarder = new Forwarder({
+      history,
+      partitions,
+      watchList: this.watchList,
+      log: () => undefined,
+      readinessChanged: () => undefined,
+    });
+    this.shards = Array.from({ length: options.shards }, () => new SimulatedShard(this.watchList));
+  }
+
+  run(command: Command): void {
+    const at = "partition" in command ? command.partition % this.log.partitions.length : 0;
+    const shard = "shard" in command ? this.shards[command.shard] : undefined;
+    switch (command.kind) {
+      case "write":
+        this.log.write(at, KEYS[command.key] ?? null, Buffer.alloc(command.bytes, "x"), command.skip);
+        break;
+      case "read":
+        this.#read(at, command.max);
+        break;
+      case "watch":
+        if (shard !== undefined) this.#watch(shard, command.link, command.key);
+        break;
+      case "leave":
+        shard?.leave(command.link, PATHS[command.key] ?? "");
+        break;
+      case "step":
+        shard?.step();
+        break;
+      case "congest":
+        if (shard !== undefined) shard.congested = true;
+        break;
+      case "drain":
+        shard?.drain();
+        break;
+      case "break":
+        if (shard !== undefined) this.#break(command.shard, shard);
+        break;
+      case "forget":
+        this.#options.forget(this.#options.history, at, this.#offsetAt(at, command.share));
+        break;
+      case "expire":
+        this.log.drop(at, this.#offsetAt(at, command.share));
+        break;
+      case "describe":
+        this.#describe();
+        break;
+      case "grow":
+        this.log.grow();
+        break;
+      case "recreate":
+        this.log.recreate(2);
+        break;
+    }
+    this.#ask();
+  }
+
+  /** Everything is read, sent and asked, until nothing is left to do. */
+  settle(): void {
+    for (const shard of this.shards) shard.drain();
+    this.#describe();
+    for (let round = 0, busy = true; busy; round++) {
+      if (round > 1_000) throw new Error("it never comes to rest");
+      busy = false;
+      for (const { partition, epoch, endOffset } of this.log.describe()) {
+        const known = this.partitions.find("t", epoch);
+        if (known?.next === endOffset && known.ready) continue;
+        this.#read(partition, 3);
+        busy = true;
+      }
+      for (const shard of this.shards) busy = shard.step() || busy;
+      busy = this.#ask() || busy;
+    }
+  }
+
+  /** Every record after the place where continuity began for an object came to it, once and in order. */
+  check(): void {
+    for (const object of this.objects()) {
+      expect(object.position, "every attach is answered").toBeDefined();
+      const key = KEYS[PATHS.indexOf(object.path)];
+      for (const { epoch, records } of this.log.partitions) {
+        const begin = Math.max(object.base.get(epoch) ?? -1, this.#exempt.get(object)?.get(epoch) ?? -1);
+        const truth = records.filter((record) => record.offset > begin && record.key === key);
+        const received = object.received.filter((update) => update.epoch === epoch && update.offset > begin);
+        expect(received.map(({ offset }) => offset)).toEqual(truth.map(({ offset }) => offset));
+      }
+    }
+  }
+
+  objects(): WatchingObject[] {
+    return this.shards.flatMap(({ objects }) =>
+      [...objects.values()].flatMap((paths) => [...paths.values()]),
+    );
+  }
+
+  #offsetAt(partition: number, share: number): number {
+    return Math.floor((this.log.describe()[partition]?.endOffset ?? 0) * share);
+  }
+
+  /** Objects that are new, found a gap, or were cut off, ask. */
+  #ask(): boolean {
+    let asked = false;
+    for (const shard of this.shards)
+      for (const [link, objects] of shard.objects)
+        for (const object of objects.values()) asked = shard.ask(link, object) || asked;
+    return asked;
+  }
+
+  /** The shard attaches all that its links watch, from where they are, on its next uplink (L7). */
+  #break(index: number, shard: SimulatedShard): void {
+    this.watchList.shardLost(shard);
+    const next = new SimulatedShard(this.watchList);
+    this.shards[index] = next;
+    for (const [link, objects] of shard.objects) {
+      next.objects.set(link, objects);
+      for (const object of objects.values()) object.cutOff();
+    }
+  }
+
+  #watch(shard: SimulatedShard, link: number, key: number): void {
+    const path = PATHS[key] ?? "";
+    if (shard.objects.get(link)?.has(path)) return;
+    const object = shard.watch(link, path);
+    const exempt = new Map<string, number>();
+    this.#exempt.set(object, exempt);
+    object.onAnswer = ({ verdict }, ask) => {
+      for (const { epoch, horizon, tail } of this.#options.history.views("t", KEYS[key] ?? Buffer.alloc(0))) {
+        const isSilent = !verdict.position.has(epoch) && tail === undefined;
+        if (isSilent && horizon > 0) exempt.set(epoch, Math.max(exempt.get(epoch) ?? -1, horizon - 1));
+      }
+      if (verdict.recovered && ask?.from) expect(verdict.position).toEqual(ask.from);
+    };
+  }
+
+  #read(index: number, max: number): void {
+    const info = this.log.describe()[index % this.log.partitions.length];
+    const known = info && this.partitions.find("t", info.epoch);
+    // The source would say that the topic is another one.
+    if (info === undefined || known === undefined) this.#describe();
+    else if (known.next < info.startOffset) this.#rejoin(info);
+    else
+      this.forwarder.batch("t", info.partition, info.epoch, this.log.read(info.partition, known.next, max));
+  }
+
+  #describe(): void {
+    const before = this.partitions.of("t");
+    this.forwarder.described("t", this.log.describe(), "earliest");
+    for (const info of this.log.describe())
+      if (!before?.some(({ epoch }) => epoch === info.epoch)) this.#exemptStrangers(info);
+  }
+
+  #rejoin(info: PartitionInfo): void {
+    this.forwarder.rejoin("t", info);
+    this.#exemptStrangers(info);
+  }
+
+  /** Of a key that it doesn't know in a partition nobody can say that records of it were lost there. */
+  #exemptStrangers({ epoch, startOffset }: PartitionInfo): void {
+    for (const object of this.objects())
+      if (!object.position?.has(epoch)) this.#exempt.get(object)?.set(epoch, startOffset - 1);
+  }
+}

@@ -1,0 +1,74 @@
+/** A topic as a log has it, for tests that need to know the truth: every record that was ever written. */
+import type { PartitionInfo, SourceRecord } from "../../origin/source.ts";
+
+interface ModelPartition {
+  epoch: string;
+  start: number;
+  readonly records: SourceRecord[];
+}
+
+export class LogModel {
+  readonly #time: number;
+  #incarnation = 0;
+  partitions: ModelPartition[] = [];
+
+  /** @param time of all records, in milliseconds since 1970. */
+  constructor(partitions: number, time: number) {
+    this.#time = time;
+    this.recreate(partitions);
+  }
+
+  /** The topic is deleted and created again, under the same name. */
+  recreate(partitions: number): void {
+    const incarnation = this.#incarnation++;
+    this.partitions = Array.from({ length: partitions }, (_, number) => ({
+      epoch: `i${incarnation}.${number}`,
+      start: 0,
+      records: [],
+    }));
+  }
+
+  grow(): void {
+    const epoch = `i${this.#incarnation - 1}.${this.partitions.length}`;
+    this.partitions.push({ epoch, start: 0, records: [] });
+  }
+
+  /** Offsets have holes, as those of a compacted topic have. */
+  write(partition: number, key: Uint8Array | null, value: Uint8Array | null, skip = 0): void {
+    const { records } = this.#partition(partition);
+    const offset = (records.at(-1)?.offset ?? -1) + 1 + skip;
+    records.push({ offset, timestamp: this.#time, key, value, headers: [] });
+  }
+
+  /** Retention passes over everything below an offset. */
+  drop(partition: number, below: number): void {
+    const found = this.#partition(partition);
+    found.start = Math.max(found.start, Math.min(below, endOf(found)));
+  }
+
+  read(partition: number, from: number, max: number) {
+    const found = this.#partition(partition);
+    const records = found.records.filter(({ offset }) => offset >= from).slice(0, max);
+    const endOffset = endOf(found);
+    return { records, nextOffset: Math.max(from, (records.at(-1)?.offset ?? from - 1) + 1), endOffset };
+  }
+
+  describe(): PartitionInfo[] {
+    return this.partitions.map((found, partition) => ({
+      partition,
+      epoch: found.epoch,
+      startOffset: found.start,
+      endOffset: endOf(found),
+    }));
+  }
+
+  #partition(partition: number): ModelPartition {
+    const found = this.partitions[partition];
+    if (found === undefined) throw new Error(`no partition ${partition}`);
+    return found;
+  }
+}
+
+function endOf({ records }: ModelPartition): number {
+  return (records.at(-1)?.offset ?? -1) + 1;
+}

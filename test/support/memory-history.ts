@@ -1,0 +1,129 @@
+/** The index as far as forwarding needs it, in memory; what it drops is told by the test. */
+import type { WritableHistory } from "../../origin/history.ts";
+import type { PageLimits } from "../../origin/index/history.ts";
+import { type IndexedRecord, recordBytes } from "../../origin/index/record.ts";
+import type { Begun, Latest, Page, PartitionView, RecentLimits } from "../../origin/index/views.ts";
+import type { Batch, PartitionInfo } from "../../origin/source.ts";
+import type { Position } from "../../shared/protocol/position.ts";
+
+interface Partition {
+  readonly epoch: string;
+  readonly number: number;
+  horizon: number;
+  checkpoint: number;
+  records: IndexedRecord[];
+}
+
+export class MemoryHistory implements WritableHistory {
+  readonly #topics = new Map<string, Map<number, Partition>>();
+  #arrival = 0;
+
+  begin(topic: string, info: PartitionInfo, start: number): Begun {
+    const partitions = this.#topics.get(topic) ?? new Map<number, Partition>();
+    this.#topics.set(topic, partitions);
+    const known = partitions.get(info.partition);
+    const anew = whyAnew(known, info);
+    if (known !== undefined && anew === undefined) return { from: known.checkpoint, anew };
+    const { partition: number, epoch } = info;
+    partitions.set(number, { epoch, number, horizon: start, checkpoint: start, records: [] });
+    return { from: start, anew };
+  }
+
+  retain(topic: string, epochs: ReadonlySet<string>): void {
+    const partitions = this.#topics.get(topic);
+    for (const { number, epoch } of this.#partitions(topic))
+      if (!epochs.has(epoch)) partitions?.delete(number);
+  }
+
+  append(topic: string, number: number, epoch: string, batch: Batch): readonly IndexedRecord[] {
+    const partition = this.#topics.get(topic)?.get(number);
+    if (partition?.epoch !== epoch) throw new Error(`${topic}/${number} was not begun with ${epoch}`);
+    const taken: IndexedRecord[] = [];
+    for (const record of batch.records) {
+      const { key, offset, timestamp, value, headers } = record;
+      if (offset < partition.checkpoint || key === null || key.length > 1_024) continue;
+      const previous = this.#of(partition, key).at(-1)?.offset;
+      const indexed = { epoch, offset, previous, arrival: this.#arrival++, timestamp, key, value, headers };
+      partition.records.push(indexed);
+      taken.push(indexed);
+    }
+    partition.checkpoint = batch.nextOffset;
+    return taken;
+  }
+
+  /** Drops everything of a partition below an offset, but for the latest of each key where that is to be kept. */
+  drop(topic: string, number: number, below: number, keepLatest: boolean): void {
+    const partition = this.#topics.get(topic)?.get(number);
+    if (partition === undefined) return;
+    partition.horizon = Math.max(partition.horizon, Math.min(below, partition.checkpoint));
+    partition.records = partition.records.filter(
+      (record) =>
+        record.offset >= partition.horizon ||
+        (keepLatest && this.#of(partition, record.key).at(-1) === record),
+    );
+  }
+
+  views(topic: string, key: Uint8Array): readonly PartitionView[] {
+    return this.#partitions(topic).map((partition) => {
+      const { epoch, number, horizon, checkpoint } = partition;
+      return { partition: number, epoch, horizon, checkpoint, tail: this.#of(partition, key).at(-1)?.offset };
+    });
+  }
+
+  latest(topic: string, key: Uint8Array): Latest {
+    const tails = this.views(topic, key).flatMap(({ epoch, tail }) =>
+      tail === undefined ? [] : [[epoch, tail] as const],
+    );
+    return { record: this.#all(topic, key).at(-1), position: new Map(tails) };
+  }
+
+  since(topic: string, key: Uint8Array, from: Position, limits: PageLimits): Page {
+    const after = this.#all(topic, key).filter(({ epoch, offset }) => offset > (from.get(epoch) ?? -1));
+    const records = within(after, limits);
+    const reached = new Map(from);
+    for (const { epoch, offset } of records) reached.set(epoch, offset);
+    return {
+      records,
+      more: records.length < after.length,
+      reached,
+      gaps: [],
+      partitions: this.views(topic, key),
+    };
+  }
+
+  recent(topic: string, key: Uint8Array, limits: RecentLimits): readonly IndexedRecord[] {
+    const oldest = limits.now - limits.maxAgeMs;
+    const all = this.#all(topic, key).toReversed();
+    const young = all.findIndex(({ timestamp }, at) => at > 0 && (timestamp ?? oldest) < oldest);
+    return within(young < 0 ? all : all.slice(0, young), limits).reverse();
+  }
+
+  #partitions(topic: string): Partition[] {
+    return [...(this.#topics.get(topic)?.values() ?? [])];
+  }
+
+  #of(partition: Partition, key: Uint8Array): IndexedRecord[] {
+    return partition.records.filter((record) => Buffer.compare(record.key, key) === 0);
+  }
+
+  #all(topic: string, key: Uint8Array): IndexedRecord[] {
+    const all = this.#partitions(topic).flatMap((partition) => this.#of(partition, key));
+    return all.sort((a, b) => a.arrival - b.arrival);
+  }
+}
+
+function within(records: readonly IndexedRecord[], limits: PageLimits): IndexedRecord[] {
+  let bytes = 0;
+  const end = records.findIndex((record, at) => {
+    bytes += recordBytes(record);
+    return at > 0 && (at >= limits.maxRecords || bytes > limits.maxBytes);
+  });
+  return records.slice(0, end < 0 ? records.length : end);
+}
+
+function whyAnew(known: Partition | undefined, info: PartitionInfo): Begun["anew"] {
+  if (known === undefined) return "new";
+  if (known.epoch !== info.epoch) return "epoch";
+  if (known.checkpoint < info.startOffset) return "hole";
+  return known.checkpoint > info.endOffset ? "truncated" : undefined;
+}

@@ -1,0 +1,148 @@
+/**
+ * A log in memory and how an origin answers from it (R3, R4, U5, U8), short enough to be seen through. Records
+ * are never rewritten; a horizon drops them from the front.
+ */
+import { encodeUpdate, type Frame, type Value } from "../../shared/protocol/frame.ts";
+import type { Position } from "../../shared/protocol/position.ts";
+import type { Attached } from "../../shared/protocol/uplink.ts";
+
+export interface Kept {
+  readonly path: string;
+  readonly epoch: string;
+  readonly offset: number;
+  readonly frame: Frame;
+}
+
+export interface LogOptions {
+  /** How many updates a fresh answer holds at most. */
+  readonly window: number;
+  /** How many updates any answer holds at most. */
+  readonly page: number;
+}
+
+export class ModelLog {
+  /** Every frame that there ever was, as text. */
+  readonly produced = new Set<string>();
+  readonly #options: LogOptions;
+  readonly #records = new Map<string, Kept[]>();
+  readonly #next = new Map<string, number>();
+  /** Everything before this offset was dropped, by epoch. */
+  readonly #horizon = new Map<string, number>();
+
+  constructor(options: LogOptions) {
+    this.#options = options;
+  }
+
+  append(path: string, value: unknown, epoch: string): Kept {
+    const records = this.#records.get(path) ?? [];
+    this.#records.set(path, records);
+    const offset = this.#next.get(epoch) ?? 0;
+    this.#next.set(epoch, offset + 1);
+    const previous = records.filter((kept) => kept.epoch === epoch).at(-1)?.offset;
+    const timestamp = 1_700_000_000_000 + offset;
+    const update = { endpoint: path, epoch, offset, previous, timestamp, headers: [], value: toValue(value) };
+    const kept = { path, epoch, offset, frame: encodeUpdate(update) };
+    records.push(kept);
+    this.produced.add(frameText(kept.frame));
+    return kept;
+  }
+
+  /** Drops everything before an offset. */
+  dropBefore(offset: number, epoch: string): void {
+    if (offset <= (this.#horizon.get(epoch) ?? 0)) return;
+    this.#horizon.set(epoch, offset);
+    for (const [path, records] of this.#records)
+      this.#records.set(
+        path,
+        records.filter((kept) => kept.epoch !== epoch || kept.offset >= offset),
+      );
+  }
+
+  /** The topic was deleted, and its epochs with it. */
+  forgetEpochs(): void {
+    this.#records.clear();
+    this.#next.clear();
+    this.#horizon.clear();
+  }
+
+  endOf(epoch: string): number {
+    return this.#next.get(epoch) ?? 0;
+  }
+
+  latest(path: string): Kept | undefined {
+    return this.#records.get(path)?.at(-1);
+  }
+
+  records(path: string): readonly Kept[] {
+    return this.#records.get(path) ?? [];
+  }
+
+  head(path: string): Map<string, number> {
+    const head = new Map<string, number>();
+    for (const { epoch, offset } of this.records(path)) head.set(epoch, offset);
+    return head;
+  }
+
+  /** `cause` where continuity is lost for a reason that `from` doesn't show. */
+  answer(
+    path: string,
+    from: Position | undefined,
+    lost?: "epoch",
+  ): { readonly attached: Omit<Attached, "id">; readonly frames: Frame[] } {
+    const head = this.head(path);
+    const cause = lost ?? (from && this.#causeOf(from, head));
+    const proved = from !== undefined && cause === undefined;
+    const kept = proved
+      ? this.records(path)
+          .filter(({ epoch, offset }) => offset > (from.get(epoch) ?? -1))
+          .slice(0, this.#options.page)
+      : this.records(path).slice(-Math.min(this.#options.window, this.#options.page));
+    const position = proved ? from : this.#before(path, kept, from);
+    const to = new Map(position);
+    for (const { epoch, offset } of kept) to.set(epoch, offset);
+    const since = new Map([...this.#horizon].map(([epoch, offset]) => [epoch, offset - 1]));
+    const upTo = new Map([...position, ...head]);
+    for (const [epoch, offset] of position) upTo.set(epoch, Math.max(offset, head.get(epoch) ?? 0));
+    const recovered = from === undefined && lost === undefined ? undefined : proved;
+    const verdict = { position, head: upTo, recovered, cause };
+    return {
+      attached: { endpoint: path, verdict, to, since, count: kept.length },
+      frames: kept.map(({ frame }) => frame),
+    };
+  }
+
+  /** The position just before the first of these recent records. */
+  #before(path: string, recent: readonly Kept[], from: Position | undefined): Position {
+    const position = this.head(path);
+    for (const { epoch } of recent) position.delete(epoch);
+    const records = this.records(path);
+    for (const { epoch, offset } of records.slice(0, records.length - recent.length))
+      position.set(epoch, offset);
+    for (const [epoch, horizon] of this.#horizon) {
+      const matters = from?.has(epoch) || recent.some((kept) => kept.epoch === epoch);
+      if (matters && horizon > 0) position.set(epoch, Math.max(horizon - 1, position.get(epoch) ?? -1));
+    }
+    return position;
+  }
+
+  #causeOf(from: Position, head: Position): "epoch" | "ahead" | "horizon" | undefined {
+    for (const epoch of from.keys()) if (!this.#next.has(epoch)) return "epoch";
+    for (const [epoch, offset] of from) if (offset >= this.endOf(epoch)) return "ahead";
+    for (const epoch of new Set([...from.keys(), ...head.keys()]))
+      if ((from.get(epoch) ?? -1) < (this.#horizon.get(epoch) ?? 0) - 1) return "horizon";
+    return undefined;
+  }
+}
+
+/** Tells frames apart, whatever bytes they hold. */
+export function frameText(frame: Frame): string {
+  return typeof frame === "string" ? frame : Buffer.from(frame).toString("latin1");
+}
+
+/** A Value as it is; null a tombstone; bytes binary; everything else as JSON. */
+function toValue(value: unknown): Value {
+  if (value === null) return { kind: "tombstone" };
+  if (value instanceof Uint8Array) return { kind: "bytes", bytes: value };
+  if (typeof value === "object" && "kind" in value) return value as Value;
+  return { kind: "json", text: JSON.stringify(value) };
+}

@@ -1,0 +1,109 @@
+/**
+ * A subscriber that believes nothing: it checks each frame against the rule of continuity (P5) and each verdict
+ * against what it asked. It shares the protocol's parsers with the product, but none of its decisions.
+ */
+
+import { type Frame, routingOf } from "../../shared/protocol/frame.ts";
+import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
+import { formatPosition, type Position, samePosition } from "../../shared/protocol/position.ts";
+import { decodeDown, encodeSubscribe, isUpdate, type Verdict } from "../../shared/protocol/subscriber.ts";
+import type { End } from "./simulated-wires.ts";
+
+export class ModelReceiver {
+  readonly path: string;
+  readonly violations: string[] = [];
+  readonly updates: Frame[] = [];
+  readonly verdicts: Verdict[] = [];
+  readonly resets: Verdict[] = [];
+  waits = 0;
+  position: Map<string, number> | undefined;
+  left = false;
+  end: End | undefined;
+  #id = 0;
+  /** What was asked by subscribes whose verdicts are due. */
+  #asked = new Map<number, Position | undefined>();
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  /** Whether the last subscribe has its verdict. One before it may have been overtaken. */
+  get answered(): boolean {
+    return !this.#asked.has(this.#id);
+  }
+
+  begin(end: End, from: Position | undefined, closed: (code: number) => void): void {
+    this.end = end;
+    this.#id = 0;
+    this.#asked = new Map([[0, from]]);
+    end.listener = {
+      message: (message) => this.#receive(message),
+      close: (code) => {
+        if (this.end === end) closed(code);
+      },
+    };
+  }
+
+  /** The frame of a new subscribe. */
+  asks(from: Position | undefined): string {
+    this.#asked.set(++this.#id, from);
+    return encodeSubscribe(this.#id, this.path, from);
+  }
+
+  #receive(message: Message): void {
+    const frames: readonly Frame[] =
+      typeof message === "string" ? splitText(message) : (splitBinary(message) ?? []);
+    for (const frame of frames) {
+      if (typeof frame !== "string" || isUpdate(frame)) this.#update(frame);
+      else this.#control(frame);
+    }
+  }
+
+  #control(text: string): void {
+    const down = decodeDown(text);
+    if (!down.ok) {
+      this.violations.push(`${text}: ${down.problem}`);
+      return;
+    }
+    if (down.value.kind === "verdict") this.#verdict(down.value.id, down.value.verdict);
+    else if (down.value.kind === "reset") {
+      this.resets.push(down.value.verdict);
+      if (down.value.verdict.cause === undefined) this.violations.push("a reset without a cause");
+      this.position = new Map(down.value.verdict.position);
+    } else if (down.value.kind === "wait") this.waits++;
+    else if (down.value.kind === "error") this.violations.push(`an error: ${text}`);
+  }
+
+  #verdict(id: number, verdict: Verdict): void {
+    this.verdicts.push(verdict);
+    if (!this.#asked.has(id))
+      this.violations.push(`a verdict for ${id}, which was not asked, or was answered`);
+    const from = this.#asked.get(id);
+    this.#asked.delete(id);
+    if ((from === undefined) !== (verdict.recovered === undefined))
+      this.violations.push(`recovered is ${verdict.recovered} for ${from && formatPosition(from)}`);
+    if (verdict.recovered === true && from !== undefined && !samePosition(from, verdict.position))
+      this.violations.push(
+        `recovered from ${formatPosition(from)}, but at ${formatPosition(verdict.position)}`,
+      );
+    if ((verdict.recovered === false) !== (verdict.cause !== undefined))
+      this.violations.push("the cause is amiss");
+    this.position = new Map(verdict.position);
+  }
+
+  #update(frame: Frame): void {
+    const routing = routingOf(frame);
+    if (routing === undefined || routing.endpoint !== this.path) {
+      this.violations.push(`no update of ${this.path}: ${String(frame)}`);
+      return;
+    }
+    // Between a second subscribe and its verdict what comes is still of the first.
+    if (this.position === undefined) this.violations.push(`an update before a verdict: ${String(frame)}`);
+    const at = this.position?.get(routing.epoch) ?? -1;
+    const where = `${routing.epoch}:${routing.offset} at ${at}`;
+    if (routing.offset <= at) this.violations.push(`a duplicate: ${where}`);
+    if ((routing.previous ?? -1) > at) this.violations.push(`a gap: ${where}, after ${routing.previous}`);
+    this.position?.set(routing.epoch, routing.offset);
+    this.updates.push(frame);
+  }
+}

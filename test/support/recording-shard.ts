@@ -1,0 +1,58 @@
+/** A shard port that keeps what is sent to it. */
+import type { ShardPort } from "../../origin/outbox.ts";
+import type { WatchList } from "../../origin/watch-list.ts";
+import { type Message, splitText } from "../../shared/protocol/message.ts";
+import type { Position } from "../../shared/protocol/position.ts";
+import { type Attached, decodeOriginSays } from "../../shared/protocol/uplink.ts";
+
+export class RecordingShard implements ShardPort {
+  readonly #watchList: WatchList;
+  congested = false;
+  wakes = 0;
+  messages: Message[] = [];
+
+  constructor(watchList: WatchList) {
+    this.#watchList = watchList;
+    watchList.shardConnected(this);
+  }
+
+  send(messages: readonly Message[]): void {
+    this.messages.push(...messages);
+  }
+
+  wake(): void {
+    this.wakes++;
+  }
+
+  attach(link: number, endpoint: string, id: number, from?: Position): void {
+    this.#watchList.attach(this, link, { endpoint, id, from });
+  }
+
+  /** Everything that can be done now. */
+  work(): void {
+    while (this.#watchList.step(this));
+  }
+
+  /** Text frames that came since the last call: `address frame`. */
+  taken(): string[] {
+    const items = this.messages.flatMap((message) => (typeof message === "string" ? splitText(message) : []));
+    this.messages = [];
+    return items.map((item) => item.replace("\t", " "));
+  }
+
+  /** Attaches a link of its own and returns its answer and the offsets in it; undefined where it must wait. */
+  answerTo(
+    endpoint: string,
+    from?: Position,
+  ): { attached: Attached; offsets: (number | undefined)[] } | undefined {
+    this.taken();
+    this.attach(999, endpoint, 1, from);
+    this.work();
+    this.#watchList.detach(this, 999, endpoint);
+    const [head, ...updates] = this.taken().map((item) => item.slice(item.indexOf(" ") + 1));
+    const says = decodeOriginSays(head ?? "");
+    if (!says.ok || says.value.kind !== "attached") return undefined;
+    const offsets = updates.map((update) => Number(/"p":"[^:]+:(\d+)"/.exec(update)?.[1]));
+    return { attached: says.value.attached, offsets };
+  }
+}

@@ -1,0 +1,72 @@
+/** A source over logs in memory that fails, hangs and changes as a test tells it. */
+import {
+  type Batch,
+  type PartitionInfo,
+  type ReadRequest,
+  type Source,
+  SourceError,
+  type SourceErrorCode,
+} from "../../origin/source.ts";
+import { LogModel } from "./log-model.ts";
+import { NOW } from "./small-origin.ts";
+
+export class ScriptedSource implements Source {
+  readonly topics = new Map<string, LogModel>();
+  /** What the next reads of a partition fail with, one after the other, by `topic/partition`. */
+  readonly failures = new Map<string, SourceErrorCode[]>();
+  /** Partitions whose reads hang. */
+  readonly stuck = new Set<string>();
+  describeFailures = 0;
+  /** `topic/partition@from`, in order. */
+  readonly reads: string[] = [];
+  described = 0;
+  batchRecords = 2;
+  #changed = Promise.withResolvers<void>();
+
+  topic(name: string, partitions: number): LogModel {
+    const log = new LogModel(partitions, NOW);
+    this.topics.set(name, log);
+    this.changed();
+    return log;
+  }
+
+  /** To be called after the logs were changed. */
+  changed(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
+  }
+
+  async describe(topic: string): Promise<readonly PartitionInfo[] | undefined> {
+    this.described++;
+    if (this.describeFailures-- > 0) throw new SourceError("unavailable", "scripted");
+    return this.topics.get(topic)?.describe();
+  }
+
+  async read(request: ReadRequest, onBatch: (batch: Batch) => void | Promise<void>): Promise<void> {
+    const { topic, partition, signal } = request;
+    const name = `${topic}/${partition}`;
+    const aborted = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+    this.reads.push(`${name}@${request.from}`);
+    for (let from = request.from, first = true; !signal.aborted; first = false) {
+      const failure = this.failures.get(name)?.shift();
+      if (failure !== undefined) throw new SourceError(failure, "scripted");
+      const batch = this.#batch(request, from);
+      if (!this.stuck.has(name) && (first || batch.records.length > 0)) {
+        await onBatch(batch);
+        from = batch.nextOffset;
+      } else await Promise.race([this.#changed.promise, aborted]);
+    }
+  }
+
+  async close(): Promise<void> {}
+
+  #batch({ topic, partition, epoch }: ReadRequest, from: number): Batch {
+    const log = this.topics.get(topic);
+    const info = log?.describe()[partition];
+    if (log === undefined || info === undefined) throw new SourceError("unknown_topic", "scripted");
+    if (info.epoch !== epoch) throw new SourceError("epoch_changed", "scripted");
+    if (from < info.startOffset || from > info.endOffset)
+      throw new SourceError("offset_out_of_range", "scripted");
+    return log.read(partition, from, this.batchRecords);
+  }
+}

@@ -1,0 +1,340 @@
+/**
+ * A shard, objects, subscribers and an origin in one process, all of whose messages a test delivers by hand. The
+ * shard and the objects are the real cores; what outlives their memory is what would: rows and attachments.
+ */
+
+import type { Noted } from "../../edge/dialer.ts";
+import { EndpointCore } from "../../edge/endpoint-core.ts";
+import { UplinkCore } from "../../edge/uplink-core.ts";
+import type { WindowLimits } from "../../shared/core/window.ts";
+import type { Frame } from "../../shared/protocol/frame.ts";
+import { packMessages, splitText } from "../../shared/protocol/message.ts";
+import type { Position } from "../../shared/protocol/position.ts";
+import {
+  type Attached,
+  decodeShardSays,
+  encodeAddressed,
+  encodeAttached,
+  encodeHello,
+} from "../../shared/protocol/uplink.ts";
+import { ModelLog } from "./model-log.ts";
+import { ModelReceiver } from "./model-receiver.ts";
+import { Clock, type End, Wire } from "./simulated-wires.ts";
+
+interface ObjectHost {
+  readonly path: string;
+  core: EndpointCore | undefined;
+  links: Wire[];
+  subscribers: Wire[];
+  /** Timers of the object: it can't hibernate while it has any. */
+  timers: number;
+}
+
+interface Origin {
+  readonly wire: Wire;
+  /** path → links that are live */
+  readonly live: Map<string, Set<number>>;
+}
+
+export interface SimulationOptions {
+  readonly window: WindowLimits;
+  readonly log: { readonly window: number; readonly page: number };
+  /** In [0, 1), the same for the same seed. */
+  readonly random: () => number;
+}
+
+export class SimulatedEdge {
+  readonly clock = new Clock();
+  readonly log: ModelLog;
+  readonly receivers: ModelReceiver[] = [];
+  readonly problems: string[] = [];
+  readonly #options: SimulationOptions;
+  readonly #objects = new Map<string, ObjectHost>();
+  #wires = new Set<Wire>();
+  #shard: UplinkCore | undefined;
+  readonly #shardLinks: Wire[] = [];
+  readonly #shardUplinks: Wire[] = [];
+  /** Increased when the shard's memory is lost, so that what it left behind does nothing. */
+  #life = 0;
+  readonly rows = new Map<string, Noted>();
+  #generation = 0;
+  /** Those that have been granted an uplink and don't know yet that they lost it. */
+  readonly #origins = new Set<Origin>();
+
+  constructor(options: SimulationOptions) {
+    this.#options = options;
+    this.log = new ModelLog(options.log);
+  }
+
+  // What a test can do.
+
+  append(path: string, value: unknown, epoch: string): void {
+    const kept = this.log.append(path, value, epoch);
+    for (const origin of this.#origins) {
+      const links = [...(origin.live.get(path) ?? [])];
+      if (links.length > 0) this.#say(origin, [encodeAddressed({ kind: "links", links }, kept.frame)]);
+    }
+  }
+
+  /** The topic is deleted and created again: its epochs are others from now on, and who is live is told so. */
+  recreate(): void {
+    this.log.forgetEpochs();
+    for (const origin of this.#origins) {
+      for (const [path, live] of origin.live) {
+        const { attached, frames } = this.log.answer(path, undefined, "epoch");
+        if (live.size > 0) this.#answer(origin, [...live], { ...attached, id: 0 }, frames);
+      }
+    }
+  }
+
+  subscribe(path: string, from: Position | undefined): ModelReceiver {
+    const receiver = new ModelReceiver(path);
+    this.receivers.push(receiver);
+    this.#connect(receiver, from);
+    return receiver;
+  }
+
+  /** Subscribes again on the same socket (S2). */
+  resubscribe(receiver: ModelReceiver, from: Position | undefined): void {
+    if (receiver.end?.open) receiver.end.send(receiver.asks(from));
+  }
+
+  leave(receiver: ModelReceiver): void {
+    receiver.left = true;
+    if (receiver.end?.open) receiver.end.close(1000);
+  }
+
+  /** The next update finds it slow. */
+  slow(receiver: ModelReceiver): void {
+    const wire = [...this.#wires].find(({ client }) => client === receiver.end);
+    if (wire !== undefined) wire.server.bufferedAmount = 1024 * 1024;
+  }
+
+  connectOrigin(): void {
+    const wire = this.#wire();
+    const origin: Origin = { wire, live: new Map() };
+    const shard = this.#liveShard();
+    this.#shardUplinks.push(wire);
+    wire.server.listener = {
+      message: (message) => this.#liveShard().uplinkMessage(wire.server, message),
+      close: () => this.#liveShard().uplinkClosed(wire.server),
+    };
+    wire.client.listener = {
+      message: (message) => {
+        for (const frame of splitText(String(message))) this.#originHears(origin, frame);
+      },
+      close: () => {
+        this.#origins.delete(origin);
+      },
+    };
+    shard.uplinkOpened(wire.server);
+    wire.client.send(encodeHello({ version: 1, origin: "model" }));
+  }
+
+  /** All uplinks break. */
+  cutOrigin(): void {
+    for (const { wire } of this.#origins) wire.cut();
+    this.#origins.clear();
+  }
+
+  cutLink(path: string): void {
+    for (const wire of this.#objects.get(path)?.links ?? []) wire.cut();
+  }
+
+  /** Hibernates an object, where it could be. Returns whether it was. */
+  evict(path: string): boolean {
+    const host = this.#objects.get(path);
+    if (host?.core === undefined || host.timers > 0) return false;
+    host.core = undefined;
+    return true;
+  }
+
+  /** The shard's memory and sockets are lost; its rows stay. */
+  crashShard(): void {
+    this.#life++;
+    this.#shard = undefined;
+    this.cutOrigin();
+    for (const wire of this.#shardLinks.splice(0)) {
+      wire.client.listener = undefined;
+      wire.cut();
+    }
+    for (const wire of this.#shardUplinks.splice(0)) {
+      wire.server.listener = undefined;
+      wire.cut();
+    }
+  }
+
+  /** Delivers one message that is under way, chosen by a number. Returns whether there was one. */
+  async deliver(choice: number): Promise<boolean> {
+    const pending = [...this.#wires].flatMap((wire) => wire.pending().map((to) => ({ wire, to })));
+    const chosen = pending[choice % Math.max(1, pending.length)];
+    chosen?.wire.deliver(chosen.to);
+    await settled();
+    return chosen !== undefined;
+  }
+
+  /** Delivers everything and lets time pass until nothing more happens within a minute. */
+  async quiet(): Promise<void> {
+    for (let steps = 0; steps < 20_000; steps++) {
+      if (await this.deliver(0)) continue;
+      if (!this.clock.next(60_000)) return;
+      await settled();
+    }
+    this.problems.push("it does not come to rest");
+  }
+
+  /** Whether an object keeps itself awake. */
+  isAwake(path: string): boolean {
+    return (this.#objects.get(path)?.timers ?? 0) > 0;
+  }
+
+  // How it hangs together.
+
+  #connect(receiver: ModelReceiver, from: Position | undefined): void {
+    const wire = this.#wire();
+    const host = this.#host(receiver.path);
+    receiver.begin(wire.client, from, () => {
+      // A client comes back from its position (S10).
+      if (!receiver.left) this.clock.after(100, () => this.#connect(receiver, receiver.position));
+    });
+    wire.server.listener = {
+      message: (message) => this.#core(host).subscriberMessage(wire.server, message),
+      close: () => {
+        host.subscribers = host.subscribers.filter((other) => other !== wire);
+        this.#core(host).subscriberClosed(wire.server);
+      },
+    };
+    // The object is there before the socket is, as in the platform.
+    const core = this.#core(host);
+    host.subscribers.push(wire);
+    core.subscribe(wire.server, from);
+  }
+
+  #host(path: string): ObjectHost {
+    const host = this.#objects.get(path) ?? { path, core: undefined, links: [], subscribers: [], timers: 0 };
+    this.#objects.set(path, host);
+    return host;
+  }
+
+  #core(host: ObjectHost): EndpointCore {
+    host.core ??= new EndpointCore(
+      {
+        now: () => this.clock.now,
+        random: this.#options.random,
+        after: (ms, run) => {
+          host.timers++;
+          let running = true;
+          const ended = () => {
+            if (running) host.timers--;
+            running = false;
+          };
+          const cancel = this.clock.after(ms, () => {
+            ended();
+            run();
+          });
+          return () => {
+            ended();
+            cancel();
+          };
+        },
+        attach: async () => this.#liveShard().attach({ name: host.path, path: host.path }),
+        log: (problem) => this.problems.push(problem),
+        sent: () => undefined,
+      },
+      { path: host.path, window: this.#options.window },
+      {
+        links: host.links.map(({ server }) => server),
+        subscribers: host.subscribers.map(({ server }) => server),
+      },
+    );
+    return host.core;
+  }
+
+  #liveShard(): UplinkCore {
+    if (this.#shard !== undefined) return this.#shard;
+    const life = this.#life;
+    this.#shard = new UplinkCore(
+      {
+        now: () => this.clock.now,
+        random: this.#options.random,
+        after: (ms, run) => this.clock.after(ms, () => life === this.#life && run()),
+        dial: async (_name, path) => this.#dial(path),
+        note: (noted) => this.rows.set(noted.name, noted),
+        forget: (name) => this.rows.delete(name),
+        setGeneration: (generation) => {
+          if (generation <= this.#generation) this.problems.push("the generation does not grow");
+          this.#generation = generation;
+        },
+        log: (problem) => this.problems.push(problem),
+        sent: () => undefined,
+      },
+      { shard: 0, shards: 1 },
+      { generation: this.#generation, noted: [...this.rows.values()], uplinks: [] },
+    );
+    return this.#shard;
+  }
+
+  #dial(path: string): End {
+    const wire = this.#wire();
+    const host = this.#host(path);
+    this.#shardLinks.push(wire);
+    wire.server.listener = {
+      message: (message) => this.#core(host).linkMessage(wire.server, message),
+      close: (code) => {
+        // Should the close wake the object, it finds the socket among those that outlived its memory.
+        const core = this.#core(host);
+        host.links = host.links.filter((other) => other !== wire);
+        core.linkClosed(wire.server, code);
+      },
+    };
+    wire.client.listener = {
+      message: (message) => this.#shard?.linkMessage(wire.client, message),
+      close: () => this.#shard?.linkClosed(wire.client),
+    };
+    const core = this.#core(host);
+    host.links.push(wire);
+    core.linkOpened(wire.server);
+    return wire.client;
+  }
+
+  #originHears(origin: Origin, frame: string): void {
+    const says = decodeShardSays(frame);
+    if (!says.ok) {
+      this.problems.push(says.problem);
+      return;
+    }
+    const { value } = says;
+    if (value.kind === "hello") this.#origins.add(origin);
+    if (value.kind === "attach") {
+      const { endpoint, id, from } = value.attach;
+      const { attached, frames } = this.log.answer(endpoint, from);
+      origin.live.set(endpoint, (origin.live.get(endpoint) ?? new Set()).add(value.link));
+      this.#answer(origin, [value.link], { ...attached, id }, frames);
+    }
+    if (value.kind === "detach") origin.live.get(value.endpoint)?.delete(value.link);
+  }
+
+  #answer(origin: Origin, links: readonly number[], attached: Attached, frames: readonly Frame[]): void {
+    const items = [encodeAttached(attached), ...frames];
+    this.#say(
+      origin,
+      items.map((frame) => encodeAddressed({ kind: "links", links }, frame)),
+    );
+  }
+
+  /** In small messages, so that answers are cut into pieces. */
+  #say({ wire }: Origin, items: readonly Frame[]): void {
+    for (const message of packMessages(items, 400)) if (wire.client.open) wire.client.send(message);
+  }
+
+  #wire(): Wire {
+    const wire = new Wire();
+    this.#wires.add(wire);
+    return wire;
+  }
+}
+
+/** Lets promises run that are due. */
+export async function settled(): Promise<void> {
+  for (let i = 0; i < 6; i++) await Promise.resolve();
+}

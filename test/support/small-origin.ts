@@ -1,0 +1,81 @@
+/** The middle of an origin, from batches to what leaves for shards, over a history in memory. */
+import { ANSWER_BOUNDS } from "../../origin/answer.ts";
+import { partitionOf } from "../../origin/embedded/murmur2.ts";
+import { Forwarder } from "../../origin/forwarder.ts";
+import { Partitions } from "../../origin/partitions.ts";
+import type { PartitionInfo, SourceRecord } from "../../origin/source.ts";
+import { WatchList } from "../../origin/watch-list.ts";
+import type { Stream } from "../../shared/protocol/streams.ts";
+import { MemoryHistory } from "./memory-history.ts";
+import { RecordedLog } from "./recorded-log.ts";
+
+export const STREAM: Stream = {
+  topic: "t",
+  title: "t",
+  windowUpdates: 3,
+  windowMs: 3_600_000,
+  start: "earliest",
+  compacted: false,
+};
+
+/** The time at which everything happens. */
+export const NOW = 1_763_690_000_000;
+
+export function record(offset: number, key: string, value: string | Uint8Array | null): SourceRecord {
+  const bytes = typeof value === "string" ? Buffer.from(value) : value;
+  return { offset, timestamp: NOW, key: Buffer.from(key), value: bytes, headers: [] };
+}
+
+export class SmallOrigin {
+  readonly history: MemoryHistory;
+  readonly partitions: Partitions;
+  readonly recorded = new RecordedLog();
+  readonly refused: string[] = [];
+  readonly watchList: WatchList;
+  readonly forwarder: Forwarder;
+
+  /** With the topic `t`, and nothing that was read before, unless told otherwise. */
+  constructor(streams: readonly Stream[] = [STREAM], history = new MemoryHistory()) {
+    this.history = history;
+    this.partitions = new Partitions(streams.map(({ topic }) => topic));
+    this.watchList = new WatchList({
+      history: this.history,
+      partitions: this.partitions,
+      homeOf: partitionOf,
+      now: () => NOW,
+      bounds: ANSWER_BOUNDS,
+      streams: new Map(streams.map((stream) => [stream.topic, stream])),
+      refused: (path) => this.refused.push(path),
+    });
+    this.forwarder = new Forwarder({
+      history: this.history,
+      partitions: this.partitions,
+      watchList: this.watchList,
+      log: this.recorded.log,
+      readinessChanged: () => undefined,
+    });
+  }
+
+  /** The topic exists with partitions that hold the offsets from `start` to before `end`. */
+  describe(...partitions: readonly { epoch: string; start?: number; end?: number }[]): void {
+    this.forwarder.described("t", infosOf(partitions), "earliest");
+  }
+
+  /** Reads records; the partition holds no more. */
+  read(partition: number, epoch: string, ...records: readonly SourceRecord[]): void {
+    const next = this.partitions.find("t", epoch)?.next ?? 0;
+    const nextOffset = Math.max(next, (records.at(-1)?.offset ?? -1) + 1);
+    this.forwarder.batch("t", partition, epoch, { records, nextOffset, endOffset: nextOffset });
+  }
+}
+
+export function infosOf(
+  partitions: readonly { epoch: string; start?: number; end?: number }[],
+): PartitionInfo[] {
+  return partitions.map(({ epoch, start = 0, end = 0 }, partition) => ({
+    partition,
+    epoch,
+    startOffset: start,
+    endOffset: end,
+  }));
+}

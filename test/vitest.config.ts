@@ -1,0 +1,24 @@
+/**
+ * Two projects: what runs within a test's own process, side by side; then what starts the product's processes, a
+ * real workerd or a browser, one file at a time, so that they don't starve one another on a small machine.
+ */
+import { join } from "node:path";
+import { defineConfig } from "vitest/config";
+
+/** Folders whose tests start processes. */
+const REAL = ["test/e2e/**/*.test.ts", "test/local/**/*.test.ts", "test/edge/**/*.test.ts"];
+const ALL = ["test/**/*.test.ts"];
+
+export default defineConfig({
+  root: join(import.meta.dirname, ".."),
+  test: {
+    env: { WRANGLER_SEND_METRICS: "false" },
+    projects: [
+      { extends: true, test: { name: "core", include: ALL, exclude: REAL, sequence: { groupOrder: 0 } } },
+      {
+        extends: true,
+        test: { name: "real", include: REAL, fileParallelism: false, sequence: { groupOrder: 1 } },
+      },
+    ],
+  },
+});

@@ -6,7 +6,12 @@ import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 
 /** Folders whose tests start processes. */
-const REAL = ["test/e2e/**/*.test.ts", "test/local/**/*.test.ts", "test/edge/**/*.test.ts"];
+const REAL = [
+  "test/e2e/**/*.test.ts",
+  "test/local/**/*.test.ts",
+  "test/edge/**/*.test.ts",
+  "test/origin/kafka/**/*.test.ts",
+];
 const ALL = ["test/**/*.test.ts"];
 
 export default defineConfig({

@@ -1,4 +1,4 @@
-/** LZ4 frames, as Kafka's producers write them. Checksums are left to the batch's own and to TCP. */
+/** LZ4 frames, as Kafka's producers write them. Checksums are read over: brokers check what producers send. */
 import { copyBack } from "./snappy.ts";
 import { WireError } from "./wire.ts";
 

@@ -35,6 +35,8 @@ export class Connection {
   readonly #pool: ConnectionPool;
   readonly #broker: Broker;
   readonly #opened: Promise<void>;
+  /** Rejects when the connection is closed: kafkajs would go on waiting for it to open. */
+  readonly #gone = Promise.withResolvers<never>();
   #socket: Socket | undefined;
   #closed = false;
   #last: Promise<unknown> = Promise.resolve();
@@ -57,7 +59,8 @@ export class Connection {
           ? connectTls({ host, port, ...(isIP(host) ? {} : { servername: host }), ...ssl }, onConnect)
           : connectTcp({ host, port }, onConnect);
         socket.setKeepAlive(true, KEEP_ALIVE_MS).setNoDelay(true);
-        // kafkajs listens to `end` and `error` alone.
+        socket.once("error", (error) => this.close(error));
+        // kafkajs does not listen to it.
         socket.once("close", () => this.close());
         this.#socket = socket;
         return socket;
@@ -67,7 +70,7 @@ export class Connection {
     // wait for others, or for the end of a throttling: here none do.
     this.#pool.map(({ requestQueue }) => Object.assign(requestQueue, { scheduleCheckPendingRequests() {} }));
     this.#broker = new Broker({ connectionPool: this.#pool, logger: SILENT, allowAutoTopicCreation: false });
-    this.#opened = this.#broker.connect();
+    this.#opened = Promise.race([this.#broker.connect(), this.#gone.promise]);
     this.#opened.catch(() => this.close());
   }
 
@@ -87,10 +90,11 @@ export class Connection {
     return answer;
   }
 
-  close(): void {
+  close(why = new Error("the connection was closed")): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#pool.map((connection) => connection.rejectRequests(new Error("the connection was closed")));
+    this.#gone.reject(why);
+    this.#pool.map((connection) => connection.rejectRequests(why));
     this.#socket?.destroy();
     // What is left of it are timers.
     this.#pool.destroy().catch(() => {});

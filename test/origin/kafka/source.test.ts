@@ -1,4 +1,6 @@
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import type { Admin } from "kafkajs";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { KafkaSource } from "../../../origin/kafka/source.ts";
@@ -184,6 +186,38 @@ describeWithKafka("a real Kafka:", () => {
         expect(reading.offsets).toEqual(expected.map(([offset]) => offset));
         expect(values(reading.records)).toEqual(expected.map(([, value]) => value));
       }
+    });
+
+    test("what can't be read any more ends no other read", async () => {
+      const producer = await producers.open();
+      const [lost, trimmed, kept] = [await newTopic(), await newTopic(), await newTopic()];
+      await producer.send(trimmed, numbered(0, 5));
+      const reading = await read(kept);
+      const ending = await read(lost);
+      await ending.reaches(0);
+
+      await trim(kafka, trimmed, 0, 5);
+      await deleteTopic(admin, lost);
+
+      await expect((await read(trimmed)).ended).rejects.toMatchObject({ code: "offset_out_of_range" });
+      await expect(ending.ended).rejects.toMatchObject({ code: "unknown_topic" });
+      await producer.send(kept, numbered(0, 5));
+      await reading.reaches(5);
+    });
+
+    test("closing it ends a question that no broker will answer", async () => {
+      const silent = createServer().listen(0, "127.0.0.1");
+      await once(silent, "listening");
+      const asked = once(silent, "connection");
+      const { port } = silent.address() as AddressInfo;
+      const deaf = new KafkaSource({ brokers: [`127.0.0.1:${port}`], clientId: "test" });
+
+      const question = deaf.describe("any");
+      await asked;
+      await deaf.close();
+
+      await expect(question).rejects.toMatchObject({ name: "SourceError", code: "unavailable" });
+      silent.close();
     });
 
     test("where compaction took records, or all of a batch, a read passes over their offsets", async () => {

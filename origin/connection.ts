@@ -57,6 +57,7 @@ export class Connection implements ShardPort {
   readonly #socket: WebSocket;
   readonly #end: (ended: Omit<Ended, "greeted">) => void;
   #greeted = false;
+  #isOver = false;
   #congested = false;
   #awake = false;
   #heardAt = performance.now();
@@ -67,6 +68,7 @@ export class Connection implements ShardPort {
     const { promise, resolve } = Promise.withResolvers<Ended>();
     this.ended = promise;
     this.#end = (ended) => {
+      this.#isOver = true;
       clearInterval(this.#pings);
       options.watchList.shardLost(this);
       resolve({ ...ended, greeted: this.#greeted });
@@ -122,6 +124,7 @@ export class Connection implements ShardPort {
       this.#pings = setInterval(() => this.#ping(), timing.pingMs);
     });
     socket.on("message", (data, isBinary) => {
+      if (this.#isOver) return;
       const text = data.toString();
       // A shard that answers pings but never says hello is as good as dead.
       if (this.#greeted) this.#heardAt = performance.now();

@@ -25,8 +25,8 @@ async function run(config: Config, log: Log): Promise<void> {
   const stop = toldToStop();
   const embedded = new EmbeddedLog(logPath(config.dataDir));
   const source = new EmbeddedSource(embedded);
+  let rebuiltAt = Number.NEGATIVE_INFINITY;
   for (;;) {
-    const startedAt = performance.now();
     const origin = new Origin(config, source, log);
     const { name, edgeUrl, streams } = config;
     log("started", { name, edge: edgeUrl.origin, streams: [...streams.keys()] });
@@ -43,7 +43,8 @@ async function run(config: Config, log: Log): Promise<void> {
     }
     await origin.stop();
     const isBroken = end.error instanceof IndexError && end.error.code === "corrupt";
-    if (!isBroken || performance.now() - startedAt < REBUILD_MS) throw end.error;
+    if (!isBroken || performance.now() - rebuiltAt < REBUILD_MS) throw end.error;
+    rebuiltAt = performance.now();
   }
 }
 

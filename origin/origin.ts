@@ -22,6 +22,8 @@ const TICK_RETRY = { baseMs: 1_000, maxMs: 30_000 };
 const STATUS_MS = 30_000;
 /** A source or a shard that takes longer to let go isn't waited for. */
 const STOP_MS = 1_500;
+/** How many topics that aren't exposed are told of. */
+const REFUSED_TOPICS = 100;
 
 export class Origin {
   /** Resolves with the reason when the origin can't go on; `stop` is still to be called. */
@@ -63,7 +65,7 @@ export class Origin {
       now: Date.now,
       bounds: ANSWER_BOUNDS,
       streams,
-      refused: (path) => log("path_refused", { path }),
+      refused: oncePerTopic((path) => log("path_refused", { path })),
     });
     const ports = { log, random: Math.random };
     this.#uplinks = new Uplinks({
@@ -147,4 +149,15 @@ export class Origin {
 
 function isDiskFailure(error: unknown): error is IndexError {
   return error instanceof IndexError && error.code === "disk_failed";
+}
+
+/** An edge that exposes more than this origin asks for each endpoint: one line a topic is enough. */
+function oncePerTopic(say: (path: string) => void): (path: string) => void {
+  const said = new Set<string>();
+  return (path) => {
+    const topic = path.split("/", 2).join("/");
+    if (said.has(topic) || said.size >= REFUSED_TOPICS) return;
+    said.add(topic);
+    say(path);
+  };
 }

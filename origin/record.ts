@@ -10,17 +10,32 @@ import {
 import type { IndexedRecord, StoredValue } from "./index/record.ts";
 import type { RecordHeader } from "./source.ts";
 
+/**
+ * Escapes can make a text six times as long, and headers have no bound of their own. The edge takes messages of
+ * up to 32 MiB; one that is larger would end the uplink, again and again.
+ */
+const FRAME_BYTES = 16 * 1024 * 1024;
+
 /** `path` is the canonical path of the record's endpoint; `previous` may be known better than by the index. */
 export function frameOf(path: string, record: IndexedRecord, previous: number | undefined): Frame {
-  return encodeUpdate({
-    endpoint: path,
-    epoch: record.epoch,
-    offset: record.offset,
-    previous,
-    timestamp: record.timestamp,
-    headers: record.headers.map(readHeader),
-    value: readValue(record.value),
-  });
+  const { epoch, offset, timestamp } = record;
+  const known = { endpoint: path, epoch, offset, previous, timestamp };
+  const headers = record.headers.map(readHeader);
+  const value = readValue(record.value);
+  const frame = encodeUpdate({ ...known, headers, value });
+  if (fits(frame)) return frame;
+  const omitted: Value = record.value === null ? value : { kind: "omitted", size: sizeOf(record.value) };
+  const short = encodeUpdate({ ...known, headers, value: omitted });
+  return fits(short) ? short : encodeUpdate({ ...known, headers: [], value: omitted });
+}
+
+function fits(frame: Frame): boolean {
+  // UTF-8 takes at most three bytes for each of UTF-16's units.
+  return frame.length <= FRAME_BYTES / 3 || Buffer.byteLength(frame) <= FRAME_BYTES;
+}
+
+function sizeOf(value: NonNullable<StoredValue>): number {
+  return value instanceof Uint8Array ? value.length : value.omitted;
 }
 
 function readHeader([name, value]: RecordHeader): Header {

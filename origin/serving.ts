@@ -9,7 +9,7 @@ import type { BlockedAsks } from "./blocked-asks.ts";
 import type { Interest, Shard } from "./interest.ts";
 
 /** Turns of endpoints in one step at most, and of no more bytes than one answer has, so that others get on. */
-const TURNS_PER_STEP = 64;
+const TURNS_PER_STEP = 16;
 
 /** The id of an answer that nobody asked for. */
 const UNASKED = 0;

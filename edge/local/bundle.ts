@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { type BuildOptions, build, type Loader, type Plugin } from "esbuild";
+import { type BuildOptions, build, type Loader, type Plugin, stop } from "esbuild";
 
 /** The page's script, for browsers: `dist/page.js`, which the Worker imports as text. */
 export async function bundlePage(root: string): Promise<void> {
@@ -53,7 +53,7 @@ async function bundleTo(outfile: string, options: BuildOptions): Promise<void> {
     logLevel: "silent",
     ...options,
     write: false,
-  });
+  }).finally(stop); // Its service is a process that would stay as long as this one.
   mkdirSync(dirname(outfile), { recursive: true });
   const unfinished = `${outfile}.${process.pid}`;
   writeFileSync(unfinished, outputFiles?.[0]?.contents ?? "");

@@ -10,27 +10,26 @@ import { type Checked, reason } from "./checks.ts";
 const SQLITE_BUSY = 5;
 const PATIENCE_MS = 1_000;
 
-/**
- * Makes the folder where it is missing, sees that it can be written, and takes it, until it is released or the
- * process ends.
- */
-export function holdFolder(folder: string): Checked<{ release(): void }> {
+/** Locks of this process: one that nobody refers to any more is collected, and with that given back. */
+const held = new Set<DatabaseSync>();
+
+/** Makes the folder where it is missing, sees that it can be written, and holds it until the process ends. */
+export function holdFolder(folder: string): Checked<string> {
   let lock: DatabaseSync | undefined;
   try {
     makeFolder(folder);
     // A run that was killed a moment ago may still be about to end.
     lock = new DatabaseSync(join(folder, "lock"), { timeout: PATIENCE_MS });
     lock.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
-    const held = lock;
-    return { ok: true, value: { release: () => held.close() } };
+    held.add(lock);
+    return { ok: true, value: folder };
   } catch (error) {
     lock?.close();
-    if (error instanceof Error && "errcode" in error && error.errcode === SQLITE_BUSY)
-      return {
-        ok: false,
-        problem: `DATA_DIR: ${folder} is in use by another run; give this one a folder of its own`,
-      };
-    return { ok: false, problem: `DATA_DIR: ${folder} can't be written: ${reason(error)}` };
+    const inUse = error instanceof Error && "errcode" in error && error.errcode === SQLITE_BUSY;
+    const why = inUse
+      ? "is in use by another run; give this one a folder of its own"
+      : `can't be written: ${reason(error)}`;
+    return { ok: false, problem: `DATA_DIR: ${folder} ${why}` };
   }
 }
 

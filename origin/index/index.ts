@@ -71,7 +71,7 @@ export class RecordIndex {
     this.#db = file.db;
     this.#path = file.path;
     this.#topics = options.topics;
-    this.#partitions = new Partitions(file.db);
+    this.#partitions = new Partitions(file.db, (topic) => options.topics.get(topic)?.keepLatest === true);
     this.#batches = new Batches(file.db);
     for (const partition of [...this.#partitions.live()]) {
       if (options.topics.has(partition.topic)) continue;

@@ -105,11 +105,11 @@ export class Ingest {
         const blobs = this.#insertBuffered();
         this.#tails.writeBack(turn ? Number.POSITIVE_INFINITY : 64 + 2 * this.#records);
         const { records, changed } = this.#retention.drop(this.#now(), DROPS_AT_ONCE + 4 * blobs);
-        if (records > 0) this.#sweep(2 * records);
         for (const partition of this.#dirty) this.#partitions.save(partition);
         for (const partition of changed) if (!this.#dirty.has(partition)) this.#partitions.save(partition);
         gone = [...this.#partitions.retired].filter((partition) => this.#retention.isGone(partition));
         for (const partition of gone) this.#partitions.delete(partition);
+        if (records > 0) this.#tails.sweep(2 * records);
         this.#saveState.run(this.#arrival, this.#tails.replayFrom());
       });
     } catch (error) {
@@ -198,11 +198,5 @@ export class Ingest {
       if (partition.oldest === null) partition.oldest = undefined;
     }
     return blobs;
-  }
-
-  #sweep(count: number): void {
-    const byId = new Map<number, Partition>();
-    for (const partition of this.#partitions.live()) byId.set(partition.id, partition);
-    this.#tails.sweep(count, (id, offset) => this.#retention.isStale(byId.get(id), offset));
   }
 }

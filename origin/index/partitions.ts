@@ -44,9 +44,13 @@ export class Partitions {
   readonly #retire: StatementSync;
   readonly #delete: StatementSync;
 
-  constructor(db: DatabaseSync) {
+  readonly #keepsLatest: (topic: string) => boolean;
+
+  /** @param keepsLatest whether a topic is compacted, which may have changed since the index was closed. */
+  constructor(db: DatabaseSync, keepsLatest: (topic: string) => boolean) {
+    this.#keepsLatest = keepsLatest;
     this.#insert = db.prepare(
-      "INSERT INTO partition (topic, number, epoch, horizon, checkpoint) VALUES (?, ?, ?, ?, ?)",
+      "INSERT INTO partition (topic, number, epoch, keeps_latest, horizon, checkpoint) VALUES (?, ?, ?, ?, ?, ?)",
     );
     this.#update =
       db.prepare(`UPDATE partition SET horizon = ?, checkpoint = ?, records = ?, bytes = ?, kept = ?,
@@ -76,6 +80,8 @@ export class Partitions {
       if (integer(row.retired) === 0) this.#add(partition);
       else this.#retired.add(partition);
     }
+    const mark = db.prepare("UPDATE partition SET keeps_latest = ? WHERE id = ?");
+    for (const { id, topic } of this.live()) mark.run(keepsLatest(topic) ? 1 : 0, id);
   }
 
   get(topic: string, number: number): Partition | undefined {
@@ -101,7 +107,14 @@ export class Partitions {
 
   /** In a transaction, as all that follow; `added` and `retire` take effect in memory once it is committed. */
   insert(topic: string, number: number, epoch: string, from: number): Partition {
-    const { lastInsertRowid } = this.#insert.run(topic, number, epoch, from, from);
+    const { lastInsertRowid } = this.#insert.run(
+      topic,
+      number,
+      epoch,
+      this.#keepsLatest(topic) ? 1 : 0,
+      from,
+      from,
+    );
     return {
       id: Number(lastInsertRowid),
       topic,

@@ -127,11 +127,6 @@ export class Retention {
     return this.#oldest(partition) === null && partition.stored.kept === 0;
   }
 
-  /** Whether a row of the table of tails says nothing any more. */
-  isStale(partition: Partition | undefined, offset: number): boolean {
-    return partition === undefined || (offset < partition.stored.horizon && !this.#keepsLatest(partition));
-  }
-
   #candidates(): Candidate[] {
     return Array.from(this.#partitions.all(), (partition) => this.#candidate(partition));
   }

@@ -63,6 +63,7 @@ const TABLES = `
     number INTEGER NOT NULL,
     epoch TEXT NOT NULL,
     retired INTEGER NOT NULL DEFAULT 0,
+    keeps_latest INTEGER NOT NULL,
     horizon INTEGER NOT NULL,
     checkpoint INTEGER NOT NULL,
     records INTEGER NOT NULL DEFAULT 0,

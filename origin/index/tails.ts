@@ -14,13 +14,17 @@ import { TailTable } from "./tail-table.ts";
 /** Stands for no tail. */
 const NONE = -1;
 
+const BEFORE_ALL = new Uint8Array();
+/** Longer than any name. */
+const AFTER_ALL = new Uint8Array(33).fill(0xff);
+
 export class Tails {
   readonly #capacity: number;
   readonly #select: StatementSync;
   readonly #selectAll: StatementSync;
   readonly #upsert: StatementSync;
-  readonly #page: StatementSync;
-  readonly #delete: StatementSync;
+  readonly #end: StatementSync;
+  readonly #sweep: StatementSync;
   #fresh: TailTable;
   #settling: TailTable;
   /** The arrival of the first record whose tail is in `fresh`, and in `settling`. */
@@ -29,7 +33,7 @@ export class Tails {
   /** Of `settling`: what is written back, in this order, and how much of it was. */
   #order: Uint32Array = new Uint32Array();
   #written = 0;
-  #sweptName: Uint8Array = new Uint8Array();
+  #sweptName: Uint8Array = BEFORE_ALL;
   #sweptPartition = -1;
 
   /**
@@ -47,10 +51,13 @@ export class Tails {
     this.#upsert = db.prepare(
       "INSERT INTO tail VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET last_offset = excluded.last_offset",
     );
-    this.#page = db.prepare(
-      "SELECT name, partition, last_offset FROM tail WHERE (name, partition) > (?, ?) ORDER BY name, partition LIMIT ?",
+    this.#end = db.prepare(
+      "SELECT name, partition FROM tail WHERE (name, partition) > (?, ?) ORDER BY name, partition LIMIT 1 OFFSET ?",
     );
-    this.#delete = db.prepare("DELETE FROM tail WHERE name = ? AND partition = ?");
+    this.#sweep =
+      db.prepare(`DELETE FROM tail WHERE (name, partition) > (?, ?) AND (name, partition) <= (?, ?)
+      AND NOT EXISTS (SELECT 1 FROM partition WHERE id = tail.partition AND retired = 0
+        AND (keeps_latest OR horizon <= tail.last_offset))`);
   }
 
   /**
@@ -129,19 +136,17 @@ export class Tails {
   }
 
   /**
-   * Looks at the next `count` rows of the table, round and round, and deletes those that are stale. In a
-   * transaction. Called for twice as many rows as records were dropped, it keeps the table below twice what
-   * it must hold, without a look-up for each record that is dropped.
+   * Looks at the next `count` rows of the table, round and round, and deletes those that say nothing any more:
+   * by what the table of partitions says. In a transaction. Called for twice as many rows as records were
+   * dropped, it keeps the table below twice what it must hold, without a look-up for each record dropped.
    */
-  sweep(count: number, isStale: (partition: number, offset: number) => boolean): void {
-    const rows = this.#page.all(this.#sweptName, this.#sweptPartition, count);
-    for (const row of rows) {
-      const partition = integer(row.partition);
-      if (isStale(partition, integer(row.last_offset))) this.#delete.run(bytes(row.name), partition);
-    }
-    const last = rows.length < count ? undefined : rows.at(-1);
-    this.#sweptName = last === undefined ? new Uint8Array() : bytes(last.name);
-    this.#sweptPartition = last === undefined ? -1 : integer(last.partition);
+  sweep(count: number): void {
+    const row = this.#end.get(this.#sweptName, this.#sweptPartition, count - 1);
+    const name = row === undefined ? AFTER_ALL : bytes(row.name);
+    const partition = row === undefined ? 0 : integer(row.partition);
+    this.#sweep.run(this.#sweptName, this.#sweptPartition, name, partition);
+    this.#sweptName = row === undefined ? BEFORE_ALL : name;
+    this.#sweptPartition = row === undefined ? -1 : partition;
   }
 
   #inMemory(partition: number, name: Uint8Array): number | undefined {

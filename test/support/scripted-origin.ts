@@ -39,10 +39,12 @@ export interface ScriptedOriginOptions {
   readonly window?: number;
   /** How many updates an answer holds at most. */
   readonly page?: number;
+  /** What it reads; one of its own where none is given. */
+  readonly log?: ModelLog;
 }
 
 export class ScriptedOrigin {
-  readonly #options: Required<ScriptedOriginOptions>;
+  readonly #options: Required<Omit<ScriptedOriginOptions, "log">>;
   readonly uplinks: Uplink[] = [];
   /** What the shards asked, in order. */
   readonly attaches: (Attach & { link: number; shard: number })[] = [];
@@ -52,9 +54,9 @@ export class ScriptedOrigin {
   answering = true;
   #held: { uplink: Uplink; link: number; attach: Attach }[] = [];
 
-  constructor(options: ScriptedOriginOptions) {
+  constructor({ log, ...options }: ScriptedOriginOptions) {
     this.#options = { shards: 2, name: "scripted", window: 100, page: 1_000, ...options };
-    this.log = new ModelLog(this.#options);
+    this.log = log ?? new ModelLog(this.#options);
   }
 
   static async token(

@@ -69,7 +69,9 @@ describe("a table of tails", () => {
 function database(): DatabaseSync {
   const db = new DatabaseSync(":memory:");
   db.exec(`CREATE TABLE tail (name BLOB NOT NULL, partition INTEGER NOT NULL, last_offset INTEGER NOT NULL,
-    PRIMARY KEY (name, partition)) WITHOUT ROWID`);
+    PRIMARY KEY (name, partition)) WITHOUT ROWID;
+    CREATE TABLE partition (id INTEGER PRIMARY KEY, retired INTEGER NOT NULL, keeps_latest INTEGER NOT NULL,
+    horizon INTEGER NOT NULL)`);
   return db;
 }
 const rows = (db: DatabaseSync) =>
@@ -155,20 +157,24 @@ describe("tails", () => {
 
   test("sweeping goes round the table and deletes what is stale, wherever it stands", () => {
     const db = database();
+    db.exec(`INSERT INTO partition VALUES (0, 0, 0, 4), (1, 1, 1, 0), (3, 0, 1, 100);
+      -- Names that are the first and the last.
+      INSERT INTO tail VALUES (x'', 0, 3), (CAST(zeroblob(32) AS BLOB), 2, 50)`);
     const tails = new Tails(db, 2, 0);
-    for (let n = 0; n < 10; n++) tails.write(n % 2, bytes(`k${n}`), n);
-    for (let round = 0; round < 4; round++)
-      tails.sweep(3, (partition, offset) => partition === 1 || offset < 4);
+    tails.write(0, new Uint8Array(32).fill(0xff), 3);
+    // 0 is live from 4 on, 1 is retired, 2 is not known any more, 3 keeps the latest.
+    for (let n = 0; n < 12; n++) tails.write(n % 4, bytes(`k${n % 10}`), n);
+    for (let round = 0; round < 5; round++) tails.sweep(3);
     expect(rows(db)).toEqual([
+      ["k1", 11],
+      ["k3", 3],
       ["k4", 4],
-      ["k6", 6],
+      ["k7", 7],
       ["k8", 8],
     ]);
-    // The round has ended, so the next begins at the first row.
-    tails.sweep(1, (_, offset) => offset === 4);
-    expect(rows(db)).toEqual([
-      ["k6", 6],
-      ["k8", 8],
-    ]);
+    // From where the last round ended, round again.
+    db.exec("UPDATE partition SET retired = 1");
+    for (let round = 0; round < 3; round++) tails.sweep(3);
+    expect(rows(db)).toEqual([]);
   });
 });

@@ -1,0 +1,162 @@
+/**
+ * Origins that come, go, misbehave and take over from one another, in the real runtime.
+ */
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { eventually } from "../support/deadline.ts";
+import { startEdge, type TestEdge } from "../support/edge-harness.ts";
+import { RawSubscriber } from "../support/raw-subscriber.ts";
+import { ScriptedOrigin } from "../support/scripted-origin.ts";
+
+let edge: TestEdge;
+let origin: ScriptedOrigin;
+let keys = 0;
+
+beforeAll(async () => {
+  edge = await startEdge();
+}, 60_000);
+beforeEach(async () => {
+  origin = await new ScriptedOrigin({ url: edge.url }).connect();
+  return () => origin.cut();
+});
+afterAll(() => edge.close());
+
+const newPath = () => `/quotes/key-${++keys}`;
+
+async function subscribe(path: string): Promise<RawSubscriber> {
+  const subscriber = new RawSubscriber(`${edge.wsUrl}${path}`);
+  await subscriber.verdict();
+  return subscriber;
+}
+
+async function received(subscriber: RawSubscriber, expected: readonly unknown[]): Promise<void> {
+  await subscriber.until(({ updates }) => updates.length >= expected.length, `${expected.length} updates`);
+  expect(subscriber.updates.map(({ value }) => JSON.parse(String(value)) as unknown)).toEqual(expected);
+  expect(subscriber.violations).toEqual([]);
+}
+
+test("[U2] [L7] a newer origin takes over: the one before is replaced, and subscribers get what both wrote", async () => {
+  const path = newPath();
+  const subscriber = await subscribe(path);
+  origin.append(path, 1);
+  await received(subscriber, [1]);
+  const generation = origin.uplinkOf(path).hello?.generation ?? 0;
+
+  const newer = new ScriptedOrigin({ url: edge.url, log: origin.log, name: "newer" });
+  newer.appendSilently(path, [2]);
+  await newer.connect();
+  await eventually(() => origin.uplinks.every(({ closed }) => closed !== undefined), "the older is closed");
+  newer.append(path, 3);
+
+  await received(subscriber, [1, 2, 3]);
+  for (const { closed } of origin.uplinks) expect(closed).toEqual({ code: 4003, reason: "replaced" });
+  expect(newer.uplinkOf(path).hello?.generation).toBeGreaterThan(generation);
+  newer.cut();
+});
+
+test("[U9] an origin that is lost and comes back finds everyone where they were", async () => {
+  const path = newPath();
+  const subscriber = await subscribe(path);
+  origin.append(path, 1);
+  await received(subscriber, [1]);
+
+  origin.cut();
+  await eventually(async () => (await fetch(`${edge.url}${path}`)).status === 503, "the shard has noticed");
+  origin.appendSilently(path, [2, 3]);
+  const asked = origin.attaches.length;
+  await origin.connect();
+
+  await received(subscriber, [1, 2, 3]);
+  const again = origin.attaches.slice(asked).filter(({ endpoint }) => endpoint === path);
+  expect(again.map(({ id }) => id)).toEqual([0]);
+});
+
+test("[U7] [S4] without an origin subscribers wait, and are served by the next", async () => {
+  const path = newPath();
+  origin.append(path, 1);
+  origin.cut();
+  await eventually(
+    async () => (await fetch(`${edge.url}/$/health`)).status === 503,
+    "the shards have noticed",
+  );
+  const waiting = new RawSubscriber(`${edge.wsUrl}${path}`);
+  await waiting.until(({ others }) => others.length > 0, "a wait");
+  expect(waiting.others[0]).toMatchObject({ id: 0, wait: { code: "unavailable" } });
+
+  await origin.connect();
+
+  await received(waiting, [1]);
+});
+
+test.each([
+  ["that has no address", "what?"],
+  ["that is malformed", '1\t{"e":"/quotes/x"}'],
+  ["that is no JSON", "0\t{"],
+  ["of bytes", new Uint8Array([1, 2, 3])],
+])("[C5] a frame %s ends that uplink only: links, subscribers and the other shards go on", async (_, bad) => {
+  const path = newPath();
+  const subscriber = await subscribe(path);
+
+  origin.raw(path, bad);
+  const { uplinks } = origin;
+  await eventually(() => origin.uplinkOf(path).closed !== undefined, "the close");
+  expect(origin.uplinkOf(path).closed).toEqual({ code: 4500, reason: "bad_frame" });
+  expect(uplinks.filter(({ closed }) => closed !== undefined)).toHaveLength(1);
+  await origin.connect();
+  origin.append(path, 1);
+
+  await received(subscriber, [1]);
+  expect(subscriber.closed).toBeUndefined();
+});
+
+test("[U3] frames to links and questions that there aren't are dropped, and nothing ends", async () => {
+  const path = newPath();
+  const subscriber = await subscribe(path);
+
+  origin.raw(path, '9999\t{"e":"/quotes/gone","p":"e.0:1","v":1}');
+  origin.raw(path, `?9999\t{"latest":"${path}","position":"-","count":0}`);
+  origin.raw(path, '0\t{"later":"kind"}');
+  origin.append(path, 1);
+
+  await received(subscriber, [1]);
+  expect(origin.uplinkOf(path).closed).toBeUndefined();
+  await eventually(
+    () => origin.detaches.some(({ link }) => link === 9_999),
+    "it is told that nobody is there",
+  );
+});
+
+test("[S8] [U9] the runtime answers an origin's pings", async () => {
+  const { socket } = origin.uplinkOf(newPath());
+  const before = await edge.operations();
+
+  const pong = new Promise((resolve) => socket.once("message", (data) => resolve(String(data))));
+  socket.send('{"ping":1}');
+
+  expect(await pong).toBe('{"pong":1}');
+  const after = await edge.operations();
+  expect(after["websocket_message_in.uplink_origin"]).toBe(before["websocket_message_in.uplink_origin"]);
+});
+
+test("[U4] only what is watched is attached", async () => {
+  const watched = newPath();
+  const unwatched = newPath();
+  await subscribe(watched);
+
+  await fetch(`${edge.url}${unwatched}`);
+
+  expect(origin.linksOf(watched)).toHaveLength(1);
+  expect(origin.linksOf(unwatched)).toHaveLength(0);
+});
+
+test("an origin that sends 20,000 updates of 200 endpoints at once loses none", async () => {
+  const paths = Array.from({ length: 200 }, newPath);
+  const subscribers = await Promise.all(paths.map((path) => subscribe(path)));
+
+  origin.appendBatch(
+    paths,
+    Array.from({ length: 20_000 }, (_, i) => Math.floor(i / paths.length)),
+  );
+
+  const expected = Array.from({ length: 100 }, (_, i) => i);
+  await Promise.all(subscribers.map((subscriber) => received(subscriber, expected)));
+}, 30_000);

@@ -1,0 +1,45 @@
+import { expect, test } from "vitest";
+import { greeting } from "../../edge/local/greeting.ts";
+
+const url = "http://127.0.0.1:8787";
+const topics = ["flights", "earthquakes", "quotes"];
+
+const lines = (running: Partial<Parameters<typeof greeting>[0]>) =>
+  Object.fromEntries(
+    greeting({ url, topics, feed: true, produceFlags: [], ...running })
+      .split("\n")
+      .flatMap((line) => [/^ {2}(\w+) +(.+)$/.exec(line)?.slice(1) ?? []].filter(({ length }) => length)),
+  );
+
+test("the first line is ready and the address, and nothing else", () => {
+  expect(greeting({ url, topics, feed: true, produceFlags: [] })).toMatch(
+    /^ready http:\/\/127\.0\.0\.1:8787\n\n {2}page/,
+  );
+});
+
+test("with the feed, the lines show what it writes", () => {
+  expect(lines({})).toMatchObject({
+    page: `${url}/$/`,
+    latest: `curl -i ${url}/flights/ATL`,
+    stream: expect.stringContaining('"ws://127.0.0.1:8787/flights/ATL"'),
+    produce: `npm run produce -- quotes AAPL '{"bid":229.1}'`,
+  });
+});
+
+test("without the feed, the lines show what the line below produces", () => {
+  expect(lines({ feed: false })).toMatchObject({ latest: `curl -i ${url}/quotes/AAPL` });
+  expect(lines({ feed: true, topics: ["orders", "other"] })).toMatchObject({
+    latest: `curl -i ${url}/orders/example`,
+    produce: `npm run produce -- orders example '{"hello":"world"}'`,
+  });
+});
+
+test("where nothing is exposed there is only the page", () => {
+  expect(Object.keys(lines({ topics: [] }))).toEqual(["page"]);
+});
+
+test("what a shell would take apart is quoted", () => {
+  const { produce } = lines({ produceFlags: ["--data-dir", "/home/o'hara/my data"] });
+
+  expect(produce).toMatch(/ --data-dir '\/home\/o'\\''hara\/my data'$/);
+});

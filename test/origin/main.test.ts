@@ -1,0 +1,168 @@
+/** The origin as a process of its own, against a scripted edge. */
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { EmbeddedLog, logPath } from "../../origin/embedded/log.ts";
+import { routingOf } from "../../shared/protocol/frame.ts";
+import { encodeAttach } from "../../shared/protocol/uplink.ts";
+import { KEY, ScriptedShards } from "../support/scripted-shards.ts";
+
+const MAIN = join(import.meta.dirname, "../../origin/main.ts");
+const STREAMS = { streams: { t: { title: "t", subscribe: "public" } } };
+
+let edge: ScriptedShards;
+let log: EmbeddedLog;
+let dataDir: string;
+let children: ChildProcess[];
+
+beforeEach(async () => {
+  edge = await ScriptedShards.start();
+  dataDir = mkdtempSync(join(tmpdir(), "distributary-origin-"));
+  writeFileSync(join(dataDir, "streams.json"), JSON.stringify(STREAMS));
+  log = new EmbeddedLog(logPath(dataDir));
+  children = [];
+});
+
+afterEach(async () => {
+  for (const child of children)
+    if (child.exitCode === null && child.kill("SIGKILL")) await once(child, "exit");
+  log.close();
+  await edge.stop();
+  rmSync(dataDir, { recursive: true });
+});
+
+function start(env: Record<string, string> = {}, args: string[] = []): ChildProcess {
+  const child = fork(MAIN, args, {
+    env: {
+      EDGE_URL: edge.url.href,
+      UPLINK_KEY: `k1:${new TextDecoder().decode(KEY.secret)}`,
+      DATA_DIR: dataDir,
+      STREAMS: join(dataDir, "streams.json"),
+      ...env,
+    },
+    execArgv: [],
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+  });
+  children.push(child);
+  return child;
+}
+
+const append = (key: string, value: string) =>
+  log.append("t", [{ key: Buffer.from(key), value: Buffer.from(value), partition: 0 }]);
+
+const said = (stream: Readable | null) => (stream === null ? "" : text(stream));
+
+test("[U9] it reads the log, is ready, and forwards what is watched", async () => {
+  log.createTopic("t", { partitions: 2 });
+  append("a", "1");
+  start();
+  const uplink = await edge.uplink(1);
+  await uplink.until(({ said }) => said.includes('0 {"ready":true}'));
+
+  uplink.say(encodeAttach({ endpoint: "/t/a", id: 1, from: undefined }, 1));
+  await uplink.until(({ said }) => said.some((frame) => frame.endsWith('"v":1}')));
+  append("b", "2");
+  append("a", "3");
+
+  const update = await uplink.until(({ said }) => said.find((frame) => frame.endsWith('"v":3}')));
+  expect(routingOf(update.slice(2))).toMatchObject({ endpoint: "/t/a", offset: 2, previous: 0 });
+  expect(uplink.said.join()).not.toContain("/t/b");
+});
+
+test.each(["SIGTERM", "SIGINT"] as const)(
+  "%s ends it, and the next run goes on where it ended",
+  async (signal) => {
+    log.createTopic("t", { partitions: 1 });
+    append("a", "1");
+    const child = start();
+    const first = await edge.uplink(1);
+    await first.until(({ said }) => said.includes('0 {"ready":true}'));
+
+    child.kill(signal);
+    const [code] = await once(child, "exit");
+    expect(code).toBe(0);
+    expect(await first.until(({ closed }) => closed)).toMatchObject({ reason: "going_away" });
+
+    log.trim("t", 0, 1);
+    append("a", "2");
+    start();
+    const second = await edge.uplink(2);
+    second.say(encodeAttach({ endpoint: "/t/a", id: 1, from: undefined }, 1));
+    const answer = await second.until(({ said }) => said.find((frame) => frame.includes('"attached"')));
+    expect(answer).toContain('"count":2');
+  },
+);
+
+test("an index that turns out to be damaged is put aside and built anew, while the origin runs", async () => {
+  log.createTopic("t", { partitions: 1 });
+  append("a", '"sought"');
+  const child = start();
+  await (await edge.uplink(1)).until(({ said }) => said.includes('0 {"ready":true}'));
+  child.kill("SIGTERM");
+  await once(child, "exit");
+  const file = join(dataDir, "origin", "index.db");
+  const bytes = readFileSync(file);
+  bytes[bytes.indexOf("sought")] = 0;
+  writeFileSync(file, bytes);
+
+  start();
+  const second = await edge.uplink(2);
+  second.say(encodeAttach({ endpoint: "/t/a", id: 1, from: undefined }, 1));
+  const third = await edge.uplink(3);
+  third.say(encodeAttach({ endpoint: "/t/a", id: 1, from: undefined }, 1));
+
+  await third.until(({ said }) => said.some((frame) => frame.endsWith('"v":"sought"}')));
+  expect(existsSync(`${file}.corrupt`)).toBe(true);
+});
+
+test("it ends when what started it has gone", async () => {
+  const child = start();
+  await edge.uplink(1);
+
+  child.disconnect();
+
+  expect(await once(child, "exit")).toEqual([0, null]);
+});
+
+test("a wrong setting ends it with 1 and a line for each, and no secret in them", async () => {
+  const child = start({ EDGE_URL: "edge", UPLINK_KEY: "k1:hunter2" });
+
+  const [output] = await Promise.all([said(child.stderr), once(child, "exit")]);
+
+  expect(output.trim().split("\n")).toEqual([
+    expect.stringMatching(/^EDGE_URL /),
+    expect.stringMatching(/^UPLINK_KEY /),
+  ]);
+  expect(output).not.toContain("hunter2");
+  expect(child.exitCode).toBe(1);
+});
+
+test("what can't be helped ends it with 1 and one line that says why", async () => {
+  writeFileSync(join(dataDir, "file"), "");
+  const child = start({ DATA_DIR: join(dataDir, "file") });
+
+  const [output] = await Promise.all([said(child.stderr), once(child, "exit")]);
+
+  expect(output.trim().split("\n")).toHaveLength(1);
+  expect(JSON.parse(output)).toMatchObject({
+    level: "error",
+    event: "fatal",
+    why: expect.stringContaining("file"),
+  });
+  expect(child.exitCode).toBe(1);
+});
+
+test("--help tells all settings and starts nothing", async () => {
+  const child = start({}, ["--help"]);
+
+  const [output] = await Promise.all([said(child.stdout), once(child, "exit")]);
+
+  expect(output).toContain("EDGE_URL, --edge-url");
+  expect(child.exitCode).toBe(0);
+  expect(edge.asked).toBe(0);
+});

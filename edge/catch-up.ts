@@ -101,9 +101,12 @@ function isLost(from: Position, asked: Position, { since, verdict }: Attached, s
   if (samePosition(from, asked)) return refused || steady;
   if (!refused || !sameEpochs(from, asked) || !reaches(from, asked)) return false;
   if (verdict.cause !== "horizon") return true;
-  for (const [epoch, offset] of since) {
-    const matters = asked.has(epoch) || verdict.head.has(epoch);
-    if (matters && (from.get(epoch) ?? -1) < offset) return true;
+  for (const [epoch, horizon] of since) {
+    const head = verdict.head.get(epoch);
+    const at = from.get(epoch) ?? -1;
+    const matters = asked.has(epoch) || head !== undefined;
+    // At the key's last record nothing can be missing, however far the horizon has moved (R3).
+    if (matters && at < horizon && (head === undefined || at < head)) return true;
   }
   return false;
 }

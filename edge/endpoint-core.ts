@@ -28,6 +28,7 @@ import { type Ask, type LinkFacts, saveLink } from "./attachment.ts";
 import { CatchUp, nextToAsk } from "./catch-up.ts";
 import { greet, type Link, survivingLink } from "./link.ts";
 import { LinkSeeker, type LinkSeekerPorts } from "./link-seeker.ts";
+import { Pacer } from "./pacer.ts";
 import { type HibernatingPeer, sendQuietly } from "./peer.ts";
 import { Replica, type Span } from "./replica.ts";
 import { answerFrames } from "./subscriber-frames.ts";
@@ -62,6 +63,7 @@ export class EndpointCore {
   readonly #subscribers: Subscribers;
   readonly #catchUp: CatchUp;
   readonly #seeker: LinkSeeker;
+  readonly #pacer: Pacer;
   #link: Link | undefined;
   #nextAsk = 1;
   #ask: Ask | undefined;
@@ -86,6 +88,7 @@ export class EndpointCore {
     this.#subscribers.restore(survivors.subscribers);
     this.#catchUp = new CatchUp(config.path, this.#replica, this.#subscribers);
     this.#seeker = new LinkSeeker(ports, () => this.#subscribers.dropAll("unavailable"));
+    this.#pacer = new Pacer(ports, () => this.#serveWaiting());
     this.#occupied = this.#subscribers.size > 0;
     if (facts !== undefined) {
       this.#nextAsk = facts.nextAsk;
@@ -244,6 +247,13 @@ export class EndpointCore {
     for (const subscriber of this.#subscribers.waiting()) this.#catchUp.serve(subscriber, now);
   }
 
+  /** Some who were too full may have room again. */
+  #serveWaiting(): void {
+    const now = this.#ports.now();
+    for (const subscriber of this.#subscribers.waiting()) this.#catchUp.serve(subscriber, now);
+    this.#settle();
+  }
+
   /** Whether every update chains. */
   #apply(span: Span, out: Frame[]): boolean {
     const now = this.#ports.now();
@@ -275,6 +285,8 @@ export class EndpointCore {
 
   /** What follows from an event: whether there are subscribers, what to ask, whether a link is needed. */
   #settle(): void {
+    for (const socket of this.#pacer.wait(this.#subscribers.full()))
+      this.#subscribers.drop(socket, "slow_consumer");
     const occupied = this.#subscribers.size > 0;
     if (this.#link === undefined) {
       if (occupied) this.#seeker.seek("now");

@@ -18,8 +18,9 @@ const TRIES = 6;
 const RETRY = { baseMs: 250, maxMs: 10_000 } as const;
 /** Within this time a shard that has noted an object has dialled it, or will not. */
 const DIAL_MS = 15_000;
-/** A shard that restarts dials all its objects by itself; they don't all ask it at once, too. */
-const LATER_MS = 2_000;
+/** A shard dials all its objects by itself after a break or a restart. Only the first of them need wake it. */
+const LATER_MS = 1_000;
+const LATER_SPREAD_MS = 4_000;
 
 export class LinkSeeker {
   readonly #ports: LinkSeekerPorts;
@@ -37,7 +38,10 @@ export class LinkSeeker {
   seek(when: "now" | "later"): void {
     if (this.#cancel !== undefined) return;
     if (when === "now") this.#try();
-    else this.#cancel = this.#ports.after(LATER_MS * this.#ports.random(), () => this.#try());
+    else {
+      const ms = LATER_MS + LATER_SPREAD_MS * this.#ports.random();
+      this.#cancel = this.#ports.after(ms, () => this.#try());
+    }
   }
 
   /** There is a link, or nobody needs one any more. */

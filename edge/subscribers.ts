@@ -49,11 +49,19 @@ export class Subscribers {
     return this.#all.get(socket);
   }
 
-  /** In the order in which they came. */
+  /** Those who can be sent more, in the order in which they came. */
   waiting(): (Subscriber & { readonly waiting: Waiting })[] {
     const found: (Subscriber & { readonly waiting: Waiting })[] = [];
     for (const { socket, id, waiting } of this.#all.values())
-      if (waiting !== undefined) found.push({ socket, id, waiting });
+      if (waiting !== undefined && !isFull(socket, waiting)) found.push({ socket, id, waiting });
+    return found;
+  }
+
+  /** Those who are catching up and have not taken what they were sent. */
+  full(): HibernatingPeer[] {
+    const found: HibernatingPeer[] = [];
+    for (const { socket, waiting } of this.#all.values())
+      if (waiting !== undefined && isFull(socket, waiting)) found.push(socket);
     return found;
   }
 
@@ -148,4 +156,9 @@ export class Subscribers {
     for (const { socket, waiting } of this.#all.values()) if (waiting === undefined) this.#live.push(socket);
     this.#stale = false;
   }
+}
+
+/** A past of any length fits through: it is sent piece by piece, each when the one before has left. */
+function isFull(socket: HibernatingPeer, waiting: Waiting): boolean {
+  return waiting.answered && socket.bufferedAmount > LIMITS.subscriberBacklogBytes;
 }

@@ -3,6 +3,7 @@
  * its key id says with which, so that secrets can be changed one side after the other.
  */
 import { errors, jwtVerify } from "jose";
+import { UPLINK_AUDIENCE } from "../shared/protocol/version.ts";
 
 /** The bytes of each secret by its key id. */
 export type UplinkKeys = ReadonlyMap<string, Uint8Array>;
@@ -15,7 +16,6 @@ export type TokenResult =
   /** `origin` is the name that the token gives it. */
   { readonly ok: true; readonly origin: string } | { readonly ok: false; readonly problem: string };
 
-const AUDIENCE = "distributary-uplink";
 const MIN_SECRET_BYTES = 32;
 const MAX_LIFE_SECONDS = 300;
 /** How far the clocks of origin and edge may be apart. */
@@ -64,7 +64,7 @@ export async function verifyUplinkToken(
       },
       {
         algorithms: ["HS256"],
-        audience: AUDIENCE,
+        audience: UPLINK_AUDIENCE,
         requiredClaims: ["exp", "iat", "sub"],
         // With this, a token that was issued in the future is refused, too.
         maxTokenAge: MAX_LIFE_SECONDS,

@@ -107,7 +107,7 @@ export class UplinkObject extends DurableObject<Env> {
 
   async #dial(name: string, path: string): Promise<Peer> {
     const stub = this.env.ENDPOINT.get(this.env.ENDPOINT.idFromName(name));
-    const response = await stub.fetch(linkRequest(path), { signal: AbortSignal.timeout(DIAL_TIMEOUT_MS) });
+    const response = await inTime(stub.fetch(linkRequest(path)));
     const socket = response.webSocket;
     if (socket === null) throw new Error(`the object answered ${response.status}`);
     socket.addEventListener("message", ({ data }) => {
@@ -128,6 +128,35 @@ export class UplinkObject extends DurableObject<Env> {
     socket.accept();
     return socket;
   }
+}
+
+/**
+ * Waits for an answer, but not for ever. An abort signal would do the same, but it would also keep the object
+ * that was dialled awake as long as the link lives.
+ */
+async function inTime(answer: Promise<Response>): Promise<Response> {
+  let timer: number | null = null;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error("the object does not answer")), DIAL_TIMEOUT_MS);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } catch (error) {
+    // Should it come after all, nobody is there for it.
+    answer.then(({ webSocket }) => webSocket && hangUp(webSocket), ignore);
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function hangUp(socket: WebSocket): void {
+  socket.accept();
+  closeQuietly(socket, "going_away");
+}
+
+function ignore(): void {
+  // The failure was reported where it was waited for.
 }
 
 function messageOf(data: string | ArrayBuffer): Message {

@@ -14,6 +14,9 @@ export const SUBSCRIBER_PROTOCOL = `distributary.v${VERSION}`;
 /** WebSocket subprotocol between an origin and an Uplink shard. */
 export const UPLINK_PROTOCOL = `distributary.uplink.v${VERSION}`;
 
+/** The audience of an origin's token (U1). */
+export const UPLINK_AUDIENCE = "distributary-uplink";
+
 /** Where everything that is not an endpoint lives: `$` cannot start the name of a topic. */
 export const ROUTES = {
   home: "/$/",

@@ -333,6 +333,23 @@ describe("answers", () => {
     expect(live.frames).toEqual([]);
   });
 
+  test("[R3] [R4] who stands at the last record of every epoch is not refused, however far the horizon has moved", () => {
+    const core = createCore();
+    const lost = subscribe(core, "e:1,f:3");
+    const held = subscribe(core, "e:5,f:4");
+    const up = link(core);
+    core.linkMessage(up, answer("e:5,f:9", "e:5,f:9", []));
+
+    const refusal = { id: 2, recovered: false, cause: "horizon", since: "e:7,f:2" } as const;
+    core.linkMessage(up, answer("e:5,f:9", "e:5,f:9", [], refusal));
+
+    expect(lost.frames).toEqual([
+      { id: 0, ok: { position: "e:5,f:9", head: "e:5,f:9", recovered: false, cause: "horizon" } },
+    ]);
+    expect(held.frames).toEqual([]);
+    expect(up.take().at(-1)).toEqual({ attach: PATH, id: 3, from: "e:5,f:4" });
+  });
+
   test("[S5] where the object itself lost continuity, who is live is reset and goes on from the latest update", () => {
     const { core, up, live } = running();
 

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 import { freePort } from "../support/deployment.ts";
 import { Product } from "../support/product.ts";
 
@@ -58,6 +58,7 @@ test("a data folder in which a file can't be made: which, and why", async () => 
 
 test("two starts on one data folder: the second says so, and the first goes on", async () => {
   const first = new Product(["--port", String(port), "--data-dir", join(folder, "data"), "--no-feed"]);
+  onTestFinished(() => void first.process.kill("SIGKILL"));
   await first.ready();
 
   expect(await refused(["--port", String(await freePort())])).toEqual([

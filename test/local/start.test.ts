@@ -100,6 +100,42 @@ describe("how it ends", () => {
     expect(product.stderr).toBe("");
   }, 60_000);
 
+  test("SIGTERM to npm itself does the same", async () => {
+    const npm = spawn("npm", ["start", "--", "--port", String(port), "--data-dir", dataDir, "--no-feed"], {
+      cwd: root,
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    let output = "";
+    npm.stdout.on("data", (data: Buffer) => {
+      output += data.toString();
+    });
+    await eventually(() => output.includes("\nready "), "ready", 15_000);
+    const all = descendants(npm.pid ?? 0);
+    expect(all.length).toBe(5);
+
+    npm.kill("SIGTERM");
+
+    await eventually(() => npm.exitCode !== null || npm.signalCode !== null, "the end of npm", 5_000);
+    await allGone(all);
+    expect(npm.exitCode).toBe(0);
+  }, 60_000);
+
+  test("SIGTERM while it still starts ends every process, with exit code 0", async () => {
+    for (const name of ["feed", "serve", "main"]) {
+      const product = new Product(["--port", String(port), "--data-dir", dataDir]);
+      const all = await eventually(() => {
+        const pids = descendants(product.pid);
+        return pids.some((pid) => commandOf(pid).includes(`${name}.ts`)) && pids;
+      }, `${name} to be started`);
+
+      product.process.kill("SIGTERM");
+
+      expect(await product.exit()).toBe(0);
+      await allGone(all);
+      expect(product.stderr).toBe("");
+    }
+  }, 60_000);
+
   test("a Ctrl-C, which reaches the whole process group, ends every process with exit code 0", async () => {
     const product = await start();
     const all = descendants(product.pid);

@@ -178,6 +178,15 @@ describe("an attach from a position", () => {
     });
   });
 
+  test("[R6] records of a key that were dropped where nobody knows of them leave no trace", () => {
+    fill([2, "a"]);
+    origin.read(1, "y", record(3, "a", "1"), record(4, "b", "1"));
+    origin.history.drop("t", 1, 4, false);
+
+    expect(answer("x:2")).toMatchObject({ recovered: true, offsets: [] });
+    expect(answer("x:2,y:2")).toMatchObject({ recovered: false, cause: "horizon" });
+  });
+
   test("[R4] an epoch that is none of the topic's", () => {
     fill([2, "a"], [6, "a"]);
 

@@ -1,0 +1,99 @@
+/**
+ * The edge as `npm run edge` runs it, on workerd itself: what no harness can show, because it takes time or
+ * ends the process.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { eventually } from "../support/deadline.ts";
+import { Child, freePort } from "../support/deployment.ts";
+import { EDGE_KEY } from "../support/edge-harness.ts";
+import { RawSubscriber } from "../support/raw-subscriber.ts";
+import { ScriptedOrigin } from "../support/scripted-origin.ts";
+
+const PATH = "/quotes/A";
+let folder: string;
+let port: number;
+let url: string;
+let edge: Child;
+let origin: ScriptedOrigin;
+
+async function start(): Promise<void> {
+  const env = {
+    ...process.env,
+    PORT: String(port),
+    DATA_DIR: folder,
+    UPLINK_KEYS: `${EDGE_KEY.kid}:${EDGE_KEY.secret}`,
+    OPERATIONS: "on",
+  };
+  edge = new Child("edge/local/serve.ts", env);
+  await eventually(async () => (await fetch(`${url}/$/streams`)).ok, "the edge listens");
+  await origin.connect();
+}
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "edge-"));
+  port = await freePort();
+  url = `http://127.0.0.1:${port}`;
+  origin = new ScriptedOrigin({ url });
+  await start();
+}, 60_000);
+afterAll(async () => {
+  origin.cut();
+  await edge.stop();
+  rmSync(folder, { recursive: true });
+});
+
+async function subscribe(from?: string): Promise<RawSubscriber> {
+  const query = from === undefined ? "" : `?from=${from}`;
+  const subscriber = new RawSubscriber(`${url.replace("http", "ws")}${PATH}${query}`);
+  await subscriber.verdict();
+  return subscriber;
+}
+
+const operations = async () => (await (await fetch(`${url}/$/operations`)).json()) as Record<string, number>;
+
+test("[S6] [S8] an object that has been idle is really taken out of memory, while its shard stays, and misses nothing", async () => {
+  const subscribers = [await subscribe(), await subscribe()];
+  origin.append(PATH, 1);
+  for (const subscriber of subscribers)
+    await subscriber.until(({ updates }) => updates.length === 1, "an update");
+  const before = await operations();
+
+  // workerd evicts after ten idle seconds; an object tells of itself only when it wakes.
+  await new Promise((resolve) => setTimeout(resolve, 12_000));
+  for (const subscriber of subscribers) {
+    subscriber.send('{"ping":1}');
+    await subscriber.until(({ others }) => others.length === 1, "a pong");
+  }
+  const asleep = await operations();
+  origin.append(PATH, 2);
+  for (const subscriber of subscribers) {
+    await subscriber.until(({ updates }) => updates.length === 2, "an update");
+    expect(subscriber.violations).toEqual([]);
+  }
+
+  const after = await operations();
+  expect(asleep["object_created.endpoint"]).toBe(before["object_created.endpoint"]);
+  expect(after["object_created.endpoint"]).toBe(Number(before["object_created.endpoint"]) + 1);
+  expect(after["object_created.uplink"]).toBe(before["object_created.uplink"]);
+}, 30_000);
+
+test("[U2] [L1] killed and started again, the edge grants higher generations and serves who comes back by position", async () => {
+  const subscriber = await subscribe();
+  origin.append(PATH, 3);
+  await subscriber.until(({ updates }) => updates.length === 2, "an update");
+  const generations = origin.uplinks.map(({ hello }) => hello?.generation ?? 0);
+
+  await edge.stop("SIGKILL");
+  await subscriber.until(({ closed }) => closed !== undefined, "the close");
+  origin.appendSilently(PATH, [4]);
+  await start();
+  const back = await subscribe(subscriber.position);
+  await back.until(({ updates }) => updates.length === 1, "an update");
+
+  expect(await back.verdict()).toMatchObject({ recovered: true });
+  for (const [shard, generation] of generations.entries())
+    expect(origin.uplinks[shard]?.hello?.generation).toBeGreaterThan(generation);
+}, 30_000);

@@ -1,0 +1,83 @@
+/** `npm run edge` with its real processes. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
+import { eventually } from "../support/deadline.ts";
+import { Child, freePort } from "../support/deployment.ts";
+import { allGone, commandOf, descendants } from "../support/product.ts";
+
+let dataDir: string;
+let port: number;
+
+beforeEach(async () => {
+  dataDir = mkdtempSync(join(tmpdir(), "distributary-serve-"));
+  port = await freePort();
+});
+
+afterEach(() => rmSync(dataDir, { recursive: true, force: true }));
+
+function serve(env: Readonly<Record<string, string>> = {}): Child {
+  const child = new Child("edge/local/serve.ts", {
+    ...process.env,
+    PORT: String(port),
+    DATA_DIR: dataDir,
+    UPLINK_KEYS: `test:${"s".repeat(32)}`,
+    ...env,
+  });
+  onTestFinished(() => child.stop("SIGKILL"));
+  return child;
+}
+
+async function listening(env?: Readonly<Record<string, string>>): Promise<Child> {
+  const child = serve(env);
+  await eventually(() => child.output.includes("the edge listens on"), `listening\n${child.output}`);
+  return child;
+}
+
+const below = (child: Child) => descendants(child.process.pid ?? 0);
+const workerdOf = (child: Child) => below(child).find((pid) => commandOf(pid).includes("workerd serve")) ?? 0;
+
+test("it answers once it says that it listens, without an origin: not healthy, and the page", async () => {
+  await listening();
+
+  expect((await fetch(`http://127.0.0.1:${port}/$/health`)).status).toBe(503);
+  expect((await fetch(`http://127.0.0.1:${port}/$/`)).status).toBe(200);
+  expect((await fetch(`http://127.0.0.1:${port}/$/operations`)).status).toBe(404);
+}, 60_000);
+
+test("a SIGKILL of it takes workerd along", async () => {
+  const child = await listening();
+  const all = below(child);
+  expect(all.length).toBe(2);
+
+  await child.stop("SIGKILL");
+
+  await allGone(all);
+}, 60_000);
+
+test("where workerd ends by itself, it says so and ends with exit code 1", async () => {
+  const child = await listening();
+  const all = below(child);
+
+  process.kill(workerdOf(child), "SIGKILL");
+
+  await eventually(() => child.exited, "its end");
+  await allGone(all);
+  expect(child.process.exitCode).toBe(1);
+  expect(child.output).toMatch(/^workerd was ended by SIGKILL$/m);
+}, 60_000);
+
+test("without uplink keys, or with ones that can't be used, it doesn't start, and shows no secret", async () => {
+  const none = serve({ UPLINK_KEYS: "" });
+  const short = serve({ UPLINK_KEYS: "test:hush", DATA_DIR: join(dataDir, "other") });
+
+  await eventually(() => none.exited && short.exited, "the end of both");
+
+  expect([none.process.exitCode, none.output]).toEqual([
+    1,
+    expect.stringMatching(/^UPLINK_KEYS must be .+\n$/),
+  ]);
+  expect([short.process.exitCode, short.output]).toEqual([1, expect.stringMatching(/^UPLINK_KEYS: .+\n$/)]);
+  expect(short.output).not.toContain("hush");
+});

@@ -5,6 +5,8 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { parseStreams, type Streams } from "../shared/protocol/streams.ts";
+import { KAFKA_SETTINGS, readKafka } from "./kafka/config.ts";
+import type { KafkaSettings } from "./kafka/settings.ts";
 import { LEVELS, type Level } from "./log.ts";
 
 /** A key that the edge knows too; it signs the origin's tokens (U1). Never logged. */
@@ -21,6 +23,8 @@ export interface Config {
   readonly streams: Streams;
   readonly indexMaxBytes: number;
   readonly logLevel: Level;
+  /** Undefined where the embedded log is read. */
+  readonly kafka: KafkaSettings | undefined;
 }
 
 export type ConfigResult =
@@ -40,7 +44,7 @@ export interface Surroundings {
   readonly readFile: (path: string) => string;
 }
 
-interface Setting {
+export interface Setting {
   readonly means: string;
   /** As shown in the help; what an unset setting stands for. */
   readonly default?: string;
@@ -56,13 +60,14 @@ const SETTINGS = {
   },
   UPLINK_KEY_FILE: { means: "A file that holds the uplink key, instead of UPLINK_KEY." },
   ORIGIN_NAME: { means: "What the edge calls this origin: up to 64 characters.", default: "the host's name" },
-  DATA_DIR: { means: "Folder of the embedded log and of the index.", default: "data" },
+  DATA_DIR: { means: "Folder of the index, and of the embedded log.", default: "data" },
   STREAMS: { means: "The list of what is exposed.", default: "streams.json of this project" },
   INDEX_MAX_BYTES: {
     means: "How large the index may grow before it drops its oldest records.",
     default: String(4 * 1024 ** 3),
   },
   LOG_LEVEL: { means: `What is logged on stderr: ${LEVELS.join(", ")}.`, default: "info" },
+  ...KAFKA_SETTINGS,
 } as const satisfies Record<string, Setting>;
 
 type Name = keyof typeof SETTINGS;
@@ -101,13 +106,15 @@ export function readConfig(surroundings: Surroundings): ConfigResult {
   const level = raw("LOG_LEVEL") ?? SETTINGS.LOG_LEVEL.default;
   const logLevel = LEVELS.find((candidate) => candidate === level);
   if (logLevel === undefined) wrong("LOG_LEVEL", `must be one of ${LEVELS.join(", ")}`);
+  const { readFile } = surroundings;
+  const kafka = readKafka({ raw, readFile, wrong, clientId: `distributary-${name}` });
 
   if (problems.length > 0 || !edgeUrl || !uplinkKey || !streams || !logLevel)
     return { kind: "problems", problems };
   const dataDir = raw("DATA_DIR") ?? SETTINGS.DATA_DIR.default;
   return {
     kind: "config",
-    config: { edgeUrl, uplinkKey, name, dataDir, streams, indexMaxBytes, logLevel },
+    config: { edgeUrl, uplinkKey, name, dataDir, streams, indexMaxBytes, logLevel, kafka },
   };
 }
 
@@ -186,7 +193,7 @@ function help(): string {
   const lines = [
     "npm run origin -- [flags]",
     "",
-    "Reads the log and forwards what is watched to the edge.",
+    "Reads Kafka, or the embedded log, and forwards what is watched to the edge.",
     "",
   ];
   for (const [name, setting] of table) {

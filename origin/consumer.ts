@@ -10,6 +10,8 @@
  *   the log no longer holds what is next    backoff     begins anew: loud, and subscribers are told
  *   the topic is another one                backoff     described anew
  *   a record can't be read                  –           the partition stays stopped, loudly
+ *
+ * What is tried again is told of once, however long it takes and however many partitions it befalls.
  */
 import { setImmediate, setTimeout } from "node:timers/promises";
 import { type BackoffBounds, backoff } from "../shared/core/backoff.ts";
@@ -19,6 +21,7 @@ import { IndexError } from "./index/error.ts";
 import type { Log } from "./log.ts";
 import type { Partitions } from "./partitions.ts";
 import { type PartitionInfo, type Source, SourceError } from "./source.ts";
+import { Troubles } from "./troubles.ts";
 
 export interface ConsumerOptions {
   readonly source: Source;
@@ -59,9 +62,12 @@ export class Consumer {
   }
 
   start(): void {
-    const { streams, fatal } = this.#options;
+    const { streams, log, fatal } = this.#options;
+    const troubles = new Troubles(log);
     this.#topics = Array.from(streams.values(), (stream) =>
-      new TopicReader(this.#options, this.#timing, stream, this.#stopping.signal).run().catch(fatal),
+      new TopicReader(this.#options, this.#timing, troubles, stream, this.#stopping.signal)
+        .run()
+        .catch(fatal),
     );
   }
 
@@ -76,6 +82,7 @@ export class Consumer {
 class TopicReader {
   readonly #options: ConsumerOptions;
   readonly #timing: ConsumerTiming;
+  readonly #troubles: Troubles;
   readonly #stream: Stream;
   readonly #signal: AbortSignal;
   /** By epoch: partitions that are read, and those that stopped for good. */
@@ -83,15 +90,22 @@ class TopicReader {
   /** Ends the wait before the topic is looked at again. */
   #lookAgain = new AbortController();
 
-  constructor(options: ConsumerOptions, timing: ConsumerTiming, stream: Stream, signal: AbortSignal) {
+  constructor(
+    options: ConsumerOptions,
+    timing: ConsumerTiming,
+    troubles: Troubles,
+    stream: Stream,
+    signal: AbortSignal,
+  ) {
     this.#options = options;
     this.#timing = timing;
+    this.#troubles = troubles;
     this.#stream = stream;
     this.#signal = signal;
   }
 
   async run(): Promise<void> {
-    const { source, log } = this.#options;
+    const { source } = this.#options;
     const { topic } = this.#stream;
     let start = this.#stream.start;
     let failures = 0;
@@ -105,13 +119,14 @@ class TopicReader {
         // What appears from now on was written while this origin was watching.
         start = "earliest";
         failures = 0;
+        this.#troubles.over(topic);
         const waitMs = infos === undefined ? this.#timing.absentMs : this.#timing.describeMs;
         if (await this.#sleep(waitMs, this.#lookAgain.signal)) surprises = 0;
         else await this.#sleep(this.#delay(surprises++));
       } catch (error) {
         if (!isPassing(error)) throw error;
         const retryMs = this.#delay(failures++);
-        log("topic_unreadable", { topic, ...reasonOf(error), retryMs });
+        this.#troubles.befall(topic, "topic_unreadable", { topic, ...reasonOf(error), retryMs });
         await this.#sleep(retryMs);
       }
     }
@@ -142,7 +157,9 @@ class TopicReader {
   async #read(partition: number, epoch: string, signal: AbortSignal): Promise<void> {
     const { source, forwarder, partitions, log } = this.#options;
     const { topic } = this.#stream;
+    const name = `${topic}/${partition}`;
     let failures = 0;
+    let failing = false;
     let torn = false;
     while (!signal.aborted) {
       try {
@@ -153,6 +170,8 @@ class TopicReader {
           if (signal.aborted) return;
           if (batch.nextOffset > from) failures = 0;
           forwarder.batch(topic, partition, epoch, batch);
+          if (failing) this.#troubles.over(name);
+          failing = false;
           // A backlog must not keep sockets from their turn.
           if (batch.records.length > 0) await setImmediate();
         });
@@ -165,11 +184,13 @@ class TopicReader {
         if (reason.code === "corrupt") return log("partition_stopped", { topic, partition, ...reason });
         if (reason.code === "epoch_changed" || reason.code === "unknown_topic") {
           this.#readers.delete(epoch);
+          this.#troubles.over(name);
           return this.#lookAgain.abort();
         }
         torn ||= reason.code === "offset_out_of_range";
         const retryMs = this.#delay(failures++);
-        log("partition_failed", { topic, partition, ...reason, retryMs });
+        failing = true;
+        this.#troubles.befall(name, "partition_failed", { topic, partition, ...reason, retryMs });
         await this.#sleep(retryMs, signal);
       }
     }

@@ -16,6 +16,8 @@ export const EVENTS = {
   topic_replaced: ["warn", "a topic is not the one that it was; its old positions are void"],
   partition_ready: ["debug", "a partition has been read to the end that it had at start"],
   partition_failed: ["error", "reading a partition failed; trying again"],
+  still_failing: ["debug", "what was told of befalls another, or this one again; trying again"],
+  trouble_over: ["info", "what could not be read is read again"],
   partition_stopped: [
     "error",
     "a partition holds what can't be read; it stays stopped until the origin restarts",

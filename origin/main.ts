@@ -8,6 +8,7 @@ import { EmbeddedSource } from "./embedded/source.ts";
 import { IndexError } from "./index/error.ts";
 import { createLog, type Log } from "./log.ts";
 import { Origin } from "./origin.ts";
+import type { Source } from "./source.ts";
 
 /** An index that breaks again so soon is not the index's fault alone. */
 const REBUILD_MS = 60_000;
@@ -20,16 +21,34 @@ function toldToStop(): Promise<string> {
   return promise;
 }
 
+/** What is configured; the code of Kafka is loaded only where it is. */
+async function openSource({ kafka, dataDir }: Config): Promise<{ source: Source; close(): Promise<void> }> {
+  if (kafka !== undefined) {
+    const { KafkaSource } = await import("./kafka/source.ts");
+    const source = new KafkaSource(kafka);
+    return { source, close: () => source.close() };
+  }
+  const embedded = new EmbeddedLog(logPath(dataDir));
+  const source = new EmbeddedSource(embedded);
+  return {
+    source,
+    close: async () => {
+      await source.close();
+      embedded.close();
+    },
+  };
+}
+
 /** Runs until told to stop. An index that breaks is put aside and built anew. Throws what can't be helped. */
 async function run(config: Config, log: Log): Promise<void> {
   const stop = toldToStop();
-  const embedded = new EmbeddedLog(logPath(config.dataDir));
-  const source = new EmbeddedSource(embedded);
+  const { source, close } = await openSource(config);
   let rebuiltAt = Number.NEGATIVE_INFINITY;
   for (;;) {
     const origin = new Origin(config, source, log);
-    const { name, edgeUrl, streams } = config;
-    log("started", { name, edge: edgeUrl.origin, streams: [...streams.keys()] });
+    const { name, edgeUrl, streams, kafka } = config;
+    const from = kafka?.brokers ?? "the embedded log";
+    log("started", { name, edge: edgeUrl.origin, from, streams: [...streams.keys()] });
     const end = await Promise.race([
       stop.then((why) => ({ why })),
       origin.failed.then((error) => ({ error })),
@@ -37,8 +56,7 @@ async function run(config: Config, log: Log): Promise<void> {
     if ("why" in end) {
       log("stopping", { why: end.why });
       await origin.stop();
-      await source.close();
-      embedded.close();
+      await close();
       return;
     }
     await origin.stop();

@@ -65,12 +65,10 @@ export class Cluster {
         failures.push(error);
       }
     }
-    const [first] = failures;
-    throw new SourceError(
-      "unavailable",
-      `no broker can be reached: ${first instanceof Error ? first.message : "the source is closed"}`,
-      { cause: new AggregateError(failures) },
-    );
+    const why = failures.length === 0 ? "the source is closed" : wordsOf(failures[0]);
+    throw new SourceError("unavailable", `no broker answers: ${why}`, {
+      cause: new AggregateError(failures),
+    });
   }
 
   /** Connections that are open first, then brokers that are known, then those that were named at the start. */
@@ -119,6 +117,12 @@ export class Cluster {
 function end({ connection, fetcher }: Broker): void {
   connection?.close();
   fetcher.close();
+}
+
+/** Node says of a host with several addresses only that all of them failed. */
+function wordsOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(wordsOf).join("; ");
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** host:port, where an IPv6 host may be in brackets. Settings were checked before they come here. */

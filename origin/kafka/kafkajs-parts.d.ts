@@ -66,3 +66,8 @@ declare module "kafkajs/src/broker/index.js" {
     connect(): Promise<void>;
   }
 }
+
+declare module "kafkajs/src/protocol/error.js" {
+  /** What Kafka means by the number of an error, in words; of newer ones it knows only the number. */
+  export function createErrorFromCode(code: number): Error;
+}

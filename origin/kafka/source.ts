@@ -9,7 +9,9 @@
  *   no leader or another, or the topic is unknown                after 2 s
  *   to the leader by its id
  */
+/// <reference path="./kafkajs-parts.d.ts" />
 import { setTimeout } from "node:timers/promises";
+import { createErrorFromCode } from "kafkajs/src/protocol/error.js";
 import { backoff } from "../../shared/core/backoff.ts";
 import { epochOf } from "../epoch.ts";
 import { type Batch, type PartitionInfo, type ReadRequest, type Source, SourceError } from "../source.ts";
@@ -242,5 +244,6 @@ function kafkaError(what: string, error: number): SourceError {
     return new SourceError("corrupt", `${what} is damaged on the broker's disk`);
   if (error === KAFKA_ERROR.topicAuthorizationFailed)
     return new SourceError("unavailable", `${what} must not be read by this client`);
-  return new SourceError("unavailable", `${what}: Kafka's error ${error}`);
+  const { message } = createErrorFromCode(error);
+  return new SourceError("unavailable", `${what}: ${message} (Kafka's error ${error})`);
 }

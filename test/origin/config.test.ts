@@ -126,8 +126,8 @@ describe("settings", () => {
     const result = read({}, ["--help"]);
 
     const text = result.kind === "help" ? result.text : "";
-    for (const name of Object.keys({ ...ENV, DATA_DIR: 1, STREAMS: 1, UPLINK_KEY_FILE: 1, ORIGIN_NAME: 1 }))
-      expect(text).toContain(name);
+    const names = { ...ENV, DATA_DIR: 1, STREAMS: 1, UPLINK_KEY_FILE: 1, ORIGIN_NAME: 1, KAFKA_BROKERS: 1 };
+    for (const name of Object.keys(names)) expect(text).toContain(name);
     expect(text).toContain("--index-max-bytes");
     expect(text).toContain("Default: 4294967296");
     expect(text).not.toContain("--uplink-key,");

@@ -97,7 +97,7 @@ describe("partitions by themselves", () => {
     expect(origin.partitions.all()[1]?.error).toBe("unavailable: scripted");
     await read();
 
-    const failed = origin.recorded.of("partition_failed");
+    const failed = [...origin.recorded.of("partition_failed"), ...origin.recorded.of("still_failing")];
     expect(failed.map(({ partition }) => partition)).toEqual([1, 1, 1, 1]);
     expect(failed.map(({ retryMs }) => retryMs)).toEqual([4, 8, 16, 16]);
     expect(statesOf()[1]).toEqual({ next: 5, ready: true, error: undefined });
@@ -200,7 +200,27 @@ describe("where reading begins", () => {
 
     await read();
 
-    expect(origin.recorded.of("topic_unreadable").map(({ retryMs }) => retryMs)).toEqual([4, 8, 16]);
+    const told = [...origin.recorded.of("topic_unreadable"), ...origin.recorded.of("still_failing")];
+    expect(told.map(({ retryMs }) => retryMs)).toEqual([4, 8, 16]);
+  });
+
+  test("what befalls many, again and again, is told of once; so is its end; and when it comes back, again", async () => {
+    const down = () => {
+      for (const name of ["t/0", "t/1", "t/2"]) source.failures.set(name, Array(3).fill("unavailable"));
+    };
+    down();
+    start();
+    await read();
+    await origin.recorded.until("trouble_over");
+
+    expect(origin.recorded.of("partition_failed")).toHaveLength(1);
+    expect(origin.recorded.of("still_failing")).toHaveLength(8);
+
+    down();
+    for (const partition of [0, 1, 2]) write(partition, 1);
+    await origin.recorded.until("trouble_over", 2);
+    expect(origin.recorded.of("partition_failed")).toHaveLength(2);
+    expect(origin.recorded.of("trouble_over")).toHaveLength(2);
   });
 });
 
@@ -278,9 +298,8 @@ describe("what can't be helped", () => {
 
     await read();
 
-    expect(origin.recorded.of("partition_failed").map(({ code }) => code)).toEqual(
-      Array(3).fill("disk_failed"),
-    );
+    const told = [...origin.recorded.of("partition_failed"), ...origin.recorded.of("still_failing")];
+    expect(told.map(({ code }) => code)).toEqual(Array(3).fill("disk_failed"));
     expect(fatal).toEqual([]);
   });
 

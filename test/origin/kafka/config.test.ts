@@ -1,0 +1,143 @@
+import { describe, expect, test } from "vitest";
+import { readConfig } from "../../../origin/config.ts";
+import type { KafkaSettings } from "../../../origin/kafka/settings.ts";
+
+const ENV = { EDGE_URL: "https://edge.example", UPLINK_KEY: "k1:0123456789abcdef0123456789abcdef" };
+const KAFKA = { KAFKA_BROKERS: "kafka-1:9092,[::1]:9093" };
+const CA = "-----BEGIN CERTIFICATE-----\nany\n-----END CERTIFICATE-----\n";
+
+function read(
+  env: Readonly<Record<string, string>>,
+  files: Record<string, string> = {},
+  args: string[] = [],
+) {
+  return readConfig({
+    env: { ...ENV, ...env },
+    args,
+    hostname: "host-7",
+    root: "/root",
+    readFile: (path) => {
+      const text = path === "/root/streams.json" ? '{"streams":{}}' : files[path];
+      if (text === undefined) throw new Error(`no such file: ${path}`);
+      return text;
+    },
+  });
+}
+
+function kafkaOf(...given: Parameters<typeof read>): KafkaSettings | undefined {
+  const result = read(...given);
+  if (result.kind !== "config") throw new Error(`not a config: ${JSON.stringify(result)}`);
+  return result.config.kafka;
+}
+
+function problemsOf(...given: Parameters<typeof read>): readonly string[] {
+  const result = read(...given);
+  return result.kind === "problems" ? result.problems : [];
+}
+
+describe("settings of Kafka", () => {
+  test("without brokers there are none: the embedded log is read", () => {
+    expect(kafkaOf({})).toBeUndefined();
+  });
+
+  test("brokers alone are enough, and can come from a flag", () => {
+    const expected = { brokers: ["kafka-1:9092", "[::1]:9093"], clientId: "distributary-host-7" };
+
+    expect(kafkaOf(KAFKA)).toEqual(expected);
+    expect(kafkaOf({}, {}, ["--kafka-brokers", "kafka-1:9092, [::1]:9093"])).toEqual(expected);
+  });
+
+  test("TLS is on where it is asked for, or where there is something to trust", () => {
+    expect(kafkaOf({ ...KAFKA, KAFKA_TLS: "off" })?.tls).toBeUndefined();
+    expect(kafkaOf({ ...KAFKA, KAFKA_TLS: "on" })?.tls).toEqual({});
+    expect(kafkaOf({ ...KAFKA, KAFKA_TLS_CA: "/ca" }, { "/ca": CA })?.tls).toEqual({ ca: CA });
+  });
+
+  test.each(["plain", "scram-sha-256", "scram-sha-512"])("%s has an account", (mechanism) => {
+    const env = { ...KAFKA, KAFKA_SASL_MECHANISM: mechanism, KAFKA_SASL_USERNAME: "reader" };
+
+    expect(kafkaOf({ ...env, KAFKA_SASL_PASSWORD: "secret " })?.sasl).toEqual({
+      mechanism,
+      username: "reader",
+      password: "secret ",
+    });
+    // An editor's last newline is no part of it, white space may be.
+    expect(
+      kafkaOf({ ...env, KAFKA_SASL_PASSWORD_FILE: "/password" }, { "/password": "secret \n" })?.sasl,
+    ).toMatchObject({ password: "secret " });
+  });
+
+  test("oauthbearer has a token, which is read anew each time it is asked for", async () => {
+    const files = { "/token": "first\n" };
+    const sasl = kafkaOf(
+      { ...KAFKA, KAFKA_SASL_MECHANISM: "oauthbearer", KAFKA_OAUTH_TOKEN_FILE: "/token" },
+      files,
+    )?.sasl;
+    if (sasl?.mechanism !== "oauthbearer") throw new Error("not oauthbearer");
+
+    expect(await sasl.oauthBearerProvider()).toEqual({ value: "first" });
+    files["/token"] = "second\n";
+    expect(await sasl.oauthBearerProvider()).toEqual({ value: "second" });
+  });
+});
+
+describe("what is wrong with them", () => {
+  const wrong = { KAFKA_SASL_USERNAME: "reader", KAFKA_SASL_PASSWORD: "hush" };
+
+  test.each([
+    [{ KAFKA_BROKERS: "kafka" }, ["KAFKA_BROKERS must be host:port"]],
+    [
+      { KAFKA_BROKERS: "kafka:9092,,k:0,k:70000,http://k:9092" },
+      Array(4).fill("KAFKA_BROKERS must be host:port"),
+    ],
+    [{ KAFKA_TLS: "on" }, ["KAFKA_TLS is set, but KAFKA_BROKERS is not"]],
+    [{ ...KAFKA, KAFKA_TLS: "yes" }, ["KAFKA_TLS must be on or off"]],
+    [{ ...KAFKA, KAFKA_TLS: "off", KAFKA_TLS_CA: "/ca" }, ["KAFKA_TLS_CA is set, but KAFKA_TLS is off"]],
+    [{ ...KAFKA, KAFKA_TLS_CA: "/gone" }, ["KAFKA_TLS_CA can't be read"]],
+    [{ ...KAFKA, KAFKA_TLS_CA: "/text" }, ["KAFKA_TLS_CA holds no certificate"]],
+    [{ ...KAFKA, KAFKA_TLS_CERT: "/text" }, ["KAFKA_TLS_KEY is missing"]],
+    [{ ...KAFKA, KAFKA_TLS_KEY: "/text" }, ["KAFKA_TLS_CERT is missing"]],
+    [
+      { ...KAFKA, KAFKA_TLS_CERT: "/text", KAFKA_TLS_KEY: "/text" },
+      ["KAFKA_TLS_CERT and KAFKA_TLS_KEY can't be used"],
+    ],
+    [{ ...KAFKA, KAFKA_SASL_MECHANISM: "gssapi", ...wrong }, ["KAFKA_SASL_MECHANISM must be one of plain,"]],
+    [
+      { ...KAFKA, KAFKA_SASL_MECHANISM: "plain" },
+      ["KAFKA_SASL_USERNAME is not set", "KAFKA_SASL_PASSWORD is not set"],
+    ],
+    [{ ...KAFKA, KAFKA_SASL_MECHANISM: "oauthbearer" }, ["KAFKA_OAUTH_TOKEN_FILE is not set"]],
+    [
+      { ...KAFKA, KAFKA_SASL_USERNAME: "reader" },
+      ["KAFKA_SASL_USERNAME is set, but KAFKA_SASL_MECHANISM is not"],
+    ],
+    [
+      { ...KAFKA, KAFKA_SASL_MECHANISM: "plain", ...wrong, KAFKA_SASL_PASSWORD_FILE: "/text" },
+      ["KAFKA_SASL_PASSWORD_FILE and KAFKA_SASL_PASSWORD are both set"],
+    ],
+  ] as [Record<string, string>, string[]][])("of %o: %j", (env, problems) => {
+    expect(problemsOf(env, { "/text": "text" })).toEqual(
+      problems.map((problem) => expect.stringContaining(problem)),
+    );
+  });
+
+  test("all of it is told at once, and none of it shows a password", () => {
+    const problems = problemsOf({
+      ...wrong,
+      KAFKA_BROKERS: "kafka",
+      KAFKA_TLS_CA: "/gone",
+      KAFKA_SASL_MECHANISM: "x",
+    });
+
+    expect(problems.map((problem) => problem.split(" ")[0])).toEqual([
+      "KAFKA_BROKERS",
+      "KAFKA_TLS_CA",
+      "KAFKA_SASL_MECHANISM",
+    ]);
+    expect(problems.join()).not.toContain("hush");
+  });
+
+  test("a password can't be given where other users of the machine see it", () => {
+    expect(problemsOf(KAFKA, {}, ["--kafka-sasl-password", "hush"])).toHaveLength(1);
+  });
+});

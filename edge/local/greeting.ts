@@ -1,4 +1,7 @@
-/** What `npm start` prints when all is ready. Pure; every line below the first works as it is pasted. */
+/**
+ * What `npm start` prints when all is ready. Pure; every line below the first works as it is pasted, but for the
+ * {key} of which nothing is known.
+ */
 
 export interface Running {
   /** Without a slash at the end. */
@@ -8,7 +11,12 @@ export interface Running {
   readonly feed: boolean;
   /** Flags without which `npm run produce` would look elsewhere. */
   readonly produceFlags: readonly string[];
+  /** Kafka is read: which keys there are isn't known, and who produces has tools of their own. */
+  readonly kafka: boolean;
 }
+
+/** More topics than this aren't listed one by one. */
+const LISTED = 8;
 
 /** A path that can be watched: where the feed writes, if it runs. Undefined where nothing is exposed. */
 export function examplePath({ topics, feed }: Pick<Running, "topics" | "feed">): string | undefined {
@@ -21,13 +29,21 @@ export function greeting(running: Running): string {
   const path = examplePath(running);
   const own = ownRecord(topics);
   const lines = [`ready ${url}`, "", `  page       ${url}/$/`];
-  if (path !== undefined && own !== undefined)
+  if (running.kafka) lines.push(...patterns(url, topics));
+  else if (path !== undefined && own !== undefined)
     lines.push(
       `  latest     curl -i ${url}${path}`,
       `  stream     node -e ${quoted(watcher(url.replace("http", "ws") + path))}`,
       `  produce    ${["npm run produce --", own.topic, own.key, quoted(own.value), ...produceFlags.map(quoted)].join(" ")}`,
     );
   return `${lines.join("\n")}\n\n`;
+}
+
+/** Where the keys of each topic are, to be read with GET or streamed as a WebSocket. */
+function patterns(url: string, topics: readonly string[]): string[] {
+  const lines = topics.slice(0, LISTED).map((topic) => `  keys       ${url}/${topic}/{key}`);
+  const more = topics.length - lines.length;
+  return more > 0 ? [...lines, `             and ${more} more topics`] : lines;
 }
 
 /** For any Node: the global WebSocket is missing in older ones. A message may hold several frames (F10). */

@@ -10,6 +10,10 @@ export interface Setting {
   readonly default?: string;
   /** Read from the environment only: arguments can be seen by everyone on the machine. */
   readonly secret?: true;
+  /** The flag's name, where it isn't the setting's. */
+  readonly flag?: string;
+  /** The flag can be given several times; the values are then separated by commas. */
+  readonly repeated?: true;
 }
 
 export interface Command {
@@ -44,8 +48,11 @@ export function readSettings<const C extends Command>(
   args: readonly string[],
 ): Given<C> {
   const table = Object.entries(command.settings);
-  const options: Record<string, { type: "string" | "boolean" }> = { help: { type: "boolean" } };
-  for (const [name, { secret }] of table) if (!secret) options[flagOf(name)] = { type: "string" };
+  const options: Record<string, { type: "string" | "boolean"; multiple?: boolean }> = {
+    help: { type: "boolean" },
+  };
+  for (const [name, setting] of table)
+    if (!setting.secret) options[flagOf(name, setting)] = { type: "string", multiple: !!setting.repeated };
   for (const name of Object.keys(command.switches)) options[name] = { type: "boolean" };
 
   let flags: Record<string, unknown>;
@@ -58,7 +65,10 @@ export function readSettings<const C extends Command>(
   if (flags.help === true) return { kind: "help", text: help(command) };
 
   const values = Object.fromEntries(
-    table.map(([name, setting]) => [name, flags[flagOf(name)] || env[name] || setting.default]),
+    table.map(([name, setting]) => {
+      const flag = flags[flagOf(name, setting)];
+      return [name, (Array.isArray(flag) ? flag.join(",") : flag) || env[name] || setting.default];
+    }),
   );
   const switches = Object.fromEntries(
     Object.keys(command.switches).map((name) => [name, flags[name] === true]),
@@ -67,12 +77,13 @@ export function readSettings<const C extends Command>(
   return { kind: "given", values, switches } as Given<C>;
 }
 
-const flagOf = (name: string) => name.toLowerCase().replaceAll("_", "-");
+const flagOf = (name: string, { flag }: Setting) => flag ?? name.toLowerCase().replaceAll("_", "-");
 
 function help(command: Command): string {
   const lines = [command.usage, "", command.does, ""];
   for (const [name, setting] of Object.entries(command.settings)) {
-    lines.push(`  ${name}${setting.secret ? "" : `, --${flagOf(name)} …`}`, `      ${setting.means}`);
+    const flag = setting.secret ? "" : `, --${flagOf(name, setting)} …`;
+    lines.push(`  ${name}${flag}`, `      ${setting.means}`);
     if (setting.default !== undefined) lines.push(`      Default: ${setting.default}`);
   }
   for (const [name, means] of Object.entries(command.switches)) lines.push(`  --${name}`, `      ${means}`);

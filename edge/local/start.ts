@@ -1,14 +1,16 @@
 /**
- * `npm start`: the whole product on one machine. Checks what can be checked, starts the edge, the origin and a
- * feed as processes of their own, says when they are ready, and ends them all together: when it is asked to, when
+ * `npm start`: the whole product on one machine. Checks what can be checked, starts the edge, the origin and,
+ * unless Kafka is read, a feed as processes of their own, says when they are ready, and ends them all together: when it is asked to, when
  * one of them ends by itself, and, since each watches its IPC channel, even when this process is killed.
  */
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { readConfig } from "../../origin/config.ts";
+import { KAFKA_SETTINGS } from "../../origin/kafka/config.ts";
 import { checkPort, checkStreams } from "./checks.ts";
+import { readTopics, streamsOf } from "./exposure.ts";
 import { holdFolder } from "./folder.ts";
 import { examplePath, greeting } from "./greeting.ts";
 import { onStopRequest } from "./lifeline.ts";
@@ -17,6 +19,8 @@ import { readSettings } from "./settings.ts";
 
 const root = join(import.meta.dirname, "../..");
 const OWN_STREAMS = join(root, "streams.json");
+/** In the data folder: the list of what was named with --topic. */
+const EXPOSED = "exposed.json";
 
 const READY_MS = 30_000;
 const LOOK_MS = 50;
@@ -26,14 +30,26 @@ const STOP_MS = 3_000;
 
 const command = {
   usage: "npm start -- [flags]",
-  does: "Runs edge, origin and a feed of example data on this machine.",
+  does: "Runs edge and origin on this machine, with a feed of example data, or with a Kafka of yours.",
   settings: {
     PORT: { means: "Where the edge listens.", default: "8787" },
     HOST: { means: "The address that it listens on.", default: "127.0.0.1" },
     DATA_DIR: { means: "Folder of everything that is stored.", default: "data" },
     STREAMS: { means: "The list of what is exposed.", default: OWN_STREAMS },
     OPERATIONS: { means: "on: /$/operations tells what the platform would bill.", default: "off" },
-    LOG_LEVEL: { means: "What the origin logs: error, warn, info, debug.", default: "error" },
+    LOG_LEVEL: {
+      means: "What the origin logs: error, warn, info, debug. Default: error; with Kafka, warn.",
+    },
+    ...KAFKA_SETTINGS,
+    KAFKA_BROKERS: {
+      means: "Kafka to read: host:port[,host:port…]. Without it an embedded log is read, and fed.",
+      flag: "kafka",
+    },
+    KAFKA_TOPICS: {
+      means: "A topic of Kafka to expose, instead of those in the list; can be given several times.",
+      flag: "topic",
+      repeated: true,
+    },
   },
   switches: {
     "no-feed": "Leaves the example data out.",
@@ -57,11 +73,20 @@ async function start(
   switches: Extract<typeof given, { kind: "given" }>["switches"],
 ): Promise<void> {
   const dataDir = resolve(values.DATA_DIR);
-  const streamsFile = resolve(values.STREAMS);
-  const streams = checkStreams(streamsFile);
+  const kafka = values.KAFKA_BROKERS !== undefined;
+  const listFile = resolve(values.STREAMS);
+  const list = checkStreams(listFile);
+  const named = readTopics(values.KAFKA_TOPICS);
   const port = await checkPort(values.HOST, values.PORT);
-  const problems = [streams, port, holdFolder(dataDir)].flatMap((check) => (check.ok ? [] : [check.problem]));
-  if (problems.length > 0 || !streams.ok || !port.ok) return fail(1, ...problems);
+  const problems = [list, named, port, holdFolder(dataDir)].flatMap((check) =>
+    check.ok ? [] : [check.problem],
+  );
+  if (values.KAFKA_TOPICS !== undefined && !kafka)
+    problems.push("KAFKA_TOPICS: --topic needs a Kafka to read: --kafka HOST:PORT");
+  if (problems.length > 0 || !list.ok || !named.ok || !port.ok) return fail(1, ...problems);
+  const topics = named.value ?? [...list.value.keys()];
+  const streamsFile = named.value === undefined ? listFile : join(dataDir, EXPOSED);
+  if (named.value !== undefined) writeFileSync(streamsFile, streamsOf(topics, list.value));
 
   const url = `http://${reachable(values.HOST)}:${port.value}`;
   // For this run only, and never on disk: edge and origin start and end together.
@@ -69,6 +94,7 @@ async function start(
   const env = {
     ...process.env,
     ...values,
+    LOG_LEVEL: values.LOG_LEVEL ?? (kafka ? "warn" : "error"),
     DATA_DIR: dataDir,
     STREAMS: streamsFile,
     EDGE_URL: url,
@@ -86,26 +112,30 @@ async function start(
     return part;
   };
 
-  const feed = !switches["no-feed"];
+  const feed = !kafka && !switches["no-feed"];
   if (feed) begin("feed", "origin/feed.ts", "--data-dir", dataDir);
   await begin("edge", "edge/local/serve.ts").spoke;
   if (stopping) return;
   begin("origin", "origin/main.ts");
 
-  const topics = [...streams.value.keys()];
   const example = feed ? examplePath({ topics, feed }) : undefined;
-  const deadline = performance.now() + READY_MS;
+  let deadline = performance.now() + READY_MS;
   while (!(await answers(`${url}/$/health`)) || (example && !(await answers(url + example)))) {
     if (stopping) return;
-    if (performance.now() > deadline)
-      return fail(1, `not ready within ${READY_MS / 1_000} s; --verbose and --log-level info tell more`);
+    if (performance.now() > deadline) {
+      const late = `not ready within ${READY_MS / 1_000} s; --verbose and --log-level info tell more`;
+      if (!kafka) return fail(1, late);
+      // A Kafka may be down, or hold more than can be read so soon: neither is a reason to give up.
+      process.stderr.write(`${late}\n`);
+      deadline = Number.POSITIVE_INFINITY;
+    }
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
   const produceFlags = [
     ...(dataDir === resolve("data") ? [] : ["--data-dir", dataDir]),
-    ...(streamsFile === OWN_STREAMS ? [] : ["--streams", streamsFile]),
+    ...(listFile === OWN_STREAMS ? [] : ["--streams", listFile]),
   ];
-  if (!stopping) process.stdout.write(greeting({ url, topics, feed, produceFlags }));
+  if (!stopping) process.stdout.write(greeting({ url, topics, feed, produceFlags, kafka }));
 }
 
 /** The address in a URL; an edge that listens everywhere is reached on the loopback. */

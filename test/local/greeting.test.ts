@@ -6,13 +6,13 @@ const topics = ["flights", "earthquakes", "quotes"];
 
 const lines = (running: Partial<Parameters<typeof greeting>[0]>) =>
   Object.fromEntries(
-    greeting({ url, topics, feed: true, produceFlags: [], ...running })
+    greeting({ url, topics, feed: true, produceFlags: [], kafka: false, ...running })
       .split("\n")
       .flatMap((line) => [/^ {2}(\w+) +(.+)$/.exec(line)?.slice(1) ?? []].filter(({ length }) => length)),
   );
 
 test("the first line is ready and the address, and nothing else", () => {
-  expect(greeting({ url, topics, feed: true, produceFlags: [] })).toMatch(
+  expect(greeting({ url, topics, feed: true, produceFlags: [], kafka: false })).toMatch(
     /^ready http:\/\/127\.0\.0\.1:8787\n\n {2}page/,
   );
 });
@@ -42,4 +42,19 @@ test("what a shell would take apart is quoted", () => {
   const { produce } = lines({ produceFlags: ["--data-dir", "/home/o'hara/my data"] });
 
   expect(produce).toMatch(/ --data-dir '\/home\/o'\\''hara\/my data'$/);
+});
+
+test("with Kafka, whose keys nobody knows here, the lines say where they are", () => {
+  const text = (topics: readonly string[]) =>
+    greeting({ url, topics, feed: false, produceFlags: [], kafka: true }).trimEnd().split("\n").slice(2);
+
+  expect(text(["orders", "stock"])).toEqual([
+    `  page       ${url}/$/`,
+    `  keys       ${url}/orders/{key}`,
+    `  keys       ${url}/stock/{key}`,
+  ]);
+  expect(text(Array.from({ length: 11 }, (_, i) => `topic-${i}`)).slice(8)).toEqual([
+    `  keys       ${url}/topic-7/{key}`,
+    "             and 3 more topics",
+  ]);
 });

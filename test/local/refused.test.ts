@@ -124,6 +124,21 @@ test("a setting that is out of range, whether from the environment or a flag", a
   ]);
 });
 
+test("topics without a Kafka, a name that is none, and what is wrong with Kafka's settings", async () => {
+  expect(await refused(["--topic", "orders"])).toEqual([
+    1,
+    "KAFKA_TOPICS: --topic needs a Kafka to read: --kafka HOST:PORT\n",
+  ]);
+  expect(await refused(["--kafka", "127.0.0.1:9092", "--topic", "a", "--topic", "b c"])).toEqual([
+    1,
+    `KAFKA_TOPICS: not a topic's name: "b c"\n`,
+  ]);
+  expect(await refused(["--kafka", "kafka"], { KAFKA_TLS: "maybe" })).toEqual([
+    1,
+    'KAFKA_BROKERS must be host:port[,host:port…]: "kafka"\nKAFKA_TLS must be on or off\n',
+  ]);
+});
+
 test("several things at once are all said at once", async () => {
   const [code, message] = await refused(["--port", "0", "--streams", join(folder, "none.json")]);
 

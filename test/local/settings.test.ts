@@ -8,6 +8,7 @@ const command = {
     SOME_FOLDER: { means: "Where.", default: "here" },
     NAME: { means: "Who." },
     KEY: { means: "What only the two of us know.", secret: true },
+    SOME_FRIENDS: { means: "With whom.", flag: "with", repeated: true },
   },
   switches: { quick: "Sooner." },
 } as const;
@@ -21,7 +22,12 @@ describe("settings", () => {
       return given.kind === "given" ? given.values : given;
     };
 
-    expect(values({})).toEqual({ SOME_FOLDER: "here", NAME: undefined, KEY: undefined });
+    expect(values({})).toEqual({
+      SOME_FOLDER: "here",
+      NAME: undefined,
+      KEY: undefined,
+      SOME_FRIENDS: undefined,
+    });
     expect(values({ SOME_FOLDER: "there", NAME: "Ann" })).toMatchObject({
       SOME_FOLDER: "there",
       NAME: "Ann",
@@ -35,6 +41,14 @@ describe("settings", () => {
     expect(read({ SOME_FOLDER: "", NAME: "" }, "--some-folder=")).toMatchObject({
       values: { SOME_FOLDER: "here", NAME: undefined },
     });
+  });
+
+  test("a flag can have a name of its own, and be given several times", () => {
+    expect(read({ SOME_FRIENDS: "Ann,Ben" })).toMatchObject({ values: { SOME_FRIENDS: "Ann,Ben" } });
+    expect(read({ SOME_FRIENDS: "Ann" }, "--with", "Ben", "--with=Cy")).toMatchObject({
+      values: { SOME_FRIENDS: "Ben,Cy" },
+    });
+    expect(read({}, "--some-friends", "Ann")).toMatchObject({ kind: "misused" });
   });
 
   test("a switch is off unless it is given", () => {
@@ -64,6 +78,8 @@ Does it.
       Who.
   KEY
       What only the two of us know.
+  SOME_FRIENDS, --with …
+      With whom.
   --quick
       Sooner.
   --help

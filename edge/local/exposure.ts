@@ -1,0 +1,28 @@
+/** What a run exposes: the topics of streams.json, or only those that were named for it. Pure. */
+import { isTopicName } from "../../shared/protocol/address.ts";
+import type { Stream, Streams } from "../../shared/protocol/streams.ts";
+import type { Checked } from "./checks.ts";
+
+/** Topics from a comma-separated list; undefined where none was given. */
+export function readTopics(list: string | undefined): Checked<readonly string[] | undefined> {
+  if (list === undefined) return { ok: true, value: undefined };
+  const topics = [...new Set(list.split(",").map((topic) => topic.trim()))];
+  const wrong = topics.filter((topic) => !isTopicName(topic));
+  if (wrong.length === 0) return { ok: true, value: topics };
+  const names = wrong.map((topic) => JSON.stringify(topic)).join(", ");
+  return { ok: false, problem: `KAFKA_TOPICS: not a topic's name: ${names}` };
+}
+
+/** The text of a streams.json with these topics only: as they stand in another, or readable by everyone. */
+export function streamsOf(topics: readonly string[], streams: Streams): string {
+  const entries = topics.map((topic) => [topic, entryOf(topic, streams.get(topic))]);
+  return `${JSON.stringify({ streams: Object.fromEntries(entries) }, undefined, 2)}\n`;
+}
+
+function entryOf(topic: string, stream: Stream | undefined) {
+  // Somebody who tries a topic out asks for keys whose latest record may be old.
+  if (stream === undefined) return { title: topic, subscribe: "public", compacted: true };
+  const { title, windowUpdates, windowMs, start, compacted } = stream;
+  const window = { updates: windowUpdates, seconds: windowMs / 1_000 };
+  return { title, subscribe: "public", window, start, compacted };
+}

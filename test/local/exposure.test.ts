@@ -1,0 +1,37 @@
+import { expect, test } from "vitest";
+import { readTopics, streamsOf } from "../../edge/local/exposure.ts";
+import { parseStreams, type Streams } from "../../shared/protocol/streams.ts";
+
+function streamsIn(text: string): Streams {
+  const result = parseStreams(text);
+  if (!result.ok) throw new Error(result.problems.join());
+  return result.streams;
+}
+
+test("the topics that were named are exposed, and no other: as they are listed, or else to everyone", () => {
+  const listed = {
+    title: "Quotes",
+    subscribe: "public",
+    window: { updates: 7, seconds: 60 },
+    start: "latest",
+    compacted: true,
+  };
+  const list = streamsIn(
+    JSON.stringify({ streams: { quotes: listed, other: { title: "O", subscribe: "public" } } }),
+  );
+
+  const exposed = streamsIn(streamsOf(["orders", "quotes"], list));
+
+  expect([...exposed.keys()]).toEqual(["orders", "quotes"]);
+  expect(exposed.get("orders")).toMatchObject({ title: "orders", start: "earliest", compacted: true });
+  expect(exposed.get("quotes")).toEqual(list.get("quotes"));
+});
+
+test("a list of topics names each once; what is no topic's name is a problem", () => {
+  expect(readTopics(undefined)).toEqual({ ok: true, value: undefined });
+  expect(readTopics("a, b,a")).toEqual({ ok: true, value: ["a", "b"] });
+  expect(readTopics("a,,b/c")).toEqual({
+    ok: false,
+    problem: `KAFKA_TOPICS: not a topic's name: "", "b/c"`,
+  });
+});

@@ -17,7 +17,8 @@ export class Cluster {
   readonly #brokers = new Map<number, Broker>();
   /** Where brokers are asked for while none is known. */
   readonly #bootstrap: readonly Address[];
-  #entry: Connection | undefined;
+  /** To those, for all who ask meanwhile. */
+  readonly #entries = new Map<Address, Connection>();
   readonly #asking = new Map<string, Promise<TopicMetadata>>();
   #closed = false;
 
@@ -48,7 +49,7 @@ export class Cluster {
 
   close(): void {
     this.#closed = true;
-    this.#entry?.close();
+    this.#closeEntries();
     for (const broker of this.#brokers.values()) end(broker);
     this.#brokers.clear();
   }
@@ -78,12 +79,16 @@ export class Cluster {
     const others = known.filter((broker) => !open.includes(broker));
     return [
       ...[...open, ...others].map((broker) => () => this.#open(broker)),
-      ...this.#bootstrap.map((address) => () => {
-        this.#entry?.close();
-        this.#entry = new Connection(this.#settings, address);
-        return this.#entry;
-      }),
+      ...this.#bootstrap.map((address) => () => this.#enter(address)),
     ];
+  }
+
+  #enter(address: Address): Connection {
+    const open = this.#entries.get(address);
+    if (open?.closed === false) return open;
+    const entry = new Connection(this.#settings, address);
+    this.#entries.set(address, entry);
+    return entry;
   }
 
   #open(broker: Broker): Connection {
@@ -92,9 +97,14 @@ export class Cluster {
     return broker.connection;
   }
 
+  #closeEntries(): void {
+    for (const entry of this.#entries.values()) entry.close();
+    this.#entries.clear();
+  }
+
   #learn(addresses: readonly BrokerAddress[]): void {
     if (this.#closed) return;
-    this.#entry?.close();
+    this.#closeEntries();
     for (const [id, broker] of this.#brokers) {
       const now = addresses.find((address) => address.id === id);
       if (now?.host === broker.address.host && now.port === broker.address.port) continue;

@@ -1,0 +1,290 @@
+/** A real Kafka, from Java's producers to subscribers that share no code with the product. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  AclOperationTypes,
+  AclPermissionTypes,
+  AclResourceTypes,
+  type Admin,
+  ResourcePatternTypes,
+} from "kafkajs";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { partitionOf } from "../../origin/embedded/murmur2.ts";
+import { range, recordOf, text } from "../support/contract-records.ts";
+import { eventually } from "../support/deadline.ts";
+import { Deployment, freePort } from "../support/deployment.ts";
+import { KafkaBroker } from "../support/kafka-broker.ts";
+import { type JavaProducer, JavaProducers } from "../support/kafka-producer.ts";
+import { createTopic } from "../support/kafka-topics.ts";
+import { Product } from "../support/product.ts";
+import { RawSubscriber } from "../support/raw-subscriber.ts";
+import { describeWithKafka } from "../support/with-kafka.ts";
+
+const PARTITIONS = 4;
+const KEYS = range(0, 12).map((i) => `order-${i}`);
+const CODECS = ["none", "gzip", "snappy", "lz4", "zstd"];
+
+describeWithKafka("reading Kafka:", () => {
+  let dataDir: string;
+  let port: number;
+
+  beforeEach(async () => {
+    dataDir = mkdtempSync(join(tmpdir(), "distributary-kafka-"));
+    port = await freePort();
+  });
+  afterEach(() => rmSync(dataDir, { recursive: true, force: true }));
+
+  /** `npm start`, not necessarily ready. */
+  function start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Product {
+    const product = new Product(["--port", String(port), "--data-dir", dataDir, ...args], env);
+    onTestFinished(async () => {
+      product.process.kill("SIGKILL");
+      await product.exit();
+    });
+    return product;
+  }
+
+  const health = async () => (await fetch(`http://127.0.0.1:${port}/$/health`)).status;
+
+  /** What the origin said, event by event. */
+  const told = (product: Product) =>
+    product.stderr
+      .split("\n")
+      .filter((line) => line.startsWith("{"))
+      .map((line): Record<string, unknown> => JSON.parse(line));
+  const reasons = (product: Product) => told(product).map(({ topic, message }) => `${topic}: ${message}`);
+
+  describe("of one broker", () => {
+    let kafka: KafkaBroker;
+    let producers: JavaProducers;
+    let admin: Admin;
+
+    beforeAll(async () => {
+      kafka = await KafkaBroker.start();
+      producers = new JavaProducers(kafka);
+      admin = kafka.client().admin();
+      await admin.connect();
+    }, 90_000);
+    afterAll(async () => {
+      await admin?.disconnect();
+      await producers?.stop();
+      await kafka?.stop();
+    });
+
+    test("[P5] subscribers see each key's committed records once and in order, through a kill of the origin and a restart of the broker", async () => {
+      await createTopic(admin, "orders", PARTITIONS);
+      const plain = await Promise.all(
+        CODECS.map((codec) => producers.open({ "compression.type": codec, "linger.ms": 20 })),
+      );
+      const transactional = await producers.open({ "transactional.id": "orders", "linger.ms": 20 });
+      const deployment = await Deployment.start({
+        topics: { orders: {} },
+        originEnv: { KAFKA_BROKERS: kafka.bootstrap },
+      });
+      onTestFinished(() => deployment.stop());
+      const subscribers = KEYS.map((key) => deployment.subscribe(`/orders/${key}`));
+      await Promise.all(subscribers.map((subscriber) => subscriber.verdict()));
+
+      const committed = new Map(KEYS.map((key) => [key, [] as { offset: number; value: string }[]]));
+      let written = 0;
+      const send = async (producer: JavaProducer) => {
+        const records = range(0, 60).map(() => {
+          const key = KEYS[written % KEYS.length] ?? "";
+          const value = `{"n":${written++},"pad":"${"x".repeat(written % 200)}"}`;
+          return { key, value };
+        });
+        const offsets = await producer.send(
+          "orders",
+          records.map(({ key, value }) =>
+            recordOf(partitionOf(text(key), PARTITIONS), value, { key: text(key) }),
+          ),
+        );
+        return records.map((record, i) => ({ ...record, offset: offsets[i] ?? -1 }));
+      };
+      const commit = (records: Awaited<ReturnType<typeof send>>) => {
+        for (const { key, offset, value } of records) committed.get(key)?.push({ offset, value });
+      };
+      const round = async () => {
+        for (const producer of plain) commit(await send(producer));
+        await transactional.begin();
+        await send(transactional);
+        await transactional.abort();
+        await transactional.begin();
+        const sent = await send(transactional);
+        await transactional.commit();
+        commit(sent);
+      };
+      const rounds = async (count: number) => {
+        for (const _ of range(0, count)) await round();
+      };
+      const seen = () => subscribers.reduce((sum, { updates }) => sum + updates.length, 0);
+
+      await rounds(2);
+      const meanwhile = rounds(4);
+      await eventually(() => seen() > 500, "some were seen");
+      await deployment.origin?.stop("SIGKILL");
+      await meanwhile;
+      deployment.origin = deployment.startOrigin();
+      await rounds(2);
+      const through = rounds(2);
+      await kafka.restart();
+      await through;
+      await rounds(2);
+
+      expect(written).toBe(12 * 7 * 60);
+      for (const [i, subscriber] of subscribers.entries()) {
+        const expected = committed.get(KEYS[i] ?? "") ?? [];
+        await subscriber.until(({ updates }) => updates.length >= expected.length, `all of ${KEYS[i]}`);
+        expect(subscriber.updates.map(({ offset, value }) => ({ offset, value: String(value) }))).toEqual(
+          expected,
+        );
+        expect([subscriber.violations, subscriber.resets, subscriber.verdicts.length]).toEqual([[], [], 1]);
+        await subscriber.close();
+      }
+      const latest = await fetch(`${deployment.url}/orders/${KEYS[0]}`);
+      expect(await latest.text()).toBe(committed.get(KEYS[0] ?? "")?.at(-1)?.value);
+    }, 90_000);
+
+    test("a broker that is down at start, and a topic that doesn't exist yet, are told of once, and read once they are there", async () => {
+      await createTopic(admin, "here", 2);
+      const producer = await producers.open();
+      await producer.send("here", [recordOf(0, '"before"'), recordOf(1, '"other"', { key: text("other") })]);
+      await kafka.shutDown();
+
+      const product = start(["--kafka", kafka.bootstrap, "--topic", "here", "--topic", "later"]);
+      await eventually(() => product.stderr.includes("no broker answers: "), "the reason");
+      expect(await health()).toBe(503);
+      await kafka.restart();
+      await product.ready();
+
+      expect(await health()).toBe(200);
+      expect(product.line("keys")).toBe(`http://127.0.0.1:${port}/here/{key}`);
+      expect(product.stdout).not.toContain("produce");
+      expect(await (await fetch(`http://127.0.0.1:${port}/here/k`)).json()).toBe("before");
+      expect((await fetch(`http://127.0.0.1:${port}/flights/ATL`)).status).toBe(404);
+      expect(told(product)).toContainEqual(
+        expect.objectContaining({ event: "topic_absent", topic: "later" }),
+      );
+      expect(reasons(product)).toEqual([...new Set(reasons(product))]);
+
+      const subscriber = new RawSubscriber(`ws://127.0.0.1:${port}/later/k`);
+      await subscriber.verdict();
+      await createTopic(admin, "later", 3);
+      await producer.send(
+        "later",
+        range(0, 10).map((i) => recordOf(2, String(i))),
+      );
+      await subscriber.until(({ updates }) => updates.length >= 10, "what was written to the new topic");
+
+      expect(subscriber.updates.map(({ value }) => String(value))).toEqual(range(0, 10).map(String));
+      await subscriber.close();
+      await product.stop();
+    }, 60_000);
+  });
+
+  describe("of one that asks who comes", () => {
+    let kafka: KafkaBroker;
+    let env: Readonly<Record<string, string>>;
+
+    beforeAll(async () => {
+      kafka = await KafkaBroker.start({
+        secure: true,
+        config: {
+          "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+          // Who comes by the listener without TLS; who says their name by the other needs a permission.
+          "super.users": "User:ANONYMOUS",
+        },
+      });
+    }, 90_000);
+    afterAll(() => kafka?.stop());
+    beforeEach(() => {
+      const { security } = kafka;
+      if (security === undefined) throw new Error("the broker is not secure");
+      writeFileSync(join(dataDir, "ca.pem"), security.ca);
+      writeFileSync(join(dataDir, "password"), `${security.password}\n`);
+      env = {
+        KAFKA_BROKERS: security.brokers.join(","),
+        KAFKA_TLS_CA: join(dataDir, "ca.pem"),
+        KAFKA_SASL_MECHANISM: "scram-sha-512",
+        KAFKA_SASL_USERNAME: security.username,
+        KAFKA_SASL_PASSWORD_FILE: join(dataDir, "password"),
+      };
+    });
+
+    test("a topic that may not be read is told of once and read once it may; the others are read meanwhile", async () => {
+      const admin = kafka.client().admin();
+      await admin.connect();
+      onTestFinished(() => admin.disconnect());
+      const allow = (topic: string) =>
+        admin.createAcls({
+          acl: [
+            {
+              resourceType: AclResourceTypes.TOPIC,
+              resourceName: topic,
+              resourcePatternType: ResourcePatternTypes.LITERAL,
+              principal: `User:${env.KAFKA_SASL_USERNAME}`,
+              host: "*",
+              operation: AclOperationTypes.READ,
+              permissionType: AclPermissionTypes.ALLOW,
+            },
+          ],
+        });
+      const producer = kafka.client().producer();
+      await producer.connect();
+      onTestFinished(() => producer.disconnect());
+      for (const topic of ["open", "closed"]) {
+        await createTopic(admin, topic, 1);
+        await producer.send({ topic, messages: [{ key: "k", value: '"1"' }] });
+      }
+      await allow("open");
+
+      const product = start(["--topic", "open", "--topic", "closed"], env);
+      await eventually(() => product.stderr.includes("closed must not be read"), "the reason");
+      const subscriber = new RawSubscriber(`ws://127.0.0.1:${port}/open/k`);
+      await subscriber.verdict();
+      await producer.send({ topic: "open", messages: [{ key: "k", value: '"2"' }] });
+      await subscriber.until(({ updates }) => String(updates.at(-1)?.value) === '"2"', "what was written");
+      expect(await health()).toBe(503);
+
+      await allow("closed");
+      await product.ready();
+
+      expect(reasons(product)).toEqual([expect.stringMatching(/^closed: closed must not be read/)]);
+      expect(await (await fetch(`http://127.0.0.1:${port}/closed/k`)).json()).toBe("1");
+      await subscriber.close();
+      await product.stop();
+    }, 60_000);
+
+    test.each([
+      [
+        "a wrong password",
+        { KAFKA_SASL_PASSWORD_FILE: "", KAFKA_SASL_PASSWORD: "wrong-one" },
+        /Authentication failed/i,
+      ],
+      ["a certificate that isn't trusted", { KAFKA_TLS_CA: "", KAFKA_TLS: "on" }, /certificate/],
+      ["no TLS where there must be", { KAFKA_TLS_CA: "" }, /no broker answers/],
+    ])(
+      "%s is said in words, once, and no secret with it",
+      async (_, changed, words) => {
+        const product = start(["--topic", "open", "--topic", "closed", "--log-level", "debug"], {
+          ...env,
+          ...changed,
+        });
+
+        await eventually(
+          () => told(product).filter(({ event }) => event === "still_failing").length >= 3,
+          "retries",
+        );
+
+        const errors = told(product).filter(({ level }) => level === "error");
+        expect(errors).toMatchObject([{ event: "topic_unreadable", message: expect.stringMatching(words) }]);
+        expect(product.stderr).not.toContain("wrong-one");
+        expect(product.stderr).not.toContain(readFileSync(join(dataDir, "password"), "utf8").trim());
+        expect(await health()).toBe(503);
+        await product.stop();
+      },
+      60_000,
+    );
+  });
+});

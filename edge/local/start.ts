@@ -18,6 +18,9 @@ import { readSettings } from "./settings.ts";
 const root = join(import.meta.dirname, "../..");
 const OWN_STREAMS = join(root, "streams.json");
 
+/** Topics that the feed writes to. */
+const FED = ["flights", "earthquakes"];
+
 const READY_MS = 30_000;
 const LOOK_MS = 50;
 /** From when the writers are asked to end until the edge is, and until whatever is left is killed. */
@@ -36,7 +39,7 @@ const command = {
     LOG_LEVEL: { means: "What the origin logs: error, warn, info, debug.", default: "error" },
   },
   switches: {
-    "no-feed": "Leaves the example data out.",
+    "no-feed": `Leaves out the example data in ${FED.join(" and ")}.`,
     verbose: "Shows what the parts write to stdout, too.",
   },
 } as const;
@@ -86,13 +89,13 @@ async function start(
     return part;
   };
 
-  const feed = !switches["no-feed"];
+  const topics = [...streams.value.keys()];
+  const feed = !switches["no-feed"] && topics.some((topic) => FED.includes(topic));
   if (feed) begin("feed", "origin/feed.ts", "--data-dir", dataDir);
   await begin("edge", "edge/local/serve.ts").spoke;
   if (stopping) return;
   begin("origin", "origin/main.ts");
 
-  const topics = [...streams.value.keys()];
   const example = feed ? examplePath({ topics, feed }) : undefined;
   const deadline = performance.now() + READY_MS;
   while (!(await answers(`${url}/$/health`)) || (example && !(await answers(url + example)))) {

@@ -8,6 +8,7 @@ import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { readConfig } from "../../origin/config.ts";
+import { NODE_FLAGS } from "../../origin/node-flags.ts";
 import { checkPort, checkStreams } from "./checks.ts";
 import { holdFolder } from "./folder.ts";
 import { examplePath, greeting } from "./greeting.ts";
@@ -83,7 +84,9 @@ async function start(
   const origin = readConfig({ env, args: [], hostname: hostname(), root, readFile });
   if (origin.kind === "problems") return fail(1, ...origin.problems);
   const begin = (name: string, script: string, ...args: readonly string[]) => {
-    const part = new Part({ name, script: join(root, script), args, env, verbose: switches.verbose });
+    const nodeFlags = name === "origin" ? NODE_FLAGS : [];
+    const { verbose } = switches;
+    const part = new Part({ name, script: join(root, script), nodeFlags, args, env, verbose });
     parts.push(part);
     void part.ended.then((how) => stopping ?? fail(1, `the ${name} ${how}; stopping everything`));
     return part;

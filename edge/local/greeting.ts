@@ -32,7 +32,7 @@ export function greeting(running: Running): string {
   if (running.kafka) lines.push(...patterns(url, topics));
   else if (path !== undefined && own !== undefined)
     lines.push(
-      `  latest     curl -i ${url}${path}`,
+      `  latest     curl -i ${quoted(url + path)}`,
       `  stream     node -e ${quoted(watcher(url.replace("http", "ws") + path))}`,
       `  produce    ${["npm run produce --", own.topic, own.key, quoted(own.value), ...produceFlags.map(quoted)].join(" ")}`,
     );

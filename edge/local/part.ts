@@ -5,6 +5,8 @@ export interface PartSettings {
   /** For people. */
   readonly name: string;
   readonly script: string;
+  /** Of Node itself. */
+  readonly nodeFlags: readonly string[];
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   /** Whether what it writes to stdout is seen; stderr is in any case. */
@@ -20,9 +22,9 @@ export class Part {
   readonly #process: ChildProcess;
 
   /** In a process group of its own: a Ctrl-C in the terminal reaches it through its starter only, and in order. */
-  constructor({ name, script, args, env, verbose }: PartSettings) {
+  constructor({ name, script, nodeFlags, args, env, verbose }: PartSettings) {
     this.name = name;
-    const child = spawn(process.execPath, [script, ...args], {
+    const child = spawn(process.execPath, [...nodeFlags, script, ...args], {
       env,
       detached: true,
       stdio: ["ignore", verbose ? "inherit" : "ignore", "inherit", "ipc"],

@@ -9,6 +9,7 @@ import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { readConfig } from "../../origin/config.ts";
 import { KAFKA_SETTINGS } from "../../origin/kafka/config.ts";
+import { NODE_FLAGS } from "../../origin/node-flags.ts";
 import { checkPort, checkStreams } from "./checks.ts";
 import { readTopics, streamsOf } from "./exposure.ts";
 import { holdFolder } from "./folder.ts";
@@ -21,6 +22,9 @@ const root = join(import.meta.dirname, "../..");
 const OWN_STREAMS = join(root, "streams.json");
 /** In the data folder: the list of what was named with --topic. */
 const EXPOSED = "exposed.json";
+
+/** Topics that the feed writes to. */
+const FED = ["flights", "earthquakes"];
 
 const READY_MS = 30_000;
 const LOOK_MS = 50;
@@ -52,7 +56,7 @@ const command = {
     },
   },
   switches: {
-    "no-feed": "Leaves the example data out.",
+    "no-feed": `Leaves out the example data in ${FED.join(" and ")}.`,
     verbose: "Shows what the parts write to stdout, too.",
   },
 } as const;
@@ -106,13 +110,15 @@ async function start(
   const origin = readConfig({ env, args: [], hostname: hostname(), root, readFile });
   if (origin.kind === "problems") return fail(1, ...origin.problems);
   const begin = (name: string, script: string, ...args: readonly string[]) => {
-    const part = new Part({ name, script: join(root, script), args, env, verbose: switches.verbose });
+    const nodeFlags = name === "origin" ? NODE_FLAGS : [];
+    const { verbose } = switches;
+    const part = new Part({ name, script: join(root, script), nodeFlags, args, env, verbose });
     parts.push(part);
     void part.ended.then((how) => stopping ?? fail(1, `the ${name} ${how}; stopping everything`));
     return part;
   };
 
-  const feed = !kafka && !switches["no-feed"];
+  const feed = !kafka && !switches["no-feed"] && topics.some((topic) => FED.includes(topic));
   if (feed) begin("feed", "origin/feed.ts", "--data-dir", dataDir);
   await begin("edge", "edge/local/serve.ts").spoke;
   if (stopping) return;

@@ -121,10 +121,12 @@ function dial(state: ConnectionState, _: unknown, { limits }: ConnectionContext)
   };
 }
 
+/** Says something at once, so that a close from the edge is heard of in time (S11). */
 function opened(state: ConnectionState, _: unknown, { now, limits }: ConnectionContext): ConnectionStep {
   return {
     state: { ...state, phase: "open", openedBefore: true, openedAt: now, heardAt: now },
     effects: [
+      { kind: "ping" },
       { kind: "schedule", afterMs: limits.quietMs },
       { kind: "changed", state: "open" },
     ],

@@ -143,7 +143,7 @@ describe("a subscription", () => {
 
     socket.say(update(45, 43), recovered("a:41", "a:45", 1), update(43, 41), update(45, 43));
 
-    expect(socket.sent).toEqual(['{"id":1,"sub":"/quotes/AAPL","from":"a:41"}']);
+    expect(socket.sent).toEqual([PING, '{"id":1,"sub":"/quotes/AAPL","from":"a:41"}']);
     expect(told.slice(-4)).toEqual(["verdict true", "update a:43", "update a:45", "live a:45"]);
     expect(subscription.statistics).toMatchObject({ received: 3, holes: 1, gaps: 0 });
   });
@@ -156,7 +156,7 @@ describe("a subscription", () => {
     begin();
     const socket = transport.socket.open().say(fresh("a:41", "a:41"), frame);
 
-    expect(socket.sent).toEqual(['{"id":1,"sub":"/quotes/AAPL","from":"a:41"}']);
+    expect(socket.sent).toEqual([PING, '{"id":1,"sub":"/quotes/AAPL","from":"a:41"}']);
   });
 
   test("[S5] tells a reset as a gap before what follows it", () => {
@@ -217,7 +217,7 @@ describe("[S8] a connection on which nothing is heard", () => {
     const silent = transport.socket.open().say(fresh("a:41", "a:41"));
 
     clock.pass(15_000);
-    expect(silent.sent).toEqual([PING]);
+    expect(silent.sent).toEqual([PING, PING]);
     clock.pass(10_000);
     expect(silent.closed).toBe(true);
     clock.pass(500);
@@ -236,7 +236,7 @@ describe("[S8] a connection on which nothing is heard", () => {
     }
 
     expect(told.filter((line) => line.startsWith("connection"))).toEqual(["connection open"]);
-    expect(socket.sent).toHaveLength(10);
+    expect(socket.sent).toHaveLength(11);
   });
 
   test("and that was given up can say nothing more", () => {

@@ -57,7 +57,7 @@ describe("every event in every phase", () => {
     },
     connecting: {
       start: same("connecting"),
-      opened: "open: timer →open",
+      opened: "open: ping timer →open",
       heard: same("connecting"),
       dropped: "backingOff: explain timer →backingOff",
       timer: "backingOff: hangUp timer →backingOff",
@@ -147,6 +147,11 @@ describe("reconnecting", () => {
 
     expect(delays).toEqual([50, 100, 200, 400, 800, 1_600, 2_500, 2_500]);
     expect(retryMs(inPhase("connecting"), at(0, 0)).retryMs).toBe(0);
+  });
+
+  test("[S11] the first thing that is said on a connection is a ping", () => {
+    const [first] = stepConnection(inPhase("connecting"), EVENTS.opened, at(0)).effects;
+    expect(first).toEqual({ kind: "ping" });
   });
 
   test("[S10] a connection that is accepted and dropped at once counts as a failure, one that lasted does not", () => {

@@ -31,26 +31,24 @@ afterAll(() => deployment?.stop());
 
 test(`an index of ${KEYS} keys of 512 bytes keeps the origin under 512 MB resident, and a warm restart is ready in seconds`, async () => {
   const { origin } = deployment;
-  const resident = origin?.residentBytes() ?? Number.POSITIVE_INFINITY;
+  const resident = origin?.peakResidentBytes() ?? Number.POSITIVE_INFINITY;
   expect(resident).toBeLessThan(512 * MEGABYTE);
   const get = async (i: number) => (await fetch(deployment.url + pathOf("large", keyOf(i)))).text();
   for (const i of [0, 123_456, KEYS - 1]) expect(await get(i)).toBe(new TextDecoder().decode(value(i)));
 
-  await origin?.stop("SIGKILL");
+  await origin?.stop();
+  // Nothing is left in the log to read again: what is answered now comes from the index.
+  const partitions = deployment.log.topic("large")?.partitions ?? [];
+  for (const [partition, { endOffset }] of partitions.entries())
+    deployment.log.trim("large", partition, endOffset);
   const started = performance.now();
   deployment.origin = deployment.startOrigin();
-  // The shard may not have noticed yet that the old origin is gone; an answer from the new one is what counts.
-  await eventually(
-    async () => (await get(777_777)) === new TextDecoder().decode(value(777_777)),
-    "an answer after a restart",
-    60_000,
-  );
+  const expected = new TextDecoder().decode(value(777_777));
+  await eventually(async () => (await get(777_777)) === expected, "an answer after a restart", 20_000);
   const readyMs = Math.round(performance.now() - started);
 
+  for (const i of [0, 123_456, KEYS - 1]) expect(await get(i)).toBe(new TextDecoder().decode(value(i)));
   console.info(
-    `origin with ${KEYS} keys: ${Math.round(resident / MEGABYTE)} MB resident; ready again ${readyMs} ms after kill -9`,
+    `origin with ${KEYS} keys: ${Math.round(resident / MEGABYTE)} MB resident at most; ready again ${readyMs} ms after a restart`,
   );
-  // Reading everything again takes far longer on any machine than the slack given here.
-  expect(readyMs).toBeLessThan(20_000);
-  expect(deployment.origin.residentBytes()).toBeLessThan(512 * MEGABYTE);
 }, 120_000);

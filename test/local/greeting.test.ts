@@ -38,6 +38,13 @@ test("where nothing is exposed there is only the page", () => {
   expect(Object.keys(lines({ topics: [] }))).toEqual(["page"]);
 });
 
+test("an address of IPv6 is quoted: some shells take brackets for a pattern", () => {
+  expect(lines({ url: "http://[::1]:8787" })).toMatchObject({
+    latest: "curl -i 'http://[::1]:8787/flights/ATL'",
+    stream: expect.stringContaining("ws://[::1]:8787/flights/ATL"),
+  });
+});
+
 test("what a shell would take apart is quoted", () => {
   const { produce } = lines({ produceFlags: ["--data-dir", "/home/o'hara/my data"] });
 

@@ -1,6 +1,6 @@
 /** `npm start` with its real processes: ready, what it prints, and that nothing of it stays. */
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
@@ -81,6 +81,20 @@ describe("what it prints", () => {
       "the position that npm run produce prints",
     );
     await subscriber.close();
+    await product.stop();
+  }, 60_000);
+
+  test("with streams of one's own: no feed that nobody could read, and lines that fit", async () => {
+    const file = join(dataDir, "my streams.json");
+    writeFileSync(file, JSON.stringify({ streams: { orders: { title: "Orders", subscribe: "public" } } }));
+    const product = await start("--streams", file);
+    expect(running(product)).toEqual(["guard", "main", "serve", "workerd"]);
+    const latest = product.line("latest").replace("curl -i ", "");
+
+    const produce = paste(product.line("produce"));
+
+    await eventually(async () => (await fetch(latest)).status === 200, `the record\n${produce.lines()}`);
+    expect(await (await fetch(latest)).text()).toBe('{"hello":"world"}');
     await product.stop();
   }, 60_000);
 });

@@ -11,6 +11,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Appended, EmbeddedLog, logPath, type NewRecord } from "../../origin/embedded/log.ts";
+import { NODE_FLAGS } from "../../origin/node-flags.ts";
 import { endpointPath } from "../../shared/protocol/address.ts";
 import { eventually } from "./deadline.ts";
 import { RawSubscriber } from "./raw-subscriber.ts";
@@ -78,7 +79,7 @@ export class Deployment {
   }
 
   startOrigin(): Child {
-    return new Child("origin/main.ts", { ...this.#env, ...this.#originEnv });
+    return new Child("origin/main.ts", { ...this.#env, ...this.#originEnv }, NODE_FLAGS);
   }
 
   async ready(deadlineMs = 60_000): Promise<void> {
@@ -121,9 +122,9 @@ export class Child {
   output = "";
   exited = false;
 
-  constructor(script: string, env: NodeJS.ProcessEnv) {
+  constructor(script: string, env: NodeJS.ProcessEnv, nodeFlags: readonly string[] = []) {
     this.script = script;
-    this.process = spawn(process.execPath, [join(root, script)], {
+    this.process = spawn(process.execPath, [...nodeFlags, join(root, script)], {
       cwd: root,
       env,
       stdio: ["ignore", "pipe", "pipe"],
@@ -143,10 +144,10 @@ export class Child {
     await once(this.process, "exit");
   }
 
-  /** Resident bytes now, from the kernel. */
-  residentBytes(): number {
+  /** The most that was resident at any time, in bytes, from the kernel. */
+  peakResidentBytes(): number {
     const status = readFileSync(`/proc/${this.process.pid}/status`, "utf8");
-    return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1024;
+    return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) * 1024;
   }
 }
 

@@ -105,7 +105,10 @@ export class Connection {
     if (this.#closed) throw new Error("the connection was closed");
     const known = this.#broker.versions?.[key];
     if (known === undefined || version < known.minVersion || version > known.maxVersion)
-      throw new SourceError("unavailable", `the broker has no ${name} request of version ${version}`);
+      throw new SourceError(
+        "unavailable",
+        `the broker is older than Kafka 3.1: it has no ${name} request of version ${version}`,
+      );
     // A broker that throttles has answered already, and won't listen meanwhile.
     const quietMs = this.#quietUntil - performance.now();
     if (quietMs > 0) await setTimeout(quietMs);

@@ -1,8 +1,8 @@
 /**
  * Bindings of the Worker and its objects: wrangler.toml is their source.
  */
-import type { EndpointObject } from "./endpoint-object.ts";
-import type { UplinkObject } from "./uplink-object.ts";
+import type { EndpointObject } from "./endpoint/endpoint-object.ts";
+import type { UplinkObject } from "./uplink/uplink-object.ts";
 
 export interface Env {
   readonly UPLINK: DurableObjectNamespace<UplinkObject>;

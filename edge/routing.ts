@@ -5,7 +5,7 @@
 import { shardOf } from "../shared/protocol/address.ts";
 import { formatPosition, type Position, parsePosition } from "../shared/protocol/position.ts";
 import type { Env } from "./env.ts";
-import type { UplinkObject } from "./uplink-object.ts";
+import type { UplinkObject } from "./uplink/uplink-object.ts";
 
 const MAX_SHARDS = 64;
 /** Longer names aren't known to the object itself. */

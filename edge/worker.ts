@@ -1,10 +1,10 @@
 /**
  * The entry of the edge: the Worker and the classes of its Durable Objects.
  */
-import { createApp } from "./app.ts";
-import { PAGE } from "./page-route.ts";
+import { createApp } from "./http/app.ts";
+import { PAGE } from "./http/page-route.ts";
 
-export { EndpointObject } from "./endpoint-object.ts";
-export { UplinkObject } from "./uplink-object.ts";
+export { EndpointObject } from "./endpoint/endpoint-object.ts";
+export { UplinkObject } from "./uplink/uplink-object.ts";
 
 export default createApp(PAGE);

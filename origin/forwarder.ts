@@ -2,11 +2,11 @@
  * Where what the consumer reads goes: into the index and to those who watch, in one synchronous step (U6).
  */
 import type { Stream } from "../shared/protocol/streams.ts";
-import type { WritableHistory } from "./history.ts";
 import type { Log } from "./log.ts";
 import type { Beginning, Partitions } from "./partitions.ts";
 import type { Batch, PartitionInfo } from "./source.ts";
-import type { WatchList } from "./watch-list.ts";
+import type { WritableHistory } from "./watch/history.ts";
+import type { WatchList } from "./watch/watch-list.ts";
 
 export interface ForwarderPorts {
   readonly history: WritableHistory;

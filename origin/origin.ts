@@ -2,7 +2,6 @@
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { backoff } from "../shared/core/backoff.ts";
-import { ANSWER_BOUNDS } from "./answer.ts";
 import type { Config } from "./config.ts";
 import { Consumer } from "./consumer.ts";
 import { partitionOf } from "./embedded/murmur2.ts";
@@ -14,8 +13,9 @@ import type { Log } from "./log.ts";
 import { Partitions } from "./partitions.ts";
 import type { Source } from "./source.ts";
 import { needsAttention, type Status, statusOf, summarize } from "./status.ts";
-import { Uplinks } from "./uplinks.ts";
-import { WatchList } from "./watch-list.ts";
+import { Uplinks } from "./uplink/uplinks.ts";
+import { ANSWER_BOUNDS } from "./watch/answer.ts";
+import { WatchList } from "./watch/watch-list.ts";
 
 const TICK_MS = 50;
 const TICK_RETRY = { baseMs: 1_000, maxMs: 30_000 };

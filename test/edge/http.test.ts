@@ -6,7 +6,7 @@ import { startEdge, type TestEdge } from "../support/edge-harness.ts";
 import { ScriptedOrigin } from "../support/scripted-origin.ts";
 
 /** Imported without its types, which are those of another platform. */
-const APP = join(import.meta.dirname, "../../edge/app.ts");
+const APP = join(import.meta.dirname, "../../edge/http/app.ts");
 
 let edge: TestEdge;
 let origin: ScriptedOrigin;

@@ -11,9 +11,9 @@ const root = join(import.meta.dirname, "../..");
 export const EDGE_KEY = { kid: "test", secret: "a-secret-of-32-bytes-or-more-for-tests" } as const;
 
 const ENTRY = `
-import { createApp } from "${root}/edge/app.ts";
-import { UplinkObject as Uplink } from "${root}/edge/uplink-object.ts";
-export { EndpointObject } from "${root}/edge/endpoint-object.ts";
+import { createApp } from "${root}/edge/http/app.ts";
+import { UplinkObject as Uplink } from "${root}/edge/uplink/uplink-object.ts";
+export { EndpointObject } from "${root}/edge/endpoint/endpoint-object.ts";
 export class UplinkObject extends Uplink {
   async crash() { this.ctx.abort("crashed by a test"); }
 }

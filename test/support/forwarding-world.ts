@@ -2,10 +2,10 @@
 import { expect } from "vitest";
 import { partitionOf } from "../../origin/embedded/murmur2.ts";
 import { Forwarder } from "../../origin/forwarder.ts";
-import type { WritableHistory } from "../../origin/history.ts";
 import { Partitions } from "../../origin/partitions.ts";
 import type { PartitionInfo } from "../../origin/source.ts";
-import { WatchList } from "../../origin/watch-list.ts";
+import type { WritableHistory } from "../../origin/watch/history.ts";
+import { WatchList } from "../../origin/watch/watch-list.ts";
 import { endpointPath } from "../../shared/protocol/address.ts";
 import type { Stream } from "../../shared/protocol/streams.ts";
 import { LogModel } from "./log-model.ts";

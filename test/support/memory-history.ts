@@ -1,9 +1,10 @@
 /** The index as far as forwarding needs it, in memory; what it drops is told by the test. */
-import type { WritableHistory } from "../../origin/history.ts";
+
 import type { PageLimits } from "../../origin/index/history.ts";
 import { type IndexedRecord, recordBytes } from "../../origin/index/record.ts";
 import type { Begun, Latest, Page, PartitionView, RecentLimits } from "../../origin/index/views.ts";
 import type { Batch, PartitionInfo } from "../../origin/source.ts";
+import type { WritableHistory } from "../../origin/watch/history.ts";
 import type { Position } from "../../shared/protocol/position.ts";
 
 interface Partition {

@@ -1,6 +1,6 @@
 /** A shard port that keeps what is sent to it. */
-import type { ShardPort } from "../../origin/outbox.ts";
-import type { WatchList } from "../../origin/watch-list.ts";
+import type { ShardPort } from "../../origin/watch/outbox.ts";
+import type { WatchList } from "../../origin/watch/watch-list.ts";
 import { type Message, splitText } from "../../shared/protocol/message.ts";
 import type { Position } from "../../shared/protocol/position.ts";
 import { type Attached, decodeOriginSays } from "../../shared/protocol/uplink.ts";

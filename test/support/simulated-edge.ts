@@ -3,9 +3,9 @@
  * shard and the objects are the real cores; what outlives their memory is what would: rows and attachments.
  */
 
-import type { Noted } from "../../edge/dialer.ts";
-import { EndpointCore } from "../../edge/endpoint-core.ts";
-import { UplinkCore } from "../../edge/uplink-core.ts";
+import { EndpointCore } from "../../edge/endpoint/endpoint-core.ts";
+import type { Noted } from "../../edge/uplink/dialer.ts";
+import { UplinkCore } from "../../edge/uplink/uplink-core.ts";
 import type { WindowLimits } from "../../shared/core/window.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { packMessages, splitText } from "../../shared/protocol/message.ts";

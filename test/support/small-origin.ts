@@ -1,10 +1,11 @@
 /** The middle of an origin, from batches to what leaves for shards, over a history in memory. */
-import { ANSWER_BOUNDS } from "../../origin/answer.ts";
+
 import { partitionOf } from "../../origin/embedded/murmur2.ts";
 import { Forwarder } from "../../origin/forwarder.ts";
 import { Partitions } from "../../origin/partitions.ts";
 import type { PartitionInfo, SourceRecord } from "../../origin/source.ts";
-import { WatchList } from "../../origin/watch-list.ts";
+import { ANSWER_BOUNDS } from "../../origin/watch/answer.ts";
+import { WatchList } from "../../origin/watch/watch-list.ts";
 import type { Stream } from "../../shared/protocol/streams.ts";
 import { MemoryHistory } from "./memory-history.ts";
 import { RecordedLog } from "./recorded-log.ts";

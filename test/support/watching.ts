@@ -3,8 +3,8 @@
  * edge does, check every answer as it comes, and remember what they received. Nothing happens by itself.
  */
 import { expect } from "vitest";
-import type { ShardPort } from "../../origin/outbox.ts";
-import type { WatchList } from "../../origin/watch-list.ts";
+import type { ShardPort } from "../../origin/watch/outbox.ts";
+import type { WatchList } from "../../origin/watch/watch-list.ts";
 import { classify } from "../../shared/core/continuity.ts";
 import { type Routing, routingOf } from "../../shared/protocol/frame.ts";
 import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";

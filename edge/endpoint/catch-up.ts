@@ -1,0 +1,139 @@
+/**
+ * How those who wait are served: S3, R1, R2 and R4 of PROTOCOL.md. From the window where it reaches back far
+ * enough, else from answers of the origin, piece by piece until the window takes over.
+ */
+import type { ResetCause } from "../../shared/protocol/codes.ts";
+import { type Frame, routingOf } from "../../shared/protocol/frame.ts";
+import { type Position, reaches, samePosition } from "../../shared/protocol/position.ts";
+import { encodeReset } from "../../shared/protocol/subscriber.ts";
+import type { Attached } from "../../shared/protocol/uplink.ts";
+import type { Ask } from "./attachment.ts";
+import type { Replica, Span } from "./replica.ts";
+import type { Subscriber, Subscribers } from "./subscribers.ts";
+
+/**
+ * What to ask for those who wait (R2): the position of the first of them, or of one with the same epochs that
+ * stands before it. The answer moves or settles whoever stands exactly there, so that asking comes to an end.
+ * undefined: nobody waits.
+ */
+export function nextToAsk(
+  waiting: readonly { readonly from: Position | undefined }[],
+): { readonly from: Position | undefined } | undefined {
+  const [first] = waiting;
+  let lowest = first?.from;
+  if (lowest === undefined) return first && { from: undefined };
+  for (const { from } of waiting)
+    if (from !== undefined && sameEpochs(from, lowest) && reaches(lowest, from)) lowest = from;
+  return { from: lowest };
+}
+
+export class CatchUp {
+  readonly #path: string;
+  readonly #replica: Replica;
+  readonly #subscribers: Subscribers;
+
+  constructor(path: string, replica: Replica, subscribers: Subscribers) {
+    this.#path = path;
+    this.#replica = replica;
+    this.#subscribers = subscribers;
+  }
+
+  /** Serves one who waits from what the object knows; false where only the origin can tell. */
+  serve(subscriber: Subscriber, now: number): boolean {
+    const { waiting } = subscriber;
+    const head = this.#replica.position;
+    if (waiting === undefined || head === undefined) return false;
+    const resume = this.#replica.decide(waiting.from, now);
+    if (resume.kind === "ask") return false;
+    if (resume.kind === "snapshot")
+      this.#subscribers.answer(subscriber, { position: resume.position, head }, resume.frames, "live");
+    else this.#pass(subscriber, waiting.from ?? head, resume.kind === "replay" ? resume.frames : [], "live");
+    return true;
+  }
+
+  /**
+   * Hands an answer, which the replica knows by now, to those who wait. Its frames prove continuity for everyone
+   * who stands between its two ends. `ask` is the question that it answers, where that was for those who wait.
+   * `steady`: nothing of the endpoint is missing here.
+   */
+  handOn(attached: Attached, span: Span, ask: Ask | undefined, steady: boolean, now: number): void {
+    // A position can name offsets past the last record of the endpoint: there the origin has found nothing.
+    const known = steady ? lower(span.to, this.#replica.position ?? span.to) : span.to;
+    const rest = this.#replica.decide(known, now);
+    const onwards = rest.kind === "replay" ? rest.frames : [];
+    const then = rest.kind === "ask" ? span.to : "live";
+    for (const subscriber of this.#subscribers.waiting()) {
+      const { from } = subscriber.waiting;
+      if (from === undefined) continue;
+      const frames = isBetween(from, span) ? after(span.frames, from) : [];
+      if (isBetween(from, span) && (then === "live" || frames.length > 0))
+        this.#pass(subscriber, from, [...frames, ...onwards], then);
+      else if (ask?.from !== undefined && isLost(from, ask.from, attached, steady))
+        this.#lose(subscriber, attached.verdict.cause ?? "horizon");
+    }
+  }
+
+  /** Continuity is lost for one who waits: it begins anew just before the latest update. */
+  #lose(subscriber: Subscriber, cause: ResetCause): void {
+    const { position, frames } = this.#replica.snapshot();
+    const head = this.#replica.position ?? position;
+    if (subscriber.waiting?.answered) {
+      const reset = encodeReset(this.#path, { position, head, cause });
+      this.#subscribers.continue(subscriber, [reset, ...frames], "live");
+    } else {
+      const verdict = { position, head, recovered: false, cause };
+      this.#subscribers.answer(subscriber, verdict, frames, "live");
+    }
+  }
+
+  /** Nothing after `from` is missing: the frames follow it. */
+  #pass(subscriber: Subscriber, from: Position, frames: readonly Frame[], then: "live" | Position): void {
+    const head = this.#replica.position ?? from;
+    if (subscriber.waiting?.answered) this.#subscribers.continue(subscriber, frames, then);
+    else this.#subscribers.answer(subscriber, { position: from, head, recovered: true }, frames, then);
+  }
+}
+
+/** Whether an answer that doesn't help who stands at `from` says that nothing will. */
+function isLost(from: Position, asked: Position, { since, verdict }: Attached, steady: boolean): boolean {
+  const refused = verdict.recovered === false;
+  // Asked for exactly: no better answer can be had.
+  if (samePosition(from, asked)) return refused || steady;
+  if (!refused || !sameEpochs(from, asked) || !reaches(from, asked)) return false;
+  if (verdict.cause !== "horizon") return true;
+  for (const [epoch, horizon] of since) {
+    const head = verdict.head.get(epoch);
+    const at = from.get(epoch) ?? -1;
+    const matters = asked.has(epoch) || head !== undefined;
+    // At the key's last record nothing can be missing, however far the horizon has moved (R3).
+    if (matters && at < horizon && (head === undefined || at < head)) return true;
+  }
+  return false;
+}
+
+function isBetween(from: Position, span: Span): boolean {
+  return reaches(from, span.position) && reaches(span.to, from);
+}
+
+/** Component by component the lower of the two. */
+function lower(a: Position, b: Position): Position {
+  const both = new Map<string, number>();
+  for (const [epoch, offset] of a) {
+    const other = b.get(epoch);
+    if (other !== undefined) both.set(epoch, Math.min(offset, other));
+  }
+  return both;
+}
+
+function sameEpochs(a: Position, b: Position): boolean {
+  if (a.size !== b.size) return false;
+  for (const epoch of a.keys()) if (!b.has(epoch)) return false;
+  return true;
+}
+
+function after(frames: readonly Frame[], from: Position): Frame[] {
+  return frames.filter((frame) => {
+    const routing = routingOf(frame);
+    return routing !== undefined && routing.offset > (from.get(routing.epoch) ?? -1);
+  });
+}

@@ -1,0 +1,161 @@
+/**
+ * The Durable Object of one endpoint: the shell around endpoint-core.ts. It translates what the platform calls
+ * and holds no decision.
+ *
+ * Everything here is on the server side of hibernatable sockets. Between two events nothing keeps the object
+ * awake: no timer, no alarm, no awaited request. Its memory may be gone at the next event; what it needs then
+ * is on the sockets (attachment.ts).
+ */
+import { DurableObject } from "cloudflare:workers";
+import { LIMITS } from "../../shared/protocol/limits.ts";
+import type { Message } from "../../shared/protocol/message.ts";
+import type { Position } from "../../shared/protocol/position.ts";
+import { PING, PONG } from "../../shared/protocol/subscriber.ts";
+import type { Env } from "../env.ts";
+import { streamOf } from "../exposed.ts";
+import { errorResponse, internalError, logProblem } from "../http/answers.ts";
+import { count } from "../operations.ts";
+import { closeCode, closeQuietly } from "../peer.ts";
+import { objectName, readObjectRequest, shardStubOf } from "../routing.ts";
+import { loadLink } from "./attachment.ts";
+import { EndpointCore } from "./endpoint-core.ts";
+
+const SUBSCRIBER = "subscriber";
+const LINK = "link";
+/** Bound of a window, besides those of its stream: an isolate of 128 MB holds many objects. */
+const WINDOW_BYTES = 4 * 1024 * 1024;
+
+export class EndpointObject extends DurableObject<Env> {
+  /** undefined until the endpoint's path is known. */
+  #core: EndpointCore | undefined;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    count("object_created.endpoint");
+    ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
+  }
+
+  /**
+   * The core, at the first event of this life. `socket`: what the event is about; where that is a close, the
+   * platform may not count the socket any more, but its attachment is still what the object knew last.
+   */
+  #wake(socket?: WebSocket): EndpointCore | undefined {
+    if (this.#core !== undefined) return this.#core;
+    const path = this.#survivingPath(socket);
+    if (path !== undefined) this.#core = this.#create(path, socket);
+    // Sockets without the path that they belong to: their owners come back by position.
+    else for (const one of this.ctx.getWebSockets()) closeQuietly(one, "going_away");
+    return this.#core;
+  }
+
+  /** After a hibernation no request says which endpoint this is. Long paths aren't in the name. */
+  #survivingPath(socket: WebSocket | undefined): string | undefined {
+    const { name } = this.ctx.id;
+    if (name?.startsWith("/")) return name;
+    for (const link of this.#links(socket)) {
+      const path = loadLink(link)?.path;
+      if (path !== undefined) return path;
+    }
+    return undefined;
+  }
+
+  #links(socket: WebSocket | undefined): WebSocket[] {
+    const links = this.ctx.getWebSockets(LINK);
+    return socket === undefined || links.includes(socket) || !this.#isLink(socket)
+      ? links
+      : [...links, socket];
+  }
+
+  #create(path: string, socket?: WebSocket): EndpointCore | undefined {
+    const stream = streamOf(path);
+    const links = this.#links(socket);
+    const subscribers = this.ctx.getWebSockets(SUBSCRIBER);
+    if (stream === undefined) {
+      // The topic was exposed when they came. Coming back they hear what is the matter.
+      for (const socket of [...links, ...subscribers]) closeQuietly(socket, "going_away");
+      return undefined;
+    }
+    const ports = {
+      now: () => Date.now(),
+      random: () => Math.random(),
+      after: (ms: number, run: () => void) => {
+        const timer = setTimeout(run, ms);
+        return () => clearTimeout(timer);
+      },
+      attach: async () => shardStubOf(this.env, path).attach({ name: await objectName(path), path }),
+      log: (problem: string) => logProblem(path, problem),
+      sent: (messages: number) => count("websocket_message_out.endpoint", messages),
+    };
+    const window = { updates: stream.windowUpdates, ageMs: stream.windowMs, bytes: WINDOW_BYTES };
+    return new EndpointCore(ports, { path, window }, { links, subscribers });
+  }
+
+  override async fetch(request: Request): Promise<Response> {
+    count("object_request.endpoint");
+    try {
+      const wants = readObjectRequest(request);
+      if (wants === undefined) return errorResponse("not_found", "the object has nothing there");
+      this.#core ??= this.#create(wants.path);
+      if (this.#core === undefined) return errorResponse("unknown_topic", "the topic is not exposed");
+      if (wants.kind === "link") return this.#openLink(this.#core);
+      return this.#subscribe(this.#core, wants.from, request.headers.get("Sec-WebSocket-Protocol"));
+    } catch (error) {
+      return internalError("endpoint object", error);
+    }
+  }
+
+  #subscribe(core: EndpointCore, from: Position | undefined, protocol: string | null): Response {
+    if (core.subscribers >= LIMITS.subscribersPerObject)
+      return errorResponse("overloaded", "this endpoint has as many subscribers as it can hold");
+    const { 0: client, 1: server } = new WebSocketPair();
+    this.ctx.acceptWebSocket(server, [SUBSCRIBER]);
+    core.subscribe(server, from);
+    const headers = protocol === null ? undefined : { "Sec-WebSocket-Protocol": protocol };
+    return new Response(null, { status: 101, webSocket: client, ...(headers && { headers }) });
+  }
+
+  #openLink(core: EndpointCore): Response {
+    const { 0: client, 1: server } = new WebSocketPair();
+    this.ctx.acceptWebSocket(server, [LINK]);
+    core.linkOpened(server);
+    return new Response(null, { status: 101, webSocket: client });
+  }
+
+  override webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): void {
+    const message: Message = typeof data === "string" ? data : new Uint8Array(data);
+    const isLink = this.#isLink(socket);
+    count(isLink ? "websocket_message_in.endpoint_link" : "websocket_message_in.endpoint_subscriber");
+    try {
+      if (isLink) this.#wake(socket)?.linkMessage(socket, message);
+      else this.#wake(socket)?.subscriberMessage(socket, message);
+    } catch (error) {
+      logProblem("endpoint object: message", error);
+      // Whatever state it left behind, who comes back is answered from its own position.
+      closeQuietly(socket, "going_away");
+    }
+  }
+
+  override webSocketClose(socket: WebSocket, code: number): void {
+    this.#closed(socket, code);
+  }
+
+  override webSocketError(socket: WebSocket): void {
+    this.#closed(socket, 1006);
+  }
+
+  #closed(socket: WebSocket, code: number): void {
+    try {
+      const core = this.#wake(socket);
+      // The platform leaves it to us to answer a close; without, the peer waits for it until it gives up.
+      closeQuietly(socket, closeCode(code));
+      if (this.#isLink(socket)) core?.linkClosed(socket, code);
+      else core?.subscriberClosed(socket);
+    } catch (error) {
+      logProblem("endpoint object: close", error);
+    }
+  }
+
+  #isLink(socket: WebSocket): boolean {
+    return this.ctx.getTags(socket).includes(LINK);
+  }
+}

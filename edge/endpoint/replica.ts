@@ -1,0 +1,123 @@
+/**
+ * What an object knows of its endpoint: how far it is, the window before that, and the latest update, which
+ * is kept apart because it outlives the window. Pure: time comes in.
+ */
+import { classify } from "../../shared/core/continuity.ts";
+import { decideResume, type Known, type Latest, type Resume, snapshotOf } from "../../shared/core/resume.ts";
+import { type Kept, Window, type WindowLimits } from "../../shared/core/window.ts";
+import { type Frame, type Routing, routingOf } from "../../shared/protocol/frame.ts";
+import { type Position, reaches, withComponent } from "../../shared/protocol/position.ts";
+
+/** The body of an answer to an attach: it leads from `position` to `to`. */
+export interface Span {
+  readonly position: Position;
+  readonly to: Position;
+  readonly frames: readonly Frame[];
+}
+
+/** What of a replica survives when its memory is lost. */
+export interface Facts {
+  readonly position: Position | undefined;
+  readonly latest: Frame | "none" | undefined;
+}
+
+export class Replica implements Known {
+  readonly #limits: WindowLimits;
+  #position: Map<string, number> | undefined;
+  #window: Window;
+  #latest: Latest | "none" | undefined;
+
+  /**
+   * Starts from what survived. The latest update refills the window where it says which one was before it;
+   * the rest comes back from the origin's index when somebody needs it.
+   */
+  constructor(limits: WindowLimits, facts: Facts, now: number) {
+    this.#limits = limits;
+    this.#position = facts.position && new Map(facts.position);
+    const frame = facts.latest;
+    const routing = frame === undefined || frame === "none" ? undefined : routingOf(frame);
+    this.#latest = routing === undefined || frame === undefined ? undefined : { frame, routing };
+    if (frame === "none") this.#latest = "none";
+    const position = facts.position ?? new Map();
+    const chains = routing?.previous !== undefined && position.get(routing.epoch) === routing.offset;
+    this.#window = new Window(
+      limits,
+      chains ? withComponent(position, routing.epoch, routing.previous) : position,
+    );
+    if (chains && frame !== undefined) this.#window.push({ frame, ...routing }, now);
+  }
+
+  get position(): Position | undefined {
+    return this.#position;
+  }
+
+  get window(): Window {
+    return this.#window;
+  }
+
+  get latest(): Latest | "none" | undefined {
+    return this.#latest;
+  }
+
+  /** Takes an update by the rule of continuity; everything is a gap before the first answer. */
+  apply(frame: Frame, routing: Routing, now: number): "next" | "duplicate" | "gap" {
+    if (this.#position === undefined) return "gap";
+    const verdict = classify(this.#position, routing);
+    if (verdict !== "next") return verdict;
+    this.#position.set(routing.epoch, routing.offset);
+    this.#latest = { frame, routing };
+    this.#window.push({ frame, epoch: routing.epoch, offset: routing.offset }, now);
+    return "next";
+  }
+
+  /** Forgets everything and starts from an answer: continuity before it is not known, or was lost. */
+  adopt(span: Span, now: number): void {
+    const kept = readSpan(span);
+    this.#position = new Map(span.to);
+    this.#latest = kept.latest ?? "none";
+    this.#window = new Window(this.#limits, kept.whole ? span.position : span.to);
+    if (kept.whole) for (const entry of kept.entries) this.#window.push(entry, now);
+  }
+
+  /**
+   * Learns what lies further back: an answer that leads up to the window makes it longer, and one that leads
+   * up to the position knows the latest update, should that not be in memory.
+   */
+  lengthen(span: Span, now: number): void {
+    if (this.#position === undefined) return;
+    const kept = readSpan(span);
+    const { base } = this.#window;
+    if (kept.whole && reaches(base, span.position) && reaches(span.to, base))
+      this.#window.prepend(span.position, kept.entries, now);
+    if (this.#latest === undefined && reaches(span.to, this.#position)) this.#latest = kept.latest;
+  }
+
+  /** Says that there is no latest update to be had, so that nobody waits for one. */
+  giveUpLatest(): void {
+    this.#latest ??= "none";
+  }
+
+  decide(from: Position | undefined, now: number): Resume {
+    this.#window.expire(now);
+    return decideResume(from, this);
+  }
+
+  /** Where a receiver that lost continuity begins. */
+  snapshot(): Extract<Resume, { kind: "snapshot" }> {
+    const position = this.#position ?? new Map();
+    return snapshotOf(position, this.#latest) ?? { kind: "snapshot", position, frames: [] };
+  }
+}
+
+/** The updates of a span; not `whole` where one of its frames can't be read. */
+function readSpan(span: Span): { entries: Kept[]; latest: Latest | undefined; whole: boolean } {
+  const entries: Kept[] = [];
+  let latest: Latest | undefined;
+  for (const frame of span.frames) {
+    const routing = routingOf(frame);
+    if (routing === undefined) continue;
+    entries.push({ frame, epoch: routing.epoch, offset: routing.offset });
+    latest = { frame, routing };
+  }
+  return { entries, latest, whole: entries.length === span.frames.length };
+}

@@ -1,0 +1,72 @@
+/**
+ * What subscribers say, on the socket of one endpoint: S2, S7, S8 and V4 of PROTOCOL.md. Bad input ends at
+ * most the socket that it came on (C5).
+ */
+import type { CloseName } from "../../shared/protocol/codes.ts";
+import { LIMITS } from "../../shared/protocol/limits.ts";
+import { type Message, splitText } from "../../shared/protocol/message.ts";
+import { type Position, parsePosition } from "../../shared/protocol/position.ts";
+import { decodeUp, encodeError, PONG, parseObject } from "../../shared/protocol/subscriber.ts";
+
+export interface Speaker {
+  /** The endpoint whose socket this is. */
+  readonly path: string;
+  /** Of the last subscribe; undefined where the socket was closed meanwhile. */
+  lastId(): number | undefined;
+  subscribe(id: number, from: Position | undefined): void;
+  send(frame: string): void;
+  close(name: CloseName): void;
+}
+
+const encoder = new TextEncoder();
+
+/** Answers one message, frame by frame, until the socket is closed. */
+export function answerFrames(message: Message, speaker: Speaker): void {
+  if (sizeOf(message) > LIMITS.subscriberMessageBytes) speaker.close("frame_too_large");
+  // All that subscribers say is JSON.
+  else if (typeof message !== "string") speaker.close("bad_frame");
+  else for (const frame of splitText(message)) answerFrame(frame, speaker);
+}
+
+function answerFrame(frame: string, speaker: Speaker): void {
+  const lastId = speaker.lastId();
+  if (lastId === undefined) return;
+  const says = decodeUp(frame);
+  if (!says.ok) {
+    const id = numericId(frame);
+    const code = badPosition(frame) ? "bad_position" : "bad_frame";
+    if (id === undefined) speaker.close("bad_frame");
+    else speaker.send(encodeError(id, code, says.problem));
+    return;
+  }
+  const up = says.value;
+  // A ping in other bytes than those that the runtime answers by itself.
+  if (up.kind === "ping") speaker.send(PONG);
+  else if (up.kind === "other")
+    speaker.send(encodeError(up.id, "unsupported", "this version has no such frame"));
+  else if (up.endpoint !== speaker.path)
+    speaker.send(encodeError(up.id, "unsupported", `this socket serves ${speaker.path} only`));
+  else if (up.id <= lastId)
+    speaker.send(encodeError(up.id, "bad_frame", "the id of a subscribe is larger than those before it"));
+  else speaker.subscribe(up.id, up.from);
+}
+
+function sizeOf(message: Message): number {
+  if (typeof message !== "string" || message.length > LIMITS.subscriberMessageBytes) return message.length;
+  // No character takes more than three bytes for each of its UTF-16 units.
+  const most = message.length * 3;
+  return most <= LIMITS.subscriberMessageBytes ? most : encoder.encode(message).length;
+}
+
+/** Whom to answer about a frame that can't be read. */
+function numericId(frame: string): number | undefined {
+  const json = parseObject(frame);
+  const id = json !== undefined && "id" in json ? json.id : undefined;
+  return typeof id === "number" && Number.isSafeInteger(id) && id >= 0 ? id : undefined;
+}
+
+function badPosition(frame: string): boolean {
+  const json = parseObject(frame);
+  if (json === undefined || !("from" in json)) return false;
+  return typeof json.from !== "string" || parsePosition(json.from) === undefined;
+}

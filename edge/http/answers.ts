@@ -1,0 +1,40 @@
+/**
+ * Answers over HTTP that are errors: rules C1, C2 and H6 of PROTOCOL.md.
+ */
+import { ERRORS, type ErrorCode } from "../../shared/protocol/codes.ts";
+import { errorBody } from "../../shared/protocol/subscriber.ts";
+
+const RETRY_AFTER_SECONDS = "1";
+
+export function errorResponse(
+  code: ErrorCode,
+  message: string,
+  headers: Record<string, string> = {},
+): Response {
+  const { status, retry } = ERRORS[code];
+  return Response.json(
+    { error: errorBody(code, message) },
+    {
+      status,
+      headers: {
+        "Cache-Control": "no-store",
+        ...(retry ? { "Retry-After": RETRY_AFTER_SECONDS } : {}),
+        ...headers,
+      },
+    },
+  );
+}
+
+/**
+ * What happened stays in the log; a client hears a code (C1).
+ */
+export function internalError(where: string, problem: unknown): Response {
+  logProblem(where, problem);
+  return errorResponse("internal", "something went wrong here; try again");
+}
+
+export function logProblem(where: string, problem: unknown): void {
+  console.error(
+    `${where}: ${problem instanceof Error ? (problem.stack ?? problem.message) : String(problem)}`,
+  );
+}

@@ -1,0 +1,38 @@
+/**
+ * `/$/health`: whether every shard has an origin that is ready. One call for each shard.
+ */
+import { VERSION } from "../../shared/protocol/version.ts";
+import type { Env } from "../env.ts";
+import { requireShards, shardStub } from "../routing.ts";
+import type { ShardStatus } from "../uplink/uplink-core.ts";
+import { logProblem } from "./answers.ts";
+
+/** A shard that doesn't answer in this time is not healthy. */
+const STATUS_MS = 5_000;
+
+const SILENT: ShardStatus = { connected: false, ready: false, watched: 0, links: 0 };
+
+/** 200 when all shards have an origin that is ready, else 503. */
+export async function healthRoute(env: Env): Promise<Response> {
+  const numbers = Array.from({ length: requireShards(env) }, (_, shard) => shard);
+  const shards = await Promise.all(numbers.map((shard) => statusOf(env, shard)));
+  const healthy = shards.every(({ connected, ready }) => connected && ready);
+  return Response.json(
+    { version: VERSION, healthy, shards },
+    { status: healthy ? 200 : 503, headers: { "Cache-Control": "no-store" } },
+  );
+}
+
+async function statusOf(env: Env, shard: number): Promise<ShardStatus> {
+  const timeout = AbortSignal.timeout(STATUS_MS);
+  const silent = new Promise<ShardStatus>((resolve) => {
+    timeout.addEventListener("abort", () => resolve(SILENT));
+  });
+  try {
+    const { connected, ready, watched, links } = await Promise.race([shardStub(env, shard).status(), silent]);
+    return { connected, ready, watched, links };
+  } catch (error) {
+    logProblem(`shard ${shard}`, error);
+    return SILENT;
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * The links of a shard and what is watched on each: L2, L3 and L7 of PROTOCOL.md.
+ */
+import type { Routing } from "../../shared/protocol/frame.ts";
+import type { Position } from "../../shared/protocol/position.ts";
+import type { Attach, Attached } from "../../shared/protocol/uplink.ts";
+import type { Peer } from "../peer.ts";
+import type { Noted } from "./dialer.ts";
+
+export interface Link {
+  readonly number: number;
+  readonly noted: Noted;
+  readonly peer: Peer;
+  /** By path. */
+  readonly watches: Map<string, Watch>;
+}
+
+/** An endpoint on a link. */
+export interface Watch {
+  readonly link: Link;
+  readonly path: string;
+  /** The last position sent; undefined until an answer went down. */
+  sent: Map<string, number> | undefined;
+  /** What the object asked last, until the answer goes down. */
+  ask: { readonly id: number; readonly from: Position | undefined } | undefined;
+}
+
+/** An id that no object's ask has: the shard attaches on an object's behalf (L7). */
+const UNASKED = 0;
+
+export class Links {
+  readonly #byNumber = new Map<number, Link>();
+  readonly #byPeer = new Map<Peer, Link>();
+  /** The newest link to each object, by its name. */
+  readonly #byName = new Map<string, Link>();
+
+  get size(): number {
+    return this.#byPeer.size;
+  }
+
+  all(): Iterable<Link> {
+    return this.#byPeer.values();
+  }
+
+  /** How many endpoints are watched, on however many links. */
+  watched(): number {
+    const paths = new Set<string>();
+    for (const { watches } of this.all()) for (const path of watches.keys()) paths.add(path);
+    return paths.size;
+  }
+
+  of(peer: Peer): Link | undefined {
+    return this.#byPeer.get(peer);
+  }
+
+  numbered(number: number): Link | undefined {
+    return this.#byNumber.get(number);
+  }
+
+  to(name: string): Link | undefined {
+    return this.#byName.get(name);
+  }
+
+  add(number: number, noted: Noted, peer: Peer): Link {
+    const link = { number, noted, peer, watches: new Map() };
+    this.#byNumber.set(number, link);
+    this.#byPeer.set(peer, link);
+    this.#byName.set(noted.name, link);
+    return link;
+  }
+
+  /** Whether it was the newest link to its object. */
+  remove(link: Link): boolean {
+    this.#byNumber.delete(link.number);
+    this.#byPeer.delete(link.peer);
+    const newest = this.#byName.get(link.noted.name) === link;
+    if (newest) this.#byName.delete(link.noted.name);
+    return newest;
+  }
+}
+
+/** The watch of an endpoint on a link, a new one where there is none. */
+export function watchOn(link: Link, path: string): Watch {
+  const watch = link.watches.get(path) ?? { link, path, sent: undefined, ask: undefined };
+  link.watches.set(path, watch);
+  return watch;
+}
+
+/** What an origin that has just come must be told of a watch: where it was, and what it still wants to know. */
+export function attachesOf({ path: endpoint, sent, ask }: Watch): Attach[] {
+  const attaches: Attach[] = [];
+  if (sent !== undefined) attaches.push({ endpoint, id: UNASKED, from: sent });
+  if (ask !== undefined) attaches.push({ endpoint, id: ask.id, from: ask.from });
+  return attaches;
+}
+
+/** An answer goes down. */
+export function noteAnswer(watch: Watch, { id, verdict }: Attached): void {
+  if (watch.ask?.id === id) watch.ask = undefined;
+  // A recovered answer may be about what lies further back, for those who come back: that takes nothing away.
+  if (verdict.recovered !== true || watch.sent === undefined) watch.sent = new Map(verdict.position);
+}
+
+/** An update goes down. */
+export function noteUpdate({ sent }: Watch, { epoch, offset }: Routing): void {
+  if (sent !== undefined && offset > (sent.get(epoch) ?? -1)) sent.set(epoch, offset);
+}

@@ -1,0 +1,164 @@
+/**
+ * The Durable Object of one shard, where uplinks end: the shell around uplink-core.ts. The origin's socket is
+ * one that hibernates; the links are sockets that this object dialled, and while it has any it stays awake.
+ */
+import { DurableObject } from "cloudflare:workers";
+import type { Message } from "../../shared/protocol/message.ts";
+import { PING, PONG } from "../../shared/protocol/subscriber.ts";
+import { UPLINK_PROTOCOL } from "../../shared/protocol/version.ts";
+import type { Env } from "../env.ts";
+import { errorResponse, internalError, logProblem } from "../http/answers.ts";
+import { count } from "../operations.ts";
+import { closeCode, closeQuietly, type Peer } from "../peer.ts";
+import { linkRequest, requireShards, shardOfName } from "../routing.ts";
+import type { Noted } from "./dialer.ts";
+import type { LatestResult } from "./questions.ts";
+import { ShardStore } from "./shard-store.ts";
+import { type ShardStatus, UplinkCore } from "./uplink-core.ts";
+
+const UPLINK = "uplink";
+/** An object that doesn't answer in this time isn't waited for. */
+const DIAL_TIMEOUT_MS = 10_000;
+
+export class UplinkObject extends DurableObject<Env> {
+  readonly #core: UplinkCore;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    count("object_created.uplink");
+    ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
+    const store = new ShardStore(ctx.storage.sql);
+    const shard = shardOfName(ctx.id.name);
+    if (shard === undefined) throw new Error(`no name of a shard: ${ctx.id.name}`);
+    const ports = {
+      now: () => Date.now(),
+      random: () => Math.random(),
+      after: (ms: number, run: () => void) => {
+        const timer = setTimeout(run, ms);
+        return () => clearTimeout(timer);
+      },
+      log: (problem: string) => logProblem(`shard ${shard}`, problem),
+      sent: (messages: number) => count("websocket_message_out.uplink", messages),
+      dial: (name: string, path: string) => this.#dial(name, path),
+      note: (noted: Noted) => store.note(noted),
+      forget: (name: string) => store.forget(name),
+      setGeneration: (generation: number) => store.setGeneration(generation),
+    };
+    const survivors = {
+      generation: store.generation(),
+      noted: store.noted(),
+      uplinks: ctx.getWebSockets(UPLINK),
+    };
+    this.#core = new UplinkCore(ports, { shard, shards: requireShards(env) }, survivors);
+  }
+
+  /** L1: an object has a subscriber and no link. Resolves when it is noted, before it is dialled. */
+  async attach(noted: Noted): Promise<void> {
+    count("rpc.uplink");
+    this.#core.attach(noted);
+  }
+
+  /** U8: the latest record of an endpoint. Never rejects for want of an origin. */
+  async latest(path: string): Promise<LatestResult> {
+    count("rpc.uplink");
+    return this.#core.latest(path);
+  }
+
+  async status(): Promise<ShardStatus> {
+    count("rpc.uplink");
+    return this.#core.status();
+  }
+
+  /** An uplink. The Worker has checked who it is. */
+  override async fetch(request: Request): Promise<Response> {
+    count("object_request.uplink");
+    try {
+      if (request.headers.get("Upgrade") !== "websocket")
+        return errorResponse("bad_upgrade", "an uplink is a WebSocket");
+      const { 0: client, 1: server } = new WebSocketPair();
+      this.ctx.acceptWebSocket(server, [UPLINK]);
+      this.#core.uplinkOpened(server);
+      const headers = { "Sec-WebSocket-Protocol": UPLINK_PROTOCOL };
+      return new Response(null, { status: 101, webSocket: client, headers });
+    } catch (error) {
+      return internalError("shard", error);
+    }
+  }
+
+  override webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): void {
+    count("websocket_message_in.uplink_origin");
+    try {
+      this.#core.uplinkMessage(socket, messageOf(data));
+    } catch (error) {
+      logProblem("shard: message of the origin", error);
+      closeQuietly(socket, "going_away");
+      this.#core.uplinkClosed(socket);
+    }
+  }
+
+  override webSocketClose(socket: WebSocket, code: number): void {
+    closeQuietly(socket, closeCode(code));
+    this.#core.uplinkClosed(socket);
+  }
+
+  override webSocketError(socket: WebSocket): void {
+    this.#core.uplinkClosed(socket);
+  }
+
+  async #dial(name: string, path: string): Promise<Peer> {
+    const stub = this.env.ENDPOINT.get(this.env.ENDPOINT.idFromName(name));
+    const response = await inTime(stub.fetch(linkRequest(path)));
+    const socket = response.webSocket;
+    if (socket === null) throw new Error(`the object answered ${response.status}`);
+    socket.addEventListener("message", ({ data }) => {
+      count("websocket_message_in.uplink_link");
+      try {
+        this.#core.linkMessage(socket, messageOf(data));
+      } catch (error) {
+        logProblem("shard: message on a link", error);
+        closeQuietly(socket, "going_away");
+        this.#core.linkClosed(socket);
+      }
+    });
+    socket.addEventListener("close", ({ code }) => {
+      closeQuietly(socket, closeCode(code));
+      this.#core.linkClosed(socket);
+    });
+    socket.addEventListener("error", () => this.#core.linkClosed(socket));
+    socket.accept();
+    return socket;
+  }
+}
+
+/**
+ * Waits for an answer, but not for ever. An abort signal would do the same, but it would also keep the object
+ * that was dialled awake as long as the link lives.
+ */
+async function inTime(answer: Promise<Response>): Promise<Response> {
+  let timer: number | null = null;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error("the object does not answer")), DIAL_TIMEOUT_MS);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } catch (error) {
+    // Should it come after all, nobody is there for it.
+    answer.then(({ webSocket }) => webSocket && hangUp(webSocket), ignore);
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function hangUp(socket: WebSocket): void {
+  socket.accept();
+  closeQuietly(socket, "going_away");
+}
+
+function ignore(): void {
+  // The failure was reported where it was waited for.
+}
+
+function messageOf(data: string | ArrayBuffer): Message {
+  return typeof data === "string" ? data : new Uint8Array(data);
+}

@@ -1,0 +1,229 @@
+/**
+ * One uplink from the dial to its end: the shell between a WebSocket and the watch list. U1–U4, U9, U10.
+ */
+import { WebSocket } from "ws";
+import { CLOSE, type CloseName, mayReconnect } from "../../shared/protocol/codes.ts";
+import { LIMITS } from "../../shared/protocol/limits.ts";
+import { type Message, splitText } from "../../shared/protocol/message.ts";
+import { PING, PONG } from "../../shared/protocol/subscriber.ts";
+import {
+  decodeShardSays,
+  encodeAddressed,
+  encodeHello,
+  encodeReady,
+  type ShardHello,
+  type ShardSays,
+} from "../../shared/protocol/uplink.ts";
+import { UPLINK_PROTOCOL, VERSION } from "../../shared/protocol/version.ts";
+import type { Log } from "../log.ts";
+import type { ShardPort } from "../watch/outbox.ts";
+import type { WatchList } from "../watch/watch-list.ts";
+
+export interface ConnectionOptions {
+  readonly url: URL;
+  readonly shard: number;
+  /** Value of the Authorization header. */
+  readonly authorization: string;
+  readonly origin: string;
+  readonly watchList: WatchList;
+  readonly log: Log;
+  readonly timing: ConnectionTiming;
+  /** Unsent bytes at which forwarding pauses. */
+  readonly backlogBytes: number;
+  /** The shard's hello has come. */
+  readonly greeted: (hello: ShardHello) => void;
+  /** The watch list threw. */
+  readonly failed: (error: unknown) => void;
+}
+
+/** Milliseconds. */
+export interface ConnectionTiming {
+  readonly pingMs: number;
+  /** An uplink on which nothing was heard for this long is dead; a dial that takes longer has failed. */
+  readonly deadMs: number;
+}
+
+/** How a connection ended. `refused`: the same would happen again if it were dialled at once. */
+export interface Ended {
+  readonly refused: boolean;
+  readonly greeted: boolean;
+  readonly reason: string;
+}
+
+export class Connection implements ShardPort {
+  /** Never rejects. */
+  readonly ended: Promise<Ended>;
+  readonly #options: ConnectionOptions;
+  readonly #socket: WebSocket;
+  readonly #end: (ended: Omit<Ended, "greeted">) => void;
+  #greeted = false;
+  #isOver = false;
+  #congested = false;
+  #awake = false;
+  #heardAt = performance.now();
+  #pings: NodeJS.Timeout | undefined;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    const { promise, resolve } = Promise.withResolvers<Ended>();
+    this.ended = promise;
+    this.#end = (ended) => {
+      this.#isOver = true;
+      clearInterval(this.#pings);
+      options.watchList.shardLost(this);
+      resolve({ ...ended, greeted: this.#greeted });
+    };
+    this.#socket = new WebSocket(options.url, UPLINK_PROTOCOL, {
+      headers: { authorization: options.authorization },
+      perMessageDeflate: false,
+      followRedirects: false,
+      handshakeTimeout: options.timing.deadMs,
+      maxPayload: LIMITS.uplinkBacklogBytes,
+    });
+    this.#listen();
+  }
+
+  get congested(): boolean {
+    return this.#congested;
+  }
+
+  send(messages: readonly Message[]): void {
+    for (const message of messages) this.#socket.send(message, this.#sent);
+    if (this.#congested || this.#socket.bufferedAmount <= this.#options.backlogBytes) return;
+    this.#congested = true;
+    this.#options.log("uplink_congested", { shard: this.#options.shard });
+  }
+
+  wake(): void {
+    if (this.#awake) return;
+    this.#awake = true;
+    setImmediate(() => {
+      this.#awake = false;
+      this.#guarded(() => {
+        if (this.#options.watchList.step(this)) this.wake();
+      });
+    });
+  }
+
+  setReady(ready: boolean): void {
+    if (this.#greeted) this.#say(encodeReady(ready));
+  }
+
+  /** Closes; `ended` resolves at the latest when the shard has had `graceMs` to answer. */
+  close(name: CloseName, graceMs: number): void {
+    this.#socket.close(CLOSE[name], name);
+    setTimeout(() => this.#socket.terminate(), graceMs).unref();
+  }
+
+  #listen(): void {
+    const { timing, origin } = this.#options;
+    const socket = this.#socket;
+    socket.on("open", () => {
+      this.#heardAt = performance.now();
+      this.#say(encodeHello({ version: VERSION, origin }));
+      this.#pings = setInterval(() => this.#ping(), timing.pingMs);
+    });
+    socket.on("message", (data, isBinary) => {
+      if (this.#isOver) return;
+      const text = data.toString();
+      // A shard that answers pings but never says hello is as good as dead.
+      if (this.#greeted) this.#heardAt = performance.now();
+      if (text !== PONG) this.#guarded(() => this.#message(isBinary ? undefined : text));
+    });
+    socket.on("unexpected-response", (request, response) => {
+      const status = response.statusCode ?? 0;
+      request.destroy();
+      this.#end({ refused: isRefusal(status), reason: `the edge answers with status ${status}` });
+    });
+    socket.on("close", (code, reason) => {
+      const name = reason.toString();
+      const refused = !mayReconnect(code) || code === CLOSE.replaced;
+      this.#end({ refused, reason: `closed with ${code}${name === "" ? "" : ` ${name}`}` });
+    });
+    // A close event follows; where there was no connection yet this says more than that.
+    socket.on("error", (error) => this.#end({ refused: false, reason: error.message }));
+  }
+
+  /** undefined: a message that isn't text. */
+  #message(text: string | undefined): void {
+    for (const frame of text === undefined ? [""] : splitText(text)) {
+      const says = decodeShardSays(frame);
+      if (!says.ok) {
+        this.#giveUp("bad_frame", `the shard sent what can't be read: ${says.problem}`);
+        return;
+      }
+      this.#take(says.value);
+    }
+  }
+
+  #take(says: ShardSays): void {
+    const { watchList } = this.#options;
+    if (says.kind === "hello") this.#greet(says.hello);
+    else if (says.kind === "attach") watchList.attach(this, says.link, says.attach);
+    else if (says.kind === "detach") watchList.detach(this, says.link, says.endpoint);
+    else if (says.kind === "get") watchList.get(this, says.id, says.endpoint);
+  }
+
+  #greet(hello: ShardHello): void {
+    if (this.#greeted) return;
+    if (hello.version !== VERSION) {
+      this.#giveUp(
+        "unsupported_version",
+        `the shard speaks version ${hello.version}, this origin ${VERSION}`,
+      );
+      return;
+    }
+    this.#greeted = true;
+    this.#heardAt = performance.now();
+    this.#options.watchList.shardConnected(this);
+    this.#options.greeted(hello);
+  }
+
+  #giveUp(name: CloseName, reason: string): void {
+    this.#end({ refused: true, reason });
+    this.close(name, this.#options.timing.deadMs);
+  }
+
+  #ping(): void {
+    if (!this.#isSilent()) {
+      this.#socket.send(PING);
+      return;
+    }
+    // After a pause of this process what was sent meanwhile is still to be read.
+    setImmediate(() => {
+      if (!this.#isSilent()) return;
+      this.#end({ refused: false, reason: `nothing was heard for ${this.#options.timing.deadMs} ms` });
+      this.#socket.terminate();
+    });
+  }
+
+  #isSilent(): boolean {
+    return performance.now() - this.#heardAt >= this.#options.timing.deadMs;
+  }
+
+  #say(frame: string): void {
+    this.#socket.send(encodeAddressed({ kind: "shard" }, frame));
+  }
+
+  /** Forwarding goes on when half of the backlog has left. */
+  readonly #sent = (): void => {
+    if (!this.#congested || this.#socket.bufferedAmount > this.#options.backlogBytes / 2) return;
+    this.#congested = false;
+    this.#options.log("uplink_drained", { shard: this.#options.shard });
+    this.wake();
+  };
+
+  #guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#socket.terminate();
+      this.#options.failed(error);
+    }
+  }
+}
+
+/** Whether a status says that the request itself is wrong, and not that the edge can't take it just now. */
+export function isRefusal(status: number): boolean {
+  return status >= 400 && status < 500 && status !== 408 && status !== 429;
+}

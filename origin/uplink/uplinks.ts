@@ -1,0 +1,207 @@
+/**
+ * Keeps one uplink to each shard of the edge. Learns how many there are, dials, and dials again for ever:
+ *
+ *   the edge can't be reached, or closes      backoff, 0 to 5 s
+ *   it refuses: token, version, replaced      30 s: only people can change that, so it is loud
+ */
+import { setTimeout } from "node:timers/promises";
+import * as v from "valibot";
+import { type BackoffBounds, backoff } from "../../shared/core/backoff.ts";
+import { LIMITS } from "../../shared/protocol/limits.ts";
+import { ROUTES, VERSION } from "../../shared/protocol/version.ts";
+import type { UplinkKey } from "../config.ts";
+import type { Log } from "../log.ts";
+import type { WatchList } from "../watch/watch-list.ts";
+import { Connection, type ConnectionTiming, type Ended, isRefusal } from "./connection.ts";
+import { bearerToken } from "./token.ts";
+
+export interface UplinksOptions {
+  readonly edgeUrl: URL;
+  readonly key: UplinkKey;
+  /** What the edge calls this origin. */
+  readonly origin: string;
+  readonly watchList: WatchList;
+  readonly log: Log;
+  /** In [0, 1). */
+  readonly random: () => number;
+  /** The watch list threw. */
+  readonly failed: (error: unknown) => void;
+  readonly timing?: UplinksTiming;
+  readonly backlogBytes?: number;
+}
+
+export interface UplinksTiming extends ConnectionTiming {
+  readonly retry: BackoffBounds;
+  /** How long to wait after a refusal, in milliseconds. */
+  readonly refusedMs: number;
+}
+
+const TIMING: UplinksTiming = {
+  pingMs: 1_000,
+  deadMs: 5_000,
+  retry: { baseMs: 250, maxMs: 5_000 },
+  refusedMs: 30_000,
+};
+/** What a shard has to answer a close with. */
+const GRACE_MS = 500;
+
+const ShardsSchema = v.object({
+  version: v.number(),
+  shards: v.pipe(v.number(), v.integer(), v.minValue(1)),
+});
+
+interface Dialling {
+  readonly stop: AbortController;
+  readonly done: Promise<void>;
+  connection: Connection | undefined;
+}
+
+export class Uplinks {
+  readonly #options: UplinksOptions;
+  readonly #timing: UplinksTiming;
+  readonly #stopping = new AbortController();
+  readonly #shards = new Map<number, Dialling>();
+  #learning: Promise<Ended | undefined> | undefined;
+  #ready = false;
+
+  constructor(options: UplinksOptions) {
+    this.#options = options;
+    this.#timing = options.timing ?? TIMING;
+  }
+
+  start(): void {
+    // Shard 0 is always there; it learns of the others.
+    this.#begin(0, false);
+  }
+
+  /** U9. Told to each shard now, and to those that come. Returns whether that is new. */
+  setReady(ready: boolean): boolean {
+    if (ready === this.#ready) return false;
+    this.#ready = ready;
+    for (const { connection } of this.#shards.values()) connection?.setReady(ready);
+    return true;
+  }
+
+  /** Resolves when all are closed. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await Promise.all([...this.#shards.values()].map(({ done }) => done));
+  }
+
+  #begin(shard: number, learned: boolean): void {
+    const stop = new AbortController();
+    const signal = AbortSignal.any([stop.signal, this.#stopping.signal]);
+    const done = Promise.resolve().then(() => this.#keep(shard, learned, signal));
+    this.#shards.set(shard, { stop, done, connection: undefined });
+  }
+
+  /** Dials a shard again and again. `isKnown`: the number of shards was learned just now. */
+  async #keep(shard: number, isKnown: boolean, signal: AbortSignal): Promise<void> {
+    const { random, log } = this.#options;
+    const { retry, refusedMs } = this.#timing;
+    let skipLearning = isKnown;
+    let failures = 0;
+    while (!signal.aborted) {
+      const since = performance.now();
+      let ended = skipLearning ? undefined : await this.#learn();
+      if (signal.aborted) return;
+      ended ??= await this.#dial(shard, signal);
+      if (signal.aborted) return;
+      skipLearning = false;
+      // An edge that takes uplinks and drops them at once isn't dialled ever faster.
+      if (ended.greeted && performance.now() - since > retry.maxMs) failures = 0;
+      const retryMs = ended.refused ? refusedMs : Math.ceil(backoff(failures++, retry, random()));
+      log(ended.refused ? "uplink_refused" : "uplink_closed", { shard, reason: ended.reason, retryMs });
+      await setTimeout(retryMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  async #dial(shard: number, signal: AbortSignal): Promise<Ended> {
+    const { edgeUrl, key, origin, watchList, log, failed, backlogBytes } = this.#options;
+    const url = new URL(`${ROUTES.uplink}?shard=${shard}`, edgeUrl);
+    url.protocol = edgeUrl.protocol.replace("http", "ws");
+    const connection = new Connection({
+      url,
+      shard,
+      authorization: await bearerToken(key, origin),
+      origin,
+      watchList,
+      log,
+      timing: this.#timing,
+      backlogBytes: backlogBytes ?? LIMITS.uplinkBacklogBytes,
+      greeted: ({ shards, generation }) => {
+        log("uplink_open", { shard, generation });
+        if (this.#ready) connection.setReady(true);
+        this.#adapt(shards);
+      },
+      failed,
+    });
+    const state = this.#shards.get(shard);
+    if (state !== undefined) state.connection = connection;
+    const close = () => connection.close("going_away", GRACE_MS);
+    if (signal.aborted) close();
+    signal.addEventListener("abort", close);
+    const ended = await connection.ended;
+    signal.removeEventListener("abort", close);
+    if (state !== undefined) state.connection = undefined;
+    return ended;
+  }
+
+  /** Dials shards that have come, and leaves those that have gone. */
+  #adapt(shards: number): void {
+    if (this.#stopping.signal.aborted || shards === this.#shards.size) return;
+    this.#options.log("shards_changed", { shards });
+    for (let shard = 0; shard < shards; shard++) if (!this.#shards.has(shard)) this.#begin(shard, true);
+    for (const [shard, { stop }] of this.#shards) {
+      if (shard < shards) continue;
+      stop.abort();
+      this.#shards.delete(shard);
+    }
+  }
+
+  /** Learns the number of shards, once for all that are about to be dialled. Returns why that failed, if it did. */
+  #learn(): Promise<Ended | undefined> {
+    this.#learning ??= this.#ask()
+      .then((learned) => {
+        if ("reason" in learned) return { ...learned, greeted: false };
+        this.#adapt(learned.shards);
+        return undefined;
+      })
+      .finally(() => {
+        this.#learning = undefined;
+      });
+    return this.#learning;
+  }
+
+  async #ask(): Promise<{ readonly shards: number } | Pick<Ended, "refused" | "reason">> {
+    const { edgeUrl, key, origin } = this.#options;
+    try {
+      const response = await fetch(new URL(ROUTES.uplink, edgeUrl), {
+        headers: { authorization: await bearerToken(key, origin) },
+        redirect: "error",
+        signal: AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(this.#timing.deadMs)]),
+      });
+      const { status } = response;
+      if (status !== 200) {
+        await response.body?.cancel();
+        return {
+          refused: isRefusal(status),
+          reason: `the edge answers with status ${status} when asked for its shards`,
+        };
+      }
+      const body = v.safeParse(ShardsSchema, await response.json());
+      if (!body.success) return { refused: true, reason: `${edgeUrl.origin} is no edge of this software` };
+      const { version, shards } = body.output;
+      if (version === VERSION) return { shards };
+      return { refused: true, reason: `the edge speaks version ${version}, this origin ${VERSION}` };
+    } catch (error) {
+      return { refused: false, reason: `the edge can't be reached: ${messageOf(error)}` };
+    }
+  }
+}
+
+/** With the cause, where `fetch` has one: its own message only says that it failed. */
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? error.cause.message || error.message : error.message;
+}

@@ -1,0 +1,48 @@
+/** Asks that wait for a partition to be read further, or for a topic to be described (R5). */
+
+import type { Partition } from "../partitions.ts";
+import type { Ask } from "./interest.ts";
+
+export class BlockedAsks {
+  /** By epoch, or by topic with a slash, which no epoch contains. */
+  readonly #asks = new Map<string, Set<Ask>>();
+
+  add(ask: Ask, blocked: NonNullable<Ask["blocked"]>): void {
+    ask.blocked = blocked;
+    const name = nameOf(ask, blocked);
+    const asks = this.#asks.get(name) ?? new Set();
+    this.#asks.set(name, asks.add(ask));
+  }
+
+  remove(ask: Ask): void {
+    if (ask.blocked === undefined) return;
+    const name = nameOf(ask, ask.blocked);
+    const asks = this.#asks.get(name);
+    asks?.delete(ask);
+    if (asks?.size === 0) this.#asks.delete(name);
+    ask.blocked = undefined;
+  }
+
+  /** Takes out those that need not wait any longer for this partition. */
+  takeProgressed({ epoch, next, ready }: Partition): Ask[] {
+    const due = [...(this.#asks.get(epoch) ?? [])].filter(({ blocked }) => {
+      const until = blocked?.kind === "partition" ? blocked.offset : undefined;
+      return ready || (until !== undefined && until < next);
+    });
+    for (const ask of due) this.remove(ask);
+    return due;
+  }
+
+  /** Takes out all of a topic. */
+  takeTopic(topic: string): Ask[] {
+    const due = [...this.#asks.values()]
+      .flatMap((asks) => [...asks])
+      .filter((ask) => ask.interest.watch.endpoint.topic === topic);
+    for (const ask of due) this.remove(ask);
+    return due;
+  }
+}
+
+function nameOf(ask: Ask, blocked: NonNullable<Ask["blocked"]>): string {
+  return blocked.kind === "topic" ? `/${ask.interest.watch.endpoint.topic}` : blocked.epoch;
+}

@@ -1,0 +1,123 @@
+/**
+ * What the watch list remembers: endpoints that are watched, what each shard wants of them, and questions
+ * that are not answered yet.
+ */
+import type { ResetCause } from "../../shared/protocol/codes.ts";
+import type { Position } from "../../shared/protocol/position.ts";
+import type { AddressedTo } from "../../shared/protocol/uplink.ts";
+import type { Blocked, Endpoint } from "./answer.ts";
+import { Outbox, type ShardPort } from "./outbox.ts";
+
+/** An endpoint that somebody watches. */
+export interface Watch {
+  readonly endpoint: Endpoint;
+  readonly interests: Map<Shard, Interest>;
+  /** The last record of each epoch: forwarded, or there when the watch began. */
+  readonly tails: Map<string, number>;
+}
+
+/** An attach that hasn't been answered. */
+export interface Ask {
+  readonly interest: Interest;
+  readonly link: number;
+  readonly id: number;
+  readonly from: Position | undefined;
+  /** Whether it was told to wait. */
+  told: boolean;
+  blocked: Blocked | undefined;
+}
+
+/** Where receivers stopped being forwarded to; `cause`, where it is certain that continuity is lost. */
+export interface Behind {
+  readonly from: Position;
+  readonly cause: ResetCause | undefined;
+}
+
+/** Unanswered attaches of one link for one endpoint; past that the oldest is forgotten. */
+const ASKS_PER_LINK = 8;
+
+/** What one shard wants of an endpoint. */
+export class Interest {
+  readonly shard: Shard;
+  readonly watch: Watch;
+  /** Set while its live links are not forwarded to. */
+  behind: Behind | undefined;
+  readonly #live = new Set<number>();
+  #address: AddressedTo = { kind: "links", links: [] };
+  #asks: readonly Ask[] = [];
+
+  constructor(shard: Shard, watch: Watch) {
+    this.shard = shard;
+    this.watch = watch;
+  }
+
+  get isLive(): boolean {
+    return this.#live.size > 0;
+  }
+
+  get isIdle(): boolean {
+    return this.#live.size === 0 && this.#asks.length === 0;
+  }
+
+  /** All links that are live. */
+  get address(): AddressedTo {
+    return this.#address;
+  }
+
+  get asks(): readonly Ask[] {
+    return this.#asks;
+  }
+
+  /** Whether it should get a turn. */
+  get hasWork(): boolean {
+    return this.behind !== undefined || this.nextAsk !== undefined;
+  }
+
+  get nextAsk(): Ask | undefined {
+    return this.#asks.find(({ blocked }) => blocked === undefined);
+  }
+
+  /** Returns an earlier ask of this link that nobody can be waiting for any more, which is to be forgotten. */
+  ask(link: number, id: number, from: Position | undefined): Ask | undefined {
+    const earlier = this.#asks.filter((ask) => ask.link === link);
+    this.#asks = [...this.#asks, { interest: this, link, id, from, told: false, blocked: undefined }];
+    return earlier.length < ASKS_PER_LINK ? undefined : earlier[0];
+  }
+
+  forget(ask: Ask): void {
+    this.#asks = this.#asks.filter((other) => other !== ask);
+  }
+
+  goLive(link: number): void {
+    this.#live.add(link);
+    this.#address = { kind: "links", links: [...this.#live] };
+  }
+
+  leave(link: number): void {
+    this.#live.delete(link);
+    this.#address = { kind: "links", links: [...this.#live] };
+    if (!this.isLive) this.behind = undefined;
+  }
+}
+
+/** One uplink, and what is owed on it. */
+export class Shard {
+  readonly outbox: Outbox;
+  /** By canonical path. */
+  readonly interests = new Map<string, Interest>();
+  /** Interests that may be caught up or answered, in the order in which they get their turn. */
+  readonly work = new Set<Interest>();
+
+  constructor(port: ShardPort) {
+    this.outbox = new Outbox(port);
+  }
+
+  get congested(): boolean {
+    return this.outbox.port.congested;
+  }
+
+  queue(interest: Interest): void {
+    this.work.add(interest);
+    if (!this.congested) this.outbox.port.wake();
+  }
+}

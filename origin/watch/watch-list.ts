@@ -1,0 +1,243 @@
+/**
+ * Which endpoints are watched, by which links of which shard: U3–U10. Records of endpoints that nobody
+ * watches cost one look-up. A watched record's frame is encoded once and goes to every link that is live.
+ *
+ * What needs the index waits in a queue per shard and is taken from it in small steps (serving.ts), so that
+ * thousands of attaches neither hold up the log nor pile up in memory.
+ *
+ *   attach ──▶ ask ──step──▶ answered, and live in the same step ──▶ records are forwarded
+ *               ▲  │ (R5)                                               │ congested
+ *               └──┘ blocked                           live ◀──step── behind
+ */
+import { parseAddress } from "../../shared/protocol/address.ts";
+import type { ErrorCode, ResetCause } from "../../shared/protocol/codes.ts";
+import type { Frame } from "../../shared/protocol/frame.ts";
+import type { Streams } from "../../shared/protocol/streams.ts";
+import {
+  type AddressedTo,
+  type Attach,
+  encodeLatest,
+  encodeQuestionError,
+  encodeWaiting,
+} from "../../shared/protocol/uplink.ts";
+import type { IndexedRecord } from "../index/record.ts";
+import type { Partition } from "../partitions.ts";
+import { frameOf } from "../record.ts";
+import { type AnswerPorts, type Endpoint, homesOf, tailsIn } from "./answer.ts";
+import { BlockedAsks } from "./blocked-asks.ts";
+import { type Ask, Interest, Shard, type Watch } from "./interest.ts";
+import type { ShardPort } from "./outbox.ts";
+import { serve } from "./serving.ts";
+
+export interface WatchListPorts extends AnswerPorts {
+  readonly streams: Streams;
+  /** The edge asked for what isn't exposed here. */
+  readonly refused: (path: string) => void;
+}
+
+export class WatchList {
+  readonly #ports: WatchListPorts;
+  /** topic → key as text → watch. */
+  readonly #watches = new Map<string, Map<string, Watch>>();
+  readonly #shards = new Map<ShardPort, Shard>();
+  readonly #blocked = new BlockedAsks();
+
+  constructor(ports: WatchListPorts) {
+    this.#ports = ports;
+    for (const topic of ports.streams.keys()) this.#watches.set(topic, new Map());
+  }
+
+  /** Endpoints that are watched. */
+  get size(): number {
+    let size = 0;
+    for (const watches of this.#watches.values()) size += watches.size;
+    return size;
+  }
+
+  shardConnected(port: ShardPort): void {
+    this.#shards.set(port, new Shard(port));
+  }
+
+  /** Forgets all that the shard watched: it attaches again on its next uplink (L7). */
+  shardLost(port: ShardPort): void {
+    const shard = this.#shards.get(port);
+    if (shard === undefined) return;
+    this.#shards.delete(port);
+    for (const interest of shard.interests.values()) {
+      for (const ask of interest.asks) this.#blocked.remove(ask);
+      this.#unwatch(interest);
+    }
+  }
+
+  /** Pays some of what is owed on an uplink; returns whether more can be done at once. */
+  step(port: ShardPort): boolean {
+    const shard = this.#shards.get(port);
+    return shard !== undefined && serve(this.#ports, this.#blocked, shard);
+  }
+
+  /** Answered in a step (U5), perhaps after `waiting` (U7). */
+  attach(port: ShardPort, link: number, { endpoint: path, id, from }: Attach): void {
+    const shard = this.#shards.get(port);
+    if (shard === undefined) return;
+    const interest = shard.interests.get(path) ?? this.#watch(shard, path);
+    if (interest === undefined) {
+      // Once this origin knows of it, too, it comes with new uplinks, and then everything is asked again.
+      shard.outbox.add({ kind: "links", links: [link] }, encodeWaiting(path, id));
+      shard.outbox.flush();
+      return;
+    }
+    const superseded = interest.ask(link, id, from);
+    if (superseded !== undefined) this.#forget(superseded);
+    shard.queue(interest);
+  }
+
+  detach(port: ShardPort, link: number, path: string): void {
+    const interest = this.#shards.get(port)?.interests.get(path);
+    if (interest === undefined) return;
+    for (const ask of interest.asks) if (ask.link === link) this.#forget(ask);
+    interest.leave(link);
+    if (!interest.isIdle) return;
+    interest.shard.interests.delete(path);
+    this.#unwatch(interest);
+  }
+
+  /** Answers at once with the latest record (U8). */
+  get(port: ShardPort, id: number, path: string): void {
+    const shard = this.#shards.get(port);
+    if (shard === undefined) return;
+    const to: AddressedTo = { kind: "question", id };
+    const endpoint = this.#endpointOf(path);
+    if (typeof endpoint === "string") {
+      shard.outbox.add(to, encodeQuestionError(endpoint, "the origin has no such endpoint"));
+    } else if (shard.congested || !this.#isReady(endpoint)) {
+      shard.outbox.add(to, encodeQuestionError("unavailable", "the source isn't ready yet"));
+    } else {
+      const { topic, key } = endpoint;
+      const { record } = this.#ports.history.latest(topic, key);
+      const current = record && this.#ports.partitions.find(topic, record.epoch) !== undefined;
+      const position = tailsIn(this.#ports, endpoint);
+      shard.outbox.add(to, encodeLatest(path, position, current ? 1 : 0));
+      if (current) shard.outbox.add(to, frameOf(path, record, record.previous));
+    }
+    shard.outbox.flush();
+  }
+
+  /** Forwards what is watched of one topic. The index must have taken it in this synchronous step (U6). */
+  records(topic: string, records: readonly IndexedRecord[]): void {
+    const watches = this.#watches.get(topic);
+    if (watches === undefined || watches.size === 0) return;
+    for (const record of records) {
+      const watch = watches.get(keyText(record.key));
+      if (watch !== undefined) forward(watch, record);
+    }
+    for (const shard of this.#shards.values()) shard.outbox.flush();
+  }
+
+  /** The partition was read further or became ready: who waited for that gets a turn (R5). */
+  progressed(partition: Partition): void {
+    for (const ask of this.#blocked.takeProgressed(partition)) ask.interest.shard.queue(ask.interest);
+  }
+
+  /** The topic's partitions are others than before. Who was live in an epoch that has gone is told so (R4). */
+  described(topic: string): void {
+    for (const watch of this.#watchesOf(topic)) {
+      const tails = tailsIn(this.#ports, watch.endpoint);
+      const gone = [...watch.tails.keys()].filter((epoch) => !this.#ports.partitions.find(topic, epoch));
+      if (gone.length > 0) lose(watch, "epoch");
+      for (const epoch of gone) watch.tails.delete(epoch);
+      for (const [epoch, tail] of tails) if (!watch.tails.has(epoch)) watch.tails.set(epoch, tail);
+    }
+    for (const ask of this.#blocked.takeTopic(topic)) ask.interest.shard.queue(ask.interest);
+  }
+
+  /** Records of the partition before `next` were lost, and the index knows none of them: who may miss some is told. */
+  lost({ topic, epoch, next }: Partition): void {
+    for (const watch of this.#watchesOf(topic)) {
+      const homes = homesOf(this.#ports, watch);
+      if (!homes.some((home) => home.epoch === epoch)) continue;
+      lose(watch, "horizon");
+      if (watch.tails.delete(epoch) && next > 0) watch.tails.set(epoch, next - 1);
+    }
+  }
+
+  #watchesOf(topic: string): Iterable<Watch> {
+    return this.#watches.get(topic)?.values() ?? [];
+  }
+
+  #isReady(endpoint: Endpoint): boolean {
+    if (this.#ports.partitions.of(endpoint.topic) === undefined) return false;
+    const tails = tailsIn(this.#ports, endpoint);
+    return homesOf(this.#ports, { endpoint, tails }).every(({ ready }) => ready);
+  }
+
+  #endpointOf(path: string): Endpoint | ErrorCode {
+    const parsed = parseAddress(path);
+    const stream = parsed.ok ? this.#ports.streams.get(parsed.address.topic) : undefined;
+    if (parsed.ok && parsed.canonical && stream !== undefined) return { ...parsed.address, stream };
+    this.#ports.refused(path);
+    if (!parsed.ok) return parsed.code;
+    return stream === undefined ? "unknown_topic" : "bad_address";
+  }
+
+  #watch(shard: Shard, path: string): Interest | undefined {
+    const endpoint = this.#endpointOf(path);
+    if (typeof endpoint === "string") return undefined;
+    const text = keyText(endpoint.key);
+    const watches = this.#watches.get(endpoint.topic);
+    const watch = watches?.get(text) ?? {
+      endpoint,
+      interests: new Map(),
+      tails: tailsIn(this.#ports, endpoint),
+    };
+    watches?.set(text, watch);
+    const interest = new Interest(shard, watch);
+    watch.interests.set(shard, interest);
+    shard.interests.set(path, interest);
+    return interest;
+  }
+
+  #unwatch({ shard, watch }: Interest): void {
+    const interest = watch.interests.get(shard);
+    if (interest !== undefined) shard.work.delete(interest);
+    watch.interests.delete(shard);
+    const { topic, key } = watch.endpoint;
+    if (watch.interests.size === 0) this.#watches.get(topic)?.delete(keyText(key));
+  }
+
+  #forget(ask: Ask): void {
+    this.#blocked.remove(ask);
+    ask.interest.forget(ask);
+  }
+}
+
+/** Sends a record to all who are live, or marks them as behind where their uplink is congested (U10). */
+function forward(watch: Watch, record: IndexedRecord): void {
+  const previous = watch.tails.get(record.epoch);
+  let frame: Frame | undefined;
+  for (const interest of watch.interests.values()) {
+    if (!interest.isLive || interest.behind !== undefined) continue;
+    const { shard, address } = interest;
+    if (shard.congested) {
+      interest.behind = { from: new Map(watch.tails), cause: undefined };
+      shard.work.add(interest);
+      continue;
+    }
+    frame ??= frameOf(watch.endpoint.path, record, previous);
+    shard.outbox.add(address, frame);
+  }
+  watch.tails.set(record.epoch, record.offset);
+}
+
+/** Live links of the endpoint are no longer forwarded to until they were told that continuity is lost. */
+function lose(watch: Watch, cause: ResetCause): void {
+  for (const interest of watch.interests.values()) {
+    if (!interest.isLive) continue;
+    interest.behind = { from: interest.behind?.from ?? new Map(watch.tails), cause };
+    interest.shard.queue(interest);
+  }
+}
+
+/** Each byte one character, so that keys that aren't UTF-8 stay apart. */
+function keyText(key: Uint8Array): string {
+  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1");
+}

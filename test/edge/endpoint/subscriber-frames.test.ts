@@ -1,0 +1,87 @@
+import { expect, test } from "vitest";
+import { answerFrames } from "../../../edge/endpoint/subscriber-frames.ts";
+import type { Message } from "../../../shared/protocol/message.ts";
+import { SEPARATOR } from "../../../shared/protocol/message.ts";
+
+interface Outcome {
+  readonly subscribed: (readonly [id: number, from: unknown])[];
+  readonly sent: unknown[];
+  closed: string | undefined;
+}
+
+/** A socket of /quotes/A whose last subscribe had id 3. */
+function say(message: Message): Outcome {
+  const outcome: Outcome = { subscribed: [], sent: [], closed: undefined };
+  let lastId = 3;
+  answerFrames(message, {
+    path: "/quotes/A",
+    lastId: () => (outcome.closed === undefined ? lastId : undefined),
+    subscribe: (id, from) => {
+      lastId = id;
+      outcome.subscribed.push([id, from]);
+    },
+    send: (frame) => outcome.sent.push(JSON.parse(frame)),
+    close: (name) => {
+      outcome.closed = name;
+    },
+  });
+  return outcome;
+}
+
+const error = (id: number, code: string) => ({ id, error: expect.objectContaining({ code, retry: false }) });
+
+test("[S2] a subscribe with a larger id subscribes again, from where it says", () => {
+  const twice = `{"id":4,"sub":"/quotes/A","from":"e:7"}${SEPARATOR}{"id":9,"sub":"/quotes/A","later":true}`;
+
+  expect(say(twice).subscribed).toEqual([
+    [4, new Map([["e", 7]])],
+    [9, undefined],
+  ]);
+});
+
+test.each([
+  ["another endpoint", '{"id":4,"sub":"/quotes/B"}', error(4, "unsupported")],
+  ["an id that isn't larger", '{"id":3,"sub":"/quotes/A"}', error(3, "bad_frame")],
+  ["a position that is none", '{"id":4,"sub":"/quotes/A","from":"e:x"}', error(4, "bad_position")],
+  ["a position that isn't text", '{"id":4,"sub":"/quotes/A","from":7}', error(4, "bad_position")],
+  ["an endpoint that is none", '{"id":4,"sub":7}', error(4, "bad_frame")],
+  ["a kind of a later version", '{"id":4,"pub":"/quotes/A","v":1}', error(4, "unsupported")],
+])("[S2] [S7] [V4] %s is answered with an error, and the socket lives", (_, frame, expected) => {
+  const outcome = say(frame);
+
+  expect(outcome).toEqual({ subscribed: [], sent: [expected], closed: undefined });
+});
+
+test.each([
+  ["no JSON", "hello"],
+  ["nothing", ""],
+  ["no object", "[1]"],
+  ["no id to answer to", '{"sub":"/quotes/A"}'],
+  ["an id that is no number", '{"id":"4","sub":"/quotes/A"}'],
+  ["bytes", new Uint8Array([123, 125])],
+])("[S7] [C5] %s closes the socket with bad_frame", (_, message) => {
+  expect(say(message)).toEqual({ subscribed: [], sent: [], closed: "bad_frame" });
+});
+
+test("[S7] what stood before a frame that can't be read is answered, what stands behind it is not", () => {
+  const message = ['{"id":4,"sub":"/quotes/A"}', "?", '{"id":5,"sub":"/quotes/A"}'].join(SEPARATOR);
+
+  expect(say(message)).toEqual({ subscribed: [[4, undefined]], sent: [], closed: "bad_frame" });
+});
+
+test.each([
+  ["of exactly 16 KiB", `{"id":4,"sub":"/quotes/A","x":"${"x".repeat(16_384 - 33)}"}`, undefined],
+  ["of one byte more", `{"id":4,"sub":"/quotes/A","x":"${"x".repeat(16_384 - 32)}"}`, "frame_too_large"],
+  [
+    "whose characters are few but wide",
+    `{"id":4,"sub":"/quotes/A","x":"${"–".repeat(6_000)}"}`,
+    "frame_too_large",
+  ],
+  ["of bytes", new Uint8Array(16_385), "frame_too_large"],
+])("[S7] a message %s", (_, message, closed) => {
+  expect(say(message).closed).toBe(closed);
+});
+
+test("[S8] a ping in other bytes than the runtime answers is answered here", () => {
+  expect(say('{"ping": 1}').sent).toEqual([{ pong: 1 }]);
+});

@@ -1,0 +1,105 @@
+import { SignJWT } from "jose";
+import { describe, expect, test } from "vitest";
+import { readUplinkKeys, verifyUplinkToken } from "../../../edge/http/uplink-auth.ts";
+
+const SECRET = "0123456789abcdef0123456789abcdef";
+const OTHER = "fedcba9876543210fedcba9876543210";
+const NOW = 1_760_000_000;
+
+interface Token {
+  readonly alg?: string;
+  readonly kid?: string | null;
+  readonly aud?: string;
+  readonly sub?: string | null;
+  readonly iat?: number | null;
+  readonly exp?: number | null;
+  readonly secret?: string;
+}
+
+function sign(changed: Token = {}): Promise<string> {
+  const token = {
+    alg: "HS256",
+    kid: "a",
+    aud: "distributary-uplink",
+    sub: "origin-1",
+    iat: NOW,
+    exp: NOW + 60,
+    secret: SECRET,
+    ...changed,
+  };
+  const jwt = new SignJWT({
+    ...(token.iat !== null && { iat: token.iat }),
+    ...(token.exp !== null && { exp: token.exp }),
+  });
+  jwt.setProtectedHeader({ alg: token.alg, ...(token.kid !== null && { kid: token.kid }) });
+  jwt.setAudience(token.aud);
+  if (token.sub !== null) jwt.setSubject(token.sub);
+  return jwt.sign(new TextEncoder().encode(token.secret));
+}
+
+async function verify(authorization: string | null, now = NOW) {
+  const read = readUplinkKeys(`a:${SECRET},b:${OTHER}`);
+  if (!read.ok) throw new Error(read.problem);
+  return verifyUplinkToken(authorization, read.keys, new Date(now * 1_000));
+}
+
+test("[U1] a token signed with one of the keys is accepted, and names its origin", async () => {
+  expect(await verify(`Bearer ${await sign()}`)).toEqual({ ok: true, origin: "origin-1" });
+  expect(await verify(`bearer ${await sign({ kid: "b", secret: OTHER })}`)).toEqual({
+    ok: true,
+    origin: "origin-1",
+  });
+});
+
+test.each<[string, Token]>([
+  ["is signed with another secret", { secret: OTHER }],
+  ["names a key that there isn't", { kid: "c" }],
+  ["names no key", { kid: null }],
+  ["is signed with another algorithm", { alg: "HS512", secret: SECRET.repeat(2) }],
+  ["is for somebody else", { aud: "distributary" }],
+  ["has expired", { iat: NOW - 200, exp: NOW - 11 }],
+  ["never expires", { exp: null }],
+  ["doesn't say when it was issued", { iat: null }],
+  ["is valid for more than 300 s", { exp: NOW + 301 }],
+  ["was issued in the future", { iat: NOW + 60, exp: NOW + 120 }],
+  ["names no origin", { sub: null }],
+  ["names an origin of more than 64 characters", { sub: "x".repeat(65) }],
+])("[U1] a token that %s is refused", async (_, changed) => {
+  expect(await verify(`Bearer ${await sign(changed)}`)).toMatchObject({ ok: false });
+});
+
+test("[U1] clocks may be some seconds apart", async () => {
+  expect(await verify(`Bearer ${await sign()}`, NOW + 69)).toMatchObject({ ok: true });
+  expect(await verify(`Bearer ${await sign()}`, NOW - 9)).toMatchObject({ ok: true });
+  expect(await verify(`Bearer ${await sign()}`, NOW + 71)).toMatchObject({ ok: false });
+});
+
+test.each([
+  ["nothing", null],
+  ["another scheme", "Basic YTpi"],
+  ["no token", "Bearer "],
+  ["no JWT", "Bearer abc"],
+  ["an unsigned token", `Bearer ${btoa('{"alg":"none","kid":"a"}')}.${btoa('{"sub":"x"}')}.`],
+])("[U1] %s is refused, and nothing is thrown", async (_, authorization) => {
+  expect(await verify(authorization)).toMatchObject({ ok: false });
+});
+
+describe("the keys", () => {
+  test.each([
+    ["are not set", undefined],
+    ["are empty", ""],
+    ["have no key id", SECRET],
+    ["have a secret of less than 32 bytes", "a:short"],
+    ["end in a comma", `a:${SECRET},`],
+    ["name one key twice", `a:${SECRET},a:${OTHER}`],
+  ])("that %s are a problem, which shows no secret", (_, text) => {
+    const read = readUplinkKeys(text);
+
+    expect(read.ok).toBe(false);
+    expect(JSON.stringify(read)).not.toMatch(/0123456789|short/);
+  });
+
+  test("a secret may hold a colon, and its size is in bytes", () => {
+    expect(readUplinkKeys(`a:x:${"é".repeat(15)}`)).toMatchObject({ ok: true });
+  });
+});

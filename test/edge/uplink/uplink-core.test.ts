@@ -1,0 +1,501 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import type { Noted } from "../../../edge/uplink/dialer.ts";
+import { UplinkCore } from "../../../edge/uplink/uplink-core.ts";
+import type { Frame } from "../../../shared/protocol/frame.ts";
+import { encodeUpdate } from "../../../shared/protocol/frame.ts";
+import { SEPARATOR } from "../../../shared/protocol/message.ts";
+import { NOTHING } from "../../../shared/protocol/position.ts";
+import {
+  encodeAddressed,
+  encodeAttach,
+  encodeAttached,
+  encodeEmpty,
+  encodeHello,
+  encodeLatest,
+  encodeOccupied,
+  encodeQuestionError,
+  encodeReady,
+} from "../../../shared/protocol/uplink.ts";
+import { FakeSocket } from "../../support/fake-socket.ts";
+import { settled } from "../../support/simulated-edge.ts";
+import { Clock } from "../../support/simulated-wires.ts";
+
+const A = { name: "/quotes/A", path: "/quotes/A" };
+const B = { name: "/quotes/B", path: "/quotes/B" };
+const links = (...numbers: number[]) => ({ kind: "links", links: numbers }) as const;
+
+function update(path: string, offset: number, previous?: number): string {
+  const value = { kind: "json", text: String(offset) } as const;
+  const frame = encodeUpdate({
+    endpoint: path,
+    epoch: "e",
+    offset,
+    previous,
+    timestamp: undefined,
+    headers: [],
+    value,
+  });
+  return String(frame);
+}
+
+function attached(path: string, id: number, to: number): string {
+  const position = new Map([["e", to]]);
+  return encodeAttached({
+    endpoint: path,
+    id,
+    verdict: { position, head: position },
+    to: position,
+    since: NOTHING,
+    count: 0,
+  });
+}
+
+let clock: Clock;
+let rows: Map<string, Noted>;
+let generation: number;
+/** The objects' ends, in the order in which they were dialled. */
+let dialled: { name: string; socket: FakeSocket }[];
+let refusing: boolean;
+/** While true, dials are not answered. */
+let hanging: boolean;
+let problems: string[];
+
+function createShard(uplinks: FakeSocket[] = [], shards = 1): UplinkCore {
+  return new UplinkCore(
+    {
+      now: () => clock.now,
+      random: () => 0.5,
+      after: (ms, run) => clock.after(ms, run),
+      dial: async (name) => {
+        const socket = new FakeSocket();
+        dialled.push({ name, socket });
+        if (hanging) await new Promise(() => undefined);
+        if (refusing) throw new Error("the object answered 503");
+        return socket;
+      },
+      note: (noted) => rows.set(noted.name, noted),
+      forget: (name) => rows.delete(name),
+      setGeneration: (value) => {
+        generation = value;
+      },
+      log: (problem) => problems.push(problem),
+      sent: () => undefined,
+    },
+    { shard: 0, shards },
+    { generation, noted: [...rows.values()], uplinks },
+  );
+}
+
+function connect(shard: UplinkCore): FakeSocket {
+  const socket = new FakeSocket();
+  shard.uplinkOpened(socket);
+  shard.uplinkMessage(socket, encodeHello({ version: 1, origin: "test" }));
+  return socket;
+}
+
+/** A link to an object that has attached and been answered, at e:5. */
+async function watching(
+  shard: UplinkCore,
+  uplink: FakeSocket,
+  noted: Noted,
+  number: number,
+): Promise<FakeSocket> {
+  shard.attach(noted);
+  await settled();
+  const socket = dialled.at(-1)?.socket;
+  if (socket === undefined) throw new Error("nothing was dialled");
+  shard.linkMessage(socket, encodeAttach({ endpoint: noted.path, id: 1, from: undefined }));
+  shard.uplinkMessage(uplink, encodeAddressed(links(number), attached(noted.path, 1, 5)));
+  socket.take();
+  uplink.take();
+  return socket;
+}
+
+beforeEach(() => {
+  clock = new Clock();
+  rows = new Map();
+  generation = 0;
+  dialled = [];
+  refusing = false;
+  hanging = false;
+  problems = [];
+});
+
+describe("uplinks", () => {
+  test("[U2] the newest hello wins, with a generation that grows over restarts too; the one before is replaced", () => {
+    const shard = createShard();
+    const first = connect(shard);
+    const second = connect(shard);
+    const third = connect(createShard());
+
+    const hello = (generation: number) => [{ hello: { version: 1, shard: 0, shards: 1, generation } }];
+    expect(first.take()).toEqual(hello(1));
+    expect(second.take()).toEqual(hello(2));
+    expect(third.take()).toEqual(hello(3));
+    expect(first.closed).toEqual({ code: 4003, reason: "replaced" });
+    expect(second.closed).toBeUndefined();
+  });
+
+  test("[U2] [C4] an origin that was replaced and speaks on is closed as stale, and nothing of it goes down", async () => {
+    const shard = createShard();
+    const old = new FakeSocket();
+    shard.uplinkOpened(old);
+    shard.uplinkMessage(old, encodeHello({ version: 1, origin: "test" }));
+    const current = connect(shard);
+    const down = await watching(shard, current, A, 1);
+    old.closed = undefined;
+
+    shard.uplinkMessage(old, encodeAddressed(links(1), update(A.path, 6, 5)));
+
+    expect(old.closed).toEqual({ code: 4506, reason: "stale_generation" });
+    expect(down.messages).toEqual([]);
+    expect(shard.status().connected).toBe(true);
+  });
+
+  test.each<[string, Frame, number]>([
+    ["speaks before its hello", encodeAddressed(links(1), update(A.path, 1)), 4500],
+    ["sends a hello of another version", encodeHello({ version: 2, origin: "test" }), 4502],
+    ["sends bytes that are no frames", new Uint8Array([1, 2]), 4500],
+  ])("[U2] [V2] [C5] one that %s is closed, and the active one isn't", (_, message, code) => {
+    const shard = createShard();
+    const active = connect(shard);
+    const rude = new FakeSocket();
+    shard.uplinkOpened(rude);
+
+    shard.uplinkMessage(rude, message);
+
+    expect(rude.closed?.code).toBe(code);
+    expect(active.closed).toBeUndefined();
+    expect(shard.status().connected).toBe(true);
+  });
+
+  test.each([
+    ["without an address", "x"],
+    ["with an address that is none", `a\t${update(A.path, 8, 7)}`],
+    ["that isn't JSON", "1\t{"],
+    ["that is a malformed update", '1\t{"e":"/quotes/A"}'],
+    ["that is a malformed answer", '1\t{"attached":"/quotes/A"}'],
+  ])("[C5] a frame %s closes the uplink; what came before it in the message goes down", async (_, bad) => {
+    const shard = createShard();
+    const uplink = connect(shard);
+    const down = await watching(shard, uplink, A, 1);
+    const good = encodeAddressed(links(1), update(A.path, 6, 5));
+
+    shard.uplinkMessage(uplink, [good, bad, encodeAddressed(links(1), update(A.path, 9, 6))].join(SEPARATOR));
+
+    expect(down.frames).toEqual([update(A.path, 6, 5)]);
+    expect(uplink.closed).toEqual({ code: 4500, reason: "bad_frame" });
+    expect(shard.status().connected).toBe(false);
+  });
+
+  test("[U9] readiness is what the active origin says", () => {
+    const shard = createShard();
+    const uplink = connect(shard);
+    expect(shard.status().ready).toBe(false);
+
+    shard.uplinkMessage(uplink, encodeAddressed({ kind: "shard" }, encodeReady(true)));
+    expect(shard.status().ready).toBe(true);
+    connect(shard);
+
+    expect(shard.status().ready).toBe(false);
+  });
+
+  test("[L2] [U2] a shard that hibernated knows its uplink, and gives no link number twice", async () => {
+    const before = createShard();
+    const uplink = connect(before);
+    await watching(before, uplink, A, 1);
+
+    const woken = createShard([uplink]);
+    woken.attach(B);
+    await settled();
+    const down = dialled.at(-1)?.socket ?? new FakeSocket();
+    woken.linkMessage(down, encodeAttach({ endpoint: B.path, id: 1, from: undefined }));
+
+    expect(uplink.take()).toEqual([{ attach: B.path, id: 1, link: 2 }]);
+  });
+});
+
+describe("passing on", () => {
+  test("[U3] [F1] what is addressed to several links goes to each as the same string", async () => {
+    const shard = createShard();
+    const uplink = connect(shard);
+    const first = await watching(shard, uplink, A, 1);
+    shard.attach({ name: "other", path: A.path });
+    await settled();
+    const second = dialled.at(-1)?.socket ?? new FakeSocket();
+    shard.linkMessage(second, encodeAttach({ endpoint: A.path, id: 1, from: undefined }));
+    second.take();
+
+    shard.uplinkMessage(uplink, encodeAddressed(links(1, 2, 77), update(A.path, 6, 5)));
+
+    expect(first.messages).toEqual([update(A.path, 6, 5)]);
+    expect(second.messages[0]).toBe(first.messages[0]);
+  });
+
+  test("[F12] [L6] of a mixed batch every link gets its own frames, in order, in one message", async () => {
+    const shard = createShard();
+    const uplink = connect(shard);
+    const a = await watching(shard, uplink, A, 1);
+    const b = await watching(shard, uplink, B, 2);
+
+    shard.uplinkMessage(
+      uplink,
+      [
+        encodeAddressed(links(1), update(A.path, 6, 5)),
+        encodeAddressed(links(2), update(B.path, 7, 5)),
+        encodeAddressed(links(1), update(A.path, 8, 6)),
+      ].join(SEPARATOR),
+    );
+
+    expect(a.messages).toEqual([[update(A.path, 6, 5), update(A.path, 8, 6)].join(SEPARATOR)]);
+    expect(b.messages).toEqual([update(B.path, 7, 5)]);
+  });
+
+  test("[L6] a link with more than 16 MiB unsent is closed and dialled again, and the others get theirs", async () => {
+    const shard = createShard();
+    const uplink = connect(shard);
+    const slow = await watching(shard, uplink, A, 1);
+    const fast = await watching(shard, uplink, B, 2);
+    slow.bufferedAmount = 16 * 1024 * 1024 + 1;
+
+    shard.uplinkMessage(
+      uplink,
+      [encodeAddressed(links(1), update(A.path, 6, 5)), encodeAddressed(links(2), update(B.path, 6, 5))].join(
+        SEPARATOR,
+      ),
+    );
+    while (clock.next(1_000));
+    await settled();
+
+    expect(slow.closed).toEqual({ code: 4001, reason: "slow_consumer" });
+    expect(fast.frames).toEqual([update(B.path, 6, 5)]);
+    expect(uplink.take()).toEqual([{ detach: A.path, link: 1 }]);
+    expect(dialled.map(({ name }) => name)).toEqual([A.name, B.name, A.name]);
+  });
+
+  test("[U3] [U4] an update for a link that there isn't is dropped, and the origin hears that nobody is there", () => {
+    const shard = createShard();
+    const uplink = connect(shard);
+    uplink.take();
+
+    shard.uplinkMessage(uplink, encodeAddressed(links(3), update(A.path, 6, 5)));
+
+    expect(uplink.take()).toEqual([{ detach: A.path, link: 3 }]);
+    expect(uplink.closed).toBeUndefined();
+  });
+});
+
+describe("attaching", () => {
+  test("[L1] [L3] an attach notes the object in one row and dials; the link begins with a hello", async () => {
+    const shard = createShard();
+
+    shard.attach(A);
+    shard.attach(A);
+    await settled();
+
+    expect([...rows.values()]).toEqual([A]);
+    expect(dialled).toHaveLength(1);
+    expect(dialled[0]?.socket.frames).toEqual([{ hello: { version: 1, shard: 0, generation: 1, dial: 1 } }]);
+  });
+
+  test("[U7] without an uplink an attach is answered with waiting, and put to the next origin", async () => {
+    const shard = createShard();
+    shard.attach(A);
+    await settled();
+    const down = dialled[0]?.socket ?? new FakeSocket();
+    down.take();
+
+    shard.linkMessage(down, encodeAttach({ endpoint: A.path, id: 4, from: new Map([["e", 2]]) }));
+    const uplink = connect(shard);
+
+    expect(down.take()).toEqual([{ waiting: A.path, id: 4 }]);
+    expect(uplink.take().slice(1)).toEqual([{ attach: A.path, id: 4, link: 1, from: "e:2" }]);
+  });
+
+  test("[L7] a new origin is told where each link is, and then what it has asked and not been answered", async () => {
+    const shard = createShard();
+    const first = connect(shard);
+    const down = await watching(shard, first, A, 1);
+    shard.uplinkMessage(first, encodeAddressed(links(1), update(A.path, 6, 5)));
+    shard.linkMessage(down, encodeAttach({ endpoint: A.path, id: 2, from: new Map([["e", 1]]) }));
+    down.take();
+
+    shard.uplinkClosed(first);
+    const second = connect(shard);
+
+    expect(down.take()).toEqual([{ waiting: A.path, id: 2 }]);
+    expect(second.take().slice(1)).toEqual([
+      { attach: A.path, id: 0, link: 1, from: "e:6" },
+      { attach: A.path, id: 2, link: 1, from: "e:1" },
+    ]);
+  });
+
+  test("[L5] an object that stays empty for 30 s is detached: its row goes, the origin hears it, the link is closed", async () => {
+    const shard = createShard();
+    const uplink = connect(shard);
+    const down = await watching(shard, uplink, A, 1);
+
+    shard.linkMessage(down, encodeEmpty(A.path));
+    expect(clock.next(29_999)).toBe(false);
+    clock.next(30_000);
+
+    expect(rows.size).toBe(0);
+    expect(uplink.take()).toEqual([{ detach: A.path, link: 1 }]);
+    expect(down.closed).toEqual({ code: 4004, reason: "detached" });
+    expect(shard.status()).toMatchObject({ watched: 0, links: 0 });
+  });
+
+  test("[L5] one that is occupied again in time stays", async () => {
+    const shard = createShard();
+    const uplink = connect(shard);
+    const down = await watching(shard, uplink, A, 1);
+
+    shard.linkMessage(down, encodeEmpty(A.path));
+    clock.now += 20_000;
+    shard.linkMessage(down, encodeOccupied(A.path));
+    shard.linkMessage(down, encodeEmpty(A.path));
+    clock.next(10_000);
+
+    expect(down.closed).toBeUndefined();
+    expect(clock.next(20_000)).toBe(true);
+    expect(down.closed?.code).toBe(4004);
+  });
+
+  test("[L1] after a restart every object is dialled again, at most 50 at once, and newer than all links before", async () => {
+    await createShardWithRows(120);
+    hanging = true;
+    dialled = [];
+
+    createShard();
+    while (clock.next(1_000));
+    await settled();
+
+    expect(dialled).toHaveLength(50);
+  });
+
+  test("[L3] dials of a restarted shard have a higher generation, without a new uplink", async () => {
+    await createShardWithRows(1);
+    const before = generation;
+    dialled = [];
+
+    createShard();
+    while (clock.next(1_000));
+    await settled();
+
+    expect(dialled[0]?.socket.frames).toEqual([
+      { hello: { version: 1, shard: 0, generation: before + 1, dial: 1 } },
+    ]);
+  });
+
+  test("[A7] after the number of shards has changed, a shard forgets what is another's", () => {
+    for (let i = 0; i < 20; i++) rows.set(`/quotes/${i}`, { name: `/quotes/${i}`, path: `/quotes/${i}` });
+
+    createShard([], 2);
+
+    expect(rows.size).toBeGreaterThan(0);
+    expect(rows.size).toBeLessThan(20);
+  });
+
+  test("[L1] an object that can't be dialled is tried with backoff and then given up; it may attach again", async () => {
+    refusing = true;
+    const shard = createShard();
+    shard.attach(A);
+    await settled();
+    while (clock.next(60_000)) await settled();
+
+    expect(dialled).toHaveLength(10);
+    expect(rows.size).toBe(0);
+    expect(problems).toHaveLength(1);
+    refusing = false;
+    shard.attach(A);
+    await settled();
+    expect(shard.status().links).toBe(1);
+  });
+
+  test("[C5] a link that says what can't be read is closed and dialled again", async () => {
+    const shard = createShard();
+    const uplink = connect(shard);
+    const down = await watching(shard, uplink, A, 1);
+
+    shard.linkMessage(down, "?");
+    while (clock.next(1_000));
+    await settled();
+
+    expect(down.closed).toEqual({ code: 4500, reason: "bad_frame" });
+    expect(dialled).toHaveLength(2);
+  });
+});
+
+describe("questions", () => {
+  const to = { kind: "question", id: 1 } as const;
+
+  test("[U8] a question is answered by what the origin says about that endpoint", async () => {
+    const shard = createShard();
+    const uplink = connect(shard);
+    uplink.take();
+    const latest = shard.latest(A.path);
+    expect(uplink.take()).toEqual([{ get: A.path, id: 1 }]);
+
+    shard.uplinkMessage(uplink, encodeAddressed(to, encodeLatest(B.path, NOTHING, 0)));
+    shard.uplinkMessage(uplink, encodeAddressed(to, encodeLatest(A.path, new Map([["e", 6]]), 1)));
+    shard.uplinkMessage(uplink, encodeAddressed(to, update(A.path, 6, 5)));
+
+    expect(await latest).toEqual({ kind: "update", position: "e:6", frame: update(A.path, 6, 5) });
+  });
+
+  test("[U8] no record, and an error, are answers; a code of a later version is internal", async () => {
+    const shard = createShard();
+    const uplink = connect(shard);
+    const answers = [shard.latest(A.path), shard.latest(A.path), shard.latest(A.path)];
+
+    shard.uplinkMessage(
+      uplink,
+      encodeAddressed({ kind: "question", id: 1 }, encodeLatest(A.path, NOTHING, 0)),
+    );
+    shard.uplinkMessage(
+      uplink,
+      encodeAddressed({ kind: "question", id: 2 }, encodeQuestionError("unavailable", "later")),
+    );
+    shard.uplinkMessage(uplink, '?3\t{"error":{"code":"new","message":"later","retry":false}}');
+
+    expect(await Promise.all(answers)).toEqual([
+      { kind: "none", position: "-" },
+      { kind: "error", code: "unavailable", message: "later" },
+      { kind: "error", code: "internal", message: "later" },
+    ]);
+  });
+
+  test.each<[string, (shard: UplinkCore, uplink: FakeSocket) => void]>([
+    ["after 5 s without an answer", () => void clock.next(5_000)],
+    ["when the origin goes", (shard, uplink) => shard.uplinkClosed(uplink)],
+    ["when another origin takes over", (shard) => void connect(shard)],
+  ])("[U8] [C2] a question is unavailable %s", async (_, happen) => {
+    const shard = createShard();
+    const uplink = connect(shard);
+    const latest = shard.latest(A.path);
+
+    happen(shard, uplink);
+
+    expect(await latest).toMatchObject({ kind: "error", code: "unavailable" });
+  });
+
+  test("[U8] [C2] without an origin a question is unavailable at once; past a thousand it is overloaded", async () => {
+    const shard = createShard();
+    expect(await shard.latest(A.path)).toMatchObject({ kind: "error", code: "unavailable" });
+    connect(shard);
+    const open = Array.from({ length: 1_000 }, () => shard.latest(A.path));
+
+    expect(await shard.latest(A.path)).toMatchObject({ kind: "error", code: "overloaded" });
+    clock.now += 5_000;
+    while (clock.next(0));
+    expect(await Promise.all(open)).toHaveLength(1_000);
+  });
+});
+
+/** Runs a shard that has linked this many objects, and ends it. */
+async function createShardWithRows(count: number): Promise<void> {
+  const shard = createShard();
+  for (let i = 0; i < count; i++) shard.attach({ name: `/quotes/${i}`, path: `/quotes/${i}` });
+  for (let i = 0; i < count / 10; i++) await settled();
+  expect(shard.status().links).toBe(count);
+}

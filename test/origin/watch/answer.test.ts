@@ -1,0 +1,274 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import { LIMITS } from "../../../shared/protocol/limits.ts";
+import { formatPosition, NOTHING, parsePosition } from "../../../shared/protocol/position.ts";
+import { RecordingShard } from "../../support/recording-shard.ts";
+import { NOW, record, SmallOrigin, STREAM } from "../../support/small-origin.ts";
+
+const A = "/t/a";
+const at = (text: string) => parsePosition(text) ?? NOTHING;
+
+let origin: SmallOrigin;
+let shard: RecordingShard;
+
+beforeEach(() => {
+  origin = new SmallOrigin();
+  shard = new RecordingShard(origin.watchList);
+});
+
+/** Two partitions, `x` and `y`, that are read to their ends; keys and offsets of `x`. */
+function fill(...records: readonly [offset: number, key: string][]): void {
+  origin.describe({ epoch: "x" }, { epoch: "y" });
+  origin.read(0, "x", ...records.map(([offset, key]) => record(offset, key, String(offset))));
+  origin.read(1, "y");
+}
+
+/** The answer in short. */
+function answer(from?: string) {
+  const answered = shard.answerTo(A, from === undefined ? undefined : at(from));
+  if (answered === undefined) return "waiting";
+  const { attached, offsets } = answered;
+  const { position, head, recovered, cause } = attached.verdict;
+  expect(attached.count).toBe(offsets.length);
+  return {
+    position: formatPosition(position),
+    head: formatPosition(head),
+    to: formatPosition(attached.to),
+    since: formatPosition(attached.since),
+    ...(recovered === undefined ? {} : { recovered }),
+    ...(cause === undefined ? {} : { cause }),
+    offsets,
+  };
+}
+
+describe("an attach that asks for nothing", () => {
+  test("[U5] [S3] is answered with the window, and where it begins", () => {
+    fill([0, "a"], [1, "b"], [2, "a"], [5, "a"], [7, "b"], [9, "a"]);
+
+    expect(answer()).toEqual({ position: "x:0", head: "x:9", to: "x:9", since: "-", offsets: [2, 5, 9] });
+  });
+
+  test("[U5] from the beginning, where all of it is in the window", () => {
+    fill([3, "a"], [4, "a"]);
+
+    expect(answer()).toEqual({ position: "-", head: "x:4", to: "x:4", since: "-", offsets: [3, 4] });
+  });
+
+  test("[U5] of a key without records it says so", () => {
+    fill([3, "b"]);
+
+    expect(answer()).toEqual({ position: "-", head: "-", to: "-", since: "-", offsets: [] });
+  });
+
+  test("[U5] the latest is there however old it is, older ones only as long as the window says", () => {
+    origin.describe({ epoch: "x" });
+    const old = NOW - STREAM.windowMs - 1;
+    origin.read(
+      0,
+      "x",
+      ...[0, 1].map((offset) => ({ ...record(offset, "a", "1"), timestamp: old })),
+      ...[2, 3].map((offset) => ({ ...record(offset, "b", "1"), timestamp: old })),
+      record(4, "b", "1"),
+    );
+
+    expect(answer()).toMatchObject({ position: "x:0", offsets: [1] });
+    expect(shard.answerTo("/t/b")?.offsets).toEqual([4]);
+  });
+
+  test("[U5] where nothing is known before the horizon it begins just before the horizon", () => {
+    fill([0, "a"], [6, "b"], [7, "a"], [9, "a"]);
+    origin.history.drop("t", 0, 5, false);
+    origin.read(0, "x", record(12, "c", "1"));
+
+    expect(answer()).toMatchObject({ position: "x:0", since: "x:4", offsets: [7, 9] });
+    origin.history.drop("t", 0, 8, false);
+    origin.history.drop("t", 0, 12, true);
+    expect(shard.answerTo("/t/c")?.attached.verdict.position).toEqual(at("x:11"));
+  });
+
+  test("[U5] the latest record of a key, kept from before the horizon, can be taken from where it begins", () => {
+    fill([2, "a"], [8, "b"]);
+    origin.history.drop("t", 0, 8, true);
+
+    expect(answer()).toEqual({ position: "x:1", head: "x:2", to: "x:2", since: "x:7", offsets: [2] });
+  });
+
+  test("[P6] a key in two partitions has a component for each", () => {
+    fill([0, "a"], [4, "a"]);
+    origin.read(1, "y", record(3, "a", "1"));
+
+    expect(answer()).toEqual({
+      position: "-",
+      head: "x:4,y:3",
+      to: "x:4,y:3",
+      since: "-",
+      offsets: [0, 4, 3],
+    });
+    origin.read(1, "y", record(5, "a", "1"), record(6, "a", "1"), record(7, "a", "1"));
+    expect(answer()).toMatchObject({ position: "x:4,y:3", head: "x:4,y:7", offsets: [5, 6, 7] });
+  });
+
+  test("[U5] an answer holds no more than its bounds, and then the newest", () => {
+    origin.describe({ epoch: "x" });
+    const large = "y".repeat(LIMITS.answerBytes / 2);
+    origin.read(0, "x", ...[0, 1, 2].map((offset) => record(offset, "a", large)));
+
+    expect(answer()).toMatchObject({ position: "x:1", to: "x:2", offsets: [2] });
+  });
+});
+
+describe("an attach from a position", () => {
+  test("[R3] [U5] is recovered where everything after it is held, and leads from there", () => {
+    fill([0, "a"], [1, "b"], [2, "a"], [5, "a"]);
+
+    const expected = {
+      position: "x:0",
+      head: "x:5",
+      to: "x:5",
+      since: "-",
+      recovered: true,
+      offsets: [2, 5],
+    };
+    expect(answer("x:0")).toEqual(expected);
+    expect(answer("x:1")).toMatchObject({ position: "x:1", recovered: true, offsets: [2, 5] });
+    expect(answer("-")).toMatchObject({ position: "-", recovered: true, offsets: [0, 2, 5] });
+    expect(answer("x:5")).toMatchObject({ position: "x:5", to: "x:5", recovered: true, offsets: [] });
+  });
+
+  test.each([
+    ["x:3", { recovered: false, cause: "horizon" }],
+    ["x:4", { recovered: true, offsets: [6, 9] }],
+    ["x:5", { recovered: true, offsets: [6, 9] }],
+    ["-", { recovered: false, cause: "horizon" }],
+  ])("[R3] [R4] with a horizon at 5, %s: %o", (from, expected) => {
+    fill([2, "a"], [6, "a"], [9, "a"]);
+    origin.history.drop("t", 0, 5, false);
+
+    expect(answer(from)).toMatchObject({ since: "x:4", ...expected });
+  });
+
+  test("[R3] in each epoch in which the key is known", () => {
+    fill([2, "a"], [6, "a"]);
+    origin.read(1, "y", record(3, "a", "1"), record(4, "b", "1"), record(8, "a", "1"));
+    origin.history.drop("t", 1, 4, false);
+
+    expect(answer("x:2")).toMatchObject({ recovered: false, cause: "horizon", since: "y:3" });
+    expect(answer("x:2,y:3")).toMatchObject({ recovered: true, offsets: [6, 8], to: "x:6,y:8" });
+  });
+
+  test("[R3] at the last record of a key nothing is missing, however far the horizon has moved since", () => {
+    fill([2, "a"], [9, "b"]);
+    origin.history.drop("t", 0, 9, true);
+
+    expect(answer("x:2")).toMatchObject({ position: "x:2", recovered: true, offsets: [] });
+    expect(answer("x:1")).toMatchObject({
+      position: "x:1",
+      recovered: false,
+      cause: "horizon",
+      offsets: [2],
+    });
+  });
+
+  test("[R3] what a key had where it is no longer known can't be proved; all before the horizon is lost", () => {
+    fill([2, "a"], [9, "b"]);
+    origin.history.drop("t", 0, 9, false);
+
+    expect(answer("x:2")).toEqual({
+      ...{ position: "x:8", head: "x:8", to: "x:8", since: "x:8" },
+      ...{ recovered: false, cause: "horizon", offsets: [] },
+    });
+  });
+
+  test("[R6] records of a key that were dropped where nobody knows of them leave no trace", () => {
+    fill([2, "a"]);
+    origin.read(1, "y", record(3, "a", "1"), record(4, "b", "1"));
+    origin.history.drop("t", 1, 4, false);
+
+    expect(answer("x:2")).toMatchObject({ recovered: true, offsets: [] });
+    expect(answer("x:2,y:2")).toMatchObject({ recovered: false, cause: "horizon" });
+  });
+
+  test("[R4] an epoch that is none of the topic's", () => {
+    fill([2, "a"], [6, "a"]);
+
+    expect(answer("z:3")).toMatchObject({ recovered: false, cause: "epoch", position: "-", offsets: [2, 6] });
+    expect(answer("x:2,z:3")).toMatchObject({ recovered: false, cause: "epoch", since: "-" });
+  });
+
+  test("[R4] a position beyond what a fully read partition holds is ahead; its end is not", () => {
+    fill([2, "a"], [6, "a"]);
+
+    expect(answer("x:7")).toMatchObject({ recovered: false, cause: "ahead", to: "x:6", offsets: [2, 6] });
+    expect(answer("x:6")).toMatchObject({ recovered: true });
+  });
+
+  test("[U5] an answer holds no more than its bounds, and says where to ask again", () => {
+    origin.describe({ epoch: "x" });
+    // Frames are larger than what they hold: each of these characters takes six.
+    const value = "\u0001".repeat(LIMITS.answerBytes / 20);
+    origin.read(0, "x", ...[0, 1, 2, 3, 4, 5, 6].map((offset) => record(offset, "a", value)));
+
+    expect(answer("-")).toMatchObject({ recovered: true, to: "x:2", head: "x:6", offsets: [0, 1, 2] });
+    expect(answer("x:2")).toMatchObject({ to: "x:5", offsets: [3, 4, 5] });
+    expect(answer("x:5")).toMatchObject({ to: "x:6", offsets: [6] });
+  });
+
+  test("[U5] at least one update whatever its size, and 1,000 at most", () => {
+    origin.describe({ epoch: "x" });
+    origin.read(0, "x", record(0, "a", "y".repeat(2 * LIMITS.answerBytes)));
+    origin.read(0, "x", ...Array.from({ length: 1_500 }, (_, i) => record(i + 1, "a", "1")));
+
+    expect(answer("-")).toMatchObject({ to: "x:0", offsets: [0] });
+    expect(answer("x:0")).toMatchObject({ to: "x:1000", head: "x:1500" });
+  });
+});
+
+describe("what must wait", () => {
+  test("[R5] a topic that hasn't been described; one that doesn't exist has no records", () => {
+    expect(answer()).toBe("waiting");
+    origin.forwarder.described("t", undefined, "earliest");
+
+    expect(answer()).toMatchObject({ position: "-", offsets: [] });
+    expect(answer("-")).toMatchObject({ recovered: true, offsets: [] });
+    expect(answer("x:1")).toMatchObject({ recovered: false, cause: "epoch" });
+  });
+
+  test("[R5] without a proof, until the partitions of the key are ready; no other partition matters", () => {
+    origin.describe({ epoch: "x", end: 5 }, { epoch: "y", end: 5 });
+    origin.forwarder.batch("t", 0, "x", { records: [record(0, "a", "1")], nextOffset: 1, endOffset: 5 });
+    expect(answer()).toBe("waiting");
+    expect(answer("z:1")).toBe("waiting");
+
+    origin.forwarder.batch("t", 0, "x", { records: [], nextOffset: 5, endOffset: 5 });
+
+    expect(answer()).toMatchObject({ offsets: [0] });
+    expect(answer("z:1")).toMatchObject({ cause: "epoch" });
+  });
+
+  test("[R5] a key that is known nowhere waits for the partition that the default partitioner gives it to", () => {
+    // Of two partitions "a" goes to the first.
+    origin.describe({ epoch: "x", end: 5 }, { epoch: "y", end: 5 });
+    origin.forwarder.batch("t", 1, "y", { records: [], nextOffset: 5, endOffset: 5 });
+    expect(answer()).toBe("waiting");
+
+    origin.forwarder.batch("t", 0, "x", { records: [], nextOffset: 5, endOffset: 5 });
+
+    expect(answer()).toMatchObject({ offsets: [] });
+  });
+
+  test("[R5] from a position, only until it has been reached: what follows comes as it is read", () => {
+    origin.describe({ epoch: "x", end: 9 }, { epoch: "y", end: 9 });
+    expect(answer("x:2")).toBe("waiting");
+    origin.forwarder.batch("t", 0, "x", { records: [record(2, "a", "1")], nextOffset: 3, endOffset: 9 });
+
+    expect(answer("x:2")).toMatchObject({ recovered: true, offsets: [] });
+    expect(answer("x:3")).toBe("waiting");
+  });
+
+  test("[R5] a ready partition that lags is waited for where its log is known to hold the position", () => {
+    fill([0, "a"]);
+    origin.forwarder.batch("t", 0, "x", { records: [], nextOffset: 1, endOffset: 9 });
+
+    expect(answer("x:8")).toBe("waiting");
+    expect(answer("x:9")).toMatchObject({ cause: "ahead" });
+  });
+});

@@ -1,0 +1,390 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import type { IndexedRecord } from "../../../origin/index/record.ts";
+import { LIMITS } from "../../../shared/protocol/limits.ts";
+import { NOTHING, parsePosition } from "../../../shared/protocol/position.ts";
+import { RecordingShard } from "../../support/recording-shard.ts";
+import { infosOf, record, SmallOrigin, STREAM } from "../../support/small-origin.ts";
+
+const at = (text: string) => parsePosition(text) ?? NOTHING;
+const update = (offset: number, previous?: number, value = String(offset)) =>
+  `{"e":"/t/a","p":"x:${offset}"${previous === undefined ? "" : `,"q":${previous}`},"t":1763690000000,"v":${value}}`;
+
+let origin: SmallOrigin;
+let shard: RecordingShard;
+
+beforeEach(() => {
+  origin = new SmallOrigin();
+  shard = new RecordingShard(origin.watchList);
+  origin.describe({ epoch: "x" });
+  origin.read(0, "x");
+});
+
+/** A link that is live on `/t/a`. */
+function live(on: RecordingShard, link: number): void {
+  on.attach(link, "/t/a", 1);
+  on.work();
+  on.taken();
+}
+
+const write = (offset: number, key = "a") => origin.read(0, "x", record(offset, key, String(offset)));
+
+/** A record whose value tells when it is looked at. */
+function observed(key: string, looks: () => void): IndexedRecord {
+  return {
+    ...{ epoch: "x", offset: 5, previous: undefined, arrival: 0, timestamp: undefined, headers: [] },
+    key: Buffer.from(key),
+    get value() {
+      looks();
+      return Buffer.from("1");
+    },
+  };
+}
+
+describe("forwarding", () => {
+  test("[F1] a frame is encoded once, however many links and shards it goes to, and not at all if nobody watches", () => {
+    const other = new RecordingShard(origin.watchList);
+    for (const link of [1, 2, 3]) live(shard, link);
+    live(other, 1);
+    let looks = 0;
+
+    origin.watchList.records("t", [observed("a", () => looks++), observed("b", () => (looks += 100))]);
+
+    expect(looks).toBe(1);
+    const frame = '{"e":"/t/a","p":"x:5","v":1}';
+    expect(shard.taken()).toEqual([`1,2,3 ${frame}`]);
+    expect(other.taken()).toEqual([`1 ${frame}`]);
+  });
+
+  test("[U3] [F10] what one batch brings leaves in one message", () => {
+    live(shard, 1);
+
+    origin.read(0, "x", record(0, "a", "0"), record(1, "b", "1"), record(2, "a", "2"));
+
+    expect(shard.messages).toHaveLength(1);
+    expect(shard.taken()).toEqual([`1 ${update(0)}`, `1 ${update(2, 0)}`]);
+  });
+
+  test("[P5] an update names the record before it, also one that was there before anybody watched, or was dropped since", () => {
+    write(3);
+    live(shard, 1);
+
+    write(7);
+    origin.history.drop("t", 0, 8, false);
+    write(9);
+
+    expect(shard.taken()).toEqual([`1 ${update(7, 3)}`, `1 ${update(9, 7)}`]);
+  });
+
+  test("[A5] records without a key, and those with one that is too long, are nobody's", () => {
+    live(shard, 1);
+    const headless = { ...record(0, "", "1"), key: null };
+
+    origin.read(0, "x", headless, record(1, "k".repeat(1_025), "1"), record(2, "a", "2"));
+
+    expect(shard.taken()).toEqual([`1 ${update(2)}`]);
+  });
+
+  test("[F7] [F8] tombstones and values that are too large are forwarded as such", () => {
+    live(shard, 1);
+
+    origin.read(0, "x", record(0, "a", null), record(1, "a", Buffer.alloc(LIMITS.valueBytes + 1)));
+
+    const [tombstone, omitted] = shard.taken();
+    expect(tombstone).toContain('"d":true');
+    expect(omitted).toContain(`"o":${LIMITS.valueBytes + 1}`);
+  });
+
+  test("[U4] a link that was detached gets nothing more, the others do", () => {
+    live(shard, 1);
+    live(shard, 2);
+
+    origin.watchList.detach(shard, 1, "/t/a");
+    write(0);
+    origin.watchList.detach(shard, 2, "/t/a");
+    write(1);
+
+    expect(shard.taken()).toEqual([`2 ${update(0)}`]);
+    expect(origin.watchList.size).toBe(0);
+  });
+
+  test("[U6] what comes between an attach and its answer is in the answer, and only there", () => {
+    shard.attach(1, "/t/a", 4);
+    write(0);
+    shard.work();
+    write(1);
+
+    const [answer, ...updates] = shard.taken();
+    expect(answer).toContain('"count":1');
+    expect(updates).toEqual([`1 ${update(0)}`, `1 ${update(1, 0)}`]);
+  });
+});
+
+describe("attaches", () => {
+  test("[U7] [R5] one that must wait is told once, and answered when it needn't any longer", () => {
+    shard.attach(1, "/t/a", 4, at("x:6"));
+    shard.work();
+    expect(shard.taken()).toEqual([expect.stringContaining('"cause":"ahead"')]);
+
+    origin.forwarder.batch("t", 0, "x", { records: [], nextOffset: 2, endOffset: 9 });
+    shard.attach(1, "/t/a", 5, at("x:6"));
+    shard.work();
+    origin.forwarder.batch("t", 0, "x", { records: [], nextOffset: 6, endOffset: 9 });
+    shard.work();
+    expect(shard.taken()).toEqual(['1 {"waiting":"/t/a","id":5}']);
+
+    origin.read(0, "x", record(6, "a", "6"));
+    shard.work();
+
+    expect(shard.taken().slice(1)).toEqual([
+      expect.stringMatching(/"id":5,"position":"x:6".*"recovered":true/),
+    ]);
+  });
+
+  test("[U5] every one is answered, also two of one link", () => {
+    shard.attach(1, "/t/a", 0);
+    shard.attach(1, "/t/a", 7);
+    shard.work();
+
+    expect(shard.taken().map((frame) => /"id":\d+/.exec(frame)?.[0])).toEqual(['"id":0', '"id":7']);
+  });
+
+  test("one link can't fill the memory with questions that wait: the oldest is forgotten", () => {
+    origin = new SmallOrigin();
+    shard = new RecordingShard(origin.watchList);
+    for (let id = 1; id <= 20; id++) shard.attach(1, "/t/a", id);
+    shard.work();
+    shard.taken();
+
+    origin.forwarder.described("t", undefined, "earliest");
+    shard.work();
+
+    const ids = shard.taken().map((frame) => Number(/"id":(\d+)/.exec(frame)?.[1]));
+    expect(ids).toEqual([13, 14, 15, 16, 17, 18, 19, 20]);
+  });
+
+  test("a thousand at once are answered in steps, so that others get their turn", () => {
+    for (let i = 0; i < 1_000; i++) shard.attach(1, `/t/${i}`, 1);
+    expect(shard.wakes).toBeGreaterThan(0);
+
+    let steps = 1;
+    while (origin.watchList.step(shard)) steps++;
+
+    expect(steps).toBeGreaterThan(10);
+    expect(shard.taken()).toHaveLength(1_000);
+  });
+
+  test("[U7] for a topic that isn't exposed here, the asker waits: a new list of streams comes with a new uplink", () => {
+    shard.attach(1, "/other/a", 3);
+
+    expect(shard.taken()).toEqual(['1 {"waiting":"/other/a","id":3}']);
+    expect(origin.refused).toEqual(["/other/a"]);
+    expect(origin.watchList.size).toBe(0);
+  });
+
+  test("[L7] an uplink that is lost takes its watches and questions with it", () => {
+    live(shard, 1);
+    origin.forwarder.batch("t", 0, "x", { records: [], nextOffset: 1, endOffset: 9 });
+    shard.attach(2, "/t/a", 3, at("x:5"));
+    shard.work();
+    shard.taken();
+    const { wakes } = shard;
+
+    origin.watchList.shardLost(shard);
+    origin.forwarder.batch("t", 0, "x", { records: [record(5, "a", "5")], nextOffset: 9, endOffset: 9 });
+    shard.attach(3, "/t/a", 4);
+    shard.work();
+
+    expect([shard.taken(), shard.wakes - wakes, origin.watchList.size]).toEqual([[], 0, 0]);
+  });
+});
+
+describe("[U10] a shard that is congested", () => {
+  test("is sent nothing large; when it has drained it gets what it missed, by the chain, and is live again", () => {
+    live(shard, 1);
+    write(0);
+    shard.taken();
+
+    shard.congested = true;
+    for (const offset of [1, 2, 3]) write(offset);
+    shard.attach(2, "/t/a", 9);
+    shard.work();
+    expect(shard.messages).toEqual([]);
+    shard.congested = false;
+    shard.work();
+    write(4);
+
+    const frames = shard.taken();
+    expect(frames.slice(0, 3)).toEqual([`1 ${update(1, 0)}`, `1 ${update(2, 1)}`, `1 ${update(3, 2)}`]);
+    expect(frames[3]).toMatch(/^2 \{"attached":"\/t\/a","id":9/);
+    expect(frames.slice(-1)).toEqual([`1,2 ${update(4, 3)}`]);
+  });
+
+  test("delays no other shard", () => {
+    const other = new RecordingShard(origin.watchList);
+    live(shard, 1);
+    live(other, 1);
+
+    shard.congested = true;
+    write(0);
+
+    expect(other.taken()).toEqual([`1 ${update(0)}`]);
+  });
+
+  test("is caught up a page at a time", () => {
+    const value = JSON.stringify("y".repeat(LIMITS.answerBytes / 2));
+    live(shard, 1);
+    shard.congested = true;
+    for (const offset of [0, 1, 2, 3, 4]) origin.read(0, "x", record(offset, "a", value));
+    shard.congested = false;
+
+    const steps: number[] = [];
+    do {
+      steps.push(shard.taken().length);
+    } while (origin.watchList.step(shard));
+    steps.push(shard.taken().length);
+
+    expect(steps).toEqual([0, 2, 2, 1]);
+  });
+
+  test("[S5] whose missed updates are no longer held is told so, with the recent ones", () => {
+    live(shard, 1);
+    write(0);
+    shard.taken();
+    shard.congested = true;
+    for (const offset of [1, 2, 3]) write(offset);
+
+    origin.history.drop("t", 0, 3, false);
+    shard.congested = false;
+    shard.work();
+    write(4);
+
+    const [reset, ...updates] = shard.taken();
+    expect(reset).toBe(
+      '1 {"attached":"/t/a","id":0,"position":"x:2","head":"x:3","recovered":false,"cause":"horizon","to":"x:3","since":"x:2","count":1}',
+    );
+    expect(updates).toEqual([`1 ${update(3, 2)}`, `1 ${update(4, 3)}`]);
+  });
+
+  test("[S5] also where the index has forgotten that there was anything", () => {
+    live(shard, 1);
+    shard.congested = true;
+    write(0);
+    write(1, "b");
+
+    origin.history.drop("t", 0, 2, false);
+    shard.congested = false;
+    shard.work();
+
+    expect(shard.taken()).toEqual([
+      '1 {"attached":"/t/a","id":0,"position":"x:0","head":"x:0","recovered":false,"cause":"horizon","to":"x:0","since":"x:1","count":0}',
+    ]);
+  });
+
+  test("[U8] answers questions with unavailable", () => {
+    shard.congested = true;
+
+    origin.watchList.get(shard, 3, "/t/a");
+
+    expect(shard.taken()).toEqual([expect.stringMatching(/^\?3 \{"error":\{"code":"unavailable"/)]);
+  });
+});
+
+describe("[S5] [R4] who is live is told at once", () => {
+  test("when records of the endpoint's partition were lost, though none follows", () => {
+    write(0);
+    live(shard, 1);
+
+    origin.forwarder.rejoin("t", { partition: 0, epoch: "x", startOffset: 7, endOffset: 7 });
+    shard.work();
+
+    expect(shard.taken()).toEqual([
+      '1 {"attached":"/t/a","id":0,"position":"x:6","head":"x:6","recovered":false,"cause":"horizon","to":"x:6","since":"x:6","count":0}',
+    ]);
+    origin.read(0, "x", record(9, "a", "9"));
+    expect(shard.taken()).toEqual([`1 ${update(9, 6)}`]);
+  });
+
+  test("when records were lost that may have been those of an endpoint that had none", () => {
+    live(shard, 1);
+
+    origin.forwarder.rejoin("t", { partition: 0, epoch: "x", startOffset: 7, endOffset: 7 });
+    shard.work();
+
+    expect(shard.taken()).toEqual([expect.stringMatching(/"recovered":false,"cause":"horizon"/)]);
+  });
+
+  test("when the topic is another one, and when it is gone", () => {
+    write(0);
+    live(shard, 1);
+
+    origin.describe({ epoch: "n" });
+    shard.work();
+    expect(shard.taken()).toEqual([
+      '1 {"attached":"/t/a","id":0,"position":"-","head":"-","recovered":false,"cause":"epoch","to":"-","since":"-","count":0}',
+    ]);
+    origin.read(0, "n", record(0, "a", "0"));
+    expect(shard.taken()).toEqual([`1 ${update(0).replace("x:0", "n:0")}`]);
+    origin.forwarder.described("t", undefined, "earliest");
+    shard.work();
+
+    expect(shard.taken()).toEqual([expect.stringMatching(/"position":"-".*"cause":"epoch".*"count":0/)]);
+  });
+
+  test("when the log has dropped a part of what a new topic held before this origin found it", () => {
+    live(shard, 1);
+
+    origin.describe({ epoch: "n", start: 4, end: 9 });
+    shard.work();
+
+    expect(shard.taken()).toEqual([expect.stringMatching(/"recovered":false,"cause":"horizon"/)]);
+    origin.read(0, "n", record(6, "a", "6"));
+    expect(shard.taken()).toEqual([`1 ${update(6).replace("x:6", "n:6")}`]);
+  });
+
+  test("and not when a partition of others was added", () => {
+    write(0);
+    live(shard, 1);
+
+    origin.forwarder.described("t", infosOf([{ epoch: "x" }, { epoch: "y" }]), "earliest");
+    shard.work();
+
+    expect(shard.taken()).toEqual([]);
+  });
+});
+
+describe("[U8] questions", () => {
+  const ask = (path: string) => {
+    origin.watchList.get(shard, 13, path);
+    return shard.taken();
+  };
+
+  test("are answered with the latest record and the endpoint's position, and nothing is watched", () => {
+    write(0);
+    write(2);
+
+    expect(ask("/t/a")).toEqual(['?13 {"latest":"/t/a","position":"x:2","count":1}', `?13 ${update(2, 0)}`]);
+    expect(origin.watchList.size).toBe(0);
+  });
+
+  test("of a key without records have no record", () => {
+    expect(ask("/t/b")).toEqual(['?13 {"latest":"/t/b","position":"-","count":0}']);
+  });
+
+  test("of a partition that isn't fully read can't be answered yet", () => {
+    origin = new SmallOrigin([STREAM]);
+    shard = new RecordingShard(origin.watchList);
+    expect(ask("/t/a")).toEqual([expect.stringContaining('"code":"unavailable"')]);
+    origin.describe({ epoch: "x", end: 4 });
+    origin.forwarder.batch("t", 0, "x", { records: [record(0, "a", "0")], nextOffset: 1, endOffset: 4 });
+    expect(ask("/t/a")).toEqual([expect.stringContaining('"code":"unavailable"')]);
+    origin.forwarder.batch("t", 0, "x", { records: [], nextOffset: 4, endOffset: 4 });
+
+    expect(ask("/t/a")).toHaveLength(2);
+  });
+
+  test("of what isn't exposed, or is no endpoint, are errors", () => {
+    expect(ask("/other/a")).toEqual([expect.stringContaining('"code":"unknown_topic"')]);
+    expect(ask("/t/%zz")).toEqual([expect.stringContaining('"code":"bad_address"')]);
+    expect(ask("/t/%61")).toEqual([expect.stringContaining('"code":"bad_address"')]);
+  });
+});

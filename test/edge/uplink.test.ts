@@ -129,12 +129,17 @@ test("[S8] [U9] the runtime answers an origin's pings", async () => {
   const { socket } = origin.uplinkOf(newPath());
   const before = await edge.operations();
 
-  const pong = new Promise((resolve) => socket.once("message", (data) => resolve(String(data))));
-  socket.send('{"ping":1}');
+  const pings = 50;
+  const pongs = new Promise<string[]>((resolve) => {
+    const heard: string[] = [];
+    socket.on("message", (data) => heard.push(String(data)) === pings && resolve(heard));
+  });
+  for (let i = 0; i < pings; i++) socket.send('{"ping":1}');
 
-  expect(await pong).toBe('{"pong":1}');
-  const after = await edge.operations();
-  expect(after["websocket_message_in.uplink_origin"]).toBe(before["websocket_message_in.uplink_origin"]);
+  expect(new Set(await pongs)).toEqual(new Set(['{"pong":1}']));
+  // None of them woke the shard; what an earlier test sent may still have come in meanwhile.
+  const name = "websocket_message_in.uplink_origin";
+  expect(((await edge.operations())[name] ?? 0) - (before[name] ?? 0)).toBeLessThan(pings / 2);
 });
 
 test("[U4] only what is watched is attached", async () => {

@@ -67,7 +67,9 @@ export function readCommand(
   try {
     parsed = parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
   } catch (error) {
-    return usage(error instanceof Error ? error.message : "the arguments can't be read");
+    // Node adds advice of its own on further lines.
+    const [problem = ""] = (error instanceof Error ? error.message : String(error)).split(/\.?\n/, 1);
+    return usage(problem);
   }
   const { values, positionals } = parsed;
   if (values.help) return { kind: "help" };

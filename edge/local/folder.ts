@@ -2,9 +2,9 @@
  * A data folder belongs to one process at a time. The lock is a lock of the operating system, taken by SQLite,
  * so that it ends with the process however that ends; a file with a process id in it would stay.
  */
-import { existsSync, mkdirSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { makeFolder } from "../../origin/make-folder.ts";
 import { type Checked, reason } from "./checks.ts";
 
 const SQLITE_BUSY = 5;
@@ -30,17 +30,5 @@ export function holdFolder(folder: string): Checked<string> {
       ? "is in use by another run; give this one a folder of its own"
       : `can't be written: ${reason(error)}`;
     return { ok: false, problem: `DATA_DIR: ${folder} ${why}` };
-  }
-}
-
-/** Step by step: Node's own `recursive` never returns where the parent exists but refuses, as /proc does. */
-function makeFolder(folder: string): void {
-  if (existsSync(folder)) return;
-  makeFolder(dirname(folder));
-  try {
-    mkdirSync(folder);
-  } catch (error) {
-    // Another run that starts at the same time may have been faster.
-    if (!existsSync(folder)) throw error;
   }
 }

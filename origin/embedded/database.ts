@@ -7,9 +7,9 @@
  * each append, however many records it has. What is left is the disk: one that says "synced" too early can
  * lose the end of the log when the power fails. There is one copy and no replica: who needs more uses Kafka.
  */
-import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { makeFolder } from "../make-folder.ts";
 
 /**
  * - `unknown_topic`, `unknown_partition`: there is no such thing.
@@ -79,7 +79,7 @@ const SCHEMA = `
 /** Opens the file, which is made with its folder where there is none. Throws LogError. */
 export function openDatabase(path: string): DatabaseSync {
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
   } catch (error) {
     throw new LogError("unavailable", `the folder of ${path} can't be made: ${reason(error)}`, {
       cause: error,

@@ -1,7 +1,8 @@
 /** The index's file: its tables, its settings, and what becomes of one that can't be used. */
-import { mkdirSync, renameSync, rmSync } from "node:fs";
+import { renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync, type SQLOutputValue } from "node:sqlite";
+import { makeFolder } from "../make-folder.ts";
 import { IndexError, translated } from "./error.ts";
 
 /** Grows with every change of a table or of a blob's format; another one is deleted and built anew. */
@@ -115,7 +116,7 @@ export function openFile<T>(
 ): { loaded: T; rebuilt: Rebuilt | undefined } {
   const path = join(directory, FILE);
   try {
-    mkdirSync(directory, { recursive: true });
+    makeFolder(directory);
     try {
       return { loaded: attempt(path, load), rebuilt: undefined };
     } catch (error) {

@@ -1,0 +1,18 @@
+/** Folders of data, made where they are missing. */
+import { existsSync, mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+
+/**
+ * Throws the file system's error where it can't be made. Step by step: Node's own `recursive` never returns
+ * where a parent exists but refuses, as /proc does.
+ */
+export function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(dirname(folder));
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    // Another process that starts at the same time may have been faster.
+    if (!existsSync(folder)) throw error;
+  }
+}

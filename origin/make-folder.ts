@@ -1,5 +1,5 @@
 /** Folders of data, made where they are missing. */
-import { existsSync, mkdirSync } from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
 /**
@@ -7,12 +7,21 @@ import { dirname } from "node:path";
  * where a parent exists but refuses, as /proc does.
  */
 export function makeFolder(folder: string): void {
-  if (existsSync(folder)) return;
-  makeFolder(dirname(folder));
+  if (isFolder(folder)) return;
+  const above = dirname(folder);
+  if (above !== folder) makeFolder(above);
   try {
     mkdirSync(folder);
   } catch (error) {
     // Another process that starts at the same time may have been faster.
-    if (!existsSync(folder)) throw error;
+    if (!isFolder(folder)) throw error;
+  }
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
   }
 }

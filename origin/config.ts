@@ -1,13 +1,12 @@
 /**
- * The origin's settings: environment variables, and flags of the same meaning, which win. One table drives
- * reading, `--help` and the messages; every problem is reported at once, by the setting's name.
+ * The origin's settings, read and checked: every problem is reported at once, by the setting's name.
  */
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { parseStreams, type Streams } from "../shared/protocol/streams.ts";
 import { KAFKA_SETTINGS, readKafka } from "./kafka/config.ts";
 import type { KafkaSettings } from "./kafka/settings.ts";
 import { LEVELS, type Level } from "./log.ts";
+import { type Command, readSettings } from "./settings.ts";
 
 /** A key that the edge knows too; it signs the origin's tokens (U1). Never logged. */
 export interface UplinkKey {
@@ -44,92 +43,72 @@ export interface Surroundings {
   readonly readFile: (path: string) => string;
 }
 
-export interface Setting {
-  readonly means: string;
-  /** As shown in the help; what an unset setting stands for. */
-  readonly default?: string;
-  /** Arguments can be seen by everyone on the machine. */
-  readonly secret?: true;
-}
+const DEFAULT_INDEX_BYTES = 4 * 1024 ** 3;
 
-const SETTINGS = {
-  EDGE_URL: { means: "Where the edge is: http://… or https://…, without a path. Required." },
-  UPLINK_KEY: {
-    means: "kid:secret, one of the edge's uplink keys; the secret has 32 bytes or more. Required, or a file.",
-    secret: true,
-  },
-  UPLINK_KEY_FILE: { means: "A file that holds the uplink key, instead of UPLINK_KEY." },
-  ORIGIN_NAME: { means: "What the edge calls this origin: up to 64 characters.", default: "the host's name" },
-  DATA_DIR: { means: "Folder of the index, and of the embedded log.", default: "data" },
-  STREAMS: { means: "The list of what is exposed.", default: "streams.json of this project" },
-  INDEX_MAX_BYTES: {
-    means: "How large the index may grow before it drops its oldest records.",
-    default: String(4 * 1024 ** 3),
-  },
-  LOG_LEVEL: { means: `What is logged on stderr: ${LEVELS.join(", ")}.`, default: "info" },
-  ...KAFKA_SETTINGS,
-} as const satisfies Record<string, Setting>;
+const command = ({ hostname, root }: Surroundings) =>
+  ({
+    usage: "npm run origin -- [flags]",
+    does: "Reads Kafka, or the embedded log, and forwards what is watched to the edge.",
+    settings: {
+      EDGE_URL: { means: "Where the edge is: http://… or https://…, without a path. Required." },
+      UPLINK_KEY: {
+        means:
+          "kid:secret, one of the edge's uplink keys; the secret has 32 bytes or more. Required, or a file.",
+        secret: true,
+      },
+      UPLINK_KEY_FILE: { means: "A file that holds the uplink key, instead of UPLINK_KEY." },
+      ORIGIN_NAME: {
+        means: "What the edge calls this origin: up to 64 characters.",
+        default: hostname.slice(0, 64) || "origin",
+      },
+      DATA_DIR: { means: "Folder of the index, and of the embedded log.", default: "data" },
+      STREAMS: { means: "The list of what is exposed.", default: join(root, "streams.json") },
+      INDEX_MAX_BYTES: {
+        means: "How large the index may grow before it drops its oldest records.",
+        default: String(DEFAULT_INDEX_BYTES),
+      },
+      LOG_LEVEL: { means: `What is logged on stderr: ${LEVELS.join(", ")}.`, default: "info" },
+      ...KAFKA_SETTINGS,
+    },
+    switches: {},
+  }) as const satisfies Command;
 
-type Name = keyof typeof SETTINGS;
+type Name = keyof ReturnType<typeof command>["settings"];
 
-const table = Object.entries(SETTINGS as Record<string, Setting>) as [Name, Setting][];
-const flagOf = (name: string) => name.toLowerCase().replaceAll("_", "-");
 const MIN_INDEX_BYTES = 16 * 1024 ** 2;
 const MIN_SECRET_BYTES = 32;
 
 export function readConfig(surroundings: Surroundings): ConfigResult {
+  const given = readSettings(command(surroundings), surroundings.env, surroundings.args);
+  if (given.kind === "help") return given;
+  if (given.kind === "misused") return { kind: "problems", problems: [given.problem] };
+  const { values } = given;
   const problems: string[] = [];
-  const flags = readFlags(surroundings.args, problems);
-  if (flags.help === true) return { kind: "help", text: help() };
-
-  const raw = (name: Name): string | undefined => {
-    const flag = flags[flagOf(name)];
-    const text = typeof flag === "string" ? flag : surroundings.env[name];
-    return text === undefined || text === "" ? undefined : text;
-  };
+  const raw = (name: Name): string | undefined => values[name];
   const wrong = (name: Name, problem: string): undefined => {
     problems.push(`${name} ${problem}`);
   };
 
   const edgeUrl = readEdgeUrl(raw("EDGE_URL"), (problem) => wrong("EDGE_URL", problem));
   const uplinkKey = readUplinkKey(raw, surroundings.readFile, wrong);
-  const name = raw("ORIGIN_NAME") ?? (surroundings.hostname.slice(0, 64) || "origin");
+  const name = values.ORIGIN_NAME;
   if (name.length > 64) wrong("ORIGIN_NAME", "is longer than 64 characters");
-  const streams = readStreamsFile(
-    raw("STREAMS") ?? join(surroundings.root, "streams.json"),
-    surroundings.readFile,
-    wrong,
-  );
-  const indexMaxBytes = Number(raw("INDEX_MAX_BYTES") ?? SETTINGS.INDEX_MAX_BYTES.default);
+  const streams = readStreamsFile(values.STREAMS, surroundings.readFile, wrong);
+  const indexMaxBytes = Number(values.INDEX_MAX_BYTES);
   if (!Number.isSafeInteger(indexMaxBytes) || indexMaxBytes < MIN_INDEX_BYTES)
     wrong("INDEX_MAX_BYTES", `must be a whole number of bytes, ${MIN_INDEX_BYTES} or more`);
-  const level = raw("LOG_LEVEL") ?? SETTINGS.LOG_LEVEL.default;
-  const logLevel = LEVELS.find((candidate) => candidate === level);
+  const logLevel = LEVELS.find((candidate) => candidate === values.LOG_LEVEL);
   if (logLevel === undefined) wrong("LOG_LEVEL", `must be one of ${LEVELS.join(", ")}`);
   const { readFile } = surroundings;
   const kafka = readKafka({ raw, readFile, wrong, clientId: `distributary-${name}` });
 
   if (problems.length > 0 || !edgeUrl || !uplinkKey || !streams || !logLevel)
     return { kind: "problems", problems };
-  const dataDir = raw("DATA_DIR") ?? SETTINGS.DATA_DIR.default;
+  const dataDir = values.DATA_DIR;
   return {
     kind: "config",
     config: { edgeUrl, uplinkKey, name, dataDir, streams, indexMaxBytes, logLevel, kafka },
   };
-}
-
-function readFlags(
-  args: readonly string[],
-  problems: string[],
-): Record<string, string | boolean | undefined> {
-  const options: Record<string, { type: "string" | "boolean" }> = { help: { type: "boolean" } };
-  for (const [name, setting] of table) if (!setting.secret) options[flagOf(name)] = { type: "string" };
-  try {
-    return parseArgs({ args: [...args], options }).values as Record<string, string | boolean | undefined>;
-  } catch (error) {
-    problems.push(error instanceof Error ? error.message : "the arguments can't be read");
-    return {};
-  }
 }
 
 type Wrong = (name: Name, problem: string) => undefined;
@@ -187,20 +166,4 @@ function readText(
   } catch (error) {
     return wrong(`can't be read: ${error instanceof Error ? error.message : path}`);
   }
-}
-
-function help(): string {
-  const lines = [
-    "npm run origin -- [flags]",
-    "",
-    "Reads Kafka, or the embedded log, and forwards what is watched to the edge.",
-    "",
-  ];
-  for (const [name, setting] of table) {
-    lines.push(`  ${name}${setting.secret ? "" : `, --${flagOf(name)} …`}`);
-    lines.push(`      ${setting.means}`);
-    if (setting.default !== undefined) lines.push(`      Default: ${setting.default}`);
-  }
-  lines.push("  --help", "      This text.", "");
-  return lines.join("\n");
 }

@@ -5,12 +5,12 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parse } from "smol-toml";
+import { readSettings, type Values } from "../../origin/settings.ts";
 import { readUplinkKeys } from "../http/uplink-auth.ts";
 import { bundlePage, bundleWorker } from "./bundle.ts";
 import { checkPort, checkStreams, reason } from "./checks.ts";
 import { holdFolder } from "./folder.ts";
 import { onStopRequest } from "./lifeline.ts";
-import { readSettings, type Values } from "./settings.ts";
 import { runWorkerd, type Workerd } from "./workerd.ts";
 import { readEdgeConfig, workerdConfig } from "./workerd-config.ts";
 

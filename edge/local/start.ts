@@ -10,13 +10,13 @@ import { join, resolve } from "node:path";
 import { readConfig } from "../../origin/config.ts";
 import { KAFKA_SETTINGS } from "../../origin/kafka/config.ts";
 import { NODE_FLAGS } from "../../origin/node-flags.ts";
+import { readSettings } from "../../origin/settings.ts";
 import { checkPort, checkStreams } from "./checks.ts";
 import { readTopics, streamsOf } from "./exposure.ts";
 import { holdFolder } from "./folder.ts";
 import { examplePath, greeting } from "./greeting.ts";
 import { onStopRequest } from "./lifeline.ts";
 import { Part } from "./part.ts";
-import { readSettings } from "./settings.ts";
 
 const root = join(import.meta.dirname, "../..");
 const OWN_STREAMS = join(root, "streams.json");

@@ -1,7 +1,7 @@
 /** Kafka's part of the origin's settings. Pure but for what it is given to read files with. */
 import { createSecureContext } from "node:tls";
 import type { SASLOptions } from "kafkajs";
-import type { Setting } from "../config.ts";
+import type { Setting } from "../settings.ts";
 import type { KafkaSettings, TlsSettings } from "./settings.ts";
 
 const PASSWORD_MECHANISMS = ["plain", "scram-sha-256", "scram-sha-512"] as const;

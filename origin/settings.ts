@@ -1,5 +1,5 @@
 /**
- * Settings of the commands in this folder: environment variables, and flags of the same meaning, which win. A
+ * Settings of a command: environment variables, and flags of the same meaning, which win. A
  * table per command drives reading and `--help`.
  */
 import { parseArgs } from "node:util";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { readSettings } from "../../edge/local/settings.ts";
+import { readSettings } from "../../origin/settings.ts";
 
 const command = {
   usage: "npm run it",

@@ -17,6 +17,7 @@ import { errorResponse, internalError, logProblem } from "../http/answers.ts";
 import { count } from "../operations.ts";
 import { closeCode, closeQuietly } from "../peer.ts";
 import { objectName, readObjectRequest, shardStubOf } from "../routing.ts";
+import { SURROUNDINGS } from "../surroundings.ts";
 import { loadLink } from "./attachment.ts";
 import { EndpointCore } from "./endpoint-core.ts";
 
@@ -76,12 +77,7 @@ export class EndpointObject extends DurableObject<Env> {
       return undefined;
     }
     const ports = {
-      now: () => Date.now(),
-      random: () => Math.random(),
-      after: (ms: number, run: () => void) => {
-        const timer = setTimeout(run, ms);
-        return () => clearTimeout(timer);
-      },
+      ...SURROUNDINGS,
       attach: async () => shardStubOf(this.env, path).attach({ name: await objectName(path), path }),
       log: (problem: string) => logProblem(path, problem),
       sent: (messages: number) => count("websocket_message_out.endpoint", messages),

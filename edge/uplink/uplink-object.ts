@@ -11,6 +11,7 @@ import { errorResponse, internalError, logProblem } from "../http/answers.ts";
 import { count } from "../operations.ts";
 import { closeCode, closeQuietly, type Peer } from "../peer.ts";
 import { linkRequest, requireShards, shardOfName } from "../routing.ts";
+import { SURROUNDINGS } from "../surroundings.ts";
 import type { Noted } from "./dialer.ts";
 import type { LatestResult } from "./questions.ts";
 import { ShardStore } from "./shard-store.ts";
@@ -31,12 +32,7 @@ export class UplinkObject extends DurableObject<Env> {
     const shard = shardOfName(ctx.id.name);
     if (shard === undefined) throw new Error(`no name of a shard: ${ctx.id.name}`);
     const ports = {
-      now: () => Date.now(),
-      random: () => Math.random(),
-      after: (ms: number, run: () => void) => {
-        const timer = setTimeout(run, ms);
-        return () => clearTimeout(timer);
-      },
+      ...SURROUNDINGS,
       log: (problem: string) => logProblem(`shard ${shard}`, problem),
       sent: (messages: number) => count("websocket_message_out.uplink", messages),
       dial: (name: string, path: string) => this.#dial(name, path),

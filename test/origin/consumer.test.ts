@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Consumer } from "../../origin/consumer.ts";
 import { IndexError } from "../../origin/index/error.ts";
+import { eventually } from "../support/deadline.ts";
 import type { LogModel } from "../support/log-model.ts";
 import { ScriptedSource } from "../support/scripted-source.ts";
 import { SmallOrigin, STREAM } from "../support/small-origin.ts";
@@ -52,7 +53,7 @@ async function read(except: readonly number[] = []): Promise<void> {
       const state = origin.partitions.find("t", epoch);
       return except.includes(partition) || (state?.ready && state.next === endOffset);
     });
-  while (!isRead()) await new Promise((resolve) => setTimeout(resolve, 1));
+  await eventually(isRead, "every partition is read to its end");
 }
 
 const statesOf = () => origin.partitions.all().map(({ next, ready, error }) => ({ next, ready, error }));
@@ -113,7 +114,7 @@ describe("partitions by themselves", () => {
     await read([1]);
     // The topic is looked at again meanwhile.
     const { described } = source;
-    while (source.described < described + 3) await new Promise((resolve) => setTimeout(resolve, 1));
+    await eventually(() => source.described >= described + 3, "three more looks at the topic");
 
     expect(statesOf()[1]).toEqual({ next: 0, ready: false, error: "corrupt: scripted" });
     expect(source.reads.filter((one) => one.startsWith("t/1"))).toHaveLength(1);

@@ -5,7 +5,8 @@
  * What is tried again, after what delay, and how it ends:
  *
  *   describing a topic fails                backoff     never: its partitions stay as they are
- *   the topic doesn't exist                 absentMs    never: it may still be created
+ *   the topic doesn't exist                 absentMs    never: it may still be created; one that matched a
+ *                                                       pattern is forgotten after forgetMs
  *   reading fails                           backoff     never: the partition is in error meanwhile
  *   the log no longer holds what is next    backoff     begins anew: loud, and subscribers are told
  *   the topic is another one                backoff     described anew
@@ -15,7 +16,8 @@
  */
 import { setImmediate, setTimeout } from "node:timers/promises";
 import { type BackoffBounds, backoff } from "../shared/core/backoff.ts";
-import type { Stream, Streams } from "../shared/protocol/streams.ts";
+import { backMs, type Start, type Stream, type Streams } from "../shared/protocol/streams.ts";
+import { discover } from "./discovery.ts";
 import type { Forwarder } from "./forwarder.ts";
 import { IndexError } from "./index/error.ts";
 import type { Log } from "./log.ts";
@@ -31,6 +33,8 @@ export interface ConsumerOptions {
   readonly log: Log;
   /** In [0, 1). */
   readonly random: () => number;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
   /** Reading can't go on at all. */
   readonly fatal: (error: unknown) => void;
   readonly timing?: ConsumerTiming;
@@ -40,41 +44,70 @@ export interface ConsumerTiming {
   readonly retry: BackoffBounds;
   /** How often a topic that doesn't exist is looked for, in milliseconds. */
   readonly absentMs: number;
-  /** How often a topic is looked at for new partitions, in milliseconds. */
+  /** How often a topic is looked at for new partitions, and patterns for new topics, in milliseconds. */
   readonly describeMs: number;
+  /** How long a topic that matched a pattern must be gone until the index forgets it, in milliseconds. */
+  readonly forgetMs: number;
 }
 
 const TIMING: ConsumerTiming = {
   retry: { baseMs: 200, maxMs: 10_000 },
   absentMs: 1_000,
   describeMs: 10_000,
+  forgetMs: 60_000,
 };
 
 export class Consumer {
   readonly #options: ConsumerOptions;
   readonly #timing: ConsumerTiming;
+  readonly #troubles: Troubles;
   readonly #stopping = new AbortController();
-  #topics: Promise<void>[] = [];
+  /** Topics of their own names. */
+  #named: Promise<void>[] = [];
+  /** Topics that match patterns. */
+  readonly #matched = new Map<string, Promise<void>>();
+  #discovery: Promise<void> | undefined;
 
   constructor(options: ConsumerOptions) {
     this.#options = options;
     this.#timing = options.timing ?? TIMING;
+    this.#troubles = new Troubles(options.log);
   }
 
   start(): void {
-    const { streams, log, fatal } = this.#options;
-    const troubles = new Troubles(log);
-    this.#topics = Array.from(streams.values(), (stream) =>
-      new TopicReader(this.#options, this.#timing, troubles, stream, this.#stopping.signal)
-        .run()
-        .catch(fatal),
+    const { streams, fatal } = this.#options;
+    this.#named = streams.named.map((stream) =>
+      this.#reader(stream, stream.start, Number.POSITIVE_INFINITY).catch(fatal),
     );
+    if (streams.hasPatterns)
+      this.#discovery = discover({
+        ...this.#options,
+        timing: this.#timing,
+        troubles: this.#troubles,
+        reading: this.#matched,
+        read: (stream, start) => this.#readMatched(stream, start),
+        signal: this.#stopping.signal,
+      }).catch(fatal);
   }
 
   /** Resolves when nothing is being read any more. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    await Promise.all(this.#topics);
+    await Promise.all([this.#discovery, ...this.#named, ...this.#matched.values()]);
+  }
+
+  #readMatched(stream: Stream, start: Start): void {
+    const { topic } = stream;
+    const done = this.#reader(stream, start, this.#timing.forgetMs).catch(this.#options.fatal);
+    this.#matched.set(
+      topic,
+      done.finally(() => this.#matched.delete(topic)),
+    );
+  }
+
+  #reader(stream: Stream, start: Start, forgetMs: number): Promise<void> {
+    const timing = { ...this.#timing, forgetMs };
+    return new TopicReader(this.#options, timing, this.#troubles, stream, start, this.#stopping.signal).run();
   }
 }
 
@@ -84,6 +117,8 @@ class TopicReader {
   readonly #timing: ConsumerTiming;
   readonly #troubles: Troubles;
   readonly #stream: Stream;
+  /** Where partitions begin that are there at the first look. */
+  readonly #start: Start;
   readonly #signal: AbortSignal;
   /** By epoch: partitions that are read, and those that stopped for good. */
   readonly #readers = new Map<string, { stop: AbortController; done: Promise<void> }>();
@@ -95,19 +130,23 @@ class TopicReader {
     timing: ConsumerTiming,
     troubles: Troubles,
     stream: Stream,
+    start: Start,
     signal: AbortSignal,
   ) {
     this.#options = options;
     this.#timing = timing;
     this.#troubles = troubles;
     this.#stream = stream;
+    this.#start = start;
     this.#signal = signal;
   }
 
+  /** Until the end, or until the topic has been gone for so long that it is forgotten. */
   async run(): Promise<void> {
-    const { source } = this.#options;
+    const { source, forwarder } = this.#options;
     const { topic } = this.#stream;
-    let start = this.#stream.start;
+    let start = this.#start;
+    let absentMs = 0;
     let failures = 0;
     let surprises = 0;
     while (!this.#signal.aborted) {
@@ -115,11 +154,13 @@ class TopicReader {
       try {
         const infos = await source.describe(topic);
         if (this.#signal.aborted) break;
-        await this.#follow(infos, start);
+        await this.#follow(infos, start, await this.#offsetsAt(infos, start));
         // What appears from now on was written while this origin was watching.
         start = "earliest";
         failures = 0;
         this.#troubles.over(topic);
+        absentMs = infos === undefined ? absentMs + this.#timing.absentMs : 0;
+        if (absentMs > this.#timing.forgetMs) return forwarder.gone(topic);
         const waitMs = infos === undefined ? this.#timing.absentMs : this.#timing.describeMs;
         if (await this.#sleep(waitMs, this.#lookAgain.signal)) surprises = 0;
         else await this.#sleep(this.#delay(surprises++));
@@ -133,8 +174,29 @@ class TopicReader {
     await Promise.all([...this.#readers.values()].map(({ done }) => done));
   }
 
+  /** Where partitions begin, by epoch, if that is a time back and the index knows nothing of the topic. */
+  async #offsetsAt(infos: readonly PartitionInfo[] | undefined, start: Start): Promise<Map<string, number>> {
+    const { source, forwarder, now } = this.#options;
+    const { topic } = this.#stream;
+    const back = backMs(start);
+    const offsets = new Map<string, number>();
+    if (back === undefined || infos === undefined || forwarder.knows(topic)) return offsets;
+    const timestamp = now() - back;
+    await Promise.all(
+      infos.map(async ({ partition, epoch }) => {
+        const offset = await source.offsetAt({ topic, partition, epoch, timestamp });
+        if (offset !== undefined) offsets.set(epoch, offset);
+      }),
+    );
+    return offsets;
+  }
+
   /** Stops partitions that have gone, and begins those that have come. */
-  async #follow(infos: readonly PartitionInfo[] | undefined, start: Stream["start"]): Promise<void> {
+  async #follow(
+    infos: readonly PartitionInfo[] | undefined,
+    start: Start,
+    at: ReadonlyMap<string, number>,
+  ): Promise<void> {
     const epochs = new Set(infos?.map(({ epoch }) => epoch));
     for (const [epoch, { stop, done }] of this.#readers) {
       if (epochs.has(epoch)) continue;
@@ -142,7 +204,7 @@ class TopicReader {
       await done;
       this.#readers.delete(epoch);
     }
-    this.#options.forwarder.described(this.#stream.topic, infos, start);
+    this.#options.forwarder.described(this.#stream.topic, infos, start, at);
     for (const { partition, epoch } of infos ?? []) {
       const state = this.#options.partitions.find(this.#stream.topic, epoch);
       if (state === undefined || this.#readers.has(epoch)) continue;
@@ -209,14 +271,18 @@ class TopicReader {
     return Math.ceil(backoff(failures, this.#timing.retry, this.#options.random()));
   }
 
-  /** Whether the time passed without a signal. */
-  async #sleep(ms: number, signal: AbortSignal = this.#signal): Promise<boolean> {
-    try {
-      await setTimeout(ms, undefined, { signal: AbortSignal.any([signal, this.#signal]) });
-      return true;
-    } catch {
-      return false;
-    }
+  #sleep(ms: number, signal: AbortSignal = this.#signal): Promise<boolean> {
+    return sleep(ms, AbortSignal.any([signal, this.#signal]));
+  }
+}
+
+/** Whether the time passed without a signal. */
+async function sleep(ms: number, signal: AbortSignal): Promise<boolean> {
+  try {
+    await setTimeout(ms, undefined, { signal });
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -6,12 +6,15 @@ import { type Config, readConfig } from "./config.ts";
 import { EmbeddedLog, logPath } from "./embedded/log.ts";
 import { EmbeddedSource } from "./embedded/source.ts";
 import { IndexError } from "./index/error.ts";
-import { createLog, type Log } from "./log.ts";
+import { createLog, type EventName, type Log } from "./log.ts";
 import { Origin } from "./origin.ts";
 import type { Source } from "./source.ts";
 
 /** An index that breaks again so soon is not the index's fault alone. */
 const REBUILD_MS = 60_000;
+
+/** What the process that started this one, if any, is told to show people. */
+const SHOWN: ReadonlySet<EventName> = new Set(["topic_found", "catching_up", "topic_caught_up"]);
 
 /** Resolves when the process is told to stop, or what started it has gone. */
 function toldToStop(): Promise<string> {
@@ -48,7 +51,7 @@ async function run(config: Config, log: Log): Promise<void> {
     const origin = new Origin(config, source, log);
     const { name, edgeUrl, streams, kafka } = config;
     const from = kafka?.brokers ?? "the embedded log";
-    log("started", { name, edge: edgeUrl.origin, from, streams: [...streams.keys()] });
+    log("started", { name, edge: edgeUrl.origin, from, streams: streams.all.map(({ topic }) => topic) });
     const end = await Promise.race([
       stop.then((why) => ({ why })),
       origin.failed.then((error) => ({ error })),
@@ -78,12 +81,16 @@ else if (result.kind === "problems") {
   for (const problem of result.problems) process.stderr.write(`${problem}\n`);
   process.exitCode = 1;
 } else {
-  const log = createLog({
+  const write = createLog({
     level: result.config.logLevel,
     pretty: process.stderr.isTTY,
     now: Date.now,
     write: (line) => process.stderr.write(line),
   });
+  const log: Log = (event, fields) => {
+    write(event, fields);
+    if (SHOWN.has(event) && process.connected) process.send?.({ event, ...fields });
+  };
   const die = (error: unknown): never => {
     log("fatal", { why: error instanceof Error ? error.message : String(error) });
     process.exit(1);

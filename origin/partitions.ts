@@ -39,15 +39,42 @@ interface State extends Partition {
 export class Partitions {
   /** Topics that haven't been described yet stand at undefined. */
   readonly #topics = new Map<string, Map<string, State> | undefined>();
+  /** Whether it is known which topics match patterns. */
+  #listed: boolean;
+  /** Topics that exist and match, but are not read. */
+  #leftOut: ReadonlySet<string> = new Set();
 
-  constructor(topics: Iterable<string>) {
+  /** @param listed false where the topics that match patterns are still to be found. */
+  constructor(topics: Iterable<string>, listed = true) {
     for (const topic of topics) this.#topics.set(topic, undefined);
+    this.#listed = listed;
   }
 
   /** The topic's partitions in order; none where the topic doesn't exist, undefined where that isn't known yet. */
   of(topic: string): readonly Partition[] | undefined {
     const states = this.#topics.get(topic);
-    return states && [...states.values()];
+    if (states !== undefined) return [...states.values()];
+    return this.#listed && !this.#topics.has(topic) && !this.#leftOut.has(topic) ? [] : undefined;
+  }
+
+  /** All topics were listed: what is new among those that match, and what isn't read for being too many. */
+  listed(fresh: readonly string[], leftOut: readonly string[]): void {
+    for (const topic of fresh) this.#topics.set(topic, undefined);
+    this.#leftOut = new Set(leftOut);
+    this.#listed = true;
+  }
+
+  /** The topic has gone for good. */
+  forget(topic: string): void {
+    this.#topics.delete(topic);
+  }
+
+  /** How many records lie before the ends that the topic's partitions had when reading them began, at most. */
+  behind(topic: string): number {
+    let behind = 0;
+    for (const { next, end, target } of this.#topics.get(topic)?.values() ?? [])
+      behind += Math.max(0, Math.min(end, target) - next);
+    return behind;
   }
 
   find(topic: string, epoch: string): Partition | undefined {
@@ -56,6 +83,7 @@ export class Partitions {
 
   /** All of them have been read to the end that they had at start (U9). A topic that doesn't exist has none. */
   get ready(): boolean {
+    if (!this.#listed) return false;
     for (const states of this.#topics.values()) {
       if (states === undefined) return false;
       for (const state of states.values()) if (!state.ready) return false;

@@ -41,6 +41,14 @@ export interface PartitionInfo {
   readonly endOffset: number;
 }
 
+export interface PartitionTime {
+  readonly topic: string;
+  readonly partition: number;
+  /** As with a read. */
+  readonly epoch: string;
+  readonly timestamp: number;
+}
+
 export interface ReadRequest {
   readonly topic: string;
   readonly partition: number;
@@ -52,8 +60,18 @@ export interface ReadRequest {
 }
 
 export interface Source {
+  /** The names of all topics that there are, but perhaps of the log's own. */
+  topics(): Promise<readonly string[]>;
+
   /** The topic's partitions in order; undefined when there is no such topic. */
   describe(topic: string): Promise<readonly PartitionInfo[] | undefined>;
+
+  /**
+   * The first offset of a partition whose record has this time or a later one, in milliseconds since 1970; undefined
+   * where none has. Times needn't be in order: what lies before the offset is older, what follows may be. Records
+   * without a time are older than any. Rejects with SourceError.
+   */
+  offsetAt(at: PartitionTime): Promise<number | undefined>;
 
   /**
    * Reads one partition until `signal` aborts, then resolves. `onBatch` is awaited before the next call, so

@@ -2,18 +2,11 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { toJsonSchema } from "@valibot/to-json-schema";
-import { isTopicName, TOPIC } from "../../shared/protocol/address.ts";
 import { StreamsSchema } from "../../shared/protocol/streams.ts";
 
 /** A JSON Schema (draft 7) of `streams.json`. */
 export function streamsJsonSchema(): object {
-  return toJsonSchema(StreamsSchema, {
-    typeMode: "input",
-    overrideAction: ({ valibotAction, jsonSchema }) =>
-      "requirement" in valibotAction && valibotAction.requirement === isTopicName
-        ? { ...jsonSchema, pattern: TOPIC.source }
-        : undefined,
-  });
+  return toJsonSchema(StreamsSchema, { typeMode: "input" });
 }
 
 if (import.meta.main)

@@ -31,9 +31,14 @@ export class Cluster {
   topic(name: string): Promise<TopicMetadata> {
     const known = this.#asking.get(name);
     if (known !== undefined) return known;
-    const asked = this.#askAnyone(name).finally(() => this.#asking.delete(name));
+    const asked = this.#describe(name).finally(() => this.#asking.delete(name));
     this.#asking.set(name, asked);
     return asked;
+  }
+
+  /** All that there are, as a broker knows them now. */
+  topics(): Promise<readonly TopicMetadata[]> {
+    return this.#askAnyone(undefined);
   }
 
   /** Undefined where no broker of that number is known, as while a partition has no leader. */
@@ -54,14 +59,20 @@ export class Cluster {
     this.#brokers.clear();
   }
 
-  async #askAnyone(name: string): Promise<TopicMetadata> {
+  async #describe(name: string): Promise<TopicMetadata> {
+    const [found] = await this.#askAnyone(name);
+    if (found === undefined) throw new SourceError("unavailable", "an answer about no topic");
+    return found;
+  }
+
+  async #askAnyone(name: string | undefined): Promise<readonly TopicMetadata[]> {
     const failures: unknown[] = [];
     for (const connect of this.#ways()) {
       if (this.#closed) break;
       try {
-        const { brokers, topic } = await connect().send(metadataRequest(name));
+        const { brokers, topics } = await connect().send(metadataRequest(name));
         this.#learn(brokers);
-        return topic;
+        return topics;
       } catch (error) {
         failures.push(error);
       }

@@ -1,5 +1,5 @@
 /**
- * The three requests that reading a log takes, in versions that name topics by their id (Kafka 3.1 and newer).
+ * The requests that reading a log takes, in versions that name topics by their id (Kafka 3.1 and newer).
  * kafkajs stops short of these, and its own decoders lose what a reader needs: the order of headers, where a
  * batch without records ends, and every other partition when one has an error.
  *
@@ -31,6 +31,7 @@ export const KAFKA_ERROR = {
 
 export interface TopicMetadata {
   readonly error: number;
+  readonly name: string;
   readonly id: Buffer;
   readonly partitions: readonly PartitionMetadata[];
 }
@@ -50,20 +51,24 @@ export interface BrokerAddress {
 
 export interface Metadata {
   readonly brokers: readonly BrokerAddress[];
-  readonly topic: TopicMetadata;
+  readonly topics: readonly TopicMetadata[];
 }
 
-export function metadataRequest(topic: string): Request<Metadata> {
+/** About one topic or, where none is named, about all that this client may know of. */
+export function metadataRequest(topic: string | undefined): Request<Metadata> {
   return {
     name: "Metadata",
     key: 3,
     version: 12,
     encode: () =>
-      start()
-        .writeUVarInt(2)
-        .writeBuffer(Buffer.alloc(16))
-        .writeUVarIntString(topic)
-        .writeUVarInt(NO_TAGS)
+      (topic === undefined
+        ? start().writeUVarInt(0)
+        : start()
+            .writeUVarInt(2)
+            .writeBuffer(Buffer.alloc(16))
+            .writeUVarIntString(topic)
+            .writeUVarInt(NO_TAGS)
+      )
         .writeBoolean(false) // a topic is never created by looking for it
         .writeBoolean(false)
         .writeUVarInt(NO_TAGS),
@@ -77,16 +82,14 @@ export function metadataRequest(topic: string): Request<Metadata> {
       });
       reader.compactString(); // cluster
       reader.int32(); // controller
-      const [found] = reader.compactArray(topicMetadata);
-      if (found === undefined) throw new Error("an answer about no topic");
-      return { throttleMs, answer: { brokers, topic: found } };
+      return { throttleMs, answer: { brokers, topics: reader.compactArray(topicMetadata) } };
     },
   };
 }
 
 function topicMetadata(reader: WireReader): TopicMetadata {
   const error = reader.int16();
-  reader.compactString(); // name
+  const name = reader.compactString() ?? "";
   const id = Buffer.from(reader.uuid());
   reader.int8(); // internal
   const partitions = reader.compactArray(() => {
@@ -98,7 +101,7 @@ function topicMetadata(reader: WireReader): TopicMetadata {
   });
   reader.int32(); // operations
   reader.skipTags();
-  return { error, id, partitions: partitions.toSorted((a, b) => a.partition - b.partition) };
+  return { error, name, id, partitions: partitions.toSorted((a, b) => a.partition - b.partition) };
 }
 
 export interface ListedOffset {
@@ -107,11 +110,14 @@ export interface ListedOffset {
   readonly offset: number;
 }
 
-/** The end of what is committed, or the beginning of what is held, of partitions that one broker leads. */
+/**
+ * The end of what is committed, or the beginning of what is held, of partitions that one broker leads, or the first
+ * offset of a time in milliseconds since 1970 or later: -1 where there is none.
+ */
 export function listOffsetsRequest(
   topic: string,
   partitions: readonly number[],
-  which: typeof LATEST | typeof EARLIEST,
+  which: number,
 ): Request<readonly ListedOffset[]> {
   return {
     name: "ListOffsets",

@@ -14,7 +14,14 @@ import { setTimeout } from "node:timers/promises";
 import { createErrorFromCode } from "kafkajs/src/protocol/error.js";
 import { backoff } from "../../shared/core/backoff.ts";
 import { epochOf } from "../epoch.ts";
-import { type Batch, type PartitionInfo, type ReadRequest, type Source, SourceError } from "../source.ts";
+import {
+  type Batch,
+  type PartitionInfo,
+  type PartitionTime,
+  type ReadRequest,
+  type Source,
+  SourceError,
+} from "../source.ts";
 import { Cluster } from "./cluster.ts";
 import type { Fetcher, Mood } from "./fetcher.ts";
 import { offsetAfter, partsOf } from "./record-batches.ts";
@@ -33,6 +40,8 @@ import { WireError } from "./wire.ts";
 const RETRY = { baseMs: 50, maxMs: 1_000 };
 const READ_PATIENCE_MS = 10_000;
 const DESCRIBE_PATIENCE_MS = 2_000;
+/** What brokers answer where no record has the time that was asked for. */
+const NO_OFFSET = -1;
 
 export class KafkaSource implements Source {
   readonly #cluster: Cluster;
@@ -41,6 +50,21 @@ export class KafkaSource implements Source {
   /** Connects when it is first asked. */
   constructor(settings: KafkaSettings) {
     this.#cluster = new Cluster(settings);
+  }
+
+  async topics(): Promise<readonly string[]> {
+    return patiently(DESCRIBE_PATIENCE_MS, this.#closing.signal, async () => {
+      const topics = await this.#cluster.topics();
+      return topics.map(({ name }) => name);
+    });
+  }
+
+  async offsetAt({ topic, partition, epoch, timestamp }: PartitionTime): Promise<number | undefined> {
+    return patiently(DESCRIBE_PATIENCE_MS, this.#closing.signal, async () => {
+      const found = partitionIn(await this.#topic(topic), topic, partition, epoch);
+      const offset = (await this.#offsets(topic, [found.info], timestamp)).get(partition) ?? NO_OFFSET;
+      return offset === NO_OFFSET ? undefined : offset;
+    });
   }
 
   async describe(topic: string): Promise<readonly PartitionInfo[] | undefined> {
@@ -96,7 +120,7 @@ export class KafkaSource implements Source {
   async #offsets(
     topic: string,
     partitions: readonly PartitionMetadata[],
-    which: typeof EARLIEST | typeof LATEST,
+    which: number,
   ): Promise<ReadonlyMap<number, number>> {
     const byLeader = Map.groupBy(partitions, ({ leader }) => leader);
     const listed = await Promise.all(
@@ -189,16 +213,10 @@ class PartitionReading {
 
   async #locate(): Promise<{ topicId: Buffer; fetcher: Fetcher }> {
     const { topic, partition, epoch } = this.#request;
-    const found = await this.#topic(topic);
-    if (found === undefined)
-      throw new SourceError("unknown_topic", `there is no topic ${JSON.stringify(topic)}`);
-    if (epochOf(found.id, partition) !== epoch)
-      throw new SourceError("epoch_changed", `${topic}/${partition} is no longer of epoch ${epoch}`);
-    const info = found.partitions.find((candidate) => candidate.partition === partition);
-    if (info === undefined) throw new SourceError("unknown_topic", `${topic} has no partition ${partition}`);
+    const { id, info } = partitionIn(await this.#topic(topic), topic, partition, epoch);
     const fetcher = this.#cluster.fetcher(info.leader);
     if (fetcher === undefined) throw new Error(`${topic}/${partition} has no leader just now`);
-    return { topicId: found.id, fetcher };
+    return { topicId: id, fetcher };
   }
 
   #decoding<T>(body: () => T): T {
@@ -212,6 +230,17 @@ class PartitionReading {
       });
     }
   }
+}
+
+/** Throws SourceError where the partition is not the one that had this epoch. */
+function partitionIn(found: TopicMetadata | undefined, topic: string, partition: number, epoch: string) {
+  if (found === undefined)
+    throw new SourceError("unknown_topic", `there is no topic ${JSON.stringify(topic)}`);
+  if (epochOf(found.id, partition) !== epoch)
+    throw new SourceError("epoch_changed", `${topic}/${partition} is no longer of epoch ${epoch}`);
+  const info = found.partitions.find((candidate) => candidate.partition === partition);
+  if (info === undefined) throw new SourceError("unknown_topic", `${topic} has no partition ${partition}`);
+  return { id: found.id, info };
 }
 
 /**

@@ -44,7 +44,6 @@ export class WatchList {
 
   constructor(ports: WatchListPorts) {
     this.#ports = ports;
-    for (const topic of ports.streams.keys()) this.#watches.set(topic, new Map());
   }
 
   /** Endpoints that are watched. */
@@ -150,6 +149,12 @@ export class WatchList {
     for (const ask of this.#blocked.takeTopic(topic)) ask.interest.shard.queue(ask.interest);
   }
 
+  /** It is known now which topics match patterns: who waited for that gets a turn. */
+  listed(): void {
+    for (const topic of this.#watches.keys())
+      for (const ask of this.#blocked.takeTopic(topic)) ask.interest.shard.queue(ask.interest);
+  }
+
   /** Records of the partition before `next` were lost, and the index knows none of them: who may miss some is told. */
   lost({ topic, epoch, next }: Partition): void {
     for (const watch of this.#watchesOf(topic)) {
@@ -183,13 +188,14 @@ export class WatchList {
     const endpoint = this.#endpointOf(path);
     if (typeof endpoint === "string") return undefined;
     const text = keyText(endpoint.key);
-    const watches = this.#watches.get(endpoint.topic);
-    const watch = watches?.get(text) ?? {
+    const watches = this.#watches.get(endpoint.topic) ?? new Map<string, Watch>();
+    const watch = watches.get(text) ?? {
       endpoint,
       interests: new Map(),
       tails: tailsIn(this.#ports, endpoint),
     };
-    watches?.set(text, watch);
+    watches.set(text, watch);
+    this.#watches.set(endpoint.topic, watches);
     const interest = new Interest(shard, watch);
     watch.interests.set(shard, interest);
     shard.interests.set(path, interest);
@@ -201,7 +207,10 @@ export class WatchList {
     if (interest !== undefined) shard.work.delete(interest);
     watch.interests.delete(shard);
     const { topic, key } = watch.endpoint;
-    if (watch.interests.size === 0) this.#watches.get(topic)?.delete(keyText(key));
+    if (watch.interests.size > 0) return;
+    const watches = this.#watches.get(topic);
+    watches?.delete(keyText(key));
+    if (watches?.size === 0) this.#watches.delete(topic);
   }
 
   #forget(ask: Ask): void {

@@ -47,7 +47,7 @@ describe("settings", () => {
       indexMaxBytes: 4_294_967_296,
       logLevel: "info",
     });
-    expect([...config.streams.keys()]).toEqual(["quotes"]);
+    expect(config.streams.all).toMatchObject([{ topic: "quotes" }]);
   });
 
   test("a flag means the same as its variable and wins over it", () => {

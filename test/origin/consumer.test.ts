@@ -1,13 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Consumer } from "../../origin/consumer.ts";
 import { IndexError } from "../../origin/index/error.ts";
+import { Streams } from "../../shared/protocol/streams.ts";
 import { eventually } from "../support/deadline.ts";
 import type { LogModel } from "../support/log-model.ts";
 import { ScriptedSource } from "../support/scripted-source.ts";
-import { SmallOrigin, STREAM } from "../support/small-origin.ts";
+import { NOW, SmallOrigin, STREAM } from "../support/small-origin.ts";
 import { SimulatedShard } from "../support/watching.ts";
 
-const TIMING = { retry: { baseMs: 4, maxMs: 16 }, absentMs: 5, describeMs: 20 };
+const TIMING = { retry: { baseMs: 4, maxMs: 16 }, absentMs: 5, describeMs: 20, forgetMs: 60 };
 const KEY = Buffer.from("a");
 
 let source: ScriptedSource;
@@ -30,11 +31,12 @@ afterEach(async () => {
 function start(streams = [STREAM]): void {
   consumer = new Consumer({
     source,
-    streams: new Map(streams.map((stream) => [stream.topic, stream])),
+    streams: new Streams(streams),
     forwarder: origin.forwarder,
     partitions: origin.partitions,
     log: origin.recorded.log,
     random: () => 1,
+    now: () => NOW,
     fatal: (error) => fatal.push(error),
     timing: TIMING,
   });
@@ -169,7 +171,7 @@ describe("where reading begins", () => {
   });
 
   test("a topic that doesn't exist yet is looked for; when it comes it is read from its beginning", async () => {
-    source.topics.clear();
+    source.logs.clear();
     const latest = { ...STREAM, start: "latest" as const };
     start([latest]);
     await origin.recorded.until("topic_absent");

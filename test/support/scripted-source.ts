@@ -2,6 +2,7 @@
 import {
   type Batch,
   type PartitionInfo,
+  type PartitionTime,
   type ReadRequest,
   type Source,
   SourceError,
@@ -11,21 +12,24 @@ import { LogModel } from "./log-model.ts";
 import { NOW } from "./small-origin.ts";
 
 export class ScriptedSource implements Source {
-  readonly topics = new Map<string, LogModel>();
+  readonly logs = new Map<string, LogModel>();
   /** What the next reads of a partition fail with, one after the other, by `topic/partition`. */
   readonly failures = new Map<string, SourceErrorCode[]>();
   /** Partitions whose reads hang. */
   readonly stuck = new Set<string>();
   describeFailures = 0;
+  listFailures = 0;
   /** `topic/partition@from`, in order. */
   readonly reads: string[] = [];
+  /** `topic/partition@timestamp`, in order. */
+  readonly timesAsked: string[] = [];
   described = 0;
   batchRecords = 2;
   #changed = Promise.withResolvers<void>();
 
   topic(name: string, partitions: number): LogModel {
     const log = new LogModel(partitions, NOW);
-    this.topics.set(name, log);
+    this.logs.set(name, log);
     this.changed();
     return log;
   }
@@ -36,10 +40,20 @@ export class ScriptedSource implements Source {
     this.#changed = Promise.withResolvers();
   }
 
+  async topics(): Promise<readonly string[]> {
+    if (this.listFailures-- > 0) throw new SourceError("unavailable", "scripted");
+    return [...this.logs.keys()];
+  }
+
+  async offsetAt({ topic, partition, timestamp }: PartitionTime): Promise<number | undefined> {
+    this.timesAsked.push(`${topic}/${partition}@${timestamp}`);
+    return this.logs.get(topic)?.offsetAt(partition, timestamp);
+  }
+
   async describe(topic: string): Promise<readonly PartitionInfo[] | undefined> {
     this.described++;
     if (this.describeFailures-- > 0) throw new SourceError("unavailable", "scripted");
-    return this.topics.get(topic)?.describe();
+    return this.logs.get(topic)?.describe();
   }
 
   async read(request: ReadRequest, onBatch: (batch: Batch) => void | Promise<void>): Promise<void> {
@@ -61,7 +75,7 @@ export class ScriptedSource implements Source {
   async close(): Promise<void> {}
 
   #batch({ topic, partition, epoch }: ReadRequest, from: number): Batch {
-    const log = this.topics.get(topic);
+    const log = this.logs.get(topic);
     const info = log?.describe()[partition];
     if (log === undefined || info === undefined) throw new SourceError("unknown_topic", "scripted");
     if (info.epoch !== epoch) throw new SourceError("epoch_changed", "scripted");

@@ -18,6 +18,7 @@ import {
 } from "./contract-records.ts";
 import { type OnBatch, Reading } from "./reading.ts";
 import { holdsHoweverInterleaved } from "./source-interleavings.ts";
+import { holdsOfTimes } from "./source-times.ts";
 
 export interface ContractLog {
   readonly source: Source;
@@ -120,6 +121,18 @@ export function describeSourceContract(
         ]);
       });
 
+      test("all topics are listed, from when they are created until they are deleted", async () => {
+        const [kept, deleted] = [await newTopic(3), await newTopic()];
+        expect(await log.source.topics()).toEqual(expect.arrayContaining([kept, deleted]));
+
+        await log.deleteTopic(deleted);
+
+        const topics = await log.source.topics();
+        expect(topics).toContain(kept);
+        expect(topics).not.toContain(deleted);
+        expect(new Set(topics).size).toBe(topics.length);
+      });
+
       test("a topic that was created again has other epochs", async () => {
         const topic = await newTopic();
         const { epoch } = await infoOf(topic);
@@ -131,6 +144,8 @@ export function describeSourceContract(
         expect((await infoOf(topic)).epoch).not.toBe(epoch);
       });
     });
+
+    holdsOfTimes({ of: () => log, newTopic, infoOf });
 
     describe("what is read", () => {
       test("keys, values, headers and timestamps come out byte for byte", async () => {

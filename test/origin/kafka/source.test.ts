@@ -255,6 +255,23 @@ describeWithKafka("a real Kafka:", () => {
       expect([...latest.values()].map(Number)).toEqual(range(produced - 10, produced));
     });
 
+    test("records without a time are older than any", async () => {
+      const topic = await newTopic();
+      const producer = kafka.client().producer();
+      await producer.connect();
+      await producer.send({ topic, messages: [{ key: "k", value: "untimed", timestamp: "-1" }] });
+      const [info] = (await source.describe(topic)) ?? [];
+      const at = { topic, partition: 0, epoch: info?.epoch ?? "", timestamp: 0 };
+      const reading = await read(topic);
+      await reading.reaches(1);
+
+      expect(reading.records.map(({ timestamp }) => timestamp)).toEqual([undefined]);
+      expect(await source.offsetAt(at)).toBeUndefined();
+      await producer.send({ topic, messages: [{ key: "k", value: "timed", timestamp: "5" }] });
+      expect(await source.offsetAt(at)).toBe(1);
+      await producer.disconnect();
+    });
+
     test("records that the log gives their time have that time", async () => {
       const topic = await newTopic({ "message.timestamp.type": "LogAppendTime" });
       const before = Date.now();

@@ -38,6 +38,8 @@ export interface ConsumerOptions {
   /** Reading can't go on at all. */
   readonly fatal: (error: unknown) => void;
   readonly timing?: ConsumerTiming;
+  /** How many topics that match patterns are read. */
+  readonly maxMatched?: number;
 }
 
 export interface ConsumerTiming {

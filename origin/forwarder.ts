@@ -42,6 +42,7 @@ export class Forwarder {
   ): void {
     const { history, partitions, watchList, progress, log } = this.#ports;
     const before = partitions.of(topic);
+    const behind = partitions.behind(topic);
     const policy = this.knows(topic) ? "earliest" : start;
     let from: Start | "index" = "index";
     const beginnings = (infos ?? []).map((info): Beginning => {
@@ -61,7 +62,11 @@ export class Forwarder {
     if (infos === undefined) {
       progress.forget(topic);
       log("topic_absent", { topic });
-    } else log("topic_found", { topic, partitions: infos.length, from, records: progress.begins(topic) });
+    } else {
+      const records = partitions.behind(topic);
+      log("topic_found", { topic, partitions: infos.length, from, records });
+      progress.begins(topic, Math.max(0, records - behind));
+    }
     if (before?.some(({ epoch }) => partitions.find(topic, epoch) === undefined))
       log("topic_replaced", { topic });
     watchList.described(topic);
@@ -100,8 +105,9 @@ export class Forwarder {
     const { from, anew } = history.begin(topic, info, info.startOffset);
     if (anew === undefined) return;
     log("partition_hole", { topic, partition, why: anew, next: from });
+    const behind = partitions.behind(topic);
     partitions.restart(topic, epoch, from, info.endOffset);
-    this.#ports.progress.begins(topic);
+    this.#ports.progress.begins(topic, Math.max(0, partitions.behind(topic) - behind));
     const state = partitions.find(topic, epoch);
     if (state !== undefined) watchList.lost(state);
     this.#ports.readinessChanged();

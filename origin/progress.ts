@@ -33,17 +33,14 @@ export class Progress {
     this.#ports = ports;
   }
 
-  /** Partitions of the topic begin, or begin anew. Returns the number of records up to their ends. */
-  begins(topic: string): number {
-    const { partitions, now } = this.#ports;
-    const left = partitions.behind(topic);
-    const before = this.#readings.get(topic);
-    if (before !== undefined) before.total = Math.max(before.total, left);
-    else if (left > 0) {
+  /** Partitions of the topic begin, or begin anew, by which there are so many more records to read. */
+  begins(topic: string, records: number): void {
+    const reading = this.#readings.get(topic);
+    if (reading !== undefined) reading.total += records;
+    else if (records > 0) {
       if (this.#readings.size === 0) this.#restart();
-      this.#readings.set(topic, { total: left, beganAt: now() });
+      this.#readings.set(topic, { total: records, beganAt: this.#ports.now() });
     }
-    return left;
   }
 
   /** A partition has become ready. */

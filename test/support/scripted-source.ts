@@ -19,6 +19,7 @@ export class ScriptedSource implements Source {
   readonly stuck = new Set<string>();
   describeFailures = 0;
   listFailures = 0;
+  listings = 0;
   /** `topic/partition@from`, in order. */
   readonly reads: string[] = [];
   /** `topic/partition@timestamp`, in order. */
@@ -41,6 +42,7 @@ export class ScriptedSource implements Source {
   }
 
   async topics(): Promise<readonly string[]> {
+    this.listings++;
     if (this.listFailures-- > 0) throw new SourceError("unavailable", "scripted");
     return [...this.logs.keys()];
   }

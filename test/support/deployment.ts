@@ -26,6 +26,7 @@ export interface StreamSettings {
 }
 
 export interface DeploymentSettings {
+  /** By topic, which is created in the embedded log, or by a pattern. */
   readonly topics: Readonly<Record<string, StreamSettings>>;
   readonly originEnv?: Readonly<Record<string, string>>;
   /** Written before the origin starts. */
@@ -57,7 +58,7 @@ export class Deployment {
     this.log = new EmbeddedLog(logPath(this.dataDir));
     for (const [topic, { stream, ...log }] of Object.entries(settings.topics)) {
       streams[topic] = { title: topic, subscribe: "public", ...stream };
-      this.log.createTopic(topic, log);
+      if (!topic.includes("*")) this.log.createTopic(topic, log);
     }
     writeFileSync(join(this.dataDir, "streams.json"), JSON.stringify({ streams }));
     const key = `test:${randomBytes(32).toString("base64url")}`;
@@ -78,8 +79,8 @@ export class Deployment {
     return new Child("edge/local/serve.ts", this.#env);
   }
 
-  startOrigin(): Child {
-    return new Child("origin/main.ts", { ...this.#env, ...this.#originEnv }, NODE_FLAGS);
+  startOrigin(env: Readonly<Record<string, string>> = {}): Child {
+    return new Child("origin/main.ts", { ...this.#env, ...this.#originEnv, ...env }, NODE_FLAGS);
   }
 
   async ready(deadlineMs = 60_000): Promise<void> {

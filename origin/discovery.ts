@@ -43,8 +43,11 @@ export async function discover(options: Discovering): Promise<void> {
   while (!signal.aborted) {
     let waitMs = timing.describeMs;
     try {
-      const found = choose(await source.topics(), streams, reading, options.maxMatched);
+      const topics = await source.topics();
       if (signal.aborted) return;
+      // Those that went while this origin was down are looked for, too, until they are forgotten.
+      const known = leftOut === undefined ? forwarder.known() : new Set<string>();
+      const found = choose(topics, known, streams, reading, options.maxMatched);
       failures = 0;
       troubles.over(PATTERNS);
       if (found.fresh.length > 0 || found.leftOut.join() !== leftOut?.join())
@@ -70,15 +73,17 @@ export async function discover(options: Discovering): Promise<void> {
 
 /**
  * Which of all topics are to be read for matching a pattern, besides those that are read already, each with what
- * its pattern is exposed as; and the names of those that are too many.
+ * its pattern is exposed as; and the names of those that are too many. What the index knows comes first, then by name.
  */
 function choose(
   topics: readonly string[],
+  known: ReadonlySet<string>,
   streams: Streams,
   reading: ReadonlyMap<string, unknown>,
   maxMatched = MAX_MATCHED,
 ): { fresh: readonly Stream[]; leftOut: readonly string[] } {
-  const matched = topics.toSorted().flatMap((topic) => {
+  const ordered = new Set([...known, ...topics.toSorted()]);
+  const matched = [...ordered].flatMap((topic) => {
     const stream = streams.get(topic);
     const isFresh = stream !== undefined && isPattern(stream.topic) && !reading.has(topic);
     return isFresh ? [{ ...stream, topic }] : [];

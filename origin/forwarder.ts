@@ -81,6 +81,11 @@ export class Forwarder {
     return this.#ports.history.views(topic, NO_KEY).length > 0;
   }
 
+  /** All topics of which it does. */
+  known(): ReadonlySet<string> {
+    return this.#ports.history.topics();
+  }
+
   /** All topics were listed: those that match a pattern are found, or left out. */
   listed(fresh: readonly string[], leftOut: readonly string[]): void {
     const { partitions, watchList } = this.#ports;

@@ -89,6 +89,11 @@ export class RecordIndex {
     this.#ingest = new Ingest(file.db, this.#partitions, this.#batches, this.#tails, retention, options.now);
   }
 
+  /** Topics with a partition that was begun. */
+  topics(): ReadonlySet<string> {
+    return new Set(Array.from(this.#partitions.live(), ({ topic }) => topic));
+  }
+
   /**
    * Before a partition is read: says where to read on. Where the log and what was read of it don't join, the
    * partition starts anew at `start`, and what was known of it answers nothing any more.

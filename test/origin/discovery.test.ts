@@ -149,6 +149,36 @@ describe("topics that go", () => {
   });
 });
 
+describe("after a restart", () => {
+  test("topics that have gone meanwhile are forgotten, too", async () => {
+    for (const name of ["orders.a", "orders.b"]) topic(name);
+    const first = start();
+    await first.origin.recorded.until("topic_found", 2);
+    await first.read("orders.a");
+    await first.stop();
+    source.logs.delete("orders.a");
+
+    const second = start([ALL], { history: first.origin.history });
+    expect(await second.origin.recorded.until("topic_gone")).toEqual({ topic: "orders.a" });
+
+    expect([...second.origin.history.topics()]).toEqual(["orders.b"]);
+  });
+
+  test("those that were read before are read again, though others come before them by name", async () => {
+    topic("orders.b");
+    const first = start([ALL], { maxMatched: 1 });
+    await first.origin.recorded.until("topic_found");
+    await first.read("orders.b");
+    await first.stop();
+    topic("orders.a");
+
+    const second = start([ALL], { history: first.origin.history, maxMatched: 1 });
+
+    expect(await second.origin.recorded.until("topics_left_out")).toMatchObject({ first: "orders.a" });
+    expect(await second.origin.recorded.until("topic_found")).toMatchObject({ topic: "orders.b" });
+  });
+});
+
 describe("more topics than are read", () => {
   test("are left out, loudly, until others have gone", async () => {
     for (const name of ["orders.c", "orders.a", "orders.b", "orders.d"]) topic(name);

@@ -183,7 +183,7 @@ class TopicReader {
     const back = backMs(start);
     const offsets = new Map<string, number>();
     if (back === undefined || infos === undefined || forwarder.knows(topic)) return offsets;
-    const timestamp = now() - back;
+    const timestamp = Math.max(0, now() - back);
     await Promise.all(
       infos.map(async ({ partition, epoch }) => {
         const offset = await source.offsetAt({ topic, partition, epoch, timestamp });

@@ -62,6 +62,15 @@ describe("a time back", () => {
     expect(source.reads[0]).toBe("t/0@2");
   });
 
+  test("of more than all time is the beginning of all time", async () => {
+    write(0, 400_000);
+    const consuming = start("999999d");
+
+    await consuming.read("t");
+
+    expect([source.timesAsked[0], source.reads[0]]).toEqual(["t/0@0", "t/0@0"]);
+  });
+
   test("counts for nothing after a restart: reading goes on where the index ends, and no time is asked for", async () => {
     for (const hours of [30, 1]) write(0, hours);
     const first = start("24h");

@@ -79,8 +79,8 @@ export class Deployment {
     return new Child("edge/local/serve.ts", this.#env);
   }
 
-  startOrigin(env: Readonly<Record<string, string>> = {}): Child {
-    return new Child("origin/main.ts", { ...this.#env, ...this.#originEnv, ...env }, NODE_FLAGS);
+  startOrigin(): Child {
+    return new Child("origin/main.ts", { ...this.#env, ...this.#originEnv }, NODE_FLAGS);
   }
 
   async ready(deadlineMs = 60_000): Promise<void> {

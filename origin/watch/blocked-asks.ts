@@ -4,7 +4,7 @@ import type { Partition } from "../partitions.ts";
 import type { Ask } from "./interest.ts";
 
 export class BlockedAsks {
-  /** By epoch, or by topic with a slash, which no epoch contains. */
+  /** By epoch, or by topic with a slash, which no epoch contains; those that wait for the log at the slash. */
   readonly #asks = new Map<string, Set<Ask>>();
 
   add(ask: Ask, blocked: NonNullable<Ask["blocked"]>): void {
@@ -44,5 +44,6 @@ export class BlockedAsks {
 }
 
 function nameOf(ask: Ask, blocked: NonNullable<Ask["blocked"]>): string {
+  if (blocked.kind === "log") return "/";
   return blocked.kind === "topic" ? `/${ask.interest.watch.endpoint.topic}` : blocked.epoch;
 }

@@ -23,13 +23,14 @@ import {
 import type { IndexedRecord } from "../index/record.ts";
 import type { Partition } from "../partitions.ts";
 import { frameOf } from "../record.ts";
-import { type AnswerPorts, type Endpoint, homesOf, tailsIn } from "./answer.ts";
+import { type Endpoint, homesOf, tailsIn } from "./answer.ts";
 import { BlockedAsks } from "./blocked-asks.ts";
 import { type Ask, Interest, Shard, type Watch } from "./interest.ts";
+import { keyText } from "./key-text.ts";
 import type { ShardPort } from "./outbox.ts";
-import { serve } from "./serving.ts";
+import { type ServingPorts, serve } from "./serving.ts";
 
-export interface WatchListPorts extends AnswerPorts {
+export interface WatchListPorts extends ServingPorts {
   readonly streams: Streams;
   /** The edge asked for what isn't exposed here. */
   readonly refused: (path: string) => void;
@@ -235,9 +236,4 @@ function lose(watch: Watch, cause: ResetCause): void {
     interest.behind = { from: interest.behind?.from ?? new Map(watch.tails), cause };
     interest.shard.queue(interest);
   }
-}
-
-/** Each byte one character, so that keys that aren't UTF-8 stay apart. */
-function keyText(key: Uint8Array): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1");
 }

@@ -5,10 +5,12 @@ import { Forwarder } from "../../origin/forwarder.ts";
 import { Partitions } from "../../origin/partitions.ts";
 import type { PartitionInfo, SourceRecord } from "../../origin/source.ts";
 import { ANSWER_BOUNDS } from "../../origin/watch/answer.ts";
+import { Replays } from "../../origin/watch/replays.ts";
 import { WatchList } from "../../origin/watch/watch-list.ts";
 import type { Stream } from "../../shared/protocol/streams.ts";
 import { MemoryHistory } from "./memory-history.ts";
 import { RecordedLog } from "./recorded-log.ts";
+import { ScriptedSource } from "./scripted-source.ts";
 
 export const STREAM: Stream = {
   topic: "t",
@@ -17,6 +19,7 @@ export const STREAM: Stream = {
   windowMs: 3_600_000,
   start: "earliest",
   compacted: false,
+  replay: 0,
 };
 
 /** The time at which everything happens. */
@@ -32,6 +35,8 @@ export class SmallOrigin {
   readonly partitions: Partitions;
   readonly recorded = new RecordedLog();
   readonly refused: string[] = [];
+  /** Where the log is read again. */
+  readonly source = new ScriptedSource();
   readonly watchList: WatchList;
   readonly forwarder: Forwarder;
 
@@ -45,6 +50,7 @@ export class SmallOrigin {
       homeOf: partitionOf,
       now: () => NOW,
       bounds: ANSWER_BOUNDS,
+      replays: new Replays({ source: this.source, random: () => 0, bounds: ANSWER_BOUNDS }),
       streams: new Map(streams.map((stream) => [stream.topic, stream])),
       refused: (path) => this.refused.push(path),
     });

@@ -22,6 +22,8 @@ export interface Ask {
   readonly link: number;
   readonly id: number;
   readonly from: Position | undefined;
+  /** When it came, in milliseconds since 1970. */
+  readonly at: number;
   /** Whether it was told to wait. */
   told: boolean;
   blocked: Blocked | undefined;
@@ -78,9 +80,9 @@ export class Interest {
   }
 
   /** Returns an earlier ask of this link that nobody can be waiting for any more, which is to be forgotten. */
-  ask(link: number, id: number, from: Position | undefined): Ask | undefined {
+  ask(link: number, id: number, from: Position | undefined, at: number): Ask | undefined {
     const earlier = this.#asks.filter((ask) => ask.link === link);
-    this.#asks = [...this.#asks, { interest: this, link, id, from, told: false, blocked: undefined }];
+    this.#asks = [...this.#asks, { interest: this, link, id, from, at, told: false, blocked: undefined }];
     return earlier.length < ASKS_PER_LINK ? undefined : earlier[0];
   }
 

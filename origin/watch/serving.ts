@@ -36,7 +36,7 @@ function answer(ports: AnswerPorts, blocked: BlockedAsks, interest: Interest): n
   const { path } = watch.endpoint;
   const { outbox } = interest.shard;
   const to: AddressedTo = { kind: "links", links: [ask.link] };
-  const examined = examine(ports, watch, ask.from);
+  const examined = examine(ports, watch, ask.from, ask.at);
   if (examined.kind === "blocked") {
     blocked.add(ask, examined.blocked);
     if (!ask.told) outbox.add(to, encodeWaiting(path, ask.id));

@@ -19,7 +19,7 @@ export const STREAM: Stream = {
   compacted: false,
 };
 
-/** The time at which everything happens. */
+/** The time at which everything happens, unless a test lets time pass. */
 export const NOW = 1_763_690_000_000;
 
 export function record(offset: number, key: string, value: string | Uint8Array | null): SourceRecord {
@@ -28,6 +28,7 @@ export function record(offset: number, key: string, value: string | Uint8Array |
 }
 
 export class SmallOrigin {
+  now = NOW;
   readonly history: MemoryHistory;
   readonly partitions: Partitions;
   readonly recorded = new RecordedLog();
@@ -43,7 +44,7 @@ export class SmallOrigin {
       history: this.history,
       partitions: this.partitions,
       homeOf: partitionOf,
-      now: () => NOW,
+      now: () => this.now,
       bounds: ANSWER_BOUNDS,
       streams: new Map(streams.map((stream) => [stream.topic, stream])),
       refused: (path) => this.refused.push(path),
@@ -60,6 +61,12 @@ export class SmallOrigin {
   /** The topic exists with partitions that hold the offsets from `start` to before `end`. */
   describe(...partitions: readonly { epoch: string; start?: number; end?: number }[]): void {
     this.forwarder.described("t", infosOf(partitions), "earliest");
+  }
+
+  /** Time passes, and is noticed. */
+  pass(ms: number): void {
+    this.now += ms;
+    this.watchList.passTime();
   }
 
   /** Reads records; the partition holds no more. */

@@ -119,11 +119,14 @@ export class Origin {
     clearTimeout(this.#tick);
     clearInterval(this.#status);
     this.#replays.close();
-    await Promise.race([
-      Promise.all([this.#consumer.stop(), this.#uplinks.stop()]),
-      wait(STOP_MS, undefined, { ref: false }),
-    ]);
+    await Promise.race([this.#letGo(), wait(STOP_MS, undefined, { ref: false })]);
     this.#index.close();
+  }
+
+  /** What is watched is forwarded until another origin does it, if there is one. */
+  async #letGo(): Promise<void> {
+    await this.#uplinks.leave();
+    await Promise.all([this.#consumer.stop(), this.#uplinks.stop()]);
   }
 
   #tellReadiness(): void {

@@ -54,14 +54,25 @@ export interface Answer {
   readonly frames: readonly Frame[];
 }
 
-/** Until when a question waits. */
+/**
+ * Until when a question waits. `patient`: not for ever, since what it names may not exist: another origin may have
+ * sent what this one hasn't seen yet, but positions can also be made up, and logs can lose records.
+ */
 export type Blocked =
-  /** Until the topic has been described. */
-  | { readonly kind: "topic" }
+  /** Until the topic has been described, or described anew. */
+  | { readonly kind: "topic"; readonly patient: boolean }
   /** Until the partition has been read past `offset` or, where that is undefined, is ready. */
-  | { readonly kind: "partition"; readonly epoch: string; readonly offset: number | undefined }
+  | {
+      readonly kind: "partition";
+      readonly epoch: string;
+      readonly offset: number | undefined;
+      readonly patient: boolean;
+    }
   /** Until the log has been read again. */
-  | { readonly kind: "log" };
+  | { readonly kind: "log"; readonly patient: false };
+
+/** How long that patience lasts (R5), in milliseconds. Partitions that were added are found in less. */
+export const PATIENCE_MS = 15_000;
 
 /** `fresh` where nobody asked for a proof. */
 export type Proof = "recovered" | "fresh" | ResetCause;
@@ -109,23 +120,42 @@ export function homesOf(ports: AnswerPorts, { endpoint, tails }: Subject): reado
   return home === undefined ? [] : [home];
 }
 
-/** What an attach must wait for or, where it needn't, what can be proved. */
-export function examine(ports: AnswerPorts, subject: Subject, from: Position | undefined): Examined {
+/** What an attach that came at `askedAt` must wait for or, where it needn't, what can be proved. */
+export function examine(
+  ports: AnswerPorts,
+  subject: Subject,
+  from: Position | undefined,
+  askedAt: number,
+): Examined {
   const { endpoint } = subject;
-  if (ports.partitions.of(endpoint.topic) === undefined)
-    return { kind: "blocked", blocked: { kind: "topic" } };
+  const all = ports.partitions.of(endpoint.topic);
+  if (all === undefined) return { kind: "blocked", blocked: { kind: "topic", patient: false } };
+  const isPatient = ports.now() - askedAt < PATIENCE_MS;
   for (const [epoch, offset] of from ?? []) {
     const partition = ports.partitions.find(endpoint.topic, epoch);
+    if (partition === undefined && isPatient && all.some((other) => isOfOneTopic(other.epoch, epoch)))
+      return { kind: "blocked", blocked: { kind: "topic", patient: true } };
+    if (partition === undefined || offset < partition.next) continue;
     // A ready partition may lag: what its log is known to hold is still waited for.
-    if (partition && offset >= partition.next && (!partition.ready || offset < partition.end))
-      return { kind: "blocked", blocked: { kind: "partition", epoch, offset } };
+    const isComing = !partition.ready || offset < partition.end;
+    if (isComing || isPatient)
+      return { kind: "blocked", blocked: { kind: "partition", epoch, offset, patient: !isComing } };
   }
   const proof = from === undefined ? "fresh" : prove(ports, subject, from);
   if (proof === "recovered") return { kind: "open", proof };
   // The recent updates of a partition that isn't fully read would be old ones.
   const unready = homesOf(ports, subject).find(({ ready }) => !ready);
   if (unready === undefined) return { kind: "open", proof };
-  return { kind: "blocked", blocked: { kind: "partition", epoch: unready.epoch, offset: undefined } };
+  return {
+    kind: "blocked",
+    blocked: { kind: "partition", epoch: unready.epoch, offset: undefined, patient: false },
+  };
+}
+
+/** Whether two epochs name partitions of the same incarnation of a topic (P4): one of them may just have been added. */
+function isOfOneTopic(a: string, b: string): boolean {
+  const dot = a.lastIndexOf(".");
+  return dot > 0 && dot === b.lastIndexOf(".") && a.slice(0, dot) === b.slice(0, dot);
 }
 
 /** Whether nothing of the endpoint after `from` is missing in the index (R3), and else why (R4). */

@@ -23,6 +23,8 @@ export interface Ask {
   readonly link: number;
   readonly id: number;
   readonly from: Position | undefined;
+  /** When it came, in milliseconds since 1970. */
+  readonly at: number;
   /** Whether it was told to wait. */
   told: boolean;
   blocked: Blocked | undefined;
@@ -83,10 +85,10 @@ export class Interest {
   }
 
   /** Returns an earlier ask of this link that nobody can be waiting for any more, which is to be forgotten. */
-  ask(link: number, id: number, from: Position | undefined): Ask | undefined {
+  ask(link: number, id: number, from: Position | undefined, at: number): Ask | undefined {
     const earlier = this.#asks.filter((ask) => ask.link === link);
     const fresh = { told: false, blocked: undefined, replayed: undefined, replays: 0 };
-    this.#asks = [...this.#asks, { interest: this, link, id, from, ...fresh }];
+    this.#asks = [...this.#asks, { interest: this, link, id, from, at, ...fresh }];
     return earlier.length < ASKS_PER_LINK ? undefined : earlier[0];
   }
 

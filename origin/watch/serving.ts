@@ -58,7 +58,7 @@ function answer(ports: ServingPorts, blocked: BlockedAsks, interest: Interest): 
     ask.told = true;
     return 0;
   };
-  const examined = examine(ports, watch, ask.from);
+  const examined = examine(ports, watch, ask.from, ask.at);
   if (examined.kind === "blocked") {
     blocked.add(ask, examined.blocked);
     return wait();
@@ -91,7 +91,7 @@ function replay(ports: ServingPorts, blocked: BlockedAsks, ask: Ask, gaps: reado
   const records = gaps.reduce((sum, { after, until }) => sum + until - after - 1, 0);
   if (records > stream.replay || ask.replays >= REPLAYS_PER_ASK) return false;
   ask.replays++;
-  blocked.add(ask, { kind: "log" });
+  blocked.add(ask, { kind: "log", patient: false });
   void ports.replays.read(topic, key, gaps).then((replayed) => {
     // Nobody waits for it any more.
     if (ask.blocked?.kind !== "log") return;

@@ -23,7 +23,7 @@ import {
 import type { IndexedRecord } from "../index/record.ts";
 import type { Partition } from "../partitions.ts";
 import { frameOf } from "../record.ts";
-import { type Endpoint, homesOf, tailsIn } from "./answer.ts";
+import { type Endpoint, homesOf, PATIENCE_MS, tailsIn } from "./answer.ts";
 import { BlockedAsks } from "./blocked-asks.ts";
 import { type Ask, Interest, Shard, type Watch } from "./interest.ts";
 import { keyText } from "./key-text.ts";
@@ -87,7 +87,7 @@ export class WatchList {
       shard.outbox.flush();
       return;
     }
-    const superseded = interest.ask(link, id, from);
+    const superseded = interest.ask(link, id, from, this.#ports.now());
     if (superseded !== undefined) this.#forget(superseded);
     shard.queue(interest);
   }
@@ -137,6 +137,12 @@ export class WatchList {
   /** The partition was read further or became ready: who waited for that gets a turn (R5). */
   progressed(partition: Partition): void {
     for (const ask of this.#blocked.takeProgressed(partition)) ask.interest.shard.queue(ask.interest);
+  }
+
+  /** To be called every second or so: who has waited long enough gets a turn (R5). */
+  passTime(): void {
+    const due = this.#blocked.takeTired(this.#ports.now() - PATIENCE_MS);
+    for (const ask of due) ask.interest.shard.queue(ask.interest);
   }
 
   /** The topic's partitions are others than before. Who was live in an epoch that has gone is told so (R4). */

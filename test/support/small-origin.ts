@@ -22,7 +22,7 @@ export const STREAM: Stream = {
   replay: 0,
 };
 
-/** The time at which everything happens. */
+/** The time at which everything happens, unless a test lets time pass. */
 export const NOW = 1_763_690_000_000;
 
 export function record(offset: number, key: string, value: string | Uint8Array | null): SourceRecord {
@@ -31,6 +31,7 @@ export function record(offset: number, key: string, value: string | Uint8Array |
 }
 
 export class SmallOrigin {
+  now = NOW;
   readonly history: MemoryHistory;
   readonly partitions: Partitions;
   readonly recorded = new RecordedLog();
@@ -48,7 +49,7 @@ export class SmallOrigin {
       history: this.history,
       partitions: this.partitions,
       homeOf: partitionOf,
-      now: () => NOW,
+      now: () => this.now,
       bounds: ANSWER_BOUNDS,
       replays: new Replays({ source: this.source, random: () => 0, bounds: ANSWER_BOUNDS }),
       streams: new Map(streams.map((stream) => [stream.topic, stream])),
@@ -66,6 +67,12 @@ export class SmallOrigin {
   /** The topic exists with partitions that hold the offsets from `start` to before `end`. */
   describe(...partitions: readonly { epoch: string; start?: number; end?: number }[]): void {
     this.forwarder.described("t", infosOf(partitions), "earliest");
+  }
+
+  /** Time passes, and is noticed. */
+  pass(ms: number): void {
+    this.now += ms;
+    this.watchList.passTime();
   }
 
   /** Reads records; the partition holds no more. */

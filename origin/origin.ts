@@ -18,6 +18,7 @@ import { needsAttention, type Status, statusOf, summarize } from "./status.ts";
 import { Unusable } from "./unusable.ts";
 import { Uplinks } from "./uplink/uplinks.ts";
 import { ANSWER_BOUNDS } from "./watch/answer.ts";
+import { Replays } from "./watch/replays.ts";
 import { WatchList } from "./watch/watch-list.ts";
 
 const TICK_MS = 50;
@@ -37,6 +38,7 @@ export class Origin {
   readonly #index: RecordIndex;
   readonly #partitions: Partitions;
   readonly #watchList: WatchList;
+  readonly #replays: Replays;
   readonly #consumer: Consumer;
   readonly #uplinks: Uplinks;
   #tick: NodeJS.Timeout | undefined;
@@ -64,7 +66,9 @@ export class Origin {
       !streams.hasPatterns,
     );
     this.#partitions = partitions;
+    this.#replays = new Replays({ source, random: Math.random, bounds: ANSWER_BOUNDS });
     this.#watchList = new WatchList({
+      replays: this.#replays,
       history: index,
       partitions,
       homeOf: partitionOf,
@@ -128,11 +132,15 @@ export class Origin {
     clearTimeout(this.#tick);
     clearInterval(this.#status);
     clearInterval(this.#report);
-    await Promise.race([
-      Promise.all([this.#consumer.stop(), this.#uplinks.stop()]),
-      wait(STOP_MS, undefined, { ref: false }),
-    ]);
+    this.#replays.close();
+    await Promise.race([this.#letGo(), wait(STOP_MS, undefined, { ref: false })]);
     this.#index.close();
+  }
+
+  /** What is watched is forwarded until another origin does it, if there is one. */
+  async #letGo(): Promise<void> {
+    await this.#uplinks.leave();
+    await Promise.all([this.#consumer.stop(), this.#uplinks.stop()]);
   }
 
   #tellReadiness(): void {

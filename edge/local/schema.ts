@@ -6,7 +6,12 @@ import { StreamsSchema } from "../../shared/protocol/streams.ts";
 
 /** A JSON Schema (draft 7) of `streams.json`. */
 export function streamsJsonSchema(): object {
-  return toJsonSchema(StreamsSchema, { typeMode: "input" });
+  return toJsonSchema(StreamsSchema, {
+    typeMode: "input",
+    // What holds between two fields is left to the reader of the file.
+    overrideAction: ({ valibotAction, jsonSchema }) =>
+      valibotAction.type === "check" ? jsonSchema : undefined,
+  });
 }
 
 if (import.meta.main)

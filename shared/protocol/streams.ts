@@ -20,7 +20,7 @@ export function backMs(start: Start): number | undefined {
 
 const WholeNumber = v.pipe(v.number(), v.integer());
 
-const StreamSchema = v.strictObject({
+const StreamFields = v.strictObject({
   title: v.pipe(v.string(), v.minLength(1), v.maxLength(200), v.description("What people see.")),
   subscribe: v.pipe(
     v.literal("public"),
@@ -62,7 +62,29 @@ const StreamSchema = v.strictObject({
     ),
     false,
   ),
+  replay: v.optional(
+    v.pipe(
+      WholeNumber,
+      v.minValue(0),
+      v.maxValue(100_000_000),
+      v.description(
+        "How many records of the log may be read again for one who resumes from before what the index holds. 0: none.",
+      ),
+    ),
+    0,
+  ),
 });
+
+const StreamSchema = v.pipe(
+  StreamFields,
+  v.forward(
+    v.check(
+      ({ compacted, replay }) => !compacted || replay === 0,
+      "must be 0 where the topic is compacted: what its log still holds doesn't prove that nothing is missing",
+    ),
+    ["replay"],
+  ),
+);
 
 export const StreamsSchema = v.strictObject({
   $schema: v.optional(v.string()),
@@ -85,6 +107,8 @@ export interface Stream {
   readonly windowMs: number;
   readonly start: Start;
   readonly compacted: boolean;
+  /** Records of the log that may be read again to prove continuity (R7). */
+  readonly replay: number;
 }
 
 export class Streams {
@@ -137,6 +161,7 @@ export function readStreams(json: unknown): StreamsResult {
       windowMs: (stream.window.seconds ?? 3_600) * 1_000,
       start: stream.start as Start,
       compacted: stream.compacted,
+      replay: stream.replay,
     }),
   );
   return { ok: true, streams: new Streams(streams) };

@@ -59,7 +59,8 @@ export class Partitions {
 
   /** All topics were listed: what is new among those that match, and what isn't read for being too many. */
   listed(fresh: readonly string[], leftOut: readonly string[]): void {
-    for (const topic of fresh) this.#topics.set(topic, undefined);
+    // One that comes later did not exist before: who watches it is live already.
+    for (const topic of fresh) this.#topics.set(topic, this.of(topic) && new Map());
     this.#leftOut = new Set(leftOut);
     this.#listed = true;
   }

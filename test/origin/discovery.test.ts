@@ -242,6 +242,22 @@ describe("who watches a topic that matches", () => {
     expect(object.causes).toEqual([]);
   });
 
+  test("[R4] is told where the log dropped some of it before it was found", async () => {
+    const consuming = start();
+    await consuming.listed();
+    const { shard, object } = watch(consuming, "/orders.new/a");
+    expect(object.position).toEqual(new Map());
+
+    topic("orders.new", 3);
+    source.logs.get("orders.new")?.drop(0, 2);
+    await consuming.origin.recorded.until("topic_found");
+    await consuming.read("orders.new");
+    shard.step();
+
+    expect(object.causes).toEqual(["horizon"]);
+    expect(object.received.map(({ offset }) => offset)).toEqual([2]);
+  });
+
   test("[H4] and what matches no pattern is not exposed", () => {
     const consuming = start();
 

@@ -10,6 +10,7 @@ export const EVENTS = {
   started: ["info", "the origin runs"],
   stopping: ["info", "the origin stops"],
   status: ["info", "where the partitions stand"],
+  status_port_open: ["info", "/healthz, /readyz and /metrics are answered"],
   topic_found: ["info", "reading a topic"],
   topic_absent: ["warn", "an exposed topic does not exist yet; looking for it again and again"],
   topic_unreadable: ["error", "a topic can't be described; trying again"],

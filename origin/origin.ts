@@ -29,6 +29,7 @@ export class Origin {
   /** Resolves with the reason when the origin can't go on; `stop` is still to be called. */
   readonly failed: Promise<unknown>;
   readonly #log: Log;
+  readonly #topics: readonly string[];
   readonly #index: RecordIndex;
   readonly #partitions: Partitions;
   readonly #watchList: WatchList;
@@ -36,6 +37,8 @@ export class Origin {
   readonly #uplinks: Uplinks;
   #tick: NodeJS.Timeout | undefined;
   #tickFailures = 0;
+  /** Why the index couldn't be written the last time. */
+  #indexError: string | undefined;
   readonly #status: NodeJS.Timeout;
 
   /** Starts at once. Throws IndexError `unwritable` or `in_use`. The source stays its owner's to close. */
@@ -44,6 +47,7 @@ export class Origin {
     const failed = Promise.withResolvers<unknown>();
     this.failed = failed.promise;
     this.#log = log;
+    this.#topics = [...streams.keys()];
     const topics = new Map<string, TopicRetention>();
     for (const { topic, windowMs, compacted } of streams.values())
       topics.set(topic, { maxAgeMs: windowMs, keepLatest: compacted });
@@ -101,13 +105,19 @@ export class Origin {
     }, STATUS_MS);
   }
 
+  /** How it stands. Made anew each time, from what is in memory. */
   status(): Status {
-    return statusOf(
-      this.#partitions.all(),
-      this.#partitions.ready,
-      this.#watchList.size,
-      this.#index.facts(),
-    );
+    return statusOf({
+      partitions: this.#partitions,
+      topics: this.#topics,
+      watched: this.#watchList.size,
+      watchCounts: this.#watchList.counts,
+      uplinks: this.#uplinks.facts(),
+      sentBytes: this.#uplinks.sentBytes,
+      index: this.#index.facts(),
+      indexError: this.#indexError,
+      now: Date.now(),
+    });
   }
 
   /** Closes the sockets, and writes everything that was read to the index. Takes 1.5 s at most, and the disk's time. */
@@ -136,9 +146,11 @@ export class Origin {
       try {
         this.#index.tick();
         this.#tickFailures = 0;
+        this.#indexError = undefined;
         this.#tickIn(TICK_MS, failed);
       } catch (error) {
         if (!isDiskFailure(error)) return failed(error);
+        this.#indexError = error.message;
         const retryMs = Math.ceil(backoff(this.#tickFailures++, TICK_RETRY, Math.random()));
         this.#log("index_failed", { why: error.message, retryMs });
         this.#tickIn(retryMs, failed);

@@ -1,6 +1,7 @@
 /**
  * One uplink from the dial to its end: the shell between a WebSocket and the watch list. U1–U4, U9, U10.
  */
+import type { Socket } from "node:net";
 import { WebSocket } from "ws";
 import { CLOSE, type CloseName, mayReconnect } from "../../shared/protocol/codes.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
@@ -62,6 +63,8 @@ export class Connection implements ShardPort {
   #awake = false;
   #heardAt = performance.now();
   #pings: NodeJS.Timeout | undefined;
+  /** Below the WebSocket, once it is one. */
+  #wire: Socket | undefined;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -85,6 +88,21 @@ export class Connection implements ShardPort {
 
   get congested(): boolean {
     return this.#congested;
+  }
+
+  /** Whether the shard has said hello, and the connection lasts. */
+  get isOpen(): boolean {
+    return this.#greeted && !this.#isOver;
+  }
+
+  /** Not sent yet. */
+  get backlogBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  /** On the wire, frames of WebSocket and pings included. */
+  get sentBytes(): number {
+    return this.#wire?.bytesWritten ?? 0;
   }
 
   send(messages: readonly Message[]): void {
@@ -118,6 +136,9 @@ export class Connection implements ShardPort {
   #listen(): void {
     const { timing, origin } = this.#options;
     const socket = this.#socket;
+    socket.on("upgrade", (response) => {
+      this.#wire = response.socket;
+    });
     socket.on("open", () => {
       this.#heardAt = performance.now();
       this.#say(encodeHello({ version: VERSION, origin }));

@@ -54,6 +54,20 @@ interface Dialling {
   readonly stop: AbortController;
   readonly done: Promise<void>;
   connection: Connection | undefined;
+  /** How the one before ended, or why it never began. */
+  ended: Ended | undefined;
+}
+
+/** The uplink to one shard. */
+export interface UplinkFacts {
+  readonly shard: number;
+  /** `refused`: the edge won't have it as it is, which only people can change; it is dialled again all the same. */
+  readonly state: "open" | "dialling" | "refused";
+  /** Why it isn't open, in words, where that is known. */
+  readonly reason: string | undefined;
+  /** Whether so much is unsent that forwarding pauses (U10). */
+  readonly congested: boolean;
+  readonly backlogBytes: number;
 }
 
 export class Uplinks {
@@ -63,6 +77,8 @@ export class Uplinks {
   readonly #shards = new Map<number, Dialling>();
   #learning: Promise<Ended | undefined> | undefined;
   #ready = false;
+  /** On connections that are over. */
+  #sentBytes = 0;
 
   constructor(options: UplinksOptions) {
     this.#options = options;
@@ -82,6 +98,25 @@ export class Uplinks {
     return true;
   }
 
+  /** In order of the shards; as long as none was learnt of, only the first. */
+  facts(): readonly UplinkFacts[] {
+    const facts = Array.from(this.#shards, ([shard, { connection, ended }]): UplinkFacts => {
+      const congested = connection?.congested ?? false;
+      const backlogBytes = connection?.backlogBytes ?? 0;
+      const state = connection?.isOpen ? "open" : ended?.refused ? "refused" : "dialling";
+      const reason = state === "open" ? undefined : ended?.reason;
+      return { shard, state, reason, congested, backlogBytes };
+    });
+    return facts.sort((a, b) => a.shard - b.shard);
+  }
+
+  /** On all uplinks since the start, as bytes on the wire. */
+  get sentBytes(): number {
+    let bytes = this.#sentBytes;
+    for (const { connection } of this.#shards.values()) bytes += connection?.sentBytes ?? 0;
+    return bytes;
+  }
+
   /** Resolves when all are closed. */
   async stop(): Promise<void> {
     this.#stopping.abort();
@@ -92,7 +127,7 @@ export class Uplinks {
     const stop = new AbortController();
     const signal = AbortSignal.any([stop.signal, this.#stopping.signal]);
     const done = Promise.resolve().then(() => this.#keep(shard, learned, signal));
-    this.#shards.set(shard, { stop, done, connection: undefined });
+    this.#shards.set(shard, { stop, done, connection: undefined, ended: undefined });
   }
 
   /** Dials a shard again and again. `isKnown`: the number of shards was learned just now. */
@@ -107,6 +142,8 @@ export class Uplinks {
       if (signal.aborted) return;
       ended ??= await this.#dial(shard, signal);
       if (signal.aborted) return;
+      const state = this.#shards.get(shard);
+      if (state !== undefined) state.ended = ended;
       skipLearning = false;
       // An edge that takes uplinks and drops them at once isn't dialled ever faster.
       if (ended.greeted && performance.now() - since > retry.maxMs) failures = 0;
@@ -143,6 +180,7 @@ export class Uplinks {
     signal.addEventListener("abort", close);
     const ended = await connection.ended;
     signal.removeEventListener("abort", close);
+    this.#sentBytes += connection.sentBytes;
     if (state !== undefined) state.connection = undefined;
     return ended;
   }

@@ -6,6 +6,7 @@ import { NOTHING, reaches } from "../../shared/protocol/position.ts";
 import { type AddressedTo, encodeAttached, encodeWaiting } from "../../shared/protocol/uplink.ts";
 import { type Answer, type AnswerPorts, answerRecent, answerRecovered, examine, prove } from "./answer.ts";
 import type { BlockedAsks } from "./blocked-asks.ts";
+import type { WatchCounts } from "./counts.ts";
 import type { Interest, Shard } from "./interest.ts";
 
 /** Turns of endpoints in one step at most, and of no more bytes than one answer has, so that others get on. */
@@ -15,13 +16,16 @@ const TURNS_PER_STEP = 16;
 const UNASKED = 0;
 
 /** Returns whether more can be done at once. */
-export function serve(ports: AnswerPorts, blocked: BlockedAsks, shard: Shard): boolean {
+export function serve(ports: AnswerPorts, blocked: BlockedAsks, shard: Shard, counts: WatchCounts): boolean {
   let bytes = 0;
   for (let turn = 0; turn < TURNS_PER_STEP && bytes < ports.bounds.bytes; turn++) {
     const [interest] = shard.work;
     if (interest === undefined || shard.congested) break;
     shard.work.delete(interest);
-    bytes += interest.behind === undefined ? answer(ports, blocked, interest) : catchUp(ports, interest);
+    bytes +=
+      interest.behind === undefined
+        ? answer(ports, blocked, interest, counts)
+        : catchUp(ports, interest, counts);
     if (interest.hasWork) shard.work.add(interest);
   }
   shard.outbox.flush();
@@ -29,7 +33,7 @@ export function serve(ports: AnswerPorts, blocked: BlockedAsks, shard: Shard): b
 }
 
 /** Answers one ask, or tells it to wait. Returns the bytes sent. */
-function answer(ports: AnswerPorts, blocked: BlockedAsks, interest: Interest): number {
+function answer(ports: AnswerPorts, blocked: BlockedAsks, interest: Interest, counts: WatchCounts): number {
   const ask = interest.nextAsk;
   if (ask === undefined) return 0;
   const { watch } = interest;
@@ -39,7 +43,10 @@ function answer(ports: AnswerPorts, blocked: BlockedAsks, interest: Interest): n
   const examined = examine(ports, watch, ask.from);
   if (examined.kind === "blocked") {
     blocked.add(ask, examined.blocked);
-    if (!ask.told) outbox.add(to, encodeWaiting(path, ask.id));
+    if (!ask.told) {
+      outbox.add(to, encodeWaiting(path, ask.id));
+      counts.waited++;
+    }
     ask.told = true;
     return 0;
   }
@@ -51,7 +58,8 @@ function answer(ports: AnswerPorts, blocked: BlockedAsks, interest: Interest): n
       ? answerRecovered(ports, watch, ask.from ?? NOTHING)
       : answerRecent(ports, watch, ask.from, proof);
   outbox.add(to, encodeAttached({ ...answered.attached, id: ask.id }));
-  return send(interest, to, answered);
+  counts.answered[proof]++;
+  return send(interest, to, answered, counts);
 }
 
 /**
@@ -59,7 +67,7 @@ function answer(ports: AnswerPorts, blocked: BlockedAsks, interest: Interest): n
  * forwarded to again. Where continuity is lost they get an answer that nobody asked for instead. Returns the
  * bytes sent.
  */
-function catchUp(ports: AnswerPorts, interest: Interest): number {
+function catchUp(ports: AnswerPorts, interest: Interest, counts: WatchCounts): number {
   const { behind, address, watch } = interest;
   if (behind === undefined) return 0;
   const proof = behind.cause ?? prove(ports, watch, behind.from);
@@ -67,16 +75,18 @@ function catchUp(ports: AnswerPorts, interest: Interest): number {
     const page = answerRecovered(ports, watch, behind.from);
     const { to, verdict } = page.attached;
     interest.behind = reaches(to, verdict.head) ? undefined : { from: to, cause: undefined };
-    return send(interest, address, page);
+    return send(interest, address, page, counts);
   }
   interest.behind = undefined;
   const reset = answerRecent(ports, watch, behind.from, proof);
   interest.shard.outbox.add(address, encodeAttached({ ...reset.attached, id: UNASKED }));
-  return send(interest, address, reset);
+  counts.reset++;
+  return send(interest, address, reset, counts);
 }
 
-function send(interest: Interest, to: AddressedTo, { frames }: Answer): number {
+function send(interest: Interest, to: AddressedTo, { frames }: Answer, counts: WatchCounts): number {
   let bytes = 0;
+  counts.replayed += frames.length;
   for (const frame of frames) {
     bytes += frame.length;
     interest.shard.outbox.add(to, frame);

@@ -2,11 +2,11 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { type Config, readConfig } from "./config.ts";
+import { type Config, readConfig, secretsOf } from "./config.ts";
 import { EmbeddedLog, logPath } from "./embedded/log.ts";
 import { EmbeddedSource } from "./embedded/source.ts";
 import { IndexError } from "./index/error.ts";
-import { createLog, type Log } from "./log.ts";
+import { createLog, hiding, type Log } from "./log.ts";
 import { Meter } from "./operate/meter.ts";
 import { Origin } from "./origin.ts";
 import type { Source } from "./source.ts";
@@ -100,15 +100,17 @@ else if (result.kind === "problems") {
     level: result.config.logLevel,
     pretty: process.stderr.isTTY,
     now: Date.now,
+    secrets: secretsOf(result.config),
     write: (line) => process.stderr.write(line),
   });
+  const hide = hiding(secretsOf(result.config));
   const die = (error: unknown): never => {
     log("fatal", { why: error instanceof Error ? error.message : String(error) });
     process.exit(1);
   };
   // A fault of the program, unlike what `run` throws.
   process.on("uncaughtException", (error) => {
-    process.stderr.write(`${error.stack}\n`);
+    process.stderr.write(`${hide(error.stack ?? error.message)}\n`);
     die(error);
   });
   await run(result.config, log).catch(die);

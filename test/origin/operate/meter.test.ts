@@ -32,7 +32,13 @@ test("it counts events that the level leaves out, and retries by their reason", 
   const lines: string[] = [];
   const meter = new Meter();
   const log = meter.log(
-    createLog({ level: "error", pretty: false, now: () => 0, write: (line) => lines.push(line) }),
+    createLog({
+      level: "error",
+      pretty: false,
+      now: () => 0,
+      secrets: [],
+      write: (line) => lines.push(line),
+    }),
   );
 
   log("partition_failed", { code: "unavailable", retryMs: 5 });

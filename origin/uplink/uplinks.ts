@@ -8,6 +8,7 @@ import { setTimeout } from "node:timers/promises";
 import * as v from "valibot";
 import { type BackoffBounds, backoff } from "../../shared/core/backoff.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
+import { readChallenge, TOKEN_FAULTS } from "../../shared/protocol/token-fault.ts";
 import { ROUTES, VERSION } from "../../shared/protocol/version.ts";
 import type { UplinkKey } from "../config.ts";
 import type { Log } from "../log.ts";
@@ -222,9 +223,11 @@ export class Uplinks {
       const { status } = response;
       if (status !== 200) {
         await response.body?.cancel();
+        const fault = readChallenge(response.headers.get("www-authenticate"));
+        const why = fault === undefined ? "" : ` (${fault}: ${TOKEN_FAULTS[fault]})`;
         return {
           refused: isRefusal(status),
-          reason: `the edge answers with status ${status} when asked for its shards`,
+          reason: `the edge answers with status ${status} when asked for its shards${why}`,
         };
       }
       const body = v.safeParse(ShardsSchema, await response.json());

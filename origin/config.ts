@@ -131,9 +131,9 @@ export function readConfig(surroundings: Surroundings, usage = ORIGIN): ConfigRe
 
   const dataDir = values.DATA_DIR;
   if (problems.length > 0 || !edgeUrl || !uplinkKey || !streams || !logLevel) {
-    const read = { edgeUrl, uplinkKey, streams, kafka };
-    const known = Object.entries(read).filter(([, value]) => value !== undefined);
-    const readable = { name, dataDir, indexMaxBytes, status, ...Object.fromEntries(known) };
+    const read = { name, dataDir, edgeUrl, uplinkKey, streams, status, kafka };
+    const known = Object.entries({ ...read, indexMaxBytes: indexMaxBytes || undefined });
+    const readable = Object.fromEntries(known.filter(([, value]) => value !== undefined));
     return { kind: "problems", problems, readable };
   }
   return {

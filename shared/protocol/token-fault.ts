@@ -20,6 +20,7 @@ export function challengeOf(fault: TokenFault): string {
 
 /** undefined where the header says none that this version knows. */
 export function readChallenge(header: string | null | undefined): TokenFault | undefined {
+  if (header === challengeOf("no_token")) return "no_token";
   const fault = /error_description="(\w+)"/.exec(header ?? "")?.[1];
   return Object.keys(TOKEN_FAULTS).find((known): known is TokenFault => known === fault);
 }

@@ -245,7 +245,10 @@ class TopicReader {
         if (!isPassing(error)) throw error;
         const reason = reasonOf(error);
         partitions.fail(topic, epoch, `${reason.code}: ${reason.message}`);
-        if (reason.code === "corrupt") return log("partition_stopped", { topic, partition, ...reason });
+        if (reason.code === "corrupt") {
+          partitions.stop(topic, epoch);
+          return log("partition_stopped", { topic, partition, ...reason });
+        }
         if (reason.code === "epoch_changed" || reason.code === "unknown_topic") {
           this.#readers.delete(epoch);
           this.#troubles.over(name);

@@ -43,6 +43,8 @@ export class Origin {
   readonly #uplinks: Uplinks;
   #tick: NodeJS.Timeout | undefined;
   #tickFailures = 0;
+  /** Why the index couldn't be written the last time. */
+  #indexError: string | undefined;
   readonly #status: NodeJS.Timeout;
   readonly #report: NodeJS.Timeout;
 
@@ -118,13 +120,19 @@ export class Origin {
     }, REPORT_MS);
   }
 
+  /** How it stands. Made anew each time, from what is in memory. */
   status(): Status {
-    return statusOf(
-      this.#partitions.all(),
-      this.#partitions.ready,
-      this.#watchList.size,
-      this.#index.facts(),
-    );
+    return statusOf({
+      partitions: this.#partitions,
+      topics: this.#partitions.topics,
+      watched: this.#watchList.size,
+      watchCounts: this.#watchList.counts,
+      uplinks: this.#uplinks.facts(),
+      sentBytes: this.#uplinks.sentBytes,
+      index: this.#index.facts(),
+      indexError: this.#indexError,
+      now: Date.now(),
+    });
   }
 
   /** Closes the sockets, and writes everything that was read to the index. Takes 1.5 s at most, and the disk's time. */
@@ -158,9 +166,11 @@ export class Origin {
       try {
         this.#index.tick();
         this.#tickFailures = 0;
+        this.#indexError = undefined;
         this.#tickIn(TICK_MS, failed);
       } catch (error) {
         if (!isDiskFailure(error)) return failed(error);
+        this.#indexError = error.message;
         const retryMs = Math.ceil(backoff(this.#tickFailures++, TICK_RETRY, Math.random()));
         this.#log("index_failed", { why: error.message, retryMs });
         this.#tickIn(retryMs, failed);

@@ -17,6 +17,8 @@ export interface Partition {
   readonly ready: boolean;
   /** Why it isn't being read, in one sentence; undefined while it is. */
   readonly error: string | undefined;
+  /** Set where that can't pass: it isn't tried again before the origin restarts. */
+  readonly stopped?: boolean;
 }
 
 /** Where reading a partition begins. */
@@ -32,6 +34,7 @@ interface State extends Partition {
   end: number;
   ready: boolean;
   error: string | undefined;
+  stopped?: boolean;
   /** Ready when it has been read up to here. */
   target: number;
 }
@@ -92,6 +95,11 @@ export class Partitions {
     return true;
   }
 
+  /** Those that are read, or would be if they existed. */
+  get topics(): readonly string[] {
+    return [...this.#topics.keys()];
+  }
+
   all(): readonly Partition[] {
     return [...this.#topics.values()].flatMap((states) => (states ? [...states.values()] : []));
   }
@@ -132,6 +140,12 @@ export class Partitions {
   fail(topic: string, epoch: string, error: string): void {
     const state = this.#state(topic, epoch);
     if (state !== undefined) state.error = error;
+  }
+
+  /** What failed isn't tried again. */
+  stop(topic: string, epoch: string): void {
+    const state = this.#state(topic, epoch);
+    if (state !== undefined) state.stopped = true;
   }
 
   #state(topic: string, epoch: string): State | undefined {

@@ -204,11 +204,17 @@ export class RecordIndex {
       keyless: partition.keyless,
       keyTooLong: partition.keyTooLong,
       omitted: partition.omitted,
+      oldestAt: this.#oldestAt(partition),
     }));
     let diskBytes = 0;
     for (const suffix of ["", "-wal"])
       diskBytes += statSync(this.#path + suffix, { throwIfNoEntry: false })?.size ?? 0;
-    return { partitions, diskBytes };
+    return { partitions, counts: { ...this.#ingest.counts }, diskBytes };
+  }
+
+  #oldestAt({ id, oldest }: Partition): number | undefined {
+    const row = oldest === undefined && this.#db.isOpen ? this.#batches.oldest(id) : oldest;
+    return row?.newest;
   }
 
   /** Writes everything that was gathered. Closing twice is closing once. */

@@ -119,6 +119,7 @@ describe("partitions by themselves", () => {
     await eventually(() => source.described >= described + 3, "three more looks at the topic");
 
     expect(statesOf()[1]).toEqual({ next: 0, ready: false, error: "corrupt: scripted" });
+    expect(origin.partitions.of("t")?.map(({ stopped }) => stopped === true)).toEqual([false, true, false]);
     expect(source.reads.filter((one) => one.startsWith("t/1"))).toHaveLength(1);
   });
 

@@ -15,6 +15,7 @@ const NOTHING: PartitionFacts = {
   keyless: 0,
   keyTooLong: 0,
   omitted: 0,
+  oldestAt: undefined,
 };
 
 test("records that nobody sees are warned of once a topic, with their number, and again when it is tenfold", () => {

@@ -23,6 +23,8 @@ export interface KafkaOptions {
   readonly brokers?: 1 | 3;
   /** Listens with TLS and SASL too, for who has the certificate and one of the accounts. */
   readonly secure?: true;
+  /** Listens on one more port, and advertises for it one where nobody listens. */
+  readonly misadvertised?: true;
   /** Lines of server.properties that come last, and so win. */
   readonly config?: Readonly<Record<string, string | number>>;
 }
@@ -40,13 +42,17 @@ export class KafkaBroker {
   readonly #nodes: readonly Node[];
   /** Where to go with TLS and SASL, if anywhere. */
   readonly security: Security | undefined;
+  /** Where what is advertised leads nowhere, if anywhere. */
+  readonly misadvertised: { readonly broker: string; readonly advertised: string } | undefined;
 
   private constructor(
     classpath: string,
     folder: string,
     nodes: readonly Node[],
     security: Security | undefined,
+    misadvertised: KafkaBroker["misadvertised"],
   ) {
+    this.misadvertised = misadvertised;
     this.#classpath = classpath;
     this.#folder = folder;
     this.#nodes = nodes;
@@ -54,11 +60,13 @@ export class KafkaBroker {
   }
 
   /** Resolves when every broker answers. */
-  static async start({ brokers = 1, config = {}, secure }: KafkaOptions = {}): Promise<KafkaBroker> {
+  static async start({ brokers = 1, config = {}, secure, ...more }: KafkaOptions = {}): Promise<KafkaBroker> {
     const classpath = await kafkaClasspath();
     const folder = mkdtempSync(join(tmpdir(), "kafka-"));
-    const ports = await freePorts(2 * brokers + 1);
+    const ports = await freePorts(2 * brokers + 3);
     const security = secure && (await securityOf(folder, ports.at(-1) ?? 0));
+    const [broker, advertised] = ports.slice(-3).map((free) => `127.0.0.1:${free}`);
+    const misadvertised = more.misadvertised && broker && advertised ? { broker, advertised } : undefined;
     const nodes = Array.from({ length: brokers }, (_, i): Node => {
       const home = join(folder, String(i + 1));
       mkdirSync(home);
@@ -66,7 +74,7 @@ export class KafkaBroker {
     });
     const voters = nodes.map(({ id }, i) => `${id}@127.0.0.1:${ports[brokers + i]}`).join(",");
     const cluster = randomBytes(16).toString("base64url").replace(/^-/, "A");
-    const kafka = new KafkaBroker(classpath, folder, nodes, security);
+    const kafka = new KafkaBroker(classpath, folder, nodes, security, misadvertised);
     try {
       await Promise.all(
         nodes.map(async (node, i) => {
@@ -77,8 +85,14 @@ export class KafkaBroker {
               ports[brokers + i] ?? 0,
               voters,
               brokers,
-              { ...security?.config, ...config },
-              security?.listener,
+              {
+                ...security?.config,
+                ...(misadvertised && {
+                  "advertised.listeners": `PLAINTEXT://127.0.0.1:${node.port},LOST://${advertised}${security?.listener ?? ""}`,
+                }),
+                ...config,
+              },
+              (security?.listener ?? "") + (misadvertised ? `,LOST://${broker}` : ""),
             ),
           );
           await kafka.#java(node, "kafka.tools.StorageTool", [
@@ -240,7 +254,8 @@ function properties(
     "controller.quorum.voters": voters,
     "controller.listener.names": "CONTROLLER",
     listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}${secure}`,
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL",
+    "listener.security.protocol.map":
+      "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,LOST:PLAINTEXT,SECURE:SASL_SSL",
     "log.dirs": join(folder, "data"),
     "default.replication.factor": brokers,
     "min.insync.replicas": insync,

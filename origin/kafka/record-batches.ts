@@ -4,6 +4,7 @@
  */
 import type { RecordHeader, SourceRecord } from "../source.ts";
 import { decompress } from "./compression.ts";
+import { crc32c } from "./crc32c.ts";
 import type { AbortedTransaction } from "./requests.ts";
 import { WireError, WireReader } from "./wire.ts";
 
@@ -16,6 +17,9 @@ const LENGTH_END = 12;
 const HEADER_END = 61;
 const MAGIC_AT = 16;
 const MAGIC = 2;
+/** The sum is of all that comes after it. */
+const CRC_AT = 17;
+const CRC_END = 21;
 
 const LOG_APPEND_TIME = 0x08;
 const TRANSACTIONAL = 0x10;
@@ -59,21 +63,28 @@ export function* partsOf(
   let records: SourceRecord[] = [];
   let bytes = 0;
   let nextOffset = from;
-  for (const batch of batches(answer)) {
-    const dropped = isAborted(batch, answer);
-    if (!dropped)
-      for (const record of recordsOf(batch, answer)) {
-        if (record.offset < nextOffset) continue;
-        if (records.length >= PART_RECORDS || bytes >= PART_BYTES) {
-          yield { records, nextOffset };
-          records = [];
-          bytes = 0;
+  try {
+    for (const batch of batches(answer)) {
+      checkSum(batch, answer);
+      const dropped = isAborted(batch, answer);
+      if (!dropped)
+        for (const record of recordsOf(batch, answer)) {
+          if (record.offset < nextOffset) continue;
+          if (records.length >= PART_RECORDS || bytes >= PART_BYTES) {
+            yield { records, nextOffset };
+            records = [];
+            bytes = 0;
+          }
+          records.push(record);
+          bytes += (record.key?.length ?? 0) + (record.value?.length ?? 0);
+          nextOffset = record.offset + 1;
         }
-        records.push(record);
-        bytes += (record.key?.length ?? 0) + (record.value?.length ?? 0);
-        nextOffset = record.offset + 1;
-      }
-    nextOffset = Math.max(nextOffset, batch.lastOffset + 1);
+      nextOffset = Math.max(nextOffset, batch.lastOffset + 1);
+    }
+  } catch (error) {
+    // What lies before the damage can be read, and is.
+    if (nextOffset > from) yield { records, nextOffset };
+    throw error;
   }
   if (nextOffset > from) yield { records, nextOffset };
 }
@@ -86,7 +97,7 @@ function* batches(answer: Buffer): Generator<BatchHeader, void, void> {
     if (end < at + HEADER_END) throw new WireError("a batch is shorter than its header");
     const magic = answer.readInt8(at + MAGIC_AT);
     if (magic !== MAGIC) throw new WireError(`records of format ${magic} are older than what can be read`);
-    const reader = new WireReader(answer, at + 21, end);
+    const reader = new WireReader(answer, at + CRC_END, end);
     const firstOffset = new WireReader(answer, at).int64();
     const attributes = reader.int16();
     const lastOffset = firstOffset + reader.int32();
@@ -108,6 +119,13 @@ function* batches(answer: Buffer): Generator<BatchHeader, void, void> {
     };
     at = end;
   }
+}
+
+/** A broker hands on what is on its disk without looking at it. */
+function checkSum({ firstOffset, lastOffset, from, to }: BatchHeader, answer: Buffer): void {
+  const at = from - HEADER_END;
+  if (crc32c(answer.subarray(at + CRC_END, to)) !== answer.readUInt32BE(at + CRC_AT))
+    throw new WireError(`the batch of ${firstOffset} to ${lastOffset} is damaged: its sum is wrong`);
 }
 
 /**

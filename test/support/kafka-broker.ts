@@ -159,6 +159,11 @@ export class KafkaBroker {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
+  /** Where a broker has the first segment of a partition. */
+  segment(topic: string, partition: number, id = 1): string {
+    return join(this.#node(id).folder, "data", `${topic}-${partition}`, `${"0".repeat(20)}.log`);
+  }
+
   /** What the brokers had to say: warnings and errors. */
   logs(): string {
     const read = ({ id, folder }: Node) => {

@@ -41,7 +41,9 @@ function batch(
   header.writeBigInt64BE(BigInt(timestamp), 35);
   header.writeBigInt64BE(BigInt(producerId), 43);
   header.writeInt32BE(records.length, 57);
-  return Buffer.concat([header, body]);
+  const whole = Buffer.concat([header, body]);
+  whole.writeUInt32BE(crc32c(whole.subarray(21)), 17);
+  return whole;
 }
 
 function record(offsetDelta: number, key: Buffer | null, value: Buffer): Buffer {
@@ -62,4 +64,24 @@ function varint(value: number): Buffer {
   let left = value < 0 ? -2 * value - 1 : 2 * value;
   for (; left > 127; left = Math.floor(left / 128)) bytes.push((left % 128) + 128);
   return Buffer.from([...bytes, left]);
+}
+
+/** Makes the sums of all batches right again, as far as they can still be found. */
+export function sumAnew(batches: Buffer): void {
+  for (let at = 0; at + 61 <= batches.length; ) {
+    const end = at + 12 + batches.readInt32BE(at + 8);
+    if (end < at + 61 || end > batches.length) return;
+    batches.writeUInt32BE(crc32c(batches.subarray(at + 21, end)), at + 17);
+    at = end;
+  }
+}
+
+/** The sum of a batch, from its attributes on: Castagnoli's polynomial, bit by bit. */
+export function crc32c(bytes: Uint8Array): number {
+  let sum = 0xffffffff;
+  for (const byte of bytes) {
+    sum ^= byte;
+    for (let bit = 0; bit < 8; bit++) sum = (sum >>> 1) ^ (sum & 1 ? 0x82f63b78 : 0);
+  }
+  return ~sum >>> 0;
 }

@@ -5,9 +5,11 @@
  * What is tried again, after what delay, and how it ends:
  *
  *   describing a topic fails                backoff     never: its partitions stay as they are
+ *   a partition's offsets can't be had      backoff     never: it begins once they can; the others are read
  *   the topic doesn't exist                 absentMs    never: it may still be created
  *   reading fails                           backoff     never: the partition is in error meanwhile
- *   the log no longer holds what is next    backoff     begins anew: loud, and subscribers are told
+ *   the log no longer holds what is next,   backoff     begins anew: loud, and subscribers are told
+ *   or lost what was read
  *   the topic is another one                backoff     described anew
  *   a record can't be read                  –           the partition stays stopped, loudly
  *
@@ -20,7 +22,13 @@ import type { Forwarder } from "./forwarder.ts";
 import { IndexError } from "./index/error.ts";
 import type { Log } from "./log.ts";
 import type { Partitions } from "./partitions.ts";
-import { type PartitionInfo, type Source, SourceError } from "./source.ts";
+import {
+  type DescribedPartition,
+  isAvailable,
+  type Source,
+  SourceError,
+  type UnavailablePartition,
+} from "./source.ts";
 import { Troubles } from "./troubles.ts";
 
 export interface ConsumerOptions {
@@ -87,6 +95,8 @@ class TopicReader {
   readonly #signal: AbortSignal;
   /** By epoch: partitions that are read, and those that stopped for good. */
   readonly #readers = new Map<string, { stop: AbortController; done: Promise<void> }>();
+  /** By epoch: partitions whose offsets can't be had yet. */
+  #awaited = new Map<string, UnavailablePartition>();
   /** Ends the wait before the topic is looked at again. */
   #lookAgain = new AbortController();
 
@@ -118,9 +128,14 @@ class TopicReader {
         await this.#follow(infos, start);
         // What appears from now on was written while this origin was watching.
         start = "earliest";
-        failures = 0;
         this.#troubles.over(topic);
-        const waitMs = infos === undefined ? this.#timing.absentMs : this.#timing.describeMs;
+        const awaits = this.#awaits(infos);
+        failures = awaits ? failures + 1 : 0;
+        const { describeMs, absentMs } = this.#timing;
+        const usualMs = infos === undefined ? absentMs : describeMs;
+        const waitMs = awaits ? Math.min(this.#delay(failures - 1), usualMs) : usualMs;
+        for (const { partition, unavailable: message } of this.#awaited.values())
+          this.#fail(partition, { code: "unavailable", message }, waitMs);
         if (await this.#sleep(waitMs, this.#lookAgain.signal)) surprises = 0;
         else await this.#sleep(this.#delay(surprises++));
       } catch (error) {
@@ -134,7 +149,7 @@ class TopicReader {
   }
 
   /** Stops partitions that have gone, and begins those that have come. */
-  async #follow(infos: readonly PartitionInfo[] | undefined, start: Stream["start"]): Promise<void> {
+  async #follow(infos: readonly DescribedPartition[] | undefined, start: Stream["start"]): Promise<void> {
     const epochs = new Set(infos?.map(({ epoch }) => epoch));
     for (const [epoch, { stop, done }] of this.#readers) {
       if (epochs.has(epoch)) continue;
@@ -143,7 +158,7 @@ class TopicReader {
       this.#readers.delete(epoch);
     }
     this.#options.forwarder.described(this.#stream.topic, infos, start);
-    for (const { partition, epoch } of infos ?? []) {
+    for (const { partition, epoch } of infos?.filter(isAvailable) ?? []) {
       const state = this.#options.partitions.find(this.#stream.topic, epoch);
       if (state === undefined || this.#readers.has(epoch)) continue;
       const stop = new AbortController();
@@ -153,18 +168,37 @@ class TopicReader {
     }
   }
 
+  /** Whether there are partitions that can't be begun yet. Those that are being read fail by themselves, if they do. */
+  #awaits(infos: readonly DescribedPartition[] | undefined): boolean {
+    const before = this.#awaited;
+    this.#awaited = new Map();
+    for (const info of infos ?? [])
+      if (!isAvailable(info) && !this.#readers.has(info.epoch)) this.#awaited.set(info.epoch, info);
+    for (const [epoch, { partition }] of before)
+      if (!this.#awaited.has(epoch) && !this.#readers.has(epoch))
+        this.#troubles.over(`${this.#stream.topic}/${partition}`);
+    return this.#awaited.size > 0;
+  }
+
+  #fail(partition: number, reason: { readonly code: string; readonly message: string }, retryMs: number) {
+    const { topic } = this.#stream;
+    const name = `${topic}/${partition}`;
+    this.#troubles.befall(name, "partition_failed", { topic, partition, ...reason, retryMs });
+  }
+
   /** Reads a partition until it is stopped, or stops for good, or its topic must be described anew. */
   async #read(partition: number, epoch: string, signal: AbortSignal): Promise<void> {
     const { source, forwarder, partitions, log } = this.#options;
     const { topic } = this.#stream;
     const name = `${topic}/${partition}`;
     let failures = 0;
-    let failing = false;
-    let torn = false;
+    // It may have been awaited.
+    let failing = true;
+    let torn: "no" | "out of range" | "truncated" = "no";
     while (!signal.aborted) {
       try {
-        if (torn) await this.#rejoin(epoch);
-        torn = false;
+        if (torn !== "no") await this.#rejoin(epoch, torn === "truncated");
+        torn = "no";
         const from = partitions.find(topic, epoch)?.next ?? 0;
         await source.read({ topic, partition, epoch, from, signal }, async (batch) => {
           if (signal.aborted) return;
@@ -187,22 +221,24 @@ class TopicReader {
           this.#troubles.over(name);
           return this.#lookAgain.abort();
         }
-        torn ||= reason.code === "offset_out_of_range";
+        if (reason.code === "truncated") torn = "truncated";
+        else if (reason.code === "offset_out_of_range" && torn === "no") torn = "out of range";
         const retryMs = this.#delay(failures++);
         failing = true;
-        this.#troubles.befall(name, "partition_failed", { topic, partition, ...reason, retryMs });
+        this.#fail(partition, reason, retryMs);
         await this.#sleep(retryMs, signal);
       }
     }
   }
 
-  /** Begins anew where the log no longer holds what comes next. */
-  async #rejoin(epoch: string): Promise<void> {
+  /** Begins anew where the log no longer holds what comes next, or lost what was read. */
+  async #rejoin(epoch: string, truncated: boolean): Promise<void> {
     const { source, forwarder } = this.#options;
     const { topic } = this.#stream;
     const info = (await source.describe(topic))?.find((described) => described.epoch === epoch);
     if (info === undefined) throw new SourceError("epoch_changed", `${topic} is no longer the same topic`);
-    forwarder.rejoin(topic, info);
+    if (!isAvailable(info)) throw new SourceError("unavailable", info.unavailable);
+    forwarder.rejoin(topic, info, truncated);
   }
 
   #delay(failures: number): number {

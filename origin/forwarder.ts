@@ -4,7 +4,7 @@
 import type { Stream } from "../shared/protocol/streams.ts";
 import type { Log } from "./log.ts";
 import type { Beginning, Partitions } from "./partitions.ts";
-import type { Batch, PartitionInfo } from "./source.ts";
+import { type Batch, type DescribedPartition, isAvailable, type PartitionInfo } from "./source.ts";
 import type { WritableHistory } from "./watch/history.ts";
 import type { WatchList } from "./watch/watch-list.ts";
 
@@ -19,6 +19,8 @@ export interface ForwarderPorts {
 
 export class Forwarder {
   readonly #ports: ForwarderPorts;
+  /** Epochs of partitions whose offsets aren't known yet, and where these begin where the index doesn't know them. */
+  readonly #awaited = new Map<string, Stream["start"]>();
 
   constructor(ports: ForwarderPorts) {
     this.#ports = ports;
@@ -26,19 +28,30 @@ export class Forwarder {
 
   /**
    * Takes the topic as it was just described; undefined where it doesn't exist. Partitions that are new begin
-   * where the index ends or, where it knows nothing of them, at `start`.
+   * where the index ends or, where it knows nothing of them, at `start`: once their offsets are known, at what
+   * was `start` when they were first seen.
    */
-  described(topic: string, infos: readonly PartitionInfo[] | undefined, start: Stream["start"]): void {
+  described(topic: string, infos: readonly DescribedPartition[] | undefined, start: Stream["start"]): void {
     const { history, partitions, watchList, log } = this.#ports;
     const before = partitions.of(topic);
+    const torn = new Set<string>();
     const beginnings = (infos ?? []).map((info): Beginning => {
       const { partition, epoch } = info;
-      const end = info.endOffset;
       const known = partitions.find(topic, epoch);
-      if (known !== undefined) return { partition, epoch, next: known.next, end };
-      const { from, anew } = history.begin(topic, info, start === "latest" ? end : info.startOffset);
-      if (anew === "hole" || anew === "truncated")
+      if (!isAvailable(info)) {
+        if (known === undefined) this.#awaited.set(epoch, start);
+        return info;
+      }
+      const end = info.endOffset;
+      const awaited = this.#awaited.get(epoch);
+      if (known !== undefined && awaited === undefined) return { partition, epoch, next: known.next, end };
+      const begins = (awaited ?? start) === "latest" ? end : info.startOffset;
+      const { from, anew } = history.begin(topic, info, begins);
+      this.#awaited.delete(epoch);
+      if (anew === "hole" || anew === "truncated") {
         log("partition_hole", { topic, partition, why: anew, next: from });
+        torn.add(epoch);
+      }
       return { partition, epoch, next: from, end };
     });
     if (!partitions.describe(topic, beginnings)) return;
@@ -50,16 +63,25 @@ export class Forwarder {
       log("topic_replaced", { topic });
     watchList.described(topic);
     // What a partition held that came while this origin was watching, and dropped before it was found, is lost.
-    for (const state of before === undefined ? [] : (partitions.of(topic) ?? []))
-      if (state.next > 0 && !before?.some(({ epoch }) => epoch === state.epoch)) watchList.lost(state);
+    for (const state of before === undefined ? [] : (partitions.of(topic) ?? [])) {
+      const isNew = !before?.some(({ epoch }) => epoch === state.epoch);
+      if (isNew ? state.next > 0 : torn.has(state.epoch)) watchList.lost(state);
+    }
+    for (const { epoch } of before ?? [])
+      if (partitions.find(topic, epoch) === undefined) this.#awaited.delete(epoch);
     this.#ports.readinessChanged();
   }
 
-  /** Begins a partition anew that can't be read on where reading ended. It must not be being read. */
-  rejoin(topic: string, info: PartitionInfo): void {
+  /**
+   * Begins a partition anew that can't be read on where reading ended. It must not be being read. Where it was
+   * truncated, what the log holds now at offsets that were read before may be something else.
+   */
+  rejoin(topic: string, info: PartitionInfo, truncated = false): void {
     const { history, partitions, watchList, log } = this.#ports;
     const { partition, epoch } = info;
-    const { from, anew } = history.begin(topic, info, info.startOffset);
+    const { next } = partitions.find(topic, epoch) ?? { next: 0 };
+    const common = truncated ? Math.min(info.endOffset, next - 1) : info.endOffset;
+    const { from, anew } = history.begin(topic, { ...info, endOffset: common }, info.startOffset);
     if (anew === undefined) return;
     log("partition_hole", { topic, partition, why: anew, next: from });
     partitions.restart(topic, epoch, from, info.endOffset);

@@ -41,6 +41,18 @@ export interface PartitionInfo {
   readonly endOffset: number;
 }
 
+/** A partition that exists, but whose offsets can't be had just now: nobody leads it, or who does can't be asked. */
+export interface UnavailablePartition extends Pick<PartitionInfo, "partition" | "epoch"> {
+  /** Why, in words. */
+  readonly unavailable: string;
+}
+
+export type DescribedPartition = PartitionInfo | UnavailablePartition;
+
+export function isAvailable(partition: DescribedPartition): partition is PartitionInfo {
+  return !("unavailable" in partition);
+}
+
 export interface ReadRequest {
   readonly topic: string;
   readonly partition: number;
@@ -52,8 +64,11 @@ export interface ReadRequest {
 }
 
 export interface Source {
-  /** The topic's partitions in order; undefined when there is no such topic. */
-  describe(topic: string): Promise<readonly PartitionInfo[] | undefined>;
+  /**
+   * The topic's partitions in order, all of them, whether or not each can be asked for its offsets; undefined
+   * when there is no such topic. Rejects with SourceError where not even that can be said.
+   */
+  describe(topic: string): Promise<readonly DescribedPartition[] | undefined>;
 
   /**
    * Reads one partition until `signal` aborts, then resolves. `onBatch` is awaited before the next call, so
@@ -70,6 +85,7 @@ export interface Source {
  * - `unknown_topic`: the topic does not exist (any more).
  * - `epoch_changed`: the topic was created again; describe it anew.
  * - `offset_out_of_range`: `from` lies outside what the log holds; describe it anew.
+ * - `truncated`: the log has lost records that were read before `from`, and may hold others at their offsets.
  * - `unavailable`: the log cannot be reached just now; try again later.
  * - `corrupt`: a record can't be read; trying again won't help.
  */
@@ -77,6 +93,7 @@ export type SourceErrorCode =
   | "unknown_topic"
   | "epoch_changed"
   | "offset_out_of_range"
+  | "truncated"
   | "unavailable"
   | "corrupt";
 

@@ -21,6 +21,16 @@ const LOG_APPEND_TIME = 0x08;
 const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
 
+/** How far a partition has been read. */
+export interface Reached {
+  readonly offset: number;
+  /**
+   * Kafka's leader epoch of the last record before `offset`, or -1 where it isn't known. Where a log was
+   * truncated it holds that offset in another one, and the broker can say so.
+   */
+  readonly leaderEpoch: number;
+}
+
 export interface Part {
   readonly records: readonly SourceRecord[];
   readonly nextOffset: number;
@@ -29,6 +39,8 @@ export interface Part {
 interface BatchHeader {
   readonly firstOffset: number;
   readonly lastOffset: number;
+  /** Of the broker that wrote it. */
+  readonly leaderEpoch: number;
   readonly attributes: number;
   readonly firstTimestamp: number;
   readonly maxTimestamp: number;
@@ -40,9 +52,10 @@ interface BatchHeader {
 }
 
 /** Where to fetch next: after the last whole batch, whether or not its records remain. */
-export function offsetAfter(answer: Buffer, from: number): number {
+export function readTo(answer: Buffer, from: Reached): Reached {
   let next = from;
-  for (const { lastOffset } of batches(answer)) next = Math.max(next, lastOffset + 1);
+  for (const { lastOffset, leaderEpoch } of batches(answer))
+    if (lastOffset >= next.offset) next = { offset: lastOffset + 1, leaderEpoch };
   return next;
 }
 
@@ -98,6 +111,7 @@ function* batches(answer: Buffer): Generator<BatchHeader, void, void> {
     yield {
       firstOffset,
       lastOffset,
+      leaderEpoch: answer.readInt32BE(at + LENGTH_END),
       attributes,
       firstTimestamp,
       maxTimestamp,

@@ -103,11 +103,18 @@ export class WireReader {
     return items;
   }
 
-  skipTags(): void {
+  /** The tagged fields that are there; what they hold is passed over. */
+  tags(): number[] {
+    const tags: number[] = [];
     for (let left = this.uvarint(); left > 0; left--) {
-      this.uvarint();
+      tags.push(this.uvarint());
       this.skip(this.uvarint());
     }
+    return tags;
+  }
+
+  skipTags(): void {
+    this.tags();
   }
 
   #take(length: number): number {

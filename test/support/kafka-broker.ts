@@ -21,6 +21,8 @@ const JAVA = ["-Xmx384m", "-Xms64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=
 export interface KafkaOptions {
   /** Three run as a cluster whose topics have a replica on each. */
   readonly brokers?: 1 | 3;
+  /** Broker 1 alone is the cluster's controller, so that all the others may be gone at once. */
+  readonly oneController?: true;
   /** Listens with TLS and SASL too, for who has the certificate and one of the accounts. */
   readonly secure?: true;
   /** Lines of server.properties that come last, and so win. */
@@ -31,65 +33,64 @@ interface Node {
   readonly id: number;
   readonly port: number;
   readonly folder: string;
+  /** Undefined where it is a broker only. */
+  readonly controllerPort: number | undefined;
   process: ChildProcess | undefined;
+}
+
+/** What every broker of a cluster knows alike. */
+interface Shared {
+  readonly cluster: string;
+  readonly voters: string;
+  readonly replicas: number;
+  readonly config: Readonly<Record<string, string | number>>;
 }
 
 export class KafkaBroker {
   readonly #classpath: string;
   readonly #folder: string;
-  readonly #nodes: readonly Node[];
+  readonly #nodes: Node[];
+  readonly #shared: Shared;
   /** Where to go with TLS and SASL, if anywhere. */
   readonly security: Security | undefined;
 
   private constructor(
     classpath: string,
     folder: string,
-    nodes: readonly Node[],
+    nodes: Node[],
+    shared: Shared,
     security: Security | undefined,
   ) {
     this.#classpath = classpath;
     this.#folder = folder;
     this.#nodes = nodes;
+    this.#shared = shared;
     this.security = security;
   }
 
   /** Resolves when every broker answers. */
-  static async start({ brokers = 1, config = {}, secure }: KafkaOptions = {}): Promise<KafkaBroker> {
+  static async start(options: KafkaOptions = {}): Promise<KafkaBroker> {
+    const { brokers = 1, oneController, config = {}, secure } = options;
     const classpath = await kafkaClasspath();
     const folder = mkdtempSync(join(tmpdir(), "kafka-"));
     const ports = await freePorts(2 * brokers + 1);
     const security = secure && (await securityOf(folder, ports.at(-1) ?? 0));
     const nodes = Array.from({ length: brokers }, (_, i): Node => {
-      const home = join(folder, String(i + 1));
-      mkdirSync(home);
-      return { id: i + 1, port: ports[i] ?? 0, folder: home, process: undefined };
+      const controllerPort = oneController && i > 0 ? undefined : ports[brokers + i];
+      return nodeOf(folder, i + 1, ports[i] ?? 0, controllerPort);
     });
-    const voters = nodes.map(({ id }, i) => `${id}@127.0.0.1:${ports[brokers + i]}`).join(",");
-    const cluster = randomBytes(16).toString("base64url").replace(/^-/, "A");
-    const kafka = new KafkaBroker(classpath, folder, nodes, security);
+    const shared = {
+      cluster: randomBytes(16).toString("base64url").replace(/^-/, "A"),
+      voters: nodes
+        .filter(({ controllerPort }) => controllerPort !== undefined)
+        .map(({ id, controllerPort }) => `${id}@127.0.0.1:${controllerPort}`)
+        .join(","),
+      replicas: brokers,
+      config: { ...security?.config, ...config },
+    };
+    const kafka = new KafkaBroker(classpath, folder, nodes, shared, security);
     try {
-      await Promise.all(
-        nodes.map(async (node, i) => {
-          writeFileSync(
-            join(node.folder, "server.properties"),
-            properties(
-              node,
-              ports[brokers + i] ?? 0,
-              voters,
-              brokers,
-              { ...security?.config, ...config },
-              security?.listener,
-            ),
-          );
-          await kafka.#java(node, "kafka.tools.StorageTool", [
-            "format",
-            "-t",
-            cluster,
-            ...(security?.formatArgs ?? []),
-            "-c",
-          ]);
-        }),
-      );
+      await Promise.all(nodes.map((node) => kafka.#format(node)));
       await Promise.all(nodes.map((node) => kafka.#launch(node)));
       return kafka;
     } catch (error) {
@@ -115,6 +116,16 @@ export class KafkaBroker {
   /** A kafkajs client of the cluster, silent. */
   client(): Kafka {
     return new Kafka({ brokers: this.brokers, logLevel: logLevel.NOTHING, retry: { retries: 10 } });
+  }
+
+  /** Adds a broker to the running cluster; resolves to its id when it answers. It holds nothing yet. */
+  async add(): Promise<number> {
+    const [port = 0] = await freePorts(1);
+    const node = nodeOf(this.#folder, this.#nodes.length + 1, port, undefined);
+    this.#nodes.push(node);
+    await this.#format(node);
+    await this.#launch(node);
+    return node.id;
   }
 
   /** Ends one broker at once, as a power cut would. */
@@ -161,6 +172,21 @@ export class KafkaBroker {
     const node = this.#nodes.find((candidate) => candidate.id === id);
     if (node === undefined) throw new Error(`there is no broker ${id}`);
     return node;
+  }
+
+  async #format(node: Node): Promise<void> {
+    writeFileSync(
+      join(node.folder, "server.properties"),
+      properties(node, this.#shared, this.security?.listener),
+    );
+    const accounts = this.security?.formatArgs ?? [];
+    await this.#java(node, "kafka.tools.StorageTool", [
+      "format",
+      "-t",
+      this.#shared.cluster,
+      ...accounts,
+      "-c",
+    ]);
   }
 
   async #java(node: Node, main: string, args: readonly string[]): Promise<void> {
@@ -225,31 +251,35 @@ export class KafkaBroker {
   }
 }
 
+function nodeOf(folder: string, id: number, port: number, controllerPort: number | undefined): Node {
+  const home = join(folder, String(id));
+  mkdirSync(home);
+  return { id, port, folder: home, controllerPort, process: undefined };
+}
+
 function properties(
-  { id, port, folder }: Node,
-  controllerPort: number,
-  voters: string,
-  brokers: number,
-  config: Readonly<Record<string, string | number>>,
+  { id, port, folder, controllerPort }: Node,
+  { voters, replicas, config }: Shared,
   secure = "",
 ): string {
-  const insync = Math.min(brokers, 2);
+  const insync = Math.min(replicas, 2);
+  const controller = controllerPort === undefined ? "" : `,CONTROLLER://127.0.0.1:${controllerPort}`;
   return Object.entries({
-    "process.roles": "broker,controller",
+    "process.roles": controllerPort === undefined ? "broker" : "broker,controller",
     "node.id": id,
     "controller.quorum.voters": voters,
     "controller.listener.names": "CONTROLLER",
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}${secure}`,
+    listeners: `PLAINTEXT://127.0.0.1:${port}${controller}${secure}`,
     "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL",
     "log.dirs": join(folder, "data"),
-    "default.replication.factor": brokers,
+    "default.replication.factor": replicas,
     "min.insync.replicas": insync,
-    "offsets.topic.replication.factor": brokers,
+    "offsets.topic.replication.factor": replicas,
     "offsets.topic.num.partitions": 1,
-    "transaction.state.log.replication.factor": brokers,
+    "transaction.state.log.replication.factor": replicas,
     "transaction.state.log.min.isr": insync,
     "transaction.state.log.num.partitions": 1,
-    "share.coordinator.state.topic.replication.factor": brokers,
+    "share.coordinator.state.topic.replication.factor": replicas,
     "share.coordinator.state.topic.min.isr": insync,
     "group.initial.rebalance.delay.ms": 0,
     "auto.create.topics.enable": false,

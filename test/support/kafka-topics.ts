@@ -3,6 +3,41 @@ import type { Admin } from "kafkajs";
 import { eventually } from "./deadline.ts";
 import type { KafkaBroker } from "./kafka-broker.ts";
 
+/** Creates a topic whose partitions have these replicas, the first of each its leader, and waits for the leaders. */
+export async function createPlacedTopic(
+  admin: Admin,
+  topic: string,
+  replicas: readonly (readonly number[])[],
+  configs: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  await admin.createTopics({
+    topics: [
+      {
+        topic,
+        replicaAssignment: replicas.map((ids, partition) => ({ partition, replicas: [...ids] })),
+        configEntries: Object.entries(configs).map(([name, value]) => ({ name, value })),
+      },
+    ],
+    waitForLeaders: true,
+  });
+}
+
+/** Moves a partition to other brokers, the first of which shall lead it; resolves once they have it. */
+export async function moveTo(
+  admin: Admin,
+  topic: string,
+  partition: number,
+  replicas: readonly number[],
+): Promise<void> {
+  const partitionAssignment = [{ partition, replicas: [...replicas] }];
+  await admin.alterPartitionReassignments({ topics: [{ topic, partitionAssignment }] });
+  await eventually(async () => {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+    const found = topics[0]?.partitions.find(({ partitionId }) => partitionId === partition);
+    return found?.replicas.join() === replicas.join() && replicas.includes(found.leader);
+  }, `${topic}/${partition} is at ${replicas}`);
+}
+
 /** Creates a topic and waits until every partition can be written to. */
 export async function createTopic(
   admin: Admin,

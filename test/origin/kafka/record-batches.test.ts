@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { offsetAfter, partsOf } from "../../../origin/kafka/record-batches.ts";
+import { partsOf, readTo } from "../../../origin/kafka/record-batches.ts";
 import { WireError } from "../../../origin/kafka/wire.ts";
 import { range } from "../../support/contract-records.ts";
 import { type BatchShape, controlBatch, recordBatch } from "../../support/record-batch.ts";
@@ -23,7 +23,7 @@ describe("record batches", () => {
 
     expect(all(answer, 10)).toMatchObject({ values: ["a", "b", "c", "d"], offsets: [10, 11, 12, 13] });
     expect(all(answer, 12)).toMatchObject({ values: ["c", "d"], nextOffset: 14 });
-    expect(offsetAfter(answer, 12)).toBe(14);
+    expect(readTo(answer, { offset: 12, leaderEpoch: -1 }).offset).toBe(14);
   });
 
   test("a last batch that is cut short counts for nothing, wherever it is cut", () => {
@@ -32,7 +32,7 @@ describe("record batches", () => {
     for (const length of range(0, next.length)) {
       const answer = Buffer.concat([whole, next.subarray(0, length)]);
       expect(all(answer)).toMatchObject({ values: ["a", "b"], nextOffset: 2 });
-      expect(offsetAfter(answer, 0)).toBe(2);
+      expect(readTo(answer, { offset: 0, leaderEpoch: -1 }).offset).toBe(2);
     }
   });
 
@@ -44,7 +44,7 @@ describe("record batches", () => {
     ]);
 
     expect(all(answer)).toMatchObject({ values: ["a", "b"], offsets: [0, 41], nextOffset: 51 });
-    expect(offsetAfter(answer, 0)).toBe(51);
+    expect(readTo(answer, { offset: 0, leaderEpoch: -1 }).offset).toBe(51);
   });
 
   test("parts have 1,000 records and about 1 MiB at most, and name where each ends", () => {

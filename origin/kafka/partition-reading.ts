@@ -4,13 +4,11 @@ import { type Batch, type ReadRequest, SourceError } from "../source.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Fetcher, Mood } from "./fetcher.ts";
 import { kafkaError, patiently } from "./patience.ts";
-import { partsOf, type Reached, readTo } from "./record-batches.ts";
+import { partsOf, type Reached, readTo, UNKNOWN_EPOCH } from "./record-batches.ts";
 import { type Fetched, KAFKA_ERROR, type TopicMetadata } from "./requests.ts";
 import { WireError } from "./wire.ts";
 
 const PATIENCE_MS = 10_000;
-/** Where it isn't known who led when a record was written. */
-const UNKNOWN_EPOCH = -1;
 
 interface Place {
   readonly topicId: Buffer;

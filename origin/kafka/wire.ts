@@ -8,6 +8,11 @@ export class WireError extends Error {
   }
 }
 
+/** A record's time, or undefined: -1 is Kafka's word for none, and others outside of this no clock has set. */
+export function timeOf(timestamp: number): number | undefined {
+  return timestamp >= 0 && Number.isSafeInteger(timestamp) ? timestamp : undefined;
+}
+
 export class WireReader {
   readonly bytes: Buffer;
   offset: number;

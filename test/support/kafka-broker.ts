@@ -1,16 +1,17 @@
 /** A real Kafka for tests: one Java process per broker, in KRaft mode, on loopback, with its data in a folder. */
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createWriteStream, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { Kafka, logLevel } from "kafkajs";
 import { eventually } from "./deadline.ts";
-import { kafkaClasspath } from "./kafka-classpath.ts";
+import { kafkaClasspath, OLD_VERSION } from "./kafka-classpath.ts";
+import { freePorts, type Node, properties, type Shared } from "./kafka-properties.ts";
 import { type Security, securityOf } from "./kafka-security.ts";
+import { startZooKeeper, type ZooKeeper } from "./kafka-zookeeper.ts";
 
 const run = promisify(execFile);
 const START_MS = 60_000;
@@ -23,27 +24,12 @@ export interface KafkaOptions {
   readonly brokers?: 1 | 3;
   /** Broker 1 alone is the cluster's controller, so that all the others may be gone at once. */
   readonly oneController?: true;
+  /** One of the old release, as of a cluster that was never moved off ZooKeeper and the old formats. */
+  readonly old?: true;
   /** Listens with TLS and SASL too, for who has the certificate and one of the accounts. */
   readonly secure?: true;
   /** Lines of server.properties that come last, and so win. */
   readonly config?: Readonly<Record<string, string | number>>;
-}
-
-interface Node {
-  readonly id: number;
-  readonly port: number;
-  readonly folder: string;
-  /** Undefined where it is a broker only. */
-  readonly controllerPort: number | undefined;
-  process: ChildProcess | undefined;
-}
-
-/** What every broker of a cluster knows alike. */
-interface Shared {
-  readonly cluster: string;
-  readonly voters: string;
-  readonly replicas: number;
-  readonly config: Readonly<Record<string, string | number>>;
 }
 
 export class KafkaBroker {
@@ -51,6 +37,7 @@ export class KafkaBroker {
   readonly #folder: string;
   readonly #nodes: Node[];
   readonly #shared: Shared;
+  readonly #zooKeeper: ZooKeeper | undefined;
   /** Where to go with TLS and SASL, if anywhere. */
   readonly security: Security | undefined;
 
@@ -60,26 +47,30 @@ export class KafkaBroker {
     nodes: Node[],
     shared: Shared,
     security: Security | undefined,
+    zooKeeper: ZooKeeper | undefined,
   ) {
     this.#classpath = classpath;
     this.#folder = folder;
     this.#nodes = nodes;
     this.#shared = shared;
+    this.#zooKeeper = zooKeeper;
     this.security = security;
   }
 
   /** Resolves when every broker answers. */
   static async start(options: KafkaOptions = {}): Promise<KafkaBroker> {
-    const { brokers = 1, oneController, config = {}, secure } = options;
-    const classpath = await kafkaClasspath();
+    const { brokers = 1, oneController, old, config = {}, secure } = options;
+    const classpath = await kafkaClasspath(old && OLD_VERSION);
     const folder = mkdtempSync(join(tmpdir(), "kafka-"));
-    const ports = await freePorts(2 * brokers + 1);
-    const security = secure && (await securityOf(folder, ports.at(-1) ?? 0));
+    const ports = await freePorts(2 * brokers + 2);
+    const security = secure && (await securityOf(folder, ports.at(-1) ?? 0, ports.at(-2) ?? 0));
     const nodes = Array.from({ length: brokers }, (_, i): Node => {
       const controllerPort = oneController && i > 0 ? undefined : ports[brokers + i];
       return nodeOf(folder, i + 1, ports[i] ?? 0, controllerPort);
     });
+    const zooKeeper = old && (await startZooKeeper(classpath, folder));
     const shared = {
+      zooKeeper: zooKeeper?.address,
       cluster: randomBytes(16).toString("base64url").replace(/^-/, "A"),
       voters: nodes
         .filter(({ controllerPort }) => controllerPort !== undefined)
@@ -88,7 +79,7 @@ export class KafkaBroker {
       replicas: brokers,
       config: { ...security?.config, ...config },
     };
-    const kafka = new KafkaBroker(classpath, folder, nodes, shared, security);
+    const kafka = new KafkaBroker(classpath, folder, nodes, shared, security, zooKeeper);
     try {
       await Promise.all(nodes.map((node) => kafka.#format(node)));
       await Promise.all(nodes.map((node) => kafka.#launch(node)));
@@ -153,6 +144,7 @@ export class KafkaBroker {
   /** Ends every broker and removes the data. */
   async stop(): Promise<void> {
     await Promise.all(this.#nodes.map((node) => this.#end(node, "SIGKILL")));
+    await this.#zooKeeper?.stop();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
@@ -179,6 +171,7 @@ export class KafkaBroker {
       join(node.folder, "server.properties"),
       properties(node, this.#shared, this.security?.listener),
     );
+    if (this.#shared.zooKeeper !== undefined) return;
     const accounts = this.security?.formatArgs ?? [];
     await this.#java(node, "kafka.tools.StorageTool", [
       "format",
@@ -255,55 +248,4 @@ function nodeOf(folder: string, id: number, port: number, controllerPort: number
   const home = join(folder, String(id));
   mkdirSync(home);
   return { id, port, folder: home, controllerPort, process: undefined };
-}
-
-function properties(
-  { id, port, folder, controllerPort }: Node,
-  { voters, replicas, config }: Shared,
-  secure = "",
-): string {
-  const insync = Math.min(replicas, 2);
-  const controller = controllerPort === undefined ? "" : `,CONTROLLER://127.0.0.1:${controllerPort}`;
-  return Object.entries({
-    "process.roles": controllerPort === undefined ? "broker" : "broker,controller",
-    "node.id": id,
-    "controller.quorum.voters": voters,
-    "controller.listener.names": "CONTROLLER",
-    listeners: `PLAINTEXT://127.0.0.1:${port}${controller}${secure}`,
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL",
-    "log.dirs": join(folder, "data"),
-    "default.replication.factor": replicas,
-    "min.insync.replicas": insync,
-    "offsets.topic.replication.factor": replicas,
-    "offsets.topic.num.partitions": 1,
-    "transaction.state.log.replication.factor": replicas,
-    "transaction.state.log.min.isr": insync,
-    "transaction.state.log.num.partitions": 1,
-    "share.coordinator.state.topic.replication.factor": replicas,
-    "share.coordinator.state.topic.min.isr": insync,
-    "group.initial.rebalance.delay.ms": 0,
-    "auto.create.topics.enable": false,
-    "file.delete.delay.ms": 100,
-    "message.max.bytes": 8 * 1024 * 1024,
-    "replica.fetch.max.bytes": 8 * 1024 * 1024,
-    "log.message.timestamp.after.max.ms": "9223372036854775807",
-    "broker.session.timeout.ms": 3_000,
-    "broker.heartbeat.interval.ms": 500,
-    "controlled.shutdown.enable": true,
-    ...config,
-  })
-    .map(([name, value]) => `${name}=${value}\n`)
-    .join("");
-}
-
-/** Ports that nobody listens on just now, all different. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(servers.map((server) => once(server, "listening")));
-  const ports = servers.map((server) => {
-    const address = server.address();
-    return typeof address === "object" && address !== null ? address.port : 0;
-  });
-  await Promise.all(servers.map((server) => once(server.close(), "close")));
-  return ports;
 }

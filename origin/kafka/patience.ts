@@ -54,9 +54,10 @@ export async function within<T>(ms: number, promise: Promise<T>, problem: string
   }
 }
 
-/** Node says of a host with several addresses only that all of them failed. */
+/** Node says of a host with several addresses only that all of them failed, and of TLS where in OpenSSL it did. */
 export function wordsOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(wordsOf).join("; ");
+  if (error instanceof Error && "library" in error && "reason" in error) return `TLS: ${error.reason}`;
   return error instanceof Error ? error.message : String(error);
 }
 

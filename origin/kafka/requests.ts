@@ -227,7 +227,8 @@ export function fetchRequest(from: readonly FetchFrom[], bounds: FetchBounds): R
       if (error !== KAFKA_ERROR.none) throw new Error(`a fetch was answered with Kafka's error ${error}`);
       reader.int32(); // session
       const topics = reader.compactArray(() => {
-        const topicId = reader.uuid();
+        // Not a view: with the records of one partition it would keep those of all in memory.
+        const topicId = Buffer.from(reader.uuid());
         const fetched = reader.compactArray(() => fetchedPartition(reader, topicId));
         reader.skipTags();
         return fetched;

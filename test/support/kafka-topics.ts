@@ -1,25 +1,17 @@
 /** What tests do to topics besides writing to them. */
-import type { Admin } from "kafkajs";
+import type { Admin, ITopicConfig } from "kafkajs";
 import { eventually } from "./deadline.ts";
 import type { KafkaBroker } from "./kafka-broker.ts";
 
 /** Creates a topic whose partitions have these replicas, the first of each its leader, and waits for the leaders. */
-export async function createPlacedTopic(
+export function createPlacedTopic(
   admin: Admin,
   topic: string,
   replicas: readonly (readonly number[])[],
   configs: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  await admin.createTopics({
-    topics: [
-      {
-        topic,
-        replicaAssignment: replicas.map((ids, partition) => ({ partition, replicas: [...ids] })),
-        configEntries: Object.entries(configs).map(([name, value]) => ({ name, value })),
-      },
-    ],
-    waitForLeaders: true,
-  });
+  const replicaAssignment = replicas.map((ids, partition) => ({ partition, replicas: [...ids] }));
+  return create(admin, { topic, replicaAssignment }, configs);
 }
 
 /** Moves a partition to other brokers, the first of which shall lead it; resolves once they have it. */
@@ -39,23 +31,24 @@ export async function moveTo(
 }
 
 /** Creates a topic and waits until every partition can be written to. */
-export async function createTopic(
+export function createTopic(
   admin: Admin,
   topic: string,
   partitions: number,
   configs: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  await admin.createTopics({
-    topics: [
-      {
-        topic,
-        numPartitions: partitions,
-        replicationFactor: -1,
-        configEntries: Object.entries(configs).map(([name, value]) => ({ name, value })),
-      },
-    ],
-    waitForLeaders: true,
-  });
+  return create(admin, { topic, numPartitions: partitions, replicationFactor: -1 }, configs);
+}
+
+async function create(
+  admin: Admin,
+  topic: ITopicConfig,
+  configs: Readonly<Record<string, string>>,
+): Promise<void> {
+  const configEntries = Object.entries(configs).map(([name, value]) => ({ name, value }));
+  const topics = [{ ...topic, configEntries }];
+  // With ZooKeeper, one that was deleted is in the way for a while after brokers no longer tell of it.
+  await eventually(() => admin.createTopics({ topics, waitForLeaders: true }), `${topic.topic} is created`);
 }
 
 /** Deletes a topic and waits until it is gone from what the brokers say. */

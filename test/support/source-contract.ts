@@ -22,6 +22,7 @@ import {
   text,
   values,
 } from "./contract-records.ts";
+import { eventually } from "./deadline.ts";
 import { type OnBatch, Reading } from "./reading.ts";
 import { holdsHoweverInterleaved } from "./source-interleavings.ts";
 
@@ -73,10 +74,12 @@ export function describeSourceContract(
     }
 
     async function infosOf(topic: string): Promise<readonly PartitionInfo[]> {
-      const described = (await log.source.describe(topic)) ?? [];
-      const infos = described.filter(isAvailable);
-      expect(infos).toHaveLength(described.length);
-      return infos;
+      // Leaders of partitions that were just created may not know it yet.
+      return eventually(async () => {
+        const described = (await log.source.describe(topic)) ?? [];
+        const infos = described.filter(isAvailable);
+        return infos.length === described.length && infos;
+      }, `all of ${topic} is there`);
     }
 
     async function infoOf(topic: string, partition = 0): Promise<PartitionInfo> {

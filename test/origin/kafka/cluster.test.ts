@@ -113,6 +113,8 @@ describeWithKafka("a cluster of which not everything is there:", () => {
     await after.recorded.until("trouble_over");
     await after.stop();
     await other.close();
+    // kafkajs's admin, which tests wait with, knows no cluster of which any partition has no leader.
+    await deleteTopic(admin, topic);
   });
 
   test("a log that an unclean election has truncated is noticed, though it has grown past where reading was", {

@@ -5,10 +5,12 @@
  * What is tried again, after what delay, and how it ends:
  *
  *   describing a topic fails                backoff     never: its partitions stay as they are
+ *   a partition's offsets can't be had      backoff     never: it begins once they can; the others are read
  *   the topic doesn't exist                 absentMs    never: it may still be created; one that matched a
  *                                                       pattern is forgotten after forgetMs
  *   reading fails                           backoff     never: the partition is in error meanwhile
- *   the log no longer holds what is next    backoff     begins anew: loud, and subscribers are told
+ *   the log no longer holds what is next,   backoff     begins anew: loud, and subscribers are told
+ *   or lost what was read
  *   the topic is another one                backoff     described anew
  *   a record can't be read                  –           the partition stays stopped, loudly
  *
@@ -22,7 +24,13 @@ import type { Forwarder } from "./forwarder.ts";
 import { IndexError } from "./index/error.ts";
 import type { Log } from "./log.ts";
 import type { Partitions } from "./partitions.ts";
-import { type PartitionInfo, type Source, SourceError } from "./source.ts";
+import {
+  type DescribedPartition,
+  isAvailable,
+  type Source,
+  SourceError,
+  type UnavailablePartition,
+} from "./source.ts";
 import { Troubles } from "./troubles.ts";
 
 export interface ConsumerOptions {
@@ -124,6 +132,8 @@ class TopicReader {
   readonly #signal: AbortSignal;
   /** By epoch: partitions that are read, and those that stopped for good. */
   readonly #readers = new Map<string, { stop: AbortController; done: Promise<void> }>();
+  /** By epoch: partitions whose offsets can't be had yet. */
+  #awaited = new Map<string, UnavailablePartition>();
   /** Ends the wait before the topic is looked at again. */
   #lookAgain = new AbortController();
 
@@ -154,16 +164,21 @@ class TopicReader {
     while (!this.#signal.aborted) {
       this.#lookAgain = new AbortController();
       try {
-        const infos = await source.describe(topic);
+        const described = await source.describe(topic);
         if (this.#signal.aborted) break;
-        await this.#follow(infos, start, await this.#offsetsAt(infos, start));
+        const { infos, at } = await this.#placed(described, start);
+        await this.#follow(infos, start, at);
         // What appears from now on was written while this origin was watching.
         start = "earliest";
-        failures = 0;
         this.#troubles.over(topic);
         absentMs = infos === undefined ? absentMs + this.#timing.absentMs : 0;
         if (absentMs > this.#timing.forgetMs) return forwarder.gone(topic);
-        const waitMs = infos === undefined ? this.#timing.absentMs : this.#timing.describeMs;
+        const awaits = this.#awaits(infos);
+        failures = awaits ? failures + 1 : 0;
+        const usualMs = infos === undefined ? this.#timing.absentMs : this.#timing.describeMs;
+        const waitMs = awaits ? Math.min(this.#delay(failures - 1), usualMs) : usualMs;
+        for (const { partition, unavailable: message } of this.#awaited.values())
+          this.#fail(partition, { code: "unavailable", message }, waitMs);
         if (await this.#sleep(waitMs, this.#lookAgain.signal)) surprises = 0;
         else await this.#sleep(this.#delay(surprises++));
       } catch (error) {
@@ -176,26 +191,32 @@ class TopicReader {
     await Promise.all([...this.#readers.values()].map(({ done }) => done));
   }
 
-  /** Where partitions begin, by epoch, if that is a time back and the index knows nothing of the topic. */
-  async #offsetsAt(infos: readonly PartitionInfo[] | undefined, start: Start): Promise<Map<string, number>> {
+  /** Where partitions begin, by epoch, that begin so far back; one that can't be asked for that is unavailable. */
+  async #placed(described: readonly DescribedPartition[] | undefined, start: Start) {
     const { source, forwarder, now } = this.#options;
     const { topic } = this.#stream;
-    const back = backMs(start);
-    const offsets = new Map<string, number>();
-    if (back === undefined || infos === undefined || forwarder.knows(topic)) return offsets;
-    const timestamp = Math.max(0, now() - back);
-    await Promise.all(
-      infos.map(async ({ partition, epoch }) => {
+    const at = new Map<string, number>();
+    const place = async (info: DescribedPartition): Promise<DescribedPartition> => {
+      const { partition, epoch } = info;
+      const begins = forwarder.beginningOf(topic, epoch, start);
+      const back = begins && backMs(begins);
+      if (back === undefined || !isAvailable(info)) return info;
+      try {
+        const timestamp = Math.max(0, now() - back);
         const offset = await source.offsetAt({ topic, partition, epoch, timestamp });
-        if (offset !== undefined) offsets.set(epoch, offset);
-      }),
-    );
-    return offsets;
+        if (offset !== undefined) at.set(epoch, offset);
+        return info;
+      } catch (error) {
+        if (!(error instanceof SourceError && error.code === "unavailable")) throw error;
+        return { partition, epoch, unavailable: error.message };
+      }
+    };
+    return { infos: described && (await Promise.all(described.map(place))), at };
   }
 
   /** Stops partitions that have gone, and begins those that have come. */
   async #follow(
-    infos: readonly PartitionInfo[] | undefined,
+    infos: readonly DescribedPartition[] | undefined,
     start: Start,
     at: ReadonlyMap<string, number>,
   ): Promise<void> {
@@ -207,7 +228,7 @@ class TopicReader {
       this.#readers.delete(epoch);
     }
     this.#options.forwarder.described(this.#stream.topic, infos, start, at);
-    for (const { partition, epoch } of infos ?? []) {
+    for (const { partition, epoch } of infos?.filter(isAvailable) ?? []) {
       const state = this.#options.partitions.find(this.#stream.topic, epoch);
       if (state === undefined || this.#readers.has(epoch)) continue;
       const stop = new AbortController();
@@ -217,18 +238,37 @@ class TopicReader {
     }
   }
 
+  /** Whether there are partitions that can't be begun yet. Those that are being read fail by themselves, if they do. */
+  #awaits(infos: readonly DescribedPartition[] | undefined): boolean {
+    const before = this.#awaited;
+    this.#awaited = new Map();
+    for (const info of infos ?? [])
+      if (!isAvailable(info) && !this.#readers.has(info.epoch)) this.#awaited.set(info.epoch, info);
+    for (const [epoch, { partition }] of before)
+      if (!this.#awaited.has(epoch) && !this.#readers.has(epoch))
+        this.#troubles.over(`${this.#stream.topic}/${partition}`);
+    return this.#awaited.size > 0;
+  }
+
+  #fail(partition: number, reason: { readonly code: string; readonly message: string }, retryMs: number) {
+    const { topic } = this.#stream;
+    const name = `${topic}/${partition}`;
+    this.#troubles.befall(name, "partition_failed", { topic, partition, ...reason, retryMs });
+  }
+
   /** Reads a partition until it is stopped, or stops for good, or its topic must be described anew. */
   async #read(partition: number, epoch: string, signal: AbortSignal): Promise<void> {
     const { source, forwarder, partitions, log } = this.#options;
     const { topic } = this.#stream;
     const name = `${topic}/${partition}`;
     let failures = 0;
-    let failing = false;
-    let torn = false;
+    // It may have been awaited.
+    let failing = true;
+    let torn: "no" | "out of range" | "truncated" = "no";
     while (!signal.aborted) {
       try {
-        if (torn) await this.#rejoin(epoch);
-        torn = false;
+        if (torn !== "no") await this.#rejoin(epoch, torn === "truncated");
+        torn = "no";
         const from = partitions.find(topic, epoch)?.next ?? 0;
         await source.read({ topic, partition, epoch, from, signal }, async (batch) => {
           if (signal.aborted) return;
@@ -254,22 +294,24 @@ class TopicReader {
           this.#troubles.over(name);
           return this.#lookAgain.abort();
         }
-        torn ||= reason.code === "offset_out_of_range";
+        if (reason.code === "truncated") torn = "truncated";
+        else if (reason.code === "offset_out_of_range" && torn === "no") torn = "out of range";
         const retryMs = this.#delay(failures++);
         failing = true;
-        this.#troubles.befall(name, "partition_failed", { topic, partition, ...reason, retryMs });
+        this.#fail(partition, reason, retryMs);
         await this.#sleep(retryMs, signal);
       }
     }
   }
 
-  /** Begins anew where the log no longer holds what comes next. */
-  async #rejoin(epoch: string): Promise<void> {
+  /** Begins anew where the log no longer holds what comes next, or lost what was read. */
+  async #rejoin(epoch: string, truncated: boolean): Promise<void> {
     const { source, forwarder } = this.#options;
     const { topic } = this.#stream;
     const info = (await source.describe(topic))?.find((described) => described.epoch === epoch);
     if (info === undefined) throw new SourceError("epoch_changed", `${topic} is no longer the same topic`);
-    forwarder.rejoin(topic, info);
+    if (!isAvailable(info)) throw new SourceError("unavailable", info.unavailable);
+    forwarder.rejoin(topic, info, truncated);
   }
 
   #delay(failures: number): number {

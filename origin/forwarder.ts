@@ -5,7 +5,7 @@ import type { Start } from "../shared/protocol/streams.ts";
 import type { Log } from "./log.ts";
 import type { Beginning, Partitions } from "./partitions.ts";
 import type { Progress } from "./progress.ts";
-import type { Batch, PartitionInfo } from "./source.ts";
+import { type Batch, type DescribedPartition, isAvailable, type PartitionInfo } from "./source.ts";
 import type { WritableHistory } from "./watch/history.ts";
 import type { WatchList } from "./watch/watch-list.ts";
 
@@ -23,6 +23,8 @@ const NO_KEY = new Uint8Array(0);
 
 export class Forwarder {
   readonly #ports: ForwarderPorts;
+  /** Epochs of partitions whose offsets aren't known yet, and where these begin where the index doesn't know them. */
+  readonly #awaited = new Map<string, Start>();
 
   constructor(ports: ForwarderPorts) {
     this.#ports = ports;
@@ -31,29 +33,40 @@ export class Forwarder {
   /**
    * Takes the topic as it was just described; undefined where it doesn't exist. Partitions that are new begin
    * where the index ends. Where it knows nothing of the topic they begin at `start`, and where it knows nothing of
-   * the partition only, at its beginning: they came since.
+   * the partition only, at its beginning: they came since. One whose offsets aren't known yet begins, once they are,
+   * where it would have when it was first seen.
    * @param at Where that is, by epoch, if `start` is a time; a partition that is left out begins at its end.
    */
   described(
     topic: string,
-    infos: readonly PartitionInfo[] | undefined,
+    infos: readonly DescribedPartition[] | undefined,
     start: Start,
     at: ReadonlyMap<string, number> = new Map(),
   ): void {
     const { history, partitions, watchList, progress, log } = this.#ports;
     const before = partitions.of(topic);
     const behind = partitions.behind(topic);
-    const policy = this.knows(topic) ? "earliest" : start;
+    const policy = this.#policy(topic, start);
+    const torn = new Set<string>();
     let from: Start | "index" = "index";
     const beginnings = (infos ?? []).map((info): Beginning => {
       const { partition, epoch } = info;
-      const end = info.endOffset;
       const known = partitions.find(topic, epoch);
-      if (known !== undefined) return { partition, epoch, next: known.next, end };
-      const { from: next, anew } = history.begin(topic, info, beginningOf(info, policy, at));
-      if (anew === "new") from = policy;
-      if (anew === "hole" || anew === "truncated")
+      if (!isAvailable(info)) {
+        if (known === undefined) this.#awaited.set(epoch, policy);
+        return info;
+      }
+      const end = info.endOffset;
+      const awaited = this.#awaited.get(epoch);
+      if (known !== undefined && awaited === undefined) return { partition, epoch, next: known.next, end };
+      const begins = awaited ?? policy;
+      const { from: next, anew } = history.begin(topic, info, offsetOf(info, begins, at));
+      this.#awaited.delete(epoch);
+      if (anew === "new") from = begins;
+      if (anew === "hole" || anew === "truncated") {
         log("partition_hole", { topic, partition, why: anew, next });
+        torn.add(epoch);
+      }
       return { partition, epoch, next, end };
     });
     if (!partitions.describe(topic, beginnings)) return;
@@ -71,17 +84,28 @@ export class Forwarder {
       log("topic_replaced", { topic });
     watchList.described(topic);
     // What a partition held that came while this origin was watching, and dropped before it was found, is lost.
-    for (const state of before === undefined ? [] : (partitions.of(topic) ?? []))
-      if (state.next > 0 && !before?.some(({ epoch }) => epoch === state.epoch)) watchList.lost(state);
+    for (const state of before === undefined ? [] : (partitions.of(topic) ?? [])) {
+      const isNew = !before?.some(({ epoch }) => epoch === state.epoch);
+      if (isNew ? state.next > 0 : torn.has(state.epoch)) watchList.lost(state);
+    }
+    for (const { epoch } of before ?? [])
+      if (partitions.find(topic, epoch) === undefined) this.#awaited.delete(epoch);
     this.#ports.readinessChanged();
   }
 
-  /** Whether the index holds anything of the topic. */
-  knows(topic: string): boolean {
-    return this.#ports.history.views(topic, NO_KEY).length > 0;
+  /** Where a partition begins that is described for the first time, or whose offsets weren't known; else undefined. */
+  beginningOf(topic: string, epoch: string, start: Start): Start | undefined {
+    const awaited = this.#awaited.get(epoch);
+    if (awaited !== undefined || this.#ports.partitions.find(topic, epoch) !== undefined) return awaited;
+    return this.#policy(topic, start);
   }
 
-  /** All topics of which it does. */
+  #policy(topic: string, start: Start): Start {
+    const { history } = this.#ports;
+    return history.views(topic, NO_KEY).length > 0 ? "earliest" : start;
+  }
+
+  /** All topics of which the index holds anything. */
   known(): ReadonlySet<string> {
     return this.#ports.history.topics();
   }
@@ -103,11 +127,16 @@ export class Forwarder {
     log("topic_gone", { topic });
   }
 
-  /** Begins a partition anew that can't be read on where reading ended. It must not be being read. */
-  rejoin(topic: string, info: PartitionInfo): void {
+  /**
+   * Begins a partition anew that can't be read on where reading ended. It must not be being read. Where it was
+   * truncated, what the log holds now at offsets that were read before may be something else.
+   */
+  rejoin(topic: string, info: PartitionInfo, truncated = false): void {
     const { history, partitions, watchList, log } = this.#ports;
     const { partition, epoch } = info;
-    const { from, anew } = history.begin(topic, info, info.startOffset);
+    const { next } = partitions.find(topic, epoch) ?? { next: 0 };
+    const common = truncated ? Math.min(info.endOffset, next - 1) : info.endOffset;
+    const { from, anew } = history.begin(topic, { ...info, endOffset: common }, info.startOffset);
     if (anew === undefined) return;
     log("partition_hole", { topic, partition, why: anew, next: from });
     const behind = partitions.behind(topic);
@@ -132,7 +161,7 @@ export class Forwarder {
   }
 }
 
-function beginningOf(info: PartitionInfo, start: Start, at: ReadonlyMap<string, number>): number {
+function offsetOf(info: PartitionInfo, start: Start, at: ReadonlyMap<string, number>): number {
   if (start === "earliest") return info.startOffset;
   if (start === "latest") return info.endOffset;
   const offset = at.get(info.epoch) ?? info.endOffset;

@@ -21,13 +21,14 @@ export interface Partition {
   readonly stopped?: boolean;
 }
 
-/** Where reading a partition begins. */
-export interface Beginning {
-  readonly partition: number;
-  readonly epoch: string;
-  readonly next: number;
-  readonly end: number;
-}
+/** Where reading a partition begins, or why that isn't known yet. */
+export type Beginning = { readonly partition: number; readonly epoch: string } & (
+  | { readonly next: number; readonly end: number }
+  | { readonly unavailable: string }
+);
+
+/** The target of a partition whose offsets aren't known yet: it isn't ready before they are. */
+const UNKNOWN = Number.POSITIVE_INFINITY;
 
 interface State extends Partition {
   next: number;
@@ -105,18 +106,23 @@ export class Partitions {
   }
 
   /**
-   * Takes the topic as it was described: partitions that it had before stay as they are, others begin or go.
+   * Takes the topic as it was described: partitions that were begun before stay as they are, others begin or go.
    * Returns whether any did, or the topic had not been described before.
    */
   describe(topic: string, beginnings: readonly Beginning[]): boolean {
     const before = this.#topics.get(topic);
     const states = new Map<string, State>();
-    for (const { partition, epoch, next, end } of beginnings) {
-      const fresh = { topic, partition, epoch, next, end, target: end, ready: false, error: undefined };
-      states.set(epoch, before?.get(epoch) ?? fresh);
+    let changed = before?.size !== beginnings.length;
+    for (const beginning of beginnings) {
+      const known = before?.get(beginning.epoch);
+      const stays = known !== undefined && (known.target !== UNKNOWN || "unavailable" in beginning);
+      const state = stays ? known : begin(topic, beginning);
+      if (state.target === UNKNOWN && "unavailable" in beginning) state.error = beginning.unavailable;
+      states.set(beginning.epoch, state);
+      changed ||= !stays;
     }
     this.#topics.set(topic, states);
-    return before?.size !== states.size || beginnings.some(({ epoch }) => !before.has(epoch));
+    return changed;
   }
 
   /** Whether the partition became ready by this batch. */
@@ -151,4 +157,12 @@ export class Partitions {
   #state(topic: string, epoch: string): State | undefined {
     return this.#topics.get(topic)?.get(epoch);
   }
+}
+
+function begin(topic: string, beginning: Beginning): State {
+  const { partition, epoch } = beginning;
+  const state = { topic, partition, epoch, ready: false, error: undefined };
+  if ("unavailable" in beginning) return { ...state, next: 0, end: 0, target: UNKNOWN };
+  const { next, end } = beginning;
+  return { ...state, next, end, target: end };
 }

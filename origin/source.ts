@@ -49,6 +49,18 @@ export interface PartitionTime {
   readonly timestamp: number;
 }
 
+/** A partition that exists, but whose offsets can't be had just now: nobody leads it, or who does can't be asked. */
+export interface UnavailablePartition extends Pick<PartitionInfo, "partition" | "epoch"> {
+  /** Why, in words. */
+  readonly unavailable: string;
+}
+
+export type DescribedPartition = PartitionInfo | UnavailablePartition;
+
+export function isAvailable(partition: DescribedPartition): partition is PartitionInfo {
+  return !("unavailable" in partition);
+}
+
 export interface ReadRequest {
   readonly topic: string;
   readonly partition: number;
@@ -63,8 +75,11 @@ export interface Source {
   /** The names of all topics that there are, but perhaps of the log's own. */
   topics(): Promise<readonly string[]>;
 
-  /** The topic's partitions in order; undefined when there is no such topic. */
-  describe(topic: string): Promise<readonly PartitionInfo[] | undefined>;
+  /**
+   * The topic's partitions in order, all of them, whether or not each can be asked for its offsets; undefined
+   * when there is no such topic. Rejects with SourceError where not even that can be said.
+   */
+  describe(topic: string): Promise<readonly DescribedPartition[] | undefined>;
 
   /**
    * The first offset of a partition whose record has this time or a later one, in milliseconds since 1970; undefined
@@ -88,6 +103,7 @@ export interface Source {
  * - `unknown_topic`: the topic does not exist (any more).
  * - `epoch_changed`: the topic was created again; describe it anew.
  * - `offset_out_of_range`: `from` lies outside what the log holds; describe it anew.
+ * - `truncated`: the log has lost records that were read before `from`, and may hold others at their offsets.
  * - `unavailable`: the log cannot be reached just now; try again later.
  * - `corrupt`: a record can't be read; trying again won't help.
  */
@@ -95,6 +111,7 @@ export type SourceErrorCode =
   | "unknown_topic"
   | "epoch_changed"
   | "offset_out_of_range"
+  | "truncated"
   | "unavailable"
   | "corrupt";
 

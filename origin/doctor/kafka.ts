@@ -1,7 +1,7 @@
 /** Asks Kafka what an origin needs of it, broker by broker and topic by topic, over connections of its own. */
 import type { Stream, Streams } from "../../shared/protocol/streams.ts";
 import { Connection } from "../kafka/connection.ts";
-import { partsOf } from "../kafka/record-batches.ts";
+import { partsOf, UNKNOWN_EPOCH } from "../kafka/record-batches.ts";
 import {
   type BrokerAddress,
   EARLIEST,
@@ -171,7 +171,8 @@ class Examination {
       const startOf = new Map(starts.map(({ partition, offset }) => [partition, Math.max(0, offset)]));
       for (const { partition, offset } of ends) held += Math.max(0, offset - (startOf.get(partition) ?? 0));
       const from = numbers.slice(0, SAMPLED).map((partition) => {
-        return { topicId: id, partition, offset: startOf.get(partition) ?? 0 };
+        const offset = startOf.get(partition) ?? 0;
+        return { topicId: id, partition, offset, leaderEpoch: UNKNOWN_EPOCH, lastEpoch: UNKNOWN_EPOCH };
       });
       const bounds = { waitMs: 0, maxBytes: SAMPLE_BYTES * SAMPLED, partitionMaxBytes: SAMPLE_BYTES };
       const fetched = await session.send(fetchRequest(from, bounds));

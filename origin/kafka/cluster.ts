@@ -2,8 +2,12 @@
 import { SourceError } from "../source.ts";
 import { type Address, Connection, type Request } from "./connection.ts";
 import { Fetcher } from "./fetcher.ts";
-import { type BrokerAddress, metadataRequest, type TopicMetadata } from "./requests.ts";
+import { within, wordsOf } from "./patience.ts";
+import { type BrokerAddress, type Metadata, metadataRequest, type TopicMetadata } from "./requests.ts";
 import type { KafkaSettings } from "./settings.ts";
+
+/** After this, what one broker doesn't say another is asked for, too. */
+const SILENCE_MS = 1_000;
 
 interface Broker {
   readonly address: BrokerAddress;
@@ -66,17 +70,23 @@ export class Cluster {
   }
 
   async #askAnyone(name: string | undefined): Promise<readonly TopicMetadata[]> {
-    const failures: unknown[] = [];
-    for (const connect of this.#ways()) {
+    const asked: Promise<Metadata>[] = [];
+    const answer = (): Promise<Metadata> => Promise.any(asked);
+    const ways = this.#ways();
+    for (const [i, connect] of ways.entries()) {
       if (this.#closed) break;
+      asked.push(connect().send(metadataRequest(name)));
       try {
-        const { brokers, topics } = await connect().send(metadataRequest(name));
+        const { brokers, topics } = await (i < ways.length - 1 ? within(SILENCE_MS, answer(), "") : answer());
         this.#learn(brokers);
         return topics;
-      } catch (error) {
-        failures.push(error);
+      } catch {
+        // All who were asked have failed, or one of them is silent: another may know.
       }
     }
+    const failures = (await Promise.allSettled(asked)).flatMap((one) =>
+      one.status === "rejected" ? [one.reason] : [],
+    );
     const why = failures.length === 0 ? "the source is closed" : wordsOf(failures[0]);
     throw new SourceError("unavailable", `no broker answers: ${why}`, {
       cause: new AggregateError(failures),
@@ -138,12 +148,6 @@ export class Cluster {
 function end({ connection, fetcher }: Broker): void {
   connection?.close();
   fetcher.close();
-}
-
-/** Node says of a host with several addresses only that all of them failed. */
-function wordsOf(error: unknown): string {
-  if (error instanceof AggregateError) return error.errors.map(wordsOf).join("; ");
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** host:port, where an IPv6 host may be in brackets. Settings were checked before they come here. */

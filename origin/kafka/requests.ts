@@ -41,6 +41,8 @@ export interface PartitionMetadata {
   readonly error: number;
   /** A broker's id; -1 while there is none. */
   readonly leader: number;
+  /** Grows with every election. */
+  readonly leaderEpoch: number;
 }
 
 export interface BrokerAddress {
@@ -93,8 +95,12 @@ function topicMetadata(reader: WireReader): TopicMetadata {
   const id = Buffer.from(reader.uuid());
   reader.int8(); // internal
   const partitions = reader.compactArray(() => {
-    const found = { error: reader.int16(), partition: reader.int32(), leader: reader.int32() };
-    reader.int32(); // leader epoch
+    const found = {
+      error: reader.int16(),
+      partition: reader.int32(),
+      leader: reader.int32(),
+      leaderEpoch: reader.int32(),
+    };
     for (let replicas = 0; replicas < 3; replicas++) reader.compactArray(() => reader.int32());
     reader.skipTags();
     return found;
@@ -159,12 +165,18 @@ export interface FetchFrom {
   readonly topicId: Buffer;
   readonly partition: number;
   readonly offset: number;
+  /** Of the leader as last heard of: a broker that is no longer that refuses. */
+  readonly leaderEpoch: number;
+  /** In which the record before `offset` was written; -1 where that isn't known. */
+  readonly lastEpoch: number;
 }
 
 export interface Fetched {
   readonly topicId: Buffer;
   readonly partition: number;
   readonly error: number;
+  /** The record before the offset asked for is not the one that was read. There are no records then. */
+  readonly diverging: boolean;
   /** Where what is committed, or aborted, ends. -1 with an error. */
   readonly lastStableOffset: number;
   readonly aborted: readonly AbortedTransaction[];
@@ -201,14 +213,14 @@ export function fetchRequest(from: readonly FetchFrom[], bounds: FetchBounds): R
         .writeInt32(-1)
         .writeUVarInt(from.length + 1);
       // The order of partitions is the order in which they may fill the answer, so each is by itself.
-      for (const { topicId, partition, offset } of from)
+      for (const { topicId, partition, offset, leaderEpoch, lastEpoch } of from)
         encoder
           .writeBuffer(topicId)
           .writeUVarInt(2)
           .writeInt32(partition)
-          .writeInt32(-1)
+          .writeInt32(leaderEpoch)
           .writeInt64(offset)
-          .writeInt32(-1)
+          .writeInt32(lastEpoch)
           .writeInt64(-1)
           .writeInt32(bounds.partitionMaxBytes)
           .writeUVarInt(NO_TAGS)
@@ -221,7 +233,8 @@ export function fetchRequest(from: readonly FetchFrom[], bounds: FetchBounds): R
       if (error !== KAFKA_ERROR.none) throw new Error(`a fetch was answered with Kafka's error ${error}`);
       reader.int32(); // session
       const topics = reader.compactArray(() => {
-        const topicId = reader.uuid();
+        // Not a view: with the records of one partition it would keep those of all in memory.
+        const topicId = Buffer.from(reader.uuid());
         const fetched = reader.compactArray(() => fetchedPartition(reader, topicId));
         reader.skipTags();
         return fetched;
@@ -232,6 +245,8 @@ export function fetchRequest(from: readonly FetchFrom[], bounds: FetchBounds): R
 }
 
 const NOTHING = Buffer.alloc(0);
+/** The tagged field in which a broker says where its log and the reader's part. */
+const DIVERGING_EPOCH = 0;
 
 function fetchedPartition(reader: WireReader, topicId: Buffer): Fetched {
   const partition = reader.int32();
@@ -246,8 +261,8 @@ function fetchedPartition(reader: WireReader, topicId: Buffer): Fetched {
   });
   reader.int32(); // preferred replica
   const records = reader.compactBytes() ?? NOTHING;
-  reader.skipTags();
-  return { topicId, partition, error, lastStableOffset, aborted, records };
+  const diverging = reader.tags().includes(DIVERGING_EPOCH);
+  return { topicId, partition, error, diverging, lastStableOffset, aborted, records };
 }
 
 const start = () => new Encoder().writeUVarInt(NO_TAGS);

@@ -5,6 +5,7 @@ import { Kafka, logLevel } from "kafkajs";
 import Broker from "kafkajs/src/broker/index.js";
 import ConnectionPool from "kafkajs/src/network/connectionPool.js";
 import { KafkaSource } from "../../origin/kafka/source.ts";
+import { isAvailable } from "../../origin/source.ts";
 
 const PARTITION_BYTES = 1024 * 1024;
 const ANSWER_BYTES = 8 * PARTITION_BYTES;
@@ -33,7 +34,7 @@ export type ReaderName = keyof typeof READERS;
 
 async function origin({ broker, topic, from }: Where, onRecords: OnRecords): Promise<void> {
   const source = new KafkaSource({ brokers: [broker], clientId: "compare" });
-  const infos = (await source.describe(topic)) ?? [];
+  const infos = (await source.describe(topic))?.filter(isAvailable) ?? [];
   const { signal } = new AbortController();
   await Promise.all(
     infos.map(({ partition, epoch, startOffset, endOffset }) =>

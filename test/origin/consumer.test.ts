@@ -139,6 +139,110 @@ describe("partitions by themselves", () => {
   });
 });
 
+describe("a partition whose offsets can't be had", () => {
+  const down = () => source.unavailable.set("t/1", "it has no leader just now");
+
+  test("is in error and unready, told of once, and holds up no other; it is read once they can be had", async () => {
+    for (const partition of [0, 1, 2]) write(partition, 5);
+    down();
+    start();
+
+    await read([1]);
+    await origin.recorded.until("still_failing", 3);
+    write(0, 1);
+    await read([1]);
+
+    expect(statesOf()[1]).toEqual({ next: 0, ready: false, error: "it has no leader just now" });
+    expect(origin.partitions.ready).toBe(false);
+    expect(origin.recorded.of("partition_failed")).toEqual([
+      { topic: "t", partition: 1, code: "unavailable", message: "it has no leader just now", retryMs: 4 },
+    ]);
+    expect(origin.recorded.of("still_failing").map(({ retryMs }) => retryMs)).toEqual(
+      expect.arrayContaining([8, 16]),
+    );
+    source.unavailable.clear();
+    await read();
+    expect(statesOf()[1]).toEqual({ next: 5, ready: true, error: undefined });
+    expect(source.reads).toEqual(["t/0@0", "t/2@0", "t/1@0"]);
+    await origin.recorded.until("trouble_over");
+  });
+
+  test("goes on where the index ends, with nothing left out, and what waited for it is answered", async () => {
+    write(1, 5);
+    start();
+    await read();
+    await consumer.stop();
+    write(1, 3);
+    down();
+    origin = new SmallOrigin([STREAM], origin.history);
+    start();
+    await read([1]);
+    const shard = new SimulatedShard(origin.watchList);
+    const object = shard.watch(1, "/t/a");
+    shard.ask(1, object);
+    shard.step();
+    expect(object.received).toEqual([]);
+
+    source.unavailable.clear();
+    await read();
+    shard.step();
+
+    expect(source.reads.at(-1)).toBe("t/1@5");
+    expect(object.received.map(({ offset }) => offset)).toEqual([5, 6, 7]);
+  });
+
+  test("begins where the stream says, counted from when they can be had, though others have begun before", async () => {
+    for (const partition of [0, 1, 2]) write(partition, 5);
+    down();
+    start([{ ...STREAM, start: "latest" }]);
+    await read([1]);
+
+    source.unavailable.clear();
+    await read();
+
+    expect(source.reads).toEqual(["t/0@5", "t/2@5", "t/1@5"]);
+  });
+
+  test("[R4] begins after a hole where the log dropped what comes next meanwhile, and who is live is told", async () => {
+    write(1, 5);
+    start();
+    await read();
+    await consumer.stop();
+    down();
+    write(1, 5);
+    log.drop(1, 8);
+    origin = new SmallOrigin([STREAM], origin.history);
+    start();
+    await read([1]);
+    const shard = new SimulatedShard(origin.watchList);
+    const object = shard.watch(1, "/t/a");
+    object.position = new Map();
+    shard.ask(1, object);
+    shard.step();
+    expect(object.received.map(({ offset }) => offset)).toEqual([0, 1, 2, 3, 4]);
+
+    source.unavailable.clear();
+    await read();
+    shard.step();
+
+    expect(origin.recorded.of("partition_hole")).toEqual([
+      { topic: "t", partition: 1, why: "hole", next: 8 },
+    ]);
+    expect(object.causes).toEqual(["horizon"]);
+  });
+
+  test("is no trouble any more once its topic is gone", async () => {
+    down();
+    start();
+    await origin.recorded.until("partition_failed");
+
+    source.logs.clear();
+
+    await origin.recorded.until("trouble_over");
+    await origin.recorded.until("topic_absent");
+  });
+});
+
 describe("where reading begins", () => {
   test("where the index is empty, at the beginning of what the log holds or at its end, as the stream says", async () => {
     write(0, 5);
@@ -285,6 +389,33 @@ describe("where the log is another", () => {
 
     expect(origin.recorded.of("partition_hole")).toMatchObject([{ partition: 0, why: "truncated", next: 0 }]);
     expect(statesOf()[0]).toMatchObject({ next: 3, ready: true });
+  });
+
+  test("[R4] a log that lost what was read of it, and holds other records there, is read anew, and who is live is told", async () => {
+    write(0, 5);
+    start();
+    await read();
+    const shard = new SimulatedShard(origin.watchList);
+    const object = shard.watch(1, "/t/a");
+    shard.ask(1, object);
+    shard.step();
+
+    source.stuck.add("t/0");
+    log.partitions[0]?.records.splice(3);
+    write(0, 6);
+    source.failures.set("t/0", ["truncated"]);
+    source.stuck.clear();
+    source.changed();
+    await origin.recorded.until("partition_hole");
+    await read();
+    shard.step();
+
+    expect(origin.recorded.of("partition_hole")).toEqual([
+      { topic: "t", partition: 0, why: "truncated", next: 0 },
+    ]);
+    expect(source.reads.filter((one) => one.startsWith("t/0"))).toEqual(["t/0@0", "t/0@0"]);
+    expect(object.causes).toEqual(["horizon"]);
+    expect(object.received.at(-1)?.offset).toBe(8);
   });
 });
 

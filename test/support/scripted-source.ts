@@ -1,7 +1,7 @@
 /** A source over logs in memory that fails, hangs and changes as a test tells it. */
 import {
   type Batch,
-  type PartitionInfo,
+  type DescribedPartition,
   type PartitionTime,
   type ReadRequest,
   type Source,
@@ -17,6 +17,8 @@ export class ScriptedSource implements Source {
   readonly failures = new Map<string, SourceErrorCode[]>();
   /** Partitions whose reads hang. */
   readonly stuck = new Set<string>();
+  /** Partitions that can't be asked for their offsets, and why. */
+  readonly unavailable = new Map<string, string>();
   describeFailures = 0;
   listFailures = 0;
   listings = 0;
@@ -52,10 +54,17 @@ export class ScriptedSource implements Source {
     return this.logs.get(topic)?.offsetAt(partition, timestamp);
   }
 
-  async describe(topic: string): Promise<readonly PartitionInfo[] | undefined> {
+  async describe(topic: string): Promise<readonly DescribedPartition[] | undefined> {
     this.described++;
     if (this.describeFailures-- > 0) throw new SourceError("unavailable", "scripted");
-    return this.logs.get(topic)?.describe();
+    return this.logs
+      .get(topic)
+      ?.describe()
+      .map((info) => {
+        const { partition, epoch } = info;
+        const unavailable = this.unavailable.get(`${topic}/${partition}`);
+        return unavailable === undefined ? info : { partition, epoch, unavailable };
+      });
   }
 
   async read(request: ReadRequest, onBatch: (batch: Batch) => void | Promise<void>): Promise<void> {

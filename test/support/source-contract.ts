@@ -5,7 +5,13 @@
 import { randomUUID } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import type { Batch, PartitionInfo, RecordHeader, Source } from "../../origin/source.ts";
+import {
+  type Batch,
+  isAvailable,
+  type PartitionInfo,
+  type RecordHeader,
+  type Source,
+} from "../../origin/source.ts";
 import {
   BASE_TIME,
   type ContractRecord,
@@ -16,6 +22,7 @@ import {
   text,
   values,
 } from "./contract-records.ts";
+import { eventually } from "./deadline.ts";
 import { type OnBatch, Reading } from "./reading.ts";
 import { holdsHoweverInterleaved } from "./source-interleavings.ts";
 import { holdsOfTimes } from "./source-times.ts";
@@ -67,8 +74,17 @@ export function describeSourceContract(
       return topic;
     }
 
+    async function infosOf(topic: string): Promise<readonly PartitionInfo[]> {
+      // Leaders of partitions that were just created may not know it yet.
+      return eventually(async () => {
+        const described = (await log.source.describe(topic)) ?? [];
+        const infos = described.filter(isAvailable);
+        return infos.length === described.length && infos;
+      }, `all of ${topic} is there`);
+    }
+
     async function infoOf(topic: string, partition = 0): Promise<PartitionInfo> {
-      const info = (await log.source.describe(topic))?.[partition];
+      const info = (await infosOf(topic))[partition];
       if (info === undefined) throw new Error(`${topic}/${partition} is not described`);
       return info;
     }
@@ -95,9 +111,9 @@ export function describeSourceContract(
       test("[P4] partitions come in order, each with an epoch of its own that stays", async () => {
         const topic = await newTopic(12);
 
-        const before = (await log.source.describe(topic)) ?? [];
+        const before = await infosOf(topic);
         await log.produce(topic, [recordOf(3, "a")]);
-        const after = (await log.source.describe(topic)) ?? [];
+        const after = await infosOf(topic);
 
         expect(before.map(({ partition }) => partition)).toEqual(range(0, 12));
         expect(before.every(({ startOffset, endOffset }) => startOffset === 0 && endOffset === 0)).toBe(true);
@@ -113,7 +129,7 @@ export function describeSourceContract(
           0, 1, 2, 0, 3,
         ]);
 
-        const described = (await log.source.describe(topic)) ?? [];
+        const described = await infosOf(topic);
         expect(described.map(({ startOffset, endOffset }) => [startOffset, endOffset])).toEqual([
           [0, 0],
           [0, 4],

@@ -11,7 +11,7 @@ import { STREAM } from "../../support/small-origin.ts";
 const PLAIN = { tls: false, mechanism: undefined };
 const SECURE = { tls: true, mechanism: "SCRAM-SHA-256" };
 const id = Buffer.alloc(16);
-const led = (partition: number, leader: number) => ({ partition, error: 0, leader });
+const led = (partition: number, leader: number) => ({ partition, error: 0, leader, leaderEpoch: 0 });
 
 test("a broker older than 3.1 is told", () => {
   expect(brokerFinding("broker b", 12, PLAIN)).toMatchObject({

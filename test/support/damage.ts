@@ -1,15 +1,14 @@
 /** Damages a record batch on a broker's disk, which must be down, in ways that it hands on to readers unseen. */
 import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
-import { crc32c } from "./record-batch.ts";
+import { withChecksum } from "./record-batch.ts";
 
-const CRC_AT = 17;
-/** What the sum is of begins here, with the codec. */
+/** What the checksum is of begins here, with the codec. */
 const ATTRIBUTES_AT = 21;
 
 export const DAMAGES = {
   "a codec that doesn't exist": (batch: Buffer) => {
     batch.writeInt16BE(batch.readInt16BE(ATTRIBUTES_AT) | 0x07, ATTRIBUTES_AT);
-    batch.writeUInt32BE(crc32c(batch.subarray(ATTRIBUTES_AT)), CRC_AT);
+    withChecksum(batch);
   },
   "a bit that flipped": (batch: Buffer) => {
     const last = batch.length - 2;

@@ -1,12 +1,13 @@
 /** The reading half of an origin over a real source, its index in memory: what it has read, partition by partition. */
 import { Consumer } from "../../origin/consumer.ts";
 import type { Source } from "../../origin/source.ts";
+import { Streams } from "../../shared/protocol/streams.ts";
 import { values } from "./contract-records.ts";
 import { eventually } from "./deadline.ts";
 import type { RecordedLog } from "./recorded-log.ts";
 import { SmallOrigin, STREAM } from "./small-origin.ts";
 
-const TIMING = { retry: { baseMs: 100, maxMs: 1_000 }, absentMs: 200, describeMs: 500 };
+const TIMING = { retry: { baseMs: 100, maxMs: 1_000 }, absentMs: 200, describeMs: 500, forgetMs: 60_000 };
 
 export class Following {
   readonly origin: SmallOrigin;
@@ -30,11 +31,12 @@ export class Following {
     };
     this.#consumer = new Consumer({
       source,
-      streams: new Map([[topic, stream]]),
+      streams: new Streams([stream]),
       forwarder,
       partitions,
       log: recorded.log,
       random: () => 1,
+      now: Date.now,
       fatal: (error) => this.#fatal.push(error),
       timing: TIMING,
     });

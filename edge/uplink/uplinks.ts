@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { closeQuietly, type HibernatingPeer } from "../peer.ts";
-import { type Contender, isSilent, successor } from "./succession.ts";
+import { type Contender, Deadline, isSilent, successor } from "./succession.ts";
 
 export interface UplinksPorts {
   /** Milliseconds since 1970. */
@@ -54,6 +54,7 @@ export class Uplinks {
   readonly #ports: UplinksPorts;
   #active: State | undefined;
   #standbys: State[] = [];
+  readonly #deadline = new Deadline();
   #generation = 0;
   #nextLink = 1;
   #arrivedAt: number;
@@ -111,7 +112,7 @@ export class Uplinks {
     if (this.#standbys.length === 0) return undefined;
     const now = this.#ports.now();
     if (this.#active === undefined || isSilent(this.#active, now)) this.#countPings(now);
-    return successor(this.#active, this.#standbys, now);
+    return successor(this.#active, this.#standbys, now, this.#deadline.at(now));
   }
 
   /**
@@ -147,6 +148,7 @@ export class Uplinks {
     const before = this.#active;
     this.#active = state;
     this.#generation = generation;
+    this.#deadline.granted(this.#ports.now(), before !== undefined);
     this.#save(state);
     if (before !== undefined) this.#fence(before);
   }

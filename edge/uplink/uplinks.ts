@@ -3,6 +3,7 @@
  * fenced. U2, U11–U14 of PROTOCOL.md.
  */
 import * as v from "valibot";
+import { LIMITS } from "../../shared/protocol/limits.ts";
 import { closeQuietly, type HibernatingPeer } from "../peer.ts";
 import { type Contender, Deadline, isSilent, successor } from "./succession.ts";
 
@@ -45,8 +46,6 @@ type Attachment = v.InferOutput<typeof AttachmentSchema>;
 /** Nothing that matters of a socket that is neither active nor stands by. */
 const UNKNOWN = { generation: 0, origin: "", ready: false, nextLink: 0 } as const;
 
-/** More origins than this can stand by. */
-const STANDBYS = 8;
 /** A standby is heard every second (U9). Where nobody was for this long, it was the shard that didn't hear. */
 const DEAF_MS = 2_000;
 
@@ -123,7 +122,7 @@ export class Uplinks {
     const isSame = (other: State) => other.origin === origin;
     const before = this.#active !== undefined && isSame(this.#active) ? this.#active : undefined;
     const older = this.#standbys.find(isSame);
-    if (older === undefined && this.#standbys.length >= STANDBYS) return false;
+    if (older === undefined && this.#standbys.length >= LIMITS.standbysPerShard) return false;
     if (older !== undefined) this.#fence(older);
     if (before !== undefined) {
       this.#fence(before);

@@ -97,6 +97,26 @@ test("[U9] [U13] one that pings is heard; one that falls silent is replaced at a
   standby.cut();
 }, 30_000);
 
+test("[U11] [U14] shards that hibernate know who is active and who stands by, and that one takes over", async () => {
+  const standby = await new ScriptedOrigin({ url: edge.url, log: origin.log, name: "standby" }).connect();
+  const areAll = async (expected: object) => {
+    const health = await fetch(`${edge.url}/$/health`);
+    const { shards } = (await health.json()) as { shards: unknown[] };
+    for (const shard of shards) expect(shard).toMatchObject(expected);
+    return true;
+  };
+  const both = { origin: "scripted", ready: true, standbys: [{ origin: "standby", ready: true }] };
+  await eventually(() => areAll(both), "both have said that they are ready");
+
+  await Promise.all([edge.evictShard(0), edge.evictShard(1)]);
+  await areAll(both);
+  await Promise.all([edge.evictShard(0), edge.evictShard(1)]);
+  origin.cut();
+
+  await eventually(() => areAll({ origin: "standby", ready: true, standbys: [] }), "the standby is active");
+  standby.cut();
+});
+
 test("[U9] an origin that is lost and comes back finds everyone where they were", async () => {
   const path = newPath();
   const subscriber = await subscribe(path);

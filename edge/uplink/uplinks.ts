@@ -103,7 +103,10 @@ export class Uplinks {
     this.#arrivedAt = now;
     // After a pause of the shard, or a jump of its clock, silence proves nothing: everyone gets a new deadline.
     const wasDeaf = passed > DEAF_MS || passed < 0;
-    for (const uplink of this.#all()) if (wasDeaf || uplink.socket === socket) uplink.heardAt = now;
+    for (const uplink of this.#all()) {
+      if (wasDeaf || uplink.socket === socket) uplink.heardAt = now;
+      if (wasDeaf && uplink.unreadySince !== undefined) uplink.unreadySince = now;
+    }
   }
 
   /** The standby that should be active now, if any (U13). */

@@ -259,9 +259,11 @@ describe("taking over", () => {
     const a = shard.connect("a");
     const b = shard.connect("b");
 
+    shard.ready(a, false);
     shard.clock.now += 60_000;
     shard.ready(b);
     expect([active(), a.closed]).toEqual(["a", undefined]);
+    shard.ready(a);
     shard.clock.now -= 3_600_000;
     shard.pass(2_000, b);
 

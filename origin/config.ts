@@ -80,7 +80,7 @@ const command = ({ hostname, root }: Surroundings, usage: Usage) =>
       },
       UPLINK_KEY_FILE: { means: "A file that holds the uplink key, instead of UPLINK_KEY." },
       ORIGIN_NAME: {
-        means: "What the edge calls this origin: up to 64 characters.",
+        means: "What the edge calls this origin: up to 64 characters, and no other origin's name.",
         default: hostname.slice(0, 64) || "origin",
       },
       DATA_DIR: { means: "Folder of the index, and of the embedded log.", default: "data" },

@@ -1,6 +1,6 @@
 /**
  * How much memory, time and disk an origin takes to read many records from a real Kafka:
- * `node test/kafka/soak.ts [--records N] [--keys N]`. Prints a line for each tenth, and what it comes to.
+ * `npx node test/kafka/soak.ts [--records N] [--keys N]`. Prints a line for each tenth, and what it comes to.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";

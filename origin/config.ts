@@ -2,6 +2,8 @@
  * The origin's settings, read and checked: every problem is reported at once, by the setting's name.
  */
 import { join } from "node:path";
+import { LIMITS } from "../shared/protocol/limits.ts";
+import { formatRange, parseRange, type Range, WHOLE } from "../shared/protocol/range.ts";
 import { parseStreams, type Streams } from "../shared/protocol/streams.ts";
 import { KAFKA_SETTINGS, readKafka } from "./kafka/config.ts";
 import type { KafkaSettings } from "./kafka/settings.ts";
@@ -18,6 +20,8 @@ export interface Config {
   readonly edgeUrl: URL;
   readonly uplinkKey: UplinkKey;
   readonly name: string;
+  /** Which partitions it reads. */
+  readonly range: Range;
   readonly dataDir: string;
   readonly streams: Streams;
   readonly indexMaxBytes: number;
@@ -83,6 +87,10 @@ const command = ({ hostname, root }: Surroundings, usage: Usage) =>
         means: "What the edge calls this origin: up to 64 characters, and no other origin's name.",
         default: hostname.slice(0, 64) || "origin",
       },
+      ORIGIN_RANGE: {
+        means: `Which partitions it reads, of those that several origins share: k/n, range k of n up to ${LIMITS.ranges}, has partition p where p mod n = k - 1.`,
+        default: formatRange(WHOLE),
+      },
       DATA_DIR: { means: "Folder of the index, and of the embedded log.", default: "data" },
       STREAMS: { means: "The list of what is exposed.", default: join(root, "streams.json") },
       INDEX_MAX_BYTES: {
@@ -119,6 +127,12 @@ export function readConfig(surroundings: Surroundings, usage = ORIGIN): ConfigRe
   const uplinkKey = readUplinkKey(raw, surroundings.readFile, wrong);
   const name = values.ORIGIN_NAME;
   if (name.length > 64) wrong("ORIGIN_NAME", "is longer than 64 characters");
+  const range = parseRange(values.ORIGIN_RANGE);
+  if (range === undefined)
+    wrong(
+      "ORIGIN_RANGE",
+      `must be k/n, two whole numbers with 1 ≤ k ≤ n ≤ ${LIMITS.ranges}, for instance 1/4`,
+    );
   const streams = readStreamsFile(values.STREAMS, surroundings.readFile, wrong);
   const indexMaxBytes = Number(values.INDEX_MAX_BYTES);
   if (!Number.isSafeInteger(indexMaxBytes) || indexMaxBytes < MIN_INDEX_BYTES)
@@ -130,15 +144,15 @@ export function readConfig(surroundings: Surroundings, usage = ORIGIN): ConfigRe
   const kafka = readKafka({ raw, readFile, wrong, clientId: `distributary-${name}` });
 
   const dataDir = values.DATA_DIR;
-  if (problems.length > 0 || !edgeUrl || !uplinkKey || !streams || !logLevel) {
-    const read = { name, dataDir, edgeUrl, uplinkKey, streams, status, kafka };
+  if (problems.length > 0 || !edgeUrl || !uplinkKey || !range || !streams || !logLevel) {
+    const read = { name, range, dataDir, edgeUrl, uplinkKey, streams, status, kafka };
     const known = Object.entries({ ...read, indexMaxBytes: indexMaxBytes || undefined });
     const readable = Object.fromEntries(known.filter(([, value]) => value !== undefined));
     return { kind: "problems", problems, readable };
   }
   return {
     kind: "config",
-    config: { edgeUrl, uplinkKey, name, dataDir, streams, indexMaxBytes, logLevel, status, kafka },
+    config: { edgeUrl, uplinkKey, name, range, dataDir, streams, indexMaxBytes, logLevel, status, kafka },
   };
 }
 

@@ -18,6 +18,7 @@
  */
 import { setImmediate, setTimeout } from "node:timers/promises";
 import { type BackoffBounds, backoff } from "../shared/core/backoff.ts";
+import { hasPartition, type Range, WHOLE } from "../shared/protocol/range.ts";
 import { backMs, type Start, type Stream, type Streams } from "../shared/protocol/streams.ts";
 import { discover } from "./discovery.ts";
 import type { Forwarder } from "./forwarder.ts";
@@ -36,6 +37,8 @@ import { Troubles } from "./troubles.ts";
 export interface ConsumerOptions {
   readonly source: Source;
   readonly streams: Streams;
+  /** Partitions of other ranges are described, but not read. */
+  readonly range?: Range;
   readonly forwarder: Forwarder;
   readonly partitions: Partitions;
   readonly log: Log;
@@ -155,7 +158,7 @@ class TopicReader {
 
   /** Until the end, or until the topic has been gone for so long that it is forgotten. */
   async run(): Promise<void> {
-    const { source, forwarder } = this.#options;
+    const { source, forwarder, range = WHOLE } = this.#options;
     const { topic } = this.#stream;
     let start = this.#start;
     let absentMs = 0;
@@ -166,8 +169,9 @@ class TopicReader {
       try {
         const described = await source.describe(topic);
         if (this.#signal.aborted) break;
-        const { infos, at } = await this.#placed(described, start);
-        await this.#follow(infos, start, at);
+        const own = described?.filter(({ partition }) => hasPartition(range, partition));
+        const { infos, at } = await this.#placed(own, start);
+        await this.#follow(infos, start, at, described?.length);
         // What appears from now on was written while this origin was watching.
         start = "earliest";
         this.#troubles.over(topic);
@@ -219,6 +223,7 @@ class TopicReader {
     infos: readonly DescribedPartition[] | undefined,
     start: Start,
     at: ReadonlyMap<string, number>,
+    count: number | undefined,
   ): Promise<void> {
     const epochs = new Set(infos?.map(({ epoch }) => epoch));
     for (const [epoch, { stop, done }] of this.#readers) {
@@ -227,7 +232,7 @@ class TopicReader {
       await done;
       this.#readers.delete(epoch);
     }
-    this.#options.forwarder.described(this.#stream.topic, infos, start, at);
+    this.#options.forwarder.described(this.#stream.topic, infos, start, at, count);
     for (const { partition, epoch } of infos?.filter(isAvailable) ?? []) {
       const state = this.#options.partitions.find(this.#stream.topic, epoch);
       if (state === undefined || this.#readers.has(epoch)) continue;

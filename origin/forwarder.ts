@@ -36,12 +36,14 @@ export class Forwarder {
    * the partition only, at its beginning: they came since. One whose offsets aren't known yet begins, once they are,
    * where it would have when it was first seen.
    * @param at Where that is, by epoch, if `start` is a time; a partition that is left out begins at its end.
+   * @param count How many partitions the topic has, those of other ranges included.
    */
   described(
     topic: string,
     infos: readonly DescribedPartition[] | undefined,
     start: Start,
     at: ReadonlyMap<string, number> = new Map(),
+    count = infos?.length ?? 0,
   ): void {
     const { history, partitions, watchList, progress, log } = this.#ports;
     const before = partitions.of(topic);
@@ -69,7 +71,7 @@ export class Forwarder {
       }
       return { partition, epoch, next, end };
     });
-    if (!partitions.describe(topic, beginnings)) return;
+    if (!partitions.describe(topic, beginnings, count)) return;
     // A topic that can't be found just now may be the same one when it can.
     if (infos !== undefined) history.retain(topic, new Set(infos.map(({ epoch }) => epoch)));
     if (infos === undefined) {
@@ -77,7 +79,8 @@ export class Forwarder {
       log("topic_absent", { topic });
     } else {
       const records = partitions.behind(topic);
-      log("topic_found", { topic, partitions: infos.length, from, records });
+      const of = count === infos.length ? undefined : count;
+      log("topic_found", { topic, partitions: infos.length, of, from, records });
       progress.begins(topic, Math.max(0, records - behind));
     }
     if (before?.some(({ epoch }) => partitions.find(topic, epoch) === undefined))
@@ -102,7 +105,8 @@ export class Forwarder {
 
   #policy(topic: string, start: Start): Start {
     const { history } = this.#ports;
-    return history.views(topic, NO_KEY).length > 0 ? "earliest" : start;
+    // What another range read until now didn't come since.
+    return history.views(topic, NO_KEY).length > 0 && !history.isResharded ? "earliest" : start;
   }
 
   /** All topics of which the index holds anything. */

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { formatRange, isWhole } from "../shared/protocol/range.ts";
 import { type Config, readConfig, secretsOf } from "./config.ts";
 import { EmbeddedLog, logPath } from "./embedded/log.ts";
 import { EmbeddedSource } from "./embedded/source.ts";
@@ -64,9 +65,15 @@ async function run(config: Config, output: Log): Promise<void> {
   let rebuiltAt = Number.NEGATIVE_INFINITY;
   for (;;) {
     origin = new Origin(config, config.status === undefined ? source : meter.source(source), log);
-    const { name, edgeUrl, streams, kafka } = config;
+    const { name, range, edgeUrl, streams, kafka } = config;
     const from = kafka?.brokers ?? "the embedded log";
-    log("started", { name, edge: edgeUrl.origin, from, streams: streams.all.map(({ topic }) => topic) });
+    log("started", {
+      name,
+      range: isWhole(range) ? undefined : formatRange(range),
+      edge: edgeUrl.origin,
+      from,
+      streams: streams.all.map(({ topic }) => topic),
+    });
     const end = await Promise.race([
       stop.then((why) => ({ why })),
       origin.failed.then((error) => ({ error })),

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { backoff } from "../shared/core/backoff.ts";
+import { formatRange, type Range } from "../shared/protocol/range.ts";
 import type { Stream, Streams } from "../shared/protocol/streams.ts";
 import type { Config } from "./config.ts";
 import { Consumer } from "./consumer.ts";
@@ -35,6 +36,7 @@ export class Origin {
   /** Resolves with the reason when the origin can't go on; `stop` is still to be called. */
   readonly failed: Promise<unknown>;
   readonly #log: Log;
+  readonly #range: Range;
   readonly #index: RecordIndex;
   readonly #partitions: Partitions;
   readonly #watchList: WatchList;
@@ -54,9 +56,11 @@ export class Origin {
     const failed = Promise.withResolvers<unknown>();
     this.failed = failed.promise;
     this.#log = log;
+    this.#range = config.range;
     const { index, rebuilt } = openIndex({
       directory: join(config.dataDir, "origin"),
       topics: retentionsOf(streams),
+      range: formatRange(config.range),
       bounds: { maxRecords: Number.MAX_SAFE_INTEGER, maxBytes: config.indexMaxBytes },
       now: Date.now,
     });
@@ -73,6 +77,7 @@ export class Origin {
       replays: this.#replays,
       history: index,
       partitions,
+      range: config.range,
       homeOf: partitionOf,
       now: Date.now,
       bounds: ANSWER_BOUNDS,
@@ -85,6 +90,7 @@ export class Origin {
       edgeUrl: config.edgeUrl,
       key: config.uplinkKey,
       origin: config.name,
+      range: config.range,
       watchList: this.#watchList,
       // The uplink on which the disk failed is dialled again, and what it watched is attached again.
       failed: (error) =>
@@ -103,6 +109,7 @@ export class Origin {
       ...ports,
       source,
       streams,
+      range: config.range,
       forwarder,
       partitions,
       fatal: failed.resolve,
@@ -123,6 +130,7 @@ export class Origin {
   /** How it stands. Made anew each time, from what is in memory. */
   status(): Status {
     return statusOf({
+      range: this.#range,
       partitions: this.#partitions,
       topics: this.#partitions.topics,
       watched: this.#watchList.size,

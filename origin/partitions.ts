@@ -45,6 +45,8 @@ export class Partitions {
   readonly #topics = new Map<string, Map<string, State> | undefined>();
   /** Whether it is known which topics match patterns. */
   #listed: boolean;
+  /** How many partitions a topic has, those of other ranges included. */
+  readonly #counts = new Map<string, number>();
   /** Topics that exist and match, but are not read. */
   #leftOut: ReadonlySet<string> = new Set();
 
@@ -61,6 +63,12 @@ export class Partitions {
     return this.#listed && !this.#topics.has(topic) && !this.#leftOut.has(topic) ? [] : undefined;
   }
 
+  /** How many partitions the topic has, those that another range reads included; undefined where that isn't known yet. */
+  count(topic: string): number | undefined {
+    const partitions = this.of(topic);
+    return partitions && (this.#counts.get(topic) ?? partitions.length);
+  }
+
   /** All topics were listed: what is new among those that match, and what isn't read for being too many. */
   listed(fresh: readonly string[], leftOut: readonly string[]): void {
     // One that comes later did not exist before: who watches it is live already.
@@ -72,6 +80,7 @@ export class Partitions {
   /** The topic has gone for good. */
   forget(topic: string): void {
     this.#topics.delete(topic);
+    this.#counts.delete(topic);
   }
 
   /** How many records lie before the ends that the topic's partitions had when reading them began, at most. */
@@ -107,12 +116,14 @@ export class Partitions {
 
   /**
    * Takes the topic as it was described: partitions that were begun before stay as they are, others begin or go.
-   * Returns whether any did, or the topic had not been described before.
+   * Returns whether any did, or the topic had not been described before, or has another number of partitions.
+   * @param count How many it has, those of other ranges included.
    */
-  describe(topic: string, beginnings: readonly Beginning[]): boolean {
+  describe(topic: string, beginnings: readonly Beginning[], count = beginnings.length): boolean {
     const before = this.#topics.get(topic);
     const states = new Map<string, State>();
-    let changed = before?.size !== beginnings.length;
+    let changed = before?.size !== beginnings.length || this.#counts.get(topic) !== count;
+    this.#counts.set(topic, count);
     for (const beginning of beginnings) {
       const known = before?.get(beginning.epoch);
       const stays = known !== undefined && (known.target !== UNKNOWN || "unavailable" in beginning);

@@ -1,4 +1,5 @@
 /** Where an origin stands: for its log, its health and its metrics. */
+import type { Range } from "../shared/protocol/range.ts";
 import type { IndexFacts, PartitionFacts } from "./index/views.ts";
 import type { Partition, Partitions } from "./partitions.ts";
 import type { UplinkFacts } from "./uplink/uplinks.ts";
@@ -29,6 +30,8 @@ export interface TopicStatus extends LeftOut {
 export interface Status {
   /** Every partition has been read to the end that it had at start. */
   readonly ready: boolean;
+  /** Of the partitions that this origin reads. */
+  readonly range: Range;
   readonly topics: readonly TopicStatus[];
   readonly partitions: readonly Partition[];
   readonly uplinks: readonly UplinkFacts[];
@@ -59,16 +62,19 @@ export function statusOf({
     ...rest,
     ready: partitions.ready,
     partitions: partitions.all(),
-    topics: topics.map((topic) => topicStatus(topic, partitions.of(topic), facts.get(topic) ?? [])),
+    topics: topics.map((topic) =>
+      topicStatus(topic, partitions.of(topic), partitions.count(topic), facts.get(topic) ?? []),
+    ),
   };
 }
 
 function topicStatus(
   topic: string,
   partitions: readonly Partition[] | undefined,
+  count: number | undefined,
   facts: readonly PartitionFacts[],
 ): TopicStatus {
-  const state = partitions === undefined ? "unknown" : partitions.length === 0 ? "absent" : "found";
+  const state = count === undefined ? "unknown" : count === 0 ? "absent" : "found";
   const lag = partitions?.reduce((sum, partition) => sum + lagOf(partition), 0) ?? 0;
   return { topic, state, partitions: partitions?.length ?? 0, lag, ...leftOut(facts) };
 }

@@ -17,7 +17,16 @@ import { Ingest } from "./ingest.ts";
 import { type Partition, Partitions } from "./partitions.ts";
 import type { IndexedRecord } from "./record.ts";
 import { type Bounds, Retention, type TopicRetentions } from "./retention.ts";
-import { integer, type OpenFile, openFile, putAside, type Rebuilt, transaction } from "./schema.ts";
+import {
+  integer,
+  type OpenFile,
+  openFile,
+  putAside,
+  type Rebuilt,
+  takeRange,
+  transaction,
+  WHOLE_RANGE,
+} from "./schema.ts";
 import { tailName } from "./tail-table.ts";
 import { Tails } from "./tails.ts";
 import {
@@ -36,6 +45,8 @@ export interface IndexOptions {
   readonly directory: string;
   /** The topics that are exposed. What the index has of others is dropped. */
   readonly topics: TopicRetentions;
+  /** Names the partitions that are read; an index of another name may lack some that aren't new. */
+  readonly range?: string;
   readonly bounds: Bounds;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -64,6 +75,8 @@ export class RecordIndex {
   readonly #batches: Batches;
   readonly #tails: Tails;
   readonly #ingest: Ingest;
+  /** Whether it was of another range when it was opened. */
+  readonly isResharded: boolean;
   #ended: IndexError | undefined;
 
   /** Use `openIndex`. */
@@ -78,6 +91,7 @@ export class RecordIndex {
       this.#partitions.markRetired(partition);
       this.#partitions.retire(partition);
     }
+    this.isResharded = takeRange(file.db, options.range ?? WHOLE_RANGE);
     this.#tails = this.#replayedTails();
     const retention = new Retention(
       this.#partitions,

@@ -172,6 +172,21 @@ export function putAside(path: string): string {
   return aside;
 }
 
+/** An index that says nothing of its range has this one. */
+export const WHOLE_RANGE = "1/1";
+
+/** Notes for which range the index is from now on. Returns whether it was for another one. */
+export function takeRange(db: DatabaseSync, range: string): boolean {
+  const isNoted = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'range'").get() !== undefined;
+  const before = isNoted ? text(db.prepare("SELECT value FROM range").get()?.value) : WHOLE_RANGE;
+  if (before === range) return false;
+  transaction(db, () => {
+    db.exec("CREATE TABLE IF NOT EXISTS range (id INTEGER PRIMARY KEY CHECK (id = 1), value TEXT NOT NULL)");
+    db.prepare("INSERT OR REPLACE INTO range VALUES (1, ?)").run(range);
+  });
+  return true;
+}
+
 /** Does `work` in a transaction, or nothing of it. */
 export function transaction(db: DatabaseSync, work: () => void): void {
   db.exec("BEGIN IMMEDIATE");

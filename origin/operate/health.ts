@@ -2,6 +2,7 @@
  * What `/healthz` and `/readyz` answer. An answer at all shows that the process runs; the body says the rest, in
  * words, and has a bounded length however many partitions there are.
  */
+import { formatRange } from "../../shared/protocol/range.ts";
 import type { Partition } from "../partitions.ts";
 import { lagOf, type PartitionState, type Status, stateOf, totalsOf } from "../status.ts";
 
@@ -37,6 +38,7 @@ export function readinessOf(status: Status | undefined): Health {
     body: {
       ready: ok,
       reasons: bounded(reasons),
+      range: formatRange(status.range),
       topics: status.topics,
       partitions: sorted.slice(0, LISTED).map(partitionBody),
       partitionsNotListed: Math.max(0, sorted.length - LISTED),

@@ -6,6 +6,7 @@ import { WebSocket } from "ws";
 import { CLOSE, type CloseName, mayReconnect } from "../../shared/protocol/codes.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { type Message, splitText } from "../../shared/protocol/message.ts";
+import { formatRange, isWhole, type Range } from "../../shared/protocol/range.ts";
 import { PING, PONG } from "../../shared/protocol/subscriber.ts";
 import {
   decodeShardSays,
@@ -27,6 +28,7 @@ export interface ConnectionOptions {
   /** Value of the Authorization header. */
   readonly authorization: string;
   readonly origin: string;
+  readonly range: Range;
   readonly watchList: WatchList;
   readonly log: Log;
   readonly timing: ConnectionTiming;
@@ -149,14 +151,14 @@ export class Connection implements ShardPort {
   }
 
   #listen(): void {
-    const { timing, origin } = this.#options;
+    const { timing, origin, range } = this.#options;
     const socket = this.#socket;
     socket.on("upgrade", (response) => {
       this.#wire = response.socket;
     });
     socket.on("open", () => {
       this.#heardAt = performance.now();
-      this.#say(encodeHello({ version: VERSION, origin }));
+      this.#say(encodeHello({ version: VERSION, origin, range: isWhole(range) ? undefined : range }));
       this.#pings = setInterval(() => this.#ping(), timing.pingMs);
     });
     socket.on("message", (data, isBinary) => {
@@ -209,6 +211,12 @@ export class Connection implements ShardPort {
         "unsupported_version",
         `the shard speaks version ${hello.version}, this origin ${VERSION}`,
       );
+      return;
+    }
+    // It would take this origin for one that reads everything, and believe it that other partitions hold nothing.
+    if (!isWhole(this.#options.range) && hello.range === undefined) {
+      const range = formatRange(this.#options.range);
+      this.#giveUp("unsupported_version", `the edge knows no ranges, and this origin has only ${range}`);
       return;
     }
     this.#hello = hello;

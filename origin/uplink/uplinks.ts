@@ -9,6 +9,7 @@ import { setTimeout } from "node:timers/promises";
 import * as v from "valibot";
 import { type BackoffBounds, backoff } from "../../shared/core/backoff.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
+import { type Range, WHOLE } from "../../shared/protocol/range.ts";
 import { readChallenge, TOKEN_FAULTS } from "../../shared/protocol/token-fault.ts";
 import { ROUTES, VERSION } from "../../shared/protocol/version.ts";
 import type { UplinkKey } from "../config.ts";
@@ -22,6 +23,8 @@ export interface UplinksOptions {
   readonly key: UplinkKey;
   /** What the edge calls this origin. */
   readonly origin: string;
+  /** Of the partitions that it reads. */
+  readonly range?: Range;
   readonly watchList: WatchList;
   readonly log: Log;
   /** In [0, 1). */
@@ -188,7 +191,7 @@ export class Uplinks {
   }
 
   async #dial(shard: number, signal: AbortSignal): Promise<Ended> {
-    const { edgeUrl, key, origin, watchList, log, failed, backlogBytes } = this.#options;
+    const { edgeUrl, key, origin, range = WHOLE, watchList, log, failed, backlogBytes } = this.#options;
     const url = new URL(`${ROUTES.uplink}?shard=${shard}`, edgeUrl);
     url.protocol = edgeUrl.protocol.replace("http", "ws");
     const connection = new Connection({
@@ -196,6 +199,7 @@ export class Uplinks {
       shard,
       authorization: await bearerToken(key, origin),
       origin,
+      range,
       watchList,
       log,
       timing: this.#timing,

@@ -6,6 +6,7 @@ import type { ResetCause } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import type { Position } from "../../shared/protocol/position.ts";
+import { isWhole, type Range, WHOLE } from "../../shared/protocol/range.ts";
 import type { Stream } from "../../shared/protocol/streams.ts";
 import type { Attached } from "../../shared/protocol/uplink.ts";
 import type { IndexedRecord } from "../index/record.ts";
@@ -26,6 +27,8 @@ export interface Endpoint {
 export interface AnswerPorts {
   readonly history: History;
   readonly partitions: Partitions;
+  /** Of which this origin's answers speak. */
+  readonly range?: Range;
   /** Which of `count` partitions the default partitioner gives a key to. */
   readonly homeOf: (key: Uint8Array, count: number) => number;
   /** Milliseconds since 1970. */
@@ -111,13 +114,22 @@ function viewsOf(
 
 /**
  * The partitions that speak for an endpoint: those in which its key is known or, where it is known nowhere,
- * the one that the default partitioner gives it to. No other partition ever holds it up.
+ * the one that the default partitioner gives it to, if that is in this origin's range. No other partition ever
+ * holds it up.
  */
 export function homesOf(ports: AnswerPorts, { endpoint, tails }: Subject): readonly Partition[] {
   const partitions = ports.partitions.of(endpoint.topic) ?? [];
   if (tails.size > 0) return partitions.filter(({ epoch }) => tails.has(epoch));
-  const home = partitions[ports.homeOf(endpoint.key, partitions.length)];
-  return home === undefined ? [] : [home];
+  const count = ports.partitions.count(endpoint.topic) ?? 0;
+  const number = count === 0 ? undefined : ports.homeOf(endpoint.key, count);
+  return partitions.filter(({ partition }) => partition === number);
+}
+
+/** Whether other ranges answer for an endpoint, as far as this origin can tell (N4). */
+export function isElsewhere(ports: AnswerPorts, subject: Subject, from: Position | undefined): boolean {
+  if (isWhole(ports.range ?? WHOLE) || subject.tails.size > 0 || (from?.size ?? 0) > 0) return false;
+  const { endpoint } = subject;
+  return (ports.partitions.count(endpoint.topic) ?? 0) > 0 && homesOf(ports, subject).length === 0;
 }
 
 /** What an attach that came at `askedAt` must wait for or, where it needn't, what can be proved. */

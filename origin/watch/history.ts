@@ -19,6 +19,8 @@ export interface History {
 
 /** The same, with the way in. */
 export interface WritableHistory extends History {
+  /** Whether it was built by an origin of another range, and what this one reads may be new to it. */
+  readonly isResharded: boolean;
   /** Of which anything is known. */
   topics(): ReadonlySet<string>;
   begin(topic: string, info: PartitionInfo, start: number): Begun;

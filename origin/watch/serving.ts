@@ -12,6 +12,7 @@ import {
   examine,
   type Gap,
   gapsIn,
+  isElsewhere,
   prove,
 } from "./answer.ts";
 import type { BlockedAsks } from "./blocked-asks.ts";
@@ -80,7 +81,8 @@ function answer(ports: ServingPorts, blocked: BlockedAsks, interest: Interest, c
     proof === "recovered" || filled
       ? answerRecovered(ports, watch, ask.from ?? NOTHING, ask.replayed)
       : answerRecent(ports, watch, ask.from, proof);
-  outbox.add(to, encodeAttached({ ...answered.attached, id: ask.id }));
+  const elsewhere = isElsewhere(ports, watch, ask.from);
+  outbox.add(to, encodeAttached({ ...answered.attached, id: ask.id, elsewhere }));
   counts.answered[filled ? "log" : proof]++;
   return send(interest, to, answered, counts);
 }

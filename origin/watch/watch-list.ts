@@ -12,6 +12,7 @@
 import { parseAddress } from "../../shared/protocol/address.ts";
 import type { ErrorCode, ResetCause } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
+import { WHOLE, within } from "../../shared/protocol/range.ts";
 import type { Streams } from "../../shared/protocol/streams.ts";
 import {
   type AddressedTo,
@@ -23,7 +24,7 @@ import {
 import type { IndexedRecord } from "../index/record.ts";
 import type { Partition } from "../partitions.ts";
 import { frameOf } from "../record.ts";
-import { type Endpoint, homesOf, PATIENCE_MS, tailsIn } from "./answer.ts";
+import { type Endpoint, homesOf, isElsewhere, PATIENCE_MS, tailsIn } from "./answer.ts";
 import { BlockedAsks } from "./blocked-asks.ts";
 import { newWatchCounts, type WatchCounts } from "./counts.ts";
 import { type Ask, Interest, Shard, type Watch } from "./interest.ts";
@@ -88,7 +89,9 @@ export class WatchList {
       shard.outbox.flush();
       return;
     }
-    const superseded = interest.ask(link, id, from, this.#ports.now());
+    // What it says of other ranges' partitions is theirs to judge (N3).
+    const own = from && within(from, this.#ports.range ?? WHOLE);
+    const superseded = interest.ask(link, id, own, this.#ports.now());
     if (superseded !== undefined) this.#forget(superseded);
     shard.queue(interest);
   }
@@ -118,8 +121,9 @@ export class WatchList {
       const { topic, key } = endpoint;
       const { record } = this.#ports.history.latest(topic, key);
       const current = record && this.#ports.partitions.find(topic, record.epoch) !== undefined;
-      const position = tailsIn(this.#ports, endpoint);
-      shard.outbox.add(to, encodeLatest(path, position, current ? 1 : 0));
+      const tails = tailsIn(this.#ports, endpoint);
+      const elsewhere = isElsewhere(this.#ports, { endpoint, tails }, undefined);
+      shard.outbox.add(to, encodeLatest(path, tails, current ? 1 : 0, elsewhere));
       if (current) shard.outbox.add(to, frameOf(path, record, record.previous));
     }
     shard.outbox.flush();

@@ -218,6 +218,14 @@ export function routingOf(frame: Frame): Routing | undefined {
   };
 }
 
+const TIMESTAMP = /^\{"e":"[^"]*","p":"[^"]*",(?:"q":[0-9]+,)?"t":([0-9]{1,16})[,}]/;
+
+/** When the record of an update was made, as `routingOf`; undefined where it has no such time. */
+export function timestampOf(frame: Frame): number | undefined {
+  const match = TIMESTAMP.exec(typeof frame === "string" ? frame : headerText(frame));
+  return match === null ? undefined : Number(match[1]);
+}
+
 function headerText(frame: Uint8Array): string {
   const newline = frame.indexOf(NEWLINE);
   return newline < 0 ? "" : (decodeUtf8(frame.subarray(0, newline)) ?? "");

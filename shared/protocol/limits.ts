@@ -19,8 +19,12 @@ export const LIMITS = {
   linkBacklogBytes: 16 * 1024 * 1024,
   /** Unsent bytes at which an origin stops forwarding on an uplink until it has drained. */
   uplinkBacklogBytes: 16 * 1024 * 1024,
-  /** Uplinks that stand by at one shard, beside the active one. */
+  /** Uplinks that stand by at one shard for one range, beside the active one. */
   standbysPerShard: 8,
+  /** Ranges into which origins may divide the partitions. */
+  ranges: 64,
+  /** What a shard holds of answers of some ranges until the others have answered, for all endpoints. */
+  gatheredBytes: 32 * 1024 * 1024,
   /** Subscribers of one object: a limit of the platform, less some room for links. */
   subscribersPerObject: 32_000,
 } as const;

@@ -9,6 +9,7 @@ import * as v from "valibot";
 import type { ErrorCode } from "./codes.ts";
 import { type Decoded, decodeUtf8, type Frame } from "./frame.ts";
 import { formatPosition, type Position } from "./position.ts";
+import { formatRange, parseRange, type Range } from "./range.ts";
 import {
   describe,
   EndpointSchema,
@@ -64,10 +65,19 @@ function parseAddressed(text: string): AddressedTo | undefined {
 const Version = v.pipe(v.number(), v.integer(), v.minValue(1));
 const Generation = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const Role = v.picklist(["active", "standby"]);
+const RangeSchema = v.pipe(
+  v.string(),
+  v.transform(parseRange),
+  v.custom<Range>((range) => range !== undefined, "no range"),
+);
 
 const Schemas = {
   originHello: v.object({
-    hello: v.object({ version: Version, origin: v.pipe(v.string(), v.maxLength(64)) }),
+    hello: v.object({
+      version: Version,
+      origin: v.pipe(v.string(), v.maxLength(64)),
+      range: v.optional(RangeSchema),
+    }),
   }),
   shardHello: v.object({
     hello: v.object({
@@ -76,6 +86,7 @@ const Schemas = {
       shards: v.pipe(v.number(), v.integer(), v.minValue(1)),
       generation: Generation,
       role: v.optional(Role),
+      range: v.optional(RangeSchema),
     }),
   }),
   linkHello: v.object({
@@ -105,17 +116,27 @@ const Schemas = {
     to: PositionSchema,
     since: PositionSchema,
     count: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+    elsewhere: v.optional(v.literal(true)),
     ...VerdictSchema.entries,
   }),
   waiting: v.object({ waiting: EndpointSchema, id: IdSchema }),
-  latest: v.object({ latest: EndpointSchema, position: PositionSchema, count: v.picklist([0, 1]) }),
+  latest: v.object({
+    latest: EndpointSchema,
+    position: PositionSchema,
+    count: v.picklist([0, 1]),
+    elsewhere: v.optional(v.literal(true)),
+  }),
   error: v.object({ error: v.object({ code: v.string(), message: v.string(), retry: v.boolean() }) }),
 } as const;
 
 /** What an uplink is for its shard (U11). */
 export type Role = v.InferOutput<typeof Role>;
+/** Without a range: the origin reads all partitions. */
 export type OriginHello = v.InferOutput<typeof Schemas.originHello>["hello"];
-/** Without a role: the shard's code is older than standbys are, and every uplink that it greets is active. */
+/**
+ * Without a role: the shard's code is older than standbys are, and every uplink that it greets is active. With the range
+ * that the origin's hello named, if any: without it, the shard's code is older than ranges are.
+ */
 export type ShardHello = v.InferOutput<typeof Schemas.shardHello>["hello"];
 export type LinkHello = v.InferOutput<typeof Schemas.linkHello>["hello"];
 
@@ -138,6 +159,8 @@ export interface Attached {
   readonly to: Position;
   readonly since: Position;
   readonly count: number;
+  /** Nothing is known here of the endpoint or of what was asked, and its home is in another range (N4). */
+  readonly elsewhere?: boolean | undefined;
 }
 
 /** Origin → shard, inside an addressed frame; update frames apart. */
@@ -156,6 +179,7 @@ export type OriginSays =
       readonly endpoint: string;
       readonly position: Position;
       readonly count: number;
+      readonly elsewhere?: boolean | undefined;
     }
   | { readonly kind: "error"; readonly error: ErrorBody }
   | { readonly kind: "unknown" };
@@ -213,6 +237,7 @@ const readAttached = (o: Output<"attached">): Attached => ({
   to: o.to,
   since: o.since,
   count: o.count,
+  elsewhere: o.elsewhere,
   verdict: { position: o.position, head: o.head, recovered: o.recovered, cause: o.cause },
 });
 const readWaiting = (o: Output<"waiting">) => ({ kind: "waiting", endpoint: o.waiting, id: o.id }) as const;
@@ -230,6 +255,7 @@ export const decodeOriginSays: Reader<OriginSays> = reader<OriginSays>(
       endpoint: o.latest,
       position: o.position,
       count: o.count,
+      elsewhere: o.elsewhere,
     })),
     error: as("error", (o) => ({ kind: "error", error: o.error })),
   },
@@ -267,7 +293,8 @@ export const decodeLinkUp: Reader<LinkUp> = reader<LinkUp>(
 );
 
 export function encodeHello(hello: OriginHello | ShardHello | LinkHello): string {
-  return JSON.stringify({ hello });
+  const range = "range" in hello ? hello.range : undefined;
+  return JSON.stringify({ hello: { ...hello, range: range && formatRange(range) } });
 }
 
 export function encodeReady(ready: boolean): string {
@@ -317,6 +344,7 @@ export function encodeAttached(attached: Attached): string {
     to: formatPosition(attached.to),
     since: formatPosition(attached.since),
     count: attached.count,
+    elsewhere: attached.elsewhere || undefined,
   });
 }
 
@@ -324,8 +352,9 @@ export function encodeWaiting(endpoint: string, id: number): string {
   return JSON.stringify({ waiting: endpoint, id });
 }
 
-export function encodeLatest(endpoint: string, position: Position, count: 0 | 1): string {
-  return JSON.stringify({ latest: endpoint, position: formatPosition(position), count });
+export function encodeLatest(endpoint: string, position: Position, count: 0 | 1, elsewhere = false): string {
+  const text = formatPosition(position);
+  return JSON.stringify({ latest: endpoint, position: text, count, elsewhere: elsewhere || undefined });
 }
 
 /** The answer to a question that cannot be answered. */

@@ -57,8 +57,8 @@ export class IndexFixture {
     this.index = this.open().index;
   }
 
-  open(): OpenedIndex {
-    const opened = openIndex(this.#options());
+  open(range?: string): OpenedIndex {
+    const opened = openIndex({ ...this.#options(), ...(range !== undefined && { range }) });
     this.index = opened.index;
     return opened;
   }
@@ -84,9 +84,9 @@ export class IndexFixture {
     this.index.tick();
   }
 
-  reopen(): OpenedIndex {
+  reopen(range?: string): OpenedIndex {
     this.index.close();
-    return this.open();
+    return this.open(range);
   }
 
   /** Opens what a killed process would have left. */

@@ -17,6 +17,7 @@ interface Partition {
 
 export class MemoryHistory implements WritableHistory {
   readonly #topics = new Map<string, Map<number, Partition>>();
+  isResharded = false;
   #arrival = 0;
 
   topics(): ReadonlySet<string> {

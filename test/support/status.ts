@@ -4,6 +4,7 @@ import { type Beginning, type Partition, Partitions } from "../../origin/partiti
 import { type Status, statusOf } from "../../origin/status.ts";
 import type { UplinkFacts } from "../../origin/uplink/uplinks.ts";
 import { newWatchCounts } from "../../origin/watch/counts.ts";
+import { WHOLE } from "../../shared/protocol/range.ts";
 
 export const NOW = 1_763_690_000_000;
 
@@ -36,6 +37,7 @@ export function madeUpStatus(madeUp: MadeUp = {}): Status {
     if (stopped) partitions.stop("t", epoch);
   }
   return statusOf({
+    range: WHOLE,
     partitions,
     topics,
     watched: madeUp.watched ?? 0,

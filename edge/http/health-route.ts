@@ -1,5 +1,5 @@
 /**
- * `/$/health`: whether every shard has an origin that is ready, which one, and who stands by. One call for each shard.
+ * `/$/health`: whether every range of every shard has an origin that is ready, which one, and who stands by. One call for each shard.
  */
 import { VERSION } from "../../shared/protocol/version.ts";
 import type { Env } from "../env.ts";
@@ -16,11 +16,12 @@ const SILENT: ShardStatus = {
   origin: null,
   generation: 0,
   standbys: [],
+  ranges: [],
   watched: 0,
   links: 0,
 };
 
-/** 200 when all shards have an origin that is ready, else 503. */
+/** 200 when all ranges of all shards have an origin that is ready, else 503. */
 export async function healthRoute(env: Env): Promise<Response> {
   const numbers = Array.from({ length: requireShards(env) }, (_, shard) => shard);
   const shards = await Promise.all(numbers.map((shard) => statusOf(env, shard)));

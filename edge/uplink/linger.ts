@@ -1,6 +1,6 @@
 /**
- * Keeps an endpoint attached for a while after its last subscriber has gone (L5), since many come back. One
- * timer for all: the shard is awake anyway.
+ * Leaves many things be for the same while each: an endpoint stays attached after its last subscriber has gone (L5),
+ * since many come back. One timer for all: the shard is awake anyway.
  */
 export interface LingerPorts {
   /** Milliseconds since 1970. */
@@ -8,24 +8,24 @@ export interface LingerPorts {
   after(ms: number, run: () => void): () => void;
 }
 
-const LINGER_MS = 30_000;
-
 export class Linger<T> {
   readonly #ports: LingerPorts;
+  readonly #ms: number;
   readonly #over: (left: T) => void;
   /** What lingers and until when, the first to end first. */
   readonly #until = new Map<T, number>();
   #ticking = false;
 
-  constructor(ports: LingerPorts, over: (left: T) => void) {
+  constructor(ports: LingerPorts, ms: number, over: (left: T) => void) {
     this.#ports = ports;
+    this.#ms = ms;
     this.#over = over;
   }
 
   start(left: T): void {
     if (this.#until.has(left)) return;
-    this.#until.set(left, this.#ports.now() + LINGER_MS);
-    this.#tick(LINGER_MS);
+    this.#until.set(left, this.#ports.now() + this.#ms);
+    this.#tick(this.#ms);
   }
 
   end(left: T): void {

@@ -26,7 +26,7 @@ export interface Watch {
 }
 
 /** An id that no object's ask has: the shard attaches on an object's behalf (L7). */
-const UNASKED = 0;
+export const UNASKED = 0;
 
 export class Links {
   readonly #byNumber = new Map<number, Link>();
@@ -40,6 +40,11 @@ export class Links {
 
   all(): Iterable<Link> {
     return this.#byPeer.values();
+  }
+
+  /** What is watched, on each link. */
+  *watches(): Iterable<Watch> {
+    for (const { watches } of this.all()) yield* watches.values();
   }
 
   /** How many endpoints are watched, on however many links. */

@@ -1,14 +1,13 @@
 /**
- * What a shard decides: the switchboard between the active origin and the objects that watch something. It knows
- * who watches what and holds no records. L1–L7 and U2–U15 of PROTOCOL.md. Sockets, rows and time come in as ports.
+ * What a shard decides: the switchboard between the active origins and the objects that watch something. It knows
+ * who watches what and keeps no records. L1–L7 and U2–U15 of PROTOCOL.md. Sockets, rows and time come in as ports.
  *
  * A shard is awake while it has links, for these it dialled itself; so it is the clock of the objects below.
  */
 import { shardOf } from "../../shared/protocol/address.ts";
 import type { CloseName } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
-import { LIMITS } from "../../shared/protocol/limits.ts";
-import { type Message, packMessages, splitBinary, splitText } from "../../shared/protocol/message.ts";
+import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
 import {
   decodeLinkUp,
   encodeAttach,
@@ -19,21 +18,21 @@ import {
   type LinkUp,
 } from "../../shared/protocol/uplink.ts";
 import { VERSION } from "../../shared/protocol/version.ts";
-import { closeQuietly, type HibernatingPeer, type Peer, sendQuietly } from "../peer.ts";
+import { closeQuietly, type HibernatingPeer, type Peer } from "../peer.ts";
 import { Dialer, type DialerPorts, type Noted } from "./dialer.ts";
-import { Grants, type GrantsPorts, type ShardConfig } from "./grants.ts";
+import { Downlink, type DownlinkPorts } from "./downlink.ts";
+import { Gathers } from "./gathers.ts";
+import type { ShardConfig } from "./grants.ts";
 import { Linger, type LingerPorts } from "./linger.ts";
 import { attachesOf, type Link, Links, noteAnswer, noteUpdate, type Watch, watchOn } from "./links.ts";
 import { endpointOf, type OriginItem, readItem } from "./origin-items.ts";
 import { type LatestResult, Questions } from "./questions.ts";
-import type { Uplink } from "./uplinks.ts";
+import { type RangeStatus, Ranges, type RangesPorts } from "./ranges.ts";
 
-export interface UplinkPorts extends DialerPorts, LingerPorts, GrantsPorts {
+export interface UplinkPorts extends DialerPorts, DownlinkPorts, LingerPorts, RangesPorts {
   /** Rows that outlive the shard's memory. */
   note(noted: Noted): void;
   forget(name: string): void;
-  /** Messages that went out to objects. */
-  sent(messages: number): void;
 }
 
 /** What outlived the shard's memory. */
@@ -44,30 +43,34 @@ export interface ShardSurvivors {
 }
 
 export interface ShardStatus {
-  /** Whether an origin is connected. */
+  /** Whether each range has an origin that is connected. */
   readonly connected: boolean;
-  /** Whether it has read all partitions to the end that they had at start. */
+  /** Whether these have read all partitions to the end that they had at start. */
   readonly ready: boolean;
-  /** The name of the active origin. */
+  /** The name of the active origin, where it reads all partitions. */
   readonly origin: string | null;
   /** Of the last grant, or of this life of the shard. */
   readonly generation: number;
-  readonly standbys: readonly { readonly origin: string; readonly ready: boolean }[];
+  readonly standbys: RangeStatus["standbys"];
+  /** One for all partitions, or those into which origins divide them. */
+  readonly ranges: readonly RangeStatus[];
   /** Endpoints. */
   readonly watched: number;
   readonly links: number;
 }
 
-/** The frames of one message of the origin by the link that they go to, in order. */
-type Batches = Map<Link, Frame[]>;
+/** How long an endpoint stays attached after its last subscriber has gone. */
+const LINGER_MS = 30_000;
 
 export class UplinkCore {
   readonly #ports: UplinkPorts;
   readonly #config: ShardConfig;
-  readonly #grants: Grants;
+  readonly #ranges: Ranges;
+  readonly #gathers: Gathers;
   readonly #dialer: Dialer;
   readonly #questions: Questions;
   readonly #linger: Linger<Watch>;
+  readonly #downlink: Downlink;
   readonly #links = new Links();
   /** The objects that asked to be attached, by name: those that have a link, or are being dialled. */
   readonly #noted = new Map<string, Noted>();
@@ -76,12 +79,25 @@ export class UplinkCore {
   constructor(ports: UplinkPorts, config: ShardConfig, survivors: ShardSurvivors) {
     this.#ports = ports;
     this.#config = config;
-    this.#grants = new Grants(ports, config, survivors, {
-      attaches: () => this.#attaches(),
-      granted: () => this.#questions.repeat(),
-    });
+    this.#downlink = new Downlink(ports, ({ peer }) => this.linkClosed(peer));
     this.#questions = new Questions((ms, run) => ports.after(ms, run));
-    this.#linger = new Linger(ports, (watch) => this.#leave(watch));
+    this.#linger = new Linger(ports, LINGER_MS, (watch) => this.#leave(watch));
+    this.#gathers = new Gathers({
+      now: () => ports.now(),
+      after: (ms, run) => ports.after(ms, run),
+      present: () => this.#ranges.present(),
+      ask: (range, frames) => this.#ranges.send(frames, range),
+      pass: (watch, frames) => this.#downlink.addAll(watch.link, frames),
+    });
+    this.#ranges = new Ranges(ports, config, survivors, {
+      attaches: (range) => this.#attaches(range),
+      granted: (range) => this.#questions.repeat(range),
+      lost: (range) => this.#lost(range),
+      switched: (count) => {
+        this.#gathers.restart(count, this.#links.watches());
+        this.#questions.restart(count);
+      },
+    });
     this.#dialer = new Dialer(
       ports,
       (noted, peer) => this.#linkOpened(noted, peer),
@@ -94,12 +110,12 @@ export class UplinkCore {
     }
     this.#dialer.dialAll([...this.#noted.values()]);
     // What stood by when the memory was lost is all that is left, if the active one has gone meanwhile.
-    this.#grants.arrived();
+    this.#ranges.start();
   }
 
   /** An object has a subscriber and no link (L1). Returns at once. */
   attach(noted: Noted): void {
-    this.#grants.arrived();
+    this.#ranges.arrived();
     if (!this.#noted.has(noted.name)) this.#ports.note(noted);
     this.#noted.set(noted.name, noted);
     this.#dialer.dial(noted);
@@ -107,40 +123,35 @@ export class UplinkCore {
 
   /** U8. Never rejects. */
   latest(path: string): Promise<LatestResult> {
-    this.#grants.arrived();
-    const isThere = this.#grants.active !== undefined;
-    return this.#questions.ask(path, isThere ? (id) => this.#up([encodeGet(path, id)]) : undefined);
+    this.#ranges.arrived();
+    const send = (id: number, range: number) => this.#ranges.send([encodeGet(path, id)], range);
+    return this.#questions.ask(path, this.#ranges.present(), send);
   }
 
   status(): ShardStatus {
-    this.#grants.arrived();
-    const { active, uplinks, generation } = this.#grants;
+    this.#ranges.arrived();
+    const ranges = this.#ranges.status();
     return {
-      connected: active !== undefined,
-      ready: active !== undefined && isReady(active),
-      origin: active?.origin ?? null,
-      generation,
-      standbys: uplinks.standbys.map((standby) => ({ origin: standby.origin, ready: isReady(standby) })),
+      connected: ranges.every(({ connected }) => connected),
+      ready: ranges.every(({ ready }) => ready),
+      origin: ranges.length === 1 ? (ranges[0]?.origin ?? null) : null,
+      generation: this.#ranges.generations.current,
+      standbys: this.#ranges.standbys(),
+      ranges,
       watched: this.#links.watched(),
       links: this.#links.size,
     };
   }
 
   uplinkOpened(socket: HibernatingPeer): void {
-    this.#grants.uplinks.opened(socket);
+    this.#ranges.opened(socket);
   }
 
   uplinkMessage(socket: HibernatingPeer, message: Message): void {
-    this.#grants.arrived(socket);
+    this.#ranges.arrived(socket);
     const items = typeof message === "string" ? splitText(message) : splitBinary(message);
-    const batches: Batches = new Map();
-    let refusal: CloseName | undefined = items === undefined ? "bad_frame" : undefined;
-    for (const item of items ?? []) {
-      refusal = this.#item(socket, item, batches);
-      if (refusal !== undefined) break;
-    }
-    // What came before a frame that can't be read is due to others all the same (C5).
-    for (const [link, frames] of batches) this.#down(link, frames);
+    // What comes before a frame that can't be read is due to others all the same (C5).
+    const refusal = this.#downlink.gather(() => this.#items(socket, items));
     if (refusal === undefined) return;
     // Who leaves said so; who was fenced may not have heard of it when it sent this.
     if (refusal !== "going_away" && refusal !== "stale_generation")
@@ -151,15 +162,23 @@ export class UplinkCore {
 
   /** A standby takes over (U13). Where there is none the links stay, and are attached anew by the next origin. */
   uplinkClosed(socket: HibernatingPeer): void {
-    if (!this.#grants.closed(socket)) return;
-    this.#questions.fail();
+    this.#ranges.closed(socket);
+  }
+
+  /** A range has no origin. */
+  #lost(range: number): void {
+    this.#questions.lost(range);
+    if (this.#ranges.count > 1) {
+      this.#gathers.lost(range);
+      return;
+    }
     for (const link of [...this.#links.all()])
       for (const { path, ask } of link.watches.values())
-        if (ask !== undefined) this.#down(link, [encodeWaiting(path, ask.id)]);
+        if (ask !== undefined) this.#downlink.send(link, [encodeWaiting(path, ask.id)]);
   }
 
   linkMessage(peer: Peer, message: Message): void {
-    this.#grants.arrived();
+    this.#ranges.arrived();
     const link = this.#links.of(peer);
     if (link === undefined) return;
     // Objects say nothing in binary.
@@ -190,16 +209,17 @@ export class UplinkCore {
       return;
     }
     const before = this.#links.to(noted.name);
-    this.#grants.begin();
-    const link = this.#links.add(this.#grants.uplinks.numberLink(), noted, peer);
+    this.#ranges.generations.begin();
+    const link = this.#links.add(this.#ranges.numberLink(), noted, peer);
     if (before !== undefined) {
       closeQuietly(before.peer, "replaced");
       this.linkClosed(before.peer);
     }
     this.#dials++;
     const { shard } = this.#config;
-    const hello = { version: VERSION, shard, generation: this.#grants.generation, dial: this.#dials };
-    this.#down(link, [encodeHello(hello)]);
+    const generation = this.#ranges.generations.current;
+    const hello = { version: VERSION, shard, generation, dial: this.#dials };
+    this.#downlink.send(link, [encodeHello(hello)]);
   }
 
   #linkSays(link: Link, says: LinkUp): void {
@@ -213,16 +233,18 @@ export class UplinkCore {
     if (says.kind === "occupied") return;
     const { id, from } = says.attach;
     watch.ask = { id, from };
-    if (this.#grants.active === undefined) this.#down(link, [encodeWaiting(watch.path, id)]);
+    if (this.#ranges.count > 1) this.#gathers.ask(watch, watch.ask);
+    else if (!this.#ranges.isPresent) this.#downlink.send(link, [encodeWaiting(watch.path, id)]);
     else this.#up([encodeAttach(says.attach, link.number)]);
   }
 
-  /** What an origin that has just become active is to be asked. */
-  #attaches(): string[] {
+  /** What an origin that has just become active for a range is to be asked. */
+  #attaches(range: number): string[] {
     const frames: string[] = [];
-    for (const link of this.#links.all())
-      for (const watch of link.watches.values())
-        for (const attach of attachesOf(watch)) frames.push(encodeAttach(attach, link.number));
+    for (const watch of this.#links.watches()) {
+      if (this.#ranges.count > 1) frames.push(...this.#gathers.attaches(watch, range));
+      else for (const attach of attachesOf(watch)) frames.push(encodeAttach(attach, watch.link.number));
+    }
     return frames;
   }
 
@@ -239,6 +261,7 @@ export class UplinkCore {
   #unwatch(watch: Watch): void {
     watch.link.watches.delete(watch.path);
     this.#linger.end(watch);
+    this.#gathers.forget(watch);
     this.#up([encodeDetach(watch.path, watch.link.number)]);
   }
 
@@ -248,59 +271,54 @@ export class UplinkCore {
   }
 
   /** Why the socket must be closed, if it must. */
-  #item(socket: HibernatingPeer, frame: Frame, batches: Batches): CloseName | undefined {
-    const standing = this.#grants.uplinks.standing(socket);
+  #items(socket: HibernatingPeer, items: readonly Frame[] | undefined): CloseName | undefined {
+    for (const item of items ?? []) {
+      const refusal = this.#item(socket, item);
+      if (refusal !== undefined) return refusal;
+    }
+    return items === undefined ? "bad_frame" : undefined;
+  }
+
+  #item(socket: HibernatingPeer, frame: Frame): CloseName | undefined {
+    const standing = this.#ranges.standing(socket);
     if (standing === "fenced") return "stale_generation";
     const item = readItem(frame);
     if (item === undefined) return "bad_frame";
     const { to, says } = item;
     if (standing === "greeting")
-      return says?.kind === "hello" ? this.#grants.welcome(socket, says.hello) : "bad_frame";
-    if (to.kind === "shard" && says?.kind === "ready") this.#grants.uplinks.ready(socket, says.ready);
+      return says?.kind === "hello" ? this.#ranges.welcome(socket, says.hello) : "bad_frame";
+    if (to.kind === "shard" && says?.kind === "ready") this.#ranges.ready(socket, says.ready);
     if (to.kind === "shard" && says?.kind === "leaving") return "going_away";
     // What a standby says of endpoints nobody has asked it.
     if (standing === "standby") return undefined;
-    if (to.kind === "links") for (const number of to.links) this.#route(number, item, batches);
-    else if (to.kind === "question" && says === undefined) this.#questions.update(to.id, item.frame);
-    else if (to.kind === "question" && says !== undefined) this.#questions.answer(to.id, says);
+    const range = this.#ranges.rangeOf(socket);
+    if (to.kind === "links") for (const number of to.links) this.#route(number, item, range);
+    else if (to.kind === "question" && says === undefined) this.#questions.update(to.id, range, item.frame);
+    else if (to.kind === "question" && says !== undefined) this.#questions.answer(to.id, range, says);
     return undefined;
   }
 
-  #route(number: number, item: OriginItem, batches: Batches): void {
+  #route(number: number, item: OriginItem, range: number): void {
     const link = this.#links.numbered(number);
     const path = endpointOf(item);
     if (path === undefined) return;
     if (link === undefined) {
       // Of a life of this shard before the uplink's: that link won't come back.
-      if (item.update !== undefined) this.#up([encodeDetach(path, number)]);
+      if (item.update !== undefined) this.#ranges.send([encodeDetach(path, number)], range);
       return;
     }
     const watch = link.watches.get(path);
     if (watch === undefined) return;
+    if (this.#ranges.count > 1) {
+      this.#gathers.take(watch, range, item);
+      return;
+    }
     if (item.update !== undefined) noteUpdate(watch, item.update);
     if (item.says?.kind === "attached") noteAnswer(watch, item.says.attached);
-    const batch = batches.get(link);
-    if (batch === undefined) batches.set(link, [item.frame]);
-    else batch.push(item.frame);
+    this.#downlink.add(link, item.frame);
   }
 
   #up(frames: readonly string[]): void {
-    this.#grants.send(frames);
+    this.#ranges.send(frames);
   }
-
-  /** Never waits for a link: one that backs up is closed, and comes back by position (L6). */
-  #down(link: Link, frames: readonly Frame[]): void {
-    for (const message of packMessages(frames, LIMITS.batchBytes)) {
-      if (link.peer.bufferedAmount > LIMITS.linkBacklogBytes) {
-        closeQuietly(link.peer, "slow_consumer");
-        this.linkClosed(link.peer);
-        return;
-      }
-      if (sendQuietly(link.peer, message)) this.#ports.sent(1);
-    }
-  }
-}
-
-function isReady({ unreadySince }: Uplink): boolean {
-  return unreadySince === undefined;
 }

@@ -1,9 +1,10 @@
 /**
- * The sockets that origins dialled to a shard: one of them is its active uplink, the others stand by or are
- * fenced. U2, U11–U14 of PROTOCOL.md.
+ * The sockets that origins of one range dialled to a shard: one of them is its active uplink, the others stand by or
+ * are fenced. U2, U11–U14 of PROTOCOL.md.
  */
 import * as v from "valibot";
 import { LIMITS } from "../../shared/protocol/limits.ts";
+import { formatRange, isWhole, parseRange, type Range, WHOLE } from "../../shared/protocol/range.ts";
 import { closeQuietly, type HibernatingPeer } from "../peer.ts";
 import { type Contender, Deadline, isSilent, successor } from "./succession.ts";
 
@@ -37,6 +38,8 @@ const AttachmentSchema = v.object({
   origin: v.string(),
   ready: v.boolean(),
   nextLink: v.number(),
+  /** Left out where it is the whole. */
+  range: v.optional(v.string()),
   /** Left out by versions before standbys: there, who has a generation is active, and who hasn't is greeting. */
   standing: v.optional(v.picklist(["greeting", "standby", "active", "fenced"])),
 });
@@ -50,6 +53,7 @@ const UNKNOWN = { generation: 0, origin: "", ready: false, nextLink: 0 } as cons
 const DEAF_MS = 2_000;
 
 export class Uplinks {
+  readonly range: Range;
   readonly #ports: UplinksPorts;
   #active: State | undefined;
   #standbys: State[] = [];
@@ -58,8 +62,10 @@ export class Uplinks {
   #nextLink = 1;
   #arrivedAt: number;
 
-  constructor(ports: UplinksPorts, survivors: readonly HibernatingPeer[]) {
+  /** @param survivors Sockets of this range that outlived the shard's memory. */
+  constructor(ports: UplinksPorts, range: Range, survivors: readonly HibernatingPeer[]) {
     this.#ports = ports;
+    this.range = range;
     this.#arrivedAt = ports.now();
     for (const socket of survivors) {
       const found = load(socket);
@@ -83,16 +89,36 @@ export class Uplinks {
     return this.#standbys;
   }
 
-  /** An uplink that was just accepted. */
-  opened(socket: HibernatingPeer): void {
-    save(socket, { ...UNKNOWN, standing: "greeting" });
-  }
-
   standing(socket: HibernatingPeer): Standing {
     if (socket === this.#active?.socket) return "active";
     if (this.#standbys.some((standby) => standby.socket === socket)) return "standby";
-    const found = load(socket);
-    return found !== undefined && standingOf(found) === "greeting" ? "greeting" : "fenced";
+    return strangersStanding(socket);
+  }
+
+  /** Of the generation of the active one's grant; 0 where there is none. */
+  get generation(): number {
+    return this.#active === undefined ? 0 : this.#generation;
+  }
+
+  get isEmpty(): boolean {
+    return this.#active === undefined && this.#standbys.length === 0;
+  }
+
+  /** Whether there is one that could be made active, and is ready. */
+  get isReady(): boolean {
+    return this.#all().some(({ unreadySince }) => unreadySince === undefined);
+  }
+
+  /** The uplink of an origin of this name. */
+  named(origin: string): HibernatingPeer | undefined {
+    return this.#all().find((uplink) => uplink.origin === origin)?.socket;
+  }
+
+  /** None is active from now on (N9). */
+  demote(): void {
+    const before = this.#active;
+    this.#active = undefined;
+    if (before !== undefined) this.#fence(before);
   }
 
   /** Something has arrived at the shard, on an uplink or from elsewhere. */
@@ -164,20 +190,21 @@ export class Uplinks {
     }
   }
 
-  /** The number of a new link: not used twice in one generation (L2), over a hibernation either. */
-  numberLink(): number {
-    const number = this.#nextLink++;
-    if (this.#active !== undefined) this.#save(this.#active);
-    return number;
+  /** The number of the next link, as far as this range's active uplink remembers it. */
+  get nextLink(): number {
+    return this.#nextLink;
   }
 
-  /** Whether the active one is gone. */
-  closed(socket: HibernatingPeer): boolean {
+  /** Is remembered over a hibernation. */
+  set nextLink(number: number) {
+    this.#nextLink = number;
+    if (this.#active !== undefined) this.#save(this.#active);
+  }
+
+  closed(socket: HibernatingPeer): void {
     this.#standbys = this.#standbys.filter((standby) => standby.socket !== socket);
     save(socket, { ...UNKNOWN, standing: "fenced" });
-    if (socket !== this.#active?.socket) return false;
-    this.#active = undefined;
-    return true;
+    if (socket === this.#active?.socket) this.#active = undefined;
   }
 
   /** Who only pings wakes nobody, but is there (U9). */
@@ -213,9 +240,26 @@ export class Uplinks {
       origin,
       ready: unreadySince === undefined,
       nextLink: isActive ? this.#nextLink : 0,
+      ...(!isWhole(this.range) && { range: formatRange(this.range) }),
       standing: isActive ? "active" : "standby",
     });
   }
+}
+
+/** An uplink that was just accepted. */
+export function greet(socket: HibernatingPeer): void {
+  save(socket, { ...UNKNOWN, standing: "greeting" });
+}
+
+/** Of a socket that is no range's active one and doesn't stand by. */
+export function strangersStanding(socket: HibernatingPeer): "greeting" | "fenced" {
+  const found = load(socket);
+  return found !== undefined && standingOf(found) === "greeting" ? "greeting" : "fenced";
+}
+
+/** The range of a socket that outlived the shard's memory. */
+export function survivorsRange(socket: HibernatingPeer): Range {
+  return parseRange(load(socket)?.range ?? "") ?? WHOLE;
 }
 
 function standingOf({ standing, generation }: Attachment): Standing {

@@ -1,10 +1,11 @@
 /**
  * Random histories of the whole edge: records, lost links, lost memory, subscribers that come from anywhere, one to
- * three origins that lag, stop, die, leave and come back, in every order of delivery.
+ * four origins of one range or two that lag, stop, die, leave and come back, in every order of delivery.
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Position } from "../../shared/protocol/position.ts";
+import { type Range, WHOLE } from "../../shared/protocol/range.ts";
 import { frameText } from "../support/model-log.ts";
 import { SimulatedEdge } from "../support/simulated-edge.ts";
 
@@ -73,12 +74,12 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
         do: fc.constantFrom("crashShard" as const, "evictShard" as const),
       }),
     },
-    { weight: 6, arbitrary: fc.record({ do: fc.constantFrom(...ORIGIN_STEPS), who: fc.nat(2) }) },
+    { weight: 6, arbitrary: fc.record({ do: fc.constantFrom(...ORIGIN_STEPS), who: fc.nat(3) }) },
     {
       weight: 1,
       arbitrary: fc.record({
         do: fc.constant("drop" as const),
-        who: fc.nat(2),
+        who: fc.nat(3),
         epoch: fc.nat(1),
         keep: fc.nat(8),
       }),
@@ -105,17 +106,25 @@ function valueNo(value: number): unknown {
   return value % 4 === 0 ? new Uint8Array([value, 0xff]) : { value };
 }
 
-/** Nothing else is watched, noted, linked or forwarded. */
-function whoWatches(paths: readonly string[]) {
+/** Nothing else is watched, noted, linked or forwarded, by the origin of each range. */
+function whoWatches(paths: readonly string[], ranges: number) {
   const shard = [`${paths.length} endpoints`, `${paths.length} links`];
-  return { rows: paths, shard, objects: paths, origins: paths };
+  const origins = paths.flatMap((path) => Array.from({ length: ranges }, () => path));
+  return { rows: paths, shard, objects: paths, origins };
+}
+
+/** One to three that read everything, two for each of two ranges, or some of both kinds. */
+function rangesOf(seed: number): readonly Range[] {
+  const halves = [1, 2].map((number) => ({ number, count: 2 }));
+  if (seed % 5 === 4) return [WHOLE, ...halves];
+  return seed % 2 === 0 ? [...halves, ...halves] : [WHOLE, WHOLE, WHOLE].slice(seed % 3);
 }
 
 async function play(history: readonly Step[], seed: number): Promise<SimulatedEdge> {
   const edge = new SimulatedEdge({
     window: { updates: 5, ageMs: 30_000, bytes: 40_000 },
     log: { window: 4, page: 3 },
-    origins: 1 + (seed % 3),
+    origins: rangesOf(seed),
     random: mulberry(seed),
   });
   if (seed % 4 !== 0) for (const origin of edge.origins) origin.start();
@@ -183,8 +192,8 @@ async function play(history: readonly Step[], seed: number): Promise<SimulatedEd
   return edge;
 }
 
-test("[S3] [S5] [S6] [P5] [R1] [R2] [L7] [U13] [U14] every subscriber gets every record after its position once and in order, or is told that it can't, whatever is lost on the way", async () => {
-  const seen = { updates: 0, recovered: 0, refused: 0, resets: 0, waits: 0, promotions: 0 };
+test("[S3] [S5] [S6] [P5] [R1] [R2] [L7] [U13] [U14] [N2] [N5] [N6] [N7] [N9] every subscriber gets every record after its position once and in order, or is told that it can't, whatever is lost on the way", async () => {
+  const seen = { updates: 0, recovered: 0, refused: 0, resets: 0, waits: 0, promotions: 0, divided: 0 };
   await fc.assert(
     fc.asyncProperty(steps, fc.nat(), async (history, seed) => {
       const edge = await play(history, seed);
@@ -193,7 +202,8 @@ test("[S3] [S5] [S6] [P5] [R1] [R2] [L7] [U13] [U14] every subscriber gets every
       const kept = !history.some((step) => step.do === "drop" || step.do === "recreate");
       expect(edge.problems).toEqual([]);
       const here = edge.receivers.filter(({ left }) => !left).map(({ path }) => path);
-      expect(edge.watched()).toEqual(whoWatches([...new Set(here)].sort()));
+      expect(edge.watched()).toEqual(whoWatches([...new Set(here)].sort(), edge.ranges()));
+      seen.divided += edge.ranges() > 1 ? 1 : 0;
       const { produced } = edge;
       seen.promotions += edge.promotions;
       for (const receiver of edge.receivers) {

@@ -8,6 +8,7 @@ import type { Noted } from "../../edge/uplink/dialer.ts";
 import { UplinkCore } from "../../edge/uplink/uplink-core.ts";
 import type { WindowLimits } from "../../shared/core/window.ts";
 import type { Position } from "../../shared/protocol/position.ts";
+import type { Range } from "../../shared/protocol/range.ts";
 import { ModelLog } from "./model-log.ts";
 import { ModelReceiver } from "./model-receiver.ts";
 import { type Journal, SimulatedOrigin } from "./simulated-origin.ts";
@@ -25,8 +26,8 @@ interface ObjectHost {
 export interface SimulationOptions {
   readonly window: WindowLimits;
   readonly log: { readonly window: number; readonly page: number };
-  /** How many there are; none of them runs yet. */
-  readonly origins: number;
+  /** The range of each of them; none of them runs yet. */
+  readonly origins: readonly Range[];
   /** In [0, 1), the same for the same seed. */
   readonly random: () => number;
 }
@@ -58,7 +59,7 @@ export class SimulatedEdge {
     this.#options = options;
     this.log = new ModelLog(options.log);
     this.#journal = { entries: [], log: this.log };
-    this.origins = Array.from({ length: options.origins }, (_, i) => this.#origin(`origin-${i}`));
+    this.origins = options.origins.map((range, i) => this.#origin(`origin-${i}`, range));
   }
 
   /** Every frame that an origin has sent or may have sent, as text. */
@@ -187,6 +188,11 @@ export class SimulatedEdge {
     };
   }
 
+  /** How many ranges the shard serves. */
+  ranges(): number {
+    return this.#liveShard().status().ranges.length;
+  }
+
   /** Whether an object keeps itself awake. */
   isAwake(path: string): boolean {
     return (this.#objects.get(path)?.timers ?? 0) > 0;
@@ -306,8 +312,10 @@ export class SimulatedEdge {
     return wire.client;
   }
 
-  #origin(name: string): SimulatedOrigin {
+  #origin(name: string, range: Range): SimulatedOrigin {
     return new SimulatedOrigin(name, {
+      range,
+      homeOf: (path) => (path.endsWith("A") ? 0 : 1),
       journal: this.#journal,
       index: new ModelLog(this.#options.log),
       dial: () => this.#dialShard(),

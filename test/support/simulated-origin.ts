@@ -5,6 +5,7 @@
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { packMessages, splitText } from "../../shared/protocol/message.ts";
 import type { Position } from "../../shared/protocol/position.ts";
+import { hasPartition, isWhole, type Range, rangeOf, within } from "../../shared/protocol/range.ts";
 import {
   type Attach,
   type Attached,
@@ -26,6 +27,9 @@ export interface Journal {
 }
 
 export interface SimulatedOriginPorts {
+  readonly range: Range;
+  /** The partition in which a key is at home. */
+  homeOf(path: string): number;
   readonly journal: Journal;
   readonly index: ModelLog;
   /** A new uplink. */
@@ -154,6 +158,8 @@ export class SimulatedOrigin {
     if (entry === undefined) return false;
     this.#read++;
     const { path, value, epoch } = entry;
+    const { range } = this.#ports;
+    if (rangeOf(epoch, range.count) !== range.number) return true;
     const { frame } = this.index.append(path, value, epoch);
     const links = [...(this.#live.get(path) ?? [])];
     if (links.length > 0) this.#say([encodeAddressed({ kind: "links", links }, frame)]);
@@ -163,9 +169,11 @@ export class SimulatedOrigin {
 
   /** The topic is another one from now on: who is live is told so. */
   recreate(): void {
+    const { range } = this.#ports;
+    const known = [...this.#live].filter(([path]) => isWhole(range) || this.index.latest(path) !== undefined);
     this.index.forgetEpochs();
     this.#read = 0;
-    for (const [path, live] of this.#live) {
+    for (const [path, live] of known) {
       const { attached, frames } = this.index.answer(path, undefined, "epoch");
       if (live.size > 0) this.#answer([...live], { ...attached, id: 0 }, frames);
     }
@@ -195,7 +203,10 @@ export class SimulatedOrigin {
         else this.#ports.after(250, () => this.#dial());
       },
     };
-    wire.client.send(encodeHello({ version: 1, origin: this.name }));
+    const { range } = this.#ports;
+    wire.client.send(
+      encodeHello({ version: 1, origin: this.name, range: isWhole(range) ? undefined : range }),
+    );
   }
 
   #hear(frame: string): void {
@@ -228,7 +239,9 @@ export class SimulatedOrigin {
   }
 
   #attach(link: number, attach: Attach): void {
-    const { endpoint, id, from } = attach;
+    const { endpoint, id } = attach;
+    const { range, homeOf } = this.#ports;
+    const from = attach.from && within(attach.from, range);
     if (this.#isComing(from)) {
       this.#blocked.push({ link, attach });
       this.#say([encodeAddressed({ kind: "links", links: [link] }, encodeWaiting(endpoint, id))]);
@@ -236,7 +249,9 @@ export class SimulatedOrigin {
     }
     const { attached, frames } = this.index.answer(endpoint, from);
     this.#live.set(endpoint, (this.#live.get(endpoint) ?? new Set()).add(link));
-    this.#answer([link], { ...attached, id }, frames);
+    const isKnown = this.index.latest(endpoint) !== undefined || (from?.size ?? 0) > 0;
+    const elsewhere = !isKnown && !hasPartition(range, homeOf(endpoint));
+    this.#answer([link], { ...attached, id, elsewhere }, frames);
   }
 
   /** R5: another origin has seen what this one has yet to read. */

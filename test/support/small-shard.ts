@@ -3,6 +3,7 @@ import type { Noted } from "../../edge/uplink/dialer.ts";
 import { UplinkCore } from "../../edge/uplink/uplink-core.ts";
 import { encodeUpdate } from "../../shared/protocol/frame.ts";
 import { NOTHING } from "../../shared/protocol/position.ts";
+import { parseRange } from "../../shared/protocol/range.ts";
 import {
   encodeAddressed,
   encodeAttach,
@@ -35,10 +36,11 @@ export class SmallShard {
     this.core = this.#create(survivors);
   }
 
-  connect(origin: string, { ready = true } = {}): FakeSocket {
+  /** @param options.range `k/n`; everything where it is left out, as the hello then leaves it out. */
+  connect(origin: string, { ready = true, range }: { ready?: boolean; range?: string } = {}): FakeSocket {
     const socket = new FakeSocket();
     this.core.uplinkOpened(socket);
-    this.core.uplinkMessage(socket, encodeHello({ version: 1, origin }));
+    this.core.uplinkMessage(socket, encodeHello({ version: 1, origin, range: parseRange(range ?? "") }));
     if (ready) this.ready(socket);
     return socket;
   }

@@ -1,0 +1,66 @@
+/**
+ * Makes one answer of those of several ranges: N5 and N6 of PROTOCOL.md. Pure.
+ */
+import { type Frame, timestampOf } from "../../shared/protocol/frame.ts";
+import type { Position } from "../../shared/protocol/position.ts";
+import { rangeOf } from "../../shared/protocol/range.ts";
+import type { Attached } from "../../shared/protocol/uplink.ts";
+
+/** What one range answered. */
+export interface Part {
+  readonly attached: Attached;
+  readonly frames: Frame[];
+}
+
+export interface Combined {
+  readonly attached: Attached;
+  readonly frames: readonly Frame[];
+}
+
+export interface Asked {
+  readonly endpoint: string;
+  readonly id: number;
+  readonly from: Position | undefined;
+}
+
+/**
+ * @param parts By the number of their range; `count` is how many ranges there are. Of those that are missing the
+ *   answer says nothing: what was asked of them stays where it was.
+ * @param heads What is known to have come since, or to be due.
+ */
+export function combine(
+  asked: Asked,
+  parts: ReadonlyMap<number, Part>,
+  count: number,
+  heads: Position,
+): Combined {
+  const missing = [...(asked.from ?? [])].filter(([epoch]) => !parts.has(rangeOf(epoch, count)));
+  const [position, to, head] = [new Map(missing), new Map(missing), new Map(missing)];
+  const since = new Map<string, number>();
+  for (const { attached } of parts.values()) {
+    for (const [epoch, offset] of attached.verdict.position) position.set(epoch, offset);
+    for (const [epoch, offset] of attached.verdict.head) head.set(epoch, offset);
+    for (const [epoch, offset] of attached.to) to.set(epoch, offset);
+    for (const [epoch, offset] of attached.since) since.set(epoch, offset);
+  }
+  raise(head, heads);
+  const all = [...parts.values()];
+  const lost = all.find(({ attached }) => attached.verdict.recovered === false)?.attached.verdict;
+  const isProved = asked.from === undefined ? undefined : true;
+  const recovered = lost === undefined ? isProved : false;
+  const verdict = { position, head, recovered, cause: lost?.cause };
+  const frames = all.toSorted((a, b) => lastAt(a) - lastAt(b)).flatMap((part) => part.frames);
+  const { endpoint, id } = asked;
+  return { attached: { endpoint, id, verdict, to, since, count: frames.length }, frames };
+}
+
+/** Component by component at least as far as the other one. */
+export function raise(position: Map<string, number>, other: Position): void {
+  for (const [epoch, offset] of other) if (offset > (position.get(epoch) ?? -1)) position.set(epoch, offset);
+}
+
+/** The latest update of an endpoint is its answer's last one, so the part with the newest comes last. */
+function lastAt({ frames }: Part): number {
+  const last = frames.at(-1);
+  return (last === undefined ? undefined : timestampOf(last)) ?? 0;
+}

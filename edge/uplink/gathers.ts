@@ -1,0 +1,319 @@
+/**
+ * Where several origins share the partitions, an object's ask goes to each of them, and their answers go down as one:
+ * N5–N7 of PROTOCOL.md. An answer that came is held until the others have, which takes a moment: a range that is
+ * missing, or waits, or is slow, isn't waited for where the others can tell.
+ *
+ *   ask ──▶ every range ──▶ part ──▶ all are there, or enough ──▶ one answer ──▶ what came live since
+ *                            │ a range that wasn't waited for
+ *                            └──▶ is asked again, from what the link has by then (L7)
+ */
+import { type Frame, type Routing, routingOf } from "../../shared/protocol/frame.ts";
+import { LIMITS } from "../../shared/protocol/limits.ts";
+import { NOTHING, type Position, reaches } from "../../shared/protocol/position.ts";
+import { rangeOf } from "../../shared/protocol/range.ts";
+import { type Attached, encodeAttach, encodeAttached, encodeWaiting } from "../../shared/protocol/uplink.ts";
+import { type Combined, combine, type Part, raise } from "./combine.ts";
+import { Linger, type LingerPorts } from "./linger.ts";
+import { noteAnswer, noteUpdate, UNASKED, type Watch } from "./links.ts";
+import type { OriginItem } from "./origin-items.ts";
+
+export interface GathersPorts extends LingerPorts {
+  /** Numbers of the ranges that have an active origin. */
+  present(): readonly number[];
+  /** Asks the active origin of a range. */
+  ask(range: number, frames: readonly string[]): void;
+  /** To the object of a watch, after all that was passed to it before. */
+  pass(watch: Watch, frames: readonly Frame[]): void;
+}
+
+interface Gather {
+  readonly watch: Watch;
+  readonly ask: NonNullable<Watch["ask"]>;
+  /** By the number of the range. */
+  readonly parts: Map<number, Part>;
+  /** Ranges that have yet to answer, and are waited for. */
+  readonly waitedFor: Set<number>;
+  /** Ranges whose parts were let go, since others must be waited for. */
+  readonly dropped: Set<number>;
+  /** Updates that came live after their range's part. */
+  held: { readonly range: number; readonly frame: Frame; readonly routing: Routing }[];
+  /** What was passed on after its range's part. */
+  readonly passed: Map<string, number>;
+  /** Of parts and updates that are held. */
+  bytes: number;
+  told: boolean;
+}
+
+/** How long a range that says nothing is waited for, where another one can answer. */
+const PATIENCE_MS = 1_000;
+
+export class Gathers {
+  readonly #ports: GathersPorts;
+  #count = 1;
+  readonly #open = new Map<Watch, Gather>();
+  /** Answers of which not all updates are there yet, by range. */
+  readonly #incoming = new Map<Watch, Map<number, Part>>();
+  readonly #patience: Linger<Gather>;
+  #bytes = 0;
+
+  constructor(ports: GathersPorts) {
+    this.#ports = ports;
+    this.#patience = new Linger(ports, PATIENCE_MS, (gather) => this.#hurry(gather));
+  }
+
+  /** Another number of ranges is served: what they were asked is asked anew, as they come (`attaches`). */
+  restart(count: number, watches: Iterable<Watch>): void {
+    for (const gather of [...this.#open.values()]) this.#close(gather);
+    this.#incoming.clear();
+    this.#count = count;
+    if (count === 1) return;
+    for (const watch of watches) if (watch.ask !== undefined) this.#begin(watch, watch.ask);
+  }
+
+  /** An object asks. */
+  ask(watch: Watch, ask: NonNullable<Watch["ask"]>): void {
+    const before = this.#open.get(watch);
+    if (before !== undefined) {
+      for (const range of [...before.parts.keys()]) this.#forgetPart(before, range);
+      this.#close(before);
+    }
+    const gather = this.#begin(watch, ask);
+    for (const range of this.#ports.present()) this.#askFor(gather, range);
+    this.#settle(gather);
+  }
+
+  /** Nobody watches it any more. */
+  forget(watch: Watch): void {
+    this.#incoming.delete(watch);
+    const gather = this.#open.get(watch);
+    if (gather !== undefined) this.#close(gather);
+  }
+
+  /** What an origin that has just become active is to be asked of a watch; what one before it said doesn't count. */
+  attaches(watch: Watch, range: number): string[] {
+    const { sent, path, link } = watch;
+    const frames: string[] = [];
+    this.#incoming.get(watch)?.delete(range);
+    const gather = this.#open.get(watch);
+    if (gather !== undefined) this.#forgetPart(gather, range);
+    if (sent !== undefined)
+      frames.push(encodeAttach({ endpoint: path, id: UNASKED, from: sent }, link.number));
+    if (gather !== undefined) {
+      gather.dropped.delete(range);
+      gather.waitedFor.add(range);
+      this.#patience.start(gather);
+      frames.push(attachOf(gather));
+    }
+    return frames;
+  }
+
+  /** A range has no active origin any more; what it said of open asks will be asked of the next one. */
+  lost(range: number): void {
+    for (const [watch, parts] of this.#incoming)
+      if (parts.delete(range) && parts.size === 0) this.#incoming.delete(watch);
+    for (const gather of [...this.#open.values()]) {
+      this.#forgetPart(gather, range);
+      gather.dropped.delete(range);
+      gather.waitedFor.delete(range);
+      this.#settle(gather);
+    }
+  }
+
+  /** What the origin of a range says to the link of a watch. */
+  take(watch: Watch, range: number, { frame, says, update }: OriginItem): void {
+    if (says?.kind === "attached") this.#answerBegins(watch, range, says.attached);
+    else if (says?.kind === "waiting") this.#waits(watch, range, says.id);
+    else if (update !== undefined) {
+      const part = this.#incoming.get(watch)?.get(range);
+      if (part === undefined) this.#live(watch, range, frame, update);
+      else if (part.frames.push(own(frame)) >= part.attached.count) this.#complete(watch, range, part);
+    }
+  }
+
+  #begin(watch: Watch, ask: NonNullable<Watch["ask"]>): Gather {
+    const gather: Gather = {
+      ...{ watch, ask, parts: new Map(), waitedFor: new Set(), dropped: new Set(), held: [] },
+      ...{ passed: new Map(), bytes: 0, told: false },
+    };
+    this.#open.set(watch, gather);
+    return gather;
+  }
+
+  #askFor(gather: Gather, range: number): void {
+    gather.dropped.delete(range);
+    gather.waitedFor.add(range);
+    this.#patience.start(gather);
+    this.#ports.ask(range, [attachOf(gather)]);
+  }
+
+  #answerBegins(watch: Watch, range: number, attached: Attached): void {
+    const part = { attached, frames: [] };
+    const parts = this.#incoming.get(watch) ?? new Map<number, Part>();
+    this.#incoming.set(watch, parts.set(range, part));
+    if (attached.count === 0) this.#complete(watch, range, part);
+  }
+
+  #complete(watch: Watch, range: number, part: Part): void {
+    const parts = this.#incoming.get(watch);
+    if (parts?.delete(range) && parts.size === 0) this.#incoming.delete(watch);
+    const gather = this.#open.get(watch);
+    const { id } = part.attached;
+    if (id === UNASKED) this.#unasked(watch, range, part, gather);
+    else if (gather?.ask.id !== id || gather.parts.has(range)) this.#late(watch, range, part, gather);
+    else {
+      gather.parts.set(range, part);
+      gather.waitedFor.delete(range);
+      for (const frame of part.frames) this.#hold(gather, frame.length);
+      for (const other of gather.dropped) if (other !== range) this.#askFor(gather, other);
+      this.#settle(gather);
+    }
+  }
+
+  /** L7, or continuity was lost in this range. Of the others it says that they are where the link is. */
+  #unasked(watch: Watch, range: number, part: Part, gather: Gather | undefined): void {
+    if (gather?.parts.has(range)) {
+      this.#forgetPart(gather, range);
+      this.#askFor(gather, range);
+    }
+    // Before the first answer the object has nothing to which this could be added.
+    if (watch.sent === undefined) return;
+    const asked = { endpoint: watch.path, id: UNASKED, from: new Map(watch.sent) };
+    this.#pass(watch, combine(asked, new Map([[range, part]]), this.#count, NOTHING));
+  }
+
+  /** It was not waited for, and its link has moved on: where it has something to add, it is asked from there. */
+  #late(watch: Watch, range: number, { attached }: Part, gather: Gather | undefined): void {
+    const { sent, path, link } = watch;
+    const isDue = gather !== undefined && !gather.parts.has(range);
+    if (isDue || attached.elsewhere || sent === undefined || reaches(sent, attached.verdict.head)) return;
+    this.#ports.ask(range, [encodeAttach({ endpoint: path, id: UNASKED, from: sent }, link.number)]);
+  }
+
+  /** An object that was told to wait by one range may be answered by the others. */
+  #waits(watch: Watch, range: number, id: number): void {
+    const gather = this.#open.get(watch);
+    if (gather?.ask.id !== id || gather.parts.has(range)) return;
+    gather.waitedFor.delete(range);
+    this.#settle(gather);
+  }
+
+  #live(watch: Watch, range: number, frame: Frame, routing: Routing): void {
+    const gather = this.#open.get(watch);
+    const part = gather?.parts.get(range);
+    if (gather !== undefined && part !== undefined && part.frames.length > 0) {
+      gather.held.push({ range, frame: own(frame), routing });
+      this.#hold(gather, frame.length);
+      if (this.#bytes > LIMITS.gatheredBytes) this.#hurry(gather);
+      return;
+    }
+    // The object takes it if it is where this part began; if not, the answer's head tells it to ask again.
+    if (gather !== undefined && part !== undefined)
+      raise(gather.passed, new Map([[routing.epoch, routing.offset]]));
+    noteUpdate(watch, routing);
+    this.#ports.pass(watch, [frame]);
+  }
+
+  /** Whoever hasn't answered by now isn't waited for. */
+  #hurry(gather: Gather): void {
+    gather.waitedFor.clear();
+    this.#settle(gather);
+  }
+
+  #settle(gather: Gather): void {
+    const { watch, parts, waitedFor, ask } = gather;
+    if (this.#bytes > LIMITS.gatheredBytes) waitedFor.clear();
+    if (parts.size < this.#count && waitedFor.size > 0) return;
+    if (parts.size === this.#count || this.#suffices(gather)) {
+      this.#answer(gather);
+      return;
+    }
+    for (const [range, part] of [...parts]) {
+      if (part.frames.length === 0) continue;
+      this.#forgetPart(gather, range);
+      gather.dropped.add(range);
+    }
+    if (gather.told) return;
+    gather.told = true;
+    this.#ports.pass(watch, [encodeWaiting(watch.path, ask.id)]);
+  }
+
+  /** Whether the parts that are there can stand for the whole (N6). */
+  #suffices({ watch, ask, parts }: Gather): boolean {
+    const all = [...parts.values()];
+    if (all.every(({ attached }) => attached.elsewhere)) return false;
+    // The first answer is to the object itself, whatever it has.
+    const { sent } = watch;
+    if (ask.from === undefined || sent === undefined) return true;
+    // Of the ranges that are missing nobody who asks may be ahead of the object, or behind it unless the answer moves them.
+    const moves = all.some(({ frames }) => frames.length > 0);
+    return (
+      reaches(sent, this.#ofMissing(ask.from, parts)) &&
+      (moves || reaches(ask.from, this.#ofMissing(sent, parts)))
+    );
+  }
+
+  #answer(gather: Gather): void {
+    const { watch, ask, parts, held, passed } = gather;
+    this.#close(gather);
+    const unheard = this.#ofMissing(watch.sent ?? NOTHING, parts);
+    if (ask.from !== undefined) raise(passed, unheard);
+    this.#pass(watch, combine({ endpoint: watch.path, ...ask }, parts, this.#count, passed));
+    // Their objects have more of these than was asked for.
+    if (watch.sent !== undefined) raise(watch.sent, unheard);
+    for (const { routing } of held) noteUpdate(watch, routing);
+    if (held.length > 0)
+      this.#ports.pass(
+        watch,
+        held.map(({ frame }) => frame),
+      );
+  }
+
+  /** The components of ranges that have no part. */
+  #ofMissing(position: Position, parts: Gather["parts"]): Position {
+    return new Map([...position].filter(([epoch]) => !parts.has(rangeOf(epoch, this.#count))));
+  }
+
+  #pass(watch: Watch, { attached, frames }: Combined): void {
+    noteAnswer(watch, attached);
+    for (const frame of frames) {
+      const routing = routingOf(frame);
+      if (routing !== undefined) noteUpdate(watch, routing);
+    }
+    this.#ports.pass(watch, [encodeAttached(attached), ...frames]);
+  }
+
+  /** The range's answer comes anew. What was held after this one may be beyond what that can hold. */
+  #forgetPart(gather: Gather, range: number): void {
+    const part = gather.parts.get(range);
+    if (part === undefined) return;
+    gather.parts.delete(range);
+    for (const frame of part.frames) this.#hold(gather, -frame.length);
+    const freed = gather.held.filter((held) => held.range === range);
+    gather.held = gather.held.filter((held) => held.range !== range);
+    for (const { frame, routing } of freed) {
+      this.#hold(gather, -frame.length);
+      noteUpdate(gather.watch, routing);
+      this.#ports.pass(gather.watch, [frame]);
+    }
+  }
+
+  #hold(gather: Gather, bytes: number): void {
+    gather.bytes += bytes;
+    this.#bytes += bytes;
+  }
+
+  #close(gather: Gather): void {
+    this.#open.delete(gather.watch);
+    this.#patience.end(gather);
+    this.#bytes -= gather.bytes;
+  }
+}
+
+function attachOf({ watch, ask }: Gather): string {
+  return encodeAttach({ endpoint: watch.path, ...ask }, watch.link.number);
+}
+
+/** A view would keep its whole message. */
+function own(frame: Frame): Frame {
+  return typeof frame === "string" ? frame : frame.slice();
+}

@@ -1,0 +1,262 @@
+/**
+ * The ranges into which origins divide the partitions: each has its active uplink and its standbys (N2). Origins may
+ * divide them by different counts, for a while; one count is served (N9).
+ */
+import type { CloseName } from "../../shared/protocol/codes.ts";
+import type { Range } from "../../shared/protocol/range.ts";
+import { formatRange, WHOLE } from "../../shared/protocol/range.ts";
+import type { OriginHello } from "../../shared/protocol/uplink.ts";
+import { VERSION } from "../../shared/protocol/version.ts";
+import { closeQuietly, type HibernatingPeer } from "../peer.ts";
+import { Generations, Grants, type ShardConfig, type Takeover } from "./grants.ts";
+import {
+  greet,
+  type Standing,
+  strangersStanding,
+  survivorsRange,
+  type Uplink,
+  Uplinks,
+  type UplinksPorts,
+} from "./uplinks.ts";
+
+export interface RangesPorts extends UplinksPorts {
+  /** Must outlive the shard's memory. */
+  setGeneration(generation: number): void;
+}
+
+export interface RangesTakeover extends Takeover {
+  /** The range has no active uplink any more, or another one: what the one before was asked is open. */
+  lost(range: number): void;
+  /** Another count is served from now on; none of its ranges has an active uplink yet. */
+  switched(count: number): void;
+}
+
+export interface RangeStatus {
+  /** `k/n` */
+  readonly range: string;
+  /** Whether an origin is connected. */
+  readonly connected: boolean;
+  /** Whether it has read its partitions to the end that they had at start. */
+  readonly ready: boolean;
+  /** The name of the active origin. */
+  readonly origin: string | null;
+  /** Of its grant; 0 where there is none. */
+  readonly generation: number;
+  readonly standbys: readonly { readonly origin: string; readonly ready: boolean }[];
+}
+
+/** How many counts there may be at once: the one before, and the one after. */
+const COUNTS = 2;
+
+export class Ranges {
+  readonly generations: Generations;
+  readonly #ports: RangesPorts;
+  readonly #config: ShardConfig;
+  readonly #takeover: RangesTakeover;
+  /** By their count, in the order of their numbers. */
+  readonly #layouts = new Map<number, readonly Grants[]>();
+  /** The ranges of the count that is served. */
+  #served: readonly Grants[];
+  readonly #owners = new Map<HibernatingPeer, Grants>();
+  #nextLink = 1;
+
+  constructor(
+    ports: RangesPorts,
+    config: ShardConfig,
+    survivors: { readonly generation: number; readonly uplinks: readonly HibernatingPeer[] },
+    takeover: RangesTakeover,
+  ) {
+    this.#ports = ports;
+    this.#config = config;
+    this.#takeover = takeover;
+    this.generations = new Generations(survivors.generation, (generation) => ports.setGeneration(generation));
+    const byRange = Map.groupBy(survivors.uplinks, (socket) => formatRange(survivorsRange(socket)));
+    for (const socket of survivors.uplinks) this.#layout(survivorsRange(socket).count, byRange);
+    const all = [...this.#layouts.values()];
+    for (const { uplinks } of all.flat()) this.#nextLink = Math.max(this.#nextLink, uplinks.nextLink);
+    for (const socket of survivors.uplinks) {
+      const { count, number } = survivorsRange(socket);
+      const grants = this.#layouts.get(count)?.[number - 1];
+      if (grants !== undefined) this.#owners.set(socket, grants);
+    }
+    this.#served = all.find((layout) => layout.some(({ active }) => active)) ?? this.#layout(WHOLE.count);
+  }
+
+  /** Whoever was active stays so; where someone stands by instead, it takes over. */
+  start(): void {
+    this.#takeover.switched(this.#served.length);
+    this.#serves(true);
+    this.arrived();
+  }
+
+  /** How many ranges there are. */
+  get count(): number {
+    return this.#served.length;
+  }
+
+  /** Numbers of those that have an active uplink. */
+  present(): number[] {
+    return this.#served.filter(({ active }) => active !== undefined).map(({ range }) => range.number);
+  }
+
+  get isPresent(): boolean {
+    return this.#served.some(({ active }) => active !== undefined);
+  }
+
+  /** To the active one of a range, or of each; lost where there is none. */
+  send(frames: readonly string[], range?: number): void {
+    if (range !== undefined) this.#served[range - 1]?.send(frames);
+    else for (const grants of this.#served) grants.send(frames);
+  }
+
+  /** The number of a new link: not used twice in one generation (L2), over a hibernation either. */
+  numberLink(): number {
+    const number = this.#nextLink++;
+    for (const { uplinks } of this.#all()) uplinks.nextLink = this.#nextLink;
+    return number;
+  }
+
+  opened(socket: HibernatingPeer): void {
+    greet(socket);
+  }
+
+  standing(socket: HibernatingPeer): Standing {
+    return this.#owners.get(socket)?.uplinks.standing(socket) ?? strangersStanding(socket);
+  }
+
+  /** The number of the range of an uplink that has said hello. */
+  rangeOf(socket: HibernatingPeer): number {
+    return this.#owners.get(socket)?.range.number ?? WHOLE.number;
+  }
+
+  /** Any arrival checks whether a standby must take over, so that the shard needs no timer for it (U13). */
+  arrived(from?: HibernatingPeer): void {
+    for (const grants of this.#all()) this.#watched(grants, () => grants.arrived(from));
+    this.#choose();
+  }
+
+  /** U2, U11, U12, N2. Returns why the socket must be closed, if it must. */
+  welcome(socket: HibernatingPeer, hello: OriginHello): CloseName | undefined {
+    if (hello.version !== VERSION) return "unsupported_version";
+    const { count, number } = hello.range ?? WHOLE;
+    this.#forgetEmpty(count);
+    if (!this.#layouts.has(count) && this.#layouts.size >= COUNTS) return "overloaded";
+    const layout = this.#layout(count);
+    const grants = layout[number - 1];
+    if (grants === undefined) return "bad_frame";
+    this.#replaceNamesake(hello.origin, grants);
+    if (layout !== this.#served && this.#served.every(({ uplinks }) => uplinks.isEmpty)) this.#switch(layout);
+    this.#owners.set(socket, grants);
+    let refusal: CloseName | undefined;
+    this.#watched(grants, () => {
+      refusal = grants.welcome(socket, hello);
+    });
+    return refusal;
+  }
+
+  ready(socket: HibernatingPeer, ready: boolean): void {
+    this.#owners.get(socket)?.uplinks.ready(socket, ready);
+    this.#choose();
+  }
+
+  closed(socket: HibernatingPeer): void {
+    const grants = this.#owners.get(socket);
+    this.#owners.delete(socket);
+    if (grants === undefined) return;
+    this.#watched(grants, () => grants.closed(socket));
+    this.#choose();
+  }
+
+  /** Of those that are served. */
+  status(): readonly RangeStatus[] {
+    return this.#served.map(statusOf);
+  }
+
+  /** Of those that are served, and others that stand by. */
+  standbys(): RangeStatus["standbys"] {
+    return this.#all().flatMap((grants) => statusOf(grants).standbys);
+  }
+
+  #all(): readonly Grants[] {
+    return this.#layouts.size === 1 ? this.#served : [...this.#layouts.values()].flat();
+  }
+
+  #layout(count: number, survivors?: ReadonlyMap<string, readonly HibernatingPeer[]>): readonly Grants[] {
+    const known = this.#layouts.get(count);
+    if (known !== undefined) return known;
+    const layout = Array.from({ length: count }, (_, i): Grants => {
+      const range: Range = { number: i + 1, count };
+      const uplinks = new Uplinks(this.#ports, range, survivors?.get(formatRange(range)) ?? []);
+      if (survivors === undefined) uplinks.nextLink = this.#nextLink;
+      return new Grants(uplinks, this.#config, this.generations, this.#takeover);
+    });
+    this.#layouts.set(count, layout);
+    return layout;
+  }
+
+  /** Counts of which no uplink is left, but this one and what is served. */
+  #forgetEmpty(count: number): void {
+    for (const [other, layout] of this.#layouts)
+      if (other !== count && layout !== this.#served && layout.every(({ uplinks }) => uplinks.isEmpty))
+        this.#layouts.delete(other);
+  }
+
+  /** An origin has one range: where it had another one before, that uplink is closed (U12). */
+  #replaceNamesake(origin: string, grants: Grants): void {
+    for (const other of this.#all()) {
+      const before = other === grants ? undefined : other.uplinks.named(origin);
+      if (before === undefined) continue;
+      closeQuietly(before, "replaced");
+      this.closed(before);
+    }
+  }
+
+  /** N9: what is served stays so, as long as each of its ranges has someone. */
+  #choose(): void {
+    if (this.#layouts.size === 1 || this.#served.every(({ active }) => active !== undefined)) return;
+    const others = [...this.#layouts.values()].filter((layout) => layout !== this.#served);
+    const whole = others.find((layout) => layout.every(({ uplinks }) => uplinks.isReady));
+    const isEmpty = this.#served.every(({ uplinks }) => uplinks.isEmpty);
+    const any = others.find((layout) => layout.some(({ uplinks }) => !uplinks.isEmpty));
+    const next = whole ?? (isEmpty ? any : undefined);
+    if (next !== undefined) this.#switch(next);
+  }
+
+  #switch(layout: readonly Grants[]): void {
+    this.#serves(false);
+    this.#served = layout;
+    this.#takeover.switched(layout.length);
+    this.#serves(true);
+  }
+
+  #serves(serves: boolean): void {
+    for (const grants of this.#served) grants.serve(serves);
+  }
+
+  /** Tells of the loss of a range's active uplink, before another one is asked anything. */
+  #watched(grants: Grants, event: () => void): void {
+    const before = grants.active;
+    event();
+    if (
+      before !== undefined &&
+      grants.active === undefined &&
+      this.#served[grants.range.number - 1] === grants
+    )
+      this.#takeover.lost(grants.range.number);
+  }
+}
+
+function statusOf({ active, uplinks, range }: Grants): RangeStatus {
+  return {
+    range: formatRange(range),
+    connected: active !== undefined,
+    ready: active !== undefined && isReady(active),
+    origin: active?.origin ?? null,
+    generation: uplinks.generation,
+    standbys: uplinks.standbys.map((standby) => ({ origin: standby.origin, ready: isReady(standby) })),
+  };
+}
+
+function isReady({ unreadySince }: Uplink): boolean {
+  return unreadySince === undefined;
+}

@@ -40,6 +40,8 @@ export interface DeploymentSettings {
   /** By topic, which is created in the embedded log, or by a pattern. */
   readonly topics: Readonly<Record<string, StreamSettings>>;
   readonly originEnv?: Readonly<Record<string, string>>;
+  /** How many origins share the partitions, from the start; the first is called FIRST_ORIGIN, others `range-2` and so on. */
+  readonly ranges?: number;
   /** Written before the origin starts. */
   readonly before?: (log: EmbeddedLog) => void;
 }
@@ -52,12 +54,16 @@ export class Deployment {
   readonly #originEnv: Readonly<Record<string, string>>;
   edge: Child | undefined;
   origin: Child | undefined;
+  /** Of each range, where there are several. */
+  readonly ranges: Child[] = [];
 
   static async start(settings: DeploymentSettings): Promise<Deployment> {
     const deployment = new Deployment(settings, await freePort());
     settings.before?.(deployment.log);
     deployment.edge = deployment.startEdge();
-    deployment.origin = deployment.startOrigin();
+    const { ranges = 1 } = settings;
+    if (ranges === 1) deployment.origin = deployment.startOrigin();
+    else for (let number = 1; number <= ranges; number++) deployment.startRange(number, ranges);
     await deployment.ready();
     return deployment;
   }
@@ -91,21 +97,27 @@ export class Deployment {
   }
 
   /** An origin that is called `name`, with an index of its own under that name; all read the same log. */
-  startOrigin(name = FIRST_ORIGIN): Child {
+  startOrigin(name = FIRST_ORIGIN, more: Readonly<Record<string, string>> = {}): Child {
     const DATA_DIR = name === FIRST_ORIGIN ? this.dataDir : join(this.dataDir, name);
     const log = logPath(DATA_DIR);
     if (!existsSync(log)) {
       mkdirSync(dirname(log), { recursive: true });
       symlinkSync(logPath(this.dataDir), log);
     }
-    const env = { ...this.#env, ...this.#originEnv, ORIGIN_NAME: name, DATA_DIR };
+    const env = { ...this.#env, ...this.#originEnv, ...more, ORIGIN_NAME: name, DATA_DIR };
     return new Child("origin/main.ts", env, NODE_FLAGS);
+  }
+
+  /** The origin of a range, in place of the one that it had before. */
+  startRange(number: number, count: number): void {
+    const name = number === 1 ? FIRST_ORIGIN : `range-${number}`;
+    this.ranges[number - 1] = this.startOrigin(name, { ORIGIN_RANGE: `${number}/${count}` });
   }
 
   async ready(deadlineMs = 60_000): Promise<void> {
     await eventually(
       async () => {
-        for (const child of [this.edge, this.origin])
+        for (const child of [this.edge, this.origin, ...this.ranges])
           if (child?.exited) throw new Error(`${child.script} ended:\n${child.output}`);
         return (await fetch(`${this.url}/$/health`)).status === 200;
       },
@@ -130,7 +142,7 @@ export class Deployment {
 
   async stop(): Promise<void> {
     this.log.close();
-    await Promise.all([this.origin?.stop(), this.edge?.stop()]);
+    await Promise.all([this.origin, this.edge, ...this.ranges].map((child) => child?.stop()));
     rmSync(this.dataDir, { recursive: true, force: true });
   }
 }

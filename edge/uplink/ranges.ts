@@ -126,7 +126,7 @@ export class Ranges {
 
   /** The number of the range of an uplink that has said hello. */
   rangeOf(socket: HibernatingPeer): number {
-    return this.#owners.get(socket)?.range.number ?? WHOLE.number;
+    return this.count === 1 ? WHOLE.number : (this.#owners.get(socket)?.range.number ?? WHOLE.number);
   }
 
   /** Any arrival checks whether a standby must take over, so that the shard needs no timer for it (U13). */

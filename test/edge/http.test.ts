@@ -371,7 +371,7 @@ describe("an edge that isn't set up", () => {
       expect([answer.status, code(answer)]).toEqual([503, "unavailable"]);
       expect(health.status).toBe(503);
       const nobody = { connected: false, ready: false, origin: null, generation: 0, standbys: [] };
-      const shard = { ...nobody, watched: 0, links: 0 };
+      const shard = { ...nobody, ranges: [{ range: "1/1", ...nobody }], watched: 0, links: 0 };
       expect(JSON.parse(health.body.toString())).toEqual({
         version: 1,
         healthy: false,

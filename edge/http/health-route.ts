@@ -4,7 +4,7 @@
 import { VERSION } from "../../shared/protocol/version.ts";
 import type { Env } from "../env.ts";
 import { requireShards, shardStub } from "../routing.ts";
-import type { ShardStatus } from "../uplink/uplink-core.ts";
+import type { ShardStatus } from "../uplink/shard-status.ts";
 import { logProblem } from "./answers.ts";
 
 /** A shard that doesn't answer in this time is not healthy. */

@@ -9,10 +9,10 @@
  */
 import { type Frame, type Routing, routingOf } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
-import { NOTHING, type Position, reaches } from "../../shared/protocol/position.ts";
-import { rangeOf } from "../../shared/protocol/range.ts";
+import { NOTHING, reaches } from "../../shared/protocol/position.ts";
 import { type Attached, encodeAttach, encodeAttached, encodeWaiting } from "../../shared/protocol/uplink.ts";
 import { type Combined, combine, type Part, raise } from "./combine.ts";
+import { attachOf, type Gather, newGather, ofMissing, suffices } from "./gather.ts";
 import { Linger, type LingerPorts } from "./linger.ts";
 import { noteAnswer, noteUpdate, UNASKED, type Watch } from "./links.ts";
 import type { OriginItem } from "./origin-items.ts";
@@ -24,24 +24,6 @@ export interface GathersPorts extends LingerPorts {
   ask(range: number, frames: readonly string[]): void;
   /** To the object of a watch, after all that was passed to it before. */
   pass(watch: Watch, frames: readonly Frame[]): void;
-}
-
-interface Gather {
-  readonly watch: Watch;
-  readonly ask: NonNullable<Watch["ask"]>;
-  /** By the number of the range. */
-  readonly parts: Map<number, Part>;
-  /** Ranges that have yet to answer, and are waited for. */
-  readonly waitedFor: Set<number>;
-  /** Ranges whose parts were let go, since others must be waited for. */
-  readonly dropped: Set<number>;
-  /** Updates that came live after their range's part. */
-  held: { readonly range: number; readonly frame: Frame; readonly routing: Routing }[];
-  /** What was passed on after its range's part. */
-  readonly passed: Map<string, number>;
-  /** Of parts and updates that are held. */
-  bytes: number;
-  told: boolean;
 }
 
 /** How long a range that says nothing is waited for, where another one can answer. */
@@ -131,10 +113,7 @@ export class Gathers {
   }
 
   #begin(watch: Watch, ask: NonNullable<Watch["ask"]>): Gather {
-    const gather: Gather = {
-      ...{ watch, ask, parts: new Map(), waitedFor: new Set(), dropped: new Set(), held: [] },
-      ...{ passed: new Map(), bytes: 0, told: false },
-    };
+    const gather = newGather(watch, ask);
     this.#open.set(watch, gather);
     return gather;
   }
@@ -223,7 +202,7 @@ export class Gathers {
     const { watch, parts, waitedFor, ask } = gather;
     if (this.#bytes > LIMITS.gatheredBytes) waitedFor.clear();
     if (parts.size < this.#count && waitedFor.size > 0) return;
-    if (parts.size === this.#count || this.#suffices(gather)) {
+    if (parts.size === this.#count || suffices(gather, this.#count)) {
       this.#answer(gather);
       return;
     }
@@ -237,25 +216,10 @@ export class Gathers {
     this.#ports.pass(watch, [encodeWaiting(watch.path, ask.id)]);
   }
 
-  /** Whether the parts that are there can stand for the whole (N6). */
-  #suffices({ watch, ask, parts }: Gather): boolean {
-    const all = [...parts.values()];
-    if (all.every(({ attached }) => attached.elsewhere)) return false;
-    // The first answer is to the object itself, whatever it has.
-    const { sent } = watch;
-    if (ask.from === undefined || sent === undefined) return true;
-    // Of the ranges that are missing nobody who asks may be ahead of the object, or behind it unless the answer moves them.
-    const moves = all.some(({ frames }) => frames.length > 0);
-    return (
-      reaches(sent, this.#ofMissing(ask.from, parts)) &&
-      (moves || reaches(ask.from, this.#ofMissing(sent, parts)))
-    );
-  }
-
   #answer(gather: Gather): void {
     const { watch, ask, parts, held, passed } = gather;
     this.#close(gather);
-    const unheard = this.#ofMissing(watch.sent ?? NOTHING, parts);
+    const unheard = ofMissing(watch.sent ?? NOTHING, parts, this.#count);
     if (ask.from !== undefined) raise(passed, unheard);
     this.#pass(watch, combine({ endpoint: watch.path, ...ask }, parts, this.#count, passed));
     // Their objects have more of these than was asked for.
@@ -266,11 +230,6 @@ export class Gathers {
         watch,
         held.map(({ frame }) => frame),
       );
-  }
-
-  /** The components of ranges that have no part. */
-  #ofMissing(position: Position, parts: Gather["parts"]): Position {
-    return new Map([...position].filter(([epoch]) => !parts.has(rangeOf(epoch, this.#count))));
   }
 
   #pass(watch: Watch, { attached, frames }: Combined): void {
@@ -307,10 +266,6 @@ export class Gathers {
     this.#patience.end(gather);
     this.#bytes -= gather.bytes;
   }
-}
-
-function attachOf({ watch, ask }: Gather): string {
-  return encodeAttach({ endpoint: watch.path, ...ask }, watch.link.number);
 }
 
 /** A view would keep its whole message. */

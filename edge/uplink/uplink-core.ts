@@ -27,7 +27,8 @@ import { Linger, type LingerPorts } from "./linger.ts";
 import { attachesOf, type Link, Links, noteAnswer, noteUpdate, type Watch, watchOn } from "./links.ts";
 import { endpointOf, type OriginItem, readItem } from "./origin-items.ts";
 import { type LatestResult, Questions } from "./questions.ts";
-import { type RangeStatus, Ranges, type RangesPorts } from "./ranges.ts";
+import { Ranges, type RangesPorts } from "./ranges.ts";
+import { type ShardStatus, statusOf } from "./shard-status.ts";
 
 export interface UplinkPorts extends DialerPorts, DownlinkPorts, LingerPorts, RangesPorts {
   /** Rows that outlive the shard's memory. */
@@ -40,23 +41,6 @@ export interface ShardSurvivors {
   readonly generation: number;
   readonly noted: readonly Noted[];
   readonly uplinks: readonly HibernatingPeer[];
-}
-
-export interface ShardStatus {
-  /** Whether each range has an origin that is connected. */
-  readonly connected: boolean;
-  /** Whether these have read all partitions to the end that they had at start. */
-  readonly ready: boolean;
-  /** The name of the active origin, where it reads all partitions. */
-  readonly origin: string | null;
-  /** Of the last grant, or of this life of the shard. */
-  readonly generation: number;
-  readonly standbys: RangeStatus["standbys"];
-  /** One for all partitions, or those into which origins divide them. */
-  readonly ranges: readonly RangeStatus[];
-  /** Endpoints. */
-  readonly watched: number;
-  readonly links: number;
 }
 
 /** How long an endpoint stays attached after its last subscriber has gone. */
@@ -130,17 +114,7 @@ export class UplinkCore {
 
   status(): ShardStatus {
     this.#ranges.arrived();
-    const ranges = this.#ranges.status();
-    return {
-      connected: ranges.every(({ connected }) => connected),
-      ready: ranges.every(({ ready }) => ready),
-      origin: ranges.length === 1 ? (ranges[0]?.origin ?? null) : null,
-      generation: this.#ranges.generations.current,
-      standbys: this.#ranges.standbys(),
-      ranges,
-      watched: this.#links.watched(),
-      links: this.#links.size,
-    };
+    return statusOf(this.#ranges, this.#links);
   }
 
   uplinkOpened(socket: HibernatingPeer): void {

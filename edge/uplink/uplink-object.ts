@@ -14,8 +14,9 @@ import { linkRequest, requireShards, shardOfName } from "../routing.ts";
 import { SURROUNDINGS } from "../surroundings.ts";
 import type { Noted } from "./dialer.ts";
 import type { LatestResult } from "./questions.ts";
+import type { ShardStatus } from "./shard-status.ts";
 import { ShardStore } from "./shard-store.ts";
-import { type ShardStatus, UplinkCore } from "./uplink-core.ts";
+import { UplinkCore } from "./uplink-core.ts";
 
 const UPLINK = "uplink";
 /** An object that doesn't answer in this time isn't waited for. */

@@ -1,0 +1,63 @@
+/** What is known of an ask that was put to several ranges, and whether that is enough: N5 and N6 of PROTOCOL.md. */
+import type { Frame, Routing } from "../../shared/protocol/frame.ts";
+import { type Position, reaches } from "../../shared/protocol/position.ts";
+import { rangeOf } from "../../shared/protocol/range.ts";
+import { encodeAttach } from "../../shared/protocol/uplink.ts";
+import type { Part } from "./combine.ts";
+import type { Watch } from "./links.ts";
+
+export interface Gather {
+  readonly watch: Watch;
+  readonly ask: NonNullable<Watch["ask"]>;
+  /** By the number of the range. */
+  readonly parts: Map<number, Part>;
+  /** Ranges that have yet to answer, and are waited for. */
+  readonly waitedFor: Set<number>;
+  /** Ranges whose parts were let go, since others must be waited for. */
+  readonly dropped: Set<number>;
+  /** Updates that came live after their range's part. */
+  held: { readonly range: number; readonly frame: Frame; readonly routing: Routing }[];
+  /** What was passed on after its range's part. */
+  readonly passed: Map<string, number>;
+  /** Of parts and updates that are held. */
+  bytes: number;
+  told: boolean;
+}
+
+export function newGather(watch: Watch, ask: Gather["ask"]): Gather {
+  return {
+    watch,
+    ask,
+    parts: new Map(),
+    waitedFor: new Set(),
+    dropped: new Set(),
+    held: [],
+    passed: new Map(),
+    bytes: 0,
+    told: false,
+  };
+}
+
+export function attachOf({ watch, ask }: Gather): string {
+  return encodeAttach({ endpoint: watch.path, ...ask }, watch.link.number);
+}
+
+/** Whether the parts that are there can stand for the whole (N6). */
+export function suffices({ watch, ask, parts }: Gather, count: number): boolean {
+  const all = [...parts.values()];
+  if (all.every(({ attached }) => attached.elsewhere)) return false;
+  // The first answer is to the object itself, whatever it has.
+  const { sent } = watch;
+  if (ask.from === undefined || sent === undefined) return true;
+  // Of the ranges that are missing nobody who asks may be ahead of the object, or behind it unless the answer moves them.
+  const moves = all.some(({ frames }) => frames.length > 0);
+  return (
+    reaches(sent, ofMissing(ask.from, parts, count)) &&
+    (moves || reaches(ask.from, ofMissing(sent, parts, count)))
+  );
+}
+
+/** The components of ranges that have no part. */
+export function ofMissing(position: Position, parts: Gather["parts"], count: number): Position {
+  return new Map([...position].filter(([epoch]) => !parts.has(rangeOf(epoch, count))));
+}

@@ -1,0 +1,34 @@
+/** What a shard tells of itself: who answers for it, and how much is watched. */
+import type { Links } from "./links.ts";
+import type { RangeStatus, Ranges } from "./ranges.ts";
+
+export interface ShardStatus {
+  /** Whether each range has an origin that is connected. */
+  readonly connected: boolean;
+  /** Whether these have read all partitions to the end that they had at start. */
+  readonly ready: boolean;
+  /** The name of the active origin, where it reads all partitions. */
+  readonly origin: string | null;
+  /** Of the last grant, or of this life of the shard. */
+  readonly generation: number;
+  readonly standbys: RangeStatus["standbys"];
+  /** One for all partitions, or those into which origins divide them. */
+  readonly ranges: readonly RangeStatus[];
+  /** Endpoints. */
+  readonly watched: number;
+  readonly links: number;
+}
+
+export function statusOf(ranges: Ranges, links: Links): ShardStatus {
+  const all = ranges.status();
+  return {
+    connected: all.every(({ connected }) => connected),
+    ready: all.every(({ ready }) => ready),
+    origin: all.length === 1 ? (all[0]?.origin ?? null) : null,
+    generation: ranges.generations.current,
+    standbys: ranges.standbys(),
+    ranges: all,
+    watched: links.watched(),
+    links: links.size,
+  };
+}

@@ -156,6 +156,9 @@ export class Gathers {
     }
     // Before the first answer the object has nothing to which this could be added.
     if (watch.sent === undefined) return;
+    // Most keys are unknown to most ranges: their objects needn't wake for that.
+    const { count, verdict } = part.attached;
+    if (count === 0 && verdict.recovered === true && reaches(watch.sent, verdict.head)) return;
     const asked = { endpoint: watch.path, id: UNASKED, from: new Map(watch.sent) };
     this.#pass(watch, combine(asked, new Map([[range, part]]), this.#count, NOTHING));
   }

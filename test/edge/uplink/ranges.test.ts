@@ -234,6 +234,17 @@ describe("one answer of several", () => {
 });
 
 describe("a range that can't answer", () => {
+  test("[N5] [L7] when it comes, only those objects hear of it for which it has something", async () => {
+    const down = await live();
+    shard.core.uplinkClosed(two);
+    const back = shard.connect("two", { range: "2/2" });
+
+    say(back, ...answer({ id: 0, recovered: true, elsewhere: true }));
+    expect(down.messages).toEqual([]);
+    say(back, ...answer({ id: 0, to: "t.1:0", recovered: true, frames: [update("t.1:0")] }));
+    expect(down.take()).toHaveLength(2);
+  });
+
   test("[N6] a key that another range speaks for is served", async () => {
     shard.core.uplinkClosed(two);
     const down = await object("t.0:5,t.1:3");

@@ -20,7 +20,7 @@ export interface Fit {
  * Every sample counts alike, however large it is: deviations are taken as shares. Undefined where the samples can't
  * tell the two apart, as one sample can't, nor several with the same deliveries for each update.
  */
-export function fit(samples: readonly Sample[]): Fit | undefined {
+export function fitCost(samples: readonly Sample[]): Fit | undefined {
   let uu = 0;
   let ud = 0;
   let dd = 0;

@@ -54,49 +54,68 @@ export type Read =
   | { readonly ok: true; readonly wanted: Wanted }
   | { readonly ok: false; readonly problems: readonly string[] };
 
-export function readBench(values: Values<typeof command>, json: boolean): Read {
-  const problems: string[] = [];
-  const whole = (name: keyof typeof values, least: number) => {
-    const value = Number(values[name]);
-    if (!Number.isInteger(value) || value < least)
-      problems.push(`${name} must be a whole number, ${least} or more, not ${values[name]}`);
+/** Reads settings that are numbers or words of a list, and collects what is wrong with them. */
+export class Numbers<Name extends string> {
+  readonly problems: string[] = [];
+  readonly #values: Readonly<Record<Name, string | undefined>>;
+
+  constructor(values: Readonly<Record<Name, string | undefined>>) {
+    this.#values = values;
+  }
+
+  whole(name: Name, least: number): number {
+    const value = Number(this.#values[name]);
+    if (!Number.isSafeInteger(value) || value < least)
+      this.problems.push(`${name} must be a whole number, ${least} or more, not ${this.#values[name]}`);
     return value;
-  };
-  const positive = (name: keyof typeof values) => {
-    const value = Number(values[name]);
+  }
+
+  positive(name: Name): number {
+    const value = Number(this.#values[name]);
     if (!(value > 0) || !Number.isFinite(value))
-      problems.push(`${name} must be a number above 0, not ${values[name]}`);
+      this.problems.push(`${name} must be a number above 0, not ${this.#values[name]}`);
     return value;
-  };
-  const oneOf = <T extends string>(name: keyof typeof values, all: readonly T[]): T | undefined => {
-    const value = values[name];
+  }
+
+  /** undefined where it isn't set. */
+  oneOf<T extends string>(name: Name, all: readonly T[]): T | undefined {
+    const value = this.#values[name];
     const found = all.find((candidate) => candidate === value);
     if (value !== undefined && found === undefined)
-      problems.push(`${name} must be one of ${all.join(", ")}, not ${value}`);
+      this.problems.push(`${name} must be one of ${all.join(", ")}, not ${value}`);
     return found;
-  };
-  const system = oneOf("SYSTEM", SYSTEMS) ?? "distributary";
-  const source = oneOf("SOURCE", ["kafka", "embedded"]);
-  const brokers = oneOf("BROKERS", ["1", "3"]) === "3" ? 3 : 1;
-  if (system === "floor-kafka" && source === "embedded") problems.push("SOURCE: floor-kafka needs Kafka");
+  }
+}
+
+export function readBench(values: Values<typeof command>, json: boolean): Read {
+  const read = new Numbers<keyof Values<typeof command>>(values);
+  const system = read.oneOf("SYSTEM", SYSTEMS) ?? "distributary";
+  const source = read.oneOf("SOURCE", ["kafka", "embedded"]);
+  const brokers = read.oneOf("BROKERS", ["1", "3"]) === "3" ? 3 : 1;
+  if (system === "floor-kafka" && source === "embedded")
+    read.problems.push("SOURCE: floor-kafka needs Kafka");
   const needsKafka = source === "kafka" && (system === "distributary" || system === "floor-kafka");
   const wanted: Wanted = {
     bench: {
       system,
-      endpoints: whole("ENDPOINTS", 1),
-      clients: whole("CLIENTS", 1),
-      payload: whole("PAYLOAD", json ? MIN_JSON_BYTES : MIN_BYTES),
+      endpoints: read.whole("ENDPOINTS", 1),
+      clients: read.whole("CLIENTS", 1),
+      payload: read.whole("PAYLOAD", json ? MIN_JSON_BYTES : MIN_BYTES),
       json,
-      popularity: oneOf("POPULARITY", POPULARITIES) ?? "uniform",
-      partitions: whole("PARTITIONS", 1),
-      processes: whole("PROCESSES", 1),
-      lingerMs: positive("LINGER"),
-      seed: whole("SEED", 0),
+      popularity: read.oneOf("POPULARITY", POPULARITIES) ?? "uniform",
+      partitions: read.whole("PARTITIONS", 1),
+      processes: read.whole("PROCESSES", 1),
+      lingerMs: read.positive("LINGER"),
+      seed: read.whole("SEED", 0),
     },
-    stage: { rate: positive("RATE"), warmUpSeconds: positive("WARM_UP"), seconds: positive("DURATION") },
+    stage: {
+      rate: read.positive("RATE"),
+      warmUpSeconds: read.positive("WARM_UP"),
+      seconds: read.positive("DURATION"),
+    },
     brokers: needsKafka ? brokers : undefined,
-    sweep: oneOf("SWEEP", SWEEP_NAMES),
-    limit: { p99Ms: positive("MAX_P99"), cpuPercent: positive("MAX_CPU") },
+    sweep: read.oneOf("SWEEP", SWEEP_NAMES),
+    limit: { p99Ms: read.positive("MAX_P99"), cpuPercent: read.positive("MAX_CPU") },
   };
-  return problems.length > 0 ? { ok: false, problems } : { ok: true, wanted };
+  return read.problems.length > 0 ? { ok: false, problems: read.problems } : { ok: true, wanted };
 }

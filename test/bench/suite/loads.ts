@@ -1,0 +1,95 @@
+/** The loads that are compared with what others have published, the series, the limit and half of it, and the storm. */
+import type { Result, StageSettings } from "../bench.ts";
+import { findLimit, type Limit } from "../limit.ts";
+import type { Stormed } from "../load/load.ts";
+import { SWEEPS, type SweepName } from "../sweeps.ts";
+import { BASE, type Context, measure, STAGE, scaled, using } from "./context.ts";
+
+export interface Reference {
+  /** 1,000 clients of 100 endpoints; the same with three brokers; and with JSON. */
+  readonly base: Result | undefined;
+  readonly replicated: Result | undefined;
+  readonly json: Result | undefined;
+  /** As many clients as fit of 10,000 endpoints, each updated once a second. */
+  readonly many: Result | undefined;
+}
+
+export async function reference(context: Context): Promise<Reference> {
+  const stage: StageSettings = { ...STAGE, seconds: 20 };
+  const base = await measure(context, BASE, stage);
+  const json = await measure(context, { ...BASE, json: true }, stage);
+  const many = await measure(context, { ...BASE, endpoints: 10_000, clients: 4_000 }, stage);
+  const replicated = await measure(context, BASE, stage, await context.replicated());
+  return { base, replicated, json, many };
+}
+
+export async function series(context: Context, sweep: SweepName): Promise<Result[]> {
+  const results: Result[] = [];
+  for (const { bench, stage } of SWEEPS[sweep](seriesBase[sweep])) {
+    const result = await measure(context, bench, stage);
+    if (result !== undefined) results.push(result);
+  }
+  return results;
+}
+
+const busy = { bench: BASE, stage: { ...STAGE, rate: 5, seconds: 8 } };
+
+const seriesBase = {
+  payload: { bench: { ...BASE, endpoints: 10, clients: 100 }, stage: { ...busy.stage, rate: 20 } },
+  subscribers: busy,
+  endpoints: busy,
+  partitions: busy,
+};
+
+export interface Limits {
+  readonly distributary: Limit | undefined;
+  readonly floor: Limit | undefined;
+  /** Both at half of the product's limit. */
+  readonly half: { readonly distributary: Result | undefined; readonly floor: Result | undefined };
+}
+
+/** The first rate, so that some steps follow: 4,000 deliveries a second. */
+const FIRST_RATE = 4;
+
+export async function limits(context: Context): Promise<Limits> {
+  const stage = { rate: FIRST_RATE, warmUpSeconds: 2, seconds: 5 };
+  const find = (system: "distributary" | "floor-kafka") =>
+    using(context, { ...BASE, system }, context.kafka, (running) =>
+      findLimit(running, {
+        p99Ms: 100,
+        cpuPercent: 75,
+        stage: scaled(context, stage),
+        step: ({ messagesPerSecond, latency }) =>
+          context.progress(`${Math.round(messagesPerSecond)} messages/s: p99 ${latency.p99} ms`),
+      }),
+    );
+  const distributary = await find("distributary");
+  const floor = await find("floor-kafka");
+  const rate = (distributary?.good?.settings.rate ?? FIRST_RATE) / 2;
+  const half = { ...STAGE, rate, seconds: 20 };
+  return {
+    distributary,
+    floor,
+    half: {
+      distributary: await measure(context, BASE, half),
+      floor: await measure(context, { ...BASE, system: "floor-kafka" }, half),
+    },
+  };
+}
+
+export interface StormResult extends Stormed {
+  readonly clients: number;
+  readonly endpoints: number;
+  readonly updatesPerSecond: number;
+  readonly lost: number;
+  /** Messages from objects to their shards meanwhile: no more questions than these went to the origin. */
+  readonly asked: number;
+}
+
+export async function storm(context: Context): Promise<StormResult | undefined> {
+  const bench = { ...BASE, clients: 4_000 };
+  const rate = 2;
+  const stormed = await using(context, bench, context.kafka, (running) => running.storm(rate, 12));
+  const { clients, endpoints } = bench;
+  return stormed && { ...stormed, clients, endpoints, updatesPerSecond: rate * endpoints };
+}

@@ -195,7 +195,7 @@ export class Bench {
     // What stops the publisher ends the run at once.
     const orEnd = (us: number) => Promise.race([sleepUntil(us), publishing.then(() => sleepUntil(us))]);
     await orEnd(from);
-    const before = await this.#sample();
+    const before = this.#sample();
     let last = 0;
     for (let at = from + PROGRESS_US; at < until; at += PROGRESS_US) {
       await orEnd(at);
@@ -205,11 +205,11 @@ export class Bench {
       last = received;
     }
     await orEnd(until);
-    return [before, await this.#sample()];
+    return Promise.all([before, this.#sample()]);
   }
 
+  /** CPU as it is now; the operations as soon as the edge answers, which may take a while where it is overloaded. */
   async #sample(): Promise<Sample> {
-    const operations = await this.#system.operations();
     const pids: Record<string, readonly number[]> = {
       ...this.#system.parts,
       publisher: [this.#publisher.pid],
@@ -218,7 +218,8 @@ export class Bench {
     const parts = Object.fromEntries(
       Object.entries(pids).map(([part, of]) => [part, of.reduce((sum, pid) => sum + cpuUs(pid), 0)]),
     );
-    return { at: nowUs(), machine: machineCpuUs(), parts, operations };
+    const cpu = { at: nowUs(), machine: machineCpuUs(), parts };
+    return { ...cpu, operations: await this.#system.operations() };
   }
 
   async #result(

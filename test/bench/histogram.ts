@@ -1,4 +1,4 @@
-/** Latencies: recorded in microseconds in each process, to three digits, and merged without loss. */
+/** Latencies: recorded in microseconds in each process, to three digits, and merged to as many. */
 import {
   build,
   decodeFromCompressedBase64,

@@ -77,3 +77,8 @@ export function sentence({ good, why }: Limit): string {
   const { messagesPerSecond, clients, settings } = good;
   return `The last good step: ${Math.round(messagesPerSecond)} messages/s to ${clients} clients, ${settings.rate.toFixed(2)} updates/s on each endpoint. Past it ${why}.`;
 }
+
+export function stepLine({ messagesPerSecond, latency, cpu }: Result): string {
+  const parts = Object.entries(cpu).map(([part, percent]) => `${part} ${Math.round(percent)}%`);
+  return `${Math.round(messagesPerSecond)} messages/s: p99 ${latency.p99.toFixed(1)} ms, ${parts.join(", ")}`;
+}

@@ -2,7 +2,7 @@
 import { readSettings } from "../../origin/settings.ts";
 import { KafkaBroker } from "../support/kafka-broker.ts";
 import { Bench, DoesNotFit, type Result } from "./bench.ts";
-import { findLimit, sentence } from "./limit.ts";
+import { findLimit, sentence, stepLine } from "./limit.ts";
 import { command, readBench, type Wanted } from "./options.ts";
 import { report } from "./report.ts";
 import { SWEEPS } from "./sweeps.ts";
@@ -39,8 +39,13 @@ async function run(
       const bench = await Bench.start(point.bench, kafka, progress);
       try {
         if (asked["find-limit"]) {
-          const limit = await findLimit(bench, { ...wanted.limit, stage: point.stage, step: print });
-          process.stdout.write(asked.json ? `${JSON.stringify(limit)}\n` : `${sentence(limit)}\n`);
+          const step = (result: Result) => progress(`${stepLine(result)}\n`);
+          const limit = await findLimit(bench, { ...wanted.limit, stage: point.stage, step });
+          if (asked.json) process.stdout.write(`${JSON.stringify(limit)}\n`);
+          else {
+            if (limit.good !== undefined) print(limit.good);
+            process.stdout.write(`${sentence(limit)}\n`);
+          }
         } else {
           const result = await bench.stage(point.stage);
           print(result);

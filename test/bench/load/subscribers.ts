@@ -60,7 +60,6 @@ const RETRY_MAX_MS = 1_000;
 const TRIES = 20;
 
 let clients: Client[] = [];
-let atOnce = 1;
 let interval: Interval = { from: Number.POSITIVE_INFINITY, until: 0 };
 const latencies = new Latencies();
 const random = seeded(process.pid);
@@ -113,27 +112,17 @@ async function bring(client: Client): Promise<boolean> {
   }
 }
 
-/** Brings all of them, so many at once, and tells of each. */
-async function bringAll(all: readonly Client[], back: (recovered: boolean) => void): Promise<void> {
-  let next = 0;
-  const lane = async () => {
-    for (;;) {
-      const client = all[next++];
-      if (client === undefined) return;
-      back(await bring(client));
-    }
-  };
-  await Promise.all(Array.from({ length: atOnce }, lane));
-}
-
 const handlers = {
   /** Resolves when every client is live. */
-  async connect({ url, path, endpoints, first, verdicts, atOnce: width }: Connect): Promise<void> {
-    atOnce = width;
+  async connect({ url, path, endpoints, first, verdicts, atOnce }: Connect): Promise<void> {
     clients = endpoints.map(
       (endpoint) => new Client({ url: `${url}${path}${endpoint}`, endpoint, first, verdicts }, observer),
     );
-    await bringAll(clients, () => {});
+    let next = 0;
+    const lane = async () => {
+      for (let client = clients[next++]; client !== undefined; client = clients[next++]) await bring(client);
+    };
+    await Promise.all(Array.from({ length: atOnce }, lane));
   },
 
   /** From now on this interval is measured, which may lie ahead. */
@@ -160,17 +149,18 @@ const handlers = {
     return clients.reduce((sum, { endpoint, tally }) => sum + tally.lost(ends[endpoint] ?? 0), 0);
   },
 
-  /** Cuts every connection and brings all back by position. */
+  /** Cuts every connection; all come back by position, and nobody waits for another. */
   async storm(): Promise<Storm> {
     const backMs: number[] = [];
     let recovered = 0;
     const since = nowUs();
     for (const client of clients) client.cut();
     live = 0;
-    await bringAll(clients, (proven) => {
+    const back = async (client: Client) => {
+      if (await bring(client)) recovered++;
       backMs.push((nowUs() - since) / 1_000);
-      if (proven) recovered++;
-    });
+    };
+    await Promise.all(clients.map(back));
     return { backMs, recovered };
   },
 };

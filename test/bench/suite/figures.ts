@@ -122,7 +122,7 @@ function referenceFigures({ base, json, replicated, many }: Parts["reference"]):
     .join(", ");
   return [
     "### From producer to client",
-    "`npm run bench -- --duration 20`, then the same with `--json-payload`, with `--endpoints 10000 --clients 4000`, and with `--brokers 3`.",
+    "`npm run bench -- --duration 20`, then the same with `--json-payload`, with `--endpoints 10000 --clients 2000 --linger 5`, and with `--brokers 3`.",
     both([
       ["100 endpoints", base],
       ["the same, JSON", json],

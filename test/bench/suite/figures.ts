@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Result } from "../bench.ts";
 import { number, short } from "../report.ts";
+import type { SystemName } from "../systems.ts";
 import { SYSTEM_TITLES } from "./plots.ts";
 import type { Parts, Results } from "./results.ts";
 
@@ -140,7 +141,7 @@ function limitFigures({ distributary, floor, half }: Parts["limits"]): string {
   ] as const;
   return [
     "### How much it can take",
-    "`npm run bench -- --find-limit --rate 4`, and with `--system floor-kafka`. A step is good while p99 keeps below 100 ms and each part of the system below 75% of a core.",
+    "`npm run bench -- --find-limit --clients 9000 --rate 0.5`, and with `--system floor-kafka`. A step is good while p99 keeps below 100 ms and each part of the system below 75% of a core.",
     ...ends.flatMap(([name, limit]) =>
       limit === undefined
         ? []
@@ -174,9 +175,23 @@ function costFigures({ results, edge, origin }: Parts["cost"]): string {
     "### What an update and a delivery cost",
     `\`npm run bench:all -- --only cost\`: a line through ${results.length} runs, CPU = a × updates + b × deliveries.`,
     table(["", "a, µs per update", "b, µs per delivery", "worst deviation"], rows),
-    `Of the floor with the same hops, a is ${ratio("a", "floor-uplink")} times, and b ${ratio("b", "floor-uplink")} times; of a broadcast alone, b is ${ratio("b", "floor-feeds")} times.`,
+    `Of the floor with the same hops, a is ${ratio("a", "floor-uplink")} times, and b ${ratio("b", "floor-uplink")} times; of a broadcast alone, b is ${ratio("b", "floor-feeds")} times. At single points of the grid workerd used ${spread(results, "floor-uplink")} times the CPU of the floor with the same hops, and ${spread(results, "floor-feeds")} times that of a broadcast alone.`,
     "![CPU per delivery](results/cpu-per-delivery.svg) ![CPU per update](results/cpu-per-update.svg)",
   ].join("\n\n");
+}
+
+/** The least and the most that the product used of a floor's CPU under the same load. */
+function spread(results: readonly Result[], floor: SystemName): string {
+  const edgeOf = (system: SystemName, { settings: { endpoints, clients } }: Result) =>
+    results.find(
+      ({ settings: one }) => one.system === system && one.endpoints === endpoints && one.clients === clients,
+    )?.cpu.edge ?? 0;
+  const ratios = results
+    .filter(({ settings }) => settings.system === "distributary")
+    .map((result) => edgeOf("distributary", result) / edgeOf(floor, result))
+    .filter((ratio) => Number.isFinite(ratio))
+    .sort((a, b) => a - b);
+  return `${short(ratios[0] ?? 0)} to ${short(ratios.at(-1) ?? 0)}`;
 }
 
 function seriesFigures(

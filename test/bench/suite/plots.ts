@@ -72,7 +72,7 @@ function specs({ parts }: Results): Record<string, TopLevelSpec> {
       })),
     );
     plots.latency = lines({
-      title: "Latency under rising load, 1,000 clients of 100 endpoints",
+      title: "Latency under rising load, 9,000 clients of 100 endpoints",
       rows: percentiles,
       x: { field: "rate", title: "messages delivered per second" },
       y: { field: "latency", title: "ms", log: true },

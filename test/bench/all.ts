@@ -4,6 +4,7 @@
  */
 import { readSettings } from "../../origin/settings.ts";
 import { KafkaBroker } from "../support/kafka-broker.ts";
+import { interruptOnSignal, isInterrupted } from "./load/rpc.ts";
 import { writeFigures } from "./suite/figures.ts";
 import { machine } from "./suite/machine.ts";
 import { writePlots } from "./suite/plots.ts";
@@ -32,7 +33,7 @@ else {
     const chosen = PART_NAMES.filter((name) => only.includes(name));
     const results = given.switches["no-run"] ? load() : await run(chosen, scale);
     if (results === undefined) fail("there are no results yet");
-    else {
+    else if (!isInterrupted()) {
       await writePlots(results);
       writeFigures(results);
     }
@@ -43,6 +44,7 @@ async function run(names: readonly PartName[], scale: number): Promise<Results> 
   const date = new Date().toISOString().slice(0, 10);
   let results: Results = { date, scale, machine: machine(), parts: load(date)?.parts ?? {} };
   const say = (line: string) => process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${line}\n`);
+  interruptOnSignal();
   const kafka = await KafkaBroker.start();
   let three: KafkaBroker | undefined;
   const replicated = async () => {
@@ -58,6 +60,7 @@ async function run(names: readonly PartName[], scale: number): Promise<Results> 
         results = { ...results, parts: { ...results.parts, ...part } };
         say(`wrote ${save(results)}`);
       } catch (error) {
+        if (isInterrupted()) break;
         process.exitCode = 1;
         say(`${name} failed: ${error instanceof Error ? error.stack : String(error)}`);
       }

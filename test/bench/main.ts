@@ -3,6 +3,7 @@ import { readSettings } from "../../origin/settings.ts";
 import { KafkaBroker } from "../support/kafka-broker.ts";
 import { Bench, DoesNotFit, type Result } from "./bench.ts";
 import { findLimit, sentence, stepLine } from "./limit.ts";
+import { interruptOnSignal, isInterrupted } from "./load/rpc.ts";
 import { command, readBench, type Wanted } from "./options.ts";
 import { report } from "./report.ts";
 import { SWEEPS } from "./sweeps.ts";
@@ -28,6 +29,7 @@ async function run(
   };
   const { bench: settings, stage, brokers, sweep } = wanted;
   let kafka: KafkaBroker | undefined;
+  interruptOnSignal();
   try {
     if (brokers !== undefined) {
       progress("starting Kafka");
@@ -56,6 +58,7 @@ async function run(
       }
     }
   } catch (error) {
+    if (isInterrupted()) return;
     if (!(error instanceof DoesNotFit)) throw error;
     fail(1, error.message);
   } finally {

@@ -39,13 +39,35 @@ export function answer(handlers: Handlers): void {
   process.on("disconnect", () => process.exit(0));
 }
 
+const running = new Set<{ stop(): Promise<void> }>();
+let interrupted = false;
+
+/**
+ * Ends the load on SIGINT and SIGTERM, so that whoever waits for it fails, and puts everything else away as it does
+ * after any failure. A second signal ends the process at once.
+ */
+export function interruptOnSignal(): void {
+  const interrupt = () => {
+    if (interrupted) process.exit(130);
+    interrupted = true;
+    process.exitCode = 130;
+    for (const one of running) void one.stop();
+  };
+  process.on("SIGINT", interrupt);
+  process.on("SIGTERM", interrupt);
+}
+
+export const isInterrupted = () => interrupted;
+
 /** In the one who started it. */
 export class LoadProcess<H extends Handlers> {
   readonly #child: ChildProcess;
   readonly #waiting = new Map<number, { resolve(answer: never): void; reject(error: Error): void }>();
   #last = 0;
 
+  /** Throws after an interruption. */
   constructor(script: string) {
+    if (interrupted) throw new Error("interrupted");
     this.#child = fork(script, { execArgv: FLAGS, serialization: "advanced" });
     this.#child.on("message", (reply: Reply) => {
       const waiting = this.#waiting.get(reply.id);
@@ -53,7 +75,9 @@ export class LoadProcess<H extends Handlers> {
       if ("problem" in reply) waiting?.reject(new Error(reply.problem));
       else waiting?.resolve(reply.answer as never);
     });
+    running.add(this);
     this.#child.once("exit", (code, signal) => {
+      running.delete(this);
       for (const { reject } of this.#waiting.values())
         reject(new Error(`a process of the load ended with ${signal ?? code}`));
       this.#waiting.clear();

@@ -60,6 +60,8 @@ const RETRY_MAX_MS = 1_000;
 const TRIES = 20;
 
 let clients: Client[] = [];
+/** Who joins in the middle may be on another machine than the publisher. */
+let oneClock = true;
 let interval: Interval = { from: Number.POSITIVE_INFINITY, until: 0 };
 const latencies = new Latencies();
 const random = seeded(process.pid);
@@ -117,6 +119,7 @@ async function bring(client: Client): Promise<boolean> {
 const handlers = {
   /** Resolves when every client is live. */
   async connect({ url, path, endpoints, first, verdicts, atOnce }: Connect): Promise<void> {
+    oneClock = first !== undefined;
     clients = endpoints.map(
       (endpoint) => new Client({ url: `${url}${path}${endpoint}`, endpoint, first, verdicts }, observer),
     );

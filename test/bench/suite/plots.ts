@@ -10,6 +10,10 @@ type Row = Readonly<Record<string, string | number>>;
 
 const FOLDER = join(import.meta.dirname, "../results");
 const SIZE = { width: 460, height: 240 };
+const CONFIG = {
+  legend: { labelLimit: 0, orient: "bottom", columns: 2 },
+  axis: { labelLimit: 0, gridOpacity: 0.4, tickCount: 5 },
+} as const;
 
 /** Names of systems for people. */
 export const SYSTEM_TITLES: Readonly<Record<string, string>> = {
@@ -63,7 +67,7 @@ function specs({ parts }: Results): Record<string, TopLevelSpec> {
     });
   }
   if (limits !== undefined) {
-    const steps = [limits.distributary, limits.floor].flatMap((limit) => limit?.steps ?? []);
+    const steps = [limits.distributary, limits.floor].flatMap((limit) => lastTries(limit?.steps ?? []));
     const percentiles = steps.flatMap((result) =>
       (["p50", "p99"] as const).map((percentile) => ({
         series: `${titleOf(result)}, ${percentile}`,
@@ -91,6 +95,11 @@ function specs({ parts }: Results): Record<string, TopLevelSpec> {
   return plots;
 }
 
+/** Of the steps that were tried twice, the second. */
+function lastTries(steps: readonly Result[]): Result[] {
+  return [...new Map(steps.map((result) => [result.settings.rate, result])).values()];
+}
+
 function latencyOver(
   results: readonly Result[],
   field: "payload" | "partitions",
@@ -107,7 +116,7 @@ function latencyOver(
   return lines({
     title: heading,
     rows,
-    x: { field, title, log: true },
+    x: { field, title, ...(field === "payload" && { log: true }) },
     y: { field: "latency", title: "ms", log: true },
     color: "percentile",
   });
@@ -133,12 +142,13 @@ function lines({ title, rows, x, y, color, mark }: Lines): TopLevelSpec {
     field,
     title,
     type: "quantitative" as const,
-    scale: log ? ({ type: "log" } as const) : ({ zero: true } as const),
+    scale: log ? ({ type: "log", nice: false } as const) : ({ zero: true } as const),
   });
   return {
     ...SIZE,
     title,
     background: "white",
+    config: CONFIG,
     data: { values: [...rows] },
     mark: mark === "point" ? { type: "point", filled: true, size: 60 } : { type: "line", point: true },
     encoding: { x: axis(x), y: axis(y), color: { field: color, type: "nominal", title: null } },
@@ -150,6 +160,7 @@ function bars(title: string, unit: string, rows: readonly { who: string; value: 
     width: SIZE.width,
     title,
     background: "white",
+    config: CONFIG,
     data: { values: [...rows] },
     mark: "bar",
     encoding: {

@@ -196,6 +196,8 @@ export class Bench {
     const orEnd = (us: number) => Promise.race([sleepUntil(us), publishing.then(() => sleepUntil(us))]);
     await orEnd(from);
     const before = this.#sample();
+    // Where it fails, that is told below.
+    before.catch(() => {});
     let last = 0;
     for (let at = from + PROGRESS_US; at < until; at += PROGRESS_US) {
       await orEnd(at);

@@ -1,9 +1,9 @@
-/** `npm run benchpub`: publishes what `benchsub` understands, to any Kafka. See `--help`. */
+/** `npm run benchpub`: publishes what `benchsub` understands, to any Kafka without TLS and accounts. See `--help`. */
 import { readSettings } from "../../origin/settings.ts";
 import { nowUs } from "./clock.ts";
 import { Publisher } from "./load/load.ts";
 import { MIN_BYTES, MIN_JSON_BYTES } from "./load/payload.ts";
-import { Numbers } from "./options.ts";
+import { Numbers } from "./numbers.ts";
 import { ms, number } from "./report.ts";
 
 const command = {

@@ -3,7 +3,7 @@ import { readSettings } from "../../origin/settings.ts";
 import { nowUs, sleepUntil } from "./clock.ts";
 import { assign, POPULARITIES, seeded } from "./load/chance.ts";
 import { Clients } from "./load/load.ts";
-import { Numbers } from "./options.ts";
+import { Numbers } from "./numbers.ts";
 import { ms, number } from "./report.ts";
 
 const command = {

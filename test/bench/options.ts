@@ -3,6 +3,7 @@ import type { Command, Values } from "../../origin/settings.ts";
 import type { BenchSettings, StageSettings } from "./bench.ts";
 import { POPULARITIES } from "./load/chance.ts";
 import { MIN_BYTES, MIN_JSON_BYTES } from "./load/payload.ts";
+import { Numbers } from "./numbers.ts";
 import { SWEEP_NAMES, type SweepName } from "./sweeps.ts";
 import { SYSTEMS } from "./systems.ts";
 
@@ -53,39 +54,6 @@ export interface Wanted {
 export type Read =
   | { readonly ok: true; readonly wanted: Wanted }
   | { readonly ok: false; readonly problems: readonly string[] };
-
-/** Reads settings that are numbers or words of a list, and collects what is wrong with them. */
-export class Numbers<Name extends string> {
-  readonly problems: string[] = [];
-  readonly #values: Readonly<Record<Name, string | undefined>>;
-
-  constructor(values: Readonly<Record<Name, string | undefined>>) {
-    this.#values = values;
-  }
-
-  whole(name: Name, least: number): number {
-    const value = Number(this.#values[name]);
-    if (!Number.isSafeInteger(value) || value < least)
-      this.problems.push(`${name} must be a whole number, ${least} or more, not ${this.#values[name]}`);
-    return value;
-  }
-
-  positive(name: Name): number {
-    const value = Number(this.#values[name]);
-    if (!(value > 0) || !Number.isFinite(value))
-      this.problems.push(`${name} must be a number above 0, not ${this.#values[name]}`);
-    return value;
-  }
-
-  /** undefined where it isn't set. */
-  oneOf<T extends string>(name: Name, all: readonly T[]): T | undefined {
-    const value = this.#values[name];
-    const found = all.find((candidate) => candidate === value);
-    if (value !== undefined && found === undefined)
-      this.problems.push(`${name} must be one of ${all.join(", ")}, not ${value}`);
-    return found;
-  }
-}
 
 export function readBench(values: Values<typeof command>, json: boolean): Read {
   const read = new Numbers<keyof Values<typeof command>>(values);

@@ -65,9 +65,7 @@ export class LoadProcess<H extends Handlers> {
   readonly #waiting = new Map<number, { resolve(answer: never): void; reject(error: Error): void }>();
   #last = 0;
 
-  /** Throws after an interruption. */
   constructor(script: string) {
-    if (interrupted) throw new Error("interrupted");
     this.#child = fork(script, { execArgv: FLAGS, serialization: "advanced" });
     this.#child.on("message", (reply: Reply) => {
       const waiting = this.#waiting.get(reply.id);
@@ -82,6 +80,8 @@ export class LoadProcess<H extends Handlers> {
         reject(new Error(`a process of the load ended with ${signal ?? code}`));
       this.#waiting.clear();
     });
+    // Who goes on after an interruption must find out.
+    if (interrupted) void this.stop();
   }
 
   get pid(): number {

@@ -147,7 +147,9 @@ function limitFigures({ distributary, floor, half }: Parts["limits"]): string {
     ...ends.flatMap(([name, limit]) =>
       limit === undefined
         ? []
-        : [`${name}: ${number(limit.good?.messagesPerSecond ?? 0)} messages/s; past that, ${limit.why}.`],
+        : [
+            `${name}: ${number(limit.good?.messagesPerSecond ?? 0)} messages/s, with ${short(systemCpu(limit.good))} µs of CPU for each in everything but Kafka; past that, ${limit.why}.`,
+          ],
     ),
     both([
       ["at the limit", distributary?.good],
@@ -157,6 +159,12 @@ function limitFigures({ distributary, floor, half }: Parts["limits"]): string {
     ]),
     "![Latency under rising load](results/latency.svg)",
   ].join("\n\n");
+}
+
+/** Of the edge and the origin, or of what stands for both. */
+function systemCpu(result: Result | undefined): number {
+  const { edge = 0, origin = 0, server = 0 } = result?.cpuPerDelivery ?? {};
+  return edge + origin + server;
 }
 
 function costFigures({ results, edge, origin }: Parts["cost"]): string {

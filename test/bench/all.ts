@@ -42,7 +42,9 @@ else {
 
 async function run(names: readonly PartName[], scale: number): Promise<Results> {
   const date = new Date().toISOString().slice(0, 10);
-  let results: Results = { date, scale, machine: machine(), parts: load(date)?.parts ?? {} };
+  const here = machine();
+  const earlier = load(date);
+  let results: Results = { date, machine: here, parts: earlier?.parts ?? {}, taken: earlier?.taken ?? {} };
   const say = (line: string) => process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${line}\n`);
   interruptOnSignal();
   const kafka = await KafkaBroker.start();
@@ -57,7 +59,8 @@ async function run(names: readonly PartName[], scale: number): Promise<Results> 
       try {
         const context = { kafka, replicated, scale, progress: (line: string) => say(`  ${line}`) };
         const part: Partial<Parts> = { [name]: await PARTS[name](context) };
-        results = { ...results, parts: { ...results.parts, ...part } };
+        const taken = { ...results.taken, [name]: { commit: here.commit, scale } };
+        results = { ...results, parts: { ...results.parts, ...part }, taken };
         say(`wrote ${save(results)}`);
       } catch (error) {
         if (isInterrupted()) break;

@@ -1,55 +1,10 @@
 import { expect, test } from "vitest";
 import type { Result, StageSettings } from "./bench.ts";
 import { exceeded, findLimit, sentence } from "./limit.ts";
+import { resultAt } from "./sample-result.ts";
 
 const STAGE: StageSettings = { rate: 4, warmUpSeconds: 1, seconds: 1 };
 const BOUNDS = { p99Ms: 100, cpuPercent: 75 };
-
-/** What a system of 10 clients would give whose p99 grows with the rate, 1 ms for each update per second. */
-function resultAt(rate: number, changes: Partial<Result> = {}): Result {
-  const latency = { count: 1, mean: 1, sd: 0, p50: 1, p75: 1, p95: 1, p99: rate, p999: rate, max: rate };
-  return {
-    settings: {
-      ...STAGE,
-      rate,
-      system: "distributary",
-      endpoints: 1,
-      clients: 10,
-      payload: 512,
-      json: false,
-      popularity: "even",
-      partitions: 1,
-      processes: 2,
-      lingerMs: 1,
-      seed: 1,
-      brokers: 1,
-    },
-    watched: 1,
-    clients: 10,
-    messagesPerSecond: 10 * rate,
-    megabytesPerSecond: 0,
-    wireBytes: 0,
-    latency,
-    updatesPerSecond: rate,
-    watchedUpdatesPerSecond: rate,
-    cpu: { edge: 10, origin: 10, publisher: 10, clients: 10, machine: 40 },
-    cpuPerDelivery: {},
-    cpuPerUpdate: {},
-    connectsPerSecond: 1,
-    bytesPerConnection: 0,
-    lost: 0,
-    duplicated: 0,
-    violations: 0,
-    violation: undefined,
-    closes: 0,
-    close: undefined,
-    failed: 0,
-    behindMs: 0,
-    operations: undefined,
-    dollars: undefined,
-    ...changes,
-  };
-}
 
 const find = (stage: (settings: StageSettings) => Result) =>
   findLimit({ stage: async (settings) => stage(settings) }, { ...BOUNDS, stage: STAGE, step: () => {} });

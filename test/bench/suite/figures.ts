@@ -23,10 +23,9 @@ export function writeFigures(results: Results): void {
 }
 
 /** Markdown. Pure. */
-export function figures({ date, scale, machine, parts }: Results): string {
+export function figures({ date, machine, parts, taken }: Results): string {
   const { cores, cpu, memoryGb, kernel, node, workerd, kafka, commit, loadBefore } = machine;
-  const trial = scale === 1 ? "" : ` **A trial: all durations were multiplied by ${scale}.**`;
-  const intro = `Measured on ${date}, commit ${commit}: ${cores} cores (${cpu}), ${memoryGb} GB, Linux ${kernel}, Node ${node}, workerd ${workerd}, Kafka ${kafka}. Clients, publisher and Kafka ran on the same cores; ${short(loadBefore)} other processes wanted to run when it began.${trial}`;
+  const intro = `Measured on ${date}, commit ${commit}: ${cores} cores (${cpu}), ${memoryGb} GB, Linux ${kernel}, Node ${node}, workerd ${workerd}, Kafka ${kafka}. Clients, publisher and Kafka ran on the same cores; ${short(loadBefore)} other processes wanted to run when it began.`;
   const sections = [
     parts.reference && referenceFigures(parts.reference),
     parts.limits && limitFigures(parts.limits),
@@ -35,8 +34,18 @@ export function figures({ date, scale, machine, parts }: Results): string {
     parts.partitions && seriesFigures("Partitions", "partitions", "partitions", parts.partitions),
     parts.storm && stormFigures(parts.storm),
     parts.catchUp && catchUpFigures(parts.catchUp),
+    remarks(machine.commit, taken),
   ];
   return ["", intro, ...sections.filter((section) => section !== undefined), ""].join("\n\n");
+}
+
+/** Which parts were measured otherwise than the rest; undefined where none was. */
+function remarks(commit: string, taken: Results["taken"]): string | undefined {
+  const lines = Object.entries(taken).flatMap(([name, part]) => [
+    ...(part.commit === commit ? [] : [`\`${name}\` was measured at commit ${part.commit}.`]),
+    ...(part.scale === 1 ? [] : [`\`${name}\` was a **trial**, its durations multiplied by ${part.scale}.`]),
+  ]);
+  return lines.length === 0 ? undefined : lines.join(" ");
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -210,7 +219,8 @@ function seriesFigures(
   field: "payload" | "partitions",
   results: readonly Result[],
 ): string {
-  const rows = results.map((result) => [`${number(result.settings[field])} ${unit}`, result] as const);
+  const named = (value: number) => `${number(value)} ${value === 1 ? unit.replace(/s$/, "") : unit}`;
+  const rows = results.map((result) => [named(result.settings[field]), result] as const);
   return [
     `### ${title}`,
     `\`npm run bench:all -- --only ${field}\``,

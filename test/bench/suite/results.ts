@@ -1,5 +1,5 @@
 /** What the suite measures, part by part, and the file of a day that holds it. */
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Result } from "../bench.ts";
 import { type CatchUp, catchUp } from "./catch-up.ts";
@@ -33,18 +33,25 @@ export const PARTS: { readonly [Name in PartName]: (context: Context) => Promise
 
 export const PART_NAMES = Object.keys(PARTS) as PartName[];
 
+/** How a part was measured. */
+export interface Taken {
+  readonly commit: string;
+  /** Durations were multiplied by this: what isn't 1 was a trial. */
+  readonly scale: number;
+}
+
 export interface Results {
   /** YYYY-MM-DD. */
   readonly date: string;
-  /** Durations were multiplied by this: what isn't 1 was a trial. */
-  readonly scale: number;
   readonly machine: Machine;
   readonly parts: Partial<Parts>;
+  readonly taken: Partial<Record<PartName, Taken>>;
 }
 
 const FOLDER = join(import.meta.dirname, "../results");
 
 export function save(results: Results): string {
+  mkdirSync(FOLDER, { recursive: true });
   const path = join(FOLDER, `${results.date}.json`);
   writeFileSync(path, `${JSON.stringify(results, rounded, 1)}\n`);
   return path;
@@ -52,7 +59,7 @@ export function save(results: Results): string {
 
 /** Of a day, or the newest there are; undefined where there are none. */
 export function load(date?: string): Results | undefined {
-  const dated = readdirSync(FOLDER)
+  const dated = globSync("*.json", { cwd: FOLDER })
     .filter((name) => /^\d{4}-\d\d-\d\d\.json$/.test(name))
     .sort();
   const name = date === undefined ? dated.at(-1) : dated.find((candidate) => candidate === `${date}.json`);

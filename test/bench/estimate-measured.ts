@@ -1,0 +1,46 @@
+/**
+ * What the estimate takes from measurements, and from what the platform documents. PROFILE.md says how the times were
+ * measured: they are of one machine, and of workerd without Cloudflare's network around it.
+ */
+import { LIMITS } from "../../shared/protocol/limits.ts";
+
+/** CPU milliseconds of an endpoint's object. */
+interface Activity {
+  /** For each message from its shard. */
+  readonly updateMs: number;
+  /** For each message to a subscriber. */
+  readonly deliveryMs: number;
+  readonly subscribeMs: number;
+  /** More, where the object had hibernated: for itself, and for each subscriber whose socket it must read. */
+  readonly wakeMs: { readonly object: number; readonly subscriber: number };
+  /** How long an object that has no link yet waits for it, which keeps it awake. */
+  readonly seekSeconds: number;
+}
+
+export const MEASURED = {
+  handlers: {
+    updateMs: 0.009,
+    deliveryMs: 0.009,
+    subscribeMs: 0.1,
+    wakeMs: { object: 0.2, subscriber: 0.01 },
+    seekSeconds: 5,
+  },
+  everything: {
+    updateMs: 0.055,
+    deliveryMs: 0.031,
+    subscribeMs: 0.5,
+    wakeMs: { object: 0.4, subscriber: 0.02 },
+    seekSeconds: 5,
+  },
+  /** CPU of a shard for each update: in a message of its own, and in one with many others. */
+  shardUpdateMs: { apart: 0.049, together: 0.01 },
+  /** CPU of the Worker for a request. */
+  workerRequestMs: 0.5,
+  /** Bytes of an isolate's heap: of a shard for each link, and of an object for each subscriber. */
+  heapBytes: { link: 1_000, subscriber: 500 },
+  batchBytes: LIMITS.batchBytes,
+  /** An object that does nothing for so long hibernates. */
+  idleSeconds: 10,
+  /** Documented: an empty database takes about 12 KB. */
+  emptyDatabaseGb: 12e-6,
+} as const satisfies Record<string, unknown> & Record<"handlers" | "everything", Activity>;

@@ -38,6 +38,8 @@ export const MEASURED = {
   workerRequestMs: 0.5,
   /** Bytes of an isolate's heap: of a shard for each link, and of an object for each subscriber. */
   heapBytes: { link: 1_000, subscriber: 500 },
+  /** An origin answers so many in one step at most (origin/watch/serving.ts). */
+  answersPerStep: 16,
   batchBytes: LIMITS.batchBytes,
   /** An object that does nothing for so long hibernates. */
   idleSeconds: 10,

@@ -89,6 +89,8 @@ export interface Events {
   /** Messages that carry updates, by the hop. */
   readonly uplinkMessages: number;
   readonly linkMessages: number;
+  /** Messages of an uplink that carry answers: several may be given in one step. */
+  readonly answers: number;
   /** Messages to subscribers that carry updates. */
   readonly deliveries: number;
   /** Subscribers that connect. */
@@ -136,14 +138,17 @@ export function eventsOf(plan: Plan, assumptions: Assumptions, seconds = MONTH_S
   const linkMessages = updates / together.endpoint;
   const away = assumptions.absence === "long";
   const left = away && plan.subscribers <= 1 ? returns : 0;
+  const asks = away ? returns : 0;
+  const attaches = watched * restarts + left;
   return {
     updates,
     uplinkMessages: updates / together.uplink,
     linkMessages,
+    answers: (attaches + asks) / (assumptions.arrival === "together" ? MEASURED.answersPerStep : 1),
     deliveries: linkMessages * plan.subscribers,
     subscribes: returns + subscribers * restarts,
-    asks: away ? returns : 0,
-    attaches: watched * restarts + left,
+    asks,
+    attaches,
     detaches: left,
     gets: plan.gets * seconds,
     uplinks: plan.shards * restarts,
@@ -156,7 +161,7 @@ export function eventsOf(plan: Plan, assumptions: Assumptions, seconds = MONTH_S
 /** What the edge counts while such events happen. */
 export function operationsOf(events: Events): Partial<Record<Operation, number>> {
   const { subscribes, asks, attaches, detaches, gets, uplinks } = events;
-  const { linkMessages, uplinkMessages, deliveries } = events;
+  const { linkMessages, uplinkMessages, answers, deliveries } = events;
   return {
     // An origin asks how many shards there are before it dials.
     worker_request: subscribes + gets + 2 * uplinks,
@@ -166,7 +171,7 @@ export function operationsOf(events: Events): Partial<Record<Operation, number>>
     // A link begins with the shard's hello and the answer to the object's first question.
     "websocket_message_in.endpoint_link": linkMessages + 2 * attaches + asks,
     "websocket_message_in.endpoint_subscriber": 0,
-    "websocket_message_in.uplink_origin": uplinkMessages + attaches + asks + gets + 2 * uplinks,
+    "websocket_message_in.uplink_origin": uplinkMessages + answers + gets + 2 * uplinks,
     "websocket_message_in.uplink_link": attaches + asks + detaches,
     "websocket_message_out.uplink": linkMessages + 2 * attaches + asks,
     // Each subscribe has its verdict.

@@ -54,7 +54,11 @@ export function decodeAddressed(item: Frame): { to: AddressedTo; frame: Frame } 
   return to && { to, frame: item.subarray(tab + 1) };
 }
 
+/** Nearly all that travels is for one link. */
+const ONE_LINK = /^[1-9][0-9]{0,15}$/;
+
 function parseAddressed(text: string): AddressedTo | undefined {
+  if (ONE_LINK.test(text)) return { kind: "links", links: [Number(text)] };
   if (text === "0") return { kind: "shard" };
   if (/^\?[1-9][0-9]{0,15}$/.test(text)) return { kind: "question", id: Number(text.slice(1)) };
   if (!/^[1-9][0-9]{0,15}(,[1-9][0-9]{0,15})*$/.test(text)) return undefined;

@@ -39,6 +39,7 @@ export interface UplinksTiming extends ConnectionTiming {
 const TIMING: UplinksTiming = {
   pingMs: 1_000,
   deadMs: 5_000,
+  gatherMs: 2,
   retry: { baseMs: 250, maxMs: 5_000 },
   refusedMs: 30_000,
 };

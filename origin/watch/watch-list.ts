@@ -239,5 +239,7 @@ function lose(watch: Watch, cause: ResetCause): void {
 
 /** Each byte one character, so that keys that aren't UTF-8 stay apart. */
 function keyText(key: Uint8Array): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1");
+  // Of every record that is read: those of Kafka come as buffers, and need no other made of them.
+  const bytes = key instanceof Buffer ? key : Buffer.from(key.buffer, key.byteOffset, key.byteLength);
+  return bytes.toString("latin1");
 }

@@ -40,6 +40,8 @@ export const MEASURED = {
   heapBytes: { link: 1_000, subscriber: 500 },
   /** An origin answers so many in one step at most (origin/watch/serving.ts). */
   answersPerStep: 16,
+  /** An origin gathers updates for 2 ms after each message (origin/uplink/uplinks.ts). */
+  messagesPerShardSecond: 500,
   batchBytes: LIMITS.batchBytes,
   /** An object that does nothing for so long hibernates. */
   idleSeconds: 10,

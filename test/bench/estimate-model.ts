@@ -34,7 +34,7 @@ export interface Plan {
   /** Between two pings of a subscriber; 0: it sends none. */
   readonly pingSeconds: number;
   readonly shards: number;
-  /** For how long the log gathers updates before they come to the origin together. */
+  /** For how long updates gather before they leave the origin together: its own 2 ms, and what the log adds. */
   readonly gatherMs: number;
 }
 
@@ -55,7 +55,8 @@ export const ASSUMPTIONS = {
   },
   arrival: {
     choices: ["together", "apart"],
-    means: "updates of the same few milliseconds travel in one message, or each in its own",
+    means:
+      "updates of one endpoint that come within a few milliseconds travel in one message, or each in its own; and those of all endpoints, or only as many as must",
   },
   absence: {
     choices: ["short", "long"],
@@ -117,14 +118,16 @@ export function watchedOf({ endpoints, watched }: Plan): number {
 
 /** Updates of one endpoint that leave together, and updates of all endpoints in one message of an uplink. */
 export function gathered(plan: Plan, { arrival }: Assumptions): { endpoint: number; uplink: number } {
-  if (arrival === "apart") return { endpoint: 1, uplink: 1 };
-  const seconds = plan.gatherMs / 1_000;
   const perShard = (watchedOf(plan) * plan.rate) / plan.shards;
-  const perMessage = MEASURED.batchBytes / plan.messageBytes;
+  const perMessage = Math.max(1, MEASURED.batchBytes / plan.messageBytes);
+  // However they arrive, an origin sends a shard no more messages than that.
+  const gathers = Math.max(1, perShard / MEASURED.messagesPerShardSecond);
+  if (arrival === "apart") return { endpoint: 1, uplink: Math.min(gathers, perMessage) };
+  const seconds = plan.gatherMs / 1_000;
   // Beside the one that there must be, those that the same time brings.
   return {
-    endpoint: Math.min(1 + plan.rate * seconds, Math.max(1, perMessage)),
-    uplink: Math.min(1 + perShard * seconds, Math.max(1, perMessage)),
+    endpoint: Math.min(1 + plan.rate * seconds, perMessage),
+    uplink: Math.min(Math.max(gathers, 1 + perShard * seconds), perMessage),
   };
 }
 

@@ -28,7 +28,7 @@ const plan: Plan = {
   messageBytes: 250,
   pingSeconds: 30,
   shards: 16,
-  gatherMs: 5,
+  gatherMs: 2,
 };
 const names = Object.keys(ASSUMPTIONS) as Assumption[];
 
@@ -81,6 +81,13 @@ describe("a plan", () => {
     expect(large.uplinkMessages).toBe(large.updates);
   });
 
+  test("however many updates there are, a shard gets a message each two milliseconds at most", () => {
+    const many = { ...plan, endpoints: 100_000, shards: 2 };
+    for (const assumptions of [KINDEST, HARSHEST])
+      expect(eventsOf(many, assumptions, 1).uplinkMessages).toBeLessThanOrEqual(2 * 500);
+    expect(eventsOf({ ...many, rate: 0.001 }, HARSHEST, 1).uplinkMessages).toBeCloseTo(100, 6);
+  });
+
   test("the one subscriber of an endpoint who comes back late has it attached again", () => {
     const alone = { ...plan, subscribers: 1, restarts: 0 };
     expect(eventsOf(alone, HARSHEST).attaches).toBe(10_000 * 30);
@@ -105,7 +112,8 @@ describe("limits", () => {
     expect(passed({})).toEqual([]);
     expect(passed({ subscribers: 40_000, rate: 0.001 })).toEqual(["yes: subscribers of an endpoint"]);
     expect(passed({ endpoints: 1_000_000, rate: 0.001 })).toEqual(["yes: links of a shard"]);
-    expect(passed({ shards: 2 })).toEqual(["perhaps: messages a second to a shard"]);
+    expect(passed({ shards: 2 })).toEqual([]);
+    expect(passed({ shards: 2, messageBytes: 1_000_000 })).toEqual(["yes: messages a second to a shard"]);
     expect(passed({ rate: 50, subscribers: 1_000, endpoints: 10 })).toEqual([
       "yes: cores of an endpoint's object",
     ]);

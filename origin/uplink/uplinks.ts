@@ -45,6 +45,7 @@ export interface UplinksTiming extends ConnectionTiming {
 const TIMING: UplinksTiming = {
   pingMs: 1_000,
   deadMs: 5_000,
+  gatherMs: 2,
   retry: { baseMs: 250, maxMs: 5_000 },
   replaced: { baseMs: 1_000, maxMs: 60_000 },
   refusedMs: 30_000,

@@ -10,6 +10,7 @@ import { record, SmallOrigin } from "../../support/small-origin.ts";
 const TIMING: UplinksTiming = {
   pingMs: 10,
   deadMs: 1_000,
+  gatherMs: 0,
   retry: { baseMs: 4, maxMs: 16 },
   replaced: { baseMs: 4, maxMs: 16 },
   refusedMs: 40,
@@ -338,6 +339,23 @@ describe("traffic", () => {
     expect(decodeUpdate(Uint8Array.from(frame ?? []))).toMatchObject({
       value: { endpoint: "/t/a", offset: 1, previous: 0, value: { kind: "bytes" } },
     });
+  });
+
+  test("updates that are read soon after one another leave together, in order", async () => {
+    start({ gatherMs: 500 });
+    const uplink = await edge.uplink(1);
+    uplink.say(encodeAttach({ endpoint: "/t/a", id: 1, from: undefined }, 7));
+    await uplink.until(({ said }) => said.some((frame) => frame.includes("attached")));
+    const before = uplink.messages;
+
+    for (let offset = 0; offset < 50; offset++) origin.read(0, "e.0", record(offset, "a", "1"));
+    const updates = await uplink.until(({ said }) => said.length >= 52 && said.slice(2));
+
+    expect(updates.map((frame) => routingOf(frame.slice(2))?.offset)).toEqual(
+      Array.from({ length: 50 }, (_, offset) => offset),
+    );
+    // Two where so much time passed before the first of them that it left at once.
+    expect(uplink.messages - before).toBeLessThanOrEqual(2);
   });
 
   test("[U10] an uplink that backs up is not forwarded on, and gets all of it in order once it drains", async () => {

@@ -23,6 +23,8 @@ export interface KafkaOptions {
   readonly brokers?: 1 | 3;
   /** Listens with TLS and SASL too, for who has the certificate and one of the accounts. */
   readonly secure?: true;
+  /** Ports of proxies, one for each broker, that lead to `behindProxies`: who comes through them is led to them only. */
+  readonly proxies?: readonly number[];
   /** Lines of server.properties that come last, and so win. */
   readonly config?: Readonly<Record<string, string | number>>;
 }
@@ -30,6 +32,8 @@ export interface KafkaOptions {
 interface Node {
   readonly id: number;
   readonly port: number;
+  /** Where its proxy leads to. */
+  readonly behindProxy: number;
   readonly folder: string;
   process: ChildProcess | undefined;
 }
@@ -54,15 +58,16 @@ export class KafkaBroker {
   }
 
   /** Resolves when every broker answers. */
-  static async start({ brokers = 1, config = {}, secure }: KafkaOptions = {}): Promise<KafkaBroker> {
+  static async start({ brokers = 1, config = {}, secure, proxies }: KafkaOptions = {}): Promise<KafkaBroker> {
     const classpath = await kafkaClasspath();
     const folder = mkdtempSync(join(tmpdir(), "kafka-"));
-    const ports = await freePorts(2 * brokers + 1);
+    const ports = await freePorts(3 * brokers + 1);
     const security = secure && (await securityOf(folder, ports.at(-1) ?? 0));
     const nodes = Array.from({ length: brokers }, (_, i): Node => {
       const home = join(folder, String(i + 1));
       mkdirSync(home);
-      return { id: i + 1, port: ports[i] ?? 0, folder: home, process: undefined };
+      const [port = 0, behindProxy = 0] = [ports[i], ports[2 * brokers + i]];
+      return { id: i + 1, port, behindProxy, folder: home, process: undefined };
     });
     const voters = nodes.map(({ id }, i) => `${id}@127.0.0.1:${ports[brokers + i]}`).join(",");
     const cluster = randomBytes(16).toString("base64url").replace(/^-/, "A");
@@ -79,6 +84,7 @@ export class KafkaBroker {
               brokers,
               { ...security?.config, ...config },
               security?.listener,
+              proxies?.[i],
             ),
           );
           await kafka.#java(node, "kafka.tools.StorageTool", [
@@ -101,6 +107,11 @@ export class KafkaBroker {
 
   get brokers(): string[] {
     return this.#nodes.map(({ port }) => `127.0.0.1:${port}`);
+  }
+
+  /** The ports to which the proxies lead. */
+  get behindProxies(): number[] {
+    return this.#nodes.map(({ behindProxy }) => behindProxy);
   }
 
   /** Comma-separated, as tools want it. */
@@ -155,6 +166,14 @@ export class KafkaBroker {
       }
     };
     return this.#nodes.map(read).join("\n");
+  }
+
+  /** A topic's id as a broker's disk has it. Throws where it has none. */
+  topicId(topic: string): string {
+    const file = join(this.#node(1).folder, "data", `${topic}-0`, "partition.metadata");
+    const id = /^topic_id: (.+)$/m.exec(readFileSync(file, "utf8"))?.[1];
+    if (id === undefined) throw new Error(`${file} names no topic`);
+    return id;
   }
 
   #node(id: number): Node {
@@ -226,21 +245,30 @@ export class KafkaBroker {
 }
 
 function properties(
-  { id, port, folder }: Node,
+  { id, port, behindProxy, folder }: Node,
   controllerPort: number,
   voters: string,
   brokers: number,
   config: Readonly<Record<string, string | number>>,
   secure = "",
+  proxy?: number,
 ): string {
   const insync = Math.min(brokers, 2);
+  const host = "127.0.0.1";
+  const proxied = {
+    "inter.broker.listener.name": "PLAINTEXT",
+    "advertised.listeners": `PLAINTEXT://${host}:${port},PROXIED://${host}:${proxy}`,
+  };
+  const extra = proxy === undefined ? "" : `,PROXIED://${host}:${behindProxy}`;
   return Object.entries({
     "process.roles": "broker,controller",
     "node.id": id,
     "controller.quorum.voters": voters,
     "controller.listener.names": "CONTROLLER",
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}${secure}`,
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL",
+    listeners: `PLAINTEXT://${host}:${port},CONTROLLER://${host}:${controllerPort}${secure}${extra}`,
+    "listener.security.protocol.map":
+      "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT,SECURE:SASL_SSL",
+    ...(proxy === undefined ? {} : proxied),
     "log.dirs": join(folder, "data"),
     "default.replication.factor": brokers,
     "min.insync.replicas": insync,

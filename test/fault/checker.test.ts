@@ -72,7 +72,7 @@ describe("nothing is wrong where", () => {
     ["it never had a verdict, and so no right", [], 0],
   ])("%s", (_, happenings, due, log) => {
     const findings = judge(happenings, log);
-    expect(findings).toEqual({ ...NOTHING, due, problems: [] });
+    expect(findings).toMatchObject({ ...NOTHING, due, problems: [] });
     expect(isClean(findings)).toBe(true);
   });
 });
@@ -109,6 +109,16 @@ describe("found is", () => {
       "one that came late, and then again",
       [JOINED, ...updates([3, 2, 2, 4, 5, 6])],
       { outOfOrder: 1, duplicated: 1, holes: 1 },
+    ],
+    [
+      "an update that had to be asked for again",
+      [
+        JOINED,
+        ...updates([2]),
+        { kind: "hole", epoch: "a.0", offset: 40, previous: 30 },
+        ...updates([3, 4, 5, 6]),
+      ],
+      { holes: 1 },
     ],
     [
       "a jump that the update's predecessor hides",
@@ -165,11 +175,17 @@ describe("found is", () => {
       { falseVerdicts: 1, lost: 2, unannouncedGaps: 1, holes: 1 },
     ],
   ])("%s", (_, happenings, wrong, log) => {
-    const { due, problems, ...findings } = judge(happenings, log);
-    expect(findings).toEqual({ ...NOTHING, ...wrong });
-    expect(isClean({ ...findings, due, problems })).toBe(false);
-    expect(problems[0]).toMatch(/^s of \/t\/k: /);
+    const findings = judge(happenings, log);
+    expect(findings).toMatchObject({ ...NOTHING, ...wrong });
+    expect(isClean(findings)).toBe(false);
+    expect(findings.problems[0]).toMatch(/^s of \/t\/k: /);
   });
+});
+
+test("which records were lost, duplicated and late is told", () => {
+  const { records } = judge([JOINED, ...updates([3, 2, 4, 4, 6])]);
+  const of = (...numbers: number[]) => numbers.map((n) => idOf("a.0", n));
+  expect(records).toEqual({ lost: of(5), duplicated: of(4), outOfOrder: of(2) });
 });
 
 describe("an announced gap", () => {

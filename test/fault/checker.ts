@@ -40,6 +40,8 @@ export interface Findings {
   /** Verdicts that claim to have recovered from elsewhere than was asked, or that were given unasked. */
   readonly falseVerdicts: number;
   readonly announced: readonly AnnouncedGap[];
+  /** The ids of the records that were lost, duplicated, or out of order, as often as they were. */
+  readonly records: Readonly<Record<"lost" | "duplicated" | "outOfOrder", readonly number[]>>;
   /** The first few of all that is wrong, in words. */
   readonly problems: readonly string[];
 }
@@ -67,12 +69,12 @@ class Check {
   #standing: Map<string, number> | undefined;
   readonly #received = new Set<string>();
   /** Jumped over and not received since, by name: in which jump. */
-  readonly #missing = new Map<string, number>();
+  readonly #missing = new Map<string, { readonly jump: number; readonly id: number }>();
   /** Epochs that were declared over. */
   readonly #excused = new Set<string>();
   #jumps = 0;
-  #duplicated = 0;
-  #outOfOrder = 0;
+  readonly #duplicated: number[] = [];
+  readonly #outOfOrder: number[] = [];
   #holes = 0;
   #foreign = 0;
   #falseVerdicts = 0;
@@ -86,24 +88,25 @@ class Check {
 
   run(): Findings {
     for (const happening of this.#history.happenings) this.#take(happening);
-    let lost = this.#missing.size;
+    const lost = Array.from(this.#missing.values(), ({ id }) => id);
     for (const [epoch] of this.#log) {
       const left = this.#standing === undefined ? [] : this.#after(epoch, this.#standing.get(epoch) ?? -1);
       if (this.#excused.has(epoch) || left.length === 0) continue;
-      lost += left.length;
+      lost.push(...left.map(({ id }) => id));
       this.#problem(`${left.length} records never came, the first ${epoch}:${left[0]?.offset}`);
     }
     for (const name of this.#missing.keys()) this.#problem(`${name} never came`);
     return {
-      due: this.#received.size + lost,
-      lost,
-      duplicated: this.#duplicated,
-      outOfOrder: this.#outOfOrder,
-      unannouncedGaps: new Set(this.#missing.values()).size,
+      due: this.#received.size + lost.length,
+      lost: lost.length,
+      duplicated: this.#duplicated.length,
+      outOfOrder: this.#outOfOrder.length,
+      unannouncedGaps: new Set(Array.from(this.#missing.values(), ({ jump }) => jump)).size,
       holes: this.#holes,
       foreign: this.#foreign,
       falseVerdicts: this.#falseVerdicts,
       announced: this.#announced,
+      records: { lost, duplicated: this.#duplicated, outOfOrder: this.#outOfOrder },
       problems: this.#problems,
     };
   }
@@ -119,6 +122,9 @@ class Check {
         break;
       case "update":
         this.#update(happening);
+        break;
+      case "hole":
+        this.#hole(happening);
     }
   }
 
@@ -130,9 +136,9 @@ class Check {
       this.#standing ??= parsePosition(position);
       return;
     }
-    if (recovered !== true) return this.#gap(cause ?? "none", position);
-    const same = formatPosition(parsePosition(position)) === formatPosition(parsePosition(from));
-    if (!same) this.#falseVerdict(`recovered from ${from} to ${position}`);
+    const isSame = formatPosition(parsePosition(position)) === formatPosition(parsePosition(from));
+    if (recovered !== true) this.#gap(cause ?? "none", position);
+    else if (!isSame) this.#falseVerdict(`recovered from ${from} to ${position}`);
   }
 
   #falseVerdict(problem: string): void {
@@ -161,16 +167,20 @@ class Check {
     this.#standing = after;
   }
 
-  #update({ epoch, offset, previous, id }: Happening & { kind: "update" }): void {
+  #update(update: Happening & { kind: "update" }): void {
+    const { epoch, offset, previous, id } = update;
     const name = `${epoch}:${offset}`;
-    const standing = this.#standing;
-    if (standing === undefined) return this.#falseVerdict(`${name} came before a verdict`);
+    if (this.#standing === undefined) {
+      this.#falseVerdict(`${name} came before a verdict`);
+      return;
+    }
     const records = this.#recordsOf(epoch);
     const index = indexAfter(records, offset - 1);
     const record = records[index];
     if (record?.offset !== offset || record.id !== id) {
       this.#foreign++;
-      return this.#problem(`${name} came with the value of ${id}; the log holds ${JSON.stringify(record)}`);
+      this.#problem(`${name} came with the value of ${id}; the log holds ${JSON.stringify(record)}`);
+      return;
     }
     if (previous !== records[index - 1]?.offset) {
       this.#foreign++;
@@ -178,26 +188,46 @@ class Check {
         `${name} names ${previous} as its predecessor; the log has ${records[index - 1]?.offset}`,
       );
     }
+    if (offset <= (this.#standing.get(epoch) ?? -1)) this.#again(name, id);
+    else this.#next(this.#standing, update, records, index);
+  }
+
+  /** It came at or after its own position. */
+  #again(name: string, id: number): void {
+    if (this.#missing.delete(name)) {
+      this.#outOfOrder.push(id);
+      this.#received.add(name);
+      this.#problem(`${name} came late`);
+    } else {
+      this.#duplicated.push(id);
+      this.#problem(`${name} came again`);
+    }
+  }
+
+  #next(
+    standing: Map<string, number>,
+    { epoch, offset, previous }: Happening & { kind: "update" },
+    records: readonly Logged[],
+    index: number,
+  ): void {
     const at = standing.get(epoch) ?? -1;
-    if (offset <= at) {
-      if (this.#missing.delete(name)) {
-        this.#outOfOrder++;
-        this.#received.add(name);
-        return this.#problem(`${name} came after ${at}`);
-      }
-      this.#duplicated++;
-      return this.#problem(`${name} came again at ${at}`);
-    }
-    if ((previous ?? -1) > at) {
-      this.#holes++;
-      this.#problem(`${name} follows ${previous}, but the subscriber stood at ${at}`);
-    }
+    if ((previous ?? -1) > at) this.#hole({ epoch, offset, previous });
     const jumped = records.slice(indexAfter(records, at), index);
     if (jumped.length > 0) this.#jumps++;
-    for (const one of jumped) this.#missing.set(`${epoch}:${one.offset}`, this.#jumps);
+    for (const one of jumped) this.#missing.set(`${epoch}:${one.offset}`, { jump: this.#jumps, id: one.id });
     standing.set(epoch, offset);
     this.#excused.delete(epoch);
-    this.#received.add(name);
+    this.#received.add(`${epoch}:${offset}`);
+  }
+
+  #hole({
+    epoch,
+    offset,
+    previous,
+  }: Pick<Happening & { kind: "hole" }, "epoch" | "offset" | "previous">): void {
+    this.#holes++;
+    const at = this.#standing?.get(epoch) ?? -1;
+    this.#problem(`${epoch}:${offset} follows ${previous}, but the subscriber stood at ${at}`);
   }
 
   #recordsOf(epoch: string): readonly Logged[] {

@@ -25,6 +25,13 @@ export type Happening =
       readonly previous: number | undefined;
       /** Which record it says to be, from its value. */
       readonly id: number;
+    }
+  /** An update came whose predecessor the subscriber had not received: it was dropped, and asked for again. */
+  | {
+      readonly kind: "hole";
+      readonly epoch: string;
+      readonly offset: number;
+      readonly previous: number | undefined;
     };
 
 export interface History {

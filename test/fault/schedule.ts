@@ -12,7 +12,10 @@ export type Part =
   | "brokers"
   | "reborn"
   | "growing"
-  | "bulky";
+  | "bulky"
+  | "disk"
+  | "origin-clock"
+  | "edge-clock";
 
 /** What a schedule must know of a kind of fault. */
 export interface Planned {

@@ -1,0 +1,35 @@
+/** The clock of a process, set by others: libfaketime, where the machine has it. The monotonic one stays. */
+import { existsSync, globSync, writeFileSync } from "node:fs";
+
+const PLACES = ["/usr/lib/*/faketime/libfaketimeMT.so.1", "/usr/local/lib/faketime/libfaketimeMT.so.1"];
+
+const library = PLACES.flatMap((place) => globSync(place)).find((path) => existsSync(path));
+
+/** Why clocks can't be set here, if so. */
+export const noFakedClock =
+  library === undefined ? "libfaketime is not on this machine (apt-get install libfaketime)" : undefined;
+
+export class FakedClock {
+  readonly #file: string;
+
+  constructor(file: string) {
+    this.#file = file;
+    this.jump(0);
+  }
+
+  /** What a process that follows this clock needs in its environment. */
+  get env(): Readonly<Record<string, string>> {
+    if (library === undefined) return {};
+    return {
+      LD_PRELOAD: library,
+      FAKETIME_TIMESTAMP_FILE: this.#file,
+      FAKETIME_DONT_FAKE_MONOTONIC: "1",
+      FAKETIME_CACHE_DURATION: "1",
+    };
+  }
+
+  /** The clock shows so much more than the machine's, or less; seen within a second. */
+  jump(seconds: number): void {
+    writeFileSync(this.#file, `${seconds >= 0 ? "+" : ""}${seconds}\n`);
+  }
+}

@@ -19,8 +19,6 @@ export interface EdgeSettings {
   readonly folder: string;
   readonly streams: string;
   readonly uplinkKeys: string;
-  /** More environment. */
-  readonly env: Readonly<Record<string, string>>;
 }
 
 export class EdgeProcess {
@@ -66,10 +64,10 @@ export class EdgeProcess {
 
   /** Resolves when it answers. */
   async start(): Promise<void> {
-    const { folder, uplinkKeys, env } = this.#settings;
+    const { folder, uplinkKeys } = this.#settings;
     const workerd = createRequire(import.meta.url)("workerd") as { readonly default: string };
     const child = spawn(workerd.default, ["serve", "--experimental", join(folder, "workerd.capnp")], {
-      env: { ...env, UPLINK_KEYS: uplinkKeys },
+      env: { UPLINK_KEYS: uplinkKeys },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#child = child;
@@ -107,7 +105,7 @@ export class EdgeProcess {
     const response = await fetch(`${this.url}/$/test/${name}?${new URLSearchParams(query)}`, {
       signal: AbortSignal.timeout(10_000),
     });
-    if (!response.ok) throw new Error(`${name}: ${response.status} ${await response.text()}`);
+    if (!response.ok) throw new Error(`${name}: ${response.status}; ${this.output.slice(-500)}`);
     return response;
   }
 

@@ -24,11 +24,12 @@ export class FakedClock {
       LD_PRELOAD: library,
       FAKETIME_TIMESTAMP_FILE: this.#file,
       FAKETIME_DONT_FAKE_MONOTONIC: "1",
-      FAKETIME_CACHE_DURATION: "1",
+      // Else it asks the clock that it fakes itself whether to look again.
+      FAKETIME_NO_CACHE: "1",
     };
   }
 
-  /** The clock shows so much more than the machine's, or less; seen within a second. */
+  /** The clock shows so much more than the machine's, or less. */
   jump(seconds: number): void {
     writeFileSync(this.#file, `${seconds >= 0 ? "+" : ""}${seconds}\n`);
   }

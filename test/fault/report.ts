@@ -55,7 +55,8 @@ export function table(results: Results): string {
   return rows.map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
 
-const stallOf = ({ goneAt, settledAt }: Injected) => (settledAt ?? Number.POSITIVE_INFINITY) - (goneAt ?? 0);
+const stallOf = ({ stallMs, settledAt }: Injected) =>
+  settledAt === undefined ? Number.POSITIVE_INFINITY : stallMs;
 
 function row(results: Results, name: string): string[] {
   const why = results.missing.find(([missing]) => missing === name)?.[1];

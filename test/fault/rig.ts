@@ -12,6 +12,7 @@ import { KafkaBroker } from "../support/kafka-broker.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";
 import { EdgeProcess } from "./edge-process.ts";
 import { FakedClock } from "./faked-clock.ts";
+import { heldBy } from "./leftovers.ts";
 import { OriginProcess } from "./origin-process.ts";
 import { Population } from "./population.ts";
 import { seeded } from "./random.ts";
@@ -46,74 +47,38 @@ export class Rig {
   readonly edge: EdgeProcess;
   /** The first is the one that faults of one origin befall. */
   readonly origins: readonly OriginProcess[];
-  /** Of the first origin, the edge, and the first origin's disk. */
+  /** Those of the first origin. */
   readonly originClock: FakedClock;
-  readonly edgeClock: FakedClock;
   readonly disk: SmallDisk | string;
   readonly links: Links;
-  readonly #folder: string;
+  readonly #undo: Undo[];
+  /** Those of workerd before the first subscriber came. */
+  socketsAtFirst = 0;
 
+  /** Resolves when everyone has begun, writers and subscribers too. What was started is ended where it fails. */
   static async start(settings: RigSettings): Promise<Rig> {
-    const folder = mkdtempSync(join(tmpdir(), "fault-"));
-    const open = (count: number) => Promise.all(Array.from({ length: count }, () => TcpProxy.open()));
-    const links: Links = {
-      brokers: await open(settings.brokers),
-      uplinks: await open(settings.origins),
-      clients: await open(CLIENT_PROXIES),
-    };
-    const kafka = await KafkaBroker.start({
-      brokers: settings.brokers,
-      proxies: links.brokers.map(({ port }) => port),
-      config: LEADERS_FOLLOW,
-    });
-    for (const [i, proxy] of links.brokers.entries()) proxy.target = kafka.behindProxies[i];
-    const admin = kafka.client().admin();
-    await admin.connect();
-    const topics = new Topics(kafka, admin);
-    for (const topic of TOPIC_NAMES) await topics.create(topic);
-
-    const streams = join(folder, "streams.json");
-    writeFileSync(streams, streamsJson());
-    const key = `fault:${randomBytes(32).toString("base64url")}`;
-    const edgeClock = new FakedClock(join(folder, "edge-clock"));
-    const originClock = new FakedClock(join(folder, "origin-clock"));
-    const edge = await EdgeProcess.start({
-      folder: join(folder, "edge"),
-      streams,
-      uplinkKeys: key,
-      env: edgeClock.env,
-    });
-    for (const proxy of [...links.uplinks, ...links.clients]) proxy.target = edge.port;
-    const disk = await SmallDisk.mount(join(folder, "origin-0"), DISK_MEGABYTES);
-    const origins = links.uplinks.map(
-      (proxy: TcpProxy, i: number) =>
-        new OriginProcess(`origin-${i}`, join(folder, `origin-${i}`), {
-          ...process.env,
-          ...(i === 0 ? originClock.env : {}),
-          EDGE_URL: `http://127.0.0.1:${proxy.port}`,
-          UPLINK_KEY: key,
-          STREAMS: streams,
-          KAFKA_BROKERS: links.brokers.map(({ port }) => `127.0.0.1:${port}`).join(","),
-        }),
-    );
-    const parts = { folder, links, kafka, admin, topics, edge, edgeClock, originClock, disk, origins };
-    const rig = new Rig(settings, parts);
-    await rig.#begin();
-    return rig;
+    const undo: Undo[] = [];
+    try {
+      const rig = new Rig(settings, await parts(settings, undo), undo);
+      await rig.#begin();
+      return rig;
+    } catch (error) {
+      await undoAll(undo);
+      throw error;
+    }
   }
 
-  private constructor(settings: RigSettings, parts: Parts) {
+  private constructor(settings: RigSettings, built: Parts, undo: Undo[]) {
     this.settings = settings;
-    this.kafka = parts.kafka;
-    this.admin = parts.admin;
-    this.topics = parts.topics;
-    this.edge = parts.edge;
-    this.origins = parts.origins;
-    this.originClock = parts.originClock;
-    this.edgeClock = parts.edgeClock;
-    this.disk = parts.disk;
-    this.links = parts.links;
-    this.#folder = parts.folder;
+    this.kafka = built.kafka;
+    this.admin = built.admin;
+    this.topics = built.topics;
+    this.edge = built.edge;
+    this.origins = built.origins;
+    this.originClock = built.originClock;
+    this.disk = built.disk;
+    this.links = built.links;
+    this.#undo = undo;
     const random = seeded(settings.seed);
     this.writers = new Map(
       TOPIC_NAMES.map((topic) => {
@@ -163,31 +128,24 @@ export class Rig {
   }
 
   async stop(): Promise<void> {
-    await this.population.close();
-    await Promise.all([...this.writers.values()].map((writer) => writer.stop().catch(() => {})));
-    await this.admin.disconnect().catch(() => {});
-    for (const origin of this.origins) origin.freeze(false);
-    await Promise.all(this.origins.map((origin) => origin.kill()));
-    await this.edge.kill();
-    await Promise.all(
-      Object.values<readonly TcpProxy[]>({ ...this.links }).flatMap((proxies) =>
-        proxies.map((proxy) => proxy.close()),
-      ),
-    );
-    await this.kafka.stop();
-    if (typeof this.disk !== "string") await this.disk.unmount();
-    rmSync(this.#folder, { recursive: true, force: true });
+    await undoAll(this.#undo);
   }
 
   async #begin(): Promise<void> {
-    try {
-      for (const origin of this.origins) origin.start();
-      await this.healthy();
-      this.population.settle(this.links.clients, this.edge.port);
-      for (const writer of this.writers.values()) await writer.start();
-    } catch (error) {
-      await this.stop();
-      throw error;
+    for (const origin of this.origins) {
+      this.#undo.push(() => {
+        origin.freeze(false);
+        return origin.kill();
+      });
+      origin.start();
+    }
+    await this.healthy();
+    if (this.edge.pid !== undefined) this.socketsAtFirst = heldBy(this.edge.pid).sockets;
+    this.#undo.push(() => this.population.close());
+    this.population.settle(this.links.clients, this.edge.port);
+    for (const writer of this.writers.values()) {
+      this.#undo.push(() => writer.stop());
+      await writer.start();
     }
   }
 }
@@ -199,12 +157,66 @@ export interface Links {
   readonly clients: readonly TcpProxy[];
 }
 
-interface Parts
-  extends Pick<
-    Rig,
-    "kafka" | "admin" | "topics" | "edge" | "origins" | "originClock" | "edgeClock" | "disk" | "links"
-  > {
-  readonly folder: string;
+type Parts = Pick<Rig, "kafka" | "admin" | "topics" | "edge" | "origins" | "originClock" | "disk" | "links">;
+
+type Undo = () => unknown;
+
+/** In reverse; what fails hinders nothing else. */
+async function undoAll(undo: Undo[]): Promise<void> {
+  for (let one = undo.pop(); one !== undefined; one = undo.pop())
+    await Promise.resolve(one()).catch((error: Error) => process.stderr.write(`${error.message}\n`));
+}
+
+async function parts(settings: RigSettings, undo: Undo[]): Promise<Parts> {
+  const folder = mkdtempSync(join(tmpdir(), "fault-"));
+  undo.push(() => rmSync(folder, { recursive: true, force: true }));
+  const open = (count: number) =>
+    Promise.all(
+      Array.from({ length: count }, async () => {
+        const proxy = await TcpProxy.open();
+        undo.push(() => proxy.close());
+        return proxy;
+      }),
+    );
+  const links: Links = {
+    brokers: await open(settings.brokers),
+    uplinks: await open(settings.origins),
+    clients: await open(CLIENT_PROXIES),
+  };
+  const kafka = await KafkaBroker.start({
+    brokers: settings.brokers,
+    proxies: links.brokers.map(({ port }) => port),
+    config: LEADERS_FOLLOW,
+  });
+  undo.push(() => kafka.stop());
+  for (const [i, proxy] of links.brokers.entries()) proxy.target = kafka.behindProxies[i];
+  const admin = kafka.client().admin();
+  await admin.connect();
+  undo.push(() => admin.disconnect());
+  const topics = new Topics(kafka, admin);
+  for (const topic of TOPIC_NAMES) await topics.create(topic);
+
+  const streams = join(folder, "streams.json");
+  writeFileSync(streams, streamsJson());
+  const key = `fault:${randomBytes(32).toString("base64url")}`;
+  const edge = await EdgeProcess.start({ folder: join(folder, "edge"), streams, uplinkKeys: key });
+  undo.push(() => edge.kill());
+  for (const proxy of [...links.uplinks, ...links.clients]) proxy.target = edge.port;
+  const disk = await SmallDisk.mount(join(folder, "origin-0"), DISK_MEGABYTES);
+  if (typeof disk !== "string") undo.push(() => disk.unmount());
+  const originClock = new FakedClock(join(folder, "origin-clock"));
+  const origins = links.uplinks.map(
+    (proxy, i) =>
+      new OriginProcess(`origin-${i}`, join(folder, `origin-${i}`), {
+        ...process.env,
+        ...(i === 0 ? originClock.env : {}),
+        EDGE_URL: `http://127.0.0.1:${proxy.port}`,
+        UPLINK_KEY: key,
+        STREAMS: streams,
+        KAFKA_BROKERS: links.brokers.map(({ port }) => `127.0.0.1:${port}`).join(","),
+      }),
+  );
+  return { links, kafka, admin, topics, edge, originClock, disk, origins };
 }
 
 export interface Target {

@@ -13,6 +13,7 @@ Injects faults into Kafka, origins, the edge and every link while subscribers ch
   --kinds A,B    Only kinds whose names contain one of these.
   --brokers N    1 or 3; 3 if not given.
   --origins N    1 or 2; 1 if not given.
+  --verbose      Says what each fault did, and what the processes said.
   --list         The kinds.
   --help         This text.
 `;
@@ -24,6 +25,7 @@ const { values } = parseArgs({
     kinds: { type: "string", default: "" },
     brokers: { type: "string", default: "3" },
     origins: { type: "string", default: "1" },
+    verbose: { type: "boolean", default: false },
     list: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
@@ -49,6 +51,7 @@ async function main(): Promise<number> {
     brokers: values.brokers === "1" ? 1 : 3,
     origins: values.origins === "2" ? 2 : 1,
     say: stamped,
+    verbose: values.verbose,
   });
   const { produced, failed, verdicts } = results;
   say(`\n${table(results)}\n`);

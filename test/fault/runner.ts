@@ -7,6 +7,10 @@ import type { Injection, Part } from "./schedule.ts";
 import { TOPIC_NAMES } from "./topics.ts";
 
 const LOOK_MS = 25;
+/** In which a fault that hinders anybody has hindered something. */
+const MOMENT_MS = 1_000;
+/** A stall that is told of while the run goes on. */
+const TOLD_MS = 10_000;
 /** A run whose subscribers don't have all by then has lost it. */
 const SETTLE_MS = 90_000;
 
@@ -16,8 +20,10 @@ export interface Injected {
   readonly startedAt: number;
   /** When its cause was gone. */
   goneAt: number | undefined;
-  /** When every subscriber had all that had been acknowledged by then. */
+  /** When every subscriber had all that had been acknowledged a moment after that. */
   settledAt: number | undefined;
+  /** The longest that an update took to arrive, since then or since it was produced if that was later. */
+  stallMs: number;
   /** Why it didn't take place. */
   failure: string | undefined;
   /** Others were at work between its beginning and its settling. */
@@ -33,13 +39,15 @@ export interface Injected {
 
 interface Unsettled {
   readonly injected: Injected;
-  targets: Target[];
+  /** undefined until the moment has passed. */
+  targets: Target[] | undefined;
 }
 
 export class Runner {
   readonly #rig: Rig;
   readonly #kinds: ReadonlyMap<string, Kind>;
   readonly #say: (line: string) => void;
+  readonly #verbose: boolean;
   readonly injected: Injected[] = [];
   #unsettled: Unsettled[] = [];
   readonly #busy = new Map<Part, Promise<void>>();
@@ -49,15 +57,16 @@ export class Runner {
   answers = 0;
   verdicts = { first: 0, resumed: 0 };
 
-  constructor(rig: Rig, kinds: readonly Kind[], say: (line: string) => void) {
+  constructor(rig: Rig, kinds: readonly Kind[], say: (line: string) => void, verbose: boolean) {
     this.#rig = rig;
+    this.#verbose = verbose;
     this.#kinds = new Map(kinds.map((kind) => [kind.name, kind]));
     this.#say = say;
     rig.population.heard = (happening) => this.#heard(happening);
   }
 
   /** Resolves when all were injected, their causes are gone, and every subscriber has all there is. */
-  async run(schedule: readonly Injection[]): Promise<void> {
+  async run(schedule: readonly Injection[], untilMs: number): Promise<void> {
     const began = performance.now();
     const look = setInterval(() => this.#look(), LOOK_MS);
     const count = setInterval(() => void this.#countAnswers(), 1_000);
@@ -67,6 +76,7 @@ export class Runner {
         const running: Promise<void> = this.#begin(injection).finally(() => this.#running.delete(running));
         this.#running.add(running);
       }
+      await pause(Math.max(0, began + untilMs - performance.now()));
       await Promise.all(this.#running);
       await this.#settle();
       await this.#countAnswers();
@@ -101,6 +111,7 @@ export class Runner {
       startedAt: performance.now(),
       goneAt: undefined,
       settledAt: undefined,
+      stallMs: 0,
       failure: undefined,
       combined: open.length > 0,
       firstId,
@@ -111,6 +122,7 @@ export class Runner {
     };
     for (const other of open) other.combined = true;
     this.injected.push(injected);
+    if (this.#verbose) this.#say(`${kind.name} begins`);
     try {
       await kind.inject(this.#rig, seeded(seed));
     } catch (error) {
@@ -118,25 +130,38 @@ export class Runner {
       this.#say(`${kind.name}: ${injected.failure}`);
     }
     injected.goneAt = performance.now();
-    this.#unsettled.push({ injected, targets: this.#rig.targets() });
+    if (this.#verbose)
+      this.#say(`${kind.name}: gone after ${Math.round(injected.goneAt - injected.startedAt)} ms`);
+    this.#unsettled.push({ injected, targets: undefined });
   }
 
   #look(): void {
+    const momentAgo = performance.now() - MOMENT_MS;
     for (const one of this.#unsettled) {
-      one.targets = one.targets.filter((target) => !isReached(target));
-      if (one.targets.length === 0) this.#settled(one.injected);
+      if ((one.injected.goneAt ?? 0) > momentAgo) continue;
+      one.targets = (one.targets ?? this.#rig.targets()).filter((target) => !isReached(target));
+      if (one.targets.length > 0) continue;
+      one.injected.settledAt = performance.now();
+      one.injected.lastId = this.#rig.ledger.producedAt.length;
+      const { kind, stallMs } = one.injected;
+      if (stallMs > TOLD_MS || this.#verbose)
+        this.#say(`${kind}: ${(stallMs / 1_000).toFixed(1)} s until an update came`);
     }
-    this.#unsettled = this.#unsettled.filter(({ targets }) => targets.length > 0);
+    this.#unsettled = this.#unsettled.filter(({ injected }) => injected.settledAt === undefined);
   }
 
-  #settled(injected: Injected): void {
-    injected.settledAt = performance.now();
-    injected.lastId = this.#rig.ledger.producedAt.length;
-    const stallMs = injected.settledAt - (injected.goneAt ?? 0);
-    if (stallMs > 10_000) this.#say(`${injected.kind}: ${Math.round(stallMs / 1_000)} s until all had all`);
+  #arrived(id: number): void {
+    const now = performance.now();
+    const producedAt = this.#rig.ledger.producedAt[id] ?? now;
+    for (const { injected } of this.#unsettled)
+      injected.stallMs = Math.max(injected.stallMs, now - Math.max(producedAt, injected.goneAt ?? now));
   }
 
   #heard({ kind, ...rest }: Happening): void {
+    if ("id" in rest) {
+      this.#arrived(rest.id);
+      return;
+    }
     const latest = this.injected.at(-1);
     if (kind === "reset" || ("recovered" in rest && rest.recovered === false)) {
       if (latest !== undefined) latest.announced++;
@@ -167,8 +192,8 @@ export class Runner {
     await this.#rig.healthy();
     for (const topic of TOPIC_NAMES) await this.#rig.writer(topic).stop();
     const deadline = performance.now() + SETTLE_MS;
-    while (!this.#rig.isCaughtUp() && performance.now() < deadline) await pause(LOOK_MS);
-    this.#look();
+    while (!(this.#rig.isCaughtUp() && this.#unsettled.length === 0) && performance.now() < deadline)
+      await pause(LOOK_MS);
     if (this.#rig.isCaughtUp()) return;
     const late = this.#rig.targets().filter((target) => !isReached(target));
     this.#say(`${late.length} subscribers don't have all ${SETTLE_MS / 1_000} s after the last fault`);

@@ -14,8 +14,7 @@ export type Part =
   | "growing"
   | "bulky"
   | "disk"
-  | "origin-clock"
-  | "edge-clock";
+  | "origin-clock";
 
 /** What a schedule must know of a kind of fault. */
 export interface Planned {

@@ -25,7 +25,12 @@ export const EVENTS = {
   partition_hole: ["error", "the log no longer holds what comes next; records were lost to subscribers"],
   shards_changed: ["info", "the edge's number of shards"],
   uplink_open: ["info", "an uplink is open"],
+  uplink_active: ["info", "this origin has taken over as the active one"],
   uplink_closed: ["warn", "an uplink is not open; dialling again"],
+  uplink_replaced: [
+    "warn",
+    "another origin has taken over, or one of the same name has; dialling again, to stand by",
+  ],
   uplink_refused: ["error", "the edge refuses an uplink; trying again later"],
   uplink_congested: ["warn", "an uplink backs up; forwarding on it pauses"],
   uplink_drained: ["info", "an uplink has drained; sending what was missed"],

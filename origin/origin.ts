@@ -15,6 +15,7 @@ import type { Source } from "./source.ts";
 import { needsAttention, type Status, statusOf, summarize } from "./status.ts";
 import { Uplinks } from "./uplink/uplinks.ts";
 import { ANSWER_BOUNDS } from "./watch/answer.ts";
+import { Replays } from "./watch/replays.ts";
 import { WatchList } from "./watch/watch-list.ts";
 
 const TICK_MS = 50;
@@ -32,6 +33,7 @@ export class Origin {
   readonly #index: RecordIndex;
   readonly #partitions: Partitions;
   readonly #watchList: WatchList;
+  readonly #replays: Replays;
   readonly #consumer: Consumer;
   readonly #uplinks: Uplinks;
   #tick: NodeJS.Timeout | undefined;
@@ -58,7 +60,9 @@ export class Origin {
 
     const partitions = new Partitions(streams.keys());
     this.#partitions = partitions;
+    this.#replays = new Replays({ source, random: Math.random, bounds: ANSWER_BOUNDS });
     this.#watchList = new WatchList({
+      replays: this.#replays,
       history: index,
       partitions,
       homeOf: partitionOf,
@@ -114,11 +118,15 @@ export class Origin {
   async stop(): Promise<void> {
     clearTimeout(this.#tick);
     clearInterval(this.#status);
-    await Promise.race([
-      Promise.all([this.#consumer.stop(), this.#uplinks.stop()]),
-      wait(STOP_MS, undefined, { ref: false }),
-    ]);
+    this.#replays.close();
+    await Promise.race([this.#letGo(), wait(STOP_MS, undefined, { ref: false })]);
     this.#index.close();
+  }
+
+  /** What is watched is forwarded until another origin does it, if there is one. */
+  async #letGo(): Promise<void> {
+    await this.#uplinks.leave();
+    await Promise.all([this.#consumer.stop(), this.#uplinks.stop()]);
   }
 
   #tellReadiness(): void {

@@ -1,5 +1,5 @@
 /**
- * `/$/health`: whether every shard has an origin that is ready. One call for each shard.
+ * `/$/health`: whether every shard has an origin that is ready, which one, and who stands by. One call for each shard.
  */
 import { VERSION } from "../../shared/protocol/version.ts";
 import type { Env } from "../env.ts";
@@ -10,7 +10,15 @@ import { logProblem } from "./answers.ts";
 /** A shard that doesn't answer in this time is not healthy. */
 const STATUS_MS = 5_000;
 
-const SILENT: ShardStatus = { connected: false, ready: false, watched: 0, links: 0 };
+const SILENT: ShardStatus = {
+  connected: false,
+  ready: false,
+  origin: null,
+  generation: 0,
+  standbys: [],
+  watched: 0,
+  links: 0,
+};
 
 /** 200 when all shards have an origin that is ready, else 503. */
 export async function healthRoute(env: Env): Promise<Response> {
@@ -29,8 +37,7 @@ async function statusOf(env: Env, shard: number): Promise<ShardStatus> {
     timeout.addEventListener("abort", () => resolve(SILENT));
   });
   try {
-    const { connected, ready, watched, links } = await Promise.race([shardStub(env, shard).status(), silent]);
-    return { connected, ready, watched, links };
+    return await Promise.race([shardStub(env, shard).status(), silent]);
   } catch (error) {
     logProblem(`shard ${shard}`, error);
     return SILENT;

@@ -22,7 +22,7 @@ export function streamsOf(topics: readonly string[], streams: Streams): string {
 function entryOf(topic: string, stream: Stream | undefined) {
   // Somebody who tries a topic out asks for keys whose latest record may be old.
   if (stream === undefined) return { title: topic, subscribe: "public", compacted: true };
-  const { title, windowUpdates, windowMs, start, compacted } = stream;
+  const { title, windowUpdates, windowMs, start, compacted, replay } = stream;
   const window = { updates: windowUpdates, seconds: windowMs / 1_000 };
-  return { title, subscribe: "public", window, start, compacted };
+  return { title, subscribe: "public", window, start, compacted, replay };
 }

@@ -9,10 +9,12 @@ import { StreamsSchema } from "../../shared/protocol/streams.ts";
 export function streamsJsonSchema(): object {
   return toJsonSchema(StreamsSchema, {
     typeMode: "input",
-    overrideAction: ({ valibotAction, jsonSchema }) =>
-      "requirement" in valibotAction && valibotAction.requirement === isTopicName
-        ? { ...jsonSchema, pattern: TOPIC.source }
-        : undefined,
+    overrideAction: ({ valibotAction, jsonSchema }) => {
+      if ("requirement" in valibotAction && valibotAction.requirement === isTopicName)
+        return { ...jsonSchema, pattern: TOPIC.source };
+      // What holds between two fields is left to the reader of the file.
+      return valibotAction.type === "check" ? jsonSchema : undefined;
+    },
   });
 }
 

@@ -1,5 +1,5 @@
 /**
- * Questions that a shard has put to its origin for someone who waits for the answer (U8, H5). Bounded in number
+ * Questions that a shard has put to its active origin for someone who waits for the answer (U8, H5). Bounded in number
  * and in time.
  */
 import { ERRORS, type ErrorCode } from "../../shared/protocol/codes.ts";
@@ -16,6 +16,7 @@ export type LatestResult =
 
 interface Question {
   readonly path: string;
+  readonly send: (id: number) => void;
   readonly cancel: () => void;
   readonly resolve: (result: LatestResult) => void;
   /** Of an answer whose update is still to come. */
@@ -50,7 +51,7 @@ export class Questions {
     const id = this.#next++;
     return new Promise((resolve) => {
       const cancel = this.#after(ANSWER_MS, () => this.#close(id, UNAVAILABLE));
-      this.#open.set(id, { path, cancel, resolve, position: undefined });
+      this.#open.set(id, { path, send, cancel, resolve, position: undefined });
       send(id);
     });
   }
@@ -73,6 +74,14 @@ export class Questions {
     // A view would take the whole message along to whoever asked.
     const own = typeof frame === "string" ? frame : frame.slice();
     this.#close(id, { kind: "update", position, frame: own });
+  }
+
+  /** Another origin answers from now on: it is asked what the one before has not answered. */
+  repeat(): void {
+    for (const [id, question] of this.#open) {
+      question.position = undefined;
+      question.send(id);
+    }
   }
 
   /** The origin has gone, and with it all that it was asked. */

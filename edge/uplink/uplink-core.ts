@@ -1,6 +1,6 @@
 /**
- * What a shard decides: the switchboard between one origin and the objects that watch something. It knows who
- * watches what and holds no records. L1–L7 and U2–U10 of PROTOCOL.md. Sockets, rows and time come in as ports.
+ * What a shard decides: the switchboard between the active origin and the objects that watch something. It knows
+ * who watches what and holds no records. L1–L7 and U2–U15 of PROTOCOL.md. Sockets, rows and time come in as ports.
  *
  * A shard is awake while it has links, for these it dialled itself; so it is the clock of the objects below.
  */
@@ -17,29 +17,23 @@ import {
   encodeHello,
   encodeWaiting,
   type LinkUp,
-  type OriginHello,
 } from "../../shared/protocol/uplink.ts";
 import { VERSION } from "../../shared/protocol/version.ts";
 import { closeQuietly, type HibernatingPeer, type Peer, sendQuietly } from "../peer.ts";
 import { Dialer, type DialerPorts, type Noted } from "./dialer.ts";
+import { Grants, type GrantsPorts, type ShardConfig } from "./grants.ts";
 import { Linger, type LingerPorts } from "./linger.ts";
 import { attachesOf, type Link, Links, noteAnswer, noteUpdate, type Watch, watchOn } from "./links.ts";
 import { endpointOf, type OriginItem, readItem } from "./origin-items.ts";
 import { type LatestResult, Questions } from "./questions.ts";
-import { Uplinks } from "./uplinks.ts";
+import type { Uplink } from "./uplinks.ts";
 
-export interface UplinkPorts extends DialerPorts, LingerPorts {
+export interface UplinkPorts extends DialerPorts, LingerPorts, GrantsPorts {
   /** Rows that outlive the shard's memory. */
   note(noted: Noted): void;
   forget(name: string): void;
-  setGeneration(generation: number): void;
   /** Messages that went out to objects. */
   sent(messages: number): void;
-}
-
-export interface ShardConfig {
-  readonly shard: number;
-  readonly shards: number;
 }
 
 /** What outlived the shard's memory. */
@@ -54,6 +48,11 @@ export interface ShardStatus {
   readonly connected: boolean;
   /** Whether it has read all partitions to the end that they had at start. */
   readonly ready: boolean;
+  /** The name of the active origin. */
+  readonly origin: string | null;
+  /** Of the last grant, or of this life of the shard. */
+  readonly generation: number;
+  readonly standbys: readonly { readonly origin: string; readonly ready: boolean }[];
   /** Endpoints. */
   readonly watched: number;
   readonly links: number;
@@ -65,23 +64,22 @@ type Batches = Map<Link, Frame[]>;
 export class UplinkCore {
   readonly #ports: UplinkPorts;
   readonly #config: ShardConfig;
-  readonly #uplinks: Uplinks;
+  readonly #grants: Grants;
   readonly #dialer: Dialer;
   readonly #questions: Questions;
   readonly #linger: Linger<Watch>;
   readonly #links = new Links();
   /** The objects that asked to be attached, by name: those that have a link, or are being dialled. */
   readonly #noted = new Map<string, Noted>();
-  #generation: number;
-  /** Whether this life of the shard has a generation of its own, so that its dials are newer than all before. */
-  #begun = false;
   #dials = 0;
 
   constructor(ports: UplinkPorts, config: ShardConfig, survivors: ShardSurvivors) {
     this.#ports = ports;
     this.#config = config;
-    this.#generation = survivors.generation;
-    this.#uplinks = new Uplinks(survivors.uplinks);
+    this.#grants = new Grants(ports, config, survivors, {
+      attaches: () => this.#attaches(),
+      granted: () => this.#questions.repeat(),
+    });
     this.#questions = new Questions((ms, run) => ports.after(ms, run));
     this.#linger = new Linger(ports, (watch) => this.#leave(watch));
     this.#dialer = new Dialer(
@@ -95,10 +93,13 @@ export class UplinkCore {
       else ports.forget(noted.name);
     }
     this.#dialer.dialAll([...this.#noted.values()]);
+    // What stood by when the memory was lost is all that is left, if the active one has gone meanwhile.
+    this.#grants.arrived();
   }
 
   /** An object has a subscriber and no link (L1). Returns at once. */
   attach(noted: Noted): void {
+    this.#grants.arrived();
     if (!this.#noted.has(noted.name)) this.#ports.note(noted);
     this.#noted.set(noted.name, noted);
     this.#dialer.dial(noted);
@@ -106,25 +107,31 @@ export class UplinkCore {
 
   /** U8. Never rejects. */
   latest(path: string): Promise<LatestResult> {
-    const uplink = this.#uplinks.active;
-    return this.#questions.ask(path, uplink && ((id) => sendQuietly(uplink.socket, encodeGet(path, id))));
+    this.#grants.arrived();
+    const isThere = this.#grants.active !== undefined;
+    return this.#questions.ask(path, isThere ? (id) => this.#up([encodeGet(path, id)]) : undefined);
   }
 
   status(): ShardStatus {
-    const { active } = this.#uplinks;
+    this.#grants.arrived();
+    const { active, uplinks, generation } = this.#grants;
     return {
       connected: active !== undefined,
-      ready: active?.ready ?? false,
+      ready: active !== undefined && isReady(active),
+      origin: active?.origin ?? null,
+      generation,
+      standbys: uplinks.standbys.map((standby) => ({ origin: standby.origin, ready: isReady(standby) })),
       watched: this.#links.watched(),
       links: this.#links.size,
     };
   }
 
   uplinkOpened(socket: HibernatingPeer): void {
-    this.#uplinks.opened(socket);
+    this.#grants.uplinks.opened(socket);
   }
 
   uplinkMessage(socket: HibernatingPeer, message: Message): void {
+    this.#grants.arrived(socket);
     const items = typeof message === "string" ? splitText(message) : splitBinary(message);
     const batches: Batches = new Map();
     let refusal: CloseName | undefined = items === undefined ? "bad_frame" : undefined;
@@ -135,14 +142,16 @@ export class UplinkCore {
     // What came before a frame that can't be read is due to others all the same (C5).
     for (const [link, frames] of batches) this.#down(link, frames);
     if (refusal === undefined) return;
-    this.#ports.log(`an uplink is closed: ${refusal}`);
+    // Who leaves said so; who was fenced may not have heard of it when it sent this.
+    if (refusal !== "going_away" && refusal !== "stale_generation")
+      this.#ports.log(`an uplink is closed: ${refusal}`);
     closeQuietly(socket, refusal);
     this.uplinkClosed(socket);
   }
 
-  /** The links stay, and are attached anew by the next origin's hello. */
+  /** A standby takes over (U13). Where there is none the links stay, and are attached anew by the next origin. */
   uplinkClosed(socket: HibernatingPeer): void {
-    if (!this.#uplinks.closed(socket)) return;
+    if (!this.#grants.closed(socket)) return;
     this.#questions.fail();
     for (const link of [...this.#links.all()])
       for (const { path, ask } of link.watches.values())
@@ -150,6 +159,7 @@ export class UplinkCore {
   }
 
   linkMessage(peer: Peer, message: Message): void {
+    this.#grants.arrived();
     const link = this.#links.of(peer);
     if (link === undefined) return;
     // Objects say nothing in binary.
@@ -180,15 +190,15 @@ export class UplinkCore {
       return;
     }
     const before = this.#links.to(noted.name);
-    if (!this.#begun) this.#advance();
-    const link = this.#links.add(this.#uplinks.numberLink(), noted, peer);
+    this.#grants.begin();
+    const link = this.#links.add(this.#grants.uplinks.numberLink(), noted, peer);
     if (before !== undefined) {
       closeQuietly(before.peer, "replaced");
       this.linkClosed(before.peer);
     }
     this.#dials++;
     const { shard } = this.#config;
-    const hello = { version: VERSION, shard, generation: this.#generation, dial: this.#dials };
+    const hello = { version: VERSION, shard, generation: this.#grants.generation, dial: this.#dials };
     this.#down(link, [encodeHello(hello)]);
   }
 
@@ -203,8 +213,17 @@ export class UplinkCore {
     if (says.kind === "occupied") return;
     const { id, from } = says.attach;
     watch.ask = { id, from };
-    if (this.#uplinks.active === undefined) this.#down(link, [encodeWaiting(watch.path, id)]);
+    if (this.#grants.active === undefined) this.#down(link, [encodeWaiting(watch.path, id)]);
     else this.#up([encodeAttach(says.attach, link.number)]);
+  }
+
+  /** What an origin that has just become active is to be asked. */
+  #attaches(): string[] {
+    const frames: string[] = [];
+    for (const link of this.#links.all())
+      for (const watch of link.watches.values())
+        for (const attach of attachesOf(watch)) frames.push(encodeAttach(attach, link.number));
+    return frames;
   }
 
   /** Nobody came back (L5). */
@@ -230,18 +249,20 @@ export class UplinkCore {
 
   /** Why the socket must be closed, if it must. */
   #item(socket: HibernatingPeer, frame: Frame, batches: Batches): CloseName | undefined {
-    const standing = this.#uplinks.standing(socket);
+    const standing = this.#grants.uplinks.standing(socket);
     if (standing === "fenced") return "stale_generation";
     const item = readItem(frame);
     if (item === undefined) return "bad_frame";
     const { to, says } = item;
     if (standing === "greeting")
-      return says?.kind === "hello" ? this.#grant(socket, says.hello) : "bad_frame";
+      return says?.kind === "hello" ? this.#grants.welcome(socket, says.hello) : "bad_frame";
+    if (to.kind === "shard" && says?.kind === "ready") this.#grants.uplinks.ready(socket, says.ready);
+    if (to.kind === "shard" && says?.kind === "leaving") return "going_away";
+    // What a standby says of endpoints nobody has asked it.
+    if (standing === "standby") return undefined;
     if (to.kind === "links") for (const number of to.links) this.#route(number, item, batches);
-    else if (to.kind === "shard") {
-      if (says?.kind === "ready") this.#uplinks.ready(says.ready);
-    } else if (says === undefined) this.#questions.update(to.id, item.frame);
-    else this.#questions.answer(to.id, says);
+    else if (to.kind === "question" && says === undefined) this.#questions.update(to.id, item.frame);
+    else if (to.kind === "question" && says !== undefined) this.#questions.answer(to.id, says);
     return undefined;
   }
 
@@ -263,31 +284,8 @@ export class UplinkCore {
     else batch.push(item.frame);
   }
 
-  /** The newest hello wins (U2). Returns why the socket must be closed, if it must. */
-  #grant(socket: HibernatingPeer, { version, origin }: OriginHello): CloseName | undefined {
-    if (version !== VERSION) return "unsupported_version";
-    this.#advance();
-    this.#questions.fail();
-    this.#uplinks.grant(socket, origin, this.#generation);
-    const { shard, shards } = this.#config;
-    const frames = [encodeHello({ version: VERSION, shard, shards, generation: this.#generation })];
-    for (const link of this.#links.all())
-      for (const watch of link.watches.values())
-        for (const attach of attachesOf(watch)) frames.push(encodeAttach(attach, link.number));
-    this.#up(frames);
-    return undefined;
-  }
-
-  #advance(): void {
-    this.#generation++;
-    this.#begun = true;
-    this.#ports.setGeneration(this.#generation);
-  }
-
   #up(frames: readonly string[]): void {
-    const uplink = this.#uplinks.active;
-    if (uplink === undefined) return;
-    for (const message of packMessages(frames, LIMITS.batchBytes)) sendQuietly(uplink.socket, message);
+    this.#grants.send(frames);
   }
 
   /** Never waits for a link: one that backs up is closed, and comes back by position (L6). */
@@ -301,4 +299,8 @@ export class UplinkCore {
       if (sendQuietly(link.peer, message)) this.#ports.sent(1);
     }
   }
+}
+
+function isReady({ unreadySince }: Uplink): boolean {
+  return unreadySince === undefined;
 }

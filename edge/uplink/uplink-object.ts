@@ -9,7 +9,7 @@ import { UPLINK_PROTOCOL } from "../../shared/protocol/version.ts";
 import type { Env } from "../env.ts";
 import { errorResponse, internalError, logProblem } from "../http/answers.ts";
 import { count } from "../operations.ts";
-import { closeCode, closeQuietly, type Peer } from "../peer.ts";
+import { closeCode, closeQuietly, type HibernatingPeer, type Peer } from "../peer.ts";
 import { linkRequest, requireShards, shardOfName } from "../routing.ts";
 import { SURROUNDINGS } from "../surroundings.ts";
 import type { Noted } from "./dialer.ts";
@@ -35,6 +35,7 @@ export class UplinkObject extends DurableObject<Env> {
       ...SURROUNDINGS,
       log: (problem: string) => logProblem(`shard ${shard}`, problem),
       sent: (messages: number) => count("websocket_message_out.uplink", messages),
+      pingedAt: (socket: HibernatingPeer) => this.#pingedAt(socket),
       dial: (name: string, path: string) => this.#dial(name, path),
       note: (noted: Noted) => store.note(noted),
       forget: (name: string) => store.forget(name),
@@ -99,6 +100,12 @@ export class UplinkObject extends DurableObject<Env> {
 
   override webSocketError(socket: WebSocket): void {
     this.#core.uplinkClosed(socket);
+  }
+
+  /** The runtime answers pings without waking anyone, and notes when. */
+  #pingedAt(peer: HibernatingPeer): number | undefined {
+    const socket = this.ctx.getWebSockets(UPLINK).find((other) => other === peer);
+    return socket && this.ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime();
   }
 
   async #dial(name: string, path: string): Promise<Peer> {

@@ -1,39 +1,75 @@
 /**
- * Which of the sockets that origins dialled is a shard's uplink: U2 of PROTOCOL.md. The newest hello wins; what
- * was granted before is fenced.
+ * The sockets that origins dialled to a shard: one of them is its active uplink, the others stand by or are
+ * fenced. U2, U11–U14 of PROTOCOL.md.
  */
 import * as v from "valibot";
 import { closeQuietly, type HibernatingPeer } from "../peer.ts";
+import { type Contender, isSilent, successor } from "./succession.ts";
 
-export interface Uplink {
-  readonly socket: HibernatingPeer;
-  readonly generation: number;
-  /** What the origin calls itself. */
-  readonly origin: string;
-  readonly ready: boolean;
+export interface UplinksPorts {
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** When the runtime last answered a ping of this socket; undefined where it never did. */
+  pingedAt(socket: HibernatingPeer): number | undefined;
 }
 
-/** `generation` is 0 until the hello has come. */
+export interface Uplink extends Contender {
+  readonly socket: HibernatingPeer;
+  /** What the origin calls itself. */
+  readonly origin: string;
+}
+
+interface State extends Uplink {
+  heardAt: number;
+  unreadySince: number | undefined;
+  /** The last ping that was taken into account. */
+  pingedAt: number | undefined;
+}
+
+/** How a socket stands. "greeting": its hello is due. "fenced": it has been closed, or another took over. */
+export type Standing = "greeting" | "standby" | "active" | "fenced";
+
+/** `generation` is 0 for one that was never active. */
 const AttachmentSchema = v.object({
   kind: v.literal("uplink"),
   generation: v.number(),
   origin: v.string(),
   ready: v.boolean(),
   nextLink: v.number(),
+  /** Left out by versions before standbys: there, who has a generation is active, and who hasn't is greeting. */
+  standing: v.optional(v.picklist(["greeting", "standby", "active", "fenced"])),
 });
 
 type Attachment = v.InferOutput<typeof AttachmentSchema>;
 
-export class Uplinks {
-  #active: Uplink | undefined;
-  #nextLink = 1;
+/** Nothing that matters of a socket that is neither active nor stands by. */
+const UNKNOWN = { generation: 0, origin: "", ready: false, nextLink: 0 } as const;
 
-  constructor(survivors: readonly HibernatingPeer[]) {
+/** More origins than this can stand by. */
+const STANDBYS = 8;
+/** A standby is heard every second (U9). Where nobody was for this long, it was the shard that didn't hear. */
+const DEAF_MS = 2_000;
+
+export class Uplinks {
+  readonly #ports: UplinksPorts;
+  #active: State | undefined;
+  #standbys: State[] = [];
+  #generation = 0;
+  #nextLink = 1;
+  #arrivedAt: number;
+
+  constructor(ports: UplinksPorts, survivors: readonly HibernatingPeer[]) {
+    this.#ports = ports;
+    this.#arrivedAt = ports.now();
     for (const socket of survivors) {
       const found = load(socket);
-      if (found === undefined || found.generation <= (this.#active?.generation ?? 0)) continue;
-      const { generation, origin, ready } = found;
-      this.#active = { socket, generation, origin, ready };
+      if (found === undefined) continue;
+      const standing = standingOf(found);
+      const state = this.#state(socket, found.origin, found.ready);
+      if (standing === "standby") this.#standbys.push(state);
+      if (standing !== "active" || found.generation <= this.#generation) continue;
+      this.#active = state;
+      this.#generation = found.generation;
       this.#nextLink = found.nextLink;
     }
   }
@@ -42,46 +78,144 @@ export class Uplinks {
     return this.#active;
   }
 
+  /** The one that has waited longest first. */
+  get standbys(): readonly Uplink[] {
+    return this.#standbys;
+  }
+
   /** An uplink that was just accepted. */
   opened(socket: HibernatingPeer): void {
-    save(socket, { generation: 0, origin: "", ready: false, nextLink: 0 });
+    save(socket, { ...UNKNOWN, standing: "greeting" });
   }
 
-  /** "greeting": its hello is due. "fenced": another one has taken over. */
-  standing(socket: HibernatingPeer): "active" | "greeting" | "fenced" {
+  standing(socket: HibernatingPeer): Standing {
     if (socket === this.#active?.socket) return "active";
-    return load(socket)?.generation === 0 ? "greeting" : "fenced";
+    if (this.#standbys.some((standby) => standby.socket === socket)) return "standby";
+    const found = load(socket);
+    return found !== undefined && standingOf(found) === "greeting" ? "greeting" : "fenced";
   }
 
-  grant(socket: HibernatingPeer, origin: string, generation: number): void {
+  /** Something has arrived at the shard, on an uplink or from elsewhere. */
+  arrived(socket?: HibernatingPeer): void {
+    if (this.#standbys.length === 0) return;
+    const now = this.#ports.now();
+    const passed = now - this.#arrivedAt;
+    this.#arrivedAt = now;
+    // After a pause of the shard, or a jump of its clock, silence proves nothing: everyone gets a new deadline.
+    const wasDeaf = passed > DEAF_MS || passed < 0;
+    for (const uplink of this.#all()) if (wasDeaf || uplink.socket === socket) uplink.heardAt = now;
+  }
+
+  /** The standby that should be active now, if any (U13). */
+  successor(): Uplink | undefined {
+    if (this.#standbys.length === 0) return undefined;
+    const now = this.#ports.now();
+    if (this.#active === undefined || isSilent(this.#active, now)) this.#countPings(now);
+    return successor(this.#active, this.#standbys, now);
+  }
+
+  /**
+   * An origin has said hello: it stands by. An uplink that it had before is closed (U12). Returns false where
+   * there are too many.
+   */
+  join(socket: HibernatingPeer, origin: string): boolean {
+    const isSame = (other: State) => other.origin === origin;
+    const before = this.#active !== undefined && isSame(this.#active) ? this.#active : undefined;
+    const older = this.#standbys.find(isSame);
+    if (older === undefined && this.#standbys.length >= STANDBYS) return false;
+    if (older !== undefined) this.#fence(older);
+    if (before !== undefined) {
+      this.#fence(before);
+      this.#active = undefined;
+    }
+    const state = this.#state(socket, origin, false);
+    // Nobody kept time for it while nobody stood by.
+    if (this.#active !== undefined && this.#standbys.length === 0) this.#active.heardAt = this.#ports.now();
+    // Who comes back to where it was active is the first to be so again, unless another one is ready.
+    this.#standbys = [...(before === undefined ? [] : [state]), ...this.#standbys.filter((s) => s !== older)];
+    if (before === undefined) this.#standbys.push(state);
+    this.#arrivedAt = this.#ports.now();
+    this.#save(state);
+    return true;
+  }
+
+  /** A standby becomes the active one; the one before is closed (U14). */
+  grant({ socket }: Uplink, generation: number): void {
+    const state = this.#standbys.find((standby) => standby.socket === socket);
+    if (state === undefined) return;
+    this.#standbys = this.#standbys.filter((standby) => standby !== state);
     const before = this.#active;
-    this.#change({ socket, generation, origin, ready: false });
-    if (before !== undefined) closeQuietly(before.socket, "replaced");
+    this.#active = state;
+    this.#generation = generation;
+    this.#save(state);
+    if (before !== undefined) this.#fence(before);
   }
 
-  ready(ready: boolean): void {
-    if (this.#active !== undefined) this.#change({ ...this.#active, ready });
+  /** U9, said by one of the two. */
+  ready(socket: HibernatingPeer, ready: boolean): void {
+    for (const uplink of this.#all()) {
+      if (uplink.socket !== socket || ready === (uplink.unreadySince === undefined)) continue;
+      uplink.unreadySince = ready ? undefined : this.#ports.now();
+      this.#save(uplink);
+    }
   }
 
   /** The number of a new link: not used twice in one generation (L2), over a hibernation either. */
   numberLink(): number {
     const number = this.#nextLink++;
-    if (this.#active !== undefined) this.#change(this.#active);
+    if (this.#active !== undefined) this.#save(this.#active);
     return number;
   }
 
   /** Whether the active one is gone. */
   closed(socket: HibernatingPeer): boolean {
+    this.#standbys = this.#standbys.filter((standby) => standby.socket !== socket);
+    save(socket, { ...UNKNOWN, standing: "fenced" });
     if (socket !== this.#active?.socket) return false;
     this.#active = undefined;
     return true;
   }
 
-  #change(uplink: Uplink): void {
-    this.#active = uplink;
-    const { socket, generation, origin, ready } = uplink;
-    save(socket, { generation, origin, ready, nextLink: this.#nextLink });
+  /** Who only pings wakes nobody, but is there (U9). */
+  #countPings(now: number): void {
+    for (const uplink of this.#all()) {
+      const pingedAt = this.#ports.pingedAt(uplink.socket);
+      if (pingedAt === uplink.pingedAt || pingedAt === undefined) continue;
+      uplink.pingedAt = pingedAt;
+      uplink.heardAt = Math.max(uplink.heardAt, Math.min(now, pingedAt));
+    }
   }
+
+  #all(): readonly State[] {
+    return this.#active === undefined ? this.#standbys : [this.#active, ...this.#standbys];
+  }
+
+  #state(socket: HibernatingPeer, origin: string, ready: boolean): State {
+    const now = this.#ports.now();
+    const pingedAt = this.#ports.pingedAt(socket);
+    return { socket, origin, heardAt: now, unreadySince: ready ? undefined : now, pingedAt };
+  }
+
+  #fence({ socket }: State): void {
+    save(socket, { ...UNKNOWN, standing: "fenced" });
+    closeQuietly(socket, "replaced");
+  }
+
+  #save(state: State): void {
+    const { socket, origin, unreadySince } = state;
+    const isActive = state === this.#active;
+    save(socket, {
+      generation: isActive ? this.#generation : 0,
+      origin,
+      ready: unreadySince === undefined,
+      nextLink: isActive ? this.#nextLink : 0,
+      standing: isActive ? "active" : "standby",
+    });
+  }
+}
+
+function standingOf({ standing, generation }: Attachment): Standing {
+  return standing ?? (generation === 0 ? "greeting" : "active");
 }
 
 function save(socket: HibernatingPeer, facts: Omit<Attachment, "kind">): void {

@@ -1,5 +1,5 @@
 /**
- * One uplink from the dial to its end: the shell between a WebSocket and the watch list. U1–U4, U9, U10.
+ * One uplink from the dial to its end: the shell between a WebSocket and the watch list. U1–U4, U9–U15.
  */
 import { WebSocket } from "ws";
 import { CLOSE, type CloseName, mayReconnect } from "../../shared/protocol/codes.ts";
@@ -10,6 +10,7 @@ import {
   decodeShardSays,
   encodeAddressed,
   encodeHello,
+  encodeLeaving,
   encodeReady,
   type ShardHello,
   type ShardSays,
@@ -32,6 +33,8 @@ export interface ConnectionOptions {
   readonly backlogBytes: number;
   /** The shard's hello has come. */
   readonly greeted: (hello: ShardHello) => void;
+  /** Whether all partitions have been read to the end that they had at start. */
+  readonly isReady: () => boolean;
   /** The watch list threw. */
   readonly failed: (error: unknown) => void;
 }
@@ -43,9 +46,12 @@ export interface ConnectionTiming {
   readonly deadMs: number;
 }
 
-/** How a connection ended. `refused`: the same would happen again if it were dialled at once. */
+/**
+ * How a connection ended. `replaced`: another origin took over, or one of the same name (U12, U14). `refused`: the
+ * same would happen again if it were dialled at once.
+ */
 export interface Ended {
-  readonly refused: boolean;
+  readonly how: "closed" | "replaced" | "refused";
   readonly greeted: boolean;
   readonly reason: string;
 }
@@ -56,7 +62,8 @@ export class Connection implements ShardPort {
   readonly #options: ConnectionOptions;
   readonly #socket: WebSocket;
   readonly #end: (ended: Omit<Ended, "greeted">) => void;
-  #greeted = false;
+  #hello: ShardHello | undefined;
+  #isStandby = false;
   #isOver = false;
   #congested = false;
   #awake = false;
@@ -71,7 +78,7 @@ export class Connection implements ShardPort {
       this.#isOver = true;
       clearInterval(this.#pings);
       options.watchList.shardLost(this);
-      resolve({ ...ended, greeted: this.#greeted });
+      resolve({ ...ended, greeted: this.#hello !== undefined });
     };
     this.#socket = new WebSocket(options.url, UPLINK_PROTOCOL, {
       headers: { authorization: options.authorization },
@@ -106,7 +113,14 @@ export class Connection implements ShardPort {
   }
 
   setReady(ready: boolean): void {
-    if (this.#greeted) this.#say(encodeReady(ready));
+    if (this.#hello !== undefined) this.#say(encodeReady(ready));
+  }
+
+  /** Tells the shard that it may let this uplink go (U15). Returns whether it understands that, and will. */
+  leave(): boolean {
+    if (this.#hello?.role === undefined || this.#isOver) return false;
+    this.#say(encodeLeaving());
+    return true;
   }
 
   /** Closes; `ended` resolves at the latest when the shard has had `graceMs` to answer. */
@@ -127,21 +141,22 @@ export class Connection implements ShardPort {
       if (this.#isOver) return;
       const text = data.toString();
       // A shard that answers pings but never says hello is as good as dead.
-      if (this.#greeted) this.#heardAt = performance.now();
+      if (this.#hello !== undefined) this.#heardAt = performance.now();
       if (text !== PONG) this.#guarded(() => this.#message(isBinary ? undefined : text));
     });
     socket.on("unexpected-response", (request, response) => {
       const status = response.statusCode ?? 0;
       request.destroy();
-      this.#end({ refused: isRefusal(status), reason: `the edge answers with status ${status}` });
+      const how = isRefusal(status) ? "refused" : "closed";
+      this.#end({ how, reason: `the edge answers with status ${status}` });
     });
     socket.on("close", (code, reason) => {
       const name = reason.toString();
-      const refused = !mayReconnect(code) || code === CLOSE.replaced;
-      this.#end({ refused, reason: `closed with ${code}${name === "" ? "" : ` ${name}`}` });
+      const how = code === CLOSE.replaced ? "replaced" : mayReconnect(code) ? "closed" : "refused";
+      this.#end({ how, reason: `closed with ${code}${name === "" ? "" : ` ${name}`}` });
     });
     // A close event follows; where there was no connection yet this says more than that.
-    socket.on("error", (error) => this.#end({ refused: false, reason: error.message }));
+    socket.on("error", (error) => this.#end({ how: "closed", reason: error.message }));
   }
 
   /** undefined: a message that isn't text. */
@@ -159,13 +174,14 @@ export class Connection implements ShardPort {
   #take(says: ShardSays): void {
     const { watchList } = this.#options;
     if (says.kind === "hello") this.#greet(says.hello);
+    else if (says.kind === "active") this.#activate(says.generation);
     else if (says.kind === "attach") watchList.attach(this, says.link, says.attach);
     else if (says.kind === "detach") watchList.detach(this, says.link, says.endpoint);
     else if (says.kind === "get") watchList.get(this, says.id, says.endpoint);
   }
 
   #greet(hello: ShardHello): void {
-    if (this.#greeted) return;
+    if (this.#hello !== undefined) return;
     if (hello.version !== VERSION) {
       this.#giveUp(
         "unsupported_version",
@@ -173,26 +189,37 @@ export class Connection implements ShardPort {
       );
       return;
     }
-    this.#greeted = true;
+    this.#hello = hello;
+    this.#isStandby = hello.role === "standby";
     this.#heardAt = performance.now();
     this.#options.watchList.shardConnected(this);
     this.#options.greeted(hello);
   }
 
+  /** U14: what follows are the attaches of all that is watched. */
+  #activate(generation: number): void {
+    this.#isStandby = false;
+    const { log, shard } = this.#options;
+    log("uplink_active", { shard, generation });
+  }
+
   #giveUp(name: CloseName, reason: string): void {
-    this.#end({ refused: true, reason });
+    this.#end({ how: "refused", reason });
     this.close(name, this.#options.timing.deadMs);
   }
 
   #ping(): void {
+    this.#options.watchList.passTime();
     if (!this.#isSilent()) {
       this.#socket.send(PING);
+      // Pings wake nobody. A standby's heartbeat does: with it comes the time to look after the active one (U9).
+      if (this.#isStandby) this.setReady(this.#options.isReady());
       return;
     }
     // After a pause of this process what was sent meanwhile is still to be read.
     setImmediate(() => {
       if (!this.#isSilent()) return;
-      this.#end({ refused: false, reason: `nothing was heard for ${this.#options.timing.deadMs} ms` });
+      this.#end({ how: "closed", reason: `nothing was heard for ${this.#options.timing.deadMs} ms` });
       this.#socket.terminate();
     });
   }

@@ -2,7 +2,8 @@
  * Keeps one uplink to each shard of the edge. Learns how many there are, dials, and dials again for ever:
  *
  *   the edge can't be reached, or closes      backoff, 0 to 5 s
- *   it refuses: token, version, replaced      30 s: only people can change that, so it is loud
+ *   another uplink has taken over             backoff, 0 to 60 s: it may have our name, and then both would for ever
+ *   it refuses: token, version                30 s: only people can change that, so it is loud
  */
 import { setTimeout } from "node:timers/promises";
 import * as v from "valibot";
@@ -32,15 +33,21 @@ export interface UplinksOptions {
 
 export interface UplinksTiming extends ConnectionTiming {
   readonly retry: BackoffBounds;
+  /** After another uplink has taken over. */
+  readonly replaced: BackoffBounds;
   /** How long to wait after a refusal, in milliseconds. */
   readonly refusedMs: number;
+  /** How long a shard is waited for that was told that this origin leaves. */
+  readonly leaveMs: number;
 }
 
 const TIMING: UplinksTiming = {
   pingMs: 1_000,
   deadMs: 5_000,
   retry: { baseMs: 250, maxMs: 5_000 },
+  replaced: { baseMs: 1_000, maxMs: 60_000 },
   refusedMs: 30_000,
+  leaveMs: 500,
 };
 /** What a shard has to answer a close with. */
 const GRACE_MS = 500;
@@ -59,6 +66,8 @@ interface Dialling {
 export class Uplinks {
   readonly #options: UplinksOptions;
   readonly #timing: UplinksTiming;
+  /** No uplink is dialled any more. */
+  readonly #leaving = new AbortController();
   readonly #stopping = new AbortController();
   readonly #shards = new Map<number, Dialling>();
   #learning: Promise<Ended | undefined> | undefined;
@@ -82,8 +91,22 @@ export class Uplinks {
     return true;
   }
 
+  /**
+   * Hands over to who stands by, while what is watched is still forwarded (U15). Resolves when every shard has let
+   * go, or has had its time; no uplink is dialled again.
+   */
+  async leave(): Promise<void> {
+    this.#leaving.abort();
+    const left = [...this.#shards.values()].flatMap(({ connection }) =>
+      connection?.leave() ? [connection.ended] : [],
+    );
+    const late = setTimeout(this.#timing.leaveMs, undefined, { ref: false });
+    await Promise.race([Promise.all(left), late]);
+  }
+
   /** Resolves when all are closed. */
   async stop(): Promise<void> {
+    this.#leaving.abort();
     this.#stopping.abort();
     await Promise.all([...this.#shards.values()].map(({ done }) => done));
   }
@@ -98,21 +121,28 @@ export class Uplinks {
   /** Dials a shard again and again. `isKnown`: the number of shards was learned just now. */
   async #keep(shard: number, isKnown: boolean, signal: AbortSignal): Promise<void> {
     const { random, log } = this.#options;
-    const { retry, refusedMs } = this.#timing;
+    const { retry, replaced, refusedMs } = this.#timing;
+    const leaving = AbortSignal.any([signal, this.#leaving.signal]);
     let skipLearning = isKnown;
     let failures = 0;
-    while (!signal.aborted) {
+    let replacements = 0;
+    while (!leaving.aborted) {
       const since = performance.now();
       let ended = skipLearning ? undefined : await this.#learn();
-      if (signal.aborted) return;
+      if (leaving.aborted) return;
       ended ??= await this.#dial(shard, signal);
-      if (signal.aborted) return;
+      if (leaving.aborted) return;
       skipLearning = false;
       // An edge that takes uplinks and drops them at once isn't dialled ever faster.
-      if (ended.greeted && performance.now() - since > retry.maxMs) failures = 0;
-      const retryMs = ended.refused ? refusedMs : Math.ceil(backoff(failures++, retry, random()));
-      log(ended.refused ? "uplink_refused" : "uplink_closed", { shard, reason: ended.reason, retryMs });
-      await setTimeout(retryMs, undefined, { signal }).catch(() => undefined);
+      const lastedMs = performance.now() - since;
+      if (ended.greeted && lastedMs > retry.maxMs) failures = 0;
+      // Two origins of one name replace one another as often as they dial, and so ever more rarely.
+      if (lastedMs > 2 * replaced.maxMs) replacements = 0;
+      let retryMs = refusedMs;
+      if (ended.how === "closed") retryMs = Math.ceil(backoff(failures++, retry, random()));
+      if (ended.how === "replaced") retryMs = Math.ceil(backoff(replacements++, replaced, random()));
+      log(`uplink_${ended.how}`, { shard, reason: ended.reason, retryMs });
+      await setTimeout(retryMs, undefined, { signal: leaving }).catch(() => undefined);
     }
   }
 
@@ -129,8 +159,9 @@ export class Uplinks {
       log,
       timing: this.#timing,
       backlogBytes: backlogBytes ?? LIMITS.uplinkBacklogBytes,
-      greeted: ({ shards, generation }) => {
-        log("uplink_open", { shard, generation });
+      isReady: () => this.#ready,
+      greeted: ({ shards, generation, role = "active" }) => {
+        log("uplink_open", { shard, generation, role });
         if (this.#ready) connection.setReady(true);
         this.#adapt(shards);
       },
@@ -149,7 +180,7 @@ export class Uplinks {
 
   /** Dials shards that have come, and leaves those that have gone. */
   #adapt(shards: number): void {
-    if (this.#stopping.signal.aborted || shards === this.#shards.size) return;
+    if (this.#leaving.signal.aborted || shards === this.#shards.size) return;
     this.#options.log("shards_changed", { shards });
     for (let shard = 0; shard < shards; shard++) if (!this.#shards.has(shard)) this.#begin(shard, true);
     for (const [shard, { stop }] of this.#shards) {
@@ -173,7 +204,7 @@ export class Uplinks {
     return this.#learning;
   }
 
-  async #ask(): Promise<{ readonly shards: number } | Pick<Ended, "refused" | "reason">> {
+  async #ask(): Promise<{ readonly shards: number } | Pick<Ended, "how" | "reason">> {
     const { edgeUrl, key, origin } = this.#options;
     try {
       const response = await fetch(new URL(ROUTES.uplink, edgeUrl), {
@@ -185,17 +216,17 @@ export class Uplinks {
       if (status !== 200) {
         await response.body?.cancel();
         return {
-          refused: isRefusal(status),
+          how: isRefusal(status) ? "refused" : "closed",
           reason: `the edge answers with status ${status} when asked for its shards`,
         };
       }
       const body = v.safeParse(ShardsSchema, await response.json());
-      if (!body.success) return { refused: true, reason: `${edgeUrl.origin} is no edge of this software` };
+      if (!body.success) return { how: "refused", reason: `${edgeUrl.origin} is no edge of this software` };
       const { version, shards } = body.output;
       if (version === VERSION) return { shards };
-      return { refused: true, reason: `the edge speaks version ${version}, this origin ${VERSION}` };
+      return { how: "refused", reason: `the edge speaks version ${version}, this origin ${VERSION}` };
     } catch (error) {
-      return { refused: false, reason: `the edge can't be reached: ${messageOf(error)}` };
+      return { how: "closed", reason: `the edge can't be reached: ${messageOf(error)}` };
     }
   }
 }

@@ -13,6 +13,7 @@ import type { PartitionView } from "../index/views.ts";
 import type { Partition, Partitions } from "../partitions.ts";
 import { frameOf } from "../record.ts";
 import type { History } from "./history.ts";
+import type { Replayed } from "./replays.ts";
 
 export interface Endpoint {
   readonly topic: string;
@@ -53,12 +54,25 @@ export interface Answer {
   readonly frames: readonly Frame[];
 }
 
-/** Until when a question waits. */
+/**
+ * Until when a question waits. `patient`: not for ever, since what it names may not exist: another origin may have
+ * sent what this one hasn't seen yet, but positions can also be made up, and logs can lose records.
+ */
 export type Blocked =
-  /** Until the topic has been described. */
-  | { readonly kind: "topic" }
+  /** Until the topic has been described, or described anew. */
+  | { readonly kind: "topic"; readonly patient: boolean }
   /** Until the partition has been read past `offset` or, where that is undefined, is ready. */
-  | { readonly kind: "partition"; readonly epoch: string; readonly offset: number | undefined };
+  | {
+      readonly kind: "partition";
+      readonly epoch: string;
+      readonly offset: number | undefined;
+      readonly patient: boolean;
+    }
+  /** Until the log has been read again. */
+  | { readonly kind: "log"; readonly patient: false };
+
+/** How long that patience lasts (R5), in milliseconds. Partitions that were added are found in less. */
+export const PATIENCE_MS = 15_000;
 
 /** `fresh` where nobody asked for a proof. */
 export type Proof = "recovered" | "fresh" | ResetCause;
@@ -66,6 +80,14 @@ export type Proof = "recovered" | "fresh" | ResetCause;
 export type Examined =
   | { readonly kind: "blocked"; readonly blocked: Blocked }
   | { readonly kind: "open"; readonly proof: Proof };
+
+/** Offsets of one partition, `after` and `until` excluded, of which the index can't tell what they held of a key. */
+export interface Gap {
+  readonly partition: number;
+  readonly epoch: string;
+  readonly after: number;
+  readonly until: number;
+}
 
 /** The last offset of the endpoint in each epoch of its topic in which the index knows it. */
 export function tailsIn({ history, partitions }: AnswerPorts, { topic, key }: Endpoint): Map<string, number> {
@@ -98,23 +120,42 @@ export function homesOf(ports: AnswerPorts, { endpoint, tails }: Subject): reado
   return home === undefined ? [] : [home];
 }
 
-/** What an attach must wait for or, where it needn't, what can be proved. */
-export function examine(ports: AnswerPorts, subject: Subject, from: Position | undefined): Examined {
+/** What an attach that came at `askedAt` must wait for or, where it needn't, what can be proved. */
+export function examine(
+  ports: AnswerPorts,
+  subject: Subject,
+  from: Position | undefined,
+  askedAt: number,
+): Examined {
   const { endpoint } = subject;
-  if (ports.partitions.of(endpoint.topic) === undefined)
-    return { kind: "blocked", blocked: { kind: "topic" } };
+  const all = ports.partitions.of(endpoint.topic);
+  if (all === undefined) return { kind: "blocked", blocked: { kind: "topic", patient: false } };
+  const isPatient = ports.now() - askedAt < PATIENCE_MS;
   for (const [epoch, offset] of from ?? []) {
     const partition = ports.partitions.find(endpoint.topic, epoch);
+    if (partition === undefined && isPatient && all.some((other) => isOfOneTopic(other.epoch, epoch)))
+      return { kind: "blocked", blocked: { kind: "topic", patient: true } };
+    if (partition === undefined || offset < partition.next) continue;
     // A ready partition may lag: what its log is known to hold is still waited for.
-    if (partition && offset >= partition.next && (!partition.ready || offset < partition.end))
-      return { kind: "blocked", blocked: { kind: "partition", epoch, offset } };
+    const isComing = !partition.ready || offset < partition.end;
+    if (isComing || isPatient)
+      return { kind: "blocked", blocked: { kind: "partition", epoch, offset, patient: !isComing } };
   }
   const proof = from === undefined ? "fresh" : prove(ports, subject, from);
   if (proof === "recovered") return { kind: "open", proof };
   // The recent updates of a partition that isn't fully read would be old ones.
   const unready = homesOf(ports, subject).find(({ ready }) => !ready);
   if (unready === undefined) return { kind: "open", proof };
-  return { kind: "blocked", blocked: { kind: "partition", epoch: unready.epoch, offset: undefined } };
+  return {
+    kind: "blocked",
+    blocked: { kind: "partition", epoch: unready.epoch, offset: undefined, patient: false },
+  };
+}
+
+/** Whether two epochs name partitions of the same incarnation of a topic (P4): one of them may just have been added. */
+function isOfOneTopic(a: string, b: string): boolean {
+  const dot = a.lastIndexOf(".");
+  return dot > 0 && dot === b.lastIndexOf(".") && a.slice(0, dot) === b.slice(0, dot);
 }
 
 /** Whether nothing of the endpoint after `from` is missing in the index (R3), and else why (R4). */
@@ -126,40 +167,58 @@ export function prove(ports: AnswerPorts, subject: Subject, from: Position): "re
     ahead ||= offset >= partition.next;
   }
   if (ahead) return "ahead";
-  for (const { epoch, horizon, tail } of viewsOf(ports, subject)) {
+  return gapsIn(ports, subject, from).length === 0 ? "recovered" : "horizon";
+}
+
+/** What the index no longer holds of what may lie after `from` (R3), in the partitions that the topic has. */
+export function gapsIn(ports: AnswerPorts, subject: Subject, from: Position): Gap[] {
+  const gaps: Gap[] = [];
+  for (const { partition, epoch, horizon, tail } of viewsOf(ports, subject)) {
     const at = from.get(epoch) ?? -1;
     // Nothing of the key is known there, and nobody says that there was.
     if (tail === undefined && !from.has(epoch)) continue;
     // At its last record nothing can lie between, however far the horizon has moved since.
-    if (at < horizon - 1 && !(tail !== undefined && at >= tail)) return "horizon";
+    if (at < horizon - 1 && !(tail !== undefined && at >= tail))
+      gaps.push({ partition, epoch, after: at, until: horizon });
   }
-  return "recovered";
+  return gaps;
 }
 
-/** The answer where continuity from `from` was proved: what follows it, a page at a time. */
-export function answerRecovered(ports: AnswerPorts, subject: Subject, from: Position): Answer {
+/**
+ * The answer where continuity from `from` was proved: what follows it, a page at a time. `replayed` fills the
+ * gaps of the index; where it doesn't reach the index, neither does this page.
+ */
+export function answerRecovered(
+  ports: AnswerPorts,
+  subject: Subject,
+  from: Position,
+  replayed: readonly Replayed[] = [],
+): Answer {
   const { topic, key, path } = subject.endpoint;
   const { updates, bytes: maxBytes } = ports.bounds;
-  const limits = { maxRecords: updates, maxBytes };
-  const views = viewsOf(ports, subject);
   const to = new Map(from);
   const frames: Frame[] = [];
   let bytes = 0;
-  for (const record of ports.history.since(topic, key, from, limits).records) {
-    if (ports.partitions.find(topic, record.epoch) === undefined) continue;
+  const take = (record: IndexedRecord): boolean => {
     const frame = frameOf(path, record, record.previous);
     // Frames can be larger than what they hold.
-    if (frames.length > 0 && bytes + frame.length > maxBytes) break;
+    if (frames.length >= updates || (frames.length > 0 && bytes + frame.length > maxBytes)) return false;
     bytes += frame.length;
     frames.push(frame);
     to.set(record.epoch, record.offset);
-  }
-  const head = later(from, subject.tails);
-  const verdict = { position: from, head, recovered: true, cause: undefined };
-  return {
-    attached: { endpoint: path, verdict, to, since: sinceOf(views, from), count: frames.length },
-    frames,
+    return true;
   };
+  const indexed = new Map(from);
+  for (const { gap } of replayed) indexed.set(gap.epoch, gap.until - 1);
+  const isWhole = replayed.every(({ records, whole }) => records.every(take) && whole);
+  if (isWhole) {
+    const { records } = ports.history.since(topic, key, indexed, { maxRecords: updates, maxBytes });
+    records.filter(({ epoch }) => ports.partitions.find(topic, epoch) !== undefined).every(take);
+  }
+  const head = later(later(from, subject.tails), to);
+  const verdict = { position: from, head, recovered: true, cause: undefined };
+  const since = sinceOf(viewsOf(ports, subject), from);
+  return { attached: { endpoint: path, verdict, to, since, count: frames.length }, frames };
 }
 
 /** The answer where nothing was asked for or nothing can be proved: the recent updates, and where they begin. */

@@ -4,14 +4,17 @@ import type { Partition } from "../partitions.ts";
 import type { Ask } from "./interest.ts";
 
 export class BlockedAsks {
-  /** By epoch, or by topic with a slash, which no epoch contains. */
+  /** By epoch, or by topic with a slash, which no epoch contains; those that wait for the log at the slash. */
   readonly #asks = new Map<string, Set<Ask>>();
+  /** Those that won't wait for ever. */
+  readonly #patient = new Set<Ask>();
 
   add(ask: Ask, blocked: NonNullable<Ask["blocked"]>): void {
     ask.blocked = blocked;
     const name = nameOf(ask, blocked);
     const asks = this.#asks.get(name) ?? new Set();
     this.#asks.set(name, asks.add(ask));
+    if (blocked.patient) this.#patient.add(ask);
   }
 
   remove(ask: Ask): void {
@@ -20,6 +23,7 @@ export class BlockedAsks {
     const asks = this.#asks.get(name);
     asks?.delete(ask);
     if (asks?.size === 0) this.#asks.delete(name);
+    this.#patient.delete(ask);
     ask.blocked = undefined;
   }
 
@@ -27,8 +31,15 @@ export class BlockedAsks {
   takeProgressed({ epoch, next, ready }: Partition): Ask[] {
     const due = [...(this.#asks.get(epoch) ?? [])].filter(({ blocked }) => {
       const until = blocked?.kind === "partition" ? blocked.offset : undefined;
-      return ready || (until !== undefined && until < next);
+      return (ready && !blocked?.patient) || (until !== undefined && until < next);
     });
+    for (const ask of due) this.remove(ask);
+    return due;
+  }
+
+  /** Takes out those that came at `before` or earlier and don't wait for ever. */
+  takeTired(before: number): Ask[] {
+    const due = [...this.#patient].filter(({ at }) => at <= before);
     for (const ask of due) this.remove(ask);
     return due;
   }
@@ -44,5 +55,6 @@ export class BlockedAsks {
 }
 
 function nameOf(ask: Ask, blocked: NonNullable<Ask["blocked"]>): string {
+  if (blocked.kind === "log") return "/";
   return blocked.kind === "topic" ? `/${ask.interest.watch.endpoint.topic}` : blocked.epoch;
 }

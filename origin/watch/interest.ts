@@ -7,6 +7,7 @@ import type { Position } from "../../shared/protocol/position.ts";
 import type { AddressedTo } from "../../shared/protocol/uplink.ts";
 import type { Blocked, Endpoint } from "./answer.ts";
 import { Outbox, type ShardPort } from "./outbox.ts";
+import type { Replayed } from "./replays.ts";
 
 /** An endpoint that somebody watches. */
 export interface Watch {
@@ -22,9 +23,15 @@ export interface Ask {
   readonly link: number;
   readonly id: number;
   readonly from: Position | undefined;
+  /** When it came, in milliseconds since 1970. */
+  readonly at: number;
   /** Whether it was told to wait. */
   told: boolean;
   blocked: Blocked | undefined;
+  /** What the log held where the index has a gap; undefined as long as it wasn't read. */
+  replayed: readonly Replayed[] | undefined;
+  /** How often the log was read for it. */
+  replays: number;
 }
 
 /** Where receivers stopped being forwarded to; `cause`, where it is certain that continuity is lost. */
@@ -78,9 +85,10 @@ export class Interest {
   }
 
   /** Returns an earlier ask of this link that nobody can be waiting for any more, which is to be forgotten. */
-  ask(link: number, id: number, from: Position | undefined): Ask | undefined {
+  ask(link: number, id: number, from: Position | undefined, at: number): Ask | undefined {
     const earlier = this.#asks.filter((ask) => ask.link === link);
-    this.#asks = [...this.#asks, { interest: this, link, id, from, told: false, blocked: undefined }];
+    const fresh = { told: false, blocked: undefined, replayed: undefined, replays: 0 };
+    this.#asks = [...this.#asks, { interest: this, link, id, from, at, ...fresh }];
     return earlier.length < ASKS_PER_LINK ? undefined : earlier[0];
   }
 

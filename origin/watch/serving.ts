@@ -4,9 +4,23 @@
  */
 import { NOTHING, reaches } from "../../shared/protocol/position.ts";
 import { type AddressedTo, encodeAttached, encodeWaiting } from "../../shared/protocol/uplink.ts";
-import { type Answer, type AnswerPorts, answerRecent, answerRecovered, examine, prove } from "./answer.ts";
+import {
+  type Answer,
+  type AnswerPorts,
+  answerRecent,
+  answerRecovered,
+  examine,
+  type Gap,
+  gapsIn,
+  prove,
+} from "./answer.ts";
 import type { BlockedAsks } from "./blocked-asks.ts";
-import type { Interest, Shard } from "./interest.ts";
+import type { Ask, Interest, Shard } from "./interest.ts";
+import type { Replays } from "./replays.ts";
+
+export interface ServingPorts extends AnswerPorts {
+  readonly replays: Replays;
+}
 
 /** Turns of endpoints in one step at most, and of no more bytes than one answer has, so that others get on. */
 const TURNS_PER_STEP = 16;
@@ -14,8 +28,11 @@ const TURNS_PER_STEP = 16;
 /** The id of an answer that nobody asked for. */
 const UNASKED = 0;
 
+/** The index may drop more while the log is read, but not for ever faster than it is read. */
+const REPLAYS_PER_ASK = 3;
+
 /** Returns whether more can be done at once. */
-export function serve(ports: AnswerPorts, blocked: BlockedAsks, shard: Shard): boolean {
+export function serve(ports: ServingPorts, blocked: BlockedAsks, shard: Shard): boolean {
   let bytes = 0;
   for (let turn = 0; turn < TURNS_PER_STEP && bytes < ports.bounds.bytes; turn++) {
     const [interest] = shard.work;
@@ -29,29 +46,61 @@ export function serve(ports: AnswerPorts, blocked: BlockedAsks, shard: Shard): b
 }
 
 /** Answers one ask, or tells it to wait. Returns the bytes sent. */
-function answer(ports: AnswerPorts, blocked: BlockedAsks, interest: Interest): number {
+function answer(ports: ServingPorts, blocked: BlockedAsks, interest: Interest): number {
   const ask = interest.nextAsk;
   if (ask === undefined) return 0;
   const { watch } = interest;
   const { path } = watch.endpoint;
   const { outbox } = interest.shard;
   const to: AddressedTo = { kind: "links", links: [ask.link] };
-  const examined = examine(ports, watch, ask.from);
-  if (examined.kind === "blocked") {
-    blocked.add(ask, examined.blocked);
+  const wait = () => {
     if (!ask.told) outbox.add(to, encodeWaiting(path, ask.id));
     ask.told = true;
     return 0;
+  };
+  const examined = examine(ports, watch, ask.from, ask.at);
+  if (examined.kind === "blocked") {
+    blocked.add(ask, examined.blocked);
+    return wait();
   }
+  const { proof } = examined;
+  const gaps = proof === "horizon" ? gapsIn(ports, watch, ask.from ?? NOTHING) : [];
+  const filled = proof === "horizon" && isFilled(gaps, ask.replayed);
+  if (proof === "horizon" && !filled && replay(ports, blocked, ask, gaps)) return wait();
   interest.forget(ask);
   interest.goLive(ask.link);
-  const { proof } = examined;
   const answered =
-    proof === "recovered"
-      ? answerRecovered(ports, watch, ask.from ?? NOTHING)
+    proof === "recovered" || filled
+      ? answerRecovered(ports, watch, ask.from ?? NOTHING, ask.replayed)
       : answerRecent(ports, watch, ask.from, proof);
   outbox.add(to, encodeAttached({ ...answered.attached, id: ask.id }));
   return send(interest, to, answered);
+}
+
+/** Whether what was read again from the log leaves none of the gaps open. */
+function isFilled(gaps: readonly Gap[], replayed: Ask["replayed"]): boolean {
+  return gaps.every(({ epoch, until }) =>
+    replayed?.some(({ gap, whole }) => gap.epoch === epoch && (gap.until >= until || !whole)),
+  );
+}
+
+/** Reads the log again where the stream allows that much (R7); returns whether the ask waits for it. */
+function replay(ports: ServingPorts, blocked: BlockedAsks, ask: Ask, gaps: readonly Gap[]): boolean {
+  const { interest } = ask;
+  const { topic, key, stream } = interest.watch.endpoint;
+  const records = gaps.reduce((sum, { after, until }) => sum + until - after - 1, 0);
+  if (records > stream.replay || ask.replays >= REPLAYS_PER_ASK) return false;
+  ask.replays++;
+  blocked.add(ask, { kind: "log", patient: false });
+  void ports.replays.read(topic, key, gaps).then((replayed) => {
+    // Nobody waits for it any more.
+    if (ask.blocked?.kind !== "log") return;
+    blocked.remove(ask);
+    ask.replayed = replayed;
+    if (replayed === undefined) ask.replays = REPLAYS_PER_ASK;
+    interest.shard.queue(interest);
+  });
+  return true;
 }
 
 /**

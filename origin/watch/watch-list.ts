@@ -23,13 +23,14 @@ import {
 import type { IndexedRecord } from "../index/record.ts";
 import type { Partition } from "../partitions.ts";
 import { frameOf } from "../record.ts";
-import { type AnswerPorts, type Endpoint, homesOf, tailsIn } from "./answer.ts";
+import { type Endpoint, homesOf, PATIENCE_MS, tailsIn } from "./answer.ts";
 import { BlockedAsks } from "./blocked-asks.ts";
 import { type Ask, Interest, Shard, type Watch } from "./interest.ts";
+import { keyText } from "./key-text.ts";
 import type { ShardPort } from "./outbox.ts";
-import { serve } from "./serving.ts";
+import { type ServingPorts, serve } from "./serving.ts";
 
-export interface WatchListPorts extends AnswerPorts {
+export interface WatchListPorts extends ServingPorts {
   readonly streams: Streams;
   /** The edge asked for what isn't exposed here. */
   readonly refused: (path: string) => void;
@@ -86,7 +87,7 @@ export class WatchList {
       shard.outbox.flush();
       return;
     }
-    const superseded = interest.ask(link, id, from);
+    const superseded = interest.ask(link, id, from, this.#ports.now());
     if (superseded !== undefined) this.#forget(superseded);
     shard.queue(interest);
   }
@@ -136,6 +137,12 @@ export class WatchList {
   /** The partition was read further or became ready: who waited for that gets a turn (R5). */
   progressed(partition: Partition): void {
     for (const ask of this.#blocked.takeProgressed(partition)) ask.interest.shard.queue(ask.interest);
+  }
+
+  /** To be called every second or so: who has waited long enough gets a turn (R5). */
+  passTime(): void {
+    const due = this.#blocked.takeTired(this.#ports.now() - PATIENCE_MS);
+    for (const ask of due) ask.interest.shard.queue(ask.interest);
   }
 
   /** The topic's partitions are others than before. Who was live in an epoch that has gone is told so (R4). */
@@ -235,9 +242,4 @@ function lose(watch: Watch, cause: ResetCause): void {
     interest.behind = { from: interest.behind?.from ?? new Map(watch.tails), cause };
     interest.shard.queue(interest);
   }
-}
-
-/** Each byte one character, so that keys that aren't UTF-8 stay apart. */
-function keyText(key: Uint8Array): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1");
 }

@@ -7,7 +7,7 @@ import { isTopicName } from "./address.ts";
 
 const WholeNumber = v.pipe(v.number(), v.integer());
 
-const StreamSchema = v.strictObject({
+const StreamFields = v.strictObject({
   title: v.pipe(v.string(), v.minLength(1), v.maxLength(200), v.description("What people see.")),
   subscribe: v.pipe(
     v.literal("public"),
@@ -38,7 +38,29 @@ const StreamSchema = v.strictObject({
     v.pipe(v.boolean(), v.description("Whether the latest record of a key is kept however old it is.")),
     false,
   ),
+  replay: v.optional(
+    v.pipe(
+      WholeNumber,
+      v.minValue(0),
+      v.maxValue(100_000_000),
+      v.description(
+        "How many records of the log may be read again for one who resumes from before what the index holds. 0: none.",
+      ),
+    ),
+    0,
+  ),
 });
+
+const StreamSchema = v.pipe(
+  StreamFields,
+  v.forward(
+    v.check(
+      ({ compacted, replay }) => !compacted || replay === 0,
+      "must be 0 where the topic is compacted: what its log still holds doesn't prove that nothing is missing",
+    ),
+    ["replay"],
+  ),
+);
 
 export const StreamsSchema = v.strictObject({
   $schema: v.optional(v.string()),
@@ -52,6 +74,8 @@ export interface Stream {
   readonly windowMs: number;
   readonly start: "earliest" | "latest";
   readonly compacted: boolean;
+  /** Records of the log that may be read again to prove continuity (R7). */
+  readonly replay: number;
 }
 
 export type Streams = ReadonlyMap<string, Stream>;
@@ -76,6 +100,7 @@ export function readStreams(json: unknown): StreamsResult {
       windowMs: (stream.window.seconds ?? 3_600) * 1_000,
       start: stream.start,
       compacted: stream.compacted,
+      replay: stream.replay,
     });
   }
   return { ok: true, streams };

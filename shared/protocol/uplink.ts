@@ -1,5 +1,5 @@
 /**
- * Control frames between an origin, an Uplink shard and the objects below it: rules U1–U9 and L1–L7 of
+ * Control frames between an origin, an Uplink shard and the objects below it: rules U1–U15 and L1–L7 of
  * PROTOCOL.md.
  *
  * On an uplink every frame that the origin sends is addressed: an address, a tab, the frame. The shard reads
@@ -63,6 +63,7 @@ function parseAddressed(text: string): AddressedTo | undefined {
 
 const Version = v.pipe(v.number(), v.integer(), v.minValue(1));
 const Generation = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const Role = v.picklist(["active", "standby"]);
 
 const Schemas = {
   originHello: v.object({
@@ -74,6 +75,7 @@ const Schemas = {
       shard: v.pipe(v.number(), v.integer(), v.minValue(0)),
       shards: v.pipe(v.number(), v.integer(), v.minValue(1)),
       generation: Generation,
+      role: v.optional(Role),
     }),
   }),
   linkHello: v.object({
@@ -85,6 +87,8 @@ const Schemas = {
     }),
   }),
   ready: v.object({ ready: v.boolean() }),
+  leaving: v.object({ leaving: v.literal(true) }),
+  role: v.object({ role: v.literal("active"), generation: Generation }),
   attach: v.object({
     attach: EndpointSchema,
     id: IdSchema,
@@ -108,7 +112,10 @@ const Schemas = {
   error: v.object({ error: v.object({ code: v.string(), message: v.string(), retry: v.boolean() }) }),
 } as const;
 
+/** What an uplink is for its shard (U11). */
+export type Role = v.InferOutput<typeof Role>;
 export type OriginHello = v.InferOutput<typeof Schemas.originHello>["hello"];
+/** Without a role: the shard's code is older than standbys are, and every uplink that it greets is active. */
 export type ShardHello = v.InferOutput<typeof Schemas.shardHello>["hello"];
 export type LinkHello = v.InferOutput<typeof Schemas.linkHello>["hello"];
 
@@ -138,6 +145,8 @@ export type OriginSays =
   | { readonly kind: "hello"; readonly hello: OriginHello }
   /** Whether every partition has been read to the end that it had at start. */
   | { readonly kind: "ready"; readonly ready: boolean }
+  /** The origin is about to stop; another may take over now (U15). */
+  | { readonly kind: "leaving" }
   | { readonly kind: "attached"; readonly attached: Attached }
   /** The attach stands; its answer comes when the endpoint's partition is ready. */
   | { readonly kind: "waiting"; readonly endpoint: string; readonly id: number }
@@ -154,6 +163,8 @@ export type OriginSays =
 /** Shard → origin. */
 export type ShardSays =
   | { readonly kind: "hello"; readonly hello: ShardHello }
+  /** A standby is active from here on (U14). */
+  | { readonly kind: "active"; readonly generation: number }
   | { readonly kind: "attach"; readonly link: number; readonly attach: Attach }
   | { readonly kind: "detach"; readonly link: number; readonly endpoint: string }
   | { readonly kind: "get"; readonly id: number; readonly endpoint: string }
@@ -211,6 +222,7 @@ export const decodeOriginSays: Reader<OriginSays> = reader<OriginSays>(
   {
     hello: as("originHello", (o) => ({ kind: "hello", hello: o.hello })),
     ready: as("ready", (o) => ({ kind: "ready", ready: o.ready })),
+    leaving: as("leaving", () => ({ kind: "leaving" })),
     attached: as("attached", (o) => ({ kind: "attached", attached: readAttached(o) })),
     waiting: as("waiting", readWaiting),
     latest: as("latest", (o) => ({
@@ -227,6 +239,7 @@ export const decodeOriginSays: Reader<OriginSays> = reader<OriginSays>(
 export const decodeShardSays: Reader<ShardSays> = reader<ShardSays>(
   {
     hello: as("shardHello", (o) => ({ kind: "hello", hello: o.hello })),
+    role: as("role", (o) => ({ kind: "active", generation: o.generation })),
     attach: as("attach", (o) => ({ kind: "attach", link: o.link ?? 0, attach: readAttach(o) })),
     detach: as("detach", (o) => ({ kind: "detach", link: o.link, endpoint: o.detach })),
     get: as("get", (o) => ({ kind: "get", id: o.id, endpoint: o.get })),
@@ -259,6 +272,15 @@ export function encodeHello(hello: OriginHello | ShardHello | LinkHello): string
 
 export function encodeReady(ready: boolean): string {
   return JSON.stringify({ ready });
+}
+
+export function encodeLeaving(): string {
+  return JSON.stringify({ leaving: true });
+}
+
+/** To a standby: it is active from here on. */
+export function encodeActive(generation: number): string {
+  return JSON.stringify({ role: "active", generation });
 }
 
 /** On a link the shard knows which link it is; on an uplink `link` says it. */

@@ -370,7 +370,8 @@ describe("an edge that isn't set up", () => {
 
       expect([answer.status, code(answer)]).toEqual([503, "unavailable"]);
       expect(health.status).toBe(503);
-      const shard = { connected: false, ready: false, watched: 0, links: 0 };
+      const nobody = { connected: false, ready: false, origin: null, generation: 0, standbys: [] };
+      const shard = { ...nobody, watched: 0, links: 0 };
       expect(JSON.parse(health.body.toString())).toEqual({
         version: 1,
         healthy: false,
@@ -417,16 +418,18 @@ describe("an edge that isn't set up", () => {
     },
   );
 
-  test("[U9] health is good once every shard has an origin that is ready", async () => {
+  test("[U9] [U11] health is good once every shard has an origin that is ready; it names who is active and who stands by", async () => {
+    const standby = await new ScriptedOrigin({ url: edge.url, name: "standby" }).connect({ ready: false });
     const health = await ask("/$/health");
 
     expect(health.status).toBe(200);
     expect(JSON.parse(health.body.toString())).toMatchObject({
       healthy: true,
       shards: [
-        { connected: true, ready: true },
-        { connected: true, ready: true },
+        { connected: true, ready: true, origin: "scripted", standbys: [{ origin: "standby", ready: false }] },
+        { connected: true, ready: true, origin: "scripted", standbys: [{ origin: "standby", ready: false }] },
       ],
     });
+    standby.cut();
   });
 });

@@ -34,14 +34,14 @@ async function received(subscriber: RawSubscriber, expected: readonly unknown[])
   expect(subscriber.violations).toEqual([]);
 }
 
-test("[U2] [L7] a newer origin takes over: the one before is replaced, and subscribers get what both wrote", async () => {
+test("[U12] [L7] an origin that comes anew takes over: its older uplinks are replaced, and subscribers get what both wrote", async () => {
   const path = newPath();
   const subscriber = await subscribe(path);
   origin.append(path, 1);
   await received(subscriber, [1]);
   const generation = origin.uplinkOf(path).hello?.generation ?? 0;
 
-  const newer = new ScriptedOrigin({ url: edge.url, log: origin.log, name: "newer" });
+  const newer = new ScriptedOrigin({ url: edge.url, log: origin.log });
   newer.appendSilently(path, [2]);
   await newer.connect();
   await eventually(() => origin.uplinks.every(({ closed }) => closed !== undefined), "the older is closed");
@@ -52,6 +52,50 @@ test("[U2] [L7] a newer origin takes over: the one before is replaced, and subsc
   expect(newer.uplinkOf(path).hello?.generation).toBeGreaterThan(generation);
   newer.cut();
 });
+
+test("[U11] [U13] [U14] [L7] an origin of another name stands by; when the active one goes nobody is told to wait", async () => {
+  const path = newPath();
+  const subscriber = await subscribe(path);
+  const standby = await new ScriptedOrigin({ url: edge.url, log: origin.log, name: "standby" }).connect();
+  origin.append(path, 1);
+  await received(subscriber, [1]);
+  expect(standby.attaches).toEqual([]);
+  expect(standby.uplinkOf(path).hello?.role).toBe("standby");
+
+  origin.cut();
+  await eventually(() => standby.linksOf(path).length > 0, "the standby is asked");
+  standby.append(path, 2);
+
+  await received(subscriber, [1, 2]);
+  expect(standby.attaches.find(({ endpoint }) => endpoint === path)).toMatchObject({
+    id: 0,
+    from: new Map([["e.0", 0]]),
+  });
+  expect(subscriber.others).toEqual([]);
+  standby.cut();
+});
+
+test("[U9] [U13] one that pings is heard; one that falls silent is replaced at a standby's heartbeat", async () => {
+  const path = newPath();
+  const subscriber = await subscribe(path);
+  const standby = await new ScriptedOrigin({ url: edge.url, log: origin.log, name: "standby" }).connect();
+  const beats = setInterval(() => standby.beat(), 200);
+  const pings = setInterval(() => origin.ping(), 200);
+  const started = performance.now();
+  await eventually(() => performance.now() - started > 5_000, "more than a deadline");
+  expect(origin.uplinkOf(path).closed).toBeUndefined();
+
+  clearInterval(pings);
+  await eventually(() => standby.linksOf(path).length > 0, "the standby is asked");
+  clearInterval(beats);
+  origin.append(path, 1);
+  standby.append(path, 2);
+
+  await received(subscriber, [1, 2]);
+  await eventually(() => origin.uplinkOf(path).closed !== undefined, "the silent one is closed");
+  expect(origin.uplinkOf(path).closed).toEqual({ code: 4003, reason: "replaced" });
+  standby.cut();
+}, 30_000);
 
 test("[U9] an origin that is lost and comes back finds everyone where they were", async () => {
   const path = newPath();

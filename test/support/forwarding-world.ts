@@ -5,10 +5,12 @@ import { Forwarder } from "../../origin/forwarder.ts";
 import { Partitions } from "../../origin/partitions.ts";
 import type { PartitionInfo } from "../../origin/source.ts";
 import type { WritableHistory } from "../../origin/watch/history.ts";
+import { Replays } from "../../origin/watch/replays.ts";
 import { WatchList } from "../../origin/watch/watch-list.ts";
 import { endpointPath } from "../../shared/protocol/address.ts";
 import type { Stream } from "../../shared/protocol/streams.ts";
 import { LogModel } from "./log-model.ts";
+import { ScriptedSource } from "./scripted-source.ts";
 import { SimulatedShard, type WatchingObject } from "./watching.ts";
 
 const KEYS = [Buffer.from("a"), Buffer.from([0xff, 0x00]), Buffer.alloc(0)];
@@ -21,6 +23,7 @@ const STREAM: Stream = {
   windowMs: 1_000_000,
   start: "earliest",
   compacted: false,
+  replay: 0,
 };
 
 interface AtLink {
@@ -74,6 +77,7 @@ export class ForwardingWorld<H extends WritableHistory> {
       history,
       partitions,
       bounds,
+      replays: new Replays({ source: new ScriptedSource(), random: () => 0, bounds }),
       homeOf: partitionOf,
       now: () => NOW,
       streams: new Map([["t", STREAM]]),

@@ -69,6 +69,11 @@ export class ModelLog {
     return this.#next.get(epoch) ?? 0;
   }
 
+  /** The first offset that hasn't been dropped. */
+  horizonOf(epoch: string): number {
+    return this.#horizon.get(epoch) ?? 0;
+  }
+
   latest(path: string): Kept | undefined {
     return this.#records.get(path)?.at(-1);
   }

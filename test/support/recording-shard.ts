@@ -40,16 +40,24 @@ export class RecordingShard implements ShardPort {
     return items.map((item) => item.replace("\t", " "));
   }
 
-  /** Attaches a link of its own and returns its answer and the offsets in it; undefined where it must wait. */
+  /**
+   * Attaches a link of its own and returns its answer and the offsets in it; undefined where it must wait, whatever
+   * happens meanwhile.
+   */
   answerTo(
     endpoint: string,
     from?: Position,
+    meanwhile: () => void = () => undefined,
   ): { attached: Attached; offsets: (number | undefined)[] } | undefined {
     this.taken();
     this.attach(999, endpoint, 1, from);
     this.work();
+    meanwhile();
+    this.work();
     this.#watchList.detach(this, 999, endpoint);
-    const [head, ...updates] = this.taken().map((item) => item.slice(item.indexOf(" ") + 1));
+    const [head, ...updates] = this.taken()
+      .filter((item) => !item.includes('{"waiting"'))
+      .map((item) => item.slice(item.indexOf(" ") + 1));
     const says = decodeOriginSays(head ?? "");
     if (!says.ok || says.value.kind !== "attached") return undefined;
     const offsets = updates.map((update) => Number(/"p":"[^:]+:(\d+)"/.exec(update)?.[1]));

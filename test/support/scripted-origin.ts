@@ -8,6 +8,7 @@ import { shardOf } from "../../shared/protocol/address.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { packMessages, splitText } from "../../shared/protocol/message.ts";
 import { formatPosition } from "../../shared/protocol/position.ts";
+import { PING, PONG } from "../../shared/protocol/subscriber.ts";
 import {
   type Attach,
   decodeShardSays,
@@ -78,10 +79,18 @@ export class ScriptedOrigin {
     const token = await ScriptedOrigin.token({ name: this.#options.name });
     const uplinks = Array.from({ length: this.#options.shards }, (_, shard) => this.#dial(shard, token));
     this.uplinks.splice(0, this.uplinks.length, ...(await Promise.all(uplinks)));
-    if (ready)
-      for (const uplink of this.uplinks)
-        this.#send(uplink, [encodeAddressed({ kind: "shard" }, encodeReady(true))]);
+    if (ready) this.beat();
     return this;
+  }
+
+  /** What an uplink that stands by says every second (U9). */
+  beat(): void {
+    for (const uplink of this.uplinks)
+      this.#send(uplink, [encodeAddressed({ kind: "shard" }, encodeReady(true))]);
+  }
+
+  ping(): void {
+    for (const { socket } of this.uplinks) socket.send(PING);
   }
 
   /** Goes without a word. */
@@ -159,6 +168,7 @@ export class ScriptedOrigin {
       socket.on("error", reject);
       socket.on("open", () => socket.send(encodeHello({ version: VERSION, origin: this.#options.name })));
       socket.on("message", (data: Buffer) => {
+        if (data.toString() === PONG) return;
         for (const frame of splitText(data.toString())) this.#hear(uplink, shard, frame);
         if (uplink.hello !== undefined) resolve();
       });

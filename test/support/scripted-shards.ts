@@ -7,7 +7,7 @@ import { jwtVerify } from "jose";
 import { type WebSocket, WebSocketServer } from "ws";
 import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
 import { PING, PONG } from "../../shared/protocol/subscriber.ts";
-import { decodeAddressed, encodeHello } from "../../shared/protocol/uplink.ts";
+import { decodeAddressed, encodeHello, type Role } from "../../shared/protocol/uplink.ts";
 
 export const KEY = { kid: "k1", secret: new TextEncoder().encode("0123456789abcdef0123456789abcdef") };
 
@@ -36,11 +36,11 @@ export class TakenUplink {
       this.closed = { code, reason: reason.toString() };
       this.#wake();
     });
-    if (edge.greets) this.hello(edge.shards);
+    if (edge.greets) this.hello(edge.shards, 1, edge.role);
   }
 
-  hello(shards: number, version = 1): void {
-    this.say(encodeHello({ version, shard: this.shard, shards, generation: 1 }));
+  hello(shards: number, version = 1, role?: Role): void {
+    this.say(encodeHello({ version, shard: this.shard, shards, generation: 1, role }));
   }
 
   say(frame: string): void {
@@ -83,6 +83,8 @@ export class ScriptedShards {
   /** Status with which requests and dials are answered; 200 lets them through. */
   status = 200;
   greets = true;
+  /** The role that hellos name; none, as before there were standbys, unless a test sets it. */
+  role: Role | undefined;
   answersPings = true;
   #changed = Promise.withResolvers<void>();
 

@@ -1,5 +1,5 @@
 /**
- * A shard, objects, subscribers and an origin in one process, all of whose messages a test delivers by hand. The
+ * A shard, objects, subscribers and origins in one process, all of whose messages a test delivers by hand. The
  * shard and the objects are the real cores; what outlives their memory is what would: rows and attachments.
  */
 
@@ -7,18 +7,10 @@ import { EndpointCore } from "../../edge/endpoint/endpoint-core.ts";
 import type { Noted } from "../../edge/uplink/dialer.ts";
 import { UplinkCore } from "../../edge/uplink/uplink-core.ts";
 import type { WindowLimits } from "../../shared/core/window.ts";
-import type { Frame } from "../../shared/protocol/frame.ts";
-import { packMessages, splitText } from "../../shared/protocol/message.ts";
 import type { Position } from "../../shared/protocol/position.ts";
-import {
-  type Attached,
-  decodeShardSays,
-  encodeAddressed,
-  encodeAttached,
-  encodeHello,
-} from "../../shared/protocol/uplink.ts";
 import { ModelLog } from "./model-log.ts";
 import { ModelReceiver } from "./model-receiver.ts";
+import { type Journal, SimulatedOrigin } from "./simulated-origin.ts";
 import { Clock, type End, Wire } from "./simulated-wires.ts";
 
 interface ObjectHost {
@@ -30,15 +22,11 @@ interface ObjectHost {
   timers: number;
 }
 
-interface Origin {
-  readonly wire: Wire;
-  /** path → links that are live */
-  readonly live: Map<string, Set<number>>;
-}
-
 export interface SimulationOptions {
   readonly window: WindowLimits;
   readonly log: { readonly window: number; readonly page: number };
+  /** How many there are; none of them runs yet. */
+  readonly origins: number;
   /** In [0, 1), the same for the same seed. */
   readonly random: () => number;
 }
@@ -46,6 +34,7 @@ export interface SimulationOptions {
 export class SimulatedEdge {
   readonly clock = new Clock();
   readonly log: ModelLog;
+  readonly origins: readonly SimulatedOrigin[];
   readonly receivers: ModelReceiver[] = [];
   readonly problems: string[] = [];
   readonly #options: SimulationOptions;
@@ -58,33 +47,38 @@ export class SimulatedEdge {
   #life = 0;
   readonly rows = new Map<string, Noted>();
   #generation = 0;
-  /** Those that have been granted an uplink and don't know yet that they lost it. */
-  readonly #origins = new Set<Origin>();
+  readonly #journal: Journal;
+  /** When a socket was last pinged. */
+  readonly #pings = new Map<unknown, number>();
+  readonly #granted = new Set<number>();
+  /** Grants by which an origin that stood by took over. */
+  promotions = 0;
 
   constructor(options: SimulationOptions) {
     this.#options = options;
     this.log = new ModelLog(options.log);
+    this.#journal = { entries: [], log: this.log };
+    this.origins = Array.from({ length: options.origins }, (_, i) => this.#origin(`origin-${i}`));
+  }
+
+  /** Every frame that an origin has sent or may have sent, as text. */
+  get produced(): ReadonlySet<string> {
+    return new Set(this.origins.flatMap(({ index }) => [...index.produced]));
   }
 
   // What a test can do.
 
   append(path: string, value: unknown, epoch: string): void {
-    const kept = this.log.append(path, value, epoch);
-    for (const origin of this.#origins) {
-      const links = [...(origin.live.get(path) ?? [])];
-      if (links.length > 0) this.#say(origin, [encodeAddressed({ kind: "links", links }, kept.frame)]);
-    }
+    this.log.append(path, value, epoch);
+    this.#journal.entries.push({ path, value, epoch });
+    for (const origin of this.origins) origin.wake();
   }
 
   /** The topic is deleted and created again: its epochs are others from now on, and who is live is told so. */
   recreate(): void {
     this.log.forgetEpochs();
-    for (const origin of this.#origins) {
-      for (const [path, live] of origin.live) {
-        const { attached, frames } = this.log.answer(path, undefined, "epoch");
-        if (live.size > 0) this.#answer(origin, [...live], { ...attached, id: 0 }, frames);
-      }
-    }
+    this.#journal.entries.length = 0;
+    for (const origin of this.origins) origin.recreate();
   }
 
   subscribe(path: string, from: Position | undefined): ModelReceiver {
@@ -110,33 +104,6 @@ export class SimulatedEdge {
     if (wire !== undefined) wire.server.bufferedAmount = 1024 * 1024;
   }
 
-  connectOrigin(): void {
-    const wire = this.#wire();
-    const origin: Origin = { wire, live: new Map() };
-    const shard = this.#liveShard();
-    this.#shardUplinks.push(wire);
-    wire.server.listener = {
-      message: (message) => this.#liveShard().uplinkMessage(wire.server, message),
-      close: () => this.#liveShard().uplinkClosed(wire.server),
-    };
-    wire.client.listener = {
-      message: (message) => {
-        for (const frame of splitText(String(message))) this.#originHears(origin, frame);
-      },
-      close: () => {
-        this.#origins.delete(origin);
-      },
-    };
-    shard.uplinkOpened(wire.server);
-    wire.client.send(encodeHello({ version: 1, origin: "model" }));
-  }
-
-  /** All uplinks break. */
-  cutOrigin(): void {
-    for (const { wire } of this.#origins) wire.cut();
-    this.#origins.clear();
-  }
-
   cutLink(path: string): void {
     for (const wire of this.#objects.get(path)?.links ?? []) wire.cut();
   }
@@ -153,7 +120,6 @@ export class SimulatedEdge {
   crashShard(): void {
     this.#life++;
     this.#shard = undefined;
-    this.cutOrigin();
     for (const wire of this.#shardLinks.splice(0)) {
       wire.client.listener = undefined;
       wire.cut();
@@ -164,9 +130,35 @@ export class SimulatedEdge {
     }
   }
 
+  /** The shard's memory is lost, but not its uplinks. Returns whether it could be: links keep it awake. */
+  evictShard(): boolean {
+    if (this.#shard === undefined || this.#shard.status().links > 0) return false;
+    this.#life++;
+    this.#shard = undefined;
+    return true;
+  }
+
+  /** Time passes, in which origins ping, and those that stand by are heard. */
+  pass(ms: number): void {
+    const until = this.clock.now + ms;
+    while (this.clock.now < until) {
+      const next = Math.min(until, this.clock.now + 1_000);
+      while (this.clock.next(next - this.clock.now));
+      this.clock.now = next;
+      for (const origin of this.origins) {
+        const { wire } = origin;
+        if (wire === undefined || origin.isDeaf(wire) || !wire.client.open) continue;
+        this.#pings.set(wire.server, this.clock.now);
+        if (!origin.isStandby) continue;
+        origin.beat();
+        while (wire.pending().includes("server")) wire.deliver("server");
+      }
+    }
+  }
+
   /** Delivers one message that is under way, chosen by a number. Returns whether there was one. */
   async deliver(choice: number): Promise<boolean> {
-    const pending = [...this.#wires].flatMap((wire) => wire.pending().map((to) => ({ wire, to })));
+    const pending = [...this.#wires].flatMap((wire) => this.#pendingOn(wire).map((to) => ({ wire, to })));
     const chosen = pending[choice % Math.max(1, pending.length)];
     chosen?.wire.deliver(chosen.to);
     await settled();
@@ -265,11 +257,16 @@ export class SimulatedEdge {
           if (generation <= this.#generation) this.problems.push("the generation does not grow");
           this.#generation = generation;
         },
+        pingedAt: (socket) => this.#pings.get(socket),
         log: (problem) => this.problems.push(problem),
         sent: () => undefined,
       },
       { shard: 0, shards: 1 },
-      { generation: this.#generation, noted: [...this.rows.values()], uplinks: [] },
+      {
+        generation: this.#generation,
+        noted: [...this.rows.values()],
+        uplinks: this.#shardUplinks.map(({ server }) => server).filter(({ open }) => open),
+      },
     );
     return this.#shard;
   }
@@ -297,34 +294,36 @@ export class SimulatedEdge {
     return wire.client;
   }
 
-  #originHears(origin: Origin, frame: string): void {
-    const says = decodeShardSays(frame);
-    if (!says.ok) {
-      this.problems.push(says.problem);
-      return;
-    }
-    const { value } = says;
-    if (value.kind === "hello") this.#origins.add(origin);
-    if (value.kind === "attach") {
-      const { endpoint, id, from } = value.attach;
-      const { attached, frames } = this.log.answer(endpoint, from);
-      origin.live.set(endpoint, (origin.live.get(endpoint) ?? new Set()).add(value.link));
-      this.#answer(origin, [value.link], { ...attached, id }, frames);
-    }
-    if (value.kind === "detach") origin.live.get(value.endpoint)?.delete(value.link);
+  #origin(name: string): SimulatedOrigin {
+    return new SimulatedOrigin(name, {
+      journal: this.#journal,
+      index: new ModelLog(this.#options.log),
+      dial: () => this.#dialShard(),
+      after: (ms, run) => void this.clock.after(ms, run),
+      granted: (generation, stoodBy) => {
+        if (stoodBy) this.promotions++;
+        if (this.#granted.has(generation)) this.problems.push(`generation ${generation} was granted twice`);
+        this.#granted.add(generation);
+      },
+      problem: (problem) => this.problems.push(`${name}: ${problem}`),
+    });
   }
 
-  #answer(origin: Origin, links: readonly number[], attached: Attached, frames: readonly Frame[]): void {
-    const items = [encodeAttached(attached), ...frames];
-    this.#say(
-      origin,
-      items.map((frame) => encodeAddressed({ kind: "links", links }, frame)),
-    );
+  #dialShard(): Wire {
+    const wire = this.#wire();
+    const shard = this.#liveShard();
+    this.#shardUplinks.push(wire);
+    wire.server.listener = {
+      message: (message) => this.#liveShard().uplinkMessage(wire.server, message),
+      close: () => this.#liveShard().uplinkClosed(wire.server),
+    };
+    shard.uplinkOpened(wire.server);
+    return wire;
   }
 
-  /** In small messages, so that answers are cut into pieces. */
-  #say({ wire }: Origin, items: readonly Frame[]): void {
-    for (const message of packMessages(items, 400)) if (wire.client.open) wire.client.send(message);
+  #pendingOn(wire: Wire): ("server" | "client")[] {
+    const isDeaf = this.origins.some((origin) => origin.isDeaf(wire));
+    return wire.pending().filter((to) => to === "server" || !isDeaf);
   }
 
   #wire(): Wire {

@@ -5,10 +5,12 @@ import { Forwarder } from "../../origin/forwarder.ts";
 import { Partitions } from "../../origin/partitions.ts";
 import type { PartitionInfo, SourceRecord } from "../../origin/source.ts";
 import { ANSWER_BOUNDS } from "../../origin/watch/answer.ts";
+import { Replays } from "../../origin/watch/replays.ts";
 import { WatchList } from "../../origin/watch/watch-list.ts";
 import type { Stream } from "../../shared/protocol/streams.ts";
 import { MemoryHistory } from "./memory-history.ts";
 import { RecordedLog } from "./recorded-log.ts";
+import { ScriptedSource } from "./scripted-source.ts";
 
 export const STREAM: Stream = {
   topic: "t",
@@ -17,9 +19,10 @@ export const STREAM: Stream = {
   windowMs: 3_600_000,
   start: "earliest",
   compacted: false,
+  replay: 0,
 };
 
-/** The time at which everything happens. */
+/** The time at which everything happens, unless a test lets time pass. */
 export const NOW = 1_763_690_000_000;
 
 export function record(offset: number, key: string, value: string | Uint8Array | null): SourceRecord {
@@ -28,10 +31,13 @@ export function record(offset: number, key: string, value: string | Uint8Array |
 }
 
 export class SmallOrigin {
+  now = NOW;
   readonly history: MemoryHistory;
   readonly partitions: Partitions;
   readonly recorded = new RecordedLog();
   readonly refused: string[] = [];
+  /** Where the log is read again. */
+  readonly source = new ScriptedSource();
   readonly watchList: WatchList;
   readonly forwarder: Forwarder;
 
@@ -43,8 +49,9 @@ export class SmallOrigin {
       history: this.history,
       partitions: this.partitions,
       homeOf: partitionOf,
-      now: () => NOW,
+      now: () => this.now,
       bounds: ANSWER_BOUNDS,
+      replays: new Replays({ source: this.source, random: () => 0, bounds: ANSWER_BOUNDS }),
       streams: new Map(streams.map((stream) => [stream.topic, stream])),
       refused: (path) => this.refused.push(path),
     });
@@ -60,6 +67,12 @@ export class SmallOrigin {
   /** The topic exists with partitions that hold the offsets from `start` to before `end`. */
   describe(...partitions: readonly { epoch: string; start?: number; end?: number }[]): void {
     this.forwarder.described("t", infosOf(partitions), "earliest");
+  }
+
+  /** Time passes, and is noticed. */
+  pass(ms: number): void {
+    this.now += ms;
+    this.watchList.passTime();
   }
 
   /** Reads records; the partition holds no more. */

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import { PATIENCE_MS } from "../../../origin/watch/answer.ts";
 import { LIMITS } from "../../../shared/protocol/limits.ts";
 import { formatPosition, NOTHING, parsePosition } from "../../../shared/protocol/position.ts";
 import { RecordingShard } from "../../support/recording-shard.ts";
@@ -23,8 +24,8 @@ function fill(...records: readonly [offset: number, key: string][]): void {
 }
 
 /** The answer in short. */
-function answer(from?: string) {
-  const answered = shard.answerTo(A, from === undefined ? undefined : at(from));
+function answer(from?: string, meanwhile?: () => void) {
+  const answered = shard.answerTo(A, from === undefined ? undefined : at(from), meanwhile);
   if (answered === undefined) return "waiting";
   const { attached, offsets } = answered;
   const { position, head, recovered, cause } = attached.verdict;
@@ -197,7 +198,8 @@ describe("an attach from a position", () => {
   test("[R4] a position beyond what a fully read partition holds is ahead; its end is not", () => {
     fill([2, "a"], [6, "a"]);
 
-    expect(answer("x:7")).toMatchObject({ recovered: false, cause: "ahead", to: "x:6", offsets: [2, 6] });
+    const ahead = answer("x:7", () => origin.pass(PATIENCE_MS));
+    expect(ahead).toMatchObject({ recovered: false, cause: "ahead", to: "x:6", offsets: [2, 6] });
     expect(answer("x:6")).toMatchObject({ recovered: true });
   });
 
@@ -268,7 +270,32 @@ describe("what must wait", () => {
     fill([0, "a"]);
     origin.forwarder.batch("t", 0, "x", { records: [], nextOffset: 1, endOffset: 9 });
 
-    expect(answer("x:8")).toBe("waiting");
-    expect(answer("x:9")).toMatchObject({ cause: "ahead" });
+    expect(answer("x:8", () => origin.pass(PATIENCE_MS))).toBe("waiting");
+    expect(answer("x:9", () => origin.pass(PATIENCE_MS))).toMatchObject({ cause: "ahead" });
+  });
+
+  test("[R5] past the end that is known of a ready partition for 15 s: another origin may have sent what comes next", () => {
+    fill([0, "a"]);
+
+    expect(answer("x:1", () => origin.pass(PATIENCE_MS - 1))).toBe("waiting");
+    expect(answer("x:1", () => origin.read(0, "x", record(1, "a", "2")))).toMatchObject({
+      recovered: true,
+      position: "x:1",
+      offsets: [],
+    });
+  });
+
+  test("[R5] in a partition that isn't known of the same topic for 15 s: it may just have been added", () => {
+    origin.describe({ epoch: "tt.0" });
+    origin.read(0, "tt.0", record(0, "a", "1"));
+
+    expect(answer("uu.1:3")).toMatchObject({ cause: "epoch" });
+    expect(answer("tt.1:0", () => origin.pass(PATIENCE_MS))).toMatchObject({ cause: "epoch" });
+    const found = answer("tt.0:0,tt.1:0", () => {
+      origin.describe({ epoch: "tt.0" }, { epoch: "tt.1" });
+      origin.read(1, "tt.1", record(0, "a", "2"));
+    });
+
+    expect(found).toMatchObject({ recovered: true, offsets: [] });
   });
 });

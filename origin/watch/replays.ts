@@ -1,0 +1,169 @@
+/**
+ * Reads again from the log what the index no longer holds, for those who resume from before its horizon (R7).
+ * A partition is read by one scan at a time, which serves all who want something of it; a scan ends when
+ * everyone has a page, when it holds too much, or at the last offset that is wanted.
+ *
+ * What is tried again, after what delay, and how it ends:
+ *
+ *   the log can't be reached     backoff     after 60 s: continuity can't be proved
+ */
+import { setImmediate, setTimeout } from "node:timers/promises";
+import { backoff } from "../../shared/core/backoff.ts";
+import { LIMITS } from "../../shared/protocol/limits.ts";
+import { type IndexedRecord, recordBytes } from "../index/record.ts";
+import { type Batch, type Source, SourceError, type SourceRecord } from "../source.ts";
+import type { AnswerBounds, Gap } from "./answer.ts";
+import { keyText } from "./key-text.ts";
+
+const RETRY = { baseMs: 200, maxMs: 5_000 };
+const PATIENCE_MS = 60_000;
+/** What one scan may hold for all whom it serves. */
+const SCAN_BYTES = 32 * 1024 * 1024;
+
+/** What the log holds of one key in a gap. */
+export interface Replayed {
+  readonly gap: Gap;
+  /** Oldest first. */
+  readonly records: readonly IndexedRecord[];
+  /** Whether the gap has no more than these; else it was cut off after the last of them. */
+  readonly whole: boolean;
+}
+
+export interface ReplayPorts {
+  readonly source: Source;
+  /** In [0, 1). */
+  readonly random: () => number;
+  /** What is read for one key of a gap; at least one record whatever its size. */
+  readonly bounds: AnswerBounds;
+}
+
+/** Of one key in one partition. */
+interface Want {
+  readonly key: string;
+  readonly gap: Gap;
+  /** Everything up to here was looked at. */
+  seen: number;
+  readonly records: IndexedRecord[];
+  bytes: number;
+  readonly resolve: (replayed: Replayed) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class Replays {
+  readonly #ports: ReplayPorts;
+  readonly #closing = new AbortController();
+  /** Those who wait for a scan, by epoch; an epoch that is here is being scanned. */
+  readonly #lines = new Map<string, Want[]>();
+
+  constructor(ports: ReplayPorts) {
+    this.#ports = ports;
+  }
+
+  /** undefined where the log doesn't hold all of it (any more), or can't be read. Never rejects. */
+  async read(topic: string, key: Uint8Array, gaps: readonly Gap[]): Promise<readonly Replayed[] | undefined> {
+    try {
+      return await Promise.all(gaps.map((gap) => this.#want(topic, key, gap)));
+    } catch (error) {
+      if (this.#closing.signal.aborted || error instanceof SourceError) return undefined;
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#closing.abort();
+  }
+
+  #want(topic: string, key: Uint8Array, gap: Gap): Promise<Replayed> {
+    const { promise, resolve, reject } = Promise.withResolvers<Replayed>();
+    const want: Want = { key: keyText(key), gap, seen: gap.after, records: [], bytes: 0, resolve, reject };
+    const line = this.#lines.get(gap.epoch);
+    if (line !== undefined) line.push(want);
+    else {
+      this.#lines.set(gap.epoch, [want]);
+      void this.#serve(topic, gap);
+    }
+    return promise;
+  }
+
+  /** Scans until nobody waits any more. */
+  async #serve(topic: string, { partition, epoch }: Gap): Promise<void> {
+    for (;;) {
+      // Who asks now may come along with the others.
+      await setImmediate();
+      const wants = this.#lines.get(epoch)?.splice(0) ?? [];
+      if (wants.length === 0) break;
+      try {
+        const left = await this.#patiently(() => this.#scan(topic, partition, epoch, wants));
+        this.#lines.get(epoch)?.unshift(...left);
+      } catch (error) {
+        for (const { reject } of wants) reject(error);
+      }
+    }
+    this.#lines.delete(epoch);
+  }
+
+  /** Returns those for whom there was no room. */
+  async #scan(topic: string, partition: number, epoch: string, wants: readonly Want[]): Promise<Want[]> {
+    const byKey = Map.groupBy(wants, ({ key }) => key);
+    const from = wants.reduce((lowest, { seen }) => Math.min(lowest, seen), Number.POSITIVE_INFINITY) + 1;
+    const enough = new AbortController();
+    const signal = AbortSignal.any([enough.signal, this.#closing.signal]);
+    let open = wants;
+    let bytes = 0;
+    const take = async ({ records, nextOffset }: Batch) => {
+      for (const record of records) {
+        if (record.key === null) continue;
+        for (const want of byKey.get(keyText(record.key)) ?? [])
+          bytes += this.#take(want, record, record.key, epoch);
+      }
+      for (const want of open) if (!this.#isFull(want)) want.seen = Math.max(want.seen, nextOffset - 1);
+      open = open.filter((want) => want.seen < want.gap.until - 1 && !this.#isFull(want));
+      if (open.length === 0 || bytes >= SCAN_BYTES) enough.abort();
+      // A long scan must not keep others from their turn.
+      await setImmediate();
+    };
+    await this.#ports.source.read({ topic, partition, epoch, from, signal }, take);
+    if (!enough.signal.aborted) throw new SourceError("unavailable", "the origin stops");
+    const left = open.filter(({ records }) => records.length === 0);
+    for (const want of wants) if (!left.includes(want)) settle(want);
+    return left;
+  }
+
+  /** Returns the bytes that it holds on to. */
+  #take(want: Want, record: SourceRecord, key: Uint8Array, epoch: string): number {
+    const { offset, timestamp, headers } = record;
+    if (offset <= want.seen || offset >= want.gap.until || this.#isFull(want)) return 0;
+    const previous = want.records.at(-1)?.offset;
+    const tooLarge = record.value !== null && record.value.length > LIMITS.valueBytes;
+    const value = tooLarge ? { omitted: record.value.length } : record.value;
+    const taken = { epoch, offset, previous, arrival: 0, timestamp, key, value, headers };
+    want.records.push(taken);
+    want.seen = offset;
+    const bytes = recordBytes(taken);
+    want.bytes += bytes;
+    return bytes;
+  }
+
+  #isFull({ records, bytes }: Want): boolean {
+    const { bounds } = this.#ports;
+    return records.length >= bounds.updates || bytes >= bounds.bytes;
+  }
+
+  async #patiently<T>(body: () => Promise<T>): Promise<T> {
+    const began = performance.now();
+    for (let failures = 0; ; failures++) {
+      try {
+        return await body();
+      } catch (error) {
+        const { signal } = this.#closing;
+        const passing = error instanceof SourceError && error.code === "unavailable";
+        if (!passing || signal.aborted || performance.now() - began > PATIENCE_MS) throw error;
+        await setTimeout(backoff(failures, RETRY, this.#ports.random()), undefined, { signal });
+      }
+    }
+  }
+}
+
+function settle({ gap, records, seen, resolve }: Want): void {
+  resolve({ gap, records, whole: seen >= gap.until - 1 });
+}

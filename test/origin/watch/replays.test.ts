@@ -1,0 +1,268 @@
+import fc from "fast-check";
+import { beforeEach, describe, expect, test } from "vitest";
+import { LIMITS } from "../../../shared/protocol/limits.ts";
+import { formatPosition, parsePosition } from "../../../shared/protocol/position.ts";
+import { eventually } from "../../support/deadline.ts";
+import type { LogModel } from "../../support/log-model.ts";
+import { SmallOrigin, STREAM } from "../../support/small-origin.ts";
+import { SimulatedShard, type WatchingObject } from "../../support/watching.ts";
+
+const A = Buffer.from("a");
+const B = Buffer.from("b");
+
+let origin: SmallOrigin;
+let shard: SimulatedShard;
+let log: LogModel;
+
+/** An origin of a topic with so many partitions that may read that much again. */
+function begin(partitions = 1, replay = 1_000_000): void {
+  origin = new SmallOrigin([{ ...STREAM, replay }]);
+  shard = new SimulatedShard(origin.watchList);
+  origin.source.batchRecords = 20;
+  log = origin.source.topic("t", partitions);
+  origin.forwarder.described("t", log.describe(), "earliest");
+}
+
+beforeEach(() => begin());
+
+/** The origin reads all that was written. */
+function read(): void {
+  for (const [partition, { epoch }] of log.partitions.entries()) {
+    const next = origin.partitions.find("t", epoch)?.next ?? 0;
+    origin.forwarder.batch("t", partition, epoch, log.read(partition, next, Number.POSITIVE_INFINITY));
+  }
+  origin.source.changed();
+}
+
+function write(key: Uint8Array, count: number, partition = 0, bytes = 3): void {
+  for (let i = 0; i < count; i++) log.write(partition, key, Buffer.alloc(bytes, "x"));
+}
+
+/** Someone who stands at a position, and asks until there is nothing to ask. */
+function resume(path: string, from: string, link = 1): WatchingObject {
+  const object = shard.watch(link, path);
+  object.position = new Map(parsePosition(from));
+  shard.ask(link, object);
+  return object;
+}
+
+/** Until everyone has what there is. */
+async function settle(): Promise<void> {
+  for (let quiet = 0; quiet < 200; quiet++) {
+    await new Promise(setImmediate);
+    if (shard.step()) quiet = 0;
+    for (const [link, objects] of shard.objects)
+      for (const object of objects.values()) if (shard.ask(link, object)) quiet = 0;
+  }
+}
+
+const offsets = (object: WatchingObject) => object.received.map(({ offset }) => offset);
+const ofKey = (key: Uint8Array, partition = 0) =>
+  (log.partitions[partition]?.records ?? []).filter((one) => one.key && !Buffer.compare(one.key, key));
+
+describe("one who resumes from before the horizon", () => {
+  test("[R7] gets every update from the log, once and in order, then those of the index, then the live ones", async () => {
+    for (let i = 0; i < 40; i++) write(i % 3 === 0 ? A : B, 1);
+    read();
+    origin.history.drop("t", 0, 25, false);
+
+    const object = resume("/t/a", "i0.0:3");
+    await settle();
+    write(A, 2);
+    read();
+    await settle();
+
+    expect(object.causes).toEqual([]);
+    expect(offsets(object)).toEqual([6, 9, 12, 15, 18, 21, 24, 27, 30, 33, 36, 39, 40, 41]);
+  });
+
+  test("[R7] [U5] gets it page by page where it is more than one answer may hold", async () => {
+    write(A, 2 * LIMITS.answerUpdates + 7);
+    read();
+    origin.history.drop("t", 0, 2 * LIMITS.answerUpdates + 5, false);
+
+    const object = resume("/t/a", "i0.0:0");
+    await settle();
+
+    expect(object.causes).toEqual([]);
+    expect(object.received).toHaveLength(2 * LIMITS.answerUpdates + 6);
+  });
+
+  test("[R7] is told that continuity is lost where the stream doesn't allow as much, and the log isn't read", async () => {
+    begin(1, 20);
+    write(A, 30);
+    read();
+    origin.history.drop("t", 0, 25, false);
+
+    const denied = resume("/t/a", "i0.0:3", 1);
+    await settle();
+    const allowed = resume("/t/a", "i0.0:4", 2);
+    await settle();
+
+    expect(denied.causes).toEqual(["horizon"]);
+    expect(allowed.causes).toEqual([]);
+    expect(offsets(allowed)).toEqual(
+      ofKey(A)
+        .map(({ offset }) => offset)
+        .slice(5),
+    );
+    expect(origin.source.reads).toEqual(["t/0@5"]);
+  });
+
+  test("[R4] [R7] is told so where the log no longer holds it either", async () => {
+    write(A, 30);
+    read();
+    origin.history.drop("t", 0, 25, false);
+    log.drop(0, 10);
+
+    const object = resume("/t/a", "i0.0:3");
+    await settle();
+
+    expect(object.causes).toEqual(["horizon"]);
+    expect(offsets(object).at(-1)).toBe(29);
+  });
+
+  test("[R7] in two partitions, both from the log", async () => {
+    begin(2);
+    write(A, 10, 0);
+    write(A, 10, 1);
+    read();
+    for (const partition of [0, 1]) origin.history.drop("t", partition, 8, false);
+
+    const object = resume("/t/a", "i0.0:2,i0.1:4");
+    await settle();
+
+    expect(object.causes).toEqual([]);
+    expect(formatPosition(object.position ?? new Map())).toBe("i0.0:9,i0.1:9");
+    expect(object.received).toHaveLength(7 + 5);
+  });
+
+  test("[R7] waits while the log can't be reached", async () => {
+    write(A, 30);
+    read();
+    origin.history.drop("t", 0, 25, false);
+    origin.source.failures.set("t/0", ["unavailable"]);
+
+    const object = resume("/t/a", "i0.0:3");
+    await eventually(async () => {
+      await settle();
+      return object.received.length > 0;
+    }, "it is read again");
+
+    expect(object.causes).toEqual([]);
+    expect(object.waits).toBe(1);
+    expect(offsets(object)).toHaveLength(26);
+  });
+
+  test("[R7] [R4] of a topic that was created again meanwhile is told that", async () => {
+    write(A, 30);
+    read();
+    origin.history.drop("t", 0, 25, false);
+    const object = resume("/t/a", "i0.0:3");
+    shard.step();
+
+    log.recreate(1);
+    origin.forwarder.described("t", log.describe(), "earliest");
+    write(A, 2);
+    read();
+    await settle();
+
+    expect(object.causes).toEqual(["epoch"]);
+    expect(offsets(object).at(-1)).toBe(1);
+  });
+
+  test("[R7] is not answered twice where it left and came back while the log was read", async () => {
+    write(A, 30);
+    read();
+    origin.history.drop("t", 0, 25, false);
+    resume("/t/a", "i0.0:3");
+    shard.step();
+
+    shard.leave(1, "/t/a");
+    const object = resume("/t/a", "i0.0:3");
+    await settle();
+
+    expect(object.causes).toEqual([]);
+    expect(offsets(object)).toHaveLength(26);
+  });
+});
+
+test("[R7] many who come at once are served by one scan of a partition", async () => {
+  const keys = Array.from({ length: 50 }, (_, i) => Buffer.from(`k${i}`));
+  for (let round = 0; round < 6; round++) for (const key of keys) write(key, 1);
+  read();
+  origin.history.drop("t", 0, 290, false);
+
+  const objects = keys.map((key, i) => resume(`/t/${key}`, `i0.0:${i}`, i + 1));
+  await settle();
+
+  for (const object of objects) {
+    expect(object.causes).toEqual([]);
+    expect(object.received).toHaveLength(5);
+  }
+  // Who gets a turn later comes along with a second one.
+  expect(origin.source.reads.length).toBeLessThanOrEqual(4);
+});
+
+test("[R7] the index drops more while the log is read: it is read again up to there", async () => {
+  write(A, 30);
+  read();
+  origin.history.drop("t", 0, 10, false);
+  const object = resume("/t/a", "i0.0:3");
+  shard.step();
+  origin.history.drop("t", 0, 25, false);
+  await settle();
+
+  expect(object.causes).toEqual([]);
+  expect(offsets(object)).toEqual(Array.from({ length: 26 }, (_, i) => i + 4));
+});
+
+test("[R7] whatever is written, dropped and asked for: all of it, once and in order", async () => {
+  const step = fc.record({
+    key: fc.constantFrom(A, B),
+    partition: fc.integer({ min: 0, max: 1 }),
+    skip: fc.integer({ min: 0, max: 2 }),
+    bytes: fc.constantFrom(1, 1, 1, LIMITS.answerBytes / 3),
+  });
+  const share = fc.double({ min: 0, max: 1, noNaN: true });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(step, { maxLength: 60 }),
+      share,
+      share,
+      share,
+      async (steps, at0, at1, drop) => {
+        begin(2);
+        for (const { key, partition, skip, bytes } of steps)
+          log.write(partition, key, Buffer.alloc(bytes, "x"), skip);
+        read();
+        const [one, two] = log.describe();
+        if (one === undefined || two === undefined) throw new Error("two partitions");
+        for (const { partition, endOffset } of [one, two])
+          origin.history.drop("t", partition, Math.floor(drop * endOffset), false);
+        const from = new Map(
+          [
+            ["i0.0", Math.floor(at0 * one.endOffset) - 1],
+            ["i0.1", Math.floor(at1 * two.endOffset) - 1],
+          ].filter((entry): entry is [string, number] => Number(entry[1]) >= 0),
+        );
+        // R6: an epoch in which it had nothing is not asked for; what lies there can't be missed.
+        const object = shard.watch(1, "/t/a");
+        object.position = new Map(from);
+        shard.ask(1, object);
+        await settle();
+
+        expect(object.causes).toEqual([]);
+        for (const partition of [0, 1]) {
+          const epoch = `i0.${partition}`;
+          if (!from.has(epoch)) continue;
+          const due = ofKey(A, partition).filter(({ offset }) => offset > (from.get(epoch) ?? -1));
+          expect(object.received.filter((one) => one.epoch === epoch).map(({ offset }) => offset)).toEqual(
+            due.map(({ offset }) => offset),
+          );
+        }
+      },
+    ),
+    { numRuns: 60 },
+  );
+});

@@ -1,0 +1,118 @@
+/** A shard and the origins on its uplinks, all of whose events a test makes by hand. */
+import type { Noted } from "../../edge/uplink/dialer.ts";
+import { UplinkCore } from "../../edge/uplink/uplink-core.ts";
+import { encodeUpdate } from "../../shared/protocol/frame.ts";
+import { NOTHING } from "../../shared/protocol/position.ts";
+import {
+  encodeAddressed,
+  encodeAttach,
+  encodeAttached,
+  encodeHello,
+  encodeLeaving,
+  encodeReady,
+} from "../../shared/protocol/uplink.ts";
+import { FakeSocket } from "./fake-socket.ts";
+import { settled } from "./simulated-edge.ts";
+import { Clock } from "./simulated-wires.ts";
+
+export class SmallShard {
+  readonly clock = new Clock();
+  readonly problems: string[] = [];
+  readonly rows = new Map<string, Noted>();
+  /** When a socket was last pinged, where it was. */
+  readonly pings = new Map<unknown, number>();
+  /** The objects' ends, in the order in which they were dialled. */
+  readonly dialled: FakeSocket[] = [];
+  generation = 0;
+  core: UplinkCore;
+
+  constructor() {
+    this.core = this.#create([]);
+  }
+
+  /** The shard's memory is lost; these sockets are not. */
+  forget(survivors: FakeSocket[]): void {
+    this.core = this.#create(survivors);
+  }
+
+  connect(origin: string, { ready = true } = {}): FakeSocket {
+    const socket = new FakeSocket();
+    this.core.uplinkOpened(socket);
+    this.core.uplinkMessage(socket, encodeHello({ version: 1, origin }));
+    if (ready) this.ready(socket);
+    return socket;
+  }
+
+  ready(socket: FakeSocket, ready = true): void {
+    this.#say(socket, encodeReady(ready));
+  }
+
+  leave(socket: FakeSocket): void {
+    this.#say(socket, encodeLeaving());
+  }
+
+  /** Time passes, in which these are heard every second. */
+  pass(ms: number, ...heard: FakeSocket[]): void {
+    const until = this.clock.now + ms;
+    while (this.clock.now < until) {
+      this.clock.now = Math.min(until, this.clock.now + 1_000);
+      for (const socket of heard) if (socket.closed === undefined) this.ready(socket);
+    }
+  }
+
+  /** A link to an object that has attached and been answered by this origin, at e:5. */
+  async watch(uplink: FakeSocket, path: string, link: number): Promise<FakeSocket> {
+    this.core.attach({ name: path, path });
+    await settled();
+    const socket = this.dialled.at(-1);
+    if (socket === undefined) throw new Error("nothing was dialled");
+    this.core.linkMessage(socket, encodeAttach({ endpoint: path, id: 1, from: undefined }));
+    const position = new Map([["e", 5]]);
+    const verdict = { position, head: position };
+    const attached = { endpoint: path, id: 1, verdict, to: position, since: NOTHING, count: 0 };
+    this.say(uplink, link, encodeAttached(attached));
+    socket.take();
+    uplink.take();
+    return socket;
+  }
+
+  /** An origin says something to a link. */
+  say(uplink: FakeSocket, link: number, frame: string): void {
+    this.core.uplinkMessage(uplink, encodeAddressed({ kind: "links", links: [link] }, frame));
+  }
+
+  #say(socket: FakeSocket, frame: string): void {
+    this.core.uplinkMessage(socket, encodeAddressed({ kind: "shard" }, frame));
+  }
+
+  #create(uplinks: FakeSocket[]): UplinkCore {
+    return new UplinkCore(
+      {
+        now: () => this.clock.now,
+        random: () => 0.5,
+        after: (ms, run) => this.clock.after(ms, run),
+        pingedAt: (socket) => this.pings.get(socket),
+        dial: async () => {
+          const socket = new FakeSocket();
+          this.dialled.push(socket);
+          return socket;
+        },
+        note: (noted) => this.rows.set(noted.name, noted),
+        forget: (name) => this.rows.delete(name),
+        setGeneration: (generation) => {
+          this.generation = generation;
+        },
+        log: (problem) => this.problems.push(problem),
+        sent: () => undefined,
+      },
+      { shard: 0, shards: 1 },
+      { generation: this.generation, noted: [...this.rows.values()], uplinks },
+    );
+  }
+}
+
+export function updateFrame(path: string, offset: number, previous?: number): string {
+  const value = { kind: "json", text: String(offset) } as const;
+  const head = { endpoint: path, epoch: "e", offset, previous, timestamp: undefined, headers: [] };
+  return String(encodeUpdate({ ...head, value }));
+}

@@ -11,6 +11,7 @@ const REAL = [
   "test/local/**/*.test.ts",
   "test/edge/**/*.test.ts",
   "test/origin/kafka/**/*.test.ts",
+  "test/fault/faults.test.ts",
 ];
 const ALL = ["test/**/*.test.ts"];
 

@@ -185,7 +185,7 @@ describe("found is", () => {
 test("which records were lost, duplicated and late is told", () => {
   const { records } = judge([JOINED, ...updates([3, 2, 4, 4, 6])]);
   const of = (...numbers: number[]) => numbers.map((n) => idOf("a.0", n));
-  expect(records).toEqual({ lost: of(5), duplicated: of(4), outOfOrder: of(2) });
+  expect(records).toEqual({ lost: of(5), duplicated: of(4), outOfOrder: of(2), unannouncedGaps: of(5) });
 });
 
 describe("an announced gap", () => {

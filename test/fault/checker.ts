@@ -40,8 +40,10 @@ export interface Findings {
   /** Verdicts that claim to have recovered from elsewhere than was asked, or that were given unasked. */
   readonly falseVerdicts: number;
   readonly announced: readonly AnnouncedGap[];
-  /** The ids of the records that were lost, duplicated, or out of order, as often as they were. */
-  readonly records: Readonly<Record<"lost" | "duplicated" | "outOfOrder", readonly number[]>>;
+  /** The ids of the records that were lost, duplicated, or out of order, as often, and of the first of each gap. */
+  readonly records: Readonly<
+    Record<"lost" | "duplicated" | "outOfOrder" | "unannouncedGaps", readonly number[]>
+  >;
   /** The first few of all that is wrong, in words. */
   readonly problems: readonly string[];
 }
@@ -96,17 +98,20 @@ class Check {
       this.#problem(`${left.length} records never came, the first ${epoch}:${left[0]?.offset}`);
     }
     for (const name of this.#missing.keys()) this.#problem(`${name} never came`);
+    // The first of each jump: those after it in the map are dropped.
+    const gaps = new Map([...this.#missing.values()].reverse().map(({ jump, id }) => [jump, id]));
+    const unannouncedGaps = [...gaps.values()];
     return {
       due: this.#received.size + lost.length,
       lost: lost.length,
       duplicated: this.#duplicated.length,
       outOfOrder: this.#outOfOrder.length,
-      unannouncedGaps: new Set(Array.from(this.#missing.values(), ({ jump }) => jump)).size,
+      unannouncedGaps: unannouncedGaps.length,
       holes: this.#holes,
       foreign: this.#foreign,
       falseVerdicts: this.#falseVerdicts,
       announced: this.#announced,
-      records: { lost, duplicated: this.#duplicated, outOfOrder: this.#outOfOrder },
+      records: { lost, duplicated: this.#duplicated, outOfOrder: this.#outOfOrder, unannouncedGaps },
       problems: this.#problems,
     };
   }

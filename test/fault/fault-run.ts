@@ -71,7 +71,7 @@ export async function faultRun(settings: RunSettings): Promise<Results> {
       findings,
       produced: rig.ledger.producedAt.length,
       failed: rig.ledger.failed,
-      producedAt: rig.ledger.producedAt,
+      events: eventsOf(rig),
       dueOf: dueOf(rig, log),
       verdicts: runner.verdicts,
       answers: runner.answers,
@@ -81,6 +81,13 @@ export async function faultRun(settings: RunSettings): Promise<Results> {
   } finally {
     await rig.stop();
   }
+}
+
+function eventsOf({ origins }: Rig): Map<string, number> {
+  const events = new Map<string, number>();
+  for (const origin of origins)
+    for (const [name, times] of origin.events) events.set(name, (events.get(name) ?? 0) + times);
+  return events;
 }
 
 function planned(kinds: readonly Kind[], plan: ReturnType<typeof schedule>): Map<string, number> {

@@ -15,10 +15,10 @@ export interface Results {
   readonly findings: readonly Findings[];
   readonly produced: number;
   readonly failed: number;
-  /** When each record was produced, by its id. */
-  readonly producedAt: readonly number[];
   /** How many subscribers the endpoint of each record has, by its id. */
   readonly dueOf: readonly number[];
+  /** Events of the origins' logs, and how often. */
+  readonly events: ReadonlyMap<string, number>;
   readonly verdicts: { readonly first: number; readonly resumed: number };
   readonly answers: number;
   /** Lines about what was left behind, and what of it is wrong. */
@@ -65,10 +65,9 @@ function row(results: Results, name: string): string[] {
   const alone = all.filter(({ combined }) => !combined);
   const updates = sum(all.map(({ firstId, lastId }) => lastId - firstId));
   const due = sum(all.map(({ firstId, lastId }) => sum(results.dueOf.slice(firstId, lastId))));
-  const within = (ids: readonly number[]) =>
-    ids.filter((id) => all.some(({ firstId, lastId }) => id >= firstId && id < lastId)).length;
+  const wasOpen = (id: number) => all.some(({ firstId, lastId }) => id >= firstId && id < lastId);
   const wrong = (what: keyof Findings["records"]) =>
-    within(results.findings.flatMap(({ records }) => records[what]));
+    results.findings.flatMap(({ records }) => records[what]).filter(wasOpen).length;
   return [
     name,
     `${all.length} (${alone.length})`,
@@ -77,7 +76,7 @@ function row(results: Results, name: string): string[] {
     String(wrong("lost")),
     String(wrong("duplicated")),
     String(wrong("outOfOrder")),
-    "",
+    String(wrong("unannouncedGaps")),
     String(sum(all.map(({ announced }) => announced))),
     `${most(all.map(stallOf))} (${most(alone.map(stallOf))})`,
     String(sum(all.map(({ resumed }) => resumed))),

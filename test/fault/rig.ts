@@ -31,7 +31,7 @@ const LEADERS_FOLLOW = {
 
 export interface RigSettings {
   readonly brokers: 1 | 3;
-  /** Two consume and index the same; the edge has one of them active. */
+  /** Of two the edge has one active, and the other stands by. */
   readonly origins: 1 | 2;
   readonly seed: number;
 }
@@ -45,7 +45,6 @@ export class Rig {
   readonly admin: Admin;
   readonly topics: Topics;
   readonly edge: EdgeProcess;
-  /** The first is the one that faults of one origin befall. */
   readonly origins: readonly OriginProcess[];
   /** Those of the first origin. */
   readonly originClock: FakedClock;
@@ -88,13 +87,6 @@ export class Rig {
       }),
     );
     this.population = new Population(random);
-  }
-
-  /** The one that faults of one origin befall. */
-  get origin(): OriginProcess {
-    const [first] = this.origins;
-    if (first === undefined) throw new Error("there is no origin");
-    return first;
   }
 
   writer(topic: TopicName): Writer {

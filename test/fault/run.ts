@@ -12,7 +12,7 @@ Injects faults into Kafka, origins, the edge and every link while subscribers ch
   --seed N       Which faults come when; another one each time if not given.
   --kinds A,B    Only kinds whose names contain one of these.
   --brokers N    1 or 3; 3 if not given.
-  --origins N    1 or 2; 1 if not given.
+  --origins N    1 or 2; 2 if not given.
   --verbose      Says what each fault did, and what the processes said.
   --list         The kinds.
   --help         This text.
@@ -24,7 +24,7 @@ const { values } = parseArgs({
     seed: { type: "string", default: String(Date.now() % 1_000_000) },
     kinds: { type: "string", default: "" },
     brokers: { type: "string", default: "3" },
-    origins: { type: "string", default: "1" },
+    origins: { type: "string", default: "2" },
     verbose: { type: "boolean", default: false },
     list: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
@@ -49,7 +49,7 @@ async function main(): Promise<number> {
     seconds: Number(values.minutes) * 60,
     kinds,
     brokers: values.brokers === "1" ? 1 : 3,
-    origins: values.origins === "2" ? 2 : 1,
+    origins: values.origins === "1" ? 1 : 2,
     say: stamped,
     verbose: values.verbose,
   });
@@ -60,6 +60,8 @@ async function main(): Promise<number> {
   );
   say(`${verdicts.first} first verdicts, ${verdicts.resumed} resumed`);
   for (const line of results.leftovers) say(line);
+  const events = Array.from(results.events, ([name, times]) => `${name} ${times}`);
+  say(`the origins said: ${events.join(", ")}`);
   const wrong = failures(results);
   for (const line of wrong.slice(0, 60)) say(`FAILED ${line}`);
   say(

@@ -7,6 +7,7 @@ import type { Injection, Part } from "./schedule.ts";
 import { TOPIC_NAMES } from "./topics.ts";
 
 const LOOK_MS = 25;
+const COUNT_MS = 250;
 /** In which a fault that hinders anybody has hindered something. */
 const MOMENT_MS = 1_000;
 /** A stall that is told of while the run goes on. */
@@ -31,7 +32,7 @@ export interface Injected {
   /** Ids of records that were produced meanwhile: from, and up to without. */
   readonly firstId: number;
   lastId: number;
-  /** What subscribers were told while it was the latest fault. */
+  /** What subscribers were told until it had settled, and so what was due to others that were at work too. */
   resumed: number;
   announced: number;
   answers: number;
@@ -55,7 +56,7 @@ export class Runner {
   /** How the edge counts answers to objects, since its last start. */
   #answers = 0;
   answers = 0;
-  verdicts = { first: 0, resumed: 0 };
+  readonly verdicts = { first: 0, resumed: 0 };
 
   constructor(rig: Rig, kinds: readonly Kind[], say: (line: string) => void, verbose: boolean) {
     this.#rig = rig;
@@ -69,7 +70,7 @@ export class Runner {
   async run(schedule: readonly Injection[], untilMs: number): Promise<void> {
     const began = performance.now();
     const look = setInterval(() => this.#look(), LOOK_MS);
-    const count = setInterval(() => void this.#countAnswers(), 1_000);
+    const count = setInterval(() => void this.#countAnswers(), COUNT_MS);
     try {
       for (const injection of schedule) {
         await pause(Math.max(0, began + injection.atMs - performance.now()));
@@ -158,17 +159,17 @@ export class Runner {
   }
 
   #heard({ kind, ...rest }: Happening): void {
-    if ("id" in rest) {
-      this.#arrived(rest.id);
-      return;
-    }
-    const latest = this.injected.at(-1);
-    if (kind === "reset" || ("recovered" in rest && rest.recovered === false)) {
-      if (latest !== undefined) latest.announced++;
-    } else if ("recovered" in rest && rest.recovered === true) {
+    if ("id" in rest) this.#arrived(rest.id);
+    else if (kind === "reset" || (kind === "verdict" && "recovered" in rest && rest.recovered === false))
+      for (const injected of this.#open()) injected.announced++;
+    else if ("recovered" in rest && rest.recovered === true) {
       this.verdicts.resumed++;
-      if (latest !== undefined) latest.resumed++;
+      for (const injected of this.#open()) injected.resumed++;
     } else if (kind === "verdict") this.verdicts.first++;
+  }
+
+  #open(): Injected[] {
+    return this.injected.filter(({ settledAt, failure }) => settledAt === undefined && failure === undefined);
   }
 
   /** The edge counts from nothing whenever it starts. */
@@ -180,8 +181,7 @@ export class Runner {
       const more = answers >= this.#answers ? answers - this.#answers : answers;
       this.#answers = answers;
       this.answers += more;
-      const latest = this.injected.at(-1);
-      if (latest !== undefined) latest.answers += more;
+      for (const injected of this.#open()) injected.answers += more;
     } catch {
       // It isn't there just now.
     }

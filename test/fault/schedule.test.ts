@@ -4,7 +4,7 @@ import { type Planned, schedule } from "./schedule.ts";
 const KINDS: readonly Planned[] = [
   { name: "quick", perTenMinutes: 60, lastsMs: 500, parts: ["clients"] },
   { name: "kill", perTenMinutes: 30, lastsMs: 1_500, parts: ["origin"] },
-  { name: "pause", perTenMinutes: 10, lastsMs: 8_000, parts: ["origin", "standby"] },
+  { name: "pause", perTenMinutes: 10, lastsMs: 8_000, parts: ["origin", "pause"] },
 ];
 const TEN_MINUTES = { seed: 7, fromMs: 5_000, toMs: 605_000 };
 const lengthOf = (name: string) => KINDS.find((kind) => kind.name === name)?.lastsMs ?? 0;

@@ -4,7 +4,7 @@ import { type Random, seeded } from "./random.ts";
 /** What at most one fault at a time acts upon. */
 export type Part =
   | "origin"
-  | "standby"
+  | "pause"
   | "edge"
   | "clients"
   | "origin-edge"

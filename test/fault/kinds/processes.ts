@@ -1,23 +1,25 @@
 /** Processes that die, stand still, or are replaced. */
-import { between } from "../random.ts";
+import { between, oneOf } from "../random.ts";
 import { type Kind, pause } from "./kind.ts";
 
 export const PROCESSES: readonly Kind[] = [
   {
     name: "kill -9 of an origin",
     perTenMinutes: 40,
-    lastsMs: 300,
+    lastsMs: 800,
     parts: ["origin"],
-    inject: async (rig) => {
-      await rig.origin.kill();
-      rig.origin.start();
+    inject: async (rig, random) => {
+      const origin = oneOf(random, rig.origins);
+      await origin.kill();
+      await pause(between(random, 0, 1_500));
+      origin.start();
     },
   },
   {
     name: "kill -9 of all origins",
     perTenMinutes: 15,
     lastsMs: 1_000,
-    parts: ["origin", "standby"],
+    parts: ["origin"],
     inject: async (rig, random) => {
       await Promise.all(rig.origins.map((origin) => origin.kill()));
       await pause(between(random, 0, 1_000));
@@ -28,11 +30,12 @@ export const PROCESSES: readonly Kind[] = [
     name: "SIGSTOP of an origin past every deadline",
     perTenMinutes: 11,
     lastsMs: 7_500,
-    parts: ["origin"],
+    parts: ["pause"],
     inject: async (rig, random) => {
-      rig.origin.freeze(true);
+      const origin = oneOf(random, rig.origins);
+      origin.freeze(true);
       await pause(between(random, 6_000, 7_500));
-      rig.origin.freeze(false);
+      origin.freeze(false);
     },
   },
   {
@@ -40,10 +43,11 @@ export const PROCESSES: readonly Kind[] = [
     perTenMinutes: 12,
     lastsMs: 1_000,
     parts: ["origin", "disk"],
-    inject: async (rig) => {
-      await rig.origin.stop();
-      rig.origin.deleteIndex();
-      rig.origin.start();
+    inject: async (rig, random) => {
+      const origin = oneOf(random, rig.origins);
+      await origin.stop();
+      origin.deleteIndex();
+      origin.start();
     },
   },
   {

@@ -103,7 +103,7 @@ export class EdgeProcess {
   /** Asks one of the hooks of edge/worker.ts. Throws where it can't be reached. */
   async hook(name: string, query: Readonly<Record<string, string>> = {}): Promise<Response> {
     const response = await fetch(`${this.url}/$/test/${name}?${new URLSearchParams(query)}`, {
-      signal: AbortSignal.timeout(10_000),
+      signal: AbortSignal.timeout(3_000),
     });
     if (!response.ok) throw new Error(`${name}: ${response.status}; ${this.output.slice(-500)}`);
     return response;

@@ -7,7 +7,7 @@ import { type Kind, pause } from "./kinds/kind.ts";
 import { KINDS } from "./kinds/kinds.ts";
 import { type Held, heldBy } from "./leftovers.ts";
 import type { Results } from "./report.ts";
-import { isReached, Rig, type RigSettings } from "./rig.ts";
+import { Rig, type RigSettings } from "./rig.ts";
 import { Runner } from "./runner.ts";
 import { schedule } from "./schedule.ts";
 import { recordsOf } from "./topics.ts";
@@ -102,7 +102,11 @@ async function hasAll(rig: Rig, log: WrittenLog): Promise<void> {
       return isVoid || last === undefined ? [] : [{ subscriber, epoch, offset: last.offset }];
     }),
   );
-  await eventually(() => ends.every(isReached), "every subscriber has all that the log holds", CATCH_UP_MS);
+  await eventually(
+    () => ends.every((end) => rig.isReached(end)),
+    "every subscriber has all that the log holds",
+    CATCH_UP_MS,
+  );
 }
 
 function dueOf(rig: Rig, log: WrittenLog): number[] {

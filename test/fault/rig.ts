@@ -106,7 +106,12 @@ export class Rig {
 
   /** Whether every subscriber has all that was acknowledged on its endpoint. */
   isCaughtUp(): boolean {
-    return this.targets().every((target) => isReached(target));
+    return this.targets().every((target) => this.isReached(target));
+  }
+
+  /** What was in a topic that is gone can't be reached any more. */
+  isReached({ subscriber, epoch, offset }: Target): boolean {
+    return (subscriber.position?.get(epoch) ?? -1) >= offset || this.topics.isVoid(epoch);
   }
 
   /** For each subscriber, what was last acknowledged on its endpoint. */
@@ -215,8 +220,4 @@ export interface Target {
   readonly subscriber: Population["all"][number];
   readonly epoch: string;
   readonly offset: number;
-}
-
-export function isReached({ subscriber, epoch, offset }: Target): boolean {
-  return (subscriber.position?.get(epoch) ?? -1) >= offset;
 }

@@ -2,7 +2,7 @@
 import type { Happening } from "./history.ts";
 import { type Kind, pause } from "./kinds/kind.ts";
 import { seeded } from "./random.ts";
-import { isReached, type Rig, type Target } from "./rig.ts";
+import type { Rig, Target } from "./rig.ts";
 import type { Injection, Part } from "./schedule.ts";
 import { TOPIC_NAMES } from "./topics.ts";
 
@@ -140,7 +140,7 @@ export class Runner {
     const momentAgo = performance.now() - MOMENT_MS;
     for (const one of this.#unsettled) {
       if ((one.injected.goneAt ?? 0) > momentAgo) continue;
-      one.targets = (one.targets ?? this.#rig.targets()).filter((target) => !isReached(target));
+      one.targets = (one.targets ?? this.#rig.targets()).filter((target) => !this.#rig.isReached(target));
       if (one.targets.length > 0) continue;
       one.injected.settledAt = performance.now();
       one.injected.lastId = this.#rig.ledger.producedAt.length;
@@ -195,7 +195,7 @@ export class Runner {
     while (!(this.#rig.isCaughtUp() && this.#unsettled.length === 0) && performance.now() < deadline)
       await pause(LOOK_MS);
     if (this.#rig.isCaughtUp()) return;
-    const late = this.#rig.targets().filter((target) => !isReached(target));
+    const late = this.#rig.targets().filter((target) => !this.#rig.isReached(target));
     this.#say(`${late.length} subscribers don't have all ${SETTLE_MS / 1_000} s after the last fault`);
     for (const { subscriber, epoch, offset } of late.slice(0, 5))
       this.#say(

@@ -85,6 +85,11 @@ export class Topics {
     return `${this.#prefixes.get(topic)}.${partition}`;
   }
 
+  /** Whether an epoch is one of a topic that was deleted. */
+  isVoid(epoch: string): boolean {
+    return this.#log.get(epoch)?.isVoid ?? false;
+  }
+
   /** All that was ever written, read from Kafka. */
   async writtenLog(): Promise<WrittenLog> {
     for (const topic of TOPIC_NAMES) this.#keep(topic, await readBack(this.#kafka.client(), topic), false);

@@ -66,8 +66,8 @@ export const KAFKA: readonly Kind[] = [
       const writer = rig.writer("reborn");
       await writer.stop();
       await rig.topics.delete("reborn");
-      await rig.topics.create("reborn");
       writer.forget();
+      await rig.topics.create("reborn");
       await writer.start();
     },
   },

@@ -1,6 +1,5 @@
 /** Subscribers that misbehave. */
 import { eventually } from "../../support/deadline.ts";
-import { isReached } from "../rig.ts";
 import { type Kind, pause } from "./kind.ts";
 
 /** More than the kernel's buffers of a connection and the 256 KiB that the edge allows. */
@@ -28,7 +27,7 @@ export const READERS: readonly Kind[] = [
             rig
               .targets()
               .filter(({ subscriber }) => others.some((other) => other === subscriber))
-              .every(isReached),
+              .every((target) => rig.isReached(target)),
           "the others have all",
           20_000,
         );

@@ -89,7 +89,9 @@ export class EndpointCore {
     this.#catchUp = new CatchUp(config.path, this.#replica, this.#subscribers);
     this.#seeker = new LinkSeeker(ports, () => this.#subscribers.dropAll("unavailable"));
     this.#pacer = new Pacer(ports, () => this.#serveWaiting());
-    this.#occupied = this.#subscribers.size > 0;
+    // An object that slept had subscribers, as far as its shard knows. Where the close of the last one wakes it, the
+    // platform may not count that one any more; to say `empty` twice does no harm, never to say it would.
+    this.#occupied = survived !== undefined || this.#subscribers.size > 0;
     if (facts !== undefined) {
       this.#nextAsk = facts.nextAsk;
       this.#ask = facts.ask;

@@ -117,7 +117,9 @@ export function failures(results: Results): string[] {
   for (const [name, times] of planned) {
     if (missing.some(([one]) => one === name)) continue;
     const took = injected.filter(({ kind, failure }) => kind === name && failure === undefined);
-    if (took.length < times * 0.9) lines.push(`vacuous: ${name} took place ${took.length} times of ${times}`);
+    const why = injected.find(({ kind, failure }) => kind === name && failure !== undefined)?.failure;
+    if (took.length < times * 0.9)
+      lines.push(`vacuous: ${name} took place ${took.length} times of ${times}: ${why}`);
     const unsettled = took.filter(({ settledAt }) => settledAt === undefined).length;
     if (unsettled > 0) lines.push(`${name}: ${unsettled} times subscribers never had all`);
   }

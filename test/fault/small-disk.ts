@@ -1,10 +1,12 @@
 /** A disk of a known size, to be filled: a tmpfs, where the machine lets us mount one. */
 import { execFile } from "node:child_process";
-import { mkdirSync, rmSync, statfsSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, rmSync, statfsSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
+const LAST_BYTES = 8 * 1024 * 1024;
+const PIECE_BYTES = 4_096;
 
 export class SmallDisk {
   readonly folder: string;
@@ -28,10 +30,19 @@ export class SmallDisk {
     return join(this.folder, "filler");
   }
 
-  /** Leaves not a byte. */
+  /** Leaves not a byte. Others may be writing meanwhile. */
   async fill(): Promise<void> {
     const { bavail, bsize } = statfsSync(this.folder);
-    if (bavail > 0) await run("fallocate", ["-l", String(bavail * bsize), this.#filler]);
+    const most = bavail * bsize - LAST_BYTES;
+    if (most > 0) await run("fallocate", ["-l", String(most), this.#filler]);
+    const file = openSync(this.#filler, "a");
+    try {
+      for (;;) writeSync(file, Buffer.alloc(PIECE_BYTES));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
+    } finally {
+      closeSync(file);
+    }
   }
 
   free(): void {

@@ -407,6 +407,15 @@ describe("hibernation", () => {
     expect(up.take()).toEqual([]);
   });
 
+  test("[L5] an object that is woken by the close of its last subscriber, whom the platform no longer counts, says that it is empty", () => {
+    const { up, live } = running();
+
+    const woken = createCore([up], []);
+    woken.subscriberClosed(live);
+
+    expect(up.take()).toEqual([{ empty: PATH }]);
+  });
+
   test("what is written on the link is written once for each message, not for each update", () => {
     const { core, up } = running();
     const before = up.saves;

@@ -58,7 +58,7 @@ export class Topics {
   async create(topic: TopicName): Promise<void> {
     const before = this.#prefixes.get(topic);
     const { partitions } = TOPICS[topic];
-    await createTopic(this.#admin, topic, partitions);
+    await this.#createWhole(topic, partitions);
     this.partitions.set(topic, partitions);
     const prefix = await eventually(() => {
       const now = this.#kafka.topicId(topic).slice(0, 6);
@@ -94,6 +94,20 @@ export class Topics {
   async writtenLog(): Promise<WrittenLog> {
     for (const topic of TOPIC_NAMES) this.#keep(topic, await readBack(this.#kafka.client(), topic), false);
     return this.#log;
+  }
+
+  /** The client gives up where a broker hasn't heard of the new topic when it asks for its leaders. */
+  async #createWhole(topic: TopicName, partitions: number): Promise<void> {
+    const failure = await createTopic(this.#admin, topic, partitions).then(
+      () => undefined,
+      (error: Error) => error,
+    );
+    if (failure === undefined) return;
+    await eventually(async () => {
+      const { topics } = await this.#admin.fetchTopicMetadata({ topics: [topic] });
+      const [found] = topics;
+      return found?.partitions.length === partitions && found.partitions.every(({ leader }) => leader >= 0);
+    }, `${topic} after ${failure.message}`);
   }
 
   #keep(topic: TopicName, contents: Contents, isVoid: boolean): void {

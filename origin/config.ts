@@ -22,15 +22,27 @@ export interface Config {
   readonly streams: Streams;
   readonly indexMaxBytes: number;
   readonly logLevel: Level;
+  /** Where to tell how it goes; undefined where no port is opened. */
+  readonly status: ListenAddress | undefined;
   /** Undefined where the embedded log is read. */
   readonly kafka: KafkaSettings | undefined;
+}
+
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
 }
 
 export type ConfigResult =
   | { readonly kind: "config"; readonly config: Config }
   | { readonly kind: "help"; readonly text: string }
   /** One sentence each, with the setting's name. */
-  | { readonly kind: "problems"; readonly problems: readonly string[] };
+  | {
+      readonly kind: "problems";
+      readonly problems: readonly string[];
+      /** What could be read all the same. */
+      readonly readable: Partial<Config>;
+    };
 
 export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -45,10 +57,20 @@ export interface Surroundings {
 
 const DEFAULT_INDEX_BYTES = 4 * 1024 ** 3;
 
-const command = ({ hostname, root }: Surroundings) =>
+/** Which command takes these settings. */
+export interface Usage {
+  readonly usage: string;
+  readonly does: string;
+}
+
+const ORIGIN: Usage = {
+  usage: "npm run origin -- [flags]",
+  does: "Reads Kafka, or the embedded log, and forwards what is watched to the edge.",
+};
+
+const command = ({ hostname, root }: Surroundings, usage: Usage) =>
   ({
-    usage: "npm run origin -- [flags]",
-    does: "Reads Kafka, or the embedded log, and forwards what is watched to the edge.",
+    ...usage,
     settings: {
       EDGE_URL: { means: "Where the edge is: http://… or https://…, without a path. Required." },
       UPLINK_KEY: {
@@ -58,7 +80,7 @@ const command = ({ hostname, root }: Surroundings) =>
       },
       UPLINK_KEY_FILE: { means: "A file that holds the uplink key, instead of UPLINK_KEY." },
       ORIGIN_NAME: {
-        means: "What the edge calls this origin: up to 64 characters.",
+        means: "What the edge calls this origin: up to 64 characters, and no other origin's name.",
         default: hostname.slice(0, 64) || "origin",
       },
       DATA_DIR: { means: "Folder of the index, and of the embedded log.", default: "data" },
@@ -68,6 +90,10 @@ const command = ({ hostname, root }: Surroundings) =>
         default: String(DEFAULT_INDEX_BYTES),
       },
       LOG_LEVEL: { means: `What is logged on stderr: ${LEVELS.join(", ")}.`, default: "info" },
+      STATUS_PORT: {
+        means: "Port for /healthz, /readyz and /metrics. Without it no port is opened.",
+      },
+      STATUS_HOST: { means: "The address to listen on for these.", default: "127.0.0.1" },
       ...KAFKA_SETTINGS,
     },
     switches: {},
@@ -78,10 +104,10 @@ type Name = keyof ReturnType<typeof command>["settings"];
 const MIN_INDEX_BYTES = 16 * 1024 ** 2;
 const MIN_SECRET_BYTES = 32;
 
-export function readConfig(surroundings: Surroundings): ConfigResult {
-  const given = readSettings(command(surroundings), surroundings.env, surroundings.args);
+export function readConfig(surroundings: Surroundings, usage = ORIGIN): ConfigResult {
+  const given = readSettings(command(surroundings, usage), surroundings.env, surroundings.args);
   if (given.kind === "help") return given;
-  if (given.kind === "misused") return { kind: "problems", problems: [given.problem] };
+  if (given.kind === "misused") return { kind: "problems", problems: [given.problem], readable: {} };
   const { values } = given;
   const problems: string[] = [];
   const raw = (name: Name): string | undefined => values[name];
@@ -99,19 +125,40 @@ export function readConfig(surroundings: Surroundings): ConfigResult {
     wrong("INDEX_MAX_BYTES", `must be a whole number of bytes, ${MIN_INDEX_BYTES} or more`);
   const logLevel = LEVELS.find((candidate) => candidate === values.LOG_LEVEL);
   if (logLevel === undefined) wrong("LOG_LEVEL", `must be one of ${LEVELS.join(", ")}`);
+  const status = readStatusAddress(raw("STATUS_PORT"), values.STATUS_HOST, wrong);
   const { readFile } = surroundings;
   const kafka = readKafka({ raw, readFile, wrong, clientId: `distributary-${name}` });
 
-  if (problems.length > 0 || !edgeUrl || !uplinkKey || !streams || !logLevel)
-    return { kind: "problems", problems };
   const dataDir = values.DATA_DIR;
+  if (problems.length > 0 || !edgeUrl || !uplinkKey || !streams || !logLevel) {
+    const read = { name, dataDir, edgeUrl, uplinkKey, streams, status, kafka };
+    const known = Object.entries({ ...read, indexMaxBytes: indexMaxBytes || undefined });
+    const readable = Object.fromEntries(known.filter(([, value]) => value !== undefined));
+    return { kind: "problems", problems, readable };
+  }
   return {
     kind: "config",
-    config: { edgeUrl, uplinkKey, name, dataDir, streams, indexMaxBytes, logLevel, kafka },
+    config: { edgeUrl, uplinkKey, name, dataDir, streams, indexMaxBytes, logLevel, status, kafka },
   };
 }
 
+/** Texts that nobody may ever see. */
+export function secretsOf({ uplinkKey, kafka }: Partial<Config>): readonly string[] {
+  const secrets = [uplinkKey && new TextDecoder().decode(uplinkKey.secret), kafka?.tls?.key];
+  const sasl = kafka?.sasl;
+  if (sasl !== undefined && "password" in sasl) secrets.push(sasl.password);
+  return secrets.filter((secret) => secret !== undefined);
+}
+
 type Wrong = (name: Name, problem: string) => undefined;
+
+function readStatusAddress(text: string | undefined, host: string, wrong: Wrong): ListenAddress | undefined {
+  if (text === undefined) return undefined;
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (port < 1 || port > 65_535)
+    return wrong("STATUS_PORT", "must be a port: a whole number from 1 to 65535");
+  return { host, port };
+}
 
 function readEdgeUrl(text: string | undefined, wrong: (problem: string) => undefined): URL | undefined {
   if (text === undefined) return wrong("is not set: where is the edge?");

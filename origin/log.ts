@@ -10,10 +10,19 @@ export const EVENTS = {
   started: ["info", "the origin runs"],
   stopping: ["info", "the origin stops"],
   status: ["info", "where the partitions stand"],
-  topic_found: ["info", "reading a topic"],
+  status_port_open: ["info", "/healthz, /readyz and /metrics are answered"],
+  topic_found: ["info", "reading a topic; records is the most that there is to catch up with"],
+  catching_up: ["info", "catching up; total is an upper bound where topics are compacted"],
+  topic_caught_up: ["info", "a topic has been read to the end that it had at start"],
   topic_absent: ["warn", "an exposed topic does not exist yet; looking for it again and again"],
   topic_unreadable: ["error", "a topic can't be described; trying again"],
   topic_replaced: ["warn", "a topic is not the one that it was; its old positions are void"],
+  topic_gone: ["info", "a topic that matched a pattern is gone, and what was known of it forgotten"],
+  topics_left_out: ["error", "more topics match patterns than are read; those beyond are left out"],
+  topics_unlisted: ["error", "the topics that match patterns can't be listed; trying again"],
+  records_without_key: ["warn", "records without a key belong to no endpoint; nobody sees them"],
+  keys_too_long: ["warn", "records with a key that is too long belong to no endpoint; nobody sees them"],
+  values_omitted: ["warn", "values that are too large do not travel; subscribers are told their size"],
   partition_ready: ["debug", "a partition has been read to the end that it had at start"],
   partition_failed: ["error", "reading a partition failed; trying again"],
   still_failing: ["debug", "what was told of befalls another, or this one again; trying again"],
@@ -42,7 +51,7 @@ export const EVENTS = {
 
 export type EventName = keyof typeof EVENTS;
 
-/** Fields must never hold a secret, nor values of records. */
+/** Fields must never hold values of records. */
 export type Log = (event: EventName, fields?: Readonly<Record<string, unknown>>) => void;
 
 export interface LogOptions {
@@ -52,22 +61,41 @@ export interface LogOptions {
   readonly pretty: boolean;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** Texts that are never written, wherever they come from. */
+  readonly secrets: readonly string[];
   readonly write: (line: string) => void;
 }
 
-export function createLog({ level, pretty, now, write }: LogOptions): Log {
+export function createLog({ level, pretty, now, secrets, write }: LogOptions): Log {
   const threshold = LEVELS.indexOf(level);
+  const hide = hiding(secrets);
+  const hideIn = (_: string, value: unknown) => (typeof value === "string" ? hide(value) : value);
   return (event, fields = {}) => {
     const [of, sentence] = EVENTS[event];
     if (LEVELS.indexOf(of) > threshold) return;
     const time = new Date(now()).toISOString();
-    if (!pretty)
-      return write(`${JSON.stringify({ time, level: of, event, message: sentence, ...fields })}\n`);
-    const details = Object.entries(fields).map(([name, value]) => ` ${name}=${show(value)}`);
+    const shown: Record<string, unknown> = JSON.parse(JSON.stringify(fields, hideIn));
+    if (!pretty) return write(`${JSON.stringify({ time, level: of, event, message: sentence, ...shown })}\n`);
+    const details = Object.entries(shown).map(([name, value]) => ` ${name}=${show(value)}`);
     write(`${time.slice(11, 19)} ${of.padEnd(5)} ${sentence}${details.join("")}\n`);
   };
 }
 
+/** Tokens as they travel (JWT), and keys as they lie in files; they needn't be known to be hidden. */
+const TOKEN = /\beyJ[\w-]+\.[\w-]+\.[\w-]*/g;
+const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/gs;
+
+/** Replaces secrets in a text: errors of others may quote anything. */
+export function hiding(secrets: readonly string[]): (text: string) => string {
+  // One that contains another goes first.
+  const ordered = secrets.filter((secret) => secret !== "").sort((a, b) => b.length - a.length);
+  return (text) => {
+    let hidden = text;
+    for (const secret of ordered) hidden = hidden.replaceAll(secret, "[secret]");
+    return hidden.replace(TOKEN, "[token]").replace(PRIVATE_KEY, "[private key]");
+  };
+}
+
 function show(value: unknown): string {
-  return typeof value === "string" ? value : (JSON.stringify(value) ?? "-");
+  return typeof value === "string" ? value : JSON.stringify(value);
 }

@@ -2,17 +2,20 @@
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { backoff } from "../shared/core/backoff.ts";
+import type { Stream, Streams } from "../shared/protocol/streams.ts";
 import type { Config } from "./config.ts";
 import { Consumer } from "./consumer.ts";
 import { partitionOf } from "./embedded/murmur2.ts";
 import { Forwarder } from "./forwarder.ts";
 import { IndexError } from "./index/error.ts";
 import { openIndex, type RecordIndex } from "./index/index.ts";
-import type { TopicRetention } from "./index/retention.ts";
+import type { TopicRetention, TopicRetentions } from "./index/retention.ts";
 import type { Log } from "./log.ts";
 import { Partitions } from "./partitions.ts";
+import { Progress } from "./progress.ts";
 import type { Source } from "./source.ts";
 import { needsAttention, type Status, statusOf, summarize } from "./status.ts";
+import { Unusable } from "./unusable.ts";
 import { Uplinks } from "./uplink/uplinks.ts";
 import { ANSWER_BOUNDS } from "./watch/answer.ts";
 import { Replays } from "./watch/replays.ts";
@@ -21,6 +24,8 @@ import { WatchList } from "./watch/watch-list.ts";
 const TICK_MS = 50;
 const TICK_RETRY = { baseMs: 1_000, maxMs: 30_000 };
 const STATUS_MS = 30_000;
+/** How often progress is told, and records that nobody sees are looked for. */
+const REPORT_MS = 10_000;
 /** A source or a shard that takes longer to let go isn't waited for. */
 const STOP_MS = 1_500;
 /** How many topics that aren't exposed are told of. */
@@ -38,7 +43,10 @@ export class Origin {
   readonly #uplinks: Uplinks;
   #tick: NodeJS.Timeout | undefined;
   #tickFailures = 0;
+  /** Why the index couldn't be written the last time. */
+  #indexError: string | undefined;
   readonly #status: NodeJS.Timeout;
+  readonly #report: NodeJS.Timeout;
 
   /** Starts at once. Throws IndexError `unwritable` or `in_use`. The source stays its owner's to close. */
   constructor(config: Config, source: Source, log: Log) {
@@ -46,19 +54,19 @@ export class Origin {
     const failed = Promise.withResolvers<unknown>();
     this.failed = failed.promise;
     this.#log = log;
-    const topics = new Map<string, TopicRetention>();
-    for (const { topic, windowMs, compacted } of streams.values())
-      topics.set(topic, { maxAgeMs: windowMs, keepLatest: compacted });
     const { index, rebuilt } = openIndex({
       directory: join(config.dataDir, "origin"),
-      topics,
+      topics: retentionsOf(streams),
       bounds: { maxRecords: Number.MAX_SAFE_INTEGER, maxBytes: config.indexMaxBytes },
       now: Date.now,
     });
     this.#index = index;
     if (rebuilt !== undefined) log("index_rebuilt", { why: rebuilt.message });
 
-    const partitions = new Partitions(streams.keys());
+    const partitions = new Partitions(
+      streams.named.map(({ topic }) => topic),
+      !streams.hasPatterns,
+    );
     this.#partitions = partitions;
     this.#replays = new Replays({ source, random: Math.random, bounds: ANSWER_BOUNDS });
     this.#watchList = new WatchList({
@@ -71,7 +79,7 @@ export class Origin {
       streams,
       refused: oncePerTopic((path) => log("path_refused", { path })),
     });
-    const ports = { log, random: Math.random };
+    const ports = { log, random: Math.random, now: Date.now };
     this.#uplinks = new Uplinks({
       ...ports,
       edgeUrl: config.edgeUrl,
@@ -82,10 +90,12 @@ export class Origin {
       failed: (error) =>
         isDiskFailure(error) ? log("index_failed", { why: error.message }) : failed.resolve(error),
     });
+    const progress = new Progress({ partitions, log, now: () => performance.now() });
     const forwarder = new Forwarder({
       history: index,
       partitions,
       watchList: this.#watchList,
+      progress,
       log,
       readinessChanged: () => this.#tellReadiness(),
     });
@@ -103,21 +113,33 @@ export class Origin {
     this.#status = setInterval(() => {
       if (needsAttention(this.status())) this.#logStatus();
     }, STATUS_MS);
+    const unusable = new Unusable(log);
+    this.#report = setInterval(() => {
+      progress.tell();
+      unusable.look(index.facts().partitions);
+    }, REPORT_MS);
   }
 
+  /** How it stands. Made anew each time, from what is in memory. */
   status(): Status {
-    return statusOf(
-      this.#partitions.all(),
-      this.#partitions.ready,
-      this.#watchList.size,
-      this.#index.facts(),
-    );
+    return statusOf({
+      partitions: this.#partitions,
+      topics: this.#partitions.topics,
+      watched: this.#watchList.size,
+      watchCounts: this.#watchList.counts,
+      uplinks: this.#uplinks.facts(),
+      sentBytes: this.#uplinks.sentBytes,
+      index: this.#index.facts(),
+      indexError: this.#indexError,
+      now: Date.now(),
+    });
   }
 
   /** Closes the sockets, and writes everything that was read to the index. Takes 1.5 s at most, and the disk's time. */
   async stop(): Promise<void> {
     clearTimeout(this.#tick);
     clearInterval(this.#status);
+    clearInterval(this.#report);
     this.#replays.close();
     await Promise.race([this.#letGo(), wait(STOP_MS, undefined, { ref: false })]);
     this.#index.close();
@@ -144,15 +166,32 @@ export class Origin {
       try {
         this.#index.tick();
         this.#tickFailures = 0;
+        this.#indexError = undefined;
         this.#tickIn(TICK_MS, failed);
       } catch (error) {
         if (!isDiskFailure(error)) return failed(error);
+        this.#indexError = error.message;
         const retryMs = Math.ceil(backoff(this.#tickFailures++, TICK_RETRY, Math.random()));
         this.#log("index_failed", { why: error.message, retryMs });
         this.#tickIn(retryMs, failed);
       }
     }, ms);
   }
+}
+
+/** How long the index keeps what it has of a topic: as the topic's stream says. */
+function retentionsOf(streams: Streams): TopicRetentions {
+  const retentions = new Map(
+    streams.all.map((stream): [Stream, TopicRetention] => {
+      return [stream, { maxAgeMs: stream.windowMs, keepLatest: stream.compacted }];
+    }),
+  );
+  return {
+    get: (topic) => {
+      const stream = streams.get(topic);
+      return stream && retentions.get(stream);
+    },
+  };
 }
 
 function isDiskFailure(error: unknown): error is IndexError {

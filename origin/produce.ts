@@ -7,7 +7,7 @@ import { buffer } from "node:stream/consumers";
 import { parseArgs } from "node:util";
 import { endpointPath } from "../shared/protocol/address.ts";
 import { LIMITS } from "../shared/protocol/limits.ts";
-import { parseStreams } from "../shared/protocol/streams.ts";
+import { parseStreams, type Streams } from "../shared/protocol/streams.ts";
 import { EmbeddedLog, LogError, logPath } from "./embedded/log.ts";
 import type { RecordHeader } from "./source.ts";
 
@@ -121,11 +121,13 @@ export function produce({ topic, key, headers, ...rest }: Production, value: Uin
   const log = new EmbeddedLog(logPath(rest.dataDir));
   try {
     if (log.topic(topic) === undefined) {
-      const exposed = exposedTopics(rest.streamsFile);
-      if (!exposed.includes(topic))
+      const exposed = exposedStreams(rest.streamsFile);
+      if (exposed.get(topic) === undefined) {
+        const listed = exposed.all.map((stream) => stream.topic).join(", ") || "none";
         throw new ProduceError(
-          `there is no topic ${JSON.stringify(topic)}, and ${rest.streamsFile} lists only ${exposed.join(", ") || "none"}`,
+          `there is no topic ${JSON.stringify(topic)}, and ${rest.streamsFile} lists only ${listed}`,
         );
+      }
       log.createTopic(topic);
     }
     const partition = rest.partition === undefined ? {} : { partition: rest.partition };
@@ -137,7 +139,7 @@ export function produce({ topic, key, headers, ...rest }: Production, value: Uin
   }
 }
 
-function exposedTopics(file: string): readonly string[] {
+function exposedStreams(file: string): Streams {
   let text: string;
   try {
     text = readFileSync(file, "utf8");
@@ -146,7 +148,7 @@ function exposedTopics(file: string): readonly string[] {
   }
   const result = parseStreams(text);
   if (!result.ok) throw new ProduceError(`${file}: ${result.problems.join("; ")}`);
-  return [...result.streams.keys()];
+  return result.streams;
 }
 
 function reason(error: unknown): string {

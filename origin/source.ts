@@ -41,6 +41,26 @@ export interface PartitionInfo {
   readonly endOffset: number;
 }
 
+export interface PartitionTime {
+  readonly topic: string;
+  readonly partition: number;
+  /** As with a read. */
+  readonly epoch: string;
+  readonly timestamp: number;
+}
+
+/** A partition that exists, but whose offsets can't be had just now: nobody leads it, or who does can't be asked. */
+export interface UnavailablePartition extends Pick<PartitionInfo, "partition" | "epoch"> {
+  /** Why, in words. */
+  readonly unavailable: string;
+}
+
+export type DescribedPartition = PartitionInfo | UnavailablePartition;
+
+export function isAvailable(partition: DescribedPartition): partition is PartitionInfo {
+  return !("unavailable" in partition);
+}
+
 export interface ReadRequest {
   readonly topic: string;
   readonly partition: number;
@@ -52,8 +72,21 @@ export interface ReadRequest {
 }
 
 export interface Source {
-  /** The topic's partitions in order; undefined when there is no such topic. */
-  describe(topic: string): Promise<readonly PartitionInfo[] | undefined>;
+  /** The names of all topics that there are, but perhaps of the log's own. */
+  topics(): Promise<readonly string[]>;
+
+  /**
+   * The topic's partitions in order, all of them, whether or not each can be asked for its offsets; undefined
+   * when there is no such topic. Rejects with SourceError where not even that can be said.
+   */
+  describe(topic: string): Promise<readonly DescribedPartition[] | undefined>;
+
+  /**
+   * The first offset of a partition whose record has this time or a later one, in milliseconds since 1970; undefined
+   * where none has. Times needn't be in order: what lies before the offset is older, what follows may be. Records
+   * without a time are older than any. Rejects with SourceError.
+   */
+  offsetAt(at: PartitionTime): Promise<number | undefined>;
 
   /**
    * Reads one partition until `signal` aborts, then resolves. `onBatch` is awaited before the next call, so
@@ -70,6 +103,7 @@ export interface Source {
  * - `unknown_topic`: the topic does not exist (any more).
  * - `epoch_changed`: the topic was created again; describe it anew.
  * - `offset_out_of_range`: `from` lies outside what the log holds; describe it anew.
+ * - `truncated`: the log has lost records that were read before `from`, and may hold others at their offsets.
  * - `unavailable`: the log cannot be reached just now; try again later.
  * - `corrupt`: a record can't be read; trying again won't help.
  */
@@ -77,6 +111,7 @@ export type SourceErrorCode =
   | "unknown_topic"
   | "epoch_changed"
   | "offset_out_of_range"
+  | "truncated"
   | "unavailable"
   | "corrupt";
 

@@ -19,6 +19,9 @@ export default defineConfig({
   root: join(import.meta.dirname, ".."),
   test: {
     env: { WRANGLER_SEND_METRICS: "false" },
+    // What waits for events has deadlines of its own; this one only ends what hangs.
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     projects: [
       { extends: true, test: { name: "core", include: ALL, exclude: REAL, sequence: { groupOrder: 0 } } },
       {

@@ -73,8 +73,11 @@ export class EndpointCore {
   #held = false;
   /** An answer of which `count` frames are not all there yet. */
   #answer: { readonly attached: Attached; readonly frames: Frame[] } | undefined;
-  /** What the shard was told last: whether there are subscribers. */
-  #occupied = false;
+  /**
+   * What the shard was told last: whether there are subscribers. After a wake the worst is assumed: the last of them may
+   * have been leaving while the object slept.
+   */
+  #occupied = true;
 
   constructor(ports: EndpointPorts, config: EndpointConfig, survivors: Survivors) {
     this.#ports = ports;
@@ -89,9 +92,6 @@ export class EndpointCore {
     this.#catchUp = new CatchUp(config.path, this.#replica, this.#subscribers);
     this.#seeker = new LinkSeeker(ports, () => this.#subscribers.dropAll("unavailable"));
     this.#pacer = new Pacer(ports, () => this.#serveWaiting());
-    // An object that slept had subscribers, as far as its shard knows. Where the close of the last one wakes it, the
-    // platform may not count that one any more; to say `empty` twice does no harm, never to say it would.
-    this.#occupied = survived !== undefined || this.#subscribers.size > 0;
     if (facts !== undefined) {
       this.#nextAsk = facts.nextAsk;
       this.#ask = facts.ask;

@@ -47,7 +47,7 @@ const READS = ["GET", "HEAD"];
 
 /** What everybody may know of the streams. */
 function publicStreams(streams: Streams): Response {
-  const list = [...streams.values()].map(({ topic, title, windowUpdates, windowMs }) => ({
+  const list = streams.all.map(({ topic, title, windowUpdates, windowMs }) => ({
     topic,
     title,
     window: { updates: windowUpdates, seconds: windowMs / 1_000 },

@@ -61,7 +61,8 @@ function endpointOf(url: URL): string | Response {
   if (!parsed.ok) return errorResponse(parsed.code, PROBLEMS[parsed.code]);
   const { topic, path } = parsed.address;
   if (!parsed.canonical) return new Response(null, { status: 308, headers: { Location: path + url.search } });
-  if (!requireStreams().has(topic)) return errorResponse("unknown_topic", "no such topic is exposed");
+  if (requireStreams().get(topic) === undefined)
+    return errorResponse("unknown_topic", "no such topic is exposed");
   return path;
 }
 

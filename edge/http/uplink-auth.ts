@@ -3,6 +3,7 @@
  * its key id says with which, so that secrets can be changed one side after the other.
  */
 import { errors, jwtVerify } from "jose";
+import type { TokenFault } from "../../shared/protocol/token-fault.ts";
 import { UPLINK_AUDIENCE } from "../../shared/protocol/version.ts";
 
 /** The bytes of each secret by its key id. */
@@ -14,7 +15,9 @@ export type UplinkKeysResult =
 
 export type TokenResult =
   /** `origin` is the name that the token gives it. */
-  { readonly ok: true; readonly origin: string } | { readonly ok: false; readonly problem: string };
+  | { readonly ok: true; readonly origin: string }
+  /** `problem` is for the edge's log, `fault` for the origin. */
+  | { readonly ok: false; readonly problem: string; readonly fault: TokenFault };
 
 const MIN_SECRET_BYTES = 32;
 const MAX_LIFE_SECONDS = 300;
@@ -46,20 +49,20 @@ export function readUplinkKeys(text: string | undefined): UplinkKeysResult {
   return { ok: true, keys };
 }
 
-/** Checks the value of an Authorization header. `now` is the time of the edge. The problem is for its log. */
+/** Checks the value of an Authorization header. `now` is the time of the edge. */
 export async function verifyUplinkToken(
   authorization: string | null,
   keys: UplinkKeys,
   now: Date,
 ): Promise<TokenResult> {
   const token = /^Bearer +([^ ]+)$/i.exec(authorization ?? "")?.[1];
-  if (token === undefined) return { ok: false, problem: "there is no bearer token" };
+  if (token === undefined) return refused("there is no bearer token", "no_token");
   try {
     const { payload } = await jwtVerify(
       token,
       ({ kid }) => {
         const key = kid === undefined ? undefined : keys.get(kid);
-        if (key === undefined) throw new errors.JOSEError(`no key is called ${JSON.stringify(kid)}`);
+        if (key === undefined) throw new UnknownKey(`no key is called ${JSON.stringify(kid)}`);
         return key;
       },
       {
@@ -74,10 +77,25 @@ export async function verifyUplinkToken(
     );
     const { exp = 0, iat = 0, sub = "" } = payload;
     if (exp - iat > MAX_LIFE_SECONDS)
-      return { ok: false, problem: `the token is valid for more than ${MAX_LIFE_SECONDS} s` };
-    if (sub === "" || sub.length > 64) return { ok: false, problem: "the token's sub must name the origin" };
+      return refused(`the token is valid for more than ${MAX_LIFE_SECONDS} s`, "malformed");
+    if (sub === "" || sub.length > 64) return refused("the token's sub must name the origin", "malformed");
     return { ok: true, origin: sub };
   } catch (error) {
-    return { ok: false, problem: error instanceof Error ? error.message : "the token can't be read" };
+    return refused(error instanceof Error ? error.message : "the token can't be read", faultOf(error));
   }
+}
+
+class UnknownKey extends Error {}
+
+function refused(problem: string, fault: TokenFault): TokenResult {
+  return { ok: false, problem, fault };
+}
+
+function faultOf(error: unknown): TokenFault {
+  if (error instanceof UnknownKey) return "unknown_key";
+  if (error instanceof errors.JWSSignatureVerificationFailed) return "bad_signature";
+  if (error instanceof errors.JWTExpired) return "bad_time";
+  // A claim that is there, but isn't as it must be: the time it was issued at lies in the future.
+  const { claim, reason } = error instanceof errors.JWTClaimValidationFailed ? error : {};
+  return claim === "iat" && reason === "check_failed" ? "bad_time" : "malformed";
 }

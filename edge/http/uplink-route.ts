@@ -1,6 +1,7 @@
 /**
  * `/$/uplink`, where origins come in: U1 and V1 of PROTOCOL.md.
  */
+import { challengeOf, TOKEN_FAULTS } from "../../shared/protocol/token-fault.ts";
 import { UPLINK_PROTOCOL, VERSION } from "../../shared/protocol/version.ts";
 import type { Env } from "../env.ts";
 import { requireShards, shardStub } from "../routing.ts";
@@ -11,16 +12,19 @@ import { readUplinkKeys, verifyUplinkToken } from "./uplink-auth.ts";
 export async function uplinkRoute(request: Request, env: Env): Promise<Response> {
   const read = readUplinkKeys(env.UPLINK_KEYS);
   if (!read.ok) return internalError(request.url, read.problem);
-  const token = await verifyUplinkToken(request.headers.get("Authorization"), read.keys, new Date());
+  const now = new Date();
+  // By which an origin sees that its clock is wrong; workerd by itself says no time.
+  const date = { Date: now.toUTCString() };
+  const token = await verifyUplinkToken(request.headers.get("Authorization"), read.keys, now);
   if (!token.ok) {
     console.warn(`an origin was refused: ${token.problem}`);
-    const challenge = { "WWW-Authenticate": 'Bearer realm="distributary-uplink"' };
-    return errorResponse("unauthorized", "a valid token is needed", challenge);
+    const challenge = { ...date, "WWW-Authenticate": challengeOf(token.fault) };
+    return errorResponse("unauthorized", TOKEN_FAULTS[token.fault], challenge);
   }
   const shards = requireShards(env);
   const shard = new URL(request.url).searchParams.get("shard");
   if (shard === null && !request.headers.has("Upgrade"))
-    return Response.json({ version: VERSION, shards }, { headers: { "Cache-Control": "no-store" } });
+    return Response.json({ version: VERSION, shards }, { headers: { ...date, "Cache-Control": "no-store" } });
   if (shard === null || !isWebSocketUpgrade(request)) return badUpgrade();
   const index = /^\d{1,2}$/.test(shard) ? Number(shard) : shards;
   if (index >= shards) return errorResponse("not_found", `there are the shards 0 to ${shards - 1}`);

@@ -1,16 +1,16 @@
 /** What a run exposes: the topics of streams.json, or only those that were named for it. Pure. */
-import { isTopicName } from "../../shared/protocol/address.ts";
 import type { Stream, Streams } from "../../shared/protocol/streams.ts";
+import { isTopicOrPattern } from "../../shared/protocol/topic-pattern.ts";
 import type { Checked } from "./checks.ts";
 
-/** Topics from a comma-separated list; undefined where none was given. */
+/** Topics, or patterns of them, from a comma-separated list; undefined where none was given. */
 export function readTopics(list: string | undefined): Checked<readonly string[] | undefined> {
   if (list === undefined) return { ok: true, value: undefined };
   const topics = [...new Set(list.split(",").map((topic) => topic.trim()))];
-  const wrong = topics.filter((topic) => !isTopicName(topic));
+  const wrong = topics.filter((topic) => !isTopicOrPattern(topic));
   if (wrong.length === 0) return { ok: true, value: topics };
   const names = wrong.map((topic) => JSON.stringify(topic)).join(", ");
-  return { ok: false, problem: `KAFKA_TOPICS: not a topic's name: ${names}` };
+  return { ok: false, problem: `KAFKA_TOPICS: neither a topic's name nor a pattern of names: ${names}` };
 }
 
 /** The text of a streams.json with these topics only: as they stand in another, or readable by everyone. */

@@ -53,7 +53,8 @@ const watcher = (url: string) =>
 /** A record for a person to write, to a topic that the feed leaves alone if there is one. */
 function ownRecord(topics: readonly string[]) {
   if (topics.includes("quotes")) return { topic: "quotes", key: "AAPL", value: '{"bid":229.1}' };
-  const [topic] = topics;
+  // Of a pattern, a topic that it matches.
+  const topic = topics[0]?.replaceAll("*", "example");
   return topic === undefined ? undefined : { topic, key: "example", value: '{"hello":"world"}' };
 }
 

@@ -39,6 +39,11 @@ export class Part {
     this.#process = child;
   }
 
+  /** Calls `listener` with each message from it. */
+  onMessage(listener: (message: unknown) => void): void {
+    this.#process.on("message", listener);
+  }
+
   /** Asks it to end; nothing happens where it has. */
   stop(signal: "SIGTERM" | "SIGKILL"): void {
     this.#process.kill(signal);

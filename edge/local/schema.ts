@@ -2,19 +2,15 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { toJsonSchema } from "@valibot/to-json-schema";
-import { isTopicName, TOPIC } from "../../shared/protocol/address.ts";
 import { StreamsSchema } from "../../shared/protocol/streams.ts";
 
 /** A JSON Schema (draft 7) of `streams.json`. */
 export function streamsJsonSchema(): object {
   return toJsonSchema(StreamsSchema, {
     typeMode: "input",
-    overrideAction: ({ valibotAction, jsonSchema }) => {
-      if ("requirement" in valibotAction && valibotAction.requirement === isTopicName)
-        return { ...jsonSchema, pattern: TOPIC.source };
-      // What holds between two fields is left to the reader of the file.
-      return valibotAction.type === "check" ? jsonSchema : undefined;
-    },
+    // What holds between two fields is left to the reader of the file.
+    overrideAction: ({ valibotAction, jsonSchema }) =>
+      valibotAction.type === "check" ? jsonSchema : undefined,
   });
 }
 

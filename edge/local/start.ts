@@ -17,6 +17,7 @@ import { holdFolder } from "./folder.ts";
 import { examplePath, greeting } from "./greeting.ts";
 import { onStopRequest } from "./lifeline.ts";
 import { Part } from "./part.ts";
+import { progressLine } from "./progress.ts";
 
 const root = join(import.meta.dirname, "../..");
 const OWN_STREAMS = join(root, "streams.json");
@@ -28,6 +29,8 @@ const FED = ["flights", "earthquakes"];
 
 const READY_MS = 30_000;
 const LOOK_MS = 50;
+/** Catching up with the embedded log isn't shown before. */
+const QUIET_MS = 8_000;
 /** From when the writers are asked to end until the edge is, and until whatever is left is killed. */
 const WRITERS_MS = 1_500;
 const STOP_MS = 3_000;
@@ -50,7 +53,8 @@ const command = {
       flag: "kafka",
     },
     KAFKA_TOPICS: {
-      means: "A topic of Kafka to expose, instead of those in the list; can be given several times.",
+      means:
+        "A topic of Kafka to expose, or a pattern as 'orders.*', instead of those in the list; can be given several times.",
       flag: "topic",
       repeated: true,
     },
@@ -88,7 +92,7 @@ async function start(
   if (values.KAFKA_TOPICS !== undefined && !kafka)
     problems.push("KAFKA_TOPICS: --topic needs a Kafka to read: --kafka HOST:PORT");
   if (problems.length > 0 || !list.ok || !named.ok || !port.ok) return fail(1, ...problems);
-  const topics = named.value ?? [...list.value.keys()];
+  const topics = named.value ?? list.value.all.map(({ topic }) => topic);
   const streamsFile = named.value === undefined ? listFile : join(dataDir, EXPOSED);
   if (named.value !== undefined) writeFileSync(streamsFile, streamsOf(topics, list.value));
 
@@ -122,10 +126,15 @@ async function start(
   if (feed) begin("feed", "origin/feed.ts", "--data-dir", dataDir);
   await begin("edge", "edge/local/serve.ts").spoke;
   if (stopping) return;
-  begin("origin", "origin/main.ts");
-
-  const example = feed ? examplePath({ topics, feed }) : undefined;
   let deadline = performance.now() + READY_MS;
+  const reading = begin("origin", "origin/main.ts");
+  // Much to read is no reason to give up.
+  reading.onMessage(() => {
+    if (deadline < Number.POSITIVE_INFINITY) deadline = performance.now() + READY_MS;
+  });
+  showProgress(reading, env.LOG_LEVEL, kafka);
+
+  const example = feed && topics.includes("flights") ? examplePath({ topics, feed }) : undefined;
   while (!(await answers(`${url}/$/health`)) || (example && !(await answers(url + example)))) {
     if (stopping) return;
     if (performance.now() > deadline) {
@@ -142,6 +151,19 @@ async function start(
     ...(listFile === OWN_STREAMS ? [] : ["--streams", listFile]),
   ];
   if (!stopping) process.stdout.write(greeting({ url, topics, feed, produceFlags, kafka }));
+}
+
+/** Unless the origin's own log says it, too. The embedded log is mostly read at once. */
+function showProgress(origin: Part, logLevel: string, kafka: boolean): void {
+  if (["info", "debug"].includes(logLevel)) return;
+  let late = kafka;
+  setTimeout(() => {
+    late = true;
+  }, QUIET_MS).unref();
+  origin.onMessage((message) => {
+    const line = progressLine(message);
+    if (line !== undefined && late) process.stderr.write(`${line}\n`);
+  });
 }
 
 /** The address in a URL; an edge that listens everywhere is reached on the loopback. */

@@ -11,29 +11,54 @@ export interface Contender {
 }
 
 /** Who is silent for so long is taken for dead; who isn't ready for so long may be replaced by one who is. */
-export const DEADLINE_MS = 3_000;
+const DEADLINE_MS = 3_000;
+/** The longest that an active one is given. */
+const LONGEST_MS = 30_000;
+/** A grant that lasts so long has shown that the deadline is long enough. */
+const STEADY_MS = 60_000;
 
-export function isSilent({ heardAt }: Contender, now: number): boolean {
-  return now - heardAt >= DEADLINE_MS;
+export function isSilent({ heardAt }: Contender, now: number, deadlineMs = DEADLINE_MS): boolean {
+  return now - heardAt >= deadlineMs;
+}
+
+/**
+ * What an active one is given before another takes over. Each time that happens it is doubled: where a large value
+ * takes longer than that to arrive, or two are ready by turns, they must not take turns for ever.
+ */
+export class Deadline {
+  #ms = DEADLINE_MS;
+  #grantedAt = Number.NEGATIVE_INFINITY;
+
+  at(now: number): number {
+    return now - this.#grantedAt < STEADY_MS ? this.#ms : DEADLINE_MS;
+  }
+
+  /** `tookOver`: the one before was still connected. */
+  granted(now: number, tookOver: boolean): void {
+    const ms = this.at(now);
+    this.#ms = tookOver ? Math.min(2 * ms, LONGEST_MS) : ms;
+    this.#grantedAt = now;
+  }
 }
 
 /**
  * The standby that should be active instead, if any. `standbys`: the first comes first where nothing else tells
- * them apart.
+ * them apart. `deadlineMs` is the active one's.
  *
  * A silent active one that was ready keeps its role until a standby is ready: it may come back, and half an index
- * helps fewer. Each change takes a deadline, so that two whose readiness comes and goes can't take turns any faster.
+ * helps fewer.
  */
 export function successor<T extends Contender>(
   active: T | undefined,
   standbys: readonly T[],
   now: number,
+  deadlineMs: number,
 ): T | undefined {
   const alive = standbys.filter((standby) => !isSilent(standby, now));
   const ready = alive.find(({ unreadySince }) => unreadySince === undefined);
   if (active === undefined) return ready ?? alive[0] ?? standbys[0];
-  const isLost = isSilent(active, now);
-  const isLate = active.unreadySince !== undefined && now - active.unreadySince >= DEADLINE_MS;
+  const isLost = isSilent(active, now, deadlineMs);
+  const isLate = active.unreadySince !== undefined && now - active.unreadySince >= deadlineMs;
   if (ready !== undefined && (isLost || isLate)) return ready;
   // None of them is ready, but this one can be heard.
   return isLost && isLate ? alive[0] : undefined;

@@ -3,8 +3,9 @@
  * fenced. U2, U11–U14 of PROTOCOL.md.
  */
 import * as v from "valibot";
+import { LIMITS } from "../../shared/protocol/limits.ts";
 import { closeQuietly, type HibernatingPeer } from "../peer.ts";
-import { type Contender, isSilent, successor } from "./succession.ts";
+import { type Contender, Deadline, isSilent, successor } from "./succession.ts";
 
 export interface UplinksPorts {
   /** Milliseconds since 1970. */
@@ -45,8 +46,6 @@ type Attachment = v.InferOutput<typeof AttachmentSchema>;
 /** Nothing that matters of a socket that is neither active nor stands by. */
 const UNKNOWN = { generation: 0, origin: "", ready: false, nextLink: 0 } as const;
 
-/** More origins than this can stand by. */
-const STANDBYS = 8;
 /** A standby is heard every second (U9). Where nobody was for this long, it was the shard that didn't hear. */
 const DEAF_MS = 2_000;
 
@@ -54,6 +53,7 @@ export class Uplinks {
   readonly #ports: UplinksPorts;
   #active: State | undefined;
   #standbys: State[] = [];
+  readonly #deadline = new Deadline();
   #generation = 0;
   #nextLink = 1;
   #arrivedAt: number;
@@ -103,7 +103,10 @@ export class Uplinks {
     this.#arrivedAt = now;
     // After a pause of the shard, or a jump of its clock, silence proves nothing: everyone gets a new deadline.
     const wasDeaf = passed > DEAF_MS || passed < 0;
-    for (const uplink of this.#all()) if (wasDeaf || uplink.socket === socket) uplink.heardAt = now;
+    for (const uplink of this.#all()) {
+      if (wasDeaf || uplink.socket === socket) uplink.heardAt = now;
+      if (wasDeaf && uplink.unreadySince !== undefined) uplink.unreadySince = now;
+    }
   }
 
   /** The standby that should be active now, if any (U13). */
@@ -111,7 +114,7 @@ export class Uplinks {
     if (this.#standbys.length === 0) return undefined;
     const now = this.#ports.now();
     if (this.#active === undefined || isSilent(this.#active, now)) this.#countPings(now);
-    return successor(this.#active, this.#standbys, now);
+    return successor(this.#active, this.#standbys, now, this.#deadline.at(now));
   }
 
   /**
@@ -122,7 +125,7 @@ export class Uplinks {
     const isSame = (other: State) => other.origin === origin;
     const before = this.#active !== undefined && isSame(this.#active) ? this.#active : undefined;
     const older = this.#standbys.find(isSame);
-    if (older === undefined && this.#standbys.length >= STANDBYS) return false;
+    if (older === undefined && this.#standbys.length >= LIMITS.standbysPerShard) return false;
     if (older !== undefined) this.#fence(older);
     if (before !== undefined) {
       this.#fence(before);
@@ -147,6 +150,7 @@ export class Uplinks {
     const before = this.#active;
     this.#active = state;
     this.#generation = generation;
+    this.#deadline.granted(this.#ports.now(), before !== undefined);
     this.#save(state);
     if (before !== undefined) this.#fence(before);
   }

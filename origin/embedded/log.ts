@@ -74,6 +74,7 @@ export class EmbeddedLog {
   readonly #setStart: StatementSync;
   readonly #drop: StatementSync;
   readonly #read: StatementSync;
+  readonly #offsetAt: StatementSync;
   readonly #dataVersion: StatementSync;
   #keyless = randomInt(MAX_PARTITIONS);
 
@@ -95,6 +96,11 @@ export class EmbeddedLog {
       SELECT offset, timestamp, key, value, headers FROM record
       WHERE topic = (SELECT number FROM topic WHERE name = ?) AND partition = ? AND offset >= ?
       ORDER BY offset LIMIT ?`);
+    // In the order of the key, so it ends at the first that fits.
+    this.#offsetAt = database.prepare(`
+      SELECT offset FROM record
+      WHERE topic = (SELECT number FROM topic WHERE name = ?) AND partition = ? AND timestamp >= ?
+      ORDER BY offset LIMIT 1`);
     this.#dataVersion = database.prepare("PRAGMA data_version");
   }
 
@@ -135,6 +141,15 @@ export class EmbeddedLog {
     });
     if (deleted) this.#changed(name);
     return deleted;
+  }
+
+  /** Their names, in order. */
+  topics(): string[] {
+    return guarded(this.#path, () =>
+      (this.#database.prepare("SELECT name FROM topic ORDER BY name").all() as { name: string }[]).map(
+        ({ name }) => name,
+      ),
+    );
   }
 
   /** undefined where there is no such topic. */
@@ -191,6 +206,14 @@ export class EmbeddedLog {
         records.push({ offset, timestamp, key, value, headers });
       }
       return records;
+    });
+  }
+
+  /** The first offset of a partition whose record is of this time or later; undefined where there is none. */
+  offsetAt(name: string, partition: number, timestamp: number): number | undefined {
+    return guarded(this.#path, () => {
+      const row = this.#offsetAt.get(name, partition, timestamp) as { offset: number } | undefined;
+      return row?.offset;
     });
   }
 

@@ -9,7 +9,14 @@
  */
 import { setImmediate } from "node:timers/promises";
 import { epochOf } from "../epoch.ts";
-import { type Batch, type PartitionInfo, type ReadRequest, type Source, SourceError } from "../source.ts";
+import {
+  type Batch,
+  type PartitionInfo,
+  type PartitionTime,
+  type ReadRequest,
+  type Source,
+  SourceError,
+} from "../source.ts";
 import { type EmbeddedLog, LogError, type Topic } from "./log.ts";
 
 const POLL_MS = 20;
@@ -40,8 +47,23 @@ export class EmbeddedSource implements Source {
     this.#stopListening = log.onChange((topic) => this.#wake(topic));
   }
 
+  async topics(): Promise<readonly string[]> {
+    this.#assertOpen();
+    return this.#asking(() => this.#log.topics());
+  }
+
+  async offsetAt({ topic, partition, epoch, timestamp }: PartitionTime): Promise<number | undefined> {
+    this.#assertOpen();
+    return this.#asking(() =>
+      this.#log.snapshot(() => {
+        partitionOf(this.#log.topic(topic), topic, partition, epoch);
+        return this.#log.offsetAt(topic, partition, timestamp);
+      }),
+    );
+  }
+
   async describe(topic: string): Promise<readonly PartitionInfo[] | undefined> {
-    if (this.#closed) throw new SourceError("unavailable", "the source is closed");
+    this.#assertOpen();
     return this.#asking(() => {
       const found = this.#log.topic(topic);
       return found?.partitions.map((ends, partition) => ({
@@ -72,6 +94,10 @@ export class EmbeddedSource implements Source {
     this.#closed = true;
     this.#stopListening();
     for (const { wake } of this.#waiters) wake();
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new SourceError("unavailable", "the source is closed");
   }
 
   /**

@@ -16,7 +16,7 @@ import { Chain, latestOf, newestOf, type PageLimits, pageAfter } from "./history
 import { Ingest } from "./ingest.ts";
 import { type Partition, Partitions } from "./partitions.ts";
 import type { IndexedRecord } from "./record.ts";
-import { type Bounds, Retention, type TopicRetention } from "./retention.ts";
+import { type Bounds, Retention, type TopicRetentions } from "./retention.ts";
 import { integer, type OpenFile, openFile, putAside, type Rebuilt, transaction } from "./schema.ts";
 import { tailName } from "./tail-table.ts";
 import { Tails } from "./tails.ts";
@@ -35,7 +35,7 @@ export interface IndexOptions {
   /** Made if it isn't there. The index is `index.db` in it, with a `-wal` beside it. */
   readonly directory: string;
   /** The topics that are exposed. What the index has of others is dropped. */
-  readonly topics: ReadonlyMap<string, TopicRetention>;
+  readonly topics: TopicRetentions;
   readonly bounds: Bounds;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -59,7 +59,7 @@ export function openIndex(options: IndexOptions): OpenedIndex {
 export class RecordIndex {
   readonly #db: DatabaseSync;
   readonly #path: string;
-  readonly #topics: ReadonlyMap<string, TopicRetention>;
+  readonly #topics: TopicRetentions;
   readonly #partitions: Partitions;
   readonly #batches: Batches;
   readonly #tails: Tails;
@@ -74,7 +74,7 @@ export class RecordIndex {
     this.#partitions = new Partitions(file.db, (topic) => options.topics.get(topic)?.keepLatest === true);
     this.#batches = new Batches(file.db);
     for (const partition of [...this.#partitions.live()]) {
-      if (options.topics.has(partition.topic)) continue;
+      if (options.topics.get(partition.topic) !== undefined) continue;
       this.#partitions.markRetired(partition);
       this.#partitions.retire(partition);
     }
@@ -87,6 +87,11 @@ export class RecordIndex {
       options.bounds,
     );
     this.#ingest = new Ingest(file.db, this.#partitions, this.#batches, this.#tails, retention, options.now);
+  }
+
+  /** Topics with a partition that was begun. */
+  topics(): ReadonlySet<string> {
+    return new Set(Array.from(this.#partitions.live(), ({ topic }) => topic));
   }
 
   /**
@@ -199,11 +204,17 @@ export class RecordIndex {
       keyless: partition.keyless,
       keyTooLong: partition.keyTooLong,
       omitted: partition.omitted,
+      oldestAt: this.#oldestAt(partition),
     }));
     let diskBytes = 0;
     for (const suffix of ["", "-wal"])
       diskBytes += statSync(this.#path + suffix, { throwIfNoEntry: false })?.size ?? 0;
-    return { partitions, diskBytes };
+    return { partitions, counts: { ...this.#ingest.counts }, diskBytes };
+  }
+
+  #oldestAt({ id, oldest }: Partition): number | undefined {
+    const row = oldest === undefined && this.#db.isOpen ? this.#batches.oldest(id) : oldest;
+    return row?.newest;
   }
 
   /** Writes everything that was gathered. Closing twice is closing once. */

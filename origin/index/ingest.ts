@@ -40,6 +40,7 @@ export class Ingest {
   #records = 0;
   #bytes = 0;
   #generationBytes = 0;
+  readonly counts = { appends: 0, appendMs: 0, dropped: 0 };
   /** The next record's. */
   #arrival: number;
 
@@ -63,10 +64,14 @@ export class Ingest {
 
   /** Takes what is new in a batch, or, if that or the write before it fails, nothing. */
   append(partition: Partition, batch: Batch): readonly IndexedRecord[] {
+    const since = performance.now();
     if (this.#isFull()) this.commit();
     const taken: IndexedRecord[] = [];
     try {
-      return this.#take(partition, batch, taken);
+      this.#take(partition, batch, taken);
+      this.counts.appends++;
+      this.counts.appendMs += performance.now() - since;
+      return taken;
     } catch (error) {
       for (const { key, previous } of taken.reverse()) this.#tails.set(partition.id, tailName(key), previous);
       throw error;
@@ -100,6 +105,7 @@ export class Ingest {
     for (const partition of this.#partitions.all()) before.set(partition, partition.stored);
     const written = this.#tails.written;
     let gone: readonly Partition[] = [];
+    let dropped = 0;
     try {
       transaction(this.#db, () => {
         const blobs = this.#insertBuffered();
@@ -110,6 +116,7 @@ export class Ingest {
         gone = [...this.#partitions.retired].filter((partition) => this.#retention.isGone(partition));
         for (const partition of gone) this.#partitions.delete(partition);
         if (records > 0) this.#tails.sweep(2 * records);
+        dropped = records;
         this.#saveState.run(this.#arrival, this.#tails.replayFrom());
       });
     } catch (error) {
@@ -117,6 +124,7 @@ export class Ingest {
       for (const [partition, stored] of before) Object.assign(partition, { stored, oldest: undefined });
       throw error;
     }
+    this.counts.dropped += dropped;
     for (const partition of this.#dirty) partition.buffered = [];
     for (const partition of gone) this.#partitions.deleted(partition);
     this.#dirty.clear();
@@ -133,7 +141,7 @@ export class Ingest {
     return this.#dirty.size > 0 && (waited >= BUFFERED_MS || waited < 0);
   }
 
-  #take(partition: Partition, batch: Batch, taken: IndexedRecord[]): readonly IndexedRecord[] {
+  #take(partition: Partition, batch: Batch, taken: IndexedRecord[]): void {
     let { checkpoint, keyless, keyTooLong, omitted } = partition;
     let bytes = 0;
     for (const record of batch.records) {
@@ -152,7 +160,7 @@ export class Ingest {
       }
     }
     checkpoint = Math.max(checkpoint, batch.nextOffset);
-    if (checkpoint === partition.checkpoint) return taken;
+    if (checkpoint === partition.checkpoint) return;
 
     if (this.#dirty.size === 0) this.#dirtySince = this.#now();
     this.#dirty.add(partition);
@@ -161,7 +169,6 @@ export class Ingest {
     this.#arrival += taken.length;
     this.#records += taken.length;
     this.#bytes += bytes;
-    return taken;
   }
 
   #indexed(

@@ -16,6 +16,11 @@ export interface TopicRetention {
   readonly keepLatest: boolean;
 }
 
+/** Undefined where a topic isn't exposed. */
+export interface TopicRetentions {
+  get(topic: string): TopicRetention | undefined;
+}
+
 /** Over the whole index. Latest records that are kept beyond their batches don't count. */
 export interface Bounds {
   readonly maxRecords: number;
@@ -72,14 +77,14 @@ export class Retention {
   readonly #partitions: Partitions;
   readonly #batches: Batches;
   readonly #tails: Tails;
-  readonly #topics: ReadonlyMap<string, TopicRetention>;
+  readonly #topics: TopicRetentions;
   readonly #bounds: Bounds;
 
   constructor(
     partitions: Partitions,
     batches: Batches,
     tails: Tails,
-    topics: ReadonlyMap<string, TopicRetention>,
+    topics: TopicRetentions,
     bounds: Bounds,
   ) {
     this.#partitions = partitions;

@@ -79,10 +79,23 @@ export interface PartitionFacts {
   readonly keyless: number;
   readonly keyTooLong: number;
   readonly omitted: number;
+  /** Milliseconds since 1970: time of the youngest record in the oldest batch; undefined where there is no batch. */
+  readonly oldestAt: number | undefined;
+}
+
+/** Since the index was opened. */
+export interface IndexCounts {
+  /** Batches that were taken. */
+  readonly appends: number;
+  /** Spent taking them, which includes writing where that was due. */
+  readonly appendMs: number;
+  /** Records that were dropped, for their age or for the bounds. */
+  readonly dropped: number;
 }
 
 export interface IndexFacts {
   readonly partitions: readonly PartitionFacts[];
+  readonly counts: IndexCounts;
   /** Of the files; they do not shrink, but what was dropped in them is used again. */
   readonly diskBytes: number;
 }

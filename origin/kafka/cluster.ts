@@ -2,8 +2,12 @@
 import { SourceError } from "../source.ts";
 import { type Address, Connection, type Request } from "./connection.ts";
 import { Fetcher } from "./fetcher.ts";
-import { type BrokerAddress, metadataRequest, type TopicMetadata } from "./requests.ts";
+import { within, wordsOf } from "./patience.ts";
+import { type BrokerAddress, type Metadata, metadataRequest, type TopicMetadata } from "./requests.ts";
 import type { KafkaSettings } from "./settings.ts";
+
+/** After this, what one broker doesn't say another is asked for, too. */
+const SILENCE_MS = 1_000;
 
 interface Broker {
   readonly address: BrokerAddress;
@@ -31,9 +35,14 @@ export class Cluster {
   topic(name: string): Promise<TopicMetadata> {
     const known = this.#asking.get(name);
     if (known !== undefined) return known;
-    const asked = this.#askAnyone(name).finally(() => this.#asking.delete(name));
+    const asked = this.#describe(name).finally(() => this.#asking.delete(name));
     this.#asking.set(name, asked);
     return asked;
+  }
+
+  /** All that there are, as a broker knows them now. */
+  topics(): Promise<readonly TopicMetadata[]> {
+    return this.#askAnyone(undefined);
   }
 
   /** Undefined where no broker of that number is known, as while a partition has no leader. */
@@ -54,18 +63,30 @@ export class Cluster {
     this.#brokers.clear();
   }
 
-  async #askAnyone(name: string): Promise<TopicMetadata> {
-    const failures: unknown[] = [];
-    for (const connect of this.#ways()) {
+  async #describe(name: string): Promise<TopicMetadata> {
+    const [found] = await this.#askAnyone(name);
+    if (found === undefined) throw new SourceError("unavailable", "an answer about no topic");
+    return found;
+  }
+
+  async #askAnyone(name: string | undefined): Promise<readonly TopicMetadata[]> {
+    const asked: Promise<Metadata>[] = [];
+    const answer = (): Promise<Metadata> => Promise.any(asked);
+    const ways = this.#ways();
+    for (const [i, connect] of ways.entries()) {
       if (this.#closed) break;
+      asked.push(connect().send(metadataRequest(name)));
       try {
-        const { brokers, topic } = await connect().send(metadataRequest(name));
+        const { brokers, topics } = await (i < ways.length - 1 ? within(SILENCE_MS, answer(), "") : answer());
         this.#learn(brokers);
-        return topic;
-      } catch (error) {
-        failures.push(error);
+        return topics;
+      } catch {
+        // All who were asked have failed, or one of them is silent: another may know.
       }
     }
+    const failures = (await Promise.allSettled(asked)).flatMap((one) =>
+      one.status === "rejected" ? [one.reason] : [],
+    );
     const why = failures.length === 0 ? "the source is closed" : wordsOf(failures[0]);
     throw new SourceError("unavailable", `no broker answers: ${why}`, {
       cause: new AggregateError(failures),
@@ -127,12 +148,6 @@ export class Cluster {
 function end({ connection, fetcher }: Broker): void {
   connection?.close();
   fetcher.close();
-}
-
-/** Node says of a host with several addresses only that all of them failed. */
-function wordsOf(error: unknown): string {
-  if (error instanceof AggregateError) return error.errors.map(wordsOf).join("; ");
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** host:port, where an IPv6 host may be in brackets. Settings were checked before they come here. */

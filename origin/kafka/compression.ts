@@ -4,7 +4,8 @@ import { decompressLz4 } from "./lz4.ts";
 import { decompressSnappy } from "./snappy.ts";
 import { WireError } from "./wire.ts";
 
-const CODEC_MASK = 0x07;
+/** Which of a batch's attributes name the codec. */
+export const CODEC_MASK = 0x07;
 /** More than any producer makes by accident: a few bytes must not become all of the memory. */
 const MAX_BYTES = 256 * 1024 * 1024;
 

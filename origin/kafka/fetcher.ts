@@ -139,8 +139,7 @@ export class Fetcher {
       for (const ask of ordered) {
         const fetched = answers.get(nameOf(ask.from));
         if (fetched === undefined) ask.reject(new Error("the broker's answer leaves out a partition"));
-        else if (ask.mood !== "first" && fetched.error === KAFKA_ERROR.none && fetched.records.length === 0)
-          this.#again(ask);
+        else if (ask.mood !== "first" && isNothing(fetched)) this.#again(ask);
         else ask.resolve(ownBytes(fetched, answers.size));
       }
     } catch (error) {
@@ -155,6 +154,9 @@ export class Fetcher {
 
 const nameOf = ({ topicId, partition }: { topicId: Buffer; partition: number }) =>
   `${topicId.toString("latin1")}${partition}`;
+
+const isNothing = ({ error, diverging, records }: Fetched) =>
+  error === KAFKA_ERROR.none && !diverging && records.length === 0;
 
 /** A request names a partition once: of two reads of one, the other goes with the next request. */
 function onePerPartition(asks: Iterable<Ask>): Ask[] {

@@ -4,22 +4,43 @@
  */
 import type { RecordHeader, SourceRecord } from "../source.ts";
 import { decompress } from "./compression.ts";
+import { crc32c } from "./crc32c.ts";
+import { messagesOf } from "./message-sets.ts";
 import type { AbortedTransaction } from "./requests.ts";
-import { WireError, WireReader } from "./wire.ts";
+import { timeOf, WireError, WireReader } from "./wire.ts";
 
 /** Bounds of one part; a single larger record makes a part of its own. */
 const PART_RECORDS = 1_000;
 const PART_BYTES = 1024 * 1024;
 
-/** Before a batch's length ends, and what every batch has after it. */
+/** Before a batch's length ends, and where its parts are. */
 const LENGTH_END = 12;
-const HEADER_END = 61;
 const MAGIC_AT = 16;
+const CHECKSUM_AT = 17;
+const CHECKED_FROM = 21;
+const HEADER_END = 61;
 const MAGIC = 2;
+/** In messages of older formats, which stand where batches do. */
+const OLD_ATTRIBUTES_AT = 17;
+const OLD_ATTRIBUTES = 0x0f;
+const NO_PRODUCER = -1;
 
 const LOG_APPEND_TIME = 0x08;
 const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
+
+/** Where it isn't known who led when a record was written. */
+export const UNKNOWN_EPOCH = -1;
+
+/** How far a partition has been read. */
+export interface Reached {
+  readonly offset: number;
+  /**
+   * Kafka's leader epoch of the last record before `offset`, or UNKNOWN_EPOCH. Where a log was
+   * truncated it holds that offset in another one, and the broker can say so.
+   */
+  readonly leaderEpoch: number;
+}
 
 export interface Part {
   readonly records: readonly SourceRecord[];
@@ -27,22 +48,29 @@ export interface Part {
 }
 
 interface BatchHeader {
+  readonly magic: number;
   readonly firstOffset: number;
   readonly lastOffset: number;
+  /** Of the broker that wrote it. */
+  readonly leaderEpoch: number;
   readonly attributes: number;
   readonly firstTimestamp: number;
   readonly maxTimestamp: number;
   readonly producerId: number;
   readonly count: number;
-  /** Where its records lie in the answer. */
+  /** Where it lies in the answer, and where its records do. */
+  readonly at: number;
   readonly from: number;
   readonly to: number;
 }
 
 /** Where to fetch next: after the last whole batch, whether or not its records remain. */
-export function offsetAfter(answer: Buffer, from: number): number {
+export function readTo(answer: Buffer, from: Reached): Reached {
   let next = from;
-  for (const { lastOffset } of batches(answer)) next = Math.max(next, lastOffset + 1);
+  for (const { lastOffset, leaderEpoch } of batches(answer))
+    if (lastOffset >= next.offset) next = { offset: lastOffset + 1, leaderEpoch };
+  // A broker gives at least one that is whole, or nothing.
+  if (next === from && answer.length > 0) throw new WireError("there is no whole batch in an answer");
   return next;
 }
 
@@ -59,21 +87,28 @@ export function* partsOf(
   let records: SourceRecord[] = [];
   let bytes = 0;
   let nextOffset = from;
-  for (const batch of batches(answer)) {
-    const dropped = isAborted(batch, answer);
-    if (!dropped)
-      for (const record of recordsOf(batch, answer)) {
-        if (record.offset < nextOffset) continue;
-        if (records.length >= PART_RECORDS || bytes >= PART_BYTES) {
-          yield { records, nextOffset };
-          records = [];
-          bytes = 0;
+  try {
+    for (const batch of batches(answer)) {
+      check(batch, answer);
+      const dropped = isAborted(batch, answer);
+      if (!dropped)
+        for (const record of recordsOf(batch, answer)) {
+          if (record.offset < nextOffset) continue;
+          if (records.length >= PART_RECORDS || bytes >= PART_BYTES) {
+            yield { records, nextOffset };
+            records = [];
+            bytes = 0;
+          }
+          records.push(record);
+          bytes += (record.key?.length ?? 0) + (record.value?.length ?? 0);
+          nextOffset = record.offset + 1;
         }
-        records.push(record);
-        bytes += (record.key?.length ?? 0) + (record.value?.length ?? 0);
-        nextOffset = record.offset + 1;
-      }
-    nextOffset = Math.max(nextOffset, batch.lastOffset + 1);
+      nextOffset = Math.max(nextOffset, batch.lastOffset + 1);
+    }
+  } catch (error) {
+    // What lies before the damage can be read, and is.
+    if (nextOffset > from) yield { records, nextOffset };
+    throw error;
   }
   if (nextOffset > from) yield { records, nextOffset };
 }
@@ -83,11 +118,17 @@ function* batches(answer: Buffer): Generator<BatchHeader, void, void> {
   for (let at = 0; at + LENGTH_END <= answer.length; ) {
     const end = at + LENGTH_END + answer.readInt32BE(at + 8);
     if (end > answer.length) return;
-    if (end < at + HEADER_END) throw new WireError("a batch is shorter than its header");
+    if (end <= at + OLD_ATTRIBUTES_AT) throw new WireError("a batch is shorter than its header");
     const magic = answer.readInt8(at + MAGIC_AT);
-    if (magic !== MAGIC) throw new WireError(`records of format ${magic} are older than what can be read`);
-    const reader = new WireReader(answer, at + 21, end);
+    if (magic < 0 || magic > MAGIC) throw new WireError(`records of format ${magic} are unknown`);
     const firstOffset = new WireReader(answer, at).int64();
+    if (magic < MAGIC) {
+      yield oldHeader(magic, firstOffset, answer.readInt8(at + OLD_ATTRIBUTES_AT), at, end);
+      at = end;
+      continue;
+    }
+    if (end < at + HEADER_END) throw new WireError("a batch is shorter than its header");
+    const reader = new WireReader(answer, at + CHECKED_FROM, end);
     const attributes = reader.int16();
     const lastOffset = firstOffset + reader.int32();
     const firstTimestamp = reader.inexactInt64();
@@ -96,18 +137,43 @@ function* batches(answer: Buffer): Generator<BatchHeader, void, void> {
     reader.skip(6); // the producer's epoch and sequence
     const count = reader.int32();
     yield {
+      magic,
       firstOffset,
       lastOffset,
+      leaderEpoch: answer.readInt32BE(at + LENGTH_END),
       attributes,
       firstTimestamp,
       maxTimestamp,
       producerId,
       count,
+      at,
       from: at + HEADER_END,
       to: end,
     };
     at = end;
   }
+}
+
+/** A message with others within has the offset of the last of them. */
+function oldHeader(magic: number, offset: number, attributes: number, at: number, to: number): BatchHeader {
+  const [firstTimestamp, maxTimestamp, producerId, count] = [0, 0, NO_PRODUCER, 1];
+  const header = { magic, firstOffset: offset, lastOffset: offset, leaderEpoch: UNKNOWN_EPOCH, producerId };
+  return {
+    ...header,
+    attributes: attributes & OLD_ATTRIBUTES,
+    firstTimestamp,
+    maxTimestamp,
+    count,
+    at,
+    from: at,
+    to,
+  };
+}
+
+/** Messages of older formats are checked one by one. */
+function check({ magic, at, to, firstOffset }: BatchHeader, answer: Buffer): void {
+  if (magic === MAGIC && crc32c(answer, at + CHECKED_FROM, to) !== answer.readUInt32BE(at + CHECKSUM_AT))
+    throw new WireError(`the batch at ${firstOffset} is damaged`);
 }
 
 /**
@@ -148,6 +214,10 @@ function isAbortMark(reader: WireReader): boolean {
 }
 
 function* recordsOf(batch: BatchHeader, answer: Buffer): Generator<SourceRecord, void, void> {
+  if (batch.magic < MAGIC) {
+    yield* messagesOf(answer, batch.at, batch.to);
+    return;
+  }
   const { attributes, count, firstOffset, firstTimestamp, maxTimestamp } = batch;
   const reader = new WireReader(decompress(attributes, answer.subarray(batch.from, batch.to)));
   for (let i = 0; i < count; i++) {
@@ -165,8 +235,7 @@ function* recordsOf(batch: BatchHeader, answer: Buffer): Generator<SourceRecord,
     if (reader.offset !== end) throw new WireError(`the record at ${offset} is not as long as it says`);
     yield {
       offset,
-      // -1 is Kafka's word for none; others outside of this no clock has set.
-      timestamp: timestamp >= 0 && Number.isSafeInteger(timestamp) ? timestamp : undefined,
+      timestamp: timeOf(timestamp),
       key,
       value,
       headers,

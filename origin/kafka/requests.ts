@@ -1,5 +1,5 @@
 /**
- * The three requests that reading a log takes, in versions that name topics by their id (Kafka 3.1 and newer).
+ * The requests that reading a log takes, in versions that name topics by their id (Kafka 3.1 and newer).
  * kafkajs stops short of these, and its own decoders lose what a reader needs: the order of headers, where a
  * batch without records ends, and every other partition when one has an error.
  *
@@ -31,6 +31,7 @@ export const KAFKA_ERROR = {
 
 export interface TopicMetadata {
   readonly error: number;
+  readonly name: string;
   readonly id: Buffer;
   readonly partitions: readonly PartitionMetadata[];
 }
@@ -40,6 +41,8 @@ export interface PartitionMetadata {
   readonly error: number;
   /** A broker's id; -1 while there is none. */
   readonly leader: number;
+  /** Grows with every election. */
+  readonly leaderEpoch: number;
 }
 
 export interface BrokerAddress {
@@ -50,20 +53,24 @@ export interface BrokerAddress {
 
 export interface Metadata {
   readonly brokers: readonly BrokerAddress[];
-  readonly topic: TopicMetadata;
+  readonly topics: readonly TopicMetadata[];
 }
 
-export function metadataRequest(topic: string): Request<Metadata> {
+/** About one topic or, where none is named, about all that this client may know of. */
+export function metadataRequest(topic: string | undefined): Request<Metadata> {
   return {
     name: "Metadata",
     key: 3,
     version: 12,
     encode: () =>
-      start()
-        .writeUVarInt(2)
-        .writeBuffer(Buffer.alloc(16))
-        .writeUVarIntString(topic)
-        .writeUVarInt(NO_TAGS)
+      (topic === undefined
+        ? start().writeUVarInt(0)
+        : start()
+            .writeUVarInt(2)
+            .writeBuffer(Buffer.alloc(16))
+            .writeUVarIntString(topic)
+            .writeUVarInt(NO_TAGS)
+      )
         .writeBoolean(false) // a topic is never created by looking for it
         .writeBoolean(false)
         .writeUVarInt(NO_TAGS),
@@ -77,28 +84,30 @@ export function metadataRequest(topic: string): Request<Metadata> {
       });
       reader.compactString(); // cluster
       reader.int32(); // controller
-      const [found] = reader.compactArray(topicMetadata);
-      if (found === undefined) throw new Error("an answer about no topic");
-      return { throttleMs, answer: { brokers, topic: found } };
+      return { throttleMs, answer: { brokers, topics: reader.compactArray(topicMetadata) } };
     },
   };
 }
 
 function topicMetadata(reader: WireReader): TopicMetadata {
   const error = reader.int16();
-  reader.compactString(); // name
+  const name = reader.compactString() ?? "";
   const id = Buffer.from(reader.uuid());
   reader.int8(); // internal
   const partitions = reader.compactArray(() => {
-    const found = { error: reader.int16(), partition: reader.int32(), leader: reader.int32() };
-    reader.int32(); // leader epoch
+    const found = {
+      error: reader.int16(),
+      partition: reader.int32(),
+      leader: reader.int32(),
+      leaderEpoch: reader.int32(),
+    };
     for (let replicas = 0; replicas < 3; replicas++) reader.compactArray(() => reader.int32());
     reader.skipTags();
     return found;
   });
   reader.int32(); // operations
   reader.skipTags();
-  return { error, id, partitions: partitions.toSorted((a, b) => a.partition - b.partition) };
+  return { error, name, id, partitions: partitions.toSorted((a, b) => a.partition - b.partition) };
 }
 
 export interface ListedOffset {
@@ -107,11 +116,14 @@ export interface ListedOffset {
   readonly offset: number;
 }
 
-/** The end of what is committed, or the beginning of what is held, of partitions that one broker leads. */
+/**
+ * The end of what is committed, or the beginning of what is held, of partitions that one broker leads, or the first
+ * offset of a time in milliseconds since 1970 or later: -1 where there is none.
+ */
 export function listOffsetsRequest(
   topic: string,
   partitions: readonly number[],
-  which: typeof LATEST | typeof EARLIEST,
+  which: number,
 ): Request<readonly ListedOffset[]> {
   return {
     name: "ListOffsets",
@@ -153,12 +165,18 @@ export interface FetchFrom {
   readonly topicId: Buffer;
   readonly partition: number;
   readonly offset: number;
+  /** Of the leader as last heard of: a broker that is no longer that refuses. */
+  readonly leaderEpoch: number;
+  /** In which the record before `offset` was written; -1 where that isn't known. */
+  readonly lastEpoch: number;
 }
 
 export interface Fetched {
   readonly topicId: Buffer;
   readonly partition: number;
   readonly error: number;
+  /** The record before the offset asked for is not the one that was read. There are no records then. */
+  readonly diverging: boolean;
   /** Where what is committed, or aborted, ends. -1 with an error. */
   readonly lastStableOffset: number;
   readonly aborted: readonly AbortedTransaction[];
@@ -195,14 +213,14 @@ export function fetchRequest(from: readonly FetchFrom[], bounds: FetchBounds): R
         .writeInt32(-1)
         .writeUVarInt(from.length + 1);
       // The order of partitions is the order in which they may fill the answer, so each is by itself.
-      for (const { topicId, partition, offset } of from)
+      for (const { topicId, partition, offset, leaderEpoch, lastEpoch } of from)
         encoder
           .writeBuffer(topicId)
           .writeUVarInt(2)
           .writeInt32(partition)
-          .writeInt32(-1)
+          .writeInt32(leaderEpoch)
           .writeInt64(offset)
-          .writeInt32(-1)
+          .writeInt32(lastEpoch)
           .writeInt64(-1)
           .writeInt32(bounds.partitionMaxBytes)
           .writeUVarInt(NO_TAGS)
@@ -215,7 +233,8 @@ export function fetchRequest(from: readonly FetchFrom[], bounds: FetchBounds): R
       if (error !== KAFKA_ERROR.none) throw new Error(`a fetch was answered with Kafka's error ${error}`);
       reader.int32(); // session
       const topics = reader.compactArray(() => {
-        const topicId = reader.uuid();
+        // Not a view: with the records of one partition it would keep those of all in memory.
+        const topicId = Buffer.from(reader.uuid());
         const fetched = reader.compactArray(() => fetchedPartition(reader, topicId));
         reader.skipTags();
         return fetched;
@@ -226,6 +245,8 @@ export function fetchRequest(from: readonly FetchFrom[], bounds: FetchBounds): R
 }
 
 const NOTHING = Buffer.alloc(0);
+/** The tagged field in which a broker says where its log and the reader's part. */
+const DIVERGING_EPOCH = 0;
 
 function fetchedPartition(reader: WireReader, topicId: Buffer): Fetched {
   const partition = reader.int32();
@@ -240,8 +261,8 @@ function fetchedPartition(reader: WireReader, topicId: Buffer): Fetched {
   });
   reader.int32(); // preferred replica
   const records = reader.compactBytes() ?? NOTHING;
-  reader.skipTags();
-  return { topicId, partition, error, lastStableOffset, aborted, records };
+  const diverging = reader.tags().includes(DIVERGING_EPOCH);
+  return { topicId, partition, error, diverging, lastStableOffset, aborted, records };
 }
 
 const start = () => new Encoder().writeUVarInt(NO_TAGS);

@@ -8,6 +8,11 @@ export class WireError extends Error {
   }
 }
 
+/** A record's time, or undefined: -1 is Kafka's word for none, and others outside of this no clock has set. */
+export function timeOf(timestamp: number): number | undefined {
+  return timestamp >= 0 && Number.isSafeInteger(timestamp) ? timestamp : undefined;
+}
+
 export class WireReader {
   readonly bytes: Buffer;
   offset: number;
@@ -103,11 +108,18 @@ export class WireReader {
     return items;
   }
 
-  skipTags(): void {
+  /** The tagged fields that are there; what they hold is passed over. */
+  tags(): number[] {
+    const tags: number[] = [];
     for (let left = this.uvarint(); left > 0; left--) {
-      this.uvarint();
+      tags.push(this.uvarint());
       this.skip(this.uvarint());
     }
+    return tags;
+  }
+
+  skipTags(): void {
+    this.tags();
   }
 
   #take(length: number): number {

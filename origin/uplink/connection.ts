@@ -1,6 +1,7 @@
 /**
  * One uplink from the dial to its end: the shell between a WebSocket and the watch list. U1–U4, U9–U15.
  */
+import type { Socket } from "node:net";
 import { WebSocket } from "ws";
 import { CLOSE, type CloseName, mayReconnect } from "../../shared/protocol/codes.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
@@ -69,6 +70,8 @@ export class Connection implements ShardPort {
   #awake = false;
   #heardAt = performance.now();
   #pings: NodeJS.Timeout | undefined;
+  /** Below the WebSocket, once it is one. */
+  #wire: Socket | undefined;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -92,6 +95,22 @@ export class Connection implements ShardPort {
 
   get congested(): boolean {
     return this.#congested;
+  }
+
+  /** As the shard has it; undefined before it has said hello, and when the connection is over. */
+  get role(): "active" | "standby" | undefined {
+    if (this.#hello === undefined || this.#isOver) return undefined;
+    return this.#isStandby ? "standby" : "active";
+  }
+
+  /** Not sent yet. */
+  get backlogBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  /** On the wire, frames of WebSocket and pings included. */
+  get sentBytes(): number {
+    return this.#wire?.bytesWritten ?? 0;
   }
 
   send(messages: readonly Message[]): void {
@@ -132,6 +151,9 @@ export class Connection implements ShardPort {
   #listen(): void {
     const { timing, origin } = this.#options;
     const socket = this.#socket;
+    socket.on("upgrade", (response) => {
+      this.#wire = response.socket;
+    });
     socket.on("open", () => {
       this.#heardAt = performance.now();
       this.#say(encodeHello({ version: VERSION, origin }));

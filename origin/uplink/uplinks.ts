@@ -9,6 +9,7 @@ import { setTimeout } from "node:timers/promises";
 import * as v from "valibot";
 import { type BackoffBounds, backoff } from "../../shared/core/backoff.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
+import { readChallenge, TOKEN_FAULTS } from "../../shared/protocol/token-fault.ts";
 import { ROUTES, VERSION } from "../../shared/protocol/version.ts";
 import type { UplinkKey } from "../config.ts";
 import type { Log } from "../log.ts";
@@ -61,6 +62,23 @@ interface Dialling {
   readonly stop: AbortController;
   readonly done: Promise<void>;
   connection: Connection | undefined;
+  /** How the one before ended, or why it never began. */
+  ended: Ended | undefined;
+}
+
+/** The uplink to one shard. */
+export interface UplinkFacts {
+  readonly shard: number;
+  /**
+   * What this origin is there (U12), once the uplink is open. `refused`: the edge won't have it as it is, which only
+   * people can change; it is dialled again all the same.
+   */
+  readonly state: "active" | "standby" | "dialling" | "refused";
+  /** Why it isn't open, in words, where that is known. */
+  readonly reason: string | undefined;
+  /** Whether so much is unsent that forwarding pauses (U10). */
+  readonly congested: boolean;
+  readonly backlogBytes: number;
 }
 
 export class Uplinks {
@@ -72,6 +90,8 @@ export class Uplinks {
   readonly #shards = new Map<number, Dialling>();
   #learning: Promise<Ended | undefined> | undefined;
   #ready = false;
+  /** On connections that are over. */
+  #sentBytes = 0;
 
   constructor(options: UplinksOptions) {
     this.#options = options;
@@ -104,6 +124,25 @@ export class Uplinks {
     await Promise.race([Promise.all(left), late]);
   }
 
+  /** In order of the shards; as long as none was learnt of, only the first. */
+  facts(): readonly UplinkFacts[] {
+    const facts = Array.from(this.#shards, ([shard, { connection, ended }]): UplinkFacts => {
+      const congested = connection?.congested ?? false;
+      const backlogBytes = connection?.backlogBytes ?? 0;
+      const state = connection?.role ?? (ended?.how === "refused" ? "refused" : "dialling");
+      const reason = connection?.role === undefined ? ended?.reason : undefined;
+      return { shard, state, reason, congested, backlogBytes };
+    });
+    return facts.sort((a, b) => a.shard - b.shard);
+  }
+
+  /** On all uplinks since the start, as bytes on the wire. */
+  get sentBytes(): number {
+    let bytes = this.#sentBytes;
+    for (const { connection } of this.#shards.values()) bytes += connection?.sentBytes ?? 0;
+    return bytes;
+  }
+
   /** Resolves when all are closed. */
   async stop(): Promise<void> {
     this.#leaving.abort();
@@ -115,7 +154,7 @@ export class Uplinks {
     const stop = new AbortController();
     const signal = AbortSignal.any([stop.signal, this.#stopping.signal]);
     const done = Promise.resolve().then(() => this.#keep(shard, learned, signal));
-    this.#shards.set(shard, { stop, done, connection: undefined });
+    this.#shards.set(shard, { stop, done, connection: undefined, ended: undefined });
   }
 
   /** Dials a shard again and again. `isKnown`: the number of shards was learned just now. */
@@ -132,6 +171,8 @@ export class Uplinks {
       if (leaving.aborted) return;
       ended ??= await this.#dial(shard, signal);
       if (leaving.aborted) return;
+      const state = this.#shards.get(shard);
+      if (state !== undefined) state.ended = ended;
       skipLearning = false;
       // An edge that takes uplinks and drops them at once isn't dialled ever faster.
       const lastedMs = performance.now() - since;
@@ -174,6 +215,7 @@ export class Uplinks {
     signal.addEventListener("abort", close);
     const ended = await connection.ended;
     signal.removeEventListener("abort", close);
+    this.#sentBytes += connection.sentBytes;
     if (state !== undefined) state.connection = undefined;
     return ended;
   }
@@ -215,9 +257,11 @@ export class Uplinks {
       const { status } = response;
       if (status !== 200) {
         await response.body?.cancel();
+        const fault = readChallenge(response.headers.get("www-authenticate"));
+        const why = fault === undefined ? "" : ` (${fault}: ${TOKEN_FAULTS[fault]})`;
         return {
           how: isRefusal(status) ? "refused" : "closed",
-          reason: `the edge answers with status ${status} when asked for its shards`,
+          reason: `the edge answers with status ${status} when asked for its shards${why}`,
         };
       }
       const body = v.safeParse(ShardsSchema, await response.json());

@@ -19,6 +19,8 @@ export interface History {
 
 /** The same, with the way in. */
 export interface WritableHistory extends History {
+  /** Of which anything is known. */
+  topics(): ReadonlySet<string>;
   begin(topic: string, info: PartitionInfo, start: number): Begun;
   /** Forgets what was known of other partitions of the topic: it was created again. */
   retain(topic: string, epochs: ReadonlySet<string>): void;

@@ -15,6 +15,7 @@ import {
   prove,
 } from "./answer.ts";
 import type { BlockedAsks } from "./blocked-asks.ts";
+import type { WatchCounts } from "./counts.ts";
 import type { Ask, Interest, Shard } from "./interest.ts";
 import type { Replays } from "./replays.ts";
 
@@ -32,13 +33,16 @@ const UNASKED = 0;
 const REPLAYS_PER_ASK = 3;
 
 /** Returns whether more can be done at once. */
-export function serve(ports: ServingPorts, blocked: BlockedAsks, shard: Shard): boolean {
+export function serve(ports: ServingPorts, blocked: BlockedAsks, shard: Shard, counts: WatchCounts): boolean {
   let bytes = 0;
   for (let turn = 0; turn < TURNS_PER_STEP && bytes < ports.bounds.bytes; turn++) {
     const [interest] = shard.work;
     if (interest === undefined || shard.congested) break;
     shard.work.delete(interest);
-    bytes += interest.behind === undefined ? answer(ports, blocked, interest) : catchUp(ports, interest);
+    bytes +=
+      interest.behind === undefined
+        ? answer(ports, blocked, interest, counts)
+        : catchUp(ports, interest, counts);
     if (interest.hasWork) shard.work.add(interest);
   }
   shard.outbox.flush();
@@ -46,7 +50,7 @@ export function serve(ports: ServingPorts, blocked: BlockedAsks, shard: Shard): 
 }
 
 /** Answers one ask, or tells it to wait. Returns the bytes sent. */
-function answer(ports: ServingPorts, blocked: BlockedAsks, interest: Interest): number {
+function answer(ports: ServingPorts, blocked: BlockedAsks, interest: Interest, counts: WatchCounts): number {
   const ask = interest.nextAsk;
   if (ask === undefined) return 0;
   const { watch } = interest;
@@ -54,7 +58,10 @@ function answer(ports: ServingPorts, blocked: BlockedAsks, interest: Interest): 
   const { outbox } = interest.shard;
   const to: AddressedTo = { kind: "links", links: [ask.link] };
   const wait = () => {
-    if (!ask.told) outbox.add(to, encodeWaiting(path, ask.id));
+    if (!ask.told) {
+      outbox.add(to, encodeWaiting(path, ask.id));
+      counts.waited++;
+    }
     ask.told = true;
     return 0;
   };
@@ -74,7 +81,8 @@ function answer(ports: ServingPorts, blocked: BlockedAsks, interest: Interest): 
       ? answerRecovered(ports, watch, ask.from ?? NOTHING, ask.replayed)
       : answerRecent(ports, watch, ask.from, proof);
   outbox.add(to, encodeAttached({ ...answered.attached, id: ask.id }));
-  return send(interest, to, answered);
+  counts.answered[filled ? "log" : proof]++;
+  return send(interest, to, answered, counts);
 }
 
 /** Whether what was read again from the log leaves none of the gaps open. */
@@ -108,7 +116,7 @@ function replay(ports: ServingPorts, blocked: BlockedAsks, ask: Ask, gaps: reado
  * forwarded to again. Where continuity is lost they get an answer that nobody asked for instead. Returns the
  * bytes sent.
  */
-function catchUp(ports: AnswerPorts, interest: Interest): number {
+function catchUp(ports: AnswerPorts, interest: Interest, counts: WatchCounts): number {
   const { behind, address, watch } = interest;
   if (behind === undefined) return 0;
   const proof = behind.cause ?? prove(ports, watch, behind.from);
@@ -116,16 +124,18 @@ function catchUp(ports: AnswerPorts, interest: Interest): number {
     const page = answerRecovered(ports, watch, behind.from);
     const { to, verdict } = page.attached;
     interest.behind = reaches(to, verdict.head) ? undefined : { from: to, cause: undefined };
-    return send(interest, address, page);
+    return send(interest, address, page, counts);
   }
   interest.behind = undefined;
   const reset = answerRecent(ports, watch, behind.from, proof);
   interest.shard.outbox.add(address, encodeAttached({ ...reset.attached, id: UNASKED }));
-  return send(interest, address, reset);
+  counts.reset++;
+  return send(interest, address, reset, counts);
 }
 
-function send(interest: Interest, to: AddressedTo, { frames }: Answer): number {
+function send(interest: Interest, to: AddressedTo, { frames }: Answer, counts: WatchCounts): number {
   let bytes = 0;
+  counts.replayed += frames.length;
   for (const frame of frames) {
     bytes += frame.length;
     interest.shard.outbox.add(to, frame);

@@ -25,6 +25,7 @@ import type { Partition } from "../partitions.ts";
 import { frameOf } from "../record.ts";
 import { type Endpoint, homesOf, PATIENCE_MS, tailsIn } from "./answer.ts";
 import { BlockedAsks } from "./blocked-asks.ts";
+import { newWatchCounts, type WatchCounts } from "./counts.ts";
 import { type Ask, Interest, Shard, type Watch } from "./interest.ts";
 import { keyText } from "./key-text.ts";
 import type { ShardPort } from "./outbox.ts";
@@ -37,6 +38,7 @@ export interface WatchListPorts extends ServingPorts {
 }
 
 export class WatchList {
+  readonly counts = newWatchCounts();
   readonly #ports: WatchListPorts;
   /** topic → key as text → watch. */
   readonly #watches = new Map<string, Map<string, Watch>>();
@@ -45,7 +47,6 @@ export class WatchList {
 
   constructor(ports: WatchListPorts) {
     this.#ports = ports;
-    for (const topic of ports.streams.keys()) this.#watches.set(topic, new Map());
   }
 
   /** Endpoints that are watched. */
@@ -73,7 +74,7 @@ export class WatchList {
   /** Pays some of what is owed on an uplink; returns whether more can be done at once. */
   step(port: ShardPort): boolean {
     const shard = this.#shards.get(port);
-    return shard !== undefined && serve(this.#ports, this.#blocked, shard);
+    return shard !== undefined && serve(this.#ports, this.#blocked, shard, this.counts);
   }
 
   /** Answered in a step (U5), perhaps after `waiting` (U7). */
@@ -106,6 +107,7 @@ export class WatchList {
   get(port: ShardPort, id: number, path: string): void {
     const shard = this.#shards.get(port);
     if (shard === undefined) return;
+    this.counts.asked++;
     const to: AddressedTo = { kind: "question", id };
     const endpoint = this.#endpointOf(path);
     if (typeof endpoint === "string") {
@@ -129,7 +131,7 @@ export class WatchList {
     if (watches === undefined || watches.size === 0) return;
     for (const record of records) {
       const watch = watches.get(keyText(record.key));
-      if (watch !== undefined) forward(watch, record);
+      if (watch !== undefined) forward(watch, record, this.counts);
     }
     for (const shard of this.#shards.values()) shard.outbox.flush();
   }
@@ -155,6 +157,12 @@ export class WatchList {
       for (const [epoch, tail] of tails) if (!watch.tails.has(epoch)) watch.tails.set(epoch, tail);
     }
     for (const ask of this.#blocked.takeTopic(topic)) ask.interest.shard.queue(ask.interest);
+  }
+
+  /** It is known now which topics match patterns: who waited for that gets a turn. */
+  listed(): void {
+    for (const topic of this.#watches.keys())
+      for (const ask of this.#blocked.takeTopic(topic)) ask.interest.shard.queue(ask.interest);
   }
 
   /** Records of the partition before `next` were lost, and the index knows none of them: who may miss some is told. */
@@ -190,13 +198,14 @@ export class WatchList {
     const endpoint = this.#endpointOf(path);
     if (typeof endpoint === "string") return undefined;
     const text = keyText(endpoint.key);
-    const watches = this.#watches.get(endpoint.topic);
-    const watch = watches?.get(text) ?? {
+    const watches = this.#watches.get(endpoint.topic) ?? new Map<string, Watch>();
+    const watch = watches.get(text) ?? {
       endpoint,
       interests: new Map(),
       tails: tailsIn(this.#ports, endpoint),
     };
-    watches?.set(text, watch);
+    watches.set(text, watch);
+    this.#watches.set(endpoint.topic, watches);
     const interest = new Interest(shard, watch);
     watch.interests.set(shard, interest);
     shard.interests.set(path, interest);
@@ -208,7 +217,10 @@ export class WatchList {
     if (interest !== undefined) shard.work.delete(interest);
     watch.interests.delete(shard);
     const { topic, key } = watch.endpoint;
-    if (watch.interests.size === 0) this.#watches.get(topic)?.delete(keyText(key));
+    if (watch.interests.size > 0) return;
+    const watches = this.#watches.get(topic);
+    watches?.delete(keyText(key));
+    if (watches?.size === 0) this.#watches.delete(topic);
   }
 
   #forget(ask: Ask): void {
@@ -218,7 +230,7 @@ export class WatchList {
 }
 
 /** Sends a record to all who are live, or marks them as behind where their uplink is congested (U10). */
-function forward(watch: Watch, record: IndexedRecord): void {
+function forward(watch: Watch, record: IndexedRecord, counts: WatchCounts): void {
   const previous = watch.tails.get(record.epoch);
   let frame: Frame | undefined;
   for (const interest of watch.interests.values()) {
@@ -231,6 +243,7 @@ function forward(watch: Watch, record: IndexedRecord): void {
     }
     frame ??= frameOf(watch.endpoint.path, record, previous);
     shard.outbox.add(address, frame);
+    counts.forwarded++;
   }
   watch.tails.set(record.epoch, record.offset);
 }

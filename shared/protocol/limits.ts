@@ -19,6 +19,8 @@ export const LIMITS = {
   linkBacklogBytes: 16 * 1024 * 1024,
   /** Unsent bytes at which an origin stops forwarding on an uplink until it has drained. */
   uplinkBacklogBytes: 16 * 1024 * 1024,
+  /** Uplinks that stand by at one shard, beside the active one. */
+  standbysPerShard: 8,
   /** Subscribers of one object: a limit of the platform, less some room for links. */
   subscribersPerObject: 32_000,
 } as const;

@@ -1,9 +1,22 @@
 /**
- * `streams.json`: the one list of what is exposed. Origin, edge and page read it; a topic that is not in it
- * does not exist to the outside. streams.schema.json is made from this schema.
+ * `streams.json`: the one list of what is exposed. Origin, edge and page read it; a topic that is not in it,
+ * by its name or by a pattern, does not exist to the outside. streams.schema.json is made from this schema.
  */
 import * as v from "valibot";
-import { isTopicName } from "./address.ts";
+import { isPattern, TOPIC_OR_PATTERN, TopicPattern } from "./topic-pattern.ts";
+
+const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+const BACK = /^([1-9][0-9]{0,5})([smhd])$/;
+const START = new RegExp(`^earliest$|^latest$|${BACK.source}`);
+
+/** Where to begin: at the oldest record, at the end, or at the first record that is no older than this. */
+export type Start = "earliest" | "latest" | `${number}${keyof typeof UNIT_MS}`;
+
+/** How far back reading begins, in milliseconds; undefined where that isn't what `start` says. */
+export function backMs(start: Start): number | undefined {
+  const [, count, unit] = BACK.exec(start) ?? [];
+  return unit === undefined ? undefined : Number(count) * UNIT_MS[unit as keyof typeof UNIT_MS];
+}
 
 const WholeNumber = v.pipe(v.number(), v.integer());
 
@@ -29,13 +42,24 @@ const StreamFields = v.strictObject({
   ),
   start: v.optional(
     v.pipe(
-      v.picklist(["earliest", "latest"]),
-      v.description("Where the origin begins when its index is empty."),
+      v.string(),
+      v.regex(
+        START,
+        "must be earliest, latest, or how far back, as 30m, 24h or 7d; all keys of a compacted topic are earliest with compacted",
+      ),
+      v.description(
+        "Where the origin begins with a topic of which its index holds nothing: earliest, latest, or so far back by the records' timestamps: a number and s, m, h or d.",
+      ),
     ),
     "earliest",
   ),
   compacted: v.optional(
-    v.pipe(v.boolean(), v.description("Whether the latest record of a key is kept however old it is.")),
+    v.pipe(
+      v.boolean(),
+      v.description(
+        "Whether the latest record of a key is kept however old it is. With start earliest these are all keys of the topic; with another, those that had a record since.",
+      ),
+    ),
     false,
   ),
   replay: v.optional(
@@ -64,21 +88,59 @@ const StreamSchema = v.pipe(
 
 export const StreamsSchema = v.strictObject({
   $schema: v.optional(v.string()),
-  streams: v.record(v.pipe(v.string(), v.check(isTopicName, "not a topic name")), StreamSchema),
+  streams: v.pipe(
+    v.record(
+      v.pipe(v.string(), v.regex(TOPIC_OR_PATTERN, "neither a topic's name nor a pattern of names")),
+      StreamSchema,
+    ),
+    v.description(
+      "By topic, or by a pattern in which * stands for any run of characters. A topic's own name wins over patterns, and of these the longest. Names that begin with __ match none.",
+    ),
+  ),
 });
 
 export interface Stream {
+  /** A topic's name, or a pattern of names. */
   readonly topic: string;
   readonly title: string;
   readonly windowUpdates: number;
   readonly windowMs: number;
-  readonly start: "earliest" | "latest";
+  readonly start: Start;
   readonly compacted: boolean;
   /** Records of the log that may be read again to prove continuity (R7). */
   readonly replay: number;
 }
 
-export type Streams = ReadonlyMap<string, Stream>;
+export class Streams {
+  /** As they stand in the file. */
+  readonly all: readonly Stream[];
+  readonly #byName: ReadonlyMap<string, Stream>;
+  /** The longest first; among those of one length, in the order of the file. */
+  readonly #patterns: readonly (readonly [TopicPattern, Stream])[];
+
+  constructor(streams: readonly Stream[]) {
+    this.all = streams;
+    this.#byName = new Map(streams.map((stream) => [stream.topic, stream]));
+    this.#patterns = streams
+      .filter(({ topic }) => isPattern(topic))
+      .toSorted((a, b) => b.topic.length - a.topic.length)
+      .map((stream) => [new TopicPattern(stream.topic), stream]);
+  }
+
+  /** What a topic (or what stands in the file so) is exposed as; undefined where it isn't. */
+  get(topic: string): Stream | undefined {
+    return this.#byName.get(topic) ?? this.#patterns.find(([pattern]) => pattern.matches(topic))?.[1];
+  }
+
+  /** Those that name one topic. */
+  get named(): readonly Stream[] {
+    return this.all.filter(({ topic }) => !isPattern(topic));
+  }
+
+  get hasPatterns(): boolean {
+    return this.#patterns.length > 0;
+  }
+}
 
 export type StreamsResult =
   | { readonly ok: true; readonly streams: Streams }
@@ -91,19 +153,18 @@ export function readStreams(json: unknown): StreamsResult {
     const problems = result.issues.map((issue) => `${v.getDotPath(issue) ?? "(the file)"}: ${issue.message}`);
     return { ok: false, problems };
   }
-  const streams = new Map<string, Stream>();
-  for (const [topic, stream] of Object.entries(result.output.streams)) {
-    streams.set(topic, {
+  const streams = Object.entries(result.output.streams).map(
+    ([topic, stream]): Stream => ({
       topic,
       title: stream.title,
       windowUpdates: stream.window.updates ?? 100,
       windowMs: (stream.window.seconds ?? 3_600) * 1_000,
-      start: stream.start,
+      start: stream.start as Start,
       compacted: stream.compacted,
       replay: stream.replay,
-    });
-  }
-  return { ok: true, streams };
+    }),
+  );
+  return { ok: true, streams: new Streams(streams) };
 }
 
 /** For text of a file: a JSON error is a problem like the others. */

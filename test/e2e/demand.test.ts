@@ -1,5 +1,6 @@
 /** Only what is watched crosses the wire, and only what is watched has an object. */
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { eventually } from "../support/deadline.ts";
 import { Deployment, pathOf, utf8 } from "../support/deployment.ts";
 
 const KEYS = 100_000;
@@ -69,3 +70,18 @@ test("[H5] a thousand GETs of keys that nobody watches make no object and start 
   expect(after.rows_written).toBe(before.rows_written);
   expect((await watched()).map(({ watched }) => watched)).toEqual(shards.map(({ watched }) => watched));
 }, 60_000);
+
+test("[L5] half a minute after the last client has gone nothing is watched any more, and no link is open", async () => {
+  const shards = await eventually(
+    async () => {
+      const health = (await (await fetch(`${deployment.url}/$/health`)).json()) as {
+        shards: { watched: number; links: number }[];
+      };
+      return health.shards.every(({ watched, links }) => watched + links === 0) && health.shards;
+    },
+    "nothing is watched",
+    60_000,
+  );
+
+  expect(shards.length).toBeGreaterThan(1);
+}, 90_000);

@@ -1,6 +1,6 @@
 import { request } from "node:http";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { UPLINK_PROTOCOL } from "../../shared/protocol/version.ts";
 import { startEdge, type TestEdge } from "../support/edge-harness.ts";
 import { ScriptedOrigin } from "../support/scripted-origin.ts";
@@ -419,7 +419,9 @@ describe("an edge that isn't set up", () => {
   );
 
   test("[U9] [U11] health is good once every shard has an origin that is ready; it names who is active and who stands by", async () => {
-    const standby = await new ScriptedOrigin({ url: edge.url, name: "standby" }).connect({ ready: false });
+    const standby = new ScriptedOrigin({ url: edge.url, name: "standby" });
+    onTestFinished(() => standby.cut());
+    await standby.connect({ ready: false });
     const health = await ask("/$/health");
 
     expect(health.status).toBe(200);
@@ -430,6 +432,5 @@ describe("an edge that isn't set up", () => {
         { connected: true, ready: true, origin: "scripted", standbys: [{ origin: "standby", ready: false }] },
       ],
     });
-    standby.cut();
   });
 });

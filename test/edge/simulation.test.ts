@@ -105,6 +105,12 @@ function valueNo(value: number): unknown {
   return value % 4 === 0 ? new Uint8Array([value, 0xff]) : { value };
 }
 
+/** Nothing else is watched, noted, linked or forwarded. */
+function whoWatches(paths: readonly string[]) {
+  const shard = [`${paths.length} endpoints`, `${paths.length} links`];
+  return { rows: paths, shard, objects: paths, origins: paths };
+}
+
 async function play(history: readonly Step[], seed: number): Promise<SimulatedEdge> {
   const edge = new SimulatedEdge({
     window: { updates: 5, ageMs: 30_000, bytes: 40_000 },
@@ -171,7 +177,8 @@ async function play(history: readonly Step[], seed: number): Promise<SimulatedEd
   for (const step of history) await (act[step.do] as (step: Step) => Promise<void> | void)(step);
   for (const origin of edge.origins) origin.recover();
   await edge.quiet();
-  edge.pass(10_000);
+  // Longer than an endpoint stays attached after its last subscriber has gone (L5).
+  edge.pass(40_000);
   await edge.quiet();
   return edge;
 }
@@ -185,6 +192,8 @@ test("[S3] [S5] [S6] [P5] [R1] [R2] [L7] [U13] [U14] every subscriber gets every
       // Where the log kept everything, only what it never held can be refused.
       const kept = !history.some((step) => step.do === "drop" || step.do === "recreate");
       expect(edge.problems).toEqual([]);
+      const here = edge.receivers.filter(({ left }) => !left).map(({ path }) => path);
+      expect(edge.watched()).toEqual(whoWatches([...new Set(here)].sort()));
       const { produced } = edge;
       seen.promotions += edge.promotions;
       for (const receiver of edge.receivers) {

@@ -1,7 +1,7 @@
 /**
  * Origins that come, go, misbehave and take over from one another, in the real runtime.
  */
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
 import { eventually } from "../support/deadline.ts";
 import { startEdge, type TestEdge } from "../support/edge-harness.ts";
 import { RawSubscriber } from "../support/raw-subscriber.ts";
@@ -21,6 +21,13 @@ beforeEach(async () => {
 afterAll(() => edge.close());
 
 const newPath = () => `/quotes/key-${++keys}`;
+
+/** Another origin that reads the same log, for as long as a test runs. */
+async function standBy(): Promise<ScriptedOrigin> {
+  const standby = new ScriptedOrigin({ url: edge.url, log: origin.log, name: "standby" });
+  onTestFinished(() => standby.cut());
+  return standby.connect();
+}
 
 async function subscribe(path: string): Promise<RawSubscriber> {
   const subscriber = new RawSubscriber(`${edge.wsUrl}${path}`);
@@ -56,7 +63,7 @@ test("[U12] [L7] an origin that comes anew takes over: its older uplinks are rep
 test("[U11] [U13] [U14] [L7] an origin of another name stands by; when the active one goes nobody is told to wait", async () => {
   const path = newPath();
   const subscriber = await subscribe(path);
-  const standby = await new ScriptedOrigin({ url: edge.url, log: origin.log, name: "standby" }).connect();
+  const standby = await standBy();
   origin.append(path, 1);
   await received(subscriber, [1]);
   expect(standby.attaches).toEqual([]);
@@ -72,13 +79,12 @@ test("[U11] [U13] [U14] [L7] an origin of another name stands by; when the activ
     from: new Map([["e.0", 0]]),
   });
   expect(subscriber.others).toEqual([]);
-  standby.cut();
 });
 
 test("[U9] [U13] one that pings is heard; one that falls silent is replaced at a standby's heartbeat", async () => {
   const path = newPath();
   const subscriber = await subscribe(path);
-  const standby = await new ScriptedOrigin({ url: edge.url, log: origin.log, name: "standby" }).connect();
+  const standby = await standBy();
   const beats = setInterval(() => standby.beat(), 200);
   const pings = setInterval(() => origin.ping(), 200);
   const started = performance.now();
@@ -94,7 +100,6 @@ test("[U9] [U13] one that pings is heard; one that falls silent is replaced at a
   await received(subscriber, [1, 2]);
   await eventually(() => origin.uplinkOf(path).closed !== undefined, "the silent one is closed");
   expect(origin.uplinkOf(path).closed).toEqual({ code: 4003, reason: "replaced" });
-  standby.cut();
 }, 30_000);
 
 test("[U9] an origin that is lost and comes back finds everyone where they were", async () => {

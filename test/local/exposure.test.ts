@@ -22,16 +22,32 @@ test("the topics that were named are exposed, and no other: as they are listed, 
 
   const exposed = streamsIn(streamsOf(["orders", "quotes"], list));
 
-  expect([...exposed.keys()]).toEqual(["orders", "quotes"]);
+  expect(exposed.all.map(({ topic }) => topic)).toEqual(["orders", "quotes"]);
   expect(exposed.get("orders")).toMatchObject({ title: "orders", start: "earliest", compacted: true });
   expect(exposed.get("quotes")).toEqual(list.get("quotes"));
+});
+
+test("a pattern can be named, and a topic that matches a listed pattern is exposed as that says", () => {
+  const listed = { title: "Orders", subscribe: "public", start: "7d", window: { seconds: 60 } };
+  const list = streamsIn(JSON.stringify({ streams: { "orders.*": listed } }));
+
+  const exposed = streamsIn(streamsOf(["orders.eu", "orders.*", "other.*"], list));
+
+  const { topic, ...fields } = list.all[0] ?? { topic: "" };
+  expect(topic).toBe("orders.*");
+  expect(exposed.all).toEqual([
+    { topic: "orders.eu", ...fields },
+    { topic: "orders.*", ...fields },
+    expect.objectContaining({ topic: "other.*", title: "other.*", start: "earliest", compacted: true }),
+  ]);
 });
 
 test("a list of topics names each once; what is no topic's name is a problem", () => {
   expect(readTopics(undefined)).toEqual({ ok: true, value: undefined });
   expect(readTopics("a, b,a")).toEqual({ ok: true, value: ["a", "b"] });
+  expect(readTopics("orders.*,*")).toEqual({ ok: true, value: ["orders.*", "*"] });
   expect(readTopics("a,,b/c")).toEqual({
     ok: false,
-    problem: `KAFKA_TOPICS: not a topic's name: "", "b/c"`,
+    problem: `KAFKA_TOPICS: neither a topic's name nor a pattern of names: "", "b/c"`,
   });
 });

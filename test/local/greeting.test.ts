@@ -34,6 +34,13 @@ test("without the feed, the lines show what the line below produces", () => {
   });
 });
 
+test("of a pattern a topic that it matches is written to", () => {
+  expect(lines({ feed: false, topics: ["orders.*"] })).toMatchObject({
+    latest: `curl -i ${url}/orders.example/example`,
+    produce: `npm run produce -- orders.example example '{"hello":"world"}'`,
+  });
+});
+
 test("where nothing is exposed there is only the page", () => {
   expect(Object.keys(lines({ topics: [] }))).toEqual(["page"]);
 });

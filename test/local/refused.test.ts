@@ -131,7 +131,7 @@ test("topics without a Kafka, a name that is none, and what is wrong with Kafka'
   ]);
   expect(await refused(["--kafka", "127.0.0.1:9092", "--topic", "a", "--topic", "b c"])).toEqual([
     1,
-    `KAFKA_TOPICS: not a topic's name: "b c"\n`,
+    `KAFKA_TOPICS: neither a topic's name nor a pattern of names: "b c"\n`,
   ]);
   expect(await refused(["--kafka", "kafka"], { KAFKA_TLS: "maybe" })).toEqual([
     1,

@@ -99,6 +99,15 @@ describe("what it prints", () => {
   }, 60_000);
 });
 
+test("with one of the topics that are fed it is ready, whichever that is", async () => {
+  const file = join(dataDir, "streams.json");
+  writeFileSync(file, JSON.stringify({ streams: { earthquakes: { title: "E", subscribe: "public" } } }));
+  const product = await start("--streams", file);
+
+  expect(running(product)).toContain("feed");
+  await product.stop();
+}, 60_000);
+
 describe("how it ends", () => {
   test("SIGTERM ends every process, open connections or not, with exit code 0", async () => {
     const product = await start();

@@ -46,8 +46,9 @@ describe("settings", () => {
       dataDir: "data",
       indexMaxBytes: 4_294_967_296,
       logLevel: "info",
+      status: undefined,
     });
-    expect([...config.streams.keys()]).toEqual(["quotes"]);
+    expect(config.streams.all).toMatchObject([{ topic: "quotes" }]);
   });
 
   test("a flag means the same as its variable and wins over it", () => {
@@ -58,6 +59,14 @@ describe("settings", () => {
     ]);
 
     expect(config).toMatchObject({ name: "b", logLevel: "warn", edgeUrl: new URL("http://127.0.0.1:8787") });
+  });
+
+  test("a port for operators is opened where it is set, on this machine alone unless told", () => {
+    expect(configOf({ ...ENV, STATUS_PORT: "9464" }).status).toEqual({ host: "127.0.0.1", port: 9464 });
+    expect(configOf(ENV, ["--status-port", "1", "--status-host", "::"]).status).toEqual({
+      host: "::",
+      port: 1,
+    });
   });
 
   test("an empty variable is an unset one", () => {
@@ -109,6 +118,9 @@ describe("settings", () => {
     [{ ...ENV, UPLINK_KEY_FILE: "/key" }, "UPLINK_KEY_FILE and UPLINK_KEY are both set"],
     [{ ...ENV, UPLINK_KEY: undefined, UPLINK_KEY_FILE: "/gone" }, "UPLINK_KEY_FILE can't be read"],
     [{ ...ENV, STREAMS: "/gone" }, "STREAMS can't be read"],
+    [{ ...ENV, STATUS_PORT: "0" }, "STATUS_PORT must be a port"],
+    [{ ...ENV, STATUS_PORT: "65536" }, "STATUS_PORT must be a port"],
+    [{ ...ENV, STATUS_PORT: "9464x" }, "STATUS_PORT must be a port"],
   ])("of %o: %s", (env, problem) => {
     expect(problemsOf(env)).toEqual([expect.stringContaining(problem)]);
   });

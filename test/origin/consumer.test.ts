@@ -1,13 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Consumer } from "../../origin/consumer.ts";
 import { IndexError } from "../../origin/index/error.ts";
+import { Streams } from "../../shared/protocol/streams.ts";
 import { eventually } from "../support/deadline.ts";
 import type { LogModel } from "../support/log-model.ts";
 import { ScriptedSource } from "../support/scripted-source.ts";
-import { SmallOrigin, STREAM } from "../support/small-origin.ts";
+import { NOW, SmallOrigin, STREAM } from "../support/small-origin.ts";
 import { SimulatedShard } from "../support/watching.ts";
 
-const TIMING = { retry: { baseMs: 4, maxMs: 16 }, absentMs: 5, describeMs: 20 };
+const TIMING = { retry: { baseMs: 4, maxMs: 16 }, absentMs: 5, describeMs: 20, forgetMs: 60 };
 const KEY = Buffer.from("a");
 
 let source: ScriptedSource;
@@ -30,11 +31,12 @@ afterEach(async () => {
 function start(streams = [STREAM]): void {
   consumer = new Consumer({
     source,
-    streams: new Map(streams.map((stream) => [stream.topic, stream])),
+    streams: new Streams(streams),
     forwarder: origin.forwarder,
     partitions: origin.partitions,
     log: origin.recorded.log,
     random: () => 1,
+    now: () => NOW,
     fatal: (error) => fatal.push(error),
     timing: TIMING,
   });
@@ -117,6 +119,7 @@ describe("partitions by themselves", () => {
     await eventually(() => source.described >= described + 3, "three more looks at the topic");
 
     expect(statesOf()[1]).toEqual({ next: 0, ready: false, error: "corrupt: scripted" });
+    expect(origin.partitions.of("t")?.map(({ stopped }) => stopped === true)).toEqual([false, true, false]);
     expect(source.reads.filter((one) => one.startsWith("t/1"))).toHaveLength(1);
   });
 
@@ -133,6 +136,110 @@ describe("partitions by themselves", () => {
     await read();
 
     expect(turns).toBeGreaterThan(40);
+  });
+});
+
+describe("a partition whose offsets can't be had", () => {
+  const down = () => source.unavailable.set("t/1", "it has no leader just now");
+
+  test("is in error and unready, told of once, and holds up no other; it is read once they can be had", async () => {
+    for (const partition of [0, 1, 2]) write(partition, 5);
+    down();
+    start();
+
+    await read([1]);
+    await origin.recorded.until("still_failing", 3);
+    write(0, 1);
+    await read([1]);
+
+    expect(statesOf()[1]).toEqual({ next: 0, ready: false, error: "it has no leader just now" });
+    expect(origin.partitions.ready).toBe(false);
+    expect(origin.recorded.of("partition_failed")).toEqual([
+      { topic: "t", partition: 1, code: "unavailable", message: "it has no leader just now", retryMs: 4 },
+    ]);
+    expect(origin.recorded.of("still_failing").map(({ retryMs }) => retryMs)).toEqual(
+      expect.arrayContaining([8, 16]),
+    );
+    source.unavailable.clear();
+    await read();
+    expect(statesOf()[1]).toEqual({ next: 5, ready: true, error: undefined });
+    expect(source.reads).toEqual(["t/0@0", "t/2@0", "t/1@0"]);
+    await origin.recorded.until("trouble_over");
+  });
+
+  test("goes on where the index ends, with nothing left out, and what waited for it is answered", async () => {
+    write(1, 5);
+    start();
+    await read();
+    await consumer.stop();
+    write(1, 3);
+    down();
+    origin = new SmallOrigin([STREAM], origin.history);
+    start();
+    await read([1]);
+    const shard = new SimulatedShard(origin.watchList);
+    const object = shard.watch(1, "/t/a");
+    shard.ask(1, object);
+    shard.step();
+    expect(object.received).toEqual([]);
+
+    source.unavailable.clear();
+    await read();
+    shard.step();
+
+    expect(source.reads.at(-1)).toBe("t/1@5");
+    expect(object.received.map(({ offset }) => offset)).toEqual([5, 6, 7]);
+  });
+
+  test("begins where the stream says, counted from when they can be had, though others have begun before", async () => {
+    for (const partition of [0, 1, 2]) write(partition, 5);
+    down();
+    start([{ ...STREAM, start: "latest" }]);
+    await read([1]);
+
+    source.unavailable.clear();
+    await read();
+
+    expect(source.reads).toEqual(["t/0@5", "t/2@5", "t/1@5"]);
+  });
+
+  test("[R4] begins after a hole where the log dropped what comes next meanwhile, and who is live is told", async () => {
+    write(1, 5);
+    start();
+    await read();
+    await consumer.stop();
+    down();
+    write(1, 5);
+    log.drop(1, 8);
+    origin = new SmallOrigin([STREAM], origin.history);
+    start();
+    await read([1]);
+    const shard = new SimulatedShard(origin.watchList);
+    const object = shard.watch(1, "/t/a");
+    object.position = new Map();
+    shard.ask(1, object);
+    shard.step();
+    expect(object.received.map(({ offset }) => offset)).toEqual([0, 1, 2, 3, 4]);
+
+    source.unavailable.clear();
+    await read();
+    shard.step();
+
+    expect(origin.recorded.of("partition_hole")).toEqual([
+      { topic: "t", partition: 1, why: "hole", next: 8 },
+    ]);
+    expect(object.causes).toEqual(["horizon"]);
+  });
+
+  test("is no trouble any more once its topic is gone", async () => {
+    down();
+    start();
+    await origin.recorded.until("partition_failed");
+
+    source.logs.clear();
+
+    await origin.recorded.until("trouble_over");
+    await origin.recorded.until("topic_absent");
   });
 });
 
@@ -169,7 +276,7 @@ describe("where reading begins", () => {
   });
 
   test("a topic that doesn't exist yet is looked for; when it comes it is read from its beginning", async () => {
-    source.topics.clear();
+    source.logs.clear();
     const latest = { ...STREAM, start: "latest" as const };
     start([latest]);
     await origin.recorded.until("topic_absent");
@@ -282,6 +389,33 @@ describe("where the log is another", () => {
 
     expect(origin.recorded.of("partition_hole")).toMatchObject([{ partition: 0, why: "truncated", next: 0 }]);
     expect(statesOf()[0]).toMatchObject({ next: 3, ready: true });
+  });
+
+  test("[R4] a log that lost what was read of it, and holds other records there, is read anew, and who is live is told", async () => {
+    write(0, 5);
+    start();
+    await read();
+    const shard = new SimulatedShard(origin.watchList);
+    const object = shard.watch(1, "/t/a");
+    shard.ask(1, object);
+    shard.step();
+
+    source.stuck.add("t/0");
+    log.partitions[0]?.records.splice(3);
+    write(0, 6);
+    source.failures.set("t/0", ["truncated"]);
+    source.stuck.clear();
+    source.changed();
+    await origin.recorded.until("partition_hole");
+    await read();
+    shard.step();
+
+    expect(origin.recorded.of("partition_hole")).toEqual([
+      { topic: "t", partition: 0, why: "truncated", next: 0 },
+    ]);
+    expect(source.reads.filter((one) => one.startsWith("t/0"))).toEqual(["t/0@0", "t/0@0"]);
+    expect(object.causes).toEqual(["horizon"]);
+    expect(object.received.at(-1)?.offset).toBe(8);
   });
 });
 

@@ -6,11 +6,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { EmbeddedLog, logPath } from "../../origin/embedded/log.ts";
 import { routingOf } from "../../shared/protocol/frame.ts";
 import { encodeAttach } from "../../shared/protocol/uplink.ts";
+import { eventually } from "../support/deadline.ts";
+import { freePort } from "../support/deployment.ts";
 import { KEY, ScriptedShards } from "../support/scripted-shards.ts";
+import { listening } from "../support/sockets.ts";
 
 const MAIN = join(import.meta.dirname, "../../origin/main.ts");
 const STREAMS = { streams: { t: { title: "t", subscribe: "public" } } };
@@ -155,6 +158,71 @@ test("what can't be helped ends it with 1 and one line that says why", async () 
     why: expect.stringContaining("file"),
   });
   expect(child.exitCode).toBe(1);
+});
+
+describe("the port for operators", () => {
+  const ask = async (port: number, path: string) => {
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`);
+    return { status: answer.status, text: await answer.text() };
+  };
+  const status = async (port: number, path: string) => (await ask(port, path)).status;
+
+  test("says that it is healthy, then that it is ready, and counts", async () => {
+    log.createTopic("t", { partitions: 2 });
+    append("a", "1");
+    log.append("t", [{ key: null, value: Buffer.from("2"), partition: 0 }]);
+    edge.greets = false;
+    const port = await freePort();
+    start({ STATUS_PORT: String(port) });
+
+    await eventually(async () => (await status(port, "/healthz")) === 200, "healthy");
+    await edge.uplink(1);
+    const early = await ask(port, "/readyz");
+    expect(early.status).toBe(503);
+    expect(JSON.parse(early.text)).toMatchObject({ reasons: [expect.stringContaining("shard 0")] });
+    edge.uplinks[0]?.hello(1);
+    await eventually(async () => (await status(port, "/readyz")) === 200, "ready");
+
+    const ready: unknown = JSON.parse((await ask(port, "/readyz")).text);
+    expect(ready).toMatchObject({
+      topics: [{ topic: "t", keyless: 1 }],
+      partitions: [
+        { partition: 0, offset: 2, end: 2, state: "live" },
+        { partition: 1, offset: 0, end: 0, state: "live" },
+      ],
+    });
+    const uplink = await edge.uplink(1);
+    uplink.say(encodeAttach({ endpoint: "/t/a", id: 1, from: undefined }, 1));
+    append("a", "3");
+    await uplink.until(({ said }) => said.some((frame) => frame.endsWith('"v":3}')));
+    const { text: metrics } = await ask(port, "/metrics");
+    expect(metrics).toContain('distributary_read_records_total{topic="t"} 3');
+    expect(metrics).toContain('distributary_attaches_total{outcome="fresh"} 1');
+    expect(metrics).toContain("distributary_watched_endpoints 1");
+    expect(metrics).toMatch(/^distributary_uplink_sent_bytes_total [1-9]/m);
+    expect(metrics).toMatch(/^distributary_index_append_seconds_total 0\.\d*[1-9]/m);
+  });
+
+  test("is not opened unless one is set", async () => {
+    log.createTopic("t", { partitions: 1 });
+    const child = start();
+    await (await edge.uplink(1)).until(({ said }) => said.includes('0 {"ready":true}'));
+
+    expect(listening(child.pid ?? 0)).toEqual([]);
+  });
+
+  test("that another program has ends the origin with 1 and a line that says so", async () => {
+    const port = Number(edge.url.port);
+    const child = start({ STATUS_PORT: String(port) });
+
+    const [output] = await Promise.all([said(child.stderr), once(child, "exit")]);
+
+    expect(JSON.parse(output)).toMatchObject({
+      event: "fatal",
+      why: `STATUS_PORT ${port} of 127.0.0.1 can't be listened on: another program listens there`,
+    });
+    expect(child.exitCode).toBe(1);
+  });
 });
 
 test("--help tells all settings and starts nothing", async () => {

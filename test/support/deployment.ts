@@ -6,15 +6,26 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type Appended, EmbeddedLog, logPath, type NewRecord } from "../../origin/embedded/log.ts";
 import { NODE_FLAGS } from "../../origin/node-flags.ts";
 import { endpointPath } from "../../shared/protocol/address.ts";
 import { eventually } from "./deadline.ts";
 import { RawSubscriber } from "./raw-subscriber.ts";
+
+/** What the origin is called that a deployment starts with. */
+export const FIRST_ORIGIN = "first";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -26,6 +37,7 @@ export interface StreamSettings {
 }
 
 export interface DeploymentSettings {
+  /** By topic, which is created in the embedded log, or by a pattern. */
   readonly topics: Readonly<Record<string, StreamSettings>>;
   readonly originEnv?: Readonly<Record<string, string>>;
   /** Written before the origin starts. */
@@ -57,7 +69,7 @@ export class Deployment {
     this.log = new EmbeddedLog(logPath(this.dataDir));
     for (const [topic, { stream, ...log }] of Object.entries(settings.topics)) {
       streams[topic] = { title: topic, subscribe: "public", ...stream };
-      this.log.createTopic(topic, log);
+      if (!topic.includes("*")) this.log.createTopic(topic, log);
     }
     writeFileSync(join(this.dataDir, "streams.json"), JSON.stringify({ streams }));
     const key = `test:${randomBytes(32).toString("base64url")}`;
@@ -78,8 +90,16 @@ export class Deployment {
     return new Child("edge/local/serve.ts", this.#env);
   }
 
-  startOrigin(): Child {
-    return new Child("origin/main.ts", { ...this.#env, ...this.#originEnv }, NODE_FLAGS);
+  /** An origin that is called `name`, with an index of its own under that name; all read the same log. */
+  startOrigin(name = FIRST_ORIGIN): Child {
+    const DATA_DIR = name === FIRST_ORIGIN ? this.dataDir : join(this.dataDir, name);
+    const log = logPath(DATA_DIR);
+    if (!existsSync(log)) {
+      mkdirSync(dirname(log), { recursive: true });
+      symlinkSync(logPath(this.dataDir), log);
+    }
+    const env = { ...this.#env, ...this.#originEnv, ORIGIN_NAME: name, DATA_DIR };
+    return new Child("origin/main.ts", env, NODE_FLAGS);
   }
 
   async ready(deadlineMs = 60_000): Promise<void> {

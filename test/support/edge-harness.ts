@@ -35,6 +35,8 @@ export interface TestEdge {
   readonly wsUrl: string;
   /** Takes an endpoint's object out of memory; its sockets stay, as in a hibernation, or break. */
   evict(path: string, webSockets?: "hibernate" | "close"): Promise<void>;
+  /** Takes a shard out of memory, as a hibernation does: its uplinks stay. */
+  evictShard(shard: number): Promise<void>;
   /** Ends a shard as a fault of the platform does: memory and sockets are gone, its rows stay. */
   crashShard(shard: number): Promise<void>;
   /** Counters of /$/operations. */
@@ -81,6 +83,8 @@ export async function startEdge(vars: Record<string, string> = {}): Promise<Test
     wsUrl: origin.replace("http", "ws"),
     evict: (path, webSockets = "hibernate") =>
       worker.evictDurableObject("EndpointObject", { name: path, webSockets }),
+    evictShard: (shard) =>
+      worker.evictDurableObject("UplinkObject", { name: `shard-${shard}`, webSockets: "hibernate" }),
     crashShard: async (shard) => {
       await fetch(`${origin}/test/crash/${shard}`);
     },

@@ -3,12 +3,13 @@ import { expect } from "vitest";
 import { partitionOf } from "../../origin/embedded/murmur2.ts";
 import { Forwarder } from "../../origin/forwarder.ts";
 import { Partitions } from "../../origin/partitions.ts";
+import { Progress } from "../../origin/progress.ts";
 import type { PartitionInfo } from "../../origin/source.ts";
 import type { WritableHistory } from "../../origin/watch/history.ts";
 import { Replays } from "../../origin/watch/replays.ts";
 import { WatchList } from "../../origin/watch/watch-list.ts";
 import { endpointPath } from "../../shared/protocol/address.ts";
-import type { Stream } from "../../shared/protocol/streams.ts";
+import { type Stream, Streams } from "../../shared/protocol/streams.ts";
 import { LogModel } from "./log-model.ts";
 import { ScriptedSource } from "./scripted-source.ts";
 import { SimulatedShard, type WatchingObject } from "./watching.ts";
@@ -80,13 +81,14 @@ export class ForwardingWorld<H extends WritableHistory> {
       replays: new Replays({ source: new ScriptedSource(), random: () => 0, bounds }),
       homeOf: partitionOf,
       now: () => NOW,
-      streams: new Map([["t", STREAM]]),
+      streams: new Streams([STREAM]),
       refused: () => undefined,
     });
     this.forwarder = new Forwarder({
       history,
       partitions,
       watchList: this.watchList,
+      progress: new Progress({ partitions, log: () => undefined, now: () => NOW }),
       log: () => undefined,
       readinessChanged: () => undefined,
     });

@@ -1,16 +1,17 @@
 /** A real Kafka for tests: one Java process per broker, in KRaft mode, on loopback, with its data in a folder. */
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createWriteStream, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { Kafka, logLevel } from "kafkajs";
 import { eventually } from "./deadline.ts";
-import { kafkaClasspath } from "./kafka-classpath.ts";
+import { kafkaClasspath, OLD_VERSION } from "./kafka-classpath.ts";
+import { freePorts, type Node, properties, type Shared } from "./kafka-properties.ts";
 import { type Security, securityOf } from "./kafka-security.ts";
+import { startZooKeeper, type ZooKeeper } from "./kafka-zookeeper.ts";
 
 const run = promisify(execFile);
 const START_MS = 60_000;
@@ -21,81 +22,82 @@ const JAVA = ["-Xmx384m", "-Xms64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=
 export interface KafkaOptions {
   /** Three run as a cluster whose topics have a replica on each. */
   readonly brokers?: 1 | 3;
+  /** Broker 1 alone is the cluster's controller, so that all the others may be gone at once. */
+  readonly oneController?: true;
+  /** One of the old release, as of a cluster that was never moved off ZooKeeper and the old formats. */
+  readonly old?: true;
   /** Listens with TLS and SASL too, for who has the certificate and one of the accounts. */
   readonly secure?: true;
+  /** Listens on one more port, and advertises for it one where nobody listens. */
+  readonly misadvertised?: true;
   /** Ports of proxies, one for each broker, that lead to `behindProxies`: who comes through them is led to them only. */
   readonly proxies?: readonly number[];
   /** Lines of server.properties that come last, and so win. */
   readonly config?: Readonly<Record<string, string | number>>;
 }
 
-interface Node {
-  readonly id: number;
-  readonly port: number;
-  /** Where its proxy leads to. */
-  readonly behindProxy: number;
-  readonly folder: string;
-  process: ChildProcess | undefined;
-}
-
 export class KafkaBroker {
   readonly #classpath: string;
   readonly #folder: string;
-  readonly #nodes: readonly Node[];
+  readonly #nodes: Node[];
+  readonly #shared: Shared;
+  readonly #zooKeeper: ZooKeeper | undefined;
   /** Where to go with TLS and SASL, if anywhere. */
   readonly security: Security | undefined;
+  /** Where what is advertised leads nowhere, if anywhere. */
+  readonly misadvertised: { readonly broker: string; readonly advertised: string } | undefined;
 
   private constructor(
     classpath: string,
     folder: string,
-    nodes: readonly Node[],
+    nodes: Node[],
+    shared: Shared,
     security: Security | undefined,
+    misadvertised: KafkaBroker["misadvertised"],
+    zooKeeper: ZooKeeper | undefined,
   ) {
+    this.misadvertised = misadvertised;
     this.#classpath = classpath;
     this.#folder = folder;
     this.#nodes = nodes;
+    this.#shared = shared;
+    this.#zooKeeper = zooKeeper;
     this.security = security;
   }
 
   /** Resolves when every broker answers. */
-  static async start({ brokers = 1, config = {}, secure, proxies }: KafkaOptions = {}): Promise<KafkaBroker> {
-    const classpath = await kafkaClasspath();
+  static async start(options: KafkaOptions = {}): Promise<KafkaBroker> {
+    const { brokers = 1, oneController, old, config = {}, secure, proxies } = options;
+    const classpath = await kafkaClasspath(old && OLD_VERSION);
     const folder = mkdtempSync(join(tmpdir(), "kafka-"));
-    const ports = await freePorts(3 * brokers + 1);
-    const security = secure && (await securityOf(folder, ports.at(-1) ?? 0));
+    const ports = await freePorts(3 * brokers + 4);
+    const [broker, advertised, certified = 0, secured = 0, ...behind] = ports.slice(2 * brokers);
+    const security = secure && (await securityOf(folder, secured, certified));
+    const misadvertised = options.misadvertised && {
+      broker: `127.0.0.1:${broker}`,
+      advertised: `127.0.0.1:${advertised}`,
+    };
     const nodes = Array.from({ length: brokers }, (_, i): Node => {
-      const home = join(folder, String(i + 1));
-      mkdirSync(home);
-      const [port = 0, behindProxy = 0] = [ports[i], ports[2 * brokers + i]];
-      return { id: i + 1, port, behindProxy, folder: home, process: undefined };
+      const controllerPort = oneController && i > 0 ? undefined : ports[brokers + i];
+      const proxy = proxies?.[i];
+      const proxied = proxy === undefined ? undefined : { port: behind[i] ?? 0, proxy };
+      return nodeOf(folder, i + 1, ports[i] ?? 0, controllerPort, proxied);
     });
-    const voters = nodes.map(({ id }, i) => `${id}@127.0.0.1:${ports[brokers + i]}`).join(",");
-    const cluster = randomBytes(16).toString("base64url").replace(/^-/, "A");
-    const kafka = new KafkaBroker(classpath, folder, nodes, security);
+    const zooKeeper = old && (await startZooKeeper(classpath, folder));
+    const shared = {
+      zooKeeper: zooKeeper?.address,
+      cluster: randomBytes(16).toString("base64url").replace(/^-/, "A"),
+      voters: nodes
+        .filter(({ controllerPort }) => controllerPort !== undefined)
+        .map(({ id, controllerPort }) => `${id}@127.0.0.1:${controllerPort}`)
+        .join(","),
+      replicas: brokers,
+      misadvertised,
+      config: { ...security?.config, ...config },
+    };
+    const kafka = new KafkaBroker(classpath, folder, nodes, shared, security, misadvertised, zooKeeper);
     try {
-      await Promise.all(
-        nodes.map(async (node, i) => {
-          writeFileSync(
-            join(node.folder, "server.properties"),
-            properties(
-              node,
-              ports[brokers + i] ?? 0,
-              voters,
-              brokers,
-              { ...security?.config, ...config },
-              security?.listener,
-              proxies?.[i],
-            ),
-          );
-          await kafka.#java(node, "kafka.tools.StorageTool", [
-            "format",
-            "-t",
-            cluster,
-            ...(security?.formatArgs ?? []),
-            "-c",
-          ]);
-        }),
-      );
+      await Promise.all(nodes.map((node) => kafka.#format(node)));
       await Promise.all(nodes.map((node) => kafka.#launch(node)));
       return kafka;
     } catch (error) {
@@ -111,7 +113,7 @@ export class KafkaBroker {
 
   /** The ports to which the proxies lead. */
   get behindProxies(): number[] {
-    return this.#nodes.map(({ behindProxy }) => behindProxy);
+    return this.#nodes.flatMap(({ proxied }) => (proxied === undefined ? [] : [proxied.port]));
   }
 
   /** Comma-separated, as tools want it. */
@@ -126,6 +128,16 @@ export class KafkaBroker {
   /** A kafkajs client of the cluster, silent. */
   client(): Kafka {
     return new Kafka({ brokers: this.brokers, logLevel: logLevel.NOTHING, retry: { retries: 10 } });
+  }
+
+  /** Adds a broker to the running cluster; resolves to its id when it answers. It holds nothing yet. */
+  async add(): Promise<number> {
+    const [port = 0] = await freePorts(1);
+    const node = nodeOf(this.#folder, this.#nodes.length + 1, port, undefined, undefined);
+    this.#nodes.push(node);
+    await this.#format(node);
+    await this.#launch(node);
+    return node.id;
   }
 
   /** Ends one broker at once, as a power cut would. */
@@ -153,7 +165,21 @@ export class KafkaBroker {
   /** Ends every broker and removes the data. */
   async stop(): Promise<void> {
     await Promise.all(this.#nodes.map((node) => this.#end(node, "SIGKILL")));
+    await this.#zooKeeper?.stop();
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** A topic's id as a broker's disk has it. Throws where it has none. */
+  topicId(topic: string): string {
+    const file = join(this.#node(1).folder, "data", `${topic}-0`, "partition.metadata");
+    const id = /^topic_id: (.+)$/m.exec(readFileSync(file, "utf8"))?.[1];
+    if (id === undefined) throw new Error(`${file} names no topic`);
+    return id;
+  }
+
+  /** Where a broker has the first segment of a partition. */
+  segment(topic: string, partition: number, id = 1): string {
+    return join(this.#node(id).folder, "data", `${topic}-${partition}`, `${"0".repeat(20)}.log`);
   }
 
   /** What the brokers had to say: warnings and errors. */
@@ -168,18 +194,26 @@ export class KafkaBroker {
     return this.#nodes.map(read).join("\n");
   }
 
-  /** A topic's id as a broker's disk has it. Throws where it has none. */
-  topicId(topic: string): string {
-    const file = join(this.#node(1).folder, "data", `${topic}-0`, "partition.metadata");
-    const id = /^topic_id: (.+)$/m.exec(readFileSync(file, "utf8"))?.[1];
-    if (id === undefined) throw new Error(`${file} names no topic`);
-    return id;
-  }
-
   #node(id: number): Node {
     const node = this.#nodes.find((candidate) => candidate.id === id);
     if (node === undefined) throw new Error(`there is no broker ${id}`);
     return node;
+  }
+
+  async #format(node: Node): Promise<void> {
+    writeFileSync(
+      join(node.folder, "server.properties"),
+      properties(node, this.#shared, this.security?.listener),
+    );
+    if (this.#shared.zooKeeper !== undefined) return;
+    const accounts = this.security?.formatArgs ?? [];
+    await this.#java(node, "kafka.tools.StorageTool", [
+      "format",
+      "-t",
+      this.#shared.cluster,
+      ...accounts,
+      "-c",
+    ]);
   }
 
   async #java(node: Node, main: string, args: readonly string[]): Promise<void> {
@@ -244,64 +278,14 @@ export class KafkaBroker {
   }
 }
 
-function properties(
-  { id, port, behindProxy, folder }: Node,
-  controllerPort: number,
-  voters: string,
-  brokers: number,
-  config: Readonly<Record<string, string | number>>,
-  secure = "",
-  proxy?: number,
-): string {
-  const insync = Math.min(brokers, 2);
-  const host = "127.0.0.1";
-  const proxied = {
-    "inter.broker.listener.name": "PLAINTEXT",
-    "advertised.listeners": `PLAINTEXT://${host}:${port},PROXIED://${host}:${proxy}`,
-  };
-  const extra = proxy === undefined ? "" : `,PROXIED://${host}:${behindProxy}`;
-  return Object.entries({
-    "process.roles": "broker,controller",
-    "node.id": id,
-    "controller.quorum.voters": voters,
-    "controller.listener.names": "CONTROLLER",
-    listeners: `PLAINTEXT://${host}:${port},CONTROLLER://${host}:${controllerPort}${secure}${extra}`,
-    "listener.security.protocol.map":
-      "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT,SECURE:SASL_SSL",
-    ...(proxy === undefined ? {} : proxied),
-    "log.dirs": join(folder, "data"),
-    "default.replication.factor": brokers,
-    "min.insync.replicas": insync,
-    "offsets.topic.replication.factor": brokers,
-    "offsets.topic.num.partitions": 1,
-    "transaction.state.log.replication.factor": brokers,
-    "transaction.state.log.min.isr": insync,
-    "transaction.state.log.num.partitions": 1,
-    "share.coordinator.state.topic.replication.factor": brokers,
-    "share.coordinator.state.topic.min.isr": insync,
-    "group.initial.rebalance.delay.ms": 0,
-    "auto.create.topics.enable": false,
-    "file.delete.delay.ms": 100,
-    "message.max.bytes": 8 * 1024 * 1024,
-    "replica.fetch.max.bytes": 8 * 1024 * 1024,
-    "log.message.timestamp.after.max.ms": "9223372036854775807",
-    "broker.session.timeout.ms": 3_000,
-    "broker.heartbeat.interval.ms": 500,
-    "controlled.shutdown.enable": true,
-    ...config,
-  })
-    .map(([name, value]) => `${name}=${value}\n`)
-    .join("");
-}
-
-/** Ports that nobody listens on just now, all different. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(servers.map((server) => once(server, "listening")));
-  const ports = servers.map((server) => {
-    const address = server.address();
-    return typeof address === "object" && address !== null ? address.port : 0;
-  });
-  await Promise.all(servers.map((server) => once(server.close(), "close")));
-  return ports;
+function nodeOf(
+  folder: string,
+  id: number,
+  port: number,
+  controllerPort: number | undefined,
+  proxied: Node["proxied"],
+): Node {
+  const home = join(folder, String(id));
+  mkdirSync(home);
+  return { id, port, folder: home, controllerPort, proxied, process: undefined };
 }

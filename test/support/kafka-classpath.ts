@@ -10,19 +10,26 @@ const root = join(import.meta.dirname, "../..");
 const pom = join(root, "test/kafka/pom.xml");
 const FETCH_MS = 300_000;
 
-let found: Promise<string> | undefined;
+/** The last release line that can keep its metadata in ZooKeeper, and writes records of the formats 0 and 1. */
+export const OLD_VERSION = "3.9.1";
 
-/** Java's class path; rejects with the reason where Java or Maven is missing, or Maven can't reach its jars. */
-export function kafkaClasspath(): Promise<string> {
-  found ??= find();
-  return found;
+const found = new Map<string | undefined, Promise<string>>();
+
+/**
+ * Java's class path for a version, or else for the one that the pom names; rejects with the reason where Java or
+ * Maven is missing, or Maven can't reach its jars.
+ */
+export function kafkaClasspath(version?: string): Promise<string> {
+  const known = found.get(version) ?? find(version);
+  found.set(version, known);
+  return known;
 }
 
-async function find(): Promise<string> {
+async function find(version: string | undefined): Promise<string> {
   await run("java", ["-version"]).catch(missing("java"));
-  const version = createHash("sha256").update(readFileSync(pom)).digest("hex").slice(0, 12);
+  const of = createHash("sha256").update(readFileSync(pom)).digest("hex").slice(0, 12);
   const folder = join(root, "node_modules/.cache/kafka");
-  const file = join(folder, `classpath-${version}`);
+  const file = join(folder, `classpath-${of}-${version ?? "newest"}`);
   if (existsSync(file)) {
     const classpath = readFileSync(file, "utf8").trim();
     if (classpath.split(delimiter).every((jar) => existsSync(jar))) return classpath;
@@ -30,9 +37,12 @@ async function find(): Promise<string> {
   mkdirSync(folder, { recursive: true });
   // Another process may be at it too, so the file appears whole.
   const written = `${file}.${process.pid}`;
-  await run("mvn", ["-q", "-B", "-f", pom, "dependency:build-classpath", `-Dmdep.outputFile=${written}`], {
-    timeout: FETCH_MS,
-  }).catch(missing("mvn"));
+  const chosen = version === undefined ? [] : [`-Dkafka.version=${version}`];
+  await run(
+    "mvn",
+    ["-q", "-B", "-f", pom, ...chosen, "dependency:build-classpath", `-Dmdep.outputFile=${written}`],
+    { timeout: FETCH_MS },
+  ).catch(missing("mvn"));
   renameSync(written, file);
   return readFileSync(file, "utf8").trim();
 }

@@ -8,13 +8,13 @@ interface ModelPartition {
 }
 
 export class LogModel {
-  readonly #time: number;
+  /** Of the records that are written next, in milliseconds since 1970. */
+  time: number;
   #incarnation = 0;
   partitions: ModelPartition[] = [];
 
-  /** @param time of all records, in milliseconds since 1970. */
   constructor(partitions: number, time: number) {
-    this.#time = time;
+    this.time = time;
     this.recreate(partitions);
   }
 
@@ -37,13 +37,18 @@ export class LogModel {
   write(partition: number, key: Uint8Array | null, value: Uint8Array | null, skip = 0): void {
     const { records } = this.#partition(partition);
     const offset = (records.at(-1)?.offset ?? -1) + 1 + skip;
-    records.push({ offset, timestamp: this.#time, key, value, headers: [] });
+    records.push({ offset, timestamp: this.time, key, value, headers: [] });
   }
 
   /** Retention passes over everything below an offset. */
   drop(partition: number, below: number): void {
     const found = this.#partition(partition);
     found.start = Math.max(found.start, Math.min(below, endOf(found)));
+  }
+
+  offsetAt(partition: number, timestamp: number): number | undefined {
+    const { start, records } = this.#partition(partition);
+    return records.find((record) => record.offset >= start && (record.timestamp ?? -1) >= timestamp)?.offset;
   }
 
   read(partition: number, from: number, max: number) {

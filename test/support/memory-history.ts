@@ -19,6 +19,10 @@ export class MemoryHistory implements WritableHistory {
   readonly #topics = new Map<string, Map<number, Partition>>();
   #arrival = 0;
 
+  topics(): ReadonlySet<string> {
+    return new Set([...this.#topics].flatMap(([topic, { size }]) => (size > 0 ? [topic] : [])));
+  }
+
   begin(topic: string, info: PartitionInfo, start: number): Begun {
     const partitions = this.#topics.get(topic) ?? new Map<number, Partition>();
     this.#topics.set(topic, partitions);

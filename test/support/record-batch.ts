@@ -1,4 +1,7 @@
 /** Record batches as a broker holds them, made by hand: also such as no producer writes. */
+import { crc32, gzipSync } from "node:zlib";
+import { crc32c } from "../../origin/kafka/crc32c.ts";
+
 export interface BatchShape {
   readonly firstOffset: number;
   readonly values: readonly string[];
@@ -7,6 +10,8 @@ export interface BatchShape {
   readonly producerId: number;
   readonly transactional: boolean;
   readonly timestamp: number;
+  /** Of the broker that wrote it. */
+  readonly leaderEpoch: number;
 }
 
 const TRANSACTIONAL = 0x10;
@@ -25,11 +30,12 @@ export function controlBatch(offset: number, producerId: number, type: "abort" |
 }
 
 function batch(
-  { firstOffset, producerId = -1, timestamp = 0 }: Pick<BatchShape, "firstOffset"> & Partial<BatchShape>,
+  shape: Pick<BatchShape, "firstOffset"> & Partial<BatchShape>,
   lastOffset: number,
   attributes: number,
   records: readonly Buffer[],
 ): Buffer {
+  const { firstOffset, producerId = -1, timestamp = 0 } = shape;
   const header = Buffer.alloc(61);
   const body = Buffer.concat(records);
   header.writeBigInt64BE(BigInt(firstOffset), 0);
@@ -40,8 +46,59 @@ function batch(
   header.writeBigInt64BE(BigInt(timestamp), 27);
   header.writeBigInt64BE(BigInt(timestamp), 35);
   header.writeBigInt64BE(BigInt(producerId), 43);
+  header.writeInt32BE(shape.leaderEpoch ?? 0, 12);
   header.writeInt32BE(records.length, 57);
-  return Buffer.concat([header, body]);
+  return withChecksum(Buffer.concat([header, body]));
+}
+
+export interface MessageShape {
+  readonly magic: 0 | 1;
+  readonly offset: number;
+  readonly key: string | null;
+  readonly value: string | Buffer | null;
+  /** Of the formats only 1 has it. */
+  readonly timestamp: number;
+  readonly attributes: number;
+}
+
+/** A message of an older format. */
+export function oldMessage(shape: Pick<MessageShape, "magic" | "offset"> & Partial<MessageShape>): Buffer {
+  const { magic, offset, key = null, value = "", timestamp = 0, attributes = 0 } = shape;
+  const field = (bytes: string | Buffer | null) => {
+    const length = Buffer.alloc(4);
+    length.writeInt32BE(bytes === null ? -1 : Buffer.byteLength(bytes));
+    return Buffer.concat([length, Buffer.from(bytes ?? "")]);
+  };
+  const time = Buffer.alloc(8);
+  time.writeBigInt64BE(BigInt(timestamp));
+  const checked = Buffer.concat([
+    Buffer.from([magic, attributes]),
+    ...(magic === 1 ? [time] : []),
+    field(key),
+    field(value),
+  ]);
+  const header = Buffer.alloc(16);
+  header.writeBigInt64BE(BigInt(offset));
+  header.writeInt32BE(4 + checked.length, 8);
+  header.writeUInt32BE(crc32(checked), 12);
+  return Buffer.concat([header, checked]);
+}
+
+/** Messages within another, compressed. */
+export function oldBatch(
+  magic: 0 | 1,
+  offset: number,
+  messages: readonly Buffer[],
+  { timestamp = 0, attributes = 0 } = {},
+): Buffer {
+  const value = gzipSync(Buffer.concat(messages));
+  return oldMessage({ magic, offset, value, timestamp, attributes: attributes | 1 });
+}
+
+/** As if all else of it had been meant so. */
+export function withChecksum(batch: Buffer): Buffer {
+  batch.writeUInt32BE(crc32c(batch, 21, batch.length), 17);
+  return batch;
 }
 
 function record(offsetDelta: number, key: Buffer | null, value: Buffer): Buffer {

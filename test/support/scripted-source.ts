@@ -1,7 +1,8 @@
 /** A source over logs in memory that fails, hangs and changes as a test tells it. */
 import {
   type Batch,
-  type PartitionInfo,
+  type DescribedPartition,
+  type PartitionTime,
   type ReadRequest,
   type Source,
   SourceError,
@@ -11,21 +12,27 @@ import { LogModel } from "./log-model.ts";
 import { NOW } from "./small-origin.ts";
 
 export class ScriptedSource implements Source {
-  readonly topics = new Map<string, LogModel>();
+  readonly logs = new Map<string, LogModel>();
   /** What the next reads of a partition fail with, one after the other, by `topic/partition`. */
   readonly failures = new Map<string, SourceErrorCode[]>();
   /** Partitions whose reads hang. */
   readonly stuck = new Set<string>();
+  /** Partitions that can't be asked for their offsets, and why. */
+  readonly unavailable = new Map<string, string>();
   describeFailures = 0;
+  listFailures = 0;
+  listings = 0;
   /** `topic/partition@from`, in order. */
   readonly reads: string[] = [];
+  /** `topic/partition@timestamp`, in order. */
+  readonly timesAsked: string[] = [];
   described = 0;
   batchRecords = 2;
   #changed = Promise.withResolvers<void>();
 
   topic(name: string, partitions: number): LogModel {
     const log = new LogModel(partitions, NOW);
-    this.topics.set(name, log);
+    this.logs.set(name, log);
     this.changed();
     return log;
   }
@@ -36,10 +43,28 @@ export class ScriptedSource implements Source {
     this.#changed = Promise.withResolvers();
   }
 
-  async describe(topic: string): Promise<readonly PartitionInfo[] | undefined> {
+  async topics(): Promise<readonly string[]> {
+    this.listings++;
+    if (this.listFailures-- > 0) throw new SourceError("unavailable", "scripted");
+    return [...this.logs.keys()];
+  }
+
+  async offsetAt({ topic, partition, timestamp }: PartitionTime): Promise<number | undefined> {
+    this.timesAsked.push(`${topic}/${partition}@${timestamp}`);
+    return this.logs.get(topic)?.offsetAt(partition, timestamp);
+  }
+
+  async describe(topic: string): Promise<readonly DescribedPartition[] | undefined> {
     this.described++;
     if (this.describeFailures-- > 0) throw new SourceError("unavailable", "scripted");
-    return this.topics.get(topic)?.describe();
+    return this.logs
+      .get(topic)
+      ?.describe()
+      .map((info) => {
+        const { partition, epoch } = info;
+        const unavailable = this.unavailable.get(`${topic}/${partition}`);
+        return unavailable === undefined ? info : { partition, epoch, unavailable };
+      });
   }
 
   async read(request: ReadRequest, onBatch: (batch: Batch) => void | Promise<void>): Promise<void> {
@@ -61,7 +86,7 @@ export class ScriptedSource implements Source {
   async close(): Promise<void> {}
 
   #batch({ topic, partition, epoch }: ReadRequest, from: number): Batch {
-    const log = this.topics.get(topic);
+    const log = this.logs.get(topic);
     const info = log?.describe()[partition];
     if (log === undefined || info === undefined) throw new SourceError("unknown_topic", "scripted");
     if (info.epoch !== epoch) throw new SourceError("epoch_changed", "scripted");

@@ -175,6 +175,18 @@ export class SimulatedEdge {
     this.problems.push("it does not come to rest");
   }
 
+  /** What is watched, as each of those concerned knows it. */
+  watched(): Record<"rows" | "shard" | "objects" | "origins", readonly string[]> {
+    const { watched, links } = this.#liveShard().status();
+    const objects = [...this.#objects.values()];
+    return {
+      rows: [...this.rows.keys()].sort(),
+      shard: [`${watched} endpoints`, `${links} links`],
+      objects: objects.flatMap(({ path, links }) => links.map(() => path)).sort(),
+      origins: this.origins.flatMap((origin) => origin.live()).sort(),
+    };
+  }
+
   /** Whether an object keeps itself awake. */
   isAwake(path: string): boolean {
     return (this.#objects.get(path)?.timers ?? 0) > 0;

@@ -69,6 +69,11 @@ export class SimulatedOrigin {
     return this.#wire;
   }
 
+  /** The endpoint of each link that is live. */
+  live(): string[] {
+    return [...this.#live].flatMap(([path, links]) => [...links].map(() => path));
+  }
+
   /** Whether what is on its way to this end of a wire can't be delivered. */
   isDeaf(wire: Wire): boolean {
     return this.#stopped && wire === this.#wire;

@@ -3,11 +3,12 @@
 import { partitionOf } from "../../origin/embedded/murmur2.ts";
 import { Forwarder } from "../../origin/forwarder.ts";
 import { Partitions } from "../../origin/partitions.ts";
+import { Progress } from "../../origin/progress.ts";
 import type { PartitionInfo, SourceRecord } from "../../origin/source.ts";
 import { ANSWER_BOUNDS } from "../../origin/watch/answer.ts";
 import { Replays } from "../../origin/watch/replays.ts";
 import { WatchList } from "../../origin/watch/watch-list.ts";
-import type { Stream } from "../../shared/protocol/streams.ts";
+import { type Stream, Streams } from "../../shared/protocol/streams.ts";
 import { MemoryHistory } from "./memory-history.ts";
 import { RecordedLog } from "./recorded-log.ts";
 import { ScriptedSource } from "./scripted-source.ts";
@@ -42,9 +43,13 @@ export class SmallOrigin {
   readonly forwarder: Forwarder;
 
   /** With the topic `t`, and nothing that was read before, unless told otherwise. */
-  constructor(streams: readonly Stream[] = [STREAM], history = new MemoryHistory()) {
+  constructor(list: readonly Stream[] = [STREAM], history = new MemoryHistory()) {
+    const streams = new Streams(list);
     this.history = history;
-    this.partitions = new Partitions(streams.map(({ topic }) => topic));
+    this.partitions = new Partitions(
+      streams.named.map(({ topic }) => topic),
+      !streams.hasPatterns,
+    );
     this.watchList = new WatchList({
       history: this.history,
       partitions: this.partitions,
@@ -52,13 +57,14 @@ export class SmallOrigin {
       now: () => this.now,
       bounds: ANSWER_BOUNDS,
       replays: new Replays({ source: this.source, random: () => 0, bounds: ANSWER_BOUNDS }),
-      streams: new Map(streams.map((stream) => [stream.topic, stream])),
+      streams,
       refused: (path) => this.refused.push(path),
     });
     this.forwarder = new Forwarder({
       history: this.history,
       partitions: this.partitions,
       watchList: this.watchList,
+      progress: new Progress({ partitions: this.partitions, log: this.recorded.log, now: () => NOW }),
       log: this.recorded.log,
       readinessChanged: () => undefined,
     });

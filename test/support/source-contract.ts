@@ -5,7 +5,13 @@
 import { randomUUID } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import type { Batch, PartitionInfo, RecordHeader, Source } from "../../origin/source.ts";
+import {
+  type Batch,
+  isAvailable,
+  type PartitionInfo,
+  type RecordHeader,
+  type Source,
+} from "../../origin/source.ts";
 import {
   BASE_TIME,
   type ContractRecord,
@@ -16,8 +22,10 @@ import {
   text,
   values,
 } from "./contract-records.ts";
+import { eventually } from "./deadline.ts";
 import { type OnBatch, Reading } from "./reading.ts";
 import { holdsHoweverInterleaved } from "./source-interleavings.ts";
+import { holdsOfTimes } from "./source-times.ts";
 
 export interface ContractLog {
   readonly source: Source;
@@ -66,8 +74,17 @@ export function describeSourceContract(
       return topic;
     }
 
+    async function infosOf(topic: string): Promise<readonly PartitionInfo[]> {
+      // Leaders of partitions that were just created may not know it yet.
+      return eventually(async () => {
+        const described = (await log.source.describe(topic)) ?? [];
+        const infos = described.filter(isAvailable);
+        return infos.length === described.length && infos;
+      }, `all of ${topic} is there`);
+    }
+
     async function infoOf(topic: string, partition = 0): Promise<PartitionInfo> {
-      const info = (await log.source.describe(topic))?.[partition];
+      const info = (await infosOf(topic))[partition];
       if (info === undefined) throw new Error(`${topic}/${partition} is not described`);
       return info;
     }
@@ -94,9 +111,9 @@ export function describeSourceContract(
       test("[P4] partitions come in order, each with an epoch of its own that stays", async () => {
         const topic = await newTopic(12);
 
-        const before = (await log.source.describe(topic)) ?? [];
+        const before = await infosOf(topic);
         await log.produce(topic, [recordOf(3, "a")]);
-        const after = (await log.source.describe(topic)) ?? [];
+        const after = await infosOf(topic);
 
         expect(before.map(({ partition }) => partition)).toEqual(range(0, 12));
         expect(before.every(({ startOffset, endOffset }) => startOffset === 0 && endOffset === 0)).toBe(true);
@@ -112,12 +129,24 @@ export function describeSourceContract(
           0, 1, 2, 0, 3,
         ]);
 
-        const described = (await log.source.describe(topic)) ?? [];
+        const described = await infosOf(topic);
         expect(described.map(({ startOffset, endOffset }) => [startOffset, endOffset])).toEqual([
           [0, 0],
           [0, 4],
           [0, 1],
         ]);
+      });
+
+      test("all topics are listed, from when they are created until they are deleted", async () => {
+        const [kept, deleted] = [await newTopic(3), await newTopic()];
+        expect(await log.source.topics()).toEqual(expect.arrayContaining([kept, deleted]));
+
+        await log.deleteTopic(deleted);
+
+        const topics = await log.source.topics();
+        expect(topics).toContain(kept);
+        expect(topics).not.toContain(deleted);
+        expect(new Set(topics).size).toBe(topics.length);
       });
 
       test("a topic that was created again has other epochs", async () => {
@@ -131,6 +160,8 @@ export function describeSourceContract(
         expect((await infoOf(topic)).epoch).not.toBe(epoch);
       });
     });
+
+    holdsOfTimes({ of: () => log, newTopic, infoOf });
 
     describe("what is read", () => {
       test("keys, values, headers and timestamps come out byte for byte", async () => {

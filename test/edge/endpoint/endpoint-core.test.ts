@@ -103,6 +103,19 @@ beforeEach(() => {
 });
 
 describe("links", () => {
+  test("[L5] an object that wakes without subscribers says that it is empty, whatever it said before", () => {
+    const { core, up, live } = running();
+    expect(core.subscribers).toBe(1);
+
+    const woken = createCore([up], []);
+    expect(up.take()).toEqual([{ empty: PATH }]);
+    woken.subscriberClosed(live);
+    expect(up.messages).toEqual([]);
+
+    subscribe(woken);
+    expect(up.take()).toEqual([{ occupied: PATH }]);
+  });
+
   test("[L1] [L4] the first subscriber makes the object ask its shard, and the link's hello makes it attach", () => {
     const core = createCore();
     const live = subscribe(core);
@@ -405,15 +418,6 @@ describe("hibernation", () => {
       update(6, 5),
     ]);
     expect(up.take()).toEqual([]);
-  });
-
-  test("[L5] an object that is woken by the close of its last subscriber, whom the platform no longer counts, says that it is empty", () => {
-    const { up, live } = running();
-
-    const woken = createCore([up], []);
-    woken.subscriberClosed(live);
-
-    expect(up.take()).toEqual([{ empty: PATH }]);
   });
 
   test("what is written on the link is written once for each message, not for each update", () => {

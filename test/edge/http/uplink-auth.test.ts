@@ -1,6 +1,7 @@
 import { SignJWT } from "jose";
 import { describe, expect, test } from "vitest";
 import { readUplinkKeys, verifyUplinkToken } from "../../../edge/http/uplink-auth.ts";
+import { challengeOf, readChallenge, type TokenFault } from "../../../shared/protocol/token-fault.ts";
 
 const SECRET = "0123456789abcdef0123456789abcdef";
 const OTHER = "fedcba9876543210fedcba9876543210";
@@ -51,21 +52,29 @@ test("[U1] a token signed with one of the keys is accepted, and names its origin
   });
 });
 
-test.each<[string, Token]>([
-  ["is signed with another secret", { secret: OTHER }],
-  ["names a key that there isn't", { kid: "c" }],
-  ["names no key", { kid: null }],
-  ["is signed with another algorithm", { alg: "HS512", secret: SECRET.repeat(2) }],
-  ["is for somebody else", { aud: "distributary" }],
-  ["has expired", { iat: NOW - 200, exp: NOW - 11 }],
-  ["never expires", { exp: null }],
-  ["doesn't say when it was issued", { iat: null }],
-  ["is valid for more than 300 s", { exp: NOW + 301 }],
-  ["was issued in the future", { iat: NOW + 60, exp: NOW + 120 }],
-  ["names no origin", { sub: null }],
-  ["names an origin of more than 64 characters", { sub: "x".repeat(65) }],
-])("[U1] a token that %s is refused", async (_, changed) => {
-  expect(await verify(`Bearer ${await sign(changed)}`)).toMatchObject({ ok: false });
+test.each<[string, Token, TokenFault]>([
+  ["is signed with another secret", { secret: OTHER }, "bad_signature"],
+  ["names a key that there isn't", { kid: "c" }, "unknown_key"],
+  ["names no key", { kid: null }, "unknown_key"],
+  ["is signed with another algorithm", { alg: "HS512", secret: SECRET.repeat(2) }, "malformed"],
+  ["is for somebody else", { aud: "distributary" }, "malformed"],
+  ["has expired", { iat: NOW - 200, exp: NOW - 11 }, "bad_time"],
+  ["was issued long ago", { iat: NOW - 400, exp: NOW - 340 }, "bad_time"],
+  ["never expires", { exp: null }, "malformed"],
+  ["doesn't say when it was issued", { iat: null }, "malformed"],
+  ["is valid for more than 300 s", { exp: NOW + 301 }, "malformed"],
+  ["was issued in the future", { iat: NOW + 60, exp: NOW + 120 }, "bad_time"],
+  ["names no origin", { sub: null }, "malformed"],
+  ["names an origin of more than 64 characters", { sub: "x".repeat(65) }, "malformed"],
+])("[U1] a token that %s is refused, and why", async (_, changed, fault) => {
+  expect(await verify(`Bearer ${await sign(changed)}`)).toMatchObject({ ok: false, fault });
+});
+
+test("[U1] why a token is refused can be read from the answer", () => {
+  for (const fault of ["no_token", "unknown_key", "bad_signature", "bad_time", "malformed"] as const)
+    expect(readChallenge(challengeOf(fault))).toBe(fault);
+  expect(readChallenge('Bearer error_description="toString"')).toBeUndefined();
+  expect(readChallenge(null)).toBeUndefined();
 });
 
 test("[U1] clocks may be some seconds apart", async () => {

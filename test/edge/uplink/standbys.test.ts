@@ -224,17 +224,46 @@ describe("taking over", () => {
     shard.ready(b, false);
     shard.pass(2_999, again);
     expect(active()).toBe("b");
-    shard.pass(1, again);
+    shard.pass(3_001, again);
     expect(active()).toBe("a");
+  });
+
+  test("[U13] each takeover doubles the deadline, up to 30 s, until a grant has lasted 60 s", () => {
+    shard.connect("a");
+    const replacedAfter = (): number => {
+      const standby = shard.connect(active() === "a" ? "b" : "a");
+      const before = active();
+      for (let seconds = 1; ; seconds++) {
+        shard.pass(1_000, standby);
+        if (active() !== before) return seconds;
+      }
+    };
+
+    expect(Array.from({ length: 7 }, replacedAfter)).toEqual([3, 6, 12, 24, 30, 30, 30]);
+    const steady = shard.connect(active() ?? "");
+    shard.pass(60_000, steady);
+    expect([replacedAfter(), replacedAfter()]).toEqual([3, 6]);
+  });
+
+  test("[U13] where the active one closes, the deadline of the next is no longer than before", () => {
+    for (let i = 0; i < 4; i++) shard.core.uplinkClosed(shard.connect(`gone-${i}`));
+    shard.connect("a");
+    const b = shard.connect("b");
+
+    shard.pass(3_000, b);
+
+    expect(active()).toBe("b");
   });
 
   test("[U13] after a pause of the shard itself everyone gets a new deadline", () => {
     const a = shard.connect("a");
     const b = shard.connect("b");
 
+    shard.ready(a, false);
     shard.clock.now += 60_000;
     shard.ready(b);
     expect([active(), a.closed]).toEqual(["a", undefined]);
+    shard.ready(a);
     shard.clock.now -= 3_600_000;
     shard.pass(2_000, b);
 
@@ -321,6 +350,15 @@ describe("a shard that has lost its memory", () => {
     });
     shard.core.uplinkClosed(b);
     expect(active()).toBe("d");
+  });
+
+  test("[U11] [C5] takes nobody back that it closed for what it said", () => {
+    const rude = shard.connect("a");
+    shard.core.uplinkMessage(rude, "?");
+
+    shard.forget([rude]);
+
+    expect(shard.core.status()).toMatchObject({ connected: false, origin: null });
   });
 
   test("[U13] whose active one has gone meanwhile makes a standby active", () => {

@@ -212,9 +212,12 @@ describe("begin", () => {
     make({ topics: { t: {}, gone: {} } });
     fixture.begin("gone", 0, "g");
     fixture.index.append("gone", 0, "g", batch(record(0, "k", "v")));
+    fixture.begin("t", 0, "t");
+    expect([...fixture.index.topics()].toSorted()).toEqual(["gone", "t"]);
     fixture.topics.delete("gone");
     fixture.reopen();
     expect(everything("k", "gone").partitions).toEqual([]);
+    expect([...fixture.index.topics()]).toEqual(["t"]);
     fixture.topics.set("gone", { maxAgeMs: undefined, keepLatest: false });
     fixture.reopen();
     expect(fixture.begin("gone", 0, "g")).toEqual({ from: 0, anew: "new" });

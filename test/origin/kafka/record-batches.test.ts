@@ -1,9 +1,17 @@
+import { crc32 } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { offsetAfter, partsOf } from "../../../origin/kafka/record-batches.ts";
+import { partsOf, readTo } from "../../../origin/kafka/record-batches.ts";
 import { WireError } from "../../../origin/kafka/wire.ts";
 import { range } from "../../support/contract-records.ts";
-import { type BatchShape, controlBatch, recordBatch } from "../../support/record-batch.ts";
+import {
+  type BatchShape,
+  controlBatch,
+  oldBatch,
+  oldMessage,
+  recordBatch,
+  withChecksum,
+} from "../../support/record-batch.ts";
 
 const all = (answer: Buffer, from = 0, aborted: { producerId: number; firstOffset: number }[] = []) => {
   const parts = [...partsOf(answer, from, aborted)];
@@ -23,7 +31,7 @@ describe("record batches", () => {
 
     expect(all(answer, 10)).toMatchObject({ values: ["a", "b", "c", "d"], offsets: [10, 11, 12, 13] });
     expect(all(answer, 12)).toMatchObject({ values: ["c", "d"], nextOffset: 14 });
-    expect(offsetAfter(answer, 12)).toBe(14);
+    expect(readTo(answer, { offset: 12, leaderEpoch: -1 }).offset).toBe(14);
   });
 
   test("a last batch that is cut short counts for nothing, wherever it is cut", () => {
@@ -32,7 +40,7 @@ describe("record batches", () => {
     for (const length of range(0, next.length)) {
       const answer = Buffer.concat([whole, next.subarray(0, length)]);
       expect(all(answer)).toMatchObject({ values: ["a", "b"], nextOffset: 2 });
-      expect(offsetAfter(answer, 0)).toBe(2);
+      expect(readTo(answer, { offset: 0, leaderEpoch: -1 }).offset).toBe(2);
     }
   });
 
@@ -44,7 +52,7 @@ describe("record batches", () => {
     ]);
 
     expect(all(answer)).toMatchObject({ values: ["a", "b"], offsets: [0, 41], nextOffset: 51 });
-    expect(offsetAfter(answer, 0)).toBe(51);
+    expect(readTo(answer, { offset: 0, leaderEpoch: -1 }).offset).toBe(51);
   });
 
   test("parts have 1,000 records and about 1 MiB at most, and name where each ends", () => {
@@ -98,34 +106,136 @@ describe("record batches", () => {
     ]);
   });
 
-  test("records of an older format are refused, not passed over", () => {
-    const old = batchOf(0, ["a"]);
-    old.writeInt8(1, 16);
+  test("where reading goes on is named with the leader epoch of what was read last", () => {
+    const answer = Buffer.concat([
+      batchOf(0, ["a"], { leaderEpoch: 3 }),
+      batchOf(1, ["b"], { leaderEpoch: 7 }),
+    ]);
 
-    expect(() => all(old)).toThrow(/format 1/);
+    expect(readTo(answer, { offset: 0, leaderEpoch: -1 })).toEqual({ offset: 2, leaderEpoch: 7 });
+    expect(readTo(Buffer.alloc(0), { offset: 2, leaderEpoch: 7 })).toEqual({ offset: 2, leaderEpoch: 7 });
+    expect(readTo(oldMessage({ magic: 1, offset: 2 }), { offset: 2, leaderEpoch: 7 })).toEqual({
+      offset: 3,
+      leaderEpoch: -1,
+    });
   });
 
-  test("damaged bytes give records or a WireError, and always end", () => {
-    const sample = Buffer.concat([
+  test("an answer without a whole batch is refused: asking again would give the same", () => {
+    const answer = batchOf(0, ["a"]).subarray(0, -1);
+
+    expect(() => readTo(answer, { offset: 0, leaderEpoch: -1 })).toThrow(WireError);
+  });
+
+  test("what lies before a damaged batch of the same answer is read", () => {
+    const bad = batchOf(2, ["c"]);
+    bad[bad.length - 1] = (bad.at(-1) ?? 0) ^ 1;
+    const parts = partsOf(Buffer.concat([batchOf(0, ["a", "b"]), bad]), 0, []);
+
+    expect(parts.next().value).toMatchObject({ nextOffset: 2, records: [{ offset: 0 }, { offset: 1 }] });
+    expect(() => parts.next()).toThrow(WireError);
+  });
+
+  test("a batch with one wrong bit is refused, whichever it is", () => {
+    const whole = batchOf(0, ["a"], { timestamp: 1_700_000_000_000 });
+    for (const bit of range(8 * 17, 8 * whole.length)) {
+      const damaged = Buffer.from(whole);
+      damaged[bit >>> 3] = (damaged[bit >>> 3] ?? 0) ^ (1 << (bit & 7));
+      expect(() => all(damaged)).toThrow(WireError);
+    }
+  });
+
+  test("damaged bytes give records or a WireError, and always end, with a checksum that is right or not", () => {
+    const sample = [
       batchOf(0, ["a", "b"]),
       controlBatch(2, 1, "abort"),
       batchOf(3, ["c", "d"], { producerId: 1, transactional: true }),
-    ]);
+      oldMessage({ magic: 1, offset: 5, value: "e" }),
+      oldBatch(1, 7, [oldMessage({ magic: 1, offset: 0 }), oldMessage({ magic: 1, offset: 1 })]),
+    ];
+    const end = sample.length - 1;
+    const change = fc.tuple(fc.nat(end), fc.nat(), fc.nat(255), fc.boolean());
     fc.assert(
-      fc.property(
-        fc.array(fc.tuple(fc.nat(sample.length - 1), fc.nat(255)), { minLength: 1, maxLength: 4 }),
-        (changes) => {
-          const damaged = Buffer.from(sample);
-          for (const [at, to] of changes) damaged[at] = to;
-          try {
-            const { offsets } = all(damaged, 0, [{ producerId: 1, firstOffset: 0 }]);
-            expect(offsets).toEqual(offsets.toSorted((a, b) => a - b));
-          } catch (error) {
-            expect(error).toBeInstanceOf(WireError);
-          }
-        },
-      ),
+      fc.property(fc.array(change, { minLength: 1, maxLength: 4 }), (changes) => {
+        const damaged = sample.map((batch) => Buffer.from(batch));
+        for (const [which, at, to, mended] of changes) {
+          const batch = damaged[which] ?? Buffer.alloc(0);
+          batch[at % batch.length] = to;
+          if (mended && which < 3) withChecksum(batch);
+          else if (mended) batch.writeUInt32BE(crc32(batch.subarray(16)), 12);
+        }
+        try {
+          const { offsets } = all(Buffer.concat(damaged), 0, [{ producerId: 1, firstOffset: 0 }]);
+          expect(offsets).toEqual(offsets.toSorted((a, b) => a - b));
+        } catch (error) {
+          expect(error).toBeInstanceOf(WireError);
+        }
+      }),
       { numRuns: 3_000 },
     );
+  });
+});
+
+describe("messages of the formats 0 and 1", () => {
+  const of = (answer: Buffer, from = 0) =>
+    [...partsOf(answer, from, [])].flatMap(({ records }) =>
+      records.map(({ offset, timestamp, key, value }) => [
+        offset,
+        timestamp,
+        key && String(key),
+        value && String(value),
+      ]),
+    );
+
+  test("single ones come with key, value and, in format 1, their time; so do batches that follow them", () => {
+    const answer = Buffer.concat([
+      oldMessage({ magic: 0, offset: 4, key: "k", value: "v" }),
+      oldMessage({ magic: 0, offset: 5, value: null }),
+      oldMessage({ magic: 1, offset: 9, key: "", value: "w", timestamp: 1_500_000_000_000 }),
+      oldMessage({ magic: 1, offset: 10, value: "x", timestamp: -1 }),
+      batchOf(11, ["y"], { timestamp: 1_600_000_000_000 }),
+    ]);
+
+    expect(of(answer)).toEqual([
+      [4, undefined, "k", "v"],
+      [5, undefined, null, null],
+      [9, 1_500_000_000_000, "", "w"],
+      [10, undefined, null, "x"],
+      [11, 1_600_000_000_000, null, "y"],
+    ]);
+    expect(of(answer, 10)).toHaveLength(2);
+    expect(readTo(answer, { offset: 4, leaderEpoch: -1 }).offset).toBe(12);
+  });
+
+  test("compressed ones have the offsets that the log gave them, though compaction took some", () => {
+    const within = (magic: 0 | 1, ...offsets: number[]) =>
+      offsets.map((offset) => oldMessage({ magic, offset, value: `${offset}`, timestamp: offset }));
+    const relative = oldBatch(1, 103, within(1, 0, 1, 3));
+    const absolute = oldBatch(0, 107, within(0, 104, 107));
+
+    expect(of(Buffer.concat([relative, absolute]))).toEqual([
+      [100, 0, null, "0"],
+      [101, 1, null, "1"],
+      [103, 3, null, "3"],
+      [104, undefined, null, "104"],
+      [107, undefined, null, "107"],
+    ]);
+    expect(of(relative, 101)).toHaveLength(2);
+  });
+
+  test("where the log gave them their time, compressed ones have that time", () => {
+    const inner = [0, 1].map((offset) => oldMessage({ magic: 1, offset, timestamp: 5 }));
+    const answer = oldBatch(1, 1, inner, { timestamp: 1_500_000_000_000, attributes: 0x08 });
+
+    expect(of(answer).map(([, timestamp]) => timestamp)).toEqual([1_500_000_000_000, 1_500_000_000_000]);
+  });
+
+  test("one with a wrong bit is refused, as are compressed ones within compressed ones", () => {
+    const whole = oldMessage({ magic: 1, offset: 0, value: "v" });
+    for (const bit of range(8 * 12, 8 * whole.length)) {
+      const damaged = Buffer.from(whole);
+      damaged[bit >>> 3] = (damaged[bit >>> 3] ?? 0) ^ (1 << (bit & 7));
+      expect(() => of(damaged)).toThrow(WireError);
+    }
+    expect(() => of(oldBatch(1, 0, [oldBatch(1, 0, [whole])]))).toThrow(/within another/);
   });
 });

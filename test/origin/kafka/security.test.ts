@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { KafkaSettings } from "../../../origin/kafka/settings.ts";
 import { KafkaSource } from "../../../origin/kafka/source.ts";
+import { isAvailable } from "../../../origin/source.ts";
 import { numbered, range, values } from "../../support/contract-records.ts";
 import { eventually } from "../../support/deadline.ts";
 import { KafkaBroker } from "../../support/kafka-broker.ts";
@@ -39,11 +40,11 @@ describeWithKafka("reading Kafka with TLS and SASL:", () => {
   const sourceWith = (settings: Partial<KafkaSettings>) =>
     new KafkaSource({ brokers: security.brokers, clientId: "test", tls: { ca: security.ca }, ...settings });
   const account = () => ({ username: security.username, password: security.password });
-  /** Of the kind that nobody signed; it names who comes, and is good for an hour. */
-  const token = async () => {
+  /** Of the kind that nobody signed; it names who comes, and for how long it is good. */
+  const token = async (seconds = 3_600) => {
     const json = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
     const now = Math.floor(Date.now() / 1_000);
-    return { value: `${json({ alg: "none" })}.${json({ sub: "reader", iat: now, exp: now + 3_600 })}.` };
+    return { value: `${json({ alg: "none" })}.${json({ sub: "reader", iat: now, exp: now + seconds })}.` };
   };
 
   async function read(source: KafkaSource): Promise<Reading> {
@@ -56,7 +57,7 @@ describeWithKafka("reading Kafka with TLS and SASL:", () => {
       ["PLAIN", () => ({ mechanism: "plain", ...account() }) as const],
       ["SCRAM-SHA-256", () => ({ mechanism: "scram-sha-256", ...account() }) as const],
       ["SCRAM-SHA-512", () => ({ mechanism: "scram-sha-512", ...account() }) as const],
-      ["OAUTHBEARER", () => ({ mechanism: "oauthbearer", oauthBearerProvider: token }) as const],
+      ["OAUTHBEARER", () => ({ mechanism: "oauthbearer", oauthBearerProvider: () => token() }) as const],
     ])("%s lets it read", async (_, sasl) => {
       const source = sourceWith({ sasl: sasl() });
 
@@ -78,16 +79,58 @@ describeWithKafka("reading Kafka with TLS and SASL:", () => {
       await reading.reaches(10);
       const first = asked;
 
-      await eventually(() => asked >= first + 3, "it said again who it is");
-      await producer.send(topic, numbered(0, 5, 10));
-      await reading.reaches(15);
+      let written = 10;
+      await eventually(async () => {
+        await producer.send(topic, numbered(0, 5, written));
+        written += 5;
+        return asked >= first + 3;
+      }, "it said again who it is");
+      await reading.reaches(written);
 
-      expect(values(reading.records)).toEqual(range(0, 15).map(String));
+      expect(values(reading.records)).toEqual(range(0, written).map(String));
+      await source.close();
+    });
+
+    test("a token that has run out is no end: reading goes on with the next that is put in its place", async () => {
+      let tokens = 0;
+      const oauthBearerProvider = () => token(tokens++ > 3 && tokens < 10 ? -10 : 12);
+      const source = sourceWith({ sasl: { mechanism: "oauthbearer", oauthBearerProvider } });
+      const before = (await source.describe(topic))?.find(isAvailable)?.endOffset ?? 0;
+      const reading = await read(source);
+      await reading.reaches(before);
+
+      await eventually(() => tokens > 10, "the tokens were refused, then taken", 25_000);
+      await producer.send(topic, numbered(0, 5, before));
+      await reading.reaches(before + 5);
+
+      expect(reading.offsets).toEqual(range(0, before + 5));
       await source.close();
     });
   });
 
+  test("where brokers ask for a certificate, the right one lets it read, without an account", async () => {
+    const { mutual, ca, client } = security;
+    const source = sourceWith({ brokers: mutual, tls: { ca, ...client } });
+
+    const end = (await source.describe(topic))?.find(isAvailable)?.endOffset ?? 0;
+    const reading = await read(source);
+    await reading.reaches(end);
+
+    expect(reading.offsets).toEqual(range(0, end));
+    await source.close();
+  });
+
   test.each([
+    [
+      "no certificate, where brokers ask for one,",
+      () => ({ brokers: security.mutual, tls: { ca: security.ca } }),
+      /TLS: .*certificate/,
+    ],
+    [
+      "a certificate that the brokers don't trust",
+      () => ({ brokers: security.mutual, tls: { ca: security.ca, ...security.stranger } }),
+      /certificate/i,
+    ],
     [
       "the wrong password",
       () => ({ sasl: { mechanism: "plain", username: security.username, password: "wrong" } }) as const,

@@ -4,6 +4,7 @@ import { type AddressInfo, createServer } from "node:net";
 import type { Admin } from "kafkajs";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { KafkaSource } from "../../../origin/kafka/source.ts";
+import { isAvailable } from "../../../origin/source.ts";
 import { content, numbered, range, recordOf, values } from "../../support/contract-records.ts";
 import { eventually } from "../../support/deadline.ts";
 import { KafkaBroker } from "../../support/kafka-broker.ts";
@@ -81,7 +82,8 @@ describeWithKafka("a real Kafka:", () => {
     }
 
     const transactional = () => producers.open({ "transactional.id": randomUUID() });
-    const endOf = async (topic: string) => (await source.describe(topic))?.[0]?.endOffset ?? Number.NaN;
+    const endOf = async (topic: string) =>
+      (await source.describe(topic))?.find(isAvailable)?.endOffset ?? Number.NaN;
 
     test.each(["none", "gzip", "snappy", "lz4", "zstd"])(
       "batches compressed with %s come out byte for byte",
@@ -253,6 +255,23 @@ describeWithKafka("a real Kafka:", () => {
       // Of each key the latest is there; and nothing came twice, or out of order.
       const latest = new Map(records.map(({ key, value }) => [String(key), String(value)]));
       expect([...latest.values()].map(Number)).toEqual(range(produced - 10, produced));
+    });
+
+    test("records without a time are older than any", async () => {
+      const topic = await newTopic();
+      const producer = kafka.client().producer();
+      await producer.connect();
+      await producer.send({ topic, messages: [{ key: "k", value: "untimed", timestamp: "-1" }] });
+      const [info] = (await source.describe(topic)) ?? [];
+      const at = { topic, partition: 0, epoch: info?.epoch ?? "", timestamp: 0 };
+      const reading = await read(topic);
+      await reading.reaches(1);
+
+      expect(reading.records.map(({ timestamp }) => timestamp)).toEqual([undefined]);
+      expect(await source.offsetAt(at)).toBeUndefined();
+      await producer.send({ topic, messages: [{ key: "k", value: "timed", timestamp: "5" }] });
+      expect(await source.offsetAt(at)).toBe(1);
+      await producer.disconnect();
     });
 
     test("records that the log gives their time have that time", async () => {

@@ -10,7 +10,7 @@ const TIMING: UplinksTiming = {
   pingMs: 10,
   deadMs: 5_000,
   retry: { baseMs: 4, maxMs: 16 },
-  replaced: { baseMs: 8, maxMs: 64 },
+  replaced: { baseMs: 25, maxMs: 200 },
   refusedMs: 40,
   leaveMs: 5_000,
 };
@@ -99,7 +99,7 @@ test("[U12] [U14] after it was replaced it dials again soon, and ever later if t
   await origin.recorded.until("uplink_replaced", 6);
 
   expect(origin.recorded.of("uplink_replaced").map(({ retryMs }) => retryMs)).toEqual([
-    8, 16, 32, 64, 64, 64,
+    25, 50, 100, 200, 200, 200,
   ]);
 });
 

@@ -1,0 +1,222 @@
+/** Asks Kafka what an origin needs of it, broker by broker and topic by topic, over connections of its own. */
+import type { Stream, Streams } from "../../shared/protocol/streams.ts";
+import { Connection } from "../kafka/connection.ts";
+import { partsOf, UNKNOWN_EPOCH } from "../kafka/record-batches.ts";
+import {
+  type BrokerAddress,
+  EARLIEST,
+  type Fetched,
+  fetchRequest,
+  KAFKA_ERROR,
+  LATEST,
+  listOffsetsRequest,
+  metadataRequest,
+  type TopicMetadata,
+} from "../kafka/requests.ts";
+import type { KafkaSettings } from "../kafka/settings.ts";
+import { type Finding, hint, ok, wrong } from "./finding.ts";
+import {
+  brokerFinding,
+  configFindings,
+  denied,
+  inWords,
+  metadataFindings,
+  type Sample,
+  sessionWords,
+  topicFindings,
+  type Ways,
+} from "./kafka-findings.ts";
+import { fetchVersionRequest, topicConfigRequest } from "./kafka-requests.ts";
+import { matchedBy } from "./matched.ts";
+import { type Address, reach, wordsOf } from "./reach.ts";
+
+/** Partitions of a topic that are read from, to see whether they may be, and what is in them. */
+const SAMPLED = 32;
+const SAMPLE_BYTES = 16 * 1024;
+const SAMPLE_RECORDS = 100;
+/** Asked for where nothing is exposed; it is never created. */
+const ANY_TOPIC = "distributary";
+
+export async function* examineKafka(
+  settings: KafkaSettings,
+  streams: Streams | undefined,
+): AsyncGenerator<Finding, void> {
+  const examination = new Examination(settings);
+  try {
+    yield* examination.brokers(streams?.named[0]?.topic ?? ANY_TOPIC);
+    if (streams === undefined) return;
+    const existing = streams.hasPatterns ? await examination.topics() : [];
+    const matched = matchedBy(streams, existing);
+    yield* matched.findings;
+    for (const stream of matched.streams) yield* examination.topic(stream);
+  } finally {
+    examination.close();
+  }
+}
+
+class Examination {
+  readonly #settings: KafkaSettings;
+  readonly #ways: Ways;
+  /** Brokers that answer, by address. */
+  readonly #sessions = new Map<string, Connection>();
+  #advertised: readonly BrokerAddress[] = [];
+
+  constructor(settings: KafkaSettings) {
+    this.#settings = settings;
+    this.#ways = { tls: settings.tls !== undefined, mechanism: settings.sasl?.mechanism.toUpperCase() };
+  }
+
+  close(): void {
+    for (const session of this.#sessions.values()) session.close();
+  }
+
+  async *brokers(topic: string): AsyncGenerator<Finding, void> {
+    for (const broker of this.#settings.brokers)
+      yield await this.#broker(`broker ${broker}`, addressOf(broker), "KAFKA_BROKERS", topic);
+    const [session] = this.#sessions.values();
+    if (session === undefined) return;
+    this.#advertised = (await session.send(metadataRequest(topic))).brokers;
+    for (const { id, host, port } of this.#advertised) {
+      const name = nameOf({ host, port });
+      const what = `broker ${id}, advertised as ${name}`;
+      if (this.#sessions.has(name)) yield ok(what, "is one of KAFKA_BROKERS");
+      else
+        yield await this.#broker(
+          what,
+          { host, port },
+          "the broker's advertised.listeners, to what this machine can reach",
+          topic,
+        );
+    }
+  }
+
+  /** All that this account may know of; none where no broker answers. */
+  async topics(): Promise<string[]> {
+    const [session] = this.#sessions.values();
+    const { topics } = (await session?.send(metadataRequest(undefined)).catch(() => undefined)) ?? {
+      topics: [],
+    };
+    return topics.map(({ name }) => name);
+  }
+
+  async *topic(stream: Stream): AsyncGenerator<Finding, void> {
+    const what = `topic ${stream.topic}`;
+    const [session] = this.#sessions.values();
+    if (session === undefined)
+      return yield hint(what, "it isn't examined, since no broker answers", "mend that first");
+    try {
+      const [metadata] = (await session.send(metadataRequest(stream.topic))).topics;
+      if (metadata === undefined) throw new Error("the broker says nothing of it");
+      const findings = metadataFindings(stream.topic, metadata);
+      yield* findings;
+      if (metadata.error !== KAFKA_ERROR.none) return;
+      yield* await this.#readable(stream, metadata);
+      yield* configFindings(stream, await this.#config(stream.topic));
+    } catch (error) {
+      yield wrong(what, `it can't be examined: ${messageOf(error)}`, "see the brokers' log");
+    }
+  }
+
+  /** Whether a broker can be reached, says who it is, takes the account, and answers. */
+  async #broker(what: string, address: Address, from: string, topic: string): Promise<Finding> {
+    const { tls } = this.#settings;
+    const reached = await reach(address, tls && { ...tls });
+    if (!reached.ok) {
+      const { says, todo } = wordsOf(reached, {
+        address: from,
+        authorities: "KAFKA_TLS_CA",
+        tls: "set KAFKA_TLS=off",
+      });
+      return wrong(what, says, todo);
+    }
+    const session = new Connection(this.#settings, address);
+    try {
+      const version = await session.send(fetchVersionRequest());
+      const finding = brokerFinding(what, version, this.#ways);
+      if (finding.verdict === "ok") {
+        // Before it knows who asks, a broker says its versions and nothing else.
+        await session.send(metadataRequest(topic));
+        this.#sessions.set(nameOf(address), session);
+      } else session.close();
+      return finding;
+    } catch (error) {
+      session.close();
+      const { says, todo } = sessionWords(messageOf(error), this.#ways);
+      return wrong(what, says, todo);
+    }
+  }
+
+  /** What is in the topic, and whether it may be read: asked of the leaders, as the origin does. */
+  async #readable(stream: Stream, { id, partitions }: TopicMetadata): Promise<readonly Finding[]> {
+    const what = `topic ${stream.topic}`;
+    const led = partitions.filter(({ leader }) => leader >= 0);
+    const problems: Finding[] = [];
+    const sample = { records: 0, keyless: 0 };
+    let held = 0;
+    for (const [leader, of] of Map.groupBy(led, (one) => one.leader)) {
+      const session = this.#sessionOf(leader);
+      if (session === undefined) {
+        problems.push(
+          wrong(
+            what,
+            `${of.length} of its partitions are led by broker ${leader}, which can't be reached`,
+            "mend that first: see above",
+          ),
+        );
+        continue;
+      }
+      const numbers = of.map(({ partition }) => partition);
+      const starts = await session.send(listOffsetsRequest(stream.topic, numbers, EARLIEST));
+      const ends = await session.send(listOffsetsRequest(stream.topic, numbers, LATEST));
+      const startOf = new Map(starts.map(({ partition, offset }) => [partition, Math.max(0, offset)]));
+      for (const { partition, offset } of ends) held += Math.max(0, offset - (startOf.get(partition) ?? 0));
+      const from = numbers.slice(0, SAMPLED).map((partition) => {
+        const offset = startOf.get(partition) ?? 0;
+        return { topicId: id, partition, offset, leaderEpoch: UNKNOWN_EPOCH, lastEpoch: UNKNOWN_EPOCH };
+      });
+      const bounds = { waitMs: 0, maxBytes: SAMPLE_BYTES * SAMPLED, partitionMaxBytes: SAMPLE_BYTES };
+      const fetched = await session.send(fetchRequest(from, bounds));
+      const errors = new Set(fetched.map(({ error }) => error).filter((error) => error !== KAFKA_ERROR.none));
+      for (const error of errors)
+        problems.push(
+          error === KAFKA_ERROR.topicAuthorizationFailed
+            ? denied(what)
+            : wrong(what, `it can't be read: ${inWords(error)}`, "see the brokers' log"),
+        );
+      for (const one of fetched) addTo(sample, one, startOf.get(one.partition) ?? 0);
+    }
+    return problems.length > 0 ? problems : topicFindings(stream, led.length, held, sample);
+  }
+
+  async #config(topic: string) {
+    const [session] = this.#sessions.values();
+    return session?.send(topicConfigRequest(topic, ["cleanup.policy", "retention.ms"]));
+  }
+
+  #sessionOf(id: number): Connection | undefined {
+    const broker = this.#advertised.find((candidate) => candidate.id === id);
+    return broker && this.#sessions.get(nameOf(broker));
+  }
+}
+
+/** Throws WireError where a record can't be read. */
+function addTo(sample: { -readonly [name in keyof Sample]: number }, fetched: Fetched, start: number): void {
+  for (const { records } of partsOf(fetched.records, start, fetched.aborted))
+    for (const { key } of records) {
+      if (sample.records >= SAMPLE_RECORDS) return;
+      sample.records++;
+      if (key === null) sample.keyless++;
+    }
+}
+
+const nameOf = ({ host, port }: Address) => `${host}:${port}`;
+
+/** Settings were checked before they come here. */
+function addressOf(text: string): Address {
+  const colon = text.lastIndexOf(":");
+  return { host: text.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(text.slice(colon + 1)) };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,143 @@
+/** One read of one partition: a loop that fetches from the leader, wherever that is. */
+import { epochOf } from "../epoch.ts";
+import { type Batch, type ReadRequest, SourceError } from "../source.ts";
+import type { Cluster } from "./cluster.ts";
+import type { Fetcher, Mood } from "./fetcher.ts";
+import { kafkaError, patiently } from "./patience.ts";
+import { partsOf, type Reached, readTo, UNKNOWN_EPOCH } from "./record-batches.ts";
+import { type Fetched, KAFKA_ERROR, type PartitionMetadata, type TopicMetadata } from "./requests.ts";
+import { WireError } from "./wire.ts";
+
+const PATIENCE_MS = 10_000;
+
+interface Place {
+  readonly topicId: Buffer;
+  readonly leaderEpoch: number;
+  readonly fetcher: Fetcher;
+}
+
+export interface ReadingPorts {
+  /** Undefined when there is no such topic. */
+  readonly topic: (topic: string) => Promise<TopicMetadata | undefined>;
+  readonly cluster: Cluster;
+  /** By epoch of the partition: outlives a read, so that the next one knows, too, what was read before it. */
+  readonly reached: Map<string, Reached>;
+}
+
+export class PartitionReading {
+  readonly #request: ReadRequest;
+  readonly #signal: AbortSignal;
+  readonly #ports: ReadingPorts;
+  /** Where the partition is fetched from, while that is known. */
+  #place: Place | undefined;
+
+  constructor(request: ReadRequest, signal: AbortSignal, ports: ReadingPorts) {
+    this.#request = request;
+    this.#signal = signal;
+    this.#ports = ports;
+  }
+
+  /** Fetches one answer ahead of what is handled, and no more: that bounds what is in memory. */
+  async run(onBatch: (batch: Batch) => void | Promise<void>): Promise<void> {
+    const { epoch, from } = this.#request;
+    const { reached } = this.#ports;
+    const known = reached.get(epoch);
+    let at: Reached = known?.offset === from ? known : { offset: from, leaderEpoch: UNKNOWN_EPOCH };
+    let first = true;
+    let coming = this.#fetch(at, "first");
+    for (;;) {
+      let fetched: Fetched;
+      let next: Reached;
+      try {
+        fetched = await coming;
+        next = this.#decoding(() => readTo(fetched.records, at));
+      } catch (error) {
+        if (this.#signal.aborted) return;
+        throw error;
+      }
+      coming = this.#fetch(next, next.offset > at.offset ? "flowing" : "idle");
+      // It is looked at when its turn comes, if it does.
+      coming.catch(() => {});
+
+      const { lastStableOffset, records, aborted } = fetched;
+      const parts = partsOf(records, at.offset, aborted);
+      for (;;) {
+        const { value: part } = this.#decoding(() => parts.next());
+        if (part === undefined && !first) break;
+        if (this.#signal.aborted) return;
+        const batch = part ?? { records: [], nextOffset: at.offset };
+        first = false;
+        await onBatch({ ...batch, endOffset: Math.max(lastStableOffset, batch.nextOffset) });
+        if (part === undefined) break;
+      }
+      at = next;
+      reached.set(epoch, at);
+    }
+  }
+
+  #fetch({ offset, leaderEpoch }: Reached, mood: Mood): Promise<Fetched> {
+    return patiently(PATIENCE_MS, this.#signal, async () => {
+      const { topic, partition, epoch } = this.#request;
+      try {
+        this.#place ??= await this.#locate();
+        const { topicId, fetcher, leaderEpoch: leader } = this.#place;
+        const from = { topicId, partition, offset, leaderEpoch: leader, lastEpoch: leaderEpoch };
+        const fetched = await fetcher.fetch(from, mood, this.#signal);
+        if (fetched.diverging)
+          throw new SourceError(
+            "truncated",
+            `what was read before ${offset} is no longer what the log holds`,
+          );
+        if (fetched.error === KAFKA_ERROR.none) return fetched;
+        if (fetched.error === KAFKA_ERROR.offsetOutOfRange)
+          throw new SourceError("offset_out_of_range", `${topic}/${partition} does not hold ${offset}`);
+        throw kafkaError(`${topic}/${partition}`, fetched.error);
+      } catch (error) {
+        this.#place = undefined;
+        // Whatever comes next is not what was read before, or is nothing.
+        if (error instanceof SourceError && error.code !== "unavailable") this.#ports.reached.delete(epoch);
+        throw error;
+      }
+    });
+  }
+
+  async #locate(): Promise<Place> {
+    const { topic, partition, epoch } = this.#request;
+    const { id, info } = partitionIn(await this.#ports.topic(topic), topic, partition, epoch);
+    const fetcher = this.#ports.cluster.fetcher(info.leader);
+    if (fetcher === undefined) throw new Error(noLeader(info.leader));
+    return { topicId: id, leaderEpoch: info.leaderEpoch, fetcher };
+  }
+
+  #decoding<T>(body: () => T): T {
+    try {
+      return body();
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      const { topic, partition } = this.#request;
+      throw new SourceError("corrupt", `${topic}/${partition} can't be read: ${error.message}`, {
+        cause: error,
+      });
+    }
+  }
+}
+
+/** @param leader As the metadata name it, of whom no address is known. */
+export const noLeader = (leader: number) =>
+  leader < 0 ? "it has no leader just now" : `its leader, broker ${leader}, isn't there just now`;
+
+/** Throws SourceError where the partition is not the one that had this epoch. */
+export function partitionIn(
+  found: TopicMetadata | undefined,
+  topic: string,
+  partition: number,
+  epoch: string,
+): { readonly id: Buffer; readonly info: PartitionMetadata } {
+  if (found === undefined)
+    throw new SourceError("unknown_topic", `there is no topic ${JSON.stringify(topic)}`);
+  if (epochOf(found.id, partition) !== epoch)
+    throw new SourceError("epoch_changed", `${topic}/${partition} is no longer of epoch ${epoch}`);
+  const info = found.partitions.find((candidate) => candidate.partition === partition);
+  if (info === undefined) throw new SourceError("unknown_topic", `${topic} has no partition ${partition}`);
+  return { id: found.id, info };
+}

@@ -1,0 +1,71 @@
+/** How long what can pass is tried again, and what Kafka's errors mean for who reads. */
+/// <reference path="./kafkajs-parts.d.ts" />
+import { setTimeout } from "node:timers/promises";
+import { createErrorFromCode } from "kafkajs/src/protocol/error.js";
+import { backoff } from "../../shared/core/backoff.ts";
+import { SourceError } from "../source.ts";
+import { KAFKA_ERROR } from "./requests.ts";
+
+const RETRY = { baseMs: 50, maxMs: 1_000 };
+
+/** Sleeps before the next try after so many. An abort ends it early, and is to be looked for. */
+export async function pause(failures: number, signal: AbortSignal): Promise<void> {
+  await setTimeout(backoff(failures, RETRY, Math.random()), undefined, { signal }).catch(() => {});
+}
+
+/**
+ * Tries until it works, or fails in a way that trying again won't mend, or `patienceMs` have passed since the
+ * first failure. Rejects with SourceError, or as it may where the signal aborted.
+ */
+export async function patiently<T>(
+  patienceMs: number,
+  signal: AbortSignal,
+  body: () => Promise<T>,
+): Promise<T> {
+  let failedAt: number | undefined;
+  for (let failures = 0; ; failures++) {
+    let failure: unknown;
+    try {
+      return await body();
+    } catch (error) {
+      if (error instanceof SourceError && error.code !== "unavailable") throw error;
+      failure = error;
+    }
+    failedAt ??= performance.now();
+    if (signal.aborted || performance.now() - failedAt > patienceMs) {
+      if (failure instanceof SourceError) throw failure;
+      throw new SourceError("unavailable", wordsOf(failure), { cause: failure });
+    }
+    // An abort is seen after the next try, which it ends.
+    await pause(failures, signal);
+  }
+}
+
+/** Rejects with `problem` where it takes longer than `ms`; what becomes of the promise then is nobody's concern. */
+export async function within<T>(ms: number, promise: Promise<T>, problem: string): Promise<T> {
+  const over = new AbortController();
+  const late = setTimeout(ms, undefined, { signal: over.signal }).then(() => {
+    throw new Error(problem);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    over.abort();
+  }
+}
+
+/** Node says of a host with several addresses only that all of them failed, and of TLS where in OpenSSL it did. */
+export function wordsOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(wordsOf).join("; ");
+  if (error instanceof Error && "library" in error && "reason" in error) return `TLS: ${error.reason}`;
+  return error instanceof Error ? error.message : String(error);
+}
+
+export function kafkaError(what: string, error: number): SourceError {
+  if (error === KAFKA_ERROR.corruptMessage)
+    return new SourceError("corrupt", `${what} is damaged on the broker's disk`);
+  if (error === KAFKA_ERROR.topicAuthorizationFailed)
+    return new SourceError("unavailable", `${what} must not be read by this client`);
+  const { message } = createErrorFromCode(error);
+  return new SourceError("unavailable", `${what}: ${message} (Kafka's error ${error})`);
+}

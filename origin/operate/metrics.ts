@@ -1,0 +1,312 @@
+/**
+ * The origin's metrics: each with its type, its labels, its meaning, and where its values come from. All of them
+ * are computed when they are scraped; the parts only count in plain numbers. README.md of this folder has the same
+ * table, which a test holds against this one.
+ */
+
+import { VERSION } from "../../shared/protocol/version.ts";
+import type { Partition } from "../partitions.ts";
+import { lagOf, type Status, stateOf, totalsOf } from "../status.ts";
+import type { Meter } from "./meter.ts";
+
+export interface Scrape {
+  /** Undefined while no origin runs in this process. */
+  readonly status: Status | undefined;
+  readonly meter: Meter;
+  /** Of the package. */
+  readonly version: string;
+}
+
+/** A value, and a value for each label. */
+export type Sample = readonly [value: number, ...labels: string[]];
+
+export interface Metric {
+  readonly type: "counter" | "gauge";
+  readonly labels: readonly string[];
+  readonly help: string;
+  readonly read: (scrape: Scrape) => Iterable<Sample>;
+}
+
+/** Partitions with series of their own; those beyond are counted in their topics' only. */
+export const MAX_PARTITIONS = 1_000;
+/** The same for topics. */
+export const MAX_TOPICS = 1_000;
+
+const PARTITION = ["topic", "partition"] as const;
+
+/** One number of the status. */
+const single =
+  (value: (status: Status) => number | undefined): Metric["read"] =>
+  ({ status }) => {
+    const found = status && value(status);
+    return found === undefined ? [] : [[found]];
+  };
+
+const perPartition =
+  (value: (partition: Partition) => number): Metric["read"] =>
+  ({ status }) =>
+    (status?.partitions ?? [])
+      .slice(0, MAX_PARTITIONS)
+      .map((one) => [value(one), one.topic, String(one.partition)]);
+
+const perTopic =
+  (value: (topic: Status["topics"][number]) => number): Metric["read"] =>
+  ({ status }) =>
+    (status?.topics ?? []).slice(0, MAX_TOPICS).map((one) => [value(one), one.topic]);
+
+const perShard =
+  (value: (uplink: Status["uplinks"][number]) => number): Metric["read"] =>
+  ({ status }) =>
+    (status?.uplinks ?? []).map((one) => [value(one), String(one.shard)]);
+
+const isOpen = ({ state }: Status["uplinks"][number]): boolean => state === "active" || state === "standby";
+
+const told =
+  (event: "uplink_congested" | "uplink_closed" | "uplink_refused") =>
+  ({ meter }: Scrape): number =>
+    meter.events.get(event) ?? 0;
+
+const readOf =
+  (value: (counts: { records: number; bytes: number }) => number): Metric["read"] =>
+  ({ meter }) =>
+    Array.from(meter.read, ([topic, counts]): Sample => [value(counts), topic]).slice(0, MAX_TOPICS);
+
+export const METRICS = {
+  distributary_build_info: {
+    type: "gauge",
+    labels: ["version", "protocol"],
+    help: "1; the version of this software and of its protocol",
+    read: ({ version }) => [[1, version, String(VERSION)]],
+  },
+  distributary_ready: {
+    type: "gauge",
+    labels: [],
+    help: "1 when all partitions have been read to the end that they had at start, and every shard has its uplink",
+    read: single(({ ready, uplinks }) => Number(ready && uplinks.every(isOpen))),
+  },
+  distributary_read_records_total: {
+    type: "counter",
+    labels: ["topic"],
+    help: "records read from the log",
+    read: readOf(({ records }) => records),
+  },
+  distributary_read_bytes_total: {
+    type: "counter",
+    labels: ["topic"],
+    help: "bytes of their keys and values, uncompressed",
+    read: readOf(({ bytes }) => bytes),
+  },
+  distributary_read_retries_total: {
+    type: "counter",
+    labels: ["reason"],
+    help: "times that reading or describing failed and was tried again, by the error's code",
+    read: ({ meter }) => Array.from(meter.retries, ([reason, times]): Sample => [times, reason]),
+  },
+  distributary_partition_offset: {
+    type: "gauge",
+    labels: PARTITION,
+    help: "the offset that is read next",
+    read: perPartition(({ next }) => next),
+  },
+  distributary_partition_end_offset: {
+    type: "gauge",
+    labels: PARTITION,
+    help: "the offset that the next record written will get, as last seen",
+    read: perPartition(({ end }) => end),
+  },
+  distributary_partition_lag: {
+    type: "gauge",
+    labels: PARTITION,
+    help: "offsets from the next to read to the end",
+    read: perPartition(lagOf),
+  },
+  distributary_partition_ready: {
+    type: "gauge",
+    labels: PARTITION,
+    help: "1 once it has been read to the end that it had at start",
+    read: perPartition(({ ready }) => Number(ready)),
+  },
+  distributary_partition_failing: {
+    type: "gauge",
+    labels: PARTITION,
+    help: "1 while reading it fails, or has stopped for good",
+    read: perPartition(({ error }) => Number(error !== undefined)),
+  },
+  distributary_partitions: {
+    type: "gauge",
+    labels: ["state"],
+    help: "partitions by state: `catching-up`, `live`, `failing`, `stopped`",
+    read: ({ status }) => {
+      const states = { "catching-up": 0, live: 0, failing: 0, stopped: 0 };
+      for (const partition of status?.partitions ?? []) states[stateOf(partition)]++;
+      return Object.entries(states).map(([state, count]) => [count, state]);
+    },
+  },
+  distributary_topic_lag: {
+    type: "gauge",
+    labels: ["topic"],
+    help: "the sum of the lags of all its partitions",
+    read: perTopic(({ lag }) => lag),
+  },
+  distributary_topic_found: {
+    type: "gauge",
+    labels: ["topic"],
+    help: "1 where the topic exists",
+    read: perTopic(({ state }) => Number(state === "found")),
+  },
+  distributary_left_out_records_total: {
+    type: "counter",
+    labels: ["topic", "why"],
+    help: "records that have no endpoint (`keyless`, `key_too_long`) or whose value doesn't travel (`omitted`), since their partitions were begun",
+    read: ({ status }) =>
+      (status?.topics ?? [])
+        .slice(0, MAX_TOPICS)
+        .flatMap(({ topic, keyless, keyTooLong, omitted }): Sample[] => [
+          [keyless, topic, "keyless"],
+          [keyTooLong, topic, "key_too_long"],
+          [omitted, topic, "omitted"],
+        ]),
+  },
+  distributary_watched_endpoints: {
+    type: "gauge",
+    labels: [],
+    help: "endpoints that somebody watches",
+    read: single(({ watched }) => watched),
+  },
+  distributary_forwarded_updates_total: {
+    type: "counter",
+    labels: ["why"],
+    help: "updates put on uplinks: `live`, as they came, or `replay`, in answers to attaches and after congestion",
+    read: ({ status }) =>
+      status === undefined
+        ? []
+        : [
+            [status.watchCounts.forwarded, "live"],
+            [status.watchCounts.replayed, "replay"],
+          ],
+  },
+  distributary_uplink_sent_bytes_total: {
+    type: "counter",
+    labels: [],
+    help: "bytes sent on uplinks, with what WebSocket adds",
+    read: single(({ sentBytes }) => sentBytes),
+  },
+  distributary_uplink_open: {
+    type: "gauge",
+    labels: ["shard"],
+    help: "1 while the shard's uplink is open",
+    read: perShard((uplink) => Number(isOpen(uplink))),
+  },
+  distributary_uplink_backlog_bytes: {
+    type: "gauge",
+    labels: ["shard"],
+    help: "bytes not sent yet; past 16 MiB forwarding pauses",
+    read: perShard(({ backlogBytes }) => backlogBytes),
+  },
+  distributary_uplink_congestions_total: {
+    type: "counter",
+    labels: [],
+    help: "times that forwarding paused",
+    read: (scrape) => [[told("uplink_congested")(scrape)]],
+  },
+  distributary_uplink_redials_total: {
+    type: "counter",
+    labels: ["why"],
+    help: "times that an uplink was dialled again, or the edge asked again, because it was `closed` (or can't be reached) or `refused`",
+    read: (scrape) => [
+      [told("uplink_closed")(scrape), "closed"],
+      [told("uplink_refused")(scrape), "refused"],
+    ],
+  },
+  distributary_attaches_total: {
+    type: "counter",
+    labels: ["outcome"],
+    help: "attaches answered: `recovered`, `log` (recovered by reading the log again), `fresh` (nothing was asked for), or what broke continuity: `horizon`, `epoch`, `ahead`",
+    read: ({ status }) =>
+      Object.entries(status?.watchCounts.answered ?? {}).map(([outcome, times]): Sample => [times, outcome]),
+  },
+  distributary_attach_waits_total: {
+    type: "counter",
+    labels: [],
+    help: "attaches that were told to wait, because their partition wasn't read yet",
+    read: single(({ watchCounts }) => watchCounts.waited),
+  },
+  distributary_resets_total: {
+    type: "counter",
+    labels: [],
+    help: "times that a live endpoint was told that continuity is lost",
+    read: single(({ watchCounts }) => watchCounts.reset),
+  },
+  distributary_gets_total: {
+    type: "counter",
+    labels: [],
+    help: "questions for a latest record",
+    read: single(({ watchCounts }) => watchCounts.asked),
+  },
+  distributary_index_records: {
+    type: "gauge",
+    labels: [],
+    help: "records that the index holds, but for those kept beyond its bounds",
+    read: single((status) => totalsOf(status).records),
+  },
+  distributary_index_kept_records: {
+    type: "gauge",
+    labels: [],
+    help: "latest records of compacted topics, kept beyond the bounds",
+    read: single((status) => totalsOf(status).kept),
+  },
+  distributary_index_bytes: {
+    type: "gauge",
+    labels: [],
+    help: "bytes that count towards `INDEX_MAX_BYTES`",
+    read: single((status) => totalsOf(status).bytes),
+  },
+  distributary_index_disk_bytes: {
+    type: "gauge",
+    labels: [],
+    help: "size of the index's files",
+    read: single((status) => totalsOf(status).diskBytes),
+  },
+  distributary_index_horizon_age_seconds: {
+    type: "gauge",
+    labels: [],
+    help: "age of the oldest batch of records that the index holds",
+    read: single((status) => totalsOf(status).horizonAgeSeconds),
+  },
+  distributary_index_appends_total: {
+    type: "counter",
+    labels: [],
+    help: "batches that the index took",
+    read: single(({ index }) => index.counts.appends),
+  },
+  distributary_index_append_seconds_total: {
+    type: "counter",
+    labels: [],
+    help: "time that took, with writing to the disk where that was due",
+    read: single(({ index }) => index.counts.appendMs / 1_000),
+  },
+  distributary_index_dropped_records_total: {
+    type: "counter",
+    labels: [],
+    help: "records that the index dropped, for their age or for its bounds",
+    read: single(({ index }) => index.counts.dropped),
+  },
+  distributary_index_writable: {
+    type: "gauge",
+    labels: [],
+    help: "0 while the index can't be written",
+    read: single(({ indexError }) => Number(indexError === undefined)),
+  },
+  distributary_log_events_total: {
+    type: "counter",
+    labels: ["event"],
+    help: "events of the log, whatever `LOG_LEVEL` is",
+    read: ({ meter }) => Array.from(meter.events, ([event, times]): Sample => [times, event]),
+  },
+  distributary_unlisted_partitions: {
+    type: "gauge",
+    labels: [],
+    help: "partitions past the first 1,000, which have no series of their own",
+    read: single(({ partitions }) => Math.max(0, partitions.length - MAX_PARTITIONS)),
+  },
+} as const satisfies Record<string, Metric>;

@@ -1,0 +1,80 @@
+import { describe, expect, test } from "vitest";
+import {
+  brokerFinding,
+  configFindings,
+  metadataFindings,
+  sessionWords,
+  topicFindings,
+} from "../../../origin/doctor/kafka-findings.ts";
+import { STREAM } from "../../support/small-origin.ts";
+
+const PLAIN = { tls: false, mechanism: undefined };
+const SECURE = { tls: true, mechanism: "SCRAM-SHA-256" };
+const id = Buffer.alloc(16);
+const led = (partition: number, leader: number) => ({ partition, error: 0, leader, leaderEpoch: 0 });
+
+test("a broker older than 3.1 is told", () => {
+  expect(brokerFinding("broker b", 12, PLAIN)).toMatchObject({
+    verdict: "wrong",
+    says: "this Kafka is older than 3.1: it has no Fetch of version 13, but 12",
+  });
+  expect(brokerFinding("broker b", 13, SECURE)).toMatchObject({ verdict: "ok" });
+});
+
+test.each([
+  ["SASL SCRAM-SHA-256 mechanism is not supported by the server", SECURE, /KAFKA_SASL_MECHANISM to one/],
+  ["SASL PLAIN authentication failed: no", SECURE, /USERNAME, or the password/],
+  ["Authentication failed", { tls: true, mechanism: "OAUTHBEARER" }, /KAFKA_OAUTH_TOKEN_FILE/],
+  ["tlsv13 alert certificate required", SECURE, /KAFKA_TLS_CERT and KAFKA_TLS_KEY/],
+  ["the connection was closed", PLAIN, /KAFKA_TLS=on; .*KAFKA_SASL_MECHANISM; see its log/],
+  ["the connection was closed", SECURE, /^see its log/],
+])("%s: what to do", (message, ways, todo) => {
+  expect(sessionWords(message, ways).todo).toMatch(todo);
+});
+
+describe("a topic", () => {
+  test.each([
+    [3, /doesn't exist/],
+    [29, /may not read it/],
+    [5, /can't be described: .*Kafka's error 5/],
+  ])("with Kafka's error %i", (error, says) => {
+    expect(metadataFindings("t", { error, name: "t", id, partitions: [] })).toMatchObject([
+      { verdict: "wrong", says: expect.stringMatching(says) },
+    ]);
+  });
+
+  test("with partitions that nobody leads", () => {
+    expect(
+      metadataFindings("t", { error: 0, name: "t", id, partitions: [led(0, 1), led(1, -1), led(2, -1)] }),
+    ).toMatchObject([{ verdict: "wrong", says: "2 of 3 partitions have no leader (1, 2)" }]);
+    expect(metadataFindings("t", { error: 0, name: "t", id, partitions: [led(0, 1)] })).toEqual([]);
+  });
+
+  test("whose records have keys, or some have none", () => {
+    const verdicts = (keyless: number) =>
+      topicFindings(STREAM, 2, 9, { records: 5, keyless }).map(({ verdict }) => verdict);
+
+    expect([verdicts(0), verdicts(2)]).toEqual([["ok"], ["ok", "hint"]]);
+  });
+
+  test.each([
+    ["compact", {}, true, "ok"],
+    ["delete", {}, false, "ok"],
+    ["compact", {}, false, "hint"],
+    ["delete", {}, true, "hint"],
+    ["compact,delete", { "retention.ms": "1" }, true, "hint"],
+    ["compact", { "retention.ms": "1" }, true, "ok"],
+    ["delete", { "retention.ms": "-1" }, false, "ok"],
+    ["delete", { "retention.ms": "3599999" }, false, "hint"],
+    ["delete", { "retention.ms": "3600000" }, false, "ok"],
+  ])("of policy %s with %o, exposed as compacted: %s is %s", (policy, values, compacted, verdict) => {
+    const config = { error: 0, values: new Map(Object.entries({ "cleanup.policy": policy, ...values })) };
+
+    expect(configFindings({ ...STREAM, compacted }, config)).toMatchObject([{ verdict }]);
+  });
+
+  test("whose configuration can't be seen is a hint", () => {
+    for (const config of [undefined, { error: 29, values: new Map<string, string>() }])
+      expect(configFindings(STREAM, config)).toMatchObject([{ verdict: "hint" }]);
+  });
+});

@@ -1,0 +1,104 @@
+/** The oldest that is supported: a broker before 4.0, with ZooKeeper, and records of formats that 4.0 has dropped. */
+import { randomUUID } from "node:crypto";
+import { type Admin, CompressionTypes, type Kafka } from "kafkajs";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { KafkaSource } from "../../../origin/kafka/source.ts";
+import { range } from "../../support/contract-records.ts";
+import { KafkaBroker } from "../../support/kafka-broker.ts";
+import { JavaProducers } from "../../support/kafka-producer.ts";
+import { createTopic, deleteTopic, trim } from "../../support/kafka-topics.ts";
+import { Reading } from "../../support/reading.ts";
+import { type ContractLog, describeSourceContract } from "../../support/source-contract.ts";
+import { describeWithOldKafka } from "../../support/with-kafka.ts";
+
+await describeWithOldKafka("Kafka 3.9 with ZooKeeper:", () => {
+  let kafka: KafkaBroker;
+  let client: Kafka;
+  let producers: JavaProducers;
+  let admin: Admin;
+
+  beforeAll(async () => {
+    kafka = await KafkaBroker.start({ old: true });
+    client = kafka.client();
+    producers = new JavaProducers(kafka);
+    admin = client.admin();
+    await admin.connect();
+  }, 90_000);
+  afterAll(async () => {
+    await admin?.disconnect();
+    await producers?.stop();
+    await kafka?.stop();
+  });
+
+  const newSource = () => new KafkaSource({ brokers: kafka.brokers, clientId: "test" });
+
+  async function setup(): Promise<ContractLog> {
+    const producer = await producers.open();
+    const source = newSource();
+    return {
+      source,
+      largestValueBytes: 3 * 1024 * 1024,
+      createTopic: (topic, partitions) => createTopic(admin, topic, partitions),
+      deleteTopic: (topic) => deleteTopic(admin, topic),
+      produce: (topic, records) => producer.send(topic, records),
+      trim: (topic, partition, offset) => trim(kafka, topic, partition, offset),
+      close: () => source.close(),
+    };
+  }
+
+  describeSourceContract("Kafka 3.9", setup, { runs: 5 });
+
+  const CREATED = 1_600_000_000_000;
+  test.each([
+    ["0, which has no times", "0.9.0", "CreateTime", (_: number) => undefined],
+    ["1", "0.10.2", "CreateTime", (i: number) => CREATED + i],
+    [
+      "1 with the log's own times",
+      "0.10.2",
+      "LogAppendTime",
+      () => expect.toSatisfy((at) => at > CREATED * 1.05),
+    ],
+  ])(
+    "records of format %s come out as they were written, compressed or not, from any offset",
+    async (_, version, times, timeOf) => {
+      const topic = `old-${randomUUID()}`;
+      const formats = { "message.format.version": version, "message.timestamp.type": times };
+      await createTopic(admin, topic, 1, formats);
+      const producer = client.producer();
+      await producer.connect();
+      const messages = range(0, 40).map((i) => ({
+        key: i % 3 === 0 ? null : `key ${i}`,
+        value: i % 7 === 0 ? null : `value ${i} `.repeat(10),
+        timestamp: String(CREATED + i),
+      }));
+      for (const [i, compression] of [
+        CompressionTypes.None,
+        CompressionTypes.GZIP,
+        CompressionTypes.None,
+        CompressionTypes.GZIP,
+      ].entries())
+        await producer.send({ topic, compression, messages: messages.slice(10 * i, 10 * i + 10) });
+      await producer.disconnect();
+      const source = newSource();
+      const [info] = (await source.describe(topic)) ?? [];
+
+      for (const from of range(0, 40)) {
+        const reading = new Reading(source, { topic, partition: 0, epoch: info?.epoch ?? "", from });
+        await reading.reaches(40);
+        await reading.stop();
+        const read = reading.records.map(({ offset, timestamp, key, value }) => ({
+          offset,
+          timestamp,
+          key: key && String(key),
+          value: value && String(value),
+        }));
+        expect(read).toEqual(
+          messages
+            .slice(from)
+            .map(({ key, value }, i) => ({ offset: from + i, timestamp: timeOf(from + i), key, value })),
+        );
+      }
+      await source.close();
+    },
+  );
+});

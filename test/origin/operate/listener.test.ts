@@ -1,0 +1,84 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+import { text } from "node:stream/consumers";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { json, Listener } from "../../../origin/operate/listener.ts";
+import { freePort } from "../../support/deployment.ts";
+
+let port: number;
+let listener: Listener;
+
+beforeEach(async () => {
+  port = await freePort();
+  const failing = () => {
+    throw new Error("a fault of the program");
+  };
+  listener = await Listener.open(
+    { host: "127.0.0.1", port },
+    new Map([
+      ["/healthz", () => json(200, { healthy: true })],
+      ["/failing", failing],
+    ]),
+  );
+});
+afterEach(() => listener.close());
+
+const ask = (path: string, init?: RequestInit) => fetch(`http://127.0.0.1:${port}${path}`, init);
+
+async function sayRaw(bytes: string): Promise<string> {
+  const socket = connect(port, "127.0.0.1");
+  await once(socket, "connect");
+  socket.write(bytes);
+  return text(socket);
+}
+
+describe("what it answers:", () => {
+  test("GET and HEAD of a path that there is, whatever the query", async () => {
+    const got = await ask("/healthz?verbose");
+    const head = await ask("/healthz", { method: "HEAD" });
+
+    expect([got.status, await got.json()]).toEqual([200, { healthy: true }]);
+    expect(got.headers.get("cache-control")).toBe("no-store");
+    expect([head.status, await head.text()]).toEqual([200, ""]);
+    expect(head.headers.get("content-length")).toBe(got.headers.get("content-length"));
+  });
+
+  test.each([
+    ["/", "GET", 404, "not_found", null],
+    ["/healthz/", "GET", 404, "not_found", null],
+    ["/healthz", "POST", 405, "method_not_allowed", "GET, HEAD"],
+    ["/healthz", "DELETE", 405, "method_not_allowed", "GET, HEAD"],
+    ["/failing", "GET", 500, "internal", null],
+  ])("%s by %s with %i %s", async (path, method, status, code, allow) => {
+    const answer = await ask(path, { method });
+
+    expect([answer.status, answer.headers.get("allow")]).toEqual([status, allow]);
+    expect(await answer.json()).toEqual({
+      error: { code, message: expect.not.stringContaining("fault"), retry: status === 500 },
+    });
+  });
+
+  test.each([
+    ["what isn't HTTP", "hello\r\n\r\n"],
+    ["a WebSocket", "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"],
+  ])("%s with a coded error, and closes", async (_, bytes) => {
+    const answer = await sayRaw(bytes);
+
+    expect(answer).toMatch(/^HTTP\/1.1 400 /);
+    expect(JSON.parse(answer.split("\r\n\r\n")[1] ?? "")).toMatchObject({ error: { code: "unsupported" } });
+  });
+});
+
+describe("an address that can't be listened on is said with the name of the setting:", () => {
+  test("where another program listens", async () => {
+    await expect(Listener.open({ host: "127.0.0.1", port }, new Map())).rejects.toThrow(
+      `STATUS_PORT ${port} of 127.0.0.1 can't be listened on: another program listens there`,
+    );
+  });
+
+  test("where the address isn't this machine's", async () => {
+    await expect(Listener.open({ host: "192.0.2.1", port }, new Map())).rejects.toThrow(
+      "STATUS_HOST is no address of this machine",
+    );
+  });
+});

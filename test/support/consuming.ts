@@ -1,0 +1,67 @@
+/** A consumer of a scripted source over a small origin, with short waits. */
+import { Consumer } from "../../origin/consumer.ts";
+import type { Stream } from "../../shared/protocol/streams.ts";
+import { Streams } from "../../shared/protocol/streams.ts";
+import { eventually } from "./deadline.ts";
+import type { MemoryHistory } from "./memory-history.ts";
+import { ScriptedSource } from "./scripted-source.ts";
+import { NOW, SmallOrigin } from "./small-origin.ts";
+
+const TIMING = { retry: { baseMs: 4, maxMs: 16 }, absentMs: 5, describeMs: 20, forgetMs: 60 };
+
+export interface ConsumingOptions {
+  readonly source?: ScriptedSource;
+  /** What was read before. */
+  readonly history?: MemoryHistory;
+  readonly maxMatched?: number;
+}
+
+export class Consuming {
+  readonly source: ScriptedSource;
+  readonly origin: SmallOrigin;
+  readonly fatal: unknown[] = [];
+  readonly #consumer: Consumer;
+
+  /** Starts at once. */
+  constructor(streams: readonly Stream[], options: ConsumingOptions = {}) {
+    const { source = new ScriptedSource(), history, maxMatched } = options;
+    this.source = source;
+    this.origin = new SmallOrigin(streams, history);
+    this.#consumer = new Consumer({
+      source,
+      streams: new Streams(streams),
+      forwarder: this.origin.forwarder,
+      partitions: this.origin.partitions,
+      log: this.origin.recorded.log,
+      random: () => 1,
+      now: () => NOW,
+      fatal: (error) => this.fatal.push(error),
+      timing: TIMING,
+      ...(maxMatched !== undefined && { maxMatched }),
+    });
+    this.#consumer.start();
+  }
+
+  /** Resolves when every partition of the topic has been read to its end. */
+  async read(topic: string): Promise<void> {
+    await eventually(() => {
+      const infos = this.source.logs.get(topic)?.describe() ?? [];
+      return infos.every(({ epoch, endOffset }) => {
+        const state = this.origin.partitions.find(topic, epoch);
+        return state?.ready && state.next === endOffset;
+      });
+    }, `${topic} is read to its end`);
+  }
+
+  /** Resolves after the source was asked for its topics, and begun to be asked again: what it said has had its effect. */
+  async listed(): Promise<void> {
+    const { listings } = this.source;
+    await eventually(() => this.source.listings >= listings + 2, "two more listings");
+  }
+
+  /** Reading can't have ended by a fault. */
+  async stop(): Promise<void> {
+    await this.#consumer.stop();
+    if (this.fatal.length > 0) throw new AggregateError(this.fatal, "reading ended");
+  }
+}

@@ -1,0 +1,69 @@
+/** The status of an origin, made up. */
+import type { PartitionFacts } from "../../origin/index/views.ts";
+import { type Beginning, type Partition, Partitions } from "../../origin/partitions.ts";
+import { type Status, statusOf } from "../../origin/status.ts";
+import type { UplinkFacts } from "../../origin/uplink/uplinks.ts";
+import { newWatchCounts } from "../../origin/watch/counts.ts";
+
+export const NOW = 1_763_690_000_000;
+
+export interface MadeUp {
+  /** Of the topic `t`, by number; those not told of are ready at 4 of 4. */
+  readonly partitions?: readonly Partial<Pick<Partition, "next" | "end" | "ready" | "error" | "stopped">>[];
+  /** More topics, which aren't described, or don't exist. */
+  readonly unknown?: readonly string[];
+  readonly absent?: readonly string[];
+  readonly uplinks?: readonly Partial<UplinkFacts>[];
+  readonly index?: readonly Partial<PartitionFacts>[];
+  readonly indexError?: string;
+  readonly watched?: number;
+}
+
+export function madeUpStatus(madeUp: MadeUp = {}): Status {
+  const { partitions: states = [{}], unknown = [], absent = [], uplinks = [{}], index = [] } = madeUp;
+  const topics = ["t", ...unknown, ...absent];
+  const partitions = new Partitions(topics);
+  for (const topic of absent) partitions.describe(topic, []);
+  const beginnings = states.map(({ next = 4, end = 4, ready = true }, partition): Beginning => {
+    // Ready is what has been read to the end that it began with.
+    return { partition, epoch: `e.${partition}`, next, end: ready ? next : Math.max(end, next + 1) };
+  });
+  partitions.describe("t", beginnings);
+  for (const [number, { next = 4, end = 4, ready = true, error, stopped }] of states.entries()) {
+    const epoch = `e.${number}`;
+    if (ready) partitions.advance("t", epoch, { records: [], nextOffset: next, endOffset: end });
+    if (error !== undefined) partitions.fail("t", epoch, error);
+    if (stopped) partitions.stop("t", epoch);
+  }
+  return statusOf({
+    partitions,
+    topics,
+    watched: madeUp.watched ?? 0,
+    watchCounts: newWatchCounts(),
+    uplinks: uplinks.map((uplink, shard) => ({
+      ...{ shard, state: "active", reason: undefined, congested: false, backlogBytes: 0, ...uplink },
+    })),
+    sentBytes: 0,
+    index: {
+      partitions: index.map(partitionFacts),
+      counts: { appends: 0, appendMs: 0, dropped: 0 },
+      diskBytes: 0,
+    },
+    indexError: madeUp.indexError,
+    now: NOW,
+  });
+}
+
+const partitionFacts = (facts: Partial<PartitionFacts>, partition: number): PartitionFacts => ({
+  ...{
+    topic: "t",
+    partition,
+    epoch: `e.${partition}`,
+    horizon: 0,
+    checkpoint: 4,
+    records: 1,
+    bytes: 1,
+    kept: 0,
+  },
+  ...{ keyless: 0, keyTooLong: 0, omitted: 0, oldestAt: undefined, ...facts },
+});

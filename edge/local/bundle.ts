@@ -1,6 +1,7 @@
 /**
  * Bundles the page's script and the Worker with esbuild, as wrangler does it: text files are imported as text,
- * `cloudflare:*` and `workerd:*` are the runtime's. Files appear whole or not at all, since several edges may start at once.
+ * `cloudflare:*` and `workerd:*` are the runtime's. Files appear whole or not at all, since several edges may
+ * start at once.
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";

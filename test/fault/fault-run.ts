@@ -73,7 +73,7 @@ export async function faultRun(settings: RunSettings): Promise<Results> {
       failed: rig.ledger.failed,
       events: eventsOf(rig),
       dueOf: dueOf(rig, log),
-      verdicts: runner.verdicts,
+      resumed: runner.resumed,
       answers: runner.answers,
       leftovers: [...memory(before, after), ...left.lines],
       wrong: [...unlogged(rig, log), ...growth(before, after), ...left.wrong],

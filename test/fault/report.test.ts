@@ -53,7 +53,7 @@ const RESULTS: Results = {
   failed: 0,
   events: new Map(),
   dueOf: Array.from({ length: 200 }, () => 1),
-  verdicts: { first: 1, resumed: 2 },
+  resumed: 2,
   answers: 2,
   leftovers: [],
   wrong: [],

@@ -19,7 +19,8 @@ export interface Results {
   readonly dueOf: readonly number[];
   /** Events of the origins' logs, and how often. */
   readonly events: ReadonlyMap<string, number>;
-  readonly verdicts: { readonly first: number; readonly resumed: number };
+  /** Verdicts that said `recovered: true`. */
+  readonly resumed: number;
   readonly answers: number;
   /** Lines about what was left behind, and what of it is wrong. */
   readonly leftovers: readonly string[];
@@ -84,7 +85,7 @@ function row(results: Results, name: string): string[] {
   ];
 }
 
-function totals({ injected, findings, produced, verdicts, answers }: Results): string[] {
+function totals({ injected, findings, produced, resumed, answers }: Results): string[] {
   const all = injected.filter(({ failure }) => failure === undefined);
   const alone = all.filter(({ combined }) => !combined);
   const total = (of: (findings: Findings) => number) => String(sum(findings.map(of)));
@@ -99,7 +100,7 @@ function totals({ injected, findings, produced, verdicts, answers }: Results): s
     total(({ unannouncedGaps }) => unannouncedGaps),
     causes(findings),
     `${most(all.map(stallOf))} (${most(alone.map(stallOf))})`,
-    String(verdicts.resumed),
+    String(resumed),
     String(answers),
   ];
 }

@@ -53,12 +53,11 @@ async function main(): Promise<number> {
     say: stamped,
     verbose: values.verbose,
   });
-  const { produced, failed, verdicts } = results;
+  const { produced, failed } = results;
   say(`\n${table(results)}\n`);
   say(
     `${Math.round(results.seconds)} s, seed ${seed}; ${produced} updates produced, ${failed} of them not acknowledged`,
   );
-  say(`${verdicts.first} first verdicts, ${verdicts.resumed} resumed`);
   for (const line of results.leftovers) say(line);
   const events = Array.from(results.events, ([name, times]) => `${name} ${times}`);
   say(`the origins said: ${events.join(", ")}`);

@@ -56,7 +56,7 @@ export class Runner {
   /** How the edge counts answers to objects, since its last start. */
   #answers = 0;
   answers = 0;
-  readonly verdicts = { first: 0, resumed: 0 };
+  resumed = 0;
 
   constructor(rig: Rig, kinds: readonly Kind[], say: (line: string) => void, verbose: boolean) {
     this.#rig = rig;
@@ -163,9 +163,9 @@ export class Runner {
     else if (kind === "reset" || (kind === "verdict" && "recovered" in rest && rest.recovered === false))
       for (const injected of this.#open()) injected.announced++;
     else if ("recovered" in rest && rest.recovered === true) {
-      this.verdicts.resumed++;
+      this.resumed++;
       for (const injected of this.#open()) injected.resumed++;
-    } else if (kind === "verdict") this.verdicts.first++;
+    }
   }
 
   #open(): Injected[] {

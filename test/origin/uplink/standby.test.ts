@@ -12,7 +12,7 @@ const TIMING: UplinksTiming = {
   deadMs: 5_000,
   retry: { baseMs: 4, maxMs: 16 },
   replaced: { baseMs: 25, maxMs: 200 },
-  refusedMs: 40,
+  refused: { baseMs: 40, maxMs: 80 },
   leaveMs: 5_000,
 };
 const READY = '0 {"ready":true}';

@@ -126,7 +126,7 @@ describe("an origin of today and a shard of the first version", () => {
         deadMs: 5_000,
         retry: { baseMs: 4, maxMs: 16 },
         replaced: { baseMs: 4, maxMs: 16 },
-        refusedMs: 40,
+        refused: { baseMs: 40, maxMs: 80 },
         leaveMs: 5_000,
       },
     });

@@ -30,9 +30,10 @@ import {
   type RecentLimits,
   reachedBy,
 } from "./views.ts";
+import { WriteBack } from "./write-back.ts";
 
 export interface IndexOptions {
-  /** Made if it isn't there. The index is `index.db` in it, with a `-wal` beside it. */
+  /** Made if it isn't there. The index is `index.db` in it, with `-wal`, `-shm` and `index.lock` beside it. */
   readonly directory: string;
   /** The topics that are exposed. What the index has of others is dropped. */
   readonly topics: TopicRetentions;
@@ -59,6 +60,8 @@ export function openIndex(options: IndexOptions): OpenedIndex {
 export class RecordIndex {
   readonly #db: DatabaseSync;
   readonly #path: string;
+  readonly #lock: DatabaseSync;
+  readonly #writeBack: WriteBack;
   readonly #topics: TopicRetentions;
   readonly #partitions: Partitions;
   readonly #batches: Batches;
@@ -70,6 +73,8 @@ export class RecordIndex {
   constructor(file: OpenFile, options: IndexOptions) {
     this.#db = file.db;
     this.#path = file.path;
+    this.#lock = file.lock;
+    this.#writeBack = new WriteBack(file.path);
     this.#topics = options.topics;
     this.#partitions = new Partitions(file.db, (topic) => options.topics.get(topic)?.keepLatest === true);
     this.#batches = new Batches(file.db);
@@ -86,7 +91,15 @@ export class RecordIndex {
       options.topics,
       options.bounds,
     );
-    this.#ingest = new Ingest(file.db, this.#partitions, this.#batches, this.#tails, retention, options.now);
+    this.#ingest = new Ingest(
+      file.db,
+      this.#partitions,
+      this.#batches,
+      this.#tails,
+      retention,
+      options.now,
+      (bytes) => this.#writeBack.committed(bytes),
+    );
   }
 
   /** Topics with a partition that was begun. */
@@ -299,7 +312,9 @@ export class RecordIndex {
 
   #end(why: IndexError): void {
     this.#ended ??= why;
+    this.#writeBack.close();
     if (this.#db.isOpen) this.#db.close();
+    if (this.#lock.isOpen) this.#lock.close();
   }
 }
 

@@ -31,7 +31,7 @@ export function machine(): Machine {
     node: process.version,
     workerd: version,
     kafka:
-      /<artifactId>kafka_[\d.]+<\/artifactId>\s*<version>([^<]+)/.exec(text("test/kafka/pom.xml"))?.[1] ??
+      /<kafka\.version>([^<]+)/.exec(text("test/kafka/pom.xml"))?.[1] ??
       "unknown",
     commit: commit(),
     loadBefore: loadavg()[0] ?? 0,

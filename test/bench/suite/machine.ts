@@ -30,9 +30,7 @@ export function machine(): Machine {
     kernel: release(),
     node: process.version,
     workerd: version,
-    kafka:
-      /<kafka\.version>([^<]+)/.exec(text("test/kafka/pom.xml"))?.[1] ??
-      "unknown",
+    kafka: /<kafka\.version>([^<]+)/.exec(text("test/kafka/pom.xml"))?.[1] ?? "unknown",
     commit: commit(),
     loadBefore: loadavg()[0] ?? 0,
   };

@@ -1,4 +1,5 @@
 /** From a record to the frame of its update (F1–F8). */
+import { isUtf8 } from "node:buffer";
 import {
   classifyValue,
   decodeUtf8,
@@ -7,6 +8,7 @@ import {
   type Header,
   type Value,
 } from "../shared/protocol/frame.ts";
+import { LIMITS } from "../shared/protocol/limits.ts";
 import type { IndexedRecord, StoredValue } from "./index/record.ts";
 import type { RecordHeader } from "./source.ts";
 
@@ -39,10 +41,14 @@ function sizeOf(value: NonNullable<StoredValue>): number {
 }
 
 function readHeader([name, value]: RecordHeader): Header {
-  return [name, value && (decodeUtf8(value) ?? value)];
+  return [name, value && isUtf8(value) ? (decodeUtf8(value) ?? value) : value];
 }
 
 function readValue(value: StoredValue): Value {
-  if (value === null || value instanceof Uint8Array) return classifyValue(value);
-  return { kind: "omitted", size: value.omitted };
+  if (value === null) return classifyValue(value);
+  if (!(value instanceof Uint8Array)) return { kind: "omitted", size: value.omitted };
+  // A decoder that meets what isn't UTF-8 throws, which takes as long as all else here ten times over.
+  return value.length > LIMITS.valueBytes || isUtf8(value)
+    ? classifyValue(value)
+    : { kind: "bytes", bytes: value };
 }

@@ -5,12 +5,14 @@
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 
-/** Folders whose tests start processes. */
+/** Tests that start processes. */
 const REAL = [
   "test/e2e/**/*.test.ts",
   "test/local/**/*.test.ts",
   "test/edge/**/*.test.ts",
   "test/origin/kafka/**/*.test.ts",
+  "test/bench/bench.test.ts",
+  "test/fault/faults.test.ts",
 ];
 const ALL = ["test/**/*.test.ts"];
 

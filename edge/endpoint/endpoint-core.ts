@@ -105,6 +105,11 @@ export class EndpointCore {
     return this.#subscribers.size;
   }
 
+  /** Whether it is the socket of the link as it is now; that of another may be one, too. */
+  isLink(socket: HibernatingPeer): boolean {
+    return socket === this.#link?.socket;
+  }
+
   /** S1: a socket that was just accepted. */
   subscribe(socket: HibernatingPeer, from: Position | undefined): void {
     this.#begin(socket, URL_SUBSCRIBE_ID, from);

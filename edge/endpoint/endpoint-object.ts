@@ -152,6 +152,7 @@ export class EndpointObject extends DurableObject<Env> {
   }
 
   #isLink(socket: WebSocket): boolean {
-    return this.ctx.getTags(socket).includes(LINK);
+    // The runtime makes a list of the tags each time: an update need not wait for that.
+    return this.#core?.isLink(socket) || this.ctx.getTags(socket).includes(LINK);
   }
 }

@@ -28,7 +28,8 @@ export class Pacer {
   }
 
   /** Hears who is too full for more, all of them; returns those who have taken nothing for too long. */
-  wait(full: readonly HibernatingPeer[]): HibernatingPeer[] {
+  wait(full: readonly HibernatingPeer[]): readonly HibernatingPeer[] {
+    if (full.length === 0 && this.#full.size === 0) return full;
     const now = this.#ports.now();
     const hopeless: HibernatingPeer[] = [];
     for (const socket of this.#full.keys()) if (!full.includes(socket)) this.#full.delete(socket);

@@ -19,8 +19,15 @@ export interface Subscriber {
   readonly waiting: Waiting | undefined;
 }
 
+/** Nearly always, and asked for after every update. */
+const NOBODY: readonly never[] = [];
+
+type WaitingSubscriber = Subscriber & { readonly waiting: Waiting };
+
 export class Subscribers {
   readonly #all = new Map<HibernatingPeer, Subscriber>();
+  /** Of these those who wait, in the order in which they began to. */
+  readonly #waiting = new Map<HibernatingPeer, WaitingSubscriber>();
   /** Sockets of the live ones, rebuilt only after one has left: this is what every update walks through. */
   #live: HibernatingPeer[] = [];
   #stale = false;
@@ -36,7 +43,7 @@ export class Subscribers {
     for (const socket of sockets) {
       const facts = loadSubscriber(socket);
       if (facts === undefined) closeQuietly(socket, "going_away");
-      else this.#all.set(socket, { socket, ...facts });
+      else this.#put({ socket, ...facts });
     }
     this.#stale = true;
   }
@@ -49,20 +56,17 @@ export class Subscribers {
     return this.#all.get(socket);
   }
 
-  /** Those who can be sent more, in the order in which they came. */
-  waiting(): (Subscriber & { readonly waiting: Waiting })[] {
-    const found: (Subscriber & { readonly waiting: Waiting })[] = [];
-    for (const { socket, id, waiting } of this.#all.values())
-      if (waiting !== undefined && !isFull(socket, waiting)) found.push({ socket, id, waiting });
-    return found;
+  /** Those who can be sent more, in the order in which they began to wait. */
+  waiting(): readonly WaitingSubscriber[] {
+    if (this.#waiting.size === 0) return NOBODY;
+    return [...this.#waiting.values()].filter(({ socket, waiting }) => !isFull(socket, waiting));
   }
 
   /** Those who are catching up and have not taken what they were sent. */
-  full(): HibernatingPeer[] {
-    const found: HibernatingPeer[] = [];
-    for (const { socket, waiting } of this.#all.values())
-      if (waiting !== undefined && isFull(socket, waiting)) found.push(socket);
-    return found;
+  full(): readonly HibernatingPeer[] {
+    if (this.#waiting.size === 0) return NOBODY;
+    const full = [...this.#waiting.values()].filter(({ socket, waiting }) => isFull(socket, waiting));
+    return full.map(({ socket }) => socket);
   }
 
   /** A subscribe: the socket waits for its verdict, whatever it was before. */
@@ -137,17 +141,25 @@ export class Subscribers {
     const subscriber = this.#all.get(socket);
     if (subscriber === undefined) return;
     this.#all.delete(socket);
+    this.#waiting.delete(socket);
     if (subscriber.waiting === undefined) this.#stale = true;
   }
 
   #change(socket: HibernatingPeer, id: number, waiting: Waiting | undefined): Subscriber {
     const before = this.#all.get(socket);
     const wasLive = before !== undefined && before.waiting === undefined;
-    const subscriber = { socket, id, waiting };
-    this.#all.set(socket, subscriber);
+    const subscriber = this.#put({ socket, id, waiting });
     saveSubscriber(socket, { id, waiting });
     if (waiting !== undefined && wasLive) this.#stale = true;
     if (waiting === undefined && !wasLive && !this.#stale) this.#live.push(socket);
+    return subscriber;
+  }
+
+  #put(subscriber: Subscriber): Subscriber {
+    const { socket, waiting } = subscriber;
+    this.#all.set(socket, subscriber);
+    if (waiting === undefined) this.#waiting.delete(socket);
+    else this.#waiting.set(socket, { ...subscriber, waiting });
     return subscriber;
   }
 

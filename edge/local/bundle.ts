@@ -1,6 +1,7 @@
 /**
  * Bundles the page's script and the Worker with esbuild, as wrangler does it: text files are imported as text,
- * `cloudflare:*` is the runtime's. Files appear whole or not at all, since several edges may start at once.
+ * `cloudflare:*` and `workerd:*` are the runtime's. Files appear whole or not at all, since several edges may
+ * start at once.
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
@@ -34,7 +35,7 @@ export async function bundleWorker({ root, main, streams, outfile }: WorkerBundl
     entryPoints: [main],
     target: "es2024",
     conditions: ["workerd", "worker", "browser"],
-    external: ["cloudflare:*"],
+    external: ["cloudflare:*", "workerd:*"],
     loader: { ".html": "text" },
     plugins: [
       substitute({

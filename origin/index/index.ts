@@ -39,9 +39,10 @@ import {
   type RecentLimits,
   reachedBy,
 } from "./views.ts";
+import { WriteBack } from "./write-back.ts";
 
 export interface IndexOptions {
-  /** Made if it isn't there. The index is `index.db` in it, with a `-wal` beside it. */
+  /** Made if it isn't there. The index is `index.db` in it, with `-wal`, `-shm` and `index.lock` beside it. */
   readonly directory: string;
   /** The topics that are exposed. What the index has of others is dropped. */
   readonly topics: TopicRetentions;
@@ -70,6 +71,8 @@ export function openIndex(options: IndexOptions): OpenedIndex {
 export class RecordIndex {
   readonly #db: DatabaseSync;
   readonly #path: string;
+  readonly #lock: DatabaseSync;
+  readonly #writeBack: WriteBack;
   readonly #topics: TopicRetentions;
   readonly #partitions: Partitions;
   readonly #batches: Batches;
@@ -83,6 +86,8 @@ export class RecordIndex {
   constructor(file: OpenFile, options: IndexOptions) {
     this.#db = file.db;
     this.#path = file.path;
+    this.#lock = file.lock;
+    this.#writeBack = new WriteBack(file.path);
     this.#topics = options.topics;
     this.#partitions = new Partitions(file.db, (topic) => options.topics.get(topic)?.keepLatest === true);
     this.#batches = new Batches(file.db);
@@ -100,7 +105,15 @@ export class RecordIndex {
       options.topics,
       options.bounds,
     );
-    this.#ingest = new Ingest(file.db, this.#partitions, this.#batches, this.#tails, retention, options.now);
+    this.#ingest = new Ingest(
+      file.db,
+      this.#partitions,
+      this.#batches,
+      this.#tails,
+      retention,
+      options.now,
+      (bytes) => this.#writeBack.committed(bytes),
+    );
   }
 
   /** Topics with a partition that was begun. */
@@ -313,7 +326,9 @@ export class RecordIndex {
 
   #end(why: IndexError): void {
     this.#ended ??= why;
+    this.#writeBack.close();
     if (this.#db.isOpen) this.#db.close();
+    if (this.#lock.isOpen) this.#lock.close();
   }
 }
 

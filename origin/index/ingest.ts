@@ -34,6 +34,7 @@ export class Ingest {
   readonly #retention: Retention;
   readonly #now: () => number;
   readonly #saveState: StatementSync;
+  readonly #committed: (bytes: number) => void;
   /** Those that differ from what is on disk. */
   readonly #dirty = new Set<Partition>();
   #dirtySince = 0;
@@ -51,8 +52,11 @@ export class Ingest {
     tails: Tails,
     retention: Retention,
     now: () => number,
+    /** Called after each commit with the bytes of the records in it. */
+    committed: (bytes: number) => void,
   ) {
     this.#db = db;
+    this.#committed = committed;
     this.#partitions = partitions;
     this.#batches = batches;
     this.#tails = tails;
@@ -128,6 +132,7 @@ export class Ingest {
     for (const partition of this.#dirty) partition.buffered = [];
     for (const partition of gone) this.#partitions.deleted(partition);
     this.#dirty.clear();
+    this.#committed(this.#bytes);
     this.#records = 0;
     this.#bytes = 0;
     this.#generationBytes = turn ? 0 : generation;

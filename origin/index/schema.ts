@@ -1,5 +1,5 @@
 /** The index's file: its tables, its settings, and what becomes of one that can't be used. */
-import { renameSync, rmSync } from "node:fs";
+import { renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync, type SQLOutputValue } from "node:sqlite";
 import { makeFolder } from "../make-folder.ts";
@@ -12,6 +12,7 @@ export const FORMAT_VERSION = 1;
 const APPLICATION_ID = 0x44697374;
 
 const FILE = "index.db";
+const LOCK = "index.lock";
 
 /** What went before, if the index had to be built anew. */
 export interface Rebuilt {
@@ -25,21 +26,24 @@ export interface Rebuilt {
 export interface OpenFile {
   readonly db: DatabaseSync;
   readonly path: string;
+  /** Holds the file for this process until it is closed. */
+  readonly lock: DatabaseSync;
 }
 
 /**
- * - One process has the file to itself: it sees its own pages without asking, and a second one is told.
+ * - One process has the file to itself, by the lock beside it: a second one is told.
  * - 8 KiB pages: a blob takes fewer of them, and the table of tails stays cheap to change.
  * - WAL with `normal`: a crash of the process loses no commit, one of the machine may lose the last ones but
  *   never tears a page. The next fetch offset is lost with them, so the log fills the gap.
- * - The WAL is written back every 8 MiB: larger ones make longer pauses, smaller ones more syncs.
+ * - The WAL is written back by a thread of its own (write-back.ts); where that doesn't keep up, by the commit that
+ *   makes it 64 MiB large.
  * - 64 MiB of cache hold the tails of more than a million keys; no memory map, which would count as resident.
  */
 const SETTINGS = `
   PRAGMA page_size = 8192;
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = NORMAL;
-  PRAGMA wal_autocheckpoint = 1024;
+  PRAGMA wal_autocheckpoint = 8192;
   PRAGMA journal_size_limit = 8388608;
   PRAGMA cache_size = -65536;
   PRAGMA mmap_size = 0;
@@ -115,25 +119,40 @@ export function openFile<T>(
   load: (file: OpenFile) => T,
 ): { loaded: T; rebuilt: Rebuilt | undefined } {
   const path = join(directory, FILE);
+  let lock: DatabaseSync | undefined;
   try {
     makeFolder(directory);
+    lock = hold(join(directory, LOCK));
     try {
-      return { loaded: attempt(path, load), rebuilt: undefined };
+      return { loaded: attempt(path, lock, load), rebuilt: undefined };
     } catch (error) {
       const failure = translated(error, "open");
       if (!(failure instanceof IndexError) || failure.code !== "corrupt") throw failure;
       const rebuilt = clearAway(path, failure);
-      return { loaded: attempt(path, load), rebuilt };
+      return { loaded: attempt(path, lock, load), rebuilt };
     }
   } catch (error) {
+    lock?.close();
     throw translated(error, "open");
   }
 }
 
-function attempt<T>(path: string, load: (file: OpenFile) => T): T {
+/** SQLite's own lock, on a file that stays empty: it ends with the process, however that ends. */
+function hold(path: string): DatabaseSync {
+  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0) rmSync(path);
+  const lock = new DatabaseSync(path);
+  try {
+    lock.exec("BEGIN EXCLUSIVE");
+    return lock;
+  } catch (error) {
+    lock.close();
+    throw error;
+  }
+}
+
+function attempt<T>(path: string, lock: DatabaseSync, load: (file: OpenFile) => T): T {
   const db = new DatabaseSync(path);
   try {
-    db.exec("PRAGMA locking_mode = EXCLUSIVE");
     const application = integer(db.prepare("PRAGMA application_id").get()?.application_id);
     // Nothing is there yet, or making it was cut short.
     const isNew = application === 0 && db.prepare("SELECT 1 FROM sqlite_schema").get() === undefined;
@@ -142,7 +161,7 @@ function attempt<T>(path: string, load: (file: OpenFile) => T): T {
     if (!isNew && version !== FORMAT_VERSION) throw new OtherFormat(version);
     db.exec(SETTINGS);
     if (isNew) db.exec(`BEGIN; ${TABLES} COMMIT;`);
-    return load({ db, path });
+    return load({ db, path, lock });
   } catch (error) {
     db.close();
     throw error;

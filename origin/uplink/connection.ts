@@ -47,6 +47,8 @@ export interface ConnectionTiming {
   readonly pingMs: number;
   /** An uplink on which nothing was heard for this long is dead; a dial that takes longer has failed. */
   readonly deadMs: number;
+  /** What has been read so soon after a message leaves together in the next one. */
+  readonly gatherMs: number;
 }
 
 /**
@@ -71,6 +73,7 @@ export class Connection implements ShardPort {
   #congested = false;
   #awake = false;
   #heardAt = performance.now();
+  #sentAt = Number.NEGATIVE_INFINITY;
   #pings: NodeJS.Timeout | undefined;
   /** Below the WebSocket, once it is one. */
   #wire: Socket | undefined;
@@ -117,9 +120,16 @@ export class Connection implements ShardPort {
 
   send(messages: readonly Message[]): void {
     for (const message of messages) this.#socket.send(message, this.#sent);
+    this.#sentAt = performance.now();
     if (this.#congested || this.#socket.bufferedAmount <= this.#options.backlogBytes) return;
     this.#congested = true;
     this.#options.log("uplink_congested", { shard: this.#options.shard });
+  }
+
+  soon(run: () => void): void {
+    const waitMs = this.#sentAt + this.#options.timing.gatherMs - performance.now();
+    if (waitMs <= 0) run();
+    else setTimeout(run, waitMs);
   }
 
   wake(): void {

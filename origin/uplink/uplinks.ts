@@ -39,8 +39,8 @@ export interface UplinksTiming extends ConnectionTiming {
   readonly retry: BackoffBounds;
   /** After another uplink has taken over. */
   readonly replaced: BackoffBounds;
-  /** How long to wait after a refusal, in milliseconds. */
-  readonly refusedMs: number;
+  /** After a refusal: most are for people to mend, but a clock can also be set right. */
+  readonly refused: BackoffBounds;
   /** How long a shard is waited for that was told that this origin leaves. */
   readonly leaveMs: number;
 }
@@ -48,9 +48,10 @@ export interface UplinksTiming extends ConnectionTiming {
 const TIMING: UplinksTiming = {
   pingMs: 1_000,
   deadMs: 5_000,
+  gatherMs: 2,
   retry: { baseMs: 250, maxMs: 5_000 },
   replaced: { baseMs: 1_000, maxMs: 60_000 },
-  refusedMs: 30_000,
+  refused: { baseMs: 1_000, maxMs: 30_000 },
   leaveMs: 500,
 };
 /** What a shard has to answer a close with. */
@@ -163,11 +164,12 @@ export class Uplinks {
   /** Dials a shard again and again. `isKnown`: the number of shards was learned just now. */
   async #keep(shard: number, isKnown: boolean, signal: AbortSignal): Promise<void> {
     const { random, log } = this.#options;
-    const { retry, replaced, refusedMs } = this.#timing;
+    const { retry, replaced, refused } = this.#timing;
     const leaving = AbortSignal.any([signal, this.#leaving.signal]);
     let skipLearning = isKnown;
     let failures = 0;
     let replacements = 0;
+    let refusals = 0;
     while (!leaving.aborted) {
       const since = performance.now();
       let ended = skipLearning ? undefined : await this.#learn();
@@ -182,9 +184,13 @@ export class Uplinks {
       if (ended.greeted && lastedMs > retry.maxMs) failures = 0;
       // Two origins of one name replace one another as often as they dial, and so ever more rarely.
       if (lastedMs > 2 * replaced.maxMs) replacements = 0;
-      let retryMs = refusedMs;
-      if (ended.how === "closed") retryMs = Math.ceil(backoff(failures++, retry, random()));
-      if (ended.how === "replaced") retryMs = Math.ceil(backoff(replacements++, replaced, random()));
+      if (ended.greeted && lastedMs > refused.maxMs) refusals = 0;
+      const delays = {
+        closed: () => backoff(failures++, retry, random()),
+        replaced: () => backoff(replacements++, replaced, random()),
+        refused: () => backoff(refusals++, refused, random()),
+      };
+      const retryMs = Math.ceil(delays[ended.how]());
       log(`uplink_${ended.how}`, { shard, reason: ended.reason, retryMs });
       await setTimeout(retryMs, undefined, { signal: leaving }).catch(() => undefined);
     }

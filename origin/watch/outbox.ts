@@ -9,6 +9,8 @@ export interface ShardPort {
   /** Whether so much is unsent that only small answers may be sent (U10). When that ends the port calls `step`. */
   readonly congested: boolean;
   send(messages: readonly Message[]): void;
+  /** Runs once: now, where nothing was sent just before, else a moment later, with what comes until then. */
+  soon(run: () => void): void;
   /** There is work for `step`: call it soon, and again as long as it returns true. */
   wake(): void;
 }
@@ -17,17 +19,31 @@ export class Outbox {
   readonly port: ShardPort;
   #frames: Frame[] = [];
   #bytes = 0;
+  #leaving = false;
 
   constructor(port: ShardPort) {
     this.port = port;
   }
 
-  /** Takes a frame; it leaves with the next `flush` at the latest. */
+  /** Takes a frame; it leaves with the next `flush` at the latest, or `flushSoon`. */
   add(to: AddressedTo, frame: Frame): void {
     this.#frames.push(encodeAddressed(to, frame));
     this.#bytes += frame.length;
     // So that the port notices how much it is while it is being sent, however large a batch is.
     if (this.#bytes >= LIMITS.batchBytes) this.flush();
+  }
+
+  /**
+   * For what comes by itself: each message costs the shard about as much as all the updates in it, and it takes
+   * about 1,000 of them a second.
+   */
+  flushSoon(): void {
+    if (this.#leaving || this.#frames.length === 0) return;
+    this.#leaving = true;
+    this.port.soon(() => {
+      this.#leaving = false;
+      this.flush();
+    });
   }
 
   flush(): void {

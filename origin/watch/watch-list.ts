@@ -137,7 +137,7 @@ export class WatchList {
       const watch = watches.get(keyText(record.key));
       if (watch !== undefined) forward(watch, record, this.counts);
     }
-    for (const shard of this.#shards.values()) shard.outbox.flush();
+    for (const shard of this.#shards.values()) shard.outbox.flushSoon();
   }
 
   /** The partition was read further or became ready: who waited for that gets a turn (R5). */

@@ -31,16 +31,15 @@ export type AddressedTo =
 
 const TAB = "\t";
 const TAB_BYTE = 0x09;
-const encoder = new TextEncoder();
 
 /** `7,9⇥frame`, `?13⇥frame` or `0⇥frame` (U3). */
 export function encodeAddressed(to: AddressedTo, frame: Frame): Frame {
   const address = to.kind === "links" ? to.links.join(",") : to.kind === "question" ? `?${to.id}` : "0";
   if (typeof frame === "string") return address + TAB + frame;
-  const head = encoder.encode(address + TAB);
-  const bytes = new Uint8Array(head.length + frame.length);
-  bytes.set(head);
-  bytes.set(frame, head.length);
+  const bytes = new Uint8Array(address.length + 1 + frame.length);
+  for (let at = 0; at < address.length; at++) bytes[at] = address.charCodeAt(at);
+  bytes[address.length] = TAB_BYTE;
+  bytes.set(frame, address.length + 1);
   return bytes;
 }
 
@@ -55,7 +54,11 @@ export function decodeAddressed(item: Frame): { to: AddressedTo; frame: Frame } 
   return to && { to, frame: item.subarray(tab + 1) };
 }
 
+/** Nearly all that travels is for one link. */
+const ONE_LINK = /^[1-9][0-9]{0,15}$/;
+
 function parseAddressed(text: string): AddressedTo | undefined {
+  if (ONE_LINK.test(text)) return { kind: "links", links: [Number(text)] };
   if (text === "0") return { kind: "shard" };
   if (/^\?[1-9][0-9]{0,15}$/.test(text)) return { kind: "question", id: Number(text.slice(1)) };
   if (!/^[1-9][0-9]{0,15}(,[1-9][0-9]{0,15})*$/.test(text)) return undefined;

@@ -43,7 +43,7 @@ describeWithKafka("the leaderboard:", () => {
     const all: Place[] = range(0, ROUNDS * SCORES_A_ROUND).map((i) => ({
       player: `player-${(i * 7_919) % PLAYERS}`,
       // Without a pattern, with equals, and better as time goes by.
-      score: ((i * 2_654_435_761) % 1_000) + Math.floor(i / 100),
+      score: ((i * 2_654_435_761) % 1_000) + Math.floor(i / 1_000),
     }));
     const play = async (from: number, to: number) => {
       for (const round of range(from, to)) {
@@ -83,7 +83,7 @@ describeWithKafka("the leaderboard:", () => {
       "all have the last board",
     );
     const [first] = watchers;
-    expect(first?.updates.length).toBeGreaterThan(10);
+    expect(first?.updates.length).toBeGreaterThan(5);
     for (const watcher of watchers) {
       expect([watcher.violations, watcher.resets, watcher.verdicts.length]).toEqual([[], [], 1]);
       const last = first?.updates.slice(-watcher.updates.length).map(({ offset }) => offset);

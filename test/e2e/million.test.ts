@@ -5,15 +5,15 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { endpointPath, parseAddress } from "../../shared/protocol/address.ts";
+import { endpointPath } from "../../shared/protocol/address.ts";
 import { eventually } from "../support/deadline.ts";
 import { Deployment } from "../support/deployment.ts";
 import { indexContent } from "../support/index-content.ts";
 import { KafkaBroker } from "../support/kafka-broker.ts";
 import { digestOf, type Load, load } from "../support/kafka-load.ts";
 import { createTopic } from "../support/kafka-topics.ts";
-import type { RawSubscriber, RawUpdate } from "../support/raw-subscriber.ts";
-import { type DigestedRecord, RecordDigests } from "../support/record-digest.ts";
+import type { RawSubscriber } from "../support/raw-subscriber.ts";
+import { digestsOf } from "../support/record-digest.ts";
 import { describeWithKafka } from "../support/with-kafka.ts";
 
 const TOPIC = "all";
@@ -42,22 +42,6 @@ function keyOf(number: number): Buffer {
 const watched = Array.from({ length: WATCHED }, (_, i) =>
   keyOf(10 + Math.floor((i * (KEYS - 10)) / WATCHED)),
 );
-
-function recordOf({ e, offset, t, h, value }: RawUpdate): DigestedRecord {
-  const address = parseAddress(e);
-  if (!address.ok || !address.canonical) throw new Error(`${e} is no canonical path`);
-  const headers = h.map(([name, text, encoding]): [string, Buffer | null] => [
-    name ?? "",
-    text == null ? null : Buffer.from(text, encoding === "base64" ? "base64" : "utf8"),
-  ]);
-  return { offset, timestamp: t, key: address.address.key, value, headers };
-}
-
-function digestsOf(updates: Iterable<RawUpdate>) {
-  const digests = new RecordDigests();
-  for (const update of updates) digests.add(recordOf(update));
-  return digests.finish();
-}
 
 describeWithKafka("a million records:", () => {
   let kafka: KafkaBroker;

@@ -30,6 +30,8 @@ export interface KafkaOptions {
   readonly secure?: true;
   /** Listens on one more port, and advertises for it one where nobody listens. */
   readonly misadvertised?: true;
+  /** Ports of proxies, one for each broker, that lead to `behindProxies`: who comes through them is led to them only. */
+  readonly proxies?: readonly number[];
   /** Lines of server.properties that come last, and so win. */
   readonly config?: Readonly<Record<string, string | number>>;
 }
@@ -65,11 +67,11 @@ export class KafkaBroker {
 
   /** Resolves when every broker answers. */
   static async start(options: KafkaOptions = {}): Promise<KafkaBroker> {
-    const { brokers = 1, oneController, old, config = {}, secure } = options;
+    const { brokers = 1, oneController, old, config = {}, secure, proxies } = options;
     const classpath = await kafkaClasspath(old && OLD_VERSION);
     const folder = mkdtempSync(join(tmpdir(), "kafka-"));
-    const ports = await freePorts(2 * brokers + 4);
-    const [broker, advertised, certified = 0, secured = 0] = ports.slice(2 * brokers);
+    const ports = await freePorts(3 * brokers + 4);
+    const [broker, advertised, certified = 0, secured = 0, ...behind] = ports.slice(2 * brokers);
     const security = secure && (await securityOf(folder, secured, certified));
     const misadvertised = options.misadvertised && {
       broker: `127.0.0.1:${broker}`,
@@ -77,7 +79,9 @@ export class KafkaBroker {
     };
     const nodes = Array.from({ length: brokers }, (_, i): Node => {
       const controllerPort = oneController && i > 0 ? undefined : ports[brokers + i];
-      return nodeOf(folder, i + 1, ports[i] ?? 0, controllerPort);
+      const proxy = proxies?.[i];
+      const proxied = proxy === undefined ? undefined : { port: behind[i] ?? 0, proxy };
+      return nodeOf(folder, i + 1, ports[i] ?? 0, controllerPort, proxied);
     });
     const zooKeeper = old && (await startZooKeeper(classpath, folder));
     const shared = {
@@ -107,6 +111,11 @@ export class KafkaBroker {
     return this.#nodes.map(({ port }) => `127.0.0.1:${port}`);
   }
 
+  /** The ports to which the proxies lead. */
+  get behindProxies(): number[] {
+    return this.#nodes.flatMap(({ proxied }) => (proxied === undefined ? [] : [proxied.port]));
+  }
+
   /** Comma-separated, as tools want it. */
   get bootstrap(): string {
     return this.brokers.join(",");
@@ -124,7 +133,7 @@ export class KafkaBroker {
   /** Adds a broker to the running cluster; resolves to its id when it answers. It holds nothing yet. */
   async add(): Promise<number> {
     const [port = 0] = await freePorts(1);
-    const node = nodeOf(this.#folder, this.#nodes.length + 1, port, undefined);
+    const node = nodeOf(this.#folder, this.#nodes.length + 1, port, undefined, undefined);
     this.#nodes.push(node);
     await this.#format(node);
     await this.#launch(node);
@@ -158,6 +167,14 @@ export class KafkaBroker {
     await Promise.all(this.#nodes.map((node) => this.#end(node, "SIGKILL")));
     await this.#zooKeeper?.stop();
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** A topic's id as a broker's disk has it. Throws where it has none. */
+  topicId(topic: string): string {
+    const file = join(this.#node(1).folder, "data", `${topic}-0`, "partition.metadata");
+    const id = /^topic_id: (.+)$/m.exec(readFileSync(file, "utf8"))?.[1];
+    if (id === undefined) throw new Error(`${file} names no topic`);
+    return id;
   }
 
   /** Where a broker has the first segment of a partition. */
@@ -261,8 +278,14 @@ export class KafkaBroker {
   }
 }
 
-function nodeOf(folder: string, id: number, port: number, controllerPort: number | undefined): Node {
+function nodeOf(
+  folder: string,
+  id: number,
+  port: number,
+  controllerPort: number | undefined,
+  proxied: Node["proxied"],
+): Node {
   const home = join(folder, String(id));
   mkdirSync(home);
-  return { id, port, folder: home, controllerPort, process: undefined };
+  return { id, port, folder: home, controllerPort, proxied, process: undefined };
 }

@@ -10,6 +10,8 @@ export interface Node {
   readonly folder: string;
   /** Undefined where it is a broker only. */
   readonly controllerPort: number | undefined;
+  /** One more port where it listens, and the port of the proxy that leads there. */
+  readonly proxied: { readonly port: number; readonly proxy: number } | undefined;
   process: ChildProcess | undefined;
 }
 
@@ -27,7 +29,7 @@ export interface Shared {
 
 /** The text of its server.properties. */
 export function properties(
-  { id, port, folder, controllerPort }: Node,
+  { id, port, folder, controllerPort, proxied }: Node,
   { voters, zooKeeper, replicas, misadvertised, config }: Shared,
   secure = "",
 ): string {
@@ -35,6 +37,7 @@ export function properties(
   const controls = controllerPort !== undefined && zooKeeper === undefined;
   const controller = controls ? `,CONTROLLER://127.0.0.1:${controllerPort}` : "";
   const lost = (which: "broker" | "advertised") => (misadvertised ? `,LOST://${misadvertised[which]}` : "");
+  const behind = (port: "port" | "proxy") => (proxied ? `,PROXIED://127.0.0.1:${proxied[port]}` : "");
   const metadata = {
     "process.roles": controls ? "broker,controller" : "broker",
     "node.id": id,
@@ -49,12 +52,12 @@ export function properties(
   };
   return Object.entries({
     ...(zooKeeper === undefined ? metadata : inZooKeeper),
-    listeners: `PLAINTEXT://127.0.0.1:${port}${controller}${lost("broker")}${secure}`,
-    ...(misadvertised && {
-      "advertised.listeners": `PLAINTEXT://127.0.0.1:${port}${lost("advertised")}${secure}`,
+    listeners: `PLAINTEXT://127.0.0.1:${port}${controller}${lost("broker")}${behind("port")}${secure}`,
+    ...((misadvertised || proxied) && {
+      "advertised.listeners": `PLAINTEXT://127.0.0.1:${port}${lost("advertised")}${behind("proxy")}${secure}`,
     }),
     "listener.security.protocol.map":
-      "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,LOST:PLAINTEXT,SECURE:SASL_SSL,MUTUAL:SSL",
+      "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,LOST:PLAINTEXT,PROXIED:PLAINTEXT,SECURE:SASL_SSL,MUTUAL:SSL",
     "log.dirs": join(folder, "data"),
     "default.replication.factor": replicas,
     "min.insync.replicas": insync,

@@ -49,6 +49,8 @@ async function create(
   const topics = [{ ...topic, configEntries }];
   // With ZooKeeper, one that was deleted is in the way for a while after brokers no longer tell of it.
   await eventually(() => admin.createTopics({ topics, waitForLeaders: true }), `${topic.topic} is created`);
+  // Those who lead may hear of it later than those who ask who leads, and Java's producer can stumble over that.
+  await eventually(() => admin.fetchTopicOffsets(topic.topic), `${topic.topic} can be asked`);
 }
 
 /** Deletes a topic and waits until it is gone from what the brokers say. */

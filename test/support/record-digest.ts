@@ -6,6 +6,8 @@
  */
 import { createHash, type Hash } from "node:crypto";
 import type { RecordHeader } from "../../origin/source.ts";
+import { parseAddress } from "../../shared/protocol/address.ts";
+import type { RawUpdate } from "./raw-subscriber.ts";
 
 export interface DigestedRecord {
   readonly offset: number;
@@ -52,6 +54,23 @@ export class RecordDigests {
       ]),
     );
   }
+}
+
+function recordOfUpdate({ e, offset, t, h, value }: RawUpdate): DigestedRecord {
+  const address = parseAddress(e);
+  if (!address.ok || !address.canonical) throw new Error(`${e} is no canonical path`);
+  const headers = h.map(([name, text, encoding]): [string, Buffer | null] => [
+    name ?? "",
+    text == null ? null : Buffer.from(text, encoding === "base64" ? "base64" : "utf8"),
+  ]);
+  return { offset, timestamp: t, key: address.address.key, value, headers };
+}
+
+/** Of what a subscriber received. */
+export function digestsOf(updates: Iterable<RawUpdate>) {
+  const digests = new RecordDigests();
+  for (const update of updates) digests.add(recordOfUpdate(update));
+  return digests.finish();
 }
 
 export const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");

@@ -20,6 +20,10 @@ export class RecordingShard implements ShardPort {
     this.messages.push(...messages);
   }
 
+  soon(run: () => void): void {
+    run();
+  }
+
   wake(): void {
     this.wakes++;
   }

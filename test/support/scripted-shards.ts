@@ -19,6 +19,8 @@ export class TakenUplink {
   readonly said: string[] = [];
   readonly binary: Uint8Array[] = [];
   pings = 0;
+  /** Of those that the origin sent, pings apart. */
+  messages = 0;
   closed: { code: number; reason: string } | undefined;
   #changed = Promise.withResolvers<void>();
 
@@ -29,7 +31,10 @@ export class TakenUplink {
       if (data.toString() === PING) {
         this.pings++;
         if (edge.answersPings) socket.send(PONG);
-      } else this.#read(isBinary ? Uint8Array.from(data) : data.toString());
+      } else {
+        this.messages++;
+        this.#read(isBinary ? Uint8Array.from(data) : data.toString());
+      }
       this.#wake();
     });
     socket.on("close", (code, reason) => {

@@ -122,6 +122,10 @@ export class SimulatedShard implements ShardPort {
     watchList.shardConnected(this);
   }
 
+  soon(run: () => void): void {
+    run();
+  }
+
   wake(): void {
     this.isAwake = true;
   }

@@ -108,7 +108,8 @@ describeWithKafka("of 50 partitions on one broker,", () => {
       return growth < 1;
     }, "nothing more is fetched");
 
-    expect(last - before).toBeGreaterThan(50);
+    // Else there would be nothing to bound.
+    expect(last - before).toBeGreaterThan(25);
     expect(last - before).toBeLessThan(50 * 2 + 2 * 8);
     release();
     await Promise.all(reads.map(({ whole }) => whole()));

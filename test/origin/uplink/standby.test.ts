@@ -8,10 +8,11 @@ import { record, SmallOrigin } from "../../support/small-origin.ts";
 
 const TIMING: UplinksTiming = {
   pingMs: 10,
+  gatherMs: 0,
   deadMs: 5_000,
   retry: { baseMs: 4, maxMs: 16 },
   replaced: { baseMs: 25, maxMs: 200 },
-  refusedMs: 40,
+  refused: { baseMs: 40, maxMs: 80 },
   leaveMs: 5_000,
 };
 const READY = '0 {"ready":true}';

@@ -122,10 +122,11 @@ describe("an origin of today and a shard of the first version", () => {
       },
       timing: {
         pingMs: 5,
+        gatherMs: 0,
         deadMs: 5_000,
         retry: { baseMs: 4, maxMs: 16 },
         replaced: { baseMs: 4, maxMs: 16 },
-        refusedMs: 40,
+        refused: { baseMs: 40, maxMs: 80 },
         leaveMs: 5_000,
       },
     });

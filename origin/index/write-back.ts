@@ -1,0 +1,59 @@
+/**
+ * Writes the log of commits (the WAL) back to the index's file, in a thread of its own: that is nothing but waiting
+ * for the disk, and reading the log shall not wait with it. The thread begins with the first commits that are worth
+ * it. What it can't do is done by a commit, once the WAL is large (schema.ts).
+ */
+import { Worker } from "node:worker_threads";
+
+/** Bytes of records after which there is something to write back. */
+const STEP_BYTES = 4 * 1024 * 1024;
+const CLOSE_MS = 5_000;
+
+/** What the thread is given. */
+export interface WriteBackData {
+  readonly path: string;
+  /** One number: 1 as soon as the thread has let go of the file. */
+  readonly closed: Int32Array<SharedArrayBuffer>;
+}
+
+export class WriteBack {
+  readonly #data: WriteBackData;
+  #thread: Worker | undefined;
+  #isBusy = false;
+  #bytes = 0;
+
+  constructor(path: string) {
+    this.#data = { path, closed: new Int32Array(new SharedArrayBuffer(4)) };
+  }
+
+  /** To be called after a commit of so many bytes. */
+  committed(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#isBusy || this.#bytes < STEP_BYTES) return;
+    this.#bytes = 0;
+    this.#isBusy = true;
+    this.#thread ??= this.#begin();
+    this.#thread.postMessage("write");
+  }
+
+  /** Resolves nothing: when it returns the thread has let go of the file. */
+  close(): void {
+    if (this.#thread === undefined) return;
+    this.#thread.postMessage("close");
+    Atomics.wait(this.#data.closed, 0, 0, CLOSE_MS);
+    void this.#thread.terminate();
+    this.#thread = undefined;
+  }
+
+  #begin(): Worker {
+    const thread = new Worker(new URL("./write-back-thread.ts", import.meta.url), { workerData: this.#data });
+    // It has nothing to say that would keep a process.
+    thread.unref();
+    thread.on("message", () => {
+      this.#isBusy = false;
+    });
+    // Commits do what it leaves undone.
+    thread.on("error", () => undefined);
+    return thread;
+  }
+}

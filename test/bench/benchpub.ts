@@ -1,0 +1,71 @@
+/** `npm run benchpub`: publishes what `benchsub` understands, to any Kafka without TLS and accounts. See `--help`. */
+import { readSettings } from "../../origin/settings.ts";
+import { nowUs } from "./clock.ts";
+import { Publisher } from "./load/load.ts";
+import { MIN_BYTES, MIN_JSON_BYTES } from "./load/payload.ts";
+import { Numbers } from "./numbers.ts";
+import { ms, number } from "./report.ts";
+
+const command = {
+  usage: "npm run benchpub -- --kafka host:port --topic name [flags]",
+  does: "Publishes updates by a fixed schedule, each with the time at which it was due and its number.",
+  settings: {
+    KAFKA: { means: "Some brokers: host:port[,host:port…]. Required." },
+    TOPIC: { means: "The topic, which must exist. Required." },
+    ENDPOINTS: { means: "How many keys are written: k0, k1, …", default: "100" },
+    RATE: { means: "Updates of each key per second.", default: "1" },
+    PAYLOAD: { means: "Bytes of an update.", default: "512" },
+    DURATION: { means: "Seconds.", default: "60" },
+    LINGER: { means: "Milliseconds for which updates are gathered into one request.", default: "1" },
+    SEED: { means: "Of chance.", default: "1" },
+  },
+  switches: { "json-payload": "Updates are JSON and not random bytes." },
+} as const;
+
+const given = readSettings(command, {}, process.argv.slice(2));
+if (given.kind === "help") process.stdout.write(given.text);
+else if (given.kind === "misused") fail(given.problem);
+else {
+  const json = given.switches["json-payload"];
+  const { KAFKA, TOPIC, ...rest } = given.values;
+  const read = new Numbers(rest);
+  const endpoints = read.whole("ENDPOINTS", 1);
+  const payload = read.whole("PAYLOAD", json ? MIN_JSON_BYTES : MIN_BYTES);
+  const [rate, seconds, lingerMs] = [
+    read.positive("RATE"),
+    read.positive("DURATION"),
+    read.positive("LINGER"),
+  ];
+  const seed = read.whole("SEED", 0);
+  const problems = [...read.problems];
+  if (KAFKA === undefined) problems.push("KAFKA is required: --kafka host:port");
+  if (TOPIC === undefined) problems.push("TOPIC is required: --topic name");
+  if (problems.length > 0 || KAFKA === undefined || TOPIC === undefined) fail(...problems);
+  else {
+    const target = { kind: "kafka", brokers: KAFKA.split(","), topic: TOPIC } as const;
+    const publisher = new Publisher({ target, endpoints, payload, json, lingerMs, seed });
+    try {
+      await publisher.open();
+      const from = nowUs();
+      const { updates, failed, problem, behindMs } = await publisher.publish(rate, {
+        from,
+        until: from + seconds * 1e6,
+      });
+      const why = problem === undefined ? "" : ` (${problem})`;
+      process.stdout.write(
+        `published ${number(updates)} updates, ${number(updates / seconds)} per second; ${number(failed)} failed${why}; late by ${ms(behindMs)} at most\n`,
+      );
+      if (failed > 0) process.exitCode = 1;
+    } catch (error) {
+      process.exitCode = 1;
+      process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    } finally {
+      await publisher.stop();
+    }
+  }
+}
+
+function fail(...problems: readonly string[]): void {
+  for (const problem of problems) process.stderr.write(`${problem}\n`);
+  process.exitCode = 2;
+}

@@ -1,0 +1,39 @@
+import { expect, test } from "vitest";
+import { checkDescriptors, type Plan } from "./descriptors.ts";
+
+const plan = (given: Partial<Plan> = {}): Plan => ({
+  clients: 1_000,
+  processes: 2,
+  watched: 100,
+  server: "workerd",
+  publishers: 1,
+  limit: 20_000,
+  ...given,
+});
+
+test("what fits has no problem", () => {
+  expect(checkDescriptors(plan())).toEqual({ needed: 2_362, problems: [] });
+});
+
+test("workerd's part is said in words, with how many clients would fit", () => {
+  const { problems } = checkDescriptors(plan({ clients: 10_000, watched: 1_000 }));
+
+  expect(problems).toEqual([
+    "workerd would need 23062 file descriptors (3 for each of 1000 endpoints, 2 for each of 10001 connections), and 20000 are allowed: raise the limit with ulimit -n, or take at most 8469 clients",
+  ]);
+  expect(checkDescriptors(plan({ clients: 8_469, watched: 1_000 })).problems).toEqual([]);
+});
+
+test("where endpoints alone are too many, fewer clients aren't recommended", () => {
+  const { problems } = checkDescriptors(plan({ clients: 7_000, watched: 7_000 }));
+
+  expect(problems[0]).toMatch(/or take fewer endpoints$/);
+});
+
+test("the processes of clients and of the publisher have the limit too", () => {
+  const clients = checkDescriptors(plan({ server: "node", clients: 900, processes: 1, limit: 950 }));
+  expect(clients.problems.join()).toContain("a process of clients would need 960");
+
+  const publisher = checkDescriptors(plan({ server: "node", clients: 10, publishers: 900, limit: 950 }));
+  expect(publisher.problems.join()).toContain("the publisher would need 960");
+});

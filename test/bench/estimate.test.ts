@@ -1,0 +1,172 @@
+import { describe, expect, test } from "vitest";
+import { OPERATIONS } from "../../edge/operations.ts";
+import { limitsOf } from "./estimate-limits.ts";
+import {
+  ASSUMPTIONS,
+  type Assumption,
+  estimate,
+  eventsOf,
+  HARSHEST,
+  KINDEST,
+  MONTH_SECONDS,
+  operationsOf,
+  type Plan,
+  turned,
+} from "./estimate-model.ts";
+import { readPlan } from "./estimate-plan.ts";
+import { reportOn, textOf } from "./estimate-report.ts";
+import { monthlyBill } from "./prices.ts";
+
+const plan: Plan = {
+  endpoints: 10_000,
+  watched: 1,
+  rate: 1,
+  subscribers: 100,
+  reconnects: 1,
+  restarts: 13,
+  gets: 0,
+  messageBytes: 250,
+  pingSeconds: 30,
+  shards: 16,
+  gatherMs: 2,
+};
+const names = Object.keys(ASSUMPTIONS) as Assumption[];
+
+describe("a plan", () => {
+  test("10,000 endpoints with an update a second and 100 subscribers each cost at most $700 a month by the lower bound", () => {
+    const { dollars } = reportOn(plan);
+    expect(dollars.lower).toBeLessThanOrEqual(700);
+    expect(dollars.upper).toBeGreaterThan(dollars.lower);
+  });
+
+  test("a link message for each update is what the arithmetic by hand gives: 25.92e9 / 20 × $0.15 a million", () => {
+    const items = estimate(plan, { ...KINDEST, arrival: "apart" }).items;
+    const links = items.find(({ what }) => what === "messages, shard to object");
+    // 13 restarts with two messages for each object beside the updates.
+    expect(links?.units).toBe((10_000 * MONTH_SECONDS + 13 * 2 * 10_000) / 20);
+    expect(links?.dollars).toBeCloseTo(194.4, 0);
+  });
+
+  test("its items add up to its bill, and every item has its share", () => {
+    for (const assumptions of [KINDEST, HARSHEST, ...names.map(turned)]) {
+      const { items, usage, dollars } = estimate(plan, assumptions);
+      expect(items.reduce((sum, item) => sum + item.dollars, 0)).toBeCloseTo(dollars, 6);
+      expect(monthlyBill(usage).total).toBe(dollars);
+    }
+  });
+
+  test("no assumption makes it cheaper than the kindest ones or dearer than the harshest", () => {
+    const lower = estimate(plan, KINDEST).dollars;
+    const upper = estimate(plan, HARSHEST).dollars;
+    for (const name of names) {
+      expect(estimate(plan, turned(name)).dollars).toBeGreaterThanOrEqual(lower);
+      expect(estimate(plan, turned(name)).dollars).toBeLessThanOrEqual(upper);
+    }
+  });
+
+  test("endpoints that nobody watches cost nothing", () => {
+    const million = { ...plan, endpoints: 1_000_000, watched: 0.01 };
+    expect(estimate(million, HARSHEST).dollars).toBeCloseTo(estimate(plan, HARSHEST).dollars, 6);
+    const { items } = estimate({ ...plan, watched: 0 }, KINDEST);
+    expect(items.reduce((sum, item) => sum + item.dollars, 0)).toBe(0);
+  });
+
+  test("updates that arrive together cost one message on each hop, never fewer than one for a batch's bytes", () => {
+    const slow = eventsOf({ ...plan, rate: 0.001 }, KINDEST);
+    expect(slow.linkMessages / slow.updates).toBeGreaterThan(0.999);
+    const fast = eventsOf({ ...plan, rate: 1_000, gatherMs: 10 }, KINDEST);
+    expect(fast.updates / fast.linkMessages).toBeCloseTo(11, 6);
+    const large = eventsOf({ ...plan, rate: 1_000, gatherMs: 10, messageBytes: 1_000_000 }, KINDEST);
+    expect(large.linkMessages).toBe(large.updates);
+    expect(large.uplinkMessages).toBe(large.updates);
+  });
+
+  test("however many updates there are, a shard gets a message each two milliseconds at most", () => {
+    const many = { ...plan, endpoints: 100_000, shards: 2 };
+    for (const assumptions of [KINDEST, HARSHEST])
+      expect(eventsOf(many, assumptions, 1).uplinkMessages).toBeLessThanOrEqual(2 * 500);
+    expect(eventsOf({ ...many, rate: 0.001 }, HARSHEST, 1).uplinkMessages).toBeCloseTo(100, 6);
+  });
+
+  test("the one subscriber of an endpoint who comes back late has it attached again", () => {
+    const alone = { ...plan, subscribers: 1, restarts: 0 };
+    expect(eventsOf(alone, HARSHEST).attaches).toBe(10_000 * 30);
+    expect(eventsOf(alone, KINDEST).attaches).toBe(0);
+    expect(eventsOf({ ...alone, subscribers: 2 }, HARSHEST).attaches).toBe(0);
+  });
+
+  test("its operations have names that the edge counts", () => {
+    expect(Object.keys(OPERATIONS)).toEqual(
+      expect.arrayContaining(Object.keys(operationsOf(eventsOf(plan, KINDEST)))),
+    );
+  });
+});
+
+describe("limits", () => {
+  const passed = (changes: Partial<Plan>) =>
+    reportOn({ ...plan, ...changes })
+      .limits.filter((limit) => limit.passed !== "no")
+      .map(({ what, passed }) => `${passed}: ${what}`);
+
+  test("are those of the platform, each passed only by a plan that is too large for it", () => {
+    expect(passed({})).toEqual([]);
+    expect(passed({ subscribers: 40_000, rate: 0.001 })).toEqual(["yes: subscribers of an endpoint"]);
+    expect(passed({ endpoints: 1_000_000, rate: 0.001 })).toEqual(["yes: links of a shard"]);
+    expect(passed({ shards: 2 })).toEqual([]);
+    expect(passed({ shards: 2, messageBytes: 1_000_000 })).toEqual(["yes: messages a second to a shard"]);
+    expect(passed({ rate: 50, subscribers: 1_000, endpoints: 10 })).toEqual([
+      "yes: cores of an endpoint's object",
+    ]);
+    expect(passed({ messageBytes: 1_000_000 })).toEqual([]);
+  });
+
+  test("a window never counts for more than its bound", () => {
+    const memory = limitsOf({ ...plan, messageBytes: 16_000_000 }).find(({ what }) =>
+      what.startsWith("bytes in memory of an endpoint"),
+    );
+    expect(memory?.upper).toBeLessThan(5 * 1024 * 1024);
+  });
+});
+
+describe("what is typed", () => {
+  const texts = {
+    ENDPOINTS: "10",
+    WATCHED: "0.5",
+    RATE: "2",
+    SUBSCRIBERS: "3",
+    RECONNECTS: "1",
+    RESTARTS: "0",
+    GETS: "0",
+    MESSAGE_BYTES: "100",
+    PING_SECONDS: "0",
+    SHARDS: "2",
+    GATHER_MS: "0",
+  };
+
+  test("is a plan", () => {
+    expect(readPlan(texts)).toMatchObject({ ok: true, plan: { endpoints: 10, watched: 0.5, shards: 2 } });
+  });
+
+  test("is refused with every problem at once, each with its flag", () => {
+    const read = readPlan({ ...texts, ENDPOINTS: "ten", WATCHED: "1.5", SHARDS: "2.5", RATE: " " });
+    expect(read).toEqual({
+      ok: false,
+      problems: [
+        "--endpoints must be a whole number from 0 to 1000000000000, not ten",
+        "--watched must be a number from 0 to 1, not 1.5",
+        "--rate must be a number from 0 to 1000000, not  ",
+        "--shards must be a whole number from 1 to 64, not 2.5",
+      ],
+    });
+  });
+});
+
+test("the table says both bounds, every item, every unproven assumption and what is left out", () => {
+  const report = reportOn(plan);
+  const text = textOf(report);
+  for (const { what } of report.items) expect(text).toContain(what);
+  for (const { means } of report.unproven) expect(text).toContain(means);
+  expect(text).toContain("publishing through the edge: it does not exist yet");
+  expect(text).toMatch(/\$\d[\d,.]+ to \$\d[\d,.]+/);
+  expect(JSON.parse(JSON.stringify(report))).toEqual(report);
+});

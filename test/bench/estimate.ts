@@ -1,0 +1,48 @@
+/** `npm run estimate`: what a month on Cloudflare would cost, how each dollar arises, and which limits come near. */
+import { readSettings } from "../../origin/settings.ts";
+import { readPlan } from "./estimate-plan.ts";
+import { reportOn, textOf } from "./estimate-report.ts";
+
+const command = {
+  usage: "npm run -s estimate -- [flags]",
+  does: "Estimates a month on Cloudflare from what a deployment does. Nothing is run, and no account is asked.",
+  settings: {
+    ENDPOINTS: { means: "Keys that exist.", default: "10000" },
+    WATCHED: { means: "Which share of them has subscribers, 0 to 1.", default: "1" },
+    RATE: { means: "Updates of each endpoint in a second.", default: "1" },
+    SUBSCRIBERS: { means: "Of each endpoint that is watched.", default: "100" },
+    RECONNECTS: { means: "Of each subscriber in a day.", default: "1" },
+    RESTARTS: {
+      means: "How often all objects begin anew in a month: deploys, and updates of the runtime.",
+      default: "13",
+    },
+    GETS: { means: "GET requests of endpoints in a second.", default: "0" },
+    MESSAGE_BYTES: { means: "Of an update as subscribers get it.", default: "250" },
+    PING_SECONDS: { means: "Between two pings of a subscriber; 0: it sends none.", default: "30" },
+    SHARDS: { means: "UPLINK_SHARDS, 1 to 64.", default: "4" },
+    GATHER_MS: {
+      means:
+        "For how long updates gather before they leave the origin together: its own 2 ms, and what the log adds.",
+      default: "2",
+    },
+  },
+  switches: { json: "Prints JSON." },
+} as const;
+
+// Flags only: a plan is no configuration of a machine.
+const given = readSettings(command, {}, process.argv.slice(2));
+if (given.kind === "help") process.stdout.write(given.text);
+else if (given.kind === "misused") fail(given.problem);
+else {
+  const read = readPlan(given.values);
+  if (!read.ok) fail(...read.problems);
+  else {
+    const report = reportOn(read.plan);
+    process.stdout.write(given.switches.json ? `${JSON.stringify(report, null, 2)}\n` : textOf(report));
+  }
+}
+
+function fail(...problems: readonly string[]): void {
+  for (const problem of problems) process.stderr.write(`${problem}\n`);
+  process.exitCode = 2;
+}

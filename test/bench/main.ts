@@ -1,0 +1,72 @@
+/** `npm run bench`: see `--help`. Ends with 1 where something was lost, doubled or could not be started. */
+import { readSettings } from "../../origin/settings.ts";
+import { KafkaBroker } from "../support/kafka-broker.ts";
+import { Bench, DoesNotFit, type Result } from "./bench.ts";
+import { findLimit, sentence, stepLine } from "./limit.ts";
+import { interruptOnSignal, isInterrupted } from "./load/rpc.ts";
+import { command, readBench, type Wanted } from "./options.ts";
+import { report } from "./report.ts";
+import { SWEEPS } from "./sweeps.ts";
+
+const given = readSettings(command, {}, process.argv.slice(2));
+if (given.kind === "help") process.stdout.write(given.text);
+else if (given.kind === "misused") fail(2, given.problem);
+else {
+  const read = readBench(given.values, given.switches["json-payload"]);
+  if (read.ok) await run(read.wanted, given.switches);
+  else fail(2, ...read.problems);
+}
+
+async function run(
+  wanted: Wanted,
+  asked: Readonly<Record<keyof typeof command.switches, boolean>>,
+): Promise<void> {
+  const print = (result: Result) =>
+    process.stdout.write(asked.json ? `${JSON.stringify(result)}\n` : `${report(result)}\n`);
+  const progress = (line: string) => {
+    if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line}`);
+    else process.stderr.write(`${line}\n`);
+  };
+  const { bench: settings, stage, brokers, sweep } = wanted;
+  let kafka: KafkaBroker | undefined;
+  interruptOnSignal();
+  try {
+    if (brokers !== undefined) {
+      progress("starting Kafka");
+      kafka = await KafkaBroker.start({ brokers });
+    }
+    const points =
+      sweep === undefined ? [{ bench: settings, stage }] : SWEEPS[sweep]({ bench: settings, stage });
+    for (const point of points) {
+      const bench = await Bench.start(point.bench, kafka, progress);
+      try {
+        if (asked["find-limit"]) {
+          const step = (result: Result) => progress(`${stepLine(result)}\n`);
+          const limit = await findLimit(bench, { ...wanted.limit, stage: point.stage, step });
+          if (asked.json) process.stdout.write(`${JSON.stringify(limit)}\n`);
+          else {
+            if (limit.good !== undefined) print(limit.good);
+            process.stdout.write(`${sentence(limit)}\n`);
+          }
+        } else {
+          const result = await bench.stage(point.stage);
+          print(result);
+          if (result.lost > 0 || result.duplicated > 0 || result.violations > 0) process.exitCode = 1;
+        }
+      } finally {
+        await bench.stop();
+      }
+    }
+  } catch (error) {
+    if (isInterrupted()) return;
+    if (!(error instanceof DoesNotFit)) throw error;
+    fail(1, error.message);
+  } finally {
+    await kafka?.stop();
+  }
+}
+
+function fail(code: 1 | 2, ...problems: readonly string[]): void {
+  for (const problem of problems) process.stderr.write(`${problem}\n`);
+  process.exitCode = code;
+}

@@ -1,0 +1,276 @@
+/** The figures of README.md, made from the results: what stands between its two marks is written here and nowhere else. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Result } from "../bench.ts";
+import { number, short } from "../report.ts";
+import type { SystemName } from "../systems.ts";
+import { SYSTEM_TITLES } from "./plots.ts";
+import type { Parts, Results } from "./results.ts";
+
+const README = join(import.meta.dirname, "../README.md");
+const BEGIN = "<!-- figures: written by npm run bench:all -->";
+const END = "<!-- end of figures -->";
+
+export function writeFigures(results: Results): void {
+  const readme = readFileSync(README, "utf8");
+  const begin = readme.indexOf(BEGIN);
+  const end = readme.indexOf(END);
+  if (begin < 0 || end < begin) throw new Error("README.md has lost the marks of its figures");
+  writeFileSync(
+    README,
+    `${readme.slice(0, begin + BEGIN.length)}\n${figures(results)}\n${readme.slice(end)}`,
+  );
+}
+
+/** Markdown. Pure. */
+export function figures({ date, machine, parts, taken }: Results): string {
+  const { cores, cpu, memoryGb, kernel, node, workerd, kafka, commit, loadBefore } = machine;
+  const intro = `Measured on ${date}, commit ${commit}: ${cores} cores (${cpu}), ${memoryGb} GB, Linux ${kernel}, Node ${node}, workerd ${workerd}, Kafka ${kafka}. Clients, publisher and Kafka ran on the same cores; ${short(loadBefore)} other processes wanted to run when it began.`;
+  const sections = [
+    parts.reference && referenceFigures(parts.reference),
+    parts.limits && limitFigures(parts.limits),
+    parts.cost && costFigures(parts.cost),
+    parts.payload && seriesFigures("Size of an update", "bytes", "payload", parts.payload),
+    parts.partitions && seriesFigures("Partitions", "partitions", "partitions", parts.partitions),
+    parts.storm && stormFigures(parts.storm),
+    parts.catchUp && catchUpFigures(parts.catchUp),
+    remarks(machine.commit, taken),
+  ];
+  return ["", intro, ...sections.filter((section) => section !== undefined), ""].join("\n\n");
+}
+
+/** Which parts were measured otherwise than the rest; undefined where none was. */
+function remarks(commit: string, taken: Results["taken"]): string | undefined {
+  const lines = Object.entries(taken).flatMap(([name, part]) => [
+    ...(part.commit === commit ? [] : [`\`${name}\` was measured at commit ${part.commit}.`]),
+    ...(part.scale === 1 ? [] : [`\`${name}\` was a **trial**, its durations multiplied by ${part.scale}.`]),
+  ]);
+  return lines.length === 0 ? undefined : lines.join(" ");
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
+}
+
+const LATENCIES = ["mean", "sd", "p50", "p75", "p95", "p99", "p999", "max"] as const;
+const COLUMNS = [
+  "",
+  "clients",
+  "messages/s",
+  "MB/s",
+  "mean",
+  "sd",
+  "median",
+  "p75",
+  "p95",
+  "p99",
+  "p99.9",
+  "max (ms)",
+];
+
+function row(name: string, result: Result): string[] {
+  const { clients, messagesPerSecond, megabytesPerSecond, latency } = result;
+  const latencies = LATENCIES.map((of) => short(latency[of]));
+  return [name, number(clients), number(messagesPerSecond), number(megabytesPerSecond, 1), ...latencies];
+}
+
+const COST_COLUMNS = [
+  "",
+  "edge",
+  "origin",
+  "Kafka",
+  "publisher",
+  "clients",
+  "machine (% of a core)",
+  "edge, µs/delivery",
+  "origin, µs/update",
+  "wire bytes/message",
+  "connects/s",
+  "KiB/connection",
+  "lost",
+  "doubled",
+  "errors",
+];
+
+function costRow(name: string, result: Result): string[] {
+  const { cpu, cpuPerDelivery, cpuPerUpdate, wireBytes, connectsPerSecond } = result;
+  const percent = (part: string) => (cpu[part] === undefined ? "" : number(cpu[part]));
+  const server = cpuPerDelivery.edge ?? cpuPerDelivery.server ?? 0;
+  return [
+    name,
+    percent(cpu.edge === undefined ? "server" : "edge"),
+    ...["origin", "kafka", "publisher", "clients", "machine"].map(percent),
+    short(server),
+    cpuPerUpdate.origin === undefined ? "" : short(cpuPerUpdate.origin),
+    number(wireBytes),
+    number(connectsPerSecond),
+    number(result.bytesPerConnection / 1024),
+    number(result.lost),
+    number(result.duplicated),
+    number(result.failed + result.violations + result.closes),
+  ];
+}
+
+function both(rows: readonly (readonly [string, Result | undefined])[]): string {
+  const measured = rows.flatMap(([name, result]) => (result === undefined ? [] : [[name, result] as const]));
+  return [
+    table(
+      COLUMNS,
+      measured.map(([name, result]) => row(name, result)),
+    ),
+    table(
+      COST_COLUMNS,
+      measured.map(([name, result]) => costRow(name, result)),
+    ),
+  ].join("\n\n");
+}
+
+function referenceFigures({ base, json, replicated, many }: Parts["reference"]): string {
+  const operations = base?.operations;
+  const billed = Object.entries(operations ?? {})
+    .filter(([name, count]) => count >= 0.5 && !name.includes("_out."))
+    .map(([name, count]) => `${number(count)} \`${name}\``)
+    .join(", ");
+  return [
+    "### From producer to client",
+    "`npm run bench -- --duration 20`, then the same with `--json-payload`, with `--endpoints 10000 --clients 2000 --linger 5`, and with `--brokers 3`.",
+    both([
+      ["100 endpoints", base],
+      ["the same, JSON", json],
+      ["10,000 endpoints", many],
+      ["100 endpoints, 3 brokers", replicated],
+    ]),
+    `A million deliveries (100 endpoints) were ${billed || "nothing"} that is billed: *estimated* from list prices, $${(base?.dollars ?? 0).toFixed(4)} without duration, CPU and storage.`,
+  ].join("\n\n");
+}
+
+function limitFigures({ distributary, floor, half }: Parts["limits"]): string {
+  const ends = [
+    ["Distributary", distributary],
+    ["floor: kafkajs → ws", floor],
+  ] as const;
+  return [
+    "### How much it can take",
+    "`npm run bench -- --find-limit --clients 9000 --rate 0.5`, and with `--system floor-kafka`. A step is good while p99 keeps below 100 ms and each part of the system below 75% of a core.",
+    ...ends.flatMap(([name, limit]) =>
+      limit === undefined
+        ? []
+        : [
+            `${name}: ${number(limit.good?.messagesPerSecond ?? 0)} messages/s, with ${short(systemCpu(limit.good))} µs of CPU for each in everything but Kafka; past that, ${limit.why}.`,
+          ],
+    ),
+    both([
+      ["at the limit", distributary?.good],
+      ["floor at its limit", floor?.good],
+      ["half of the limit", half.distributary],
+      ["floor at that load", half.floor],
+    ]),
+    "![Latency under rising load](results/latency.svg)",
+  ].join("\n\n");
+}
+
+/** Of the edge and the origin, or of what stands for both. */
+function systemCpu(result: Result | undefined): number {
+  const { edge = 0, origin = 0, server = 0 } = result?.cpuPerDelivery ?? {};
+  return edge + origin + server;
+}
+
+function costFigures({ results, edge, origin }: Parts["cost"]): string {
+  const ours = edge.distributary;
+  const ratio = (of: "a" | "b", floor: "floor-uplink" | "floor-feeds") => {
+    const least = edge[floor]?.[of];
+    return ours === undefined || least === undefined || least <= 0 ? "" : number(ours[of] / least, 2);
+  };
+  const rows = Object.entries(edge).map(([system, { a, b, worst }]) => [
+    SYSTEM_TITLES[system] ?? system,
+    short(a),
+    short(b),
+    `${number(100 * worst)}%`,
+  ]);
+  if (origin !== undefined)
+    rows.push(["Distributary's origin", short(origin.a), short(origin.b), `${number(100 * origin.worst)}%`]);
+  return [
+    "### What an update and a delivery cost",
+    `\`npm run bench:all -- --only cost\`: a line through ${results.length} runs, CPU = a × updates + b × deliveries.`,
+    table(["", "a, µs per update", "b, µs per delivery", "worst deviation"], rows),
+    `Of the floor with the same hops, a is ${ratio("a", "floor-uplink")} times, and b ${ratio("b", "floor-uplink")} times; of a broadcast alone, b is ${ratio("b", "floor-feeds")} times. At single points of the grid workerd used ${spread(results, "floor-uplink")} times the CPU of the floor with the same hops, and ${spread(results, "floor-feeds")} times that of a broadcast alone.`,
+    "![CPU per delivery](results/cpu-per-delivery.svg) ![CPU per update](results/cpu-per-update.svg)",
+  ].join("\n\n");
+}
+
+/** The least and the most that the product used of a floor's CPU under the same load. */
+function spread(results: readonly Result[], floor: SystemName): string {
+  const edgeOf = (system: SystemName, { settings: { endpoints, clients } }: Result) =>
+    results.find(
+      ({ settings: one }) => one.system === system && one.endpoints === endpoints && one.clients === clients,
+    )?.cpu.edge ?? 0;
+  const ratios = results
+    .filter(({ settings }) => settings.system === "distributary")
+    .map((result) => edgeOf("distributary", result) / edgeOf(floor, result))
+    .filter((ratio) => Number.isFinite(ratio))
+    .sort((a, b) => a - b);
+  return `${short(ratios[0] ?? 0)} to ${short(ratios.at(-1) ?? 0)}`;
+}
+
+function seriesFigures(
+  title: string,
+  unit: string,
+  field: "payload" | "partitions",
+  results: readonly Result[],
+): string {
+  const named = (value: number) => `${number(value)} ${value === 1 ? unit.replace(/s$/, "") : unit}`;
+  const rows = results.map((result) => [named(result.settings[field]), result] as const);
+  return [
+    `### ${title}`,
+    `\`npm run bench:all -- --only ${field}\``,
+    both(rows),
+    `![${title}](results/${field}.svg)`,
+  ].join("\n\n");
+}
+
+function stormFigures(storm: NonNullable<Parts["storm"]>): string {
+  const { clients, endpoints, p50, p99, all, recovered, asked, lost, updatesPerSecond } = storm;
+  return [
+    "### All clients cut at once",
+    "`npm run bench:all -- --only storm`",
+    `${number(clients)} clients of ${number(endpoints)} endpoints, ${number(updatesPerSecond)} updates/s meanwhile. Half were back and had caught up after ${number(p50)} ms, 99% after ${number(p99)} ms, all after ${number(all)} ms. ${number(recovered)} verdicts said that nothing was missed; at least ${number(Math.max(0, clients - asked))} were answered from a window at the edge. Lost: ${number(lost)}.`,
+  ].join("\n\n");
+}
+
+function catchUpFigures({
+  records,
+  keys,
+  watched,
+  payload,
+  cold,
+  warmSeconds,
+  consumer,
+  share,
+}: Parts["catchUp"]): string {
+  return [
+    "### A backlog",
+    "`npm run bench:all -- --only catchUp`",
+    `${number(records)} records of ${number(payload)} bytes, ${number(keys)} keys, ${number(watched)} of them watched. Seconds are from the start of the process.`,
+    table(
+      ["", "seconds", "records/s", "µs of CPU per record"],
+      [
+        [
+          "Distributary's origin, no index",
+          short(cold.seconds),
+          number(cold.recordsPerSecond),
+          short(cold.cpuPerRecord),
+        ],
+        ["the same, index there", short(warmSeconds), "", ""],
+        [
+          "kafkajs's consumer alone",
+          short(consumer.seconds),
+          number(consumer.recordsPerSecond),
+          short(consumer.cpuPerRecord),
+        ],
+      ],
+    ),
+    `The origin, which indexes all of it, reads at ${number(100 * share)}% of the consumer's rate.`,
+    "![Reading a backlog](results/catch-up.svg)",
+  ].join("\n\n");
+}

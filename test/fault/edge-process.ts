@@ -1,0 +1,119 @@
+/** The edge on raw workerd, as edge/local/serve.ts runs it, but for the entry, and for who may end it and how. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { parse } from "smol-toml";
+import { bundlePage, bundleWorker } from "../../edge/local/bundle.ts";
+import { readEdgeConfig, workerdConfig } from "../../edge/local/workerd-config.ts";
+import { eventually } from "../support/deadline.ts";
+import { freePort } from "../support/deployment.ts";
+
+const root = join(import.meta.dirname, "../..");
+/** As the product's own runner does: workerd ends on SIGTERM once its last connection has. */
+const DRAIN_MS = 500;
+
+export interface EdgeSettings {
+  /** Folder of all that it stores; made here. */
+  readonly folder: string;
+  readonly streams: string;
+  readonly uplinkKeys: string;
+}
+
+export class EdgeProcess {
+  readonly port: number;
+  readonly url: string;
+  readonly #settings: EdgeSettings;
+  #child: ChildProcess | undefined;
+  #deploys = 0;
+  output = "";
+
+  static async start(settings: EdgeSettings): Promise<EdgeProcess> {
+    const edge = new EdgeProcess(settings, await freePort());
+    await bundlePage(root);
+    await edge.build();
+    await edge.start();
+    return edge;
+  }
+
+  private constructor(settings: EdgeSettings, port: number) {
+    this.#settings = settings;
+    this.port = port;
+    this.url = `http://127.0.0.1:${port}`;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Bundles the Worker; each time it is another one to the runtime. */
+  async build(): Promise<void> {
+    const { folder, streams } = this.#settings;
+    const storage = join(folder, "objects");
+    mkdirSync(storage, { recursive: true });
+    const module = join(folder, "worker.js");
+    await bundleWorker({ root, main: "test/fault/edge/worker.ts", streams, outfile: module });
+    appendFileSync(module, `// Deploy ${++this.#deploys}\n`);
+    const edge = readEdgeConfig(parse(readFileSync(join(root, "wrangler.toml"), "utf8")));
+    const compatibilityFlags = [...edge.compatibilityFlags, "unsafe_module"];
+    const vars = { OPERATIONS: "on" };
+    const settings = { module, storage, host: "127.0.0.1", port: this.port, vars };
+    writeFileSync(join(folder, "workerd.capnp"), workerdConfig({ ...edge, compatibilityFlags }, settings));
+  }
+
+  /** Resolves when it answers. */
+  async start(): Promise<void> {
+    const { folder, uplinkKeys } = this.#settings;
+    const workerd = createRequire(import.meta.url)("workerd") as { readonly default: string };
+    const child = spawn(workerd.default, ["serve", "--experimental", join(folder, "workerd.capnp")], {
+      env: { UPLINK_KEYS: uplinkKeys },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.#child = child;
+    const die = () => child.kill("SIGKILL");
+    process.once("exit", die);
+    child.once("close", () => process.off("exit", die));
+    for (const stream of [child.stdout, child.stderr])
+      stream.on("data", (data: Buffer) => {
+        this.output = (this.output + data.toString()).slice(-100_000);
+      });
+    await eventually(
+      async () => {
+        if (child.exitCode !== null) throw new Error(`workerd ended: ${this.output}`);
+        return (await fetch(`${this.url}/$/streams`)).status === 200;
+      },
+      "workerd answers",
+      30_000,
+    );
+  }
+
+  /** Ends it without a word. */
+  async kill(): Promise<void> {
+    await this.#end("SIGKILL");
+  }
+
+  /** Lets requests finish for a moment, then ends it. */
+  async stop(): Promise<void> {
+    const force = setTimeout(() => this.#child?.kill("SIGKILL"), DRAIN_MS);
+    await this.#end("SIGTERM");
+    clearTimeout(force);
+  }
+
+  /** Asks one of the hooks of edge/worker.ts. Throws where it can't be reached. */
+  async hook(name: string, query: Readonly<Record<string, string>> = {}): Promise<Response> {
+    const response = await fetch(`${this.url}/$/test/${name}?${new URLSearchParams(query)}`, {
+      signal: AbortSignal.timeout(3_000),
+    });
+    if (!response.ok) throw new Error(`${name}: ${response.status}; ${this.output.slice(-500)}`);
+    return response;
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, "close");
+    child.kill(signal);
+    await ended;
+  }
+}

@@ -1,0 +1,188 @@
+/** One run, from the start of the rig to its results. */
+
+import { eventually } from "../support/deadline.ts";
+import { check } from "./checker.ts";
+import type { WrittenLog } from "./history.ts";
+import { type Kind, pause } from "./kinds/kind.ts";
+import { KINDS } from "./kinds/kinds.ts";
+import { type Held, heldBy } from "./leftovers.ts";
+import type { Results } from "./report.ts";
+import { Rig, type RigSettings } from "./rig.ts";
+import { Runner } from "./runner.ts";
+import { schedule } from "./schedule.ts";
+import { recordsOf } from "./topics.ts";
+
+export interface RunSettings extends RigSettings {
+  readonly seconds: number;
+  /** Names of kinds. */
+  readonly kinds: readonly string[];
+  readonly say: (line: string) => void;
+  /** Says what each fault did, and in the end what the processes said. */
+  readonly verbose: boolean;
+}
+
+/** Until what was acknowledged first has come. */
+const CALM_MS = 2_000;
+const CATCH_UP_MS = 60_000;
+/** An endpoint that nobody watches is detached after 30 s (L5). */
+const DETACH_MS = 50_000;
+/** More than this by the end, over a process that had just begun to serve, is a leak. */
+const GROWTH_MEGABYTES = 300;
+/** Connections of this run's own questions, which it keeps for the next. */
+const OWN_SOCKETS = 6;
+
+export async function faultRun(settings: RunSettings): Promise<Results> {
+  const { seed, seconds, say } = settings;
+  const kinds = KINDS.filter(({ name }) => settings.kinds.includes(name));
+  const rig = await Rig.start(settings);
+  try {
+    const missing = kinds.flatMap((kind): [string, string][] => {
+      const why = kind.missing?.(rig);
+      return why === undefined ? [] : [[kind.name, why]];
+    });
+    const possible = kinds.filter(({ name }) => !missing.some(([one]) => one === name));
+    await eventually(
+      () => rig.population.all.every(({ position }) => position !== undefined),
+      "every subscriber has a verdict",
+    );
+    const before = held(rig);
+    const plan = schedule(possible, { seed, fromMs: CALM_MS, toMs: seconds * 1_000 });
+    say(`${plan.length} faults in ${seconds} s, ${rig.population.all.length} subscribers`);
+    const runner = new Runner(rig, possible, say, settings.verbose);
+    const began = performance.now();
+    await runner.run(plan, seconds * 1_000);
+    const took = (performance.now() - began) / 1_000;
+
+    const log = await rig.topics.writtenLog();
+    await hasAll(rig, log).catch((error: Error) => say(error.message));
+    if (settings.verbose) say([rig.edge.output, ...rig.origins.map(({ output }) => output)].join("\n"));
+    const after = held(rig);
+    const left = await leave(rig);
+    const findings = rig.population.all.map(({ name, endpoint, happenings }) =>
+      check({ subscriber: name, endpoint, happenings }, log),
+    );
+    return {
+      seed,
+      seconds: took,
+      kinds,
+      missing,
+      planned: planned(possible, plan),
+      injected: runner.injected,
+      findings,
+      produced: rig.ledger.producedAt.length,
+      failed: rig.ledger.failed,
+      events: eventsOf(rig),
+      dueOf: dueOf(rig, log),
+      resumed: runner.resumed,
+      answers: runner.answers,
+      leftovers: [...memory(before, after), ...left.lines],
+      wrong: [...unlogged(rig, log), ...growth(before, after), ...left.wrong],
+    };
+  } finally {
+    await rig.stop();
+  }
+}
+
+function eventsOf({ origins }: Rig): Map<string, number> {
+  const events = new Map<string, number>();
+  for (const origin of origins)
+    for (const [name, times] of origin.events) events.set(name, (events.get(name) ?? 0) + times);
+  return events;
+}
+
+function planned(kinds: readonly Kind[], plan: ReturnType<typeof schedule>): Map<string, number> {
+  return new Map(kinds.map(({ name }) => [name, plan.filter(({ kind }) => kind === name).length]));
+}
+
+/** Also what no producer was told of may be in the log, and is due. */
+async function hasAll(rig: Rig, log: WrittenLog): Promise<void> {
+  const ends = rig.population.all.flatMap((subscriber) =>
+    [...log].flatMap(([epoch, { isVoid, records }]) => {
+      const last = records.get(subscriber.endpoint)?.at(-1);
+      return isVoid || last === undefined ? [] : [{ subscriber, epoch, offset: last.offset }];
+    }),
+  );
+  await eventually(
+    () => ends.every((end) => rig.isReached(end)),
+    "every subscriber has all that the log holds",
+    CATCH_UP_MS,
+  );
+}
+
+function dueOf(rig: Rig, log: WrittenLog): number[] {
+  const subscribers = Map.groupBy(rig.population.all, ({ endpoint }) => endpoint);
+  const due: number[] = [];
+  for (const { records } of log.values())
+    for (const [endpoint, list] of records)
+      for (const { id } of list) due[id] = subscribers.get(endpoint)?.length ?? 0;
+  return Array.from(due, (count = 0) => count);
+}
+
+/** What was acknowledged must be in the log, or the run judges against a log that isn't true. */
+function unlogged({ ledger }: Rig, log: WrittenLog): string[] {
+  const ids = new Set(Array.from(recordsOf(log), ({ id }) => id));
+  const absent = [...ledger.acknowledged].filter((id) => !ids.has(id));
+  return absent.length === 0 ? [] : [`Kafka lost ${absent.length} records that it had acknowledged`];
+}
+
+type AllHeld = ReadonlyMap<string, Held>;
+
+function held({ edge, origins }: Rig): AllHeld {
+  const all = new Map<string, Held>();
+  if (edge.pid !== undefined) all.set("workerd", heldBy(edge.pid));
+  for (const { name, pid } of origins) if (pid !== undefined) all.set(name, heldBy(pid));
+  return all;
+}
+
+function memory(before: AllHeld, after: AllHeld): string[] {
+  return Array.from(
+    after,
+    ([name, { residentMegabytes }]) =>
+      `${name}: ${before.get(name)?.residentMegabytes} MB resident at the start, ${residentMegabytes} MB at the end`,
+  );
+}
+
+function growth(before: AllHeld, after: AllHeld): string[] {
+  return Array.from(after).flatMap(([name, { residentMegabytes }]) =>
+    residentMegabytes - (before.get(name)?.residentMegabytes ?? 0) > GROWTH_MEGABYTES
+      ? [`the memory of ${name} grew`]
+      : [],
+  );
+}
+
+/** All subscribers go, half of them from objects that are asleep; then nothing of them may be left. */
+async function leave(rig: Rig): Promise<{ readonly lines: string[]; readonly wrong: string[] }> {
+  const endpoints = [...new Set(rig.population.all.map(({ endpoint }) => endpoint))];
+  const asleep = endpoints.filter((_, i) => i % 2 === 0);
+  await Promise.allSettled(asleep.map((path) => rig.edge.hook("evict", { path })));
+  await rig.population.close();
+  for (const proxy of rig.links.clients) proxy.cut();
+  let shards: readonly { readonly watched: number; readonly links: number }[] = [];
+  const isEmpty = eventually(
+    async () => {
+      const health = (await (await fetch(`${rig.edge.url}/$/health`)).json()) as { shards: typeof shards };
+      shards = health.shards;
+      return shards.every(({ watched, links }) => watched === 0 && links === 0);
+    },
+    "nothing is watched",
+    DETACH_MS,
+  ).then(
+    () => true,
+    () => false,
+  );
+  const wrong: string[] = [];
+  if (!(await isEmpty)) wrong.push(`left behind: ${JSON.stringify(shards)}`);
+  await pause(500);
+  const workerd = held(rig).get("workerd");
+  const sockets = workerd?.sockets ?? 0;
+  const { socketsAtFirst } = rig;
+  if (sockets > socketsAtFirst + OWN_SOCKETS)
+    wrong.push(`workerd holds ${sockets} sockets, at first ${socketsAtFirst}`);
+  const watched = shards.reduce((total, shard) => total + shard.watched, 0);
+  return {
+    lines: [
+      `after all had left: ${watched} watched, workerd holds ${sockets} sockets, at first ${socketsAtFirst}`,
+    ],
+    wrong,
+  };
+}

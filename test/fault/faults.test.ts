@@ -1,0 +1,25 @@
+/** The short form of `npm run test:fault`: each kind of fault that doesn't take long, once or a few times. */
+import { expect, test } from "vitest";
+import { describeWithKafka } from "../support/with-kafka.ts";
+import { faultRun } from "./fault-run.ts";
+import { KINDS } from "./kinds/kinds.ts";
+import { failures, table } from "./report.ts";
+
+const SEED = 20_261_121;
+const LONG = ["SIGSTOP of an origin past every deadline", "restart of a broker"];
+
+describeWithKafka("under faults:", () => {
+  test(`[P5] [P6] [S10] [U13] every subscriber sees every update once and in order, and nothing stays behind (seed ${SEED})`, async () => {
+    const results = await faultRun({
+      seed: SEED,
+      seconds: 20,
+      kinds: KINDS.map(({ name }) => name).filter((name) => !LONG.includes(name)),
+      brokers: 1,
+      origins: 2,
+      say: () => {},
+      verbose: false,
+    });
+    console.info(table(results));
+    expect(failures(results)).toEqual([]);
+  }, 150_000);
+});

@@ -1,0 +1,75 @@
+/**
+ * What the checker judges: what one subscriber was told, event by event, and what the log holds. Nothing here, nor in
+ * checker.ts, is shared with the product.
+ */
+
+/** A position in its text form: `epoch:offset[,epoch:offset…]`, `-` for nothing. */
+export type PositionText = string;
+
+export type Happening =
+  /** The answer to a subscribe; `from` is what was asked. */
+  | {
+      readonly kind: "verdict";
+      readonly from: PositionText | undefined;
+      readonly position: PositionText;
+      readonly recovered: boolean | undefined;
+      readonly cause: string | undefined;
+    }
+  /** Continuity was lost while the subscriber was connected. */
+  | { readonly kind: "reset"; readonly position: PositionText; readonly cause: string }
+  | {
+      readonly kind: "update";
+      readonly epoch: string;
+      readonly offset: number;
+      /** Offset of the record before it on its endpoint; undefined where none was named. */
+      readonly previous: number | undefined;
+      /** Which record it says to be, from its value. */
+      readonly id: number;
+    }
+  /** An update came whose predecessor the subscriber had not received: it was dropped, and asked for again. */
+  | {
+      readonly kind: "hole";
+      readonly epoch: string;
+      readonly offset: number;
+      readonly previous: number | undefined;
+    };
+
+export interface History {
+  /** For people. */
+  readonly subscriber: string;
+  /** Path of the endpoint. */
+  readonly endpoint: string;
+  readonly happenings: readonly Happening[];
+}
+
+/** A record as it was read back from the log. */
+export interface Logged {
+  readonly offset: number;
+  readonly id: number;
+}
+
+/** One partition of one incarnation of a topic, as it was at the end: of the last, or just before it was deleted. */
+export interface LoggedEpoch {
+  /** Whether its topic was deleted. */
+  readonly isVoid: boolean;
+  /** endpoint → its records, in the order of their offsets. */
+  readonly records: ReadonlyMap<string, readonly Logged[]>;
+}
+
+/** By epoch. */
+export type WrittenLog = ReadonlyMap<string, LoggedEpoch>;
+
+export function parsePosition(text: PositionText): Map<string, number> {
+  const position = new Map<string, number>();
+  if (text === "-") return position;
+  for (const component of text.split(",")) {
+    const colon = component.lastIndexOf(":");
+    position.set(component.slice(0, colon), Number(component.slice(colon + 1)));
+  }
+  return position;
+}
+
+export function formatPosition(position: ReadonlyMap<string, number>): PositionText {
+  const components = Array.from(position, ([epoch, offset]) => `${epoch}:${offset}`);
+  return components.sort().join(",") || "-";
+}

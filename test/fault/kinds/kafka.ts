@@ -1,0 +1,84 @@
+/** Brokers that go, leaders that move, topics that change. */
+import { eventually } from "../../support/deadline.ts";
+import { between, oneOf, type Random } from "../random.ts";
+import type { Rig } from "../rig.ts";
+import { type Kind, pause } from "./kind.ts";
+
+const anyBroker = ({ settings }: Rig, random: Random) => 1 + Math.floor(random() * settings.brokers);
+
+const oneBroker = ({ settings }: Rig) =>
+  settings.brokers === 1 ? "there is one broker: nobody else could lead" : undefined;
+
+export const KAFKA: readonly Kind[] = [
+  {
+    name: "restart of a broker",
+    perTenMinutes: 10,
+    lastsMs: 9_000,
+    parts: ["brokers"],
+    inject: async (rig, random) => rig.kafka.restart(anyBroker(rig, random)),
+  },
+  {
+    name: "kill -9 of a broker",
+    perTenMinutes: 10,
+    lastsMs: 9_000,
+    parts: ["brokers"],
+    missing: oneBroker,
+    inject: async (rig, random) => {
+      const broker = anyBroker(rig, random);
+      await rig.kafka.kill(broker);
+      await pause(between(random, 0, 1_000));
+      await rig.kafka.restart(broker);
+    },
+  },
+  {
+    name: "leaders moved to another broker",
+    perTenMinutes: 12,
+    lastsMs: 3_000,
+    parts: ["brokers"],
+    missing: oneBroker,
+    inject: async ({ admin, topics }, random) => {
+      const { topics: described } = await admin.fetchTopicMetadata({ topics: ["load"] });
+      const current = described[0]?.partitions ?? [];
+      const first = oneOf(random, [1, 2, 3]);
+      const assignment = current.map(({ partitionId, replicas }) => ({
+        partition: partitionId,
+        replicas: [first, ...replicas.filter((id) => id !== first).sort()],
+      }));
+      await admin.alterPartitionReassignments({
+        topics: [{ topic: "load", partitionAssignment: assignment }],
+      });
+      await eventually(
+        async () => {
+          const { topics: now } = await admin.fetchTopicMetadata({ topics: ["load"] });
+          return now[0]?.partitions.every(({ leader }) => leader === first);
+        },
+        `broker ${first} leads ${topics.partitions.get("load")} partitions`,
+        15_000,
+      );
+    },
+  },
+  {
+    name: "topic deleted and created again",
+    perTenMinutes: 11,
+    lastsMs: 5_000,
+    parts: ["reborn", "brokers"],
+    inject: async (rig) => {
+      const writer = rig.writer("reborn");
+      await writer.stop();
+      await rig.topics.delete("reborn");
+      writer.forget();
+      await rig.topics.create("reborn");
+      await writer.start();
+    },
+  },
+  {
+    name: "partition added to a topic",
+    perTenMinutes: 11,
+    lastsMs: 500,
+    parts: ["growing", "brokers"],
+    inject: async (rig) => {
+      const count = await rig.topics.addPartition("growing");
+      rig.writer("growing").partitions = count;
+    },
+  },
+];

@@ -1,0 +1,13 @@
+import type { Random } from "../random.ts";
+import type { Rig } from "../rig.ts";
+import type { Planned } from "../schedule.ts";
+
+/** A kind of fault. */
+export interface Kind extends Planned {
+  /** Why it can't be had on this machine, or with this rig; undefined where it can. */
+  readonly missing?: (rig: Rig) => string | undefined;
+  /** Resolves when its cause is gone. Rejects where it didn't take place. */
+  readonly inject: (rig: Rig, random: Random) => Promise<void>;
+}
+
+export const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));

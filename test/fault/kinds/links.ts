@@ -1,0 +1,83 @@
+/** Links that break, slow down, or lose what is sent. */
+import type { TcpProxy } from "../../support/tcp-proxy.ts";
+import { between, oneOf, type Random } from "../random.ts";
+import type { Links } from "../rig.ts";
+import type { Part } from "../schedule.ts";
+import { type Kind, pause } from "./kind.ts";
+
+interface Link {
+  readonly name: string;
+  readonly part: Part;
+  readonly cuts: number;
+  readonly proxies: (links: Links, random: Random) => readonly TcpProxy[];
+}
+
+const LINKS: readonly Link[] = [
+  {
+    name: "client–edge",
+    part: "clients",
+    cuts: 40,
+    proxies: ({ clients }, random) => [oneOf(random, clients)],
+  },
+  {
+    name: "origin–edge",
+    part: "origin-edge",
+    cuts: 30,
+    proxies: ({ uplinks }, random) => [oneOf(random, uplinks)],
+  },
+  {
+    name: "origin–Kafka",
+    part: "origin-kafka",
+    cuts: 30,
+    proxies: ({ brokers }, random) => (random() < 0.5 ? brokers : [oneOf(random, brokers)]),
+  },
+];
+
+const cut = ({ name, part, cuts, proxies }: Link): Kind => ({
+  name: `${name} cut`,
+  perTenMinutes: cuts,
+  lastsMs: 10,
+  parts: [part],
+  inject: async ({ links }, random) => {
+    for (const proxy of proxies(links, random)) proxy.cut();
+  },
+});
+
+const delay = ({ name, part, proxies }: Link): Kind => ({
+  name: `${name} delayed`,
+  perTenMinutes: 15,
+  lastsMs: 1_500,
+  parts: [part],
+  inject: async ({ links }, random) => {
+    const delayed = proxies(links, random);
+    for (const proxy of delayed) proxy.delayMs = between(random, 100, 800);
+    await pause(between(random, 500, 1_500));
+    for (const proxy of delayed) proxy.delayMs = 0;
+  },
+});
+
+const halfOpen = ({ name, part, proxies }: Link): Kind => ({
+  name: `${name} half-open`,
+  perTenMinutes: 12,
+  lastsMs: 2_500,
+  parts: [part],
+  inject: async ({ links }, random) => {
+    const silent = proxies(links, random);
+    for (const proxy of silent) proxy.silence();
+    await pause(between(random, 500, 2_500));
+    for (const proxy of silent) proxy.speak();
+  },
+});
+
+export const LINK_KINDS: readonly Kind[] = [
+  ...LINKS.flatMap((link) => [cut(link), delay(link), halfOpen(link)]),
+  {
+    name: "storm of reconnects",
+    perTenMinutes: 20,
+    lastsMs: 10,
+    parts: ["clients"],
+    inject: async ({ links }) => {
+      for (const proxy of links.clients) proxy.cut();
+    },
+  },
+];

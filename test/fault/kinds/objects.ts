@@ -1,0 +1,51 @@
+/** Objects that the platform takes out of memory, or ends. */
+import { oneOf, type Random } from "../random.ts";
+import { keysOf } from "../topics.ts";
+import type { Kind } from "./kind.ts";
+
+const SHARDS = 2;
+const AT_ONCE = 4;
+
+const endpoints = [
+  ...keysOf("load").map((key) => `/load/${key}`),
+  ...keysOf("growing").map((key) => `/growing/${key}`),
+];
+
+/** One that is just busy or being started may refuse; that all do shows that it didn't take place. */
+async function each(paths: readonly string[], act: (path: string) => Promise<unknown>): Promise<void> {
+  const done = await Promise.allSettled(paths.map(act));
+  const refused = done.find((one) => one.status === "rejected");
+  if (refused !== undefined && done.every((one) => one.status === "rejected")) throw refused.reason;
+}
+
+const some = (random: Random) => Array.from({ length: AT_ONCE }, () => oneOf(random, endpoints));
+
+export const OBJECTS: readonly Kind[] = [
+  {
+    name: "eviction of Endpoint objects",
+    perTenMinutes: 50,
+    lastsMs: 100,
+    parts: ["edge"],
+    inject: async ({ edge }, random) => {
+      await each(some(random), (path) => edge.hook("evict", { path }));
+    },
+  },
+  {
+    name: "crash of Endpoint objects",
+    perTenMinutes: 40,
+    lastsMs: 100,
+    parts: ["edge"],
+    inject: async ({ edge }, random) => {
+      await each(some(random), (path) => edge.hook("crash", { path }));
+    },
+  },
+  {
+    name: "crash of an Uplink object",
+    perTenMinutes: 30,
+    lastsMs: 100,
+    parts: ["edge"],
+    inject: async ({ edge }, random) => {
+      await edge.hook("crash", { shard: String(Math.floor(random() * SHARDS)) });
+    },
+  },
+];

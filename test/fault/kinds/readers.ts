@@ -1,0 +1,41 @@
+/** Subscribers that misbehave. */
+import { eventually } from "../../support/deadline.ts";
+import { type Kind, pause } from "./kind.ts";
+
+/** More than the kernel's buffers of a connection and the 256 KiB that the edge allows. */
+const BURST: readonly number[] = Array.from({ length: 80 }, () => 128 * 1024);
+const SLOW_CONSUMER = 4001;
+const KEY = "key-0";
+
+export const READERS: readonly Kind[] = [
+  {
+    name: "subscriber that stops reading",
+    perTenMinutes: 11,
+    lastsMs: 3_000,
+    parts: ["bulky", "edge", "brokers"],
+    inject: async (rig) => {
+      const [slow, ...others] = rig.population.bulky;
+      if (slow === undefined) throw new Error("nobody could be slow");
+      const closes = () => slow.closes.get(SLOW_CONSUMER) ?? 0;
+      const before = closes();
+      slow.pause(true);
+      try {
+        await rig.writer("bulky").burst(KEY, BURST);
+        // The others aren't disturbed.
+        await eventually(
+          () =>
+            rig
+              .targets()
+              .filter(({ subscriber }) => others.some((other) => other === subscriber))
+              .every((target) => rig.isReached(target)),
+          "the others have all",
+          20_000,
+        );
+        await pause(100);
+      } finally {
+        slow.pause(false);
+      }
+      await eventually(() => closes() > before, "closed with 4001", 15_000);
+    },
+  },
+];

@@ -1,0 +1,68 @@
+/** An origin, as `npm run origin` runs it, and all that may befall it. */
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { NODE_FLAGS } from "../../origin/node-flags.ts";
+import { Child } from "../support/deployment.ts";
+
+export class OriginProcess {
+  readonly name: string;
+  readonly dataDir: string;
+  readonly #env: NodeJS.ProcessEnv;
+  #child: Child | undefined;
+  /** Events of its log by name, over all its lives. */
+  readonly events = new Map<string, number>();
+  #unread = "";
+
+  /** @param env Without name and folder, which are this one's. */
+  constructor(name: string, dataDir: string, env: NodeJS.ProcessEnv) {
+    this.name = name;
+    this.dataDir = dataDir;
+    this.#env = { ...env, ORIGIN_NAME: name, DATA_DIR: dataDir };
+    mkdirSync(dataDir, { recursive: true });
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.exited ? undefined : this.#child?.process.pid;
+  }
+
+  /** What it said last. */
+  get output(): string {
+    return this.#child?.output ?? "";
+  }
+
+  start(): void {
+    const child = new Child("origin/main.ts", this.#env, NODE_FLAGS);
+    this.#child = child;
+    child.process.stderr?.on("data", (data: Buffer) => this.#count(data.toString()));
+    const die = () => child.process.kill("SIGKILL");
+    process.once("exit", die);
+    child.process.once("close", () => process.off("exit", die));
+  }
+
+  async kill(): Promise<void> {
+    await this.#child?.stop("SIGKILL");
+  }
+
+  async stop(): Promise<void> {
+    await this.#child?.stop();
+  }
+
+  /** Stops the process where it is, or lets it go on: half-open to everyone who talks to it. */
+  freeze(frozen: boolean): void {
+    this.#child?.process.kill(frozen ? "SIGSTOP" : "SIGCONT");
+  }
+
+  /** Only while it is stopped. */
+  deleteIndex(): void {
+    rmSync(join(this.dataDir, "origin"), { recursive: true, force: true });
+  }
+
+  #count(text: string): void {
+    const lines = (this.#unread + text).split("\n");
+    this.#unread = lines.pop() ?? "";
+    for (const line of lines) {
+      const event = /"event":"([a-z_]+)"/.exec(line)?.[1];
+      if (event !== undefined) this.events.set(event, (this.events.get(event) ?? 0) + 1);
+    }
+  }
+}

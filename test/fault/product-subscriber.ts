@@ -1,0 +1,73 @@
+/** A subscriber by the product's own client, which writes down what a user of it is told. */
+import { subscribe } from "../../shared/client/client.ts";
+import { formatPosition, type Happening, parsePosition } from "./history.ts";
+import type { Subscriber, SubscriberSettings } from "./subscriber.ts";
+
+const OPTIONS = {
+  backoff: { baseMs: 100, maxMs: 2_000 },
+  timeouts: { connectMs: 3_000, quietMs: 1_500, silenceMs: 2_500, steadyMs: 1_000, answerMs: 10_000 },
+};
+
+export class ProductSubscriber implements Subscriber {
+  readonly name: string;
+  readonly endpoint: string;
+  readonly happenings: Happening[] = [];
+  readonly closes = new Map<number, number>();
+  readonly #subscription: ReturnType<typeof subscribe>;
+  readonly #heard: SubscriberSettings["heard"];
+  #at: Map<string, number> | undefined;
+
+  constructor({ name, edge, endpoint, random, heard }: SubscriberSettings) {
+    this.name = name;
+    this.endpoint = endpoint;
+    this.#heard = heard;
+    const after = (ms: number, fire: () => void) => {
+      const timer = setTimeout(fire, ms);
+      return () => clearTimeout(timer);
+    };
+    const clock = { now: () => performance.now(), random, after };
+    this.#subscription = subscribe(`${edge}${endpoint}`, { ...OPTIONS, clock });
+    this.#listen();
+  }
+
+  get position(): ReadonlyMap<string, number> | undefined {
+    return this.#at;
+  }
+
+  async close(): Promise<void> {
+    this.#subscription.close();
+  }
+
+  #listen(): void {
+    const subscription = this.#subscription;
+    let holes = 0;
+    subscription.on("verdict", ({ position, recovered, cause }) => {
+      // A user hears of the others as `gap`.
+      if (recovered === false) return;
+      const from = this.#at && formatPosition(this.#at);
+      this.#at ??= parsePosition(position);
+      this.#note({ kind: "verdict", from: recovered ? from : undefined, position, recovered, cause });
+    });
+    subscription.on("gap", ({ cause, position = "-" }) => {
+      this.#at = parsePosition(position);
+      this.#note({ kind: "reset", position, cause: cause ?? "none" });
+    });
+    subscription.on("update", (update) => {
+      const { epoch, offset, previous } = update;
+      for (; holes < subscription.statistics.holes; holes++)
+        this.#note({ kind: "hole", epoch, offset, previous });
+      const { id } = update.json() as { readonly id: number };
+      this.#at?.set(epoch, Math.max(offset, this.#at.get(epoch) ?? -1));
+      this.#note({ kind: "update", epoch, offset, previous, id });
+    });
+    subscription.on("connection", ({ state, code = 0 }) => {
+      if (state === "backingOff") this.closes.set(code, (this.closes.get(code) ?? 0) + 1);
+      if (state === "closed" && code !== 0) throw new Error(`the product's client gave up: ${code}`);
+    });
+  }
+
+  #note(happening: Happening): void {
+    this.happenings.push(happening);
+    this.#heard(happening);
+  }
+}

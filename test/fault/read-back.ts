@@ -1,0 +1,51 @@
+/** What a topic holds, read by kafkajs's own consumer: neither the product's reader nor what producers were told. */
+import type { Kafka } from "kafkajs";
+import type { Logged } from "./history.ts";
+
+const READ_MS = 60_000;
+
+/** partition → endpoint → its records in the order of their offsets */
+export type Contents = ReadonlyMap<number, ReadonlyMap<string, readonly Logged[]>>;
+
+let readers = 0;
+
+/** Rejects where the end that the topic has now is not reached in a minute. */
+export async function readBack(kafka: Kafka, topic: string): Promise<Contents> {
+  const admin = kafka.admin();
+  await admin.connect();
+  const ends = new Map(
+    (await admin.fetchTopicOffsets(topic)).map(({ partition, high }) => [partition, Number(high)]),
+  );
+  await admin.disconnect();
+  const contents = new Map([...ends.keys()].map((partition) => [partition, new Map<string, Logged[]>()]));
+  const unread = new Map([...ends].filter(([, end]) => end > 0));
+  if (unread.size === 0) return contents;
+
+  const consumer = kafka.consumer({ groupId: `read-back-${process.pid}-${++readers}` });
+  const done = Promise.withResolvers<void>();
+  const late = setTimeout(() => done.reject(new Error(`${topic} can't be read back`)), READ_MS);
+  try {
+    await consumer.connect();
+    await consumer.subscribe({ topic, fromBeginning: true });
+    await consumer.run({
+      autoCommit: false,
+      eachBatch: async ({ batch: { partition, messages } }) => {
+        const records = contents.get(partition);
+        for (const { key, value, offset } of messages) {
+          const { id } = JSON.parse(value?.toString() ?? "") as { readonly id: number };
+          const endpoint = `/${topic}/${key}`;
+          const list = records?.get(endpoint) ?? [];
+          if (list.length === 0) records?.set(endpoint, list);
+          list.push({ offset: Number(offset), id });
+          if (Number(offset) + 1 >= (unread.get(partition) ?? 0)) unread.delete(partition);
+        }
+        if (unread.size === 0) done.resolve();
+      },
+    });
+    await done.promise;
+  } finally {
+    clearTimeout(late);
+    await consumer.disconnect();
+  }
+  return contents;
+}

@@ -1,0 +1,93 @@
+import { expect, test } from "vitest";
+import { check } from "./checker.ts";
+import type { Kind } from "./kinds/kind.ts";
+import { failures, type Results, table } from "./report.ts";
+import type { Injected } from "./runner.ts";
+
+const KIND: Kind = { name: "cut", perTenMinutes: 10, lastsMs: 0, parts: [], inject: async () => {} };
+
+const injected = (fields: Partial<Injected> = {}): Injected => ({
+  kind: "cut",
+  startedAt: 0,
+  goneAt: 10,
+  settledAt: 100,
+  stallMs: 90,
+  failure: undefined,
+  combined: false,
+  firstId: 0,
+  lastId: 2,
+  resumed: 1,
+  announced: 0,
+  answers: 1,
+  ...fields,
+});
+
+const records = new Map([["/t/k", Array.from({ length: 200 }, (_, i) => ({ offset: i, id: i }))]]);
+const log = new Map([["a.0", { isVoid: false, records }]]);
+
+/** A subscriber that was told of so many records from the first on. */
+function findings(count: number) {
+  const updates = Array.from({ length: count }, (_, i) => {
+    const previous = i === 0 ? undefined : i - 1;
+    return { kind: "update", epoch: "a.0", offset: i, previous, id: i } as const;
+  });
+  const verdict = {
+    kind: "verdict",
+    from: undefined,
+    position: "-",
+    recovered: undefined,
+    cause: undefined,
+  } as const;
+  return check({ subscriber: "s", endpoint: "/t/k", happenings: [verdict, ...updates] }, log);
+}
+
+const RESULTS: Results = {
+  seed: 1,
+  seconds: 1,
+  kinds: [KIND],
+  missing: [],
+  planned: new Map([["cut", 2]]),
+  injected: [injected(), injected({ combined: true, stallMs: 1_234 })],
+  findings: [findings(200)],
+  produced: 200,
+  failed: 0,
+  events: new Map(),
+  dueOf: Array.from({ length: 200 }, () => 1),
+  resumed: 2,
+  answers: 2,
+  leftovers: [],
+  wrong: [],
+};
+
+test("a run in which all was injected and all came doesn't fail", () => {
+  expect(failures(RESULTS)).toEqual([]);
+  expect(table(RESULTS)).toContain("| cut | 2 (1) | 4 | 4 | 0 | 0 | 0 | 0 | 0 | 1.2 (0.1) | 2 | 2 |");
+});
+
+test.each<[string, Partial<Results>, RegExp]>([
+  ["took place too seldom", { injected: [injected()] }, /vacuous: cut took place 1 times of 2/],
+  ["failed to take place", { injected: [injected(), injected({ failure: "no" })] }, /vacuous: cut/],
+  ["delivered too little", { seconds: 10 }, /vacuous: only 200 deliveries were due/],
+  [
+    "never settled",
+    { injected: [injected(), injected({ settledAt: undefined })] },
+    /cut: 1 times subscribers never had all/,
+  ],
+  ["lost something", { findings: [findings(199)] }, /1 records never came/],
+  ["left something behind", { wrong: ["workerd holds 100 sockets"] }, /100 sockets/],
+])("a run that %s fails, and says why", (_, change, why) => {
+  expect(failures({ ...RESULTS, ...change }).join("\n")).toMatch(why);
+});
+
+test("what is lost stands in the rows of the faults that were at work when it was produced", () => {
+  const lost = { ...RESULTS, findings: [findings(1)] };
+  const [row, all] = table(lost).split("\n").slice(2);
+  expect(row).toContain("| cut | 2 (1) | 4 | 4 | 1 | 0 | 0 | 0 |");
+  expect(all).toContain("| 200 | 200 | 199 | 0 | 0 | 0 |");
+});
+
+test("a kind that can't be had here stands in the table with the reason, and is no failure", () => {
+  const missing = { ...RESULTS, injected: [], missing: [["cut", "no scissors"]] as const };
+  expect(table(missing)).toContain("| cut | not run: no scissors |");
+  expect(failures(missing)).toEqual([]);
+});

@@ -1,0 +1,133 @@
+/** What a run found, as a table. */
+import { type Findings, isClean } from "./checker.ts";
+import type { Kind } from "./kinds/kind.ts";
+import type { Injected } from "./runner.ts";
+
+export interface Results {
+  readonly seed: number;
+  readonly seconds: number;
+  readonly kinds: readonly Kind[];
+  /** Kinds that could not be had, and why. */
+  readonly missing: readonly (readonly [name: string, why: string])[];
+  /** How often each kind was to come. */
+  readonly planned: ReadonlyMap<string, number>;
+  readonly injected: readonly Injected[];
+  readonly findings: readonly Findings[];
+  readonly produced: number;
+  readonly failed: number;
+  /** How many subscribers the endpoint of each record has, by its id. */
+  readonly dueOf: readonly number[];
+  /** Events of the origins' logs, and how often. */
+  readonly events: ReadonlyMap<string, number>;
+  /** Verdicts that said `recovered: true`. */
+  readonly resumed: number;
+  readonly answers: number;
+  /** Lines about what was left behind, and what of it is wrong. */
+  readonly leftovers: readonly string[];
+  readonly wrong: readonly string[];
+}
+
+const HEADER = [
+  "Fault",
+  "times (alone)",
+  "updates",
+  "deliveries due",
+  "lost",
+  "doubled",
+  "out of order",
+  "gaps unannounced",
+  "gaps announced",
+  "longest stall, s (alone)",
+  "resumed",
+  "answers of the index",
+];
+
+const seconds = (ms: number) => (ms / 1_000).toFixed(1);
+const sum = (numbers: readonly number[]) => numbers.reduce((total, one) => total + one, 0);
+const most = (numbers: readonly number[]) => (numbers.length === 0 ? "–" : seconds(Math.max(...numbers)));
+
+export function table(results: Results): string {
+  const rows = [
+    HEADER,
+    HEADER.map(() => "---"),
+    ...results.kinds.map((kind) => row(results, kind.name)),
+    totals(results),
+  ];
+  return rows.map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+}
+
+const stallOf = ({ stallMs, settledAt }: Injected) =>
+  settledAt === undefined ? Number.POSITIVE_INFINITY : stallMs;
+
+function row(results: Results, name: string): string[] {
+  const why = results.missing.find(([missing]) => missing === name)?.[1];
+  if (why !== undefined) return [name, `not run: ${why}`, ...HEADER.slice(2).map(() => "")];
+  const all = results.injected.filter(({ kind, failure }) => kind === name && failure === undefined);
+  const alone = all.filter(({ combined }) => !combined);
+  const updates = sum(all.map(({ firstId, lastId }) => lastId - firstId));
+  const due = sum(all.map(({ firstId, lastId }) => sum(results.dueOf.slice(firstId, lastId))));
+  const wasOpen = (id: number) => all.some(({ firstId, lastId }) => id >= firstId && id < lastId);
+  const wrong = (what: keyof Findings["records"]) =>
+    results.findings.flatMap(({ records }) => records[what]).filter(wasOpen).length;
+  return [
+    name,
+    `${all.length} (${alone.length})`,
+    String(updates),
+    String(due),
+    String(wrong("lost")),
+    String(wrong("duplicated")),
+    String(wrong("outOfOrder")),
+    String(wrong("unannouncedGaps")),
+    String(sum(all.map(({ announced }) => announced))),
+    `${most(all.map(stallOf))} (${most(alone.map(stallOf))})`,
+    String(sum(all.map(({ resumed }) => resumed))),
+    String(sum(all.map(({ answers }) => answers))),
+  ];
+}
+
+function totals({ injected, findings, produced, resumed, answers }: Results): string[] {
+  const all = injected.filter(({ failure }) => failure === undefined);
+  const alone = all.filter(({ combined }) => !combined);
+  const total = (of: (findings: Findings) => number) => String(sum(findings.map(of)));
+  return [
+    "**all**",
+    `${all.length} (${alone.length})`,
+    String(produced),
+    total(({ due }) => due),
+    total(({ lost }) => lost),
+    total(({ duplicated }) => duplicated),
+    total(({ outOfOrder }) => outOfOrder),
+    total(({ unannouncedGaps }) => unannouncedGaps),
+    causes(findings),
+    `${most(all.map(stallOf))} (${most(alone.map(stallOf))})`,
+    String(resumed),
+    String(answers),
+  ];
+}
+
+function causes(findings: readonly Findings[]): string {
+  const announced = findings.flatMap((one) => one.announced);
+  const byCause = Map.groupBy(announced, ({ cause, justified }) => (justified ? cause : `${cause}, wrongly`));
+  return Array.from(byCause, ([cause, gaps]) => `${gaps.length} ${cause}`).join(", ") || "0";
+}
+
+/** Why a run failed, in lines; none where it didn't. */
+export function failures(results: Results): string[] {
+  const { findings, planned, injected, wrong, missing } = results;
+  const lines = findings.filter((one) => !isClean(one)).flatMap(({ problems }) => problems);
+  for (const [name, times] of planned) {
+    if (missing.some(([one]) => one === name)) continue;
+    const took = injected.filter(({ kind, failure }) => kind === name && failure === undefined);
+    const why = injected.find(({ kind, failure }) => kind === name && failure !== undefined)?.failure;
+    if (took.length < times * 0.9)
+      lines.push(`vacuous: ${name} took place ${took.length} times of ${times}: ${why}`);
+    const unsettled = took.filter(({ settledAt }) => settledAt === undefined).length;
+    if (unsettled > 0) lines.push(`${name}: ${unsettled} times subscribers never had all`);
+  }
+  const due = sum(findings.map((one) => one.due));
+  if (due < LEAST_PER_SECOND * results.seconds) lines.push(`vacuous: only ${due} deliveries were due`);
+  return [...lines, ...wrong];
+}
+
+/** Deliveries; a rig that writes as it should has four times as many. */
+const LEAST_PER_SECOND = 100;

@@ -1,0 +1,223 @@
+/**
+ * The whole product under test: Kafka, origins, the edge and its subscribers, each in processes or on sockets of their
+ * own, with a proxy on every link between them.
+ */
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Admin } from "kafkajs";
+import { eventually } from "../support/deadline.ts";
+import { KafkaBroker } from "../support/kafka-broker.ts";
+import { TcpProxy } from "../support/tcp-proxy.ts";
+import { EdgeProcess } from "./edge-process.ts";
+import { FakedClock } from "./faked-clock.ts";
+import { heldBy } from "./leftovers.ts";
+import { OriginProcess } from "./origin-process.ts";
+import { Population } from "./population.ts";
+import { seeded } from "./random.ts";
+import { SmallDisk } from "./small-disk.ts";
+import { keysOf, streamsJson, TOPIC_NAMES, TOPICS, type TopicName, Topics } from "./topics.ts";
+import { Ledger, Writer } from "./writer.ts";
+
+const CLIENT_PROXIES = 4;
+const DISK_MEGABYTES = 768;
+/** Leaders go back to the first replica by themselves, so that moving that one moves the leader. */
+const LEADERS_FOLLOW = {
+  "auto.leader.rebalance.enable": "true",
+  "leader.imbalance.check.interval.seconds": 1,
+  "leader.imbalance.per.broker.percentage": 0,
+};
+
+export interface RigSettings {
+  readonly brokers: 1 | 3;
+  /** Of two the edge has one active, and the other stands by. */
+  readonly origins: 1 | 2;
+  readonly seed: number;
+}
+
+export class Rig {
+  readonly settings: RigSettings;
+  readonly ledger = new Ledger();
+  readonly writers: ReadonlyMap<TopicName, Writer>;
+  readonly population: Population;
+  readonly kafka: KafkaBroker;
+  readonly admin: Admin;
+  readonly topics: Topics;
+  readonly edge: EdgeProcess;
+  readonly origins: readonly OriginProcess[];
+  /** Those of the first origin. */
+  readonly originClock: FakedClock;
+  readonly disk: SmallDisk | string;
+  readonly links: Links;
+  readonly #undo: Undo[];
+  /** Those of workerd before the first subscriber came. */
+  socketsAtFirst = 0;
+
+  /** Resolves when everyone has begun, writers and subscribers too. What was started is ended where it fails. */
+  static async start(settings: RigSettings): Promise<Rig> {
+    const undo: Undo[] = [];
+    try {
+      const rig = new Rig(settings, await parts(settings, undo), undo);
+      await rig.#begin();
+      return rig;
+    } catch (error) {
+      await undoAll(undo);
+      throw error;
+    }
+  }
+
+  private constructor(settings: RigSettings, built: Parts, undo: Undo[]) {
+    this.settings = settings;
+    this.kafka = built.kafka;
+    this.admin = built.admin;
+    this.topics = built.topics;
+    this.edge = built.edge;
+    this.origins = built.origins;
+    this.originClock = built.originClock;
+    this.disk = built.disk;
+    this.links = built.links;
+    this.#undo = undo;
+    const random = seeded(settings.seed);
+    this.writers = new Map(
+      TOPIC_NAMES.map((topic) => {
+        const { partitions, perSecond } = TOPICS[topic];
+        const plan = { topic, keys: keysOf(topic), partitions, perSecond };
+        return [topic, new Writer(this.kafka.client(), plan, this.ledger, random)];
+      }),
+    );
+    this.population = new Population(random);
+  }
+
+  writer(topic: TopicName): Writer {
+    const writer = this.writers.get(topic);
+    if (writer === undefined) throw new Error(`nobody writes to ${topic}`);
+    return writer;
+  }
+
+  /** Resolves when every shard has an origin that is ready. */
+  async healthy(): Promise<void> {
+    await eventually(
+      async () => (await fetch(`${this.edge.url}/$/health`)).status === 200,
+      `health\n${this.origins.map(({ output }) => output.slice(-2_000)).join("\n")}`,
+      60_000,
+    );
+  }
+
+  /** Whether every subscriber has all that was acknowledged on its endpoint. */
+  isCaughtUp(): boolean {
+    return this.targets().every((target) => this.isReached(target));
+  }
+
+  /** What was in a topic that is gone can't be reached any more. */
+  isReached({ subscriber, epoch, offset }: Target): boolean {
+    return (subscriber.position?.get(epoch) ?? -1) >= offset || this.topics.isVoid(epoch);
+  }
+
+  /** For each subscriber, what was last acknowledged on its endpoint. */
+  targets(): Target[] {
+    return this.population.all.flatMap((subscriber) => {
+      const topic = subscriber.endpoint.split("/")[1] as TopicName;
+      const place = this.writers.get(topic)?.last.get(subscriber.endpoint);
+      if (place === undefined) return [];
+      return [{ subscriber, epoch: this.topics.epoch(topic, place.partition), offset: place.offset }];
+    });
+  }
+
+  async stop(): Promise<void> {
+    await undoAll(this.#undo);
+  }
+
+  async #begin(): Promise<void> {
+    for (const origin of this.origins) {
+      this.#undo.push(() => {
+        origin.freeze(false);
+        return origin.kill();
+      });
+      origin.start();
+    }
+    await this.healthy();
+    if (this.edge.pid !== undefined) this.socketsAtFirst = heldBy(this.edge.pid).sockets;
+    this.#undo.push(() => this.population.close());
+    this.population.settle(this.links.clients, this.edge.port);
+    for (const writer of this.writers.values()) {
+      this.#undo.push(() => writer.stop());
+      await writer.start();
+    }
+  }
+}
+
+/** The proxies on each link: of every broker, every origin to the edge, and of clients to the edge. */
+export interface Links {
+  readonly brokers: readonly TcpProxy[];
+  readonly uplinks: readonly TcpProxy[];
+  readonly clients: readonly TcpProxy[];
+}
+
+type Parts = Pick<Rig, "kafka" | "admin" | "topics" | "edge" | "origins" | "originClock" | "disk" | "links">;
+
+type Undo = () => unknown;
+
+/** In reverse; what fails hinders nothing else. */
+async function undoAll(undo: Undo[]): Promise<void> {
+  for (let one = undo.pop(); one !== undefined; one = undo.pop())
+    await Promise.resolve(one()).catch((error: Error) => process.stderr.write(`${error.message}\n`));
+}
+
+async function parts(settings: RigSettings, undo: Undo[]): Promise<Parts> {
+  const folder = mkdtempSync(join(tmpdir(), "fault-"));
+  undo.push(() => rmSync(folder, { recursive: true, force: true }));
+  const open = (count: number) =>
+    Promise.all(
+      Array.from({ length: count }, async () => {
+        const proxy = await TcpProxy.open();
+        undo.push(() => proxy.close());
+        return proxy;
+      }),
+    );
+  const links: Links = {
+    brokers: await open(settings.brokers),
+    uplinks: await open(settings.origins),
+    clients: await open(CLIENT_PROXIES),
+  };
+  const kafka = await KafkaBroker.start({
+    brokers: settings.brokers,
+    proxies: links.brokers.map(({ port }) => port),
+    config: LEADERS_FOLLOW,
+  });
+  undo.push(() => kafka.stop());
+  for (const [i, proxy] of links.brokers.entries()) proxy.target = kafka.behindProxies[i];
+  const admin = kafka.client().admin();
+  await admin.connect();
+  undo.push(() => admin.disconnect());
+  const topics = new Topics(kafka, admin);
+  for (const topic of TOPIC_NAMES) await topics.create(topic);
+
+  const streams = join(folder, "streams.json");
+  writeFileSync(streams, streamsJson());
+  const key = `fault:${randomBytes(32).toString("base64url")}`;
+  const edge = await EdgeProcess.start({ folder: join(folder, "edge"), streams, uplinkKeys: key });
+  undo.push(() => edge.kill());
+  for (const proxy of [...links.uplinks, ...links.clients]) proxy.target = edge.port;
+  const disk = await SmallDisk.mount(join(folder, "origin-0"), DISK_MEGABYTES);
+  if (typeof disk !== "string") undo.push(() => disk.unmount());
+  const originClock = new FakedClock(join(folder, "origin-clock"));
+  const origins = links.uplinks.map(
+    (proxy, i) =>
+      new OriginProcess(`origin-${i}`, join(folder, `origin-${i}`), {
+        ...process.env,
+        ...(i === 0 ? originClock.env : {}),
+        EDGE_URL: `http://127.0.0.1:${proxy.port}`,
+        UPLINK_KEY: key,
+        STREAMS: streams,
+        KAFKA_BROKERS: links.brokers.map(({ port }) => `127.0.0.1:${port}`).join(","),
+      }),
+  );
+  return { links, kafka, admin, topics, edge, originClock, disk, origins };
+}
+
+export interface Target {
+  readonly subscriber: Population["all"][number];
+  readonly epoch: string;
+  readonly offset: number;
+}

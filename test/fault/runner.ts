@@ -1,0 +1,205 @@
+/** Injects what the schedule says, and measures how long it takes until every subscriber has all there is. */
+import type { Happening } from "./history.ts";
+import { type Kind, pause } from "./kinds/kind.ts";
+import { seeded } from "./random.ts";
+import type { Rig, Target } from "./rig.ts";
+import type { Injection, Part } from "./schedule.ts";
+import { TOPIC_NAMES } from "./topics.ts";
+
+const LOOK_MS = 25;
+const COUNT_MS = 250;
+/** In which a fault that hinders anybody has hindered something. */
+const MOMENT_MS = 1_000;
+/** A stall that is told of while the run goes on. */
+const TOLD_MS = 10_000;
+/** A run whose subscribers don't have all by then has lost it. */
+const SETTLE_MS = 90_000;
+
+/** One fault, as it went. Times are of the monotonic clock, in milliseconds. */
+export interface Injected {
+  readonly kind: string;
+  readonly startedAt: number;
+  /** When its cause was gone. */
+  goneAt: number | undefined;
+  /** When every subscriber had all that had been acknowledged a moment after that. */
+  settledAt: number | undefined;
+  /** The longest that an update took to arrive, since then or since it was produced if that was later. */
+  stallMs: number;
+  /** Why it didn't take place. */
+  failure: string | undefined;
+  /** Others were at work between its beginning and its settling. */
+  combined: boolean;
+  /** Ids of records that were produced meanwhile: from, and up to without. */
+  readonly firstId: number;
+  lastId: number;
+  /** What subscribers were told until it had settled, and so what was due to others that were at work too. */
+  resumed: number;
+  announced: number;
+  answers: number;
+}
+
+interface Unsettled {
+  readonly injected: Injected;
+  /** undefined until the moment has passed. */
+  targets: Target[] | undefined;
+}
+
+export class Runner {
+  readonly #rig: Rig;
+  readonly #kinds: ReadonlyMap<string, Kind>;
+  readonly #say: (line: string) => void;
+  readonly #verbose: boolean;
+  readonly injected: Injected[] = [];
+  #unsettled: Unsettled[] = [];
+  readonly #busy = new Map<Part, Promise<void>>();
+  readonly #running = new Set<Promise<void>>();
+  /** How the edge counts answers to objects, since its last start. */
+  #answers = 0;
+  answers = 0;
+  resumed = 0;
+
+  constructor(rig: Rig, kinds: readonly Kind[], say: (line: string) => void, verbose: boolean) {
+    this.#rig = rig;
+    this.#verbose = verbose;
+    this.#kinds = new Map(kinds.map((kind) => [kind.name, kind]));
+    this.#say = say;
+    rig.population.heard = (happening) => this.#heard(happening);
+  }
+
+  /** Resolves when all were injected, their causes are gone, and every subscriber has all there is. */
+  async run(schedule: readonly Injection[], untilMs: number): Promise<void> {
+    const began = performance.now();
+    const look = setInterval(() => this.#look(), LOOK_MS);
+    const count = setInterval(() => void this.#countAnswers(), COUNT_MS);
+    try {
+      for (const injection of schedule) {
+        await pause(Math.max(0, began + injection.atMs - performance.now()));
+        const running: Promise<void> = this.#begin(injection).finally(() => this.#running.delete(running));
+        this.#running.add(running);
+      }
+      await pause(Math.max(0, began + untilMs - performance.now()));
+      await Promise.all(this.#running);
+      await this.#settle();
+      await this.#countAnswers();
+    } finally {
+      clearInterval(look);
+      clearInterval(count);
+    }
+  }
+
+  /** Waits for its parts, in the order of the schedule. */
+  async #begin({ kind: name, seed }: Injection): Promise<void> {
+    const kind = this.#kinds.get(name);
+    if (kind === undefined) throw new Error(`there is no kind ${name}`);
+    const before = kind.parts.map((part) => this.#busy.get(part));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    for (const part of kind.parts) this.#busy.set(part, promise);
+    await Promise.all(before);
+    try {
+      await this.#inject(kind, seed);
+    } finally {
+      resolve();
+    }
+  }
+
+  async #inject(kind: Kind, seed: number): Promise<void> {
+    const firstId = this.#rig.ledger.producedAt.length;
+    const open = this.injected.filter(
+      ({ goneAt, settledAt }) => goneAt === undefined || settledAt === undefined,
+    );
+    const injected: Injected = {
+      kind: kind.name,
+      startedAt: performance.now(),
+      goneAt: undefined,
+      settledAt: undefined,
+      stallMs: 0,
+      failure: undefined,
+      combined: open.length > 0,
+      firstId,
+      lastId: firstId,
+      resumed: 0,
+      announced: 0,
+      answers: 0,
+    };
+    for (const other of open) other.combined = true;
+    this.injected.push(injected);
+    if (this.#verbose) this.#say(`${kind.name} begins`);
+    try {
+      await kind.inject(this.#rig, seeded(seed));
+    } catch (error) {
+      injected.failure = error instanceof Error ? error.message : String(error);
+      this.#say(`${kind.name}: ${injected.failure}`);
+    }
+    injected.goneAt = performance.now();
+    if (this.#verbose)
+      this.#say(`${kind.name}: gone after ${Math.round(injected.goneAt - injected.startedAt)} ms`);
+    this.#unsettled.push({ injected, targets: undefined });
+  }
+
+  #look(): void {
+    const momentAgo = performance.now() - MOMENT_MS;
+    for (const one of this.#unsettled) {
+      if ((one.injected.goneAt ?? 0) > momentAgo) continue;
+      one.targets = (one.targets ?? this.#rig.targets()).filter((target) => !this.#rig.isReached(target));
+      if (one.targets.length > 0) continue;
+      one.injected.settledAt = performance.now();
+      one.injected.lastId = this.#rig.ledger.producedAt.length;
+      const { kind, stallMs } = one.injected;
+      if (stallMs > TOLD_MS || this.#verbose)
+        this.#say(`${kind}: ${(stallMs / 1_000).toFixed(1)} s until an update came`);
+    }
+    this.#unsettled = this.#unsettled.filter(({ injected }) => injected.settledAt === undefined);
+  }
+
+  #arrived(id: number): void {
+    const now = performance.now();
+    const producedAt = this.#rig.ledger.producedAt[id] ?? now;
+    for (const { injected } of this.#unsettled)
+      injected.stallMs = Math.max(injected.stallMs, now - Math.max(producedAt, injected.goneAt ?? now));
+  }
+
+  #heard({ kind, ...rest }: Happening): void {
+    if ("id" in rest) this.#arrived(rest.id);
+    else if (kind === "reset" || (kind === "verdict" && "recovered" in rest && rest.recovered === false))
+      for (const injected of this.#open()) injected.announced++;
+    else if ("recovered" in rest && rest.recovered === true) {
+      this.resumed++;
+      for (const injected of this.#open()) injected.resumed++;
+    }
+  }
+
+  #open(): Injected[] {
+    return this.injected.filter(({ settledAt, failure }) => settledAt === undefined && failure === undefined);
+  }
+
+  /** The edge counts from nothing whenever it starts. */
+  async #countAnswers(): Promise<void> {
+    try {
+      const { answers } = (await (await this.#rig.edge.hook("answers")).json()) as {
+        readonly answers: number;
+      };
+      const more = answers >= this.#answers ? answers - this.#answers : answers;
+      this.#answers = answers;
+      this.answers += more;
+      for (const injected of this.#open()) injected.answers += more;
+    } catch {
+      // It isn't there just now.
+    }
+  }
+
+  /** Nothing is written any more, and every subscriber comes to have all that was. */
+  async #settle(): Promise<void> {
+    await this.#rig.healthy();
+    for (const topic of TOPIC_NAMES) await this.#rig.writer(topic).stop();
+    const deadline = performance.now() + SETTLE_MS;
+    while (!(this.#rig.isCaughtUp() && this.#unsettled.length === 0) && performance.now() < deadline)
+      await pause(LOOK_MS);
+    if (this.#rig.isCaughtUp()) return;
+    const late = this.#rig.targets().filter((target) => !this.#rig.isReached(target));
+    this.#say(`${late.length} subscribers don't have all ${SETTLE_MS / 1_000} s after the last fault`);
+    for (const { subscriber, epoch, offset } of late.slice(0, 5))
+      this.#say(
+        `  ${subscriber.name} of ${subscriber.endpoint}: at ${subscriber.position?.get(epoch)} of ${epoch}:${offset}`,
+      );
+  }
+}

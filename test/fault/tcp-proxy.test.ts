@@ -1,0 +1,104 @@
+/** The proxy itself: a network that doesn't do what it says would show nothing. */
+import { once } from "node:events";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { eventually } from "../support/deadline.ts";
+import { TcpProxy } from "../support/tcp-proxy.ts";
+
+let server: Server;
+let accepted: Socket[];
+let proxy: TcpProxy;
+
+beforeEach(async () => {
+  accepted = [];
+  server = createServer((socket) => {
+    accepted.push(socket);
+    socket.on("error", () => {});
+    socket.on("data", (bytes) => socket.write(`<${bytes}>`));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  proxy = await TcpProxy.open(typeof address === "object" ? address?.port : undefined);
+});
+
+afterEach(async () => {
+  await proxy.close();
+  for (const socket of accepted) socket.destroy();
+  server.close();
+});
+
+function dial() {
+  const socket = connect({ port: proxy.port, host: "127.0.0.1" });
+  const client = { socket, heard: "", closed: false };
+  socket.on("data", (bytes) => {
+    client.heard += bytes;
+  });
+  socket.on("error", () => {});
+  socket.on("close", () => {
+    client.closed = true;
+  });
+  return client;
+}
+
+test("bytes pass in both directions, and so does an orderly close", async () => {
+  const client = dial();
+  client.socket.write("a");
+  await eventually(() => client.heard === "<a>", "an echo");
+  client.socket.end();
+  await eventually(() => client.closed && proxy.connections === 0, "a close");
+});
+
+test("a cut ends what is open on both sides; who dials again gets through", async () => {
+  const client = dial();
+  client.socket.write("a");
+  await eventually(() => client.heard === "<a>", "an echo");
+  proxy.cut();
+  await eventually(() => client.closed && accepted[0]?.destroyed, "both ends closed");
+
+  const again = dial();
+  again.socket.write("b");
+  await eventually(() => again.heard === "<b>", "an echo");
+  again.socket.destroy();
+});
+
+test("what is delayed comes whole and in order, also where the delay ends in between", async () => {
+  const client = dial();
+  client.socket.write("0");
+  await eventually(() => client.heard === "<0>", "an echo");
+  proxy.delayMs = 100;
+  const started = performance.now();
+  for (const text of ["1", "2"]) {
+    client.socket.write(text);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  proxy.delayMs = 0;
+  client.socket.write("3");
+  await eventually(() => client.heard.includes("3>"), "all");
+  expect(client.heard.replaceAll(/[<>]/g, "")).toBe("0123");
+  expect(performance.now() - started).toBeGreaterThan(90);
+  client.socket.destroy();
+});
+
+test("silenced, both ends seem to be connected and hear nothing, not even closes; later connections get through", async () => {
+  const client = dial();
+  client.socket.write("a");
+  await eventually(() => client.heard === "<a>", "an echo");
+  proxy.silence();
+  client.socket.write("b");
+  const during = dial();
+  await once(during.socket, "connect");
+  during.socket.write("c");
+  proxy.speak();
+  const after = dial();
+  after.socket.write("d");
+  await eventually(() => after.heard === "<d>", "an echo");
+  client.socket.destroy();
+  after.socket.write("e");
+  await eventually(() => after.heard === "<d><e>", "an echo");
+
+  expect([client.heard, during.heard]).toEqual(["<a>", ""]);
+  expect(accepted[0]?.destroyed).toBe(false);
+  during.socket.destroy();
+  after.socket.destroy();
+});

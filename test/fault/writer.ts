@@ -1,0 +1,143 @@
+/** Writes to one topic at a steady rate, and knows what was acknowledged. */
+import type { Kafka, Producer } from "kafkajs";
+import { partitionOf } from "../../origin/embedded/murmur2.ts";
+import { oneOf, type Random } from "./random.ts";
+
+const TICK_MS = 50;
+/** Batches that are on their way while Kafka doesn't answer; past that nothing is written. */
+const MAX_PENDING = 40;
+const PAD_BYTES = 120;
+
+export interface Place {
+  readonly partition: number;
+  readonly offset: number;
+}
+
+/** Numbers records, over all topics; when each was produced, in milliseconds of the monotonic clock. */
+export class Ledger {
+  readonly producedAt: number[] = [];
+  readonly acknowledged = new Set<number>();
+  failed = 0;
+  lastFailure = "";
+
+  next(): number {
+    return this.producedAt.push(performance.now()) - 1;
+  }
+}
+
+interface Message {
+  readonly id: number;
+  readonly key: string;
+  readonly value: string;
+  readonly partition: number;
+}
+
+export interface WriterSettings {
+  readonly topic: string;
+  readonly keys: readonly string[];
+  readonly perSecond: number;
+  readonly partitions: number;
+}
+
+export class Writer {
+  readonly settings: WriterSettings;
+  /** endpoint → the last of its records that was acknowledged */
+  readonly last = new Map<string, Place>();
+  partitions: number;
+  readonly #kafka: Kafka;
+  #producer: Producer | undefined;
+  readonly #ledger: Ledger;
+  readonly #random: Random;
+  readonly #pending = new Set<Promise<void>>();
+  #timer: NodeJS.Timeout | undefined;
+  #owed = 0;
+  #tickedAt = 0;
+
+  constructor(kafka: Kafka, settings: WriterSettings, ledger: Ledger, random: Random) {
+    this.#kafka = kafka;
+    this.settings = settings;
+    this.partitions = settings.partitions;
+    this.#ledger = ledger;
+    this.#random = random;
+  }
+
+  async start(): Promise<void> {
+    this.#producer = this.#kafka.producer({
+      metadataMaxAge: 1_000,
+      retry: { retries: 3, initialRetryTime: 50, maxRetryTime: 500 },
+    });
+    await this.#producer.connect();
+    this.#tickedAt = performance.now();
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  /** Resolves when nothing is on its way any more. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await Promise.all(this.#pending);
+    await this.#producer?.disconnect();
+  }
+
+  /** Forgets what was acknowledged of a topic that is gone. */
+  forget(): void {
+    this.last.clear();
+  }
+
+  /** Writes values of these sizes to one key at once. Rejects where they are not acknowledged. */
+  async burst(key: string, sizes: readonly number[]): Promise<void> {
+    for (const size of sizes) {
+      const sent = this.#send([this.#message(key, size)]);
+      if (!(await sent)) throw new Error("a burst was not acknowledged");
+    }
+  }
+
+  #tick(): void {
+    const { keys, perSecond } = this.settings;
+    const now = performance.now();
+    this.#owed = Math.min(this.#owed + ((now - this.#tickedAt) / 1_000) * perSecond, perSecond);
+    this.#tickedAt = now;
+    const count = Math.floor(this.#owed);
+    if (count === 0 || this.#pending.size >= MAX_PENDING) return;
+    this.#owed -= count;
+    const messages = Array.from({ length: count }, () =>
+      this.#message(oneOf(this.#random, keys), Math.floor(this.#random() * PAD_BYTES)),
+    );
+    const sent = this.#send(messages).then(() => {
+      this.#pending.delete(sent);
+    });
+    this.#pending.add(sent);
+  }
+
+  #message(key: string, padding: number): Message {
+    const id = this.#ledger.next();
+    const value = `{"id":${id},"pad":"${"x".repeat(padding)}"}`;
+    return { id, key, value, partition: partitionOf(Buffer.from(key), this.partitions) };
+  }
+
+  /** Whether it was acknowledged. */
+  async #send(messages: Message[]): Promise<boolean> {
+    const { topic } = this.settings;
+    try {
+      const results = (await this.#producer?.send({ topic, acks: -1, timeout: 5_000, messages })) ?? [];
+      for (const { partition, baseOffset } of results) {
+        const there = messages.filter((message) => message.partition === partition);
+        for (const [i, { id, key }] of there.entries()) {
+          this.#ledger.acknowledged.add(id);
+          this.#acknowledge(`/${topic}/${key}`, { partition, offset: Number(baseOffset) + i });
+        }
+      }
+      return true;
+    } catch (error) {
+      this.#ledger.failed += messages.length;
+      this.#ledger.lastFailure = error instanceof Error ? error.message : String(error);
+      return false;
+    }
+  }
+
+  #acknowledge(endpoint: string, place: Place): void {
+    const before = this.last.get(endpoint);
+    // In another partition it is another count.
+    if (before?.partition === place.partition && before.offset > place.offset) return;
+    this.last.set(endpoint, place);
+  }
+}

@@ -1,5 +1,5 @@
 /** The index's file: its tables, its settings, and what becomes of one that can't be used. */
-import { renameSync, rmSync, statSync } from "node:fs";
+import { closeSync, openSync, readSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync, type SQLOutputValue } from "node:sqlite";
 import { makeFolder } from "../make-folder.ts";
@@ -13,6 +13,8 @@ const APPLICATION_ID = 0x44697374;
 
 const FILE = "index.db";
 const LOCK = "index.lock";
+const HEADER_BYTES = 100;
+const WRITE_VERSION_AT = 18;
 
 /** What went before, if the index had to be built anew. */
 export interface Rebuilt {
@@ -151,6 +153,7 @@ function hold(path: string): DatabaseSync {
 }
 
 function attempt<T>(path: string, lock: DatabaseSync, load: (file: OpenFile) => T): T {
+  checkHeader(path);
   const db = new DatabaseSync(path);
   try {
     const application = integer(db.prepare("PRAGMA application_id").get()?.application_id);
@@ -166,6 +169,22 @@ function attempt<T>(path: string, lock: DatabaseSync, load: (file: OpenFile) => 
     db.close();
     throw error;
   }
+}
+
+/**
+ * SQLite opens a file that says it was written by a later version only to read it, as one that may not be written:
+ * the byte at 18 is 1 or 2 (https://www.sqlite.org/fileformat.html#file_format_version_numbers).
+ */
+function checkHeader(path: string): void {
+  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) < HEADER_BYTES) return;
+  const header = Buffer.alloc(HEADER_BYTES);
+  const file = openSync(path, "r");
+  try {
+    readSync(file, header);
+  } finally {
+    closeSync(file);
+  }
+  if (header.readUInt8(WRITE_VERSION_AT) > 2) throw new IndexError("corrupt", `${path} can't be written`);
 }
 
 /** An index in a format of another version of this program. */

@@ -136,6 +136,7 @@ describe("a file that can't be used", () => {
       "corrupt",
       true,
     ],
+    ["says that a later SQLite wrote it", () => patch(18, 3), "corrupt", true],
     ["lacks a table", () => foreign("DROP TABLE tail", false), "corrupt", true],
     ["lacks its state", () => foreign("DELETE FROM state", false), "corrupt", true],
     [
@@ -145,6 +146,11 @@ describe("a file that can't be used", () => {
       false,
     ],
   ];
+  function patch(at: number, byte: number) {
+    const file = readFileSync(path());
+    file.writeUInt8(byte, at);
+    writeFileSync(path(), file);
+  }
   function foreign(sql: string, anew = true) {
     if (anew) writeFileSync(path(), "");
     const db = new DatabaseSync(path());

@@ -59,13 +59,18 @@ export class Deployment {
 
   static async start(settings: DeploymentSettings): Promise<Deployment> {
     const deployment = new Deployment(settings, await freePort());
-    settings.before?.(deployment.log);
-    deployment.edge = deployment.startEdge();
-    const { ranges = 1 } = settings;
-    if (ranges === 1) deployment.origin = deployment.startOrigin();
-    else for (let number = 1; number <= ranges; number++) deployment.startRange(number, ranges);
-    await deployment.ready();
-    return deployment;
+    try {
+      settings.before?.(deployment.log);
+      deployment.edge = deployment.startEdge();
+      const { ranges = 1 } = settings;
+      if (ranges === 1) deployment.origin = deployment.startOrigin();
+      else for (let number = 1; number <= ranges; number++) deployment.startRange(number, ranges);
+      await deployment.ready();
+      return deployment;
+    } catch (error) {
+      await deployment.stop();
+      throw error;
+    }
   }
 
   private constructor(settings: DeploymentSettings, port: number) {

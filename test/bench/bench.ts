@@ -113,7 +113,6 @@ export class Bench {
     const { problems } = checkDescriptors({
       clients,
       processes,
-      watched: name.startsWith("floor") ? endpoints : watched,
       server: name === "floor-kafka" ? "node" : "workerd",
       publishers: name === "floor-feeds" ? endpoints : 1,
       limit: openFilesLimit(),

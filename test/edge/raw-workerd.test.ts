@@ -2,7 +2,7 @@
  * The edge as `npm run edge` runs it, on workerd itself: what no harness can show, because it takes time or
  * ends the process.
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -53,6 +53,18 @@ async function subscribe(from?: string): Promise<RawSubscriber> {
 }
 
 const operations = async () => (await (await fetch(`${url}/$/operations`)).json()) as Record<string, number>;
+
+test("only shards have a database, and what they count is told with the rest", async () => {
+  const before = await operations();
+  await subscribe();
+
+  const after = await operations();
+  const more = (name: string) => (after[name] ?? 0) - (before[name] ?? 0);
+  expect(readdirSync(join(folder, "edge/objects"))).toEqual(["UplinkObject"]);
+  expect(after["object_created.uplink"]).toBeGreaterThan(0);
+  // A subscribe, and the question for these counts.
+  expect([more("worker_request"), more("object_created.endpoint"), more("rows_written")]).toEqual([2, 1, 1]);
+});
 
 test("[S6] [S8] an object that has been idle is really taken out of memory, while its shard stays, and misses nothing", async () => {
   const subscribers = [await subscribe(), await subscribe()];

@@ -56,6 +56,8 @@ export interface Result {
   readonly connectsPerSecond: number;
   /** What the server grew by, the watched endpoints' objects included, for each connection. */
   readonly bytesPerConnection: number;
+  /** Microseconds of CPU of each part under test while the clients connected, likewise. */
+  readonly cpuPerConnection: Readonly<Record<string, number>>;
   /** Updates that never came, or came twice, since the start of the first stage. */
   readonly lost: number;
   readonly duplicated: number;
@@ -100,6 +102,7 @@ export class Bench {
   readonly #progress: Progress;
   #connectSeconds = 0;
   #connectionBytes = 0;
+  #connectionCpu: Readonly<Record<string, number>> = {};
 
   /** Resolves when every client is live and nothing has been published. Throws DoesNotFit. */
   static async start(
@@ -152,9 +155,16 @@ export class Bench {
     const { edge = [], server = edge } = this.#system.parts;
     const resident = () => server.reduce((sum, pid) => sum + residentBytes(pid), 0);
     const before = resident();
+    const cpuBefore = cpuOf(this.#system.parts);
     this.#progress(`connecting ${this.#settings.clients} clients`);
     this.#connectSeconds = await this.#clients.connect();
     this.#connectionBytes = (resident() - before) / this.#settings.clients;
+    this.#connectionCpu = Object.fromEntries(
+      Object.entries(cpuOf(this.#system.parts)).map(([part, cpu]) => [
+        part,
+        (cpu - (cpuBefore[part] ?? 0)) / this.#settings.clients,
+      ]),
+    );
   }
 
   /** Publishes at a rate, first to warm up and then measured; then waits for what is still on its way. */
@@ -216,10 +226,7 @@ export class Bench {
       publisher: [this.#publisher.pid],
       clients: this.#clients.pids,
     };
-    const parts = Object.fromEntries(
-      Object.entries(pids).map(([part, of]) => [part, of.reduce((sum, pid) => sum + cpuUs(pid), 0)]),
-    );
-    const cpu = { at: nowUs(), machine: machineCpuUs(), parts };
+    const cpu = { at: nowUs(), machine: machineCpuUs(), parts: cpuOf(pids) };
     return { ...cpu, operations: await this.#system.operations() };
   }
 
@@ -261,6 +268,7 @@ export class Bench {
       cpuPerUpdate: per(updates * stage.seconds),
       connectsPerSecond: settings.clients / this.#connectSeconds,
       bytesPerConnection: this.#connectionBytes,
+      cpuPerConnection: this.#connectionCpu,
       lost,
       failed,
       behindMs,
@@ -268,6 +276,13 @@ export class Bench {
       dollars: operations && marginalBill(usageOf(operations)).total,
     };
   }
+}
+
+/** Microseconds so far, by part. */
+function cpuOf(parts: Readonly<Record<string, readonly number[]>>): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(parts).map(([part, pids]) => [part, pids.reduce((sum, pid) => sum + cpuUs(pid), 0)]),
+  );
 }
 
 function perMillion(before: Sample, after: Sample, deliveries: number): Record<string, number> | undefined {

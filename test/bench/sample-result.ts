@@ -34,6 +34,7 @@ export function resultAt(rate: number, changes: Partial<Result> = {}): Result {
     cpuPerUpdate: { edge: 300, origin: 30 },
     connectsPerSecond: 1,
     bytesPerConnection: 0,
+    cpuPerConnection: {},
     lost: 0,
     duplicated: 0,
     violations: 0,

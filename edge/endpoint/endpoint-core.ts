@@ -240,8 +240,9 @@ export class EndpointCore {
     const now = this.#ports.now();
     const span = { position: verdict.position, to, frames };
     const before = this.#replica.position && new Map(this.#replica.position);
-    // It leads on from an answer of which not all came: nothing here to which it could be added.
-    if (before === undefined && id === UNASKED && verdict.recovered === true) this.#behind = true;
+    // Nothing has come since an answer of which the object hasn't all: it has still to learn what that held.
+    const isEmptyHanded = before === undefined && id === UNASKED && verdict.recovered === true;
+    if (isEmptyHanded && frames.length === 0) this.#behind = true;
     else if (before === undefined || (own && verdict.recovered === false))
       this.#adopt(span, verdict.cause, out);
     else {

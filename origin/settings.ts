@@ -23,6 +23,8 @@ export interface Command {
   readonly settings: Readonly<Record<string, Setting>>;
   /** Flags without a value, and what they mean. */
   readonly switches: Readonly<Record<string, string>>;
+  /** No variables are read, and none are told of. */
+  readonly flagsOnly?: true;
 }
 
 /** An empty text counts as unset. */
@@ -82,8 +84,9 @@ const flagOf = (name: string, { flag }: Setting) => flag ?? name.toLowerCase().r
 function help(command: Command): string {
   const lines = [command.usage, "", command.does, ""];
   for (const [name, setting] of Object.entries(command.settings)) {
-    const flag = setting.secret ? "" : `, --${flagOf(name, setting)} …`;
-    lines.push(`  ${name}${flag}`, `      ${setting.means}`);
+    const flag = `--${flagOf(name, setting)} …`;
+    const names = command.flagsOnly ? flag : setting.secret ? name : `${name}, ${flag}`;
+    lines.push(`  ${names}`, `      ${setting.means}`);
     if (setting.default !== undefined) lines.push(`      Default: ${setting.default}`);
   }
   for (const [name, means] of Object.entries(command.switches)) lines.push(`  --${name}`, `      ${means}`);

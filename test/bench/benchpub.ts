@@ -20,6 +20,7 @@ const command = {
     SEED: { means: "Of chance.", default: "1" },
   },
   switches: { "json-payload": "Updates are JSON and not random bytes." },
+  flagsOnly: true,
 } as const;
 
 const given = readSettings(command, {}, process.argv.slice(2));
@@ -38,8 +39,8 @@ else {
   ];
   const seed = read.whole("SEED", 0);
   const problems = [...read.problems];
-  if (KAFKA === undefined) problems.push("KAFKA is required: --kafka host:port");
-  if (TOPIC === undefined) problems.push("TOPIC is required: --topic name");
+  if (KAFKA === undefined) problems.push("--kafka is required: --kafka host:port");
+  if (TOPIC === undefined) problems.push("--topic is required: --topic name");
   if (problems.length > 0 || KAFKA === undefined || TOPIC === undefined) fail(...problems);
   else {
     const target = { kind: "kafka", brokers: KAFKA.split(","), topic: TOPIC } as const;

@@ -20,6 +20,7 @@ const command = {
     SEED: { means: "Of chance.", default: "1" },
   },
   switches: {},
+  flagsOnly: true,
 } as const;
 
 const given = readSettings(command, {}, process.argv.slice(2));
@@ -37,8 +38,8 @@ else {
   const popularity = read.oneOf("POPULARITY", POPULARITIES) ?? "uniform";
   const problems = [...read.problems];
   if (url === undefined || !/^https?:\/\/[^/]+\/?$/.test(url))
-    problems.push("URL must be http://… or https://…, without a path");
-  if (topic === undefined) problems.push("TOPIC is required: --topic name");
+    problems.push("--url must be http://… or https://…, without a path");
+  if (topic === undefined) problems.push("--topic is required: --topic name");
   if (problems.length > 0 || url === undefined || topic === undefined) fail(...problems);
   else {
     const assignment = assign(popularity, count, endpoints, seeded(seed));

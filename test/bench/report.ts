@@ -12,13 +12,16 @@ export const ms = (value: number) => `${short(value)} ms`;
 
 export function report(result: Result): string {
   const { settings, latency, cpu, operations, dollars } = result;
-  const { system, endpoints, rate, payload, json, brokers, partitions } = settings;
+  const { system, endpoints, rate, payload, json, brokers, partitions, origins } = settings;
   const each = (values: Readonly<Record<string, number>>, unit: string) =>
     Object.entries(values)
       .map(([part, value]) => `${part} ${short(value)}${unit}`)
       .join(", ");
   const rows: [string, string][] = [
-    ["system", `${system}, ${brokers > 0 ? `Kafka of ${brokers}, ${partitions} partitions` : "no Kafka"}`],
+    [
+      "system",
+      `${system}, ${brokers > 0 ? `Kafka of ${brokers}` : "no Kafka"}, ${partitions} partitions${origins > 1 ? ` shared by ${origins} origins` : ""}`,
+    ],
     [
       "load",
       `${number(endpoints)} endpoints × ${short(rate)}/s of ${number(payload)} ${json ? "bytes of JSON" : "random bytes"}, ${number(result.watched)} of them watched`,

@@ -62,9 +62,7 @@ export class Deployment {
     try {
       settings.before?.(deployment.log);
       deployment.edge = deployment.startEdge();
-      const { ranges = 1 } = settings;
-      if (ranges === 1) deployment.origin = deployment.startOrigin();
-      else for (let number = 1; number <= ranges; number++) deployment.startRange(number, ranges);
+      deployment.startOrigins(settings.ranges ?? 1);
       await deployment.ready();
       return deployment;
     } catch (error) {
@@ -111,6 +109,17 @@ export class Deployment {
     }
     const env = { ...this.#env, ...this.#originEnv, ...more, ORIGIN_NAME: name, DATA_DIR };
     return new Child("origin/main.ts", env, NODE_FLAGS);
+  }
+
+  /** One origin for all partitions, or one for each of so many ranges, in place of those that there were. */
+  startOrigins(count: number): void {
+    if (count === 1) this.origin = this.startOrigin();
+    else for (let number = 1; number <= count; number++) this.startRange(number, count);
+  }
+
+  /** The one for all partitions, or those of the ranges. */
+  get origins(): Child[] {
+    return [this.origin, ...this.ranges].filter((origin) => origin !== undefined);
   }
 
   /** The origin of a range, in place of the one that it had before. */

@@ -6,8 +6,8 @@ export interface Plan {
   readonly processes: number;
   /** Endpoints that have a client. */
   readonly watched: number;
-  /** Where the clients' connections end. */
-  readonly server: "workerd" | "node";
+  /** Where the clients' connections end; undefined where that is none of ours. */
+  readonly server: "workerd" | "node" | undefined;
   /** Sockets that the publisher opens to the server. */
   readonly publishers: number;
   /** Files that one process may open. */
@@ -28,10 +28,11 @@ export interface Fits {
 }
 
 export function checkDescriptors({ clients, processes, watched, server, publishers, limit }: Plan): Fits {
-  const inServer =
-    server === "workerd"
-      ? PER_ENDPOINT * watched + PER_CONNECTION * (clients + publishers) + SPARE
-      : clients + SPARE;
+  const inServer = {
+    workerd: PER_ENDPOINT * watched + PER_CONNECTION * (clients + publishers) + SPARE,
+    node: clients + SPARE,
+    elsewhere: 0,
+  }[server ?? "elsewhere"];
   const inClients = Math.ceil(clients / processes) + SPARE;
   const problems: string[] = [];
   if (inServer > limit) {

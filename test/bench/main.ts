@@ -19,11 +19,13 @@ else {
 }
 
 async function run(wanted: Wanted, asked: Switches): Promise<void> {
-  const print = (result: Result) =>
+  const print = (result: Result) => {
+    clear();
     process.stdout.write(asked.json ? `${JSON.stringify(result)}\n` : `${report(result)}\n`);
+  };
   const progress = (line: string) => {
-    if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line}`);
-    else process.stderr.write(`${line}\n`);
+    clear();
+    process.stderr.write(process.stderr.isTTY ? line : `${line}\n`);
   };
   const { bench: settings, stage, brokers, sweep } = wanted;
   let kafka: KafkaBroker | undefined;
@@ -41,6 +43,7 @@ async function run(wanted: Wanted, asked: Switches): Promise<void> {
         if (asked["find-limit"]) {
           const step = (result: Result) => progress(`${stepLine(result)}\n`);
           const limit = await findLimit(bench, { ...wanted.limit, stage: point.stage, step });
+          clear();
           if (asked.json) process.stdout.write(`${JSON.stringify(limit)}\n`);
           else {
             if (limit.good !== undefined) print(limit.good);
@@ -61,13 +64,20 @@ async function run(wanted: Wanted, asked: Switches): Promise<void> {
     if (!(error instanceof DoesNotFit || error instanceof NoKafka)) throw error;
     fail(1, error.message);
   } finally {
+    clear();
     await kafka?.stop();
   }
 }
 
 const isFaulty = ({ lost, duplicated, violations }: Result) => lost > 0 || duplicated > 0 || violations > 0;
 
+/** The line of progress, which would stand before what comes next. */
+function clear(): void {
+  if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
+}
+
 function fail(code: 1 | 2, ...problems: readonly string[]): void {
+  clear();
   for (const problem of problems) process.stderr.write(`${problem}\n`);
   process.exitCode = code;
 }

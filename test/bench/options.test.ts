@@ -59,6 +59,7 @@ test.each([
   [["--endpoints", "1e9"], "--endpoints must be a whole number from 1 to 1000000, not 1e9"],
   [["--origins", "7"], "--origins 7 can't share --partitions 6: some would read nothing"],
   [["--origins", "2", "--system", "floor-kafka"], "--origins: floor-kafka has none"],
+  [["--brokers", "3", "--source", "embedded"], "--brokers 3: the embedded log has none"],
   [["--find-limit", "--sweep", "payload"], "--find-limit and --sweep exclude each other"],
   [
     ["--endpoints", "5000", "--rate", "100"],

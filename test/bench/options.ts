@@ -63,11 +63,12 @@ export type Read =
   | { readonly ok: false; readonly problems: readonly string[] };
 
 /** Past these a mistake is likelier than a wish, and would end in want of memory, or not at all. */
-const MOST = 1_000_000;
-const MAX_BYTES = 4 * 1024 * 1024;
+export const MOST = 1_000_000;
+export const MAX_BYTES = 4 * 1024 * 1024;
 const MAX_PARTITIONS = 1_000;
-const MAX_PROCESSES = 64;
-const MAX_SECONDS = 86_400;
+export const MAX_PROCESSES = 64;
+export const MAX_SECONDS = 86_400;
+export const MAX_LINGER_MS = 1_000;
 const MAX_UPDATES = 200_000;
 const MAX_BYTES_PER_SECOND = 1e9;
 
@@ -93,7 +94,7 @@ export function readBench(values: Values<typeof command>, switches: Switches): R
       partitions: read.whole("PARTITIONS", 1, MAX_PARTITIONS),
       origins: read.whole("ORIGINS", 1, LIMITS.ranges),
       processes: read.whole("PROCESSES", 1, MAX_PROCESSES),
-      lingerMs: read.positive("LINGER", 1_000),
+      lingerMs: read.positive("LINGER", MAX_LINGER_MS),
       seed: read.whole("SEED", 0),
     },
     stage: {
@@ -106,12 +107,12 @@ export function readBench(values: Values<typeof command>, switches: Switches): R
     limit: { p99Ms: read.positive("MAX_P99"), cpuPercent: read.positive("MAX_CPU") },
   };
   const { endpoints, payload, partitions, origins } = wanted.bench;
-  const updates = endpoints * wanted.stage.rate;
-  if (updates > MAX_UPDATES || updates * payload > MAX_BYTES_PER_SECOND)
+  read.problems.push(...tooMuch(endpoints, wanted.stage.rate, payload));
+  if (brokers > 1 && !needsKafka)
     read.problems.push(
-      `--endpoints × --rate is ${number(updates)} updates/s of ${number(payload)} bytes: more than one publisher can write`,
+      `--brokers ${brokers}: ${source === "embedded" ? "the embedded log" : system} has none`,
     );
-  if (origins > 1 && system !== "distributary") read.problems.push(`--origins: ${system} has none`);
+  if ((origins > 1 || wanted.sweep === "origins") && system !== "distributary") read.problems.push(`--origins: ${system} has none`);
   if (origins > partitions)
     read.problems.push(
       `--origins ${origins} can't share --partitions ${partitions}: some would read nothing`,
@@ -119,4 +120,13 @@ export function readBench(values: Values<typeof command>, switches: Switches): R
   if (switches["find-limit"] && wanted.sweep !== undefined)
     read.problems.push("--find-limit and --sweep exclude each other");
   return read.problems.length > 0 ? { ok: false, problems: read.problems } : { ok: true, wanted };
+}
+
+/** What is wrong with a load that would only ever be late; empty where it may do. */
+export function tooMuch(endpoints: number, rate: number, payload: number): string[] {
+  const updates = endpoints * rate;
+  if (!(updates > MAX_UPDATES || updates * payload > MAX_BYTES_PER_SECOND)) return [];
+  return [
+    `--endpoints × --rate is ${number(updates)} updates/s of ${number(payload)} bytes: more than one publisher can write`,
+  ];
 }

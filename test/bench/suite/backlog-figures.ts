@@ -44,7 +44,11 @@ export function catchUpFigures({
 export function consumersFigures({ partitions, backlog, starts, live }: Consumers): string {
   const { records, payload, keys, watched } = backlog;
   const named = (origins: number) => (origins === 1 ? "1 origin" : `${origins} origins`);
-  const firsts = live.map(({ origins, steps }) => [named(origins), steps[0]] as const);
+  const firsts = live.map(({ origins, steps }) => {
+    const [begun] = steps;
+    const tries = steps.filter(({ settings }) => settings.rate === begun?.settings.rate);
+    return [named(origins), tries.at(-1)] as const;
+  });
   const first = firsts.find(([, step]) => step !== undefined)?.[1];
   return [
     "### Several origins",
@@ -72,7 +76,7 @@ export function consumersFigures({ partitions, backlog, starts, live }: Consumer
           live
             .map(
               ({ origins, good, why }) =>
-                `${named(origins)}: ${number(good?.updatesPerSecond ?? 0)} updates/s; past that, ${why}.`,
+                `${named(origins)}: ${good === undefined ? `no step kept within the bounds: ${why}` : `${number(good.updatesPerSecond)} updates/s; past that, ${why}`}.`,
             )
             .join(" "),
         ]),

@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Result } from "../bench.ts";
+import type { Limit } from "../limit.ts";
 import { number, short } from "../report.ts";
 import type { SystemName } from "../systems.ts";
 import { catchUpFigures, consumersFigures } from "./backlog-figures.ts";
@@ -82,13 +83,7 @@ function limitFigures({ distributary, floor, half }: Parts["limits"]): string {
   return [
     "### How much it can take",
     "`npm run bench -- --find-limit --clients 9000 --rate 0.5`, and with `--system floor-kafka --rate 2`. A step is good while p99 keeps below 100 ms and each part of the system below 75% of a core.",
-    ...ends.flatMap(([name, limit]) =>
-      limit === undefined
-        ? []
-        : [
-            `${name}: ${number(limit.good?.messagesPerSecond ?? 0)} messages/s, with ${short(systemCpu(limit.good))} µs of CPU for each in everything but Kafka; past that, ${limit.why}.`,
-          ],
-    ),
+    ...ends.flatMap(([name, limit]) => (limit === undefined ? [] : [`${name}: ${found(limit)}`])),
     both([
       ["at the limit", distributary?.good],
       ["floor at its limit", floor?.good],
@@ -99,9 +94,14 @@ function limitFigures({ distributary, floor, half }: Parts["limits"]): string {
   ].join("\n\n");
 }
 
+function found({ good, why }: Limit): string {
+  if (good === undefined) return `no step kept within the bounds: ${why}.`;
+  return `${number(good.messagesPerSecond)} messages/s, with ${short(systemCpu(good))} µs of CPU for each in everything but Kafka; past that, ${why}.`;
+}
+
 /** Of the edge and the origin, or of what stands for both. */
-function systemCpu(result: Result | undefined): number {
-  const { edge = 0, origin = 0, server = 0 } = result?.cpuPerDelivery ?? {};
+function systemCpu({ cpuPerDelivery }: Result): number {
+  const { edge = 0, origin = 0, server = 0 } = cpuPerDelivery;
   return edge + origin + server;
 }
 
@@ -143,14 +143,10 @@ function spread(results: readonly Result[], floor: SystemName): string {
 }
 
 function replicatedFigures({ limit, half }: Parts["replicated"]): string {
-  const what =
-    limit === undefined
-      ? "It did not fit this machine."
-      : `${number(limit.good?.messagesPerSecond ?? 0)} messages/s, with ${short(systemCpu(limit.good))} µs of CPU for each in everything but Kafka; past that, ${limit.why}.`;
   return [
     "### The same with replicas",
     "`npm run bench -- --find-limit --brokers 3 --partitions 10 --clients 9000 --rate 0.5`: three replicas of each of 10 partitions, of which two must have an update before it is acknowledged. Three brokers take CPU from everything else on this machine.",
-    what,
+    limit === undefined ? "It did not fit this machine." : found(limit),
     both([
       ["at the limit", limit?.good],
       ["half of the limit", half],

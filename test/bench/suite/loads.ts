@@ -106,8 +106,9 @@ export async function replicated(context: Context): Promise<Replicated> {
   const kafka = await context.replicated();
   const bench = { ...MANY, partitions: 10 };
   const limit = await limitOf(context, bench, FIRST_STEP, kafka);
-  const rate = (limit?.good?.settings.rate ?? FIRST_STEP.rate) / 2;
-  return { limit, half: await measure(context, bench, { ...STAGE, rate, seconds: 15 }, kafka) };
+  if (limit?.good === undefined) return { limit, half: undefined };
+  const half = { ...STAGE, rate: limit.good.settings.rate / 2, seconds: 15 };
+  return { limit, half: await measure(context, bench, half, kafka) };
 }
 
 export interface StormResult extends Stormed {

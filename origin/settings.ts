@@ -69,7 +69,10 @@ export function readSettings<const C extends Command>(
   const values = Object.fromEntries(
     table.map(([name, setting]) => {
       const flag = flags[flagOf(name, setting)];
-      return [name, (Array.isArray(flag) ? flag.join(",") : flag) || env[name] || setting.default];
+      return [
+        name,
+        (Array.isArray(flag) ? flag.join(",") : flag) || (!command.flagsOnly && env[name]) || setting.default,
+      ];
     }),
   );
   const switches = Object.fromEntries(

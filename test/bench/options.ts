@@ -112,7 +112,8 @@ export function readBench(values: Values<typeof command>, switches: Switches): R
     read.problems.push(
       `--brokers ${brokers}: ${source === "embedded" ? "the embedded log" : system} has none`,
     );
-  if ((origins > 1 || wanted.sweep === "origins") && system !== "distributary") read.problems.push(`--origins: ${system} has none`);
+  if ((origins > 1 || wanted.sweep === "origins") && system !== "distributary")
+    read.problems.push(`--origins: ${system} has none`);
   if (origins > partitions)
     read.problems.push(
       `--origins ${origins} can't share --partitions ${partitions}: some would read nothing`,

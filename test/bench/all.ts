@@ -81,6 +81,8 @@ async function run(names: readonly PartName[], scale: number): Promise<Results> 
     }
   } finally {
     await kafka.stop();
+    // What still tries to reach a Kafka that is gone would hold it up.
+    if (isInterrupted()) process.exit();
   }
   return results;
 }

@@ -66,10 +66,14 @@ async function run(wanted: Wanted, asked: Switches): Promise<void> {
   } finally {
     clear();
     await kafka?.stop();
+    // What still tries to reach a Kafka that is gone would hold it up.
+    if (isInterrupted()) process.exit();
   }
 }
 
-const isFaulty = ({ lost, duplicated, violations }: Result) => lost > 0 || duplicated > 0 || violations > 0;
+function isFaulty({ lost, duplicated, violations }: Result): boolean {
+  return lost > 0 || duplicated > 0 || violations > 0;
+}
 
 /** The line of progress, which would stand before what comes next. */
 function clear(): void {

@@ -4,6 +4,7 @@ import { Deployment } from "../support/deployment.ts";
 import type { KafkaBroker } from "../support/kafka-broker.ts";
 import { createTopic, deleteTopic } from "../support/kafka-topics.ts";
 import { type Floor, serveKafkaFloor, serveWorkerdFloor } from "./floor/serve.ts";
+import { isInterrupted } from "./load/rpc.ts";
 import type { Target } from "./load/sinks.ts";
 import { descendants } from "./proc.ts";
 
@@ -51,7 +52,8 @@ export async function startSystem({ name, kafka, partitions, origins }: SystemSe
   await admin.connect();
   await createTopic(admin, topic, partitions);
   const removeTopic = async () => {
-    await deleteTopic(admin, topic);
+    // Kafka itself is about to be gone, or is already.
+    if (!isInterrupted()) await deleteTopic(admin, topic);
     await admin.disconnect();
   };
   try {

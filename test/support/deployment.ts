@@ -129,15 +129,16 @@ export class Deployment {
   }
 
   async ready(deadlineMs = 60_000): Promise<void> {
-    await eventually(
+    const ended = await eventually(
       async () => {
-        for (const child of [this.edge, this.origin, ...this.ranges])
-          if (child?.exited) throw new Error(`${child.script} ended:\n${child.output}`);
+        const child = [this.edge, ...this.origins].find((child) => child?.exited);
+        if (child !== undefined) return child;
         return (await fetch(`${this.url}/$/health`)).status === 200;
       },
       `ready\n${this.edge?.output}\n${this.origin?.output}`,
       deadlineMs,
     );
+    if (ended instanceof Child) throw new Error(`${ended.script} ended:\n${ended.output}`);
   }
 
   produce(topic: string, records: readonly NewRecord[]): readonly Appended[] {

@@ -58,6 +58,7 @@ export function interruptOnSignal(): void {
     since = performance.now();
     interrupted = true;
     process.exitCode = 130;
+    interruption.reject(new Error("interrupted"));
     for (const one of running) void one.stop();
   };
   process.on("SIGINT", interrupt);
@@ -65,6 +66,14 @@ export function interruptOnSignal(): void {
 }
 
 export const isInterrupted = () => interrupted;
+
+const interruption = Promise.withResolvers<never>();
+interruption.promise.catch(() => {});
+
+/** Rejects as soon as a signal comes: for what would wait long for processes that a terminal has told to end as well. */
+export function unlessInterrupted<T>(promise: Promise<T>): Promise<T> {
+  return Promise.race([promise, interruption.promise]);
+}
 
 /** Throws where a signal has come: before what would only have to be put away again. */
 export function goOn(): void {

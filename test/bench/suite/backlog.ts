@@ -7,6 +7,7 @@ import { createTopic, deleteTopic } from "../../support/kafka-topics.ts";
 import { nowUs } from "../clock.ts";
 import { Clients } from "../load/load.ts";
 import { Payloads } from "../load/payload.ts";
+import { isInterrupted, unlessInterrupted } from "../load/rpc.ts";
 import { openSink } from "../load/sinks.ts";
 import { cpuUs } from "../proc.ts";
 import { BASE, type Context } from "./context.ts";
@@ -52,10 +53,11 @@ export async function withBacklog<T>(
   await createTopic(admin, topic, partitions);
   try {
     progress(`writing ${records} records`);
-    await fill(kafka, topic, records, payload);
+    await unlessInterrupted(fill(kafka, topic, records, payload));
     return await use({ topic, records, keys: KEYS, watched: KEYS / 100, payload });
   } finally {
-    await deleteTopic(admin, topic);
+    // Kafka itself is about to be gone, or is already.
+    if (!isInterrupted()) await deleteTopic(admin, topic);
     await admin.disconnect();
   }
 }
@@ -109,7 +111,7 @@ export async function startOrigins(
   const start = async () => {
     const since = nowUs();
     deployment.startOrigins(origins);
-    await deployment.ready();
+    await unlessInterrupted(deployment.ready());
     const cpu = deployment.origins.reduce((sum, { process }) => sum + cpuUs(process.pid ?? 0), 0);
     return { seconds: (nowUs() - since) / 1e6, cpu };
   };
@@ -120,6 +122,8 @@ export async function startOrigins(
     for (const folder of indexFolders(deployment.dataDir))
       for (const file of readdirSync(folder)) if (file.startsWith("index")) rmSync(join(folder, file));
     const live = clients.connect();
+    // Where the origins don't come, that is told.
+    live.catch(() => {});
     const cold = await start();
     await live;
     return { cold: perRecord(cold.seconds, cold.cpu, records), warmSeconds: warm.seconds };

@@ -6,6 +6,7 @@ import type { Latency } from "./histogram.ts";
 import { assign, type Popularity, seeded } from "./load/chance.ts";
 import { Clients, Publisher, type Stormed } from "./load/load.ts";
 import type { Published } from "./load/publisher.ts";
+import { goOn } from "./load/rpc.ts";
 import type { Interval } from "./load/subscribers.ts";
 import { marginalBill, usageOf } from "./prices.ts";
 import { cpuUs, machineCpuUs, openFilesLimit, residentBytes } from "./proc.ts";
@@ -20,6 +21,8 @@ export interface BenchSettings {
   readonly json: boolean;
   readonly popularity: Popularity;
   readonly partitions: number;
+  /** That share the partitions. */
+  readonly origins: number;
   /** Among which the clients are spread. */
   readonly processes: number;
   readonly lingerMs: number;
@@ -110,7 +113,7 @@ export class Bench {
     kafka: KafkaBroker | undefined,
     progress: Progress,
   ): Promise<Bench> {
-    const { system: name, endpoints, clients, processes, popularity, seed, partitions } = settings;
+    const { system: name, endpoints, clients, processes, popularity, seed, partitions, origins } = settings;
     const assignment = assign(popularity, clients, endpoints, seeded(seed));
     const watched = new Set(assignment).size;
     const { problems } = checkDescriptors({
@@ -121,8 +124,9 @@ export class Bench {
       limit: openFilesLimit(),
     });
     if (problems.length > 0) throw new DoesNotFit(problems.join("\n"));
+    goOn();
     progress(`starting ${name}`);
-    const system = await startSystem({ name, kafka, partitions });
+    const system = await startSystem({ name, kafka, partitions, origins });
     const { url, topic, verdicts, target } = system;
     const load = new Clients({ url, topic, assignment, processes, verdicts, first: 0 });
     const publisher = new Publisher({ ...settings, target });

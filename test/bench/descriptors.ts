@@ -4,8 +4,8 @@ export interface Plan {
   readonly clients: number;
   /** Processes among which the clients are spread. */
   readonly processes: number;
-  /** Where the clients' connections end. */
-  readonly server: "workerd" | "node";
+  /** Where the clients' connections end; undefined where that is none of ours. */
+  readonly server: "workerd" | "node" | undefined;
   /** Sockets that the publisher opens to the server. */
   readonly publishers: number;
   /** Files that one process may open. */
@@ -24,7 +24,11 @@ export interface Fits {
 }
 
 export function checkDescriptors({ clients, processes, server, publishers, limit }: Plan): Fits {
-  const inServer = server === "workerd" ? PER_CONNECTION * (clients + publishers) + SPARE : clients + SPARE;
+  const inServer = {
+    workerd: PER_CONNECTION * (clients + publishers) + SPARE,
+    node: clients + SPARE,
+    elsewhere: 0,
+  }[server ?? "elsewhere"];
   const inClients = Math.ceil(clients / processes) + SPARE;
   const problems: string[] = [];
   if (inServer > limit) {

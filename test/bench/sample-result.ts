@@ -16,6 +16,7 @@ export function resultAt(rate: number, changes: Partial<Result> = {}): Result {
       json: false,
       popularity: "even",
       partitions: 1,
+      origins: 1,
       processes: 2,
       lingerMs: 1,
       seed: 1,

@@ -12,6 +12,7 @@ const REAL = [
   "test/edge/**/*.test.ts",
   "test/origin/kafka/**/*.test.ts",
   "test/bench/bench.test.ts",
+  "test/bench/command.test.ts",
   "test/fault/faults.test.ts",
 ];
 const ALL = ["test/**/*.test.ts"];

@@ -5,7 +5,7 @@ import { POPULARITIES } from "./load/chance.ts";
 import { MIN_BYTES, MIN_JSON_BYTES } from "./load/payload.ts";
 import { Numbers } from "./numbers.ts";
 import { SWEEP_NAMES, type SweepName } from "./sweeps.ts";
-import { SYSTEMS } from "./systems.ts";
+import { readsLog, SYSTEMS } from "./systems.ts";
 
 export const command = {
   usage: "npm run bench -- [flags]",
@@ -62,7 +62,7 @@ export function readBench(values: Values<typeof command>, json: boolean): Read {
   const brokers = read.oneOf("BROKERS", ["1", "3"]) === "3" ? 3 : 1;
   if (system === "floor-kafka" && source === "embedded")
     read.problems.push("SOURCE: floor-kafka needs Kafka");
-  const needsKafka = source === "kafka" && (system === "distributary" || system === "floor-kafka");
+  const needsKafka = source === "kafka" && readsLog(system);
   const wanted: Wanted = {
     bench: {
       system,

@@ -81,8 +81,10 @@ const SubscriberSchema = v.object({
 /** undefined where the platform would not take the frame; its position is kept all the same. */
 function fitting(frame: Frame | undefined, room: number): Frame | undefined {
   if (frame === undefined || frame.length > room) return undefined;
-  if (typeof frame !== "string") return frame.slice();
+  // Of a view all that lies behind it would be written.
+  if (typeof frame !== "string") return frame.length === frame.buffer.byteLength ? frame : frame.slice();
   // A string with any character past Latin-1 takes two bytes for each.
+  if (frame.length * 2 <= room) return frame;
   const bytes = /^[\0-\xff]*$/.test(frame) ? frame.length : frame.length * 2;
   return bytes <= room ? frame : undefined;
 }

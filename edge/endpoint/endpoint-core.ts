@@ -16,6 +16,7 @@ import { type Frame, routingOf } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { type Message, packMessages, splitBinary, splitText } from "../../shared/protocol/message.ts";
 import { type Position, reaches, samePosition } from "../../shared/protocol/position.ts";
+import { RoutingReader } from "../../shared/protocol/routing-reader.ts";
 import { encodeReset, isUpdate, URL_SUBSCRIBE_ID } from "../../shared/protocol/subscriber.ts";
 import {
   type Attached,
@@ -64,6 +65,8 @@ export class EndpointCore {
   readonly #catchUp: CatchUp;
   readonly #seeker: LinkSeeker;
   readonly #pacer: Pacer;
+  /** Of the frames on the link. */
+  readonly #heads = new RoutingReader();
   #link: Link | undefined;
   #nextAsk = 1;
   #ask: Ask | undefined;
@@ -192,7 +195,7 @@ export class EndpointCore {
   }
 
   #update(frame: Frame, out: Frame[]): void {
-    const routing = routingOf(frame);
+    const routing = this.#heads.read(frame);
     if (routing !== undefined && routing.endpoint !== this.#path) return;
     if (this.#answer !== undefined) {
       this.#answer.frames.push(frame);

@@ -9,6 +9,8 @@ import type { Readable } from "node:stream";
 const DRAIN_MS = 500;
 
 export interface Workerd {
+  /** undefined where it could not be started. */
+  readonly pid: number | undefined;
   /** Settles when it accepts connections; never where it ends before that. */
   readonly listening: Promise<void>;
   /** How it ended, in words; settles when it has. */
@@ -46,6 +48,7 @@ export function runWorkerd(
   void ended.then(() => guard?.kill("SIGKILL"));
 
   return {
+    pid: child.pid,
     listening,
     ended,
     stop: async () => {

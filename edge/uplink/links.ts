@@ -3,6 +3,7 @@
  */
 import type { Routing } from "../../shared/protocol/frame.ts";
 import type { Position } from "../../shared/protocol/position.ts";
+import { RoutingReader } from "../../shared/protocol/routing-reader.ts";
 import type { Attach, Attached } from "../../shared/protocol/uplink.ts";
 import type { Peer } from "../peer.ts";
 import type { Noted } from "./dialer.ts";
@@ -11,6 +12,8 @@ export interface Link {
   readonly number: number;
   readonly noted: Noted;
   readonly peer: Peer;
+  /** Of the frames that are for it. */
+  readonly heads: RoutingReader;
   /** By path. */
   readonly watches: Map<string, Watch>;
 }
@@ -67,7 +70,7 @@ export class Links {
   }
 
   add(number: number, noted: Noted, peer: Peer): Link {
-    const link = { number, noted, peer, watches: new Map() };
+    const link = { number, noted, peer, heads: new RoutingReader(), watches: new Map() };
     this.#byNumber.set(number, link);
     this.#byPeer.set(peer, link);
     this.#byName.set(noted.name, link);

@@ -2,6 +2,7 @@
  * What an origin sends, item by item: U3 of PROTOCOL.md. Of an update only the header is read.
  */
 import { type Frame, type Routing, routingOf } from "../../shared/protocol/frame.ts";
+import type { RoutingReader } from "../../shared/protocol/routing-reader.ts";
 import { isUpdate } from "../../shared/protocol/subscriber.ts";
 import {
   type AddressedTo,
@@ -19,15 +20,23 @@ export interface OriginItem {
   readonly update: Routing | undefined;
 }
 
-/** undefined where it can't be read. */
-export function readItem(item: Frame): OriginItem | undefined {
+/**
+ * undefined where it can't be read.
+ * @param heads What reads the heads of a link's frames; undefined where there is no such link.
+ */
+export function readItem(
+  item: Frame,
+  heads: (link: number) => RoutingReader | undefined,
+): OriginItem | undefined {
   // A frame without an address, such as the hello, is for the shard.
   const bare = typeof item === "string" && item.startsWith("{");
   const addressed = bare ? { to: { kind: "shard" } as const, frame: item } : decodeAddressed(item);
   if (addressed === undefined) return undefined;
   const { to, frame } = addressed;
   if (typeof frame !== "string" || isUpdate(frame)) {
-    const update = routingOf(frame);
+    const link = to.kind === "links" ? to.links[0] : undefined;
+    const reader = link === undefined ? undefined : heads(link);
+    const update = reader === undefined ? routingOf(frame) : reader.read(frame);
     return update && { to, frame, says: undefined, update };
   }
   const says = decodeOriginSays(frame);

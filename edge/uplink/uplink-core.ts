@@ -256,7 +256,7 @@ export class UplinkCore {
   #item(socket: HibernatingPeer, frame: Frame): CloseName | undefined {
     const standing = this.#ranges.standing(socket);
     if (standing === "fenced") return "stale_generation";
-    const item = readItem(frame);
+    const item = readItem(frame, this.#headsOf);
     if (item === undefined) return "bad_frame";
     const { to, says } = item;
     if (standing === "greeting")
@@ -271,6 +271,8 @@ export class UplinkCore {
     else if (to.kind === "question" && says !== undefined) this.#questions.answer(to.id, range, says);
     return undefined;
   }
+
+  readonly #headsOf = (number: number) => this.#links.numbered(number)?.heads;
 
   #route(number: number, item: OriginItem, range: number): void {
     const link = this.#links.numbered(number);

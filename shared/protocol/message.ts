@@ -2,7 +2,7 @@
  * Several frames in one WebSocket message: rules F10–F12 of PROTOCOL.md. Text frames are joined by U+001E,
  * which a JSON text cannot contain; binary frames follow one another, since each says how long it is.
  */
-import { decodeUtf8, type Frame } from "./frame.ts";
+import type { Frame } from "./frame.ts";
 
 export const SEPARATOR = "\u001e";
 
@@ -14,7 +14,10 @@ export function splitText(message: string): string[] {
 }
 
 const NEWLINE = 0x0a;
-const LENGTH = /,"n":([0-9]{1,16})\}$/;
+const ZERO = 0x30;
+const NINE = 0x39;
+const END = 0x7d;
+const LENGTH = new TextEncoder().encode(',"n":');
 
 /** undefined where the bytes aren't whole binary frames. The frames are views on the message. */
 export function splitBinary(message: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>[] | undefined {
@@ -23,14 +26,30 @@ export function splitBinary(message: Uint8Array<ArrayBuffer>): Uint8Array<ArrayB
   while (start < message.length) {
     const newline = message.indexOf(NEWLINE, start);
     if (newline < 0) return undefined;
-    const length = LENGTH.exec(decodeUtf8(message.subarray(start, newline)) ?? "")?.[1];
+    const length = lengthBefore(message, start, newline);
     if (length === undefined) return undefined;
-    const end = newline + 1 + Number(length);
+    const end = newline + 1 + length;
     if (end > message.length) return undefined;
-    frames.push(message.subarray(start, end));
+    frames.push(end - start === message.length ? message : message.subarray(start, end));
     start = end;
   }
   return frames;
+}
+
+/** What a header ends with, `,"n":512}`, read from its end, so that nobody need decode it for that. */
+function lengthBefore(message: Uint8Array, start: number, newline: number): number | undefined {
+  if (message[newline - 1] !== END) return undefined;
+  let length = 0;
+  let at = newline - 2;
+  for (let unit = 1; unit < Number.MAX_SAFE_INTEGER; unit *= 10, at--) {
+    const digit = message[at] ?? 0;
+    if (digit < ZERO || digit > NINE) break;
+    length += (digit - ZERO) * unit;
+  }
+  const name = at + 1 - LENGTH.length;
+  if (at === newline - 2 || name < start) return undefined;
+  for (let i = 0; i < LENGTH.length; i++) if (message[name + i] !== LENGTH[i]) return undefined;
+  return length;
 }
 
 /**

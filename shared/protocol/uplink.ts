@@ -31,6 +31,11 @@ export type AddressedTo =
 
 const TAB = "\t";
 const TAB_BYTE = 0x09;
+const ZERO = 0x30;
+const ONE = 0x31;
+const NINE = 0x39;
+/** That many digits fit a number exactly. */
+const EXACT_DIGITS = 15;
 
 /** `7,9⇥frame`, `?13⇥frame` or `0⇥frame` (U3). */
 export function encodeAddressed(to: AddressedTo, frame: Frame): Frame {
@@ -49,12 +54,26 @@ export function decodeAddressed(item: Frame): { to: AddressedTo; frame: Frame } 
     const to = tab < 0 ? undefined : parseAddressed(item.slice(0, tab));
     return to && { to, frame: item.slice(tab + 1) };
   }
+  const one = oneLink(item);
+  if (one !== undefined) return one;
   const tab = item.indexOf(TAB_BYTE);
   const to = tab < 0 ? undefined : parseAddressed(decodeUtf8(item.subarray(0, tab)) ?? "");
   return to && { to, frame: item.subarray(tab + 1) };
 }
 
-/** Nearly all that travels is for one link. */
+/** Nearly all that travels is for one link: no address need be decoded for that. */
+function oneLink(item: Uint8Array<ArrayBuffer>): ReturnType<typeof decodeAddressed> {
+  let link = 0;
+  for (let at = 0; at <= EXACT_DIGITS; at++) {
+    const byte = item[at] ?? 0;
+    if (byte === TAB_BYTE && link > 0)
+      return { to: { kind: "links", links: [link] }, frame: item.subarray(at + 1) };
+    if (byte < (at === 0 ? ONE : ZERO) || byte > NINE) return undefined;
+    link = 10 * link + byte - ZERO;
+  }
+  return undefined;
+}
+
 const ONE_LINK = /^[1-9][0-9]{0,15}$/;
 
 function parseAddressed(text: string): AddressedTo | undefined {

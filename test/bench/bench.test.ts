@@ -69,14 +69,17 @@ test("clients that are all cut come back by position and have missed nothing", a
   expect(all).toBeGreaterThanOrEqual(p50);
 }, 60_000);
 
-test.each(["floor-uplink", "floor-feeds"] as const)(
+test.each([
+  ["floor-uplink", ["edge", "origin"]],
+  ["floor-feeds", ["edge"]],
+] as const)(
   "%s delivers the same updates to the same clients",
-  async (system) => {
+  async (system, parts) => {
     const result = await (await start({ system })).stage(STAGE);
 
     expect(result.latency.count).toBe(DUE);
     expect(result).toMatchObject({ lost: 0, duplicated: 0, violations: 0 });
-    expect(Object.keys(result.cpuPerDelivery)).toEqual(["edge"]);
+    expect(Object.keys(result.cpuPerDelivery)).toEqual(parts);
   },
   60_000,
 );

@@ -126,7 +126,7 @@ export class Bench {
     if (problems.length > 0) throw new DoesNotFit(problems.join("\n"));
     goOn();
     progress(`starting ${name}`);
-    const system = await startSystem({ name, kafka, partitions, origins });
+    const system = await startSystem({ name, kafka, partitions, origins, endpoints });
     const { url, topic, verdicts, target } = system;
     const load = new Clients({ url, topic, assignment, processes, verdicts, first: 0 });
     const publisher = new Publisher({ ...settings, target });

@@ -27,7 +27,8 @@ test("without flags: 1,000 clients of 100 endpoints, updated once a second, on a
 test("Kafka is started only where something reads it", () => {
   expect(wanted("--brokers", "3").brokers).toBe(3);
   expect(wanted("--source", "embedded").brokers).toBeUndefined();
-  expect(wanted("--system", "floor-uplink").brokers).toBeUndefined();
+  expect(wanted("--system", "floor-feeds").brokers).toBeUndefined();
+  expect(wanted("--system", "floor-uplink").brokers).toBe(1);
   expect(wanted("--system", "floor-kafka").brokers).toBe(1);
 });
 

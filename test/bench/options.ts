@@ -7,7 +7,7 @@ import { MIN_BYTES, MIN_JSON_BYTES } from "./load/payload.ts";
 import { Numbers } from "./numbers.ts";
 import { number } from "./report.ts";
 import { SWEEP_NAMES, type SweepName } from "./sweeps.ts";
-import { SYSTEMS } from "./systems.ts";
+import { readsLog, SYSTEMS } from "./systems.ts";
 
 export const command = {
   usage: "npm run bench -- [flags]",
@@ -82,7 +82,7 @@ export function readBench(values: Values<typeof command>, switches: Switches): R
   const brokers = read.oneOf("BROKERS", ["1", "3"]) === "3" ? 3 : 1;
   if (system === "floor-kafka" && source === "embedded")
     read.problems.push("--source embedded: floor-kafka needs Kafka");
-  const needsKafka = source === "kafka" && (system === "distributary" || system === "floor-kafka");
+  const needsKafka = source === "kafka" && readsLog(system);
   const wanted: Wanted = {
     bench: {
       system,

@@ -1,22 +1,26 @@
 /** What can be put under load: the product, and the floors that its figures are compared with. */
 import { logPath } from "../../origin/embedded/log.ts";
-import { Deployment } from "../support/deployment.ts";
+import { Deployment, type DeploymentSettings, freePort } from "../support/deployment.ts";
 import type { KafkaBroker } from "../support/kafka-broker.ts";
 import { createTopic, deleteTopic } from "../support/kafka-topics.ts";
-import { type Floor, serveKafkaFloor, serveWorkerdFloor } from "./floor/serve.ts";
+import { serveKafkaFloor, serveWorkerdFloor } from "./floor/serve.ts";
 import { isInterrupted } from "./load/rpc.ts";
-import type { Target } from "./load/sinks.ts";
+import { KEY, type Target } from "./load/sinks.ts";
 import { descendants } from "./proc.ts";
 
 /**
  * - `distributary`: log → origin → edge on workerd, as they are deployed.
- * - `floor-uplink`: a publisher's socket → one object → a WebSocket to each endpoint's object, which broadcasts.
+ * - `floor-uplink`: log → origin → shards → a WebSocket to each endpoint's object, which broadcasts. All before the shards
+ *   is the product's, so that they get the same messages, on a machine that is as busy.
  * - `floor-feeds`: a publisher's socket to each endpoint's object, which broadcasts.
  * - `floor-kafka`: Kafka → kafkajs's consumer and a `ws` server in one Node process.
  */
 export const SYSTEMS = ["distributary", "floor-uplink", "floor-feeds", "floor-kafka"] as const;
 
 export type SystemName = (typeof SYSTEMS)[number];
+
+/** Whether it reads a topic, and isn't fed by the publisher itself. */
+export const readsLog = (name: SystemName) => name !== "floor-feeds";
 
 export interface System {
   readonly name: SystemName;
@@ -37,17 +41,18 @@ export interface SystemSettings {
   /** Kafka to read; the embedded log where there is none. */
   readonly kafka: KafkaBroker | undefined;
   readonly partitions: number;
-  /** That share the partitions; only the product has any. */
+  /** That share the partitions; only the product has more than one. */
   readonly origins: number;
+  readonly endpoints: number;
 }
 
 let topics = 0;
 
 /** Starts it with a topic of its own, which is empty. */
-export async function startSystem({ name, kafka, partitions, origins }: SystemSettings): Promise<System> {
+export async function startSystem(settings: SystemSettings): Promise<System> {
+  const { name, kafka, partitions } = settings;
   const topic = `bench-${process.pid}-${++topics}`;
-  const needsTopic = name === "distributary" || name === "floor-kafka";
-  if (kafka === undefined || !needsTopic) return startBare(name, topic, partitions, origins);
+  if (kafka === undefined || !readsLog(name)) return startBare(settings, topic);
   const admin = kafka.client().admin();
   await admin.connect();
   await createTopic(admin, topic, partitions);
@@ -57,7 +62,7 @@ export async function startSystem({ name, kafka, partitions, origins }: SystemSe
     await admin.disconnect();
   };
   try {
-    const system = await startOnKafka(name, topic, kafka, origins);
+    const system = await startOnKafka(settings, topic, kafka);
     return {
       ...system,
       stop: async () => {
@@ -71,53 +76,61 @@ export async function startSystem({ name, kafka, partitions, origins }: SystemSe
   }
 }
 
-async function startOnKafka(
-  name: SystemName,
-  topic: string,
-  kafka: KafkaBroker,
-  origins: number,
-): Promise<System> {
+async function startOnKafka(settings: SystemSettings, topic: string, kafka: KafkaBroker): Promise<System> {
   const target: Target = { kind: "kafka", brokers: kafka.brokers, topic };
-  const brokers = descendants(process.pid, "java");
-  if (name === "floor-kafka") {
-    const floor = await serveKafkaFloor(kafka.brokers, topic);
-    const parts = { server: floor.pid === undefined ? [] : [floor.pid], kafka: brokers };
-    return floorSystem({ name, topic, target, parts }, floor);
+  const brokers = { kafka: descendants(process.pid, "java") };
+  if (settings.name === "floor-kafka") {
+    const { pid, url, stop } = await serveKafkaFloor(kafka.brokers, topic);
+    const parts = { server: pid === undefined ? [] : [pid], ...brokers };
+    const operations = async () => undefined;
+    return { name: settings.name, url, topic, target, parts, verdicts: false, operations, stop };
   }
-  const deployment = await Deployment.start({
-    topics: { [topic]: {} },
-    originEnv: { KAFKA_BROKERS: kafka.bootstrap },
-    ranges: origins,
-  });
-  return product(deployment, topic, target, { kafka: brokers });
+  const originEnv = { KAFKA_BROKERS: kafka.bootstrap };
+  const deployment = await deploy(settings, topic, { topics: { [topic]: {} }, originEnv });
+  return deployed(settings, deployment, topic, target, brokers);
 }
 
-async function startBare(
-  name: SystemName,
-  topic: string,
-  partitions: number,
-  origins: number,
-): Promise<System> {
+async function startBare(settings: SystemSettings, topic: string): Promise<System> {
+  const { name, partitions } = settings;
   switch (name) {
-    case "distributary": {
-      const deployment = await Deployment.start({ topics: { [topic]: { partitions } }, ranges: origins });
+    case "distributary":
+    case "floor-uplink": {
+      const deployment = await deploy(settings, topic, { topics: { [topic]: { partitions } } });
       const path = logPath(deployment.dataDir);
-      return product(deployment, topic, { kind: "embedded", path, topic }, {});
+      return deployed(settings, deployment, topic, { kind: "embedded", path, topic }, {});
     }
     case "floor-kafka":
       throw new Error("floor-kafka needs Kafka");
-    case "floor-uplink":
     case "floor-feeds": {
-      const floor = await serveWorkerdFloor();
-      const kind = name === "floor-uplink" ? "uplink" : "feeds";
-      const target: Target = { kind, url: floor.url.replace("http", "ws"), topic };
-      const parts = { edge: descendants(process.pid, "workerd") };
-      return floorSystem({ name, topic, target, parts }, floor);
+      const { url, pid, stop } = await serveWorkerdFloor(await freePort());
+      const target: Target = { kind: "feeds", url: url.replace("http", "ws"), topic };
+      const parts = { edge: pid === undefined ? [] : [pid] };
+      return { name, url, topic, target, parts, verdicts: false, operations: async () => undefined, stop };
     }
   }
 }
 
-function product(
+/** The product, or what stands in the edge's place with a link to each endpoint. */
+async function deploy(
+  { name, endpoints, origins }: SystemSettings,
+  topic: string,
+  settings: DeploymentSettings,
+): Promise<Deployment> {
+  if (name === "distributary") return Deployment.start({ ...settings, ranges: origins });
+  const deployment = await Deployment.start({ ...settings, edgeScript: "test/bench/floor/main.ts" });
+  try {
+    const paths = Array.from({ length: endpoints }, (_, i) => `/${topic}/${KEY}${i}`);
+    const linked = await fetch(`${deployment.url}/$/links`, { method: "POST", body: JSON.stringify(paths) });
+    if (!linked.ok) throw new Error(`the floor answers with status ${linked.status} when asked for links`);
+    return deployment;
+  } catch (error) {
+    await deployment.stop();
+    throw error;
+  }
+}
+
+function deployed(
+  { name }: SystemSettings,
   deployment: Deployment,
   topic: string,
   target: Target,
@@ -125,7 +138,7 @@ function product(
 ): System {
   const { edge, origins } = deployment;
   return {
-    name: "distributary",
+    name,
     url: deployment.url,
     topic,
     target,
@@ -134,15 +147,8 @@ function product(
       origin: origins.map(({ process }) => process.pid ?? 0),
       ...others,
     },
-    verdicts: true,
+    verdicts: name === "distributary",
     operations: () => deployment.operations(),
     stop: () => deployment.stop(),
   };
-}
-
-function floorSystem(
-  system: Pick<System, "name" | "topic" | "target" | "parts">,
-  { url, stop }: Floor,
-): System {
-  return { ...system, url, verdicts: false, operations: async () => undefined, stop };
 }

@@ -40,6 +40,8 @@ export interface DeploymentSettings {
   /** By topic, which is created in the embedded log, or by a pattern. */
   readonly topics: Readonly<Record<string, StreamSettings>>;
   readonly originEnv?: Readonly<Record<string, string>>;
+  /** Another edge than the product's, by the script that runs it. */
+  readonly edgeScript?: string;
   /** How many origins share the partitions, from the start; the first is called FIRST_ORIGIN, others `range-2` and so on. */
   readonly ranges?: number;
   /** Written before the origin starts. */
@@ -52,6 +54,7 @@ export class Deployment {
   readonly log: EmbeddedLog;
   readonly #env: NodeJS.ProcessEnv;
   readonly #originEnv: Readonly<Record<string, string>>;
+  readonly #edgeScript: string;
   edge: Child | undefined;
   origin: Child | undefined;
   /** Of each range, where there are several. */
@@ -83,6 +86,7 @@ export class Deployment {
     writeFileSync(join(this.dataDir, "streams.json"), JSON.stringify({ streams }));
     const key = `test:${randomBytes(32).toString("base64url")}`;
     this.#originEnv = settings.originEnv ?? {};
+    this.#edgeScript = settings.edgeScript ?? "edge/local/serve.ts";
     this.#env = {
       ...process.env,
       PORT: String(port),
@@ -96,7 +100,7 @@ export class Deployment {
   }
 
   startEdge(): Child {
-    return new Child("edge/local/serve.ts", this.#env);
+    return new Child(this.#edgeScript, this.#env);
   }
 
   /** An origin that is called `name`, with an index of its own under that name; all read the same log. */

@@ -1,34 +1,39 @@
 /**
- * Frames for several links in one message, in the cheapest form that can be thought of: for each frame the number of
- * the link and the length, 4 bytes each, and the bytes.
+ * What an origin sends, taken apart in the cheapest way that can be thought of: nothing is checked, nothing but
+ * numbers is read, and each frame is for one link (U3, F11 of PROTOCOL.md).
  */
+import { SEPARATOR } from "../../../shared/protocol/message.ts";
 
-export interface Addressed {
-  readonly link: number;
-  readonly frame: Uint8Array;
-}
+const TAB = 0x09;
+const NEWLINE = 0x0a;
+const ZERO = 0x30;
+const NINE = 0x39;
 
-const HEAD_BYTES = 8;
-
-export function encodeBatch(frames: readonly Addressed[]): Uint8Array {
-  const size = frames.reduce((sum, { frame }) => sum + HEAD_BYTES + frame.length, 0);
-  const batch = new Uint8Array(size);
-  const view = new DataView(batch.buffer);
-  let at = 0;
-  for (const { link, frame } of frames) {
-    view.setUint32(at, link);
-    view.setUint32(at + 4, frame.length);
-    batch.set(frame, at + HEAD_BYTES);
-    at += HEAD_BYTES + frame.length;
+/** Of a binary message: each header ends with the number of bytes that follow it, `…,"n":512}` and a newline. */
+export function forEachBinaryFrame(
+  message: Uint8Array,
+  take: (link: number, frame: Uint8Array) => void,
+): void {
+  for (let at = 0; at < message.length; ) {
+    let link = 0;
+    for (; message[at] !== TAB; at++) link = 10 * link + (message[at] ?? 0) - ZERO;
+    const newline = message.indexOf(NEWLINE, ++at);
+    let length = 0;
+    for (let digit = newline - 2, unit = 1; ; digit--, unit *= 10) {
+      const byte = message[digit] ?? 0;
+      if (byte < ZERO || byte > NINE) break;
+      length += (byte - ZERO) * unit;
+    }
+    const end = newline + 1 + length;
+    take(link, message.subarray(at, end));
+    at = end;
   }
-  return batch;
 }
 
-export function forEachFrame(batch: ArrayBuffer, take: (link: number, frame: Uint8Array) => void): void {
-  const view = new DataView(batch);
-  for (let at = 0; at < batch.byteLength; ) {
-    const length = view.getUint32(at + 4);
-    take(view.getUint32(at), new Uint8Array(batch, at + HEAD_BYTES, length));
-    at += HEAD_BYTES + length;
+/** Of a text message. What is for the shard has the number 0. */
+export function forEachTextFrame(message: string, take: (link: number, frame: string) => void): void {
+  for (const item of message.split(SEPARATOR)) {
+    const tab = item.indexOf("\t");
+    take(Number(item.slice(0, tab)), item.slice(tab + 1));
   }
 }

@@ -8,21 +8,19 @@ import { parse } from "smol-toml";
 import { bundlePage, bundleWorker } from "../../../edge/local/bundle.ts";
 import { runWorkerd } from "../../../edge/local/workerd.ts";
 import { readEdgeConfig, workerdConfig } from "../../../edge/local/workerd-config.ts";
-import { freePort } from "../../support/deployment.ts";
 
 const root = join(import.meta.dirname, "../../..");
 
 export interface Floor {
   readonly url: string;
-  /** Of the one process, where it is ours to know; else workerd is found by its name. */
+  /** Of the server's process, where it is one that was started here; workerd is found by its name. */
   readonly pid: number | undefined;
   stop(): Promise<void>;
 }
 
 /** With the date and flags of wrangler.toml, and a disk for the same hop, so that both Workers have the same runtime. */
-export async function serveWorkerdFloor(): Promise<Floor> {
+export async function serveWorkerdFloor(port: number): Promise<Floor> {
   const folder = mkdtempSync(join(tmpdir(), "floor-"));
-  const port = await freePort();
   const edge = readEdgeConfig(parse(readFileSync(join(root, "wrangler.toml"), "utf8")));
   const module = join(folder, "worker.js");
   const storage = join(folder, "objects");
@@ -39,7 +37,7 @@ export async function serveWorkerdFloor(): Promise<Floor> {
     { binding: "BROADCAST", className: "Broadcast", stores: false },
     { binding: "SHARD", className: "Shard", stores: true },
   ];
-  const bare = { ...edge, vars: {}, secrets: [], objects };
+  const bare = { ...edge, secrets: [], objects };
   writeFileSync(configFile, workerdConfig(bare, { module, storage, host: "127.0.0.1", port, vars: {} }));
   const lines: string[] = [];
   const workerd = runWorkerd(configFile, {}, (line) => lines.push(line));
@@ -49,7 +47,7 @@ export async function serveWorkerdFloor(): Promise<Floor> {
   ]);
   return {
     url: `http://127.0.0.1:${port}`,
-    pid: undefined,
+    pid: workerd.pid,
     stop: async () => {
       await workerd.stop();
       rmSync(folder, { recursive: true, force: true });

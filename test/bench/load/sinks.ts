@@ -5,14 +5,13 @@ import WebSocket from "ws";
 import { EmbeddedLog } from "../../../origin/embedded/log.ts";
 import { partitionOf } from "../../../origin/embedded/murmur2.ts";
 import { encodeUpdate } from "../../../shared/protocol/frame.ts";
-import { encodeBatch } from "../floor/batch.ts";
 
 export type Target =
   | { readonly kind: "kafka"; readonly brokers: readonly string[]; readonly topic: string }
   /** `path` of the log's file. */
   | { readonly kind: "embedded"; readonly path: string; readonly topic: string }
-  /** A floor: one socket that feeds a shard, or one for each endpoint. */
-  | { readonly kind: "uplink" | "feeds"; readonly url: string; readonly topic: string };
+  /** A floor: a socket for each endpoint. */
+  | { readonly kind: "feeds"; readonly url: string; readonly topic: string };
 
 export interface Outgoing {
   readonly endpoint: number;
@@ -36,8 +35,6 @@ export async function openSink(target: Target, endpoints: number): Promise<Sink>
       return kafkaSink(target.brokers, target.topic, endpoints);
     case "embedded":
       return embeddedSink(target.path, target.topic);
-    case "uplink":
-      return uplinkSink(target.url, target.topic, endpoints);
     case "feeds":
       return feedsSink(target.url, target.topic, endpoints);
   }
@@ -82,21 +79,6 @@ function embeddedSink(path: string, topic: string): Sink {
     },
     async close() {
       log.close();
-    },
-  };
-}
-
-async function uplinkSink(url: string, topic: string, endpoints: number): Promise<Sink> {
-  const socket = await dial(`${url}/uplink`);
-  socket.send(JSON.stringify(Array.from({ length: endpoints }, (_, i) => `/${topic}/${KEY}${i}`)));
-  await once(socket, "message");
-  return {
-    async send(batch) {
-      const frames = batch.map((update) => ({ link: update.endpoint, frame: frameOf(topic, update) }));
-      socket.send(encodeBatch(frames));
-    },
-    async close() {
-      socket.terminate();
     },
   };
 }

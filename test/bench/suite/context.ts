@@ -8,6 +8,7 @@ import {
   type Result,
   type StageSettings,
 } from "../bench.ts";
+import { readsLog } from "../systems.ts";
 
 export interface Context {
   /** One broker. */
@@ -52,10 +53,9 @@ export async function using<T>(
   kafka: KafkaBroker,
   use: (running: Bench) => Promise<T>,
 ): Promise<T | undefined> {
-  const needsKafka = bench.system === "distributary" || bench.system === "floor-kafka";
   let running: Bench;
   try {
-    running = await Bench.start(bench, needsKafka ? kafka : undefined, progress);
+    running = await Bench.start(bench, readsLog(bench.system) ? kafka : undefined, progress);
   } catch (error) {
     if (!(error instanceof DoesNotFit)) throw error;
     progress(`left out: ${error.message}`);

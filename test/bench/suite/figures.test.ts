@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { report } from "../report.ts";
 import { resultAt } from "../sample-result.ts";
+import type { SystemName } from "../systems.ts";
 import { figures } from "./figures.ts";
 import type { Results } from "./results.ts";
 
@@ -104,6 +105,27 @@ describe("the figures", () => {
 
     expect(text).toContain("a is 1.50 times, and b 1.30 times");
     expect(text).toContain("1.25 to 1.25 times the CPU of the floor with the same hops");
+    expect(text).not.toContain("messages by the origin");
+  });
+
+  test("say how many messages the product and its floor were given for the same updates", () => {
+    const edge = { distributary: { a: 150, b: 26, worst: 0.05 } };
+    const counted = (system: SystemName, uplink: number) =>
+      resultAt(4, {
+        settings: { ...resultAt(4).settings, system },
+        operations: {
+          "websocket_message_in.uplink_origin": uplink,
+          "websocket_message_in.endpoint_link": 100_000,
+        },
+      });
+    const all = [
+      counted("distributary", 50_000),
+      counted("distributary", 70_000),
+      counted("floor-uplink", 90_000),
+    ];
+    const text = figures(results({ cost: { results: all, edge, origin: undefined } }));
+
+    expect(text).toContain("were sent 0.600 and 0.900 messages by the origin, and the objects 1.00 and 1.00");
   });
 
   test("name the limit, what it costs and what ended it", () => {

@@ -124,8 +124,30 @@ function costFigures({ results, edge, origin }: Parts["cost"]): string {
     `\`npm run bench:all -- --only cost\`: a line through ${results.length} runs, CPU = a × updates + b × deliveries.`,
     table(["", "a, µs per update", "b, µs per delivery", "worst deviation"], rows),
     `Of the floor with the same hops, a is ${ratio("a", "floor-uplink")} times, and b ${ratio("b", "floor-uplink")} times; of a broadcast alone, b is ${ratio("b", "floor-feeds")} times. At single points of the grid workerd used ${spread(results, "floor-uplink")} times the CPU of the floor with the same hops, and ${spread(results, "floor-feeds")} times that of a broadcast alone.`,
+    ...messages(results),
     "![CPU per delivery](results/cpu-per-delivery.svg) ![CPU per update](results/cpu-per-update.svg)",
   ].join("\n\n");
+}
+
+/** Whether the product and the floor with the same hops were given the same messages: averages over the loads. */
+function messages(results: readonly Result[]): string[] {
+  const of = (system: SystemName, name: string) => {
+    const counted = results.flatMap(({ settings, operations, messagesPerSecond, watchedUpdatesPerSecond }) =>
+      settings.system === system && operations !== undefined
+        ? [((operations[name] ?? 0) * messagesPerSecond) / 1e6 / watchedUpdatesPerSecond]
+        : [],
+    );
+    return counted.length === 0 ? undefined : counted.reduce((sum, one) => sum + one, 0) / counted.length;
+  };
+  const pair = (name: string) => {
+    const [ours, floor] = [of("distributary", name), of("floor-uplink", name)];
+    return ours === undefined || floor === undefined ? undefined : `${short(ours)} and ${short(floor)}`;
+  };
+  const [up, down] = ["uplink_origin", "endpoint_link"].map((name) => pair(`websocket_message_in.${name}`));
+  if (up === undefined || down === undefined) return [];
+  return [
+    `For an update the shards of the product and of the floor with the same hops were sent ${up} messages by the origin, and the objects ${down} by a shard, on average over the loads.`,
+  ];
 }
 
 /** The least and the most that the product used of a floor's CPU under the same load. */

@@ -38,7 +38,7 @@ export class Ingest {
   readonly #retention: Retention;
   readonly #now: () => number;
   readonly #saveState: StatementSync;
-  readonly #writeBack: WriteBack;
+  readonly #writeBack: Pick<WriteBack, "committed" | "isFinishing">;
   /** Those that differ from what is on disk. */
   readonly #dirty = new Set<Partition>();
   #dirtySince = 0;
@@ -56,7 +56,7 @@ export class Ingest {
     tails: Tails,
     retention: Retention,
     now: () => number,
-    writeBack: WriteBack,
+    writeBack: Pick<WriteBack, "committed" | "isFinishing">,
   ) {
     this.#db = db;
     this.#writeBack = writeBack;

@@ -229,9 +229,7 @@ function* recordsOf(batch: BatchHeader, answer: Buffer): Generator<SourceRecord,
     const offset = firstOffset + reader.varint();
     const key = nullable(reader);
     const value = nullable(reader);
-    const headers: RecordHeader[] = [];
-    for (let left = reader.varint(); left > 0; left--)
-      headers.push([reader.slice(reader.varint()).toString(), nullable(reader)]);
+    const headers = headersOf(reader);
     if (reader.offset !== end) throw new WireError(`the record at ${offset} is not as long as it says`);
     yield {
       offset,
@@ -241,6 +239,17 @@ function* recordsOf(batch: BatchHeader, answer: Buffer): Generator<SourceRecord,
       headers,
     };
   }
+}
+
+/** Most records have none, and share that. */
+const NO_HEADERS: readonly RecordHeader[] = [];
+
+function headersOf(reader: WireReader): readonly RecordHeader[] {
+  let left = reader.varint();
+  if (left <= 0) return NO_HEADERS;
+  const headers: RecordHeader[] = [];
+  for (; left > 0; left--) headers.push([reader.slice(reader.varint()).toString(), nullable(reader)]);
+  return headers;
 }
 
 function nullable(reader: WireReader): Buffer | null {

@@ -202,10 +202,8 @@ export class Ingest {
       let { records, bytes } = partition.stored;
       for (const batch of cut(partition.buffered)) {
         // A timestamp in the future counts as now, one that is missing too.
-        const newest = batch.reduce(
-          (time, record) => Math.max(time, Math.min(record.timestamp ?? now, now)),
-          0,
-        );
+        let newest = 0;
+        for (const { timestamp = now } of batch) newest = Math.max(newest, Math.min(timestamp, now));
         bytes += this.#batches.insert(partition.id, batch, newest);
         records += batch.length;
         blobs++;

@@ -5,5 +5,9 @@
 import { enableCompileCache } from "node:module";
 import { join } from "node:path";
 
-enableCompileCache(join(import.meta.dirname, "../node_modules/.cache/distributary"));
+const CACHE = join(import.meta.dirname, "../node_modules/.cache/distributary");
+
+enableCompileCache(CACHE);
+// Threads don't inherit it, but look there.
+process.env.NODE_COMPILE_CACHE ??= CACHE;
 await import("./command.ts");

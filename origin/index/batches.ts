@@ -28,7 +28,8 @@ export interface BatchRow {
 export function* cut(records: readonly IndexedRecord[]): Generator<readonly IndexedRecord[]> {
   let start = 0;
   let size = 0;
-  for (const [index, record] of records.entries()) {
+  let index = 0;
+  for (const record of records) {
     const more = packedBytes(record);
     if (index > start && (size + more > BLOB_BYTES || index - start >= BLOB_RECORDS)) {
       yield records.slice(start, index);
@@ -36,6 +37,7 @@ export function* cut(records: readonly IndexedRecord[]): Generator<readonly Inde
       size = 0;
     }
     size += more;
+    index++;
   }
   if (start < records.length) yield records.slice(start);
 }

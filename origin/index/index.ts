@@ -112,7 +112,7 @@ export class RecordIndex {
       this.#tails,
       retention,
       options.now,
-      (bytes) => this.#writeBack.committed(bytes),
+      this.#writeBack,
     );
   }
 

@@ -14,11 +14,15 @@ import type { Retention } from "./retention.ts";
 import { integer, transaction } from "./schema.ts";
 import { tailName } from "./tail-table.ts";
 import type { Tails } from "./tails.ts";
+import type { WriteBack } from "./write-back.ts";
 
 /** What is gathered is written when one of these is reached, before anything else is taken. */
 const BUFFERED_RECORDS = 4_096;
 const BUFFERED_BYTES = 1024 * 1024;
 const BUFFERED_MS = 50;
+
+/** As many times that are gathered while a commit is better put off (write-back.ts), but for no longer than that. */
+const PUT_OFF = 8;
 
 /** A generation of tails ends at this many bytes of records, so that a restart has little to read again. */
 const GENERATION_BYTES = 32 * 1024 * 1024;
@@ -34,7 +38,7 @@ export class Ingest {
   readonly #retention: Retention;
   readonly #now: () => number;
   readonly #saveState: StatementSync;
-  readonly #committed: (bytes: number) => void;
+  readonly #writeBack: Pick<WriteBack, "committed" | "isFinishing">;
   /** Those that differ from what is on disk. */
   readonly #dirty = new Set<Partition>();
   #dirtySince = 0;
@@ -52,11 +56,10 @@ export class Ingest {
     tails: Tails,
     retention: Retention,
     now: () => number,
-    /** Called after each commit with the bytes of the records in it. */
-    committed: (bytes: number) => void,
+    writeBack: Pick<WriteBack, "committed" | "isFinishing">,
   ) {
     this.#db = db;
-    this.#committed = committed;
+    this.#writeBack = writeBack;
     this.#partitions = partitions;
     this.#batches = batches;
     this.#tails = tails;
@@ -132,7 +135,7 @@ export class Ingest {
     for (const partition of this.#dirty) partition.buffered = [];
     for (const partition of gone) this.#partitions.deleted(partition);
     this.#dirty.clear();
-    this.#committed(this.#bytes);
+    this.#writeBack.committed(this.#bytes);
     this.#records = 0;
     this.#bytes = 0;
     this.#generationBytes = turn ? 0 : generation;
@@ -140,7 +143,8 @@ export class Ingest {
   }
 
   #isFull(): boolean {
-    if (this.#records >= BUFFERED_RECORDS || this.#bytes >= BUFFERED_BYTES) return true;
+    const times = this.#writeBack.isFinishing ? PUT_OFF : 1;
+    if (this.#records >= times * BUFFERED_RECORDS || this.#bytes >= times * BUFFERED_BYTES) return true;
     const waited = this.#now() - this.#dirtySince;
     // A clock that was set back has nothing wait for it.
     return this.#dirty.size > 0 && (waited >= BUFFERED_MS || waited < 0);
@@ -198,10 +202,8 @@ export class Ingest {
       let { records, bytes } = partition.stored;
       for (const batch of cut(partition.buffered)) {
         // A timestamp in the future counts as now, one that is missing too.
-        const newest = batch.reduce(
-          (time, record) => Math.max(time, Math.min(record.timestamp ?? now, now)),
-          0,
-        );
+        let newest = 0;
+        for (const { timestamp = now } of batch) newest = Math.max(newest, Math.min(timestamp, now));
         bytes += this.#batches.insert(partition.id, batch, newest);
         records += batch.length;
         blobs++;

@@ -6,7 +6,7 @@ import { makeFolder } from "../make-folder.ts";
 import { IndexError, translated } from "./error.ts";
 
 /** Grows with every change of a table or of a blob's format; another one is deleted and built anew. */
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
 
 /** "Dist": tells a file of ours from anything else. */
 const APPLICATION_ID = 0x44697374;
@@ -34,19 +34,19 @@ export interface OpenFile {
 
 /**
  * - One process has the file to itself, by the lock beside it: a second one is told.
- * - 8 KiB pages: a blob takes fewer of them, and the table of tails stays cheap to change.
+ * - 16 KiB pages: a blob takes fewer of them, and the table of tails stays cheap to change.
  * - WAL with `normal`: a crash of the process loses no commit, one of the machine may lose the last ones but
  *   never tears a page. The next fetch offset is lost with them, so the log fills the gap.
  * - The WAL is written back by a thread of its own (write-back.ts); where that doesn't keep up, by the commit that
- *   makes it 64 MiB large.
+ *   makes it 128 MiB large. Up to 64 MiB of it stay on the disk: to write over them takes less than to get new ones.
  * - 64 MiB of cache hold the tails of more than a million keys; no memory map, which would count as resident.
  */
 const SETTINGS = `
-  PRAGMA page_size = 8192;
+  PRAGMA page_size = 16384;
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = NORMAL;
   PRAGMA wal_autocheckpoint = 8192;
-  PRAGMA journal_size_limit = 8388608;
+  PRAGMA journal_size_limit = 67108864;
   PRAGMA cache_size = -65536;
   PRAGMA mmap_size = 0;
 `;

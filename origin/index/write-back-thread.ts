@@ -1,22 +1,35 @@
 /** The thread of write-back.ts: a connection of its own to the index's file, which only writes back. */
 import { DatabaseSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
-import type { WriteBackData } from "./write-back.ts";
+import { CLOSED, FINISHING, type WriteBackData } from "./write-back.ts";
 
-const { path, closed }: WriteBackData = workerData;
+const { path, shared }: WriteBackData = workerData;
 const db = new DatabaseSync(path);
 // As far as it gets without holding up a commit. Where the disk is full commits fail, too, and say so.
 const write = db.prepare("PRAGMA wal_checkpoint(PASSIVE)");
 
+/** So many can be finished soon; how often it is tried to get there. */
+const FEW_PAGES = 256;
+const TURNS = 4;
+
 parentPort?.on("message", (told: "write" | "close") => {
   if (told === "write") {
     try {
+      // What comes meanwhile is less each time, where the disk keeps up.
+      let before = 0;
+      for (let turn = 0; turn < TURNS; turn++) {
+        const written = Number(write.get()?.checkpointed);
+        if (Math.abs(written - before) < FEW_PAGES) break;
+        before = written;
+      }
+      Atomics.store(shared, FINISHING, 1);
       write.get();
     } catch {}
+    Atomics.store(shared, FINISHING, 0);
     parentPort?.postMessage("written");
     return;
   }
   db.close();
-  Atomics.store(closed, 0, 1);
-  Atomics.notify(closed, 0);
+  Atomics.store(shared, CLOSED, 1);
+  Atomics.notify(shared, CLOSED);
 });

@@ -2,18 +2,25 @@
  * Writes the log of commits (the WAL) back to the index's file, in a thread of its own: that is nothing but waiting
  * for the disk, and reading the log shall not wait with it. The thread begins with the first commits that are worth
  * it. What it can't do is done by a commit, once the WAL is large (schema.ts).
+ *
+ * SQLite begins the WAL again from its start only where a commit finds all of it written back, which never happens
+ * while commits follow one another. So the thread writes back most of it beside them, asks to be let finish, and
+ * for that short while commits are better put off.
  */
 import { Worker } from "node:worker_threads";
 
 /** Bytes of records after which there is something to write back. */
-const STEP_BYTES = 4 * 1024 * 1024;
+const STEP_BYTES = 16 * 1024 * 1024;
 const CLOSE_MS = 5_000;
+
+/** Numbers that both threads see: 1 as soon as the thread has let go of the file, and while it finishes. */
+export const CLOSED = 0;
+export const FINISHING = 1;
 
 /** What the thread is given. */
 export interface WriteBackData {
   readonly path: string;
-  /** One number: 1 as soon as the thread has let go of the file. */
-  readonly closed: Int32Array<SharedArrayBuffer>;
+  readonly shared: Int32Array<SharedArrayBuffer>;
 }
 
 export class WriteBack {
@@ -23,7 +30,12 @@ export class WriteBack {
   #bytes = 0;
 
   constructor(path: string) {
-    this.#data = { path, closed: new Int32Array(new SharedArrayBuffer(4)) };
+    this.#data = { path, shared: new Int32Array(new SharedArrayBuffer(8)) };
+  }
+
+  /** Whether the WAL begins anew if the next commit waits until this is over. */
+  get isFinishing(): boolean {
+    return Atomics.load(this.#data.shared, FINISHING) !== 0;
   }
 
   /** To be called after a commit of so many bytes. */
@@ -40,7 +52,7 @@ export class WriteBack {
   close(): void {
     if (this.#thread === undefined) return;
     this.#thread.postMessage("close");
-    Atomics.wait(this.#data.closed, 0, 0, CLOSE_MS);
+    Atomics.wait(this.#data.shared, CLOSED, 0, CLOSE_MS);
     void this.#thread.terminate();
     this.#thread = undefined;
   }
@@ -53,7 +65,7 @@ export class WriteBack {
       this.#isBusy = false;
     });
     // Commits do what it leaves undone.
-    thread.on("error", () => undefined);
+    thread.on("error", () => Atomics.store(this.#data.shared, FINISHING, 0));
     return thread;
   }
 }

@@ -91,8 +91,9 @@ export function* partsOf(
     for (const batch of batches(answer)) {
       check(batch, answer);
       const dropped = isAborted(batch, answer);
-      if (!dropped)
-        for (const record of recordsOf(batch, answer)) {
+      const next = dropped ? undefined : recordsOf(batch, answer);
+      if (next !== undefined)
+        for (let record = next(); record !== undefined; record = next()) {
           if (record.offset < nextOffset) continue;
           if (records.length >= PART_RECORDS || bytes >= PART_BYTES) {
             yield { records, nextOffset };
@@ -213,34 +214,44 @@ function isAbortMark(reader: WireReader): boolean {
   return reader.int16() === 0;
 }
 
-function* recordsOf(batch: BatchHeader, answer: Buffer): Generator<SourceRecord, void, void> {
+/**
+ * Gives one record after another: a batch may be many times larger decompressed, and larger still as records. Not a
+ * generator, which would leave a quarter more to collect.
+ */
+function recordsOf(batch: BatchHeader, answer: Buffer): () => SourceRecord | undefined {
   if (batch.magic < MAGIC) {
-    yield* messagesOf(answer, batch.at, batch.to);
-    return;
+    const messages = messagesOf(answer, batch.at, batch.to);
+    return () => messages.next().value ?? undefined;
   }
   const { attributes, count, firstOffset, firstTimestamp, maxTimestamp } = batch;
   const reader = new WireReader(decompress(attributes, answer.subarray(batch.from, batch.to)));
-  for (let i = 0; i < count; i++) {
+  let left = count;
+  return () => {
+    if (left <= 0) return undefined;
+    left--;
     const length = reader.varint();
     const end = reader.offset + length;
     reader.int8(); // attributes, of which there are none
     const createdAt = firstTimestamp + reader.inexactVarlong();
-    const timestamp = (attributes & LOG_APPEND_TIME) !== 0 ? maxTimestamp : createdAt;
+    const timestamp = timeOf((attributes & LOG_APPEND_TIME) !== 0 ? maxTimestamp : createdAt);
     const offset = firstOffset + reader.varint();
     const key = nullable(reader);
     const value = nullable(reader);
-    const headers: RecordHeader[] = [];
-    for (let left = reader.varint(); left > 0; left--)
-      headers.push([reader.slice(reader.varint()).toString(), nullable(reader)]);
+    const headers = headersOf(reader);
     if (reader.offset !== end) throw new WireError(`the record at ${offset} is not as long as it says`);
-    yield {
-      offset,
-      timestamp: timeOf(timestamp),
-      key,
-      value,
-      headers,
-    };
-  }
+    return { offset, timestamp, key, value, headers };
+  };
+}
+
+/** Most records have none, and share that. */
+const NO_HEADERS: readonly RecordHeader[] = [];
+
+function headersOf(reader: WireReader): readonly RecordHeader[] {
+  let left = reader.varint();
+  if (left <= 0) return NO_HEADERS;
+  const headers: RecordHeader[] = [];
+  for (; left > 0; left--) headers.push([reader.slice(reader.varint()).toString(), nullable(reader)]);
+  return headers;
 }
 
 function nullable(reader: WireReader): Buffer | null {

@@ -13,6 +13,13 @@ export function timeOf(timestamp: number): number | undefined {
   return timestamp >= 0 && Number.isSafeInteger(timestamp) ? timestamp : undefined;
 }
 
+const VARINT_BITS = 35;
+const VARLONG_BITS = 70;
+
+function zigzag(value: number): number {
+  return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+}
+
 export class WireReader {
   readonly bytes: Buffer;
   offset: number;
@@ -50,30 +57,17 @@ export class WireReader {
   }
 
   uvarint(): number {
-    let value = 0;
-    for (let shift = 0; shift < 35; shift += 7) {
-      const byte = this.bytes[this.#take(1)] ?? 0;
-      value += (byte & 0x7f) * 2 ** shift;
-      if (byte < 0x80) return value;
-    }
-    throw new WireError("a varint is too long");
+    return this.#unsigned(VARINT_BITS);
   }
 
   /** Zigzag, as within record batches. */
   varint(): number {
-    const value = this.uvarint();
-    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+    return zigzag(this.#unsigned(VARINT_BITS));
   }
 
   /** Zigzag of up to 64 bits; as inexact as inexactInt64. */
   inexactVarlong(): number {
-    let value = 0;
-    for (let shift = 0; shift < 70; shift += 7) {
-      const byte = this.bytes[this.#take(1)] ?? 0;
-      value += (byte & 0x7f) * 2 ** shift;
-      if (byte < 0x80) return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
-    }
-    throw new WireError("a varlong is too long");
+    return zigzag(this.#unsigned(VARLONG_BITS));
   }
 
   slice(length: number): Buffer {
@@ -120,6 +114,30 @@ export class WireReader {
 
   skipTags(): void {
     this.tags();
+  }
+
+  #unsigned(bits: number): number {
+    // Nearly all have one byte or two, and each record has several.
+    const at = this.offset;
+    if (at + 1 < this.end) {
+      const first = this.bytes[at] ?? 0;
+      const second = this.bytes[at + 1] ?? 0;
+      if (first < 0x80) {
+        this.offset = at + 1;
+        return first;
+      }
+      if (second < 0x80) {
+        this.offset = at + 2;
+        return (first & 0x7f) | (second << 7);
+      }
+    }
+    let value = 0;
+    for (let shift = 0; shift < bits; shift += 7) {
+      const byte = this.bytes[this.#take(1)] ?? 0;
+      value += (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80) return value;
+    }
+    throw new WireError("a varint is too long");
   }
 
   #take(length: number): number {

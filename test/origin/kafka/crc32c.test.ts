@@ -22,3 +22,10 @@ test("the checksum is CRC-32C, of whatever part of whatever bytes", () => {
     }),
   );
 });
+
+test("the checksum is that of its definition where the bytes are many, wherever they begin", () => {
+  const bytes = Buffer.from(Uint8Array.from({ length: 8_192 }, (_, i) => Math.imul(i, 2_654_435_761) >>> 24));
+  for (const length of [3_071, 3_072, 3_080, 5_119, 5_120, 8_190])
+    for (let from = 0; from < 9 && from + length <= bytes.length; from++)
+      expect(crc32c(bytes, from, from + length)).toBe(slowly(bytes.subarray(from, from + length)));
+});

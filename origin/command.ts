@@ -1,0 +1,132 @@
+/** The process of an origin: see `--help`. Ends with 0 when it is told to stop, and with 1 and one line when it can't go on. */
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { formatRange, isWhole } from "../shared/protocol/range.ts";
+import { type Config, readConfig, secretsOf } from "./config.ts";
+import { EmbeddedLog, logPath } from "./embedded/log.ts";
+import { EmbeddedSource } from "./embedded/source.ts";
+import { IndexError } from "./index/error.ts";
+import { createLog, type EventName, hiding, type Log } from "./log.ts";
+import { Meter } from "./operate/meter.ts";
+import { Origin } from "./origin.ts";
+import type { Source } from "./source.ts";
+import type { Status } from "./status.ts";
+
+/** An index that breaks again so soon is not the index's fault alone. */
+const REBUILD_MS = 60_000;
+
+/** What the process that started this one, if any, is told to show people. */
+const SHOWN: ReadonlySet<EventName> = new Set(["topic_found", "catching_up", "topic_caught_up"]);
+
+/** Resolves when the process is told to stop, or what started it has gone. */
+function toldToStop(): Promise<string> {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, resolve);
+  if (process.channel) process.once("disconnect", () => resolve("the parent process has gone"));
+  return promise;
+}
+
+/** What is configured; the code of Kafka is loaded only where it is. */
+async function openSource({ kafka, dataDir }: Config): Promise<{ source: Source; close(): Promise<void> }> {
+  if (kafka !== undefined) {
+    const { KafkaSource } = await import("./kafka/source.ts");
+    const source = new KafkaSource(kafka);
+    return { source, close: () => source.close() };
+  }
+  const embedded = new EmbeddedLog(logPath(dataDir));
+  const source = new EmbeddedSource(embedded);
+  return {
+    source,
+    close: async () => {
+      await source.close();
+      embedded.close();
+    },
+  };
+}
+
+/** Tells how it goes, where a port is set for that; the code for it is loaded only there. */
+async function openOperatorPort({ status }: Config, meter: Meter, log: Log, now: () => Status | undefined) {
+  if (status === undefined) return undefined;
+  const { openOperatorPort } = await import("./operate/operate.ts");
+  const listener = await openOperatorPort(status, meter, now);
+  log("status_port_open", { host: status.host, port: status.port });
+  return listener;
+}
+
+/** Runs until told to stop. An index that breaks is put aside and built anew. Throws what can't be helped. */
+async function run(config: Config, output: Log): Promise<void> {
+  const stop = toldToStop();
+  const meter = new Meter();
+  const log = meter.log(output);
+  let origin: Origin | undefined;
+  const listener = await openOperatorPort(config, meter, log, () => origin?.status());
+  const { source, close } = await openSource(config);
+  let rebuiltAt = Number.NEGATIVE_INFINITY;
+  for (;;) {
+    origin = new Origin(config, config.status === undefined ? source : meter.source(source), log);
+    const { name, range, edgeUrl, streams, kafka } = config;
+    const from = kafka?.brokers ?? "the embedded log";
+    log("started", {
+      name,
+      range: isWhole(range) ? undefined : formatRange(range),
+      edge: edgeUrl.origin,
+      from,
+      streams: streams.all.map(({ topic }) => topic),
+    });
+    const end = await Promise.race([
+      stop.then((why) => ({ why })),
+      origin.failed.then((error) => ({ error })),
+    ]);
+    const running = origin;
+    origin = undefined;
+    if ("why" in end) {
+      log("stopping", { why: end.why });
+      await running.stop();
+      await close();
+      await listener?.close();
+      return;
+    }
+    await running.stop();
+    const isBroken = end.error instanceof IndexError && end.error.code === "corrupt";
+    if (!isBroken || performance.now() - rebuiltAt < REBUILD_MS) throw end.error;
+    rebuiltAt = performance.now();
+  }
+}
+
+const result = readConfig({
+  env: process.env,
+  args: process.argv.slice(2),
+  hostname: hostname(),
+  root: join(import.meta.dirname, ".."),
+  readFile: (path) => readFileSync(path, "utf8"),
+});
+if (result.kind === "help") process.stdout.write(result.text);
+else if (result.kind === "problems") {
+  for (const problem of result.problems) process.stderr.write(`${problem}\n`);
+  process.exitCode = 1;
+} else {
+  const write = createLog({
+    level: result.config.logLevel,
+    pretty: process.stderr.isTTY,
+    now: Date.now,
+    secrets: secretsOf(result.config),
+    write: (line) => process.stderr.write(line),
+  });
+  const log: Log = (event, fields) => {
+    write(event, fields);
+    if (SHOWN.has(event) && process.connected) process.send?.({ event, ...fields });
+  };
+  const hide = hiding(secretsOf(result.config));
+  const die = (error: unknown): never => {
+    log("fatal", { why: error instanceof Error ? error.message : String(error) });
+    process.exit(1);
+  };
+  // A fault of the program, unlike what `run` throws.
+  process.on("uncaughtException", (error) => {
+    process.stderr.write(`${hide(error.stack ?? error.message)}\n`);
+    die(error);
+  });
+  await run(result.config, log).catch(die);
+  process.exit(0);
+}

@@ -6,8 +6,12 @@
  * One that wants more while a request is being held would wait for it: a second connection asks for that one,
  * with short waits, until both can be asked for together again. So a slow reader costs no other any time, and
  * two connections serve any number of partitions.
+ *
+ * Where few records come each is asked for, and so forwarded, at once; where many do, requests keep a small distance
+ * (pace.ts).
  */
 import { type Address, Connection } from "./connection.ts";
+import { Pace } from "./pace.ts";
 import { type Fetched, type FetchFrom, fetchRequest, KAFKA_ERROR } from "./requests.ts";
 import type { KafkaSettings } from "./settings.ts";
 
@@ -16,6 +20,8 @@ const LONG_WAIT_MS = 500;
 const SHORT_WAIT_MS = 10;
 const ANSWER_BYTES = 8 * 1024 * 1024;
 const PARTITION_BYTES = 1024 * 1024;
+/** An answer with so much costs more than its request: more is asked for at once. */
+const BACKLOG_BYTES = 256 * 1024;
 
 /** Wants one answer. */
 interface Ask {
@@ -49,6 +55,9 @@ export class Fetcher {
     { connection: undefined, waitMs: undefined },
   ];
   readonly #asks = new Set<Ask>();
+  /** Who waits, by the signal that ends that: a listener serves all fetches of a read. */
+  readonly #waiting = new WeakMap<AbortSignal, Set<Ask>>();
+  readonly #pace = new Pace();
   #scheduled = false;
   #closed = false;
 
@@ -65,17 +74,18 @@ export class Fetcher {
    */
   fetch(from: FetchFrom, mood: Mood, signal: AbortSignal): Promise<Fetched> {
     const { promise, resolve, reject } = Promise.withResolvers<Fetched>();
-    const ask: Ask = { from, mood, over: false, resolve, reject };
-    const abort = () => {
-      ask.over = true;
-      this.#asks.delete(ask);
-      reject(signal.reason);
-    };
     if (this.#closed) reject(new Error("the source is closed"));
-    else if (signal.aborted) abort();
+    else if (signal.aborted) reject(signal.reason);
     else {
-      signal.addEventListener("abort", abort, { once: true });
-      promise.catch(() => {}).finally(() => signal.removeEventListener("abort", abort));
+      const waiting = this.#waitingUntil(signal);
+      const settle = <T>(how: (value: T) => void) => {
+        return (value: T) => {
+          waiting.delete(ask);
+          how(value);
+        };
+      };
+      const ask: Ask = { from, mood, over: false, resolve: settle(resolve), reject: settle(reject) };
+      waiting.add(ask);
       this.#asks.add(ask);
       this.#schedule();
     }
@@ -87,6 +97,22 @@ export class Fetcher {
     for (const { connection } of this.#lanes) connection?.close();
     for (const { reject } of this.#asks) reject(new Error("the source is closed"));
     this.#asks.clear();
+  }
+
+  #waitingUntil(signal: AbortSignal): Set<Ask> {
+    const known = this.#waiting.get(signal);
+    if (known !== undefined) return known;
+    const waiting = new Set<Ask>();
+    this.#waiting.set(signal, waiting);
+    const abort = () => {
+      for (const ask of waiting) {
+        ask.over = true;
+        this.#asks.delete(ask);
+        ask.reject(signal.reason);
+      }
+    };
+    signal.addEventListener("abort", abort, { once: true });
+    return waiting;
   }
 
   /** Most partitions have nothing most of the time: their reads sleep through that. */
@@ -102,9 +128,21 @@ export class Fetcher {
     if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(() => {
-      this.#scheduled = false;
-      this.#dispatch();
+      const waitMs = this.#isHurried() ? 0 : this.#pace.waitMs(performance.now());
+      if (waitMs > 0) setTimeout(() => this.#run(), waitMs);
+      else this.#run();
     });
+  }
+
+  #run(): void {
+    this.#scheduled = false;
+    this.#dispatch();
+  }
+
+  /** Whether someone waits who is to be answered at once. */
+  #isHurried(): boolean {
+    for (const { mood } of this.#asks) if (mood === "first") return true;
+    return false;
   }
 
   #dispatch(): void {
@@ -135,7 +173,12 @@ export class Fetcher {
         { waitMs, maxBytes: ANSWER_BYTES, partitionMaxBytes: PARTITION_BYTES },
       );
       const answers = new Map<string, Fetched>();
-      for (const fetched of await lane.connection.send(request)) answers.set(nameOf(fetched), fetched);
+      let bytes = 0;
+      for (const fetched of await lane.connection.send(request)) {
+        answers.set(nameOf(fetched), fetched);
+        bytes += fetched.records.length;
+      }
+      if (bytes > 0 && bytes < BACKLOG_BYTES) this.#pace.came(performance.now());
       for (const ask of ordered) {
         const fetched = answers.get(nameOf(ask.from));
         if (fetched === undefined) ask.reject(new Error("the broker's answer leaves out a partition"));

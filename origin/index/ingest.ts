@@ -15,10 +15,13 @@ import { integer, transaction } from "./schema.ts";
 import { tailName } from "./tail-table.ts";
 import type { Tails } from "./tails.ts";
 
-/** What is gathered is written when one of these is reached, before anything else is taken. */
+/**
+ * What is gathered is written when it is so much, before anything else is taken, or has waited so long: then by a tick, so
+ * that records that are to be forwarded don't wait for it.
+ */
 const BUFFERED_RECORDS = 4_096;
 const BUFFERED_BYTES = 1024 * 1024;
-const BUFFERED_MS = 50;
+const BUFFERED_MS = 200;
 
 /** A generation of tails ends at this many bytes of records, so that a restart has little to read again. */
 const GENERATION_BYTES = 32 * 1024 * 1024;
@@ -84,7 +87,7 @@ export class Ingest {
 
   /** Whether `commit` should be called although nothing more was appended. */
   isDue(): boolean {
-    if (this.#dirty.size > 0) return this.#isFull();
+    if (this.#dirty.size > 0) return this.#isFull() || this.#hasWaited();
     return this.#retention.isDue(this.#now());
   }
 
@@ -140,10 +143,13 @@ export class Ingest {
   }
 
   #isFull(): boolean {
-    if (this.#records >= BUFFERED_RECORDS || this.#bytes >= BUFFERED_BYTES) return true;
+    return this.#records >= BUFFERED_RECORDS || this.#bytes >= BUFFERED_BYTES;
+  }
+
+  #hasWaited(): boolean {
     const waited = this.#now() - this.#dirtySince;
     // A clock that was set back has nothing wait for it.
-    return this.#dirty.size > 0 && (waited >= BUFFERED_MS || waited < 0);
+    return waited >= BUFFERED_MS || waited < 0;
   }
 
   #take(partition: Partition, batch: Batch, taken: IndexedRecord[]): void {

@@ -6,12 +6,8 @@
  * One that wants more while a request is being held would wait for it: a second connection asks for that one,
  * with short waits, until both can be asked for together again. So a slow reader costs no other any time, and
  * two connections serve any number of partitions.
- *
- * Where few records come each is asked for, and so forwarded, at once; where many do, requests keep a small distance
- * (pace.ts).
  */
 import { type Address, Connection } from "./connection.ts";
-import { Pace } from "./pace.ts";
 import { type Fetched, type FetchFrom, fetchRequest, KAFKA_ERROR } from "./requests.ts";
 import type { KafkaSettings } from "./settings.ts";
 
@@ -20,8 +16,6 @@ const LONG_WAIT_MS = 500;
 const SHORT_WAIT_MS = 10;
 const ANSWER_BYTES = 8 * 1024 * 1024;
 const PARTITION_BYTES = 1024 * 1024;
-/** An answer with so much costs more than its request: more is asked for at once. */
-const BACKLOG_BYTES = 256 * 1024;
 
 /** Wants one answer. */
 interface Ask {
@@ -57,7 +51,6 @@ export class Fetcher {
   readonly #asks = new Set<Ask>();
   /** Who waits, by the signal that ends that: a listener serves all fetches of a read. */
   readonly #waiting = new WeakMap<AbortSignal, Set<Ask>>();
-  readonly #pace = new Pace();
   #scheduled = false;
   #closed = false;
 
@@ -128,21 +121,9 @@ export class Fetcher {
     if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(() => {
-      const waitMs = this.#isHurried() ? 0 : this.#pace.waitMs(performance.now());
-      if (waitMs > 0) setTimeout(() => this.#run(), waitMs);
-      else this.#run();
+      this.#scheduled = false;
+      this.#dispatch();
     });
-  }
-
-  #run(): void {
-    this.#scheduled = false;
-    this.#dispatch();
-  }
-
-  /** Whether someone waits who is to be answered at once. */
-  #isHurried(): boolean {
-    for (const { mood } of this.#asks) if (mood === "first") return true;
-    return false;
   }
 
   #dispatch(): void {
@@ -173,12 +154,7 @@ export class Fetcher {
         { waitMs, maxBytes: ANSWER_BYTES, partitionMaxBytes: PARTITION_BYTES },
       );
       const answers = new Map<string, Fetched>();
-      let bytes = 0;
-      for (const fetched of await lane.connection.send(request)) {
-        answers.set(nameOf(fetched), fetched);
-        bytes += fetched.records.length;
-      }
-      if (bytes > 0 && bytes < BACKLOG_BYTES) this.#pace.came(performance.now());
+      for (const fetched of await lane.connection.send(request)) answers.set(nameOf(fetched), fetched);
       for (const ask of ordered) {
         const fetched = answers.get(nameOf(ask.from));
         if (fetched === undefined) ask.reject(new Error("the broker's answer leaves out a partition"));

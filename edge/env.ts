@@ -13,4 +13,6 @@ export interface Env {
   readonly UPLINK_KEYS?: string;
   /** "on": `/$/operations` answers. */
   readonly OPERATIONS?: string;
+  /** On workerd by itself, objects that store run in a service of their own; it counts for itself. */
+  readonly STORING?: Fetcher;
 }

@@ -1,7 +1,7 @@
 /**
  * Counts what the platform bills, and a little beside it, so that a run can be priced and tests can see that
- * an object hibernated. Kept in the memory of the isolate: it costs nothing, and on one machine, where there
- * is one isolate, it is the whole truth.
+ * an object hibernated. Kept in the memory of the isolate, where it costs nothing: on one machine what its isolates
+ * counted is the whole truth.
  */
 
 /** The closed set of names, and what each counts. */
@@ -33,9 +33,13 @@ export function count(operation: Operation, times = 1): void {
   counts.set(operation, (counts.get(operation) ?? 0) + times);
 }
 
-/** Every name, with how often it was counted since the isolate began. */
-export function operations(): Record<string, number> {
+/**
+ * Every name, with how often it was counted since the isolate began. `elsewhere` is what another isolate told; to ask it
+ * was no request that anybody would bill.
+ */
+export function operations(elsewhere: Readonly<Record<string, number>> = {}): Record<string, number> {
+  const { worker_request: _, ...others } = elsewhere;
   return Object.fromEntries(
-    Object.keys(OPERATIONS).map((name) => [name, counts.get(name as Operation) ?? 0]),
+    Object.keys(OPERATIONS).map((name) => [name, (counts.get(name as Operation) ?? 0) + (others[name] ?? 0)]),
   );
 }

@@ -23,6 +23,8 @@ export interface Command {
   readonly settings: Readonly<Record<string, Setting>>;
   /** Flags without a value, and what they mean. */
   readonly switches: Readonly<Record<string, string>>;
+  /** No variables are read, and none are told of. */
+  readonly flagsOnly?: true;
 }
 
 /** An empty text counts as unset. */
@@ -67,7 +69,10 @@ export function readSettings<const C extends Command>(
   const values = Object.fromEntries(
     table.map(([name, setting]) => {
       const flag = flags[flagOf(name, setting)];
-      return [name, (Array.isArray(flag) ? flag.join(",") : flag) || env[name] || setting.default];
+      return [
+        name,
+        (Array.isArray(flag) ? flag.join(",") : flag) || (!command.flagsOnly && env[name]) || setting.default,
+      ];
     }),
   );
   const switches = Object.fromEntries(
@@ -82,8 +87,9 @@ const flagOf = (name: string, { flag }: Setting) => flag ?? name.toLowerCase().r
 function help(command: Command): string {
   const lines = [command.usage, "", command.does, ""];
   for (const [name, setting] of Object.entries(command.settings)) {
-    const flag = setting.secret ? "" : `, --${flagOf(name, setting)} …`;
-    lines.push(`  ${name}${flag}`, `      ${setting.means}`);
+    const flag = `--${flagOf(name, setting)} …`;
+    const names = command.flagsOnly ? flag : setting.secret ? name : `${name}, ${flag}`;
+    lines.push(`  ${names}`, `      ${setting.means}`);
     if (setting.default !== undefined) lines.push(`      Default: ${setting.default}`);
   }
   for (const [name, means] of Object.entries(command.switches)) lines.push(`  --${name}`, `      ${means}`);

@@ -5,7 +5,7 @@
 import { backoff } from "../../shared/core/backoff.ts";
 
 export interface LinkSeekerPorts {
-  /** Asks the shard to attach; resolves when the shard has noted it, which is before it dials. */
+  /** Asks the shard to attach; resolves when the shard has noted it; it dials meanwhile. */
   attach(): Promise<void>;
   /** Runs once after `ms` milliseconds, unless the function returned is called before. */
   after(ms: number, run: () => void): () => void;

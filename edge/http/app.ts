@@ -35,9 +35,11 @@ export function createApp(page: ReadonlyMap<string, () => Response>): Hono<{ Bin
   for (const [path, file] of page) app.get(path, () => file());
   app.get(ROUTES.health, ({ env }) => healthRoute(env));
   app.get(ROUTES.streams, () => publicStreams(requireStreams()));
-  app.get(ROUTES.operations, ({ env }) =>
-    env.OPERATIONS === "on" ? Response.json(operations()) : errorResponse("not_found", "nothing lives here"),
-  );
+  app.get(ROUTES.operations, async ({ req, env }) => {
+    if (env.OPERATIONS !== "on") return errorResponse("not_found", "nothing lives here");
+    const elsewhere = await env.STORING?.fetch(req.url);
+    return Response.json(operations(await elsewhere?.json<Record<string, number>>()));
+  });
   app.get(ROUTES.uplink, ({ req, env }) => uplinkRoute(req.raw, env));
   app.get("*", ({ req, env }) => latestRoute(req.raw, env));
   return app;

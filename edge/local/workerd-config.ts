@@ -50,8 +50,21 @@ export interface EdgeConfig {
   readonly vars: Readonly<Record<string, unknown>>;
   /** Names only. */
   readonly secrets: readonly string[];
-  readonly objects: readonly { readonly binding: string; readonly className: string }[];
+  readonly objects: readonly ObjectClass[];
 }
+
+export interface ObjectClass {
+  readonly binding: string;
+  readonly className: string;
+  /** Whether its objects store anything. */
+  readonly stores: boolean;
+}
+
+/**
+ * Classes whose objects store nothing. Given a disk, workerd opens a database for each object that begins to run all
+ * the same, which takes longer than all else that happens then, and keeps three files open.
+ */
+const STORELESS = new Set(["EndpointObject"]);
 
 /** @throws Error with one line per problem: the file is the project's own, so a bad one is a fault of it. */
 export function readEdgeConfig(toml: unknown): EdgeConfig {
@@ -70,6 +83,7 @@ export function readEdgeConfig(toml: unknown): EdgeConfig {
     objects: durable_objects.bindings.map(({ name, class_name }) => ({
       binding: name,
       className: class_name,
+      stores: !STORELESS.has(class_name),
     })),
   };
 }
@@ -95,16 +109,47 @@ export interface WorkerdSettings {
   readonly vars: Readonly<Record<string, string>>;
 }
 
+/** The Worker, and the objects that store nothing. */
+const EDGE = "edge";
+/** The same code once more, for the objects that store: storage is chosen for a service, not for a class. */
+const STORING = "storing";
+
 /**
  * The text of a configuration for `workerd serve`. Secrets are bindings that workerd takes from its environment,
  * so that none is written to a file.
  */
 export function workerdConfig(edge: EdgeConfig, settings: WorkerdSettings): string {
-  const classes = [...new Set(edge.objects.map(({ className }) => className))];
+  const storing = edge.objects.filter(({ stores }) => stores);
+  const storeless = edge.objects.filter(({ stores }) => !stores);
+  const disk = struct({ path: text(settings.storage), writable: "true" });
+  const address = `${settings.host.includes(":") ? `[${settings.host}]` : settings.host}:${settings.port}`;
+  const other = storing.length === 0 ? [] : [struct({ name: text("STORING"), service: text(STORING) })];
+  const inMemory = worker(edge, settings, storeless, struct({ inMemory: "void" }), other);
+  const onDisk = worker(edge, settings, storing, struct({ localDisk: text("storage") }), []);
+  const config = struct({
+    services: list([
+      struct({ name: text(EDGE), worker: inMemory }),
+      struct({ name: text(STORING), worker: onDisk }),
+      struct({ name: text("storage"), disk }),
+    ]),
+    sockets: list([struct({ name: text("http"), address: text(address), http: "()", service: text(EDGE) })]),
+  });
+  return `using Workerd = import "/workerd/workerd.capnp";\n\nconst config :Workerd.Config = ${config};\n`;
+}
+
+/** @param objects Those that run in this service. */
+function worker(
+  edge: EdgeConfig,
+  settings: WorkerdSettings,
+  objects: readonly ObjectClass[],
+  storage: string,
+  moreBindings: readonly string[],
+): string {
   const bindings = [
-    ...edge.objects.map(({ binding, className }) =>
-      struct({ name: text(binding), durableObjectNamespace: text(className) }),
-    ),
+    ...edge.objects.map(({ binding, className, stores }) => {
+      const where = { className: text(className), serviceName: text(stores ? STORING : EDGE) };
+      return struct({ name: text(binding), durableObjectNamespace: struct(where) });
+    }),
     ...Object.entries({ ...edge.vars, ...settings.vars }).map(([name, value]) =>
       struct(
         typeof value === "string"
@@ -113,8 +158,10 @@ export function workerdConfig(edge: EdgeConfig, settings: WorkerdSettings): stri
       ),
     ),
     ...edge.secrets.map((name) => struct({ name: text(name), fromEnvironment: text(name) })),
+    ...moreBindings,
   ];
-  const worker = struct({
+  const classes = new Map(objects.map(({ className, stores }) => [className, stores]));
+  return struct({
     modules: list([
       struct({ name: text("worker.js"), esModule: `embed ${text(basename(settings.module))}` }),
     ]),
@@ -123,22 +170,12 @@ export function workerdConfig(edge: EdgeConfig, settings: WorkerdSettings): stri
     bindings: list(bindings),
     // The unique key names the class's folder in the storage, so it must never change.
     durableObjectNamespaces: list(
-      classes.map((name) => struct({ className: text(name), uniqueKey: text(name), enableSql: "true" })),
+      Array.from(classes, ([name, stores]) =>
+        struct({ className: text(name), uniqueKey: text(name), enableSql: String(stores) }),
+      ),
     ),
-    durableObjectStorage: struct({ localDisk: text("storage") }),
+    durableObjectStorage: storage,
   });
-  const storage = struct({ path: text(settings.storage), writable: "true" });
-  const address = `${settings.host.includes(":") ? `[${settings.host}]` : settings.host}:${settings.port}`;
-  const config = struct({
-    services: list([
-      struct({ name: text("edge"), worker }),
-      struct({ name: text("storage"), disk: storage }),
-    ]),
-    sockets: list([
-      struct({ name: text("http"), address: text(address), http: "()", service: text("edge") }),
-    ]),
-  });
-  return `using Workerd = import "/workerd/workerd.capnp";\n\nconst config :Workerd.Config = ${config};\n`;
 }
 
 function struct(fields: Readonly<Record<string, string>>): string {

@@ -13,6 +13,7 @@ import { closeCode, closeQuietly, type HibernatingPeer, type Peer } from "../pee
 import { linkRequest, requireShards, shardOfName } from "../routing.ts";
 import { SURROUNDINGS } from "../surroundings.ts";
 import type { Noted } from "./dialer.ts";
+import { Notes } from "./notes.ts";
 import type { LatestResult } from "./questions.ts";
 import type { ShardStatus } from "./shard-status.ts";
 import { ShardStore } from "./shard-store.ts";
@@ -24,6 +25,7 @@ const DIAL_TIMEOUT_MS = 10_000;
 
 export class UplinkObject extends DurableObject<Env> {
   readonly #core: UplinkCore;
+  readonly #notes: Notes;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -32,14 +34,23 @@ export class UplinkObject extends DurableObject<Env> {
     const store = new ShardStore(ctx.storage.sql);
     const shard = shardOfName(ctx.id.name);
     if (shard === undefined) throw new Error(`no name of a shard: ${ctx.id.name}`);
+    const notes = new Notes({
+      ...SURROUNDINGS,
+      // In one turn, and so in one transaction.
+      write: (all) => {
+        for (const noted of all) store.note(noted);
+      },
+      erase: (name) => store.forget(name),
+    });
+    this.#notes = notes;
     const ports = {
       ...SURROUNDINGS,
       log: (problem: string) => logProblem(`shard ${shard}`, problem),
       sent: (messages: number) => count("websocket_message_out.uplink", messages),
       pingedAt: (socket: HibernatingPeer) => this.#pingedAt(socket),
       dial: (name: string, path: string) => this.#dial(name, path),
-      note: (noted: Noted) => store.note(noted),
-      forget: (name: string) => store.forget(name),
+      note: (noted: Noted) => notes.note(noted),
+      forget: (name: string) => notes.forget(name),
       setGeneration: (generation: number) => store.setGeneration(generation),
     };
     const survivors = {
@@ -50,10 +61,11 @@ export class UplinkObject extends DurableObject<Env> {
     this.#core = new UplinkCore(ports, { shard, shards: requireShards(env) }, survivors);
   }
 
-  /** L1: an object has a subscriber and no link. Resolves when it is noted, before it is dialled. */
+  /** L1: an object has a subscriber and no link. Resolves when it is noted, whether it has been dialled or not. */
   async attach(noted: Noted): Promise<void> {
     count("rpc.uplink");
     this.#core.attach(noted);
+    await this.#notes.written();
   }
 
   /** U8: the latest record of an endpoint. Never rejects for want of an origin. */

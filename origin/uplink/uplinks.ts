@@ -1,7 +1,7 @@
 /**
  * Keeps one uplink to each shard of the edge. Learns how many there are, dials, and dials again for ever:
  *
- *   the edge can't be reached, or closes      backoff, 0 to 5 s
+ *   the edge can't be reached, or closes      backoff, 0 to 2 s
  *   another uplink has taken over             backoff, 0 to 60 s: it may have our name, and then both would for ever
  *   it refuses: token, version                30 s: only people can change that, so it is loud
  */
@@ -49,7 +49,7 @@ const TIMING: UplinksTiming = {
   pingMs: 1_000,
   deadMs: 5_000,
   gatherMs: 2,
-  retry: { baseMs: 250, maxMs: 5_000 },
+  retry: { baseMs: 250, maxMs: 2_000 },
   replaced: { baseMs: 1_000, maxMs: 60_000 },
   refused: { baseMs: 1_000, maxMs: 30_000 },
   leaveMs: 500,

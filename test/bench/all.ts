@@ -3,7 +3,8 @@
  * fails is told of and left out; what the others measured stays.
  */
 import { readSettings } from "../../origin/settings.ts";
-import { KafkaBroker } from "../support/kafka-broker.ts";
+import type { KafkaBroker } from "../support/kafka-broker.ts";
+import { NoKafka, startKafka } from "./kafka.ts";
 import { interruptOnSignal, isInterrupted } from "./load/rpc.ts";
 import { writeFigures } from "./suite/figures.ts";
 import { machine } from "./suite/machine.ts";
@@ -18,6 +19,7 @@ const command = {
     SCALE: { means: "Multiplies all durations: less than 1 to try out.", default: "1" },
   },
   switches: { "no-run": "Measures nothing: figures and plots of the newest results." },
+  flagsOnly: true,
 } as const;
 
 const given = readSettings(command, {}, process.argv.slice(2));
@@ -27,15 +29,21 @@ else {
   const only = given.values.ONLY?.split(",") ?? PART_NAMES;
   const strangers = only.filter((name) => !(name in PARTS));
   const scale = Number(given.values.SCALE);
-  if (strangers.length > 0) fail(`ONLY: there is no part ${strangers.join(", ")}`);
-  else if (!(scale > 0 && scale <= 10)) fail("SCALE must be a number above 0, at most 10");
+  if (strangers.length > 0)
+    fail(`--only: there is no part ${strangers.join(", ")}; there are ${PART_NAMES.join(", ")}`);
+  else if (!(scale > 0 && scale <= 10)) fail("--scale must be a number above 0, at most 10");
   else {
     const chosen = PART_NAMES.filter((name) => only.includes(name));
-    const results = given.switches["no-run"] ? load() : await run(chosen, scale);
-    if (results === undefined) fail("there are no results yet");
-    else if (!isInterrupted()) {
-      await writePlots(results);
-      writeFigures(results);
+    try {
+      const results = given.switches["no-run"] ? load() : await run(chosen, scale);
+      if (results === undefined) fail("there are no results yet");
+      else if (!isInterrupted()) {
+        await writePlots(results);
+        writeFigures(results);
+      }
+    } catch (error) {
+      if (!(error instanceof NoKafka)) throw error;
+      if (!isInterrupted()) fail(error.message, 1);
     }
   }
 }
@@ -47,10 +55,10 @@ async function run(names: readonly PartName[], scale: number): Promise<Results> 
   let results: Results = { date, machine: here, parts: earlier?.parts ?? {}, taken: earlier?.taken ?? {} };
   const say = (line: string) => process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${line}\n`);
   interruptOnSignal();
-  const kafka = await KafkaBroker.start();
+  const kafka = await startKafka();
   let three: KafkaBroker | undefined;
   const replicated = async () => {
-    three ??= await KafkaBroker.start({ brokers: 3 });
+    three ??= await startKafka({ brokers: 3 });
     return three;
   };
   try {
@@ -73,11 +81,13 @@ async function run(names: readonly PartName[], scale: number): Promise<Results> 
     }
   } finally {
     await kafka.stop();
+    // What still tries to reach a Kafka that is gone would hold it up.
+    if (isInterrupted()) process.exit();
   }
   return results;
 }
 
-function fail(problem: string): void {
+function fail(problem: string, code: 1 | 2 = 2): void {
   process.stderr.write(`${problem}\n`);
-  process.exitCode = 2;
+  process.exitCode = code;
 }

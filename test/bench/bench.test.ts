@@ -10,6 +10,7 @@ const SETTINGS: BenchSettings = {
   json: false,
   popularity: "uniform",
   partitions: 3,
+  origins: 1,
   processes: 2,
   lingerMs: 1,
   seed: 1,
@@ -49,6 +50,16 @@ test("JSON arrives too, and a second stage goes on where the first ended", async
 
   expect(results.map(({ latency }) => latency.count)).toEqual([DUE, 2 * DUE]);
   for (const result of results) expect(result).toMatchObject({ lost: 0, duplicated: 0, violations: 0 });
+}, 60_000);
+
+test("several origins that share the partitions deliver the same, and their CPU counts together", async () => {
+  const running = await start({ origins: 3 });
+
+  const result = await running.stage(STAGE);
+
+  expect(result.latency.count).toBe(DUE);
+  expect(result).toMatchObject({ lost: 0, duplicated: 0, violations: 0 });
+  expect(result.cpu.origin).toBeGreaterThan(0);
 }, 60_000);
 
 test("clients that are all cut come back by position and have missed nothing", async () => {

@@ -6,6 +6,7 @@ import type { Latency } from "./histogram.ts";
 import { assign, type Popularity, seeded } from "./load/chance.ts";
 import { Clients, Publisher, type Stormed } from "./load/load.ts";
 import type { Published } from "./load/publisher.ts";
+import { goOn } from "./load/rpc.ts";
 import type { Interval } from "./load/subscribers.ts";
 import { marginalBill, usageOf } from "./prices.ts";
 import { cpuUs, machineCpuUs, openFilesLimit, residentBytes } from "./proc.ts";
@@ -20,6 +21,8 @@ export interface BenchSettings {
   readonly json: boolean;
   readonly popularity: Popularity;
   readonly partitions: number;
+  /** That share the partitions. */
+  readonly origins: number;
   /** Among which the clients are spread. */
   readonly processes: number;
   readonly lingerMs: number;
@@ -56,6 +59,8 @@ export interface Result {
   readonly connectsPerSecond: number;
   /** What the server grew by, the watched endpoints' objects included, for each connection. */
   readonly bytesPerConnection: number;
+  /** Microseconds of CPU of each part under test while the clients connected, likewise. */
+  readonly cpuPerConnection: Readonly<Record<string, number>>;
   /** Updates that never came, or came twice, since the start of the first stage. */
   readonly lost: number;
   readonly duplicated: number;
@@ -100,6 +105,7 @@ export class Bench {
   readonly #progress: Progress;
   #connectSeconds = 0;
   #connectionBytes = 0;
+  #connectionCpu: Readonly<Record<string, number>> = {};
 
   /** Resolves when every client is live and nothing has been published. Throws DoesNotFit. */
   static async start(
@@ -107,20 +113,20 @@ export class Bench {
     kafka: KafkaBroker | undefined,
     progress: Progress,
   ): Promise<Bench> {
-    const { system: name, endpoints, clients, processes, popularity, seed, partitions } = settings;
+    const { system: name, endpoints, clients, processes, popularity, seed, partitions, origins } = settings;
     const assignment = assign(popularity, clients, endpoints, seeded(seed));
     const watched = new Set(assignment).size;
     const { problems } = checkDescriptors({
       clients,
       processes,
-      watched: name.startsWith("floor") ? endpoints : watched,
       server: name === "floor-kafka" ? "node" : "workerd",
       publishers: name === "floor-feeds" ? endpoints : 1,
       limit: openFilesLimit(),
     });
     if (problems.length > 0) throw new DoesNotFit(problems.join("\n"));
+    goOn();
     progress(`starting ${name}`);
-    const system = await startSystem({ name, kafka, partitions });
+    const system = await startSystem({ name, kafka, partitions, origins });
     const { url, topic, verdicts, target } = system;
     const load = new Clients({ url, topic, assignment, processes, verdicts, first: 0 });
     const publisher = new Publisher({ ...settings, target });
@@ -153,9 +159,16 @@ export class Bench {
     const { edge = [], server = edge } = this.#system.parts;
     const resident = () => server.reduce((sum, pid) => sum + residentBytes(pid), 0);
     const before = resident();
+    const cpuBefore = cpuOf(this.#system.parts);
     this.#progress(`connecting ${this.#settings.clients} clients`);
     this.#connectSeconds = await this.#clients.connect();
     this.#connectionBytes = (resident() - before) / this.#settings.clients;
+    this.#connectionCpu = Object.fromEntries(
+      Object.entries(cpuOf(this.#system.parts)).map(([part, cpu]) => [
+        part,
+        (cpu - (cpuBefore[part] ?? 0)) / this.#settings.clients,
+      ]),
+    );
   }
 
   /** Publishes at a rate, first to warm up and then measured; then waits for what is still on its way. */
@@ -217,10 +230,7 @@ export class Bench {
       publisher: [this.#publisher.pid],
       clients: this.#clients.pids,
     };
-    const parts = Object.fromEntries(
-      Object.entries(pids).map(([part, of]) => [part, of.reduce((sum, pid) => sum + cpuUs(pid), 0)]),
-    );
-    const cpu = { at: nowUs(), machine: machineCpuUs(), parts };
+    const cpu = { at: nowUs(), machine: machineCpuUs(), parts: cpuOf(pids) };
     return { ...cpu, operations: await this.#system.operations() };
   }
 
@@ -262,6 +272,7 @@ export class Bench {
       cpuPerUpdate: per(updates * stage.seconds),
       connectsPerSecond: settings.clients / this.#connectSeconds,
       bytesPerConnection: this.#connectionBytes,
+      cpuPerConnection: this.#connectionCpu,
       lost,
       failed,
       behindMs,
@@ -269,6 +280,13 @@ export class Bench {
       dollars: operations && marginalBill(usageOf(operations)).total,
     };
   }
+}
+
+/** Microseconds so far, by part. */
+function cpuOf(parts: Readonly<Record<string, readonly number[]>>): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(parts).map(([part, pids]) => [part, pids.reduce((sum, pid) => sum + cpuUs(pid), 0)]),
+  );
 }
 
 function perMillion(before: Sample, after: Sample, deliveries: number): Record<string, number> | undefined {

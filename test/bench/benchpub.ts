@@ -1,9 +1,11 @@
 /** `npm run benchpub`: publishes what `benchsub` understands, to any Kafka without TLS and accounts. See `--help`. */
+import { randomInt } from "node:crypto";
 import { readSettings } from "../../origin/settings.ts";
 import { nowUs } from "./clock.ts";
 import { Publisher } from "./load/load.ts";
-import { MIN_BYTES, MIN_JSON_BYTES } from "./load/payload.ts";
+import { MAX_RUN, MIN_BYTES, MIN_JSON_BYTES } from "./load/payload.ts";
 import { Numbers } from "./numbers.ts";
+import { MAX_BYTES, MAX_LINGER_MS, MAX_SECONDS, MOST, tooMuch } from "./options.ts";
 import { ms, number } from "./report.ts";
 
 const command = {
@@ -19,7 +21,8 @@ const command = {
     LINGER: { means: "Milliseconds for which updates are gathered into one request.", default: "1" },
     SEED: { means: "Of chance.", default: "1" },
   },
-  switches: { "json-payload": "Updates are JSON and not random bytes." },
+  switches: { "json-payload": "Updates are JSON and not random bytes.", json: "Prints JSON." },
+  flagsOnly: true,
 } as const;
 
 const given = readSettings(command, {}, process.argv.slice(2));
@@ -27,23 +30,33 @@ if (given.kind === "help") process.stdout.write(given.text);
 else if (given.kind === "misused") fail(given.problem);
 else {
   const json = given.switches["json-payload"];
-  const { KAFKA, TOPIC, ...rest } = given.values;
+  const { KAFKA = "", TOPIC, ...rest } = given.values;
   const read = new Numbers(rest);
-  const endpoints = read.whole("ENDPOINTS", 1);
-  const payload = read.whole("PAYLOAD", json ? MIN_JSON_BYTES : MIN_BYTES);
+  const endpoints = read.whole("ENDPOINTS", 1, MOST);
+  const payload = read.whole("PAYLOAD", json ? MIN_JSON_BYTES : MIN_BYTES, MAX_BYTES);
   const [rate, seconds, lingerMs] = [
     read.positive("RATE"),
-    read.positive("DURATION"),
-    read.positive("LINGER"),
+    read.positive("DURATION", MAX_SECONDS),
+    read.positive("LINGER", MAX_LINGER_MS),
   ];
   const seed = read.whole("SEED", 0);
-  const problems = [...read.problems];
-  if (KAFKA === undefined) problems.push("KAFKA is required: --kafka host:port");
-  if (TOPIC === undefined) problems.push("TOPIC is required: --topic name");
-  if (problems.length > 0 || KAFKA === undefined || TOPIC === undefined) fail(...problems);
+  const problems = [...read.problems, ...tooMuch(endpoints, rate, payload)];
+  const brokers = KAFKA.split(",");
+  if (!brokers.every((broker) => /^.+:\d{1,5}$/.test(broker)))
+    problems.push("--kafka must be host:port[,host:port…]");
+  if (TOPIC === undefined) problems.push("--topic is required: --topic name");
+  if (problems.length > 0 || TOPIC === undefined) fail(...problems);
   else {
-    const target = { kind: "kafka", brokers: KAFKA.split(","), topic: TOPIC } as const;
-    const publisher = new Publisher({ target, endpoints, payload, json, lingerMs, seed });
+    const target = { kind: "kafka", brokers, topic: TOPIC } as const;
+    const publisher = new Publisher({
+      target,
+      endpoints,
+      payload,
+      json,
+      lingerMs,
+      seed,
+      run: randomInt(1, MAX_RUN + 1),
+    });
     try {
       await publisher.open();
       const from = nowUs();
@@ -52,8 +65,11 @@ else {
         until: from + seconds * 1e6,
       });
       const why = problem === undefined ? "" : ` (${problem})`;
+      const result = { updates, updatesPerSecond: updates / seconds, failed, problem, behindMs };
       process.stdout.write(
-        `published ${number(updates)} updates, ${number(updates / seconds)} per second; ${number(failed)} failed${why}; late by ${ms(behindMs)} at most\n`,
+        given.switches.json
+          ? `${JSON.stringify(result)}\n`
+          : `published ${number(updates)} updates, ${number(updates / seconds)} per second; ${number(failed)} failed${why}; late by ${ms(behindMs)} at most\n`,
       );
       if (failed > 0) process.exitCode = 1;
     } catch (error) {

@@ -1,17 +1,20 @@
 /** `npm run benchsub`: clients of any edge, which read what `benchpub` publishes. See `--help`. */
 import { readSettings } from "../../origin/settings.ts";
 import { nowUs, sleepUntil } from "./clock.ts";
+import { checkDescriptors } from "./descriptors.ts";
 import { assign, POPULARITIES, seeded } from "./load/chance.ts";
-import { Clients } from "./load/load.ts";
+import { Clients, type Received } from "./load/load.ts";
 import { Numbers } from "./numbers.ts";
-import { ms, number } from "./report.ts";
+import { MAX_PROCESSES, MAX_SECONDS, MOST } from "./options.ts";
+import { openFilesLimit } from "./proc.ts";
+import { latencies, number } from "./report.ts";
 
 const command = {
   usage: "npm run benchsub -- --url http://127.0.0.1:8787 --topic name [flags]",
   does: "Subscribes to what benchpub publishes. Latencies mean something only on the machine of the publisher.",
   settings: {
     URL: { means: "The edge, without a path: http://… or https://…. Required." },
-    TOPIC: { means: "The topic. Required." },
+    TOPIC: { means: "The topic, which anyone may subscribe to. Required." },
     ENDPOINTS: { means: "How many keys are published: k0, k1, …", default: "100" },
     CLIENTS: { means: "How many clients subscribe, each to one key.", default: "1000" },
     POPULARITY: { means: `Which key a client takes: ${POPULARITIES.join(", ")}.`, default: "uniform" },
@@ -19,7 +22,8 @@ const command = {
     PROCESSES: { means: "Processes that the clients run in.", default: "2" },
     SEED: { means: "Of chance.", default: "1" },
   },
-  switches: {},
+  switches: { json: "Prints JSON." },
+  flagsOnly: true,
 } as const;
 
 const given = readSettings(command, {}, process.argv.slice(2));
@@ -28,17 +32,20 @@ else if (given.kind === "misused") fail(given.problem);
 else {
   const { URL: url, TOPIC: topic, ...rest } = given.values;
   const read = new Numbers(rest);
-  const [endpoints, count] = [read.whole("ENDPOINTS", 1), read.whole("CLIENTS", 1)];
+  const [endpoints, count] = [read.whole("ENDPOINTS", 1, MOST), read.whole("CLIENTS", 1, MOST)];
   const [processes, seed, seconds] = [
-    read.whole("PROCESSES", 1),
+    read.whole("PROCESSES", 1, MAX_PROCESSES),
     read.whole("SEED", 0),
-    read.positive("DURATION"),
+    read.positive("DURATION", MAX_SECONDS),
   ];
   const popularity = read.oneOf("POPULARITY", POPULARITIES) ?? "uniform";
   const problems = [...read.problems];
   if (url === undefined || !/^https?:\/\/[^/]+\/?$/.test(url))
-    problems.push("URL must be http://… or https://…, without a path");
-  if (topic === undefined) problems.push("TOPIC is required: --topic name");
+    problems.push("--url must be http://… or https://…, without a path");
+  if (topic === undefined) problems.push("--topic is required: --topic name");
+  const limit = openFilesLimit();
+  const plan = { clients: count, processes, watched: 0, server: undefined, publishers: 0, limit };
+  if (problems.length === 0) problems.push(...checkDescriptors(plan).problems);
   if (problems.length > 0 || url === undefined || topic === undefined) fail(...problems);
   else {
     const assignment = assign(popularity, count, endpoints, seeded(seed));
@@ -52,7 +59,7 @@ else {
       first: undefined,
     });
     try {
-      await watch(clients, count, endpoints, seconds);
+      await watch(clients, { count, endpoints, seconds, json: given.switches.json });
     } catch (error) {
       process.exitCode = 1;
       process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
@@ -62,9 +69,13 @@ else {
   }
 }
 
-async function watch(clients: Clients, count: number, endpoints: number, seconds: number): Promise<void> {
-  const took = await clients.connect();
-  process.stderr.write(`${count} clients are live, ${number(count / took)} connected per second\n`);
+async function watch(
+  clients: Clients,
+  wanted: { count: number; endpoints: number; seconds: number; json: boolean },
+): Promise<void> {
+  const { count, endpoints, seconds } = wanted;
+  const connectsPerSecond = count / (await clients.connect());
+  process.stderr.write(`${count} clients are live, ${number(connectsPerSecond)} connected per second\n`);
   const from = nowUs();
   await clients.measure({ from, until: from + seconds * 1e6 });
   let last = 0;
@@ -74,17 +85,44 @@ async function watch(clients: Clients, count: number, endpoints: number, seconds
     process.stderr.write(`${live} clients, ${received - last} messages/s\n`);
     last = received;
   }
-  const { received, bytes, latency, duplicated, violations, violation, closes, close } =
-    await clients.received();
+  await sleepUntil(from + seconds * 1e6);
+  const { received, bytes, ...rest } = await clients.received();
   // How many there were to come isn't known here; what others after it came for is.
   const lost = await clients.lost(new Uint32Array(endpoints), 0);
+  const result = {
+    messagesPerSecond: received / seconds,
+    megabytesPerSecond: bytes / seconds / 1e6,
+    wireBytes: received === 0 ? 0 : bytes / received,
+    connectsPerSecond,
+    lost,
+    ...rest,
+  };
+  process.stdout.write(wanted.json ? `${JSON.stringify(result)}\n` : text(result));
+  if (lost > 0 || rest.duplicated > 0 || rest.violations > 0) process.exitCode = 1;
+}
+
+type Watched = Omit<Received, "received" | "bytes"> & {
+  readonly messagesPerSecond: number;
+  readonly megabytesPerSecond: number;
+  readonly wireBytes: number;
+  readonly lost: number;
+};
+
+function text({
+  messagesPerSecond,
+  megabytesPerSecond,
+  wireBytes,
+  latency,
+  lost,
+  ...counts
+}: Watched): string {
+  const { duplicated, violations, violation, closes, close } = counts;
   const because = (why: string | undefined) => (why === undefined ? "" : ` (${why})`);
-  process.stdout.write(
-    `${number(received / seconds)} messages/s, ${number(bytes / seconds / 1e6, 2)} MB/s\n` +
-      `latency: mean ${ms(latency.mean)}, median ${ms(latency.p50)}, p75 ${ms(latency.p75)}, p99 ${ms(latency.p99)}, max ${ms(latency.max)}\n` +
-      `lost ${lost}, duplicated ${duplicated}, out of order ${violations}${because(violation)}, connections broken ${closes}${because(close)}\n`,
+  return (
+    `${number(messagesPerSecond)} messages/s, ${number(megabytesPerSecond, 2)} MB/s, ${number(wireBytes, 1)} bytes on the wire for each\n` +
+    `latency: ${latencies(latency)}\n` +
+    `lost ${lost}, duplicated ${duplicated}, out of order ${violations}${because(violation)}, connections broken ${closes}${because(close)}\n`
   );
-  if (lost > 0 || duplicated > 0 || violations > 0) process.exitCode = 1;
 }
 
 function fail(...problems: readonly string[]): void {

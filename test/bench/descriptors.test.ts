@@ -4,7 +4,6 @@ import { checkDescriptors, type Plan } from "./descriptors.ts";
 const plan = (given: Partial<Plan> = {}): Plan => ({
   clients: 1_000,
   processes: 2,
-  watched: 100,
   server: "workerd",
   publishers: 1,
   limit: 20_000,
@@ -12,20 +11,20 @@ const plan = (given: Partial<Plan> = {}): Plan => ({
 });
 
 test("what fits has no problem", () => {
-  expect(checkDescriptors(plan())).toEqual({ needed: 2_362, problems: [] });
+  expect(checkDescriptors(plan())).toEqual({ needed: 2_062, problems: [] });
 });
 
 test("workerd's part is said in words, with how many clients would fit", () => {
-  const { problems } = checkDescriptors(plan({ clients: 10_000, watched: 1_000 }));
+  const { problems } = checkDescriptors(plan({ clients: 10_000 }));
 
   expect(problems).toEqual([
-    "workerd would need 23062 file descriptors (3 for each of 1000 endpoints, 2 for each of 10001 connections), and 20000 are allowed: raise the limit with ulimit -n, or take at most 8469 clients",
+    "workerd would need 20062 file descriptors (2 for each of 10001 connections), and 20000 are allowed: raise the limit with ulimit -n, or take at most 9969 clients",
   ]);
-  expect(checkDescriptors(plan({ clients: 8_469, watched: 1_000 })).problems).toEqual([]);
+  expect(checkDescriptors(plan({ clients: 9_969 })).problems).toEqual([]);
 });
 
-test("where endpoints alone are too many, fewer clients aren't recommended", () => {
-  const { problems } = checkDescriptors(plan({ clients: 7_000, watched: 7_000 }));
+test("where the publisher's sockets alone are too many, fewer clients aren't recommended", () => {
+  const { problems } = checkDescriptors(plan({ clients: 1_000, publishers: 10_000 }));
 
   expect(problems[0]).toMatch(/or take fewer endpoints$/);
 });

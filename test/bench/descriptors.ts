@@ -4,19 +4,15 @@ export interface Plan {
   readonly clients: number;
   /** Processes among which the clients are spread. */
   readonly processes: number;
-  /** Endpoints that have a client. */
-  readonly watched: number;
-  /** Where the clients' connections end. */
-  readonly server: "workerd" | "node";
+  /** Where the clients' connections end; undefined where that is none of ours. */
+  readonly server: "workerd" | "node" | undefined;
   /** Sockets that the publisher opens to the server. */
   readonly publishers: number;
   /** Files that one process may open. */
   readonly limit: number;
 }
 
-/** An endpoint's object in workerd: its database, that one's journal, its shared memory. */
-const PER_ENDPOINT = 3;
-/** A connection in workerd, accepted by the Worker and passed on to an object. */
+/** A connection in workerd, accepted by the Worker and passed on to an object, which opens no file itself. */
 const PER_CONNECTION = 2;
 /** What a process has open besides. */
 const SPARE = 60;
@@ -27,22 +23,19 @@ export interface Fits {
   readonly problems: readonly string[];
 }
 
-export function checkDescriptors({ clients, processes, watched, server, publishers, limit }: Plan): Fits {
-  const inServer =
-    server === "workerd"
-      ? PER_ENDPOINT * watched + PER_CONNECTION * (clients + publishers) + SPARE
-      : clients + SPARE;
+export function checkDescriptors({ clients, processes, server, publishers, limit }: Plan): Fits {
+  const inServer = {
+    workerd: PER_CONNECTION * (clients + publishers) + SPARE,
+    node: clients + SPARE,
+    elsewhere: 0,
+  }[server ?? "elsewhere"];
   const inClients = Math.ceil(clients / processes) + SPARE;
   const problems: string[] = [];
   if (inServer > limit) {
     const most =
-      server === "workerd"
-        ? Math.floor((limit - SPARE - PER_ENDPOINT * watched) / PER_CONNECTION) - publishers
-        : limit - SPARE;
+      server === "workerd" ? Math.floor((limit - SPARE) / PER_CONNECTION) - publishers : limit - SPARE;
     const parts =
-      server === "workerd"
-        ? ` (${PER_ENDPOINT} for each of ${watched} endpoints, ${PER_CONNECTION} for each of ${clients + publishers} connections)`
-        : "";
+      server === "workerd" ? ` (${PER_CONNECTION} for each of ${clients + publishers} connections)` : "";
     const instead = most > 0 ? `, or take at most ${most} clients` : " or take fewer endpoints";
     problems.push(
       `${server} would need ${inServer} file descriptors${parts}, and ${limit} are allowed: raise the limit with ulimit -n${instead}`,

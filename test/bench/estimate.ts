@@ -27,6 +27,7 @@ const command = {
     },
   },
   switches: { json: "Prints JSON." },
+  flagsOnly: true,
 } as const;
 
 // Flags only: a plan is no configuration of a machine.

@@ -6,7 +6,7 @@ import type { Bench, Result, StageSettings } from "./bench.ts";
 
 export interface Bounds {
   readonly p99Ms: number;
-  /** Of one core, for each part under test but Kafka. */
+  /** Of one core, for each process under test but Kafka's; several origins count together. */
   readonly cpuPercent: number;
 }
 
@@ -63,8 +63,11 @@ export function exceeded(result: Result, { p99Ms, cpuPercent }: Bounds): string 
   const over = (part: string, percent: number) => (cpu[part] ?? 0) > percent;
   if (lost > 0 || duplicated > 0) return `${lost} updates were lost and ${duplicated} came twice`;
   if (latency.p99 > p99Ms) return `p99 is above ${p99Ms} ms`;
-  for (const part of ["edge", "origin", "server"])
+  for (const part of ["edge", "server"])
     if (over(part, cpuPercent)) return `the ${part} uses more than ${cpuPercent}% of a core`;
+  const { origins } = settings;
+  if (over("origin", cpuPercent * origins))
+    return `${origins === 1 ? "the origin uses" : `${origins} origins use`} more than ${cpuPercent * origins}% of a core`;
   if (over("publisher", LOAD_PERCENT)) return "the publisher is busy: not the system's limit";
   if (over("clients", LOAD_PERCENT * settings.processes))
     return "the clients are busy: not the system's limit";

@@ -6,7 +6,7 @@ import { SWEEP_NAMES, SWEEPS } from "./sweeps.ts";
 function read(...args: string[]) {
   const given = readSettings(command, {}, args);
   if (given.kind !== "given") throw new Error(JSON.stringify(given));
-  return readBench(given.values, given.switches["json-payload"]);
+  return readBench(given.values, given.switches);
 }
 
 const wanted = (...args: string[]) => {
@@ -46,13 +46,35 @@ test("everything that is wrong is said at once, by its name", () => {
   );
 
   expect(result.ok ? [] : result.problems).toEqual([
-    "SOURCE must be one of kafka, embedded, not tape",
-    "CLIENTS must be a whole number, 1 or more, not 0",
-    "PAYLOAD must be a whole number, 64 or more, not 20",
-    "RATE must be a number above 0, not -1",
-    "SWEEP must be one of payload, subscribers, endpoints, partitions, not moon",
+    "--source must be one of kafka, embedded, not tape",
+    "--clients must be a whole number from 1 to 1000000, not 0",
+    "--payload must be a whole number from 64 to 4194304, not 20",
+    "--rate must be a number above 0, not -1",
+    "--sweep must be one of payload, subscribers, endpoints, partitions, origins, not moon",
   ]);
   expect(read("--system", "floor-kafka", "--source", "embedded").ok).toBe(false);
+});
+
+test.each([
+  [["--endpoints", "1e9"], "--endpoints must be a whole number from 1 to 1000000, not 1e9"],
+  [["--origins", "7"], "--origins 7 can't share --partitions 6: some would read nothing"],
+  [["--origins", "2", "--system", "floor-kafka"], "--origins: floor-kafka has none"],
+  [["--brokers", "3", "--source", "embedded"], "--brokers 3: the embedded log has none"],
+  [["--find-limit", "--sweep", "payload"], "--find-limit and --sweep exclude each other"],
+  [
+    ["--endpoints", "5000", "--rate", "100"],
+    "--endpoints × --rate is 500,000 updates/s of 512 bytes: more than one publisher can write",
+  ],
+])("%j is refused", (args, problem) => {
+  const result = read(...args);
+
+  expect(result.ok ? [] : result.problems).toEqual([problem]);
+});
+
+test("a run may be as long as those that others publish", () => {
+  const { stage } = wanted("--duration", "1800", "--warm-up", "300");
+
+  expect(stage).toEqual({ rate: 1, seconds: 1_800, warmUpSeconds: 300 });
 });
 
 test("each sweep changes what it is named for, and keeps the load in bounds", () => {
@@ -60,8 +82,8 @@ test("each sweep changes what it is named for, and keeps the load in bounds", ()
   for (const name of SWEEP_NAMES) {
     const points = SWEEPS[name]({ bench, stage });
     const of = points.map(
-      ({ bench: { payload, partitions, endpoints, clients } }) =>
-        ({ payload, partitions, endpoints, subscribers: clients / endpoints })[name],
+      ({ bench: { payload, partitions, origins, endpoints, clients } }) =>
+        ({ payload, partitions, origins, endpoints, subscribers: clients / endpoints })[name],
     );
     expect(of).toEqual([...new Set(of)].sort((a, b) => a - b));
     for (const { bench, stage } of points) {

@@ -1,9 +1,11 @@
 /** The flags of `npm run bench`, read and checked: every problem is reported at once. Pure. */
 import type { Command, Values } from "../../origin/settings.ts";
+import { LIMITS } from "../../shared/protocol/limits.ts";
 import type { BenchSettings, StageSettings } from "./bench.ts";
 import { POPULARITIES } from "./load/chance.ts";
 import { MIN_BYTES, MIN_JSON_BYTES } from "./load/payload.ts";
 import { Numbers } from "./numbers.ts";
+import { number } from "./report.ts";
 import { SWEEP_NAMES, type SweepName } from "./sweeps.ts";
 import { SYSTEMS } from "./systems.ts";
 
@@ -23,7 +25,11 @@ export const command = {
     PAYLOAD: { means: "Bytes of an update.", default: "512" },
     POPULARITY: { means: `Which endpoint a client takes: ${POPULARITIES.join(", ")}.`, default: "uniform" },
     PARTITIONS: { means: "Partitions of the topic.", default: "6" },
-    DURATION: { means: "Seconds that are measured.", default: "20" },
+    ORIGINS: {
+      means: "How many origins share the partitions, each with a range of them, on the same cores.",
+      default: "1",
+    },
+    DURATION: { means: "Seconds that are measured; 1800 is half an hour.", default: "20" },
     WARM_UP: { means: "Seconds of the same load before.", default: "4" },
     PROCESSES: { means: "Processes that the clients run in.", default: "2" },
     LINGER: {
@@ -40,6 +46,7 @@ export const command = {
     "find-limit": "Raises the rate step by step until a bound is passed.",
     json: "Prints JSON, one line for each result.",
   },
+  flagsOnly: true,
 } as const satisfies Command;
 
 export interface Wanted {
@@ -55,35 +62,72 @@ export type Read =
   | { readonly ok: true; readonly wanted: Wanted }
   | { readonly ok: false; readonly problems: readonly string[] };
 
-export function readBench(values: Values<typeof command>, json: boolean): Read {
+/** Past these a mistake is likelier than a wish, and would end in want of memory, or not at all. */
+export const MOST = 1_000_000;
+export const MAX_BYTES = 4 * 1024 * 1024;
+const MAX_PARTITIONS = 1_000;
+export const MAX_PROCESSES = 64;
+export const MAX_SECONDS = 86_400;
+export const MAX_LINGER_MS = 1_000;
+const MAX_UPDATES = 200_000;
+const MAX_BYTES_PER_SECOND = 1e9;
+
+export type Switches = Readonly<Record<keyof typeof command.switches, boolean>>;
+
+export function readBench(values: Values<typeof command>, switches: Switches): Read {
+  const json = switches["json-payload"];
   const read = new Numbers<keyof Values<typeof command>>(values);
   const system = read.oneOf("SYSTEM", SYSTEMS) ?? "distributary";
   const source = read.oneOf("SOURCE", ["kafka", "embedded"]);
   const brokers = read.oneOf("BROKERS", ["1", "3"]) === "3" ? 3 : 1;
   if (system === "floor-kafka" && source === "embedded")
-    read.problems.push("SOURCE: floor-kafka needs Kafka");
+    read.problems.push("--source embedded: floor-kafka needs Kafka");
   const needsKafka = source === "kafka" && (system === "distributary" || system === "floor-kafka");
   const wanted: Wanted = {
     bench: {
       system,
-      endpoints: read.whole("ENDPOINTS", 1),
-      clients: read.whole("CLIENTS", 1),
-      payload: read.whole("PAYLOAD", json ? MIN_JSON_BYTES : MIN_BYTES),
+      endpoints: read.whole("ENDPOINTS", 1, MOST),
+      clients: read.whole("CLIENTS", 1, MOST),
+      payload: read.whole("PAYLOAD", json ? MIN_JSON_BYTES : MIN_BYTES, MAX_BYTES),
       json,
       popularity: read.oneOf("POPULARITY", POPULARITIES) ?? "uniform",
-      partitions: read.whole("PARTITIONS", 1),
-      processes: read.whole("PROCESSES", 1),
-      lingerMs: read.positive("LINGER"),
+      partitions: read.whole("PARTITIONS", 1, MAX_PARTITIONS),
+      origins: read.whole("ORIGINS", 1, LIMITS.ranges),
+      processes: read.whole("PROCESSES", 1, MAX_PROCESSES),
+      lingerMs: read.positive("LINGER", MAX_LINGER_MS),
       seed: read.whole("SEED", 0),
     },
     stage: {
       rate: read.positive("RATE"),
-      warmUpSeconds: read.positive("WARM_UP"),
-      seconds: read.positive("DURATION"),
+      warmUpSeconds: read.positive("WARM_UP", MAX_SECONDS),
+      seconds: read.positive("DURATION", MAX_SECONDS),
     },
     brokers: needsKafka ? brokers : undefined,
     sweep: read.oneOf("SWEEP", SWEEP_NAMES),
     limit: { p99Ms: read.positive("MAX_P99"), cpuPercent: read.positive("MAX_CPU") },
   };
+  const { endpoints, payload, partitions, origins } = wanted.bench;
+  read.problems.push(...tooMuch(endpoints, wanted.stage.rate, payload));
+  if (brokers > 1 && !needsKafka)
+    read.problems.push(
+      `--brokers ${brokers}: ${source === "embedded" ? "the embedded log" : system} has none`,
+    );
+  if ((origins > 1 || wanted.sweep === "origins") && system !== "distributary")
+    read.problems.push(`--origins: ${system} has none`);
+  if (origins > partitions)
+    read.problems.push(
+      `--origins ${origins} can't share --partitions ${partitions}: some would read nothing`,
+    );
+  if (switches["find-limit"] && wanted.sweep !== undefined)
+    read.problems.push("--find-limit and --sweep exclude each other");
   return read.problems.length > 0 ? { ok: false, problems: read.problems } : { ok: true, wanted };
+}
+
+/** What is wrong with a load that would only ever be late; empty where it may do. */
+export function tooMuch(endpoints: number, rate: number, payload: number): string[] {
+  const updates = endpoints * rate;
+  if (!(updates > MAX_UPDATES || updates * payload > MAX_BYTES_PER_SECOND)) return [];
+  return [
+    `--endpoints × --rate is ${number(updates)} updates/s of ${number(payload)} bytes: more than one publisher can write`,
+  ];
 }

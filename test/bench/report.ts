@@ -1,5 +1,6 @@
 /** Results in words, for people. Pure. */
 import type { Result } from "./bench.ts";
+import type { Latency } from "./histogram.ts";
 
 export const number = (value: number, digits = 0) =>
   value.toLocaleString("en-US", { maximumFractionDigits: digits, minimumFractionDigits: digits });
@@ -10,15 +11,21 @@ export const short = (value: number) =>
 
 export const ms = (value: number) => `${short(value)} ms`;
 
+export const latencies = ({ mean, sd, p50, p75, p95, p99, p999, max }: Latency) =>
+  `mean ${ms(mean)}, sd ${ms(sd)}, median ${ms(p50)}, p75 ${ms(p75)}, p95 ${ms(p95)}, p99 ${ms(p99)}, p99.9 ${ms(p999)}, max ${ms(max)}`;
+
 export function report(result: Result): string {
   const { settings, latency, cpu, operations, dollars } = result;
-  const { system, endpoints, rate, payload, json, brokers, partitions } = settings;
+  const { system, endpoints, rate, payload, json, brokers, partitions, origins } = settings;
   const each = (values: Readonly<Record<string, number>>, unit: string) =>
     Object.entries(values)
       .map(([part, value]) => `${part} ${short(value)}${unit}`)
       .join(", ");
   const rows: [string, string][] = [
-    ["system", `${system}, ${brokers > 0 ? `Kafka of ${brokers}, ${partitions} partitions` : "no Kafka"}`],
+    [
+      "system",
+      `${system}, ${brokers > 0 ? `Kafka of ${brokers}` : "no Kafka"}, ${partitions} partitions${origins > 1 ? ` shared by ${origins} origins` : ""}`,
+    ],
     [
       "load",
       `${number(endpoints)} endpoints × ${short(rate)}/s of ${number(payload)} ${json ? "bytes of JSON" : "random bytes"}, ${number(result.watched)} of them watched`,
@@ -28,10 +35,7 @@ export function report(result: Result): string {
       "delivered",
       `${number(result.messagesPerSecond)} messages/s, ${number(result.megabytesPerSecond, 2)} MB/s, ${number(result.wireBytes, 1)} bytes on the wire for each`,
     ],
-    [
-      "latency",
-      `mean ${ms(latency.mean)}, sd ${ms(latency.sd)}, median ${ms(latency.p50)}, p75 ${ms(latency.p75)}, p95 ${ms(latency.p95)}, p99 ${ms(latency.p99)}, p99.9 ${ms(latency.p999)}, max ${ms(latency.max)}`,
-    ],
+    ["latency", latencies(latency)],
     ["lost", `${number(result.lost)}, duplicated ${number(result.duplicated)}`],
     ["errors", errors(result)],
     ["CPU", `of one core: ${each(cpu, "%")}`],

@@ -6,7 +6,7 @@ export interface Point {
   readonly stage: StageSettings;
 }
 
-export const SWEEP_NAMES = ["payload", "subscribers", "endpoints", "partitions"] as const;
+export const SWEEP_NAMES = ["payload", "subscribers", "endpoints", "partitions", "origins"] as const;
 
 export type SweepName = (typeof SWEEP_NAMES)[number];
 
@@ -39,4 +39,7 @@ export const SWEEPS: Readonly<Record<SweepName, (base: Point) => Point[]>> = {
     })),
   partitions: ({ bench, stage }) =>
     [1, 3, 6, 12].map((partitions) => ({ bench: { ...bench, partitions }, stage })),
+  /** 1, 2 and 4 origins that share 12 partitions. */
+  origins: ({ bench, stage }) =>
+    [1, 2, 4].map((origins) => ({ bench: { ...bench, origins, partitions: 12 }, stage })),
 };

@@ -4,6 +4,7 @@ import { Deployment } from "../support/deployment.ts";
 import type { KafkaBroker } from "../support/kafka-broker.ts";
 import { createTopic, deleteTopic } from "../support/kafka-topics.ts";
 import { type Floor, serveKafkaFloor, serveWorkerdFloor } from "./floor/serve.ts";
+import { isInterrupted } from "./load/rpc.ts";
 import type { Target } from "./load/sinks.ts";
 import { descendants } from "./proc.ts";
 
@@ -36,24 +37,27 @@ export interface SystemSettings {
   /** Kafka to read; the embedded log where there is none. */
   readonly kafka: KafkaBroker | undefined;
   readonly partitions: number;
+  /** That share the partitions; only the product has any. */
+  readonly origins: number;
 }
 
 let topics = 0;
 
 /** Starts it with a topic of its own, which is empty. */
-export async function startSystem({ name, kafka, partitions }: SystemSettings): Promise<System> {
+export async function startSystem({ name, kafka, partitions, origins }: SystemSettings): Promise<System> {
   const topic = `bench-${process.pid}-${++topics}`;
   const needsTopic = name === "distributary" || name === "floor-kafka";
-  if (kafka === undefined || !needsTopic) return startBare(name, topic, partitions);
+  if (kafka === undefined || !needsTopic) return startBare(name, topic, partitions, origins);
   const admin = kafka.client().admin();
   await admin.connect();
   await createTopic(admin, topic, partitions);
   const removeTopic = async () => {
-    await deleteTopic(admin, topic);
+    // Kafka itself is about to be gone, or is already.
+    if (!isInterrupted()) await deleteTopic(admin, topic);
     await admin.disconnect();
   };
   try {
-    const system = await startOnKafka(name, topic, kafka);
+    const system = await startOnKafka(name, topic, kafka, origins);
     return {
       ...system,
       stop: async () => {
@@ -67,7 +71,12 @@ export async function startSystem({ name, kafka, partitions }: SystemSettings): 
   }
 }
 
-async function startOnKafka(name: SystemName, topic: string, kafka: KafkaBroker): Promise<System> {
+async function startOnKafka(
+  name: SystemName,
+  topic: string,
+  kafka: KafkaBroker,
+  origins: number,
+): Promise<System> {
   const target: Target = { kind: "kafka", brokers: kafka.brokers, topic };
   const brokers = descendants(process.pid, "java");
   if (name === "floor-kafka") {
@@ -78,14 +87,20 @@ async function startOnKafka(name: SystemName, topic: string, kafka: KafkaBroker)
   const deployment = await Deployment.start({
     topics: { [topic]: {} },
     originEnv: { KAFKA_BROKERS: kafka.bootstrap },
+    ranges: origins,
   });
   return product(deployment, topic, target, { kafka: brokers });
 }
 
-async function startBare(name: SystemName, topic: string, partitions: number): Promise<System> {
+async function startBare(
+  name: SystemName,
+  topic: string,
+  partitions: number,
+  origins: number,
+): Promise<System> {
   switch (name) {
     case "distributary": {
-      const deployment = await Deployment.start({ topics: { [topic]: { partitions } } });
+      const deployment = await Deployment.start({ topics: { [topic]: { partitions } }, ranges: origins });
       const path = logPath(deployment.dataDir);
       return product(deployment, topic, { kind: "embedded", path, topic }, {});
     }
@@ -108,7 +123,7 @@ function product(
   target: Target,
   others: Readonly<Record<string, readonly number[]>>,
 ): System {
-  const { edge, origin } = deployment;
+  const { edge, origins } = deployment;
   return {
     name: "distributary",
     url: deployment.url,
@@ -116,7 +131,7 @@ function product(
     target,
     parts: {
       edge: descendants(edge?.process.pid ?? 0, "workerd"),
-      origin: [origin?.process.pid ?? 0],
+      origin: origins.map(({ process }) => process.pid ?? 0),
       ...others,
     },
     verdicts: true,

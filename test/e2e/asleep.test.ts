@@ -15,10 +15,12 @@ const produce = (key: string, value: string) =>
   deployment.produce("t", [{ key: utf8(key), value: utf8(value) }]);
 
 test("at 10 updates a second an endpoint costs one incoming message each, no row, no alarm", async () => {
+  const { rows_written: rows } = await deployment.operations();
   const subscriber = deployment.subscribe(pathOf("t", "busy"));
   await subscriber.verdict();
   produce("busy", "first");
   await subscriber.until((s) => s.updates.length === 1, "the first update");
+  await eventually(async () => (await deployment.operations()).rows_written !== rows, "its row");
   const before = await deployment.operations();
 
   for (let i = 0; i < 50; i++) {

@@ -2,7 +2,7 @@
  * The edge as `npm run edge` runs it, on workerd itself: what no harness can show, because it takes time or
  * ends the process.
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -53,6 +53,17 @@ async function subscribe(from?: string): Promise<RawSubscriber> {
 }
 
 const operations = async () => (await (await fetch(`${url}/$/operations`)).json()) as Record<string, number>;
+
+test("only shards have a database, and what they count is told with the rest", async () => {
+  const before = await operations();
+  await subscribe();
+  const more = async (name: string) => ((await operations())[name] ?? 0) - (before[name] ?? 0);
+
+  await eventually(async () => (await more("rows_written")) === 1, "a row for the object");
+  expect(await more("object_created.endpoint")).toBe(1);
+  expect((await operations())["object_created.uplink"]).toBeGreaterThan(0);
+  expect(readdirSync(join(folder, "edge/objects"))).toEqual(["UplinkObject"]);
+});
 
 test("[S6] [S8] an object that has been idle is really taken out of memory, while its shard stays, and misses nothing", async () => {
   const subscribers = [await subscribe(), await subscribe()];

@@ -148,6 +148,8 @@ test("[L1] attaching writes one row, and nothing that follows writes any", async
   const path = newPath();
   const before = await edge.operations();
   const subscriber = await subscribe(path);
+  const hasRow = async () => (await edge.operations()).rows_written !== before.rows_written;
+  await eventually(hasRow, "a row for the object");
   const attached = await edge.operations();
 
   for (let i = 0; i < 50; i++) origin.append(path, i);

@@ -19,12 +19,18 @@ const settings = {
   port: 8787,
 };
 
-/** name → kind and value, from the generated text. */
-function bindingsOf(config: string): Record<string, string> {
-  const binding = /^\(name = "(\w+)", (durableObjectNamespace|text|json|fromEnvironment) = "(.*?)"\)[,\]]?/gm;
-  return Object.fromEntries(
-    [...config.matchAll(binding)].map(([, name, kind, value]) => [name, `${kind} ${value}`]),
-  );
+/** Of each service that runs the Worker: name → kind and value, from the generated text. */
+function bindingsOf(config: string): Record<string, string>[] {
+  const binding =
+    /^\(name = "(\w+)", (durableObjectNamespace|text|json|fromEnvironment|service) = (?:\(className = )?"(.*?)"(?:, serviceName = "\w+"\))?\)[,\]]?/gm;
+  return config
+    .split("worker = ")
+    .slice(1)
+    .map((service) =>
+      Object.fromEntries(
+        [...service.matchAll(binding)].map(([, name, kind, value]) => [name, `${kind} ${value}`]),
+      ),
+    );
 }
 
 function temporaryFolder(): string {
@@ -35,7 +41,8 @@ function temporaryFolder(): string {
 
 describe("the bindings of raw workerd", () => {
   const edge = readEdgeConfig(wranglerToml());
-  const bindings = bindingsOf(workerdConfig(edge, { ...settings, vars: { OPERATIONS: "off" } }));
+  const config = workerdConfig(edge, { ...settings, vars: { OPERATIONS: "off" } });
+  const [{ STORING, ...bindings } = {}, ofShards] = bindingsOf(config);
 
   test("are those of wrangler.toml, and OPERATIONS", () => {
     const toml = wranglerToml() as {
@@ -50,6 +57,8 @@ describe("the bindings of raw workerd", () => {
     for (const name of toml.secrets.required) expected[name] = `fromEnvironment ${name}`;
 
     expect(bindings).toEqual(expected);
+    expect(ofShards).toEqual(expected);
+    expect(STORING).toBe("service storing");
     expect(Object.keys(expected)).toEqual(expect.arrayContaining(["UPLINK", "ENDPOINT", "UPLINK_KEYS"]));
   });
 

@@ -64,6 +64,16 @@ describe("settings", () => {
     });
   });
 
+  test("of a command that reads no variables come from flags alone, and its help says no more", () => {
+    const flagsOnly = { ...command, flagsOnly: true } as const;
+    const help = readSettings(flagsOnly, {}, ["--help"]);
+
+    expect(readSettings(flagsOnly, { NAME: "Ann", SOME_FOLDER: "there" }, [])).toMatchObject({
+      values: { NAME: undefined, SOME_FOLDER: "here" },
+    });
+    expect(help.kind === "help" ? help.text : "").toContain("\n  --some-folder …\n      Where.\n");
+  });
+
   test("the help names every setting, flag and default", () => {
     expect(read({}, "--help")).toEqual({
       kind: "help",

@@ -62,9 +62,7 @@ export class Deployment {
     try {
       settings.before?.(deployment.log);
       deployment.edge = deployment.startEdge();
-      const { ranges = 1 } = settings;
-      if (ranges === 1) deployment.origin = deployment.startOrigin();
-      else for (let number = 1; number <= ranges; number++) deployment.startRange(number, ranges);
+      deployment.startOrigins(settings.ranges ?? 1);
       await deployment.ready();
       return deployment;
     } catch (error) {
@@ -113,6 +111,17 @@ export class Deployment {
     return new Child("origin/main.ts", env, NODE_FLAGS);
   }
 
+  /** One origin for all partitions, or one for each of so many ranges, in place of those that there were. */
+  startOrigins(count: number): void {
+    if (count === 1) this.origin = this.startOrigin();
+    else for (let number = 1; number <= count; number++) this.startRange(number, count);
+  }
+
+  /** The one for all partitions, or those of the ranges. */
+  get origins(): Child[] {
+    return [this.origin, ...this.ranges].filter((origin) => origin !== undefined);
+  }
+
   /** The origin of a range, in place of the one that it had before. */
   startRange(number: number, count: number): void {
     const name = number === 1 ? FIRST_ORIGIN : `range-${number}`;
@@ -120,15 +129,16 @@ export class Deployment {
   }
 
   async ready(deadlineMs = 60_000): Promise<void> {
-    await eventually(
+    const ended = await eventually(
       async () => {
-        for (const child of [this.edge, this.origin, ...this.ranges])
-          if (child?.exited) throw new Error(`${child.script} ended:\n${child.output}`);
+        const child = [this.edge, ...this.origins].find((child) => child?.exited);
+        if (child !== undefined) return child;
         return (await fetch(`${this.url}/$/health`)).status === 200;
       },
       `ready\n${this.edge?.output}\n${this.origin?.output}`,
       deadlineMs,
     );
+    if (ended instanceof Child) throw new Error(`${ended.script} ended:\n${ended.output}`);
   }
 
   produce(topic: string, records: readonly NewRecord[]): readonly Appended[] {

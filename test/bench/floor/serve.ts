@@ -19,7 +19,7 @@ export interface Floor {
   stop(): Promise<void>;
 }
 
-/** With the date and flags of wrangler.toml, so that both Workers have the same runtime. */
+/** With the date and flags of wrangler.toml, and a disk for the same hop, so that both Workers have the same runtime. */
 export async function serveWorkerdFloor(): Promise<Floor> {
   const folder = mkdtempSync(join(tmpdir(), "floor-"));
   const port = await freePort();
@@ -36,8 +36,8 @@ export async function serveWorkerdFloor(): Promise<Floor> {
     outfile: module,
   });
   const objects = [
-    { binding: "BROADCAST", className: "Broadcast" },
-    { binding: "SHARD", className: "Shard" },
+    { binding: "BROADCAST", className: "Broadcast", stores: false },
+    { binding: "SHARD", className: "Shard", stores: true },
   ];
   const bare = { ...edge, vars: {}, secrets: [], objects };
   writeFileSync(configFile, workerdConfig(bare, { module, storage, host: "127.0.0.1", port, vars: {} }));

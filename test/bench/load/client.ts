@@ -116,7 +116,7 @@ export class Client implements Listener, Receiver {
       this.#observer.violated(`${epoch}:${offset} after ${previous} came at ${this.#at}`);
     this.#at = Math.max(this.#at, offset);
     const { duplicated } = this.tally;
-    this.tally.take(stamp.sequence);
+    this.tally.take(stamp.sequence, stamp.run);
     if (this.tally.duplicated === duplicated) this.#observer.delivered(stamp, this.#wire);
     // Several frames of one message came with its bytes once.
     this.#wire = 0;

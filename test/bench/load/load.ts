@@ -144,6 +144,8 @@ export interface PublisherSettings {
   readonly json: boolean;
   readonly lingerMs: number;
   readonly seed: number;
+  /** 0, or one of its own where others write to the topic before or after it. */
+  readonly run?: number;
 }
 
 export class Publisher {
@@ -159,8 +161,8 @@ export class Publisher {
   }
 
   async open(): Promise<void> {
-    const { target, endpoints, payload, json } = this.#settings;
-    await this.#process.ask("open", { target, endpoints, payload, json });
+    const { target, endpoints, payload, json, run = 0 } = this.#settings;
+    await this.#process.ask("open", { target, endpoints, payload, json, run });
   }
 
   /** Resolves when all that was due in the interval is acknowledged, or has failed. */

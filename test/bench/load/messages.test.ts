@@ -33,7 +33,7 @@ const update = (offset: number, value: Update["value"]): Frame =>
 test("updates of both kinds are read, several to a message, with position, predecessor and stamp", () => {
   const bytes = new Payloads(64, false);
   const json = new Payloads(64, true);
-  const stamp = (sequence: number) => ({ due: 1_000.5, sequence });
+  const stamp = (sequence: number) => ({ due: 1_000.5, sequence, run: 0 });
 
   const { updates } = read([
     update(0, { kind: "bytes", bytes: bytes.encode(stamp(0)) }),

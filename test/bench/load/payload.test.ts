@@ -1,14 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { classifyValue } from "../../../shared/protocol/frame.ts";
-import { Payloads, readStamp, stampOf } from "./payload.ts";
+import { MAX_RUN, Payloads, readStamp, stampOf } from "./payload.ts";
 
-const stamp = { due: 1_234_567_890_123.5, sequence: 4_000_000_000 };
+const stamp = { due: 1_234_567_890_123.5, sequence: 4_000_000_000, run: MAX_RUN };
 
 describe("a payload", () => {
   test.each([16, 64, 512, 102_400])(
     "of %d random bytes has that size, its stamp, and travels as bytes",
     (bytes) => {
-      const payload = new Payloads(bytes, false).encode(stamp);
+      const payload = new Payloads(bytes, false, MAX_RUN).encode(stamp);
 
       expect(payload.length).toBe(bytes);
       expect(readStamp(payload, 0)).toEqual(stamp);
@@ -19,7 +19,7 @@ describe("a payload", () => {
   test.each([64, 512, 102_400])(
     "of %d bytes of JSON has that size, its stamp, and travels as JSON",
     (bytes) => {
-      const payload = new Payloads(bytes, true).encode(stamp);
+      const payload = new Payloads(bytes, true, MAX_RUN).encode(stamp);
 
       expect(payload.length).toBe(bytes);
       expect(stampOf(JSON.parse(payload.toString()))).toEqual(stamp);

@@ -11,6 +11,7 @@ export interface Open {
   readonly endpoints: number;
   readonly payload: number;
   readonly json: boolean;
+  readonly run: number;
 }
 
 /** Publishes `rate` updates per second of each endpoint within an interval, in microseconds. */
@@ -45,8 +46,8 @@ let ends = new Uint32Array(0);
 let batchUpdates = 1;
 
 const handlers = {
-  async open({ target, endpoints, payload, json }: Open): Promise<void> {
-    payloads = new Payloads(payload, json);
+  async open({ target, endpoints, payload, json, run }: Open): Promise<void> {
+    payloads = new Payloads(payload, json, run);
     batchUpdates = Math.max(1, Math.min(BATCH_UPDATES, Math.floor(BATCH_BYTES / payload)));
     ends = new Uint32Array(endpoints);
     sink = await openSink(target, endpoints);

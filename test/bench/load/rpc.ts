@@ -41,16 +41,24 @@ export function answer(handlers: Handlers): void {
 
 const running = new Set<{ stop(): Promise<void> }>();
 let interrupted = false;
+/** npm passes on what a terminal has sent to all its processes already: the same signal twice, at once. */
+const REPEATED_MS = 1_000;
 
 /**
  * Ends the load on SIGINT and SIGTERM, so that whoever waits for it fails, and puts everything else away as it does
  * after any failure. A second signal ends the process at once.
  */
 export function interruptOnSignal(): void {
+  let since = 0;
   const interrupt = () => {
-    if (interrupted) process.exit(130);
+    if (interrupted) {
+      if (performance.now() - since > REPEATED_MS) process.exit(130);
+      return;
+    }
+    since = performance.now();
     interrupted = true;
     process.exitCode = 130;
+    interruption.reject(new Error("interrupted"));
     for (const one of running) void one.stop();
   };
   process.on("SIGINT", interrupt);
@@ -58,6 +66,19 @@ export function interruptOnSignal(): void {
 }
 
 export const isInterrupted = () => interrupted;
+
+const interruption = Promise.withResolvers<never>();
+interruption.promise.catch(() => {});
+
+/** Rejects as soon as a signal comes: for what would wait long for processes that a terminal has told to end as well. */
+export function unlessInterrupted<T>(promise: Promise<T>): Promise<T> {
+  return Promise.race([promise, interruption.promise]);
+}
+
+/** Throws where a signal has come: before what would only have to be put away again. */
+export function goOn(): void {
+  if (interrupted) throw new Error("interrupted");
+}
 
 /** In the one who started it. */
 export class LoadProcess<H extends Handlers> {

@@ -33,6 +33,14 @@ describe("a tally", () => {
     expect([late.lost(4), late.duplicated]).toEqual([0, 0]);
   });
 
+  test("goes on with the next publisher's numbers, and keeps what the last one's lack", () => {
+    const one = new Tally(undefined);
+    for (const sequence of [7, 9]) one.take(sequence, 1);
+    for (const sequence of [0, 1, 1]) one.take(sequence, 2);
+
+    expect([one.lost(0), one.duplicated]).toEqual([1, 1]);
+  });
+
   test("is exact, whatever is lost, repeated and out of order", () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 30 }), { maxLength: 80 }), (sequences) => {

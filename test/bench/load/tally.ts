@@ -3,6 +3,9 @@ export class Tally {
   #next: number | undefined;
   /** Numbers that were passed over and have not come since; nearly always empty. */
   #missing = new Set<number>();
+  #run: number | undefined;
+  /** What runs that are over lack. */
+  #before = 0;
   duplicated = 0;
 
   /** @param first the number that must come first; undefined where whichever comes first is right */
@@ -10,7 +13,14 @@ export class Tally {
     this.#next = first;
   }
 
-  take(sequence: number): void {
+  /** @param run the publisher's: each counts anew, and one follows the other */
+  take(sequence: number, run = 0): void {
+    if (run !== this.#run) {
+      if (this.#run !== undefined) this.#next = undefined;
+      this.#before += this.#missing.size;
+      this.#missing.clear();
+      this.#run = run;
+    }
     this.#next ??= sequence;
     if (sequence === this.#next) this.#next++;
     else if (sequence > this.#next) {
@@ -19,13 +29,8 @@ export class Tally {
     } else if (!this.#missing.delete(sequence)) this.duplicated++;
   }
 
-  /** Whether all numbers below `end` have come. */
-  complete(end: number): boolean {
-    return this.lost(end) === 0;
-  }
-
   /** How many below `end` have not come. A client that joined late and received nothing has lost nothing. */
   lost(end: number): number {
-    return this.#missing.size + Math.max(0, end - (this.#next ?? end));
+    return this.#before + this.#missing.size + Math.max(0, end - (this.#next ?? end));
   }
 }

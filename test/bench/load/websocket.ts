@@ -4,7 +4,7 @@
  * one that arrives in pieces. RFC 6455 as far as servers send it: no extension, no fragments.
  */
 import { randomBytes } from "node:crypto";
-import { connect, type Socket } from "node:net";
+import { connect, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 
 export interface Listener {
@@ -38,7 +38,7 @@ export class LeanWebSocket {
     const host = url.hostname.replace(/^\[|\]$/g, "");
     const port = Number(url.port || (secure ? 443 : 80));
     if (secure) {
-      this.#socket = connectTls({ host, port, servername: host });
+      this.#socket = connectTls({ host, port, ...(isIP(host) === 0 && { servername: host }) });
       this.#socket.on("data", (chunk: Buffer) => this.#read(chunk));
     } else {
       // Read and handled before the next socket is read, so that all can share a buffer.

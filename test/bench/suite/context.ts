@@ -27,6 +27,7 @@ export const BASE: BenchSettings = {
   json: false,
   popularity: "uniform",
   partitions: 6,
+  origins: 1,
   processes: 2,
   lingerMs: 1,
   seed: 1,

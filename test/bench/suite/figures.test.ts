@@ -42,6 +42,55 @@ describe("the figures", () => {
     expect(text).toContain("(results/partitions.svg)");
   });
 
+  test("name the runs of a series by what changes", () => {
+    const { settings } = resultAt(7);
+    const subscribers = [
+      resultAt(7, { settings: { ...settings, clients: 100, endpoints: 100 } }),
+      resultAt(7, { settings: { ...settings, clients: 5_000, endpoints: 1 } }),
+    ];
+    const text = figures(results({ subscribers, endpoints: [resultAt(7)] }));
+
+    expect(text).toMatch(
+      /\| 1 subscriber \|[\s\S]*\| 5,000 subscribers \|[\s\S]*\(results\/subscribers\.svg\)/,
+    );
+    expect(text).toMatch(/\| 1 endpoint \|[\s\S]*\(results\/endpoints\.svg\)/);
+  });
+
+  test("say of several origins what they read, and that they share the machine", () => {
+    const bounds = { p99Ms: 100, cpuPercent: 75 };
+    const [first, good] = [resultAt(9), resultAt(80)];
+    const cold = { seconds: 4, recordsPerSecond: 250, cpuPerRecord: 5 };
+    const text = figures(
+      results({
+        consumers: {
+          partitions: 12,
+          backlog: { records: 1_000, keys: 10, watched: 1, payload: 512 },
+          starts: [{ origins: 2, cold, warmSeconds: 0.5 }],
+          live: [{ origins: 2, bounds, steps: [first, good], good, why: "p99 is above 100 ms" }],
+        },
+      }),
+    );
+
+    expect(text).toContain("A topic of 12 partitions");
+    expect(text).toContain("| 2 origins | 4.00 | 250 | 5.00 | 0.500 |");
+    expect(text).toMatch(/\| 2 origins \| 10 \| 90 \|/);
+    expect(text).toMatch(/\| 2 origins, at the limit \| 10 \| 800 \|/);
+    expect(text).toContain("2 origins: 80 updates/s; past that, p99 is above 100 ms.");
+    expect(text).toContain("not what more machines would gain");
+  });
+
+  test("tell the limit with replicas, and where it has none", () => {
+    const bounds = { p99Ms: 100, cpuPercent: 75 };
+    const limit = { bounds, steps: [resultAt(80)], good: resultAt(80), why: "p99 is above 100 ms" };
+
+    expect(figures(results({ replicated: { limit, half: resultAt(40) } }))).toMatch(
+      /### The same with replicas[\s\S]*800 messages\/s[\s\S]*\| half of the limit \| 10 \| 400 \|/,
+    );
+    expect(figures(results({ replicated: { limit: undefined, half: undefined } }))).toContain(
+      "It did not fit this machine.",
+    );
+  });
+
   test("say the cost of the product in parts of its floors", () => {
     const edge = {
       distributary: { a: 150, b: 26, worst: 0.05 },

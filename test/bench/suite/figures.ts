@@ -2,10 +2,14 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Result } from "../bench.ts";
+import type { Limit } from "../limit.ts";
 import { number, short } from "../report.ts";
 import type { SystemName } from "../systems.ts";
+import { catchUpFigures, consumersFigures } from "./backlog-figures.ts";
 import { SYSTEM_TITLES } from "./plots.ts";
 import type { Parts, Results } from "./results.ts";
+import { SERIES, type Series } from "./series.ts";
+import { both, table } from "./tables.ts";
 
 const README = join(import.meta.dirname, "../README.md");
 const BEGIN = "<!-- figures: written by npm run bench:all -->";
@@ -29,9 +33,13 @@ export function figures({ date, machine, parts, taken }: Results): string {
   const sections = [
     parts.reference && referenceFigures(parts.reference),
     parts.limits && limitFigures(parts.limits),
+    parts.replicated && replicatedFigures(parts.replicated),
     parts.cost && costFigures(parts.cost),
-    parts.payload && seriesFigures("Size of an update", "bytes", "payload", parts.payload),
-    parts.partitions && seriesFigures("Partitions", "partitions", "partitions", parts.partitions),
+    ...SERIES.map((series) => {
+      const results = parts[series.field];
+      return results && seriesFigures(series, results);
+    }),
+    parts.consumers && consumersFigures(parts.consumers),
     parts.storm && stormFigures(parts.storm),
     parts.catchUp && catchUpFigures(parts.catchUp),
     remarks(machine.commit, taken),
@@ -48,84 +56,6 @@ function remarks(commit: string, taken: Results["taken"]): string | undefined {
   return lines.length === 0 ? undefined : lines.join(" ");
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
-  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
-}
-
-const LATENCIES = ["mean", "sd", "p50", "p75", "p95", "p99", "p999", "max"] as const;
-const COLUMNS = [
-  "",
-  "clients",
-  "messages/s",
-  "MB/s",
-  "mean",
-  "sd",
-  "median",
-  "p75",
-  "p95",
-  "p99",
-  "p99.9",
-  "max (ms)",
-];
-
-function row(name: string, result: Result): string[] {
-  const { clients, messagesPerSecond, megabytesPerSecond, latency } = result;
-  const latencies = LATENCIES.map((of) => short(latency[of]));
-  return [name, number(clients), number(messagesPerSecond), number(megabytesPerSecond, 1), ...latencies];
-}
-
-const COST_COLUMNS = [
-  "",
-  "edge",
-  "origin",
-  "Kafka",
-  "publisher",
-  "clients",
-  "machine (% of a core)",
-  "edge, µs/delivery",
-  "origin, µs/update",
-  "wire bytes/message",
-  "connects/s",
-  "KiB/connection",
-  "lost",
-  "doubled",
-  "errors",
-];
-
-function costRow(name: string, result: Result): string[] {
-  const { cpu, cpuPerDelivery, cpuPerUpdate, wireBytes, connectsPerSecond } = result;
-  const percent = (part: string) => (cpu[part] === undefined ? "" : number(cpu[part]));
-  const server = cpuPerDelivery.edge ?? cpuPerDelivery.server ?? 0;
-  return [
-    name,
-    percent(cpu.edge === undefined ? "server" : "edge"),
-    ...["origin", "kafka", "publisher", "clients", "machine"].map(percent),
-    short(server),
-    cpuPerUpdate.origin === undefined ? "" : short(cpuPerUpdate.origin),
-    number(wireBytes),
-    number(connectsPerSecond),
-    number(result.bytesPerConnection / 1024),
-    number(result.lost),
-    number(result.duplicated),
-    number(result.failed + result.violations + result.closes),
-  ];
-}
-
-function both(rows: readonly (readonly [string, Result | undefined])[]): string {
-  const measured = rows.flatMap(([name, result]) => (result === undefined ? [] : [[name, result] as const]));
-  return [
-    table(
-      COLUMNS,
-      measured.map(([name, result]) => row(name, result)),
-    ),
-    table(
-      COST_COLUMNS,
-      measured.map(([name, result]) => costRow(name, result)),
-    ),
-  ].join("\n\n");
-}
-
 function referenceFigures({ base, json, replicated, many }: Parts["reference"]): string {
   const operations = base?.operations;
   const billed = Object.entries(operations ?? {})
@@ -134,7 +64,7 @@ function referenceFigures({ base, json, replicated, many }: Parts["reference"]):
     .join(", ");
   return [
     "### From producer to client",
-    "`npm run bench -- --duration 20`, then the same with `--json-payload`, with `--endpoints 10000 --clients 2000 --linger 5`, and with `--brokers 3`.",
+    "`npm run bench -- --duration 20`, then the same with `--json-payload --duration 10`, with `--endpoints 10000 --clients 2000 --linger 5`, and with `--brokers 3`.",
     both([
       ["100 endpoints", base],
       ["the same, JSON", json],
@@ -152,14 +82,8 @@ function limitFigures({ distributary, floor, half }: Parts["limits"]): string {
   ] as const;
   return [
     "### How much it can take",
-    "`npm run bench -- --find-limit --clients 9000 --rate 0.5`, and with `--system floor-kafka`. A step is good while p99 keeps below 100 ms and each part of the system below 75% of a core.",
-    ...ends.flatMap(([name, limit]) =>
-      limit === undefined
-        ? []
-        : [
-            `${name}: ${number(limit.good?.messagesPerSecond ?? 0)} messages/s, with ${short(systemCpu(limit.good))} µs of CPU for each in everything but Kafka; past that, ${limit.why}.`,
-          ],
-    ),
+    "`npm run bench -- --find-limit --clients 9000 --rate 0.5`, and with `--system floor-kafka --rate 2`. A step is good while p99 keeps below 100 ms and each part of the system below 75% of a core.",
+    ...ends.flatMap(([name, limit]) => (limit === undefined ? [] : [`${name}: ${found(limit)}`])),
     both([
       ["at the limit", distributary?.good],
       ["floor at its limit", floor?.good],
@@ -170,9 +94,14 @@ function limitFigures({ distributary, floor, half }: Parts["limits"]): string {
   ].join("\n\n");
 }
 
+function found({ good, why }: Limit): string {
+  if (good === undefined) return `no step kept within the bounds: ${why}.`;
+  return `${number(good.messagesPerSecond)} messages/s, with ${short(systemCpu(good))} µs of CPU for each in everything but Kafka; past that, ${why}.`;
+}
+
 /** Of the edge and the origin, or of what stands for both. */
-function systemCpu(result: Result | undefined): number {
-  const { edge = 0, origin = 0, server = 0 } = result?.cpuPerDelivery ?? {};
+function systemCpu({ cpuPerDelivery }: Result): number {
+  const { edge = 0, origin = 0, server = 0 } = cpuPerDelivery;
   return edge + origin + server;
 }
 
@@ -213,14 +142,21 @@ function spread(results: readonly Result[], floor: SystemName): string {
   return `${short(ratios[0] ?? 0)} to ${short(ratios.at(-1) ?? 0)}`;
 }
 
-function seriesFigures(
-  title: string,
-  unit: string,
-  field: "payload" | "partitions",
-  results: readonly Result[],
-): string {
+function replicatedFigures({ limit, half }: Parts["replicated"]): string {
+  return [
+    "### The same with replicas",
+    "`npm run bench -- --find-limit --brokers 3 --partitions 10 --clients 9000 --rate 0.5`: three replicas of each of 10 partitions, of which two must have an update before it is acknowledged. Three brokers take CPU from everything else on this machine.",
+    limit === undefined ? "It did not fit this machine." : found(limit),
+    both([
+      ["at the limit", limit?.good],
+      ["half of the limit", half],
+    ]),
+  ].join("\n\n");
+}
+
+function seriesFigures({ field, title, unit, of }: Series, results: readonly Result[]): string {
   const named = (value: number) => `${number(value)} ${value === 1 ? unit.replace(/s$/, "") : unit}`;
-  const rows = results.map((result) => [named(result.settings[field]), result] as const);
+  const rows = results.map((result) => [named(of(result)), result] as const);
   return [
     `### ${title}`,
     `\`npm run bench:all -- --only ${field}\``,
@@ -235,42 +171,5 @@ function stormFigures(storm: NonNullable<Parts["storm"]>): string {
     "### All clients cut at once",
     "`npm run bench:all -- --only storm`",
     `${number(clients)} clients of ${number(endpoints)} endpoints, ${number(updatesPerSecond)} updates/s meanwhile. Half were back and had caught up after ${number(p50)} ms, 99% after ${number(p99)} ms, all after ${number(all)} ms. ${number(recovered)} verdicts said that nothing was missed; at least ${number(Math.max(0, clients - asked))} were answered from a window at the edge. Lost: ${number(lost)}.`,
-  ].join("\n\n");
-}
-
-function catchUpFigures({
-  records,
-  keys,
-  watched,
-  payload,
-  cold,
-  warmSeconds,
-  consumer,
-  share,
-}: Parts["catchUp"]): string {
-  return [
-    "### A backlog",
-    "`npm run bench:all -- --only catchUp`",
-    `${number(records)} records of ${number(payload)} bytes, ${number(keys)} keys, ${number(watched)} of them watched. Seconds are from the start of the process.`,
-    table(
-      ["", "seconds", "records/s", "µs of CPU per record"],
-      [
-        [
-          "Distributary's origin, no index",
-          short(cold.seconds),
-          number(cold.recordsPerSecond),
-          short(cold.cpuPerRecord),
-        ],
-        ["the same, index there", short(warmSeconds), "", ""],
-        [
-          "kafkajs's consumer alone",
-          short(consumer.seconds),
-          number(consumer.recordsPerSecond),
-          short(consumer.cpuPerRecord),
-        ],
-      ],
-    ),
-    `The origin, which indexes all of it, reads at ${number(100 * share)}% of the consumer's rate.`,
-    "![Reading a backlog](results/catch-up.svg)",
   ].join("\n\n");
 }

@@ -1,9 +1,10 @@
 /** The loads that are compared with what others have published, the series, the limit and half of it, and the storm. */
-import type { Result, StageSettings } from "../bench.ts";
+import type { BenchSettings, Result, StageSettings } from "../bench.ts";
 import { findLimit, type Limit, stepLine } from "../limit.ts";
 import type { Stormed } from "../load/load.ts";
-import { SWEEPS, type SweepName } from "../sweeps.ts";
+import { type Point, SWEEPS } from "../sweeps.ts";
 import { BASE, type Context, measure, STAGE, scaled, using } from "./context.ts";
+import type { Series } from "./series.ts";
 
 export interface Reference {
   /** 1,000 clients of 100 endpoints; the same with three brokers; and with JSON. */
@@ -20,13 +21,13 @@ export interface Reference {
 export async function reference(context: Context): Promise<Reference> {
   const stage: StageSettings = { ...STAGE, seconds: 20 };
   const base = await measure(context, BASE, stage);
-  const json = await measure(context, { ...BASE, json: true }, stage);
+  const json = await measure(context, { ...BASE, json: true }, STAGE);
   const many = await measure(context, { ...BASE, endpoints: 10_000, clients: 2_000, lingerMs: 5 }, stage);
   const replicated = await measure(context, BASE, stage, await context.replicated());
   return { base, replicated, json, many };
 }
 
-export async function series(context: Context, sweep: SweepName): Promise<Result[]> {
+export async function series(context: Context, sweep: Series["field"]): Promise<Result[]> {
   const results: Result[] = [];
   for (const { bench, stage } of SWEEPS[sweep](seriesBase[sweep])) {
     const result = await measure(context, bench, stage);
@@ -35,9 +36,9 @@ export async function series(context: Context, sweep: SweepName): Promise<Result
   return results;
 }
 
-const busy = { bench: BASE, stage: { ...STAGE, rate: 5, seconds: 8 } };
+const busy = { bench: BASE, stage: { ...STAGE, rate: 5, warmUpSeconds: 2, seconds: 7 } };
 
-const seriesBase = {
+const seriesBase: Readonly<Record<Series["field"], Point>> = {
   payload: { bench: { ...BASE, endpoints: 10, clients: 100 }, stage: { ...busy.stage, rate: 20 } },
   subscribers: busy,
   endpoints: busy,
@@ -51,28 +52,44 @@ export interface Limits {
   readonly half: { readonly distributary: Result | undefined; readonly floor: Result | undefined };
 }
 
+/** The product alone, on three brokers. */
+export interface Replicated {
+  readonly limit: Limit | undefined;
+  readonly half: Result | undefined;
+}
+
 /**
  * As many clients as a limit of 20,000 open files allows: the fewer updates each gets, the less can several of them share
  * a write to its socket, which would flatter both.
  */
 const MANY = { ...BASE, clients: 9_000 };
 /** 4,500 deliveries a second, so that some steps follow. */
-const FIRST_RATE = 0.5;
+const FIRST_STEP: StageSettings = { rate: 0.5, warmUpSeconds: 2, seconds: 5 };
+/** What the floor takes without effort. */
+const FLOOR_RATE = 2;
+
+/** Raised from a stage on, with the bounds of all limits here. */
+export function limitOf(
+  context: Context,
+  bench: BenchSettings,
+  stage: StageSettings,
+  kafka = context.kafka,
+): Promise<Limit | undefined> {
+  return using(context, bench, kafka, (running) =>
+    findLimit(running, {
+      p99Ms: 100,
+      cpuPercent: 75,
+      stage: scaled(context, stage),
+      step: (result) => context.progress(stepLine(result)),
+    }),
+  );
+}
 
 export async function limits(context: Context): Promise<Limits> {
-  const stage = { rate: FIRST_RATE, warmUpSeconds: 2, seconds: 5 };
-  const find = (system: "distributary" | "floor-kafka") =>
-    using(context, { ...MANY, system }, context.kafka, (running) =>
-      findLimit(running, {
-        p99Ms: 100,
-        cpuPercent: 75,
-        stage: scaled(context, stage),
-        step: (result) => context.progress(stepLine(result)),
-      }),
-    );
-  const distributary = await find("distributary");
-  const floor = await find("floor-kafka");
-  const rate = (distributary?.good?.settings.rate ?? FIRST_RATE) / 2;
+  const distributary = await limitOf(context, MANY, FIRST_STEP);
+  const rising = { ...FIRST_STEP, rate: FLOOR_RATE };
+  const floor = await limitOf(context, { ...MANY, system: "floor-kafka" }, rising);
+  const rate = (distributary?.good?.settings.rate ?? FIRST_STEP.rate) / 2;
   const half = { ...STAGE, rate, seconds: 20 };
   return {
     distributary,
@@ -82,6 +99,16 @@ export async function limits(context: Context): Promise<Limits> {
       floor: await measure(context, { ...MANY, system: "floor-kafka" }, half),
     },
   };
+}
+
+/** Every update on 3 brokers, acknowledged when it is on 2 of them at least. */
+export async function replicated(context: Context): Promise<Replicated> {
+  const kafka = await context.replicated();
+  const bench = { ...MANY, partitions: 10 };
+  const limit = await limitOf(context, bench, FIRST_STEP, kafka);
+  if (limit?.good === undefined) return { limit, half: undefined };
+  const half = { ...STAGE, rate: limit.good.settings.rate / 2, seconds: 15 };
+  return { limit, half: await measure(context, bench, half, kafka) };
 }
 
 export interface StormResult extends Stormed {

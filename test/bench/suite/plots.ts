@@ -5,6 +5,7 @@ import { parse, View } from "vega";
 import { compile, type TopLevelSpec } from "vega-lite";
 import type { Result } from "../bench.ts";
 import type { Results } from "./results.ts";
+import { SERIES, type Series } from "./series.ts";
 
 type Row = Readonly<Record<string, string | number>>;
 
@@ -36,7 +37,7 @@ export async function writePlots(results: Results): Promise<void> {
 /** By the name of the file. A part that was not measured has no plot. */
 function specs({ parts }: Results): Record<string, TopLevelSpec> {
   const plots: Record<string, TopLevelSpec> = {};
-  const { cost, limits, payload, partitions, catchUp } = parts;
+  const { cost, limits, replicated, consumers, catchUp } = parts;
   if (cost !== undefined) {
     const subscribers = cost.results.map((result) => ({
       system: titleOf(result),
@@ -67,10 +68,11 @@ function specs({ parts }: Results): Record<string, TopLevelSpec> {
     });
   }
   if (limits !== undefined) {
-    const steps = [limits.distributary, limits.floor].flatMap((limit) => lastTries(limit?.steps ?? []));
+    const found = [limits.distributary, limits.floor, replicated?.limit];
+    const steps = found.flatMap((limit) => lastTries(limit?.steps ?? []));
     const percentiles = steps.flatMap((result) =>
       (["p50", "p99"] as const).map((percentile) => ({
-        series: `${titleOf(result)}, ${percentile}`,
+        series: `${titleOf(result)}${result.settings.brokers === 3 ? ", 3 brokers" : ""}, ${percentile}`,
         rate: result.messagesPerSecond,
         latency: result.latency[percentile],
       })),
@@ -83,10 +85,33 @@ function specs({ parts }: Results): Record<string, TopLevelSpec> {
       color: "series",
     });
   }
-  if (payload !== undefined)
-    plots.payload = latencyOver(payload, "payload", "bytes of an update", "Latency by size of the update");
-  if (partitions !== undefined)
-    plots.partitions = latencyOver(partitions, "partitions", "partitions", "Latency by number of partitions");
+  for (const series of SERIES) {
+    const results = parts[series.field];
+    if (results !== undefined) plots[series.field] = latencyOver(series, results);
+  }
+  if (consumers !== undefined) {
+    plots.consumers = bars(
+      "Reading a backlog of 512-byte records, all on the same cores",
+      "records per second",
+      consumers.starts.map(({ origins, cold }) => ({
+        who: named(origins),
+        value: cold.recordsPerSecond,
+      })),
+    );
+    plots.origins = lines({
+      title: "Latency under rising load, all origins on the same cores",
+      rows: consumers.live.flatMap(({ origins, steps }) =>
+        lastTries(steps).map(({ updatesPerSecond, latency }) => ({
+          origins: named(origins),
+          updatesPerSecond,
+          p99: latency.p99,
+        })),
+      ),
+      x: { field: "updatesPerSecond", title: "updates read per second" },
+      y: { field: "p99", title: "p99, ms", log: true },
+      color: "origins",
+    });
+  }
   if (catchUp !== undefined)
     plots["catch-up"] = bars("Reading a backlog of 512-byte records", "records per second", [
       { who: "Distributary's origin, indexing", value: catchUp.cold.recordsPerSecond },
@@ -95,28 +120,28 @@ function specs({ parts }: Results): Record<string, TopLevelSpec> {
   return plots;
 }
 
+const named = (origins: number) => (origins === 1 ? "1 origin" : `${origins} origins`);
+
 /** Of the steps that were tried twice, the second. */
 function lastTries(steps: readonly Result[]): Result[] {
   return [...new Map(steps.map((result) => [result.settings.rate, result])).values()];
 }
 
 function latencyOver(
+  { plot, axis, log, of }: Pick<Series, "plot" | "axis" | "log" | "of">,
   results: readonly Result[],
-  field: "payload" | "partitions",
-  title: string,
-  heading: string,
-): TopLevelSpec {
-  const rows = results.flatMap(({ settings, latency }) =>
+) {
+  const rows = results.flatMap((result) =>
     (["p50", "p99"] as const).map((percentile) => ({
       percentile,
-      [field]: settings[field],
-      latency: latency[percentile],
+      value: of(result),
+      latency: result.latency[percentile],
     })),
   );
   return lines({
-    title: heading,
+    title: plot,
     rows,
-    x: { field, title, ...(field === "payload" && { log: true }) },
+    x: { field: "value", title: axis, ...(log && { log }) },
     y: { field: "latency", title: "ms", log: true },
     color: "percentile",
   });

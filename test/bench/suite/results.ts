@@ -3,17 +3,32 @@ import { globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Result } from "../bench.ts";
 import { type CatchUp, catchUp } from "./catch-up.ts";
+import { type Consumers, consumers } from "./consumers.ts";
 import type { Context } from "./context.ts";
 import { type Cost, cost } from "./cost.ts";
-import { type Limits, limits, type Reference, reference, type StormResult, series, storm } from "./loads.ts";
+import {
+  type Limits,
+  limits,
+  type Reference,
+  type Replicated,
+  reference,
+  replicated,
+  type StormResult,
+  series,
+  storm,
+} from "./loads.ts";
 import type { Machine } from "./machine.ts";
 
 export interface Parts {
   readonly reference: Reference;
   readonly cost: Cost;
   readonly limits: Limits;
+  readonly replicated: Replicated;
   readonly payload: readonly Result[];
+  readonly subscribers: readonly Result[];
+  readonly endpoints: readonly Result[];
   readonly partitions: readonly Result[];
+  readonly consumers: Consumers;
   readonly catchUp: CatchUp;
   readonly storm: StormResult | undefined;
 }
@@ -24,9 +39,13 @@ export type PartName = keyof Parts;
 export const PARTS: { readonly [Name in PartName]: (context: Context) => Promise<Parts[Name]> } = {
   reference,
   limits,
+  replicated,
   cost,
   payload: (context) => series(context, "payload"),
+  subscribers: (context) => series(context, "subscribers"),
+  endpoints: (context) => series(context, "endpoints"),
   partitions: (context) => series(context, "partitions"),
+  consumers,
   storm,
   catchUp,
 };

@@ -1,0 +1,52 @@
+/**
+ * Which objects are attached, as a shard must remember it over a restart: a row for each, in batches. Many come at once
+ * when an edge has restarted, and a write by itself holds up all that the shard sends until the disk has it.
+ */
+import type { Noted } from "./dialer.ts";
+
+export interface NotesPorts {
+  after(ms: number, run: () => void): () => void;
+  /** Throws where the rows can't be written. */
+  write(notes: readonly Noted[]): void;
+  erase(name: string): void;
+}
+
+/** Nobody waits for it: an object is dialled meanwhile. */
+const GATHER_MS = 5;
+
+export class Notes {
+  readonly #ports: NotesPorts;
+  /** By name: what has no row yet. */
+  readonly #due = new Map<string, Noted>();
+  #writing: Promise<void> | undefined;
+
+  constructor(ports: NotesPorts) {
+    this.#ports = ports;
+  }
+
+  note(noted: Noted): void {
+    this.#due.set(noted.name, noted);
+  }
+
+  forget(name: string): void {
+    if (!this.#due.delete(name)) this.#ports.erase(name);
+  }
+
+  /** Resolves when all that was noted so far is written; rejects where that fails, and then it is still due. */
+  written(): Promise<void> {
+    if (this.#due.size === 0) return Promise.resolve();
+    this.#writing ??= new Promise((resolve, reject) => {
+      this.#ports.after(GATHER_MS, () => {
+        this.#writing = undefined;
+        try {
+          this.#ports.write([...this.#due.values()]);
+          this.#due.clear();
+          resolve();
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+    return this.#writing;
+  }
+}

@@ -70,6 +70,9 @@ const TIMING: ConsumerTiming = {
   forgetMs: 60_000,
 };
 
+/** Records of a partition that are handled before others get their turn, if nothing else made it wait. */
+const TURN_RECORDS = 100;
+
 export class Consumer {
   readonly #options: ConsumerOptions;
   readonly #timing: ConsumerTiming;
@@ -270,6 +273,7 @@ class TopicReader {
     // It may have been awaited.
     let failing = true;
     let torn: "no" | "out of range" | "truncated" = "no";
+    let inTurn = 0;
     while (!signal.aborted) {
       try {
         if (torn !== "no") await this.#rejoin(epoch, torn === "truncated");
@@ -281,8 +285,11 @@ class TopicReader {
           forwarder.batch(topic, partition, epoch, batch);
           if (failing) this.#troubles.over(name);
           failing = false;
-          // A backlog must not keep sockets from their turn.
-          if (batch.records.length > 0) await setImmediate();
+          // A backlog must not keep sockets from their turn. A trickle waits for its next record anyway.
+          inTurn += batch.records.length;
+          if (inTurn < TURN_RECORDS) return;
+          inTurn = 0;
+          await setImmediate();
         });
         return;
       } catch (error) {

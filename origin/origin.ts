@@ -22,7 +22,7 @@ import { ANSWER_BOUNDS } from "./watch/answer.ts";
 import { Replays } from "./watch/replays.ts";
 import { WatchList } from "./watch/watch-list.ts";
 
-const TICK_MS = 50;
+const TICK_MS = 100;
 const TICK_RETRY = { baseMs: 1_000, maxMs: 30_000 };
 const STATUS_MS = 30_000;
 /** How often progress is told, and records that nobody sees are looked for. */

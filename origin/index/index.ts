@@ -171,7 +171,7 @@ export class RecordIndex {
     });
   }
 
-  /** Writes what has waited for 50 ms and drops what is too old. To be called about that often. */
+  /** Writes what has waited for 200 ms and drops what is too old. To be called about that often. */
   tick(): void {
     this.#use(() => {
       if (this.#ingest.isDue()) this.#ingest.commit();

@@ -16,10 +16,13 @@ import { tailName } from "./tail-table.ts";
 import type { Tails } from "./tails.ts";
 import type { WriteBack } from "./write-back.ts";
 
-/** What is gathered is written when one of these is reached, before anything else is taken. */
+/**
+ * What is gathered is written when it is so much, before anything else is taken, or has waited so long: then by a tick, so
+ * that records that are to be forwarded don't wait for it.
+ */
 const BUFFERED_RECORDS = 4_096;
 const BUFFERED_BYTES = 1024 * 1024;
-const BUFFERED_MS = 50;
+const BUFFERED_MS = 200;
 
 /** As many times that are gathered while a commit is better put off (write-back.ts), but for no longer than that. */
 const PUT_OFF = 8;
@@ -87,7 +90,7 @@ export class Ingest {
 
   /** Whether `commit` should be called although nothing more was appended. */
   isDue(): boolean {
-    if (this.#dirty.size > 0) return this.#isFull();
+    if (this.#dirty.size > 0) return this.#isFull() || this.#hasWaited();
     return this.#retention.isDue(this.#now());
   }
 
@@ -144,10 +147,13 @@ export class Ingest {
 
   #isFull(): boolean {
     const times = this.#writeBack.isFinishing ? PUT_OFF : 1;
-    if (this.#records >= times * BUFFERED_RECORDS || this.#bytes >= times * BUFFERED_BYTES) return true;
+    return this.#records >= times * BUFFERED_RECORDS || this.#bytes >= times * BUFFERED_BYTES;
+  }
+
+  #hasWaited(): boolean {
     const waited = this.#now() - this.#dirtySince;
     // A clock that was set back has nothing wait for it.
-    return this.#dirty.size > 0 && (waited >= BUFFERED_MS || waited < 0);
+    return waited >= BUFFERED_MS || waited < 0;
   }
 
   #take(partition: Partition, batch: Batch, taken: IndexedRecord[]): void {

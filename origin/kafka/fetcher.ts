@@ -49,6 +49,8 @@ export class Fetcher {
     { connection: undefined, waitMs: undefined },
   ];
   readonly #asks = new Set<Ask>();
+  /** Who waits, by the signal that ends that: a listener serves all fetches of a read. */
+  readonly #waiting = new WeakMap<AbortSignal, Set<Ask>>();
   #scheduled = false;
   #closed = false;
 
@@ -65,17 +67,18 @@ export class Fetcher {
    */
   fetch(from: FetchFrom, mood: Mood, signal: AbortSignal): Promise<Fetched> {
     const { promise, resolve, reject } = Promise.withResolvers<Fetched>();
-    const ask: Ask = { from, mood, over: false, resolve, reject };
-    const abort = () => {
-      ask.over = true;
-      this.#asks.delete(ask);
-      reject(signal.reason);
-    };
     if (this.#closed) reject(new Error("the source is closed"));
-    else if (signal.aborted) abort();
+    else if (signal.aborted) reject(signal.reason);
     else {
-      signal.addEventListener("abort", abort, { once: true });
-      promise.catch(() => {}).finally(() => signal.removeEventListener("abort", abort));
+      const waiting = this.#waitingUntil(signal);
+      const settle = <T>(how: (value: T) => void) => {
+        return (value: T) => {
+          waiting.delete(ask);
+          how(value);
+        };
+      };
+      const ask: Ask = { from, mood, over: false, resolve: settle(resolve), reject: settle(reject) };
+      waiting.add(ask);
       this.#asks.add(ask);
       this.#schedule();
     }
@@ -87,6 +90,22 @@ export class Fetcher {
     for (const { connection } of this.#lanes) connection?.close();
     for (const { reject } of this.#asks) reject(new Error("the source is closed"));
     this.#asks.clear();
+  }
+
+  #waitingUntil(signal: AbortSignal): Set<Ask> {
+    const known = this.#waiting.get(signal);
+    if (known !== undefined) return known;
+    const waiting = new Set<Ask>();
+    this.#waiting.set(signal, waiting);
+    const abort = () => {
+      for (const ask of waiting) {
+        ask.over = true;
+        this.#asks.delete(ask);
+        ask.reject(signal.reason);
+      }
+    };
+    signal.addEventListener("abort", abort, { once: true });
+    return waiting;
   }
 
   /** Most partitions have nothing most of the time: their reads sleep through that. */

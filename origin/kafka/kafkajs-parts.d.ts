@@ -16,20 +16,32 @@ declare module "kafkajs/src/network/connectionPool.js" {
   import type { Socket } from "node:net";
   import type { ConnectionOptions } from "node:tls";
   import type { SASLOptions } from "kafkajs";
-  import type Encoder from "kafkajs/src/protocol/encoder.js";
 
   export interface Connection {
-    send<T>(message: {
-      request: { apiKey: number; apiVersion: number; apiName: string; encode(): Promise<Encoder> };
-      response: {
-        decode(payload: Buffer): Promise<{ payload: Buffer }>;
-        parse(decoded: { payload: Buffer }): Promise<T>;
-      };
-      requestTimeout?: number;
-      logResponseError?: boolean;
-    }): Promise<T>;
+    /** Whether it needs no authentication, for now: never without SASL. */
+    isAuthenticated(): boolean;
+    authenticate(): Promise<void>;
+    nextCorrelationId(): number;
     rejectRequests(error: Error): void;
-    readonly requestQueue: { scheduleCheckPendingRequests(): void };
+    readonly requestQueue: {
+      scheduleCheckPendingRequests(): void;
+      /** Sends it at once, where nothing throttles. */
+      push(pushed: {
+        entry: {
+          apiKey: number;
+          apiName: string;
+          apiVersion: number;
+          correlationId: number;
+          resolve(answer: { payload: Buffer }): void;
+          reject(error: Error): void;
+        };
+        expectResponse: true;
+        requestTimeout: number;
+        sendRequest(): void;
+      }): void;
+      /** Ends its timers. */
+      destroy(): void;
+    };
   }
 
   export default class ConnectionPool {

@@ -128,7 +128,8 @@ export class Connection implements ShardPort {
 
   soon(run: () => void): void {
     const waitMs = this.#sentAt + this.#options.timing.gatherMs - performance.now();
-    if (waitMs <= 0) run();
+    // What one answer of the log brings of several partitions comes in one turn of the loop.
+    if (waitMs <= 0) setImmediate(run);
     else setTimeout(run, waitMs);
   }
 

@@ -123,8 +123,9 @@ describe("partitions by themselves", () => {
     expect(source.reads.filter((one) => one.startsWith("t/1"))).toHaveLength(1);
   });
 
-  test("between two batches others get their turn, however long the backlog is", async () => {
-    for (const partition of [0, 1, 2]) write(partition, 100);
+  test("between two batches of many records others get their turn, however long the backlog is", async () => {
+    source.batchRecords = 100;
+    for (const partition of [0, 1, 2]) write(partition, 5_000);
     let turns = 0;
     const turn = () => {
       turns++;

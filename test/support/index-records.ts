@@ -80,7 +80,7 @@ export class IndexFixture {
 
   /** Long enough for everything gathered to be written. */
   settle(): void {
-    this.now += 50;
+    this.now += 200;
     this.index.tick();
   }
 

@@ -256,7 +256,7 @@ describe("a disk that is full or fails", () => {
     offset -= 2;
     expect(fixture.index.checkpoint("t", 0, "a")).toBe(offset);
     expect(held("k")).toHaveLength(offset / 2);
-    fixture.now += 50;
+    fixture.now += 200;
     expect(codeOf(() => fixture.index.tick())).toBe("disk_failed");
     db.exec("PRAGMA max_page_count = 1000000");
     expect(fixture.index.append("t", 0, "a", next(offset))).toMatchObject([{ previous: offset - 2 }, {}]);
@@ -275,7 +275,7 @@ describe("a disk that is full or fails", () => {
     fixture.now += 2_000;
     fixture.index.append("t", 0, "a", batch(record(1, "k", "held", fixture.now)));
     db.exec("CREATE TEMP TRIGGER fail BEFORE UPDATE ON state BEGIN SELECT RAISE(ABORT, 'failed'); END");
-    fixture.now += 50;
+    fixture.now += 200;
     for (let tries = 0; tries < 2; tries++) {
       expect(codeOf(() => fixture.index.tick())).toBe("disk_failed");
       expect(fixture.index.facts().partitions).toMatchObject([{ ...before[0], checkpoint: 2 }]);
@@ -298,7 +298,7 @@ describe("a disk that is full or fails", () => {
     // Those tails are now written back with each transaction.
     db.exec("CREATE TEMP TRIGGER fail BEFORE UPDATE ON state BEGIN SELECT RAISE(ABORT, 'failed'); END");
     fixture.index.append("t", 0, "a", batch(record(keys, "k0", "v")));
-    fixture.now += 50;
+    fixture.now += 200;
     expect(codeOf(() => fixture.index.tick())).toBe("disk_failed");
     db.exec("DROP TRIGGER fail");
     fixture.reopen();
@@ -324,7 +324,7 @@ describe("a disk that is full or fails", () => {
 });
 
 describe("a tick", () => {
-  test("writes what has waited for 50 ms, also where the clock was set back, and nothing when all is written", () => {
+  test("writes what has waited for 200 ms, also where the clock was set back, and nothing when all is written", () => {
     make();
     const db = fixture.reopenFile();
     const writes = () => Number(db.prepare("SELECT total_changes() AS n").get()?.n);
@@ -336,7 +336,7 @@ describe("a tick", () => {
     expect(writes()).toBe(idle);
 
     fixture.index.append("t", 0, "a", batch(record(0, "k", "1")));
-    fixture.now += 49;
+    fixture.now += 199;
     fixture.index.tick();
     expect(writes()).toBe(idle);
     fixture.now += 1;

@@ -9,6 +9,7 @@ import type { OriginHello } from "../../shared/protocol/uplink.ts";
 import { VERSION } from "../../shared/protocol/version.ts";
 import { closeQuietly, type HibernatingPeer } from "../peer.ts";
 import { Generations, Grants, type ShardConfig, type Takeover } from "./grants.ts";
+import { Deadline } from "./succession.ts";
 import {
   greet,
   type Standing,
@@ -59,6 +60,8 @@ export class Ranges {
   #served: readonly Grants[];
   readonly #owners = new Map<HibernatingPeer, Grants>();
   #nextLink = 1;
+  /** What a range of the count that is served is given before another count is served. */
+  readonly #deadline = new Deadline();
 
   constructor(
     ports: RangesPorts,
@@ -131,7 +134,8 @@ export class Ranges {
 
   /** Any arrival checks whether a standby must take over, so that the shard needs no timer for it (U13). */
   arrived(from?: HibernatingPeer): void {
-    for (const grants of this.#all()) this.#watched(grants, () => grants.arrived(from));
+    const contested = this.#layouts.size > 1;
+    for (const grants of this.#all()) this.#watched(grants, () => grants.arrived(from, contested));
     this.#choose();
   }
 
@@ -211,9 +215,11 @@ export class Ranges {
     }
   }
 
-  /** N9: what is served stays so, as long as each of its ranges has someone. */
+  /** N9: what is served stays so, as long as each of its ranges has someone who meets the deadline. */
   #choose(): void {
-    if (this.#layouts.size === 1 || this.#served.every(({ active }) => active !== undefined)) return;
+    if (this.#layouts.size === 1) return;
+    const deadlineMs = this.#deadline.at(this.#ports.now());
+    if (!this.#served.some(({ uplinks }) => uplinks.isLost(deadlineMs))) return;
     const others = [...this.#layouts.values()].filter((layout) => layout !== this.#served);
     const whole = others.find((layout) => layout.every(({ uplinks }) => uplinks.isReady));
     const isEmpty = this.#served.every(({ uplinks }) => uplinks.isEmpty);
@@ -223,6 +229,8 @@ export class Ranges {
   }
 
   #switch(layout: readonly Grants[]): void {
+    const tookOver = this.#served.every(({ active }) => active !== undefined);
+    this.#deadline.granted(this.#ports.now(), tookOver);
     this.#serves(false);
     this.#served = layout;
     this.#takeover.switched(layout.length);

@@ -21,6 +21,25 @@ export function isSilent({ heardAt }: Contender, now: number, deadlineMs = DEADL
   return now - heardAt >= deadlineMs;
 }
 
+/** Whether an active one has missed its deadline: by silence, or by not being ready. */
+export function isOverdue(active: Contender, now: number, deadlineMs: number): boolean {
+  return isSilent(active, now, deadlineMs) || isLate(active, now, deadlineMs);
+}
+
+function isLate({ unreadySince }: Contender, now: number, deadlineMs: number): boolean {
+  return unreadySince !== undefined && now - unreadySince >= deadlineMs;
+}
+
+/** Those that can be heard, the first first. */
+function alive<T extends Contender>(standbys: readonly T[], now: number): readonly T[] {
+  return standbys.filter((standby) => !isSilent(standby, now));
+}
+
+/** The first that is ready and can be heard, if any. */
+export function firstReady<T extends Contender>(standbys: readonly T[], now: number): T | undefined {
+  return alive(standbys, now).find(({ unreadySince }) => unreadySince === undefined);
+}
+
 /**
  * What an active one is given before another takes over. Each time that happens it is doubled: where a large value
  * takes longer than that to arrive, or two are ready by turns, they must not take turns for ever.
@@ -54,12 +73,10 @@ export function successor<T extends Contender>(
   now: number,
   deadlineMs: number,
 ): T | undefined {
-  const alive = standbys.filter((standby) => !isSilent(standby, now));
-  const ready = alive.find(({ unreadySince }) => unreadySince === undefined);
-  if (active === undefined) return ready ?? alive[0] ?? standbys[0];
-  const isLost = isSilent(active, now, deadlineMs);
-  const isLate = active.unreadySince !== undefined && now - active.unreadySince >= deadlineMs;
-  if (ready !== undefined && (isLost || isLate)) return ready;
+  const ready = firstReady(standbys, now);
+  if (active === undefined) return ready ?? alive(standbys, now)[0] ?? standbys[0];
+  if (ready !== undefined && isOverdue(active, now, deadlineMs)) return ready;
   // None of them is ready, but this one can be heard.
-  return isLost && isLate ? alive[0] : undefined;
+  const isLost = isSilent(active, now, deadlineMs) && isLate(active, now, deadlineMs);
+  return isLost ? alive(standbys, now)[0] : undefined;
 }

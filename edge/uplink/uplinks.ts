@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { formatRange, isWhole, parseRange, type Range, WHOLE } from "../../shared/protocol/range.ts";
 import { closeQuietly, type HibernatingPeer } from "../peer.ts";
-import { type Contender, Deadline, isSilent, successor } from "./succession.ts";
+import { type Contender, Deadline, firstReady, isOverdue, isSilent, successor } from "./succession.ts";
 
 export interface UplinksPorts {
   /** Milliseconds since 1970. */
@@ -104,9 +104,18 @@ export class Uplinks {
     return this.#active === undefined && this.#standbys.length === 0;
   }
 
-  /** Whether there is one that could be made active, and is ready. */
+  /** Whether there is one that could be made active, is ready and can be heard. */
   get isReady(): boolean {
-    return this.#all().some(({ unreadySince }) => unreadySince === undefined);
+    return firstReady(this.#all(), this.#ports.now()) !== undefined;
+  }
+
+  /** Whether its active one is gone, or has missed this deadline and nobody here could take over (N9). */
+  isLost(deadlineMs: number): boolean {
+    const active = this.#active;
+    if (active === undefined) return true;
+    const now = this.#ports.now();
+    if (isSilent(active, now)) this.#countPings(now);
+    return isOverdue(active, now, deadlineMs) && firstReady(this.#standbys, now) === undefined;
   }
 
   /** The uplink of an origin of this name. */
@@ -121,9 +130,12 @@ export class Uplinks {
     if (before !== undefined) this.#fence(before);
   }
 
-  /** Something has arrived at the shard, on an uplink or from elsewhere. */
-  arrived(socket?: HibernatingPeer): void {
-    if (this.#standbys.length === 0) return;
+  /**
+   * Something has arrived at the shard, on an uplink or from elsewhere. Time is kept where a standby might take over,
+   * of this range or, where it is `contested`, of another count.
+   */
+  arrived(socket: HibernatingPeer | undefined, contested: boolean): void {
+    if (this.#standbys.length === 0 && !contested) return;
     const now = this.#ports.now();
     const passed = now - this.#arrivedAt;
     this.#arrivedAt = now;

@@ -106,7 +106,8 @@ export class UplinkObject extends DurableObject<Env> {
   /** The runtime answers pings without waking anyone, and notes when. */
   #pingedAt(peer: HibernatingPeer): number | undefined {
     const socket = this.ctx.getWebSockets(UPLINK).find((other) => other === peer);
-    return socket && this.ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime();
+    const wall = socket && this.ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime();
+    return wall === undefined ? undefined : SURROUNDINGS.at(wall);
   }
 
   async #dial(name: string, path: string): Promise<Peer> {

@@ -1,6 +1,6 @@
 /**
  * Random histories of the whole edge: records, lost links, lost memory, subscribers that come from anywhere, one to
- * four origins of one range or two that lag, stop, die, leave and come back, in every order of delivery.
+ * four origins of one range or two that lag, stop, die, leave and come back, clocks that are set, in every order of delivery.
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -18,6 +18,7 @@ type Step =
   | { do: "leave" | "slow"; who: number }
   | { do: "deliver"; choice: number; times: number }
   | { do: "pass"; ms: number }
+  | { do: "setClock"; hours: number }
   | { do: "evict" | "cutLink"; path: number }
   | { do: "crashShard" | "evictShard" | "recreate" }
   | { do: (typeof ORIGIN_STEPS)[number]; who: number }
@@ -66,6 +67,10 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
         do: fc.constant("pass" as const),
         ms: fc.constantFrom(10, 1_000, 4_000, 40_000),
       }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({ do: fc.constant("setClock" as const), hours: fc.constantFrom(-24, -1, 1, 24) }),
     },
     { weight: 3, arbitrary: fc.record({ do: fc.constantFrom("evict" as const, "cutLink" as const), path }) },
     {
@@ -159,6 +164,7 @@ async function play(history: readonly Step[], seed: number): Promise<SimulatedEd
       for (let i = 0; i < times; i++) await edge.deliver(choice + i);
     },
     pass: ({ ms }) => edge.pass(ms),
+    setClock: ({ hours }) => edge.setClock(hours * 3_600_000),
     evict: ({ path }) => void edge.evict(PATHS[path] ?? ""),
     cutLink: ({ path }) => edge.cutLink(PATHS[path] ?? ""),
     start: ({ who }) => origin(who)?.start(),

@@ -11,8 +11,11 @@ import type { Ask } from "./attachment.ts";
 import type { Replica, Span } from "./replica.ts";
 import type { Subscriber, Subscribers } from "./subscribers.ts";
 
-/** How a subscribe was answered: what the object had in memory, an origin's answer, or a new beginning. */
-export type Answered = "window" | "origin" | "fresh" | "lost";
+/** From where continuity was proved: what the object had in memory, an origin's index, or the log itself (R7). */
+export type Proof = "window" | "index" | "log";
+
+/** How a subscribe was answered. `fresh` and `lost` begin with the latest update. */
+export type Answered = Proof | "fresh" | "lost";
 
 /**
  * What to ask for those who wait (R2): the position of the first of them, or of one with the same epochs that
@@ -36,12 +39,7 @@ export class CatchUp {
   readonly #subscribers: Subscribers;
   readonly #answered: (how: Answered) => void;
 
-  constructor(
-    path: string,
-    replica: Replica,
-    subscribers: Subscribers,
-    answered: (how: Answered) => void,
-  ) {
+  constructor(path: string, replica: Replica, subscribers: Subscribers, answered: (how: Answered) => void) {
     this.#path = path;
     this.#replica = replica;
     this.#subscribers = subscribers;
@@ -52,7 +50,7 @@ export class CatchUp {
    * Serves one who waits from what the object knows; false where only the origin can tell. `since`: what it has
    * learned that from just now, where it couldn't serve this one before.
    */
-  serve(subscriber: Subscriber, now: number, since: "window" | "origin" = "window"): boolean {
+  serve(subscriber: Subscriber, now: number, since: Proof = "window"): boolean {
     const { waiting } = subscriber;
     const head = this.#replica.position;
     if (waiting === undefined || head === undefined) return false;
@@ -81,7 +79,7 @@ export class CatchUp {
       if (from === undefined) continue;
       const frames = isBetween(from, span) ? after(span.frames, from) : [];
       if (isBetween(from, span) && (then === "live" || frames.length > 0))
-        this.#pass(subscriber, from, [...frames, ...onwards], then, "origin");
+        this.#pass(subscriber, from, [...frames, ...onwards], then, proofOf(attached));
       else if (ask?.from !== undefined && isLost(from, ask.from, attached, steady))
         this.#lose(subscriber, attached.verdict.cause ?? "horizon");
     }
@@ -106,7 +104,7 @@ export class CatchUp {
     from: Position,
     frames: readonly Frame[],
     then: "live" | Position,
-    how: "window" | "origin",
+    how: Proof,
   ): void {
     const head = this.#replica.position ?? from;
     if (subscriber.waiting?.answered) this.#subscribers.continue(subscriber, frames, then);
@@ -123,6 +121,11 @@ export class CatchUp {
     this.#answered(how);
     this.#subscribers.answer(subscriber, verdict, frames, then);
   }
+}
+
+/** What an origin's answer proves continuity with. */
+export function proofOf({ log }: Attached): "index" | "log" {
+  return log ? "log" : "index";
 }
 
 /** Whether an answer that doesn't help who stands at `from` says that nothing will. */

@@ -26,7 +26,7 @@ import {
 } from "../../shared/protocol/uplink.ts";
 import { type HibernatingPeer, sendQuietly } from "../peer.ts";
 import { type Ask, type LinkFacts, saveLink } from "./attachment.ts";
-import { type Answered, CatchUp, nextToAsk } from "./catch-up.ts";
+import { type Answered, CatchUp, nextToAsk, proofOf } from "./catch-up.ts";
 import { greet, type Link, survivingLink } from "./link.ts";
 import { LinkSeeker, type LinkSeekerPorts } from "./link-seeker.ts";
 import { Pacer } from "./pacer.ts";
@@ -253,7 +253,8 @@ export class EndpointCore {
     // Those who are live have been sent everything up to here before others join them.
     this.#flush(out);
     this.#catchUp.handOn(attached, span, own ? undefined : ask, !this.#behind, now);
-    for (const subscriber of this.#subscribers.waiting()) this.#catchUp.serve(subscriber, now, "origin");
+    for (const subscriber of this.#subscribers.waiting())
+      this.#catchUp.serve(subscriber, now, proofOf(attached));
   }
 
   /** Some who were too full may have room again. */

@@ -11,8 +11,9 @@ import type { KafkaSettings } from "./settings.ts";
 import { WireReader } from "./wire.ts";
 
 const CONNECT_MS = 10_000;
-/** A broker that says nothing for so long is taken for dead. */
+/** An answer that takes longer has failed. */
 const REQUEST_MS = 5_000;
+const LOOK_MS = 250;
 const MAX_THROTTLE_MS = 30_000;
 const KEEP_ALIVE_MS = 60_000;
 
@@ -20,8 +21,10 @@ export interface Request<T> {
   readonly name: string;
   readonly key: number;
   readonly version: number;
-  /** How long the broker may take, if longer than for others. */
+  /** How long the answer may take, if longer than for others. */
   readonly timeoutMs?: number;
+  /** A broker that sends not a byte for so long is taken for dead; one that fills a slow line isn't. */
+  readonly silenceMs?: number;
   encode(): Encoder;
   decode(reader: WireReader): { readonly throttleMs: number; readonly answer: T };
 }
@@ -100,7 +103,8 @@ export class Connection {
     this.#pool.destroy().catch(() => {});
   }
 
-  async #send<T>({ name, key, version, timeoutMs = REQUEST_MS, encode, decode }: Request<T>): Promise<T> {
+  async #send<T>(request: Request<T>): Promise<T> {
+    const { name, key, version, timeoutMs = REQUEST_MS, silenceMs, encode, decode } = request;
     await this.#opened;
     if (this.#closed) throw new Error("the connection was closed");
     const known = this.#broker.versions?.[key];
@@ -113,7 +117,7 @@ export class Connection {
     const quietMs = this.#quietUntil - performance.now();
     if (quietMs > 0) await setTimeout(quietMs);
     const connection = await this.#pool.getConnection();
-    return connection.send({
+    const answer = connection.send({
       request: { apiKey: key, apiVersion: version, apiName: name, encode: async () => encode() },
       response: {
         decode: async (payload) => ({ payload }),
@@ -126,6 +130,22 @@ export class Connection {
       requestTimeout: timeoutMs,
       logResponseError: false,
     });
+    return silenceMs === undefined ? answer : this.#unlessSilent(silenceMs, answer);
+  }
+
+  /** Closes where not a byte comes for so long while an answer is due. */
+  async #unlessSilent<T>(ms: number, answer: Promise<T>): Promise<T> {
+    let [bytes, heardAt] = [this.#socket?.bytesRead, performance.now()];
+    const look = setInterval(() => {
+      const now = performance.now();
+      if (bytes !== this.#socket?.bytesRead) [bytes, heardAt] = [this.#socket?.bytesRead, now];
+      else if (now - heardAt >= ms) this.close(new Error(`the broker has been silent for ${ms} ms`));
+    }, LOOK_MS);
+    try {
+      return await answer;
+    } finally {
+      clearInterval(look);
+    }
   }
 }
 

@@ -82,7 +82,7 @@ function answer(ports: ServingPorts, blocked: BlockedAsks, interest: Interest, c
       ? answerRecovered(ports, watch, ask.from ?? NOTHING, ask.replayed)
       : answerRecent(ports, watch, ask.from, proof);
   const elsewhere = isElsewhere(ports, watch, ask.from);
-  outbox.add(to, encodeAttached({ ...answered.attached, id: ask.id, elsewhere }));
+  outbox.add(to, encodeAttached({ ...answered.attached, id: ask.id, elsewhere, log: filled }));
   counts.answered[filled ? "log" : proof]++;
   return send(interest, to, answered, counts);
 }

@@ -60,7 +60,7 @@ describe.each([-24, -1, 1, 24])("set by %i hours", (hours) => {
     expect([...receiver.violations, ...edge.problems]).toEqual([]);
   });
 
-  test("[R1] a window forgets what is too old, and one who asks for that is answered by an origin", async () => {
+  test("[R1] a window forgets what is too old, and one who asks for that is answered from an index", async () => {
     edge.append(A, 1, "t.0");
     edge.subscribe(A, undefined);
     await edge.quiet();
@@ -71,7 +71,7 @@ describe.each([-24, -1, 1, 24])("set by %i hours", (hours) => {
     edge.setClock(hours * HOUR_MS);
     edge.pass(33_000);
 
-    expect(await answers(new Map([["t.0", 0]]))).toEqual(["origin"]);
+    expect(await answers(new Map([["t.0", 0]]))).toEqual(["index"]);
   });
 });
 

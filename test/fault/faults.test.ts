@@ -13,6 +13,7 @@ describeWithKafka("under faults:", () => {
     const results = await faultRun({
       seed: SEED,
       seconds: 20,
+      alone: 0,
       kinds: KINDS.map(({ name }) => name).filter((name) => !LONG.includes(name)),
       brokers: 1,
       origins: 2,

@@ -57,7 +57,7 @@ export class Uplinks {
   readonly #ports: UplinksPorts;
   #active: State | undefined;
   #standbys: State[] = [];
-  readonly #deadline = new Deadline();
+  readonly #deadline = new Deadline<HibernatingPeer>();
   #generation = 0;
   #nextLink = 1;
   #arrivedAt: number;
@@ -109,13 +109,18 @@ export class Uplinks {
     return firstReady(this.#all(), this.#ports.now()) !== undefined;
   }
 
-  /** Whether its active one is gone, or has missed this deadline and nobody here could take over (N9). */
-  isLost(deadlineMs: number): boolean {
+  /**
+   * Whether its active one is gone, or has missed this deadline, by silence or by not being ready, and nobody here could
+   * take over (N9).
+   */
+  loss(deadlineMs: number): "gone" | "silent" | "late" | undefined {
     const active = this.#active;
-    if (active === undefined) return true;
+    if (active === undefined) return "gone";
     const now = this.#ports.now();
     if (isSilent(active, now)) this.#countPings(now);
-    return isOverdue(active, now, deadlineMs) && firstReady(this.#standbys, now) === undefined;
+    if (!isOverdue(active, now, deadlineMs) || firstReady(this.#standbys, now) !== undefined)
+      return undefined;
+    return isSilent(active, now, deadlineMs) ? "silent" : "late";
   }
 
   /** The uplink of an origin of this name. */
@@ -135,6 +140,7 @@ export class Uplinks {
    * of this range or, where it is `contested`, of another count.
    */
   arrived(socket: HibernatingPeer | undefined, contested: boolean): void {
+    if (socket !== undefined) this.#deadline.heard(socket, this.#ports);
     if (this.#standbys.length === 0 && !contested) return;
     const now = this.#ports.now();
     const passed = now - this.#arrivedAt;
@@ -188,9 +194,12 @@ export class Uplinks {
     const before = this.#active;
     this.#active = state;
     this.#generation = generation;
-    this.#deadline.granted(this.#ports.now(), before !== undefined);
     this.#save(state);
-    if (before !== undefined) this.#fence(before);
+    if (before === undefined) return;
+    const now = this.#ports.now();
+    const wasSilent = isSilent(before, now, this.#deadline.at(now));
+    this.#deadline.tookOver(now, wasSilent ? [before.socket] : [], !wasSilent);
+    this.#fence(before);
   }
 
   /** U9, said by one of the two. */

@@ -24,7 +24,7 @@ const injected = (fields: Partial<Injected> = {}): Injected => ({
 });
 
 const records = new Map([["/t/k", Array.from({ length: 200 }, (_, i) => ({ offset: i, id: i }))]]);
-const log = new Map([["a.0", { isVoid: false, records }]]);
+const log = new Map([["a.0", { isVoid: false, isForgotten: false, records }]]);
 
 /** A subscriber that was told of so many records from the first on. */
 function findings(count: number) {

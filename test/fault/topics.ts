@@ -18,7 +18,7 @@ export interface TopicPlan {
 /** The window at the edge is small, so that some who come back are answered from there and some from the index. */
 const WINDOW = { updates: 20, seconds: 3_600 };
 /** The index of this one holds so little that those who come back are answered by reading Kafka again (R7). */
-const BRIEF = { window: { updates: 5, seconds: 1 }, compacted: true, replay: 1_000_000 };
+const BRIEF = { window: { updates: 5, seconds: 1 }, replay: 1_000_000 };
 
 export const TOPICS = {
   /** The main one. */
@@ -119,7 +119,7 @@ export class Topics {
 
   #keep(topic: TopicName, contents: Contents, isVoid: boolean): void {
     for (const [partition, records] of contents)
-      this.#log.set(this.epoch(topic, partition), { isVoid, records });
+      this.#log.set(this.epoch(topic, partition), { isVoid, isForgotten: topic === "brief", records });
   }
 }
 

@@ -20,7 +20,7 @@ export interface Crew {
 export type Leaving = "stop" | "kill" | "hang";
 
 interface ShardHealth {
-  readonly ranges: readonly { readonly origin: string | null }[];
+  readonly ranges: readonly { readonly origin: string | null; readonly ready: boolean }[];
   readonly standbys: readonly { readonly origin: string; readonly ready: boolean }[];
 }
 
@@ -53,10 +53,11 @@ export class Crews {
     const [before, next] = [this.#atWork, this.#resting];
     for (const origin of next.origins) origin.start();
     const names = next.origins.map(({ name }) => name);
-    const standBy = ({ standbys }: ShardHealth) =>
-      names.every((name) => standbys.some(({ origin, ready }) => ready && origin === name));
+    // Where the edge was started anew meanwhile, they may be served already.
+    const areReady = ({ ranges, standbys }: ShardHealth) =>
+      names.every((name) => [...ranges, ...standbys].some(({ origin, ready }) => ready && origin === name));
     try {
-      await this.#each(standBy, `${names} stand by`, READY_MS);
+      await this.#each(areReady, `${names} stand by`, READY_MS);
     } catch (error) {
       await Promise.all(next.origins.map((origin) => origin.kill()));
       throw error;

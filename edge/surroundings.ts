@@ -1,5 +1,8 @@
 /** Time and chance as the runtime has them: what the cores of both kinds of objects take as ports. */
 
+/** Less than that isn't a clock that was set back: events of one object may know the time of when each of them began. */
+const TOLERANCE_MS = 2_000;
+
 /**
  * A clock for deadlines and ages: the machine's, but it never goes back. Where that is set back, this one goes on from
  * where it was last read, and is ahead from then on; or windows would not expire, and what lingers would stay, for as
@@ -7,6 +10,7 @@
  */
 export class SteadyClock {
   readonly #wall: () => number;
+  /** The latest that was read since it was set back. */
   #seen: number;
   /** How much it is ahead. */
   #ahead = 0;
@@ -19,9 +23,10 @@ export class SteadyClock {
 
   now(): number {
     const wall = this.#wall();
-    if (wall < this.#seen) this.#ahead += this.#seen - wall;
-    this.#seen = wall;
-    return wall + this.#ahead;
+    const back = this.#seen - wall;
+    if (back > TOLERANCE_MS) this.#ahead += back;
+    if (back < 0 || back > TOLERANCE_MS) this.#seen = wall;
+    return this.#seen + this.#ahead;
   }
 
   /** What this clock shows at a time of the machine's, as that is set now. */
@@ -31,19 +36,27 @@ export class SteadyClock {
   }
 }
 
-/** One for all objects of the isolate. */
-const clock = new SteadyClock(() => Date.now());
-
-export const SURROUNDINGS = {
+export interface Surroundings {
   /** Milliseconds since 1970, about: they never go back. */
-  now: () => clock.now(),
+  now(): number;
   /** The same, of a time that the runtime noted. */
-  at: (wall: number) => clock.at(wall),
+  at(wall: number): number;
   /** In [0, 1). */
-  random: () => Math.random(),
+  random(): number;
   /** Runs once after `ms` milliseconds, unless the function returned is called before. Keeps the object awake. */
-  after: (ms: number, run: () => void) => {
-    const timer = setTimeout(run, ms);
-    return () => clearTimeout(timer);
-  },
-} as const;
+  after(ms: number, run: () => void): () => void;
+}
+
+/** Of one object: another one may be told another time just then. */
+export function surroundings(): Surroundings {
+  const clock = new SteadyClock(() => Date.now());
+  return {
+    now: () => clock.now(),
+    at: (wall) => clock.at(wall),
+    random: () => Math.random(),
+    after: (ms, run) => {
+      const timer = setTimeout(run, ms);
+      return () => clearTimeout(timer);
+    },
+  };
+}

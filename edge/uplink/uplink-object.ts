@@ -11,7 +11,7 @@ import { errorResponse, internalError, logProblem } from "../http/answers.ts";
 import { count } from "../operations.ts";
 import { closeCode, closeQuietly, type HibernatingPeer, type Peer } from "../peer.ts";
 import { linkRequest, requireShards, shardOfName } from "../routing.ts";
-import { SURROUNDINGS } from "../surroundings.ts";
+import { surroundings } from "../surroundings.ts";
 import type { Noted } from "./dialer.ts";
 import type { LatestResult } from "./questions.ts";
 import type { ShardStatus } from "./shard-status.ts";
@@ -24,6 +24,7 @@ const DIAL_TIMEOUT_MS = 10_000;
 
 export class UplinkObject extends DurableObject<Env> {
   readonly #core: UplinkCore;
+  readonly #surroundings = surroundings();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -33,7 +34,7 @@ export class UplinkObject extends DurableObject<Env> {
     const shard = shardOfName(ctx.id.name);
     if (shard === undefined) throw new Error(`no name of a shard: ${ctx.id.name}`);
     const ports = {
-      ...SURROUNDINGS,
+      ...this.#surroundings,
       log: (problem: string) => logProblem(`shard ${shard}`, problem),
       sent: (messages: number) => count("websocket_message_out.uplink", messages),
       pingedAt: (socket: HibernatingPeer) => this.#pingedAt(socket),
@@ -107,7 +108,7 @@ export class UplinkObject extends DurableObject<Env> {
   #pingedAt(peer: HibernatingPeer): number | undefined {
     const socket = this.ctx.getWebSockets(UPLINK).find((other) => other === peer);
     const wall = socket && this.ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime();
-    return wall === undefined ? undefined : SURROUNDINGS.at(wall);
+    return wall === undefined ? undefined : this.#surroundings.at(wall);
   }
 
   async #dial(name: string, path: string): Promise<Peer> {

@@ -154,6 +154,14 @@ function growth(before: AllHeld, after: AllHeld): string[] {
   );
 }
 
+/** Those of the objects that have any, the link's included. */
+async function socketsOf({ edge }: Rig, endpoints: readonly string[]): Promise<Record<string, unknown>> {
+  const counts = await Promise.all(
+    endpoints.map(async (path) => [path, await (await edge.hook("sockets", { path })).json()] as const),
+  );
+  return Object.fromEntries(counts.filter(([, count]) => count !== 0));
+}
+
 /** All subscribers go, half of them from objects that are asleep; then nothing of them may be left. */
 async function leave(rig: Rig): Promise<{ readonly lines: string[]; readonly wrong: string[] }> {
   const endpoints = [...new Set(rig.population.all.map(({ endpoint }) => endpoint))];
@@ -175,7 +183,7 @@ async function leave(rig: Rig): Promise<{ readonly lines: string[]; readonly wro
     () => false,
   );
   const wrong: string[] = [];
-  if (!(await isEmpty)) wrong.push(`left behind: ${JSON.stringify(shards)}`);
+  if (!(await isEmpty)) wrong.push(`left behind: ${JSON.stringify(await socketsOf(rig, endpoints))}`);
   await pause(500);
   const workerd = held(rig).get("workerd");
   const sockets = workerd?.sockets ?? 0;

@@ -146,11 +146,18 @@ export class Rig {
     await this.healthy();
     if (this.edge.pid !== undefined) this.socketsAtFirst = heldBy(this.edge.pid).sockets;
     this.#undo.push(() => this.population.close());
+    // What came before a subscriber's first verdict leaves no trace once the index has dropped it (R6).
+    await this.#write("brief");
+    const { last } = this.writer("brief");
+    await eventually(() => last.size === TOPICS.brief.keys, "each key of brief has a record");
     this.population.settle(this.links.clients, this.edge.port);
-    for (const writer of this.writers.values()) {
-      this.#undo.push(() => writer.stop());
-      await writer.start();
-    }
+    for (const topic of TOPIC_NAMES) if (topic !== "brief") await this.#write(topic);
+  }
+
+  async #write(topic: TopicName): Promise<void> {
+    const writer = this.writer(topic);
+    this.#undo.push(() => writer.stop());
+    await writer.start();
   }
 }
 

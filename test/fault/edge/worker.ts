@@ -21,6 +21,11 @@ globalThis.Date = class extends Real {
 } as DateConstructor;
 
 export class EndpointObject extends Endpoint {
+  /** Of subscribers, and of links. */
+  sockets(): number {
+    return this.ctx.getWebSockets().length;
+  }
+
   crash(): void {
     this.ctx.abort("crashed by a test");
   }
@@ -42,7 +47,7 @@ export class UplinkObject extends Uplink {
   }
 }
 
-/** `/$/test/…`: `evict?path=`, `crash?path=`, `crash?shard=`, `clock?seconds=`. */
+/** `/$/test/…`: `evict?path=`, `crash?path=`, `crash?shard=`, `sockets?path=`, `clock?seconds=`. */
 export default {
   async fetch(request, env, ctx): Promise<Response> {
     const { pathname, searchParams } = new URL(request.url);
@@ -62,6 +67,8 @@ export default {
         await Promise.resolve(crashed).catch(() => {});
         return new Response("crashed");
       }
+      case "sockets":
+        return Response.json(await endpoint(env, path ?? "").sockets());
       case "clock":
         offMs = Number(searchParams.get("seconds")) * 1_000;
         return new Response("set");

@@ -14,6 +14,7 @@ const injected = (fields: Partial<Injected> = {}): Injected => ({
   settledAt: 100,
   stallMs: 90,
   waitMs: 100,
+  calmMs: 40,
   failure: undefined,
   combined: false,
   firstId: 0,
@@ -61,7 +62,9 @@ const RESULTS: Results = {
 
 test("a run in which all was injected and all came doesn't fail", () => {
   expect(failures(RESULTS)).toEqual([]);
-  expect(table(RESULTS)).toContain("| cut | 2 (1) | 4 | 0 | 0 | 0 | 0 | 0 | 0.1 | 0.1 | 1.2 | 2 | 0 | 0 |");
+  expect(table(RESULTS)).toContain(
+    "| cut | 2 (1) | 4 | 0 | 0 | 0 | 0 | 0 | 0.1 | 0.1 | 1.2 | 0.0 | 2 | 0 | 0 |",
+  );
 });
 
 test.each<[string, Partial<Results>, RegExp]>([

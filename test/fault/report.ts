@@ -39,6 +39,7 @@ const HEADER = [
   "longest stall alone, s",
   "with its fault, s",
   "among others, s",
+  "undisturbed, s",
   "resumed from a window",
   "from an index",
   "from Kafka",
@@ -61,11 +62,16 @@ export function table(results: Results): string {
 const stallOf = ({ stallMs, settledAt }: Injected) =>
   settledAt === undefined ? Number.POSITIVE_INFINITY : stallMs;
 
-/** Alone, with its fault, and among others. */
+/** Alone, with its fault, among others, and how much of that was undisturbed. */
 function stalls(all: readonly Injected[]): string[] {
   const alone = all.filter(({ combined }) => !combined);
   const others = all.filter(({ combined }) => combined);
-  return [most(alone.map(stallOf)), most(alone.map(({ waitMs }) => waitMs)), most(others.map(stallOf))];
+  return [
+    most(alone.map(stallOf)),
+    most(alone.map(({ waitMs }) => waitMs)),
+    most(others.map(stallOf)),
+    most(others.map(({ calmMs }) => calmMs)),
+  ];
 }
 
 function recoveries(of: ReadonlyMap<Recovery, number>[]): string[] {

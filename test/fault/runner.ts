@@ -1,4 +1,6 @@
 /** Injects what the schedule says, and measures how long it takes until every subscriber has all there is. */
+
+import { Calm } from "./calm.ts";
 import type { Happening } from "./history.ts";
 import { type Kind, pause } from "./kinds/kind.ts";
 import { seeded } from "./random.ts";
@@ -28,6 +30,8 @@ export interface Injected {
   stallMs: number;
   /** The same since it began. */
   waitMs: number;
+  /** The longest part of such a stall in which no fault was at work, whichever. */
+  calmMs: number;
   /** Why it didn't take place. */
   failure: string | undefined;
   /** Others were at work between its beginning and its settling. */
@@ -55,6 +59,7 @@ export class Runner {
   #unsettled: Unsettled[] = [];
   readonly #busy = new Map<Part, Promise<void>>();
   readonly #running = new Set<Promise<void>>();
+  readonly #calm = new Calm(performance.now());
   /** How the edge counts them, since its last start. */
   #counted: ReadonlyMap<Recovery, number> = new Map();
   /** Over the whole run. */
@@ -124,6 +129,7 @@ export class Runner {
       settledAt: undefined,
       stallMs: 0,
       waitMs: 0,
+      calmMs: 0,
       failure: undefined,
       combined: open.length > 0,
       firstId,
@@ -134,9 +140,11 @@ export class Runner {
     for (const other of open) other.combined = true;
     this.injected.push(injected);
     if (this.#verbose) this.#say(`${kind.name} begins`);
+    this.#calm.begins(injected.startedAt);
     const gone = () => {
       if (injected.goneAt !== undefined) return;
       injected.goneAt = performance.now();
+      this.#calm.ends(injected.goneAt);
       if (this.#verbose)
         this.#say(`${kind.name}: gone after ${Math.round(injected.goneAt - injected.startedAt)} ms`);
       this.#unsettled.push({ injected, targets: undefined });
@@ -170,7 +178,10 @@ export class Runner {
     const producedAt = this.#rig.ledger.producedAt[id] ?? now;
     for (const injected of this.#open()) {
       injected.waitMs = Math.max(injected.waitMs, now - Math.max(producedAt, injected.startedAt));
-      injected.stallMs = Math.max(injected.stallMs, now - Math.max(producedAt, injected.goneAt ?? now));
+      const from = Math.max(producedAt, injected.goneAt ?? now);
+      injected.stallMs = Math.max(injected.stallMs, now - from);
+      if (now - from > injected.calmMs)
+        injected.calmMs = Math.max(injected.calmMs, this.#calm.longest(from, now));
     }
   }
 

@@ -128,11 +128,18 @@ export function proofOf({ log }: Attached): "index" | "log" {
   return log ? "log" : "index";
 }
 
+/** Whether an object holds updates that the source of an answer doesn't know, and hasn't dropped. */
+export function knowsLess({ verdict, since }: Attached, position: Position): boolean {
+  for (const [epoch, offset] of position)
+    if (offset > Math.max(verdict.head.get(epoch) ?? -1, since.get(epoch) ?? -1)) return true;
+  return false;
+}
+
 /** Whether an answer that doesn't help who stands at `from` says that nothing will. */
-function isLost(from: Position, asked: Position, { since, verdict }: Attached, steady: boolean): boolean {
+function isLost(from: Position, asked: Position, { since, verdict, to }: Attached, steady: boolean): boolean {
   const refused = verdict.recovered === false;
-  // Asked for exactly: no better answer can be had.
-  if (samePosition(from, asked)) return refused || steady;
+  // Asked for exactly: no better answer can be had, unless there was more to come (U5).
+  if (samePosition(from, asked)) return refused || (steady && reaches(to, verdict.head));
   if (!refused || !sameEpochs(from, asked) || !reaches(from, asked)) return false;
   if (verdict.cause !== "horizon") return true;
   for (const [epoch, horizon] of since) {

@@ -26,7 +26,7 @@ import {
 } from "../../shared/protocol/uplink.ts";
 import { type HibernatingPeer, sendQuietly } from "../peer.ts";
 import { type Ask, type LinkFacts, saveLink } from "./attachment.ts";
-import { type Answered, CatchUp, nextToAsk, proofOf } from "./catch-up.ts";
+import { type Answered, CatchUp, knowsLess, nextToAsk, proofOf } from "./catch-up.ts";
 import { greet, type Link, survivingLink } from "./link.ts";
 import { LinkSeeker, type LinkSeekerPorts } from "./link-seeker.ts";
 import { Pacer } from "./pacer.ts";
@@ -73,6 +73,11 @@ export class EndpointCore {
   #behind = true;
   /** The source said that its answer will take time (R5). */
   #held = false;
+  /**
+   * An answer to those who wait knew less than the object: its source may not have read that far. It is asked from where
+   * the object is, which it answers when it has (R5), before anyone is told that continuity is lost.
+   */
+  #recheck: "due" | "done" | undefined;
   /** An answer of which `count` frames are not all there yet. */
   #answer: { readonly attached: Attached; readonly frames: Frame[] } | undefined;
   /**
@@ -185,6 +190,7 @@ export class EndpointCore {
     this.#ask = undefined;
     this.#behind = true;
     this.#held = false;
+    this.#recheck = undefined;
   }
 
   #update(frame: Frame, out: Frame[]): void {
@@ -236,7 +242,11 @@ export class EndpointCore {
     const now = this.#ports.now();
     const span = { position: verdict.position, to, frames };
     const before = this.#replica.position && new Map(this.#replica.position);
-    if (before === undefined || (own && verdict.recovered === false)) this.#adopt(span, verdict.cause, out);
+    // Nothing has come since an answer of which the object hasn't all: it has still to learn what that held.
+    const isEmptyHanded = before === undefined && id === UNASKED && verdict.recovered === true;
+    if (isEmptyHanded && frames.length === 0) this.#behind = true;
+    else if (before === undefined || (own && verdict.recovered === false))
+      this.#adopt(span, verdict.cause, out);
     else {
       const whole = this.#apply(span, out);
       // To the object's own question; what others ask may name offsets that the endpoint never had.
@@ -246,10 +256,17 @@ export class EndpointCore {
       else if (!whole || !reached) this.#behind = true;
     }
     if (ask !== undefined && ask.from === undefined) this.#replica.giveUpLatest();
-    // An answer may hold only so much. One to the object that brought nothing new has no more to follow.
+    // An answer may hold only so much. One from where the object is, which brought nothing, has no more to follow.
     const position = this.#replica.position ?? to;
-    const more = id === UNASKED || before === undefined || !samePosition(before, position);
+    const asked = ask?.own ? ask.from : before;
+    const more = id === UNASKED || asked === undefined || !samePosition(asked, position);
     if (more && !reaches(position, verdict.head)) this.#behind = true;
+    if (own) this.#recheck = this.#recheck && "done";
+    else if (this.#recheck === "done" || !knowsLess(attached, position)) this.#recheck = undefined;
+    else {
+      this.#recheck = "due";
+      this.#behind = true;
+    }
     // Those who are live have been sent everything up to here before others join them.
     this.#flush(out);
     this.#catchUp.handOn(attached, span, own ? undefined : ask, !this.#behind, now);

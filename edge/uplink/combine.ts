@@ -3,7 +3,6 @@
  */
 import { type Frame, timestampOf } from "../../shared/protocol/frame.ts";
 import type { Position } from "../../shared/protocol/position.ts";
-import { rangeOf } from "../../shared/protocol/range.ts";
 import type { Attached } from "../../shared/protocol/uplink.ts";
 
 /** What one range answered. */
@@ -24,17 +23,16 @@ export interface Asked {
 }
 
 /**
- * @param parts By the number of their range; `count` is how many ranges there are. Of those that are missing the
- *   answer says nothing: what was asked of them stays where it was.
+ * @param parts By the number of their range.
+ * @param missing Of ranges that have no part: there the answer leads nowhere.
  * @param heads What is known to have come since, or to be due.
  */
 export function combine(
   asked: Asked,
   parts: ReadonlyMap<number, Part>,
-  count: number,
+  missing: Position,
   heads: Position,
 ): Combined {
-  const missing = [...(asked.from ?? [])].filter(([epoch]) => !parts.has(rangeOf(epoch, count)));
   const [position, to, head] = [new Map(missing), new Map(missing), new Map(missing)];
   const since = new Map<string, number>();
   for (const { attached } of parts.values()) {

@@ -35,6 +35,10 @@ export class Gathers {
   readonly #open = new Map<Watch, Gather>();
   /** Answers of which not all updates are there yet, by range. */
   readonly #incoming = new Map<Watch, Map<number, Part>>();
+  /** Ranges that were not waited for when an object asked for the first time: of them it has nothing to go on from. */
+  readonly #unheard = new Map<Watch, Set<number>>();
+  /** Watches whose object may have got but a part of an answer, from an origin of the count before. */
+  readonly #cutShort = new Set<Watch>();
   readonly #patience: Linger<Gather>;
   #bytes = 0;
 
@@ -47,9 +51,14 @@ export class Gathers {
   restart(count: number, watches: Iterable<Watch>): void {
     for (const gather of [...this.#open.values()]) this.#close(gather);
     this.#incoming.clear();
+    this.#unheard.clear();
+    this.#cutShort.clear();
     this.#count = count;
     if (count === 1) return;
-    for (const watch of watches) if (watch.ask !== undefined) this.#begin(watch, watch.ask);
+    for (const watch of watches) {
+      this.#cutShort.add(watch);
+      if (watch.ask !== undefined) this.#begin(watch, watch.ask);
+    }
   }
 
   /** An object asks. */
@@ -67,19 +76,18 @@ export class Gathers {
   /** Nobody watches it any more. */
   forget(watch: Watch): void {
     this.#incoming.delete(watch);
+    this.#unheard.delete(watch);
+    this.#cutShort.delete(watch);
     const gather = this.#open.get(watch);
     if (gather !== undefined) this.#close(gather);
   }
 
   /** What an origin that has just become active is to be asked of a watch; what one before it said doesn't count. */
   attaches(watch: Watch, range: number): string[] {
-    const { sent, path, link } = watch;
-    const frames: string[] = [];
+    const frames = leadOn(watch);
     this.#incoming.get(watch)?.delete(range);
     const gather = this.#open.get(watch);
     if (gather !== undefined) this.#forgetPart(gather, range);
-    if (sent !== undefined)
-      frames.push(encodeAttach({ endpoint: path, id: UNASKED, from: sent }, link.number));
     if (gather !== undefined) {
       gather.dropped.delete(range);
       gather.waitedFor.add(range);
@@ -122,7 +130,10 @@ export class Gathers {
     gather.dropped.delete(range);
     gather.waitedFor.add(range);
     this.#patience.start(gather);
-    this.#ports.ask(range, [attachOf(gather)]);
+    const { watch } = gather;
+    // Whoever asks may be ahead of the object there, which must not hear of what they have when they are live.
+    const first = this.#unheard.get(watch)?.has(range) ? leadOn(watch) : [];
+    this.#ports.ask(range, [...first, attachOf(gather)]);
   }
 
   #answerBegins(watch: Watch, range: number, attached: Attached): void {
@@ -138,7 +149,7 @@ export class Gathers {
     const gather = this.#open.get(watch);
     const { id } = part.attached;
     if (id === UNASKED) this.#unasked(watch, range, part, gather);
-    else if (gather?.ask.id !== id || gather.parts.has(range)) this.#late(watch, range, part, gather);
+    else if (gather?.ask.id !== id || gather.parts.has(range)) this.#late(watch, range, part);
     else {
       gather.parts.set(range, part);
       gather.waitedFor.delete(range);
@@ -154,21 +165,23 @@ export class Gathers {
       this.#forgetPart(gather, range);
       this.#askFor(gather, range);
     }
+    const unheard = this.#unheard.get(watch);
+    if (unheard?.delete(range) && unheard.size === 0) this.#unheard.delete(watch);
     // Before the first answer the object has nothing to which this could be added.
     if (watch.sent === undefined) return;
-    // Most keys are unknown to most ranges: their objects needn't wake for that.
+    // Most keys are unknown to most ranges: their objects needn't wake for that, unless they wait for more of an answer.
     const { count, verdict } = part.attached;
-    if (count === 0 && verdict.recovered === true && reaches(watch.sent, verdict.head)) return;
-    const asked = { endpoint: watch.path, id: UNASKED, from: new Map(watch.sent) };
-    this.#pass(watch, combine(asked, new Map([[range, part]]), this.#count, NOTHING));
+    const isNews = count > 0 || verdict.recovered !== true || !reaches(watch.sent, verdict.head);
+    if (!isNews && !this.#cutShort.has(watch)) return;
+    const asked = { endpoint: watch.path, id: UNASKED, from: watch.sent };
+    const parts = new Map([[range, part]]);
+    this.#pass(watch, combine(asked, parts, ofMissing(watch.sent, parts, this.#count), NOTHING), parts);
   }
 
   /** It was not waited for, and its link has moved on: where it has something to add, it is asked from there. */
-  #late(watch: Watch, range: number, { attached }: Part, gather: Gather | undefined): void {
-    const { sent, path, link } = watch;
-    const isDue = gather !== undefined && !gather.parts.has(range);
-    if (isDue || attached.elsewhere || sent === undefined || reaches(sent, attached.verdict.head)) return;
-    this.#ports.ask(range, [encodeAttach({ endpoint: path, id: UNASKED, from: sent }, link.number)]);
+  #late(watch: Watch, range: number, { attached }: Part): void {
+    if (attached.elsewhere || watch.sent === undefined || reaches(watch.sent, attached.verdict.head)) return;
+    this.#ports.ask(range, leadOn(watch));
   }
 
   /** An object that was told to wait by one range may be answered by the others. */
@@ -222,11 +235,14 @@ export class Gathers {
   #answer(gather: Gather): void {
     const { watch, ask, parts, held, passed } = gather;
     this.#close(gather);
+    if (ask.from === undefined) this.#noteUnheard(watch, parts);
     const unheard = ofMissing(watch.sent ?? NOTHING, parts, this.#count);
-    if (ask.from !== undefined) raise(passed, unheard);
-    this.#pass(watch, combine({ endpoint: watch.path, ...ask }, parts, this.#count, passed));
+    // An object that has nothing goes on from where the link is, as those ranges will when they come.
+    const missing = ask.from === undefined ? unheard : ofMissing(ask.from, parts, this.#count);
+    raise(passed, unheard);
+    this.#pass(watch, combine({ endpoint: watch.path, ...ask }, parts, missing, passed), parts);
     // Their objects have more of these than was asked for.
-    if (watch.sent !== undefined) raise(watch.sent, unheard);
+    if (watch.sent !== undefined) raise(watch.sent, passed);
     for (const { routing } of held) noteUpdate(watch, routing);
     if (held.length > 0)
       this.#ports.pass(
@@ -235,12 +251,23 @@ export class Gathers {
       );
   }
 
-  #pass(watch: Watch, { attached, frames }: Combined): void {
+  #noteUnheard(watch: Watch, parts: Gather["parts"]): void {
+    const ranges = Array.from({ length: this.#count }, (_, i) => i + 1).filter((range) => !parts.has(range));
+    if (ranges.length > 0) this.#unheard.set(watch, new Set(ranges));
+    else this.#unheard.delete(watch);
+  }
+
+  #pass(watch: Watch, { attached, frames }: Combined, parts: Gather["parts"]): void {
+    this.#cutShort.delete(watch);
+    const refused = [...parts].filter(([, part]) => part.attached.verdict.recovered === false);
+    const kept = ofMissing(watch.sent ?? NOTHING, new Map(refused), this.#count);
     noteAnswer(watch, attached);
     for (const frame of frames) {
       const routing = routingOf(frame);
       if (routing !== undefined) noteUpdate(watch, routing);
     }
+    // What one range can't prove takes nothing away in the others.
+    if (watch.sent !== undefined) raise(watch.sent, kept);
     this.#ports.pass(watch, [encodeAttached(attached), ...frames]);
   }
 
@@ -269,6 +296,11 @@ export class Gathers {
     this.#patience.end(gather);
     this.#bytes -= gather.bytes;
   }
+}
+
+/** L7: an attach from where the link is, on behalf of the object. */
+function leadOn({ sent, path, link }: Watch): string[] {
+  return sent === undefined ? [] : [encodeAttach({ endpoint: path, id: UNASKED, from: sent }, link.number)];
 }
 
 /** A view would keep its whole message. */

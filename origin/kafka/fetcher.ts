@@ -15,7 +15,7 @@ import type { KafkaSettings } from "./settings.ts";
 const LONG_WAIT_MS = 500;
 const SHORT_WAIT_MS = 10;
 /** What a broker is given, beyond that, to begin with an answer; doubled each time that it isn't enough. */
-const SILENCE = { baseMs: 4_000, maxMs: 10_000 };
+const SILENCE = { baseMs: 3_000, maxMs: 10_000 };
 const ANSWER_BYTES = 8 * 1024 * 1024;
 const PARTITION_BYTES = 1024 * 1024;
 

@@ -18,7 +18,7 @@ import {
 import type { BlockedAsks } from "./blocked-asks.ts";
 import type { WatchCounts } from "./counts.ts";
 import type { Ask, Interest, Shard } from "./interest.ts";
-import type { Replays } from "./replays.ts";
+import type { Replayed, Replays } from "./replays.ts";
 
 export interface ServingPorts extends AnswerPorts {
   readonly replays: Replays;
@@ -94,6 +94,33 @@ function isFilled(gaps: readonly Gap[], replayed: Ask["replayed"]): boolean {
   );
 }
 
+/** What of a gap was not read before. */
+function leftOf(gap: Gap, before: Ask["replayed"]): Gap {
+  const read = before?.find((other) => continues(other, gap));
+  return read === undefined ? gap : { ...gap, after: read.gap.until - 1 };
+}
+
+/** With what was read before it. */
+function joined(more: Replayed, before: Ask["replayed"]): Replayed {
+  const read = before?.find(({ gap, whole }) => {
+    return whole && gap.epoch === more.gap.epoch && gap.until - 1 === more.gap.after;
+  });
+  if (read === undefined) return more;
+  const previous = read.records.at(-1)?.offset;
+  const [first, ...others] = more.records;
+  const next = first === undefined ? [] : [{ ...first, previous }, ...others];
+  return {
+    gap: { ...more.gap, after: read.gap.after },
+    records: [...read.records, ...next],
+    whole: more.whole,
+  };
+}
+
+/** Whether what was read is the beginning of this gap, which has grown since. */
+function continues({ gap, whole }: Replayed, grown: Gap): boolean {
+  return whole && gap.epoch === grown.epoch && gap.after === grown.after && gap.until < grown.until;
+}
+
 /** Reads the log again where the stream allows that much (R7); returns whether the ask waits for it. */
 function replay(ports: ServingPorts, blocked: BlockedAsks, ask: Ask, gaps: readonly Gap[]): boolean {
   const { interest } = ask;
@@ -102,11 +129,13 @@ function replay(ports: ServingPorts, blocked: BlockedAsks, ask: Ask, gaps: reado
   if (records > stream.replay || ask.replays >= REPLAYS_PER_ASK) return false;
   ask.replays++;
   blocked.add(ask, { kind: "log", patient: false });
-  void ports.replays.read(topic, key, gaps).then((replayed) => {
+  const before = ask.replayed;
+  const left = gaps.map((gap) => leftOf(gap, before));
+  void ports.replays.read(topic, key, left).then((replayed) => {
     // Nobody waits for it any more.
     if (ask.blocked?.kind !== "log") return;
     blocked.remove(ask);
-    ask.replayed = replayed;
+    ask.replayed = replayed?.map((more) => joined(more, before));
     if (replayed === undefined) ask.replays = REPLAYS_PER_ASK;
     interest.shard.queue(interest);
   });

@@ -18,6 +18,12 @@ export class ModelReceiver {
   waits = 0;
   position: Map<string, number> | undefined;
   left = false;
+  /** Whether it has never named a position. */
+  fresh = true;
+  /** The furthest that it has said to be. */
+  readonly claimed = new Map<string, number>();
+  /** Updates that it had, or said to have had. */
+  readonly duplicates: { readonly epoch: string; readonly offset: number }[] = [];
   end: End | undefined;
   #id = 0;
   /** What was asked by subscribes whose verdicts are due. */
@@ -34,6 +40,7 @@ export class ModelReceiver {
 
   begin(end: End, from: Position | undefined, closed: (code: number) => void): void {
     this.end = end;
+    this.#claim(from);
     this.#id = 0;
     this.#asked = new Map([[0, from]]);
     end.listener = {
@@ -47,7 +54,14 @@ export class ModelReceiver {
   /** The frame of a new subscribe. */
   asks(from: Position | undefined): string {
     this.#asked.set(++this.#id, from);
+    this.#claim(from);
     return encodeSubscribe(this.#id, this.path, from);
+  }
+
+  #claim(from: Position | undefined): void {
+    this.fresh &&= from === undefined;
+    for (const [epoch, offset] of from ?? [])
+      this.claimed.set(epoch, Math.max(offset, this.claimed.get(epoch) ?? -1));
   }
 
   #receive(message: Message): void {
@@ -101,7 +115,10 @@ export class ModelReceiver {
     if (this.position === undefined) this.violations.push(`an update before a verdict: ${String(frame)}`);
     const at = this.position?.get(routing.epoch) ?? -1;
     const where = `${routing.epoch}:${routing.offset} at ${at}`;
-    if (routing.offset <= at) this.violations.push(`a duplicate: ${where}`);
+    if (routing.offset <= at) {
+      this.duplicates.push(routing);
+      return;
+    }
     if ((routing.previous ?? -1) > at) this.violations.push(`a gap: ${where}, after ${routing.previous}`);
     this.position?.set(routing.epoch, routing.offset);
     this.updates.push(frame);

@@ -215,8 +215,10 @@ export class SimulatedEdge {
     const wire = this.#wire();
     const host = this.#host(receiver.path);
     receiver.begin(wire.client, from, () => {
-      // A client comes back from its position (S10).
-      if (!receiver.left) this.clock.after(100, () => this.#connect(receiver, receiver.position));
+      // A client comes back from its position (S10), unless it has left meanwhile.
+      this.clock.after(100, () => {
+        if (!receiver.left) this.#connect(receiver, receiver.position);
+      });
     });
     wire.server.listener = {
       message: (message) => this.#core(host).subscriberMessage(wire.server, message),

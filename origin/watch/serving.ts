@@ -31,7 +31,7 @@ const TURNS_PER_STEP = 16;
 const UNASKED = 0;
 
 /** The index may drop more while the log is read, but not for ever faster than it is read. */
-const REPLAYS_PER_ASK = 3;
+const REPLAYS_PER_ASK = 10;
 
 /** Returns whether more can be done at once. */
 export function serve(ports: ServingPorts, blocked: BlockedAsks, shard: Shard, counts: WatchCounts): boolean {

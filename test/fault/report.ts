@@ -136,7 +136,9 @@ function totals({ injected, findings, recovered }: Results): string[] {
 
 function causes(findings: readonly Findings[]): string {
   const announced = findings.flatMap((one) => one.announced);
-  const byCause = Map.groupBy(announced, ({ cause, justified }) => (justified ? cause : `${cause}, wrongly`));
+  const byCause = Map.groupBy(announced, ({ cause, justified }) =>
+    justified ? "of topics that were deleted" : `wrongly, ${cause}`,
+  );
   return Array.from(byCause, ([cause, gaps]) => `${gaps.length} ${cause}`).join(", ") || "0";
 }
 

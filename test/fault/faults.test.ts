@@ -6,7 +6,11 @@ import { KINDS } from "./kinds/kinds.ts";
 import { failures, table } from "./report.ts";
 
 const SEED = 20_261_121;
-const LONG = ["SIGSTOP of an origin past every deadline", "restart of a broker"];
+const LONG = [
+  "SIGSTOP of an origin past every deadline",
+  "SIGSTOP of the active origin of 1 of 2 ranges",
+  "restart of a broker",
+];
 
 describeWithKafka("under faults:", () => {
   test(`[P5] [P6] [S10] [U13] every subscriber sees every update once and in order, and nothing stays behind (seed ${SEED})`, async () => {

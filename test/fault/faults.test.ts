@@ -9,6 +9,7 @@ const SEED = 20_261_121;
 const LONG = [
   "SIGSTOP of an origin past every deadline",
   "SIGSTOP of the active origin of 1 of 2 ranges",
+  "the same, while the origins before hang",
   "restart of a broker",
 ];
 

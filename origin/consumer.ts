@@ -66,7 +66,7 @@ export interface ConsumerTiming {
 const TIMING: ConsumerTiming = {
   retry: { baseMs: 200, maxMs: 10_000 },
   absentMs: 1_000,
-  describeMs: 10_000,
+  describeMs: 4_000,
   forgetMs: 60_000,
 };
 

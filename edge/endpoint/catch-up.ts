@@ -5,11 +5,17 @@
 import type { ResetCause } from "../../shared/protocol/codes.ts";
 import { type Frame, routingOf } from "../../shared/protocol/frame.ts";
 import { type Position, reaches, samePosition } from "../../shared/protocol/position.ts";
-import { encodeReset } from "../../shared/protocol/subscriber.ts";
+import { encodeReset, type Verdict } from "../../shared/protocol/subscriber.ts";
 import type { Attached } from "../../shared/protocol/uplink.ts";
 import type { Ask } from "./attachment.ts";
 import type { Replica, Span } from "./replica.ts";
 import type { Subscriber, Subscribers } from "./subscribers.ts";
+
+/** From where continuity was proved: what the object had in memory, an origin's index, or the log itself (R7). */
+export type Proof = "window" | "index" | "log";
+
+/** How a subscribe was answered. `fresh` and `lost` begin with the latest update. */
+export type Answered = Proof | "fresh" | "lost";
 
 /**
  * What to ask for those who wait (R2): the position of the first of them, or of one with the same epochs that
@@ -31,23 +37,29 @@ export class CatchUp {
   readonly #path: string;
   readonly #replica: Replica;
   readonly #subscribers: Subscribers;
+  readonly #answered: (how: Answered) => void;
 
-  constructor(path: string, replica: Replica, subscribers: Subscribers) {
+  constructor(path: string, replica: Replica, subscribers: Subscribers, answered: (how: Answered) => void) {
     this.#path = path;
     this.#replica = replica;
     this.#subscribers = subscribers;
+    this.#answered = answered;
   }
 
-  /** Serves one who waits from what the object knows; false where only the origin can tell. */
-  serve(subscriber: Subscriber, now: number): boolean {
+  /**
+   * Serves one who waits from what the object knows; false where only the origin can tell. `since`: what it has
+   * learned that from just now, where it couldn't serve this one before.
+   */
+  serve(subscriber: Subscriber, now: number, since: Proof = "window"): boolean {
     const { waiting } = subscriber;
     const head = this.#replica.position;
     if (waiting === undefined || head === undefined) return false;
     const resume = this.#replica.decide(waiting.from, now);
     if (resume.kind === "ask") return false;
+    const frames = resume.kind === "up-to-date" ? [] : resume.frames;
     if (resume.kind === "snapshot")
-      this.#subscribers.answer(subscriber, { position: resume.position, head }, resume.frames, "live");
-    else this.#pass(subscriber, waiting.from ?? head, resume.kind === "replay" ? resume.frames : [], "live");
+      this.#answer(subscriber, { position: resume.position, head }, frames, "live", "fresh");
+    else this.#pass(subscriber, waiting.from ?? head, frames, "live", since);
     return true;
   }
 
@@ -67,7 +79,7 @@ export class CatchUp {
       if (from === undefined) continue;
       const frames = isBetween(from, span) ? after(span.frames, from) : [];
       if (isBetween(from, span) && (then === "live" || frames.length > 0))
-        this.#pass(subscriber, from, [...frames, ...onwards], then);
+        this.#pass(subscriber, from, [...frames, ...onwards], then, proofOf(attached));
       else if (ask?.from !== undefined && isLost(from, ask.from, attached, steady))
         this.#lose(subscriber, attached.verdict.cause ?? "horizon");
     }
@@ -82,16 +94,38 @@ export class CatchUp {
       this.#subscribers.continue(subscriber, [reset, ...frames], "live");
     } else {
       const verdict = { position, head, recovered: false, cause };
-      this.#subscribers.answer(subscriber, verdict, frames, "live");
+      this.#answer(subscriber, verdict, frames, "live", "lost");
     }
   }
 
   /** Nothing after `from` is missing: the frames follow it. */
-  #pass(subscriber: Subscriber, from: Position, frames: readonly Frame[], then: "live" | Position): void {
+  #pass(
+    subscriber: Subscriber,
+    from: Position,
+    frames: readonly Frame[],
+    then: "live" | Position,
+    how: Proof,
+  ): void {
     const head = this.#replica.position ?? from;
     if (subscriber.waiting?.answered) this.#subscribers.continue(subscriber, frames, then);
-    else this.#subscribers.answer(subscriber, { position: from, head, recovered: true }, frames, then);
+    else this.#answer(subscriber, { position: from, head, recovered: true }, frames, then, how);
   }
+
+  #answer(
+    subscriber: Subscriber,
+    verdict: Verdict,
+    frames: readonly Frame[],
+    then: "live" | Position,
+    how: Answered,
+  ): void {
+    this.#answered(how);
+    this.#subscribers.answer(subscriber, verdict, frames, then);
+  }
+}
+
+/** What an origin's answer proves continuity with. */
+export function proofOf({ log }: Attached): "index" | "log" {
+  return log ? "log" : "index";
 }
 
 /** Whether an object holds updates that the source of an answer doesn't know, and hasn't dropped. */

@@ -27,7 +27,7 @@ import {
 } from "../../shared/protocol/uplink.ts";
 import { type HibernatingPeer, sendQuietly } from "../peer.ts";
 import { type Ask, type LinkFacts, saveLink } from "./attachment.ts";
-import { CatchUp, knowsLess, nextToAsk } from "./catch-up.ts";
+import { type Answered, CatchUp, knowsLess, nextToAsk, proofOf } from "./catch-up.ts";
 import { greet, type Link, survivingLink } from "./link.ts";
 import { LinkSeeker, type LinkSeekerPorts } from "./link-seeker.ts";
 import { Pacer } from "./pacer.ts";
@@ -40,6 +40,8 @@ export interface EndpointPorts extends LinkSeekerPorts {
   now(): number;
   /** Messages that went out to subscribers. */
   sent(messages: number): void;
+  /** A subscriber has its verdict. */
+  answered(how: Answered): void;
 }
 
 export interface EndpointConfig {
@@ -97,7 +99,7 @@ export class EndpointCore {
     this.#replica = new Replica(config.window, { position, latest }, ports.now());
     this.#subscribers = new Subscribers((messages) => ports.sent(messages));
     this.#subscribers.restore(survivors.subscribers);
-    this.#catchUp = new CatchUp(config.path, this.#replica, this.#subscribers);
+    this.#catchUp = new CatchUp(config.path, this.#replica, this.#subscribers, (how) => ports.answered(how));
     this.#seeker = new LinkSeeker(ports, () => this.#subscribers.dropAll("unavailable"));
     this.#pacer = new Pacer(ports, () => this.#serveWaiting());
     if (facts !== undefined) {
@@ -271,7 +273,8 @@ export class EndpointCore {
     // Those who are live have been sent everything up to here before others join them.
     this.#flush(out);
     this.#catchUp.handOn(attached, span, own ? undefined : ask, !this.#behind, now);
-    for (const subscriber of this.#subscribers.waiting()) this.#catchUp.serve(subscriber, now);
+    for (const subscriber of this.#subscribers.waiting())
+      this.#catchUp.serve(subscriber, now, proofOf(attached));
   }
 
   /** Some who were too full may have room again. */

@@ -17,8 +17,9 @@ import { errorResponse, internalError, logProblem } from "../http/answers.ts";
 import { count } from "../operations.ts";
 import { closeCode, closeQuietly } from "../peer.ts";
 import { objectName, readObjectRequest, shardStubOf } from "../routing.ts";
-import { SURROUNDINGS } from "../surroundings.ts";
+import { surroundings } from "../surroundings.ts";
 import { loadLink } from "./attachment.ts";
+import type { Answered } from "./catch-up.ts";
 import { EndpointCore } from "./endpoint-core.ts";
 
 const SUBSCRIBER = "subscriber";
@@ -77,10 +78,11 @@ export class EndpointObject extends DurableObject<Env> {
       return undefined;
     }
     const ports = {
-      ...SURROUNDINGS,
+      ...surroundings(),
       attach: async () => shardStubOf(this.env, path).attach({ name: await objectName(path), path }),
       log: (problem: string) => logProblem(path, problem),
       sent: (messages: number) => count("websocket_message_out.endpoint", messages),
+      answered: (how: Answered) => count(`verdict.${how}`),
     };
     const window = { updates: stream.windowUpdates, ageMs: stream.windowMs, bytes: WINDOW_BYTES };
     return new EndpointCore(ports, { path, window }, { links, subscribers });

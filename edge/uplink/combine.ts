@@ -49,7 +49,8 @@ export function combine(
   const verdict = { position, head, recovered, cause: lost?.cause };
   const frames = all.toSorted((a, b) => lastAt(a) - lastAt(b)).flatMap((part) => part.frames);
   const { endpoint, id } = asked;
-  return { attached: { endpoint, id, verdict, to, since, count: frames.length }, frames };
+  const log = all.some(({ attached }) => attached.log);
+  return { attached: { endpoint, id, verdict, to, since, count: frames.length, log }, frames };
 }
 
 /** Component by component at least as far as the other one. */

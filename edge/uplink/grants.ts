@@ -84,8 +84,8 @@ export class Grants {
   }
 
   /** Any arrival checks whether a standby must take over, so that the shard needs no timer for it (U13). */
-  arrived(from?: HibernatingPeer): void {
-    this.uplinks.arrived(from);
+  arrived(from: HibernatingPeer | undefined, contested: boolean): void {
+    this.uplinks.arrived(from, contested);
     this.#elect();
   }
 

@@ -9,6 +9,7 @@ import type { OriginHello } from "../../shared/protocol/uplink.ts";
 import { VERSION } from "../../shared/protocol/version.ts";
 import { closeQuietly, type HibernatingPeer } from "../peer.ts";
 import { Generations, Grants, type ShardConfig, type Takeover } from "./grants.ts";
+import { Deadline } from "./succession.ts";
 import {
   greet,
   type Standing,
@@ -59,6 +60,8 @@ export class Ranges {
   #served: readonly Grants[];
   readonly #owners = new Map<HibernatingPeer, Grants>();
   #nextLink = 1;
+  /** What a range of the count that is served is given before another count is served. */
+  readonly #deadline = new Deadline<HibernatingPeer>();
 
   constructor(
     ports: RangesPorts,
@@ -131,7 +134,9 @@ export class Ranges {
 
   /** Any arrival checks whether a standby must take over, so that the shard needs no timer for it (U13). */
   arrived(from?: HibernatingPeer): void {
-    for (const grants of this.#all()) this.#watched(grants, () => grants.arrived(from));
+    const contested = this.#layouts.size > 1;
+    if (from !== undefined) this.#deadline.heard(from, this.#ports);
+    for (const grants of this.#all()) this.#watched(grants, () => grants.arrived(from, contested));
     this.#choose();
   }
 
@@ -211,15 +216,23 @@ export class Ranges {
     }
   }
 
-  /** N9: what is served stays so, as long as each of its ranges has someone. */
+  /** N9: what is served stays so, as long as each of its ranges has someone who meets the deadline. */
   #choose(): void {
-    if (this.#layouts.size === 1 || this.#served.every(({ active }) => active !== undefined)) return;
+    if (this.#layouts.size === 1) return;
+    const now = this.#ports.now();
+    const losses = this.#served.map(({ uplinks }) => uplinks.loss(this.#deadline.at(now)));
+    if (losses.every((loss) => loss === undefined)) return;
     const others = [...this.#layouts.values()].filter((layout) => layout !== this.#served);
     const whole = others.find((layout) => layout.every(({ uplinks }) => uplinks.isReady));
     const isEmpty = this.#served.every(({ uplinks }) => uplinks.isEmpty);
     const any = others.find((layout) => layout.some(({ uplinks }) => !uplinks.isEmpty));
     const next = whole ?? (isEmpty ? any : undefined);
-    if (next !== undefined) this.#switch(next);
+    if (next === undefined) return;
+    const silent = this.#served.flatMap(({ active }, i) =>
+      active !== undefined && losses[i] === "silent" ? [active.socket] : [],
+    );
+    this.#deadline.tookOver(now, silent, losses.includes("late") && !losses.includes("gone"));
+    this.#switch(next);
   }
 
   #switch(layout: readonly Grants[]): void {

@@ -14,30 +14,63 @@ export interface Contender {
 const DEADLINE_MS = 3_000;
 /** The longest that an active one is given. */
 const LONGEST_MS = 30_000;
-/** A grant that lasts so long has shown that the deadline is long enough. */
+/** A deadline that was long enough for so long is too long. */
 const STEADY_MS = 60_000;
 
 export function isSilent({ heardAt }: Contender, now: number, deadlineMs = DEADLINE_MS): boolean {
   return now - heardAt >= deadlineMs;
 }
 
+/** Whether an active one has missed its deadline: by silence, or by not being ready. */
+export function isOverdue(active: Contender, now: number, deadlineMs: number): boolean {
+  return isSilent(active, now, deadlineMs) || isLate(active, now, deadlineMs);
+}
+
+function isLate({ unreadySince }: Contender, now: number, deadlineMs: number): boolean {
+  return unreadySince !== undefined && now - unreadySince >= deadlineMs;
+}
+
+/** Those that can be heard, the first first. */
+function alive<T extends Contender>(standbys: readonly T[], now: number): readonly T[] {
+  return standbys.filter((standby) => !isSilent(standby, now));
+}
+
+/** The first that is ready and can be heard, if any. */
+export function firstReady<T extends Contender>(standbys: readonly T[], now: number): T | undefined {
+  return alive(standbys, now).find(({ unreadySince }) => unreadySince === undefined);
+}
+
 /**
- * What an active one is given before another takes over. Each time that happens it is doubled: where a large value
- * takes longer than that to arrive, or two are ready by turns, they must not take turns for ever.
+ * What an active one is given before another takes over. It is doubled where that turns out to have been too short: the
+ * one before could be heard, but wasn't ready, or something comes from it after all. For where a large value takes longer
+ * than that to arrive, or two are ready by turns, they must not take turns for ever.
  */
-export class Deadline {
+export class Deadline<T> {
   #ms = DEADLINE_MS;
-  #grantedAt = Number.NEGATIVE_INFINITY;
+  #doubledAt = Number.NEGATIVE_INFINITY;
+  /** Taken for dead at the last takeover. */
+  #silent: readonly T[] = [];
 
   at(now: number): number {
-    return now - this.#grantedAt < STEADY_MS ? this.#ms : DEADLINE_MS;
+    return now - this.#doubledAt < STEADY_MS ? this.#ms : DEADLINE_MS;
   }
 
-  /** `tookOver`: the one before was still connected. */
-  granted(now: number, tookOver: boolean): void {
-    const ms = this.at(now);
-    this.#ms = tookOver ? Math.min(2 * ms, LONGEST_MS) : ms;
-    this.#grantedAt = now;
+  /** Another one took over. `silent`: who was taken for dead. `heard`: one of those before wasn't. */
+  tookOver(now: number, silent: readonly T[], heard: boolean): void {
+    this.#silent = silent;
+    if (heard) this.#double(now);
+  }
+
+  /** Something came from one; nearly always from one that nobody ever took for dead. */
+  heard(from: T, { now }: { now(): number }): void {
+    if (this.#silent.length === 0 || !this.#silent.includes(from)) return;
+    this.#silent = [];
+    this.#double(now());
+  }
+
+  #double(now: number): void {
+    this.#ms = Math.min(2 * this.at(now), LONGEST_MS);
+    this.#doubledAt = now;
   }
 }
 
@@ -54,12 +87,10 @@ export function successor<T extends Contender>(
   now: number,
   deadlineMs: number,
 ): T | undefined {
-  const alive = standbys.filter((standby) => !isSilent(standby, now));
-  const ready = alive.find(({ unreadySince }) => unreadySince === undefined);
-  if (active === undefined) return ready ?? alive[0] ?? standbys[0];
-  const isLost = isSilent(active, now, deadlineMs);
-  const isLate = active.unreadySince !== undefined && now - active.unreadySince >= deadlineMs;
-  if (ready !== undefined && (isLost || isLate)) return ready;
+  const ready = firstReady(standbys, now);
+  if (active === undefined) return ready ?? alive(standbys, now)[0] ?? standbys[0];
+  if (ready !== undefined && isOverdue(active, now, deadlineMs)) return ready;
   // None of them is ready, but this one can be heard.
-  return isLost && isLate ? alive[0] : undefined;
+  const isLost = isSilent(active, now, deadlineMs) && isLate(active, now, deadlineMs);
+  return isLost ? alive(standbys, now)[0] : undefined;
 }

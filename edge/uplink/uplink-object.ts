@@ -11,7 +11,7 @@ import { errorResponse, internalError, logProblem } from "../http/answers.ts";
 import { count } from "../operations.ts";
 import { closeCode, closeQuietly, type HibernatingPeer, type Peer } from "../peer.ts";
 import { linkRequest, requireShards, shardOfName } from "../routing.ts";
-import { SURROUNDINGS } from "../surroundings.ts";
+import { surroundings } from "../surroundings.ts";
 import type { Noted } from "./dialer.ts";
 import { Notes } from "./notes.ts";
 import type { LatestResult } from "./questions.ts";
@@ -26,6 +26,7 @@ const DIAL_TIMEOUT_MS = 10_000;
 export class UplinkObject extends DurableObject<Env> {
   readonly #core: UplinkCore;
   readonly #notes: Notes;
+  readonly #surroundings = surroundings();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -35,7 +36,7 @@ export class UplinkObject extends DurableObject<Env> {
     const shard = shardOfName(ctx.id.name);
     if (shard === undefined) throw new Error(`no name of a shard: ${ctx.id.name}`);
     const notes = new Notes({
-      ...SURROUNDINGS,
+      ...this.#surroundings,
       // In one turn, and so in one transaction.
       write: (all) => {
         for (const noted of all) store.note(noted);
@@ -44,7 +45,7 @@ export class UplinkObject extends DurableObject<Env> {
     });
     this.#notes = notes;
     const ports = {
-      ...SURROUNDINGS,
+      ...this.#surroundings,
       log: (problem: string) => logProblem(`shard ${shard}`, problem),
       sent: (messages: number) => count("websocket_message_out.uplink", messages),
       pingedAt: (socket: HibernatingPeer) => this.#pingedAt(socket),
@@ -118,7 +119,8 @@ export class UplinkObject extends DurableObject<Env> {
   /** The runtime answers pings without waking anyone, and notes when. */
   #pingedAt(peer: HibernatingPeer): number | undefined {
     const socket = this.ctx.getWebSockets(UPLINK).find((other) => other === peer);
-    return socket && this.ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime();
+    const wall = socket && this.ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime();
+    return wall === undefined ? undefined : this.#surroundings.at(wall);
   }
 
   async #dial(name: string, path: string): Promise<Peer> {

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { formatRange, isWhole, parseRange, type Range, WHOLE } from "../../shared/protocol/range.ts";
 import { closeQuietly, type HibernatingPeer } from "../peer.ts";
-import { type Contender, Deadline, isSilent, successor } from "./succession.ts";
+import { type Contender, Deadline, firstReady, isOverdue, isSilent, successor } from "./succession.ts";
 
 export interface UplinksPorts {
   /** Milliseconds since 1970. */
@@ -57,7 +57,7 @@ export class Uplinks {
   readonly #ports: UplinksPorts;
   #active: State | undefined;
   #standbys: State[] = [];
-  readonly #deadline = new Deadline();
+  readonly #deadline = new Deadline<HibernatingPeer>();
   #generation = 0;
   #nextLink = 1;
   #arrivedAt: number;
@@ -104,9 +104,23 @@ export class Uplinks {
     return this.#active === undefined && this.#standbys.length === 0;
   }
 
-  /** Whether there is one that could be made active, and is ready. */
+  /** Whether there is one that could be made active, is ready and can be heard. */
   get isReady(): boolean {
-    return this.#all().some(({ unreadySince }) => unreadySince === undefined);
+    return firstReady(this.#all(), this.#ports.now()) !== undefined;
+  }
+
+  /**
+   * Whether its active one is gone, or has missed this deadline, by silence or by not being ready, and nobody here could
+   * take over (N9).
+   */
+  loss(deadlineMs: number): "gone" | "silent" | "late" | undefined {
+    const active = this.#active;
+    if (active === undefined) return "gone";
+    const now = this.#ports.now();
+    if (isSilent(active, now)) this.#countPings(now);
+    if (!isOverdue(active, now, deadlineMs) || firstReady(this.#standbys, now) !== undefined)
+      return undefined;
+    return isSilent(active, now, deadlineMs) ? "silent" : "late";
   }
 
   /** The uplink of an origin of this name. */
@@ -121,9 +135,13 @@ export class Uplinks {
     if (before !== undefined) this.#fence(before);
   }
 
-  /** Something has arrived at the shard, on an uplink or from elsewhere. */
-  arrived(socket?: HibernatingPeer): void {
-    if (this.#standbys.length === 0) return;
+  /**
+   * Something has arrived at the shard, on an uplink or from elsewhere. Time is kept where a standby might take over,
+   * of this range or, where it is `contested`, of another count.
+   */
+  arrived(socket: HibernatingPeer | undefined, contested: boolean): void {
+    if (socket !== undefined) this.#deadline.heard(socket, this.#ports);
+    if (this.#standbys.length === 0 && !contested) return;
     const now = this.#ports.now();
     const passed = now - this.#arrivedAt;
     this.#arrivedAt = now;
@@ -176,9 +194,12 @@ export class Uplinks {
     const before = this.#active;
     this.#active = state;
     this.#generation = generation;
-    this.#deadline.granted(this.#ports.now(), before !== undefined);
     this.#save(state);
-    if (before !== undefined) this.#fence(before);
+    if (before === undefined) return;
+    const now = this.#ports.now();
+    const wasSilent = isSilent(before, now, this.#deadline.at(now));
+    this.#deadline.tookOver(now, wasSilent ? [before.socket] : [], !wasSilent);
+    this.#fence(before);
   }
 
   /** U9, said by one of the two. */

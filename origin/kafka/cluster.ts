@@ -7,7 +7,7 @@ import { type BrokerAddress, type Metadata, metadataRequest, type TopicMetadata 
 import type { KafkaSettings } from "./settings.ts";
 
 /** After this, what one broker doesn't say another is asked for, too. */
-const SILENCE_MS = 1_000;
+const SILENCE_MS = 500;
 
 interface Broker {
   readonly address: BrokerAddress;

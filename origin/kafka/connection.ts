@@ -16,7 +16,7 @@ import type { KafkaSettings } from "./settings.ts";
 import { WireReader } from "./wire.ts";
 
 const CONNECT_MS = 10_000;
-/** A broker that says nothing for so long is taken for dead. */
+/** An answer that takes longer has failed. */
 const REQUEST_MS = 5_000;
 const MAX_THROTTLE_MS = 30_000;
 const KEEP_ALIVE_MS = 60_000;
@@ -28,8 +28,10 @@ export interface Request<T> {
   readonly name: string;
   readonly key: number;
   readonly version: number;
-  /** How long the broker may take, if longer than for others. */
+  /** How long the answer may take, if longer than for others. */
   readonly timeoutMs?: number;
+  /** A broker that sends not a byte for so long is taken for dead; one that fills a slow line isn't. */
+  readonly silenceMs?: number;
   encode(): Encoder;
   decode(reader: WireReader): { readonly throttleMs: number; readonly answer: T };
 }
@@ -143,10 +145,7 @@ export class Connection {
   #exchange<T>(connection: KafkaConnection, request: Request<T>): Promise<Buffer> {
     const { name, key, version, timeoutMs = REQUEST_MS } = request;
     const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
-    const late = startTimer(
-      () => this.close(new Error(`a ${name} request was not answered within ${timeoutMs} ms`)),
-      timeoutMs,
-    );
+    const answered = this.#closeUnlessAnswered(request);
     const correlationId = connection.nextCorrelationId();
     const entry = {
       apiKey: key,
@@ -154,11 +153,11 @@ export class Connection {
       apiVersion: version,
       correlationId,
       resolve: ({ payload }: { payload: Buffer }) => {
-        clearTimeout(late);
+        answered();
         resolve(payload);
       },
       reject: (error: Error) => {
-        clearTimeout(late);
+        answered();
         reject(error);
       },
     };
@@ -166,6 +165,22 @@ export class Connection {
     const sendRequest = () => this.#socket?.write(bytes);
     connection.requestQueue.push({ entry, expectResponse: true, requestTimeout: timeoutMs, sendRequest });
     return promise;
+  }
+
+  /** Until the function that it returns is called. */
+  #closeUnlessAnswered<T>({ name, timeoutMs = REQUEST_MS, silenceMs = timeoutMs }: Request<T>): () => void {
+    const ends = performance.now() + timeoutMs;
+    let read = this.#socket?.bytesRead;
+    const look = () => {
+      const left = ends - performance.now();
+      const isSilent = silenceMs < timeoutMs && this.#socket?.bytesRead === read;
+      if (isSilent) this.close(new Error(`the broker has been silent for ${silenceMs} ms`));
+      else if (left < 1) this.close(new Error(`a ${name} request was not answered within ${timeoutMs} ms`));
+      else timer = startTimer(look, Math.min(silenceMs, left));
+      read = this.#socket?.bytesRead;
+    };
+    let timer = startTimer(look, Math.min(silenceMs, timeoutMs));
+    return () => clearTimeout(timer);
   }
 
   #frame<T>({ key, version, encode }: Request<T>, correlationId: number): Buffer {

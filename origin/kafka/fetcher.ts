@@ -14,6 +14,8 @@ import type { KafkaSettings } from "./settings.ts";
 /** How long a broker holds a request for which it has nothing; ends at once where it has something. */
 const LONG_WAIT_MS = 500;
 const SHORT_WAIT_MS = 10;
+/** What a broker is given, beyond that, to begin with an answer; doubled each time that it isn't enough. */
+const SILENCE = { baseMs: 3_000, maxMs: 10_000 };
 const ANSWER_BYTES = 8 * 1024 * 1024;
 const PARTITION_BYTES = 1024 * 1024;
 
@@ -52,6 +54,7 @@ export class Fetcher {
   /** Who waits, by the signal that ends that: a listener serves all fetches of a read. */
   readonly #waiting = new WeakMap<AbortSignal, Set<Ask>>();
   #scheduled = false;
+  #silenceMs = SILENCE.baseMs;
   #closed = false;
 
   /** @param failed Called when a request has failed: the broker may be gone. */
@@ -151,10 +154,11 @@ export class Fetcher {
         lane.connection = new Connection(this.#settings, this.#address);
       const request = fetchRequest(
         ordered.map(({ from }) => from),
-        { waitMs, maxBytes: ANSWER_BYTES, partitionMaxBytes: PARTITION_BYTES },
+        { waitMs, silenceMs: this.#silenceMs, maxBytes: ANSWER_BYTES, partitionMaxBytes: PARTITION_BYTES },
       );
       const answers = new Map<string, Fetched>();
       for (const fetched of await lane.connection.send(request)) answers.set(nameOf(fetched), fetched);
+      this.#silenceMs = SILENCE.baseMs;
       for (const ask of ordered) {
         const fetched = answers.get(nameOf(ask.from));
         if (fetched === undefined) ask.reject(new Error("the broker's answer leaves out a partition"));
@@ -163,6 +167,7 @@ export class Fetcher {
       }
     } catch (error) {
       this.#failed();
+      this.#silenceMs = Math.min(2 * this.#silenceMs, SILENCE.maxMs);
       for (const { reject } of ordered) reject(error);
     } finally {
       lane.waitMs = undefined;

@@ -192,6 +192,8 @@ export interface AbortedTransaction {
 export interface FetchBounds {
   /** How long the broker waits for a first byte. */
   readonly waitMs: number;
+  /** Beyond that; longer, and the broker is taken for dead. Where it is left out only the whole answer has its time. */
+  readonly silenceMs?: number;
   readonly maxBytes: number;
   readonly partitionMaxBytes: number;
 }
@@ -202,6 +204,7 @@ export function fetchRequest(from: readonly FetchFrom[], bounds: FetchBounds): R
     key: 1,
     version: 13,
     timeoutMs: bounds.waitMs + FETCH_MS,
+    ...(bounds.silenceMs !== undefined && { silenceMs: bounds.waitMs + bounds.silenceMs }),
     encode: () => {
       const encoder = start()
         .writeInt32(CONSUMER)

@@ -59,6 +59,8 @@ export interface Ended {
   readonly how: "closed" | "replaced" | "refused";
   readonly greeted: boolean;
   readonly reason: string;
+  /** It is refused for a clock that is wrong, which may be set right at any moment. */
+  readonly mayPass?: boolean;
 }
 
 export class Connection implements ShardPort {

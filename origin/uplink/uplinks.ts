@@ -3,7 +3,8 @@
  *
  *   the edge can't be reached, or closes      backoff, 0 to 2 s
  *   another uplink has taken over             backoff, 0 to 60 s: it may have our name, and then both would for ever
- *   it refuses: token, version                30 s: only people can change that, so it is loud
+ *   it refuses: token, version                backoff, 0 to 30 s: only people can change that, so it is loud
+ *   it refuses for the time                   backoff, 0 to 5 s: a clock is set right by itself
  */
 import { setTimeout } from "node:timers/promises";
 import * as v from "valibot";
@@ -165,6 +166,7 @@ export class Uplinks {
   async #keep(shard: number, isKnown: boolean, signal: AbortSignal): Promise<void> {
     const { random, log } = this.#options;
     const { retry, replaced, refused } = this.#timing;
+    const inTime = { ...refused, maxMs: Math.min(refused.maxMs, retry.maxMs) };
     const leaving = AbortSignal.any([signal, this.#leaving.signal]);
     let skipLearning = isKnown;
     let failures = 0;
@@ -188,7 +190,7 @@ export class Uplinks {
       const delays = {
         closed: () => backoff(failures++, retry, random()),
         replaced: () => backoff(replacements++, replaced, random()),
-        refused: () => backoff(refusals++, refused, random()),
+        refused: () => backoff(refusals++, ended.mayPass ? inTime : refused, random()),
       };
       const retryMs = Math.ceil(delays[ended.how]());
       log(`uplink_${ended.how}`, { shard, reason: ended.reason, retryMs });
@@ -256,7 +258,7 @@ export class Uplinks {
     return this.#learning;
   }
 
-  async #ask(): Promise<{ readonly shards: number } | Pick<Ended, "how" | "reason">> {
+  async #ask(): Promise<{ readonly shards: number } | Omit<Ended, "greeted">> {
     const { edgeUrl, key, origin } = this.#options;
     try {
       const response = await fetch(new URL(ROUTES.uplink, edgeUrl), {
@@ -272,6 +274,7 @@ export class Uplinks {
         return {
           how: isRefusal(status) ? "refused" : "closed",
           reason: `the edge answers with status ${status} when asked for its shards${why}`,
+          mayPass: fault === "bad_time",
         };
       }
       const body = v.safeParse(ShardsSchema, await response.json());

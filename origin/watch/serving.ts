@@ -18,7 +18,7 @@ import {
 import type { BlockedAsks } from "./blocked-asks.ts";
 import type { WatchCounts } from "./counts.ts";
 import type { Ask, Interest, Shard } from "./interest.ts";
-import type { Replays } from "./replays.ts";
+import type { Replayed, Replays } from "./replays.ts";
 
 export interface ServingPorts extends AnswerPorts {
   readonly replays: Replays;
@@ -31,7 +31,7 @@ const TURNS_PER_STEP = 16;
 const UNASKED = 0;
 
 /** The index may drop more while the log is read, but not for ever faster than it is read. */
-const REPLAYS_PER_ASK = 3;
+const REPLAYS_PER_ASK = 10;
 
 /** Returns whether more can be done at once. */
 export function serve(ports: ServingPorts, blocked: BlockedAsks, shard: Shard, counts: WatchCounts): boolean {
@@ -82,7 +82,7 @@ function answer(ports: ServingPorts, blocked: BlockedAsks, interest: Interest, c
       ? answerRecovered(ports, watch, ask.from ?? NOTHING, ask.replayed)
       : answerRecent(ports, watch, ask.from, proof);
   const elsewhere = isElsewhere(ports, watch, ask.from);
-  outbox.add(to, encodeAttached({ ...answered.attached, id: ask.id, elsewhere }));
+  outbox.add(to, encodeAttached({ ...answered.attached, id: ask.id, elsewhere, log: filled }));
   counts.answered[filled ? "log" : proof]++;
   return send(interest, to, answered, counts);
 }
@@ -94,6 +94,33 @@ function isFilled(gaps: readonly Gap[], replayed: Ask["replayed"]): boolean {
   );
 }
 
+/** What of a gap was not read before. */
+function leftOf(gap: Gap, before: Ask["replayed"]): Gap {
+  const read = before?.find((other) => continues(other, gap));
+  return read === undefined ? gap : { ...gap, after: read.gap.until - 1 };
+}
+
+/** With what was read before it. */
+function joined(more: Replayed, before: Ask["replayed"]): Replayed {
+  const read = before?.find(({ gap, whole }) => {
+    return whole && gap.epoch === more.gap.epoch && gap.until - 1 === more.gap.after;
+  });
+  if (read === undefined) return more;
+  const previous = read.records.at(-1)?.offset;
+  const [first, ...others] = more.records;
+  const next = first === undefined ? [] : [{ ...first, previous }, ...others];
+  return {
+    gap: { ...more.gap, after: read.gap.after },
+    records: [...read.records, ...next],
+    whole: more.whole,
+  };
+}
+
+/** Whether what was read is the beginning of this gap, which has grown since. */
+function continues({ gap, whole }: Replayed, grown: Gap): boolean {
+  return whole && gap.epoch === grown.epoch && gap.after === grown.after && gap.until < grown.until;
+}
+
 /** Reads the log again where the stream allows that much (R7); returns whether the ask waits for it. */
 function replay(ports: ServingPorts, blocked: BlockedAsks, ask: Ask, gaps: readonly Gap[]): boolean {
   const { interest } = ask;
@@ -102,11 +129,13 @@ function replay(ports: ServingPorts, blocked: BlockedAsks, ask: Ask, gaps: reado
   if (records > stream.replay || ask.replays >= REPLAYS_PER_ASK) return false;
   ask.replays++;
   blocked.add(ask, { kind: "log", patient: false });
-  void ports.replays.read(topic, key, gaps).then((replayed) => {
+  const before = ask.replayed;
+  const left = gaps.map((gap) => leftOf(gap, before));
+  void ports.replays.read(topic, key, left).then((replayed) => {
     // Nobody waits for it any more.
     if (ask.blocked?.kind !== "log") return;
     blocked.remove(ask);
-    ask.replayed = replayed;
+    ask.replayed = replayed?.map((more) => joined(more, before));
     if (replayed === undefined) ask.replays = REPLAYS_PER_ASK;
     interest.shard.queue(interest);
   });

@@ -139,6 +139,7 @@ const Schemas = {
     since: PositionSchema,
     count: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
     elsewhere: v.optional(v.literal(true)),
+    log: v.optional(v.literal(true)),
     ...VerdictSchema.entries,
   }),
   waiting: v.object({ waiting: EndpointSchema, id: IdSchema }),
@@ -183,6 +184,8 @@ export interface Attached {
   readonly count: number;
   /** Nothing is known here of the endpoint or of what was asked, and its home is in another range (N4). */
   readonly elsewhere?: boolean | undefined;
+  /** Continuity was proved by reading the log again (R7), and not from the index. */
+  readonly log?: boolean | undefined;
 }
 
 /** Origin → shard, inside an addressed frame; update frames apart. */
@@ -260,6 +263,7 @@ const readAttached = (o: Output<"attached">): Attached => ({
   since: o.since,
   count: o.count,
   elsewhere: o.elsewhere,
+  log: o.log,
   verdict: { position: o.position, head: o.head, recovered: o.recovered, cause: o.cause },
 });
 const readWaiting = (o: Output<"waiting">) => ({ kind: "waiting", endpoint: o.waiting, id: o.id }) as const;
@@ -367,6 +371,7 @@ export function encodeAttached(attached: Attached): string {
     since: formatPosition(attached.since),
     count: attached.count,
     elsewhere: attached.elsewhere || undefined,
+    log: attached.log || undefined,
   });
 }
 

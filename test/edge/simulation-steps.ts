@@ -10,6 +10,7 @@ export type Step =
   | { do: "leave" | "slow"; who: number }
   | { do: "deliver"; choice: number; times: number }
   | { do: "pass"; ms: number }
+  | { do: "setClock"; hours: number }
   | { do: "evict" | "cutLink"; path: number }
   | { do: "crashShard" | "evictShard" | "recreate" }
   | { do: (typeof ORIGIN_STEPS)[number]; who: number }
@@ -58,6 +59,10 @@ export const steps: fc.Arbitrary<Step[]> = fc.array(
         do: fc.constant("pass" as const),
         ms: fc.constantFrom(10, 1_000, 4_000, 40_000),
       }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({ do: fc.constant("setClock" as const), hours: fc.constantFrom(-24, -1, 1, 24) }),
     },
     { weight: 3, arbitrary: fc.record({ do: fc.constantFrom("evict" as const, "cutLink" as const), path }) },
     {

@@ -1,6 +1,6 @@
 /**
  * Random histories of the whole edge: records, lost links, lost memory, subscribers that come from anywhere, one to
- * four origins of one range or two that lag, stop, die, leave and come back, in every order of delivery.
+ * four origins of one range or two that lag, stop, die, leave and come back, clocks that are set, in every order of delivery.
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -81,6 +81,7 @@ async function play(history: readonly Step[], seed: number): Promise<SimulatedEd
       for (let i = 0; i < times; i++) await edge.deliver(choice + i);
     },
     pass: ({ ms }) => edge.pass(ms),
+    setClock: ({ hours }) => edge.setClock(hours * 3_600_000),
     evict: ({ path }) => void edge.evict(PATHS[path] ?? ""),
     cutLink: ({ path }) => edge.cutLink(PATHS[path] ?? ""),
     start: ({ who }) => origin(who)?.start(),

@@ -102,6 +102,27 @@ test("[U9] [U13] one that pings is heard; one that falls silent is replaced at a
   expect(origin.uplinkOf(path).closed).toEqual({ code: 4003, reason: "replaced" });
 }, 30_000);
 
+test("[U13] what a replaced one sends before it has heard of that arrives: it wasn't dead", async () => {
+  const path = newPath();
+  const subscriber = await subscribe(path);
+  const fenced = origin.uplinkOf(path);
+  // It hears nothing, and says nothing for longer than a deadline.
+  fenced.socket.pause();
+  const standby = await standBy();
+  const beats = setInterval(() => standby.beat(), 200);
+  await eventually(() => standby.linksOf(path).length > 0, "the standby is asked");
+  clearInterval(beats);
+  const arrived = async () => Number((await edge.operations())["websocket_message_in.uplink_origin"]);
+  const before = await arrived();
+
+  origin.append(path, 1);
+
+  await eventually(async () => (await arrived()) > before, "it has arrived");
+  standby.append(path, 2);
+  await received(subscriber, [1, 2]);
+  expect(fenced.closed, "it hasn't heard of it").toBeUndefined();
+}, 30_000);
+
 test("[U9] an origin that is lost and comes back finds everyone where they were", async () => {
   const path = newPath();
   const subscriber = await subscribe(path);

@@ -10,7 +10,10 @@ function logOf(epochs: Record<string, readonly number[]>, voided: readonly strin
   return new Map(
     Object.entries(epochs).map(([epoch, numbers]) => {
       const records = numbers.map((n): Logged => ({ offset: n * 10, id: idOf(epoch, n) }));
-      return [epoch, { isVoid: voided.includes(epoch), records: new Map([[ENDPOINT, records]]) }];
+      return [
+        epoch,
+        { isVoid: voided.includes(epoch), isForgotten: false, records: new Map([[ENDPOINT, records]]) },
+      ];
     }),
   );
 }

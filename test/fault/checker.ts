@@ -187,7 +187,8 @@ class Check {
       this.#problem(`${name} came with the value of ${id}; the log holds ${JSON.stringify(record)}`);
       return;
     }
-    if (previous !== records[index - 1]?.offset) {
+    const isForgotten = previous === undefined && this.#log.get(epoch)?.isForgotten;
+    if (previous !== records[index - 1]?.offset && !isForgotten) {
       this.#foreign++;
       this.#problem(
         `${name} names ${previous} as its predecessor; the log has ${records[index - 1]?.offset}`,

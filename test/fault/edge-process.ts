@@ -19,6 +19,8 @@ export interface EdgeSettings {
   readonly folder: string;
   readonly streams: string;
   readonly uplinkKeys: string;
+  /** Hears each line that it says. */
+  readonly hear: (line: string) => void;
 }
 
 export class EdgeProcess {
@@ -77,6 +79,7 @@ export class EdgeProcess {
     for (const stream of [child.stdout, child.stderr])
       stream.on("data", (data: Buffer) => {
         this.output = (this.output + data.toString()).slice(-100_000);
+        for (const line of data.toString().trimEnd().split("\n")) this.#settings.hear(line);
       });
     await eventually(
       async () => {

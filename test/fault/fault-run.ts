@@ -9,11 +9,13 @@ import { type Held, heldBy } from "./leftovers.ts";
 import type { Results } from "./report.ts";
 import { Rig, type RigSettings } from "./rig.ts";
 import { Runner } from "./runner.ts";
-import { schedule } from "./schedule.ts";
+import { type Injection, oneByOne, schedule } from "./schedule.ts";
 import { recordsOf } from "./topics.ts";
 
 export interface RunSettings extends RigSettings {
   readonly seconds: number;
+  /** How often each kind comes by itself after that, when all before it have settled. */
+  readonly alone: number;
   /** Names of kinds. */
   readonly kinds: readonly string[];
   readonly say: (line: string) => void;
@@ -34,7 +36,8 @@ const OWN_SOCKETS = 6;
 export async function faultRun(settings: RunSettings): Promise<Results> {
   const { seed, seconds, say } = settings;
   const kinds = KINDS.filter(({ name }) => settings.kinds.includes(name));
-  const rig = await Rig.start(settings);
+  const hear = settings.verbose ? (name: string, line: string) => say(`${name}: ${line}`) : () => {};
+  const rig = await Rig.start({ ...settings, hear });
   try {
     const missing = kinds.flatMap((kind): [string, string][] => {
       const why = kind.missing?.(rig);
@@ -50,12 +53,14 @@ export async function faultRun(settings: RunSettings): Promise<Results> {
     say(`${plan.length} faults in ${seconds} s, ${rig.population.all.length} subscribers`);
     const runner = new Runner(rig, possible, say, settings.verbose);
     const began = performance.now();
-    await runner.run(plan, seconds * 1_000);
+    const alone = oneByOne(possible, { seed, times: settings.alone });
+    await runner.run(plan, seconds * 1_000, alone);
     const took = (performance.now() - began) / 1_000;
+    // As they were before, so that what is held can be compared.
+    if (rig.crews.atWork.ranges > 1) await rig.crews.relieve("stop", () => {});
 
     const log = await rig.topics.writtenLog();
     await hasAll(rig, log).catch((error: Error) => say(error.message));
-    if (settings.verbose) say([rig.edge.output, ...rig.origins.map(({ output }) => output)].join("\n"));
     const after = held(rig);
     const left = await leave(rig);
     const findings = rig.population.all.map(({ name, endpoint, happenings }) =>
@@ -66,15 +71,14 @@ export async function faultRun(settings: RunSettings): Promise<Results> {
       seconds: took,
       kinds,
       missing,
-      planned: planned(possible, plan),
+      planned: planned(possible, [...plan, ...alone]),
       injected: runner.injected,
       findings,
       produced: rig.ledger.producedAt.length,
       failed: rig.ledger.failed,
       events: eventsOf(rig),
       dueOf: dueOf(rig, log),
-      resumed: runner.resumed,
-      answers: runner.answers,
+      recovered: runner.recovered,
       leftovers: [...memory(before, after), ...left.lines],
       wrong: [...unlogged(rig, log), ...growth(before, after), ...left.wrong],
     };
@@ -83,14 +87,14 @@ export async function faultRun(settings: RunSettings): Promise<Results> {
   }
 }
 
-function eventsOf({ origins }: Rig): Map<string, number> {
+function eventsOf({ crews }: Rig): Map<string, number> {
   const events = new Map<string, number>();
-  for (const origin of origins)
+  for (const origin of crews.all)
     for (const [name, times] of origin.events) events.set(name, (events.get(name) ?? 0) + times);
   return events;
 }
 
-function planned(kinds: readonly Kind[], plan: ReturnType<typeof schedule>): Map<string, number> {
+function planned(kinds: readonly Kind[], plan: readonly Omit<Injection, "atMs">[]): Map<string, number> {
   return new Map(kinds.map(({ name }) => [name, plan.filter(({ kind }) => kind === name).length]));
 }
 
@@ -150,6 +154,14 @@ function growth(before: AllHeld, after: AllHeld): string[] {
   );
 }
 
+/** Those of the objects that have any, the link's included. */
+async function socketsOf({ edge }: Rig, endpoints: readonly string[]): Promise<Record<string, unknown>> {
+  const counts = await Promise.all(
+    endpoints.map(async (path) => [path, await (await edge.hook("sockets", { path })).json()] as const),
+  );
+  return Object.fromEntries(counts.filter(([, count]) => count !== 0));
+}
+
 /** All subscribers go, half of them from objects that are asleep; then nothing of them may be left. */
 async function leave(rig: Rig): Promise<{ readonly lines: string[]; readonly wrong: string[] }> {
   const endpoints = [...new Set(rig.population.all.map(({ endpoint }) => endpoint))];
@@ -171,7 +183,7 @@ async function leave(rig: Rig): Promise<{ readonly lines: string[]; readonly wro
     () => false,
   );
   const wrong: string[] = [];
-  if (!(await isEmpty)) wrong.push(`left behind: ${JSON.stringify(shards)}`);
+  if (!(await isEmpty)) wrong.push(`left behind: ${JSON.stringify(await socketsOf(rig, endpoints))}`);
   await pause(500);
   const workerd = held(rig).get("workerd");
   const sockets = workerd?.sockets ?? 0;

@@ -52,6 +52,8 @@ export interface Logged {
 export interface LoggedEpoch {
   /** Whether its topic was deleted. */
   readonly isVoid: boolean;
+  /** Whether origins may have forgotten what was before a record, and then name nothing (P5). */
+  readonly isForgotten: boolean;
   /** endpoint → its records, in the order of their offsets. */
   readonly records: ReadonlyMap<string, readonly Logged[]>;
 }

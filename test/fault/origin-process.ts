@@ -12,11 +12,16 @@ export class OriginProcess {
   /** Events of its log by name, over all its lives. */
   readonly events = new Map<string, number>();
   #unread = "";
+  readonly #hear: (line: string) => void;
 
-  /** @param env Without name and folder, which are this one's. */
-  constructor(name: string, dataDir: string, env: NodeJS.ProcessEnv) {
+  /**
+   * @param env Without name and folder, which are this one's.
+   * @param hear Hears each line of its log.
+   */
+  constructor(name: string, dataDir: string, env: NodeJS.ProcessEnv, hear: (line: string) => void) {
     this.name = name;
     this.dataDir = dataDir;
+    this.#hear = hear;
     this.#env = { ...env, ORIGIN_NAME: name, DATA_DIR: dataDir };
     mkdirSync(dataDir, { recursive: true });
   }
@@ -61,6 +66,7 @@ export class OriginProcess {
     const lines = (this.#unread + text).split("\n");
     this.#unread = lines.pop() ?? "";
     for (const line of lines) {
+      this.#hear(line);
       const event = /"event":"([a-z_]+)"/.exec(line)?.[1];
       if (event !== undefined) this.events.set(event, (this.events.get(event) ?? 0) + 1);
     }

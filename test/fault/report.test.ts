@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { check } from "./checker.ts";
 import type { Kind } from "./kinds/kind.ts";
-import { failures, type Results, table } from "./report.ts";
+import { renewed } from "./readme.ts";
+import { failures, type Results, summary, table } from "./report.ts";
 import type { Injected } from "./runner.ts";
 
 const KIND: Kind = { name: "cut", perTenMinutes: 10, lastsMs: 0, parts: [], inject: async () => {} };
@@ -12,18 +13,19 @@ const injected = (fields: Partial<Injected> = {}): Injected => ({
   goneAt: 10,
   settledAt: 100,
   stallMs: 90,
+  waitMs: 100,
+  calmMs: 40,
   failure: undefined,
   combined: false,
   firstId: 0,
   lastId: 2,
-  resumed: 1,
   announced: 0,
-  answers: 1,
+  recovered: new Map([["window", 1]]),
   ...fields,
 });
 
 const records = new Map([["/t/k", Array.from({ length: 200 }, (_, i) => ({ offset: i, id: i }))]]);
-const log = new Map([["a.0", { isVoid: false, records }]]);
+const log = new Map([["a.0", { isVoid: false, isForgotten: false, records }]]);
 
 /** A subscriber that was told of so many records from the first on. */
 function findings(count: number) {
@@ -53,15 +55,16 @@ const RESULTS: Results = {
   failed: 0,
   events: new Map(),
   dueOf: Array.from({ length: 200 }, () => 1),
-  resumed: 2,
-  answers: 2,
+  recovered: new Map([["log", 2]]),
   leftovers: [],
   wrong: [],
 };
 
 test("a run in which all was injected and all came doesn't fail", () => {
   expect(failures(RESULTS)).toEqual([]);
-  expect(table(RESULTS)).toContain("| cut | 2 (1) | 4 | 4 | 0 | 0 | 0 | 0 | 0 | 1.2 (0.1) | 2 | 2 |");
+  expect(table(RESULTS)).toContain(
+    "| cut | 2 (1) | 4 | 0 | 0 | 0 | 0 | 0 | 0.1 | 0.1 | 1.2 | 0.0 | 2 | 0 | 0 |",
+  );
 });
 
 test.each<[string, Partial<Results>, RegExp]>([
@@ -82,12 +85,23 @@ test.each<[string, Partial<Results>, RegExp]>([
 test("what is lost stands in the rows of the faults that were at work when it was produced", () => {
   const lost = { ...RESULTS, findings: [findings(1)] };
   const [row, all] = table(lost).split("\n").slice(2);
-  expect(row).toContain("| cut | 2 (1) | 4 | 4 | 1 | 0 | 0 | 0 |");
-  expect(all).toContain("| 200 | 200 | 199 | 0 | 0 | 0 |");
+  expect(row).toContain("| cut | 2 (1) | 4 | 1 | 0 | 0 | 0 |");
+  expect(all).toContain("| 200 | 199 | 0 | 0 | 0 |");
 });
 
 test("a kind that can't be had here stands in the table with the reason, and is no failure", () => {
   const missing = { ...RESULTS, injected: [], missing: [["cut", "no scissors"]] as const };
   expect(table(missing)).toContain("| cut | not run: no scissors |");
   expect(failures(missing)).toEqual([]);
+});
+
+test("a README gets both tables, and the command that led to them", () => {
+  const command = (seed: number) => `npm run test:fault -- --minutes 10 --seed ${seed}`;
+  const readme = (seed: number, short: string, long: string) =>
+    `By \`${command(seed)}\`:\n\n${short}\n\nText.\n\n${long}\n\n\`${command(seed)}\`\n`;
+  const before = readme(7, "| faults | lost |\n| --: | --: |\n| 1 | 0 |", "| Fault | lost |\n| --- | --: |");
+
+  expect(renewed(before, RESULTS, "10")).toBe(readme(1, summary(RESULTS), table(RESULTS)));
+  expect(summary(RESULTS)).toContain("| 2 of 1 kinds | 200 | 0 | 0 | 0 | 0 | 0 |");
+  expect(() => renewed("nothing", RESULTS, "10")).toThrow("no table");
 });

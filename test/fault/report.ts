@@ -1,6 +1,7 @@
 /** What a run found, as a table. */
 import { type Findings, isClean } from "./checker.ts";
 import type { Kind } from "./kinds/kind.ts";
+import type { Recovery } from "./recoveries.ts";
 import type { Injected } from "./runner.ts";
 
 export interface Results {
@@ -19,9 +20,8 @@ export interface Results {
   readonly dueOf: readonly number[];
   /** Events of the origins' logs, and how often. */
   readonly events: ReadonlyMap<string, number>;
-  /** Verdicts that said `recovered: true`. */
-  readonly resumed: number;
-  readonly answers: number;
+  /** From where subscribers were told that they had recovered, as the edge counts it. */
+  readonly recovered: ReadonlyMap<Recovery, number>;
   /** Lines about what was left behind, and what of it is wrong. */
   readonly leftovers: readonly string[];
   readonly wrong: readonly string[];
@@ -30,16 +30,19 @@ export interface Results {
 const HEADER = [
   "Fault",
   "times (alone)",
-  "updates",
   "deliveries due",
   "lost",
   "doubled",
   "out of order",
   "gaps unannounced",
   "gaps announced",
-  "longest stall, s (alone)",
-  "resumed",
-  "answers of the index",
+  "longest stall alone, s",
+  "with its fault, s",
+  "among others, s",
+  "undisturbed, s",
+  "resumed from a window",
+  "from an index",
+  "from Kafka",
 ];
 
 const seconds = (ms: number) => (ms / 1_000).toFixed(1);
@@ -49,7 +52,7 @@ const most = (numbers: readonly number[]) => (numbers.length === 0 ? "–" : sec
 export function table(results: Results): string {
   const rows = [
     HEADER,
-    HEADER.map(() => "---"),
+    HEADER.map((_, i) => (i === 0 ? "---" : "--:")),
     ...results.kinds.map((kind) => row(results, kind.name)),
     totals(results),
   ];
@@ -59,12 +62,29 @@ export function table(results: Results): string {
 const stallOf = ({ stallMs, settledAt }: Injected) =>
   settledAt === undefined ? Number.POSITIVE_INFINITY : stallMs;
 
+/** Alone, with its fault, among others, and how much of that was undisturbed. */
+function stalls(all: readonly Injected[]): string[] {
+  const alone = all.filter(({ combined }) => !combined);
+  const others = all.filter(({ combined }) => combined);
+  return [
+    most(alone.map(stallOf)),
+    most(alone.map(({ waitMs }) => waitMs)),
+    most(others.map(stallOf)),
+    most(others.map(({ calmMs }) => calmMs)),
+  ];
+}
+
+function recoveries(of: ReadonlyMap<Recovery, number>[]): string[] {
+  return (["window", "index", "log"] as const).map((recovery) =>
+    String(sum(of.map((counts) => counts.get(recovery) ?? 0))),
+  );
+}
+
 function row(results: Results, name: string): string[] {
   const why = results.missing.find(([missing]) => missing === name)?.[1];
   if (why !== undefined) return [name, `not run: ${why}`, ...HEADER.slice(2).map(() => "")];
   const all = results.injected.filter(({ kind, failure }) => kind === name && failure === undefined);
   const alone = all.filter(({ combined }) => !combined);
-  const updates = sum(all.map(({ firstId, lastId }) => lastId - firstId));
   const due = sum(all.map(({ firstId, lastId }) => sum(results.dueOf.slice(firstId, lastId))));
   const wasOpen = (id: number) => all.some(({ firstId, lastId }) => id >= firstId && id < lastId);
   const wrong = (what: keyof Findings["records"]) =>
@@ -72,42 +92,53 @@ function row(results: Results, name: string): string[] {
   return [
     name,
     `${all.length} (${alone.length})`,
-    String(updates),
     String(due),
     String(wrong("lost")),
     String(wrong("duplicated")),
     String(wrong("outOfOrder")),
     String(wrong("unannouncedGaps")),
     String(sum(all.map(({ announced }) => announced))),
-    `${most(all.map(stallOf))} (${most(alone.map(stallOf))})`,
-    String(sum(all.map(({ resumed }) => resumed))),
-    String(sum(all.map(({ answers }) => answers))),
+    ...stalls(all),
+    ...recoveries(all.map(({ recovered }) => recovered)),
   ];
 }
 
-function totals({ injected, findings, produced, resumed, answers }: Results): string[] {
+/** All rows in one line, for those who read no further. */
+export function summary(results: Results): string {
+  const header = [...HEADER.slice(2, 8)];
+  const [times = "", ...cells] = totals(results).slice(1, 8);
+  const kinds = results.kinds.length - results.missing.length;
+  const rows = [
+    ["faults", ...header],
+    ["--:", ...header.map(() => "--:")],
+    [`${times.replace(/ .*/, "")} of ${kinds} kinds`, ...cells],
+  ];
+  return rows.map((row) => `| ${row.join(" | ")} |`).join("\n");
+}
+
+function totals({ injected, findings, recovered }: Results): string[] {
   const all = injected.filter(({ failure }) => failure === undefined);
   const alone = all.filter(({ combined }) => !combined);
   const total = (of: (findings: Findings) => number) => String(sum(findings.map(of)));
   return [
     "**all**",
     `${all.length} (${alone.length})`,
-    String(produced),
     total(({ due }) => due),
     total(({ lost }) => lost),
     total(({ duplicated }) => duplicated),
     total(({ outOfOrder }) => outOfOrder),
     total(({ unannouncedGaps }) => unannouncedGaps),
     causes(findings),
-    `${most(all.map(stallOf))} (${most(alone.map(stallOf))})`,
-    String(resumed),
-    String(answers),
+    ...stalls(all),
+    ...recoveries([recovered]),
   ];
 }
 
 function causes(findings: readonly Findings[]): string {
   const announced = findings.flatMap((one) => one.announced);
-  const byCause = Map.groupBy(announced, ({ cause, justified }) => (justified ? cause : `${cause}, wrongly`));
+  const byCause = Map.groupBy(announced, ({ cause, justified }) =>
+    justified ? "of topics that were deleted" : `wrongly, ${cause}`,
+  );
   return Array.from(byCause, ([cause, gaps]) => `${gaps.length} ${cause}`).join(", ") || "0";
 }
 

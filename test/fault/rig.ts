@@ -10,6 +10,7 @@ import type { Admin } from "kafkajs";
 import { eventually } from "../support/deadline.ts";
 import { KafkaBroker } from "../support/kafka-broker.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";
+import { type Crew, Crews } from "./crews.ts";
 import { EdgeProcess } from "./edge-process.ts";
 import { FakedClock } from "./faked-clock.ts";
 import { heldBy } from "./leftovers.ts";
@@ -31,9 +32,11 @@ const LEADERS_FOLLOW = {
 
 export interface RigSettings {
   readonly brokers: 1 | 3;
-  /** Of two the edge has one active, and the other stands by. */
+  /** For each range. Of two the edge has one active, and the other stands by. */
   readonly origins: 1 | 2;
   readonly seed: number;
+  /** Hears each line that a process says. */
+  readonly hear?: (name: string, line: string) => void;
 }
 
 export class Rig {
@@ -45,11 +48,11 @@ export class Rig {
   readonly admin: Admin;
   readonly topics: Topics;
   readonly edge: EdgeProcess;
-  readonly origins: readonly OriginProcess[];
-  /** Those of the first origin. */
+  readonly crews: Crews;
+  /** Those of the first origin of each crew. */
   readonly originClock: FakedClock;
-  readonly disk: SmallDisk | string;
-  readonly links: Links;
+  readonly disks: readonly (SmallDisk | string)[];
+  readonly #links: Omit<Links, "uplinks">;
   readonly #undo: Undo[];
   /** Those of workerd before the first subscriber came. */
   socketsAtFirst = 0;
@@ -73,10 +76,10 @@ export class Rig {
     this.admin = built.admin;
     this.topics = built.topics;
     this.edge = built.edge;
-    this.origins = built.origins;
+    this.crews = built.crews;
     this.originClock = built.originClock;
-    this.disk = built.disk;
-    this.links = built.links;
+    this.disks = built.disks;
+    this.#links = built.links;
     this.#undo = undo;
     const random = seeded(settings.seed);
     this.writers = new Map(
@@ -87,6 +90,15 @@ export class Rig {
       }),
     );
     this.population = new Population(random);
+  }
+
+  /** Those that are at work. */
+  get origins(): readonly OriginProcess[] {
+    return this.crews.atWork.origins;
+  }
+
+  get links(): Links {
+    return { ...this.#links, uplinks: this.crews.atWork.uplinks };
   }
 
   writer(topic: TopicName): Writer {
@@ -129,21 +141,23 @@ export class Rig {
   }
 
   async #begin(): Promise<void> {
-    for (const origin of this.origins) {
-      this.#undo.push(() => {
-        origin.freeze(false);
-        return origin.kill();
-      });
-      origin.start();
-    }
+    for (const origin of this.crews.all) this.#undo.push(() => origin.kill());
+    for (const origin of this.origins) origin.start();
     await this.healthy();
     if (this.edge.pid !== undefined) this.socketsAtFirst = heldBy(this.edge.pid).sockets;
     this.#undo.push(() => this.population.close());
+    // What came before a subscriber's first verdict leaves no trace once the index has dropped it (R6).
+    await this.#write("brief");
+    const { last } = this.writer("brief");
+    await eventually(() => last.size === TOPICS.brief.keys, "each key of brief has a record");
     this.population.settle(this.links.clients, this.edge.port);
-    for (const writer of this.writers.values()) {
-      this.#undo.push(() => writer.stop());
-      await writer.start();
-    }
+    for (const topic of TOPIC_NAMES) if (topic !== "brief") await this.#write(topic);
+  }
+
+  async #write(topic: TopicName): Promise<void> {
+    const writer = this.writer(topic);
+    this.#undo.push(() => writer.stop());
+    await writer.start();
   }
 }
 
@@ -154,7 +168,9 @@ export interface Links {
   readonly clients: readonly TcpProxy[];
 }
 
-type Parts = Pick<Rig, "kafka" | "admin" | "topics" | "edge" | "origins" | "originClock" | "disk" | "links">;
+type Parts = Pick<Rig, "kafka" | "admin" | "topics" | "edge" | "crews" | "originClock" | "disks"> & {
+  readonly links: Omit<Links, "uplinks">;
+};
 
 type Undo = () => unknown;
 
@@ -175,11 +191,9 @@ async function parts(settings: RigSettings, undo: Undo[]): Promise<Parts> {
         return proxy;
       }),
     );
-  const links: Links = {
-    brokers: await open(settings.brokers),
-    uplinks: await open(settings.origins),
-    clients: await open(CLIENT_PROXIES),
-  };
+  const links = { brokers: await open(settings.brokers), clients: await open(CLIENT_PROXIES) };
+  /** One for each of two ranges. */
+  const uplinks = await open(2 * settings.origins);
   const kafka = await KafkaBroker.start({
     brokers: settings.brokers,
     proxies: links.brokers.map(({ port }) => port),
@@ -196,24 +210,39 @@ async function parts(settings: RigSettings, undo: Undo[]): Promise<Parts> {
   const streams = join(folder, "streams.json");
   writeFileSync(streams, streamsJson());
   const key = `fault:${randomBytes(32).toString("base64url")}`;
-  const edge = await EdgeProcess.start({ folder: join(folder, "edge"), streams, uplinkKeys: key });
+  const edge = await EdgeProcess.start({
+    folder: join(folder, "edge"),
+    streams,
+    uplinkKeys: key,
+    hear: (line) => settings.hear?.("edge", line),
+  });
   undo.push(() => edge.kill());
-  for (const proxy of [...links.uplinks, ...links.clients]) proxy.target = edge.port;
-  const disk = await SmallDisk.mount(join(folder, "origin-0"), DISK_MEGABYTES);
-  if (typeof disk !== "string") undo.push(() => disk.unmount());
+  for (const proxy of [...uplinks, ...links.clients]) proxy.target = edge.port;
+  const disks: (SmallDisk | string)[] = [];
   const originClock = new FakedClock(join(folder, "origin-clock"));
-  const origins = links.uplinks.map(
-    (proxy, i) =>
-      new OriginProcess(`origin-${i}`, join(folder, `origin-${i}`), {
+  const crew = async (ranges: number): Promise<Crew> => {
+    const first = join(folder, `origin-0-of-${ranges}`);
+    const disk = await SmallDisk.mount(first, DISK_MEGABYTES);
+    disks.push(disk);
+    if (typeof disk !== "string") undo.push(() => disk.unmount());
+    const used = uplinks.slice(0, ranges * settings.origins);
+    const origins = used.map((proxy, i) => {
+      const name = `origin-${i}-of-${ranges}`;
+      const env = {
         ...process.env,
         ...(i === 0 ? originClock.env : {}),
         EDGE_URL: `http://127.0.0.1:${proxy.port}`,
         UPLINK_KEY: key,
         STREAMS: streams,
+        ORIGIN_RANGE: `${(i % ranges) + 1}/${ranges}`,
         KAFKA_BROKERS: links.brokers.map(({ port }) => `127.0.0.1:${port}`).join(","),
-      }),
-  );
-  return { links, kafka, admin, topics, edge, originClock, disk, origins };
+      };
+      return new OriginProcess(name, join(folder, name), env, (line) => settings.hear?.(name, line));
+    });
+    return { ranges, origins, uplinks: used };
+  };
+  const crews = new Crews(edge, await crew(1), await crew(2));
+  return { links, kafka, admin, topics, edge, crews, originClock, disks };
 }
 
 export interface Target {

@@ -1,19 +1,24 @@
 /** `npm run test:fault`: see `--help`. Ends with 1 where a subscriber missed something unannounced. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { faultRun } from "./fault-run.ts";
 import { KINDS } from "./kinds/kinds.ts";
+import { renewed } from "./readme.ts";
 import { failures, table } from "./report.ts";
 
 const USAGE = `npm run test:fault -- [flags]
 
 Injects faults into Kafka, origins, the edge and every link while subscribers check each update.
 
-  --minutes N    How long; 10 if not given.
+  --minutes N    How long faults come together; 10 if not given.
+  --alone N      How often each comes by itself after that; 2 if not given.
   --seed N       Which faults come when; another one each time if not given.
   --kinds A,B    Only kinds whose names contain one of these.
   --brokers N    1 or 3; 3 if not given.
-  --origins N    1 or 2; 2 if not given.
-  --verbose      Says what each fault did, and what the processes said.
+  --origins N    For each range, 1 or 2; 2 if not given.
+  --readme       Writes what was found into README.md, where the run doesn't fail.
+  --verbose      Says what each fault did, and what the processes say.
   --list         The kinds.
   --help         This text.
 `;
@@ -21,10 +26,12 @@ Injects faults into Kafka, origins, the edge and every link while subscribers ch
 const { values } = parseArgs({
   options: {
     minutes: { type: "string", default: "10" },
+    alone: { type: "string", default: "2" },
     seed: { type: "string", default: String(Date.now() % 1_000_000) },
     kinds: { type: "string", default: "" },
     brokers: { type: "string", default: "3" },
     origins: { type: "string", default: "2" },
+    readme: { type: "boolean", default: false },
     verbose: { type: "boolean", default: false },
     list: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
@@ -47,6 +54,7 @@ async function main(): Promise<number> {
   const results = await faultRun({
     seed,
     seconds: Number(values.minutes) * 60,
+    alone: Number(values.alone),
     kinds,
     brokers: values.brokers === "1" ? 1 : 3,
     origins: values.origins === "1" ? 1 : 2,
@@ -68,5 +76,9 @@ async function main(): Promise<number> {
       ? "passed"
       : `failed; repeat with: npm run test:fault -- --minutes ${values.minutes} --seed ${seed}`,
   );
+  if (values.readme && wrong.length === 0) {
+    const path = join(import.meta.dirname, "../../README.md");
+    writeFileSync(path, renewed(readFileSync(path, "utf8"), results, values.minutes));
+  }
   return wrong.length === 0 ? 0 : 1;
 }

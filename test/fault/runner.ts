@@ -1,7 +1,10 @@
 /** Injects what the schedule says, and measures how long it takes until every subscriber has all there is. */
+
+import { Calm } from "./calm.ts";
 import type { Happening } from "./history.ts";
 import { type Kind, pause } from "./kinds/kind.ts";
 import { seeded } from "./random.ts";
+import { RECOVERIES, type Recovery, readRecoveries } from "./recoveries.ts";
 import type { Rig, Target } from "./rig.ts";
 import type { Injection, Part } from "./schedule.ts";
 import { TOPIC_NAMES } from "./topics.ts";
@@ -25,6 +28,10 @@ export interface Injected {
   settledAt: number | undefined;
   /** The longest that an update took to arrive, since then or since it was produced if that was later. */
   stallMs: number;
+  /** The same since it began. */
+  waitMs: number;
+  /** The longest part of such a stall in which no fault was at work, whichever. */
+  calmMs: number;
   /** Why it didn't take place. */
   failure: string | undefined;
   /** Others were at work between its beginning and its settling. */
@@ -33,9 +40,8 @@ export interface Injected {
   readonly firstId: number;
   lastId: number;
   /** What subscribers were told until it had settled, and so what was due to others that were at work too. */
-  resumed: number;
   announced: number;
-  answers: number;
+  readonly recovered: Map<Recovery, number>;
 }
 
 interface Unsettled {
@@ -53,10 +59,11 @@ export class Runner {
   #unsettled: Unsettled[] = [];
   readonly #busy = new Map<Part, Promise<void>>();
   readonly #running = new Set<Promise<void>>();
-  /** How the edge counts answers to objects, since its last start. */
-  #answers = 0;
-  answers = 0;
-  resumed = 0;
+  readonly #calm = new Calm(performance.now());
+  /** How the edge counts them, since its last start. */
+  #counted: ReadonlyMap<Recovery, number> = new Map();
+  /** Over the whole run. */
+  readonly recovered = new Map<Recovery, number>();
 
   constructor(rig: Rig, kinds: readonly Kind[], say: (line: string) => void, verbose: boolean) {
     this.#rig = rig;
@@ -67,10 +74,14 @@ export class Runner {
   }
 
   /** Resolves when all were injected, their causes are gone, and every subscriber has all there is. */
-  async run(schedule: readonly Injection[], untilMs: number): Promise<void> {
+  async run(
+    schedule: readonly Injection[],
+    untilMs: number,
+    alone: readonly Omit<Injection, "atMs">[],
+  ): Promise<void> {
     const began = performance.now();
     const look = setInterval(() => this.#look(), LOOK_MS);
-    const count = setInterval(() => void this.#countAnswers(), COUNT_MS);
+    const count = setInterval(() => void this.#count(), COUNT_MS);
     try {
       for (const injection of schedule) {
         await pause(Math.max(0, began + injection.atMs - performance.now()));
@@ -79,8 +90,12 @@ export class Runner {
       }
       await pause(Math.max(0, began + untilMs - performance.now()));
       await Promise.all(this.#running);
+      for (const injection of alone) {
+        await this.#allSettled();
+        await this.#begin(injection);
+      }
       await this.#settle();
-      await this.#countAnswers();
+      await this.#count();
     } finally {
       clearInterval(look);
       clearInterval(count);
@@ -88,7 +103,7 @@ export class Runner {
   }
 
   /** Waits for its parts, in the order of the schedule. */
-  async #begin({ kind: name, seed }: Injection): Promise<void> {
+  async #begin({ kind: name, seed }: Omit<Injection, "atMs">): Promise<void> {
     const kind = this.#kinds.get(name);
     if (kind === undefined) throw new Error(`there is no kind ${name}`);
     const before = kind.parts.map((part) => this.#busy.get(part));
@@ -113,27 +128,34 @@ export class Runner {
       goneAt: undefined,
       settledAt: undefined,
       stallMs: 0,
+      waitMs: 0,
+      calmMs: 0,
       failure: undefined,
       combined: open.length > 0,
       firstId,
       lastId: firstId,
-      resumed: 0,
       announced: 0,
-      answers: 0,
+      recovered: new Map(),
     };
     for (const other of open) other.combined = true;
     this.injected.push(injected);
     if (this.#verbose) this.#say(`${kind.name} begins`);
+    this.#calm.begins(injected.startedAt);
+    const gone = () => {
+      if (injected.goneAt !== undefined) return;
+      injected.goneAt = performance.now();
+      this.#calm.ends(injected.goneAt);
+      if (this.#verbose)
+        this.#say(`${kind.name}: gone after ${Math.round(injected.goneAt - injected.startedAt)} ms`);
+      this.#unsettled.push({ injected, targets: undefined });
+    };
     try {
-      await kind.inject(this.#rig, seeded(seed));
+      await kind.inject(this.#rig, seeded(seed), gone);
     } catch (error) {
       injected.failure = error instanceof Error ? error.message : String(error);
       this.#say(`${kind.name}: ${injected.failure}`);
     }
-    injected.goneAt = performance.now();
-    if (this.#verbose)
-      this.#say(`${kind.name}: gone after ${Math.round(injected.goneAt - injected.startedAt)} ms`);
-    this.#unsettled.push({ injected, targets: undefined });
+    gone();
   }
 
   #look(): void {
@@ -154,18 +176,19 @@ export class Runner {
   #arrived(id: number): void {
     const now = performance.now();
     const producedAt = this.#rig.ledger.producedAt[id] ?? now;
-    for (const { injected } of this.#unsettled)
-      injected.stallMs = Math.max(injected.stallMs, now - Math.max(producedAt, injected.goneAt ?? now));
+    for (const injected of this.#open()) {
+      injected.waitMs = Math.max(injected.waitMs, now - Math.max(producedAt, injected.startedAt));
+      const from = Math.max(producedAt, injected.goneAt ?? now);
+      injected.stallMs = Math.max(injected.stallMs, now - from);
+      if (now - from > injected.calmMs)
+        injected.calmMs = Math.max(injected.calmMs, this.#calm.longest(from, now));
+    }
   }
 
   #heard({ kind, ...rest }: Happening): void {
     if ("id" in rest) this.#arrived(rest.id);
     else if (kind === "reset" || (kind === "verdict" && "recovered" in rest && rest.recovered === false))
       for (const injected of this.#open()) injected.announced++;
-    else if ("recovered" in rest && rest.recovered === true) {
-      this.resumed++;
-      for (const injected of this.#open()) injected.resumed++;
-    }
   }
 
   #open(): Injected[] {
@@ -173,18 +196,24 @@ export class Runner {
   }
 
   /** The edge counts from nothing whenever it starts. */
-  async #countAnswers(): Promise<void> {
-    try {
-      const { answers } = (await (await this.#rig.edge.hook("answers")).json()) as {
-        readonly answers: number;
-      };
-      const more = answers >= this.#answers ? answers - this.#answers : answers;
-      this.#answers = answers;
-      this.answers += more;
-      for (const injected of this.#open()) injected.answers += more;
-    } catch {
-      // It isn't there just now.
+  async #count(): Promise<void> {
+    const counted = await readRecoveries(this.#rig.edge.url).catch(() => undefined);
+    // It isn't there just now.
+    if (counted === undefined) return;
+    const before = this.#counted;
+    const isNew = RECOVERIES.some((one) => (counted.get(one) ?? 0) < (before.get(one) ?? 0));
+    this.#counted = counted;
+    for (const [recovery, times] of counted) {
+      const more = times - (isNew ? 0 : (before.get(recovery) ?? 0));
+      for (const counts of [this.recovered, ...this.#open().map(({ recovered }) => recovered)])
+        counts.set(recovery, (counts.get(recovery) ?? 0) + more);
     }
+  }
+
+  /** Every fault so far. */
+  async #allSettled(): Promise<void> {
+    const deadline = performance.now() + SETTLE_MS;
+    while (this.#unsettled.length > 0 && performance.now() < deadline) await pause(LOOK_MS);
   }
 
   /** Nothing is written any more, and every subscriber comes to have all that was. */

@@ -70,6 +70,19 @@ export function schedule(
   return placed.sort((a, b) => a.atMs - b.atMs);
 }
 
+/** Each kind so often, in an order by the seed: one begins when all before it have settled. */
+export function oneByOne(
+  kinds: readonly Planned[],
+  { seed, times }: { readonly seed: number; readonly times: number },
+): Omit<Injection, "atMs">[] {
+  const random = seeded(seed);
+  const wanted = Array.from({ length: times }, () => kinds.map(({ name }) => name)).flat();
+  return wanted
+    .map((kind) => ({ kind, seed: seedOf(random), order: random() }))
+    .sort((a, b) => a.order - b.order)
+    .map(({ kind, seed }) => ({ kind, seed }));
+}
+
 function seedOf(random: Random): number {
   return Math.floor(random() * 2 ** 32);
 }

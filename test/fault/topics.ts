@@ -17,6 +17,8 @@ export interface TopicPlan {
 
 /** The window at the edge is small, so that some who come back are answered from there and some from the index. */
 const WINDOW = { updates: 20, seconds: 3_600 };
+/** The index of this one holds so little that some who come back are answered by reading Kafka again (R7). */
+const BRIEF = { window: { updates: 5, seconds: 4 }, replay: 1_000_000 };
 
 export const TOPICS = {
   /** The main one. */
@@ -25,6 +27,8 @@ export const TOPICS = {
   growing: { keys: 6, partitions: 2, perSecond: 30, raw: 6, product: 2 },
   /** Is deleted and created again. */
   reborn: { keys: 4, partitions: 2, perSecond: 20, raw: 6, product: 2 },
+  /** Is hardly kept but in Kafka. */
+  brief: { keys: 4, partitions: 2, perSecond: 20, raw: 6, product: 2 },
   /** Has large values, for those who don't read them. */
   bulky: { keys: 1, partitions: 1, perSecond: 1, raw: 3, product: 0 },
 } as const satisfies Record<string, TopicPlan>;
@@ -38,7 +42,10 @@ export const keysOf = (topic: TopicName) => Array.from({ length: TOPICS[topic].k
 export const streamsJson = () =>
   JSON.stringify({
     streams: Object.fromEntries(
-      TOPIC_NAMES.map((topic) => [topic, { title: topic, subscribe: "public", window: WINDOW }]),
+      TOPIC_NAMES.map((topic) => [
+        topic,
+        { title: topic, subscribe: "public", window: WINDOW, ...(topic === "brief" && BRIEF) },
+      ]),
     ),
   });
 
@@ -112,7 +119,7 @@ export class Topics {
 
   #keep(topic: TopicName, contents: Contents, isVoid: boolean): void {
     for (const [partition, records] of contents)
-      this.#log.set(this.epoch(topic, partition), { isVoid, records });
+      this.#log.set(this.epoch(topic, partition), { isVoid, isForgotten: topic === "brief", records });
   }
 }
 

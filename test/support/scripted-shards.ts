@@ -87,6 +87,8 @@ export class ScriptedShards {
   version = 1;
   /** Status with which requests and dials are answered; 200 lets them through. */
   status = 200;
+  /** Why a token is refused, as the edge says it. */
+  challenge: string | undefined;
   greets = true;
   /** The role that hellos name; none, as before there were standbys, unless a test sets it. */
   role: Role | undefined;
@@ -101,7 +103,8 @@ export class ScriptedShards {
     server.on("request", async (request, response) => {
       this.asked++;
       const status = await this.#judge(request);
-      response.writeHead(status, { "content-type": "application/json" });
+      const challenge = this.challenge === undefined ? {} : { "www-authenticate": this.challenge };
+      response.writeHead(status, { "content-type": "application/json", ...challenge });
       response.end(JSON.stringify({ version: this.version, shards: this.shards }));
       this.#wake();
     });

@@ -4,6 +4,7 @@
  */
 
 import { EndpointCore } from "../../edge/endpoint/endpoint-core.ts";
+import { SteadyClock } from "../../edge/surroundings.ts";
 import type { Noted } from "../../edge/uplink/dialer.ts";
 import { UplinkCore } from "../../edge/uplink/uplink-core.ts";
 import type { WindowLimits } from "../../shared/core/window.ts";
@@ -34,10 +35,15 @@ export interface SimulationOptions {
 
 export class SimulatedEdge {
   readonly clock = new Clock();
+  /** How far the machine's clock is off. */
+  #offMs = 0;
+  readonly #steady = new SteadyClock(() => this.clock.now + this.#offMs);
   readonly log: ModelLog;
   readonly origins: readonly SimulatedOrigin[];
   readonly receivers: ModelReceiver[] = [];
   readonly problems: string[] = [];
+  /** How subscribers were answered, one after the other. */
+  readonly answered: string[] = [];
   readonly #options: SimulationOptions;
   readonly #objects = new Map<string, ObjectHost>();
   #wires = new Set<Wire>();
@@ -139,6 +145,11 @@ export class SimulatedEdge {
     return true;
   }
 
+  /** The edge's clock is set forward, or back. Timers run on. */
+  setClock(byMs: number): void {
+    this.#offMs += byMs;
+  }
+
   /** Time passes, in which origins ping, and those that stand by are heard. */
   pass(ms: number): void {
     const until = this.clock.now + ms;
@@ -149,7 +160,7 @@ export class SimulatedEdge {
       for (const origin of this.origins) {
         const { wire } = origin;
         if (wire === undefined || origin.isDeaf(wire) || !wire.client.open) continue;
-        this.#pings.set(wire.server, this.clock.now);
+        this.#pings.set(wire.server, this.clock.now + this.#offMs);
         if (!origin.isStandby) continue;
         origin.beat();
         while (wire.pending().includes("server")) wire.deliver("server");
@@ -231,7 +242,7 @@ export class SimulatedEdge {
   #core(host: ObjectHost): EndpointCore {
     host.core ??= new EndpointCore(
       {
-        now: () => this.clock.now,
+        now: () => this.#steady.now(),
         random: this.#options.random,
         after: (ms, run) => {
           host.timers++;
@@ -252,6 +263,7 @@ export class SimulatedEdge {
         attach: async () => this.#liveShard().attach({ name: host.path, path: host.path }),
         log: (problem) => this.problems.push(problem),
         sent: () => undefined,
+        answered: (how) => this.answered.push(how),
       },
       { path: host.path, window: this.#options.window },
       {
@@ -267,7 +279,7 @@ export class SimulatedEdge {
     const life = this.#life;
     this.#shard = new UplinkCore(
       {
-        now: () => this.clock.now,
+        now: () => this.#steady.now(),
         random: this.#options.random,
         after: (ms, run) => this.clock.after(ms, () => life === this.#life && run()),
         dial: async (_name, path) => this.#dial(path),
@@ -277,7 +289,10 @@ export class SimulatedEdge {
           if (generation <= this.#generation) this.problems.push("the generation does not grow");
           this.#generation = generation;
         },
-        pingedAt: (socket) => this.#pings.get(socket),
+        pingedAt: (socket) => {
+          const wall = this.#pings.get(socket);
+          return wall === undefined ? undefined : this.#steady.at(wall);
+        },
         log: (problem) => this.problems.push(problem),
         sent: () => undefined,
       },

@@ -67,6 +67,7 @@ function createCore(links: FakeSocket[] = [], subscribers: FakeSocket[] = []): E
       if (failing) throw new Error("the shard is away");
     },
     sent: () => undefined,
+    answered: () => undefined,
   };
   const window = { updates: 3, ageMs: 60_000, bytes: 1_000_000 };
   return new EndpointCore(ports, { path: PATH, window }, { links, subscribers });

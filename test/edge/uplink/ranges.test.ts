@@ -424,6 +424,49 @@ describe("other counts of ranges", () => {
     ]);
   });
 
+  const served = () => shard.core.status().ranges.map(({ origin }) => origin);
+
+  test("[N9] where the last origin of a range hangs, another count is served after its deadline; and after twice that, if it wasn't dead", () => {
+    const whole = shard.connect("whole");
+    shard.pass(2_999, one, whole);
+    expect(served()).toEqual(["one", "two"]);
+    shard.pass(1, one, whole);
+    expect([served(), two.closed?.code]).toEqual([["whole"], 4003]);
+
+    say(two, update("t.1:0"));
+    const again = connect("1/2", "2/2");
+    shard.pass(5_999, ...again);
+    expect(served()).toEqual(["whole"]);
+    shard.pass(1, ...again);
+    expect(served()).toEqual(["of 1/2", "of 2/2"]);
+  });
+
+  test("[N9] one that only pings, or is ready again in time, has not missed its deadline", () => {
+    const whole = shard.connect("whole");
+    shard.ready(two, false);
+    for (let seconds = 0; seconds < 10; seconds++) {
+      shard.pass(1_000, whole);
+      for (const uplink of [one, two]) shard.pings.set(uplink, shard.clock.now);
+      if (seconds === 1) shard.ready(two);
+    }
+
+    expect(served()).toEqual(["one", "two"]);
+  });
+
+  test("[N9] one that hangs gives way to a standby of its own range rather than to another count", () => {
+    const [whole, standby] = [shard.connect("whole"), shard.connect("three", { range: "2/2" })];
+    shard.pass(3_000, one, whole, standby);
+
+    expect(served()).toEqual(["one", "three"]);
+  });
+
+  test("[N9] a count of which one origin hangs itself isn't served instead", () => {
+    const [first] = connect("1/3", "2/3", "3/3");
+    shard.pass(10_000, one, first ?? one);
+
+    expect(served()).toEqual(["one", "two"]);
+  });
+
   test("[N9] an ask that is open is put to the new ranges; one range for all is a count like others", async () => {
     const all = shard.connect("all");
     const down = await object();

@@ -228,21 +228,35 @@ describe("taking over", () => {
     expect(active()).toBe("a");
   });
 
-  test("[U13] each takeover doubles the deadline, up to 30 s, until a grant has lasted 60 s", () => {
-    shard.connect("a");
-    const replacedAfter = (): number => {
-      const standby = shard.connect(active() === "a" ? "b" : "a");
+  describe("after how long a silent one is replaced", () => {
+    let holder: FakeSocket;
+
+    beforeEach(() => {
+      holder = shard.connect("a");
+    });
+
+    /** `alive`: something comes from it after all. */
+    function replacedAfter(alive: boolean): number {
+      const [standby, silent] = [shard.connect(active() === "a" ? "b" : "a"), holder];
       const before = active();
       for (let seconds = 1; ; seconds++) {
         shard.pass(1_000, standby);
-        if (active() !== before) return seconds;
+        if (active() === before) continue;
+        holder = standby;
+        if (alive) shard.say(silent, 1, updateFrame(A, 6, 5));
+        return seconds;
       }
-    };
+    }
 
-    expect(Array.from({ length: 7 }, replacedAfter)).toEqual([3, 6, 12, 24, 30, 30, 30]);
-    const steady = shard.connect(active() ?? "");
-    shard.pass(60_000, steady);
-    expect([replacedAfter(), replacedAfter()]).toEqual([3, 6]);
+    test("[U13] it is doubled each time that it wasn't dead, up to 30 s, until 60 s have passed", () => {
+      expect(Array.from({ length: 7 }, () => replacedAfter(true))).toEqual([3, 6, 12, 24, 30, 30, 30]);
+      shard.pass(60_000, holder);
+      expect([replacedAfter(true), replacedAfter(true)]).toEqual([3, 6]);
+    });
+
+    test("[U13] where it was dead it is 3 s again and again", () => {
+      expect(Array.from({ length: 4 }, () => replacedAfter(false))).toEqual([3, 3, 3, 3]);
+    });
   });
 
   test("[U13] where the active one closes, the deadline of the next is no longer than before", () => {

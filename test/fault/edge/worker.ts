@@ -6,32 +6,48 @@ import { shardName } from "../../../edge/routing.ts";
 import { UplinkObject as Uplink } from "../../../edge/uplink/uplink-object.ts";
 import app from "../../../edge/worker.ts";
 
-/** Answers of origins to objects: what was recovered from an index. */
-let answers = 0;
-let answeredUpdates = 0;
-
-export class EndpointObject extends Endpoint {
-  crash(): void {
-    this.ctx.abort("crashed by a test");
+/** How far the clock is off that the Worker's code sees: workerd itself does not start under libfaketime. */
+let offMs = 0;
+const Real = Date;
+globalThis.Date = class extends Real {
+  constructor(...args: [] | [number | string]) {
+    if (args.length === 0) super(Real.now() + offMs);
+    else super(...args);
   }
 
-  override webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): void {
-    const frames = typeof data === "string" ? data.split("\u001e") : [];
-    for (const frame of frames.filter((one) => one.startsWith('{"attached":'))) {
-      answers++;
-      answeredUpdates += (JSON.parse(frame) as { readonly count: number }).count;
-    }
-    super.webSocketMessage(socket, data);
+  static override now(): number {
+    return Real.now() + offMs;
+  }
+} as DateConstructor;
+
+export class EndpointObject extends Endpoint {
+  /** Of subscribers, and of links. */
+  sockets(): number {
+    return this.ctx.getWebSockets().length;
+  }
+
+  crash(): void {
+    this.ctx.abort("crashed by a test");
   }
 }
 
 export class UplinkObject extends Uplink {
+  constructor(ctx: DurableObjectState, env: Env) {
+    // What the runtime notes is by the same clock.
+    const noted = ctx.getWebSocketAutoResponseTimestamp.bind(ctx);
+    ctx.getWebSocketAutoResponseTimestamp = (socket) => {
+      const at = noted(socket);
+      return at && new Real(at.getTime() + offMs);
+    };
+    super(ctx, env);
+  }
+
   crash(): void {
     this.ctx.abort("crashed by a test");
   }
 }
 
-/** `/$/test/…`: `evict?path=`, `crash?path=`, `crash?shard=`, `answers`. */
+/** `/$/test/…`: `evict?path=`, `crash?path=`, `crash?shard=`, `sockets?path=`, `clock?seconds=`. */
 export default {
   async fetch(request, env, ctx): Promise<Response> {
     const { pathname, searchParams } = new URL(request.url);
@@ -51,8 +67,11 @@ export default {
         await Promise.resolve(crashed).catch(() => {});
         return new Response("crashed");
       }
-      case "answers":
-        return Response.json({ answers, answeredUpdates });
+      case "sockets":
+        return Response.json(await endpoint(env, path ?? "").sockets());
+      case "clock":
+        offMs = Number(searchParams.get("seconds")) * 1_000;
+        return new Response("set");
       default:
         return new Response("no such thing", { status: 404 });
     }

@@ -6,8 +6,11 @@ import type { Planned } from "../schedule.ts";
 export interface Kind extends Planned {
   /** Why it can't be had on this machine, or with this rig; undefined where it can. */
   readonly missing?: (rig: Rig) => string | undefined;
-  /** Resolves when its cause is gone. Rejects where it didn't take place. */
-  readonly inject: (rig: Rig, random: Random) => Promise<void>;
+  /**
+   * Resolves when its cause is gone, unless it said so before, by `gone`, and has things to put in order. Rejects where
+   * it didn't take place.
+   */
+  readonly inject: (rig: Rig, random: Random, gone: () => void) => Promise<void>;
 }
 
 export const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));

@@ -10,12 +10,12 @@ export const MACHINE: readonly Kind[] = [
     perTenMinutes: 12,
     lastsMs: 2_500,
     parts: ["disk"],
-    missing: ({ disk }) => (typeof disk === "string" ? disk : undefined),
-    inject: async ({ disk }, random) => {
-      if (typeof disk === "string") throw new Error(disk);
-      await disk.fill();
+    missing: ({ disks }) => disks.find((disk) => typeof disk === "string"),
+    inject: async ({ disks }, random) => {
+      const small = disks.filter((disk) => typeof disk !== "string");
+      for (const disk of small) await disk.fill();
       await pause(between(random, 1_500, 2_500));
-      disk.free();
+      for (const disk of small) disk.free();
     },
   },
   {
@@ -34,9 +34,13 @@ export const MACHINE: readonly Kind[] = [
   {
     name: "clock of the edge jumps, and back",
     perTenMinutes: 11,
-    lastsMs: 0,
-    parts: [],
-    missing: () => "workerd does not start under libfaketime",
-    inject: async () => {},
+    lastsMs: 3_000,
+    parts: ["edge", "origin-clock"],
+    inject: async ({ edge }, random) => {
+      const seconds = Math.round(between(random, 30, 7_200)) * (random() < 0.5 ? 1 : -1);
+      await edge.hook("clock", { seconds: String(seconds) });
+      await pause(between(random, 1_500, 3_000));
+      await edge.hook("clock", { seconds: "0" });
+    },
   },
 ];

@@ -9,6 +9,7 @@ const AT_ONCE = 4;
 const endpoints = [
   ...keysOf("load").map((key) => `/load/${key}`),
   ...keysOf("growing").map((key) => `/growing/${key}`),
+  ...keysOf("brief").map((key) => `/brief/${key}`),
 ];
 
 /** One that is just busy or being started may refuse; that all do shows that it didn't take place. */

@@ -283,6 +283,16 @@ describe("refusals", () => {
     expect(origin.recorded.of("uplink_closed")).toEqual([]);
   });
 
+  test("[U1] where it is refused for the time it is tried again as soon as where the edge can't be reached", async () => {
+    edge.status = 401;
+    edge.challenge = 'Bearer error="invalid_token", error_description="bad_time"';
+    start({ retry: { baseMs: 4, maxMs: 60 } });
+
+    await origin.recorded.until("uplink_refused", 3);
+
+    expect(origin.recorded.of("uplink_refused").map(({ retryMs }) => retryMs)).toEqual([40, 60, 60]);
+  });
+
   test("[U1] the same when only the dial is refused", async () => {
     start();
     await edge.until(() => edge.asked === 1);

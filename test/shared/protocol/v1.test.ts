@@ -180,6 +180,7 @@ describe("an object of today", () => {
         attach: async () => undefined,
         log: () => undefined,
         sent: () => undefined,
+        answered: () => undefined,
       },
       { path: A, window: { updates: 10, ageMs: 60_000, bytes: 1_000_000 } },
       { links: [], subscribers: [] },

@@ -1,0 +1,98 @@
+/**
+ * The origins of a run: a crew of which each reads everything, and one of two ranges of the partitions. One of them is at
+ * work; the other relieves it under load (N9), in the middle of everything else.
+ */
+
+import { eventually } from "../support/deadline.ts";
+import type { TcpProxy } from "../support/tcp-proxy.ts";
+import type { EdgeProcess } from "./edge-process.ts";
+import type { OriginProcess } from "./origin-process.ts";
+
+export interface Crew {
+  /** How many ranges there are. */
+  readonly ranges: number;
+  readonly origins: readonly OriginProcess[];
+  /** Between each of them and the edge. */
+  readonly uplinks: readonly TcpProxy[];
+}
+
+/** How the crew that was at work goes: in order, at once, or not at all: it hangs until it was replaced. */
+export type Leaving = "stop" | "kill" | "hang";
+
+interface ShardHealth {
+  readonly ranges: readonly { readonly origin: string | null; readonly ready: boolean }[];
+  readonly standbys: readonly { readonly origin: string; readonly ready: boolean }[];
+}
+
+/** To read what was written since it was last at work. */
+const READY_MS = 30_000;
+/** For a crew that hangs, past all the deadlines of the edge, doubled as they may be. */
+const SERVED_MS = 45_000;
+
+export class Crews {
+  readonly #edge: EdgeProcess;
+  #atWork: Crew;
+  #resting: Crew;
+
+  constructor(edge: EdgeProcess, atWork: Crew, resting: Crew) {
+    this.#edge = edge;
+    this.#atWork = atWork;
+    this.#resting = resting;
+  }
+
+  get atWork(): Crew {
+    return this.#atWork;
+  }
+
+  get all(): readonly OriginProcess[] {
+    return [...this.#atWork.origins, ...this.#resting.origins];
+  }
+
+  /** The other crew takes over. `gone`: the one before is, or hangs. Resolves when the other one is served. */
+  async relieve(how: Leaving, gone: () => void): Promise<void> {
+    const [before, next] = [this.#atWork, this.#resting];
+    for (const origin of next.origins) origin.start();
+    const names = next.origins.map(({ name }) => name);
+    // Where the edge was started anew meanwhile, they may be served already.
+    const areReady = ({ ranges, standbys }: ShardHealth) =>
+      names.every((name) => [...ranges, ...standbys].some(({ origin, ready }) => ready && origin === name));
+    try {
+      await this.#each(areReady, `${names} stand by`, READY_MS);
+    } catch (error) {
+      await Promise.all(next.origins.map((origin) => origin.kill()));
+      throw error;
+    }
+    this.#atWork = next;
+    this.#resting = before;
+    if (how === "stop") for (const origin of before.origins) await origin.stop();
+    else if (how === "kill") await Promise.all(before.origins.map((origin) => origin.kill()));
+    else for (const origin of before.origins) origin.freeze(true);
+    gone();
+    try {
+      await this.#each(({ ranges }) => ranges.length === next.ranges, `${next.ranges} are served`, SERVED_MS);
+    } finally {
+      await Promise.all(before.origins.map((origin) => origin.kill()));
+    }
+  }
+
+  /** Who is active for a range of a shard. */
+  async active(choose: <T>(list: readonly T[]) => T): Promise<OriginProcess> {
+    const name = await eventually(async () => {
+      const { ranges } = choose(await this.#shards());
+      return choose(ranges).origin ?? undefined;
+    }, "a range has an active origin");
+    const origin = this.#atWork.origins.find((one) => one.name === name);
+    if (origin === undefined) throw new Error(`${name} is active, but not at work`);
+    return origin;
+  }
+
+  async #each(is: (shard: ShardHealth) => boolean, what: string, deadlineMs: number): Promise<void> {
+    await eventually(async () => (await this.#shards()).every(is), what, deadlineMs);
+  }
+
+  async #shards(): Promise<readonly ShardHealth[]> {
+    const response = await fetch(`${this.#edge.url}/$/health`, { signal: AbortSignal.timeout(3_000) });
+    const { shards } = (await response.json()) as { readonly shards: readonly ShardHealth[] };
+    return shards;
+  }
+}

@@ -69,7 +69,7 @@ test("while the rest of the log of commits is written back what has waited long 
   append(0);
 
   expect(isDue()).toBe(false);
-  now += 50;
+  now += 200;
 
   expect(isDue()).toBe(true);
 });

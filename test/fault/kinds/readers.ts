@@ -6,6 +6,8 @@ import { type Kind, pause } from "./kind.ts";
 const BURST: readonly number[] = Array.from({ length: 80 }, () => 128 * 1024);
 const SLOW_CONSUMER = 4001;
 const KEY = "key-0";
+/** One that catches up while another fault is at work is sent as much as it takes (S9), and isn't closed. */
+const ATTEMPTS = 4;
 
 export const READERS: readonly Kind[] = [
   {
@@ -18,24 +20,28 @@ export const READERS: readonly Kind[] = [
       if (slow === undefined) throw new Error("nobody could be slow");
       const closes = () => slow.closes.get(SLOW_CONSUMER) ?? 0;
       const before = closes();
-      slow.pause(true);
-      try {
-        await rig.writer("bulky").burst(KEY, BURST);
-        // The others aren't disturbed.
+      const haveAll = (subscribers: readonly unknown[]) =>
+        rig
+          .targets()
+          .filter(({ subscriber }) => subscribers.includes(subscriber))
+          .every((target) => rig.isReached(target));
+      for (let times = 0; times < ATTEMPTS && closes() === before; times++) {
+        slow.pause(true);
+        try {
+          await rig.writer("bulky").burst(KEY, BURST);
+          // The others aren't disturbed.
+          await eventually(() => haveAll(others), "the others have all", 20_000);
+          await pause(100);
+        } finally {
+          slow.pause(false);
+        }
         await eventually(
-          () =>
-            rig
-              .targets()
-              .filter(({ subscriber }) => others.some((other) => other === subscriber))
-              .every((target) => rig.isReached(target)),
-          "the others have all",
+          () => closes() > before || haveAll([slow]),
+          "closed with 4001, or has caught up",
           20_000,
         );
-        await pause(100);
-      } finally {
-        slow.pause(false);
       }
-      await eventually(() => closes() > before, "closed with 4001", 15_000);
+      if (closes() === before) throw new Error("never closed with 4001");
     },
   },
 ];

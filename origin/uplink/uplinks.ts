@@ -4,7 +4,7 @@
  *   the edge can't be reached, or closes      backoff, 0 to 2 s
  *   another uplink has taken over             backoff, 0 to 60 s: it may have our name, and then both would for ever
  *   it refuses: token, version                backoff, 0 to 30 s: only people can change that, so it is loud
- *   it refuses for the time                   backoff, 0 to 5 s: a clock is set right by itself
+ *   it refuses for the time                   backoff, 0 to 2 s: a clock is set right by itself
  */
 import { setTimeout } from "node:timers/promises";
 import * as v from "valibot";

@@ -11,20 +11,15 @@
  */
 
 import type { WindowLimits } from "../../shared/core/window.ts";
+import { type Attached, encodeAttach } from "../../shared/protocol/attach.ts";
 import { CLOSE, type ResetCause } from "../../shared/protocol/codes.ts";
 import { type Frame, routingOf } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
+import { decodeLinkDown, encodeEmpty, encodeOccupied } from "../../shared/protocol/link.ts";
 import { type Message, packMessages, splitBinary, splitText } from "../../shared/protocol/message.ts";
 import { type Position, reaches, samePosition } from "../../shared/protocol/position.ts";
 import { RoutingReader } from "../../shared/protocol/routing-reader.ts";
 import { encodeReset, isUpdate, URL_SUBSCRIBE_ID } from "../../shared/protocol/subscriber.ts";
-import {
-  type Attached,
-  decodeLinkDown,
-  encodeAttach,
-  encodeEmpty,
-  encodeOccupied,
-} from "../../shared/protocol/uplink.ts";
 import { type HibernatingPeer, sendQuietly } from "../peer.ts";
 import { type Ask, type LinkFacts, saveLink } from "./attachment.ts";
 import { type Answered, CatchUp, knowsLess, nextToAsk, proofOf } from "./catch-up.ts";

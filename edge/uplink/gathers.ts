@@ -7,10 +7,11 @@
  *                            │ a range that wasn't waited for
  *                            └──▶ is asked again, from what the link has by then (L7)
  */
+
+import { type Attached, encodeAttach, encodeAttached, encodeWaiting } from "../../shared/protocol/attach.ts";
 import { type Frame, type Routing, routingOf } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { NOTHING, reaches } from "../../shared/protocol/position.ts";
-import { type Attached, encodeAttach, encodeAttached, encodeWaiting } from "../../shared/protocol/uplink.ts";
 import { type Combined, combine, type Part, raise } from "./combine.ts";
 import { attachOf, type Gather, newGather, ofMissing, suffices } from "./gather.ts";
 import { Linger, type LingerPorts } from "./linger.ts";

@@ -2,13 +2,14 @@
  * How an attach is answered (U5): whether it must wait (R5), whether continuity can be proved (R3, R4), and
  * the updates that belong to the answer. Reads only; sending and going live are the watch list's.
  */
+
+import type { Attached } from "../../shared/protocol/attach.ts";
 import type { ResetCause } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import type { Position } from "../../shared/protocol/position.ts";
 import { isWhole, type Range, WHOLE } from "../../shared/protocol/range.ts";
 import type { Stream } from "../../shared/protocol/streams.ts";
-import type { Attached } from "../../shared/protocol/uplink.ts";
 import type { IndexedRecord } from "../index/record.ts";
 import type { PartitionView } from "../index/views.ts";
 import type { Partition, Partitions } from "../partitions.ts";

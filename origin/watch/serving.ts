@@ -2,8 +2,10 @@
  * Pays what is owed on an uplink, in small steps: attaches are answered and their links go live in the same
  * step (U5, U6), and endpoints that fell behind while the uplink was congested are caught up (U10).
  */
+
+import type { AddressedTo } from "../../shared/protocol/addressed.ts";
+import { encodeAttached, encodeWaiting } from "../../shared/protocol/attach.ts";
 import { NOTHING, reaches } from "../../shared/protocol/position.ts";
-import { type AddressedTo, encodeAttached, encodeWaiting } from "../../shared/protocol/uplink.ts";
 import {
   type Answer,
   type AnswerPorts,

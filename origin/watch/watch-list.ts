@@ -10,17 +10,13 @@
  *               └──┘ blocked                           live ◀──step── behind
  */
 import { parseAddress } from "../../shared/protocol/address.ts";
+import type { AddressedTo } from "../../shared/protocol/addressed.ts";
+import { type Attach, encodeWaiting } from "../../shared/protocol/attach.ts";
 import type { ErrorCode, ResetCause } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { WHOLE, within } from "../../shared/protocol/range.ts";
 import type { Streams } from "../../shared/protocol/streams.ts";
-import {
-  type AddressedTo,
-  type Attach,
-  encodeLatest,
-  encodeQuestionError,
-  encodeWaiting,
-} from "../../shared/protocol/uplink.ts";
+import { encodeLatest, encodeQuestionError } from "../../shared/protocol/uplink.ts";
 import type { IndexedRecord } from "../index/record.ts";
 import type { Partition } from "../partitions.ts";
 import { frameOf } from "../record.ts";

@@ -7,7 +7,6 @@
  *                            │ a range that wasn't waited for
  *                            └──▶ is asked again, from what the link has by then (L7)
  */
-
 import { type Attached, encodeAttach, encodeAttached, encodeWaiting } from "../../shared/protocol/attach.ts";
 import { type Frame, type Routing, routingOf } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";

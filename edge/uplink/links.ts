@@ -1,7 +1,6 @@
 /**
  * The links of a shard and what is watched on each: L2, L3 and L7 of PROTOCOL.md.
  */
-
 import type { Attach, Attached } from "../../shared/protocol/attach.ts";
 import type { Routing } from "../../shared/protocol/frame.ts";
 import type { Position } from "../../shared/protocol/position.ts";

@@ -1,7 +1,6 @@
 /**
  * What an origin sends, item by item: U3 of PROTOCOL.md. Of an update only the header is read.
  */
-
 import { type AddressedTo, decodeAddressed } from "../../shared/protocol/addressed.ts";
 import { type Frame, type Routing, routingOf } from "../../shared/protocol/frame.ts";
 import type { RoutingReader } from "../../shared/protocol/routing-reader.ts";

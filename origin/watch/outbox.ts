@@ -1,5 +1,4 @@
 /** What an uplink has to send: addressed frames (U3), packed into as few messages as their order allows. */
-
 import { type AddressedTo, encodeAddressed } from "../../shared/protocol/addressed.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";

@@ -2,7 +2,6 @@
  * An origin in a simulation: it reads a journal in order, as far as it is let, keeps an index of its own, answers
  * from that by the rules, and forwards what is watched. Its process can be stopped and killed.
  */
-
 import { encodeAddressed } from "../../shared/protocol/addressed.ts";
 import { type Attach, type Attached, encodeAttached, encodeWaiting } from "../../shared/protocol/attach.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";

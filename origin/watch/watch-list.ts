@@ -20,13 +20,14 @@ import { encodeLatest, encodeQuestionError } from "../../shared/protocol/uplink.
 import type { IndexedRecord } from "../index/record.ts";
 import type { Partition } from "../partitions.ts";
 import { frameOf } from "../record.ts";
-import { type Endpoint, homesOf, isElsewhere, PATIENCE_MS, tailsIn } from "./answer.ts";
 import { BlockedAsks } from "./blocked-asks.ts";
 import { newWatchCounts, type WatchCounts } from "./counts.ts";
 import { type Ask, Interest, Shard, type Watch } from "./interest.ts";
 import { keyText } from "./key-text.ts";
 import type { ShardPort } from "./outbox.ts";
+import { PATIENCE_MS } from "./proof.ts";
 import { type ServingPorts, serve } from "./serving.ts";
+import { type Endpoint, homesOf, isElsewhere, tailsIn } from "./subject.ts";
 
 export interface WatchListPorts extends ServingPorts {
   readonly streams: Streams;

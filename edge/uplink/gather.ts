@@ -61,3 +61,8 @@ export function suffices({ watch, ask, parts }: Gather, count: number): boolean 
 export function ofMissing(position: Position, parts: Gather["parts"], count: number): Position {
   return new Map([...position].filter(([epoch]) => !parts.has(rangeOf(epoch, count))));
 }
+
+/** A view would keep its whole message. */
+export function own(frame: Frame): Frame {
+  return typeof frame === "string" ? frame : frame.slice();
+}

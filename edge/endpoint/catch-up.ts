@@ -2,11 +2,11 @@
  * How those who wait are served: S3, R1, R2 and R4 of PROTOCOL.md. From the window where it reaches back far
  * enough, else from answers of the origin, piece by piece until the window takes over.
  */
+import type { Attached } from "../../shared/protocol/attach.ts";
 import type { ResetCause } from "../../shared/protocol/codes.ts";
 import { type Frame, routingOf } from "../../shared/protocol/frame.ts";
 import { type Position, reaches, samePosition } from "../../shared/protocol/position.ts";
 import { encodeReset, type Verdict } from "../../shared/protocol/subscriber.ts";
-import type { Attached } from "../../shared/protocol/uplink.ts";
 import type { Ask } from "./attachment.ts";
 import type { Replica, Span } from "./replica.ts";
 import type { Subscriber, Subscribers } from "./subscribers.ts";

@@ -2,7 +2,7 @@
  * Which of the sockets that a shard dialled is an object's link: L3 of PROTOCOL.md.
  */
 import type { Frame } from "../../shared/protocol/frame.ts";
-import { decodeLinkDown, type LinkHello } from "../../shared/protocol/uplink.ts";
+import { decodeLinkDown, type LinkHello } from "../../shared/protocol/link.ts";
 import { VERSION } from "../../shared/protocol/version.ts";
 import { closeQuietly, type HibernatingPeer } from "../peer.ts";
 import { type LinkFacts, loadLink } from "./attachment.ts";

@@ -88,6 +88,12 @@ export class Subscribers {
     this.#sent(sent);
   }
 
+  /** Passes frames on as few messages, and empties the list. */
+  fanOutFrames(frames: Frame[]): void {
+    for (const message of packMessages(frames, LIMITS.batchBytes)) this.fanOut(message);
+    frames.length = 0;
+  }
+
   /**
    * Answers a subscribe: the verdict and the frames that follow it. Where these lead up to the present the
    * subscriber is live; else `then` says where it stands, and it waits for more.

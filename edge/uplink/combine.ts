@@ -1,9 +1,9 @@
 /**
  * Makes one answer of those of several ranges: N5 and N6 of PROTOCOL.md. Pure.
  */
+import type { Attached } from "../../shared/protocol/attach.ts";
 import { type Frame, timestampOf } from "../../shared/protocol/frame.ts";
 import type { Position } from "../../shared/protocol/position.ts";
-import type { Attached } from "../../shared/protocol/uplink.ts";
 
 /** What one range answered. */
 export interface Part {

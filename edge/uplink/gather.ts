@@ -1,8 +1,8 @@
 /** What is known of an ask that was put to several ranges, and whether that is enough: N5 and N6 of PROTOCOL.md. */
+import { encodeAttach } from "../../shared/protocol/attach.ts";
 import type { Frame, Routing } from "../../shared/protocol/frame.ts";
 import { type Position, reaches } from "../../shared/protocol/position.ts";
 import { rangeOf } from "../../shared/protocol/range.ts";
-import { encodeAttach } from "../../shared/protocol/uplink.ts";
 import type { Part } from "./combine.ts";
 import type { Watch } from "./links.ts";
 
@@ -60,4 +60,9 @@ export function suffices({ watch, ask, parts }: Gather, count: number): boolean 
 /** The components of ranges that have no part. */
 export function ofMissing(position: Position, parts: Gather["parts"], count: number): Position {
   return new Map([...position].filter(([epoch]) => !parts.has(rangeOf(epoch, count))));
+}
+
+/** A view would keep its whole message. */
+export function own(frame: Frame): Frame {
+  return typeof frame === "string" ? frame : frame.slice();
 }

@@ -7,12 +7,13 @@
  *                            │ a range that wasn't waited for
  *                            └──▶ is asked again, from what the link has by then (L7)
  */
+import { encodeAttach, encodeAttached, encodeWaiting } from "../../shared/protocol/attach.ts";
 import { type Frame, type Routing, routingOf } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { NOTHING, reaches } from "../../shared/protocol/position.ts";
-import { type Attached, encodeAttach, encodeAttached, encodeWaiting } from "../../shared/protocol/uplink.ts";
 import { type Combined, combine, type Part, raise } from "./combine.ts";
-import { attachOf, type Gather, newGather, ofMissing, suffices } from "./gather.ts";
+import { attachOf, type Gather, newGather, ofMissing, own, suffices } from "./gather.ts";
+import { Incoming, isWhole } from "./incoming.ts";
 import { Linger, type LingerPorts } from "./linger.ts";
 import { noteAnswer, noteUpdate, UNASKED, type Watch } from "./links.ts";
 import type { OriginItem } from "./origin-items.ts";
@@ -33,8 +34,7 @@ export class Gathers {
   readonly #ports: GathersPorts;
   #count = 1;
   readonly #open = new Map<Watch, Gather>();
-  /** Answers of which not all updates are there yet, by range. */
-  readonly #incoming = new Map<Watch, Map<number, Part>>();
+  readonly #incoming = new Incoming();
   /** Ranges that were not waited for when an object asked for the first time: of them it has nothing to go on from. */
   readonly #unheard = new Map<Watch, Set<number>>();
   /** Watches whose object may have got but a part of an answer, from an origin of the count before. */
@@ -75,7 +75,7 @@ export class Gathers {
 
   /** Nobody watches it any more. */
   forget(watch: Watch): void {
-    this.#incoming.delete(watch);
+    this.#incoming.forget(watch);
     this.#unheard.delete(watch);
     this.#cutShort.delete(watch);
     const gather = this.#open.get(watch);
@@ -85,7 +85,7 @@ export class Gathers {
   /** What an origin that has just become active is to be asked of a watch; what one before it said doesn't count. */
   attaches(watch: Watch, range: number): string[] {
     const frames = leadOn(watch);
-    this.#incoming.get(watch)?.delete(range);
+    this.#incoming.drop(watch, range);
     const gather = this.#open.get(watch);
     if (gather !== undefined) this.#forgetPart(gather, range);
     if (gather !== undefined) {
@@ -99,8 +99,7 @@ export class Gathers {
 
   /** A range has no active origin any more; what it said of open asks will be asked of the next one. */
   lost(range: number): void {
-    for (const [watch, parts] of this.#incoming)
-      if (parts.delete(range) && parts.size === 0) this.#incoming.delete(watch);
+    this.#incoming.lost(range);
     for (const gather of [...this.#open.values()]) {
       this.#forgetPart(gather, range);
       gather.dropped.delete(range);
@@ -111,12 +110,14 @@ export class Gathers {
 
   /** What the origin of a range says to the link of a watch. */
   take(watch: Watch, range: number, { frame, says, update }: OriginItem): void {
-    if (says?.kind === "attached") this.#answerBegins(watch, range, says.attached);
-    else if (says?.kind === "waiting") this.#waits(watch, range, says.id);
-    else if (update !== undefined) {
-      const part = this.#incoming.get(watch)?.get(range);
+    if (says?.kind === "waiting") this.#waits(watch, range, says.id);
+    else if (says?.kind === "attached") {
+      const part = this.#incoming.begin(watch, range, says.attached);
+      if (isWhole(part)) this.#complete(watch, range, part);
+    } else if (update !== undefined) {
+      const part = this.#incoming.take(watch, range, frame);
       if (part === undefined) this.#live(watch, range, frame, update);
-      else if (part.frames.push(own(frame)) >= part.attached.count) this.#complete(watch, range, part);
+      else if (isWhole(part)) this.#complete(watch, range, part);
     }
   }
 
@@ -136,16 +137,7 @@ export class Gathers {
     this.#ports.ask(range, [...first, attachOf(gather)]);
   }
 
-  #answerBegins(watch: Watch, range: number, attached: Attached): void {
-    const part = { attached, frames: [] };
-    const parts = this.#incoming.get(watch) ?? new Map<number, Part>();
-    this.#incoming.set(watch, parts.set(range, part));
-    if (attached.count === 0) this.#complete(watch, range, part);
-  }
-
   #complete(watch: Watch, range: number, part: Part): void {
-    const parts = this.#incoming.get(watch);
-    if (parts?.delete(range) && parts.size === 0) this.#incoming.delete(watch);
     const gather = this.#open.get(watch);
     const { id } = part.attached;
     if (id === UNASKED) this.#unasked(watch, range, part, gather);
@@ -301,9 +293,4 @@ export class Gathers {
 /** L7: an attach from where the link is, on behalf of the object. */
 function leadOn({ sent, path, link }: Watch): string[] {
   return sent === undefined ? [] : [encodeAttach({ endpoint: path, id: UNASKED, from: sent }, link.number)];
-}
-
-/** A view would keep its whole message. */
-function own(frame: Frame): Frame {
-  return typeof frame === "string" ? frame : frame.slice();
 }

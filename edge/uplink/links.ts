@@ -1,10 +1,10 @@
 /**
  * The links of a shard and what is watched on each: L2, L3 and L7 of PROTOCOL.md.
  */
+import type { Attach, Attached } from "../../shared/protocol/attach.ts";
 import type { Routing } from "../../shared/protocol/frame.ts";
 import type { Position } from "../../shared/protocol/position.ts";
 import { RoutingReader } from "../../shared/protocol/routing-reader.ts";
-import type { Attach, Attached } from "../../shared/protocol/uplink.ts";
 import type { Peer } from "../peer.ts";
 import type { Noted } from "./dialer.ts";
 

@@ -1,15 +1,11 @@
 /**
  * What an origin sends, item by item: U3 of PROTOCOL.md. Of an update only the header is read.
  */
+import { type AddressedTo, decodeAddressed } from "../../shared/protocol/addressed.ts";
 import { type Frame, type Routing, routingOf } from "../../shared/protocol/frame.ts";
 import type { RoutingReader } from "../../shared/protocol/routing-reader.ts";
 import { isUpdate } from "../../shared/protocol/subscriber.ts";
-import {
-  type AddressedTo,
-  decodeAddressed,
-  decodeOriginSays,
-  type OriginSays,
-} from "../../shared/protocol/uplink.ts";
+import { decodeOriginSays, type OriginSays } from "../../shared/protocol/uplink.ts";
 
 export interface OriginItem {
   readonly to: AddressedTo;

@@ -5,18 +5,12 @@
  * A shard is awake while it has links, for these it dialled itself; so it is the clock of the objects below.
  */
 import { shardOf } from "../../shared/protocol/address.ts";
+import { encodeAttach, encodeWaiting } from "../../shared/protocol/attach.ts";
 import type { CloseName } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
+import { decodeLinkUp, encodeLinkHello, type LinkUp } from "../../shared/protocol/link.ts";
 import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
-import {
-  decodeLinkUp,
-  encodeAttach,
-  encodeDetach,
-  encodeGet,
-  encodeHello,
-  encodeWaiting,
-  type LinkUp,
-} from "../../shared/protocol/uplink.ts";
+import { encodeDetach, encodeGet } from "../../shared/protocol/uplink.ts";
 import { VERSION } from "../../shared/protocol/version.ts";
 import { closeQuietly, type HibernatingPeer, type Peer } from "../peer.ts";
 import { Dialer, type DialerPorts, type Noted } from "./dialer.ts";
@@ -193,7 +187,7 @@ export class UplinkCore {
     const { shard } = this.#config;
     const generation = this.#ranges.generations.current;
     const hello = { version: VERSION, shard, generation, dial: this.#dials };
-    this.#downlink.send(link, [encodeHello(hello)]);
+    this.#downlink.send(link, [encodeLinkHello(hello)]);
   }
 
   #linkSays(link: Link, says: LinkUp): void {

@@ -12,13 +12,14 @@ import type { Position } from "../../shared/protocol/position.ts";
 import type { Batch, PartitionInfo } from "../source.ts";
 import { Batches } from "./batches.ts";
 import { IndexError, translated } from "./error.ts";
-import { Chain, latestOf, newestOf, type PageLimits, pageAfter } from "./history.ts";
+import type { PageLimits } from "./history.ts";
 import { Ingest } from "./ingest.ts";
+import { Lookup } from "./lookup.ts";
 import { type Partition, Partitions } from "./partitions.ts";
 import type { IndexedRecord } from "./record.ts";
+import { replayedTails } from "./replayed-tails.ts";
 import { type Bounds, Retention, type TopicRetentions } from "./retention.ts";
 import {
-  integer,
   type OpenFile,
   openFile,
   putAside,
@@ -27,18 +28,7 @@ import {
   transaction,
   WHOLE_RANGE,
 } from "./schema.ts";
-import { tailName } from "./tail-table.ts";
-import { Tails } from "./tails.ts";
-import {
-  type Begun,
-  gapsOf,
-  type IndexFacts,
-  type Latest,
-  type Page,
-  type PartitionView,
-  type RecentLimits,
-  reachedBy,
-} from "./views.ts";
+import type { Begun, IndexFacts, Latest, Page, PartitionView, RecentLimits } from "./views.ts";
 import { WriteBack } from "./write-back.ts";
 
 export interface IndexOptions {
@@ -59,9 +49,6 @@ export interface OpenedIndex {
   readonly rebuilt: Rebuilt | undefined;
 }
 
-/** Tails gathered in memory before they are written back: less than 2 MB, and two such are held. */
-const TAILS = 32_768;
-
 /** Opens the index or makes it. Throws IndexError `unwritable` or `in_use`. */
 export function openIndex(options: IndexOptions): OpenedIndex {
   const { loaded, rebuilt } = openFile(options.directory, (file) => new RecordIndex(file, options));
@@ -73,10 +60,9 @@ export class RecordIndex {
   readonly #path: string;
   readonly #lock: DatabaseSync;
   readonly #writeBack: WriteBack;
-  readonly #topics: TopicRetentions;
   readonly #partitions: Partitions;
   readonly #batches: Batches;
-  readonly #tails: Tails;
+  readonly #lookup: Lookup;
   readonly #ingest: Ingest;
   /** Whether it was of another range when it was opened. */
   readonly isResharded: boolean;
@@ -88,7 +74,6 @@ export class RecordIndex {
     this.#path = file.path;
     this.#lock = file.lock;
     this.#writeBack = new WriteBack(file.path);
-    this.#topics = options.topics;
     this.#partitions = new Partitions(file.db, (topic) => options.topics.get(topic)?.keepLatest === true);
     this.#batches = new Batches(file.db);
     for (const partition of [...this.#partitions.live()]) {
@@ -97,19 +82,14 @@ export class RecordIndex {
       this.#partitions.retire(partition);
     }
     this.isResharded = takeRange(file.db, options.range ?? WHOLE_RANGE);
-    this.#tails = this.#replayedTails();
-    const retention = new Retention(
-      this.#partitions,
-      this.#batches,
-      this.#tails,
-      options.topics,
-      options.bounds,
-    );
+    const tails = replayedTails(file.db, this.#partitions, this.#batches, options.topics);
+    this.#lookup = new Lookup(this.#partitions, this.#batches, tails, options.topics);
+    const retention = new Retention(this.#partitions, this.#batches, tails, options.topics, options.bounds);
     this.#ingest = new Ingest(
       file.db,
       this.#partitions,
       this.#batches,
-      this.#tails,
+      tails,
       retention,
       options.now,
       this.#writeBack,
@@ -186,36 +166,27 @@ export class RecordIndex {
 
   /** The key's last offset in each epoch in which it is held. */
   tails(topic: string, key: Uint8Array): Position {
-    return this.#use(() => positionOf(this.#chains(topic, key)));
+    return this.#use(() => this.#lookup.tails(topic, key));
   }
 
   /** The record that arrived last. */
   latest(topic: string, key: Uint8Array): Latest {
-    return this.#use(() => {
-      const chains = this.#chains(topic, key);
-      return { record: latestOf(chains), position: positionOf(chains) };
-    });
+    return this.#use(() => this.#lookup.latest(topic, key));
   }
 
   /** Every partition of the topic that was begun, with what is known of the key there. */
   views(topic: string, key: Uint8Array): readonly PartitionView[] {
-    return this.#use(() => this.#views(topic, this.#chains(topic, key)));
+    return this.#use(() => this.#lookup.views(topic, key));
   }
 
   /** The records after `from`, oldest first: at least one if there is any. */
   since(topic: string, key: Uint8Array, from: Position, limits: PageLimits): Page {
-    return this.#use(() => {
-      const chains = this.#chains(topic, key);
-      const partitions = this.#views(topic, chains);
-      const { records, more } = pageAfter(chains, from, limits);
-      const reached = reachedBy(records, from, partitions);
-      return { records, more, reached, gaps: gapsOf(from, partitions), partitions };
-    });
+    return this.#use(() => this.#lookup.since(topic, key, from, limits));
   }
 
   /** The newest records, oldest first, for filling a window: the last one however old, others within limits. */
   recent(topic: string, key: Uint8Array, limits: RecentLimits): readonly IndexedRecord[] {
-    return this.#use(() => newestOf(this.#chains(topic, key), limits, limits.now - limits.maxAgeMs));
+    return this.#use(() => this.#lookup.recent(topic, key, limits));
   }
 
   facts(): IndexFacts {
@@ -254,59 +225,6 @@ export class RecordIndex {
     }
   }
 
-  #chains(topic: string, key: Uint8Array): Chain[] {
-    const partitions = [...this.#partitions.ofTopic(topic)];
-    const name = tailName(key);
-    const tails = this.#tails.lastIn(
-      partitions.map(({ id }) => id),
-      name,
-    );
-    const chains: Chain[] = [];
-    for (const partition of partitions) {
-      const tail = tails.get(partition.id);
-      if (tail === undefined) continue;
-      if (tail >= partition.stored.horizon)
-        chains.push(new Chain(partition, key, tail, this.#batches, undefined));
-      else if (partition.stored.kept > 0 && this.#topics.get(topic)?.keepLatest) {
-        const kept = this.#batches.kept(partition.id, name);
-        if (kept?.lastOffset === tail) chains.push(new Chain(partition, key, tail, this.#batches, kept));
-      }
-    }
-    return chains;
-  }
-
-  #views(topic: string, chains: readonly Chain[]): PartitionView[] {
-    const tails = positionOf(chains);
-    return Array.from(this.#partitions.ofTopic(topic), (partition) => ({
-      partition: partition.number,
-      epoch: partition.epoch,
-      horizon: partition.stored.horizon,
-      checkpoint: partition.checkpoint,
-      tail: tails.get(partition.epoch),
-    }));
-  }
-
-  /** The tails, with what the last run did not write back. */
-  #replayedTails(): Tails {
-    const state = this.#db.prepare("SELECT arrival, replay_from FROM state").get();
-    const from = integer(state?.replay_from);
-    const isWhole = from === integer(state?.arrival);
-    const tails = new Tails(this.#db, TAILS, from);
-    const live = new Set<number>();
-    for (const partition of this.#partitions.live()) {
-      live.add(partition.id);
-      // Tails of compacted topics are written when their batches go.
-      if (!isWhole && !this.#topics.get(partition.topic)?.keepLatest)
-        partition.exactFrom = partition.stored.horizon;
-    }
-    for (const { partition, blob } of this.#batches.from(from)) {
-      if (!live.has(partition)) continue;
-      for (let index = 0; index < blob.count; index++)
-        tails.set(partition, tailName(blob.key(index)), blob.offset(index));
-    }
-    return tails;
-  }
-
   #use<T>(work: () => T): T {
     if (this.#ended !== undefined) throw this.#ended;
     try {
@@ -337,8 +255,4 @@ function whyAnew(known: Partition | undefined, info: PartitionInfo): Begun["anew
   if (known.epoch !== info.epoch) return "epoch";
   if (known.checkpoint < info.startOffset) return "hole";
   return known.checkpoint > info.endOffset ? "truncated" : undefined;
-}
-
-function positionOf(chains: readonly Chain[]): Position {
-  return new Map(chains.map((chain) => [chain.partition.epoch, chain.tail]));
 }

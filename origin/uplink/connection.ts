@@ -3,6 +3,7 @@
  */
 import type { Socket } from "node:net";
 import { WebSocket } from "ws";
+import { encodeAddressed } from "../../shared/protocol/addressed.ts";
 import { CLOSE, type CloseName, mayReconnect } from "../../shared/protocol/codes.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { type Message, splitText } from "../../shared/protocol/message.ts";
@@ -10,7 +11,6 @@ import { formatRange, isWhole, type Range } from "../../shared/protocol/range.ts
 import { PING, PONG } from "../../shared/protocol/subscriber.ts";
 import {
   decodeShardSays,
-  encodeAddressed,
   encodeHello,
   encodeLeaving,
   encodeReady,

@@ -1,5 +1,5 @@
 /** What a watch list has done since it began, for metrics. */
-import type { Proof } from "./answer.ts";
+import type { Proof } from "./proof.ts";
 
 export interface WatchCounts {
   /** Updates put on uplinks as they came; one that two shards watch counts twice. */

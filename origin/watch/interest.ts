@@ -2,12 +2,13 @@
  * What the watch list remembers: endpoints that are watched, what each shard wants of them, and questions
  * that are not answered yet.
  */
+import type { AddressedTo } from "../../shared/protocol/addressed.ts";
 import type { ResetCause } from "../../shared/protocol/codes.ts";
 import type { Position } from "../../shared/protocol/position.ts";
-import type { AddressedTo } from "../../shared/protocol/uplink.ts";
-import type { Blocked, Endpoint } from "./answer.ts";
 import { Outbox, type ShardPort } from "./outbox.ts";
+import type { Blocked } from "./proof.ts";
 import type { Replayed } from "./replays.ts";
+import type { Endpoint } from "./subject.ts";
 
 /** An endpoint that somebody watches. */
 export interface Watch {

@@ -1,8 +1,8 @@
 /** What an uplink has to send: addressed frames (U3), packed into as few messages as their order allows. */
+import { type AddressedTo, encodeAddressed } from "../../shared/protocol/addressed.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { type Message, packMessages } from "../../shared/protocol/message.ts";
-import { type AddressedTo, encodeAddressed } from "../../shared/protocol/uplink.ts";
 
 /** One uplink; a new one for the same shard is another port. */
 export interface ShardPort {

@@ -12,8 +12,9 @@ import { backoff } from "../../shared/core/backoff.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { type IndexedRecord, recordBytes } from "../index/record.ts";
 import { type Batch, type Source, SourceError, type SourceRecord } from "../source.ts";
-import type { AnswerBounds, Gap } from "./answer.ts";
+import type { AnswerBounds } from "./answer.ts";
 import { keyText } from "./key-text.ts";
+import type { Gap } from "./proof.ts";
 
 const RETRY = { baseMs: 200, maxMs: 5_000 };
 const PATIENCE_MS = 60_000;

@@ -2,23 +2,16 @@
  * Pays what is owed on an uplink, in small steps: attaches are answered and their links go live in the same
  * step (U5, U6), and endpoints that fell behind while the uplink was congested are caught up (U10).
  */
+import type { AddressedTo } from "../../shared/protocol/addressed.ts";
+import { encodeAttached, encodeWaiting } from "../../shared/protocol/attach.ts";
 import { NOTHING, reaches } from "../../shared/protocol/position.ts";
-import { type AddressedTo, encodeAttached, encodeWaiting } from "../../shared/protocol/uplink.ts";
-import {
-  type Answer,
-  type AnswerPorts,
-  answerRecent,
-  answerRecovered,
-  examine,
-  type Gap,
-  gapsIn,
-  isElsewhere,
-  prove,
-} from "./answer.ts";
+import { type Answer, type AnswerPorts, answerRecent, answerRecovered } from "./answer.ts";
 import type { BlockedAsks } from "./blocked-asks.ts";
 import type { WatchCounts } from "./counts.ts";
 import type { Ask, Interest, Shard } from "./interest.ts";
+import { examine, type Gap, gapsIn, prove } from "./proof.ts";
 import type { Replayed, Replays } from "./replays.ts";
+import { isElsewhere } from "./subject.ts";
 
 export interface ServingPorts extends AnswerPorts {
   readonly replays: Replays;

@@ -10,27 +10,24 @@
  *               └──┘ blocked                           live ◀──step── behind
  */
 import { parseAddress } from "../../shared/protocol/address.ts";
+import type { AddressedTo } from "../../shared/protocol/addressed.ts";
+import { type Attach, encodeWaiting } from "../../shared/protocol/attach.ts";
 import type { ErrorCode, ResetCause } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { WHOLE, within } from "../../shared/protocol/range.ts";
 import type { Streams } from "../../shared/protocol/streams.ts";
-import {
-  type AddressedTo,
-  type Attach,
-  encodeLatest,
-  encodeQuestionError,
-  encodeWaiting,
-} from "../../shared/protocol/uplink.ts";
+import { encodeLatest, encodeQuestionError } from "../../shared/protocol/uplink.ts";
 import type { IndexedRecord } from "../index/record.ts";
 import type { Partition } from "../partitions.ts";
 import { frameOf } from "../record.ts";
-import { type Endpoint, homesOf, isElsewhere, PATIENCE_MS, tailsIn } from "./answer.ts";
 import { BlockedAsks } from "./blocked-asks.ts";
 import { newWatchCounts, type WatchCounts } from "./counts.ts";
 import { type Ask, Interest, Shard, type Watch } from "./interest.ts";
 import { keyText } from "./key-text.ts";
 import type { ShardPort } from "./outbox.ts";
+import { PATIENCE_MS } from "./proof.ts";
 import { type ServingPorts, serve } from "./serving.ts";
+import { type Endpoint, homesOf, isElsewhere, tailsIn } from "./subject.ts";
 
 export interface WatchListPorts extends ServingPorts {
   readonly streams: Streams;

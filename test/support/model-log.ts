@@ -2,9 +2,9 @@
  * A log in memory and how an origin answers from it (R3, R4, U5, U8), short enough to be seen through. Records
  * are never rewritten; a horizon drops them from the front.
  */
+import type { Attached } from "../../shared/protocol/attach.ts";
 import { encodeUpdate, type Frame, type Value } from "../../shared/protocol/frame.ts";
 import type { Position } from "../../shared/protocol/position.ts";
-import type { Attached } from "../../shared/protocol/uplink.ts";
 
 export interface Kept {
   readonly path: string;

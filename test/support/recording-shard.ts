@@ -1,9 +1,10 @@
 /** A shard port that keeps what is sent to it. */
 import type { ShardPort } from "../../origin/watch/outbox.ts";
 import type { WatchList } from "../../origin/watch/watch-list.ts";
+import type { Attached } from "../../shared/protocol/attach.ts";
 import { type Message, splitText } from "../../shared/protocol/message.ts";
 import type { Position } from "../../shared/protocol/position.ts";
-import { type Attached, decodeOriginSays } from "../../shared/protocol/uplink.ts";
+import { decodeOriginSays } from "../../shared/protocol/uplink.ts";
 
 export class RecordingShard implements ShardPort {
   readonly #watchList: WatchList;

@@ -5,19 +5,17 @@
 import { SignJWT } from "jose";
 import WebSocket from "ws";
 import { shardOf } from "../../shared/protocol/address.ts";
+import { encodeAddressed } from "../../shared/protocol/addressed.ts";
+import { type Attach, encodeAttached, encodeWaiting } from "../../shared/protocol/attach.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { packMessages, splitText } from "../../shared/protocol/message.ts";
 import { formatPosition } from "../../shared/protocol/position.ts";
 import { PING, PONG } from "../../shared/protocol/subscriber.ts";
 import {
-  type Attach,
   decodeShardSays,
-  encodeAddressed,
-  encodeAttached,
   encodeHello,
   encodeLatest,
   encodeReady,
-  encodeWaiting,
   type ShardHello,
 } from "../../shared/protocol/uplink.ts";
 import { UPLINK_PROTOCOL, VERSION } from "../../shared/protocol/version.ts";

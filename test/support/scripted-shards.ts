@@ -5,9 +5,10 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { jwtVerify } from "jose";
 import { type WebSocket, WebSocketServer } from "ws";
+import { decodeAddressed } from "../../shared/protocol/addressed.ts";
 import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
 import { PING, PONG } from "../../shared/protocol/subscriber.ts";
-import { decodeAddressed, encodeHello, type Role } from "../../shared/protocol/uplink.ts";
+import { encodeHello, type Role } from "../../shared/protocol/uplink.ts";
 
 export const KEY = { kid: "k1", secret: new TextEncoder().encode("0123456789abcdef0123456789abcdef") };
 

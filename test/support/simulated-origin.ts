@@ -2,21 +2,13 @@
  * An origin in a simulation: it reads a journal in order, as far as it is let, keeps an index of its own, answers
  * from that by the rules, and forwards what is watched. Its process can be stopped and killed.
  */
+import { encodeAddressed } from "../../shared/protocol/addressed.ts";
+import { type Attach, type Attached, encodeAttached, encodeWaiting } from "../../shared/protocol/attach.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { packMessages, splitText } from "../../shared/protocol/message.ts";
 import type { Position } from "../../shared/protocol/position.ts";
 import { hasPartition, isWhole, type Range, rangeOf, within } from "../../shared/protocol/range.ts";
-import {
-  type Attach,
-  type Attached,
-  decodeShardSays,
-  encodeAddressed,
-  encodeAttached,
-  encodeHello,
-  encodeLeaving,
-  encodeReady,
-  encodeWaiting,
-} from "../../shared/protocol/uplink.ts";
+import { decodeShardSays, encodeHello, encodeLeaving, encodeReady } from "../../shared/protocol/uplink.ts";
 import type { ModelLog } from "./model-log.ts";
 import type { Wire } from "./simulated-wires.ts";
 

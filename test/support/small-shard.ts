@@ -1,17 +1,12 @@
 /** A shard and the origins on its uplinks, all of whose events a test makes by hand. */
 import type { Noted } from "../../edge/uplink/dialer.ts";
 import { UplinkCore } from "../../edge/uplink/uplink-core.ts";
+import { encodeAddressed } from "../../shared/protocol/addressed.ts";
+import { encodeAttach, encodeAttached } from "../../shared/protocol/attach.ts";
 import { encodeUpdate } from "../../shared/protocol/frame.ts";
 import { NOTHING } from "../../shared/protocol/position.ts";
 import { parseRange } from "../../shared/protocol/range.ts";
-import {
-  encodeAddressed,
-  encodeAttach,
-  encodeAttached,
-  encodeHello,
-  encodeLeaving,
-  encodeReady,
-} from "../../shared/protocol/uplink.ts";
+import { encodeHello, encodeLeaving, encodeReady } from "../../shared/protocol/uplink.ts";
 import { FakeSocket } from "./fake-socket.ts";
 import { settled } from "./simulated-edge.ts";
 import { Clock } from "./simulated-wires.ts";

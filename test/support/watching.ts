@@ -6,15 +6,12 @@ import { expect } from "vitest";
 import type { ShardPort } from "../../origin/watch/outbox.ts";
 import type { WatchList } from "../../origin/watch/watch-list.ts";
 import { classify } from "../../shared/core/continuity.ts";
+import { decodeAddressed } from "../../shared/protocol/addressed.ts";
+import type { Attached } from "../../shared/protocol/attach.ts";
 import { type Routing, routingOf } from "../../shared/protocol/frame.ts";
 import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
 import { formatPosition, type Position, reaches } from "../../shared/protocol/position.ts";
-import {
-  type Attached,
-  decodeAddressed,
-  decodeOriginSays,
-  type OriginSays,
-} from "../../shared/protocol/uplink.ts";
+import { decodeOriginSays, type OriginSays } from "../../shared/protocol/uplink.ts";
 
 /** One endpoint on one link. */
 export class WatchingObject {

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { encodeAddressed } from "../../../shared/protocol/addressed.ts";
 import { encodeUpdate, type Frame, type Value } from "../../../shared/protocol/frame.ts";
 import { type Message, packMessages } from "../../../shared/protocol/message.ts";
-import { encodeAddressed } from "../../../shared/protocol/uplink.ts";
 import { forEachBinaryFrame, forEachTextFrame } from "./batch.ts";
 
 type Addressed = readonly [link: number, frame: Frame];

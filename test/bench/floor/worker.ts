@@ -10,8 +10,9 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import { shardOf } from "../../../shared/protocol/address.ts";
+import { encodeAttach } from "../../../shared/protocol/attach.ts";
 import { isUpdate, PING, PONG } from "../../../shared/protocol/subscriber.ts";
-import { encodeAttach, encodeHello } from "../../../shared/protocol/uplink.ts";
+import { encodeHello } from "../../../shared/protocol/uplink.ts";
 import { ROUTES, UPLINK_PROTOCOL, VERSION } from "../../../shared/protocol/version.ts";
 import { forEachBinaryFrame, forEachTextFrame } from "./batch.ts";
 

@@ -1,9 +1,10 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { EndpointCore } from "../../../edge/endpoint/endpoint-core.ts";
+import { encodeAttached, encodeWaiting } from "../../../shared/protocol/attach.ts";
 import { encodeUpdate, type Frame } from "../../../shared/protocol/frame.ts";
+import { encodeLinkHello } from "../../../shared/protocol/link.ts";
 import { SEPARATOR } from "../../../shared/protocol/message.ts";
 import { type Position, parsePosition } from "../../../shared/protocol/position.ts";
-import { encodeAttached, encodeHello, encodeWaiting } from "../../../shared/protocol/uplink.ts";
 import { FakeSocket } from "../../support/fake-socket.ts";
 import { Clock } from "../../support/simulated-wires.ts";
 
@@ -76,7 +77,7 @@ function createCore(links: FakeSocket[] = [], subscribers: FakeSocket[] = []): E
 function link(core: EndpointCore, dial = 1, generation = 1): FakeSocket {
   const socket = new FakeSocket();
   core.linkOpened(socket);
-  core.linkMessage(socket, encodeHello({ version: 1, shard: 0, generation, dial }));
+  core.linkMessage(socket, encodeLinkHello({ version: 1, shard: 0, generation, dial }));
   return socket;
 }
 
@@ -153,7 +154,7 @@ describe("links", () => {
     core.linkOpened(later);
 
     core.linkMessage(rude, update(1));
-    core.linkMessage(later, encodeHello({ version: 2, shard: 0, generation: 1, dial: 1 }));
+    core.linkMessage(later, encodeLinkHello({ version: 2, shard: 0, generation: 1, dial: 1 }));
 
     expect(rude.closed).toEqual({ code: 4500, reason: "bad_frame" });
     expect(later.closed).toEqual({ code: 4502, reason: "unsupported_version" });

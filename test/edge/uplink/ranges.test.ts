@@ -1,15 +1,10 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import { encodeAddressed } from "../../../shared/protocol/addressed.ts";
+import { encodeAttach, encodeAttached, encodeWaiting } from "../../../shared/protocol/attach.ts";
 import { encodeUpdate } from "../../../shared/protocol/frame.ts";
 import { LIMITS } from "../../../shared/protocol/limits.ts";
 import { NOTHING, parsePosition } from "../../../shared/protocol/position.ts";
-import {
-  encodeAddressed,
-  encodeAttach,
-  encodeAttached,
-  encodeLatest,
-  encodeQuestionError,
-  encodeWaiting,
-} from "../../../shared/protocol/uplink.ts";
+import { encodeLatest, encodeQuestionError } from "../../../shared/protocol/uplink.ts";
 import type { FakeSocket } from "../../support/fake-socket.ts";
 import { settled } from "../../support/simulated-edge.ts";
 import { SmallShard } from "../../support/small-shard.ts";

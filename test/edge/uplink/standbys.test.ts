@@ -1,5 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { encodeAddressed, encodeAttach, encodeLatest } from "../../../shared/protocol/uplink.ts";
+import { encodeAddressed } from "../../../shared/protocol/addressed.ts";
+import { encodeAttach } from "../../../shared/protocol/attach.ts";
+import { encodeLatest } from "../../../shared/protocol/uplink.ts";
 import { FakeSocket } from "../../support/fake-socket.ts";
 import { SmallShard, updateFrame } from "../../support/small-shard.ts";
 

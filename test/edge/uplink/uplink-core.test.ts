@@ -1,18 +1,16 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import type { Noted } from "../../../edge/uplink/dialer.ts";
 import { UplinkCore } from "../../../edge/uplink/uplink-core.ts";
+import { encodeAddressed } from "../../../shared/protocol/addressed.ts";
+import { encodeAttach, encodeAttached } from "../../../shared/protocol/attach.ts";
 import type { Frame } from "../../../shared/protocol/frame.ts";
 import { encodeUpdate } from "../../../shared/protocol/frame.ts";
+import { encodeEmpty, encodeOccupied } from "../../../shared/protocol/link.ts";
 import { SEPARATOR } from "../../../shared/protocol/message.ts";
 import { NOTHING } from "../../../shared/protocol/position.ts";
 import {
-  encodeAddressed,
-  encodeAttach,
-  encodeAttached,
-  encodeEmpty,
   encodeHello,
   encodeLatest,
-  encodeOccupied,
   encodeQuestionError,
   encodeReady,
 } from "../../../shared/protocol/uplink.ts";

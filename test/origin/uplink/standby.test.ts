@@ -1,8 +1,9 @@
 /** An origin's uplinks where several origins share a shard. */
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Uplinks, type UplinksTiming } from "../../../origin/uplink/uplinks.ts";
+import { encodeAttach } from "../../../shared/protocol/attach.ts";
 import { CLOSE } from "../../../shared/protocol/codes.ts";
-import { encodeActive, encodeAttach } from "../../../shared/protocol/uplink.ts";
+import { encodeActive } from "../../../shared/protocol/uplink.ts";
 import { KEY, ScriptedShards, type TakenUplink } from "../../support/scripted-shards.ts";
 import { record, SmallOrigin } from "../../support/small-origin.ts";
 

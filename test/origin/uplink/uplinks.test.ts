@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Uplinks, type UplinksOptions, type UplinksTiming } from "../../../origin/uplink/uplinks.ts";
+import { encodeAttach } from "../../../shared/protocol/attach.ts";
 import { CLOSE } from "../../../shared/protocol/codes.ts";
 import { decodeUpdate, routingOf } from "../../../shared/protocol/frame.ts";
-import { encodeAttach, encodeDetach, encodeGet } from "../../../shared/protocol/uplink.ts";
+import { encodeDetach, encodeGet } from "../../../shared/protocol/uplink.ts";
 import { UPLINK_PROTOCOL } from "../../../shared/protocol/version.ts";
 import { KEY, ScriptedShards } from "../../support/scripted-shards.ts";
 import { record, SmallOrigin } from "../../support/small-origin.ts";

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { PATIENCE_MS } from "../../../origin/watch/answer.ts";
+import { PATIENCE_MS } from "../../../origin/watch/proof.ts";
 import { LIMITS } from "../../../shared/protocol/limits.ts";
 import { formatPosition, NOTHING, parsePosition } from "../../../shared/protocol/position.ts";
 import { RecordingShard } from "../../support/recording-shard.ts";

@@ -1,27 +1,28 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { encodeUpdate } from "../../../shared/protocol/frame.ts";
-import type { Position } from "../../../shared/protocol/position.ts";
 import {
-  type AddressedTo,
   type Attached,
-  decodeAddressed,
-  decodeLinkDown,
-  decodeLinkUp,
-  decodeOriginSays,
-  decodeShardSays,
-  encodeAddressed,
   encodeAttach,
   encodeAttached,
-  encodeDetach,
+  encodeWaiting,
+} from "../../../shared/protocol/attach.ts";
+import {
+  decodeLinkDown,
+  decodeLinkUp,
   encodeEmpty,
+  encodeLinkHello,
+  encodeOccupied,
+} from "../../../shared/protocol/link.ts";
+import type { Position } from "../../../shared/protocol/position.ts";
+import {
+  decodeOriginSays,
+  decodeShardSays,
+  encodeDetach,
   encodeGet,
   encodeHello,
   encodeLatest,
-  encodeOccupied,
   encodeQuestionError,
   encodeReady,
-  encodeWaiting,
 } from "../../../shared/protocol/uplink.ts";
 
 const at = (offset: number): Position => new Map([["a.0", offset]]);
@@ -33,60 +34,6 @@ const attached: Attached = {
   since: new Map(),
   count: 2,
 };
-const addressees: fc.Arbitrary<AddressedTo> = fc.oneof(
-  fc
-    .array(fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }), { minLength: 1, maxLength: 50 })
-    .map((links): AddressedTo => ({ kind: "links", links })),
-  fc.integer({ min: 1 }).map((id): AddressedTo => ({ kind: "question", id })),
-  fc.constant<AddressedTo>({ kind: "shard" }),
-);
-
-describe("addressed frames", () => {
-  test("[U3] they are what PROTOCOL.md shows", () => {
-    expect(encodeAddressed({ kind: "links", links: [7, 9] }, "F")).toBe("7,9\tF");
-    expect(encodeAddressed({ kind: "question", id: 13 }, "F")).toBe("?13\tF");
-    expect(encodeAddressed({ kind: "shard" }, "F")).toBe("0\tF");
-  });
-
-  test("[U3] [F1] address and frame come apart as they were put together, byte for byte, tabs in the value too", () => {
-    const frame = fc.oneof(
-      fc.string(),
-      fc.uint8Array().map((bytes) =>
-        encodeUpdate({
-          endpoint: "/t/k",
-          epoch: "a",
-          offset: 1,
-          previous: undefined,
-          timestamp: undefined,
-          headers: [],
-          value: { kind: "bytes", bytes },
-        }),
-      ),
-    );
-    fc.assert(
-      fc.property(addressees, frame, (to, frame) => {
-        expect(decodeAddressed(encodeAddressed(to, frame))).toEqual({ to, frame });
-      }),
-    );
-  });
-
-  test.each([
-    "",
-    "F",
-    "\tF",
-    "0",
-    "-1\tF",
-    "1,\tF",
-    "01\tF",
-    "?0\tF",
-    "x\tF",
-    "1 2\tF",
-    Uint8Array.of(1, 2),
-    Uint8Array.of(0xff, 9),
-  ])("[C5] %j has no address", (item) => {
-    expect(decodeAddressed(item)).toBeUndefined();
-  });
-});
 
 describe("control frames", () => {
   test("[U2] [L3] [V2] hellos", () => {
@@ -97,7 +44,10 @@ describe("control frames", () => {
     const shard = { version: 1, shard: 0, shards: 2, generation: 7 };
     expect(decodeShardSays(encodeHello(shard))).toEqual({ ok: true, value: { kind: "hello", hello: shard } });
     const link = { version: 1, shard: 0, generation: 7, dial: 3 };
-    expect(decodeLinkDown(encodeHello(link))).toEqual({ ok: true, value: { kind: "hello", hello: link } });
+    expect(decodeLinkDown(encodeLinkHello(link))).toEqual({
+      ok: true,
+      value: { kind: "hello", hello: link },
+    });
   });
 
   test("[L4] [U4] an attach on a link and on an uplink", () => {

@@ -1,0 +1,86 @@
+/** Looks up a key: what is held of its records, and how far that reaches in each partition of its topic. */
+import type { Position } from "../../shared/protocol/position.ts";
+import type { Batches } from "./batches.ts";
+import { Chain, latestOf, newestOf, type PageLimits, pageAfter } from "./history.ts";
+import type { Partitions } from "./partitions.ts";
+import type { IndexedRecord } from "./record.ts";
+import type { TopicRetentions } from "./retention.ts";
+import { tailName } from "./tail-table.ts";
+import type { Tails } from "./tails.ts";
+import { gapsOf, type Latest, type Page, type PartitionView, type RecentLimits, reachedBy } from "./views.ts";
+
+/** What each of these answers, RecordIndex says. */
+export class Lookup {
+  readonly #partitions: Partitions;
+  readonly #batches: Batches;
+  readonly #tails: Tails;
+  readonly #topics: TopicRetentions;
+
+  constructor(partitions: Partitions, batches: Batches, tails: Tails, topics: TopicRetentions) {
+    this.#partitions = partitions;
+    this.#batches = batches;
+    this.#tails = tails;
+    this.#topics = topics;
+  }
+
+  tails(topic: string, key: Uint8Array): Position {
+    return positionOf(this.#chains(topic, key));
+  }
+
+  latest(topic: string, key: Uint8Array): Latest {
+    const chains = this.#chains(topic, key);
+    return { record: latestOf(chains), position: positionOf(chains) };
+  }
+
+  views(topic: string, key: Uint8Array): readonly PartitionView[] {
+    return this.#views(topic, this.#chains(topic, key));
+  }
+
+  since(topic: string, key: Uint8Array, from: Position, limits: PageLimits): Page {
+    const chains = this.#chains(topic, key);
+    const partitions = this.#views(topic, chains);
+    const { records, more } = pageAfter(chains, from, limits);
+    const reached = reachedBy(records, from, partitions);
+    return { records, more, reached, gaps: gapsOf(from, partitions), partitions };
+  }
+
+  recent(topic: string, key: Uint8Array, limits: RecentLimits): readonly IndexedRecord[] {
+    return newestOf(this.#chains(topic, key), limits, limits.now - limits.maxAgeMs);
+  }
+
+  #chains(topic: string, key: Uint8Array): Chain[] {
+    const partitions = [...this.#partitions.ofTopic(topic)];
+    const name = tailName(key);
+    const tails = this.#tails.lastIn(
+      partitions.map(({ id }) => id),
+      name,
+    );
+    const chains: Chain[] = [];
+    for (const partition of partitions) {
+      const tail = tails.get(partition.id);
+      if (tail === undefined) continue;
+      if (tail >= partition.stored.horizon)
+        chains.push(new Chain(partition, key, tail, this.#batches, undefined));
+      else if (partition.stored.kept > 0 && this.#topics.get(topic)?.keepLatest) {
+        const kept = this.#batches.kept(partition.id, name);
+        if (kept?.lastOffset === tail) chains.push(new Chain(partition, key, tail, this.#batches, kept));
+      }
+    }
+    return chains;
+  }
+
+  #views(topic: string, chains: readonly Chain[]): PartitionView[] {
+    const tails = positionOf(chains);
+    return Array.from(this.#partitions.ofTopic(topic), (partition) => ({
+      partition: partition.number,
+      epoch: partition.epoch,
+      horizon: partition.stored.horizon,
+      checkpoint: partition.checkpoint,
+      tail: tails.get(partition.epoch),
+    }));
+  }
+}
+
+function positionOf(chains: readonly Chain[]): Position {
+  return new Map(chains.map((chain) => [chain.partition.epoch, chain.tail]));
+}

@@ -1,0 +1,87 @@
+/** Reads one partition, from where it was left, and hands its records on. */
+import { setImmediate } from "node:timers/promises";
+import {
+  isPassing,
+  partitionFailed,
+  partitionName,
+  type Reading,
+  reasonOf,
+  retryDelay,
+  sleep,
+} from "./reading.ts";
+import { isAvailable, SourceError } from "./source.ts";
+
+/** Records of a partition that are handled before others get their turn, if nothing else made it wait. */
+const TURN_RECORDS = 100;
+
+/**
+ * Until it is stopped, or stops for good, or its topic must be described anew: then it says that it was `replaced`.
+ * @param signal Aborts at the latest when all reading ends.
+ */
+export async function readPartition(
+  reading: Reading,
+  which: { readonly topic: string; readonly partition: number; readonly epoch: string },
+  replaced: () => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const { source, forwarder, partitions, log, troubles } = reading;
+  const { topic, partition, epoch } = which;
+  const name = partitionName(topic, partition);
+  let failures = 0;
+  // It may have been awaited.
+  let failing = true;
+  let torn: "no" | "out of range" | "truncated" = "no";
+  let inTurn = 0;
+  while (!signal.aborted) {
+    try {
+      if (torn !== "no") await rejoin(reading, topic, epoch, torn === "truncated");
+      torn = "no";
+      const from = partitions.find(topic, epoch)?.next ?? 0;
+      await source.read({ topic, partition, epoch, from, signal }, async (batch) => {
+        if (signal.aborted) return;
+        if (batch.nextOffset > from) failures = 0;
+        forwarder.batch(topic, partition, epoch, batch);
+        if (failing) troubles.over(name);
+        failing = false;
+        // A backlog must not keep sockets from their turn. A trickle waits for its next record anyway.
+        inTurn += batch.records.length;
+        if (inTurn < TURN_RECORDS) return;
+        inTurn = 0;
+        await setImmediate();
+      });
+      return;
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!isPassing(error)) throw error;
+      const reason = reasonOf(error);
+      partitions.fail(topic, epoch, `${reason.code}: ${reason.message}`);
+      if (reason.code === "corrupt") {
+        partitions.stop(topic, epoch);
+        return log("partition_stopped", { topic, partition, ...reason });
+      }
+      if (reason.code === "epoch_changed" || reason.code === "unknown_topic") {
+        troubles.over(name);
+        return replaced();
+      }
+      if (reason.code === "truncated") torn = "truncated";
+      else if (reason.code === "offset_out_of_range" && torn === "no") torn = "out of range";
+      const retryMs = retryDelay(reading, failures++);
+      failing = true;
+      partitionFailed(reading, which, reason, retryMs);
+      await sleep(retryMs, signal);
+    }
+  }
+}
+
+/** Begins anew where the log no longer holds what comes next, or lost what was read. */
+async function rejoin(
+  { source, forwarder }: Reading,
+  topic: string,
+  epoch: string,
+  truncated: boolean,
+): Promise<void> {
+  const info = (await source.describe(topic))?.find((described) => described.epoch === epoch);
+  if (info === undefined) throw new SourceError("epoch_changed", `${topic} is no longer the same topic`);
+  if (!isAvailable(info)) throw new SourceError("unavailable", info.unavailable);
+  forwarder.rejoin(topic, info, truncated);
+}

@@ -1,0 +1,79 @@
+/** What it takes to read topics and partitions, and how that is tried again: consumer.ts says what, and how it ends. */
+import { setTimeout } from "node:timers/promises";
+import { type BackoffBounds, backoff } from "../shared/core/backoff.ts";
+import type { Range } from "../shared/protocol/range.ts";
+import type { Forwarder } from "./forwarder.ts";
+import { IndexError } from "./index/error.ts";
+import type { Log } from "./log.ts";
+import type { Partitions } from "./partitions.ts";
+import { type Source, SourceError } from "./source.ts";
+import type { Troubles } from "./troubles.ts";
+
+export interface Reading {
+  readonly source: Source;
+  /** Partitions of other ranges are described, but not read. */
+  readonly range?: Range;
+  readonly forwarder: Forwarder;
+  readonly partitions: Partitions;
+  readonly log: Log;
+  readonly troubles: Troubles;
+  /** In [0, 1). */
+  readonly random: () => number;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Reading can't go on at all. */
+  readonly fatal: (error: unknown) => void;
+  readonly timing: ReadTiming;
+}
+
+export interface ReadTiming {
+  readonly retry: BackoffBounds;
+  /** How often a topic that doesn't exist is looked for, in milliseconds. */
+  readonly absentMs: number;
+  /** How often a topic is looked at for new partitions, and patterns for new topics, in milliseconds. */
+  readonly describeMs: number;
+  /** How long a topic that matched a pattern must be gone until the index forgets it, in milliseconds. */
+  readonly forgetMs: number;
+}
+
+/** How long to wait before the next try. */
+export function retryDelay({ timing, random }: Reading, failures: number): number {
+  return Math.ceil(backoff(failures, timing.retry, random()));
+}
+
+export function partitionName(topic: string, partition: number): string {
+  return `${topic}/${partition}`;
+}
+
+/** Tells of a partition that can't be read for now. */
+export function partitionFailed(
+  { troubles }: Reading,
+  { topic, partition }: { readonly topic: string; readonly partition: number },
+  reason: { readonly code: string; readonly message: string },
+  retryMs: number,
+): void {
+  const name = partitionName(topic, partition);
+  troubles.befall(name, "partition_failed", { topic, partition, ...reason, retryMs });
+}
+
+/** Whether the time passed without a signal. */
+export async function sleep(ms: number, signal: AbortSignal): Promise<boolean> {
+  try {
+    await setTimeout(ms, undefined, { signal });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Whether it makes sense to try again, or to go on without one partition. Anything else is a fault of the
+ * program, or an index that must be opened anew: going on could lose records in silence.
+ */
+export function isPassing(error: unknown): error is SourceError | IndexError {
+  return error instanceof SourceError || (error instanceof IndexError && error.code === "disk_failed");
+}
+
+export function reasonOf({ code, message }: SourceError | IndexError) {
+  return { code, message };
+}

@@ -1,0 +1,111 @@
+/**
+ * What can be said to who asks: whether it must wait (R5), and whether continuity from where it stands can be proved
+ * from the index (R3), and else why not (R4).
+ */
+import type { ResetCause } from "../../shared/protocol/codes.ts";
+import type { Position } from "../../shared/protocol/position.ts";
+import { homesOf, type Subject, type SubjectPorts, viewsOf } from "./subject.ts";
+
+export interface ProofPorts extends SubjectPorts {
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/**
+ * Until when a question waits. `patient`: not for ever, since what it names may not exist: another origin may have
+ * sent what this one hasn't seen yet, but positions can also be made up, and logs can lose records.
+ */
+export type Blocked =
+  /** Until the topic has been described, or described anew. */
+  | { readonly kind: "topic"; readonly patient: boolean }
+  /** Until the partition has been read past `offset` or, where that is undefined, is ready. */
+  | {
+      readonly kind: "partition";
+      readonly epoch: string;
+      readonly offset: number | undefined;
+      readonly patient: boolean;
+    }
+  /** Until the log has been read again. */
+  | { readonly kind: "log"; readonly patient: false };
+
+/** How long that patience lasts (R5), in milliseconds. Partitions that were added are found in less. */
+export const PATIENCE_MS = 15_000;
+
+/** `fresh` where nobody asked for a proof. */
+export type Proof = "recovered" | "fresh" | ResetCause;
+
+export type Examined =
+  | { readonly kind: "blocked"; readonly blocked: Blocked }
+  | { readonly kind: "open"; readonly proof: Proof };
+
+/** Offsets of one partition, `after` and `until` excluded, of which the index can't tell what they held of a key. */
+export interface Gap {
+  readonly partition: number;
+  readonly epoch: string;
+  readonly after: number;
+  readonly until: number;
+}
+
+/** What an attach that came at `askedAt` must wait for or, where it needn't, what can be proved. */
+export function examine(
+  ports: ProofPorts,
+  subject: Subject,
+  from: Position | undefined,
+  askedAt: number,
+): Examined {
+  const { endpoint } = subject;
+  const all = ports.partitions.of(endpoint.topic);
+  if (all === undefined) return { kind: "blocked", blocked: { kind: "topic", patient: false } };
+  const isPatient = ports.now() - askedAt < PATIENCE_MS;
+  for (const [epoch, offset] of from ?? []) {
+    const partition = ports.partitions.find(endpoint.topic, epoch);
+    if (partition === undefined && isPatient && all.some((other) => isOfOneTopic(other.epoch, epoch)))
+      return { kind: "blocked", blocked: { kind: "topic", patient: true } };
+    if (partition === undefined || offset < partition.next) continue;
+    // A ready partition may lag: what its log is known to hold is still waited for.
+    const isComing = !partition.ready || offset < partition.end;
+    if (isComing || isPatient)
+      return { kind: "blocked", blocked: { kind: "partition", epoch, offset, patient: !isComing } };
+  }
+  const proof = from === undefined ? "fresh" : prove(ports, subject, from);
+  if (proof === "recovered") return { kind: "open", proof };
+  // The recent updates of a partition that isn't fully read would be old ones.
+  const unready = homesOf(ports, subject).find(({ ready }) => !ready);
+  if (unready === undefined) return { kind: "open", proof };
+  return {
+    kind: "blocked",
+    blocked: { kind: "partition", epoch: unready.epoch, offset: undefined, patient: false },
+  };
+}
+
+/** Whether two epochs name partitions of the same incarnation of a topic (P4): one of them may just have been added. */
+function isOfOneTopic(a: string, b: string): boolean {
+  const dot = a.lastIndexOf(".");
+  return dot > 0 && dot === b.lastIndexOf(".") && a.slice(0, dot) === b.slice(0, dot);
+}
+
+/** Whether nothing of the endpoint after `from` is missing in the index (R3), and else why (R4). */
+export function prove(ports: SubjectPorts, subject: Subject, from: Position): "recovered" | ResetCause {
+  let ahead = false;
+  for (const [epoch, offset] of from) {
+    const partition = ports.partitions.find(subject.endpoint.topic, epoch);
+    if (partition === undefined) return "epoch";
+    ahead ||= offset >= partition.next;
+  }
+  if (ahead) return "ahead";
+  return gapsIn(ports, subject, from).length === 0 ? "recovered" : "horizon";
+}
+
+/** What the index no longer holds of what may lie after `from` (R3), in the partitions that the topic has. */
+export function gapsIn(ports: SubjectPorts, subject: Subject, from: Position): Gap[] {
+  const gaps: Gap[] = [];
+  for (const { partition, epoch, horizon, tail } of viewsOf(ports, subject)) {
+    const at = from.get(epoch) ?? -1;
+    // Nothing of the key is known there, and nobody says that there was.
+    if (tail === undefined && !from.has(epoch)) continue;
+    // At its last record nothing can lie between, however far the horizon has moved since.
+    if (at < horizon - 1 && !(tail !== undefined && at >= tail))
+      gaps.push({ partition, epoch, after: at, until: horizon });
+  }
+  return gaps;
+}

@@ -1,0 +1,74 @@
+/** What the index and the partitions know of an endpoint, and which partitions speak for it. */
+import type { Position } from "../../shared/protocol/position.ts";
+import { isWhole, type Range, WHOLE } from "../../shared/protocol/range.ts";
+import type { Stream } from "../../shared/protocol/streams.ts";
+import type { PartitionView } from "../index/views.ts";
+import type { Partition, Partitions } from "../partitions.ts";
+import type { History } from "./history.ts";
+
+export interface Endpoint {
+  readonly topic: string;
+  readonly key: Uint8Array;
+  /** Canonical. */
+  readonly path: string;
+  readonly stream: Stream;
+}
+
+/** An endpoint with what is known of it. */
+export interface Subject {
+  readonly endpoint: Endpoint;
+  /** The last offset in each epoch in which it is known; the index may have dropped that record since. */
+  readonly tails: Position;
+}
+
+export interface SubjectPorts {
+  readonly history: History;
+  readonly partitions: Partitions;
+  /** Of which this origin's answers speak. */
+  readonly range?: Range;
+  /** Which of `count` partitions the default partitioner gives a key to. */
+  readonly homeOf: (key: Uint8Array, count: number) => number;
+}
+
+/** The last offset of the endpoint in each epoch of its topic in which the index knows it. */
+export function tailsIn(
+  { history, partitions }: SubjectPorts,
+  { topic, key }: Endpoint,
+): Map<string, number> {
+  const tails = new Map<string, number>();
+  for (const { epoch, tail } of history.views(topic, key))
+    if (tail !== undefined && partitions.find(topic, epoch) !== undefined) tails.set(epoch, tail);
+  return tails;
+}
+
+/** The epochs of the endpoint's topic; the index may still know some that it had before. */
+export function viewsOf(
+  { history, partitions }: SubjectPorts,
+  { endpoint, tails }: Subject,
+): readonly PartitionView[] {
+  const { topic, key } = endpoint;
+  return history
+    .views(topic, key)
+    .filter(({ epoch }) => partitions.find(topic, epoch) !== undefined)
+    .map((view) => ({ ...view, tail: tails.get(view.epoch) }));
+}
+
+/**
+ * The partitions that speak for an endpoint: those in which its key is known or, where it is known nowhere,
+ * the one that the default partitioner gives it to, if that is in this origin's range. No other partition ever
+ * holds it up.
+ */
+export function homesOf(ports: SubjectPorts, { endpoint, tails }: Subject): readonly Partition[] {
+  const partitions = ports.partitions.of(endpoint.topic) ?? [];
+  if (tails.size > 0) return partitions.filter(({ epoch }) => tails.has(epoch));
+  const count = ports.partitions.count(endpoint.topic) ?? 0;
+  const number = count === 0 ? undefined : ports.homeOf(endpoint.key, count);
+  return partitions.filter(({ partition }) => partition === number);
+}
+
+/** Whether other ranges answer for an endpoint, as far as this origin can tell (N4). */
+export function isElsewhere(ports: SubjectPorts, subject: Subject, from: Position | undefined): boolean {
+  if (isWhole(ports.range ?? WHOLE) || subject.tails.size > 0 || (from?.size ?? 0) > 0) return false;
+  const { endpoint } = subject;
+  return (ports.partitions.count(endpoint.topic) ?? 0) > 0 && homesOf(ports, subject).length === 0;
+}

@@ -1,0 +1,107 @@
+/**
+ * What a link wants and what it gets: rules L2, L4 and U5 of PROTOCOL.md. These frames are the same on a link and, with
+ * the link's number or addressed to it, on an uplink.
+ */
+import * as v from "valibot";
+import { formatPosition, type Position } from "./position.ts";
+import {
+  EndpointSchema,
+  IdSchema,
+  PositionSchema,
+  type Verdict,
+  VerdictSchema,
+  verdictFields,
+} from "./subscriber.ts";
+
+export const AttachSchema = v.object({
+  attach: EndpointSchema,
+  id: IdSchema,
+  link: v.optional(IdSchema),
+  from: v.optional(PositionSchema),
+});
+
+export const AttachedSchema = v.object({
+  attached: EndpointSchema,
+  id: IdSchema,
+  to: PositionSchema,
+  since: PositionSchema,
+  count: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+  elsewhere: v.optional(v.literal(true)),
+  log: v.optional(v.literal(true)),
+  ...VerdictSchema.entries,
+});
+
+export const WaitingSchema = v.object({ waiting: EndpointSchema, id: IdSchema });
+
+/** A link wants an endpoint from a position on; without one, the recent updates. Also: asks again (L4). */
+export interface Attach {
+  readonly endpoint: string;
+  readonly id: number;
+  readonly from: Position | undefined;
+}
+
+/**
+ * The answer to an attach; the next `count` update frames of this endpoint on this link are its body (U5).
+ * They lead from `position` to `to`; where `to` is not yet `head`, the asker asks again from there. `since`
+ * says what the origin still holds: continuity can be proved from positions that reach it.
+ */
+export interface Attached {
+  readonly endpoint: string;
+  readonly id: number;
+  readonly verdict: Verdict;
+  readonly to: Position;
+  readonly since: Position;
+  readonly count: number;
+  /** Nothing is known here of the endpoint or of what was asked, and its home is in another range (N4). */
+  readonly elsewhere?: boolean | undefined;
+  /** Continuity was proved by reading the log again (R7), and not from the index. */
+  readonly log?: boolean | undefined;
+}
+
+export function readAttach(o: v.InferOutput<typeof AttachSchema>): Attach {
+  return { endpoint: o.attach, id: o.id, from: o.from };
+}
+
+export function readAttached(o: v.InferOutput<typeof AttachedSchema>): Attached {
+  return {
+    endpoint: o.attached,
+    id: o.id,
+    to: o.to,
+    since: o.since,
+    count: o.count,
+    elsewhere: o.elsewhere,
+    log: o.log,
+    verdict: { position: o.position, head: o.head, recovered: o.recovered, cause: o.cause },
+  };
+}
+
+export function readWaiting(o: v.InferOutput<typeof WaitingSchema>) {
+  return { kind: "waiting", endpoint: o.waiting, id: o.id } as const;
+}
+
+/** On a link the shard knows which link it is; on an uplink `link` says it. */
+export function encodeAttach(attach: Attach, link?: number): string {
+  return JSON.stringify({
+    attach: attach.endpoint,
+    id: attach.id,
+    link,
+    from: attach.from && formatPosition(attach.from),
+  });
+}
+
+export function encodeAttached(attached: Attached): string {
+  return JSON.stringify({
+    attached: attached.endpoint,
+    id: attached.id,
+    ...verdictFields(attached.verdict),
+    to: formatPosition(attached.to),
+    since: formatPosition(attached.since),
+    count: attached.count,
+    elsewhere: attached.elsewhere || undefined,
+    log: attached.log || undefined,
+  });
+}
+
+export function encodeWaiting(endpoint: string, id: number): string {
+  return JSON.stringify({ waiting: endpoint, id });
+}

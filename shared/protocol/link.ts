@@ -1,0 +1,76 @@
+/**
+ * Control frames between an Uplink shard and the objects below it: rules L1–L7 of PROTOCOL.md. Update frames go the
+ * same way down.
+ */
+import * as v from "valibot";
+import {
+  type Attach,
+  type Attached,
+  AttachedSchema,
+  AttachSchema,
+  readAttach,
+  readAttached,
+  readWaiting,
+  WaitingSchema,
+} from "./attach.ts";
+import { as, GenerationSchema, type Reader, reader, ShardSchema, VersionSchema } from "./control-frame.ts";
+import { EndpointSchema } from "./subscriber.ts";
+
+const Schemas = {
+  hello: v.object({
+    hello: v.object({
+      version: VersionSchema,
+      shard: ShardSchema,
+      generation: GenerationSchema,
+      dial: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
+    }),
+  }),
+  empty: v.object({ empty: EndpointSchema }),
+  occupied: v.object({ occupied: EndpointSchema }),
+} as const;
+
+export type LinkHello = v.InferOutput<typeof Schemas.hello>["hello"];
+
+/** Shard → object, on a link; update frames apart. */
+export type LinkDown =
+  | { readonly kind: "hello"; readonly hello: LinkHello }
+  | { readonly kind: "attached"; readonly attached: Attached }
+  | { readonly kind: "waiting"; readonly endpoint: string; readonly id: number }
+  | { readonly kind: "unknown" };
+
+/** Object → shard, on a link. */
+export type LinkUp =
+  | { readonly kind: "attach"; readonly attach: Attach }
+  | { readonly kind: "empty"; readonly endpoint: string }
+  | { readonly kind: "occupied"; readonly endpoint: string }
+  | { readonly kind: "unknown" };
+
+export const decodeLinkDown: Reader<LinkDown> = reader<LinkDown>(
+  {
+    hello: as("linkHello", Schemas.hello, (o) => ({ kind: "hello", hello: o.hello })),
+    attached: as("attached", AttachedSchema, (o) => ({ kind: "attached", attached: readAttached(o) })),
+    waiting: as("waiting", WaitingSchema, readWaiting),
+  },
+  { kind: "unknown" },
+);
+
+export const decodeLinkUp: Reader<LinkUp> = reader<LinkUp>(
+  {
+    attach: as("attach", AttachSchema, (o) => ({ kind: "attach", attach: readAttach(o) })),
+    empty: as("empty", Schemas.empty, (o) => ({ kind: "empty", endpoint: o.empty })),
+    occupied: as("occupied", Schemas.occupied, (o) => ({ kind: "occupied", endpoint: o.occupied })),
+  },
+  { kind: "unknown" },
+);
+
+export function encodeLinkHello(hello: LinkHello): string {
+  return JSON.stringify({ hello });
+}
+
+export function encodeEmpty(endpoint: string): string {
+  return JSON.stringify({ empty: endpoint });
+}
+
+export function encodeOccupied(endpoint: string): string {
+  return JSON.stringify({ occupied: endpoint });
+}

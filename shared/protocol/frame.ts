@@ -206,6 +206,9 @@ export interface Routing extends Chained {
 
 const ROUTING = /^\{"e":"(\/[^"]*)","p":"([A-Za-z0-9_.-]{1,32}):([0-9]{1,16})"(?:,"q":([0-9]{1,16}))?[,}]/;
 
+/** For what is read of a head, which is ASCII; what may follow is for the receiver to judge. */
+const lenient = new TextDecoder("utf-8", { ignoreBOM: true });
+
 /** For hops that pass frames on: trusts that an origin encoded it. undefined where it isn't an update. */
 export function routingOf(frame: Frame): Routing | undefined {
   const match = ROUTING.exec(typeof frame === "string" ? frame : headerText(frame));
@@ -228,7 +231,7 @@ export function timestampOf(frame: Frame): number | undefined {
 
 function headerText(frame: Uint8Array): string {
   const newline = frame.indexOf(NEWLINE);
-  return newline < 0 ? "" : (decodeUtf8(frame.subarray(0, newline)) ?? "");
+  return newline < 0 ? "" : lenient.decode(frame.subarray(0, newline));
 }
 
 function toBase64(bytes: Uint8Array): string {

@@ -7,6 +7,7 @@ import { type Frame, type Routing, routingOf } from "./frame.ts";
 
 const encoder = new TextEncoder();
 const PREVIOUS = encoder.encode(',"q":');
+const NEWLINE = 0x0a;
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 const ZERO = 0x30;
@@ -52,6 +53,7 @@ export class RoutingReader {
       previous = numberIn(frame, begin, end);
     }
     if (frame[end] !== COMMA && frame[end] !== END) return undefined;
+    if (!frame.includes(NEWLINE, end)) return undefined;
     return { endpoint: this.#endpoint, epoch: this.#epoch, offset, previous };
   }
 }

@@ -1,6 +1,6 @@
 /** The brokers as last heard of, and what they say of topics. */
 import { SourceError } from "../source.ts";
-import { type Address, Connection, type Request } from "./connection.ts";
+import { type Address, Connection, type Request, SilentError } from "./connection.ts";
 import { Fetcher } from "./fetcher.ts";
 import { within, wordsOf } from "./patience.ts";
 import { type BrokerAddress, type Metadata, metadataRequest, type TopicMetadata } from "./requests.ts";
@@ -118,6 +118,18 @@ export class Cluster {
     return broker.connection;
   }
 
+  /**
+   * A broker that stopped answering shall not be the first to be asked who leads now. Where it is silent, connections to
+   * others may have been forgotten on the same way: asked one after the other, each would be waited for.
+   */
+  #failed(broker: Broker, error: unknown): void {
+    const doubtful = error instanceof SilentError ? this.#brokers.values() : [broker];
+    for (const { connection, fetcher } of doubtful) {
+      connection?.close();
+      fetcher.dropIdle();
+    }
+  }
+
   #closeEntries(): void {
     for (const entry of this.#entries.values()) entry.close();
     this.#entries.clear();
@@ -136,8 +148,7 @@ export class Cluster {
       if (this.#brokers.has(address.id)) continue;
       const broker: Broker = {
         address,
-        // One that stopped answering shall not be the first to be asked who leads now.
-        fetcher: new Fetcher(this.#settings, address, () => broker.connection?.close()),
+        fetcher: new Fetcher(this.#settings, address, (error) => this.#failed(broker, error)),
         connection: undefined,
       };
       this.#brokers.set(address.id, broker);

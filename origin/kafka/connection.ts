@@ -36,6 +36,9 @@ export interface Request<T> {
   decode(reader: WireReader): { readonly throttleMs: number; readonly answer: T };
 }
 
+/** Not a byte came, though the connection stands, as far as can be seen from here. */
+export class SilentError extends Error {}
+
 export interface Address {
   readonly host: string;
   readonly port: number;
@@ -174,7 +177,7 @@ export class Connection {
     const look = () => {
       const left = ends - performance.now();
       const isSilent = silenceMs < timeoutMs && this.#socket?.bytesRead === read;
-      if (isSilent) this.close(new Error(`the broker has been silent for ${silenceMs} ms`));
+      if (isSilent) this.close(new SilentError(`the broker has been silent for ${silenceMs} ms`));
       else if (left < 1) this.close(new Error(`a ${name} request was not answered within ${timeoutMs} ms`));
       else timer = startTimer(look, Math.min(silenceMs, left));
       read = this.#socket?.bytesRead;

@@ -45,7 +45,7 @@ interface Lane {
 export class Fetcher {
   readonly #settings: KafkaSettings;
   readonly #address: Address;
-  readonly #failed: () => void;
+  readonly #failed: (error: unknown) => void;
   readonly #lanes: readonly [Lane, Lane] = [
     { connection: undefined, waitMs: undefined },
     { connection: undefined, waitMs: undefined },
@@ -58,7 +58,7 @@ export class Fetcher {
   #closed = false;
 
   /** @param failed Called when a request has failed: the broker may be gone. */
-  constructor(settings: KafkaSettings, address: Address, failed: () => void) {
+  constructor(settings: KafkaSettings, address: Address, failed: (error: unknown) => void) {
     this.#settings = settings;
     this.#address = address;
     this.#failed = failed;
@@ -86,6 +86,11 @@ export class Fetcher {
       this.#schedule();
     }
     return promise;
+  }
+
+  /** Connections on which nothing is under way are made anew when they are needed. */
+  dropIdle(): void {
+    for (const { connection, waitMs } of this.#lanes) if (waitMs === undefined) connection?.close();
   }
 
   close(): void {
@@ -166,7 +171,7 @@ export class Fetcher {
         else ask.resolve(ownBytes(fetched, answers.size));
       }
     } catch (error) {
-      this.#failed();
+      this.#failed(error);
       this.#silenceMs = Math.min(2 * this.#silenceMs, SILENCE.maxMs);
       for (const { reject } of ordered) reject(error);
     } finally {

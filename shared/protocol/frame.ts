@@ -207,7 +207,7 @@ export interface Routing extends Chained {
 const ROUTING = /^\{"e":"(\/[^"]*)","p":"([A-Za-z0-9_.-]{1,32}):([0-9]{1,16})"(?:,"q":([0-9]{1,16}))?[,}]/;
 
 /** For what is read of a head, which is ASCII; what may follow is for the receiver to judge. */
-const lenient = new TextDecoder("utf-8", { ignoreBOM: true });
+const lenient = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
 
 /** For hops that pass frames on: trusts that an origin encoded it. undefined where it isn't an update. */
 export function routingOf(frame: Frame): Routing | undefined {

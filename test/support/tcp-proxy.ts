@@ -116,7 +116,8 @@ class Pair {
     from.on("data", (bytes) => {
       if (this.silent) return;
       later(() => {
-        if (this.silent || this.#over || to.write(bytes)) return;
+        // What was delayed may go on coming while the other side is full.
+        if (this.silent || this.#over || to.write(bytes) || from.isPaused()) return;
         from.pause();
         to.once("drain", () => from.resume());
       });

@@ -2,11 +2,15 @@
 import { eventually } from "../../support/deadline.ts";
 import { type Kind, pause } from "./kind.ts";
 
-/** More than the kernel's buffers of a connection and the 256 KiB that the edge allows. */
-const BURST: readonly number[] = Array.from({ length: 80 }, () => 128 * 1024);
+/** More than the 256 KiB that the edge allows and what two connections' buffers in the kernel take, at first. */
+const BURST_VALUES = 80;
+const VALUE_BYTES = 128 * 1024;
 const SLOW_CONSUMER = 4001;
 const KEY = "key-0";
-/** One that catches up while another fault is at work is sent as much as it takes (S9), and isn't closed. */
+/**
+ * The kernel's buffers grow with what went through them, and so does each burst; and one that catches up, while another
+ * fault is at work, is sent as much as it takes (S9) and isn't closed.
+ */
 const ATTEMPTS = 4;
 
 export const READERS: readonly Kind[] = [
@@ -28,7 +32,8 @@ export const READERS: readonly Kind[] = [
       for (let times = 0; times < ATTEMPTS && closes() === before; times++) {
         slow.pause(true);
         try {
-          await rig.writer("bulky").burst(KEY, BURST);
+          const values = Array.from({ length: 2 ** times * BURST_VALUES }, () => VALUE_BYTES);
+          await rig.writer("bulky").burst(KEY, values);
           // The others aren't disturbed.
           await eventually(() => haveAll(others), "the others have all", 20_000);
           await pause(100);

@@ -20,6 +20,8 @@ interface Env {
   readonly BROADCAST: DurableObjectNamespace;
   readonly SHARD: DurableObjectNamespace<Shard>;
   readonly UPLINK_SHARDS: string;
+  /** Where the shards are: an isolate of its own, which counts for itself. */
+  readonly STORING?: Fetcher;
 }
 
 const SUBSCRIBER = "subscriber";
@@ -150,8 +152,11 @@ export default {
         const ready = await Promise.all(shards.map((shard) => shard.isReady()));
         return new Response(null, { status: ready.every(Boolean) ? 200 : 503 });
       }
-      case ROUTES.operations:
-        return Response.json(messages);
+      case ROUTES.operations: {
+        const counts: typeof messages | undefined = await (await env.STORING?.fetch(request.url))?.json();
+        const uplink = "websocket_message_in.uplink_origin";
+        return Response.json({ ...messages, [uplink]: messages[uplink] + (counts?.[uplink] ?? 0) });
+      }
     }
     const path = pathname.replace(/^\/feed/, "");
     return env.BROADCAST.get(env.BROADCAST.idFromName(path)).fetch(request);

@@ -132,10 +132,11 @@ function costFigures({ results, edge, origin }: Parts["cost"]): string {
 /** Whether the product and the floor with the same hops were given the same messages: averages over the loads. */
 function messages(results: readonly Result[]): string[] {
   const of = (system: SystemName, name: string) => {
-    const counted = results.flatMap(({ settings, operations, messagesPerSecond, watchedUpdatesPerSecond }) =>
-      settings.system === system && operations !== undefined
-        ? [((operations[name] ?? 0) * messagesPerSecond) / 1e6 / watchedUpdatesPerSecond]
-        : [],
+    const counted = results.flatMap(
+      ({ settings, operations, messagesPerSecond, watchedUpdatesPerSecond }) => {
+        const times = settings.system === system ? operations?.[name] : undefined;
+        return times === undefined ? [] : [(times * messagesPerSecond) / 1e6 / watchedUpdatesPerSecond];
+      },
     );
     return counted.length === 0 ? undefined : counted.reduce((sum, one) => sum + one, 0) / counted.length;
   };

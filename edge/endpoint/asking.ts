@@ -156,7 +156,7 @@ export class Asking {
     this.#held = false;
 
     const now = this.#now();
-    const span = { position: verdict.position, to, frames };
+    const span = { position: verdict.position, to, horizon: attached.horizon, frames };
     const before = this.#replica.position && new Map(this.#replica.position);
     // Nothing has come since an answer of which the object hasn't all: it has still to learn what that held.
     const isEmptyHanded = before === undefined && id === UNASKED && verdict.recovered === true;
@@ -200,7 +200,7 @@ export class Asking {
       if (verdict === "next") out.push(frame);
       if (verdict === "gap") whole = false;
     }
-    this.#replica.lengthen(span, now);
+    if (whole) this.#replica.learn(span, now);
     return whole;
   }
 

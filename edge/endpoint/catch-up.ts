@@ -5,7 +5,7 @@
 import type { Attached } from "../../shared/protocol/attach.ts";
 import type { ResetCause } from "../../shared/protocol/codes.ts";
 import { type Frame, routingOf } from "../../shared/protocol/frame.ts";
-import { type Position, reaches, samePosition } from "../../shared/protocol/position.ts";
+import { later, type Position, reaches, samePosition } from "../../shared/protocol/position.ts";
 import { encodeReset, type Verdict } from "../../shared/protocol/subscriber.ts";
 import type { Ask } from "./attachment.ts";
 import type { Replica, Span } from "./replica.ts";
@@ -52,14 +52,13 @@ export class CatchUp {
    */
   serve(subscriber: Subscriber, now: number, since: Proof = "window"): boolean {
     const { waiting } = subscriber;
-    const head = this.#replica.position;
-    if (waiting === undefined || head === undefined) return false;
+    if (waiting === undefined) return false;
     const resume = this.#replica.decide(waiting.from, now);
     if (resume.kind === "ask") return false;
-    const frames = resume.kind === "up-to-date" ? [] : resume.frames;
+    const { frames, head } = resume;
     if (resume.kind === "snapshot")
       this.#answer(subscriber, { position: resume.position, head }, frames, "live", "fresh");
-    else this.#pass(subscriber, waiting.from ?? head, frames, "live", since);
+    else this.#pass(subscriber, waiting.from ?? head, frames, head, "live", since);
     return true;
   }
 
@@ -70,25 +69,28 @@ export class CatchUp {
    */
   handOn(attached: Attached, span: Span, ask: Ask | undefined, steady: boolean, now: number): void {
     // A position can name offsets past the last record of the endpoint: there the origin has found nothing.
-    const known = steady ? lower(span.to, this.#replica.position ?? span.to) : span.to;
-    const rest = this.#replica.decide(known, now);
+    const end = steady ? lower(span.to, this.#replica.position ?? span.to) : span.to;
+    // Of an epoch that the answer doesn't speak of it asks nobody to have had anything (R3): the window's part will do.
+    const unspoken = [...this.#replica.window.floors].filter(([epoch]) => !span.horizon.has(epoch));
+    const rest = this.#replica.decide(new Map([...unspoken, ...end]), now);
     const onwards = rest.kind === "replay" ? rest.frames : [];
     const then = rest.kind === "ask" ? span.to : "live";
     for (const subscriber of this.#subscribers.waiting()) {
       const { from } = subscriber.waiting;
       if (from === undefined) continue;
       const frames = isBetween(from, span) ? after(span.frames, from) : [];
-      if (isBetween(from, span) && (then === "live" || frames.length > 0))
-        this.#pass(subscriber, from, [...frames, ...onwards], then, proofOf(attached));
-      else if (ask?.from !== undefined && isLost(from, ask.from, attached, steady))
+      if (isBetween(from, span) && (then === "live" || frames.length > 0)) {
+        const all = [...frames, ...onwards];
+        const head = then === "live" ? headAfter(from, all) : later(attached.verdict.head, from);
+        this.#pass(subscriber, from, all, head, then, proofOf(attached));
+      } else if (ask?.from !== undefined && isLost(from, ask.from, attached, steady))
         this.#lose(subscriber, attached.verdict.cause ?? "horizon");
     }
   }
 
   /** Continuity is lost for one who waits: it begins anew just before the latest update. */
   #lose(subscriber: Subscriber, cause: ResetCause): void {
-    const { position, frames } = this.#replica.snapshot();
-    const head = this.#replica.position ?? position;
+    const { position, frames, head } = this.#replica.snapshot();
     if (subscriber.waiting?.answered) {
       const reset = encodeReset(this.#path, { position, head, cause });
       this.#subscribers.continue(subscriber, [reset, ...frames], "live");
@@ -103,10 +105,10 @@ export class CatchUp {
     subscriber: Subscriber,
     from: Position,
     frames: readonly Frame[],
+    head: Position,
     then: "live" | Position,
     how: Proof,
   ): void {
-    const head = this.#replica.position ?? from;
     if (subscriber.waiting?.answered) this.#subscribers.continue(subscriber, frames, then);
     else this.#answer(subscriber, { position: from, head, recovered: true }, frames, then, how);
   }
@@ -129,25 +131,30 @@ export function proofOf({ log }: Attached): "index" | "log" {
 }
 
 /** Whether an object holds updates that the source of an answer doesn't know, and hasn't dropped. */
-export function knowsLess({ verdict, since }: Attached, position: Position): boolean {
+export function knowsLess({ verdict, to, horizon }: Attached, position: Position): boolean {
+  const known = later(verdict.head, to);
   for (const [epoch, offset] of position)
-    if (offset > Math.max(verdict.head.get(epoch) ?? -1, since.get(epoch) ?? -1)) return true;
+    if (offset > Math.max(known.get(epoch) ?? -1, (horizon.get(epoch) ?? 0) - 1)) return true;
   return false;
 }
 
 /** Whether an answer that doesn't help who stands at `from` says that nothing will. */
-function isLost(from: Position, asked: Position, { since, verdict, to }: Attached, steady: boolean): boolean {
+function isLost(
+  from: Position,
+  asked: Position,
+  { horizon, verdict, to }: Attached,
+  steady: boolean,
+): boolean {
   const refused = verdict.recovered === false;
   // Asked for exactly: no better answer can be had, unless there was more to come (U5).
   if (samePosition(from, asked)) return refused || (steady && reaches(to, verdict.head));
   if (!refused || !sameEpochs(from, asked) || !reaches(from, asked)) return false;
   if (verdict.cause !== "horizon") return true;
-  for (const [epoch, horizon] of since) {
+  for (const [epoch, oldest] of horizon) {
     const head = verdict.head.get(epoch);
     const at = from.get(epoch) ?? -1;
-    const matters = asked.has(epoch) || head !== undefined;
     // At the key's last record nothing can be missing, however far the horizon has moved (R3).
-    if (matters && at < horizon && (head === undefined || at < head)) return true;
+    if (at < oldest - 1 && (head === undefined || at < head)) return true;
   }
   return false;
 }
@@ -170,6 +177,16 @@ function sameEpochs(a: Position, b: Position): boolean {
   if (a.size !== b.size) return false;
   for (const epoch of a.keys()) if (!b.has(epoch)) return false;
   return true;
+}
+
+/** Where a receiver is that takes these frames. */
+function headAfter(from: Position, frames: readonly Frame[]): Position {
+  const head = new Map(from);
+  for (const frame of frames) {
+    const routing = routingOf(frame);
+    if (routing !== undefined) head.set(routing.epoch, routing.offset);
+  }
+  return head;
 }
 
 function after(frames: readonly Frame[], from: Position): Frame[] {

@@ -6,13 +6,13 @@ import type { Attached } from "../../shared/protocol/attach.ts";
 import type { ResetCause } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
-import type { Position } from "../../shared/protocol/position.ts";
+import { later, type Position } from "../../shared/protocol/position.ts";
 import type { IndexedRecord } from "../index/record.ts";
 import type { PartitionView } from "../index/views.ts";
 import { frameOf } from "../record.ts";
 import type { ProofPorts } from "./proof.ts";
 import type { Replayed } from "./replays.ts";
-import { type Endpoint, type Subject, viewsOf } from "./subject.ts";
+import { type Endpoint, type Subject, spokenOf } from "./subject.ts";
 
 export interface AnswerPorts extends ProofPorts {
   /** What one answer may hold; at least one update whatever its size. */
@@ -65,8 +65,12 @@ export function answerRecovered(
   }
   const head = later(later(from, subject.tails), to);
   const verdict = { position: from, head, recovered: true, cause: undefined };
-  const since = sinceOf(viewsOf(ports, subject), from);
-  return { attached: { endpoint: path, verdict, to, since, count: frames.length }, frames };
+  const views = spokenOf(ports, subject, from);
+  // Where the key isn't known nothing more of it was found, as far as the log was read.
+  for (const { epoch, tail, checkpoint } of isWhole ? views : [])
+    if (tail === undefined && checkpoint > 0) to.set(epoch, Math.max(checkpoint - 1, to.get(epoch) ?? -1));
+  const horizon = horizonOf(views);
+  return { attached: { endpoint: path, verdict, to, horizon, count: frames.length }, frames };
 }
 
 /** The answer where nothing was asked for or nothing can be proved: the recent updates, and where they begin. */
@@ -77,12 +81,12 @@ export function answerRecent(
   proof: "fresh" | ResetCause,
 ): Answer {
   const { endpoint, tails } = subject;
-  const views = viewsOf(ports, subject);
+  const views = spokenOf(ports, subject, from);
   const { frames, oldest } = recentOf(ports, endpoint);
   const position = new Map<string, number>();
-  for (const { epoch, horizon, tail } of views) {
-    const before = positionBefore(oldest.get(epoch), tail, horizon, from?.has(epoch) ?? false);
-    if (before >= 0) position.set(epoch, before);
+  for (const view of views) {
+    const before = positionBefore(oldest.get(view.epoch), view);
+    if (before >= 0) position.set(view.epoch, before);
   }
   const head = later(position, tails);
   const verdict =
@@ -94,7 +98,7 @@ export function answerRecent(
       endpoint: endpoint.path,
       verdict,
       to: head,
-      since: sinceOf(views, from),
+      horizon: horizonOf(views),
       count: frames.length,
     },
     frames,
@@ -127,28 +131,14 @@ function recentOf(ports: AnswerPorts, { topic, key, path, stream }: Endpoint) {
 /** Where an answer begins in one epoch: just before the oldest record that it holds of it. −1: at the beginning. */
 function positionBefore(
   oldest: IndexedRecord | undefined,
-  tail: number | undefined,
-  horizon: number,
-  wasThere: boolean,
+  { tail, horizon, checkpoint }: PartitionView,
 ): number {
   // The latest record of a key may be held from before the horizon.
   if (oldest !== undefined) return oldest.previous ?? Math.min(horizon, oldest.offset) - 1;
-  if (tail !== undefined) return tail;
-  // What the receiver had there is no longer known: everything before the horizon is declared lost.
-  return wasThere ? horizon - 1 : -1;
+  // No record known is not that none was: what there may have been, up to where the log was read, is declared lost.
+  return tail ?? checkpoint - 1;
 }
 
-/** For each epoch that matters the offset just before the horizon (U5). */
-function sinceOf(views: readonly PartitionView[], from: Position | undefined): Position {
-  const since = new Map<string, number>();
-  for (const { epoch, horizon, tail } of views)
-    if (horizon > 0 && (tail !== undefined || from?.has(epoch))) since.set(epoch, horizon - 1);
-  return since;
-}
-
-/** Component by component the later of the two. */
-function later(a: Position, b: Position): Position {
-  const merged = new Map(a);
-  for (const [epoch, offset] of b) if (offset > (merged.get(epoch) ?? -1)) merged.set(epoch, offset);
-  return merged;
+function horizonOf(views: readonly PartitionView[]): Position {
+  return new Map(views.map(({ epoch, horizon }) => [epoch, horizon]));
 }

@@ -4,7 +4,7 @@
  */
 import type { ResetCause } from "../../shared/protocol/codes.ts";
 import type { Position } from "../../shared/protocol/position.ts";
-import { homesOf, type Subject, type SubjectPorts, viewsOf } from "./subject.ts";
+import { homesOf, type Subject, type SubjectPorts, spokenOf } from "./subject.ts";
 
 export interface ProofPorts extends SubjectPorts {
   /** Milliseconds since 1970. */
@@ -99,10 +99,8 @@ export function prove(ports: SubjectPorts, subject: Subject, from: Position): "r
 /** What the index no longer holds of what may lie after `from` (R3), in the partitions that the topic has. */
 export function gapsIn(ports: SubjectPorts, subject: Subject, from: Position): Gap[] {
   const gaps: Gap[] = [];
-  for (const { partition, epoch, horizon, tail } of viewsOf(ports, subject)) {
+  for (const { partition, epoch, horizon, tail } of spokenOf(ports, subject, from)) {
     const at = from.get(epoch) ?? -1;
-    // Nothing of the key is known there, and nobody says that there was.
-    if (tail === undefined && !from.has(epoch)) continue;
     // At its last record nothing can lie between, however far the horizon has moved since.
     if (at < horizon - 1 && !(tail !== undefined && at >= tail))
       gaps.push({ partition, epoch, after: at, until: horizon });

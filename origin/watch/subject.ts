@@ -66,6 +66,20 @@ export function homesOf(ports: SubjectPorts, { endpoint, tails }: Subject): read
   return partitions.filter(({ partition }) => partition === number);
 }
 
+/**
+ * The partitions of which an answer speaks: those that `from` names, and those that speak for the endpoint. A key
+ * that is known nowhere may have had records at home that were forgotten: so what is said of it must say of home
+ * how far that was read.
+ */
+export function spokenOf(
+  ports: SubjectPorts,
+  subject: Subject,
+  from: Position | undefined,
+): readonly PartitionView[] {
+  const homes = new Set(homesOf(ports, subject).map(({ epoch }) => epoch));
+  return viewsOf(ports, subject).filter(({ epoch }) => homes.has(epoch) || from?.has(epoch));
+}
+
 /** Whether other ranges answer for an endpoint, as far as this origin can tell (N4). */
 export function isElsewhere(ports: SubjectPorts, subject: Subject, from: Position | undefined): boolean {
   if (isWhole(ports.range ?? WHOLE) || subject.tails.size > 0 || (from?.size ?? 0) > 0) return false;

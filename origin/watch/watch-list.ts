@@ -14,6 +14,7 @@ import type { AddressedTo } from "../../shared/protocol/addressed.ts";
 import { type Attach, encodeWaiting } from "../../shared/protocol/attach.ts";
 import type { ErrorCode, ResetCause } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
+import { withComponent } from "../../shared/protocol/position.ts";
 import { WHOLE, within } from "../../shared/protocol/range.ts";
 import type { Streams } from "../../shared/protocol/streams.ts";
 import { encodeLatest, encodeQuestionError } from "../../shared/protocol/uplink.ts";
@@ -238,7 +239,9 @@ function forward(watch: Watch, record: IndexedRecord, counts: WatchCounts): void
     if (!interest.isLive || interest.behind !== undefined) continue;
     const { shard, address } = interest;
     if (shard.congested) {
-      interest.behind = { from: new Map(watch.tails), cause: undefined };
+      // Who is live has all that came before this record.
+      const from = withComponent(watch.tails, record.epoch, previous ?? record.offset - 1);
+      interest.behind = { from, cause: undefined };
       shard.work.add(interest);
       continue;
     }

@@ -24,7 +24,7 @@ export const AttachedSchema = v.object({
   attached: EndpointSchema,
   id: IdSchema,
   to: PositionSchema,
-  since: PositionSchema,
+  horizon: PositionSchema,
   count: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
   elsewhere: v.optional(v.literal(true)),
   log: v.optional(v.literal(true)),
@@ -42,15 +42,18 @@ export interface Attach {
 
 /**
  * The answer to an attach; the next `count` update frames of this endpoint on this link are its body (U5).
- * They lead from `position` to `to`; where `to` is not yet `head`, the asker asks again from there. `since`
- * says what the origin still holds: continuity can be proved from positions that reach it.
+ * They lead from `position` to `to`; where `to` is not yet `head`, the asker asks again from there.
  */
 export interface Attached {
   readonly endpoint: string;
   readonly id: number;
   readonly verdict: Verdict;
   readonly to: Position;
-  readonly since: Position;
+  /**
+   * For each epoch that the answer speaks of, the offset from which on the origin's index is complete. There the
+   * body holds every update between the two ends; of other epochs the answer says nothing.
+   */
+  readonly horizon: Position;
   readonly count: number;
   /** Nothing is known here of the endpoint or of what was asked, and its home is in another range (N4). */
   readonly elsewhere?: boolean | undefined;
@@ -67,7 +70,7 @@ export function readAttached(o: v.InferOutput<typeof AttachedSchema>): Attached 
     endpoint: o.attached,
     id: o.id,
     to: o.to,
-    since: o.since,
+    horizon: o.horizon,
     count: o.count,
     elsewhere: o.elsewhere,
     log: o.log,
@@ -95,7 +98,7 @@ export function encodeAttached(attached: Attached): string {
     id: attached.id,
     ...verdictFields(attached.verdict),
     to: formatPosition(attached.to),
-    since: formatPosition(attached.since),
+    horizon: formatPosition(attached.horizon),
     count: attached.count,
     elsewhere: attached.elsewhere || undefined,
     log: attached.log || undefined,

@@ -210,10 +210,11 @@ export class ForwardingWorld<H extends WritableHistory> {
     const object = shard.watch(link, path);
     const exempt = new Map<string, number>();
     this.#exempt.set(object, exempt);
-    object.onAnswer = ({ verdict }, ask) => {
-      for (const { epoch, horizon, tail } of this.#options.history.views("t", KEYS[key] ?? Buffer.alloc(0))) {
-        const isSilent = !verdict.position.has(epoch) && tail === undefined;
-        if (isSilent && horizon > 0) exempt.set(epoch, Math.max(exempt.get(epoch) ?? -1, horizon - 1));
+    object.onAnswer = ({ verdict, horizon: spoken }, ask) => {
+      for (const { epoch, horizon } of this.#options.history.views("t", KEYS[key] ?? Buffer.alloc(0))) {
+        // R6: nobody says anything of a partition that isn't the key's home.
+        if (!spoken.has(epoch) && horizon > 0)
+          exempt.set(epoch, Math.max(exempt.get(epoch) ?? -1, horizon - 1));
       }
       if (verdict.recovered && ask?.from) expect(verdict.position).toEqual(ask.from);
     };

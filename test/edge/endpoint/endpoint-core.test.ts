@@ -34,20 +34,23 @@ interface AnswerOptions {
   readonly id?: number;
   readonly recovered?: boolean;
   readonly cause?: "horizon" | "epoch" | "ahead";
-  readonly since?: string;
+  /** In each epoch of the two ends, unless told: all of it is held. */
+  readonly horizon?: string;
   readonly head?: string;
 }
 
 /** An answer as one message of the link. */
 function answer(from: string, to: string, frames: readonly Frame[], options: AnswerOptions = {}): string {
-  const { id = 1, recovered, cause, since = "-", head = to } = options;
+  const { id = 1, recovered, cause, head = to } = options;
+  const whole = new Map([...position(from), ...position(to)].map(([epoch]) => [epoch, 0]));
+  const horizon = options.horizon === undefined ? whole : position(options.horizon);
   const verdict = { position: position(from), head: position(head), recovered, cause };
   const attached = {
     endpoint: PATH,
     id,
     verdict,
     to: position(to),
-    since: position(since),
+    horizon,
     count: frames.length,
   };
   return [encodeAttached(attached), ...frames].join(SEPARATOR);
@@ -333,7 +336,7 @@ describe("answers", () => {
     const recent = [update(9, 8), update(10, 9), update(11, 10)];
     core.linkMessage(
       up,
-      answer("e:8", "e:11", recent, { id: 2, recovered: false, cause: "horizon", since: "e:5" }),
+      answer("e:8", "e:11", recent, { id: 2, recovered: false, cause: "horizon", horizon: "e:6" }),
     );
 
     expect(lost.frames).toEqual([
@@ -355,7 +358,7 @@ describe("answers", () => {
     const up = link(core);
     core.linkMessage(up, answer("e:5,f:9", "e:5,f:9", []));
 
-    const refusal = { id: 2, recovered: false, cause: "horizon", since: "e:7,f:2" } as const;
+    const refusal = { id: 2, recovered: false, cause: "horizon", horizon: "e:8,f:3" } as const;
     core.linkMessage(up, answer("e:5,f:9", "e:5,f:9", [], refusal));
 
     expect(lost.frames).toEqual([
@@ -398,9 +401,23 @@ describe("answers", () => {
     const { core, up, live } = running();
     core.linkMessage(up, update(9, 8));
 
-    core.linkMessage(up, answer("e:5", "e:9", [], { id: 2, recovered: true }));
+    core.linkMessage(up, answer("e:5", "e:9", [update(9, 8)], { id: 2, recovered: true }));
 
-    expect(live.frames).toEqual([{ reset: PATH, position: "e:9", head: "e:9", cause: "horizon" }]);
+    expect(live.frames).toEqual([
+      { reset: PATH, position: "e:8", head: "e:9", cause: "horizon" },
+      update(9, 8),
+    ]);
+    expect(up.take()).toEqual([{ attach: PATH, id: 2, from: "e:5" }]);
+  });
+
+  test("[U5] an answer without updates that leads past the object's position has found nothing on the way", () => {
+    const { core, up, live } = running();
+    core.linkMessage(up, update(9, 8));
+
+    core.linkMessage(up, answer("e:5", "e:8", [], { id: 2, recovered: true }));
+    core.linkMessage(up, update(9, 8));
+
+    expect(live.frames).toEqual([update(9, 8)]);
     expect(up.take()).toEqual([{ attach: PATH, id: 2, from: "e:5" }]);
   });
 });

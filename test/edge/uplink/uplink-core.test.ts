@@ -43,7 +43,7 @@ function attached(path: string, id: number, to: number): string {
     id,
     verdict: { position, head: position },
     to: position,
-    since: NOTHING,
+    horizon: NOTHING,
     count: 0,
   });
 }

@@ -254,7 +254,7 @@ describe("[U10] a shard that is congested", () => {
 
     const [reset, ...updates] = shard.taken();
     expect(reset).toBe(
-      '1 {"attached":"/t/a","id":0,"position":"x:2","head":"x:3","recovered":false,"cause":"horizon","to":"x:3","since":"x:2","count":1}',
+      '1 {"attached":"/t/a","id":0,"position":"x:2","head":"x:3","recovered":false,"cause":"horizon","to":"x:3","horizon":"x:3","count":1}',
     );
     expect(updates).toEqual([`1 ${update(3, 2)}`, `1 ${update(4, 3)}`]);
   });
@@ -270,7 +270,7 @@ describe("[U10] a shard that is congested", () => {
     shard.work();
 
     expect(shard.taken()).toEqual([
-      '1 {"attached":"/t/a","id":0,"position":"x:0","head":"x:0","recovered":false,"cause":"horizon","to":"x:0","since":"x:1","count":0}',
+      '1 {"attached":"/t/a","id":0,"position":"x:0","head":"x:0","recovered":false,"cause":"horizon","to":"x:0","horizon":"x:2","count":0}',
     ]);
   });
 
@@ -292,7 +292,7 @@ describe("[S5] [R4] who is live is told at once", () => {
     shard.work();
 
     expect(shard.taken()).toEqual([
-      '1 {"attached":"/t/a","id":0,"position":"x:6","head":"x:6","recovered":false,"cause":"horizon","to":"x:6","since":"x:6","count":0}',
+      '1 {"attached":"/t/a","id":0,"position":"x:6","head":"x:6","recovered":false,"cause":"horizon","to":"x:6","horizon":"x:7","count":0}',
     ]);
     origin.read(0, "x", record(9, "a", "9"));
     expect(shard.taken()).toEqual([`1 ${update(9, 6)}`]);
@@ -314,7 +314,7 @@ describe("[S5] [R4] who is live is told at once", () => {
     origin.describe({ epoch: "n" });
     shard.work();
     expect(shard.taken()).toEqual([
-      '1 {"attached":"/t/a","id":0,"position":"-","head":"-","recovered":false,"cause":"epoch","to":"-","since":"-","count":0}',
+      '1 {"attached":"/t/a","id":0,"position":"-","head":"-","recovered":false,"cause":"epoch","to":"-","horizon":"n:0","count":0}',
     ]);
     origin.read(0, "n", record(0, "a", "0"));
     expect(shard.taken()).toEqual([`1 ${update(0).replace("x:0", "n:0")}`]);

@@ -31,7 +31,7 @@ const attached: Attached = {
   id: 4,
   verdict: { position: at(1), head: at(9), recovered: true, cause: undefined },
   to: at(5),
-  since: new Map(),
+  horizon: new Map(),
   count: 2,
 };
 

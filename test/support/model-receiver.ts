@@ -9,6 +9,13 @@ import { formatPosition, type Position, samePosition } from "../../shared/protoc
 import { decodeDown, encodeSubscribe, isUpdate, type Verdict } from "../../shared/protocol/subscriber.ts";
 import type { End } from "./simulated-wires.ts";
 
+export interface Skipped {
+  readonly epoch: string;
+  /** −1 where its position had no such component. */
+  readonly after: number;
+  readonly before: number;
+}
+
 export class ModelReceiver {
   readonly path: string;
   readonly violations: string[] = [];
@@ -22,6 +29,8 @@ export class ModelReceiver {
   fresh = true;
   /** The furthest that it has said to be. */
   readonly claimed = new Map<string, number>();
+  /** Offsets between an update and the one before it, `after` and `before` excluded, which hold nothing of the endpoint. */
+  readonly skipped: Skipped[] = [];
   /** Updates that it had, or said to have had. */
   readonly duplicates: { readonly epoch: string; readonly offset: number }[] = [];
   end: End | undefined;
@@ -120,6 +129,8 @@ export class ModelReceiver {
       return;
     }
     if ((routing.previous ?? -1) > at) this.violations.push(`a gap: ${where}, after ${routing.previous}`);
+    if (routing.offset > at + 1)
+      this.skipped.push({ epoch: routing.epoch, after: at, before: routing.offset });
     this.position?.set(routing.epoch, routing.offset);
     this.updates.push(frame);
   }

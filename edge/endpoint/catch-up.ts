@@ -69,10 +69,8 @@ export class CatchUp {
    */
   handOn(attached: Attached, span: Span, ask: Ask | undefined, steady: boolean, now: number): void {
     // A position can name offsets past the last record of the endpoint: there the origin has found nothing.
-    const end = steady ? lower(span.to, this.#replica.position ?? span.to) : span.to;
-    // Of an epoch that the answer doesn't speak of it asks nobody to have had anything (R3): the window's part will do.
-    const unspoken = [...this.#replica.window.floors].filter(([epoch]) => !span.horizon.has(epoch));
-    const rest = this.#replica.decide(new Map([...unspoken, ...end]), now);
+    const known = steady ? lower(span.to, this.#replica.position ?? span.to) : span.to;
+    const rest = this.#replica.decide(known, now);
     const onwards = rest.kind === "replay" ? rest.frames : [];
     const then = rest.kind === "ask" ? span.to : "live";
     for (const subscriber of this.#subscribers.waiting()) {

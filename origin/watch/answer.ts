@@ -12,7 +12,7 @@ import type { PartitionView } from "../index/views.ts";
 import { frameOf } from "../record.ts";
 import type { ProofPorts } from "./proof.ts";
 import type { Replayed } from "./replays.ts";
-import { type Endpoint, type Subject, spokenOf } from "./subject.ts";
+import { type Endpoint, endOf, type Subject, spokenOf } from "./subject.ts";
 
 export interface AnswerPorts extends ProofPorts {
   /** What one answer may hold; at least one update whatever its size. */
@@ -64,13 +64,19 @@ export function answerRecovered(
     records.filter(({ epoch }) => ports.partitions.find(topic, epoch) !== undefined).every(take);
   }
   const head = later(later(from, subject.tails), to);
+  // What was cut off has more, though nobody else may know of it: the asker goes on from where this page ends.
+  for (const { gap, whole } of replayed) if (!whole) raise(head, gap.epoch, gap.until - 1);
   const verdict = { position: from, head, recovered: true, cause: undefined };
   const views = spokenOf(ports, subject, from);
   // Where the key isn't known nothing more of it was found, as far as the log was read.
   for (const { epoch, tail, checkpoint } of isWhole ? views : [])
-    if (tail === undefined && checkpoint > 0) to.set(epoch, Math.max(checkpoint - 1, to.get(epoch) ?? -1));
+    if (tail === undefined && checkpoint > 0) raise(to, epoch, checkpoint - 1);
   const horizon = horizonOf(views);
   return { attached: { endpoint: path, verdict, to, horizon, count: frames.length }, frames };
+}
+
+function raise(position: Map<string, number>, epoch: string, offset: number): void {
+  position.set(epoch, Math.max(offset, position.get(epoch) ?? -1));
 }
 
 /** The answer where nothing was asked for or nothing can be proved: the recent updates, and where they begin. */
@@ -129,14 +135,11 @@ function recentOf(ports: AnswerPorts, { topic, key, path, stream }: Endpoint) {
 }
 
 /** Where an answer begins in one epoch: just before the oldest record that it holds of it. −1: at the beginning. */
-function positionBefore(
-  oldest: IndexedRecord | undefined,
-  { tail, horizon, checkpoint }: PartitionView,
-): number {
+function positionBefore(oldest: IndexedRecord | undefined, view: PartitionView): number {
   // The latest record of a key may be held from before the horizon.
-  if (oldest !== undefined) return oldest.previous ?? Math.min(horizon, oldest.offset) - 1;
+  if (oldest !== undefined) return oldest.previous ?? Math.min(view.horizon, oldest.offset) - 1;
   // No record known is not that none was: what there may have been, up to where the log was read, is declared lost.
-  return tail ?? checkpoint - 1;
+  return endOf(view);
 }
 
 function horizonOf(views: readonly PartitionView[]): Position {

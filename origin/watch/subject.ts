@@ -54,30 +54,50 @@ export function viewsOf(
 }
 
 /**
- * The partitions that speak for an endpoint: those in which its key is known or, where it is known nowhere,
- * the one that the default partitioner gives it to, if that is in this origin's range. No other partition ever
- * holds it up.
+ * The partitions that hold an endpoint up: those in which its key is known or, where it is known nowhere, its home.
+ * No other partition ever does.
  */
 export function homesOf(ports: SubjectPorts, { endpoint, tails }: Subject): readonly Partition[] {
-  const partitions = ports.partitions.of(endpoint.topic) ?? [];
-  if (tails.size > 0) return partitions.filter(({ epoch }) => tails.has(epoch));
-  const count = ports.partitions.count(endpoint.topic) ?? 0;
-  const number = count === 0 ? undefined : ports.homeOf(endpoint.key, count);
-  return partitions.filter(({ partition }) => partition === number);
+  const home = homeOf(ports, endpoint);
+  if (tails.size === 0) return home === undefined ? [] : [home];
+  return (ports.partitions.of(endpoint.topic) ?? []).filter(({ epoch }) => tails.has(epoch));
+}
+
+/** The partition that the default partitioner gives an endpoint's key to, if that is in this origin's range. */
+function homeOf(ports: SubjectPorts, { topic, key }: Endpoint): Partition | undefined {
+  const count = ports.partitions.count(topic) ?? 0;
+  if (count === 0) return undefined;
+  const number = ports.homeOf(key, count);
+  return ports.partitions.of(topic)?.find(({ partition }) => partition === number);
 }
 
 /**
- * The partitions of which an answer speaks: those that `from` names, and those that speak for the endpoint. A key
- * that is known nowhere may have had records at home that were forgotten: so what is said of it must say of home
- * how far that was read.
+ * The partitions of which an answer speaks: those that `from` names, those in which the key is known, and its home.
+ * That none of its records is known at home doesn't mean that there was none, so what is said of the endpoint says how
+ * far its home was read.
  */
 export function spokenOf(
   ports: SubjectPorts,
   subject: Subject,
   from: Position | undefined,
 ): readonly PartitionView[] {
-  const homes = new Set(homesOf(ports, subject).map(({ epoch }) => epoch));
-  return viewsOf(ports, subject).filter(({ epoch }) => homes.has(epoch) || from?.has(epoch));
+  const home = homeOf(ports, subject.endpoint)?.epoch;
+  return viewsOf(ports, subject).filter(
+    ({ epoch, tail }) => tail !== undefined || epoch === home || from?.has(epoch),
+  );
+}
+
+/** Where somebody stands in a partition that has had everything that was read there. */
+export function endOf({ tail, checkpoint }: PartitionView): number {
+  return tail ?? checkpoint - 1;
+}
+
+/** The same in all of which an answer speaks. */
+export function standingOf(ports: SubjectPorts, subject: Subject): Map<string, number> {
+  const standing = new Map<string, number>();
+  for (const view of spokenOf(ports, subject, undefined))
+    if (endOf(view) >= 0) standing.set(view.epoch, endOf(view));
+  return standing;
 }
 
 /** Whether other ranges answer for an endpoint, as far as this origin can tell (N4). */

@@ -28,7 +28,7 @@ import { keyText } from "./key-text.ts";
 import type { ShardPort } from "./outbox.ts";
 import { PATIENCE_MS } from "./proof.ts";
 import { type ServingPorts, serve } from "./serving.ts";
-import { type Endpoint, homesOf, isElsewhere, tailsIn } from "./subject.ts";
+import { type Endpoint, homesOf, isElsewhere, type SubjectPorts, standingOf, tailsIn } from "./subject.ts";
 
 export interface WatchListPorts extends ServingPorts {
   readonly streams: Streams;
@@ -121,7 +121,8 @@ export class WatchList {
       const current = record && this.#ports.partitions.find(topic, record.epoch) !== undefined;
       const tails = tailsIn(this.#ports, endpoint);
       const elsewhere = isElsewhere(this.#ports, { endpoint, tails }, undefined);
-      shard.outbox.add(to, encodeLatest(path, tails, current ? 1 : 0, elsewhere));
+      const position = standingOf(this.#ports, { endpoint, tails });
+      shard.outbox.add(to, encodeLatest(path, position, current ? 1 : 0, elsewhere));
       if (current) shard.outbox.add(to, frameOf(path, record, record.previous));
     }
     shard.outbox.flush();
@@ -133,7 +134,7 @@ export class WatchList {
     if (watches === undefined || watches.size === 0) return;
     for (const record of records) {
       const watch = watches.get(keyText(record.key));
-      if (watch !== undefined) forward(watch, record, this.counts);
+      if (watch !== undefined) forward(this.#ports, watch, record, this.counts);
     }
     for (const shard of this.#shards.values()) shard.outbox.flushSoon();
   }
@@ -232,7 +233,7 @@ export class WatchList {
 }
 
 /** Sends a record to all who are live, or marks them as behind where their uplink is congested (U10). */
-function forward(watch: Watch, record: IndexedRecord, counts: WatchCounts): void {
+function forward(ports: SubjectPorts, watch: Watch, record: IndexedRecord, counts: WatchCounts): void {
   const previous = watch.tails.get(record.epoch);
   let frame: Frame | undefined;
   for (const interest of watch.interests.values()) {
@@ -240,7 +241,7 @@ function forward(watch: Watch, record: IndexedRecord, counts: WatchCounts): void
     const { shard, address } = interest;
     if (shard.congested) {
       // Who is live has all that came before this record.
-      const from = withComponent(watch.tails, record.epoch, previous ?? record.offset - 1);
+      const from = withComponent(standingOf(ports, watch), record.epoch, previous ?? record.offset - 1);
       interest.behind = { from, cause: undefined };
       shard.work.add(interest);
       continue;

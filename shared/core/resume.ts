@@ -60,7 +60,8 @@ export function snapshotOf(
     return { kind: "snapshot", position, frames: [], head: position };
   if (latest === undefined) return undefined;
   const { epoch, offset, previous } = latest.routing;
-  const before = withComponent(position, epoch, previous);
+  // Where no record before it is known, there may have been some: a newcomer is told that they are lost to it.
+  const before = withComponent(position, epoch, previous ?? offset - 1);
   return {
     kind: "snapshot",
     position: before,

@@ -31,10 +31,11 @@ describe("[S3] without from", () => {
     });
   });
 
-  test("before an update that has none before it stands nothing; other epochs stay", () => {
+  test("before an update of which no predecessor is known it stands at the offset before; other epochs stay", () => {
     const position = at(["a", 9], ["b", 4]);
 
-    expect(snapshotOf(position, latest(frame("a:9")))?.position).toEqual(at(["b", 4]));
+    expect(snapshotOf(position, latest(frame("a:9")))?.position).toEqual(at(["a", 8], ["b", 4]));
+    expect(snapshotOf(at(["a", 0]), latest(frame("a:0")))?.position).toEqual(NOTHING);
   });
 
   test("an endpoint that nobody has written to answers with the position of nothing", () => {

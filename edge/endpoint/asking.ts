@@ -196,7 +196,7 @@ export class Asking {
     let whole = true;
     for (const frame of span.frames) {
       const routing = routingOf(frame);
-      const verdict = routing === undefined ? "gap" : this.#replica.apply(frame, routing, now);
+      const verdict = routing === undefined ? "gap" : this.#replica.apply(frame, routing, now, span.position);
       if (verdict === "next") out.push(frame);
       if (verdict === "gap") whole = false;
     }

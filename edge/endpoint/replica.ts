@@ -61,10 +61,14 @@ export class Replica implements Known {
     return this.#latest;
   }
 
-  /** Takes an update by the rule of continuity; everything is a gap before the first answer. */
-  apply(frame: Frame, routing: Routing, now: number): "next" | "duplicate" | "gap" {
+  /**
+   * Takes an update by the rule of continuity; everything is a gap before the first answer.
+   * @param begin Where the answer begins of which it is: what names no predecessor may still have one before that.
+   */
+  apply(frame: Frame, routing: Routing, now: number, begin?: Position): "next" | "duplicate" | "gap" {
     if (this.#position === undefined) return "gap";
-    const verdict = classify(this.#position, routing);
+    const { epoch, offset, previous = begin?.get(epoch) } = routing;
+    const verdict = classify(this.#position, { epoch, offset, previous });
     if (verdict !== "next") return verdict;
     this.#position.set(routing.epoch, routing.offset);
     this.#latest = { frame, routing };

@@ -54,37 +54,33 @@ export function viewsOf(
 }
 
 /**
- * The partitions that hold an endpoint up: those in which its key is known or, where it is known nowhere, its home.
- * No other partition ever does.
+ * The partitions that speak for an endpoint: those in which its key is known or, where it is known nowhere, its home.
+ * No other partition ever holds it up.
  */
 export function homesOf(ports: SubjectPorts, { endpoint, tails }: Subject): readonly Partition[] {
-  const home = homeOf(ports, endpoint);
-  if (tails.size === 0) return home === undefined ? [] : [home];
-  return (ports.partitions.of(endpoint.topic) ?? []).filter(({ epoch }) => tails.has(epoch));
+  const partitions = ports.partitions.of(endpoint.topic) ?? [];
+  if (tails.size > 0) return partitions.filter(({ epoch }) => tails.has(epoch));
+  return partitions.filter(({ epoch }) => isHome(ports, endpoint, epoch));
 }
 
-/** The partition that the default partitioner gives an endpoint's key to, if that is in this origin's range. */
-function homeOf(ports: SubjectPorts, { topic, key }: Endpoint): Partition | undefined {
+/** Whether the default partitioner gives an endpoint's key to the partition of this epoch, which this origin reads. */
+export function isHome(ports: SubjectPorts, { topic, key }: Endpoint, epoch: string): boolean {
   const count = ports.partitions.count(topic) ?? 0;
-  if (count === 0) return undefined;
-  const number = ports.homeOf(key, count);
-  return ports.partitions.of(topic)?.find(({ partition }) => partition === number);
+  if (count === 0) return false;
+  return ports.partitions.find(topic, epoch)?.partition === ports.homeOf(key, count);
 }
 
 /**
- * The partitions of which an answer speaks: those that `from` names, those in which the key is known, and its home.
- * That none of its records is known at home doesn't mean that there was none, so what is said of the endpoint says how
- * far its home was read.
+ * The partitions of which an answer speaks: those that `from` names, and those that speak for the endpoint. A key that is
+ * known nowhere may have had records at home that were forgotten, so what is said of it says how far its home was read.
  */
 export function spokenOf(
   ports: SubjectPorts,
   subject: Subject,
   from: Position | undefined,
 ): readonly PartitionView[] {
-  const home = homeOf(ports, subject.endpoint)?.epoch;
-  return viewsOf(ports, subject).filter(
-    ({ epoch, tail }) => tail !== undefined || epoch === home || from?.has(epoch),
-  );
+  const homes = new Set(homesOf(ports, subject).map(({ epoch }) => epoch));
+  return viewsOf(ports, subject).filter(({ epoch }) => homes.has(epoch) || from?.has(epoch));
 }
 
 /** Where somebody stands in a partition that has had everything that was read there. */

@@ -28,7 +28,7 @@ import { keyText } from "./key-text.ts";
 import type { ShardPort } from "./outbox.ts";
 import { PATIENCE_MS } from "./proof.ts";
 import { type ServingPorts, serve } from "./serving.ts";
-import { type Endpoint, homesOf, isElsewhere, type SubjectPorts, standingOf, tailsIn } from "./subject.ts";
+import { type Endpoint, homesOf, isElsewhere, isHome, type SubjectPorts, standingOf, tailsIn } from "./subject.ts";
 
 export interface WatchListPorts extends ServingPorts {
   readonly streams: Streams;
@@ -171,8 +171,7 @@ export class WatchList {
   /** Records of the partition before `next` were lost, and the index knows none of them: who may miss some is told. */
   lost({ topic, epoch, next }: Partition): void {
     for (const watch of this.#watchesOf(topic)) {
-      const homes = homesOf(this.#ports, watch);
-      if (!homes.some((home) => home.epoch === epoch)) continue;
+      if (!watch.tails.has(epoch) && !isHome(this.#ports, watch.endpoint, epoch)) continue;
       lose(watch, "horizon");
       if (watch.tails.delete(epoch) && next > 0) watch.tails.set(epoch, next - 1);
     }

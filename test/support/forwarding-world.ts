@@ -242,9 +242,15 @@ export class ForwardingWorld<H extends WritableHistory> {
     this.#exemptStrangers(info);
   }
 
+  #isHome({ path }: WatchingObject, epoch: string): boolean {
+    const { length } = this.log.partitions;
+    return epoch.endsWith(`.${partitionOf(KEYS[PATHS.indexOf(path)] ?? Buffer.alloc(0), length)}`);
+  }
+
   /** Of a key that it doesn't know in a partition nobody can say that records of it were lost there. */
   #exemptStrangers({ epoch, startOffset }: PartitionInfo): void {
     for (const object of this.objects())
-      if (!object.position?.has(epoch)) this.#exempt.get(object)?.set(epoch, startOffset - 1);
+      if (!object.position?.has(epoch) && !this.#isHome(object, epoch))
+        this.#exempt.get(object)?.set(epoch, startOffset - 1);
   }
 }

@@ -31,7 +31,7 @@ function isNotCovered(
   after: number,
 ): boolean {
   const partition = log.epochs.indexOf(epoch);
-  if (after >= 0 || partition === homeOf(path)) return false;
+  if (after >= 0 || partition === homeOf(path, log.epochs.length)) return false;
   const readers = origins.filter(({ range }) => hasPartition(range, partition));
   return readers.some(({ index }) => index.horizonOf(epoch) > offset);
 }

@@ -71,6 +71,9 @@ export class VouchingWorld {
   #now = 1_000_000;
   #replica: Replica;
   #active = 0;
+  /** Whether the active origin has answered, so that what it reads comes live. */
+  #isLive = false;
+  #isAttached = false;
 
   constructor(options: VouchingOptions) {
     this.#options = options;
@@ -106,8 +109,8 @@ export class VouchingWorld {
     const from = this.#chosen(chosen);
     const { position } = this.#replica;
     const resume = this.#replica.decide(from, this.#now);
-    if (position !== undefined && (resume.kind === "replay" || resume.kind === "up-to-date"))
-      this.#expectAll("the window", from, position, resume.kind === "replay" ? resume.frames : []);
+    if (position !== undefined && resume.kind === "replay")
+      this.#expectAll("the window", from, position, resume.frames);
     const fresh = this.#replica.decide(undefined, this.#now);
     if (position !== undefined && fresh.kind === "snapshot") {
       this.#expectAll("the snapshot", fresh.position, position, fresh.frames);
@@ -141,7 +144,7 @@ export class VouchingWorld {
     const origin = this.#of(who);
     const memory = this.#options.memories[who % this.#origins.length];
     if (memory !== undefined) Object.assign(origin, this.#origin(memory));
-    if (who % this.#origins.length === this.#active) this.#attach(this.#active);
+    if (who % this.#origins.length === this.#active && this.#isAttached) this.#attach(this.#active);
   }
 
   /** One record more is read; the object gets it at once if it goes on with this origin. */
@@ -150,20 +153,22 @@ export class VouchingWorld {
     const before = new Map(EPOCHS.map((epoch) => [epoch, origin.index.endOf(epoch) - 1]));
     origin.process.readOne();
     const { records } = origin.index.since("t", KEY, before, { maxRecords: 9, maxBytes: 1e9 });
-    const isActive = this.#of(this.#active) === origin && this.#replica.position !== undefined;
+    const isActive = this.#of(this.#active) === origin;
     for (const epoch of EPOCHS) {
       // It began anew there: whoever is live is told so.
       const horizon = origin.index.horizonOf(epoch);
       if (horizon <= (before.get(epoch) ?? 0) + 1) continue;
       if (origin.tails.has(epoch)) origin.tails.set(epoch, horizon - 1);
-      if (isActive) this.#attach(this.#active, origin.tails);
+      if (isActive && this.#isLive) this.#attach(this.#active, origin.tails);
     }
     for (const record of records) {
       const frame = this.#forwarded(origin, record);
       const routing = routingOf(frame);
-      if (!isActive || routing === undefined) continue;
-      if (this.#replica.apply(frame, routing, this.#now) === "gap") this.#attach(this.#active);
+      if (!isActive || !this.#isLive || routing === undefined) continue;
+      if (this.#replica.apply(frame, routing, this.#now) === "gap") this.#attach(this.#active, origin.tails);
     }
+    // It may have had to wait for that.
+    if (isActive && !this.#isLive && this.#isAttached) this.#attach(this.#active, origin.tails);
   }
 
   #forwarded(origin: Origin, record: IndexedRecord): Frame {
@@ -175,6 +180,8 @@ export class VouchingWorld {
   /** @param tails What the origin remembers of them, if the object goes on with it. */
   #attach(who: number, tails?: Map<string, number>): void {
     this.#active = who % this.#origins.length;
+    this.#isAttached = true;
+    this.#isLive = false;
     const origin = this.#of(who);
     origin.tails = tails ?? tailsIn(this.#ports(origin), this.#endpoint());
     // An answer may be but a page.
@@ -182,8 +189,9 @@ export class VouchingWorld {
       const { position } = this.#replica;
       const answer = this.#answer(position && new Map(position));
       if (answer === undefined) return;
-      const { verdict, to } = answer.attached;
-      const span = { position: verdict.position, to, frames: answer.frames };
+      this.#isLive = true;
+      const { verdict, to, horizon } = answer.attached;
+      const span = { position: verdict.position, to, horizon, frames: answer.frames };
       if (position === undefined || verdict.recovered === false) {
         this.#held.push(verdict.position);
         this.#replica.adopt(span, this.#now);
@@ -201,11 +209,13 @@ export class VouchingWorld {
   }
 
   #take({ attached, frames }: Answer): void {
+    let whole = true;
     for (const frame of frames) {
       const routing = routingOf(frame);
-      if (routing !== undefined) this.#replica.apply(frame, routing, this.#now);
+      if (routing === undefined || this.#replica.apply(frame, routing, this.#now) === "gap") whole = false;
     }
-    this.#replica.lengthen({ position: attached.verdict.position, to: attached.to, frames }, this.#now);
+    const { verdict, to, horizon } = attached;
+    if (whole) this.#replica.learn({ position: verdict.position, to, horizon, frames }, this.#now);
   }
 
   #hibernate(): void {
@@ -254,15 +264,18 @@ export class VouchingWorld {
   #expectAll(what: string, from: Position, to: Position, frames: readonly Frame[]): void {
     const sent = new Set(frames.map((frame) => componentOf(frame)));
     if (sent.size > 0) this.served++;
-    for (const { epoch, offset } of this.#log.records(PATH)) {
+    const records = this.#log.records(PATH);
+    for (const { epoch, offset } of records) {
       const after = from.get(epoch) ?? -1;
       if (offset <= after || offset > (to.get(epoch) ?? -1) || sent.has(`${epoch}:${offset}`)) continue;
-      if (!from.has(epoch) && epoch !== HOME && this.#isDropped(epoch, offset)) continue;
+      // R6
+      const isElsewhere = epoch !== HOME || records.some((other) => other.epoch !== epoch);
+      if (!from.has(epoch) && isElsewhere && this.#isDropped(epoch, offset)) continue;
       this.problems.push(`${what} lacks ${epoch}:${offset} after ${formatPosition(from)}`);
     }
   }
 
-  /** By some origin: R6. */
+  /** By some origin. */
   #isDropped(epoch: string, offset: number): boolean {
     return this.#origins.some(({ index }) => index.horizonOf(epoch) > offset);
   }

@@ -4,7 +4,7 @@ import type { WindowLimits } from "../../shared/core/window.ts";
 import type { Stream } from "../../shared/protocol/streams.ts";
 import type { Memory } from "../support/forgetful-index.ts";
 import type { SimulatedEdge } from "../support/simulated-edge.ts";
-import { type Step, step } from "./simulation-steps.ts";
+import { PATHS, type Step, step } from "./simulation-steps.ts";
 
 export type ForgettingStep =
   | Step
@@ -13,6 +13,9 @@ export type ForgettingStep =
   /** An index is deleted; an uplink is full, or empty again; one partition is read on. */
   | { do: "wipe" | "congest" | "drain"; who: number }
   | { do: "readOf"; who: number; epoch: number }
+  /** There is a third partition, to which one of the keys moves; until then it is written to the second one. */
+  | { do: "grow" }
+  | { do: "move"; path: number; times: number }
   /** Everything arrives that is under way. */
   | { do: "arrive" };
 
@@ -65,7 +68,26 @@ const forgets: fc.Arbitrary<ForgettingStep> = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("readOf" as const), who, epoch }) },
-  { weight: 6, arbitrary: fc.record({ do: fc.constant("arrive" as const) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant("move" as const),
+      path: fc.nat(1),
+      times: fc.integer({ min: 1, max: 4 }),
+    }),
+  },
+  {
+    weight: 7,
+    arbitrary: fc.record({
+      do: fc.constantFrom(
+        "arrive" as const,
+        "arrive" as const,
+        "arrive" as const,
+        "arrive" as const,
+        "grow" as const,
+      ),
+    }),
+  },
 );
 
 /** What nobody watched when it came, and much of which is gone when somebody does. */
@@ -109,6 +131,13 @@ export function forgettingActs(edge: SimulatedEdge, epochOf: (epoch: number) => 
     wipe: ({ who }) => origin(who)?.wipe(),
     congest: ({ who }) => origin(who)?.congest(),
     drain: ({ who }) => origin(who)?.drain(),
+    grow: () => {
+      if (edge.log.epochs.length < 3) edge.grow(epochOf(2));
+    },
+    move: ({ path, times }) => {
+      for (let i = 0; i < times; i++)
+        edge.append(PATHS[path] ?? "", { i }, epochOf(edge.log.epochs.length - 1));
+    },
     arrive: async () => {
       while (await edge.deliver(0));
     },

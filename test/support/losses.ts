@@ -24,14 +24,18 @@ export function lossesOf(edge: SimulatedEdge, receiver: ModelReceiver): string[]
   return losses;
 }
 
-/** R6: it lies where its key is not at home, was dropped, and who missed it had nothing of that epoch. */
+/**
+ * R6: it was dropped, and whoever missed it had nothing of that epoch, in which the key is not at home, or is known
+ * elsewhere, too.
+ */
 function isNotCovered(
   { log, origins }: SimulatedEdge,
   { path, epoch, offset }: Written,
   after: number,
 ): boolean {
   const partition = log.epochs.indexOf(epoch);
-  if (after >= 0 || partition === homeOf(path)) return false;
+  const isElsewhere = log.records(path).some((other) => other.epoch !== epoch);
+  if (after >= 0 || (partition === homeOf(path, log.epochs.length) && !isElsewhere)) return false;
   const readers = origins.filter(({ range }) => hasPartition(range, partition));
   return readers.some(({ index }) => index.horizonOf(epoch) > offset);
 }

@@ -51,9 +51,10 @@ const STREAM: Stream = {
   replay: 0,
 };
 
-/** In which of two partitions a key is at home. */
-export function homeOf(key: string): number {
-  return key.endsWith("A") ? 0 : 1;
+/** In which of so many partitions a key is at home: one of them moves when there is a third. */
+export function homeOf(key: string, count: number): number {
+  if (key.endsWith("A")) return count > 2 ? 2 : 0;
+  return 1;
 }
 
 export class SimulatedEdge {
@@ -100,6 +101,12 @@ export class SimulatedEdge {
   recreate(epochs: readonly string[]): void {
     this.log.recreate(epochs);
     for (const origin of this.origins) origin.describe();
+  }
+
+  /** The topic has a partition more, which origins find as they read on. */
+  grow(epoch: string): void {
+    this.log.grow(epoch);
+    for (const origin of this.origins) origin.wake();
   }
 
   subscribe(path: string, from: Position | undefined): ModelReceiver {

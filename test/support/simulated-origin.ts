@@ -23,8 +23,8 @@ export interface SimulatedOriginPorts {
   readonly memory: Memory;
   readonly stream: Stream;
   readonly bounds: AnswerBounds;
-  /** In which partition a key is at home. */
-  homeOf(key: string): number;
+  /** In which of so many partitions a key is at home. */
+  homeOf(key: string, count: number): number;
   now(): number;
   /** A new uplink. */
   dial(): Wire;

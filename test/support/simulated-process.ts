@@ -24,8 +24,8 @@ export interface ProcessPorts {
   readonly index: ForgetfulIndex;
   readonly stream: Stream;
   readonly bounds: AnswerBounds;
-  /** In which partition a key is at home. */
-  homeOf(key: string): number;
+  /** In which of so many partitions a key is at home. */
+  homeOf(key: string, count: number): number;
   now(): number;
   readinessChanged(): void;
 }
@@ -33,7 +33,7 @@ export interface ProcessPorts {
 export class SimulatedProcess {
   readonly watchList: WatchList;
   readonly #ports: ProcessPorts;
-  readonly #partitions: Partitions;
+  readonly partitions: Partitions;
   readonly #forwarder: Forwarder;
   /** Whether what nobody has written is waited for no longer. */
   #hurries = false;
@@ -43,10 +43,10 @@ export class SimulatedProcess {
     const { index: history, stream, range, bounds, log: written } = ports;
     const partitions = new Partitions([stream.topic]);
     const now = () => ports.now() + (this.#hurries ? PATIENCE_MS : 0);
-    this.#partitions = partitions;
+    this.partitions = partitions;
     this.watchList = new WatchList({
       ...{ history, partitions, range, bounds, now },
-      homeOf: (key, count) => ports.homeOf(Buffer.from(key).toString()) % count,
+      homeOf: (key, count) => ports.homeOf(Buffer.from(key).toString(), count),
       replays: new ModelReplays(written, bounds),
       streams: new Streams([stream]),
       refused: () => undefined,
@@ -61,7 +61,7 @@ export class SimulatedProcess {
   }
 
   get ready(): boolean {
-    return this.#partitions.ready;
+    return this.partitions.ready;
   }
 
   /** Looks at the topic's partitions, which may be others than before. */
@@ -74,7 +74,8 @@ export class SimulatedProcess {
 
   /** Reads the oldest record that it hasn't read, of all its partitions or of one; returns whether there was any. */
   readOne(only?: string): boolean {
-    const { log, range } = this.#ports;
+    const { log, range, stream } = this.#ports;
+    if (this.partitions.count(stream.topic) !== log.epochs.length) this.describe();
     let oldest: { readonly partition: number; readonly written: Written } | undefined;
     for (const [partition, epoch] of log.epochs.entries()) {
       if (!hasPartition(range, partition) || (only !== undefined && epoch !== only)) continue;
@@ -104,10 +105,10 @@ export class SimulatedProcess {
   #nextOf(partition: number, epoch: string): Written | undefined {
     const { log, stream } = this.#ports;
     const { topic } = stream;
-    const behind = this.#partitions.find(topic, epoch);
+    const behind = this.partitions.find(topic, epoch);
     if (behind !== undefined && behind.next < log.startOf(epoch))
       this.#forwarder.rejoin(topic, infoOf(log, epoch, partition));
-    const state = this.#partitions.find(topic, epoch);
+    const state = this.partitions.find(topic, epoch);
     if (state === undefined) return undefined;
     const written = log.next(epoch, state.next);
     // The log says that there is nothing more.
@@ -122,7 +123,7 @@ export class SimulatedProcess {
     const { log, stream, index, now } = this.#ports;
     const { topic } = stream;
     const endOffset = log.endOf(epoch);
-    const next = this.#partitions.find(topic, epoch)?.next ?? 0;
+    const next = this.partitions.find(topic, epoch)?.next ?? 0;
     // What lay before it was compacted away: nobody can tell any more what that was, or of which keys.
     if (offset > next)
       this.#forwarder.rejoin(topic, { ...infoOf(log, epoch, partition), startOffset: offset });

@@ -44,6 +44,11 @@ export class WrittenLog {
     this.#starts.clear();
   }
 
+  /** The topic has a partition more. */
+  grow(epoch: string): void {
+    this.epochs = [...this.epochs, epoch];
+  }
+
   /** Everything that was ever written to an epoch. */
   of(epoch: string): readonly Written[] {
     return this.#records.get(epoch) ?? [];

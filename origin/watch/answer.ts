@@ -12,7 +12,7 @@ import type { PartitionView } from "../index/views.ts";
 import { frameOf } from "../record.ts";
 import type { ProofPorts } from "./proof.ts";
 import type { Replayed } from "./replays.ts";
-import { type Endpoint, endOf, type Subject, spokenOf } from "./subject.ts";
+import { type Endpoint, endOf, provedOf, type Subject, spokenOf } from "./subject.ts";
 
 export interface AnswerPorts extends ProofPorts {
   /** What one answer may hold; at least one update whatever its size. */
@@ -58,16 +58,17 @@ export function answerRecovered(
   };
   const indexed = new Map(from);
   for (const { gap } of replayed) indexed.set(gap.epoch, gap.until - 1);
-  const isWhole = replayed.every(({ records, whole }) => records.every(take) && whole);
+  const cut = replayed.findIndex(({ records, whole }) => !records.every(take) || !whole);
+  const isWhole = cut < 0;
   if (isWhole) {
     const { records } = ports.history.since(topic, key, indexed, { maxRecords: updates, maxBytes });
     records.filter(({ epoch }) => ports.partitions.find(topic, epoch) !== undefined).every(take);
   }
   const head = later(later(from, subject.tails), to);
-  // What was cut off has more, though nobody else may know of it: the asker goes on from where this page ends.
-  for (const { gap, whole } of replayed) if (!whole) raise(head, gap.epoch, gap.until - 1);
+  // What was cut off may have more, though nobody else knows of it: the asker goes on from where this page ends.
+  for (const { gap } of isWhole ? [] : replayed.slice(cut)) raise(head, gap.epoch, gap.until - 1);
   const verdict = { position: from, head, recovered: true, cause: undefined };
-  const views = spokenOf(ports, subject, from);
+  const views = provedOf(ports, subject, from);
   // Where the key isn't known nothing more of it was found, as far as the log was read.
   for (const { epoch, tail, checkpoint } of isWhole ? views : [])
     if (tail === undefined && checkpoint > 0) raise(to, epoch, checkpoint - 1);

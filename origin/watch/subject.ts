@@ -83,6 +83,15 @@ export function spokenOf(
   return viewsOf(ports, subject).filter(({ epoch }) => homes.has(epoch) || from?.has(epoch));
 }
 
+/** The partitions of which an answer that proved continuity from `from` speaks: also the home, if that was proved, too. */
+export function provedOf(ports: SubjectPorts, subject: Subject, from: Position): readonly PartitionView[] {
+  const spoken = new Set(spokenOf(ports, subject, from).map(({ epoch }) => epoch));
+  return viewsOf(ports, subject).filter(({ epoch, horizon }) => {
+    const isProved = (from.get(epoch) ?? -1) >= horizon - 1;
+    return spoken.has(epoch) || (isProved && isHome(ports, subject.endpoint, epoch));
+  });
+}
+
 /** Where somebody stands in a partition that has had everything that was read there. */
 export function endOf({ tail, checkpoint }: PartitionView): number {
   return tail ?? checkpoint - 1;

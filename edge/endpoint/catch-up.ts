@@ -69,7 +69,7 @@ export class CatchUp {
    */
   handOn(attached: Attached, span: Span, ask: Ask | undefined, steady: boolean, now: number): void {
     // A position can name offsets past the last record of the endpoint: there the origin has found nothing.
-    const known = steady ? lower(span.to, this.#replica.position ?? span.to) : span.to;
+    const known = steady ? asFarAs(span, this.#replica.position ?? span.to) : span.to;
     const rest = this.#replica.decide(known, now);
     const onwards = rest.kind === "replay" ? rest.frames : [];
     const then = rest.kind === "ask" ? span.to : "live";
@@ -161,12 +161,13 @@ function isBetween(from: Position, span: Span): boolean {
   return reaches(from, span.position) && reaches(span.to, from);
 }
 
-/** Component by component the lower of the two. */
-function lower(a: Position, b: Position): Position {
+/** Where an answer leads, as far as the object is there; what it doesn't speak of stays as it was asked. */
+function asFarAs({ to, horizon }: Span, position: Position): Position {
   const both = new Map<string, number>();
-  for (const [epoch, offset] of a) {
-    const other = b.get(epoch);
-    if (other !== undefined) both.set(epoch, Math.min(offset, other));
+  for (const [epoch, offset] of to) {
+    const here = position.get(epoch);
+    if (here !== undefined) both.set(epoch, Math.min(offset, here));
+    else if (!horizon.has(epoch)) both.set(epoch, offset);
   }
   return both;
 }

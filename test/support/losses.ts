@@ -24,18 +24,15 @@ export function lossesOf(edge: SimulatedEdge, receiver: ModelReceiver): string[]
   return losses;
 }
 
-/**
- * R6: it was dropped, and whoever missed it had nothing of that epoch, in which the key is not at home, or is known
- * elsewhere, too.
- */
+/** R6: it lies where its key is not at home, was dropped, and whoever missed it had received nothing of that epoch. */
 function isNotCovered(
   { log, origins }: SimulatedEdge,
   { path, epoch, offset }: Written,
   after: number,
 ): boolean {
   const partition = log.epochs.indexOf(epoch);
-  const isElsewhere = log.records(path).some((other) => other.epoch !== epoch);
-  if (after >= 0 || (partition === homeOf(path, log.epochs.length) && !isElsewhere)) return false;
+  const hadReceived = log.of(epoch).some((written) => written.path === path && written.offset <= after);
+  if (hadReceived || partition === homeOf(path, log.epochs.length)) return false;
   const readers = origins.filter(({ range }) => hasPartition(range, partition));
   return readers.some(({ index }) => index.horizonOf(epoch) > offset);
 }

@@ -66,6 +66,8 @@ export class SimulatedEdge {
   readonly origins: readonly SimulatedOrigin[];
   readonly receivers: ModelReceiver[] = [];
   readonly problems: string[] = [];
+  /** What origins were asked, by link and id. */
+  readonly asked: string[] = [];
   /** How subscribers were answered, one after the other. */
   readonly answered: string[] = [];
   readonly #options: SimulationOptions;
@@ -369,6 +371,7 @@ export class SimulatedEdge {
         if (this.#granted.has(generation)) this.problems.push(`generation ${generation} was granted twice`);
         this.#granted.add(generation);
       },
+      asked: (link, id) => this.asked.push(`${link}:${id}`),
       problem: (problem) => this.problems.push(`${name}: ${problem}`),
     });
   }

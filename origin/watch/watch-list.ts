@@ -28,7 +28,15 @@ import { keyText } from "./key-text.ts";
 import type { ShardPort } from "./outbox.ts";
 import { PATIENCE_MS } from "./proof.ts";
 import { type ServingPorts, serve } from "./serving.ts";
-import { type Endpoint, homesOf, isElsewhere, isHome, type SubjectPorts, standingOf, tailsIn } from "./subject.ts";
+import {
+  type Endpoint,
+  homesOf,
+  isElsewhere,
+  isHome,
+  type SubjectPorts,
+  standingOf,
+  tailsIn,
+} from "./subject.ts";
 
 export interface WatchListPorts extends ServingPorts {
   readonly streams: Streams;

@@ -113,6 +113,7 @@ export class SimulatedEdge {
 
   subscribe(path: string, from: Position | undefined): ModelReceiver {
     const receiver = new ModelReceiver(path);
+    this.#note(receiver, from);
     this.receivers.push(receiver);
     this.#connect(receiver, from);
     return receiver;
@@ -120,6 +121,7 @@ export class SimulatedEdge {
 
   /** Subscribes again on the same socket (S2). */
   resubscribe(receiver: ModelReceiver, from: Position | undefined): void {
+    this.#note(receiver, from);
     if (receiver.end?.open) receiver.end.send(receiver.asks(from));
   }
 
@@ -234,6 +236,10 @@ export class SimulatedEdge {
   }
 
   // How it hangs together.
+
+  #note({ madeUp }: ModelReceiver, from: Position | undefined): void {
+    for (const [epoch, offset] of from ?? []) if (offset >= this.log.endOf(epoch)) madeUp.add(epoch);
+  }
 
   #connect(receiver: ModelReceiver, from: Position | undefined): void {
     const wire = this.#wire();

@@ -136,6 +136,7 @@ export class VouchingWorld {
       ...{ range: WHOLE, log: this.#log, index, stream: this.#stream, bounds: BOUNDS },
       homeOf: (key) => (key === "a" ? 0 : 1),
       now: () => this.#now,
+      lookSoon: () => undefined,
       readinessChanged: () => undefined,
     });
   }

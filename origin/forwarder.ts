@@ -96,6 +96,11 @@ export class Forwarder {
     this.#ports.readinessChanged();
   }
 
+  /** The topic is about to be described; what is returned is to be called when it was. */
+  looks(topic: string): () => void {
+    return this.#ports.watchList.looks(topic);
+  }
+
   /** Where a partition begins that is described for the first time, or whose offsets weren't known; else undefined. */
   beginningOf(topic: string, epoch: string, start: Start): Start | undefined {
     const awaited = this.#awaited.get(epoch);

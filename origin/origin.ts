@@ -75,6 +75,7 @@ export class Origin {
     this.#replays = new Replays({ source, random: Math.random, bounds: ANSWER_BOUNDS });
     this.#watchList = new WatchList({
       replays: this.#replays,
+      look: (topic) => this.#consumer.look(topic),
       history: index,
       partitions,
       range: config.range,

@@ -7,7 +7,6 @@ import type { ResetCause } from "../../shared/protocol/codes.ts";
 import { type Frame, routingOf } from "../../shared/protocol/frame.ts";
 import { later, type Position, reaches, samePosition } from "../../shared/protocol/position.ts";
 import { encodeReset, type Verdict } from "../../shared/protocol/subscriber.ts";
-import type { Ask } from "./attachment.ts";
 import type { Replica, Span } from "./replica.ts";
 import type { Subscriber, Subscribers } from "./subscribers.ts";
 
@@ -16,22 +15,6 @@ export type Proof = "window" | "index" | "log";
 
 /** How a subscribe was answered. `fresh` and `lost` begin with the latest update. */
 export type Answered = Proof | "fresh" | "lost";
-
-/**
- * What to ask for those who wait (R2): the position of the first of them, or of one with the same epochs that
- * stands before it. The answer moves or settles whoever stands exactly there, so that asking comes to an end.
- * undefined: nobody waits.
- */
-export function nextToAsk(
-  waiting: readonly { readonly from: Position | undefined }[],
-): { readonly from: Position | undefined } | undefined {
-  const [first] = waiting;
-  let lowest = first?.from;
-  if (lowest === undefined) return first && { from: undefined };
-  for (const { from } of waiting)
-    if (from !== undefined && sameEpochs(from, lowest) && reaches(lowest, from)) lowest = from;
-  return { from: lowest };
-}
 
 export class CatchUp {
   readonly #path: string;
@@ -64,10 +47,10 @@ export class CatchUp {
 
   /**
    * Hands an answer, which the replica knows by now, to those who wait. Its frames prove continuity for everyone
-   * who stands between its two ends. `ask` is the question that it answers, where that was for those who wait.
+   * who stands between its two ends. `asked` is where the question was asked from, if it was for those who wait.
    * `steady`: nothing of the endpoint is missing here.
    */
-  handOn(attached: Attached, span: Span, ask: Ask | undefined, steady: boolean, now: number): void {
+  handOn(attached: Attached, span: Span, asked: Position | undefined, steady: boolean, now: number): void {
     // A position can name offsets past the last record of the endpoint: there the origin has found nothing.
     const known = steady ? asFarAs(span, this.#replica.position ?? span.to) : span.to;
     const rest = this.#replica.decide(known, now);
@@ -81,7 +64,7 @@ export class CatchUp {
         const all = [...frames, ...onwards];
         const head = then === "live" ? headAfter(from, all) : later(attached.verdict.head, from);
         this.#pass(subscriber, from, all, head, then, proofOf(attached));
-      } else if (ask?.from !== undefined && isLost(from, ask.from, attached, steady))
+      } else if (asked !== undefined && isLost(from, asked, attached, steady))
         this.#lose(subscriber, attached.verdict.cause ?? "horizon");
     }
   }

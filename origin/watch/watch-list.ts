@@ -11,7 +11,7 @@
  */
 import { parseAddress } from "../../shared/protocol/address.ts";
 import type { AddressedTo } from "../../shared/protocol/addressed.ts";
-import { type Attach, encodeWaiting } from "../../shared/protocol/attach.ts";
+import { type Attach, type Cancel, encodeWaiting } from "../../shared/protocol/attach.ts";
 import type { ErrorCode, ResetCause } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { withComponent } from "../../shared/protocol/position.ts";
@@ -28,7 +28,15 @@ import { keyText } from "./key-text.ts";
 import type { ShardPort } from "./outbox.ts";
 import { PATIENCE_MS } from "./proof.ts";
 import { type ServingPorts, serve } from "./serving.ts";
-import { type Endpoint, homesOf, isElsewhere, isHome, type SubjectPorts, standingOf, tailsIn } from "./subject.ts";
+import {
+  type Endpoint,
+  homesOf,
+  isElsewhere,
+  isHome,
+  type SubjectPorts,
+  standingOf,
+  tailsIn,
+} from "./subject.ts";
 
 export interface WatchListPorts extends ServingPorts {
   readonly streams: Streams;
@@ -77,7 +85,7 @@ export class WatchList {
   }
 
   /** Answered in a step (U5), perhaps after `waiting` (U7). */
-  attach(port: ShardPort, link: number, { endpoint: path, id, from }: Attach): void {
+  attach(port: ShardPort, link: number, { endpoint: path, id, from, waited = 0 }: Attach): void {
     const shard = this.#shards.get(port);
     if (shard === undefined) return;
     const interest = shard.interests.get(path) ?? this.#watch(shard, path);
@@ -89,9 +97,18 @@ export class WatchList {
     }
     // What it says of other ranges' partitions is theirs to judge (N3).
     const own = from && within(from, this.#ports.range ?? WHOLE);
-    const superseded = interest.ask(link, id, own, this.#ports.now());
+    const superseded = interest.ask(link, id, own, this.#ports.now() - waited);
     if (superseded !== undefined) this.#forget(superseded);
     shard.queue(interest);
+  }
+
+  /** Nobody waits for the answer any more (L8). */
+  cancel(port: ShardPort, link: number, { endpoint: path, id }: Cancel): void {
+    const interest = this.#shards.get(port)?.interests.get(path);
+    const ask = interest?.asked(link, id);
+    if (interest === undefined || ask === undefined) return;
+    this.#forget(ask);
+    this.#leaveIdle(interest);
   }
 
   detach(port: ShardPort, link: number, path: string): void {
@@ -99,9 +116,7 @@ export class WatchList {
     if (interest === undefined) return;
     for (const ask of interest.asks) if (ask.link === link) this.#forget(ask);
     interest.leave(link);
-    if (!interest.isIdle) return;
-    interest.shard.interests.delete(path);
-    this.#unwatch(interest);
+    this.#leaveIdle(interest);
   }
 
   /** Answers at once with the latest record (U8). */
@@ -160,6 +175,22 @@ export class WatchList {
       for (const [epoch, tail] of tails) if (!watch.tails.has(epoch)) watch.tails.set(epoch, tail);
     }
     for (const ask of this.#blocked.takeTopic(topic)) ask.interest.shard.queue(ask.interest);
+  }
+
+  /**
+   * A topic is about to be described. Call what is returned when it was: who waited for a look then gets a turn (R5).
+   * All who wait are served by one look.
+   */
+  looks(topic: string): () => void {
+    const asks = this.#blocked.looking(topic);
+    return () => {
+      for (const ask of asks) {
+        ask.looked = true;
+        if (ask.blocked?.kind !== "look") continue;
+        this.#blocked.remove(ask);
+        ask.interest.shard.queue(ask.interest);
+      }
+    };
   }
 
   /** It is known now which topics match patterns: who waited for that gets a turn. */
@@ -223,6 +254,13 @@ export class WatchList {
     const watches = this.#watches.get(topic);
     watches?.delete(keyText(key));
     if (watches?.size === 0) this.#watches.delete(topic);
+  }
+
+  /** Nobody of the shard is live there or waits for an answer. */
+  #leaveIdle(interest: Interest): void {
+    if (!interest.isIdle) return;
+    interest.shard.interests.delete(interest.watch.endpoint.path);
+    this.#unwatch(interest);
   }
 
   #forget(ask: Ask): void {

@@ -1,5 +1,5 @@
 /**
- * What a link wants and what it gets: rules L2, L4 and U5 of PROTOCOL.md. These frames are the same on a link and, with
+ * What a link wants and what it gets: rules L2, L4, L8 and U5 of PROTOCOL.md. These frames are the same on a link and, with
  * the link's number or addressed to it, on an uplink.
  */
 import * as v from "valibot";
@@ -18,7 +18,10 @@ export const AttachSchema = v.object({
   id: IdSchema,
   link: v.optional(IdSchema),
   from: v.optional(PositionSchema),
+  waited: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
 });
+
+export const CancelSchema = v.object({ cancel: EndpointSchema, id: IdSchema, link: v.optional(IdSchema) });
 
 export const AttachedSchema = v.object({
   attached: EndpointSchema,
@@ -38,6 +41,14 @@ export interface Attach {
   readonly endpoint: string;
   readonly id: number;
   readonly from: Position | undefined;
+  /** Milliseconds for which its asker has waited, where this question was taken back before (L8). */
+  readonly waited?: number | undefined;
+}
+
+/** Nobody waits any more for the answer to an attach (L8). */
+export interface Cancel {
+  readonly endpoint: string;
+  readonly id: number;
 }
 
 /**
@@ -62,7 +73,11 @@ export interface Attached {
 }
 
 export function readAttach(o: v.InferOutput<typeof AttachSchema>): Attach {
-  return { endpoint: o.attach, id: o.id, from: o.from };
+  return { endpoint: o.attach, id: o.id, from: o.from, waited: o.waited };
+}
+
+export function readCancel(o: v.InferOutput<typeof CancelSchema>): Cancel {
+  return { endpoint: o.cancel, id: o.id };
 }
 
 export function readAttached(o: v.InferOutput<typeof AttachedSchema>): Attached {
@@ -89,7 +104,13 @@ export function encodeAttach(attach: Attach, link?: number): string {
     id: attach.id,
     link,
     from: attach.from && formatPosition(attach.from),
+    waited: attach.waited,
   });
+}
+
+/** `link` as with an attach. */
+export function encodeCancel({ endpoint, id }: Cancel, link?: number): string {
+  return JSON.stringify({ cancel: endpoint, id, link });
 }
 
 export function encodeAttached(attached: Attached): string {

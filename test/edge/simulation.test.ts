@@ -78,7 +78,7 @@ async function play(
   const positionOf = (wanted: { back: number; epochs: number } | undefined): Position | undefined => {
     if (wanted === undefined) return undefined;
     const position = new Map<string, number>();
-    for (const epoch of [0, 1]) {
+    for (const epoch of [0, 1, 2]) {
       const offset = edge.log.endOf(epochOf(epoch)) - 1 - wanted.back;
       if (wanted.epochs & (1 << epoch) && offset >= 0) position.set(epochOf(epoch), offset);
     }
@@ -98,6 +98,11 @@ async function play(
     resubscribe: ({ who, from }) => {
       const receiver = edge.receivers[who];
       if (receiver !== undefined) edge.resubscribe(receiver, positionOf(from));
+    },
+    crowd: ({ path, epoch, past, many }) => {
+      const first = edge.log.endOf(epochOf(epoch)) + past;
+      for (let offset = first; offset < first + many; offset++)
+        if (offset >= 0) edge.subscribe(PATHS[path] ?? "", new Map([[epochOf(epoch), offset]]));
     },
     leave: ({ who }) => void (edge.receivers[who] && edge.leave(edge.receivers[who])),
     slow: ({ who }) => void (edge.receivers[who] && edge.slow(edge.receivers[who])),
@@ -136,7 +141,19 @@ async function play(
   // Longer than an endpoint stays attached after its last subscriber has gone (L5).
   edge.pass(40_000);
   await edge.quiet();
+  for (const { name, open } of edge.origins)
+    if (open > 0) edge.problems.push(`${name} has not answered ${open} questions`);
+  if (seed % 3 === 0) await findForgotten(edge);
   return edge;
+}
+
+/** Whoever takes over is asked again what the shard holds to be unanswered (L7): by now that must be nothing. */
+async function findForgotten(edge: SimulatedEdge): Promise<void> {
+  const before = new Set(edge.asked.splice(0));
+  for (const origin of edge.origins) origin.cutUplink();
+  await edge.quiet();
+  const forgotten = edge.asked.filter((ask) => before.has(ask) && !ask.endsWith(":0"));
+  if (forgotten.length > 0) edge.problems.push(`still open: ${forgotten}`);
 }
 
 test(

@@ -81,6 +81,7 @@ export class ForwardingWorld<H extends WritableHistory> {
       replays: new Replays({ source: new ScriptedSource(), random: () => 0, bounds }),
       homeOf: partitionOf,
       now: () => NOW,
+      look: () => undefined,
       streams: new Streams([STREAM]),
       refused: () => undefined,
     });

@@ -14,7 +14,7 @@ export function lossesOf(edge: SimulatedEdge, receiver: ModelReceiver): string[]
   const losses: string[] = [];
   const judge = (epoch: string, after: number, before: number) => {
     for (const written of edge.log.of(epoch).slice(after + 1, before))
-      if (written.path === receiver.path && !isNotCovered(edge, written, after))
+      if (written.path === receiver.path && !isNotCovered(edge, receiver, written, after))
         losses.push(`${epoch}:${written.offset} of ${receiver.path}, after ${after}`);
   };
   for (const { epoch, after, before } of receiver.skipped) judge(epoch, after, before);
@@ -24,15 +24,21 @@ export function lossesOf(edge: SimulatedEdge, receiver: ModelReceiver): string[]
   return losses;
 }
 
-/** R6: it lies where its key is not at home, was dropped, and whoever missed it had received nothing of that epoch. */
+/**
+ * R6: it was dropped, and whoever missed it had received nothing of that epoch, in which the key is not at home, or is known
+ * elsewhere, too.
+ */
 function isNotCovered(
   { log, origins }: SimulatedEdge,
+  { madeUp }: ModelReceiver,
   { path, epoch, offset }: Written,
   after: number,
 ): boolean {
   const partition = log.epochs.indexOf(epoch);
-  const hadReceived = log.of(epoch).some((written) => written.path === path && written.offset <= after);
-  if (hadReceived || partition === homeOf(path, log.epochs.length)) return false;
+  const isElsewhere = log.records(path).some((other) => other.epoch !== epoch);
+  const had = log.of(epoch).some((written) => written.path === path && written.offset <= after);
+  const hasReceived = had && !madeUp.has(epoch);
+  if (hasReceived || (partition === homeOf(path, log.epochs.length) && !isElsewhere)) return false;
   const readers = origins.filter(({ range }) => hasPartition(range, partition));
   return readers.some(({ index }) => index.horizonOf(epoch) > offset);
 }

@@ -27,6 +27,8 @@ export class ModelReceiver {
   left = false;
   /** Whether it has never named a position. */
   fresh = true;
+  /** Epochs of which it has named an offset that nobody had written. */
+  readonly madeUp = new Set<string>();
   /** The furthest that it has said to be. */
   readonly claimed = new Map<string, number>();
   /** Offsets between an update and the one before it, `after` and `before` excluded, which hold nothing of the endpoint. */

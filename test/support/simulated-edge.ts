@@ -66,6 +66,8 @@ export class SimulatedEdge {
   readonly origins: readonly SimulatedOrigin[];
   readonly receivers: ModelReceiver[] = [];
   readonly problems: string[] = [];
+  /** What origins were asked, by link and id. */
+  readonly asked: string[] = [];
   /** How subscribers were answered, one after the other. */
   readonly answered: string[] = [];
   readonly #options: SimulationOptions;
@@ -111,6 +113,7 @@ export class SimulatedEdge {
 
   subscribe(path: string, from: Position | undefined): ModelReceiver {
     const receiver = new ModelReceiver(path);
+    this.#note(receiver, from);
     this.receivers.push(receiver);
     this.#connect(receiver, from);
     return receiver;
@@ -118,6 +121,7 @@ export class SimulatedEdge {
 
   /** Subscribes again on the same socket (S2). */
   resubscribe(receiver: ModelReceiver, from: Position | undefined): void {
+    this.#note(receiver, from);
     if (receiver.end?.open) receiver.end.send(receiver.asks(from));
   }
 
@@ -232,6 +236,10 @@ export class SimulatedEdge {
   }
 
   // How it hangs together.
+
+  #note({ madeUp }: ModelReceiver, from: Position | undefined): void {
+    for (const [epoch, offset] of from ?? []) if (offset >= this.log.endOf(epoch)) madeUp.add(epoch);
+  }
 
   #connect(receiver: ModelReceiver, from: Position | undefined): void {
     const wire = this.#wire();
@@ -369,6 +377,7 @@ export class SimulatedEdge {
         if (this.#granted.has(generation)) this.problems.push(`generation ${generation} was granted twice`);
         this.#granted.add(generation);
       },
+      asked: (link, id) => this.asked.push(`${link}:${id}`),
       problem: (problem) => this.problems.push(`${name}: ${problem}`),
     });
   }

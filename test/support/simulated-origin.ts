@@ -6,8 +6,9 @@ import type { AnswerBounds } from "../../origin/watch/answer.ts";
 import type { ShardPort } from "../../origin/watch/outbox.ts";
 import { PATIENCE_MS } from "../../origin/watch/proof.ts";
 import { encodeAddressed } from "../../shared/protocol/addressed.ts";
-import type { Attach } from "../../shared/protocol/attach.ts";
+import type { Attach, Cancel } from "../../shared/protocol/attach.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
+import { LIMITS } from "../../shared/protocol/limits.ts";
 import { type Message, packMessages, splitBinary, splitText } from "../../shared/protocol/message.ts";
 import { isWhole, type Range } from "../../shared/protocol/range.ts";
 import type { Stream } from "../../shared/protocol/streams.ts";
@@ -31,8 +32,12 @@ export interface SimulatedOriginPorts {
   after(ms: number, run: () => void): void;
   /** A grant was heard of, by one that stood by or has just come. */
   granted(generation: number, stoodBy: boolean): void;
+  asked(link: number, id: number): void;
   problem(problem: string): void;
 }
+
+/** How long it takes to look at the topic. */
+const LOOK_MS = 200;
 
 export class SimulatedOrigin {
   readonly name: string;
@@ -66,6 +71,11 @@ export class SimulatedOrigin {
     return this.#ports.range;
   }
 
+  /** How many questions wait for their answers here. */
+  get open(): number {
+    return this.#uplink?.open ?? 0;
+  }
+
   get isStandby(): boolean {
     return this.#role === "standby" && !this.#stopped;
   }
@@ -93,12 +103,19 @@ export class SimulatedOrigin {
     this.#stopped = false;
     this.#leaving = false;
     const { range, log, stream, bounds, homeOf, now } = this.#ports;
-    this.#process = new SimulatedProcess({
+    const process: SimulatedProcess = new SimulatedProcess({
       ...{ range, log, stream, bounds, homeOf, now, index: this.#index },
+      lookSoon: () =>
+        this.#ports.after(LOOK_MS, () => {
+          if (process !== this.#process) return;
+          process.look();
+          this.#uplink?.work();
+        }),
       readinessChanged: () => {
         if (this.#role !== "none") this.beat();
       },
     });
+    this.#process = process;
     this.#dial();
     this.wake();
   }
@@ -261,8 +278,10 @@ export class SimulatedOrigin {
     }
     if (value.kind === "attach") {
       if (this.#role !== "active") this.#ports.problem(`asked as ${this.#role}`);
+      this.#ports.asked(value.link, value.attach.id);
       this.#attach(value.link, value.attach);
     }
+    if (value.kind === "cancel") this.#uplink?.cancel(value.link, value.cancel);
     if (value.kind === "detach") {
       this.#watched.get(value.endpoint)?.delete(value.link);
       this.#uplink?.detach(value.link, value.endpoint);
@@ -272,7 +291,9 @@ export class SimulatedOrigin {
   #attach(link: number, attach: Attach): void {
     this.#watched.set(attach.endpoint, (this.#watched.get(attach.endpoint) ?? new Set()).add(link));
     const isWaiting = this.#uplink?.attach(link, attach);
-    if (isWaiting) this.#ports.after(PATIENCE_MS, () => this.tick());
+    if (isWaiting) this.#ports.after(PATIENCE_MS - (attach.waited ?? 0), () => this.tick());
+    const open = this.#uplink?.openOn(link) ?? 0;
+    if (open > LIMITS.openAsks) this.#ports.problem(`${open} questions of one link are open`);
   }
 
   /** In small messages, so that answers are cut into pieces. */
@@ -289,6 +310,8 @@ class Uplink implements ShardPort {
   congested = false;
   #isAwake = false;
   readonly #process: SimulatedProcess;
+  /** Questions of objects that aren't answered, by id, of each link. */
+  readonly #open = new Map<number, Set<number>>();
   readonly #say: (frames: readonly Frame[]) => void;
 
   constructor(process: SimulatedProcess, say: (frames: readonly Frame[]) => void) {
@@ -302,11 +325,29 @@ class Uplink implements ShardPort {
     const { watchList } = this.#process;
     const before = watchList.counts.waited;
     watchList.attach(this, link, attach);
-    this.#process.judge(attach.from, () => this.work());
+    if (attach.id > 0) this.#open.set(link, (this.#open.get(link) ?? new Set()).add(attach.id));
+    this.work();
     return watchList.counts.waited > before;
   }
 
+  cancel(link: number, cancel: Cancel): void {
+    this.#process.watchList.cancel(this, link, cancel);
+    this.#open.get(link)?.delete(cancel.id);
+    this.work();
+  }
+
+  /** How many questions of a link wait for their answers. */
+  openOn(link: number): number {
+    return this.#open.get(link)?.size ?? 0;
+  }
+
+  /** How many questions wait for their answers. */
+  get open(): number {
+    return [...this.#open.values()].reduce((sum, { size }) => sum + size, 0);
+  }
+
   detach(link: number, path: string): void {
+    this.#open.delete(link);
     this.#process.watchList.detach(this, link, path);
     this.work();
   }
@@ -320,7 +361,12 @@ class Uplink implements ShardPort {
   }
 
   send(messages: readonly Message[]): void {
-    this.#say(messages.flatMap(framesOf));
+    const frames = messages.flatMap(framesOf);
+    for (const frame of frames) {
+      const [, link, id] = /^(\d+)\t\{"attached":"[^"]*","id":(\d+)/.exec(String(frame)) ?? [];
+      this.#open.get(Number(link))?.delete(Number(id));
+    }
+    this.#say(frames);
   }
 
   soon(run: () => void): void {

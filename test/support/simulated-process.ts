@@ -8,11 +8,10 @@ import { Partitions } from "../../origin/partitions.ts";
 import { Progress } from "../../origin/progress.ts";
 import { type PartitionInfo, type Source, SourceError } from "../../origin/source.ts";
 import type { AnswerBounds } from "../../origin/watch/answer.ts";
-import { type Gap, PATIENCE_MS } from "../../origin/watch/proof.ts";
+import type { Gap } from "../../origin/watch/proof.ts";
 import { type Replayed, Replays } from "../../origin/watch/replays.ts";
 import { WatchList } from "../../origin/watch/watch-list.ts";
 import { parseAddress } from "../../shared/protocol/address.ts";
-import type { Position } from "../../shared/protocol/position.ts";
 import { hasPartition, type Range } from "../../shared/protocol/range.ts";
 import { type Stream, Streams } from "../../shared/protocol/streams.ts";
 import type { ForgetfulIndex } from "./forgetful-index.ts";
@@ -27,6 +26,8 @@ export interface ProcessPorts {
   /** In which of so many partitions a key is at home. */
   homeOf(key: string, count: number): number;
   now(): number;
+  /** Makes this process look at the topic soon. */
+  lookSoon(): void;
   readinessChanged(): void;
 }
 
@@ -35,19 +36,23 @@ export class SimulatedProcess {
   readonly #ports: ProcessPorts;
   readonly partitions: Partitions;
   readonly #forwarder: Forwarder;
-  /** Whether what nobody has written is waited for no longer. */
-  #hurries = false;
+  /** Whether it looks at the topic soon. */
+  #isLooking = false;
 
   constructor(ports: ProcessPorts) {
     this.#ports = ports;
     const { index: history, stream, range, bounds, log: written } = ports;
     const partitions = new Partitions([stream.topic]);
-    const now = () => ports.now() + (this.#hurries ? PATIENCE_MS : 0);
+    const now = () => ports.now();
     this.partitions = partitions;
     this.watchList = new WatchList({
       ...{ history, partitions, range, bounds, now },
       homeOf: (key, count) => ports.homeOf(Buffer.from(key).toString(), count),
       replays: new ModelReplays(written, bounds),
+      look: () => {
+        if (!this.#isLooking) ports.lookSoon();
+        this.#isLooking = true;
+      },
       streams: new Streams([stream]),
       refused: () => undefined,
     });
@@ -88,11 +93,12 @@ export class SimulatedProcess {
     return true;
   }
 
-  /** Runs what may ask for a position; one beyond what was ever written isn't waited for, which would take long. */
-  judge(from: Position | undefined, run: () => void): void {
-    this.#hurries = [...(from ?? [])].some(([epoch, offset]) => offset >= this.#ports.log.endOf(epoch));
-    run();
-    this.#hurries = false;
+  /** Looks at the topic for those who wait for that. */
+  look(): void {
+    this.#isLooking = false;
+    const looked = this.#forwarder.looks(this.#ports.stream.topic);
+    this.describe();
+    looked();
   }
 
   /** Time has passed. */

@@ -136,6 +136,7 @@ export class VouchingWorld {
       ...{ range: WHOLE, log: this.#log, index, stream: this.#stream, bounds: BOUNDS },
       homeOf: (key) => (key === "a" ? 0 : 1),
       now: () => this.#now,
+      lookSoon: () => undefined,
       readinessChanged: () => undefined,
     });
   }
@@ -245,7 +246,7 @@ export class VouchingWorld {
     const origin = this.#of(this.#active);
     const ports = this.#ports(origin);
     const subject = { endpoint: this.#endpoint(), tails: origin.tails };
-    const examined = examine(ports, subject, from, this.#now);
+    const examined = examine(ports, subject, { from, at: this.#now, looked: false });
     if (examined.kind === "blocked") return undefined;
     const { proof } = examined;
     if (proof === "recovered") return answerRecovered(ports, subject, from ?? new Map());

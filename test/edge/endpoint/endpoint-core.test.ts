@@ -1,60 +1,11 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { EndpointCore } from "../../../edge/endpoint/endpoint-core.ts";
-import { encodeAttached, encodeWaiting } from "../../../shared/protocol/attach.ts";
-import { encodeUpdate, type Frame } from "../../../shared/protocol/frame.ts";
+import { encodeWaiting } from "../../../shared/protocol/attach.ts";
 import { encodeLinkHello } from "../../../shared/protocol/link.ts";
 import { SEPARATOR } from "../../../shared/protocol/message.ts";
-import { type Position, parsePosition } from "../../../shared/protocol/position.ts";
+import { answer, PATH, position, update } from "../../support/endpoint-frames.ts";
 import { FakeSocket } from "../../support/fake-socket.ts";
 import { Clock } from "../../support/simulated-wires.ts";
-
-const PATH = "/quotes/A";
-
-function update(offset: number, previous?: number, text = String(offset)): string {
-  const value = { kind: "json", text } as const;
-  const frame = encodeUpdate({
-    endpoint: PATH,
-    epoch: "e",
-    offset,
-    previous,
-    timestamp: undefined,
-    headers: [],
-    value,
-  });
-  return String(frame);
-}
-
-function position(text: string): Position {
-  const parsed = parsePosition(text);
-  if (parsed === undefined) throw new Error(text);
-  return parsed;
-}
-
-interface AnswerOptions {
-  readonly id?: number;
-  readonly recovered?: boolean;
-  readonly cause?: "horizon" | "epoch" | "ahead";
-  /** In each epoch of the two ends, unless told: all of it is held. */
-  readonly horizon?: string;
-  readonly head?: string;
-}
-
-/** An answer as one message of the link. */
-function answer(from: string, to: string, frames: readonly Frame[], options: AnswerOptions = {}): string {
-  const { id = 1, recovered, cause, head = to } = options;
-  const whole = new Map([...position(from), ...position(to)].map(([epoch]) => [epoch, 0]));
-  const horizon = options.horizon === undefined ? whole : position(options.horizon);
-  const verdict = { position: position(from), head: position(head), recovered, cause };
-  const attached = {
-    endpoint: PATH,
-    id,
-    verdict,
-    to: position(to),
-    horizon,
-    count: frames.length,
-  };
-  return [encodeAttached(attached), ...frames].join(SEPARATOR);
-}
 
 let clock: Clock;
 let attaches: number;
@@ -283,24 +234,29 @@ describe("answers", () => {
     expect(second.frames).toEqual([wait]);
   });
 
-  test("[R2] one question at a time: it asks for the one who stands furthest back, and the answer serves all past it", () => {
+  test("[R2] one question for those of which the answer serves all; one who stands before it has one of its own", () => {
     const { core, up } = running();
     for (let offset = 6; offset < 10; offset++) core.linkMessage(up, update(offset, offset - 1));
-    const second = subscribe(core, "e:3");
     const first = subscribe(core, "e:1");
+    const second = subscribe(core, "e:3");
     const third = subscribe(core, "e:0");
-    expect(up.take()).toEqual([{ attach: PATH, id: 2, from: "e:3" }]);
+    const asked = [
+      { attach: PATH, id: 2, from: "e:1" },
+      { attach: PATH, id: 3, from: "e:0" },
+    ];
+    expect(up.take()).toEqual(asked);
 
     const from3 = [update(5, 3), update(6, 5), update(7, 6), update(8, 7), update(9, 8)];
-    core.linkMessage(up, answer("e:3", "e:9", from3, { id: 2, recovered: true }));
-    expect(up.take()).toEqual([{ attach: PATH, id: 3, from: "e:0" }]);
-    const from0 = [update(1, 0), update(3, 1), ...from3];
-    core.linkMessage(up, answer("e:0", "e:9", from0, { id: 3, recovered: true }));
+    core.linkMessage(up, answer("e:1", "e:9", [update(3, 1), ...from3], { id: 2, recovered: true }));
+    core.linkMessage(
+      up,
+      answer("e:0", "e:9", [update(1, 0), update(3, 1), ...from3], { id: 3, recovered: true }),
+    );
 
     const ok = (from: string) => ({ id: 0, ok: { position: from, head: "e:9", recovered: true } });
-    expect(second.frames).toEqual([ok("e:3"), ...from3]);
     expect(first.frames).toEqual([ok("e:1"), update(3, 1), ...from3]);
-    expect(third.frames).toEqual([ok("e:0"), ...from0]);
+    expect(second.frames).toEqual([ok("e:3"), ...from3]);
+    expect(third.frames).toEqual([ok("e:0"), update(1, 0), update(3, 1), ...from3]);
     expect(up.take()).toEqual([]);
   });
 

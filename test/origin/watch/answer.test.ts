@@ -305,11 +305,16 @@ describe("what must wait", () => {
     });
   });
 
-  test("[R5] in a partition that isn't known of the same topic for 15 s: it may just have been added", () => {
+  test("[R5] in a partition that isn't known of the same topic until that was looked at: it may just have been added", () => {
     origin.describe({ epoch: "tt.0" });
     origin.read(0, "tt.0", record(0, "a", "1"));
+    const looked = origin.forwarder.looks("t");
 
     expect(answer("uu.1:3")).toMatchObject({ cause: "epoch" });
+    expect(origin.looks).toEqual([]);
+    expect(answer("tt.1:0", looked)).toBe("waiting");
+    expect(origin.looks).toEqual(["t"]);
+    expect(answer("tt.1:0", () => origin.forwarder.looks("t")())).toMatchObject({ cause: "epoch" });
     expect(answer("tt.1:0", () => origin.pass(PATIENCE_MS))).toMatchObject({ cause: "epoch" });
     const found = answer("tt.0:0,tt.1:0", () => {
       origin.describe({ epoch: "tt.0" }, { epoch: "tt.1" });

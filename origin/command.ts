@@ -6,7 +6,7 @@ import { formatRange, isWhole } from "../shared/protocol/range.ts";
 import { type Config, readConfig, secretsOf } from "./config.ts";
 import { EmbeddedLog, logPath } from "./embedded/log.ts";
 import { EmbeddedSource } from "./embedded/source.ts";
-import { IndexError } from "./index/error.ts";
+import { IndexError, isDamage } from "./index/error.ts";
 import { createLog, type EventName, hiding, type Log } from "./log.ts";
 import { Meter } from "./operate/meter.ts";
 import { Origin } from "./origin.ts";
@@ -82,16 +82,39 @@ async function run(config: Config, output: Log): Promise<void> {
     origin = undefined;
     if ("why" in end) {
       log("stopping", { why: end.why });
-      await running.stop();
+      await ended(running, log);
       await close();
       await listener?.close();
       return;
     }
     await running.stop();
-    const isBroken = end.error instanceof IndexError && end.error.code === "corrupt";
-    if (!isBroken || performance.now() - rebuiltAt < REBUILD_MS) throw end.error;
+    const { error } = end;
+    if (!isDamage(error)) throw error;
+    const ageMs = performance.now() - rebuiltAt;
+    if (ageMs < REBUILD_MS) throw brokenAgain(error, ageMs);
     rebuiltAt = performance.now();
+    tellOfDamage(error, log);
   }
+}
+
+/** An index may turn out to be damaged only when the last of it is written: the next run builds it anew. */
+async function ended(origin: Origin, log: Log): Promise<void> {
+  try {
+    await origin.stop();
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    tellOfDamage(error, log);
+  }
+}
+
+function tellOfDamage({ message, aside }: IndexError, log: Log): void {
+  log("index_rebuilt", { why: message, aside });
+}
+
+function brokenAgain(error: IndexError, ageMs: number): IndexError {
+  const age = `${Math.ceil(ageMs / 1_000)} s after it was built anew`;
+  const message = `${error.message}, ${age}: see whether the disk below DATA_DIR, or the memory, is failing`;
+  return new IndexError("corrupt", message, { cause: error });
 }
 
 const result = readConfig({

@@ -65,7 +65,7 @@ export class Origin {
       now: Date.now,
     });
     this.#index = index;
-    if (rebuilt !== undefined) log("index_rebuilt", { why: rebuilt.message });
+    if (rebuilt !== undefined) log("index_rebuilt", { why: rebuilt.message, aside: rebuilt.aside });
 
     const partitions = new Partitions(
       streams.named.map(({ topic }) => topic),

@@ -67,7 +67,11 @@ export class UplinkCore {
     this.#ports = ports;
     this.#config = config;
     this.#downlink = new Downlink(ports, ({ peer }) => this.linkClosed(peer));
-    this.#questions = new Questions((ms, run) => ports.after(ms, run));
+    this.#questions = new Questions({
+      after: (ms, run) => ports.after(ms, run),
+      present: () => this.#ranges.present(),
+      put: (path, id, range) => this.#ranges.send([encodeGet(path, id)], range),
+    });
     this.#linger = new Linger(ports, LINGER_MS, (watch) => this.#leave(watch));
     this.#gathers = new Gathers({
       now: () => ports.now(),
@@ -111,8 +115,7 @@ export class UplinkCore {
   /** U8. Never rejects. */
   latest(path: string): Promise<LatestResult> {
     this.#ranges.arrived();
-    const send = (id: number, range: number) => this.#ranges.send([encodeGet(path, id)], range);
-    return this.#questions.ask(path, this.#ranges.present(), send);
+    return this.#questions.ask(path);
   }
 
   status(): ShardStatus {

@@ -271,7 +271,7 @@ export const METRICS = {
   distributary_index_disk_bytes: {
     type: "gauge",
     labels: [],
-    help: "size of the index's files",
+    help: "size of the index's files, and of a damaged one that was put aside",
     read: single((status) => totalsOf(status).diskBytes),
   },
   distributary_index_horizon_age_seconds: {

@@ -2,6 +2,7 @@ import { request } from "node:http";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { UPLINK_PROTOCOL } from "../../shared/protocol/version.ts";
+import { eventually } from "../support/deadline.ts";
 import { startEdge, type TestEdge } from "../support/edge-harness.ts";
 import { ScriptedOrigin } from "../support/scripted-origin.ts";
 
@@ -164,6 +165,35 @@ describe("the latest record", () => {
     for (const name of ["object_created.endpoint", "object_request.endpoint", "rows_written"])
       expect(after[name], name).toBe(before[name]);
     expect(Number(after["rpc.uplink"]) - Number(before["rpc.uplink"])).toBe(2);
+  });
+
+  test("[H5] [U8] 500 GETs of one path at once share their questions", async () => {
+    const path = "/quotes/asked-by-many";
+    origin.append(path, { n: 1 });
+    const before = origin.gets.length;
+    const asked = () => origin.gets.slice(before);
+    const rpcsBefore = Number((await edge.operations())["rpc.uplink"]);
+    origin.answering = false;
+    onTestFinished(() => origin.answerHeld());
+    const begun = performance.now();
+
+    const first = ask(path);
+    await eventually(() => asked().length === 1, "the first question");
+    const others = Array.from({ length: 499 }, () => ask(path));
+    // The shard has heard of all of them: they wait for their turn.
+    await eventually(
+      async () => Number((await edge.operations())["rpc.uplink"]) - rpcsBefore >= 500,
+      "500 GETs at the shard",
+    );
+    origin.append(path, { n: 2 });
+    origin.answerHeld();
+    const answers = await Promise.all([first, ...others]);
+
+    // One, and the next; and one for each second in which the origin said nothing.
+    const seconds = Math.floor((performance.now() - begun) / 1_000);
+    expect(asked().length).toBeGreaterThanOrEqual(2);
+    expect(asked().length).toBeLessThanOrEqual(2 + seconds);
+    for (const answer of answers) expect([answer.status, answer.body.toString()]).toEqual([200, '{"n":2}']);
   });
 
   test("[H3] [C2] a value of 8 MiB comes whole", async () => {

@@ -6,7 +6,7 @@ import { makeFolder } from "../make-folder.ts";
 import { IndexError, translated } from "./error.ts";
 
 /** Grows with every change of a table or of a blob's format; another one is deleted and built anew. */
-export const FORMAT_VERSION = 2;
+export const FORMAT_VERSION = 3;
 
 /** "Dist": tells a file of ours from anything else. */
 const APPLICATION_ID = 0x44697374;
@@ -73,6 +73,8 @@ const TABLES = `
     keeps_latest INTEGER NOT NULL,
     horizon INTEGER NOT NULL,
     checkpoint INTEGER NOT NULL,
+    whole_from INTEGER NOT NULL,
+    log_start INTEGER NOT NULL,
     records INTEGER NOT NULL DEFAULT 0,
     bytes INTEGER NOT NULL DEFAULT 0,
     kept INTEGER NOT NULL DEFAULT 0,
@@ -106,9 +108,11 @@ const TABLES = `
     id INTEGER PRIMARY KEY,
     partition INTEGER NOT NULL,
     name BLOB NOT NULL,
+    last_offset INTEGER NOT NULL,
     body BLOB NOT NULL,
     UNIQUE (partition, name)
   );
+  CREATE INDEX kept_by_offset ON kept (partition, last_offset);
 `;
 
 /**

@@ -39,6 +39,8 @@ export interface Ask {
 export interface Behind {
   readonly from: Position;
   readonly cause: ResetCause | undefined;
+  /** Epochs of partitions that must be ready before they are told so: what is known of these is not the last yet. */
+  readonly until: readonly string[];
 }
 
 /** Unanswered attaches of one link for one endpoint; past that the oldest is forgotten. */

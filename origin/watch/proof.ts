@@ -4,7 +4,7 @@
  */
 import type { ResetCause } from "../../shared/protocol/codes.ts";
 import type { Position } from "../../shared/protocol/position.ts";
-import { homesOf, type Subject, type SubjectPorts, viewsOf } from "./subject.ts";
+import { type Subject, type SubjectPorts, speakersOf, viewsOf } from "./subject.ts";
 
 export interface ProofPorts extends SubjectPorts {
   /** Milliseconds since 1970. */
@@ -70,7 +70,7 @@ export function examine(
   const proof = from === undefined ? "fresh" : prove(ports, subject, from);
   if (proof === "recovered") return { kind: "open", proof };
   // The recent updates of a partition that isn't fully read would be old ones.
-  const unready = homesOf(ports, subject).find(({ ready }) => !ready);
+  const unready = speakersOf(ports, subject).find(({ ready }) => !ready);
   if (unready === undefined) return { kind: "open", proof };
   return {
     kind: "blocked",

@@ -54,11 +54,26 @@ export function viewsOf(
 }
 
 /**
- * The partitions that speak for an endpoint: those in which its key is known or, where it is known nowhere,
- * the one that the default partitioner gives it to, if that is in this origin's range. No other partition ever
- * holds it up.
+ * The partitions that speak for an endpoint: its homes and, where its key is known nowhere, those that are being read
+ * again, in which it may have been known. No other partition ever holds it up.
  */
-export function homesOf(ports: SubjectPorts, { endpoint, tails }: Subject): readonly Partition[] {
+export function speakersOf(ports: SubjectPorts, subject: Subject): readonly Partition[] {
+  const partitions = ports.partitions.of(subject.endpoint.topic) ?? [];
+  const homes = homesOf(ports, subject);
+  if (subject.tails.size > 0) return homes;
+  return partitions.filter((partition) => partition.again || homes.includes(partition));
+}
+
+/** Whether records of an endpoint that this origin doesn't know may have been in the partition of this epoch. */
+export function isHome(ports: SubjectPorts, subject: Subject, epoch: string): boolean {
+  return homesOf(ports, subject).some((home) => home.epoch === epoch);
+}
+
+/**
+ * The partitions in which the endpoint's key is known or, where it is known nowhere, the one that the default
+ * partitioner gives it to, if that is in this origin's range.
+ */
+function homesOf(ports: SubjectPorts, { endpoint, tails }: Subject): readonly Partition[] {
   const partitions = ports.partitions.of(endpoint.topic) ?? [];
   if (tails.size > 0) return partitions.filter(({ epoch }) => tails.has(epoch));
   const count = ports.partitions.count(endpoint.topic) ?? 0;
@@ -70,5 +85,5 @@ export function homesOf(ports: SubjectPorts, { endpoint, tails }: Subject): read
 export function isElsewhere(ports: SubjectPorts, subject: Subject, from: Position | undefined): boolean {
   if (isWhole(ports.range ?? WHOLE) || subject.tails.size > 0 || (from?.size ?? 0) > 0) return false;
   const { endpoint } = subject;
-  return (ports.partitions.count(endpoint.topic) ?? 0) > 0 && homesOf(ports, subject).length === 0;
+  return (ports.partitions.count(endpoint.topic) ?? 0) > 0 && speakersOf(ports, subject).length === 0;
 }

@@ -27,7 +27,7 @@ import { keyText } from "./key-text.ts";
 import type { ShardPort } from "./outbox.ts";
 import { PATIENCE_MS } from "./proof.ts";
 import { type ServingPorts, serve } from "./serving.ts";
-import { type Endpoint, homesOf, isElsewhere, tailsIn } from "./subject.ts";
+import { type Endpoint, isElsewhere, isHome, speakersOf, tailsIn } from "./subject.ts";
 
 export interface WatchListPorts extends ServingPorts {
   readonly streams: Streams;
@@ -137,9 +137,16 @@ export class WatchList {
     for (const shard of this.#shards.values()) shard.outbox.flushSoon();
   }
 
-  /** The partition was read further or became ready: who waited for that gets a turn (R5). */
+  /** The partition was read further: who waited for that gets a turn (R5). */
   progressed(partition: Partition): void {
     for (const ask of this.#blocked.takeProgressed(partition)) ask.interest.shard.queue(ask.interest);
+  }
+
+  /** The partition became ready, after `progressed`: who is to be told of a loss then gets a turn. */
+  becameReady({ topic, epoch }: Partition): void {
+    for (const { interests } of this.#watchesOf(topic))
+      for (const interest of interests.values())
+        if (interest.behind?.until.includes(epoch)) interest.shard.queue(interest);
   }
 
   /** To be called every second or so: who has waited long enough gets a turn (R5). */
@@ -166,13 +173,30 @@ export class WatchList {
       for (const ask of this.#blocked.takeTopic(topic)) ask.interest.shard.queue(ask.interest);
   }
 
-  /** Records of the partition before `next` were lost, and the index knows none of them: who may miss some is told. */
-  lost({ topic, epoch, next }: Partition): void {
+  /**
+   * Records of the partition before `next` were lost, and the index knows none of them: who may miss some is told. Where
+   * all is read again, that is when it was.
+   */
+  lost({ topic, epoch, next, again }: Partition): void {
     for (const watch of this.#watchesOf(topic)) {
-      const homes = homesOf(this.#ports, watch);
-      if (!homes.some((home) => home.epoch === epoch)) continue;
-      lose(watch, "horizon");
+      if (!isHome(this.#ports, watch, epoch)) continue;
+      lose(watch, "horizon", again ? epoch : undefined);
       if (watch.tails.delete(epoch) && next > 0) watch.tails.set(epoch, next - 1);
+    }
+  }
+
+  /** Something was removed from what the partition holds before it was read: who may miss it is told when it is ready. */
+  removed({ topic, epoch }: Partition): void {
+    for (const watch of this.#watchesOf(topic))
+      if (isHome(this.#ports, watch, epoch)) lose(watch, "horizon", epoch);
+  }
+
+  /** The log has deleted what lay before an offset: whose last record that was is told, so that nobody goes on showing it. */
+  deleted(topic: string, epoch: string, before: number): void {
+    for (const watch of this.#watchesOf(topic)) {
+      if ((watch.tails.get(epoch) ?? before) >= before - 1) continue;
+      lose(watch, "horizon");
+      watch.tails.set(epoch, before - 1);
     }
   }
 
@@ -183,7 +207,7 @@ export class WatchList {
   #isReady(endpoint: Endpoint): boolean {
     if (this.#ports.partitions.of(endpoint.topic) === undefined) return false;
     const tails = tailsIn(this.#ports, endpoint);
-    return homesOf(this.#ports, { endpoint, tails }).every(({ ready }) => ready);
+    return speakersOf(this.#ports, { endpoint, tails }).every(({ ready }) => ready);
   }
 
   #endpointOf(path: string): Endpoint | ErrorCode {
@@ -238,7 +262,7 @@ function forward(watch: Watch, record: IndexedRecord, counts: WatchCounts): void
     if (!interest.isLive || interest.behind !== undefined) continue;
     const { shard, address } = interest;
     if (shard.congested) {
-      interest.behind = { from: new Map(watch.tails), cause: undefined };
+      interest.behind = { from: new Map(watch.tails), cause: undefined, until: [] };
       shard.work.add(interest);
       continue;
     }
@@ -249,11 +273,16 @@ function forward(watch: Watch, record: IndexedRecord, counts: WatchCounts): void
   watch.tails.set(record.epoch, record.offset);
 }
 
-/** Live links of the endpoint are no longer forwarded to until they were told that continuity is lost. */
-function lose(watch: Watch, cause: ResetCause): void {
+/**
+ * Live links of the endpoint are no longer forwarded to until they were told that continuity is lost: at once or, with
+ * `until`, when the partition of that epoch is ready.
+ */
+function lose(watch: Watch, cause: ResetCause, until?: string): void {
   for (const interest of watch.interests.values()) {
     if (!interest.isLive) continue;
-    interest.behind = { from: interest.behind?.from ?? new Map(watch.tails), cause };
+    const { from = new Map(watch.tails), until: others = [] } = interest.behind ?? {};
+    const epochs = until === undefined || others.includes(until) ? others : [...others, until];
+    interest.behind = { from, cause, until: epochs };
     interest.shard.queue(interest);
   }
 }

@@ -161,12 +161,12 @@ export class Forwarder {
   batch(topic: string, partition: number, epoch: string, batch: Batch): void {
     const { history, partitions, watchList, log } = this.#ports;
     const taken = history.append(topic, partition, epoch, batch);
-    const before = partitions.find(topic, epoch);
-    const torn = before !== undefined && isTorn(batch, before.next);
+    const { next = 0, ready: wasReady = false } = partitions.find(topic, epoch) ?? {};
     const becameReady = partitions.advance(topic, epoch, batch);
     const state = partitions.find(topic, epoch);
     // Before its records: they are no continuation.
-    if (torn && state !== undefined) watchList.removed(state);
+    if (state !== undefined && isTorn(batch, next)) watchList.removed(state, batch.wholeFrom);
+    if (wasReady && state?.ready === false) this.#ports.readinessChanged();
     watchList.records(topic, taken);
     if (state !== undefined) watchList.progressed(state);
     if (!becameReady) return;

@@ -2,7 +2,7 @@
  * How far each partition has been read, and which are ready: what answers are gated by (R5, U9), and what the
  * status shows. Kept by the consumer, read by everyone.
  */
-import type { Batch } from "./source.ts";
+import { type Batch, isTorn } from "./source.ts";
 
 /** How one partition of one incarnation of a topic stands. */
 export interface Partition {
@@ -139,10 +139,17 @@ export class Partitions {
     return changed;
   }
 
-  /** Whether the partition became ready by this batch. */
+  /**
+   * Whether the partition became ready by this batch. Where something was removed before what the batch holds, it is not
+   * ready until it was read to its present end: what replaced that follows.
+   */
   advance(topic: string, epoch: string, batch: Batch): boolean {
     const state = this.#state(topic, epoch);
     if (state === undefined) return false;
+    if (isTorn(batch, state.next)) {
+      state.target = Math.max(state.target, batch.endOffset);
+      state.ready = false;
+    }
     state.next = batch.nextOffset;
     state.end = batch.endOffset;
     state.error = undefined;

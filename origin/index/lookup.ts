@@ -75,6 +75,7 @@ export class Lookup {
       partition: partition.number,
       epoch: partition.epoch,
       horizon: horizonOf(partition),
+      wholeFrom: partition.wholeFrom,
       checkpoint: partition.checkpoint,
       tail: tails.get(partition.epoch),
     }));

@@ -22,6 +22,11 @@ export interface PartitionView {
   readonly epoch: string;
   /** Every record with a key that was written from here to before `checkpoint` is held. */
   readonly horizon: number;
+  /**
+   * Before it the log had removed something when it was read. What is held from there is the last of its key only once
+   * the partition is ready.
+   */
+  readonly wholeFrom: number;
   readonly checkpoint: number;
   /** Offset of the key's last record; undefined where none is held. */
   readonly tail: number | undefined;

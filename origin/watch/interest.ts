@@ -16,6 +16,8 @@ export interface Watch {
   readonly interests: Map<Shard, Interest>;
   /** The last record of each epoch: forwarded, or there when the watch began. */
   readonly tails: Map<string, number>;
+  /** Epochs in which somebody who was answered stands, though the key may not be known there any more. */
+  readonly stands: Set<string>;
 }
 
 /** An attach that hasn't been answered. */

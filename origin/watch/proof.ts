@@ -99,13 +99,17 @@ export function prove(ports: SubjectPorts, subject: Subject, from: Position): "r
 /** What the index no longer holds of what may lie after `from` (R3), in the partitions that the topic has. */
 export function gapsIn(ports: SubjectPorts, subject: Subject, from: Position): Gap[] {
   const gaps: Gap[] = [];
-  for (const { partition, epoch, horizon, tail } of viewsOf(ports, subject)) {
+  for (const { partition, epoch, horizon, wholeFrom, tail } of viewsOf(ports, subject)) {
     const at = from.get(epoch) ?? -1;
     // Nothing of the key is known there, and nobody says that there was.
     if (tail === undefined && !from.has(epoch)) continue;
     // At its last record nothing can lie between, however far the horizon has moved since.
-    if (at < horizon - 1 && !(tail !== undefined && at >= tail))
-      gaps.push({ partition, epoch, after: at, until: horizon });
+    const isLast = tail !== undefined && at >= tail && (tail >= wholeFrom || isReady(ports, subject, epoch));
+    if (at < horizon - 1 && !isLast) gaps.push({ partition, epoch, after: at, until: horizon });
   }
   return gaps;
+}
+
+function isReady({ partitions }: SubjectPorts, { endpoint }: Subject, epoch: string): boolean {
+  return partitions.find(endpoint.topic, epoch)?.ready === true;
 }

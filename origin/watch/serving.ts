@@ -80,6 +80,7 @@ function answer(ports: ServingPorts, blocked: BlockedAsks, interest: Interest, c
     proof === "recovered" || filled
       ? answerRecovered(ports, watch, ask.from ?? NOTHING, ask.replayed)
       : answerRecent(ports, watch, ask.from, proof);
+  for (const epoch of answered.attached.to.keys()) watch.stands.add(epoch);
   const elsewhere = isElsewhere(ports, watch, ask.from);
   outbox.add(to, encodeAttached({ ...answered.attached, id: ask.id, elsewhere, log: filled }));
   counts.answered[filled ? "log" : proof]++;

@@ -64,16 +64,11 @@ export function speakersOf(ports: SubjectPorts, subject: Subject): readonly Part
   return partitions.filter((partition) => partition.again || homes.includes(partition));
 }
 
-/** Whether records of an endpoint that this origin doesn't know may have been in the partition of this epoch. */
-export function isHome(ports: SubjectPorts, subject: Subject, epoch: string): boolean {
-  return homesOf(ports, subject).some((home) => home.epoch === epoch);
-}
-
 /**
  * The partitions in which the endpoint's key is known or, where it is known nowhere, the one that the default
  * partitioner gives it to, if that is in this origin's range.
  */
-function homesOf(ports: SubjectPorts, { endpoint, tails }: Subject): readonly Partition[] {
+export function homesOf(ports: SubjectPorts, { endpoint, tails }: Subject): readonly Partition[] {
   const partitions = ports.partitions.of(endpoint.topic) ?? [];
   if (tails.size > 0) return partitions.filter(({ epoch }) => tails.has(epoch));
   const count = ports.partitions.count(endpoint.topic) ?? 0;

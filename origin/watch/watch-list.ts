@@ -27,7 +27,7 @@ import { keyText } from "./key-text.ts";
 import type { ShardPort } from "./outbox.ts";
 import { PATIENCE_MS } from "./proof.ts";
 import { type ServingPorts, serve } from "./serving.ts";
-import { type Endpoint, isElsewhere, isHome, speakersOf, tailsIn } from "./subject.ts";
+import { type Endpoint, homesOf, isElsewhere, speakersOf, tailsIn } from "./subject.ts";
 
 export interface WatchListPorts extends ServingPorts {
   readonly streams: Streams;
@@ -161,6 +161,9 @@ export class WatchList {
       const tails = tailsIn(this.#ports, watch.endpoint);
       const gone = [...watch.tails.keys()].filter((epoch) => !this.#ports.partitions.find(topic, epoch));
       if (gone.length > 0) lose(watch, "epoch");
+      // What they waited for may have gone.
+      for (const interest of watch.interests.values())
+        if (interest.behind !== undefined) interest.shard.queue(interest);
       for (const epoch of gone) watch.tails.delete(epoch);
       for (const [epoch, tail] of tails) if (!watch.tails.has(epoch)) watch.tails.set(epoch, tail);
     }
@@ -179,16 +182,23 @@ export class WatchList {
    */
   lost({ topic, epoch, next, again }: Partition): void {
     for (const watch of this.#watchesOf(topic)) {
-      if (!isHome(this.#ports, watch, epoch)) continue;
+      if (!this.#concerns(watch, epoch)) continue;
       lose(watch, "horizon", again ? epoch : undefined);
       if (watch.tails.delete(epoch) && next > 0) watch.tails.set(epoch, next - 1);
     }
   }
 
-  /** Something was removed from what the partition holds before it was read: who may miss it is told when it is ready. */
-  removed({ topic, epoch }: Partition): void {
-    for (const watch of this.#watchesOf(topic))
-      if (isHome(this.#ports, watch, epoch)) lose(watch, "horizon", epoch);
+  /**
+   * Something before an offset was removed from what the partition holds, before it was read: who may miss it is told
+   * when the partition is ready. The index must have taken what was left of it.
+   */
+  removed({ topic, epoch }: Partition, before: number): void {
+    for (const watch of this.#watchesOf(topic)) {
+      if (!this.#concerns(watch, epoch)) continue;
+      lose(watch, "horizon", epoch);
+      if (watch.tails.has(epoch) && !tailsIn(this.#ports, watch.endpoint).has(epoch))
+        watch.tails.set(epoch, before - 1);
+    }
   }
 
   /** The log has deleted what lay before an offset: whose last record that was is told, so that nobody goes on showing it. */
@@ -198,6 +208,11 @@ export class WatchList {
       lose(watch, "horizon");
       watch.tails.set(epoch, before - 1);
     }
+  }
+
+  /** Whether records of the partition that nobody knows may have been the endpoint's. */
+  #concerns(watch: Watch, epoch: string): boolean {
+    return watch.stands.has(epoch) || homesOf(this.#ports, watch).some((home) => home.epoch === epoch);
   }
 
   #watchesOf(topic: string): Iterable<Watch> {
@@ -228,6 +243,7 @@ export class WatchList {
       endpoint,
       interests: new Map(),
       tails: tailsIn(this.#ports, endpoint),
+      stands: new Set<string>(),
     };
     watches.set(text, watch);
     this.#watches.set(endpoint.topic, watches);

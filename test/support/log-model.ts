@@ -50,17 +50,21 @@ export class LogModel {
     found.start = Math.max(found.start, Math.min(below, endOf(found)));
   }
 
-  /** Below an offset only the last record of each key stays, and no tombstone. */
-  compact(partition: number, below: number): void {
+  /**
+   * Of what lies below an offset only the last record of each key stays; a tombstone goes once it is old enough, if
+   * nothing stays before it.
+   */
+  compact(partition: number, below: number, areTombstonesOld: boolean): void {
     const { records, removed } = this.#partition(partition);
-    const last = new Map(
-      records.map(({ key, offset }) => [String(key && Buffer.from(key).toString("hex")), offset]),
-    );
-    for (const { key, value, offset } of records) {
-      if (offset >= below) break;
-      const isLast = key !== null && last.get(Buffer.from(key).toString("hex")) === offset;
-      if (!isLast || value === null) removed.add(offset);
-    }
+    const keyed = records.filter(({ offset, key }) => offset < below && key !== null);
+    const last = new Map(keyed.map(({ key, offset }) => [hex(key), offset]));
+    for (const { key, value, offset } of keyed)
+      if (last.get(hex(key)) !== offset || (value === null && areTombstonesOld)) removed.add(offset);
+  }
+
+  /** The last record of a key that was written, whether or not the log still holds it. */
+  last(partition: number, key: Uint8Array): SourceRecord | undefined {
+    return this.#partition(partition).records.findLast((record) => hex(record.key) === hex(key));
   }
 
   offsetAt(partition: number, timestamp: number): number | undefined {
@@ -96,4 +100,8 @@ export class LogModel {
 
 function endOf({ records }: ModelPartition): number {
   return (records.at(-1)?.offset ?? -1) + 1;
+}
+
+function hex(key: Uint8Array | null): string | undefined {
+  return key === null ? undefined : Buffer.from(key).toString("hex");
 }

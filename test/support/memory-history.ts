@@ -16,6 +16,7 @@ interface Partition {
   /** Whether it was read to its end since it was begun. */
   settled: boolean;
   logStart: number;
+  wholeFrom: number;
   records: IndexedRecord[];
 }
 
@@ -39,7 +40,14 @@ export class MemoryHistory implements WritableHistory {
       return { from: known.checkpoint, anew };
     }
     const { partition: number, epoch } = info;
-    const fresh = { horizon: start, checkpoint: start, settled: false, logStart: start, records: [] };
+    const fresh = {
+      horizon: start,
+      checkpoint: start,
+      settled: false,
+      logStart: start,
+      wholeFrom: start,
+      records: [],
+    };
     partitions.set(number, { epoch, number, ...fresh });
     return { from: start, anew };
   }
@@ -64,12 +72,13 @@ export class MemoryHistory implements WritableHistory {
     if (partition?.epoch !== epoch) throw new Error(`${topic}/${number} was not begun with ${epoch}`);
     const torn = isTorn(batch, partition.checkpoint);
     if (torn && partition.settled) throw new IndexError("removed", "scripted");
+    const wholeFrom = torn ? batch.wholeFrom : partition.wholeFrom;
     const taken: IndexedRecord[] = [];
     for (const record of batch.records) {
       const { key, offset, timestamp, value, headers } = record;
       if (offset < partition.checkpoint || key === null || key.length > 1_024) continue;
       const last = this.#of(partition, key).at(-1)?.offset;
-      const previous = last !== undefined && torn && last < batch.wholeFrom ? undefined : last;
+      const previous = last !== undefined && last < wholeFrom ? undefined : last;
       const indexed = { epoch, offset, previous, arrival: this.#arrival++, timestamp, key, value, headers };
       partition.records.push(indexed);
       taken.push(indexed);
@@ -77,7 +86,10 @@ export class MemoryHistory implements WritableHistory {
     partition.checkpoint = batch.nextOffset;
     partition.settled ||= batch.nextOffset >= batch.endOffset;
     // Of what came before something that was removed only the last record of each key is sure.
-    if (torn) this.drop(topic, number, batch.wholeFrom, true);
+    if (torn) {
+      partition.wholeFrom = batch.wholeFrom;
+      this.drop(topic, number, batch.wholeFrom, true);
+    }
     return taken;
   }
 
@@ -95,8 +107,9 @@ export class MemoryHistory implements WritableHistory {
 
   views(topic: string, key: Uint8Array): readonly PartitionView[] {
     return this.#partitions(topic).map((partition) => {
-      const { epoch, number, horizon, checkpoint } = partition;
-      return { partition: number, epoch, horizon, checkpoint, tail: this.#of(partition, key).at(-1)?.offset };
+      const { epoch, number, horizon, wholeFrom, checkpoint } = partition;
+      const tail = this.#of(partition, key).at(-1)?.offset;
+      return { partition: number, epoch, horizon, wholeFrom, checkpoint, tail };
     });
   }
 

@@ -175,6 +175,7 @@ export class RecordIndex {
   tick(): void {
     this.#use(() => {
       if (this.#ingest.isDue()) this.#ingest.commit();
+      this.#ingest.emptyWal();
     });
   }
 

@@ -30,6 +30,9 @@ const PUT_OFF = 8;
 /** A generation of tails ends at this many bytes of records, so that a restart has little to read again. */
 const GENERATION_BYTES = 32 * 1024 * 1024;
 
+/** How long what was dropped may stay in the WAL, whose pages are overwritten only as others are written. */
+const WAL_KEEPS_MS = 10 * 60_000;
+
 /** Tails that one transaction looks at where all are to be looked at. */
 const SWEPT_AT_ONCE = 4_096;
 
@@ -52,6 +55,8 @@ export class Ingest {
   #bytes = 0;
   #generationBytes = 0;
   readonly counts = { appends: 0, appendMs: 0, dropped: 0 };
+  /** When something was dropped first since the WAL was emptied. */
+  #droppedAt: number | undefined;
   /** The next record's. */
   #arrival: number;
 
@@ -96,6 +101,15 @@ export class Ingest {
   isDue(): boolean {
     if (this.#dirty.size > 0) return this.#isFull() || this.#hasWaited();
     return this.#tails.isSweeping || this.#retention.isDue(this.#now());
+  }
+
+  /** Empties the WAL where what was dropped has been in it for long. Tried again by the next tick where a reader is in the way. */
+  emptyWal(): void {
+    const waited = this.#now() - (this.#droppedAt ?? this.#now());
+    // A clock that was set back has nothing wait for it.
+    if (waited >= 0 && waited < WAL_KEEPS_MS) return;
+    const { busy } = this.#db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get() ?? {};
+    if (busy === 0) this.#droppedAt = undefined;
   }
 
   /** Writes what was gathered and drops what must go. If that fails, all is as it was. */
@@ -160,6 +174,7 @@ export class Ingest {
       throw error;
     }
     this.counts.dropped += dropped;
+    if (dropped > 0) this.#droppedAt ??= this.#now();
     for (const partition of this.#dirty) partition.buffered = [];
     for (const partition of gone) this.#partitions.deleted(partition);
     this.#dirty.clear();

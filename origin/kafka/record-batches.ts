@@ -94,9 +94,11 @@ export function* partsOf(
   let bytes = 0;
   let nextOffset = from;
   let wholeFrom: number | undefined;
+  let last: BatchHeader | undefined;
   const part = (): Part => ({ records, nextOffset, ...(wholeFrom !== undefined && { wholeFrom }) });
   try {
     for (const batch of batches(answer)) {
+      last = batch;
       check(batch, answer);
       const dropped = isAborted(batch, answer);
       const next = dropped ? undefined : recordsOf(batch, answer);
@@ -122,7 +124,10 @@ export function* partsOf(
   } catch (error) {
     // What lies before the damage can be read, and is.
     if (nextOffset > from) yield part();
-    throw error;
+    if (!(error instanceof WireError) || last === undefined || last.lastOffset < nextOffset) throw error;
+    const { firstOffset, lastOffset } = last;
+    const which = `in the batch of the offsets ${firstOffset} to ${lastOffset}`;
+    throw new WireError(`${which}: ${error.message}`, lastOffset + 1, { cause: error });
   }
   if (nextOffset > from) yield part();
 }

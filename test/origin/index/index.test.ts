@@ -196,6 +196,7 @@ describe("begin", () => {
         partition: 0,
         epoch: described.epoch,
         horizon: described.startOffset,
+        wholeFrom: described.startOffset,
         checkpoint: described.startOffset,
         tail: undefined,
       });

@@ -10,9 +10,10 @@
  *                                                       pattern is forgotten after forgetMs
  *   reading fails                           backoff     never: the partition is in error meanwhile
  *   the log no longer holds what is next,   backoff     begins anew: loud, and subscribers are told
- *   or lost what was read
+ *   or not all of it, or lost what was read
  *   the topic is another one                backoff     described anew
- *   a record can't be read                  –           the partition stays stopped, loudly
+ *   a record can't be read                  –           the partition stays stopped, loudly, until the log has
+ *                                                       deleted it
  *
  * What is tried again is told of once, however long it takes and however many partitions it befalls.
  */

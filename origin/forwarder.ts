@@ -5,7 +5,7 @@ import type { Start } from "../shared/protocol/streams.ts";
 import type { Log } from "./log.ts";
 import type { Beginning, Partitions } from "./partitions.ts";
 import type { Progress } from "./progress.ts";
-import { type Batch, type DescribedPartition, isAvailable, type PartitionInfo } from "./source.ts";
+import { type Batch, type DescribedPartition, isAvailable, isTorn, type PartitionInfo } from "./source.ts";
 import type { WritableHistory } from "./watch/history.ts";
 import type { WatchList } from "./watch/watch-list.ts";
 
@@ -60,7 +60,10 @@ export class Forwarder {
       }
       const end = info.endOffset;
       const awaited = this.#awaited.get(epoch);
-      if (known !== undefined && awaited === undefined) return { partition, epoch, next: known.next, end };
+      if (known !== undefined && awaited === undefined) {
+        if (history.forget(topic, info)) watchList.deleted(topic, epoch, info.startOffset);
+        return { partition, epoch, next: known.next, end };
+      }
       const begins = awaited ?? policy;
       const { from: next, anew } = history.begin(topic, info, offsetOf(info, begins, at));
       this.#awaited.delete(epoch);
@@ -138,18 +141,22 @@ export class Forwarder {
 
   /**
    * Begins a partition anew that can't be read on where reading ended. It must not be being read. Where it was
-   * truncated, what the log holds now at offsets that were read before may be something else.
+   * truncated, what the log holds now at offsets that were read before may be something else. Where what comes next
+   * was removed in part, all is read again, and who is live is told once that is done, with what is true then.
    */
-  rejoin(topic: string, info: PartitionInfo, truncated = false): void {
+  rejoin(topic: string, info: PartitionInfo, why: "hole" | "truncated" | "removed" = "hole"): void {
     const { history, partitions, watchList, log } = this.#ports;
     const { partition, epoch } = info;
     const { next } = partitions.find(topic, epoch) ?? { next: 0 };
-    const common = truncated ? Math.min(info.endOffset, next - 1) : info.endOffset;
-    const { from, anew } = history.begin(topic, { ...info, endOffset: common }, info.startOffset);
+    const common = why === "truncated" ? Math.min(info.endOffset, next - 1) : info.endOffset;
+    const described = { ...info, endOffset: common };
+    const { from, anew } = history.begin(topic, described, info.startOffset, why === "removed");
     if (anew === undefined) return;
     log("partition_hole", { topic, partition, why: anew, next: from });
     const behind = partitions.behind(topic);
-    partitions.restart(topic, epoch, from, info.endOffset);
+    const again = anew === "removed";
+    const { again: before = false } = partitions.find(topic, epoch) ?? {};
+    partitions.restart(topic, epoch, from, info.endOffset, again || before);
     this.#ports.progress.begins(topic, Math.max(0, partitions.behind(topic) - behind));
     const state = partitions.find(topic, epoch);
     if (state !== undefined) watchList.lost(state);
@@ -159,12 +166,17 @@ export class Forwarder {
   batch(topic: string, partition: number, epoch: string, batch: Batch): void {
     const { history, partitions, watchList, log } = this.#ports;
     const taken = history.append(topic, partition, epoch, batch);
+    const { next = 0, ready: wasReady = false } = partitions.find(topic, epoch) ?? {};
     const becameReady = partitions.advance(topic, epoch, batch);
-    watchList.records(topic, taken);
     const state = partitions.find(topic, epoch);
+    // Before its records: they are no continuation.
+    if (state !== undefined && isTorn(batch, next)) watchList.removed(state, batch.wholeFrom);
+    if (wasReady && state?.ready === false) this.#ports.readinessChanged();
+    watchList.records(topic, taken);
     if (state !== undefined) watchList.progressed(state);
     if (!becameReady) return;
     log("partition_ready", { topic, partition, offset: batch.nextOffset });
+    if (state !== undefined) watchList.becameReady(state);
     this.#ports.progress.check(topic);
     this.#ports.readinessChanged();
   }

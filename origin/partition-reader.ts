@@ -11,6 +11,9 @@ import {
 } from "./reading.ts";
 import { isAvailable, SourceError } from "./source.ts";
 
+/** Why reading can't go on where it ended. */
+type Torn = "hole" | "truncated" | "removed";
+
 /** Records of a partition that are handled before others get their turn, if nothing else made it wait. */
 const TURN_RECORDS = 100;
 
@@ -30,12 +33,12 @@ export async function readPartition(
   let failures = 0;
   // It may have been awaited.
   let failing = true;
-  let torn: "no" | "out of range" | "truncated" = "no";
+  let torn: Torn | undefined;
   let inTurn = 0;
   while (!signal.aborted) {
     try {
-      if (torn !== "no") await rejoin(reading, topic, epoch, torn === "truncated");
-      torn = "no";
+      if (torn !== undefined) await rejoin(reading, topic, epoch, torn);
+      torn = undefined;
       const from = partitions.find(topic, epoch)?.next ?? 0;
       await source.read({ topic, partition, epoch, from, signal }, async (batch) => {
         if (signal.aborted) return;
@@ -63,8 +66,8 @@ export async function readPartition(
         troubles.over(name);
         return replaced();
       }
-      if (reason.code === "truncated") torn = "truncated";
-      else if (reason.code === "offset_out_of_range" && torn === "no") torn = "out of range";
+      if (reason.code === "truncated" || reason.code === "removed") torn = reason.code;
+      else if (reason.code === "offset_out_of_range") torn ??= "hole";
       const retryMs = retryDelay(reading, failures++);
       failing = true;
       partitionFailed(reading, which, reason, retryMs);
@@ -73,15 +76,15 @@ export async function readPartition(
   }
 }
 
-/** Begins anew where the log no longer holds what comes next, or lost what was read. */
+/** Begins anew where the log no longer holds what comes next, or all of it, or lost what was read. */
 async function rejoin(
   { source, forwarder }: Reading,
   topic: string,
   epoch: string,
-  truncated: boolean,
+  torn: Torn,
 ): Promise<void> {
   const info = (await source.describe(topic))?.find((described) => described.epoch === epoch);
   if (info === undefined) throw new SourceError("epoch_changed", `${topic} is no longer the same topic`);
   if (!isAvailable(info)) throw new SourceError("unavailable", info.unavailable);
-  forwarder.rejoin(topic, info, truncated);
+  forwarder.rejoin(topic, info, torn);
 }

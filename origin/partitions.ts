@@ -2,7 +2,7 @@
  * How far each partition has been read, and which are ready: what answers are gated by (R5, U9), and what the
  * status shows. Kept by the consumer, read by everyone.
  */
-import type { Batch } from "./source.ts";
+import { type Batch, isTorn } from "./source.ts";
 
 /** How one partition of one incarnation of a topic stands. */
 export interface Partition {
@@ -17,8 +17,10 @@ export interface Partition {
   readonly ready: boolean;
   /** Why it isn't being read, in one sentence; undefined while it is. */
   readonly error: string | undefined;
-  /** Set where that can't pass: it isn't tried again before the origin restarts. */
+  /** Set where that can't pass: it isn't tried again before the log has deleted what can't be read. */
   readonly stopped?: boolean;
+  /** What was read of it is being read again: it may hold keys that it isn't known to hold just now. */
+  readonly again?: boolean;
 }
 
 /** Where reading a partition begins, or why that isn't known yet. */
@@ -36,6 +38,7 @@ interface State extends Partition {
   ready: boolean;
   error: string | undefined;
   stopped?: boolean;
+  again?: boolean;
   /** Ready when it has been read up to here. */
   target: number;
 }
@@ -136,22 +139,33 @@ export class Partitions {
     return changed;
   }
 
-  /** Whether the partition became ready by this batch. */
+  /**
+   * Whether the partition became ready by this batch. Where something was removed before what the batch holds, it is not
+   * ready until it was read to its present end: what replaced that follows.
+   */
   advance(topic: string, epoch: string, batch: Batch): boolean {
     const state = this.#state(topic, epoch);
     if (state === undefined) return false;
+    if (isTorn(batch, state.next)) {
+      state.target = Math.max(state.target, batch.endOffset);
+      state.ready = false;
+    }
     state.next = batch.nextOffset;
     state.end = batch.endOffset;
     state.error = undefined;
     if (state.ready || state.next < state.target) return false;
     state.ready = true;
+    state.again = false;
     return true;
   }
 
-  /** Reading begins anew at `next`: the partition is ready again once it has been read to `end`. */
-  restart(topic: string, epoch: string, next: number, end: number): void {
+  /**
+   * Reading begins anew at `next`: the partition is ready again once it has been read to `end`.
+   * @param again whether what was read before is read once more.
+   */
+  restart(topic: string, epoch: string, next: number, end: number, again = false): void {
     const state = this.#state(topic, epoch);
-    if (state !== undefined) Object.assign(state, { next, end, target: end, ready: false });
+    if (state !== undefined) Object.assign(state, { next, end, target: end, ready: false, again });
   }
 
   fail(topic: string, epoch: string, error: string): void {
@@ -159,10 +173,15 @@ export class Partitions {
     if (state !== undefined) state.error = error;
   }
 
-  /** What failed isn't tried again. */
+  /** What failed isn't tried again, until it is resumed. */
   stop(topic: string, epoch: string): void {
     const state = this.#state(topic, epoch);
     if (state !== undefined) state.stopped = true;
+  }
+
+  resume(topic: string, epoch: string): void {
+    const state = this.#state(topic, epoch);
+    if (state !== undefined) state.stopped = false;
   }
 
   #state(topic: string, epoch: string): State | undefined {

@@ -71,7 +71,8 @@ export async function sleep(ms: number, signal: AbortSignal): Promise<boolean> {
  * program, or an index that must be opened anew: going on could lose records in silence.
  */
 export function isPassing(error: unknown): error is SourceError | IndexError {
-  return error instanceof SourceError || (error instanceof IndexError && error.code === "disk_failed");
+  if (error instanceof SourceError) return true;
+  return error instanceof IndexError && (error.code === "disk_failed" || error.code === "removed");
 }
 
 export function reasonOf({ code, message }: SourceError | IndexError) {

@@ -24,12 +24,23 @@ export type RecordHeader = readonly [name: string, value: Uint8Array | null];
 
 /** Records of one partition in offset order, with what lies around them. */
 export interface Batch {
-  /** May be empty: offsets can hold nothing (compaction, control records, an idle partition's first answer). */
+  /** May be empty: offsets can hold nothing (control records, an idle partition's first answer), or no longer. */
   readonly records: readonly SourceRecord[];
   /** Where to read next; greater than every offset in `records`. */
   readonly nextOffset: number;
+  /**
+   * From here to `nextOffset` the log holds all that was written; before it, since where this batch was read from, it
+   * doesn't: compaction removed something. Left out where nothing was removed. Marks of transactions, and what these
+   * aborted, are no records: that they aren't in `records` says nothing.
+   */
+  readonly wholeFrom?: number;
   /** The offset that the next record written will get, as last seen. */
   readonly endOffset: number;
+}
+
+/** Whether the log has removed something that was written at or after an offset, and before the batch ends. */
+export function isTorn(batch: Batch, from: number): batch is Batch & { readonly wholeFrom: number } {
+  return batch.wholeFrom !== undefined && batch.wholeFrom > from;
 }
 
 export interface PartitionInfo {

@@ -125,8 +125,13 @@ export class TopicReader {
       this.#readers.delete(epoch);
     }
     forwarder.described(topic, infos, start, at, count);
-    for (const { partition, epoch } of infos?.filter(isAvailable) ?? []) {
+    for (const { partition, epoch, startOffset } of infos?.filter(isAvailable) ?? []) {
       const state = partitions.find(topic, epoch);
+      // What couldn't be read is no longer there.
+      if (state?.stopped && startOffset > state.next) {
+        partitions.resume(topic, epoch);
+        this.#readers.delete(epoch);
+      }
       if (state === undefined || this.#readers.has(epoch)) continue;
       const stop = new AbortController();
       const signal = AbortSignal.any([stop.signal, this.#signal]);

@@ -69,11 +69,13 @@ export class Batches {
     );
     this.#delete = db.prepare("DELETE FROM batch WHERE id = ?");
     this.#replay = db.prepare("SELECT partition, body FROM batch WHERE id >= ? ORDER BY id");
-    this.#keepAgain = db.prepare("UPDATE kept SET body = ? WHERE partition = ? AND name = ?");
-    this.#keep = db.prepare("INSERT INTO kept (body, partition, name) VALUES (?, ?, ?)");
+    this.#keepAgain = db.prepare(
+      "UPDATE kept SET last_offset = ?, body = ? WHERE partition = ? AND name = ?",
+    );
+    this.#keep = db.prepare("INSERT INTO kept (last_offset, body, partition, name) VALUES (?, ?, ?, ?)");
     this.#kept = db.prepare("SELECT body FROM kept WHERE partition = ? AND name = ?");
     this.#dropKept = db.prepare(
-      "DELETE FROM kept WHERE id IN (SELECT id FROM kept WHERE partition = ? LIMIT ?)",
+      "DELETE FROM kept WHERE id IN (SELECT id FROM kept WHERE partition = ? AND last_offset < ? LIMIT ?)",
     );
   }
 
@@ -137,8 +139,8 @@ export class Batches {
   /** Keeps a record beyond its batch, instead of an earlier one of its key. In a transaction. Returns whether there was none. */
   keep(partition: number, name: Uint8Array, record: IndexedRecord): boolean {
     const body = this.#pack([record]);
-    if (this.#keepAgain.run(body, partition, name).changes !== 0) return false;
-    this.#keep.run(body, partition, name);
+    if (this.#keepAgain.run(record.offset, body, partition, name).changes !== 0) return false;
+    this.#keep.run(record.offset, body, partition, name);
     return true;
   }
 
@@ -148,9 +150,9 @@ export class Batches {
     return row === undefined ? undefined : new BatchBlob(bytes(row.body));
   }
 
-  /** Deletes up to `count` of the records kept of a partition. In a transaction. Returns how many. */
-  dropKept(partition: number, count: number): number {
-    return Number(this.#dropKept.run(partition, count).changes);
+  /** Deletes up to `count` of the records kept of a partition from before an offset. In a transaction. Returns how many. */
+  dropKept(partition: number, before: number, count: number): number {
+    return Number(this.#dropKept.run(partition, before, count).changes);
   }
 
   #pack(records: readonly IndexedRecord[]): Uint8Array {

@@ -3,10 +3,19 @@
  * - `in_use`: another process has this index open.
  * - `disk_failed`: the disk is full or failed. Nothing was taken and nothing is lost; try again later.
  * - `corrupt`: the file holds what can't be. It was put aside; open the index anew and it is built from the log.
+ * - `removed`: the log no longer holds all that was written after what was read of a partition. Nothing was taken: it
+ *   must be begun anew.
  * - `not_begun`: there was no `begin` for this partition, or a later one for another epoch of it.
  * - `closed`: the index is closed.
  */
-export type IndexErrorCode = "unwritable" | "in_use" | "disk_failed" | "corrupt" | "not_begun" | "closed";
+export type IndexErrorCode =
+  | "unwritable"
+  | "in_use"
+  | "disk_failed"
+  | "corrupt"
+  | "removed"
+  | "not_begun"
+  | "closed";
 
 export class IndexError extends Error {
   readonly code: IndexErrorCode;

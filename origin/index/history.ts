@@ -2,7 +2,7 @@
 import type { Position } from "../../shared/protocol/position.ts";
 import type { BatchBlob } from "./batch-blob.ts";
 import type { Batches } from "./batches.ts";
-import type { Partition } from "./partitions.ts";
+import { horizonOf, type Partition } from "./partitions.ts";
 import { type IndexedRecord, recordBytes } from "./record.ts";
 
 export interface PageLimits {
@@ -36,14 +36,15 @@ export class Chain {
     this.#kept = kept;
   }
 
-  /** The records that are held, newest first. */
+  /** The records that are held, newest first: from before the horizon the last one only. */
   *newestFirst(): Generator<IndexedRecord, void> {
+    const horizon = horizonOf(this.partition);
     let offset: number | undefined = this.tail;
     while (offset !== undefined) {
       const record = this.#at(offset);
       if (record === undefined) return;
       yield record;
-      offset = record.previous;
+      offset = record.previous !== undefined && record.previous >= horizon ? record.previous : undefined;
     }
   }
 
@@ -56,8 +57,8 @@ export class Chain {
    */
   oldestAfter(from: number, limits: PageLimits): IndexedRecord[] {
     if (this.tail <= from) return [];
-    // Beyond the batches there is but one.
-    if (this.#kept !== undefined) return [...this.newestFirst()];
+    // There is but one.
+    if (this.tail < horizonOf(this.partition)) return [...this.newestFirst()];
     const back = this.#offsetsBack(from);
     const on = this.#offsetsOn(from, limits.maxRecords + 1);
     let offsets: readonly number[] | undefined;
@@ -84,9 +85,10 @@ export class Chain {
   /** All offsets after `from`, newest first. Yields after each batch that it reads. */
   *#offsetsBack(from: number): Generator<void, number[]> {
     const offsets: number[] = [];
+    const before = Math.max(from, horizonOf(this.partition) - 1);
     let blob: BatchBlob | undefined;
     let offset: number | undefined = this.tail;
-    while (offset !== undefined && offset > from) {
+    while (offset !== undefined && offset > before) {
       const buffered: IndexedRecord | undefined = this.#bufferedAt(offset);
       if (buffered !== undefined) {
         offsets.push(offset);
@@ -108,7 +110,7 @@ export class Chain {
   /** The first `count` offsets after `from`, oldest first. Yields after each batch that it reads. */
   *#offsetsOn(from: number, count: number): Generator<void, number[]> {
     const offsets: number[] = [];
-    let next = Math.max(from + 1, this.partition.stored.horizon);
+    let next = Math.max(from + 1, horizonOf(this.partition));
     for (;;) {
       const blob = this.#batches.endingAtOrAfter(this.partition.id, next);
       if (blob === undefined) break;
@@ -120,7 +122,7 @@ export class Chain {
       next = blob.lastOffset + 1;
       yield;
     }
-    // Where `from` lies among these, the way back has arrived before.
+    // Where `from` or the horizon lies among these, the way back has arrived before.
     for (const record of this.partition.buffered) {
       if (!equal(record.key, this.#key)) continue;
       offsets.push(record.offset);

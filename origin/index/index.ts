@@ -9,13 +9,13 @@
 import { statSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import type { Position } from "../../shared/protocol/position.ts";
-import type { Batch, PartitionInfo } from "../source.ts";
+import { type Batch, isTorn, type PartitionInfo } from "../source.ts";
 import { Batches } from "./batches.ts";
 import { IndexError, isDamage, translated } from "./error.ts";
 import type { PageLimits } from "./history.ts";
 import { Ingest } from "./ingest.ts";
 import { Lookup } from "./lookup.ts";
-import { type Partition, Partitions } from "./partitions.ts";
+import { horizonOf, type Partition, Partitions } from "./partitions.ts";
 import type { IndexedRecord } from "./record.ts";
 import { replayedTails } from "./replayed-tails.ts";
 import { type Bounds, Retention, type TopicRetentions } from "./retention.ts";
@@ -107,12 +107,16 @@ export class RecordIndex {
    * Before a partition is read: says where to read on. Where the log and what was read of it don't join, the
    * partition starts anew at `start`, and what was known of it answers nothing any more.
    * @param start an offset that the log holds, or its end.
+   * @param removed whether `append` has refused what comes next.
    */
-  begin(topic: string, info: PartitionInfo, start: number): Begun {
+  begin(topic: string, info: PartitionInfo, start: number, removed = false): Begun {
     return this.#use(() => {
       const known = this.#partitions.get(topic, info.partition);
-      const anew = whyAnew(known, info);
-      if (known !== undefined && anew === undefined) return { from: known.checkpoint, anew };
+      const anew = whyAnew(known, info) ?? (removed ? "removed" : undefined);
+      if (known !== undefined && anew === undefined) {
+        this.#ingest.forget(known, info.startOffset);
+        return { from: known.checkpoint, anew };
+      }
       this.#ingest.commit();
       let added: Partition | undefined;
       transaction(this.#db, () => {
@@ -122,6 +126,17 @@ export class RecordIndex {
       if (known !== undefined) this.#partitions.retire(known);
       if (added !== undefined) this.#partitions.added(added);
       return { from: start, anew };
+    });
+  }
+
+  /**
+   * The log holds nothing of a partition from before an offset any more: what was held from there is served no longer,
+   * at once, and leaves the disk in time. Returns whether that is new.
+   */
+  forget(topic: string, { partition, epoch, startOffset }: PartitionInfo): boolean {
+    return this.#use(() => {
+      const known = this.#partitions.get(topic, partition);
+      return known?.epoch === epoch && this.#ingest.forget(known, startOffset);
     });
   }
 
@@ -141,7 +156,7 @@ export class RecordIndex {
   /**
    * Takes what is new in a batch; offsets below the checkpoint are ignored. Returns the records that were
    * taken, each with its predecessor: what is to be forwarded. The batch's bytes are held, not copied, until
-   * they are written, and must not change. Throws IndexError `not_begun`, or
+   * they are written, and must not change. Throws IndexError `not_begun`, `removed` or
    * `disk_failed`: then nothing was taken.
    */
   append(topic: string, partition: number, epoch: string, batch: Batch): readonly IndexedRecord[] {
@@ -149,6 +164,11 @@ export class RecordIndex {
       const known = this.#partitions.get(topic, partition);
       if (known === undefined || known.epoch !== epoch)
         throw new IndexError("not_begun", `${topic}/${partition} is not being read with epoch ${epoch}`);
+      if (known.settled && isTorn(batch, known.checkpoint))
+        throw new IndexError(
+          "removed",
+          `${topic}/${partition} holds no longer all that was written from ${known.checkpoint} to ${batch.wholeFrom}`,
+        );
       return this.#ingest.append(known, batch);
     });
   }
@@ -157,6 +177,7 @@ export class RecordIndex {
   tick(): void {
     this.#use(() => {
       if (this.#ingest.isDue()) this.#ingest.commit();
+      this.#ingest.emptyWal();
     });
   }
 
@@ -196,7 +217,7 @@ export class RecordIndex {
       topic: partition.topic,
       partition: partition.number,
       epoch: partition.epoch,
-      horizon: partition.stored.horizon,
+      horizon: horizonOf(partition),
       checkpoint: partition.checkpoint,
       records: partition.stored.records,
       bytes: partition.stored.bytes,

@@ -5,7 +5,7 @@
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { LIMITS } from "../../shared/protocol/limits.ts";
-import type { Batch, SourceRecord } from "../source.ts";
+import { type Batch, isTorn, type SourceRecord } from "../source.ts";
 import { packedBytes } from "./batch-blob.ts";
 import { type Batches, cut } from "./batches.ts";
 import type { Partition, Partitions, Stored } from "./partitions.ts";
@@ -30,6 +30,12 @@ const PUT_OFF = 8;
 /** A generation of tails ends at this many bytes of records, so that a restart has little to read again. */
 const GENERATION_BYTES = 32 * 1024 * 1024;
 
+/** How long what was dropped may stay in the WAL, whose pages are overwritten only as others are written. */
+const WAL_KEEPS_MS = 10 * 60_000;
+
+/** Tails that one transaction looks at where all are to be looked at. */
+const SWEPT_AT_ONCE = 4_096;
+
 /** Batches that one transaction may drop, besides four for each that it writes. */
 const DROPS_AT_ONCE = 64;
 
@@ -49,6 +55,8 @@ export class Ingest {
   #bytes = 0;
   #generationBytes = 0;
   readonly counts = { appends: 0, appendMs: 0, dropped: 0 };
+  /** When something was dropped first since the WAL was emptied. */
+  #droppedAt: number | undefined;
   /** The next record's. */
   #arrival: number;
 
@@ -77,13 +85,14 @@ export class Ingest {
     const since = performance.now();
     if (this.#isFull()) this.commit();
     const taken: IndexedRecord[] = [];
+    const lasts: (number | undefined)[] = [];
     try {
-      this.#take(partition, batch, taken);
+      this.#take(partition, batch, taken, lasts);
       this.counts.appends++;
       this.counts.appendMs += performance.now() - since;
       return taken;
     } catch (error) {
-      for (const { key, previous } of taken.reverse()) this.#tails.set(partition.id, tailName(key), previous);
+      for (const { key } of taken.reverse()) this.#tails.set(partition.id, tailName(key), lasts.pop());
       throw error;
     }
   }
@@ -91,13 +100,42 @@ export class Ingest {
   /** Whether `commit` should be called although nothing more was appended. */
   isDue(): boolean {
     if (this.#dirty.size > 0) return this.#isFull() || this.#hasWaited();
-    return this.#retention.isDue(this.#now());
+    return this.#tails.isSweeping || this.#retention.isDue(this.#now());
+  }
+
+  /** Empties the WAL where what was dropped has been in it for long. Tried again by the next tick where a reader is in the way. */
+  emptyWal(): void {
+    const waited = this.#now() - (this.#droppedAt ?? this.#now());
+    // A clock that was set back has nothing wait for it.
+    if (waited >= 0 && waited < WAL_KEEPS_MS) return;
+    const { busy } = this.#db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get() ?? {};
+    if (busy === 0) this.#droppedAt = undefined;
   }
 
   /** Writes what was gathered and drops what must go. If that fails, all is as it was. */
   commit(): void {
     const generation = this.#generationBytes + this.#bytes;
     this.#commit(generation, this.#tails.full || generation >= GENERATION_BYTES);
+  }
+
+  /**
+   * What lies before an offset is gone from the log; returns whether that is new. Deleting it is left to the commits
+   * that follow.
+   */
+  forget(partition: Partition, before: number): boolean {
+    if (before <= partition.logStart) return false;
+    this.commit();
+    const { stored, logStart } = partition;
+    const horizon = Math.max(stored.horizon, Math.min(before, partition.checkpoint));
+    Object.assign(partition, { stored: { ...stored, horizon }, logStart: before });
+    try {
+      transaction(this.#db, () => this.#partitions.save(partition));
+    } catch (error) {
+      Object.assign(partition, { stored, logStart });
+      throw error;
+    }
+    this.#tails.sweepAll();
+    return true;
   }
 
   /** Commits everything, the tails too, so that opening has nothing to read again. */
@@ -125,7 +163,8 @@ export class Ingest {
         for (const partition of changed) if (!this.#dirty.has(partition)) this.#partitions.save(partition);
         gone = [...this.#partitions.retired].filter((partition) => this.#retention.isGone(partition));
         for (const partition of gone) this.#partitions.delete(partition);
-        if (records > 0) this.#tails.sweep(2 * records);
+        const swept = Math.max(2 * records, this.#tails.isSweeping ? SWEPT_AT_ONCE : 0);
+        if (swept > 0) this.#tails.sweep(swept);
         dropped = records;
         this.#saveState.run(this.#arrival, this.#tails.replayFrom());
       });
@@ -135,6 +174,7 @@ export class Ingest {
       throw error;
     }
     this.counts.dropped += dropped;
+    if (dropped > 0) this.#droppedAt ??= this.#now();
     for (const partition of this.#dirty) partition.buffered = [];
     for (const partition of gone) this.#partitions.deleted(partition);
     this.#dirty.clear();
@@ -156,8 +196,10 @@ export class Ingest {
     return waited >= BUFFERED_MS || waited < 0;
   }
 
-  #take(partition: Partition, batch: Batch, taken: IndexedRecord[]): void {
+  /** @param lasts The offset of the record before each of its key, as far as is known. */
+  #take(partition: Partition, batch: Batch, taken: IndexedRecord[], lasts: (number | undefined)[]): void {
     let { checkpoint, keyless, keyTooLong, omitted } = partition;
+    const wholeFrom = isTorn(batch, partition.checkpoint) ? batch.wholeFrom : partition.wholeFrom;
     let bytes = 0;
     for (const record of batch.records) {
       if (record.offset < checkpoint) continue;
@@ -166,20 +208,24 @@ export class Ingest {
       else if (record.key.length > LIMITS.keyBytes) keyTooLong++;
       else {
         const name = tailName(record.key);
-        const previous = this.#tails.last(partition.id, name, partition.exactFrom);
+        const last = this.#tails.last(partition.id, name, partition.exactFrom);
+        // What was removed in between may have been the key's.
+        const previous = last !== undefined && last >= wholeFrom ? last : undefined;
         const indexed = this.#indexed(record, record.key, partition.epoch, previous, taken.length);
         taken.push(indexed);
+        lasts.push(last);
         this.#tails.set(partition.id, name, record.offset);
         if (indexed.value !== null && "omitted" in indexed.value) omitted++;
         bytes += packedBytes(indexed);
       }
     }
     checkpoint = Math.max(checkpoint, batch.nextOffset);
+    partition.settled ||= checkpoint >= batch.endOffset;
     if (checkpoint === partition.checkpoint) return;
 
     if (this.#dirty.size === 0) this.#dirtySince = this.#now();
     this.#dirty.add(partition);
-    Object.assign(partition, { checkpoint, keyless, keyTooLong, omitted });
+    Object.assign(partition, { checkpoint, wholeFrom, keyless, keyTooLong, omitted });
     for (const record of taken) partition.buffered.push(record);
     this.#arrival += taken.length;
     this.#records += taken.length;

@@ -2,7 +2,7 @@
 import type { Position } from "../../shared/protocol/position.ts";
 import type { Batches } from "./batches.ts";
 import { Chain, latestOf, newestOf, type PageLimits, pageAfter } from "./history.ts";
-import type { Partitions } from "./partitions.ts";
+import { horizonOf, type Partitions } from "./partitions.ts";
 import type { IndexedRecord } from "./record.ts";
 import type { TopicRetentions } from "./retention.ts";
 import { tailName } from "./tail-table.ts";
@@ -58,7 +58,7 @@ export class Lookup {
     const chains: Chain[] = [];
     for (const partition of partitions) {
       const tail = tails.get(partition.id);
-      if (tail === undefined) continue;
+      if (tail === undefined || tail < partition.logStart) continue;
       if (tail >= partition.stored.horizon)
         chains.push(new Chain(partition, key, tail, this.#batches, undefined));
       else if (partition.stored.kept > 0 && this.#topics.get(topic)?.keepLatest) {
@@ -74,7 +74,8 @@ export class Lookup {
     return Array.from(this.#partitions.ofTopic(topic), (partition) => ({
       partition: partition.number,
       epoch: partition.epoch,
-      horizon: partition.stored.horizon,
+      horizon: horizonOf(partition),
+      wholeFrom: partition.wholeFrom,
       checkpoint: partition.checkpoint,
       tail: tails.get(partition.epoch),
     }));

@@ -6,7 +6,7 @@ import { integer, text } from "./schema.ts";
 
 /** What changes only with a transaction. */
 export interface Stored {
-  /** The index holds every record with a key from here to the checkpoint. */
+  /** Batches hold every record with a key that was read from here to the checkpoint. */
   readonly horizon: number;
   readonly records: number;
   readonly bytes: number;
@@ -23,6 +23,16 @@ export interface Partition {
   stored: Stored;
   /** The next offset to fetch; what lies below and is not stored is buffered. */
   checkpoint: number;
+  /** From here to the checkpoint the log held all that was written when it was read. */
+  wholeFrom: number;
+  /** The log's oldest offset, as far as is known. What was held from before it was deleted there, and answers nothing. */
+  logStart: number;
+  /**
+   * Whether the log's end was reached since reading began at `logStart`. Until then what compaction removed is no loss:
+   * it leaves the last record of each key, and tombstones for as long as a reader needs. From then on, and where
+   * reading goes on after a restart, what is removed before it was read may be a tombstone of what is held.
+   */
+  settled: boolean;
   buffered: IndexedRecord[];
   keyless: number;
   keyTooLong: number;
@@ -34,6 +44,11 @@ export interface Partition {
   exactFrom: number;
   /** The oldest batch on disk; null where there is none, undefined where it must be looked up. */
   oldest: BatchRow | null | undefined;
+}
+
+/** Every record with a key that was written from here to before the checkpoint is held. */
+export function horizonOf({ stored, wholeFrom }: Partition): number {
+  return Math.max(stored.horizon, wholeFrom);
 }
 
 export class Partitions {
@@ -50,11 +65,12 @@ export class Partitions {
   constructor(db: DatabaseSync, keepsLatest: (topic: string) => boolean) {
     this.#keepsLatest = keepsLatest;
     this.#insert = db.prepare(
-      "INSERT INTO partition (topic, number, epoch, keeps_latest, horizon, checkpoint) VALUES (?, ?, ?, ?, ?, ?)",
+      `INSERT INTO partition (topic, number, epoch, keeps_latest, horizon, checkpoint, whole_from, log_start)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#update =
       db.prepare(`UPDATE partition SET horizon = ?, checkpoint = ?, records = ?, bytes = ?, kept = ?,
-      keyless = ?, key_too_long = ?, omitted = ? WHERE id = ?`);
+      keyless = ?, key_too_long = ?, omitted = ?, whole_from = ?, log_start = ? WHERE id = ?`);
     this.#retire = db.prepare("UPDATE partition SET retired = 1 WHERE id = ?");
     this.#delete = db.prepare("DELETE FROM partition WHERE id = ?");
     for (const row of db.prepare("SELECT * FROM partition ORDER BY id").iterate()) {
@@ -70,6 +86,9 @@ export class Partitions {
           kept: integer(row.kept),
         },
         checkpoint: integer(row.checkpoint),
+        wholeFrom: integer(row.whole_from),
+        logStart: integer(row.log_start),
+        settled: true,
         buffered: [],
         keyless: integer(row.keyless),
         keyTooLong: integer(row.key_too_long),
@@ -114,6 +133,8 @@ export class Partitions {
       this.#keepsLatest(topic) ? 1 : 0,
       from,
       from,
+      from,
+      from,
     );
     return {
       id: Number(lastInsertRowid),
@@ -122,6 +143,9 @@ export class Partitions {
       epoch,
       stored: { horizon: from, records: 0, bytes: 0, kept: 0 },
       checkpoint: from,
+      wholeFrom: from,
+      logStart: from,
+      settled: false,
       buffered: [],
       keyless: 0,
       keyTooLong: 0,
@@ -146,6 +170,8 @@ export class Partitions {
       partition.keyless,
       partition.keyTooLong,
       partition.omitted,
+      partition.wholeFrom,
+      partition.logStart,
       partition.id,
     );
   }

@@ -30,6 +30,7 @@ export interface Bounds {
 
 /** What the choice depends on. */
 export interface Droppable {
+  /** Nothing that its oldest batch holds can be asked for: it is retired, or the log has deleted that. */
   readonly retired: boolean;
   readonly maxAgeMs: number | undefined;
   readonly records: number;
@@ -71,6 +72,7 @@ interface Candidate extends Droppable {
 
 /** Records kept that are deleted in one transaction. */
 const KEPT_AT_ONCE = 512;
+const EVERYTHING = Number.MAX_SAFE_INTEGER;
 
 /** Drops batches; all of it in a transaction of the caller's, who restores `stored` if that fails. */
 export class Retention {
@@ -79,6 +81,8 @@ export class Retention {
   readonly #tails: Tails;
   readonly #topics: TopicRetentions;
   readonly #bounds: Bounds;
+  /** Before which offset none is kept of a partition. */
+  readonly #cleared = new WeakMap<Partition, number>();
 
   constructor(
     partitions: Partitions,
@@ -96,9 +100,9 @@ export class Retention {
 
   /** Whether `drop` would do anything. */
   isDue(now: number): boolean {
-    return (
-      this.#partitions.retired.size > 0 || nextToDrop(this.#candidates(), this.#bounds, now) !== undefined
-    );
+    if (this.#partitions.retired.size > 0) return true;
+    for (const partition of this.#partitions.live()) if (this.#keptBefore(partition) > 0) return true;
+    return nextToDrop(this.#candidates(), this.#bounds, now) !== undefined;
   }
 
   /**
@@ -117,10 +121,12 @@ export class Retention {
       candidates[candidates.indexOf(next)] = this.#candidate(next.partition);
     }
     for (const { partition } of candidates) {
-      if (partition.stored.kept === 0 || (!this.#retires(partition) && this.#keepsLatest(partition)))
-        continue;
-      const gone = this.#batches.dropKept(partition.id, KEPT_AT_ONCE);
-      partition.stored = { ...partition.stored, kept: gone === 0 ? 0 : partition.stored.kept - gone };
+      const before = this.#keptBefore(partition);
+      if (before === 0) continue;
+      const gone = this.#batches.dropKept(partition.id, before, KEPT_AT_ONCE);
+      if (gone === 0) this.#cleared.set(partition, before);
+      const isLast = gone === 0 && before === EVERYTHING;
+      partition.stored = { ...partition.stored, kept: isLast ? 0 : partition.stored.kept - gone };
       records += gone;
       changed.add(partition);
     }
@@ -139,7 +145,7 @@ export class Retention {
   #candidate(partition: Partition): Candidate {
     return {
       partition,
-      retired: this.#retires(partition),
+      retired: this.#retires(partition) || this.#isDeleted(partition),
       maxAgeMs: this.#topics.get(partition.topic)?.maxAgeMs,
       records: partition.stored.records,
       bytes: partition.stored.bytes,
@@ -149,6 +155,20 @@ export class Retention {
 
   #retires(partition: Partition): boolean {
     return this.#partitions.retired.has(partition);
+  }
+
+  /** Whether the log has deleted all that the oldest batch holds. */
+  #isDeleted(partition: Partition): boolean {
+    const oldest = this.#oldest(partition);
+    return oldest !== null && oldest.lastOffset < partition.logStart;
+  }
+
+  /** The offset before which records may be kept that nothing asks for any more. 0: none. */
+  #keptBefore(partition: Partition): number {
+    if (partition.stored.kept === 0) return 0;
+    const { logStart } = partition;
+    const before = this.#retires(partition) || !this.#keepsLatest(partition) ? EVERYTHING : logStart;
+    return (this.#cleared.get(partition) ?? 0) >= before ? 0 : before;
   }
 
   #keepsLatest(partition: Partition): boolean {
@@ -168,7 +188,7 @@ export class Retention {
     this.#batches.delete(oldest.id);
     partition.oldest = undefined;
     partition.stored = {
-      horizon: oldest.lastOffset + 1,
+      horizon: Math.max(partition.stored.horizon, oldest.lastOffset + 1),
       records: partition.stored.records - oldest.records,
       bytes: partition.stored.bytes - oldest.bytes,
       kept: partition.stored.kept + added,
@@ -181,6 +201,7 @@ export class Retention {
     const blob = this.#batches.read(batch);
     let added = 0;
     for (let index = 0; index < blob.count; index++) {
+      if (blob.offset(index) < partition.logStart) continue;
       const name = tailName(blob.key(index));
       if (this.#tails.last(partition.id, name, 0) !== blob.offset(index)) continue;
       if (this.#batches.keep(partition.id, name, blob.record(index, partition.epoch))) added++;

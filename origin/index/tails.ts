@@ -33,6 +33,8 @@ export class Tails {
   /** Of `settling`: what is written back, in this order, and how much of it was. */
   #order: Uint32Array = new Uint32Array();
   #written = 0;
+  /** Whether the table is to be swept to its end, and from where. */
+  #sweeping = false;
   #sweptName: Uint8Array = BEFORE_ALL;
   #sweptPartition = -1;
 
@@ -57,7 +59,7 @@ export class Tails {
     this.#sweep =
       db.prepare(`DELETE FROM tail WHERE (name, partition) > (?, ?) AND (name, partition) <= (?, ?)
       AND NOT EXISTS (SELECT 1 FROM partition WHERE id = tail.partition AND retired = 0
-        AND (keeps_latest OR horizon <= tail.last_offset))`);
+        AND ((keeps_latest AND log_start <= tail.last_offset) OR horizon <= tail.last_offset))`);
   }
 
   /**
@@ -145,8 +147,20 @@ export class Tails {
     const name = row === undefined ? AFTER_ALL : bytes(row.name);
     const partition = row === undefined ? 0 : integer(row.partition);
     this.#sweep.run(this.#sweptName, this.#sweptPartition, name, partition);
+    if (row === undefined) this.#sweeping = false;
     this.#sweptName = row === undefined ? BEFORE_ALL : name;
     this.#sweptPartition = row === undefined ? -1 : partition;
+  }
+
+  /** Has the whole table swept, however little is dropped: nothing shall be left of what the log deleted. */
+  sweepAll(): void {
+    this.#sweeping = true;
+    this.#sweptName = BEFORE_ALL;
+    this.#sweptPartition = -1;
+  }
+
+  get isSweeping(): boolean {
+    return this.#sweeping;
   }
 
   #inMemory(partition: number, name: Uint8Array): number | undefined {

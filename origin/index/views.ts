@@ -11,16 +11,22 @@ export interface Begun {
    * - `epoch`: the topic was created again.
    * - `hole`: the log no longer holds what comes next.
    * - `truncated`: the log ends before what was read.
+   * - `removed`: the log no longer holds all of what comes next.
    */
-  readonly anew: "new" | "epoch" | "hole" | "truncated" | undefined;
+  readonly anew: "new" | "epoch" | "hole" | "truncated" | "removed" | undefined;
 }
 
 /** One partition of an endpoint's topic, with what is known of the endpoint's key there. */
 export interface PartitionView {
   readonly partition: number;
   readonly epoch: string;
-  /** Every record with a key from here to before `checkpoint` is held. */
+  /** Every record with a key that was written from here to before `checkpoint` is held. */
   readonly horizon: number;
+  /**
+   * Before it the log had removed something when it was read. What is held from there is the last of its key only once
+   * the partition is ready.
+   */
+  readonly wholeFrom: number;
   readonly checkpoint: number;
   /** Offset of the key's last record; undefined where none is held. */
   readonly tail: number | undefined;

@@ -25,6 +25,10 @@ export function decompress(attributes: number, bytes: Buffer): Buffer {
     return codec(bytes, MAX_BYTES);
   } catch (error) {
     if (error instanceof WireError) throw error;
+    if (error instanceof RangeError && "code" in error && error.code === "ERR_BUFFER_TOO_LARGE")
+      throw new WireError(
+        `what is compressed has more than ${MAX_BYTES / 1024 / 1024} MiB when it is unpacked`,
+      );
     throw new WireError(
       `what is compressed can't be read: ${error instanceof Error ? error.message : error}`,
     );

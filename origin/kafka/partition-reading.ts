@@ -115,7 +115,12 @@ export class PartitionReading {
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
       const { topic, partition } = this.#request;
-      throw new SourceError("corrupt", `${topic}/${partition} can't be read: ${error.message}`, {
+      const { message, nextOffset } = error;
+      const wayOut =
+        nextOffset === undefined
+          ? ""
+          : `; reading goes on by itself once Kafka has deleted that (DeleteRecords up to offset ${nextOffset})`;
+      throw new SourceError("corrupt", `${topic}/${partition} can't be read: ${message}${wayOut}`, {
         cause: error,
       });
     }

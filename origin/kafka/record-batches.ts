@@ -42,9 +42,11 @@ export interface Reached {
   readonly leaderEpoch: number;
 }
 
+/** As in Batch. */
 export interface Part {
   readonly records: readonly SourceRecord[];
   readonly nextOffset: number;
+  readonly wholeFrom?: number;
 }
 
 interface BatchHeader {
@@ -77,6 +79,10 @@ export function readTo(answer: Buffer, from: Reached): Reached {
 /**
  * The parts in offset order, from `from` on; what is dropped advances `nextOffset`. Throws WireError and what
  * decompression throws.
+ *
+ * The log gives every record the offset that follows, so one that is skipped was removed: between batches, which keep
+ * their bounds, and within them. Only in what is dropped here it doesn't matter what is still there: an aborted
+ * record was never one, and the cleaner empties marks of transactions before it takes them.
  */
 export function* partsOf(
   answer: Buffer,
@@ -87,8 +93,12 @@ export function* partsOf(
   let records: SourceRecord[] = [];
   let bytes = 0;
   let nextOffset = from;
+  let wholeFrom: number | undefined;
+  let last: BatchHeader | undefined;
+  const part = (): Part => ({ records, nextOffset, ...(wholeFrom !== undefined && { wholeFrom }) });
   try {
     for (const batch of batches(answer)) {
+      last = batch;
       check(batch, answer);
       const dropped = isAborted(batch, answer);
       const next = dropped ? undefined : recordsOf(batch, answer);
@@ -96,22 +106,30 @@ export function* partsOf(
         for (let record = next(); record !== undefined; record = next()) {
           if (record.offset < nextOffset) continue;
           if (records.length >= PART_RECORDS || bytes >= PART_BYTES) {
-            yield { records, nextOffset };
+            yield part();
             records = [];
             bytes = 0;
+            wholeFrom = undefined;
           }
+          if (record.offset > nextOffset) wholeFrom = record.offset;
           records.push(record);
           bytes += (record.key?.length ?? 0) + (record.value?.length ?? 0);
           nextOffset = record.offset + 1;
         }
-      nextOffset = Math.max(nextOffset, batch.lastOffset + 1);
+      if (batch.lastOffset < nextOffset) continue;
+      if (!dropped) wholeFrom = batch.lastOffset + 1;
+      else if (batch.firstOffset > nextOffset) wholeFrom = batch.firstOffset;
+      nextOffset = batch.lastOffset + 1;
     }
   } catch (error) {
     // What lies before the damage can be read, and is.
-    if (nextOffset > from) yield { records, nextOffset };
-    throw error;
+    if (nextOffset > from) yield part();
+    if (!(error instanceof WireError) || last === undefined || last.lastOffset < nextOffset) throw error;
+    const { firstOffset, lastOffset } = last;
+    const which = `in the batch of the offsets ${firstOffset} to ${lastOffset}`;
+    throw new WireError(`${which}: ${error.message}`, lastOffset + 1, { cause: error });
   }
-  if (nextOffset > from) yield { records, nextOffset };
+  if (nextOffset > from) yield part();
 }
 
 /** Whole batches only: the broker cuts where the bytes it was asked for end. */

@@ -2,9 +2,13 @@
 
 /** The bytes end early, or hold a number that can't be. */
 export class WireError extends Error {
-  constructor(message: string) {
-    super(message);
+  /** Where what can't be read ends: the offset of what follows it, where that is known. */
+  readonly nextOffset: number | undefined;
+
+  constructor(message: string, nextOffset?: number, options?: ErrorOptions) {
+    super(message, options);
     this.name = "WireError";
+    this.nextOffset = nextOffset;
   }
 }
 

@@ -23,9 +23,12 @@ export interface WritableHistory extends History {
   readonly isResharded: boolean;
   /** Of which anything is known. */
   topics(): ReadonlySet<string>;
-  begin(topic: string, info: PartitionInfo, start: number): Begun;
+  /** @param removed whether `append` has refused what comes next. */
+  begin(topic: string, info: PartitionInfo, start: number, removed?: boolean): Begun;
+  /** Forgets what it holds of a partition from before the log's start; returns whether that has moved. */
+  forget(topic: string, info: PartitionInfo): boolean;
   /** Forgets what was known of other partitions of the topic: it was created again. */
   retain(topic: string, epochs: ReadonlySet<string>): void;
-  /** Returns the records that were not taken before. */
+  /** Returns the records that were not taken before. Throws IndexError `removed` where what comes next is no longer whole. */
   append(topic: string, partition: number, epoch: string, batch: Batch): readonly IndexedRecord[];
 }

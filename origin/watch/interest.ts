@@ -17,6 +17,8 @@ export interface Watch {
   readonly interests: Map<Shard, Interest>;
   /** The last record of each epoch: forwarded, or there when the watch began. */
   readonly tails: Map<string, number>;
+  /** Epochs in which somebody who was answered stands, though the key may not be known there any more. */
+  readonly stands: Set<string>;
 }
 
 /** An attach that hasn't been answered. */
@@ -42,6 +44,8 @@ export interface Ask {
 export interface Behind {
   readonly from: Position;
   readonly cause: ResetCause | undefined;
+  /** Epochs of partitions that must be ready before they are told so: what is known of these is not the last yet. */
+  readonly until: readonly string[];
 }
 
 /**

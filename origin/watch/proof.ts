@@ -4,7 +4,7 @@
  */
 import type { ResetCause } from "../../shared/protocol/codes.ts";
 import type { Position } from "../../shared/protocol/position.ts";
-import { homesOf, type Subject, type SubjectPorts, spokenOf } from "./subject.ts";
+import { type Subject, type SubjectPorts, speakersOf, spokenOf } from "./subject.ts";
 
 export interface ProofPorts extends SubjectPorts {
   /** Milliseconds since 1970. */
@@ -77,7 +77,7 @@ export function examine(ports: ProofPorts, subject: Subject, inquiry: Inquiry): 
   const proof = from === undefined ? "fresh" : prove(ports, subject, from);
   if (proof === "recovered") return { kind: "open", proof };
   // The recent updates of a partition that isn't fully read would be old ones.
-  const unready = homesOf(ports, subject).find(({ ready }) => !ready);
+  const unready = speakersOf(ports, subject).find(({ ready }) => !ready);
   if (unready === undefined) return { kind: "open", proof };
   return {
     kind: "blocked",
@@ -106,11 +106,15 @@ export function prove(ports: SubjectPorts, subject: Subject, from: Position): "r
 /** What the index no longer holds of what may lie after `from` (R3), in the partitions that the topic has. */
 export function gapsIn(ports: SubjectPorts, subject: Subject, from: Position): Gap[] {
   const gaps: Gap[] = [];
-  for (const { partition, epoch, horizon, tail } of spokenOf(ports, subject, from)) {
+  for (const { partition, epoch, horizon, wholeFrom, tail } of spokenOf(ports, subject, from)) {
     const at = from.get(epoch) ?? -1;
     // At its last record nothing can lie between, however far the horizon has moved since.
-    if (at < horizon - 1 && !(tail !== undefined && at >= tail))
-      gaps.push({ partition, epoch, after: at, until: horizon });
+    const isLast = tail !== undefined && at >= tail && (tail >= wholeFrom || isReady(ports, subject, epoch));
+    if (at < horizon - 1 && !isLast) gaps.push({ partition, epoch, after: at, until: horizon });
   }
   return gaps;
+}
+
+function isReady({ partitions }: SubjectPorts, { endpoint }: Subject, epoch: string): boolean {
+  return partitions.find(endpoint.topic, epoch)?.ready === true;
 }

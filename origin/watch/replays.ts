@@ -11,7 +11,7 @@ import { setImmediate, setTimeout } from "node:timers/promises";
 import { backoff } from "../../shared/core/backoff.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { type IndexedRecord, recordBytes } from "../index/record.ts";
-import { type Batch, type Source, SourceError, type SourceRecord } from "../source.ts";
+import { type Batch, isTorn, type Source, SourceError, type SourceRecord } from "../source.ts";
 import type { AnswerBounds } from "./answer.ts";
 import { keyText } from "./key-text.ts";
 import type { Gap } from "./proof.ts";
@@ -111,7 +111,14 @@ export class Replays {
     const signal = AbortSignal.any([enough.signal, this.#closing.signal]);
     let open = wants;
     let bytes = 0;
-    const take = async ({ records, nextOffset }: Batch) => {
+    const take = async (batch: Batch) => {
+      const { records, nextOffset } = batch;
+      // What was removed may have been the key's.
+      for (const { seen, reject } of open)
+        if (isTorn(batch, seen + 1))
+          reject(new SourceError("offset_out_of_range", `${topic}/${partition} no longer holds all of it`));
+      // What was removed may have been the key's.
+      open = open.filter(({ seen }) => !isTorn(batch, seen + 1));
       for (const record of records) {
         if (record.key === null) continue;
         for (const want of byKey.get(keyText(record.key)) ?? [])

@@ -8,7 +8,7 @@ import { NOTHING, reaches } from "../../shared/protocol/position.ts";
 import { type Answer, type AnswerPorts, answerRecent, answerRecovered } from "./answer.ts";
 import type { BlockedAsks } from "./blocked-asks.ts";
 import type { WatchCounts } from "./counts.ts";
-import type { Ask, Interest, Shard } from "./interest.ts";
+import type { Ask, Behind, Interest, Shard } from "./interest.ts";
 import { examine, type Gap, gapsIn, prove } from "./proof.ts";
 import type { Replayed, Replays } from "./replays.ts";
 import { isElsewhere } from "./subject.ts";
@@ -35,14 +35,20 @@ export function serve(ports: ServingPorts, blocked: BlockedAsks, shard: Shard, c
     const [interest] = shard.work;
     if (interest === undefined || shard.congested) break;
     shard.work.delete(interest);
-    bytes +=
-      interest.behind === undefined
-        ? answer(ports, blocked, interest, counts)
-        : catchUp(ports, interest, counts);
-    if (interest.hasWork) shard.work.add(interest);
+    const mayCatchUp = interest.behind !== undefined && !isHeldBack(ports, interest, interest.behind);
+    bytes += mayCatchUp ? catchUp(ports, interest, counts) : answer(ports, blocked, interest, counts);
+    if (mayCatchUp ? interest.hasWork : interest.nextAsk !== undefined) shard.work.add(interest);
   }
   shard.outbox.flush();
   return shard.work.size > 0 && !shard.congested;
+}
+
+/** Whether what would be told isn't known yet. A partition that can't be read any more holds nobody back. */
+function isHeldBack({ partitions }: ServingPorts, { watch }: Interest, { until }: Behind): boolean {
+  return until.some((epoch) => {
+    const partition = partitions.find(watch.endpoint.topic, epoch);
+    return partition !== undefined && !partition.ready && !partition.stopped;
+  });
 }
 
 /** Answers one ask, or tells it to wait. Returns the bytes sent. */
@@ -77,6 +83,7 @@ function answer(ports: ServingPorts, blocked: BlockedAsks, interest: Interest, c
     proof === "recovered" || filled
       ? answerRecovered(ports, watch, ask.from ?? NOTHING, ask.replayed)
       : answerRecent(ports, watch, ask.from, proof);
+  for (const epoch of answered.attached.to.keys()) watch.stands.add(epoch);
   const elsewhere = isElsewhere(ports, watch, ask.from);
   outbox.add(to, encodeAttached({ ...answered.attached, id: ask.id, elsewhere, log: filled }));
   counts.answered[filled ? "log" : proof]++;
@@ -150,7 +157,7 @@ function catchUp(ports: AnswerPorts, interest: Interest, counts: WatchCounts): n
   if (proof === "recovered") {
     const page = answerRecovered(ports, watch, behind.from);
     const { to, verdict } = page.attached;
-    interest.behind = reaches(to, verdict.head) ? undefined : { from: to, cause: undefined };
+    interest.behind = reaches(to, verdict.head) ? undefined : { from: to, cause: undefined, until: [] };
     return send(interest, address, page, counts);
   }
   interest.behind = undefined;

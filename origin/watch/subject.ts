@@ -54,9 +54,17 @@ export function viewsOf(
 }
 
 /**
- * The partitions that speak for an endpoint: those in which its key is known or, where it is known nowhere, its home.
- * No other partition ever holds it up.
+ * The partitions that speak for an endpoint: its homes and, where its key is known nowhere, those that are being read
+ * again, in which it may have been known. No other partition ever holds it up.
  */
+export function speakersOf(ports: SubjectPorts, subject: Subject): readonly Partition[] {
+  const partitions = ports.partitions.of(subject.endpoint.topic) ?? [];
+  const homes = homesOf(ports, subject);
+  if (subject.tails.size > 0) return homes;
+  return partitions.filter((partition) => partition.again || homes.includes(partition));
+}
+
+/** The partitions in which the endpoint's key is known or, where it is known nowhere, its home. */
 export function homesOf(ports: SubjectPorts, { endpoint, tails }: Subject): readonly Partition[] {
   const partitions = ports.partitions.of(endpoint.topic) ?? [];
   if (tails.size > 0) return partitions.filter(({ epoch }) => tails.has(epoch));
@@ -109,5 +117,5 @@ export function standingOf(ports: SubjectPorts, subject: Subject): Map<string, n
 export function isElsewhere(ports: SubjectPorts, subject: Subject, from: Position | undefined): boolean {
   if (isWhole(ports.range ?? WHOLE) || subject.tails.size > 0 || (from?.size ?? 0) > 0) return false;
   const { endpoint } = subject;
-  return (ports.partitions.count(endpoint.topic) ?? 0) > 0 && homesOf(ports, subject).length === 0;
+  return (ports.partitions.count(endpoint.topic) ?? 0) > 0 && speakersOf(ports, subject).length === 0;
 }

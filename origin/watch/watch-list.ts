@@ -30,10 +30,10 @@ import { PATIENCE_MS } from "./proof.ts";
 import { type ServingPorts, serve } from "./serving.ts";
 import {
   type Endpoint,
-  homesOf,
   isElsewhere,
   isHome,
   type SubjectPorts,
+  speakersOf,
   standingOf,
   tailsIn,
 } from "./subject.ts";
@@ -154,9 +154,16 @@ export class WatchList {
     for (const shard of this.#shards.values()) shard.outbox.flushSoon();
   }
 
-  /** The partition was read further or became ready: who waited for that gets a turn (R5). */
+  /** The partition was read further: who waited for that gets a turn (R5). */
   progressed(partition: Partition): void {
     for (const ask of this.#blocked.takeProgressed(partition)) ask.interest.shard.queue(ask.interest);
+  }
+
+  /** The partition became ready, after `progressed`: who is to be told of a loss then gets a turn. */
+  becameReady({ topic, epoch }: Partition): void {
+    for (const { interests } of this.#watchesOf(topic))
+      for (const interest of interests.values())
+        if (interest.behind?.until.includes(epoch)) interest.shard.queue(interest);
   }
 
   /** To be called every second or so: who has waited long enough gets a turn (R5). */
@@ -171,6 +178,9 @@ export class WatchList {
       const tails = tailsIn(this.#ports, watch.endpoint);
       const gone = [...watch.tails.keys()].filter((epoch) => !this.#ports.partitions.find(topic, epoch));
       if (gone.length > 0) lose(watch, "epoch");
+      // What they waited for may have gone.
+      for (const interest of watch.interests.values())
+        if (interest.behind !== undefined) interest.shard.queue(interest);
       for (const epoch of gone) watch.tails.delete(epoch);
       for (const [epoch, tail] of tails) if (!watch.tails.has(epoch)) watch.tails.set(epoch, tail);
     }
@@ -199,13 +209,43 @@ export class WatchList {
       for (const ask of this.#blocked.takeTopic(topic)) ask.interest.shard.queue(ask.interest);
   }
 
-  /** Records of the partition before `next` were lost, and the index knows none of them: who may miss some is told. */
-  lost({ topic, epoch, next }: Partition): void {
+  /**
+   * Records of the partition before `next` were lost, and the index knows none of them: who may miss some is told. Where
+   * all is read again, that is when it was.
+   */
+  lost({ topic, epoch, next, again }: Partition): void {
     for (const watch of this.#watchesOf(topic)) {
-      if (!watch.tails.has(epoch) && !isHome(this.#ports, watch.endpoint, epoch)) continue;
-      lose(watch, "horizon");
+      if (!this.#concerns(watch, epoch)) continue;
+      lose(watch, "horizon", again ? epoch : undefined);
       if (watch.tails.delete(epoch) && next > 0) watch.tails.set(epoch, next - 1);
     }
+  }
+
+  /**
+   * Something before an offset was removed from what the partition holds, before it was read: who may miss it is told
+   * when the partition is ready. The index must have taken what was left of it.
+   */
+  removed({ topic, epoch }: Partition, before: number): void {
+    for (const watch of this.#watchesOf(topic)) {
+      if (!this.#concerns(watch, epoch)) continue;
+      lose(watch, "horizon", epoch);
+      if (watch.tails.has(epoch) && !tailsIn(this.#ports, watch.endpoint).has(epoch))
+        watch.tails.set(epoch, before - 1);
+    }
+  }
+
+  /** The log has deleted what lay before an offset: whose last record that was is told, so that nobody goes on showing it. */
+  deleted(topic: string, epoch: string, before: number): void {
+    for (const watch of this.#watchesOf(topic)) {
+      if ((watch.tails.get(epoch) ?? before) >= before - 1) continue;
+      lose(watch, "horizon");
+      watch.tails.set(epoch, before - 1);
+    }
+  }
+
+  /** Whether records of the partition that nobody knows may have been the endpoint's. */
+  #concerns(watch: Watch, epoch: string): boolean {
+    return watch.stands.has(epoch) || watch.tails.has(epoch) || isHome(this.#ports, watch.endpoint, epoch);
   }
 
   #watchesOf(topic: string): Iterable<Watch> {
@@ -215,7 +255,7 @@ export class WatchList {
   #isReady(endpoint: Endpoint): boolean {
     if (this.#ports.partitions.of(endpoint.topic) === undefined) return false;
     const tails = tailsIn(this.#ports, endpoint);
-    return homesOf(this.#ports, { endpoint, tails }).every(({ ready }) => ready);
+    return speakersOf(this.#ports, { endpoint, tails }).every(({ ready }) => ready);
   }
 
   #endpointOf(path: string): Endpoint | ErrorCode {
@@ -236,6 +276,7 @@ export class WatchList {
       endpoint,
       interests: new Map(),
       tails: tailsIn(this.#ports, endpoint),
+      stands: new Set<string>(),
     };
     watches.set(text, watch);
     this.#watches.set(endpoint.topic, watches);
@@ -279,7 +320,7 @@ function forward(ports: SubjectPorts, watch: Watch, record: IndexedRecord, count
     if (shard.congested) {
       // Who is live has all that came before this record.
       const from = withComponent(standingOf(ports, watch), record.epoch, previous ?? record.offset - 1);
-      interest.behind = { from, cause: undefined };
+      interest.behind = { from, cause: undefined, until: [] };
       shard.work.add(interest);
       continue;
     }
@@ -290,11 +331,16 @@ function forward(ports: SubjectPorts, watch: Watch, record: IndexedRecord, count
   watch.tails.set(record.epoch, record.offset);
 }
 
-/** Live links of the endpoint are no longer forwarded to until they were told that continuity is lost. */
-function lose(watch: Watch, cause: ResetCause): void {
+/**
+ * Live links of the endpoint are no longer forwarded to until they were told that continuity is lost: at once or, with
+ * `until`, when the partition of that epoch is ready.
+ */
+function lose(watch: Watch, cause: ResetCause, until?: string): void {
   for (const interest of watch.interests.values()) {
     if (!interest.isLive) continue;
-    interest.behind = { from: interest.behind?.from ?? new Map(watch.tails), cause };
+    const { from = new Map(watch.tails), until: others = [] } = interest.behind ?? {};
+    const epochs = until === undefined || others.includes(until) ? others : [...others, until];
+    interest.behind = { from, cause, until: epochs };
     interest.shard.queue(interest);
   }
 }

@@ -117,13 +117,15 @@ test.each(["SIGTERM", "SIGINT"] as const)(
     expect(code).toBe(0);
     expect(await first.until(({ closed }) => closed)).toMatchObject({ reason: "going_away" });
 
-    log.trim("t", 0, 1);
     append("a", "2");
-    start();
+    const again = start();
     const second = await edge.uplink(2);
     second.say(encodeAttach({ endpoint: "/t/a", id: 1, from: undefined }, 1));
     const answer = await second.until(({ said }) => said.find((frame) => frame.includes('"attached"')));
     expect(answer).toContain('"count":2');
+    again.kill("SIGKILL");
+    // The first record is not read again.
+    expect(await said(again.stderr)).toMatch(/"event":"topic_found",.*"from":"index","records":1\b/);
   },
 );
 

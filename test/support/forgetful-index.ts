@@ -95,8 +95,15 @@ export class ForgetfulIndex implements WritableHistory {
     return taken;
   }
 
+  forget(_topic: string, { partition: number, epoch, startOffset }: PartitionInfo): boolean {
+    const partition = this.#partitions.get(number);
+    if (partition?.epoch !== epoch || startOffset <= partition.horizon) return false;
+    this.#drop(partition, startOffset);
+    return true;
+  }
+
   /** Drops what the bounds don't allow. */
-  forget(now: number): void {
+  age(now: number): void {
     const { records: maxRecords, bytes: maxBytes, ageMs } = this.#memory;
     const maxAgeMs = Number.isFinite(ageMs) ? ageMs : undefined;
     for (;;) {
@@ -130,7 +137,8 @@ export class ForgetfulIndex implements WritableHistory {
   views(_topic: string, key: Uint8Array): readonly PartitionView[] {
     const text = textOf(key);
     return Array.from(this.#partitions.values(), ({ epoch, number, horizon, checkpoint, keys }) => {
-      return { partition: number, epoch, horizon, checkpoint, tail: keys.get(text)?.at(-1)?.offset };
+      const tail = keys.get(text)?.at(-1)?.offset;
+      return { partition: number, epoch, horizon, wholeFrom: 0, checkpoint, tail };
     });
   }
 

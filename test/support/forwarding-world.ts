@@ -2,9 +2,10 @@
 import { expect } from "vitest";
 import { partitionOf } from "../../origin/embedded/murmur2.ts";
 import { Forwarder } from "../../origin/forwarder.ts";
+import { IndexError } from "../../origin/index/error.ts";
 import { Partitions } from "../../origin/partitions.ts";
 import { Progress } from "../../origin/progress.ts";
-import type { PartitionInfo } from "../../origin/source.ts";
+import { isTorn, type PartitionInfo } from "../../origin/source.ts";
 import type { WritableHistory } from "../../origin/watch/history.ts";
 import { Replays } from "../../origin/watch/replays.ts";
 import { WatchList } from "../../origin/watch/watch-list.ts";
@@ -34,6 +35,7 @@ interface AtLink {
 }
 
 export type Command =
+  /** A tombstone where there are no bytes. */
   | { kind: "write"; partition: number; key: number; bytes: number; skip: number }
   | { kind: "read"; partition: number; max: number }
   | ({ kind: "watch" } & AtLink)
@@ -47,6 +49,8 @@ export type Command =
   | { kind: "forget"; partition: number; share: number }
   /** The log drops a part of what it holds. */
   | { kind: "expire"; partition: number; share: number }
+  /** The log is compacted in part. */
+  | { kind: "compact"; partition: number; share: number }
   | { kind: "describe" }
   | { kind: "grow" }
   | { kind: "recreate" };
@@ -62,11 +66,15 @@ export interface WorldOptions<H extends WritableHistory> {
 
 export class ForwardingWorld<H extends WritableHistory> {
   readonly log = new LogModel(2, NOW);
+  /** How often a partition was read again since the log had removed what came next. */
+  rereads = 0;
   readonly partitions = new Partitions(["t"]);
   readonly watchList: WatchList;
   readonly forwarder: Forwarder;
   readonly shards: SimulatedShard[];
   readonly #options: WorldOptions<H>;
+  /** Epochs of partitions that were read to the log's end since they were begun. */
+  readonly #settled = new Set<string>();
   /** What an object can't have, though its position says nothing of it (R6), by epoch. */
   readonly #exempt = new Map<WatchingObject, Map<string, number>>();
 
@@ -101,7 +109,7 @@ export class ForwardingWorld<H extends WritableHistory> {
     const shard = "shard" in command ? this.shards[command.shard] : undefined;
     switch (command.kind) {
       case "write":
-        this.log.write(at, KEYS[command.key] ?? null, Buffer.alloc(command.bytes, "x"), command.skip);
+        this.log.write(at, KEYS[command.key] ?? null, value(command.bytes), command.skip);
         break;
       case "read":
         this.#read(at, command.max);
@@ -129,6 +137,9 @@ export class ForwardingWorld<H extends WritableHistory> {
         break;
       case "expire":
         this.log.drop(at, this.#offsetAt(at, command.share));
+        break;
+      case "compact":
+        this.log.compact(at, this.#offsetAt(at, command.share), !this.#isUnderWay(at));
         break;
       case "describe":
         this.#describe();
@@ -175,10 +186,23 @@ export class ForwardingWorld<H extends WritableHistory> {
     }
   }
 
+  /** What the index gives as a key's last record in a partition is that, and not one that was replaced or deleted since. */
+  checkLatest(): void {
+    for (const key of KEYS)
+      for (const { partition, tail } of this.#options.history.views("t", key))
+        if (tail !== undefined) expect(tail).toBe(this.log.last(partition, key)?.offset);
+  }
+
   objects(): WatchingObject[] {
     return this.shards.flatMap(({ objects }) =>
       [...objects.values()].flatMap((paths) => [...paths.values()]),
     );
+  }
+
+  /** Whether a partition is being read for the first time, or again: tombstones stay in the log for longer than that. */
+  #isUnderWay(partition: number): boolean {
+    const { epoch = "" } = this.log.describe()[partition] ?? {};
+    return this.partitions.find("t", epoch) !== undefined && !this.#settled.has(epoch);
   }
 
   #offsetAt(partition: number, share: number): number {
@@ -226,21 +250,34 @@ export class ForwardingWorld<H extends WritableHistory> {
     const known = info && this.partitions.find("t", info.epoch);
     // The source would say that the topic is another one.
     if (info === undefined || known === undefined) this.#describe();
-    else if (known.next < info.startOffset) this.#rejoin(info);
-    else
-      this.forwarder.batch("t", info.partition, info.epoch, this.log.read(info.partition, known.next, max));
+    else if (known.next < info.startOffset) this.#rejoin(info, "hole");
+    else {
+      const { next } = known;
+      const batch = this.log.read(info.partition, next, max);
+      if (isTorn(batch, next)) this.#exemptStrangers(info.epoch, batch.wholeFrom);
+      try {
+        this.forwarder.batch("t", info.partition, info.epoch, batch);
+        if (batch.nextOffset === batch.endOffset) this.#settled.add(info.epoch);
+      } catch (error) {
+        if (!(error instanceof IndexError && error.code === "removed")) throw error;
+        this.#rejoin(info, "removed");
+      }
+    }
   }
 
   #describe(): void {
     const before = this.partitions.of("t");
     this.forwarder.described("t", this.log.describe(), "earliest");
     for (const info of this.log.describe())
-      if (!before?.some(({ epoch }) => epoch === info.epoch)) this.#exemptStrangers(info);
+      if (!before?.some(({ epoch }) => epoch === info.epoch))
+        this.#exemptStrangers(info.epoch, info.startOffset);
   }
 
-  #rejoin(info: PartitionInfo): void {
-    this.forwarder.rejoin("t", info);
-    this.#exemptStrangers(info);
+  #rejoin(info: PartitionInfo, why: "hole" | "removed"): void {
+    this.rereads += why === "removed" ? 1 : 0;
+    this.#settled.delete(info.epoch);
+    this.forwarder.rejoin("t", info, why);
+    this.#exemptStrangers(info.epoch, info.startOffset);
   }
 
   #isHome({ path }: WatchingObject, epoch: string): boolean {
@@ -249,9 +286,15 @@ export class ForwardingWorld<H extends WritableHistory> {
   }
 
   /** Of a key that it doesn't know in a partition nobody can say that records of it were lost there. */
-  #exemptStrangers({ epoch, startOffset }: PartitionInfo): void {
-    for (const object of this.objects())
+  #exemptStrangers(epoch: string, before: number): void {
+    for (const object of this.objects()) {
+      const exempt = this.#exempt.get(object);
       if (!object.position?.has(epoch) && !this.#isHome(object, epoch))
-        this.#exempt.get(object)?.set(epoch, startOffset - 1);
+        exempt?.set(epoch, Math.max(exempt.get(epoch) ?? -1, before - 1));
+    }
   }
+}
+
+function value(bytes: number): Buffer | null {
+  return bytes === 0 ? null : Buffer.alloc(bytes, "x");
 }

@@ -1,10 +1,13 @@
 /** A topic as a log has it, for tests that need to know the truth: every record that was ever written. */
-import type { PartitionInfo, SourceRecord } from "../../origin/source.ts";
+import type { Batch, PartitionInfo, SourceRecord } from "../../origin/source.ts";
 
 interface ModelPartition {
   epoch: string;
   start: number;
+  /** All that were written. */
   readonly records: SourceRecord[];
+  /** Offsets of those that compaction has taken. */
+  readonly removed: Set<number>;
 }
 
 export class LogModel {
@@ -25,15 +28,16 @@ export class LogModel {
       epoch: `i${incarnation}.${number}`,
       start: 0,
       records: [],
+      removed: new Set(),
     }));
   }
 
   grow(): void {
     const epoch = `i${this.#incarnation - 1}.${this.partitions.length}`;
-    this.partitions.push({ epoch, start: 0, records: [] });
+    this.partitions.push({ epoch, start: 0, records: [], removed: new Set() });
   }
 
-  /** Offsets have holes, as those of a compacted topic have. */
+  /** @param skip Offsets that the marks of transactions take. */
   write(partition: number, key: Uint8Array | null, value: Uint8Array | null, skip = 0): void {
     const { records } = this.#partition(partition);
     const offset = (records.at(-1)?.offset ?? -1) + 1 + skip;
@@ -46,16 +50,36 @@ export class LogModel {
     found.start = Math.max(found.start, Math.min(below, endOf(found)));
   }
 
+  /**
+   * Of what lies below an offset only the last record of each key stays; a tombstone goes once it is old enough, if
+   * nothing stays before it.
+   */
+  compact(partition: number, below: number, areTombstonesOld: boolean): void {
+    const { records, removed } = this.#partition(partition);
+    const keyed = records.filter(({ offset, key }) => offset < below && key !== null);
+    const last = new Map(keyed.map(({ key, offset }) => [hex(key), offset]));
+    for (const { key, value, offset } of keyed)
+      if (last.get(hex(key)) !== offset || (value === null && areTombstonesOld)) removed.add(offset);
+  }
+
+  /** The last record of a key that was written, whether or not the log still holds it. */
+  last(partition: number, key: Uint8Array): SourceRecord | undefined {
+    return this.#partition(partition).records.findLast((record) => hex(record.key) === hex(key));
+  }
+
   offsetAt(partition: number, timestamp: number): number | undefined {
     const { start, records } = this.#partition(partition);
     return records.find((record) => record.offset >= start && (record.timestamp ?? -1) >= timestamp)?.offset;
   }
 
-  read(partition: number, from: number, max: number) {
+  read(partition: number, from: number, max: number): Batch {
     const found = this.#partition(partition);
-    const records = found.records.filter(({ offset }) => offset >= from).slice(0, max);
-    const endOffset = endOf(found);
-    return { records, nextOffset: Math.max(from, (records.at(-1)?.offset ?? from - 1) + 1), endOffset };
+    const written = found.records.filter(({ offset }) => offset >= from).slice(0, max);
+    const records = written.filter(({ offset }) => !found.removed.has(offset));
+    const gone = written.findLast(({ offset }) => found.removed.has(offset))?.offset;
+    const nextOffset = Math.max(from, (written.at(-1)?.offset ?? from - 1) + 1);
+    const batch = { records, nextOffset, endOffset: endOf(found) };
+    return gone === undefined ? batch : { ...batch, wholeFrom: gone + 1 };
   }
 
   describe(): PartitionInfo[] {
@@ -76,4 +100,8 @@ export class LogModel {
 
 function endOf({ records }: ModelPartition): number {
   return (records.at(-1)?.offset ?? -1) + 1;
+}
+
+function hex(key: Uint8Array | null): string | undefined {
+  return key === null ? undefined : Buffer.from(key).toString("hex");
 }

@@ -1,9 +1,10 @@
 /** The index as far as forwarding needs it, in memory; what it drops is told by the test. */
 
+import { IndexError } from "../../origin/index/error.ts";
 import type { PageLimits } from "../../origin/index/history.ts";
 import { type IndexedRecord, recordBytes } from "../../origin/index/record.ts";
 import type { Begun, Latest, Page, PartitionView, RecentLimits } from "../../origin/index/views.ts";
-import type { Batch, PartitionInfo } from "../../origin/source.ts";
+import { type Batch, isTorn, type PartitionInfo } from "../../origin/source.ts";
 import type { WritableHistory } from "../../origin/watch/history.ts";
 import type { Position } from "../../shared/protocol/position.ts";
 
@@ -12,6 +13,10 @@ interface Partition {
   readonly number: number;
   horizon: number;
   checkpoint: number;
+  /** Whether it was read to its end since it was begun. */
+  settled: boolean;
+  logStart: number;
+  wholeFrom: number;
   records: IndexedRecord[];
 }
 
@@ -24,15 +29,36 @@ export class MemoryHistory implements WritableHistory {
     return new Set([...this.#topics].flatMap(([topic, { size }]) => (size > 0 ? [topic] : [])));
   }
 
-  begin(topic: string, info: PartitionInfo, start: number): Begun {
+  begin(topic: string, info: PartitionInfo, start: number, removed = false): Begun {
     const partitions = this.#topics.get(topic) ?? new Map<number, Partition>();
     this.#topics.set(topic, partitions);
     const known = partitions.get(info.partition);
-    const anew = whyAnew(known, info);
-    if (known !== undefined && anew === undefined) return { from: known.checkpoint, anew };
+    const anew = whyAnew(known, info) ?? (removed ? "removed" : undefined);
+    if (known !== undefined && anew === undefined) {
+      known.settled = true;
+      this.forget(topic, info);
+      return { from: known.checkpoint, anew };
+    }
     const { partition: number, epoch } = info;
-    partitions.set(number, { epoch, number, horizon: start, checkpoint: start, records: [] });
+    const fresh = {
+      horizon: start,
+      checkpoint: start,
+      settled: false,
+      logStart: start,
+      wholeFrom: start,
+      records: [],
+    };
+    partitions.set(number, { epoch, number, ...fresh });
     return { from: start, anew };
+  }
+
+  forget(topic: string, { partition: number, epoch, startOffset }: PartitionInfo): boolean {
+    const partition = this.#topics.get(topic)?.get(number);
+    if (partition?.epoch !== epoch || startOffset <= partition.logStart) return false;
+    partition.logStart = startOffset;
+    partition.horizon = Math.max(partition.horizon, Math.min(startOffset, partition.checkpoint));
+    partition.records = partition.records.filter(({ offset }) => offset >= startOffset);
+    return true;
   }
 
   retain(topic: string, epochs: ReadonlySet<string>): void {
@@ -44,16 +70,26 @@ export class MemoryHistory implements WritableHistory {
   append(topic: string, number: number, epoch: string, batch: Batch): readonly IndexedRecord[] {
     const partition = this.#topics.get(topic)?.get(number);
     if (partition?.epoch !== epoch) throw new Error(`${topic}/${number} was not begun with ${epoch}`);
+    const torn = isTorn(batch, partition.checkpoint);
+    if (torn && partition.settled) throw new IndexError("removed", "scripted");
+    const wholeFrom = torn ? batch.wholeFrom : partition.wholeFrom;
     const taken: IndexedRecord[] = [];
     for (const record of batch.records) {
       const { key, offset, timestamp, value, headers } = record;
       if (offset < partition.checkpoint || key === null || key.length > 1_024) continue;
-      const previous = this.#of(partition, key).at(-1)?.offset;
+      const last = this.#of(partition, key).at(-1)?.offset;
+      const previous = last !== undefined && last < wholeFrom ? undefined : last;
       const indexed = { epoch, offset, previous, arrival: this.#arrival++, timestamp, key, value, headers };
       partition.records.push(indexed);
       taken.push(indexed);
     }
     partition.checkpoint = batch.nextOffset;
+    partition.settled ||= batch.nextOffset >= batch.endOffset;
+    // Of what came before something that was removed only the last record of each key is sure.
+    if (torn) {
+      partition.wholeFrom = batch.wholeFrom;
+      this.drop(topic, number, batch.wholeFrom, true);
+    }
     return taken;
   }
 
@@ -71,8 +107,9 @@ export class MemoryHistory implements WritableHistory {
 
   views(topic: string, key: Uint8Array): readonly PartitionView[] {
     return this.#partitions(topic).map((partition) => {
-      const { epoch, number, horizon, checkpoint } = partition;
-      return { partition: number, epoch, horizon, checkpoint, tail: this.#of(partition, key).at(-1)?.offset };
+      const { epoch, number, horizon, wholeFrom, checkpoint } = partition;
+      const tail = this.#of(partition, key).at(-1)?.offset;
+      return { partition: number, epoch, horizon, wholeFrom, checkpoint, tail };
     });
   }
 

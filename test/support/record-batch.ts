@@ -5,6 +5,8 @@ import { crc32c } from "../../origin/kafka/crc32c.ts";
 export interface BatchShape {
   readonly firstOffset: number;
   readonly values: readonly string[];
+  /** Of the records' offsets from the first one; one after the other unless told. */
+  readonly deltas: readonly number[];
   /** Beyond the last record's where compaction took some. */
   readonly lastOffset: number;
   readonly producerId: number;
@@ -19,7 +21,7 @@ const CONTROL = 0x20;
 
 export function recordBatch(shape: Pick<BatchShape, "firstOffset" | "values"> & Partial<BatchShape>): Buffer {
   const { firstOffset, values, lastOffset = firstOffset + values.length - 1 } = shape;
-  const records = values.map((value, i) => record(i, null, Buffer.from(value)));
+  const records = values.map((value, i) => record(shape.deltas?.[i] ?? i, null, Buffer.from(value)));
   return batch(shape, lastOffset, shape.transactional === true ? TRANSACTIONAL : 0, records);
 }
 

@@ -76,7 +76,7 @@ export class ScriptedSource implements Source {
       const failure = this.failures.get(name)?.shift();
       if (failure !== undefined) throw new SourceError(failure, "scripted");
       const batch = this.#batch(request, from);
-      if (!this.stuck.has(name) && (first || batch.records.length > 0)) {
+      if (!this.stuck.has(name) && (first || batch.nextOffset > from)) {
         await onBatch(batch);
         from = batch.nextOffset;
       } else await Promise.race([this.#changed.promise, aborted]);

@@ -103,7 +103,7 @@ export class SimulatedProcess {
 
   /** Time has passed. */
   tick(): void {
-    this.#ports.index.forget(this.#ports.now());
+    this.#ports.index.age(this.#ports.now());
     this.watchList.passTime();
   }
 
@@ -135,7 +135,7 @@ export class SimulatedProcess {
       this.#forwarder.rejoin(topic, { ...infoOf(log, epoch, partition), startOffset: offset });
     const record = { offset, timestamp, key: keyOf(path), value: bytesOf(value), headers: [] };
     this.#forwarder.batch(topic, partition, epoch, { records: [record], nextOffset: offset + 1, endOffset });
-    index.forget(now());
+    index.age(now());
   }
 }
 

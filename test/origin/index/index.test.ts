@@ -164,13 +164,15 @@ describe("begin", () => {
     expect(fixture.index.begin("t", info("a", 0, 10), 3)).toEqual({ from: 3, anew: "new" });
     fixture.index.append("t", 0, "a", batch(record(3, "k", "v"), record(4, "k", "v")));
     fixture.reopen();
-    for (const [start, end] of [
-      [0, 10],
-      [5, 10],
-      [0, 5],
-    ] as const)
+    for (const [start, end, held] of [
+      [0, 10, ["a:3", "a:4"]],
+      [0, 5, ["a:3", "a:4"]],
+      [4, 10, ["a:4"]],
+      [5, 10, []],
+    ] as const) {
       expect(fixture.index.begin("t", info("a", start, end), 0)).toEqual({ from: 5, anew: undefined });
-    expect(offsets(everything("k").records)).toEqual(["a:3", "a:4"]);
+      expect(offsets(everything("k").records)).toEqual(held);
+    }
   });
 
   test.each([
@@ -194,6 +196,7 @@ describe("begin", () => {
         partition: 0,
         epoch: described.epoch,
         horizon: described.startOffset,
+        wholeFrom: described.startOffset,
         checkpoint: described.startOffset,
         tail: undefined,
       });

@@ -71,7 +71,7 @@ function database(): DatabaseSync {
   db.exec(`CREATE TABLE tail (name BLOB NOT NULL, partition INTEGER NOT NULL, last_offset INTEGER NOT NULL,
     PRIMARY KEY (name, partition)) WITHOUT ROWID;
     CREATE TABLE partition (id INTEGER PRIMARY KEY, retired INTEGER NOT NULL, keeps_latest INTEGER NOT NULL,
-    horizon INTEGER NOT NULL)`);
+    horizon INTEGER NOT NULL, log_start INTEGER NOT NULL)`);
   return db;
 }
 const rows = (db: DatabaseSync) =>
@@ -157,7 +157,7 @@ describe("tails", () => {
 
   test("sweeping goes round the table and deletes what is stale, wherever it stands", () => {
     const db = database();
-    db.exec(`INSERT INTO partition VALUES (0, 0, 0, 4), (1, 1, 1, 0), (3, 0, 1, 100);
+    db.exec(`INSERT INTO partition VALUES (0, 0, 0, 4, 0), (1, 1, 1, 0, 0), (3, 0, 1, 100, 0);
       -- Names that are the first and the last.
       INSERT INTO tail VALUES (x'', 0, 3), (CAST(zeroblob(32) AS BLOB), 2, 50)`);
     const tails = new Tails(db, 2, 0);
@@ -170,6 +170,17 @@ describe("tails", () => {
       ["k3", 3],
       ["k4", 4],
       ["k7", 7],
+      ["k8", 8],
+    ]);
+    // What the log has deleted isn't kept either: looked at from the first row on.
+    db.exec("UPDATE partition SET log_start = 8 WHERE id = 3");
+    tails.sweepAll();
+    expect(tails.isSweeping).toBe(true);
+    for (let round = 0; round < 2; round++) tails.sweep(3);
+    expect(tails.isSweeping).toBe(false);
+    expect(rows(db)).toEqual([
+      ["k1", 11],
+      ["k4", 4],
       ["k8", 8],
     ]);
     // From where the last round ended, round again.

@@ -55,6 +55,80 @@ describe("record batches", () => {
     expect(readTo(answer, { offset: 0, leaderEpoch: -1 }).offset).toBe(51);
   });
 
+  describe("what the log has removed is told by the offset from which on it is whole:", () => {
+    const wholeFrom = (
+      answer: Buffer,
+      from = 0,
+      aborted: { producerId: number; firstOffset: number }[] = [],
+    ) => all(answer, from, aborted).parts.map((part) => part.wholeFrom);
+    const one = { producerId: 1, transactional: true };
+
+    test.each([
+      ["nothing is missing", [batchOf(0, ["a", "b"]), batchOf(2, ["c"])], undefined],
+      ["before the first batch", [batchOf(2, ["a"])], 2],
+      ["between two batches", [batchOf(0, ["a"]), batchOf(4, ["b"]), batchOf(5, ["c"])], 4],
+      ["at the end of a batch", [batchOf(0, ["a"], { lastOffset: 3 })], 4],
+      ["all of a batch", [batchOf(0, ["a"]), batchOf(1, [], { lastOffset: 2 }), batchOf(3, ["b"])], 3],
+      [
+        "marks of transactions are no records",
+        [batchOf(0, ["a"], one), controlBatch(1, 1, "commit")],
+        undefined,
+      ],
+      ["a mark that went with its batch", [batchOf(0, ["a"], one), batchOf(2, ["b"])], 2],
+      ["before a mark", [batchOf(0, ["a"]), controlBatch(3, 1, "commit"), batchOf(4, ["b"])], 3],
+      [
+        "messages of old formats",
+        [oldMessage({ magic: 1, offset: 0 }), oldMessage({ magic: 1, offset: 2 })],
+        2,
+      ],
+      [
+        "within a compressed one of these",
+        [
+          oldBatch(
+            1,
+            3,
+            [0, 1, 3].map((offset) => oldMessage({ magic: 1, offset })),
+          ),
+        ],
+        3,
+      ],
+    ])("%s", (_, batches, expected) => {
+      expect(wholeFrom(Buffer.concat(batches))).toEqual([expected]);
+    });
+
+    test("within a batch", () => {
+      const sparse = recordBatch({
+        firstOffset: 0,
+        values: ["a", "b", "c"],
+        deltas: [0, 2, 3],
+        lastOffset: 3,
+      });
+
+      expect(wholeFrom(sparse)).toEqual([2]);
+      expect(wholeFrom(sparse, 2)).toEqual([undefined]);
+    });
+
+    test("an aborted record is none, whatever is left of its batch", () => {
+      const answer = Buffer.concat([
+        batchOf(0, ["aborted"], { ...one, lastOffset: 4 }),
+        controlBatch(5, 1, "abort"),
+        batchOf(6, ["a"]),
+      ]);
+
+      expect(wholeFrom(answer, 0, [{ producerId: 1, firstOffset: 0 }])).toEqual([undefined]);
+      expect(wholeFrom(answer)).toEqual([5]);
+    });
+
+    test("in the part where it belongs", () => {
+      const answer = Buffer.concat([batchOf(0, range(0, 1_000).map(String)), batchOf(1_200, ["a"])]);
+
+      expect(all(answer).parts.map(({ nextOffset, wholeFrom }) => [nextOffset, wholeFrom])).toEqual([
+        [1_000, undefined],
+        [1_201, 1_200],
+      ]);
+    });
+  });
+
   test("parts have 1,000 records and about 1 MiB at most, and name where each ends", () => {
     const many = batchOf(0, range(0, 2_500).map(String));
     const large = batchOf(2_500, new Array(3).fill("x".repeat(700_000)));
@@ -132,7 +206,13 @@ describe("record batches", () => {
     const parts = partsOf(Buffer.concat([batchOf(0, ["a", "b"]), bad]), 0, []);
 
     expect(parts.next().value).toMatchObject({ nextOffset: 2, records: [{ offset: 0 }, { offset: 1 }] });
-    expect(() => parts.next()).toThrow(WireError);
+    expect(() => parts.next()).toThrow(/^in the batch of the offsets 2 to 2: .* damaged/);
+    try {
+      all(bad, 2);
+    } catch (error) {
+      expect(error).toMatchObject({ nextOffset: 3 });
+    }
+    expect.assertions(3);
   });
 
   test("a batch with one wrong bit is refused, whichever it is", () => {

@@ -52,7 +52,7 @@ export class CatchUp {
    */
   handOn(attached: Attached, span: Span, asked: Position | undefined, steady: boolean, now: number): void {
     // A position can name offsets past the last record of the endpoint: there the origin has found nothing.
-    const known = steady ? asFarAs(span, this.#replica.position ?? span.to) : span.to;
+    const known = steady ? asFarAs(attached, this.#replica.position ?? span.to) : span.to;
     const rest = this.#replica.decide(known, now);
     const onwards = rest.kind === "replay" ? rest.frames : [];
     const then = rest.kind === "ask" ? span.to : "live";
@@ -144,13 +144,17 @@ function isBetween(from: Position, span: Span): boolean {
   return reaches(from, span.position) && reaches(span.to, from);
 }
 
-/** Where an answer leads, as far as the object is there; what it doesn't speak of stays as it was asked. */
-function asFarAs({ to, horizon }: Span, position: Position): Position {
+/**
+ * Where an answer leads, as far as the object is there. An epoch in which the object has nothing needs no more of it where
+ * the answer has told all.
+ */
+function asFarAs({ to, horizon, verdict }: Attached, position: Position): Position {
   const both = new Map<string, number>();
   for (const [epoch, offset] of to) {
     const here = position.get(epoch);
+    const isAll = horizon.has(epoch) && offset >= (verdict.head.get(epoch) ?? -1);
     if (here !== undefined) both.set(epoch, Math.min(offset, here));
-    else if (!horizon.has(epoch)) both.set(epoch, offset);
+    else if (!isAll) both.set(epoch, offset);
   }
   return both;
 }

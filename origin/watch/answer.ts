@@ -126,6 +126,9 @@ function recentOf(ports: AnswerPorts, { topic, key, path, stream }: Endpoint) {
   let bytes = 0;
   for (const record of records.toReversed()) {
     if (ports.partitions.find(topic, record.epoch) === undefined) continue;
+    // Between one without a predecessor and a record that is held from before, the log has removed something.
+    const next = oldest.get(record.epoch);
+    if (next !== undefined && next.previous === undefined) continue;
     const frame = frameOf(path, record, record.previous);
     if (frames.length > 0 && bytes + frame.length > maxBytes) break;
     bytes += frame.length;

@@ -223,24 +223,21 @@ describeWithKafka("reading Kafka:", () => {
       };
     });
 
+    const mayRead = (topic: string) => ({
+      resourceType: AclResourceTypes.TOPIC,
+      resourceName: topic,
+      resourcePatternType: ResourcePatternTypes.LITERAL,
+      principal: `User:${env.KAFKA_SASL_USERNAME}`,
+      host: "*",
+      operation: AclOperationTypes.READ,
+      permissionType: AclPermissionTypes.ALLOW,
+    });
+
     test("a topic that may not be read is told of once and read once it may; the others are read meanwhile", async () => {
       const admin = kafka.client().admin();
       await admin.connect();
       onTestFinished(() => admin.disconnect());
-      const allow = (topic: string) =>
-        admin.createAcls({
-          acl: [
-            {
-              resourceType: AclResourceTypes.TOPIC,
-              resourceName: topic,
-              resourcePatternType: ResourcePatternTypes.LITERAL,
-              principal: `User:${env.KAFKA_SASL_USERNAME}`,
-              host: "*",
-              operation: AclOperationTypes.READ,
-              permissionType: AclPermissionTypes.ALLOW,
-            },
-          ],
-        });
+      const allow = (topic: string) => admin.createAcls({ acl: [mayRead(topic)] });
       const producer = kafka.client().producer();
       await producer.connect();
       onTestFinished(() => producer.disconnect());
@@ -266,6 +263,35 @@ describeWithKafka("reading Kafka:", () => {
       await subscriber.close();
       await product.stop();
     }, 60_000);
+
+    test("certificate and password are replaced while it runs, and reading goes on with the new files", async () => {
+      const admin = kafka.client().admin();
+      await admin.connect();
+      onTestFinished(() => admin.disconnect());
+      await createTopic(admin, "rotated", 1);
+      const producer = kafka.client().producer();
+      await producer.connect();
+      onTestFinished(() => producer.disconnect());
+      await producer.send({ topic: "rotated", messages: [{ key: "k", value: '"1"' }] });
+      await admin.createAcls({ acl: [mayRead("rotated")] });
+      const product = start(["--topic", "rotated", "--log-level", "debug"], env);
+      await product.ready();
+      const subscriber = new RawSubscriber(`ws://127.0.0.1:${port}/rotated/k`);
+      await subscriber.verdict();
+
+      const { ca, password } = await kafka.rotate();
+      writeFileSync(join(dataDir, "ca.pem"), ca);
+      writeFileSync(join(dataDir, "password"), `${password}\n`);
+      await producer.send({ topic: "rotated", messages: [{ key: "k", value: '"2"' }] });
+
+      await subscriber.until(({ updates }) => String(updates.at(-1)?.value) === '"2"', "what was written");
+      expect(
+        new Set(told(product).flatMap(({ event, files: of }) => (event === "credentials_renewed" ? of : []))),
+      ).toEqual(new Set([join(dataDir, "ca.pem"), join(dataDir, "password")]));
+      expect(product.stderr).not.toContain(password);
+      await subscriber.close();
+      await product.stop();
+    }, 90_000);
 
     test.each([
       [

@@ -194,6 +194,68 @@ describeWithKafka("reading Kafka:", () => {
     }, 60_000);
   });
 
+  describe("what is odd about records,", () => {
+    const MIB = 1024 * 1024;
+    let kafka: KafkaBroker;
+    let producers: JavaProducers;
+
+    beforeAll(async () => {
+      kafka = await KafkaBroker.start({ config: { "message.max.bytes": 24 * MIB } });
+      producers = new JavaProducers(kafka);
+    }, 90_000);
+    afterAll(async () => {
+      await producers?.stop();
+      await kafka?.stop();
+    });
+
+    test("[F2] [F8] [H1] times that fit no number, and headers that fit no frame, reach GET and subscribers as what they are", async () => {
+      const admin = kafka.client().admin();
+      await admin.connect();
+      onTestFinished(() => admin.disconnect());
+      await createTopic(admin, "odd", 1);
+      const producer = await producers.open({ "linger.ms": 50, "max.request.size": 24 * MIB });
+      const time = 1_700_000_000_123;
+      const keyed = (key: string) => recordOf(0, `"${key}"`, { key: text(key), timestamp: time });
+      const heavy = range(0, 2).map(() => ["trace", Buffer.alloc(9 * MIB, "x")] as const);
+      const omitted = 2 * (9 * MIB + "trace".length);
+      await producer.send("odd", [{ ...keyed("forever"), timestamp: 2n ** 63n - 1n }, keyed("after")]);
+      await producer.send("odd", [{ ...keyed("heavy"), headers: heavy }]);
+
+      const product = start(["--topic", "odd"], { KAFKA_BROKERS: kafka.bootstrap });
+      await product.ready();
+      const found = await Promise.all(
+        ["forever", "after", "heavy"].map(async (key) => {
+          const answer = await fetch(`http://127.0.0.1:${port}/odd/${key}`);
+          const of = (name: string) => answer.headers.get(`Distributary-${name}`);
+          return [answer.status, await answer.json(), of("Timestamp"), of("Headers-Omitted")];
+        }),
+      );
+      const frames = await Promise.all(
+        ["forever", "heavy"].map(async (key) => {
+          const socket = new WebSocket(`ws://127.0.0.1:${port}/odd/${key}`);
+          const frame = Promise.withResolvers<string>();
+          socket.addEventListener("message", ({ data }) => {
+            for (const one of String(data).split("\u001e")) if (one.startsWith('{"e"')) frame.resolve(one);
+          });
+          const read = await frame.promise;
+          socket.close();
+          return read.replace(/"p":"[^"]+"/, '"p":"…"');
+        }),
+      );
+
+      expect(found).toEqual([
+        [200, "forever", null, null],
+        [200, "after", String(time), null],
+        [200, "heavy", String(time), String(omitted)],
+      ]);
+      expect(frames).toEqual([
+        '{"e":"/odd/forever","p":"…","v":"forever"}',
+        `{"e":"/odd/heavy","p":"…","t":${time},"x":${omitted},"v":"heavy"}`,
+      ]);
+      await product.stop();
+    }, 90_000);
+  });
+
   describe("of one that asks who comes", () => {
     let kafka: KafkaBroker;
     let env: Readonly<Record<string, string>>;

@@ -112,6 +112,18 @@ describe("the latest record", () => {
     expect(answer.body).toEqual(bytes);
   });
 
+  test("[H1] [F8] that its headers didn't travel is told, and a time that isn't known is not", async () => {
+    origin.append("/quotes/X", { n: 1 }, "e.0", { headersOmitted: 17_000_000, timestamp: undefined });
+    origin.append("/quotes/Y", { n: 2 });
+
+    const [without, whole] = [await ask("/quotes/X"), await ask("/quotes/Y")];
+
+    expect([without.status, without.body.toString()]).toEqual([200, '{"n":1}']);
+    expect(without.headers["distributary-headers-omitted"]).toBe("17000000");
+    expect(without.headers).not.toHaveProperty("distributary-timestamp");
+    expect(whole.headers).not.toHaveProperty("distributary-headers-omitted");
+  });
+
   test("[H1] HEAD answers as GET, without a body", async () => {
     origin.append("/quotes/H", { n: 1 });
 
@@ -256,6 +268,7 @@ describe("requests", () => {
     expect(String(answer.headers["access-control-expose-headers"]).split(",")).toEqual([
       "ETag",
       "Distributary-Timestamp",
+      "Distributary-Headers-Omitted",
     ]);
   });
 

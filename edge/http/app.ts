@@ -10,7 +10,7 @@ import type { Env } from "../env.ts";
 import { requireStreams } from "../exposed.ts";
 import { count, operations } from "../operations.ts";
 import { errorResponse, internalError } from "./answers.ts";
-import { latestRoute, upgradeRoute } from "./endpoint-route.ts";
+import { isWebSocketUpgrade, latestRoute, upgradeRoute } from "./endpoint-route.ts";
 import { healthRoute } from "./health-route.ts";
 import { uplinkRoute } from "./uplink-route.ts";
 
@@ -22,7 +22,7 @@ export function createApp(page: ReadonlyMap<string, () => Response>): Hono<{ Bin
 
   app.use(async ({ req, env }, next) => {
     count("worker_request");
-    if (req.header("Upgrade") === undefined || req.path === ROUTES.uplink) return next();
+    if (!isWebSocketUpgrade(req.raw) || req.path === ROUTES.uplink) return next();
     return upgradeRoute(req.raw, env);
   });
   app.use(cors({ origin: "*", allowMethods: READS, exposeHeaders: EXPOSED }));

@@ -1,4 +1,4 @@
-/** The process of an origin: see `--help`. Ends with 0 when it is told to stop, and with 1 and one line when it can't go on. */
+/** The process of an origin: see `--help`. Ends with 0 when it is told to stop, and with 1 and one line when it can't go on: with 2 where the flags make no sense. */
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -129,7 +129,7 @@ const result = readConfig({
 if (result.kind === "help") process.stdout.write(result.text);
 else if (result.kind === "problems") {
   for (const problem of result.problems) process.stderr.write(`${problem}\n`);
-  process.exitCode = 1;
+  process.exitCode = result.misused ? 2 : 1;
 } else {
   const secrets = new Secrets(secretsOf(result.config));
   const write = createLog({

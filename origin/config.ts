@@ -50,6 +50,8 @@ export type ConfigResult =
   | {
       readonly kind: "problems";
       readonly problems: readonly string[];
+      /** There is no such flag, or it can't be given so: nothing was read. */
+      readonly misused?: true;
       /** What could be read all the same. */
       readonly readable: Partial<Config>;
     };
@@ -121,7 +123,8 @@ const MIN_SECRET_BYTES = 32;
 export function readConfig(surroundings: Surroundings, usage = ORIGIN): ConfigResult {
   const given = readSettings(command(surroundings, usage), surroundings.env, surroundings.args);
   if (given.kind === "help") return given;
-  if (given.kind === "misused") return { kind: "problems", problems: [given.problem], readable: {} };
+  if (given.kind === "misused")
+    return { kind: "problems", problems: [given.problem], misused: true, readable: {} };
   const { values } = given;
   const problems: string[] = [];
   const raw = (name: Name): string | undefined => values[name];

@@ -38,7 +38,7 @@ export const EVENTS = {
   ],
   credentials_unusable: [
     "error",
-    "files with credentials can't be used; what they held before is; they are read again with each connection",
+    "files with credentials can't be used; what they held before is used; they are read again for each connection",
   ],
   shards_changed: ["info", "the edge's number of shards"],
   uplink_open: ["info", "an uplink is open"],

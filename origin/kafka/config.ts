@@ -92,18 +92,24 @@ function readAuthorities(surroundings: KafkaSurroundings): string | undefined {
   const { wrong } = surroundings;
   const ca = read(surroundings, "KAFKA_TLS_CA");
   if (ca === undefined) return undefined;
+  if (!ca.includes("-----BEGIN CERTIFICATE-----"))
+    return wrong("KAFKA_TLS_CA", "holds no certificate in PEM form");
+  if (!isWhole(ca)) return wrong("KAFKA_TLS_CA", "ends within a certificate");
   // OpenSSL passes over what is no certificate, and all that follows it, without a word.
-  const begun = ca.split("-----BEGIN CERTIFICATE-----").length - 1;
-  if (begun === 0) return wrong("KAFKA_TLS_CA", "holds no certificate in PEM form");
-  const whole = ca.match(CERTIFICATE) ?? [];
-  if (whole.length < begun) return wrong("KAFKA_TLS_CA", "ends within a certificate");
-  const broken = whole.findIndex((text) => !isCertificate(text));
+  const broken = (ca.match(CERTIFICATE) ?? []).findIndex((text) => !isCertificate(text));
   if (broken >= 0)
     return wrong("KAFKA_TLS_CA", `can't be used: number ${broken + 1} of its certificates is none`);
   return ca;
 }
 
-const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/gs;
+const PEM_BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----/gs;
+
+/** Whether a PEM text ends within none of its blocks, nor in the line that begins one: else it is still being written. */
+function isWhole(pem: string): boolean {
+  const rest = pem.replace(PEM_BLOCK, "").trimEnd();
+  return !rest.includes("-----") && !rest.endsWith("-");
+}
 
 function isCertificate(pem: string): boolean {
   try {
@@ -124,6 +130,11 @@ function readIdentity(surroundings: KafkaSurroundings): Identity | undefined {
   } catch (error) {
     return wrong("KAFKA_TLS_CERT", `and KAFKA_TLS_KEY can't be used: ${reasonOf(error)}`);
   }
+  // An empty text counts as none for OpenSSL, and of a chain that is cut it takes what is there.
+  if (!/-----BEGIN [A-Z0-9 ]*CERTIFICATE-----/.test(cert))
+    return wrong("KAFKA_TLS_CERT", "holds no certificate in PEM form");
+  if (!isWhole(cert)) return wrong("KAFKA_TLS_CERT", "ends within a certificate");
+  if (!key.includes("PRIVATE KEY-----")) return wrong("KAFKA_TLS_KEY", "holds no key in PEM form");
   return { cert, key };
 }
 

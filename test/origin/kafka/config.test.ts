@@ -3,6 +3,7 @@ import { readConfig } from "../../../origin/config.ts";
 import { withRenewal } from "../../../origin/kafka/credentials.ts";
 import type { KafkaSettings } from "../../../origin/kafka/settings.ts";
 import type { Renewable } from "../../../origin/renewable.ts";
+import { range } from "../../support/contract-records.ts";
 import { PAIRS } from "../../support/tls-pairs.ts";
 
 const ENV = { EDGE_URL: "https://edge.example", UPLINK_KEY: "k1:0123456789abcdef0123456789abcdef" };
@@ -135,6 +136,27 @@ describe("what lies in files", () => {
     Object.assign(files, { "/ca": other.cert, "/key": other.key });
 
     expect(await current?.()).toEqual({ tls: { ca: other.cert, ...other } });
+  });
+
+  const [{ cert, key }, { cert: next }] = PAIRS;
+
+  test.each([
+    ["authorities", { "/ca": cert }],
+    ["several authorities", { "/ca": cert + next }],
+    ["a certificate", { "/cert": cert }],
+    ["a certificate with its chain", { "/cert": cert + next }],
+    ["a key", { "/key": key }],
+  ])("%s that are still being written are told from whole ones, wherever they end", (_, written) => {
+    const env = { ...KAFKA, KAFKA_TLS_CA: "/ca", KAFKA_TLS_CERT: "/cert", KAFKA_TLS_KEY: "/key" };
+    const [[path = "", text = ""] = []] = Object.entries(written);
+    const accepted = range(0, text.length + 1).filter((end) => {
+      const files = { "/ca": cert, "/cert": cert, "/key": key, [path]: text.slice(0, end) };
+      return problemsOf(env, files).length === 0;
+    });
+
+    // Of two that were to be written the first alone can't be told from one that was meant to be alone.
+    const whole = text.includes(next) ? [cert.length - 1, cert.length] : [];
+    expect(accepted).toEqual([...whole, text.length - 1, text.length]);
   });
 
   test.each([

@@ -90,6 +90,7 @@ export class Origin {
       ...ports,
       edgeUrl: config.edgeUrl,
       key: config.uplinkKey,
+      ...(config.currentUplinkKey && { currentKey: config.currentUplinkKey }),
       origin: config.name,
       range: config.range,
       watchList: this.#watchList,

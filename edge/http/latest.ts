@@ -12,9 +12,10 @@ export function latestResponse(latest: LatestResult, ifNoneMatch: string | null)
   if (latest.kind === "none") return errorResponse("unknown_key", "this key has no record");
   const decoded = decodeUpdate(latest.frame);
   if (!decoded.ok) return internalError("the latest record", decoded.problem);
-  const { value, timestamp } = decoded.value;
+  const { value, timestamp, headersOmitted } = decoded.value;
   const headers: Record<string, string> = { ETag: `"${latest.position}"`, "Cache-Control": "no-cache" };
   if (timestamp !== undefined) headers["Distributary-Timestamp"] = String(timestamp);
+  if (headersOmitted !== undefined) headers["Distributary-Headers-Omitted"] = String(headersOmitted);
   if (value.kind === "tombstone") return errorResponse("deleted", "this key was deleted", headers);
   if (value.kind === "omitted") {
     const message = `the latest value has ${value.size} bytes, which is too large to travel`;

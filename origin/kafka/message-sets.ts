@@ -5,7 +5,7 @@
 import { crc32 } from "node:zlib";
 import type { SourceRecord } from "../source.ts";
 import { CODEC_MASK, decompress } from "./compression.ts";
-import { timeOf, WireError, WireReader } from "./wire.ts";
+import { type Long, timeOf, WireError, WireReader } from "./wire.ts";
 
 /** Before a message's length ends; its checksum follows, then what that is of. */
 const LENGTH_END = 12;
@@ -18,7 +18,7 @@ interface Message {
   readonly magic: number;
   readonly attributes: number;
   /** -1 in format 0, which has none. */
-  readonly timestamp: number;
+  readonly timestamp: Long;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
 }
@@ -59,11 +59,11 @@ function messageAt(set: Buffer, at: number, end: number): Message {
   const magic = reader.int8();
   if (magic !== 0 && magic !== 1) throw new WireError(`a message of format ${magic} among older ones`);
   const attributes = reader.int8();
-  const timestamp = magic === 0 ? -1 : reader.inexactInt64();
+  const timestamp = magic === 0 ? -1 : reader.long();
   return { offset, magic, attributes, timestamp, key: nullable(reader), value: nullable(reader) };
 }
 
-function recordOf({ key, value }: Message, offset: number, timestamp: number): SourceRecord {
+function recordOf({ key, value }: Message, offset: number, timestamp: Long): SourceRecord {
   return { offset, timestamp: timeOf(timestamp), key, value, headers: [] };
 }
 

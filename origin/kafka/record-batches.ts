@@ -7,7 +7,7 @@ import { decompress } from "./compression.ts";
 import { crc32c } from "./crc32c.ts";
 import { messagesOf } from "./message-sets.ts";
 import type { AbortedTransaction } from "./requests.ts";
-import { timeOf, WireError, WireReader } from "./wire.ts";
+import { type Long, sumOf, timeOf, WireError, WireReader } from "./wire.ts";
 
 /** Bounds of one part; a single larger record makes a part of its own. */
 const PART_RECORDS = 1_000;
@@ -56,8 +56,8 @@ interface BatchHeader {
   /** Of the broker that wrote it. */
   readonly leaderEpoch: number;
   readonly attributes: number;
-  readonly firstTimestamp: number;
-  readonly maxTimestamp: number;
+  readonly firstTimestamp: Long;
+  readonly maxTimestamp: Long;
   readonly producerId: number;
   readonly count: number;
   /** Where it lies in the answer, and where its records do. */
@@ -150,8 +150,8 @@ function* batches(answer: Buffer): Generator<BatchHeader, void, void> {
     const reader = new WireReader(answer, at + CHECKED_FROM, end);
     const attributes = reader.int16();
     const lastOffset = firstOffset + reader.int32();
-    const firstTimestamp = reader.inexactInt64();
-    const maxTimestamp = reader.inexactInt64();
+    const firstTimestamp = reader.long();
+    const maxTimestamp = reader.long();
     const producerId = reader.int64();
     reader.skip(6); // the producer's epoch and sequence
     const count = reader.int32();
@@ -225,7 +225,7 @@ function abortFilter(
 function isAbortMark(reader: WireReader): boolean {
   reader.varint();
   reader.int8();
-  reader.inexactVarlong();
+  reader.varlong();
   reader.varint();
   if (reader.varint() < 4) throw new WireError("a control record has no type");
   reader.int16();
@@ -250,7 +250,7 @@ function recordsOf(batch: BatchHeader, answer: Buffer): () => SourceRecord | und
     const length = reader.varint();
     const end = reader.offset + length;
     reader.int8(); // attributes, of which there are none
-    const createdAt = firstTimestamp + reader.inexactVarlong();
+    const createdAt = sumOf(firstTimestamp, reader.varlong());
     const timestamp = timeOf((attributes & LOG_APPEND_TIME) !== 0 ? maxTimestamp : createdAt);
     const offset = firstOffset + reader.varint();
     const key = nullable(reader);

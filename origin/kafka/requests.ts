@@ -147,7 +147,7 @@ export function listOffsetsRequest(
         const listed = reader.compactArray(() => {
           const partition = reader.int32();
           const error = reader.int16();
-          reader.int64(); // timestamp
+          reader.skip(8); // timestamp, which may be any
           const offset = reader.int64();
           reader.int32(); // leader epoch
           reader.skipTags();

@@ -113,6 +113,18 @@ describe("the latest record", () => {
     expect(answer.body).toEqual(bytes);
   });
 
+  test("[H1] [F8] that its headers didn't travel is told, and a time that isn't known is not", async () => {
+    origin.append("/quotes/X", { n: 1 }, "e.0", { headersOmitted: 17_000_000, timestamp: undefined });
+    origin.append("/quotes/Y", { n: 2 });
+
+    const [without, whole] = [await ask("/quotes/X"), await ask("/quotes/Y")];
+
+    expect([without.status, without.body.toString()]).toEqual([200, '{"n":1}']);
+    expect(without.headers["distributary-headers-omitted"]).toBe("17000000");
+    expect(without.headers).not.toHaveProperty("distributary-timestamp");
+    expect(whole.headers).not.toHaveProperty("distributary-headers-omitted");
+  });
+
   test("[H1] HEAD answers as GET, without a body", async () => {
     origin.append("/quotes/H", { n: 1 });
 
@@ -286,12 +298,13 @@ describe("requests", () => {
     expect(String(answer.headers["access-control-expose-headers"]).split(",")).toEqual([
       "ETag",
       "Distributary-Timestamp",
+      "Distributary-Headers-Omitted",
     ]);
   });
 
   test.each([
-    ["a WebSocket where there is none", "/$/health", WEBSOCKET, 426, "bad_upgrade"],
-    ["a WebSocket on no endpoint", "/quotes", WEBSOCKET, 426, "bad_upgrade"],
+    ["a WebSocket where there is none", "/$/health", WEBSOCKET, 400, "bad_upgrade"],
+    ["a WebSocket on no endpoint", "/quotes", WEBSOCKET, 400, "bad_upgrade"],
     ["a WebSocket on a topic that isn't exposed", "/secret/a", WEBSOCKET, 404, "unknown_topic"],
     ["a WebSocket on a malformed path", "/quotes/%z", WEBSOCKET, 400, "bad_address"],
     ["a position that is none", "/quotes/J?from=e.0:-1", WEBSOCKET, 400, "bad_position"],
@@ -309,16 +322,21 @@ describe("requests", () => {
     expect([answer.status, code(answer)]).toEqual([status, expected]);
   });
 
-  test("[H7] an upgrade to anything but a WebSocket is refused", async () => {
+  test("[H7] an upgrade to anything but a WebSocket is passed over: the request is answered as without it", async () => {
     // Whatever stands before an edge may take such a header away, so this asks the routes themselves.
     const routes = (await import(APP)) as {
       createApp(page: unknown): { fetch(request: Request): Promise<Response> };
     };
-    const upgrade = new Request("https://edge/quotes/J", { headers: { Upgrade: "h2c" } });
-    const response = await routes.createApp(new Map()).fetch(upgrade);
+    const app = routes.createApp(new Map());
+    const answers = await Promise.all(
+      [{ Upgrade: "h2c" }, undefined].map(async (headers) => {
+        const answer = await app.fetch(new Request("https://edge/secret/J", headers && { headers }));
+        return [answer.status, await answer.json()];
+      }),
+    );
 
-    expect(response.status).toBe(426);
-    expect(await response.json()).toMatchObject({ error: { code: "bad_upgrade" } });
+    expect(answers[0]).toEqual(answers[1]);
+    expect(answers[0]).toMatchObject([404, { error: { code: "unknown_topic" } }]);
   });
 
   test("[V1] a subscriber that offers version 1 among others gets it; one that offers none gets it, too", async () => {
@@ -372,7 +390,7 @@ describe("uplinks", () => {
   });
 
   test.each([
-    ["no shard", "/$/uplink", UPLINK_PROTOCOL, 426, "bad_upgrade"],
+    ["no shard", "/$/uplink", UPLINK_PROTOCOL, 400, "bad_upgrade"],
     ["a shard that there isn't", "/$/uplink?shard=2", UPLINK_PROTOCOL, 404, "not_found"],
     ["a shard that is no number", "/$/uplink?shard=1e0", UPLINK_PROTOCOL, 404, "not_found"],
     ["no version that is spoken", "/$/uplink?shard=0", "distributary.uplink.v9", 400, "unsupported_version"],

@@ -183,6 +183,24 @@ test("an index that turns out to be damaged when the origin ends is put aside, t
   expect(events()).toContainEqual(expect.objectContaining(told));
 });
 
+test("[U1] a key that takes its file's place signs the next request, and no key is written", async () => {
+  log.createTopic("t", { partitions: 1 });
+  const key = join(dataDir, "key");
+  writeFileSync(key, `k1:${"old-".repeat(8)}\n`);
+  const child = start({ UPLINK_KEY: "", UPLINK_KEY_FILE: key });
+  let output = "";
+  child.stderr?.on("data", (data: Buffer) => {
+    output += data.toString();
+  });
+  await eventually(() => output.includes("uplink_refused"), "the edge refuses the old key");
+
+  writeFileSync(key, `k1:${new TextDecoder().decode(KEY.secret)}\n`);
+  await edge.uplink(1);
+
+  expect(output).toContain("credentials_renewed");
+  expect(output).not.toMatch(/old-old|0123456789abcdef/);
+});
+
 test("it ends when what started it has gone", async () => {
   const child = start();
   await edge.uplink(1);

@@ -3,7 +3,7 @@
  * are never rewritten; a horizon drops them from the front.
  */
 import type { Attached } from "../../shared/protocol/attach.ts";
-import { encodeUpdate, type Frame, type Value } from "../../shared/protocol/frame.ts";
+import { encodeUpdate, type Frame, type Update, type Value } from "../../shared/protocol/frame.ts";
 import type { Position } from "../../shared/protocol/position.ts";
 
 export interface Kept {
@@ -40,7 +40,7 @@ export class ModelLog {
     if (!this.#next.has(epoch)) this.#next.set(epoch, 0);
   }
 
-  append(path: string, value: unknown, epoch: string): Kept {
+  append(path: string, value: unknown, epoch: string, more: Partial<Update> = {}): Kept {
     const records = this.#records.get(path) ?? [];
     this.#records.set(path, records);
     const offset = this.#next.get(epoch) ?? 0;
@@ -48,7 +48,7 @@ export class ModelLog {
     const previous = records.filter((kept) => kept.epoch === epoch).at(-1)?.offset;
     const timestamp = 1_700_000_000_000 + offset;
     const update = { endpoint: path, epoch, offset, previous, timestamp, headers: [], value: toValue(value) };
-    const kept = { path, epoch, offset, frame: encodeUpdate(update) };
+    const kept = { path, epoch, offset, frame: encodeUpdate({ ...update, ...more }) };
     records.push(kept);
     this.produced.add(frameText(kept.frame));
     return kept;

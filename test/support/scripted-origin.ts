@@ -7,7 +7,7 @@ import WebSocket from "ws";
 import { shardOf } from "../../shared/protocol/address.ts";
 import { encodeAddressed } from "../../shared/protocol/addressed.ts";
 import { type Attach, encodeAttached, encodeWaiting } from "../../shared/protocol/attach.ts";
-import type { Frame } from "../../shared/protocol/frame.ts";
+import type { Frame, Update } from "../../shared/protocol/frame.ts";
 import { packMessages, splitText } from "../../shared/protocol/message.ts";
 import { formatPosition } from "../../shared/protocol/position.ts";
 import { PING, PONG } from "../../shared/protocol/subscriber.ts";
@@ -100,8 +100,8 @@ export class ScriptedOrigin {
   }
 
   /** Writes a record and forwards it to whoever watches its endpoint. */
-  append(path: string, value: unknown, epoch = "e.0"): Kept {
-    const kept = this.log.append(path, value, epoch);
+  append(path: string, value: unknown, epoch = "e.0", more: Partial<Update> = {}): Kept {
+    const kept = this.log.append(path, value, epoch, more);
     for (const uplink of this.uplinks) this.#forward(uplink, path, [kept]);
     return kept;
   }

@@ -180,6 +180,49 @@ describe("record batches", () => {
     ]);
   });
 
+  const FOREVER = 2n ** 63n - 1n;
+
+  test("[F2] times from 0 to 2^53 - 1 are exact, whatever the times of the records before them; others are none", () => {
+    const time = fc.oneof(
+      fc.bigInt({ min: -(2n ** 63n), max: FOREVER }),
+      fc.constantFrom(-1n, 0n, 1_700_000_000_123n, 2n ** 53n - 1n, 2n ** 53n, FOREVER, -(2n ** 63n)),
+      fc.bigInt({ min: 0n, max: 2n ** 53n - 1n }),
+    );
+    fc.assert(
+      fc.property(time, fc.array(time, { minLength: 1, maxLength: 5 }), (timestamp, timestamps) => {
+        const values = timestamps.map(String);
+        const read = all(batchOf(0, values, { timestamp, timestamps })).parts.flatMap(
+          ({ records }) => records,
+        );
+
+        expect(read.map(({ timestamp }) => timestamp)).toEqual(
+          timestamps.map((one) => (one >= 0n && one < 2n ** 53n ? Number(one) : undefined)),
+        );
+      }),
+    );
+  });
+
+  test("[F2] a record after one that is of the end of time has its own time, to the millisecond", () => {
+    const timestamps = [FOREVER, 1_700_000_000_123, -1, 1_700_000_000_124];
+    const answer = batchOf(0, ["a", "b", "c", "d"], { timestamp: FOREVER, timestamps });
+
+    const read = all(answer).parts.flatMap(({ records }) => records);
+
+    expect(read.map(({ timestamp }) => timestamp)).toEqual([
+      ...[undefined, 1_700_000_000_123, undefined, 1_700_000_000_124],
+    ]);
+  });
+
+  test("[F2] so it is in older formats", () => {
+    const answer = Buffer.concat(
+      [FOREVER, 5, -1, 2n ** 53n].map((timestamp, offset) => oldMessage({ magic: 1, offset, timestamp })),
+    );
+
+    expect(all(answer).parts.flatMap(({ records }) => records.map(({ timestamp }) => timestamp))).toEqual([
+      ...[undefined, 5, undefined, undefined],
+    ]);
+  });
+
   test("where reading goes on is named with the leader epoch of what was read last", () => {
     const answer = Buffer.concat([
       batchOf(0, ["a"], { leaderEpoch: 3 }),

@@ -58,7 +58,7 @@ export class ScriptedOrigin {
 
   constructor({ log, ...options }: ScriptedOriginOptions) {
     this.#options = { shards: 2, name: "scripted", window: 100, page: 1_000, ...options };
-    this.log = log ?? new ModelLog({ ...this.#options, isHome: () => true });
+    this.log = log ?? new ModelLog({ ...this.#options, isHome: () => false });
   }
 
   static async token(

@@ -1,8 +1,11 @@
 /** One read of one partition: a loop that fetches from the leader, wherever that is. */
 import { epochOf } from "../epoch.ts";
 import { type Batch, type ReadRequest, SourceError } from "../source.ts";
+import { turns } from "../turns.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Fetcher, Mood } from "./fetcher.ts";
+import type { Memory } from "./memory.ts";
+import type { Part } from "./parts.ts";
 import { kafkaError, patiently } from "./patience.ts";
 import { partsOf, type Reached, readTo, UNKNOWN_EPOCH } from "./record-batches.ts";
 import { type Fetched, KAFKA_ERROR, type PartitionMetadata, type TopicMetadata } from "./requests.ts";
@@ -22,6 +25,8 @@ export interface ReadingPorts {
   readonly cluster: Cluster;
   /** By epoch of the partition: outlives a read, so that the next one knows, too, what was read before it. */
   readonly reached: Map<string, Reached>;
+  /** To unpack batches in. */
+  readonly memory: Memory;
 }
 
 export class PartitionReading {
@@ -40,7 +45,7 @@ export class PartitionReading {
   /** Fetches one answer ahead of what is handled, and no more: that bounds what is in memory. */
   async run(onBatch: (batch: Batch) => void | Promise<void>): Promise<void> {
     const { epoch, from } = this.#request;
-    const { reached } = this.#ports;
+    const { reached, memory } = this.#ports;
     const known = reached.get(epoch);
     let at: Reached = known?.offset === from ? known : { offset: from, leaderEpoch: UNKNOWN_EPOCH };
     let first = true;
@@ -59,16 +64,24 @@ export class PartitionReading {
       // It is looked at when its turn comes, if it does.
       coming.catch(() => {});
 
-      const { lastStableOffset, records, aborted } = fetched;
-      const parts = partsOf(records, at.offset, aborted);
-      for (;;) {
-        const { value: part } = this.#decoding(() => parts.next());
-        if (part === undefined && !first) break;
-        if (this.#signal.aborted) return;
-        const batch = part ?? { records: [], nextOffset: at.offset };
-        first = false;
-        await onBatch({ ...batch, endOffset: Math.max(lastStableOffset, batch.nextOffset) });
-        if (part === undefined) break;
+      const { records, aborted } = fetched;
+      const parts = partsOf(records, at.offset, aborted, { memory, signal: this.#signal });
+      try {
+        for (;;) {
+          if (turns.isSpent()) await turns.later();
+          let part = await this.#next(parts);
+          if (this.#signal.aborted) return;
+          const isLast = part === undefined;
+          if (isLast && !first) break;
+          first = false;
+          const handled = onBatch(batchOf(part ?? { records: [], nextOffset: at.offset }, fetched));
+          // Who waits for others to have their turn doesn't keep what it has handled.
+          part = undefined;
+          await handled;
+          if (isLast) break;
+        }
+      } finally {
+        await parts.return();
       }
       at = next;
       reached.set(epoch, at);
@@ -109,17 +122,36 @@ export class PartitionReading {
     return { topicId: id, leaderEpoch: info.leaderEpoch, fetcher };
   }
 
+  /** Undefined after the last one, and when the read ends. */
+  async #next(parts: AsyncGenerator<Part, void, void>): Promise<Part | undefined> {
+    try {
+      const { value } = await parts.next();
+      return value ?? undefined;
+    } catch (error) {
+      if (this.#signal.aborted) return undefined;
+      throw this.#corrupt(error);
+    }
+  }
+
   #decoding<T>(body: () => T): T {
     try {
       return body();
     } catch (error) {
-      if (!(error instanceof WireError)) throw error;
-      const { topic, partition } = this.#request;
-      throw new SourceError("corrupt", `${topic}/${partition} can't be read: ${error.message}`, {
-        cause: error,
-      });
+      throw this.#corrupt(error);
     }
   }
+
+  #corrupt(error: unknown): unknown {
+    if (!(error instanceof WireError)) return error;
+    const { topic, partition } = this.#request;
+    return new SourceError("corrupt", `${topic}/${partition} can't be read: ${error.message}`, {
+      cause: error,
+    });
+  }
+}
+
+function batchOf(part: Part, { lastStableOffset }: Fetched): Batch {
+  return { ...part, endOffset: Math.max(lastStableOffset, part.nextOffset) };
 }
 
 /** @param leader As the metadata name it, of whom no address is known. */

@@ -24,6 +24,7 @@ import {
   type UnavailablePartition,
 } from "../source.ts";
 import { Cluster } from "./cluster.ts";
+import { Memory } from "./memory.ts";
 import { noLeader, PartitionReading, partitionIn } from "./partition-reading.ts";
 import { kafkaError, patiently, pause, within, wordsOf } from "./patience.ts";
 import type { Reached } from "./record-batches.ts";
@@ -52,6 +53,7 @@ export class KafkaSource implements Source {
   readonly #cluster: Cluster;
   readonly #closing = new AbortController();
   readonly #reached = new Map<string, Reached>();
+  readonly #memory = new Memory();
 
   /** Connects when it is first asked. */
   constructor(settings: KafkaSettings) {
@@ -95,6 +97,7 @@ export class KafkaSource implements Source {
       topic: (topic) => this.#topic(topic),
       cluster: this.#cluster,
       reached: this.#reached,
+      memory: this.#memory,
     });
     try {
       await reading.run(onBatch);

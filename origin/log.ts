@@ -32,6 +32,11 @@ export const EVENTS = {
     "a partition holds what can't be read; it stays stopped until the origin restarts",
   ],
   partition_hole: ["error", "the log no longer holds what comes next; records were lost to subscribers"],
+  records_held_back: [
+    "warn",
+    "a transaction that is open holds back what was written after it began; waiting for its end",
+  ],
+  records_let_go: ["info", "the transaction that held back records is over"],
   shards_changed: ["info", "the edge's number of shards"],
   uplink_open: ["info", "an uplink is open"],
   uplink_active: ["info", "this origin has taken over as the active one"],

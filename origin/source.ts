@@ -28,8 +28,13 @@ export interface Batch {
   readonly records: readonly SourceRecord[];
   /** Where to read next; greater than every offset in `records`. */
   readonly nextOffset: number;
-  /** The offset that the next record written will get, as last seen. */
+  /** The offset that the next record written will get, as last seen; but for what is held back. */
   readonly endOffset: number;
+  /**
+   * How many offsets from `endOffset` on are taken by records that can't be read yet, because a transaction that is open lies
+   * before them. Left out where there are none. It may change without a record: then there is a batch that says so.
+   */
+  readonly heldBack?: number;
 }
 
 export interface PartitionInfo {

@@ -3,7 +3,7 @@ import { epochOf } from "../epoch.ts";
 import { type Batch, type ReadRequest, SourceError } from "../source.ts";
 import { turns } from "../turns.ts";
 import type { Cluster } from "./cluster.ts";
-import type { Fetcher, Mood } from "./fetcher.ts";
+import { type Fetcher, heldBackIn, type Mood } from "./fetcher.ts";
 import type { Memory } from "./memory.ts";
 import type { Part } from "./parts.ts";
 import { kafkaError, patiently } from "./patience.ts";
@@ -35,6 +35,8 @@ export class PartitionReading {
   readonly #ports: ReadingPorts;
   /** Where the partition is fetched from, while that is known. */
   #place: Place | undefined;
+  /** What is held back, as was told last. */
+  #heldBack = 0;
 
   constructor(request: ReadRequest, signal: AbortSignal, ports: ReadingPorts) {
     this.#request = request;
@@ -48,7 +50,8 @@ export class PartitionReading {
     const { reached, memory } = this.#ports;
     const known = reached.get(epoch);
     let at: Reached = known?.offset === from ? known : { offset: from, leaderEpoch: UNKNOWN_EPOCH };
-    let first = true;
+    // Whether a batch is due though it has no records.
+    let due = true;
     let coming = this.#fetch(at, "first");
     for (;;) {
       let fetched: Fetched;
@@ -60,6 +63,9 @@ export class PartitionReading {
         if (this.#signal.aborted) return;
         throw error;
       }
+      const heldBack = heldBackIn(fetched);
+      due ||= heldBack !== this.#heldBack;
+      this.#heldBack = heldBack;
       coming = this.#fetch(next, next.offset > at.offset ? "flowing" : "idle");
       // It is looked at when its turn comes, if it does.
       coming.catch(() => {});
@@ -72,8 +78,8 @@ export class PartitionReading {
           let part = await this.#next(parts);
           if (this.#signal.aborted) return;
           const isLast = part === undefined;
-          if (isLast && !first) break;
-          first = false;
+          if (isLast && !due) break;
+          due = false;
           const handled = onBatch(batchOf(part ?? { records: [], nextOffset: at.offset }, fetched));
           // Who waits for others to have their turn doesn't keep what it has handled.
           part = undefined;
@@ -95,7 +101,7 @@ export class PartitionReading {
         this.#place ??= await this.#locate();
         const { topicId, fetcher, leaderEpoch: leader } = this.#place;
         const from = { topicId, partition, offset, leaderEpoch: leader, lastEpoch: leaderEpoch };
-        const fetched = await fetcher.fetch(from, mood, this.#signal);
+        const fetched = await fetcher.fetch(from, mood, this.#heldBack, this.#signal);
         if (fetched.diverging)
           throw new SourceError(
             "truncated",
@@ -150,8 +156,10 @@ export class PartitionReading {
   }
 }
 
-function batchOf(part: Part, { lastStableOffset }: Fetched): Batch {
-  return { ...part, endOffset: Math.max(lastStableOffset, part.nextOffset) };
+function batchOf(part: Part, fetched: Fetched): Batch {
+  const heldBack = heldBackIn(fetched);
+  const endOffset = Math.max(fetched.lastStableOffset, part.nextOffset);
+  return { ...part, endOffset, ...(heldBack > 0 && { heldBack }) };
 }
 
 /** @param leader As the metadata name it, of whom no address is known. */

@@ -6,8 +6,6 @@
  * A reader whose records are handled for long rests on its lease meanwhile. When others have waited for some time such
  * leases are taken away, so that a reader that is stuck holds back only itself; it unpacks again from the start.
  */
-import { setTimeout as startTimer } from "node:timers";
-
 /** Enough for a dozen of the usual kind. */
 export const UNPACK_BYTES = 48 * 1024 * 1024;
 /** Handling a part takes milliseconds, or is stuck. */
@@ -123,7 +121,7 @@ export class Memory {
     if (this.#waiting.size === 0) {
       clearTimeout(this.#timer);
       this.#timer = undefined;
-    } else this.#timer ??= startTimer(() => this.#reclaim(), this.#restMs);
+    } else this.#timer ??= setTimeout(() => this.#reclaim(), this.#restMs);
   }
 
   #hasRoom(bytes: number): boolean {

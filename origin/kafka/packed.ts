@@ -120,14 +120,14 @@ async function* partsOfRuns(
   lease: Lease,
 ): AsyncGenerator<Part, boolean, void> {
   for await (const run of runs) {
+    // Many pieces may come at once; and where all is passed over there is no part after which others have their turn.
+    if (turns.isSpent()) await turns.later();
     const next = contents.records(run);
     while (parts.fill(next)) {
       lease.rest(() => "return" in runs && void runs.return(undefined));
       yield parts.take();
       if (!lease.wake()) return false;
     }
-    // Some codecs, and what is passed over, would keep the others from their turn.
-    if (turns.isSpent()) await turns.later();
   }
   contents.end();
   return true;

@@ -13,7 +13,7 @@ const WINDOW = 64 * 1024;
 export function decompressLz4(bytes: Buffer, maxBytes: number): Buffer {
   const blocks: Buffer[] = [];
   let left = maxBytes;
-  for (const block of lz4Pieces(bytes)) {
+  for (const block of blocksOf(bytes, spaceFor)) {
     left -= block.length;
     if (left < 0) throw new TooLargeError(maxBytes);
     blocks.push(block);
@@ -22,13 +22,22 @@ export function decompressLz4(bytes: Buffer, maxBytes: number): Buffer {
 }
 
 /** The same, block by block. */
-export function* lz4Pieces(bytes: Buffer): Generator<Buffer, void, void> {
+export function lz4Pieces(bytes: Buffer): Generator<Buffer, void, void> {
+  return blocksOf(bytes, Buffer.allocUnsafe);
+}
+
+/** For what is unpacked at once, most of which is small. */
+const SHARED_SPACE = Buffer.allocUnsafe(2 * WINDOW);
+const spaceFor = (size: number): Buffer =>
+  size <= SHARED_SPACE.length ? SHARED_SPACE : Buffer.allocUnsafe(size);
+
+function* blocksOf(bytes: Buffer, allocate: (size: number) => Buffer): Generator<Buffer, void, void> {
   const { at: start, maxBlock, linked, blockChecksum } = headerOf(bytes);
   const need = (end: number) => {
     if (end > bytes.length) throw new WireError("an LZ4 frame ends early");
   };
   // The window, then the block that is unpacked behind it. It takes memory from the first block on.
-  let space = Buffer.alloc(0);
+  let space: Buffer = Buffer.alloc(0);
   let window = 0;
   for (let at = start; ; ) {
     need(at + 4);
@@ -39,7 +48,7 @@ export function* lz4Pieces(bytes: Buffer): Generator<Buffer, void, void> {
     need(at + size + blockChecksum);
     const block = bytes.subarray(at, at + size);
     at += size + blockChecksum;
-    if (space.length === 0) space = Buffer.allocUnsafe(WINDOW + maxBlock);
+    if (space.length === 0) space = allocate(WINDOW + maxBlock);
     if (word >= STORED) {
       if (size > maxBlock) throw new WireError("an LZ4 block is too large");
       block.copy(space, window);

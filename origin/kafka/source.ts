@@ -10,6 +10,8 @@
  *   there is none, or the topic is unknown                       0.5 s without this partition's offsets
  *   to the leader by its id
  *   a leader doesn't answer while describing           –         after 2 s without its partitions' offsets
+ *   no memory to unpack a batch in                     in line   when others have unpacked theirs; after 2 s one that
+ *                                                                is stuck with what it read loses it
  */
 import { epochOf } from "../epoch.ts";
 import {

@@ -130,6 +130,11 @@ export class Forwarder {
     this.#ports.readinessChanged();
   }
 
+  /** Whether all topics could be listed: if not, why. */
+  listing(error: string | undefined): void {
+    this.#ports.partitions.listing(error);
+  }
+
   /** A topic that matched a pattern has gone for good. */
   gone(topic: string): void {
     const { history, partitions, progress, log } = this.#ports;

@@ -40,6 +40,11 @@ export const EVENTS = {
     "error",
     "files with credentials can't be used; what they held before is used; they are read again for each connection",
   ],
+  records_held_back: [
+    "warn",
+    "a transaction that is open holds back what was written after it began; waiting for its end",
+  ],
+  records_let_go: ["info", "the transaction that held back records is over"],
   shards_changed: ["info", "the edge's number of shards"],
   uplink_open: ["info", "an uplink is open"],
   uplink_active: ["info", "this origin has taken over as the active one"],

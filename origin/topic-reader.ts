@@ -45,7 +45,7 @@ export class TopicReader {
 
   /** Until the end, or until the topic has been gone for so long that it is forgotten. */
   async run(): Promise<void> {
-    const { source, forwarder, troubles, timing, range = WHOLE } = this.#reading;
+    const { source, forwarder, partitions, troubles, timing, range = WHOLE } = this.#reading;
     const { topic } = this.#stream;
     let start = this.#start;
     let absentMs = 0;
@@ -65,6 +65,7 @@ export class TopicReader {
         // What appears from now on was written while this origin was watching.
         start = "earliest";
         troubles.over(topic);
+        partitions.describing(topic, undefined);
         absentMs = infos === undefined ? absentMs + timing.absentMs : 0;
         if (absentMs > timing.forgetMs) return forwarder.gone(topic);
         const awaits = this.#awaits(infos);
@@ -78,6 +79,7 @@ export class TopicReader {
       } catch (error) {
         if (!isPassing(error)) throw error;
         const retryMs = retryDelay(this.#reading, failures++);
+        partitions.describing(topic, error.message);
         troubles.befall(topic, "topic_unreadable", { topic, ...reasonOf(error), retryMs });
         await this.#sleep(retryMs);
       }

@@ -373,6 +373,41 @@ describe("where reading begins", () => {
     expect(told.map(({ retryMs }) => retryMs)).toEqual([4, 8, 16]);
   });
 
+  test("why a topic can't be described is known as long as that lasts", async () => {
+    source.describeFailures = 1;
+    start();
+
+    await origin.recorded.until("topic_unreadable");
+    expect(origin.partitions.errorOf("t")).toBe("scripted");
+    await read();
+
+    await eventually(() => origin.partitions.errorOf("t") === undefined, "it can be described");
+  });
+
+  test("how much a transaction holds back is known of each partition, without a record, and since when it stands", async () => {
+    for (const partition of [0, 1, 2]) write(partition, 2);
+    start();
+    await read();
+    const held = () => origin.partitions.of("t")?.map(({ heldBack, heldSince }) => [heldBack, heldSince]);
+    expect(held()).toEqual([...Array(3)].map(() => [0, undefined]));
+
+    source.heldBack.set("t/1", 7);
+    source.changed();
+    await eventually(() => origin.partitions.of("t")?.[1]?.heldBack === 7, "it is known");
+    const since = origin.partitions.of("t")?.[1]?.heldSince;
+    expect(since).toBeLessThanOrEqual(performance.now());
+    source.heldBack.set("t/1", 9);
+    source.changed();
+    await eventually(() => origin.partitions.of("t")?.[1]?.heldBack === 9, "more is");
+    expect(held()?.[1]).toEqual([9, since]);
+    expect(origin.partitions.ready).toBe(true);
+    source.heldBack.clear();
+    source.changed();
+
+    await eventually(() => origin.partitions.of("t")?.[1]?.heldBack === 0, "it is over");
+    expect(held()).toEqual([...Array(3)].map(() => [0, undefined]));
+  });
+
   test("what befalls many, again and again, is told of once; so is its end; and when it comes back, again", async () => {
     const down = () => {
       for (const name of ["t/0", "t/1", "t/2"]) source.failures.set(name, Array(3).fill("unavailable"));

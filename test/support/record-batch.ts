@@ -1,6 +1,7 @@
 /** Record batches as a broker holds them, made by hand: also such as no producer writes. */
 import { crc32, gzipSync } from "node:zlib";
 import { crc32c } from "../../origin/kafka/crc32c.ts";
+import type { TestCodec } from "./compressed.ts";
 
 export interface BatchShape {
   readonly firstOffset: number;
@@ -16,6 +17,9 @@ export interface BatchShape {
   readonly timestamps: readonly (number | bigint)[];
   /** Of the broker that wrote it. */
   readonly leaderEpoch: number;
+  readonly codec: TestCodec;
+  /** What its header says, if not how many there are. */
+  readonly count: number;
 }
 
 const TRANSACTIONAL = 0x10;
@@ -43,19 +47,20 @@ function batch(
   attributes: number,
   records: readonly Buffer[],
 ): Buffer {
-  const { firstOffset, producerId = -1, timestamp = 0 } = shape;
+  const { firstOffset, producerId = -1, timestamp = 0, codec, count = records.length } = shape;
   const header = Buffer.alloc(61);
-  const body = Buffer.concat(records);
+  const plain = Buffer.concat(records);
+  const body = codec === undefined ? plain : codec.compress(plain);
   header.writeBigInt64BE(BigInt(firstOffset), 0);
   header.writeInt32BE(49 + body.length, 8);
   header.writeInt8(2, 16);
-  header.writeInt16BE(attributes, 21);
+  header.writeInt16BE(attributes | (codec?.number ?? 0), 21);
   header.writeInt32BE(lastOffset - firstOffset, 23);
   header.writeBigInt64BE(BigInt(timestamp), 27);
   header.writeBigInt64BE(BigInt(timestamp), 35);
   header.writeBigInt64BE(BigInt(producerId), 43);
   header.writeInt32BE(shape.leaderEpoch ?? 0, 12);
-  header.writeInt32BE(records.length, 57);
+  header.writeInt32BE(count, 57);
   return withChecksum(Buffer.concat([header, body]));
 }
 

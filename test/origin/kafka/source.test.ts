@@ -38,6 +38,12 @@ describeWithKafka("a real Kafka:", () => {
       createTopic: (topic, partitions) => createTopic(admin, topic, partitions),
       deleteTopic: (topic) => deleteTopic(admin, topic),
       produce: (topic, records) => producer.send(topic, records),
+      hold: async (topic) => {
+        const open = await producers.open({ "transactional.id": randomUUID() });
+        await open.begin();
+        await open.send(topic, [recordOf(0, "within")]);
+        return () => open.commit();
+      },
       trim: (topic, partition, offset) => trim(kafka, topic, partition, offset),
       close: async () => {
         await source.close();

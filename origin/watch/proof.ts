@@ -4,7 +4,7 @@
  */
 import type { ResetCause } from "../../shared/protocol/codes.ts";
 import type { Position } from "../../shared/protocol/position.ts";
-import { type Subject, type SubjectPorts, speakersOf, spokenOf } from "./subject.ts";
+import { neededOf, type Subject, type SubjectPorts, speakersOf } from "./subject.ts";
 
 export interface ProofPorts extends SubjectPorts {
   /** Milliseconds since 1970. */
@@ -106,7 +106,7 @@ export function prove(ports: SubjectPorts, subject: Subject, from: Position): "r
 /** What the index no longer holds of what may lie after `from` (R3), in the partitions that the topic has. */
 export function gapsIn(ports: SubjectPorts, subject: Subject, from: Position): Gap[] {
   const gaps: Gap[] = [];
-  for (const { partition, epoch, horizon, wholeFrom, tail } of spokenOf(ports, subject, from)) {
+  for (const { partition, epoch, horizon, wholeFrom, tail } of neededOf(ports, subject, from)) {
     const at = from.get(epoch) ?? -1;
     // At its last record nothing can lie between, however far the horizon has moved since.
     const isLast = tail !== undefined && at >= tail && (tail >= wholeFrom || isReady(ports, subject, epoch));

@@ -91,6 +91,18 @@ export function spokenOf(
   return viewsOf(ports, subject).filter(({ epoch }) => homes.has(epoch) || from?.has(epoch));
 }
 
+/**
+ * The partitions that matter to a proof of continuity from `from`: also the home, for a receiver that names no partition in
+ * which the key is known. (One that names such a partition was told of the key where it lives.)
+ */
+export function neededOf(ports: SubjectPorts, subject: Subject, from: Position): readonly PartitionView[] {
+  const spoken = new Set(spokenOf(ports, subject, from).map(({ epoch }) => epoch));
+  const isAtHome = [...subject.tails.keys()].every((epoch) => !from.has(epoch));
+  return viewsOf(ports, subject).filter(
+    ({ epoch }) => spoken.has(epoch) || (isAtHome && isHome(ports, subject.endpoint, epoch)),
+  );
+}
+
 /** The partitions of which an answer that proved continuity from `from` speaks: also the home, if that was proved, too. */
 export function provedOf(ports: SubjectPorts, subject: Subject, from: Position): readonly PartitionView[] {
   const spoken = new Set(spokenOf(ports, subject, from).map(({ epoch }) => epoch));

@@ -268,10 +268,14 @@ export class VouchingWorld {
     for (const { epoch, offset } of this.#log.records(PATH)) {
       const after = from.get(epoch) ?? -1;
       if (offset <= after || offset > (to.get(epoch) ?? -1) || sent.has(`${epoch}:${offset}`)) continue;
-      // R6
-      if (!from.has(epoch) && epoch !== HOME && this.#isDropped(epoch, offset)) continue;
+      if (!from.has(epoch) && this.#isDropped(epoch, offset) && this.#isNotCovered(epoch, from)) continue;
       this.problems.push(`${what} lacks ${epoch}:${offset} after ${formatPosition(from)}`);
     }
+  }
+
+  /** R6: not its home, or its receiver names another partition in which the key was seen. */
+  #isNotCovered(epoch: string, from: Position): boolean {
+    return epoch !== HOME || this.#log.records(PATH).some((written) => from.has(written.epoch));
   }
 
   /** By some origin. */

@@ -9,6 +9,8 @@
  *   the topic doesn't exist                 absentMs    never: it may still be created; one that matched a
  *                                                       pattern is forgotten after forgetMs
  *   reading fails                           backoff     never: the partition is in error meanwhile
+ *   nothing is heard of a read for 20 s     backoff     never: loud, and read anew over new connections
+ *     though the log has more
  *   the log no longer holds what is next,   backoff     begins anew: loud, and subscribers are told
  *   or lost what was read
  *   the topic is another one                backoff     described anew
@@ -30,7 +32,8 @@ export interface ConsumerOptions extends Omit<Reading, "troubles" | "timing"> {
 }
 
 const TIMING: ReadTiming = {
-  retry: { baseMs: 200, maxMs: 10_000 },
+  // Short: what can be reached again shall be read again soon, and a source spaces its dials by itself.
+  retry: { baseMs: 100, maxMs: 400 },
   absentMs: 1_000,
   describeMs: 4_000,
   forgetMs: 60_000,

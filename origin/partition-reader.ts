@@ -4,12 +4,14 @@ import {
   isPassing,
   partitionFailed,
   partitionName,
+  partitionStalled,
   type Reading,
   reasonOf,
   retryDelay,
   sleep,
 } from "./reading.ts";
 import { isAvailable, SourceError } from "./source.ts";
+import { StalledError, watchedRead } from "./watched-read.ts";
 
 /** Records of a partition that are handled before others get their turn, if nothing else made it wait. */
 const TURN_RECORDS = 100;
@@ -24,7 +26,7 @@ export async function readPartition(
   replaced: () => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const { source, forwarder, partitions, log, troubles } = reading;
+  const { forwarder, partitions, log, troubles } = reading;
   const { topic, partition, epoch } = which;
   const name = partitionName(topic, partition);
   let failures = 0;
@@ -32,13 +34,13 @@ export async function readPartition(
   let failing = true;
   let torn: "no" | "out of range" | "truncated" = "no";
   let inTurn = 0;
+  let anew = false;
   while (!signal.aborted) {
     try {
       if (torn !== "no") await rejoin(reading, topic, epoch, torn === "truncated");
       torn = "no";
       const from = partitions.find(topic, epoch)?.next ?? 0;
-      await source.read({ topic, partition, epoch, from, signal }, async (batch) => {
-        if (signal.aborted) return;
+      await watchedRead(reading, { topic, partition, epoch, from, signal, anew }, async (batch) => {
         if (batch.nextOffset > from) failures = 0;
         forwarder.batch(topic, partition, epoch, batch);
         if (failing) troubles.over(name);
@@ -52,7 +54,8 @@ export async function readPartition(
       return;
     } catch (error) {
       if (signal.aborted) return;
-      if (!isPassing(error)) throw error;
+      anew = error instanceof StalledError;
+      if (!(error instanceof StalledError || isPassing(error))) throw error;
       const reason = reasonOf(error);
       partitions.fail(topic, epoch, `${reason.code}: ${reason.message}`);
       if (reason.code === "corrupt") {
@@ -67,7 +70,8 @@ export async function readPartition(
       else if (reason.code === "offset_out_of_range" && torn === "no") torn = "out of range";
       const retryMs = retryDelay(reading, failures++);
       failing = true;
-      partitionFailed(reading, which, reason, retryMs);
+      if (anew) partitionStalled(reading, which, reason, retryMs);
+      else partitionFailed(reading, which, reason, retryMs);
       await sleep(retryMs, signal);
     }
   }

@@ -28,6 +28,7 @@ export class PartitionReading {
   readonly #request: ReadRequest;
   readonly #signal: AbortSignal;
   readonly #ports: ReadingPorts;
+  readonly #alive: () => void;
   /** Where the partition is fetched from, while that is known. */
   #place: Place | undefined;
 
@@ -35,6 +36,7 @@ export class PartitionReading {
     this.#request = request;
     this.#signal = signal;
     this.#ports = ports;
+    this.#alive = request.alive ?? (() => {});
   }
 
   /** Fetches one answer ahead of what is handled, and no more: that bounds what is in memory. */
@@ -82,7 +84,7 @@ export class PartitionReading {
         this.#place ??= await this.#locate();
         const { topicId, fetcher, leaderEpoch: leader } = this.#place;
         const from = { topicId, partition, offset, leaderEpoch: leader, lastEpoch: leaderEpoch };
-        const fetched = await fetcher.fetch(from, mood, this.#signal);
+        const fetched = await fetcher.fetch(from, mood, this.#signal, this.#alive);
         if (fetched.diverging)
           throw new SourceError(
             "truncated",
@@ -93,6 +95,8 @@ export class PartitionReading {
           throw new SourceError("offset_out_of_range", `${topic}/${partition} does not hold ${offset}`);
         throw kafkaError(`${topic}/${partition}`, fetched.error);
       } catch (error) {
+        // That it fails is told of if it lasts.
+        this.#alive();
         this.#place = undefined;
         // Whatever comes next is not what was read before, or is nothing.
         if (error instanceof SourceError && error.code !== "unavailable") this.#ports.reached.delete(epoch);

@@ -6,7 +6,8 @@ import { backoff } from "../../shared/core/backoff.ts";
 import { SourceError } from "../source.ts";
 import { KAFKA_ERROR } from "./requests.ts";
 
-const RETRY = { baseMs: 50, maxMs: 1_000 };
+/** Short, since dials are spaced by themselves: what can be reached again shall be read again soon. */
+const RETRY = { baseMs: 50, maxMs: 400 };
 
 /** Sleeps before the next try after so many. An abort ends it early, and is to be looked for. */
 export async function pause(failures: number, signal: AbortSignal): Promise<void> {
@@ -41,14 +42,27 @@ export async function patiently<T>(
   }
 }
 
-/** Rejects with `problem` where it takes longer than `ms`; what becomes of the promise then is nobody's concern. */
-export async function within<T>(ms: number, promise: Promise<T>, problem: string): Promise<T> {
+/**
+ * Rejects with `problem` if for `ms` nothing was heard and the promise didn't settle; what becomes of it then is
+ * nobody's concern.
+ * @param heard Grows with all that comes.
+ */
+export async function unlessSilent<T>(
+  ms: number,
+  promise: Promise<T>,
+  heard: () => number,
+  problem: string,
+): Promise<T> {
   const over = new AbortController();
-  const late = setTimeout(ms, undefined, { signal: over.signal }).then(() => {
+  const silent = async (): Promise<never> => {
+    for (let before = Number.NaN; before !== heard(); ) {
+      before = heard();
+      await setTimeout(ms, undefined, { signal: over.signal });
+    }
     throw new Error(problem);
-  });
+  };
   try {
-    return await Promise.race([promise, late]);
+    return await Promise.race([promise, silent()]);
   } finally {
     over.abort();
   }

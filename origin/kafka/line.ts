@@ -1,0 +1,46 @@
+/**
+ * What is known of the line to a broker, from how its answers came: how much to ask for at once, so that an answer
+ * comes within a second or so, and how long the broker may be silent. Pure.
+ */
+import type { Heard } from "./hearing.ts";
+
+const ANSWER_BYTES = { first: 64 * 1024, min: 16 * 1024, max: 8 * 1024 * 1024 };
+const PARTITION_BYTES = 1024 * 1024;
+/** Answers that take longer get smaller, so that each takes about as long as it should. */
+const SLOW_MS = 2_000;
+const WANTED_MS = 1_000;
+/** Those that are large, and take no longer, may be larger. */
+const FAST_MS = 500;
+/** What a broker is given to begin with an answer, and to go on with it; doubled each time that it isn't enough. */
+const SILENCE = { baseMs: 3_000, maxMs: 10_000 };
+
+export class Line {
+  #answerBytes = ANSWER_BYTES.first;
+  #silenceMs = SILENCE.baseMs;
+
+  get bounds() {
+    const maxBytes = this.#answerBytes;
+    return { maxBytes, partitionMaxBytes: Math.min(maxBytes, PARTITION_BYTES), silenceMs: this.#silenceMs };
+  }
+
+  answered({ bytes, ms, longestGapMs }: Heard): void {
+    if (ms > SLOW_MS) this.#resize((bytes / ms) * WANTED_MS);
+    else if (ms <= FAST_MS && bytes >= this.#answerBytes / 2) this.#resize(2 * this.#answerBytes);
+    // A line that halts now and then shall not be taken for dead each time.
+    this.#wait(2 * longestGapMs);
+  }
+
+  /** The connection was given up for silence. */
+  silent(): void {
+    this.#wait(2 * this.#silenceMs);
+    this.#resize(this.#answerBytes / 2);
+  }
+
+  #resize(bytes: number): void {
+    this.#answerBytes = Math.round(Math.min(ANSWER_BYTES.max, Math.max(ANSWER_BYTES.min, bytes)));
+  }
+
+  #wait(ms: number): void {
+    this.#silenceMs = Math.min(SILENCE.maxMs, Math.max(SILENCE.baseMs, ms));
+  }
+}

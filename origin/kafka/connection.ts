@@ -7,6 +7,7 @@
  * that can end a connection ends in `close`. What kafkajs does is never relied on for that.
  */
 /// <reference path="./kafkajs-parts.d.ts" />
+import { once } from "node:events";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { setTimeout as startTimer } from "node:timers";
 import { setTimeout } from "node:timers/promises";
@@ -59,6 +60,8 @@ export class Connection {
   /** What rejects the requests that aren't answered yet. */
   readonly #unanswered = new Set<(why: Error) => void>();
   #pool: ConnectionPool | undefined;
+  /** Below TLS, if there is any: of a TLS record nothing is heard before it is whole, and a slow line takes its time. */
+  #tcp: Socket | undefined;
   #socket: Socket | undefined;
   #last: Promise<unknown> = Promise.resolve();
   #quietUntil = 0;
@@ -137,6 +140,7 @@ export class Connection {
     clearTimeout(this.#look);
     this.#pool?.map((connection) => connection.rejectRequests(why));
     this.#socket?.destroy();
+    this.#tcp?.destroy();
     // What is left of it are timers.
     this.#pool?.destroy().catch(() => {});
     this.#turn.ended(failure);
@@ -147,12 +151,12 @@ export class Connection {
   async #open(): Promise<Opened> {
     await this.#turn.granted;
     this.#closing.signal.throwIfAborted();
-    const pool = this.#newPool();
-    this.#pool = pool;
-    const broker = new Broker({ connectionPool: pool, logger: SILENT, allowAutoTopicCreation: false });
-    const connection = await this.#listening(CONNECT_MS, async () => {
+    const { broker, connection } = await this.#listening(CONNECT_MS, async () => {
+      const pool = this.#newPool(await this.#dial());
+      this.#pool = pool;
+      const broker = new Broker({ connectionPool: pool, logger: SILENT, allowAutoTopicCreation: false });
       await broker.connect();
-      return pool.getConnection();
+      return { broker, connection: await pool.getConnection() };
     });
     // Ends its search for what is late.
     connection.requestQueue.destroy();
@@ -160,7 +164,18 @@ export class Connection {
     return { connection, versions: broker.versions ?? {} };
   }
 
-  #newPool(): ConnectionPool {
+  async #dial(): Promise<Socket> {
+    const tcp = connectTcp(this.#address);
+    this.#tcp = tcp;
+    tcp.setKeepAlive(true, KEEP_ALIVE_MS).setNoDelay(true);
+    tcp.on("error", (error) => this.#fail(error));
+    // kafkajs does not listen to it.
+    tcp.once("close", () => this.#fail(new Error("the broker closed the connection")));
+    await once(tcp, "connect", { signal: this.#closing.signal });
+    return tcp;
+  }
+
+  #newPool(tcp: Socket): ConnectionPool {
     const { tls, sasl, clientId } = this.#settings;
     const { host, port } = this.#address;
     const pool = new ConnectionPool({
@@ -174,14 +189,11 @@ export class Connection {
       requestTimeout: CONNECT_MS,
       logger: SILENT,
       socketFactory: ({ ssl, onConnect }) => {
-        const socket = ssl
-          ? connectTls({ host, port, ...(isIP(host) ? {} : { servername: host }), ...ssl }, onConnect)
-          : connectTcp({ host, port }, onConnect);
-        socket.setKeepAlive(true, KEEP_ALIVE_MS).setNoDelay(true);
-        socket.on("data", ({ length }) => this.#hear(length));
-        socket.once("error", (error) => this.#fail(error));
-        // kafkajs does not listen to it.
-        socket.once("close", () => this.#fail(new Error("the broker closed the connection")));
+        const servername = isIP(host) ? {} : { servername: host };
+        const socket = ssl ? connectTls({ socket: tcp, host, ...servername, ...ssl }, onConnect) : tcp;
+        if (socket === tcp) process.nextTick(onConnect);
+        socket.on("error", (error) => this.#fail(error));
+        socket.on("data", () => this.#hear());
         this.#socket = socket;
         return socket;
       },
@@ -239,13 +251,14 @@ export class Connection {
     const hearing = new Hearing(performance.now(), silenceMs);
     this.#hearing = hearing;
     const look = () => {
+      this.#hear();
       const verdict = hearing.look(performance.now());
       if (verdict === "silent") this.#fail(new SilentError(`the broker has been silent for ${silenceMs} ms`));
       else if (verdict === "trickle")
         this.#fail(new SilentError("the broker's answer does not come, but drips"));
       else this.#look = startTimer(look, verdict.lookInMs);
     };
-    this.#look = startTimer(look, silenceMs);
+    this.#look = startTimer(look, hearing.firstLookMs);
     try {
       return await act();
     } finally {
@@ -253,7 +266,9 @@ export class Connection {
     }
   }
 
-  #hear(bytes: number): void {
+  #hear(): void {
+    const bytes = (this.#tcp?.bytesRead ?? 0) - this.#bytesHeard;
+    if (bytes <= 0) return;
     this.#bytesHeard += bytes;
     this.#hearing?.hear(performance.now(), bytes);
   }

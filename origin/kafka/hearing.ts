@@ -5,6 +5,8 @@
 
 /** A line that brings fewer bytes than this, in so long, brings nothing. */
 const TRICKLE = { bytes: 4_096, ms: 30_000 };
+/** How often to look at least. */
+const LOOK_MS = 1_000;
 /** A look that comes so much too late shows that this process was busy, not that the broker was silent. */
 const LATE_MS = 250;
 
@@ -30,8 +32,12 @@ export class Hearing {
   constructor(now: number, silenceMs: number) {
     this.#silenceMs = silenceMs;
     this.#heardAt = now;
-    this.#lookAt = now + silenceMs;
+    this.#lookAt = now + this.firstLookMs;
     this.#window = { since: now, bytes: 0 };
+  }
+
+  get firstLookMs(): number {
+    return Math.min(LOOK_MS, this.#silenceMs);
   }
 
   get heard(): Heard {
@@ -59,7 +65,7 @@ export class Hearing {
       if (this.#window.bytes < TRICKLE.bytes) return "trickle";
       this.#window = { since: now, bytes: 0 };
     }
-    const lookInMs = Math.ceil(Math.min(left, this.#window.since + TRICKLE.ms - now));
+    const lookInMs = Math.ceil(Math.min(LOOK_MS, left));
     this.#lookAt = now + lookInMs;
     return { lookInMs };
   }

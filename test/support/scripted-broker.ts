@@ -1,6 +1,7 @@
 /** A broker that answers as a test tells it, byte by byte: what a real one does too seldom to wait for. */
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer, Server as TlsServer } from "node:tls";
 import Encoder from "kafkajs/src/protocol/encoder.js";
 
 export const API = {
@@ -33,8 +34,9 @@ export class ScriptedBroker {
   readonly #server: Server;
   #changed = Promise.withResolvers<void>();
 
-  static async start(): Promise<ScriptedBroker> {
-    const server = createServer();
+  /** @param identity With which it speaks TLS. */
+  static async start(identity?: { readonly cert: string; readonly key: string }): Promise<ScriptedBroker> {
+    const server = identity === undefined ? createServer() : createTlsServer(identity);
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
     const address = server.address();
@@ -45,7 +47,7 @@ export class ScriptedBroker {
   private constructor(server: Server, port: number) {
     this.#server = server;
     this.port = port;
-    server.on("connection", (socket) => {
+    server.on(server instanceof TlsServer ? "secureConnection" : "connection", (socket: Socket) => {
       this.sockets.push(socket);
       socket.on("error", () => {});
       this.#change();

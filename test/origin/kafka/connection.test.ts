@@ -1,11 +1,17 @@
 /** Every request to a broker settles, whatever state the connection was in when it ended, and however that was. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { Connection, SilentError } from "../../../origin/kafka/connection.ts";
-import type { Turn } from "../../../origin/kafka/dial-gate.ts";
+import { AT_ONCE, type Turn } from "../../../origin/kafka/dial-gate.ts";
 import { fetchRequest } from "../../../origin/kafka/requests.ts";
 import type { KafkaSettings } from "../../../origin/kafka/settings.ts";
 import { eventually } from "../../support/deadline.ts";
+import { type Identity, securityOf } from "../../support/kafka-security.ts";
 import { fetchAnswer, frame, ScriptedBroker, saslAuthenticate } from "../../support/scripted-broker.ts";
+import { TcpProxy } from "../../support/tcp-proxy.ts";
+import { describeWithKafka } from "../../support/with-kafka.ts";
 
 const SILENCE_MS = 300;
 const MAX_BYTES = 1_000_000;
@@ -22,8 +28,8 @@ class World {
   readonly broker: ScriptedBroker;
   readonly #connections: Connection[] = [];
 
-  static async begin(finished = onTestFinished): Promise<World> {
-    const world = new World(await ScriptedBroker.start());
+  static async begin(finished = onTestFinished, identity?: Identity): Promise<World> {
+    const world = new World(await ScriptedBroker.start(identity));
     finished(() => world.#end());
     return world;
   }
@@ -32,9 +38,9 @@ class World {
     this.broker = broker;
   }
 
-  readonly connect = (settings: Partial<KafkaSettings> = {}, turn?: Turn): Connection => {
+  readonly connect = (settings: Partial<KafkaSettings> = {}, turn?: Turn, address = this.broker.address) => {
     const all = { brokers: [], clientId: "test", ...settings };
-    const connection = new Connection(all, this.broker.address, turn);
+    const connection = new Connection(all, address, turn);
     this.#connections.push(connection);
     return connection;
   };
@@ -76,6 +82,10 @@ const never = new Promise<void>(() => {});
 const STATES = {
   "waiting for its turn to dial": async ({ connect }: World) => {
     const connection = connect({}, { granted: never, opened() {}, answered() {}, ended() {} });
+    return { connection, requests: [ask(connection)] };
+  },
+  dialling: async ({ connect }: World) => {
+    const connection = connect();
     return { connection, requests: [ask(connection)] };
   },
   "shaking hands for TLS": async ({ broker, connect }: World) => {
@@ -187,6 +197,8 @@ type End = keyof typeof ENDS;
 const IMPOSSIBLE: readonly `${State}, ${End}`[] = [
   "waiting for its turn to dial, is ended by the broker",
   "waiting for its turn to dial, is reset",
+  "dialling, is ended by the broker",
+  "dialling, is reset",
 ];
 
 const TABLE = (Object.keys(STATES) as State[]).flatMap((state) =>
@@ -243,4 +255,33 @@ describe("all requests of a connection are rejected at once, and it stays closed
       expect(connection.closed).toBe(true);
     },
   );
+});
+
+/** Of what comes over TLS nothing can be read before a record of up to 16 KiB is whole. */
+describeWithKafka("over TLS", () => {
+  test("an answer may take far longer than a broker may be silent, and so may each record of it", {
+    timeout: 90_000,
+  }, async () => {
+    const folder = mkdtempSync(join(tmpdir(), "tls-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const { client } = await securityOf(folder, 0, 0);
+    const world = await World.begin(onTestFinished, client);
+    const { broker, connect } = world;
+    const proxy = await TcpProxy.open(broker.port);
+    onTestFinished(() => proxy.close());
+    const records = Buffer.alloc(15_000);
+    const topic = Buffer.alloc(16, 1);
+    broker.answers.fetch = () => fetchAnswer(0, topic, [{ partition: 0, records }]);
+    const connection = connect({ tls: { ca: client.cert } }, AT_ONCE, {
+      host: "127.0.0.1",
+      port: proxy.port,
+    });
+    await connection.send(fetching());
+    proxy.bytesPerSecond = 5_000;
+
+    const [fetched] = await connection.send(fetching());
+
+    expect(fetched?.records.equals(records)).toBe(true);
+    expect(connection.heard.ms).toBeGreaterThan(2 * SILENCE_MS);
+  });
 });

@@ -10,7 +10,7 @@ const SILENCE_MS = 3_000;
 function listen(heard: readonly (readonly [at: number, bytes: number])[], until: number, lateMs = 0) {
   const hearing = new Hearing(0, SILENCE_MS);
   const left = [...heard];
-  let at = SILENCE_MS;
+  let at = hearing.firstLookMs;
   for (;;) {
     const now = at + lateMs;
     if (now > until) return { verdict: "goes on", at: until, heard: hearing.heard };

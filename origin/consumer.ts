@@ -16,6 +16,8 @@
  *   the topic is another one                backoff     described anew
  *   a record can't be read                  –           the partition stays stopped, loudly
  *
+ * Where the log can't be reached the backoff ends at 400 ms: a source spaces its dials by itself.
+ *
  * What is tried again is told of once, however long it takes and however many partitions it befalls.
  */
 import type { Start, Stream, Streams } from "../shared/protocol/streams.ts";
@@ -32,8 +34,7 @@ export interface ConsumerOptions extends Omit<Reading, "troubles" | "timing"> {
 }
 
 const TIMING: ReadTiming = {
-  // Short: what can be reached again shall be read again soon, and a source spaces its dials by itself.
-  retry: { baseMs: 100, maxMs: 400 },
+  retry: { baseMs: 200, maxMs: 10_000 },
   absentMs: 1_000,
   describeMs: 4_000,
   forgetMs: 60_000,

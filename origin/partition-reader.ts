@@ -68,7 +68,7 @@ export async function readPartition(
       }
       if (reason.code === "truncated") torn = "truncated";
       else if (reason.code === "offset_out_of_range" && torn === "no") torn = "out of range";
-      const retryMs = retryDelay(reading, failures++);
+      const retryMs = retryDelay(reading, failures++, reason.code);
       failing = true;
       if (anew) partitionStalled(reading, which, reason, retryMs);
       else partitionFailed(reading, which, reason, retryMs);

@@ -40,9 +40,14 @@ export interface ReadTiming {
   readonly stall?: StallBounds;
 }
 
-/** How long to wait before the next try. */
-export function retryDelay({ timing, random }: Reading, failures: number): number {
-  return Math.ceil(backoff(failures, timing.retry, random()));
+/** What can be reached again shall be read again soon: a source sees to it that trying costs its log little. */
+const UNAVAILABLE_MAX_MS = 400;
+
+/** How long to wait before the next try. @param code What failed. */
+export function retryDelay({ timing, random }: Reading, failures: number, code = "unavailable"): number {
+  const { baseMs, maxMs } = timing.retry;
+  const most = code === "unavailable" ? Math.min(maxMs, UNAVAILABLE_MAX_MS) : maxMs;
+  return Math.ceil(backoff(failures, { baseMs, maxMs: most }, random()));
 }
 
 export function partitionName(topic: string, partition: number): string {

@@ -10,6 +10,9 @@ export interface StallBounds {
   readonly lookMs: number;
 }
 
+/** More than a source needs to notice that its log is silent, and to try again. */
+export const STALL: StallBounds = { stallMs: 20_000, lookMs: 2_000 };
+
 export class Stall {
   readonly #bounds: StallBounds;
   #answered = false;

@@ -12,6 +12,10 @@ import {
   sleep,
 } from "./reading.ts";
 import { type DescribedPartition, isAvailable, SourceError, type UnavailablePartition } from "./source.ts";
+import { STALL } from "./stall.ts";
+
+/** A description may be large, and its line slow: it is given so many times what a read is. */
+const UNANSWERED_STALLS = 3;
 
 export class TopicReader {
   readonly #reading: Reading;
@@ -35,7 +39,7 @@ export class TopicReader {
 
   /** Until the end, or until the topic has been gone for so long that it is forgotten. */
   async run(): Promise<void> {
-    const { source, forwarder, troubles, timing, range = WHOLE } = this.#reading;
+    const { forwarder, troubles, timing, range = WHOLE } = this.#reading;
     const { topic } = this.#stream;
     let start = this.#start;
     let absentMs = 0;
@@ -44,7 +48,7 @@ export class TopicReader {
     while (!this.#signal.aborted) {
       this.#lookAgain = new AbortController();
       try {
-        const described = await source.describe(topic);
+        const described = await this.#described();
         if (this.#signal.aborted) break;
         const own = described?.filter(({ partition }) => hasPartition(range, partition));
         const { infos, at } = await this.#placed(own, start);
@@ -64,12 +68,28 @@ export class TopicReader {
         else await this.#sleep(retryDelay(this.#reading, surprises++));
       } catch (error) {
         if (!isPassing(error)) throw error;
-        const retryMs = retryDelay(this.#reading, failures++);
+        const retryMs = retryDelay(this.#reading, failures++, error.code);
         troubles.befall(topic, "topic_unreadable", { topic, ...reasonOf(error), retryMs });
         await this.#sleep(retryMs);
       }
     }
     await Promise.all([...this.#readers.values()].map(({ done }) => done));
+  }
+
+  /** However long that takes, it doesn't in silence: what is known of the topic until then is old. */
+  async #described(): Promise<readonly DescribedPartition[] | undefined> {
+    const { source, troubles, timing } = this.#reading;
+    const { topic } = this.#stream;
+    const everyMs = UNANSWERED_STALLS * (timing.stall ?? STALL).stallMs;
+    const telling = setInterval(() => {
+      const message = `${topic} is asked for, and nothing is answered`;
+      troubles.befall(topic, "topic_unreadable", { topic, code: "stalled", message, retryMs: everyMs });
+    }, everyMs);
+    try {
+      return await source.describe(topic);
+    } finally {
+      clearInterval(telling);
+    }
   }
 
   /** Where partitions begin, by epoch, that begin so far back; one that can't be asked for that is unavailable. */

@@ -2,10 +2,8 @@
 import { setTimeout } from "node:timers/promises";
 import type { Reading } from "./reading.ts";
 import type { Batch, ReadRequest } from "./source.ts";
-import { Stall, type StallBounds } from "./stall.ts";
+import { STALL, Stall } from "./stall.ts";
 
-/** More than a source needs to notice that its log is silent, and to try again. */
-const BOUNDS: StallBounds = { stallMs: 20_000, lookMs: 2_000 };
 /** How long a read that was ended may take to return. What it still brings then is dropped. */
 const LET_GO_MS = 1_000;
 
@@ -20,7 +18,7 @@ export async function watchedRead(
   request: ReadRequest,
   onBatch: (batch: Batch) => void | Promise<void>,
 ): Promise<void> {
-  const { stall: bounds = BOUNDS } = timing;
+  const { stall: bounds = STALL } = timing;
   const givenUp = new AbortController();
   const signal = AbortSignal.any([request.signal, givenUp.signal]);
   const stall = new Stall(performance.now(), bounds);

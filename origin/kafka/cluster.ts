@@ -61,10 +61,15 @@ export class Cluster {
     return this.#open(broker).send(request);
   }
 
-  /** Another number whenever a broker gave a sign, but for what is fetched from it: bytes, or that it throttles. */
+  /** Another number after every sign of life of a broker, but for what is fetched from it. */
   signs(id: number): number {
-    const connection = this.#brokers.get(id)?.connection;
-    return connection === undefined ? 0 : connection.bytesHeard + connection.quietMs;
+    return this.#brokers.get(id)?.connection?.signs ?? 0;
+  }
+
+  /** The same of all that are asked. */
+  get allSigns(): number {
+    const known = [...this.#brokers.values()].map(({ connection }) => connection);
+    return signsOf([...known, ...this.#entries.values()]);
   }
 
   /** Nothing that is under way is trusted any more: it fails, and what is asked for next goes over connections made anew. */
@@ -93,7 +98,7 @@ export class Cluster {
   async #askAnyone(name: string | undefined): Promise<readonly TopicMetadata[]> {
     const asked: Promise<Metadata>[] = [];
     const connections: Connection[] = [];
-    const heard = () => connections.reduce((sum, { bytesHeard }) => sum + bytesHeard, 0);
+    const heard = () => signsOf(connections);
     const answer = (): Promise<Metadata> => Promise.any(asked);
     const ways = this.#ways();
     for (const [i, connect] of ways.entries()) {
@@ -201,6 +206,9 @@ function end({ connection, fetcher }: Broker): void {
   connection?.close();
   fetcher.close();
 }
+
+const signsOf = (connections: readonly (Connection | undefined)[]) =>
+  connections.reduce((sum, connection) => sum + (connection?.signs ?? 0), 0);
 
 const nameOf = ({ host, port }: Address) => `${host}:${port}`;
 

@@ -93,9 +93,9 @@ export class Connection {
     return this.closed ? 0 : Math.max(0, this.#quietUntil - performance.now());
   }
 
-  /** Grows with all that comes. */
-  get bytesHeard(): number {
-    return this.#bytesHeard;
+  /** Another number after every sign of life: bytes that came, or time for which the broker wants to be left alone. */
+  get signs(): number {
+    return this.#bytesHeard + this.quietMs;
   }
 
   /** How the present answer is coming, or how the last one came. */

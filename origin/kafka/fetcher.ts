@@ -9,13 +9,12 @@
  */
 import { type Connection, SilentError } from "./connection.ts";
 import { Line } from "./line.ts";
+import { telling } from "./patience.ts";
 import { type Fetched, type FetchFrom, fetchRequest, KAFKA_ERROR } from "./requests.ts";
 
 /** How long a broker holds a request for which it has nothing; ends at once where it has something. */
 const LONG_WAIT_MS = 500;
 const SHORT_WAIT_MS = 10;
-/** How often those that wait are told that an answer is coming, or that the broker wants to be left alone. */
-const SIGN_MS = 1_000;
 
 /** Wants one answer. */
 interface Ask {
@@ -158,14 +157,18 @@ export class Fetcher {
     const ordered = asks.toSorted((a, b) => Number(a.mood === "flowing") - Number(b.mood === "flowing"));
     if (lane.connection === undefined || lane.connection.closed) lane.connection = this.#connect();
     const { connection } = lane;
-    const telling = tellOf(connection, ordered);
+    const alive = () => {
+      // Those in the queue wait for this lane, too.
+      for (const ask of [...ordered, ...this.#asks]) ask.alive();
+    };
     try {
       const request = fetchRequest(
         ordered.map(({ from }) => from),
         { waitMs, ...this.#line.bounds },
       );
       const answers = new Map<string, Fetched>();
-      for (const fetched of await connection.send(request)) answers.set(nameOf(fetched), fetched);
+      const answer = telling(connection.send(request), () => connection.signs, alive);
+      for (const fetched of await answer) answers.set(nameOf(fetched), fetched);
       this.#line.answered(connection.heard);
       for (const ask of ordered) {
         const fetched = answers.get(nameOf(ask.from));
@@ -181,7 +184,6 @@ export class Fetcher {
       this.#failed(error instanceof Error ? error : new Error(String(error)));
       for (const { reject } of ordered) reject(error);
     } finally {
-      clearInterval(telling);
       lane.waitMs = undefined;
       this.#schedule();
     }
@@ -192,15 +194,6 @@ const newLanes = (): readonly [Lane, Lane] => [
   { connection: undefined, waitMs: undefined },
   { connection: undefined, waitMs: undefined },
 ];
-
-/** Tells those that wait of every sign that the connection isn't dead. */
-function tellOf(connection: Connection, asks: readonly Ask[]): NodeJS.Timeout {
-  let heard = connection.bytesHeard;
-  return setInterval(() => {
-    if (connection.bytesHeard > heard || connection.quietMs > 0) for (const { alive } of asks) alive();
-    heard = connection.bytesHeard;
-  }, SIGN_MS);
-}
 
 const nameOf = ({ topicId, partition }: { topicId: Buffer; partition: number }) =>
   `${topicId.toString("latin1")}${partition}`;

@@ -3,7 +3,7 @@ import { epochOf } from "../epoch.ts";
 import { type Batch, type ReadRequest, SourceError } from "../source.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Fetcher, Mood } from "./fetcher.ts";
-import { kafkaError, patiently } from "./patience.ts";
+import { kafkaError, patiently, telling } from "./patience.ts";
 import { partsOf, type Reached, readTo, UNKNOWN_EPOCH } from "./record-batches.ts";
 import { type Fetched, KAFKA_ERROR, type PartitionMetadata, type TopicMetadata } from "./requests.ts";
 import { WireError } from "./wire.ts";
@@ -107,8 +107,10 @@ export class PartitionReading {
 
   async #locate(): Promise<Place> {
     const { topic, partition, epoch } = this.#request;
-    const { id, info } = partitionIn(await this.#ports.topic(topic), topic, partition, epoch);
-    const fetcher = this.#ports.cluster.fetcher(info.leader);
+    const { cluster } = this.#ports;
+    const found = await telling(this.#ports.topic(topic), () => cluster.allSigns, this.#alive);
+    const { id, info } = partitionIn(found, topic, partition, epoch);
+    const fetcher = cluster.fetcher(info.leader);
     if (fetcher === undefined) throw new Error(noLeader(info.leader));
     return { topicId: id, leaderEpoch: info.leaderEpoch, fetcher };
   }

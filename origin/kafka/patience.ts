@@ -9,6 +9,9 @@ import { KAFKA_ERROR } from "./requests.ts";
 /** Short, since dials are spaced by themselves: what can be reached again shall be read again soon. */
 const RETRY = { baseMs: 50, maxMs: 400 };
 
+/** How often those that wait are told of signs of life. */
+const SIGN_MS = 1_000;
+
 /** Sleeps before the next try after so many. An abort ends it early, and is to be looked for. */
 export async function pause(failures: number, signal: AbortSignal): Promise<void> {
   await setTimeout(backoff(failures, RETRY, Math.random()), undefined, { signal }).catch(() => {});
@@ -43,20 +46,20 @@ export async function patiently<T>(
 }
 
 /**
- * Rejects with `problem` if for `ms` nothing was heard and the promise didn't settle; what becomes of it then is
- * nobody's concern.
- * @param heard Grows with all that comes.
+ * Rejects with `problem` if for `ms` there was no sign of life and the promise didn't settle; what becomes of it then
+ * is nobody's concern.
+ * @param signs Another number after every sign.
  */
 export async function unlessSilent<T>(
   ms: number,
   promise: Promise<T>,
-  heard: () => number,
+  signs: () => number,
   problem: string,
 ): Promise<T> {
   const over = new AbortController();
   const silent = async (): Promise<never> => {
-    for (let before = Number.NaN; before !== heard(); ) {
-      before = heard();
+    for (let before = Number.NaN; before !== signs(); ) {
+      before = signs();
       await setTimeout(ms, undefined, { signal: over.signal });
     }
     throw new Error(problem);
@@ -65,6 +68,21 @@ export async function unlessSilent<T>(
     return await Promise.race([promise, silent()]);
   } finally {
     over.abort();
+  }
+}
+
+/** Calls `alive` now and then while the promise hasn't settled and there are signs of life. */
+export async function telling<T>(promise: Promise<T>, signs: () => number, alive: () => void): Promise<T> {
+  let before = signs();
+  const look = setInterval(() => {
+    const now = signs();
+    if (now !== before) alive();
+    before = now;
+  }, SIGN_MS);
+  try {
+    return await promise;
+  } finally {
+    clearInterval(look);
   }
 }
 

@@ -187,3 +187,19 @@ test("reading stops although a read never returns", async () => {
 
   await consumer.stop();
 });
+
+test("a topic of which nothing is said any more is told of, once, and so is that it is over", async () => {
+  start();
+  await reads(0);
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  const { describe } = source;
+  source.describe = async () => promise;
+
+  expect(await origin.recorded.until("topic_unreadable")).toMatchObject({ topic: "t", code: "stalled" });
+  await origin.recorded.until("still_failing");
+  source.describe = describe;
+  resolve(undefined);
+
+  await origin.recorded.until("trouble_over");
+  expect(origin.recorded.of("topic_unreadable")).toHaveLength(1);
+});

@@ -100,6 +100,23 @@ test("while a broker throttles, or an answer comes slowly, there are signs of li
   expect(signs).toBe(before);
 });
 
+test("those that wait in the queue because the broker throttles all connections are given signs of life, too", async () => {
+  broker.answers.fetch = () => fetchAnswer(60_000);
+  const waits = [fetch(0)];
+  await broker.until("fetch", 1);
+  // On the other connection.
+  waits.push(fetch(1));
+  await broker.until("fetch", 2);
+  waits.push(fetch(2));
+  const ended = Promise.allSettled(waits);
+  const others = signs;
+
+  await eventually(() => signs >= others + 6, "two signs for each of the three");
+
+  fetcher.close();
+  for (const { status } of await ended) expect(status).toBe("rejected");
+});
+
 test("an answer may take far longer than a broker may be silent", { timeout: 30_000 }, async () => {
   const batch = recordBatch({ firstOffset: 0, values: range(0, 12).map(() => "x".repeat(10_000)) });
   const body = fetchAnswer(0, TOPIC, [{ partition: 0, records: batch }]);

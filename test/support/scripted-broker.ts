@@ -69,11 +69,17 @@ export class ScriptedBroker {
     while (this.sockets.length === 0) await this.#changed.promise;
   }
 
-  async stop(): Promise<void> {
+  /** Nobody listens any more. */
+  async refuse(): Promise<void> {
     for (const socket of this.sockets) socket.destroy();
+    if (!this.#server.listening) return;
     const closed = once(this.#server, "close");
     this.#server.close();
     await closed;
+  }
+
+  async stop(): Promise<void> {
+    await this.refuse();
   }
 
   #change(): void {

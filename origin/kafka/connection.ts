@@ -37,12 +37,17 @@ export interface Request<T> {
   readonly version: number;
   /** How long the broker may be silent before and within its answer, if not as long as for others. */
   readonly silenceMs?: number;
+  /** Whether to give up an answer of so many bytes, of which that much has come: less is asked for instead. */
+  readonly giveUp?: (heard: Heard, bytes: number) => boolean;
   encode(): Encoder;
   decode(reader: WireReader): { readonly throttleMs: number; readonly answer: T };
 }
 
 /** Not a byte came, or hardly any, though the connection stands, as far as can be seen from here. */
 export class SilentError extends Error {}
+
+/** An answer was given up, since less was wanted of a line as slow as this. Nothing is wrong with the broker. */
+export class TooSlowError extends Error {}
 
 export interface Address {
   readonly host: string;
@@ -65,6 +70,7 @@ export class Connection {
   #socket: Socket | undefined;
   #last: Promise<unknown> = Promise.resolve();
   #quietUntil = 0;
+  #isThrottled = false;
   #bytesHeard = 0;
   /** What is listened for just now, or was last. */
   #hearing: Hearing | undefined;
@@ -91,6 +97,11 @@ export class Connection {
   /** How long the broker wants to be left alone; nothing is sent meanwhile. */
   get quietMs(): number {
     return this.closed ? 0 : Math.max(0, this.#quietUntil - performance.now());
+  }
+
+  /** Whether the broker said with its last answer that it wants to be left alone. */
+  get isThrottled(): boolean {
+    return this.#isThrottled;
   }
 
   /** Another number after every sign of life: bytes that came, or time for which the broker wants to be left alone. */
@@ -218,10 +229,15 @@ export class Connection {
     // Again, once as much time has passed as the broker allows.
     if (this.#settings.sasl !== undefined && !connection.isAuthenticated())
       await this.#listening(CONNECT_MS, () => connection.authenticate());
-    const bytes = await this.#listening(silenceMs, () => this.#exchange(connection, request));
+    const bytes = await this.#listening(
+      silenceMs,
+      () => this.#exchange(connection, request),
+      (heard) => request.giveUp?.(heard, connection.bytesNeeded) === true,
+    );
     this.#turn.answered();
     const { throttleMs, answer } = decode(new WireReader(bytes));
-    if (throttleMs > 0) this.#quietUntil = performance.now() + Math.min(throttleMs, MAX_THROTTLE_MS);
+    this.#isThrottled = throttleMs > 0;
+    if (this.#isThrottled) this.#quietUntil = performance.now() + Math.min(throttleMs, MAX_THROTTLE_MS);
     return answer;
   }
 
@@ -245,7 +261,11 @@ export class Connection {
   }
 
   /** What takes its time because of the broker: the connection is closed if that falls silent. */
-  async #listening<T>(silenceMs: number, act: () => Promise<T>): Promise<T> {
+  async #listening<T>(
+    silenceMs: number,
+    act: () => Promise<T>,
+    giveUp: (heard: Heard) => boolean = () => false,
+  ): Promise<T> {
     // It may have been closed while something else was waited for.
     this.#closing.signal.throwIfAborted();
     const hearing = new Hearing(performance.now(), silenceMs);
@@ -256,6 +276,7 @@ export class Connection {
       if (verdict === "silent") this.#fail(new SilentError(`the broker has been silent for ${silenceMs} ms`));
       else if (verdict === "trickle")
         this.#fail(new SilentError("the broker's answer does not come, but drips"));
+      else if (giveUp(hearing.heard)) this.close(new TooSlowError("the answer was given up to ask for less"));
       else this.#look = startTimer(look, verdict.lookInMs);
     };
     this.#look = startTimer(look, hearing.firstLookMs);

@@ -7,7 +7,7 @@
  * with short waits, until both can be asked for together again. So a slow reader costs no other any time, and
  * two connections serve any number of partitions.
  */
-import { type Connection, SilentError } from "./connection.ts";
+import { type Connection, SilentError, TooSlowError } from "./connection.ts";
 import { Line } from "./line.ts";
 import { telling } from "./patience.ts";
 import { type Fetched, type FetchFrom, fetchRequest, KAFKA_ERROR } from "./requests.ts";
@@ -161,10 +161,11 @@ export class Fetcher {
       // Those in the queue wait for this lane, too.
       for (const ask of [...ordered, ...this.#asks]) ask.alive();
     };
+    const { bounds } = this.#line;
     try {
       const request = fetchRequest(
         ordered.map(({ from }) => from),
-        { waitMs, ...this.#line.bounds },
+        { waitMs, ...bounds, giveUp: (heard, bytes) => Line.isHopeless(heard, bounds.maxBytes, bytes) },
       );
       const answers = new Map<string, Fetched>();
       const answer = telling(connection.send(request), () => connection.signs, alive);
@@ -176,17 +177,26 @@ export class Fetcher {
           ask.resolve(ownBytes(fetched, answers.size));
         else if (fetched !== undefined) this.#again(ask);
         // A broker that throttles may answer without naming anything; the next request waits as long as it wants.
-        else if (answers.size === 0 && connection.quietMs > 0) this.#again(ask, ask.mood);
+        else if (answers.size === 0 && connection.isThrottled) this.#again(ask, ask.mood);
         else ask.reject(new Error("the broker's answer leaves out a partition"));
       }
     } catch (error) {
-      if (error instanceof SilentError) this.#line.silent();
-      this.#failed(error instanceof Error ? error : new Error(String(error)));
-      for (const { reject } of ordered) reject(error);
+      this.#end(ordered, connection, error instanceof Error ? error : new Error(String(error)));
     } finally {
       lane.waitMs = undefined;
       this.#schedule();
     }
+  }
+
+  #end(asks: readonly Ask[], { heard }: Connection, why: Error): void {
+    if (why instanceof TooSlowError) {
+      this.#line.gaveUp(heard);
+      for (const ask of asks) this.#again(ask, ask.mood);
+      return;
+    }
+    if (why instanceof SilentError) this.#line.silent();
+    this.#failed(why);
+    for (const { reject } of asks) reject(why);
   }
 }
 

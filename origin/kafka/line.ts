@@ -11,6 +11,10 @@ const SLOW_MS = 2_000;
 const WANTED_MS = 1_000;
 /** Those that are large, and take no longer, may be larger. */
 const FAST_MS = 500;
+/** Those that came for so long, and would have to for as long again, are better asked for anew. */
+const HOPELESS_MS = 10_000;
+/** What an answer has besides records, at most. */
+const OVERHEAD_BYTES = 64 * 1024;
 /** What a broker is given to begin with an answer, and to go on with it; doubled each time that it isn't enough. */
 const SILENCE = { baseMs: 3_000, maxMs: 10_000 };
 
@@ -21,6 +25,21 @@ export class Line {
   get bounds() {
     const maxBytes = this.#answerBytes;
     return { maxBytes, partitionMaxBytes: Math.min(maxBytes, PARTITION_BYTES), silenceMs: this.#silenceMs };
+  }
+
+  /**
+   * Whether an answer is to be given up, so that less can be asked for: the line has become slow since it was asked for.
+   * One batch that is larger than was asked for comes whole anyway.
+   * @param asked How many bytes were wanted at most.
+   * @param all How many it has.
+   */
+  static isHopeless({ bytes, ms }: Heard, asked: number, all: number): boolean {
+    return ms > HOPELESS_MS && all <= asked + OVERHEAD_BYTES && (all - bytes) * (ms / bytes) > HOPELESS_MS;
+  }
+
+  /** It was. */
+  gaveUp({ bytes, ms }: Heard): void {
+    this.#resize((bytes / ms) * WANTED_MS);
   }
 
   answered({ bytes, ms, longestGapMs }: Heard): void {

@@ -196,6 +196,7 @@ export interface FetchBounds {
   readonly silenceMs?: number;
   readonly maxBytes: number;
   readonly partitionMaxBytes: number;
+  readonly giveUp?: Request<unknown>["giveUp"];
 }
 
 export function fetchRequest(from: readonly FetchFrom[], bounds: FetchBounds): Request<readonly Fetched[]> {
@@ -204,6 +205,7 @@ export function fetchRequest(from: readonly FetchFrom[], bounds: FetchBounds): R
     key: 1,
     version: 13,
     silenceMs: bounds.waitMs + (bounds.silenceMs ?? FETCH_SILENCE_MS),
+    ...(bounds.giveUp && { giveUp: bounds.giveUp }),
     encode: () => {
       const encoder = start()
         .writeInt32(CONSUMER)

@@ -140,6 +140,33 @@ test("an answer may take far longer than a broker may be silent", { timeout: 30_
   expect(failures).toEqual([]);
 });
 
+test("of a line that gets slow in the middle of a large answer less is asked for, and that is no failure", {
+  timeout: 60_000,
+}, async () => {
+  const large = fetchAnswer(0, TOPIC, [{ partition: 0, records: Buffer.alloc(1024 * 1024) }]);
+  answer(large);
+  for (const _ of range(0, 6)) await fetch(0);
+  broker.answers.fetch = (socket, correlation) => {
+    const whole = frame(correlation, large);
+    let at = 0;
+    const next = setInterval(() => {
+      if (socket.destroyed) return clearInterval(next);
+      socket.write(whole.subarray(at, at + 5_000));
+      at += 5_000;
+    }, 500);
+    return undefined;
+  };
+  const comes = fetch(0);
+  await broker.until("fetch", 7);
+
+  answer(answered());
+  const fetched = await comes;
+
+  expect(fetched.records).toEqual(records);
+  expect(broker.sockets).toHaveLength(2);
+  expect(failures).toEqual([]);
+});
+
 test("renewed, nothing that was under way is waited for, and what comes next goes over new connections", async () => {
   delete broker.answers.fetch;
   const stuck = [fetch(0), fetch(1)].map((one) => one.catch((error: unknown) => error));

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Line } from "../../../origin/kafka/line.ts";
 
 const KIB = 1024;
@@ -80,4 +80,31 @@ test("a line that halts is given twice as long as it halted", () => {
   line.answered({ bytes: 200, ms: 10_000, longestGapMs: 2_500 });
 
   expect(line.bounds.silenceMs).toBe(5_000);
+});
+
+describe("an answer is given up", () => {
+  test("if it has come for long, and would for as long again", () => {
+    expect(Line.isHopeless({ bytes: MIB, ms: 10_001, longestGapMs: 10 }, 8 * MIB, 8 * MIB)).toBe(true);
+  });
+
+  test.each([
+    ["its end is near", { bytes: 5 * MIB, ms: 10_001 }, 8 * MIB],
+    ["it hasn't come for long", { bytes: 1, ms: 9_000 }, 8 * MIB],
+    [
+      "it is one batch that is larger than was asked for, which would come again",
+      { bytes: 1, ms: 60_000 },
+      9 * MIB,
+    ],
+  ])("not if %s", (_, heard, all) => {
+    expect(Line.isHopeless({ ...heard, longestGapMs: 10 }, 8 * MIB, all)).toBe(false);
+  });
+
+  test("and then less is asked for, as the line was", () => {
+    const line = new Line();
+    answer(line, 100 * MIB, 8);
+
+    line.gaveUp({ bytes: MIB, ms: 10_000, longestGapMs: 10 });
+
+    expect(line.bounds.maxBytes).toBeLessThan(110 * KIB);
+  });
 });

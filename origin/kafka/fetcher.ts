@@ -60,7 +60,7 @@ export class Fetcher {
   /**
    * One answer for one partition: records from an offset on, or an error of its own; nothing, only to a `first`
    * one. Rejects when the signal aborts, and where the broker can't be reached.
-   * @param alive Called now and then while an answer is coming, or the broker wants to be left alone.
+   * @param alive Called now and then while an answer is coming, or the broker wants to be left alone, or has nothing.
    */
   fetch(from: FetchFrom, mood: Mood, signal: AbortSignal, alive: () => void): Promise<Fetched> {
     const { promise, resolve, reject } = Promise.withResolvers<Fetched>();
@@ -175,7 +175,11 @@ export class Fetcher {
         const fetched = answers.get(nameOf(ask.from));
         if (fetched !== undefined && (ask.mood === "first" || !isNothing(fetched)))
           ask.resolve(ownBytes(fetched, answers.size));
-        else if (fetched !== undefined) this.#again(ask);
+        else if (fetched !== undefined) {
+          // Compaction may have left nothing before the end: that there is nothing is an answer, too.
+          ask.alive();
+          this.#again(ask);
+        }
         // A broker that throttles may answer without naming anything; the next request waits as long as it wants.
         else if (answers.size === 0 && connection.isThrottled) this.#again(ask, ask.mood);
         else ask.reject(new Error("the broker's answer leaves out a partition"));
@@ -197,6 +201,8 @@ export class Fetcher {
     if (why instanceof SilentError) this.#line.silent();
     this.#failed(why);
     for (const { reject } of asks) reject(why);
+    // Those in the queue have waited for this, too.
+    for (const { alive } of this.#asks) alive();
   }
 }
 

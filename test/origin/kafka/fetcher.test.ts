@@ -100,6 +100,15 @@ test("while a broker throttles, or an answer comes slowly, there are signs of li
   expect(signs).toBe(before);
 });
 
+test("a broker that answers that there is nothing is alive", async () => {
+  const nothing = fetchAnswer(0, TOPIC, [{ partition: 0, records: Buffer.alloc(0) }]);
+  answer(nothing, nothing, nothing, answered());
+
+  await fetch(0);
+
+  expect(signs).toBe(3);
+});
+
 test("those that wait in the queue because the broker throttles all connections are given signs of life, too", async () => {
   broker.answers.fetch = () => fetchAnswer(60_000);
   const waits = [fetch(0)];

@@ -200,9 +200,9 @@ export class Fetcher {
     }
     if (why instanceof SilentError) this.#line.silent();
     this.#failed(why);
-    for (const { reject } of asks) reject(why);
-    // Those in the queue have waited for this, too.
-    for (const { alive } of this.#asks) alive();
+    // Those in the queue would go the same way: another broker may lead their partitions by now.
+    for (const { reject } of [...asks, ...this.#asks]) reject(why);
+    this.#asks.clear();
   }
 }
 

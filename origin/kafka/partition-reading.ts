@@ -78,13 +78,17 @@ export class PartitionReading {
   }
 
   #fetch({ offset, leaderEpoch }: Reached, mood: Mood): Promise<Fetched> {
-    return patiently(PATIENCE_MS, this.#signal, async () => {
+    return patiently(PATIENCE_MS, this.#signal, async (patient) => {
       const { topic, partition, epoch } = this.#request;
+      const alive = () => {
+        patient();
+        this.#alive();
+      };
       try {
         this.#place ??= await this.#locate();
         const { topicId, fetcher, leaderEpoch: leader } = this.#place;
         const from = { topicId, partition, offset, leaderEpoch: leader, lastEpoch: leaderEpoch };
-        const fetched = await fetcher.fetch(from, mood, this.#signal, this.#alive);
+        const fetched = await fetcher.fetch(from, mood, this.#signal, alive);
         if (fetched.diverging)
           throw new SourceError(
             "truncated",

@@ -19,18 +19,22 @@ export async function pause(failures: number, signal: AbortSignal): Promise<void
 
 /**
  * Tries until it works, or fails in a way that trying again won't mend, or `patienceMs` have passed since the
- * first failure. Rejects with SourceError, or as it may where the signal aborted.
+ * first failure, or since the last sign of life that the body then told of. Rejects with SourceError, or as it may where
+ * the signal aborted.
  */
 export async function patiently<T>(
   patienceMs: number,
   signal: AbortSignal,
-  body: () => Promise<T>,
+  body: (alive: () => void) => Promise<T>,
 ): Promise<T> {
   let failedAt: number | undefined;
+  const alive = () => {
+    failedAt = undefined;
+  };
   for (let failures = 0; ; failures++) {
     let failure: unknown;
     try {
-      return await body();
+      return await body(alive);
     } catch (error) {
       if (error instanceof SourceError && error.code !== "unavailable") throw error;
       failure = error;

@@ -82,7 +82,9 @@ describeWithKafka("a line to a broker that is", () => {
   const read = () => readings.reduce((sum, { records }) => sum + records.length, 0);
   /** All of them, once and in order. */
   async function expectAll(count: number): Promise<void> {
-    await eventually(() => read() === readings.length * count, "all is read", 120_000);
+    const whole = eventually(() => read() === readings.length * count, "all is read", 120_000);
+    // None may have ended before.
+    await Promise.race([whole, ...readings.map(({ ended }) => ended.then(() => whole))]);
     for (const { offsets } of readings) expect(offsets).toEqual(range(0, count));
   }
 
@@ -126,6 +128,25 @@ describeWithKafka("a line to a broker that is", () => {
     const described = await source.describe(topic);
 
     expect(described?.filter(isAvailable)).toHaveLength(300);
+  });
+
+  test("no longer trusted, since a read over it hung, is made anew, and the other reads go on over it", async () => {
+    const topic = await newTopic(2, 1, 10);
+    const [first, second] = ((await newSource().describe(topic)) ?? []).filter(isAvailable);
+    if (first === undefined || second === undefined) throw new Error("there are two partitions");
+    const before = new Reading(source, { topic, partition: 0, epoch: first.epoch, from: 0 });
+    readings = [before];
+    await before.reaches(1);
+    const dials = new Dials(proxy.port);
+
+    const anew = new Reading(source, { topic, partition: 1, epoch: second.epoch, from: 0, anew: true });
+    readings = [before, anew];
+    await anew.reaches(1);
+    await write(topic, 2, 1, 10);
+    await Promise.all([before.reaches(2), anew.reaches(2)]);
+    dials.stop();
+
+    expect(dials.at.length).toBeGreaterThanOrEqual(2);
   });
 
   describe("gone, with 120 partitions,", () => {

@@ -9,11 +9,15 @@
  *   the topic doesn't exist                 absentMs    never: it may still be created; one that matched a
  *                                                       pattern is forgotten after forgetMs
  *   reading fails                           backoff     never: the partition is in error meanwhile
+ *   nothing is heard of a read for 20 s     backoff     never: loud, and read anew over new connections
+ *     though the log has more
  *   the log no longer holds what is next,   backoff     begins anew: loud, and subscribers are told
  *   or not all of it, or lost what was read
  *   the topic is another one                backoff     described anew
  *   a record can't be read                  –           the partition stays stopped, loudly, until the log has
  *                                                       deleted it
+ *
+ * Where the log can't be reached the backoff ends at 400 ms: a source spaces its dials by itself.
  *
  * What is tried again is told of once, however long it takes and however many partitions it befalls.
  */

@@ -25,6 +25,10 @@ export const EVENTS = {
   values_omitted: ["warn", "values that are too large do not travel; subscribers are told their size"],
   partition_ready: ["debug", "a partition has been read to the end that it had at start"],
   partition_failed: ["error", "reading a partition failed; trying again"],
+  partition_stalled: [
+    "error",
+    "nothing is heard of a partition though its log has more; reading it anew, over new connections",
+  ],
   still_failing: ["debug", "what was told of befalls another, or this one again; trying again"],
   trouble_over: ["info", "what could not be read is read again"],
   partition_stopped: [

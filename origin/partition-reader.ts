@@ -3,6 +3,7 @@ import {
   isPassing,
   partitionFailed,
   partitionName,
+  partitionStalled,
   type Reading,
   reasonOf,
   retryDelay,
@@ -10,6 +11,7 @@ import {
 } from "./reading.ts";
 import { isAvailable, SourceError } from "./source.ts";
 import { turns } from "./turns.ts";
+import { StalledError, watchedRead } from "./watched-read.ts";
 
 /** Why reading can't go on where it ended. */
 type Torn = "hole" | "truncated" | "removed";
@@ -27,7 +29,7 @@ export async function readPartition(
   replaced: () => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const { source, forwarder, partitions, log, troubles } = reading;
+  const { forwarder, partitions, log, troubles } = reading;
   const { topic, partition, epoch } = which;
   const name = partitionName(topic, partition);
   let failures = 0;
@@ -35,13 +37,13 @@ export async function readPartition(
   let failing = true;
   let torn: Torn | undefined;
   let inTurn = 0;
+  let anew = false;
   while (!signal.aborted) {
     try {
       if (torn !== undefined) await rejoin(reading, topic, epoch, torn);
       torn = undefined;
       const from = partitions.find(topic, epoch)?.next ?? 0;
-      await source.read({ topic, partition, epoch, from, signal }, (batch) => {
-        if (signal.aborted) return;
+      await watchedRead(reading, { topic, partition, epoch, from, signal, anew }, (batch) => {
         if (batch.nextOffset > from) failures = 0;
         forwarder.batch(topic, partition, epoch, batch);
         if (failing) troubles.over(name);
@@ -55,7 +57,8 @@ export async function readPartition(
       return;
     } catch (error) {
       if (signal.aborted) return;
-      if (!isPassing(error)) throw error;
+      anew = error instanceof StalledError;
+      if (!(error instanceof StalledError || isPassing(error))) throw error;
       const reason = reasonOf(error);
       partitions.fail(topic, epoch, `${reason.code}: ${reason.message}`);
       if (reason.code === "corrupt") {
@@ -68,9 +71,10 @@ export async function readPartition(
       }
       if (reason.code === "truncated" || reason.code === "removed") torn = reason.code;
       else if (reason.code === "offset_out_of_range") torn ??= "hole";
-      const retryMs = retryDelay(reading, failures++);
+      const retryMs = retryDelay(reading, failures++, reason.code);
       failing = true;
-      partitionFailed(reading, which, reason, retryMs);
+      if (anew) partitionStalled(reading, which, reason, retryMs);
+      else partitionFailed(reading, which, reason, retryMs);
       await sleep(retryMs, signal);
     }
   }

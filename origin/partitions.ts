@@ -179,6 +179,8 @@ export class Partitions {
       const stays = known !== undefined && (known.target !== UNKNOWN || "unavailable" in beginning);
       const state = stays ? known : begin(topic, beginning);
       if (state.target === UNKNOWN && "unavailable" in beginning) state.error = beginning.unavailable;
+      // Whether or not what lies before it comes.
+      if ("end" in beginning) state.end = Math.max(state.end, beginning.end);
       states.set(beginning.epoch, state);
       changed ||= !stays;
     }

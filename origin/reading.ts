@@ -7,7 +7,9 @@ import { IndexError } from "./index/error.ts";
 import type { Log } from "./log.ts";
 import type { Partitions } from "./partitions.ts";
 import { type Source, SourceError } from "./source.ts";
+import type { StallBounds } from "./stall.ts";
 import type { Troubles } from "./troubles.ts";
+import type { StalledError } from "./watched-read.ts";
 
 export interface Reading {
   readonly source: Source;
@@ -34,11 +36,18 @@ export interface ReadTiming {
   readonly describeMs: number;
   /** How long a topic that matched a pattern must be gone until the index forgets it, in milliseconds. */
   readonly forgetMs: number;
+  /** When reading a partition hangs, unless that is as usual. */
+  readonly stall?: StallBounds;
 }
 
-/** How long to wait before the next try. */
-export function retryDelay({ timing, random }: Reading, failures: number): number {
-  return Math.ceil(backoff(failures, timing.retry, random()));
+/** What can be reached again shall be read again soon: a source sees to it that trying costs its log little. */
+const UNAVAILABLE_MAX_MS = 400;
+
+/** How long to wait before the next try. @param code What failed. */
+export function retryDelay({ timing, random }: Reading, failures: number, code = "unavailable"): number {
+  const { baseMs, maxMs } = timing.retry;
+  const most = code === "unavailable" ? Math.min(maxMs, UNAVAILABLE_MAX_MS) : maxMs;
+  return Math.ceil(backoff(failures, { baseMs, maxMs: most }, random()));
 }
 
 export function partitionName(topic: string, partition: number): string {
@@ -54,6 +63,24 @@ export function partitionFailed(
 ): void {
   const name = partitionName(topic, partition);
   troubles.befall(name, "partition_failed", { topic, partition, ...reason, retryMs });
+}
+
+/** Tells of a partition whose reading hung, and is begun anew. */
+export function partitionStalled(
+  { troubles }: Reading,
+  { topic, partition }: { readonly topic: string; readonly partition: number },
+  { code, message }: { readonly code: string; readonly message: string },
+  retryMs: number,
+): void {
+  const name = partitionName(topic, partition);
+  // By name: which one it is, and for how long, is what people need.
+  troubles.befall(name, "partition_stalled", {
+    topic,
+    partition,
+    code,
+    message: `${name}: ${message}`,
+    retryMs,
+  });
 }
 
 /** Whether the time passed without a signal. */
@@ -75,6 +102,6 @@ export function isPassing(error: unknown): error is SourceError | IndexError {
   return error instanceof IndexError && (error.code === "disk_failed" || error.code === "removed");
 }
 
-export function reasonOf({ code, message }: SourceError | IndexError) {
+export function reasonOf({ code, message }: SourceError | IndexError | StalledError) {
   return { code, message };
 }

@@ -85,6 +85,13 @@ export interface ReadRequest {
   /** The first offset wanted. */
   readonly from: number;
   readonly signal: AbortSignal;
+  /**
+   * Called now and then while no batch comes although the log is at work: an answer is arriving, the log asks to be left
+   * alone, or something failed that is tried again. Silence beyond that says that reading hangs.
+   */
+  readonly alive?: () => void;
+  /** The read before this one hung: what it used is to be made anew. */
+  readonly anew?: boolean;
 }
 
 export interface Source {

@@ -12,6 +12,10 @@ import {
   sleep,
 } from "./reading.ts";
 import { type DescribedPartition, isAvailable, SourceError, type UnavailablePartition } from "./source.ts";
+import { STALL } from "./stall.ts";
+
+/** A description may be large, and its line slow: it is given so many times what a read is. */
+const UNANSWERED_STALLS = 3;
 
 /** A topic is looked at no more often than this, whatever is asked: what is asked for can be made up. */
 const LOOK_MS = 1_000;
@@ -45,7 +49,7 @@ export class TopicReader {
 
   /** Until the end, or until the topic has been gone for so long that it is forgotten. */
   async run(): Promise<void> {
-    const { source, forwarder, partitions, troubles, timing, range = WHOLE } = this.#reading;
+    const { forwarder, partitions, troubles, timing, range = WHOLE } = this.#reading;
     const { topic } = this.#stream;
     let start = this.#start;
     let absentMs = 0;
@@ -56,7 +60,7 @@ export class TopicReader {
       this.#lookSoon = new AbortController();
       const looked = forwarder.looks(topic);
       try {
-        const described = await source.describe(topic);
+        const described = await this.#described();
         if (this.#signal.aborted) break;
         const own = described?.filter(({ partition }) => hasPartition(range, partition));
         const { infos, at } = await this.#placed(own, start);
@@ -78,13 +82,29 @@ export class TopicReader {
         else await this.#sleep(retryDelay(this.#reading, surprises++));
       } catch (error) {
         if (!isPassing(error)) throw error;
-        const retryMs = retryDelay(this.#reading, failures++);
+        const retryMs = retryDelay(this.#reading, failures++, error.code);
         partitions.describing(topic, error.message);
         troubles.befall(topic, "topic_unreadable", { topic, ...reasonOf(error), retryMs });
         await this.#sleep(retryMs);
       }
     }
     await Promise.all([...this.#readers.values()].map(({ done }) => done));
+  }
+
+  /** However long that takes, it doesn't in silence: what is known of the topic until then is old. */
+  async #described(): Promise<readonly DescribedPartition[] | undefined> {
+    const { source, troubles, timing } = this.#reading;
+    const { topic } = this.#stream;
+    const everyMs = UNANSWERED_STALLS * (timing.stall ?? STALL).stallMs;
+    const telling = setInterval(() => {
+      const message = `${topic} is asked for, and nothing is answered`;
+      troubles.befall(topic, "topic_unreadable", { topic, code: "stalled", message, retryMs: everyMs });
+    }, everyMs);
+    try {
+      return await source.describe(topic);
+    } finally {
+      clearInterval(telling);
+    }
   }
 
   /** Where partitions begin, by epoch, that begin so far back; one that can't be asked for that is unavailable. */

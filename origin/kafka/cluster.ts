@@ -1,8 +1,9 @@
 /** The brokers as last heard of, and what they say of topics. */
 import { SourceError } from "../source.ts";
 import { type Address, Connection, type Request, SilentError } from "./connection.ts";
+import { DialGate } from "./dial-gate.ts";
 import { Fetcher } from "./fetcher.ts";
-import { within, wordsOf } from "./patience.ts";
+import { unlessSilent, wordsOf } from "./patience.ts";
 import { type BrokerAddress, type Metadata, metadataRequest, type TopicMetadata } from "./requests.ts";
 import type { KafkaSettings } from "./settings.ts";
 
@@ -23,6 +24,8 @@ export class Cluster {
   readonly #bootstrap: readonly Address[];
   /** To those, for all who ask meanwhile. */
   readonly #entries = new Map<Address, Connection>();
+  /** By host and port: whatever wants a connection there goes through one. */
+  readonly #gates = new Map<string, DialGate>();
   readonly #asking = new Map<string, Promise<TopicMetadata>>();
   #closed = false;
 
@@ -35,7 +38,9 @@ export class Cluster {
   topic(name: string): Promise<TopicMetadata> {
     const known = this.#asking.get(name);
     if (known !== undefined) return known;
-    const asked = this.#describe(name).finally(() => this.#asking.delete(name));
+    const asked = this.#describe(name).finally(() => {
+      if (this.#asking.get(name) === asked) this.#asking.delete(name);
+    });
     this.#asking.set(name, asked);
     return asked;
   }
@@ -56,6 +61,27 @@ export class Cluster {
     return this.#open(broker).send(request);
   }
 
+  /** Another number after every sign of life of a broker, but for what is fetched from it. */
+  signs(id: number): number {
+    return this.#brokers.get(id)?.connection?.signs ?? 0;
+  }
+
+  /** The same of all that are asked. */
+  get allSigns(): number {
+    const known = [...this.#brokers.values()].map(({ connection }) => connection);
+    return signsOf([...known, ...this.#entries.values()]);
+  }
+
+  /** Nothing that is under way is trusted any more: it fails, and what is asked for next goes over connections made anew. */
+  renew(): void {
+    this.#closeEntries();
+    for (const { connection, fetcher } of this.#brokers.values()) {
+      connection?.close();
+      fetcher.renew();
+    }
+    this.#asking.clear();
+  }
+
   close(): void {
     this.#closed = true;
     this.#closeEntries();
@@ -71,13 +97,18 @@ export class Cluster {
 
   async #askAnyone(name: string | undefined): Promise<readonly TopicMetadata[]> {
     const asked: Promise<Metadata>[] = [];
+    const connections: Connection[] = [];
+    const heard = () => signsOf(connections);
     const answer = (): Promise<Metadata> => Promise.any(asked);
     const ways = this.#ways();
     for (const [i, connect] of ways.entries()) {
       if (this.#closed) break;
-      asked.push(connect().send(metadataRequest(name)));
+      const connection = connect();
+      connections.push(connection);
+      asked.push(connection.send(metadataRequest(name)));
       try {
-        const { brokers, topics } = await (i < ways.length - 1 ? within(SILENCE_MS, answer(), "") : answer());
+        const isLast = i === ways.length - 1;
+        const { brokers, topics } = await (isLast ? answer() : unlessSilent(SILENCE_MS, answer(), heard, ""));
         this.#learn(brokers);
         return topics;
       } catch {
@@ -93,39 +124,49 @@ export class Cluster {
     });
   }
 
-  /** Connections that are open first, then brokers that are known, then those that were named at the start. */
+  /**
+   * Connections that are open first, then brokers that are known, then those that were named at the start. Those that
+   * throttle come last: what is asked of them again and again would queue up.
+   */
   #ways(): (() => Connection)[] {
-    const known = [...this.#brokers.values()];
-    const open = known.filter(({ connection }) => connection?.closed === false);
-    const others = known.filter((broker) => !open.includes(broker));
-    return [
-      ...[...open, ...others].map((broker) => () => this.#open(broker)),
-      ...this.#bootstrap.map((address) => () => this.#enter(address)),
-    ];
+    const known = Map.groupBy(this.#brokers.values(), ({ connection }) =>
+      connection?.closed === false ? (connection.quietMs > 0 ? "throttled" : "open") : "closed",
+    );
+    const to = (which: "open" | "closed" | "throttled") =>
+      (known.get(which) ?? []).map((broker) => () => this.#open(broker));
+    const entries = this.#bootstrap.map((address) => () => this.#enter(address));
+    return [...to("open"), ...to("closed"), ...entries, ...to("throttled")];
   }
 
   #enter(address: Address): Connection {
     const open = this.#entries.get(address);
     if (open?.closed === false) return open;
-    const entry = new Connection(this.#settings, address);
+    const entry = this.#connect(address);
     this.#entries.set(address, entry);
     return entry;
   }
 
   #open(broker: Broker): Connection {
     if (broker.connection === undefined || broker.connection.closed)
-      broker.connection = new Connection(this.#settings, broker.address);
+      broker.connection = this.#connect(broker.address);
     return broker.connection;
+  }
+
+  #connect(address: Address): Connection {
+    const name = nameOf(address);
+    const gate = this.#gates.get(name) ?? new DialGate();
+    this.#gates.set(name, gate);
+    return new Connection(this.#settings, address, gate.take());
   }
 
   /**
    * A broker that stopped answering shall not be the first to be asked who leads now. Where it is silent, connections to
    * others may have been forgotten on the same way: asked one after the other, each would be waited for.
    */
-  #failed(broker: Broker, error: unknown): void {
+  #failed(broker: Broker, error: Error): void {
     const doubtful = error instanceof SilentError ? this.#brokers.values() : [broker];
     for (const { connection, fetcher } of doubtful) {
-      connection?.close();
+      connection?.close(error);
       fetcher.dropIdle();
     }
   }
@@ -148,11 +189,16 @@ export class Cluster {
       if (this.#brokers.has(address.id)) continue;
       const broker: Broker = {
         address,
-        fetcher: new Fetcher(this.#settings, address, (error) => this.#failed(broker, error)),
+        fetcher: new Fetcher(
+          () => this.#connect(address),
+          (error) => this.#failed(broker, error),
+        ),
         connection: undefined,
       };
       this.#brokers.set(address.id, broker);
     }
+    const named = new Set([...this.#bootstrap, ...addresses].map(nameOf));
+    for (const name of this.#gates.keys()) if (!named.has(name)) this.#gates.delete(name);
   }
 }
 
@@ -160,6 +206,11 @@ function end({ connection, fetcher }: Broker): void {
   connection?.close();
   fetcher.close();
 }
+
+const signsOf = (connections: readonly (Connection | undefined)[]) =>
+  connections.reduce((sum, connection) => sum + (connection?.signs ?? 0), 0);
+
+const nameOf = ({ host, port }: Address) => `${host}:${port}`;
 
 /** host:port, where an IPv6 host may be in brackets. Settings were checked before they come here. */
 function addressOf(text: string): Address {

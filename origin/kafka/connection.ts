@@ -2,8 +2,12 @@
  * One connection to one broker: kafkajs connects, with TLS and SASL where that is wanted, and matches answers to requests.
  * Requests are framed and timed here: kafkajs's way takes three buffers and a dozen promises for each, and looks for
  * what is late ten times a second on every connection.
+ *
+ * Every request settles: `close` rejects all that aren't answered, whatever they wait for just then, and everything
+ * that can end a connection ends in `close`. What kafkajs does is never relied on for that.
  */
 /// <reference path="./kafkajs-parts.d.ts" />
+import { once } from "node:events";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { setTimeout as startTimer } from "node:timers";
 import { setTimeout } from "node:timers/promises";
@@ -12,13 +16,16 @@ import Broker from "kafkajs/src/broker/index.js";
 import ConnectionPool, { type Connection as KafkaConnection } from "kafkajs/src/network/connectionPool.js";
 import type Encoder from "kafkajs/src/protocol/encoder.js";
 import { SourceError } from "../source.ts";
-import type { KafkaSettings } from "./settings.ts";
+import { AT_ONCE, type Turn } from "./dial-gate.ts";
+import { type Heard, Hearing } from "./hearing.ts";
+import type { Credentials, KafkaSettings } from "./settings.ts";
 import { WireReader } from "./wire.ts";
 
+/** A broker that sends not a byte for so long, while it is connected to or asked, is taken for dead. */
 const CONNECT_MS = 10_000;
-/** An answer that takes longer has failed. */
-const REQUEST_MS = 5_000;
-const MAX_THROTTLE_MS = 30_000;
+const SILENCE_MS = 5_000;
+/** One that wants to be left alone for longer is asked again all the same. */
+const MAX_THROTTLE_MS = 300_000;
 const KEEP_ALIVE_MS = 60_000;
 
 /** Of a request's header, without the client's name: length, key, version, number, and how long the name is. */
@@ -28,16 +35,19 @@ export interface Request<T> {
   readonly name: string;
   readonly key: number;
   readonly version: number;
-  /** How long the answer may take, if longer than for others. */
-  readonly timeoutMs?: number;
-  /** A broker that sends not a byte for so long is taken for dead; one that fills a slow line isn't. */
+  /** How long the broker may be silent before and within its answer, if not as long as for others. */
   readonly silenceMs?: number;
+  /** Whether to give up an answer of so many bytes, of which that much has come: less is asked for instead. */
+  readonly giveUp?: (heard: Heard, bytes: number) => boolean;
   encode(): Encoder;
   decode(reader: WireReader): { readonly throttleMs: number; readonly answer: T };
 }
 
-/** Not a byte came, though the connection stands, as far as can be seen from here. */
+/** Not a byte came, or hardly any, though the connection stands, as far as can be seen from here. */
 export class SilentError extends Error {}
+
+/** An answer was given up, since less was wanted of a line as slow as this. Nothing is wrong with the broker. */
+export class TooSlowError extends Error {}
 
 export interface Address {
   readonly host: string;
@@ -45,57 +55,63 @@ export interface Address {
 }
 
 export class Connection {
-  readonly #pool: ConnectionPool;
-  readonly #broker: Broker;
-  readonly #opened: Promise<KafkaConnection>;
-  readonly #clientId: Buffer;
-  readonly #authenticates: boolean;
   readonly #settings: KafkaSettings;
-  /** Rejects when the connection is closed: kafkajs would go on waiting for it to open. */
-  readonly #gone = Promise.withResolvers<never>();
+  readonly #address: Address;
+  readonly #turn: Turn;
+  readonly #opened: Promise<Opened>;
+  readonly #clientId: Buffer;
+  /** Aborts when the connection is closed. */
+  readonly #closing = new AbortController();
+  /** What rejects the requests that aren't answered yet. */
+  readonly #unanswered = new Set<(why: Error) => void>();
+  #pool: ConnectionPool | undefined;
+  /** Below TLS, if there is any: of a TLS record nothing is heard before it is whole, and a slow line takes its time. */
+  #tcp: Socket | undefined;
   #socket: Socket | undefined;
-  #closed = false;
   #last: Promise<unknown> = Promise.resolve();
   #quietUntil = 0;
+  #isThrottled = false;
+  #bytesHeard = 0;
+  /** What is listened for just now, or was last. */
+  #hearing: Hearing | undefined;
+  #look: NodeJS.Timeout | undefined;
 
-  /** Connects, and rejects what is sent where that fails. */
-  constructor(settings: KafkaSettings, { host, port }: Address) {
-    this.#clientId = Buffer.from(settings.clientId);
-    this.#authenticates = settings.sasl !== undefined;
+  /**
+   * Connects, and rejects what is sent where that fails.
+   * @param turn When it may.
+   */
+  constructor(settings: KafkaSettings, address: Address, turn: Turn = AT_ONCE) {
     this.#settings = settings;
-    this.#pool = new ConnectionPool({
-      host,
-      port,
-      // Told in time: see #present.
-      ssl: undefined,
-      sasl: undefined,
-      clientId: settings.clientId,
-      connectionTimeout: CONNECT_MS,
-      requestTimeout: REQUEST_MS,
-      logger: SILENT,
-      socketFactory: ({ ssl, onConnect }) => {
-        const socket = ssl
-          ? connectTls({ host, port, ...(isIP(host) ? {} : { servername: host }), ...ssl }, onConnect)
-          : connectTcp({ host, port }, onConnect);
-        socket.setKeepAlive(true, KEEP_ALIVE_MS).setNoDelay(true);
-        socket.once("error", (error) => this.close(error));
-        // kafkajs does not listen to it.
-        socket.once("close", () => this.close());
-        this.#socket = socket;
-        return socket;
-      },
-    });
-    // After every answer kafkajs sets a timer of negative length, of which Node warns. It is for requests that
-    // wait for others, or for the end of a throttling: here none do.
-    this.#pool.map(({ requestQueue }) => Object.assign(requestQueue, { scheduleCheckPendingRequests() {} }));
-    this.#broker = new Broker({ connectionPool: this.#pool, logger: SILENT, allowAutoTopicCreation: false });
-    this.#opened = Promise.race([this.#open(), this.#gone.promise]);
-    this.#opened.catch(() => this.close());
+    this.#address = address;
+    this.#turn = turn;
+    this.#clientId = Buffer.from(settings.clientId);
+    this.#opened = this.#open();
+    this.#opened.catch((error) => this.#fail(error));
   }
 
   /** Once closed, by either side, it stays so. */
   get closed(): boolean {
-    return this.#closed;
+    return this.#closing.signal.aborted;
+  }
+
+  /** How long the broker wants to be left alone; nothing is sent meanwhile. */
+  get quietMs(): number {
+    return this.closed ? 0 : Math.max(0, this.#quietUntil - performance.now());
+  }
+
+  /** Whether the broker said with its last answer that it wants to be left alone. */
+  get isThrottled(): boolean {
+    return this.#isThrottled;
+  }
+
+  /** Another number after every sign of life: bytes that came, or time for which the broker wants to be left alone. */
+  get signs(): number {
+    return this.#bytesHeard + this.quietMs;
+  }
+
+  /** How the present answer is coming, or how the last one came. */
+  get heard(): Heard {
+    return this.#hearing?.heard ?? { bytes: 0, ms: 0, longestGapMs: 0 };
   }
 
   /**
@@ -104,100 +120,186 @@ export class Connection {
    * is then closed.
    */
   send<T>(request: Request<T>): Promise<T> {
-    const answer = this.#last.then(() => this.#send(request));
-    this.#last = answer.catch(() => this.close());
-    return answer;
+    if (this.closed) return Promise.reject(this.#closing.signal.reason);
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    this.#unanswered.add(reject);
+    this.#last = this.#last
+      .then(() => this.#send(request))
+      .then(
+        (answer) => {
+          this.#unanswered.delete(reject);
+          resolve(answer);
+        },
+        (error) => this.#fail(error),
+      );
+    return promise;
   }
 
+  /** Nobody needs it any more. @param why What requests that aren't answered are rejected with. */
   close(why = new Error("the connection was closed")): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#gone.reject(why);
-    this.#pool.map((connection) => connection.rejectRequests(why));
-    this.#socket?.destroy();
-    // What is left of it are timers.
-    this.#pool.destroy().catch(() => {});
+    this.#end(why, undefined);
   }
 
-  async #open(): Promise<KafkaConnection> {
-    await this.#present();
-    await this.#broker.connect();
-    const connection = await this.#pool.getConnection();
+  /** It has failed, or the broker ended it. */
+  #fail(why: Error): void {
+    this.#end(why, why);
+  }
+
+  #end(why: Error, failure: Error | undefined): void {
+    if (this.closed) return;
+    this.#closing.abort(why);
+    clearTimeout(this.#look);
+    this.#pool?.map((connection) => connection.rejectRequests(why));
+    this.#socket?.destroy();
+    this.#tcp?.destroy();
+    // What is left of it are timers.
+    this.#pool?.destroy().catch(() => {});
+    this.#turn.ended(failure);
+    for (const reject of this.#unanswered) reject(why);
+    this.#unanswered.clear();
+  }
+
+  async #open(): Promise<Opened> {
+    await this.#turn.granted;
+    this.#closing.signal.throwIfAborted();
+    const { broker, connection } = await this.#listening(CONNECT_MS, async () => {
+      const pool = this.#newPool(await this.#dial(), await this.#credentials());
+      this.#pool = pool;
+      const broker = new Broker({ connectionPool: pool, logger: SILENT, allowAutoTopicCreation: false });
+      await broker.connect();
+      return { broker, connection: await pool.getConnection() };
+    });
     // Ends its search for what is late.
     connection.requestQueue.destroy();
-    return connection;
+    this.#turn.opened();
+    return { connection, versions: broker.versions ?? {} };
   }
 
-  /** Takes the credentials as they are now for what follows: kafkajs looks at them when it connects or authenticates. */
-  async #present(): Promise<void> {
+  async #dial(): Promise<Socket> {
+    const tcp = connectTcp(this.#address);
+    this.#tcp = tcp;
+    tcp.setKeepAlive(true, KEEP_ALIVE_MS).setNoDelay(true);
+    tcp.on("error", (error) => this.#fail(error));
+    // kafkajs does not listen to it.
+    tcp.once("close", () => this.#fail(new Error("the broker closed the connection")));
+    await once(tcp, "connect", { signal: this.#closing.signal });
+    return tcp;
+  }
+
+  /** As they are now: files may hold others than when the last connection was made. kafkajs writes into the account. */
+  async #credentials(): Promise<Credentials> {
     const { tls, sasl } = (await this.#settings.current?.()) ?? this.#settings;
-    if (this.#closed) throw new Error("the connection was closed");
-    // kafkajs writes into the latter.
-    this.#pool.map((connection) => Object.assign(connection, { ssl: tls, sasl: sasl && { ...sasl } }));
+    return { ...(tls && { tls }), ...(sasl && { sasl: { ...sasl } }) };
+  }
+
+  #newPool(tcp: Socket, { tls, sasl }: Credentials): ConnectionPool {
+    const { clientId } = this.#settings;
+    const { host, port } = this.#address;
+    const pool = new ConnectionPool({
+      host,
+      port,
+      ssl: tls,
+      sasl,
+      clientId,
+      connectionTimeout: CONNECT_MS,
+      requestTimeout: CONNECT_MS,
+      logger: SILENT,
+      socketFactory: ({ ssl, onConnect }) => {
+        const servername = isIP(host) ? {} : { servername: host };
+        const socket = ssl ? connectTls({ socket: tcp, host, ...servername, ...ssl }, onConnect) : tcp;
+        if (socket === tcp) process.nextTick(onConnect);
+        socket.on("error", (error) => this.#fail(error));
+        socket.on("data", () => this.#hear());
+        this.#socket = socket;
+        return socket;
+      },
+    });
+    // After every answer kafkajs sets a timer of negative length, of which Node warns. It is for requests that
+    // wait for others, or for the end of a throttling: here none do.
+    pool.map(({ requestQueue }) => Object.assign(requestQueue, { scheduleCheckPendingRequests() {} }));
+    return pool;
   }
 
   async #send<T>(request: Request<T>): Promise<T> {
-    const connection = await this.#opened;
-    if (this.#closed) throw new Error("the connection was closed");
-    const { name, key, version, decode } = request;
-    const known = this.#broker.versions?.[key];
+    const { connection, versions } = await this.#opened;
+    const { name, key, version, silenceMs = SILENCE_MS, decode } = request;
+    const known = versions[key];
     if (known === undefined || version < known.minVersion || version > known.maxVersion)
       throw new SourceError(
         "unavailable",
         `the broker is older than Kafka 3.1: it has no ${name} request of version ${version}`,
       );
     // A broker that throttles has answered already, and won't listen meanwhile.
-    const quietMs = this.#quietUntil - performance.now();
-    if (quietMs > 0) await setTimeout(quietMs);
+    if (this.quietMs > 0) await setTimeout(this.quietMs, undefined, { signal: this.#closing.signal });
     // Again, once as much time has passed as the broker allows.
-    if (this.#authenticates && !connection.isAuthenticated()) {
-      await this.#present();
-      await connection.authenticate();
-    }
-    const { throttleMs, answer } = decode(new WireReader(await this.#exchange(connection, request)));
-    if (throttleMs > 0) this.#quietUntil = performance.now() + Math.min(throttleMs, MAX_THROTTLE_MS);
+    if (this.#settings.sasl !== undefined && !connection.isAuthenticated())
+      await this.#listening(CONNECT_MS, async () => {
+        const { sasl } = await this.#credentials();
+        await Object.assign(connection, { sasl }).authenticate();
+      });
+    const bytes = await this.#listening(
+      silenceMs,
+      () => this.#exchange(connection, request),
+      (heard) => request.giveUp?.(heard, connection.bytesNeeded) === true,
+    );
+    this.#turn.answered();
+    const { throttleMs, answer } = decode(new WireReader(bytes));
+    this.#isThrottled = throttleMs > 0;
+    if (this.#isThrottled) this.#quietUntil = performance.now() + Math.min(throttleMs, MAX_THROTTLE_MS);
     return answer;
   }
 
   #exchange<T>(connection: KafkaConnection, request: Request<T>): Promise<Buffer> {
-    const { name, key, version, timeoutMs = REQUEST_MS } = request;
+    const { name, key, version } = request;
     const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
-    const answered = this.#closeUnlessAnswered(request);
     const correlationId = connection.nextCorrelationId();
     const entry = {
       apiKey: key,
       apiName: name,
       apiVersion: version,
       correlationId,
-      resolve: ({ payload }: { payload: Buffer }) => {
-        answered();
-        resolve(payload);
-      },
-      reject: (error: Error) => {
-        answered();
-        reject(error);
-      },
+      resolve: ({ payload }: { payload: Buffer }) => resolve(payload),
+      reject,
     };
     const bytes = this.#frame(request, correlationId);
     const sendRequest = () => this.#socket?.write(bytes);
-    connection.requestQueue.push({ entry, expectResponse: true, requestTimeout: timeoutMs, sendRequest });
+    // Its own deadline was ended when it had connected.
+    connection.requestQueue.push({ entry, expectResponse: true, requestTimeout: 0, sendRequest });
     return promise;
   }
 
-  /** Until the function that it returns is called. */
-  #closeUnlessAnswered<T>({ name, timeoutMs = REQUEST_MS, silenceMs = timeoutMs }: Request<T>): () => void {
-    const ends = performance.now() + timeoutMs;
-    let read = this.#socket?.bytesRead;
+  /** What takes its time because of the broker: the connection is closed if that falls silent. */
+  async #listening<T>(
+    silenceMs: number,
+    act: () => Promise<T>,
+    giveUp: (heard: Heard) => boolean = () => false,
+  ): Promise<T> {
+    // It may have been closed while something else was waited for.
+    this.#closing.signal.throwIfAborted();
+    const hearing = new Hearing(performance.now(), silenceMs);
+    this.#hearing = hearing;
     const look = () => {
-      const left = ends - performance.now();
-      const isSilent = silenceMs < timeoutMs && this.#socket?.bytesRead === read;
-      if (isSilent) this.close(new SilentError(`the broker has been silent for ${silenceMs} ms`));
-      else if (left < 1) this.close(new Error(`a ${name} request was not answered within ${timeoutMs} ms`));
-      else timer = startTimer(look, Math.min(silenceMs, left));
-      read = this.#socket?.bytesRead;
+      this.#hear();
+      const verdict = hearing.look(performance.now());
+      if (verdict === "silent") this.#fail(new SilentError(`the broker has been silent for ${silenceMs} ms`));
+      else if (verdict === "trickle")
+        this.#fail(new SilentError("the broker's answer does not come, but drips"));
+      else if (giveUp(hearing.heard)) this.close(new TooSlowError("the answer was given up to ask for less"));
+      else this.#look = startTimer(look, verdict.lookInMs);
     };
-    let timer = startTimer(look, Math.min(silenceMs, timeoutMs));
-    return () => clearTimeout(timer);
+    this.#look = startTimer(look, hearing.firstLookMs);
+    try {
+      return await act();
+    } finally {
+      clearTimeout(this.#look);
+    }
+  }
+
+  #hear(): void {
+    const bytes = (this.#tcp?.bytesRead ?? 0) - this.#bytesHeard;
+    if (bytes <= 0) return;
+    this.#bytesHeard += bytes;
+    this.#hearing?.hear(performance.now(), bytes);
   }
 
   #frame<T>({ key, version, encode }: Request<T>, correlationId: number): Buffer {
@@ -212,6 +314,12 @@ export class Connection {
     bytes.set(body, HEADER_BYTES + this.#clientId.length);
     return bytes;
   }
+}
+
+/** A connection that is ready, and which requests the broker knows, by their keys. */
+interface Opened {
+  readonly connection: KafkaConnection;
+  readonly versions: NonNullable<Broker["versions"]>;
 }
 
 /** What is wrong reaches the caller; kafkajs has nothing of its own to say. */

@@ -7,17 +7,14 @@
  * with short waits, until both can be asked for together again. So a slow reader costs no other any time, and
  * two connections serve any number of partitions.
  */
-import { type Address, Connection } from "./connection.ts";
+import { type Connection, SilentError, TooSlowError } from "./connection.ts";
+import { Line } from "./line.ts";
+import { telling } from "./patience.ts";
 import { type Fetched, type FetchFrom, fetchRequest, KAFKA_ERROR } from "./requests.ts";
-import type { KafkaSettings } from "./settings.ts";
 
 /** How long a broker holds a request for which it has nothing; ends at once where it has something. */
 const LONG_WAIT_MS = 500;
 const SHORT_WAIT_MS = 10;
-/** What a broker is given, beyond that, to begin with an answer; doubled each time that it isn't enough. */
-const SILENCE = { baseMs: 3_000, maxMs: 10_000 };
-const ANSWER_BYTES = 8 * 1024 * 1024;
-const PARTITION_BYTES = 1024 * 1024;
 /** How long it takes at least until it is told that more or less is held back, where nothing else is to be told. */
 const HELD_NEWS_MS = 1_000;
 
@@ -32,6 +29,7 @@ interface Ask {
   over: boolean;
   readonly resolve: (fetched: Fetched) => void;
   readonly reject: (error: unknown) => void;
+  readonly alive: () => void;
 }
 
 /**
@@ -48,24 +46,19 @@ interface Lane {
 }
 
 export class Fetcher {
-  readonly #settings: KafkaSettings;
-  readonly #address: Address;
-  readonly #failed: (error: unknown) => void;
-  readonly #lanes: readonly [Lane, Lane] = [
-    { connection: undefined, waitMs: undefined },
-    { connection: undefined, waitMs: undefined },
-  ];
+  readonly #connect: () => Connection;
+  readonly #failed: (error: Error) => void;
+  #lanes: readonly [Lane, Lane] = newLanes();
   readonly #asks = new Set<Ask>();
   /** Who waits, by the signal that ends that: a listener serves all fetches of a read. */
   readonly #waiting = new WeakMap<AbortSignal, Set<Ask>>();
   #scheduled = false;
-  #silenceMs = SILENCE.baseMs;
+  readonly #line = new Line();
   #closed = false;
 
   /** @param failed Called when a request has failed: the broker may be gone. */
-  constructor(settings: KafkaSettings, address: Address, failed: (error: unknown) => void) {
-    this.#settings = settings;
-    this.#address = address;
+  constructor(connect: () => Connection, failed: (error: Error) => void) {
+    this.#connect = connect;
     this.#failed = failed;
   }
 
@@ -73,8 +66,15 @@ export class Fetcher {
    * One answer for one partition: records from an offset on, or an error of its own; nothing, only to a `first`
    * one, or where not as much is held back as is known. Rejects when the signal aborts, and where the broker can't be
    * reached.
+   * @param alive Called now and then while an answer is coming, or the broker wants to be left alone, or has nothing.
    */
-  fetch(from: FetchFrom, mood: Mood, knownHeld: number, signal: AbortSignal): Promise<Fetched> {
+  fetch(
+    from: FetchFrom,
+    mood: Mood,
+    knownHeld: number,
+    signal: AbortSignal,
+    alive: () => void,
+  ): Promise<Fetched> {
     const { promise, resolve, reject } = Promise.withResolvers<Fetched>();
     if (this.#closed) reject(new Error("the source is closed"));
     else if (signal.aborted) reject(signal.reason);
@@ -88,7 +88,7 @@ export class Fetcher {
       };
       const since = performance.now();
       const settled = { resolve: settle(resolve), reject: settle(reject) };
-      const ask: Ask = { from, since, knownHeld, mood, over: false, ...settled };
+      const ask: Ask = { from, since, knownHeld, mood, over: false, ...settled, alive };
       waiting.add(ask);
       this.#asks.add(ask);
       this.#schedule();
@@ -99,6 +99,13 @@ export class Fetcher {
   /** Connections on which nothing is under way are made anew when they are needed. */
   dropIdle(): void {
     for (const { connection, waitMs } of this.#lanes) if (waitMs === undefined) connection?.close();
+  }
+
+  /** Nothing that was under way is trusted any more: it fails, and what is asked for next goes another way. */
+  renew(): void {
+    const before = this.#lanes;
+    this.#lanes = newLanes();
+    for (const { connection } of before) connection?.close();
   }
 
   close(): void {
@@ -125,9 +132,9 @@ export class Fetcher {
   }
 
   /** Most partitions have nothing most of the time: their reads sleep through that. */
-  #again(ask: Ask): void {
+  #again(ask: Ask, mood: Mood = "idle"): void {
     if (ask.over) return;
-    ask.mood = "idle";
+    ask.mood = mood;
     if (this.#closed) ask.reject(new Error("the source is closed"));
     else this.#asks.add(ask);
   }
@@ -162,32 +169,61 @@ export class Fetcher {
     lane.waitMs = waitMs;
     // Who got nothing comes first: a broker gives a record larger than the bounds only to the first it finds.
     const ordered = asks.toSorted((a, b) => Number(a.mood === "flowing") - Number(b.mood === "flowing"));
+    if (lane.connection === undefined || lane.connection.closed) lane.connection = this.#connect();
+    const { connection } = lane;
+    const alive = () => {
+      // Those in the queue wait for this lane, too.
+      for (const ask of [...ordered, ...this.#asks]) ask.alive();
+    };
+    const { bounds } = this.#line;
     try {
-      if (lane.connection === undefined || lane.connection.closed)
-        lane.connection = new Connection(this.#settings, this.#address);
       const request = fetchRequest(
         ordered.map(({ from }) => from),
-        { waitMs, silenceMs: this.#silenceMs, maxBytes: ANSWER_BYTES, partitionMaxBytes: PARTITION_BYTES },
+        { waitMs, ...bounds, giveUp: (heard, bytes) => Line.isHopeless(heard, bounds.maxBytes, bytes) },
       );
       const answers = new Map<string, Fetched>();
-      for (const fetched of await lane.connection.send(request)) answers.set(nameOf(fetched), fetched);
-      this.#silenceMs = SILENCE.baseMs;
+      const answer = telling(connection.send(request), () => connection.signs, alive);
+      for (const fetched of await answer) answers.set(nameOf(fetched), fetched);
+      this.#line.answered(connection.heard);
       for (const ask of ordered) {
         const fetched = answers.get(nameOf(ask.from));
-        if (fetched === undefined) ask.reject(new Error("the broker's answer leaves out a partition"));
-        else if (ask.mood !== "first" && isNothing(fetched) && !isHeldNews(fetched, ask)) this.#again(ask);
-        else ask.resolve(ownBytes(fetched, answers.size));
+        const isNews = (of: Fetched) => ask.mood === "first" || !isNothing(of) || isHeldNews(of, ask);
+        if (fetched !== undefined && isNews(fetched)) ask.resolve(ownBytes(fetched, answers.size));
+        else if (fetched !== undefined) {
+          // Compaction may have left nothing before the end: that there is nothing is an answer, too.
+          ask.alive();
+          this.#again(ask);
+        }
+        // A broker that throttles may answer without naming anything; the next request waits as long as it wants.
+        else if (answers.size === 0 && connection.isThrottled) this.#again(ask, ask.mood);
+        else ask.reject(new Error("the broker's answer leaves out a partition"));
       }
     } catch (error) {
-      this.#failed(error);
-      this.#silenceMs = Math.min(2 * this.#silenceMs, SILENCE.maxMs);
-      for (const { reject } of ordered) reject(error);
+      this.#end(ordered, connection, error instanceof Error ? error : new Error(String(error)));
     } finally {
       lane.waitMs = undefined;
       this.#schedule();
     }
   }
+
+  #end(asks: readonly Ask[], { heard }: Connection, why: Error): void {
+    if (why instanceof TooSlowError) {
+      this.#line.gaveUp(heard);
+      for (const ask of asks) this.#again(ask, ask.mood);
+      return;
+    }
+    if (why instanceof SilentError) this.#line.silent();
+    this.#failed(why);
+    // Those in the queue would go the same way: another broker may lead their partitions by now.
+    for (const { reject } of [...asks, ...this.#asks]) reject(why);
+    this.#asks.clear();
+  }
 }
+
+const newLanes = (): readonly [Lane, Lane] => [
+  { connection: undefined, waitMs: undefined },
+  { connection: undefined, waitMs: undefined },
+];
 
 const nameOf = ({ topicId, partition }: { topicId: Buffer; partition: number }) =>
   `${topicId.toString("latin1")}${partition}`;

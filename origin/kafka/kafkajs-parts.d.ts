@@ -20,6 +20,8 @@ declare module "kafkajs/src/network/connectionPool.js" {
   export interface Connection {
     /** Whether it needs no authentication, for now: never without SASL. */
     isAuthenticated(): boolean;
+    /** How long the answer is of which a part is there, with its length; else how long that length is. */
+    readonly bytesNeeded: number;
     authenticate(): Promise<void>;
     nextCorrelationId(): number;
     rejectRequests(error: Error): void;

@@ -64,6 +64,8 @@ export class Memory {
   readonly #leases = new Set<Lease>();
   readonly #waiting = new Set<Waiter>();
   #held = 0;
+  /** Leases given so far: those that wait see by it that they get on. */
+  given = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(bytes = UNPACK_BYTES, restMs = REST_MS) {
@@ -131,6 +133,7 @@ export class Memory {
   #begin(bytes: number): Lease {
     const lease = new Lease(this, bytes);
     this.#leases.add(lease);
+    this.given++;
     this.#held += bytes;
     return lease;
   }

@@ -6,7 +6,7 @@ import type { Cluster } from "./cluster.ts";
 import { type Fetcher, heldBackIn, type Mood } from "./fetcher.ts";
 import type { Memory } from "./memory.ts";
 import type { Part } from "./parts.ts";
-import { kafkaError, patiently } from "./patience.ts";
+import { kafkaError, patiently, telling } from "./patience.ts";
 import { partsOf, type Reached, readTo, UNKNOWN_EPOCH } from "./record-batches.ts";
 import { type Fetched, KAFKA_ERROR, type PartitionMetadata, type TopicMetadata } from "./requests.ts";
 import { WireError } from "./wire.ts";
@@ -33,6 +33,7 @@ export class PartitionReading {
   readonly #request: ReadRequest;
   readonly #signal: AbortSignal;
   readonly #ports: ReadingPorts;
+  readonly #alive: () => void;
   /** Where the partition is fetched from, while that is known. */
   #place: Place | undefined;
   /** What is held back, as was told last. */
@@ -42,6 +43,7 @@ export class PartitionReading {
     this.#request = request;
     this.#signal = signal;
     this.#ports = ports;
+    this.#alive = request.alive ?? (() => {});
   }
 
   /** Fetches one answer ahead of what is handled, and no more: that bounds what is in memory. */
@@ -75,7 +77,8 @@ export class PartitionReading {
       try {
         for (;;) {
           if (turns.isSpent()) await turns.later();
-          let part = await this.#next(parts);
+          // Whoever waits for memory gets on as long as others do.
+          let part = await telling(this.#next(parts), () => memory.given, this.#alive);
           if (this.#signal.aborted) return;
           const isLast = part === undefined;
           if (isLast && !due) break;
@@ -95,13 +98,17 @@ export class PartitionReading {
   }
 
   #fetch({ offset, leaderEpoch }: Reached, mood: Mood): Promise<Fetched> {
-    return patiently(PATIENCE_MS, this.#signal, async () => {
+    return patiently(PATIENCE_MS, this.#signal, async (patient) => {
       const { topic, partition, epoch } = this.#request;
+      const alive = () => {
+        patient();
+        this.#alive();
+      };
       try {
         this.#place ??= await this.#locate();
         const { topicId, fetcher, leaderEpoch: leader } = this.#place;
         const from = { topicId, partition, offset, leaderEpoch: leader, lastEpoch: leaderEpoch };
-        const fetched = await fetcher.fetch(from, mood, this.#heldBack, this.#signal);
+        const fetched = await fetcher.fetch(from, mood, this.#heldBack, this.#signal, alive);
         if (fetched.diverging)
           throw new SourceError(
             "truncated",
@@ -112,6 +119,8 @@ export class PartitionReading {
           throw new SourceError("offset_out_of_range", `${topic}/${partition} does not hold ${offset}`);
         throw kafkaError(`${topic}/${partition}`, fetched.error);
       } catch (error) {
+        // That it fails is told of if it lasts.
+        this.#alive();
         this.#place = undefined;
         // Whatever comes next is not what was read before, or is nothing.
         if (error instanceof SourceError && error.code !== "unavailable") this.#ports.reached.delete(epoch);
@@ -122,8 +131,10 @@ export class PartitionReading {
 
   async #locate(): Promise<Place> {
     const { topic, partition, epoch } = this.#request;
-    const { id, info } = partitionIn(await this.#ports.topic(topic), topic, partition, epoch);
-    const fetcher = this.#ports.cluster.fetcher(info.leader);
+    const { cluster } = this.#ports;
+    const found = await telling(this.#ports.topic(topic), () => cluster.allSigns, this.#alive);
+    const { id, info } = partitionIn(found, topic, partition, epoch);
+    const fetcher = cluster.fetcher(info.leader);
     if (fetcher === undefined) throw new Error(noLeader(info.leader));
     return { topicId: id, leaderEpoch: info.leaderEpoch, fetcher };
   }

@@ -6,7 +6,11 @@ import { backoff } from "../../shared/core/backoff.ts";
 import { SourceError } from "../source.ts";
 import { KAFKA_ERROR } from "./requests.ts";
 
-const RETRY = { baseMs: 50, maxMs: 1_000 };
+/** Short, since dials are spaced by themselves: what can be reached again shall be read again soon. */
+const RETRY = { baseMs: 50, maxMs: 400 };
+
+/** How often those that wait are told of signs of life. */
+const SIGN_MS = 1_000;
 
 /** Sleeps before the next try after so many. An abort ends it early, and is to be looked for. */
 export async function pause(failures: number, signal: AbortSignal): Promise<void> {
@@ -15,18 +19,22 @@ export async function pause(failures: number, signal: AbortSignal): Promise<void
 
 /**
  * Tries until it works, or fails in a way that trying again won't mend, or `patienceMs` have passed since the
- * first failure. Rejects with SourceError, or as it may where the signal aborted.
+ * first failure, or since the last sign of life that the body then told of. Rejects with SourceError, or as it may where
+ * the signal aborted.
  */
 export async function patiently<T>(
   patienceMs: number,
   signal: AbortSignal,
-  body: () => Promise<T>,
+  body: (alive: () => void) => Promise<T>,
 ): Promise<T> {
   let failedAt: number | undefined;
+  const alive = () => {
+    failedAt = undefined;
+  };
   for (let failures = 0; ; failures++) {
     let failure: unknown;
     try {
-      return await body();
+      return await body(alive);
     } catch (error) {
       if (error instanceof SourceError && error.code !== "unavailable") throw error;
       failure = error;
@@ -41,16 +49,44 @@ export async function patiently<T>(
   }
 }
 
-/** Rejects with `problem` where it takes longer than `ms`; what becomes of the promise then is nobody's concern. */
-export async function within<T>(ms: number, promise: Promise<T>, problem: string): Promise<T> {
+/**
+ * Rejects with `problem` if for `ms` there was no sign of life and the promise didn't settle; what becomes of it then
+ * is nobody's concern.
+ * @param signs Another number after every sign.
+ */
+export async function unlessSilent<T>(
+  ms: number,
+  promise: Promise<T>,
+  signs: () => number,
+  problem: string,
+): Promise<T> {
   const over = new AbortController();
-  const late = setTimeout(ms, undefined, { signal: over.signal }).then(() => {
+  const silent = async (): Promise<never> => {
+    for (let before = Number.NaN; before !== signs(); ) {
+      before = signs();
+      await setTimeout(ms, undefined, { signal: over.signal });
+    }
     throw new Error(problem);
-  });
+  };
   try {
-    return await Promise.race([promise, late]);
+    return await Promise.race([promise, silent()]);
   } finally {
     over.abort();
+  }
+}
+
+/** Calls `alive` now and then while the promise hasn't settled and there are signs of life. */
+export async function telling<T>(promise: Promise<T>, signs: () => number, alive: () => void): Promise<T> {
+  let before = signs();
+  const look = setInterval(() => {
+    const now = signs();
+    if (now !== before) alive();
+    before = now;
+  }, SIGN_MS);
+  try {
+    return await promise;
+  } finally {
+    clearInterval(look);
   }
 }
 

@@ -14,8 +14,8 @@ import type { WireReader } from "./wire.ts";
 const CONSUMER = -1;
 const READ_COMMITTED = 1;
 const NO_TAGS = 0;
-/** Much may have to come from disks, or from far away. */
-const FETCH_MS = 10_000;
+/** Much may have to come from disks, or from far away: how long a broker may be silent, unless told otherwise. */
+const FETCH_SILENCE_MS = 10_000;
 export const LATEST = -1;
 export const EARLIEST = -2;
 
@@ -194,10 +194,11 @@ export interface AbortedTransaction {
 export interface FetchBounds {
   /** How long the broker waits for a first byte. */
   readonly waitMs: number;
-  /** Beyond that; longer, and the broker is taken for dead. Where it is left out only the whole answer has its time. */
+  /** Beyond that, and then between bytes; longer, and the broker is taken for dead. */
   readonly silenceMs?: number;
   readonly maxBytes: number;
   readonly partitionMaxBytes: number;
+  readonly giveUp?: Request<unknown>["giveUp"];
 }
 
 export function fetchRequest(from: readonly FetchFrom[], bounds: FetchBounds): Request<readonly Fetched[]> {
@@ -205,8 +206,8 @@ export function fetchRequest(from: readonly FetchFrom[], bounds: FetchBounds): R
     name: "Fetch",
     key: 1,
     version: 13,
-    timeoutMs: bounds.waitMs + FETCH_MS,
-    ...(bounds.silenceMs !== undefined && { silenceMs: bounds.waitMs + bounds.silenceMs }),
+    silenceMs: bounds.waitMs + (bounds.silenceMs ?? FETCH_SILENCE_MS),
+    ...(bounds.giveUp && { giveUp: bounds.giveUp }),
     encode: () => {
       const encoder = start()
         .writeInt32(CONSUMER)

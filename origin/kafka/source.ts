@@ -9,9 +9,11 @@
  *   a partition's leader can't be reached, or          backoff   after 10 s `unavailable`; describing, after
  *   there is none, or the topic is unknown                       0.5 s without this partition's offsets
  *   to the leader by its id
- *   a leader doesn't answer while describing           –         after 2 s without its partitions' offsets
+ *   a leader doesn't answer while describing           –         after 2 s of silence without its partitions' offsets
  *   no memory to unpack a batch in                     in line   when others have unpacked theirs; after 2 s one that
  *                                                                is stuck with what it read loses it
+ *
+ * Whatever is tried again, no address is dialled more than twice a second: see dial-policy.ts.
  */
 import { epochOf } from "../epoch.ts";
 import {
@@ -28,7 +30,7 @@ import {
 import { Cluster } from "./cluster.ts";
 import { Memory } from "./memory.ts";
 import { noLeader, PartitionReading, partitionIn } from "./partition-reading.ts";
-import { kafkaError, patiently, pause, within, wordsOf } from "./patience.ts";
+import { kafkaError, patiently, pause, unlessSilent, wordsOf } from "./patience.ts";
 import type { Reached } from "./record-batches.ts";
 import {
   EARLIEST,
@@ -46,7 +48,10 @@ const DESCRIBE_PATIENCE_MS = 2_000;
 const NO_OFFSET = -1;
 /** Leaders change, and are told of it, in less. */
 const OFFSETS_PATIENCE_MS = 500;
-const OFFSETS_ANSWER_MS = 2_000;
+const OFFSETS_SILENCE_MS = 2_000;
+
+/** Reads that hang together are helped together. */
+const RENEW_MS = 5_000;
 
 /** A partition's offsets, or why they can't be had. */
 type Offsets = Pick<PartitionInfo, "startOffset" | "endOffset"> | Pick<UnavailablePartition, "unavailable">;
@@ -56,6 +61,7 @@ export class KafkaSource implements Source {
   readonly #closing = new AbortController();
   readonly #reached = new Map<string, Reached>();
   readonly #memory = new Memory();
+  #renewedAt = Number.NEGATIVE_INFINITY;
 
   /** Connects when it is first asked. */
   constructor(settings: KafkaSettings) {
@@ -93,6 +99,7 @@ export class KafkaSource implements Source {
   }
 
   async read(request: ReadRequest, onBatch: (batch: Batch) => void | Promise<void>): Promise<void> {
+    if (request.anew === true) this.#renew();
     const done = new AbortController();
     const signal = AbortSignal.any([request.signal, this.#closing.signal, done.signal]);
     const reading = new PartitionReading(request, signal, {
@@ -112,6 +119,13 @@ export class KafkaSource implements Source {
   async close(): Promise<void> {
     this.#closing.abort();
     this.#cluster.close();
+  }
+
+  #renew(): void {
+    const now = performance.now();
+    if (now - this.#renewedAt < RENEW_MS) return;
+    this.#renewedAt = now;
+    this.#cluster.renew();
   }
 
   async #describe(topic: string): Promise<readonly DescribedPartition[] | undefined> {
@@ -156,7 +170,8 @@ export class KafkaSource implements Source {
     try {
       // In this order, so that no partition seems to end before it begins.
       const both = Promise.all([ask(EARLIEST), ask(LATEST)]);
-      const [starts, ends] = await within(OFFSETS_ANSWER_MS, both, "it doesn't answer");
+      const heard = () => this.#cluster.signs(leader);
+      const [starts, ends] = await unlessSilent(OFFSETS_SILENCE_MS, both, heard, "it doesn't answer");
       return starts.map((start) => [
         start.partition,
         offsetsOf(

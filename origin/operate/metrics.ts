@@ -106,7 +106,7 @@ export const METRICS = {
   distributary_read_retries_total: {
     type: "counter",
     labels: ["reason"],
-    help: "times that reading or describing failed and was tried again, by the error's code",
+    help: "times that reading or describing failed and was tried again, by the error's code; `stalled` where it hung",
     read: ({ meter }) => Array.from(meter.retries, ([reason, times]): Sample => [times, reason]),
   },
   distributary_partition_offset: {
@@ -118,7 +118,7 @@ export const METRICS = {
   distributary_partition_end_offset: {
     type: "gauge",
     labels: PARTITION,
-    help: "the offset that the next record written will get, as last seen",
+    help: "the offset that the next record written will get, as last seen, or heard of from the log whether or not it is read",
     read: perPartition(({ end }) => end),
   },
   distributary_partition_lag: {

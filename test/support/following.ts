@@ -1,5 +1,6 @@
 /** The reading half of an origin over a real source, its index in memory: what it has read, partition by partition. */
 import { Consumer } from "../../origin/consumer.ts";
+import type { ReadTiming } from "../../origin/reading.ts";
 import type { Source } from "../../origin/source.ts";
 import { Streams } from "../../shared/protocol/streams.ts";
 import { values } from "./contract-records.ts";
@@ -17,7 +18,8 @@ export class Following {
   readonly #read = new Map<string, string[]>();
   readonly #fatal: unknown[] = [];
 
-  constructor(source: Source, topic: string) {
+  /** @param timing Short, unless it is to be the product's own. */
+  constructor(source: Source, topic: string, timing: ReadTiming | "usual" = TIMING) {
     const stream = { ...STREAM, topic };
     this.#topic = topic;
     this.origin = new SmallOrigin([stream]);
@@ -38,7 +40,7 @@ export class Following {
       random: () => 1,
       now: Date.now,
       fatal: (error) => this.#fatal.push(error),
-      timing: TIMING,
+      ...(timing !== "usual" && { timing }),
     });
     this.#consumer.start();
   }

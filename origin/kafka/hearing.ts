@@ -1,0 +1,72 @@
+/**
+ * How long to listen for an answer. The deadline is for silence: as long as bytes keep coming, an answer may take as
+ * long as its line needs. Pure: time is passed in.
+ */
+
+/** A line that brings fewer bytes than this, in so long, brings nothing. */
+const TRICKLE = { bytes: 4_096, ms: 30_000 };
+/** How often to look at least. */
+const LOOK_MS = 1_000;
+/** A look that comes so much too late shows that this process was busy, not that the broker was silent. */
+const LATE_MS = 250;
+
+export type Verdict = { readonly lookInMs: number } | "silent" | "trickle";
+
+/** What was heard since listening began. */
+export interface Heard {
+  readonly bytes: number;
+  /** From the first bytes to the last. */
+  readonly ms: number;
+  readonly longestGapMs: number;
+}
+
+export class Hearing {
+  readonly #silenceMs: number;
+  #heardAt: number;
+  #lookAt: number;
+  #firstAt: number | undefined;
+  #bytes = 0;
+  #longestGapMs = 0;
+  #window: { since: number; bytes: number };
+
+  constructor(now: number, silenceMs: number) {
+    this.#silenceMs = silenceMs;
+    this.#heardAt = now;
+    this.#lookAt = now + this.firstLookMs;
+    this.#window = { since: now, bytes: 0 };
+  }
+
+  get firstLookMs(): number {
+    return Math.min(LOOK_MS, this.#silenceMs);
+  }
+
+  get heard(): Heard {
+    const ms = this.#firstAt === undefined ? 0 : this.#heardAt - this.#firstAt;
+    return { bytes: this.#bytes, ms, longestGapMs: this.#longestGapMs };
+  }
+
+  hear(now: number, bytes: number): void {
+    // The first bytes may have to wait for records that aren't written yet.
+    if (this.#firstAt === undefined) this.#firstAt = now;
+    else this.#longestGapMs = Math.max(this.#longestGapMs, now - this.#heardAt);
+    this.#heardAt = now;
+    this.#bytes += bytes;
+    this.#window.bytes += bytes;
+  }
+
+  /** To be asked again when it says so. */
+  look(now: number): Verdict {
+    const late = now - this.#lookAt;
+    // What came meanwhile is read after this look.
+    if (late > LATE_MS) this.#heardAt += late;
+    const left = this.#heardAt + this.#silenceMs - now;
+    if (left < 1) return "silent";
+    if (now - this.#window.since >= TRICKLE.ms) {
+      if (this.#window.bytes < TRICKLE.bytes) return "trickle";
+      this.#window = { since: now, bytes: 0 };
+    }
+    const lookInMs = Math.ceil(Math.min(LOOK_MS, left));
+    this.#lookAt = now + lookInMs;
+    return { lookInMs };
+  }
+}

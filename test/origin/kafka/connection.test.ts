@@ -1,0 +1,287 @@
+/** Every request to a broker settles, whatever state the connection was in when it ended, and however that was. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { Connection, SilentError } from "../../../origin/kafka/connection.ts";
+import { AT_ONCE, type Turn } from "../../../origin/kafka/dial-gate.ts";
+import { fetchRequest } from "../../../origin/kafka/requests.ts";
+import type { KafkaSettings } from "../../../origin/kafka/settings.ts";
+import { eventually } from "../../support/deadline.ts";
+import { type Identity, securityOf } from "../../support/kafka-security.ts";
+import { fetchAnswer, frame, ScriptedBroker, saslAuthenticate } from "../../support/scripted-broker.ts";
+import { TcpProxy } from "../../support/tcp-proxy.ts";
+import { describeWithKafka } from "../../support/with-kafka.ts";
+
+const SILENCE_MS = 300;
+const MAX_BYTES = 1_000_000;
+const fetching = () =>
+  fetchRequest([], {
+    waitMs: 0,
+    silenceMs: SILENCE_MS,
+    maxBytes: MAX_BYTES,
+    partitionMaxBytes: MAX_BYTES,
+  });
+
+/** A broker of its own for each test, so that those that have to wait can wait at once. */
+class World {
+  readonly broker: ScriptedBroker;
+  readonly #connections: Connection[] = [];
+
+  static async begin(finished = onTestFinished, identity?: Identity): Promise<World> {
+    const world = new World(await ScriptedBroker.start(identity));
+    finished(() => world.#end());
+    return world;
+  }
+
+  private constructor(broker: ScriptedBroker) {
+    this.broker = broker;
+  }
+
+  readonly connect = (settings: Partial<KafkaSettings> = {}, turn?: Turn, address = this.broker.address) => {
+    const all = { brokers: [], clientId: "test", ...settings };
+    const connection = new Connection(all, address, turn);
+    this.#connections.push(connection);
+    return connection;
+  };
+
+  async #end(): Promise<void> {
+    for (const connection of this.#connections) connection.close();
+    await this.broker.stop();
+  }
+}
+
+/** How a request ended, or that it hasn't yet. */
+class Watched {
+  outcome: unknown = "nothing yet";
+  readonly settled: Promise<void>;
+
+  constructor(answer: Promise<unknown>) {
+    this.settled = answer.then(
+      () => this.#end("answered"),
+      (error: unknown) => this.#end(error),
+    );
+  }
+
+  #end(outcome: unknown): void {
+    this.outcome = outcome;
+  }
+}
+
+const ask = (connection: Connection) => new Watched(connection.send(fetching()));
+
+interface Reached {
+  readonly connection: Connection;
+  readonly requests: readonly Watched[];
+}
+
+const SASL = { sasl: { mechanism: "plain", username: "u", password: "p" } } as const;
+const never = new Promise<void>(() => {});
+
+/** Ways to bring a connection into a state in which a request waits for something. */
+const STATES = {
+  "waiting for its turn to dial": async ({ connect }: World) => {
+    const connection = connect({}, { granted: never, opened() {}, answered() {}, ended() {} });
+    return { connection, requests: [ask(connection)] };
+  },
+  dialling: async ({ connect }: World) => {
+    const connection = connect();
+    return { connection, requests: [ask(connection)] };
+  },
+  "shaking hands for TLS": async ({ broker, connect }: World) => {
+    const connection = connect({ tls: {} });
+    const requests = [ask(connection)];
+    await broker.connected();
+    return { connection, requests };
+  },
+  "asking what the broker knows": async ({ broker, connect }: World) => {
+    delete broker.answers.apiVersions;
+    const connection = connect();
+    const requests = [ask(connection)];
+    await broker.until("apiVersions");
+    return { connection, requests };
+  },
+  "saying how it authenticates": async ({ broker, connect }: World) => {
+    delete broker.answers.saslHandshake;
+    const connection = connect(SASL);
+    const requests = [ask(connection)];
+    await broker.until("saslHandshake");
+    return { connection, requests };
+  },
+  authenticating: async ({ broker, connect }: World) => {
+    delete broker.answers.saslAuthenticate;
+    const connection = connect(SASL);
+    const requests = [ask(connection)];
+    await broker.until("saslAuthenticate");
+    return { connection, requests };
+  },
+  "waiting for its own token": async ({ broker, connect }: World) => {
+    let asked = false;
+    const oauthBearerProvider = () => {
+      asked = true;
+      return new Promise<never>(() => {});
+    };
+    const mechanism = Buffer.from("OAUTHBEARER");
+    broker.answers.saslHandshake = () => {
+      const body = Buffer.alloc(8 + mechanism.length);
+      body.writeInt32BE(1, 2);
+      body.writeInt16BE(mechanism.length, 6);
+      body.set(mechanism, 8);
+      return body;
+    };
+    const connection = connect({ sasl: { mechanism: "oauthbearer", oauthBearerProvider } });
+    const requests = [ask(connection)];
+    await eventually(() => asked, "it is asked for a token");
+    return { connection, requests };
+  },
+  "authenticating again": async ({ broker, connect }: World) => {
+    // kafkajs does it ten seconds early: at once.
+    broker.answers.saslAuthenticate = () => {
+      delete broker.answers.saslAuthenticate;
+      return saslAuthenticate(10_000);
+    };
+    const connection = connect(SASL);
+    const requests = [ask(connection)];
+    await broker.until("saslAuthenticate", 2);
+    return { connection, requests };
+  },
+  throttled: async ({ broker, connect }: World) => {
+    broker.answers.fetch = () => fetchAnswer(60_000);
+    const connection = connect();
+    await connection.send(fetching());
+    const requests = [ask(connection), ask(connection)];
+    // Until it has come to wait for the end of that.
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(connection.quietMs).toBeGreaterThan(0);
+    return { connection, requests };
+  },
+  "waiting for an answer": async ({ broker, connect }: World) => {
+    delete broker.answers.fetch;
+    const connection = connect();
+    const requests = [ask(connection)];
+    await broker.until("fetch");
+    return { connection, requests };
+  },
+  "half through an answer": async ({ broker, connect }: World) => {
+    broker.answers.fetch = (socket, correlation) => {
+      socket.write(frame(correlation, fetchAnswer(0)).subarray(0, 9));
+      return undefined;
+    };
+    const connection = connect();
+    const requests = [ask(connection)];
+    await broker.until("fetch");
+    await eventually(() => connection.heard.bytes > 0, "the first half");
+    return { connection, requests };
+  },
+  "waiting behind another request": async ({ broker, connect }: World) => {
+    delete broker.answers.fetch;
+    const connection = connect();
+    const requests = [ask(connection), ask(connection), ask(connection)];
+    await broker.until("fetch");
+    return { connection, requests };
+  },
+} satisfies Record<string, (world: World) => Promise<Reached>>;
+
+type State = keyof typeof STATES;
+
+/** Ways in which a connection ends, and what its requests are rejected with then. */
+const ENDS = {
+  "is closed by us": (_: World, { connection }: Reached) => connection.close(new Error("by us")),
+  "is ended by the broker": ({ broker }: World) => broker.sockets.at(-1)?.end(),
+  "is reset": ({ broker }: World) => broker.sockets.at(-1)?.resetAndDestroy(),
+} satisfies Record<string, (world: World, reached: Reached) => void>;
+
+type End = keyof typeof ENDS;
+
+/** Before there is a connection, only we can end it. */
+const IMPOSSIBLE: readonly `${State}, ${End}`[] = [
+  "waiting for its turn to dial, is ended by the broker",
+  "waiting for its turn to dial, is reset",
+  "dialling, is ended by the broker",
+  "dialling, is reset",
+];
+
+const TABLE = (Object.keys(STATES) as State[]).flatMap((state) =>
+  (Object.keys(ENDS) as End[])
+    .filter((end) => !IMPOSSIBLE.includes(`${state}, ${end}`))
+    .map((end) => [state, end] as const),
+);
+
+describe("all requests of a connection are rejected at once, and it stays closed,", () => {
+  test.each(TABLE)("if it is %s when it %s", { timeout: 5_000 }, async (state, end) => {
+    const world = await World.begin();
+    const reached = await STATES[state](world);
+
+    ENDS[end](world, reached);
+    await Promise.all(reached.requests.map(({ settled }) => settled));
+
+    for (const { outcome } of reached.requests) expect(outcome).toBeInstanceOf(Error);
+    expect(reached.connection.closed).toBe(true);
+    await expect(reached.connection.send(fetching())).rejects.toBeInstanceOf(Error);
+  });
+
+  /** Throttled, it is the broker that waits to be asked. */
+  const SILENT: readonly State[] = [
+    "waiting for an answer",
+    "half through an answer",
+    "waiting behind another request",
+  ];
+  test.each(SILENT)("if it is %s and the broker stays silent", { timeout: 5_000 }, async (state) => {
+    const { connection, requests } = await STATES[state](await World.begin());
+
+    await Promise.all(requests.map(({ settled }) => settled));
+
+    for (const { outcome } of requests) expect(outcome).toBeInstanceOf(SilentError);
+    expect(connection.closed).toBe(true);
+  });
+
+  const OPENING: readonly State[] = [
+    "shaking hands for TLS",
+    "asking what the broker knows",
+    "saying how it authenticates",
+    "authenticating",
+    "waiting for its own token",
+    "authenticating again",
+  ];
+  test.concurrent.for(OPENING)(
+    "if it is %s and nothing comes of it",
+    { timeout: 30_000 },
+    async (state, { onTestFinished, expect }) => {
+      const { connection, requests } = await STATES[state](await World.begin(onTestFinished));
+
+      await Promise.all(requests.map(({ settled }) => settled));
+
+      for (const { outcome } of requests) expect(outcome).toBeInstanceOf(Error);
+      expect(connection.closed).toBe(true);
+    },
+  );
+});
+
+/** Of what comes over TLS nothing can be read before a record of up to 16 KiB is whole. */
+describeWithKafka("over TLS", () => {
+  test("an answer may take far longer than a broker may be silent, and so may each record of it", {
+    timeout: 90_000,
+  }, async () => {
+    const folder = mkdtempSync(join(tmpdir(), "tls-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const { client } = await securityOf(folder, 0, 0);
+    const world = await World.begin(onTestFinished, client);
+    const { broker, connect } = world;
+    const proxy = await TcpProxy.open(broker.port);
+    onTestFinished(() => proxy.close());
+    const records = Buffer.alloc(15_000);
+    const topic = Buffer.alloc(16, 1);
+    broker.answers.fetch = () => fetchAnswer(0, topic, [{ partition: 0, records }]);
+    const connection = connect({ tls: { ca: client.cert } }, AT_ONCE, {
+      host: "127.0.0.1",
+      port: proxy.port,
+    });
+    await connection.send(fetching());
+    proxy.bytesPerSecond = 5_000;
+
+    const [fetched] = await connection.send(fetching());
+
+    expect(fetched?.records.equals(records)).toBe(true);
+    expect(connection.heard.ms).toBeGreaterThan(2 * SILENCE_MS);
+  });
+});

@@ -1,6 +1,7 @@
 /** What Kafka no longer holds: compaction and DeleteRecords, seen or not by the origin while they were at work. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { CompressionTypes } from "kafkajs";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { KafkaSource } from "../../origin/kafka/source.ts";
 import { isAvailable } from "../../origin/source.ts";
@@ -28,7 +29,9 @@ const TOPICS = {
   stood: { stream: { compacted: true } },
   erased: {},
   "erased-kept": { stream: { compacted: true } },
+  unpacked: {},
 };
+const MEGABYTE = 1024 * 1024;
 const SECRET = "what nobody shall find again";
 
 describeWithKafka("what a real Kafka no longer holds:", () => {
@@ -48,7 +51,12 @@ describeWithKafka("what a real Kafka no longer holds:", () => {
     const admin = kafka.client().admin();
     await admin.connect();
     for (const topic of Object.keys(TOPICS))
-      await createTopic(admin, topic, 1, topic.startsWith("erased") ? {} : COMPACTED);
+      await createTopic(
+        admin,
+        topic,
+        1,
+        ["erased", "erased-kept", "unpacked"].includes(topic) ? {} : COMPACTED,
+      );
     await admin.disconnect();
     for (const topic of ["kept", "recent", "stopped", "stood"]) {
       await write(topic, "gone", "1");
@@ -222,4 +230,29 @@ describeWithKafka("what a real Kafka no longer holds:", () => {
     },
     90_000,
   );
+
+  test("[R4] [S5] a batch that is too large when it is unpacked stops its partition, with the way out, which leads on by itself", async () => {
+    await write("unpacked", "k", "before");
+    const live = subscribe("/unpacked/k");
+    await live.until(({ updates }) => updates.length === 1, "what lies before it");
+    const large = kafka.client().producer();
+    await large.connect();
+    const messages = Array.from({ length: 65 }, () => ({ key: "k", value: Buffer.alloc(4 * MEGABYTE) }));
+    await large.send({ topic: "unpacked", compression: CompressionTypes.GZIP, messages });
+    await large.disconnect();
+    await write("unpacked", "k", "after");
+
+    const stopped = await eventually(() => told("partition_stopped")[0], "the log names it");
+    expect(stopped).toMatchObject({ topic: "unpacked", partition: 0, code: "corrupt" });
+    expect(stopped.message).toMatch(/offsets 1 to 65: .* more than 256 MiB .*DeleteRecords up to offset 66/);
+    expect((await get("/unpacked/k")).code).toBe("before");
+    await trim(kafka, "unpacked", 0, 66);
+
+    await live.until(({ updates }) => updates.length === 2, "what lies behind it");
+    expect([live.resets.map(({ cause }) => cause), valuesOf(live)]).toEqual([
+      ["horizon"],
+      ["before", "after"],
+    ]);
+    await becomes("/unpacked/k", "after");
+  }, 90_000);
 });

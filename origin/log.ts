@@ -29,9 +29,12 @@ export const EVENTS = {
   trouble_over: ["info", "what could not be read is read again"],
   partition_stopped: [
     "error",
-    "a partition holds what can't be read; it stays stopped until the origin restarts",
+    "a partition holds what can't be read; it stays stopped until the log has deleted that, or the origin restarts",
   ],
-  partition_hole: ["error", "the log no longer holds what comes next; records were lost to subscribers"],
+  partition_hole: [
+    "error",
+    "the log no longer holds what comes next, or all of it; records were lost to subscribers",
+  ],
   shards_changed: ["info", "the edge's number of shards"],
   uplink_open: ["info", "an uplink is open"],
   uplink_active: ["info", "this origin has taken over as the active one"],

@@ -126,7 +126,7 @@ describeWithKafka("what a real Kafka no longer holds:", () => {
       .filter((line) => line.event === event);
 
   describe.each(["kept", "recent"])("of the compacted topic %s", (topic) => {
-    test("[R4] [S5] a key whose tombstone went while the origin was down is gone, a changed one is there, and who missed something is told", async () => {
+    test("[R8] [S5] a key whose tombstone went while the origin was down is gone, a changed one is there, and who missed something is told", async () => {
       const [gone, changed] = [await get(`/${topic}/gone`), await get(`/${topic}/changed`)];
       expect([gone.code, changed.code]).toEqual(["1", "1"]);
       const live = subscribe(`/${topic}/changed`);
@@ -160,7 +160,7 @@ describeWithKafka("what a real Kafka no longer holds:", () => {
     }, 90_000);
   });
 
-  test("[R4] [S5] what went while a running origin stood still is noticed alike", async () => {
+  test("[R8] [S5] what went while a running origin stood still is noticed alike", async () => {
     const live = subscribe("/stopped/changed");
     const gone = subscribe("/stopped/gone");
     await Promise.all([live, gone].map((one) => one.until(({ updates }) => updates.length === 1, "before")));
@@ -180,7 +180,7 @@ describeWithKafka("what a real Kafka no longer holds:", () => {
     expect(told("partition_hole").at(-1)).toMatchObject({ topic: "stopped", why: "removed" });
   }, 90_000);
 
-  test("[R4] [U13] a standby that was away meanwhile does not bring a deleted key back", async () => {
+  test("[R8] [U13] a standby that was away meanwhile does not bring a deleted key back", async () => {
     const second = deployment.startOrigin("second");
     await eventually(
       () => told("topic_caught_up", second).some(({ topic }) => topic === "stood"),
@@ -206,7 +206,7 @@ describeWithKafka("what a real Kafka no longer holds:", () => {
   }, 90_000);
 
   test.each(["erased", "erased-kept"])(
-    "[R4] [S5] what DeleteRecords took of the topic %s is served no longer, nor after a restart, is shown to nobody, and leaves the disk",
+    "[R9] [S5] what DeleteRecords took of the topic %s is served no longer, nor after a restart, is shown to nobody, and leaves the disk",
     async (topic) => {
       await write(topic, "person", SECRET);
       const live = subscribe(`/${topic}/person`);

@@ -124,7 +124,7 @@ test("[R3] [U10] where the log and the index lose nothing, continuity is never l
   );
 });
 
-test("[P5] [R4] what compaction takes before it is read is never hidden, and no key that was deleted is shown", () => {
+test("[P5] [R8] what compaction takes before it is read is never hidden, and no key that was deleted is shown", () => {
   const whole = fc.constantFrom(0.8, 1);
   const cleaned = [
     fc.record({ kind: kind("compact"), partition, share: whole }),

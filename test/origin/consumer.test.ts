@@ -491,6 +491,28 @@ describe("where the log is another", () => {
     expect([other.causes, other.received.map(({ offset }) => offset)]).toEqual([[], [1]]);
   });
 
+  test("[R9] who stands at a record that the log deleted while the origin was off is told, though nothing follows", async () => {
+    write(0, 1);
+    log.write(0, Buffer.from("kept"), Buffer.from("1"));
+    start();
+    await read();
+    await consumer.stop();
+    log.drop(0, 1);
+    origin = new SmallOrigin([STREAM], origin.history);
+    start();
+    await read();
+    const shard = new SimulatedShard(origin.watchList);
+    const [object, other] = [shard.watch(1, "/t/a"), shard.watch(2, "/t/kept")];
+    object.position = new Map([["i0.0", 0]]);
+    other.position = new Map([["i0.0", 1]]);
+
+    shard.ask(1, object);
+    shard.ask(2, other);
+    shard.step();
+
+    expect([object.causes, object.received, other.causes]).toEqual([["horizon"], [], []]);
+  });
+
   test("a log that ends before what was read of it is read anew, loudly", async () => {
     write(0, 5);
     start();

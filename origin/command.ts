@@ -1,4 +1,4 @@
-/** The process of an origin: see `--help`. Ends with 0 when it is told to stop, and with 1 and one line when it can't go on. */
+/** The process of an origin: see `--help`. Ends with 0 when it is told to stop, and with 1 and one line when it can't go on: with 2 where the flags make no sense. */
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -6,10 +6,13 @@ import { formatRange, isWhole } from "../shared/protocol/range.ts";
 import { type Config, readConfig, secretsOf } from "./config.ts";
 import { EmbeddedLog, logPath } from "./embedded/log.ts";
 import { EmbeddedSource } from "./embedded/source.ts";
-import { IndexError } from "./index/error.ts";
+import { IndexError, isDamage } from "./index/error.ts";
+import { withRenewal } from "./kafka/credentials.ts";
 import { createLog, type EventName, hiding, type Log } from "./log.ts";
 import { Meter } from "./operate/meter.ts";
 import { Origin } from "./origin.ts";
+import { type Renewable, Renewal, readRenewed } from "./renewable.ts";
+import { Secrets, secretsIn } from "./secrets.ts";
 import type { Source } from "./source.ts";
 import type { Status } from "./status.ts";
 
@@ -45,6 +48,27 @@ async function openSource({ kafka, dataDir }: Config): Promise<{ source: Source;
   };
 }
 
+/** The same settings, whose secrets are as new as the files in which they lie. */
+function renewed(config: Config, log: Log, secrets: Secrets): Config {
+  const renewing = <T>(part: Renewable<T>) => {
+    const renewal = new Renewal(part, {
+      readFile: readRenewed,
+      renewed: (texts, files) => {
+        secrets.add(...secretsIn(texts.values()));
+        log("credentials_renewed", { files });
+      },
+      unusable: (why) => log("credentials_unusable", { why }),
+    });
+    return () => renewal.current();
+  };
+  const { uplinkKeyFile, kafka } = config;
+  return {
+    ...config,
+    ...(uplinkKeyFile && { currentUplinkKey: renewing(uplinkKeyFile) }),
+    kafka: kafka && withRenewal(kafka, renewing),
+  };
+}
+
 /** Tells how it goes, where a port is set for that; the code for it is loaded only there. */
 async function openOperatorPort({ status }: Config, meter: Meter, log: Log, now: () => Status | undefined) {
   if (status === undefined) return undefined;
@@ -55,10 +79,11 @@ async function openOperatorPort({ status }: Config, meter: Meter, log: Log, now:
 }
 
 /** Runs until told to stop. An index that breaks is put aside and built anew. Throws what can't be helped. */
-async function run(config: Config, output: Log): Promise<void> {
+async function run(given: Config, output: Log, secrets: Secrets): Promise<void> {
   const stop = toldToStop();
   const meter = new Meter();
   const log = meter.log(output);
+  const config = renewed(given, log, secrets);
   let origin: Origin | undefined;
   const listener = await openOperatorPort(config, meter, log, () => origin?.status());
   const { source, close } = await openSource(config);
@@ -82,16 +107,39 @@ async function run(config: Config, output: Log): Promise<void> {
     origin = undefined;
     if ("why" in end) {
       log("stopping", { why: end.why });
-      await running.stop();
+      await ended(running, log);
       await close();
       await listener?.close();
       return;
     }
     await running.stop();
-    const isBroken = end.error instanceof IndexError && end.error.code === "corrupt";
-    if (!isBroken || performance.now() - rebuiltAt < REBUILD_MS) throw end.error;
+    const { error } = end;
+    if (!isDamage(error)) throw error;
+    const ageMs = performance.now() - rebuiltAt;
+    if (ageMs < REBUILD_MS) throw brokenAgain(error, ageMs);
     rebuiltAt = performance.now();
+    tellOfDamage(error, log);
   }
+}
+
+/** An index may turn out to be damaged only when the last of it is written: the next run builds it anew. */
+async function ended(origin: Origin, log: Log): Promise<void> {
+  try {
+    await origin.stop();
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    tellOfDamage(error, log);
+  }
+}
+
+function tellOfDamage({ message, aside }: IndexError, log: Log): void {
+  log("index_rebuilt", { why: message, aside });
+}
+
+function brokenAgain(error: IndexError, ageMs: number): IndexError {
+  const age = `${Math.ceil(ageMs / 1_000)} s after it was built anew`;
+  const message = `${error.message}, ${age}: see whether the disk below DATA_DIR, or the memory, is failing`;
+  return new IndexError("corrupt", message, { cause: error });
 }
 
 const result = readConfig({
@@ -104,20 +152,21 @@ const result = readConfig({
 if (result.kind === "help") process.stdout.write(result.text);
 else if (result.kind === "problems") {
   for (const problem of result.problems) process.stderr.write(`${problem}\n`);
-  process.exitCode = 1;
+  process.exitCode = result.misused ? 2 : 1;
 } else {
+  const secrets = new Secrets(secretsOf(result.config));
   const write = createLog({
     level: result.config.logLevel,
     pretty: process.stderr.isTTY,
     now: Date.now,
-    secrets: secretsOf(result.config),
+    secrets,
     write: (line) => process.stderr.write(line),
   });
   const log: Log = (event, fields) => {
     write(event, fields);
     if (SHOWN.has(event) && process.connected) process.send?.({ event, ...fields });
   };
-  const hide = hiding(secretsOf(result.config));
+  const hide = hiding(secrets);
   const die = (error: unknown): never => {
     log("fatal", { why: error instanceof Error ? error.message : String(error) });
     process.exit(1);
@@ -127,6 +176,6 @@ else if (result.kind === "problems") {
     process.stderr.write(`${hide(error.stack ?? error.message)}\n`);
     die(error);
   });
-  await run(result.config, log).catch(die);
+  await run(result.config, log, secrets).catch(die);
   process.exit(0);
 }

@@ -8,6 +8,7 @@ import { parseStreams, type Streams } from "../shared/protocol/streams.ts";
 import { KAFKA_SETTINGS, readKafka } from "./kafka/config.ts";
 import type { KafkaSettings } from "./kafka/settings.ts";
 import { LEVELS, type Level } from "./log.ts";
+import { type Reading, type Renewable, renewable } from "./renewable.ts";
 import { type Command, readSettings } from "./settings.ts";
 
 /** A key that the edge knows too; it signs the origin's tokens (U1). Never logged. */
@@ -18,7 +19,12 @@ export interface UplinkKey {
 
 export interface Config {
   readonly edgeUrl: URL;
+  /** As it was at start. */
   readonly uplinkKey: UplinkKey;
+  /** Where it lies in a file. */
+  readonly uplinkKeyFile?: Renewable<UplinkKey>;
+  /** For an uplink that is about to be dialled, if it may have changed. Never rejects. */
+  readonly currentUplinkKey?: () => Promise<UplinkKey>;
   readonly name: string;
   /** Which partitions it reads. */
   readonly range: Range;
@@ -44,6 +50,8 @@ export type ConfigResult =
   | {
       readonly kind: "problems";
       readonly problems: readonly string[];
+      /** There is no such flag, or it can't be given so: nothing was read. */
+      readonly misused?: true;
       /** What could be read all the same. */
       readonly readable: Partial<Config>;
     };
@@ -115,7 +123,8 @@ const MIN_SECRET_BYTES = 32;
 export function readConfig(surroundings: Surroundings, usage = ORIGIN): ConfigResult {
   const given = readSettings(command(surroundings, usage), surroundings.env, surroundings.args);
   if (given.kind === "help") return given;
-  if (given.kind === "misused") return { kind: "problems", problems: [given.problem], readable: {} };
+  if (given.kind === "misused")
+    return { kind: "problems", problems: [given.problem], misused: true, readable: {} };
   const { values } = given;
   const problems: string[] = [];
   const raw = (name: Name): string | undefined => values[name];
@@ -124,7 +133,9 @@ export function readConfig(surroundings: Surroundings, usage = ORIGIN): ConfigRe
   };
 
   const edgeUrl = readEdgeUrl(raw("EDGE_URL"), (problem) => wrong("EDGE_URL", problem));
-  const uplinkKey = readUplinkKey(raw, surroundings.readFile, wrong);
+  const { readFile } = surroundings;
+  const key = renewable({ readFile, wrong }, (reading: Reading<Name>) => readUplinkKey(raw, reading));
+  const uplinkKey = key?.first;
   const name = values.ORIGIN_NAME;
   if (name.length > 64) wrong("ORIGIN_NAME", "is longer than 64 characters");
   const range = parseRange(values.ORIGIN_RANGE);
@@ -140,7 +151,6 @@ export function readConfig(surroundings: Surroundings, usage = ORIGIN): ConfigRe
   const logLevel = LEVELS.find((candidate) => candidate === values.LOG_LEVEL);
   if (logLevel === undefined) wrong("LOG_LEVEL", `must be one of ${LEVELS.join(", ")}`);
   const status = readStatusAddress(raw("STATUS_PORT"), values.STATUS_HOST, wrong);
-  const { readFile } = surroundings;
   const kafka = readKafka({ raw, readFile, wrong, clientId: `distributary-${name}` });
 
   const dataDir = values.DATA_DIR;
@@ -152,7 +162,10 @@ export function readConfig(surroundings: Surroundings, usage = ORIGIN): ConfigRe
   }
   return {
     kind: "config",
-    config: { edgeUrl, uplinkKey, name, range, dataDir, streams, indexMaxBytes, logLevel, status, kafka },
+    config: {
+      ...{ edgeUrl, uplinkKey, name, range, dataDir, streams, indexMaxBytes, logLevel, status, kafka },
+      ...(key !== undefined && key.files.size > 0 && { uplinkKeyFile: key }),
+    },
   };
 }
 
@@ -161,6 +174,7 @@ export function secretsOf({ uplinkKey, kafka }: Partial<Config>): readonly strin
   const secrets = [uplinkKey && new TextDecoder().decode(uplinkKey.secret), kafka?.tls?.key];
   const sasl = kafka?.sasl;
   if (sasl !== undefined && "password" in sasl) secrets.push(sasl.password);
+  for (const token of kafka?.parts?.sasl?.files.values() ?? []) secrets.push(token.trim());
   return secrets.filter((secret) => secret !== undefined);
 }
 
@@ -185,8 +199,7 @@ function readEdgeUrl(text: string | undefined, wrong: (problem: string) => undef
 /** Says what is wrong with a key without showing it. */
 function readUplinkKey(
   raw: (name: Name) => string | undefined,
-  readFile: (path: string) => string,
-  wrong: Wrong,
+  { readFile, wrong }: Reading<Name>,
 ): UplinkKey | undefined {
   const file = raw("UPLINK_KEY_FILE");
   const direct = raw("UPLINK_KEY");

@@ -46,6 +46,7 @@ export class Consumer {
   /** Topics that match patterns. */
   readonly #matched = new Map<string, Promise<void>>();
   #discovery: Promise<void> | undefined;
+  readonly #readers = new Map<string, TopicReader>();
 
   constructor(options: ConsumerOptions) {
     this.#options = options;
@@ -75,6 +76,11 @@ export class Consumer {
     await Promise.all([this.#discovery, ...this.#named, ...this.#matched.values()]);
   }
 
+  /** Looks at a topic soon, if it is read: a partition may just have been added. */
+  look(topic: string): void {
+    this.#readers.get(topic)?.look();
+  }
+
   #readMatched(stream: Stream, start: Start): void {
     const { topic } = stream;
     const done = this.#reader(stream, start, this.#reading.timing.forgetMs).catch(this.#options.fatal);
@@ -84,8 +90,11 @@ export class Consumer {
     );
   }
 
-  #reader(stream: Stream, start: Start, forgetMs: number): Promise<void> {
+  async #reader(stream: Stream, start: Start, forgetMs: number): Promise<void> {
     const reading = { ...this.#reading, timing: { ...this.#reading.timing, forgetMs } };
-    return new TopicReader(reading, stream, start, this.#stopping.signal).run();
+    const reader = new TopicReader(reading, stream, start, this.#stopping.signal);
+    this.#readers.set(stream.topic, reader);
+    await reader.run();
+    this.#readers.delete(stream.topic);
   }
 }

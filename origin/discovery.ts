@@ -49,6 +49,7 @@ export async function discover(options: Discovering): Promise<void> {
       const known = leftOut === undefined ? forwarder.known() : new Set<string>();
       const found = choose(topics, known, streams, reading, options.maxMatched);
       failures = 0;
+      forwarder.listing(undefined);
       troubles.over(PATTERNS);
       if (found.fresh.length > 0 || found.leftOut.join() !== leftOut?.join())
         forwarder.listed(
@@ -65,6 +66,7 @@ export async function discover(options: Discovering): Promise<void> {
       if (!(error instanceof SourceError)) throw error;
       const { code, message } = error;
       waitMs = Math.ceil(backoff(failures++, timing.retry, random()));
+      forwarder.listing(message);
       troubles.befall(PATTERNS, "topics_unlisted", { code, message, retryMs: waitMs });
     }
     await setTimeout(waitMs, undefined, { signal }).catch(() => {});

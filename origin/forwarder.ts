@@ -99,6 +99,11 @@ export class Forwarder {
     this.#ports.readinessChanged();
   }
 
+  /** The topic is about to be described; what is returned is to be called when it was. */
+  looks(topic: string): () => void {
+    return this.#ports.watchList.looks(topic);
+  }
+
   /** Where a partition begins that is described for the first time, or whose offsets weren't known; else undefined. */
   beginningOf(topic: string, epoch: string, start: Start): Start | undefined {
     const awaited = this.#awaited.get(epoch);
@@ -123,6 +128,11 @@ export class Forwarder {
     partitions.listed(fresh, leftOut);
     watchList.listed();
     this.#ports.readinessChanged();
+  }
+
+  /** Whether all topics could be listed: if not, why. */
+  listing(error: string | undefined): void {
+    this.#ports.partitions.listing(error);
   }
 
   /** A topic that matched a pattern has gone for good. */

@@ -35,6 +35,19 @@ export const EVENTS = {
     "error",
     "the log no longer holds what comes next, or all of it; records were lost to subscribers",
   ],
+  credentials_renewed: [
+    "info",
+    "files with credentials have changed; connections from now on use what they hold",
+  ],
+  credentials_unusable: [
+    "error",
+    "files with credentials can't be used; what they held before is used; they are read again for each connection",
+  ],
+  records_held_back: [
+    "warn",
+    "a transaction that is open holds back what was written after it began; waiting for its end",
+  ],
+  records_let_go: ["info", "the transaction that held back records is over"],
   shards_changed: ["info", "the edge's number of shards"],
   uplink_open: ["info", "an uplink is open"],
   uplink_active: ["info", "this origin has taken over as the active one"],
@@ -65,7 +78,7 @@ export interface LogOptions {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** Texts that are never written, wherever they come from. */
-  readonly secrets: readonly string[];
+  readonly secrets: Iterable<string>;
   readonly write: (line: string) => void;
 }
 
@@ -88,11 +101,11 @@ export function createLog({ level, pretty, now, secrets, write }: LogOptions): L
 const TOKEN = /\beyJ[\w-]+\.[\w-]+\.[\w-]*/g;
 const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/gs;
 
-/** Replaces secrets in a text: errors of others may quote anything. */
-export function hiding(secrets: readonly string[]): (text: string) => string {
-  // One that contains another goes first.
-  const ordered = secrets.filter((secret) => secret !== "").sort((a, b) => b.length - a.length);
+/** Replaces secrets in a text, those included that come later: errors of others may quote anything. */
+export function hiding(secrets: Iterable<string>): (text: string) => string {
   return (text) => {
+    // One that contains another goes first.
+    const ordered = [...secrets].filter((secret) => secret !== "").sort((a, b) => b.length - a.length);
     let hidden = text;
     for (const secret of ordered) hidden = hidden.replaceAll(secret, "[secret]");
     return hidden.replace(TOKEN, "[token]").replace(PRIVATE_KEY, "[private key]");

@@ -8,6 +8,7 @@ import type { Config } from "./config.ts";
 import { Consumer } from "./consumer.ts";
 import { partitionOf } from "./embedded/murmur2.ts";
 import { Forwarder } from "./forwarder.ts";
+import { HeldBack } from "./held-back.ts";
 import { IndexError } from "./index/error.ts";
 import { openIndex, type RecordIndex } from "./index/index.ts";
 import type { TopicRetention, TopicRetentions } from "./index/retention.ts";
@@ -25,6 +26,8 @@ import { WatchList } from "./watch/watch-list.ts";
 const TICK_MS = 100;
 const TICK_RETRY = { baseMs: 1_000, maxMs: 30_000 };
 const STATUS_MS = 30_000;
+/** How often partitions are looked at that a transaction holds back. */
+const HELD_MS = 1_000;
 /** How often progress is told, and records that nobody sees are looked for. */
 const REPORT_MS = 10_000;
 /** A source or a shard that takes longer to let go isn't waited for. */
@@ -49,6 +52,7 @@ export class Origin {
   #indexError: string | undefined;
   readonly #status: NodeJS.Timeout;
   readonly #report: NodeJS.Timeout;
+  readonly #held: NodeJS.Timeout;
 
   /** Starts at once. Throws IndexError `unwritable` or `in_use`. The source stays its owner's to close. */
   constructor(config: Config, source: Source, log: Log) {
@@ -65,7 +69,7 @@ export class Origin {
       now: Date.now,
     });
     this.#index = index;
-    if (rebuilt !== undefined) log("index_rebuilt", { why: rebuilt.message });
+    if (rebuilt !== undefined) log("index_rebuilt", { why: rebuilt.message, aside: rebuilt.aside });
 
     const partitions = new Partitions(
       streams.named.map(({ topic }) => topic),
@@ -75,6 +79,7 @@ export class Origin {
     this.#replays = new Replays({ source, random: Math.random, bounds: ANSWER_BOUNDS });
     this.#watchList = new WatchList({
       replays: this.#replays,
+      look: (topic) => this.#consumer.look(topic),
       history: index,
       partitions,
       range: config.range,
@@ -89,6 +94,7 @@ export class Origin {
       ...ports,
       edgeUrl: config.edgeUrl,
       key: config.uplinkKey,
+      ...(config.currentUplinkKey && { currentKey: config.currentUplinkKey }),
       origin: config.name,
       range: config.range,
       watchList: this.#watchList,
@@ -125,6 +131,8 @@ export class Origin {
       progress.tell();
       unusable.look(index.facts().partitions);
     }, REPORT_MS);
+    const heldBack = new HeldBack(log);
+    this.#held = setInterval(() => heldBack.look(partitions.all(), performance.now()), HELD_MS);
   }
 
   /** How it stands. Made anew each time, from what is in memory. */
@@ -140,6 +148,7 @@ export class Origin {
       index: this.#index.facts(),
       indexError: this.#indexError,
       now: Date.now(),
+      elapsed: performance.now(),
     });
   }
 
@@ -148,6 +157,7 @@ export class Origin {
     clearTimeout(this.#tick);
     clearInterval(this.#status);
     clearInterval(this.#report);
+    clearInterval(this.#held);
     this.#replays.close();
     await Promise.race([this.#letGo(), wait(STOP_MS, undefined, { ref: false })]);
     this.#index.close();

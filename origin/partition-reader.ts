@@ -1,5 +1,4 @@
 /** Reads one partition, from where it was left, and hands its records on. */
-import { setImmediate } from "node:timers/promises";
 import {
   isPassing,
   partitionFailed,
@@ -10,6 +9,7 @@ import {
   sleep,
 } from "./reading.ts";
 import { isAvailable, SourceError } from "./source.ts";
+import { turns } from "./turns.ts";
 
 /** Why reading can't go on where it ended. */
 type Torn = "hole" | "truncated" | "removed";
@@ -40,7 +40,7 @@ export async function readPartition(
       if (torn !== undefined) await rejoin(reading, topic, epoch, torn);
       torn = undefined;
       const from = partitions.find(topic, epoch)?.next ?? 0;
-      await source.read({ topic, partition, epoch, from, signal }, async (batch) => {
+      await source.read({ topic, partition, epoch, from, signal }, (batch) => {
         if (signal.aborted) return;
         if (batch.nextOffset > from) failures = 0;
         forwarder.batch(topic, partition, epoch, batch);
@@ -48,9 +48,9 @@ export async function readPartition(
         failing = false;
         // A backlog must not keep sockets from their turn. A trickle waits for its next record anyway.
         inTurn += batch.records.length;
-        if (inTurn < TURN_RECORDS) return;
+        if (inTurn < TURN_RECORDS && !turns.isSpent()) return;
         inTurn = 0;
-        await setImmediate();
+        return turns.later();
       });
       return;
     } catch (error) {

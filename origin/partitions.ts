@@ -11,8 +11,12 @@ export interface Partition {
   readonly epoch: string;
   /** The offset that is read next: everything before it has been forwarded and is in the index. */
   readonly next: number;
-  /** The offset that the next record written will get, as last seen. */
+  /** The offset that the next record written will get, as last seen; but for what is held back. */
   readonly end: number;
+  /** How many offsets from `end` on are taken, but held back by a transaction that is open. */
+  readonly heldBack: number;
+  /** Since when, without any of them having been let go: milliseconds of a clock that only goes forward. */
+  readonly heldSince: number | undefined;
   /** Whether it has been read to the end that it had when reading began. */
   readonly ready: boolean;
   /** Why it isn't being read, in one sentence; undefined while it is. */
@@ -21,6 +25,16 @@ export interface Partition {
   readonly stopped?: boolean;
   /** What was read of it is being read again: it may hold keys that it isn't known to hold just now. */
   readonly again?: boolean;
+}
+
+/** What is known of the topics that match patterns. */
+export interface Listing {
+  /** Whether they were ever listed; so from the start where there are no patterns. */
+  readonly isKnown: boolean;
+  /** Why that can't be done again just now. */
+  readonly error: string | undefined;
+  /** How many exist and match, but aren't read, for being too many. */
+  readonly leftOut: number;
 }
 
 /** Where reading a partition begins, or why that isn't known yet. */
@@ -35,6 +49,8 @@ const UNKNOWN = Number.POSITIVE_INFINITY;
 interface State extends Partition {
   next: number;
   end: number;
+  heldBack: number;
+  heldSince: number | undefined;
   ready: boolean;
   error: string | undefined;
   stopped?: boolean;
@@ -52,11 +68,20 @@ export class Partitions {
   readonly #counts = new Map<string, number>();
   /** Topics that exist and match, but are not read. */
   #leftOut: ReadonlySet<string> = new Set();
+  /** Why topics can't be described just now. */
+  readonly #topicErrors = new Map<string, string>();
+  /** Why it can't be told just now which topics match patterns. */
+  #listError: string | undefined;
+  readonly #elapsed: () => number;
 
-  /** @param listed false where the topics that match patterns are still to be found. */
-  constructor(topics: Iterable<string>, listed = true) {
+  /**
+   * @param listed false where the topics that match patterns are still to be found.
+   * @param elapsed Milliseconds, of a clock that only goes forward.
+   */
+  constructor(topics: Iterable<string>, listed = true, elapsed = () => performance.now()) {
     for (const topic of topics) this.#topics.set(topic, undefined);
     this.#listed = listed;
+    this.#elapsed = elapsed;
   }
 
   /** The topic's partitions in order; none where the topic doesn't exist, undefined where that isn't known yet. */
@@ -80,10 +105,32 @@ export class Partitions {
     this.#listed = true;
   }
 
+  /** Whether the topics that match patterns could be listed: if not, why. */
+  listing(error: string | undefined): void {
+    this.#listError = error;
+  }
+
+  /** Which topics there are for patterns, as far as that is known. */
+  get listingFacts(): Listing {
+    return { isKnown: this.#listed, error: this.#listError, leftOut: this.#leftOut.size };
+  }
+
+  /** Whether the topic could be described: if not, why. */
+  describing(topic: string, error: string | undefined): void {
+    if (error === undefined) this.#topicErrors.delete(topic);
+    else this.#topicErrors.set(topic, error);
+  }
+
+  /** Why the topic can't be described just now; undefined where it can. */
+  errorOf(topic: string): string | undefined {
+    return this.#topicErrors.get(topic);
+  }
+
   /** The topic has gone for good. */
   forget(topic: string): void {
     this.#topics.delete(topic);
     this.#counts.delete(topic);
+    this.#topicErrors.delete(topic);
   }
 
   /** How many records lie before the ends that the topic's partitions had when reading them began, at most. */
@@ -150,6 +197,11 @@ export class Partitions {
       state.target = Math.max(state.target, batch.endOffset);
       state.ready = false;
     }
+    const { heldBack = 0 } = batch;
+    if (heldBack === 0) state.heldSince = undefined;
+    // What lies behind another transaction than before begins to wait anew.
+    else if (state.heldSince === undefined || batch.endOffset > state.end) state.heldSince = this.#elapsed();
+    state.heldBack = heldBack;
     state.next = batch.nextOffset;
     state.end = batch.endOffset;
     state.error = undefined;
@@ -176,7 +228,7 @@ export class Partitions {
   /** What failed isn't tried again, until it is resumed. */
   stop(topic: string, epoch: string): void {
     const state = this.#state(topic, epoch);
-    if (state !== undefined) state.stopped = true;
+    if (state !== undefined) Object.assign(state, { stopped: true, heldBack: 0, heldSince: undefined });
   }
 
   resume(topic: string, epoch: string): void {
@@ -191,7 +243,8 @@ export class Partitions {
 
 function begin(topic: string, beginning: Beginning): State {
   const { partition, epoch } = beginning;
-  const state = { topic, partition, epoch, ready: false, error: undefined };
+  const nothing = { heldBack: 0, heldSince: undefined, error: undefined };
+  const state = { topic, partition, epoch, ready: false, ...nothing };
   if ("unavailable" in beginning) return { ...state, next: 0, end: 0, target: UNKNOWN };
   const { next, end } = beginning;
   return { ...state, next, end, target: end };

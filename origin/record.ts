@@ -6,6 +6,7 @@ import {
   encodeUpdate,
   type Frame,
   type Header,
+  type Update,
   type Value,
 } from "../shared/protocol/frame.ts";
 import { LIMITS } from "../shared/protocol/limits.ts";
@@ -27,8 +28,17 @@ export function frameOf(path: string, record: IndexedRecord, previous: number | 
   const frame = encodeUpdate({ ...known, headers, value });
   if (fits(frame)) return frame;
   const omitted: Value = record.value === null ? value : { kind: "omitted", size: sizeOf(record.value) };
-  const short = encodeUpdate({ ...known, headers, value: omitted });
-  return fits(short) ? short : encodeUpdate({ ...known, headers: [], value: omitted });
+  const without = { ...known, headers: [], headersOmitted: sizeOfHeaders(record.headers) };
+  const shorter: readonly Update[] = [
+    // Whoever reads a key wants its value before all else.
+    ...(record.headers.length > 0 ? [{ ...without, value }] : []),
+    { ...known, headers, value: omitted },
+  ];
+  for (const update of shorter) {
+    const encoded = encodeUpdate(update);
+    if (fits(encoded)) return encoded;
+  }
+  return encodeUpdate({ ...without, value: omitted });
 }
 
 function fits(frame: Frame): boolean {
@@ -38,6 +48,10 @@ function fits(frame: Frame): boolean {
 
 function sizeOf(value: NonNullable<StoredValue>): number {
   return value instanceof Uint8Array ? value.length : value.omitted;
+}
+
+function sizeOfHeaders(headers: readonly RecordHeader[]): number {
+  return headers.reduce((size, [name, value]) => size + Buffer.byteLength(name) + (value?.length ?? 0), 0);
 }
 
 function readHeader([name, value]: RecordHeader): Header {

@@ -34,8 +34,13 @@ export interface Batch {
    * aborted, are no records: that they aren't in `records` says nothing.
    */
   readonly wholeFrom?: number;
-  /** The offset that the next record written will get, as last seen. */
+  /** The offset that the next record written will get, as last seen; but for what is held back. */
   readonly endOffset: number;
+  /**
+   * How many offsets from `endOffset` on are taken by records that can't be read yet, because a transaction that is open lies
+   * before them. Left out where there are none. It may change without a record: then there is a batch that says so.
+   */
+  readonly heldBack?: number;
 }
 
 /** Whether the log has removed something that was written at or after an offset, and before the batch ends. */

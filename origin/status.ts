@@ -1,7 +1,7 @@
 /** Where an origin stands: for its log, its health and its metrics. */
 import type { Range } from "../shared/protocol/range.ts";
 import type { IndexFacts, PartitionFacts } from "./index/views.ts";
-import type { Partition, Partitions } from "./partitions.ts";
+import type { Listing, Partition, Partitions } from "./partitions.ts";
 import type { UplinkFacts } from "./uplink/uplinks.ts";
 import type { WatchCounts } from "./watch/counts.ts";
 
@@ -23,6 +23,8 @@ export interface TopicStatus extends LeftOut {
   readonly topic: string;
   readonly state: TopicState;
   readonly partitions: number;
+  /** Why it can't be described just now; what was known of it goes on to be read meanwhile. */
+  readonly error: string | undefined;
   /** Records, or offsets that hold none, from the next to read to the end. */
   readonly lag: number;
 }
@@ -33,6 +35,7 @@ export interface Status {
   /** Of the partitions that this origin reads. */
   readonly range: Range;
   readonly topics: readonly TopicStatus[];
+  readonly listing: Listing;
   readonly partitions: readonly Partition[];
   readonly uplinks: readonly UplinkFacts[];
   readonly sentBytes: number;
@@ -44,6 +47,8 @@ export interface Status {
   readonly indexError: string | undefined;
   /** Milliseconds since 1970. */
   readonly now: number;
+  /** Milliseconds, of the clock that partitions are held back by. */
+  readonly elapsed: number;
 }
 
 /** More partitions than this aren't listed one by one. */
@@ -53,7 +58,7 @@ export function statusOf({
   partitions,
   topics,
   ...rest
-}: Omit<Status, "ready" | "topics" | "partitions"> & {
+}: Omit<Status, "ready" | "topics" | "listing" | "partitions"> & {
   readonly partitions: Partitions;
   readonly topics: readonly string[];
 }): Status {
@@ -62,9 +67,11 @@ export function statusOf({
     ...rest,
     ready: partitions.ready,
     partitions: partitions.all(),
-    topics: topics.map((topic) =>
-      topicStatus(topic, partitions.of(topic), partitions.count(topic), facts.get(topic) ?? []),
-    ),
+    listing: partitions.listingFacts,
+    topics: topics.map((topic) => ({
+      ...topicStatus(topic, partitions.of(topic), partitions.count(topic), facts.get(topic) ?? []),
+      error: partitions.errorOf(topic),
+    })),
   };
 }
 
@@ -73,7 +80,7 @@ function topicStatus(
   partitions: readonly Partition[] | undefined,
   count: number | undefined,
   facts: readonly PartitionFacts[],
-): TopicStatus {
+): Omit<TopicStatus, "error"> {
   const state = count === undefined ? "unknown" : count === 0 ? "absent" : "found";
   const lag = partitions?.reduce((sum, partition) => sum + lagOf(partition), 0) ?? 0;
   return { topic, state, partitions: partitions?.length ?? 0, lag, ...leftOut(facts) };
@@ -91,6 +98,19 @@ function leftOut(parts: readonly LeftOut[]): LeftOut {
 
 export function lagOf({ next, end }: Partition): number {
   return Math.max(0, end - next);
+}
+
+/** Longer than transactions usually take. */
+export const HELD_SECONDS = 5;
+
+/** Whether so much time has passed that people should know of it. */
+export function isHeldLong(partition: Partition, elapsed: number): boolean {
+  return heldSeconds(partition, elapsed) >= HELD_SECONDS;
+}
+
+/** For how long nothing of what is held back has been let go; 0 where nothing is. */
+export function heldSeconds({ heldSince }: Partition, elapsed: number): number {
+  return heldSince === undefined ? 0 : Math.max(0, elapsed - heldSince) / 1_000;
 }
 
 /**
@@ -134,9 +154,10 @@ export function totalsOf({ index, now }: Status): IndexTotals {
 }
 
 /** In short: numbers, and the partitions that need attention. */
-export function summarize({ ready, watched, topics, partitions }: Status): Record<string, unknown> {
+export function summarize({ ready, watched, topics, partitions, elapsed }: Status): Record<string, unknown> {
   const unready = partitions.filter((partition) => !partition.ready);
   const failing = partitions.filter(({ error }) => error !== undefined);
+  const held = partitions.filter((partition) => isHeldLong(partition, elapsed));
   return {
     ready,
     watched,
@@ -144,6 +165,7 @@ export function summarize({ ready, watched, topics, partitions }: Status): Recor
     partitions: partitions.length,
     unready: list(unready, ({ next, end }) => `at ${next} of ${end}`),
     failing: list(failing, ({ error }) => error ?? ""),
+    heldBack: list(held, ({ heldBack }) => `${heldBack} records`),
   };
 }
 

@@ -13,6 +13,9 @@ import {
 } from "./reading.ts";
 import { type DescribedPartition, isAvailable, SourceError, type UnavailablePartition } from "./source.ts";
 
+/** A topic is looked at no more often than this, whatever is asked: what is asked for can be made up. */
+const LOOK_MS = 1_000;
+
 export class TopicReader {
   readonly #reading: Reading;
   readonly #stream: Stream;
@@ -25,6 +28,8 @@ export class TopicReader {
   #awaited = new Map<string, UnavailablePartition>();
   /** Ends the wait before the topic is looked at again. */
   #lookAgain = new AbortController();
+  /** Ends that wait, too, but not before `LOOK_MS` have passed. */
+  #lookSoon = new AbortController();
 
   constructor(reading: Reading, stream: Stream, start: Start, signal: AbortSignal) {
     this.#reading = reading;
@@ -33,9 +38,14 @@ export class TopicReader {
     this.#signal = signal;
   }
 
+  /** Looks at the topic soon. */
+  look(): void {
+    this.#lookSoon.abort();
+  }
+
   /** Until the end, or until the topic has been gone for so long that it is forgotten. */
   async run(): Promise<void> {
-    const { source, forwarder, troubles, timing, range = WHOLE } = this.#reading;
+    const { source, forwarder, partitions, troubles, timing, range = WHOLE } = this.#reading;
     const { topic } = this.#stream;
     let start = this.#start;
     let absentMs = 0;
@@ -43,15 +53,19 @@ export class TopicReader {
     let surprises = 0;
     while (!this.#signal.aborted) {
       this.#lookAgain = new AbortController();
+      this.#lookSoon = new AbortController();
+      const looked = forwarder.looks(topic);
       try {
         const described = await source.describe(topic);
         if (this.#signal.aborted) break;
         const own = described?.filter(({ partition }) => hasPartition(range, partition));
         const { infos, at } = await this.#placed(own, start);
         await this.#follow(infos, start, at, described?.length);
+        looked();
         // What appears from now on was written while this origin was watching.
         start = "earliest";
         troubles.over(topic);
+        partitions.describing(topic, undefined);
         absentMs = infos === undefined ? absentMs + timing.absentMs : 0;
         if (absentMs > timing.forgetMs) return forwarder.gone(topic);
         const awaits = this.#awaits(infos);
@@ -60,11 +74,12 @@ export class TopicReader {
         const waitMs = awaits ? Math.min(retryDelay(this.#reading, failures - 1), usualMs) : usualMs;
         for (const { partition, unavailable: message } of this.#awaited.values())
           partitionFailed(this.#reading, { topic, partition }, { code: "unavailable", message }, waitMs);
-        if (await this.#sleep(waitMs, this.#lookAgain.signal)) surprises = 0;
+        if (await this.#rest(waitMs)) surprises = 0;
         else await this.#sleep(retryDelay(this.#reading, surprises++));
       } catch (error) {
         if (!isPassing(error)) throw error;
         const retryMs = retryDelay(this.#reading, failures++);
+        partitions.describing(topic, error.message);
         troubles.befall(topic, "topic_unreadable", { topic, ...reasonOf(error), retryMs });
         await this.#sleep(retryMs);
       }
@@ -143,6 +158,15 @@ export class TopicReader {
       if (!this.#awaited.has(epoch) && !this.#readers.has(epoch))
         troubles.over(partitionName(topic, partition));
     return this.#awaited.size > 0;
+  }
+
+  /** Until it is time to look again, or somebody asks for it; false where a partition can't be read on without. */
+  async #rest(ms: number): Promise<boolean> {
+    const soonestMs = Math.min(ms, LOOK_MS);
+    const { signal } = this.#lookAgain;
+    if (await this.#sleep(soonestMs, signal))
+      await this.#sleep(ms - soonestMs, AbortSignal.any([signal, this.#lookSoon.signal]));
+    return !signal.aborted;
   }
 
   #sleep(ms: number, signal: AbortSignal = this.#signal): Promise<boolean> {

@@ -1,18 +1,23 @@
 /**
- * What an endpoint's object asks its source, and how it takes the answers: R2, R4, R5, U5 and L7 of PROTOCOL.md. One
- * question is open at a time. An answer comes frame by frame; once it is whole the replica learns it, those who are
- * live and those who wait are given their part of it, and it is seen whether to ask again.
+ * What an endpoint's object asks its source, and how it takes the answers: R2, R4, R5, U5, L4, L7 and L8 of PROTOCOL.md.
+ * Questions are about positions: the object's own, from where it is, and one for each position at which somebody waits,
+ * as many at once as have places (line.ts). In which states they can be is in question-states.ts.
+ *
+ * An answer comes frame by frame; once it is whole the replica learns it, those who are live and those who wait are
+ * given their part of it, and it is seen what to ask again.
  *
  * Of this only `facts` outlive the memory.
  */
-import { type Attached, encodeAttach } from "../../shared/protocol/attach.ts";
+import { type Attached, encodeAttach, encodeCancel } from "../../shared/protocol/attach.ts";
 import type { ResetCause } from "../../shared/protocol/codes.ts";
 import { type Frame, routingOf } from "../../shared/protocol/frame.ts";
 import { reaches, samePosition } from "../../shared/protocol/position.ts";
 import { encodeReset } from "../../shared/protocol/subscriber.ts";
 import { type HibernatingPeer, sendQuietly } from "../peer.ts";
-import type { Ask, LinkFacts } from "./attachment.ts";
-import { type CatchUp, knowsLess, nextToAsk, proofOf } from "./catch-up.ts";
+import type { LinkFacts } from "./attachment.ts";
+import { type CatchUp, knowsLess, proofOf } from "./catch-up.ts";
+import type { Group, Line } from "./line.ts";
+import { type Own, type OwnEvent, openId, stepOwn } from "./question-states.ts";
 import type { Replica, Span } from "./replica.ts";
 import type { Subscribers } from "./subscribers.ts";
 
@@ -20,174 +25,222 @@ import type { Subscribers } from "./subscribers.ts";
 export interface Learners {
   readonly replica: Replica;
   readonly subscribers: Subscribers;
+  readonly line: Line;
   readonly catchUp: CatchUp;
 }
 
-export type AskingFacts = Pick<LinkFacts, "nextAsk" | "ask" | "behind" | "held">;
+export type AskingFacts = Pick<LinkFacts, "nextAsk" | "own" | "asks" | "forgotten">;
+
+/** What comes on the link: updates by themselves, or an answer of which `count` frames are not all there yet. */
+type Reading =
+  | { readonly kind: "updates" }
+  | { readonly kind: "answer"; readonly attached: Attached; readonly frames: Frame[] };
 
 /** An id that no ask has: the shard, or the origin, answers a question that the object didn't put (L7). */
 const UNASKED = 0;
+
+const WAIT = "the source of this endpoint can't answer just now";
 
 export class Asking {
   readonly #path: string;
   readonly #replica: Replica;
   readonly #subscribers: Subscribers;
+  readonly #line: Line;
   readonly #catchUp: CatchUp;
   /** Milliseconds since 1970. */
   readonly #now: () => number;
   #nextAsk = 1;
-  #ask: Ask | undefined;
-  /** The object must ask from its own position. */
-  #behind = true;
-  /** The source said that its answer will take time (R5). */
-  #held = false;
-  /**
-   * An answer to those who wait knew less than the object: its source may not have read that far. It is asked from where
-   * the object is, which it answers when it has (R5), before anyone is told that continuity is lost.
-   */
-  #recheck: "due" | "done" | undefined;
-  /** An answer of which `count` frames are not all there yet. */
-  #answer: { readonly attached: Attached; readonly frames: Frame[] } | undefined;
+  #own: Own = { kind: "due" };
+  #reading: Reading = { kind: "updates" };
 
   /** Goes on from what survived. */
   constructor(path: string, learners: Learners, now: () => number, facts: AskingFacts | undefined) {
     this.#path = path;
     this.#replica = learners.replica;
     this.#subscribers = learners.subscribers;
+    this.#line = learners.line;
     this.#catchUp = learners.catchUp;
     this.#now = now;
-    if (facts !== undefined) {
-      this.#nextAsk = facts.nextAsk;
-      this.#ask = facts.ask;
-      this.#behind = facts.behind;
-      this.#held = facts.held;
-    }
+    if (facts === undefined) return;
+    this.#nextAsk = facts.nextAsk;
+    this.#own = facts.own;
+    // An object that knows nothing, not even that there is nothing, has to ask.
+    if (this.#replica.position === undefined) this.#step({ kind: "missed" });
+    this.#line.restore(facts.asks);
+    this.#line.cancel(facts.forgotten);
   }
 
   facts(): AskingFacts {
+    const asks = [...this.#line.open()];
+    const forgotten: number[] = [];
+    const facts = { nextAsk: this.#nextAsk, own: this.#own, asks, forgotten };
+    if (this.#reading.kind === "updates") return facts;
     // A half-received answer does not outlive the memory that holds it.
-    const half = this.#answer !== undefined;
-    return {
-      nextAsk: this.#nextAsk,
-      ask: half && this.#ask?.id === this.#answer?.attached.id ? undefined : this.#ask,
-      behind: this.#behind || half,
-      held: this.#held,
-    };
-  }
-
-  /** Whether the source said that its answer will take time (R5). */
-  get held(): boolean {
-    return this.#held;
-  }
-
-  hold(): void {
-    this.#held = true;
+    const { id } = this.#reading.attached;
+    return { ...facts, own: { kind: "due" }, asks: asks.filter((ask) => ask.id !== id) };
   }
 
   /** What was asked on another link won't be answered; from where the object is, it goes on. */
   restart(): void {
-    this.#answer = undefined;
-    this.#ask = undefined;
-    this.#behind = true;
-    this.#held = false;
-    this.#recheck = undefined;
+    this.#reading = { kind: "updates" };
+    this.#step({ kind: "lost" });
+    this.#line.stepAll({ kind: "lost" });
   }
 
-  /** Anything may have been missed. */
-  fallBehind(): void {
-    this.#behind = true;
+  /** Something came that can't be read: it may have been anything, answers too. */
+  garbled(): void {
+    this.#line.stepAll({ kind: "lost" }, true);
+    const id = openId(this.#own);
+    if (id !== undefined) this.#line.cancel([id]);
+    this.#reading = { kind: "updates" };
+    this.#step({ kind: "lost" });
   }
 
   /** An update came that doesn't chain, or can't be read. */
   missed(): void {
-    // While the object's own question is open, its answer will hold what was missed: asking twice helps nobody.
-    if (!this.#ask?.own) this.#behind = true;
+    this.#step({ kind: "missed" });
+  }
+
+  /** Somebody waits for more than the object holds. */
+  waits(socket: HibernatingPeer): void {
+    const question = this.#line.of(socket)?.question.kind;
+    const isOwnHeld = this.#own.kind === "held" && this.#replica.position === undefined;
+    if (isOwnHeld || question === "held" || question === "tired")
+      this.#subscribers.tellToWait([socket], WAIT);
+  }
+
+  /** The source holds a question (R5): those who wait for it are told so (S4). */
+  hold(id: number): void {
+    const group = this.#line.asked(id);
+    if (group !== undefined) {
+      this.#line.hold(group);
+      this.#tell(group);
+    }
+    if (openId(this.#own) !== id) return;
+    this.#step({ kind: "waiting" });
+    for (const other of this.#line.all())
+      if (this.#replica.position === undefined || other.question.kind === "stalled") this.#tell(other);
+  }
+
+  /** Takes back what nobody waits for any more (L8); returns whether there was anything. */
+  takeBack(socket: HibernatingPeer): boolean {
+    const cancelled = this.#line.takeCancelled();
+    for (const id of cancelled) sendQuietly(socket, encodeCancel({ endpoint: this.#path, id }));
+    return cancelled.length > 0;
   }
 
   /**
-   * Puts one question at a time (R2): the object's own first, since its answer may serve those who wait. Returns whether
-   * it put one.
+   * Asks what there are places for (R2): the object's own first, since its answer may serve those who wait. Returns
+   * whether it asked anything.
    */
   askNext(socket: HibernatingPeer): boolean {
-    if (this.#ask !== undefined) return false;
-    const own = this.#behind || this.#replica.position === undefined;
-    const theirs = nextToAsk(this.#subscribers.waiting().map(({ waiting }) => waiting));
-    if (!own && theirs === undefined) return false;
-    const from = own ? this.#replica.position && new Map(this.#replica.position) : theirs?.from;
-    this.#ask = { id: this.#nextAsk++, own, from };
-    if (own) this.#behind = false;
-    sendQuietly(socket, encodeAttach({ endpoint: this.#path, id: this.#ask.id, from }));
-    return true;
+    const first = this.#nextAsk;
+    const { position } = this.#replica;
+    if (this.#own.kind === "due") {
+      const from = position && new Map(position);
+      const id = this.#nextAsk++;
+      this.#step({ kind: "asks", id, from });
+      sendQuietly(socket, encodeAttach({ endpoint: this.#path, id, from }));
+    }
+    // The first answer tells the object what it can serve by itself.
+    for (;;) {
+      const group = position && this.#line.next(this.#nextAsk);
+      if (group === undefined) return this.#nextAsk > first;
+      const id = this.#nextAsk++;
+      const waited =
+        group.question.kind === "tired" ? Math.max(0, Math.floor(this.#now()) - group.since) : undefined;
+      this.#line.step(group, { kind: "asks", id });
+      sendQuietly(socket, encodeAttach({ endpoint: this.#path, id, from: group.from, waited }));
+    }
   }
 
   /** The head of an answer; as many frames as it counts are its body. What is to go to those who are live joins `out`. */
   answer(attached: Attached, out: Frame[]): void {
-    this.#abandon();
-    this.#answer = { attached, frames: [] };
-    if (attached.count === 0) this.#complete(out);
+    if (this.#reading.kind === "answer") this.#abandon(this.#reading.attached);
+    this.#reading = { kind: "answer", attached, frames: [] };
+    if (attached.count === 0) this.#complete(this.#reading, out);
   }
 
   /** Whether a frame belongs to the body of an answer. */
   take(frame: Frame, out: Frame[]): boolean {
-    if (this.#answer === undefined) return false;
-    this.#answer.frames.push(frame);
-    if (this.#answer.frames.length >= this.#answer.attached.count) this.#complete(out);
+    const reading = this.#reading;
+    if (reading.kind === "updates") return false;
+    reading.frames.push(frame);
+    if (reading.frames.length >= reading.attached.count) this.#complete(reading, out);
     return true;
   }
 
   /** An answer broke off: whoever waited for it asks again. */
-  #abandon(): void {
-    const id = this.#answer?.attached.id;
-    this.#answer = undefined;
-    if (id === undefined) return;
-    if (id === UNASKED || this.#ask?.own) this.#behind = true;
-    if (id === this.#ask?.id) this.#ask = undefined;
+  #abandon({ id }: Attached): void {
+    if (id === UNASKED) this.#step({ kind: "missed" });
+    if (id === openId(this.#own)) this.#step({ kind: "answered", more: true });
+    const group = this.#line.asked(id);
+    if (group !== undefined) this.#line.step(group, { kind: "lost" });
   }
 
   /** An answer is whole. */
-  #complete(out: Frame[]): void {
-    if (this.#answer === undefined) return;
-    const { attached, frames } = this.#answer;
-    const { verdict, to, id } = attached;
-    const ask = this.#ask?.id === id ? this.#ask : undefined;
-    const own = id === UNASKED || (ask?.own ?? false);
-    this.#answer = undefined;
-    if (ask !== undefined) this.#ask = undefined;
-    this.#held = false;
-
+  #complete({ attached, frames }: Extract<Reading, { kind: "answer" }>, out: Frame[]): void {
+    this.#reading = { kind: "updates" };
+    const { id, verdict, to } = attached;
     const now = this.#now();
-    const span = { position: verdict.position, to, frames };
+    const span = { position: verdict.position, to, horizon: attached.horizon, frames };
+    const own = openId(this.#own) === id && "from" in this.#own ? this.#own : undefined;
+    const group = this.#line.asked(id);
+    const wasNowhere = this.#replica.position === undefined;
+    const more = this.#learn(attached, span, own, out);
+    const asked = own ?? group;
+    if (asked !== undefined && asked.from === undefined) this.#replica.giveUpLatest();
+    if (own !== undefined) this.#step({ kind: "answered", more });
+    else if (more || this.#isToBeChecked(attached, group)) this.#step({ kind: "missed" });
+    const steady = this.#own.kind === "settled";
+    if (own !== undefined) this.#line.stepAll({ kind: "ownAnswered" });
+    if (wasNowhere || (group === undefined && verdict.recovered === false)) this.#line.sort();
+    if (group !== undefined) this.#line.step(group, { kind: "answered", steady });
+    // Those who are live have been sent everything up to here before others join them.
+    this.#subscribers.fanOutFrames(out);
+    this.#catchUp.handOn(attached, span, group?.from, steady, now);
+    for (const subscriber of this.#subscribers.waiting())
+      this.#catchUp.serve(subscriber, now, proofOf(attached));
+    if (group?.question.kind === "stalled" && this.#own.kind === "held") this.#tell(group);
+  }
+
+  /** Teaches the replica an answer; returns whether the object must ask (again) from where it is then. */
+  #learn(
+    { id, verdict, count }: Attached,
+    span: Span,
+    own: Extract<Own, { kind: "asked" | "held" }> | undefined,
+    out: Frame[],
+  ): boolean {
+    const { to } = span;
+    const isOwn = own !== undefined || id === UNASKED;
     const before = this.#replica.position && new Map(this.#replica.position);
+    let more = false;
     // Nothing has come since an answer of which the object hasn't all: it has still to learn what that held.
-    const isEmptyHanded = before === undefined && id === UNASKED && verdict.recovered === true;
-    if (isEmptyHanded && frames.length === 0) this.#behind = true;
-    else if (before === undefined || (own && verdict.recovered === false))
+    if (before === undefined && id === UNASKED && verdict.recovered === true && count === 0) more = true;
+    else if (before === undefined || (isOwn && verdict.recovered === false))
       this.#adopt(span, verdict.cause, out);
     else {
       const whole = this.#apply(span, out);
       // To the object's own question; what others ask may name offsets that the endpoint never had.
-      const reached = !own || reaches(this.#replica.position ?? to, to);
+      const reached = !isOwn || reaches(this.#replica.position ?? to, to);
       // An answer that doesn't lead from where the object is to where it says won't do so when asked again.
-      if (own && !reached && reaches(before, verdict.position)) this.#adopt(span, verdict.cause, out);
-      else if (!whole || !reached) this.#behind = true;
+      if (isOwn && !reached && reaches(before, verdict.position)) this.#adopt(span, verdict.cause, out);
+      else if (!whole || !reached) more = true;
     }
-    if (ask !== undefined && ask.from === undefined) this.#replica.giveUpLatest();
     // An answer may hold only so much. One from where the object is, which brought nothing, has no more to follow.
     const position = this.#replica.position ?? to;
-    const asked = ask?.own ? ask.from : before;
-    const more = id === UNASKED || asked === undefined || !samePosition(asked, position);
-    if (more && !reaches(position, verdict.head)) this.#behind = true;
-    if (own) this.#recheck = this.#recheck && "done";
-    else if (this.#recheck === "done" || !knowsLess(attached, position)) this.#recheck = undefined;
-    else {
-      this.#recheck = "due";
-      this.#behind = true;
-    }
-    // Those who are live have been sent everything up to here before others join them.
-    this.#subscribers.fanOutFrames(out);
-    this.#catchUp.handOn(attached, span, own ? undefined : ask, !this.#behind, now);
-    for (const subscriber of this.#subscribers.waiting())
-      this.#catchUp.serve(subscriber, now, proofOf(attached));
+    const asked = own === undefined ? before : own.from;
+    const moved = id === UNASKED || asked === undefined || !samePosition(asked, position);
+    return more || (moved && !reaches(position, verdict.head));
+  }
+
+  /**
+   * An answer to those who wait knew less than the object: its source may not have read that far. It is asked from where
+   * the object is, which it answers when it has (R5), before anyone is told that continuity is lost.
+   */
+  #isToBeChecked(attached: Attached, group: Group | undefined): boolean {
+    if (group === undefined || group.question.kind === "stalled" || group.question.checked) return false;
+    return knowsLess(attached, this.#replica.position ?? attached.to);
   }
 
   /** Whether every update chains. */
@@ -196,11 +249,11 @@ export class Asking {
     let whole = true;
     for (const frame of span.frames) {
       const routing = routingOf(frame);
-      const verdict = routing === undefined ? "gap" : this.#replica.apply(frame, routing, now);
+      const verdict = routing === undefined ? "gap" : this.#replica.apply(frame, routing, now, span.position);
       if (verdict === "next") out.push(frame);
       if (verdict === "gap") whole = false;
     }
-    this.#replica.lengthen(span, now);
+    if (whole) this.#replica.learn(span, now);
     return whole;
   }
 
@@ -212,5 +265,13 @@ export class Asking {
     const reset = { position, head: span.to, cause: cause ?? "horizon" };
     out.push(encodeReset(this.#path, reset), ...frames);
     this.#subscribers.fanOutFrames(out);
+  }
+
+  #step(event: OwnEvent): void {
+    this.#own = stepOwn(this.#own, event);
+  }
+
+  #tell({ members }: Group): void {
+    this.#subscribers.tellToWait(members.keys(), WAIT);
   }
 }

@@ -9,16 +9,22 @@ import * as v from "valibot";
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { formatPosition, type Position, parsePosition } from "../../shared/protocol/position.ts";
 import type { HibernatingPeer } from "../peer.ts";
+import type { Own } from "./question-states.ts";
 
 /** The platform's limit is 16,384 bytes once serialized; the rest is room for the names of fields. */
 const ATTACHMENT_BYTES = 15_000;
 
-/** What the object asked its shard last, where the answer is still due. */
-export interface Ask {
+/** Of this the positions of open questions; those that don't fit are asked for again after a hibernation. */
+const ASKS_BYTES = 4_000;
+/** What a question takes beside its position. */
+const ASK_BYTES = 40;
+
+/** A question for those who wait, where the answer is still due. */
+export interface OpenAsk {
   readonly id: number;
-  /** Asked for the object itself, from its own position; else for subscribers that wait. */
-  readonly own: boolean;
   readonly from: Position | undefined;
+  /** The source said that its answer will take time. */
+  readonly held: boolean;
 }
 
 /** On the link's socket: how far the object is. `dial` is 0 until the link's hello has come. */
@@ -30,11 +36,10 @@ export interface LinkFacts {
   readonly position: Position | undefined;
   readonly latest: Frame | "none" | undefined;
   readonly nextAsk: number;
-  readonly ask: Ask | undefined;
-  /** The object must ask from its own position, now or when it has a subscriber again. */
-  readonly behind: boolean;
-  /** The source said that its answer will take time. */
-  readonly held: boolean;
+  readonly own: Own;
+  readonly asks: readonly OpenAsk[];
+  /** Ids of questions of which nothing else was kept. */
+  readonly forgotten: readonly number[];
 }
 
 /** On a subscriber's socket. Without `waiting` it is live. */
@@ -51,11 +56,18 @@ export interface Waiting {
   readonly answered: boolean;
   /** It was told to wait (S4). */
   readonly told: boolean;
+  /** When it subscribed, in milliseconds since 1970. */
+  readonly since: number;
 }
 
 const Whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const OptionalPosition = v.optional(v.string());
 const FrameSchema = v.union([v.string(), v.instance(Uint8Array<ArrayBuffer>)]);
+
+const OwnSchema = v.variant("kind", [
+  v.object({ kind: v.picklist(["settled", "due"]) }),
+  v.object({ kind: v.picklist(["asked", "held"]), id: Whole, from: OptionalPosition }),
+]);
 
 const LinkSchema = v.object({
   kind: v.literal("link"),
@@ -67,15 +79,17 @@ const LinkSchema = v.object({
   latest: v.optional(FrameSchema),
   noLatest: v.boolean(),
   nextAsk: Whole,
-  ask: v.optional(v.object({ id: Whole, own: v.boolean(), from: OptionalPosition })),
-  behind: v.boolean(),
-  held: v.boolean(),
+  own: OwnSchema,
+  asks: v.array(v.object({ id: Whole, from: OptionalPosition, held: v.boolean() })),
+  forgotten: v.array(Whole),
 });
 
 const SubscriberSchema = v.object({
   kind: v.literal("subscriber"),
   id: Whole,
-  waiting: v.optional(v.object({ from: OptionalPosition, answered: v.boolean(), told: v.boolean() })),
+  waiting: v.optional(
+    v.object({ from: OptionalPosition, answered: v.boolean(), told: v.boolean(), since: Whole }),
+  ),
 });
 
 /** undefined where the platform would not take the frame; its position is kept all the same. */
@@ -89,10 +103,28 @@ function fitting(frame: Frame | undefined, room: number): Frame | undefined {
   return bytes <= room ? frame : undefined;
 }
 
+/** Questions whose positions fit; of the others what it takes to take them back. */
+function fittingAsks({ asks, forgotten }: LinkFacts) {
+  const fitting: v.InferInput<typeof LinkSchema>["asks"] = [];
+  const ids = [...forgotten];
+  let bytes = ids.length * ASK_BYTES;
+  for (const { id, from, held } of asks) {
+    const text = from && formatPosition(from);
+    const size = (text?.length ?? 0) + ASK_BYTES;
+    const fits = bytes + size <= ASKS_BYTES;
+    bytes += fits ? size : ASK_BYTES;
+    if (fits) fitting.push({ id, from: text, held });
+    else ids.push(id);
+  }
+  return { asks: fitting, forgotten: ids, bytes };
+}
+
 export function saveLink(socket: HibernatingPeer, facts: LinkFacts): void {
   const position = facts.position && formatPosition(facts.position);
-  const from = facts.ask?.from && formatPosition(facts.ask.from);
-  const room = ATTACHMENT_BYTES - facts.path.length - (position?.length ?? 0) - (from?.length ?? 0);
+  const { own } = facts;
+  const from = "from" in own ? own.from && formatPosition(own.from) : undefined;
+  const { asks, forgotten, bytes } = fittingAsks(facts);
+  const room = ATTACHMENT_BYTES - facts.path.length - (position?.length ?? 0) - (from?.length ?? 0) - bytes;
   const latest = facts.latest === "none" ? undefined : fitting(facts.latest, room);
   socket.serializeAttachment({
     kind: "link",
@@ -104,9 +136,9 @@ export function saveLink(socket: HibernatingPeer, facts: LinkFacts): void {
     latest,
     noLatest: facts.latest === "none",
     nextAsk: facts.nextAsk,
-    ask: facts.ask && { id: facts.ask.id, own: facts.ask.own, from },
-    behind: facts.behind,
-    held: facts.held,
+    own: "id" in own ? { kind: own.kind, id: own.id, from } : own,
+    asks,
+    forgotten,
   } satisfies v.InferInput<typeof LinkSchema>);
 }
 
@@ -114,12 +146,13 @@ export function saveLink(socket: HibernatingPeer, facts: LinkFacts): void {
 export function loadLink(socket: HibernatingPeer): LinkFacts | undefined {
   const result = v.safeParse(LinkSchema, socket.deserializeAttachment());
   if (!result.success) return undefined;
-  const { kind: _, position, noLatest, latest, ask, ...facts } = result.output;
+  const { kind: _, position, noLatest, latest, own, asks, ...facts } = result.output;
   return {
     ...facts,
     position: optionalPosition(position),
     latest: noLatest ? "none" : latest,
-    ask: ask && { id: ask.id, own: ask.own, from: optionalPosition(ask.from) },
+    own: "id" in own ? { ...own, from: optionalPosition(own.from) } : own,
+    asks: asks.map((ask) => ({ ...ask, from: optionalPosition(ask.from) })),
   };
 }
 

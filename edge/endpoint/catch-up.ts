@@ -5,9 +5,8 @@
 import type { Attached } from "../../shared/protocol/attach.ts";
 import type { ResetCause } from "../../shared/protocol/codes.ts";
 import { type Frame, routingOf } from "../../shared/protocol/frame.ts";
-import { type Position, reaches, samePosition } from "../../shared/protocol/position.ts";
+import { later, type Position, reaches, samePosition } from "../../shared/protocol/position.ts";
 import { encodeReset, type Verdict } from "../../shared/protocol/subscriber.ts";
-import type { Ask } from "./attachment.ts";
 import type { Replica, Span } from "./replica.ts";
 import type { Subscriber, Subscribers } from "./subscribers.ts";
 
@@ -16,22 +15,6 @@ export type Proof = "window" | "index" | "log";
 
 /** How a subscribe was answered. `fresh` and `lost` begin with the latest update. */
 export type Answered = Proof | "fresh" | "lost";
-
-/**
- * What to ask for those who wait (R2): the position of the first of them, or of one with the same epochs that
- * stands before it. The answer moves or settles whoever stands exactly there, so that asking comes to an end.
- * undefined: nobody waits.
- */
-export function nextToAsk(
-  waiting: readonly { readonly from: Position | undefined }[],
-): { readonly from: Position | undefined } | undefined {
-  const [first] = waiting;
-  let lowest = first?.from;
-  if (lowest === undefined) return first && { from: undefined };
-  for (const { from } of waiting)
-    if (from !== undefined && sameEpochs(from, lowest) && reaches(lowest, from)) lowest = from;
-  return { from: lowest };
-}
 
 export class CatchUp {
   readonly #path: string;
@@ -52,25 +35,24 @@ export class CatchUp {
    */
   serve(subscriber: Subscriber, now: number, since: Proof = "window"): boolean {
     const { waiting } = subscriber;
-    const head = this.#replica.position;
-    if (waiting === undefined || head === undefined) return false;
+    if (waiting === undefined) return false;
     const resume = this.#replica.decide(waiting.from, now);
     if (resume.kind === "ask") return false;
-    const frames = resume.kind === "up-to-date" ? [] : resume.frames;
+    const { frames, head } = resume;
     if (resume.kind === "snapshot")
       this.#answer(subscriber, { position: resume.position, head }, frames, "live", "fresh");
-    else this.#pass(subscriber, waiting.from ?? head, frames, "live", since);
+    else this.#pass(subscriber, waiting.from ?? head, frames, head, "live", since);
     return true;
   }
 
   /**
    * Hands an answer, which the replica knows by now, to those who wait. Its frames prove continuity for everyone
-   * who stands between its two ends. `ask` is the question that it answers, where that was for those who wait.
+   * who stands between its two ends. `asked` is where the question was asked from, if it was for those who wait.
    * `steady`: nothing of the endpoint is missing here.
    */
-  handOn(attached: Attached, span: Span, ask: Ask | undefined, steady: boolean, now: number): void {
+  handOn(attached: Attached, span: Span, asked: Position | undefined, steady: boolean, now: number): void {
     // A position can name offsets past the last record of the endpoint: there the origin has found nothing.
-    const known = steady ? lower(span.to, this.#replica.position ?? span.to) : span.to;
+    const known = steady ? asFarAs(attached, this.#replica.position ?? span.to) : span.to;
     const rest = this.#replica.decide(known, now);
     const onwards = rest.kind === "replay" ? rest.frames : [];
     const then = rest.kind === "ask" ? span.to : "live";
@@ -78,17 +60,18 @@ export class CatchUp {
       const { from } = subscriber.waiting;
       if (from === undefined) continue;
       const frames = isBetween(from, span) ? after(span.frames, from) : [];
-      if (isBetween(from, span) && (then === "live" || frames.length > 0))
-        this.#pass(subscriber, from, [...frames, ...onwards], then, proofOf(attached));
-      else if (ask?.from !== undefined && isLost(from, ask.from, attached, steady))
+      if (isBetween(from, span) && (then === "live" || frames.length > 0)) {
+        const all = [...frames, ...onwards];
+        const head = then === "live" ? headAfter(from, all) : later(attached.verdict.head, from);
+        this.#pass(subscriber, from, all, head, then, proofOf(attached));
+      } else if (asked !== undefined && isLost(from, asked, attached, steady))
         this.#lose(subscriber, attached.verdict.cause ?? "horizon");
     }
   }
 
   /** Continuity is lost for one who waits: it begins anew just before the latest update. */
   #lose(subscriber: Subscriber, cause: ResetCause): void {
-    const { position, frames } = this.#replica.snapshot();
-    const head = this.#replica.position ?? position;
+    const { position, frames, head } = this.#replica.snapshot();
     if (subscriber.waiting?.answered) {
       const reset = encodeReset(this.#path, { position, head, cause });
       this.#subscribers.continue(subscriber, [reset, ...frames], "live");
@@ -103,10 +86,10 @@ export class CatchUp {
     subscriber: Subscriber,
     from: Position,
     frames: readonly Frame[],
+    head: Position,
     then: "live" | Position,
     how: Proof,
   ): void {
-    const head = this.#replica.position ?? from;
     if (subscriber.waiting?.answered) this.#subscribers.continue(subscriber, frames, then);
     else this.#answer(subscriber, { position: from, head, recovered: true }, frames, then, how);
   }
@@ -129,25 +112,30 @@ export function proofOf({ log }: Attached): "index" | "log" {
 }
 
 /** Whether an object holds updates that the source of an answer doesn't know, and hasn't dropped. */
-export function knowsLess({ verdict, since }: Attached, position: Position): boolean {
+export function knowsLess({ verdict, to, horizon }: Attached, position: Position): boolean {
+  const known = later(verdict.head, to);
   for (const [epoch, offset] of position)
-    if (offset > Math.max(verdict.head.get(epoch) ?? -1, since.get(epoch) ?? -1)) return true;
+    if (offset > Math.max(known.get(epoch) ?? -1, (horizon.get(epoch) ?? 0) - 1)) return true;
   return false;
 }
 
 /** Whether an answer that doesn't help who stands at `from` says that nothing will. */
-function isLost(from: Position, asked: Position, { since, verdict, to }: Attached, steady: boolean): boolean {
+function isLost(
+  from: Position,
+  asked: Position,
+  { horizon, verdict, to }: Attached,
+  steady: boolean,
+): boolean {
   const refused = verdict.recovered === false;
   // Asked for exactly: no better answer can be had, unless there was more to come (U5).
   if (samePosition(from, asked)) return refused || (steady && reaches(to, verdict.head));
   if (!refused || !sameEpochs(from, asked) || !reaches(from, asked)) return false;
   if (verdict.cause !== "horizon") return true;
-  for (const [epoch, horizon] of since) {
+  for (const [epoch, oldest] of horizon) {
     const head = verdict.head.get(epoch);
     const at = from.get(epoch) ?? -1;
-    const matters = asked.has(epoch) || head !== undefined;
     // At the key's last record nothing can be missing, however far the horizon has moved (R3).
-    if (matters && at < horizon && (head === undefined || at < head)) return true;
+    if (at < oldest - 1 && (head === undefined || at < head)) return true;
   }
   return false;
 }
@@ -156,12 +144,17 @@ function isBetween(from: Position, span: Span): boolean {
   return reaches(from, span.position) && reaches(span.to, from);
 }
 
-/** Component by component the lower of the two. */
-function lower(a: Position, b: Position): Position {
+/**
+ * Where an answer leads, as far as the object is there. An epoch in which the object has nothing needs no more of it where
+ * the answer has told all.
+ */
+function asFarAs({ to, horizon, verdict }: Attached, position: Position): Position {
   const both = new Map<string, number>();
-  for (const [epoch, offset] of a) {
-    const other = b.get(epoch);
-    if (other !== undefined) both.set(epoch, Math.min(offset, other));
+  for (const [epoch, offset] of to) {
+    const here = position.get(epoch);
+    const isAll = horizon.has(epoch) && offset >= (verdict.head.get(epoch) ?? -1);
+    if (here !== undefined) both.set(epoch, Math.min(offset, here));
+    else if (!isAll) both.set(epoch, offset);
   }
   return both;
 }
@@ -170,6 +163,16 @@ function sameEpochs(a: Position, b: Position): boolean {
   if (a.size !== b.size) return false;
   for (const epoch of a.keys()) if (!b.has(epoch)) return false;
   return true;
+}
+
+/** Where a receiver is that takes these frames. */
+function headAfter(from: Position, frames: readonly Frame[]): Position {
+  const head = new Map(from);
+  for (const frame of frames) {
+    const routing = routingOf(frame);
+    if (routing !== undefined) head.set(routing.epoch, routing.offset);
+  }
+  return head;
 }
 
 function after(frames: readonly Frame[], from: Position): Frame[] {

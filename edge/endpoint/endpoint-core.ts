@@ -4,7 +4,7 @@
  *
  *   subscribe ──▶ served from the window ──▶ live ◀── updates that chain ── link
  *       │ not covered                          ▲
- *       └──▶ waits ──▶ ask (one at a time) ──▶ answer: verdicts, replays ─┘
+ *       └──▶ waits ──▶ ask ──▶ answer: verdicts, replays ─┘
  *
  * Between two events nothing is pending here, no timer, no promise, so that the object can hibernate; the one
  * exception is an object that has subscribers and no link.
@@ -17,19 +17,20 @@ import { CLOSE } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { decodeLinkDown, encodeEmpty, encodeOccupied } from "../../shared/protocol/link.ts";
 import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
-import type { Position } from "../../shared/protocol/position.ts";
+import { formatPosition, type Position, reaches } from "../../shared/protocol/position.ts";
 import { RoutingReader } from "../../shared/protocol/routing-reader.ts";
 import { isUpdate, URL_SUBSCRIBE_ID } from "../../shared/protocol/subscriber.ts";
 import { type HibernatingPeer, sendQuietly } from "../peer.ts";
 import { Asking } from "./asking.ts";
 import { saveLink } from "./attachment.ts";
 import { type Answered, CatchUp } from "./catch-up.ts";
+import { Line } from "./line.ts";
 import { greet, type Link, survivingLink } from "./link.ts";
 import { LinkSeeker, type LinkSeekerPorts } from "./link-seeker.ts";
 import { Pacer } from "./pacer.ts";
 import { Replica } from "./replica.ts";
 import { answerFrames } from "./subscriber-frames.ts";
-import { Subscribers } from "./subscribers.ts";
+import { isFull, Subscribers } from "./subscribers.ts";
 
 export interface EndpointPorts extends LinkSeekerPorts {
   /** Milliseconds since 1970. */
@@ -57,6 +58,7 @@ export class EndpointCore {
   readonly #path: string;
   readonly #replica: Replica;
   readonly #subscribers: Subscribers;
+  readonly #line: Line;
   readonly #catchUp: CatchUp;
   readonly #asking: Asking;
   readonly #seeker: LinkSeeker;
@@ -78,10 +80,23 @@ export class EndpointCore {
     this.#link = survived?.link;
     const { position, latest } = facts ?? { position: undefined, latest: undefined };
     this.#replica = new Replica(config.window, { position, latest }, ports.now());
-    this.#subscribers = new Subscribers((messages) => ports.sent(messages));
+    this.#line = new Line({
+      // Without a position there is nothing that the object hasn't passed.
+      laneOf: (from) =>
+        from === undefined || reaches(this.#replica.position ?? from, from) ? "known" : "other",
+      hasRoom: (socket, waiting) => !isFull(socket, waiting),
+      keyOf: (from) => (from === undefined ? "" : formatPosition(from)),
+    });
+    this.#subscribers = new Subscribers(this.#line, (messages) => ports.sent(messages));
     this.#subscribers.restore(survivors.subscribers);
     this.#catchUp = new CatchUp(config.path, this.#replica, this.#subscribers, (how) => ports.answered(how));
-    const learners = { replica: this.#replica, subscribers: this.#subscribers, catchUp: this.#catchUp };
+    const [replica, subscribers, line, catchUp] = [
+      this.#replica,
+      this.#subscribers,
+      this.#line,
+      this.#catchUp,
+    ];
+    const learners = { replica, subscribers, line, catchUp };
     this.#asking = new Asking(config.path, learners, () => ports.now(), facts);
     this.#seeker = new LinkSeeker(ports, () => this.#subscribers.dropAll("unavailable"));
     this.#pacer = new Pacer(ports, () => this.#serveWaiting());
@@ -128,7 +143,7 @@ export class EndpointCore {
     const frames = typeof message === "string" ? splitText(message) : splitBinary(message);
     if (socket !== this.#link?.socket && !this.#greet(socket, frames?.[0])) return;
     // A malformed message may have held anything (F9).
-    if (frames === undefined) this.#asking.fallBehind();
+    if (frames === undefined) this.#asking.garbled();
     const out: Frame[] = [];
     for (const frame of frames ?? []) {
       if (typeof frame !== "string" || isUpdate(frame)) this.#update(frame, out);
@@ -149,8 +164,9 @@ export class EndpointCore {
   }
 
   #begin(socket: HibernatingPeer, id: number, from: Position | undefined): void {
-    const subscriber = this.#subscribers.wait(socket, id, from);
-    this.#catchUp.serve(subscriber, this.#ports.now());
+    const now = this.#ports.now();
+    const subscriber = this.#subscribers.wait(socket, id, from, now);
+    if (!this.#catchUp.serve(subscriber, now)) this.#asking.waits(socket);
   }
 
   #greet(socket: HibernatingPeer, frame: Frame | undefined): boolean {
@@ -179,7 +195,7 @@ export class EndpointCore {
       this.#ports.log(`a frame on the link of ${this.#path} can't be read: ${says.problem}`);
       return;
     }
-    if (says.value.kind === "waiting" && says.value.endpoint === this.#path) this.#asking.hold();
+    if (says.value.kind === "waiting" && says.value.endpoint === this.#path) this.#asking.hold(says.value.id);
     if (says.value.kind === "attached" && says.value.attached.endpoint === this.#path)
       this.#asking.answer(says.value.attached, out);
   }
@@ -188,6 +204,7 @@ export class EndpointCore {
   #serveWaiting(): void {
     const now = this.#ports.now();
     for (const subscriber of this.#subscribers.waiting()) this.#catchUp.serve(subscriber, now);
+    this.#line.lookAgain();
     this.#settle();
   }
 
@@ -201,11 +218,11 @@ export class EndpointCore {
       else this.#seeker.stop();
       return;
     }
+    const tookBack = this.#asking.takeBack(this.#link.socket);
     if (occupied !== this.#occupied)
       sendQuietly(this.#link.socket, occupied ? encodeOccupied(this.#path) : encodeEmpty(this.#path));
     this.#occupied = occupied;
-    if (this.#asking.held) this.#subscribers.tellToWait("the source of this endpoint can't answer just now");
-    if (occupied && this.#asking.askNext(this.#link.socket)) this.#save();
+    if ((occupied && this.#asking.askNext(this.#link.socket)) || tookBack) this.#save();
   }
 
   #save(link = this.#link): void {

@@ -4,7 +4,7 @@
  */
 import { classify } from "../../shared/core/continuity.ts";
 import { decideResume, type Known, type Latest, type Resume, snapshotOf } from "../../shared/core/resume.ts";
-import { type Kept, Window, type WindowLimits } from "../../shared/core/window.ts";
+import { type Floors, type Kept, Window, type WindowLimits } from "../../shared/core/window.ts";
 import { type Frame, type Routing, routingOf } from "../../shared/protocol/frame.ts";
 import { type Position, reaches, withComponent } from "../../shared/protocol/position.ts";
 
@@ -12,6 +12,8 @@ import { type Position, reaches, withComponent } from "../../shared/protocol/pos
 export interface Span {
   readonly position: Position;
   readonly to: Position;
+  /** Its epochs are those that the answer speaks of (U5): there nothing between the two ends is missing. */
+  readonly horizon: Position;
   readonly frames: readonly Frame[];
 }
 
@@ -59,10 +61,14 @@ export class Replica implements Known {
     return this.#latest;
   }
 
-  /** Takes an update by the rule of continuity; everything is a gap before the first answer. */
-  apply(frame: Frame, routing: Routing, now: number): "next" | "duplicate" | "gap" {
+  /**
+   * Takes an update by the rule of continuity; everything is a gap before the first answer.
+   * @param begin Where the answer begins of which it is: what names no predecessor may still have one before that.
+   */
+  apply(frame: Frame, routing: Routing, now: number, begin?: Position): "next" | "duplicate" | "gap" {
     if (this.#position === undefined) return "gap";
-    const verdict = classify(this.#position, routing);
+    const { epoch, offset, previous = begin?.get(epoch) } = routing;
+    const verdict = classify(this.#position, { epoch, offset, previous });
     if (verdict !== "next") return verdict;
     this.#position.set(routing.epoch, routing.offset);
     this.#latest = { frame, routing };
@@ -75,21 +81,31 @@ export class Replica implements Known {
     const kept = readSpan(span);
     this.#position = new Map(span.to);
     this.#latest = kept.latest ?? "none";
-    this.#window = new Window(this.#limits, kept.whole ? span.position : span.to);
+    this.#window = new Window(this.#limits, floorsOf(span, kept.whole));
     if (kept.whole) for (const entry of kept.entries) this.#window.push(entry, now);
   }
 
   /**
-   * Learns what lies further back: an answer that leads up to the window makes it longer, and one that leads
-   * up to the position knows the latest update, should that not be in memory.
+   * Learns what else an answer shows, once its updates were taken: one that leads up to the window makes it longer, one
+   * that leads up to the position knows the latest update, should that not be in memory, and one that leads past it has
+   * found nothing more on the way.
    */
-  lengthen(span: Span, now: number): void {
+  learn(span: Span, now: number): void {
     if (this.#position === undefined) return;
     const kept = readSpan(span);
-    const { base } = this.#window;
-    if (kept.whole && reaches(base, span.position) && reaches(span.to, base))
-      this.#window.prepend(span.position, kept.entries, now);
+    if (kept.whole) this.#advance(span, this.#position);
+    if (kept.whole) this.#window.prepend(longerFloors(span, this.#window.floors), kept.entries, now);
     if (this.#latest === undefined && reaches(span.to, this.#position)) this.#latest = kept.latest;
+  }
+
+  #advance({ position, to, horizon }: Span, at: Map<string, number>): void {
+    for (const epoch of horizon.keys()) {
+      const here = at.get(epoch) ?? -1;
+      const end = to.get(epoch) ?? -1;
+      if (here < (position.get(epoch) ?? -1)) continue;
+      if (here < end) at.set(epoch, end);
+      this.#window.begin(epoch, Math.max(here, end));
+    }
   }
 
   /** Says that there is no latest update to be had, so that nobody waits for one. */
@@ -105,8 +121,29 @@ export class Replica implements Known {
   /** Where a receiver that lost continuity begins. */
   snapshot(): Extract<Resume, { kind: "snapshot" }> {
     const position = this.#position ?? new Map();
-    return snapshotOf(position, this.#latest) ?? { kind: "snapshot", position, frames: [] };
+    return snapshotOf(position, this.#latest) ?? { kind: "snapshot", position, frames: [], head: position };
   }
+}
+
+/**
+ * What a window may claim that begins with an answer. Where the answer speaks of an epoch, all that came after
+ * its beginning; of any other it only says where the object goes on.
+ */
+function floorsOf({ position, to, horizon }: Span, whole: boolean): Floors {
+  const floors = new Map(to);
+  if (whole) for (const epoch of horizon.keys()) floors.set(epoch, position.get(epoch) ?? -1);
+  return floors;
+}
+
+/** The floors that an answer lowers: it leads up to them, or past them, without a hole. */
+function longerFloors({ position, to, horizon }: Span, floors: Floors): Floors {
+  const longer = new Map<string, number>();
+  for (const epoch of horizon.keys()) {
+    const floor = floors.get(epoch);
+    const begin = position.get(epoch) ?? -1;
+    if (floor !== undefined && begin < floor && floor <= (to.get(epoch) ?? -1)) longer.set(epoch, begin);
+  }
+  return longer;
 }
 
 /** The updates of a span; not `whole` where one of its frames can't be read. */

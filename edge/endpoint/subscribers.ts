@@ -10,6 +10,7 @@ import type { Position } from "../../shared/protocol/position.ts";
 import { encodeVerdict, encodeWait, type Verdict } from "../../shared/protocol/subscriber.ts";
 import { closeQuietly, type HibernatingPeer, sendQuietly } from "../peer.ts";
 import { loadSubscriber, saveSubscriber, type Waiting } from "./attachment.ts";
+import type { Line } from "./line.ts";
 
 export interface Subscriber {
   readonly socket: HibernatingPeer;
@@ -32,9 +33,11 @@ export class Subscribers {
   #live: HibernatingPeer[] = [];
   #stale = false;
   readonly #sent: (messages: number) => void;
+  readonly #line: Line;
 
-  /** `sent` hears how many messages went out. */
-  constructor(sent: (messages: number) => void) {
+  /** `line` hears who waits, `sent` how many messages went out. */
+  constructor(line: Line, sent: (messages: number) => void) {
+    this.#line = line;
     this.#sent = sent;
   }
 
@@ -70,8 +73,8 @@ export class Subscribers {
   }
 
   /** A subscribe: the socket waits for its verdict, whatever it was before. */
-  wait(socket: HibernatingPeer, id: number, from: Position | undefined): Subscriber {
-    return this.#change(socket, id, { from, answered: false, told: false });
+  wait(socket: HibernatingPeer, id: number, from: Position | undefined, now: number): Subscriber {
+    return this.#change(socket, id, { from, answered: false, told: false, since: Math.floor(now) });
   }
 
   /** Passes a message on to every live subscriber; those that can't keep up are sent away (S9). */
@@ -104,7 +107,7 @@ export class Subscribers {
 
   /** More for a subscriber that is catching up, its verdict sent before. */
   continue(subscriber: Subscriber, frames: readonly Frame[], then: "live" | Position): void {
-    const { socket, id } = subscriber;
+    const { socket, id, waiting } = subscriber;
     // What follows is bounded by the window and by an answer, so it is checked once and not for each message:
     // a replay that is larger than the limit would otherwise never get through.
     if (socket.bufferedAmount > LIMITS.subscriberBacklogBytes) {
@@ -113,13 +116,19 @@ export class Subscribers {
     }
     for (const message of packMessages(frames, LIMITS.batchBytes))
       if (sendQuietly(socket, message)) this.#sent(1);
-    this.#change(socket, id, then === "live" ? undefined : { from: then, answered: true, told: false });
+    const since = waiting?.since ?? 0;
+    this.#change(
+      socket,
+      id,
+      then === "live" ? undefined : { from: then, answered: true, told: false, since },
+    );
   }
 
-  /** Tells everyone who waits, once, that their verdict will take its time (S4). */
-  tellToWait(message: string): void {
-    for (const { socket, id, waiting } of this.waiting()) {
-      if (waiting.told || waiting.answered) continue;
+  /** Tells those who wait, once each, that their verdict will take its time (S4). */
+  tellToWait(sockets: Iterable<HibernatingPeer>, message: string): void {
+    for (const socket of [...sockets]) {
+      const { id, waiting } = this.#all.get(socket) ?? {};
+      if (id === undefined || waiting === undefined || waiting.told || waiting.answered) continue;
       if (sendQuietly(socket, encodeWait(id, "unavailable", message))) this.#sent(1);
       this.#change(socket, id, { ...waiting, told: true });
     }
@@ -148,6 +157,7 @@ export class Subscribers {
     if (subscriber === undefined) return;
     this.#all.delete(socket);
     this.#waiting.delete(socket);
+    this.#line.leave(socket);
     if (subscriber.waiting === undefined) this.#stale = true;
   }
 
@@ -164,8 +174,13 @@ export class Subscribers {
   #put(subscriber: Subscriber): Subscriber {
     const { socket, waiting } = subscriber;
     this.#all.set(socket, subscriber);
-    if (waiting === undefined) this.#waiting.delete(socket);
-    else this.#waiting.set(socket, { ...subscriber, waiting });
+    if (waiting === undefined) {
+      this.#waiting.delete(socket);
+      this.#line.leave(socket);
+    } else {
+      this.#waiting.set(socket, { ...subscriber, waiting });
+      this.#line.join(socket, waiting);
+    }
     return subscriber;
   }
 
@@ -177,6 +192,6 @@ export class Subscribers {
 }
 
 /** A past of any length fits through: it is sent piece by piece, each when the one before has left. */
-function isFull(socket: HibernatingPeer, waiting: Waiting): boolean {
+export function isFull(socket: HibernatingPeer, waiting: Waiting): boolean {
   return waiting.answered && socket.bufferedAmount > LIMITS.subscriberBacklogBytes;
 }

@@ -10,7 +10,7 @@ import type { Env } from "../env.ts";
 import { requireStreams } from "../exposed.ts";
 import { count, operations } from "../operations.ts";
 import { errorResponse, internalError } from "./answers.ts";
-import { latestRoute, upgradeRoute } from "./endpoint-route.ts";
+import { isWebSocketUpgrade, latestRoute, upgradeRoute } from "./endpoint-route.ts";
 import { healthRoute } from "./health-route.ts";
 import { uplinkRoute } from "./uplink-route.ts";
 
@@ -22,10 +22,10 @@ export function createApp(page: ReadonlyMap<string, () => Response>): Hono<{ Bin
 
   app.use(async ({ req, env }, next) => {
     count("worker_request");
-    if (req.header("Upgrade") === undefined || req.path === ROUTES.uplink) return next();
+    if (!isWebSocketUpgrade(req.raw) || req.path === ROUTES.uplink) return next();
     return upgradeRoute(req.raw, env);
   });
-  app.use(cors({ origin: "*", allowMethods: READS, exposeHeaders: ["ETag", "Distributary-Timestamp"] }));
+  app.use(cors({ origin: "*", allowMethods: READS, exposeHeaders: EXPOSED }));
   app.use(async ({ req }, next) => {
     if (READS.includes(req.method)) return next();
     return errorResponse("method_not_allowed", "this edge is read only", { Allow: READS.join(", ") });
@@ -46,6 +46,7 @@ export function createApp(page: ReadonlyMap<string, () => Response>): Hono<{ Bin
 }
 
 const READS = ["GET", "HEAD"];
+const EXPOSED = ["ETag", "Distributary-Timestamp", "Distributary-Headers-Omitted"];
 
 /** What everybody may know of the streams. */
 function publicStreams(streams: Streams): Response {

@@ -19,12 +19,11 @@ export async function latestRoute(request: Request, env: Env): Promise<Response>
   return latestResponse(latest, request.headers.get("If-None-Match"));
 }
 
-/** A request that wants to leave HTTP: a subscribe, or refused (H7). */
+/** A request that wants to be a WebSocket: a subscribe, or refused (H7). */
 export async function upgradeRoute(request: Request, env: Env): Promise<Response> {
   const url = new URL(request.url);
-  const isWebSocket = request.method === "GET" && isWebSocketUpgrade(request);
   const parsed = parseAddress(url.pathname);
-  if (!isWebSocket || (!parsed.ok && parsed.code === "not_found")) return badUpgrade();
+  if (request.method !== "GET" || (!parsed.ok && parsed.code === "not_found")) return badUpgrade();
   const path = endpointOf(url);
   if (path instanceof Response) return path;
   const protocol = chooseProtocol(request, SUBSCRIBER_PROTOCOL);
@@ -42,7 +41,7 @@ export function isWebSocketUpgrade(request: Request): boolean {
 }
 
 export function badUpgrade(): Response {
-  return errorResponse("bad_upgrade", "no such upgrade is served here", { Upgrade: "websocket" });
+  return errorResponse("bad_upgrade", "no such upgrade is served here");
 }
 
 /**

@@ -1,7 +1,8 @@
 /**
  * What a GET of an endpoint answers: H1–H3 of PROTOCOL.md.
  */
-import { decodeUpdate, type Value } from "../../shared/protocol/frame.ts";
+import { decodeUpdate, type Update, type Value } from "../../shared/protocol/frame.ts";
+import { parsePosition } from "../../shared/protocol/position.ts";
 import type { LatestResult } from "../uplink/questions.ts";
 import { errorResponse, internalError } from "./answers.ts";
 
@@ -11,15 +12,16 @@ export function latestResponse(latest: LatestResult, ifNoneMatch: string | null)
   if (latest.kind === "none") return errorResponse("unknown_key", "this key has no record");
   const decoded = decodeUpdate(latest.frame);
   if (!decoded.ok) return internalError("the latest record", decoded.problem);
-  const { value, timestamp } = decoded.value;
+  const { value, timestamp, headersOmitted } = decoded.value;
   const headers: Record<string, string> = { ETag: `"${latest.position}"`, "Cache-Control": "no-cache" };
   if (timestamp !== undefined) headers["Distributary-Timestamp"] = String(timestamp);
+  if (headersOmitted !== undefined) headers["Distributary-Headers-Omitted"] = String(headersOmitted);
   if (value.kind === "tombstone") return errorResponse("deleted", "this key was deleted", headers);
   if (value.kind === "omitted") {
     const message = `the latest value has ${value.size} bytes, which is too large to travel`;
     return errorResponse("value_too_large", message, headers);
   }
-  if (matches(ifNoneMatch, latest.position)) return new Response(null, { status: 304, headers });
+  if (matches(ifNoneMatch, decoded.value)) return new Response(null, { status: 304, headers });
   headers["Content-Type"] = CONTENT_TYPES[value.kind];
   return new Response(value.kind === "bytes" ? value.bytes : value.text, { headers });
 }
@@ -30,10 +32,14 @@ const CONTENT_TYPES = {
   bytes: "application/octet-stream",
 } as const satisfies Record<Exclude<Value["kind"], "tombstone" | "omitted">, string>;
 
-/** By the weak comparison that RFC 9110 asks for: a proxy may have made the tag weak. */
-function matches(ifNoneMatch: string | null, position: string): boolean {
+/**
+ * By the weak comparison that RFC 9110 asks for: a proxy may have made the tag weak. A tag stands for the record that it
+ * names: other components of a position move on while the latest record stays what it is.
+ */
+function matches(ifNoneMatch: string | null, { epoch, offset }: Update): boolean {
   if (ifNoneMatch === null) return false;
   if (ifNoneMatch.trim() === "*") return true;
   // Positions contain commas, so the tags can't be told apart by these.
-  return [...ifNoneMatch.matchAll(/"([^"]*)"/g)].some(([, tag]) => tag === position);
+  const tags = [...ifNoneMatch.matchAll(/"([^"]*)"/g)];
+  return tags.some(([, tag]) => parsePosition(tag ?? "")?.get(epoch) === offset);
 }

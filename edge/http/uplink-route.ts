@@ -23,7 +23,7 @@ export async function uplinkRoute(request: Request, env: Env): Promise<Response>
   }
   const shards = requireShards(env);
   const shard = new URL(request.url).searchParams.get("shard");
-  if (shard === null && !request.headers.has("Upgrade"))
+  if (shard === null && !isWebSocketUpgrade(request))
     return Response.json({ version: VERSION, shards }, { headers: { ...date, "Cache-Control": "no-store" } });
   if (shard === null || !isWebSocketUpgrade(request)) return badUpgrade();
   const index = /^\d{1,2}$/.test(shard) ? Number(shard) : shards;

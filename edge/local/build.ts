@@ -1,5 +1,19 @@
 /** `npm run build`: what a deployment of the edge needs beside its sources, the page's script. */
 import { join } from "node:path";
+import { readSettings } from "../../origin/settings.ts";
 import { bundlePage } from "./bundle.ts";
 
-await bundlePage(join(import.meta.dirname, "../.."));
+const command = {
+  usage: "npm run build",
+  does: "Makes the script of the edge's page, which a deployment takes along.",
+  settings: {},
+  switches: {},
+  flagsOnly: true,
+} as const;
+
+const given = readSettings(command, {}, process.argv.slice(2));
+if (given.kind === "help") process.stdout.write(given.text);
+else if (given.kind === "misused") {
+  process.stderr.write(`${given.problem}\n`);
+  process.exitCode = 2;
+} else await bundlePage(join(import.meta.dirname, "../.."));

@@ -2,6 +2,7 @@
  * A data folder belongs to one process at a time. The lock is a lock of the operating system, taken by SQLite,
  * so that it ends with the process however that ends; a file with a process id in it would stay.
  */
+import { rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { makeFolder } from "../../origin/make-folder.ts";
@@ -18,8 +19,11 @@ export function holdFolder(folder: string): Checked<string> {
   let lock: DatabaseSync | undefined;
   try {
     makeFolder(folder);
+    const file = join(folder, "lock");
+    // Nothing is ever written to it: what is in it is damage, by which nobody can hold it.
+    if (statSync(file, { throwIfNoEntry: false })?.size) rmSync(file);
     // A run that was killed a moment ago may still be about to end.
-    lock = new DatabaseSync(join(folder, "lock"), { timeout: PATIENCE_MS });
+    lock = new DatabaseSync(file, { timeout: PATIENCE_MS });
     lock.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
     held.add(lock);
     return { ok: true, value: folder };

@@ -1,5 +1,5 @@
 /**
- * Ends a process when the one that started this guard has gone, even by SIGKILL: workerd doesn't watch its parent.
+ * Ends a process when the one that started this guard has gone, even by SIGKILL (mortal.ts).
  * Usage: node guard.ts PID, with an IPC channel; the one who started it ends it when the process has ended.
  */
 const pid = Number(process.argv[2]);

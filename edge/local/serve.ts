@@ -11,6 +11,7 @@ import { bundlePage, bundleWorker } from "./bundle.ts";
 import { checkPort, checkStreams, reason } from "./checks.ts";
 import { holdFolder } from "./folder.ts";
 import { onStopRequest } from "./lifeline.ts";
+import { checkStorage, hintAt } from "./storage.ts";
 import { runWorkerd, type Workerd } from "./workerd.ts";
 import { readEdgeConfig, workerdConfig } from "./workerd-config.ts";
 
@@ -62,13 +63,15 @@ async function serve(values: Values<typeof command>): Promise<void> {
   if (problems.length > 0 || !port.ok) return fail(1, ...problems);
 
   const configFile = join(folder, "workerd.capnp");
+  const storage = join(folder, "objects");
   try {
+    mkdirSync(storage, { recursive: true });
+    const damaged = checkStorage(storage).flatMap((check) => (check.ok ? [] : [check.problem]));
+    if (damaged.length > 0) return fail(1, ...damaged);
     const edge = readEdgeConfig(parse(readFileSync(join(root, "wrangler.toml"), "utf8")));
     const module = join(folder, "worker.js");
-    const storage = join(folder, "objects");
     await bundlePage(root);
     await bundleWorker({ root, main: edge.main, streams, outfile: module });
-    mkdirSync(storage, { recursive: true });
     writeFileSync(
       configFile,
       workerdConfig(edge, {
@@ -83,7 +86,14 @@ async function serve(values: Values<typeof command>): Promise<void> {
     return fail(1, `the edge can't be built: ${reason(error)}`);
   }
   if (stopping) return;
-  workerd = runWorkerd(configFile, { UPLINK_KEYS }, (line) => process.stderr.write(`${line}\n`));
+  let hinted = false;
+  workerd = runWorkerd(configFile, { UPLINK_KEYS }, (line) => {
+    process.stderr.write(`${line}\n`);
+    const hint = hinted ? undefined : hintAt(line, storage);
+    if (hint === undefined) return;
+    hinted = true;
+    process.stderr.write(`${hint}\n`);
+  });
   void workerd.listening.then(() => {
     process.stdout.write(`the edge listens on ${host}, port ${port.value}\n`);
     process.send?.("listening");

@@ -1,9 +1,12 @@
-/** Runs workerd as a child that ends with this process, and says when it listens and when it has ended. */
-import { type ChildProcess, spawn } from "node:child_process";
+/**
+ * Runs workerd as a child that ends with this process, however that ends, and says when it listens and when it has
+ * ended.
+ */
+import { spawn } from "node:child_process";
 import { createRequire } from "node:module";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
+import { keepGuarded, mortal } from "./mortal.ts";
 
 /** workerd ends on SIGTERM once its last connection has; subscribers stay for ever. */
 const DRAIN_MS = 500;
@@ -25,17 +28,14 @@ export function runWorkerd(
   env: NodeJS.ProcessEnv,
   print: (line: string) => void,
 ): Workerd {
-  const child = spawn(binary(), ["serve", "--control-fd=3", configFile], {
-    env,
-    stdio: ["ignore", "pipe", "pipe", "pipe"],
-  });
+  const [command, ...args] = mortal([binary(), "serve", "--control-fd=3", configFile]);
+  const child = spawn(command, args, { env, stdio: ["ignore", "pipe", "pipe", "pipe"] });
   const [, stdout, stderr, control] = child.stdio;
   const lines = (stream: unknown, take: (line: string) => void) =>
     createInterface({ input: stream as Readable }).on("line", take);
   lines(stdout, print);
   lines(stderr, print);
 
-  const guard = child.pid === undefined ? undefined : guardOver(child.pid);
   const listening = new Promise<void>((resolve) => {
     lines(control, (line) => line.includes('"listen"') && resolve());
   });
@@ -45,7 +45,7 @@ export function runWorkerd(
       resolve(signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`),
     );
   });
-  void ended.then(() => guard?.kill("SIGKILL"));
+  if (child.pid !== undefined) keepGuarded(child.pid, ended);
 
   return {
     pid: child.pid,
@@ -64,15 +64,4 @@ export function runWorkerd(
 function binary(): string {
   const workerd = createRequire(import.meta.url)("workerd") as { readonly default: string };
   return process.env.MINIFLARE_WORKERD_PATH ?? workerd.default;
-}
-
-/** In a group of its own: a Ctrl-C in the terminal must not end the guard before it is needed. */
-function guardOver(pid: number): ChildProcess {
-  const guard = spawn(process.execPath, [join(import.meta.dirname, "guard.ts"), String(pid)], {
-    detached: true,
-    stdio: ["ignore", "ignore", "ignore", "ipc"],
-  });
-  guard.channel?.unref();
-  guard.unref();
-  return guard;
 }

@@ -34,12 +34,12 @@ export function combine(
   heads: Position,
 ): Combined {
   const [position, to, head] = [new Map(missing), new Map(missing), new Map(missing)];
-  const since = new Map<string, number>();
+  const horizon = new Map<string, number>();
   for (const { attached } of parts.values()) {
     for (const [epoch, offset] of attached.verdict.position) position.set(epoch, offset);
     for (const [epoch, offset] of attached.verdict.head) head.set(epoch, offset);
     for (const [epoch, offset] of attached.to) to.set(epoch, offset);
-    for (const [epoch, offset] of attached.since) since.set(epoch, offset);
+    for (const [epoch, offset] of attached.horizon) horizon.set(epoch, offset);
   }
   raise(head, heads);
   const all = [...parts.values()];
@@ -50,7 +50,7 @@ export function combine(
   const frames = all.toSorted((a, b) => lastAt(a) - lastAt(b)).flatMap((part) => part.frames);
   const { endpoint, id } = asked;
   const log = all.some(({ attached }) => attached.log);
-  return { attached: { endpoint, id, verdict, to, since, count: frames.length, log }, frames };
+  return { attached: { endpoint, id, verdict, to, horizon, count: frames.length, log }, frames };
 }
 
 /** Component by component at least as far as the other one. */

@@ -1,5 +1,5 @@
 /** What is known of an ask that was put to several ranges, and whether that is enough: N5 and N6 of PROTOCOL.md. */
-import { encodeAttach } from "../../shared/protocol/attach.ts";
+import { type Attach, encodeAttach } from "../../shared/protocol/attach.ts";
 import type { Frame, Routing } from "../../shared/protocol/frame.ts";
 import { type Position, reaches } from "../../shared/protocol/position.ts";
 import { rangeOf } from "../../shared/protocol/range.ts";
@@ -8,7 +8,9 @@ import type { Watch } from "./links.ts";
 
 export interface Gather {
   readonly watch: Watch;
-  readonly ask: NonNullable<Watch["ask"]>;
+  readonly ask: Attach;
+  /** When it was asked, in milliseconds since 1970. */
+  readonly at: number;
   /** By the number of the range. */
   readonly parts: Map<number, Part>;
   /** Ranges that have yet to answer, and are waited for. */
@@ -24,10 +26,11 @@ export interface Gather {
   told: boolean;
 }
 
-export function newGather(watch: Watch, ask: Gather["ask"]): Gather {
+export function newGather(watch: Watch, ask: Attach, at: number): Gather {
   return {
     watch,
     ask,
+    at,
     parts: new Map(),
     waitedFor: new Set(),
     dropped: new Set(),
@@ -38,8 +41,13 @@ export function newGather(watch: Watch, ask: Gather["ask"]): Gather {
   };
 }
 
-export function attachOf({ watch, ask }: Gather): string {
-  return encodeAttach({ endpoint: watch.path, ...ask }, watch.link.number);
+/**
+ * The question to an origin. One that has been asked before is told how long its asker has waited: origins that have
+ * patience in turn would otherwise never be done with it (R5).
+ */
+export function attachOf({ watch, ask, at }: Gather, now = at): string {
+  const waited = (ask.waited ?? 0) + Math.max(0, Math.floor(now - at));
+  return encodeAttach(waited === 0 ? ask : { ...ask, waited }, watch.link.number);
 }
 
 /** Whether the parts that are there can stand for the whole (N6). */

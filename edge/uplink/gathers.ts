@@ -6,8 +6,10 @@
  *   ask ──▶ every range ──▶ part ──▶ all are there, or enough ──▶ one answer ──▶ what came live since
  *                            │ a range that wasn't waited for
  *                            └──▶ is asked again, from what the link has by then (L7)
+ *
+ * An object may have several questions open (L4). Each is gathered by itself, and none waits for another.
  */
-import { encodeAttach, encodeAttached, encodeWaiting } from "../../shared/protocol/attach.ts";
+import { type Attach, encodeAttach, encodeAttached, encodeWaiting } from "../../shared/protocol/attach.ts";
 import { type Frame, type Routing, routingOf } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { NOTHING, reaches } from "../../shared/protocol/position.ts";
@@ -33,7 +35,8 @@ const PATIENCE_MS = 1_000;
 export class Gathers {
   readonly #ports: GathersPorts;
   #count = 1;
-  readonly #open = new Map<Watch, Gather>();
+  /** By the id of the question, in the order in which they were asked. */
+  readonly #open = new Map<Watch, Map<number, Gather>>();
   readonly #incoming = new Incoming();
   /** Ranges that were not waited for when an object asked for the first time: of them it has nothing to go on from. */
   readonly #unheard = new Map<Watch, Set<number>>();
@@ -49,7 +52,7 @@ export class Gathers {
 
   /** Another number of ranges is served: what they were asked is asked anew, as they come (`attaches`). */
   restart(count: number, watches: Iterable<Watch>): void {
-    for (const gather of [...this.#open.values()]) this.#close(gather);
+    for (const gather of this.#all()) this.#close(gather);
     this.#incoming.clear();
     this.#unheard.clear();
     this.#cutShort.clear();
@@ -57,20 +60,24 @@ export class Gathers {
     if (count === 1) return;
     for (const watch of watches) {
       this.#cutShort.add(watch);
-      if (watch.ask !== undefined) this.#begin(watch, watch.ask);
+      for (const ask of watch.asks.values()) this.#begin(watch, ask);
     }
   }
 
   /** An object asks. */
-  ask(watch: Watch, ask: NonNullable<Watch["ask"]>): void {
-    const before = this.#open.get(watch);
-    if (before !== undefined) {
-      for (const range of [...before.parts.keys()]) this.#forgetPart(before, range);
-      this.#close(before);
-    }
+  ask(watch: Watch, ask: Attach): void {
+    this.cancel(watch, ask.id);
     const gather = this.#begin(watch, ask);
     for (const range of this.#ports.present()) this.#askFor(gather, range);
     this.#settle(gather);
+  }
+
+  /** Nobody waits for the answer any more. */
+  cancel(watch: Watch, id: number): void {
+    const gather = this.#open.get(watch)?.get(id);
+    if (gather === undefined) return;
+    for (const range of [...gather.parts.keys()]) this.#forgetPart(gather, range);
+    this.#close(gather);
   }
 
   /** Nobody watches it any more. */
@@ -78,17 +85,15 @@ export class Gathers {
     this.#incoming.forget(watch);
     this.#unheard.delete(watch);
     this.#cutShort.delete(watch);
-    const gather = this.#open.get(watch);
-    if (gather !== undefined) this.#close(gather);
+    for (const gather of this.#of(watch)) this.#close(gather);
   }
 
   /** What an origin that has just become active is to be asked of a watch; what one before it said doesn't count. */
   attaches(watch: Watch, range: number): string[] {
     const frames = leadOn(watch);
     this.#incoming.drop(watch, range);
-    const gather = this.#open.get(watch);
-    if (gather !== undefined) this.#forgetPart(gather, range);
-    if (gather !== undefined) {
+    for (const gather of this.#of(watch)) {
+      this.#forgetPart(gather, range);
       gather.dropped.delete(range);
       gather.waitedFor.add(range);
       this.#patience.start(gather);
@@ -100,7 +105,7 @@ export class Gathers {
   /** A range has no active origin any more; what it said of open asks will be asked of the next one. */
   lost(range: number): void {
     this.#incoming.lost(range);
-    for (const gather of [...this.#open.values()]) {
+    for (const gather of this.#all()) {
       this.#forgetPart(gather, range);
       gather.dropped.delete(range);
       gather.waitedFor.delete(range);
@@ -121,10 +126,19 @@ export class Gathers {
     }
   }
 
-  #begin(watch: Watch, ask: NonNullable<Watch["ask"]>): Gather {
-    const gather = newGather(watch, ask);
-    this.#open.set(watch, gather);
+  #begin(watch: Watch, ask: Attach): Gather {
+    const gather = newGather(watch, ask, this.#ports.now());
+    const open = this.#open.get(watch) ?? new Map<number, Gather>();
+    this.#open.set(watch, open.set(ask.id, gather));
     return gather;
+  }
+
+  #of(watch: Watch): readonly Gather[] {
+    return [...(this.#open.get(watch)?.values() ?? [])];
+  }
+
+  #all(): readonly Gather[] {
+    return [...this.#open.values()].flatMap((open) => [...open.values()]);
   }
 
   #askFor(gather: Gather, range: number): void {
@@ -134,14 +148,14 @@ export class Gathers {
     const { watch } = gather;
     // Whoever asks may be ahead of the object there, which must not hear of what they have when they are live.
     const first = this.#unheard.get(watch)?.has(range) ? leadOn(watch) : [];
-    this.#ports.ask(range, [...first, attachOf(gather)]);
+    this.#ports.ask(range, [...first, attachOf(gather, this.#ports.now())]);
   }
 
   #complete(watch: Watch, range: number, part: Part): void {
-    const gather = this.#open.get(watch);
     const { id } = part.attached;
-    if (id === UNASKED) this.#unasked(watch, range, part, gather);
-    else if (gather?.ask.id !== id || gather.parts.has(range)) this.#late(watch, range, part);
+    const gather = this.#open.get(watch)?.get(id);
+    if (id === UNASKED) this.#unasked(watch, range, part);
+    else if (gather === undefined || gather.parts.has(range)) this.#late(watch, range, part);
     else {
       gather.parts.set(range, part);
       gather.waitedFor.delete(range);
@@ -152,8 +166,9 @@ export class Gathers {
   }
 
   /** L7, or continuity was lost in this range. Of the others it says that they are where the link is. */
-  #unasked(watch: Watch, range: number, part: Part, gather: Gather | undefined): void {
-    if (gather?.parts.has(range)) {
+  #unasked(watch: Watch, range: number, part: Part): void {
+    for (const gather of this.#of(watch)) {
+      if (!gather.parts.has(range)) continue;
       this.#forgetPart(gather, range);
       this.#askFor(gather, range);
     }
@@ -178,24 +193,26 @@ export class Gathers {
 
   /** An object that was told to wait by one range may be answered by the others. */
   #waits(watch: Watch, range: number, id: number): void {
-    const gather = this.#open.get(watch);
-    if (gather?.ask.id !== id || gather.parts.has(range)) return;
+    const gather = this.#open.get(watch)?.get(id);
+    if (gather === undefined || gather.parts.has(range)) return;
     gather.waitedFor.delete(range);
     this.#settle(gather);
   }
 
   #live(watch: Watch, range: number, frame: Frame, routing: Routing): void {
-    const gather = this.#open.get(watch);
-    const part = gather?.parts.get(range);
-    if (gather !== undefined && part !== undefined && part.frames.length > 0) {
-      gather.held.push({ range, frame: own(frame), routing });
-      this.#hold(gather, frame.length);
-      if (this.#bytes > LIMITS.gatheredBytes) this.#hurry(gather);
+    const answered = this.#of(watch).filter(({ parts }) => parts.has(range));
+    // One of them holds all, so that they stay in order.
+    const holder =
+      answered.find(({ held }) => held.some((other) => other.range === range)) ??
+      answered.find(({ parts }) => (parts.get(range)?.frames.length ?? 0) > 0);
+    if (holder !== undefined) {
+      holder.held.push({ range, frame: own(frame), routing });
+      this.#hold(holder, frame.length);
+      if (this.#bytes > LIMITS.gatheredBytes) this.#hurry(holder);
       return;
     }
     // The object takes it if it is where this part began; if not, the answer's head tells it to ask again.
-    if (gather !== undefined && part !== undefined)
-      raise(gather.passed, new Map([[routing.epoch, routing.offset]]));
+    for (const gather of answered) raise(gather.passed, new Map([[routing.epoch, routing.offset]]));
     noteUpdate(watch, routing);
     this.#ports.pass(watch, [frame]);
   }
@@ -232,7 +249,7 @@ export class Gathers {
     // An object that has nothing goes on from where the link is, as those ranges will when they come.
     const missing = ask.from === undefined ? unheard : ofMissing(ask.from, parts, this.#count);
     raise(passed, unheard);
-    this.#pass(watch, combine({ endpoint: watch.path, ...ask }, parts, missing, passed), parts);
+    this.#pass(watch, combine(ask, parts, missing, passed), parts);
     // Their objects have more of these than was asked for.
     if (watch.sent !== undefined) raise(watch.sent, passed);
     for (const { routing } of held) noteUpdate(watch, routing);
@@ -284,7 +301,8 @@ export class Gathers {
   }
 
   #close(gather: Gather): void {
-    this.#open.delete(gather.watch);
+    const open = this.#open.get(gather.watch);
+    if (open?.delete(gather.ask.id) && open.size === 0) this.#open.delete(gather.watch);
     this.#patience.end(gather);
     this.#bytes -= gather.bytes;
   }

@@ -1,9 +1,9 @@
 /**
- * The links of a shard and what is watched on each: L2, L3 and L7 of PROTOCOL.md.
+ * The links of a shard and what is watched on each: L2, L3, L7 and L8 of PROTOCOL.md.
  */
 import type { Attach, Attached } from "../../shared/protocol/attach.ts";
 import type { Routing } from "../../shared/protocol/frame.ts";
-import type { Position } from "../../shared/protocol/position.ts";
+import { LIMITS } from "../../shared/protocol/limits.ts";
 import { RoutingReader } from "../../shared/protocol/routing-reader.ts";
 import type { Peer } from "../peer.ts";
 import type { Noted } from "./dialer.ts";
@@ -24,8 +24,8 @@ export interface Watch {
   readonly path: string;
   /** The last position sent; undefined until an answer went down. */
   sent: Map<string, number> | undefined;
-  /** What the object asked last, until the answer goes down. */
-  ask: { readonly id: number; readonly from: Position | undefined } | undefined;
+  /** What the object has asked, each until its answer goes down, by id and in this order. */
+  readonly asks: Map<number, Attach>;
 }
 
 /** An id that no object's ask has: the shard attaches on an object's behalf (L7). */
@@ -89,22 +89,26 @@ export class Links {
 
 /** The watch of an endpoint on a link, a new one where there is none. */
 export function watchOn(link: Link, path: string): Watch {
-  const watch = link.watches.get(path) ?? { link, path, sent: undefined, ask: undefined };
+  const watch = link.watches.get(path) ?? { link, path, sent: undefined, asks: new Map() };
   link.watches.set(path, watch);
   return watch;
 }
 
 /** What an origin that has just come must be told of a watch: where it was, and what it still wants to know. */
-export function attachesOf({ path: endpoint, sent, ask }: Watch): Attach[] {
-  const attaches: Attach[] = [];
-  if (sent !== undefined) attaches.push({ endpoint, id: UNASKED, from: sent });
-  if (ask !== undefined) attaches.push({ endpoint, id: ask.id, from: ask.from });
-  return attaches;
+export function attachesOf({ path: endpoint, sent, asks }: Watch): Attach[] {
+  return [...(sent === undefined ? [] : [{ endpoint, id: UNASKED, from: sent }]), ...asks.values()];
+}
+
+/** An object asks. Returns the id of an earlier question that is one too many. */
+export function noteAsk({ asks }: Watch, attach: Attach): number | undefined {
+  asks.set(attach.id, attach);
+  const [oldest] = asks.keys();
+  return asks.size > LIMITS.openAsks ? oldest : undefined;
 }
 
 /** An answer goes down. */
 export function noteAnswer(watch: Watch, { id, verdict }: Attached): void {
-  if (watch.ask?.id === id) watch.ask = undefined;
+  watch.asks.delete(id);
   // A recovered answer may be about what lies further back, for those who come back: that takes nothing away.
   if (verdict.recovered !== true || watch.sent === undefined) watch.sent = new Map(verdict.position);
 }

@@ -1,6 +1,13 @@
 /**
- * Questions that a shard has put to its active origins for someone who waits for the answer (U8, N8, H5). Bounded in
- * number and in time.
+ * Questions that a shard puts to its active origins for those who wait for the answer (U8, N8, H5). Bounded in number
+ * and in time.
+ *
+ * Many ask for one path at once. An answer to a question that was put before somebody came may be older than what they
+ * have seen already, on a socket or by another GET. So they don't share the question that is under way, but all of them
+ * the next one:
+ *
+ *   GET ──▶ nothing under way ──▶ put ──▶ answered
+ *     └───▶ something under way ──▶ waits, with whoever else comes, until that is answered, or for 1 s ──▶ put
  */
 import { ERRORS, type ErrorCode } from "../../shared/protocol/codes.ts";
 import { type Frame, timestampOf } from "../../shared/protocol/frame.ts";
@@ -14,17 +21,29 @@ export type LatestResult =
   | { readonly kind: "none"; readonly position: string }
   | { readonly kind: "error"; readonly code: ErrorCode; readonly message: string };
 
+export interface QuestionsPorts {
+  after(ms: number, run: () => void): () => void;
+  /** Numbers of the ranges that have an active origin. */
+  present(): readonly number[];
+  /** Puts a question to the active origin of a range. */
+  put(path: string, id: number, range: number): void;
+}
+
 interface Question {
+  readonly id: number;
   readonly path: string;
-  readonly send: (id: number, range: number) => void;
-  readonly cancel: () => void;
-  readonly resolve: (result: LatestResult) => void;
+  /** All came before it was put. */
+  readonly askers: ((result: LatestResult) => void)[];
   /** Of ranges, by number; without its update, where that is still to come. */
   readonly answers: Map<number, Answer>;
   /** Ranges that have yet to answer, and are waited for. */
   readonly waitedFor: Set<number>;
   /** Whoever knows may answer alone by now. */
   isLate: boolean;
+  /** Ends what would make it unavailable. */
+  readonly endDeadline: () => void;
+  /** Ends what would put it though another one is under way, or, once it was put, let those answer who can. */
+  endPatience: () => void;
 }
 
 type Answer =
@@ -32,9 +51,16 @@ type Answer =
   | { readonly kind: "coming"; readonly position: Position }
   | { readonly kind: "error"; readonly code: ErrorCode; readonly message: string };
 
+/** Of a shard, those that wait for their turn included. */
 const OPEN_QUESTIONS = 1_000;
+/** For the answers of a shard. An object gets a thousand requests a second at most, and nobody waits for longer than 5 s. */
+const ASKERS = 5_000;
+/** From when the first of its askers came. */
 const ANSWER_MS = 5_000;
-/** A range that says nothing for so long isn't waited for, where another one can answer. */
+/**
+ * A range that says nothing for so long isn't waited for, where another one can answer; nor is a question by those who
+ * wait for the next one.
+ */
 const PATIENCE_MS = 1_000;
 
 const UNAVAILABLE: LatestResult = {
@@ -42,38 +68,42 @@ const UNAVAILABLE: LatestResult = {
   code: "unavailable",
   message: "the source of this endpoint can't be reached just now",
 };
+const OVERLOADED: LatestResult = {
+  kind: "error",
+  code: "overloaded",
+  message: "too many questions are open",
+};
 
 export class Questions {
-  readonly #after: (ms: number, run: () => void) => () => void;
+  readonly #ports: QuestionsPorts;
+  /** What was put and not answered, by id. */
   readonly #open = new Map<number, Question>();
+  /** By path: the question for which the next one waits. */
+  readonly #underWay = new Map<string, Question>();
+  /** By path: the question that is put when the one under way no longer is. */
+  readonly #next = new Map<string, Question>();
+  #askers = 0;
   #count = 1;
-  #next = 1;
+  #lastId = 0;
 
-  constructor(after: (ms: number, run: () => void) => () => void) {
-    this.#after = after;
+  constructor(ports: QuestionsPorts) {
+    this.#ports = ports;
   }
 
-  /**
-   * `send` puts the question to the origin of a range, of which those with an origin are `present`. Never rejects.
-   */
-  ask(path: string, present: readonly number[], send: Question["send"]): Promise<LatestResult> {
-    if (present.length === 0) return Promise.resolve(UNAVAILABLE);
-    if (this.#open.size >= OPEN_QUESTIONS) {
-      const message = "too many questions are open";
-      return Promise.resolve({ kind: "error", code: "overloaded", message });
-    }
-    const id = this.#next++;
+  /** Never rejects. */
+  ask(path: string): Promise<LatestResult> {
+    if (this.#ports.present().length === 0) return Promise.resolve(UNAVAILABLE);
+    const isFull = this.#open.size + this.#next.size >= OPEN_QUESTIONS && !this.#next.has(path);
+    if (isFull || this.#askers >= ASKERS) return Promise.resolve(OVERLOADED);
     return new Promise((resolve) => {
-      const late = this.#after(ANSWER_MS, () => this.#close(id, UNAVAILABLE));
-      const slow = this.#count > 1 ? this.#after(PATIENCE_MS, () => this.#hurry(id)) : undefined;
-      const cancel = () => {
-        late();
-        slow?.();
-      };
-      const waitedFor = new Set(present);
-      const answers = new Map<number, Answer>();
-      this.#open.set(id, { path, send, cancel, resolve, answers, waitedFor, isLate: false });
-      for (const range of present) send(id, range);
+      this.#askers++;
+      const waiting = this.#next.get(path);
+      const question = waiting ?? this.#begin(path);
+      question.askers.push(resolve);
+      if (waiting !== undefined) return;
+      const before = this.#underWay.get(path);
+      if (before === undefined) this.#put(question);
+      else this.#wait(question, before);
     });
   }
 
@@ -91,7 +121,7 @@ export class Questions {
       else question.answers.set(range, { kind: "coming", position });
       if (says.count === 0) question.waitedFor.delete(range);
     }
-    this.#settle(id, question);
+    this.#settle(question);
   }
 
   /** The update of an answer. */
@@ -104,7 +134,7 @@ export class Questions {
     const { position } = answer;
     question.answers.set(range, { kind: "latest", position, elsewhere: false, frame: own });
     question.waitedFor.delete(range);
-    this.#settle(id, question);
+    this.#settle(question);
   }
 
   /** Another origin answers for a range from now on: it is asked what is open. */
@@ -112,16 +142,16 @@ export class Questions {
     for (const [id, question] of this.#open) {
       question.answers.delete(range);
       question.waitedFor.add(range);
-      question.send(id, range);
+      this.#ports.put(question.path, id, range);
     }
   }
 
   /** The origin of a range has gone, and with it all that it was asked. */
   lost(range: number): void {
-    for (const [id, question] of [...this.#open]) {
+    for (const question of [...this.#open.values()]) {
       question.waitedFor.delete(range);
       if (question.answers.get(range)?.kind === "coming") question.answers.delete(range);
-      this.#settle(id, question);
+      this.#settle(question);
     }
   }
 
@@ -134,14 +164,56 @@ export class Questions {
     }
   }
 
-  #hurry(id: number): void {
-    const question = this.#open.get(id);
-    if (question === undefined) return;
-    question.isLate = true;
-    this.#settle(id, question);
+  #begin(path: string): Question {
+    const question: Question = {
+      id: ++this.#lastId,
+      path,
+      askers: [],
+      answers: new Map(),
+      waitedFor: new Set(),
+      isLate: false,
+      endDeadline: this.#ports.after(ANSWER_MS, () => this.#close(question, UNAVAILABLE)),
+      endPatience: () => undefined,
+    };
+    return question;
   }
 
-  #settle(id: number, question: Question): void {
+  #wait(question: Question, before: Question): void {
+    this.#next.set(question.path, question);
+    question.endPatience = this.#ports.after(PATIENCE_MS, () => this.#goOn(before));
+  }
+
+  #put(question: Question): void {
+    const { id, path } = question;
+    question.endPatience();
+    const present = this.#ports.present();
+    if (present.length === 0) {
+      this.#close(question, UNAVAILABLE);
+      return;
+    }
+    if (this.#count > 1) question.endPatience = this.#ports.after(PATIENCE_MS, () => this.#hurry(question));
+    this.#open.set(id, question);
+    this.#underWay.set(path, question);
+    for (const range of present) question.waitedFor.add(range);
+    for (const range of present) this.#ports.put(path, id, range);
+  }
+
+  #hurry(question: Question): void {
+    question.isLate = true;
+    this.#settle(question);
+  }
+
+  /** Nobody but its askers waits for this question any more. */
+  #goOn(question: Question): void {
+    const { path } = question;
+    if (this.#underWay.get(path) !== question) return;
+    this.#underWay.delete(path);
+    const next = this.#next.get(path);
+    this.#next.delete(path);
+    if (next !== undefined) this.#put(next);
+  }
+
+  #settle(question: Question): void {
     const isOver = question.waitedFor.size === 0;
     const latest = isOver || question.isLate ? latestOf(question) : undefined;
     if (!isOver && latest === undefined) return;
@@ -149,14 +221,17 @@ export class Questions {
     const error = all.find((answer) => answer.kind === "error");
     // Each of them says that it is another one's: there are partitions that not all of them know of yet.
     const nobody = { kind: "none", position: formatPosition(new Map()) } as const;
-    this.#close(id, latest ?? error ?? (all.length < this.#count ? UNAVAILABLE : nobody));
+    this.#close(question, latest ?? error ?? (all.length < this.#count ? UNAVAILABLE : nobody));
   }
 
-  #close(id: number, result: LatestResult): void {
-    const question = this.#open.get(id);
-    this.#open.delete(id);
-    question?.cancel();
-    question?.resolve(result);
+  #close(question: Question, result: LatestResult): void {
+    question.endDeadline();
+    question.endPatience();
+    this.#open.delete(question.id);
+    if (this.#next.get(question.path) === question) this.#next.delete(question.path);
+    this.#askers -= question.askers.length;
+    for (const answer of question.askers.splice(0)) answer(result);
+    this.#goOn(question);
   }
 }
 

@@ -1,11 +1,11 @@
 /**
  * What a shard decides: the switchboard between the active origins and the objects that watch something. It knows
- * who watches what and keeps no records. L1–L7 and U2–U15 of PROTOCOL.md. Sockets, rows and time come in as ports.
+ * who watches what and keeps no records. L1–L8 and U2–U15 of PROTOCOL.md. Sockets, rows and time come in as ports.
  *
  * A shard is awake while it has links, for these it dialled itself; so it is the clock of the objects below.
  */
 import { shardOf } from "../../shared/protocol/address.ts";
-import { encodeAttach, encodeWaiting } from "../../shared/protocol/attach.ts";
+import { type Attach, encodeAttach, encodeCancel, encodeWaiting } from "../../shared/protocol/attach.ts";
 import type { CloseName } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { decodeLinkUp, encodeLinkHello, type LinkUp } from "../../shared/protocol/link.ts";
@@ -18,7 +18,16 @@ import { Downlink, type DownlinkPorts } from "./downlink.ts";
 import { Gathers } from "./gathers.ts";
 import type { ShardConfig } from "./grants.ts";
 import { Linger, type LingerPorts } from "./linger.ts";
-import { attachesOf, type Link, Links, noteAnswer, noteUpdate, type Watch, watchOn } from "./links.ts";
+import {
+  attachesOf,
+  type Link,
+  Links,
+  noteAnswer,
+  noteAsk,
+  noteUpdate,
+  type Watch,
+  watchOn,
+} from "./links.ts";
 import { endpointOf, type OriginItem, readItem } from "./origin-items.ts";
 import { type LatestResult, Questions } from "./questions.ts";
 import { Ranges, type RangesPorts } from "./ranges.ts";
@@ -58,7 +67,11 @@ export class UplinkCore {
     this.#ports = ports;
     this.#config = config;
     this.#downlink = new Downlink(ports, ({ peer }) => this.linkClosed(peer));
-    this.#questions = new Questions((ms, run) => ports.after(ms, run));
+    this.#questions = new Questions({
+      after: (ms, run) => ports.after(ms, run),
+      present: () => this.#ranges.present(),
+      put: (path, id, range) => this.#ranges.send([encodeGet(path, id)], range),
+    });
     this.#linger = new Linger(ports, LINGER_MS, (watch) => this.#leave(watch));
     this.#gathers = new Gathers({
       now: () => ports.now(),
@@ -102,8 +115,7 @@ export class UplinkCore {
   /** U8. Never rejects. */
   latest(path: string): Promise<LatestResult> {
     this.#ranges.arrived();
-    const send = (id: number, range: number) => this.#ranges.send([encodeGet(path, id)], range);
-    return this.#questions.ask(path, this.#ranges.present(), send);
+    return this.#questions.ask(path);
   }
 
   status(): ShardStatus {
@@ -141,8 +153,11 @@ export class UplinkCore {
       return;
     }
     for (const link of [...this.#links.all()])
-      for (const { path, ask } of link.watches.values())
-        if (ask !== undefined) this.#downlink.send(link, [encodeWaiting(path, ask.id)]);
+      for (const { path, asks } of link.watches.values())
+        this.#downlink.send(
+          link,
+          [...asks.keys()].map((id) => encodeWaiting(path, id)),
+        );
   }
 
   linkMessage(peer: Peer, message: Message): void {
@@ -191,19 +206,27 @@ export class UplinkCore {
   }
 
   #linkSays(link: Link, says: LinkUp): void {
-    if (says.kind === "unknown") return;
-    const watch = watchOn(link, says.kind === "attach" ? says.attach.endpoint : says.endpoint);
-    if (says.kind === "empty") {
-      this.#linger.start(watch);
-      return;
-    }
+    if (says.kind === "attach") this.#ask(watchOn(link, says.attach.endpoint), says.attach);
+    if (says.kind === "empty") this.#linger.start(watchOn(link, says.endpoint));
+    if (says.kind === "occupied") this.#linger.end(watchOn(link, says.endpoint));
+    const watch = says.kind === "cancel" ? link.watches.get(says.cancel.endpoint) : undefined;
+    if (watch !== undefined && says.kind === "cancel") this.#cancel(watch, says.cancel.id);
+  }
+
+  #ask(watch: Watch, attach: Attach): void {
     this.#linger.end(watch);
-    if (says.kind === "occupied") return;
-    const { id, from } = says.attach;
-    watch.ask = { id, from };
-    if (this.#ranges.count > 1) this.#gathers.ask(watch, watch.ask);
-    else if (!this.#ranges.isPresent) this.#downlink.send(link, [encodeWaiting(watch.path, id)]);
-    else this.#up([encodeAttach(says.attach, link.number)]);
+    const surplus = noteAsk(watch, attach);
+    if (surplus !== undefined) this.#cancel(watch, surplus);
+    if (this.#ranges.count > 1) this.#gathers.ask(watch, attach);
+    else if (!this.#ranges.isPresent) this.#downlink.send(watch.link, [encodeWaiting(watch.path, attach.id)]);
+    else this.#up([encodeAttach(attach, watch.link.number)]);
+  }
+
+  /** Nobody waits for the answer any more (L8). */
+  #cancel(watch: Watch, id: number): void {
+    if (!watch.asks.delete(id)) return;
+    this.#gathers.cancel(watch, id);
+    this.#up([encodeCancel({ endpoint: watch.path, id }, watch.link.number)]);
   }
 
   /** What an origin that has just become active for a range is to be asked. */

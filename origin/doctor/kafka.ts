@@ -1,6 +1,7 @@
 /** Asks Kafka what an origin needs of it, broker by broker and topic by topic, over connections of its own. */
 import type { Stream, Streams } from "../../shared/protocol/streams.ts";
 import { Connection } from "../kafka/connection.ts";
+import { Memory } from "../kafka/memory.ts";
 import { partsOf, UNKNOWN_EPOCH } from "../kafka/record-batches.ts";
 import {
   type BrokerAddress,
@@ -183,7 +184,7 @@ class Examination {
             ? denied(what)
             : wrong(what, `it can't be read: ${inWords(error)}`, "see the brokers' log"),
         );
-      for (const one of fetched) addTo(sample, one, startOf.get(one.partition) ?? 0);
+      for (const one of fetched) await addTo(sample, one, startOf.get(one.partition) ?? 0);
     }
     return problems.length > 0 ? problems : topicFindings(stream, led.length, held, sample);
   }
@@ -200,8 +201,13 @@ class Examination {
 }
 
 /** Throws WireError where a record can't be read. */
-function addTo(sample: { -readonly [name in keyof Sample]: number }, fetched: Fetched, start: number): void {
-  for (const { records } of partsOf(fetched.records, start, fetched.aborted))
+async function addTo(
+  sample: { -readonly [name in keyof Sample]: number },
+  fetched: Fetched,
+  start: number,
+): Promise<void> {
+  const unpacking = { memory: new Memory(), signal: new AbortController().signal };
+  for await (const { records } of partsOf(fetched.records, start, fetched.aborted, unpacking))
     for (const { key } of records) {
       if (sample.records >= SAMPLE_RECORDS) return;
       sample.records++;

@@ -51,7 +51,10 @@ const result = readConfig(
   USAGE,
 );
 if (result.kind === "help") process.stdout.write(result.text);
-else {
+else if (result.kind === "problems" && result.misused) {
+  process.stderr.write(`${result.problems.join("\n")}\n`);
+  process.exitCode = 2;
+} else {
   const [config, problems] =
     result.kind === "config" ? [result.config, []] : [result.readable, result.problems];
   const hide = hiding(secretsOf(config));

@@ -2,7 +2,7 @@
  * - `unwritable`: the folder or the file in it can't be made, read or written.
  * - `in_use`: another process has this index open.
  * - `disk_failed`: the disk is full or failed. Nothing was taken and nothing is lost; try again later.
- * - `corrupt`: the file holds what can't be. It was renamed; open the index anew and it is built from the log.
+ * - `corrupt`: the file holds what can't be. It was put aside; open the index anew and it is built from the log.
  * - `removed`: the log no longer holds all that was written after what was read of a partition. Nothing was taken: it
  *   must be begun anew.
  * - `not_begun`: there was no `begin` for this partition, or a later one for another epoch of it.
@@ -19,12 +19,19 @@ export type IndexErrorCode =
 
 export class IndexError extends Error {
   readonly code: IndexErrorCode;
+  /** Where the file was put that is `corrupt`; undefined where the disk didn't allow even that. */
+  aside: string | undefined;
 
   constructor(code: IndexErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = "IndexError";
     this.code = code;
   }
+}
+
+/** Whether the index was found damaged, and must be built anew. */
+export function isDamage(error: unknown): error is IndexError {
+  return error instanceof IndexError && error.code === "corrupt";
 }
 
 const SQLITE_ERROR = 1;

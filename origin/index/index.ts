@@ -11,7 +11,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { Position } from "../../shared/protocol/position.ts";
 import { type Batch, isTorn, type PartitionInfo } from "../source.ts";
 import { Batches } from "./batches.ts";
-import { IndexError, translated } from "./error.ts";
+import { IndexError, isDamage, translated } from "./error.ts";
 import type { PageLimits } from "./history.ts";
 import { Ingest } from "./ingest.ts";
 import { Lookup } from "./lookup.ts";
@@ -20,10 +20,12 @@ import type { IndexedRecord } from "./record.ts";
 import { replayedTails } from "./replayed-tails.ts";
 import { type Bounds, Retention, type TopicRetentions } from "./retention.ts";
 import {
+  dropAside,
   type OpenFile,
   openFile,
   putAside,
   type Rebuilt,
+  SIZED,
   takeRange,
   transaction,
   WHOLE_RANGE,
@@ -226,14 +228,19 @@ export class RecordIndex {
       oldestAt: this.#oldestAt(partition),
     }));
     let diskBytes = 0;
-    for (const suffix of ["", "-wal"])
+    for (const suffix of SIZED)
       diskBytes += statSync(this.#path + suffix, { throwIfNoEntry: false })?.size ?? 0;
     return { partitions, counts: { ...this.#ingest.counts }, diskBytes };
   }
 
   #oldestAt({ id, oldest }: Partition): number | undefined {
-    const row = oldest === undefined && this.#db.isOpen ? this.#batches.oldest(id) : oldest;
-    return row?.newest;
+    if (oldest !== undefined || this.#ended !== undefined) return oldest?.newest;
+    try {
+      return this.#use(() => this.#batches.oldest(id)?.newest);
+    } catch {
+      // Facts are for people. The next tick fails, too, and says why.
+      return undefined;
+    }
   }
 
   /** Writes everything that was gathered. Closing twice is closing once. */
@@ -252,15 +259,25 @@ export class RecordIndex {
       return work();
     } catch (error) {
       const failure = translated(error, "use");
-      if (failure instanceof IndexError && failure.code === "corrupt") {
-        this.#end(failure);
-        // Where the disk doesn't allow even that, the next to open it finds the same and says so.
-        try {
-          putAside(this.#path);
-        } catch {}
-      }
+      if (isDamage(failure)) this.#breakOff(failure);
+      else if (failure instanceof IndexError && failure.code === "disk_failed") this.#makeRoom();
       throw failure;
     }
+  }
+
+  #breakOff(failure: IndexError): void {
+    this.#end(failure);
+    // Where the disk doesn't allow even that, the next to open it finds the same and says so.
+    try {
+      failure.aside = putAside(this.#path);
+    } catch {}
+  }
+
+  /** The disk may be full. */
+  #makeRoom(): void {
+    try {
+      dropAside(this.#path);
+    } catch {}
   }
 
   #end(why: IndexError): void {

@@ -27,6 +27,12 @@ const BUFFERED_MS = 200;
 /** As many times that are gathered while a commit is better put off (write-back.ts), but for no longer than that. */
 const PUT_OFF = 8;
 
+/**
+ * Bytes that come with what is gathered but aren't kept, after which it is written too: a record is a view of what it was
+ * read from, and keeps all of that in memory.
+ */
+const PASSED_BYTES = 8 * 1024 * 1024;
+
 /** A generation of tails ends at this many bytes of records, so that a restart has little to read again. */
 const GENERATION_BYTES = 32 * 1024 * 1024;
 
@@ -53,6 +59,8 @@ export class Ingest {
   #dirtySince = 0;
   #records = 0;
   #bytes = 0;
+  /** Of records without an endpoint, and of values that don't travel, since the first that was gathered. */
+  #passed = 0;
   #generationBytes = 0;
   readonly counts = { appends: 0, appendMs: 0, dropped: 0 };
   /** When something was dropped first since the WAL was emptied. */
@@ -181,13 +189,18 @@ export class Ingest {
     this.#writeBack.committed(this.#bytes);
     this.#records = 0;
     this.#bytes = 0;
+    this.#passed = 0;
     this.#generationBytes = turn ? 0 : generation;
     if (turn) this.#tails.settle(this.#arrival);
   }
 
   #isFull(): boolean {
     const times = this.#writeBack.isFinishing ? PUT_OFF : 1;
-    return this.#records >= times * BUFFERED_RECORDS || this.#bytes >= times * BUFFERED_BYTES;
+    return (
+      this.#records >= times * BUFFERED_RECORDS ||
+      this.#bytes >= times * BUFFERED_BYTES ||
+      (this.#records > 0 && this.#passed >= PASSED_BYTES)
+    );
   }
 
   #hasWaited(): boolean {
@@ -201,12 +214,15 @@ export class Ingest {
     let { checkpoint, keyless, keyTooLong, omitted } = partition;
     const wholeFrom = isTorn(batch, partition.checkpoint) ? batch.wholeFrom : partition.wholeFrom;
     let bytes = 0;
+    let passed = 0;
     for (const record of batch.records) {
       if (record.offset < checkpoint) continue;
       checkpoint = record.offset + 1;
-      if (record.key === null) keyless++;
-      else if (record.key.length > LIMITS.keyBytes) keyTooLong++;
-      else {
+      if (record.key === null || record.key.length > LIMITS.keyBytes) {
+        if (record.key === null) keyless++;
+        else keyTooLong++;
+        passed += (record.key?.length ?? 0) + (record.value?.length ?? 0);
+      } else {
         const name = tailName(record.key);
         const last = this.#tails.last(partition.id, name, partition.exactFrom);
         // What was removed in between may have been the key's.
@@ -215,7 +231,10 @@ export class Ingest {
         taken.push(indexed);
         lasts.push(last);
         this.#tails.set(partition.id, name, record.offset);
-        if (indexed.value !== null && "omitted" in indexed.value) omitted++;
+        if (indexed.value !== null && "omitted" in indexed.value) {
+          omitted++;
+          passed += indexed.value.omitted;
+        }
         bytes += packedBytes(indexed);
       }
     }
@@ -230,6 +249,7 @@ export class Ingest {
     this.#arrival += taken.length;
     this.#records += taken.length;
     this.#bytes += bytes;
+    this.#passed += passed;
   }
 
   #indexed(

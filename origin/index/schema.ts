@@ -208,13 +208,23 @@ function clearAway(path: string, failure: IndexError): Rebuilt {
   return { reason: "format", message: failure.message, aside: undefined };
 }
 
-/** Renames the file, which must be closed; one that was put aside before goes. Returns the new path. */
+const ASIDE = ".corrupt";
+
+/** Its suffixes that count as the index's size: a file that was put aside may be as large as the index. */
+export const SIZED = ["", "-wal", ASIDE] as const;
+
+/** Renames the file, which must be closed. One is kept for people to look at, the last. Returns the new path. */
 export function putAside(path: string): string {
-  const aside = `${path}.corrupt`;
+  const aside = path + ASIDE;
   for (const suffix of ["-wal", "-shm"]) rmSync(path + suffix, { force: true });
-  rmSync(aside, { force: true, recursive: true });
+  dropAside(path);
   renameSync(path, aside);
   return aside;
+}
+
+/** Deletes what was put aside: it needs no disk that is full. */
+export function dropAside(path: string): void {
+  rmSync(path + ASIDE, { force: true, recursive: true });
 }
 
 /** An index that says nothing of its range has this one. */

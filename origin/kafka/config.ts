@@ -1,8 +1,10 @@
 /** Kafka's part of the origin's settings. Pure but for what it is given to read files with. */
+import { X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
 import type { SASLOptions } from "kafkajs";
+import { type Reading, type Renewable, renewable } from "../renewable.ts";
 import type { Setting } from "../settings.ts";
-import type { KafkaSettings, TlsSettings } from "./settings.ts";
+import type { CredentialParts, Identity, KafkaSettings } from "./settings.ts";
 
 const PASSWORD_MECHANISMS = ["plain", "scram-sha-256", "scram-sha-512"] as const;
 const MECHANISMS = [...PASSWORD_MECHANISMS, "oauthbearer"];
@@ -21,20 +23,14 @@ export const KAFKA_SETTINGS = {
   KAFKA_SASL_USERNAME: { means: "The account, for all of these but oauthbearer." },
   KAFKA_SASL_PASSWORD: { means: "Its password.", secret: true },
   KAFKA_SASL_PASSWORD_FILE: { means: "A file that holds the password, instead of KAFKA_SASL_PASSWORD." },
-  KAFKA_OAUTH_TOKEN_FILE: {
-    means: "A file that holds the token for oauthbearer; read anew whenever one is asked for.",
-  },
+  KAFKA_OAUTH_TOKEN_FILE: { means: "A file that holds the token for oauthbearer." },
 } as const satisfies Record<string, Setting>;
 
 export type KafkaSetting = keyof typeof KAFKA_SETTINGS;
 
-export interface KafkaSurroundings {
+export interface KafkaSurroundings extends Reading<KafkaSetting> {
   /** Undefined where it is unset, or empty. */
   readonly raw: (name: KafkaSetting) => string | undefined;
-  /** Throws where the file can't be read. */
-  readonly readFile: (path: string) => string;
-  /** Takes what is wrong with a setting. */
-  readonly wrong: (name: KafkaSetting, problem: string) => undefined;
   readonly clientId: string;
 }
 
@@ -52,10 +48,29 @@ export function readKafka(surroundings: KafkaSurroundings): KafkaSettings | unde
   for (const broker of brokers)
     if (!isAddress(broker))
       wrong("KAFKA_BROKERS", `must be host:port[,host:port…]: ${JSON.stringify(broker)}`);
-  const tls = readTls(surroundings);
-  const sasl = readSasl(surroundings);
-  return { brokers, clientId, ...(tls && { tls }), ...(sasl && { sasl }) };
+  const part = <T>(read: (surroundings: KafkaSurroundings) => T | undefined) =>
+    renewable(surroundings, (reading) => read({ ...surroundings, ...reading }));
+  const isSecure = readTls(surroundings);
+  const ca = isSecure ? part(readAuthorities) : undefined;
+  const identity = isSecure ? part(readIdentity) : undefined;
+  const sasl = part(readSasl);
+  const tls = isSecure && { ...(ca && { ca: ca.first }), ...identity?.first };
+  const parts: CredentialParts = {
+    ...(isLive(ca) && { ca }),
+    ...(isLive(identity) && { identity }),
+    ...(isLive(sasl) && { sasl }),
+  };
+  return {
+    brokers,
+    clientId,
+    ...(tls && { tls }),
+    ...(sasl && { sasl: sasl.first }),
+    ...(Object.keys(parts).length > 0 && { parts }),
+  };
 }
+
+const isLive = <T>(part: Renewable<T> | undefined): part is Renewable<T> =>
+  part !== undefined && part.files.size > 0;
 
 /** An IPv6 host stands in brackets. */
 function isAddress(text: string): boolean {
@@ -64,36 +79,67 @@ function isAddress(text: string): boolean {
   return port >= 1 && port <= 65_535;
 }
 
-function readTls(surroundings: KafkaSurroundings): TlsSettings | undefined {
-  const { raw, wrong } = surroundings;
+/** Whether TLS is on. */
+function readTls({ raw, wrong }: KafkaSurroundings): boolean {
   const files = (["KAFKA_TLS_CA", "KAFKA_TLS_CERT", "KAFKA_TLS_KEY"] as const).filter((name) => raw(name));
   const asked = raw("KAFKA_TLS") ?? (files.length > 0 ? "on" : "off");
-  if (asked !== "on" && asked !== "off") return wrong("KAFKA_TLS", "must be on or off");
-  if (asked === "off") {
-    for (const name of files) wrong(name, "is set, but KAFKA_TLS is off");
-    return undefined;
+  if (asked === "off") for (const name of files) wrong(name, "is set, but KAFKA_TLS is off");
+  else if (asked !== "on") wrong("KAFKA_TLS", "must be on or off");
+  return asked === "on";
+}
+
+function readAuthorities(surroundings: KafkaSurroundings): string | undefined {
+  const { wrong } = surroundings;
+  const ca = read(surroundings, "KAFKA_TLS_CA");
+  if (ca === undefined) return undefined;
+  if (!ca.includes("-----BEGIN CERTIFICATE-----"))
+    return wrong("KAFKA_TLS_CA", "holds no certificate in PEM form");
+  if (!isWhole(ca)) return wrong("KAFKA_TLS_CA", "ends within a certificate");
+  // OpenSSL passes over what is no certificate, and all that follows it, without a word.
+  const broken = (ca.match(CERTIFICATE) ?? []).findIndex((text) => !isCertificate(text));
+  if (broken >= 0)
+    return wrong("KAFKA_TLS_CA", `can't be used: number ${broken + 1} of its certificates is none`);
+  return ca;
+}
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/gs;
+const PEM_BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----/gs;
+
+/** Whether a PEM text ends within none of its blocks, nor in the line that begins one: else it is still being written. */
+function isWhole(pem: string): boolean {
+  const rest = pem.replace(PEM_BLOCK, "").trimEnd();
+  return !rest.includes("-----") && !rest.endsWith("-");
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).raw.length > 0;
+  } catch {
+    return false;
   }
-  const [ca, cert, key] = [
-    read(surroundings, "KAFKA_TLS_CA"),
-    read(surroundings, "KAFKA_TLS_CERT"),
-    read(surroundings, "KAFKA_TLS_KEY"),
-  ];
+}
+
+function readIdentity(surroundings: KafkaSurroundings): Identity | undefined {
+  const { raw, wrong } = surroundings;
+  const [cert, key] = [read(surroundings, "KAFKA_TLS_CERT"), read(surroundings, "KAFKA_TLS_KEY")];
   if (raw("KAFKA_TLS_CERT") && !raw("KAFKA_TLS_KEY")) wrong("KAFKA_TLS_KEY", "is missing for KAFKA_TLS_CERT");
   if (raw("KAFKA_TLS_KEY") && !raw("KAFKA_TLS_CERT")) wrong("KAFKA_TLS_CERT", "is missing for KAFKA_TLS_KEY");
-  // OpenSSL takes an authority that is none without a word.
-  if (ca !== undefined && !ca.includes("-----BEGIN CERTIFICATE-----"))
-    wrong("KAFKA_TLS_CA", "holds no certificate in PEM form");
-  if (cert !== undefined && key !== undefined)
-    try {
-      createSecureContext({ cert, key });
-    } catch (error) {
-      wrong("KAFKA_TLS_CERT", `and KAFKA_TLS_KEY can't be used: ${reasonOf(error)}`);
-    }
-  return { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
+  if (cert === undefined || key === undefined) return undefined;
+  try {
+    createSecureContext({ cert, key });
+  } catch (error) {
+    return wrong("KAFKA_TLS_CERT", `and KAFKA_TLS_KEY can't be used: ${reasonOf(error)}`);
+  }
+  // An empty text counts as none for OpenSSL, and of a chain that is cut it takes what is there.
+  if (!/-----BEGIN [A-Z0-9 ]*CERTIFICATE-----/.test(cert))
+    return wrong("KAFKA_TLS_CERT", "holds no certificate in PEM form");
+  if (!isWhole(cert)) return wrong("KAFKA_TLS_CERT", "ends within a certificate");
+  if (!key.includes("PRIVATE KEY-----")) return wrong("KAFKA_TLS_KEY", "holds no key in PEM form");
+  return { cert, key };
 }
 
 function readSasl(surroundings: KafkaSurroundings): SASLOptions | undefined {
-  const { raw, wrong, readFile } = surroundings;
+  const { raw, wrong } = surroundings;
   const asked = raw("KAFKA_SASL_MECHANISM");
   const superfluous = (why: string, ...names: readonly KafkaSetting[]) => {
     for (const name of names) if (raw(name) !== undefined) wrong(name, `is set, but ${why}`);
@@ -105,10 +151,12 @@ function readSasl(surroundings: KafkaSurroundings): SASLOptions | undefined {
   }
   if (asked === "oauthbearer") {
     superfluous("oauthbearer has no account", ...account);
-    const file = raw("KAFKA_OAUTH_TOKEN_FILE");
-    if (file === undefined) return wrong("KAFKA_OAUTH_TOKEN_FILE", "is not set, which oauthbearer needs");
-    read(surroundings, "KAFKA_OAUTH_TOKEN_FILE");
-    return { mechanism: asked, oauthBearerProvider: async () => ({ value: readFile(file).trim() }) };
+    if (raw("KAFKA_OAUTH_TOKEN_FILE") === undefined)
+      return wrong("KAFKA_OAUTH_TOKEN_FILE", "is not set, which oauthbearer needs");
+    const value = read(surroundings, "KAFKA_OAUTH_TOKEN_FILE")?.trim();
+    if (value === undefined) return undefined;
+    if (value === "") return wrong("KAFKA_OAUTH_TOKEN_FILE", "is empty");
+    return { mechanism: asked, oauthBearerProvider: async () => ({ value }) };
   }
   const mechanism = PASSWORD_MECHANISMS.find((candidate) => candidate === asked);
   if (mechanism === undefined)

@@ -50,6 +50,7 @@ export class Connection {
   readonly #opened: Promise<KafkaConnection>;
   readonly #clientId: Buffer;
   readonly #authenticates: boolean;
+  readonly #settings: KafkaSettings;
   /** Rejects when the connection is closed: kafkajs would go on waiting for it to open. */
   readonly #gone = Promise.withResolvers<never>();
   #socket: Socket | undefined;
@@ -61,12 +62,13 @@ export class Connection {
   constructor(settings: KafkaSettings, { host, port }: Address) {
     this.#clientId = Buffer.from(settings.clientId);
     this.#authenticates = settings.sasl !== undefined;
+    this.#settings = settings;
     this.#pool = new ConnectionPool({
       host,
       port,
-      ssl: settings.tls,
-      // kafkajs writes into it.
-      sasl: settings.sasl && { ...settings.sasl },
+      // Told in time: see #present.
+      ssl: undefined,
+      sasl: undefined,
       clientId: settings.clientId,
       connectionTimeout: CONNECT_MS,
       requestTimeout: REQUEST_MS,
@@ -118,11 +120,20 @@ export class Connection {
   }
 
   async #open(): Promise<KafkaConnection> {
+    await this.#present();
     await this.#broker.connect();
     const connection = await this.#pool.getConnection();
     // Ends its search for what is late.
     connection.requestQueue.destroy();
     return connection;
+  }
+
+  /** Takes the credentials as they are now for what follows: kafkajs looks at them when it connects or authenticates. */
+  async #present(): Promise<void> {
+    const { tls, sasl } = (await this.#settings.current?.()) ?? this.#settings;
+    if (this.#closed) throw new Error("the connection was closed");
+    // kafkajs writes into the latter.
+    this.#pool.map((connection) => Object.assign(connection, { ssl: tls, sasl: sasl && { ...sasl } }));
   }
 
   async #send<T>(request: Request<T>): Promise<T> {
@@ -139,7 +150,10 @@ export class Connection {
     const quietMs = this.#quietUntil - performance.now();
     if (quietMs > 0) await setTimeout(quietMs);
     // Again, once as much time has passed as the broker allows.
-    if (this.#authenticates && !connection.isAuthenticated()) await connection.authenticate();
+    if (this.#authenticates && !connection.isAuthenticated()) {
+      await this.#present();
+      await connection.authenticate();
+    }
     const { throttleMs, answer } = decode(new WireReader(await this.#exchange(connection, request)));
     if (throttleMs > 0) this.#quietUntil = performance.now() + Math.min(throttleMs, MAX_THROTTLE_MS);
     return answer;

@@ -18,10 +18,15 @@ const SHORT_WAIT_MS = 10;
 const SILENCE = { baseMs: 3_000, maxMs: 10_000 };
 const ANSWER_BYTES = 8 * 1024 * 1024;
 const PARTITION_BYTES = 1024 * 1024;
+/** How long it takes at least until it is told that more or less is held back, where nothing else is to be told. */
+const HELD_NEWS_MS = 1_000;
 
 /** Wants one answer. */
 interface Ask {
   readonly from: FetchFrom;
+  readonly since: number;
+  /** How much was held back when it was told last. */
+  readonly knownHeld: number;
   mood: Mood;
   /** Nobody waits any more. */
   over: boolean;
@@ -66,9 +71,10 @@ export class Fetcher {
 
   /**
    * One answer for one partition: records from an offset on, or an error of its own; nothing, only to a `first`
-   * one. Rejects when the signal aborts, and where the broker can't be reached.
+   * one, or where not as much is held back as is known. Rejects when the signal aborts, and where the broker can't be
+   * reached.
    */
-  fetch(from: FetchFrom, mood: Mood, signal: AbortSignal): Promise<Fetched> {
+  fetch(from: FetchFrom, mood: Mood, knownHeld: number, signal: AbortSignal): Promise<Fetched> {
     const { promise, resolve, reject } = Promise.withResolvers<Fetched>();
     if (this.#closed) reject(new Error("the source is closed"));
     else if (signal.aborted) reject(signal.reason);
@@ -80,7 +86,9 @@ export class Fetcher {
           how(value);
         };
       };
-      const ask: Ask = { from, mood, over: false, resolve: settle(resolve), reject: settle(reject) };
+      const since = performance.now();
+      const settled = { resolve: settle(resolve), reject: settle(reject) };
+      const ask: Ask = { from, since, knownHeld, mood, over: false, ...settled };
       waiting.add(ask);
       this.#asks.add(ask);
       this.#schedule();
@@ -167,7 +175,7 @@ export class Fetcher {
       for (const ask of ordered) {
         const fetched = answers.get(nameOf(ask.from));
         if (fetched === undefined) ask.reject(new Error("the broker's answer leaves out a partition"));
-        else if (ask.mood !== "first" && isNothing(fetched)) this.#again(ask);
+        else if (ask.mood !== "first" && isNothing(fetched) && !isHeldNews(fetched, ask)) this.#again(ask);
         else ask.resolve(ownBytes(fetched, answers.size));
       }
     } catch (error) {
@@ -186,6 +194,13 @@ const nameOf = ({ topicId, partition }: { topicId: Buffer; partition: number }) 
 
 const isNothing = ({ error, diverging, records }: Fetched) =>
   error === KAFKA_ERROR.none && !diverging && records.length === 0;
+
+/** How many offsets are taken, but lie behind a transaction that is open. */
+export const heldBackIn = ({ highWatermark, lastStableOffset }: Fetched) =>
+  Math.max(0, highWatermark - lastStableOffset);
+
+const isHeldNews = (fetched: Fetched, { knownHeld, since }: Ask) =>
+  heldBackIn(fetched) !== knownHeld && performance.now() - since >= HELD_NEWS_MS;
 
 /** A request names a partition once: of two reads of one, the other goes with the next request. */
 function onePerPartition(asks: Iterable<Ask>): Ask[] {

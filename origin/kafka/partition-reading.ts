@@ -1,8 +1,11 @@
 /** One read of one partition: a loop that fetches from the leader, wherever that is. */
 import { epochOf } from "../epoch.ts";
 import { type Batch, type ReadRequest, SourceError } from "../source.ts";
+import { turns } from "../turns.ts";
 import type { Cluster } from "./cluster.ts";
-import type { Fetcher, Mood } from "./fetcher.ts";
+import { type Fetcher, heldBackIn, type Mood } from "./fetcher.ts";
+import type { Memory } from "./memory.ts";
+import type { Part } from "./parts.ts";
 import { kafkaError, patiently } from "./patience.ts";
 import { partsOf, type Reached, readTo, UNKNOWN_EPOCH } from "./record-batches.ts";
 import { type Fetched, KAFKA_ERROR, type PartitionMetadata, type TopicMetadata } from "./requests.ts";
@@ -22,6 +25,8 @@ export interface ReadingPorts {
   readonly cluster: Cluster;
   /** By epoch of the partition: outlives a read, so that the next one knows, too, what was read before it. */
   readonly reached: Map<string, Reached>;
+  /** To unpack batches in. */
+  readonly memory: Memory;
 }
 
 export class PartitionReading {
@@ -30,6 +35,8 @@ export class PartitionReading {
   readonly #ports: ReadingPorts;
   /** Where the partition is fetched from, while that is known. */
   #place: Place | undefined;
+  /** What is held back, as was told last. */
+  #heldBack = 0;
 
   constructor(request: ReadRequest, signal: AbortSignal, ports: ReadingPorts) {
     this.#request = request;
@@ -40,10 +47,11 @@ export class PartitionReading {
   /** Fetches one answer ahead of what is handled, and no more: that bounds what is in memory. */
   async run(onBatch: (batch: Batch) => void | Promise<void>): Promise<void> {
     const { epoch, from } = this.#request;
-    const { reached } = this.#ports;
+    const { reached, memory } = this.#ports;
     const known = reached.get(epoch);
     let at: Reached = known?.offset === from ? known : { offset: from, leaderEpoch: UNKNOWN_EPOCH };
-    let first = true;
+    // Whether a batch is due though it has no records.
+    let due = true;
     let coming = this.#fetch(at, "first");
     for (;;) {
       let fetched: Fetched;
@@ -55,20 +63,31 @@ export class PartitionReading {
         if (this.#signal.aborted) return;
         throw error;
       }
+      const heldBack = heldBackIn(fetched);
+      due ||= heldBack !== this.#heldBack;
+      this.#heldBack = heldBack;
       coming = this.#fetch(next, next.offset > at.offset ? "flowing" : "idle");
       // It is looked at when its turn comes, if it does.
       coming.catch(() => {});
 
-      const { lastStableOffset, records, aborted } = fetched;
-      const parts = partsOf(records, at.offset, aborted);
-      for (;;) {
-        const { value: part } = this.#decoding(() => parts.next());
-        if (part === undefined && !first) break;
-        if (this.#signal.aborted) return;
-        const batch = part ?? { records: [], nextOffset: at.offset };
-        first = false;
-        await onBatch({ ...batch, endOffset: Math.max(lastStableOffset, batch.nextOffset) });
-        if (part === undefined) break;
+      const { records, aborted } = fetched;
+      const parts = partsOf(records, at.offset, aborted, { memory, signal: this.#signal });
+      try {
+        for (;;) {
+          if (turns.isSpent()) await turns.later();
+          let part = await this.#next(parts);
+          if (this.#signal.aborted) return;
+          const isLast = part === undefined;
+          if (isLast && !due) break;
+          due = false;
+          const handled = onBatch(batchOf(part ?? { records: [], nextOffset: at.offset }, fetched));
+          // Who waits for others to have their turn doesn't keep what it has handled.
+          part = undefined;
+          await handled;
+          if (isLast) break;
+        }
+      } finally {
+        await parts.return();
       }
       at = next;
       reached.set(epoch, at);
@@ -82,7 +101,7 @@ export class PartitionReading {
         this.#place ??= await this.#locate();
         const { topicId, fetcher, leaderEpoch: leader } = this.#place;
         const from = { topicId, partition, offset, leaderEpoch: leader, lastEpoch: leaderEpoch };
-        const fetched = await fetcher.fetch(from, mood, this.#signal);
+        const fetched = await fetcher.fetch(from, mood, this.#heldBack, this.#signal);
         if (fetched.diverging)
           throw new SourceError(
             "truncated",
@@ -109,22 +128,43 @@ export class PartitionReading {
     return { topicId: id, leaderEpoch: info.leaderEpoch, fetcher };
   }
 
+  /** Undefined after the last one, and when the read ends. */
+  async #next(parts: AsyncGenerator<Part, void, void>): Promise<Part | undefined> {
+    try {
+      const { value } = await parts.next();
+      return value ?? undefined;
+    } catch (error) {
+      if (this.#signal.aborted) return undefined;
+      throw this.#corrupt(error);
+    }
+  }
+
   #decoding<T>(body: () => T): T {
     try {
       return body();
     } catch (error) {
-      if (!(error instanceof WireError)) throw error;
-      const { topic, partition } = this.#request;
-      const { message, nextOffset } = error;
-      const wayOut =
-        nextOffset === undefined
-          ? ""
-          : `; reading goes on by itself once Kafka has deleted that (DeleteRecords up to offset ${nextOffset})`;
-      throw new SourceError("corrupt", `${topic}/${partition} can't be read: ${message}${wayOut}`, {
-        cause: error,
-      });
+      throw this.#corrupt(error);
     }
   }
+
+  #corrupt(error: unknown): unknown {
+    if (!(error instanceof WireError)) return error;
+    const { topic, partition } = this.#request;
+    const { message, nextOffset } = error;
+    const wayOut =
+      nextOffset === undefined
+        ? ""
+        : `; reading goes on by itself once Kafka has deleted that (DeleteRecords up to offset ${nextOffset})`;
+    return new SourceError("corrupt", `${topic}/${partition} can't be read: ${message}${wayOut}`, {
+      cause: error,
+    });
+  }
+}
+
+function batchOf(part: Part, fetched: Fetched): Batch {
+  const heldBack = heldBackIn(fetched);
+  const endOffset = Math.max(fetched.lastStableOffset, part.nextOffset);
+  return { ...part, endOffset, ...(heldBack > 0 && { heldBack }) };
 }
 
 /** @param leader As the metadata name it, of whom no address is known. */

@@ -2,16 +2,21 @@
  * The records within a fetch's answer: decompressed, without those of aborted transactions and without the
  * log's own marks, in parts small enough to be handled at once.
  */
-import type { RecordHeader, SourceRecord } from "../source.ts";
-import { decompress } from "./compression.ts";
+import type { RecordHeader } from "../source.ts";
+import { CODEC_MASK } from "./compression.ts";
 import { crc32c } from "./crc32c.ts";
-import { messagesOf } from "./message-sets.ts";
+import { messageIn } from "./message-sets.ts";
+import {
+  atOnce,
+  type Contents,
+  type NextRecord,
+  type Packed,
+  partsWithin,
+  type Unpacking,
+} from "./packed.ts";
+import { type Part, Parts } from "./parts.ts";
 import type { AbortedTransaction } from "./requests.ts";
-import { timeOf, WireError, WireReader } from "./wire.ts";
-
-/** Bounds of one part; a single larger record makes a part of its own. */
-const PART_RECORDS = 1_000;
-const PART_BYTES = 1024 * 1024;
+import { type Long, sumOf, timeOf, WireError, WireReader } from "./wire.ts";
 
 /** Before a batch's length ends, and where its parts are. */
 const LENGTH_END = 12;
@@ -24,6 +29,8 @@ const MAGIC = 2;
 const OLD_ATTRIBUTES_AT = 17;
 const OLD_ATTRIBUTES = 0x0f;
 const NO_PRODUCER = -1;
+/** Bytes of a record's length, at most. */
+const MAX_VARINT = 5;
 
 const LOG_APPEND_TIME = 0x08;
 const TRANSACTIONAL = 0x10;
@@ -42,13 +49,6 @@ export interface Reached {
   readonly leaderEpoch: number;
 }
 
-/** As in Batch. */
-export interface Part {
-  readonly records: readonly SourceRecord[];
-  readonly nextOffset: number;
-  readonly wholeFrom?: number;
-}
-
 interface BatchHeader {
   readonly magic: number;
   readonly firstOffset: number;
@@ -56,8 +56,8 @@ interface BatchHeader {
   /** Of the broker that wrote it. */
   readonly leaderEpoch: number;
   readonly attributes: number;
-  readonly firstTimestamp: number;
-  readonly maxTimestamp: number;
+  readonly firstTimestamp: Long;
+  readonly maxTimestamp: Long;
   readonly producerId: number;
   readonly count: number;
   /** Where it lies in the answer, and where its records do. */
@@ -77,59 +77,44 @@ export function readTo(answer: Buffer, from: Reached): Reached {
 }
 
 /**
- * The parts in offset order, from `from` on; what is dropped advances `nextOffset`. Throws WireError and what
- * decompression throws.
+ * The parts in offset order, from `from` on; what is dropped advances `nextOffset`. Throws WireError, and rejects when the
+ * signal aborts.
  *
  * The log gives every record the offset that follows, so one that is skipped was removed: between batches, which keep
  * their bounds, and within them. Only in what is dropped here it doesn't matter what is still there: an aborted
  * record was never one, and the cleaner empties marks of transactions before it takes them.
  */
-export function* partsOf(
+export async function* partsOf(
   answer: Buffer,
   from: number,
   aborted: readonly AbortedTransaction[],
-): Generator<Part, void, void> {
+  unpacking: Unpacking,
+): AsyncGenerator<Part, void, void> {
   const isAborted = abortFilter(aborted);
-  let records: SourceRecord[] = [];
-  let bytes = 0;
-  let nextOffset = from;
-  let wholeFrom: number | undefined;
+  const parts = new Parts(from);
   let last: BatchHeader | undefined;
-  const part = (): Part => ({ records, nextOffset, ...(wholeFrom !== undefined && { wholeFrom }) });
   try {
     for (const batch of batches(answer)) {
       last = batch;
       check(batch, answer);
-      const dropped = isAborted(batch, answer);
-      const next = dropped ? undefined : recordsOf(batch, answer);
-      if (next !== undefined)
-        for (let record = next(); record !== undefined; record = next()) {
-          if (record.offset < nextOffset) continue;
-          if (records.length >= PART_RECORDS || bytes >= PART_BYTES) {
-            yield part();
-            records = [];
-            bytes = 0;
-            wholeFrom = undefined;
-          }
-          if (record.offset > nextOffset) wholeFrom = record.offset;
-          records.push(record);
-          bytes += (record.key?.length ?? 0) + (record.value?.length ?? 0);
-          nextOffset = record.offset + 1;
-        }
-      if (batch.lastOffset < nextOffset) continue;
-      if (!dropped) wholeFrom = batch.lastOffset + 1;
-      else if (batch.firstOffset > nextOffset) wholeFrom = batch.firstOffset;
-      nextOffset = batch.lastOffset + 1;
+      if (isAborted(batch, answer)) parts.drop(batch.firstOffset, batch.lastOffset);
+      else {
+        const content = contentOf(batch, answer);
+        if ("next" in content) while (parts.fill(content.next)) yield parts.take();
+        else if (!(yield* atOnce(content, parts, unpacking))) yield* partsWithin(content, parts, unpacking);
+        parts.end(batch.lastOffset);
+      }
     }
   } catch (error) {
     // What lies before the damage can be read, and is.
-    if (nextOffset > from) yield part();
-    if (!(error instanceof WireError) || last === undefined || last.lastOffset < nextOffset) throw error;
+    if (!parts.isEmpty) yield parts.take();
+    if (!(error instanceof WireError) || last === undefined || last.lastOffset < parts.nextOffset)
+      throw error;
     const { firstOffset, lastOffset } = last;
     const which = `in the batch of the offsets ${firstOffset} to ${lastOffset}`;
     throw new WireError(`${which}: ${error.message}`, lastOffset + 1, { cause: error });
   }
-  if (nextOffset > from) yield part();
+  if (!parts.isEmpty) yield parts.take();
 }
 
 /** Whole batches only: the broker cuts where the bytes it was asked for end. */
@@ -150,8 +135,8 @@ function* batches(answer: Buffer): Generator<BatchHeader, void, void> {
     const reader = new WireReader(answer, at + CHECKED_FROM, end);
     const attributes = reader.int16();
     const lastOffset = firstOffset + reader.int32();
-    const firstTimestamp = reader.inexactInt64();
-    const maxTimestamp = reader.inexactInt64();
+    const firstTimestamp = reader.long();
+    const maxTimestamp = reader.long();
     const producerId = reader.int64();
     reader.skip(6); // the producer's epoch and sequence
     const count = reader.int32();
@@ -225,40 +210,68 @@ function abortFilter(
 function isAbortMark(reader: WireReader): boolean {
   reader.varint();
   reader.int8();
-  reader.inexactVarlong();
+  reader.varlong();
   reader.varint();
   if (reader.varint() < 4) throw new WireError("a control record has no type");
   reader.int16();
   return reader.int16() === 0;
 }
 
-/**
- * Gives one record after another: a batch may be many times larger decompressed, and larger still as records. Not a
- * generator, which would leave a quarter more to collect.
- */
-function recordsOf(batch: BatchHeader, answer: Buffer): () => SourceRecord | undefined {
-  if (batch.magic < MAGIC) {
-    const messages = messagesOf(answer, batch.at, batch.to);
-    return () => messages.next().value ?? undefined;
-  }
-  const { attributes, count, firstOffset, firstTimestamp, maxTimestamp } = batch;
-  const reader = new WireReader(decompress(attributes, answer.subarray(batch.from, batch.to)));
-  let left = count;
-  return () => {
-    if (left <= 0) return undefined;
-    left--;
-    const length = reader.varint();
-    const end = reader.offset + length;
-    reader.int8(); // attributes, of which there are none
-    const createdAt = firstTimestamp + reader.inexactVarlong();
-    const timestamp = timeOf((attributes & LOG_APPEND_TIME) !== 0 ? maxTimestamp : createdAt);
-    const offset = firstOffset + reader.varint();
-    const key = nullable(reader);
-    const value = nullable(reader);
-    const headers = headersOf(reader);
-    if (reader.offset !== end) throw new WireError(`the record at ${offset} is not as long as it says`);
-    return { offset, timestamp, key, value, headers };
+/** One record after another, as they lie in the answer; or what it takes to unpack them. */
+function contentOf(batch: BatchHeader, answer: Buffer): { readonly next: NextRecord } | Packed {
+  if (batch.magic < MAGIC) return messageIn(answer, batch.at, batch.to);
+  const bytes = answer.subarray(batch.from, batch.to);
+  const { attributes } = batch;
+  if ((attributes & CODEC_MASK) !== 0)
+    return { attributes, bytes, lengthAt: recordLength, contents: () => contentsOf(batch) };
+  const { records, end } = contentsOf(batch);
+  const next = records(bytes);
+  return {
+    next: () => {
+      const record = next();
+      if (record === undefined) end();
+      return record;
+    },
   };
+}
+
+/** Not a generator, which would leave a quarter more to collect. */
+function contentsOf({ attributes, count, firstOffset, firstTimestamp, maxTimestamp }: BatchHeader): Contents {
+  let left = count;
+  return {
+    records: (run) => {
+      const reader = new WireReader(run);
+      return () => {
+        if (left <= 0 || reader.offset >= run.length) return undefined;
+        left--;
+        const length = reader.varint();
+        const end = reader.offset + length;
+        reader.int8(); // attributes, of which there are none
+        const createdAt = sumOf(firstTimestamp, reader.varlong());
+        const timestamp = timeOf((attributes & LOG_APPEND_TIME) !== 0 ? maxTimestamp : createdAt);
+        const offset = firstOffset + reader.varint();
+        const key = nullable(reader);
+        const value = nullable(reader);
+        const headers = headersOf(reader);
+        if (reader.offset !== end) throw new WireError(`the record at ${offset} is not as long as it says`);
+        return { offset, timestamp, key, value, headers };
+      };
+    },
+    end: () => {
+      if (left > 0) throw new WireError(`${left} records of the batch at ${firstOffset} are missing`);
+    },
+  };
+}
+
+/** With the number that says it. */
+function recordLength(bytes: Buffer, at: number): number | undefined {
+  let end = at;
+  while (end < bytes.length && (bytes[end] ?? 0) >= 0x80 && end - at < MAX_VARINT) end++;
+  if (end >= bytes.length) return undefined;
+  const reader = new WireReader(bytes, at);
+  const length = reader.varint();
+  if (length < 0) throw new WireError("a record is shorter than nothing");
+  return reader.offset - at + length;
 }
 
 /** Most records have none, and share that. */

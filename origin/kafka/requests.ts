@@ -147,7 +147,7 @@ export function listOffsetsRequest(
         const listed = reader.compactArray(() => {
           const partition = reader.int32();
           const error = reader.int16();
-          reader.int64(); // timestamp
+          reader.skip(8); // timestamp, which may be any
           const offset = reader.int64();
           reader.int32(); // leader epoch
           reader.skipTags();
@@ -177,6 +177,8 @@ export interface Fetched {
   readonly error: number;
   /** The record before the offset asked for is not the one that was read. There are no records then. */
   readonly diverging: boolean;
+  /** Where what all replicas have ends. -1 with an error. */
+  readonly highWatermark: number;
   /** Where what is committed, or aborted, ends. -1 with an error. */
   readonly lastStableOffset: number;
   readonly aborted: readonly AbortedTransaction[];
@@ -254,7 +256,7 @@ const DIVERGING_EPOCH = 0;
 function fetchedPartition(reader: WireReader, topicId: Buffer): Fetched {
   const partition = reader.int32();
   const error = reader.int16();
-  reader.int64(); // high watermark
+  const highWatermark = reader.int64();
   const lastStableOffset = reader.int64();
   reader.int64(); // start
   const aborted = reader.compactArray(() => {
@@ -265,7 +267,7 @@ function fetchedPartition(reader: WireReader, topicId: Buffer): Fetched {
   reader.int32(); // preferred replica
   const records = reader.compactBytes() ?? NOTHING;
   const diverging = reader.tags().includes(DIVERGING_EPOCH);
-  return { topicId, partition, error, diverging, lastStableOffset, aborted, records };
+  return { topicId, partition, error, diverging, highWatermark, lastStableOffset, aborted, records };
 }
 
 const start = () => new Encoder().writeUVarInt(NO_TAGS);

@@ -1,20 +1,39 @@
 import type { SASLOptions } from "kafkajs";
+import type { Renewable } from "../renewable.ts";
 
 /** How to reach Kafka. */
-export interface KafkaSettings {
+export interface KafkaSettings extends Credentials {
   /** host:port of some brokers; the others are learnt from them. */
   readonly brokers: readonly string[];
   readonly clientId: string;
+  /** Where parts of the credentials come from. */
+  readonly parts?: CredentialParts;
+  /** The credentials of a connection that is about to be made, if they may have changed. Never rejects. */
+  readonly current?: () => Promise<Credentials>;
+}
+
+/** What a connection begins with. */
+export interface Credentials {
   /** Without it the connections are plain TCP. */
   readonly tls?: TlsSettings;
   readonly sasl?: SASLOptions;
 }
 
 /** PEM texts. */
-export interface TlsSettings {
+export interface TlsSettings extends Partial<Identity> {
   /** Authorities to trust instead of the system's. */
   readonly ca?: string;
-  /** The client's own certificate and key, where the brokers ask for one. */
-  readonly cert?: string;
-  readonly key?: string;
+}
+
+/** The client's own certificate and key, where the brokers ask for one. */
+export interface Identity {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** Each by itself: one that can't be used just now holds up no other. */
+export interface CredentialParts {
+  readonly ca?: Renewable<string>;
+  readonly identity?: Renewable<Identity>;
+  readonly sasl?: Renewable<SASLOptions>;
 }

@@ -10,6 +10,8 @@
  *   there is none, or the topic is unknown                       0.5 s without this partition's offsets
  *   to the leader by its id
  *   a leader doesn't answer while describing           –         after 2 s without its partitions' offsets
+ *   no memory to unpack a batch in                     in line   when others have unpacked theirs; after 2 s one that
+ *                                                                is stuck with what it read loses it
  */
 import { epochOf } from "../epoch.ts";
 import {
@@ -24,6 +26,7 @@ import {
   type UnavailablePartition,
 } from "../source.ts";
 import { Cluster } from "./cluster.ts";
+import { Memory } from "./memory.ts";
 import { noLeader, PartitionReading, partitionIn } from "./partition-reading.ts";
 import { kafkaError, patiently, pause, within, wordsOf } from "./patience.ts";
 import type { Reached } from "./record-batches.ts";
@@ -52,6 +55,7 @@ export class KafkaSource implements Source {
   readonly #cluster: Cluster;
   readonly #closing = new AbortController();
   readonly #reached = new Map<string, Reached>();
+  readonly #memory = new Memory();
 
   /** Connects when it is first asked. */
   constructor(settings: KafkaSettings) {
@@ -95,6 +99,7 @@ export class KafkaSource implements Source {
       topic: (topic) => this.#topic(topic),
       cluster: this.#cluster,
       reached: this.#reached,
+      memory: this.#memory,
     });
     try {
       await reading.run(onBatch);

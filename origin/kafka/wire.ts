@@ -12,9 +12,23 @@ export class WireError extends Error {
   }
 }
 
-/** A record's time, or undefined: -1 is Kafka's word for none, and others outside of this no clock has set. */
-export function timeOf(timestamp: number): number | undefined {
-  return timestamp >= 0 && Number.isSafeInteger(timestamp) ? timestamp : undefined;
+/** A number of 64 bits: a bigint where a number isn't exact. */
+export type Long = number | bigint;
+
+/** As Java adds. */
+export function sumOf(a: Long, b: Long): Long {
+  if (typeof a === "number" && typeof b === "number" && Number.isSafeInteger(a + b)) return a + b;
+  return longOf(BigInt.asIntN(64, BigInt(a) + BigInt(b)));
+}
+
+function longOf(value: bigint): Long {
+  const inexact = Number(value);
+  return Number.isSafeInteger(inexact) ? inexact : value;
+}
+
+/** A record's time, or undefined (F2): -1 is Kafka's word for none, and no clock has set what else is left out. */
+export function timeOf(timestamp: Long): number | undefined {
+  return typeof timestamp === "number" && timestamp >= 0 ? timestamp : undefined;
 }
 
 const VARINT_BITS = 35;
@@ -47,16 +61,17 @@ export class WireReader {
     return this.bytes.readInt32BE(this.#take(4));
   }
 
-  /** Times, which anyone may have set to anything: what a number can't hold is about right. */
-  inexactInt64(): number {
+  /** Times, which anyone may have set to anything. */
+  long(): Long {
     const at = this.#take(8);
-    return this.bytes.readInt32BE(at) * 2 ** 32 + this.bytes.readUInt32BE(at + 4);
+    const value = this.bytes.readInt32BE(at) * 2 ** 32 + this.bytes.readUInt32BE(at + 4);
+    return Number.isSafeInteger(value) ? value : this.bytes.readBigInt64BE(at);
   }
 
   /** Offsets and ids. */
   int64(): number {
-    const value = this.inexactInt64();
-    if (!Number.isSafeInteger(value)) throw new WireError("a number of 64 bits is too large");
+    const value = this.long();
+    if (typeof value === "bigint") throw new WireError("a number of 64 bits is too large");
     return value;
   }
 
@@ -69,9 +84,16 @@ export class WireReader {
     return zigzag(this.#unsigned(VARINT_BITS));
   }
 
-  /** Zigzag of up to 64 bits; as inexact as inexactInt64. */
-  inexactVarlong(): number {
-    return zigzag(this.#unsigned(VARLONG_BITS));
+  /** Zigzag of up to 64 bits: differences of times, mostly, which may be as wide as these. */
+  varlong(): Long {
+    const from = this.offset;
+    const value = this.#unsigned(VARLONG_BITS);
+    if (value <= Number.MAX_SAFE_INTEGER) return zigzag(value);
+    let exact = 0n;
+    for (let at = from; at < this.offset; at++)
+      exact += BigInt((this.bytes[at] ?? 0) & 0x7f) << BigInt(7 * (at - from));
+    exact = BigInt.asUintN(64, exact);
+    return longOf((exact >> 1n) ^ -(exact & 1n));
   }
 
   slice(length: number): Buffer {

@@ -4,7 +4,15 @@
  */
 import { formatRange } from "../../shared/protocol/range.ts";
 import type { Partition } from "../partitions.ts";
-import { lagOf, type PartitionState, type Status, stateOf, totalsOf } from "../status.ts";
+import {
+  heldSeconds,
+  isHeldLong,
+  lagOf,
+  type PartitionState,
+  type Status,
+  stateOf,
+  totalsOf,
+} from "../status.ts";
 
 /** More partitions than these aren't listed; those that need attention come first. */
 const LISTED = 500;
@@ -32,15 +40,16 @@ export function readinessOf(status: Status | undefined): Health {
   if (status === undefined) return { ok: false, body: { ready: false, reasons: [NOT_RUNNING] } };
   const reasons = whyNotReady(status);
   const ok = reasons.length === 0;
-  const sorted = status.partitions.toSorted(byNeed);
+  const sorted = status.partitions.toSorted(byNeed(status.elapsed));
   return {
     ok,
     body: {
       ready: ok,
       reasons: bounded(reasons),
+      unseen: bounded(whatIsUnseen(status)),
       range: formatRange(status.range),
       topics: status.topics,
-      partitions: sorted.slice(0, LISTED).map(partitionBody),
+      partitions: sorted.slice(0, LISTED).map((partition) => partitionBody(partition, status.elapsed)),
       partitionsNotListed: Math.max(0, sorted.length - LISTED),
       shards: status.uplinks,
       watched: status.watched,
@@ -49,20 +58,54 @@ export function readinessOf(status: Status | undefined): Health {
   };
 }
 
-function whyNotReady({ topics, partitions, uplinks }: Status): string[] {
+function whyNotReady({ topics, listing, partitions, uplinks }: Status): string[] {
   return [
     ...uplinks
       .filter(({ state }) => state !== "active" && state !== "standby")
       .map(({ shard, reason }) => `shard ${shard} has no uplink${reason === undefined ? "" : `: ${reason}`}`),
-    ...topics.filter(({ state }) => state === "unknown").map(({ topic }) => `${topic} is not described yet`),
+    ...(listing.isKnown ? [] : [`it isn't known yet which topics match patterns${why(listing.error)}`]),
+    ...topics
+      .filter(({ state }) => state === "unknown")
+      .map(({ topic, error }) => `${topic} is not described yet${why(error)}`),
     ...partitions
       .filter(({ ready }) => !ready)
       .map(
         ({ topic, partition, next, end, error }) =>
-          `${topic}/${partition} is read up to ${next} of ${end}${error === undefined ? "" : `: ${error}`}`,
+          `${topic}/${partition} is read up to ${next} of ${end}${why(error)}`,
       ),
   ];
 }
+
+/** Why records may exist that no subscriber sees, whether or not it is ready; what isn't read yet is told as such. */
+function whatIsUnseen({ topics, listing, partitions, elapsed }: Status): string[] {
+  const long = partitions.filter((partition) => isHeldLong(partition, elapsed));
+  return [
+    ...partitions
+      .filter(({ error }) => error !== undefined)
+      .map(
+        ({ topic, partition, next, error }) =>
+          `${topic}/${partition} isn't read on from ${next}${why(error)}`,
+      ),
+    ...long
+      .toSorted((a, b) => heldSeconds(b, elapsed) - heldSeconds(a, elapsed))
+      .map((one) => {
+        const { topic, partition, end, heldBack } = one;
+        const seconds = Math.floor(heldSeconds(one, elapsed));
+        return `${topic}/${partition}: a transaction that is open holds back ${heldBack} records from ${end} on, for ${seconds} s`;
+      }),
+    ...topics
+      .filter(({ error }) => error !== undefined)
+      .map(({ topic, error }) => `new partitions of ${topic} aren't found${why(error)}`),
+    ...(listing.error === undefined
+      ? []
+      : [`new topics that match patterns aren't found${why(listing.error)}`]),
+    ...(listing.leftOut === 0
+      ? []
+      : [`${listing.leftOut} topics match patterns, but are too many to be read`]),
+  ];
+}
+
+const why = (error: string | undefined): string => (error === undefined ? "" : `: ${error}`);
 
 function bounded(reasons: readonly string[]): readonly string[] {
   const more = reasons.length - MAX_REASONS;
@@ -74,12 +117,18 @@ const NEED = { stopped: 0, failing: 1, "catching-up": 2, live: 3 } as const sati
   number
 >;
 
-function byNeed(a: Partition, b: Partition): number {
-  return NEED[stateOf(a)] - NEED[stateOf(b)] || lagOf(b) - lagOf(a);
-}
+const byNeed =
+  (elapsed: number) =>
+  (a: Partition, b: Partition): number =>
+    NEED[stateOf(a)] - NEED[stateOf(b)] ||
+    heldSeconds(b, elapsed) - heldSeconds(a, elapsed) ||
+    lagOf(b) - lagOf(a);
 
-function partitionBody(partition: Partition) {
+function partitionBody(partition: Partition, elapsed: number) {
   const { topic, partition: number, epoch, next, end, error } = partition;
   const state = stateOf(partition);
-  return { topic, partition: number, epoch, offset: next, end, lag: lagOf(partition), state, error };
+  const held = partition.heldBack > 0 && {
+    heldBack: { records: partition.heldBack, seconds: Math.floor(heldSeconds(partition, elapsed)) },
+  };
+  return { topic, partition: number, epoch, offset: next, end, lag: lagOf(partition), ...held, state, error };
 }

@@ -6,7 +6,7 @@
 
 import { VERSION } from "../../shared/protocol/version.ts";
 import type { Partition } from "../partitions.ts";
-import { lagOf, type Status, stateOf, totalsOf } from "../status.ts";
+import { heldSeconds, lagOf, type Status, stateOf, totalsOf } from "../status.ts";
 import type { Meter } from "./meter.ts";
 
 export interface Scrape {
@@ -43,11 +43,11 @@ const single =
   };
 
 const perPartition =
-  (value: (partition: Partition) => number): Metric["read"] =>
+  (value: (partition: Partition, elapsed: number) => number): Metric["read"] =>
   ({ status }) =>
     (status?.partitions ?? [])
       .slice(0, MAX_PARTITIONS)
-      .map((one) => [value(one), one.topic, String(one.partition)]);
+      .map((one) => [value(one, status?.elapsed ?? 0), one.topic, String(one.partition)]);
 
 const perTopic =
   (value: (topic: Status["topics"][number]) => number): Metric["read"] =>
@@ -127,6 +127,18 @@ export const METRICS = {
     help: "offsets from the next to read to the end",
     read: perPartition(lagOf),
   },
+  distributary_partition_held_back_records: {
+    type: "gauge",
+    labels: PARTITION,
+    help: "offsets past the end that are taken, but held back by a transaction that is open",
+    read: perPartition(({ heldBack }) => heldBack),
+  },
+  distributary_partition_held_back_seconds: {
+    type: "gauge",
+    labels: PARTITION,
+    help: "for how long nothing of them has been let go, as this origin saw it; 0 where nothing is held back",
+    read: perPartition(heldSeconds),
+  },
   distributary_partition_ready: {
     type: "gauge",
     labels: PARTITION,
@@ -160,6 +172,24 @@ export const METRICS = {
     labels: ["topic"],
     help: "1 where the topic exists",
     read: perTopic(({ state }) => Number(state === "found")),
+  },
+  distributary_topic_failing: {
+    type: "gauge",
+    labels: ["topic"],
+    help: "1 while the topic can't be described, so that new partitions of it aren't found",
+    read: perTopic(({ error }) => Number(error !== undefined)),
+  },
+  distributary_listing_failing: {
+    type: "gauge",
+    labels: [],
+    help: "1 while the topics that match patterns can't be listed, so that new ones aren't found",
+    read: single(({ listing }) => Number(listing.error !== undefined)),
+  },
+  distributary_topics_left_out: {
+    type: "gauge",
+    labels: [],
+    help: "topics that match patterns, but aren't read for being too many",
+    read: single(({ listing }) => listing.leftOut),
   },
   distributary_left_out_records_total: {
     type: "counter",
@@ -271,7 +301,7 @@ export const METRICS = {
   distributary_index_disk_bytes: {
     type: "gauge",
     labels: [],
-    help: "size of the index's files",
+    help: "size of the index's files, and of a damaged one that was put aside",
     read: single((status) => totalsOf(status).diskBytes),
   },
   distributary_index_horizon_age_seconds: {

@@ -213,6 +213,7 @@ export class Connection implements ShardPort {
     if (says.kind === "hello") this.#greet(says.hello);
     else if (says.kind === "active") this.#activate(says.generation);
     else if (says.kind === "attach") watchList.attach(this, says.link, says.attach);
+    else if (says.kind === "cancel") watchList.cancel(this, says.link, says.cancel);
     else if (says.kind === "detach") watchList.detach(this, says.link, says.endpoint);
     else if (says.kind === "get") watchList.get(this, says.id, says.endpoint);
   }

@@ -22,6 +22,8 @@ import { bearerToken } from "./token.ts";
 export interface UplinksOptions {
   readonly edgeUrl: URL;
   readonly key: UplinkKey;
+  /** The key for a request that is about to be made, if it may have changed. Never rejects. */
+  readonly currentKey?: () => Promise<UplinkKey>;
   /** What the edge calls this origin. */
   readonly origin: string;
   /** Of the partitions that it reads. */
@@ -199,13 +201,13 @@ export class Uplinks {
   }
 
   async #dial(shard: number, signal: AbortSignal): Promise<Ended> {
-    const { edgeUrl, key, origin, range = WHOLE, watchList, log, failed, backlogBytes } = this.#options;
+    const { edgeUrl, origin, range = WHOLE, watchList, log, failed, backlogBytes } = this.#options;
     const url = new URL(`${ROUTES.uplink}?shard=${shard}`, edgeUrl);
     url.protocol = edgeUrl.protocol.replace("http", "ws");
     const connection = new Connection({
       url,
       shard,
-      authorization: await bearerToken(key, origin),
+      authorization: await this.#authorization(),
       origin,
       range,
       watchList,
@@ -230,6 +232,11 @@ export class Uplinks {
     this.#sentBytes += connection.sentBytes;
     if (state !== undefined) state.connection = undefined;
     return ended;
+  }
+
+  async #authorization(): Promise<string> {
+    const { key, currentKey, origin } = this.#options;
+    return bearerToken((await currentKey?.()) ?? key, origin);
   }
 
   /** Dials shards that have come, and leaves those that have gone. */
@@ -259,10 +266,10 @@ export class Uplinks {
   }
 
   async #ask(): Promise<{ readonly shards: number } | Omit<Ended, "greeted">> {
-    const { edgeUrl, key, origin } = this.#options;
+    const { edgeUrl } = this.#options;
     try {
       const response = await fetch(new URL(ROUTES.uplink, edgeUrl), {
-        headers: { authorization: await bearerToken(key, origin) },
+        headers: { authorization: await this.#authorization() },
         redirect: "error",
         signal: AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(this.#timing.deadMs)]),
       });

@@ -6,13 +6,13 @@ import type { Attached } from "../../shared/protocol/attach.ts";
 import type { ResetCause } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
-import type { Position } from "../../shared/protocol/position.ts";
+import { later, type Position } from "../../shared/protocol/position.ts";
 import type { IndexedRecord } from "../index/record.ts";
 import type { PartitionView } from "../index/views.ts";
 import { frameOf } from "../record.ts";
 import type { ProofPorts } from "./proof.ts";
 import type { Replayed } from "./replays.ts";
-import { type Endpoint, type Subject, viewsOf } from "./subject.ts";
+import { type Endpoint, endOf, provedOf, type Subject, spokenOf } from "./subject.ts";
 
 export interface AnswerPorts extends ProofPorts {
   /** What one answer may hold; at least one update whatever its size. */
@@ -58,15 +58,26 @@ export function answerRecovered(
   };
   const indexed = new Map(from);
   for (const { gap } of replayed) indexed.set(gap.epoch, gap.until - 1);
-  const isWhole = replayed.every(({ records, whole }) => records.every(take) && whole);
+  const cut = replayed.findIndex(({ records, whole }) => !records.every(take) || !whole);
+  const isWhole = cut < 0;
   if (isWhole) {
     const { records } = ports.history.since(topic, key, indexed, { maxRecords: updates, maxBytes });
     records.filter(({ epoch }) => ports.partitions.find(topic, epoch) !== undefined).every(take);
   }
   const head = later(later(from, subject.tails), to);
+  // What was cut off may have more, though nobody else knows of it: the asker goes on from where this page ends.
+  for (const { gap } of isWhole ? [] : replayed.slice(cut)) raise(head, gap.epoch, gap.until - 1);
   const verdict = { position: from, head, recovered: true, cause: undefined };
-  const since = sinceOf(viewsOf(ports, subject), from);
-  return { attached: { endpoint: path, verdict, to, since, count: frames.length }, frames };
+  const views = provedOf(ports, subject, from);
+  // Where the key isn't known nothing more of it was found, as far as the log was read.
+  for (const { epoch, tail, checkpoint } of isWhole ? views : [])
+    if (tail === undefined && checkpoint > 0) raise(to, epoch, checkpoint - 1);
+  const horizon = horizonOf(views);
+  return { attached: { endpoint: path, verdict, to, horizon, count: frames.length }, frames };
+}
+
+function raise(position: Map<string, number>, epoch: string, offset: number): void {
+  position.set(epoch, Math.max(offset, position.get(epoch) ?? -1));
 }
 
 /** The answer where nothing was asked for or nothing can be proved: the recent updates, and where they begin. */
@@ -77,12 +88,12 @@ export function answerRecent(
   proof: "fresh" | ResetCause,
 ): Answer {
   const { endpoint, tails } = subject;
-  const views = viewsOf(ports, subject);
+  const views = spokenOf(ports, subject, from);
   const { frames, oldest } = recentOf(ports, endpoint);
   const position = new Map<string, number>();
-  for (const { epoch, horizon, tail } of views) {
-    const before = positionBefore(oldest.get(epoch), tail, horizon, from?.has(epoch) ?? false);
-    if (before >= 0) position.set(epoch, before);
+  for (const view of views) {
+    const before = positionBefore(oldest.get(view.epoch), view);
+    if (before >= 0) position.set(view.epoch, before);
   }
   const head = later(position, tails);
   const verdict =
@@ -94,7 +105,7 @@ export function answerRecent(
       endpoint: endpoint.path,
       verdict,
       to: head,
-      since: sinceOf(views, from),
+      horizon: horizonOf(views),
       count: frames.length,
     },
     frames,
@@ -115,6 +126,9 @@ function recentOf(ports: AnswerPorts, { topic, key, path, stream }: Endpoint) {
   let bytes = 0;
   for (const record of records.toReversed()) {
     if (ports.partitions.find(topic, record.epoch) === undefined) continue;
+    // Between one without a predecessor and a record that is held from before, the log has removed something.
+    const next = oldest.get(record.epoch);
+    if (next !== undefined && next.previous === undefined) continue;
     const frame = frameOf(path, record, record.previous);
     if (frames.length > 0 && bytes + frame.length > maxBytes) break;
     bytes += frame.length;
@@ -125,30 +139,13 @@ function recentOf(ports: AnswerPorts, { topic, key, path, stream }: Endpoint) {
 }
 
 /** Where an answer begins in one epoch: just before the oldest record that it holds of it. −1: at the beginning. */
-function positionBefore(
-  oldest: IndexedRecord | undefined,
-  tail: number | undefined,
-  horizon: number,
-  wasThere: boolean,
-): number {
+function positionBefore(oldest: IndexedRecord | undefined, view: PartitionView): number {
   // The latest record of a key may be held from before the horizon.
-  if (oldest !== undefined) return oldest.previous ?? Math.min(horizon, oldest.offset) - 1;
-  if (tail !== undefined) return tail;
-  // What the receiver had there is no longer known: everything before the horizon is declared lost.
-  return wasThere ? horizon - 1 : -1;
+  if (oldest !== undefined) return oldest.previous ?? Math.min(view.horizon, oldest.offset) - 1;
+  // No record known is not that none was: what there may have been, up to where the log was read, is declared lost.
+  return endOf(view);
 }
 
-/** For each epoch that matters the offset just before the horizon (U5). */
-function sinceOf(views: readonly PartitionView[], from: Position | undefined): Position {
-  const since = new Map<string, number>();
-  for (const { epoch, horizon, tail } of views)
-    if (horizon > 0 && (tail !== undefined || from?.has(epoch))) since.set(epoch, horizon - 1);
-  return since;
-}
-
-/** Component by component the later of the two. */
-function later(a: Position, b: Position): Position {
-  const merged = new Map(a);
-  for (const [epoch, offset] of b) if (offset > (merged.get(epoch) ?? -1)) merged.set(epoch, offset);
-  return merged;
+function horizonOf(views: readonly PartitionView[]): Position {
+  return new Map(views.map(({ epoch, horizon }) => [epoch, horizon]));
 }

@@ -1,4 +1,4 @@
-/** Asks that wait for a partition to be read further, or for a topic to be described (R5). */
+/** Asks that wait for a partition to be read further, or for a topic to be described or looked at (R5). */
 
 import type { Partition } from "../partitions.ts";
 import type { Ask } from "./interest.ts";
@@ -44,6 +44,11 @@ export class BlockedAsks {
     return due;
   }
 
+  /** Those that wait for a look at the topic. */
+  looking(topic: string): Ask[] {
+    return [...(this.#asks.get(`/${topic}`) ?? [])].filter(({ blocked }) => blocked?.kind === "look");
+  }
+
   /** Takes out all of a topic. */
   takeTopic(topic: string): Ask[] {
     const due = [...this.#asks.values()]
@@ -56,5 +61,5 @@ export class BlockedAsks {
 
 function nameOf(ask: Ask, blocked: NonNullable<Ask["blocked"]>): string {
   if (blocked.kind === "log") return "/";
-  return blocked.kind === "topic" ? `/${ask.interest.watch.endpoint.topic}` : blocked.epoch;
+  return blocked.kind === "partition" ? blocked.epoch : `/${ask.interest.watch.endpoint.topic}`;
 }

@@ -4,6 +4,7 @@
  */
 import type { AddressedTo } from "../../shared/protocol/addressed.ts";
 import type { ResetCause } from "../../shared/protocol/codes.ts";
+import { LIMITS } from "../../shared/protocol/limits.ts";
 import type { Position } from "../../shared/protocol/position.ts";
 import { Outbox, type ShardPort } from "./outbox.ts";
 import type { Blocked } from "./proof.ts";
@@ -26,8 +27,10 @@ export interface Ask {
   readonly link: number;
   readonly id: number;
   readonly from: Position | undefined;
-  /** When it came, in milliseconds since 1970. */
+  /** When its asker began to wait, in milliseconds since 1970. */
   readonly at: number;
+  /** Whether the topic was looked at for it. */
+  looked: boolean;
   /** Whether it was told to wait. */
   told: boolean;
   blocked: Blocked | undefined;
@@ -45,8 +48,11 @@ export interface Behind {
   readonly until: readonly string[];
 }
 
-/** Unanswered attaches of one link for one endpoint; past that the oldest is forgotten. */
-const ASKS_PER_LINK = 8;
+/**
+ * Unanswered attaches of one link for one endpoint; past that the oldest is forgotten. Some room for the shard's own,
+ * which have no place in what an object may ask (L7).
+ */
+const ASKS_PER_LINK = LIMITS.openAsks + 3;
 
 /** What one shard wants of an endpoint. */
 export class Interest {
@@ -89,10 +95,15 @@ export class Interest {
     return this.#asks.find(({ blocked }) => blocked === undefined);
   }
 
-  /** Returns an earlier ask of this link that nobody can be waiting for any more, which is to be forgotten. */
+  /** An ask of a link that isn't answered. */
+  asked(link: number, id: number): Ask | undefined {
+    return this.#asks.find((ask) => ask.link === link && ask.id === id);
+  }
+
+  /** Returns an earlier ask of this link that is one too many, and is to be forgotten. */
   ask(link: number, id: number, from: Position | undefined, at: number): Ask | undefined {
     const earlier = this.#asks.filter((ask) => ask.link === link);
-    const fresh = { told: false, blocked: undefined, replayed: undefined, replays: 0 };
+    const fresh = { looked: false, told: false, blocked: undefined, replayed: undefined, replays: 0 };
     this.#asks = [...this.#asks, { interest: this, link, id, from, at, ...fresh }];
     return earlier.length < ASKS_PER_LINK ? undefined : earlier[0];
   }

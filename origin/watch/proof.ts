@@ -4,7 +4,7 @@
  */
 import type { ResetCause } from "../../shared/protocol/codes.ts";
 import type { Position } from "../../shared/protocol/position.ts";
-import { type Subject, type SubjectPorts, speakersOf, viewsOf } from "./subject.ts";
+import { type Subject, type SubjectPorts, speakersOf, spokenOf } from "./subject.ts";
 
 export interface ProofPorts extends SubjectPorts {
   /** Milliseconds since 1970. */
@@ -16,8 +16,10 @@ export interface ProofPorts extends SubjectPorts {
  * sent what this one hasn't seen yet, but positions can also be made up, and logs can lose records.
  */
 export type Blocked =
-  /** Until the topic has been described, or described anew. */
-  | { readonly kind: "topic"; readonly patient: boolean }
+  /** Until the topic has been described. */
+  | { readonly kind: "topic"; readonly patient: false }
+  /** Until the topic was looked at after the question came, or is another one. */
+  | { readonly kind: "look"; readonly patient: true }
   /** Until the partition has been read past `offset` or, where that is undefined, is ready. */
   | {
       readonly kind: "partition";
@@ -28,7 +30,7 @@ export type Blocked =
   /** Until the log has been read again. */
   | { readonly kind: "log"; readonly patient: false };
 
-/** How long that patience lasts (R5), in milliseconds. Partitions that were added are found in less. */
+/** How long that patience lasts (R5), in milliseconds. */
 export const PATIENCE_MS = 15_000;
 
 /** `fresh` where nobody asked for a proof. */
@@ -46,21 +48,26 @@ export interface Gap {
   readonly until: number;
 }
 
-/** What an attach that came at `askedAt` must wait for or, where it needn't, what can be proved. */
-export function examine(
-  ports: ProofPorts,
-  subject: Subject,
-  from: Position | undefined,
-  askedAt: number,
-): Examined {
+/** What is asked. */
+export interface Inquiry {
+  readonly from: Position | undefined;
+  /** When its asker began to wait, in milliseconds since 1970. */
+  readonly at: number;
+  /** Whether the topic was looked at since: a partition that isn't known by now isn't there. */
+  readonly looked: boolean;
+}
+
+/** What an attach must wait for or, where it needn't, what can be proved. */
+export function examine(ports: ProofPorts, subject: Subject, inquiry: Inquiry): Examined {
+  const { from, at, looked } = inquiry;
   const { endpoint } = subject;
   const all = ports.partitions.of(endpoint.topic);
   if (all === undefined) return { kind: "blocked", blocked: { kind: "topic", patient: false } };
-  const isPatient = ports.now() - askedAt < PATIENCE_MS;
+  const isPatient = ports.now() - at < PATIENCE_MS;
   for (const [epoch, offset] of from ?? []) {
     const partition = ports.partitions.find(endpoint.topic, epoch);
-    if (partition === undefined && isPatient && all.some((other) => isOfOneTopic(other.epoch, epoch)))
-      return { kind: "blocked", blocked: { kind: "topic", patient: true } };
+    const isNew = partition === undefined && all.some((other) => isOfOneTopic(other.epoch, epoch));
+    if (isNew && isPatient && !looked) return { kind: "blocked", blocked: { kind: "look", patient: true } };
     if (partition === undefined || offset < partition.next) continue;
     // A ready partition may lag: what its log is known to hold is still waited for.
     const isComing = !partition.ready || offset < partition.end;
@@ -99,10 +106,8 @@ export function prove(ports: SubjectPorts, subject: Subject, from: Position): "r
 /** What the index no longer holds of what may lie after `from` (R3), in the partitions that the topic has. */
 export function gapsIn(ports: SubjectPorts, subject: Subject, from: Position): Gap[] {
   const gaps: Gap[] = [];
-  for (const { partition, epoch, horizon, wholeFrom, deletedTo, tail } of viewsOf(ports, subject)) {
+  for (const { partition, epoch, horizon, wholeFrom, deletedTo, tail } of spokenOf(ports, subject, from)) {
     const at = from.get(epoch) ?? -1;
-    // Nothing of the key is known there, and nobody says that there was.
-    if (tail === undefined && !from.has(epoch)) continue;
     // At its last record nothing can lie between, however far the horizon has moved since.
     const isLast = tail !== undefined && at >= tail && (tail >= wholeFrom || isReady(ports, subject, epoch));
     // Where it stands may be at a record that the log has deleted, and that must not be shown any more.

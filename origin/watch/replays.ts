@@ -144,7 +144,7 @@ export class Replays {
     const previous = want.records.at(-1)?.offset;
     const tooLarge = record.value !== null && record.value.length > LIMITS.valueBytes;
     const value = tooLarge ? { omitted: record.value.length } : record.value;
-    const taken = { epoch, offset, previous, arrival: 0, timestamp, key, value, headers };
+    const taken = owned({ epoch, offset, previous, arrival: 0, timestamp, key, value, headers });
     want.records.push(taken);
     want.seen = offset;
     const bytes = recordBytes(taken);
@@ -170,6 +170,17 @@ export class Replays {
       }
     }
   }
+}
+
+/** A record that is read is a view of what it was read from, of which a scan may keep one in each of many. */
+function owned(record: IndexedRecord): IndexedRecord {
+  const { key, value, headers } = record;
+  return {
+    ...record,
+    key: new Uint8Array(key),
+    value: value instanceof Uint8Array ? new Uint8Array(value) : value,
+    headers: headers.map(([name, bytes]) => [name, bytes && new Uint8Array(bytes)]),
+  };
 }
 
 function settle({ gap, records, seen, resolve }: Want): void {

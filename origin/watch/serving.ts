@@ -15,6 +15,8 @@ import { isElsewhere } from "./subject.ts";
 
 export interface ServingPorts extends AnswerPorts {
   readonly replays: Replays;
+  /** Makes the topic be looked at soon. */
+  readonly look: (topic: string) => void;
 }
 
 /** Turns of endpoints in one step at most, and of no more bytes than one answer has, so that others get on. */
@@ -65,9 +67,10 @@ function answer(ports: ServingPorts, blocked: BlockedAsks, interest: Interest, c
     ask.told = true;
     return 0;
   };
-  const examined = examine(ports, watch, ask.from, ask.at);
+  const examined = examine(ports, watch, ask);
   if (examined.kind === "blocked") {
     blocked.add(ask, examined.blocked);
+    if (examined.blocked.kind === "look") ports.look(watch.endpoint.topic);
     return wait();
   }
   const { proof } = examined;

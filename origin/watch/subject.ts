@@ -64,16 +64,53 @@ export function speakersOf(ports: SubjectPorts, subject: Subject): readonly Part
   return partitions.filter((partition) => partition.again || homes.includes(partition));
 }
 
-/**
- * The partitions in which the endpoint's key is known or, where it is known nowhere, the one that the default
- * partitioner gives it to, if that is in this origin's range.
- */
+/** The partitions in which the endpoint's key is known or, where it is known nowhere, its home. */
 export function homesOf(ports: SubjectPorts, { endpoint, tails }: Subject): readonly Partition[] {
   const partitions = ports.partitions.of(endpoint.topic) ?? [];
   if (tails.size > 0) return partitions.filter(({ epoch }) => tails.has(epoch));
-  const count = ports.partitions.count(endpoint.topic) ?? 0;
-  const number = count === 0 ? undefined : ports.homeOf(endpoint.key, count);
-  return partitions.filter(({ partition }) => partition === number);
+  return partitions.filter(({ epoch }) => isHome(ports, endpoint, epoch));
+}
+
+/** Whether the default partitioner gives an endpoint's key to the partition of this epoch, which this origin reads. */
+export function isHome(ports: SubjectPorts, { topic, key }: Endpoint, epoch: string): boolean {
+  const count = ports.partitions.count(topic) ?? 0;
+  if (count === 0) return false;
+  return ports.partitions.find(topic, epoch)?.partition === ports.homeOf(key, count);
+}
+
+/**
+ * The partitions of which an answer speaks: those that `from` names, and those that speak for the endpoint. A key that is
+ * known nowhere may have had records at home that were forgotten, so what is said of it says how far its home was read.
+ */
+export function spokenOf(
+  ports: SubjectPorts,
+  subject: Subject,
+  from: Position | undefined,
+): readonly PartitionView[] {
+  const homes = new Set(homesOf(ports, subject).map(({ epoch }) => epoch));
+  return viewsOf(ports, subject).filter(({ epoch }) => homes.has(epoch) || from?.has(epoch));
+}
+
+/** The partitions of which an answer that proved continuity from `from` speaks: also the home, if that was proved, too. */
+export function provedOf(ports: SubjectPorts, subject: Subject, from: Position): readonly PartitionView[] {
+  const spoken = new Set(spokenOf(ports, subject, from).map(({ epoch }) => epoch));
+  return viewsOf(ports, subject).filter(({ epoch, horizon }) => {
+    const isProved = (from.get(epoch) ?? -1) >= horizon - 1;
+    return spoken.has(epoch) || (isProved && isHome(ports, subject.endpoint, epoch));
+  });
+}
+
+/** Where somebody stands in a partition that has had everything that was read there. */
+export function endOf({ tail, checkpoint }: PartitionView): number {
+  return tail ?? checkpoint - 1;
+}
+
+/** The same in all of which an answer speaks. */
+export function standingOf(ports: SubjectPorts, subject: Subject): Map<string, number> {
+  const standing = new Map<string, number>();
+  for (const view of spokenOf(ports, subject, undefined))
+    if (endOf(view) >= 0) standing.set(view.epoch, endOf(view));
+  return standing;
 }
 
 /** Whether other ranges answer for an endpoint, as far as this origin can tell (N4). */

@@ -11,9 +11,10 @@
  */
 import { parseAddress } from "../../shared/protocol/address.ts";
 import type { AddressedTo } from "../../shared/protocol/addressed.ts";
-import { type Attach, encodeWaiting } from "../../shared/protocol/attach.ts";
+import { type Attach, type Cancel, encodeWaiting } from "../../shared/protocol/attach.ts";
 import type { ErrorCode, ResetCause } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
+import { withComponent } from "../../shared/protocol/position.ts";
 import { WHOLE, within } from "../../shared/protocol/range.ts";
 import type { Streams } from "../../shared/protocol/streams.ts";
 import { encodeLatest, encodeQuestionError } from "../../shared/protocol/uplink.ts";
@@ -27,7 +28,15 @@ import { keyText } from "./key-text.ts";
 import type { ShardPort } from "./outbox.ts";
 import { PATIENCE_MS } from "./proof.ts";
 import { type ServingPorts, serve } from "./serving.ts";
-import { type Endpoint, homesOf, isElsewhere, speakersOf, tailsIn } from "./subject.ts";
+import {
+  type Endpoint,
+  isElsewhere,
+  isHome,
+  type SubjectPorts,
+  speakersOf,
+  standingOf,
+  tailsIn,
+} from "./subject.ts";
 
 export interface WatchListPorts extends ServingPorts {
   readonly streams: Streams;
@@ -76,7 +85,7 @@ export class WatchList {
   }
 
   /** Answered in a step (U5), perhaps after `waiting` (U7). */
-  attach(port: ShardPort, link: number, { endpoint: path, id, from }: Attach): void {
+  attach(port: ShardPort, link: number, { endpoint: path, id, from, waited = 0 }: Attach): void {
     const shard = this.#shards.get(port);
     if (shard === undefined) return;
     const interest = shard.interests.get(path) ?? this.#watch(shard, path);
@@ -88,9 +97,18 @@ export class WatchList {
     }
     // What it says of other ranges' partitions is theirs to judge (N3).
     const own = from && within(from, this.#ports.range ?? WHOLE);
-    const superseded = interest.ask(link, id, own, this.#ports.now());
+    const superseded = interest.ask(link, id, own, this.#ports.now() - waited);
     if (superseded !== undefined) this.#forget(superseded);
     shard.queue(interest);
+  }
+
+  /** Nobody waits for the answer any more (L8). */
+  cancel(port: ShardPort, link: number, { endpoint: path, id }: Cancel): void {
+    const interest = this.#shards.get(port)?.interests.get(path);
+    const ask = interest?.asked(link, id);
+    if (interest === undefined || ask === undefined) return;
+    this.#forget(ask);
+    this.#leaveIdle(interest);
   }
 
   detach(port: ShardPort, link: number, path: string): void {
@@ -98,9 +116,7 @@ export class WatchList {
     if (interest === undefined) return;
     for (const ask of interest.asks) if (ask.link === link) this.#forget(ask);
     interest.leave(link);
-    if (!interest.isIdle) return;
-    interest.shard.interests.delete(path);
-    this.#unwatch(interest);
+    this.#leaveIdle(interest);
   }
 
   /** Answers at once with the latest record (U8). */
@@ -120,7 +136,8 @@ export class WatchList {
       const current = record && this.#ports.partitions.find(topic, record.epoch) !== undefined;
       const tails = tailsIn(this.#ports, endpoint);
       const elsewhere = isElsewhere(this.#ports, { endpoint, tails }, undefined);
-      shard.outbox.add(to, encodeLatest(path, tails, current ? 1 : 0, elsewhere));
+      const position = standingOf(this.#ports, { endpoint, tails });
+      shard.outbox.add(to, encodeLatest(path, position, current ? 1 : 0, elsewhere));
       if (current) shard.outbox.add(to, frameOf(path, record, record.previous));
     }
     shard.outbox.flush();
@@ -132,7 +149,7 @@ export class WatchList {
     if (watches === undefined || watches.size === 0) return;
     for (const record of records) {
       const watch = watches.get(keyText(record.key));
-      if (watch !== undefined) forward(watch, record, this.counts);
+      if (watch !== undefined) forward(this.#ports, watch, record, this.counts);
     }
     for (const shard of this.#shards.values()) shard.outbox.flushSoon();
   }
@@ -168,6 +185,22 @@ export class WatchList {
       for (const [epoch, tail] of tails) if (!watch.tails.has(epoch)) watch.tails.set(epoch, tail);
     }
     for (const ask of this.#blocked.takeTopic(topic)) ask.interest.shard.queue(ask.interest);
+  }
+
+  /**
+   * A topic is about to be described. Call what is returned when it was: who waited for a look then gets a turn (R5).
+   * All who wait are served by one look.
+   */
+  looks(topic: string): () => void {
+    const asks = this.#blocked.looking(topic);
+    return () => {
+      for (const ask of asks) {
+        ask.looked = true;
+        if (ask.blocked?.kind !== "look") continue;
+        this.#blocked.remove(ask);
+        ask.interest.shard.queue(ask.interest);
+      }
+    };
   }
 
   /** It is known now which topics match patterns: who waited for that gets a turn. */
@@ -212,7 +245,7 @@ export class WatchList {
 
   /** Whether records of the partition that nobody knows may have been the endpoint's. */
   #concerns(watch: Watch, epoch: string): boolean {
-    return watch.stands.has(epoch) || homesOf(this.#ports, watch).some((home) => home.epoch === epoch);
+    return watch.stands.has(epoch) || watch.tails.has(epoch) || isHome(this.#ports, watch.endpoint, epoch);
   }
 
   #watchesOf(topic: string): Iterable<Watch> {
@@ -264,6 +297,13 @@ export class WatchList {
     if (watches?.size === 0) this.#watches.delete(topic);
   }
 
+  /** Nobody of the shard is live there or waits for an answer. */
+  #leaveIdle(interest: Interest): void {
+    if (!interest.isIdle) return;
+    interest.shard.interests.delete(interest.watch.endpoint.path);
+    this.#unwatch(interest);
+  }
+
   #forget(ask: Ask): void {
     this.#blocked.remove(ask);
     ask.interest.forget(ask);
@@ -271,14 +311,16 @@ export class WatchList {
 }
 
 /** Sends a record to all who are live, or marks them as behind where their uplink is congested (U10). */
-function forward(watch: Watch, record: IndexedRecord, counts: WatchCounts): void {
+function forward(ports: SubjectPorts, watch: Watch, record: IndexedRecord, counts: WatchCounts): void {
   const previous = watch.tails.get(record.epoch);
   let frame: Frame | undefined;
   for (const interest of watch.interests.values()) {
     if (!interest.isLive || interest.behind !== undefined) continue;
     const { shard, address } = interest;
     if (shard.congested) {
-      interest.behind = { from: new Map(watch.tails), cause: undefined, until: [] };
+      // Who is live has all that came before this record.
+      const from = withComponent(standingOf(ports, watch), record.epoch, previous ?? record.offset - 1);
+      interest.behind = { from, cause: undefined, until: [] };
       shard.work.add(interest);
       continue;
     }

@@ -20,6 +20,8 @@ export class ReceivedUpdate {
   readonly timestamp: number | undefined;
   /** In the order in which they were produced; names may repeat. */
   readonly headers: readonly Header[];
+  /** There were headers, of so many bytes, which were too large to travel. */
+  readonly headersOmitted: number | undefined;
   readonly value: Value;
 
   constructor(update: Update, position: Position) {
@@ -30,6 +32,7 @@ export class ReceivedUpdate {
     this.previous = update.previous;
     this.timestamp = update.timestamp;
     this.headers = update.headers;
+    this.headersOmitted = update.headersOmitted;
     this.value = update.value;
   }
 

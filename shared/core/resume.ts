@@ -20,12 +20,20 @@ export interface Known {
   readonly latest: Latest | "none" | undefined;
 }
 
+interface Following {
+  readonly frames: readonly Frame[];
+  /**
+   * Where they lead. Not the object's position: that may have moved past offsets at which this endpoint has no
+   * record, and no update would ever take a receiver there.
+   */
+  readonly head: Position;
+}
+
 export type Resume =
   /** Begin just before the latest update, which follows (if there is one). */
-  | { readonly kind: "snapshot"; readonly position: Position; readonly frames: readonly Frame[] }
+  | ({ readonly kind: "snapshot"; readonly position: Position } & Following)
   /** Nothing after `from` is missing: these frames follow it. */
-  | { readonly kind: "replay"; readonly frames: readonly Frame[] }
-  | { readonly kind: "up-to-date" }
+  | ({ readonly kind: "replay" } & Following)
   /** Only the origin can tell. */
   | { readonly kind: "ask" };
 
@@ -34,9 +42,13 @@ export function decideResume(from: Position | undefined, known: Known): Resume {
   const { position, window } = known;
   if (position === undefined) return { kind: "ask" };
   if (from === undefined) return snapshotOf(position, known.latest) ?? { kind: "ask" };
-  if (!reaches(from, window.base) || !reaches(position, from)) return { kind: "ask" };
-  const frames = window.after(from);
-  return frames.length === 0 ? { kind: "up-to-date" } : { kind: "replay", frames };
+  if (!window.covers(from) || !reaches(position, from)) return { kind: "ask" };
+  const head = new Map(from);
+  const frames = window.after(from).map(({ frame, epoch, offset }) => {
+    head.set(epoch, offset);
+    return frame;
+  });
+  return { kind: "replay", frames, head };
 }
 
 /** undefined where the latest update isn't in memory. */
@@ -44,8 +56,16 @@ export function snapshotOf(
   position: Position,
   latest: Known["latest"],
 ): Extract<Resume, { kind: "snapshot" }> | undefined {
-  if (position.size === 0 || latest === "none") return { kind: "snapshot", position, frames: [] };
+  if (position.size === 0 || latest === "none")
+    return { kind: "snapshot", position, frames: [], head: position };
   if (latest === undefined) return undefined;
-  const before = withComponent(position, latest.routing.epoch, latest.routing.previous);
-  return { kind: "snapshot", position: before, frames: [latest.frame] };
+  const { epoch, offset, previous } = latest.routing;
+  // Where no record before it is known, there may have been some: a newcomer is told that they are lost to it.
+  const before = withComponent(position, epoch, previous ?? offset - 1);
+  return {
+    kind: "snapshot",
+    position: before,
+    frames: [latest.frame],
+    head: withComponent(position, epoch, offset),
+  };
 }

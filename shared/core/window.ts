@@ -1,9 +1,15 @@
 /**
- * The window: the recent updates of one endpoint without a hole (R1 of PROTOCOL.md). Everything after `base`
- * that was pushed is in it; what a bound drops moves `base`, so coverage is always told by positions alone.
+ * The window: the recent updates of one endpoint without a hole (R1 of PROTOCOL.md).
+ *
+ * It vouches for each epoch by itself, from a *floor* on: every update after that offset is in it. Of an epoch
+ * without a floor it claims nothing, since "nothing was received" is not "nothing was". What a bound drops moves
+ * the floor, so coverage is always told by offsets alone.
  */
 import type { Frame } from "../protocol/frame.ts";
 import type { Position } from "../protocol/position.ts";
+
+/** epoch → the offset after which nothing is missing; −1: since the epoch began. */
+export type Floors = ReadonlyMap<string, number>;
 
 export interface WindowLimits {
   readonly updates: number;
@@ -26,53 +32,71 @@ interface Entry extends Kept {
 
 export class Window {
   readonly #limits: WindowLimits;
-  #base: Map<string, number>;
+  #floors: Map<string, number>;
   #entries: Entry[] = [];
   /** Entries before this index were dropped; cutting them off one by one would move the whole array. */
   #start = 0;
   #bytes = 0;
 
-  constructor(limits: WindowLimits, base: Position) {
+  constructor(limits: WindowLimits, floors: Floors) {
     this.#limits = limits;
-    this.#base = new Map(base);
+    this.#floors = new Map(floors);
   }
 
-  /** Every update after this position, up to the last one pushed, is in the window. */
-  get base(): Position {
-    return this.#base;
+  /** In each of these epochs every update after the floor, up to the last one pushed, is in the window. */
+  get floors(): Floors {
+    return this.#floors;
+  }
+
+  /** Whether nothing is missing here for a receiver that stands at `from`. */
+  covers(from: Position): boolean {
+    for (const epoch of from.keys()) if (!this.#floors.has(epoch)) return false;
+    for (const [epoch, floor] of this.#floors) if ((from.get(epoch) ?? -1) < floor) return false;
+    return true;
   }
 
   get size(): number {
     return this.#entries.length - this.#start;
   }
 
+  /** Vouches for an epoch after this offset, unless it does so already. */
+  begin(epoch: string, floor: number): void {
+    if (!this.#floors.has(epoch)) this.#floors.set(epoch, floor);
+  }
+
   /** Takes the next update of the endpoint. `now` must not go back. */
   push(kept: Kept, now: number): void {
+    // The first of its epoch: of what was there before nothing is known.
+    this.begin(kept.epoch, kept.offset - 1);
     this.#entries.push({ frame: kept.frame, epoch: kept.epoch, offset: kept.offset, at: now });
     this.#bytes += kept.frame.length;
     this.expire(now);
   }
 
-  /** Puts updates before the oldest one: they must lead from `base` to the window's base without a hole. */
-  prepend(base: Position, earlier: readonly Kept[], now: number): void {
-    const added = earlier.filter((kept) => kept.offset <= (this.#base.get(kept.epoch) ?? -1));
+  /**
+   * Puts updates before the oldest one. In each epoch of `floors` all that come after that offset and up to the
+   * window's own floor must be among them.
+   */
+  prepend(floors: Floors, earlier: readonly Kept[], now: number): void {
+    const before = (epoch: string) => (floors.has(epoch) ? (this.#floors.get(epoch) ?? -1) : -1);
+    const added = earlier.filter(({ epoch, offset }) => offset <= before(epoch));
     const at = this.#entries[this.#start]?.at ?? now;
     const entries = added.map(({ frame, epoch, offset }) => ({ frame, epoch, offset, at }));
     this.#entries = [...entries, ...this.#entries.slice(this.#start)];
     this.#start = 0;
-    this.#base = new Map(base);
+    for (const [epoch, floor] of floors) this.#floors.set(epoch, floor);
     for (const { frame } of added) this.#bytes += frame.length;
     this.expire(now);
   }
 
-  /** The frames after `from`, in order. Only meaningful where `from` reaches `base`. */
-  after(from: Position): Frame[] {
-    const frames: Frame[] = [];
+  /** The updates after `from`, in order. Only meaningful if the window covers `from`. */
+  after(from: Position): Kept[] {
+    const kept: Kept[] = [];
     for (let i = this.#start; i < this.#entries.length; i++) {
       const entry = this.#entries[i];
-      if (entry !== undefined && entry.offset > (from.get(entry.epoch) ?? -1)) frames.push(entry.frame);
+      if (entry !== undefined && entry.offset > (from.get(entry.epoch) ?? -1)) kept.push(entry);
     }
-    return frames;
+    return kept;
   }
 
   /** Drops what the bounds no longer allow. Age is also judged before a resume, since nothing else wakes it. */
@@ -82,7 +106,7 @@ export class Window {
       const oldest = this.#entries[this.#start];
       if (oldest === undefined) break;
       if (this.size <= updates && this.#bytes <= bytes && oldest.at >= now - ageMs) break;
-      this.#base.set(oldest.epoch, oldest.offset);
+      this.#floors.set(oldest.epoch, oldest.offset);
       this.#bytes -= oldest.frame.length;
       this.#start++;
     }

@@ -1,5 +1,5 @@
 /**
- * What a link wants and what it gets: rules L2, L4 and U5 of PROTOCOL.md. These frames are the same on a link and, with
+ * What a link wants and what it gets: rules L2, L4, L8 and U5 of PROTOCOL.md. These frames are the same on a link and, with
  * the link's number or addressed to it, on an uplink.
  */
 import * as v from "valibot";
@@ -18,13 +18,16 @@ export const AttachSchema = v.object({
   id: IdSchema,
   link: v.optional(IdSchema),
   from: v.optional(PositionSchema),
+  waited: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
 });
+
+export const CancelSchema = v.object({ cancel: EndpointSchema, id: IdSchema, link: v.optional(IdSchema) });
 
 export const AttachedSchema = v.object({
   attached: EndpointSchema,
   id: IdSchema,
   to: PositionSchema,
-  since: PositionSchema,
+  horizon: PositionSchema,
   count: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
   elsewhere: v.optional(v.literal(true)),
   log: v.optional(v.literal(true)),
@@ -38,19 +41,30 @@ export interface Attach {
   readonly endpoint: string;
   readonly id: number;
   readonly from: Position | undefined;
+  /** Milliseconds for which its asker has waited, where this question was taken back before (L8). */
+  readonly waited?: number | undefined;
+}
+
+/** Nobody waits any more for the answer to an attach (L8). */
+export interface Cancel {
+  readonly endpoint: string;
+  readonly id: number;
 }
 
 /**
  * The answer to an attach; the next `count` update frames of this endpoint on this link are its body (U5).
- * They lead from `position` to `to`; where `to` is not yet `head`, the asker asks again from there. `since`
- * says what the origin still holds: continuity can be proved from positions that reach it.
+ * They lead from `position` to `to`; where `to` is not yet `head`, the asker asks again from there.
  */
 export interface Attached {
   readonly endpoint: string;
   readonly id: number;
   readonly verdict: Verdict;
   readonly to: Position;
-  readonly since: Position;
+  /**
+   * For each epoch that the answer speaks of, the offset from which on the origin's index is complete. There the
+   * body holds every update between the two ends; of other epochs the answer says nothing.
+   */
+  readonly horizon: Position;
   readonly count: number;
   /** Nothing is known here of the endpoint or of what was asked, and its home is in another range (N4). */
   readonly elsewhere?: boolean | undefined;
@@ -59,7 +73,11 @@ export interface Attached {
 }
 
 export function readAttach(o: v.InferOutput<typeof AttachSchema>): Attach {
-  return { endpoint: o.attach, id: o.id, from: o.from };
+  return { endpoint: o.attach, id: o.id, from: o.from, waited: o.waited };
+}
+
+export function readCancel(o: v.InferOutput<typeof CancelSchema>): Cancel {
+  return { endpoint: o.cancel, id: o.id };
 }
 
 export function readAttached(o: v.InferOutput<typeof AttachedSchema>): Attached {
@@ -67,7 +85,7 @@ export function readAttached(o: v.InferOutput<typeof AttachedSchema>): Attached 
     endpoint: o.attached,
     id: o.id,
     to: o.to,
-    since: o.since,
+    horizon: o.horizon,
     count: o.count,
     elsewhere: o.elsewhere,
     log: o.log,
@@ -86,7 +104,13 @@ export function encodeAttach(attach: Attach, link?: number): string {
     id: attach.id,
     link,
     from: attach.from && formatPosition(attach.from),
+    waited: attach.waited,
   });
+}
+
+/** `link` as with an attach. */
+export function encodeCancel({ endpoint, id }: Cancel, link?: number): string {
+  return JSON.stringify({ cancel: endpoint, id, link });
 }
 
 export function encodeAttached(attached: Attached): string {
@@ -95,7 +119,7 @@ export function encodeAttached(attached: Attached): string {
     id: attached.id,
     ...verdictFields(attached.verdict),
     to: formatPosition(attached.to),
-    since: formatPosition(attached.since),
+    horizon: formatPosition(attached.horizon),
     count: attached.count,
     elsewhere: attached.elsewhere || undefined,
     log: attached.log || undefined,

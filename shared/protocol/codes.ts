@@ -14,7 +14,7 @@ export const ERRORS = {
   deleted: { status: 404, retry: false },
   not_found: { status: 404, retry: false },
   method_not_allowed: { status: 405, retry: false },
-  bad_upgrade: { status: 426, retry: false },
+  bad_upgrade: { status: 400, retry: false },
   unsupported: { status: 400, retry: false },
   unsupported_version: { status: 400, retry: false },
   unauthorized: { status: 401, retry: false },

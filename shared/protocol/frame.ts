@@ -28,6 +28,8 @@ export interface UpdateHeader extends Chained {
   /** Milliseconds since 1970; undefined where the record has none. */
   readonly timestamp: number | undefined;
   readonly headers: readonly Header[];
+  /** There were headers, of so many bytes, which were too large to travel (F8). */
+  readonly headersOmitted?: number;
 }
 
 export interface Update extends UpdateHeader {
@@ -50,6 +52,7 @@ const HeaderSchema = v.object({
       ]),
     ),
   ),
+  x: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
   d: v.optional(v.literal(true)),
   o: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
   n: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(LIMITS.valueBytes))),
@@ -99,6 +102,7 @@ export function encodeUpdate(update: Update): Frame {
   if (update.previous !== undefined) head += `,"q":${update.previous}`;
   if (update.timestamp !== undefined) head += `,"t":${update.timestamp}`;
   if (update.headers.length > 0) head += `,"h":${JSON.stringify(update.headers.map(encodeHeader))}`;
+  if (update.headersOmitted !== undefined) head += `,"x":${update.headersOmitted}`;
   switch (value.kind) {
     case "json":
       return `${head},"v":${value.text}}`;
@@ -144,6 +148,7 @@ export function decodeUpdate(frame: Frame): Decoded<Update> {
       previous: header.q,
       timestamp: header.t,
       headers: (header.h ?? []).map(decodeHeader),
+      ...(header.x !== undefined && { headersOmitted: header.x }),
       value,
     },
   };

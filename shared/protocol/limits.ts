@@ -19,6 +19,8 @@ export const LIMITS = {
   linkBacklogBytes: 16 * 1024 * 1024,
   /** Unsent bytes at which an origin stops forwarding on an uplink until it has drained. */
   uplinkBacklogBytes: 16 * 1024 * 1024,
+  /** Attaches of one endpoint on one link that aren't answered: the object's own, and 8 of each of two kinds (R2). */
+  openAsks: 17,
   /** Uplinks that stand by at one shard for one range, beside the active one. */
   standbysPerShard: 8,
   /** Ranges into which origins may divide the partitions. */

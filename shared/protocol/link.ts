@@ -1,5 +1,5 @@
 /**
- * Control frames between an Uplink shard and the objects below it: rules L1–L7 of PROTOCOL.md. Update frames go the
+ * Control frames between an Uplink shard and the objects below it: rules L1–L8 of PROTOCOL.md. Update frames go the
  * same way down.
  */
 import * as v from "valibot";
@@ -8,8 +8,11 @@ import {
   type Attached,
   AttachedSchema,
   AttachSchema,
+  type Cancel,
+  CancelSchema,
   readAttach,
   readAttached,
+  readCancel,
   readWaiting,
   WaitingSchema,
 } from "./attach.ts";
@@ -41,6 +44,7 @@ export type LinkDown =
 /** Object → shard, on a link. */
 export type LinkUp =
   | { readonly kind: "attach"; readonly attach: Attach }
+  | { readonly kind: "cancel"; readonly cancel: Cancel }
   | { readonly kind: "empty"; readonly endpoint: string }
   | { readonly kind: "occupied"; readonly endpoint: string }
   | { readonly kind: "unknown" };
@@ -57,6 +61,7 @@ export const decodeLinkDown: Reader<LinkDown> = reader<LinkDown>(
 export const decodeLinkUp: Reader<LinkUp> = reader<LinkUp>(
   {
     attach: as("attach", AttachSchema, (o) => ({ kind: "attach", attach: readAttach(o) })),
+    cancel: as("cancel", CancelSchema, (o) => ({ kind: "cancel", cancel: readCancel(o) })),
     empty: as("empty", Schemas.empty, (o) => ({ kind: "empty", endpoint: o.empty })),
     occupied: as("occupied", Schemas.occupied, (o) => ({ kind: "occupied", endpoint: o.occupied })),
   },

@@ -50,6 +50,13 @@ export function reaches(later: Position, earlier: Position): boolean {
   return true;
 }
 
+/** Component by component the later of the two. */
+export function later(a: Position, b: Position): Map<string, number> {
+  const merged = new Map(a);
+  for (const [epoch, offset] of b) if (offset > (merged.get(epoch) ?? -1)) merged.set(epoch, offset);
+  return merged;
+}
+
 export function samePosition(a: Position, b: Position): boolean {
   return a.size === b.size && reaches(a, b) && reaches(b, a);
 }

@@ -10,8 +10,11 @@ import {
   type Attached,
   AttachedSchema,
   AttachSchema,
+  type Cancel,
+  CancelSchema,
   readAttach,
   readAttached,
+  readCancel,
   readWaiting,
   WaitingSchema,
 } from "./attach.ts";
@@ -97,6 +100,7 @@ export type ShardSays =
   /** A standby is active from here on (U14). */
   | { readonly kind: "active"; readonly generation: number }
   | { readonly kind: "attach"; readonly link: number; readonly attach: Attach }
+  | { readonly kind: "cancel"; readonly link: number; readonly cancel: Cancel }
   | { readonly kind: "detach"; readonly link: number; readonly endpoint: string }
   | { readonly kind: "get"; readonly id: number; readonly endpoint: string }
   | { readonly kind: "pong" }
@@ -129,6 +133,11 @@ export const decodeShardSays: Reader<ShardSays> = reader<ShardSays>(
       kind: "attach",
       link: o.link ?? 0,
       attach: readAttach(o),
+    })),
+    cancel: as("cancel", CancelSchema, (o) => ({
+      kind: "cancel",
+      link: o.link ?? 0,
+      cancel: readCancel(o),
     })),
     detach: as("detach", Schemas.detach, (o) => ({ kind: "detach", link: o.link, endpoint: o.detach })),
     get: as("get", Schemas.get, (o) => ({ kind: "get", id: o.id, endpoint: o.get })),

@@ -63,6 +63,23 @@ function begin(options: SubscribeOptions = {}, to = url): { subscription: Subscr
 }
 
 describe("a subscription", () => {
+  test("[F8] tells of headers that didn't travel, and of none where there are none", () => {
+    const { subscription } = begin();
+    const omitted: (number | undefined)[] = [];
+    subscription.on("update", ({ headersOmitted }) => omitted.push(headersOmitted));
+    const known = { endpoint: path, epoch: "a", timestamp: undefined, headers: [], value: json("1") };
+
+    transport.socket
+      .open()
+      .say(
+        fresh("a:40", "a:42"),
+        encodeUpdate({ ...known, offset: 41, previous: 40, headersOmitted: 17 }),
+        encodeUpdate({ ...known, offset: 42, previous: 41 }),
+      );
+
+    expect(omitted).toEqual([17, undefined]);
+  });
+
   test("[S1] [S3] dials its endpoint, and tells the verdict, the updates and when it has caught up", () => {
     const { subscription, told } = begin();
 

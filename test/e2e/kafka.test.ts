@@ -194,6 +194,68 @@ describeWithKafka("reading Kafka:", () => {
     }, 60_000);
   });
 
+  describe("what is odd about records,", () => {
+    const MIB = 1024 * 1024;
+    let kafka: KafkaBroker;
+    let producers: JavaProducers;
+
+    beforeAll(async () => {
+      kafka = await KafkaBroker.start({ config: { "message.max.bytes": 24 * MIB } });
+      producers = new JavaProducers(kafka);
+    }, 90_000);
+    afterAll(async () => {
+      await producers?.stop();
+      await kafka?.stop();
+    });
+
+    test("[F2] [F8] [H1] times that fit no number, and headers that fit no frame, reach GET and subscribers as what they are", async () => {
+      const admin = kafka.client().admin();
+      await admin.connect();
+      onTestFinished(() => admin.disconnect());
+      await createTopic(admin, "odd", 1);
+      const producer = await producers.open({ "linger.ms": 50, "max.request.size": 24 * MIB });
+      const time = 1_700_000_000_123;
+      const keyed = (key: string) => recordOf(0, `"${key}"`, { key: text(key), timestamp: time });
+      const heavy = range(0, 2).map(() => ["trace", Buffer.alloc(9 * MIB, "x")] as const);
+      const omitted = 2 * (9 * MIB + "trace".length);
+      await producer.send("odd", [{ ...keyed("forever"), timestamp: 2n ** 63n - 1n }, keyed("after")]);
+      await producer.send("odd", [{ ...keyed("heavy"), headers: heavy }]);
+
+      const product = start(["--topic", "odd"], { KAFKA_BROKERS: kafka.bootstrap });
+      await product.ready();
+      const found = await Promise.all(
+        ["forever", "after", "heavy"].map(async (key) => {
+          const answer = await fetch(`http://127.0.0.1:${port}/odd/${key}`);
+          const of = (name: string) => answer.headers.get(`Distributary-${name}`);
+          return [answer.status, await answer.json(), of("Timestamp"), of("Headers-Omitted")];
+        }),
+      );
+      const frames = await Promise.all(
+        ["forever", "heavy"].map(async (key) => {
+          const socket = new WebSocket(`ws://127.0.0.1:${port}/odd/${key}`);
+          const frame = Promise.withResolvers<string>();
+          socket.addEventListener("message", ({ data }) => {
+            for (const one of String(data).split("\u001e")) if (one.startsWith('{"e"')) frame.resolve(one);
+          });
+          const read = await frame.promise;
+          socket.close();
+          return read.replace(/"p":"[^"]+"/, '"p":"…"');
+        }),
+      );
+
+      expect(found).toEqual([
+        [200, "forever", null, null],
+        [200, "after", String(time), null],
+        [200, "heavy", String(time), String(omitted)],
+      ]);
+      expect(frames).toEqual([
+        '{"e":"/odd/forever","p":"…","v":"forever"}',
+        `{"e":"/odd/heavy","p":"…","t":${time},"x":${omitted},"v":"heavy"}`,
+      ]);
+      await product.stop();
+    }, 90_000);
+  });
+
   describe("of one that asks who comes", () => {
     let kafka: KafkaBroker;
     let env: Readonly<Record<string, string>>;
@@ -223,24 +285,21 @@ describeWithKafka("reading Kafka:", () => {
       };
     });
 
+    const mayRead = (topic: string) => ({
+      resourceType: AclResourceTypes.TOPIC,
+      resourceName: topic,
+      resourcePatternType: ResourcePatternTypes.LITERAL,
+      principal: `User:${env.KAFKA_SASL_USERNAME}`,
+      host: "*",
+      operation: AclOperationTypes.READ,
+      permissionType: AclPermissionTypes.ALLOW,
+    });
+
     test("a topic that may not be read is told of once and read once it may; the others are read meanwhile", async () => {
       const admin = kafka.client().admin();
       await admin.connect();
       onTestFinished(() => admin.disconnect());
-      const allow = (topic: string) =>
-        admin.createAcls({
-          acl: [
-            {
-              resourceType: AclResourceTypes.TOPIC,
-              resourceName: topic,
-              resourcePatternType: ResourcePatternTypes.LITERAL,
-              principal: `User:${env.KAFKA_SASL_USERNAME}`,
-              host: "*",
-              operation: AclOperationTypes.READ,
-              permissionType: AclPermissionTypes.ALLOW,
-            },
-          ],
-        });
+      const allow = (topic: string) => admin.createAcls({ acl: [mayRead(topic)] });
       const producer = kafka.client().producer();
       await producer.connect();
       onTestFinished(() => producer.disconnect());
@@ -266,6 +325,35 @@ describeWithKafka("reading Kafka:", () => {
       await subscriber.close();
       await product.stop();
     }, 60_000);
+
+    test("certificate and password are replaced while it runs, and reading goes on with the new files", async () => {
+      const admin = kafka.client().admin();
+      await admin.connect();
+      onTestFinished(() => admin.disconnect());
+      await createTopic(admin, "rotated", 1);
+      const producer = kafka.client().producer();
+      await producer.connect();
+      onTestFinished(() => producer.disconnect());
+      await producer.send({ topic: "rotated", messages: [{ key: "k", value: '"1"' }] });
+      await admin.createAcls({ acl: [mayRead("rotated")] });
+      const product = start(["--topic", "rotated", "--log-level", "debug"], env);
+      await product.ready();
+      const subscriber = new RawSubscriber(`ws://127.0.0.1:${port}/rotated/k`);
+      await subscriber.verdict();
+
+      const { ca, password } = await kafka.rotate();
+      writeFileSync(join(dataDir, "ca.pem"), ca);
+      writeFileSync(join(dataDir, "password"), `${password}\n`);
+      await producer.send({ topic: "rotated", messages: [{ key: "k", value: '"2"' }] });
+
+      await subscriber.until(({ updates }) => String(updates.at(-1)?.value) === '"2"', "what was written");
+      expect(
+        new Set(told(product).flatMap(({ event, files: of }) => (event === "credentials_renewed" ? of : []))),
+      ).toEqual(new Set([join(dataDir, "ca.pem"), join(dataDir, "password")]));
+      expect(product.stderr).not.toContain(password);
+      await subscriber.close();
+      await product.stop();
+    }, 90_000);
 
     test.each([
       [

@@ -2,6 +2,7 @@ import { request } from "node:http";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { UPLINK_PROTOCOL } from "../../shared/protocol/version.ts";
+import { eventually } from "../support/deadline.ts";
 import { startEdge, type TestEdge } from "../support/edge-harness.ts";
 import { ScriptedOrigin } from "../support/scripted-origin.ts";
 
@@ -112,6 +113,18 @@ describe("the latest record", () => {
     expect(answer.body).toEqual(bytes);
   });
 
+  test("[H1] [F8] that its headers didn't travel is told, and a time that isn't known is not", async () => {
+    origin.append("/quotes/X", { n: 1 }, "e.0", { headersOmitted: 17_000_000, timestamp: undefined });
+    origin.append("/quotes/Y", { n: 2 });
+
+    const [without, whole] = [await ask("/quotes/X"), await ask("/quotes/Y")];
+
+    expect([without.status, without.body.toString()]).toEqual([200, '{"n":1}']);
+    expect(without.headers["distributary-headers-omitted"]).toBe("17000000");
+    expect(without.headers).not.toHaveProperty("distributary-timestamp");
+    expect(whole.headers).not.toHaveProperty("distributary-headers-omitted");
+  });
+
   test("[H1] HEAD answers as GET, without a body", async () => {
     origin.append("/quotes/H", { n: 1 });
 
@@ -164,6 +177,35 @@ describe("the latest record", () => {
     for (const name of ["object_created.endpoint", "object_request.endpoint", "rows_written"])
       expect(after[name], name).toBe(before[name]);
     expect(Number(after["rpc.uplink"]) - Number(before["rpc.uplink"])).toBe(2);
+  });
+
+  test("[H5] [U8] 500 GETs of one path at once share their questions", async () => {
+    const path = "/quotes/asked-by-many";
+    origin.append(path, { n: 1 });
+    const before = origin.gets.length;
+    const asked = () => origin.gets.slice(before);
+    const rpcsBefore = Number((await edge.operations())["rpc.uplink"]);
+    origin.answering = false;
+    onTestFinished(() => origin.answerHeld());
+    const begun = performance.now();
+
+    const first = ask(path);
+    await eventually(() => asked().length === 1, "the first question");
+    const others = Array.from({ length: 499 }, () => ask(path));
+    // The shard has heard of all of them: they wait for their turn.
+    await eventually(
+      async () => Number((await edge.operations())["rpc.uplink"]) - rpcsBefore >= 500,
+      "500 GETs at the shard",
+    );
+    origin.append(path, { n: 2 });
+    origin.answerHeld();
+    const answers = await Promise.all([first, ...others]);
+
+    // One, and the next; and one for each second in which the origin said nothing.
+    const seconds = Math.floor((performance.now() - begun) / 1_000);
+    expect(asked().length).toBeGreaterThanOrEqual(2);
+    expect(asked().length).toBeLessThanOrEqual(2 + seconds);
+    for (const answer of answers) expect([answer.status, answer.body.toString()]).toEqual([200, '{"n":2}']);
   });
 
   test("[H3] [C2] a value of 8 MiB comes whole", async () => {
@@ -256,12 +298,13 @@ describe("requests", () => {
     expect(String(answer.headers["access-control-expose-headers"]).split(",")).toEqual([
       "ETag",
       "Distributary-Timestamp",
+      "Distributary-Headers-Omitted",
     ]);
   });
 
   test.each([
-    ["a WebSocket where there is none", "/$/health", WEBSOCKET, 426, "bad_upgrade"],
-    ["a WebSocket on no endpoint", "/quotes", WEBSOCKET, 426, "bad_upgrade"],
+    ["a WebSocket where there is none", "/$/health", WEBSOCKET, 400, "bad_upgrade"],
+    ["a WebSocket on no endpoint", "/quotes", WEBSOCKET, 400, "bad_upgrade"],
     ["a WebSocket on a topic that isn't exposed", "/secret/a", WEBSOCKET, 404, "unknown_topic"],
     ["a WebSocket on a malformed path", "/quotes/%z", WEBSOCKET, 400, "bad_address"],
     ["a position that is none", "/quotes/J?from=e.0:-1", WEBSOCKET, 400, "bad_position"],
@@ -279,16 +322,21 @@ describe("requests", () => {
     expect([answer.status, code(answer)]).toEqual([status, expected]);
   });
 
-  test("[H7] an upgrade to anything but a WebSocket is refused", async () => {
+  test("[H7] an upgrade to anything but a WebSocket is passed over: the request is answered as without it", async () => {
     // Whatever stands before an edge may take such a header away, so this asks the routes themselves.
     const routes = (await import(APP)) as {
       createApp(page: unknown): { fetch(request: Request): Promise<Response> };
     };
-    const upgrade = new Request("https://edge/quotes/J", { headers: { Upgrade: "h2c" } });
-    const response = await routes.createApp(new Map()).fetch(upgrade);
+    const app = routes.createApp(new Map());
+    const answers = await Promise.all(
+      [{ Upgrade: "h2c" }, undefined].map(async (headers) => {
+        const answer = await app.fetch(new Request("https://edge/secret/J", headers && { headers }));
+        return [answer.status, await answer.json()];
+      }),
+    );
 
-    expect(response.status).toBe(426);
-    expect(await response.json()).toMatchObject({ error: { code: "bad_upgrade" } });
+    expect(answers[0]).toEqual(answers[1]);
+    expect(answers[0]).toMatchObject([404, { error: { code: "unknown_topic" } }]);
   });
 
   test("[V1] a subscriber that offers version 1 among others gets it; one that offers none gets it, too", async () => {
@@ -342,7 +390,7 @@ describe("uplinks", () => {
   });
 
   test.each([
-    ["no shard", "/$/uplink", UPLINK_PROTOCOL, 426, "bad_upgrade"],
+    ["no shard", "/$/uplink", UPLINK_PROTOCOL, 400, "bad_upgrade"],
     ["a shard that there isn't", "/$/uplink?shard=2", UPLINK_PROTOCOL, 404, "not_found"],
     ["a shard that is no number", "/$/uplink?shard=1e0", UPLINK_PROTOCOL, 404, "not_found"],
     ["no version that is spoken", "/$/uplink?shard=0", "distributary.uplink.v9", 400, "unsupported_version"],

@@ -2,7 +2,9 @@
  * The edge as `npm run edge` runs it, on workerd itself: what no harness can show, because it takes time or
  * ends the process.
  */
+import { once } from "node:events";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { type IncomingMessage, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -53,6 +55,20 @@ async function subscribe(from?: string): Promise<RawSubscriber> {
 }
 
 const operations = async () => (await (await fetch(`${url}/$/operations`)).json()) as Record<string, number>;
+
+test("[H7] what some clients offer with every request, h2c, doesn't keep it from being answered", async () => {
+  const asked = request(`${url}/$/streams`, {
+    headers: {
+      Connection: "Upgrade, HTTP2-Settings",
+      Upgrade: "h2c",
+      "HTTP2-Settings": "AAMAAABkAAQAoAAAAAIAAAAA",
+    },
+  }).end();
+  const [answer] = (await once(asked, "response")) as [IncomingMessage];
+  answer.resume();
+
+  expect(answer.statusCode).toBe(200);
+});
 
 test("only shards have a database, and what they count is told with the rest", async () => {
   const before = await operations();

@@ -172,6 +172,22 @@ export const ONCE_WRONG: readonly [Step[], number][] = [
     ],
     0,
   ],
+  // Two ranges had patience with a position past both their ends, each anew when the other one was done with it.
+  [
+    [
+      { do: "append", path: 0, epoch: 1, times: 1 },
+      { do: "subscribe", path: 0, from: undefined },
+      { do: "deliver", choice: 0, times: 1 },
+      { do: "append", path: 0, epoch: 0, times: 1 },
+      { do: "deliver", choice: 0, times: 2 },
+      { do: "subscribe", path: 0, from: { back: -1, epochs: 3 } },
+      { do: "evict", path: 0 },
+      { do: "deliver", choice: 0, times: 1 },
+      { do: "subscribe", path: 0, from: undefined },
+      { do: "evict", path: 0 },
+    ],
+    0,
+  ],
   // An origin that had read less than the one before it proved to someone that nothing had come.
   [
     [

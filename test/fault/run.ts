@@ -23,20 +23,30 @@ Injects faults into Kafka, origins, the edge and every link while subscribers ch
   --help         This text.
 `;
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: "string", default: "10" },
-    alone: { type: "string", default: "2" },
-    seed: { type: "string", default: String(Date.now() % 1_000_000) },
-    kinds: { type: "string", default: "" },
-    brokers: { type: "string", default: "3" },
-    origins: { type: "string", default: "2" },
-    readme: { type: "boolean", default: false },
-    verbose: { type: "boolean", default: false },
-    list: { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
-  },
-});
+const OPTIONS = {
+  minutes: { type: "string", default: "10" },
+  alone: { type: "string", default: "2" },
+  seed: { type: "string", default: String(Date.now() % 1_000_000) },
+  kinds: { type: "string", default: "" },
+  brokers: { type: "string", default: "3" },
+  origins: { type: "string", default: "2" },
+  readme: { type: "boolean", default: false },
+  verbose: { type: "boolean", default: false },
+  list: { type: "boolean", default: false },
+  help: { type: "boolean", default: false },
+} as const;
+
+const values = flags();
+
+function flags() {
+  try {
+    return parseArgs({ options: OPTIONS }).values;
+  } catch (error) {
+    const [problem] = (error instanceof Error ? error.message : String(error)).split(". ", 1);
+    process.stderr.write(`${problem} (--help lists all flags)\n`);
+    return process.exit(2);
+  }
+}
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
 const stamped = (line: string) => say(`${new Date().toISOString().slice(11, 19)} ${line}`);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 import { eventually } from "../support/deadline.ts";
 import { Child, freePort } from "../support/deployment.ts";
-import { allGone, commandOf, descendants } from "../support/product.ts";
+import { allGone, commandOf, descendants, endLeft } from "../support/product.ts";
 
 let dataDir: string;
 let port: number;
@@ -54,6 +54,50 @@ test("a SIGKILL of it takes workerd along", async () => {
   await child.stop("SIGKILL");
 
   await allGone(all);
+}, 60_000);
+
+const guardOf = (child: Child) => below(child).find((pid) => commandOf(pid).includes("guard.ts")) ?? 0;
+
+test.each([
+  ["its guard, then it", ["guard", "serve"]],
+  ["it, then its guard", ["serve", "guard"]],
+  ["its guard, then workerd", ["guard", "workerd"]],
+  ["workerd, then its guard", ["workerd", "guard"]],
+] as const)(
+  "a SIGKILL of %s leaves nothing behind",
+  async (_, order) => {
+    const child = await listening();
+    const all = below(child);
+    const serve = child.process.pid ?? 0;
+    onTestFinished(() => endLeft(all));
+    const pids = { serve, guard: guardOf(child), workerd: workerdOf(child) };
+    expect(Object.values(pids)).not.toContain(0);
+
+    // At once: whoever would notice has no time to.
+    for (const name of order) process.kill(pids[name], "SIGKILL");
+
+    await allGone([serve, ...all]);
+    await eventually(() => child.exited, "its end");
+    expect(below(child)).toEqual([]);
+  },
+  60_000,
+);
+
+test("where the kernel can't be told to end workerd with it, a guard that was killed is replaced, and does so", async () => {
+  const child = await listening({ PATH: "/nowhere" });
+  const workerd = workerdOf(child);
+  onTestFinished(() => endLeft([workerd]));
+  const first = guardOf(child);
+
+  process.kill(first, "SIGKILL");
+  const second = await eventually(
+    () => [guardOf(child)].find((pid) => pid !== 0 && pid !== first),
+    "another",
+  );
+  // The new one may not even have begun to run its code.
+  await child.stop("SIGKILL");
+
+  await allGone([workerd, second ?? 0]);
 }, 60_000);
 
 test("where workerd ends by itself, it says so and ends with exit code 1", async () => {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { eventually } from "../support/deadline.ts";
 import { freePort } from "../support/deployment.ts";
-import { allGone, commandOf, descendants, Product, root } from "../support/product.ts";
+import { allGone, commandOf, descendants, endLeft, Product, root } from "../support/product.ts";
 import { RawSubscriber } from "../support/raw-subscriber.ts";
 
 let dataDir: string;
@@ -181,6 +181,31 @@ describe("how it ends", () => {
     await allGone(all);
     await next.stop();
   }, 60_000);
+
+  test.each([
+    [["guard", "serve", "start"]],
+    [["guard", "start", "serve"]],
+    [["serve", "start", "guard"]],
+    [["start", "guard", "serve"]],
+    [["start", "serve", "guard", "main", "feed"]],
+    [["workerd", "start", "guard"]],
+  ])(
+    "a SIGKILL of %s at once, in that order, leaves no process behind",
+    async (order) => {
+      const product = await start();
+      const all = [product.pid, ...descendants(product.pid)];
+      const named = (name: string) =>
+        all.find((pid) => new RegExp(`\\b${name}(\\.ts\\b| serve)`).test(commandOf(pid))) ?? 0;
+      const pids = order.map(named);
+      expect(pids).not.toContain(0);
+      onTestFinished(() => endLeft(all));
+
+      for (const pid of pids) process.kill(pid, "SIGKILL");
+
+      await allGone(all);
+    },
+    60_000,
+  );
 
   test.each(["main.ts", "serve.ts", "feed.ts", "workerd serve"])(
     "where %s ends by itself, all ends, with exit code 1 and a line that says what ended",

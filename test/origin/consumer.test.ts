@@ -6,6 +6,7 @@ import { endpointPath } from "../../shared/protocol/address.ts";
 import { Streams } from "../../shared/protocol/streams.ts";
 import { eventually } from "../support/deadline.ts";
 import type { LogModel } from "../support/log-model.ts";
+import { RecordingShard } from "../support/recording-shard.ts";
 import { ScriptedSource } from "../support/scripted-source.ts";
 import { NOW, SmallOrigin, STREAM } from "../support/small-origin.ts";
 import { SimulatedShard } from "../support/watching.ts";
@@ -30,7 +31,7 @@ afterEach(async () => {
   await consumer.stop();
 });
 
-function start(streams = [STREAM]): void {
+function start(streams = [STREAM], timing = TIMING): void {
   consumer = new Consumer({
     source,
     streams: new Streams(streams),
@@ -40,8 +41,9 @@ function start(streams = [STREAM]): void {
     random: () => 1,
     now: () => NOW,
     fatal: (error) => fatal.push(error),
-    timing: TIMING,
+    timing,
   });
+  origin.onLook = (topic) => consumer.look(topic);
   consumer.start();
 }
 
@@ -139,6 +141,64 @@ describe("partitions by themselves", () => {
     await read();
 
     expect(turns).toBeGreaterThan(40);
+  });
+});
+
+describe("a look at a topic that somebody asks for", () => {
+  /** Usually it is looked at once an hour. */
+  const rarely = { ...TIMING, describeMs: 3_600_000 };
+
+  test("[R5] [R4] comes at once, and tells all who ask that the topic has no such partition", async () => {
+    start([STREAM], rarely);
+    await read();
+    const shard = new RecordingShard(origin.watchList);
+    const [first] = log.describe();
+    const epoch = first?.epoch.replace(/\.0$/, ".9") ?? "";
+    for (const id of [1, 2, 3]) shard.attach(1, "/t/a", id, new Map([[epoch, id]]));
+
+    await eventually(() => {
+      shard.work();
+      return shard.messages.join("").match(/"cause":"epoch"/g)?.length === 3;
+    }, "three verdicts");
+
+    expect(source.described).toBe(2);
+  });
+
+  test("[R5] finds a partition that was added, and what it holds is waited for", async () => {
+    start([STREAM], rarely);
+    await read();
+    const shard = new RecordingShard(origin.watchList);
+    log.grow();
+    write(3, 1);
+    const added = log.describe()[3]?.epoch ?? "";
+    shard.attach(1, "/t/a", 1, new Map([[added, 0]]));
+
+    await eventually(() => {
+      shard.work();
+      return shard.messages.join("").includes('"attached"');
+    }, "a verdict");
+
+    expect(shard.messages.join("")).toContain('"recovered":true');
+  });
+
+  test("[R5] comes no more often than each second, however often it is asked for, and again after it has failed", async () => {
+    start([STREAM], rarely);
+    await read();
+    const began = performance.now();
+    source.describeFailures = 2;
+
+    for (let looks = 1; looks <= 3; ) {
+      const before = source.described;
+      consumer.look("t");
+      await eventually(() => {
+        consumer.look("t");
+        return source.described > before;
+      }, "a look");
+      looks += source.described - before;
+    }
+
+    expect(source.described).toBeLessThanOrEqual(5 + (performance.now() - began) / 1_000);
+    expect(fatal).toEqual([]);
   });
 });
 
@@ -313,6 +373,41 @@ describe("where reading begins", () => {
 
     const told = [...origin.recorded.of("topic_unreadable"), ...origin.recorded.of("still_failing")];
     expect(told.map(({ retryMs }) => retryMs)).toEqual([4, 8, 16]);
+  });
+
+  test("why a topic can't be described is known as long as that lasts", async () => {
+    source.describeFailures = 1;
+    start();
+
+    await origin.recorded.until("topic_unreadable");
+    expect(origin.partitions.errorOf("t")).toBe("scripted");
+    await read();
+
+    await eventually(() => origin.partitions.errorOf("t") === undefined, "it can be described");
+  });
+
+  test("how much a transaction holds back is known of each partition, without a record, and since when it stands", async () => {
+    for (const partition of [0, 1, 2]) write(partition, 2);
+    start();
+    await read();
+    const held = () => origin.partitions.of("t")?.map(({ heldBack, heldSince }) => [heldBack, heldSince]);
+    expect(held()).toEqual([...Array(3)].map(() => [0, undefined]));
+
+    source.heldBack.set("t/1", 7);
+    source.changed();
+    await eventually(() => origin.partitions.of("t")?.[1]?.heldBack === 7, "it is known");
+    const since = origin.partitions.of("t")?.[1]?.heldSince;
+    expect(since).toBeLessThanOrEqual(performance.now());
+    source.heldBack.set("t/1", 9);
+    source.changed();
+    await eventually(() => origin.partitions.of("t")?.[1]?.heldBack === 9, "more is");
+    expect(held()?.[1]).toEqual([9, since]);
+    expect(origin.partitions.ready).toBe(true);
+    source.heldBack.clear();
+    source.changed();
+
+    await eventually(() => origin.partitions.of("t")?.[1]?.heldBack === 0, "it is over");
+    expect(held()).toEqual([...Array(3)].map(() => [0, undefined]));
   });
 
   test("what befalls many, again and again, is told of once; so is its end; and when it comes back, again", async () => {

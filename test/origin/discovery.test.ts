@@ -98,9 +98,12 @@ describe("topics that match a pattern", () => {
     const consuming = start();
     await consuming.origin.recorded.until("topic_found");
     source.listFailures = 4;
-    const { recorded } = consuming.origin;
+    const { recorded, partitions } = consuming.origin;
 
+    await recorded.until("topics_unlisted");
+    expect(partitions.listingFacts).toEqual({ isKnown: true, error: "scripted", leftOut: 0 });
     await recorded.until("trouble_over");
+    expect(partitions.listingFacts).toEqual({ isKnown: true, error: undefined, leftOut: 0 });
     source.logs.get("orders.a")?.write(0, KEY, Buffer.from("2"));
     source.changed();
     await consuming.read("orders.a");

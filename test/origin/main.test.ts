@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -58,6 +59,31 @@ function start(env: Record<string, string> = {}, args: string[] = []): ChildProc
 const append = (key: string, value: string) =>
   log.append("t", [{ key: Buffer.from(key), value: Buffer.from(value), partition: 0 }]);
 
+/** Damages the first page of a table. */
+function overwriteTable(file: string, table: string): void {
+  const db = new DatabaseSync(file);
+  db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  const root = db.prepare("SELECT rootpage FROM sqlite_schema WHERE name = ?").get(table)?.rootpage;
+  const size = db.prepare("PRAGMA page_size").get()?.page_size;
+  db.close();
+  const bytes = readFileSync(file);
+  bytes.fill(0xff, (Number(root) - 1) * Number(size), Number(root) * Number(size));
+  writeFileSync(file, bytes);
+}
+
+/** What a process has logged so far. */
+function eventsOf(child: ChildProcess): () => Record<string, unknown>[] {
+  let output = "";
+  child.stderr?.on("data", (data: Buffer) => {
+    output += data.toString();
+  });
+  return () =>
+    output
+      .split("\n")
+      .slice(0, -1)
+      .map((line) => JSON.parse(line));
+}
+
 const said = (stream: Readable | null) => (stream === null ? "" : text(stream));
 
 test("[U9] it reads the log, is ready, and forwards what is watched", async () => {
@@ -103,7 +129,7 @@ test.each(["SIGTERM", "SIGINT"] as const)(
   },
 );
 
-test("an index that turns out to be damaged is put aside and built anew, while the origin runs", async () => {
+test("an index that turns out to be damaged is put aside and built anew, while the origin runs, and that is told", async () => {
   log.createTopic("t", { partitions: 1 });
   append("a", '"sought"');
   const child = start();
@@ -115,7 +141,8 @@ test("an index that turns out to be damaged is put aside and built anew, while t
   bytes[bytes.indexOf("sought")] = 0;
   writeFileSync(file, bytes);
 
-  start();
+  const running = start();
+  const events = eventsOf(running);
   const second = await edge.uplink(2);
   second.say(encodeAttach({ endpoint: "/t/a", id: 1, from: undefined }, 1));
   const third = await edge.uplink(3);
@@ -123,6 +150,55 @@ test("an index that turns out to be damaged is put aside and built anew, while t
 
   await third.until(({ said }) => said.some((frame) => frame.endsWith('"v":"sought"}')));
   expect(existsSync(`${file}.corrupt`)).toBe(true);
+  const told = { level: "warn", event: "index_rebuilt", why: expect.stringMatching(/damaged/) };
+  expect(events()).toContainEqual(expect.objectContaining({ ...told, aside: `${file}.corrupt` }));
+});
+
+test("an index that turns out to be damaged when the origin ends is put aside, told of, and no failure", async () => {
+  log.createTopic("t", { partitions: 1 });
+  append("a", "1");
+  const killed = start();
+  await (await edge.uplink(1)).until(({ said }) => said.includes('0 {"ready":true}'));
+  const file = join(dataDir, "origin", "index.db");
+  const rows = () => {
+    const db = new DatabaseSync(file, { readOnly: true });
+    const { n } = db.prepare("SELECT count(*) AS n FROM batch").get() ?? {};
+    db.close();
+    return n;
+  };
+  await eventually(() => rows() === 1, "the record on the disk");
+  killed.kill("SIGKILL");
+  await once(killed, "exit");
+  // It never wrote the key's last offset to where such are kept; the next run will, when it ends.
+  overwriteTable(file, "tail");
+  const child = start();
+  const events = eventsOf(child);
+  await (await edge.uplink(2)).until(({ said }) => said.includes('0 {"ready":true}'));
+
+  child.kill("SIGTERM");
+  const [code] = await once(child, "exit");
+
+  expect(code).toBe(0);
+  const told = { event: "index_rebuilt", aside: `${file}.corrupt` };
+  expect(events()).toContainEqual(expect.objectContaining(told));
+});
+
+test("[U1] a key that takes its file's place signs the next request, and no key is written", async () => {
+  log.createTopic("t", { partitions: 1 });
+  const key = join(dataDir, "key");
+  writeFileSync(key, `k1:${"old-".repeat(8)}\n`);
+  const child = start({ UPLINK_KEY: "", UPLINK_KEY_FILE: key });
+  let output = "";
+  child.stderr?.on("data", (data: Buffer) => {
+    output += data.toString();
+  });
+  await eventually(() => output.includes("uplink_refused"), "the edge refuses the old key");
+
+  writeFileSync(key, `k1:${new TextDecoder().decode(KEY.secret)}\n`);
+  await edge.uplink(1);
+
+  expect(output).toContain("credentials_renewed");
+  expect(output).not.toMatch(/old-old|0123456789abcdef/);
 });
 
 test("it ends when what started it has gone", async () => {

@@ -42,8 +42,38 @@ test("[F8] so is one whose frame would be too large for the edge, for it would e
   expect(frameOf("/t/k", record({ value: Buffer.alloc(8 * MIB, 255) }), 3).length).toBeGreaterThan(8 * MIB);
 });
 
-test("headers that alone are too large for the edge are left out", () => {
-  const frame = frameOf("/t/k", record({ headers: [["a", Buffer.alloc(17 * MIB, "x")]] }), 3);
+const large = (mib: number) => [["a", Buffer.alloc(mib * MIB, "x")]] as const;
 
-  expect(decodeUpdate(frame)).toMatchObject({ ok: true, value: { headers: [], value: { kind: "omitted" } } });
+test("[F8] headers that are too large for the edge are left out, with their size in their place; the value travels", () => {
+  const headers = [...large(17), ["ü", null] as const];
+  const size = 17 * MIB + 3;
+
+  expect(frameOf("/t/k", record({ headers }), 3)).toBe(
+    `{"e":"/t/k","p":"e.0:7","q":3,"t":1000,"x":${size},"v":{"a": 1.0}}`,
+  );
+  expect(frameOf("/t/k", record({ headers, value: null }), 3)).toBe(
+    `{"e":"/t/k","p":"e.0:7","q":3,"t":1000,"x":${size},"d":true}`,
+  );
+});
+
+test("[F8] of headers and a value that only one of them can travel, it is the value", () => {
+  const frame = frameOf("/t/k", record({ headers: large(9), value: Buffer.alloc(8 * MIB, 255) }), 3);
+
+  expect(decodeUpdate(frame)).toMatchObject({
+    ok: true,
+    value: { headers: [], headersOmitted: 9 * MIB + 1, value: { kind: "bytes", bytes: { length: 8 * MIB } } },
+  });
+});
+
+test.each([
+  ["that escapes make too large", Buffer.alloc(4 * MIB, 1), 4 * MIB],
+  ["that the index left out", { omitted: 9_000_000 }, 9_000_000],
+])("[F8] of a value %s the headers travel, unless they are too large themselves", (_, value, size) => {
+  expect(decodeUpdate(frameOf("/t/k", record({ headers: large(1), value }), 3))).toMatchObject({
+    ok: true,
+    value: { headers: [["a", "x".repeat(MIB)]], value: { kind: "omitted", size } },
+  });
+  expect(frameOf("/t/k", record({ headers: large(17), value }), 3)).toBe(
+    `{"e":"/t/k","p":"e.0:7","q":3,"t":1000,"x":${17 * MIB + 1},"o":${size}}`,
+  );
 });

@@ -89,6 +89,7 @@ export class ForwardingWorld<H extends WritableHistory> {
       replays: new Replays({ source: new ScriptedSource(), random: () => 0, bounds }),
       homeOf: partitionOf,
       now: () => NOW,
+      look: () => undefined,
       streams: new Streams([STREAM]),
       refused: () => undefined,
     });
@@ -234,10 +235,11 @@ export class ForwardingWorld<H extends WritableHistory> {
     const object = shard.watch(link, path);
     const exempt = new Map<string, number>();
     this.#exempt.set(object, exempt);
-    object.onAnswer = ({ verdict }, ask) => {
-      for (const { epoch, horizon, tail } of this.#options.history.views("t", KEYS[key] ?? Buffer.alloc(0))) {
-        const isSilent = !verdict.position.has(epoch) && tail === undefined;
-        if (isSilent && horizon > 0) exempt.set(epoch, Math.max(exempt.get(epoch) ?? -1, horizon - 1));
+    object.onAnswer = ({ verdict, horizon: spoken }, ask) => {
+      for (const { epoch, horizon } of this.#options.history.views("t", KEYS[key] ?? Buffer.alloc(0))) {
+        // R6: nobody says anything of a partition that isn't the key's home.
+        if (!spoken.has(epoch) && horizon > 0)
+          exempt.set(epoch, Math.max(exempt.get(epoch) ?? -1, horizon - 1));
       }
       if (verdict.recovered && ask?.from) expect(verdict.position).toEqual(ask.from);
     };
@@ -278,11 +280,17 @@ export class ForwardingWorld<H extends WritableHistory> {
     this.#exemptStrangers(info.epoch, info.startOffset);
   }
 
+  #isHome({ path }: WatchingObject, epoch: string): boolean {
+    const { length } = this.log.partitions;
+    return epoch.endsWith(`.${partitionOf(KEYS[PATHS.indexOf(path)] ?? Buffer.alloc(0), length)}`);
+  }
+
   /** Of a key that it doesn't know in a partition nobody can say that records of it were lost there. */
   #exemptStrangers(epoch: string, before: number): void {
     for (const object of this.objects()) {
       const exempt = this.#exempt.get(object);
-      if (!object.position?.has(epoch)) exempt?.set(epoch, Math.max(exempt.get(epoch) ?? -1, before - 1));
+      if (!object.position?.has(epoch) && !this.#isHome(object, epoch))
+        exempt?.set(epoch, Math.max(exempt.get(epoch) ?? -1, before - 1));
     }
   }
 }

@@ -40,10 +40,9 @@ export class KafkaBroker {
   readonly #classpath: string;
   readonly #folder: string;
   readonly #nodes: Node[];
-  readonly #shared: Shared;
+  #shared: Shared;
   readonly #zooKeeper: ZooKeeper | undefined;
-  /** Where to go with TLS and SASL, if anywhere. */
-  readonly security: Security | undefined;
+  #security: Security | undefined;
   /** Where what is advertised leads nowhere, if anywhere. */
   readonly misadvertised: { readonly broker: string; readonly advertised: string } | undefined;
 
@@ -62,7 +61,7 @@ export class KafkaBroker {
     this.#nodes = nodes;
     this.#shared = shared;
     this.#zooKeeper = zooKeeper;
-    this.security = security;
+    this.#security = security;
   }
 
   /** Resolves when every broker answers. */
@@ -105,6 +104,11 @@ export class KafkaBroker {
       await kafka.stop();
       throw new Error(`Kafka did not start:\n${logs}`, { cause: error });
     }
+  }
+
+  /** Where to go with TLS and SASL, if anywhere. */
+  get security(): Security | undefined {
+    return this.#security;
   }
 
   get brokers(): string[] {
@@ -162,6 +166,33 @@ export class KafkaBroker {
     await this.#launch(node);
   }
 
+  /**
+   * Gives a single secure broker other certificates, its client another one and its account another password, and
+   * restarts it: nothing that was good before is so any more, but for tokens.
+   */
+  async rotate(): Promise<Security> {
+    if (this.#security === undefined) throw new Error("the broker is not secure");
+    const { port, mutualPort, password, username } = this.#security;
+    const security = await securityOf(this.#folder, port, mutualPort, `${password}, the next`);
+    this.#security = security;
+    this.#shared = { ...this.#shared, config: { ...this.#shared.config, ...security.config } };
+    for (const mechanism of ["SCRAM-SHA-256", "SCRAM-SHA-512"])
+      await run(
+        "java",
+        [
+          ...JAVA,
+          ...["-cp", this.#classpath, "kafka.admin.ConfigCommand", "--bootstrap-server", this.bootstrap],
+          ...["--alter", "--entity-type", "users", "--entity-name", username],
+          ...["--add-config", `${mechanism}=[password=${security.password}]`],
+        ],
+        { timeout: START_MS },
+      );
+    const node = this.#node(1);
+    this.#configure(node);
+    await this.restart();
+    return security;
+  }
+
   /** Ends every broker and removes the data. */
   async stop(): Promise<void> {
     await Promise.all(this.#nodes.map((node) => this.#end(node, "SIGKILL")));
@@ -200,11 +231,13 @@ export class KafkaBroker {
     return node;
   }
 
+  #configure(node: Node): void {
+    const text = properties(node, this.#shared, this.security?.listener);
+    writeFileSync(join(node.folder, "server.properties"), text);
+  }
+
   async #format(node: Node): Promise<void> {
-    writeFileSync(
-      join(node.folder, "server.properties"),
-      properties(node, this.#shared, this.security?.listener),
-    );
+    this.#configure(node);
     if (this.#shared.zooKeeper !== undefined) return;
     const accounts = this.security?.formatArgs ?? [];
     await this.#java(node, "kafka.tools.StorageTool", [

@@ -12,9 +12,14 @@ import type { KafkaBroker } from "./kafka-broker.ts";
 
 const PROGRAM = join(import.meta.dirname, "../kafka/Producer.java");
 
+export interface ProducedRecord extends Omit<ContractRecord, "timestamp"> {
+  /** Any that Java has. */
+  readonly timestamp: number | bigint;
+}
+
 export interface JavaProducer {
   /** Resolves once the brokers have acknowledged them, to their offsets in the order given. */
-  send(topic: string, records: readonly ContractRecord[]): Promise<number[]>;
+  send(topic: string, records: readonly ProducedRecord[]): Promise<number[]>;
   begin(): Promise<void>;
   commit(): Promise<void>;
   abort(): Promise<void>;
@@ -87,12 +92,13 @@ export class JavaProducers {
   }
 }
 
-function jsonOf({ partition, timestamp, key, value, headers }: ContractRecord) {
+function jsonOf({ partition, timestamp, key, value, headers }: ProducedRecord) {
   const base64 = (bytes: Uint8Array | null) =>
     bytes === null ? null : Buffer.from(bytes).toString("base64");
   return {
     partition,
-    timestamp,
+    // As text, since JSON's numbers are read as Java's are, and written as JavaScript's.
+    timestamp: String(timestamp),
     key: base64(key),
     value: base64(value),
     headers: headers.map(([name, bytes]) => [name, base64(bytes)]),

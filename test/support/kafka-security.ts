@@ -1,6 +1,6 @@
 /** A broker's TLS certificate, its clients' and its accounts, made for one run by Java's own keytool. */
 import { execFile } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
@@ -15,6 +15,8 @@ export interface Identity {
 }
 
 export interface Security {
+  readonly port: number;
+  readonly mutualPort: number;
   readonly brokers: readonly string[];
   /** Where a client's certificate is asked for, and no account. */
   readonly mutual: readonly string[];
@@ -32,21 +34,30 @@ export interface Security {
   readonly formatArgs: readonly string[];
 }
 
-/** Any token that names a subject opens the door with OAUTHBEARER: Kafka's own handler for development. */
-export async function securityOf(folder: string, port: number, mutualPort: number): Promise<Security> {
+/**
+ * Any token that names a subject opens the door with OAUTHBEARER: Kafka's own handler for development. Where there is
+ * security in the folder already, it is replaced.
+ */
+export async function securityOf(
+  folder: string,
+  port: number,
+  mutualPort: number,
+  password = "reader's secret",
+): Promise<Security> {
   const [broker, client, stranger] = await Promise.all([
     identityOf(folder, "broker"),
     identityOf(folder, "client"),
     identityOf(folder, "stranger"),
   ]);
-  const trusted = join(folder, "trusted.p12");
+  const trusted = storeOf(folder, "trusted");
+  rmSync(trusted, { force: true });
   const certificate = join(folder, "client.pem");
   writeFileSync(certificate, client.cert);
   await run("keytool", [
     ...["-importcert", "-noprompt", "-storetype", "PKCS12", "-alias", "client", "-file", certificate],
     ...["-keystore", trusted, "-storepass", PASSWORD],
   ]);
-  const [username, password] = ["reader", "reader's secret"];
+  const username = "reader";
   const scram = ["SCRAM-SHA-256", "SCRAM-SHA-512"];
   const listener = "listener.name.secure";
   const login = "org.apache.kafka.common.security";
@@ -58,6 +69,8 @@ export async function securityOf(folder: string, port: number, mutualPort: numbe
     ca: broker.cert,
     username,
     password,
+    port,
+    mutualPort,
     listener: `,SECURE://127.0.0.1:${port},MUTUAL://127.0.0.1:${mutualPort}`,
     formatArgs: scram.flatMap((of) => ["--add-scram", `${of}=[name=${username},password=${password}]`]),
     config: {
@@ -83,6 +96,7 @@ const storeOf = (folder: string, name: string) => join(folder, `${name}.p12`);
 
 async function identityOf(folder: string, name: string): Promise<Identity> {
   const store = storeOf(folder, name);
+  rmSync(store, { force: true });
   const keytool = (...args: string[]) =>
     run("keytool", [...args, "-keystore", store, "-storepass", PASSWORD, "-alias", name]);
   await keytool(

@@ -3,7 +3,7 @@
  * are never rewritten; a horizon drops them from the front.
  */
 import type { Attached } from "../../shared/protocol/attach.ts";
-import { encodeUpdate, type Frame, type Value } from "../../shared/protocol/frame.ts";
+import { encodeUpdate, type Frame, type Update, type Value } from "../../shared/protocol/frame.ts";
 import type { Position } from "../../shared/protocol/position.ts";
 
 export interface Kept {
@@ -18,6 +18,8 @@ export interface LogOptions {
   readonly window: number;
   /** How many updates any answer holds at most. */
   readonly page: number;
+  /** Whether the default partitioner gives an endpoint's key to the partition of an epoch. */
+  readonly isHome: (path: string, epoch: string) => boolean;
 }
 
 export class ModelLog {
@@ -33,7 +35,12 @@ export class ModelLog {
     this.#options = options;
   }
 
-  append(path: string, value: unknown, epoch: string): Kept {
+  /** The partition exists, though nothing of it has been read. */
+  know(epoch: string): void {
+    if (!this.#next.has(epoch)) this.#next.set(epoch, 0);
+  }
+
+  append(path: string, value: unknown, epoch: string, more: Partial<Update> = {}): Kept {
     const records = this.#records.get(path) ?? [];
     this.#records.set(path, records);
     const offset = this.#next.get(epoch) ?? 0;
@@ -41,7 +48,7 @@ export class ModelLog {
     const previous = records.filter((kept) => kept.epoch === epoch).at(-1)?.offset;
     const timestamp = 1_700_000_000_000 + offset;
     const update = { endpoint: path, epoch, offset, previous, timestamp, headers: [], value: toValue(value) };
-    const kept = { path, epoch, offset, frame: encodeUpdate(update) };
+    const kept = { path, epoch, offset, frame: encodeUpdate({ ...update, ...more }) };
     records.push(kept);
     this.produced.add(frameText(kept.frame));
     return kept;
@@ -95,45 +102,58 @@ export class ModelLog {
     lost?: "epoch",
   ): { readonly attached: Omit<Attached, "id">; readonly frames: Frame[] } {
     const head = this.head(path);
-    const cause = lost ?? (from && this.#causeOf(from, head));
+    const cause = lost ?? (from && this.#causeOf(path, from));
     const proved = from !== undefined && cause === undefined;
     const kept = proved
       ? this.records(path)
           .filter(({ epoch, offset }) => offset > (from.get(epoch) ?? -1))
           .slice(0, this.#options.page)
       : this.records(path).slice(-Math.min(this.#options.window, this.#options.page));
-    const position = proved ? from : this.#before(path, kept, from);
+    const spoken = this.#spoken(path, from);
+    const position = proved ? from : this.#before(path, kept, spoken);
     const to = new Map(position);
     for (const { epoch, offset } of kept) to.set(epoch, offset);
-    const since = new Map([...this.#horizon].map(([epoch, offset]) => [epoch, offset - 1]));
+    const ends = [...spoken].filter((epoch) => !head.has(epoch) && this.endOf(epoch) > 0);
+    for (const epoch of ends) to.set(epoch, Math.max(this.endOf(epoch) - 1, to.get(epoch) ?? -1));
+    const horizon = new Map([...spoken].map((epoch) => [epoch, this.horizonOf(epoch)]));
     const upTo = new Map([...position, ...head]);
     for (const [epoch, offset] of position) upTo.set(epoch, Math.max(offset, head.get(epoch) ?? 0));
     const recovered = from === undefined && lost === undefined ? undefined : proved;
     const verdict = { position, head: upTo, recovered, cause };
     return {
-      attached: { endpoint: path, verdict, to, since, count: kept.length },
+      attached: { endpoint: path, verdict, to, horizon, count: kept.length },
       frames: kept.map(({ frame }) => frame),
     };
   }
 
   /** The position just before the first of these recent records. */
-  #before(path: string, recent: readonly Kept[], from: Position | undefined): Position {
+  #before(path: string, recent: readonly Kept[], spoken: Iterable<string>): Position {
     const position = this.head(path);
     for (const { epoch } of recent) position.delete(epoch);
     const records = this.records(path);
     for (const { epoch, offset } of records.slice(0, records.length - recent.length))
       position.set(epoch, offset);
-    for (const [epoch, horizon] of this.#horizon) {
-      const matters = from?.has(epoch) || recent.some((kept) => kept.epoch === epoch);
-      if (matters && horizon > 0) position.set(epoch, Math.max(horizon - 1, position.get(epoch) ?? -1));
+    for (const epoch of spoken) {
+      const first = recent.find((kept) => kept.epoch === epoch)?.offset;
+      const begin = first === undefined ? this.endOf(epoch) : Math.min(first, this.horizonOf(epoch));
+      const before = position.get(epoch) ?? begin - 1;
+      if (before >= 0) position.set(epoch, before);
     }
     return position;
   }
 
-  #causeOf(from: Position, head: Position): "epoch" | "ahead" | "horizon" | undefined {
+  /** The epochs that an answer speaks of: those named, those in which the key is known or, if there are none, its home. */
+  #spoken(path: string, from: Position | undefined): Set<string> {
+    const named = [...(from?.keys() ?? [])].filter((epoch) => this.#next.has(epoch));
+    const known = [...this.head(path).keys()];
+    const home = [...this.#next.keys()].filter((epoch) => this.#options.isHome(path, epoch));
+    return new Set([...named, ...(known.length > 0 ? known : home)]);
+  }
+
+  #causeOf(path: string, from: Position): "epoch" | "ahead" | "horizon" | undefined {
     for (const epoch of from.keys()) if (!this.#next.has(epoch)) return "epoch";
     for (const [epoch, offset] of from) if (offset >= this.endOf(epoch)) return "ahead";
-    for (const epoch of new Set([...from.keys(), ...head.keys()]))
+    for (const epoch of this.#spoken(path, from))
       if ((from.get(epoch) ?? -1) < (this.#horizon.get(epoch) ?? 0) - 1) return "horizon";
     return undefined;
   }

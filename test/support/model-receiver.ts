@@ -9,6 +9,13 @@ import { formatPosition, type Position, samePosition } from "../../shared/protoc
 import { decodeDown, encodeSubscribe, isUpdate, type Verdict } from "../../shared/protocol/subscriber.ts";
 import type { End } from "./simulated-wires.ts";
 
+export interface Skipped {
+  readonly epoch: string;
+  /** −1 where its position had no such component. */
+  readonly after: number;
+  readonly before: number;
+}
+
 export class ModelReceiver {
   readonly path: string;
   readonly violations: string[] = [];
@@ -20,8 +27,12 @@ export class ModelReceiver {
   left = false;
   /** Whether it has never named a position. */
   fresh = true;
+  /** Epochs of which it has named an offset that nobody had written. */
+  readonly madeUp = new Set<string>();
   /** The furthest that it has said to be. */
   readonly claimed = new Map<string, number>();
+  /** Offsets between an update and the one before it, `after` and `before` excluded, which hold nothing of the endpoint. */
+  readonly skipped: Skipped[] = [];
   /** Updates that it had, or said to have had. */
   readonly duplicates: { readonly epoch: string; readonly offset: number }[] = [];
   end: End | undefined;
@@ -120,6 +131,8 @@ export class ModelReceiver {
       return;
     }
     if ((routing.previous ?? -1) > at) this.violations.push(`a gap: ${where}, after ${routing.previous}`);
+    if (routing.offset > at + 1)
+      this.skipped.push({ epoch: routing.epoch, after: at, before: routing.offset });
     this.position?.set(routing.epoch, routing.offset);
     this.updates.push(frame);
   }

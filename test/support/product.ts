@@ -93,6 +93,11 @@ export function commandOf(pid: number): string {
   }
 }
 
+/** Ends those of the product's processes that a test which failed has left. */
+export function endLeft(pids: readonly number[]): void {
+  for (const pid of pids) if (/\.ts\b|workerd serve/.test(commandOf(pid))) process.kill(pid, "SIGKILL");
+}
+
 /** Waits until none of them is left: 5 s is what is promised. */
 export async function allGone(pids: readonly number[]): Promise<void> {
   await eventually(

@@ -1,6 +1,7 @@
 /** Record batches as a broker holds them, made by hand: also such as no producer writes. */
 import { crc32, gzipSync } from "node:zlib";
 import { crc32c } from "../../origin/kafka/crc32c.ts";
+import type { TestCodec } from "./compressed.ts";
 
 export interface BatchShape {
   readonly firstOffset: number;
@@ -11,9 +12,14 @@ export interface BatchShape {
   readonly lastOffset: number;
   readonly producerId: number;
   readonly transactional: boolean;
-  readonly timestamp: number;
+  readonly timestamp: number | bigint;
+  /** Of each record, where that isn't the batch's. */
+  readonly timestamps: readonly (number | bigint)[];
   /** Of the broker that wrote it. */
   readonly leaderEpoch: number;
+  readonly codec: TestCodec;
+  /** What its header says, if not how many there are. */
+  readonly count: number;
 }
 
 const TRANSACTIONAL = 0x10;
@@ -21,7 +27,11 @@ const CONTROL = 0x20;
 
 export function recordBatch(shape: Pick<BatchShape, "firstOffset" | "values"> & Partial<BatchShape>): Buffer {
   const { firstOffset, values, lastOffset = firstOffset + values.length - 1 } = shape;
-  const records = values.map((value, i) => record(shape.deltas?.[i] ?? i, null, Buffer.from(value)));
+  const { timestamp = 0, timestamps = [] } = shape;
+  const records = values.map((value, i) => {
+    const delta = BigInt.asIntN(64, BigInt(timestamps[i] ?? timestamp) - BigInt(timestamp));
+    return record(shape.deltas?.[i] ?? i, null, Buffer.from(value), delta);
+  });
   return batch(shape, lastOffset, shape.transactional === true ? TRANSACTIONAL : 0, records);
 }
 
@@ -37,19 +47,20 @@ function batch(
   attributes: number,
   records: readonly Buffer[],
 ): Buffer {
-  const { firstOffset, producerId = -1, timestamp = 0 } = shape;
+  const { firstOffset, producerId = -1, timestamp = 0, codec, count = records.length } = shape;
   const header = Buffer.alloc(61);
-  const body = Buffer.concat(records);
+  const plain = Buffer.concat(records);
+  const body = codec === undefined ? plain : codec.compress(plain);
   header.writeBigInt64BE(BigInt(firstOffset), 0);
   header.writeInt32BE(49 + body.length, 8);
   header.writeInt8(2, 16);
-  header.writeInt16BE(attributes, 21);
+  header.writeInt16BE(attributes | (codec?.number ?? 0), 21);
   header.writeInt32BE(lastOffset - firstOffset, 23);
   header.writeBigInt64BE(BigInt(timestamp), 27);
   header.writeBigInt64BE(BigInt(timestamp), 35);
   header.writeBigInt64BE(BigInt(producerId), 43);
   header.writeInt32BE(shape.leaderEpoch ?? 0, 12);
-  header.writeInt32BE(records.length, 57);
+  header.writeInt32BE(count, 57);
   return withChecksum(Buffer.concat([header, body]));
 }
 
@@ -59,7 +70,7 @@ export interface MessageShape {
   readonly key: string | null;
   readonly value: string | Buffer | null;
   /** Of the formats only 1 has it. */
-  readonly timestamp: number;
+  readonly timestamp: number | bigint;
   readonly attributes: number;
 }
 
@@ -103,11 +114,11 @@ export function withChecksum(batch: Buffer): Buffer {
   return batch;
 }
 
-function record(offsetDelta: number, key: Buffer | null, value: Buffer): Buffer {
+function record(offsetDelta: number, key: Buffer | null, value: Buffer, timeDelta = 0n): Buffer {
   const field = (bytes: Buffer | null) => (bytes === null ? [varint(-1)] : [varint(bytes.length), bytes]);
   const body = Buffer.concat([
     Buffer.from([0]),
-    varint(0),
+    varint(timeDelta),
     varint(offsetDelta),
     ...field(key),
     ...field(value),
@@ -116,9 +127,9 @@ function record(offsetDelta: number, key: Buffer | null, value: Buffer): Buffer 
   return Buffer.concat([varint(body.length), body]);
 }
 
-function varint(value: number): Buffer {
+function varint(value: number | bigint): Buffer {
   const bytes: number[] = [];
-  let left = value < 0 ? -2 * value - 1 : 2 * value;
-  for (; left > 127; left = Math.floor(left / 128)) bytes.push((left % 128) + 128);
-  return Buffer.from([...bytes, left]);
+  let left = BigInt.asUintN(64, (BigInt(value) << 1n) ^ (BigInt(value) >> 63n));
+  for (; left > 127n; left >>= 7n) bytes.push(Number(left & 127n) + 128);
+  return Buffer.from([...bytes, Number(left)]);
 }

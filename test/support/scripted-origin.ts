@@ -7,7 +7,7 @@ import WebSocket from "ws";
 import { shardOf } from "../../shared/protocol/address.ts";
 import { encodeAddressed } from "../../shared/protocol/addressed.ts";
 import { type Attach, encodeAttached, encodeWaiting } from "../../shared/protocol/attach.ts";
-import type { Frame } from "../../shared/protocol/frame.ts";
+import type { Frame, Update } from "../../shared/protocol/frame.ts";
 import { packMessages, splitText } from "../../shared/protocol/message.ts";
 import { formatPosition } from "../../shared/protocol/position.ts";
 import { PING, PONG } from "../../shared/protocol/subscriber.ts";
@@ -48,14 +48,17 @@ export class ScriptedOrigin {
   /** What the shards asked, in order. */
   readonly attaches: (Attach & { link: number; shard: number })[] = [];
   readonly detaches: { endpoint: string; link: number }[] = [];
+  /** The paths of the questions that the shards put, in order. */
+  readonly gets: string[] = [];
   readonly log: ModelLog;
-  /** While false, attaches are answered with `waiting` and remembered. */
+  /** While false, attaches are answered with `waiting` and remembered, and questions only remembered. */
   answering = true;
+  #heldGets: (() => void)[] = [];
   #held: { uplink: Uplink; link: number; attach: Attach }[] = [];
 
   constructor({ log, ...options }: ScriptedOriginOptions) {
     this.#options = { shards: 2, name: "scripted", window: 100, page: 1_000, ...options };
-    this.log = log ?? new ModelLog(this.#options);
+    this.log = log ?? new ModelLog({ ...this.#options, isHome: () => false });
   }
 
   static async token(
@@ -97,8 +100,8 @@ export class ScriptedOrigin {
   }
 
   /** Writes a record and forwards it to whoever watches its endpoint. */
-  append(path: string, value: unknown, epoch = "e.0"): Kept {
-    const kept = this.log.append(path, value, epoch);
+  append(path: string, value: unknown, epoch = "e.0", more: Partial<Update> = {}): Kept {
+    const kept = this.log.append(path, value, epoch, more);
     for (const uplink of this.uplinks) this.#forward(uplink, path, [kept]);
     return kept;
   }
@@ -130,6 +133,7 @@ export class ScriptedOrigin {
   answerHeld(): void {
     this.answering = true;
     for (const { uplink, link, attach } of this.#held.splice(0)) this.#answer(uplink, link, attach);
+    for (const answer of this.#heldGets.splice(0)) answer();
   }
 
   /** The uplink that carries an endpoint. */
@@ -199,13 +203,10 @@ export class ScriptedOrigin {
         uplink.live.get(says.value.link)?.delete(says.value.endpoint);
         return;
       case "get": {
-        if (!this.answering) return;
         const { id, endpoint } = says.value;
-        const last = this.log.latest(endpoint);
-        const to = { kind: "question", id } as const;
-        const frames = [encodeAddressed(to, encodeLatest(endpoint, this.log.head(endpoint), last ? 1 : 0))];
-        if (last) frames.push(encodeAddressed(to, last.frame));
-        this.#send(uplink, frames);
+        this.gets.push(endpoint);
+        if (this.answering) this.#tellLatest(uplink, endpoint, id);
+        else this.#heldGets.push(() => this.#tellLatest(uplink, endpoint, id));
         return;
       }
     }
@@ -220,6 +221,14 @@ export class ScriptedOrigin {
         encodeAddressed({ kind: "links", links: [link] }, frame),
       ),
     );
+  }
+
+  #tellLatest(uplink: Uplink, endpoint: string, id: number): void {
+    const last = this.log.latest(endpoint);
+    const to = { kind: "question", id } as const;
+    const frames = [encodeAddressed(to, encodeLatest(endpoint, this.log.head(endpoint), last ? 1 : 0))];
+    if (last) frames.push(encodeAddressed(to, last.frame));
+    this.#send(uplink, frames);
   }
 
   #linksOf(uplink: Uplink, path: string): number[] {

@@ -19,6 +19,8 @@ export class ScriptedSource implements Source {
   readonly stuck = new Set<string>();
   /** Partitions that can't be asked for their offsets, and why. */
   readonly unavailable = new Map<string, string>();
+  /** How much of partitions is held back by a transaction, by `topic/partition`. */
+  readonly heldBack = new Map<string, number>();
   describeFailures = 0;
   listFailures = 0;
   listings = 0;
@@ -72,11 +74,14 @@ export class ScriptedSource implements Source {
     const name = `${topic}/${partition}`;
     const aborted = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
     this.reads.push(`${name}@${request.from}`);
+    let held = 0;
     for (let from = request.from, first = true; !signal.aborted; first = false) {
       const failure = this.failures.get(name)?.shift();
       if (failure !== undefined) throw new SourceError(failure, "scripted");
       const batch = this.#batch(request, from);
-      if (!this.stuck.has(name) && (first || batch.nextOffset > from)) {
+      const { heldBack = 0 } = batch;
+      if (!this.stuck.has(name) && (first || batch.records.length > 0 || heldBack !== held)) {
+        held = heldBack;
         await onBatch(batch);
         from = batch.nextOffset;
       } else await Promise.race([this.#changed.promise, aborted]);
@@ -92,6 +97,7 @@ export class ScriptedSource implements Source {
     if (info.epoch !== epoch) throw new SourceError("epoch_changed", "scripted");
     if (from < info.startOffset || from > info.endOffset)
       throw new SourceError("offset_out_of_range", "scripted");
-    return log.read(partition, from, this.batchRecords);
+    const heldBack = this.heldBack.get(`${topic}/${partition}`);
+    return { ...log.read(partition, from, this.batchRecords), ...(heldBack !== undefined && { heldBack }) };
   }
 }

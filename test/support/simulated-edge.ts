@@ -10,10 +10,12 @@ import { UplinkCore } from "../../edge/uplink/uplink-core.ts";
 import type { WindowLimits } from "../../shared/core/window.ts";
 import type { Position } from "../../shared/protocol/position.ts";
 import type { Range } from "../../shared/protocol/range.ts";
-import { ModelLog } from "./model-log.ts";
+import type { Stream } from "../../shared/protocol/streams.ts";
+import { type Memory, PERFECT } from "./forgetful-index.ts";
 import { ModelReceiver } from "./model-receiver.ts";
-import { type Journal, SimulatedOrigin } from "./simulated-origin.ts";
+import { SimulatedOrigin } from "./simulated-origin.ts";
 import { Clock, type End, Wire } from "./simulated-wires.ts";
+import { WrittenLog } from "./written-log.ts";
 
 interface ObjectHost {
   readonly path: string;
@@ -26,11 +28,33 @@ interface ObjectHost {
 
 export interface SimulationOptions {
   readonly window: WindowLimits;
+  /** How many updates a fresh answer holds at most, and any answer. */
   readonly log: { readonly window: number; readonly page: number };
   /** The range of each of them; none of them runs yet. */
   readonly origins: readonly Range[];
+  /** What the index of each origin keeps; everything, unless told otherwise. */
+  readonly memories?: readonly Memory[];
+  readonly stream?: Partial<Stream>;
+  /** Of the topic's partitions. */
+  readonly epochs?: readonly string[];
   /** In [0, 1), the same for the same seed. */
   readonly random: () => number;
+}
+
+const STREAM: Stream = {
+  topic: "quotes",
+  title: "Quotes",
+  windowUpdates: 4,
+  windowMs: 3_600_000,
+  start: "earliest",
+  compacted: false,
+  replay: 0,
+};
+
+/** In which of so many partitions a key is at home: one of them moves when there is a third. */
+export function homeOf(key: string, count: number): number {
+  if (key.endsWith("A")) return count > 2 ? 2 : 0;
+  return 1;
 }
 
 export class SimulatedEdge {
@@ -38,10 +62,12 @@ export class SimulatedEdge {
   /** How far the machine's clock is off. */
   #offMs = 0;
   readonly #steady = new SteadyClock(() => this.clock.now + this.#offMs);
-  readonly log: ModelLog;
+  readonly log: WrittenLog;
   readonly origins: readonly SimulatedOrigin[];
   readonly receivers: ModelReceiver[] = [];
   readonly problems: string[] = [];
+  /** What origins were asked, by link and id. */
+  readonly asked: string[] = [];
   /** How subscribers were answered, one after the other. */
   readonly answered: string[] = [];
   readonly #options: SimulationOptions;
@@ -54,7 +80,6 @@ export class SimulatedEdge {
   #life = 0;
   readonly rows = new Map<string, Noted>();
   #generation = 0;
-  readonly #journal: Journal;
   /** When a socket was last pinged. */
   readonly #pings = new Map<unknown, number>();
   readonly #granted = new Set<number>();
@@ -63,33 +88,32 @@ export class SimulatedEdge {
 
   constructor(options: SimulationOptions) {
     this.#options = options;
-    this.log = new ModelLog(options.log);
-    this.#journal = { entries: [], log: this.log };
-    this.origins = options.origins.map((range, i) => this.#origin(`origin-${i}`, range));
-  }
-
-  /** Every frame that an origin has sent or may have sent, as text. */
-  get produced(): ReadonlySet<string> {
-    return new Set(this.origins.flatMap(({ index }) => [...index.produced]));
+    this.log = new WrittenLog(options.epochs ?? ["t.0", "t.1"]);
+    this.origins = options.origins.map((range, i) => this.#origin(i, range));
   }
 
   // What a test can do.
 
   append(path: string, value: unknown, epoch: string): void {
-    this.log.append(path, value, epoch);
-    this.#journal.entries.push({ path, value, epoch });
+    this.log.append(path, value, epoch, this.clock.now);
     for (const origin of this.origins) origin.wake();
   }
 
   /** The topic is deleted and created again: its epochs are others from now on, and who is live is told so. */
-  recreate(): void {
-    this.log.forgetEpochs();
-    this.#journal.entries.length = 0;
-    for (const origin of this.origins) origin.recreate();
+  recreate(epochs: readonly string[]): void {
+    this.log.recreate(epochs);
+    for (const origin of this.origins) origin.describe();
+  }
+
+  /** The topic has a partition more, which origins find as they read on. */
+  grow(epoch: string): void {
+    this.log.grow(epoch);
+    for (const origin of this.origins) origin.wake();
   }
 
   subscribe(path: string, from: Position | undefined): ModelReceiver {
     const receiver = new ModelReceiver(path);
+    this.#note(receiver, from);
     this.receivers.push(receiver);
     this.#connect(receiver, from);
     return receiver;
@@ -97,6 +121,7 @@ export class SimulatedEdge {
 
   /** Subscribes again on the same socket (S2). */
   resubscribe(receiver: ModelReceiver, from: Position | undefined): void {
+    this.#note(receiver, from);
     if (receiver.end?.open) receiver.end.send(receiver.asks(from));
   }
 
@@ -158,6 +183,7 @@ export class SimulatedEdge {
       while (this.clock.next(next - this.clock.now));
       this.clock.now = next;
       for (const origin of this.origins) {
+        origin.tick();
         const { wire } = origin;
         if (wire === undefined || origin.isDeaf(wire) || !wire.client.open) continue;
         this.#pings.set(wire.server, this.clock.now + this.#offMs);
@@ -210,6 +236,10 @@ export class SimulatedEdge {
   }
 
   // How it hangs together.
+
+  #note({ madeUp }: ModelReceiver, from: Position | undefined): void {
+    for (const [epoch, offset] of from ?? []) if (offset >= this.log.endOf(epoch)) madeUp.add(epoch);
+  }
 
   #connect(receiver: ModelReceiver, from: Position | undefined): void {
     const wire = this.#wire();
@@ -329,12 +359,17 @@ export class SimulatedEdge {
     return wire.client;
   }
 
-  #origin(name: string, range: Range): SimulatedOrigin {
+  #origin(number: number, range: Range): SimulatedOrigin {
+    const { log, stream, memories } = this.#options;
+    const name = `origin-${number}`;
     return new SimulatedOrigin(name, {
       range,
-      homeOf: (path) => (path.endsWith("A") ? 0 : 1),
-      journal: this.#journal,
-      index: new ModelLog(this.#options.log),
+      log: this.log,
+      memory: memories?.[number] ?? PERFECT,
+      stream: { ...STREAM, windowUpdates: log.window, ...stream },
+      bounds: { updates: log.page, bytes: 1024 * 1024 },
+      homeOf,
+      now: () => this.clock.now,
       dial: () => this.#dialShard(),
       after: (ms, run) => void this.clock.after(ms, run),
       granted: (generation, stoodBy) => {
@@ -342,6 +377,7 @@ export class SimulatedEdge {
         if (this.#granted.has(generation)) this.problems.push(`generation ${generation} was granted twice`);
         this.#granted.add(generation);
       },
+      asked: (link, id) => this.asked.push(`${link}:${id}`),
       problem: (problem) => this.problems.push(`${name}: ${problem}`),
     });
   }

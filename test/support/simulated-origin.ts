@@ -1,60 +1,79 @@
 /**
- * An origin in a simulation: it reads a journal in order, as far as it is let, keeps an index of its own, answers
- * from that by the rules, and forwards what is watched. Its process can be stopped and killed.
+ * An origin in a simulation: it reads the log in order, as far as it is let, into an index of its own, which outlives
+ * its process, answers from that, and forwards what is watched. Its process can be stopped and killed.
  */
+import type { AnswerBounds } from "../../origin/watch/answer.ts";
+import type { ShardPort } from "../../origin/watch/outbox.ts";
+import { PATIENCE_MS } from "../../origin/watch/proof.ts";
 import { encodeAddressed } from "../../shared/protocol/addressed.ts";
-import { type Attach, type Attached, encodeAttached, encodeWaiting } from "../../shared/protocol/attach.ts";
+import type { Attach, Cancel } from "../../shared/protocol/attach.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
-import { packMessages, splitText } from "../../shared/protocol/message.ts";
-import type { Position } from "../../shared/protocol/position.ts";
-import { hasPartition, isWhole, type Range, rangeOf, within } from "../../shared/protocol/range.ts";
+import { LIMITS } from "../../shared/protocol/limits.ts";
+import { type Message, packMessages, splitBinary, splitText } from "../../shared/protocol/message.ts";
+import { isWhole, type Range } from "../../shared/protocol/range.ts";
+import type { Stream } from "../../shared/protocol/streams.ts";
 import { decodeShardSays, encodeHello, encodeLeaving, encodeReady } from "../../shared/protocol/uplink.ts";
-import type { ModelLog } from "./model-log.ts";
+import { ForgetfulIndex, type Memory } from "./forgetful-index.ts";
+import { SimulatedProcess } from "./simulated-process.ts";
 import type { Wire } from "./simulated-wires.ts";
-
-export interface Journal {
-  readonly entries: { readonly path: string; readonly value: unknown; readonly epoch: string }[];
-  /** Where each epoch ends. */
-  readonly log: ModelLog;
-}
+import type { WrittenLog } from "./written-log.ts";
 
 export interface SimulatedOriginPorts {
   readonly range: Range;
-  /** The partition in which a key is at home. */
-  homeOf(path: string): number;
-  readonly journal: Journal;
-  readonly index: ModelLog;
+  readonly log: WrittenLog;
+  readonly memory: Memory;
+  readonly stream: Stream;
+  readonly bounds: AnswerBounds;
+  /** In which of so many partitions a key is at home. */
+  homeOf(key: string, count: number): number;
+  now(): number;
   /** A new uplink. */
   dial(): Wire;
   after(ms: number, run: () => void): void;
   /** A grant was heard of, by one that stood by or has just come. */
   granted(generation: number, stoodBy: boolean): void;
+  asked(link: number, id: number): void;
   problem(problem: string): void;
 }
 
+/** How long it takes to look at the topic. */
+const LOOK_MS = 200;
+
 export class SimulatedOrigin {
   readonly name: string;
-  readonly index: ModelLog;
   readonly #ports: SimulatedOriginPorts;
+  #index: ForgetfulIndex;
+  #process: SimulatedProcess | undefined;
   #wire: Wire | undefined;
+  #uplink: Uplink | undefined;
   #role: "none" | "standby" | "active" = "none";
-  #running = false;
   #stopped = false;
   #leaving = false;
   #ready = true;
   /** Whether it reads what is written as it is written. */
   #follows = true;
-  #read = 0;
-  /** path → links that are live */
-  readonly #live = new Map<string, Set<number>>();
-  #blocked: { readonly link: number; readonly attach: Attach }[] = [];
+  /** path → links that watch it */
+  readonly #watched = new Map<string, Set<number>>();
   /** What it would have said while it was stopped. */
   #unsaid: Frame[] = [];
 
   constructor(name: string, ports: SimulatedOriginPorts) {
     this.name = name;
-    this.index = ports.index;
     this.#ports = ports;
+    this.#index = new ForgetfulIndex(ports.memory);
+  }
+
+  get index(): ForgetfulIndex {
+    return this.#index;
+  }
+
+  get range(): Range {
+    return this.#ports.range;
+  }
+
+  /** How many questions wait for their answers here. */
+  get open(): number {
+    return this.#uplink?.open ?? 0;
   }
 
   get isStandby(): boolean {
@@ -67,7 +86,10 @@ export class SimulatedOrigin {
 
   /** The endpoint of each link that is live. */
   live(): string[] {
-    return [...this.#live].flatMap(([path, links]) => [...links].map(() => path));
+    const watched = [...this.#watched].filter(([, links]) => links.size > 0);
+    if (watched.length !== (this.#process?.watchList.size ?? 0))
+      this.#ports.problem("it watches something else");
+    return watched.flatMap(([path, links]) => [...links].map(() => path));
   }
 
   /** Whether what is on its way to this end of a wire can't be delivered. */
@@ -75,40 +97,64 @@ export class SimulatedOrigin {
     return this.#stopped && wire === this.#wire;
   }
 
-  /** A new process; of one that was there before nothing is left but its socket, which nobody closes. */
+  /** A new process; of one that was there before nothing is left but its index and its socket, which nobody closes. */
   start(): void {
     this.#forget();
-    this.#running = true;
     this.#stopped = false;
     this.#leaving = false;
+    const { range, log, stream, bounds, homeOf, now } = this.#ports;
+    const process: SimulatedProcess = new SimulatedProcess({
+      ...{ range, log, stream, bounds, homeOf, now, index: this.#index },
+      lookSoon: () =>
+        this.#ports.after(LOOK_MS, () => {
+          if (process !== this.#process) return;
+          process.look();
+          this.#uplink?.work();
+        }),
+      readinessChanged: () => {
+        if (this.#role !== "none") this.beat();
+      },
+    });
+    this.#process = process;
     this.#dial();
+    this.wake();
   }
 
   kill(): void {
     this.#wire?.cut();
     this.#forget();
-    this.#running = false;
+    this.#process = undefined;
     this.#stopped = false;
+  }
+
+  /** Its index is deleted, which takes a new process. */
+  wipe(): void {
+    const wasRunning = this.#process !== undefined;
+    this.kill();
+    this.#index = new ForgetfulIndex(this.#ports.memory);
+    if (wasRunning) this.start();
   }
 
   /** Makes sure that it runs, is ready and reads on. */
   recover(): void {
     this.resume();
+    this.drain();
     this.setReady(true);
     this.#follows = true;
+    if (this.#process === undefined || this.#leaving) this.start();
     this.readAll();
-    if (!this.#running || this.#leaving) this.start();
   }
 
   stop(): void {
-    this.#stopped = this.#running;
+    this.#stopped = this.#process !== undefined;
   }
 
   resume(): void {
     if (!this.#stopped) return;
     this.#stopped = false;
     this.#say(this.#unsaid.splice(0));
-    if (this.#follows) this.readAll();
+    this.tick();
+    this.wake();
   }
 
   cutUplink(): void {
@@ -116,7 +162,7 @@ export class SimulatedOrigin {
   }
 
   leave(): void {
-    if (!this.#running || this.#stopped || this.#role === "none") return;
+    if (this.#process === undefined || this.#stopped || this.#role === "none") return;
     this.#leaving = true;
     this.#say([encodeAddressed({ kind: "shard" }, encodeLeaving())]);
   }
@@ -128,7 +174,19 @@ export class SimulatedOrigin {
 
   /** U9 */
   beat(): void {
-    this.#say([encodeAddressed({ kind: "shard" }, encodeReady(this.#ready))]);
+    const ready = this.#ready && this.#process?.ready === true;
+    this.#say([encodeAddressed({ kind: "shard" }, encodeReady(ready))]);
+  }
+
+  /** Its uplink is full (U10). */
+  congest(): void {
+    if (this.#uplink !== undefined) this.#uplink.congested = true;
+  }
+
+  drain(): void {
+    if (this.#uplink === undefined || !this.#uplink.congested) return;
+    this.#uplink.congested = false;
+    this.#uplink.wake();
   }
 
   lag(): void {
@@ -144,46 +202,46 @@ export class SimulatedOrigin {
     while (this.readOne());
   }
 
-  /** Reads on; returns whether there was anything. */
-  readOne(): boolean {
-    const entry = this.#ports.journal.entries[this.#read];
-    if (entry === undefined) return false;
-    this.#read++;
-    const { path, value, epoch } = entry;
-    const { range } = this.#ports;
-    if (rangeOf(epoch, range.count) !== range.number) return true;
-    const { frame } = this.index.append(path, value, epoch);
-    const links = [...(this.#live.get(path) ?? [])];
-    if (links.length > 0) this.#say([encodeAddressed({ kind: "links", links }, frame)]);
-    for (const { link, attach } of this.#blocked.splice(0)) this.#attach(link, attach);
-    return true;
+  /** Reads on, of all partitions or of one; returns whether there was anything. */
+  readOne(epoch?: string): boolean {
+    if (this.#stopped || this.#process === undefined) return false;
+    const read = this.#process.readOne(epoch);
+    this.#uplink?.work();
+    return read;
   }
 
-  /** The topic is another one from now on: who is live is told so. */
-  recreate(): void {
-    const { range } = this.#ports;
-    const known = [...this.#live].filter(([path]) => isWhole(range) || this.index.latest(path) !== undefined);
-    this.index.forgetEpochs();
-    this.#read = 0;
-    for (const [path, live] of known) {
-      const { attached, frames } = this.index.answer(path, undefined, "epoch");
-      if (live.size > 0) this.#answer([...live], { ...attached, id: 0 }, frames);
-    }
-    for (const { link, attach } of this.#blocked.splice(0)) this.#attach(link, attach);
+  /** Time has passed: what is too old goes, and who has waited long enough is answered. */
+  tick(): void {
+    if (this.#stopped) return;
+    this.#process?.tick();
+    this.#uplink?.work();
   }
 
+  /** The topic is another one from now on, or has more partitions. */
+  describe(): void {
+    this.#process?.describe();
+    this.#uplink?.work();
+    this.wake();
+  }
+
+  /** What its process had in memory is gone, and its connection with it. */
   #forget(): void {
+    if (this.#uplink !== undefined) this.#uplink.close();
+    this.#uplink = undefined;
     this.#role = "none";
-    this.#live.clear();
-    this.#blocked = [];
+    this.#watched.clear();
     this.#unsaid = [];
     this.#wire = undefined;
   }
 
   #dial(): void {
-    if (!this.#running || this.#wire !== undefined) return;
+    const process = this.#process;
+    if (process === undefined || this.#wire !== undefined) return;
     const wire = this.#ports.dial();
     this.#wire = wire;
+    this.#uplink = new Uplink(process, (frames) => {
+      if (wire === this.#wire) this.#say(frames);
+    });
     wire.client.listener = {
       message: (message) => {
         if (wire === this.#wire) for (const frame of splitText(String(message))) this.#hear(frame);
@@ -191,7 +249,7 @@ export class SimulatedOrigin {
       close: () => {
         if (wire !== this.#wire) return;
         this.#forget();
-        if (this.#leaving) this.#running = false;
+        if (this.#leaving) this.#process = undefined;
         else this.#ports.after(250, () => this.#dial());
       },
     };
@@ -220,42 +278,22 @@ export class SimulatedOrigin {
     }
     if (value.kind === "attach") {
       if (this.#role !== "active") this.#ports.problem(`asked as ${this.#role}`);
+      this.#ports.asked(value.link, value.attach.id);
       this.#attach(value.link, value.attach);
     }
+    if (value.kind === "cancel") this.#uplink?.cancel(value.link, value.cancel);
     if (value.kind === "detach") {
-      this.#live.get(value.endpoint)?.delete(value.link);
-      this.#blocked = this.#blocked.filter(
-        ({ link, attach }) => link !== value.link || attach.endpoint !== value.endpoint,
-      );
+      this.#watched.get(value.endpoint)?.delete(value.link);
+      this.#uplink?.detach(value.link, value.endpoint);
     }
   }
 
   #attach(link: number, attach: Attach): void {
-    const { endpoint, id } = attach;
-    const { range, homeOf } = this.#ports;
-    const from = attach.from && within(attach.from, range);
-    if (this.#isComing(from)) {
-      this.#blocked.push({ link, attach });
-      this.#say([encodeAddressed({ kind: "links", links: [link] }, encodeWaiting(endpoint, id))]);
-      return;
-    }
-    const { attached, frames } = this.index.answer(endpoint, from);
-    this.#live.set(endpoint, (this.#live.get(endpoint) ?? new Set()).add(link));
-    const isKnown = this.index.latest(endpoint) !== undefined || (from?.size ?? 0) > 0;
-    const elsewhere = !isKnown && !hasPartition(range, homeOf(endpoint));
-    this.#answer([link], { ...attached, id, elsewhere }, frames);
-  }
-
-  /** R5: another origin has seen what this one has yet to read. */
-  #isComing(from: Position | undefined): boolean {
-    return [...(from ?? [])].some(
-      ([epoch, offset]) => offset >= this.index.endOf(epoch) && offset < this.#ports.journal.log.endOf(epoch),
-    );
-  }
-
-  #answer(links: readonly number[], attached: Attached, frames: readonly Frame[]): void {
-    const items = [encodeAttached(attached), ...frames];
-    this.#say(items.map((frame) => encodeAddressed({ kind: "links", links }, frame)));
+    this.#watched.set(attach.endpoint, (this.#watched.get(attach.endpoint) ?? new Set()).add(link));
+    const isWaiting = this.#uplink?.attach(link, attach);
+    if (isWaiting) this.#ports.after(PATIENCE_MS - (attach.waited ?? 0), () => this.tick());
+    const open = this.#uplink?.openOn(link) ?? 0;
+    if (open > LIMITS.openAsks) this.#ports.problem(`${open} questions of one link are open`);
   }
 
   /** In small messages, so that answers are cut into pieces. */
@@ -265,4 +303,83 @@ export class SimulatedOrigin {
       for (const message of packMessages(items, 400))
         if (this.#wire?.client.open) this.#wire.client.send(message);
   }
+}
+
+/** One uplink as the watch list sees it. */
+class Uplink implements ShardPort {
+  congested = false;
+  #isAwake = false;
+  readonly #process: SimulatedProcess;
+  /** Questions of objects that aren't answered, by id, of each link. */
+  readonly #open = new Map<number, Set<number>>();
+  readonly #say: (frames: readonly Frame[]) => void;
+
+  constructor(process: SimulatedProcess, say: (frames: readonly Frame[]) => void) {
+    this.#process = process;
+    this.#say = say;
+    process.watchList.shardConnected(this);
+  }
+
+  /** Returns whether someone was told to wait. */
+  attach(link: number, attach: Attach): boolean {
+    const { watchList } = this.#process;
+    const before = watchList.counts.waited;
+    watchList.attach(this, link, attach);
+    if (attach.id > 0) this.#open.set(link, (this.#open.get(link) ?? new Set()).add(attach.id));
+    this.work();
+    return watchList.counts.waited > before;
+  }
+
+  cancel(link: number, cancel: Cancel): void {
+    this.#process.watchList.cancel(this, link, cancel);
+    this.#open.get(link)?.delete(cancel.id);
+    this.work();
+  }
+
+  /** How many questions of a link wait for their answers. */
+  openOn(link: number): number {
+    return this.#open.get(link)?.size ?? 0;
+  }
+
+  /** How many questions wait for their answers. */
+  get open(): number {
+    return [...this.#open.values()].reduce((sum, { size }) => sum + size, 0);
+  }
+
+  detach(link: number, path: string): void {
+    this.#open.delete(link);
+    this.#process.watchList.detach(this, link, path);
+    this.work();
+  }
+
+  close(): void {
+    this.#process.watchList.shardLost(this);
+  }
+
+  work(): void {
+    while (this.#isAwake) this.#isAwake = this.#process.watchList.step(this);
+  }
+
+  send(messages: readonly Message[]): void {
+    const frames = messages.flatMap(framesOf);
+    for (const frame of frames) {
+      const [, link, id] = /^(\d+)\t\{"attached":"[^"]*","id":(\d+)/.exec(String(frame)) ?? [];
+      this.#open.get(Number(link))?.delete(Number(id));
+    }
+    this.#say(frames);
+  }
+
+  soon(run: () => void): void {
+    run();
+  }
+
+  /** Not within what is being done just now. */
+  wake(): void {
+    this.#isAwake = true;
+    queueMicrotask(() => this.work());
+  }
+}
+
+function framesOf(message: Message): readonly Frame[] {
+  return typeof message === "string" ? splitText(message) : (splitBinary(message) ?? []);
 }

@@ -40,6 +40,9 @@ export class SmallOrigin {
   readonly refused: string[] = [];
   /** Where the log is read again. */
   readonly source = new ScriptedSource();
+  /** Topics that are to be looked at. */
+  readonly looks: string[] = [];
+  onLook: (topic: string) => void = () => undefined;
   readonly watchList: WatchList;
   readonly forwarder: Forwarder;
 
@@ -59,6 +62,10 @@ export class SmallOrigin {
       now: () => this.now,
       bounds: ANSWER_BOUNDS,
       replays: new Replays({ source: this.source, random: () => 0, bounds: ANSWER_BOUNDS }),
+      look: (topic) => {
+        this.looks.push(topic);
+        this.onLook(topic);
+      },
       streams,
       refused: (path) => this.refused.push(path),
     });

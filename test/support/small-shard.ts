@@ -66,7 +66,7 @@ export class SmallShard {
     this.core.linkMessage(socket, encodeAttach({ endpoint: path, id: 1, from: undefined }));
     const position = new Map([["e", 5]]);
     const verdict = { position, head: position };
-    const attached = { endpoint: path, id: 1, verdict, to: position, since: NOTHING, count: 0 };
+    const attached = { endpoint: path, id: 1, verdict, to: position, horizon: NOTHING, count: 0 };
     this.say(uplink, link, encodeAttached(attached));
     socket.take();
     uplink.take();

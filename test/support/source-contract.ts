@@ -33,10 +33,12 @@ export interface ContractLog {
   readonly largestValueBytes: number;
   createTopic(topic: string, partitions: number): Promise<void>;
   deleteTopic(topic: string): Promise<void>;
-  /** Resolves once the records can be read, to their offsets in the order given. */
+  /** Resolves once the records can be read, or are held back, to their offsets in the order given. */
   produce(topic: string, records: readonly ContractRecord[]): Promise<readonly number[]>;
   /** Left out where the log has no such thing; tests of it are skipped then. */
   trim?(topic: string, partition: number, beforeOffset: number): Promise<void>;
+  /** Begins a transaction with one record in partition 0; it stays open until what it returns ends it. Left out as above. */
+  hold?(topic: string): Promise<() => Promise<void>>;
   /** Closes the source, which may be closed already, and what belongs to it. */
   close(): Promise<void>;
 }
@@ -100,6 +102,8 @@ export function describeSourceContract(
       return reading;
     }
 
+    const needHold = (skip: (reason: string) => never): NonNullable<ContractLog["hold"]> =>
+      log.hold?.bind(log) ?? skip("this log has no transactions");
     const needTrim = (skip: (reason: string) => never): NonNullable<ContractLog["trim"]> =>
       log.trim?.bind(log) ?? skip("this log can't drop records");
 
@@ -265,6 +269,31 @@ export function describeSourceContract(
 
         expect(reading.batches.at(-1)?.endOffset).toBe(80);
         expect(ahead).toEqual([]);
+      });
+
+      test("what an open transaction holds back is told with how much that is, though no record comes, and so is its end", async ({
+        skip,
+      }) => {
+        const hold = needHold(skip);
+        const topic = await newTopic();
+        await log.produce(topic, numbered(0, 2));
+        const reading = await read(topic);
+        await reading.reaches(2);
+        const held = (count: number | undefined) =>
+          reading.until(({ batches }) => batches.at(-1)?.heldBack === count, `${count} held back`);
+
+        const release = await hold(topic);
+        await held(1);
+        await log.produce(topic, numbered(0, 100, 3));
+        await held(101);
+        const late = await read(topic, 0, 2);
+        await late.until(({ batches }) => batches.length === 1, "a first batch");
+        expect(late.batches).toEqual([{ records: [], nextOffset: 2, endOffset: 2, heldBack: 101 }]);
+        await release();
+        await reading.until(({ records }) => records.length === 103, "what was held back");
+
+        await held(undefined);
+        expect(reading.batches.filter(({ heldBack }) => heldBack === undefined).length).toBeGreaterThan(1);
       });
 
       test("what is produced while a read waits at the end reaches it", async () => {

@@ -1,6 +1,6 @@
 /** The status of an origin, made up. */
 import type { PartitionFacts } from "../../origin/index/views.ts";
-import { type Beginning, type Partition, Partitions } from "../../origin/partitions.ts";
+import { type Beginning, type Listing, type Partition, Partitions } from "../../origin/partitions.ts";
 import { type Status, statusOf } from "../../origin/status.ts";
 import type { UplinkFacts } from "../../origin/uplink/uplinks.ts";
 import { newWatchCounts } from "../../origin/watch/counts.ts";
@@ -8,12 +8,20 @@ import { WHOLE } from "../../shared/protocol/range.ts";
 
 export const NOW = 1_763_690_000_000;
 
+/** What is held back began to be so at 0. */
+const ELAPSED = 12_500;
+
 export interface MadeUp {
   /** Of the topic `t`, by number; those not told of are ready at 4 of 4. */
-  readonly partitions?: readonly Partial<Pick<Partition, "next" | "end" | "ready" | "error" | "stopped">>[];
+  readonly partitions?: readonly Partial<
+    Pick<Partition, "next" | "end" | "heldBack" | "ready" | "error" | "stopped">
+  >[];
   /** More topics, which aren't described, or don't exist. */
   readonly unknown?: readonly string[];
   readonly absent?: readonly string[];
+  /** Why `t` can't be described. */
+  readonly undescribable?: string;
+  readonly listing?: Listing;
   readonly uplinks?: readonly Partial<UplinkFacts>[];
   readonly index?: readonly Partial<PartitionFacts>[];
   readonly indexError?: string;
@@ -23,19 +31,29 @@ export interface MadeUp {
 export function madeUpStatus(madeUp: MadeUp = {}): Status {
   const { partitions: states = [{}], unknown = [], absent = [], uplinks = [{}], index = [] } = madeUp;
   const topics = ["t", ...unknown, ...absent];
-  const partitions = new Partitions(topics);
+  const partitions = new Partitions(topics, madeUp.listing === undefined, () => 0);
   for (const topic of absent) partitions.describe(topic, []);
   const beginnings = states.map(({ next = 4, end = 4, ready = true }, partition): Beginning => {
     // Ready is what has been read to the end that it began with.
     return { partition, epoch: `e.${partition}`, next, end: ready ? next : Math.max(end, next + 1) };
   });
   partitions.describe("t", beginnings);
-  for (const [number, { next = 4, end = 4, ready = true, error, stopped }] of states.entries()) {
+  for (const [
+    number,
+    { next = 4, end = 4, heldBack = 0, ready = true, error, stopped },
+  ] of states.entries()) {
     const epoch = `e.${number}`;
-    if (ready) partitions.advance("t", epoch, { records: [], nextOffset: next, endOffset: end });
+    if (ready) partitions.advance("t", epoch, { records: [], nextOffset: next, endOffset: end, heldBack });
     if (error !== undefined) partitions.fail("t", epoch, error);
     if (stopped) partitions.stop("t", epoch);
   }
+  partitions.describing("t", madeUp.undescribable);
+  if (madeUp.listing?.isKnown)
+    partitions.listed(
+      [],
+      Array.from({ length: madeUp.listing.leftOut }, (_, i) => `more-${i}`),
+    );
+  partitions.listing(madeUp.listing?.error);
   return statusOf({
     range: WHOLE,
     partitions,
@@ -53,6 +71,7 @@ export function madeUpStatus(madeUp: MadeUp = {}): Status {
     },
     indexError: madeUp.indexError,
     now: NOW,
+    elapsed: ELAPSED,
   });
 }
 

@@ -1,57 +1,11 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { EndpointCore } from "../../../edge/endpoint/endpoint-core.ts";
-import { encodeAttached, encodeWaiting } from "../../../shared/protocol/attach.ts";
-import { encodeUpdate, type Frame } from "../../../shared/protocol/frame.ts";
+import { encodeWaiting } from "../../../shared/protocol/attach.ts";
 import { encodeLinkHello } from "../../../shared/protocol/link.ts";
 import { SEPARATOR } from "../../../shared/protocol/message.ts";
-import { type Position, parsePosition } from "../../../shared/protocol/position.ts";
+import { answer, PATH, position, update } from "../../support/endpoint-frames.ts";
 import { FakeSocket } from "../../support/fake-socket.ts";
 import { Clock } from "../../support/simulated-wires.ts";
-
-const PATH = "/quotes/A";
-
-function update(offset: number, previous?: number, text = String(offset)): string {
-  const value = { kind: "json", text } as const;
-  const frame = encodeUpdate({
-    endpoint: PATH,
-    epoch: "e",
-    offset,
-    previous,
-    timestamp: undefined,
-    headers: [],
-    value,
-  });
-  return String(frame);
-}
-
-function position(text: string): Position {
-  const parsed = parsePosition(text);
-  if (parsed === undefined) throw new Error(text);
-  return parsed;
-}
-
-interface AnswerOptions {
-  readonly id?: number;
-  readonly recovered?: boolean;
-  readonly cause?: "horizon" | "epoch" | "ahead";
-  readonly since?: string;
-  readonly head?: string;
-}
-
-/** An answer as one message of the link. */
-function answer(from: string, to: string, frames: readonly Frame[], options: AnswerOptions = {}): string {
-  const { id = 1, recovered, cause, since = "-", head = to } = options;
-  const verdict = { position: position(from), head: position(head), recovered, cause };
-  const attached = {
-    endpoint: PATH,
-    id,
-    verdict,
-    to: position(to),
-    since: position(since),
-    count: frames.length,
-  };
-  return [encodeAttached(attached), ...frames].join(SEPARATOR);
-}
 
 let clock: Clock;
 let attaches: number;
@@ -280,24 +234,29 @@ describe("answers", () => {
     expect(second.frames).toEqual([wait]);
   });
 
-  test("[R2] one question at a time: it asks for the one who stands furthest back, and the answer serves all past it", () => {
+  test("[R2] one question for those of which the answer serves all; one who stands before it has one of its own", () => {
     const { core, up } = running();
     for (let offset = 6; offset < 10; offset++) core.linkMessage(up, update(offset, offset - 1));
-    const second = subscribe(core, "e:3");
     const first = subscribe(core, "e:1");
+    const second = subscribe(core, "e:3");
     const third = subscribe(core, "e:0");
-    expect(up.take()).toEqual([{ attach: PATH, id: 2, from: "e:3" }]);
+    const asked = [
+      { attach: PATH, id: 2, from: "e:1" },
+      { attach: PATH, id: 3, from: "e:0" },
+    ];
+    expect(up.take()).toEqual(asked);
 
     const from3 = [update(5, 3), update(6, 5), update(7, 6), update(8, 7), update(9, 8)];
-    core.linkMessage(up, answer("e:3", "e:9", from3, { id: 2, recovered: true }));
-    expect(up.take()).toEqual([{ attach: PATH, id: 3, from: "e:0" }]);
-    const from0 = [update(1, 0), update(3, 1), ...from3];
-    core.linkMessage(up, answer("e:0", "e:9", from0, { id: 3, recovered: true }));
+    core.linkMessage(up, answer("e:1", "e:9", [update(3, 1), ...from3], { id: 2, recovered: true }));
+    core.linkMessage(
+      up,
+      answer("e:0", "e:9", [update(1, 0), update(3, 1), ...from3], { id: 3, recovered: true }),
+    );
 
     const ok = (from: string) => ({ id: 0, ok: { position: from, head: "e:9", recovered: true } });
-    expect(second.frames).toEqual([ok("e:3"), ...from3]);
     expect(first.frames).toEqual([ok("e:1"), update(3, 1), ...from3]);
-    expect(third.frames).toEqual([ok("e:0"), ...from0]);
+    expect(second.frames).toEqual([ok("e:3"), ...from3]);
+    expect(third.frames).toEqual([ok("e:0"), update(1, 0), update(3, 1), ...from3]);
     expect(up.take()).toEqual([]);
   });
 
@@ -333,7 +292,7 @@ describe("answers", () => {
     const recent = [update(9, 8), update(10, 9), update(11, 10)];
     core.linkMessage(
       up,
-      answer("e:8", "e:11", recent, { id: 2, recovered: false, cause: "horizon", since: "e:5" }),
+      answer("e:8", "e:11", recent, { id: 2, recovered: false, cause: "horizon", horizon: "e:6" }),
     );
 
     expect(lost.frames).toEqual([
@@ -355,7 +314,7 @@ describe("answers", () => {
     const up = link(core);
     core.linkMessage(up, answer("e:5,f:9", "e:5,f:9", []));
 
-    const refusal = { id: 2, recovered: false, cause: "horizon", since: "e:7,f:2" } as const;
+    const refusal = { id: 2, recovered: false, cause: "horizon", horizon: "e:8,f:3" } as const;
     core.linkMessage(up, answer("e:5,f:9", "e:5,f:9", [], refusal));
 
     expect(lost.frames).toEqual([
@@ -398,9 +357,23 @@ describe("answers", () => {
     const { core, up, live } = running();
     core.linkMessage(up, update(9, 8));
 
-    core.linkMessage(up, answer("e:5", "e:9", [], { id: 2, recovered: true }));
+    core.linkMessage(up, answer("e:5", "e:9", [update(9, 8)], { id: 2, recovered: true }));
 
-    expect(live.frames).toEqual([{ reset: PATH, position: "e:9", head: "e:9", cause: "horizon" }]);
+    expect(live.frames).toEqual([
+      { reset: PATH, position: "e:8", head: "e:9", cause: "horizon" },
+      update(9, 8),
+    ]);
+    expect(up.take()).toEqual([{ attach: PATH, id: 2, from: "e:5" }]);
+  });
+
+  test("[U5] an answer without updates that leads past the object's position has found nothing on the way", () => {
+    const { core, up, live } = running();
+    core.linkMessage(up, update(9, 8));
+
+    core.linkMessage(up, answer("e:5", "e:8", [], { id: 2, recovered: true }));
+    core.linkMessage(up, update(9, 8));
+
+    expect(live.frames).toEqual([update(9, 8)]);
     expect(up.take()).toEqual([{ attach: PATH, id: 2, from: "e:5" }]);
   });
 });

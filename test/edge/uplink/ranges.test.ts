@@ -39,7 +39,15 @@ function answer({ id = 1, from = "-", to = from, head = to, frames = [], ...rest
   const { recovered, elsewhere } = rest;
   const cause = recovered === false ? ("horizon" as const) : undefined;
   const verdict = { position: at(from), head: at(head), recovered, cause };
-  const attached = { endpoint: A, id, verdict, to: at(to), since: NOTHING, count: frames.length, elsewhere };
+  const attached = {
+    endpoint: A,
+    id,
+    verdict,
+    to: at(to),
+    horizon: NOTHING,
+    count: frames.length,
+    elsewhere,
+  };
   return [encodeAttached(attached), ...frames];
 }
 
@@ -81,7 +89,7 @@ async function live(): Promise<FakeSocket> {
   return down;
 }
 
-const attached = (fields: object) => ({ attached: A, since: "-", ...fields });
+const attached = (fields: object) => ({ attached: A, horizon: "-", ...fields });
 
 describe("who answers", () => {
   test("[N1] [N2] each range has its active origin, its standbys, and is told of its range", () => {

@@ -43,7 +43,7 @@ function attached(path: string, id: number, to: number): string {
     id,
     verdict: { position, head: position },
     to: position,
-    since: NOTHING,
+    horizon: NOTHING,
     count: 0,
   });
 }
@@ -445,7 +445,8 @@ describe("questions", () => {
   test("[U8] no record, and an error, are answers; a code of a later version is internal", async () => {
     const shard = createShard();
     const uplink = connect(shard);
-    const answers = [shard.latest(A.path), shard.latest(A.path), shard.latest(A.path)];
+    const paths = [A.path, B.path, "/quotes/C"];
+    const answers = paths.map((path) => shard.latest(path));
 
     shard.uplinkMessage(
       uplink,
@@ -481,7 +482,7 @@ describe("questions", () => {
     const shard = createShard();
     expect(await shard.latest(A.path)).toMatchObject({ kind: "error", code: "unavailable" });
     connect(shard);
-    const open = Array.from({ length: 1_000 }, () => shard.latest(A.path));
+    const open = Array.from({ length: 1_000 }, (_, i) => shard.latest(`/quotes/${i}`));
 
     expect(await shard.latest(A.path)).toMatchObject({ kind: "error", code: "overloaded" });
     clock.now += 5_000;

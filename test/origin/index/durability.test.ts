@@ -1,7 +1,7 @@
 /** What survives crashes, full disks, damaged files and other processes. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { DatabaseSync } from "node:sqlite";
@@ -31,6 +31,14 @@ function codeOf(work: () => unknown): unknown {
     return error instanceof IndexError ? error.code : error;
   }
   return "none";
+}
+function thrownBy(work: () => unknown): unknown {
+  try {
+    work();
+  } catch (error) {
+    return error;
+  }
+  throw new Error("nothing was thrown");
 }
 
 describe("a crash", () => {
@@ -192,6 +200,59 @@ describe("a file that can't be used", () => {
     expect(fixture.begin("t", 0, "a")).toEqual({ from: 0, anew: "new" });
   });
 
+  /** Writes a value, and damages it on the disk. */
+  function damageValue(): void {
+    fixture.begin("t", 0, "a");
+    fixture.index.append("t", 0, "a", batch(record(0, "k", "a value to be found")));
+    fixture.index.close();
+    const file = readFileSync(path());
+    file.write("X", file.indexOf("a value to be found"));
+    writeFileSync(path(), file);
+    fixture.open();
+  }
+
+  test("is put aside, and the error says where; the last one is kept, and no other", () => {
+    make();
+    for (const round of [1, 2, 3]) {
+      damageValue();
+      const damaged = readFileSync(path());
+      expect(thrownBy(() => held("k"))).toMatchObject({ code: "corrupt", aside: `${path()}.corrupt` });
+      expect(readdirSync(fixture.directory), `round ${round}`).toEqual(["index.db.corrupt", "index.lock"]);
+      expect(readFileSync(`${path()}.corrupt`).equals(damaged)).toBe(true);
+      fixture.open();
+    }
+  });
+
+  test("that was put aside counts as the index's size, and goes when the disk is full", () => {
+    make();
+    damageValue();
+    expect(codeOf(() => held("k"))).toBe("corrupt");
+    const db = fixture.reopenFile();
+    const { size } = statSync(`${path()}.corrupt`);
+    fixture.begin("t", 0, "a");
+    expect(fixture.index.facts().diskBytes).toBeGreaterThan(size + statSync(path()).size - 1);
+    fixture.index.append("t", 0, "a", batch(record(0, "k", "v")));
+    db.exec("CREATE TEMP TRIGGER fail BEFORE UPDATE ON state BEGIN SELECT RAISE(ABORT, 'failed'); END");
+    fixture.now += 200;
+
+    expect(codeOf(() => fixture.index.tick())).toBe("disk_failed");
+
+    expect(existsSync(`${path()}.corrupt`)).toBe(false);
+    db.exec("DROP TRIGGER fail");
+  });
+
+  test("is noticed by those who ask for facts, and they are told what is known", () => {
+    make();
+    fixture.begin("t", 0, "a");
+    fixture.index.append("t", 0, "a", batch(record(0, "k", "v")));
+    fixture.index.close();
+    fixture.open();
+    truncateSync(path(), 16_384);
+
+    expect(fixture.index.facts().partitions).toMatchObject([{ records: 1, oldestAt: undefined }]);
+    expect(codeOf(() => fixture.index.tick())).toBe("corrupt");
+  });
+
   test("is never answered with anything but a coded error, wherever it is damaged", () => {
     make({ topics: { t: {}, c: { keepLatest: true, maxAgeMs: 10 } } });
     for (const [topic, epoch] of [
@@ -230,6 +291,7 @@ describe("a file that can't be used", () => {
             fixture.settle();
           });
           codes.add(code);
+          expect(fixture.index.facts().partitions.length).toBeLessThanOrEqual(2);
           expect(["none", "corrupt", "disk_failed"]).toContain(code);
           expect(["none", "corrupt", "disk_failed"]).toContain(codeOf(() => fixture.index.close()));
         },

@@ -41,7 +41,10 @@ function begin() {
   const ingest = new Ingest(file.db, partitions, batches, tails, retention, () => now, writeBack);
   const partition = partitions.insert("t", 0, "a", 0);
   const append = (offset: number) => ingest.append(partition, batch(record(offset, "k", VALUE)));
-  return { append, isDue: () => ingest.isDue() };
+  const appendKeyless = (offset: number) => {
+    ingest.append(partition, batch({ ...record(offset, "k", VALUE), key: null }));
+  };
+  return { append, appendKeyless, isDue: () => ingest.isDue() };
 }
 
 test("what is gathered is written once it is a megabyte", () => {
@@ -60,6 +63,16 @@ test("while the rest of the log of commits is written back eight megabytes are g
   for (let offset = 0; offset < 129; offset++) append(offset);
 
   expect(commits.map((bytes) => Math.floor(bytes / MEGABYTE))).toEqual([8, 8]);
+});
+
+test("what came along with what is gathered is written after eight megabytes: gathered records are views of that", () => {
+  writeBack.isFinishing = false;
+  const { append, appendKeyless } = begin();
+
+  append(0);
+  for (let offset = 1; offset < 100; offset++) appendKeyless(offset);
+
+  expect(commits).toHaveLength(1);
 });
 
 test("while the rest of the log of commits is written back what has waited long enough is written all the same", () => {

@@ -1,10 +1,15 @@
 import { describe, expect, test } from "vitest";
 import { readConfig } from "../../../origin/config.ts";
+import { withRenewal } from "../../../origin/kafka/credentials.ts";
 import type { KafkaSettings } from "../../../origin/kafka/settings.ts";
+import type { Renewable } from "../../../origin/renewable.ts";
+import { range } from "../../support/contract-records.ts";
+import { PAIRS } from "../../support/tls-pairs.ts";
 
 const ENV = { EDGE_URL: "https://edge.example", UPLINK_KEY: "k1:0123456789abcdef0123456789abcdef" };
 const KAFKA = { KAFKA_BROKERS: "kafka-1:9092,[::1]:9093" };
-const CA = "-----BEGIN CERTIFICATE-----\nany\n-----END CERTIFICATE-----\n";
+const CA = PAIRS[0].cert;
+const DAMAGED = CA.replace("\nMII", "\nNII");
 
 function read(
   env: Readonly<Record<string, string>>,
@@ -67,17 +72,102 @@ describe("settings of Kafka", () => {
     ).toMatchObject({ password: "secret " });
   });
 
-  test("oauthbearer has a token, which is read anew each time it is asked for", async () => {
-    const files = { "/token": "first\n" };
-    const sasl = kafkaOf(
-      { ...KAFKA, KAFKA_SASL_MECHANISM: "oauthbearer", KAFKA_OAUTH_TOKEN_FILE: "/token" },
-      files,
-    )?.sasl;
+  test("oauthbearer has a token, which is what its file holds", async () => {
+    const env = { ...KAFKA, KAFKA_SASL_MECHANISM: "oauthbearer", KAFKA_OAUTH_TOKEN_FILE: "/token" };
+    const sasl = kafkaOf(env, { "/token": "first\n" })?.sasl;
     if (sasl?.mechanism !== "oauthbearer") throw new Error("not oauthbearer");
 
     expect(await sasl.oauthBearerProvider()).toEqual({ value: "first" });
+  });
+});
+
+describe("what lies in files", () => {
+  const renewing =
+    (files: Record<string, string>) =>
+    <T>(part: Renewable<T>) =>
+    async () =>
+      part.read((path) => {
+        const text = files[path];
+        if (text === undefined) throw new Error(`no such file: ${path}`);
+        return text;
+      });
+
+  test.each(["plain", "scram-sha-256", "scram-sha-512"])(
+    "the password for %s is, for the next connection, what its file holds then",
+    async (mechanism) => {
+      const files = { "/password": "first\n" };
+      const account = { KAFKA_SASL_MECHANISM: mechanism, KAFKA_SASL_USERNAME: "reader" };
+      const settings = kafkaOf({ ...KAFKA, ...account, KAFKA_SASL_PASSWORD_FILE: "/password" }, files);
+      if (settings === undefined) throw new Error("no settings");
+      const { current } = withRenewal(settings, renewing(files));
+
+      files["/password"] = "second\n";
+
+      expect(settings.sasl).toMatchObject({ username: "reader", password: "first" });
+      expect(await current?.()).toEqual({ sasl: { mechanism, username: "reader", password: "second" } });
+    },
+  );
+
+  test("so is the token", async () => {
+    const files = { "/token": "first\n" };
+    const env = { ...KAFKA, KAFKA_SASL_MECHANISM: "oauthbearer", KAFKA_OAUTH_TOKEN_FILE: "/token" };
+    const settings = kafkaOf(env, files);
+    if (settings === undefined) throw new Error("no settings");
+    const { current } = withRenewal(settings, renewing(files));
+
     files["/token"] = "second\n";
+
+    const sasl = (await current?.())?.sasl;
+    if (sasl?.mechanism !== "oauthbearer") throw new Error("not oauthbearer");
     expect(await sasl.oauthBearerProvider()).toEqual({ value: "second" });
+  });
+
+  test("so are authorities, and certificate and key as a pair", async () => {
+    const [one, other] = PAIRS;
+    const files: Record<string, string> = { "/ca": one.cert, "/cert": one.cert, "/key": one.key };
+    const env = { ...KAFKA, KAFKA_TLS_CA: "/ca", KAFKA_TLS_CERT: "/cert", KAFKA_TLS_KEY: "/key" };
+    const settings = kafkaOf(env, files);
+    if (settings === undefined) throw new Error("no settings");
+    const { current } = withRenewal(settings, renewing(files));
+    expect(await current?.()).toEqual({ tls: { ca: one.cert, ...one } });
+
+    files["/cert"] = other.cert;
+    await expect(current?.()).rejects.toThrow(/^KAFKA_TLS_CERT and KAFKA_TLS_KEY can't be used: /);
+    Object.assign(files, { "/ca": other.cert, "/key": other.key });
+
+    expect(await current?.()).toEqual({ tls: { ca: other.cert, ...other } });
+  });
+
+  const [{ cert, key }, { cert: next }] = PAIRS;
+
+  test.each([
+    ["authorities", { "/ca": cert }],
+    ["several authorities", { "/ca": cert + next }],
+    ["a certificate", { "/cert": cert }],
+    ["a certificate with its chain", { "/cert": cert + next }],
+    ["a key", { "/key": key }],
+  ])("%s that are still being written are told from whole ones, wherever they end", (_, written) => {
+    const env = { ...KAFKA, KAFKA_TLS_CA: "/ca", KAFKA_TLS_CERT: "/cert", KAFKA_TLS_KEY: "/key" };
+    const [[path = "", text = ""] = []] = Object.entries(written);
+    const accepted = range(0, text.length + 1).filter((end) => {
+      const files = { "/ca": cert, "/cert": cert, "/key": key, [path]: text.slice(0, end) };
+      return problemsOf(env, files).length === 0;
+    });
+
+    // Of two that were to be written the first alone can't be told from one that was meant to be alone.
+    const whole = text.includes(next) ? [cert.length - 1, cert.length] : [];
+    expect(accepted).toEqual([...whole, text.length - 1, text.length]);
+  });
+
+  test.each([
+    ["nothing", "", "KAFKA_TLS_CA holds no certificate"],
+    ["the beginning of a certificate", CA.slice(0, 200), "KAFKA_TLS_CA ends within a certificate"],
+    ["one and the beginning of another", CA + CA.slice(0, 200), "KAFKA_TLS_CA ends within a certificate"],
+    ["one and another that is damaged", `${CA}${DAMAGED}`, "KAFKA_TLS_CA can't be used: number 2"],
+  ])("authorities that are half-written are told from whole ones: %s", (_, text, problem) => {
+    expect(problemsOf({ ...KAFKA, KAFKA_TLS_CA: "/ca" }, { "/ca": text })).toEqual([
+      expect.stringContaining(problem),
+    ]);
   });
 });
 

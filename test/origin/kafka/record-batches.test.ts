@@ -1,6 +1,8 @@
 import { crc32 } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { Memory } from "../../../origin/kafka/memory.ts";
+import type { Part } from "../../../origin/kafka/parts.ts";
 import { partsOf, readTo } from "../../../origin/kafka/record-batches.ts";
 import { WireError } from "../../../origin/kafka/wire.ts";
 import { range } from "../../support/contract-records.ts";
@@ -13,8 +15,12 @@ import {
   withChecksum,
 } from "../../support/record-batch.ts";
 
-const all = (answer: Buffer, from = 0, aborted: { producerId: number; firstOffset: number }[] = []) => {
-  const parts = [...partsOf(answer, from, aborted)];
+type Aborted = readonly { producerId: number; firstOffset: number }[];
+const reading = (answer: Buffer, from = 0, aborted: Aborted = []) =>
+  partsOf(answer, from, aborted, { memory: new Memory(), signal: new AbortController().signal });
+const all = async (answer: Buffer, from = 0, aborted: Aborted = []) => {
+  const parts: Part[] = [];
+  for await (const part of reading(answer, from, aborted)) parts.push(part);
   return {
     values: parts.flatMap(({ records }) => records.map(({ value }) => String(value))),
     offsets: parts.flatMap(({ records }) => records.map(({ offset }) => offset)),
@@ -26,41 +32,41 @@ const batchOf = (firstOffset: number, values: readonly string[], shape: Partial<
   recordBatch({ firstOffset, values, ...shape });
 
 describe("record batches", () => {
-  test("records come with their offsets, from the first wanted on", () => {
+  test("records come with their offsets, from the first wanted on", async () => {
     const answer = Buffer.concat([batchOf(10, ["a", "b", "c"]), batchOf(13, ["d"])]);
 
-    expect(all(answer, 10)).toMatchObject({ values: ["a", "b", "c", "d"], offsets: [10, 11, 12, 13] });
-    expect(all(answer, 12)).toMatchObject({ values: ["c", "d"], nextOffset: 14 });
+    expect(await all(answer, 10)).toMatchObject({ values: ["a", "b", "c", "d"], offsets: [10, 11, 12, 13] });
+    expect(await all(answer, 12)).toMatchObject({ values: ["c", "d"], nextOffset: 14 });
     expect(readTo(answer, { offset: 12, leaderEpoch: -1 }).offset).toBe(14);
   });
 
-  test("a last batch that is cut short counts for nothing, wherever it is cut", () => {
+  test("a last batch that is cut short counts for nothing, wherever it is cut", async () => {
     const whole = batchOf(0, ["a", "b"]);
     const next = batchOf(2, ["c"]);
     for (const length of range(0, next.length)) {
       const answer = Buffer.concat([whole, next.subarray(0, length)]);
-      expect(all(answer)).toMatchObject({ values: ["a", "b"], nextOffset: 2 });
+      expect(await all(answer)).toMatchObject({ values: ["a", "b"], nextOffset: 2 });
       expect(readTo(answer, { offset: 0, leaderEpoch: -1 }).offset).toBe(2);
     }
   });
 
-  test("a batch whose records are gone moves the offset all the same", () => {
+  test("a batch whose records are gone moves the offset all the same", async () => {
     const answer = Buffer.concat([
       batchOf(0, ["a"]),
       batchOf(1, [], { lastOffset: 40 }),
       batchOf(41, ["b"], { lastOffset: 50 }),
     ]);
 
-    expect(all(answer)).toMatchObject({ values: ["a", "b"], offsets: [0, 41], nextOffset: 51 });
+    expect(await all(answer)).toMatchObject({ values: ["a", "b"], offsets: [0, 41], nextOffset: 51 });
     expect(readTo(answer, { offset: 0, leaderEpoch: -1 }).offset).toBe(51);
   });
 
   describe("what the log has removed is told by the offset from which on it is whole:", () => {
-    const wholeFrom = (
+    const wholeFrom = async (
       answer: Buffer,
       from = 0,
       aborted: { producerId: number; firstOffset: number }[] = [],
-    ) => all(answer, from, aborted).parts.map((part) => part.wholeFrom);
+    ) => (await all(answer, from, aborted)).parts.map((part) => part.wholeFrom);
     const one = { producerId: 1, transactional: true };
 
     test.each([
@@ -92,11 +98,11 @@ describe("record batches", () => {
         ],
         3,
       ],
-    ])("%s", (_, batches, expected) => {
-      expect(wholeFrom(Buffer.concat(batches))).toEqual([expected]);
+    ])("%s", async (_, batches, expected) => {
+      expect(await wholeFrom(Buffer.concat(batches))).toEqual([expected]);
     });
 
-    test("within a batch", () => {
+    test("within a batch", async () => {
       const sparse = recordBatch({
         firstOffset: 0,
         values: ["a", "b", "c"],
@@ -104,35 +110,35 @@ describe("record batches", () => {
         lastOffset: 3,
       });
 
-      expect(wholeFrom(sparse)).toEqual([2]);
-      expect(wholeFrom(sparse, 2)).toEqual([undefined]);
+      expect(await wholeFrom(sparse)).toEqual([2]);
+      expect(await wholeFrom(sparse, 2)).toEqual([undefined]);
     });
 
-    test("an aborted record is none, whatever is left of its batch", () => {
+    test("an aborted record is none, whatever is left of its batch", async () => {
       const answer = Buffer.concat([
         batchOf(0, ["aborted"], { ...one, lastOffset: 4 }),
         controlBatch(5, 1, "abort"),
         batchOf(6, ["a"]),
       ]);
 
-      expect(wholeFrom(answer, 0, [{ producerId: 1, firstOffset: 0 }])).toEqual([undefined]);
-      expect(wholeFrom(answer)).toEqual([5]);
+      expect(await wholeFrom(answer, 0, [{ producerId: 1, firstOffset: 0 }])).toEqual([undefined]);
+      expect(await wholeFrom(answer)).toEqual([5]);
     });
 
-    test("in the part where it belongs", () => {
+    test("in the part where it belongs", async () => {
       const answer = Buffer.concat([batchOf(0, range(0, 1_000).map(String)), batchOf(1_200, ["a"])]);
 
-      expect(all(answer).parts.map(({ nextOffset, wholeFrom }) => [nextOffset, wholeFrom])).toEqual([
+      expect((await all(answer)).parts.map(({ nextOffset, wholeFrom }) => [nextOffset, wholeFrom])).toEqual([
         [1_000, undefined],
         [1_201, 1_200],
       ]);
     });
   });
 
-  test("parts have 1,000 records and about 1 MiB at most, and name where each ends", () => {
+  test("parts have 1,000 records and about 1 MiB at most, and name where each ends", async () => {
     const many = batchOf(0, range(0, 2_500).map(String));
     const large = batchOf(2_500, new Array(3).fill("x".repeat(700_000)));
-    const { parts } = all(Buffer.concat([many, large]));
+    const { parts } = await all(Buffer.concat([many, large]));
 
     expect(parts.map(({ records, nextOffset }) => [records.length, nextOffset])).toEqual([
       [1_000, 1_000],
@@ -142,7 +148,7 @@ describe("record batches", () => {
     ]);
   });
 
-  test("aborted records are dropped up to their abort mark, where one producer's transactions differ", () => {
+  test("aborted records are dropped up to their abort mark, where one producer's transactions differ", async () => {
     const one = { producerId: 1, transactional: true };
     const two = { producerId: 2, transactional: true };
     const answer = Buffer.concat([
@@ -163,24 +169,68 @@ describe("record batches", () => {
       { producerId: 1, firstOffset: 0 },
     ];
 
-    expect(all(answer, 0, aborted).values).toEqual(["committed2", "plain", "committed1", "at last"]);
+    expect((await all(answer, 0, aborted)).values).toEqual(["committed2", "plain", "committed1", "at last"]);
     // The first transaction began before what was fetched.
     const middle = Buffer.concat([batchOf(1, ["aborted1"], one), controlBatch(3, 1, "abort")]);
-    expect(all(middle, 1, aborted)).toMatchObject({ values: [], nextOffset: 4 });
+    expect(await all(middle, 1, aborted)).toMatchObject({ values: [], nextOffset: 4 });
   });
 
-  test("times that no clock has set are none", () => {
+  test("times that no clock has set are none", async () => {
     const timestamps = [-1, 0, 1_700_000_000_000];
     const answer = Buffer.concat(timestamps.map((timestamp, i) => batchOf(i, ["a"], { timestamp })));
 
-    expect(all(answer).parts.flatMap(({ records }) => records.map(({ timestamp }) => timestamp))).toEqual([
-      undefined,
-      0,
-      1_700_000_000_000,
+    expect(
+      (await all(answer)).parts.flatMap(({ records }) => records.map(({ timestamp }) => timestamp)),
+    ).toEqual([undefined, 0, 1_700_000_000_000]);
+  });
+
+  const FOREVER = 2n ** 63n - 1n;
+
+  test("[F2] times from 0 to 2^53 - 1 are exact, whatever the times of the records before them; others are none", async () => {
+    const time = fc.oneof(
+      fc.bigInt({ min: -(2n ** 63n), max: FOREVER }),
+      fc.constantFrom(-1n, 0n, 1_700_000_000_123n, 2n ** 53n - 1n, 2n ** 53n, FOREVER, -(2n ** 63n)),
+      fc.bigInt({ min: 0n, max: 2n ** 53n - 1n }),
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        time,
+        fc.array(time, { minLength: 1, maxLength: 5 }),
+        async (timestamp, timestamps) => {
+          const values = timestamps.map(String);
+          const { parts } = await all(batchOf(0, values, { timestamp, timestamps }));
+          const read = parts.flatMap(({ records }) => records);
+
+          expect(read.map(({ timestamp }) => timestamp)).toEqual(
+            timestamps.map((one) => (one >= 0n && one < 2n ** 53n ? Number(one) : undefined)),
+          );
+        },
+      ),
+    );
+  });
+
+  test("[F2] a record after one that is of the end of time has its own time, to the millisecond", async () => {
+    const timestamps = [FOREVER, 1_700_000_000_123, -1, 1_700_000_000_124];
+    const answer = batchOf(0, ["a", "b", "c", "d"], { timestamp: FOREVER, timestamps });
+
+    const read = (await all(answer)).parts.flatMap(({ records }) => records);
+
+    expect(read.map(({ timestamp }) => timestamp)).toEqual([
+      ...[undefined, 1_700_000_000_123, undefined, 1_700_000_000_124],
     ]);
   });
 
-  test("where reading goes on is named with the leader epoch of what was read last", () => {
+  test("[F2] so it is in older formats", async () => {
+    const answer = Buffer.concat(
+      [FOREVER, 5, -1, 2n ** 53n].map((timestamp, offset) => oldMessage({ magic: 1, offset, timestamp })),
+    );
+
+    expect(
+      (await all(answer)).parts.flatMap(({ records }) => records.map(({ timestamp }) => timestamp)),
+    ).toEqual([...[undefined, 5, undefined, undefined]]);
+  });
+
+  test("where reading goes on is named with the leader epoch of what was read last", async () => {
     const answer = Buffer.concat([
       batchOf(0, ["a"], { leaderEpoch: 3 }),
       batchOf(1, ["b"], { leaderEpoch: 7 }),
@@ -194,37 +244,35 @@ describe("record batches", () => {
     });
   });
 
-  test("an answer without a whole batch is refused: asking again would give the same", () => {
+  test("an answer without a whole batch is refused: asking again would give the same", async () => {
     const answer = batchOf(0, ["a"]).subarray(0, -1);
 
     expect(() => readTo(answer, { offset: 0, leaderEpoch: -1 })).toThrow(WireError);
   });
 
-  test("what lies before a damaged batch of the same answer is read", () => {
+  test("what lies before a damaged batch of the same answer is read", async () => {
     const bad = batchOf(2, ["c"]);
     bad[bad.length - 1] = (bad.at(-1) ?? 0) ^ 1;
-    const parts = partsOf(Buffer.concat([batchOf(0, ["a", "b"]), bad]), 0, []);
+    const parts = reading(Buffer.concat([batchOf(0, ["a", "b"]), bad]));
 
-    expect(parts.next().value).toMatchObject({ nextOffset: 2, records: [{ offset: 0 }, { offset: 1 }] });
-    expect(() => parts.next()).toThrow(/^in the batch of the offsets 2 to 2: .* damaged/);
-    try {
-      all(bad, 2);
-    } catch (error) {
-      expect(error).toMatchObject({ nextOffset: 3 });
-    }
-    expect.assertions(3);
+    expect((await parts.next()).value).toMatchObject({
+      nextOffset: 2,
+      records: [{ offset: 0 }, { offset: 1 }],
+    });
+    await expect(parts.next()).rejects.toThrow(/^in the batch of the offsets 2 to 2: .* damaged/);
+    await expect(all(bad, 2)).rejects.toMatchObject({ nextOffset: 3 });
   });
 
-  test("a batch with one wrong bit is refused, whichever it is", () => {
+  test("a batch with one wrong bit is refused, whichever it is", async () => {
     const whole = batchOf(0, ["a"], { timestamp: 1_700_000_000_000 });
     for (const bit of range(8 * 17, 8 * whole.length)) {
       const damaged = Buffer.from(whole);
       damaged[bit >>> 3] = (damaged[bit >>> 3] ?? 0) ^ (1 << (bit & 7));
-      expect(() => all(damaged)).toThrow(WireError);
+      await expect(all(damaged)).rejects.toThrow(WireError);
     }
   });
 
-  test("damaged bytes give records or a WireError, and always end, with a checksum that is right or not", () => {
+  test("damaged bytes give records or a WireError, and always end, with a checksum that is right or not", async () => {
     const sample = [
       batchOf(0, ["a", "b"]),
       controlBatch(2, 1, "abort"),
@@ -234,8 +282,8 @@ describe("record batches", () => {
     ];
     const end = sample.length - 1;
     const change = fc.tuple(fc.nat(end), fc.nat(), fc.nat(255), fc.boolean());
-    fc.assert(
-      fc.property(fc.array(change, { minLength: 1, maxLength: 4 }), (changes) => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 4 }), async (changes) => {
         const damaged = sample.map((batch) => Buffer.from(batch));
         for (const [which, at, to, mended] of changes) {
           const batch = damaged[which] ?? Buffer.alloc(0);
@@ -244,7 +292,7 @@ describe("record batches", () => {
           else if (mended) batch.writeUInt32BE(crc32(batch.subarray(16)), 12);
         }
         try {
-          const { offsets } = all(Buffer.concat(damaged), 0, [{ producerId: 1, firstOffset: 0 }]);
+          const { offsets } = await all(Buffer.concat(damaged), 0, [{ producerId: 1, firstOffset: 0 }]);
           expect(offsets).toEqual(offsets.toSorted((a, b) => a - b));
         } catch (error) {
           expect(error).toBeInstanceOf(WireError);
@@ -256,8 +304,8 @@ describe("record batches", () => {
 });
 
 describe("messages of the formats 0 and 1", () => {
-  const of = (answer: Buffer, from = 0) =>
-    [...partsOf(answer, from, [])].flatMap(({ records }) =>
+  const of = async (answer: Buffer, from = 0) =>
+    (await all(answer, from)).parts.flatMap(({ records }) =>
       records.map(({ offset, timestamp, key, value }) => [
         offset,
         timestamp,
@@ -266,7 +314,7 @@ describe("messages of the formats 0 and 1", () => {
       ]),
     );
 
-  test("single ones come with key, value and, in format 1, their time; so do batches that follow them", () => {
+  test("single ones come with key, value and, in format 1, their time; so do batches that follow them", async () => {
     const answer = Buffer.concat([
       oldMessage({ magic: 0, offset: 4, key: "k", value: "v" }),
       oldMessage({ magic: 0, offset: 5, value: null }),
@@ -275,47 +323,49 @@ describe("messages of the formats 0 and 1", () => {
       batchOf(11, ["y"], { timestamp: 1_600_000_000_000 }),
     ]);
 
-    expect(of(answer)).toEqual([
+    expect(await of(answer)).toEqual([
       [4, undefined, "k", "v"],
       [5, undefined, null, null],
       [9, 1_500_000_000_000, "", "w"],
       [10, undefined, null, "x"],
       [11, 1_600_000_000_000, null, "y"],
     ]);
-    expect(of(answer, 10)).toHaveLength(2);
+    expect(await of(answer, 10)).toHaveLength(2);
     expect(readTo(answer, { offset: 4, leaderEpoch: -1 }).offset).toBe(12);
   });
 
-  test("compressed ones have the offsets that the log gave them, though compaction took some", () => {
+  test("compressed ones have the offsets that the log gave them, though compaction took some", async () => {
     const within = (magic: 0 | 1, ...offsets: number[]) =>
       offsets.map((offset) => oldMessage({ magic, offset, value: `${offset}`, timestamp: offset }));
     const relative = oldBatch(1, 103, within(1, 0, 1, 3));
     const absolute = oldBatch(0, 107, within(0, 104, 107));
 
-    expect(of(Buffer.concat([relative, absolute]))).toEqual([
+    expect(await of(Buffer.concat([relative, absolute]))).toEqual([
       [100, 0, null, "0"],
       [101, 1, null, "1"],
       [103, 3, null, "3"],
       [104, undefined, null, "104"],
       [107, undefined, null, "107"],
     ]);
-    expect(of(relative, 101)).toHaveLength(2);
+    expect(await of(relative, 101)).toHaveLength(2);
   });
 
-  test("where the log gave them their time, compressed ones have that time", () => {
+  test("where the log gave them their time, compressed ones have that time", async () => {
     const inner = [0, 1].map((offset) => oldMessage({ magic: 1, offset, timestamp: 5 }));
     const answer = oldBatch(1, 1, inner, { timestamp: 1_500_000_000_000, attributes: 0x08 });
 
-    expect(of(answer).map(([, timestamp]) => timestamp)).toEqual([1_500_000_000_000, 1_500_000_000_000]);
+    expect((await of(answer)).map(([, timestamp]) => timestamp)).toEqual([
+      1_500_000_000_000, 1_500_000_000_000,
+    ]);
   });
 
-  test("one with a wrong bit is refused, as are compressed ones within compressed ones", () => {
+  test("one with a wrong bit is refused, as are compressed ones within compressed ones", async () => {
     const whole = oldMessage({ magic: 1, offset: 0, value: "v" });
     for (const bit of range(8 * 12, 8 * whole.length)) {
       const damaged = Buffer.from(whole);
       damaged[bit >>> 3] = (damaged[bit >>> 3] ?? 0) ^ (1 << (bit & 7));
-      expect(() => of(damaged)).toThrow(WireError);
+      await expect(of(damaged)).rejects.toThrow(WireError);
     }
-    expect(() => of(oldBatch(1, 0, [oldBatch(1, 0, [whole])]))).toThrow(/within another/);
+    await expect(of(oldBatch(1, 0, [oldBatch(1, 0, [whole])]))).rejects.toThrow(/within another/);
   });
 });

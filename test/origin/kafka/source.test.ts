@@ -38,6 +38,12 @@ describeWithKafka("a real Kafka:", () => {
       createTopic: (topic, partitions) => createTopic(admin, topic, partitions),
       deleteTopic: (topic) => deleteTopic(admin, topic),
       produce: (topic, records) => producer.send(topic, records),
+      hold: async (topic) => {
+        const open = await producers.open({ "transactional.id": randomUUID() });
+        await open.begin();
+        await open.send(topic, [recordOf(0, "within")]);
+        return () => open.commit();
+      },
       trim: (topic, partition, offset) => trim(kafka, topic, partition, offset),
       close: async () => {
         await source.close();
@@ -273,6 +279,26 @@ describeWithKafka("a real Kafka:", () => {
       await producer.send({ topic, messages: [{ key: "k", value: "timed", timestamp: "5" }] });
       expect(await source.offsetAt(at)).toBe(1);
       await producer.disconnect();
+    });
+
+    test("[F2] times are as the log has them, up to 2^53 - 1; one beyond is none, and hinders no search by time", async () => {
+      const topic = await newTopic();
+      const producer = await producers.open({ "linger.ms": 50 });
+      const times = [2n ** 63n - 1n, 1_700_000_000_123, 0, 2n ** 53n - 1n, 2n ** 53n, 1_700_000_000_124];
+      await producer.send(
+        topic,
+        times.map((timestamp) => ({ ...recordOf(0, String(timestamp)), timestamp })),
+      );
+      const [info] = (await source.describe(topic)) ?? [];
+      const reading = await read(topic);
+      await reading.reaches(times.length);
+
+      expect(reading.records.map(({ timestamp }) => timestamp)).toEqual([
+        ...[undefined, 1_700_000_000_123, 0, 2 ** 53 - 1, undefined, 1_700_000_000_124],
+      ]);
+      const at = { topic, partition: 0, epoch: info?.epoch ?? "", timestamp: 1_600_000_000_000 };
+      // As the broker sees it.
+      expect(await source.offsetAt(at)).toBe(0);
     });
 
     test("records that the log gives their time have that time", async () => {

@@ -51,6 +51,51 @@ describe("ready", () => {
     expect(body).toMatchObject({ ready: false, reasons: [reason] });
   });
 
+  test("it names what no subscriber sees all the same: what is held back, isn't read, isn't found or isn't taken", () => {
+    const { ok, body } = readinessOf(
+      madeUpStatus({
+        partitions: [
+          {},
+          { heldBack: 3 },
+          { next: 2, error: "unavailable: no leader" },
+          { next: 1, error: "corrupt: no such codec", stopped: true },
+        ],
+        undescribable: "there is no broker",
+        listing: { isKnown: true, error: "there is no broker", leftOut: 2 },
+      }),
+    );
+
+    expect(ok).toBe(true);
+    expect(body).toMatchObject({
+      reasons: [],
+      unseen: [
+        "t/2 isn't read on from 2: unavailable: no leader",
+        "t/3 isn't read on from 1: corrupt: no such codec",
+        "t/1: a transaction that is open holds back 3 records from 4 on, for 12 s",
+        "new partitions of t aren't found: there is no broker",
+        "new topics that match patterns aren't found: there is no broker",
+        "2 topics match patterns, but are too many to be read",
+      ],
+      topics: [{ topic: "t", error: "there is no broker" }],
+    });
+    const { partitions } = body as { partitions: { partition: number; heldBack?: object }[] };
+    expect(partitions.map(({ partition }) => partition)).toEqual([3, 2, 1, 0]);
+    expect(partitions.map(({ heldBack }) => heldBack)).toEqual([
+      ...[undefined, undefined],
+      { records: 3, seconds: 12 },
+      undefined,
+    ]);
+  });
+
+  test("it is not one that doesn't know yet which topics match patterns, and says why", () => {
+    const { ok, body } = readinessOf(
+      madeUpStatus({ listing: { isKnown: false, error: "there is no broker", leftOut: 0 } }),
+    );
+
+    expect(ok).toBe(false);
+    expect(body.reasons).toEqual(["it isn't known yet which topics match patterns: there is no broker"]);
+  });
+
   test("of thousands of partitions those that need attention are listed first, and the answer stays small", () => {
     const partitions = Array.from({ length: 5_000 }, (_, i) => ({
       next: 0,

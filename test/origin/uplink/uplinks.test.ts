@@ -63,6 +63,17 @@ describe("dialling", () => {
       expect(token).toEqual({ kid: "k1", aud: "distributary-uplink", sub: "here", life: 60 });
   });
 
+  test("[U1] each request is signed with the key as it is then", async () => {
+    let key = { kid: "k1", secret: new TextEncoder().encode("f".repeat(32)) };
+    const currentKey = async () => key;
+    start({}, { currentKey });
+    await origin.recorded.until("uplink_refused");
+
+    key = KEY;
+
+    expect((await edge.uplink(1)).shard).toBe(0);
+  });
+
   test("[U2] [V1] the origin offers its version and says hello first", async () => {
     start();
     const uplink = await edge.uplink(1);

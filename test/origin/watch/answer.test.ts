@@ -34,7 +34,7 @@ function answer(from?: string, meanwhile?: () => void) {
     position: formatPosition(position),
     head: formatPosition(head),
     to: formatPosition(attached.to),
-    since: formatPosition(attached.since),
+    horizon: formatPosition(attached.horizon),
     ...(recovered === undefined ? {} : { recovered }),
     ...(cause === undefined ? {} : { cause }),
     offsets,
@@ -45,19 +45,26 @@ describe("an attach that asks for nothing", () => {
   test("[U5] [S3] is answered with the window, and where it begins", () => {
     fill([0, "a"], [1, "b"], [2, "a"], [5, "a"], [7, "b"], [9, "a"]);
 
-    expect(answer()).toEqual({ position: "x:0", head: "x:9", to: "x:9", since: "-", offsets: [2, 5, 9] });
+    expect(answer()).toEqual({ position: "x:0", head: "x:9", to: "x:9", horizon: "x:0", offsets: [2, 5, 9] });
   });
 
   test("[U5] from the beginning, where all of it is in the window", () => {
     fill([3, "a"], [4, "a"]);
 
-    expect(answer()).toEqual({ position: "-", head: "x:4", to: "x:4", since: "-", offsets: [3, 4] });
+    expect(answer()).toEqual({ position: "-", head: "x:4", to: "x:4", horizon: "x:0", offsets: [3, 4] });
   });
 
-  test("[U5] of a key without records it says so", () => {
+  test("[U5] of a key without records it says how far its home was read", () => {
     fill([3, "b"]);
 
-    expect(answer()).toEqual({ position: "-", head: "-", to: "-", since: "-", offsets: [] });
+    expect(answer()).toEqual({ position: "x:3", head: "x:3", to: "x:3", horizon: "x:0", offsets: [] });
+  });
+
+  test("[U5] of a key whose records were dropped it claims nothing of what lies before", () => {
+    fill([0, "a"], [1, "a"], [4, "b"]);
+    origin.history.drop("t", 0, 4, false);
+
+    expect(answer()).toEqual({ position: "x:4", head: "x:4", to: "x:4", horizon: "x:4", offsets: [] });
   });
 
   test("[U5] the latest is there however old it is, older ones only as long as the window says", () => {
@@ -80,7 +87,7 @@ describe("an attach that asks for nothing", () => {
     origin.history.drop("t", 0, 5, false);
     origin.read(0, "x", record(12, "c", "1"));
 
-    expect(answer()).toMatchObject({ position: "x:0", since: "x:4", offsets: [7, 9] });
+    expect(answer()).toMatchObject({ position: "x:0", horizon: "x:5", offsets: [7, 9] });
     origin.history.drop("t", 0, 8, false);
     origin.history.drop("t", 0, 12, true);
     expect(shard.answerTo("/t/c")?.attached.verdict.position).toEqual(at("x:11"));
@@ -90,7 +97,7 @@ describe("an attach that asks for nothing", () => {
     fill([2, "a"], [8, "b"]);
     origin.history.drop("t", 0, 8, true);
 
-    expect(answer()).toEqual({ position: "x:1", head: "x:2", to: "x:2", since: "x:7", offsets: [2] });
+    expect(answer()).toEqual({ position: "x:1", head: "x:2", to: "x:2", horizon: "x:8", offsets: [2] });
   });
 
   test("[P6] a key in two partitions has a component for each", () => {
@@ -101,7 +108,7 @@ describe("an attach that asks for nothing", () => {
       position: "-",
       head: "x:4,y:3",
       to: "x:4,y:3",
-      since: "-",
+      horizon: "x:0,y:0",
       offsets: [0, 4, 3],
     });
     origin.read(1, "y", record(5, "a", "1"), record(6, "a", "1"), record(7, "a", "1"));
@@ -125,7 +132,7 @@ describe("an attach from a position", () => {
       position: "x:0",
       head: "x:5",
       to: "x:5",
-      since: "-",
+      horizon: "x:0",
       recovered: true,
       offsets: [2, 5],
     };
@@ -144,7 +151,7 @@ describe("an attach from a position", () => {
     fill([2, "a"], [6, "a"], [9, "a"]);
     origin.history.drop("t", 0, 5, false);
 
-    expect(answer(from)).toMatchObject({ since: "x:4", ...expected });
+    expect(answer(from)).toMatchObject({ horizon: "x:5", ...expected });
   });
 
   test("[R3] in each epoch in which the key is known", () => {
@@ -152,7 +159,7 @@ describe("an attach from a position", () => {
     origin.read(1, "y", record(3, "a", "1"), record(4, "b", "1"), record(8, "a", "1"));
     origin.history.drop("t", 1, 4, false);
 
-    expect(answer("x:2")).toMatchObject({ recovered: false, cause: "horizon", since: "y:3" });
+    expect(answer("x:2")).toMatchObject({ recovered: false, cause: "horizon", horizon: "x:0,y:4" });
     expect(answer("x:2,y:3")).toMatchObject({ recovered: true, offsets: [6, 8], to: "x:6,y:8" });
   });
 
@@ -169,12 +176,12 @@ describe("an attach from a position", () => {
     });
   });
 
-  test("[R3] what a key had where it is no longer known can't be proved; all before the horizon is lost", () => {
+  test("[R3] what a key had where it is no longer known can't be proved; all that was read is declared lost", () => {
     fill([2, "a"], [9, "b"]);
     origin.history.drop("t", 0, 9, false);
 
     expect(answer("x:2")).toEqual({
-      ...{ position: "x:8", head: "x:8", to: "x:8", since: "x:8" },
+      ...{ position: "x:9", head: "x:9", to: "x:9", horizon: "x:9" },
       ...{ recovered: false, cause: "horizon", offsets: [] },
     });
   });
@@ -188,11 +195,24 @@ describe("an attach from a position", () => {
     expect(answer("x:2,y:2")).toMatchObject({ recovered: false, cause: "horizon" });
   });
 
+  test("[R3] a key that is known nowhere may have had records at home that were forgotten", () => {
+    fill([2, "a"], [6, "b"]);
+    origin.history.drop("t", 0, 3, false);
+
+    expect(answer("-")).toMatchObject({ recovered: false, cause: "horizon", position: "x:6" });
+    expect(answer("y:0", () => origin.read(1, "y", record(0, "c", "1")))).toMatchObject({
+      recovered: false,
+      cause: "horizon",
+      position: "x:6,y:0",
+    });
+    expect(answer("x:2")).toMatchObject({ position: "x:2", recovered: true, offsets: [] });
+  });
+
   test("[R4] an epoch that is none of the topic's", () => {
     fill([2, "a"], [6, "a"]);
 
     expect(answer("z:3")).toMatchObject({ recovered: false, cause: "epoch", position: "-", offsets: [2, 6] });
-    expect(answer("x:2,z:3")).toMatchObject({ recovered: false, cause: "epoch", since: "-" });
+    expect(answer("x:2,z:3")).toMatchObject({ recovered: false, cause: "epoch", horizon: "x:0" });
   });
 
   test("[R4] a position beyond what a fully read partition holds is ahead; its end is not", () => {
@@ -285,11 +305,16 @@ describe("what must wait", () => {
     });
   });
 
-  test("[R5] in a partition that isn't known of the same topic for 15 s: it may just have been added", () => {
+  test("[R5] in a partition that isn't known of the same topic until that was looked at: it may just have been added", () => {
     origin.describe({ epoch: "tt.0" });
     origin.read(0, "tt.0", record(0, "a", "1"));
+    const looked = origin.forwarder.looks("t");
 
     expect(answer("uu.1:3")).toMatchObject({ cause: "epoch" });
+    expect(origin.looks).toEqual([]);
+    expect(answer("tt.1:0", looked)).toBe("waiting");
+    expect(origin.looks).toEqual(["t"]);
+    expect(answer("tt.1:0", () => origin.forwarder.looks("t")())).toMatchObject({ cause: "epoch" });
     expect(answer("tt.1:0", () => origin.pass(PATIENCE_MS))).toMatchObject({ cause: "epoch" });
     const found = answer("tt.0:0,tt.1:0", () => {
       origin.describe({ epoch: "tt.0" }, { epoch: "tt.1" });

@@ -1,9 +1,12 @@
 import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
+import { ANSWER_BOUNDS } from "../../../origin/watch/answer.ts";
+import { Replays } from "../../../origin/watch/replays.ts";
 import { LIMITS } from "../../../shared/protocol/limits.ts";
 import { formatPosition, parsePosition } from "../../../shared/protocol/position.ts";
 import { eventually } from "../../support/deadline.ts";
 import type { LogModel } from "../../support/log-model.ts";
+import { ScriptedSource } from "../../support/scripted-source.ts";
 import { SmallOrigin, STREAM } from "../../support/small-origin.ts";
 import { SimulatedShard, type WatchingObject } from "../../support/watching.ts";
 
@@ -215,6 +218,28 @@ test("[R7] many who come at once are served by one scan of a partition", async (
   }
   // Who gets a turn later comes along with a second one.
   expect(origin.source.reads.length).toBeLessThanOrEqual(4);
+});
+
+test("[R7] what a scan keeps is its own: a record of each of many pieces must not keep them all", async () => {
+  const piece = new Uint8Array(1_000_000);
+  const [key, value, header] = [piece.subarray(0, 1), piece.subarray(1, 3), piece.subarray(3, 5)];
+  const source = new ScriptedSource();
+  source.read = async (_, onBatch) => {
+    const headers: [string, Uint8Array][] = [["h", header]];
+    await onBatch({
+      records: [{ offset: 0, timestamp: undefined, key, value, headers }],
+      nextOffset: 1,
+      endOffset: 1,
+    });
+  };
+  const replays = new Replays({ source, random: () => 0, bounds: ANSWER_BOUNDS });
+
+  const found = await replays.read("t", key, [{ partition: 0, epoch: "x", after: -1, until: 1 }]);
+
+  const record = found?.[0]?.records[0];
+  expect(record?.value).toEqual(new Uint8Array([0, 0]));
+  const kept = [record?.key, record?.value as Uint8Array, record?.headers[0]?.[1]];
+  expect(kept.map((bytes) => bytes?.buffer.byteLength)).toEqual([1, 2, 2]);
 });
 
 test("[R7] the index drops more each time that the log is read: only what has been dropped is read then", async () => {

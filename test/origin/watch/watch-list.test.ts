@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import type { IndexedRecord } from "../../../origin/index/record.ts";
+import { PATIENCE_MS } from "../../../origin/watch/proof.ts";
 import { LIMITS } from "../../../shared/protocol/limits.ts";
 import { NOTHING, parsePosition } from "../../../shared/protocol/position.ts";
 import { RecordingShard } from "../../support/recording-shard.ts";
@@ -145,7 +146,7 @@ describe("attaches", () => {
   test("one link can't fill the memory with questions that wait: the oldest is forgotten", () => {
     origin = new SmallOrigin();
     shard = new RecordingShard(origin.watchList);
-    for (let id = 1; id <= 20; id++) shard.attach(1, "/t/a", id);
+    for (let id = 1; id <= 30; id++) shard.attach(1, "/t/a", id);
     shard.work();
     shard.taken();
 
@@ -153,7 +154,69 @@ describe("attaches", () => {
     shard.work();
 
     const ids = shard.taken().map((frame) => Number(/"id":(\d+)/.exec(frame)?.[1]));
-    expect(ids).toEqual([13, 14, 15, 16, 17, 18, 19, 20]);
+    // What an object may have open, and some of its shard's.
+    expect(ids).toEqual(Array.from({ length: LIMITS.openAsks + 3 }, (_, i) => 31 - LIMITS.openAsks - 3 + i));
+  });
+
+  test("[R5] [U5] of one link one that must wait delays no other, and each is answered when it needn't any longer", () => {
+    write(0);
+    shard.attach(1, "/t/a", 1, at("x:9"));
+    shard.attach(1, "/t/a", 2, at("x:5"));
+    shard.attach(1, "/t/a", 3, at("x:0"));
+    shard.work();
+    const ids = () =>
+      shard
+        .taken()
+        .flatMap((frame) => /"(attached|waiting)".*"id":(\d+)/.exec(frame)?.slice(1).join(" ") ?? []);
+    expect(ids()).toEqual(["waiting 1", "waiting 2", "attached 3"]);
+
+    origin.read(0, "x", record(5, "b", "5"));
+    shard.work();
+    expect(ids()).toEqual(["attached 2"]);
+    origin.pass(PATIENCE_MS);
+    shard.work();
+
+    expect(ids()).toEqual(["attached 1"]);
+  });
+
+  test("[R5] one that has waited before, as its shard says, is waited for only as long as is left", () => {
+    origin.watchList.attach(shard, 1, { endpoint: "/t/a", id: 1, from: at("x:9"), waited: PATIENCE_MS - 1 });
+    origin.watchList.attach(shard, 1, { endpoint: "/t/a", id: 2, from: at("x:9"), waited: PATIENCE_MS });
+    shard.work();
+    expect(shard.taken()).toEqual([
+      expect.stringMatching(/waiting.*"id":1/),
+      expect.stringMatching(/"id":2.*"ahead"/),
+    ]);
+
+    origin.pass(1);
+    shard.work();
+
+    expect(shard.taken()).toEqual([expect.stringMatching(/"id":1.*"ahead"/)]);
+  });
+
+  test("[U4] [L8] one that is taken back is not answered; the others are, and the link stays live", () => {
+    live(shard, 1);
+    shard.attach(1, "/t/a", 2, at("x:9"));
+    shard.attach(1, "/t/a", 3, at("x:8"));
+    shard.work();
+    shard.taken();
+
+    origin.watchList.cancel(shard, 1, { endpoint: "/t/a", id: 2 });
+    origin.watchList.cancel(shard, 2, { endpoint: "/t/a", id: 3 });
+    origin.pass(PATIENCE_MS);
+    shard.work();
+    write(0);
+
+    expect(shard.taken()).toEqual([expect.stringMatching(/"id":3.*"ahead"/), `1 ${update(0)}`]);
+  });
+
+  test("[L8] where nothing else is asked, and nobody is live, nothing stays of one that is taken back", () => {
+    shard.attach(1, "/t/a", 2, at("x:9"));
+    shard.work();
+
+    origin.watchList.cancel(shard, 1, { endpoint: "/t/a", id: 2 });
+
+    expect(origin.watchList.size).toBe(0);
   });
 
   test("a thousand at once are answered in steps, so that others get their turn", () => {
@@ -254,7 +317,7 @@ describe("[U10] a shard that is congested", () => {
 
     const [reset, ...updates] = shard.taken();
     expect(reset).toBe(
-      '1 {"attached":"/t/a","id":0,"position":"x:2","head":"x:3","recovered":false,"cause":"horizon","to":"x:3","since":"x:2","count":1}',
+      '1 {"attached":"/t/a","id":0,"position":"x:2","head":"x:3","recovered":false,"cause":"horizon","to":"x:3","horizon":"x:3","count":1}',
     );
     expect(updates).toEqual([`1 ${update(3, 2)}`, `1 ${update(4, 3)}`]);
   });
@@ -270,7 +333,7 @@ describe("[U10] a shard that is congested", () => {
     shard.work();
 
     expect(shard.taken()).toEqual([
-      '1 {"attached":"/t/a","id":0,"position":"x:0","head":"x:0","recovered":false,"cause":"horizon","to":"x:0","since":"x:1","count":0}',
+      '1 {"attached":"/t/a","id":0,"position":"x:0","head":"x:0","recovered":false,"cause":"horizon","to":"x:0","horizon":"x:2","count":0}',
     ]);
   });
 
@@ -292,7 +355,7 @@ describe("[S5] [R4] who is live is told at once", () => {
     shard.work();
 
     expect(shard.taken()).toEqual([
-      '1 {"attached":"/t/a","id":0,"position":"x:6","head":"x:6","recovered":false,"cause":"horizon","to":"x:6","since":"x:6","count":0}',
+      '1 {"attached":"/t/a","id":0,"position":"x:6","head":"x:6","recovered":false,"cause":"horizon","to":"x:6","horizon":"x:7","count":0}',
     ]);
     origin.read(0, "x", record(9, "a", "9"));
     expect(shard.taken()).toEqual([`1 ${update(9, 6)}`]);
@@ -314,7 +377,7 @@ describe("[S5] [R4] who is live is told at once", () => {
     origin.describe({ epoch: "n" });
     shard.work();
     expect(shard.taken()).toEqual([
-      '1 {"attached":"/t/a","id":0,"position":"-","head":"-","recovered":false,"cause":"epoch","to":"-","since":"-","count":0}',
+      '1 {"attached":"/t/a","id":0,"position":"-","head":"-","recovered":false,"cause":"epoch","to":"-","horizon":"n:0","count":0}',
     ]);
     origin.read(0, "n", record(0, "a", "0"));
     expect(shard.taken()).toEqual([`1 ${update(0).replace("x:0", "n:0")}`]);

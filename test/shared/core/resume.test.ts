@@ -13,7 +13,7 @@ const latest = (text: string) => {
 };
 const at = (...components: [string, number][]): Position => new Map(components);
 
-/** base a:3, updates a:5 and a:9. */
+/** Floor a:3, updates a:5 and a:9. */
 function known(changed: Partial<Known> = {}): Known {
   const window = new Window({ updates: 10, ageMs: 1_000, bytes: 10_000 }, at(["a", 3]));
   window.push({ frame: frame("a:5", 3), epoch: "a", offset: 5 }, 0);
@@ -27,19 +27,26 @@ describe("[S3] without from", () => {
       kind: "snapshot",
       position: at(["a", 5]),
       frames: [frame("a:9", 5)],
+      head: at(["a", 9]),
     });
   });
 
-  test("before an update that has none before it stands nothing; other epochs stay", () => {
+  test("before an update of which no predecessor is known it stands at the offset before; other epochs stay", () => {
     const position = at(["a", 9], ["b", 4]);
 
-    expect(snapshotOf(position, latest(frame("a:9")))?.position).toEqual(at(["b", 4]));
+    expect(snapshotOf(position, latest(frame("a:9")))?.position).toEqual(at(["a", 8], ["b", 4]));
+    expect(snapshotOf(at(["a", 0]), latest(frame("a:0")))?.position).toEqual(NOTHING);
   });
 
   test("an endpoint that nobody has written to answers with the position of nothing", () => {
     const empty = known({ position: NOTHING, latest: "none" });
 
-    expect(decideResume(undefined, empty)).toEqual({ kind: "snapshot", position: NOTHING, frames: [] });
+    expect(decideResume(undefined, empty)).toEqual({
+      kind: "snapshot",
+      position: NOTHING,
+      frames: [],
+      head: NOTHING,
+    });
   });
 
   test("an endpoint whose updates have all gone answers with where it is", () => {
@@ -47,6 +54,7 @@ describe("[S3] without from", () => {
       kind: "snapshot",
       position: at(["a", 9]),
       frames: [],
+      head: at(["a", 9]),
     });
   });
 
@@ -57,24 +65,51 @@ describe("[S3] without from", () => {
 
 describe("[R1] with from", () => {
   test.each([
-    ["before the base", at(["a", 2])],
-    ["nothing at all, where the base is not", NOTHING],
+    ["before the floor", at(["a", 2])],
+    ["nothing at all, where the floor is not", NOTHING],
     ["past what the object has", at(["a", 10])],
     ["in an epoch that the object doesn't know", at(["a", 5], ["b", 0])],
+    ["in an epoch that the object knows, and the window says nothing of", at(["a", 5], ["c", 0])],
   ])("%s: only the origin can tell, and nothing is replayed", (_, from) => {
-    expect(decideResume(from, known())).toEqual({ kind: "ask" });
+    expect(decideResume(from, known({ position: at(["a", 9], ["c", 3]) }))).toEqual({ kind: "ask" });
   });
 
-  test("at the base, or between updates: all that follow are replayed", () => {
+  test("an epoch in which nothing had been received counts from its beginning, if the window does", () => {
+    const window = new Window({ updates: 10, ageMs: 1_000, bytes: 10_000 }, at(["a", 3], ["b", -1]));
+    window.push({ frame: frame("c:7"), epoch: "c", offset: 7 }, 0);
+    const position = at(["a", 3], ["c", 7]);
+
+    expect(decideResume(at(["a", 3]), known({ window, position }))).toEqual({ kind: "ask" });
+    expect(decideResume(at(["a", 3], ["c", 6]), known({ window, position }))).toEqual({
+      kind: "replay",
+      frames: [frame("c:7")],
+      head: at(["a", 3], ["c", 7]),
+    });
+  });
+
+  test("at the floor, or between updates: all that follow are replayed", () => {
     expect(decideResume(at(["a", 3]), known())).toEqual({
       kind: "replay",
       frames: [frame("a:5", 3), frame("a:9", 5)],
+      head: at(["a", 9]),
     });
-    expect(decideResume(at(["a", 7]), known())).toEqual({ kind: "replay", frames: [frame("a:9", 5)] });
+    expect(decideResume(at(["a", 7]), known())).toEqual({
+      kind: "replay",
+      frames: [frame("a:9", 5)],
+      head: at(["a", 9]),
+    });
   });
 
   test("at the object's own position nothing is missing", () => {
-    expect(decideResume(at(["a", 9]), known())).toEqual({ kind: "up-to-date" });
+    expect(decideResume(at(["a", 9]), known())).toEqual({ kind: "replay", frames: [], head: at(["a", 9]) });
+  });
+
+  test("where the object has read past offsets without a record of the endpoint, nothing leads there", () => {
+    const head = at(["a", 9]);
+    const further = known({ position: at(["a", 20]) });
+
+    expect(decideResume(at(["a", 9]), further)).toEqual({ kind: "replay", frames: [], head });
+    expect(snapshotOf(at(["a", 20]), latest(frame("a:9", 5)))?.head).toEqual(head);
   });
 });
 

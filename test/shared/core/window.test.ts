@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Kept, Window, type WindowLimits } from "../../../shared/core/window.ts";
-import { NOTHING, type Position, reaches } from "../../../shared/protocol/position.ts";
+import type { Position } from "../../../shared/protocol/position.ts";
 
 const limits = (changed: Partial<WindowLimits> = {}): WindowLimits => ({
   ...{ updates: 100, ageMs: 60_000, bytes: 1_000_000 },
@@ -12,39 +12,40 @@ const kept = (offset: number, size = 10, epoch = "e.0"): Kept => ({
   offset,
   frame: `${epoch}:${offset}`.padEnd(size, "-"),
 });
+const framesOf = (window: Window, from: Position) => window.after(from).map(({ frame }) => frame);
 const at = (...components: [string, number][]): Position => new Map(components);
 
 describe("bounds", () => {
-  test("more updates than allowed: the oldest go, and the base moves to the last one that went", () => {
-    const window = new Window(limits({ updates: 2 }), NOTHING);
+  test("more updates than allowed: the oldest go, and the floor moves to the last one that went", () => {
+    const window = new Window(limits({ updates: 2 }), at(["e.0", -1]));
 
     for (const offset of [3, 5, 8]) window.push(kept(offset), 0);
 
-    expect(window.base).toEqual(at(["e.0", 3]));
-    expect(window.after(at(["e.0", 3]))).toEqual([kept(5).frame, kept(8).frame]);
+    expect(window.floors).toEqual(at(["e.0", 3]));
+    expect(framesOf(window, at(["e.0", 3]))).toEqual([kept(5).frame, kept(8).frame]);
   });
 
   test("more bytes than allowed: the oldest go until it fits", () => {
-    const window = new Window(limits({ bytes: 25 }), NOTHING);
+    const window = new Window(limits({ bytes: 25 }), at(["e.0", -1]));
 
     for (const offset of [1, 2, 3]) window.push(kept(offset), 0);
 
     expect(window.size).toBe(2);
-    expect(window.base).toEqual(at(["e.0", 1]));
+    expect(window.floors).toEqual(at(["e.0", 1]));
   });
 
-  test("an update larger than the bound leaves the window empty, and its base at that update", () => {
-    const window = new Window(limits({ bytes: 25 }), NOTHING);
+  test("an update larger than the bound leaves the window empty, and its floor at that update", () => {
+    const window = new Window(limits({ bytes: 25 }), at(["e.0", -1]));
 
     window.push(kept(1), 0);
     window.push(kept(2, 26), 0);
 
     expect(window.size).toBe(0);
-    expect(window.base).toEqual(at(["e.0", 2]));
+    expect(window.floors).toEqual(at(["e.0", 2]));
   });
 
   test("what is older than allowed goes when the window is looked at, without a new update", () => {
-    const window = new Window(limits({ ageMs: 1_000 }), NOTHING);
+    const window = new Window(limits({ ageMs: 1_000 }), at(["e.0", -1]));
     window.push(kept(1), 0);
     window.push(kept(2), 500);
 
@@ -52,22 +53,22 @@ describe("bounds", () => {
     expect(window.size).toBe(2);
     window.expire(1_001);
 
-    expect(window.base).toEqual(at(["e.0", 1]));
+    expect(window.floors).toEqual(at(["e.0", 1]));
   });
 });
 
-test("an answer that leads up to the base makes the window reach further back, within the bounds", () => {
+test("an answer that leads up to the floor makes the window reach further back, within the bounds", () => {
   const window = new Window(limits({ updates: 4 }), at(["e.0", 10]));
   window.push(kept(12), 0);
   window.push(kept(14), 0);
 
   window.prepend(at(["e.0", 3]), [kept(5), kept(7), kept(10), kept(12)], 0);
 
-  expect(window.base).toEqual(at(["e.0", 5]));
-  expect(window.after(window.base)).toEqual([7, 10, 12, 14].map((offset) => kept(offset).frame));
+  expect(window.floors).toEqual(at(["e.0", 5]));
+  expect(framesOf(window, window.floors)).toEqual([7, 10, 12, 14].map((offset) => kept(offset).frame));
 });
 
-test("[R1] whatever is pushed and dropped, everything after a position that reaches the base is there, once and in order", () => {
+test("[R1] whatever is pushed and dropped, everything after a position that it covers is there, once and in order", () => {
   const push = fc.record({
     epoch: fc.constantFrom("a", "b"),
     step: fc.integer({ min: 1, max: 5 }),
@@ -85,7 +86,13 @@ test("[R1] whatever is pushed and dropped, everything after a position that reac
       fc.array(push, { maxLength: 60 }),
       fc.record({ a: fc.nat(100), b: fc.nat(100) }),
       (limits, pushes, from) => {
-        const window = new Window(limits, NOTHING);
+        const window = new Window(
+          limits,
+          new Map([
+            ["a", -1],
+            ["b", -1],
+          ]),
+        );
         const all: (Kept & { at: number })[] = [];
         const ends = new Map<string, number>();
         let now = 0;
@@ -110,10 +117,10 @@ test("[R1] whatever is pushed and dropped, everything after a position that reac
                 last.at < now - limits.ageMs ||
                 all.slice(0, -window.size || undefined).some((gone) => gone.frame.length > limits.bytes),
             ).toBe(true);
-          for (const position of [window.base, at(["a", from.a], ["b", from.b])]) {
-            if (!reaches(position, window.base)) continue;
+          for (const position of [window.floors, at(["a", from.a], ["b", from.b])]) {
+            if (!window.covers(position)) continue;
             const expected = all.filter((one) => one.offset > (position.get(one.epoch) ?? -1));
-            expect(window.after(position)).toEqual(expected.map(({ frame }) => frame));
+            expect(framesOf(window, position)).toEqual(expected.map(({ frame }) => frame));
           }
         }
       },

@@ -62,12 +62,12 @@ const header: fc.Arbitrary<Header> = fc.tuple(
   fc.oneof(fc.string(), fc.constantFrom("v", '","v":', "\n")),
   fc.oneof(fc.constant(null), fc.string(), fc.uint8Array({ maxLength: 20 }), fc.constant(',"v":')),
 );
-const anyUpdate: fc.Arbitrary<Update> = fc.record({
+const whole: fc.Arbitrary<Update> = fc.record({
   endpoint: fc.constantFrom("/t/k", "/t/%22%2C%22v%22%3A", "/a.b/$"),
   epoch: fc.stringMatching(/^[A-Za-z0-9_.-]{1,32}$/),
   offset: fc.maxSafeNat(),
   previous: fc.option(fc.maxSafeNat(), { nil: undefined }),
-  timestamp: fc.option(fc.integer({ min: 0, max: 4e12 }), { nil: undefined }),
+  timestamp: fc.option(fc.oneof(fc.integer({ min: 0, max: 4e12 }), fc.maxSafeNat()), { nil: undefined }),
   headers: fc.array(header, { maxLength: 4 }),
   value: fc.oneof(
     anyBytes.map(classifyValue),
@@ -75,6 +75,10 @@ const anyUpdate: fc.Arbitrary<Update> = fc.record({
     fc.constant<Value>({ kind: "omitted", size: 9e9 }),
   ),
 });
+const anyUpdate: fc.Arbitrary<Update> = fc.oneof(
+  whole,
+  fc.tuple(whole, fc.nat()).map(([update, headersOmitted]) => ({ ...update, headers: [], headersOmitted })),
+);
 
 describe("update frames", () => {
   test("[F2] the frame is what PROTOCOL.md shows", () => {
@@ -152,6 +156,15 @@ describe("update frames", () => {
     );
   });
 
+  test("[F2] [F8] headers that were omitted are told from none, and before the value", () => {
+    const omitted = update({ kind: "json", text: "1" }, { headersOmitted: 17 });
+    const frame = encodeUpdate(omitted);
+
+    expect(frame).toContain(',"x":17,"v":1}');
+    expect(decoded(frame).headersOmitted).toBe(17);
+    expect(decoded(encodeUpdate(update({ kind: "json", text: "1" })))).not.toHaveProperty("headersOmitted");
+  });
+
   test("[F2] [V3] a field added by a later version is passed over", () => {
     expect(decoded('{"e":"/t/k","p":"a:1","q":0,"zone":"eu","v":{"x":1}}').value).toEqual({
       kind: "json",
@@ -172,6 +185,8 @@ describe("update frames", () => {
     '{"e":"/t/k","p":"a:1","v":{]}',
     '{"e":"/t/k","p":"a:1","d":true,"v":1}',
     '{"e":"/t/k","p":"a:1","q":-1,"v":1}',
+    '{"e":"/t/k","p":"a:1","x":-1,"v":1}',
+    '{"e":"/t/k","p":"a:1","x":true,"v":1}',
     '{"e":"t","p":"a:1","v":1}',
     '{"e":"/t/k","p":"a:1","n":3}',
     '{"e":"/t/k","p":"a:1","v":1',

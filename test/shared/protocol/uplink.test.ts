@@ -4,6 +4,7 @@ import {
   type Attached,
   encodeAttach,
   encodeAttached,
+  encodeCancel,
   encodeWaiting,
 } from "../../../shared/protocol/attach.ts";
 import {
@@ -31,7 +32,7 @@ const attached: Attached = {
   id: 4,
   verdict: { position: at(1), head: at(9), recovered: true, cause: undefined },
   to: at(5),
-  since: new Map(),
+  horizon: new Map(),
   count: 2,
 };
 
@@ -60,6 +61,20 @@ describe("control frames", () => {
     expect(decodeShardSays(encodeDetach("/t/k", 7))).toEqual({
       ok: true,
       value: { kind: "detach", endpoint: "/t/k", link: 7 },
+    });
+  });
+
+  test("[L8] [U4] what is taken back, and how long one that is asked again has waited", () => {
+    const cancel = { endpoint: "/t/k", id: 4 };
+    expect(decodeLinkUp(encodeCancel(cancel))).toEqual({ ok: true, value: { kind: "cancel", cancel } });
+    expect(decodeShardSays(encodeCancel(cancel, 7))).toEqual({
+      ok: true,
+      value: { kind: "cancel", link: 7, cancel },
+    });
+    const attach = { endpoint: "/t/k", id: 5, from: at(1), waited: 2_000 };
+    expect(decodeShardSays(encodeAttach(attach, 7))).toEqual({
+      ok: true,
+      value: { kind: "attach", link: 7, attach },
     });
   });
 

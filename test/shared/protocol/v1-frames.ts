@@ -12,7 +12,7 @@ export const ORIGIN_SAYS = {
   ping: '{"ping":1}',
   /** The answer to ask 1 of link 1, and its update. */
   attached: [
-    '1\t{"attached":"/quotes/A","id":1,"position":"Zk3x9Q.0:4","head":"Zk3x9Q.0:5","to":"Zk3x9Q.0:5","since":"Zk3x9Q.0:1","count":1}',
+    '1\t{"attached":"/quotes/A","id":1,"position":"Zk3x9Q.0:4","head":"Zk3x9Q.0:5","to":"Zk3x9Q.0:5","horizon":"Zk3x9Q.0:1","count":1}',
     '1\t{"e":"/quotes/A","p":"Zk3x9Q.0:5","q":4,"t":1763690000123,"v":{"bid":229.1}}',
   ].join(SEPARATOR),
   live: '1\t{"e":"/quotes/A","p":"Zk3x9Q.0:7","q":5,"t":1763690000223,"h":[["trace","1"]],"s":"text"}',
@@ -23,7 +23,7 @@ export const ORIGIN_SAYS = {
   ]),
   /** The answer to ask 0 of link 1: nothing is missing after offset 9, and one update follows. */
   caughtUp: [
-    '1\t{"attached":"/quotes/A","id":0,"position":"Zk3x9Q.0:9","head":"Zk3x9Q.0:11","recovered":true,"to":"Zk3x9Q.0:11","since":"Zk3x9Q.0:1","count":1}',
+    '1\t{"attached":"/quotes/A","id":0,"position":"Zk3x9Q.0:9","head":"Zk3x9Q.0:11","recovered":true,"to":"Zk3x9Q.0:11","horizon":"Zk3x9Q.0:1","count":1}',
     '1\t{"e":"/quotes/A","p":"Zk3x9Q.0:11","q":9,"d":true}',
   ].join(SEPARATOR),
   waiting: '1\t{"waiting":"/quotes/A","id":1}',
@@ -47,7 +47,7 @@ export const SHARD_SAYS = {
 export const SHARD_SAYS_DOWN = {
   hello: '{"hello":{"version":1,"shard":0,"generation":7,"dial":3}}',
   attached: [
-    '{"attached":"/quotes/A","id":1,"position":"Zk3x9Q.0:4","head":"Zk3x9Q.0:5","to":"Zk3x9Q.0:5","since":"Zk3x9Q.0:1","count":1}',
+    '{"attached":"/quotes/A","id":1,"position":"Zk3x9Q.0:4","head":"Zk3x9Q.0:5","to":"Zk3x9Q.0:5","horizon":"Zk3x9Q.0:1","count":1}',
     '{"e":"/quotes/A","p":"Zk3x9Q.0:5","q":4,"t":1763690000123,"v":{"bid":229.1}}',
   ].join(SEPARATOR),
   live: '{"e":"/quotes/A","p":"Zk3x9Q.0:7","q":5,"t":1763690000223,"s":"text"}',

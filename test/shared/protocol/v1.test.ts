@@ -162,9 +162,9 @@ describe("an origin of today and a shard of the first version", () => {
       `?13 ${update}`,
     ]);
     expect(rest.filter((frame) => frame.startsWith("1"))).toEqual([
-      '1 {"attached":"/t/a","id":1,"position":"-","head":"e.0:0","to":"e.0:0","since":"-","count":1}',
+      '1 {"attached":"/t/a","id":1,"position":"-","head":"e.0:0","to":"e.0:0","horizon":"e.0:0","count":1}',
       `1 ${update}`,
-      '1 {"attached":"/t/a","id":0,"position":"e.0:0","head":"e.0:0","recovered":true,"to":"e.0:0","since":"-","count":0}',
+      '1 {"attached":"/t/a","id":0,"position":"e.0:0","head":"e.0:0","recovered":true,"to":"e.0:0","horizon":"e.0:0","count":0}',
     ]);
   });
 });

@@ -1,0 +1,57 @@
+/**
+ * A child that doesn't watch its parent ends with it all the same, whatever is killed, and in whichever order:
+ *
+ * - Where the kernel can be told to (Linux, by util-linux's setpriv), it ends the child when this process has gone.
+ * - Everywhere a guard does so, a process that watches this one. A guard that is killed is replaced.
+ */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { delimiter, isAbsolute, join } from "node:path";
+
+/** A guard that ends sooner is not replaced before: nothing that keeps a guard from running is cured by haste. */
+const GUARD_MS = 1_000;
+
+type Command = readonly [string, ...string[]];
+
+/** The same command, run so that the kernel ends it when this thread's process has gone, where it can be told to. */
+export function mortal(command: Command): Command {
+  if (process.platform !== "linux") return command;
+  for (const folder of (process.env.PATH ?? "").split(delimiter)) {
+    if (!isAbsolute(folder)) continue;
+    const prefix: Command = [join(folder, "setpriv"), "--pdeathsig", "KILL", "--"];
+    // Others of this name lack the option.
+    const [setpriv, ...args] = prefix;
+    const { status } = spawnSync(setpriv, [...args, process.execPath, "--version"], { stdio: "ignore" });
+    if (status === 0) return [...prefix, ...command];
+  }
+  return command;
+}
+
+/** Sees that a process ends when this one has gone, until it has `ended`. */
+export function keepGuarded(pid: number, ended: Promise<unknown>): void {
+  let guard: ChildProcess | undefined;
+  let isOver = false;
+  const begin = () => {
+    if (isOver) return;
+    const begun = performance.now();
+    guard = guardOver(pid);
+    const again = () => setTimeout(begin, Math.max(0, begun + GUARD_MS - performance.now())).unref();
+    guard.once("exit", again);
+    guard.once("error", again);
+  };
+  begin();
+  void ended.then(() => {
+    isOver = true;
+    guard?.kill("SIGKILL");
+  });
+}
+
+/** In a group of its own: a Ctrl-C in the terminal must not end the guard before it is needed. */
+function guardOver(pid: number): ChildProcess {
+  const guard = spawn(process.execPath, [join(import.meta.dirname, "guard.ts"), String(pid)], {
+    detached: true,
+    stdio: ["ignore", "ignore", "ignore", "ipc"],
+  });
+  guard.channel?.unref();
+  guard.unref();
+  return guard;
+}

@@ -1,0 +1,40 @@
+/** Texts that nobody may ever see: those of the start, and of those that have been put in their place the newest. */
+const MAX_LATER = 100;
+
+export class Secrets implements Iterable<string> {
+  readonly #first: readonly string[];
+  readonly #later = new Set<string>();
+
+  constructor(first: readonly string[]) {
+    this.#first = first;
+  }
+
+  /** What was there before may still be quoted by an error that is under way. */
+  add(...secrets: readonly string[]): void {
+    for (const secret of secrets) {
+      this.#later.delete(secret);
+      this.#later.add(secret);
+    }
+    for (const oldest of this.#later) {
+      if (this.#later.size <= MAX_LATER) break;
+      this.#later.delete(oldest);
+    }
+  }
+
+  *[Symbol.iterator](): Iterator<string> {
+    yield* this.#first;
+    yield* this.#later;
+  }
+}
+
+/** What is to be hidden of a file: all of it, and of an uplink key (`kid:secret`) the secret. PEM is told by its form. */
+export function secretsIn(texts: Iterable<string>): string[] {
+  return [...texts].flatMap((text) => {
+    if (text.includes("-----BEGIN ")) return [];
+    const whole = text.trim();
+    const secret = UPLINK_KEY.exec(whole)?.[1];
+    return secret === undefined ? [whole] : [whole, secret];
+  });
+}
+
+const UPLINK_KEY = /^[A-Za-z0-9._-]{1,64}:(.{32,})$/;

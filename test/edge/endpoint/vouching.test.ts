@@ -1,0 +1,81 @@
+/**
+ * What a window vouches for, and what an origin proves, against a log and indexes that drop: whatever was answered, came
+ * live, was dropped, aged or slept through, whoever comes back is told that nothing is missing only if nothing is.
+ */
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { type Chosen, type Command, VouchingWorld } from "../../support/vouching-world.ts";
+
+const epoch = fc.nat(1);
+const who = fc.nat(1);
+const keep = fc.constantFrom(0, 0, 1, 2, 4);
+const kind = <K extends Command["kind"]>(name: K) => fc.constant(name);
+const times = fc.integer({ min: 1, max: 4 });
+
+const back = fc.option(fc.integer({ min: -1, max: 9 }), { nil: undefined });
+const chosen: fc.Arbitrary<Chosen> = fc.oneof(
+  fc.record({ held: fc.nat(20), without: fc.option(epoch, { nil: undefined, freq: 4 }) }),
+  fc.record({ offsets: fc.tuple(back, back) }),
+);
+
+const write = fc.record({ kind: kind("write"), epoch, other: fc.boolean(), times });
+const read = fc.record({ kind: kind("read"), who, times: fc.constantFrom(1, 3, 20) });
+const drop = fc.record({ kind: kind("drop"), who, epoch, keep });
+const command: fc.Arbitrary<Command> = fc.oneof(
+  ...[write, write, write, read, read, read, drop, drop],
+  fc.record({ kind: fc.constantFrom("trim" as const, "compact" as const), epoch, keep }),
+  fc.record({ kind: kind("wipe"), who }),
+  fc.record({ kind: kind("attach"), who }),
+  fc.record({ kind: kind("ask"), from: chosen }),
+  fc.record({ kind: kind("age"), ms: fc.constantFrom(10, 1_000, 20_000) }),
+  fc.record({ kind: kind("hibernate") }),
+);
+
+const infinity = Number.POSITIVE_INFINITY;
+const memory = fc.record({
+  records: fc.constantFrom(infinity, 3, 8),
+  bytes: fc.constantFrom(infinity, 30),
+  ageMs: fc.constantFrom(infinity, 500, 5_000),
+  keepLatest: fc.constant(false),
+  remembersTails: fc.boolean(),
+});
+const options = fc.record({
+  window: fc.record({
+    updates: fc.constantFrom(5, 1, 2),
+    ageMs: fc.constantFrom(60_000, 500),
+    bytes: fc.constantFrom(10_000, 100),
+  }),
+  stream: fc.record({
+    start: fc.constantFrom("earliest" as const, "latest" as const),
+    compacted: fc.boolean(),
+  }),
+  memories: fc.array(memory, { minLength: 1, maxLength: 2 }),
+});
+
+/** `npm run test:long` plays more. */
+const HISTORIES = Number(process.env.SIMULATED_HISTORIES ?? 2_000);
+
+test(
+  "[R1] [R3] [P3] nobody is told that nothing is missing where something is, whatever was dropped by whom",
+  () => {
+    let served = 0;
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(command, chosen), { maxLength: 40, size: "medium" }),
+        options,
+        (history, chosenOptions) => {
+          const world = new VouchingWorld(chosenOptions);
+          for (const [command, from] of history) {
+            world.run(command);
+            world.judge(from);
+          }
+          served += world.served;
+          expect(world.problems).toEqual([]);
+        },
+      ),
+      { numRuns: HISTORIES },
+    );
+    expect(served).toBeGreaterThan(1_000);
+  },
+  60_000 + HISTORIES * 10,
+);

@@ -1,0 +1,164 @@
+/**
+ * Histories in which something was forgotten, and somebody was told that nothing is missing: as the search found them,
+ * shortened, with the seeds of their chance.
+ */
+import { PERFECT } from "../support/forgetful-index.ts";
+import type { Forgetting, ForgettingStep } from "./simulation-forgetting.ts";
+
+/** One origin, three, and two for each of two ranges. */
+const [ONE, THREE, RANGES] = [5, 3, 2];
+
+const WINDOW = { updates: 5, ageMs: 30_000, bytes: 40_000 };
+const STREAM = { start: "earliest", compacted: false, replay: 0, windowMs: 3_600_000 } as const;
+
+/** Nothing is forgotten but what the steps say. */
+function by(
+  stream: Partial<Forgetting["stream"]> = {},
+  memory: Partial<Forgetting["memories"][0]> = {},
+): Forgetting {
+  const memories = Array.from({ length: 4 }, () => ({ ...PERFECT, remembersTails: false, ...memory }));
+  return { window: WINDOW, stream: { ...STREAM, ...stream }, memories };
+}
+
+const fresh = (path: number): ForgettingStep => ({ do: "subscribe", path, from: undefined });
+const from = (path: number, back: number, epochs = 1): ForgettingStep => ({
+  ...{ do: "subscribe", path, from: { back, epochs } },
+});
+const append = (path: number, epoch: number, times: number): ForgettingStep => ({
+  ...{ do: "append", path, epoch, times },
+});
+const arrive: ForgettingStep = { do: "arrive" };
+
+export const FORGOTTEN: readonly [title: string, ForgettingStep[], number, Forgetting][] = [
+  [
+    "an index had dropped all of a key when its object attached",
+    [
+      arrive,
+      append(0, 0, 5),
+      { do: "drop", who: 0, epoch: 0, keep: 0 },
+      fresh(0),
+      arrive,
+      append(0, 0, 1),
+      arrive,
+      from(0, 5),
+    ],
+    ONE,
+    by(),
+  ],
+  [
+    "an index dropped for its age all of a key that nobody watched",
+    [
+      arrive,
+      append(0, 0, 5),
+      { do: "pass", ms: 40_000 },
+      fresh(0),
+      arrive,
+      append(0, 0, 1),
+      arrive,
+      from(0, 5),
+    ],
+    ONE,
+    by({}, { ageMs: 5_000 }),
+  ],
+  [
+    "an object took up a key that was dropped, of a stream whose log is read again for who asks",
+    [
+      arrive,
+      append(0, 0, 5),
+      { do: "drop", who: 0, epoch: 0, keep: 0 },
+      fresh(0),
+      arrive,
+      append(0, 0, 1),
+      arrive,
+      from(0, 5),
+    ],
+    ONE,
+    by({ replay: 1_000 }),
+  ],
+  [
+    "the index of a compacted topic was deleted, and the topic read from its end on",
+    [
+      arrive,
+      append(0, 0, 5),
+      { do: "wipe", who: 0 },
+      arrive,
+      fresh(0),
+      arrive,
+      append(0, 0, 1),
+      arrive,
+      from(0, 5),
+    ],
+    ONE,
+    by({ start: "latest", compacted: true }),
+  ],
+  [
+    "an object slept after it had taken up a key that was dropped",
+    [
+      ...[arrive, append(0, 0, 5), { do: "drop", who: 0, epoch: 0, keep: 0 } as const, fresh(0), arrive],
+      ...[
+        { do: "evict", path: 0 } as const,
+        append(0, 0, 2),
+        arrive,
+        { do: "evict", path: 0 } as const,
+        from(0, 6),
+      ],
+    ],
+    ONE,
+    by(),
+  ],
+  [
+    "one of two ranges had dropped what it held of a key",
+    [
+      ...[arrive, append(0, 0, 5), append(0, 1, 1), { do: "drop", who: 0, epoch: 0, keep: 0 } as const],
+      ...[
+        { do: "drop", who: 2, epoch: 0, keep: 0 } as const,
+        fresh(0),
+        arrive,
+        append(0, 0, 1),
+        arrive,
+        from(0, 5, 3),
+      ],
+    ],
+    RANGES,
+    by(),
+  ],
+  [
+    "one of two partitions had been dropped when the object attached",
+    [
+      ...[arrive, append(0, 0, 5), append(0, 1, 6), { do: "drop", who: 0, epoch: 0, keep: 0 } as const],
+      ...[fresh(0), arrive, append(0, 0, 1), arrive, from(0, 5, 3)],
+    ],
+    ONE,
+    by(),
+  ],
+  [
+    "an origin that had dropped a key took over from one that hadn't",
+    [
+      ...[arrive, append(0, 0, 5), { do: "drop", who: 1, epoch: 0, keep: 0 } as const],
+      ...[{ do: "drop", who: 2, epoch: 0, keep: 0 } as const, { do: "kill", who: 0 } as const, arrive],
+      ...[fresh(0), arrive, append(0, 0, 1), arrive, from(0, 5)],
+    ],
+    THREE,
+    by(),
+  ],
+  [
+    "the log was read again, and held more than a page",
+    [arrive, append(0, 0, 5), { do: "drop", who: 0, epoch: 0, keep: 0 }, from(0, 4), arrive, append(0, 0, 1)],
+    ONE,
+    by({ replay: 1_000 }),
+  ],
+  [
+    "a key's records had gone from the log before an origin began to read it",
+    [
+      append(0, 0, 2),
+      { do: "trim", epoch: 0, keep: 0 },
+      { do: "wipe", who: 0 },
+      arrive,
+      fresh(0),
+      arrive,
+      append(0, 0, 1),
+    ],
+    ONE,
+    by(),
+  ],
+];

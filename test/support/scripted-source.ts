@@ -80,7 +80,7 @@ export class ScriptedSource implements Source {
       if (failure !== undefined) throw new SourceError(failure, "scripted");
       const batch = this.#batch(request, from);
       const { heldBack = 0 } = batch;
-      if (!this.stuck.has(name) && (first || batch.records.length > 0 || heldBack !== held)) {
+      if (!this.stuck.has(name) && (first || batch.nextOffset > from || heldBack !== held)) {
         held = heldBack;
         await onBatch(batch);
         from = batch.nextOffset;

@@ -33,9 +33,12 @@ export const EVENTS = {
   trouble_over: ["info", "what could not be read is read again"],
   partition_stopped: [
     "error",
-    "a partition holds what can't be read; it stays stopped until the origin restarts",
+    "a partition holds what can't be read; it stays stopped until the log has deleted that, or the origin restarts",
   ],
-  partition_hole: ["error", "the log no longer holds what comes next; records were lost to subscribers"],
+  partition_hole: [
+    "error",
+    "the log no longer holds what comes next, or all of it; records were lost to subscribers",
+  ],
   credentials_renewed: [
     "info",
     "files with credentials have changed; connections from now on use what they hold",

@@ -114,7 +114,7 @@ export class RecordIndex {
       const known = this.#partitions.get(topic, info.partition);
       const anew = whyAnew(known, info) ?? (removed ? "removed" : undefined);
       if (known !== undefined && anew === undefined) {
-        this.#ingest.forget(known, info.startOffset);
+        if (this.#ingest.forget(known, info.startOffset)) known.deletedTo = info.startOffset;
         return { from: known.checkpoint, anew };
       }
       this.#ingest.commit();

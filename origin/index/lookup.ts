@@ -77,6 +77,7 @@ export class Lookup {
       horizon: horizonOf(partition),
       wholeFrom: partition.wholeFrom,
       checkpoint: partition.checkpoint,
+      deletedTo: partition.deletedTo,
       tail: tails.get(partition.epoch),
     }));
   }

@@ -27,6 +27,8 @@ export interface Partition {
   wholeFrom: number;
   /** The log's oldest offset, as far as is known. What was held from before it was deleted there, and answers nothing. */
   logStart: number;
+  /** The log's start, where it was found to have moved when this process began to read; else 0. */
+  deletedTo: number;
   /**
    * Whether the log's end was reached since reading began at `logStart`. Until then what compaction removed is no loss:
    * it leaves the last record of each key, and tombstones for as long as a reader needs. From then on, and where
@@ -88,6 +90,7 @@ export class Partitions {
         checkpoint: integer(row.checkpoint),
         wholeFrom: integer(row.whole_from),
         logStart: integer(row.log_start),
+        deletedTo: 0,
         settled: true,
         buffered: [],
         keyless: integer(row.keyless),
@@ -145,6 +148,7 @@ export class Partitions {
       checkpoint: from,
       wholeFrom: from,
       logStart: from,
+      deletedTo: 0,
       settled: false,
       buffered: [],
       keyless: 0,

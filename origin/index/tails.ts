@@ -33,8 +33,8 @@ export class Tails {
   /** Of `settling`: what is written back, in this order, and how much of it was. */
   #order: Uint32Array = new Uint32Array();
   #written = 0;
-  /** Whether the table is to be swept to its end, and from where. */
-  #sweeping = false;
+  /** How often the end of the table is still to be reached; and where sweeping has come to. */
+  #rounds = 0;
   #sweptName: Uint8Array = BEFORE_ALL;
   #sweptPartition = -1;
 
@@ -147,20 +147,19 @@ export class Tails {
     const name = row === undefined ? AFTER_ALL : bytes(row.name);
     const partition = row === undefined ? 0 : integer(row.partition);
     this.#sweep.run(this.#sweptName, this.#sweptPartition, name, partition);
-    if (row === undefined) this.#sweeping = false;
+    if (row === undefined) this.#rounds = Math.max(0, this.#rounds - 1);
     this.#sweptName = row === undefined ? BEFORE_ALL : name;
     this.#sweptPartition = row === undefined ? -1 : partition;
   }
 
   /** Has the whole table swept, however little is dropped: nothing shall be left of what the log deleted. */
   sweepAll(): void {
-    this.#sweeping = true;
-    this.#sweptName = BEFORE_ALL;
-    this.#sweptPartition = -1;
+    // On to the end, and then round: one who is told so again and again gets round all the same.
+    this.#rounds = 2;
   }
 
   get isSweeping(): boolean {
-    return this.#sweeping;
+    return this.#rounds > 0;
   }
 
   #inMemory(partition: number, name: Uint8Array): number | undefined {

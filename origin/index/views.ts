@@ -28,6 +28,11 @@ export interface PartitionView {
    */
   readonly wholeFrom: number;
   readonly checkpoint: number;
+  /**
+   * Before it the log deleted records while this origin was off, and could tell nobody. A receiver that stands before it
+   * may hold one of them.
+   */
+  readonly deletedTo: number;
   /** Offset of the key's last record; undefined where none is held. */
   readonly tail: number | undefined;
 }

@@ -106,11 +106,14 @@ export function prove(ports: SubjectPorts, subject: Subject, from: Position): "r
 /** What the index no longer holds of what may lie after `from` (R3), in the partitions that the topic has. */
 export function gapsIn(ports: SubjectPorts, subject: Subject, from: Position): Gap[] {
   const gaps: Gap[] = [];
-  for (const { partition, epoch, horizon, wholeFrom, tail } of neededOf(ports, subject, from)) {
+  for (const { partition, epoch, horizon, wholeFrom, deletedTo, tail } of neededOf(ports, subject, from)) {
     const at = from.get(epoch) ?? -1;
     // At its last record nothing can lie between, however far the horizon has moved since.
     const isLast = tail !== undefined && at >= tail && (tail >= wholeFrom || isReady(ports, subject, epoch));
-    if (at < horizon - 1 && !isLast) gaps.push({ partition, epoch, after: at, until: horizon });
+    // Where it stands may be at a record that the log has deleted, and that must not be shown any more.
+    const isStale = from.has(epoch) && at < deletedTo;
+    if ((at < horizon - 1 || isStale) && !isLast)
+      gaps.push({ partition, epoch, after: isStale ? at - 1 : at, until: horizon });
   }
   return gaps;
 }

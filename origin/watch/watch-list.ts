@@ -237,9 +237,9 @@ export class WatchList {
   /** The log has deleted what lay before an offset: whose last record that was is told, so that nobody goes on showing it. */
   deleted(topic: string, epoch: string, before: number): void {
     for (const watch of this.#watchesOf(topic)) {
-      if ((watch.tails.get(epoch) ?? before) >= before - 1) continue;
+      if ((watch.tails.get(epoch) ?? before) >= before) continue;
       lose(watch, "horizon");
-      watch.tails.set(epoch, before - 1);
+      watch.tails.delete(epoch);
     }
   }
 

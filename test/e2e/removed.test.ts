@@ -1,6 +1,7 @@
 /** What Kafka no longer holds: compaction and DeleteRecords, seen or not by the origin while they were at work. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { CompressionTypes } from "kafkajs";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { KafkaSource } from "../../origin/kafka/source.ts";
 import { isAvailable } from "../../origin/source.ts";
@@ -28,7 +29,9 @@ const TOPICS = {
   stood: { stream: { compacted: true } },
   erased: {},
   "erased-kept": { stream: { compacted: true } },
+  unpacked: {},
 };
+const MEGABYTE = 1024 * 1024;
 const SECRET = "what nobody shall find again";
 
 describeWithKafka("what a real Kafka no longer holds:", () => {
@@ -48,7 +51,12 @@ describeWithKafka("what a real Kafka no longer holds:", () => {
     const admin = kafka.client().admin();
     await admin.connect();
     for (const topic of Object.keys(TOPICS))
-      await createTopic(admin, topic, 1, topic.startsWith("erased") ? {} : COMPACTED);
+      await createTopic(
+        admin,
+        topic,
+        1,
+        ["erased", "erased-kept", "unpacked"].includes(topic) ? {} : COMPACTED,
+      );
     await admin.disconnect();
     for (const topic of ["kept", "recent", "stopped", "stood"]) {
       await write(topic, "gone", "1");
@@ -118,7 +126,7 @@ describeWithKafka("what a real Kafka no longer holds:", () => {
       .filter((line) => line.event === event);
 
   describe.each(["kept", "recent"])("of the compacted topic %s", (topic) => {
-    test("[R4] [S5] a key whose tombstone went while the origin was down is gone, a changed one is there, and who missed something is told", async () => {
+    test("[R8] [S5] a key whose tombstone went while the origin was down is gone, a changed one is there, and who missed something is told", async () => {
       const [gone, changed] = [await get(`/${topic}/gone`), await get(`/${topic}/changed`)];
       expect([gone.code, changed.code]).toEqual(["1", "1"]);
       const live = subscribe(`/${topic}/changed`);
@@ -152,7 +160,7 @@ describeWithKafka("what a real Kafka no longer holds:", () => {
     }, 90_000);
   });
 
-  test("[R4] [S5] what went while a running origin stood still is noticed alike", async () => {
+  test("[R8] [S5] what went while a running origin stood still is noticed alike", async () => {
     const live = subscribe("/stopped/changed");
     const gone = subscribe("/stopped/gone");
     await Promise.all([live, gone].map((one) => one.until(({ updates }) => updates.length === 1, "before")));
@@ -172,7 +180,7 @@ describeWithKafka("what a real Kafka no longer holds:", () => {
     expect(told("partition_hole").at(-1)).toMatchObject({ topic: "stopped", why: "removed" });
   }, 90_000);
 
-  test("[R4] [U13] a standby that was away meanwhile does not bring a deleted key back", async () => {
+  test("[R8] [U13] a standby that was away meanwhile does not bring a deleted key back", async () => {
     const second = deployment.startOrigin("second");
     await eventually(
       () => told("topic_caught_up", second).some(({ topic }) => topic === "stood"),
@@ -198,7 +206,7 @@ describeWithKafka("what a real Kafka no longer holds:", () => {
   }, 90_000);
 
   test.each(["erased", "erased-kept"])(
-    "[R4] [S5] what DeleteRecords took of the topic %s is served no longer, nor after a restart, is shown to nobody, and leaves the disk",
+    "[R9] [S5] what DeleteRecords took of the topic %s is served no longer, nor after a restart, is shown to nobody, and leaves the disk",
     async (topic) => {
       await write(topic, "person", SECRET);
       const live = subscribe(`/${topic}/person`);
@@ -222,4 +230,28 @@ describeWithKafka("what a real Kafka no longer holds:", () => {
     },
     90_000,
   );
+
+  test("[R4] [S5] a batch that is too large when it is unpacked stops its partition, with the way out, which leads on by itself", async () => {
+    await write("unpacked", "k", "before");
+    const live = subscribe("/unpacked/k");
+    await live.until(({ updates }) => updates.length === 1, "what lies before it");
+    const large = kafka.client().producer();
+    await large.connect();
+    const messages = Array.from({ length: 65 }, () => ({ key: "k", value: Buffer.alloc(4 * MEGABYTE) }));
+    await large.send({ topic: "unpacked", compression: CompressionTypes.GZIP, messages });
+    await large.disconnect();
+    await write("unpacked", "k", "after");
+
+    const stopped = await eventually(() => told("partition_stopped")[0], "the log names it");
+    expect(stopped).toMatchObject({ topic: "unpacked", partition: 0, code: "corrupt" });
+    expect(stopped.message).toMatch(/offsets 1 to 65: .* more than 256 MiB .*DeleteRecords up to offset 66/);
+    expect((await get("/unpacked/k")).code).toBe("before");
+    await trim(kafka, "unpacked", 0, 66);
+
+    await live.until(({ updates }) => updates.length === 2, "what lies behind it");
+    // Of what was deleted, and of what was not read.
+    expect(new Set(live.resets.map(({ cause }) => cause))).toEqual(new Set(["horizon"]));
+    expect([valuesOf(live), live.violations]).toEqual([["before", "after"], []]);
+    await becomes("/unpacked/k", "after");
+  }, 90_000);
 });

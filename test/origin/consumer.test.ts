@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Consumer } from "../../origin/consumer.ts";
+import { partitionOf } from "../../origin/embedded/murmur2.ts";
 import { IndexError } from "../../origin/index/error.ts";
+import { endpointPath } from "../../shared/protocol/address.ts";
 import { Streams } from "../../shared/protocol/streams.ts";
 import { eventually } from "../support/deadline.ts";
 import type { LogModel } from "../support/log-model.ts";
@@ -470,6 +472,140 @@ describe("where the log is another", () => {
     ]);
     expect(object.causes).toEqual(["horizon"]);
     expect(object.received.map(({ offset }) => offset)).toEqual([8, 9]);
+  });
+
+  test("[R8] where the log has removed what comes next, all is read again, and told once that is done", async () => {
+    const gone = Buffer.from("gone");
+    log.write(0, gone, Buffer.from("1"));
+    write(0, 1);
+    start();
+    await read();
+    const shard = new SimulatedShard(origin.watchList);
+    const [object, other] = [shard.watch(1, "/t/a"), shard.watch(2, "/t/gone")];
+    shard.ask(1, object);
+    shard.ask(2, other);
+    shard.step();
+
+    source.stuck.add("t/0");
+    log.write(0, gone, null);
+    write(0, 2);
+    log.compact(0, 5, true);
+    source.changed();
+    const reads = source.reads.length;
+    source.stuck.clear();
+    source.changed();
+    await read();
+    shard.step();
+
+    expect(origin.recorded.of("partition_hole")).toEqual([
+      { topic: "t", partition: 0, why: "removed", next: 0 },
+    ]);
+    expect(source.reads.slice(reads)).toEqual(["t/0@0"]);
+    expect([object.causes, object.received.map(({ offset }) => offset)]).toEqual([["horizon"], [4]]);
+    expect([other.causes, other.received]).toEqual([["horizon"], []]);
+    expect(origin.history.latest("t", gone).record).toBeUndefined();
+  });
+
+  test("[R8] while it is read again nothing is said of its keys, nor of those that may have been in it", async () => {
+    const elsewhere = Buffer.from("elsewhere");
+    log.write(0, elsewhere, Buffer.from("1"));
+    write(0, 1);
+    start();
+    await read();
+    const shard = new SimulatedShard(origin.watchList);
+    const ask = (key: Uint8Array) => {
+      origin.watchList.get(shard, 1, endpointPath("t", key));
+      return shard.answers.at(-1)?.says;
+    };
+    expect(partitionOf(elsewhere, 3)).not.toBe(0);
+
+    source.stuck.add("t/0");
+    log.write(0, elsewhere, Buffer.from("2"));
+    write(0, 2);
+    log.compact(0, 5, true);
+    const { append } = origin.history;
+    let refusals = 0;
+    origin.history.append = (topic, partition, epoch, batch) => {
+      try {
+        return append.call(origin.history, topic, partition, epoch, batch);
+      } catch (error) {
+        refusals++;
+        source.stuck.add("t/0");
+        throw error;
+      }
+    };
+    source.stuck.clear();
+    source.changed();
+    await origin.recorded.until("partition_hole");
+
+    expect(refusals).toBe(1);
+    for (const key of [KEY, elsewhere]) expect(ask(key)).toMatchObject({ error: { code: "unavailable" } });
+    source.stuck.clear();
+    source.changed();
+    await read();
+    expect(ask(elsewhere)).toMatchObject({ offset: 2 });
+  });
+
+  test("[R9] one that stopped at what can't be read goes on by itself once the log has deleted that", async () => {
+    write(0, 2);
+    source.failures.set("t/0", ["corrupt"]);
+    start();
+    await origin.recorded.until("partition_stopped");
+    write(0, 3);
+
+    log.drop(0, 3);
+    await read();
+
+    expect(origin.recorded.of("partition_hole")).toEqual([
+      { topic: "t", partition: 0, why: "hole", next: 3 },
+    ]);
+    expect(origin.partitions.of("t")?.map(({ stopped, error }) => [stopped ?? false, error])).toEqual(
+      Array(3).fill([false, undefined]),
+    );
+  });
+
+  test("[R9] what the log has deleted is forgotten, and who is live on a key of which it was the last is told", async () => {
+    const kept = Buffer.from("kept");
+    write(0, 1);
+    log.write(0, kept, Buffer.from("1"));
+    start();
+    await read();
+    const shard = new SimulatedShard(origin.watchList);
+    const [object, other] = [shard.watch(1, "/t/a"), shard.watch(2, "/t/kept")];
+    shard.ask(1, object);
+    shard.ask(2, other);
+    shard.step();
+
+    log.drop(0, 1);
+    await eventually(() => origin.history.latest("t", KEY).record === undefined, "it is forgotten");
+    shard.step();
+    write(0, 1);
+    await read();
+
+    expect([object.causes, object.received.map(({ offset }) => offset)]).toEqual([["horizon"], [2]]);
+    expect([other.causes, other.received.map(({ offset }) => offset)]).toEqual([[], [1]]);
+  });
+
+  test("[R9] who stands at a record that the log deleted while the origin was off is told, though nothing follows", async () => {
+    write(0, 1);
+    log.write(0, Buffer.from("kept"), Buffer.from("1"));
+    start();
+    await read();
+    await consumer.stop();
+    log.drop(0, 1);
+    origin = new SmallOrigin([STREAM], origin.history);
+    start();
+    await read();
+    const shard = new SimulatedShard(origin.watchList);
+    const [object, other] = [shard.watch(1, "/t/a"), shard.watch(2, "/t/kept")];
+    object.position = new Map([["i0.0", 0]]);
+    other.position = new Map([["i0.0", 1]]);
+
+    shard.ask(1, object);
+    shard.ask(2, other);
+    shard.step();
+
+    expect([object.causes, object.received, other.causes]).toEqual([["horizon"], [], []]);
   });
 
   test("a log that ends before what was read of it is read anew, loudly", async () => {

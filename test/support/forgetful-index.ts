@@ -138,7 +138,7 @@ export class ForgetfulIndex implements WritableHistory {
     const text = textOf(key);
     return Array.from(this.#partitions.values(), ({ epoch, number, horizon, checkpoint, keys }) => {
       const tail = keys.get(text)?.at(-1)?.offset;
-      return { partition: number, epoch, horizon, wholeFrom: 0, checkpoint, tail };
+      return { partition: number, epoch, horizon, wholeFrom: 0, deletedTo: 0, checkpoint, tail };
     });
   }
 

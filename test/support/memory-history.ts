@@ -17,6 +17,7 @@ interface Partition {
   settled: boolean;
   logStart: number;
   wholeFrom: number;
+  deletedTo: number;
   records: IndexedRecord[];
 }
 
@@ -36,7 +37,7 @@ export class MemoryHistory implements WritableHistory {
     const anew = whyAnew(known, info) ?? (removed ? "removed" : undefined);
     if (known !== undefined && anew === undefined) {
       known.settled = true;
-      this.forget(topic, info);
+      if (this.forget(topic, info)) known.deletedTo = info.startOffset;
       return { from: known.checkpoint, anew };
     }
     const { partition: number, epoch } = info;
@@ -46,6 +47,7 @@ export class MemoryHistory implements WritableHistory {
       settled: false,
       logStart: start,
       wholeFrom: start,
+      deletedTo: 0,
       records: [],
     };
     partitions.set(number, { epoch, number, ...fresh });
@@ -107,9 +109,9 @@ export class MemoryHistory implements WritableHistory {
 
   views(topic: string, key: Uint8Array): readonly PartitionView[] {
     return this.#partitions(topic).map((partition) => {
-      const { epoch, number, horizon, wholeFrom, checkpoint } = partition;
+      const { epoch, number, horizon, wholeFrom, checkpoint, deletedTo } = partition;
       const tail = this.#of(partition, key).at(-1)?.offset;
-      return { partition: number, epoch, horizon, wholeFrom, checkpoint, tail };
+      return { partition: number, epoch, horizon, wholeFrom, checkpoint, deletedTo, tail };
     });
   }
 

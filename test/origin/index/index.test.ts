@@ -197,6 +197,7 @@ describe("begin", () => {
         epoch: described.epoch,
         horizon: described.startOffset,
         wholeFrom: described.startOffset,
+        deletedTo: 0,
         checkpoint: described.startOffset,
         tail: undefined,
       });

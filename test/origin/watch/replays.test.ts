@@ -64,6 +64,19 @@ const ofKey = (key: Uint8Array, partition = 0) =>
   (log.partitions[partition]?.records ?? []).filter((one) => one.key && !Buffer.compare(one.key, key));
 
 describe("one who resumes from before the horizon", () => {
+  test("[R7] [R8] is told of a loss where the log has removed something in between", async () => {
+    for (let i = 0; i < 40; i++) write(i % 3 === 0 ? A : B, 1);
+    read();
+    origin.history.drop("t", 0, 25, false);
+    log.compact(0, 20, true);
+
+    const [lost, behind] = [resume("/t/a", "i0.0:3"), resume("/t/b", "i0.0:19", 2)];
+    await settle();
+
+    expect([lost.causes, behind.causes]).toEqual([["horizon"], []]);
+    expect(offsets(behind)).toEqual(ofKey(B).flatMap(({ offset }) => (offset > 19 ? [offset] : [])));
+  });
+
   test("[R7] gets every update from the log, once and in order, then those of the index, then the live ones", async () => {
     for (let i = 0; i < 40; i++) write(i % 3 === 0 ? A : B, 1);
     read();

@@ -152,6 +152,8 @@ export class SimulatedEdge {
   crashShard(): void {
     this.#life++;
     this.#shard = undefined;
+    // Its links are numbered anew.
+    this.asked.length = 0;
     for (const wire of this.#shardLinks.splice(0)) {
       wire.client.listener = undefined;
       wire.cut();
@@ -167,6 +169,8 @@ export class SimulatedEdge {
     if (this.#shard === undefined || this.#shard.status().links > 0) return false;
     this.#life++;
     this.#shard = undefined;
+    // Its links are numbered anew.
+    this.asked.length = 0;
     return true;
   }
 

@@ -148,6 +148,21 @@ export const FORGOTTEN: readonly [title: string, ForgettingStep[], number, Forge
     by({ replay: 1_000 }),
   ],
   [
+    "the log was read again in two partitions, and a page ended in the second",
+    [append(0, 1, 3), append(0, 0, 2), { do: "wipe", who: 0 }, arrive, from(0, 2, 2), arrive],
+    ONE,
+    by({ replay: 1_000, start: "latest" }),
+  ],
+  [
+    "the log was read again in a partition that the object held, and had more in another",
+    [
+      ...[arrive, append(0, 1, 2), { do: "drop", who: 0, epoch: 1, keep: 0 } as const, append(0, 0, 5)],
+      ...[{ do: "drop", who: 0, epoch: 0, keep: 2 } as const, from(0, 1, 2), arrive],
+    ],
+    ONE,
+    by({ replay: 1_000 }),
+  ],
+  [
     "a key's records had gone from the log before an origin began to read it",
     [
       append(0, 0, 2),

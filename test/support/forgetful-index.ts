@@ -2,11 +2,12 @@
  * The index in memory, and how it forgets: by age, by count, by bytes, at any time, all of a partition's records before
  * an offset, and what it knew of their keys with them or later. Of compacted topics the latest record of a key stays.
  */
+import { IndexError } from "../../origin/index/error.ts";
 import type { PageLimits } from "../../origin/index/history.ts";
 import { type IndexedRecord, recordBytes } from "../../origin/index/record.ts";
 import { nextToDrop } from "../../origin/index/retention.ts";
 import type { Begun, Latest, Page, PartitionView, RecentLimits } from "../../origin/index/views.ts";
-import type { Batch, PartitionInfo } from "../../origin/source.ts";
+import { type Batch, isTorn, type PartitionInfo } from "../../origin/source.ts";
 import type { WritableHistory } from "../../origin/watch/history.ts";
 import type { Position } from "../../shared/protocol/position.ts";
 
@@ -32,6 +33,11 @@ interface Partition {
   readonly number: number;
   horizon: number;
   checkpoint: number;
+  /** From here on the log held all that was written when it was read. */
+  wholeFrom: number;
+  logStart: number;
+  /** Whether it was read to its end since it was begun. */
+  settled: boolean;
   /** From the horizon on, oldest first. */
   held: IndexedRecord[];
   bytes: number;
@@ -55,14 +61,19 @@ export class ForgetfulIndex implements WritableHistory {
     return new Set(this.#topic === undefined || this.#partitions.size === 0 ? [] : [this.#topic]);
   }
 
-  begin(topic: string, info: PartitionInfo, start: number): Begun {
+  begin(topic: string, info: PartitionInfo, start: number, removed = false): Begun {
     this.#topic = topic;
     const known = this.#partitions.get(info.partition);
-    const anew = whyAnew(known, info);
-    if (known !== undefined && anew === undefined) return { from: known.checkpoint, anew };
+    const anew = whyAnew(known, info) ?? (removed ? "removed" : undefined);
+    if (known !== undefined && anew === undefined) {
+      known.settled = true;
+      this.forget(topic, info);
+      return { from: known.checkpoint, anew };
+    }
     const { partition: number, epoch } = info;
     this.#partitions.set(number, {
-      ...{ epoch, number, horizon: start, checkpoint: start },
+      ...{ epoch, number, horizon: start, checkpoint: start, wholeFrom: start, logStart: start },
+      settled: false,
       ...{ held: [], bytes: 0, keys: new Map(), tails: new Map() },
     });
     return { from: start, anew };
@@ -76,12 +87,16 @@ export class ForgetfulIndex implements WritableHistory {
   append(_topic: string, number: number, epoch: string, batch: Batch): readonly IndexedRecord[] {
     const partition = this.#partitions.get(number);
     if (partition?.epoch !== epoch) throw new Error(`partition ${number} was not begun with ${epoch}`);
+    const torn = isTorn(batch, partition.checkpoint);
+    if (torn && partition.settled) throw new IndexError("removed", "it is to be read again");
+    if (torn) partition.wholeFrom = batch.wholeFrom;
     const taken: IndexedRecord[] = [];
     for (const record of batch.records) {
       const { key, offset, timestamp, value, headers } = record;
       if (offset < partition.checkpoint || key === null) continue;
       const text = textOf(key);
-      const previous = partition.tails.get(text);
+      const last = partition.tails.get(text);
+      const previous = last !== undefined && last < partition.wholeFrom ? undefined : last;
       const indexed = { epoch, offset, previous, arrival: this.#arrival++, timestamp, key, value, headers };
       partition.held.push(indexed);
       partition.bytes += recordBytes(indexed);
@@ -92,13 +107,22 @@ export class ForgetfulIndex implements WritableHistory {
       taken.push(indexed);
     }
     partition.checkpoint = Math.max(partition.checkpoint, batch.nextOffset);
+    partition.settled ||= batch.nextOffset >= batch.endOffset;
+    // Of what came before something that was removed only the last record of each key is sure.
+    if (torn) this.#drop(partition, batch.wholeFrom, true);
     return taken;
   }
 
   forget(_topic: string, { partition: number, epoch, startOffset }: PartitionInfo): boolean {
     const partition = this.#partitions.get(number);
-    if (partition?.epoch !== epoch || startOffset <= partition.horizon) return false;
-    this.#drop(partition, startOffset);
+    if (partition?.epoch !== epoch || startOffset <= partition.logStart) return false;
+    partition.logStart = startOffset;
+    this.#drop(partition, startOffset, false);
+    for (const [key, records] of partition.keys) {
+      const stay = records.filter(({ offset }) => offset >= startOffset);
+      if (stay.length > 0) partition.keys.set(key, stay);
+      else partition.keys.delete(key);
+    }
     return true;
   }
 
@@ -136,10 +160,13 @@ export class ForgetfulIndex implements WritableHistory {
 
   views(_topic: string, key: Uint8Array): readonly PartitionView[] {
     const text = textOf(key);
-    return Array.from(this.#partitions.values(), ({ epoch, number, horizon, checkpoint, keys }) => {
-      const tail = keys.get(text)?.at(-1)?.offset;
-      return { partition: number, epoch, horizon, wholeFrom: 0, deletedTo: 0, checkpoint, tail };
-    });
+    return Array.from(
+      this.#partitions.values(),
+      ({ epoch, number, horizon, wholeFrom, checkpoint, keys }) => {
+        const tail = keys.get(text)?.at(-1)?.offset;
+        return { partition: number, epoch, horizon, wholeFrom, deletedTo: 0, checkpoint, tail };
+      },
+    );
   }
 
   latest(topic: string, key: Uint8Array): Latest {
@@ -169,11 +196,11 @@ export class ForgetfulIndex implements WritableHistory {
     return [...this.#partitions.values()].find((partition) => partition.epoch === epoch);
   }
 
-  #drop(partition: Partition, offset: number): void {
+  #drop(partition: Partition, offset: number, keepLatest = this.#memory.keepLatest): void {
     const horizon = Math.min(offset, partition.checkpoint);
     if (horizon <= partition.horizon) return;
     partition.horizon = horizon;
-    const { keepLatest, remembersTails } = this.#memory;
+    const { remembersTails } = this.#memory;
     while (partition.held[0] !== undefined && partition.held[0].offset < horizon) {
       const [record] = partition.held.splice(0, 1);
       if (record !== undefined) partition.bytes -= recordBytes(record);

@@ -2,7 +2,7 @@
  * What a receiver has lost without being told: held against everything that was ever written, whoever has forgotten it.
  */
 import { hasPartition } from "../../shared/protocol/range.ts";
-import type { ModelReceiver } from "./model-receiver.ts";
+import type { ModelReceiver, Skipped } from "./model-receiver.ts";
 import { homeOf, type SimulatedEdge } from "./simulated-edge.ts";
 import type { Written } from "./written-log.ts";
 
@@ -12,33 +12,24 @@ import type { Written } from "./written-log.ts";
  */
 export function lossesOf(edge: SimulatedEdge, receiver: ModelReceiver): string[] {
   const losses: string[] = [];
-  const judge = (epoch: string, after: number, before: number) => {
+  const judge = ({ epoch, after, before, claimedAt }: Skipped) => {
+    const isClaimed = ({ at }: Written) => claimedAt !== undefined && (after < 0 || at >= claimedAt);
     for (const written of edge.log.of(epoch).slice(after + 1, before))
-      if (written.path === receiver.path && !isNotCovered(edge, receiver, written, after))
+      if (written.path === receiver.path && !(isClaimed(written) && isNotCovered(edge, written)))
         losses.push(`${epoch}:${written.offset} of ${receiver.path}, after ${after}`);
   };
-  for (const { epoch, after, before } of receiver.skipped) judge(epoch, after, before);
+  for (const skipped of receiver.skipped) judge(skipped);
   if (receiver.left) return losses;
   for (const epoch of edge.log.epochs)
-    judge(epoch, receiver.position?.get(epoch) ?? -1, Number.POSITIVE_INFINITY);
+    judge({ ...receiver.standing(epoch), before: Number.POSITIVE_INFINITY });
   return losses;
 }
 
-/**
- * R6: it was dropped, and whoever missed it had received nothing of that epoch, in which the key is not at home, or is known
- * elsewhere, too.
- */
-function isNotCovered(
-  { log, origins }: SimulatedEdge,
-  { madeUp }: ModelReceiver,
-  { path, epoch, offset }: Written,
-  after: number,
-): boolean {
+/** R6: it was dropped, of a partition in which its key is not at home, or not alone. */
+function isNotCovered({ log, origins }: SimulatedEdge, { path, epoch, offset }: Written): boolean {
   const partition = log.epochs.indexOf(epoch);
-  const isElsewhere = log.records(path).some((other) => other.epoch !== epoch);
-  const had = log.of(epoch).some((written) => written.path === path && written.offset <= after);
-  const hasReceived = had && !madeUp.has(epoch);
-  if (hasReceived || (partition === homeOf(path, log.epochs.length) && !isElsewhere)) return false;
+  const isAtHome = partition === homeOf(path, log.epochs.length);
+  if (isAtHome && log.records(path).every((other) => other.epoch === epoch)) return false;
   const readers = origins.filter(({ range }) => hasPartition(range, partition));
   return readers.some(({ index }) => index.horizonOf(epoch) > offset);
 }

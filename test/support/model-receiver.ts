@@ -14,6 +14,8 @@ export interface Skipped {
   /** −1 where its position had no such component. */
   readonly after: number;
   readonly before: number;
+  /** If all that it had of the epoch was claimed: how much had been written when that was believed. */
+  readonly claimedAt: number | undefined;
 }
 
 export class ModelReceiver {
@@ -33,6 +35,11 @@ export class ModelReceiver {
   readonly claimed = new Map<string, number>();
   /** Offsets between an update and the one before it, `after` and `before` excluded, which hold nothing of the endpoint. */
   readonly skipped: Skipped[] = [];
+  /** Epochs of which it has been told since its last verdict, or by it. */
+  readonly #known = new Set<string>();
+  /** How much had been written at its last verdict. */
+  #verdictAt = 0;
+  readonly #written: () => number;
   /** Updates that it had, or said to have had. */
   readonly duplicates: { readonly epoch: string; readonly offset: number }[] = [];
   end: End | undefined;
@@ -40,13 +47,24 @@ export class ModelReceiver {
   /** What was asked by subscribes whose verdicts are due. */
   #asked = new Map<number, Position | undefined>();
 
-  constructor(path: string) {
+  /** @param written How much has been written so far. */
+  constructor(path: string, written: () => number) {
     this.path = path;
+    this.#written = written;
   }
 
   /** Whether the last subscribe has its verdict. One before it may have been overtaken. */
   get answered(): boolean {
     return !this.#asked.has(this.#id);
+  }
+
+  /** Where it is in an epoch. */
+  standing(epoch: string): Omit<Skipped, "before"> {
+    return {
+      epoch,
+      after: this.position?.get(epoch) ?? -1,
+      claimedAt: this.#known.has(epoch) ? undefined : this.#verdictAt,
+    };
   }
 
   begin(end: End, from: Position | undefined, closed: (code: number) => void): void {
@@ -94,7 +112,7 @@ export class ModelReceiver {
     else if (down.value.kind === "reset") {
       this.resets.push(down.value.verdict);
       if (down.value.verdict.cause === undefined) this.violations.push("a reset without a cause");
-      this.position = new Map(down.value.verdict.position);
+      this.#adopt(down.value.verdict);
     } else if (down.value.kind === "wait") this.waits++;
     else if (down.value.kind === "error") this.violations.push(`an error: ${text}`);
   }
@@ -113,7 +131,14 @@ export class ModelReceiver {
       );
     if ((verdict.recovered === false) !== (verdict.cause !== undefined))
       this.violations.push("the cause is amiss");
-    this.position = new Map(verdict.position);
+    this.#adopt(verdict);
+  }
+
+  #adopt({ position, recovered }: Verdict): void {
+    this.position = new Map(position);
+    this.#verdictAt = this.#written();
+    this.#known.clear();
+    if (recovered !== true) for (const epoch of position.keys()) this.#known.add(epoch);
   }
 
   #update(frame: Frame): void {
@@ -132,7 +157,8 @@ export class ModelReceiver {
     }
     if ((routing.previous ?? -1) > at) this.violations.push(`a gap: ${where}, after ${routing.previous}`);
     if (routing.offset > at + 1)
-      this.skipped.push({ epoch: routing.epoch, after: at, before: routing.offset });
+      this.skipped.push({ ...this.standing(routing.epoch), before: routing.offset });
+    this.#known.add(routing.epoch);
     this.position?.set(routing.epoch, routing.offset);
     this.updates.push(frame);
   }

@@ -112,7 +112,7 @@ export class SimulatedEdge {
   }
 
   subscribe(path: string, from: Position | undefined): ModelReceiver {
-    const receiver = new ModelReceiver(path);
+    const receiver = new ModelReceiver(path, () => this.log.written);
     this.#note(receiver, from);
     this.receivers.push(receiver);
     this.#connect(receiver, from);
@@ -152,6 +152,8 @@ export class SimulatedEdge {
   crashShard(): void {
     this.#life++;
     this.#shard = undefined;
+    // Its links are numbered anew.
+    this.asked.length = 0;
     for (const wire of this.#shardLinks.splice(0)) {
       wire.client.listener = undefined;
       wire.cut();
@@ -167,6 +169,8 @@ export class SimulatedEdge {
     if (this.#shard === undefined || this.#shard.status().links > 0) return false;
     this.#life++;
     this.#shard = undefined;
+    // Its links are numbered anew.
+    this.asked.length = 0;
     return true;
   }
 
@@ -205,7 +209,7 @@ export class SimulatedEdge {
 
   /** Delivers everything and lets time pass until nothing more happens within a minute. */
   async quiet(): Promise<void> {
-    for (let steps = 0; steps < 20_000; steps++) {
+    for (let steps = 0; steps < 5_000; steps++) {
       if (await this.deliver(0)) continue;
       if (!this.clock.next(60_000)) return;
       await settled();

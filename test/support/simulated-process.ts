@@ -3,6 +3,7 @@
  * an index that forgets and a log that it reads as it is told to, record by record.
  */
 import { Forwarder } from "../../origin/forwarder.ts";
+import { IndexError } from "../../origin/index/error.ts";
 import type { IndexedRecord } from "../../origin/index/record.ts";
 import { Partitions } from "../../origin/partitions.ts";
 import { Progress } from "../../origin/progress.ts";
@@ -104,6 +105,8 @@ export class SimulatedProcess {
   /** Time has passed. */
   tick(): void {
     this.#ports.index.age(this.#ports.now());
+    // It looks at the topic every few seconds: what the log has deleted is served no longer.
+    this.describe();
     this.watchList.passTime();
   }
 
@@ -130,11 +133,16 @@ export class SimulatedProcess {
     const { topic } = stream;
     const endOffset = log.endOf(epoch);
     const next = this.partitions.find(topic, epoch)?.next ?? 0;
-    // What lay before it was compacted away: nobody can tell any more what that was, or of which keys.
-    if (offset > next)
-      this.#forwarder.rejoin(topic, { ...infoOf(log, epoch, partition), startOffset: offset });
     const record = { offset, timestamp, key: keyOf(path), value: bytesOf(value), headers: [] };
-    this.#forwarder.batch(topic, partition, epoch, { records: [record], nextOffset: offset + 1, endOffset });
+    const batch = { records: [record], nextOffset: offset + 1, endOffset };
+    // What lay before it was compacted away.
+    const removed = offset > next ? { wholeFrom: offset } : {};
+    try {
+      this.#forwarder.batch(topic, partition, epoch, { ...batch, ...removed });
+    } catch (error) {
+      if (!(error instanceof IndexError && error.code === "removed")) throw error;
+      this.#forwarder.rejoin(topic, infoOf(log, epoch, partition), "removed");
+    }
     index.age(now());
   }
 }

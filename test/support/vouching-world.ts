@@ -213,7 +213,11 @@ export class VouchingWorld {
     let whole = true;
     for (const frame of frames) {
       const routing = routingOf(frame);
-      if (routing === undefined || this.#replica.apply(frame, routing, this.#now) === "gap") whole = false;
+      if (
+        routing === undefined ||
+        this.#replica.apply(frame, routing, this.#now, attached.verdict.position) === "gap"
+      )
+        whole = false;
     }
     const { verdict, to, horizon } = attached;
     if (whole) this.#replica.learn({ position: verdict.position, to, horizon, frames }, this.#now);

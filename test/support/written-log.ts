@@ -18,7 +18,8 @@ export class WrittenLog {
   /** Of the topic's partitions, by their numbers. */
   epochs: readonly string[];
   #records = new Map<string, Written[]>();
-  #at = 0;
+  /** How many records were ever written. */
+  written = 0;
   readonly #starts = new Map<string, number>();
   readonly #removed = new Set<Written>();
   /** Each update that there ever was, as text. */
@@ -31,7 +32,7 @@ export class WrittenLog {
   append(path: string, value: unknown, epoch: string, timestamp: number): void {
     const records = this.#records.get(epoch) ?? [];
     this.#records.set(epoch, records);
-    const written = { path, epoch, offset: records.length, at: this.#at++, timestamp, value };
+    const written = { path, epoch, offset: records.length, at: this.written++, timestamp, value };
     records.push(written);
     const known = { endpoint: path, epoch, offset: written.offset, previous: undefined, timestamp };
     this.produced.add(textOf(encodeUpdate({ ...known, headers: [], value: contentOf(value) })));

@@ -209,7 +209,6 @@ export class EndpointCore {
   #serveWaiting(): void {
     const now = this.#ports.now();
     for (const subscriber of this.#subscribers.waiting()) this.#catchUp.serve(subscriber, now);
-    this.#line.lookAgain();
     this.#settle();
   }
 

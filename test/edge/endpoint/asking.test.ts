@@ -253,6 +253,26 @@ describe("those who may be served by one answer", () => {
   });
 });
 
+describe("one who is too full for more", () => {
+  test("[S9] [R2] is asked for at the first event of any kind that finds room, and others meanwhile", () => {
+    const slow = subscribe("e:5");
+    const page = [update(6, 5), update(7, 6)];
+    // Nothing of what it is sent leaves.
+    slow.send = () => {
+      slow.bufferedAmount = LIMITS.subscriberBacklogBytes + 1;
+    };
+    core.linkMessage(up, answer("e:5", "e:7", page, { id: 2, recovered: true, head: "e:19" }));
+    subscribe("e:90");
+    core.linkMessage(up, update(20, 19));
+    expect(asked()).toEqual(["2 e:5", "3 e:90"]);
+
+    slow.bufferedAmount = 0;
+    core.linkMessage(up, update(21, 20));
+
+    expect(asked()).toEqual(["4 e:7"]);
+  });
+});
+
 describe("a refusal", () => {
   /** Of what is asked from e:7, where the index begins at e:12. */
   const horizon = { recovered: false, cause: "horizon", horizon: "e:12" } as const;

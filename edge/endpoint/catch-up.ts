@@ -20,10 +20,19 @@ export class CatchUp {
   readonly #path: string;
   readonly #replica: Replica;
   readonly #subscribers: Subscribers;
+  readonly #replays: boolean;
   readonly #answered: (how: Answered) => void;
 
-  constructor(path: string, replica: Replica, subscribers: Subscribers, answered: (how: Answered) => void) {
+  /** @param replays Whether the source reads again from the log what its index no longer holds (R7). */
+  constructor(
+    path: string,
+    replica: Replica,
+    subscribers: Subscribers,
+    replays: boolean,
+    answered: (how: Answered) => void,
+  ) {
     this.#path = path;
+    this.#replays = replays;
     this.#replica = replica;
     this.#subscribers = subscribers;
     this.#answered = answered;
@@ -64,7 +73,7 @@ export class CatchUp {
         const all = [...frames, ...onwards];
         const head = then === "live" ? headAfter(from, all) : later(attached.verdict.head, from);
         this.#pass(subscriber, from, all, head, then, proofOf(attached));
-      } else if (asked !== undefined && isLost(from, asked, attached, steady))
+      } else if (asked !== undefined && isLost(from, asked, attached, steady, this.#replays))
         this.#lose(subscriber, attached.verdict.cause ?? "horizon");
     }
   }
@@ -125,12 +134,15 @@ function isLost(
   asked: Position,
   { horizon, verdict, to }: Attached,
   steady: boolean,
+  replays: boolean,
 ): boolean {
   const refused = verdict.recovered === false;
   // Asked for exactly: no better answer can be had, unless there was more to come (U5).
   if (samePosition(from, asked)) return refused || (steady && reaches(to, verdict.head));
-  if (!refused || !sameEpochs(from, asked) || !reaches(from, asked)) return false;
-  if (verdict.cause !== "horizon") return true;
+  if (!refused || !sameEpochs(from, asked)) return false;
+  if (verdict.cause !== "horizon") return verdict.cause === "epoch" || reaches(from, asked);
+  // Less may lie before the horizon for one who stands further on, and so little may be read again (R7).
+  if (replays && !reaches(asked, from)) return false;
   for (const [epoch, oldest] of horizon) {
     const head = verdict.head.get(epoch);
     const at = from.get(epoch) ?? -1;

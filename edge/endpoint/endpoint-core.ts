@@ -45,6 +45,8 @@ export interface EndpointConfig {
   /** Canonical. */
   readonly path: string;
   readonly window: WindowLimits;
+  /** Whether the log is read again for what an origin's index no longer holds (R7). */
+  readonly replays: boolean;
 }
 
 /** Sockets that outlived a hibernation. */
@@ -89,7 +91,10 @@ export class EndpointCore {
     });
     this.#subscribers = new Subscribers(this.#line, (messages) => ports.sent(messages));
     this.#subscribers.restore(survivors.subscribers);
-    this.#catchUp = new CatchUp(config.path, this.#replica, this.#subscribers, (how) => ports.answered(how));
+    const { path, replays } = config;
+    this.#catchUp = new CatchUp(path, this.#replica, this.#subscribers, replays, (how) =>
+      ports.answered(how),
+    );
     const [replica, subscribers, line, catchUp] = [
       this.#replica,
       this.#subscribers,
@@ -204,7 +209,6 @@ export class EndpointCore {
   #serveWaiting(): void {
     const now = this.#ports.now();
     for (const subscriber of this.#subscribers.waiting()) this.#catchUp.serve(subscriber, now);
-    this.#line.lookAgain();
     this.#settle();
   }
 

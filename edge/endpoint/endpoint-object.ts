@@ -85,7 +85,8 @@ export class EndpointObject extends DurableObject<Env> {
       answered: (how: Answered) => count(`verdict.${how}`),
     };
     const window = { updates: stream.windowUpdates, ageMs: stream.windowMs, bytes: WINDOW_BYTES };
-    return new EndpointCore(ports, { path, window }, { links, subscribers });
+    const replays = stream.replay > 0;
+    return new EndpointCore(ports, { path, window, replays }, { links, subscribers });
   }
 
   override async fetch(request: Request): Promise<Response> {

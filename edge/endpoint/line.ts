@@ -151,11 +151,6 @@ export class Line {
     }
   }
 
-  /** Some may have room again who had none. */
-  lookAgain(): void {
-    this.#isSettled = false;
-  }
-
   /** Whose question has got a place; `id` is the one that it will have. */
   next(id: number): Group | undefined {
     if (this.#isSettled) return undefined;
@@ -163,7 +158,8 @@ export class Line {
       const group = this.#nextOf(lane, id);
       if (group !== undefined) return group;
     }
-    this.#isSettled = true;
+    // Of those who are too full nothing tells when they have room again.
+    this.#isSettled = !this.#isAnyFull();
     return undefined;
   }
 
@@ -191,6 +187,14 @@ export class Line {
       if (other.lane !== lane || other.question.kind !== "asked" || id >= passed) continue;
       if (from !== undefined && other.from !== undefined && isBefore(other.from, from)) return true;
     }
+    return false;
+  }
+
+  /** Whether anyone waits for a place who can't be sent more just now. */
+  #isAnyFull(): boolean {
+    for (const lane of LANES)
+      for (const groups of [this.#queued[lane], this.#tired[lane]])
+        for (const group of groups) if (!this.#hasRoom(group)) return true;
     return false;
   }
 

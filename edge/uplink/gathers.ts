@@ -211,8 +211,13 @@ export class Gathers {
       if (this.#bytes > LIMITS.gatheredBytes) this.#hurry(holder);
       return;
     }
-    // The object takes it if it is where this part began; if not, the answer's head tells it to ask again.
-    for (const gather of answered) raise(gather.passed, new Map([[routing.epoch, routing.offset]]));
+    this.#passOn(watch, { range, frame, routing });
+  }
+
+  /** The object takes it if it is where a part of an answer began; if not, that answer's head tells it to ask again. */
+  #passOn(watch: Watch, { range, frame, routing }: Gather["held"][number]): void {
+    for (const { parts, passed } of this.#of(watch))
+      if (parts.has(range)) raise(passed, new Map([[routing.epoch, routing.offset]]));
     noteUpdate(watch, routing);
     this.#ports.pass(watch, [frame]);
   }
@@ -252,12 +257,7 @@ export class Gathers {
     this.#pass(watch, combine(ask, parts, missing, passed), parts);
     // Their objects have more of these than was asked for.
     if (watch.sent !== undefined) raise(watch.sent, passed);
-    for (const { routing } of held) noteUpdate(watch, routing);
-    if (held.length > 0)
-      this.#ports.pass(
-        watch,
-        held.map(({ frame }) => frame),
-      );
+    for (const update of held) this.#passOn(watch, update);
   }
 
   #noteUnheard(watch: Watch, parts: Gather["parts"]): void {
@@ -288,10 +288,9 @@ export class Gathers {
     for (const frame of part.frames) this.#hold(gather, -frame.length);
     const freed = gather.held.filter((held) => held.range === range);
     gather.held = gather.held.filter((held) => held.range !== range);
-    for (const { frame, routing } of freed) {
-      this.#hold(gather, -frame.length);
-      noteUpdate(gather.watch, routing);
-      this.#ports.pass(gather.watch, [frame]);
+    for (const update of freed) {
+      this.#hold(gather, -update.frame.length);
+      this.#passOn(gather.watch, update);
     }
   }
 

@@ -6,7 +6,6 @@ import { endpointPath } from "../../shared/protocol/address.ts";
 import { Streams } from "../../shared/protocol/streams.ts";
 import { eventually } from "../support/deadline.ts";
 import type { LogModel } from "../support/log-model.ts";
-import { RecordingShard } from "../support/recording-shard.ts";
 import { ScriptedSource } from "../support/scripted-source.ts";
 import { NOW, SmallOrigin, STREAM } from "../support/small-origin.ts";
 import { SimulatedShard } from "../support/watching.ts";
@@ -31,7 +30,7 @@ afterEach(async () => {
   await consumer.stop();
 });
 
-function start(streams = [STREAM], timing = TIMING): void {
+function start(streams = [STREAM]): void {
   consumer = new Consumer({
     source,
     streams: new Streams(streams),
@@ -41,9 +40,8 @@ function start(streams = [STREAM], timing = TIMING): void {
     random: () => 1,
     now: () => NOW,
     fatal: (error) => fatal.push(error),
-    timing,
+    timing: TIMING,
   });
-  origin.onLook = (topic) => consumer.look(topic);
   consumer.start();
 }
 
@@ -141,64 +139,6 @@ describe("partitions by themselves", () => {
     await read();
 
     expect(turns).toBeGreaterThan(40);
-  });
-});
-
-describe("a look at a topic that somebody asks for", () => {
-  /** Usually it is looked at once an hour. */
-  const rarely = { ...TIMING, describeMs: 3_600_000 };
-
-  test("[R5] [R4] comes at once, and tells all who ask that the topic has no such partition", async () => {
-    start([STREAM], rarely);
-    await read();
-    const shard = new RecordingShard(origin.watchList);
-    const [first] = log.describe();
-    const epoch = first?.epoch.replace(/\.0$/, ".9") ?? "";
-    for (const id of [1, 2, 3]) shard.attach(1, "/t/a", id, new Map([[epoch, id]]));
-
-    await eventually(() => {
-      shard.work();
-      return shard.messages.join("").match(/"cause":"epoch"/g)?.length === 3;
-    }, "three verdicts");
-
-    expect(source.described).toBe(2);
-  });
-
-  test("[R5] finds a partition that was added, and what it holds is waited for", async () => {
-    start([STREAM], rarely);
-    await read();
-    const shard = new RecordingShard(origin.watchList);
-    log.grow();
-    write(3, 1);
-    const added = log.describe()[3]?.epoch ?? "";
-    shard.attach(1, "/t/a", 1, new Map([[added, 0]]));
-
-    await eventually(() => {
-      shard.work();
-      return shard.messages.join("").includes('"attached"');
-    }, "a verdict");
-
-    expect(shard.messages.join("")).toContain('"recovered":true');
-  });
-
-  test("[R5] comes no more often than each second, however often it is asked for, and again after it has failed", async () => {
-    start([STREAM], rarely);
-    await read();
-    const began = performance.now();
-    source.describeFailures = 2;
-
-    for (let looks = 1; looks <= 3; ) {
-      const before = source.described;
-      consumer.look("t");
-      await eventually(() => {
-        consumer.look("t");
-        return source.described > before;
-      }, "a look");
-      looks += source.described - before;
-    }
-
-    expect(source.described).toBeLessThanOrEqual(5 + (performance.now() - began) / 1_000);
-    expect(fatal).toEqual([]);
   });
 });
 

@@ -299,7 +299,11 @@ export class SimulatedEdge {
         sent: () => undefined,
         answered: (how) => this.answered.push(how),
       },
-      { path: host.path, window: this.#options.window },
+      {
+        path: host.path,
+        window: this.#options.window,
+        replays: (this.#options.stream?.replay ?? 0) > 0,
+      },
       {
         links: host.links.map(({ server }) => server),
         subscribers: host.subscribers.map(({ server }) => server),

@@ -19,7 +19,7 @@ let core: EndpointCore;
 let up: FakeSocket;
 let subscribers: FakeSocket[];
 
-function createCore(links: FakeSocket[] = []): EndpointCore {
+function createCore(links: FakeSocket[] = [], replays = false): EndpointCore {
   const ports = {
     now: () => clock.now,
     random: () => 0.5,
@@ -30,7 +30,7 @@ function createCore(links: FakeSocket[] = []): EndpointCore {
     answered: () => undefined,
   };
   const window = { updates: 3, ageMs: 60_000, bytes: 1_000_000 };
-  return new EndpointCore(ports, { path: PATH, window }, { links, subscribers });
+  return new EndpointCore(ports, { path: PATH, window, replays }, { links, subscribers });
 }
 
 function link(dial: number): FakeSocket {
@@ -250,6 +250,67 @@ describe("those who may be served by one answer", () => {
     recover(2);
 
     expect(all.map(verdicts)).toEqual(all.map(() => [true]));
+  });
+});
+
+describe("one who is too full for more", () => {
+  test("[S9] [R2] is asked for at the first event of any kind that finds room, and others meanwhile", () => {
+    const slow = subscribe("e:5");
+    const page = [update(6, 5), update(7, 6)];
+    // Nothing of what it is sent leaves.
+    slow.send = () => {
+      slow.bufferedAmount = LIMITS.subscriberBacklogBytes + 1;
+    };
+    core.linkMessage(up, answer("e:5", "e:7", page, { id: 2, recovered: true, head: "e:19" }));
+    subscribe("e:90");
+    core.linkMessage(up, update(20, 19));
+    expect(asked()).toEqual(["2 e:5", "3 e:90"]);
+
+    slow.bufferedAmount = 0;
+    core.linkMessage(up, update(21, 20));
+
+    expect(asked()).toEqual(["4 e:7"]);
+  });
+});
+
+describe("a refusal", () => {
+  /** Of what is asked from e:7, where the index begins at e:12. */
+  const horizon = { recovered: false, cause: "horizon", horizon: "e:12" } as const;
+  const recent = [update(19, 18)];
+
+  test("[R4] for the horizon is one of all who stand before that, further back or further on", () => {
+    const all = ["e:7", "e:9", "e:5"].map(subscribe);
+    const held = subscribe("e:11");
+    asked();
+
+    core.linkMessage(up, answer("e:18", "e:19", recent, { id: 2, ...horizon }));
+
+    expect(all.map(verdicts)).toEqual(all.map(() => ["horizon"]));
+    expect(verdicts(held)).toEqual([]);
+  });
+
+  test("[R4] [R7] where the log is read again, it is none of one who stands further on, for whom less is to be read", () => {
+    core = createCore([up], true);
+    const all = ["e:7", "e:5"].map(subscribe);
+    const later = subscribe("e:9");
+    expect(asked()).toEqual(["2 e:7", "3 e:5"]);
+
+    core.linkMessage(up, answer("e:18", "e:19", recent, { id: 2, ...horizon }));
+
+    expect(all.map(verdicts)).toEqual(all.map(() => ["horizon"]));
+    expect(verdicts(later)).toEqual([]);
+    expect(asked()).toEqual(["cancel 3", "4 e:9"]);
+  });
+
+  test.each([
+    ["ahead", [["ahead"], ["ahead"], []]],
+    ["epoch", [["epoch"], ["epoch"], ["epoch"]]],
+  ] as const)("[R4] for the cause %s is one of all for whom it must be the same", (cause, expected) => {
+    const all = ["f:7", "f:9", "f:5"].map(subscribe);
+
+    refuse(2, cause);
+
+    expect(all.map(verdicts)).toEqual(expected);
   });
 });
 

@@ -192,6 +192,21 @@ describe("with two ranges", () => {
     expect(taken(down)).toEqual([]);
   });
 
+  test("[N7] what was held for one question is told by the head of another that it comes down before", () => {
+    ask(2, "t.0:1,t.1:3");
+    ask(3, "t.0:2,t.1:3");
+    for (const id of [2, 3])
+      answer(one, { id, from: `t.0:${id - 1}`, to: "t.0:5", frames: [update("t.0:5", 1)] });
+    shard.say(one, 1, update("t.0:6", 5));
+
+    cancel(2);
+    answer(two, { id: 3, from: "t.1:3" });
+
+    const [live, head] = down.take();
+    expect(live).toBe(update("t.0:6", 5));
+    expect(head).toMatchObject({ attached: A, id: 3, to: "t.0:5,t.1:3", head: "t.0:6,t.1:3" });
+  });
+
   test("[R5] [N6] a position past the ends of two ranges is answered when both have been patient once", () => {
     ask(2, "t.0:90,t.1:90");
     for (const uplink of [one, two]) shard.say(uplink, 1, encodeWaiting(A, 2));

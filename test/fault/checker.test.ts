@@ -31,6 +31,7 @@ function verdict(fields: Partial<Happening & { kind: "verdict" }>): Happening {
     position: "-",
     recovered: undefined,
     cause: undefined,
+    written: 0,
     ...fields,
   };
 }
@@ -194,7 +195,12 @@ test("which records were lost, duplicated and late is told", () => {
 describe("an announced gap", () => {
   const gap = (cause: string, position: string) =>
     verdict({ from: "a.0:30", position, recovered: false, cause });
-  const reset = (cause: string, position: string): Happening => ({ kind: "reset", cause, position });
+  const reset = (cause: string, position: string): Happening => ({
+    kind: "reset",
+    cause,
+    position,
+    written: 0,
+  });
 
   test.each<[string, readonly Happening[]]>([
     ["in a verdict", [JOINED, ...updates([2, 3]), gap("horizon", "a.0:50"), ...updates([6])]],
@@ -205,7 +211,7 @@ describe("an announced gap", () => {
       const findings = judge(happenings);
       expect(findings).toMatchObject({
         ...NOTHING,
-        announced: [{ cause: "horizon", justified: false, records: 2 }],
+        announced: [{ cause: "horizon", justification: undefined, records: 2 }],
       });
       expect(isClean(findings)).toBe(false);
     },
@@ -215,7 +221,7 @@ describe("an announced gap", () => {
     const findings = judge([JOINED, ...updates([2, 3]), gap("ahead", "a.0:30"), ...updates([4, 5, 6])]);
     expect(findings).toMatchObject({
       ...NOTHING,
-      announced: [{ cause: "ahead", justified: false, records: 0 }],
+      announced: [{ cause: "ahead", justification: undefined, records: 0 }],
     });
     expect(isClean(findings)).toBe(false);
   });
@@ -234,7 +240,7 @@ describe("an announced gap", () => {
     ["in a verdict", verdict({ from: "a.0:20", position: "b.0:10", recovered: false, cause: "epoch" })],
     ["in a reset", reset("epoch", "b.0:10")],
   ])("%s is right where the topic is another one, and what follows must come", (_, announced) => {
-    const due = { announced: [{ cause: "epoch", justified: true, records: 2 }] };
+    const due = { announced: [{ cause: "epoch", justification: "deleted", records: 2 }] };
     const whole = judge([JOINED, ...updates([2]), announced, ...updates([2], "b.0")], REBORN);
     expect(whole).toMatchObject({ ...NOTHING, ...due });
     expect(isClean(whole)).toBe(true);

@@ -39,6 +39,7 @@ function findings(count: number) {
     position: "-",
     recovered: undefined,
     cause: undefined,
+    written: 0,
   } as const;
   return check({ subscriber: "s", endpoint: "/t/k", happenings: [verdict, ...updates] }, log);
 }

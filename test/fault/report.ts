@@ -1,5 +1,5 @@
 /** What a run found, as a table. */
-import { type Findings, isClean } from "./checker.ts";
+import { type Findings, isClean, type Justification } from "./checker.ts";
 import type { Kind } from "./kinds/kind.ts";
 import type { Recovery } from "./recoveries.ts";
 import type { Injected } from "./runner.ts";
@@ -134,10 +134,16 @@ function totals({ injected, findings, recovered }: Results): string[] {
   ];
 }
 
+const JUSTIFICATIONS: Readonly<Record<Justification, string>> = {
+  deleted: "of topics that were deleted",
+  vanished: "of records that vanished from Kafka",
+  aged: "of records that aged out of the index",
+};
+
 function causes(findings: readonly Findings[]): string {
   const announced = findings.flatMap((one) => one.announced);
-  const byCause = Map.groupBy(announced, ({ cause, justified }) =>
-    justified ? "of topics that were deleted" : `wrongly, ${cause}`,
+  const byCause = Map.groupBy(announced, ({ cause, justification }) =>
+    justification === undefined ? `wrongly, ${cause}` : JUSTIFICATIONS[justification],
   );
   return Array.from(byCause, ([cause, gaps]) => `${gaps.length} ${cause}`).join(", ") || "0";
 }

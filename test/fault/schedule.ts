@@ -13,6 +13,10 @@ export type Part =
   | "reborn"
   | "growing"
   | "bulky"
+  | "compacted"
+  | "purged"
+  | "pinned"
+  | "account"
   | "disk"
   | "origin-clock";
 

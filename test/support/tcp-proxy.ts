@@ -1,9 +1,11 @@
 /**
- * A TCP proxy whose connections can be cut, delayed or silenced: what a network does to those who talk over it.
+ * A TCP proxy whose connections can be cut, delayed, slowed down or silenced: what a network does to those who talk over it.
  */
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 
+/** What a slow line carries of one connection before another one has its turn. */
+const PIECE_BYTES = 2_048;
 /** What a middlebox does once it has forgotten a connection: who still uses it hears that it is none. */
 const FORGET_MS = 5_000;
 
@@ -13,6 +15,7 @@ export class TcpProxy {
   target: number | undefined;
   /** What is on its way takes so much longer, in each direction. */
   delayMs = 0;
+  readonly #line = new Line();
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
   #silent = false;
@@ -31,6 +34,11 @@ export class TcpProxy {
     this.port = port;
     this.target = target;
     server.on("connection", (client) => this.#accept(client));
+  }
+
+  /** What the way back carries, all connections together; undefined for as much as comes. */
+  set bytesPerSecond(bytesPerSecond: number | undefined) {
+    this.#line.bytesPerSecond = bytesPerSecond;
   }
 
   /** Connections that are open. */
@@ -73,10 +81,28 @@ export class TcpProxy {
     }
     // Whom nobody answers must not find out from a refused connection either.
     const server = connect({ port: this.target, host: "127.0.0.1", allowHalfOpen: true, noDelay: true });
-    const pair = new Pair(client, server, () => this.delayMs);
+    const pair = new Pair(client, server, () => this.delayMs, this.#line);
     pair.silent = this.#silent;
     this.#pairs.add(pair);
     pair.gone = () => this.#pairs.delete(pair);
+  }
+}
+
+/** What connections share that go over one slow line. */
+class Line {
+  bytesPerSecond: number | undefined;
+  #freeAt = 0;
+
+  get isSlow(): boolean {
+    return this.bytesPerSecond !== undefined;
+  }
+
+  /** Resolves when so many bytes have gone over it, after all that asked before. */
+  async turn(bytes: number): Promise<void> {
+    if (this.bytesPerSecond === undefined) return;
+    const now = performance.now();
+    this.#freeAt = Math.max(this.#freeAt, now) + (bytes / this.bytesPerSecond) * 1_000;
+    await new Promise((resolve) => setTimeout(resolve, this.#freeAt - now));
   }
 }
 
@@ -86,10 +112,10 @@ class Pair {
   readonly #sockets: readonly [Socket, Socket];
   #over = false;
 
-  constructor(client: Socket, server: Socket, delayMs: () => number) {
+  constructor(client: Socket, server: Socket, delayMs: () => number, back: Line) {
     this.#sockets = [client, server];
-    this.#pass(client, server, delayMs);
-    this.#pass(server, client, delayMs);
+    this.#pass(client, server, delayMs, undefined);
+    this.#pass(server, client, delayMs, back);
   }
 
   reset(): void {
@@ -99,7 +125,7 @@ class Pair {
     this.gone();
   }
 
-  #pass(from: Socket, to: Socket, delayMs: () => number): void {
+  #pass(from: Socket, to: Socket, delayMs: () => number, line: Line | undefined): void {
     let last: Promise<void> = Promise.resolve();
     let queued = 0;
     const later = (act: () => void) => {
@@ -113,8 +139,23 @@ class Pair {
         act();
       });
     };
-    from.on("data", (bytes) => {
+    const slowly = async (slow: Line, bytes: Buffer) => {
+      for (let at = 0; at < bytes.length && !this.#over; at += PIECE_BYTES) {
+        const piece = bytes.subarray(at, at + PIECE_BYTES);
+        await slow.turn(piece.length);
+        if (!this.silent && !this.#over) to.write(piece);
+      }
+      queued--;
+      from.resume();
+    };
+    from.on("data", (bytes: Buffer) => {
       if (this.silent) return;
+      if (line?.isSlow) {
+        from.pause();
+        queued++;
+        last = last.then(() => slowly(line, bytes));
+        return;
+      }
       later(() => {
         // What was delayed may go on coming while the other side is full.
         if (this.silent || this.#over || to.write(bytes) || from.isPaused()) return;

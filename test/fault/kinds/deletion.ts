@@ -1,0 +1,62 @@
+/** Records that Kafka is told to delete (`DeleteRecords`): those that were read, and those that were not. */
+import { between, type Random } from "../random.ts";
+import type { Rig } from "../rig.ts";
+import { TOPICS } from "../topics.ts";
+import { type Kind, pause } from "./kind.ts";
+
+const TOPIC = "purged";
+/** Up to the end that a partition has. */
+const ALL = "-1";
+
+async function deleteAll({ admin }: Rig): Promise<void> {
+  const partitions = Array.from({ length: TOPICS[TOPIC].partitions }, (_, partition) => partition);
+  await admin.deleteTopicRecords({
+    topic: TOPIC,
+    partitions: partitions.map((partition) => ({ partition, offset: ALL })),
+  });
+}
+
+/** Until something was written that nobody has read. */
+const unread = (random: Random) => pause(between(random, 1_000, 2_500));
+
+export const DELETION: readonly Kind[] = [
+  {
+    name: "records deleted from Kafka while origins run",
+    perTenMinutes: 12,
+    lastsMs: 500,
+    parts: ["purged", "brokers"],
+    inject: deleteAll,
+  },
+  {
+    name: "records deleted from Kafka before any origin read them",
+    perTenMinutes: 11,
+    lastsMs: 3_500,
+    parts: ["purged", "origin"],
+    inject: async (rig, random) => {
+      const { origins } = rig;
+      await Promise.all(origins.map((origin) => origin.kill()));
+      try {
+        await unread(random);
+        await deleteAll(rig);
+      } finally {
+        for (const origin of origins) origin.start();
+      }
+    },
+  },
+  {
+    name: "the same, while origins run and are cut off from Kafka",
+    perTenMinutes: 11,
+    lastsMs: 3_500,
+    parts: ["purged", "origin-kafka"],
+    inject: async (rig, random) => {
+      const { brokers } = rig.links;
+      for (const proxy of brokers) proxy.silence();
+      try {
+        await unread(random);
+        await deleteAll(rig);
+      } finally {
+        for (const proxy of brokers) proxy.speak();
+      }
+    },
+  },
+];

@@ -1,0 +1,41 @@
+/** Quotas by which brokers hold origins back. */
+import { between, oneOf, type Random } from "../random.ts";
+import type { Rig } from "../rig.ts";
+import { type Kind, pause } from "./kind.ts";
+
+/** A fraction of what origins read, of bytes a second and of percent of a thread's time, at each broker. */
+const QUOTAS: readonly Readonly<Record<string, number>>[] = [
+  { consumer_byte_rate: 4_000 },
+  { request_percentage: 0.05 },
+];
+
+async function throttled(rig: Rig, random: Random, meanwhile: () => void): Promise<void> {
+  const quotas = oneOf(random, QUOTAS);
+  await rig.secret.limit(quotas);
+  try {
+    await pause(between(random, 4_000, 7_000));
+    meanwhile();
+  } finally {
+    await rig.secret.free(quotas);
+  }
+}
+
+export const THROTTLING: readonly Kind[] = [
+  {
+    name: "origins throttled by a quota",
+    perTenMinutes: 8,
+    lastsMs: 9_000,
+    parts: ["account", "brokers"],
+    inject: (rig, random) => throttled(rig, random, () => {}),
+  },
+  {
+    name: "the same, and their connections cut",
+    perTenMinutes: 8,
+    lastsMs: 9_000,
+    parts: ["account", "brokers", "origin-kafka"],
+    inject: (rig, random) =>
+      throttled(rig, random, () => {
+        for (const proxy of rig.links.brokers) proxy.cut();
+      }),
+  },
+];

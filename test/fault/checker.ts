@@ -113,7 +113,10 @@ class Check {
       lost.push(...left.map(({ id }) => id));
       this.#problem(`${left.length} records never came, the first ${epoch}:${left[0]?.offset}`);
     }
-    for (const name of this.#missing.keys()) this.#problem(`${name} never came`);
+    if (this.#missing.size > 0) {
+      const [first] = this.#missing.keys();
+      this.#problem(`${this.#missing.size} records were jumped over and never came, the first ${first}`);
+    }
     // The first of each jump: those after it in the map are dropped.
     const gaps = new Map([...this.#missing.values()].reverse().map(({ jump, id }) => [jump, id]));
     const unannouncedGaps = [...gaps.values()];

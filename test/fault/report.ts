@@ -151,7 +151,7 @@ function causes(findings: readonly Findings[]): string {
 /** Why a run failed, in lines; none where it didn't. */
 export function failures(results: Results): string[] {
   const { findings, planned, injected, wrong, missing } = results;
-  const lines = findings.filter((one) => !isClean(one)).flatMap(({ problems }) => problems);
+  const lines = [...wrong, ...findings.filter((one) => !isClean(one)).flatMap(({ problems }) => problems)];
   for (const [name, times] of planned) {
     if (missing.some(([one]) => one === name)) continue;
     const took = injected.filter(({ kind, failure }) => kind === name && failure === undefined);
@@ -163,7 +163,7 @@ export function failures(results: Results): string[] {
   }
   const due = sum(findings.map((one) => one.due));
   if (due < LEAST_PER_SECOND * results.seconds) lines.push(`vacuous: only ${due} deliveries were due`);
-  return [...lines, ...wrong];
+  return lines;
 }
 
 /** Deliveries; a rig that writes as it should has four times as many. */

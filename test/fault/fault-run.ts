@@ -26,6 +26,7 @@ export interface RunSettings extends RigSettings {
 
 /** Until what was acknowledged first has come. */
 const CALM_MS = 2_000;
+const VERDICT_MS = 60_000;
 const CATCH_UP_MS = 60_000;
 /** An endpoint that nobody watches is detached after 30 s (L5). */
 const DETACH_MS = 50_000;
@@ -48,6 +49,7 @@ export async function faultRun(settings: RunSettings): Promise<Results> {
     await eventually(
       () => rig.population.all.every(({ position }) => position !== undefined),
       "every subscriber has a verdict",
+      VERDICT_MS,
     );
     const before = held(rig);
     const plan = schedule(possible, { seed, fromMs: CALM_MS, toMs: seconds * 1_000 });

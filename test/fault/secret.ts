@@ -1,12 +1,11 @@
 /** The account by which origins come to Kafka, and its password, which is changed while they run. */
 import { randomBytes } from "node:crypto";
 import { renameSync, writeFileSync } from "node:fs";
+import { setPassword, setQuotas } from "../support/kafka-accounts.ts";
 import type { KafkaBroker } from "../support/kafka-broker.ts";
 
 const ACCOUNT = "origin";
 const LISTENER = "listener.name.proxied";
-/** The least that Kafka allows. */
-const ITERATIONS = 4_096;
 
 export class Secret {
   /** Lines of server.properties: whoever comes through a proxy must say who it is. */
@@ -46,21 +45,17 @@ export class Secret {
     const password = randomBytes(12).toString("hex");
     writeFileSync(`${this.#file}.new`, password);
     renameSync(`${this.#file}.new`, this.#file);
-    await this.#configure("--add-config", `SCRAM-SHA-256=[iterations=${ITERATIONS},password=${password}]`);
+    await setPassword(this.#broker, ACCOUNT, password);
   }
 
-  /** What the account may ask of each broker, by Kafka's names; without any, as much as it likes. */
-  async limit(quotas: Readonly<Record<string, number>>): Promise<void> {
-    const limits = Object.entries(quotas).map(([name, value]) => `${name}=${value}`);
-    await this.#configure("--add-config", limits.join(","));
+  /** What the account may take from each broker, by Kafka's names; undefined for as much as it likes. */
+  async limit(quotas: Readonly<Record<string, number | undefined>>): Promise<void> {
+    await setQuotas(this.#broker, ACCOUNT, quotas);
   }
 
-  async free(quotas: Readonly<Record<string, number>>): Promise<void> {
-    await this.#configure("--delete-config", Object.keys(quotas).join(","));
-  }
-
-  async #configure(...what: readonly string[]): Promise<void> {
-    const entity = ["--entity-type", "users", "--entity-name", ACCOUNT];
-    await this.#kafka.run("kafka.admin.ConfigCommand", ["--alter", ...what, ...entity]);
+  get #broker(): string {
+    const [first] = this.#kafka.brokers;
+    if (first === undefined) throw new Error("there is no broker");
+    return first;
   }
 }

@@ -169,15 +169,6 @@ export class KafkaBroker {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  /** Runs one of Kafka's own tools against the cluster. */
-  async run(main: string, args: readonly string[]): Promise<void> {
-    const quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=error";
-    const bootstrap = ["--bootstrap-server", this.bootstrap];
-    await run("java", [...JAVA, quiet, "-cp", this.#classpath, main, ...bootstrap, ...args], {
-      timeout: START_MS,
-    });
-  }
-
   /** A topic's id as a broker's disk has it. Throws where it has none. */
   topicId(topic: string): string {
     const file = join(this.#node(1).folder, "data", `${topic}-0`, "partition.metadata");

@@ -16,7 +16,8 @@ async function throttled(rig: Rig, random: Random, meanwhile: () => void): Promi
     await pause(between(random, 4_000, 7_000));
     meanwhile();
   } finally {
-    await rig.secret.free(quotas);
+    const freed = Object.keys(quotas).map((name) => [name, undefined] as const);
+    await rig.secret.limit(Object.fromEntries(freed));
   }
 }
 

@@ -1,11 +1,9 @@
 /**
- * A TCP proxy whose connections can be cut, delayed, slowed down or silenced: what a network does to those who talk over it.
+ * A TCP proxy whose connections can be cut, delayed or silenced: what a network does to those who talk over it.
  */
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 
-/** What a slow line carries of one connection before another one has its turn. */
-const PIECE_BYTES = 2_048;
 /** What a middlebox does once it has forgotten a connection: who still uses it hears that it is none. */
 const FORGET_MS = 5_000;
 
@@ -15,7 +13,10 @@ export class TcpProxy {
   target: number | undefined;
   /** What is on its way takes so much longer, in each direction. */
   delayMs = 0;
-  readonly #line = new Line();
+  /** Of what comes from the target, over all connections; undefined where nothing slows it. */
+  bytesPerSecond: number | undefined;
+  /** When the line is free for the next bytes. */
+  #freeAt = 0;
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
   #silent = false;
@@ -34,11 +35,6 @@ export class TcpProxy {
     this.port = port;
     this.target = target;
     server.on("connection", (client) => this.#accept(client));
-  }
-
-  /** What the way back carries, all connections together; undefined for as much as comes. */
-  set bytesPerSecond(bytesPerSecond: number | undefined) {
-    this.#line.bytesPerSecond = bytesPerSecond;
   }
 
   /** Connections that are open. */
@@ -68,10 +64,33 @@ export class TcpProxy {
     }, FORGET_MS).unref();
   }
 
-  async close(): Promise<void> {
+  /** From now on nobody listens, and what was open is reset. Ended by `listen`. */
+  async refuse(): Promise<void> {
+    const closed = once(this.#server, "close");
     this.#server.close();
     this.cut();
-    if (this.#server.listening) await once(this.#server, "close");
+    await closed;
+  }
+
+  async listen(): Promise<void> {
+    this.#server.listen(this.port, "127.0.0.1");
+    await once(this.#server, "listening");
+  }
+
+  async close(): Promise<void> {
+    this.cut();
+    if (!this.#server.listening) return;
+    const closed = once(this.#server, "close");
+    this.#server.close();
+    await closed;
+  }
+
+  /** How long bytes must wait until the line is free for them, and has passed them. */
+  #pace(bytes: number): number {
+    if (this.bytesPerSecond === undefined) return 0;
+    const now = performance.now();
+    this.#freeAt = Math.max(now, this.#freeAt) + (bytes / this.bytesPerSecond) * 1_000;
+    return this.#freeAt - now;
   }
 
   #accept(client: Socket): void {
@@ -81,30 +100,26 @@ export class TcpProxy {
     }
     // Whom nobody answers must not find out from a refused connection either.
     const server = connect({ port: this.target, host: "127.0.0.1", allowHalfOpen: true, noDelay: true });
-    const pair = new Pair(client, server, () => this.delayMs, this.#line);
+    const pair = new Pair(client, server, {
+      delayMs: () => this.delayMs,
+      isSlow: () => this.bytesPerSecond !== undefined,
+      pace: (bytes) => this.#pace(bytes),
+    });
     pair.silent = this.#silent;
     this.#pairs.add(pair);
     pair.gone = () => this.#pairs.delete(pair);
   }
 }
 
-/** What connections share that go over one slow line. */
-class Line {
-  bytesPerSecond: number | undefined;
-  #freeAt = 0;
-
-  get isSlow(): boolean {
-    return this.bytesPerSecond !== undefined;
-  }
-
-  /** Resolves when so many bytes have gone over it, after all that asked before. */
-  async turn(bytes: number): Promise<void> {
-    if (this.bytesPerSecond === undefined) return;
-    const now = performance.now();
-    this.#freeAt = Math.max(this.#freeAt, now) + (bytes / this.bytesPerSecond) * 1_000;
-    await new Promise((resolve) => setTimeout(resolve, this.#freeAt - now));
-  }
+interface Line {
+  readonly delayMs: () => number;
+  readonly isSlow: () => boolean;
+  /** How long the next bytes take, in milliseconds. */
+  readonly pace: (bytes: number) => number;
 }
+
+/** What a slow line passes at once. */
+const SLICE_BYTES = 512;
 
 class Pair {
   silent = false;
@@ -112,10 +127,10 @@ class Pair {
   readonly #sockets: readonly [Socket, Socket];
   #over = false;
 
-  constructor(client: Socket, server: Socket, delayMs: () => number, back: Line) {
+  constructor(client: Socket, server: Socket, line: Line) {
     this.#sockets = [client, server];
-    this.#pass(client, server, delayMs, undefined);
-    this.#pass(server, client, delayMs, back);
+    this.#pass(client, server, { ...line, isSlow: () => false });
+    this.#pass(server, client, line);
   }
 
   reset(): void {
@@ -125,7 +140,7 @@ class Pair {
     this.gone();
   }
 
-  #pass(from: Socket, to: Socket, delayMs: () => number, line: Line | undefined): void {
+  #pass(from: Socket, to: Socket, { delayMs, isSlow, pace }: Line): void {
     let last: Promise<void> = Promise.resolve();
     let queued = 0;
     const later = (act: () => void) => {
@@ -139,23 +154,9 @@ class Pair {
         act();
       });
     };
-    const slowly = async (slow: Line, bytes: Buffer) => {
-      for (let at = 0; at < bytes.length && !this.#over; at += PIECE_BYTES) {
-        const piece = bytes.subarray(at, at + PIECE_BYTES);
-        await slow.turn(piece.length);
-        if (!this.silent && !this.#over) to.write(piece);
-      }
-      queued--;
-      from.resume();
-    };
-    from.on("data", (bytes: Buffer) => {
+    from.on("data", (bytes) => {
       if (this.silent) return;
-      if (line?.isSlow) {
-        from.pause();
-        queued++;
-        last = last.then(() => slowly(line, bytes));
-        return;
-      }
+      if (isSlow()) return void this.#drip(from, to, bytes, pace);
       later(() => {
         // What was delayed may go on coming while the other side is full.
         if (this.silent || this.#over || to.write(bytes) || from.isPaused()) return;
@@ -173,5 +174,16 @@ class Pair {
       const [client, server] = this.#sockets;
       if (!this.silent && client.destroyed && server.destroyed) this.reset();
     });
+  }
+
+  /** Nothing more is read before these have gone. */
+  async #drip(from: Socket, to: Socket, bytes: Buffer, pace: Line["pace"]): Promise<void> {
+    from.pause();
+    for (let at = 0; at < bytes.length && !this.silent && !this.#over; at += SLICE_BYTES) {
+      const slice = bytes.subarray(at, at + SLICE_BYTES);
+      await new Promise((resolve) => setTimeout(resolve, pace(slice.length)));
+      if (!this.silent && !this.#over) to.write(slice);
+    }
+    from.resume();
   }
 }

@@ -21,14 +21,14 @@ const unread = (random: Random) => pause(between(random, 1_000, 2_500));
 
 export const DELETION: readonly Kind[] = [
   {
-    name: "records deleted from Kafka while origins run",
+    name: "DeleteRecords of what was read",
     perTenMinutes: 12,
     lastsMs: 500,
     parts: ["purged", "brokers"],
     inject: deleteAll,
   },
   {
-    name: "records deleted from Kafka before any origin read them",
+    name: "DeleteRecords of what no origin has read: all are off",
     perTenMinutes: 11,
     lastsMs: 3_500,
     parts: ["purged", "origin"],
@@ -44,7 +44,7 @@ export const DELETION: readonly Kind[] = [
     },
   },
   {
-    name: "the same, while origins run and are cut off from Kafka",
+    name: "DeleteRecords of what no origin has read: all are cut off",
     perTenMinutes: 11,
     lastsMs: 3_500,
     parts: ["purged", "origin-kafka"],

@@ -30,7 +30,7 @@ export const THROTTLING: readonly Kind[] = [
     inject: (rig, random) => throttled(rig, random, () => {}),
   },
   {
-    name: "the same, and their connections cut",
+    name: "origins throttled by a quota, and their connections cut",
     perTenMinutes: 8,
     lastsMs: 9_000,
     parts: ["account", "brokers", "origin-kafka"],

@@ -176,7 +176,7 @@ export class Rig {
   }
 }
 
-/** The proxies on each link: of every broker, every origin to the edge, and of clients to the edge. */
+/** The proxies on each link: of every broker, for origins without an account and with one, every origin to the edge, and of clients to the edge. */
 export interface Links {
   readonly brokers: readonly TcpProxy[];
   readonly uplinks: readonly TcpProxy[];
@@ -209,16 +209,19 @@ async function parts(settings: RigSettings, undo: Undo[]): Promise<Parts> {
         return proxy;
       }),
     );
-  const links = { brokers: await open(settings.brokers), clients: await open(CLIENT_PROXIES) };
+  const [plain, accounts] = [await open(settings.brokers), await open(settings.brokers)];
+  const links = { brokers: [...plain, ...accounts], clients: await open(CLIENT_PROXIES) };
   /** One for each of two ranges. */
   const uplinks = await open(2 * settings.origins);
   const kafka = await KafkaBroker.start({
     brokers: settings.brokers,
-    proxies: links.brokers.map(({ port }) => port),
-    config: { ...KAFKA_CONFIG, ...Secret.listener },
+    proxies: plain.map(({ port }) => port),
+    accountProxies: accounts.map(({ port }) => port),
+    config: KAFKA_CONFIG,
   });
   undo.push(() => kafka.stop());
-  for (const [i, proxy] of links.brokers.entries()) proxy.target = kafka.behindProxies[i];
+  for (const [i, proxy] of plain.entries()) proxy.target = kafka.behindProxies[i];
+  for (const [i, proxy] of accounts.entries()) proxy.target = kafka.behindAccountProxies[i];
   const admin = kafka.client().admin();
   await admin.connect();
   undo.push(() => admin.disconnect());
@@ -247,6 +250,8 @@ async function parts(settings: RigSettings, undo: Undo[]): Promise<Parts> {
     const used = uplinks.slice(0, ranges * settings.origins);
     const origins = used.map((proxy, i) => {
       const name = `origin-${i}-of-${ranges}`;
+      // The second of each range.
+      const hasAccount = i >= ranges;
       const env = {
         ...process.env,
         ...(i === 0 ? originClock.env : {}),
@@ -254,8 +259,8 @@ async function parts(settings: RigSettings, undo: Undo[]): Promise<Parts> {
         UPLINK_KEY: key,
         STREAMS: streams,
         ORIGIN_RANGE: `${(i % ranges) + 1}/${ranges}`,
-        ...secret.env,
-        KAFKA_BROKERS: links.brokers.map(({ port }) => `127.0.0.1:${port}`).join(","),
+        ...(hasAccount && secret.env),
+        KAFKA_BROKERS: (hasAccount ? accounts : plain).map(({ port }) => `127.0.0.1:${port}`).join(","),
       };
       return new OriginProcess(name, join(folder, name), env, (line) => settings.hear?.(name, line));
     });

@@ -17,6 +17,7 @@ export type Part =
   | "purged"
   | "pinned"
   | "account"
+  | "quota"
   | "disk"
   | "origin-clock";
 

@@ -1,21 +1,12 @@
-/** The account by which origins come to Kafka, and its password, which is changed while they run. */
+/** The account by which some origins come to Kafka, and its password, which is changed while they run. */
 import { randomBytes } from "node:crypto";
 import { renameSync, writeFileSync } from "node:fs";
-import { setPassword, setQuotas } from "../support/kafka-accounts.ts";
+import { setPassword } from "../support/kafka-accounts.ts";
 import type { KafkaBroker } from "../support/kafka-broker.ts";
 
 const ACCOUNT = "origin";
-const LISTENER = "listener.name.proxied";
 
 export class Secret {
-  /** Lines of server.properties: whoever comes through a proxy must say who it is. */
-  static readonly listener: Readonly<Record<string, string>> = {
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:SASL_PLAINTEXT",
-    [`${LISTENER}.sasl.enabled.mechanisms`]: "SCRAM-SHA-256",
-    [`${LISTENER}.scram-sha-256.sasl.jaas.config`]:
-      "org.apache.kafka.common.security.scram.ScramLoginModule required;",
-  };
-
   readonly #kafka: KafkaBroker;
   readonly #file: string;
 
@@ -45,17 +36,7 @@ export class Secret {
     const password = randomBytes(12).toString("hex");
     writeFileSync(`${this.#file}.new`, password);
     renameSync(`${this.#file}.new`, this.#file);
-    await setPassword(this.#broker, ACCOUNT, password);
-  }
-
-  /** What the account may take from each broker, by Kafka's names; undefined for as much as it likes. */
-  async limit(quotas: Readonly<Record<string, number | undefined>>): Promise<void> {
-    await setQuotas(this.#broker, ACCOUNT, quotas);
-  }
-
-  get #broker(): string {
-    const [first] = this.#kafka.brokers;
-    if (first === undefined) throw new Error("there is no broker");
-    return first;
+    const [broker = ""] = this.#kafka.brokers;
+    await setPassword(broker, ACCOUNT, password);
   }
 }

@@ -35,10 +35,10 @@ export async function setPassword(broker: string, account: string, password: str
   expectDone(answer, 1 + 4 + 1 + 1 + Buffer.byteLength(account));
 }
 
-/** By Kafka's names; undefined for no limit. */
+/** What these clients may take from each broker, by Kafka's names; undefined for no limit. */
 export async function setQuotas(
   broker: string,
-  account: string,
+  clientIds: readonly string[],
   quotas: Readonly<Record<string, number | undefined>>,
 ): Promise<void> {
   const operations = Object.entries(quotas).map(([name, value]) => {
@@ -47,18 +47,15 @@ export async function setQuotas(
     operation.writeUInt8(value === undefined ? 1 : 0, 8);
     return Buffer.concat([text(name), operation]);
   });
-  const answer = await ask(
-    broker,
-    header(ALTER_CLIENT_QUOTAS),
-    Buffer.concat([
-      // One entity of one part.
-      ...[int32(1), int32(1), text("user"), text(account)],
-      ...[int32(operations.length), ...operations],
-      // Not only to be looked at.
-      NONE,
-    ]),
-  );
-  // Throttle time, the length of the list, and then the code.
+  const entries = clientIds.flatMap((clientId) => [
+    // Of one part.
+    ...[int32(1), text("client-id"), text(clientId)],
+    ...[int32(operations.length), ...operations],
+  ]);
+  // Not only to be looked at.
+  const body = Buffer.concat([int32(clientIds.length), ...entries, NONE]);
+  const answer = await ask(broker, header(ALTER_CLIENT_QUOTAS), body);
+  // Throttle time, the length of the list, and then the code of the first.
   expectDone(answer, 4 + 4);
 }
 

@@ -2,11 +2,11 @@
 import { eventually } from "../../support/deadline.ts";
 import type { Kind } from "./kind.ts";
 
-/** All that is written to the topics takes about a third of it. */
-const BYTES_PER_SECOND = 150_000;
+/** Of the line of each origin to all brokers together; a third of it is what is written to all topics. */
+const BYTES_PER_SECOND = 250_000;
 const VALUE_BYTES = 128 * 1024;
-/** About 20 s of the line for each origin that reads. */
-const VALUES_FOR_EACH = 12;
+/** About 16 s of the line. */
+const VALUES = 20;
 const PATIENCE_MS = 100_000;
 const KEY = "key-0";
 
@@ -23,14 +23,16 @@ export const SLOW_LINES: readonly Kind[] = [
           .targets()
           .filter(({ subscriber }) => bulky.some((one) => one === subscriber))
           .every((target) => rig.isReached(target));
-      for (const proxy of rig.links.brokers) proxy.bytesPerSecond = BYTES_PER_SECOND;
+      // A backlog of one topic comes over one of the lines.
+      const bytesPerSecond = BYTES_PER_SECOND - (BYTES_PER_SECOND / 3) * (1 - 1 / rig.settings.brokers);
+      for (const proxy of rig.links.brokers) proxy.bytesPerSecond = bytesPerSecond;
       try {
         await rig.writer("bulky").burst(
           KEY,
-          Array.from({ length: VALUES_FOR_EACH }, () => VALUE_BYTES),
+          Array.from({ length: VALUES }, () => VALUE_BYTES),
         );
         await eventually(isThere, "a backlog comes over a slow line", PATIENCE_MS).catch((error: Error) =>
-          rig.wrong.push(`${error.message}: ${BYTES_PER_SECOND} bytes a second`),
+          rig.wrong.push(`${error.message}: ${bytesPerSecond} bytes a second`),
         );
       } finally {
         for (const proxy of rig.links.brokers) proxy.bytesPerSecond = undefined;

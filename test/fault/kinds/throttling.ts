@@ -1,4 +1,5 @@
 /** Quotas by which brokers hold origins back. */
+import { setQuotas } from "../../support/kafka-accounts.ts";
 import { between, oneOf, type Random } from "../random.ts";
 import type { Rig } from "../rig.ts";
 import { type Kind, pause } from "./kind.ts";
@@ -9,15 +10,17 @@ const QUOTAS: readonly Readonly<Record<string, number>>[] = [
   { request_percentage: 0.05 },
 ];
 
-async function throttled(rig: Rig, random: Random, meanwhile: () => void): Promise<void> {
+async function throttled({ kafka, crews }: Rig, random: Random, meanwhile: () => void): Promise<void> {
   const quotas = oneOf(random, QUOTAS);
-  await rig.secret.limit(quotas);
+  const [broker = ""] = kafka.brokers;
+  const clients = crews.all.map(({ clientId }) => clientId);
+  await setQuotas(broker, clients, quotas);
   try {
     await pause(between(random, 4_000, 7_000));
     meanwhile();
   } finally {
     const freed = Object.keys(quotas).map((name) => [name, undefined] as const);
-    await rig.secret.limit(Object.fromEntries(freed));
+    await setQuotas(broker, clients, Object.fromEntries(freed));
   }
 }
 
@@ -26,14 +29,14 @@ export const THROTTLING: readonly Kind[] = [
     name: "origins throttled by a quota",
     perTenMinutes: 8,
     lastsMs: 9_000,
-    parts: ["account", "brokers"],
+    parts: ["quota", "brokers"],
     inject: (rig, random) => throttled(rig, random, () => {}),
   },
   {
     name: "origins throttled by a quota, and their connections cut",
     perTenMinutes: 8,
     lastsMs: 9_000,
-    parts: ["account", "brokers", "origin-kafka"],
+    parts: ["quota", "brokers", "origin-kafka"],
     inject: (rig, random) =>
       throttled(rig, random, () => {
         for (const proxy of rig.links.brokers) proxy.cut();

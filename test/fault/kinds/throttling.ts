@@ -2,14 +2,15 @@
 import { setQuotas } from "../../support/kafka-accounts.ts";
 import { between, oneOf, type Random } from "../random.ts";
 import type { Rig } from "../rig.ts";
+import { leaveAlone } from "./alone.ts";
 import { type Kind, pause } from "./kind.ts";
 
-/** A fraction of what origins read, of bytes a second and of percent of a thread's time, at each broker. */
-const QUOTAS: readonly Readonly<Record<string, number>>[] = [
-  { consumer_byte_rate: 4_000 },
-  { request_percentage: 0.05 },
-];
+type Quotas = Readonly<Record<string, number | undefined>>;
 
+/** A fraction of what origins take: bytes a second, and percent of a thread's time, at each broker. */
+const QUOTAS: readonly Quotas[] = [{ consumer_byte_rate: 4_000 }, { request_percentage: 0.05 }];
+
+/** `meanwhile` is the last that happens while the quotas hold. */
 async function throttled({ kafka, crews }: Rig, random: Random, meanwhile: () => void): Promise<void> {
   const quotas = oneOf(random, QUOTAS);
   const [broker = ""] = kafka.brokers;
@@ -28,18 +29,21 @@ export const THROTTLING: readonly Kind[] = [
   {
     name: "origins throttled by a quota",
     perTenMinutes: 8,
-    lastsMs: 9_000,
+    lastsMs: 7_000,
     parts: ["quota", "brokers"],
     inject: (rig, random) => throttled(rig, random, () => {}),
   },
   {
-    name: "origins throttled by a quota, and their connections cut",
+    name: "origins throttled, their connections cut, and one of two killed",
     perTenMinutes: 8,
-    lastsMs: 9_000,
-    parts: ["quota", "brokers", "origin-kafka"],
-    inject: (rig, random) =>
-      throttled(rig, random, () => {
+    lastsMs: 10_000,
+    parts: ["quota", "brokers", "origin", "origin-kafka"],
+    inject: async (rig, random, gone) => {
+      const withAccounts = rig.settings.origins > 1 && random() < 0.5;
+      await throttled(rig, random, () => {
         for (const proxy of rig.links.brokers) proxy.cut();
-      }),
+      });
+      await leaveAlone(rig, ({ hasAccount }) => hasAccount === withAccounts, gone);
+    },
   },
 ];

@@ -23,7 +23,7 @@ async function reaches(rig: Rig, subscriber: RawResuming, { partition, offset }:
 
 export const AGING: readonly Kind[] = [
   {
-    name: "index aged out under a watched key, and a resume from before",
+    name: "index aged out under a watched key and resumed from before",
     perTenMinutes: 12,
     lastsMs: 8_000,
     parts: ["edge"],

@@ -78,7 +78,7 @@ export const COMPACTION: readonly Kind[] = [
     },
   },
   {
-    name: "compaction while one origin is off, which then takes over",
+    name: "compaction while the origin is off that then takes over",
     perTenMinutes: 6,
     lastsMs: 12_000,
     parts: ["origin", "pause", "disk", "compacted"],

@@ -4,7 +4,7 @@ import type { Kind } from "./kind.ts";
 
 export const CREDENTIALS: readonly Kind[] = [
   {
-    name: "password of origins changed, their connections cut, and the others killed",
+    name: "password of origins changed while the others are killed",
     perTenMinutes: 11,
     lastsMs: 4_000,
     parts: ["account", "brokers", "origin", "origin-kafka"],

@@ -12,7 +12,7 @@ const KEY = "key-0";
 
 export const SLOW_LINES: readonly Kind[] = [
   {
-    name: "origin–Kafka slow, with a backlog",
+    name: "origin–Kafka slow with a backlog",
     perTenMinutes: 4,
     lastsMs: 35_000,
     parts: ["origin-kafka", "bulky", "brokers"],

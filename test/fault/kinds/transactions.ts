@@ -12,7 +12,7 @@ type End = "commit" | "abort" | "time out";
 
 export const TRANSACTIONS: readonly Kind[] = [
   {
-    name: "transaction open, then committed, aborted or timed out",
+    name: "transaction open until committed or aborted or timed out",
     perTenMinutes: 11,
     lastsMs: 9_000,
     parts: ["pinned", "brokers"],

@@ -10,6 +10,7 @@ import { type Kind, pause } from "./kind.ts";
 const TOPIC = "compacted";
 const REMOVED_MS = 30_000;
 const READY_MS = 30_000;
+const GONE_MS = 20_000;
 const LOOK_MS = 500;
 
 let keys = 0;
@@ -37,9 +38,12 @@ async function deleteUnseen(rig: Rig, key: string): Promise<void> {
   );
 }
 
+/** As soon as origins know what Kafka holds. */
 async function mustBeGone(rig: Rig, { endpoint }: Placed, when: string): Promise<void> {
-  const latest = await latestOf(rig.edge.url, endpoint);
-  if (latest !== "gone") rig.wrong.push(`GET ${endpoint} has ${latest} ${when}; it was deleted`);
+  const isGone = async () => (await latestOf(rig.edge.url, endpoint)) === "gone";
+  await eventually(isGone, `GET ${endpoint} finds nothing ${when}`, GONE_MS).catch((error: Error) =>
+    rig.wrong.push(`${error.message}: it was deleted`),
+  );
 }
 
 /** Those that read a partition as one of them does. */

@@ -16,7 +16,6 @@ export type Part =
   | "compacted"
   | "purged"
   | "pinned"
-  | "account"
   | "quota"
   | "disk"
   | "origin-clock";

@@ -36,7 +36,6 @@ export class Secret {
     const password = randomBytes(12).toString("hex");
     writeFileSync(`${this.#file}.new`, password);
     renameSync(`${this.#file}.new`, this.#file);
-    const [broker = ""] = this.#kafka.brokers;
-    await setPassword(broker, ACCOUNT, password);
+    await setPassword(this.#kafka.brokers, ACCOUNT, password);
   }
 }

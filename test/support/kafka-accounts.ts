@@ -11,12 +11,16 @@ const ITERATIONS = 4_096;
 const HASH_BYTES = 32;
 const ANSWER_MS = 10_000;
 
-/** @param broker `host:port`, where nobody need say who they are. */
-export async function setPassword(broker: string, account: string, password: string): Promise<void> {
+/** @param brokers `host:port`, where nobody need say who they are; one of them must be there. */
+export async function setPassword(
+  brokers: readonly string[],
+  account: string,
+  password: string,
+): Promise<void> {
   const salt = randomBytes(HASH_BYTES);
   const salted = pbkdf2Sync(password, salt, ITERATIONS, HASH_BYTES, "sha256");
   const answer = await ask(
-    broker,
+    brokers,
     // A flexible version: its header ends with tagged fields, of which there are none.
     Buffer.concat([header(ALTER_USER_SCRAM_CREDENTIALS), NONE]),
     Buffer.concat([
@@ -37,7 +41,7 @@ export async function setPassword(broker: string, account: string, password: str
 
 /** What these clients may take from each broker, by Kafka's names; undefined for no limit. */
 export async function setQuotas(
-  broker: string,
+  brokers: readonly string[],
   clientIds: readonly string[],
   quotas: Readonly<Record<string, number | undefined>>,
 ): Promise<void> {
@@ -54,7 +58,7 @@ export async function setQuotas(
   ]);
   // Not only to be looked at.
   const body = Buffer.concat([int32(clientIds.length), ...entries, NONE]);
-  const answer = await ask(broker, header(ALTER_CLIENT_QUOTAS), body);
+  const answer = await ask(brokers, header(ALTER_CLIENT_QUOTAS), body);
   // Throttle time, the length of the list, and then the code of the first.
   expectDone(answer, 4 + 4);
 }
@@ -84,14 +88,26 @@ function expectDone(answer: Buffer, codeAt: number): void {
   if (code !== 0) throw new Error(`Kafka refuses with code ${code}: ${answer.toString("latin1")}`);
 }
 
+/** The answer of the first that gives one. */
+async function ask(brokers: readonly string[], head: Buffer, body: Buffer): Promise<Buffer> {
+  let failure: unknown;
+  for (const broker of brokers)
+    try {
+      return await askOne(broker, Buffer.concat([int32(head.length + body.length), head, body]));
+    } catch (error) {
+      failure = error;
+    }
+  throw new Error("no broker answers", { cause: failure });
+}
+
 /** The answer, without its number. */
-async function ask(broker: string, head: Buffer, body: Buffer): Promise<Buffer> {
+async function askOne(broker: string, request: Buffer): Promise<Buffer> {
   const [host = "", port] = broker.split(":");
   const socket = connect({ host, port: Number(port) });
   const signal = AbortSignal.timeout(ANSWER_MS);
   try {
     await once(socket, "connect", { signal });
-    socket.write(Buffer.concat([int32(head.length + body.length), head, body]));
+    socket.write(request);
     let heard = Buffer.alloc(0);
     while (heard.length < 4 || heard.length < 4 + heard.readInt32BE()) {
       const [bytes] = (await once(socket, "data", { signal })) as [Buffer];

@@ -64,7 +64,7 @@ function oneOfPartition({ crews }: Rig, random: Random, partition: number): Orig
 export const COMPACTION: readonly Kind[] = [
   {
     name: "compaction while all origins are off",
-    perTenMinutes: 6,
+    perTenMinutes: 4,
     lastsMs: 8_000,
     parts: ["origin", "pause", "disk", "compacted"],
     inject: async (rig, _, gone) => {
@@ -83,7 +83,7 @@ export const COMPACTION: readonly Kind[] = [
   },
   {
     name: "compaction while the origin is off that then takes over",
-    perTenMinutes: 6,
+    perTenMinutes: 4,
     lastsMs: 12_000,
     parts: ["origin", "pause", "disk", "compacted"],
     missing: ({ settings }) =>
@@ -110,7 +110,7 @@ export const COMPACTION: readonly Kind[] = [
   },
   {
     name: "compaction while origins are cut off from Kafka",
-    perTenMinutes: 6,
+    perTenMinutes: 4,
     lastsMs: 8_000,
     parts: ["origin-kafka", "compacted"],
     inject: async (rig, random, gone) => {

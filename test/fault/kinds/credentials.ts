@@ -5,9 +5,9 @@ import type { Kind } from "./kind.ts";
 export const CREDENTIALS: readonly Kind[] = [
   {
     name: "password of origins changed while the others are killed",
-    perTenMinutes: 11,
+    perTenMinutes: 6,
     lastsMs: 4_000,
-    parts: ["account", "brokers", "origin", "origin-kafka"],
+    parts: ["origin", "origin-kafka"],
     missing: ({ settings }) =>
       settings.origins === 1 ? "there is one origin, which needs no password" : undefined,
     inject: async (rig, _, gone) => {

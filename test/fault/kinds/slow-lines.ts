@@ -13,8 +13,8 @@ const KEY = "key-0";
 export const SLOW_LINES: readonly Kind[] = [
   {
     name: "origin–Kafka slow with a backlog",
-    perTenMinutes: 4,
-    lastsMs: 35_000,
+    perTenMinutes: 3,
+    lastsMs: 20_000,
     parts: ["origin-kafka", "bulky", "brokers"],
     inject: async (rig, _, gone) => {
       const { bulky } = rig.population;

@@ -35,6 +35,7 @@ const KAFKA_CONFIG = {
   "leader.imbalance.per.broker.percentage": 0,
   // What is late by Kafka's own patience would only make a run longer.
   "log.cleaner.backoff.ms": 500,
+  "quota.window.num": 3,
   "transaction.abort.timed.out.transaction.cleanup.interval.ms": 500,
 };
 

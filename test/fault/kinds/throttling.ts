@@ -7,12 +7,23 @@ import { type Kind, pause } from "./kind.ts";
 
 type Quotas = Readonly<Record<string, number | undefined>>;
 
-/** A fraction of what origins take: bytes a second, and percent of a thread's time, at each broker. */
-const QUOTAS: readonly Quotas[] = [{ consumer_byte_rate: 4_000 }, { request_percentage: 0.05 }];
+/** For each origin about half of what is written, at all brokers together. */
+const BYTES_PER_SECOND = 40_000;
+/** Of a thread's time, at each broker: a fraction of what asking takes. */
+const PERCENT = 0.05;
+
+const quotasOf = (brokers: number): Quotas[] => [
+  { consumer_byte_rate: BYTES_PER_SECOND / brokers },
+  { request_percentage: PERCENT },
+];
 
 /** `meanwhile` is the last that happens while the quotas hold. */
-async function throttled({ kafka, crews }: Rig, random: Random, meanwhile: () => void): Promise<void> {
-  const quotas = oneOf(random, QUOTAS);
+async function throttled(
+  { kafka, crews, settings }: Rig,
+  random: Random,
+  meanwhile: () => void,
+): Promise<void> {
+  const quotas = oneOf(random, quotasOf(settings.brokers));
   const clients = crews.all.map(({ clientId }) => clientId);
   await setQuotas(kafka.brokers, clients, quotas);
   try {

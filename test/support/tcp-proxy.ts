@@ -91,7 +91,7 @@ export class TcpProxy {
     const now = performance.now();
     // Timers are late on a busy machine, and the line shall be no slower for it.
     this.#freeAt = Math.max(now - LATE_MS, this.#freeAt) + (bytes / this.bytesPerSecond) * 1_000;
-    return this.#freeAt - now;
+    return Math.max(0, this.#freeAt - now);
   }
 
   #accept(client: Socket): void {

@@ -19,9 +19,9 @@ import { Population } from "./population.ts";
 import { seeded } from "./random.ts";
 import { Secret } from "./secret.ts";
 import { SmallDisk } from "./small-disk.ts";
-import type { Subscriber } from "./subscriber.ts";
+import type { RawResuming, Subscriber } from "./subscriber.ts";
 import { keysOf, planOf, streamsJson, TOPIC_NAMES, TOPICS, type TopicName, Topics } from "./topics.ts";
-import { Ledger, Writer } from "./writer.ts";
+import { Ledger, type Placed, Writer } from "./writer.ts";
 
 const CLIENT_PROXIES = 4;
 const DISK_MEGABYTES = 768;
@@ -148,6 +148,11 @@ export class Rig {
       if (place === undefined) return [];
       return [{ subscriber, epoch: this.topics.epoch(topic, place.partition), offset: place.offset }];
     });
+  }
+
+  /** Somebody comes, to stay, who had this record and none after it. */
+  comeBack(topic: TopicName, { endpoint, partition, offset }: Placed): RawResuming {
+    return this.population.visit(endpoint, `${this.topics.epoch(topic, partition)}:${offset}`);
   }
 
   async stop(): Promise<void> {

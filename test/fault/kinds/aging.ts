@@ -39,8 +39,7 @@ export const AGING: readonly Kind[] = [
       const hook = oneOf(random, ["", "", "evict", "crash"]);
       // An edge that is gone just now has forgotten it, too.
       if (hook !== "") await rig.edge.hook(hook, { path: first.endpoint }).catch(() => {});
-      const epoch = rig.topics.epoch(TOPIC, first.partition);
-      const returned = rig.population.visit(first.endpoint, `${epoch}:${first.offset}`);
+      const returned = rig.comeBack(TOPIC, first);
       const last = await writer.put(key);
       await Promise.all([reaches(rig, watcher, last), reaches(rig, returned, last)]);
     },

@@ -38,8 +38,10 @@ async function deleteUnseen(rig: Rig, key: string): Promise<void> {
   );
 }
 
-/** As soon as origins know what Kafka holds. */
-async function mustBeGone(rig: Rig, { endpoint }: Placed, when: string): Promise<void> {
+/** As soon as origins know what Kafka holds. Whoever comes back to the key's value must hear of it, too. */
+async function mustBeGone(rig: Rig, first: Placed, when: string): Promise<void> {
+  const { endpoint } = first;
+  rig.comeBack(TOPIC, first);
   const isGone = async () => (await latestOf(rig.edge.url, endpoint)) === "gone";
   await eventually(isGone, `GET ${endpoint} finds nothing ${when}`, GONE_MS).catch((error: Error) =>
     rig.wrong.push(`${error.message}: it was deleted`),

@@ -1,5 +1,5 @@
 /** Records that Kafka is told to delete (`DeleteRecords`): those that were read, and those that were not. */
-import { between, type Random } from "../random.ts";
+import { between, oneOf, type Random } from "../random.ts";
 import type { Rig } from "../rig.ts";
 import { TOPICS } from "../topics.ts";
 import { type Kind, pause } from "./kind.ts";
@@ -8,12 +8,20 @@ const TOPIC = "purged";
 /** Up to the end that a partition has. */
 const ALL = "-1";
 
+/** So many of the records before, any of which somebody may have had last. */
+const RECENT = 300;
+
 async function deleteAll({ admin }: Rig): Promise<void> {
   const partitions = Array.from({ length: TOPICS[TOPIC].partitions }, (_, partition) => partition);
   await admin.deleteTopicRecords({
     topic: TOPIC,
     partitions: partitions.map((partition) => ({ partition, offset: ALL })),
   });
+}
+
+/** Somebody who has been away since before what was deleted. */
+function comesBack(rig: Rig, random: Random): void {
+  rig.comeBack(TOPIC, oneOf(random, rig.writer(TOPIC).placed.slice(-RECENT)));
 }
 
 /** Until something was written that nobody has read. */
@@ -25,7 +33,10 @@ export const DELETION: readonly Kind[] = [
     perTenMinutes: 12,
     lastsMs: 500,
     parts: ["purged", "brokers"],
-    inject: deleteAll,
+    inject: async (rig, random) => {
+      await deleteAll(rig);
+      comesBack(rig, random);
+    },
   },
   {
     name: "DeleteRecords of what no origin has read: all are off",
@@ -41,6 +52,7 @@ export const DELETION: readonly Kind[] = [
       } finally {
         for (const origin of origins) origin.start();
       }
+      comesBack(rig, random);
     },
   },
   {
@@ -57,6 +69,7 @@ export const DELETION: readonly Kind[] = [
       } finally {
         for (const proxy of brokers) proxy.speak();
       }
+      comesBack(rig, random);
     },
   },
 ];

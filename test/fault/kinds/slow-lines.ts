@@ -18,11 +18,6 @@ export const SLOW_LINES: readonly Kind[] = [
     parts: ["origin-kafka", "bulky", "brokers"],
     inject: async (rig, _, gone) => {
       const { bulky } = rig.population;
-      const isThere = () =>
-        rig
-          .targets()
-          .filter(({ subscriber }) => bulky.some((one) => one === subscriber))
-          .every((target) => rig.isReached(target));
       // A backlog of one topic comes over one of the lines.
       const bytesPerSecond = BYTES_PER_SECOND - (BYTES_PER_SECOND / 3) * (1 - 1 / rig.settings.brokers);
       for (const proxy of rig.links.brokers) proxy.bytesPerSecond = bytesPerSecond;
@@ -31,6 +26,8 @@ export const SLOW_LINES: readonly Kind[] = [
           KEY,
           Array.from({ length: VALUES }, () => VALUE_BYTES),
         );
+        const backlog = rig.targets().filter(({ subscriber }) => bulky.some((one) => one === subscriber));
+        const isThere = () => backlog.every((target) => rig.isReached(target));
         await eventually(isThere, "a backlog comes over a slow line", PATIENCE_MS).catch((error: Error) =>
           rig.wrong.push(`${error.message}: ${bytesPerSecond} bytes a second`),
         );

@@ -35,9 +35,10 @@ const BRIEF = { window: { updates: 5, seconds: 4 }, replay: 1_000_000 };
 
 /** The index of this one forgets, and Kafka isn't read again for it. */
 const AGING = { window: { updates: 20, seconds: 3 } };
-/** As soon as Kafka can: a segment ends after a second, and what it holds too much is gone within a few. */
+/** Within seconds, but not so soon that an origin that is a little behind never sees all. */
 const COMPACTED = {
   "cleanup.policy": "compact",
+  "min.compaction.lag.ms": "4000",
   "segment.ms": "1000",
   "min.cleanable.dirty.ratio": "0.001",
   "delete.retention.ms": "100",

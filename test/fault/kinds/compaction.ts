@@ -67,7 +67,7 @@ export const COMPACTION: readonly Kind[] = [
   {
     name: "compaction while all origins are off",
     perTenMinutes: 4,
-    lastsMs: 8_000,
+    lastsMs: 11_000,
     parts: ["origin", "pause", "disk", "compacted"],
     inject: async (rig, _, gone) => {
       const { key, first } = await doomed(rig);
@@ -86,7 +86,7 @@ export const COMPACTION: readonly Kind[] = [
   {
     name: "compaction while the origin is off that then takes over",
     perTenMinutes: 4,
-    lastsMs: 12_000,
+    lastsMs: 15_000,
     parts: ["origin", "pause", "disk", "compacted"],
     missing: ({ settings }) =>
       settings.origins === 1 ? "there is one origin: none could take over" : undefined,
@@ -113,7 +113,7 @@ export const COMPACTION: readonly Kind[] = [
   {
     name: "compaction while origins are cut off from Kafka",
     perTenMinutes: 4,
-    lastsMs: 8_000,
+    lastsMs: 11_000,
     parts: ["origin-kafka", "compacted"],
     inject: async (rig, random, gone) => {
       const { key, first } = await doomed(rig);

@@ -334,6 +334,7 @@ describe("where records vanish from the log,", () => {
       {},
       others(),
     ],
+    ["the record that it stands at is gone", [...stood, lost("-")], {}, eaten([], [1, 2])],
     ["one that no producer heard of comes", [JOINED, ...updates([2, 3, 4, 5, 6, 7, 8])]],
     [
       "its predecessor is one that vanished unseen",

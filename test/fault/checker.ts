@@ -205,9 +205,10 @@ class Check {
     const own = [...this.#log].filter(
       ([epoch, { records }]) => before.has(epoch) || records.has(this.#history.endpoint),
     );
-    // An origin sees that something vanished from a partition, and not of which key it was.
+    // An origin sees that something vanished from a partition, and not of which key it was. Who stands at a record that
+    // was deleted is told, too.
     const hasVanished = own.some(([epoch, { forgetful }]) =>
-      forgetful?.vanished.some(({ offset, id }) => offset > (before.get(epoch) ?? -1) && id < written),
+      forgetful?.vanished.some(({ offset, id }) => offset >= (before.get(epoch) ?? -1) && id < written),
     );
     if (hasVanished) return "vanished";
     return own.some(([, { isShort }]) => isShort) ? "aged" : undefined;

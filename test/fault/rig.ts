@@ -182,7 +182,10 @@ export class Rig {
   }
 }
 
-/** The proxies on each link: of every broker, for origins without an account and with one, every origin to the edge, and of clients to the edge. */
+/**
+ * The proxies on each link: of every broker, those for origins without an account and then those for origins with one;
+ * of every origin to the edge; and of clients to the edge.
+ */
 export interface Links {
   readonly brokers: readonly TcpProxy[];
   readonly uplinks: readonly TcpProxy[];

@@ -13,7 +13,7 @@ const BYTES_PER_SECOND = 40_000;
 const PERCENT = 0.05;
 
 const quotasOf = (brokers: number): Quotas[] => [
-  { consumer_byte_rate: BYTES_PER_SECOND / brokers },
+  { consumer_byte_rate: Math.floor(BYTES_PER_SECOND / brokers) },
   { request_percentage: PERCENT },
 ];
 

@@ -9,7 +9,7 @@ import { type Kind, pause } from "./kind.ts";
 
 const TOPIC = "compacted";
 const REMOVED_MS = 30_000;
-const READY_MS = 30_000;
+const READY_MS = 60_000;
 const GONE_MS = 20_000;
 const LOOK_MS = 500;
 

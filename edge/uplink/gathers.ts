@@ -212,7 +212,7 @@ export class Gathers {
     // One of them holds all, so that they stay in order.
     const holder =
       answered.find(({ held }) => held.some((other) => other.range === range)) ??
-      answered.find(({ parts }) => (parts.get(range)?.frames.length ?? 0) > 0);
+      answered.find(({ parts }) => isNews(parts.get(range)));
     if (holder !== undefined) {
       holder.held.push({ range, frame: own(frame), routing });
       this.#hold(holder, frame.length);
@@ -319,4 +319,9 @@ export class Gathers {
 /** L7: an attach from where the link is, on behalf of the object. */
 function leadOn({ sent, path, link }: Watch): string[] {
   return sent === undefined ? [] : [encodeAttach({ endpoint: path, id: UNASKED, from: sent }, link.number)];
+}
+
+/** Whether what comes live must follow it: it has updates, or says that some were lost before that. */
+function isNews(part: Part | undefined): boolean {
+  return part !== undefined && (part.frames.length > 0 || part.attached.verdict.recovered === false);
 }

@@ -220,6 +220,7 @@ export class Asking {
     else if (before === undefined || (isOwn && verdict.recovered === false))
       this.#adopt(span, verdict.cause, out);
     else {
+      if (isOwn) this.#replica.expect(verdict.head);
       const whole = this.#apply(span, out);
       // To the object's own question; what others ask may name offsets that the endpoint never had.
       const reached = !isOwn || reaches(this.#replica.position ?? to, to);

@@ -28,6 +28,8 @@ export class Replica implements Known {
   #position: Map<string, number> | undefined;
   #window: Window;
   #latest: Latest | "none" | undefined;
+  /** Where answers led that were but a page: what comes live before the next one may name no predecessor. */
+  #due: Position = new Map();
 
   /**
    * Starts from what survived. The latest update refills the window where it says which one was before it;
@@ -67,7 +69,7 @@ export class Replica implements Known {
    */
   apply(frame: Frame, routing: Routing, now: number, begin?: Position): "next" | "duplicate" | "gap" {
     if (this.#position === undefined) return "gap";
-    const { epoch, offset, previous = begin?.get(epoch) } = routing;
+    const { epoch, offset, previous = begin?.get(epoch) ?? this.#due.get(epoch) } = routing;
     const verdict = classify(this.#position, { epoch, offset, previous });
     if (verdict !== "next") return verdict;
     this.#position.set(routing.epoch, routing.offset);
@@ -76,11 +78,17 @@ export class Replica implements Known {
     return "next";
   }
 
+  /** Its own question was answered as far as a page goes; there is more up to here. */
+  expect(head: Position): void {
+    this.#due = head;
+  }
+
   /** Forgets everything and starts from an answer: continuity before it is not known, or was lost. */
   adopt(span: Span, now: number): void {
     const kept = readSpan(span);
     this.#position = new Map(span.to);
     this.#latest = kept.latest ?? "none";
+    this.#due = new Map();
     this.#window = new Window(this.#limits, floorsOf(span, kept.whole));
     if (kept.whole) for (const entry of kept.entries) this.#window.push(entry, now);
   }

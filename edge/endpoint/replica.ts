@@ -6,7 +6,7 @@ import { classify } from "../../shared/core/continuity.ts";
 import { decideResume, type Known, type Latest, type Resume, snapshotOf } from "../../shared/core/resume.ts";
 import { type Floors, type Kept, Window, type WindowLimits } from "../../shared/core/window.ts";
 import { type Frame, type Routing, routingOf } from "../../shared/protocol/frame.ts";
-import { type Position, reaches, withComponent } from "../../shared/protocol/position.ts";
+import { NOTHING, type Position, reaches, withComponent } from "../../shared/protocol/position.ts";
 
 /** The body of an answer to an attach: it leads from `position` to `to`. */
 export interface Span {
@@ -21,6 +21,8 @@ export interface Span {
 export interface Facts {
   readonly position: Position | undefined;
   readonly latest: Frame | "none" | undefined;
+  /** An answer led up to here, of which only a part has come. */
+  readonly due: Position;
 }
 
 export class Replica implements Known {
@@ -29,7 +31,7 @@ export class Replica implements Known {
   #window: Window;
   #latest: Latest | "none" | undefined;
   /** Where answers led that were but a page: what comes live before the next one may name no predecessor. */
-  #due: Position = new Map();
+  #due: Position;
 
   /**
    * Starts from what survived. The latest update refills the window where it says which one was before it;
@@ -38,6 +40,7 @@ export class Replica implements Known {
   constructor(limits: WindowLimits, facts: Facts, now: number) {
     this.#limits = limits;
     this.#position = facts.position && new Map(facts.position);
+    this.#due = facts.due;
     const frame = facts.latest;
     const routing = frame === undefined || frame === "none" ? undefined : routingOf(frame);
     this.#latest = routing === undefined || frame === undefined ? undefined : { frame, routing };
@@ -83,12 +86,18 @@ export class Replica implements Known {
     this.#due = head;
   }
 
+  /** Where that is, until it has come. */
+  get due(): Position {
+    if (this.#due.size > 0 && reaches(this.#position ?? NOTHING, this.#due)) this.#due = NOTHING;
+    return this.#due;
+  }
+
   /** Forgets everything and starts from an answer: continuity before it is not known, or was lost. */
   adopt(span: Span, now: number): void {
     const kept = readSpan(span);
     this.#position = new Map(span.to);
     this.#latest = kept.latest ?? "none";
-    this.#due = new Map();
+    this.#due = NOTHING;
     this.#window = new Window(this.#limits, floorsOf(span, kept.whole));
     if (kept.whole) for (const entry of kept.entries) this.#window.push(entry, now);
   }

@@ -8,7 +8,7 @@ import { NOTHING, reaches } from "../../shared/protocol/position.ts";
 import { type Answer, type AnswerPorts, answerRecent, answerRecovered } from "./answer.ts";
 import type { BlockedAsks } from "./blocked-asks.ts";
 import type { WatchCounts } from "./counts.ts";
-import type { Ask, Behind, Interest, Shard, Watch } from "./interest.ts";
+import type { Ask, Behind, Interest, Shard } from "./interest.ts";
 import { examine, type Gap, gapsIn, prove } from "./proof.ts";
 import type { Replayed, Replays } from "./replays.ts";
 import { isElsewhere } from "./subject.ts";
@@ -84,20 +84,10 @@ function answer(ports: ServingPorts, blocked: BlockedAsks, interest: Interest, c
       ? answerRecovered(ports, watch, ask.from ?? NOTHING, ask.replayed)
       : answerRecent(ports, watch, ask.from, proof);
   for (const epoch of answered.attached.to.keys()) watch.stands.add(epoch);
-  raiseTails(watch, answered.attached);
   const elsewhere = isElsewhere(ports, watch, ask.from);
   outbox.add(to, encodeAttached({ ...answered.attached, id: ask.id, elsewhere, log: filled }));
   counts.answered[filled ? "log" : proof]++;
   return send(interest, to, answered, counts);
-}
-
-/**
- * What an answer leaves for the next one comes before what is forwarded meanwhile: its records must say so, though the index
- * has forgotten the last of them (P5).
- */
-function raiseTails({ tails }: Watch, { verdict, to }: Answer["attached"]): void {
-  for (const [epoch, offset] of verdict.head)
-    if (offset > Math.max(to.get(epoch) ?? -1, tails.get(epoch) ?? -1)) tails.set(epoch, offset);
 }
 
 /** Whether what was read again from the log leaves none of the gaps open. */

@@ -82,7 +82,11 @@ export class VouchingWorld {
       ...options.stream,
     };
     this.#origins = options.memories.map((memory) => this.#origin(memory));
-    this.#replica = new Replica(options.window, { position: undefined, latest: undefined }, this.#now);
+    this.#replica = new Replica(
+      options.window,
+      { position: undefined, latest: undefined, due: new Map() },
+      this.#now,
+    );
   }
 
   run(command: Command): void {
@@ -224,9 +228,9 @@ export class VouchingWorld {
   }
 
   #hibernate(): void {
-    const { position, latest } = this.#replica;
+    const { position, latest, due } = this.#replica;
     const frame = latest === undefined || latest === "none" ? latest : latest.frame;
-    this.#replica = new Replica(this.#options.window, { position, latest: frame }, this.#now);
+    this.#replica = new Replica(this.#options.window, { position, latest: frame, due }, this.#now);
   }
 
   #age(ms: number): void {

@@ -72,7 +72,7 @@ export class Replica implements Known {
    */
   apply(frame: Frame, routing: Routing, now: number, begin?: Position): "next" | "duplicate" | "gap" {
     if (this.#position === undefined) return "gap";
-    const { epoch, offset, previous = begin?.get(epoch) ?? this.#due.get(epoch) } = routing;
+    const { epoch, offset, previous = (begin ?? this.#due).get(epoch) } = routing;
     const verdict = classify(this.#position, { epoch, offset, previous });
     if (verdict !== "next") return verdict;
     this.#position.set(routing.epoch, routing.offset);

@@ -2,13 +2,13 @@
  * Bindings of the Worker and its objects: wrangler.toml is their source.
  */
 import type { EndpointObject } from "./endpoint/endpoint-object.ts";
-import type { UplinkObject } from "./uplink/uplink-object.ts";
+import type { ShardObject } from "./shard/shard-object.ts";
 
 export interface Env {
-  readonly UPLINK: DurableObjectNamespace<UplinkObject>;
+  readonly SHARD: DurableObjectNamespace<ShardObject>;
   readonly ENDPOINT: DurableObjectNamespace<EndpointObject>;
   /** How many shards there are, 1–64. Changing it moves endpoints to other shards. */
-  readonly UPLINK_SHARDS: string;
+  readonly SHARDS: string;
   /** A secret: `kid:secret[,kid:secret…]`, each secret of 32 bytes or more. */
   readonly UPLINK_KEYS?: string;
   /** "on": `/$/operations` answers. */

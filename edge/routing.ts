@@ -5,31 +5,31 @@
 import { shardOf } from "../shared/protocol/address.ts";
 import { formatPosition, type Position, parsePosition } from "../shared/protocol/position.ts";
 import type { Env } from "./env.ts";
-import type { UplinkObject } from "./uplink/uplink-object.ts";
+import type { ShardObject } from "./shard/shard-object.ts";
 
 const MAX_SHARDS = 64;
 /** Longer names aren't known to the object itself. */
 const MAX_NAME_BYTES = 1_024;
 
 /** undefined where the setting isn't a whole number from 1 to 64. */
-export function shardCount(env: Pick<Env, "UPLINK_SHARDS">): number | undefined {
-  const shards = Number(env.UPLINK_SHARDS);
+export function shardCount(env: Pick<Env, "SHARDS">): number | undefined {
+  const shards = Number(env.SHARDS);
   return Number.isInteger(shards) && shards >= 1 && shards <= MAX_SHARDS ? shards : undefined;
 }
 
 /** Throws where the number of shards isn't set as it must be. */
-export function requireShards(env: Pick<Env, "UPLINK_SHARDS">): number {
+export function requireShards(env: Pick<Env, "SHARDS">): number {
   const shards = shardCount(env);
-  if (shards === undefined) throw new Error(`UPLINK_SHARDS must be a whole number from 1 to ${MAX_SHARDS}`);
+  if (shards === undefined) throw new Error(`SHARDS must be a whole number from 1 to ${MAX_SHARDS}`);
   return shards;
 }
 
-export function shardStub(env: Env, shard: number): DurableObjectStub<UplinkObject> {
-  return env.UPLINK.get(env.UPLINK.idFromName(shardName(shard)));
+export function shardStub(env: Env, shard: number): DurableObjectStub<ShardObject> {
+  return env.SHARD.get(env.SHARD.idFromName(shardName(shard)));
 }
 
 /** The shard that carries an endpoint. */
-export function shardStubOf(env: Env, path: string): DurableObjectStub<UplinkObject> {
+export function shardStubOf(env: Env, path: string): DurableObjectStub<ShardObject> {
   return shardStub(env, shardOf(path, requireShards(env)));
 }
 

@@ -5,6 +5,6 @@ import { createApp } from "./http/app.ts";
 import { PAGE } from "./http/page-route.ts";
 
 export { EndpointObject } from "./endpoint/endpoint-object.ts";
-export { UplinkObject } from "./uplink/uplink-object.ts";
+export { ShardObject } from "./shard/shard-object.ts";
 
 export default createApp(PAGE);

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { formatRange, isWhole } from "../shared/protocol/range.ts";
+import { formatSlice, isWhole } from "../shared/protocol/slice.ts";
 import { type Config, readConfig, secretsOf } from "./config.ts";
 import { EmbeddedLog, logPath } from "./embedded/log.ts";
 import { EmbeddedSource } from "./embedded/source.ts";
@@ -90,11 +90,11 @@ async function run(given: Config, output: Log, secrets: Secrets): Promise<void> 
   let rebuiltAt = Number.NEGATIVE_INFINITY;
   for (;;) {
     origin = new Origin(config, config.status === undefined ? source : meter.source(source), log);
-    const { name, range, edgeUrl, streams, kafka } = config;
+    const { name, slice, edgeUrl, streams, kafka } = config;
     const from = kafka?.brokers ?? "the embedded log";
     log("started", {
       name,
-      range: isWhole(range) ? undefined : formatRange(range),
+      slice: isWhole(slice) ? undefined : formatSlice(slice),
       edge: edgeUrl.origin,
       from,
       streams: streams.all.map(({ topic }) => topic),

@@ -3,7 +3,7 @@
  */
 import { join } from "node:path";
 import { LIMITS } from "../shared/protocol/limits.ts";
-import { formatRange, parseRange, type Range, WHOLE } from "../shared/protocol/range.ts";
+import { formatSlice, parseSlice, type Slice, WHOLE } from "../shared/protocol/slice.ts";
 import { parseStreams, type Streams } from "../shared/protocol/streams.ts";
 import { KAFKA_SETTINGS, readKafka } from "./kafka/config.ts";
 import type { KafkaSettings } from "./kafka/settings.ts";
@@ -27,7 +27,7 @@ export interface Config {
   readonly currentUplinkKey?: () => Promise<UplinkKey>;
   readonly name: string;
   /** Which partitions it reads. */
-  readonly range: Range;
+  readonly slice: Slice;
   readonly dataDir: string;
   readonly streams: Streams;
   readonly indexMaxBytes: number;
@@ -95,9 +95,9 @@ const command = ({ hostname, root }: Surroundings, usage: Usage) =>
         means: "What the edge calls this origin: up to 64 characters, and no other origin's name.",
         default: hostname.slice(0, 64) || "origin",
       },
-      ORIGIN_RANGE: {
-        means: `Which partitions it reads, of those that several origins share: k/n, range k of n up to ${LIMITS.ranges}, has partition p where p mod n = k - 1.`,
-        default: formatRange(WHOLE),
+      ORIGIN_SLICE: {
+        means: `Which partitions it reads, of those that several origins share: k/n, slice k of n up to ${LIMITS.slices}, has partition p where p mod n = k - 1.`,
+        default: formatSlice(WHOLE),
       },
       DATA_DIR: { means: "Folder of the index, and of the embedded log.", default: "data" },
       STREAMS: { means: "The list of what is exposed.", default: join(root, "streams.json") },
@@ -138,11 +138,11 @@ export function readConfig(surroundings: Surroundings, usage = ORIGIN): ConfigRe
   const uplinkKey = key?.first;
   const name = values.ORIGIN_NAME;
   if (name.length > 64) wrong("ORIGIN_NAME", "is longer than 64 characters");
-  const range = parseRange(values.ORIGIN_RANGE);
-  if (range === undefined)
+  const slice = parseSlice(values.ORIGIN_SLICE);
+  if (slice === undefined)
     wrong(
-      "ORIGIN_RANGE",
-      `must be k/n, two whole numbers with 1 ≤ k ≤ n ≤ ${LIMITS.ranges}, for instance 1/4`,
+      "ORIGIN_SLICE",
+      `must be k/n, two whole numbers with 1 ≤ k ≤ n ≤ ${LIMITS.slices}, for instance 1/4`,
     );
   const streams = readStreamsFile(values.STREAMS, surroundings.readFile, wrong);
   const indexMaxBytes = Number(values.INDEX_MAX_BYTES);
@@ -154,8 +154,8 @@ export function readConfig(surroundings: Surroundings, usage = ORIGIN): ConfigRe
   const kafka = readKafka({ raw, readFile, wrong, clientId: `distributary-${name}` });
 
   const dataDir = values.DATA_DIR;
-  if (problems.length > 0 || !edgeUrl || !uplinkKey || !range || !streams || !logLevel) {
-    const read = { name, range, dataDir, edgeUrl, uplinkKey, streams, status, kafka };
+  if (problems.length > 0 || !edgeUrl || !uplinkKey || !slice || !streams || !logLevel) {
+    const read = { name, slice, dataDir, edgeUrl, uplinkKey, streams, status, kafka };
     const known = Object.entries({ ...read, indexMaxBytes: indexMaxBytes || undefined });
     const readable = Object.fromEntries(known.filter(([, value]) => value !== undefined));
     return { kind: "problems", problems, readable };
@@ -163,7 +163,7 @@ export function readConfig(surroundings: Surroundings, usage = ORIGIN): ConfigRe
   return {
     kind: "config",
     config: {
-      ...{ edgeUrl, uplinkKey, name, range, dataDir, streams, indexMaxBytes, logLevel, status, kafka },
+      ...{ edgeUrl, uplinkKey, name, slice, dataDir, streams, indexMaxBytes, logLevel, status, kafka },
       ...(key !== undefined && key.files.size > 0 && { uplinkKeyFile: key }),
     },
   };

@@ -36,7 +36,7 @@ export class Forwarder {
    * the partition only, at its beginning: they came since. One whose offsets aren't known yet begins, once they are,
    * where it would have when it was first seen.
    * @param at Where that is, by epoch, if `start` is a time; a partition that is left out begins at its end.
-   * @param count How many partitions the topic has, those of other ranges included.
+   * @param count How many partitions the topic has, those of other slices included.
    */
   described(
     topic: string,
@@ -113,7 +113,7 @@ export class Forwarder {
 
   #policy(topic: string, start: Start): Start {
     const { history } = this.#ports;
-    // What another range read until now didn't come since.
+    // What another slice read until now didn't come since.
     return history.views(topic, NO_KEY).length > 0 && !history.isResharded ? "earliest" : start;
   }
 

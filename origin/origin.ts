@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { backoff } from "../shared/core/backoff.ts";
-import { formatRange, type Range } from "../shared/protocol/range.ts";
+import { formatSlice, type Slice } from "../shared/protocol/slice.ts";
 import type { Stream, Streams } from "../shared/protocol/streams.ts";
 import type { Config } from "./config.ts";
 import { Consumer } from "./consumer.ts";
@@ -39,7 +39,7 @@ export class Origin {
   /** Resolves with the reason when the origin can't go on; `stop` is still to be called. */
   readonly failed: Promise<unknown>;
   readonly #log: Log;
-  readonly #range: Range;
+  readonly #slice: Slice;
   readonly #index: RecordIndex;
   readonly #partitions: Partitions;
   readonly #watchList: WatchList;
@@ -60,11 +60,11 @@ export class Origin {
     const failed = Promise.withResolvers<unknown>();
     this.failed = failed.promise;
     this.#log = log;
-    this.#range = config.range;
+    this.#slice = config.slice;
     const { index, rebuilt } = openIndex({
       directory: join(config.dataDir, "origin"),
       topics: retentionsOf(streams),
-      range: formatRange(config.range),
+      slice: formatSlice(config.slice),
       bounds: { maxRecords: Number.MAX_SAFE_INTEGER, maxBytes: config.indexMaxBytes },
       now: Date.now,
     });
@@ -82,7 +82,7 @@ export class Origin {
       look: (topic) => this.#consumer.look(topic),
       history: index,
       partitions,
-      range: config.range,
+      slice: config.slice,
       homeOf: partitionOf,
       now: Date.now,
       bounds: ANSWER_BOUNDS,
@@ -96,7 +96,7 @@ export class Origin {
       key: config.uplinkKey,
       ...(config.currentUplinkKey && { currentKey: config.currentUplinkKey }),
       origin: config.name,
-      range: config.range,
+      slice: config.slice,
       watchList: this.#watchList,
       // The uplink on which the disk failed is dialled again, and what it watched is attached again.
       failed: (error) =>
@@ -115,7 +115,7 @@ export class Origin {
       ...ports,
       source,
       streams,
-      range: config.range,
+      slice: config.slice,
       forwarder,
       partitions,
       fatal: failed.resolve,
@@ -138,7 +138,7 @@ export class Origin {
   /** How it stands. Made anew each time, from what is in memory. */
   status(): Status {
     return statusOf({
-      range: this.#range,
+      slice: this.#slice,
       partitions: this.#partitions,
       topics: this.#partitions.topics,
       watched: this.#watchList.size,

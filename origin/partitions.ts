@@ -64,7 +64,7 @@ export class Partitions {
   readonly #topics = new Map<string, Map<string, State> | undefined>();
   /** Whether it is known which topics match patterns. */
   #listed: boolean;
-  /** How many partitions a topic has, those of other ranges included. */
+  /** How many partitions a topic has, those of other slices included. */
   readonly #counts = new Map<string, number>();
   /** Topics that exist and match, but are not read. */
   #leftOut: ReadonlySet<string> = new Set();
@@ -91,7 +91,7 @@ export class Partitions {
     return this.#listed && !this.#topics.has(topic) && !this.#leftOut.has(topic) ? [] : undefined;
   }
 
-  /** How many partitions the topic has, those that another range reads included; undefined where that isn't known yet. */
+  /** How many partitions the topic has, those that another slice reads included; undefined where that isn't known yet. */
   count(topic: string): number | undefined {
     const partitions = this.of(topic);
     return partitions && (this.#counts.get(topic) ?? partitions.length);
@@ -167,7 +167,7 @@ export class Partitions {
   /**
    * Takes the topic as it was described: partitions that were begun before stay as they are, others begin or go.
    * Returns whether any did, or the topic had not been described before, or has another number of partitions.
-   * @param count How many it has, those of other ranges included.
+   * @param count How many it has, those of other slices included.
    */
   describe(topic: string, beginnings: readonly Beginning[], count = beginnings.length): boolean {
     const before = this.#topics.get(topic);

@@ -1,7 +1,7 @@
 /** What it takes to read topics and partitions, and how that is tried again: consumer.ts says what, and how it ends. */
 import { setTimeout } from "node:timers/promises";
 import { type BackoffBounds, backoff } from "../shared/core/backoff.ts";
-import type { Range } from "../shared/protocol/range.ts";
+import type { Slice } from "../shared/protocol/slice.ts";
 import type { Forwarder } from "./forwarder.ts";
 import { IndexError } from "./index/error.ts";
 import type { Log } from "./log.ts";
@@ -13,8 +13,8 @@ import type { StalledError } from "./watched-read.ts";
 
 export interface Reading {
   readonly source: Source;
-  /** Partitions of other ranges are described, but not read. */
-  readonly range?: Range;
+  /** Partitions of other slices are described, but not read. */
+  readonly slice?: Slice;
   readonly forwarder: Forwarder;
   readonly partitions: Partitions;
   readonly log: Log;

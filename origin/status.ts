@@ -1,5 +1,5 @@
 /** Where an origin stands: for its log, its health and its metrics. */
-import type { Range } from "../shared/protocol/range.ts";
+import type { Slice } from "../shared/protocol/slice.ts";
 import type { IndexFacts, PartitionFacts } from "./index/views.ts";
 import type { Listing, Partition, Partitions } from "./partitions.ts";
 import type { UplinkFacts } from "./uplink/uplinks.ts";
@@ -33,7 +33,7 @@ export interface Status {
   /** Every partition has been read to the end that it had at start. */
   readonly ready: boolean;
   /** Of the partitions that this origin reads. */
-  readonly range: Range;
+  readonly slice: Slice;
   readonly topics: readonly TopicStatus[];
   readonly listing: Listing;
   readonly partitions: readonly Partition[];

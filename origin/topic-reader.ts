@@ -1,5 +1,5 @@
 /** Reads one topic. Its partitions run by themselves; only it describes the topic. */
-import { hasPartition, WHOLE } from "../shared/protocol/range.ts";
+import { hasPartition, WHOLE } from "../shared/protocol/slice.ts";
 import { backMs, type Start, type Stream } from "../shared/protocol/streams.ts";
 import { readPartition } from "./partition-reader.ts";
 import {
@@ -49,7 +49,7 @@ export class TopicReader {
 
   /** Until the end, or until the topic has been gone for so long that it is forgotten. */
   async run(): Promise<void> {
-    const { forwarder, partitions, troubles, timing, range = WHOLE } = this.#reading;
+    const { forwarder, partitions, troubles, timing, slice = WHOLE } = this.#reading;
     const { topic } = this.#stream;
     let start = this.#start;
     let absentMs = 0;
@@ -62,7 +62,7 @@ export class TopicReader {
       try {
         const described = await this.#described();
         if (this.#signal.aborted) break;
-        const own = described?.filter(({ partition }) => hasPartition(range, partition));
+        const own = described?.filter(({ partition }) => hasPartition(slice, partition));
         const { infos, at } = await this.#placed(own, start);
         await this.#follow(infos, start, at, described?.length);
         looked();

@@ -1,10 +1,10 @@
 /**
- * `/$/health`: whether every range of every shard has an origin that is ready, which one, and who stands by. One call for each shard.
+ * `/$/health`: whether every slice of every shard has an origin that is ready, which one, and who stands by. One call for each shard.
  */
 import { VERSION } from "../../shared/protocol/version.ts";
 import type { Env } from "../env.ts";
 import { requireShards, shardStub } from "../routing.ts";
-import type { ShardStatus } from "../uplink/shard-status.ts";
+import type { ShardStatus } from "../shard/shard-status.ts";
 import { logProblem } from "./answers.ts";
 
 /** A shard that doesn't answer in this time is not healthy. */
@@ -16,12 +16,12 @@ const SILENT: ShardStatus = {
   origin: null,
   generation: 0,
   standbys: [],
-  ranges: [],
+  slices: [],
   watched: 0,
   links: 0,
 };
 
-/** 200 when all ranges of all shards have an origin that is ready, else 503. */
+/** 200 when all slices of all shards have an origin that is ready, else 503. */
 export async function healthRoute(env: Env): Promise<Response> {
   const numbers = Array.from({ length: requireShards(env) }, (_, shard) => shard);
   const shards = await Promise.all(numbers.map((shard) => statusOf(env, shard)));

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { formatRange, isWhole } from "../../shared/protocol/range.ts";
+import { formatSlice, isWhole } from "../../shared/protocol/slice.ts";
 import { type Config, readConfig, secretsOf } from "../config.ts";
 import { hiding } from "../log.ts";
 import { examineEdge } from "./edge.ts";
@@ -20,8 +20,8 @@ async function* examine(config: Partial<Config>, problems: readonly string[]): A
   if (problems.length === 0) yield ok("settings", "can be used");
   for (const problem of problems) yield wrong("settings", problem, "correct it; --help lists all settings");
   const { dataDir, indexMaxBytes, streams, status, edgeUrl, uplinkKey, name } = config;
-  if (config.range !== undefined && !isWhole(config.range))
-    yield ok("ORIGIN_RANGE", `${formatRange(config.range)}: the other partitions need origins of their own`);
+  if (config.slice !== undefined && !isWhole(config.slice))
+    yield ok("ORIGIN_SLICE", `${formatSlice(config.slice)}: the other partitions need origins of their own`);
   if (streams !== undefined) yield streamsFinding(streams.all.length);
   if (dataDir !== undefined) yield* examineFolder(dataDir, indexMaxBytes ?? 0);
   if (status !== undefined) yield await examineStatusPort(status);

@@ -26,9 +26,9 @@ import {
   putAside,
   type Rebuilt,
   SIZED,
-  takeRange,
+  takeSlice,
   transaction,
-  WHOLE_RANGE,
+  WHOLE_SLICE,
 } from "./schema.ts";
 import type { Begun, IndexFacts, Latest, Page, PartitionView, RecentLimits } from "./views.ts";
 import { WriteBack } from "./write-back.ts";
@@ -39,7 +39,7 @@ export interface IndexOptions {
   /** The topics that are exposed. What the index has of others is dropped. */
   readonly topics: TopicRetentions;
   /** Names the partitions that are read; an index of another name may lack some that aren't new. */
-  readonly range?: string;
+  readonly slice?: string;
   readonly bounds: Bounds;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -66,7 +66,7 @@ export class RecordIndex {
   readonly #batches: Batches;
   readonly #lookup: Lookup;
   readonly #ingest: Ingest;
-  /** Whether it was of another range when it was opened. */
+  /** Whether it was of another slice when it was opened. */
   readonly isResharded: boolean;
   #ended: IndexError | undefined;
 
@@ -83,7 +83,7 @@ export class RecordIndex {
       this.#partitions.markRetired(partition);
       this.#partitions.retire(partition);
     }
-    this.isResharded = takeRange(file.db, options.range ?? WHOLE_RANGE);
+    this.isResharded = takeSlice(file.db, options.slice ?? WHOLE_SLICE);
     const tails = replayedTails(file.db, this.#partitions, this.#batches, options.topics);
     this.#lookup = new Lookup(this.#partitions, this.#batches, tails, options.topics);
     const retention = new Retention(this.#partitions, this.#batches, tails, options.topics, options.bounds);

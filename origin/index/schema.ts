@@ -6,7 +6,7 @@ import { makeFolder } from "../make-folder.ts";
 import { IndexError, translated } from "./error.ts";
 
 /** Grows with every change of a table or of a blob's format; another one is deleted and built anew. */
-export const FORMAT_VERSION = 3;
+export const FORMAT_VERSION = 4;
 
 /** "Dist": tells a file of ours from anything else. */
 const APPLICATION_ID = 0x44697374;
@@ -227,17 +227,17 @@ export function dropAside(path: string): void {
   rmSync(path + ASIDE, { force: true, recursive: true });
 }
 
-/** An index that says nothing of its range has this one. */
-export const WHOLE_RANGE = "1/1";
+/** An index that says nothing of its slice has this one. */
+export const WHOLE_SLICE = "1/1";
 
-/** Notes for which range the index is from now on. Returns whether it was for another one. */
-export function takeRange(db: DatabaseSync, range: string): boolean {
-  const isNoted = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'range'").get() !== undefined;
-  const before = isNoted ? text(db.prepare("SELECT value FROM range").get()?.value) : WHOLE_RANGE;
-  if (before === range) return false;
+/** Notes for which slice the index is from now on. Returns whether it was for another one. */
+export function takeSlice(db: DatabaseSync, slice: string): boolean {
+  const isNoted = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'slice'").get() !== undefined;
+  const before = isNoted ? text(db.prepare("SELECT value FROM slice").get()?.value) : WHOLE_SLICE;
+  if (before === slice) return false;
   transaction(db, () => {
-    db.exec("CREATE TABLE IF NOT EXISTS range (id INTEGER PRIMARY KEY CHECK (id = 1), value TEXT NOT NULL)");
-    db.prepare("INSERT OR REPLACE INTO range VALUES (1, ?)").run(range);
+    db.exec("CREATE TABLE IF NOT EXISTS slice (id INTEGER PRIMARY KEY CHECK (id = 1), value TEXT NOT NULL)");
+    db.prepare("INSERT OR REPLACE INTO slice VALUES (1, ?)").run(slice);
   });
   return true;
 }

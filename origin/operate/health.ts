@@ -2,7 +2,7 @@
  * What `/healthz` and `/readyz` answer. An answer at all shows that the process runs; the body says the rest, in
  * words, and has a bounded length however many partitions there are.
  */
-import { formatRange } from "../../shared/protocol/range.ts";
+import { formatSlice } from "../../shared/protocol/slice.ts";
 import type { Partition } from "../partitions.ts";
 import {
   heldSeconds,
@@ -47,7 +47,7 @@ export function readinessOf(status: Status | undefined): Health {
       ready: ok,
       reasons: bounded(reasons),
       unseen: bounded(whatIsUnseen(status)),
-      range: formatRange(status.range),
+      slice: formatSlice(status.slice),
       topics: status.topics,
       partitions: sorted.slice(0, LISTED).map((partition) => partitionBody(partition, status.elapsed)),
       partitionsNotListed: Math.max(0, sorted.length - LISTED),

@@ -78,12 +78,12 @@ export const METRICS = {
     help: "1; the version of this software and of its protocol",
     read: ({ version }) => [[1, version, String(VERSION)]],
   },
-  distributary_range: {
+  distributary_slice: {
     type: "gauge",
     labels: ["number", "count"],
-    help: "1; the range of the partitions that this origin reads, and into how many they are divided",
+    help: "1; the slice of the partitions that this origin reads, and into how many they are divided",
     read: ({ status }) =>
-      status === undefined ? [] : [[1, String(status.range.number), String(status.range.count)]],
+      status === undefined ? [] : [[1, String(status.slice.number), String(status.slice.count)]],
   },
   distributary_ready: {
     type: "gauge",

@@ -7,7 +7,7 @@ import { encodeAddressed } from "../../shared/protocol/addressed.ts";
 import { CLOSE, type CloseName, mayReconnect } from "../../shared/protocol/codes.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { type Message, splitText } from "../../shared/protocol/message.ts";
-import { formatRange, isWhole, type Range } from "../../shared/protocol/range.ts";
+import { formatSlice, isWhole, type Slice } from "../../shared/protocol/slice.ts";
 import { PING, PONG } from "../../shared/protocol/subscriber.ts";
 import {
   decodeShardSays,
@@ -28,7 +28,7 @@ export interface ConnectionOptions {
   /** Value of the Authorization header. */
   readonly authorization: string;
   readonly origin: string;
-  readonly range: Range;
+  readonly slice: Slice;
   readonly watchList: WatchList;
   readonly log: Log;
   readonly timing: ConnectionTiming;
@@ -164,14 +164,14 @@ export class Connection implements ShardPort {
   }
 
   #listen(): void {
-    const { timing, origin, range } = this.#options;
+    const { timing, origin, slice } = this.#options;
     const socket = this.#socket;
     socket.on("upgrade", (response) => {
       this.#wire = response.socket;
     });
     socket.on("open", () => {
       this.#heardAt = performance.now();
-      this.#say(encodeHello({ version: VERSION, origin, range: isWhole(range) ? undefined : range }));
+      this.#say(encodeHello({ version: VERSION, origin, slice: isWhole(slice) ? undefined : slice }));
       this.#pings = setInterval(() => this.#ping(), timing.pingMs);
     });
     socket.on("message", (data, isBinary) => {
@@ -228,9 +228,9 @@ export class Connection implements ShardPort {
       return;
     }
     // It would take this origin for one that reads everything, and believe it that other partitions hold nothing.
-    if (!isWhole(this.#options.range) && hello.range === undefined) {
-      const range = formatRange(this.#options.range);
-      this.#giveUp("unsupported_version", `the edge knows no ranges, and this origin has only ${range}`);
+    if (!isWhole(this.#options.slice) && hello.slice === undefined) {
+      const slice = formatSlice(this.#options.slice);
+      this.#giveUp("unsupported_version", `the edge knows no slices, and this origin has only ${slice}`);
       return;
     }
     this.#hello = hello;

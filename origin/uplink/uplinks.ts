@@ -10,7 +10,7 @@ import { setTimeout } from "node:timers/promises";
 import * as v from "valibot";
 import { type BackoffBounds, backoff } from "../../shared/core/backoff.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
-import { type Range, WHOLE } from "../../shared/protocol/range.ts";
+import { type Slice, WHOLE } from "../../shared/protocol/slice.ts";
 import { readChallenge, TOKEN_FAULTS } from "../../shared/protocol/token-fault.ts";
 import { ROUTES, VERSION } from "../../shared/protocol/version.ts";
 import type { UplinkKey } from "../config.ts";
@@ -27,7 +27,7 @@ export interface UplinksOptions {
   /** What the edge calls this origin. */
   readonly origin: string;
   /** Of the partitions that it reads. */
-  readonly range?: Range;
+  readonly slice?: Slice;
   readonly watchList: WatchList;
   readonly log: Log;
   /** In [0, 1). */
@@ -201,7 +201,7 @@ export class Uplinks {
   }
 
   async #dial(shard: number, signal: AbortSignal): Promise<Ended> {
-    const { edgeUrl, origin, range = WHOLE, watchList, log, failed, backlogBytes } = this.#options;
+    const { edgeUrl, origin, slice = WHOLE, watchList, log, failed, backlogBytes } = this.#options;
     const url = new URL(`${ROUTES.uplink}?shard=${shard}`, edgeUrl);
     url.protocol = edgeUrl.protocol.replace("http", "ws");
     const connection = new Connection({
@@ -209,7 +209,7 @@ export class Uplinks {
       shard,
       authorization: await this.#authorization(),
       origin,
-      range,
+      slice,
       watchList,
       log,
       timing: this.#timing,

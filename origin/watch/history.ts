@@ -19,7 +19,7 @@ export interface History {
 
 /** The same, with the way in. */
 export interface WritableHistory extends History {
-  /** Whether it was built by an origin of another range, and what this one reads may be new to it. */
+  /** Whether it was built by an origin of another slice, and what this one reads may be new to it. */
   readonly isResharded: boolean;
   /** Of which anything is known. */
   topics(): ReadonlySet<string>;

@@ -1,6 +1,6 @@
 /** What the index and the partitions know of an endpoint, and which partitions speak for it. */
 import type { Position } from "../../shared/protocol/position.ts";
-import { isWhole, type Range, WHOLE } from "../../shared/protocol/range.ts";
+import { isWhole, type Slice, WHOLE } from "../../shared/protocol/slice.ts";
 import type { Stream } from "../../shared/protocol/streams.ts";
 import type { PartitionView } from "../index/views.ts";
 import type { Partition, Partitions } from "../partitions.ts";
@@ -25,7 +25,7 @@ export interface SubjectPorts {
   readonly history: History;
   readonly partitions: Partitions;
   /** Of which this origin's answers speak. */
-  readonly range?: Range;
+  readonly slice?: Slice;
   /** Which of `count` partitions the default partitioner gives a key to. */
   readonly homeOf: (key: Uint8Array, count: number) => number;
 }
@@ -125,9 +125,9 @@ export function standingOf(ports: SubjectPorts, subject: Subject): Map<string, n
   return standing;
 }
 
-/** Whether other ranges answer for an endpoint, as far as this origin can tell (N4). */
+/** Whether other slices answer for an endpoint, as far as this origin can tell (N4). */
 export function isElsewhere(ports: SubjectPorts, subject: Subject, from: Position | undefined): boolean {
-  if (isWhole(ports.range ?? WHOLE) || subject.tails.size > 0 || (from?.size ?? 0) > 0) return false;
+  if (isWhole(ports.slice ?? WHOLE) || subject.tails.size > 0 || (from?.size ?? 0) > 0) return false;
   const { endpoint } = subject;
   return (ports.partitions.count(endpoint.topic) ?? 0) > 0 && speakersOf(ports, subject).length === 0;
 }

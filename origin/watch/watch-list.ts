@@ -15,7 +15,7 @@ import { type Attach, type Cancel, encodeWaiting } from "../../shared/protocol/a
 import type { ErrorCode, ResetCause } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { withComponent } from "../../shared/protocol/position.ts";
-import { WHOLE, within } from "../../shared/protocol/range.ts";
+import { WHOLE, within } from "../../shared/protocol/slice.ts";
 import type { Streams } from "../../shared/protocol/streams.ts";
 import { encodeLatest, encodeQuestionError } from "../../shared/protocol/uplink.ts";
 import type { IndexedRecord } from "../index/record.ts";
@@ -95,8 +95,8 @@ export class WatchList {
       shard.outbox.flush();
       return;
     }
-    // What it says of other ranges' partitions is theirs to judge (N3).
-    const own = from && within(from, this.#ports.range ?? WHOLE);
+    // What it says of other slices' partitions is theirs to judge (N3).
+    const own = from && within(from, this.#ports.slice ?? WHOLE);
     const superseded = interest.ask(link, id, own, this.#ports.now() - waited);
     if (superseded !== undefined) this.#forget(superseded);
     shard.queue(interest);

@@ -66,7 +66,7 @@ export interface Attached {
    */
   readonly horizon: Position;
   readonly count: number;
-  /** Nothing is known here of the endpoint or of what was asked, and its home is in another range (N4). */
+  /** Nothing is known here of the endpoint or of what was asked, and its home is in another slice (N4). */
   readonly elsewhere?: boolean | undefined;
   /** Continuity was proved by reading the log again (R7), and not from the index. */
   readonly log?: boolean | undefined;

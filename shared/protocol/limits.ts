@@ -21,11 +21,11 @@ export const LIMITS = {
   uplinkBacklogBytes: 16 * 1024 * 1024,
   /** Attaches of one endpoint on one link that aren't answered: the object's own, and 8 of each of two kinds (R2). */
   openAsks: 17,
-  /** Uplinks that stand by at one shard for one range, beside the active one. */
+  /** Uplinks that stand by at one shard for one slice, beside the active one. */
   standbysPerShard: 8,
-  /** Ranges into which origins may divide the partitions. */
-  ranges: 64,
-  /** What a shard holds of answers of some ranges until the others have answered, for all endpoints. */
+  /** Slices into which origins may divide the partitions. */
+  slices: 64,
+  /** What a shard holds of answers of some slices until the others have answered, for all endpoints. */
   gatheredBytes: 32 * 1024 * 1024,
   /** Subscribers of one object: a limit of the platform, less some room for links. */
   subscribersPerObject: 32_000,

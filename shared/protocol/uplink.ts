@@ -1,5 +1,5 @@
 /**
- * Control frames between an origin and an Uplink shard: rules U1–U15 of PROTOCOL.md; what they pass on between the
+ * Control frames between an origin and a shard: rules U1–U15 of PROTOCOL.md; what they pass on between the
  * origin and a link is in attach.ts.
  *
  * Every frame that the origin sends is addressed (addressed.ts). What a shard sends up is bare control frames.
@@ -21,14 +21,14 @@ import {
 import type { ErrorCode } from "./codes.ts";
 import { as, GenerationSchema, type Reader, reader, ShardSchema, VersionSchema } from "./control-frame.ts";
 import { formatPosition, type Position } from "./position.ts";
-import { formatRange, parseRange, type Range } from "./range.ts";
+import { formatSlice, parseSlice, type Slice } from "./slice.ts";
 import { EndpointSchema, type ErrorBody, errorBody, IdSchema, PositionSchema } from "./subscriber.ts";
 
 const Role = v.picklist(["active", "standby"]);
-const RangeSchema = v.pipe(
+const SliceSchema = v.pipe(
   v.string(),
-  v.transform(parseRange),
-  v.custom<Range>((range) => range !== undefined, "no range"),
+  v.transform(parseSlice),
+  v.custom<Slice>((slice) => slice !== undefined, "no slice"),
 );
 
 const Schemas = {
@@ -36,7 +36,7 @@ const Schemas = {
     hello: v.object({
       version: VersionSchema,
       origin: v.pipe(v.string(), v.maxLength(64)),
-      range: v.optional(RangeSchema),
+      slice: v.optional(SliceSchema),
     }),
   }),
   shardHello: v.object({
@@ -46,7 +46,7 @@ const Schemas = {
       shards: v.pipe(v.number(), v.integer(), v.minValue(1)),
       generation: GenerationSchema,
       role: v.optional(Role),
-      range: v.optional(RangeSchema),
+      slice: v.optional(SliceSchema),
     }),
   }),
   ready: v.object({ ready: v.boolean() }),
@@ -65,11 +65,11 @@ const Schemas = {
 
 /** What an uplink is for its shard (U11). */
 export type Role = v.InferOutput<typeof Role>;
-/** Without a range: the origin reads all partitions. */
+/** Without a slice: the origin reads all partitions. */
 export type OriginHello = v.InferOutput<typeof Schemas.originHello>["hello"];
 /**
- * Without a role: the shard's code is older than standbys are, and every uplink that it greets is active. With the range
- * that the origin's hello named, if any: without it, the shard's code is older than ranges are.
+ * Without a role: the shard's code is older than standbys are, and every uplink that it greets is active. With the slice
+ * that the origin's hello named, if any: without it, the shard's code is older than slices are.
  */
 export type ShardHello = v.InferOutput<typeof Schemas.shardHello>["hello"];
 
@@ -147,7 +147,7 @@ export const decodeShardSays: Reader<ShardSays> = reader<ShardSays>(
 );
 
 export function encodeHello(hello: OriginHello | ShardHello): string {
-  return JSON.stringify({ hello: { ...hello, range: hello.range && formatRange(hello.range) } });
+  return JSON.stringify({ hello: { ...hello, slice: hello.slice && formatSlice(hello.slice) } });
 }
 
 export function encodeReady(ready: boolean): string {

@@ -11,7 +11,7 @@ export const VERSION = 1;
 /** WebSocket subprotocol of subscribers. */
 export const SUBSCRIBER_PROTOCOL = `distributary.v${VERSION}`;
 
-/** WebSocket subprotocol between an origin and an Uplink shard. */
+/** WebSocket subprotocol between an origin and a shard. */
 export const UPLINK_PROTOCOL = `distributary.uplink.v${VERSION}`;
 
 /** The audience of an origin's token (U1). */

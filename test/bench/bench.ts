@@ -192,7 +192,7 @@ export class Bench {
       const before = await this.#system.operations();
       const stormed = await this.#clients.storm();
       const after = await this.#system.operations();
-      const name = "websocket_message_in.uplink_link";
+      const name = "websocket_message_in.shard_link";
       return { ...stormed, asked: (after?.[name] ?? 0) - (before?.[name] ?? 0) };
     });
     const [{ ends }, stormed] = await Promise.all([publishing, cutting]);

@@ -46,7 +46,7 @@ export function limitsOf(plan: Plan): Limit[] {
   const shardBytes = links * MEASURED.heapBytes.link;
   const fixed = (value: number) => ({ lower: value, upper: value });
   const spread = "an endpoint's fan-out can't be spread over several objects yet";
-  const moreShards = "more UPLINK_SHARDS (up to 64)";
+  const moreShards = "more SHARDS (up to 64)";
   return [
     {
       what: "subscribers of an endpoint",

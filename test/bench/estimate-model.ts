@@ -169,14 +169,14 @@ export function operationsOf(events: Events): Partial<Record<Operation, number>>
     // An origin asks how many shards there are before it dials.
     worker_request: subscribes + gets + 2 * uplinks,
     "object_request.endpoint": subscribes + attaches,
-    "object_request.uplink": uplinks,
-    "rpc.uplink": attaches + gets,
+    "object_request.shard": uplinks,
+    "rpc.shard": attaches + gets,
     // A link begins with the shard's hello and the answer to the object's first question.
     "websocket_message_in.endpoint_link": linkMessages + 2 * attaches + asks,
     "websocket_message_in.endpoint_subscriber": 0,
-    "websocket_message_in.uplink_origin": uplinkMessages + answers + gets + 2 * uplinks,
-    "websocket_message_in.uplink_link": attaches + asks + detaches,
-    "websocket_message_out.uplink": linkMessages + 2 * attaches + asks,
+    "websocket_message_in.shard_uplink": uplinkMessages + answers + gets + 2 * uplinks,
+    "websocket_message_in.shard_link": attaches + asks + detaches,
+    "websocket_message_out.shard": linkMessages + 2 * attaches + asks,
     // Each subscribe has its verdict.
     "websocket_message_out.endpoint": deliveries + subscribes,
     rows_written: attaches + detaches + uplinks,
@@ -209,16 +209,16 @@ export function itemsOf(plan: Plan, assumptions: Assumptions): Item[] {
   add("requests of subscribers, readers and origins", "workerRequests", count("worker_request"));
   add("the Worker's CPU, ms", "workerCpuMs", count("worker_request") * MEASURED.workerRequestMs);
   add("subscribes and dialled links", "objectRequests", count("object_request.endpoint"));
-  add("uplinks", "objectRequests", count("object_request.uplink"));
-  add("calls of shards: attaches and GETs", "objectRequests", count("rpc.uplink"));
-  add("messages, origin to shard", "objectRequests", count("websocket_message_in.uplink_origin"), message);
+  add("uplinks", "objectRequests", count("object_request.shard"));
+  add("calls of shards: attaches and GETs", "objectRequests", count("rpc.shard"));
+  add("messages, origin to shard", "objectRequests", count("websocket_message_in.shard_uplink"), message);
   add(
     "messages, shard to object",
     "objectRequests",
     count("websocket_message_in.endpoint_link"),
     linkMessage,
   );
-  add("messages, object to shard", "objectRequests", count("websocket_message_in.uplink_link"), linkMessage);
+  add("messages, object to shard", "objectRequests", count("websocket_message_in.shard_link"), linkMessage);
   add("pings of subscribers", "objectRequests", events.subscriberPings, ping);
   add("pings of origins", "objectRequests", events.originPings, ping);
   const awake = watchedOf(plan) > 0 ? plan.shards * MONTH_SECONDS : 0;

@@ -19,7 +19,7 @@ const command = {
     GETS: { means: "GET requests of endpoints in a second.", default: "0" },
     MESSAGE_BYTES: { means: "Of an update as subscribers get it.", default: "250" },
     PING_SECONDS: { means: "Between two pings of a subscriber; 0: it sends none.", default: "30" },
-    SHARDS: { means: "UPLINK_SHARDS, 1 to 64.", default: "4" },
+    SHARDS: { means: "SHARDS, 1 to 64.", default: "4" },
     GATHER_MS: {
       means:
         "For how long updates gather before they leave the origin together: its own 2 ms, and what the log adds.",

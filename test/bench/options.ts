@@ -26,7 +26,7 @@ export const command = {
     POPULARITY: { means: `Which endpoint a client takes: ${POPULARITIES.join(", ")}.`, default: "uniform" },
     PARTITIONS: { means: "Partitions of the topic.", default: "6" },
     ORIGINS: {
-      means: "How many origins share the partitions, each with a range of them, on the same cores.",
+      means: "How many origins share the partitions, each with a slice of them, on the same cores.",
       default: "1",
     },
     DURATION: { means: "Seconds that are measured; 1800 is half an hour.", default: "20" },
@@ -92,7 +92,7 @@ export function readBench(values: Values<typeof command>, switches: Switches): R
       json,
       popularity: read.oneOf("POPULARITY", POPULARITIES) ?? "uniform",
       partitions: read.whole("PARTITIONS", 1, MAX_PARTITIONS),
-      origins: read.whole("ORIGINS", 1, LIMITS.ranges),
+      origins: read.whole("ORIGINS", 1, LIMITS.slices),
       processes: read.whole("PROCESSES", 1, MAX_PROCESSES),
       lingerMs: read.positive("LINGER", MAX_LINGER_MS),
       seed: read.whole("SEED", 0),

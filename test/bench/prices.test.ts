@@ -23,9 +23,9 @@ test("more of the same costs its price from the first", () => {
 test("twenty incoming messages are one request, outgoing ones are free, and calls are requests", () => {
   const usage = usageOf({
     "websocket_message_in.endpoint_link": 100,
-    "websocket_message_in.uplink_origin": 20,
+    "websocket_message_in.shard_uplink": 20,
     "websocket_message_out.endpoint": 1e9,
-    "rpc.uplink": 3,
+    "rpc.shard": 3,
     "object_request.endpoint": 4,
     "object_created.endpoint": 50,
     worker_request: 7,

@@ -116,7 +116,7 @@ async function deploy(
   topic: string,
   settings: DeploymentSettings,
 ): Promise<Deployment> {
-  if (name === "distributary") return Deployment.start({ ...settings, ranges: origins });
+  if (name === "distributary") return Deployment.start({ ...settings, slices: origins });
   const deployment = await Deployment.start({ ...settings, edgeScript: "test/bench/floor/main.ts" });
   try {
     const paths = Array.from({ length: endpoints }, (_, i) => `/${topic}/${KEY}${i}`);

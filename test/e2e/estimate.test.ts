@@ -77,7 +77,7 @@ async function carryTheLoad(): Promise<void> {
 
 test("every operation is counted as often as the estimate predicts: within its two bounds, or a hundredth around them", async () => {
   const before = await deployment.operations();
-  expect(before["object_request.uplink"]).toBe(eventsOf(plan, KINDEST, SECONDS).uplinks);
+  expect(before["object_request.shard"]).toBe(eventsOf(plan, KINDEST, SECONDS).uplinks);
   await carryTheLoad();
   const after = await deployment.operations();
 

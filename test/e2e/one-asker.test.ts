@@ -5,13 +5,13 @@ import type { RawSubscriber } from "../support/raw-subscriber.ts";
 
 const RECORDS = 50;
 
-describe.each([1, 2])("with %i ranges of partitions", (ranges) => {
+describe.each([1, 2])("with %i slices of partitions", (slices) => {
   let deployment: Deployment;
 
   beforeAll(async () => {
     deployment = await Deployment.start({
       topics: { t: { partitions: 2, stream: { window: { updates: 5 } } } },
-      ranges,
+      slices,
     });
   }, 60_000);
   afterAll(() => deployment?.stop());
@@ -40,7 +40,7 @@ describe.each([1, 2])("with %i ranges of partitions", (ranges) => {
   }
 
   test("[R2] [R5] a resume from the index has its verdict while fifty that lie beyond the end still wait for theirs", async () => {
-    const { path, epoch, first } = await watched(`beyond-${ranges}`);
+    const { path, epoch, first } = await watched(`beyond-${slices}`);
     const doomed = Array.from({ length: 50 }, (_, i) =>
       deployment.subscribe(path, `${epoch}:${1_000_000 - i}`),
     );
@@ -56,7 +56,7 @@ describe.each([1, 2])("with %i ranges of partitions", (ranges) => {
   }, 90_000);
 
   test("[R2] [R4] [R5] [S2] nor do those delay it that subscribe again and again, beyond the end and in partitions that there aren't", async () => {
-    const { path, epoch, first } = await watched(`again-${ranges}`);
+    const { path, epoch, first } = await watched(`again-${slices}`);
     const waiting = deployment.subscribe(path, `${epoch}:2000000`);
     await waiting.until(isTold, "being told to wait");
     let isOver = false;
@@ -88,7 +88,7 @@ describe.each([1, 2])("with %i ranges of partitions", (ranges) => {
 
     expect(waiting.verdicts).toEqual([]);
     isOver = true;
-    deployment.produce("t", [{ key: utf8(`again-${ranges}`), value: utf8("last") }]);
+    deployment.produce("t", [{ key: utf8(`again-${slices}`), value: utf8("last") }]);
     const attackers = await Promise.all(attacks);
     await Promise.all([waiting, refused, ...attackers].map((one) => one.close()));
   }, 90_000);

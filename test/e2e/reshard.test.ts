@@ -9,7 +9,7 @@ const KEYS = 12;
 const THIRDS = ["1/3", "2/3", "3/3"];
 
 interface Shard {
-  readonly ranges: readonly { readonly range: string }[];
+  readonly slices: readonly { readonly slice: string }[];
   readonly standbys: readonly { readonly origin: string; readonly ready: boolean }[];
 }
 
@@ -39,23 +39,23 @@ beforeEach(async () => {
 const shards = async () =>
   ((await (await fetch(`${deployment.url}/$/health`)).json()) as { shards: readonly Shard[] }).shards;
 
-/** Starts origins of these ranges; resolves when all of them stand by at each shard. */
-async function standBy(ranges: readonly string[]): Promise<void> {
-  const names = ranges.map(nameOf);
-  for (const range of ranges)
-    running.set(nameOf(range), deployment.startOrigin(nameOf(range), { ORIGIN_RANGE: range }));
+/** Starts origins of these slices; resolves when all of them stand by at each shard. */
+async function standBy(slices: readonly string[]): Promise<void> {
+  const names = slices.map(nameOf);
+  for (const slice of slices)
+    running.set(nameOf(slice), deployment.startOrigin(nameOf(slice), { ORIGIN_SLICE: slice }));
   const stands = ({ standbys }: Shard) =>
     names.every((name) => standbys.some(({ origin, ready }) => ready && origin === name));
   await eventually(async () => (await shards()).every(stands), `${names} stand by`);
 }
 
-const nameOf = (range: string) => (range === "1/1" ? FIRST_ORIGIN : `of-${range.replace("/", "-")}`);
+const nameOf = (slice: string) => (slice === "1/1" ? FIRST_ORIGIN : `of-${slice.replace("/", "-")}`);
 
-async function serves(ranges: readonly string[]): Promise<void> {
+async function serves(slices: readonly string[]): Promise<void> {
   await eventually(
     async () =>
-      (await shards()).every((shard) => `${shard.ranges.map(({ range }) => range)}` === `${ranges}`),
-    `${ranges} are served`,
+      (await shards()).every((shard) => `${shard.slices.map(({ slice }) => slice)}` === `${slices}`),
+    `${slices} are served`,
   );
 }
 
@@ -81,7 +81,7 @@ test("[N9] one for all relieves three of whom one hangs", async () => {
   hung?.process.kill("SIGSTOP");
   await serves(["1/1"]);
   await arrives();
-  await Promise.all(THIRDS.map((range) => running.get(nameOf(range))?.stop("SIGKILL")));
+  await Promise.all(THIRDS.map((slice) => running.get(nameOf(slice))?.stop("SIGKILL")));
 }, 60_000);
 
 test("[N9] and they relieve it when it hangs", async () => {

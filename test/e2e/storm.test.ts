@@ -68,7 +68,7 @@ async function expectNothingMissed(back: readonly Watching[]): Promise<void> {
 }
 
 /** Messages from objects to their shards: all that the origin can be asked comes with these. */
-const upward = async () => (await deployment.operations())["websocket_message_in.uplink_link"] ?? 0;
+const upward = async () => (await deployment.operations())["websocket_message_in.shard_link"] ?? 0;
 
 test("[S3] [R1] [L5] cut from the edge, they are caught up from the windows: nobody asks the origin", async () => {
   const all = await watch();

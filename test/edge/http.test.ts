@@ -176,7 +176,7 @@ describe("the latest record", () => {
     const after = await edge.operations();
     for (const name of ["object_created.endpoint", "object_request.endpoint", "rows_written"])
       expect(after[name], name).toBe(before[name]);
-    expect(Number(after["rpc.uplink"]) - Number(before["rpc.uplink"])).toBe(2);
+    expect(Number(after["rpc.shard"]) - Number(before["rpc.shard"])).toBe(2);
   });
 
   test("[H5] [U8] 500 GETs of one path at once share their questions", async () => {
@@ -184,7 +184,7 @@ describe("the latest record", () => {
     origin.append(path, { n: 1 });
     const before = origin.gets.length;
     const asked = () => origin.gets.slice(before);
-    const rpcsBefore = Number((await edge.operations())["rpc.uplink"]);
+    const rpcsBefore = Number((await edge.operations())["rpc.shard"]);
     origin.answering = false;
     onTestFinished(() => origin.answerHeld());
     const begun = performance.now();
@@ -194,7 +194,7 @@ describe("the latest record", () => {
     const others = Array.from({ length: 499 }, () => ask(path));
     // The shard has heard of all of them: they wait for their turn.
     await eventually(
-      async () => Number((await edge.operations())["rpc.uplink"]) - rpcsBefore >= 500,
+      async () => Number((await edge.operations())["rpc.shard"]) - rpcsBefore >= 500,
       "500 GETs at the shard",
     );
     origin.append(path, { n: 2 });
@@ -419,7 +419,7 @@ describe("an edge that isn't set up", () => {
       expect([answer.status, code(answer)]).toEqual([503, "unavailable"]);
       expect(health.status).toBe(503);
       const nobody = { connected: false, ready: false, origin: null, generation: 0, standbys: [] };
-      const shard = { ...nobody, ranges: [{ range: "1/1", ...nobody }], watched: 0, links: 0 };
+      const shard = { ...nobody, slices: [{ slice: "1/1", ...nobody }], watched: 0, links: 0 };
       expect(JSON.parse(health.body.toString())).toEqual({
         version: 1,
         healthy: false,
@@ -439,12 +439,7 @@ describe("an edge that isn't set up", () => {
       /UPLINK_KEYS: the secret of short has less than 32 bytes/,
     ],
     ["no keys", { UPLINK_KEYS: "" }, "/$/uplink", /UPLINK_KEYS must be/],
-    [
-      "no number of shards",
-      { UPLINK_SHARDS: "many" },
-      "/quotes/A",
-      /UPLINK_SHARDS must be a whole number from 1 to 64/,
-    ],
+    ["no number of shards", { SHARDS: "many" }, "/quotes/A", /SHARDS must be a whole number from 1 to 64/],
   ])(
     "[C1] [U1] with %s it answers internal, says why in its log only, and accepts nobody",
     async (_, vars, path, log) => {
@@ -458,7 +453,7 @@ describe("an edge that isn't set up", () => {
         );
 
         expect([answer.status, code(answer)]).toEqual([500, "internal"]);
-        expect(answer.body.toString()).not.toMatch(/UPLINK|Error|\.ts/);
+        expect(answer.body.toString()).not.toMatch(/SHARD|UPLINK|Error|\.ts/);
         expect(broken.logs().join("\n")).toMatch(log);
       } finally {
         await broken.close();

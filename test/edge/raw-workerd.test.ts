@@ -77,8 +77,8 @@ test("only shards have a database, and what they count is told with the rest", a
 
   await eventually(async () => (await more("rows_written")) === 1, "a row for the object");
   expect(await more("object_created.endpoint")).toBe(1);
-  expect((await operations())["object_created.uplink"]).toBeGreaterThan(0);
-  expect(readdirSync(join(folder, "edge/objects"))).toEqual(["UplinkObject"]);
+  expect((await operations())["object_created.shard"]).toBeGreaterThan(0);
+  expect(readdirSync(join(folder, "edge/objects"))).toEqual(["ShardObject"]);
 });
 
 test("[S6] [S8] an object that has been idle is really taken out of memory, while its shard stays, and misses nothing", async () => {
@@ -104,7 +104,7 @@ test("[S6] [S8] an object that has been idle is really taken out of memory, whil
   const after = await operations();
   expect(asleep["object_created.endpoint"]).toBe(before["object_created.endpoint"]);
   expect(after["object_created.endpoint"]).toBe(Number(before["object_created.endpoint"]) + 1);
-  expect(after["object_created.uplink"]).toBe(before["object_created.uplink"]);
+  expect(after["object_created.shard"]).toBe(before["object_created.shard"]);
 }, 30_000);
 
 test("[U2] [L1] killed and started again, the edge grants higher generations and serves who comes back by position", async () => {

@@ -1,6 +1,6 @@
 /** A clock of the edge that is set forward or back by hours: deadlines are as long as they were. */
 import { beforeEach, describe, expect, test } from "vitest";
-import { WHOLE } from "../../shared/protocol/range.ts";
+import { WHOLE } from "../../shared/protocol/slice.ts";
 import { SimulatedEdge } from "../support/simulated-edge.ts";
 
 const A = "/quotes/A";

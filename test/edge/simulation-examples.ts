@@ -22,7 +22,7 @@ export const ONCE_WRONG: readonly [Step[], number][] = [
     ],
     28527719,
   ],
-  // The only origin died within an answer, and two ranges took over that had nothing to add.
+  // The only origin died within an answer, and two slices took over that had nothing to add.
   [
     [
       { do: "subscribe", path: 1, from: { back: 0, epochs: 1 } },
@@ -39,7 +39,7 @@ export const ONCE_WRONG: readonly [Step[], number][] = [
     ],
     469017534,
   ],
-  // A range that hadn't been waited for knew the key, and another question was open when it said so.
+  // A slice that hadn't been waited for knew the key, and another question was open when it said so.
   [
     [
       { do: "append", path: 1, epoch: 0, times: 1 },
@@ -64,7 +64,7 @@ export const ONCE_WRONG: readonly [Step[], number][] = [
     ],
     1162943538,
   ],
-  // Someone went live further on than the object was in a range that it hadn't heard of.
+  // Someone went live further on than the object was in a slice that it hadn't heard of.
   [
     [
       { do: "subscribe", path: 0, from: undefined },
@@ -109,7 +109,7 @@ export const ONCE_WRONG: readonly [Step[], number][] = [
     ],
     348717309,
   ],
-  // An object that had lost its first answer asked anew while a range was missing that had been in it.
+  // An object that had lost its first answer asked anew while a slice was missing that had been in it.
   [
     [
       { do: "append", path: 1, epoch: 0, times: 1 },
@@ -129,7 +129,7 @@ export const ONCE_WRONG: readonly [Step[], number][] = [
     ],
     2111061999,
   ],
-  // A refusal made the shard forget what had been passed on of another range meanwhile.
+  // A refusal made the shard forget what had been passed on of another slice meanwhile.
   [
     [
       { do: "append", path: 0, epoch: 0, times: 1 },
@@ -152,7 +152,7 @@ export const ONCE_WRONG: readonly [Step[], number][] = [
     ],
     687660349,
   ],
-  // A refusal of one range took the shard back to an earlier position in the other one.
+  // A refusal of one slice took the shard back to an earlier position in the other one.
   [
     [
       { do: "subscribe", path: 1, from: undefined },
@@ -172,7 +172,7 @@ export const ONCE_WRONG: readonly [Step[], number][] = [
     ],
     0,
   ],
-  // Two ranges had patience with a position past both their ends, each anew when the other one was done with it.
+  // Two slices had patience with a position past both their ends, each anew when the other one was done with it.
   [
     [
       { do: "append", path: 0, epoch: 1, times: 1 },

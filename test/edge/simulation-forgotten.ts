@@ -5,8 +5,8 @@
 import { PERFECT } from "../support/forgetful-index.ts";
 import type { Forgetting, ForgettingStep } from "./simulation-forgetting.ts";
 
-/** One origin, three, and two for each of two ranges. */
-const [ONE, THREE, RANGES] = [5, 3, 2];
+/** One origin, three, and two for each of two slices. */
+const [ONE, THREE, SLICES] = [5, 3, 2];
 
 const WINDOW = { updates: 5, ageMs: 30_000, bytes: 40_000 };
 const STREAM = { start: "earliest", compacted: false, replay: 0, windowMs: 3_600_000 } as const;
@@ -107,7 +107,7 @@ export const FORGOTTEN: readonly [title: string, ForgettingStep[], number, Forge
     by(),
   ],
   [
-    "one of two ranges had dropped what it held of a key",
+    "one of two slices had dropped what it held of a key",
     [
       ...[arrive, append(0, 0, 5), append(0, 1, 1), { do: "drop", who: 0, epoch: 0, keep: 0 } as const],
       ...[
@@ -119,7 +119,7 @@ export const FORGOTTEN: readonly [title: string, ForgettingStep[], number, Forge
         from(0, 5, 3),
       ],
     ],
-    RANGES,
+    SLICES,
     by(),
   ],
   [
@@ -163,12 +163,12 @@ export const FORGOTTEN: readonly [title: string, ForgettingStep[], number, Forge
     by({ replay: 1_000 }),
   ],
   [
-    "the log was read again for two ranges, each of which would have made the other do so anew",
+    "the log was read again for two slices, each of which would have made the other do so anew",
     [
       ...[arrive, append(0, 1, 2), append(0, 0, 2), { do: "drop", who: 0, epoch: 0, keep: 0 } as const],
       ...[{ do: "drop", who: 1, epoch: 1, keep: 0 } as const, fresh(0), arrive, from(0, 1, 3), arrive],
     ],
-    RANGES,
+    SLICES,
     by({ replay: 1_000 }),
   ],
   [

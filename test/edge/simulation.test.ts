@@ -1,11 +1,11 @@
 /**
  * Random histories of the whole edge: records, lost links, lost memory, subscribers that come from anywhere, one to
- * four origins of one range or two that lag, stop, die, leave and come back, clocks that are set, in every order of delivery.
+ * four origins of one slice or two that lag, stop, die, leave and come back, clocks that are set, in every order of delivery.
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Position } from "../../shared/protocol/position.ts";
-import { type Range, WHOLE } from "../../shared/protocol/range.ts";
+import { type Slice, WHOLE } from "../../shared/protocol/slice.ts";
 import { lossesOf } from "../support/losses.ts";
 import { homeOf, SimulatedEdge } from "../support/simulated-edge.ts";
 import { textOf } from "../support/written-log.ts";
@@ -41,15 +41,15 @@ function valueNo(value: number): unknown {
   return value % 4 === 0 ? new Uint8Array([value, 0xff]) : { value };
 }
 
-/** Nothing else is watched, noted, linked or forwarded, by the origin of each range. */
-function whoWatches(paths: readonly string[], ranges: number) {
+/** Nothing else is watched, noted, linked or forwarded, by the origin of each slice. */
+function whoWatches(paths: readonly string[], slices: number) {
   const shard = [`${paths.length} endpoints`, `${paths.length} links`];
-  const origins = paths.flatMap((path) => Array.from({ length: ranges }, () => path));
+  const origins = paths.flatMap((path) => Array.from({ length: slices }, () => path));
   return { rows: paths, shard, objects: paths, origins };
 }
 
-/** One to three that read everything, two for each of two ranges, or some of both kinds. */
-function rangesOf(seed: number): readonly Range[] {
+/** One to three that read everything, two for each of two slices, or some of both kinds. */
+function slicesOf(seed: number): readonly Slice[] {
   const halves = [1, 2].map((number) => ({ number, count: 2 }));
   if (seed % 5 === 4) return [WHOLE, ...halves];
   return seed % 2 === 0 ? [...halves, ...halves] : [WHOLE, WHOLE, WHOLE].slice(seed % 3);
@@ -64,7 +64,7 @@ async function play(
   const edge = new SimulatedEdge({
     window: forgetting.window ?? { updates: 5, ageMs: 30_000, bytes: 40_000 },
     log: { window: 4, page: 3 },
-    origins: rangesOf(seed),
+    origins: slicesOf(seed),
     random: mulberry(seed),
     epochs: ["t0.0", "t0.1"],
     ...(stream && { stream }),
@@ -169,8 +169,8 @@ test(
         const kept = !history.some((step) => step.do === "drop" || step.do === "recreate");
         expect(edge.problems).toEqual([]);
         const here = edge.receivers.filter(({ left }) => !left).map(({ path }) => path);
-        expect(edge.watched()).toEqual(whoWatches([...new Set(here)].sort(), edge.ranges()));
-        seen.divided += edge.ranges() > 1 ? 1 : 0;
+        expect(edge.watched()).toEqual(whoWatches([...new Set(here)].sort(), edge.slices()));
+        seen.divided += edge.slices() > 1 ? 1 : 0;
         const { produced } = edge.log;
         seen.promotions += edge.promotions;
         for (const receiver of edge.receivers) {
@@ -214,7 +214,7 @@ test(
 function expectNoLoss(edge: SimulatedEdge): void {
   expect(edge.problems).toEqual([]);
   const here = edge.receivers.filter(({ left }) => !left).map(({ path }) => path);
-  expect(edge.watched()).toEqual(whoWatches([...new Set(here)].sort(), edge.ranges()));
+  expect(edge.watched()).toEqual(whoWatches([...new Set(here)].sort(), edge.slices()));
   for (const receiver of edge.receivers) {
     expect(receiver.violations).toEqual([]);
     expect(lossesOf(edge, receiver)).toEqual([]);
@@ -240,7 +240,7 @@ test(
         const edge = await play(history, seed, forgetting);
         expectNoLoss(edge);
         seen.promotions += edge.promotions;
-        seen.divided += edge.ranges() > 1 ? 1 : 0;
+        seen.divided += edge.slices() > 1 ? 1 : 0;
         for (const receiver of edge.receivers) {
           seen.updates += receiver.updates.length;
           seen.resets += receiver.resets.length;

@@ -112,7 +112,7 @@ test("[U13] what a replaced one sends before it has heard of that arrives: it wa
   const beats = setInterval(() => standby.beat(), 200);
   await eventually(() => standby.linksOf(path).length > 0, "the standby is asked");
   clearInterval(beats);
-  const arrived = async () => Number((await edge.operations())["websocket_message_in.uplink_origin"]);
+  const arrived = async () => Number((await edge.operations())["websocket_message_in.shard_uplink"]);
   const before = await arrived();
 
   origin.append(path, 1);
@@ -208,7 +208,7 @@ test("[S8] [U9] the runtime answers an origin's pings", async () => {
 
   expect(new Set(await pongs)).toEqual(new Set(['{"pong":1}']));
   // None of them woke the shard; what an earlier test sent may still have come in meanwhile.
-  const name = "websocket_message_in.uplink_origin";
+  const name = "websocket_message_in.shard_uplink";
   expect(((await edge.operations())[name] ?? 0) - (before[name] ?? 0)).toBeLessThan(pings / 2);
 });
 

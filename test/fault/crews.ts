@@ -1,5 +1,5 @@
 /**
- * The origins of a run: a crew of which each reads everything, and one of two ranges of the partitions. One of them is at
+ * The origins of a run: a crew of which each reads everything, and one of two slices of the partitions. One of them is at
  * work; the other relieves it under load (N9), in the middle of everything else.
  */
 
@@ -9,8 +9,8 @@ import type { EdgeProcess } from "./edge-process.ts";
 import type { OriginProcess } from "./origin-process.ts";
 
 export interface Crew {
-  /** How many ranges there are. */
-  readonly ranges: number;
+  /** How many slices there are. */
+  readonly slices: number;
   readonly origins: readonly OriginProcess[];
   /** Between each of them and the edge. */
   readonly uplinks: readonly TcpProxy[];
@@ -20,7 +20,7 @@ export interface Crew {
 export type Leaving = "stop" | "kill" | "hang";
 
 interface ShardHealth {
-  readonly ranges: readonly { readonly origin: string | null; readonly ready: boolean }[];
+  readonly slices: readonly { readonly origin: string | null; readonly ready: boolean }[];
   readonly standbys: readonly { readonly origin: string; readonly ready: boolean }[];
 }
 
@@ -54,8 +54,8 @@ export class Crews {
     for (const origin of next.origins) origin.start();
     const names = next.origins.map(({ name }) => name);
     // Where the edge was started anew meanwhile, they may be served already.
-    const areReady = ({ ranges, standbys }: ShardHealth) =>
-      names.every((name) => [...ranges, ...standbys].some(({ origin, ready }) => ready && origin === name));
+    const areReady = ({ slices, standbys }: ShardHealth) =>
+      names.every((name) => [...slices, ...standbys].some(({ origin, ready }) => ready && origin === name));
     try {
       await this.#each(areReady, `${names} stand by`, READY_MS);
     } catch (error) {
@@ -69,7 +69,7 @@ export class Crews {
     else for (const origin of before.origins) origin.freeze(true);
     gone();
     try {
-      await this.#each(({ ranges }) => ranges.length === next.ranges, `${next.ranges} are served`, SERVED_MS);
+      await this.#each(({ slices }) => slices.length === next.slices, `${next.slices} are served`, SERVED_MS);
     } finally {
       await Promise.all(before.origins.map((origin) => origin.kill()));
     }
@@ -77,17 +77,17 @@ export class Crews {
 
   /** Resolves when every shard has heard of an origin that it is ready, whether it is served or stands by. */
   async ready({ name }: OriginProcess, deadlineMs: number): Promise<void> {
-    const is = ({ ranges, standbys }: ShardHealth) =>
-      [...ranges, ...standbys].some(({ origin, ready }) => ready && origin === name);
+    const is = ({ slices, standbys }: ShardHealth) =>
+      [...slices, ...standbys].some(({ origin, ready }) => ready && origin === name);
     await this.#each(is, `${name} is ready`, deadlineMs);
   }
 
-  /** Who is active for a range of a shard. */
+  /** Who is active for a slice of a shard. */
   async active(choose: <T>(list: readonly T[]) => T): Promise<OriginProcess> {
     const name = await eventually(async () => {
-      const { ranges } = choose(await this.#shards());
-      return choose(ranges).origin ?? undefined;
-    }, "a range has an active origin");
+      const { slices } = choose(await this.#shards());
+      return choose(slices).origin ?? undefined;
+    }, "a slice has an active origin");
     const origin = this.#atWork.origins.find((one) => one.name === name);
     if (origin === undefined) throw new Error(`${name} is active, but not at work`);
     return origin;

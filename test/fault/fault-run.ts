@@ -60,7 +60,7 @@ export async function faultRun(settings: RunSettings): Promise<Results> {
     await runner.run(plan, seconds * 1_000, alone);
     const took = (performance.now() - began) / 1_000;
     // As they were before, so that what is held can be compared.
-    if (rig.crews.atWork.ranges > 1) await rig.crews.relieve("stop", () => {});
+    if (rig.crews.atWork.slices > 1) await rig.crews.relieve("stop", () => {});
 
     rig.population.recall();
     const log = await rig.topics.writtenLog(rig.writers);

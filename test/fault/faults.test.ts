@@ -8,7 +8,7 @@ import { failures, table } from "./report.ts";
 const SEED = 20_261_121;
 const LONG = [
   "SIGSTOP of an origin past every deadline",
-  "SIGSTOP of the active origin of 1 of 2 ranges",
+  "SIGSTOP of the active origin of 1 of 2 slices",
   "the same, while the origins before hang",
   "restart of a broker",
   "compaction while all origins are off",

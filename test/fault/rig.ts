@@ -41,7 +41,7 @@ const KAFKA_CONFIG = {
 
 export interface RigSettings {
   readonly brokers: 1 | 3;
-  /** For each range. Of two the edge has one active, and the other stands by. */
+  /** For each slice. Of two the edge has one active, and the other stands by. */
   readonly origins: 1 | 2;
   readonly seed: number;
   /** Hears each line that a process says. */
@@ -220,7 +220,7 @@ async function parts(settings: RigSettings, undo: Undo[]): Promise<Parts> {
     );
   const [plain, accounts] = [await open(settings.brokers), await open(settings.brokers)];
   const links = { brokers: [...plain, ...accounts], clients: await open(CLIENT_PROXIES) };
-  /** One for each of two ranges. */
+  /** One for each of two slices. */
   const uplinks = await open(2 * settings.origins);
   const kafka = await KafkaBroker.start({
     brokers: settings.brokers,
@@ -251,29 +251,29 @@ async function parts(settings: RigSettings, undo: Undo[]): Promise<Parts> {
   for (const proxy of [...uplinks, ...links.clients]) proxy.target = edge.port;
   const disks: (SmallDisk | string)[] = [];
   const originClock = new FakedClock(join(folder, "origin-clock"));
-  const crew = async (ranges: number): Promise<Crew> => {
-    const first = join(folder, `origin-0-of-${ranges}`);
+  const crew = async (slices: number): Promise<Crew> => {
+    const first = join(folder, `origin-0-of-${slices}`);
     const disk = await SmallDisk.mount(first, DISK_MEGABYTES);
     disks.push(disk);
     if (typeof disk !== "string") undo.push(() => disk.unmount());
-    const used = uplinks.slice(0, ranges * settings.origins);
+    const used = uplinks.slice(0, slices * settings.origins);
     const origins = used.map((proxy, i) => {
-      const name = `origin-${i}-of-${ranges}`;
-      // The second of each range.
-      const hasAccount = i >= ranges;
+      const name = `origin-${i}-of-${slices}`;
+      // The second of each slice.
+      const hasAccount = i >= slices;
       const env = {
         ...process.env,
         ...(i === 0 ? originClock.env : {}),
         EDGE_URL: `http://127.0.0.1:${proxy.port}`,
         UPLINK_KEY: key,
         STREAMS: streams,
-        ORIGIN_RANGE: `${(i % ranges) + 1}/${ranges}`,
+        ORIGIN_SLICE: `${(i % slices) + 1}/${slices}`,
         ...(hasAccount && secret.env),
         KAFKA_BROKERS: (hasAccount ? accounts : plain).map(({ port }) => `127.0.0.1:${port}`).join(","),
       };
       return new OriginProcess(name, join(folder, name), env, (line) => settings.hear?.(name, line));
     });
-    return { ranges, origins, uplinks: used };
+    return { slices, origins, uplinks: used };
   };
   const crews = new Crews(edge, await crew(1), await crew(2));
   return { links, kafka, admin, topics, edge, crews, originClock, disks, secret };

@@ -16,7 +16,7 @@ Injects faults into Kafka, origins, the edge and every link while subscribers ch
   --seed N       Which faults come when; another one each time if not given.
   --kinds A,B    Only kinds whose names contain one of these.
   --brokers N    1 or 3; 3 if not given.
-  --origins N    For each range, 1 or 2; 2 if not given.
+  --origins N    For each slice, 1 or 2; 2 if not given.
   --readme       Writes what was found into README.md, where the run doesn't fail.
   --verbose      Says what each fault did, and what the processes say.
   --list         The kinds.

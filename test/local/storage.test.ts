@@ -73,15 +73,15 @@ describe("what is looked at", () => {
 
   test("nothing is wrong where there is nothing, or all is sound; an empty file is as good as none", () => {
     expect(problemsOf(dataDir)).toEqual([]);
-    make("UplinkObject/a.sqlite");
-    writeFileSync(join(dataDir, "UplinkObject/b.sqlite"), "");
-    writeFileSync(join(dataDir, "UplinkObject/b.sqlite-shm"), "not looked at");
+    make("ShardObject/a.sqlite");
+    writeFileSync(join(dataDir, "ShardObject/b.sqlite"), "");
+    writeFileSync(join(dataDir, "ShardObject/b.sqlite-shm"), "not looked at");
 
     expect(problemsOf(dataDir)).toEqual([]);
   });
 
   test.each(DAMAGES)("a database %s is named, and no other", (_, harm) => {
-    const [file, sound] = [make("UplinkObject/a.sqlite"), make("UplinkObject/metadata.sqlite")];
+    const [file, sound] = [make("ShardObject/a.sqlite"), make("ShardObject/metadata.sqlite")];
     harm(file);
 
     const problems = problemsOf(dataDir);

@@ -59,7 +59,7 @@ describe("the bindings of raw workerd", () => {
     expect(bindings).toEqual(expected);
     expect(ofShards).toEqual(expected);
     expect(STORING).toBe("service storing");
-    expect(Object.keys(expected)).toEqual(expect.arrayContaining(["UPLINK", "ENDPOINT", "UPLINK_KEYS"]));
+    expect(Object.keys(expected)).toEqual(expect.arrayContaining(["SHARD", "ENDPOINT", "UPLINK_KEYS"]));
   });
 
   test("are those that a deployment has: wrangler deploy --dry-run passes and prints the same", async () => {

@@ -43,7 +43,7 @@ describe("settings", () => {
       edgeUrl: new URL("https://edge.example"),
       uplinkKey: { kid: "k1", secret: new TextEncoder().encode(SECRET) },
       name: "host-7",
-      range: { number: 1, count: 1 },
+      slice: { number: 1, count: 1 },
       dataDir: "data",
       indexMaxBytes: 4_294_967_296,
       logLevel: "info",
@@ -70,14 +70,14 @@ describe("settings", () => {
     });
   });
 
-  test("[N1] the range of partitions that it reads can be one of several", () => {
-    expect(configOf({ ...ENV, ORIGIN_RANGE: "3/4" }).range).toEqual({ number: 3, count: 4 });
-    expect(configOf(ENV, ["--origin-range", "64/64"]).range).toEqual({ number: 64, count: 64 });
+  test("[N1] the slice of partitions that it reads can be one of several", () => {
+    expect(configOf({ ...ENV, ORIGIN_SLICE: "3/4" }).slice).toEqual({ number: 3, count: 4 });
+    expect(configOf(ENV, ["--origin-slice", "64/64"]).slice).toEqual({ number: 64, count: 64 });
   });
 
-  test.each(["0/2", "3/2", "1/65", "2", "1/2/3", "01/2", "1 / 2"])("[N1] %s is no range", (range) => {
-    const problem = "ORIGIN_RANGE must be k/n";
-    expect(problemsOf({ ...ENV, ORIGIN_RANGE: range })).toEqual([expect.stringContaining(problem)]);
+  test.each(["0/2", "3/2", "1/65", "2", "1/2/3", "01/2", "1 / 2"])("[N1] %s is no slice", (slice) => {
+    const problem = "ORIGIN_SLICE must be k/n";
+    expect(problemsOf({ ...ENV, ORIGIN_SLICE: slice })).toEqual([expect.stringContaining(problem)]);
   });
 
   test("an empty variable is an unset one", () => {

@@ -7,7 +7,7 @@ import { METRICS } from "../../origin/operate/metrics.ts";
 import type { Batch, ReadRequest } from "../../origin/source.ts";
 import { statusOf } from "../../origin/status.ts";
 import { newWatchCounts } from "../../origin/watch/counts.ts";
-import { WHOLE } from "../../shared/protocol/range.ts";
+import { WHOLE } from "../../shared/protocol/slice.ts";
 import { Streams } from "../../shared/protocol/streams.ts";
 import { eventually } from "../support/deadline.ts";
 import { ScriptedSource } from "../support/scripted-source.ts";
@@ -82,7 +82,7 @@ const reads = (next: number) =>
 
 const status = () =>
   statusOf({
-    range: WHOLE,
+    slice: WHOLE,
     partitions: origin.partitions,
     topics: ["t"],
     watched: 0,

@@ -1,6 +1,6 @@
 /** A consumer of a scripted source over a small origin, with short waits. */
 import { Consumer } from "../../origin/consumer.ts";
-import { hasPartition, type Range, WHOLE } from "../../shared/protocol/range.ts";
+import { hasPartition, type Slice, WHOLE } from "../../shared/protocol/slice.ts";
 import type { Stream } from "../../shared/protocol/streams.ts";
 import { Streams } from "../../shared/protocol/streams.ts";
 import { eventually } from "./deadline.ts";
@@ -15,26 +15,26 @@ export interface ConsumingOptions {
   /** What was read before. */
   readonly history?: MemoryHistory;
   readonly maxMatched?: number;
-  readonly range?: Range;
+  readonly slice?: Slice;
 }
 
 export class Consuming {
   readonly source: ScriptedSource;
   readonly origin: SmallOrigin;
   readonly fatal: unknown[] = [];
-  readonly #range: Range;
+  readonly #slice: Slice;
   readonly #consumer: Consumer;
 
   /** Starts at once. */
   constructor(streams: readonly Stream[], options: ConsumingOptions = {}) {
-    const { source = new ScriptedSource(), history, maxMatched, range = WHOLE } = options;
+    const { source = new ScriptedSource(), history, maxMatched, slice = WHOLE } = options;
     this.source = source;
-    this.origin = new SmallOrigin(streams, history, range);
-    this.#range = range;
+    this.origin = new SmallOrigin(streams, history, slice);
+    this.#slice = slice;
     this.#consumer = new Consumer({
       source,
       streams: new Streams(streams),
-      range,
+      slice,
       forwarder: this.origin.forwarder,
       partitions: this.origin.partitions,
       log: this.origin.recorded.log,
@@ -47,12 +47,12 @@ export class Consuming {
     this.#consumer.start();
   }
 
-  /** Resolves when every partition of the topic that is in its range has been read to its end. */
+  /** Resolves when every partition of the topic that is in its slice has been read to its end. */
   async read(topic: string): Promise<void> {
     await eventually(() => {
       const infos = this.source.logs.get(topic)?.describe() ?? [];
       return infos.every(({ partition, epoch, endOffset }) => {
-        if (!hasPartition(this.#range, partition)) return true;
+        if (!hasPartition(this.#slice, partition)) return true;
         const state = this.origin.partitions.find(topic, epoch);
         return state?.ready && state.next === endOffset;
       });

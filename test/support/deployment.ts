@@ -42,8 +42,8 @@ export interface DeploymentSettings {
   readonly originEnv?: Readonly<Record<string, string>>;
   /** Another edge than the product's, by the script that runs it. */
   readonly edgeScript?: string;
-  /** How many origins share the partitions, from the start; the first is called FIRST_ORIGIN, others `range-2` and so on. */
-  readonly ranges?: number;
+  /** How many origins share the partitions, from the start; the first is called FIRST_ORIGIN, others `slice-2` and so on. */
+  readonly slices?: number;
   /** Written before the origin starts. */
   readonly before?: (log: EmbeddedLog) => void;
 }
@@ -57,15 +57,15 @@ export class Deployment {
   readonly #edgeScript: string;
   edge: Child | undefined;
   origin: Child | undefined;
-  /** Of each range, where there are several. */
-  readonly ranges: Child[] = [];
+  /** Of each slice, where there are several. */
+  readonly slices: Child[] = [];
 
   static async start(settings: DeploymentSettings): Promise<Deployment> {
     const deployment = new Deployment(settings, await freePort());
     try {
       settings.before?.(deployment.log);
       deployment.edge = deployment.startEdge();
-      deployment.startOrigins(settings.ranges ?? 1);
+      deployment.startOrigins(settings.slices ?? 1);
       await deployment.ready();
       return deployment;
     } catch (error) {
@@ -115,21 +115,21 @@ export class Deployment {
     return new Child("origin/main.ts", env, NODE_FLAGS);
   }
 
-  /** One origin for all partitions, or one for each of so many ranges, in place of those that there were. */
+  /** One origin for all partitions, or one for each of so many slices, in place of those that there were. */
   startOrigins(count: number): void {
     if (count === 1) this.origin = this.startOrigin();
-    else for (let number = 1; number <= count; number++) this.startRange(number, count);
+    else for (let number = 1; number <= count; number++) this.startSlice(number, count);
   }
 
-  /** The one for all partitions, or those of the ranges. */
+  /** The one for all partitions, or those of the slices. */
   get origins(): Child[] {
-    return [this.origin, ...this.ranges].filter((origin) => origin !== undefined);
+    return [this.origin, ...this.slices].filter((origin) => origin !== undefined);
   }
 
-  /** The origin of a range, in place of the one that it had before. */
-  startRange(number: number, count: number): void {
-    const name = number === 1 ? FIRST_ORIGIN : `range-${number}`;
-    this.ranges[number - 1] = this.startOrigin(name, { ORIGIN_RANGE: `${number}/${count}` });
+  /** The origin of a slice, in place of the one that it had before. */
+  startSlice(number: number, count: number): void {
+    const name = number === 1 ? FIRST_ORIGIN : `slice-${number}`;
+    this.slices[number - 1] = this.startOrigin(name, { ORIGIN_SLICE: `${number}/${count}` });
   }
 
   async ready(deadlineMs = 60_000): Promise<void> {
@@ -161,7 +161,7 @@ export class Deployment {
 
   async stop(): Promise<void> {
     this.log.close();
-    await Promise.all([this.origin, this.edge, ...this.ranges].map((child) => child?.stop()));
+    await Promise.all([this.origin, this.edge, ...this.slices].map((child) => child?.stop()));
     rmSync(this.dataDir, { recursive: true, force: true });
   }
 }

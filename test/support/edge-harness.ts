@@ -12,9 +12,9 @@ export const EDGE_KEY = { kid: "test", secret: "a-secret-of-32-bytes-or-more-for
 
 const ENTRY = `
 import { createApp } from "${root}/edge/http/app.ts";
-import { UplinkObject as Uplink } from "${root}/edge/uplink/uplink-object.ts";
+import { ShardObject as Shard } from "${root}/edge/shard/shard-object.ts";
 export { EndpointObject } from "${root}/edge/endpoint/endpoint-object.ts";
-export class UplinkObject extends Uplink {
+export class ShardObject extends Shard {
   async crash() { this.ctx.abort("crashed by a test"); }
 }
 const app = createApp(new Map([["/$/", () => new Response("the page")]]));
@@ -22,8 +22,8 @@ export default {
   async fetch(request, env, ctx) {
     const crash = /^\\/test\\/crash\\/(\\d+)$/.exec(new URL(request.url).pathname);
     if (!crash) return app.fetch(request, env, ctx);
-    const id = env.UPLINK.idFromName("shard-" + crash[1]);
-    await env.UPLINK.get(id).crash().catch(() => {});
+    const id = env.SHARD.idFromName("shard-" + crash[1]);
+    await env.SHARD.get(id).crash().catch(() => {});
     return new Response("crashed");
   },
 };
@@ -60,13 +60,13 @@ export async function startEdge(vars: Record<string, string> = {}): Promise<Test
           compatibility_date: "2026-10-20",
           durable_objects: {
             bindings: [
-              { name: "UPLINK", class_name: "UplinkObject" },
+              { name: "SHARD", class_name: "ShardObject" },
               { name: "ENDPOINT", class_name: "EndpointObject" },
             ],
           },
-          migrations: [{ tag: "v1", new_sqlite_classes: ["UplinkObject", "EndpointObject"] }],
+          migrations: [{ tag: "v1", new_sqlite_classes: ["ShardObject", "EndpointObject"] }],
           vars: {
-            UPLINK_SHARDS: "2",
+            SHARDS: "2",
             UPLINK_KEYS: `${EDGE_KEY.kid}:${EDGE_KEY.secret}`,
             OPERATIONS: "on",
             ...vars,
@@ -84,7 +84,7 @@ export async function startEdge(vars: Record<string, string> = {}): Promise<Test
     evict: (path, webSockets = "hibernate") =>
       worker.evictDurableObject("EndpointObject", { name: path, webSockets }),
     evictShard: (shard) =>
-      worker.evictDurableObject("UplinkObject", { name: `shard-${shard}`, webSockets: "hibernate" }),
+      worker.evictDurableObject("ShardObject", { name: `shard-${shard}`, webSockets: "hibernate" }),
     crashShard: async (shard) => {
       await fetch(`${origin}/test/crash/${shard}`);
     },

@@ -57,8 +57,8 @@ export class IndexFixture {
     this.index = this.open().index;
   }
 
-  open(range?: string): OpenedIndex {
-    const opened = openIndex({ ...this.#options(), ...(range !== undefined && { range }) });
+  open(slice?: string): OpenedIndex {
+    const opened = openIndex({ ...this.#options(), ...(slice !== undefined && { slice }) });
     this.index = opened.index;
     return opened;
   }
@@ -84,9 +84,9 @@ export class IndexFixture {
     this.index.tick();
   }
 
-  reopen(range?: string): OpenedIndex {
+  reopen(slice?: string): OpenedIndex {
     this.index.close();
-    return this.open(range);
+    return this.open(slice);
   }
 
   /** Opens what a killed process would have left. */

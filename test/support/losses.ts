@@ -1,7 +1,7 @@
 /**
  * What a receiver has lost without being told: held against everything that was ever written, whoever has forgotten it.
  */
-import { hasPartition } from "../../shared/protocol/range.ts";
+import { hasPartition } from "../../shared/protocol/slice.ts";
 import type { ModelReceiver, Skipped } from "./model-receiver.ts";
 import { homeOf, type SimulatedEdge } from "./simulated-edge.ts";
 import type { Written } from "./written-log.ts";
@@ -30,6 +30,6 @@ function isNotCovered({ log, origins }: SimulatedEdge, { path, epoch, offset }: 
   const partition = log.epochs.indexOf(epoch);
   const isAtHome = partition === homeOf(path, log.epochs.length);
   if (isAtHome && log.records(path).every((other) => other.epoch === epoch)) return false;
-  const readers = origins.filter(({ range }) => hasPartition(range, partition));
+  const readers = origins.filter(({ slice }) => hasPartition(slice, partition));
   return readers.some(({ index }) => index.horizonOf(epoch) > offset);
 }

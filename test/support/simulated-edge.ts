@@ -4,12 +4,12 @@
  */
 
 import { EndpointCore } from "../../edge/endpoint/endpoint-core.ts";
+import type { Noted } from "../../edge/shard/dialer.ts";
+import { ShardCore } from "../../edge/shard/shard-core.ts";
 import { SteadyClock } from "../../edge/surroundings.ts";
-import type { Noted } from "../../edge/uplink/dialer.ts";
-import { UplinkCore } from "../../edge/uplink/uplink-core.ts";
 import type { WindowLimits } from "../../shared/core/window.ts";
 import type { Position } from "../../shared/protocol/position.ts";
-import type { Range } from "../../shared/protocol/range.ts";
+import type { Slice } from "../../shared/protocol/slice.ts";
 import type { Stream } from "../../shared/protocol/streams.ts";
 import { type Memory, PERFECT } from "./forgetful-index.ts";
 import { ModelReceiver } from "./model-receiver.ts";
@@ -30,8 +30,8 @@ export interface SimulationOptions {
   readonly window: WindowLimits;
   /** How many updates a fresh answer holds at most, and any answer. */
   readonly log: { readonly window: number; readonly page: number };
-  /** The range of each of them; none of them runs yet. */
-  readonly origins: readonly Range[];
+  /** The slice of each of them; none of them runs yet. */
+  readonly origins: readonly Slice[];
   /** What the index of each origin keeps; everything, unless told otherwise. */
   readonly memories?: readonly Memory[];
   readonly stream?: Partial<Stream>;
@@ -73,7 +73,7 @@ export class SimulatedEdge {
   readonly #options: SimulationOptions;
   readonly #objects = new Map<string, ObjectHost>();
   #wires = new Set<Wire>();
-  #shard: UplinkCore | undefined;
+  #shard: ShardCore | undefined;
   readonly #shardLinks: Wire[] = [];
   readonly #shardUplinks: Wire[] = [];
   /** Increased when the shard's memory is lost, so that what it left behind does nothing. */
@@ -89,7 +89,7 @@ export class SimulatedEdge {
   constructor(options: SimulationOptions) {
     this.#options = options;
     this.log = new WrittenLog(options.epochs ?? ["t.0", "t.1"]);
-    this.origins = options.origins.map((range, i) => this.#origin(i, range));
+    this.origins = options.origins.map((slice, i) => this.#origin(i, slice));
   }
 
   // What a test can do.
@@ -229,9 +229,9 @@ export class SimulatedEdge {
     };
   }
 
-  /** How many ranges the shard serves. */
-  ranges(): number {
-    return this.#liveShard().status().ranges.length;
+  /** How many slices the shard serves. */
+  slices(): number {
+    return this.#liveShard().status().slices.length;
   }
 
   /** Whether an object keeps itself awake. */
@@ -312,10 +312,10 @@ export class SimulatedEdge {
     return host.core;
   }
 
-  #liveShard(): UplinkCore {
+  #liveShard(): ShardCore {
     if (this.#shard !== undefined) return this.#shard;
     const life = this.#life;
-    this.#shard = new UplinkCore(
+    this.#shard = new ShardCore(
       {
         now: () => this.#steady.now(),
         random: this.#options.random,
@@ -367,11 +367,11 @@ export class SimulatedEdge {
     return wire.client;
   }
 
-  #origin(number: number, range: Range): SimulatedOrigin {
+  #origin(number: number, slice: Slice): SimulatedOrigin {
     const { log, stream, memories } = this.#options;
     const name = `origin-${number}`;
     return new SimulatedOrigin(name, {
-      range,
+      slice,
       log: this.log,
       memory: memories?.[number] ?? PERFECT,
       stream: { ...STREAM, windowUpdates: log.window, ...stream },

@@ -10,7 +10,7 @@ import type { Attach, Cancel } from "../../shared/protocol/attach.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { type Message, packMessages, splitBinary, splitText } from "../../shared/protocol/message.ts";
-import { isWhole, type Range } from "../../shared/protocol/range.ts";
+import { isWhole, type Slice } from "../../shared/protocol/slice.ts";
 import type { Stream } from "../../shared/protocol/streams.ts";
 import { decodeShardSays, encodeHello, encodeLeaving, encodeReady } from "../../shared/protocol/uplink.ts";
 import { ForgetfulIndex, type Memory } from "./forgetful-index.ts";
@@ -19,7 +19,7 @@ import type { Wire } from "./simulated-wires.ts";
 import type { WrittenLog } from "./written-log.ts";
 
 export interface SimulatedOriginPorts {
-  readonly range: Range;
+  readonly slice: Slice;
   readonly log: WrittenLog;
   readonly memory: Memory;
   readonly stream: Stream;
@@ -67,8 +67,8 @@ export class SimulatedOrigin {
     return this.#index;
   }
 
-  get range(): Range {
-    return this.#ports.range;
+  get slice(): Slice {
+    return this.#ports.slice;
   }
 
   /** How many questions wait for their answers here. */
@@ -102,9 +102,9 @@ export class SimulatedOrigin {
     this.#forget();
     this.#stopped = false;
     this.#leaving = false;
-    const { range, log, stream, bounds, homeOf, now } = this.#ports;
+    const { slice, log, stream, bounds, homeOf, now } = this.#ports;
     const process: SimulatedProcess = new SimulatedProcess({
-      ...{ range, log, stream, bounds, homeOf, now, index: this.#index },
+      ...{ slice, log, stream, bounds, homeOf, now, index: this.#index },
       lookSoon: () =>
         this.#ports.after(LOOK_MS, () => {
           if (process !== this.#process) return;
@@ -253,9 +253,9 @@ export class SimulatedOrigin {
         else this.#ports.after(250, () => this.#dial());
       },
     };
-    const { range } = this.#ports;
+    const { slice } = this.#ports;
     wire.client.send(
-      encodeHello({ version: 1, origin: this.name, range: isWhole(range) ? undefined : range }),
+      encodeHello({ version: 1, origin: this.name, slice: isWhole(slice) ? undefined : slice }),
     );
   }
 

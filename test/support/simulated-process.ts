@@ -13,13 +13,13 @@ import type { Gap } from "../../origin/watch/proof.ts";
 import { type Replayed, Replays } from "../../origin/watch/replays.ts";
 import { WatchList } from "../../origin/watch/watch-list.ts";
 import { parseAddress } from "../../shared/protocol/address.ts";
-import { hasPartition, type Range } from "../../shared/protocol/range.ts";
+import { hasPartition, type Slice } from "../../shared/protocol/slice.ts";
 import { type Stream, Streams } from "../../shared/protocol/streams.ts";
 import type { ForgetfulIndex } from "./forgetful-index.ts";
 import { bytesOf, type Written, type WrittenLog } from "./written-log.ts";
 
 export interface ProcessPorts {
-  readonly range: Range;
+  readonly slice: Slice;
   readonly log: WrittenLog;
   readonly index: ForgetfulIndex;
   readonly stream: Stream;
@@ -42,12 +42,12 @@ export class SimulatedProcess {
 
   constructor(ports: ProcessPorts) {
     this.#ports = ports;
-    const { index: history, stream, range, bounds, log: written } = ports;
+    const { index: history, stream, slice, bounds, log: written } = ports;
     const partitions = new Partitions([stream.topic]);
     const now = () => ports.now();
     this.partitions = partitions;
     this.watchList = new WatchList({
-      ...{ history, partitions, range, bounds, now },
+      ...{ history, partitions, slice, bounds, now },
       homeOf: (key, count) => ports.homeOf(Buffer.from(key).toString(), count),
       replays: new ModelReplays(written, bounds),
       look: () => {
@@ -72,19 +72,19 @@ export class SimulatedProcess {
 
   /** Looks at the topic's partitions, which may be others than before. */
   describe(): void {
-    const { log, stream, range } = this.#ports;
+    const { log, stream, slice } = this.#ports;
     const infos = log.epochs.map((epoch, partition) => infoOf(log, epoch, partition));
-    const own = infos.filter(({ partition }) => hasPartition(range, partition));
+    const own = infos.filter(({ partition }) => hasPartition(slice, partition));
     this.#forwarder.described(stream.topic, own, stream.start, new Map(), infos.length);
   }
 
   /** Reads the oldest record that it hasn't read, of all its partitions or of one; returns whether there was any. */
   readOne(only?: string): boolean {
-    const { log, range, stream } = this.#ports;
+    const { log, slice, stream } = this.#ports;
     if (this.partitions.count(stream.topic) !== log.epochs.length) this.describe();
     let oldest: { readonly partition: number; readonly written: Written } | undefined;
     for (const [partition, epoch] of log.epochs.entries()) {
-      if (!hasPartition(range, partition) || (only !== undefined && epoch !== only)) continue;
+      if (!hasPartition(slice, partition) || (only !== undefined && epoch !== only)) continue;
       const written = this.#nextOf(partition, epoch);
       if (written !== undefined && (oldest === undefined || written.at < oldest.written.at))
         oldest = { partition, written };

@@ -8,7 +8,7 @@ import type { PartitionInfo, SourceRecord } from "../../origin/source.ts";
 import { ANSWER_BOUNDS } from "../../origin/watch/answer.ts";
 import { Replays } from "../../origin/watch/replays.ts";
 import { WatchList } from "../../origin/watch/watch-list.ts";
-import { WHOLE } from "../../shared/protocol/range.ts";
+import { WHOLE } from "../../shared/protocol/slice.ts";
 import { type Stream, Streams } from "../../shared/protocol/streams.ts";
 import { MemoryHistory } from "./memory-history.ts";
 import { RecordedLog } from "./recorded-log.ts";
@@ -47,7 +47,7 @@ export class SmallOrigin {
   readonly forwarder: Forwarder;
 
   /** With the topic `t`, and nothing that was read before, unless told otherwise. */
-  constructor(list: readonly Stream[] = [STREAM], history = new MemoryHistory(), range = WHOLE) {
+  constructor(list: readonly Stream[] = [STREAM], history = new MemoryHistory(), slice = WHOLE) {
     const streams = new Streams(list);
     this.history = history;
     this.partitions = new Partitions(
@@ -57,7 +57,7 @@ export class SmallOrigin {
     this.watchList = new WatchList({
       history: this.history,
       partitions: this.partitions,
-      range,
+      slice,
       homeOf: partitionOf,
       now: () => this.now,
       bounds: ANSWER_BOUNDS,

@@ -1,11 +1,11 @@
 /** A shard and the origins on its uplinks, all of whose events a test makes by hand. */
-import type { Noted } from "../../edge/uplink/dialer.ts";
-import { UplinkCore } from "../../edge/uplink/uplink-core.ts";
+import type { Noted } from "../../edge/shard/dialer.ts";
+import { ShardCore } from "../../edge/shard/shard-core.ts";
 import { encodeAddressed } from "../../shared/protocol/addressed.ts";
 import { encodeAttach, encodeAttached } from "../../shared/protocol/attach.ts";
 import { encodeUpdate } from "../../shared/protocol/frame.ts";
 import { NOTHING } from "../../shared/protocol/position.ts";
-import { parseRange } from "../../shared/protocol/range.ts";
+import { parseSlice } from "../../shared/protocol/slice.ts";
 import { encodeHello, encodeLeaving, encodeReady } from "../../shared/protocol/uplink.ts";
 import { FakeSocket } from "./fake-socket.ts";
 import { settled } from "./simulated-edge.ts";
@@ -20,7 +20,7 @@ export class SmallShard {
   /** The objects' ends, in the order in which they were dialled. */
   readonly dialled: FakeSocket[] = [];
   generation = 0;
-  core: UplinkCore;
+  core: ShardCore;
 
   constructor() {
     this.core = this.#create([]);
@@ -31,11 +31,11 @@ export class SmallShard {
     this.core = this.#create(survivors);
   }
 
-  /** @param options.range `k/n`; everything where it is left out, as the hello then leaves it out. */
-  connect(origin: string, { ready = true, range }: { ready?: boolean; range?: string } = {}): FakeSocket {
+  /** @param options.slice `k/n`; everything where it is left out, as the hello then leaves it out. */
+  connect(origin: string, { ready = true, slice }: { ready?: boolean; slice?: string } = {}): FakeSocket {
     const socket = new FakeSocket();
     this.core.uplinkOpened(socket);
-    this.core.uplinkMessage(socket, encodeHello({ version: 1, origin, range: parseRange(range ?? "") }));
+    this.core.uplinkMessage(socket, encodeHello({ version: 1, origin, slice: parseSlice(slice ?? "") }));
     if (ready) this.ready(socket);
     return socket;
   }
@@ -82,8 +82,8 @@ export class SmallShard {
     this.core.uplinkMessage(socket, encodeAddressed({ kind: "shard" }, frame));
   }
 
-  #create(uplinks: FakeSocket[]): UplinkCore {
-    return new UplinkCore(
+  #create(uplinks: FakeSocket[]): ShardCore {
+    return new ShardCore(
       {
         now: () => this.clock.now,
         random: () => 0.5,

@@ -4,7 +4,7 @@ import { type Beginning, type Listing, type Partition, Partitions } from "../../
 import { type Status, statusOf } from "../../origin/status.ts";
 import type { UplinkFacts } from "../../origin/uplink/uplinks.ts";
 import { newWatchCounts } from "../../origin/watch/counts.ts";
-import { WHOLE } from "../../shared/protocol/range.ts";
+import { WHOLE } from "../../shared/protocol/slice.ts";
 
 export const NOW = 1_763_690_000_000;
 
@@ -55,7 +55,7 @@ export function madeUpStatus(madeUp: MadeUp = {}): Status {
     );
   partitions.listing(madeUp.listing?.error);
   return statusOf({
-    range: WHOLE,
+    slice: WHOLE,
     partitions,
     topics,
     watched: madeUp.watched ?? 0,

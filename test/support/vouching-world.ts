@@ -12,7 +12,7 @@ import { type Endpoint, tailsIn } from "../../origin/watch/subject.ts";
 import type { WindowLimits } from "../../shared/core/window.ts";
 import { type Frame, routingOf } from "../../shared/protocol/frame.ts";
 import { formatPosition, type Position, reaches } from "../../shared/protocol/position.ts";
-import { WHOLE } from "../../shared/protocol/range.ts";
+import { WHOLE } from "../../shared/protocol/slice.ts";
 import type { Stream } from "../../shared/protocol/streams.ts";
 import { ForgetfulIndex, type Memory } from "./forgetful-index.ts";
 import { SimulatedProcess } from "./simulated-process.ts";
@@ -137,7 +137,7 @@ export class VouchingWorld {
 
   #process(index: ForgetfulIndex): SimulatedProcess {
     return new SimulatedProcess({
-      ...{ range: WHOLE, log: this.#log, index, stream: this.#stream, bounds: BOUNDS },
+      ...{ slice: WHOLE, log: this.#log, index, stream: this.#stream, bounds: BOUNDS },
       homeOf: (key) => (key === "a" ? 0 : 1),
       now: () => this.#now,
       lookSoon: () => undefined,

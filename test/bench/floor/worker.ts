@@ -19,7 +19,7 @@ import { forEachBinaryFrame, forEachTextFrame } from "./batch.ts";
 interface Env {
   readonly BROADCAST: DurableObjectNamespace;
   readonly SHARD: DurableObjectNamespace<Shard>;
-  readonly UPLINK_SHARDS: string;
+  readonly SHARDS: string;
   /** Where the shards are: an isolate of its own, which counts for itself. */
   readonly STORING?: Fetcher;
 }
@@ -30,7 +30,7 @@ const FEED = "feed";
 const AT_ONCE = 50;
 
 /** As the edge's own counters of the same names. */
-const messages = { "websocket_message_in.uplink_origin": 0, "websocket_message_in.endpoint_link": 0 };
+const messages = { "websocket_message_in.shard_uplink": 0, "websocket_message_in.endpoint_link": 0 };
 
 /** One endpoint: sends what its feed says to every subscriber. All sockets hibernate. */
 export class Broadcast extends DurableObject<Env> {
@@ -100,7 +100,7 @@ export class Shard extends DurableObject<Env> {
   }
 
   override webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): void {
-    messages["websocket_message_in.uplink_origin"]++;
+    messages["websocket_message_in.shard_uplink"]++;
     if (typeof data === "string") forEachTextFrame(data, (link, frame) => this.#text(socket, link, frame));
     else
       forEachBinaryFrame(new Uint8Array(data), (link, frame) => {
@@ -115,7 +115,7 @@ export class Shard extends DurableObject<Env> {
     } else if (frame.startsWith('{"ready":')) this.#ready = frame === '{"ready":true}';
     else if (frame.startsWith('{"hello":')) {
       this.#uplink = socket;
-      const shards = Number(this.env.UPLINK_SHARDS);
+      const shards = Number(this.env.SHARDS);
       socket.send(encodeHello({ version: VERSION, shard: 0, shards, generation: 1, role: "active" }));
       this.#attach();
     }
@@ -134,7 +134,7 @@ export class Shard extends DurableObject<Env> {
 export default {
   async fetch(request: Request, env: Env): Promise<Response> {
     const { pathname, searchParams } = new URL(request.url);
-    const shards = Array.from({ length: Number(env.UPLINK_SHARDS) }, (_, i) =>
+    const shards = Array.from({ length: Number(env.SHARDS) }, (_, i) =>
       env.SHARD.get(env.SHARD.idFromName(`shard${i}`)),
     );
     switch (pathname) {
@@ -154,7 +154,7 @@ export default {
       }
       case ROUTES.operations: {
         const counts: typeof messages | undefined = await (await env.STORING?.fetch(request.url))?.json();
-        const uplink = "websocket_message_in.uplink_origin";
+        const uplink = "websocket_message_in.shard_uplink";
         return Response.json({ ...messages, [uplink]: messages[uplink] + (counts?.[uplink] ?? 0) });
       }
     }

@@ -53,7 +53,7 @@ export function consumersFigures({ partitions, backlog, starts, live }: Consumer
   return [
     "### Several origins",
     "`npm run bench:all -- --only consumers`",
-    `A topic of ${partitions} partitions, read by one origin, or by several with a range of them each (\`ORIGIN_RANGE\`), which all run on this machine's cores, as Kafka, edge, publisher and clients do: what follows tells what dividing the work costs, not what more machines would gain.`,
+    `A topic of ${partitions} partitions, read by one origin, or by several with a slice of them each (\`ORIGIN_SLICE\`), which all run on this machine's cores, as Kafka, edge, publisher and clients do: what follows tells what dividing the work costs, not what more machines would gain.`,
     `A backlog of ${number(records)} records of ${number(payload)} bytes, ${number(keys)} keys, ${number(watched)} of them watched; seconds from the start of the processes, CPU of all of them.`,
     table(
       ["", "no index: seconds", "records/s", "µs of CPU per record", "index there: seconds"],

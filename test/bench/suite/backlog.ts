@@ -97,7 +97,7 @@ export async function startOrigins(
   const deployment = await Deployment.start({
     topics: { [topic]: {} },
     originEnv: { KAFKA_BROKERS: bootstrap },
-    ranges: origins,
+    slices: origins,
   });
   const clients = new Clients({
     url: deployment.url,
@@ -135,7 +135,7 @@ export async function startOrigins(
 
 /** Of all origins that a deployment has had. */
 function indexFolders(dataDir: string): string[] {
-  return [dataDir, ...globSync(join(dataDir, "range-*"))].map((folder) => join(folder, "origin"));
+  return [dataDir, ...globSync(join(dataDir, "slice-*"))].map((folder) => join(folder, "origin"));
 }
 
 export function perRecord(seconds: number, cpu: number, records: number): CaughtUp {

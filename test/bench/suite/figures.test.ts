@@ -114,7 +114,7 @@ describe("the figures", () => {
       resultAt(4, {
         settings: { ...resultAt(4).settings, system },
         operations: {
-          "websocket_message_in.uplink_origin": uplink,
+          "websocket_message_in.shard_uplink": uplink,
           "websocket_message_in.endpoint_link": 100_000,
         },
       });

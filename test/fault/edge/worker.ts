@@ -3,7 +3,7 @@ import unsafe from "workerd:unsafe";
 import { EndpointObject as Endpoint } from "../../../edge/endpoint/endpoint-object.ts";
 import type { Env } from "../../../edge/env.ts";
 import { shardName } from "../../../edge/routing.ts";
-import { UplinkObject as Uplink } from "../../../edge/uplink/uplink-object.ts";
+import { ShardObject as Shard } from "../../../edge/shard/shard-object.ts";
 import app from "../../../edge/worker.ts";
 
 /** How far the clock is off that the Worker's code sees: workerd itself does not start under libfaketime. */
@@ -31,7 +31,7 @@ export class EndpointObject extends Endpoint {
   }
 }
 
-export class UplinkObject extends Uplink {
+export class ShardObject extends Shard {
   constructor(ctx: DurableObjectState, env: Env) {
     // What the runtime notes is by the same clock.
     const noted = ctx.getWebSocketAutoResponseTimestamp.bind(ctx);
@@ -61,7 +61,7 @@ export default {
       case "crash": {
         const crashed =
           path === null
-            ? env.UPLINK.get(env.UPLINK.idFromName(shardName(shard))).crash()
+            ? env.SHARD.get(env.SHARD.idFromName(shardName(shard))).crash()
             : endpoint(env, path).crash();
         // It ends before it can answer.
         await Promise.resolve(crashed).catch(() => {});
@@ -78,8 +78,8 @@ export default {
   },
 } satisfies ExportedHandler<TestEnv>;
 
-interface TestEnv extends Omit<Env, "UPLINK" | "ENDPOINT"> {
-  readonly UPLINK: DurableObjectNamespace<UplinkObject>;
+interface TestEnv extends Omit<Env, "SHARD" | "ENDPOINT"> {
+  readonly SHARD: DurableObjectNamespace<ShardObject>;
   readonly ENDPOINT: DurableObjectNamespace<EndpointObject>;
 }
 

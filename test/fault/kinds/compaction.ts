@@ -50,16 +50,16 @@ async function mustBeGone(rig: Rig, first: Placed, when: string): Promise<void> 
 
 /** Those that read a partition as one of them does. */
 function others({ crews }: Rig, one: OriginProcess): OriginProcess[] {
-  const { origins, ranges } = crews.atWork;
-  const range = origins.indexOf(one) % ranges;
-  return origins.filter((other, i) => other !== one && i % ranges === range);
+  const { origins, slices } = crews.atWork;
+  const slice = origins.indexOf(one) % slices;
+  return origins.filter((other, i) => other !== one && i % slices === slice);
 }
 
 function oneOfPartition({ crews }: Rig, random: Random, partition: number): OriginProcess {
-  const { origins, ranges } = crews.atWork;
+  const { origins, slices } = crews.atWork;
   return oneOf(
     random,
-    origins.filter((_, i) => i % ranges === partition % ranges),
+    origins.filter((_, i) => i % slices === partition % slices),
   );
 }
 

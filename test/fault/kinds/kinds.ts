@@ -8,8 +8,8 @@ import { LINK_KINDS } from "./links.ts";
 import { MACHINE } from "./machine.ts";
 import { OBJECTS } from "./objects.ts";
 import { PROCESSES } from "./processes.ts";
-import { RANGES } from "./ranges.ts";
 import { READERS } from "./readers.ts";
+import { SLICES } from "./slices.ts";
 import { SLOW_LINES } from "./slow-lines.ts";
 import { THROTTLING } from "./throttling.ts";
 import { TRANSACTIONS } from "./transactions.ts";
@@ -17,7 +17,7 @@ import { TRANSACTIONS } from "./transactions.ts";
 /** Every kind of fault, in the order of the table. */
 export const KINDS: readonly Kind[] = [
   ...PROCESSES,
-  ...RANGES,
+  ...SLICES,
   ...OBJECTS,
   ...LINK_KINDS,
   ...READERS,

@@ -41,7 +41,7 @@ export const OBJECTS: readonly Kind[] = [
     },
   },
   {
-    name: "crash of an Uplink object",
+    name: "crash of a shard",
     perTenMinutes: 30,
     lastsMs: 100,
     parts: ["edge"],

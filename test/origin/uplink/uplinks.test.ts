@@ -89,23 +89,23 @@ describe("dialling", () => {
     });
   });
 
-  test("[N1] an origin of a range says so, and is of no use to an edge that doesn't understand that", async () => {
-    start({}, { range: { number: 2, count: 4 } });
+  test("[N1] an origin of a slice says so, and is of no use to an edge that doesn't understand that", async () => {
+    start({}, { slice: { number: 2, count: 4 } });
     const uplink = await edge.uplink(1);
 
     await uplink.until(({ closed }) => closed);
 
-    expect(uplink.said).toEqual(['0 {"hello":{"version":1,"origin":"here","range":"2/4"}}']);
+    expect(uplink.said).toEqual(['0 {"hello":{"version":1,"origin":"here","slice":"2/4"}}']);
     expect(uplink.closed).toEqual({ code: CLOSE.unsupported_version, reason: "unsupported_version" });
     const { reason } = await origin.recorded.until("uplink_refused");
-    expect(reason).toBe("the edge knows no ranges, and this origin has only 2/4");
+    expect(reason).toBe("the edge knows no slices, and this origin has only 2/4");
   });
 
   test("[N1] an edge that does repeats it", async () => {
     edge.greets = false;
-    start({}, { range: { number: 2, count: 4 } });
+    start({}, { slice: { number: 2, count: 4 } });
     const uplink = await edge.uplink(1);
-    uplink.say('{"hello":{"version":1,"shard":0,"shards":1,"generation":1,"role":"active","range":"2/4"}}');
+    uplink.say('{"hello":{"version":1,"shard":0,"shards":1,"generation":1,"role":"active","slice":"2/4"}}');
 
     await origin.recorded.until("uplink_open");
     uplink.say(encodeGet("/t/a", 1));

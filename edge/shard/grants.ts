@@ -1,11 +1,11 @@
 /**
- * Who is a shard's active uplink for a range of the partitions, from grant to grant: U2, U11–U15 and N2 of PROTOCOL.md.
+ * Who is a shard's active uplink for a slice of the partitions, from grant to grant: U2, U11–U15 and N2 of PROTOCOL.md.
  * Each grant has a generation of its own, which is stored before anyone hears of it.
  */
 import type { CloseName } from "../../shared/protocol/codes.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { packMessages } from "../../shared/protocol/message.ts";
-import { isWhole, type Range } from "../../shared/protocol/range.ts";
+import { isWhole, type Slice } from "../../shared/protocol/slice.ts";
 import { encodeActive, encodeHello, type OriginHello, type Role } from "../../shared/protocol/uplink.ts";
 import { VERSION } from "../../shared/protocol/version.ts";
 import { type HibernatingPeer, sendQuietly } from "../peer.ts";
@@ -16,15 +16,15 @@ export interface ShardConfig {
   readonly shards: number;
 }
 
-/** What the shard asks of an origin that has just become active for a range. */
+/** What the shard asks of an origin that has just become active for a slice. */
 export interface Takeover {
-  /** Attaches that go out with the grant, in one go. `range` is its number. */
-  attaches(range: number): readonly string[];
+  /** Attaches that go out with the grant, in one go. `slice` is its number. */
+  attaches(slice: number): readonly string[];
   /** The grant has gone out. */
-  granted(range: number): void;
+  granted(slice: number): void;
 }
 
-/** Counts the grants of a shard, whichever range they are for. */
+/** Counts the grants of a shard, whichever slice they are for. */
 export class Generations {
   readonly #store: (generation: number) => void;
   #current: number;
@@ -57,7 +57,7 @@ export class Generations {
 
 export class Grants {
   readonly uplinks: Uplinks;
-  readonly range: Range;
+  readonly slice: Slice;
   readonly #config: ShardConfig;
   readonly #generations: Generations;
   readonly #takeover: Takeover;
@@ -66,7 +66,7 @@ export class Grants {
 
   constructor(uplinks: Uplinks, config: ShardConfig, generations: Generations, takeover: Takeover) {
     this.uplinks = uplinks;
-    this.range = uplinks.range;
+    this.slice = uplinks.slice;
     this.#config = config;
     this.#generations = generations;
     this.#takeover = takeover;
@@ -121,15 +121,15 @@ export class Grants {
     const generation = this.#generations.advance();
     this.uplinks.grant(uplink, generation);
     const grant = isNew ? this.#hello("active") : encodeActive(generation);
-    const { number } = this.range;
+    const { number } = this.slice;
     this.send([grant, ...this.#takeover.attaches(number)]);
     this.#takeover.granted(number);
   }
 
   #hello(role: Role): string {
     const { shard, shards } = this.#config;
-    const range = isWhole(this.range) ? undefined : this.range;
+    const slice = isWhole(this.slice) ? undefined : this.slice;
     const generation = this.#generations.current;
-    return encodeHello({ version: VERSION, shard, shards, generation, role, range });
+    return encodeHello({ version: VERSION, shard, shards, generation, role, slice });
   }
 }

@@ -15,7 +15,7 @@ const A = "/quotes/A";
 const at = (text: string) => parsePosition(text) ?? NOTHING;
 
 let shard: SmallShard;
-/** The active origin, or that of the first of two ranges, and that of the second one. */
+/** The active origin, or that of the first of two slices, and that of the second one. */
 let one: FakeSocket;
 let two: FakeSocket;
 /** The object's end of its link. */
@@ -119,11 +119,11 @@ describe("with one origin", () => {
   });
 });
 
-describe("with two ranges", () => {
+describe("with two slices", () => {
   beforeEach(async () => {
     shard = new SmallShard();
-    one = shard.connect("one", { range: "1/2" });
-    two = shard.connect("two", { range: "2/2" });
+    one = shard.connect("one", { slice: "1/2" });
+    two = shard.connect("two", { slice: "2/2" });
     shard.core.attach({ name: A, path: A });
     await Promise.resolve();
     await Promise.resolve();
@@ -137,7 +137,7 @@ describe("with two ranges", () => {
   const update = (p: string, q: number) =>
     updateFrame(A, Number(p.split(":")[1]), q).replace(`"p":"e:`, `"p":"${p.split(":")[0]}:`);
 
-  test("[N5] each is gathered by itself: one that a range holds delays no other", () => {
+  test("[N5] each is gathered by itself: one that a slice holds delays no other", () => {
     ask(2, "t.0:90,t.1:3");
     ask(3, "t.0:1,t.1:1");
     shard.say(one, 1, encodeWaiting(A, 2));
@@ -167,10 +167,10 @@ describe("with two ranges", () => {
     expect(taken(down)).toEqual(["answer 2", "t.0:5", "t.0:6", "t.0:7"]);
   });
 
-  test("[L7] a range's next origin is asked all that was not answered, in order, from where the link is first", () => {
+  test("[L7] a slice's next origin is asked all that was not answered, in order, from where the link is first", () => {
     ask(2, "t.0:90");
     ask(3, "t.0:80");
-    const next = shard.connect("next", { range: "1/2" });
+    const next = shard.connect("next", { slice: "1/2" });
     next.take();
 
     shard.core.uplinkClosed(one);
@@ -178,7 +178,7 @@ describe("with two ranges", () => {
     expect(taken(next).slice(1)).toEqual(["ask 0 t.0:5,t.1:3", "ask 2 t.0:90", "ask 3 t.0:80"]);
   });
 
-  test("[L8] what is taken back is taken back from each range, and what was held for it goes down", () => {
+  test("[L8] what is taken back is taken back from each slice, and what was held for it goes down", () => {
     ask(2, "t.0:1,t.1:90");
     answer(one, { id: 2, from: "t.0:1", to: "t.0:5", frames: [update("t.0:5", 1)] });
     shard.say(one, 1, update("t.0:6", 5));
@@ -207,7 +207,7 @@ describe("with two ranges", () => {
     expect(head).toMatchObject({ attached: A, id: 3, to: "t.0:5,t.1:3", head: "t.0:6,t.1:3" });
   });
 
-  test("[R5] [N6] a position past the ends of two ranges is answered when both have been patient once", () => {
+  test("[R5] [N6] a position past the ends of two slices is answered when both have been patient once", () => {
     ask(2, "t.0:90,t.1:90");
     for (const uplink of [one, two]) shard.say(uplink, 1, encodeWaiting(A, 2));
     for (const socket of [one, two, down]) socket.take();

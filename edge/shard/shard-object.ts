@@ -1,5 +1,5 @@
 /**
- * The Durable Object of one shard, where uplinks end: the shell around uplink-core.ts. The origin's socket is
+ * The Durable Object of one shard, where uplinks end: the shell around shard-core.ts. The origin's socket is
  * one that hibernates; the links are sockets that this object dialled, and while it has any it stays awake.
  */
 import { DurableObject } from "cloudflare:workers";
@@ -15,22 +15,22 @@ import { surroundings } from "../surroundings.ts";
 import type { Noted } from "./dialer.ts";
 import { Notes } from "./notes.ts";
 import type { LatestResult } from "./questions.ts";
+import { ShardCore } from "./shard-core.ts";
 import type { ShardStatus } from "./shard-status.ts";
 import { ShardStore } from "./shard-store.ts";
-import { UplinkCore } from "./uplink-core.ts";
 
 const UPLINK = "uplink";
 /** An object that doesn't answer in this time isn't waited for. */
 const DIAL_TIMEOUT_MS = 10_000;
 
-export class UplinkObject extends DurableObject<Env> {
-  readonly #core: UplinkCore;
+export class ShardObject extends DurableObject<Env> {
+  readonly #core: ShardCore;
   readonly #notes: Notes;
   readonly #surroundings = surroundings();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    count("object_created.uplink");
+    count("object_created.shard");
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
     const store = new ShardStore(ctx.storage.sql);
     const shard = shardOfName(ctx.id.name);
@@ -47,7 +47,7 @@ export class UplinkObject extends DurableObject<Env> {
     const ports = {
       ...this.#surroundings,
       log: (problem: string) => logProblem(`shard ${shard}`, problem),
-      sent: (messages: number) => count("websocket_message_out.uplink", messages),
+      sent: (messages: number) => count("websocket_message_out.shard", messages),
       pingedAt: (socket: HibernatingPeer) => this.#pingedAt(socket),
       dial: (name: string, path: string) => this.#dial(name, path),
       note: (noted: Noted) => notes.note(noted),
@@ -59,30 +59,30 @@ export class UplinkObject extends DurableObject<Env> {
       noted: store.noted(),
       uplinks: ctx.getWebSockets(UPLINK),
     };
-    this.#core = new UplinkCore(ports, { shard, shards: requireShards(env) }, survivors);
+    this.#core = new ShardCore(ports, { shard, shards: requireShards(env) }, survivors);
   }
 
   /** L1: an object has a subscriber and no link. Resolves when it is noted, whether it has been dialled or not. */
   async attach(noted: Noted): Promise<void> {
-    count("rpc.uplink");
+    count("rpc.shard");
     this.#core.attach(noted);
     await this.#notes.written();
   }
 
   /** U8: the latest record of an endpoint. Never rejects for want of an origin. */
   async latest(path: string): Promise<LatestResult> {
-    count("rpc.uplink");
+    count("rpc.shard");
     return this.#core.latest(path);
   }
 
   async status(): Promise<ShardStatus> {
-    count("rpc.uplink");
+    count("rpc.shard");
     return this.#core.status();
   }
 
   /** An uplink. The Worker has checked who it is. */
   override async fetch(request: Request): Promise<Response> {
-    count("object_request.uplink");
+    count("object_request.shard");
     try {
       if (request.headers.get("Upgrade") !== "websocket")
         return errorResponse("bad_upgrade", "an uplink is a WebSocket");
@@ -97,7 +97,7 @@ export class UplinkObject extends DurableObject<Env> {
   }
 
   override webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): void {
-    count("websocket_message_in.uplink_origin");
+    count("websocket_message_in.shard_uplink");
     try {
       this.#core.uplinkMessage(socket, messageOf(data));
     } catch (error) {
@@ -129,7 +129,7 @@ export class UplinkObject extends DurableObject<Env> {
     const socket = response.webSocket;
     if (socket === null) throw new Error(`the object answered ${response.status}`);
     socket.addEventListener("message", ({ data }) => {
-      count("websocket_message_in.uplink_link");
+      count("websocket_message_in.shard_link");
       try {
         this.#core.linkMessage(socket, messageOf(data));
       } catch (error) {

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import type { Noted } from "../../../edge/uplink/dialer.ts";
-import { UplinkCore } from "../../../edge/uplink/uplink-core.ts";
+import type { Noted } from "../../../edge/shard/dialer.ts";
+import { ShardCore } from "../../../edge/shard/shard-core.ts";
 import { encodeAddressed } from "../../../shared/protocol/addressed.ts";
 import { encodeAttach, encodeAttached } from "../../../shared/protocol/attach.ts";
 import type { Frame } from "../../../shared/protocol/frame.ts";
@@ -58,8 +58,8 @@ let refusing: boolean;
 let hanging: boolean;
 let problems: string[];
 
-function createShard(uplinks: FakeSocket[] = [], shards = 1): UplinkCore {
-  return new UplinkCore(
+function createShard(uplinks: FakeSocket[] = [], shards = 1): ShardCore {
+  return new ShardCore(
     {
       now: () => clock.now,
       random: () => 0.5,
@@ -85,7 +85,7 @@ function createShard(uplinks: FakeSocket[] = [], shards = 1): UplinkCore {
   );
 }
 
-function connect(shard: UplinkCore): FakeSocket {
+function connect(shard: ShardCore): FakeSocket {
   const socket = new FakeSocket();
   shard.uplinkOpened(socket);
   shard.uplinkMessage(socket, encodeHello({ version: 1, origin: "test" }));
@@ -94,7 +94,7 @@ function connect(shard: UplinkCore): FakeSocket {
 
 /** A link to an object that has attached and been answered, at e:5. */
 async function watching(
-  shard: UplinkCore,
+  shard: ShardCore,
   uplink: FakeSocket,
   noted: Noted,
   number: number,
@@ -465,7 +465,7 @@ describe("questions", () => {
     ]);
   });
 
-  test.each<[string, (shard: UplinkCore, uplink: FakeSocket) => void]>([
+  test.each<[string, (shard: ShardCore, uplink: FakeSocket) => void]>([
     ["after 5 s without an answer", () => void clock.next(5_000)],
     ["when the origin goes", (shard, uplink) => shard.uplinkClosed(uplink)],
   ])("[U8] [C2] a question is unavailable %s", async (_, happen) => {

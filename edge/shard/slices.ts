@@ -1,10 +1,10 @@
 /**
- * The ranges into which origins divide the partitions: each has its active uplink and its standbys (N2). Origins may
+ * The slices into which origins divide the partitions: each has its active uplink and its standbys (N2). Origins may
  * divide them by different counts, for a while; one count is served (N9).
  */
 import type { CloseName } from "../../shared/protocol/codes.ts";
-import type { Range } from "../../shared/protocol/range.ts";
-import { formatRange, WHOLE } from "../../shared/protocol/range.ts";
+import type { Slice } from "../../shared/protocol/slice.ts";
+import { formatSlice, WHOLE } from "../../shared/protocol/slice.ts";
 import type { OriginHello } from "../../shared/protocol/uplink.ts";
 import { VERSION } from "../../shared/protocol/version.ts";
 import { closeQuietly, type HibernatingPeer } from "../peer.ts";
@@ -14,27 +14,27 @@ import {
   greet,
   type Standing,
   strangersStanding,
-  survivorsRange,
+  survivorsSlice,
   type Uplink,
   Uplinks,
   type UplinksPorts,
 } from "./uplinks.ts";
 
-export interface RangesPorts extends UplinksPorts {
+export interface SlicesPorts extends UplinksPorts {
   /** Must outlive the shard's memory. */
   setGeneration(generation: number): void;
 }
 
-export interface RangesTakeover extends Takeover {
-  /** The range has no active uplink any more, or another one: what the one before was asked is open. */
-  lost(range: number): void;
-  /** Another count is served from now on; none of its ranges has an active uplink yet. */
+export interface SlicesTakeover extends Takeover {
+  /** The slice has no active uplink any more, or another one: what the one before was asked is open. */
+  lost(slice: number): void;
+  /** Another count is served from now on; none of its slices has an active uplink yet. */
   switched(count: number): void;
 }
 
-export interface RangeStatus {
+export interface SliceStatus {
   /** `k/n` */
-  readonly range: string;
+  readonly slice: string;
   /** Whether an origin is connected. */
   readonly connected: boolean;
   /** Whether it has read its partitions to the end that they had at start. */
@@ -49,36 +49,36 @@ export interface RangeStatus {
 /** How many counts there may be at once: the one before, and the one after. */
 const COUNTS = 2;
 
-export class Ranges {
+export class Slices {
   readonly generations: Generations;
-  readonly #ports: RangesPorts;
+  readonly #ports: SlicesPorts;
   readonly #config: ShardConfig;
-  readonly #takeover: RangesTakeover;
+  readonly #takeover: SlicesTakeover;
   /** By their count, in the order of their numbers. */
   readonly #layouts = new Map<number, readonly Grants[]>();
-  /** The ranges of the count that is served. */
+  /** The slices of the count that is served. */
   #served: readonly Grants[];
   readonly #owners = new Map<HibernatingPeer, Grants>();
   #nextLink = 1;
-  /** What a range of the count that is served is given before another count is served. */
+  /** What a slice of the count that is served is given before another count is served. */
   readonly #deadline = new Deadline<HibernatingPeer>();
 
   constructor(
-    ports: RangesPorts,
+    ports: SlicesPorts,
     config: ShardConfig,
     survivors: { readonly generation: number; readonly uplinks: readonly HibernatingPeer[] },
-    takeover: RangesTakeover,
+    takeover: SlicesTakeover,
   ) {
     this.#ports = ports;
     this.#config = config;
     this.#takeover = takeover;
     this.generations = new Generations(survivors.generation, (generation) => ports.setGeneration(generation));
-    const byRange = Map.groupBy(survivors.uplinks, (socket) => formatRange(survivorsRange(socket)));
-    for (const socket of survivors.uplinks) this.#layout(survivorsRange(socket).count, byRange);
+    const bySlice = Map.groupBy(survivors.uplinks, (socket) => formatSlice(survivorsSlice(socket)));
+    for (const socket of survivors.uplinks) this.#layout(survivorsSlice(socket).count, bySlice);
     const all = [...this.#layouts.values()];
     for (const { uplinks } of all.flat()) this.#nextLink = Math.max(this.#nextLink, uplinks.nextLink);
     for (const socket of survivors.uplinks) {
-      const { count, number } = survivorsRange(socket);
+      const { count, number } = survivorsSlice(socket);
       const grants = this.#layouts.get(count)?.[number - 1];
       if (grants !== undefined) this.#owners.set(socket, grants);
     }
@@ -92,23 +92,23 @@ export class Ranges {
     this.arrived();
   }
 
-  /** How many ranges there are. */
+  /** How many slices there are. */
   get count(): number {
     return this.#served.length;
   }
 
   /** Numbers of those that have an active uplink. */
   present(): number[] {
-    return this.#served.filter(({ active }) => active !== undefined).map(({ range }) => range.number);
+    return this.#served.filter(({ active }) => active !== undefined).map(({ slice }) => slice.number);
   }
 
   get isPresent(): boolean {
     return this.#served.some(({ active }) => active !== undefined);
   }
 
-  /** To the active one of a range, or of each; lost where there is none. */
-  send(frames: readonly string[], range?: number): void {
-    if (range !== undefined) this.#served[range - 1]?.send(frames);
+  /** To the active one of a slice, or of each; lost where there is none. */
+  send(frames: readonly string[], slice?: number): void {
+    if (slice !== undefined) this.#served[slice - 1]?.send(frames);
     else for (const grants of this.#served) grants.send(frames);
   }
 
@@ -127,9 +127,9 @@ export class Ranges {
     return this.#owners.get(socket)?.uplinks.standing(socket) ?? strangersStanding(socket);
   }
 
-  /** The number of the range of an uplink that has said hello. */
-  rangeOf(socket: HibernatingPeer): number {
-    return this.count === 1 ? WHOLE.number : (this.#owners.get(socket)?.range.number ?? WHOLE.number);
+  /** The number of the slice of an uplink that has said hello. */
+  sliceOf(socket: HibernatingPeer): number {
+    return this.count === 1 ? WHOLE.number : (this.#owners.get(socket)?.slice.number ?? WHOLE.number);
   }
 
   /** Any arrival checks whether a standby must take over, so that the shard needs no timer for it (U13). */
@@ -143,7 +143,7 @@ export class Ranges {
   /** U2, U11, U12, N2. Returns why the socket must be closed, if it must. */
   welcome(socket: HibernatingPeer, hello: OriginHello): CloseName | undefined {
     if (hello.version !== VERSION) return "unsupported_version";
-    const { count, number } = hello.range ?? WHOLE;
+    const { count, number } = hello.slice ?? WHOLE;
     this.#forgetEmpty(count);
     if (!this.#layouts.has(count) && this.#layouts.size >= COUNTS) return "overloaded";
     const layout = this.#layout(count);
@@ -173,12 +173,12 @@ export class Ranges {
   }
 
   /** Of those that are served. */
-  status(): readonly RangeStatus[] {
+  status(): readonly SliceStatus[] {
     return this.#served.map(statusOf);
   }
 
   /** Of those that are served, and others that stand by. */
-  standbys(): RangeStatus["standbys"] {
+  standbys(): SliceStatus["standbys"] {
     return this.#all().flatMap((grants) => statusOf(grants).standbys);
   }
 
@@ -190,8 +190,8 @@ export class Ranges {
     const known = this.#layouts.get(count);
     if (known !== undefined) return known;
     const layout = Array.from({ length: count }, (_, i): Grants => {
-      const range: Range = { number: i + 1, count };
-      const uplinks = new Uplinks(this.#ports, range, survivors?.get(formatRange(range)) ?? []);
+      const slice: Slice = { number: i + 1, count };
+      const uplinks = new Uplinks(this.#ports, slice, survivors?.get(formatSlice(slice)) ?? []);
       if (survivors === undefined) uplinks.nextLink = this.#nextLink;
       return new Grants(uplinks, this.#config, this.generations, this.#takeover);
     });
@@ -206,7 +206,7 @@ export class Ranges {
         this.#layouts.delete(other);
   }
 
-  /** An origin has one range: where it had another one before, that uplink is closed (U12). */
+  /** An origin has one slice: where it had another one before, that uplink is closed (U12). */
   #replaceNamesake(origin: string, grants: Grants): void {
     for (const other of this.#all()) {
       const before = other === grants ? undefined : other.uplinks.named(origin);
@@ -216,7 +216,7 @@ export class Ranges {
     }
   }
 
-  /** N9: what is served stays so, as long as each of its ranges has someone who meets the deadline. */
+  /** N9: what is served stays so, as long as each of its slices has someone who meets the deadline. */
   #choose(): void {
     if (this.#layouts.size === 1) return;
     const now = this.#ports.now();
@@ -246,22 +246,22 @@ export class Ranges {
     for (const grants of this.#served) grants.serve(serves);
   }
 
-  /** Tells of the loss of a range's active uplink, before another one is asked anything. */
+  /** Tells of the loss of a slice's active uplink, before another one is asked anything. */
   #watched(grants: Grants, event: () => void): void {
     const before = grants.active;
     event();
     if (
       before !== undefined &&
       grants.active === undefined &&
-      this.#served[grants.range.number - 1] === grants
+      this.#served[grants.slice.number - 1] === grants
     )
-      this.#takeover.lost(grants.range.number);
+      this.#takeover.lost(grants.slice.number);
   }
 }
 
-function statusOf({ active, uplinks, range }: Grants): RangeStatus {
+function statusOf({ active, uplinks, slice }: Grants): SliceStatus {
   return {
-    range: formatRange(range),
+    slice: formatSlice(slice),
     connected: active !== undefined,
     ready: active !== undefined && isReady(active),
     origin: active?.origin ?? null,

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { type LatestResult, Questions } from "../../../edge/uplink/questions.ts";
+import { type LatestResult, Questions } from "../../../edge/shard/questions.ts";
 import type { OriginSays } from "../../../shared/protocol/uplink.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { settled } from "../../support/simulated-edge.ts";
@@ -9,7 +9,7 @@ const B = "/quotes/B";
 
 let clock: FakeClock;
 let present: number[];
-/** What was put to an origin, as `path id range`, since this was last taken. */
+/** What was put to an origin, as `path id slice`, since this was last taken. */
 let put: string[];
 let questions: Questions;
 
@@ -20,7 +20,7 @@ beforeEach(() => {
   questions = new Questions({
     after: (ms, run) => clock.after(ms, run),
     present: () => present,
-    put: (path, id, range) => put.push(`${path} ${id} ${range}`),
+    put: (path, id, slice) => put.push(`${path} ${id} ${slice}`),
   });
 });
 
@@ -112,7 +112,7 @@ describe("many at once", () => {
   });
 });
 
-describe("several ranges", () => {
+describe("several slices", () => {
   beforeEach(() => {
     present = [1, 2];
     questions.restart(2);
@@ -133,7 +133,7 @@ describe("several ranges", () => {
     expect([first.told, second.told]).toEqual([answered(5), answered(7)]);
   });
 
-  test("[N8] a range that is silent delays those who came later by a second, and then by another at most", async () => {
+  test("[N8] a slice that is silent delays those who came later by a second, and then by another at most", async () => {
     const [first, second] = [ask(), ask()];
     questions.answer(1, 1, none(5));
     clock.pass(1_000);

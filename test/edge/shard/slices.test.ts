@@ -13,14 +13,14 @@ const A = "/quotes/A";
 const at = (text: string) => parsePosition(text) ?? NOTHING;
 
 let shard: SmallShard;
-/** The active origins of two ranges. */
+/** The active origins of two slices. */
 let one: FakeSocket;
 let two: FakeSocket;
 
 beforeEach(() => {
   shard = new SmallShard();
-  one = shard.connect("one", { range: "1/2" });
-  two = shard.connect("two", { range: "2/2" });
+  one = shard.connect("one", { slice: "1/2" });
+  two = shard.connect("two", { slice: "2/2" });
   for (const uplink of [one, two]) uplink.take();
 });
 
@@ -80,7 +80,7 @@ function ask(down: FakeSocket, id: number, from?: string): void {
   );
 }
 
-/** An object that has been answered: it stands at t.0:5, and nothing is known in the second range. */
+/** An object that has been answered: it stands at t.0:5, and nothing is known in the second slice. */
 async function live(): Promise<FakeSocket> {
   const down = await object();
   say(one, ...answer({ from: "t.0:5" }));
@@ -92,34 +92,34 @@ async function live(): Promise<FakeSocket> {
 const attached = (fields: object) => ({ attached: A, horizon: "-", ...fields });
 
 describe("who answers", () => {
-  test("[N1] [N2] each range has its active origin, its standbys, and is told of its range", () => {
-    const standby = shard.connect("three", { range: "2/2" });
+  test("[N1] [N2] each slice has its active origin, its standbys, and is told of its slice", () => {
+    const standby = shard.connect("three", { slice: "2/2" });
 
-    const hello = { version: 1, shard: 0, shards: 1, range: "2/2", role: "standby", generation: 2 };
+    const hello = { version: 1, shard: 0, shards: 1, slice: "2/2", role: "standby", generation: 2 };
     expect(standby.take()).toEqual([{ hello }]);
     expect(shard.core.status()).toMatchObject({
       connected: true,
       ready: true,
       generation: 2,
-      ranges: [
-        { range: "1/2", connected: true, ready: true, origin: "one", generation: 1, standbys: [] },
-        { range: "2/2", origin: "two", generation: 2, standbys: [{ origin: "three", ready: true }] },
+      slices: [
+        { slice: "1/2", connected: true, ready: true, origin: "one", generation: 1, standbys: [] },
+        { slice: "2/2", origin: "two", generation: 2, standbys: [{ origin: "three", ready: true }] },
       ],
     });
   });
 
-  test("[N2] where a range has no origin the shard isn't connected", () => {
+  test("[N2] where a slice has no origin the shard isn't connected", () => {
     shard.core.uplinkClosed(two);
 
     expect(shard.core.status()).toMatchObject({
       connected: false,
       ready: false,
-      ranges: [{ origin: "one" }, { connected: false, ready: false, origin: null, generation: 0 }],
+      slices: [{ origin: "one" }, { connected: false, ready: false, origin: null, generation: 0 }],
     });
   });
 
-  test("[N2] a range's standby takes over for that range alone", async () => {
-    const standby = shard.connect("three", { range: "2/2" });
+  test("[N2] a slice's standby takes over for that slice alone", async () => {
+    const standby = shard.connect("three", { slice: "2/2" });
     const down = await live();
     say(two, update("t.1:0"));
     standby.take();
@@ -134,15 +134,15 @@ describe("who answers", () => {
     expect(down.take()).toEqual([update("t.1:0")]);
   });
 
-  test("[N2] [U12] an origin of the same name replaces its uplink in another range, too", () => {
-    const again = shard.connect("two", { range: "1/2" });
+  test("[N2] [U12] an origin of the same name replaces its uplink in another slice, too", () => {
+    const again = shard.connect("two", { slice: "1/2" });
 
     expect(two.closed?.code).toBe(4003);
     expect(again.take()).toMatchObject([{ hello: { role: "standby" } }]);
-    expect(shard.core.status().ranges).toMatchObject([{ origin: "one" }, { origin: null }]);
+    expect(shard.core.status().slices).toMatchObject([{ origin: "one" }, { origin: null }]);
   });
 
-  test("[N2] roles, ranges and numbers of links outlive the shard's memory", async () => {
+  test("[N2] roles, slices and numbers of links outlive the shard's memory", async () => {
     await live();
     const before = shard.core.status();
 
@@ -159,7 +159,7 @@ describe("who answers", () => {
 });
 
 describe("one answer of several", () => {
-  test("[N5] an ask goes to each range; its answer goes down when all have answered", async () => {
+  test("[N5] an ask goes to each slice; its answer goes down when all have answered", async () => {
     const down = await object("t.0:5");
     expect(one.take()).toEqual([{ attach: A, id: 1, link: 1, from: "t.0:5" }]);
     expect(two.take()).toEqual([{ attach: A, id: 1, link: 1, from: "t.0:5" }]);
@@ -193,7 +193,7 @@ describe("one answer of several", () => {
     ]);
   });
 
-  test("[N5] it is recovered only if each range says so; else the cause is of the first that doesn't", async () => {
+  test("[N5] it is recovered only if each slice says so; else the cause is of the first that doesn't", async () => {
     const down = await object("t.0:5,t.1:3");
     say(two, ...answer({ from: "t.1:8", recovered: false }));
     say(one, ...answer({ from: "t.0:5", recovered: true }));
@@ -201,7 +201,7 @@ describe("one answer of several", () => {
     expect(down.take()).toMatchObject([{ position: "t.0:5,t.1:8", recovered: false, cause: "horizon" }]);
   });
 
-  test("[N5] an answer that comes in pieces isn't mixed with what another range sends", async () => {
+  test("[N5] an answer that comes in pieces isn't mixed with what another slice sends", async () => {
     const down = await live();
     say(one, ...answer({ id: 0, from: "t.0:5", to: "t.0:9", frames: [update("t.0:7", 5)] }).slice(0, 1));
     say(two, update("t.1:0"));
@@ -212,7 +212,7 @@ describe("one answer of several", () => {
     expect(header).toMatchObject({ id: 0, position: "t.0:5,t.1:0", to: "t.0:9,t.1:0", count: 1 });
   });
 
-  test("[N7] what comes live after a range's part of the answer follows the answer", async () => {
+  test("[N7] what comes live after a slice's part of the answer follows the answer", async () => {
     const down = await object("t.0:5");
     say(one, ...answer({ from: "t.0:5", to: "t.0:7", recovered: true, frames: [update("t.0:7", 5)] }));
     say(one, update("t.0:8", 7));
@@ -236,11 +236,11 @@ describe("one answer of several", () => {
   });
 });
 
-describe("a range that can't answer", () => {
+describe("a slice that can't answer", () => {
   test("[N5] [L7] when it comes, only those objects hear of it for which it has something", async () => {
     const down = await live();
     shard.core.uplinkClosed(two);
-    const back = shard.connect("two", { range: "2/2" });
+    const back = shard.connect("two", { slice: "2/2" });
 
     say(back, ...answer({ id: 0, recovered: true, elsewhere: true }));
     expect(down.messages).toEqual([]);
@@ -248,7 +248,7 @@ describe("a range that can't answer", () => {
     expect(down.take()).toHaveLength(2);
   });
 
-  test("[N6] a key that another range speaks for is served", async () => {
+  test("[N6] a key that another slice speaks for is served", async () => {
     shard.core.uplinkClosed(two);
     const down = await object("t.0:5,t.1:3");
 
@@ -260,13 +260,13 @@ describe("a range that can't answer", () => {
     ]);
   });
 
-  test("[N6] a key that no other range speaks for waits, and is answered when the range has an origin", async () => {
+  test("[N6] a key that no other slice speaks for waits, and is answered when the slice has an origin", async () => {
     shard.core.uplinkClosed(two);
     const down = await object();
     say(one, ...answer({ elsewhere: true }));
     expect(down.take()).toEqual([{ waiting: A, id: 1 }]);
 
-    const back = shard.connect("two", { range: "2/2" });
+    const back = shard.connect("two", { slice: "2/2" });
     expect(back.take()).toMatchObject([{ hello: { role: "active" } }, { attach: A, id: 1, link: 1 }]);
     say(back, ...answer({ from: "t.1:3" }));
 
@@ -275,7 +275,7 @@ describe("a range that can't answer", () => {
     ]);
   });
 
-  test("[N6] what is known to be missing in that range is waited for", async () => {
+  test("[N6] what is known to be missing in that slice is waited for", async () => {
     const down = await live();
     say(two, update("t.1:0"));
     shard.core.uplinkClosed(two);
@@ -312,7 +312,7 @@ describe("a range that can't answer", () => {
   });
 
   test("[N6] of one that dies, what it said of an open ask is asked of the next one", async () => {
-    const standby = shard.connect("three", { range: "1/2" });
+    const standby = shard.connect("three", { slice: "1/2" });
     const down = await object();
     say(one, ...answer({ from: "t.0:5" }));
     standby.take();
@@ -348,7 +348,7 @@ describe("questions", () => {
   const reply = (uplink: FakeSocket, frame: string) =>
     shard.core.uplinkMessage(uplink, encodeAddressed(to, frame));
 
-  test("[N8] a GET is put to each range; the newest record is the answer", async () => {
+  test("[N8] a GET is put to each slice; the newest record is the answer", async () => {
     const latest = shard.core.latest(A);
     reply(two, encodeLatest(A, at("t.1:3"), 1));
     reply(two, update("t.1:3", 1, 2_000));
@@ -362,7 +362,7 @@ describe("questions", () => {
     });
   });
 
-  test("[N8] a range for which it is elsewhere, or that isn't ready, changes nothing", async () => {
+  test("[N8] a slice for which it is elsewhere, or that isn't ready, changes nothing", async () => {
     const latest = shard.core.latest(A);
     reply(two, encodeQuestionError("unavailable", "not ready"));
     reply(one, encodeLatest(A, NOTHING, 0));
@@ -370,7 +370,7 @@ describe("questions", () => {
     expect(await latest).toEqual({ kind: "none", position: "-" });
   });
 
-  test("[N8] where no range that is there knows of the key it is unavailable, not unknown", async () => {
+  test("[N8] where no slice that is there knows of the key it is unavailable, not unknown", async () => {
     shard.core.uplinkClosed(two);
     const latest = shard.core.latest(A);
     reply(one, encodeLatest(A, NOTHING, 0, true));
@@ -378,7 +378,7 @@ describe("questions", () => {
     expect(await latest).toMatchObject({ kind: "error", code: "unavailable" });
   });
 
-  test("[N8] a range that is silent delays the answer of another by a second at most", async () => {
+  test("[N8] a slice that is silent delays the answer of another by a second at most", async () => {
     const latest = shard.core.latest(A);
     shard.clock.next(1_000);
     reply(one, encodeLatest(A, at("t.0:5"), 0));
@@ -387,14 +387,14 @@ describe("questions", () => {
   });
 });
 
-describe("other counts of ranges", () => {
-  const connect = (...ranges: string[]) => ranges.map((range) => shard.connect(`of ${range}`, { range }));
+describe("other counts of slices", () => {
+  const connect = (...slices: string[]) => slices.map((slice) => shard.connect(`of ${slice}`, { slice }));
 
-  test("[N9] what is served stays so while each of its ranges has an origin; others stand by", () => {
+  test("[N9] what is served stays so while each of its slices has an origin; others stand by", () => {
     const others = connect("1/4", "2/4", "3/4", "4/4");
 
     for (const other of others) expect(other.take()).toMatchObject([{ hello: { role: "standby" } }]);
-    expect(shard.core.status().ranges.map(({ origin }) => origin)).toEqual(["one", "two"]);
+    expect(shard.core.status().slices.map(({ origin }) => origin)).toEqual(["one", "two"]);
     expect(shard.core.status().standbys).toHaveLength(4);
   });
 
@@ -411,25 +411,25 @@ describe("other counts of ranges", () => {
         { attach: A, id: 0, link: 1, from: "t.0:5" },
       ]);
     expect(one.closed?.code).toBe(4003);
-    expect(shard.core.status().ranges).toHaveLength(4);
+    expect(shard.core.status().slices).toHaveLength(4);
   });
 
   test("[N9] a count that isn't ready as a whole isn't served instead of half of the one before", () => {
     const others = connect("1/4", "2/4", "3/4");
-    shard.connect("late", { range: "4/4", ready: false });
+    shard.connect("late", { slice: "4/4", ready: false });
     shard.core.uplinkClosed(two);
-    expect(shard.core.status().ranges.map(({ origin }) => origin)).toEqual(["one", null]);
+    expect(shard.core.status().slices.map(({ origin }) => origin)).toEqual(["one", null]);
 
     for (const other of others) other.take();
-    shard.connect("last", { range: "4/4" });
-    expect(shard.core.status().ranges.map(({ origin }) => origin)).toEqual([
+    shard.connect("last", { slice: "4/4" });
+    expect(shard.core.status().slices.map(({ origin }) => origin)).toEqual([
       ...["of 1/4", "of 2/4", "of 3/4", "last"],
     ]);
   });
 
-  const served = () => shard.core.status().ranges.map(({ origin }) => origin);
+  const served = () => shard.core.status().slices.map(({ origin }) => origin);
 
-  test("[N9] where the last origin of a range hangs, another count is served after its deadline; and after twice that, if it wasn't dead", () => {
+  test("[N9] where the last origin of a slice hangs, another count is served after its deadline; and after twice that, if it wasn't dead", () => {
     const whole = shard.connect("whole");
     shard.pass(2_999, one, whole);
     expect(served()).toEqual(["one", "two"]);
@@ -456,8 +456,8 @@ describe("other counts of ranges", () => {
     expect(served()).toEqual(["one", "two"]);
   });
 
-  test("[N9] one that hangs gives way to a standby of its own range rather than to another count", () => {
-    const [whole, standby] = [shard.connect("whole"), shard.connect("three", { range: "2/2" })];
+  test("[N9] one that hangs gives way to a standby of its own slice rather than to another count", () => {
+    const [whole, standby] = [shard.connect("whole"), shard.connect("three", { slice: "2/2" })];
     shard.pass(3_000, one, whole, standby);
 
     expect(served()).toEqual(["one", "three"]);
@@ -470,7 +470,7 @@ describe("other counts of ranges", () => {
     expect(served()).toEqual(["one", "two"]);
   });
 
-  test("[N9] an ask that is open is put to the new ranges; one range for all is a count like others", async () => {
+  test("[N9] an ask that is open is put to the new slices; one slice for all is a count like others", async () => {
     const all = shard.connect("all");
     const down = await object();
     say(one, ...answer({ elsewhere: true }));
@@ -478,7 +478,7 @@ describe("other counts of ranges", () => {
 
     shard.core.uplinkClosed(two);
 
-    expect(shard.core.status()).toMatchObject({ origin: "all", ranges: [{ range: "1/1" }] });
+    expect(shard.core.status()).toMatchObject({ origin: "all", slices: [{ slice: "1/1" }] });
     expect(all.take()).toEqual([
       { role: "active", generation: 3 },
       { attach: A, id: 1, link: 1 },

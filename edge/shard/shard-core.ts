@@ -30,10 +30,10 @@ import {
 } from "./links.ts";
 import { endpointOf, type OriginItem, readItem } from "./origin-items.ts";
 import { type LatestResult, Questions } from "./questions.ts";
-import { Ranges, type RangesPorts } from "./ranges.ts";
 import { type ShardStatus, statusOf } from "./shard-status.ts";
+import { Slices, type SlicesPorts } from "./slices.ts";
 
-export interface UplinkPorts extends DialerPorts, DownlinkPorts, LingerPorts, RangesPorts {
+export interface ShardPorts extends DialerPorts, DownlinkPorts, LingerPorts, SlicesPorts {
   /** Rows that outlive the shard's memory. */
   note(noted: Noted): void;
   forget(name: string): void;
@@ -49,10 +49,10 @@ export interface ShardSurvivors {
 /** How long an endpoint stays attached after its last subscriber has gone. */
 const LINGER_MS = 30_000;
 
-export class UplinkCore {
-  readonly #ports: UplinkPorts;
+export class ShardCore {
+  readonly #ports: ShardPorts;
   readonly #config: ShardConfig;
-  readonly #ranges: Ranges;
+  readonly #slices: Slices;
   readonly #gathers: Gathers;
   readonly #dialer: Dialer;
   readonly #questions: Questions;
@@ -63,27 +63,27 @@ export class UplinkCore {
   readonly #noted = new Map<string, Noted>();
   #dials = 0;
 
-  constructor(ports: UplinkPorts, config: ShardConfig, survivors: ShardSurvivors) {
+  constructor(ports: ShardPorts, config: ShardConfig, survivors: ShardSurvivors) {
     this.#ports = ports;
     this.#config = config;
     this.#downlink = new Downlink(ports, ({ peer }) => this.linkClosed(peer));
     this.#questions = new Questions({
       after: (ms, run) => ports.after(ms, run),
-      present: () => this.#ranges.present(),
-      put: (path, id, range) => this.#ranges.send([encodeGet(path, id)], range),
+      present: () => this.#slices.present(),
+      put: (path, id, slice) => this.#slices.send([encodeGet(path, id)], slice),
     });
     this.#linger = new Linger(ports, LINGER_MS, (watch) => this.#leave(watch));
     this.#gathers = new Gathers({
       now: () => ports.now(),
       after: (ms, run) => ports.after(ms, run),
-      present: () => this.#ranges.present(),
-      ask: (range, frames) => this.#ranges.send(frames, range),
+      present: () => this.#slices.present(),
+      ask: (slice, frames) => this.#slices.send(frames, slice),
       pass: (watch, frames) => this.#downlink.addAll(watch.link, frames),
     });
-    this.#ranges = new Ranges(ports, config, survivors, {
-      attaches: (range) => this.#attaches(range),
-      granted: (range) => this.#questions.repeat(range),
-      lost: (range) => this.#lost(range),
+    this.#slices = new Slices(ports, config, survivors, {
+      attaches: (slice) => this.#attaches(slice),
+      granted: (slice) => this.#questions.repeat(slice),
+      lost: (slice) => this.#lost(slice),
       switched: (count) => {
         this.#gathers.restart(count, this.#links.watches());
         this.#questions.restart(count);
@@ -101,12 +101,12 @@ export class UplinkCore {
     }
     this.#dialer.dialAll([...this.#noted.values()]);
     // What stood by when the memory was lost is all that is left, if the active one has gone meanwhile.
-    this.#ranges.start();
+    this.#slices.start();
   }
 
   /** An object has a subscriber and no link (L1). Returns at once. */
   attach(noted: Noted): void {
-    this.#ranges.arrived();
+    this.#slices.arrived();
     if (!this.#noted.has(noted.name)) this.#ports.note(noted);
     this.#noted.set(noted.name, noted);
     this.#dialer.dial(noted);
@@ -114,21 +114,21 @@ export class UplinkCore {
 
   /** U8. Never rejects. */
   latest(path: string): Promise<LatestResult> {
-    this.#ranges.arrived();
+    this.#slices.arrived();
     return this.#questions.ask(path);
   }
 
   status(): ShardStatus {
-    this.#ranges.arrived();
-    return statusOf(this.#ranges, this.#links);
+    this.#slices.arrived();
+    return statusOf(this.#slices, this.#links);
   }
 
   uplinkOpened(socket: HibernatingPeer): void {
-    this.#ranges.opened(socket);
+    this.#slices.opened(socket);
   }
 
   uplinkMessage(socket: HibernatingPeer, message: Message): void {
-    this.#ranges.arrived(socket);
+    this.#slices.arrived(socket);
     const items = typeof message === "string" ? splitText(message) : splitBinary(message);
     // What comes before a frame that can't be read is due to others all the same (C5).
     const refusal = this.#downlink.gather(() => this.#items(socket, items));
@@ -142,14 +142,14 @@ export class UplinkCore {
 
   /** A standby takes over (U13). Where there is none the links stay, and are attached anew by the next origin. */
   uplinkClosed(socket: HibernatingPeer): void {
-    this.#ranges.closed(socket);
+    this.#slices.closed(socket);
   }
 
-  /** A range has no origin. */
-  #lost(range: number): void {
-    this.#questions.lost(range);
-    if (this.#ranges.count > 1) {
-      this.#gathers.lost(range);
+  /** A slice has no origin. */
+  #lost(slice: number): void {
+    this.#questions.lost(slice);
+    if (this.#slices.count > 1) {
+      this.#gathers.lost(slice);
       return;
     }
     for (const link of [...this.#links.all()])
@@ -161,7 +161,7 @@ export class UplinkCore {
   }
 
   linkMessage(peer: Peer, message: Message): void {
-    this.#ranges.arrived();
+    this.#slices.arrived();
     const link = this.#links.of(peer);
     if (link === undefined) return;
     // Objects say nothing in binary.
@@ -192,15 +192,15 @@ export class UplinkCore {
       return;
     }
     const before = this.#links.to(noted.name);
-    this.#ranges.generations.begin();
-    const link = this.#links.add(this.#ranges.numberLink(), noted, peer);
+    this.#slices.generations.begin();
+    const link = this.#links.add(this.#slices.numberLink(), noted, peer);
     if (before !== undefined) {
       closeQuietly(before.peer, "replaced");
       this.linkClosed(before.peer);
     }
     this.#dials++;
     const { shard } = this.#config;
-    const generation = this.#ranges.generations.current;
+    const generation = this.#slices.generations.current;
     const hello = { version: VERSION, shard, generation, dial: this.#dials };
     this.#downlink.send(link, [encodeLinkHello(hello)]);
   }
@@ -217,8 +217,8 @@ export class UplinkCore {
     this.#linger.end(watch);
     const surplus = noteAsk(watch, attach);
     if (surplus !== undefined) this.#cancel(watch, surplus);
-    if (this.#ranges.count > 1) this.#gathers.ask(watch, attach);
-    else if (!this.#ranges.isPresent) this.#downlink.send(watch.link, [encodeWaiting(watch.path, attach.id)]);
+    if (this.#slices.count > 1) this.#gathers.ask(watch, attach);
+    else if (!this.#slices.isPresent) this.#downlink.send(watch.link, [encodeWaiting(watch.path, attach.id)]);
     else this.#up([encodeAttach(attach, watch.link.number)]);
   }
 
@@ -229,11 +229,11 @@ export class UplinkCore {
     this.#up([encodeCancel({ endpoint: watch.path, id }, watch.link.number)]);
   }
 
-  /** What an origin that has just become active for a range is to be asked. */
-  #attaches(range: number): string[] {
+  /** What an origin that has just become active for a slice is to be asked. */
+  #attaches(slice: number): string[] {
     const frames: string[] = [];
     for (const watch of this.#links.watches()) {
-      if (this.#ranges.count > 1) frames.push(...this.#gathers.attaches(watch, range));
+      if (this.#slices.count > 1) frames.push(...this.#gathers.attaches(watch, slice));
       else for (const attach of attachesOf(watch)) frames.push(encodeAttach(attach, watch.link.number));
     }
     return frames;
@@ -271,39 +271,39 @@ export class UplinkCore {
   }
 
   #item(socket: HibernatingPeer, frame: Frame): CloseName | undefined {
-    const standing = this.#ranges.standing(socket);
+    const standing = this.#slices.standing(socket);
     if (standing === "fenced") return "stale_generation";
     const item = readItem(frame, this.#headsOf);
     if (item === undefined) return "bad_frame";
     const { to, says } = item;
     if (standing === "greeting")
-      return says?.kind === "hello" ? this.#ranges.welcome(socket, says.hello) : "bad_frame";
-    if (to.kind === "shard" && says?.kind === "ready") this.#ranges.ready(socket, says.ready);
+      return says?.kind === "hello" ? this.#slices.welcome(socket, says.hello) : "bad_frame";
+    if (to.kind === "shard" && says?.kind === "ready") this.#slices.ready(socket, says.ready);
     if (to.kind === "shard" && says?.kind === "leaving") return "going_away";
     // What a standby says of endpoints nobody has asked it.
     if (standing === "standby") return undefined;
-    const range = this.#ranges.rangeOf(socket);
-    if (to.kind === "links") for (const number of to.links) this.#route(number, item, range);
-    else if (to.kind === "question" && says === undefined) this.#questions.update(to.id, range, item.frame);
-    else if (to.kind === "question" && says !== undefined) this.#questions.answer(to.id, range, says);
+    const slice = this.#slices.sliceOf(socket);
+    if (to.kind === "links") for (const number of to.links) this.#route(number, item, slice);
+    else if (to.kind === "question" && says === undefined) this.#questions.update(to.id, slice, item.frame);
+    else if (to.kind === "question" && says !== undefined) this.#questions.answer(to.id, slice, says);
     return undefined;
   }
 
   readonly #headsOf = (number: number) => this.#links.numbered(number)?.heads;
 
-  #route(number: number, item: OriginItem, range: number): void {
+  #route(number: number, item: OriginItem, slice: number): void {
     const link = this.#links.numbered(number);
     const path = endpointOf(item);
     if (path === undefined) return;
     if (link === undefined) {
       // Of a life of this shard before the uplink's: that link won't come back.
-      if (item.update !== undefined) this.#ranges.send([encodeDetach(path, number)], range);
+      if (item.update !== undefined) this.#slices.send([encodeDetach(path, number)], slice);
       return;
     }
     const watch = link.watches.get(path);
     if (watch === undefined) return;
-    if (this.#ranges.count > 1) {
-      this.#gathers.take(watch, range, item);
+    if (this.#slices.count > 1) {
+      this.#gathers.take(watch, slice, item);
       return;
     }
     if (item.update !== undefined) noteUpdate(watch, item.update);
@@ -312,6 +312,6 @@ export class UplinkCore {
   }
 
   #up(frames: readonly string[]): void {
-    this.#ranges.send(frames);
+    this.#slices.send(frames);
   }
 }

@@ -1,8 +1,8 @@
-/** What is known of an ask that was put to several ranges, and whether that is enough: N5 and N6 of PROTOCOL.md. */
+/** What is known of an ask that was put to several slices, and whether that is enough: N5 and N6 of PROTOCOL.md. */
 import { type Attach, encodeAttach } from "../../shared/protocol/attach.ts";
 import type { Frame, Routing } from "../../shared/protocol/frame.ts";
 import { type Position, reaches } from "../../shared/protocol/position.ts";
-import { rangeOf } from "../../shared/protocol/range.ts";
+import { sliceOf } from "../../shared/protocol/slice.ts";
 import type { Part } from "./combine.ts";
 import type { Watch } from "./links.ts";
 
@@ -11,17 +11,17 @@ export interface Gather {
   readonly ask: Attach;
   /** When it was asked, in milliseconds since 1970. */
   readonly at: number;
-  /** By the number of the range. */
+  /** By the number of the slice. */
   readonly parts: Map<number, Part>;
-  /** Ranges that have yet to answer, and are waited for. */
+  /** Slices that have yet to answer, and are waited for. */
   readonly waitedFor: Set<number>;
-  /** Ranges whose parts were let go, since others must be waited for. */
+  /** Slices whose parts were let go, since others must be waited for. */
   readonly dropped: Set<number>;
-  /** Ranges that are asked anew: they had answered before, and do so again though they say that it takes time (R7). */
+  /** Slices that are asked anew: they had answered before, and do so again though they say that it takes time (R7). */
   readonly again: Set<number>;
-  /** Updates that came live after their range's part. */
-  held: { readonly range: number; readonly frame: Frame; readonly routing: Routing }[];
-  /** What was passed on after its range's part. */
+  /** Updates that came live after their slice's part. */
+  held: { readonly slice: number; readonly frame: Frame; readonly routing: Routing }[];
+  /** What was passed on after its slice's part. */
   readonly passed: Map<string, number>;
   /** Of parts and updates that are held. */
   bytes: number;
@@ -60,7 +60,7 @@ export function suffices({ watch, ask, parts }: Gather, count: number): boolean 
   // The first answer is to the object itself, whatever it has.
   const { sent } = watch;
   if (ask.from === undefined || sent === undefined) return true;
-  // Of the ranges that are missing nobody who asks may be ahead of the object, or behind it unless the answer moves them.
+  // Of the slices that are missing nobody who asks may be ahead of the object, or behind it unless the answer moves them.
   const moves = all.some(({ frames }) => frames.length > 0);
   return (
     reaches(sent, ofMissing(ask.from, parts, count)) &&
@@ -68,9 +68,9 @@ export function suffices({ watch, ask, parts }: Gather, count: number): boolean 
   );
 }
 
-/** The components of ranges that have no part. */
+/** The components of slices that have no part. */
 export function ofMissing(position: Position, parts: Gather["parts"], count: number): Position {
-  return new Map([...position].filter(([epoch]) => !parts.has(rangeOf(epoch, count))));
+  return new Map([...position].filter(([epoch]) => !parts.has(sliceOf(epoch, count))));
 }
 
 /** A view would keep its whole message. */

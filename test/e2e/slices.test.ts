@@ -5,30 +5,30 @@ import { eventually } from "../support/deadline.ts";
 import { Deployment, pathOf, utf8 } from "../support/deployment.ts";
 import { LiveTraffic } from "../support/live-traffic.ts";
 
-const RANGES = 4;
+const SLICES = 4;
 const KEYS_EACH = 3;
 
 interface Health {
   readonly healthy: boolean;
   readonly shards: readonly {
-    readonly ranges: readonly { readonly range: string; readonly origin: string | null }[];
+    readonly slices: readonly { readonly slice: string; readonly origin: string | null }[];
   }[];
 }
 
 let deployment: Deployment;
 
 beforeAll(async () => {
-  deployment = await Deployment.start({ topics: { t: { partitions: RANGES } }, ranges: RANGES });
+  deployment = await Deployment.start({ topics: { t: { partitions: SLICES } }, slices: SLICES });
 }, 60_000);
 
 afterAll(() => deployment?.stop());
 
-/** Keys that are at home in a range. */
-function keysOf(range: number, run: string): string[] {
+/** Keys that are at home in a slice. */
+function keysOf(slice: number, run: string): string[] {
   const keys: string[] = [];
   for (let i = 0; keys.length < KEYS_EACH; i++) {
     const key = `${run}-${i}`;
-    if (partitionOf(utf8(key), RANGES) === range - 1) keys.push(key);
+    if (partitionOf(utf8(key), SLICES) === slice - 1) keys.push(key);
   }
   return keys;
 }
@@ -36,33 +36,33 @@ function keysOf(range: number, run: string): string[] {
 const health = async () => (await (await fetch(`${deployment.url}/$/health`)).json()) as Health;
 const get = async (key: string) => (await fetch(`${deployment.url}${pathOf("t", key)}`)).status;
 
-test("[N2] each shard has an origin for each range", async () => {
+test("[N2] each shard has an origin for each slice", async () => {
   const { healthy, shards } = await health();
 
   expect(healthy).toBe(true);
-  for (const { ranges } of shards)
-    expect(ranges.map(({ range, origin }) => `${range} ${origin}`)).toEqual([
-      ...["1/4 first", "2/4 range-2", "3/4 range-3", "4/4 range-4"],
+  for (const { slices } of shards)
+    expect(slices.map(({ slice, origin }) => `${slice} ${origin}`)).toEqual([
+      ...["1/4 first", "2/4 slice-2", "3/4 slice-3", "4/4 slice-4"],
     ]);
 });
 
 test.each([1, 2, 3, 4])(
-  "[N5] [N6] [N8] [L7] range %i's origin is killed: other keys go on as before, and its own when it is back",
+  "[N5] [N6] [N8] [L7] slice %i's origin is killed: other keys go on as before, and its own when it is back",
   async (dead) => {
     const run = `killed-${dead}`;
-    const others = [1, 2, 3, 4].filter((range) => range !== dead);
+    const others = [1, 2, 3, 4].filter((slice) => slice !== dead);
     const theirs = await LiveTraffic.begin(
       deployment,
       "t",
-      others.flatMap((range) => keysOf(range, run)),
+      others.flatMap((slice) => keysOf(slice, run)),
     );
     const own = await LiveTraffic.begin(deployment, "t", keysOf(dead, run));
     await Promise.all([theirs.flows(), own.flows()]);
     theirs.takeStall();
 
-    await deployment.ranges[dead - 1]?.stop("SIGKILL");
+    await deployment.slices[dead - 1]?.stop("SIGKILL");
     await eventually(
-      async () => (await health()).shards.every(({ ranges }) => ranges[dead - 1]?.origin === null),
+      async () => (await health()).shards.every(({ slices }) => slices[dead - 1]?.origin === null),
       "each shard has noticed",
     );
     await theirs.flows();
@@ -75,14 +75,14 @@ test.each([1, 2, 3, 4])(
     const waiting = deployment.subscribe(pathOf("t", keysOf(dead, `${run}-fresh`)[0] ?? ""));
     await waiting.until(({ others }) => others.some(({ wait }) => wait !== undefined), "it is told to wait");
 
-    deployment.startRange(dead, RANGES);
+    deployment.startSlice(dead, SLICES);
     await Promise.all([own.flows(), waiting.verdict()]);
     await deployment.ready();
     expect(await get(here)).toBe(200);
     for (const subscriber of [fresh, waiting]) await subscriber.close();
     const records = (await theirs.end()) + (await own.end());
     expect(records).toBeGreaterThan(20);
-    console.info(`range ${dead}: meanwhile the slowest record of the others took ${stall} ms`);
+    console.info(`slice ${dead}: meanwhile the slowest record of the others took ${stall} ms`);
   },
   60_000,
 );

@@ -1,4 +1,4 @@
-/** Answers of ranges that are on their way to a link: the head has come, and not yet all updates of the body (U5). */
+/** Answers of slices that are on their way to a link: the head has come, and not yet all updates of the body (U5). */
 import type { Attached } from "../../shared/protocol/attach.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
 import type { Part } from "./combine.ts";
@@ -6,30 +6,30 @@ import { own } from "./gather.ts";
 import type { Watch } from "./links.ts";
 
 export class Incoming {
-  /** By range. */
+  /** By slice. */
   readonly #parts = new Map<Watch, Map<number, Part>>();
 
   /** The head of an answer: one before it has broken off. It stays here until it is whole. */
-  begin(watch: Watch, range: number, attached: Attached): Part {
+  begin(watch: Watch, slice: number, attached: Attached): Part {
     const part = { attached, frames: [] };
     const parts = this.#parts.get(watch) ?? new Map<number, Part>();
-    this.#parts.set(watch, parts.set(range, part));
-    if (isWhole(part)) this.drop(watch, range);
+    this.#parts.set(watch, parts.set(slice, part));
+    if (isWhole(part)) this.drop(watch, slice);
     return part;
   }
 
   /** Adds an update to the answer that it belongs to; undefined where it came live. */
-  take(watch: Watch, range: number, frame: Frame): Part | undefined {
-    const part = this.#parts.get(watch)?.get(range);
+  take(watch: Watch, slice: number, frame: Frame): Part | undefined {
+    const part = this.#parts.get(watch)?.get(slice);
     if (part === undefined) return undefined;
     part.frames.push(own(frame));
-    if (isWhole(part)) this.drop(watch, range);
+    if (isWhole(part)) this.drop(watch, slice);
     return part;
   }
 
-  drop(watch: Watch, range: number): void {
+  drop(watch: Watch, slice: number): void {
     const parts = this.#parts.get(watch);
-    if (parts?.delete(range) && parts.size === 0) this.#parts.delete(watch);
+    if (parts?.delete(slice) && parts.size === 0) this.#parts.delete(watch);
   }
 
   /** Nobody watches it any more. */
@@ -37,9 +37,9 @@ export class Incoming {
     this.#parts.delete(watch);
   }
 
-  /** A range has no active origin any more. */
-  lost(range: number): void {
-    for (const watch of [...this.#parts.keys()]) this.drop(watch, range);
+  /** A slice has no active origin any more. */
+  lost(slice: number): void {
+    for (const watch of [...this.#parts.keys()]) this.drop(watch, slice);
   }
 
   clear(): void {

@@ -23,10 +23,10 @@ export type LatestResult =
 
 export interface QuestionsPorts {
   after(ms: number, run: () => void): () => void;
-  /** Numbers of the ranges that have an active origin. */
+  /** Numbers of the slices that have an active origin. */
   present(): readonly number[];
-  /** Puts a question to the active origin of a range. */
-  put(path: string, id: number, range: number): void;
+  /** Puts a question to the active origin of a slice. */
+  put(path: string, id: number, slice: number): void;
 }
 
 interface Question {
@@ -34,9 +34,9 @@ interface Question {
   readonly path: string;
   /** All came before it was put. */
   readonly askers: ((result: LatestResult) => void)[];
-  /** Of ranges, by number; without its update, where that is still to come. */
+  /** Of slices, by number; without its update, where that is still to come. */
   readonly answers: Map<number, Answer>;
-  /** Ranges that have yet to answer, and are waited for. */
+  /** Slices that have yet to answer, and are waited for. */
   readonly waitedFor: Set<number>;
   /** Whoever knows may answer alone by now. */
   isLate: boolean;
@@ -58,7 +58,7 @@ const ASKERS = 5_000;
 /** From when the first of its askers came. */
 const ANSWER_MS = 5_000;
 /**
- * A range that says nothing for so long isn't waited for, where another one can answer; nor is a question by those who
+ * A slice that says nothing for so long isn't waited for, where another one can answer; nor is a question by those who
  * wait for the next one.
  */
 const PATIENCE_MS = 1_000;
@@ -108,54 +108,54 @@ export class Questions {
   }
 
   /** A control frame to the asker of a question. Answers that come too late are dropped. */
-  answer(id: number, range: number, says: OriginSays): void {
+  answer(id: number, slice: number, says: OriginSays): void {
     const question = this.#open.get(id);
     if (question === undefined) return;
     if (says.kind === "error") {
-      question.answers.set(range, { kind: "error", ...readError(says.error) });
-      question.waitedFor.delete(range);
+      question.answers.set(slice, { kind: "error", ...readError(says.error) });
+      question.waitedFor.delete(slice);
     }
     if (says.kind === "latest" && says.endpoint === question.path) {
       const { position, elsewhere = false } = says;
-      if (says.count === 0) question.answers.set(range, { kind: "latest", position, elsewhere });
-      else question.answers.set(range, { kind: "coming", position });
-      if (says.count === 0) question.waitedFor.delete(range);
+      if (says.count === 0) question.answers.set(slice, { kind: "latest", position, elsewhere });
+      else question.answers.set(slice, { kind: "coming", position });
+      if (says.count === 0) question.waitedFor.delete(slice);
     }
     this.#settle(question);
   }
 
   /** The update of an answer. */
-  update(id: number, range: number, frame: Frame): void {
+  update(id: number, slice: number, frame: Frame): void {
     const question = this.#open.get(id);
-    const answer = question?.answers.get(range);
+    const answer = question?.answers.get(slice);
     if (question === undefined || answer?.kind !== "coming") return;
     // A view would take the whole message along to whoever asked.
     const own = typeof frame === "string" ? frame : frame.slice();
     const { position } = answer;
-    question.answers.set(range, { kind: "latest", position, elsewhere: false, frame: own });
-    question.waitedFor.delete(range);
+    question.answers.set(slice, { kind: "latest", position, elsewhere: false, frame: own });
+    question.waitedFor.delete(slice);
     this.#settle(question);
   }
 
-  /** Another origin answers for a range from now on: it is asked what is open. */
-  repeat(range: number): void {
+  /** Another origin answers for a slice from now on: it is asked what is open. */
+  repeat(slice: number): void {
     for (const [id, question] of this.#open) {
-      question.answers.delete(range);
-      question.waitedFor.add(range);
-      this.#ports.put(question.path, id, range);
+      question.answers.delete(slice);
+      question.waitedFor.add(slice);
+      this.#ports.put(question.path, id, slice);
     }
   }
 
-  /** The origin of a range has gone, and with it all that it was asked. */
-  lost(range: number): void {
+  /** The origin of a slice has gone, and with it all that it was asked. */
+  lost(slice: number): void {
     for (const question of [...this.#open.values()]) {
-      question.waitedFor.delete(range);
-      if (question.answers.get(range)?.kind === "coming") question.answers.delete(range);
+      question.waitedFor.delete(slice);
+      if (question.answers.get(slice)?.kind === "coming") question.answers.delete(slice);
       this.#settle(question);
     }
   }
 
-  /** There is another number of ranges: what is open is asked again as these come. */
+  /** There is another number of slices: what is open is asked again as these come. */
   restart(count: number): void {
     this.#count = count;
     for (const { answers, waitedFor } of this.#open.values()) {
@@ -194,8 +194,8 @@ export class Questions {
     if (this.#count > 1) question.endPatience = this.#ports.after(PATIENCE_MS, () => this.#hurry(question));
     this.#open.set(id, question);
     this.#underWay.set(path, question);
-    for (const range of present) question.waitedFor.add(range);
-    for (const range of present) this.#ports.put(path, id, range);
+    for (const slice of present) question.waitedFor.add(slice);
+    for (const slice of present) this.#ports.put(path, id, slice);
   }
 
   #hurry(question: Question): void {
@@ -235,7 +235,7 @@ export class Questions {
   }
 }
 
-/** What those ranges say that know of the key, or would; undefined where none does. */
+/** What those slices say that know of the key, or would; undefined where none does. */
 function latestOf({ answers }: Question): LatestResult | undefined {
   const here = [...answers.values()].filter((answer) => answer.kind === "latest" && !answer.elsewhere);
   if (here.length === 0) return undefined;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Notes } from "../../../edge/uplink/notes.ts";
+import { Notes } from "../../../edge/shard/notes.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 
 const noted = (name: string) => ({ name, path: name });

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { partitionOf } from "../../origin/embedded/murmur2.ts";
 import { NOTHING, parsePosition } from "../../shared/protocol/position.ts";
-import type { Range } from "../../shared/protocol/range.ts";
+import type { Slice } from "../../shared/protocol/slice.ts";
 import type { Start } from "../../shared/protocol/streams.ts";
 import { Consuming } from "../support/consuming.ts";
 import { IndexFixture } from "../support/index-records.ts";
@@ -11,7 +11,7 @@ import { RecordingShard } from "../support/recording-shard.ts";
 import { ScriptedSource } from "../support/scripted-source.ts";
 import { STREAM } from "../support/small-origin.ts";
 
-const SECOND: Range = { number: 2, count: 2 };
+const SECOND: Slice = { number: 2, count: 2 };
 const at = (text: string) => parsePosition(text) ?? NOTHING;
 
 /** A key that the default partitioner gives to this one of four partitions. */
@@ -33,10 +33,10 @@ afterEach(async () => {
 });
 
 async function start(
-  range: Range,
+  slice: Slice,
   { history, start = "earliest" }: { history?: MemoryHistory; start?: Start } = {},
 ) {
-  const consuming = new Consuming([{ ...STREAM, start }], { source, range, ...(history && { history }) });
+  const consuming = new Consuming([{ ...STREAM, start }], { source, slice, ...(history && { history }) });
   running.push(consuming);
   await consuming.read("t");
   return consuming;
@@ -47,7 +47,7 @@ function write(partition: number, key: string): void {
   source.changed();
 }
 
-describe("an origin of a range", () => {
+describe("an origin of a slice", () => {
   test("[N1] reads its own partitions alone, and is ready when it has read these", async () => {
     write(1, "a");
     source.stuck.add("t/0");
@@ -61,7 +61,7 @@ describe("an origin of a range", () => {
     ]);
   });
 
-  test("[N1] one whose range has no partition of a topic is ready, and the topic is there", async () => {
+  test("[N1] one whose slice has no partition of a topic is ready, and the topic is there", async () => {
     const { origin } = await start({ number: 5, count: 5 });
 
     expect(origin.partitions.ready).toBe(true);
@@ -70,7 +70,7 @@ describe("an origin of a range", () => {
     expect(answer?.attached).toMatchObject({ elsewhere: true, count: 0 });
   });
 
-  test("[N3] what a position says of other ranges' partitions is not judged, and not in the answer", async () => {
+  test("[N3] what a position says of other slices' partitions is not judged, and not in the answer", async () => {
     write(1, "a");
     write(1, "a");
     const { origin } = await start(SECOND);
@@ -86,7 +86,7 @@ describe("an origin of a range", () => {
     expect(shard.answerTo("/t/a", at("i0.0:7,i9.1:0"))?.attached.verdict.cause).toBe("epoch");
   });
 
-  test("[N4] says so where a key is neither known to it nor at home in its range", async () => {
+  test("[N4] says so where a key is neither known to it nor at home in its slice", async () => {
     const [here, there] = [keyAt(3), keyAt(2)];
     const { origin } = await start(SECOND);
     const shard = new RecordingShard(origin.watchList);
@@ -120,7 +120,7 @@ describe("an origin of a range", () => {
     ]);
   });
 
-  test("[N4] a key's home moves when partitions are added, to other ranges too", async () => {
+  test("[N4] a key's home moves when partitions are added, to other slices too", async () => {
     const keys = Array.from({ length: 40 }, (_, i) => `k${i}`);
     const consuming = await start(SECOND);
     source.logs.get("t")?.grow();
@@ -136,7 +136,7 @@ describe("an origin of a range", () => {
   });
 });
 
-describe("an index whose origin's range changes", () => {
+describe("an index whose origin's slice changes", () => {
   test("[N1] drops what is no longer read, goes on where it was, and begins the rest by the stream's start", async () => {
     const history = new MemoryHistory();
     for (const partition of [0, 1, 2, 3]) write(partition, "a");

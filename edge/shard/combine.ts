@@ -1,11 +1,11 @@
 /**
- * Makes one answer of those of several ranges: N5 and N6 of PROTOCOL.md. Pure.
+ * Makes one answer of those of several slices: N5 and N6 of PROTOCOL.md. Pure.
  */
 import type { Attached } from "../../shared/protocol/attach.ts";
 import { type Frame, timestampOf } from "../../shared/protocol/frame.ts";
 import type { Position } from "../../shared/protocol/position.ts";
 
-/** What one range answered. */
+/** What one slice answered. */
 export interface Part {
   readonly attached: Attached;
   readonly frames: Frame[];
@@ -23,8 +23,8 @@ export interface Asked {
 }
 
 /**
- * @param parts By the number of their range.
- * @param missing Of ranges that have no part: there the answer leads nowhere.
+ * @param parts By the number of their slice.
+ * @param missing Of slices that have no part: there the answer leads nowhere.
  * @param heads What is known to have come since, or to be due.
  */
 export function combine(

@@ -1,9 +1,9 @@
 /** What a shard tells of itself: who answers for it, and how much is watched. */
 import type { Links } from "./links.ts";
-import type { RangeStatus, Ranges } from "./ranges.ts";
+import type { SliceStatus, Slices } from "./slices.ts";
 
 export interface ShardStatus {
-  /** Whether each range has an origin that is connected. */
+  /** Whether each slice has an origin that is connected. */
   readonly connected: boolean;
   /** Whether these have read all partitions to the end that they had at start. */
   readonly ready: boolean;
@@ -11,23 +11,23 @@ export interface ShardStatus {
   readonly origin: string | null;
   /** Of the last grant, or of this life of the shard. */
   readonly generation: number;
-  readonly standbys: RangeStatus["standbys"];
+  readonly standbys: SliceStatus["standbys"];
   /** One for all partitions, or those into which origins divide them. */
-  readonly ranges: readonly RangeStatus[];
+  readonly slices: readonly SliceStatus[];
   /** Endpoints. */
   readonly watched: number;
   readonly links: number;
 }
 
-export function statusOf(ranges: Ranges, links: Links): ShardStatus {
-  const all = ranges.status();
+export function statusOf(slices: Slices, links: Links): ShardStatus {
+  const all = slices.status();
   return {
     connected: all.every(({ connected }) => connected),
     ready: all.every(({ ready }) => ready),
     origin: all.length === 1 ? (all[0]?.origin ?? null) : null,
-    generation: ranges.generations.current,
-    standbys: ranges.standbys(),
-    ranges: all,
+    generation: slices.generations.current,
+    standbys: slices.standbys(),
+    slices: all,
     watched: links.watched(),
     links: links.size,
   };

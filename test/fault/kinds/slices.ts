@@ -4,15 +4,15 @@ import { between, oneOf, type Random } from "../random.ts";
 import type { Rig } from "../rig.ts";
 import { type Kind, pause } from "./kind.ts";
 
-/** Of two ranges, whatever the partitions were divided into before. */
-async function activeOfRange(rig: Rig, random: Random) {
-  if (rig.crews.atWork.ranges === 1) await rig.crews.relieve("stop", () => {});
+/** Of two slices, whatever the partitions were divided into before. */
+async function activeOfSlice(rig: Rig, random: Random) {
+  if (rig.crews.atWork.slices === 1) await rig.crews.relieve("stop", () => {});
   return rig.crews.active((list) => oneOf(random, list));
 }
 
-export const RANGES: readonly Kind[] = [
+export const SLICES: readonly Kind[] = [
   {
-    name: "1 range divided into 2, or 2 made 1",
+    name: "1 slice divided into 2, or 2 made 1",
     perTenMinutes: 11,
     lastsMs: 3_000,
     parts: ["origin", "pause", "disk"],
@@ -26,24 +26,24 @@ export const RANGES: readonly Kind[] = [
     inject: async ({ crews }, _, gone) => crews.relieve("hang", gone),
   },
   {
-    name: "kill -9 of the active origin of 1 of 2 ranges",
+    name: "kill -9 of the active origin of 1 of 2 slices",
     perTenMinutes: 15,
     lastsMs: 1_500,
     parts: ["origin", "pause", "disk"],
     inject: async (rig, random) => {
-      const origin = await activeOfRange(rig, random);
+      const origin = await activeOfSlice(rig, random);
       await origin.kill();
       await pause(between(random, 0, 1_500));
       origin.start();
     },
   },
   {
-    name: "SIGSTOP of the active origin of 1 of 2 ranges",
+    name: "SIGSTOP of the active origin of 1 of 2 slices",
     perTenMinutes: 11,
     lastsMs: 6_500,
     parts: ["origin", "pause", "disk"],
     inject: async (rig, random) => {
-      const origin = await activeOfRange(rig, random);
+      const origin = await activeOfSlice(rig, random);
       origin.freeze(true);
       await pause(between(random, 5_000, 6_500));
       origin.freeze(false);

@@ -1,10 +1,10 @@
 /**
- * The sockets that origins of one range dialled to a shard: one of them is its active uplink, the others stand by or
+ * The sockets that origins of one slice dialled to a shard: one of them is its active uplink, the others stand by or
  * are fenced. U2, U11–U14 of PROTOCOL.md.
  */
 import * as v from "valibot";
 import { LIMITS } from "../../shared/protocol/limits.ts";
-import { formatRange, isWhole, parseRange, type Range, WHOLE } from "../../shared/protocol/range.ts";
+import { formatSlice, isWhole, parseSlice, type Slice, WHOLE } from "../../shared/protocol/slice.ts";
 import { closeQuietly, type HibernatingPeer } from "../peer.ts";
 import { type Contender, Deadline, firstReady, isOverdue, isSilent, successor } from "./succession.ts";
 
@@ -39,7 +39,7 @@ const AttachmentSchema = v.object({
   ready: v.boolean(),
   nextLink: v.number(),
   /** Left out where it is the whole. */
-  range: v.optional(v.string()),
+  slice: v.optional(v.string()),
   /** Left out by versions before standbys: there, who has a generation is active, and who hasn't is greeting. */
   standing: v.optional(v.picklist(["greeting", "standby", "active", "fenced"])),
 });
@@ -53,7 +53,7 @@ const UNKNOWN = { generation: 0, origin: "", ready: false, nextLink: 0 } as cons
 const DEAF_MS = 2_000;
 
 export class Uplinks {
-  readonly range: Range;
+  readonly slice: Slice;
   readonly #ports: UplinksPorts;
   #active: State | undefined;
   #standbys: State[] = [];
@@ -62,10 +62,10 @@ export class Uplinks {
   #nextLink = 1;
   #arrivedAt: number;
 
-  /** @param survivors Sockets of this range that outlived the shard's memory. */
-  constructor(ports: UplinksPorts, range: Range, survivors: readonly HibernatingPeer[]) {
+  /** @param survivors Sockets of this slice that outlived the shard's memory. */
+  constructor(ports: UplinksPorts, slice: Slice, survivors: readonly HibernatingPeer[]) {
     this.#ports = ports;
-    this.range = range;
+    this.slice = slice;
     this.#arrivedAt = ports.now();
     for (const socket of survivors) {
       const found = load(socket);
@@ -137,7 +137,7 @@ export class Uplinks {
 
   /**
    * Something has arrived at the shard, on an uplink or from elsewhere. Time is kept where a standby might take over,
-   * of this range or, where it is `contested`, of another count.
+   * of this slice or, where it is `contested`, of another count.
    */
   arrived(socket: HibernatingPeer | undefined, contested: boolean): void {
     if (socket !== undefined) this.#deadline.heard(socket, this.#ports);
@@ -211,7 +211,7 @@ export class Uplinks {
     }
   }
 
-  /** The number of the next link, as far as this range's active uplink remembers it. */
+  /** The number of the next link, as far as this slice's active uplink remembers it. */
   get nextLink(): number {
     return this.#nextLink;
   }
@@ -261,7 +261,7 @@ export class Uplinks {
       origin,
       ready: unreadySince === undefined,
       nextLink: isActive ? this.#nextLink : 0,
-      ...(!isWhole(this.range) && { range: formatRange(this.range) }),
+      ...(!isWhole(this.slice) && { slice: formatSlice(this.slice) }),
       standing: isActive ? "active" : "standby",
     });
   }
@@ -272,15 +272,15 @@ export function greet(socket: HibernatingPeer): void {
   save(socket, { ...UNKNOWN, standing: "greeting" });
 }
 
-/** Of a socket that is no range's active one and doesn't stand by. */
+/** Of a socket that is no slice's active one and doesn't stand by. */
 export function strangersStanding(socket: HibernatingPeer): "greeting" | "fenced" {
   const found = load(socket);
   return found !== undefined && standingOf(found) === "greeting" ? "greeting" : "fenced";
 }
 
-/** The range of a socket that outlived the shard's memory. */
-export function survivorsRange(socket: HibernatingPeer): Range {
-  return parseRange(load(socket)?.range ?? "") ?? WHOLE;
+/** The slice of a socket that outlived the shard's memory. */
+export function survivorsSlice(socket: HibernatingPeer): Slice {
+  return parseSlice(load(socket)?.slice ?? "") ?? WHOLE;
 }
 
 function standingOf({ standing, generation }: Attachment): Standing {

@@ -16,7 +16,7 @@ export interface DownlinkPorts {
 export class Downlink {
   readonly #ports: DownlinkPorts;
   readonly #closed: (link: Link) => void;
-  /** What is gathered, while it is; by the link that it goes to. */
+  /** What is being batched, by the link that it goes to. */
   #batches: Map<Link, Frame[]> | undefined;
 
   /** @param closed A link had too much unsent, and was closed. */
@@ -26,7 +26,7 @@ export class Downlink {
   }
 
   /** What `work` adds leaves when it ends. Returns what that returns. */
-  gather<T>(work: () => T): T {
+  batch<T>(work: () => T): T {
     const batches = new Map<Link, Frame[]>();
     this.#batches = batches;
     try {

@@ -2,8 +2,8 @@
 import type { Attached } from "../../shared/protocol/attach.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
 import type { Part } from "./combine.ts";
-import { own } from "./gather.ts";
 import type { Watch } from "./links.ts";
+import { own } from "./scattered-ask.ts";
 
 export class Incoming {
   /** By slice. */

@@ -12,7 +12,7 @@ export interface NotesPorts {
 }
 
 /** Nobody waits for it: an object is dialled meanwhile. */
-const GATHER_MS = 5;
+const BATCH_MS = 5;
 
 export class Notes {
   readonly #ports: NotesPorts;
@@ -36,7 +36,7 @@ export class Notes {
   written(): Promise<void> {
     if (this.#due.size === 0) return Promise.resolve();
     this.#writing ??= new Promise((resolve, reject) => {
-      this.#ports.after(GATHER_MS, () => {
+      this.#ports.after(BATCH_MS, () => {
         this.#writing = undefined;
         try {
           this.#ports.write([...this.#due.values()]);

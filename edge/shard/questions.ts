@@ -47,7 +47,7 @@ interface Question {
 }
 
 type Answer =
-  | { readonly kind: "latest"; readonly position: Position; readonly elsewhere: boolean; frame?: Frame }
+  | { readonly kind: "latest"; readonly position: Position; readonly notHome: boolean; frame?: Frame }
   | { readonly kind: "coming"; readonly position: Position }
   | { readonly kind: "error"; readonly code: ErrorCode; readonly message: string };
 
@@ -116,8 +116,8 @@ export class Questions {
       question.waitedFor.delete(slice);
     }
     if (says.kind === "latest" && says.endpoint === question.path) {
-      const { position, elsewhere = false } = says;
-      if (says.count === 0) question.answers.set(slice, { kind: "latest", position, elsewhere });
+      const { position, notHome = false } = says;
+      if (says.count === 0) question.answers.set(slice, { kind: "latest", position, notHome });
       else question.answers.set(slice, { kind: "coming", position });
       if (says.count === 0) question.waitedFor.delete(slice);
     }
@@ -132,7 +132,7 @@ export class Questions {
     // A view would take the whole message along to whoever asked.
     const own = typeof frame === "string" ? frame : frame.slice();
     const { position } = answer;
-    question.answers.set(slice, { kind: "latest", position, elsewhere: false, frame: own });
+    question.answers.set(slice, { kind: "latest", position, notHome: false, frame: own });
     question.waitedFor.delete(slice);
     this.#settle(question);
   }
@@ -237,7 +237,7 @@ export class Questions {
 
 /** What those slices say that know of the key, or would; undefined where none does. */
 function latestOf({ answers }: Question): LatestResult | undefined {
-  const here = [...answers.values()].filter((answer) => answer.kind === "latest" && !answer.elsewhere);
+  const here = [...answers.values()].filter((answer) => answer.kind === "latest" && !answer.notHome);
   if (here.length === 0) return undefined;
   const position = new Map<string, number>();
   let newest: { readonly frame: Frame; readonly at: number } | undefined;

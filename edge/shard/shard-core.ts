@@ -15,8 +15,7 @@ import { VERSION } from "../../shared/protocol/version.ts";
 import { closeQuietly, type HibernatingPeer, type Peer } from "../peer.ts";
 import { Dialer, type DialerPorts, type Noted } from "./dialer.ts";
 import { Downlink, type DownlinkPorts } from "./downlink.ts";
-import { Gathers } from "./gathers.ts";
-import type { ShardConfig } from "./grants.ts";
+import type { ShardConfig } from "./leadership.ts";
 import { Linger, type LingerPorts } from "./linger.ts";
 import {
   attachesOf,
@@ -30,6 +29,7 @@ import {
 } from "./links.ts";
 import { endpointOf, type OriginItem, readItem } from "./origin-items.ts";
 import { type LatestResult, Questions } from "./questions.ts";
+import { ScatterGather } from "./scatter-gather.ts";
 import { type ShardStatus, statusOf } from "./shard-status.ts";
 import { Slices, type SlicesPorts } from "./slices.ts";
 
@@ -53,7 +53,7 @@ export class ShardCore {
   readonly #ports: ShardPorts;
   readonly #config: ShardConfig;
   readonly #slices: Slices;
-  readonly #gathers: Gathers;
+  readonly #scatterGather: ScatterGather;
   readonly #dialer: Dialer;
   readonly #questions: Questions;
   readonly #linger: Linger<Watch>;
@@ -73,7 +73,7 @@ export class ShardCore {
       put: (path, id, slice) => this.#slices.send([encodeGet(path, id)], slice),
     });
     this.#linger = new Linger(ports, LINGER_MS, (watch) => this.#leave(watch));
-    this.#gathers = new Gathers({
+    this.#scatterGather = new ScatterGather({
       now: () => ports.now(),
       after: (ms, run) => ports.after(ms, run),
       present: () => this.#slices.present(),
@@ -82,10 +82,10 @@ export class ShardCore {
     });
     this.#slices = new Slices(ports, config, survivors, {
       attaches: (slice) => this.#attaches(slice),
-      granted: (slice) => this.#questions.repeat(slice),
+      activated: (slice) => this.#questions.repeat(slice),
       lost: (slice) => this.#lost(slice),
       switched: (count) => {
-        this.#gathers.restart(count, this.#links.watches());
+        this.#scatterGather.restart(count, this.#links.watches());
         this.#questions.restart(count);
       },
     });
@@ -131,7 +131,7 @@ export class ShardCore {
     this.#slices.arrived(socket);
     const items = typeof message === "string" ? splitText(message) : splitBinary(message);
     // What comes before a frame that can't be read is due to others all the same (C5).
-    const refusal = this.#downlink.gather(() => this.#items(socket, items));
+    const refusal = this.#downlink.batch(() => this.#items(socket, items));
     if (refusal === undefined) return;
     // Who leaves said so; who was fenced may not have heard of it when it sent this.
     if (refusal !== "going_away" && refusal !== "stale_generation")
@@ -149,7 +149,7 @@ export class ShardCore {
   #lost(slice: number): void {
     this.#questions.lost(slice);
     if (this.#slices.count > 1) {
-      this.#gathers.lost(slice);
+      this.#scatterGather.lost(slice);
       return;
     }
     for (const link of [...this.#links.all()])
@@ -217,7 +217,7 @@ export class ShardCore {
     this.#linger.end(watch);
     const surplus = noteAsk(watch, attach);
     if (surplus !== undefined) this.#cancel(watch, surplus);
-    if (this.#slices.count > 1) this.#gathers.ask(watch, attach);
+    if (this.#slices.count > 1) this.#scatterGather.ask(watch, attach);
     else if (!this.#slices.isPresent) this.#downlink.send(watch.link, [encodeWaiting(watch.path, attach.id)]);
     else this.#up([encodeAttach(attach, watch.link.number)]);
   }
@@ -225,7 +225,7 @@ export class ShardCore {
   /** Nobody waits for the answer any more (L8). */
   #cancel(watch: Watch, id: number): void {
     if (!watch.asks.delete(id)) return;
-    this.#gathers.cancel(watch, id);
+    this.#scatterGather.cancel(watch, id);
     this.#up([encodeCancel({ endpoint: watch.path, id }, watch.link.number)]);
   }
 
@@ -233,7 +233,7 @@ export class ShardCore {
   #attaches(slice: number): string[] {
     const frames: string[] = [];
     for (const watch of this.#links.watches()) {
-      if (this.#slices.count > 1) frames.push(...this.#gathers.attaches(watch, slice));
+      if (this.#slices.count > 1) frames.push(...this.#scatterGather.attaches(watch, slice));
       else for (const attach of attachesOf(watch)) frames.push(encodeAttach(attach, watch.link.number));
     }
     return frames;
@@ -252,7 +252,7 @@ export class ShardCore {
   #unwatch(watch: Watch): void {
     watch.link.watches.delete(watch.path);
     this.#linger.end(watch);
-    this.#gathers.forget(watch);
+    this.#scatterGather.forget(watch);
     this.#up([encodeDetach(watch.path, watch.link.number)]);
   }
 
@@ -303,7 +303,7 @@ export class ShardCore {
     const watch = link.watches.get(path);
     if (watch === undefined) return;
     if (this.#slices.count > 1) {
-      this.#gathers.take(watch, slice, item);
+      this.#scatterGather.take(watch, slice, item);
       return;
     }
     if (item.update !== undefined) noteUpdate(watch, item.update);

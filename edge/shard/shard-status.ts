@@ -9,7 +9,7 @@ export interface ShardStatus {
   readonly ready: boolean;
   /** The name of the active origin, where it reads all partitions. */
   readonly origin: string | null;
-  /** Of the last grant, or of this life of the shard. */
+  /** Of the last change of leadership, or of this life of the shard. */
   readonly generation: number;
   readonly standbys: SliceStatus["standbys"];
   /** One for all partitions, or those into which origins divide them. */

@@ -32,7 +32,7 @@ export class ShardStore {
     this.#run("DELETE FROM objects WHERE name = ?", name);
   }
 
-  /** 0 before the first was granted. */
+  /** 0 before an uplink was first active. */
   generation(): number {
     return Number(this.#run("SELECT value FROM generation")[0]?.value ?? 0);
   }

@@ -8,24 +8,24 @@ import { formatSlice, WHOLE } from "../../shared/protocol/slice.ts";
 import type { OriginHello } from "../../shared/protocol/uplink.ts";
 import { VERSION } from "../../shared/protocol/version.ts";
 import { closeQuietly, type HibernatingPeer } from "../peer.ts";
-import { Generations, Grants, type ShardConfig, type Takeover } from "./grants.ts";
-import { Deadline } from "./succession.ts";
+import { Deadline } from "./failover.ts";
+import { type Failover, Generations, Leadership, type ShardConfig } from "./leadership.ts";
 import {
   greet,
+  SliceUplinks,
+  type SliceUplinksPorts,
   type Standing,
   strangersStanding,
   survivorsSlice,
   type Uplink,
-  Uplinks,
-  type UplinksPorts,
-} from "./uplinks.ts";
+} from "./slice-uplinks.ts";
 
-export interface SlicesPorts extends UplinksPorts {
+export interface SlicesPorts extends SliceUplinksPorts {
   /** Must outlive the shard's memory. */
   setGeneration(generation: number): void;
 }
 
-export interface SlicesTakeover extends Takeover {
+export interface SlicesFailover extends Failover {
   /** The slice has no active uplink any more, or another one: what the one before was asked is open. */
   lost(slice: number): void;
   /** Another count is served from now on; none of its slices has an active uplink yet. */
@@ -41,7 +41,7 @@ export interface SliceStatus {
   readonly ready: boolean;
   /** The name of the active origin. */
   readonly origin: string | null;
-  /** Of its grant; 0 where there is none. */
+  /** Of its leadership; 0 where there is none. */
   readonly generation: number;
   readonly standbys: readonly { readonly origin: string; readonly ready: boolean }[];
 }
@@ -53,12 +53,12 @@ export class Slices {
   readonly generations: Generations;
   readonly #ports: SlicesPorts;
   readonly #config: ShardConfig;
-  readonly #takeover: SlicesTakeover;
+  readonly #failover: SlicesFailover;
   /** By their count, in the order of their numbers. */
-  readonly #layouts = new Map<number, readonly Grants[]>();
+  readonly #layouts = new Map<number, readonly Leadership[]>();
   /** The slices of the count that is served. */
-  #served: readonly Grants[];
-  readonly #owners = new Map<HibernatingPeer, Grants>();
+  #served: readonly Leadership[];
+  readonly #owners = new Map<HibernatingPeer, Leadership>();
   #nextLink = 1;
   /** What a slice of the count that is served is given before another count is served. */
   readonly #deadline = new Deadline<HibernatingPeer>();
@@ -67,11 +67,11 @@ export class Slices {
     ports: SlicesPorts,
     config: ShardConfig,
     survivors: { readonly generation: number; readonly uplinks: readonly HibernatingPeer[] },
-    takeover: SlicesTakeover,
+    failover: SlicesFailover,
   ) {
     this.#ports = ports;
     this.#config = config;
-    this.#takeover = takeover;
+    this.#failover = failover;
     this.generations = new Generations(survivors.generation, (generation) => ports.setGeneration(generation));
     const bySlice = Map.groupBy(survivors.uplinks, (socket) => formatSlice(survivorsSlice(socket)));
     for (const socket of survivors.uplinks) this.#layout(survivorsSlice(socket).count, bySlice);
@@ -79,15 +79,15 @@ export class Slices {
     for (const { uplinks } of all.flat()) this.#nextLink = Math.max(this.#nextLink, uplinks.nextLink);
     for (const socket of survivors.uplinks) {
       const { count, number } = survivorsSlice(socket);
-      const grants = this.#layouts.get(count)?.[number - 1];
-      if (grants !== undefined) this.#owners.set(socket, grants);
+      const leadership = this.#layouts.get(count)?.[number - 1];
+      if (leadership !== undefined) this.#owners.set(socket, leadership);
     }
     this.#served = all.find((layout) => layout.some(({ active }) => active)) ?? this.#layout(WHOLE.count);
   }
 
   /** Whoever was active stays so; where someone stands by instead, it takes over. */
   start(): void {
-    this.#takeover.switched(this.#served.length);
+    this.#failover.switched(this.#served.length);
     this.#serves(true);
     this.arrived();
   }
@@ -109,7 +109,7 @@ export class Slices {
   /** To the active one of a slice, or of each; lost where there is none. */
   send(frames: readonly string[], slice?: number): void {
     if (slice !== undefined) this.#served[slice - 1]?.send(frames);
-    else for (const grants of this.#served) grants.send(frames);
+    else for (const leadership of this.#served) leadership.send(frames);
   }
 
   /** The number of a new link: not used twice in one generation (L2), over a hibernation either. */
@@ -136,7 +136,8 @@ export class Slices {
   arrived(from?: HibernatingPeer): void {
     const contested = this.#layouts.size > 1;
     if (from !== undefined) this.#deadline.heard(from, this.#ports);
-    for (const grants of this.#all()) this.#watched(grants, () => grants.arrived(from, contested));
+    for (const leadership of this.#all())
+      this.#watched(leadership, () => leadership.arrived(from, contested));
     this.#choose();
   }
 
@@ -147,14 +148,14 @@ export class Slices {
     this.#forgetEmpty(count);
     if (!this.#layouts.has(count) && this.#layouts.size >= COUNTS) return "overloaded";
     const layout = this.#layout(count);
-    const grants = layout[number - 1];
-    if (grants === undefined) return "bad_frame";
-    this.#replaceNamesake(hello.origin, grants);
+    const leadership = layout[number - 1];
+    if (leadership === undefined) return "bad_frame";
+    this.#replaceNamesake(hello.origin, leadership);
     if (layout !== this.#served && this.#served.every(({ uplinks }) => uplinks.isEmpty)) this.#switch(layout);
-    this.#owners.set(socket, grants);
+    this.#owners.set(socket, leadership);
     let refusal: CloseName | undefined;
-    this.#watched(grants, () => {
-      refusal = grants.welcome(socket, hello);
+    this.#watched(leadership, () => {
+      refusal = leadership.welcome(socket, hello);
     });
     return refusal;
   }
@@ -165,10 +166,10 @@ export class Slices {
   }
 
   closed(socket: HibernatingPeer): void {
-    const grants = this.#owners.get(socket);
+    const leadership = this.#owners.get(socket);
     this.#owners.delete(socket);
-    if (grants === undefined) return;
-    this.#watched(grants, () => grants.closed(socket));
+    if (leadership === undefined) return;
+    this.#watched(leadership, () => leadership.closed(socket));
     this.#choose();
   }
 
@@ -179,21 +180,21 @@ export class Slices {
 
   /** Of those that are served, and others that stand by. */
   standbys(): SliceStatus["standbys"] {
-    return this.#all().flatMap((grants) => statusOf(grants).standbys);
+    return this.#all().flatMap((leadership) => statusOf(leadership).standbys);
   }
 
-  #all(): readonly Grants[] {
+  #all(): readonly Leadership[] {
     return this.#layouts.size === 1 ? this.#served : [...this.#layouts.values()].flat();
   }
 
-  #layout(count: number, survivors?: ReadonlyMap<string, readonly HibernatingPeer[]>): readonly Grants[] {
+  #layout(count: number, survivors?: ReadonlyMap<string, readonly HibernatingPeer[]>): readonly Leadership[] {
     const known = this.#layouts.get(count);
     if (known !== undefined) return known;
-    const layout = Array.from({ length: count }, (_, i): Grants => {
+    const layout = Array.from({ length: count }, (_, i): Leadership => {
       const slice: Slice = { number: i + 1, count };
-      const uplinks = new Uplinks(this.#ports, slice, survivors?.get(formatSlice(slice)) ?? []);
+      const uplinks = new SliceUplinks(this.#ports, slice, survivors?.get(formatSlice(slice)) ?? []);
       if (survivors === undefined) uplinks.nextLink = this.#nextLink;
-      return new Grants(uplinks, this.#config, this.generations, this.#takeover);
+      return new Leadership(uplinks, this.#config, this.generations, this.#failover);
     });
     this.#layouts.set(count, layout);
     return layout;
@@ -207,9 +208,9 @@ export class Slices {
   }
 
   /** An origin has one slice: where it had another one before, that uplink is closed (U12). */
-  #replaceNamesake(origin: string, grants: Grants): void {
+  #replaceNamesake(origin: string, leadership: Leadership): void {
     for (const other of this.#all()) {
-      const before = other === grants ? undefined : other.uplinks.named(origin);
+      const before = other === leadership ? undefined : other.uplinks.named(origin);
       if (before === undefined) continue;
       closeQuietly(before, "replaced");
       this.closed(before);
@@ -235,31 +236,31 @@ export class Slices {
     this.#switch(next);
   }
 
-  #switch(layout: readonly Grants[]): void {
+  #switch(layout: readonly Leadership[]): void {
     this.#serves(false);
     this.#served = layout;
-    this.#takeover.switched(layout.length);
+    this.#failover.switched(layout.length);
     this.#serves(true);
   }
 
   #serves(serves: boolean): void {
-    for (const grants of this.#served) grants.serve(serves);
+    for (const leadership of this.#served) leadership.serve(serves);
   }
 
   /** Tells of the loss of a slice's active uplink, before another one is asked anything. */
-  #watched(grants: Grants, event: () => void): void {
-    const before = grants.active;
+  #watched(leadership: Leadership, event: () => void): void {
+    const before = leadership.active;
     event();
     if (
       before !== undefined &&
-      grants.active === undefined &&
-      this.#served[grants.slice.number - 1] === grants
+      leadership.active === undefined &&
+      this.#served[leadership.slice.number - 1] === leadership
     )
-      this.#takeover.lost(grants.slice.number);
+      this.#failover.lost(leadership.slice.number);
   }
 }
 
-function statusOf({ active, uplinks, slice }: Grants): SliceStatus {
+function statusOf({ active, uplinks, slice }: Leadership): SliceStatus {
   return {
     slice: formatSlice(slice),
     connected: active !== undefined,

@@ -31,7 +31,7 @@ import {
   WHOLE_SLICE,
 } from "./schema.ts";
 import type { Begun, IndexFacts, Latest, Page, PartitionView, RecentLimits } from "./views.ts";
-import { WriteBack } from "./write-back.ts";
+import { WriteBehind } from "./write-behind.ts";
 
 export interface IndexOptions {
   /** Made if it isn't there. The index is `index.db` in it, with `-wal`, `-shm` and `index.lock` beside it. */
@@ -61,7 +61,7 @@ export class RecordIndex {
   readonly #db: DatabaseSync;
   readonly #path: string;
   readonly #lock: DatabaseSync;
-  readonly #writeBack: WriteBack;
+  readonly #writeBehind: WriteBehind;
   readonly #partitions: Partitions;
   readonly #batches: Batches;
   readonly #lookup: Lookup;
@@ -75,7 +75,7 @@ export class RecordIndex {
     this.#db = file.db;
     this.#path = file.path;
     this.#lock = file.lock;
-    this.#writeBack = new WriteBack(file.path);
+    this.#writeBehind = new WriteBehind(file.path);
     this.#partitions = new Partitions(file.db, (topic) => options.topics.get(topic)?.keepLatest === true);
     this.#batches = new Batches(file.db);
     for (const partition of [...this.#partitions.live()]) {
@@ -94,7 +94,7 @@ export class RecordIndex {
       tails,
       retention,
       options.now,
-      this.#writeBack,
+      this.#writeBehind,
     );
   }
 
@@ -243,7 +243,7 @@ export class RecordIndex {
     }
   }
 
-  /** Writes everything that was gathered. Closing twice is closing once. */
+  /** Writes everything that was buffered. Closing twice is closing once. */
   close(): void {
     if (this.#ended !== undefined) return;
     try {
@@ -282,7 +282,7 @@ export class RecordIndex {
 
   #end(why: IndexError): void {
     this.#ended ??= why;
-    this.#writeBack.close();
+    this.#writeBehind.close();
     if (this.#db.isOpen) this.#db.close();
     if (this.#lock.isOpen) this.#lock.close();
   }

@@ -1,5 +1,5 @@
 /**
- * The way in: records are gathered in memory and written for all partitions together, so that a trickle
+ * The way in: records are buffered in memory and written for all partitions together, so that a trickle
  * doesn't become one tiny batch and one transaction for each record. What a transaction writes and the
  * offset to go on from are committed together.
  */
@@ -14,21 +14,21 @@ import type { Retention } from "./retention.ts";
 import { integer, transaction } from "./schema.ts";
 import { tailName } from "./tail-table.ts";
 import type { Tails } from "./tails.ts";
-import type { WriteBack } from "./write-back.ts";
+import type { WriteBehind } from "./write-behind.ts";
 
 /**
- * What is gathered is written when it is so much, before anything else is taken, or has waited so long: then by a tick, so
+ * What is buffered is written when it is so much, before anything else is taken, or has waited so long: then by a tick, so
  * that records that are to be forwarded don't wait for it.
  */
 const BUFFERED_RECORDS = 4_096;
 const BUFFERED_BYTES = 1024 * 1024;
 const BUFFERED_MS = 200;
 
-/** As many times that are gathered while a commit is better put off (write-back.ts), but for no longer than that. */
+/** As many times that are buffered while a commit is better put off (write-behind.ts), but for no longer than that. */
 const PUT_OFF = 8;
 
 /**
- * Bytes that come with what is gathered but aren't kept, after which it is written too: a record is a view of what it was
+ * Bytes that come with what is buffered but aren't kept, after which it is written too: a record is a view of what it was
  * read from, and keeps all of that in memory.
  */
 const PASSED_BYTES = 8 * 1024 * 1024;
@@ -53,13 +53,13 @@ export class Ingest {
   readonly #retention: Retention;
   readonly #now: () => number;
   readonly #saveState: StatementSync;
-  readonly #writeBack: Pick<WriteBack, "committed" | "isFinishing">;
+  readonly #writeBehind: Pick<WriteBehind, "committed" | "isFinishing">;
   /** Those that differ from what is on disk. */
   readonly #dirty = new Set<Partition>();
   #dirtySince = 0;
   #records = 0;
   #bytes = 0;
-  /** Of records without an endpoint, and of values that don't travel, since the first that was gathered. */
+  /** Of records without an endpoint, and of values that don't travel, since the first that was buffered. */
   #passed = 0;
   #generationBytes = 0;
   readonly counts = { appends: 0, appendMs: 0, dropped: 0 };
@@ -75,10 +75,10 @@ export class Ingest {
     tails: Tails,
     retention: Retention,
     now: () => number,
-    writeBack: Pick<WriteBack, "committed" | "isFinishing">,
+    writeBehind: Pick<WriteBehind, "committed" | "isFinishing">,
   ) {
     this.#db = db;
-    this.#writeBack = writeBack;
+    this.#writeBehind = writeBehind;
     this.#partitions = partitions;
     this.#batches = batches;
     this.#tails = tails;
@@ -120,7 +120,7 @@ export class Ingest {
     if (busy === 0) this.#droppedAt = undefined;
   }
 
-  /** Writes what was gathered and drops what must go. If that fails, all is as it was. */
+  /** Writes what was buffered and drops what must go. If that fails, all is as it was. */
   commit(): void {
     const generation = this.#generationBytes + this.#bytes;
     this.#commit(generation, this.#tails.full || generation >= GENERATION_BYTES);
@@ -150,7 +150,7 @@ export class Ingest {
   finish(): void {
     this.#commit(0, true);
     transaction(this.#db, () => {
-      this.#tails.writeBack(Number.POSITIVE_INFINITY);
+      this.#tails.writeBehind(Number.POSITIVE_INFINITY);
       this.#saveState.run(this.#arrival, this.#tails.replayFrom());
     });
   }
@@ -165,7 +165,7 @@ export class Ingest {
     try {
       transaction(this.#db, () => {
         const blobs = this.#insertBuffered();
-        this.#tails.writeBack(turn ? Number.POSITIVE_INFINITY : 64 + 2 * this.#records);
+        this.#tails.writeBehind(turn ? Number.POSITIVE_INFINITY : 64 + 2 * this.#records);
         const { records, changed } = this.#retention.drop(this.#now(), DROPS_AT_ONCE + 4 * blobs);
         for (const partition of this.#dirty) this.#partitions.save(partition);
         for (const partition of changed) if (!this.#dirty.has(partition)) this.#partitions.save(partition);
@@ -186,7 +186,7 @@ export class Ingest {
     for (const partition of this.#dirty) partition.buffered = [];
     for (const partition of gone) this.#partitions.deleted(partition);
     this.#dirty.clear();
-    this.#writeBack.committed(this.#bytes);
+    this.#writeBehind.committed(this.#bytes);
     this.#records = 0;
     this.#bytes = 0;
     this.#passed = 0;
@@ -195,7 +195,7 @@ export class Ingest {
   }
 
   #isFull(): boolean {
-    const times = this.#writeBack.isFinishing ? PUT_OFF : 1;
+    const times = this.#writeBehind.isFinishing ? PUT_OFF : 1;
     return (
       this.#records >= times * BUFFERED_RECORDS ||
       this.#bytes >= times * BUFFERED_BYTES ||

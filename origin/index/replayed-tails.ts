@@ -1,4 +1,4 @@
-/** What the last run had gathered of the tails, and not written back: read again from the batches when the index is opened. */
+/** What the last run had buffered of the tails, and not written back: read again from the batches when the index is opened. */
 import type { DatabaseSync } from "node:sqlite";
 import type { Batches } from "./batches.ts";
 import type { Partitions } from "./partitions.ts";
@@ -7,7 +7,7 @@ import { integer } from "./schema.ts";
 import { tailName } from "./tail-table.ts";
 import { Tails } from "./tails.ts";
 
-/** Tails gathered in memory before they are written back: less than 2 MB, and two such are held. */
+/** Tails buffered in memory before they are written back: less than 2 MB, and two such are held. */
 const TAILS = 32_768;
 
 /** The tails, with what the last run did not write back. */

@@ -2,8 +2,8 @@
  * The last offset of each key in each partition.
  *
  * Random keys written one by one into a table of SQLite would write a page for each record. So tails are
- * gathered in memory (`fresh`); when there are enough, they are sorted and written back a slice at a time
- * with the transactions that follow (`settling`), while the next are gathered. Neighbours share a page and
+ * buffered in memory (`fresh`); when there are enough, they are sorted and written back a slice at a time
+ * with the transactions that follow (`settling`), while the next are buffered. Neighbours share a page and
  * are written together. What a crash takes from memory is read again from the batches: those from
  * `replayFrom()` on.
  */
@@ -39,7 +39,7 @@ export class Tails {
   #sweptPartition = -1;
 
   /**
-   * @param capacity how many tails are gathered before they are written back; a power of two.
+   * @param capacity how many tails are buffered before they are written back; a power of two.
    * @param replayFrom as the last one to have this table said; the caller sets the tails from there on again.
    */
   constructor(db: DatabaseSync, capacity: number, replayFrom: number) {
@@ -96,7 +96,7 @@ export class Tails {
   }
 
   /** Writes back up to `count` of the tails that are due; all of them with Infinity. In a transaction. */
-  writeBack(count: number): void {
+  writeBehind(count: number): void {
     const end = Math.min(this.#order.length, this.#written + count);
     for (; this.#written < end; this.#written++) {
       const entry = this.#order[this.#written] ?? 0;
@@ -120,7 +120,7 @@ export class Tails {
   }
 
   /**
-   * Begins to write back what was gathered. Only after `writeBack(Infinity)` was committed, with every
+   * Begins to write back what was buffered. Only after `writeBehind(Infinity)` was committed, with every
    * record before `arrival`.
    */
   settle(arrival: number): void {

@@ -1,4 +1,4 @@
-/** Gathers records to parts: small enough to be handled at once, large enough to be worth it. */
+/** Collects records into parts: small enough to be handled at once, large enough to be worth it. */
 import type { SourceRecord } from "../source.ts";
 
 /** Bounds of one part; a single larger record makes a part of its own. */

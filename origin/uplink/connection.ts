@@ -48,7 +48,7 @@ export interface ConnectionTiming {
   /** An uplink on which nothing was heard for this long is dead; a dial that takes longer has failed. */
   readonly deadMs: number;
   /** What has been read so soon after a message leaves together in the next one. */
-  readonly gatherMs: number;
+  readonly batchMs: number;
 }
 
 /**
@@ -129,7 +129,7 @@ export class Connection implements ShardPort {
   }
 
   soon(run: () => void): void {
-    const waitMs = this.#sentAt + this.#options.timing.gatherMs - performance.now();
+    const waitMs = this.#sentAt + this.#options.timing.batchMs - performance.now();
     // What one answer of the log brings of several partitions comes in one turn of the loop.
     if (waitMs <= 0) setImmediate(run);
     else setTimeout(run, waitMs);

@@ -51,7 +51,7 @@ export interface UplinksTiming extends ConnectionTiming {
 const TIMING: UplinksTiming = {
   pingMs: 1_000,
   deadMs: 5_000,
-  gatherMs: 2,
+  batchMs: 2,
   retry: { baseMs: 250, maxMs: 2_000 },
   replaced: { baseMs: 1_000, maxMs: 60_000 },
   refused: { baseMs: 1_000, maxMs: 30_000 },

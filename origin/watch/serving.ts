@@ -11,7 +11,7 @@ import type { WatchCounts } from "./counts.ts";
 import type { Ask, Behind, Interest, Shard } from "./interest.ts";
 import { examine, type Gap, gapsIn, prove } from "./proof.ts";
 import type { Replayed, Replays } from "./replays.ts";
-import { isElsewhere } from "./subject.ts";
+import { isNotHome } from "./subject.ts";
 
 export interface ServingPorts extends AnswerPorts {
   readonly replays: Replays;
@@ -84,8 +84,8 @@ function answer(ports: ServingPorts, blocked: BlockedAsks, interest: Interest, c
       ? answerRecovered(ports, watch, ask.from ?? NOTHING, ask.replayed)
       : answerRecent(ports, watch, ask.from, proof);
   for (const epoch of answered.attached.to.keys()) watch.stands.add(epoch);
-  const elsewhere = isElsewhere(ports, watch, ask.from);
-  outbox.add(to, encodeAttached({ ...answered.attached, id: ask.id, elsewhere, log: filled }));
+  const notHome = isNotHome(ports, watch, ask.from);
+  outbox.add(to, encodeAttached({ ...answered.attached, id: ask.id, notHome, log: filled }));
   counts.answered[filled ? "log" : proof]++;
   return send(interest, to, answered, counts);
 }

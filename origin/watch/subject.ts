@@ -126,7 +126,7 @@ export function standingOf(ports: SubjectPorts, subject: Subject): Map<string, n
 }
 
 /** Whether other slices answer for an endpoint, as far as this origin can tell (N4). */
-export function isElsewhere(ports: SubjectPorts, subject: Subject, from: Position | undefined): boolean {
+export function isNotHome(ports: SubjectPorts, subject: Subject, from: Position | undefined): boolean {
   if (isWhole(ports.slice ?? WHOLE) || subject.tails.size > 0 || (from?.size ?? 0) > 0) return false;
   const { endpoint } = subject;
   return (ports.partitions.count(endpoint.topic) ?? 0) > 0 && speakersOf(ports, subject).length === 0;

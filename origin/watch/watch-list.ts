@@ -30,8 +30,8 @@ import { PATIENCE_MS } from "./proof.ts";
 import { type ServingPorts, serve } from "./serving.ts";
 import {
   type Endpoint,
-  isElsewhere,
   isHome,
+  isNotHome,
   type SubjectPorts,
   speakersOf,
   standingOf,
@@ -135,9 +135,9 @@ export class WatchList {
       const { record } = this.#ports.history.latest(topic, key);
       const current = record && this.#ports.partitions.find(topic, record.epoch) !== undefined;
       const tails = tailsIn(this.#ports, endpoint);
-      const elsewhere = isElsewhere(this.#ports, { endpoint, tails }, undefined);
+      const notHome = isNotHome(this.#ports, { endpoint, tails }, undefined);
       const position = standingOf(this.#ports, { endpoint, tails });
-      shard.outbox.add(to, encodeLatest(path, position, current ? 1 : 0, elsewhere));
+      shard.outbox.add(to, encodeLatest(path, position, current ? 1 : 0, notHome));
       if (current) shard.outbox.add(to, frameOf(path, record, record.previous));
     }
     shard.outbox.flush();

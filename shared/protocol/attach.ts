@@ -29,7 +29,7 @@ export const AttachedSchema = v.object({
   to: PositionSchema,
   horizon: PositionSchema,
   count: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
-  elsewhere: v.optional(v.literal(true)),
+  notHome: v.optional(v.literal(true)),
   log: v.optional(v.literal(true)),
   ...VerdictSchema.entries,
 });
@@ -67,7 +67,7 @@ export interface Attached {
   readonly horizon: Position;
   readonly count: number;
   /** Nothing is known here of the endpoint or of what was asked, and its home is in another slice (N4). */
-  readonly elsewhere?: boolean | undefined;
+  readonly notHome?: boolean | undefined;
   /** Continuity was proved by reading the log again (R7), and not from the index. */
   readonly log?: boolean | undefined;
 }
@@ -87,7 +87,7 @@ export function readAttached(o: v.InferOutput<typeof AttachedSchema>): Attached 
     to: o.to,
     horizon: o.horizon,
     count: o.count,
-    elsewhere: o.elsewhere,
+    notHome: o.notHome,
     log: o.log,
     verdict: { position: o.position, head: o.head, recovered: o.recovered, cause: o.cause },
   };
@@ -121,7 +121,7 @@ export function encodeAttached(attached: Attached): string {
     to: formatPosition(attached.to),
     horizon: formatPosition(attached.horizon),
     count: attached.count,
-    elsewhere: attached.elsewhere || undefined,
+    notHome: attached.notHome || undefined,
     log: attached.log || undefined,
   });
 }

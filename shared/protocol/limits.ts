@@ -26,7 +26,7 @@ export const LIMITS = {
   /** Slices into which origins may divide the partitions. */
   slices: 64,
   /** What a shard holds of answers of some slices until the others have answered, for all endpoints. */
-  gatheredBytes: 32 * 1024 * 1024,
+  scatterGatherBytes: 32 * 1024 * 1024,
   /** Subscribers of one object: a limit of the platform, less some room for links. */
   subscribersPerObject: 32_000,
 } as const;

@@ -58,7 +58,7 @@ const Schemas = {
     latest: EndpointSchema,
     position: PositionSchema,
     count: v.picklist([0, 1]),
-    elsewhere: v.optional(v.literal(true)),
+    notHome: v.optional(v.literal(true)),
   }),
   error: v.object({ error: v.object({ code: v.string(), message: v.string(), retry: v.boolean() }) }),
 } as const;
@@ -89,7 +89,7 @@ export type OriginSays =
       readonly endpoint: string;
       readonly position: Position;
       readonly count: number;
-      readonly elsewhere?: boolean | undefined;
+      readonly notHome?: boolean | undefined;
     }
   | { readonly kind: "error"; readonly error: ErrorBody }
   | { readonly kind: "unknown" };
@@ -118,7 +118,7 @@ export const decodeOriginSays: Reader<OriginSays> = reader<OriginSays>(
       endpoint: o.latest,
       position: o.position,
       count: o.count,
-      elsewhere: o.elsewhere,
+      notHome: o.notHome,
     })),
     error: as("error", Schemas.error, (o) => ({ kind: "error", error: o.error })),
   },
@@ -171,9 +171,9 @@ export function encodeGet(endpoint: string, id: number): string {
   return JSON.stringify({ get: endpoint, id });
 }
 
-export function encodeLatest(endpoint: string, position: Position, count: 0 | 1, elsewhere = false): string {
+export function encodeLatest(endpoint: string, position: Position, count: 0 | 1, notHome = false): string {
   const text = formatPosition(position);
-  return JSON.stringify({ latest: endpoint, position: text, count, elsewhere: elsewhere || undefined });
+  return JSON.stringify({ latest: endpoint, position: text, count, notHome: notHome || undefined });
 }
 
 /** The answer to a question that cannot be answered. */

@@ -18,7 +18,7 @@ const command = {
     RATE: { means: "Updates of each key per second.", default: "1" },
     PAYLOAD: { means: "Bytes of an update.", default: "512" },
     DURATION: { means: "Seconds.", default: "60" },
-    LINGER: { means: "Milliseconds for which updates are gathered into one request.", default: "1" },
+    LINGER: { means: "Milliseconds for which updates are batched into one request.", default: "1" },
     SEED: { means: "Of chance.", default: "1" },
   },
   switches: { "json-payload": "Updates are JSON and not random bytes.", json: "Prints JSON." },

@@ -1,7 +1,7 @@
 /** Which limits of the platform a plan comes near. Pure. Documented ones, and one core for each object. */
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { MEASURED } from "./estimate-measured.ts";
-import { type Assumptions, gathered, HARSHEST, KINDEST, type Plan, watchedOf } from "./estimate-model.ts";
+import { type Assumptions, batched, HARSHEST, KINDEST, type Plan, watchedOf } from "./estimate-model.ts";
 
 /** Hibernatable sockets of an object; and as many that it dialled itself. */
 const SOCKETS = 32_768;
@@ -27,7 +27,7 @@ export function limitsOf(plan: Plan): Limit[] {
   const watched = watchedOf(plan);
   const updates = (watched * plan.rate) / plan.shards;
   const rates = (assumptions: Assumptions) => {
-    const together = gathered(plan, assumptions);
+    const together = batched(plan, assumptions);
     const { updateMs, deliveryMs } = MEASURED.everything;
     const linkMessages = plan.rate / together.endpoint;
     const shardMs = MEASURED.shardUpdateMs[assumptions.arrival];

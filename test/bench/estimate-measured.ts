@@ -45,7 +45,7 @@ export const MEASURED = {
   heapBytes: { link: 963, subscriber: 110 },
   /** An origin answers so many in one step at most (origin/watch/serving.ts). */
   answersPerStep: 16,
-  /** An origin gathers updates for 2 ms after each message (origin/uplink/uplinks.ts). */
+  /** An origin batches updates for 2 ms after each message (origin/uplink/uplinks.ts). */
   messagesPerShardSecond: 500,
   batchBytes: LIMITS.batchBytes,
   /** An object that does nothing for so long hibernates. */

@@ -34,8 +34,8 @@ export interface Plan {
   /** Between two pings of a subscriber; 0: it sends none. */
   readonly pingSeconds: number;
   readonly shards: number;
-  /** For how long updates gather before they leave the origin together: its own 2 ms, and what the log adds. */
-  readonly gatherMs: number;
+  /** For how long updates are batched before they leave the origin together: its own 2 ms, and what the log adds. */
+  readonly batchMs: number;
 }
 
 /** What no bill has shown yet. Each in its kinder form first. */
@@ -117,13 +117,13 @@ export function watchedOf({ endpoints, watched }: Plan): number {
 }
 
 /** Updates of one endpoint that leave together, and updates of all endpoints in one message of an uplink. */
-export function gathered(plan: Plan, { arrival }: Assumptions): { endpoint: number; uplink: number } {
+export function batched(plan: Plan, { arrival }: Assumptions): { endpoint: number; uplink: number } {
   const perShard = (watchedOf(plan) * plan.rate) / plan.shards;
   const perMessage = Math.max(1, MEASURED.batchBytes / plan.messageBytes);
   // However they arrive, an origin sends a shard no more messages than that.
   const gathers = Math.max(1, perShard / MEASURED.messagesPerShardSecond);
   if (arrival === "apart") return { endpoint: 1, uplink: Math.min(gathers, perMessage) };
-  const seconds = plan.gatherMs / 1_000;
+  const seconds = plan.batchMs / 1_000;
   // Beside the one that there must be, those that the same time brings.
   return {
     endpoint: Math.min(1 + plan.rate * seconds, perMessage),
@@ -137,7 +137,7 @@ export function eventsOf(plan: Plan, assumptions: Assumptions, seconds = MONTH_S
   const updates = watched * plan.rate * seconds;
   const restarts = (plan.restarts * seconds) / MONTH_SECONDS;
   const returns = (subscribers * plan.reconnects * seconds) / DAY_SECONDS;
-  const together = gathered(plan, assumptions);
+  const together = batched(plan, assumptions);
   const linkMessages = updates / together.endpoint;
   const away = assumptions.absence === "long";
   const left = away && plan.subscribers <= 1 ? returns : 0;

@@ -22,7 +22,7 @@ const FIELDS = {
   MESSAGE_BYTES: wholeFrom(1, 16 * 1024 * 1024),
   PING_SECONDS: from(0, 86_400),
   SHARDS: wholeFrom(1, 64),
-  GATHER_MS: from(0, 60_000),
+  BATCH_MS: from(0, 60_000),
 } as const satisfies Record<string, Field>;
 
 export type PlanTexts = { readonly [Name in keyof typeof FIELDS]: string };
@@ -56,7 +56,7 @@ export function readPlan(texts: PlanTexts): ReadPlan {
     messageBytes: read("MESSAGE_BYTES"),
     pingSeconds: read("PING_SECONDS"),
     shards: read("SHARDS"),
-    gatherMs: read("GATHER_MS"),
+    batchMs: read("BATCH_MS"),
   };
   return problems.length > 0 ? { ok: false, problems } : { ok: true, plan };
 }

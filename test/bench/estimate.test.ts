@@ -28,7 +28,7 @@ const plan: Plan = {
   messageBytes: 250,
   pingSeconds: 30,
   shards: 16,
-  gatherMs: 2,
+  batchMs: 2,
 };
 const names = Object.keys(ASSUMPTIONS) as Assumption[];
 
@@ -74,9 +74,9 @@ describe("a plan", () => {
   test("updates that arrive together cost one message on each hop, never fewer than one for a batch's bytes", () => {
     const slow = eventsOf({ ...plan, rate: 0.001 }, KINDEST);
     expect(slow.linkMessages / slow.updates).toBeGreaterThan(0.999);
-    const fast = eventsOf({ ...plan, rate: 1_000, gatherMs: 10 }, KINDEST);
+    const fast = eventsOf({ ...plan, rate: 1_000, batchMs: 10 }, KINDEST);
     expect(fast.updates / fast.linkMessages).toBeCloseTo(11, 6);
-    const large = eventsOf({ ...plan, rate: 1_000, gatherMs: 10, messageBytes: 1_000_000 }, KINDEST);
+    const large = eventsOf({ ...plan, rate: 1_000, batchMs: 10, messageBytes: 1_000_000 }, KINDEST);
     expect(large.linkMessages).toBe(large.updates);
     expect(large.uplinkMessages).toBe(large.updates);
   });
@@ -140,7 +140,7 @@ describe("what is typed", () => {
     MESSAGE_BYTES: "100",
     PING_SECONDS: "0",
     SHARDS: "2",
-    GATHER_MS: "0",
+    BATCH_MS: "0",
   };
 
   test("is a plan", () => {

@@ -20,9 +20,9 @@ const command = {
     MESSAGE_BYTES: { means: "Of an update as subscribers get it.", default: "250" },
     PING_SECONDS: { means: "Between two pings of a subscriber; 0: it sends none.", default: "30" },
     SHARDS: { means: "SHARDS, 1 to 64.", default: "4" },
-    GATHER_MS: {
+    BATCH_MS: {
       means:
-        "For how long updates gather before they leave the origin together: its own 2 ms, and what the log adds.",
+        "For how long updates are batched before they leave the origin together: its own 2 ms, and what the log adds.",
       default: "2",
     },
   },

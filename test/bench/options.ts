@@ -33,7 +33,7 @@ export const command = {
     WARM_UP: { means: "Seconds of the same load before.", default: "4" },
     PROCESSES: { means: "Processes that the clients run in.", default: "2" },
     LINGER: {
-      means: "Milliseconds for which a publisher gathers updates into one request; they count as latency.",
+      means: "Milliseconds for which a publisher batches updates into one request; they count as latency.",
       default: "1",
     },
     SEED: { means: "Of chance: the same seed gives the same load.", default: "1" },

@@ -30,7 +30,7 @@ const plan: Plan = {
   messageBytes: 100,
   pingSeconds: SECONDS,
   shards: 2,
-  gatherMs: 0,
+  batchMs: 0,
 };
 const watched = plan.endpoints * plan.watched;
 

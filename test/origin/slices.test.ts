@@ -67,7 +67,7 @@ describe("an origin of a slice", () => {
     expect(origin.partitions.ready).toBe(true);
     expect(origin.partitions.count("t")).toBe(4);
     const answer = new RecordingShard(origin.watchList).answerTo("/t/a");
-    expect(answer?.attached).toMatchObject({ elsewhere: true, count: 0 });
+    expect(answer?.attached).toMatchObject({ notHome: true, count: 0 });
   });
 
   test("[N3] what a position says of other slices' partitions is not judged, and not in the answer", async () => {
@@ -90,13 +90,13 @@ describe("an origin of a slice", () => {
     const [here, there] = [keyAt(3), keyAt(2)];
     const { origin } = await start(SECOND);
     const shard = new RecordingShard(origin.watchList);
-    const isElsewhere = (key: string, from?: string) =>
-      shard.answerTo(`/t/${key}`, from === undefined ? undefined : at(from))?.attached.elsewhere ?? false;
+    const isNotHome = (key: string, from?: string) =>
+      shard.answerTo(`/t/${key}`, from === undefined ? undefined : at(from))?.attached.notHome ?? false;
 
-    expect(isElsewhere(here)).toBe(false);
-    expect(isElsewhere(there)).toBe(true);
-    expect(isElsewhere(there, "i0.0:7")).toBe(true);
-    expect(isElsewhere(there, "i9.1:7"), "it has something to say of that").toBe(false);
+    expect(isNotHome(here)).toBe(false);
+    expect(isNotHome(there)).toBe(true);
+    expect(isNotHome(there, "i0.0:7")).toBe(true);
+    expect(isNotHome(there, "i9.1:7"), "it has something to say of that").toBe(false);
 
     shard.attach(1, `/t/${there}`, 1);
     shard.work();
@@ -104,7 +104,7 @@ describe("an origin of a slice", () => {
     write(1, there);
     await running[0]?.read("t");
     expect(shard.taken(), "it is live").toEqual([expect.stringContaining('"p":"i0.1:0"')]);
-    expect(isElsewhere(there)).toBe(false);
+    expect(isNotHome(there)).toBe(false);
   });
 
   test("[N4] [N8] the answer to a question says so too, and waits for no partition that isn't its own", async () => {
@@ -116,7 +116,7 @@ describe("an origin of a slice", () => {
 
     expect(shard.taken()).toEqual([
       `?1 {"latest":"/t/${keyAt(3)}","position":"-","count":0}`,
-      `?2 {"latest":"/t/${keyAt(0)}","position":"-","count":0,"elsewhere":true}`,
+      `?2 {"latest":"/t/${keyAt(0)}","position":"-","count":0,"notHome":true}`,
     ]);
   });
 
@@ -131,7 +131,7 @@ describe("an origin of a slice", () => {
 
     for (const key of keys) {
       const home = partitionOf(Buffer.from(key), 5);
-      expect(shard.answerTo(`/t/${key}`)?.attached.elsewhere ?? false, key).toBe(home % 2 === 0);
+      expect(shard.answerTo(`/t/${key}`)?.attached.notHome ?? false, key).toBe(home % 2 === 0);
     }
   });
 });

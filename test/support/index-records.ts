@@ -78,7 +78,7 @@ export class IndexFixture {
     return this.index.begin(topic, { partition, epoch, startOffset: 0, endOffset: 1e9 }, start);
   }
 
-  /** Long enough for everything gathered to be written. */
+  /** Long enough for everything buffered to be written. */
   settle(): void {
     this.now += 200;
     this.index.tick();

@@ -83,7 +83,7 @@ export class SimulatedEdge {
   /** When a socket was last pinged. */
   readonly #pings = new Map<unknown, number>();
   readonly #granted = new Set<number>();
-  /** Grants by which an origin that stood by took over. */
+  /** Failovers: an origin that stood by took over. */
   promotions = 0;
 
   constructor(options: SimulationOptions) {

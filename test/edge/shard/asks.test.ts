@@ -31,11 +31,11 @@ interface Said {
   readonly to?: string;
   readonly recovered?: boolean;
   readonly frames?: readonly string[];
-  readonly elsewhere?: boolean;
+  readonly notHome?: boolean;
 }
 
 function answer(uplink: FakeSocket, said: Said): void {
-  const { id, from = "-", to = from, recovered = true, frames = [], elsewhere } = said;
+  const { id, from = "-", to = from, recovered = true, frames = [], notHome } = said;
   const cause = recovered ? undefined : ("ahead" as const);
   const verdict = { position: at(from), head: at(to), recovered, cause };
   const attached = {
@@ -45,7 +45,7 @@ function answer(uplink: FakeSocket, said: Said): void {
     to: at(to),
     horizon: NOTHING,
     count: frames.length,
-    elsewhere,
+    notHome,
   };
   for (const frame of [encodeAttached(attached), ...frames]) shard.say(uplink, 1, frame);
 }

@@ -36,7 +36,7 @@ function ask(path = A): { told: LatestResult | undefined } {
 }
 
 const none = (offset: number, endpoint = A): OriginSays => {
-  return { kind: "latest", endpoint, position: new Map([["e.0", offset]]), count: 0, elsewhere: undefined };
+  return { kind: "latest", endpoint, position: new Map([["e.0", offset]]), count: 0, notHome: undefined };
 };
 const answered = (offset: number) => ({ kind: "none", position: `e.0:${offset}` });
 const refused = (code: string) => expect.objectContaining({ kind: "error", code });

@@ -31,12 +31,12 @@ interface Said {
   readonly head?: string;
   readonly recovered?: boolean;
   readonly frames?: readonly string[];
-  readonly elsewhere?: boolean;
+  readonly notHome?: boolean;
 }
 
 /** What an origin answers, as its items. */
 function answer({ id = 1, from = "-", to = from, head = to, frames = [], ...rest }: Said): string[] {
-  const { recovered, elsewhere } = rest;
+  const { recovered, notHome } = rest;
   const cause = recovered === false ? ("horizon" as const) : undefined;
   const verdict = { position: at(from), head: at(head), recovered, cause };
   const attached = {
@@ -46,7 +46,7 @@ function answer({ id = 1, from = "-", to = from, head = to, frames = [], ...rest
     to: at(to),
     horizon: NOTHING,
     count: frames.length,
-    elsewhere,
+    notHome,
   };
   return [encodeAttached(attached), ...frames];
 }
@@ -84,7 +84,7 @@ function ask(down: FakeSocket, id: number, from?: string): void {
 async function live(): Promise<FakeSocket> {
   const down = await object();
   say(one, ...answer({ from: "t.0:5" }));
-  say(two, ...answer({ elsewhere: true }));
+  say(two, ...answer({ notHome: true }));
   for (const socket of [one, two, down]) socket.take();
   return down;
 }
@@ -166,7 +166,7 @@ describe("one answer of several", () => {
 
     say(one, ...answer({ from: "t.0:5", to: "t.0:7", recovered: true, frames: [update("t.0:7", 5)] }));
     expect(down.take()).toEqual([]);
-    say(two, ...answer({ recovered: true, elsewhere: true }));
+    say(two, ...answer({ recovered: true, notHome: true }));
 
     const positions = { position: "t.0:5", head: "t.0:7", to: "t.0:7" };
     expect(down.take()).toEqual([
@@ -218,7 +218,7 @@ describe("one answer of several", () => {
     say(one, update("t.0:8", 7));
     expect(down.take()).toEqual([]);
 
-    say(two, ...answer({ recovered: true, elsewhere: true }));
+    say(two, ...answer({ recovered: true, notHome: true }));
 
     expect(down.take().slice(1)).toEqual([update("t.0:7", 5), update("t.0:8", 7)]);
   });
@@ -226,7 +226,7 @@ describe("one answer of several", () => {
   test("[N7] what comes live where there was nothing to answer isn't held, and the answer tells of it", async () => {
     const down = await live();
     ask(down, 2, "t.0:3");
-    say(two, ...answer({ id: 2, recovered: true, elsewhere: true }));
+    say(two, ...answer({ id: 2, recovered: true, notHome: true }));
     say(two, update("t.1:0"));
     expect(down.take()).toEqual([update("t.1:0")]);
 
@@ -242,7 +242,7 @@ describe("a slice that can't answer", () => {
     shard.core.uplinkClosed(two);
     const back = shard.connect("two", { slice: "2/2" });
 
-    say(back, ...answer({ id: 0, recovered: true, elsewhere: true }));
+    say(back, ...answer({ id: 0, recovered: true, notHome: true }));
     expect(down.messages).toEqual([]);
     say(back, ...answer({ id: 0, to: "t.1:0", recovered: true, frames: [update("t.1:0")] }));
     expect(down.take()).toHaveLength(2);
@@ -263,7 +263,7 @@ describe("a slice that can't answer", () => {
   test("[N6] a key that no other slice speaks for waits, and is answered when the slice has an origin", async () => {
     shard.core.uplinkClosed(two);
     const down = await object();
-    say(one, ...answer({ elsewhere: true }));
+    say(one, ...answer({ notHome: true }));
     expect(down.take()).toEqual([{ waiting: A, id: 1 }]);
 
     const back = shard.connect("two", { slice: "2/2" });
@@ -322,7 +322,7 @@ describe("a slice that can't answer", () => {
       { role: "active", generation: 3 },
       { attach: A, id: 1, link: 1 },
     ]);
-    say(two, ...answer({ elsewhere: true }));
+    say(two, ...answer({ notHome: true }));
     expect(down.take()).toEqual([]);
     say(standby, ...answer({ from: "t.0:6" }));
 
@@ -335,9 +335,9 @@ describe("a slice that can't answer", () => {
     const large = (offset: number) => update(`t.0:${offset}`, offset - 1).replace('"v":1}', `"v":"${big}"}`);
     say(one, ...answer({ from: "t.0:4", to: "t.0:5", frames: [large(5)] }));
 
-    for (let i = 6; i <= LIMITS.gatheredBytes / big.length; i++) say(one, large(i));
+    for (let i = 6; i <= LIMITS.scatterGatherBytes / big.length; i++) say(one, large(i));
     expect(down.messages).toEqual([]);
-    for (let i = 0; i < 10; i++) say(one, large(LIMITS.gatheredBytes / big.length + 1 + i));
+    for (let i = 0; i < 10; i++) say(one, large(LIMITS.scatterGatherBytes / big.length + 1 + i));
 
     expect(down.frames.length).toBeGreaterThan(25);
   });
@@ -362,7 +362,7 @@ describe("questions", () => {
     });
   });
 
-  test("[N8] a slice for which it is elsewhere, or that isn't ready, changes nothing", async () => {
+  test("[N8] a slice for which it is not home, or that isn't ready, changes nothing", async () => {
     const latest = shard.core.latest(A);
     reply(two, encodeQuestionError("unavailable", "not ready"));
     reply(one, encodeLatest(A, NOTHING, 0));
@@ -473,7 +473,7 @@ describe("other counts of slices", () => {
   test("[N9] an ask that is open is put to the new slices; one slice for all is a count like others", async () => {
     const all = shard.connect("all");
     const down = await object();
-    say(one, ...answer({ elsewhere: true }));
+    say(one, ...answer({ notHome: true }));
     all.take();
 
     shard.core.uplinkClosed(two);

@@ -42,7 +42,7 @@ function thrownBy(work: () => unknown): unknown {
 }
 
 describe("a crash", () => {
-  test("takes what was gathered and not written, and the checkpoint goes back to just before it", () => {
+  test("takes what was buffered and not written, and the checkpoint goes back to just before it", () => {
     make();
     fixture.begin("t", 0, "a");
     fixture.index.append("t", 0, "a", batch(record(0, "k", "1"), record(1, null, "2")));
@@ -61,7 +61,7 @@ describe("a crash", () => {
   test("takes no tail, whether or not it had been written back", () => {
     make();
     fixture.begin("t", 0, "a");
-    // More keys than are gathered before tails are written back, three times over.
+    // More keys than are buffered before tails are written back, three times over.
     const keys = 40_000;
     for (let offset = 0; offset < 3 * keys; offset += 4_000) {
       const records = Array.from({ length: 4_000 }, (_, at) =>

@@ -17,9 +17,9 @@ const offsets = (records: readonly { epoch: string; offset: number }[]) =>
   records.map(({ epoch, offset }) => `${epoch}:${offset}`);
 const everything = (key: string, topic = "t") => fixture.index.since(topic, bytes(key), new Map(), PAGE);
 
-/** Both states in which a record can be: gathered in memory, and on disk. */
+/** Both states in which a record can be: buffered in memory, and on disk. */
 const states = [
-  ["gathered", () => {}],
+  ["buffered", () => {}],
   ["written", () => fixture.settle()],
   ["written and opened again", () => fixture.reopen()],
 ] as const;

@@ -18,7 +18,7 @@ let folder: string;
 let file: OpenFile;
 let now: number;
 let commits: number[];
-const writeBack = { isFinishing: false, committed: (bytes: number) => commits.push(bytes) };
+const writeBehind = { isFinishing: false, committed: (bytes: number) => commits.push(bytes) };
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "distributary-ingest-"));
@@ -38,7 +38,7 @@ function begin() {
   const batches = new Batches(file.db);
   const tails = new Tails(file.db, 1_024, 0);
   const retention = new Retention(partitions, batches, tails, TOPICS, ROOMY);
-  const ingest = new Ingest(file.db, partitions, batches, tails, retention, () => now, writeBack);
+  const ingest = new Ingest(file.db, partitions, batches, tails, retention, () => now, writeBehind);
   const partition = partitions.insert("t", 0, "a", 0);
   const append = (offset: number) => ingest.append(partition, batch(record(offset, "k", VALUE)));
   const appendKeyless = (offset: number) => {
@@ -47,8 +47,8 @@ function begin() {
   return { append, appendKeyless, isDue: () => ingest.isDue() };
 }
 
-test("what is gathered is written once it is a megabyte", () => {
-  writeBack.isFinishing = false;
+test("what is buffered is written once it is a megabyte", () => {
+  writeBehind.isFinishing = false;
   const { append } = begin();
 
   for (let offset = 0; offset < 33; offset++) append(offset);
@@ -56,8 +56,8 @@ test("what is gathered is written once it is a megabyte", () => {
   expect(commits.map((bytes) => Math.floor(bytes / MEGABYTE))).toEqual([1, 1, 1, 1]);
 });
 
-test("while the rest of the log of commits is written back eight megabytes are gathered, and no more", () => {
-  writeBack.isFinishing = true;
+test("while the rest of the log of commits is written back eight megabytes are buffered, and no more", () => {
+  writeBehind.isFinishing = true;
   const { append } = begin();
 
   for (let offset = 0; offset < 129; offset++) append(offset);
@@ -65,8 +65,8 @@ test("while the rest of the log of commits is written back eight megabytes are g
   expect(commits.map((bytes) => Math.floor(bytes / MEGABYTE))).toEqual([8, 8]);
 });
 
-test("what came along with what is gathered is written after eight megabytes: gathered records are views of that", () => {
-  writeBack.isFinishing = false;
+test("what came along with what is buffered is written after eight megabytes: buffered records are views of that", () => {
+  writeBehind.isFinishing = false;
   const { append, appendKeyless } = begin();
 
   append(0);
@@ -76,7 +76,7 @@ test("what came along with what is gathered is written after eight megabytes: ga
 });
 
 test("while the rest of the log of commits is written back what has waited long enough is written all the same", () => {
-  writeBack.isFinishing = true;
+  writeBehind.isFinishing = true;
   const { append, isDue } = begin();
 
   append(0);

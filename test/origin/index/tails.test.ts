@@ -95,9 +95,9 @@ describe("tails", () => {
           if (kind === "set") {
             tails.set(1, bytes(`k${n}`), offset);
             model.set(n, offset);
-          } else if (kind === "write") tails.writeBack(n);
+          } else if (kind === "write") tails.writeBehind(n);
           else {
-            tails.writeBack(Number.POSITIVE_INFINITY);
+            tails.writeBehind(Number.POSITIVE_INFINITY);
             tails.settle(0);
           }
           for (let key = 0; key <= 12; key++) {
@@ -110,7 +110,7 @@ describe("tails", () => {
     );
   });
 
-  test("what is to be replayed begins where the oldest unwritten ones were gathered", () => {
+  test("what is to be replayed begins where the oldest unwritten ones were buffered", () => {
     const tails = new Tails(database(), 2, 10);
     tails.set(1, bytes("a"), 1);
     tails.set(1, bytes("b"), 2);
@@ -118,9 +118,9 @@ describe("tails", () => {
     expect(tails.replayFrom()).toBe(10);
     tails.settle(12);
     expect(tails.full).toBe(false);
-    tails.writeBack(1);
+    tails.writeBehind(1);
     expect(tails.replayFrom()).toBe(10);
-    tails.writeBack(1);
+    tails.writeBehind(1);
     expect(tails.replayFrom()).toBe(12);
   });
 
@@ -131,11 +131,11 @@ describe("tails", () => {
     tails.settle(1);
     const { written } = tails;
     db.exec("BEGIN");
-    tails.writeBack(1);
+    tails.writeBehind(1);
     db.exec("ROLLBACK");
     tails.restore(written);
     expect(rows(db)).toEqual([]);
-    tails.writeBack(1);
+    tails.writeBehind(1);
     expect(rows(db)).toEqual([["a", 1]]);
   });
 

@@ -9,7 +9,7 @@ import { record, SmallOrigin } from "../../support/small-origin.ts";
 
 const TIMING: UplinksTiming = {
   pingMs: 10,
-  gatherMs: 0,
+  batchMs: 0,
   deadMs: 5_000,
   retry: { baseMs: 4, maxMs: 16 },
   replaced: { baseMs: 25, maxMs: 200 },

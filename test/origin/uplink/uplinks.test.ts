@@ -11,7 +11,7 @@ import { record, SmallOrigin } from "../../support/small-origin.ts";
 const TIMING: UplinksTiming = {
   pingMs: 10,
   deadMs: 1_000,
-  gatherMs: 0,
+  batchMs: 0,
   retry: { baseMs: 4, maxMs: 16 },
   replaced: { baseMs: 4, maxMs: 16 },
   refused: { baseMs: 40, maxMs: 80 },
@@ -388,7 +388,7 @@ describe("traffic", () => {
   });
 
   test("updates that are read soon after one another leave together, in order", async () => {
-    start({ gatherMs: 500 });
+    start({ batchMs: 500 });
     const uplink = await edge.uplink(1);
     uplink.say(encodeAttach({ endpoint: "/t/a", id: 1, from: undefined }, 7));
     await uplink.until(({ said }) => said.some((frame) => frame.includes("attached")));

@@ -122,7 +122,7 @@ describe("an origin of today and a shard of the first version", () => {
       },
       timing: {
         pingMs: 5,
-        gatherMs: 0,
+        batchMs: 0,
         deadMs: 5_000,
         retry: { baseMs: 4, maxMs: 16 },
         replaced: { baseMs: 4, maxMs: 16 },

@@ -6,16 +6,16 @@ import * as v from "valibot";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { formatSlice, isWhole, parseSlice, type Slice, WHOLE } from "../../shared/protocol/slice.ts";
 import { closeQuietly, type HibernatingPeer } from "../peer.ts";
-import { type Contender, Deadline, firstReady, isOverdue, isSilent, successor } from "./succession.ts";
+import { type Candidate, Deadline, firstReady, isOverdue, isSilent, nextActive } from "./failover.ts";
 
-export interface UplinksPorts {
+export interface SliceUplinksPorts {
   /** Milliseconds since 1970. */
   now(): number;
   /** When the runtime last answered a ping of this socket; undefined where it never did. */
   pingedAt(socket: HibernatingPeer): number | undefined;
 }
 
-export interface Uplink extends Contender {
+export interface Uplink extends Candidate {
   readonly socket: HibernatingPeer;
   /** What the origin calls itself. */
   readonly origin: string;
@@ -52,9 +52,9 @@ const UNKNOWN = { generation: 0, origin: "", ready: false, nextLink: 0 } as cons
 /** A standby is heard every second (U9). Where nobody was for this long, it was the shard that didn't hear. */
 const DEAF_MS = 2_000;
 
-export class Uplinks {
+export class SliceUplinks {
   readonly slice: Slice;
-  readonly #ports: UplinksPorts;
+  readonly #ports: SliceUplinksPorts;
   #active: State | undefined;
   #standbys: State[] = [];
   readonly #deadline = new Deadline<HibernatingPeer>();
@@ -63,7 +63,7 @@ export class Uplinks {
   #arrivedAt: number;
 
   /** @param survivors Sockets of this slice that outlived the shard's memory. */
-  constructor(ports: UplinksPorts, slice: Slice, survivors: readonly HibernatingPeer[]) {
+  constructor(ports: SliceUplinksPorts, slice: Slice, survivors: readonly HibernatingPeer[]) {
     this.#ports = ports;
     this.slice = slice;
     this.#arrivedAt = ports.now();
@@ -95,7 +95,7 @@ export class Uplinks {
     return strangersStanding(socket);
   }
 
-  /** Of the generation of the active one's grant; 0 where there is none. */
+  /** The generation in which the active one leads; 0 where there is none. */
   get generation(): number {
     return this.#active === undefined ? 0 : this.#generation;
   }
@@ -154,11 +154,11 @@ export class Uplinks {
   }
 
   /** The standby that should be active now, if any (U13). */
-  successor(): Uplink | undefined {
+  nextActive(): Uplink | undefined {
     if (this.#standbys.length === 0) return undefined;
     const now = this.#ports.now();
     if (this.#active === undefined || isSilent(this.#active, now)) this.#countPings(now);
-    return successor(this.#active, this.#standbys, now, this.#deadline.at(now));
+    return nextActive(this.#active, this.#standbys, now, this.#deadline.at(now));
   }
 
   /**
@@ -187,7 +187,7 @@ export class Uplinks {
   }
 
   /** A standby becomes the active one; the one before is closed (U14). */
-  grant({ socket }: Uplink, generation: number): void {
+  promote({ socket }: Uplink, generation: number): void {
     const state = this.#standbys.find((standby) => standby.socket === socket);
     if (state === undefined) return;
     this.#standbys = this.#standbys.filter((standby) => standby !== state);

@@ -1,6 +1,6 @@
 /**
- * Who is a shard's active uplink for a slice of the partitions, from grant to grant: U2, U11–U15 and N2 of PROTOCOL.md.
- * Each grant has a generation of its own, which is stored before anyone hears of it.
+ * Which uplink leads for a slice of the partitions at a shard, that is, is active: U2, U11–U15 and N2 of PROTOCOL.md.
+ * Each change of leadership has a generation of its own, which is stored before anyone hears of it.
  */
 import type { CloseName } from "../../shared/protocol/codes.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
@@ -9,7 +9,7 @@ import { isWhole, type Slice } from "../../shared/protocol/slice.ts";
 import { encodeActive, encodeHello, type OriginHello, type Role } from "../../shared/protocol/uplink.ts";
 import { VERSION } from "../../shared/protocol/version.ts";
 import { type HibernatingPeer, sendQuietly } from "../peer.ts";
-import type { Uplink, Uplinks } from "./uplinks.ts";
+import type { SliceUplinks, Uplink } from "./slice-uplinks.ts";
 
 export interface ShardConfig {
   readonly shard: number;
@@ -17,14 +17,14 @@ export interface ShardConfig {
 }
 
 /** What the shard asks of an origin that has just become active for a slice. */
-export interface Takeover {
-  /** Attaches that go out with the grant, in one go. `slice` is its number. */
+export interface Failover {
+  /** Attaches that go out with the news that it is active, in one go. `slice` is its number. */
   attaches(slice: number): readonly string[];
-  /** The grant has gone out. */
-  granted(slice: number): void;
+  /** The news has gone out. */
+  activated(slice: number): void;
 }
 
-/** Counts the grants of a shard, whichever slice they are for. */
+/** Counts a shard's changes of leadership, whichever slice they are in. */
 export class Generations {
   readonly #store: (generation: number) => void;
   #current: number;
@@ -37,7 +37,7 @@ export class Generations {
     this.#store = store;
   }
 
-  /** Of the last grant, or of this life of the shard. */
+  /** Of the last change of leadership, or of this life of the shard. */
   get current(): number {
     return this.#current;
   }
@@ -55,21 +55,21 @@ export class Generations {
   }
 }
 
-export class Grants {
-  readonly uplinks: Uplinks;
+export class Leadership {
+  readonly uplinks: SliceUplinks;
   readonly slice: Slice;
   readonly #config: ShardConfig;
   readonly #generations: Generations;
-  readonly #takeover: Takeover;
+  readonly #failover: Failover;
   /** Whether one of its uplinks should be active. */
   #serves = false;
 
-  constructor(uplinks: Uplinks, config: ShardConfig, generations: Generations, takeover: Takeover) {
+  constructor(uplinks: SliceUplinks, config: ShardConfig, generations: Generations, failover: Failover) {
     this.uplinks = uplinks;
     this.slice = uplinks.slice;
     this.#config = config;
     this.#generations = generations;
-    this.#takeover = takeover;
+    this.#failover = failover;
   }
 
   get active(): Uplink | undefined {
@@ -93,7 +93,7 @@ export class Grants {
   welcome(socket: HibernatingPeer, { version, origin }: OriginHello): CloseName | undefined {
     if (version !== VERSION) return "unsupported_version";
     if (!this.uplinks.join(socket, origin)) return "overloaded";
-    const next = this.#serves ? this.uplinks.successor() : undefined;
+    const next = this.#serves ? this.uplinks.nextActive() : undefined;
     if (next !== undefined) this.#promote(next, next.socket === socket);
     if (next?.socket !== socket) sendQuietly(socket, this.#hello("standby"));
     return undefined;
@@ -112,18 +112,18 @@ export class Grants {
   }
 
   #elect(): void {
-    const next = this.#serves ? this.uplinks.successor() : undefined;
+    const next = this.#serves ? this.uplinks.nextActive() : undefined;
     if (next !== undefined) this.#promote(next, false);
   }
 
   /** U14: it is told where every link is, and goes on where the last one's frames ended (L7). */
   #promote(uplink: Uplink, isNew: boolean): void {
     const generation = this.#generations.advance();
-    this.uplinks.grant(uplink, generation);
-    const grant = isNew ? this.#hello("active") : encodeActive(generation);
+    this.uplinks.promote(uplink, generation);
+    const news = isNew ? this.#hello("active") : encodeActive(generation);
     const { number } = this.slice;
-    this.send([grant, ...this.#takeover.attaches(number)]);
-    this.#takeover.granted(number);
+    this.send([news, ...this.#failover.attaches(number)]);
+    this.#failover.activated(number);
   }
 
   #hello(role: Role): string {

@@ -14,13 +14,13 @@ import { type Frame, type Routing, routingOf } from "../../shared/protocol/frame
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { NOTHING, reaches } from "../../shared/protocol/position.ts";
 import { type Combined, combine, type Part, raise } from "./combine.ts";
-import { attachOf, type Gather, newGather, ofMissing, own, suffices } from "./gather.ts";
 import { Incoming, isWhole } from "./incoming.ts";
 import { Linger, type LingerPorts } from "./linger.ts";
 import { noteAnswer, noteUpdate, UNASKED, type Watch } from "./links.ts";
 import type { OriginItem } from "./origin-items.ts";
+import { attachOf, newScatteredAsk, ofMissing, own, type ScatteredAsk, suffices } from "./scattered-ask.ts";
 
-export interface GathersPorts extends LingerPorts {
+export interface ScatterGatherPorts extends LingerPorts {
   /** Numbers of the slices that have an active origin. */
   present(): readonly number[];
   /** Asks the active origin of a slice. */
@@ -32,27 +32,27 @@ export interface GathersPorts extends LingerPorts {
 /** How long a slice that says nothing is waited for, where another one can answer. */
 const PATIENCE_MS = 1_000;
 
-export class Gathers {
-  readonly #ports: GathersPorts;
+export class ScatterGather {
+  readonly #ports: ScatterGatherPorts;
   #count = 1;
   /** By the id of the question, in the order in which they were asked. */
-  readonly #open = new Map<Watch, Map<number, Gather>>();
+  readonly #open = new Map<Watch, Map<number, ScatteredAsk>>();
   readonly #incoming = new Incoming();
   /** Slices that were not waited for when an object asked for the first time: of them it has nothing to go on from. */
   readonly #unheard = new Map<Watch, Set<number>>();
   /** Watches whose object may have got but a part of an answer, from an origin of the count before. */
   readonly #cutShort = new Set<Watch>();
-  readonly #patience: Linger<Gather>;
+  readonly #patience: Linger<ScatteredAsk>;
   #bytes = 0;
 
-  constructor(ports: GathersPorts) {
+  constructor(ports: ScatterGatherPorts) {
     this.#ports = ports;
-    this.#patience = new Linger(ports, PATIENCE_MS, (gather) => this.#hurry(gather));
+    this.#patience = new Linger(ports, PATIENCE_MS, (scattered) => this.#hurry(scattered));
   }
 
   /** Another number of slices is served: what they were asked is asked anew, as they come (`attaches`). */
   restart(count: number, watches: Iterable<Watch>): void {
-    for (const gather of this.#all()) this.#close(gather);
+    for (const scattered of this.#all()) this.#close(scattered);
     this.#incoming.clear();
     this.#unheard.clear();
     this.#cutShort.clear();
@@ -67,17 +67,17 @@ export class Gathers {
   /** An object asks. */
   ask(watch: Watch, ask: Attach): void {
     this.cancel(watch, ask.id);
-    const gather = this.#begin(watch, ask);
-    for (const slice of this.#ports.present()) this.#askFor(gather, slice);
-    this.#settle(gather);
+    const scattered = this.#begin(watch, ask);
+    for (const slice of this.#ports.present()) this.#askFor(scattered, slice);
+    this.#settle(scattered);
   }
 
   /** Nobody waits for the answer any more. */
   cancel(watch: Watch, id: number): void {
-    const gather = this.#open.get(watch)?.get(id);
-    if (gather === undefined) return;
-    for (const slice of [...gather.parts.keys()]) this.#forgetPart(gather, slice);
-    this.#close(gather);
+    const scattered = this.#open.get(watch)?.get(id);
+    if (scattered === undefined) return;
+    for (const slice of [...scattered.parts.keys()]) this.#forgetPart(scattered, slice);
+    this.#close(scattered);
   }
 
   /** Nobody watches it any more. */
@@ -85,20 +85,20 @@ export class Gathers {
     this.#incoming.forget(watch);
     this.#unheard.delete(watch);
     this.#cutShort.delete(watch);
-    for (const gather of this.#of(watch)) this.#close(gather);
+    for (const scattered of this.#of(watch)) this.#close(scattered);
   }
 
   /** What an origin that has just become active is to be asked of a watch; what one before it said doesn't count. */
   attaches(watch: Watch, slice: number): string[] {
     const frames = leadOn(watch);
     this.#incoming.drop(watch, slice);
-    for (const gather of this.#of(watch)) {
-      this.#forgetPart(gather, slice);
-      gather.again.delete(slice);
-      gather.dropped.delete(slice);
-      gather.waitedFor.add(slice);
-      this.#patience.start(gather);
-      frames.push(attachOf(gather));
+    for (const scattered of this.#of(watch)) {
+      this.#forgetPart(scattered, slice);
+      scattered.again.delete(slice);
+      scattered.dropped.delete(slice);
+      scattered.waitedFor.add(slice);
+      this.#patience.start(scattered);
+      frames.push(attachOf(scattered));
     }
     return frames;
   }
@@ -106,12 +106,12 @@ export class Gathers {
   /** A slice has no active origin any more; what it said of open asks will be asked of the next one. */
   lost(slice: number): void {
     this.#incoming.lost(slice);
-    for (const gather of this.#all()) {
-      this.#forgetPart(gather, slice);
-      gather.again.delete(slice);
-      gather.dropped.delete(slice);
-      gather.waitedFor.delete(slice);
-      this.#settle(gather);
+    for (const scattered of this.#all()) {
+      this.#forgetPart(scattered, slice);
+      scattered.again.delete(slice);
+      scattered.dropped.delete(slice);
+      scattered.waitedFor.delete(slice);
+      this.#settle(scattered);
     }
   }
 
@@ -128,56 +128,56 @@ export class Gathers {
     }
   }
 
-  #begin(watch: Watch, ask: Attach): Gather {
-    const gather = newGather(watch, ask, this.#ports.now());
-    const open = this.#open.get(watch) ?? new Map<number, Gather>();
-    this.#open.set(watch, open.set(ask.id, gather));
-    return gather;
+  #begin(watch: Watch, ask: Attach): ScatteredAsk {
+    const scattered = newScatteredAsk(watch, ask, this.#ports.now());
+    const open = this.#open.get(watch) ?? new Map<number, ScatteredAsk>();
+    this.#open.set(watch, open.set(ask.id, scattered));
+    return scattered;
   }
 
-  #of(watch: Watch): readonly Gather[] {
+  #of(watch: Watch): readonly ScatteredAsk[] {
     return [...(this.#open.get(watch)?.values() ?? [])];
   }
 
-  #all(): readonly Gather[] {
+  #all(): readonly ScatteredAsk[] {
     return [...this.#open.values()].flatMap((open) => [...open.values()]);
   }
 
-  #askFor(gather: Gather, slice: number): void {
-    gather.dropped.delete(slice);
-    gather.waitedFor.add(slice);
-    this.#patience.start(gather);
-    const { watch } = gather;
+  #askFor(scattered: ScatteredAsk, slice: number): void {
+    scattered.dropped.delete(slice);
+    scattered.waitedFor.add(slice);
+    this.#patience.start(scattered);
+    const { watch } = scattered;
     // Whoever asks may be ahead of the object there, which must not hear of what they have when they are live.
     const first = this.#unheard.get(watch)?.has(slice) ? leadOn(watch) : [];
-    this.#ports.ask(slice, [...first, attachOf(gather, this.#ports.now())]);
+    this.#ports.ask(slice, [...first, attachOf(scattered, this.#ports.now())]);
   }
 
   #complete(watch: Watch, slice: number, part: Part): void {
     const { id } = part.attached;
-    const gather = this.#open.get(watch)?.get(id);
+    const scattered = this.#open.get(watch)?.get(id);
     if (id === UNASKED) this.#unasked(watch, slice, part);
-    else if (gather === undefined || gather.parts.has(slice)) this.#late(watch, slice, part);
+    else if (scattered === undefined || scattered.parts.has(slice)) this.#late(watch, slice, part);
     else {
-      gather.parts.set(slice, part);
-      gather.waitedFor.delete(slice);
-      for (const frame of part.frames) this.#hold(gather, frame.length);
-      for (const other of gather.dropped) {
+      scattered.parts.set(slice, part);
+      scattered.waitedFor.delete(slice);
+      for (const frame of part.frames) this.#hold(scattered, frame.length);
+      for (const other of scattered.dropped) {
         if (other === slice) continue;
         // To let go meanwhile of what has come would have the two slices undo one another's answers for ever.
-        gather.again.add(other);
-        this.#askFor(gather, other);
+        scattered.again.add(other);
+        this.#askFor(scattered, other);
       }
-      this.#settle(gather);
+      this.#settle(scattered);
     }
   }
 
   /** L7, or continuity was lost in this slice. Of the others it says that they are where the link is. */
   #unasked(watch: Watch, slice: number, part: Part): void {
-    for (const gather of this.#of(watch)) {
-      if (!gather.parts.has(slice)) continue;
-      this.#forgetPart(gather, slice);
-      this.#askFor(gather, slice);
+    for (const scattered of this.#of(watch)) {
+      if (!scattered.parts.has(slice)) continue;
+      this.#forgetPart(scattered, slice);
+      this.#askFor(scattered, slice);
     }
     const unheard = this.#unheard.get(watch);
     if (unheard?.delete(slice) && unheard.size === 0) this.#unheard.delete(watch);
@@ -194,17 +194,17 @@ export class Gathers {
 
   /** It was not waited for, and its link has moved on: where it has something to add, it is asked from there. */
   #late(watch: Watch, slice: number, { attached }: Part): void {
-    if (attached.elsewhere || watch.sent === undefined || reaches(watch.sent, attached.verdict.head)) return;
+    if (attached.notHome || watch.sent === undefined || reaches(watch.sent, attached.verdict.head)) return;
     this.#ports.ask(slice, leadOn(watch));
   }
 
   /** An object that was told to wait by one slice may be answered by the others. */
   #waits(watch: Watch, slice: number, id: number): void {
-    const gather = this.#open.get(watch)?.get(id);
-    if (gather === undefined || gather.parts.has(slice)) return;
-    if (gather.again.has(slice)) return;
-    gather.waitedFor.delete(slice);
-    this.#settle(gather);
+    const scattered = this.#open.get(watch)?.get(id);
+    if (scattered === undefined || scattered.parts.has(slice)) return;
+    if (scattered.again.has(slice)) return;
+    scattered.waitedFor.delete(slice);
+    this.#settle(scattered);
   }
 
   #live(watch: Watch, slice: number, frame: Frame, routing: Routing): void {
@@ -216,14 +216,14 @@ export class Gathers {
     if (holder !== undefined) {
       holder.held.push({ slice, frame: own(frame), routing });
       this.#hold(holder, frame.length);
-      if (this.#bytes > LIMITS.gatheredBytes) this.#hurry(holder);
+      if (this.#bytes > LIMITS.scatterGatherBytes) this.#hurry(holder);
       return;
     }
     this.#passOn(watch, { slice, frame, routing });
   }
 
   /** The object takes it if it is where a part of an answer began; if not, that answer's head tells it to ask again. */
-  #passOn(watch: Watch, { slice, frame, routing }: Gather["held"][number]): void {
+  #passOn(watch: Watch, { slice, frame, routing }: ScatteredAsk["held"][number]): void {
     for (const { parts, passed } of this.#of(watch))
       if (parts.has(slice)) raise(passed, new Map([[routing.epoch, routing.offset]]));
     noteUpdate(watch, routing);
@@ -231,32 +231,33 @@ export class Gathers {
   }
 
   /** Whoever hasn't answered by now isn't waited for. */
-  #hurry(gather: Gather): void {
-    for (const slice of [...gather.waitedFor]) if (!gather.again.has(slice)) gather.waitedFor.delete(slice);
-    this.#settle(gather);
+  #hurry(scattered: ScatteredAsk): void {
+    for (const slice of [...scattered.waitedFor])
+      if (!scattered.again.has(slice)) scattered.waitedFor.delete(slice);
+    this.#settle(scattered);
   }
 
-  #settle(gather: Gather): void {
-    const { watch, parts, waitedFor, ask } = gather;
-    if (this.#bytes > LIMITS.gatheredBytes) waitedFor.clear();
+  #settle(scattered: ScatteredAsk): void {
+    const { watch, parts, waitedFor, ask } = scattered;
+    if (this.#bytes > LIMITS.scatterGatherBytes) waitedFor.clear();
     if (parts.size < this.#count && waitedFor.size > 0) return;
-    if (parts.size === this.#count || suffices(gather, this.#count)) {
-      this.#answer(gather);
+    if (parts.size === this.#count || suffices(scattered, this.#count)) {
+      this.#answer(scattered);
       return;
     }
     for (const [slice, part] of [...parts]) {
       if (part.frames.length === 0) continue;
-      this.#forgetPart(gather, slice);
-      gather.dropped.add(slice);
+      this.#forgetPart(scattered, slice);
+      scattered.dropped.add(slice);
     }
-    if (gather.told) return;
-    gather.told = true;
+    if (scattered.told) return;
+    scattered.told = true;
     this.#ports.pass(watch, [encodeWaiting(watch.path, ask.id)]);
   }
 
-  #answer(gather: Gather): void {
-    const { watch, ask, parts, held, passed } = gather;
-    this.#close(gather);
+  #answer(scattered: ScatteredAsk): void {
+    const { watch, ask, parts, held, passed } = scattered;
+    this.#close(scattered);
     if (ask.from === undefined) this.#noteUnheard(watch, parts);
     const unheard = ofMissing(watch.sent ?? NOTHING, parts, this.#count);
     // An object that has nothing goes on from where the link is, as those slices will when they come.
@@ -268,13 +269,13 @@ export class Gathers {
     for (const update of held) this.#passOn(watch, update);
   }
 
-  #noteUnheard(watch: Watch, parts: Gather["parts"]): void {
+  #noteUnheard(watch: Watch, parts: ScatteredAsk["parts"]): void {
     const slices = Array.from({ length: this.#count }, (_, i) => i + 1).filter((slice) => !parts.has(slice));
     if (slices.length > 0) this.#unheard.set(watch, new Set(slices));
     else this.#unheard.delete(watch);
   }
 
-  #pass(watch: Watch, { attached, frames }: Combined, parts: Gather["parts"]): void {
+  #pass(watch: Watch, { attached, frames }: Combined, parts: ScatteredAsk["parts"]): void {
     this.#cutShort.delete(watch);
     const refused = [...parts].filter(([, part]) => part.attached.verdict.recovered === false);
     const kept = ofMissing(watch.sent ?? NOTHING, new Map(refused), this.#count);
@@ -289,29 +290,29 @@ export class Gathers {
   }
 
   /** The slice's answer comes anew. What was held after this one may be beyond what that can hold. */
-  #forgetPart(gather: Gather, slice: number): void {
-    const part = gather.parts.get(slice);
+  #forgetPart(scattered: ScatteredAsk, slice: number): void {
+    const part = scattered.parts.get(slice);
     if (part === undefined) return;
-    gather.parts.delete(slice);
-    for (const frame of part.frames) this.#hold(gather, -frame.length);
-    const freed = gather.held.filter((held) => held.slice === slice);
-    gather.held = gather.held.filter((held) => held.slice !== slice);
+    scattered.parts.delete(slice);
+    for (const frame of part.frames) this.#hold(scattered, -frame.length);
+    const freed = scattered.held.filter((held) => held.slice === slice);
+    scattered.held = scattered.held.filter((held) => held.slice !== slice);
     for (const update of freed) {
-      this.#hold(gather, -update.frame.length);
-      this.#passOn(gather.watch, update);
+      this.#hold(scattered, -update.frame.length);
+      this.#passOn(scattered.watch, update);
     }
   }
 
-  #hold(gather: Gather, bytes: number): void {
-    gather.bytes += bytes;
+  #hold(scattered: ScatteredAsk, bytes: number): void {
+    scattered.bytes += bytes;
     this.#bytes += bytes;
   }
 
-  #close(gather: Gather): void {
-    const open = this.#open.get(gather.watch);
-    if (open?.delete(gather.ask.id) && open.size === 0) this.#open.delete(gather.watch);
-    this.#patience.end(gather);
-    this.#bytes -= gather.bytes;
+  #close(scattered: ScatteredAsk): void {
+    const open = this.#open.get(scattered.watch);
+    if (open?.delete(scattered.ask.id) && open.size === 0) this.#open.delete(scattered.watch);
+    this.#patience.end(scattered);
+    this.#bytes -= scattered.bytes;
   }
 }
 

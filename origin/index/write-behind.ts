@@ -18,13 +18,13 @@ export const CLOSED = 0;
 export const FINISHING = 1;
 
 /** What the thread is given. */
-export interface WriteBackData {
+export interface WriteBehindData {
   readonly path: string;
   readonly shared: Int32Array<SharedArrayBuffer>;
 }
 
-export class WriteBack {
-  readonly #data: WriteBackData;
+export class WriteBehind {
+  readonly #data: WriteBehindData;
   #thread: Worker | undefined;
   #isBusy = false;
   #bytes = 0;
@@ -58,7 +58,9 @@ export class WriteBack {
   }
 
   #begin(): Worker {
-    const thread = new Worker(new URL("./write-back-thread.ts", import.meta.url), { workerData: this.#data });
+    const thread = new Worker(new URL("./write-behind-thread.ts", import.meta.url), {
+      workerData: this.#data,
+    });
     // It has nothing to say that would keep a process.
     thread.unref();
     thread.on("message", () => {

@@ -1,9 +1,9 @@
-/** The thread of write-back.ts: a connection of its own to the index's file, which only writes back. */
+/** The thread of write-behind.ts: a connection of its own to the index's file, which only writes back. */
 import { DatabaseSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
-import { CLOSED, FINISHING, type WriteBackData } from "./write-back.ts";
+import { CLOSED, FINISHING, type WriteBehindData } from "./write-behind.ts";
 
-const { path, shared }: WriteBackData = workerData;
+const { path, shared }: WriteBehindData = workerData;
 const db = new DatabaseSync(path);
 // As far as it gets without holding up a commit. Where the disk is full commits fail, too, and say so.
 const write = db.prepare("PRAGMA wal_checkpoint(PASSIVE)");

@@ -6,7 +6,7 @@ import { sliceOf } from "../../shared/protocol/slice.ts";
 import type { Part } from "./combine.ts";
 import type { Watch } from "./links.ts";
 
-export interface Gather {
+export interface ScatteredAsk {
   readonly watch: Watch;
   readonly ask: Attach;
   /** When it was asked, in milliseconds since 1970. */
@@ -28,7 +28,7 @@ export interface Gather {
   told: boolean;
 }
 
-export function newGather(watch: Watch, ask: Attach, at: number): Gather {
+export function newScatteredAsk(watch: Watch, ask: Attach, at: number): ScatteredAsk {
   return {
     watch,
     ask,
@@ -48,15 +48,15 @@ export function newGather(watch: Watch, ask: Attach, at: number): Gather {
  * The question to an origin. One that has been asked before is told how long its asker has waited: origins that have
  * patience in turn would otherwise never be done with it (R5).
  */
-export function attachOf({ watch, ask, at }: Gather, now = at): string {
+export function attachOf({ watch, ask, at }: ScatteredAsk, now = at): string {
   const waited = (ask.waited ?? 0) + Math.max(0, Math.floor(now - at));
   return encodeAttach(waited === 0 ? ask : { ...ask, waited }, watch.link.number);
 }
 
 /** Whether the parts that are there can stand for the whole (N6). */
-export function suffices({ watch, ask, parts }: Gather, count: number): boolean {
+export function suffices({ watch, ask, parts }: ScatteredAsk, count: number): boolean {
   const all = [...parts.values()];
-  if (all.every(({ attached }) => attached.elsewhere)) return false;
+  if (all.every(({ attached }) => attached.notHome)) return false;
   // The first answer is to the object itself, whatever it has.
   const { sent } = watch;
   if (ask.from === undefined || sent === undefined) return true;
@@ -69,7 +69,7 @@ export function suffices({ watch, ask, parts }: Gather, count: number): boolean 
 }
 
 /** The components of slices that have no part. */
-export function ofMissing(position: Position, parts: Gather["parts"], count: number): Position {
+export function ofMissing(position: Position, parts: ScatteredAsk["parts"], count: number): Position {
   return new Map([...position].filter(([epoch]) => !parts.has(sliceOf(epoch, count))));
 }
 

@@ -3,7 +3,7 @@
  */
 
 /** Milliseconds since 1970. */
-export interface Contender {
+export interface Candidate {
   /** When it was last heard. */
   readonly heardAt: number;
   /** Since when it has said that it isn't ready; undefined while it is. */
@@ -17,26 +17,26 @@ const LONGEST_MS = 30_000;
 /** A deadline that was long enough for so long is too long. */
 const STEADY_MS = 60_000;
 
-export function isSilent({ heardAt }: Contender, now: number, deadlineMs = DEADLINE_MS): boolean {
+export function isSilent({ heardAt }: Candidate, now: number, deadlineMs = DEADLINE_MS): boolean {
   return now - heardAt >= deadlineMs;
 }
 
 /** Whether an active one has missed its deadline: by silence, or by not being ready. */
-export function isOverdue(active: Contender, now: number, deadlineMs: number): boolean {
+export function isOverdue(active: Candidate, now: number, deadlineMs: number): boolean {
   return isSilent(active, now, deadlineMs) || isLate(active, now, deadlineMs);
 }
 
-function isLate({ unreadySince }: Contender, now: number, deadlineMs: number): boolean {
+function isLate({ unreadySince }: Candidate, now: number, deadlineMs: number): boolean {
   return unreadySince !== undefined && now - unreadySince >= deadlineMs;
 }
 
 /** Those that can be heard, the first first. */
-function alive<T extends Contender>(standbys: readonly T[], now: number): readonly T[] {
+function alive<T extends Candidate>(standbys: readonly T[], now: number): readonly T[] {
   return standbys.filter((standby) => !isSilent(standby, now));
 }
 
 /** The first that is ready and can be heard, if any. */
-export function firstReady<T extends Contender>(standbys: readonly T[], now: number): T | undefined {
+export function firstReady<T extends Candidate>(standbys: readonly T[], now: number): T | undefined {
   return alive(standbys, now).find(({ unreadySince }) => unreadySince === undefined);
 }
 
@@ -48,7 +48,7 @@ export function firstReady<T extends Contender>(standbys: readonly T[], now: num
 export class Deadline<T> {
   #ms = DEADLINE_MS;
   #doubledAt = Number.NEGATIVE_INFINITY;
-  /** Taken for dead at the last takeover. */
+  /** Taken for dead at the last failover. */
   #silent: readonly T[] = [];
 
   at(now: number): number {
@@ -81,7 +81,7 @@ export class Deadline<T> {
  * A silent active one that was ready keeps its role until a standby is ready: it may come back, and half an index
  * helps fewer.
  */
-export function successor<T extends Contender>(
+export function nextActive<T extends Candidate>(
   active: T | undefined,
   standbys: readonly T[],
   now: number,

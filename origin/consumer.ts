@@ -23,11 +23,11 @@
  */
 import type { Start, Stream, Streams } from "../shared/protocol/streams.ts";
 import { discover } from "./discovery.ts";
-import type { Reading, ReadTiming } from "./reading.ts";
+import type { ReadContext, ReadTiming } from "./reading.ts";
 import { TopicReader } from "./topic-reader.ts";
 import { Troubles } from "./troubles.ts";
 
-export interface ConsumerOptions extends Omit<Reading, "troubles" | "timing"> {
+export interface ConsumerOptions extends Omit<ReadContext, "troubles" | "timing"> {
   readonly streams: Streams;
   readonly timing?: ReadTiming;
   /** How many topics that match patterns are read. */
@@ -43,7 +43,7 @@ const TIMING: ReadTiming = {
 
 export class Consumer {
   readonly #options: ConsumerOptions;
-  readonly #reading: Reading;
+  readonly #reading: ReadContext;
   readonly #stopping = new AbortController();
   /** Topics of their own names. */
   #named: Promise<void>[] = [];

@@ -47,7 +47,7 @@ export class Forwarder {
   ): void {
     const { history, partitions, watchList, progress, log } = this.#ports;
     const before = partitions.of(topic);
-    const behind = partitions.behind(topic);
+    const unread = partitions.unread(topic);
     const policy = this.#policy(topic, start);
     const torn = new Set<string>();
     let from: Start | "index" = "index";
@@ -81,10 +81,10 @@ export class Forwarder {
       progress.forget(topic);
       log("topic_absent", { topic });
     } else {
-      const records = partitions.behind(topic);
+      const records = partitions.unread(topic);
       const of = count === infos.length ? undefined : count;
       log("topic_found", { topic, partitions: infos.length, of, from, records });
-      progress.begins(topic, Math.max(0, records - behind));
+      progress.begins(topic, Math.max(0, records - unread));
     }
     if (before?.some(({ epoch }) => partitions.find(topic, epoch) === undefined))
       log("topic_replaced", { topic });
@@ -158,11 +158,11 @@ export class Forwarder {
     const { from, anew } = history.begin(topic, described, info.startOffset, why === "removed");
     if (anew === undefined) return;
     log("partition_hole", { topic, partition, why: anew, next: from });
-    const behind = partitions.behind(topic);
+    const unread = partitions.unread(topic);
     const again = anew === "removed";
     const { again: before = false } = partitions.find(topic, epoch) ?? {};
     partitions.restart(topic, epoch, from, info.endOffset, again || before);
-    this.#ports.progress.begins(topic, Math.max(0, partitions.behind(topic) - behind));
+    this.#ports.progress.begins(topic, Math.max(0, partitions.unread(topic) - unread));
     const state = partitions.find(topic, epoch);
     if (state !== undefined) watchList.lost(state);
     this.#ports.readinessChanged();

@@ -52,7 +52,7 @@ export class Origin {
   #indexError: string | undefined;
   readonly #status: NodeJS.Timeout;
   readonly #report: NodeJS.Timeout;
-  readonly #held: NodeJS.Timeout;
+  readonly #heldBackTimer: NodeJS.Timeout;
 
   /** Starts at once. Throws IndexError `unwritable` or `in_use`. The source stays its owner's to close. */
   constructor(config: Config, source: Source, log: Log) {
@@ -132,7 +132,7 @@ export class Origin {
       unusable.look(index.facts().partitions);
     }, REPORT_MS);
     const heldBack = new HeldBack(log);
-    this.#held = setInterval(() => heldBack.look(partitions.all(), performance.now()), HELD_MS);
+    this.#heldBackTimer = setInterval(() => heldBack.look(partitions.all(), performance.now()), HELD_MS);
   }
 
   /** How it stands. Made anew each time, from what is in memory. */
@@ -157,7 +157,7 @@ export class Origin {
     clearTimeout(this.#tick);
     clearInterval(this.#status);
     clearInterval(this.#report);
-    clearInterval(this.#held);
+    clearInterval(this.#heldBackTimer);
     this.#replays.close();
     await Promise.race([this.#letGo(), wait(STOP_MS, undefined, { ref: false })]);
     this.#index.close();

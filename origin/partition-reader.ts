@@ -4,7 +4,7 @@ import {
   partitionFailed,
   partitionName,
   partitionStalled,
-  type Reading,
+  type ReadContext,
   reasonOf,
   retryDelay,
   sleep,
@@ -24,7 +24,7 @@ const TURN_RECORDS = 100;
  * @param signal Aborts at the latest when all reading ends.
  */
 export async function readPartition(
-  reading: Reading,
+  reading: ReadContext,
   which: { readonly topic: string; readonly partition: number; readonly epoch: string },
   replaced: () => void,
   signal: AbortSignal,
@@ -82,7 +82,7 @@ export async function readPartition(
 
 /** Begins anew where the log no longer holds what comes next, or all of it, or lost what was read. */
 async function rejoin(
-  { source, forwarder }: Reading,
+  { source, forwarder }: ReadContext,
   topic: string,
   epoch: string,
   torn: Torn,

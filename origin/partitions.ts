@@ -134,11 +134,11 @@ export class Partitions {
   }
 
   /** How many records lie before the ends that the topic's partitions had when reading them began, at most. */
-  behind(topic: string): number {
-    let behind = 0;
+  unread(topic: string): number {
+    let unread = 0;
     for (const { next, end, target } of this.#topics.get(topic)?.values() ?? [])
-      behind += Math.max(0, Math.min(end, target) - next);
-    return behind;
+      unread += Math.max(0, Math.min(end, target) - next);
+    return unread;
   }
 
   find(topic: string, epoch: string): Partition | undefined {

@@ -67,7 +67,7 @@ export class Progress {
     let left = 0;
     for (const [topic, reading] of this.#readings) {
       total += reading.total;
-      left += partitions.behind(topic);
+      left += partitions.unread(topic);
     }
     const done = total - left;
     const seconds = (now() - this.#toldAt) / 1_000;

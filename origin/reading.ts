@@ -11,7 +11,7 @@ import type { StallBounds } from "./stall.ts";
 import type { Troubles } from "./troubles.ts";
 import type { StalledError } from "./watched-read.ts";
 
-export interface Reading {
+export interface ReadContext {
   readonly source: Source;
   /** Partitions of other slices are described, but not read. */
   readonly slice?: Slice;
@@ -44,7 +44,7 @@ export interface ReadTiming {
 const UNAVAILABLE_MAX_MS = 400;
 
 /** How long to wait before the next try. @param code What failed. */
-export function retryDelay({ timing, random }: Reading, failures: number, code = "unavailable"): number {
+export function retryDelay({ timing, random }: ReadContext, failures: number, code = "unavailable"): number {
   const { baseMs, maxMs } = timing.retry;
   const most = code === "unavailable" ? Math.min(maxMs, UNAVAILABLE_MAX_MS) : maxMs;
   return Math.ceil(backoff(failures, { baseMs, maxMs: most }, random()));
@@ -56,7 +56,7 @@ export function partitionName(topic: string, partition: number): string {
 
 /** Tells of a partition that can't be read for now. */
 export function partitionFailed(
-  { troubles }: Reading,
+  { troubles }: ReadContext,
   { topic, partition }: { readonly topic: string; readonly partition: number },
   reason: { readonly code: string; readonly message: string },
   retryMs: number,
@@ -67,7 +67,7 @@ export function partitionFailed(
 
 /** Tells of a partition whose reading hung, and is begun anew. */
 export function partitionStalled(
-  { troubles }: Reading,
+  { troubles }: ReadContext,
   { topic, partition }: { readonly topic: string; readonly partition: number },
   { code, message }: { readonly code: string; readonly message: string },
   retryMs: number,

@@ -6,7 +6,7 @@ import {
   isPassing,
   partitionFailed,
   partitionName,
-  type Reading,
+  type ReadContext,
   reasonOf,
   retryDelay,
   sleep,
@@ -21,7 +21,7 @@ const UNANSWERED_STALLS = 3;
 const LOOK_MS = 1_000;
 
 export class TopicReader {
-  readonly #reading: Reading;
+  readonly #reading: ReadContext;
   readonly #stream: Stream;
   /** Where partitions begin that are there at the first look. */
   readonly #start: Start;
@@ -35,7 +35,7 @@ export class TopicReader {
   /** Ends that wait, too, but not before `LOOK_MS` have passed. */
   #lookSoon = new AbortController();
 
-  constructor(reading: Reading, stream: Stream, start: Start, signal: AbortSignal) {
+  constructor(reading: ReadContext, stream: Stream, start: Start, signal: AbortSignal) {
     this.#reading = reading;
     this.#stream = stream;
     this.#start = start;

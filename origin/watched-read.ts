@@ -1,6 +1,6 @@
 /** A read that can't hang in silence, whatever its source does: one that does is given up, and says so. */
 import { setTimeout } from "node:timers/promises";
-import type { Reading } from "./reading.ts";
+import type { ReadContext } from "./reading.ts";
 import type { Batch, ReadRequest } from "./source.ts";
 import { STALL, Stall } from "./stall.ts";
 
@@ -14,7 +14,7 @@ export class StalledError extends Error {
 
 /** Ends as the source's read does, or with a StalledError, or soon after the request's signal has aborted. */
 export async function watchedRead(
-  { source, partitions, timing }: Pick<Reading, "source" | "partitions" | "timing">,
+  { source, partitions, timing }: Pick<ReadContext, "source" | "partitions" | "timing">,
   request: ReadRequest,
   onBatch: (batch: Batch) => void | Promise<void>,
 ): Promise<void> {

@@ -8,7 +8,7 @@
  *
  * Of this only `facts` outlive the memory.
  */
-import { type Attached, encodeAttach, encodeCancel } from "../../shared/protocol/attach.ts";
+import { type Attached, encodeAttach, encodeCancel, UNASKED } from "../../shared/protocol/attach.ts";
 import type { ResetCause } from "../../shared/protocol/codes.ts";
 import { type Frame, routingOf } from "../../shared/protocol/frame.ts";
 import { NOTHING, reaches, samePosition } from "../../shared/protocol/position.ts";
@@ -35,9 +35,6 @@ export type AskingFacts = Pick<LinkFacts, "nextAsk" | "own" | "asks" | "forgotte
 type Reading =
   | { readonly kind: "updates" }
   | { readonly kind: "answer"; readonly attached: Attached; readonly frames: Frame[] };
-
-/** An id that no ask has: the shard, or the origin, answers a question that the object didn't put (L7). */
-const UNASKED = 0;
 
 const WAIT = "the source of this endpoint can't answer just now";
 
@@ -154,7 +151,7 @@ export class Asking {
       if (group === undefined) return this.#nextAsk > first;
       const id = this.#nextAsk++;
       const waited =
-        group.question.kind === "tired" ? Math.max(0, Math.floor(this.#now()) - group.since) : undefined;
+        group.question.kind === "tired" ? Math.max(0, Math.floor(this.#now()) - group.joinedAt) : undefined;
       this.#line.step(group, { kind: "asks", id });
       sendQuietly(socket, encodeAttach({ endpoint: this.#path, id, from: group.from, waited }));
     }

@@ -39,10 +39,10 @@ export class CatchUp {
   }
 
   /**
-   * Serves one who waits from what the object knows; false where only the origin can tell. `since`: what it has
+   * Serves one who waits from what the object knows; false where only the origin can tell. `learned`: what it has
    * learned that from just now, where it couldn't serve this one before.
    */
-  serve(subscriber: Subscriber, now: number, since: Proof = "window"): boolean {
+  serve(subscriber: Subscriber, now: number, learned: Proof = "window"): boolean {
     const { waiting } = subscriber;
     if (waiting === undefined) return false;
     const resume = this.#replica.decide(waiting.from, now);
@@ -50,7 +50,7 @@ export class CatchUp {
     const { frames, head } = resume;
     if (resume.kind === "snapshot")
       this.#answer(subscriber, { position: resume.position, head }, frames, "live", "fresh");
-    else this.#pass(subscriber, waiting.from ?? head, frames, head, "live", since);
+    else this.#pass(subscriber, waiting.from ?? head, frames, head, "live", learned);
     return true;
   }
 

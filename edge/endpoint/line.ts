@@ -25,7 +25,7 @@ export interface Group {
   readonly from: Position | undefined;
   readonly members: Map<HibernatingPeer, Waiting>;
   /** When the last of them came, in milliseconds since 1970. */
-  since: number;
+  joinedAt: number;
   lane: Lane;
   question: Theirs;
 }
@@ -62,7 +62,7 @@ export class Line {
     if (before !== undefined && before.key !== key) this.leave(socket);
     const group = this.#groups.get(key) ?? this.#begin(key, waiting.from);
     group.members.set(socket, waiting);
-    group.since = Math.max(group.since, waiting.since);
+    group.joinedAt = Math.max(group.joinedAt, waiting.since);
     this.#groupOf.set(socket, group);
     this.#isSettled = false;
   }
@@ -211,7 +211,7 @@ export class Line {
 
   #begin(key: string, from: Position | undefined): Group {
     const lane = this.#ports.laneOf(from);
-    const group: Group = { key, from, members: new Map(), since: 0, lane, question: QUEUED };
+    const group: Group = { key, from, members: new Map(), joinedAt: 0, lane, question: QUEUED };
     this.#groups.set(key, group);
     this.#place(group, QUEUED);
     return group;

@@ -13,12 +13,12 @@ export interface PacerPorts {
 
 const LOOK_MS = 50;
 /** Who takes nothing for so long is gone, or as good as gone. */
-const PATIENCE_MS = 30_000;
+const TAKES_NOTHING_MS = 30_000;
 
 export class Pacer {
   readonly #ports: PacerPorts;
   readonly #look: () => void;
-  readonly #full = new Map<HibernatingPeer, { readonly bytes: number; readonly since: number }>();
+  readonly #full = new Map<HibernatingPeer, { readonly bytes: number; readonly at: number }>();
   #cancel: (() => void) | undefined;
 
   /** `look` is called a little after somebody was too full. */
@@ -36,8 +36,8 @@ export class Pacer {
     for (const socket of full) {
       const bytes = socket.bufferedAmount;
       const before = this.#full.get(socket);
-      if (before === undefined || bytes < before.bytes) this.#full.set(socket, { bytes, since: now });
-      else if (now - before.since > PATIENCE_MS) hopeless.push(socket);
+      if (before === undefined || bytes < before.bytes) this.#full.set(socket, { bytes, at: now });
+      else if (now - before.at > TAKES_NOTHING_MS) hopeless.push(socket);
     }
     if (full.length === 0) {
       this.#cancel?.();

@@ -9,7 +9,7 @@ export type Checked<T> =
   | { readonly ok: false; readonly problem: string };
 
 /** An edge that was killed a moment ago may still be about to let go of its port. */
-const PATIENCE_MS = 1_000;
+const PORT_FREE_MS = 1_000;
 const LOOK_MS = 50;
 
 /** A port that can be listened on now. */
@@ -17,7 +17,7 @@ export async function checkPort(host: string, text: string): Promise<Checked<num
   const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
   if (port < 1 || port > 65_535)
     return { ok: false, problem: `PORT must be a whole number from 1 to 65535, not ${text}` };
-  const deadline = performance.now() + PATIENCE_MS;
+  const deadline = performance.now() + PORT_FREE_MS;
   for (;;) {
     const code = await tryToListen(host, port);
     if (code === undefined) return { ok: true, value: port };

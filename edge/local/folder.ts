@@ -9,10 +9,10 @@ import { makeFolder } from "../../origin/make-folder.ts";
 import { type Checked, reason } from "./checks.ts";
 
 const SQLITE_BUSY = 5;
-const PATIENCE_MS = 1_000;
+const LOCK_FREE_MS = 1_000;
 
 /** Locks of this process: one that nobody refers to any more is collected, and with that given back. */
-const held = new Set<DatabaseSync>();
+const locks = new Set<DatabaseSync>();
 
 /** Makes the folder where it is missing, sees that it can be written, and holds it until the process ends. */
 export function holdFolder(folder: string): Checked<string> {
@@ -23,9 +23,9 @@ export function holdFolder(folder: string): Checked<string> {
     // Nothing is ever written to it: what is in it is damage, by which nobody can hold it.
     if (statSync(file, { throwIfNoEntry: false })?.size) rmSync(file);
     // A run that was killed a moment ago may still be about to end.
-    lock = new DatabaseSync(file, { timeout: PATIENCE_MS });
+    lock = new DatabaseSync(file, { timeout: LOCK_FREE_MS });
     lock.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
-    held.add(lock);
+    locks.add(lock);
     return { ok: true, value: folder };
   } catch (error) {
     lock?.close();

@@ -9,7 +9,7 @@ export class CuttableTransport implements Transport {
   /** Of sockets that are open, or being dialled. */
   readonly #cuts = new Set<() => void>();
   /** Dials that wait for the end of the cut. undefined: there is none. */
-  #held: Set<() => void> | undefined;
+  #heldDials: Set<() => void> | undefined;
 
   constructor(inner: Transport) {
     this.#inner = inner;
@@ -17,13 +17,13 @@ export class CuttableTransport implements Transport {
 
   /** Closes every socket, and holds back new ones until mend(). */
   cut(): void {
-    this.#held ??= new Set();
+    this.#heldDials ??= new Set();
     for (const cut of [...this.#cuts]) cut();
   }
 
   mend(): void {
-    const held = this.#held ?? [];
-    this.#held = undefined;
+    const held = this.#heldDials ?? [];
+    this.#heldDials = undefined;
     for (const dial of held) dial();
   }
 
@@ -42,12 +42,12 @@ export class CuttableTransport implements Transport {
       inner?.close();
       events.closed(1006, "cut by this page");
     };
-    if (this.#held === undefined) dial();
-    else this.#held.add(dial);
+    if (this.#heldDials === undefined) dial();
+    else this.#heldDials.add(dial);
     return {
       send: (text) => inner?.send(text),
       close: () => {
-        this.#held?.delete(dial);
+        this.#heldDials?.delete(dial);
         inner?.close();
       },
     };

@@ -1,7 +1,7 @@
 /**
  * The links of a shard and what is watched on each: L2, L3, L7 and L8 of PROTOCOL.md.
  */
-import type { Attach, Attached } from "../../shared/protocol/attach.ts";
+import { type Attach, type Attached, UNASKED } from "../../shared/protocol/attach.ts";
 import type { Routing } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { RoutingReader } from "../../shared/protocol/routing-reader.ts";
@@ -27,9 +27,6 @@ export interface Watch {
   /** What the object has asked, each until its answer goes down, by id and in this order. */
   readonly asks: Map<number, Attach>;
 }
-
-/** An id that no object's ask has: the shard attaches on an object's behalf (L7). */
-export const UNASKED = 0;
 
 export class Links {
   readonly #byNumber = new Map<number, Link>();

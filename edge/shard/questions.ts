@@ -13,6 +13,7 @@ import { ERRORS, type ErrorCode } from "../../shared/protocol/codes.ts";
 import { type Frame, timestampOf } from "../../shared/protocol/frame.ts";
 import { formatPosition, type Position } from "../../shared/protocol/position.ts";
 import type { OriginSays } from "../../shared/protocol/uplink.ts";
+import { SILENT_SLICE_MS } from "./scattered-ask.ts";
 
 /** The latest record of an endpoint. `position` as text, since this travels between objects. */
 export type LatestResult =
@@ -57,11 +58,8 @@ const OPEN_QUESTIONS = 1_000;
 const ASKERS = 5_000;
 /** From when the first of its askers came. */
 const ANSWER_MS = 5_000;
-/**
- * A slice that says nothing for so long isn't waited for, where another one can answer; nor is a question by those who
- * wait for the next one.
- */
-const PATIENCE_MS = 1_000;
+/** For so long those who want the next question put wait for the one that is under way. */
+const UNDER_WAY_MS = 1_000;
 
 const UNAVAILABLE: LatestResult = {
   kind: "error",
@@ -180,7 +178,7 @@ export class Questions {
 
   #wait(question: Question, before: Question): void {
     this.#next.set(question.path, question);
-    question.endPatience = this.#ports.after(PATIENCE_MS, () => this.#goOn(before));
+    question.endPatience = this.#ports.after(UNDER_WAY_MS, () => this.#goOn(before));
   }
 
   #put(question: Question): void {
@@ -191,7 +189,8 @@ export class Questions {
       this.#close(question, UNAVAILABLE);
       return;
     }
-    if (this.#count > 1) question.endPatience = this.#ports.after(PATIENCE_MS, () => this.#hurry(question));
+    if (this.#count > 1)
+      question.endPatience = this.#ports.after(SILENT_SLICE_MS, () => this.#hurry(question));
     this.#open.set(id, question);
     this.#underWay.set(path, question);
     for (const slice of present) question.waitedFor.add(slice);

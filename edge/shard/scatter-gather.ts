@@ -9,16 +9,30 @@
  *
  * An object may have several questions open (L4). Each is gathered by itself, and none waits for another.
  */
-import { type Attach, encodeAttach, encodeAttached, encodeWaiting } from "../../shared/protocol/attach.ts";
+import {
+  type Attach,
+  encodeAttach,
+  encodeAttached,
+  encodeWaiting,
+  UNASKED,
+} from "../../shared/protocol/attach.ts";
 import { type Frame, type Routing, routingOf } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { NOTHING, reaches } from "../../shared/protocol/position.ts";
 import { type Combined, combine, type Part, raise } from "./combine.ts";
 import { Incoming, isWhole } from "./incoming.ts";
 import { Linger, type LingerPorts } from "./linger.ts";
-import { noteAnswer, noteUpdate, UNASKED, type Watch } from "./links.ts";
+import { noteAnswer, noteUpdate, type Watch } from "./links.ts";
 import type { OriginItem } from "./origin-items.ts";
-import { attachOf, newScatteredAsk, ofMissing, own, type ScatteredAsk, suffices } from "./scattered-ask.ts";
+import {
+  attachOf,
+  newScatteredAsk,
+  ofMissing,
+  own,
+  type ScatteredAsk,
+  SILENT_SLICE_MS,
+  suffices,
+} from "./scattered-ask.ts";
 
 export interface ScatterGatherPorts extends LingerPorts {
   /** Numbers of the slices that have an active origin. */
@@ -28,9 +42,6 @@ export interface ScatterGatherPorts extends LingerPorts {
   /** To the object of a watch, after all that was passed to it before. */
   pass(watch: Watch, frames: readonly Frame[]): void;
 }
-
-/** How long a slice that says nothing is waited for, where another one can answer. */
-const PATIENCE_MS = 1_000;
 
 export class ScatterGather {
   readonly #ports: ScatterGatherPorts;
@@ -47,7 +58,7 @@ export class ScatterGather {
 
   constructor(ports: ScatterGatherPorts) {
     this.#ports = ports;
-    this.#patience = new Linger(ports, PATIENCE_MS, (scattered) => this.#hurry(scattered));
+    this.#patience = new Linger(ports, SILENT_SLICE_MS, (scattered) => this.#hurry(scattered));
   }
 
   /** Another number of slices is served: what they were asked is asked anew, as they come (`attaches`). */
@@ -211,10 +222,10 @@ export class ScatterGather {
     const answered = this.#of(watch).filter(({ parts }) => parts.has(slice));
     // One of them holds all, so that they stay in order.
     const holder =
-      answered.find(({ held }) => held.some((other) => other.slice === slice)) ??
+      answered.find(({ liveAfter }) => liveAfter.some((other) => other.slice === slice)) ??
       answered.find(({ parts }) => isNews(parts.get(slice)));
     if (holder !== undefined) {
-      holder.held.push({ slice, frame: own(frame), routing });
+      holder.liveAfter.push({ slice, frame: own(frame), routing });
       this.#hold(holder, frame.length);
       if (this.#bytes > LIMITS.scatterGatherBytes) this.#hurry(holder);
       return;
@@ -223,7 +234,7 @@ export class ScatterGather {
   }
 
   /** The object takes it if it is where a part of an answer began; if not, that answer's head tells it to ask again. */
-  #passOn(watch: Watch, { slice, frame, routing }: ScatteredAsk["held"][number]): void {
+  #passOn(watch: Watch, { slice, frame, routing }: ScatteredAsk["liveAfter"][number]): void {
     for (const { parts, passed } of this.#of(watch))
       if (parts.has(slice)) raise(passed, new Map([[routing.epoch, routing.offset]]));
     noteUpdate(watch, routing);
@@ -256,7 +267,7 @@ export class ScatterGather {
   }
 
   #answer(scattered: ScatteredAsk): void {
-    const { watch, ask, parts, held, passed } = scattered;
+    const { watch, ask, parts, liveAfter, passed } = scattered;
     this.#close(scattered);
     if (ask.from === undefined) this.#noteUnheard(watch, parts);
     const unheard = ofMissing(watch.sent ?? NOTHING, parts, this.#count);
@@ -266,7 +277,7 @@ export class ScatterGather {
     this.#pass(watch, combine(ask, parts, missing, passed), parts);
     // Their objects have more of these than was asked for.
     if (watch.sent !== undefined) raise(watch.sent, passed);
-    for (const update of held) this.#passOn(watch, update);
+    for (const update of liveAfter) this.#passOn(watch, update);
   }
 
   #noteUnheard(watch: Watch, parts: ScatteredAsk["parts"]): void {
@@ -295,8 +306,8 @@ export class ScatterGather {
     if (part === undefined) return;
     scattered.parts.delete(slice);
     for (const frame of part.frames) this.#hold(scattered, -frame.length);
-    const freed = scattered.held.filter((held) => held.slice === slice);
-    scattered.held = scattered.held.filter((held) => held.slice !== slice);
+    const freed = scattered.liveAfter.filter((update) => update.slice === slice);
+    scattered.liveAfter = scattered.liveAfter.filter((update) => update.slice !== slice);
     for (const update of freed) {
       this.#hold(scattered, -update.frame.length);
       this.#passOn(scattered.watch, update);

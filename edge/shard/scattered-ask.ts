@@ -6,6 +6,9 @@ import { sliceOf } from "../../shared/protocol/slice.ts";
 import type { Part } from "./combine.ts";
 import type { Watch } from "./links.ts";
 
+/** How long a slice that says nothing is waited for, where another one can answer. */
+export const SILENT_SLICE_MS = 1_000;
+
 export interface ScatteredAsk {
   readonly watch: Watch;
   readonly ask: Attach;
@@ -20,7 +23,7 @@ export interface ScatteredAsk {
   /** Slices that are asked anew: they had answered before, and do so again though they say that it takes time (R7). */
   readonly again: Set<number>;
   /** Updates that came live after their slice's part. */
-  held: { readonly slice: number; readonly frame: Frame; readonly routing: Routing }[];
+  liveAfter: { readonly slice: number; readonly frame: Frame; readonly routing: Routing }[];
   /** What was passed on after its slice's part. */
   readonly passed: Map<string, number>;
   /** Of parts and updates that are held. */
@@ -37,7 +40,7 @@ export function newScatteredAsk(watch: Watch, ask: Attach, at: number): Scattere
     waitedFor: new Set(),
     dropped: new Set(),
     again: new Set(),
-    held: [],
+    liveAfter: [],
     passed: new Map(),
     bytes: 0,
     told: false,

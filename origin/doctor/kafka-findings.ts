@@ -93,14 +93,19 @@ export interface Sample {
   readonly keyless: number;
 }
 
-/** A topic that may be read. `held`: offsets from the first to the last of all partitions. */
-export function topicFindings(stream: Stream, partitions: number, held: number, sample: Sample): Finding[] {
+/** A topic that may be read. `offsets`: how many there are from the first to the last of all partitions. */
+export function topicFindings(
+  stream: Stream,
+  partitions: number,
+  offsets: number,
+  sample: Sample,
+): Finding[] {
   const what = `topic ${stream.topic}`;
   const all = `${partitions} partition${partitions === 1 ? "" : "s"} can be read`;
   const toRead =
     stream.start === "latest"
       ? "what is written from now on is read (start: latest)"
-      : `${held} offsets are to be read where the index holds nothing yet`;
+      : `${offsets} offsets are to be read where the index holds nothing yet`;
   const findings = [ok(what, `${all}; ${toRead}`)];
   const { records, keyless } = sample;
   if (keyless > 0)

@@ -153,7 +153,7 @@ class Examination {
     const led = partitions.filter(({ leader }) => leader >= 0);
     const problems: Finding[] = [];
     const sample = { records: 0, keyless: 0 };
-    let held = 0;
+    let offsets = 0;
     for (const [leader, of] of Map.groupBy(led, (one) => one.leader)) {
       const session = this.#sessionOf(leader);
       if (session === undefined) {
@@ -170,7 +170,8 @@ class Examination {
       const starts = await session.send(listOffsetsRequest(stream.topic, numbers, EARLIEST));
       const ends = await session.send(listOffsetsRequest(stream.topic, numbers, LATEST));
       const startOf = new Map(starts.map(({ partition, offset }) => [partition, Math.max(0, offset)]));
-      for (const { partition, offset } of ends) held += Math.max(0, offset - (startOf.get(partition) ?? 0));
+      for (const { partition, offset } of ends)
+        offsets += Math.max(0, offset - (startOf.get(partition) ?? 0));
       const from = numbers.slice(0, SAMPLED).map((partition) => {
         const offset = startOf.get(partition) ?? 0;
         return { topicId: id, partition, offset, leaderEpoch: UNKNOWN_EPOCH, lastEpoch: UNKNOWN_EPOCH };
@@ -186,7 +187,7 @@ class Examination {
         );
       for (const one of fetched) await addTo(sample, one, startOf.get(one.partition) ?? 0);
     }
-    return problems.length > 0 ? problems : topicFindings(stream, led.length, held, sample);
+    return problems.length > 0 ? problems : topicFindings(stream, led.length, offsets, sample);
   }
 
   async #config(topic: string) {

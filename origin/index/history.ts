@@ -2,7 +2,7 @@
 import type { Position } from "../../shared/protocol/position.ts";
 import type { BatchBlob } from "./batch-blob.ts";
 import type { Batches } from "./batches.ts";
-import { horizonOf, type Partition } from "./partitions.ts";
+import { horizonOf, type IndexedPartition } from "./indexed-partitions.ts";
 import { type IndexedRecord, recordBytes } from "./record.ts";
 
 export interface PageLimits {
@@ -13,7 +13,7 @@ export interface PageLimits {
 
 /** One key in one partition. */
 export class Chain {
-  readonly partition: Partition;
+  readonly partition: IndexedPartition;
   /** Offset of the last record. */
   readonly tail: number;
   readonly #key: Uint8Array;
@@ -23,7 +23,7 @@ export class Chain {
   #blob: BatchBlob | undefined;
 
   constructor(
-    partition: Partition,
+    partition: IndexedPartition,
     key: Uint8Array,
     tail: number,
     batches: Batches,

@@ -13,9 +13,9 @@ import { type Batch, isTorn, type PartitionInfo } from "../source.ts";
 import { Batches } from "./batches.ts";
 import { IndexError, isDamage, translated } from "./error.ts";
 import type { PageLimits } from "./history.ts";
+import { horizonOf, type IndexedPartition, IndexedPartitions } from "./indexed-partitions.ts";
 import { Ingest } from "./ingest.ts";
 import { Lookup } from "./lookup.ts";
-import { horizonOf, type Partition, Partitions } from "./partitions.ts";
 import type { IndexedRecord } from "./record.ts";
 import { replayedTails } from "./replayed-tails.ts";
 import { type Bounds, Retention, type TopicRetentions } from "./retention.ts";
@@ -62,7 +62,7 @@ export class RecordIndex {
   readonly #path: string;
   readonly #lock: DatabaseSync;
   readonly #writeBehind: WriteBehind;
-  readonly #partitions: Partitions;
+  readonly #partitions: IndexedPartitions;
   readonly #batches: Batches;
   readonly #lookup: Lookup;
   readonly #ingest: Ingest;
@@ -76,7 +76,10 @@ export class RecordIndex {
     this.#path = file.path;
     this.#lock = file.lock;
     this.#writeBehind = new WriteBehind(file.path);
-    this.#partitions = new Partitions(file.db, (topic) => options.topics.get(topic)?.keepLatest === true);
+    this.#partitions = new IndexedPartitions(
+      file.db,
+      (topic) => options.topics.get(topic)?.keepLatest === true,
+    );
     this.#batches = new Batches(file.db);
     for (const partition of [...this.#partitions.live()]) {
       if (options.topics.get(partition.topic) !== undefined) continue;
@@ -118,7 +121,7 @@ export class RecordIndex {
         return { from: known.checkpoint, anew };
       }
       this.#ingest.commit();
-      let added: Partition | undefined;
+      let added: IndexedPartition | undefined;
       transaction(this.#db, () => {
         if (known !== undefined) this.#partitions.markRetired(known);
         added = this.#partitions.insert(topic, info.partition, info.epoch, start);
@@ -203,8 +206,8 @@ export class RecordIndex {
   }
 
   /** The records after `from`, oldest first: at least one if there is any. */
-  since(topic: string, key: Uint8Array, from: Position, limits: PageLimits): Page {
-    return this.#use(() => this.#lookup.since(topic, key, from, limits));
+  after(topic: string, key: Uint8Array, from: Position, limits: PageLimits): Page {
+    return this.#use(() => this.#lookup.after(topic, key, from, limits));
   }
 
   /** The newest records, oldest first, for filling a window: the last one however old, others within limits. */
@@ -233,7 +236,7 @@ export class RecordIndex {
     return { partitions, counts: { ...this.#ingest.counts }, diskBytes };
   }
 
-  #oldestAt({ id, oldest }: Partition): number | undefined {
+  #oldestAt({ id, oldest }: IndexedPartition): number | undefined {
     if (oldest !== undefined || this.#ended !== undefined) return oldest?.newest;
     try {
       return this.#use(() => this.#batches.oldest(id)?.newest);
@@ -288,7 +291,7 @@ export class RecordIndex {
   }
 }
 
-function whyAnew(known: Partition | undefined, info: PartitionInfo): Begun["anew"] {
+function whyAnew(known: IndexedPartition | undefined, info: PartitionInfo): Begun["anew"] {
   if (known === undefined) return "new";
   if (known.epoch !== info.epoch) return "epoch";
   if (known.checkpoint < info.startOffset) return "hole";

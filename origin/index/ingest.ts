@@ -8,7 +8,7 @@ import { LIMITS } from "../../shared/protocol/limits.ts";
 import { type Batch, isTorn, type SourceRecord } from "../source.ts";
 import { packedBytes } from "./batch-blob.ts";
 import { type Batches, cut } from "./batches.ts";
-import type { Partition, Partitions, Stored } from "./partitions.ts";
+import type { IndexedPartition, IndexedPartitions, Stored } from "./indexed-partitions.ts";
 import type { IndexedRecord, StoredValue } from "./record.ts";
 import type { Retention } from "./retention.ts";
 import { integer, transaction } from "./schema.ts";
@@ -47,7 +47,7 @@ const DROPS_AT_ONCE = 64;
 
 export class Ingest {
   readonly #db: DatabaseSync;
-  readonly #partitions: Partitions;
+  readonly #partitions: IndexedPartitions;
   readonly #batches: Batches;
   readonly #tails: Tails;
   readonly #retention: Retention;
@@ -55,7 +55,7 @@ export class Ingest {
   readonly #saveState: StatementSync;
   readonly #writeBehind: Pick<WriteBehind, "committed" | "isFinishing">;
   /** Those that differ from what is on disk. */
-  readonly #dirty = new Set<Partition>();
+  readonly #dirty = new Set<IndexedPartition>();
   #dirtySince = 0;
   #records = 0;
   #bytes = 0;
@@ -70,7 +70,7 @@ export class Ingest {
 
   constructor(
     db: DatabaseSync,
-    partitions: Partitions,
+    partitions: IndexedPartitions,
     batches: Batches,
     tails: Tails,
     retention: Retention,
@@ -89,7 +89,7 @@ export class Ingest {
   }
 
   /** Takes what is new in a batch, or, if that or the write before it fails, nothing. */
-  append(partition: Partition, batch: Batch): readonly IndexedRecord[] {
+  append(partition: IndexedPartition, batch: Batch): readonly IndexedRecord[] {
     const since = performance.now();
     if (this.#isFull()) this.commit();
     const taken: IndexedRecord[] = [];
@@ -130,7 +130,7 @@ export class Ingest {
    * What lies before an offset is gone from the log; returns whether that is new. Deleting it is left to the commits
    * that follow.
    */
-  forget(partition: Partition, before: number): boolean {
+  forget(partition: IndexedPartition, before: number): boolean {
     if (before <= partition.logStart) return false;
     this.commit();
     const { stored, logStart } = partition;
@@ -157,10 +157,10 @@ export class Ingest {
 
   /** @param turn whether a generation of tails ends here: the one before it is written back to its end. */
   #commit(generation: number, turn: boolean): void {
-    const before = new Map<Partition, Stored>();
+    const before = new Map<IndexedPartition, Stored>();
     for (const partition of this.#partitions.all()) before.set(partition, partition.stored);
     const written = this.#tails.written;
-    let gone: readonly Partition[] = [];
+    let gone: readonly IndexedPartition[] = [];
     let dropped = 0;
     try {
       transaction(this.#db, () => {
@@ -210,7 +210,12 @@ export class Ingest {
   }
 
   /** @param lasts The offset of the record before each of its key, as far as is known. */
-  #take(partition: Partition, batch: Batch, taken: IndexedRecord[], lasts: (number | undefined)[]): void {
+  #take(
+    partition: IndexedPartition,
+    batch: Batch,
+    taken: IndexedRecord[],
+    lasts: (number | undefined)[],
+  ): void {
     let { checkpoint, keyless, keyTooLong, omitted } = partition;
     const wholeFrom = isTorn(batch, partition.checkpoint) ? batch.wholeFrom : partition.wholeFrom;
     let bytes = 0;

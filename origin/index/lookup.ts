@@ -2,7 +2,7 @@
 import type { Position } from "../../shared/protocol/position.ts";
 import type { Batches } from "./batches.ts";
 import { Chain, latestOf, newestOf, type PageLimits, pageAfter } from "./history.ts";
-import { horizonOf, type Partitions } from "./partitions.ts";
+import { horizonOf, type IndexedPartitions } from "./indexed-partitions.ts";
 import type { IndexedRecord } from "./record.ts";
 import type { TopicRetentions } from "./retention.ts";
 import { tailName } from "./tail-table.ts";
@@ -11,12 +11,12 @@ import { gapsOf, type Latest, type Page, type PartitionView, type RecentLimits, 
 
 /** What each of these answers, RecordIndex says. */
 export class Lookup {
-  readonly #partitions: Partitions;
+  readonly #partitions: IndexedPartitions;
   readonly #batches: Batches;
   readonly #tails: Tails;
   readonly #topics: TopicRetentions;
 
-  constructor(partitions: Partitions, batches: Batches, tails: Tails, topics: TopicRetentions) {
+  constructor(partitions: IndexedPartitions, batches: Batches, tails: Tails, topics: TopicRetentions) {
     this.#partitions = partitions;
     this.#batches = batches;
     this.#tails = tails;
@@ -36,7 +36,7 @@ export class Lookup {
     return this.#views(topic, this.#chains(topic, key));
   }
 
-  since(topic: string, key: Uint8Array, from: Position, limits: PageLimits): Page {
+  after(topic: string, key: Uint8Array, from: Position, limits: PageLimits): Page {
     const chains = this.#chains(topic, key);
     const partitions = this.#views(topic, chains);
     const { records, more } = pageAfter(chains, from, limits);

@@ -1,7 +1,7 @@
 /** What the last run had buffered of the tails, and not written back: read again from the batches when the index is opened. */
 import type { DatabaseSync } from "node:sqlite";
 import type { Batches } from "./batches.ts";
-import type { Partitions } from "./partitions.ts";
+import type { IndexedPartitions } from "./indexed-partitions.ts";
 import type { TopicRetentions } from "./retention.ts";
 import { integer } from "./schema.ts";
 import { tailName } from "./tail-table.ts";
@@ -13,7 +13,7 @@ const TAILS = 32_768;
 /** The tails, with what the last run did not write back. */
 export function replayedTails(
   db: DatabaseSync,
-  partitions: Partitions,
+  partitions: IndexedPartitions,
   batches: Batches,
   topics: TopicRetentions,
 ): Tails {

@@ -1,6 +1,6 @@
 /** What goes when: batches leave from the front of a partition, so that what remains has no hole. */
 import type { Batches } from "./batches.ts";
-import type { Partition, Partitions } from "./partitions.ts";
+import type { IndexedPartition, IndexedPartitions } from "./indexed-partitions.ts";
 import { tailName } from "./tail-table.ts";
 import type { Tails } from "./tails.ts";
 
@@ -67,7 +67,7 @@ export function nextToDrop<T extends Droppable>(
 }
 
 interface Candidate extends Droppable {
-  readonly partition: Partition;
+  readonly partition: IndexedPartition;
 }
 
 /** Records kept that are deleted in one transaction. */
@@ -76,16 +76,16 @@ const EVERYTHING = Number.MAX_SAFE_INTEGER;
 
 /** Drops batches; all of it in a transaction of the caller's, who restores `stored` if that fails. */
 export class Retention {
-  readonly #partitions: Partitions;
+  readonly #partitions: IndexedPartitions;
   readonly #batches: Batches;
   readonly #tails: Tails;
   readonly #topics: TopicRetentions;
   readonly #bounds: Bounds;
   /** Before which offset none is kept of a partition. */
-  readonly #cleared = new WeakMap<Partition, number>();
+  readonly #cleared = new WeakMap<IndexedPartition, number>();
 
   constructor(
-    partitions: Partitions,
+    partitions: IndexedPartitions,
     batches: Batches,
     tails: Tails,
     topics: TopicRetentions,
@@ -109,9 +109,9 @@ export class Retention {
    * Drops up to `budget` batches, so that one transaction doesn't hold up everything else.
    * Returns the number of records dropped, and the partitions that changed.
    */
-  drop(now: number, budget: number): { records: number; changed: ReadonlySet<Partition> } {
+  drop(now: number, budget: number): { records: number; changed: ReadonlySet<IndexedPartition> } {
     const candidates = this.#candidates();
-    const changed = new Set<Partition>();
+    const changed = new Set<IndexedPartition>();
     let records = 0;
     for (let left = budget; left > 0; left--) {
       const next = nextToDrop(candidates, this.#bounds, now);
@@ -134,7 +134,7 @@ export class Retention {
   }
 
   /** Whether nothing on disk needs this retired partition any more; what remains of its tails is swept. */
-  isGone(partition: Partition): boolean {
+  isGone(partition: IndexedPartition): boolean {
     return this.#oldest(partition) === null && partition.stored.kept === 0;
   }
 
@@ -142,7 +142,7 @@ export class Retention {
     return Array.from(this.#partitions.all(), (partition) => this.#candidate(partition));
   }
 
-  #candidate(partition: Partition): Candidate {
+  #candidate(partition: IndexedPartition): Candidate {
     return {
       partition,
       retired: this.#retires(partition) || this.#isDeleted(partition),
@@ -153,34 +153,34 @@ export class Retention {
     };
   }
 
-  #retires(partition: Partition): boolean {
+  #retires(partition: IndexedPartition): boolean {
     return this.#partitions.retired.has(partition);
   }
 
   /** Whether the log has deleted all that the oldest batch holds. */
-  #isDeleted(partition: Partition): boolean {
+  #isDeleted(partition: IndexedPartition): boolean {
     const oldest = this.#oldest(partition);
     return oldest !== null && oldest.lastOffset < partition.logStart;
   }
 
   /** The offset before which records may be kept that nothing asks for any more. 0: none. */
-  #keptBefore(partition: Partition): number {
+  #keptBefore(partition: IndexedPartition): number {
     if (partition.stored.kept === 0) return 0;
     const { logStart } = partition;
     const before = this.#retires(partition) || !this.#keepsLatest(partition) ? EVERYTHING : logStart;
     return (this.#cleared.get(partition) ?? 0) >= before ? 0 : before;
   }
 
-  #keepsLatest(partition: Partition): boolean {
+  #keepsLatest(partition: IndexedPartition): boolean {
     return this.#topics.get(partition.topic)?.keepLatest === true;
   }
 
-  #oldest(partition: Partition) {
+  #oldest(partition: IndexedPartition) {
     if (partition.oldest === undefined) partition.oldest = this.#batches.oldest(partition.id) ?? null;
     return partition.oldest;
   }
 
-  #dropOldest(partition: Partition): number {
+  #dropOldest(partition: IndexedPartition): number {
     const oldest = this.#oldest(partition);
     if (!oldest) return 0;
     const added =
@@ -197,7 +197,7 @@ export class Retention {
   }
 
   /** Keeps those of a batch that are the last of their keys. Returns how many keys had none kept before. */
-  #keep(partition: Partition, batch: number): number {
+  #keep(partition: IndexedPartition, batch: number): number {
     const blob = this.#batches.read(batch);
     let added = 0;
     for (let index = 0; index < blob.count; index++) {

@@ -21,7 +21,7 @@ const HELD_NEWS_MS = 1_000;
 /** Wants one answer. */
 interface Ask {
   readonly from: FetchFrom;
-  readonly since: number;
+  readonly askedAt: number;
   /** How much was held back when it was told last. */
   readonly knownHeld: number;
   mood: Mood;
@@ -86,9 +86,9 @@ export class Fetcher {
           how(value);
         };
       };
-      const since = performance.now();
+      const askedAt = performance.now();
       const settled = { resolve: settle(resolve), reject: settle(reject) };
-      const ask: Ask = { from, since, knownHeld, mood, over: false, ...settled, alive };
+      const ask: Ask = { from, askedAt, knownHeld, mood, over: false, ...settled, alive };
       waiting.add(ask);
       this.#asks.add(ask);
       this.#schedule();
@@ -235,8 +235,8 @@ const isNothing = ({ error, diverging, records }: Fetched) =>
 export const heldBackIn = ({ highWatermark, lastStableOffset }: Fetched) =>
   Math.max(0, highWatermark - lastStableOffset);
 
-const isHeldNews = (fetched: Fetched, { knownHeld, since }: Ask) =>
-  heldBackIn(fetched) !== knownHeld && performance.now() - since >= HELD_NEWS_MS;
+const isHeldNews = (fetched: Fetched, { knownHeld, askedAt }: Ask) =>
+  heldBackIn(fetched) !== knownHeld && performance.now() - askedAt >= HELD_NEWS_MS;
 
 /** A request names a partition once: of two reads of one, the other goes with the next request. */
 function onePerPartition(asks: Iterable<Ask>): Ask[] {

@@ -63,7 +63,7 @@ export class Memory {
   readonly #restMs: number;
   readonly #leases = new Set<Lease>();
   readonly #waiting = new Set<Waiter>();
-  #held = 0;
+  #leased = 0;
   /** Leases given so far: those that wait see by it that they get on. */
   given = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -74,8 +74,8 @@ export class Memory {
   }
 
   /** Of all leases. */
-  get held(): number {
-    return this.#held;
+  get leased(): number {
+    return this.#leased;
   }
 
   /** Rejects when the signal aborts. */
@@ -110,7 +110,7 @@ export class Memory {
 
   giveBack(lease: Lease): void {
     this.#leases.delete(lease);
-    this.#held -= lease.bytes;
+    this.#leased -= lease.bytes;
     this.#serve();
   }
 
@@ -127,14 +127,14 @@ export class Memory {
   }
 
   #hasRoom(bytes: number): boolean {
-    return this.#held === 0 || this.#held + bytes <= this.#bytes;
+    return this.#leased === 0 || this.#leased + bytes <= this.#bytes;
   }
 
   #begin(bytes: number): Lease {
     const lease = new Lease(this, bytes);
     this.#leases.add(lease);
     this.given++;
-    this.#held += bytes;
+    this.#leased += bytes;
     return lease;
   }
 

@@ -28,8 +28,8 @@ import {
   type UnavailablePartition,
 } from "../source.ts";
 import { Cluster } from "./cluster.ts";
+import { FetchLoop, noLeader, partitionIn } from "./fetch-loop.ts";
 import { Memory } from "./memory.ts";
-import { noLeader, PartitionReading, partitionIn } from "./partition-reading.ts";
 import { kafkaError, patiently, pause, unlessSilent, wordsOf } from "./patience.ts";
 import type { Reached } from "./record-batches.ts";
 import {
@@ -102,7 +102,7 @@ export class KafkaSource implements Source {
     if (request.anew === true) this.#renew();
     const done = new AbortController();
     const signal = AbortSignal.any([request.signal, this.#closing.signal, done.signal]);
-    const reading = new PartitionReading(request, signal, {
+    const reading = new FetchLoop(request, signal, {
       topic: (topic) => this.#topic(topic),
       cluster: this.#cluster,
       reached: this.#reached,

@@ -61,7 +61,7 @@ export function answerRecovered(
   const cut = replayed.findIndex(({ records, whole }) => !records.every(take) || !whole);
   let isWhole = false;
   if (cut < 0) {
-    const page = ports.history.since(topic, key, indexed, { maxRecords: updates, maxBytes });
+    const page = ports.history.after(topic, key, indexed, { maxRecords: updates, maxBytes });
     const records = page.records.filter(({ epoch }) => ports.partitions.find(topic, epoch) !== undefined);
     isWhole = records.every(take) && !page.more;
   }

@@ -13,7 +13,7 @@ export interface History {
   /** Every partition of the topic that was begun, with what is known of the key there. */
   views(topic: string, key: Uint8Array): readonly PartitionView[];
   latest(topic: string, key: Uint8Array): Latest;
-  since(topic: string, key: Uint8Array, from: Position, limits: PageLimits): Page;
+  after(topic: string, key: Uint8Array, from: Position, limits: PageLimits): Page;
   recent(topic: string, key: Uint8Array, limits: RecentLimits): readonly IndexedRecord[];
 }
 

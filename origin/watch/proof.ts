@@ -31,7 +31,7 @@ export type Blocked =
   | { readonly kind: "log"; readonly patient: false };
 
 /** How long that patience lasts (R5), in milliseconds. */
-export const PATIENCE_MS = 15_000;
+export const AHEAD_PATIENCE_MS = 15_000;
 
 /** `fresh` where nobody asked for a proof. */
 export type Proof = "recovered" | "fresh" | ResetCause;
@@ -63,7 +63,7 @@ export function examine(ports: ProofPorts, subject: Subject, inquiry: Inquiry): 
   const { endpoint } = subject;
   const all = ports.partitions.of(endpoint.topic);
   if (all === undefined) return { kind: "blocked", blocked: { kind: "topic", patient: false } };
-  const isPatient = ports.now() - at < PATIENCE_MS;
+  const isPatient = ports.now() - at < AHEAD_PATIENCE_MS;
   for (const [epoch, offset] of from ?? []) {
     const partition = ports.partitions.find(endpoint.topic, epoch);
     const isNew = partition === undefined && all.some((other) => isOfOneTopic(other.epoch, epoch));

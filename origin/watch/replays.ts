@@ -17,7 +17,7 @@ import { keyText } from "./key-text.ts";
 import type { Gap } from "./proof.ts";
 
 const RETRY = { baseMs: 200, maxMs: 5_000 };
-const PATIENCE_MS = 60_000;
+const UNREACHABLE_LOG_MS = 60_000;
 /** What one scan may hold for all whom it serves. */
 const SCAN_BYTES = 32 * 1024 * 1024;
 
@@ -165,7 +165,7 @@ export class Replays {
       } catch (error) {
         const { signal } = this.#closing;
         const passing = error instanceof SourceError && error.code === "unavailable";
-        if (!passing || signal.aborted || performance.now() - began > PATIENCE_MS) throw error;
+        if (!passing || signal.aborted || performance.now() - began > UNREACHABLE_LOG_MS) throw error;
         await setTimeout(backoff(failures, RETRY, this.#ports.random()), undefined, { signal });
       }
     }

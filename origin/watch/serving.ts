@@ -3,7 +3,7 @@
  * step (U5, U6), and endpoints that fell behind while the uplink was congested are caught up (U10).
  */
 import type { AddressedTo } from "../../shared/protocol/addressed.ts";
-import { encodeAttached, encodeWaiting } from "../../shared/protocol/attach.ts";
+import { encodeAttached, encodeWaiting, UNASKED } from "../../shared/protocol/attach.ts";
 import { NOTHING, reaches } from "../../shared/protocol/position.ts";
 import { type Answer, type AnswerPorts, answerRecent, answerRecovered } from "./answer.ts";
 import type { BlockedAsks } from "./blocked-asks.ts";
@@ -21,9 +21,6 @@ export interface ServingPorts extends AnswerPorts {
 
 /** Turns of endpoints in one step at most, and of no more bytes than one answer has, so that others get on. */
 const TURNS_PER_STEP = 16;
-
-/** The id of an answer that nobody asked for. */
-const UNASKED = 0;
 
 /** The index may drop more while the log is read, but not for ever faster than it is read. */
 const REPLAYS_PER_ASK = 10;

@@ -26,7 +26,7 @@ import { newWatchCounts, type WatchCounts } from "./counts.ts";
 import { type Ask, Interest, Shard, type Watch } from "./interest.ts";
 import { keyText } from "./key-text.ts";
 import type { ShardPort } from "./outbox.ts";
-import { PATIENCE_MS } from "./proof.ts";
+import { AHEAD_PATIENCE_MS } from "./proof.ts";
 import { type ServingPorts, serve } from "./serving.ts";
 import {
   type Endpoint,
@@ -168,7 +168,7 @@ export class WatchList {
 
   /** To be called every second or so: who has waited long enough gets a turn (R5). */
   passTime(): void {
-    const due = this.#blocked.takeTired(this.#ports.now() - PATIENCE_MS);
+    const due = this.#blocked.takeTired(this.#ports.now() - AHEAD_PATIENCE_MS);
     for (const ask of due) ask.interest.shard.queue(ask.interest);
   }
 

@@ -37,6 +37,12 @@ export const AttachedSchema = v.object({
 export const WaitingSchema = v.object({ waiting: EndpointSchema, id: IdSchema });
 
 /** A link wants an endpoint from a position on; without one, the recent updates. Also: asks again (L4). */
+/**
+ * An id that no ask of an object has: that of attaches that a shard sends on its behalf, and of answers to these, or to
+ * nothing, when an origin lost continuity (L7). Not to be taken for a subscriber's id.
+ */
+export const UNASKED = 0;
+
 export interface Attach {
   readonly endpoint: string;
   readonly id: number;

@@ -17,13 +17,13 @@ beforeEach(() => {
 
 /** The topic has partitions that are read from 100 on, to these ends. */
 function begins(topic: string, ...ends: readonly number[]): number {
-  const behind = partitions.behind(topic);
+  const unread = partitions.unread(topic);
   partitions.describe(
     topic,
     ends.map((end, partition) => ({ partition, epoch: `${topic}.${partition}`, next: 100, end })),
   );
-  const records = partitions.behind(topic);
-  progress.begins(topic, records - behind);
+  const records = partitions.unread(topic);
+  progress.begins(topic, records - unread);
   return records;
 }
 

@@ -88,7 +88,7 @@ export class IndexModel {
     });
   }
 
-  since(topic: string, key: string, from: ReadonlyMap<string, number>, limits: PageLimits) {
+  after(topic: string, key: string, from: ReadonlyMap<string, number>, limits: PageLimits) {
     const after = this.held(topic, key).filter(({ epoch, offset }) => offset > (from.get(epoch) ?? -1));
     const records = fitting(after, limits);
     return { records, more: records.length < after.length };

@@ -122,7 +122,7 @@ export class MemoryHistory implements WritableHistory {
     return { record: this.#all(topic, key).at(-1), position: new Map(tails) };
   }
 
-  since(topic: string, key: Uint8Array, from: Position, limits: PageLimits): Page {
+  after(topic: string, key: Uint8Array, from: Position, limits: PageLimits): Page {
     const after = this.#all(topic, key).filter(({ epoch, offset }) => offset > (from.get(epoch) ?? -1));
     const records = within(after, limits);
     const reached = new Map(from);

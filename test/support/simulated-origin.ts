@@ -4,7 +4,7 @@
  */
 import type { AnswerBounds } from "../../origin/watch/answer.ts";
 import type { ShardPort } from "../../origin/watch/outbox.ts";
-import { PATIENCE_MS } from "../../origin/watch/proof.ts";
+import { AHEAD_PATIENCE_MS } from "../../origin/watch/proof.ts";
 import { encodeAddressed } from "../../shared/protocol/addressed.ts";
 import type { Attach, Cancel } from "../../shared/protocol/attach.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
@@ -291,7 +291,7 @@ export class SimulatedOrigin {
   #attach(link: number, attach: Attach): void {
     this.#watched.set(attach.endpoint, (this.#watched.get(attach.endpoint) ?? new Set()).add(link));
     const isWaiting = this.#uplink?.attach(link, attach);
-    if (isWaiting) this.#ports.after(PATIENCE_MS - (attach.waited ?? 0), () => this.tick());
+    if (isWaiting) this.#ports.after(AHEAD_PATIENCE_MS - (attach.waited ?? 0), () => this.tick());
     const open = this.#uplink?.openOn(link) ?? 0;
     if (open > LIMITS.openAsks) this.#ports.problem(`${open} questions of one link are open`);
   }

@@ -157,7 +157,7 @@ export class VouchingWorld {
     const origin = this.#of(who);
     const before = new Map(EPOCHS.map((epoch) => [epoch, origin.index.endOf(epoch) - 1]));
     origin.process.readOne();
-    const { records } = origin.index.since("t", KEY, before, { maxRecords: 9, maxBytes: 1e9 });
+    const { records } = origin.index.after("t", KEY, before, { maxRecords: 9, maxBytes: 1e9 });
     const isActive = this.#of(this.#active) === origin;
     for (const epoch of EPOCHS) {
       // It began anew there: whoever is live is told so.

@@ -7,7 +7,7 @@ const BYTES_PER_SECOND = 250_000;
 const VALUE_BYTES = 128 * 1024;
 /** About 16 s of the line. */
 const VALUES = 20;
-const PATIENCE_MS = 100_000;
+const BACKLOG_MS = 100_000;
 const KEY = "key-0";
 
 export const SLOW_LINES: readonly Kind[] = [
@@ -28,7 +28,7 @@ export const SLOW_LINES: readonly Kind[] = [
         );
         const backlog = rig.targets().filter(({ subscriber }) => bulky.some((one) => one === subscriber));
         const isThere = () => backlog.every((target) => rig.isReached(target));
-        await eventually(isThere, "a backlog comes over a slow line", PATIENCE_MS).catch((error: Error) =>
+        await eventually(isThere, "a backlog comes over a slow line", BACKLOG_MS).catch((error: Error) =>
           rig.wrong.push(`${error.message}: ${bytesPerSecond} bytes a second`),
         );
       } finally {

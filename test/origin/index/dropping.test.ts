@@ -22,7 +22,7 @@ function append(
   fixture.settle();
 }
 const held = (topic: string, key: string) =>
-  fixture.index.since(topic, bytes(key), new Map(), PAGE).records.map(({ value }) => text(value));
+  fixture.index.after(topic, bytes(key), new Map(), PAGE).records.map(({ value }) => text(value));
 const facts = (partition = 0) => fixture.index.facts().partitions[partition];
 
 describe("by age", () => {
@@ -139,10 +139,10 @@ describe("the latest record of a key", () => {
     fixture.begin("c", 0, "c");
     append("c", 0, "c", record(0, "k", "1"), record(1, "k", "2"));
     expire();
-    const since = (offset: number) =>
-      fixture.index.since("c", bytes("k"), new Map([["c", offset]]), PAGE).records;
-    expect(since(0)).toHaveLength(1);
-    expect(since(1)).toEqual([]);
+    const recordsAfter = (offset: number) =>
+      fixture.index.after("c", bytes("k"), new Map([["c", offset]]), PAGE).records;
+    expect(recordsAfter(0)).toHaveLength(1);
+    expect(recordsAfter(1)).toEqual([]);
     const limits = { maxRecords: 10, maxBytes: 100, maxAgeMs: 1, now: fixture.now };
     expect(fixture.index.recent("c", bytes("k"), limits)).toHaveLength(1);
   });

@@ -23,7 +23,7 @@ function make(options?: ConstructorParameters<typeof IndexFixture>[0]): IndexFix
 }
 const path = () => join(fixture.directory, "index.db");
 const held = (key: string) =>
-  fixture.index.since("t", bytes(key), new Map(), PAGE).records.map(({ value }) => text(value));
+  fixture.index.after("t", bytes(key), new Map(), PAGE).records.map(({ value }) => text(value));
 function codeOf(work: () => unknown): unknown {
   try {
     work();
@@ -126,7 +126,7 @@ function checkWriter(checkpoints: readonly number[]): void {
     }
     for (const key of WRITER_KEYS) {
       const limits = { maxRecords: 1e6, maxBytes: 1e9 };
-      const { records } = fixture.index.since(topic, bytes(key), new Map(), limits);
+      const { records } = fixture.index.after(topic, bytes(key), new Map(), limits);
       const found = records.filter((one) => one.epoch === epoch);
       expect(found.map(({ offset, previous, value }) => ({ offset, previous, value: text(value) }))).toEqual(
         expected.get(key) ?? [],
@@ -283,7 +283,7 @@ describe("a file that can't be used", () => {
             fixture.open();
             for (const topic of ["t", "c"])
               for (let key = 0; key < 60; key++) {
-                fixture.index.since(topic, bytes(`k${key}`), new Map(), PAGE);
+                fixture.index.after(topic, bytes(`k${key}`), new Map(), PAGE);
                 fixture.index.latest(topic, bytes(`k${key}`));
               }
             fixture.begin("t", 0, "new");

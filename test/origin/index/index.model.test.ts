@@ -129,8 +129,8 @@ class Pair {
         const { record, position } = index.latest(topic, bytes);
         expect(position).toEqual(tails);
         this.#expectSame(record ? [record] : [], this.model.held(topic, key).slice(-1));
-        const page = index.since(topic, bytes, from, limits);
-        const expected = this.model.since(topic, key, from, limits);
+        const page = index.after(topic, bytes, from, limits);
+        const expected = this.model.after(topic, key, from, limits);
         this.#expectSame(page.records, expected.records);
         expect(page.more).toBe(expected.more);
         const recent = index.recent(topic, bytes, { ...limits, maxAgeMs: 900, now });

@@ -15,7 +15,7 @@ function make(options?: ConstructorParameters<typeof IndexFixture>[0]): IndexFix
 const values = (records: readonly { value: unknown }[]) => records.map(({ value }) => text(value));
 const offsets = (records: readonly { epoch: string; offset: number }[]) =>
   records.map(({ epoch, offset }) => `${epoch}:${offset}`);
-const everything = (key: string, topic = "t") => fixture.index.since(topic, bytes(key), new Map(), PAGE);
+const everything = (key: string, topic = "t") => fixture.index.after(topic, bytes(key), new Map(), PAGE);
 
 /** Both states in which a record can be: buffered in memory, and on disk. */
 const states = [
@@ -245,7 +245,7 @@ describe("gaps of a position", () => {
     fixture.index.append("t", 0, "a", { ...batch(record(30, "k", "6")), nextOffset: 35 });
   }
   const gaps = (key: string, from: Record<string, number>) =>
-    fixture.index.since("t", bytes(key), new Map(Object.entries(from)), PAGE).gaps;
+    fixture.index.after("t", bytes(key), new Map(Object.entries(from)), PAGE).gaps;
 
   test("none from the one before the horizon up to the last offset that was read", () => {
     prepare();
@@ -274,7 +274,7 @@ describe("gaps of a position", () => {
       ["z", 1],
       ["b", 1],
     ]);
-    expect(fixture.index.since("t", bytes("k"), from, PAGE).reached).toEqual(
+    expect(fixture.index.after("t", bytes("k"), from, PAGE).reached).toEqual(
       new Map([
         ["b", 1],
         ["a", 30],
@@ -296,7 +296,7 @@ describe("pages", () => {
     let from: ReadonlyMap<string, number> = new Map();
     const seen: string[] = [];
     for (let more = true; more; ) {
-      const page = fixture.index.since("t", bytes("k"), from, { maxRecords: 10, maxBytes: 1 });
+      const page = fixture.index.after("t", bytes("k"), from, { maxRecords: 10, maxBytes: 1 });
       expect(page.records).toHaveLength(1);
       seen.push(...offsets(page.records));
       ({ more, reached: from } = page);
@@ -326,7 +326,7 @@ describe("pages", () => {
     for (const from of [-1, 6_999, 39_000]) {
       reads.mockClear();
       const limits = { maxRecords: 5, maxBytes: 1e6 };
-      const page = fixture.index.since("t", bytes("k"), new Map([["a", from]]), limits);
+      const page = fixture.index.after("t", bytes("k"), new Map([["a", from]]), limits);
       const after = expected.filter((offset) => offset > from);
       expect(page.records.map(({ offset }) => offset)).toEqual(after.slice(0, 5));
       expect(page.more).toBe(after.length > 5);

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Batches } from "../../../origin/index/batches.ts";
+import { IndexedPartitions } from "../../../origin/index/indexed-partitions.ts";
 import { Ingest } from "../../../origin/index/ingest.ts";
-import { Partitions } from "../../../origin/index/partitions.ts";
 import { Retention } from "../../../origin/index/retention.ts";
 import { type OpenFile, openFile } from "../../../origin/index/schema.ts";
 import { Tails } from "../../../origin/index/tails.ts";
@@ -34,7 +34,7 @@ afterEach(() => {
 
 /** Takes records of one partition, and says whether a commit is due. */
 function begin() {
-  const partitions = new Partitions(file.db, () => false);
+  const partitions = new IndexedPartitions(file.db, () => false);
   const batches = new Batches(file.db);
   const tails = new Tails(file.db, 1_024, 0);
   const retention = new Retention(partitions, batches, tails, TOPICS, ROOMY);

@@ -25,7 +25,7 @@ describe("memory to unpack in", () => {
         while (served.length < all.length || held.size > 0) {
           await settled();
           const bytes = [...held.keys()].reduce((sum, lease) => sum + lease.bytes, 0);
-          expect(memory.held).toBe(bytes);
+          expect(memory.leased).toBe(bytes);
           expect(bytes <= 100 || held.size === 1).toBe(true);
           for (const [lease, left] of held) {
             held.set(lease, left - 1);
@@ -35,7 +35,7 @@ describe("memory to unpack in", () => {
           }
         }
         expect(served).toEqual(all.map((_, i) => i));
-        expect(memory.held).toBe(0);
+        expect(memory.leased).toBe(0);
       }),
       { numRuns: 200 },
     );
@@ -66,7 +66,7 @@ describe("memory to unpack in", () => {
     await expect(memory.take(1, abort.signal)).rejects.toThrow("over");
     lease.release();
     lease.release();
-    expect(memory.held).toBe(10);
+    expect(memory.leased).toBe(10);
   });
 
   test("is taken from who rests on it for long while others wait, and only then", async () => {
@@ -88,7 +88,7 @@ describe("memory to unpack in", () => {
       expect(lost).toEqual(["stuck"]);
       expect([stuck.wake(), busy.wake()]).toEqual([false, true]);
       stuck.release();
-      expect(memory.held).toBe(90);
+      expect(memory.leased).toBe(90);
     } finally {
       vi.useRealTimers();
     }

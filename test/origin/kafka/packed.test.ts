@@ -124,7 +124,7 @@ describe("memory", () => {
     const batch = zeros(24);
     let most = 0;
     const look = () => {
-      most = Math.max(most, memory.held);
+      most = Math.max(most, memory.leased);
     };
 
     const all = await Promise.all(range(0, 30).map(() => contentOf(reading(batch, { memory }), look)));
@@ -133,7 +133,7 @@ describe("memory", () => {
     // Else there would be nothing to share.
     expect(most).toBeGreaterThan(12 * MIB);
     expect(most).toBeLessThanOrEqual(16 * MIB);
-    expect(memory.held).toBe(0);
+    expect(memory.leased).toBe(0);
   });
 
   test("takes a batch's window and a few pieces, whatever it is unpacked", async () => {
@@ -142,7 +142,7 @@ describe("memory", () => {
     let most = 0;
 
     await contentOf(reading(batch, { memory }), () => {
-      most = Math.max(most, memory.held);
+      most = Math.max(most, memory.leased);
     });
 
     expect(most).toBeLessThan(UNPACK_BYTES / 5);
@@ -174,7 +174,7 @@ describe("memory", () => {
     release.resolve();
 
     for (const content of [...others, await stuck]) expect(content).toEqual(expected());
-    expect(memory.held).toBe(0);
+    expect(memory.leased).toBe(0);
   });
 
   test("is given back by a read that ends early, and not waited for by one that was aborted", async () => {
@@ -186,9 +186,9 @@ describe("memory", () => {
     abort.abort(new Error("over"));
 
     await expect(second).rejects.toThrow("over");
-    expect(memory.held).toBeGreaterThan(0);
+    expect(memory.leased).toBeGreaterThan(0);
     await first.return();
-    expect(memory.held).toBe(0);
+    expect(memory.leased).toBe(0);
   });
 });
 

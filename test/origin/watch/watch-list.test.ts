@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import type { IndexedRecord } from "../../../origin/index/record.ts";
-import { PATIENCE_MS } from "../../../origin/watch/proof.ts";
+import { AHEAD_PATIENCE_MS } from "../../../origin/watch/proof.ts";
 import { LIMITS } from "../../../shared/protocol/limits.ts";
 import { NOTHING, parsePosition } from "../../../shared/protocol/position.ts";
 import { RecordingShard } from "../../support/recording-shard.ts";
@@ -173,15 +173,25 @@ describe("attaches", () => {
     origin.read(0, "x", record(5, "b", "5"));
     shard.work();
     expect(ids()).toEqual(["attached 2"]);
-    origin.pass(PATIENCE_MS);
+    origin.pass(AHEAD_PATIENCE_MS);
     shard.work();
 
     expect(ids()).toEqual(["attached 1"]);
   });
 
   test("[R5] one that has waited before, as its shard says, is waited for only as long as is left", () => {
-    origin.watchList.attach(shard, 1, { endpoint: "/t/a", id: 1, from: at("x:9"), waited: PATIENCE_MS - 1 });
-    origin.watchList.attach(shard, 1, { endpoint: "/t/a", id: 2, from: at("x:9"), waited: PATIENCE_MS });
+    origin.watchList.attach(shard, 1, {
+      endpoint: "/t/a",
+      id: 1,
+      from: at("x:9"),
+      waited: AHEAD_PATIENCE_MS - 1,
+    });
+    origin.watchList.attach(shard, 1, {
+      endpoint: "/t/a",
+      id: 2,
+      from: at("x:9"),
+      waited: AHEAD_PATIENCE_MS,
+    });
     shard.work();
     expect(shard.taken()).toEqual([
       expect.stringMatching(/waiting.*"id":1/),
@@ -203,7 +213,7 @@ describe("attaches", () => {
 
     origin.watchList.cancel(shard, 1, { endpoint: "/t/a", id: 2 });
     origin.watchList.cancel(shard, 2, { endpoint: "/t/a", id: 3 });
-    origin.pass(PATIENCE_MS);
+    origin.pass(AHEAD_PATIENCE_MS);
     shard.work();
     write(0);
 

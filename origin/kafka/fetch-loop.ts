@@ -11,7 +11,7 @@ import { partsOf, type Reached, readTo, UNKNOWN_EPOCH } from "./record-batches.t
 import { type Fetched, KAFKA_ERROR, type PartitionMetadata, type TopicMetadata } from "./requests.ts";
 import { WireError } from "./wire.ts";
 
-const PATIENCE_MS = 10_000;
+const FETCH_PATIENCE_MS = 10_000;
 
 interface Place {
   readonly topicId: Buffer;
@@ -19,7 +19,7 @@ interface Place {
   readonly fetcher: Fetcher;
 }
 
-export interface ReadingPorts {
+export interface FetchLoopPorts {
   /** Undefined when there is no such topic. */
   readonly topic: (topic: string) => Promise<TopicMetadata | undefined>;
   readonly cluster: Cluster;
@@ -29,17 +29,17 @@ export interface ReadingPorts {
   readonly memory: Memory;
 }
 
-export class PartitionReading {
+export class FetchLoop {
   readonly #request: ReadRequest;
   readonly #signal: AbortSignal;
-  readonly #ports: ReadingPorts;
+  readonly #ports: FetchLoopPorts;
   readonly #alive: () => void;
   /** Where the partition is fetched from, while that is known. */
   #place: Place | undefined;
   /** What is held back, as was told last. */
   #heldBack = 0;
 
-  constructor(request: ReadRequest, signal: AbortSignal, ports: ReadingPorts) {
+  constructor(request: ReadRequest, signal: AbortSignal, ports: FetchLoopPorts) {
     this.#request = request;
     this.#signal = signal;
     this.#ports = ports;
@@ -98,7 +98,7 @@ export class PartitionReading {
   }
 
   #fetch({ offset, leaderEpoch }: Reached, mood: Mood): Promise<Fetched> {
-    return patiently(PATIENCE_MS, this.#signal, async (patient) => {
+    return patiently(FETCH_PATIENCE_MS, this.#signal, async (patient) => {
       const { topic, partition, epoch } = this.#request;
       const alive = () => {
         patient();

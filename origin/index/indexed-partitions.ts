@@ -15,7 +15,7 @@ export interface Stored {
 }
 
 /** One incarnation of a partition, read without a hole. */
-export interface Partition {
+export interface IndexedPartition {
   readonly id: number;
   readonly topic: string;
   readonly number: number;
@@ -49,13 +49,13 @@ export interface Partition {
 }
 
 /** Every record with a key that was written from here to before the checkpoint is held. */
-export function horizonOf({ stored, wholeFrom }: Partition): number {
+export function horizonOf({ stored, wholeFrom }: IndexedPartition): number {
   return Math.max(stored.horizon, wholeFrom);
 }
 
-export class Partitions {
-  readonly #topics = new Map<string, Map<number, Partition>>();
-  readonly #retired = new Set<Partition>();
+export class IndexedPartitions {
+  readonly #topics = new Map<string, Map<number, IndexedPartition>>();
+  readonly #retired = new Set<IndexedPartition>();
   readonly #insert: StatementSync;
   readonly #update: StatementSync;
   readonly #retire: StatementSync;
@@ -76,7 +76,7 @@ export class Partitions {
     this.#retire = db.prepare("UPDATE partition SET retired = 1 WHERE id = ?");
     this.#delete = db.prepare("DELETE FROM partition WHERE id = ?");
     for (const row of db.prepare("SELECT * FROM partition ORDER BY id").iterate()) {
-      const partition: Partition = {
+      const partition: IndexedPartition = {
         id: integer(row.id),
         topic: text(row.topic),
         number: integer(row.number),
@@ -106,29 +106,29 @@ export class Partitions {
     for (const { id, topic } of this.live()) mark.run(keepsLatest(topic) ? 1 : 0, id);
   }
 
-  get(topic: string, number: number): Partition | undefined {
+  get(topic: string, number: number): IndexedPartition | undefined {
     return this.#topics.get(topic)?.get(number);
   }
 
-  ofTopic(topic: string): Iterable<Partition> {
+  ofTopic(topic: string): Iterable<IndexedPartition> {
     return this.#topics.get(topic)?.values() ?? [];
   }
 
-  *live(): Generator<Partition> {
+  *live(): Generator<IndexedPartition> {
     for (const partitions of this.#topics.values()) yield* partitions.values();
   }
 
-  get retired(): ReadonlySet<Partition> {
+  get retired(): ReadonlySet<IndexedPartition> {
     return this.#retired;
   }
 
-  *all(): Generator<Partition> {
+  *all(): Generator<IndexedPartition> {
     yield* this.live();
     yield* this.#retired;
   }
 
   /** In a transaction, as all that follow; `added` and `retire` take effect in memory once it is committed. */
-  insert(topic: string, number: number, epoch: string, from: number): Partition {
+  insert(topic: string, number: number, epoch: string, from: number): IndexedPartition {
     const { lastInsertRowid } = this.#insert.run(
       topic,
       number,
@@ -159,11 +159,11 @@ export class Partitions {
     };
   }
 
-  markRetired(partition: Partition): void {
+  markRetired(partition: IndexedPartition): void {
     this.#retire.run(partition.id);
   }
 
-  save(partition: Partition): void {
+  save(partition: IndexedPartition): void {
     const { horizon, records, bytes, kept } = partition.stored;
     this.#update.run(
       horizon,
@@ -180,12 +180,12 @@ export class Partitions {
     );
   }
 
-  delete(partition: Partition): void {
+  delete(partition: IndexedPartition): void {
     this.#delete.run(partition.id);
   }
 
   /** Makes one partition live, and the one before it, if any, retired. */
-  #add(partition: Partition): void {
+  #add(partition: IndexedPartition): void {
     let partitions = this.#topics.get(partition.topic);
     if (partitions === undefined) {
       partitions = new Map();
@@ -194,18 +194,18 @@ export class Partitions {
     partitions.set(partition.number, partition);
   }
 
-  added(partition: Partition): void {
+  added(partition: IndexedPartition): void {
     this.#add(partition);
   }
 
   /** Answers nothing from now on. */
-  retire(partition: Partition): void {
+  retire(partition: IndexedPartition): void {
     partition.buffered = [];
     this.#topics.get(partition.topic)?.delete(partition.number);
     this.#retired.add(partition);
   }
 
-  deleted(partition: Partition): void {
+  deleted(partition: IndexedPartition): void {
     this.#retired.delete(partition);
   }
 }

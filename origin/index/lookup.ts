@@ -7,7 +7,7 @@ import type { IndexedRecord } from "./record.ts";
 import type { TopicRetentions } from "./retention.ts";
 import { tailName } from "./tail-table.ts";
 import type { Tails } from "./tails.ts";
-import { gapsOf, type Latest, type Page, type PartitionView, type RecentLimits, reachedBy } from "./views.ts";
+import type { Latest, Page, PartitionView, RecentLimits } from "./views.ts";
 
 /** What each of these answers, RecordIndex says. */
 export class Lookup {
@@ -33,15 +33,20 @@ export class Lookup {
   }
 
   views(topic: string, key: Uint8Array): readonly PartitionView[] {
-    return this.#views(topic, this.#chains(topic, key));
+    const tails = positionOf(this.#chains(topic, key));
+    return Array.from(this.#partitions.ofTopic(topic), (partition) => ({
+      partition: partition.number,
+      epoch: partition.epoch,
+      horizon: horizonOf(partition),
+      wholeFrom: partition.wholeFrom,
+      checkpoint: partition.checkpoint,
+      deletedTo: partition.deletedTo,
+      tail: tails.get(partition.epoch),
+    }));
   }
 
   after(topic: string, key: Uint8Array, from: Position, limits: PageLimits): Page {
-    const chains = this.#chains(topic, key);
-    const partitions = this.#views(topic, chains);
-    const { records, more } = pageAfter(chains, from, limits);
-    const reached = reachedBy(records, from, partitions);
-    return { records, more, reached, gaps: gapsOf(from, partitions), partitions };
+    return pageAfter(this.#chains(topic, key), from, limits);
   }
 
   recent(topic: string, key: Uint8Array, limits: RecentLimits): readonly IndexedRecord[] {
@@ -67,19 +72,6 @@ export class Lookup {
       }
     }
     return chains;
-  }
-
-  #views(topic: string, chains: readonly Chain[]): PartitionView[] {
-    const tails = positionOf(chains);
-    return Array.from(this.#partitions.ofTopic(topic), (partition) => ({
-      partition: partition.number,
-      epoch: partition.epoch,
-      horizon: horizonOf(partition),
-      wholeFrom: partition.wholeFrom,
-      checkpoint: partition.checkpoint,
-      deletedTo: partition.deletedTo,
-      tail: tails.get(partition.epoch),
-    }));
   }
 }
 

@@ -1,4 +1,4 @@
-/** What the index answers: its types, and how a position compares with what is held. */
+/** What the index answers. */
 import type { Position } from "../../shared/protocol/position.ts";
 import type { PageLimits } from "./history.ts";
 import type { IndexedRecord } from "./record.ts";
@@ -37,30 +37,11 @@ export interface PartitionView {
   readonly tail: number | undefined;
 }
 
-/** Why a component of a position doesn't prove that all records after it are held. */
-export interface Gap {
-  readonly epoch: string;
-  /**
-   * - `epoch`: no partition of this topic has this epoch (any more).
-   * - `horizon`: it lies before the one before the horizon.
-   * - `ahead`: it lies at or past the checkpoint: not read yet, or never there.
-   */
-  readonly cause: "epoch" | "horizon" | "ahead";
-  /** undefined where the position has no such component, but the key has records in this partition. */
-  readonly offset: number | undefined;
-}
-
 export interface Page {
   /** In order of arrival; in the order of offsets within an epoch. */
   readonly records: readonly IndexedRecord[];
-  /** Whether there are more: ask again from `reached`. */
+  /** Whether there are more: ask again from the last of each epoch. */
   readonly more: boolean;
-  /** Where `from` is after these records, without the epochs that are not this topic's. */
-  readonly reached: Position;
-  /** None: `from` is complete by rule R3. Says nothing to one who asks from the beginning. */
-  readonly gaps: readonly Gap[];
-  /** Every partition of the topic that was begun. */
-  readonly partitions: readonly PartitionView[];
 }
 
 export interface Latest {
@@ -109,35 +90,4 @@ export interface IndexFacts {
   readonly counts: IndexCounts;
   /** Of the files; they do not shrink, but what was dropped in them is used again. */
   readonly diskBytes: number;
-}
-
-/** `from` after these records. */
-export function reachedBy(
-  records: readonly IndexedRecord[],
-  from: Position,
-  partitions: readonly PartitionView[],
-): Position {
-  const reached = new Map<string, number>();
-  for (const { epoch } of partitions) {
-    const offset = from.get(epoch);
-    if (offset !== undefined) reached.set(epoch, offset);
-  }
-  for (const { epoch, offset } of records) reached.set(epoch, offset);
-  return reached;
-}
-
-/** By rule R3 of PROTOCOL.md. */
-export function gapsOf(from: Position, partitions: readonly PartitionView[]): Gap[] {
-  const gaps: Gap[] = [];
-  const known = new Map(partitions.map((partition) => [partition.epoch, partition]));
-  for (const [epoch, offset] of from) {
-    const partition = known.get(epoch);
-    if (partition === undefined) gaps.push({ epoch, cause: "epoch", offset });
-    else if (offset >= partition.checkpoint) gaps.push({ epoch, cause: "ahead", offset });
-    else if (offset < partition.horizon - 1) gaps.push({ epoch, cause: "horizon", offset });
-  }
-  for (const { epoch, horizon, tail } of partitions)
-    if (tail !== undefined && horizon > 0 && !from.has(epoch))
-      gaps.push({ epoch, cause: "horizon", offset: undefined });
-  return gaps;
 }

@@ -81,11 +81,6 @@ export function classifyValue(bytes: Uint8Array | null): Value {
   return { kind: isJson(text) ? "json" : "text", text };
 }
 
-/** How the value of a record header travels (F6). */
-export function classifyHeader(name: string, bytes: Uint8Array | null): Header {
-  return [name, bytes === null ? null : (decodeUtf8(bytes) ?? bytes)];
-}
-
 function isJson(text: string): boolean {
   try {
     JSON.parse(text);

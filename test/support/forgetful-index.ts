@@ -176,13 +176,10 @@ export class ForgetfulIndex implements WritableHistory {
     return { record: this.#all(key).at(-1), position: new Map(tails) };
   }
 
-  after(topic: string, key: Uint8Array, from: Position, limits: PageLimits): Page {
+  after(_topic: string, key: Uint8Array, from: Position, limits: PageLimits): Page {
     const after = this.#all(key).filter(({ epoch, offset }) => offset > (from.get(epoch) ?? -1));
     const records = within(after, limits);
-    const reached = new Map(from);
-    for (const { epoch, offset } of records) reached.set(epoch, offset);
-    const more = records.length < after.length;
-    return { records, more, reached, gaps: [], partitions: this.views(topic, key) };
+    return { records, more: records.length < after.length };
   }
 
   recent(_topic: string, key: Uint8Array, limits: RecentLimits): readonly IndexedRecord[] {

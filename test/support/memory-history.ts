@@ -125,15 +125,7 @@ export class MemoryHistory implements WritableHistory {
   after(topic: string, key: Uint8Array, from: Position, limits: PageLimits): Page {
     const after = this.#all(topic, key).filter(({ epoch, offset }) => offset > (from.get(epoch) ?? -1));
     const records = within(after, limits);
-    const reached = new Map(from);
-    for (const { epoch, offset } of records) reached.set(epoch, offset);
-    return {
-      records,
-      more: records.length < after.length,
-      reached,
-      gaps: [],
-      partitions: this.views(topic, key),
-    };
+    return { records, more: records.length < after.length };
   }
 
   recent(topic: string, key: Uint8Array, limits: RecentLimits): readonly IndexedRecord[] {

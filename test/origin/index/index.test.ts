@@ -1,8 +1,12 @@
 import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { Batches } from "../../../origin/index/batches.ts";
 import { IndexError } from "../../../origin/index/error.ts";
+import { Partitions } from "../../../origin/partitions.ts";
+import { prove } from "../../../origin/watch/proof.ts";
+import { tailsIn } from "../../../origin/watch/subject.ts";
 import { LIMITS } from "../../../shared/protocol/limits.ts";
 import { batch, bytes, IndexFixture, PAGE, ROOMY, record, text } from "../../support/index-records.ts";
+import { STREAM } from "../../support/small-origin.ts";
 
 let fixture = new IndexFixture();
 afterEach(() => fixture.remove());
@@ -33,18 +37,16 @@ describe.each(states)("records that are %s", (_, state) => {
     index.append("t", 1, "b", batch(record(4, "k", "2")));
     index.append("t", 0, "a", batch(record(7, "k", "3"), record(8, "k", "4")));
     state();
-    const { records, more, reached } = everything("k");
+    const { records, more } = everything("k");
     expect(values(records)).toEqual(["1", "2", "3", "4"]);
     expect(records.map(({ previous }) => previous)).toEqual([undefined, undefined, 0, 7]);
     expect(more).toBe(false);
-    expect(reached).toEqual(
-      new Map([
-        ["a", 8],
-        ["b", 4],
-      ]),
-    );
-    expect(fixture.index.tails("t", bytes("k"))).toEqual(reached);
-    expect(fixture.index.latest("t", bytes("k"))).toMatchObject({ record: { offset: 8 }, position: reached });
+    const position = new Map([
+      ["a", 8],
+      ["b", 4],
+    ]);
+    expect(fixture.index.tails("t", bytes("k"))).toEqual(position);
+    expect(fixture.index.latest("t", bytes("k"))).toMatchObject({ record: { offset: 8 }, position });
   });
 
   test("keep bytes, timestamp, headers, tombstones, and the difference of an empty key and none", () => {
@@ -192,7 +194,7 @@ describe("begin", () => {
     const check = () => {
       expect(values(everything("k").records)).toEqual(["stays"]);
       expect(fixture.index.checkpoint("t", 0, described.epoch)).toBe(described.startOffset);
-      expect(everything("k").partitions).toContainEqual({
+      expect(fixture.index.views("t", bytes("k"))).toContainEqual({
         partition: 0,
         epoch: described.epoch,
         horizon: described.startOffset,
@@ -220,7 +222,7 @@ describe("begin", () => {
     expect([...fixture.index.topics()].toSorted()).toEqual(["gone", "t"]);
     fixture.topics.delete("gone");
     fixture.reopen();
-    expect(everything("k", "gone").partitions).toEqual([]);
+    expect(fixture.index.views("gone", bytes("k"))).toEqual([]);
     expect([...fixture.index.topics()]).toEqual(["t"]);
     fixture.topics.set("gone", { maxAgeMs: undefined, keepLatest: false });
     fixture.reopen();
@@ -228,7 +230,7 @@ describe("begin", () => {
   });
 });
 
-describe("gaps of a position", () => {
+describe("what it proves of a position", () => {
   function prepare() {
     make({ bounds: { ...ROOMY, maxRecords: 2 } });
     fixture.begin("t", 0, "a");
@@ -244,42 +246,39 @@ describe("gaps of a position", () => {
     fixture.settle();
     fixture.index.append("t", 0, "a", { ...batch(record(30, "k", "6")), nextOffset: 35 });
   }
-  const gaps = (key: string, from: Record<string, number>) =>
-    fixture.index.after("t", bytes(key), new Map(Object.entries(from)), PAGE).gaps;
 
-  test("none from the one before the horizon up to the last offset that was read", () => {
+  /** By an origin that has read both partitions, of which the second is the home of what is known nowhere. */
+  function proved(key: string, from: Record<string, number>) {
+    const partitions = new Partitions(["t"]);
+    partitions.describe("t", [
+      { partition: 0, epoch: "a", next: 35, end: 35 },
+      { partition: 1, epoch: "b", next: 2, end: 2 },
+    ]);
+    const ports = { history: fixture.index, partitions, homeOf: () => 1 };
+    const endpoint = { topic: "t", key: bytes(key), path: `/t/${key}`, stream: STREAM };
+    const subject = { endpoint, tails: tailsIn(ports, endpoint) };
+    return prove(ports, subject, new Map(Object.entries(from)));
+  }
+
+  test("[R3] all from the one before the horizon up to the last offset that was read", () => {
     prepare();
     expect(fixture.index.facts().partitions.map(({ horizon }) => horizon)).toEqual([21, 0]);
-    for (const offset of [20, 25, 34]) expect(gaps("k", { a: offset })).toEqual([]);
-    expect(gaps("k", { a: 20, b: 0 })).toEqual([]);
+    for (const offset of [20, 25, 34]) expect(proved("k", { a: offset })).toBe("recovered");
+    expect(proved("k", { a: 20, b: 0 })).toBe("recovered");
   });
 
-  test("horizon, ahead and epoch, each named with its component", () => {
+  test("[R4] nothing before the horizon, ahead, or in another epoch", () => {
     prepare();
-    expect(gaps("k", { a: 19 })).toEqual([{ epoch: "a", cause: "horizon", offset: 19 }]);
-    expect(gaps("k", { a: 35 })).toEqual([{ epoch: "a", cause: "ahead", offset: 35 }]);
-    expect(gaps("k", { a: 25, z: 1 })).toEqual([{ epoch: "z", cause: "epoch", offset: 1 }]);
+    expect(proved("k", { a: 19 })).toBe("horizon");
+    expect(proved("k", { a: 35 })).toBe("ahead");
+    expect(proved("k", { a: 25, z: 1 })).toBe("epoch");
   });
 
-  test("a partition that the position does not name matters where the key is known and something was dropped", () => {
+  test("[R3] a partition that the position does not name matters where the key is known and something was dropped", () => {
     prepare();
-    expect(gaps("k", { b: 0 })).toEqual([{ epoch: "a", cause: "horizon", offset: undefined }]);
-    expect(gaps("elsewhere", { a: 25 })).toEqual([]);
-    expect(gaps("unknown", { b: 1 })).toEqual([]);
-  });
-
-  test("epochs that are not the topic's do not stay in the position that was reached", () => {
-    prepare();
-    const from = new Map([
-      ["z", 1],
-      ["b", 1],
-    ]);
-    expect(fixture.index.after("t", bytes("k"), from, PAGE).reached).toEqual(
-      new Map([
-        ["b", 1],
-        ["a", 30],
-      ]),
-    );
+    expect(proved("k", { b: 0 })).toBe("horizon");
+    expect(proved("elsewhere", { a: 25 })).toBe("recovered");
+    expect(proved("unknown", { b: 1 })).toBe("recovered");
   });
 });
 
@@ -293,13 +292,14 @@ describe("pages", () => {
       "a",
       batch(...[0, 1, 2].map((offset) => record(offset, "k", "x".repeat(100)))),
     );
-    let from: ReadonlyMap<string, number> = new Map();
+    const from = new Map<string, number>();
     const seen: string[] = [];
     for (let more = true; more; ) {
       const page = fixture.index.after("t", bytes("k"), from, { maxRecords: 10, maxBytes: 1 });
       expect(page.records).toHaveLength(1);
       seen.push(...offsets(page.records));
-      ({ more, reached: from } = page);
+      for (const { epoch, offset } of page.records) from.set(epoch, offset);
+      ({ more } = page);
     }
     expect(seen).toEqual(["a:0", "a:1", "a:2"]);
   });

@@ -3,7 +3,7 @@
  * request that needs it fails with the reasons in the log.
  */
 
-import { readStreams, type Stream, type Streams, type StreamsResult } from "../shared/protocol/streams.ts";
+import { readStreams, type Stream, type Streams, type StreamsResult } from "../shared/config/streams.ts";
 import json from "../streams.json";
 
 export const exposed: StreamsResult = readStreams(json);

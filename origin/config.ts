@@ -2,9 +2,9 @@
  * The origin's settings, read and checked: every problem is reported at once, by the setting's name.
  */
 import { join } from "node:path";
+import { parseStreams, type Streams } from "../shared/config/streams.ts";
 import { LIMITS } from "../shared/protocol/limits.ts";
 import { formatSlice, parseSlice, type Slice, WHOLE } from "../shared/protocol/slice.ts";
-import { parseStreams, type Streams } from "../shared/protocol/streams.ts";
 import { KAFKA_SETTINGS, readKafka } from "./kafka/config.ts";
 import type { KafkaSettings } from "./kafka/settings.ts";
 import { LEVELS, type Level } from "./log.ts";

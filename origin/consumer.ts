@@ -21,7 +21,7 @@
  *
  * What is tried again is told of once, however long it takes and however many partitions it befalls.
  */
-import type { Start, Stream, Streams } from "../shared/protocol/streams.ts";
+import type { Start, Stream, Streams } from "../shared/config/streams.ts";
 import { discover } from "./discovery.ts";
 import type { ReadContext, ReadTiming } from "./reading.ts";
 import { TopicReader } from "./topic-reader.ts";

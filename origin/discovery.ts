@@ -5,9 +5,9 @@
  *   more match than are read   describeMs   never: those beyond are read when others have gone; told of, loudly
  */
 import { setTimeout } from "node:timers/promises";
+import type { Start, Stream, Streams } from "../shared/config/streams.ts";
+import { isPattern } from "../shared/config/topic-pattern.ts";
 import { type BackoffBounds, backoff } from "../shared/core/backoff.ts";
-import type { Start, Stream, Streams } from "../shared/protocol/streams.ts";
-import { isPattern } from "../shared/protocol/topic-pattern.ts";
 import type { Forwarder } from "./forwarder.ts";
 import type { Log } from "./log.ts";
 import { type Source, SourceError } from "./source.ts";

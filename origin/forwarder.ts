@@ -1,7 +1,7 @@
 /**
  * Where what the consumer reads goes: into the index and to those who watch, in one synchronous step (U6).
  */
-import type { Start } from "../shared/protocol/streams.ts";
+import type { Start } from "../shared/config/streams.ts";
 import type { Log } from "./log.ts";
 import type { Beginning, Partitions } from "./partitions.ts";
 import type { Progress } from "./progress.ts";

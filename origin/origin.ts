@@ -1,17 +1,17 @@
 /** One run of an origin: its parts, wired. It listens on no port; all it does begins with a dial or a read. */
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
+import type { Stream, Streams } from "../shared/config/streams.ts";
 import { backoff } from "../shared/core/backoff.ts";
 import { formatSlice, type Slice } from "../shared/protocol/slice.ts";
-import type { Stream, Streams } from "../shared/protocol/streams.ts";
 import type { Config } from "./config.ts";
 import { Consumer } from "./consumer.ts";
-import { partitionOf } from "./embedded/murmur2.ts";
 import { Forwarder } from "./forwarder.ts";
 import { HeldBack } from "./held-back.ts";
 import { IndexError } from "./index/error.ts";
 import { openIndex, type RecordIndex } from "./index/index.ts";
 import type { TopicRetention, TopicRetentions } from "./index/retention.ts";
+import { partitionOf } from "./kafka/partitioner.ts";
 import type { Log } from "./log.ts";
 import { Partitions } from "./partitions.ts";
 import { Progress } from "./progress.ts";

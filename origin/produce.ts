@@ -5,9 +5,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { parseArgs } from "node:util";
+import { parseStreams, type Streams } from "../shared/config/streams.ts";
 import { endpointPath } from "../shared/protocol/address.ts";
 import { LIMITS } from "../shared/protocol/limits.ts";
-import { parseStreams, type Streams } from "../shared/protocol/streams.ts";
 import { EmbeddedLog, LogError, logPath } from "./embedded/log.ts";
 import type { RecordHeader } from "./source.ts";
 

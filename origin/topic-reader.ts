@@ -1,6 +1,7 @@
 /** Reads one topic. Its partitions run by themselves; only it describes the topic. */
+
+import { backMs, type Start, type Stream } from "../shared/config/streams.ts";
 import { hasPartition, WHOLE } from "../shared/protocol/slice.ts";
-import { backMs, type Start, type Stream } from "../shared/protocol/streams.ts";
 import { readPartition } from "./partition-reader.ts";
 import {
   isPassing,

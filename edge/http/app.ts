@@ -4,7 +4,7 @@
  */
 import { Hono } from "hono";
 import { cors } from "hono/cors";
-import type { Streams } from "../../shared/protocol/streams.ts";
+import type { Streams } from "../../shared/config/streams.ts";
 import { ROUTES } from "../../shared/protocol/version.ts";
 import type { Env } from "../env.ts";
 import { requireStreams } from "../exposed.ts";

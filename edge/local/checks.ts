@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { parseStreams, type Streams } from "../../shared/protocol/streams.ts";
+import { parseStreams, type Streams } from "../../shared/config/streams.ts";
 
 export type Checked<T> =
   | { readonly ok: true; readonly value: T }

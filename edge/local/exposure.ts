@@ -1,6 +1,6 @@
 /** What a run exposes: the topics of streams.json, or only those that were named for it. Pure. */
-import type { Stream, Streams } from "../../shared/protocol/streams.ts";
-import { isTopicOrPattern } from "../../shared/protocol/topic-pattern.ts";
+import type { Stream, Streams } from "../../shared/config/streams.ts";
+import { isTopicOrPattern } from "../../shared/config/topic-pattern.ts";
 import type { Checked } from "./checks.ts";
 
 /** Topics, or patterns of them, from a comma-separated list; undefined where none was given. */

@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { toJsonSchema } from "@valibot/to-json-schema";
 import { readSettings } from "../../origin/settings.ts";
-import { StreamsSchema } from "../../shared/protocol/streams.ts";
+import { StreamsSchema } from "../../shared/config/streams.ts";
 
 /** A JSON Schema (draft 7) of `streams.json`. */
 export function streamsJsonSchema(): object {

@@ -1,6 +1,6 @@
 /** What the edge's answers mean for an origin. Pure. */
 import * as v from "valibot";
-import type { Streams } from "../../shared/protocol/streams.ts";
+import type { Streams } from "../../shared/config/streams.ts";
 import { readChallenge, TOKEN_FAULTS, type TokenFault } from "../../shared/protocol/token-fault.ts";
 import { VERSION } from "../../shared/protocol/version.ts";
 import { type Finding, hint, ok, wrong } from "./finding.ts";

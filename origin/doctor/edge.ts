@@ -1,7 +1,7 @@
 /** Asks the edge what an origin needs of it. Dials no uplink: that would take over from an origin that runs. */
 import { once } from "node:events";
 import { WebSocket } from "ws";
-import type { Streams } from "../../shared/protocol/streams.ts";
+import type { Streams } from "../../shared/config/streams.ts";
 import { ROUTES, UPLINK_PROTOCOL } from "../../shared/protocol/version.ts";
 import type { UplinkKey } from "../config.ts";
 import { bearerToken } from "../uplink/token.ts";

@@ -1,7 +1,7 @@
 /** What Kafka's answers mean for an origin. Pure. */
 /// <reference path="../kafka/kafkajs-parts.d.ts" />
 import { createErrorFromCode } from "kafkajs/src/protocol/error.js";
-import type { Stream } from "../../shared/protocol/streams.ts";
+import type { Stream } from "../../shared/config/streams.ts";
 import { KAFKA_ERROR, type TopicMetadata } from "../kafka/requests.ts";
 import { type Finding, hint, ok, wrong } from "./finding.ts";
 import type { TopicConfig } from "./kafka-requests.ts";

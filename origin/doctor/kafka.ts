@@ -1,5 +1,5 @@
 /** Asks Kafka what an origin needs of it, broker by broker and topic by topic, over connections of its own. */
-import type { Stream, Streams } from "../../shared/protocol/streams.ts";
+import type { Stream, Streams } from "../../shared/config/streams.ts";
 import { Connection } from "../kafka/connection.ts";
 import { Memory } from "../kafka/memory.ts";
 import { partsOf, UNKNOWN_EPOCH } from "../kafka/record-batches.ts";

@@ -3,7 +3,7 @@
 import { accessSync, constants, existsSync, statfsSync, statSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname, join, resolve } from "node:path";
-import { Streams } from "../../shared/protocol/streams.ts";
+import { Streams } from "../../shared/config/streams.ts";
 import type { ListenAddress } from "../config.ts";
 import { EmbeddedLog, LogError, logPath } from "../embedded/log.ts";
 import { type Finding, hint, ok, wrong } from "./finding.ts";

@@ -1,6 +1,6 @@
 /** Which topics are examined: those that are named, and some of those that match a pattern. */
-import type { Stream, Streams } from "../../shared/protocol/streams.ts";
-import { isPattern } from "../../shared/protocol/topic-pattern.ts";
+import type { Stream, Streams } from "../../shared/config/streams.ts";
+import { isPattern } from "../../shared/config/topic-pattern.ts";
 import { type Finding, hint, ok } from "./finding.ts";
 
 /** Topics of one pattern that are examined one by one. */

@@ -11,10 +11,10 @@ import { join } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { isTopicName } from "../../shared/protocol/address.ts";
 import { epochOf } from "../epoch.ts";
+import { partitionOf } from "../kafka/partitioner.ts";
 import type { RecordHeader, SourceRecord } from "../source.ts";
 import { guarded, LogError, openDatabase } from "./database.ts";
 import { packHeaders, unpackHeaders } from "./headers.ts";
-import { partitionOf } from "./murmur2.ts";
 
 export { LogError, type LogErrorCode } from "./database.ts";
 

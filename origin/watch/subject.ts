@@ -1,7 +1,8 @@
 /** What the index and the partitions know of an endpoint, and which partitions speak for it. */
+
+import type { Stream } from "../../shared/config/streams.ts";
 import type { Position } from "../../shared/protocol/position.ts";
 import { isWhole, type Slice, WHOLE } from "../../shared/protocol/slice.ts";
-import type { Stream } from "../../shared/protocol/streams.ts";
 import type { PartitionView } from "../index/views.ts";
 import type { Partition, Partitions } from "../partitions.ts";
 import type { History } from "./history.ts";

@@ -9,6 +9,8 @@
  *               ▲  │ (R5)                                               │ congested
  *               └──┘ blocked                           live ◀──step── behind
  */
+
+import type { Streams } from "../../shared/config/streams.ts";
 import { parseAddress } from "../../shared/protocol/address.ts";
 import type { AddressedTo } from "../../shared/protocol/addressed.ts";
 import { type Attach, type Cancel, encodeWaiting } from "../../shared/protocol/attach.ts";
@@ -16,7 +18,6 @@ import type { ErrorCode, ResetCause } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { withComponent } from "../../shared/protocol/position.ts";
 import { WHOLE, within } from "../../shared/protocol/slice.ts";
-import type { Streams } from "../../shared/protocol/streams.ts";
 import { encodeLatest, encodeQuestionError } from "../../shared/protocol/uplink.ts";
 import type { IndexedRecord } from "../index/record.ts";
 import type { Partition } from "../partitions.ts";

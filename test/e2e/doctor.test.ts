@@ -15,7 +15,7 @@ import type { Finding } from "../../origin/doctor/finding.ts";
 import { examineKafka } from "../../origin/doctor/kafka.ts";
 import { EmbeddedLog, logPath } from "../../origin/embedded/log.ts";
 import type { KafkaSettings } from "../../origin/kafka/settings.ts";
-import { readStreams } from "../../shared/protocol/streams.ts";
+import { readStreams } from "../../shared/config/streams.ts";
 import { eventually } from "../support/deadline.ts";
 import { Child, freePort } from "../support/deployment.ts";
 import { KafkaBroker } from "../support/kafka-broker.ts";

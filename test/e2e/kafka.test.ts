@@ -10,7 +10,7 @@ import {
   ResourcePatternTypes,
 } from "kafkajs";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { partitionOf } from "../../origin/embedded/murmur2.ts";
+import { partitionOf } from "../../origin/kafka/partitioner.ts";
 import { range, recordOf, text } from "../support/contract-records.ts";
 import { eventually } from "../support/deadline.ts";
 import { Deployment, freePort } from "../support/deployment.ts";

@@ -3,7 +3,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { type Admin, ConfigResourceTypes } from "kafkajs";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import { partitionOf } from "../../origin/embedded/murmur2.ts";
+import { partitionOf } from "../../origin/kafka/partitioner.ts";
 import { KafkaSource } from "../../origin/kafka/source.ts";
 import { isAvailable } from "../../origin/source.ts";
 import { range, recordOf, text } from "../support/contract-records.ts";

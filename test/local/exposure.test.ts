@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { readTopics, streamsOf } from "../../edge/local/exposure.ts";
-import { parseStreams, type Streams } from "../../shared/protocol/streams.ts";
+import { parseStreams, type Streams } from "../../shared/config/streams.ts";
 
 function streamsIn(text: string): Streams {
   const result = parseStreams(text);

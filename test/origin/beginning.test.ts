@@ -1,6 +1,6 @@
 /** Where reading a topic begins: `start` in streams.json. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Start, Stream } from "../../shared/protocol/streams.ts";
+import type { Start, Stream } from "../../shared/config/streams.ts";
 import { Consuming, type ConsumingOptions } from "../support/consuming.ts";
 import type { LogModel } from "../support/log-model.ts";
 import { ScriptedSource } from "../support/scripted-source.ts";

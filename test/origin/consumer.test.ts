@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Consumer } from "../../origin/consumer.ts";
-import { partitionOf } from "../../origin/embedded/murmur2.ts";
 import { IndexError } from "../../origin/index/error.ts";
+import { partitionOf } from "../../origin/kafka/partitioner.ts";
+import { Streams } from "../../shared/config/streams.ts";
 import { endpointPath } from "../../shared/protocol/address.ts";
-import { Streams } from "../../shared/protocol/streams.ts";
 import { eventually } from "../support/deadline.ts";
 import type { LogModel } from "../support/log-model.ts";
 import { ScriptedSource } from "../support/scripted-source.ts";

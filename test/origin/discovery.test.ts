@@ -1,6 +1,6 @@
 /** Topics that match patterns: found as they come, dropped when they go. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Stream } from "../../shared/protocol/streams.ts";
+import type { Stream } from "../../shared/config/streams.ts";
 import { Consuming, type ConsumingOptions } from "../support/consuming.ts";
 import { eventually } from "../support/deadline.ts";
 import { ScriptedSource } from "../support/scripted-source.ts";

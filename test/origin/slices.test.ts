@@ -1,9 +1,9 @@
 /** Origins that read only some of the partitions. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { partitionOf } from "../../origin/embedded/murmur2.ts";
+import { partitionOf } from "../../origin/kafka/partitioner.ts";
+import type { Start } from "../../shared/config/streams.ts";
 import { NOTHING, parsePosition } from "../../shared/protocol/position.ts";
 import type { Slice } from "../../shared/protocol/slice.ts";
-import type { Start } from "../../shared/protocol/streams.ts";
 import { Consuming } from "../support/consuming.ts";
 import { IndexFixture } from "../support/index-records.ts";
 import { MemoryHistory } from "../support/memory-history.ts";

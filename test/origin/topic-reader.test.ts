@@ -1,7 +1,7 @@
 /** Looks at a topic that are asked for, since a partition may just have been added. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Consumer } from "../../origin/consumer.ts";
-import { Streams } from "../../shared/protocol/streams.ts";
+import { Streams } from "../../shared/config/streams.ts";
 import { eventually } from "../support/deadline.ts";
 import type { LogModel } from "../support/log-model.ts";
 import { RecordingShard } from "../support/recording-shard.ts";

@@ -1,8 +1,8 @@
 /** A consumer of a scripted source over a small origin, with short waits. */
 import { Consumer } from "../../origin/consumer.ts";
+import type { Stream } from "../../shared/config/streams.ts";
+import { Streams } from "../../shared/config/streams.ts";
 import { hasPartition, type Slice, WHOLE } from "../../shared/protocol/slice.ts";
-import type { Stream } from "../../shared/protocol/streams.ts";
-import { Streams } from "../../shared/protocol/streams.ts";
 import { eventually } from "./deadline.ts";
 import type { MemoryHistory } from "./memory-history.ts";
 import { ScriptedSource } from "./scripted-source.ts";

@@ -2,7 +2,7 @@
 import { Consumer } from "../../origin/consumer.ts";
 import type { ReadTiming } from "../../origin/reading.ts";
 import type { Source } from "../../origin/source.ts";
-import { Streams } from "../../shared/protocol/streams.ts";
+import { Streams } from "../../shared/config/streams.ts";
 import { values } from "./contract-records.ts";
 import { eventually } from "./deadline.ts";
 import type { RecordedLog } from "./recorded-log.ts";

@@ -1,16 +1,16 @@
 /** A log, an index, an origin's watch list and what is below it, for tests that do things to them in any order. */
 import { expect } from "vitest";
-import { partitionOf } from "../../origin/embedded/murmur2.ts";
 import { Forwarder } from "../../origin/forwarder.ts";
 import { IndexError } from "../../origin/index/error.ts";
+import { partitionOf } from "../../origin/kafka/partitioner.ts";
 import { Partitions } from "../../origin/partitions.ts";
 import { Progress } from "../../origin/progress.ts";
 import { isTorn, type PartitionInfo } from "../../origin/source.ts";
 import type { WritableHistory } from "../../origin/watch/history.ts";
 import { Replays } from "../../origin/watch/replays.ts";
 import { WatchList } from "../../origin/watch/watch-list.ts";
+import { type Stream, Streams } from "../../shared/config/streams.ts";
 import { endpointPath } from "../../shared/protocol/address.ts";
-import { type Stream, Streams } from "../../shared/protocol/streams.ts";
 import { LogModel } from "./log-model.ts";
 import { ScriptedSource } from "./scripted-source.ts";
 import { SimulatedShard, type WatchingObject } from "./watching.ts";

@@ -5,13 +5,13 @@
 import type { AnswerBounds } from "../../origin/watch/answer.ts";
 import type { ShardPort } from "../../origin/watch/outbox.ts";
 import { AHEAD_PATIENCE_MS } from "../../origin/watch/proof.ts";
+import type { Stream } from "../../shared/config/streams.ts";
 import { encodeAddressed } from "../../shared/protocol/addressed.ts";
 import type { Attach, Cancel } from "../../shared/protocol/attach.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { type Message, packMessages, splitBinary, splitText } from "../../shared/protocol/message.ts";
 import { isWhole, type Slice } from "../../shared/protocol/slice.ts";
-import type { Stream } from "../../shared/protocol/streams.ts";
 import { decodeShardSays, encodeHello, encodeLeaving, encodeReady } from "../../shared/protocol/uplink.ts";
 import { ForgetfulIndex, type Memory } from "./forgetful-index.ts";
 import { SimulatedProcess } from "./simulated-process.ts";

@@ -12,9 +12,9 @@ import type { AnswerBounds } from "../../origin/watch/answer.ts";
 import type { Gap } from "../../origin/watch/proof.ts";
 import { type Replayed, Replays } from "../../origin/watch/replays.ts";
 import { WatchList } from "../../origin/watch/watch-list.ts";
+import { type Stream, Streams } from "../../shared/config/streams.ts";
 import { parseAddress } from "../../shared/protocol/address.ts";
 import { hasPartition, type Slice } from "../../shared/protocol/slice.ts";
-import { type Stream, Streams } from "../../shared/protocol/streams.ts";
 import type { ForgetfulIndex } from "./forgetful-index.ts";
 import { bytesOf, type Written, type WrittenLog } from "./written-log.ts";
 

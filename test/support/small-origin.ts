@@ -1,15 +1,15 @@
 /** The middle of an origin, from batches to what leaves for shards, over a history in memory. */
 
-import { partitionOf } from "../../origin/embedded/murmur2.ts";
 import { Forwarder } from "../../origin/forwarder.ts";
+import { partitionOf } from "../../origin/kafka/partitioner.ts";
 import { Partitions } from "../../origin/partitions.ts";
 import { Progress } from "../../origin/progress.ts";
 import type { PartitionInfo, SourceRecord } from "../../origin/source.ts";
 import { ANSWER_BOUNDS } from "../../origin/watch/answer.ts";
 import { Replays } from "../../origin/watch/replays.ts";
 import { WatchList } from "../../origin/watch/watch-list.ts";
+import { type Stream, Streams } from "../../shared/config/streams.ts";
 import { WHOLE } from "../../shared/protocol/slice.ts";
-import { type Stream, Streams } from "../../shared/protocol/streams.ts";
 import { MemoryHistory } from "./memory-history.ts";
 import { RecordedLog } from "./recorded-log.ts";
 import { ScriptedSource } from "./scripted-source.ts";

@@ -5,7 +5,7 @@ import {
   uplinkFindings,
   webSocketFinding,
 } from "../../../origin/doctor/edge-findings.ts";
-import { Streams } from "../../../shared/protocol/streams.ts";
+import { Streams } from "../../../shared/config/streams.ts";
 import { challengeOf } from "../../../shared/protocol/token-fault.ts";
 import { STREAM } from "../../support/small-origin.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { matchedBy } from "../../../origin/doctor/matched.ts";
-import { Streams } from "../../../shared/protocol/streams.ts";
+import { Streams } from "../../../shared/config/streams.ts";
 import { STREAM } from "../../support/small-origin.ts";
 
 const streams = new Streams(["orders.*", "orders.eu", "none.*"].map((topic) => ({ ...STREAM, topic })));

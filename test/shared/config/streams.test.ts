@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { backMs, parseStreams, readStreams, type Streams } from "../../../shared/protocol/streams.ts";
+import { backMs, parseStreams, readStreams, type Streams } from "../../../shared/config/streams.ts";
 
 const entry = (title: string, fields: object = {}) => ({ title, subscribe: "public", ...fields });
 

@@ -2,7 +2,7 @@
  * Patterns of topics' names, as streams.json may have them: `*` stands for any run of characters, also for none.
  * Topics whose names begin with `__` are Kafka's own, and no pattern matches them.
  */
-import { isTopicName } from "./address.ts";
+import { isTopicName } from "../protocol/address.ts";
 
 const INTERNAL = "__";
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { isTopicOrPattern, TopicPattern } from "../../../shared/config/topic-pattern.ts";
 import { isTopicName } from "../../../shared/protocol/address.ts";
-import { isTopicOrPattern, TopicPattern } from "../../../shared/protocol/topic-pattern.ts";
 
 const matches = (pattern: string, topic: string) => new TopicPattern(pattern).matches(topic);
 

@@ -3,18 +3,18 @@ import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { formatSlice, isWhole } from "../shared/protocol/slice.ts";
-import { type Config, readConfig, secretsOf } from "./config.ts";
 import { EmbeddedLog, logPath } from "./embedded/log.ts";
 import { EmbeddedSource } from "./embedded/source.ts";
 import { IndexError, isDamage } from "./index/error.ts";
 import { withRenewal } from "./kafka/credentials.ts";
-import { createLog, type EventName, hiding, type Log } from "./log.ts";
+import { createLog, type EventName, hiding, type Log } from "./operate/log.ts";
 import { Meter } from "./operate/meter.ts";
+import type { Status } from "./operate/status.ts";
 import { Origin } from "./origin.ts";
-import { type Renewable, Renewal, readRenewed } from "./renewable.ts";
-import { Secrets, secretsIn } from "./secrets.ts";
-import type { Source } from "./source.ts";
-import type { Status } from "./status.ts";
+import { type Config, readConfig, secretsOf } from "./settings/config.ts";
+import { type Renewable, Renewal, readRenewed } from "./settings/renewable.ts";
+import { Secrets, secretsIn } from "./settings/secrets.ts";
+import type { Source } from "./source/source.ts";
 
 /** An index that breaks again so soon is not the index's fault alone. */
 const REBUILD_MS = 60_000;

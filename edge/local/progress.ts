@@ -3,7 +3,7 @@ import * as v from "valibot";
 
 const Count = v.number();
 
-/** Events of origin/log.ts, with their fields. */
+/** Events of origin/operate/log.ts, with their fields. */
 const Told = v.variant("event", [
   v.object({
     event: v.literal("topic_found"),

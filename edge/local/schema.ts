@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { toJsonSchema } from "@valibot/to-json-schema";
-import { readSettings } from "../../origin/settings.ts";
+import { readSettings } from "../../origin/settings/settings.ts";
 import { StreamsSchema } from "../../shared/config/streams.ts";
 
 /** A JSON Schema (draft 7) of `streams.json`. */

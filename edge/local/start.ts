@@ -7,10 +7,10 @@ import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
-import { readConfig } from "../../origin/config.ts";
 import { KAFKA_SETTINGS } from "../../origin/kafka/config.ts";
 import { NODE_FLAGS } from "../../origin/node-flags.ts";
-import { readSettings } from "../../origin/settings.ts";
+import { readConfig } from "../../origin/settings/config.ts";
+import { readSettings } from "../../origin/settings/settings.ts";
 import { checkPort, checkStreams } from "./checks.ts";
 import { readTopics, streamsOf } from "./exposure.ts";
 import { holdFolder } from "./folder.ts";
@@ -123,7 +123,7 @@ async function start(
   };
 
   const feed = !kafka && !switches["no-feed"] && topics.some((topic) => FED.includes(topic));
-  if (feed) begin("feed", "origin/feed.ts", "--data-dir", dataDir);
+  if (feed) begin("feed", "origin/embedded/feed.ts", "--data-dir", dataDir);
   await begin("edge", "edge/local/serve.ts").spoke;
   if (stopping) return;
   let deadline = performance.now() + READY_MS;

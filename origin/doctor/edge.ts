@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { WebSocket } from "ws";
 import type { Streams } from "../../shared/config/streams.ts";
 import { ROUTES, UPLINK_PROTOCOL } from "../../shared/protocol/version.ts";
-import type { UplinkKey } from "../config.ts";
+import type { UplinkKey } from "../settings/config.ts";
 import { bearerToken } from "../uplink/token.ts";
 import { type EdgeFacts, exposureFindings, uplinkFindings, webSocketFinding } from "./edge-findings.ts";
 import { type Finding, ok, wrong } from "./finding.ts";

@@ -4,8 +4,8 @@ import { accessSync, constants, existsSync, statfsSync, statSync } from "node:fs
 import { createServer } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import { Streams } from "../../shared/config/streams.ts";
-import type { ListenAddress } from "../config.ts";
 import { EmbeddedLog, LogError, logPath } from "../embedded/log.ts";
+import type { ListenAddress } from "../settings/config.ts";
 import { type Finding, hint, ok, wrong } from "./finding.ts";
 import { matchedBy } from "./matched.ts";
 

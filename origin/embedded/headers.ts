@@ -2,7 +2,7 @@
  * Headers of a record as one column: for each, the length of its name, the name in UTF-8, the length of its
  * value or −1 for null, the value. Lengths are 32-bit, little-endian.
  */
-import type { RecordHeader } from "../source.ts";
+import type { RecordHeader } from "../source/source.ts";
 
 const NULL = -1;
 

@@ -10,9 +10,9 @@ import { randomBytes, randomInt } from "node:crypto";
 import { join } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { isTopicName } from "../../shared/protocol/address.ts";
-import { epochOf } from "../epoch.ts";
 import { partitionOf } from "../kafka/partitioner.ts";
-import type { RecordHeader, SourceRecord } from "../source.ts";
+import { epochOf } from "../source/epoch.ts";
+import type { RecordHeader, SourceRecord } from "../source/source.ts";
 import { guarded, LogError, openDatabase } from "./database.ts";
 import { packHeaders, unpackHeaders } from "./headers.ts";
 

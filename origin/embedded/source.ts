@@ -8,7 +8,7 @@
  * across many containers' mounts.
  */
 import { setImmediate } from "node:timers/promises";
-import { epochOf } from "../epoch.ts";
+import { epochOf } from "../source/epoch.ts";
 import {
   type Batch,
   type PartitionInfo,
@@ -16,7 +16,7 @@ import {
   type ReadRequest,
   type Source,
   SourceError,
-} from "../source.ts";
+} from "../source/source.ts";
 import { type EmbeddedLog, LogError, type Topic } from "./log.ts";
 
 const POLL_MS = 20;

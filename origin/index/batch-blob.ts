@@ -11,7 +11,7 @@
  * SQLite does not notice a page that was damaged; the sum does.
  */
 import { crc32 } from "node:zlib";
-import type { RecordHeader } from "../source.ts";
+import type { RecordHeader } from "../source/source.ts";
 import { IndexError } from "./error.ts";
 import { type IndexedRecord, recordBytes, type StoredValue, valueBytes } from "./record.ts";
 

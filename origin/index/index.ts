@@ -9,7 +9,7 @@
 import { statSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
 import type { Position } from "../../shared/protocol/position.ts";
-import { type Batch, isTorn, type PartitionInfo } from "../source.ts";
+import { type Batch, isTorn, type PartitionInfo } from "../source/source.ts";
 import { Batches } from "./batches.ts";
 import { IndexError, isDamage, translated } from "./error.ts";
 import type { PageLimits } from "./history.ts";

@@ -5,7 +5,7 @@
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { LIMITS } from "../../shared/protocol/limits.ts";
-import { type Batch, isTorn, type SourceRecord } from "../source.ts";
+import { type Batch, isTorn, type SourceRecord } from "../source/source.ts";
 import { packedBytes } from "./batch-blob.ts";
 import { type Batches, cut } from "./batches.ts";
 import type { IndexedPartition, IndexedPartitions, Stored } from "./indexed-partitions.ts";

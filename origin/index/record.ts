@@ -1,5 +1,5 @@
 import type { Chained } from "../../shared/core/continuity.ts";
-import type { RecordHeader } from "../source.ts";
+import type { RecordHeader } from "../source/source.ts";
 
 /** The value was larger than the index takes; `omitted` is its size in bytes. */
 export interface OmittedValue {

@@ -1,5 +1,5 @@
 /** The brokers as last heard of, and what they say of topics. */
-import { SourceError } from "../source.ts";
+import { SourceError } from "../source/source.ts";
 import { type Address, Connection, type Request, SilentError } from "./connection.ts";
 import { DialGate } from "./dial-gate.ts";
 import { Fetcher } from "./fetcher.ts";

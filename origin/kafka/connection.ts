@@ -15,7 +15,7 @@ import { connect as connectTls } from "node:tls";
 import Broker from "kafkajs/src/broker/index.js";
 import ConnectionPool, { type Connection as KafkaConnection } from "kafkajs/src/network/connectionPool.js";
 import type Encoder from "kafkajs/src/protocol/encoder.js";
-import { SourceError } from "../source.ts";
+import { SourceError } from "../source/source.ts";
 import { AT_ONCE, type Turn } from "./dial-gate.ts";
 import { type Heard, Hearing } from "./hearing.ts";
 import type { Credentials, KafkaSettings } from "./settings.ts";

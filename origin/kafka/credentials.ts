@@ -1,5 +1,5 @@
 /** What a connection to a broker begins with, as its files have it when the connection is made. */
-import type { Renewable } from "../renewable.ts";
+import type { Renewable } from "../settings/renewable.ts";
 import type { Credentials, KafkaSettings } from "./settings.ts";
 
 /** Gives a part of the credentials that is asked for now. */

@@ -1,7 +1,8 @@
 /** One read of one partition: a loop that fetches from the leader, wherever that is. */
-import { epochOf } from "../epoch.ts";
-import { type Batch, type ReadRequest, SourceError } from "../source.ts";
-import { turns } from "../turns.ts";
+
+import { turns } from "../reading/turns.ts";
+import { epochOf } from "../source/epoch.ts";
+import { type Batch, type ReadRequest, SourceError } from "../source/source.ts";
 import type { Cluster } from "./cluster.ts";
 import { type Fetcher, heldBackIn, type Mood } from "./fetcher.ts";
 import type { Memory } from "./memory.ts";

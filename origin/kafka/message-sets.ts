@@ -3,7 +3,7 @@
  * or compressed ones within another.
  */
 import { crc32 } from "node:zlib";
-import type { SourceRecord } from "../source.ts";
+import type { SourceRecord } from "../source/source.ts";
 import { CODEC_MASK } from "./compression.ts";
 import type { Contents, NextRecord, Packed } from "./packed.ts";
 import { type Long, timeOf, WireError, WireReader } from "./wire.ts";

@@ -3,8 +3,9 @@
  * it is never whole in memory unless it is small: it is unpacked piece by piece, as its parts are taken, with memory that
  * all reads share.
  */
-import type { SourceRecord } from "../source.ts";
-import { turns } from "../turns.ts";
+
+import { turns } from "../reading/turns.ts";
+import type { SourceRecord } from "../source/source.ts";
 import { decompress, unpacking } from "./compression.ts";
 import type { Lease, Memory } from "./memory.ts";
 import { PART_BYTES, type Part, type Parts } from "./parts.ts";

@@ -1,5 +1,5 @@
 /** Collects records into parts: small enough to be handled at once, large enough to be worth it. */
-import type { SourceRecord } from "../source.ts";
+import type { SourceRecord } from "../source/source.ts";
 
 /** Bounds of one part; a single larger record makes a part of its own. */
 const PART_RECORDS = 1_000;

@@ -3,7 +3,7 @@
 import { setTimeout } from "node:timers/promises";
 import { createErrorFromCode } from "kafkajs/src/protocol/error.js";
 import { backoff } from "../../shared/core/backoff.ts";
-import { SourceError } from "../source.ts";
+import { SourceError } from "../source/source.ts";
 import { KAFKA_ERROR } from "./requests.ts";
 
 /** Short, since dials are spaced by themselves: what can be reached again shall be read again soon. */

@@ -2,7 +2,7 @@
  * The records within a fetch's answer: decompressed, without those of aborted transactions and without the
  * log's own marks, in parts small enough to be handled at once.
  */
-import type { RecordHeader } from "../source.ts";
+import type { RecordHeader } from "../source/source.ts";
 import { CODEC_MASK } from "./compression.ts";
 import { crc32c } from "./crc32c.ts";
 import { messageIn } from "./message-sets.ts";

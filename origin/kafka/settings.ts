@@ -1,5 +1,5 @@
 import type { SASLOptions } from "kafkajs";
-import type { Renewable } from "../renewable.ts";
+import type { Renewable } from "../settings/renewable.ts";
 
 /** How to reach Kafka. */
 export interface KafkaSettings extends Credentials {

@@ -15,7 +15,7 @@
  *
  * Whatever is tried again, no address is dialled more than twice a second: see dial-policy.ts.
  */
-import { epochOf } from "../epoch.ts";
+import { epochOf } from "../source/epoch.ts";
 import {
   type Batch,
   type DescribedPartition,
@@ -26,7 +26,7 @@ import {
   type Source,
   SourceError,
   type UnavailablePartition,
-} from "../source.ts";
+} from "../source/source.ts";
 import { Cluster } from "./cluster.ts";
 import { FetchLoop, noLeader, partitionIn } from "./fetch-loop.ts";
 import { Memory } from "./memory.ts";

@@ -3,7 +3,7 @@
  * words, and has a bounded length however many partitions there are.
  */
 import { formatSlice } from "../../shared/protocol/slice.ts";
-import type { Partition } from "../partitions.ts";
+import type { Partition } from "../reading/partitions.ts";
 import {
   heldSeconds,
   isHeldLong,
@@ -12,7 +12,7 @@ import {
   type Status,
   stateOf,
   totalsOf,
-} from "../status.ts";
+} from "./status.ts";
 
 /** More partitions than these aren't listed; those that need attention come first. */
 const LISTED = 500;

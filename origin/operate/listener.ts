@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from "node:net";
 import { ERRORS, type ErrorCode } from "../../shared/protocol/codes.ts";
 import { errorBody } from "../../shared/protocol/subscriber.ts";
-import type { ListenAddress } from "../config.ts";
+import type { ListenAddress } from "../settings/config.ts";
 
 export interface Answer {
   readonly status: number;

@@ -2,8 +2,9 @@
  * Counts what passes: records that are read, and events that are told of. It stands around the source and the log,
  * so that neither knows of it, and costs an addition or two for each record.
  */
-import type { EventName, Log } from "../log.ts";
-import type { Batch, Source } from "../source.ts";
+
+import type { Batch, Source } from "../source/source.ts";
+import type { EventName, Log } from "./log.ts";
 
 /** What was read of one topic. */
 export interface ReadCounts {

@@ -5,9 +5,9 @@
  */
 
 import { VERSION } from "../../shared/protocol/version.ts";
-import type { Partition } from "../partitions.ts";
-import { heldSeconds, lagOf, type Status, stateOf, totalsOf } from "../status.ts";
+import type { Partition } from "../reading/partitions.ts";
 import type { Meter } from "./meter.ts";
+import { heldSeconds, lagOf, type Status, stateOf, totalsOf } from "./status.ts";
 
 export interface Scrape {
   /** Undefined while no origin runs in this process. */

@@ -1,12 +1,12 @@
 /** What the port for operators answers, wired. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { ListenAddress } from "../config.ts";
-import type { Status } from "../status.ts";
+import type { ListenAddress } from "../settings/config.ts";
 import { type Health, healthOf, readinessOf } from "./health.ts";
 import { type Answer, json, Listener } from "./listener.ts";
 import type { Meter } from "./meter.ts";
 import { MetricsRegistry } from "./registry.ts";
+import type { Status } from "./status.ts";
 
 /** @param status Called for each request; returns undefined while no origin runs. */
 export async function openOperatorPort(

@@ -18,7 +18,7 @@ import {
   type ShardSays,
 } from "../../shared/protocol/uplink.ts";
 import { UPLINK_PROTOCOL, VERSION } from "../../shared/protocol/version.ts";
-import type { Log } from "../log.ts";
+import type { Log } from "../operate/log.ts";
 import type { ShardPort } from "../watch/outbox.ts";
 import type { WatchList } from "../watch/watch-list.ts";
 

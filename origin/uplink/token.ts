@@ -1,7 +1,7 @@
 /** The origin's credential (U1): short-lived, and signed anew for each request. */
 import { SignJWT } from "jose";
 import { UPLINK_AUDIENCE } from "../../shared/protocol/version.ts";
-import type { UplinkKey } from "../config.ts";
+import type { UplinkKey } from "../settings/config.ts";
 
 const LIFE = "60s";
 

@@ -9,8 +9,8 @@ import { LIMITS } from "../../shared/protocol/limits.ts";
 import { later, type Position } from "../../shared/protocol/position.ts";
 import type { IndexedRecord } from "../index/record.ts";
 import type { PartitionView } from "../index/views.ts";
-import { frameOf } from "../record.ts";
 import type { ProofPorts } from "./proof.ts";
+import { frameOf } from "./record-frame.ts";
 import type { Replayed } from "./replays.ts";
 import { type Endpoint, endOf, provedOf, type Subject, spokenOf } from "./subject.ts";
 

@@ -1,6 +1,6 @@
 /** Asks that wait for a partition to be read further, or for a topic to be described or looked at (R5). */
 
-import type { Partition } from "../partitions.ts";
+import type { Partition } from "../reading/partitions.ts";
 import type { Ask } from "./interest.ts";
 
 export class BlockedAsks {

@@ -6,7 +6,7 @@ import type { Position } from "../../shared/protocol/position.ts";
 import type { PageLimits } from "../index/history.ts";
 import type { IndexedRecord } from "../index/record.ts";
 import type { Begun, Latest, Page, PartitionView, RecentLimits } from "../index/views.ts";
-import type { Batch, PartitionInfo } from "../source.ts";
+import type { Batch, PartitionInfo } from "../source/source.ts";
 
 /** What was read of the log, by endpoint: a topic and a key's bytes. */
 export interface History {

@@ -11,7 +11,7 @@ import { setImmediate, setTimeout } from "node:timers/promises";
 import { backoff } from "../../shared/core/backoff.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { type IndexedRecord, recordBytes } from "../index/record.ts";
-import { type Batch, isTorn, type Source, SourceError, type SourceRecord } from "../source.ts";
+import { type Batch, isTorn, type Source, SourceError, type SourceRecord } from "../source/source.ts";
 import type { AnswerBounds } from "./answer.ts";
 import { keyText } from "./key-text.ts";
 import type { Gap } from "./proof.ts";

@@ -4,7 +4,7 @@ import type { Stream } from "../../shared/config/streams.ts";
 import type { Position } from "../../shared/protocol/position.ts";
 import { isWhole, type Slice, WHOLE } from "../../shared/protocol/slice.ts";
 import type { PartitionView } from "../index/views.ts";
-import type { Partition, Partitions } from "../partitions.ts";
+import type { Partition, Partitions } from "../reading/partitions.ts";
 import type { History } from "./history.ts";
 
 export interface Endpoint {

@@ -20,14 +20,14 @@ import { withComponent } from "../../shared/protocol/position.ts";
 import { WHOLE, within } from "../../shared/protocol/slice.ts";
 import { encodeLatest, encodeQuestionError } from "../../shared/protocol/uplink.ts";
 import type { IndexedRecord } from "../index/record.ts";
-import type { Partition } from "../partitions.ts";
-import { frameOf } from "../record.ts";
+import type { Partition } from "../reading/partitions.ts";
 import { BlockedAsks } from "./blocked-asks.ts";
 import { newWatchCounts, type WatchCounts } from "./counts.ts";
 import { type Ask, Interest, Shard, type Watch } from "./interest.ts";
 import { keyText } from "./key-text.ts";
 import type { ShardPort } from "./outbox.ts";
 import { AHEAD_PATIENCE_MS } from "./proof.ts";
+import { frameOf } from "./record-frame.ts";
 import { type ServingPorts, serve } from "./serving.ts";
 import {
   type Endpoint,

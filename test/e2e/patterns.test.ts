@@ -24,7 +24,7 @@ beforeAll(async () => {
 afterAll(() => deployment?.stop());
 
 const produce = (...args: readonly string[]) =>
-  run(process.execPath, [join(root, "origin/produce.ts"), ...args], {
+  run(process.execPath, [join(root, "origin/embedded/produce.ts"), ...args], {
     env: {
       ...process.env,
       DATA_DIR: deployment.dataDir,

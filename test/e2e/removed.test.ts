@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { CompressionTypes } from "kafkajs";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { KafkaSource } from "../../origin/kafka/source.ts";
-import { isAvailable } from "../../origin/source.ts";
+import { isAvailable } from "../../origin/source/source.ts";
 import { recordOf, text } from "../support/contract-records.ts";
 import { eventually } from "../support/deadline.ts";
 import { type Child, Deployment } from "../support/deployment.ts";

@@ -5,7 +5,7 @@ import { type Admin, ConfigResourceTypes } from "kafkajs";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { partitionOf } from "../../origin/kafka/partitioner.ts";
 import { KafkaSource } from "../../origin/kafka/source.ts";
-import { isAvailable } from "../../origin/source.ts";
+import { isAvailable } from "../../origin/source/source.ts";
 import { range, recordOf, text } from "../support/contract-records.ts";
 import { eventually } from "../support/deadline.ts";
 import { Deployment } from "../support/deployment.ts";

@@ -5,7 +5,7 @@ import { Kafka, logLevel } from "kafkajs";
 import Broker from "kafkajs/src/broker/index.js";
 import ConnectionPool from "kafkajs/src/network/connectionPool.js";
 import { KafkaSource } from "../../origin/kafka/source.ts";
-import { isAvailable } from "../../origin/source.ts";
+import { isAvailable } from "../../origin/source/source.ts";
 
 const PARTITION_BYTES = 1024 * 1024;
 const ANSWER_BYTES = 8 * PARTITION_BYTES;

@@ -1,5 +1,5 @@
 /** A consumer of a scripted source over a small origin, with short waits. */
-import { Consumer } from "../../origin/consumer.ts";
+import { Consumer } from "../../origin/reading/consumer.ts";
 import type { Stream } from "../../shared/config/streams.ts";
 import { Streams } from "../../shared/config/streams.ts";
 import { hasPartition, type Slice, WHOLE } from "../../shared/protocol/slice.ts";

@@ -1,5 +1,5 @@
 /** Records for the contract of sources, and what tests compare of them. */
-import type { RecordHeader, SourceRecord } from "../../origin/source.ts";
+import type { RecordHeader, SourceRecord } from "../../origin/source/source.ts";
 
 export interface ContractRecord {
   readonly partition: number;

@@ -1,7 +1,7 @@
 /** The reading half of an origin over a real source, its index in memory: what it has read, partition by partition. */
-import { Consumer } from "../../origin/consumer.ts";
-import type { ReadTiming } from "../../origin/reading.ts";
-import type { Source } from "../../origin/source.ts";
+import { Consumer } from "../../origin/reading/consumer.ts";
+import type { ReadTiming } from "../../origin/reading/context.ts";
+import type { Source } from "../../origin/source/source.ts";
 import { Streams } from "../../shared/config/streams.ts";
 import { values } from "./contract-records.ts";
 import { eventually } from "./deadline.ts";

@@ -7,7 +7,7 @@ import type { PageLimits } from "../../origin/index/history.ts";
 import { type IndexedRecord, recordBytes } from "../../origin/index/record.ts";
 import { nextToDrop } from "../../origin/index/retention.ts";
 import type { Begun, Latest, Page, PartitionView, RecentLimits } from "../../origin/index/views.ts";
-import { type Batch, isTorn, type PartitionInfo } from "../../origin/source.ts";
+import { type Batch, isTorn, type PartitionInfo } from "../../origin/source/source.ts";
 import type { WritableHistory } from "../../origin/watch/history.ts";
 import type { Position } from "../../shared/protocol/position.ts";
 

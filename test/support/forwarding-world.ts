@@ -1,11 +1,11 @@
 /** A log, an index, an origin's watch list and what is below it, for tests that do things to them in any order. */
 import { expect } from "vitest";
-import { Forwarder } from "../../origin/forwarder.ts";
 import { IndexError } from "../../origin/index/error.ts";
 import { partitionOf } from "../../origin/kafka/partitioner.ts";
-import { Partitions } from "../../origin/partitions.ts";
-import { Progress } from "../../origin/progress.ts";
-import { isTorn, type PartitionInfo } from "../../origin/source.ts";
+import { Forwarder } from "../../origin/reading/forwarder.ts";
+import { Partitions } from "../../origin/reading/partitions.ts";
+import { Progress } from "../../origin/reading/progress.ts";
+import { isTorn, type PartitionInfo } from "../../origin/source/source.ts";
 import type { WritableHistory } from "../../origin/watch/history.ts";
 import { Replays } from "../../origin/watch/replays.ts";
 import { WatchList } from "../../origin/watch/watch-list.ts";

@@ -3,7 +3,7 @@
  * dropped is told to the model; whether it was right to drop it is for other tests.
  */
 import type { PageLimits } from "../../origin/index/history.ts";
-import type { Batch, SourceRecord } from "../../origin/source.ts";
+import type { Batch, SourceRecord } from "../../origin/source/source.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 
 export interface ModelRecord {

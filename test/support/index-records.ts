@@ -6,7 +6,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { type IndexOptions, type OpenedIndex, openIndex, RecordIndex } from "../../origin/index/index.ts";
 import type { Bounds, TopicRetention } from "../../origin/index/retention.ts";
 import { openFile } from "../../origin/index/schema.ts";
-import type { Batch, SourceRecord } from "../../origin/source.ts";
+import type { Batch, SourceRecord } from "../../origin/source/source.ts";
 
 export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 export const text = (value: unknown): string =>

@@ -4,7 +4,7 @@
  * thousand records that it is still at it.
  */
 import { openIndex } from "../../origin/index/index.ts";
-import type { Batch, SourceRecord } from "../../origin/source.ts";
+import type { Batch, SourceRecord } from "../../origin/source/source.ts";
 
 export const WRITER_KEYS = Array.from({ length: 50 }, (_, n) => `key ${n}`);
 

@@ -1,5 +1,5 @@
 /** A topic as a log has it, for tests that need to know the truth: every record that was ever written. */
-import type { Batch, PartitionInfo, SourceRecord } from "../../origin/source.ts";
+import type { Batch, PartitionInfo, SourceRecord } from "../../origin/source/source.ts";
 
 interface ModelPartition {
   epoch: string;

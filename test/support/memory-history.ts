@@ -4,7 +4,7 @@ import { IndexError } from "../../origin/index/error.ts";
 import type { PageLimits } from "../../origin/index/history.ts";
 import { type IndexedRecord, recordBytes } from "../../origin/index/record.ts";
 import type { Begun, Latest, Page, PartitionView, RecentLimits } from "../../origin/index/views.ts";
-import { type Batch, isTorn, type PartitionInfo } from "../../origin/source.ts";
+import { type Batch, isTorn, type PartitionInfo } from "../../origin/source/source.ts";
 import type { WritableHistory } from "../../origin/watch/history.ts";
 import type { Position } from "../../shared/protocol/position.ts";
 

@@ -2,7 +2,7 @@
  * A read of a Source as tests see it: what it has delivered, waiting for more of it, and what every read must
  * hold whatever is tested.
  */
-import type { Batch, ReadRequest, Source, SourceRecord } from "../../origin/source.ts";
+import type { Batch, ReadRequest, Source, SourceRecord } from "../../origin/source/source.ts";
 
 const DEADLINE_MS = 20_000;
 

@@ -5,7 +5,7 @@
  * the same of what Kafka's own consumer reads.
  */
 import { createHash, type Hash } from "node:crypto";
-import type { RecordHeader } from "../../origin/source.ts";
+import type { RecordHeader } from "../../origin/source/source.ts";
 import { parseAddress } from "../../shared/protocol/address.ts";
 import type { RawUpdate } from "./raw-subscriber.ts";
 

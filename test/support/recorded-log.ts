@@ -1,5 +1,5 @@
 /** A log that tests can look at, and wait for. */
-import type { EventName, Log } from "../../origin/log.ts";
+import type { EventName, Log } from "../../origin/operate/log.ts";
 
 export interface LoggedEvent {
   readonly event: EventName;

@@ -7,7 +7,7 @@ import {
   type Source,
   SourceError,
   type SourceErrorCode,
-} from "../../origin/source.ts";
+} from "../../origin/source/source.ts";
 import { LogModel } from "./log-model.ts";
 import { NOW } from "./small-origin.ts";
 

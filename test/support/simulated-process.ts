@@ -2,12 +2,13 @@
  * The middle of a simulated origin while its process lives: the product's own partitions, forwarder and watch list, over
  * an index that forgets and a log that it reads as it is told to, record by record.
  */
-import { Forwarder } from "../../origin/forwarder.ts";
+
 import { IndexError } from "../../origin/index/error.ts";
 import type { IndexedRecord } from "../../origin/index/record.ts";
-import { Partitions } from "../../origin/partitions.ts";
-import { Progress } from "../../origin/progress.ts";
-import { type PartitionInfo, type Source, SourceError } from "../../origin/source.ts";
+import { Forwarder } from "../../origin/reading/forwarder.ts";
+import { Partitions } from "../../origin/reading/partitions.ts";
+import { Progress } from "../../origin/reading/progress.ts";
+import { type PartitionInfo, type Source, SourceError } from "../../origin/source/source.ts";
 import type { AnswerBounds } from "../../origin/watch/answer.ts";
 import type { Gap } from "../../origin/watch/proof.ts";
 import { type Replayed, Replays } from "../../origin/watch/replays.ts";

@@ -1,10 +1,10 @@
 /** The middle of an origin, from batches to what leaves for shards, over a history in memory. */
 
-import { Forwarder } from "../../origin/forwarder.ts";
 import { partitionOf } from "../../origin/kafka/partitioner.ts";
-import { Partitions } from "../../origin/partitions.ts";
-import { Progress } from "../../origin/progress.ts";
-import type { PartitionInfo, SourceRecord } from "../../origin/source.ts";
+import { Forwarder } from "../../origin/reading/forwarder.ts";
+import { Partitions } from "../../origin/reading/partitions.ts";
+import { Progress } from "../../origin/reading/progress.ts";
+import type { PartitionInfo, SourceRecord } from "../../origin/source/source.ts";
 import { ANSWER_BOUNDS } from "../../origin/watch/answer.ts";
 import { Replays } from "../../origin/watch/replays.ts";
 import { WatchList } from "../../origin/watch/watch-list.ts";

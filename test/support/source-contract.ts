@@ -1,5 +1,5 @@
 /**
- * What every Source promises (origin/source.ts), as one suite that the embedded log and Kafka both pass. Each
+ * What every Source promises (origin/source/source.ts), as one suite that the embedded log and Kafka both pass. Each
  * test has topics of its own, so a slow log is set up once.
  */
 import { randomUUID } from "node:crypto";
@@ -11,7 +11,7 @@ import {
   type PartitionInfo,
   type RecordHeader,
   type Source,
-} from "../../origin/source.ts";
+} from "../../origin/source/source.ts";
 import {
   BASE_TIME,
   type ContractRecord,

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { PartitionInfo } from "../../origin/source.ts";
+import type { PartitionInfo } from "../../origin/source/source.ts";
 import { BASE_TIME, range, recordOf } from "./contract-records.ts";
 import type { ContractLog } from "./source-contract.ts";
 

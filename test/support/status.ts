@@ -1,7 +1,7 @@
 /** The status of an origin, made up. */
 import type { PartitionFacts } from "../../origin/index/views.ts";
-import { type Beginning, type Listing, type Partition, Partitions } from "../../origin/partitions.ts";
-import { type Status, statusOf } from "../../origin/status.ts";
+import { type Status, statusOf } from "../../origin/operate/status.ts";
+import { type Beginning, type Listing, type Partition, Partitions } from "../../origin/reading/partitions.ts";
 import type { UplinkFacts } from "../../origin/uplink/uplinks.ts";
 import { newWatchCounts } from "../../origin/watch/counts.ts";
 import { WHOLE } from "../../shared/protocol/slice.ts";

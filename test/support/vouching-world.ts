@@ -5,9 +5,9 @@
 
 import { Replica } from "../../edge/endpoint/replica.ts";
 import type { IndexedRecord } from "../../origin/index/record.ts";
-import { frameOf } from "../../origin/record.ts";
 import { type Answer, answerRecent, answerRecovered } from "../../origin/watch/answer.ts";
 import { examine } from "../../origin/watch/proof.ts";
+import { frameOf } from "../../origin/watch/record-frame.ts";
 import { type Endpoint, tailsIn } from "../../origin/watch/subject.ts";
 import type { Stream } from "../../shared/config/streams.ts";
 import type { WindowLimits } from "../../shared/core/window.ts";

@@ -9,7 +9,7 @@ import type { Readable, Writable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { EmbeddedLog } from "../../../origin/embedded/log.ts";
 import { EmbeddedSource } from "../../../origin/embedded/source.ts";
-import type { SourceRecord } from "../../../origin/source.ts";
+import type { SourceRecord } from "../../../origin/source/source.ts";
 import { Reading } from "../../support/reading.ts";
 
 const WRITER = join(import.meta.dirname, "../../support/log-writer.ts");

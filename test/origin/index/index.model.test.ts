@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { IndexedRecord } from "../../../origin/index/record.ts";
-import type { Batch } from "../../../origin/source.ts";
+import type { Batch } from "../../../origin/source/source.ts";
 import { IndexModel, type ModelRecord } from "../../support/index-model.ts";
 import { IndexFixture } from "../../support/index-records.ts";
 

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { Batches } from "../../../origin/index/batches.ts";
 import { IndexError } from "../../../origin/index/error.ts";
-import { Partitions } from "../../../origin/partitions.ts";
+import { Partitions } from "../../../origin/reading/partitions.ts";
 import { prove } from "../../../origin/watch/proof.ts";
 import { tailsIn } from "../../../origin/watch/subject.ts";
 import { LIMITS } from "../../../shared/protocol/limits.ts";

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { IndexError } from "../../../origin/index/error.ts";
-import type { SourceRecord } from "../../../origin/source.ts";
+import type { SourceRecord } from "../../../origin/source/source.ts";
 import { batch, bytes, IndexFixture, PAGE, record, text } from "../../support/index-records.ts";
 
 let fixture: IndexFixture;

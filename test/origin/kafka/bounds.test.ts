@@ -6,7 +6,7 @@ import { runInNewContext } from "node:vm";
 import type { Admin, Kafka } from "kafkajs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { KafkaSource } from "../../../origin/kafka/source.ts";
-import { isAvailable } from "../../../origin/source.ts";
+import { isAvailable } from "../../../origin/source/source.ts";
 import { range } from "../../support/contract-records.ts";
 import { eventually } from "../../support/deadline.ts";
 import { KafkaBroker } from "../../support/kafka-broker.ts";

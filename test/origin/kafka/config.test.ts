@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { readConfig } from "../../../origin/config.ts";
 import { withRenewal } from "../../../origin/kafka/credentials.ts";
 import type { KafkaSettings } from "../../../origin/kafka/settings.ts";
-import type { Renewable } from "../../../origin/renewable.ts";
+import { readConfig } from "../../../origin/settings/config.ts";
+import type { Renewable } from "../../../origin/settings/renewable.ts";
 import { range } from "../../support/contract-records.ts";
 import { PAIRS } from "../../support/tls-pairs.ts";
 

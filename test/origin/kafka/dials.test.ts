@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { KafkaSettings } from "../../../origin/kafka/settings.ts";
 import { KafkaSource } from "../../../origin/kafka/source.ts";
-import { SourceError } from "../../../origin/source.ts";
+import { SourceError } from "../../../origin/source/source.ts";
 import { range } from "../../support/contract-records.ts";
 import { eventually } from "../../support/deadline.ts";
 import { Dials } from "../../support/dials.ts";

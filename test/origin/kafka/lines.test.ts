@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { Admin, Kafka } from "kafkajs";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { KafkaSource } from "../../../origin/kafka/source.ts";
-import { isAvailable } from "../../../origin/source.ts";
+import { isAvailable } from "../../../origin/source/source.ts";
 import { range } from "../../support/contract-records.ts";
 import { eventually } from "../../support/deadline.ts";
 import { Dials } from "../../support/dials.ts";

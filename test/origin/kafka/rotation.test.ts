@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { type KafkaSetting, readKafka } from "../../../origin/kafka/config.ts";
 import { withRenewal } from "../../../origin/kafka/credentials.ts";
 import { KafkaSource } from "../../../origin/kafka/source.ts";
-import { Renewal, readRenewed } from "../../../origin/renewable.ts";
+import { Renewal, readRenewed } from "../../../origin/settings/renewable.ts";
 import { numbered, range } from "../../support/contract-records.ts";
 import { eventually } from "../../support/deadline.ts";
 import { KafkaBroker } from "../../support/kafka-broker.ts";

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { KafkaSettings } from "../../../origin/kafka/settings.ts";
 import { KafkaSource } from "../../../origin/kafka/source.ts";
-import { isAvailable } from "../../../origin/source.ts";
+import { isAvailable } from "../../../origin/source/source.ts";
 import { numbered, range, values } from "../../support/contract-records.ts";
 import { eventually } from "../../support/deadline.ts";
 import { KafkaBroker } from "../../support/kafka-broker.ts";

@@ -4,7 +4,7 @@ import { type AddressInfo, createServer } from "node:net";
 import type { Admin } from "kafkajs";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { KafkaSource } from "../../../origin/kafka/source.ts";
-import { isAvailable } from "../../../origin/source.ts";
+import { isAvailable } from "../../../origin/source/source.ts";
 import { content, numbered, range, recordOf, values } from "../../support/contract-records.ts";
 import { eventually } from "../../support/deadline.ts";
 import { KafkaBroker } from "../../support/kafka-broker.ts";

@@ -7,7 +7,7 @@ import { type Admin, CompressionCodecs, CompressionTypes, type Kafka } from "kaf
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { UNPACK_BYTES } from "../../../origin/kafka/memory.ts";
 import { KafkaSource } from "../../../origin/kafka/source.ts";
-import { type Batch, isAvailable } from "../../../origin/source.ts";
+import { type Batch, isAvailable } from "../../../origin/source/source.ts";
 import { content, range, recordOf } from "../../support/contract-records.ts";
 import { KafkaBroker } from "../../support/kafka-broker.ts";
 import { JavaProducers } from "../../support/kafka-producer.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { createLog } from "../../../origin/log.ts";
+import { createLog } from "../../../origin/operate/log.ts";
 import { Meter } from "../../../origin/operate/meter.ts";
-import type { Source } from "../../../origin/source.ts";
+import type { Source } from "../../../origin/source/source.ts";
 import { record } from "../../support/small-origin.ts";
 
 test("it counts records and their bytes by topic, and passes them on as they are", async () => {

@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { Meter } from "../../../origin/operate/meter.ts";
 import { METRICS, type Metric } from "../../../origin/operate/metrics.ts";
 import { MetricsRegistry } from "../../../origin/operate/registry.ts";
-import type { Status } from "../../../origin/status.ts";
+import type { Status } from "../../../origin/operate/status.ts";
 import { madeUpStatus, NOW } from "../../support/status.ts";
 
 const readme = readFileSync(join(import.meta.dirname, "../../../origin/README.md"), "utf8");

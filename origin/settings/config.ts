@@ -1,0 +1,243 @@
+/**
+ * The origin's settings, read and checked: every problem is reported at once, by the setting's name.
+ */
+import { join } from "node:path";
+import { parseStreams, type Streams } from "../../shared/config/streams.ts";
+import { LIMITS } from "../../shared/protocol/limits.ts";
+import { formatSlice, parseSlice, type Slice, WHOLE } from "../../shared/protocol/slice.ts";
+import { KAFKA_SETTINGS, readKafka } from "../kafka/config.ts";
+import type { KafkaSettings } from "../kafka/settings.ts";
+import { LEVELS, type Level } from "../operate/log.ts";
+import { type Reading, type Renewable, renewable } from "./renewable.ts";
+import { type Command, readSettings } from "./settings.ts";
+
+/** A key that the edge knows too; it signs the origin's tokens (U1). Never logged. */
+export interface UplinkKey {
+  readonly kid: string;
+  readonly secret: Uint8Array;
+}
+
+export interface Config {
+  readonly edgeUrl: URL;
+  /** As it was at start. */
+  readonly uplinkKey: UplinkKey;
+  /** Where it lies in a file. */
+  readonly uplinkKeyFile?: Renewable<UplinkKey>;
+  /** For an uplink that is about to be dialled, if it may have changed. Never rejects. */
+  readonly currentUplinkKey?: () => Promise<UplinkKey>;
+  readonly name: string;
+  /** Which partitions it reads. */
+  readonly slice: Slice;
+  readonly dataDir: string;
+  readonly streams: Streams;
+  readonly indexMaxBytes: number;
+  readonly logLevel: Level;
+  /** Where to tell how it goes; undefined where no port is opened. */
+  readonly status: ListenAddress | undefined;
+  /** Undefined where the embedded log is read. */
+  readonly kafka: KafkaSettings | undefined;
+}
+
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export type ConfigResult =
+  | { readonly kind: "config"; readonly config: Config }
+  | { readonly kind: "help"; readonly text: string }
+  /** One sentence each, with the setting's name. */
+  | {
+      readonly kind: "problems";
+      readonly problems: readonly string[];
+      /** There is no such flag, or it can't be given so: nothing was read. */
+      readonly misused?: true;
+      /** What could be read all the same. */
+      readonly readable: Partial<Config>;
+    };
+
+export interface Surroundings {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Arguments after the script. */
+  readonly args: readonly string[];
+  readonly hostname: string;
+  /** The folder that holds streams.json. */
+  readonly root: string;
+  /** Throws where the file can't be read. */
+  readonly readFile: (path: string) => string;
+}
+
+const DEFAULT_INDEX_BYTES = 4 * 1024 ** 3;
+
+/** Which command takes these settings. */
+export interface Usage {
+  readonly usage: string;
+  readonly does: string;
+}
+
+const ORIGIN: Usage = {
+  usage: "npm run origin -- [flags]",
+  does: "Reads Kafka, or the embedded log, and forwards what is watched to the edge.",
+};
+
+const command = ({ hostname, root }: Surroundings, usage: Usage) =>
+  ({
+    ...usage,
+    settings: {
+      EDGE_URL: { means: "Where the edge is: http://… or https://…, without a path. Required." },
+      UPLINK_KEY: {
+        means:
+          "kid:secret, one of the edge's uplink keys; the secret has 32 bytes or more. Required, or a file.",
+        secret: true,
+      },
+      UPLINK_KEY_FILE: { means: "A file that holds the uplink key, instead of UPLINK_KEY." },
+      ORIGIN_NAME: {
+        means: "What the edge calls this origin: up to 64 characters, and no other origin's name.",
+        default: hostname.slice(0, 64) || "origin",
+      },
+      ORIGIN_SLICE: {
+        means: `Which partitions it reads, of those that several origins share: k/n, slice k of n up to ${LIMITS.slices}, has partition p where p mod n = k - 1.`,
+        default: formatSlice(WHOLE),
+      },
+      DATA_DIR: { means: "Folder of the index, and of the embedded log.", default: "data" },
+      STREAMS: { means: "The list of what is exposed.", default: join(root, "streams.json") },
+      INDEX_MAX_BYTES: {
+        means: "How large the index may grow before it drops its oldest records.",
+        default: String(DEFAULT_INDEX_BYTES),
+      },
+      LOG_LEVEL: { means: `What is logged on stderr: ${LEVELS.join(", ")}.`, default: "info" },
+      STATUS_PORT: {
+        means: "Port for /healthz, /readyz and /metrics. Without it no port is opened.",
+      },
+      STATUS_HOST: { means: "The address to listen on for these.", default: "127.0.0.1" },
+      ...KAFKA_SETTINGS,
+    },
+    switches: {},
+  }) as const satisfies Command;
+
+type Name = keyof ReturnType<typeof command>["settings"];
+
+const MIN_INDEX_BYTES = 16 * 1024 ** 2;
+const MIN_SECRET_BYTES = 32;
+
+export function readConfig(surroundings: Surroundings, usage = ORIGIN): ConfigResult {
+  const given = readSettings(command(surroundings, usage), surroundings.env, surroundings.args);
+  if (given.kind === "help") return given;
+  if (given.kind === "misused")
+    return { kind: "problems", problems: [given.problem], misused: true, readable: {} };
+  const { values } = given;
+  const problems: string[] = [];
+  const raw = (name: Name): string | undefined => values[name];
+  const wrong = (name: Name, problem: string): undefined => {
+    problems.push(`${name} ${problem}`);
+  };
+
+  const edgeUrl = readEdgeUrl(raw("EDGE_URL"), (problem) => wrong("EDGE_URL", problem));
+  const { readFile } = surroundings;
+  const key = renewable({ readFile, wrong }, (reading: Reading<Name>) => readUplinkKey(raw, reading));
+  const uplinkKey = key?.first;
+  const name = values.ORIGIN_NAME;
+  if (name.length > 64) wrong("ORIGIN_NAME", "is longer than 64 characters");
+  const slice = parseSlice(values.ORIGIN_SLICE);
+  if (slice === undefined)
+    wrong(
+      "ORIGIN_SLICE",
+      `must be k/n, two whole numbers with 1 ≤ k ≤ n ≤ ${LIMITS.slices}, for instance 1/4`,
+    );
+  const streams = readStreamsFile(values.STREAMS, surroundings.readFile, wrong);
+  const indexMaxBytes = Number(values.INDEX_MAX_BYTES);
+  if (!Number.isSafeInteger(indexMaxBytes) || indexMaxBytes < MIN_INDEX_BYTES)
+    wrong("INDEX_MAX_BYTES", `must be a whole number of bytes, ${MIN_INDEX_BYTES} or more`);
+  const logLevel = LEVELS.find((candidate) => candidate === values.LOG_LEVEL);
+  if (logLevel === undefined) wrong("LOG_LEVEL", `must be one of ${LEVELS.join(", ")}`);
+  const status = readStatusAddress(raw("STATUS_PORT"), values.STATUS_HOST, wrong);
+  const kafka = readKafka({ raw, readFile, wrong, clientId: `distributary-${name}` });
+
+  const dataDir = values.DATA_DIR;
+  if (problems.length > 0 || !edgeUrl || !uplinkKey || !slice || !streams || !logLevel) {
+    const read = { name, slice, dataDir, edgeUrl, uplinkKey, streams, status, kafka };
+    const known = Object.entries({ ...read, indexMaxBytes: indexMaxBytes || undefined });
+    const readable = Object.fromEntries(known.filter(([, value]) => value !== undefined));
+    return { kind: "problems", problems, readable };
+  }
+  return {
+    kind: "config",
+    config: {
+      ...{ edgeUrl, uplinkKey, name, slice, dataDir, streams, indexMaxBytes, logLevel, status, kafka },
+      ...(key !== undefined && key.files.size > 0 && { uplinkKeyFile: key }),
+    },
+  };
+}
+
+/** Texts that nobody may ever see. */
+export function secretsOf({ uplinkKey, kafka }: Partial<Config>): readonly string[] {
+  const secrets = [uplinkKey && new TextDecoder().decode(uplinkKey.secret), kafka?.tls?.key];
+  const sasl = kafka?.sasl;
+  if (sasl !== undefined && "password" in sasl) secrets.push(sasl.password);
+  for (const token of kafka?.parts?.sasl?.files.values() ?? []) secrets.push(token.trim());
+  return secrets.filter((secret) => secret !== undefined);
+}
+
+type Wrong = (name: Name, problem: string) => undefined;
+
+function readStatusAddress(text: string | undefined, host: string, wrong: Wrong): ListenAddress | undefined {
+  if (text === undefined) return undefined;
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (port < 1 || port > 65_535)
+    return wrong("STATUS_PORT", "must be a port: a whole number from 1 to 65535");
+  return { host, port };
+}
+
+function readEdgeUrl(text: string | undefined, wrong: (problem: string) => undefined): URL | undefined {
+  if (text === undefined) return wrong("is not set: where is the edge?");
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol)) return wrong("is no http:// or https:// URL");
+  if (url.pathname !== "/" || url.search !== "" || url.hash !== "") return wrong("must be without a path");
+  return url;
+}
+
+/** Says what is wrong with a key without showing it. */
+function readUplinkKey(
+  raw: (name: Name) => string | undefined,
+  { readFile, wrong }: Reading<Name>,
+): UplinkKey | undefined {
+  const file = raw("UPLINK_KEY_FILE");
+  const direct = raw("UPLINK_KEY");
+  if (file !== undefined && direct !== undefined)
+    return wrong("UPLINK_KEY_FILE", "and UPLINK_KEY are both set: which one is it?");
+  const name = file === undefined ? "UPLINK_KEY" : "UPLINK_KEY_FILE";
+  const text = file === undefined ? direct : readText(file, readFile, (problem) => wrong(name, problem));
+  if (text === undefined)
+    return file === undefined ? wrong(name, "is not set, and neither is UPLINK_KEY_FILE") : undefined;
+  const match = /^([A-Za-z0-9._-]{1,64}):(.+)$/.exec(text.trim());
+  const secret = new TextEncoder().encode(match?.[2] ?? "");
+  if (match?.[1] === undefined) return wrong(name, "is not of the form kid:secret");
+  if (secret.length < MIN_SECRET_BYTES)
+    return wrong(name, `has a secret of less than ${MIN_SECRET_BYTES} bytes`);
+  return { kid: match[1], secret };
+}
+
+function readStreamsFile(
+  path: string,
+  readFile: (path: string) => string,
+  wrong: Wrong,
+): Streams | undefined {
+  const text = readText(path, readFile, (problem) => wrong("STREAMS", problem));
+  if (text === undefined) return undefined;
+  const result = parseStreams(text);
+  if (result.ok) return result.streams;
+  for (const problem of result.problems) wrong("STREAMS", `(${path}): ${problem}`);
+  return undefined;
+}
+
+function readText(
+  path: string,
+  readFile: (path: string) => string,
+  wrong: (problem: string) => undefined,
+): string | undefined {
+  try {
+    return readFile(path);
+  } catch (error) {
+    return wrong(`can't be read: ${error instanceof Error ? error.message : path}`);
+  }
+}

@@ -8,7 +8,7 @@ import {
   withCaughtUp,
   withUpdate,
   withVerdict,
-} from "../../edge/page/proof.ts";
+} from "../../../edge/page/proof.ts";
 
 const begin = (from: string): Resumption => {
   const resumption = beginResumption(from);

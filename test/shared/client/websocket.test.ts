@@ -3,11 +3,11 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
-import { type Subscription, type SubscriptionEvents, subscribe } from "../../shared/client/client.ts";
-import { encodeUpdate, type Frame, type Value } from "../../shared/protocol/frame.ts";
-import { NOTHING, parsePosition } from "../../shared/protocol/position.ts";
-import { encodeVerdict } from "../../shared/protocol/subscriber.ts";
-import { SUBSCRIBER_PROTOCOL } from "../../shared/protocol/version.ts";
+import { type Subscription, type SubscriptionEvents, subscribe } from "../../../shared/client/client.ts";
+import { encodeUpdate, type Frame, type Value } from "../../../shared/protocol/frame.ts";
+import { NOTHING, parsePosition } from "../../../shared/protocol/position.ts";
+import { encodeVerdict } from "../../../shared/protocol/subscriber.ts";
+import { SUBSCRIBER_PROTOCOL } from "../../../shared/protocol/version.ts";
 
 const path = "/frames/cam1";
 const at = (text: string) => parsePosition(text) ?? NOTHING;

@@ -7,9 +7,9 @@ import {
   type SubscriptionPhase,
   type SubscriptionState,
   stepSubscription,
-} from "../../shared/client/subscription.ts";
-import type { Chained } from "../../shared/core/continuity.ts";
-import { NOTHING, type Position, parsePosition } from "../../shared/protocol/position.ts";
+} from "../../../shared/client/subscription.ts";
+import type { Chained } from "../../../shared/core/continuity.ts";
+import { NOTHING, type Position, parsePosition } from "../../../shared/protocol/position.ts";
 
 type Event = SubscriptionEvent<Chained>;
 type Effect = SubscriptionEffect<Chained>;

@@ -10,10 +10,10 @@ import {
   type SubscriptionEvent,
   type SubscriptionState,
   stepSubscription,
-} from "../../shared/client/subscription.ts";
-import type { Chained } from "../../shared/core/continuity.ts";
-import { NOTHING, type Position, reaches, withComponent } from "../../shared/protocol/position.ts";
-import type { Verdict } from "../../shared/protocol/subscriber.ts";
+} from "../../../shared/client/subscription.ts";
+import type { Chained } from "../../../shared/core/continuity.ts";
+import { NOTHING, type Position, reaches, withComponent } from "../../../shared/protocol/position.ts";
+import type { Verdict } from "../../../shared/protocol/subscriber.ts";
 
 type Event = SubscriptionEvent<Chained>;
 

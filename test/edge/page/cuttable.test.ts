@@ -1,10 +1,10 @@
 import { beforeEach, expect, test } from "vitest";
-import { CuttableTransport } from "../../edge/page/cuttable.ts";
-import { subscribe } from "../../shared/client/client.ts";
-import { NOTHING, parsePosition } from "../../shared/protocol/position.ts";
-import { encodeVerdict } from "../../shared/protocol/subscriber.ts";
-import { FakeClock } from "../support/fake-clock.ts";
-import { FakeTransport } from "../support/fake-transport.ts";
+import { CuttableTransport } from "../../../edge/page/cuttable.ts";
+import { subscribe } from "../../../shared/client/client.ts";
+import { NOTHING, parsePosition } from "../../../shared/protocol/position.ts";
+import { encodeVerdict } from "../../../shared/protocol/subscriber.ts";
+import { FakeClock } from "../../support/fake-clock.ts";
+import { FakeTransport } from "../../support/fake-transport.ts";
 
 const at = parsePosition("a:41") ?? NOTHING;
 const verdict = encodeVerdict(0, { position: at, head: at, recovered: undefined, cause: undefined });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { preview } from "../../edge/page/preview.ts";
-import type { Value } from "../../shared/protocol/frame.ts";
+import { preview } from "../../../edge/page/preview.ts";
+import type { Value } from "../../../shared/protocol/frame.ts";
 
 test.each<[string, Value, string]>([
   ["JSON as it was produced", { kind: "json", text: '{ "a":1.0 }' }, '{ "a":1.0 }'],

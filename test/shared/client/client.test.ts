@@ -4,19 +4,19 @@ import {
   type Subscription,
   type SubscriptionEvents,
   subscribe,
-} from "../../shared/client/client.ts";
-import { encodeUpdate, type Frame, type Value } from "../../shared/protocol/frame.ts";
-import { SEPARATOR } from "../../shared/protocol/message.ts";
-import { NOTHING, parsePosition } from "../../shared/protocol/position.ts";
+} from "../../../shared/client/client.ts";
+import { encodeUpdate, type Frame, type Value } from "../../../shared/protocol/frame.ts";
+import { SEPARATOR } from "../../../shared/protocol/message.ts";
+import { NOTHING, parsePosition } from "../../../shared/protocol/position.ts";
 import {
   encodeError,
   encodeReset,
   encodeVerdict,
   encodeWait,
   PING,
-} from "../../shared/protocol/subscriber.ts";
-import { FakeClock } from "../support/fake-clock.ts";
-import { FakeTransport } from "../support/fake-transport.ts";
+} from "../../../shared/protocol/subscriber.ts";
+import { FakeClock } from "../../support/fake-clock.ts";
+import { FakeTransport } from "../../support/fake-transport.ts";
 
 const path = "/quotes/AAPL";
 const url = `ws://edge.example${path}`;

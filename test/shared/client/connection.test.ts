@@ -8,8 +8,8 @@ import {
   type ConnectionState,
   INITIAL_CONNECTION,
   stepConnection,
-} from "../../shared/client/connection.ts";
-import { CLOSE } from "../../shared/protocol/codes.ts";
+} from "../../../shared/client/connection.ts";
+import { CLOSE } from "../../../shared/protocol/codes.ts";
 
 const limits = {
   backoff: { baseMs: 100, maxMs: 5_000 },

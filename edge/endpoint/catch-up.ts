@@ -6,7 +6,8 @@ import type { Attached } from "../../shared/protocol/attach.ts";
 import type { ResetCause } from "../../shared/protocol/codes.ts";
 import { type Frame, routingOf } from "../../shared/protocol/frame.ts";
 import { later, type Position, reaches, samePosition } from "../../shared/protocol/position.ts";
-import { encodeReset, type Verdict } from "../../shared/protocol/subscriber.ts";
+import type { Verdict } from "../../shared/protocol/schemas.ts";
+import { encodeReset } from "../../shared/protocol/subscriber.ts";
 import type { Replica, Span } from "./replica.ts";
 import type { Subscriber, Subscribers } from "./subscribers.ts";
 

@@ -6,7 +6,8 @@ import type { CloseName } from "../../shared/protocol/codes.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { type Message, splitText } from "../../shared/protocol/message.ts";
 import { type Position, parsePosition } from "../../shared/protocol/position.ts";
-import { decodeUp, encodeError, PONG, parseObject } from "../../shared/protocol/subscriber.ts";
+import { parseObject } from "../../shared/protocol/schemas.ts";
+import { decodeUp, encodeError, PONG } from "../../shared/protocol/subscriber.ts";
 
 export interface Speaker {
   /** The endpoint whose socket this is. */

@@ -2,7 +2,7 @@
  * Answers over HTTP that are errors: rules C1, C2 and H6 of PROTOCOL.md.
  */
 import { ERRORS, type ErrorCode } from "../../shared/protocol/codes.ts";
-import { errorBody } from "../../shared/protocol/subscriber.ts";
+import { errorBody } from "../../shared/protocol/schemas.ts";
 
 const RETRY_AFTER_SECONDS = "1";
 

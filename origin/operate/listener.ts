@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { ERRORS, type ErrorCode } from "../../shared/protocol/codes.ts";
-import { errorBody } from "../../shared/protocol/subscriber.ts";
+import { errorBody } from "../../shared/protocol/schemas.ts";
 import type { ListenAddress } from "../settings/config.ts";
 
 export interface Answer {

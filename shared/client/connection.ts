@@ -9,7 +9,7 @@
  */
 import { type BackoffBounds, backoff } from "../core/backoff.ts";
 import { mayReconnect } from "../protocol/codes.ts";
-import type { ErrorBody } from "../protocol/subscriber.ts";
+import type { ErrorBody } from "../protocol/schemas.ts";
 
 export type ConnectionPhase = "idle" | "connecting" | "open" | "probing" | "backingOff" | "closed";
 

@@ -1,5 +1,5 @@
 /** What a subscription tells, and to whom. */
-import type { ErrorBody } from "../protocol/subscriber.ts";
+import type { ErrorBody } from "../protocol/schemas.ts";
 import type { ConnectionChange } from "./connection.ts";
 import type { GapCause } from "./subscription.ts";
 import type { ReceivedUpdate } from "./update.ts";

@@ -12,7 +12,8 @@
 import { type Chained, classify } from "../core/continuity.ts";
 import type { ResetCause } from "../protocol/codes.ts";
 import { NOTHING, type Position, reaches, withComponent } from "../protocol/position.ts";
-import { type ErrorBody, URL_SUBSCRIBE_ID, type Verdict } from "../protocol/subscriber.ts";
+import type { ErrorBody, Verdict } from "../protocol/schemas.ts";
+import { URL_SUBSCRIBE_ID } from "../protocol/subscriber.ts";
 
 export type SubscriptionPhase = "away" | "asked" | "waiting" | "catchingUp" | "live" | "ended";
 

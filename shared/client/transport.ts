@@ -1,6 +1,6 @@
 /** What carries a subscription: a WebSocket (websocket.ts), or whatever a caller puts around or in place of it. */
 import type { Message } from "../protocol/message.ts";
-import type { ErrorBody } from "../protocol/subscriber.ts";
+import type { ErrorBody } from "../protocol/schemas.ts";
 
 export interface Transport {
   /**

@@ -1,6 +1,6 @@
 /** The transport of browsers, and of Node from 22 on: their WebSocket and fetch. */
 import * as v from "valibot";
-import type { ErrorBody } from "../protocol/subscriber.ts";
+import type { ErrorBody } from "../protocol/schemas.ts";
 import { SUBSCRIBER_PROTOCOL } from "../protocol/version.ts";
 import type { Transport } from "./transport.ts";
 

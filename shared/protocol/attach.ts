@@ -11,7 +11,7 @@ import {
   type Verdict,
   VerdictSchema,
   verdictFields,
-} from "./subscriber.ts";
+} from "./schemas.ts";
 
 export const AttachSchema = v.object({
   attach: EndpointSchema,

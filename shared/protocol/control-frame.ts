@@ -3,7 +3,7 @@
  */
 import * as v from "valibot";
 import type { Decoded } from "./frame.ts";
-import { describe, parseObject } from "./subscriber.ts";
+import { describe, parseObject } from "./schemas.ts";
 
 export const VersionSchema = v.pipe(v.number(), v.integer(), v.minValue(1));
 export const GenerationSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(0));

@@ -17,7 +17,7 @@ import {
   WaitingSchema,
 } from "./attach.ts";
 import { as, GenerationSchema, type Reader, reader, ShardSchema, VersionSchema } from "./control-frame.ts";
-import { EndpointSchema } from "./subscriber.ts";
+import { EndpointSchema } from "./schemas.ts";
 
 const Schemas = {
   hello: v.object({

@@ -3,9 +3,22 @@
  * go the same way down; they begin with `{"e":"`, no control frame does.
  */
 import * as v from "valibot";
-import { ERRORS, type ErrorCode, RESET_CAUSES } from "./codes.ts";
+import type { ErrorCode } from "./codes.ts";
 import type { Decoded } from "./frame.ts";
-import { formatPosition, type Position, parsePosition } from "./position.ts";
+import { formatPosition, type Position } from "./position.ts";
+import {
+  describe,
+  EndpointSchema,
+  type ErrorBody,
+  ErrorBodySchema,
+  errorBody,
+  IdSchema,
+  PositionSchema,
+  parseObject,
+  type Verdict,
+  VerdictSchema,
+  verdictFields,
+} from "./schemas.ts";
 
 /** Answered by the runtime itself, without waking the object: these exact bytes (S8). */
 export const PING = '{"ping":1}';
@@ -14,19 +27,7 @@ export const PONG = '{"pong":1}';
 /** The subscribe that the URL of an endpoint stands for has this id; those of frames have larger ones. */
 export const URL_SUBSCRIBE_ID = 0;
 
-const PositionSchema = v.pipe(
-  v.string(),
-  v.rawTransform<string, Position>(({ dataset, addIssue, NEVER }) => {
-    const position = parsePosition(dataset.value);
-    if (position !== undefined) return position;
-    addIssue({ message: "not a position" });
-    return NEVER;
-  }),
-);
-const Id = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-const Endpoint = v.pipe(v.string(), v.startsWith("/"));
-
-const SubscribeSchema = v.object({ id: Id, sub: Endpoint, from: v.optional(PositionSchema) });
+const SubscribeSchema = v.object({ id: IdSchema, sub: EndpointSchema, from: v.optional(PositionSchema) });
 
 /** What a subscriber may say. `other` is a frame of a later version, answered with `unsupported` (V4). */
 export type Up =
@@ -49,35 +50,13 @@ export function decodeUp(text: string): Decoded<Up> {
     const { id, sub, from } = result.output;
     return { ok: true, value: { kind: "subscribe", id, endpoint: sub, from } };
   }
-  const id = v.safeParse(v.object({ id: Id }), json);
+  const id = v.safeParse(v.object({ id: IdSchema }), json);
   if (!id.success) return { ok: false, problem: "a frame needs a numeric id" };
   return { ok: true, value: { kind: "other", id: id.output.id } };
 }
 
 export function encodeSubscribe(id: number, endpoint: string, from: Position | undefined): string {
   return JSON.stringify({ id, sub: endpoint, from: from && formatPosition(from) });
-}
-
-const VerdictSchema = v.object({
-  position: PositionSchema,
-  head: PositionSchema,
-  recovered: v.optional(v.boolean()),
-  cause: v.optional(v.picklist(RESET_CAUSES)),
-});
-
-/**
- * The answer to a subscribe (S3). The receiver adopts `position`; every update that follows chains from it.
- * It has caught up when it reaches `head`. `recovered` is there when `from` was given: whether nothing
- * between `from` and `position` is missing; where it is false, `cause` says why.
- */
-export type Verdict = v.InferOutput<typeof VerdictSchema>;
-
-const ErrorBodySchema = v.object({ code: v.string(), message: v.string(), retry: v.boolean() });
-
-export interface ErrorBody {
-  readonly code: string;
-  readonly message: string;
-  readonly retry: boolean;
 }
 
 /** Update frames apart, what the edge says. `unknown` comes from a later version: ignore it (V4). */
@@ -90,10 +69,10 @@ export type Down =
   | { readonly kind: "unknown" };
 
 const DownSchemas = {
-  verdict: v.object({ id: Id, ok: VerdictSchema }),
-  wait: v.object({ id: Id, wait: ErrorBodySchema }),
-  error: v.object({ id: v.optional(Id), error: ErrorBodySchema }),
-  reset: v.object({ reset: Endpoint, ...VerdictSchema.entries }),
+  verdict: v.object({ id: IdSchema, ok: VerdictSchema }),
+  wait: v.object({ id: IdSchema, wait: ErrorBodySchema }),
+  error: v.object({ id: v.optional(IdSchema), error: ErrorBodySchema }),
+  reset: v.object({ reset: EndpointSchema, ...VerdictSchema.entries }),
 } as const;
 
 export function decodeDown(text: string): Decoded<Down> {
@@ -144,33 +123,4 @@ export function encodeWait(id: number, code: ErrorCode, message: string): string
 
 export function encodeError(id: number | undefined, code: ErrorCode, message: string): string {
   return JSON.stringify({ id, error: errorBody(code, message) });
-}
-
-/** The body of every error answer over HTTP, too, as `{"error": …}`. */
-export function errorBody(code: ErrorCode, message: string): ErrorBody {
-  return { code, message, retry: ERRORS[code].retry };
-}
-
-/** A verdict's fields as they travel; undefined ones are left out by JSON. */
-export function verdictFields(verdict: Verdict): Record<string, unknown> {
-  return { ...verdict, position: formatPosition(verdict.position), head: formatPosition(verdict.head) };
-}
-
-export { Endpoint as EndpointSchema, Id as IdSchema, PositionSchema, VerdictSchema };
-
-export function parseObject(text: string): object | undefined {
-  try {
-    const json: unknown = JSON.parse(text);
-    return typeof json === "object" && json !== null && !Array.isArray(json) ? json : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** The first thing that a schema found wrong, with its path. */
-export function describe(issues: readonly v.BaseIssue<unknown>[]): string {
-  const [issue] = issues;
-  if (issue === undefined) return "malformed";
-  const path = v.getDotPath(issue);
-  return path === null ? issue.message : `${path}: ${issue.message}`;
 }

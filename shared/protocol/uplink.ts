@@ -21,8 +21,8 @@ import {
 import type { ErrorCode } from "./codes.ts";
 import { as, GenerationSchema, type Reader, reader, ShardSchema, VersionSchema } from "./control-frame.ts";
 import { formatPosition, type Position } from "./position.ts";
+import { EndpointSchema, type ErrorBody, errorBody, IdSchema, PositionSchema } from "./schemas.ts";
 import { formatSlice, parseSlice, type Slice } from "./slice.ts";
-import { EndpointSchema, type ErrorBody, errorBody, IdSchema, PositionSchema } from "./subscriber.ts";
 
 const Role = v.picklist(["active", "standby"]);
 const SliceSchema = v.pipe(

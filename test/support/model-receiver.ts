@@ -6,7 +6,8 @@
 import { type Frame, routingOf } from "../../shared/protocol/frame.ts";
 import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
 import { formatPosition, type Position, samePosition } from "../../shared/protocol/position.ts";
-import { decodeDown, encodeSubscribe, isUpdate, type Verdict } from "../../shared/protocol/subscriber.ts";
+import type { Verdict } from "../../shared/protocol/schemas.ts";
+import { decodeDown, encodeSubscribe, isUpdate } from "../../shared/protocol/subscriber.ts";
 import type { End } from "./simulated-wires.ts";
 
 export interface Skipped {

@@ -13,7 +13,7 @@ import {
 } from "../../../shared/client/subscription.ts";
 import type { Chained } from "../../../shared/core/continuity.ts";
 import { NOTHING, type Position, reaches, withComponent } from "../../../shared/protocol/position.ts";
-import type { Verdict } from "../../../shared/protocol/subscriber.ts";
+import type { Verdict } from "../../../shared/protocol/schemas.ts";
 
 type Event = SubscriptionEvent<Chained>;
 

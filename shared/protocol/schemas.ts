@@ -1,0 +1,68 @@
+/**
+ * What frames of several kinds are made of, each with its schema: positions, paths, ids, verdicts and errors; and how a
+ * frame that is one JSON object is read.
+ */
+import * as v from "valibot";
+import { ERRORS, type ErrorCode, RESET_CAUSES } from "./codes.ts";
+import { formatPosition, type Position, parsePosition } from "./position.ts";
+
+export const PositionSchema = v.pipe(
+  v.string(),
+  v.rawTransform<string, Position>(({ dataset, addIssue, NEVER }) => {
+    const position = parsePosition(dataset.value);
+    if (position !== undefined) return position;
+    addIssue({ message: "not a position" });
+    return NEVER;
+  }),
+);
+export const IdSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+export const EndpointSchema = v.pipe(v.string(), v.startsWith("/"));
+
+export const VerdictSchema = v.object({
+  position: PositionSchema,
+  head: PositionSchema,
+  recovered: v.optional(v.boolean()),
+  cause: v.optional(v.picklist(RESET_CAUSES)),
+});
+
+/**
+ * The answer to a subscribe (S3). The receiver adopts `position`; every update that follows chains from it.
+ * It has caught up when it reaches `head`. `recovered` is there when `from` was given: whether nothing
+ * between `from` and `position` is missing; where it is false, `cause` says why.
+ */
+export type Verdict = v.InferOutput<typeof VerdictSchema>;
+
+/** A verdict's fields as they travel; undefined ones are left out by JSON. */
+export function verdictFields(verdict: Verdict): Record<string, unknown> {
+  return { ...verdict, position: formatPosition(verdict.position), head: formatPosition(verdict.head) };
+}
+
+export const ErrorBodySchema = v.object({ code: v.string(), message: v.string(), retry: v.boolean() });
+
+export interface ErrorBody {
+  readonly code: string;
+  readonly message: string;
+  readonly retry: boolean;
+}
+
+/** The body of every error answer over HTTP, too, as `{"error": …}`. */
+export function errorBody(code: ErrorCode, message: string): ErrorBody {
+  return { code, message, retry: ERRORS[code].retry };
+}
+
+export function parseObject(text: string): object | undefined {
+  try {
+    const json: unknown = JSON.parse(text);
+    return typeof json === "object" && json !== null && !Array.isArray(json) ? json : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The first thing that a schema found wrong, with its path. */
+export function describe(issues: readonly v.BaseIssue<unknown>[]): string {
+  const [issue] = issues;
+  if (issue === undefined) return "malformed";
+  const path = v.getDotPath(issue);
+  return path === null ? issue.message : `${path}: ${issue.message}`;
+}

@@ -144,7 +144,7 @@ function messages(results: readonly Result[]): string[] {
     const [ours, floor] = [of("distributary", name), of("floor-uplink", name)];
     return ours === undefined || floor === undefined ? undefined : `${short(ours)} and ${short(floor)}`;
   };
-  const [up, down] = ["uplink_origin", "endpoint_link"].map((name) => pair(`websocket_message_in.${name}`));
+  const [up, down] = ["shard_uplink", "endpoint_link"].map((name) => pair(`websocket_message_in.${name}`));
   if (up === undefined || down === undefined) return [];
   return [
     `For an update the shards of the product and of the floor with the same hops were sent ${up} messages by the origin, and the objects ${down} by a shard, on average over the loads.`,

@@ -205,6 +205,28 @@ describe("frames.json", () => {
   });
 });
 
+describe("the first look in PROTOCOL.md", () => {
+  const text = readFileSync(join(import.meta.dirname, "../../shared/PROTOCOL.md"), "utf8");
+  const sessions = [...text.matchAll(/^```\n(→ GET [\s\S]*?)^```/gm)].map(([, session = ""]) => session);
+
+  test("[S3] [P5] what it shows leads a receiver from the verdict's position to its head, and is told as recovered", () => {
+    expect(sessions).toHaveLength(2);
+    for (const session of sessions) {
+      const transport = new FakeTransport();
+      const [, from] = /\?from=(\S+)/.exec(session) ?? [];
+      const options = { transport, clock: new FakeClock(), ...(from !== undefined && { from }) };
+      const subscription = subscribe("ws://edge.example/flights/ATL", options);
+      const frames = [...session.matchAll(/^← (.*)$/gm)].map(([, frame = ""]) => frame);
+      transport.socket.open().say(...frames);
+
+      const { received, duplicates, holes, gaps, resumes } = subscription.statistics;
+      expect([received, duplicates, holes, gaps, resumes]).toEqual([2, 0, 0, 0, from === undefined ? 0 : 1]);
+      expect(subscription.phase).toBe("live");
+      subscription.close();
+    }
+  });
+});
+
 describe("receiver.json", () => {
   test.each(load<Receiver>("receiver").scenarios)("[S3] [S4] [S5] [S13] [S14] [S15] $name", (scenario) => {
     const transport = new FakeTransport();

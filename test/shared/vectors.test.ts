@@ -227,6 +227,85 @@ describe("the first look in PROTOCOL.md", () => {
   });
 });
 
+describe("the times in PROTOCOL.md are the client's", () => {
+  const url = "ws://edge.example/t/k";
+
+  test("[S10] delays are up to 0.5 s, doubled to 30 s, and 0.5 s again after a connection of 5 s", () => {
+    const [transport, clock] = [new FakeTransport(), new FakeClock()];
+    const subscription = subscribe(url, { transport, clock });
+    const bounds: number[] = [];
+    subscription.on(
+      "connection",
+      ({ retryMs }) => retryMs !== undefined && bounds.push(retryMs / clock.chance),
+    );
+
+    for (let i = 0; i < 8; i++) {
+      transport.socket.drop();
+      clock.pass(subscription.connection.retryMs ?? 0);
+    }
+    transport.socket.open();
+    clock.pass(5_000);
+    transport.socket.drop();
+
+    expect(bounds).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 500]);
+    subscription.close();
+  });
+
+  test("[S11] a ping comes first and after 15 s of silence; 10 s after that the other end is gone", () => {
+    const [transport, clock] = [new FakeTransport(), new FakeClock()];
+    const subscription = subscribe(url, { transport, clock });
+    const { socket } = transport;
+    const seen = () => [socket.sent.length, socket.closed];
+
+    socket.open();
+    expect(seen()).toEqual([1, false]);
+    clock.pass(14_999);
+    expect(seen()).toEqual([1, false]);
+    clock.pass(1);
+    expect(seen()).toEqual([2, false]);
+    clock.pass(9_999);
+    expect(seen()).toEqual([2, false]);
+    clock.pass(1);
+    expect(seen()).toEqual([2, true]);
+    subscription.close();
+  });
+
+  test("[S13] a subscribe that gets neither verdict nor wait for 30 s is given up with its socket", () => {
+    const [transport, clock] = [new FakeTransport(), new FakeClock()];
+    const subscription = subscribe(url, { transport, clock });
+    const { socket } = transport;
+    socket.open();
+
+    for (let second = 0; second < 29; second++) {
+      clock.pass(1_000);
+      socket.say('{"pong":1}');
+    }
+    expect(socket.closed).toBe(false);
+    clock.pass(1_000);
+    expect(socket.closed).toBe(true);
+    subscription.close();
+  });
+
+  test("[S15] at the fifth gap in a row continuity is lost, and it begins without a position", () => {
+    const [transport, clock] = [new FakeTransport(), new FakeClock()];
+    const subscription = subscribe(url, { transport, clock, from: "a.0:4" });
+    const told = tellingOf(subscription);
+    const gap = '{"e":"/t/k","p":"a.0:9","q":7,"v":1}';
+    const verdict = (id: number) => `{"id":${id},"ok":{"position":"a.0:4","head":"a.0:9","recovered":true}}`;
+
+    transport.socket.open().say(verdict(0), gap, verdict(1), gap);
+    for (let i = 0; i < 3; i++) {
+      clock.pass(subscription.connection.retryMs ?? 0);
+      transport.socket.open().say(verdict(0), gap);
+    }
+    clock.pass(subscription.connection.retryMs ?? 0);
+
+    expect(told.filter((line) => line.startsWith("lost"))).toEqual(["lost broken"]);
+    expect(transport.urls).toEqual([...Array(4).fill("/t/k?from=a.0%3A4"), "/t/k"]);
+    subscription.close();
+  });
+});
+
 describe("receiver.json", () => {
   test.each(load<Receiver>("receiver").scenarios)("[S3] [S4] [S5] [S13] [S14] [S15] $name", (scenario) => {
     const transport = new FakeTransport();

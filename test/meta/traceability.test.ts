@@ -1,11 +1,12 @@
 /**
  * Every rule of PROTOCOL.md and INTERNALS.md is shown by a test that names it, and every rule that a test names exists.
- * Codes in the text are those of the code. Folders import only what their layer may.
+ * Codes and limits in the text are those of the code. Folders import only what their layer may.
  */
 import { globSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { describe, expect, test } from "vitest";
 import { CLOSE, ERRORS, RESET_CAUSES } from "../../shared/protocol/codes.ts";
+import { LIMITS } from "../../shared/protocol/limits.ts";
 
 const root = join(import.meta.dirname, "../..");
 const files = (pattern: string) => globSync(pattern, { cwd: root }).map((path) => relative(".", path));
@@ -44,6 +45,20 @@ describe("the rules", () => {
     const cited = [...prose.matchAll(/\b([ACFHLNPRSUV]\d{1,2})\b/g)].map((match) => match[1] ?? "");
 
     expect([...new Set(cited)].filter((rule) => !defined.includes(rule))).toEqual([]);
+  });
+
+  test("every limit of the code stands in a table of limits", () => {
+    const rows = [protocol, internals].flatMap((text) => (text.split("## Limits")[1] ?? "").split("\n"));
+    const bounds = rows.flatMap((row) => row.split(" | ")[1]?.split(/; |, /) ?? []);
+
+    const absent = Object.entries(LIMITS).filter(([, limit]) => {
+      const [count, ofKiB, ofMiB] = [limit, limit / 1_024, limit / 1_024 ** 2].map((n) =>
+        n.toLocaleString("en"),
+      );
+      const said = [count, `${ofKiB} KiB`, `${ofMiB} MiB`];
+      return !bounds.some((bound) => said.some((text) => bound === text || bound.startsWith(`${text} `)));
+    });
+    expect(absent).toEqual([]);
   });
 
   test("[C2] [C4] [R4] codes are those of the code", () => {

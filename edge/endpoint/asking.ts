@@ -11,7 +11,7 @@
 import { type Attached, encodeAttach, encodeCancel } from "../../shared/protocol/attach.ts";
 import type { ResetCause } from "../../shared/protocol/codes.ts";
 import { type Frame, routingOf } from "../../shared/protocol/frame.ts";
-import { reaches, samePosition } from "../../shared/protocol/position.ts";
+import { NOTHING, reaches, samePosition } from "../../shared/protocol/position.ts";
 import { encodeReset } from "../../shared/protocol/subscriber.ts";
 import { type HibernatingPeer, sendQuietly } from "../peer.ts";
 import type { LinkFacts } from "./attachment.ts";
@@ -85,6 +85,7 @@ export class Asking {
     this.#reading = { kind: "updates" };
     this.#step({ kind: "lost" });
     this.#line.stepAll({ kind: "lost" });
+    this.#recall();
   }
 
   /** Something came that can't be read: it may have been anything, answers too. */
@@ -94,6 +95,11 @@ export class Asking {
     if (id !== undefined) this.#line.cancel([id]);
     this.#reading = { kind: "updates" };
     this.#step({ kind: "lost" });
+    this.#recall();
+  }
+
+  #recall(): void {
+    this.#subscribers.recall(this.#replica.position ?? NOTHING, this.#now());
   }
 
   /** An update came that doesn't chain, or can't be read. */
@@ -187,6 +193,10 @@ export class Asking {
     const own = openId(this.#own) === id && "from" in this.#own ? this.#own : undefined;
     const group = this.#line.asked(id);
     const wasNowhere = this.#replica.position === undefined;
+    if (id === UNASKED) {
+      this.#subscribers.fanOutFrames(out);
+      this.#recall();
+    }
     const more = this.#learn(attached, span, own, out);
     const asked = own ?? group;
     if (asked !== undefined && asked.from === undefined) this.#replica.giveUpLatest();
@@ -220,6 +230,7 @@ export class Asking {
     else if (before === undefined || (isOwn && verdict.recovered === false))
       this.#adopt(span, verdict.cause, out);
     else {
+      if (isOwn) this.#replica.expect(verdict.head);
       const whole = this.#apply(span, out);
       // To the object's own question; what others ask may name offsets that the endpoint never had.
       const reached = !isOwn || reaches(this.#replica.position ?? to, to);

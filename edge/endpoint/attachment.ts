@@ -7,7 +7,7 @@
  */
 import * as v from "valibot";
 import type { Frame } from "../../shared/protocol/frame.ts";
-import { formatPosition, type Position, parsePosition } from "../../shared/protocol/position.ts";
+import { formatPosition, NOTHING, type Position, parsePosition } from "../../shared/protocol/position.ts";
 import type { HibernatingPeer } from "../peer.ts";
 import type { Own } from "./question-states.ts";
 
@@ -35,6 +35,8 @@ export interface LinkFacts {
   readonly dial: number;
   readonly position: Position | undefined;
   readonly latest: Frame | "none" | undefined;
+  /** An answer led up to here, of which only a part has come. */
+  readonly due: Position;
   readonly nextAsk: number;
   readonly own: Own;
   readonly asks: readonly OpenAsk[];
@@ -47,6 +49,8 @@ export interface SubscriberFacts {
   /** Of the last subscribe. */
   readonly id: number;
   readonly waiting: Waiting | undefined;
+  /** Of one that is live: where it stands in epochs of which its object has nothing. */
+  readonly beyond: Position | undefined;
 }
 
 /** A subscriber whose verdict is due, or that is still catching up. */
@@ -76,6 +80,7 @@ const LinkSchema = v.object({
   generation: Whole,
   dial: Whole,
   position: OptionalPosition,
+  due: OptionalPosition,
   latest: v.optional(FrameSchema),
   noLatest: v.boolean(),
   nextAsk: Whole,
@@ -90,6 +95,7 @@ const SubscriberSchema = v.object({
   waiting: v.optional(
     v.object({ from: OptionalPosition, answered: v.boolean(), told: v.boolean(), since: Whole }),
   ),
+  beyond: OptionalPosition,
 });
 
 /** undefined where the platform would not take the frame; its position is kept all the same. */
@@ -124,7 +130,9 @@ export function saveLink(socket: HibernatingPeer, facts: LinkFacts): void {
   const { own } = facts;
   const from = "from" in own ? own.from && formatPosition(own.from) : undefined;
   const { asks, forgotten, bytes } = fittingAsks(facts);
-  const room = ATTACHMENT_BYTES - facts.path.length - (position?.length ?? 0) - (from?.length ?? 0) - bytes;
+  const due = facts.due.size === 0 ? undefined : formatPosition(facts.due);
+  const positions = (position?.length ?? 0) + (from?.length ?? 0) + (due?.length ?? 0);
+  const room = ATTACHMENT_BYTES - facts.path.length - positions - bytes;
   const latest = facts.latest === "none" ? undefined : fitting(facts.latest, room);
   socket.serializeAttachment({
     kind: "link",
@@ -133,6 +141,7 @@ export function saveLink(socket: HibernatingPeer, facts: LinkFacts): void {
     generation: facts.generation,
     dial: facts.dial,
     position,
+    due,
     latest,
     noLatest: facts.latest === "none",
     nextAsk: facts.nextAsk,
@@ -146,10 +155,11 @@ export function saveLink(socket: HibernatingPeer, facts: LinkFacts): void {
 export function loadLink(socket: HibernatingPeer): LinkFacts | undefined {
   const result = v.safeParse(LinkSchema, socket.deserializeAttachment());
   if (!result.success) return undefined;
-  const { kind: _, position, noLatest, latest, own, asks, ...facts } = result.output;
+  const { kind: _, position, due, noLatest, latest, own, asks, ...facts } = result.output;
   return {
     ...facts,
     position: optionalPosition(position),
+    due: optionalPosition(due) ?? NOTHING,
     latest: noLatest ? "none" : latest,
     own: "id" in own ? { ...own, from: optionalPosition(own.from) } : own,
     asks: asks.map((ask) => ({ ...ask, from: optionalPosition(ask.from) })),
@@ -157,11 +167,12 @@ export function loadLink(socket: HibernatingPeer): LinkFacts | undefined {
 }
 
 export function saveSubscriber(socket: HibernatingPeer, facts: SubscriberFacts): void {
-  const { id, waiting } = facts;
+  const { id, waiting, beyond } = facts;
   socket.serializeAttachment({
     kind: "subscriber",
     id,
     waiting: waiting && { ...waiting, from: waiting.from && formatPosition(waiting.from) },
+    beyond: beyond && formatPosition(beyond),
   } satisfies v.InferInput<typeof SubscriberSchema>);
 }
 
@@ -169,8 +180,12 @@ export function saveSubscriber(socket: HibernatingPeer, facts: SubscriberFacts):
 export function loadSubscriber(socket: HibernatingPeer): SubscriberFacts | undefined {
   const result = v.safeParse(SubscriberSchema, socket.deserializeAttachment());
   if (!result.success) return undefined;
-  const { id, waiting } = result.output;
-  return { id, waiting: waiting && { ...waiting, from: optionalPosition(waiting.from) } };
+  const { id, waiting, beyond } = result.output;
+  return {
+    id,
+    waiting: waiting && { ...waiting, from: optionalPosition(waiting.from) },
+    beyond: optionalPosition(beyond),
+  };
 }
 
 function optionalPosition(text: string | undefined): Position | undefined {

@@ -99,8 +99,9 @@ export class CatchUp {
     then: "live" | Position,
     how: Proof,
   ): void {
-    if (subscriber.waiting?.answered) this.#subscribers.continue(subscriber, frames, then);
-    else this.#answer(subscriber, { position: from, head, recovered: true }, frames, then, how);
+    const beyond = then === "live" ? beyondOf(head, this.#replica.position) : undefined;
+    if (subscriber.waiting?.answered) this.#subscribers.continue(subscriber, frames, then, beyond);
+    else this.#answer(subscriber, { position: from, head, recovered: true }, frames, then, how, beyond);
   }
 
   #answer(
@@ -109,10 +110,17 @@ export class CatchUp {
     frames: readonly Frame[],
     then: "live" | Position,
     how: Answered,
+    beyond?: Position,
   ): void {
     this.#answered(how);
-    this.#subscribers.answer(subscriber, verdict, frames, then);
+    this.#subscribers.answer(subscriber, verdict, frames, then, beyond);
   }
+}
+
+/** Where a receiver stands in epochs of which its object has nothing. */
+function beyondOf(position: Position, object: Position | undefined): Position | undefined {
+  const beyond = new Map([...position].filter(([epoch]) => !object?.has(epoch)));
+  return beyond.size > 0 ? beyond : undefined;
 }
 
 /** What an origin's answer proves continuity with. */

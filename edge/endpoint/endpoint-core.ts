@@ -17,7 +17,7 @@ import { CLOSE } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { decodeLinkDown, encodeEmpty, encodeOccupied } from "../../shared/protocol/link.ts";
 import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
-import { formatPosition, type Position, reaches } from "../../shared/protocol/position.ts";
+import { formatPosition, NOTHING, type Position, reaches } from "../../shared/protocol/position.ts";
 import { RoutingReader } from "../../shared/protocol/routing-reader.ts";
 import { isUpdate, URL_SUBSCRIBE_ID } from "../../shared/protocol/subscriber.ts";
 import { type HibernatingPeer, sendQuietly } from "../peer.ts";
@@ -80,8 +80,8 @@ export class EndpointCore {
     const survived = survivingLink(survivors.links);
     const facts = survived?.facts;
     this.#link = survived?.link;
-    const { position, latest } = facts ?? { position: undefined, latest: undefined };
-    this.#replica = new Replica(config.window, { position, latest }, ports.now());
+    const { position, latest, due } = facts ?? { position: undefined, latest: undefined, due: NOTHING };
+    this.#replica = new Replica(config.window, { position, latest, due }, ports.now());
     this.#line = new Line({
       // Without a position there is nothing that the object hasn't passed.
       laneOf: (from) =>
@@ -232,7 +232,7 @@ export class EndpointCore {
   #save(link = this.#link): void {
     if (link === undefined) return;
     const { shard, generation, dial } = link.hello;
-    const { position, latest } = this.#replica;
+    const { position, latest, due } = this.#replica;
     saveLink(link.socket, {
       ...this.#asking.facts(),
       path: this.#path,
@@ -240,6 +240,7 @@ export class EndpointCore {
       generation,
       dial,
       position,
+      due,
       latest: latest === undefined || latest === "none" ? latest : latest.frame,
     });
   }

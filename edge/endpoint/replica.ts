@@ -6,7 +6,7 @@ import { classify } from "../../shared/core/continuity.ts";
 import { decideResume, type Known, type Latest, type Resume, snapshotOf } from "../../shared/core/resume.ts";
 import { type Floors, type Kept, Window, type WindowLimits } from "../../shared/core/window.ts";
 import { type Frame, type Routing, routingOf } from "../../shared/protocol/frame.ts";
-import { type Position, reaches, withComponent } from "../../shared/protocol/position.ts";
+import { NOTHING, type Position, reaches, withComponent } from "../../shared/protocol/position.ts";
 
 /** The body of an answer to an attach: it leads from `position` to `to`. */
 export interface Span {
@@ -21,6 +21,8 @@ export interface Span {
 export interface Facts {
   readonly position: Position | undefined;
   readonly latest: Frame | "none" | undefined;
+  /** An answer led up to here, of which only a part has come. */
+  readonly due: Position;
 }
 
 export class Replica implements Known {
@@ -28,6 +30,8 @@ export class Replica implements Known {
   #position: Map<string, number> | undefined;
   #window: Window;
   #latest: Latest | "none" | undefined;
+  /** Where answers led that were but a page: what comes live before the next one may name no predecessor. */
+  #due: Position;
 
   /**
    * Starts from what survived. The latest update refills the window where it says which one was before it;
@@ -36,6 +40,7 @@ export class Replica implements Known {
   constructor(limits: WindowLimits, facts: Facts, now: number) {
     this.#limits = limits;
     this.#position = facts.position && new Map(facts.position);
+    this.#due = facts.due;
     const frame = facts.latest;
     const routing = frame === undefined || frame === "none" ? undefined : routingOf(frame);
     this.#latest = routing === undefined || frame === undefined ? undefined : { frame, routing };
@@ -67,7 +72,7 @@ export class Replica implements Known {
    */
   apply(frame: Frame, routing: Routing, now: number, begin?: Position): "next" | "duplicate" | "gap" {
     if (this.#position === undefined) return "gap";
-    const { epoch, offset, previous = begin?.get(epoch) } = routing;
+    const { epoch, offset, previous = (begin ?? this.#due).get(epoch) } = routing;
     const verdict = classify(this.#position, { epoch, offset, previous });
     if (verdict !== "next") return verdict;
     this.#position.set(routing.epoch, routing.offset);
@@ -76,11 +81,23 @@ export class Replica implements Known {
     return "next";
   }
 
+  /** Its own question was answered as far as a page goes; there is more up to here. */
+  expect(head: Position): void {
+    this.#due = head;
+  }
+
+  /** Where that is, until it has come. */
+  get due(): Position {
+    if (this.#due.size > 0 && reaches(this.#position ?? NOTHING, this.#due)) this.#due = NOTHING;
+    return this.#due;
+  }
+
   /** Forgets everything and starts from an answer: continuity before it is not known, or was lost. */
   adopt(span: Span, now: number): void {
     const kept = readSpan(span);
     this.#position = new Map(span.to);
     this.#latest = kept.latest ?? "none";
+    this.#due = NOTHING;
     this.#window = new Window(this.#limits, floorsOf(span, kept.whole));
     if (kept.whole) for (const entry of kept.entries) this.#window.push(entry, now);
   }

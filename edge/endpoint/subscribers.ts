@@ -6,7 +6,7 @@ import type { CloseName } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { type Message, packMessages } from "../../shared/protocol/message.ts";
-import type { Position } from "../../shared/protocol/position.ts";
+import { later, type Position } from "../../shared/protocol/position.ts";
 import { encodeVerdict, encodeWait, type Verdict } from "../../shared/protocol/subscriber.ts";
 import { closeQuietly, type HibernatingPeer, sendQuietly } from "../peer.ts";
 import { loadSubscriber, saveSubscriber, type Waiting } from "./attachment.ts";
@@ -18,6 +18,8 @@ export interface Subscriber {
   readonly id: number;
   /** undefined: live. */
   readonly waiting: Waiting | undefined;
+  /** Of one that is live: where it stands in epochs of which its object has nothing. */
+  readonly beyond: Position | undefined;
 }
 
 /** Nearly always, and asked for after every update. */
@@ -101,12 +103,23 @@ export class Subscribers {
    * Answers a subscribe: the verdict and the frames that follow it. Where these lead up to the present the
    * subscriber is live; else `then` says where it stands, and it waits for more.
    */
-  answer(subscriber: Subscriber, verdict: Verdict, frames: readonly Frame[], then: "live" | Position): void {
-    this.continue(subscriber, [encodeVerdict(subscriber.id, verdict), ...frames], then);
+  answer(
+    subscriber: Subscriber,
+    verdict: Verdict,
+    frames: readonly Frame[],
+    then: "live" | Position,
+    beyond?: Position,
+  ): void {
+    this.continue(subscriber, [encodeVerdict(subscriber.id, verdict), ...frames], then, beyond);
   }
 
   /** More for a subscriber that is catching up, its verdict sent before. */
-  continue(subscriber: Subscriber, frames: readonly Frame[], then: "live" | Position): void {
+  continue(
+    subscriber: Subscriber,
+    frames: readonly Frame[],
+    then: "live" | Position,
+    beyond?: Position,
+  ): void {
     const { socket, id, waiting } = subscriber;
     // What follows is bounded by the window and by an answer, so it is checked once and not for each message:
     // a replay that is larger than the limit would otherwise never get through.
@@ -121,7 +134,20 @@ export class Subscribers {
       socket,
       id,
       then === "live" ? undefined : { from: then, answered: true, told: false, since },
+      beyond,
     );
+  }
+
+  /**
+   * The object goes on from its own position at another source, which says nothing of epochs that only its subscribers name.
+   * Those that are live and stand in such epochs are proved whole by themselves again.
+   */
+  recall(position: Position, now: number): void {
+    for (const { socket, id, waiting, beyond } of [...this.#all.values()]) {
+      if (waiting !== undefined || beyond === undefined) continue;
+      const from = later(position, beyond);
+      this.#change(socket, id, { from, answered: true, told: false, since: Math.floor(now) });
+    }
   }
 
   /** Tells those who wait, once each, that their verdict will take its time (S4). */
@@ -161,11 +187,11 @@ export class Subscribers {
     if (subscriber.waiting === undefined) this.#stale = true;
   }
 
-  #change(socket: HibernatingPeer, id: number, waiting: Waiting | undefined): Subscriber {
+  #change(socket: HibernatingPeer, id: number, waiting: Waiting | undefined, beyond?: Position): Subscriber {
     const before = this.#all.get(socket);
     const wasLive = before !== undefined && before.waiting === undefined;
-    const subscriber = this.#put({ socket, id, waiting });
-    saveSubscriber(socket, { id, waiting });
+    const subscriber = this.#put({ socket, id, waiting, beyond });
+    saveSubscriber(socket, { id, waiting, beyond });
     if (waiting !== undefined && wasLive) this.#stale = true;
     if (waiting === undefined && !wasLive && !this.#stale) this.#live.push(socket);
     return subscriber;

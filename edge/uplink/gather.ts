@@ -17,6 +17,8 @@ export interface Gather {
   readonly waitedFor: Set<number>;
   /** Ranges whose parts were let go, since others must be waited for. */
   readonly dropped: Set<number>;
+  /** Ranges that are asked anew: they had answered before, and do so again though they say that it takes time (R7). */
+  readonly again: Set<number>;
   /** Updates that came live after their range's part. */
   held: { readonly range: number; readonly frame: Frame; readonly routing: Routing }[];
   /** What was passed on after its range's part. */
@@ -34,6 +36,7 @@ export function newGather(watch: Watch, ask: Attach, at: number): Gather {
     parts: new Map(),
     waitedFor: new Set(),
     dropped: new Set(),
+    again: new Set(),
     held: [],
     passed: new Map(),
     bytes: 0,

@@ -94,6 +94,7 @@ export class Gathers {
     this.#incoming.drop(watch, range);
     for (const gather of this.#of(watch)) {
       this.#forgetPart(gather, range);
+      gather.again.delete(range);
       gather.dropped.delete(range);
       gather.waitedFor.add(range);
       this.#patience.start(gather);
@@ -107,6 +108,7 @@ export class Gathers {
     this.#incoming.lost(range);
     for (const gather of this.#all()) {
       this.#forgetPart(gather, range);
+      gather.again.delete(range);
       gather.dropped.delete(range);
       gather.waitedFor.delete(range);
       this.#settle(gather);
@@ -160,7 +162,12 @@ export class Gathers {
       gather.parts.set(range, part);
       gather.waitedFor.delete(range);
       for (const frame of part.frames) this.#hold(gather, frame.length);
-      for (const other of gather.dropped) if (other !== range) this.#askFor(gather, other);
+      for (const other of gather.dropped) {
+        if (other === range) continue;
+        // To let go meanwhile of what has come would have the two ranges undo one another's answers for ever.
+        gather.again.add(other);
+        this.#askFor(gather, other);
+      }
       this.#settle(gather);
     }
   }
@@ -195,6 +202,7 @@ export class Gathers {
   #waits(watch: Watch, range: number, id: number): void {
     const gather = this.#open.get(watch)?.get(id);
     if (gather === undefined || gather.parts.has(range)) return;
+    if (gather.again.has(range)) return;
     gather.waitedFor.delete(range);
     this.#settle(gather);
   }
@@ -204,7 +212,7 @@ export class Gathers {
     // One of them holds all, so that they stay in order.
     const holder =
       answered.find(({ held }) => held.some((other) => other.range === range)) ??
-      answered.find(({ parts }) => (parts.get(range)?.frames.length ?? 0) > 0);
+      answered.find(({ parts }) => isNews(parts.get(range)));
     if (holder !== undefined) {
       holder.held.push({ range, frame: own(frame), routing });
       this.#hold(holder, frame.length);
@@ -224,7 +232,7 @@ export class Gathers {
 
   /** Whoever hasn't answered by now isn't waited for. */
   #hurry(gather: Gather): void {
-    gather.waitedFor.clear();
+    for (const range of [...gather.waitedFor]) if (!gather.again.has(range)) gather.waitedFor.delete(range);
     this.#settle(gather);
   }
 
@@ -310,4 +318,9 @@ export class Gathers {
 /** L7: an attach from where the link is, on behalf of the object. */
 function leadOn({ sent, path, link }: Watch): string[] {
   return sent === undefined ? [] : [encodeAttach({ endpoint: path, id: UNASKED, from: sent }, link.number)];
+}
+
+/** Whether what comes live must follow it: it has updates, or says that some were lost before that. */
+function isNews(part: Part | undefined): boolean {
+  return part !== undefined && (part.frames.length > 0 || part.attached.verdict.recovered === false);
 }

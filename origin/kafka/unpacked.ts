@@ -9,8 +9,7 @@ export const PIECE_BYTES = 128 * 1024;
 
 export class TooLargeError extends WireError {
   constructor(maxBytes: number) {
-    super(
-      `what is compressed has more than ${maxBytes / 1024 ** 2} MiB when it is unpacked, the most that is read`,
-    );
+    const most = `${maxBytes / 1024 ** 2} MiB when it is unpacked, the most that is read`;
+    super(`what is compressed has more than ${most}: have its producer make smaller batches`);
   }
 }

@@ -59,19 +59,19 @@ export function answerRecovered(
   const indexed = new Map(from);
   for (const { gap } of replayed) indexed.set(gap.epoch, gap.until - 1);
   const cut = replayed.findIndex(({ records, whole }) => !records.every(take) || !whole);
-  const isWhole = cut < 0;
-  if (isWhole) {
-    const { records } = ports.history.since(topic, key, indexed, { maxRecords: updates, maxBytes });
-    records.filter(({ epoch }) => ports.partitions.find(topic, epoch) !== undefined).every(take);
+  let isWhole = false;
+  if (cut < 0) {
+    const page = ports.history.since(topic, key, indexed, { maxRecords: updates, maxBytes });
+    const records = page.records.filter(({ epoch }) => ports.partitions.find(topic, epoch) !== undefined);
+    isWhole = records.every(take) && !page.more;
   }
   const head = later(later(from, subject.tails), to);
   // What was cut off may have more, though nobody else knows of it: the asker goes on from where this page ends.
-  for (const { gap } of isWhole ? [] : replayed.slice(cut)) raise(head, gap.epoch, gap.until - 1);
+  for (const { gap } of cut < 0 ? [] : replayed.slice(cut)) raise(head, gap.epoch, gap.until - 1);
   const verdict = { position: from, head, recovered: true, cause: undefined };
   const views = provedOf(ports, subject, from);
-  // Where the key isn't known nothing more of it was found, as far as the log was read.
-  for (const { epoch, tail, checkpoint } of isWhole ? views : [])
-    if (tail === undefined && checkpoint > 0) raise(to, epoch, checkpoint - 1);
+  // With the last page nothing more was found: up to the key's last record or, where none is known, as far as was read.
+  for (const view of isWhole ? views : []) if (endOf(view) >= 0) raise(to, view.epoch, endOf(view));
   const horizon = horizonOf(views);
   return { attached: { endpoint: path, verdict, to, horizon, count: frames.length }, frames };
 }

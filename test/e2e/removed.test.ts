@@ -237,7 +237,7 @@ describeWithKafka("what a real Kafka no longer holds:", () => {
     await live.until(({ updates }) => updates.length === 1, "what lies before it");
     const large = kafka.client().producer();
     await large.connect();
-    const messages = Array.from({ length: 65 }, () => ({ key: "k", value: Buffer.alloc(4 * MEGABYTE) }));
+    const messages = Array.from({ length: 65 }, () => ({ key: "poison", value: Buffer.alloc(4 * MEGABYTE) }));
     await large.send({ topic: "unpacked", compression: CompressionTypes.GZIP, messages });
     await large.disconnect();
     await write("unpacked", "k", "after");

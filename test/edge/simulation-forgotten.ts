@@ -163,6 +163,25 @@ export const FORGOTTEN: readonly [title: string, ForgettingStep[], number, Forge
     by({ replay: 1_000 }),
   ],
   [
+    "the log was read again for two ranges, each of which would have made the other do so anew",
+    [
+      ...[arrive, append(0, 1, 2), append(0, 0, 2), { do: "drop", who: 0, epoch: 0, keep: 0 } as const],
+      ...[{ do: "drop", who: 1, epoch: 1, keep: 0 } as const, fresh(0), arrive, from(0, 1, 3), arrive],
+    ],
+    RANGES,
+    by({ replay: 1_000 }),
+  ],
+  [
+    "the next record came live between two pages of a log that was read again",
+    [
+      ...[arrive, fresh(0), append(0, 0, 1), arrive, { do: "kill", who: 0 } as const, append(0, 0, 4)],
+      ...[{ do: "wipe", who: 0 } as const, { do: "start", who: 0 } as const],
+      ...[{ do: "deliver", choice: 0, times: 8 } as const, append(0, 0, 1), arrive],
+    ],
+    ONE,
+    by({ replay: 1_000, start: "latest" }),
+  ],
+  [
     "a key's records had gone from the log before an origin began to read it",
     [
       append(0, 0, 2),

@@ -1,7 +1,7 @@
 /** The checker itself, against histories with known faults: what it can't see, no run can show. */
 import { describe, expect, test } from "vitest";
 import { check, isClean } from "./checker.ts";
-import type { Happening, Logged, WrittenLog } from "./history.ts";
+import type { Happening, Logged, LoggedEpoch, WrittenLog } from "./history.ts";
 
 const ENDPOINT = "/t/k";
 
@@ -31,6 +31,7 @@ function verdict(fields: Partial<Happening & { kind: "verdict" }>): Happening {
     position: "-",
     recovered: undefined,
     cause: undefined,
+    written: 0,
     ...fields,
   };
 }
@@ -194,7 +195,12 @@ test("which records were lost, duplicated and late is told", () => {
 describe("an announced gap", () => {
   const gap = (cause: string, position: string) =>
     verdict({ from: "a.0:30", position, recovered: false, cause });
-  const reset = (cause: string, position: string): Happening => ({ kind: "reset", cause, position });
+  const reset = (cause: string, position: string): Happening => ({
+    kind: "reset",
+    cause,
+    position,
+    written: 0,
+  });
 
   test.each<[string, readonly Happening[]]>([
     ["in a verdict", [JOINED, ...updates([2, 3]), gap("horizon", "a.0:50"), ...updates([6])]],
@@ -205,7 +211,7 @@ describe("an announced gap", () => {
       const findings = judge(happenings);
       expect(findings).toMatchObject({
         ...NOTHING,
-        announced: [{ cause: "horizon", justified: false, records: 2 }],
+        announced: [{ cause: "horizon", justification: undefined, records: 2 }],
       });
       expect(isClean(findings)).toBe(false);
     },
@@ -215,7 +221,7 @@ describe("an announced gap", () => {
     const findings = judge([JOINED, ...updates([2, 3]), gap("ahead", "a.0:30"), ...updates([4, 5, 6])]);
     expect(findings).toMatchObject({
       ...NOTHING,
-      announced: [{ cause: "ahead", justified: false, records: 0 }],
+      announced: [{ cause: "ahead", justification: undefined, records: 0 }],
     });
     expect(isClean(findings)).toBe(false);
   });
@@ -234,7 +240,7 @@ describe("an announced gap", () => {
     ["in a verdict", verdict({ from: "a.0:20", position: "b.0:10", recovered: false, cause: "epoch" })],
     ["in a reset", reset("epoch", "b.0:10")],
   ])("%s is right where the topic is another one, and what follows must come", (_, announced) => {
-    const due = { announced: [{ cause: "epoch", justified: true, records: 2 }] };
+    const due = { announced: [{ cause: "epoch", justification: "deleted", records: 2 }] };
     const whole = judge([JOINED, ...updates([2]), announced, ...updates([2], "b.0")], REBORN);
     expect(whole).toMatchObject({ ...NOTHING, ...due });
     expect(isClean(whole)).toBe(true);
@@ -257,4 +263,199 @@ describe("an announced gap", () => {
     const findings = judge([JOINED, reborn, ...updates([2])], REBORN);
     expect(isClean(findings)).toBe(false);
   });
+});
+
+describe("where records vanish from the log,", () => {
+  /** Of seven records 3, 4 and 5 were acknowledged and are gone; 8 nobody was told of, and it is gone, too. */
+  const EATEN = eaten([1, 2, 6, 7], [3, 4, 5], [8]);
+  const WHOLE = Number.POSITIVE_INFINITY;
+
+  function eaten(
+    held: readonly number[],
+    gone: readonly number[],
+    unheard: readonly number[] = [],
+    more: Partial<LoggedEpoch> = {},
+  ): WrittenLog {
+    const of = (n: number): Logged => ({ offset: n * 10, id: idOf("a.0", n) });
+    const vanished = gone.map((n): Logged => ({ ...of(n), vanished: true }));
+    const records = [...held.map(of), ...vanished].sort((a, b) => a.offset - b.offset);
+    const sent = new Map([[ENDPOINT, new Set([...held, ...gone, ...unheard].map((n) => idOf("a.0", n)))]]);
+    const forgetful = { vanished, sent };
+    return new Map([
+      [
+        "a.0",
+        { isVoid: false, isForgotten: false, forgetful, records: new Map([[ENDPOINT, records]]), ...more },
+      ],
+    ]);
+  }
+
+  const stood = [JOINED, ...updates([2])];
+  const lost = (position: string, written = WHOLE) =>
+    verdict({ from: "a.0:20", position, recovered: false, cause: "horizon", written });
+  const reset = (position: string, cause = "horizon"): Happening => ({
+    kind: "reset",
+    cause,
+    position,
+    written: WHOLE,
+  });
+
+  /** An update that names this record as the one before it. */
+  const following = (n: number, previous: number | undefined): Happening => ({
+    kind: "update",
+    epoch: "a.0",
+    offset: n * 10,
+    previous,
+    id: idOf("a.0", n),
+  });
+
+  test.each<[string, readonly Happening[], object?, WrittenLog?]>([
+    ["they came before that", [JOINED, ...updates([2, 3, 4, 5, 6, 7])], { due: 6 }],
+    [
+      "some of them came, and the others were announced",
+      [...stood, ...updates([3]), reset("a.0:50"), ...updates([6, 7])],
+    ],
+    ["a verdict announced them", [...stood, lost("a.0:50"), ...updates([6, 7])]],
+    ["a reset announced them", [...stood, reset("a.0:50"), ...updates([6, 7])]],
+    [
+      "the position that is announced lies before them",
+      [...stood, lost("a.0:20"), following(6, 20), ...updates([7])],
+    ],
+    ["nothing is left of the key, and it is told so", [...stood, lost("-")], {}, eaten([], [1, 2, 3])],
+    ["a key's last records are gone, and it is told so", [...stood, lost("a.0:20")], {}, eaten([1, 2], [3])],
+    [
+      "they were gone before it came",
+      [verdict({ written: WHOLE }), following(6, undefined), ...updates([7])],
+      {},
+      eaten([6, 7], [3, 4, 5]),
+    ],
+    [
+      "only another key's vanished, which no origin can tell",
+      [...stood, lost("a.0:20"), ...updates([3])],
+      {},
+      others(),
+    ],
+    ["the record that it stands at is gone", [...stood, lost("-")], {}, eaten([], [1, 2])],
+    ["one that no producer heard of comes", [JOINED, ...updates([2, 3, 4, 5, 6, 7, 8])]],
+    [
+      "its predecessor is one that vanished unseen",
+      [...stood, reset("a.0:50"), following(6, 20), ...updates([7])],
+    ],
+  ])("nothing is wrong where %s", (_, happenings, expected = {}, log = EATEN) => {
+    const findings = judge(happenings, log);
+    const { announced, ...wrong } = NOTHING;
+    expect(findings).toMatchObject({ ...wrong, ...expected, problems: [] });
+    expect(findings.announced.map(({ justification }) => justification)).not.toContain(undefined);
+    expect(isClean(findings)).toBe(true);
+  });
+
+  function others(): WrittenLog {
+    const log = eaten([1, 2, 3], []);
+    const vanished: Logged[] = [{ offset: 25, id: 7, vanished: true }];
+    return new Map(
+      Array.from(log, ([epoch, one]) => [epoch, { ...one, forgetful: { vanished, sent: new Map() } }]),
+    );
+  }
+
+  test.each<[string, readonly Happening[], object, WrittenLog?]>([
+    [
+      "a verdict that says recovered over them",
+      [
+        ...stood,
+        verdict({ from: "a.0:20", position: "a.0:20", recovered: true, written: WHOLE }),
+        following(6, 20),
+        ...updates([7]),
+      ],
+      { lost: 3, unannouncedGaps: 1 },
+    ],
+    [
+      "a live update that jumps over them",
+      [...stood, following(6, 20), ...updates([7])],
+      { lost: 3, unannouncedGaps: 1 },
+    ],
+    ["a key's last record that is gone in silence", stood, { lost: 1 }, eaten([1, 2], [3])],
+    [
+      "records that were announced before they were written",
+      [...stood, lost("a.0:20", idOf("a.0", 4))],
+      { lost: 2 },
+      eaten([1, 2], [3, 4, 5]),
+    ],
+    [
+      "a record that the log still holds, behind the gap",
+      [...stood, lost("a.0:50"), ...updates([6])],
+      { lost: 1 },
+    ],
+    ["one that came twice", [JOINED, ...updates([2, 3, 3, 4, 5, 6, 7])], { duplicated: 1 }],
+    [
+      "one that no producer heard of and that comes twice",
+      [JOINED, ...updates([2, 3, 4, 5, 6, 7, 8, 8])],
+      { duplicated: 1 },
+    ],
+    ["one that was never sent", [JOINED, ...updates([2, 3, 4, 5, 6, 7, 9])], { foreign: 1 }],
+    [
+      "another value at the offset of one that is gone",
+      [
+        JOINED,
+        ...updates([2]),
+        { kind: "update", epoch: "a.0", offset: 30, previous: 20, id: idOf("a.0", 8) },
+        ...updates([4, 5, 6, 7]),
+      ],
+      { foreign: 1, lost: 1 },
+    ],
+  ])("found is %s", (_, happenings, wrong, log = EATEN) => {
+    const findings = judge(happenings, log);
+    expect(findings).toMatchObject(wrong);
+    expect(isClean(findings)).toBe(false);
+  });
+
+  test.each<[string, Happening, WrittenLog?]>([
+    ["while nothing has vanished", lost("a.0:20"), eaten([1, 2, 3], [])],
+    ["while only what it had received has", lost("a.0:20"), eaten([2, 3], [1])],
+    ["before anything had vanished", lost("a.0:20", 0)],
+    ["with cause epoch", reset("a.0:50", "epoch")],
+    ["with cause ahead", reset("a.0:50", "ahead")],
+  ])("a gap is wrong %s", (_, gap, log = EATEN) => {
+    expect(judge([...stood, gap], log).announced).toMatchObject([{ justification: undefined }]);
+  });
+
+  test("a gap counts what it announces as lost, once", () => {
+    const { announced } = judge([...stood, lost("a.0:20"), lost("a.0:20"), ...updates([6, 7])], EATEN);
+    expect(announced).toEqual([
+      { cause: "horizon", justification: "vanished", records: 3 },
+      { cause: "horizon", justification: "vanished", records: 0 },
+    ]);
+  });
+
+  describe("or an index keeps little,", () => {
+    const SHORT = new Map(
+      Array.from(LOG, ([epoch, one]) => [epoch, { ...one, isForgotten: true, isShort: true }]),
+    );
+
+    test.each<[string, readonly Happening[]]>([
+      ["is told so", [lost("a.0:50"), ...updates([6])]],
+      [
+        "is told of nothing that the index knows",
+        [lost("-", idOf("a.0", 5)), following(5, undefined), ...updates([6])],
+      ],
+    ])("one that comes back to what it forgot is right where it %s", (_, told) => {
+      const findings = check(
+        { subscriber: "s", endpoint: ENDPOINT, from: "a.0:20", happenings: told },
+        SHORT,
+      );
+      expect(findings.announced).toMatchObject([{ justification: "aged" }]);
+      expect(isClean(findings)).toBe(true);
+    });
+
+    test("one that comes back and is told that it missed nothing has lost what does not come", () => {
+      const recovered = verdict({ from: "a.0:20", position: "a.0:20", recovered: true, written: WHOLE });
+      const happenings = [recovered, ...updates([6])];
+      const findings = check({ subscriber: "s", endpoint: ENDPOINT, from: "a.0:20", happenings }, SHORT);
+      expect(findings).toMatchObject({ lost: 3, unannouncedGaps: 1 });
+    });
+  });
+});
+
+test("one that comes with a past must be told of it: a verdict that is given as if it were new is found", () => {
+  const happenings = [verdict({ position: "a.0:50" }), ...updates([6])];
+  const findings = check({ subscriber: "s", endpoint: ENDPOINT, from: "a.0:10", happenings }, LOG);
+  expect(findings).toMatchObject({ falseVerdicts: 1, lost: 4 });
 });

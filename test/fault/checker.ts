@@ -2,7 +2,9 @@
  * Judges what a subscriber was told against what the log holds: every record since it came once and in order, or a
  * gap that was announced. Pure.
  *
- * The order of an endpoint is that of offsets within an epoch; there is none across epochs (P6).
+ * The order of an endpoint is that of offsets within an epoch; there is none across epochs (P6). Records that
+ * vanished from the log, by compaction or since they were deleted, are due like any other: they may be missing only
+ * where that was announced after they were written.
  */
 import {
   formatPosition,
@@ -11,13 +13,17 @@ import {
   type Logged,
   type PositionText,
   parsePosition,
+  type Written,
   type WrittenLog,
 } from "./history.ts";
 
+/** Why nothing else could be said: the topic was deleted, records vanished from the log, or from a short index. */
+export type Justification = "deleted" | "vanished" | "aged";
+
 export interface AnnouncedGap {
   readonly cause: string;
-  /** The log no longer holds what was due, so that nothing else could be said. */
-  readonly justified: boolean;
+  /** Undefined where the gap is wrong: what was due could be had. */
+  readonly justification: Justification | undefined;
   /** Records that were due and are so announced as lost. */
   readonly records: number;
 }
@@ -60,8 +66,15 @@ export function isClean(findings: Findings): boolean {
     findings;
   return (
     lost + duplicated + outOfOrder + unannouncedGaps + holes + foreign + falseVerdicts === 0 &&
-    announced.every(({ justified }) => justified)
+    announced.every(({ justification }) => justification !== undefined)
   );
+}
+
+interface Pardon {
+  /** Of records that were produced before that. */
+  readonly written: Written;
+  /** Nothing was said of the epoch: the origin knew of no record of the key in it. */
+  readonly isUntold: boolean;
 }
 
 class Check {
@@ -74,6 +87,8 @@ class Check {
   readonly #missing = new Map<string, { readonly jump: number; readonly id: number }>();
   /** Epochs that were declared over. */
   readonly #excused = new Set<string>();
+  /** epoch → what it was announced of that need not come any more */
+  readonly #pardons = new Map<string, Pardon>();
   #jumps = 0;
   readonly #duplicated: number[] = [];
   readonly #outOfOrder: number[] = [];
@@ -86,18 +101,22 @@ class Check {
   constructor(history: History, log: WrittenLog) {
     this.#history = history;
     this.#log = log;
+    if (history.from !== undefined) this.#standing = parsePosition(history.from);
   }
 
   run(): Findings {
     for (const happening of this.#history.happenings) this.#take(happening);
     const lost = Array.from(this.#missing.values(), ({ id }) => id);
     for (const [epoch] of this.#log) {
-      const left = this.#standing === undefined ? [] : this.#after(epoch, this.#standing.get(epoch) ?? -1);
+      const left = this.#standing === undefined ? [] : this.#dueAfter(epoch, this.#standing.get(epoch) ?? -1);
       if (this.#excused.has(epoch) || left.length === 0) continue;
       lost.push(...left.map(({ id }) => id));
       this.#problem(`${left.length} records never came, the first ${epoch}:${left[0]?.offset}`);
     }
-    for (const name of this.#missing.keys()) this.#problem(`${name} never came`);
+    if (this.#missing.size > 0) {
+      const [first] = this.#missing.keys();
+      this.#problem(`${this.#missing.size} records were jumped over and never came, the first ${first}`);
+    }
     // The first of each jump: those after it in the map are dropped.
     const gaps = new Map([...this.#missing.values()].reverse().map(({ jump, id }) => [jump, id]));
     const unannouncedGaps = [...gaps.values()];
@@ -123,7 +142,7 @@ class Check {
         break;
       case "reset":
         if (this.#standing === undefined) this.#falseVerdict("a reset came before any verdict");
-        this.#gap(happening.cause, happening.position);
+        this.#gap(happening.cause, happening.position, happening.written);
         break;
       case "update":
         this.#update(happening);
@@ -133,16 +152,17 @@ class Check {
     }
   }
 
-  #verdict({ from, position, recovered, cause }: Happening & { kind: "verdict" }): void {
+  #verdict({ from, position, recovered, cause, written }: Happening & { kind: "verdict" }): void {
     if (this.#standing === undefined || from === undefined) {
       // Nothing was promised before; but who has come once must not come as if it were new.
       if (this.#standing !== undefined)
         this.#falseVerdict("a subscriber that stood somewhere asked from nowhere");
+      else this.#pardon(parsePosition(position), written);
       this.#standing ??= parsePosition(position);
       return;
     }
     const isSame = formatPosition(parsePosition(position)) === formatPosition(parsePosition(from));
-    if (recovered !== true) this.#gap(cause ?? "none", position);
+    if (recovered !== true) this.#gap(cause ?? "none", position, written);
     else if (!isSame) this.#falseVerdict(`recovered from ${from} to ${position}`);
   }
 
@@ -152,28 +172,63 @@ class Check {
   }
 
   /** Continuity was declared lost: what follows begins after `position`. */
-  #gap(cause: string, position: PositionText): void {
+  #gap(cause: string, position: PositionText, written: Written): void {
     const before = this.#standing ?? new Map<string, number>();
     const after = parsePosition(position);
-    const justified = cause === "epoch" && [...before.keys()].some((epoch) => this.#log.get(epoch)?.isVoid);
+    const justification = this.#justification(cause, before, written);
+    const due = new Map(
+      Array.from(this.#log.keys(), (epoch) => [epoch, this.#dueAfter(epoch, before.get(epoch) ?? -1)]),
+    );
+    this.#pardon(after, written);
     let records = 0;
     for (const [epoch, { isVoid }] of this.#log) {
-      const to = after.get(epoch);
-      if (to === undefined && !isVoid) continue;
-      if (to === undefined) {
-        if (!this.#excused.has(epoch)) records += this.#after(epoch, before.get(epoch) ?? -1).length;
-        this.#excused.add(epoch);
-      } else {
-        records += this.#after(epoch, before.get(epoch) ?? -1).filter(({ offset }) => offset <= to).length;
-      }
+      const to = after.get(epoch) ?? (isVoid ? Number.POSITIVE_INFINITY : -1);
+      const isLost = (record: Logged) => record.offset <= to || this.#isPardoned(epoch, record);
+      if (after.has(epoch) || !this.#excused.has(epoch))
+        records += due.get(epoch)?.filter(isLost).length ?? 0;
+      if (isVoid && !after.has(epoch)) this.#excused.add(epoch);
     }
-    this.#announced.push({ cause, justified, records });
-    if (!justified) this.#problem(`a gap with cause ${cause}: from ${formatPosition(before)} to ${position}`);
+    this.#announced.push({ cause, justification, records });
+    if (justification === undefined)
+      this.#problem(`a gap with cause ${cause}: from ${formatPosition(before)} to ${position}`);
     this.#standing = after;
+  }
+
+  #justification(
+    cause: string,
+    before: ReadonlyMap<string, number>,
+    written: Written,
+  ): Justification | undefined {
+    if (cause === "epoch")
+      return [...before.keys()].some((epoch) => this.#log.get(epoch)?.isVoid) ? "deleted" : undefined;
+    if (cause !== "horizon") return undefined;
+    const own = [...this.#log].filter(
+      ([epoch, { records }]) => before.has(epoch) || records.has(this.#history.endpoint),
+    );
+    // An origin sees that something vanished from a partition, and not of which key it was. Who stands at a record that
+    // was deleted is told, too.
+    const hasVanished = own.some(([epoch, { forgetful }]) =>
+      forgetful?.vanished.some(({ offset, id }) => offset >= (before.get(epoch) ?? -1) && id < written),
+    );
+    if (hasVanished) return "vanished";
+    return own.some(([, { isShort }]) => isShort) ? "aged" : undefined;
+  }
+
+  /** What was written by now, and can't be had any more, was declared lost; of an epoch that isn't told of, all. */
+  #pardon(position: ReadonlyMap<string, number>, written: Written): void {
+    for (const epoch of this.#log.keys())
+      this.#pardons.set(epoch, { written, isUntold: !position.has(epoch) });
+  }
+
+  #isPardoned(epoch: string, { id, vanished }: Logged): boolean {
+    const pardon = this.#pardons.get(epoch);
+    if (pardon === undefined || id >= pardon.written) return false;
+    return vanished === true || (pardon.isUntold && this.#log.get(epoch)?.isShort === true);
   }
 
   #update(update: Happening & { kind: "update" }): void {
     const { epoch, offset, previous, id } = update;
+    const { isForgotten, forgetful } = this.#log.get(epoch) ?? {};
     const name = `${epoch}:${offset}`;
     if (this.#standing === undefined) {
       this.#falseVerdict(`${name} came before a verdict`);
@@ -182,13 +237,16 @@ class Check {
     const records = this.#recordsOf(epoch);
     const index = indexAfter(records, offset - 1);
     const record = records[index];
-    if (record?.offset !== offset || record.id !== id) {
+    // No producer heard of it, nor could it be read back.
+    const isUnheard = record?.offset !== offset && forgetful?.sent.get(this.#history.endpoint)?.has(id);
+    if ((record?.offset !== offset || record.id !== id) && !isUnheard) {
       this.#foreign++;
       this.#problem(`${name} came with the value of ${id}; the log holds ${JSON.stringify(record)}`);
       return;
     }
-    const isForgotten = previous === undefined && this.#log.get(epoch)?.isForgotten;
-    if (previous !== records[index - 1]?.offset && !isForgotten) {
+    // Of what vanished an origin may know less, or more.
+    const mayDiffer = forgetful !== undefined || (previous === undefined && isForgotten);
+    if (previous !== records[index - 1]?.offset && !mayDiffer) {
       this.#foreign++;
       this.#problem(
         `${name} names ${previous} as its predecessor; the log has ${records[index - 1]?.offset}`,
@@ -218,7 +276,9 @@ class Check {
   ): void {
     const at = standing.get(epoch) ?? -1;
     if ((previous ?? -1) > at) this.#hole({ epoch, offset, previous });
-    const jumped = records.slice(indexAfter(records, at), index);
+    const jumped = records
+      .slice(indexAfter(records, at), index)
+      .filter((record) => !this.#isPardoned(epoch, record));
     if (jumped.length > 0) this.#jumps++;
     for (const one of jumped) this.#missing.set(`${epoch}:${one.offset}`, { jump: this.#jumps, id: one.id });
     standing.set(epoch, offset);
@@ -240,9 +300,9 @@ class Check {
     return this.#log.get(epoch)?.records.get(this.#history.endpoint) ?? [];
   }
 
-  #after(epoch: string, offset: number): readonly Logged[] {
+  #dueAfter(epoch: string, offset: number): readonly Logged[] {
     const records = this.#recordsOf(epoch);
-    return records.slice(indexAfter(records, offset));
+    return records.slice(indexAfter(records, offset)).filter((record) => !this.#isPardoned(epoch, record));
   }
 
   #problem(problem: string): void {

@@ -75,6 +75,13 @@ export class Crews {
     }
   }
 
+  /** Resolves when every shard has heard of an origin that it is ready, whether it is served or stands by. */
+  async ready({ name }: OriginProcess, deadlineMs: number): Promise<void> {
+    const is = ({ ranges, standbys }: ShardHealth) =>
+      [...ranges, ...standbys].some(({ origin, ready }) => ready && origin === name);
+    await this.#each(is, `${name} is ready`, deadlineMs);
+  }
+
   /** Who is active for a range of a shard. */
   async active(choose: <T>(list: readonly T[]) => T): Promise<OriginProcess> {
     const name = await eventually(async () => {

@@ -5,6 +5,7 @@ import { check } from "./checker.ts";
 import type { WrittenLog } from "./history.ts";
 import { type Kind, pause } from "./kinds/kind.ts";
 import { KINDS } from "./kinds/kinds.ts";
+import { staleLatest } from "./latest.ts";
 import { type Held, heldBy } from "./leftovers.ts";
 import type { Results } from "./report.ts";
 import { Rig, type RigSettings } from "./rig.ts";
@@ -25,6 +26,7 @@ export interface RunSettings extends RigSettings {
 
 /** Until what was acknowledged first has come. */
 const CALM_MS = 2_000;
+const VERDICT_MS = 60_000;
 const CATCH_UP_MS = 60_000;
 /** An endpoint that nobody watches is detached after 30 s (L5). */
 const DETACH_MS = 50_000;
@@ -47,6 +49,7 @@ export async function faultRun(settings: RunSettings): Promise<Results> {
     await eventually(
       () => rig.population.all.every(({ position }) => position !== undefined),
       "every subscriber has a verdict",
+      VERDICT_MS,
     );
     const before = held(rig);
     const plan = schedule(possible, { seed, fromMs: CALM_MS, toMs: seconds * 1_000 });
@@ -59,12 +62,14 @@ export async function faultRun(settings: RunSettings): Promise<Results> {
     // As they were before, so that what is held can be compared.
     if (rig.crews.atWork.ranges > 1) await rig.crews.relieve("stop", () => {});
 
-    const log = await rig.topics.writtenLog();
+    rig.population.recall();
+    const log = await rig.topics.writtenLog(rig.writers);
     await hasAll(rig, log).catch((error: Error) => say(error.message));
+    const stale = await staleLatest(rig.edge.url, log);
     const after = held(rig);
     const left = await leave(rig);
-    const findings = rig.population.all.map(({ name, endpoint, happenings }) =>
-      check({ subscriber: name, endpoint, happenings }, log),
+    const findings = rig.population.all.map(({ name, endpoint, from, happenings }) =>
+      check({ subscriber: name, endpoint, from, happenings }, log),
     );
     return {
       seed,
@@ -80,7 +85,7 @@ export async function faultRun(settings: RunSettings): Promise<Results> {
       dueOf: dueOf(rig, log),
       recovered: runner.recovered,
       leftovers: [...memory(before, after), ...left.lines],
-      wrong: [...unlogged(rig, log), ...growth(before, after), ...left.wrong],
+      wrong: [...rig.wrong, ...stale, ...unlogged(rig, log), ...growth(before, after), ...left.wrong],
     };
   } finally {
     await rig.stop();
@@ -102,7 +107,7 @@ function planned(kinds: readonly Kind[], plan: readonly Omit<Injection, "atMs">[
 async function hasAll(rig: Rig, log: WrittenLog): Promise<void> {
   const ends = rig.population.all.flatMap((subscriber) =>
     [...log].flatMap(([epoch, { isVoid, records }]) => {
-      const last = records.get(subscriber.endpoint)?.at(-1);
+      const last = records.get(subscriber.endpoint)?.findLast(({ vanished }) => !vanished);
       return isVoid || last === undefined ? [] : [{ subscriber, epoch, offset: last.offset }];
     }),
   );

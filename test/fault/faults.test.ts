@@ -11,6 +11,13 @@ const LONG = [
   "SIGSTOP of the active origin of 1 of 2 ranges",
   "the same, while the origins before hang",
   "restart of a broker",
+  "compaction while all origins are off",
+  "compaction while the origin is off that then takes over",
+  "compaction while origins are cut off from Kafka",
+  "origins throttled by a quota",
+  "origins throttled and cut off while the others are killed",
+  "origin–Kafka slow with a backlog",
+  "transaction open until committed or aborted or timed out",
 ];
 
 describeWithKafka("under faults:", () => {

@@ -6,6 +6,9 @@
 /** A position in its text form: `epoch:offset[,epoch:offset…]`, `-` for nothing. */
 export type PositionText = string;
 
+/** How many records had been produced by then, over all topics: those whose ids are below it. */
+export type Written = number;
+
 export type Happening =
   /** The answer to a subscribe; `from` is what was asked. */
   | {
@@ -14,9 +17,15 @@ export type Happening =
       readonly position: PositionText;
       readonly recovered: boolean | undefined;
       readonly cause: string | undefined;
+      readonly written: Written;
     }
   /** Continuity was lost while the subscriber was connected. */
-  | { readonly kind: "reset"; readonly position: PositionText; readonly cause: string }
+  | {
+      readonly kind: "reset";
+      readonly position: PositionText;
+      readonly cause: string;
+      readonly written: Written;
+    }
   | {
       readonly kind: "update";
       readonly epoch: string;
@@ -39,13 +48,18 @@ export interface History {
   readonly subscriber: string;
   /** Path of the endpoint. */
   readonly endpoint: string;
+  /** Where the subscriber stood before its first verdict; undefined for one that came without a past. */
+  readonly from?: PositionText | undefined;
   readonly happenings: readonly Happening[];
 }
 
-/** A record as it was read back from the log. */
+/** A record as it was read back from the log, or, of topics from which records vanish, as it was acknowledged. */
 export interface Logged {
   readonly offset: number;
   readonly id: number;
+  readonly isTombstone?: true;
+  /** It was acknowledged, and the log no longer held it in the end: it was compacted away or deleted. */
+  readonly vanished?: true;
 }
 
 /** One partition of one incarnation of a topic, as it was at the end: of the last, or just before it was deleted. */
@@ -54,8 +68,19 @@ export interface LoggedEpoch {
   readonly isVoid: boolean;
   /** Whether origins may have forgotten what was before a record, and then name nothing (P5). */
   readonly isForgotten: boolean;
+  /** Whether origins keep so little of it that `horizon` may be said of what the log still holds. */
+  readonly isShort?: boolean;
+  /** Of a topic from which records vanish; undefined of any other, whose log must hold all that was acknowledged. */
+  readonly forgetful?: Forgetful | undefined;
   /** endpoint → its records, in the order of their offsets. */
   readonly records: ReadonlyMap<string, readonly Logged[]>;
+}
+
+export interface Forgetful {
+  /** The records that vanished, of all endpoints, in the order of their offsets. */
+  readonly vanished: readonly Logged[];
+  /** endpoint → ids of all that was ever sent to be written, acknowledged or not */
+  readonly sent: ReadonlyMap<string, ReadonlySet<number>>;
 }
 
 /** By epoch. */

@@ -7,6 +7,8 @@ import { Child } from "../support/deployment.ts";
 export class OriginProcess {
   readonly name: string;
   readonly dataDir: string;
+  /** Whether it has an account with Kafka. */
+  readonly hasAccount: boolean;
   readonly #env: NodeJS.ProcessEnv;
   #child: Child | undefined;
   /** Events of its log by name, over all its lives. */
@@ -22,8 +24,14 @@ export class OriginProcess {
     this.name = name;
     this.dataDir = dataDir;
     this.#hear = hear;
+    this.hasAccount = env.KAFKA_SASL_USERNAME !== undefined;
     this.#env = { ...env, ORIGIN_NAME: name, DATA_DIR: dataDir };
     mkdirSync(dataDir, { recursive: true });
+  }
+
+  /** What Kafka knows it by. */
+  get clientId(): string {
+    return `distributary-${this.name}`;
   }
 
   get pid(): number | undefined {

@@ -1,6 +1,7 @@
 /** A subscriber by the product's own client, which writes down what a user of it is told. */
 import { subscribe } from "../../shared/client/client.ts";
 import { formatPosition, type Happening, parsePosition } from "./history.ts";
+import { idOfUpdate } from "./record.ts";
 import type { Subscriber, SubscriberSettings } from "./subscriber.ts";
 
 const OPTIONS = {
@@ -15,12 +16,14 @@ export class ProductSubscriber implements Subscriber {
   readonly closes = new Map<number, number>();
   readonly #subscription: ReturnType<typeof subscribe>;
   readonly #heard: SubscriberSettings["heard"];
+  readonly #written: SubscriberSettings["written"];
   #at: Map<string, number> | undefined;
 
-  constructor({ name, edge, endpoint, random, heard }: SubscriberSettings) {
+  constructor({ name, edge, endpoint, random, heard, written }: SubscriberSettings) {
     this.name = name;
     this.endpoint = endpoint;
     this.#heard = heard;
+    this.#written = written;
     const after = (ms: number, fire: () => void) => {
       const timer = setTimeout(fire, ms);
       return () => clearTimeout(timer);
@@ -46,17 +49,25 @@ export class ProductSubscriber implements Subscriber {
       if (recovered === false) return;
       const from = this.#at && formatPosition(this.#at);
       this.#at ??= parsePosition(position);
-      this.#note({ kind: "verdict", from: recovered ? from : undefined, position, recovered, cause });
+      const written = this.#written();
+      this.#note({
+        kind: "verdict",
+        from: recovered ? from : undefined,
+        position,
+        recovered,
+        cause,
+        written,
+      });
     });
     subscription.on("gap", ({ cause, position = "-" }) => {
       this.#at = parsePosition(position);
-      this.#note({ kind: "reset", position, cause: cause ?? "none" });
+      this.#note({ kind: "reset", position, cause: cause ?? "none", written: this.#written() });
     });
     subscription.on("update", (update) => {
       const { epoch, offset, previous } = update;
       for (; holes < subscription.statistics.holes; holes++)
         this.#note({ kind: "hole", epoch, offset, previous });
-      const { id } = update.json() as { readonly id: number };
+      const id = idOfUpdate(update.json(), update.headers);
       this.#at?.set(epoch, Math.max(offset, this.#at.get(epoch) ?? -1));
       this.#note({ kind: "update", epoch, offset, previous, id });
     });

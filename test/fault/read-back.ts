@@ -1,6 +1,7 @@
 /** What a topic holds, read by kafkajs's own consumer: neither the product's reader nor what producers were told. */
 import type { Kafka } from "kafkajs";
 import type { Logged } from "./history.ts";
+import { idOf, isEnd, isTombstone } from "./record.ts";
 
 const READ_MS = 60_000;
 
@@ -9,16 +10,21 @@ export type Contents = ReadonlyMap<number, ReadonlyMap<string, readonly Logged[]
 
 let readers = 0;
 
-/** Rejects where the end that the topic has now is not reached in a minute. */
+/**
+ * Rejects where the end that the topic has now is not reached in a minute; so what each partition ends with must be a
+ * record that the consumer is shown, and no end of a transaction.
+ */
 export async function readBack(kafka: Kafka, topic: string): Promise<Contents> {
   const admin = kafka.admin();
   await admin.connect();
-  const ends = new Map(
-    (await admin.fetchTopicOffsets(topic)).map(({ partition, high }) => [partition, Number(high)]),
-  );
+  const bounds = await admin.fetchTopicOffsets(topic);
   await admin.disconnect();
-  const contents = new Map([...ends.keys()].map((partition) => [partition, new Map<string, Logged[]>()]));
-  const unread = new Map([...ends].filter(([, end]) => end > 0));
+  const contents = new Map(bounds.map(({ partition }) => [partition, new Map<string, Logged[]>()]));
+  const unread = new Map(
+    bounds
+      .filter(({ low, high }) => Number(high) > Number(low))
+      .map(({ partition, high }) => [partition, Number(high)]),
+  );
   if (unread.size === 0) return contents;
 
   const consumer = kafka.consumer({ groupId: `read-back-${process.pid}-${++readers}` });
@@ -31,13 +37,15 @@ export async function readBack(kafka: Kafka, topic: string): Promise<Contents> {
       autoCommit: false,
       eachBatch: async ({ batch: { partition, messages } }) => {
         const records = contents.get(partition);
-        for (const { key, value, offset } of messages) {
-          const { id } = JSON.parse(value?.toString() ?? "") as { readonly id: number };
+        for (const message of messages) {
+          const { key } = message;
+          const offset = Number(message.offset);
+          if (offset + 1 >= (unread.get(partition) ?? 0)) unread.delete(partition);
+          if (isEnd(message)) continue;
           const endpoint = `/${topic}/${key}`;
           const list = records?.get(endpoint) ?? [];
           if (list.length === 0) records?.set(endpoint, list);
-          list.push({ offset: Number(offset), id });
-          if (Number(offset) + 1 >= (unread.get(partition) ?? 0)) unread.delete(partition);
+          list.push({ offset, id: idOf(message), ...(isTombstone(message) && { isTombstone: true }) });
         }
         if (unread.size === 0) done.resolve();
       },

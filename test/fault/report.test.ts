@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { check } from "./checker.ts";
+import { check, isClean } from "./checker.ts";
 import type { Kind } from "./kinds/kind.ts";
 import { DOCUMENTS, renewed } from "./readme.ts";
 import { failures, type Results, summary, table } from "./report.ts";
@@ -41,6 +41,7 @@ function findings(count: number) {
     position: "-",
     recovered: undefined,
     cause: undefined,
+    written: 0,
   } as const;
   return check({ subscriber: "s", endpoint: "/t/k", happenings: [verdict, ...updates] }, log);
 }
@@ -89,6 +90,28 @@ test("what is lost stands in the rows of the faults that were at work when it wa
   const [row, all] = table(lost).split("\n").slice(2);
   expect(row).toContain("| cut | 2 (1) | 4 | 1 | 0 | 0 | 0 |");
   expect(all).toContain("| 200 | 199 | 0 | 0 | 0 |");
+});
+
+test("announced gaps are counted by what justifies them, and none is a failure but one that nothing does", () => {
+  const gap = (justification?: "deleted" | "vanished" | "aged") => ({
+    cause: "horizon",
+    justification,
+    records: 1,
+  });
+  const told = (...announced: ReturnType<typeof gap>[]) => ({
+    ...RESULTS,
+    findings: [{ ...findings(200), announced }],
+  });
+
+  const right = told(gap("deleted"), gap("vanished"), gap("vanished"), gap("aged"));
+  expect(table(right)).toContain(
+    "1 of topics that were deleted, 2 of records that vanished from Kafka, 1 of records that aged out of the index",
+  );
+  expect(failures(right)).toEqual([]);
+
+  const wrong = told(gap());
+  expect(table(wrong)).toContain("1 wrongly, horizon");
+  expect(wrong.findings.every(isClean)).toBe(false);
 });
 
 test("a kind that can't be had here stands in the table with the reason, and is no failure", () => {

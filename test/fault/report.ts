@@ -1,5 +1,5 @@
 /** What a run found, as a table. */
-import { type Findings, isClean } from "./checker.ts";
+import { type Findings, isClean, type Justification } from "./checker.ts";
 import type { Kind } from "./kinds/kind.ts";
 import type { Recovery } from "./recoveries.ts";
 import type { Injected } from "./runner.ts";
@@ -134,10 +134,16 @@ function totals({ injected, findings, recovered }: Results): string[] {
   ];
 }
 
+const JUSTIFICATIONS: Readonly<Record<Justification, string>> = {
+  deleted: "of topics that were deleted",
+  vanished: "of records that vanished from Kafka",
+  aged: "of records that aged out of the index",
+};
+
 function causes(findings: readonly Findings[]): string {
   const announced = findings.flatMap((one) => one.announced);
-  const byCause = Map.groupBy(announced, ({ cause, justified }) =>
-    justified ? "of topics that were deleted" : `wrongly, ${cause}`,
+  const byCause = Map.groupBy(announced, ({ cause, justification }) =>
+    justification === undefined ? `wrongly, ${cause}` : JUSTIFICATIONS[justification],
   );
   return Array.from(byCause, ([cause, gaps]) => `${gaps.length} ${cause}`).join(", ") || "0";
 }
@@ -145,7 +151,7 @@ function causes(findings: readonly Findings[]): string {
 /** Why a run failed, in lines; none where it didn't. */
 export function failures(results: Results): string[] {
   const { findings, planned, injected, wrong, missing } = results;
-  const lines = findings.filter((one) => !isClean(one)).flatMap(({ problems }) => problems);
+  const lines = [...wrong, ...findings.filter((one) => !isClean(one)).flatMap(({ problems }) => problems)];
   for (const [name, times] of planned) {
     if (missing.some(([one]) => one === name)) continue;
     const took = injected.filter(({ kind, failure }) => kind === name && failure === undefined);
@@ -157,7 +163,7 @@ export function failures(results: Results): string[] {
   }
   const due = sum(findings.map((one) => one.due));
   if (due < LEAST_PER_SECOND * results.seconds) lines.push(`vacuous: only ${due} deliveries were due`);
-  return [...lines, ...wrong];
+  return lines;
 }
 
 /** Deliveries; a rig that writes as it should has four times as many. */

@@ -17,17 +17,26 @@ import { heldBy } from "./leftovers.ts";
 import { OriginProcess } from "./origin-process.ts";
 import { Population } from "./population.ts";
 import { seeded } from "./random.ts";
+import { Secret } from "./secret.ts";
 import { SmallDisk } from "./small-disk.ts";
-import { keysOf, streamsJson, TOPIC_NAMES, TOPICS, type TopicName, Topics } from "./topics.ts";
-import { Ledger, Writer } from "./writer.ts";
+import type { RawResuming, Subscriber } from "./subscriber.ts";
+import { keysOf, planOf, streamsJson, TOPIC_NAMES, TOPICS, type TopicName, Topics } from "./topics.ts";
+import { Ledger, type Placed, Writer } from "./writer.ts";
 
 const CLIENT_PROXIES = 4;
 const DISK_MEGABYTES = 768;
-/** Leaders go back to the first replica by themselves, so that moving that one moves the leader. */
-const LEADERS_FOLLOW = {
+/** What these hold the index drops soon. */
+const SHORT = ["brief", "aging"] as const satisfies readonly TopicName[];
+const isShort = (topic: TopicName) => SHORT.some((short) => short === topic);
+const KAFKA_CONFIG = {
+  // Leaders go back to the first replica by themselves, so that moving that one moves the leader.
   "auto.leader.rebalance.enable": "true",
   "leader.imbalance.check.interval.seconds": 1,
   "leader.imbalance.per.broker.percentage": 0,
+  // What is late by Kafka's own patience would only make a run longer.
+  "log.cleaner.backoff.ms": 500,
+  "quota.window.num": 3,
+  "transaction.abort.timed.out.transaction.cleanup.interval.ms": 500,
 };
 
 export interface RigSettings {
@@ -52,10 +61,14 @@ export class Rig {
   /** Those of the first origin of each crew. */
   readonly originClock: FakedClock;
   readonly disks: readonly (SmallDisk | string)[];
+  /** The password of the origins' account. */
+  readonly secret: Secret;
   readonly #links: Omit<Links, "uplinks">;
   readonly #undo: Undo[];
   /** Those of workerd before the first subscriber came. */
   socketsAtFirst = 0;
+  /** What kinds of faults found out themselves, in words. */
+  readonly wrong: string[] = [];
 
   /** Resolves when everyone has begun, writers and subscribers too. What was started is ended where it fails. */
   static async start(settings: RigSettings): Promise<Rig> {
@@ -79,17 +92,18 @@ export class Rig {
     this.crews = built.crews;
     this.originClock = built.originClock;
     this.disks = built.disks;
+    this.secret = built.secret;
     this.#links = built.links;
     this.#undo = undo;
     const random = seeded(settings.seed);
     this.writers = new Map(
       TOPIC_NAMES.map((topic) => {
-        const { partitions, perSecond } = TOPICS[topic];
-        const plan = { topic, keys: keysOf(topic), partitions, perSecond };
+        const { partitions, perSecond, tombstones = 0 } = planOf(topic);
+        const plan = { topic, keys: keysOf(topic), partitions, perSecond, tombstones };
         return [topic, new Writer(this.kafka.client(), plan, this.ledger, random)];
       }),
     );
-    this.population = new Population(random);
+    this.population = new Population(random, () => this.ledger.producedAt.length);
   }
 
   /** Those that are at work. */
@@ -126,14 +140,19 @@ export class Rig {
     return (subscriber.position?.get(epoch) ?? -1) >= offset || this.topics.isVoid(epoch);
   }
 
-  /** For each subscriber, what was last acknowledged on its endpoint. */
+  /** For each subscriber that is always there, what was last acknowledged on its endpoint. */
   targets(): Target[] {
-    return this.population.all.flatMap((subscriber) => {
+    return this.population.steady.flatMap((subscriber) => {
       const topic = subscriber.endpoint.split("/")[1] as TopicName;
       const place = this.writers.get(topic)?.last.get(subscriber.endpoint);
       if (place === undefined) return [];
       return [{ subscriber, epoch: this.topics.epoch(topic, place.partition), offset: place.offset }];
     });
+  }
+
+  /** Somebody comes, to stay, who had this record and none after it. */
+  comeBack(topic: TopicName, { endpoint, partition, offset }: Placed): RawResuming {
+    return this.population.visit(endpoint, `${this.topics.epoch(topic, partition)}:${offset}`);
   }
 
   async stop(): Promise<void> {
@@ -147,11 +166,13 @@ export class Rig {
     if (this.edge.pid !== undefined) this.socketsAtFirst = heldBy(this.edge.pid).sockets;
     this.#undo.push(() => this.population.close());
     // What came before a subscriber's first verdict leaves no trace once the index has dropped it (R6).
-    await this.#write("brief");
-    const { last } = this.writer("brief");
-    await eventually(() => last.size === TOPICS.brief.keys, "each key of brief has a record");
+    for (const topic of SHORT) {
+      await this.#write(topic);
+      const { last } = this.writer(topic);
+      await eventually(() => last.size === TOPICS[topic].keys, `each key of ${topic} has a record`);
+    }
     this.population.settle(this.links.clients, this.edge.port);
-    for (const topic of TOPIC_NAMES) if (topic !== "brief") await this.#write(topic);
+    for (const topic of TOPIC_NAMES) if (!isShort(topic)) await this.#write(topic);
   }
 
   async #write(topic: TopicName): Promise<void> {
@@ -161,14 +182,20 @@ export class Rig {
   }
 }
 
-/** The proxies on each link: of every broker, every origin to the edge, and of clients to the edge. */
+/**
+ * The proxies on each link: of every broker, those for origins without an account and then those for origins with one;
+ * of every origin to the edge; and of clients to the edge.
+ */
 export interface Links {
   readonly brokers: readonly TcpProxy[];
   readonly uplinks: readonly TcpProxy[];
   readonly clients: readonly TcpProxy[];
 }
 
-type Parts = Pick<Rig, "kafka" | "admin" | "topics" | "edge" | "crews" | "originClock" | "disks"> & {
+type Parts = Pick<
+  Rig,
+  "kafka" | "admin" | "topics" | "edge" | "crews" | "originClock" | "disks" | "secret"
+> & {
   readonly links: Omit<Links, "uplinks">;
 };
 
@@ -191,19 +218,23 @@ async function parts(settings: RigSettings, undo: Undo[]): Promise<Parts> {
         return proxy;
       }),
     );
-  const links = { brokers: await open(settings.brokers), clients: await open(CLIENT_PROXIES) };
+  const [plain, accounts] = [await open(settings.brokers), await open(settings.brokers)];
+  const links = { brokers: [...plain, ...accounts], clients: await open(CLIENT_PROXIES) };
   /** One for each of two ranges. */
   const uplinks = await open(2 * settings.origins);
   const kafka = await KafkaBroker.start({
     brokers: settings.brokers,
-    proxies: links.brokers.map(({ port }) => port),
-    config: LEADERS_FOLLOW,
+    proxies: plain.map(({ port }) => port),
+    accountProxies: accounts.map(({ port }) => port),
+    config: KAFKA_CONFIG,
   });
   undo.push(() => kafka.stop());
-  for (const [i, proxy] of links.brokers.entries()) proxy.target = kafka.behindProxies[i];
+  for (const [i, proxy] of plain.entries()) proxy.target = kafka.behindProxies[i];
+  for (const [i, proxy] of accounts.entries()) proxy.target = kafka.behindAccountProxies[i];
   const admin = kafka.client().admin();
   await admin.connect();
   undo.push(() => admin.disconnect());
+  const secret = await Secret.set(kafka, join(folder, "password"));
   const topics = new Topics(kafka, admin);
   for (const topic of TOPIC_NAMES) await topics.create(topic);
 
@@ -228,6 +259,8 @@ async function parts(settings: RigSettings, undo: Undo[]): Promise<Parts> {
     const used = uplinks.slice(0, ranges * settings.origins);
     const origins = used.map((proxy, i) => {
       const name = `origin-${i}-of-${ranges}`;
+      // The second of each range.
+      const hasAccount = i >= ranges;
       const env = {
         ...process.env,
         ...(i === 0 ? originClock.env : {}),
@@ -235,18 +268,19 @@ async function parts(settings: RigSettings, undo: Undo[]): Promise<Parts> {
         UPLINK_KEY: key,
         STREAMS: streams,
         ORIGIN_RANGE: `${(i % ranges) + 1}/${ranges}`,
-        KAFKA_BROKERS: links.brokers.map(({ port }) => `127.0.0.1:${port}`).join(","),
+        ...(hasAccount && secret.env),
+        KAFKA_BROKERS: (hasAccount ? accounts : plain).map(({ port }) => `127.0.0.1:${port}`).join(","),
       };
       return new OriginProcess(name, join(folder, name), env, (line) => settings.hear?.(name, line));
     });
     return { ranges, origins, uplinks: used };
   };
   const crews = new Crews(edge, await crew(1), await crew(2));
-  return { links, kafka, admin, topics, edge, crews, originClock, disks };
+  return { links, kafka, admin, topics, edge, crews, originClock, disks, secret };
 }
 
 export interface Target {
-  readonly subscriber: Population["all"][number];
+  readonly subscriber: Subscriber;
   readonly epoch: string;
   readonly offset: number;
 }

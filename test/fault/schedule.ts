@@ -13,6 +13,10 @@ export type Part =
   | "reborn"
   | "growing"
   | "bulky"
+  | "compacted"
+  | "purged"
+  | "pinned"
+  | "quota"
   | "disk"
   | "origin-clock";
 

@@ -3,8 +3,9 @@
  * close (S10), asks again where what comes doesn't continue its position (P5), and writes down all that it was told.
  */
 import WebSocket from "ws";
-import { formatPosition, type Happening, parsePosition } from "./history.ts";
+import { formatPosition, type Happening, type PositionText, parsePosition, type Written } from "./history.ts";
 import type { Random } from "./random.ts";
+import { idOfUpdate } from "./record.ts";
 
 /** Shorter than people would have it, so that a run sees many. */
 const BACKOFF = { baseMs: 100, maxMs: 2_000 };
@@ -19,6 +20,8 @@ export interface Subscriber {
   readonly name: string;
   /** Path of its endpoint. */
   readonly endpoint: string;
+  /** Where it stood before its first verdict; undefined for one without a past. */
+  readonly from?: PositionText | undefined;
   readonly happenings: readonly Happening[];
   /** epoch → offset; undefined until the first verdict. */
   readonly position: ReadonlyMap<string, number> | undefined;
@@ -38,6 +41,9 @@ export interface SubscriberSettings {
   readonly endpoint: string;
   readonly random: Random;
   readonly heard: Heard;
+  /** How many records were produced so far. */
+  readonly written: () => Written;
+  readonly from?: PositionText | undefined;
 }
 
 export class RawResuming implements Subscriber {
@@ -58,13 +64,19 @@ export class RawResuming implements Subscriber {
   #retry: NodeJS.Timeout | undefined;
   readonly #look: NodeJS.Timeout;
   #closed = false;
+  #isAway = false;
 
   constructor(settings: SubscriberSettings) {
     this.#settings = settings;
     this.name = settings.name;
     this.endpoint = settings.endpoint;
+    if (settings.from !== undefined) this.#at = parsePosition(settings.from);
     this.#look = setInterval(() => this.#watch(), LOOK_MS);
     this.#dial();
+  }
+
+  get from(): PositionText | undefined {
+    return this.#settings.from;
   }
 
   get position(): ReadonlyMap<string, number> | undefined {
@@ -75,6 +87,15 @@ export class RawResuming implements Subscriber {
   pause(paused: boolean): void {
     if (paused) this.#socket?.pause();
     else if (this.#socket?.isPaused) this.#socket.resume();
+  }
+
+  /** Has no connection from now on; or comes back, and resumes from where it was. */
+  stayAway(away: boolean): void {
+    if (this.#isAway === away || this.#closed) return;
+    this.#isAway = away;
+    clearTimeout(this.#retry);
+    if (away) this.#socket?.terminate();
+    else if (this.#socket === undefined) this.#dial();
   }
 
   async close(): Promise<void> {
@@ -120,7 +141,7 @@ export class RawResuming implements Subscriber {
   #lost(code: number): void {
     this.closes.set(code, (this.closes.get(code) ?? 0) + 1);
     this.#socket = undefined;
-    if (this.#closed) return;
+    if (this.#closed || this.#isAway) return;
     const bound = Math.min(BACKOFF.maxMs, BACKOFF.baseMs * 2 ** this.#attempt++);
     this.#retry = setTimeout(() => this.#dial(), this.#settings.random() * bound);
   }
@@ -148,20 +169,20 @@ export class RawResuming implements Subscriber {
     this.#asked = undefined;
     this.#attempt = 0;
     this.#at = parsePosition(position);
-    this.#note({ kind: "verdict", from, position, recovered, cause });
+    this.#note({ kind: "verdict", from, position, recovered, cause, written: this.#settings.written() });
   }
 
   #reset({ position, cause }: Verdict): void {
     // Before a verdict it is about what was before: the verdict will say.
     if (this.#asked !== undefined) return;
     this.#at = parsePosition(position);
-    this.#note({ kind: "reset", position, cause: cause ?? "none" });
+    this.#note({ kind: "reset", position, cause: cause ?? "none", written: this.#settings.written() });
   }
 
-  #update({ p, q, v }: Record<string, unknown>): void {
+  #update({ p, q, v, h = [] }: Record<string, unknown>): void {
     const [, epoch = "", offset = ""] = /^(.*):(\d+)$/.exec(String(p)) ?? [];
     const previous = q as number | undefined;
-    const { id } = v as { readonly id: number };
+    const id = idOfUpdate(v, h as readonly (readonly unknown[])[]);
     const at = this.#at?.get(epoch) ?? -1;
     // While it asks again, what comes belongs to what was before.
     if (this.#asked !== undefined && this.#asked.id > 0) return;

@@ -102,3 +102,30 @@ test("silenced, both ends seem to be connected and hear nothing, not even closes
   during.socket.destroy();
   after.socket.destroy();
 });
+
+test("a slow line carries all bytes in order, little by little, and connections share it", async () => {
+  proxy.bytesPerSecond = 20_000;
+  const [one, other] = [dial(), dial()];
+  const sent = Array.from({ length: 1_500 }, (_, i) => i % 10).join("");
+  one.socket.write(sent);
+  other.socket.write(sent);
+
+  await eventually(() => one.heard.length > 0 && other.heard.length > 0, "the first bytes of both");
+  one.socket.write("end");
+  await eventually(() => one.heard === `<${sent}><end>` || one.heard === `<${sent}end>`, "all of one");
+  await eventually(() => other.heard === `<${sent}>`, "all of the other");
+});
+
+test("a line that is slow no longer carries what comes at once, after what it held", async () => {
+  proxy.bytesPerSecond = 4_000;
+  const client = dial();
+  const sent = "x".repeat(20_000);
+  client.socket.write(sent);
+  await eventually(() => client.heard.length > 0, "the first bytes");
+  expect(client.heard.length).toBeLessThan(sent.length);
+
+  proxy.bytesPerSecond = undefined;
+  client.socket.write("end");
+
+  await eventually(() => client.heard.replaceAll(/[<>]/g, "") === `${sent}end`, "all");
+});

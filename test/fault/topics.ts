@@ -5,6 +5,9 @@ import type { KafkaBroker } from "../support/kafka-broker.ts";
 import { createTopic, deleteTopic } from "../support/kafka-topics.ts";
 import type { Logged, LoggedEpoch, WrittenLog } from "./history.ts";
 import { type Contents, readBack } from "./read-back.ts";
+import { endOf } from "./record.ts";
+import { type Kept, whole, withVanished } from "./vanished.ts";
+import type { Writer } from "./writer.ts";
 
 export interface TopicPlan {
   readonly keys: number;
@@ -13,6 +16,16 @@ export interface TopicPlan {
   /** Subscribers by the protocol alone, and by the product's client; spread over the keys. */
   readonly raw: number;
   readonly product: number;
+  /** Subscribers by the protocol alone that stay away for long, and come back to where they were. */
+  readonly wanderers: number;
+  /** The share of tombstones. */
+  readonly tombstones?: number;
+  /** Whether records vanish from it, so that the end doesn't tell what was written. */
+  readonly isForgetful?: true;
+  /** What Kafka is to do with it. */
+  readonly configs?: Readonly<Record<string, string>>;
+  /** What streams.json says of it. */
+  readonly stream?: Readonly<Record<string, unknown>>;
 }
 
 /** The window at the edge is small, so that some who come back are answered from there and some from the index. */
@@ -20,18 +33,50 @@ const WINDOW = { updates: 20, seconds: 3_600 };
 /** The index of this one holds so little that some who come back are answered by reading Kafka again (R7). */
 const BRIEF = { window: { updates: 5, seconds: 4 }, replay: 1_000_000 };
 
+/** The index of this one forgets, and Kafka isn't read again for it. */
+const AGING = { window: { updates: 20, seconds: 3 } };
+/** Within seconds, but not so soon that an origin that is a little behind never sees all. */
+const COMPACTED = {
+  "cleanup.policy": "compact",
+  "min.compaction.lag.ms": "4000",
+  "segment.ms": "1000",
+  "min.cleanable.dirty.ratio": "0.001",
+  "delete.retention.ms": "100",
+};
+
 export const TOPICS = {
   /** The main one. */
-  load: { keys: 40, partitions: 6, perSecond: 220, raw: 56, product: 10 },
+  load: { keys: 40, partitions: 6, perSecond: 220, raw: 56, product: 10, wanderers: 0 },
   /** Gets more and more partitions. */
-  growing: { keys: 6, partitions: 2, perSecond: 30, raw: 6, product: 2 },
+  growing: { keys: 6, partitions: 2, perSecond: 30, raw: 6, product: 2, wanderers: 0 },
   /** Is deleted and created again. */
-  reborn: { keys: 4, partitions: 2, perSecond: 20, raw: 6, product: 2 },
+  reborn: { keys: 4, partitions: 2, perSecond: 20, raw: 6, product: 2, wanderers: 0 },
   /** Is hardly kept but in Kafka. */
-  brief: { keys: 4, partitions: 2, perSecond: 20, raw: 6, product: 2 },
+  brief: { keys: 4, partitions: 2, perSecond: 20, raw: 6, product: 2, wanderers: 2, stream: BRIEF },
   /** Has large values, for those who don't read them. */
-  bulky: { keys: 1, partitions: 1, perSecond: 1, raw: 3, product: 0 },
+  bulky: { keys: 1, partitions: 1, perSecond: 1, raw: 3, product: 0, wanderers: 0 },
+  /** Is compacted by Kafka all the time. */
+  compacted: {
+    keys: 8,
+    partitions: 2,
+    perSecond: 16,
+    raw: 6,
+    product: 2,
+    wanderers: 4,
+    tombstones: 0.15,
+    isForgetful: true,
+    configs: COMPACTED,
+    stream: { compacted: true },
+  },
+  /** Kafka is told to delete its records. */
+  purged: { keys: 4, partitions: 2, perSecond: 12, raw: 3, product: 1, wanderers: 2, isForgetful: true },
+  /** Has transactions that stay open. */
+  pinned: { keys: 4, partitions: 2, perSecond: 12, raw: 3, product: 1, wanderers: 1 },
+  /** Ages out of the index, and is not read again. */
+  aging: { keys: 4, partitions: 1, perSecond: 4, raw: 3, product: 1, wanderers: 3, stream: AGING },
 } as const satisfies Record<string, TopicPlan>;
+
+export const planOf = (topic: TopicName): TopicPlan => TOPICS[topic];
 
 export type TopicName = keyof typeof TOPICS;
 
@@ -44,7 +89,7 @@ export const streamsJson = () =>
     streams: Object.fromEntries(
       TOPIC_NAMES.map((topic) => [
         topic,
-        { title: topic, subscribe: "public", window: WINDOW, ...(topic === "brief" && BRIEF) },
+        { title: topic, subscribe: "public", window: WINDOW, ...planOf(topic).stream },
       ]),
     ),
   });
@@ -76,7 +121,7 @@ export class Topics {
 
   /** Nobody may be writing to it. What it held is kept. */
   async delete(topic: TopicName): Promise<void> {
-    this.#keep(topic, await readBack(this.#kafka.client(), topic), true);
+    this.#keep(topic, whole(await readBack(this.#kafka.client(), topic)), true);
     await deleteTopic(this.#admin, topic);
   }
 
@@ -97,15 +142,35 @@ export class Topics {
     return this.#log.get(epoch)?.isVoid ?? false;
   }
 
-  /** All that was ever written, read from Kafka. */
-  async writtenLog(): Promise<WrittenLog> {
-    for (const topic of TOPIC_NAMES) this.#keep(topic, await readBack(this.#kafka.client(), topic), false);
+  /** What a topic holds just now. */
+  held(topic: TopicName): Promise<Contents> {
+    return readBack(this.#kafka.client(), topic);
+  }
+
+  /** All that was ever written, read from Kafka, and what has vanished from it. Nobody may be writing any more. */
+  async writtenLog(writers: ReadonlyMap<TopicName, Writer>): Promise<WrittenLog> {
+    for (const topic of TOPIC_NAMES) {
+      await this.#end(topic);
+      const contents = await readBack(this.#kafka.client(), topic);
+      const writer = planOf(topic).isForgetful && writers.get(topic);
+      this.#keep(topic, writer ? withVanished(contents, writer) : whole(contents), false);
+    }
     return this.#log;
+  }
+
+  /** A record after all others, which nobody watches: else one could end with what no consumer is shown. */
+  async #end(topic: TopicName): Promise<void> {
+    const producer = this.#kafka.client().producer();
+    await producer.connect();
+    const partitions = Array.from({ length: this.partitions.get(topic) ?? 0 }, (_, partition) => partition);
+    const messages = partitions.map(endOf);
+    await producer.send({ topic, acks: -1, messages });
+    await producer.disconnect();
   }
 
   /** The client gives up where a broker hasn't heard of the new topic when it asks for its leaders. */
   async #createWhole(topic: TopicName, partitions: number): Promise<void> {
-    const failure = await createTopic(this.#admin, topic, partitions).then(
+    const failure = await createTopic(this.#admin, topic, partitions, planOf(topic).configs).then(
       () => undefined,
       (error: Error) => error,
     );
@@ -117,9 +182,11 @@ export class Topics {
     }, `${topic} after ${failure.message}`);
   }
 
-  #keep(topic: TopicName, contents: Contents, isVoid: boolean): void {
-    for (const [partition, records] of contents)
-      this.#log.set(this.epoch(topic, partition), { isVoid, isForgotten: topic === "brief", records });
+  #keep(topic: TopicName, log: ReadonlyMap<number, Kept>, isVoid: boolean): void {
+    const isShort = topic === "aging";
+    const isForgotten = topic === "brief" || isShort;
+    for (const [partition, kept] of log)
+      this.#log.set(this.epoch(topic, partition), { isVoid, isForgotten, isShort, ...kept });
   }
 }
 

@@ -1,7 +1,8 @@
 /** Writes to one topic at a steady rate, and knows what was acknowledged. */
-import type { Kafka, Producer } from "kafkajs";
+import type { Kafka, Producer, RecordMetadata } from "kafkajs";
 import { partitionOf } from "../../origin/embedded/murmur2.ts";
 import { oneOf, type Random } from "./random.ts";
+import { type Message, tombstone, withValue } from "./record.ts";
 
 const TICK_MS = 50;
 /** Batches that are on their way while Kafka doesn't answer; past that nothing is written. */
@@ -25,11 +26,12 @@ export class Ledger {
   }
 }
 
-interface Message {
+/** A record that was acknowledged. */
+export interface Placed extends Place {
+  /** Path of its endpoint. */
+  readonly endpoint: string;
   readonly id: number;
-  readonly key: string;
-  readonly value: string;
-  readonly partition: number;
+  readonly isTombstone: boolean;
 }
 
 export interface WriterSettings {
@@ -37,12 +39,18 @@ export interface WriterSettings {
   readonly keys: readonly string[];
   readonly perSecond: number;
   readonly partitions: number;
+  /** The share of tombstones. */
+  readonly tombstones: number;
 }
 
 export class Writer {
   readonly settings: WriterSettings;
   /** endpoint → the last of its records that was acknowledged */
   readonly last = new Map<string, Place>();
+  /** All that was acknowledged. What is read back tells of it, too, but for what has vanished by then. */
+  readonly placed: Placed[] = [];
+  /** endpoint → ids of all that was sent */
+  readonly sent = new Map<string, Set<number>>();
   partitions: number;
   readonly #kafka: Kafka;
   #producer: Producer | undefined;
@@ -81,37 +89,86 @@ export class Writer {
   /** Forgets what was acknowledged of a topic that is gone. */
   forget(): void {
     this.last.clear();
+    this.placed.length = 0;
+    this.sent.clear();
   }
 
   /** Writes values of these sizes to one key at once. Rejects where they are not acknowledged. */
   async burst(key: string, sizes: readonly number[]): Promise<void> {
     for (const size of sizes) {
-      const sent = this.#send([this.#message(key, size)]);
+      const sent = this.#send([this.message(key, size)]);
       if (!(await sent)) throw new Error("a burst was not acknowledged");
     }
   }
 
+  /** Writes one record to a key, in between. Rejects where it is not acknowledged. */
+  async put(key: string, what: "value" | "tombstone" = "value"): Promise<Placed> {
+    const record = what === "value" ? this.message(key, PAD_BYTES) : this.#tombstone(key);
+    if (!(await this.#send([record]))) throw new Error(`a ${what} was not acknowledged`);
+    const placed = this.placed.findLast(({ id }) => id === record.id);
+    if (placed === undefined) throw new Error(`where a ${what} is was not told`);
+    return placed;
+  }
+
+  /** One to be written, by whomever; it counts as sent. */
+  message(key: string, padding: number): Message {
+    return this.#sends(withValue(this.#ledger.next(), key, this.#partitionOf(key), padding));
+  }
+
+  /** Notes what was acknowledged: for each partition the offset of the first, and that they follow one another. */
+  acknowledge(messages: readonly Message[], results: readonly RecordMetadata[]): void {
+    const { topic } = this.settings;
+    for (const { partition, baseOffset } of results) {
+      const there = messages.filter((message) => message.partition === partition);
+      for (const [i, { id, key, value }] of there.entries()) {
+        const endpoint = `/${topic}/${key}`;
+        const placed = {
+          endpoint,
+          partition,
+          offset: Number(baseOffset) + i,
+          id,
+          isTombstone: value === null,
+        };
+        this.#ledger.acknowledged.add(id);
+        this.placed.push(placed);
+        this.#isLast(endpoint, placed);
+      }
+    }
+  }
+
   #tick(): void {
-    const { keys, perSecond } = this.settings;
+    const { keys, perSecond, tombstones } = this.settings;
     const now = performance.now();
     this.#owed = Math.min(this.#owed + ((now - this.#tickedAt) / 1_000) * perSecond, perSecond);
     this.#tickedAt = now;
     const count = Math.floor(this.#owed);
     if (count === 0 || this.#pending.size >= MAX_PENDING) return;
     this.#owed -= count;
-    const messages = Array.from({ length: count }, () =>
-      this.#message(oneOf(this.#random, keys), Math.floor(this.#random() * PAD_BYTES)),
-    );
+    const messages = Array.from({ length: count }, () => {
+      const key = oneOf(this.#random, keys);
+      if (tombstones > 0 && this.#random() < tombstones) return this.#tombstone(key);
+      return this.message(key, Math.floor(this.#random() * PAD_BYTES));
+    });
     const sent = this.#send(messages).then(() => {
       this.#pending.delete(sent);
     });
     this.#pending.add(sent);
   }
 
-  #message(key: string, padding: number): Message {
-    const id = this.#ledger.next();
-    const value = `{"id":${id},"pad":"${"x".repeat(padding)}"}`;
-    return { id, key, value, partition: partitionOf(Buffer.from(key), this.partitions) };
+  #tombstone(key: string): Message {
+    return this.#sends(tombstone(this.#ledger.next(), key, this.#partitionOf(key)));
+  }
+
+  #sends(message: Message): Message {
+    const endpoint = `/${this.settings.topic}/${message.key}`;
+    const ids = this.sent.get(endpoint);
+    if (ids === undefined) this.sent.set(endpoint, new Set([message.id]));
+    else ids.add(message.id);
+    return message;
+  }
+
+  #partitionOf(key: string): number {
+    return partitionOf(Buffer.from(key), this.partitions);
   }
 
   /** Whether it was acknowledged. */
@@ -119,13 +176,7 @@ export class Writer {
     const { topic } = this.settings;
     try {
       const results = (await this.#producer?.send({ topic, acks: -1, timeout: 5_000, messages })) ?? [];
-      for (const { partition, baseOffset } of results) {
-        const there = messages.filter((message) => message.partition === partition);
-        for (const [i, { id, key }] of there.entries()) {
-          this.#ledger.acknowledged.add(id);
-          this.#acknowledge(`/${topic}/${key}`, { partition, offset: Number(baseOffset) + i });
-        }
-      }
+      this.acknowledge(messages, results);
       return true;
     } catch (error) {
       this.#ledger.failed += messages.length;
@@ -134,7 +185,7 @@ export class Writer {
     }
   }
 
-  #acknowledge(endpoint: string, place: Place): void {
+  #isLast(endpoint: string, place: Place): void {
     const before = this.last.get(endpoint);
     // In another partition it is another count.
     if (before?.partition === place.partition && before.offset > place.offset) return;

@@ -281,8 +281,8 @@ export class ForwardingWorld<H extends WritableHistory> {
   }
 
   #isHome({ path }: WatchingObject, epoch: string): boolean {
-    const { length } = this.log.partitions;
-    return epoch.endsWith(`.${partitionOf(KEYS[PATHS.indexOf(path)] ?? Buffer.alloc(0), length)}`);
+    const count = this.partitions.count("t") ?? 0;
+    return epoch.endsWith(`.${partitionOf(KEYS[PATHS.indexOf(path)] ?? Buffer.alloc(0), count)}`);
   }
 
   /** Of a key that it doesn't know in a partition nobody can say that records of it were lost there. */

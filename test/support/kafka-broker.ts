@@ -32,6 +32,8 @@ export interface KafkaOptions {
   readonly misadvertised?: true;
   /** Ports of proxies, one for each broker, that lead to `behindProxies`: who comes through them is led to them only. */
   readonly proxies?: readonly number[];
+  /** The same, to `behindAccountProxies`, for those who have an account: with SCRAM-SHA-256, and without TLS. */
+  readonly accountProxies?: readonly number[];
   /** Lines of server.properties that come last, and so win. */
   readonly config?: Readonly<Record<string, string | number>>;
 }
@@ -66,10 +68,10 @@ export class KafkaBroker {
 
   /** Resolves when every broker answers. */
   static async start(options: KafkaOptions = {}): Promise<KafkaBroker> {
-    const { brokers = 1, oneController, old, config = {}, secure, proxies } = options;
+    const { brokers = 1, oneController, old, config = {}, secure, proxies, accountProxies } = options;
     const classpath = await kafkaClasspath(old && OLD_VERSION);
     const folder = mkdtempSync(join(tmpdir(), "kafka-"));
-    const ports = await freePorts(3 * brokers + 4);
+    const ports = await freePorts(4 * brokers + 4);
     const [broker, advertised, certified = 0, secured = 0, ...behind] = ports.slice(2 * brokers);
     const security = secure && (await securityOf(folder, secured, certified));
     const misadvertised = options.misadvertised && {
@@ -80,7 +82,9 @@ export class KafkaBroker {
       const controllerPort = oneController && i > 0 ? undefined : ports[brokers + i];
       const proxy = proxies?.[i];
       const proxied = proxy === undefined ? undefined : { port: behind[i] ?? 0, proxy };
-      return nodeOf(folder, i + 1, ports[i] ?? 0, controllerPort, proxied);
+      const account = accountProxies?.[i];
+      const accounts = account === undefined ? undefined : { port: behind[brokers + i] ?? 0, proxy: account };
+      return nodeOf(folder, i + 1, ports[i] ?? 0, controllerPort, proxied, accounts);
     });
     const zooKeeper = old && (await startZooKeeper(classpath, folder));
     const shared = {
@@ -120,6 +124,10 @@ export class KafkaBroker {
     return this.#nodes.flatMap(({ proxied }) => (proxied === undefined ? [] : [proxied.port]));
   }
 
+  get behindAccountProxies(): number[] {
+    return this.#nodes.flatMap(({ accounts }) => (accounts === undefined ? [] : [accounts.port]));
+  }
+
   /** Comma-separated, as tools want it. */
   get bootstrap(): string {
     return this.brokers.join(",");
@@ -137,7 +145,7 @@ export class KafkaBroker {
   /** Adds a broker to the running cluster; resolves to its id when it answers. It holds nothing yet. */
   async add(): Promise<number> {
     const [port = 0] = await freePorts(1);
-    const node = nodeOf(this.#folder, this.#nodes.length + 1, port, undefined, undefined);
+    const node = nodeOf(this.#folder, this.#nodes.length + 1, port, undefined, undefined, undefined);
     this.#nodes.push(node);
     await this.#format(node);
     await this.#launch(node);
@@ -317,8 +325,9 @@ function nodeOf(
   port: number,
   controllerPort: number | undefined,
   proxied: Node["proxied"],
+  accounts: Node["accounts"],
 ): Node {
   const home = join(folder, String(id));
   mkdirSync(home);
-  return { id, port, folder: home, controllerPort, proxied, process: undefined };
+  return { id, port, folder: home, controllerPort, proxied, accounts, process: undefined };
 }

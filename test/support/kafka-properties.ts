@@ -11,8 +11,15 @@ export interface Node {
   /** Undefined where it is a broker only. */
   readonly controllerPort: number | undefined;
   /** One more port where it listens, and the port of the proxy that leads there. */
-  readonly proxied: { readonly port: number; readonly proxy: number } | undefined;
+  readonly proxied: Proxied | undefined;
+  /** The same for those who must say who they are. */
+  readonly accounts: Proxied | undefined;
   process: ChildProcess | undefined;
+}
+
+interface Proxied {
+  readonly port: number;
+  readonly proxy: number;
 }
 
 /** What every broker of a cluster knows alike. */
@@ -29,7 +36,7 @@ export interface Shared {
 
 /** The text of its server.properties. */
 export function properties(
-  { id, port, folder, controllerPort, proxied }: Node,
+  { id, port, folder, controllerPort, proxied, accounts }: Node,
   { voters, zooKeeper, replicas, misadvertised, config }: Shared,
   secure = "",
 ): string {
@@ -37,7 +44,14 @@ export function properties(
   const controls = controllerPort !== undefined && zooKeeper === undefined;
   const controller = controls ? `,CONTROLLER://127.0.0.1:${controllerPort}` : "";
   const lost = (which: "broker" | "advertised") => (misadvertised ? `,LOST://${misadvertised[which]}` : "");
-  const behind = (port: "port" | "proxy") => (proxied ? `,PROXIED://127.0.0.1:${proxied[port]}` : "");
+  const behind = (port: "port" | "proxy") =>
+    (proxied ? `,PROXIED://127.0.0.1:${proxied[port]}` : "") +
+    (accounts ? `,ACCOUNTS://127.0.0.1:${accounts[port]}` : "");
+  const accountsOnly = accounts && {
+    "listener.name.accounts.sasl.enabled.mechanisms": "SCRAM-SHA-256",
+    "listener.name.accounts.scram-sha-256.sasl.jaas.config":
+      "org.apache.kafka.common.security.scram.ScramLoginModule required;",
+  };
   const metadata = {
     "process.roles": controls ? "broker,controller" : "broker",
     "node.id": id,
@@ -57,7 +71,7 @@ export function properties(
       "advertised.listeners": `PLAINTEXT://127.0.0.1:${port}${lost("advertised")}${behind("proxy")}${secure}`,
     }),
     "listener.security.protocol.map":
-      "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,LOST:PLAINTEXT,PROXIED:PLAINTEXT,SECURE:SASL_SSL,MUTUAL:SSL",
+      "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,LOST:PLAINTEXT,PROXIED:PLAINTEXT,ACCOUNTS:SASL_PLAINTEXT,SECURE:SASL_SSL,MUTUAL:SSL",
     "log.dirs": join(folder, "data"),
     "default.replication.factor": replicas,
     "min.insync.replicas": insync,
@@ -77,6 +91,7 @@ export function properties(
     "broker.session.timeout.ms": 3_000,
     "broker.heartbeat.interval.ms": 500,
     "controlled.shutdown.enable": true,
+    ...accountsOnly,
     ...config,
   })
     .map(([name, value]) => `${name}=${value}\n`)

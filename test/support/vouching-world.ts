@@ -82,7 +82,11 @@ export class VouchingWorld {
       ...options.stream,
     };
     this.#origins = options.memories.map((memory) => this.#origin(memory));
-    this.#replica = new Replica(options.window, { position: undefined, latest: undefined }, this.#now);
+    this.#replica = new Replica(
+      options.window,
+      { position: undefined, latest: undefined, due: new Map() },
+      this.#now,
+    );
   }
 
   run(command: Command): void {
@@ -156,6 +160,8 @@ export class VouchingWorld {
     const { records } = origin.index.since("t", KEY, before, { maxRecords: 9, maxBytes: 1e9 });
     const isActive = this.#of(this.#active) === origin;
     for (const epoch of EPOCHS) {
+      // It reads all of it again.
+      if ((origin.tails.get(epoch) ?? -1) >= origin.index.endOf(epoch)) origin.tails.delete(epoch);
       // It began anew there: whoever is live is told so.
       const horizon = origin.index.horizonOf(epoch);
       if (horizon <= (before.get(epoch) ?? 0) + 1) continue;
@@ -224,9 +230,9 @@ export class VouchingWorld {
   }
 
   #hibernate(): void {
-    const { position, latest } = this.#replica;
+    const { position, latest, due } = this.#replica;
     const frame = latest === undefined || latest === "none" ? latest : latest.frame;
-    this.#replica = new Replica(this.#options.window, { position, latest: frame }, this.#now);
+    this.#replica = new Replica(this.#options.window, { position, latest: frame, due }, this.#now);
   }
 
   #age(ms: number): void {

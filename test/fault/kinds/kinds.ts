@@ -1,3 +1,7 @@
+import { AGING } from "./aging.ts";
+import { COMPACTION } from "./compaction.ts";
+import { CREDENTIALS } from "./credentials.ts";
+import { DELETION } from "./deletion.ts";
 import { KAFKA } from "./kafka.ts";
 import type { Kind } from "./kind.ts";
 import { LINK_KINDS } from "./links.ts";
@@ -6,6 +10,9 @@ import { OBJECTS } from "./objects.ts";
 import { PROCESSES } from "./processes.ts";
 import { RANGES } from "./ranges.ts";
 import { READERS } from "./readers.ts";
+import { SLOW_LINES } from "./slow-lines.ts";
+import { THROTTLING } from "./throttling.ts";
+import { TRANSACTIONS } from "./transactions.ts";
 
 /** Every kind of fault, in the order of the table. */
 export const KINDS: readonly Kind[] = [
@@ -15,5 +22,12 @@ export const KINDS: readonly Kind[] = [
   ...LINK_KINDS,
   ...READERS,
   ...KAFKA,
+  ...COMPACTION,
+  ...DELETION,
+  ...TRANSACTIONS,
+  ...THROTTLING,
+  ...SLOW_LINES,
+  ...CREDENTIALS,
+  ...AGING,
   ...MACHINE,
 ];

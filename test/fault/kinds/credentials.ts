@@ -1,0 +1,19 @@
+/** Credentials that are changed while origins run. */
+import { leaveAlone } from "./alone.ts";
+import type { Kind } from "./kind.ts";
+
+export const CREDENTIALS: readonly Kind[] = [
+  {
+    name: "password of origins changed while the others are killed",
+    perTenMinutes: 6,
+    lastsMs: 4_000,
+    parts: ["origin", "origin-kafka"],
+    missing: ({ settings }) =>
+      settings.origins === 1 ? "there is one origin, which needs no password" : undefined,
+    inject: async (rig, _, gone) => {
+      await rig.secret.change();
+      for (const proxy of rig.links.brokers) proxy.cut();
+      await leaveAlone(rig, ({ hasAccount }) => hasAccount, gone);
+    },
+  },
+];

@@ -1,0 +1,75 @@
+/** Records that Kafka is told to delete (`DeleteRecords`): those that were read, and those that were not. */
+import { between, oneOf, type Random } from "../random.ts";
+import type { Rig } from "../rig.ts";
+import { TOPICS } from "../topics.ts";
+import { type Kind, pause } from "./kind.ts";
+
+const TOPIC = "purged";
+/** Up to the end that a partition has. */
+const ALL = "-1";
+
+/** So many of the records before, any of which somebody may have had last. */
+const RECENT = 300;
+
+async function deleteAll({ admin }: Rig): Promise<void> {
+  const partitions = Array.from({ length: TOPICS[TOPIC].partitions }, (_, partition) => partition);
+  await admin.deleteTopicRecords({
+    topic: TOPIC,
+    partitions: partitions.map((partition) => ({ partition, offset: ALL })),
+  });
+}
+
+/** Somebody who has been away since before what was deleted. */
+function comesBack(rig: Rig, random: Random): void {
+  rig.comeBack(TOPIC, oneOf(random, rig.writer(TOPIC).placed.slice(-RECENT)));
+}
+
+/** Until something was written that nobody has read. */
+const unread = (random: Random) => pause(between(random, 1_000, 2_500));
+
+export const DELETION: readonly Kind[] = [
+  {
+    name: "DeleteRecords of what was read",
+    perTenMinutes: 12,
+    lastsMs: 500,
+    parts: ["purged", "brokers"],
+    inject: async (rig, random) => {
+      await deleteAll(rig);
+      comesBack(rig, random);
+    },
+  },
+  {
+    name: "DeleteRecords of what no origin has read: all are off",
+    perTenMinutes: 11,
+    lastsMs: 3_500,
+    parts: ["purged", "origin"],
+    inject: async (rig, random) => {
+      const { origins } = rig;
+      await Promise.all(origins.map((origin) => origin.kill()));
+      try {
+        await unread(random);
+        await deleteAll(rig);
+      } finally {
+        for (const origin of origins) origin.start();
+      }
+      comesBack(rig, random);
+    },
+  },
+  {
+    name: "DeleteRecords of what no origin has read: all are cut off",
+    perTenMinutes: 11,
+    lastsMs: 3_500,
+    parts: ["purged", "origin-kafka"],
+    inject: async (rig, random) => {
+      const { brokers } = rig.links;
+      for (const proxy of brokers) proxy.silence();
+      try {
+        await unread(random);
+        await deleteAll(rig);
+      } finally {
+        for (const proxy of brokers) proxy.speak();
+      }
+      comesBack(rig, random);
+    },
+  },
+];

@@ -84,7 +84,10 @@ export class FetchLoop {
           const isLast = part === undefined;
           if (isLast && !due) break;
           due = false;
-          const handled = onBatch(batchOf(part ?? { records: [], nextOffset: at.offset }, fetched));
+          const nextOffset = part?.nextOffset ?? at.offset;
+          const handled = onBatch(batchOf(part ?? { records: [], nextOffset }, fetched));
+          // Known even if the read ends before it looks again: only so a log that was truncated is noticed later.
+          if (nextOffset >= next.offset) reached.set(epoch, next);
           // Who waits for others to have their turn doesn't keep what it has handled.
           part = undefined;
           await handled;

@@ -1,6 +1,6 @@
 /**
  * The origin's metrics: each with its type, its labels, its meaning, and where its values come from. All of them
- * are computed when they are scraped; the parts only count in plain numbers. README.md of this folder has the same
+ * are computed when they are scraped; the parts only count in plain numbers. docs/metrics-and-events.md has the same
  * table, which a test holds against this one.
  */
 

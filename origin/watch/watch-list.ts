@@ -218,6 +218,7 @@ export class WatchList {
     for (const watch of this.#watchesOf(topic)) {
       if (!this.#concerns(watch, epoch)) continue;
       lose(watch, "horizon", again ? epoch : undefined);
+      if (watch.tails.has(epoch)) watch.stands.add(epoch);
       if (watch.tails.delete(epoch) && next > 0) watch.tails.set(epoch, next - 1);
     }
   }
@@ -240,6 +241,8 @@ export class WatchList {
     for (const watch of this.#watchesOf(topic)) {
       if ((watch.tails.get(epoch) ?? before) >= before) continue;
       lose(watch, "horizon");
+      // Who is live stands there all the same.
+      watch.stands.add(epoch);
       watch.tails.delete(epoch);
     }
   }

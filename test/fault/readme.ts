@@ -1,22 +1,32 @@
-/** Puts what a run found into README.md: its table, the line of totals on the first screen, and the command of both. */
+/**
+ * Puts what a run found into the documents: the line of totals on README.md's first screen, a row for each kind of fault
+ * in docs/guarantees.md, and in both the command that led to them.
+ */
 import { type Results, summary, table } from "./report.ts";
+
+interface Document {
+  /** From the root of the project. */
+  readonly path: string;
+  /** How the header of its table begins. */
+  readonly header: string;
+  readonly table: (results: Results) => string;
+}
+
+export const DOCUMENTS: readonly Document[] = [
+  { path: "README.md", header: "| faults |", table: summary },
+  { path: "docs/guarantees.md", header: "| Fault |", table },
+];
 
 const COMMAND = /npm run test:fault -- --minutes [\d.]+ --seed \d+/g;
 
-/** Throws where README.md has no such tables. */
-export function renewed(readme: string, results: Results, minutes: string): string {
-  const commanded = readme.replace(
-    COMMAND,
-    `npm run test:fault -- --minutes ${minutes} --seed ${results.seed}`,
-  );
-  return withTable(withTable(commanded, "| faults |", summary(results)), "| Fault |", table(results));
-}
-
-/** With another table in place of the one whose header begins so. */
-function withTable(text: string, header: string, replacement: string): string {
-  const lines = text.split("\n");
-  const from = lines.findIndex((line) => line.startsWith(header));
+/** A document's text with the results of a run. Throws if it has no such table. */
+export function renewed(text: string, document: Document, results: Results, minutes: string): string {
+  const command = `npm run test:fault -- --minutes ${minutes} --seed ${results.seed}`;
+  const lines = text.replace(COMMAND, command).split("\n");
+  const from = lines.findIndex((line) => line.startsWith(document.header));
   const length = lines.slice(Math.max(0, from)).findIndex((line) => !line.startsWith("|"));
-  if (from < 0 || length < 0) throw new Error(`README.md has no table that begins with ${header}`);
-  return [...lines.slice(0, from), ...replacement.split("\n"), ...lines.slice(from + length)].join("\n");
+  if (from < 0 || length < 0)
+    throw new Error(`${document.path} has no table that begins with ${document.header}`);
+  const rows = document.table(results).split("\n");
+  return [...lines.slice(0, from), ...rows, ...lines.slice(from + length)].join("\n");
 }

@@ -1,7 +1,9 @@
-import { expect, test } from "vitest";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
 import { check, isClean } from "./checker.ts";
 import type { Kind } from "./kinds/kind.ts";
-import { renewed } from "./readme.ts";
+import { DOCUMENTS, renewed } from "./readme.ts";
 import { failures, type Results, summary, table } from "./report.ts";
 import type { Injected } from "./runner.ts";
 
@@ -118,13 +120,26 @@ test("a kind that can't be had here stands in the table with the reason, and is 
   expect(failures(missing)).toEqual([]);
 });
 
-test("a README gets both tables, and the command that led to them", () => {
-  const command = (seed: number) => `npm run test:fault -- --minutes 10 --seed ${seed}`;
-  const readme = (seed: number, short: string, long: string) =>
-    `By \`${command(seed)}\`:\n\n${short}\n\nText.\n\n${long}\n\n\`${command(seed)}\`\n`;
-  const before = readme(7, "| faults | lost |\n| --: | --: |\n| 1 | 0 |", "| Fault | lost |\n| --- | --: |");
+describe.each(DOCUMENTS)("$path", (document) => {
+  test("gets its table, and the command that led to it", () => {
+    const command = (seed: number) => `npm run test:fault -- --minutes 10 --seed ${seed}`;
+    const text = (seed: number, rows: string) =>
+      `By \`${command(seed)}\`:\n\n${rows}\n\nText.\n\n| Other | table |\n\n\`${command(seed)}\`\n`;
+    const before = text(7, `${document.header} lost |\n| --: | --: |\n| 1 | 0 |`);
 
-  expect(renewed(before, RESULTS, "10")).toBe(readme(1, summary(RESULTS), table(RESULTS)));
+    expect(renewed(before, document, RESULTS, "10")).toBe(text(1, document.table(RESULTS)));
+    expect(() => renewed("nothing", document, RESULTS, "10")).toThrow(`${document.path} has no table`);
+  });
+
+  test("has such a table, with the columns that a run writes now, and its command", () => {
+    const text = readFileSync(join(import.meta.dirname, "../..", document.path), "utf8");
+    const [header] = document.table(RESULTS).split("\n");
+
+    expect(text.split("\n")).toContain(header);
+    expect(renewed(text, document, RESULTS, "10")).toContain("npm run test:fault -- --minutes 10 --seed 1`");
+  });
+});
+
+test("the totals count faults and kinds", () => {
   expect(summary(RESULTS)).toContain("| 2 of 1 kinds | 200 | 0 | 0 | 0 | 0 | 0 |");
-  expect(() => renewed("nothing", RESULTS, "10")).toThrow("no table");
 });

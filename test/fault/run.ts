@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { faultRun } from "./fault-run.ts";
 import { KINDS } from "./kinds/kinds.ts";
-import { renewed } from "./readme.ts";
+import { DOCUMENTS, renewed } from "./readme.ts";
 import { failures, table } from "./report.ts";
 
 const USAGE = `npm run test:fault -- [flags]
@@ -17,7 +17,7 @@ Injects faults into Kafka, origins, the edge and every link while subscribers ch
   --kinds A,B    Only kinds whose names contain one of these.
   --brokers N    1 or 3; 3 if not given.
   --origins N    For each slice, 1 or 2; 2 if not given.
-  --readme       Writes what was found into README.md, where the run doesn't fail.
+  --readme       Writes what was found into README.md and docs/guarantees.md, if the run doesn't fail.
   --verbose      Says what each fault did, and what the processes say.
   --list         The kinds.
   --help         This text.
@@ -86,9 +86,9 @@ async function main(): Promise<number> {
       ? "passed"
       : `failed; repeat with: npm run test:fault -- --minutes ${values.minutes} --seed ${seed}`,
   );
-  if (values.readme && wrong.length === 0) {
-    const path = join(import.meta.dirname, "../../README.md");
-    writeFileSync(path, renewed(readFileSync(path, "utf8"), results, values.minutes));
+  for (const document of values.readme && wrong.length === 0 ? DOCUMENTS : []) {
+    const path = join(import.meta.dirname, "../..", document.path);
+    writeFileSync(path, renewed(readFileSync(path, "utf8"), document, results, values.minutes));
   }
   return wrong.length === 0 ? 0 : 1;
 }

@@ -1,6 +1,6 @@
 /**
  * The readers of readers.ts side by side, each run in a process of its own: `npx node test/kafka/compare.ts [--runs N]`.
- * Prints the table of the README's "Reading Kafka": the median of the runs, and in brackets the least and the most.
+ * Prints the table of docs/kafka.md: the median of the runs, and in brackets the least and the most.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { randomUUID } from "node:crypto";

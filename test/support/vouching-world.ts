@@ -160,6 +160,8 @@ export class VouchingWorld {
     const { records } = origin.index.after("t", KEY, before, { maxRecords: 9, maxBytes: 1e9 });
     const isActive = this.#of(this.#active) === origin;
     for (const epoch of EPOCHS) {
+      // It reads all of it again.
+      if ((origin.tails.get(epoch) ?? -1) >= origin.index.endOf(epoch)) origin.tails.delete(epoch);
       // It began anew there: whoever is live is told so.
       const horizon = origin.index.horizonOf(epoch);
       if (horizon <= (before.get(epoch) ?? 0) + 1) continue;

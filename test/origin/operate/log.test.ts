@@ -68,9 +68,9 @@ test("a text without secrets stays as it is", () => {
   expect(hiding(["secret"])("the topic keys is read")).toBe("the topic keys is read");
 });
 
-test("the table of events in origin/README.md is that of the code", () => {
-  const readme = readFileSync(join(import.meta.dirname, "../../../origin/README.md"), "utf8");
-  const rows = [...readme.matchAll(/^\| `(\w+)` \| (error|warn|info|debug) \| (.*) \|$/gm)];
+test("the table of events in docs/metrics-and-events.md is that of the code", () => {
+  const document = readFileSync(join(import.meta.dirname, "../../../docs/metrics-and-events.md"), "utf8");
+  const rows = [...document.matchAll(/^\| `(\w+)` \| (error|warn|info|debug) \| (.*) \|$/gm)];
 
   expect(Object.fromEntries(rows.map(([, event, level, sentence]) => [event, [level, sentence]]))).toEqual(
     EVENTS,

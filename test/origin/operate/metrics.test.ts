@@ -1,4 +1,4 @@
-/** The metrics as Prometheus reads them, held against the table in origin/README.md. */
+/** The metrics as Prometheus reads them, held against the table in docs/metrics-and-events.md. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
@@ -8,7 +8,7 @@ import { MetricsRegistry } from "../../../origin/operate/registry.ts";
 import type { Status } from "../../../origin/operate/status.ts";
 import { madeUpStatus, NOW } from "../../support/status.ts";
 
-const readme = readFileSync(join(import.meta.dirname, "../../../origin/README.md"), "utf8");
+const document = readFileSync(join(import.meta.dirname, "../../../docs/metrics-and-events.md"), "utf8");
 /** Of prom-client, about the process. */
 const DEFAULTS = /^distributary_(process|nodejs)_/;
 
@@ -41,8 +41,8 @@ function described(text: string): string[] {
     .map(([, name = "", type]) => `${name} ${type} (${labels.get(name)})`);
 }
 
-describe("the table in origin/README.md", () => {
-  const rows = [...readme.matchAll(/^\| `(distributary_\w+)` \| (\w+) \| (.*?) ?\| (.*) \|$/gm)];
+describe("the table in docs/metrics-and-events.md", () => {
+  const rows = [...document.matchAll(/^\| `(distributary_\w+)` \| (\w+) \| (.*?) ?\| (.*) \|$/gm)];
 
   test("has every metric that is scraped, with its type and labels, and no other", async () => {
     busyMeter();

@@ -1,0 +1,153 @@
+/** The state tables of INTERNALS.md, cell by cell against the code that they describe. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import {
+  type Own,
+  type OwnEvent,
+  QUEUED,
+  stepOwn,
+  stepTheirs,
+  type TheirEvent,
+  type Theirs,
+} from "../../edge/endpoint/question-states.ts";
+import { type Candidate, nextActive } from "../../edge/shard/failover.ts";
+
+const text = readFileSync(join(import.meta.dirname, "../../shared/INTERNALS.md"), "utf8");
+
+interface Row {
+  readonly name: string;
+  readonly cells: readonly string[];
+}
+
+/** The rows of the table whose first column is headed so. "the same" stands for the cell above. */
+function rowsOf(heading: string): readonly Row[] {
+  const [, body = ""] =
+    new RegExp(`^\\| ${heading} \\|.*\\n\\|[-|]+\\n((?:\\|.*\\n)+)`, "m").exec(text) ?? [];
+  const rows = body
+    .trim()
+    .split("\n")
+    .map((line) => line.slice(2, -2).split(" | "));
+  return rows.map(([name = "", ...cells], i) => ({
+    name,
+    cells: cells.map((cell, column) => (cell === "the same" ? (rows[i - 1]?.[column + 1] ?? "") : cell)),
+  }));
+}
+
+/** Where a cell leads, outcome by outcome; where it leads nowhere the state stays. */
+function leadsTo(cell: string, from: string, outcomes: number): readonly string[] {
+  const targets = [...cell.matchAll(/→ (\w+)/g)].map(([, target]) => target ?? "");
+  return Array.from({ length: outcomes }, (_, i) => targets[i] ?? targets[0] ?? from);
+}
+
+const kindOf = ({ name }: Row) => name.split(":")[0] ?? "";
+
+describe("[R2] the object's own question", () => {
+  const states: Record<string, Own> = {
+    settled: { kind: "settled" },
+    due: { kind: "due" },
+    asked: { kind: "asked", id: 1, from: undefined },
+    held: { kind: "held", id: 1, from: undefined },
+  };
+  const columns: readonly OwnEvent[] = [
+    { kind: "missed" },
+    { kind: "asks", id: 2, from: undefined },
+    { kind: "waiting" },
+    { kind: "answered", more: false },
+    { kind: "answered", more: true },
+    { kind: "lost" },
+  ];
+  const rows = rowsOf("Own question");
+
+  test("[R2] the table has every state", () => {
+    expect(rows.map(kindOf)).toEqual(Object.keys(states));
+  });
+
+  test.each(rows)("[R2] $name", (row) => {
+    const from = states[kindOf(row)] ?? { kind: "settled" };
+
+    const after = columns.map((event) => stepOwn(from, event).kind);
+    expect(after).toEqual(row.cells.flatMap((cell) => leadsTo(cell, from.kind, 1)));
+  });
+});
+
+describe("[R2] a question for others", () => {
+  const states: Record<string, Theirs> = {
+    queued: QUEUED,
+    asked: { kind: "asked", checked: false, id: 1 },
+    held: { kind: "held", checked: false, id: 1 },
+    tired: { kind: "tired", checked: false },
+    stalled: { kind: "stalled" },
+  };
+  /** An event each, or one for each of the outcomes that a cell names. */
+  const columns: readonly (readonly TheirEvent[])[] = [
+    [{ kind: "asks", id: 2 }],
+    [
+      { kind: "waiting", hasRoom: true },
+      { kind: "waiting", hasRoom: false },
+    ],
+    [
+      { kind: "answered", steady: true },
+      { kind: "answered", steady: false },
+    ],
+    [{ kind: "ownAnswered" }],
+    [{ kind: "lost" }],
+  ];
+  const rows = rowsOf("Question for others");
+
+  test("[R2] the table has every state", () => {
+    expect(rows.map(kindOf)).toEqual(Object.keys(states));
+  });
+
+  test.each(rows)("[R2] $name", (row) => {
+    const from = states[kindOf(row)] ?? QUEUED;
+
+    const after = columns.map((events) => events.map((event) => stepTheirs(from, event).kind));
+    expect(after).toEqual(columns.map((events, i) => leadsTo(row.cells[i] ?? "", from.kind, events.length)));
+  });
+});
+
+describe("[U13] who takes over", () => {
+  const now = 1_000_000;
+  const DEADLINE_MS = 3_000;
+  const past = now - DEADLINE_MS;
+  const active: readonly (Candidate | undefined)[] = [
+    undefined,
+    { heardAt: now, unreadySince: undefined },
+    { heardAt: now, unreadySince: past + 1 },
+    { heardAt: now, unreadySince: past },
+    { heardAt: past, unreadySince: undefined },
+    { heardAt: past, unreadySince: past },
+  ];
+  const silent: Candidate = { heardAt: past, unreadySince: undefined };
+  const ready = () => ({ heardAt: now, unreadySince: undefined });
+  const unready = () => ({ heardAt: now, unreadySince: past });
+  /** The longest-standing first, and which of them it is, if one takes over. */
+  const standbys: readonly { readonly all: readonly Candidate[]; readonly next: number }[] = [
+    { all: [silent, unready(), ready(), ready()], next: 2 },
+    { all: [silent, unready(), unready()], next: 1 },
+    { all: [silent, { ...silent }], next: 0 },
+    { all: [], next: 0 },
+  ];
+  const rows = rowsOf("The active uplink");
+
+  test("[U13] the table has every state", () => {
+    expect(rows).toHaveLength(active.length);
+  });
+
+  test.each(rows.map((row, i) => [row.name, row.cells, active[i]] as const))(
+    "[U13] %s",
+    (_, cells, incumbent) => {
+      const chosen = standbys.map(({ all }) => nextActive(incumbent, all, now, DEADLINE_MS));
+
+      expect(chosen).toEqual(
+        standbys.map(({ all, next }, i) =>
+          /takes over|becomes active/.test(cells[i] ?? "") ? all[next] : undefined,
+        ),
+      );
+      chosen.forEach((one, i) => {
+        if (one !== undefined) expect(standbys[i]?.all.indexOf(one)).toBe(standbys[i]?.next);
+      });
+    },
+  );
+});

@@ -1,0 +1,374 @@
+/** The cases that PROTOCOL.md gives to authors of clients (shared/vectors), held against the project's own code. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { type Subscription, subscribe } from "../../shared/client/client.ts";
+import { classify } from "../../shared/core/continuity.ts";
+import { endpointPath, parseAddress } from "../../shared/protocol/address.ts";
+import {
+  classifyValue,
+  decodeUpdate,
+  encodeUpdate,
+  type Frame,
+  type Header,
+  type Update,
+  type Value,
+} from "../../shared/protocol/frame.ts";
+import { LIMITS } from "../../shared/protocol/limits.ts";
+import { packMessages, splitBinary, splitText } from "../../shared/protocol/message.ts";
+import {
+  formatPosition,
+  NOTHING,
+  parseComponent,
+  parsePosition,
+  reaches,
+  withComponent,
+} from "../../shared/protocol/position.ts";
+import { PING } from "../../shared/protocol/subscriber.ts";
+import { FakeClock } from "../support/fake-clock.ts";
+import { FakeTransport } from "../support/fake-transport.ts";
+
+interface Paths {
+  readonly canonical: readonly { readonly topic: string; readonly keyHex: string; readonly path: string }[];
+  readonly otherSpellings: readonly { readonly path: string; readonly canonical: string }[];
+  readonly refused: readonly { readonly path: string; readonly code: string }[];
+}
+
+interface Positions {
+  readonly valid: readonly {
+    readonly text: string;
+    readonly components: Record<string, number>;
+    readonly canonical: string;
+  }[];
+  readonly invalid: readonly string[];
+  readonly reached: readonly {
+    readonly position: string;
+    readonly head: string;
+    readonly reached: boolean;
+  }[];
+}
+
+interface Continuity {
+  readonly cases: readonly {
+    readonly name: string;
+    readonly position: string;
+    readonly p: string;
+    readonly q: number | null;
+    readonly does: "take" | "drop" | "ask";
+    readonly then: string;
+  }[];
+}
+
+type Raw = { readonly text: string } | { readonly hex: string };
+
+interface RawUpdate {
+  readonly endpoint: string;
+  readonly epoch: string;
+  readonly offset: number;
+  readonly previous: number | null;
+  readonly timestamp: number | null;
+  readonly headers: readonly (readonly [string, string | null | { readonly hex: string }])[];
+  readonly headersOmitted: number | null;
+  readonly value:
+    | { readonly kind: "json" | "text"; readonly text: string }
+    | { readonly kind: "bytes"; readonly hex: string }
+    | { readonly kind: "tombstone" }
+    | { readonly kind: "omitted"; readonly size: number };
+}
+
+type Named = Raw & { readonly name: string };
+
+interface Frames {
+  readonly frames: readonly (Named & { readonly update: RawUpdate })[];
+  readonly read: readonly (Named & { readonly update: RawUpdate })[];
+  readonly malformed: readonly Named[];
+  readonly values: readonly { readonly hex: string | null; readonly kind: string }[];
+  readonly messages: readonly (Named & { readonly frames: readonly Raw[] | null })[];
+}
+
+interface Receiver {
+  readonly scenarios: readonly {
+    readonly name: string;
+    readonly from: string | null;
+    readonly steps: readonly {
+      readonly says: string;
+      readonly tells: readonly string[];
+      readonly position: string | null;
+      readonly state: string;
+    }[];
+  }[];
+}
+
+function load<T>(name: string): T {
+  return JSON.parse(
+    readFileSync(join(import.meta.dirname, `../../shared/vectors/${name}.json`), "utf8"),
+  ) as T;
+}
+
+const bytes = (hex: string) => Uint8Array.from(Buffer.from(hex, "hex"));
+const frameOf = (raw: Raw): Frame => ("hex" in raw ? bytes(raw.hex) : raw.text);
+const positionOf = (text: string) => parsePosition(text) ?? NOTHING;
+
+describe("paths.json", () => {
+  const { canonical, otherSpellings, refused } = load<Paths>("paths");
+
+  test.each(canonical)("[A1] [A2] [A5] $path", ({ topic, keyHex, path }) => {
+    expect(endpointPath(topic, bytes(keyHex))).toBe(path);
+    expect(parseAddress(path)).toEqual({
+      ok: true,
+      canonical: true,
+      address: { topic, key: bytes(keyHex), path },
+    });
+  });
+
+  test.each(otherSpellings)("[A3] $path is another spelling of $canonical", ({ path, canonical }) => {
+    const read = parseAddress(path);
+
+    expect(read.ok && [read.canonical, read.address.path]).toEqual([false, canonical]);
+  });
+
+  test.each(refused)("[A4] [A5] $path is refused: $code", ({ path, code }) => {
+    expect(parseAddress(path)).toEqual({ ok: false, code });
+  });
+});
+
+describe("positions.json", () => {
+  const { valid, invalid, reached } = load<Positions>("positions");
+
+  test.each(valid)("[P1] [P2] $text is a position", ({ text, components, canonical }) => {
+    const position = positionOf(text);
+
+    expect(Object.fromEntries(position)).toEqual(components);
+    expect(formatPosition(position)).toBe(canonical);
+  });
+
+  test.each(invalid.map((text) => [text]))("[P1] [P2] %j is none", (text) => {
+    expect(parsePosition(text)).toBeUndefined();
+  });
+
+  test.each(reached)("[S14] that $position has reached $head: $reached", ({ position, head, reached }) => {
+    expect(reaches(positionOf(position), positionOf(head))).toBe(reached);
+  });
+});
+
+describe("continuity.json", () => {
+  const words = { take: "next", drop: "duplicate", ask: "gap" } as const;
+
+  test.each(load<Continuity>("continuity").cases)("[P5] $name", ({ position, p, q, does, then }) => {
+    const component = parseComponent(p) ?? { epoch: "", offset: -1 };
+    const before = positionOf(position);
+    const after = does === "take" ? withComponent(before, component.epoch, component.offset) : before;
+
+    expect(classify(before, { ...component, previous: q ?? undefined })).toBe(words[does]);
+    expect(formatPosition(after)).toBe(then);
+  });
+});
+
+describe("frames.json", () => {
+  const { frames, read, malformed, values, messages } = load<Frames>("frames");
+
+  test.each(frames)("[F2] [F4] [F5] [F6] [F7] [F8] $name: written and read", (frame) => {
+    const update = updateOf(frame.update);
+
+    expect(encodeUpdate(update)).toEqual(frameOf(frame));
+    expect(decodeUpdate(frameOf(frame))).toEqual({ ok: true, value: update });
+  });
+
+  test.each(read)("[F2] [V3] $name: read", (frame) => {
+    expect(decodeUpdate(frameOf(frame))).toEqual({ ok: true, value: updateOf(frame.update) });
+  });
+
+  test.each(malformed)("[F9] $name: malformed", (frame) => {
+    expect(decodeUpdate(frameOf(frame)).ok).toBe(false);
+  });
+
+  test.each(values)("[F3] $hex travels as $kind", ({ hex, kind }) => {
+    expect(classifyValue(hex === null ? null : bytes(hex)).kind).toBe(kind);
+  });
+
+  test.each(messages)("[F10] [F11] $name", (message) => {
+    const whole = frameOf(message);
+    const parts = typeof whole === "string" ? splitText(whole) : splitBinary(Uint8Array.from(whole));
+
+    expect(parts).toEqual(message.frames?.map(frameOf));
+  });
+
+  test("[S12] a message of several frames has at most 768 KiB, whatever their characters", () => {
+    // No character takes more bytes for each of its UTF-16 units.
+    const frame = `{"e":"/t/k","p":"a.0:1","s":"${"\u20ac".repeat(100_000)}"}`;
+
+    const packed = packMessages([frame, frame, frame, frame], LIMITS.batchBytes);
+
+    const sizes = packed.map((message) => Buffer.byteLength(message));
+    expect(packed.map((message) => splitText(String(message)).length)).toEqual([2, 2]);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(768 * 1024);
+  });
+});
+
+describe("the first look in PROTOCOL.md", () => {
+  const text = readFileSync(join(import.meta.dirname, "../../shared/PROTOCOL.md"), "utf8");
+  const sessions = [...text.matchAll(/^```\n(→ GET [\s\S]*?)^```/gm)].map(([, session = ""]) => session);
+
+  test("[S3] [P5] what it shows leads a receiver from the verdict's position to its head, and is told as recovered", () => {
+    expect(sessions).toHaveLength(2);
+    for (const session of sessions) {
+      const transport = new FakeTransport();
+      const [, from] = /\?from=(\S+)/.exec(session) ?? [];
+      const options = { transport, clock: new FakeClock(), ...(from !== undefined && { from }) };
+      const subscription = subscribe("ws://edge.example/flights/ATL", options);
+      const frames = [...session.matchAll(/^← (.*)$/gm)].map(([, frame = ""]) => frame);
+      transport.socket.open().say(...frames);
+
+      const { received, duplicates, holes, gaps, resumes } = subscription.statistics;
+      expect([received, duplicates, holes, gaps, resumes]).toEqual([2, 0, 0, 0, from === undefined ? 0 : 1]);
+      expect(subscription.phase).toBe("live");
+      subscription.close();
+    }
+  });
+});
+
+describe("the times in PROTOCOL.md are the client's", () => {
+  const url = "ws://edge.example/t/k";
+
+  test("[S10] delays are up to 0.5 s, doubled to 30 s, and 0.5 s again after a connection of 5 s", () => {
+    const [transport, clock] = [new FakeTransport(), new FakeClock()];
+    const subscription = subscribe(url, { transport, clock });
+    const bounds: number[] = [];
+    subscription.on(
+      "connection",
+      ({ retryMs }) => retryMs !== undefined && bounds.push(retryMs / clock.chance),
+    );
+
+    for (let i = 0; i < 8; i++) {
+      transport.socket.drop();
+      clock.pass(subscription.connection.retryMs ?? 0);
+    }
+    transport.socket.open();
+    clock.pass(5_000);
+    transport.socket.drop();
+
+    expect(bounds).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 500]);
+    subscription.close();
+  });
+
+  test("[S11] a ping comes first and after 15 s of silence; 10 s after that the other end is gone", () => {
+    const [transport, clock] = [new FakeTransport(), new FakeClock()];
+    const subscription = subscribe(url, { transport, clock });
+    const { socket } = transport;
+    const seen = () => [socket.sent.length, socket.closed];
+
+    socket.open();
+    expect(seen()).toEqual([1, false]);
+    clock.pass(14_999);
+    expect(seen()).toEqual([1, false]);
+    clock.pass(1);
+    expect(seen()).toEqual([2, false]);
+    clock.pass(9_999);
+    expect(seen()).toEqual([2, false]);
+    clock.pass(1);
+    expect(seen()).toEqual([2, true]);
+    subscription.close();
+  });
+
+  test("[S13] a subscribe that gets neither verdict nor wait for 30 s is given up with its socket", () => {
+    const [transport, clock] = [new FakeTransport(), new FakeClock()];
+    const subscription = subscribe(url, { transport, clock });
+    const { socket } = transport;
+    socket.open();
+
+    for (let second = 0; second < 29; second++) {
+      clock.pass(1_000);
+      socket.say('{"pong":1}');
+    }
+    expect(socket.closed).toBe(false);
+    clock.pass(1_000);
+    expect(socket.closed).toBe(true);
+    subscription.close();
+  });
+
+  test("[S15] at the fifth gap in a row continuity is lost, and it begins without a position", () => {
+    const [transport, clock] = [new FakeTransport(), new FakeClock()];
+    const subscription = subscribe(url, { transport, clock, from: "a.0:4" });
+    const told = tellingOf(subscription);
+    const gap = '{"e":"/t/k","p":"a.0:9","q":7,"v":1}';
+    const verdict = (id: number) => `{"id":${id},"ok":{"position":"a.0:4","head":"a.0:9","recovered":true}}`;
+
+    transport.socket.open().say(verdict(0), gap, verdict(1), gap);
+    for (let i = 0; i < 3; i++) {
+      clock.pass(subscription.connection.retryMs ?? 0);
+      transport.socket.open().say(verdict(0), gap);
+    }
+    clock.pass(subscription.connection.retryMs ?? 0);
+
+    expect(told.filter((line) => line.startsWith("lost"))).toEqual(["lost broken"]);
+    expect(transport.urls).toEqual([...Array(4).fill("/t/k?from=a.0%3A4"), "/t/k"]);
+    subscription.close();
+  });
+});
+
+describe("receiver.json", () => {
+  test.each(load<Receiver>("receiver").scenarios)("[S3] [S4] [S5] [S13] [S14] [S15] $name", (scenario) => {
+    const transport = new FakeTransport();
+    const options = { transport, clock: new FakeClock(), ...(scenario.from && { from: scenario.from }) };
+    const subscription = subscribe("ws://edge.example/t/k", options);
+    const told = tellingOf(subscription);
+    const { socket } = transport;
+    socket.open();
+    told.length = 0;
+
+    for (const { says, tells, position, state } of scenario.steps) {
+      const before = socket.sent.length;
+      socket.say(says);
+      const asked = socket.sent.slice(before).filter((frame) => frame !== PING);
+
+      expect([...told, ...asked.map((frame) => `ask ${frame}`)], says).toEqual(tells);
+      expect([subscription.position ?? null, STATES[subscription.phase]], says).toEqual([position, state]);
+      told.length = 0;
+    }
+    subscription.close();
+  });
+});
+
+const STATES = {
+  away: "away",
+  asked: "asked",
+  waiting: "waiting",
+  catchingUp: "catching up",
+  live: "live",
+  ended: "ended",
+} as const;
+
+/** What a subscription tells, in the words of the vectors. */
+function tellingOf(subscription: Subscription): string[] {
+  const told: string[] = [];
+  subscription.on("update", ({ position }) => told.push(`update ${position}`));
+  subscription.on("live", () => told.push("live"));
+  subscription.on("gap", ({ cause }) => told.push(`lost ${cause}`));
+  subscription.on("wait", () => told.push("wait"));
+  subscription.on("error", ({ code }) => told.push(`error ${code}`));
+  subscription.on("connection", ({ state }) => {
+    if (state === "backingOff") told.push("reconnect");
+    if (state === "closed") told.push("end");
+  });
+  return told;
+}
+
+function updateOf(raw: RawUpdate): Update {
+  const { endpoint, epoch, offset, previous, timestamp, headers, headersOmitted, value } = raw;
+  return {
+    endpoint,
+    epoch,
+    offset,
+    previous: previous ?? undefined,
+    timestamp: timestamp ?? undefined,
+    headers: headers.map(
+      ([name, text]): Header => [name, typeof text === "object" && text !== null ? bytes(text.hex) : text],
+    ),
+    ...(headersOmitted !== null && { headersOmitted }),
+    value: producedValue(value),
+  };
+}
+
+function producedValue(value: RawUpdate["value"]): Value {
+  return value.kind === "bytes" ? { kind: "bytes", bytes: bytes(value.hex) } : value;
+}

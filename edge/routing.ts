@@ -1,5 +1,5 @@
 /**
- * Which object does what: A7 of PROTOCOL.md. And how the Worker, the shards and the objects address one
+ * Which object does what: A7 of INTERNALS.md. And how the Worker, the shards and the objects address one
  * another inside the edge; none of these requests can come from outside.
  */
 import { shardOf } from "../shared/protocol/address.ts";

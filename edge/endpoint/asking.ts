@@ -1,5 +1,5 @@
 /**
- * What an endpoint's object asks its source, and how it takes the answers: R2, R4, R5, U5, L4, L7 and L8 of PROTOCOL.md.
+ * What an endpoint's object asks its source, and how it takes the answers: R2, R4, R5, U5, L4, L7 and L8.
  * Questions are about positions: the object's own, from where it is, and one for each position at which somebody waits,
  * as many at once as have places (line.ts). In which states they can be is in question-states.ts.
  *

@@ -1,5 +1,5 @@
 /**
- * How those who wait are served: S3, R1, R2 and R4 of PROTOCOL.md. From the window where it reaches back far
+ * How those who wait are served: S3, R1, R2 and R4. From the window where it reaches back far
  * enough, else from answers of the origin, piece by piece until the window takes over.
  */
 import type { Attached } from "../../shared/protocol/attach.ts";

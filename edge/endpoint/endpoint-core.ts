@@ -1,6 +1,6 @@
 /**
  * What an endpoint's object decides: who is served from where, when the origin is asked, what is passed on.
- * S1–S9, R1–R5 and L1–L5 of PROTOCOL.md. Sockets, time, chance and the shard come in as ports.
+ * S1–S9, R1–R5 and L1–L5. Sockets, time, chance and the shard come in as ports.
  *
  *   subscribe ──▶ served from the window ──▶ live ◀── updates that chain ── link
  *       │ not covered                          ▲

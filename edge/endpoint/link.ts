@@ -1,5 +1,5 @@
 /**
- * Which of the sockets that a shard dialled is an object's link: L3 of PROTOCOL.md.
+ * Which of the sockets that a shard dialled is an object's link: L3 of INTERNALS.md.
  */
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { decodeLinkDown, type LinkHello } from "../../shared/protocol/link.ts";

@@ -1,5 +1,5 @@
 /**
- * In which state a question of an object can be, and what changes that: R2, R5 and L8 of PROTOCOL.md. Pure.
+ * In which state a question of an object can be, and what changes that: R2, R5 and L8 of INTERNALS.md. Pure.
  *
  * The object's own question is asked from where it is, and is about itself:
  *

@@ -1,5 +1,5 @@
 /**
- * Who may be an origin: U1 of PROTOCOL.md. A short-lived JWT, signed with a secret that origin and edge share;
+ * Who may be an origin: U1 of INTERNALS.md. A short-lived JWT, signed with a secret that origin and edge share;
  * its key id says with which, so that secrets can be changed one side after the other.
  */
 import { errors, jwtVerify } from "jose";

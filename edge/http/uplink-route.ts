@@ -1,5 +1,5 @@
 /**
- * `/$/uplink`, where origins come in: U1 and V1 of PROTOCOL.md.
+ * `/$/uplink`, where origins come in: U1 and V1.
  */
 import { challengeOf, TOKEN_FAULTS } from "../../shared/protocol/token-fault.ts";
 import { UPLINK_PROTOCOL, VERSION } from "../../shared/protocol/version.ts";

@@ -1,5 +1,5 @@
 /**
- * Makes one answer of those of several slices: N5 and N6 of PROTOCOL.md. Pure.
+ * Makes one answer of those of several slices: N5 and N6 of INTERNALS.md. Pure.
  */
 import type { Attached } from "../../shared/protocol/attach.ts";
 import { type Frame, timestampOf } from "../../shared/protocol/frame.ts";

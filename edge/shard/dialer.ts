@@ -1,5 +1,5 @@
 /**
- * Dials the objects that a shard has noted: L1 of PROTOCOL.md. A bounded number at once, with backoff where it
+ * Dials the objects that a shard has noted: L1 of INTERNALS.md. A bounded number at once, with backoff where it
  * fails, and with an end: an object that can't be dialled for minutes is given up, and asks again when it needs
  * its shard.
  */

@@ -1,5 +1,5 @@
 /**
- * Which uplink should be a shard's active one: U12 and U13 of PROTOCOL.md. Pure: time comes in.
+ * Which uplink should be a shard's active one: U12 and U13 of INTERNALS.md. Pure: time comes in.
  */
 
 /** Milliseconds since 1970. */

@@ -1,5 +1,5 @@
 /**
- * Which uplink leads for a slice of the partitions at a shard, that is, is active: U2, U11–U15 and N2 of PROTOCOL.md.
+ * Which uplink leads for a slice of the partitions at a shard, that is, is active: U2, U11–U15 and N2 of INTERNALS.md.
  * Each change of leadership has a generation of its own, which is stored before anyone hears of it.
  */
 import type { CloseName } from "../../shared/protocol/codes.ts";

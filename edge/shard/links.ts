@@ -1,5 +1,5 @@
 /**
- * The links of a shard and what is watched on each: L2, L3, L7 and L8 of PROTOCOL.md.
+ * The links of a shard and what is watched on each: L2, L3, L7 and L8 of INTERNALS.md.
  */
 import { type Attach, type Attached, UNASKED } from "../../shared/protocol/attach.ts";
 import type { Routing } from "../../shared/protocol/frame.ts";

@@ -1,5 +1,5 @@
 /**
- * What an origin sends, item by item: U3 of PROTOCOL.md. Of an update only the header is read.
+ * What an origin sends, item by item: U3 of INTERNALS.md. Of an update only the header is read.
  */
 import { type AddressedTo, decodeAddressed } from "../../shared/protocol/addressed.ts";
 import { type Frame, type Routing, routingOf } from "../../shared/protocol/frame.ts";

@@ -1,6 +1,6 @@
 /**
  * Where several origins share the partitions, an object's ask goes to each of them, and their answers go down as one:
- * N5–N7 of PROTOCOL.md. An answer that came is held until the others have, which takes a moment: a slice that is
+ * N5–N7 of INTERNALS.md. An answer that came is held until the others have, which takes a moment: a slice that is
  * missing, or waits, or is slow, isn't waited for where the others can tell.
  *
  *   ask ──▶ every slice ──▶ part ──▶ all are there, or enough ──▶ one answer ──▶ what came live since

@@ -1,4 +1,4 @@
-/** What is known of an ask that was put to several slices, and whether that is enough: N5 and N6 of PROTOCOL.md. */
+/** What is known of an ask that was put to several slices, and whether that is enough: N5 and N6 of INTERNALS.md. */
 import { type Attach, encodeAttach } from "../../shared/protocol/attach.ts";
 import type { Frame, Routing } from "../../shared/protocol/frame.ts";
 import { type Position, reaches } from "../../shared/protocol/position.ts";

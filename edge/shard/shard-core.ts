@@ -1,6 +1,6 @@
 /**
  * What a shard decides: the switchboard between the active origins and the objects that watch something. It knows
- * who watches what and keeps no records. L1–L8 and U2–U15 of PROTOCOL.md. Sockets, rows and time come in as ports.
+ * who watches what and keeps no records. L1–L8 and U2–U15 of INTERNALS.md. Sockets, rows and time come in as ports.
  *
  * A shard is awake while it has links, for these it dialled itself; so it is the clock of the objects below.
  */

@@ -1,6 +1,6 @@
 /**
  * The sockets that origins of one slice dialled to a shard: one of them is its active uplink, the others stand by or
- * are fenced. U2, U11–U14 of PROTOCOL.md.
+ * are fenced. U2, U11–U14 of INTERNALS.md.
  */
 import * as v from "valibot";
 import { LIMITS } from "../../shared/protocol/limits.ts";

@@ -1,5 +1,5 @@
 /**
- * The window: the recent updates of one endpoint without a hole (R1 of PROTOCOL.md).
+ * The window: the recent updates of one endpoint without a hole (R1 of INTERNALS.md).
  *
  * It vouches for each epoch by itself, from a *floor* on: every update after that offset is in it. Of an epoch
  * without a floor it claims nothing, since "nothing was received" is not "nothing was". What a bound drops moves

@@ -1,5 +1,5 @@
 /**
- * Endpoints and their URLs: rules A1–A7 of PROTOCOL.md. One key, one URL, whatever its bytes are.
+ * Endpoints and their URLs: rules A1–A7. One key, one URL, whatever its bytes are.
  */
 import { LIMITS } from "./limits.ts";
 

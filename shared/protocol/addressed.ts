@@ -1,5 +1,5 @@
 /**
- * To whom a frame on an uplink goes: rule U3 of PROTOCOL.md. An address, a tab, the frame: the shard reads the
+ * To whom a frame on an uplink goes: rule U3 of INTERNALS.md. An address, a tab, the frame: the shard reads the
  * address, never the value.
  */
 import { decodeUtf8, type Frame } from "./frame.ts";

@@ -1,5 +1,5 @@
 /**
- * What a link wants and what it gets: rules L2, L4, L8 and U5 of PROTOCOL.md. These frames are the same on a link and, with
+ * What a link wants and what it gets: rules L2, L4, L8 and U5 of INTERNALS.md. These frames are the same on a link and, with
  * the link's number or addressed to it, on an uplink.
  */
 import * as v from "valibot";

@@ -1,5 +1,5 @@
 /**
- * Control frames between a shard and the objects below it: rules L1–L8 of PROTOCOL.md. Update frames go the
+ * Control frames between a shard and the objects below it: rules L1–L8 of INTERNALS.md. Update frames go the
  * same way down.
  */
 import * as v from "valibot";

@@ -1,5 +1,5 @@
 /**
- * Slices: rules N1–N8 of PROTOCOL.md. Origins that share the partitions of the topics divide them by their numbers:
+ * Slices: rules N1–N8 of INTERNALS.md. Origins that share the partitions of the topics divide them by their numbers:
  * slice k of n has each partition p with p mod n = k − 1. One slice, `1/1`, is the usual case.
  */
 import { LIMITS } from "./limits.ts";

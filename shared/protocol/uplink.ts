@@ -1,5 +1,5 @@
 /**
- * Control frames between an origin and a shard: rules U1–U15 of PROTOCOL.md; what they pass on between the
+ * Control frames between an origin and a shard: rules U1–U15 of INTERNALS.md; what they pass on between the
  * origin and a link is in attach.ts.
  *
  * Every frame that the origin sends is addressed (addressed.ts). What a shard sends up is bare control frames.

@@ -1,6 +1,6 @@
 /**
  * What an origin sends, taken apart in the cheapest way that can be thought of: nothing is checked, nothing but
- * numbers is read, and each frame is for one link (U3, F11 of PROTOCOL.md).
+ * numbers is read, and each frame is for one link (U3, F11).
  */
 import { SEPARATOR } from "../../../shared/protocol/message.ts";
 

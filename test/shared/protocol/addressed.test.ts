@@ -12,7 +12,7 @@ const addressees: fc.Arbitrary<AddressedTo> = fc.oneof(
 );
 
 describe("addressed frames", () => {
-  test("[U3] they are what PROTOCOL.md shows", () => {
+  test("[U3] they are what INTERNALS.md shows", () => {
     expect(encodeAddressed({ kind: "links", links: [7, 9] }, "F")).toBe("7,9\tF");
     expect(encodeAddressed({ kind: "question", id: 13 }, "F")).toBe("?13\tF");
     expect(encodeAddressed({ kind: "shard" }, "F")).toBe("0\tF");

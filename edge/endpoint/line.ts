@@ -1,6 +1,6 @@
 /**
  * Those who wait for more than their object holds, in the order in which their positions are asked for: R2 of
- * PROTOCOL.md. Who waits at the same position waits for the same question.
+ * INTERNALS.md. Who waits at the same position waits for the same question.
  *
  * There are two lanes, each with places of its own: positions that the object has passed itself, and so the source once
  * held what follows them; and others, which can be made up at will. A question that the source holds (R5) gives up its

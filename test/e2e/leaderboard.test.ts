@@ -1,7 +1,7 @@
-/** The example of test/examples/leaderboard: a board that many watch while scores come in. */
+/** The example of examples/leaderboard: a board that many watch while scores come in. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { KEY, LEADERBOARD, SCORES, startAggregator } from "../examples/leaderboard/aggregator.ts";
-import type { Place } from "../examples/leaderboard/board.ts";
+import { KEY, LEADERBOARD, SCORES, startAggregator } from "../../examples/leaderboard/aggregator.ts";
+import type { Place } from "../../examples/leaderboard/board.ts";
 import { range } from "../support/contract-records.ts";
 import { eventually } from "../support/deadline.ts";
 import { Deployment } from "../support/deployment.ts";

@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Kafka, logLevel } from "kafkajs";
-import { subscribe } from "../../../shared/client/client.ts";
-import { KafkaBroker } from "../../support/kafka-broker.ts";
-import { createTopic } from "../../support/kafka-topics.ts";
-import { Product } from "../../support/product.ts";
+import { subscribe } from "../../shared/client/client.ts";
+import { KafkaBroker } from "../../test/support/kafka-broker.ts";
+import { createTopic } from "../../test/support/kafka-topics.ts";
+import { Product } from "../../test/support/product.ts";
 import { KEY, LEADERBOARD, SCORES, startAggregator } from "./aggregator.ts";
 
 const PLAYERS = 1_000;

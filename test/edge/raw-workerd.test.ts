@@ -107,7 +107,7 @@ test("[S6] [S8] an object that has been idle is really taken out of memory, whil
   expect(after["object_created.shard"]).toBe(before["object_created.shard"]);
 }, 30_000);
 
-test("[U2] [L1] killed and started again, the edge grants higher generations and serves who comes back by position", async () => {
+test("[U2] [L1] killed and started again, the edge counts generations on and serves who comes back by position", async () => {
   const subscriber = await subscribe();
   origin.append(PATH, 3);
   await subscriber.until(({ updates }) => updates.length === 2, "an update");

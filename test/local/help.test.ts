@@ -49,7 +49,7 @@ describe.each(OURS)("npm run %s", (name, script) => {
 
     expect([code, err]).toEqual([0, ""]);
     expect(out).toMatch(
-      name === "feed" ? /^node origin\/feed\.ts/ : new RegExp(`^npm (run )?(-s )?${name}\\b`),
+      name === "feed" ? /^node origin\/embedded\/feed\.ts/ : new RegExp(`^npm (run )?(-s )?${name}\\b`),
     );
     expect(out).toContain("--help");
     expect(readdirSync(folder)).toEqual([]);

@@ -82,7 +82,7 @@ export class SimulatedEdge {
   #generation = 0;
   /** When a socket was last pinged. */
   readonly #pings = new Map<unknown, number>();
-  readonly #granted = new Set<number>();
+  readonly #activated = new Set<number>();
   /** Failovers: an origin that stood by took over. */
   promotions = 0;
 
@@ -380,10 +380,10 @@ export class SimulatedEdge {
       now: () => this.clock.now,
       dial: () => this.#dialShard(),
       after: (ms, run) => void this.clock.after(ms, run),
-      granted: (generation, stoodBy) => {
+      activated: (generation, stoodBy) => {
         if (stoodBy) this.promotions++;
-        if (this.#granted.has(generation)) this.problems.push(`generation ${generation} was granted twice`);
-        this.#granted.add(generation);
+        if (this.#activated.has(generation)) this.problems.push(`generation ${generation} led twice`);
+        this.#activated.add(generation);
       },
       asked: (link, id) => this.asked.push(`${link}:${id}`),
       problem: (problem) => this.problems.push(`${name}: ${problem}`),

@@ -30,8 +30,8 @@ export interface SimulatedOriginPorts {
   /** A new uplink. */
   dial(): Wire;
   after(ms: number, run: () => void): void;
-  /** A grant was heard of, by one that stood by or has just come. */
-  granted(generation: number, stoodBy: boolean): void;
+  /** It became active: told to one that stood by or has just come. */
+  activated(generation: number, stoodBy: boolean): void;
   asked(link: number, id: number): void;
   problem(problem: string): void;
 }
@@ -268,13 +268,13 @@ export class SimulatedOrigin {
     const { value } = says;
     if (value.kind === "hello") {
       this.#role = value.hello.role ?? "active";
-      if (this.#role === "active") this.#ports.granted(value.hello.generation, false);
+      if (this.#role === "active") this.#ports.activated(value.hello.generation, false);
       this.beat();
     }
     if (value.kind === "active") {
-      if (this.#role !== "standby") this.#ports.problem("granted, but it does not stand by");
+      if (this.#role !== "standby") this.#ports.problem("made active, but it does not stand by");
       this.#role = "active";
-      this.#ports.granted(value.generation, true);
+      this.#ports.activated(value.generation, true);
     }
     if (value.kind === "attach") {
       if (this.#role !== "active") this.#ports.problem(`asked as ${this.#role}`);

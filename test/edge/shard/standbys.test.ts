@@ -17,7 +17,7 @@ beforeEach(() => {
 const hello = (role: "active" | "standby", generation: number) => ({
   hello: { version: 1, shard: 0, shards: 1, generation, role },
 });
-const granted = (generation: number) => ({ role: "active", generation });
+const activated = (generation: number) => ({ role: "active", generation });
 const active = () => shard.core.status().origin;
 
 describe("standing by", () => {
@@ -118,7 +118,7 @@ describe("taking over", () => {
     shard.core.uplinkClosed(a);
 
     expect(c.take()).toEqual([
-      granted(2),
+      activated(2),
       { attach: A, id: 0, link: 1, from: "e:6" },
       { attach: A, id: 2, link: 1, from: "e:1" },
     ]);
@@ -146,7 +146,7 @@ describe("taking over", () => {
     shard.core.uplinkMessage(a, encodeAddressed(to, encodeLatest(A, new Map([["e", 5]]), 1)));
 
     shard.core.uplinkClosed(a);
-    expect(b.take()).toEqual([granted(2), { get: A, id: 1 }]);
+    expect(b.take()).toEqual([activated(2), { get: A, id: 1 }]);
     shard.core.uplinkMessage(b, encodeAddressed(to, encodeLatest(A, new Map([["e", 6]]), 1)));
     shard.core.uplinkMessage(b, encodeAddressed(to, updateFrame(A, 6, 5)));
 
@@ -169,7 +169,7 @@ describe("taking over", () => {
     arrives();
 
     expect(a.closed).toEqual(REPLACED);
-    expect(b.take()).toContainEqual(granted(2));
+    expect(b.take()).toContainEqual(activated(2));
   });
 
   test("[U9] [U13] one that only pings is heard, whatever its version", () => {
@@ -298,7 +298,7 @@ describe("taking over", () => {
     expect(active()).toBe("c");
   });
 
-  test("[U15] one that leaves is let go once a ready one has been granted, and what it sent before goes down", async () => {
+  test("[U15] one that leaves is let go once a ready one is active, and what it sent before goes down", async () => {
     const a = shard.connect("a");
     const b = shard.connect("b");
     const down = await shard.watch(a, A, 1);
@@ -308,7 +308,7 @@ describe("taking over", () => {
     shard.leave(a);
 
     expect(down.frames).toEqual([updateFrame(A, 6, 5)]);
-    expect(b.take()).toEqual([granted(2), { attach: A, id: 0, link: 1, from: "e:6" }]);
+    expect(b.take()).toEqual([activated(2), { attach: A, id: 0, link: 1, from: "e:6" }]);
     expect(a.closed).toEqual({ code: 4000, reason: "going_away" });
     expect(shard.problems).toEqual([]);
   });
@@ -384,7 +384,7 @@ describe("a shard that has lost its memory", () => {
 
     shard.forget([b]);
 
-    expect(b.take()).toEqual([granted(2)]);
+    expect(b.take()).toEqual([activated(2)]);
   });
 
   test("[U13] one that was silent gets a new deadline", () => {

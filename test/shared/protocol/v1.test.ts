@@ -80,7 +80,7 @@ describe("a shard of today and an origin of the first version", () => {
     expect(await refused).toMatchObject({ kind: "error", code: "unavailable" });
   });
 
-  test("[V4] [U14] it can stand by without knowing: of its grant it understands the attaches, and goes on", async () => {
+  test("[V4] [U14] it can stand by without knowing: when it becomes active it understands the attaches, and goes on", async () => {
     const shard = new SmallShard();
     const active = shard.connect("today");
     const down = await shard.watch(active, A, 1);

@@ -12,7 +12,7 @@ const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
   scripts: Record<string, string>;
 };
 /** These hand on what they get to programs of others, each with a help of its own. */
-const OTHERS = ["deploy", "check", "types", "pretest", "test"];
+const OTHERS = ["deploy", "check", "types", "pretest", "test", "test:long"];
 const OURS = Object.entries(scripts).filter(([name]) => !OTHERS.includes(name));
 
 /** What a script would write in the project. */

@@ -11,6 +11,7 @@ import { Following } from "../../support/following.ts";
 import { KafkaBroker } from "../../support/kafka-broker.ts";
 import { limitConsumers } from "../../support/kafka-quota.ts";
 import { createTopic } from "../../support/kafka-topics.ts";
+import { ifLong, LONG } from "../../support/long.ts";
 import { Reading } from "../../support/reading.ts";
 import { TcpProxy } from "../../support/tcp-proxy.ts";
 import { describeWithKafka } from "../../support/with-kafka.ts";
@@ -105,8 +106,9 @@ describeWithKafka("a line to a broker that is", () => {
     }
   });
 
-  test.each([
-    ["what 8 partitions hold takes longer than any answer may be silent", 8, 20, 10 * KB],
+  type Slow = [what: string, partitions: number, count: number, bytes: number];
+  test.each<Slow>([
+    ...ifLong<Slow>(["what 8 partitions hold takes longer than any answer may be silent", 8, 20, 10 * KB]),
     ["a batch does, which comes whole however little is asked for", 1, 1, 1_600 * KB],
   ])("so slow that %s is read on", { timeout: 180_000 }, async (_, partitions, count, bytes) => {
     const topic = await newTopic(partitions, count, bytes);
@@ -118,17 +120,21 @@ describeWithKafka("a line to a broker that is", () => {
     await expectAll(count);
   });
 
-  test("so slow that what brokers say of 300 partitions takes longer than they may be silent is described", {
-    timeout: 120_000,
-  }, async () => {
-    const topic = await newTopic(300);
-    newSource();
-    proxy.bytesPerSecond = KB;
+  test.runIf(LONG)(
+    "so slow that what brokers say of 300 partitions takes longer than they may be silent is described",
+    {
+      timeout: 120_000,
+    },
+    async () => {
+      const topic = await newTopic(300);
+      newSource();
+      proxy.bytesPerSecond = KB;
 
-    const described = await source.describe(topic);
+      const described = await source.describe(topic);
 
-    expect(described?.filter(isAvailable)).toHaveLength(300);
-  });
+      expect(described?.filter(isAvailable)).toHaveLength(300);
+    },
+  );
 
   test("no longer trusted, since a read over it hung, is made anew, and the other reads go on over it", async () => {
     const topic = await newTopic(2, 1, 10);
@@ -150,8 +156,9 @@ describeWithKafka("a line to a broker that is", () => {
   });
 
   describe("gone, with 120 partitions,", () => {
-    test.each([
-      ["refuses", () => proxy.refuse(), () => proxy.listen()],
+    type Gone = [how: string, goes: () => unknown, comesBack: () => unknown];
+    test.each<Gone>([
+      ...ifLong<Gone>(["refuses", () => proxy.refuse(), () => proxy.listen()]),
       [
         "resets every connection",
         () => {

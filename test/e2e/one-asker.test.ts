@@ -1,11 +1,12 @@
 /** Who asks for what there isn't delays nobody else of the same key, however often they ask. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Deployment, pathOf, utf8 } from "../support/deployment.ts";
+import { ifLong } from "../support/long.ts";
 import type { RawSubscriber } from "../support/raw-subscriber.ts";
 
 const RECORDS = 50;
 
-describe.each([1, 2])("with %i slices of partitions", (slices) => {
+describe.each([1, ...ifLong(2)])("with %i slices of partitions", (slices) => {
   let deployment: Deployment;
 
   beforeAll(async () => {

@@ -7,16 +7,25 @@ import { type Kind, pause } from "./kind.ts";
 const TOPIC = "purged";
 /** Up to the end that a partition has. */
 const ALL = "-1";
+/** Elections are over in less. */
+const DELETE_TRIES = 10;
+const RETRY_MS = 500;
 
 /** So many of the records before, any of which somebody may have had last. */
 const RECENT = 300;
 
 async function deleteAll({ admin }: Rig): Promise<void> {
   const partitions = Array.from({ length: TOPICS[TOPIC].partitions }, (_, partition) => partition);
-  await admin.deleteTopicRecords({
-    topic: TOPIC,
-    partitions: partitions.map((partition) => ({ partition, offset: ALL })),
-  });
+  const request = { topic: TOPIC, partitions: partitions.map((partition) => ({ partition, offset: ALL })) };
+  // Other faults may be at work: a partition without a leader just now is asked for again.
+  for (let tries = 1; ; tries++) {
+    try {
+      return await admin.deleteTopicRecords(request);
+    } catch (error) {
+      if (tries === DELETE_TRIES) throw error;
+      await pause(RETRY_MS);
+    }
+  }
 }
 
 /** Somebody who has been away since before what was deleted. */

@@ -166,7 +166,10 @@ export class VouchingWorld {
       const horizon = origin.index.horizonOf(epoch);
       if (horizon <= (before.get(epoch) ?? 0) + 1) continue;
       if (origin.tails.has(epoch)) origin.tails.set(epoch, horizon - 1);
-      if (isActive && this.#isLive) this.#attach(this.#active, origin.tails);
+      if (!isActive || !this.#isLive) continue;
+      // What retention took is told at once; what compaction took, when all was read.
+      if (horizon <= this.#log.startOf(epoch)) this.#reset(origin);
+      else this.#attach(this.#active, origin.tails);
     }
     for (const record of records) {
       const frame = this.#forwarded(origin, record);
@@ -176,6 +179,20 @@ export class VouchingWorld {
     }
     // It may have had to wait for that.
     if (isActive && !this.#isLive && this.#isAttached) this.#attach(this.#active, origin.tails);
+  }
+
+  /** Whoever is live is told that something is lost, and begins anew. */
+  #reset(origin: Origin): void {
+    const subject = { endpoint: this.#endpoint(), tails: origin.tails };
+    const { attached, frames } = answerRecent(
+      this.#ports(origin),
+      subject,
+      this.#replica.position,
+      "horizon",
+    );
+    const { verdict, to, horizon } = attached;
+    this.#held.push(verdict.position);
+    this.#replica.adopt({ position: verdict.position, to, horizon, frames }, this.#now);
   }
 
   #forwarded(origin: Origin, record: IndexedRecord): Frame {

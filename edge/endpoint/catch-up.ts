@@ -5,7 +5,18 @@
 import type { Attached } from "../../shared/protocol/attach.ts";
 import type { ResetCause } from "../../shared/protocol/codes.ts";
 import { type Frame, routingOf } from "../../shared/protocol/frame.ts";
-import { later, type Position, reaches, samePosition } from "../../shared/protocol/position.ts";
+import {
+  afterTaking,
+  componentsOf,
+  isAfter,
+  later,
+  lower,
+  offsetIn,
+  type Position,
+  reaches,
+  sameEpochs,
+  samePosition,
+} from "../../shared/protocol/position.ts";
 import type { Verdict } from "../../shared/protocol/schemas.ts";
 import { encodeReset } from "../../shared/protocol/subscriber.ts";
 import type { Replica, Span } from "./replica.ts";
@@ -120,7 +131,7 @@ export class CatchUp {
 
 /** Where a receiver stands in epochs of which its object has nothing. */
 function beyondOf(position: Position, object: Position | undefined): Position | undefined {
-  const beyond = new Map([...position].filter(([epoch]) => !object?.has(epoch)));
+  const beyond = componentsOf(position, (epoch) => !object?.has(epoch));
   return beyond.size > 0 ? beyond : undefined;
 }
 
@@ -133,7 +144,7 @@ export function proofOf({ log }: Attached): "index" | "log" {
 export function knowsLess({ verdict, to, horizon }: Attached, position: Position): boolean {
   const known = later(verdict.head, to);
   for (const [epoch, offset] of position)
-    if (offset > Math.max(known.get(epoch) ?? -1, (horizon.get(epoch) ?? 0) - 1)) return true;
+    if (offset > Math.max(offsetIn(known, epoch), (horizon.get(epoch) ?? 0) - 1)) return true;
   return false;
 }
 
@@ -154,7 +165,7 @@ function isLost(
   if (replays && !reaches(asked, from)) return false;
   for (const [epoch, oldest] of horizon) {
     const head = verdict.head.get(epoch);
-    const at = from.get(epoch) ?? -1;
+    const at = offsetIn(from, epoch);
     // At the key's last record nothing can be missing, however far the horizon has moved (R3).
     if (at < oldest - 1 && (head === undefined || at < head)) return true;
   }
@@ -170,35 +181,25 @@ function isBetween(from: Position, span: Span): boolean {
  * the answer has told all.
  */
 function asFarAs({ to, horizon, verdict }: Attached, position: Position): Position {
-  const both = new Map<string, number>();
+  const both = lower(to, position);
   for (const [epoch, offset] of to) {
-    const here = position.get(epoch);
-    const isAll = horizon.has(epoch) && offset >= (verdict.head.get(epoch) ?? -1);
-    if (here !== undefined) both.set(epoch, Math.min(offset, here));
-    else if (!isAll) both.set(epoch, offset);
+    const isAll = horizon.has(epoch) && offset >= offsetIn(verdict.head, epoch);
+    if (!position.has(epoch) && !isAll) both.set(epoch, offset);
   }
   return both;
 }
 
-function sameEpochs(a: Position, b: Position): boolean {
-  if (a.size !== b.size) return false;
-  for (const epoch of a.keys()) if (!b.has(epoch)) return false;
-  return true;
-}
-
 /** Where a receiver is that takes these frames. */
 function headAfter(from: Position, frames: readonly Frame[]): Position {
-  const head = new Map(from);
-  for (const frame of frames) {
-    const routing = routingOf(frame);
-    if (routing !== undefined) head.set(routing.epoch, routing.offset);
-  }
-  return head;
+  return afterTaking(
+    from,
+    frames.flatMap((frame) => routingOf(frame) ?? []),
+  );
 }
 
 function after(frames: readonly Frame[], from: Position): Frame[] {
   return frames.filter((frame) => {
     const routing = routingOf(frame);
-    return routing !== undefined && routing.offset > (from.get(routing.epoch) ?? -1);
+    return routing !== undefined && isAfter(routing, from);
   });
 }

@@ -6,7 +6,7 @@
  * held what follows them; and others, which can be made up at will. A question that the source holds (R5) gives up its
  * place: of each lane so many are held beside those that are asked. Past that it is taken back, and asked again in turn.
  */
-import { type Position, reaches } from "../../shared/protocol/position.ts";
+import { type Position, reaches, sameEpochs } from "../../shared/protocol/position.ts";
 import type { HibernatingPeer } from "../peer.ts";
 import type { OpenAsk, Waiting } from "./attachment.ts";
 import { openId, QUEUED, stepTheirs, type TheirEvent, type Theirs } from "./question-states.ts";
@@ -243,10 +243,5 @@ export class Line {
 
 /** Whether what follows a position includes what follows the other one. */
 function isBefore(position: Position, other: Position): boolean {
-  return position.size === other.size && reaches(other, position) && sameEpochs(position, other);
-}
-
-function sameEpochs(a: Position, b: Position): boolean {
-  for (const epoch of a.keys()) if (!b.has(epoch)) return false;
-  return true;
+  return sameEpochs(position, other) && reaches(other, position);
 }

@@ -6,7 +6,7 @@ import { classify } from "../../shared/core/continuity.ts";
 import { decideResume, type Known, type Latest, type Resume, snapshotOf } from "../../shared/core/resume.ts";
 import { type Floors, type Kept, Window, type WindowLimits } from "../../shared/core/window.ts";
 import { type Frame, type Routing, routingOf } from "../../shared/protocol/frame.ts";
-import { NOTHING, type Position, reaches, withComponent } from "../../shared/protocol/position.ts";
+import { NOTHING, offsetIn, type Position, reaches, withComponent } from "../../shared/protocol/position.ts";
 
 /** The body of an answer to an attach: it leads from `position` to `to`. */
 export interface Span {
@@ -117,9 +117,9 @@ export class Replica implements Known {
 
   #advance({ position, to, horizon }: Span, at: Map<string, number>): void {
     for (const epoch of horizon.keys()) {
-      const here = at.get(epoch) ?? -1;
-      const end = to.get(epoch) ?? -1;
-      if (here < (position.get(epoch) ?? -1)) continue;
+      const here = offsetIn(at, epoch);
+      const end = offsetIn(to, epoch);
+      if (here < offsetIn(position, epoch)) continue;
       if (here < end) at.set(epoch, end);
       this.#window.begin(epoch, Math.max(here, end));
     }
@@ -148,7 +148,7 @@ export class Replica implements Known {
  */
 function floorsOf({ position, to, horizon }: Span, whole: boolean): Floors {
   const floors = new Map(to);
-  if (whole) for (const epoch of horizon.keys()) floors.set(epoch, position.get(epoch) ?? -1);
+  if (whole) for (const epoch of horizon.keys()) floors.set(epoch, offsetIn(position, epoch));
   return floors;
 }
 
@@ -157,8 +157,8 @@ function longerFloors({ position, to, horizon }: Span, floors: Floors): Floors {
   const longer = new Map<string, number>();
   for (const epoch of horizon.keys()) {
     const floor = floors.get(epoch);
-    const begin = position.get(epoch) ?? -1;
-    if (floor !== undefined && begin < floor && floor <= (to.get(epoch) ?? -1)) longer.set(epoch, begin);
+    const begin = offsetIn(position, epoch);
+    if (floor !== undefined && begin < floor && floor <= offsetIn(to, epoch)) longer.set(epoch, begin);
   }
   return longer;
 }

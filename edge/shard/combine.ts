@@ -3,7 +3,7 @@
  */
 import type { Attached } from "../../shared/protocol/attach.ts";
 import { type Frame, timestampOf } from "../../shared/protocol/frame.ts";
-import type { Position } from "../../shared/protocol/position.ts";
+import { merge, type Position, raise } from "../../shared/protocol/position.ts";
 
 /** What one slice answered. */
 export interface Part {
@@ -36,10 +36,10 @@ export function combine(
   const [position, to, head] = [new Map(missing), new Map(missing), new Map(missing)];
   const horizon = new Map<string, number>();
   for (const { attached } of parts.values()) {
-    for (const [epoch, offset] of attached.verdict.position) position.set(epoch, offset);
-    for (const [epoch, offset] of attached.verdict.head) head.set(epoch, offset);
-    for (const [epoch, offset] of attached.to) to.set(epoch, offset);
-    for (const [epoch, offset] of attached.horizon) horizon.set(epoch, offset);
+    merge(position, attached.verdict.position);
+    merge(head, attached.verdict.head);
+    merge(to, attached.to);
+    merge(horizon, attached.horizon);
   }
   raise(head, heads);
   const all = [...parts.values()];
@@ -51,11 +51,6 @@ export function combine(
   const { endpoint, id } = asked;
   const log = all.some(({ attached }) => attached.log);
   return { attached: { endpoint, id, verdict, to, horizon, count: frames.length, log }, frames };
-}
-
-/** Component by component at least as far as the other one. */
-export function raise(position: Map<string, number>, other: Position): void {
-  for (const [epoch, offset] of other) if (offset > (position.get(epoch) ?? -1)) position.set(epoch, offset);
 }
 
 /** The latest update of an endpoint is its answer's last one, so the part with the newest comes last. */

@@ -4,6 +4,7 @@
 import { type Attach, type Attached, UNASKED } from "../../shared/protocol/attach.ts";
 import type { Routing } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
+import { raiseComponent } from "../../shared/protocol/position.ts";
 import { RoutingReader } from "../../shared/protocol/routing-reader.ts";
 import type { Peer } from "../peer.ts";
 import type { Noted } from "./dialer.ts";
@@ -112,5 +113,5 @@ export function noteAnswer(watch: Watch, { id, verdict }: Attached): void {
 
 /** An update goes down. */
 export function noteUpdate({ sent }: Watch, { epoch, offset }: Routing): void {
-  if (sent !== undefined && offset > (sent.get(epoch) ?? -1)) sent.set(epoch, offset);
+  if (sent !== undefined) raiseComponent(sent, epoch, offset);
 }

@@ -11,7 +11,7 @@
  */
 import { ERRORS, type ErrorCode } from "../../shared/protocol/codes.ts";
 import { type Frame, timestampOf } from "../../shared/protocol/frame.ts";
-import { formatPosition, type Position } from "../../shared/protocol/position.ts";
+import { formatPosition, merge, type Position } from "../../shared/protocol/position.ts";
 import type { OriginSays } from "../../shared/protocol/uplink.ts";
 import { SILENT_SLICE_MS } from "./scattered-ask.ts";
 
@@ -242,7 +242,7 @@ function latestOf({ answers }: Question): LatestResult | undefined {
   let newest: { readonly frame: Frame; readonly at: number } | undefined;
   for (const answer of here) {
     if (answer.kind !== "latest") continue;
-    for (const [epoch, offset] of answer.position) position.set(epoch, offset);
+    merge(position, answer.position);
     const at = (answer.frame === undefined ? undefined : timestampOf(answer.frame)) ?? 0;
     if (answer.frame !== undefined && (newest === undefined || at > newest.at))
       newest = { frame: answer.frame, at };

@@ -18,8 +18,8 @@ import {
 } from "../../shared/protocol/attach.ts";
 import { type Frame, type Routing, routingOf } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
-import { NOTHING, reaches } from "../../shared/protocol/position.ts";
-import { type Combined, combine, type Part, raise } from "./combine.ts";
+import { NOTHING, raise, raiseComponent, reaches } from "../../shared/protocol/position.ts";
+import { type Combined, combine, type Part } from "./combine.ts";
 import { Incoming, isWhole } from "./incoming.ts";
 import { Linger, type LingerPorts } from "./linger.ts";
 import { noteAnswer, noteUpdate, type Watch } from "./links.ts";
@@ -236,7 +236,7 @@ export class ScatterGather {
   /** The object takes it if it is where a part of an answer began; if not, that answer's head tells it to ask again. */
   #passOn(watch: Watch, { slice, frame, routing }: ScatteredAsk["liveAfter"][number]): void {
     for (const { parts, passed } of this.#of(watch))
-      if (parts.has(slice)) raise(passed, new Map([[routing.epoch, routing.offset]]));
+      if (parts.has(slice)) raiseComponent(passed, routing.epoch, routing.offset);
     noteUpdate(watch, routing);
     this.#ports.pass(watch, [frame]);
   }

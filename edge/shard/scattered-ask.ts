@@ -1,7 +1,7 @@
 /** What is known of an ask that was put to several slices, and whether that is enough: N5 and N6 of INTERNALS.md. */
 import { type Attach, encodeAttach } from "../../shared/protocol/attach.ts";
 import type { Frame, Routing } from "../../shared/protocol/frame.ts";
-import { type Position, reaches } from "../../shared/protocol/position.ts";
+import { componentsOf, type Position, reaches } from "../../shared/protocol/position.ts";
 import { sliceOf } from "../../shared/protocol/slice.ts";
 import type { Part } from "./combine.ts";
 import type { Watch } from "./links.ts";
@@ -73,7 +73,7 @@ export function suffices({ watch, ask, parts }: ScatteredAsk, count: number): bo
 
 /** The components of slices that have no part. */
 export function ofMissing(position: Position, parts: ScatteredAsk["parts"], count: number): Position {
-  return new Map([...position].filter(([epoch]) => !parts.has(sliceOf(epoch, count))));
+  return componentsOf(position, (epoch) => !parts.has(sliceOf(epoch, count)));
 }
 
 /** A view would keep its whole message. */

@@ -6,7 +6,7 @@ import type { Attached } from "../../shared/protocol/attach.ts";
 import type { ResetCause } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
-import { later, type Position } from "../../shared/protocol/position.ts";
+import { later, type Position, raiseComponent } from "../../shared/protocol/position.ts";
 import type { IndexedRecord } from "../index/record.ts";
 import type { PartitionView } from "../index/views.ts";
 import type { ProofPorts } from "./proof.ts";
@@ -67,17 +67,13 @@ export function answerRecovered(
   }
   const head = later(later(from, subject.tails), to);
   // What was cut off may have more, though nobody else knows of it: the asker goes on from where this page ends.
-  for (const { gap } of cut < 0 ? [] : replayed.slice(cut)) raise(head, gap.epoch, gap.until - 1);
+  for (const { gap } of cut < 0 ? [] : replayed.slice(cut)) raiseComponent(head, gap.epoch, gap.until - 1);
   const verdict = { position: from, head, recovered: true, cause: undefined };
   const views = provedOf(ports, subject, from);
   // With the last page nothing more was found: up to the key's last record or, where none is known, as far as was read.
-  for (const view of isWhole ? views : []) if (endOf(view) >= 0) raise(to, view.epoch, endOf(view));
+  for (const view of isWhole ? views : []) if (endOf(view) >= 0) raiseComponent(to, view.epoch, endOf(view));
   const horizon = horizonOf(views);
   return { attached: { endpoint: path, verdict, to, horizon, count: frames.length }, frames };
-}
-
-function raise(position: Map<string, number>, epoch: string, offset: number): void {
-  position.set(epoch, Math.max(offset, position.get(epoch) ?? -1));
 }
 
 /** The answer where nothing was asked for or nothing can be proved: the recent updates, and where they begin. */

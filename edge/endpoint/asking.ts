@@ -8,6 +8,7 @@
  *
  * Of this only `facts` outlive the memory.
  */
+import { ownedFrame } from "../../shared/core/owned.ts";
 import { type Attached, encodeAttach, encodeCancel, UNASKED } from "../../shared/protocol/attach.ts";
 import type { ResetCause } from "../../shared/protocol/codes.ts";
 import { type Frame, routingOf } from "../../shared/protocol/frame.ts";
@@ -168,7 +169,7 @@ export class Asking {
   take(frame: Frame, out: Frame[]): boolean {
     const reading = this.#reading;
     if (reading.kind === "updates") return false;
-    reading.frames.push(frame);
+    reading.frames.push(ownedFrame(frame));
     if (reading.frames.length >= reading.attached.count) this.#complete(reading, out);
     return true;
   }

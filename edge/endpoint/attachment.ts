@@ -5,7 +5,9 @@
  * No SQLite row takes part: after an eviction the origin's index refills what is missing, rows would cost
  * more than all else, and an object that is reset loses its subscribers' sockets along with its memory.
  */
+
 import * as v from "valibot";
+import { ownedFrame } from "../../shared/core/owned.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { formatPosition, NOTHING, type Position, parsePosition } from "../../shared/protocol/position.ts";
 import type { HibernatingPeer } from "../peer.ts";
@@ -102,7 +104,7 @@ const SubscriberSchema = v.object({
 function fitting(frame: Frame | undefined, room: number): Frame | undefined {
   if (frame === undefined || frame.length > room) return undefined;
   // Of a view all that lies behind it would be written.
-  if (typeof frame !== "string") return frame.length === frame.buffer.byteLength ? frame : frame.slice();
+  if (typeof frame !== "string") return ownedFrame(frame);
   // A string with any character past Latin-1 takes two bytes for each.
   if (frame.length * 2 <= room) return frame;
   const bytes = /^[\0-\xff]*$/.test(frame) ? frame.length : frame.length * 2;

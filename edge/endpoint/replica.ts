@@ -2,7 +2,9 @@
  * What an object knows of its endpoint: how far it is, the window before that, and the latest update, which
  * is kept apart because it outlives the window. Pure: time comes in.
  */
+
 import { classify } from "../../shared/core/continuity.ts";
+import { ownedFrame } from "../../shared/core/owned.ts";
 import { decideResume, type Known, type Latest, type Resume, snapshotOf } from "../../shared/core/resume.ts";
 import { type Floors, type Kept, Window, type WindowLimits } from "../../shared/core/window.ts";
 import { type Frame, type Routing, routingOf } from "../../shared/protocol/frame.ts";
@@ -76,8 +78,9 @@ export class Replica implements Known {
     const verdict = classify(this.#position, { epoch, offset, previous });
     if (verdict !== "next") return verdict;
     this.#position.set(routing.epoch, routing.offset);
-    this.#latest = { frame, routing };
-    this.#window.push({ frame, epoch: routing.epoch, offset: routing.offset }, now);
+    const kept = ownedFrame(frame);
+    this.#latest = { frame: kept, routing };
+    this.#window.push({ frame: kept, epoch: routing.epoch, offset: routing.offset }, now);
     return "next";
   }
 

@@ -1,9 +1,9 @@
 /** Answers of slices that are on their way to a link: the head has come, and not yet all updates of the body (U5). */
+import { ownedFrame } from "../../shared/core/owned.ts";
 import type { Attached } from "../../shared/protocol/attach.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
 import type { Part } from "./combine.ts";
 import type { Watch } from "./links.ts";
-import { own } from "./scattered-ask.ts";
 
 export class Incoming {
   /** By slice. */
@@ -22,7 +22,7 @@ export class Incoming {
   take(watch: Watch, slice: number, frame: Frame): Part | undefined {
     const part = this.#parts.get(watch)?.get(slice);
     if (part === undefined) return undefined;
-    part.frames.push(own(frame));
+    part.frames.push(ownedFrame(frame));
     if (isWhole(part)) this.drop(watch, slice);
     return part;
   }

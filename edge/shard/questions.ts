@@ -9,6 +9,7 @@
  *   GET ──▶ nothing under way ──▶ put ──▶ answered
  *     └───▶ something under way ──▶ waits, with whoever else comes, until that is answered, or for 1 s ──▶ put
  */
+import { ownedFrame } from "../../shared/core/owned.ts";
 import { ERRORS, type ErrorCode } from "../../shared/protocol/codes.ts";
 import { type Frame, timestampOf } from "../../shared/protocol/frame.ts";
 import { formatPosition, merge, type Position } from "../../shared/protocol/position.ts";
@@ -127,10 +128,8 @@ export class Questions {
     const question = this.#open.get(id);
     const answer = question?.answers.get(slice);
     if (question === undefined || answer?.kind !== "coming") return;
-    // A view would take the whole message along to whoever asked.
-    const own = typeof frame === "string" ? frame : frame.slice();
     const { position } = answer;
-    question.answers.set(slice, { kind: "latest", position, notHome: false, frame: own });
+    question.answers.set(slice, { kind: "latest", position, notHome: false, frame: ownedFrame(frame) });
     question.waitedFor.delete(slice);
     this.#settle(question);
   }

@@ -9,6 +9,7 @@
  *
  * An object may have several questions open (L4). Each is gathered by itself, and none waits for another.
  */
+import { ownedFrame } from "../../shared/core/owned.ts";
 import {
   type Attach,
   encodeAttach,
@@ -28,7 +29,6 @@ import {
   attachOf,
   newScatteredAsk,
   ofMissing,
-  own,
   type ScatteredAsk,
   SILENT_SLICE_MS,
   suffices,
@@ -225,7 +225,7 @@ export class ScatterGather {
       answered.find(({ liveAfter }) => liveAfter.some((other) => other.slice === slice)) ??
       answered.find(({ parts }) => isNews(parts.get(slice)));
     if (holder !== undefined) {
-      holder.liveAfter.push({ slice, frame: own(frame), routing });
+      holder.liveAfter.push({ slice, frame: ownedFrame(frame), routing });
       this.#hold(holder, frame.length);
       if (this.#bytes > LIMITS.scatterGatherBytes) this.#hurry(holder);
       return;

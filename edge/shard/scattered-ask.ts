@@ -75,8 +75,3 @@ export function suffices({ watch, ask, parts }: ScatteredAsk, count: number): bo
 export function ofMissing(position: Position, parts: ScatteredAsk["parts"], count: number): Position {
   return componentsOf(position, (epoch) => !parts.has(sliceOf(epoch, count)));
 }
-
-/** A view would keep its whole message. */
-export function own(frame: Frame): Frame {
-  return typeof frame === "string" ? frame : frame.slice();
-}

@@ -7,8 +7,10 @@
  *
  *   the log can't be reached     backoff     after 60 s: continuity can't be proved
  */
+
 import { setImmediate, setTimeout } from "node:timers/promises";
 import { backoff } from "../../shared/core/backoff.ts";
+import { ownedBytes } from "../../shared/core/owned.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { type IndexedRecord, recordBytes } from "../index/record.ts";
 import { type Batch, isTorn, type Source, SourceError, type SourceRecord } from "../source/source.ts";
@@ -177,9 +179,9 @@ function owned(record: IndexedRecord): IndexedRecord {
   const { key, value, headers } = record;
   return {
     ...record,
-    key: new Uint8Array(key),
-    value: value instanceof Uint8Array ? new Uint8Array(value) : value,
-    headers: headers.map(([name, bytes]) => [name, bytes && new Uint8Array(bytes)]),
+    key: ownedBytes(key),
+    value: value instanceof Uint8Array ? ownedBytes(value) : value,
+    headers: headers.map(([name, bytes]) => [name, bytes && ownedBytes(bytes)]),
   };
 }
 

@@ -1,5 +1,5 @@
 /**
- * What an object knows of its endpoint: how far it is, the window before that, and the latest update, which
+ * What is known of an endpoint: how far it is, the window before that, and the latest update, which
  * is kept apart because it outlives the window. Pure: time comes in.
  */
 
@@ -147,7 +147,7 @@ export class Replica implements Known {
 
 /**
  * What a window may claim that begins with an answer. Where the answer speaks of an epoch, all that came after
- * its beginning; of any other it only says where the object goes on.
+ * its beginning; of any other it only says where it goes on.
  */
 function floorsOf({ position, to, horizon }: Span, whole: boolean): Floors {
   const floors = new Map(to);

@@ -25,7 +25,7 @@ function createCore(links: FakeSocket[] = [], subscribers: FakeSocket[] = []): E
     answered: () => undefined,
   };
   const window = { updates: 3, ageMs: 60_000, bytes: 1_000_000 };
-  return new EndpointCore(ports, { path: PATH, window, replays: false }, { links, subscribers });
+  return new EndpointCore(ports, { path: PATH, shard: 0, window, replays: false }, { links, subscribers });
 }
 
 function link(core: EndpointCore, dial = 1, generation = 1): FakeSocket {

@@ -11,7 +11,7 @@ import type { LinkHello } from "../../shared/protocol/link.ts";
 import { formatPosition } from "../../shared/protocol/position.ts";
 import type { HibernatingPeer } from "../peer.ts";
 import { readPosition, readState, type StateFacts, WrittenStateSchema, writeState } from "./state-facts.ts";
-import type { Subscription } from "./subscription-states.ts";
+import type { SubscriptionFacts } from "./subscription-states.ts";
 
 /** The platform's limit is 16,384 bytes once serialized; the rest is room for the names of fields. */
 const ATTACHMENT_BYTES = 15_000;
@@ -31,13 +31,6 @@ export interface LinkFacts {
 export interface Carried {
   readonly path: string;
   facts(): StateFacts;
-}
-
-/** On a subscriber's socket, of one path that it follows. */
-export interface SubscriptionFacts {
-  /** Of the last subscribe. */
-  readonly id: number;
-  readonly subscription: Subscription;
 }
 
 const Whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
@@ -86,6 +79,7 @@ export function loadLink(socket: HibernatingPeer): LinkFacts | undefined {
   return { hello, states: new Map(read) };
 }
 
+/** By the paths that it follows. */
 export function saveSubscriber(
   socket: HibernatingPeer,
   follows: Iterable<readonly [path: string, SubscriptionFacts]>,
@@ -95,7 +89,7 @@ export function saveSubscriber(
   socket.serializeAttachment({ kind: "subscriber", paths } satisfies v.InferInput<typeof SubscriberSchema>);
 }
 
-/** By the paths that it follows; undefined where there is nothing that this version can read. */
+/** undefined where there is nothing that this version can read. */
 export function loadSubscriber(socket: HibernatingPeer): ReadonlyMap<string, SubscriptionFacts> | undefined {
   const result = v.safeParse(SubscriberSchema, socket.deserializeAttachment());
   if (!result.success) return undefined;

@@ -13,14 +13,7 @@ import type { Position } from "../../shared/protocol/position.ts";
 import { RoutingReader } from "../../shared/protocol/routing-reader.ts";
 import { isUpdate, URL_SUBSCRIBE_ID } from "../../shared/protocol/subscriber.ts";
 import { closeQuietly, type HibernatingPeer, sendQuietly } from "../peer.ts";
-import {
-  type Carried,
-  loadLink,
-  loadSubscriber,
-  type SubscriptionFacts,
-  saveLink,
-  saveSubscriber,
-} from "./attachment.ts";
+import { type Carried, loadLink, loadSubscriber, saveLink, saveSubscriber } from "./attachment.ts";
 import type { Answered } from "./catch-up.ts";
 import { EndpointState, type EndpointStateConfig } from "./endpoint-state.ts";
 import { LinkSeeker, type LinkSeekerPorts } from "./link-seeker.ts";
@@ -28,6 +21,7 @@ import { type Link, Links } from "./links.ts";
 import { Pacer } from "./pacer.ts";
 import type { StateFacts } from "./state-facts.ts";
 import { answerFrames } from "./subscriber-frames.ts";
+import type { SubscriptionFacts } from "./subscription-states.ts";
 
 export interface EndpointPorts extends LinkSeekerPorts {
   /** Milliseconds since 1970. */

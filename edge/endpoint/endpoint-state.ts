@@ -20,12 +20,12 @@ import type { Message } from "../../shared/protocol/message.ts";
 import { formatPosition, NOTHING, type Position, reaches } from "../../shared/protocol/position.ts";
 import type { Peer } from "../peer.ts";
 import { Asking, type AskingPorts } from "./asking.ts";
-import type { SubscriptionFacts } from "./attachment.ts";
 import { type Answered, CatchUp } from "./catch-up.ts";
 import { Line } from "./line.ts";
 import { Replica } from "./replica.ts";
 import type { StateFacts } from "./state-facts.ts";
 import { isFull, Subscribers, type SubscribersPorts } from "./subscribers.ts";
+import type { SubscriptionFacts } from "./subscription-states.ts";
 
 export interface EndpointStatePorts<S extends Peer> extends SubscribersPorts<S>, AskingPorts {
   /** A subscriber has its verdict. */

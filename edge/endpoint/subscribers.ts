@@ -10,11 +10,11 @@ import { later, type Position } from "../../shared/protocol/position.ts";
 import type { Verdict } from "../../shared/protocol/schemas.ts";
 import { encodeVerdict, encodeWait } from "../../shared/protocol/subscriber.ts";
 import { type Peer, sendQuietly } from "../peer.ts";
-import type { SubscriptionFacts } from "./attachment.ts";
 import type { Line } from "./line.ts";
 import {
   type Subscription,
   type SubscriptionEvent,
+  type SubscriptionFacts,
   stepSubscription,
   subscribed,
   type Waiting,

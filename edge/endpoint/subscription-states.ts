@@ -19,6 +19,13 @@ export type Subscription =
   /** It is sent what comes. `beyond`: where it stands in epochs of which its endpoint state has nothing. */
   | { readonly kind: "live"; readonly beyond: Position | undefined };
 
+/** Of a subscriber what outlives the memory. */
+export interface SubscriptionFacts {
+  /** Of the last subscribe. */
+  readonly id: number;
+  readonly subscription: Subscription;
+}
+
 /** One that is not live. `since`: when it began to wait, in milliseconds since 1970. */
 export type Waiting = Exclude<Subscription, { kind: "live" }>;
 

@@ -102,6 +102,16 @@ export function loadSubscriber(socket: HibernatingPeer): ReadonlyMap<string, Sub
   return follows;
 }
 
+/** A path of which something is written on one of these sockets. The object of an endpoint has no other. */
+export function pathOn(
+  links: readonly HibernatingPeer[],
+  subscribers: readonly HibernatingPeer[],
+): string | undefined {
+  for (const socket of links) for (const path of loadLink(socket)?.states.keys() ?? []) return path;
+  for (const socket of subscribers) for (const path of loadSubscriber(socket)?.keys() ?? []) return path;
+  return undefined;
+}
+
 /** Fields that are undefined would be written, too. */
 function writeSubscription({ id, subscription }: SubscriptionFacts): WrittenSubscription {
   if (subscription.kind === "live") {

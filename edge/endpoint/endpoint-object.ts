@@ -19,7 +19,7 @@ import { count } from "../operations.ts";
 import { closeCode, closeQuietly } from "../peer.ts";
 import { objectName, readObjectRequest, requireShards, shardStub } from "../routing.ts";
 import { surroundings } from "../surroundings.ts";
-import { loadLink, loadSubscriber } from "./attachment.ts";
+import { pathOn } from "./attachment.ts";
 import type { Answered } from "./catch-up.ts";
 import { EndpointCore } from "./endpoint-core.ts";
 
@@ -55,11 +55,7 @@ export class EndpointObject extends DurableObject<Env> {
   #survivingPath(socket: WebSocket | undefined): string | undefined {
     const { name } = this.ctx.id;
     if (name?.startsWith("/")) return name;
-    for (const link of this.#links(socket))
-      for (const path of loadLink(link)?.states.keys() ?? []) return path;
-    for (const subscriber of this.ctx.getWebSockets(SUBSCRIBER))
-      for (const path of loadSubscriber(subscriber)?.keys() ?? []) return path;
-    return undefined;
+    return pathOn(this.#links(socket), this.ctx.getWebSockets(SUBSCRIBER));
   }
 
   #links(socket: WebSocket | undefined): WebSocket[] {

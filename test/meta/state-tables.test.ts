@@ -42,7 +42,7 @@ function leadsTo(cell: string, from: string, outcomes: number): readonly string[
 
 const kindOf = ({ name }: Row) => name.split(":")[0] ?? "";
 
-describe("[R2] the object's own question", () => {
+describe("[R2] an endpoint state's own question", () => {
   const states: Record<string, Own> = {
     settled: { kind: "settled" },
     due: { kind: "due" },

@@ -5,6 +5,7 @@ import {
   type Carried,
   loadLink,
   loadSubscriber,
+  pathOn,
   saveLink,
   saveSubscriber,
 } from "../../../edge/endpoint/attachment.ts";
@@ -115,5 +116,22 @@ describe("a link's socket", () => {
       expect(states.map(({ position }) => position)).toEqual(some.map(() => position("e:5")));
       expect(states.map(({ latest }) => latest === large)).toEqual(some.map(() => count < 3));
     }
+  });
+});
+
+describe("the path of an object whose name doesn't tell it", () => {
+  test("stands on its link, also before the hello, and on its subscribers' sockets should there be no link", () => {
+    const path = `/t/${"a".repeat(2_000)}`;
+    const [strange, link, gone, subscriber] = [1, 2, 3, 4].map(() => new FakeSocket()) as [
+      ...[FakeSocket, FakeSocket, FakeSocket, FakeSocket],
+    ];
+    strange.serializeAttachment({ kind: "of a later version" });
+    saveLink(link, undefined, [carried(path, facts())]);
+    gone.serializeAttachment(null);
+    saveSubscriber(subscriber, [[path, { id: 0, subscription: { kind: "live", beyond: undefined } }]]);
+
+    expect(pathOn([strange, link], [])).toBe(path);
+    expect(pathOn([], [gone, subscriber])).toBe(path);
+    expect(pathOn([strange], [gone])).toBeUndefined();
   });
 });

@@ -48,7 +48,7 @@ const SubscriptionSchema = v.variant("kind", [
     from: v.optional(v.string()),
     since: Whole,
   }),
-  v.object({ kind: v.literal("catchingUp"), id: Whole, from: v.string(), since: Whole }),
+  v.object({ kind: v.literal("lagging"), id: Whole, from: v.string(), since: Whole }),
   v.object({ kind: v.literal("live"), id: Whole, beyond: v.optional(v.string()) }),
 ]);
 type WrittenSubscription = v.InferOutput<typeof SubscriptionSchema>;
@@ -118,7 +118,7 @@ function writeSubscription({ id, subscription }: SubscriptionFacts): WrittenSubs
     const { kind, beyond } = subscription;
     return beyond === undefined ? { id, kind } : { id, kind, beyond: formatPosition(beyond) };
   }
-  if (subscription.kind === "catchingUp")
+  if (subscription.kind === "lagging")
     return { id, ...subscription, from: formatPosition(subscription.from) };
   const { kind, from, since } = subscription;
   return from === undefined ? { id, kind, since } : { id, kind, since, from: formatPosition(from) };
@@ -129,6 +129,6 @@ function readSubscription(written: WrittenSubscription): SubscriptionFacts | und
   if (kind === "live") return { id, subscription: { kind, beyond: readPosition(written.beyond) } };
   const { since } = written;
   const from = readPosition(written.from);
-  if (kind !== "catchingUp") return { id, subscription: { kind, from, since } };
+  if (kind !== "lagging") return { id, subscription: { kind, from, since } };
   return from && { id, subscription: { kind, from, since } };
 }

@@ -93,7 +93,7 @@ export class CatchUp<S extends Peer> {
   /** Continuity is lost for one who waits: it begins anew just before the latest update. */
   #lose(subscriber: WaitingSubscriber<S>, cause: ResetCause): void {
     const { position, frames, head } = this.#replica.snapshot();
-    if (subscriber.subscription.kind === "catchingUp") {
+    if (subscriber.subscription.kind === "lagging") {
       const reset = encodeReset(this.#path, { position, head, cause });
       this.#subscribers.continue(subscriber, [reset, ...frames], "live");
     } else {
@@ -112,7 +112,7 @@ export class CatchUp<S extends Peer> {
     how: Proof,
   ): void {
     const beyond = then === "live" ? beyondOf(head, this.#replica.position) : undefined;
-    if (subscriber.subscription.kind === "catchingUp")
+    if (subscriber.subscription.kind === "lagging")
       this.#subscribers.continue(subscriber, frames, then, beyond);
     else this.#answer(subscriber, { position: from, head, recovered: true }, frames, then, how, beyond);
   }

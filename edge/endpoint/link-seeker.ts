@@ -84,7 +84,7 @@ export class LinkSeeker {
         return LATER_MS + LATER_SPREAD_MS * this.#ports.random();
       case "awaiting":
         return DIAL_MS;
-      case "backingOff":
+      case "resting":
         return backoff(seeking.tries - 1, RETRY, this.#ports.random());
     }
   }

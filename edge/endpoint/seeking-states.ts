@@ -1,9 +1,11 @@
 /**
  * How far an object without a link to a shard is in coming to one, and what changes that: L1 of INTERNALS.md. Pure.
  *
- *   idle ──wanted now──▶ asking ──noted──▶ awaiting ──elapsed──▶ asking, or idle after the last try: it gives up
- *    │                      ▲ └──failed──▶ backingOff ──elapsed──▲
- *    └──later──▶ pausing ───┘ elapsed                                        not needed: idle
+ *   idle ──wanted now──▶ asking ──noted──▶ awaiting ──elapsed──▶ asking; after the last try idle: it gives up
+ *    │                       └───failed──▶ resting ───elapsed──▶ the same
+ *    └──wanted later──▶ pausing ──elapsed──▲
+ *
+ * From each of them it is idle again when the link is there, or not needed.
  */
 
 /** `tries`: how often the shard has been asked, this time included. */
@@ -17,7 +19,7 @@ export type Seeking =
   /** The shard has noted the object, and dials. */
   | { readonly kind: "awaiting"; readonly tries: number }
   /** The shard couldn't be asked. */
-  | { readonly kind: "backingOff"; readonly tries: number };
+  | { readonly kind: "resting"; readonly tries: number };
 
 export type SeekingEvent =
   | { readonly kind: "wanted"; readonly when: "now" | "later" }
@@ -40,7 +42,7 @@ export function stepSeeking(seeking: Seeking, event: SeekingEvent): Seeking {
     case "noted":
       return seeking.kind === "asking" ? { kind: "awaiting", tries: seeking.tries } : seeking;
     case "failed":
-      return seeking.kind === "asking" ? { kind: "backingOff", tries: seeking.tries } : seeking;
+      return seeking.kind === "asking" ? { kind: "resting", tries: seeking.tries } : seeking;
     case "elapsed":
       if (seeking.kind === "idle" || seeking.kind === "asking") return seeking;
       if (seeking.kind === "pausing") return { kind: "asking", tries: 1 };

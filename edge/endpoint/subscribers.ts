@@ -240,5 +240,5 @@ export class Subscribers<S extends Peer> {
 
 /** A past of any length fits through: it is sent piece by piece, each when the one before has left. */
 export function isFull(socket: Peer, { kind }: Waiting): boolean {
-  return kind === "catchingUp" && socket.bufferedAmount > LIMITS.subscriberBacklogBytes;
+  return kind === "lagging" && socket.bufferedAmount > LIMITS.subscriberBacklogBytes;
 }

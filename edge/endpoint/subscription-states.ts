@@ -3,9 +3,9 @@
  *
  *   subscribe ──▶ waiting ──told──▶ told
  *                    │                │
- *                    └─────served─────┴──▶ catchingUp (more is due) ──served──▶ live
- *                                              ▲                                 │
- *                                              └────────────recalled─────────────┘
+ *                    └─────served─────┴──▶ lagging, if more is due ──served──▶ live
+ *                                             ▲                                 │
+ *                                             └────────────recalled─────────────┘
  */
 import type { Position } from "../../shared/protocol/position.ts";
 
@@ -15,7 +15,7 @@ export type Subscription =
   /** The same, and it was told to wait (S4). */
   | { readonly kind: "told"; readonly from: Position | undefined; readonly since: number }
   /** It has its verdict, stands at `from`, and wants what follows. */
-  | { readonly kind: "catchingUp"; readonly from: Position; readonly since: number }
+  | { readonly kind: "lagging"; readonly from: Position; readonly since: number }
   /** It is sent what comes. `beyond`: where it stands in epochs of which its endpoint state has nothing. */
   | { readonly kind: "live"; readonly beyond: Position | undefined };
 
@@ -52,8 +52,8 @@ export function stepSubscription(subscription: Subscription, event: Subscription
     case "served":
       if (isLive) return subscription;
       if (event.upTo === "live") return { kind: "live", beyond: event.beyond };
-      return { kind: "catchingUp", from: event.upTo, since: subscription.since };
+      return { kind: "lagging", from: event.upTo, since: subscription.since };
     case "recalled":
-      return isLive ? { kind: "catchingUp", from: event.from, since: event.since } : subscription;
+      return isLive ? { kind: "lagging", from: event.from, since: event.since } : subscription;
   }
 }

@@ -38,7 +38,7 @@ describe("a subscriber's socket", () => {
     { id: 2, subscription: { kind: "waiting", from: undefined, since: 100 } },
     { id: 3, subscription: { kind: "waiting", from: position("e:5"), since: 100 } },
     { id: 4, subscription: { kind: "told", from: position("-"), since: 100 } },
-    { id: 5, subscription: { kind: "catchingUp", from: position("e:5,f:3"), since: 100 } },
+    { id: 5, subscription: { kind: "lagging", from: position("e:5,f:3"), since: 100 } },
   ];
 
   test("says which paths it follows, and how far it is with each", () => {
@@ -64,7 +64,7 @@ describe("a subscriber's socket", () => {
     ["what a later version wrote", { kind: "subscriber", paths: { "/t/a": { kind: "floating", id: 0 } } }],
     [
       "no position",
-      { kind: "subscriber", paths: { "/t/a": { kind: "catchingUp", id: 0, from: "?", since: 1 } } },
+      { kind: "subscriber", paths: { "/t/a": { kind: "lagging", id: 0, from: "?", since: 1 } } },
     ],
   ])("with %s on it follows nothing", (_, attachment) => {
     const socket = new FakeSocket();

@@ -14,8 +14,8 @@ describe("[L1] every event in every state of the search for a link", () => {
     asking: { kind: "asking", tries: 2 },
     awaiting: { kind: "awaiting", tries: 2 },
     "awaiting, the last time": { kind: "awaiting", tries: TRIES },
-    backingOff: { kind: "backingOff", tries: 2 },
-    "backingOff, the last time": { kind: "backingOff", tries: TRIES },
+    resting: { kind: "resting", tries: 2 },
+    "resting, the last time": { kind: "resting", tries: TRIES },
   };
   const events = {
     "wanted now": { kind: "wanted", when: "now" },
@@ -31,13 +31,13 @@ describe("[L1] every event in every state of the search for a link", () => {
     pausing: { elapsed: { kind: "asking", tries: 1 }, "not needed": IDLE },
     asking: {
       noted: { kind: "awaiting", tries: 2 },
-      failed: { kind: "backingOff", tries: 2 },
+      failed: { kind: "resting", tries: 2 },
       "not needed": IDLE,
     },
     awaiting: { elapsed: { kind: "asking", tries: 3 }, "not needed": IDLE },
     "awaiting, the last time": { elapsed: IDLE, "not needed": IDLE },
-    backingOff: { elapsed: { kind: "asking", tries: 3 }, "not needed": IDLE },
-    "backingOff, the last time": { elapsed: IDLE, "not needed": IDLE },
+    resting: { elapsed: { kind: "asking", tries: 3 }, "not needed": IDLE },
+    "resting, the last time": { elapsed: IDLE, "not needed": IDLE },
   };
   const cells = Object.entries(states).flatMap(([name, state]) =>
     Object.entries(events).map(([event, what]) => [name, event, state, what] as const),

@@ -12,7 +12,7 @@ describe("[S3] [S4] [R2] every event in every state of a subscription", () => {
   const states: { readonly [K in Subscription["kind"]]: Extract<Subscription, { kind: K }> } = {
     waiting: { kind: "waiting", from: at(1), since: 100 },
     told: { kind: "told", from: at(1), since: 100 },
-    catchingUp: { kind: "catchingUp", from: at(1), since: 100 },
+    lagging: { kind: "lagging", from: at(1), since: 100 },
     live: { kind: "live", beyond: at(1) },
   };
   const events = {
@@ -22,16 +22,16 @@ describe("[S3] [S4] [R2] every event in every state of a subscription", () => {
     recalled: { kind: "recalled", from: at(7), since: 200 },
   } as const satisfies Record<string, SubscriptionEvent>;
   const [stays, live] = [undefined, { kind: "live", beyond: at(2) }];
-  const further = { kind: "catchingUp", from: at(5), since: 100 };
+  const further = { kind: "lagging", from: at(5), since: 100 };
   const expected: Record<Subscription["kind"], Record<keyof typeof events, unknown>> = {
     waiting: { told: states.told, served: live, "served in part": further, recalled: stays },
     told: { told: stays, served: live, "served in part": further, recalled: stays },
-    catchingUp: { told: stays, served: live, "served in part": further, recalled: stays },
+    lagging: { told: stays, served: live, "served in part": further, recalled: stays },
     live: {
       told: stays,
       served: stays,
       "served in part": stays,
-      recalled: { kind: "catchingUp", from: at(7), since: 200 },
+      recalled: { kind: "lagging", from: at(7), since: 200 },
     },
   };
   const cells = Object.values(states).flatMap((state) =>

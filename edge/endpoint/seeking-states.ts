@@ -3,7 +3,7 @@
  *
  *   idle ──wanted now──▶ asking ──noted──▶ awaiting ──elapsed──▶ asking; after the last try idle: it gives up
  *    │                       └───failed──▶ resting ───elapsed──▶ the same
- *    └──wanted later──▶ pausing ──elapsed──▲
+ *    └──wanted later──▶ pausing ──elapsed──▶ asking
  *
  * From each of them it is idle again when the link is there, or not needed.
  */

@@ -5,10 +5,10 @@
 import type { Attached } from "../../shared/protocol/attach.ts";
 import type { ResetCause } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
-import { LIMITS } from "../../shared/protocol/limits.ts";
 import { later, type Position, raiseComponent } from "../../shared/protocol/position.ts";
 import type { IndexedRecord } from "../index/record.ts";
 import type { PartitionView } from "../index/views.ts";
+import type { AnswerBounds } from "./answer-bounds.ts";
 import type { ProofPorts } from "./proof.ts";
 import { frameOf } from "./record-frame.ts";
 import type { Replayed } from "./replays.ts";
@@ -18,13 +18,6 @@ export interface AnswerPorts extends ProofPorts {
   /** What one answer may hold; at least one update whatever its size. */
   readonly bounds: AnswerBounds;
 }
-
-export interface AnswerBounds {
-  readonly updates: number;
-  readonly bytes: number;
-}
-
-export const ANSWER_BOUNDS: AnswerBounds = { updates: LIMITS.answerUpdates, bytes: LIMITS.answerBytes };
 
 /** An answer but for the id of its question. */
 export interface Answer {

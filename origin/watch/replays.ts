@@ -14,7 +14,7 @@ import { ownedBytes } from "../../shared/core/owned.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { type IndexedRecord, recordBytes } from "../index/record.ts";
 import { type Batch, isTorn, type Source, SourceError, type SourceRecord } from "../source/source.ts";
-import type { AnswerBounds } from "./answer.ts";
+import type { AnswerBounds } from "./answer-bounds.ts";
 import { keyText } from "./key-text.ts";
 import type { Gap } from "./proof.ts";
 

@@ -9,7 +9,7 @@ import { Forwarder } from "../../origin/reading/forwarder.ts";
 import { Partitions } from "../../origin/reading/partitions.ts";
 import { Progress } from "../../origin/reading/progress.ts";
 import { type PartitionInfo, type Source, SourceError } from "../../origin/source/source.ts";
-import type { AnswerBounds } from "../../origin/watch/answer.ts";
+import type { AnswerBounds } from "../../origin/watch/answer-bounds.ts";
 import type { Gap } from "../../origin/watch/proof.ts";
 import { type Replayed, Replays } from "../../origin/watch/replays.ts";
 import { WatchList } from "../../origin/watch/watch-list.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
-import { ANSWER_BOUNDS } from "../../../origin/watch/answer.ts";
+import { ANSWER_BOUNDS } from "../../../origin/watch/answer-bounds.ts";
 import { Replays } from "../../../origin/watch/replays.ts";
 import { LIMITS } from "../../../shared/protocol/limits.ts";
 import { formatPosition, parsePosition } from "../../../shared/protocol/position.ts";

@@ -17,20 +17,12 @@ import { type Batch, isTorn, type Source, SourceError, type SourceRecord } from 
 import type { AnswerBounds } from "./answer-bounds.ts";
 import { keyText } from "./key-text.ts";
 import type { Gap } from "./proof.ts";
+import type { Replayed } from "./replayed.ts";
 
 const RETRY = { baseMs: 200, maxMs: 5_000 };
 const UNREACHABLE_LOG_MS = 60_000;
 /** What one scan may hold for all whom it serves. */
 const SCAN_BYTES = 32 * 1024 * 1024;
-
-/** What the log holds of one key in a gap. */
-export interface Replayed {
-  readonly gap: Gap;
-  /** Oldest first. */
-  readonly records: readonly IndexedRecord[];
-  /** Whether the gap has no more than these; else it was cut off after the last of them. */
-  readonly whole: boolean;
-}
 
 export interface ReplayPorts {
   readonly source: Source;

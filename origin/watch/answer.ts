@@ -1,30 +1,34 @@
 /**
  * What an attach is answered (U5): where continuity was proved what follows, else the recent updates, as much as one
- * answer may hold. Reads only; sending and going live are the watch list's.
+ * answer may hold. And what a question is (U8). Reads only; sending and going live are the watch list's.
  */
 import type { Attached } from "../../shared/protocol/attach.ts";
 import type { ResetCause } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
-import { LIMITS } from "../../shared/protocol/limits.ts";
 import { later, type Position, raiseComponent } from "../../shared/protocol/position.ts";
+import { encodeLatest } from "../../shared/protocol/uplink.ts";
 import type { IndexedRecord } from "../index/record.ts";
 import type { PartitionView } from "../index/views.ts";
+import type { AnswerBounds } from "./answer-bounds.ts";
 import type { ProofPorts } from "./proof.ts";
 import { frameOf } from "./record-frame.ts";
-import type { Replayed } from "./replays.ts";
-import { type Endpoint, endOf, provedOf, type Subject, spokenOf } from "./subject.ts";
+import type { Replayed } from "./replayed.ts";
+import {
+  type Endpoint,
+  endOf,
+  isNotHome,
+  provedOf,
+  type Subject,
+  speakersOf,
+  spokenOf,
+  standingOf,
+  tailsIn,
+} from "./subject.ts";
 
 export interface AnswerPorts extends ProofPorts {
   /** What one answer may hold; at least one update whatever its size. */
   readonly bounds: AnswerBounds;
 }
-
-export interface AnswerBounds {
-  readonly updates: number;
-  readonly bytes: number;
-}
-
-export const ANSWER_BOUNDS: AnswerBounds = { updates: LIMITS.answerUpdates, bytes: LIMITS.answerBytes };
 
 /** An answer but for the id of its question. */
 export interface Answer {
@@ -106,6 +110,20 @@ export function answerRecent(
     },
     frames,
   };
+}
+
+/** What a question for the latest record is answered (U8); undefined while that can't be told. */
+export function answerLatest(ports: AnswerPorts, endpoint: Endpoint): readonly Frame[] | undefined {
+  const { topic, key, path } = endpoint;
+  if (ports.partitions.of(topic) === undefined) return undefined;
+  const subject = { endpoint, tails: tailsIn(ports, endpoint) };
+  if (speakersOf(ports, subject).some(({ ready }) => !ready)) return undefined;
+  const { record } = ports.history.latest(topic, key);
+  const notHome = isNotHome(ports, subject, undefined);
+  const position = standingOf(ports, subject);
+  if (record === undefined || ports.partitions.find(topic, record.epoch) === undefined)
+    return [encodeLatest(path, position, 0, notHome)];
+  return [encodeLatest(path, position, 1, notHome), frameOf(path, record, record.previous)];
 }
 
 /** As many of the newest updates as an answer may hold, oldest first, and the oldest of each epoch. */

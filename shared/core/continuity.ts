@@ -4,13 +4,7 @@
  * Offsets of one key are sparse, so `offset + 1` proves nothing. Each update names its predecessor on its
  * endpoint; a receiver compares that with where it is.
  */
-import { type Component, offsetIn, type Position } from "../protocol/position.ts";
-
-/** What continuity needs to know of an update. */
-export interface Chained extends Component {
-  /** Offset of the record before it on its endpoint in the same epoch; undefined where there is none known. */
-  readonly previous: number | undefined;
-}
+import { type Chained, offsetIn, type Position } from "../protocol/position.ts";
 
 /**
  * - `next`: nothing lies between the receiver and this update; take it.

@@ -16,6 +16,12 @@ export interface Component {
   readonly offset: number;
 }
 
+/** What continuity needs to know of an update. */
+export interface Chained extends Component {
+  /** Offset of the record before it on its endpoint in the same epoch; undefined where there is none known. */
+  readonly previous: number | undefined;
+}
+
 export const NOTHING: Position = new Map();
 
 const COMPONENT = /^([A-Za-z0-9_.-]{1,32}):(0|[1-9][0-9]{0,15})$/;

@@ -1,10 +1,10 @@
 /**
  * Makes one answer of those of several slices: N5 and N6 of INTERNALS.md. Pure.
  */
+import type { Answer } from "../../shared/core/answer.ts";
 import type { Attached } from "../../shared/protocol/attach.ts";
 import { type Frame, timestampOf } from "../../shared/protocol/frame.ts";
 import { merge, type Position, raise } from "../../shared/protocol/position.ts";
-import type { Part } from "./incoming.ts";
 
 export interface Combined {
   readonly attached: Attached;
@@ -24,7 +24,7 @@ export interface Asked {
  */
 export function combine(
   asked: Asked,
-  parts: ReadonlyMap<number, Part<Attached>>,
+  parts: ReadonlyMap<number, Answer<Attached>>,
   missing: Position,
   heads: Position,
 ): Combined {
@@ -49,7 +49,7 @@ export function combine(
 }
 
 /** The latest update of an endpoint is its answer's last one, so the part with the newest comes last. */
-function lastAt({ frames }: Part<Attached>): number {
+function lastAt({ frames }: Answer<Attached>): number {
   const last = frames.at(-1);
   return (last === undefined ? undefined : timestampOf(last)) ?? 0;
 }

@@ -1,9 +1,10 @@
 /** What a GET asks, and what it is told (U8, N8, H5). Pure. */
+import type { Answer } from "../../shared/core/answer.ts";
 import { ERRORS, type ErrorCode } from "../../shared/protocol/codes.ts";
 import { type Frame, timestampOf } from "../../shared/protocol/frame.ts";
 import { formatPosition, merge, type Position } from "../../shared/protocol/position.ts";
 import type { OriginSays } from "../../shared/protocol/uplink.ts";
-import { Incoming, isWhole, type Part } from "./incoming.ts";
+import { Incoming } from "./incoming.ts";
 import type { OriginItem } from "./origin-items.ts";
 
 /** The latest record of an endpoint. `position` as text, since this travels between objects. */
@@ -62,8 +63,8 @@ export class GetAnswers {
     this.#incoming.drop(slice);
   }
 
-  #answerOf(part: Part<Head> | undefined): GetAnswer | undefined {
-    if (part === undefined || !isWhole(part)) return undefined;
+  #answerOf(part: Answer<Head> | "live" | "part" | undefined): GetAnswer | undefined {
+    if (part === undefined || part === "live" || part === "part") return undefined;
     const { position, notHome = false, count } = part.head;
     const [frame] = part.frames;
     return { kind: "latest", position, notHome: notHome && count === 0, ...(frame && { frame }) };

@@ -30,9 +30,9 @@ export interface AnswerPorts extends ProofPorts {
   readonly bounds: AnswerBounds;
 }
 
-/** An answer but for the id of its question. */
+/** An answer but for the id of its question. How many updates it has is counted as it is written. */
 export interface Answer {
-  readonly attached: Omit<Attached, "id">;
+  readonly attached: Omit<Attached, "id" | "count">;
   readonly frames: readonly Frame[];
 }
 
@@ -77,7 +77,7 @@ export function answerRecovered(
   // With the last page nothing more was found: up to the key's last record or, where none is known, as far as was read.
   for (const view of isWhole ? views : []) if (endOf(view) >= 0) raiseComponent(to, view.epoch, endOf(view));
   const horizon = horizonOf(views);
-  return { attached: { endpoint: path, verdict, to, horizon, count: frames.length }, frames };
+  return { attached: { endpoint: path, verdict, to, horizon }, frames };
 }
 
 /** The answer where nothing was asked for or nothing can be proved: the recent updates, and where they begin. */
@@ -106,7 +106,6 @@ export function answerRecent(
       verdict,
       to: head,
       horizon: horizonOf(views),
-      count: frames.length,
     },
     frames,
   };

@@ -1,12 +1,22 @@
 /**
  * Bindings of the Worker and its objects: wrangler.toml is their source.
  */
-import type { EndpointObject } from "./endpoint/endpoint-object.ts";
-import type { ShardObject } from "./shard/shard-object.ts";
+import type { Noted } from "./shard/dialer.ts";
+import type { LatestResult } from "./shard/latest.ts";
+import type { ShardStatus } from "./shard/shard-status.ts";
+
+/** What the Worker and objects call on a shard. */
+export interface ShardCalls extends Rpc.DurableObjectBranded {
+  /** L1: an object has a subscriber and no link. Resolves when it is noted, whether it has been dialled or not. */
+  attach(noted: Noted): Promise<void>;
+  /** U8: the latest record of an endpoint. Never rejects for want of an origin. */
+  latest(path: string): Promise<LatestResult>;
+  status(): Promise<ShardStatus>;
+}
 
 export interface Env {
-  readonly SHARD: DurableObjectNamespace<ShardObject>;
-  readonly ENDPOINT: DurableObjectNamespace<EndpointObject>;
+  readonly SHARD: DurableObjectNamespace<ShardCalls>;
+  readonly ENDPOINT: DurableObjectNamespace;
   /** How many shards there are, 1–64. Changing it moves endpoints to other shards. */
   readonly SHARDS: string;
   /** A secret: `kid:secret[,kid:secret…]`, each secret of 32 bytes or more. */

@@ -4,8 +4,7 @@
  */
 import { shardOf } from "../shared/protocol/address.ts";
 import { formatPosition, type Position, parsePosition } from "../shared/protocol/position.ts";
-import type { Env } from "./env.ts";
-import type { ShardObject } from "./shard/shard-object.ts";
+import type { Env, ShardCalls } from "./env.ts";
 
 const MAX_SHARDS = 64;
 /** Longer names aren't known to the object itself. */
@@ -24,12 +23,12 @@ export function requireShards(env: Pick<Env, "SHARDS">): number {
   return shards;
 }
 
-export function shardStub(env: Env, shard: number): DurableObjectStub<ShardObject> {
+export function shardStub(env: Env, shard: number): DurableObjectStub<ShardCalls> {
   return env.SHARD.get(env.SHARD.idFromName(shardName(shard)));
 }
 
 /** The shard that carries an endpoint. */
-export function shardStubOf(env: Env, path: string): DurableObjectStub<ShardObject> {
+export function shardStubOf(env: Env, path: string): DurableObjectStub<ShardCalls> {
   return shardStub(env, shardOf(path, requireShards(env)));
 }
 

@@ -19,7 +19,7 @@ import { Progress } from "./reading/progress.ts";
 import type { Config } from "./settings/config.ts";
 import type { Source } from "./source/source.ts";
 import { Uplinks } from "./uplink/uplinks.ts";
-import { ANSWER_BOUNDS } from "./watch/answer.ts";
+import { ANSWER_BOUNDS } from "./watch/answer-bounds.ts";
 import { Replays } from "./watch/replays.ts";
 import { WatchList } from "./watch/watch-list.ts";
 

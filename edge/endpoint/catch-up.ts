@@ -5,22 +5,34 @@
 import type { Attached } from "../../shared/protocol/attach.ts";
 import type { ResetCause } from "../../shared/protocol/codes.ts";
 import { type Frame, routingOf } from "../../shared/protocol/frame.ts";
-import { later, type Position, reaches, samePosition } from "../../shared/protocol/position.ts";
+import {
+  afterTaking,
+  componentsOf,
+  isAfter,
+  later,
+  lower,
+  offsetIn,
+  type Position,
+  reaches,
+  sameEpochs,
+  samePosition,
+} from "../../shared/protocol/position.ts";
 import type { Verdict } from "../../shared/protocol/schemas.ts";
 import { encodeReset } from "../../shared/protocol/subscriber.ts";
+import type { Peer } from "../peer.ts";
 import type { Replica, Span } from "./replica.ts";
-import type { Subscriber, Subscribers } from "./subscribers.ts";
+import type { Subscribers, WaitingSubscriber } from "./subscribers.ts";
 
-/** From where continuity was proved: what the object had in memory, an origin's index, or the log itself (R7). */
+/** From where continuity was proved: what was in memory, an origin's index, or the log itself (R7). */
 export type Proof = "window" | "index" | "log";
 
 /** How a subscribe was answered. `fresh` and `lost` begin with the latest update. */
 export type Answered = Proof | "fresh" | "lost";
 
-export class CatchUp {
+export class CatchUp<S extends Peer> {
   readonly #path: string;
   readonly #replica: Replica;
-  readonly #subscribers: Subscribers;
+  readonly #subscribers: Subscribers<S>;
   readonly #replays: boolean;
   readonly #answered: (how: Answered) => void;
 
@@ -28,7 +40,7 @@ export class CatchUp {
   constructor(
     path: string,
     replica: Replica,
-    subscribers: Subscribers,
+    subscribers: Subscribers<S>,
     replays: boolean,
     answered: (how: Answered) => void,
   ) {
@@ -40,18 +52,17 @@ export class CatchUp {
   }
 
   /**
-   * Serves one who waits from what the object knows; false where only the origin can tell. `learned`: what it has
-   * learned that from just now, where it couldn't serve this one before.
+   * Serves one who waits from what is known here; false where only the origin can tell. `learned`: what that was
+   * learned from just now, where this one couldn't be served before.
    */
-  serve(subscriber: Subscriber, now: number, learned: Proof = "window"): boolean {
-    const { waiting } = subscriber;
-    if (waiting === undefined) return false;
-    const resume = this.#replica.decide(waiting.from, now);
+  serve(subscriber: WaitingSubscriber<S>, now: number, learned: Proof = "window"): boolean {
+    const { from } = subscriber.subscription;
+    const resume = this.#replica.decide(from, now);
     if (resume.kind === "ask") return false;
     const { frames, head } = resume;
     if (resume.kind === "snapshot")
       this.#answer(subscriber, { position: resume.position, head }, frames, "live", "fresh");
-    else this.#pass(subscriber, waiting.from ?? head, frames, head, "live", learned);
+    else this.#pass(subscriber, from ?? head, frames, head, "live", learned);
     return true;
   }
 
@@ -67,7 +78,7 @@ export class CatchUp {
     const onwards = rest.kind === "replay" ? rest.frames : [];
     const then = rest.kind === "ask" ? span.to : "live";
     for (const subscriber of this.#subscribers.waiting()) {
-      const { from } = subscriber.waiting;
+      const { from } = subscriber.subscription;
       if (from === undefined) continue;
       const frames = isBetween(from, span) ? after(span.frames, from) : [];
       if (isBetween(from, span) && (then === "live" || frames.length > 0)) {
@@ -80,9 +91,9 @@ export class CatchUp {
   }
 
   /** Continuity is lost for one who waits: it begins anew just before the latest update. */
-  #lose(subscriber: Subscriber, cause: ResetCause): void {
+  #lose(subscriber: WaitingSubscriber<S>, cause: ResetCause): void {
     const { position, frames, head } = this.#replica.snapshot();
-    if (subscriber.waiting?.answered) {
+    if (subscriber.subscription.kind === "lagging") {
       const reset = encodeReset(this.#path, { position, head, cause });
       this.#subscribers.continue(subscriber, [reset, ...frames], "live");
     } else {
@@ -93,7 +104,7 @@ export class CatchUp {
 
   /** Nothing after `from` is missing: the frames follow it. */
   #pass(
-    subscriber: Subscriber,
+    subscriber: WaitingSubscriber<S>,
     from: Position,
     frames: readonly Frame[],
     head: Position,
@@ -101,12 +112,13 @@ export class CatchUp {
     how: Proof,
   ): void {
     const beyond = then === "live" ? beyondOf(head, this.#replica.position) : undefined;
-    if (subscriber.waiting?.answered) this.#subscribers.continue(subscriber, frames, then, beyond);
+    if (subscriber.subscription.kind === "lagging")
+      this.#subscribers.continue(subscriber, frames, then, beyond);
     else this.#answer(subscriber, { position: from, head, recovered: true }, frames, then, how, beyond);
   }
 
   #answer(
-    subscriber: Subscriber,
+    subscriber: WaitingSubscriber<S>,
     verdict: Verdict,
     frames: readonly Frame[],
     then: "live" | Position,
@@ -118,9 +130,9 @@ export class CatchUp {
   }
 }
 
-/** Where a receiver stands in epochs of which its object has nothing. */
-function beyondOf(position: Position, object: Position | undefined): Position | undefined {
-  const beyond = new Map([...position].filter(([epoch]) => !object?.has(epoch)));
+/** Where a receiver stands in epochs of which its replica has nothing. */
+function beyondOf(position: Position, replica: Position | undefined): Position | undefined {
+  const beyond = componentsOf(position, (epoch) => !replica?.has(epoch));
   return beyond.size > 0 ? beyond : undefined;
 }
 
@@ -129,11 +141,11 @@ export function proofOf({ log }: Attached): "index" | "log" {
   return log ? "log" : "index";
 }
 
-/** Whether an object holds updates that the source of an answer doesn't know, and hasn't dropped. */
+/** Whether a replica holds updates that the source of an answer doesn't know, and hasn't dropped. */
 export function knowsLess({ verdict, to, horizon }: Attached, position: Position): boolean {
   const known = later(verdict.head, to);
   for (const [epoch, offset] of position)
-    if (offset > Math.max(known.get(epoch) ?? -1, (horizon.get(epoch) ?? 0) - 1)) return true;
+    if (offset > Math.max(offsetIn(known, epoch), (horizon.get(epoch) ?? 0) - 1)) return true;
   return false;
 }
 
@@ -154,7 +166,7 @@ function isLost(
   if (replays && !reaches(asked, from)) return false;
   for (const [epoch, oldest] of horizon) {
     const head = verdict.head.get(epoch);
-    const at = from.get(epoch) ?? -1;
+    const at = offsetIn(from, epoch);
     // At the key's last record nothing can be missing, however far the horizon has moved (R3).
     if (at < oldest - 1 && (head === undefined || at < head)) return true;
   }
@@ -166,39 +178,29 @@ function isBetween(from: Position, span: Span): boolean {
 }
 
 /**
- * Where an answer leads, as far as the object is there. An epoch in which the object has nothing needs no more of it where
+ * Where an answer leads, as far as the replica is there. An epoch in which it has nothing needs no more of it where
  * the answer has told all.
  */
 function asFarAs({ to, horizon, verdict }: Attached, position: Position): Position {
-  const both = new Map<string, number>();
+  const both = lower(to, position);
   for (const [epoch, offset] of to) {
-    const here = position.get(epoch);
-    const isAll = horizon.has(epoch) && offset >= (verdict.head.get(epoch) ?? -1);
-    if (here !== undefined) both.set(epoch, Math.min(offset, here));
-    else if (!isAll) both.set(epoch, offset);
+    const isAll = horizon.has(epoch) && offset >= offsetIn(verdict.head, epoch);
+    if (!position.has(epoch) && !isAll) both.set(epoch, offset);
   }
   return both;
 }
 
-function sameEpochs(a: Position, b: Position): boolean {
-  if (a.size !== b.size) return false;
-  for (const epoch of a.keys()) if (!b.has(epoch)) return false;
-  return true;
-}
-
 /** Where a receiver is that takes these frames. */
 function headAfter(from: Position, frames: readonly Frame[]): Position {
-  const head = new Map(from);
-  for (const frame of frames) {
-    const routing = routingOf(frame);
-    if (routing !== undefined) head.set(routing.epoch, routing.offset);
-  }
-  return head;
+  return afterTaking(
+    from,
+    frames.flatMap((frame) => routingOf(frame) ?? []),
+  );
 }
 
 function after(frames: readonly Frame[], from: Position): Frame[] {
   return frames.filter((frame) => {
     const routing = routingOf(frame);
-    return routing !== undefined && routing.offset > (from.get(routing.epoch) ?? -1);
+    return routing !== undefined && isAfter(routing, from);
   });
 }

@@ -1,6 +1,6 @@
 /** `npm run build`: what a deployment of the edge needs beside its sources, the page's script. */
 import { join } from "node:path";
-import { readSettings } from "../../origin/settings/settings.ts";
+import { readSettings } from "../../shared/node/settings.ts";
 import { bundlePage } from "./bundle.ts";
 
 const command = {

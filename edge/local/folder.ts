@@ -5,7 +5,7 @@
 import { rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { makeFolder } from "../../origin/make-folder.ts";
+import { makeFolder } from "../../shared/node/make-folder.ts";
 import { type Checked, reason } from "./checks.ts";
 
 const SQLITE_BUSY = 5;

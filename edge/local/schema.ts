@@ -3,8 +3,8 @@ import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { toJsonSchema } from "@valibot/to-json-schema";
-import { readSettings } from "../../origin/settings/settings.ts";
 import { StreamsSchema } from "../../shared/config/streams.ts";
+import { readSettings } from "../../shared/node/settings.ts";
 
 /** A JSON Schema (draft 7) of `streams.json`. */
 export function streamsJsonSchema(): object {

@@ -5,7 +5,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parse } from "smol-toml";
-import { readSettings, type Values } from "../../origin/settings/settings.ts";
+import { readSettings, type Values } from "../../shared/node/settings.ts";
 import { readUplinkKeys } from "../http/uplink-auth.ts";
 import { bundlePage, bundleWorker } from "./bundle.ts";
 import { checkPort, checkStreams, reason } from "./checks.ts";

@@ -2,7 +2,8 @@
  * What a resume is worth, worked out from the updates themselves and not from what the edge or the client
  * claims: each `p` must follow on from the one before it, by its `q` (P5).
  */
-import { type Chained, classify } from "../../shared/core/continuity.ts";
+import { classify } from "../../shared/core/continuity.ts";
+import type { Chained } from "../../shared/protocol/position.ts";
 import { NOTHING, type Position, parsePosition, withComponent } from "../../shared/protocol/position.ts";
 
 export interface Resumption {

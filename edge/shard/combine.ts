@@ -1,15 +1,10 @@
 /**
  * Makes one answer of those of several slices: N5 and N6 of INTERNALS.md. Pure.
  */
+import type { Answer } from "../../shared/core/answer.ts";
 import type { Attached } from "../../shared/protocol/attach.ts";
 import { type Frame, timestampOf } from "../../shared/protocol/frame.ts";
-import type { Position } from "../../shared/protocol/position.ts";
-
-/** What one slice answered. */
-export interface Part {
-  readonly attached: Attached;
-  readonly frames: Frame[];
-}
+import { merge, type Position, raise } from "../../shared/protocol/position.ts";
 
 export interface Combined {
   readonly attached: Attached;
@@ -29,37 +24,32 @@ export interface Asked {
  */
 export function combine(
   asked: Asked,
-  parts: ReadonlyMap<number, Part>,
+  parts: ReadonlyMap<number, Answer<Attached>>,
   missing: Position,
   heads: Position,
 ): Combined {
   const [position, to, head] = [new Map(missing), new Map(missing), new Map(missing)];
   const horizon = new Map<string, number>();
-  for (const { attached } of parts.values()) {
-    for (const [epoch, offset] of attached.verdict.position) position.set(epoch, offset);
-    for (const [epoch, offset] of attached.verdict.head) head.set(epoch, offset);
-    for (const [epoch, offset] of attached.to) to.set(epoch, offset);
-    for (const [epoch, offset] of attached.horizon) horizon.set(epoch, offset);
+  for (const { head: attached } of parts.values()) {
+    merge(position, attached.verdict.position);
+    merge(head, attached.verdict.head);
+    merge(to, attached.to);
+    merge(horizon, attached.horizon);
   }
   raise(head, heads);
   const all = [...parts.values()];
-  const lost = all.find(({ attached }) => attached.verdict.recovered === false)?.attached.verdict;
+  const lost = all.find((part) => part.head.verdict.recovered === false)?.head.verdict;
   const isProved = asked.from === undefined ? undefined : true;
   const recovered = lost === undefined ? isProved : false;
   const verdict = { position, head, recovered, cause: lost?.cause };
   const frames = all.toSorted((a, b) => lastAt(a) - lastAt(b)).flatMap((part) => part.frames);
   const { endpoint, id } = asked;
-  const log = all.some(({ attached }) => attached.log);
+  const log = all.some((part) => part.head.log);
   return { attached: { endpoint, id, verdict, to, horizon, count: frames.length, log }, frames };
 }
 
-/** Component by component at least as far as the other one. */
-export function raise(position: Map<string, number>, other: Position): void {
-  for (const [epoch, offset] of other) if (offset > (position.get(epoch) ?? -1)) position.set(epoch, offset);
-}
-
 /** The latest update of an endpoint is its answer's last one, so the part with the newest comes last. */
-function lastAt({ frames }: Part): number {
+function lastAt({ frames }: Answer<Attached>): number {
   const last = frames.at(-1);
   return (last === undefined ? undefined : timestampOf(last)) ?? 0;
 }

@@ -6,15 +6,15 @@ import { DurableObject } from "cloudflare:workers";
 import type { Message } from "../../shared/protocol/message.ts";
 import { PING, PONG } from "../../shared/protocol/subscriber.ts";
 import { UPLINK_PROTOCOL } from "../../shared/protocol/version.ts";
-import type { Env } from "../env.ts";
+import type { Env, ShardCalls } from "../env.ts";
 import { errorResponse, internalError, logProblem } from "../http/answers.ts";
 import { count } from "../operations.ts";
 import { closeCode, closeQuietly, type HibernatingPeer, type Peer } from "../peer.ts";
 import { linkRequest, requireShards, shardOfName } from "../routing.ts";
 import { surroundings } from "../surroundings.ts";
 import type { Noted } from "./dialer.ts";
+import type { LatestResult } from "./latest.ts";
 import { Notes } from "./notes.ts";
-import type { LatestResult } from "./questions.ts";
 import { ShardCore } from "./shard-core.ts";
 import type { ShardStatus } from "./shard-status.ts";
 import { ShardStore } from "./shard-store.ts";
@@ -23,7 +23,7 @@ const UPLINK = "uplink";
 /** An object that doesn't answer in this time isn't waited for. */
 const DIAL_TIMEOUT_MS = 10_000;
 
-export class ShardObject extends DurableObject<Env> {
+export class ShardObject extends DurableObject<Env> implements ShardCalls {
   readonly #core: ShardCore;
   readonly #notes: Notes;
   readonly #surroundings = surroundings();
@@ -62,14 +62,12 @@ export class ShardObject extends DurableObject<Env> {
     this.#core = new ShardCore(ports, { shard, shards: requireShards(env) }, survivors);
   }
 
-  /** L1: an object has a subscriber and no link. Resolves when it is noted, whether it has been dialled or not. */
   async attach(noted: Noted): Promise<void> {
     count("rpc.shard");
     this.#core.attach(noted);
     await this.#notes.written();
   }
 
-  /** U8: the latest record of an endpoint. Never rejects for want of an origin. */
   async latest(path: string): Promise<LatestResult> {
     count("rpc.shard");
     return this.#core.latest(path);

@@ -6,10 +6,8 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Kafka, logLevel } from "kafkajs";
 import { subscribe } from "../../shared/client/client.ts";
-import { KafkaBroker } from "../../test/support/kafka-broker.ts";
-import { createTopic } from "../../test/support/kafka-topics.ts";
-import { Product } from "../../test/support/product.ts";
 import { KEY, LEADERBOARD, SCORES, startAggregator } from "./aggregator.ts";
+import { run } from "./running.ts";
 
 const PLAYERS = 1_000;
 const SCORES_A_SECOND = 200;
@@ -23,19 +21,28 @@ const { values } = parseArgs({
 });
 const stopped = Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")]);
 const dataDir = mkdtempSync(join(tmpdir(), "leaderboard-"));
-const own = values.kafka === undefined ? await KafkaBroker.start() : undefined;
-const brokers = values.kafka ?? own?.bootstrap ?? "";
+const own = values.kafka === undefined ? await run("test/kafka/run.ts", [], /^Kafka listens at /) : undefined;
+const brokers = values.kafka ?? own?.said.match(/at (\S+)\. /)?.[1] ?? "";
 const kafka = new Kafka({ brokers: brokers.split(","), logLevel: logLevel.ERROR });
 
 const admin = kafka.admin();
 await admin.connect();
-await createTopic(admin, SCORES, 8);
-await createTopic(admin, LEADERBOARD, 1, { "cleanup.policy": "compact" });
+await admin.createTopics({
+  waitForLeaders: true,
+  topics: [
+    { topic: SCORES, numPartitions: 8 },
+    {
+      topic: LEADERBOARD,
+      numPartitions: 1,
+      configEntries: [{ name: "cleanup.policy", value: "compact" }],
+    },
+  ],
+});
 await admin.disconnect();
 
 const topics = [SCORES, LEADERBOARD].flatMap((topic) => ["--topic", topic]);
-const product = new Product(["--kafka", brokers, ...topics, "--port", values.port, "--data-dir", dataDir]);
-await product.ready();
+const flags = ["--kafka", brokers, ...topics, "--port", values.port, "--data-dir", dataDir];
+const product = await run("start.ts", flags, /^ready /);
 const stopAggregator = await startAggregator(kafka);
 
 const url = `127.0.0.1:${values.port}/${LEADERBOARD}/${KEY}`;

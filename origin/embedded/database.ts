@@ -9,7 +9,7 @@
  */
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { makeFolder } from "../make-folder.ts";
+import { makeFolder } from "../../shared/node/make-folder.ts";
 
 /**
  * - `unknown_topic`, `unknown_partition`: there is no such thing.

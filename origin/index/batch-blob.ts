@@ -10,7 +10,9 @@
  * The directory has a fixed width so that following one key through a blob decodes only what it touches.
  * SQLite does not notice a page that was damaged; the sum does.
  */
+
 import { crc32 } from "node:zlib";
+import { ownedBytes } from "../../shared/core/owned.ts";
 import type { RecordHeader } from "../source/source.ts";
 import { IndexError } from "./error.ts";
 import { type IndexedRecord, recordBytes, type StoredValue, valueBytes } from "./record.ts";
@@ -106,7 +108,6 @@ export class BatchBlob {
 
   constructor(data: Uint8Array) {
     this.bytes = data.length;
-    // A Buffer's `slice` would not copy.
     this.#data = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     this.#view = new DataView(data.buffer, data.byteOffset, data.byteLength);
     if (data.length < HEAD || this.#view.getUint32(0, true) !== crc32(data.subarray(4)))
@@ -171,11 +172,15 @@ export class BatchBlob {
     const timestamp = this.#view.getFloat64(entry + 16, true);
     const size = this.#view.getUint32(entry + 32, true);
     const kind = this.#view.getUint8(entry + 38);
-    const key = this.key(index).slice();
+    const key = ownedBytes(this.key(index));
     const start = this.#view.getUint32(entry + 28, true) + key.length;
     const end = kind === VALUE ? start + size : start;
     const value: StoredValue =
-      kind === VALUE ? this.#data.slice(start, end) : kind === TOMBSTONE ? null : { omitted: size };
+      kind === VALUE
+        ? ownedBytes(this.#data.subarray(start, end))
+        : kind === TOMBSTONE
+          ? null
+          : { omitted: size };
     return {
       epoch,
       offset: this.offset(index),
@@ -196,7 +201,7 @@ export class BatchBlob {
       const size = this.#view.getInt32(at + 4, true);
       const name = Buffer.from(this.#data.buffer, this.#data.byteOffset + at + 8, nameBytes).toString();
       at += 8 + nameBytes;
-      headers.push([name, size === NO_VALUE ? null : this.#data.slice(at, at + size)]);
+      headers.push([name, size === NO_VALUE ? null : ownedBytes(this.#data.subarray(at, at + size))]);
       if (size !== NO_VALUE) at += size;
     }
     return headers;

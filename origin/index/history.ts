@@ -1,5 +1,5 @@
 /** Reads of one endpoint: its records in each partition, merged in the order in which they arrived. */
-import type { Position } from "../../shared/protocol/position.ts";
+import { offsetIn, type Position } from "../../shared/protocol/position.ts";
 import type { BatchBlob } from "./batch-blob.ts";
 import type { Batches } from "./batches.ts";
 import { horizonOf, type IndexedPartition } from "./indexed-partitions.ts";
@@ -177,7 +177,7 @@ export function pageAfter(
   limits: PageLimits,
 ): { records: IndexedRecord[]; more: boolean } {
   const found: IndexedRecord[] = [];
-  for (const chain of chains) found.push(...chain.oldestAfter(from.get(chain.partition.epoch) ?? -1, limits));
+  for (const chain of chains) found.push(...chain.oldestAfter(offsetIn(from, chain.partition.epoch), limits));
   if (chains.length > 1) found.sort((a, b) => a.arrival - b.arrival);
   let bytes = 0;
   let count = 0;

@@ -1,4 +1,4 @@
-import type { Chained } from "../../shared/core/continuity.ts";
+import type { Chained } from "../../shared/protocol/position.ts";
 import type { RecordHeader } from "../source/source.ts";
 
 /** The value was larger than the index takes; `omitted` is its size in bytes. */

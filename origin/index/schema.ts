@@ -2,7 +2,7 @@
 import { closeSync, openSync, readSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync, type SQLOutputValue } from "node:sqlite";
-import { makeFolder } from "../make-folder.ts";
+import { makeFolder } from "../../shared/node/make-folder.ts";
 import { IndexError, translated } from "./error.ts";
 
 /** Grows with every change of a table or of a blob's format; another one is deleted and built anew. */

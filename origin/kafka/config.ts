@@ -2,8 +2,8 @@
 import { X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
 import type { SASLOptions } from "kafkajs";
+import type { Setting } from "../../shared/node/settings.ts";
 import { type Reading, type Renewable, renewable } from "../settings/renewable.ts";
-import type { Setting } from "../settings/settings.ts";
 import type { CredentialParts, Identity, KafkaSettings } from "./settings.ts";
 
 const PASSWORD_MECHANISMS = ["plain", "scram-sha-256", "scram-sha-512"] as const;

@@ -9,7 +9,6 @@ import { type Source, SourceError } from "../source/source.ts";
 import type { Forwarder } from "./forwarder.ts";
 import type { Partitions } from "./partitions.ts";
 import type { StallBounds } from "./stall.ts";
-import type { StalledError } from "./watched-read.ts";
 
 export interface ReadContext {
   readonly source: Source;
@@ -102,6 +101,7 @@ export function isPassing(error: unknown): error is SourceError | IndexError {
   return error instanceof IndexError && (error.code === "disk_failed" || error.code === "removed");
 }
 
-export function reasonOf({ code, message }: SourceError | IndexError | StalledError) {
+/** What a log or a trouble says of an error with a code. */
+export function reasonOf({ code, message }: { readonly code: string; readonly message: string }) {
   return { code, message };
 }

@@ -3,13 +3,13 @@
  */
 import { join } from "node:path";
 import { parseStreams, type Streams } from "../../shared/config/streams.ts";
+import { type Command, readSettings } from "../../shared/node/settings.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { formatSlice, parseSlice, type Slice, WHOLE } from "../../shared/protocol/slice.ts";
 import { KAFKA_SETTINGS, readKafka } from "../kafka/config.ts";
 import type { KafkaSettings } from "../kafka/settings.ts";
 import { LEVELS, type Level } from "../operate/log.ts";
 import { type Reading, type Renewable, renewable } from "./renewable.ts";
-import { type Command, readSettings } from "./settings.ts";
 
 /** A key that the edge knows too; it signs the origin's tokens (U1). Never logged. */
 export interface UplinkKey {

@@ -21,6 +21,7 @@ import { UPLINK_PROTOCOL, VERSION } from "../../shared/protocol/version.ts";
 import type { Log } from "../operate/log.ts";
 import type { ShardPort } from "../watch/outbox.ts";
 import type { WatchList } from "../watch/watch-list.ts";
+import { stepUplink, type UplinkState } from "./uplink-state.ts";
 
 export interface ConnectionOptions {
   readonly url: URL;
@@ -69,9 +70,7 @@ export class Connection implements ShardPort {
   readonly #options: ConnectionOptions;
   readonly #socket: WebSocket;
   readonly #end: (ended: Omit<Ended, "greeted">) => void;
-  #hello: ShardHello | undefined;
-  #isStandby = false;
-  #isOver = false;
+  #state: UplinkState = { kind: "dialling" };
   #congested = false;
   #awake = false;
   #heardAt = performance.now();
@@ -85,10 +84,11 @@ export class Connection implements ShardPort {
     const { promise, resolve } = Promise.withResolvers<Ended>();
     this.ended = promise;
     this.#end = (ended) => {
-      this.#isOver = true;
+      const over = stepUplink(this.#state, { kind: "ended" });
+      this.#state = over;
       clearInterval(this.#pings);
       options.watchList.shardLost(this);
-      resolve({ ...ended, greeted: this.#hello !== undefined });
+      resolve({ ...ended, greeted: over.kind === "over" && over.greeted });
     };
     this.#socket = new WebSocket(options.url, UPLINK_PROTOCOL, {
       headers: { authorization: options.authorization },
@@ -106,8 +106,7 @@ export class Connection implements ShardPort {
 
   /** As the shard has it; undefined before it has said hello, and when the connection is over. */
   get role(): "active" | "standby" | undefined {
-    if (this.#hello === undefined || this.#isOver) return undefined;
-    return this.#isStandby ? "standby" : "active";
+    return "hello" in this.#state ? this.#state.kind : undefined;
   }
 
   /** Not sent yet. */
@@ -147,12 +146,12 @@ export class Connection implements ShardPort {
   }
 
   setReady(ready: boolean): void {
-    if (this.#hello !== undefined) this.#say(encodeReady(ready));
+    if ("hello" in this.#state) this.#say(encodeReady(ready));
   }
 
   /** Tells the shard that it may let this uplink go (U15). Returns whether it understands that, and will. */
   leave(): boolean {
-    if (this.#hello?.role === undefined || this.#isOver) return false;
+    if (!("hello" in this.#state) || this.#state.hello.role === undefined) return false;
     this.#say(encodeLeaving());
     return true;
   }
@@ -171,14 +170,15 @@ export class Connection implements ShardPort {
     });
     socket.on("open", () => {
       this.#heardAt = performance.now();
+      this.#state = stepUplink(this.#state, { kind: "opened" });
       this.#say(encodeHello({ version: VERSION, origin, slice: isWhole(slice) ? undefined : slice }));
       this.#pings = setInterval(() => this.#ping(), timing.pingMs);
     });
     socket.on("message", (data, isBinary) => {
-      if (this.#isOver) return;
+      if (this.#state.kind === "over") return;
       const text = data.toString();
       // A shard that answers pings but never says hello is as good as dead.
-      if (this.#hello !== undefined) this.#heardAt = performance.now();
+      if ("hello" in this.#state) this.#heardAt = performance.now();
       if (text !== PONG) this.#guarded(() => this.#message(isBinary ? undefined : text));
     });
     socket.on("unexpected-response", (request, response) => {
@@ -219,7 +219,7 @@ export class Connection implements ShardPort {
   }
 
   #greet(hello: ShardHello): void {
-    if (this.#hello !== undefined) return;
+    if (this.#state.kind !== "greeting") return;
     if (hello.version !== VERSION) {
       this.#giveUp(
         "unsupported_version",
@@ -233,8 +233,8 @@ export class Connection implements ShardPort {
       this.#giveUp("unsupported_version", `the edge knows no slices, and this origin has only ${slice}`);
       return;
     }
-    this.#hello = hello;
-    this.#isStandby = hello.role === "standby";
+    const { role = "active" } = hello;
+    this.#state = stepUplink(this.#state, { kind: role, hello });
     this.#heardAt = performance.now();
     this.#options.watchList.shardConnected(this);
     this.#options.greeted(hello);
@@ -242,7 +242,7 @@ export class Connection implements ShardPort {
 
   /** U14: what follows are the attaches of all that is watched. */
   #activate(generation: number): void {
-    this.#isStandby = false;
+    this.#state = stepUplink(this.#state, { kind: "granted" });
     const { log, shard } = this.#options;
     log("uplink_active", { shard, generation });
   }
@@ -257,7 +257,7 @@ export class Connection implements ShardPort {
     if (!this.#isSilent()) {
       this.#socket.send(PING);
       // Pings wake nobody. A standby's heartbeat does: with it comes the time to look after the active one (U9).
-      if (this.#isStandby) this.setReady(this.#options.isReady());
+      if (this.#state.kind === "standby") this.setReady(this.#options.isReady());
       return;
     }
     // After a pause of this process what was sent meanwhile is still to be read.

@@ -1,14 +1,8 @@
 /**
- * Keeps one uplink to each shard of the edge. Learns how many there are, dials, and dials again for ever:
- *
- *   the edge can't be reached, or closes      backoff, 0 to 2 s
- *   another uplink has taken over             backoff, 0 to 60 s: it may have our name, and then both would for ever
- *   it refuses: token, version                backoff, 0 to 30 s: only people can change that, so it is loud
- *   it refuses for the time                   backoff, 0 to 2 s: a clock is set right by itself
+ * Keeps one uplink to each shard of the edge. Learns how many there are, dials, and dials again for ever (redial.ts).
  */
 import { setTimeout } from "node:timers/promises";
 import * as v from "valibot";
-import { type BackoffBounds, backoff } from "../../shared/core/backoff.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { type Slice, WHOLE } from "../../shared/protocol/slice.ts";
 import { readChallenge, TOKEN_FAULTS } from "../../shared/protocol/token-fault.ts";
@@ -17,6 +11,7 @@ import type { Log } from "../operate/log.ts";
 import type { UplinkKey } from "../settings/config.ts";
 import type { WatchList } from "../watch/watch-list.ts";
 import { Connection, type ConnectionTiming, type Ended, isRefusal } from "./connection.ts";
+import { Redial, type RedialTiming } from "./redial.ts";
 import { bearerToken } from "./token.ts";
 
 export interface UplinksOptions {
@@ -38,12 +33,7 @@ export interface UplinksOptions {
   readonly backlogBytes?: number;
 }
 
-export interface UplinksTiming extends ConnectionTiming {
-  readonly retry: BackoffBounds;
-  /** After another uplink has taken over. */
-  readonly replaced: BackoffBounds;
-  /** After a refusal: most are for people to mend, but a clock can also be set right. */
-  readonly refused: BackoffBounds;
+export interface UplinksTiming extends ConnectionTiming, RedialTiming {
   /** How long a shard is waited for that was told that this origin leaves. */
   readonly leaveMs: number;
 }
@@ -167,13 +157,9 @@ export class Uplinks {
   /** Dials a shard again and again. `isKnown`: the number of shards was learned just now. */
   async #keep(shard: number, isKnown: boolean, signal: AbortSignal): Promise<void> {
     const { random, log } = this.#options;
-    const { retry, replaced, refused } = this.#timing;
-    const inTime = { ...refused, maxMs: Math.min(refused.maxMs, retry.maxMs) };
+    const redial = new Redial(this.#timing, random);
     const leaving = AbortSignal.any([signal, this.#leaving.signal]);
     let skipLearning = isKnown;
-    let failures = 0;
-    let replacements = 0;
-    let refusals = 0;
     while (!leaving.aborted) {
       const since = performance.now();
       let ended = skipLearning ? undefined : await this.#learn();
@@ -183,18 +169,7 @@ export class Uplinks {
       const state = this.#shards.get(shard);
       if (state !== undefined) state.ended = ended;
       skipLearning = false;
-      // An edge that takes uplinks and drops them at once isn't dialled ever faster.
-      const lastedMs = performance.now() - since;
-      if (ended.greeted && lastedMs > retry.maxMs) failures = 0;
-      // Two origins of one name replace one another as often as they dial, and so ever more rarely.
-      if (lastedMs > 2 * replaced.maxMs) replacements = 0;
-      if (ended.greeted && lastedMs > refused.maxMs) refusals = 0;
-      const delays = {
-        closed: () => backoff(failures++, retry, random()),
-        replaced: () => backoff(replacements++, replaced, random()),
-        refused: () => backoff(refusals++, ended.mayPass ? inTime : refused, random()),
-      };
-      const retryMs = Math.ceil(delays[ended.how]());
+      const retryMs = redial.after(ended, performance.now() - since);
       log(`uplink_${ended.how}`, { shard, reason: ended.reason, retryMs });
       await setTimeout(retryMs, undefined, { signal: leaving }).catch(() => undefined);
     }

@@ -1,34 +1,38 @@
 /**
  * What an attach is answered (U5): where continuity was proved what follows, else the recent updates, as much as one
- * answer may hold. Reads only; sending and going live are the watch list's.
+ * answer may hold. And what a question is (U8). Reads only; sending and going live are the watch list's.
  */
 import type { Attached } from "../../shared/protocol/attach.ts";
 import type { ResetCause } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
-import { LIMITS } from "../../shared/protocol/limits.ts";
-import { later, type Position } from "../../shared/protocol/position.ts";
+import { later, type Position, raiseComponent } from "../../shared/protocol/position.ts";
+import { encodeLatest } from "../../shared/protocol/uplink.ts";
 import type { IndexedRecord } from "../index/record.ts";
 import type { PartitionView } from "../index/views.ts";
+import type { AnswerBounds } from "./answer-bounds.ts";
 import type { ProofPorts } from "./proof.ts";
 import { frameOf } from "./record-frame.ts";
-import type { Replayed } from "./replays.ts";
-import { type Endpoint, endOf, provedOf, type Subject, spokenOf } from "./subject.ts";
+import type { Replayed } from "./replayed.ts";
+import {
+  type Endpoint,
+  endOf,
+  isNotHome,
+  provedOf,
+  type Subject,
+  speakersOf,
+  spokenOf,
+  standingOf,
+  tailsIn,
+} from "./subject.ts";
 
 export interface AnswerPorts extends ProofPorts {
   /** What one answer may hold; at least one update whatever its size. */
   readonly bounds: AnswerBounds;
 }
 
-export interface AnswerBounds {
-  readonly updates: number;
-  readonly bytes: number;
-}
-
-export const ANSWER_BOUNDS: AnswerBounds = { updates: LIMITS.answerUpdates, bytes: LIMITS.answerBytes };
-
-/** An answer but for the id of its question. */
+/** An answer but for the id of its question. How many updates it has is counted as it is written. */
 export interface Answer {
-  readonly attached: Omit<Attached, "id">;
+  readonly attached: Omit<Attached, "id" | "count">;
   readonly frames: readonly Frame[];
 }
 
@@ -67,17 +71,13 @@ export function answerRecovered(
   }
   const head = later(later(from, subject.tails), to);
   // What was cut off may have more, though nobody else knows of it: the asker goes on from where this page ends.
-  for (const { gap } of cut < 0 ? [] : replayed.slice(cut)) raise(head, gap.epoch, gap.until - 1);
+  for (const { gap } of cut < 0 ? [] : replayed.slice(cut)) raiseComponent(head, gap.epoch, gap.until - 1);
   const verdict = { position: from, head, recovered: true, cause: undefined };
   const views = provedOf(ports, subject, from);
   // With the last page nothing more was found: up to the key's last record or, where none is known, as far as was read.
-  for (const view of isWhole ? views : []) if (endOf(view) >= 0) raise(to, view.epoch, endOf(view));
+  for (const view of isWhole ? views : []) if (endOf(view) >= 0) raiseComponent(to, view.epoch, endOf(view));
   const horizon = horizonOf(views);
-  return { attached: { endpoint: path, verdict, to, horizon, count: frames.length }, frames };
-}
-
-function raise(position: Map<string, number>, epoch: string, offset: number): void {
-  position.set(epoch, Math.max(offset, position.get(epoch) ?? -1));
+  return { attached: { endpoint: path, verdict, to, horizon }, frames };
 }
 
 /** The answer where nothing was asked for or nothing can be proved: the recent updates, and where they begin. */
@@ -106,10 +106,23 @@ export function answerRecent(
       verdict,
       to: head,
       horizon: horizonOf(views),
-      count: frames.length,
     },
     frames,
   };
+}
+
+/** What a question for the latest record is answered (U8); undefined while that can't be told. */
+export function answerLatest(ports: AnswerPorts, endpoint: Endpoint): readonly Frame[] | undefined {
+  const { topic, key, path } = endpoint;
+  if (ports.partitions.of(topic) === undefined) return undefined;
+  const subject = { endpoint, tails: tailsIn(ports, endpoint) };
+  if (speakersOf(ports, subject).some(({ ready }) => !ready)) return undefined;
+  const { record } = ports.history.latest(topic, key);
+  const notHome = isNotHome(ports, subject, undefined);
+  const position = standingOf(ports, subject);
+  if (record === undefined || ports.partitions.find(topic, record.epoch) === undefined)
+    return [encodeLatest(path, position, 0, notHome)];
+  return [encodeLatest(path, position, 1, notHome), frameOf(path, record, record.previous)];
 }
 
 /** As many of the newest updates as an answer may hold, oldest first, and the oldest of each epoch. */

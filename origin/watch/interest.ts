@@ -8,7 +8,7 @@ import { LIMITS } from "../../shared/protocol/limits.ts";
 import type { Position } from "../../shared/protocol/position.ts";
 import { Outbox, type ShardPort } from "./outbox.ts";
 import type { Blocked } from "./proof.ts";
-import type { Replayed } from "./replays.ts";
+import type { Replayed } from "./replayed.ts";
 import type { Endpoint } from "./subject.ts";
 
 /** An endpoint that somebody watches. */

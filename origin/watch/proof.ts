@@ -3,7 +3,7 @@
  * from the index (R3), and else why not (R4).
  */
 import type { ResetCause } from "../../shared/protocol/codes.ts";
-import type { Position } from "../../shared/protocol/position.ts";
+import { offsetIn, type Position } from "../../shared/protocol/position.ts";
 import { neededOf, type Subject, type SubjectPorts, speakersOf } from "./subject.ts";
 
 export interface ProofPorts extends SubjectPorts {
@@ -107,7 +107,7 @@ export function prove(ports: SubjectPorts, subject: Subject, from: Position): "r
 export function gapsIn(ports: SubjectPorts, subject: Subject, from: Position): Gap[] {
   const gaps: Gap[] = [];
   for (const { partition, epoch, horizon, wholeFrom, deletedTo, tail } of neededOf(ports, subject, from)) {
-    const at = from.get(epoch) ?? -1;
+    const at = offsetIn(from, epoch);
     // At its last record nothing can lie between, however far the horizon has moved since.
     const isLast = tail !== undefined && at >= tail && (tail >= wholeFrom || isReady(ports, subject, epoch));
     // Where it stands may be at a record that the log has deleted, and that must not be shown any more.

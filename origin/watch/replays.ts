@@ -5,30 +5,36 @@
  *
  * What is tried again, after what delay, and how it ends:
  *
- *   the log can't be reached     backoff     after 60 s: continuity can't be proved
+ *   the log can't be reached                  backoff     after 60 s without progress: continuity can't be proved
+ *   the log is read, and says nothing for 20 s    the same
  */
+
 import { setImmediate, setTimeout } from "node:timers/promises";
-import { backoff } from "../../shared/core/backoff.ts";
+import { type BackoffBounds, backoff } from "../../shared/core/backoff.ts";
+import { ownedBytes } from "../../shared/core/owned.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { type IndexedRecord, recordBytes } from "../index/record.ts";
 import { type Batch, isTorn, type Source, SourceError, type SourceRecord } from "../source/source.ts";
-import type { AnswerBounds } from "./answer.ts";
+import type { AnswerBounds } from "./answer-bounds.ts";
 import { keyText } from "./key-text.ts";
 import type { Gap } from "./proof.ts";
+import type { Replayed } from "./replayed.ts";
 
-const RETRY = { baseMs: 200, maxMs: 5_000 };
-const UNREACHABLE_LOG_MS = 60_000;
+export interface ReplayTiming {
+  readonly retry: BackoffBounds;
+  /** A scan that gives no sign for so long stands still, and is begun anew. */
+  readonly silentScanMs: number;
+  /** Scans that failed are tried again for so long after the last record that one of them brought. */
+  readonly noProgressMs: number;
+}
+
+const TIMING: ReplayTiming = {
+  retry: { baseMs: 200, maxMs: 5_000 },
+  silentScanMs: 20_000,
+  noProgressMs: 60_000,
+};
 /** What one scan may hold for all whom it serves. */
 const SCAN_BYTES = 32 * 1024 * 1024;
-
-/** What the log holds of one key in a gap. */
-export interface Replayed {
-  readonly gap: Gap;
-  /** Oldest first. */
-  readonly records: readonly IndexedRecord[];
-  /** Whether the gap has no more than these; else it was cut off after the last of them. */
-  readonly whole: boolean;
-}
 
 export interface ReplayPorts {
   readonly source: Source;
@@ -36,6 +42,7 @@ export interface ReplayPorts {
   readonly random: () => number;
   /** What is read for one key of a gap; at least one record whatever its size. */
   readonly bounds: AnswerBounds;
+  readonly timing?: ReplayTiming;
 }
 
 /** Of one key in one partition. */
@@ -52,12 +59,14 @@ interface Want {
 
 export class Replays {
   readonly #ports: ReplayPorts;
+  readonly #timing: ReplayTiming;
   readonly #closing = new AbortController();
   /** Those who wait for a scan, by epoch; an epoch that is here is being scanned. */
   readonly #lines = new Map<string, Want[]>();
 
   constructor(ports: ReplayPorts) {
     this.#ports = ports;
+    this.#timing = ports.timing ?? TIMING;
   }
 
   /** undefined where the log doesn't hold all of it (any more), or can't be read. Never rejects. */
@@ -94,7 +103,9 @@ export class Replays {
       const wants = this.#lines.get(epoch)?.splice(0) ?? [];
       if (wants.length === 0) break;
       try {
-        const left = await this.#patiently(() => this.#scan(topic, partition, epoch, wants));
+        const left = await this.#patiently((advanced, anew) => {
+          return this.#scan(topic, partition, epoch, wants, advanced, anew);
+        });
         this.#lines.get(epoch)?.unshift(...left);
       } catch (error) {
         for (const { reject } of wants) reject(error);
@@ -103,16 +114,36 @@ export class Replays {
     this.#lines.delete(epoch);
   }
 
-  /** Returns those for whom there was no room. */
-  async #scan(topic: string, partition: number, epoch: string, wants: readonly Want[]): Promise<Want[]> {
+  /**
+   * Returns those for whom there was no room. What it looks for has been in the log once, so a scan never has to wait
+   * for news: silence is a fault, whatever the source makes of it.
+   */
+  async #scan(
+    topic: string,
+    partition: number,
+    epoch: string,
+    wants: readonly Want[],
+    advanced: () => void,
+    anew: boolean,
+  ): Promise<Want[]> {
     const byKey = Map.groupBy(wants, ({ key }) => key);
     const from = wants.reduce((lowest, { seen }) => Math.min(lowest, seen), Number.POSITIVE_INFINITY) + 1;
     const enough = new AbortController();
-    const signal = AbortSignal.any([enough.signal, this.#closing.signal]);
+    const silence = new Silence(this.#timing.silentScanMs);
+    const signal = AbortSignal.any([enough.signal, silence.signal, this.#closing.signal]);
     let open = wants;
     let bytes = 0;
+    let reached = from;
     const take = async (batch: Batch) => {
+      // One that was given up may bring more before it notices.
+      if (signal.aborted) return;
       const { records, nextOffset } = batch;
+      // What comes without bringing anything is as good as silence.
+      if (nextOffset > reached) {
+        silence.broken();
+        advanced();
+      }
+      reached = Math.max(reached, nextOffset);
       // What was removed may have been the key's.
       for (const { seen, reject } of open)
         if (isTorn(batch, seen + 1))
@@ -130,7 +161,14 @@ export class Replays {
       // A long scan must not keep others from their turn.
       await setImmediate();
     };
-    await this.#ports.source.read({ topic, partition, epoch, from, signal }, take);
+    const alive = () => silence.broken();
+    const read = this.#ports.source.read({ topic, partition, epoch, from, signal, alive, anew }, take);
+    try {
+      await Promise.race([read, silence.begun]);
+    } finally {
+      silence.end();
+    }
+    if (silence.signal.aborted) throw new SilentScan(`${topic}/${partition}`, this.#timing.silentScanMs);
     if (!enough.signal.aborted) throw new SourceError("unavailable", "the origin stops");
     const left = open.filter(({ records }) => records.length === 0);
     for (const want of wants) if (!left.includes(want)) settle(want);
@@ -157,18 +195,61 @@ export class Replays {
     return records.length >= bounds.updates || bytes >= bounds.bytes;
   }
 
-  async #patiently<T>(body: () => Promise<T>): Promise<T> {
-    const began = performance.now();
+  async #patiently<T>(body: (advanced: () => void, anew: boolean) => Promise<T>): Promise<T> {
+    const { retry, noProgressMs } = this.#timing;
+    let advancedAt = performance.now();
+    let anew = false;
     for (let failures = 0; ; failures++) {
       try {
-        return await body();
+        return await body(() => {
+          advancedAt = performance.now();
+        }, anew);
       } catch (error) {
+        anew = error instanceof SilentScan;
         const { signal } = this.#closing;
         const passing = error instanceof SourceError && error.code === "unavailable";
-        if (!passing || signal.aborted || performance.now() - began > UNREACHABLE_LOG_MS) throw error;
-        await setTimeout(backoff(failures, RETRY, this.#ports.random()), undefined, { signal });
+        if (!passing || signal.aborted || performance.now() - advancedAt > noProgressMs) throw error;
+        await setTimeout(backoff(failures, retry, this.#ports.random()), undefined, { signal });
       }
     }
+  }
+}
+
+class SilentScan extends SourceError {
+  constructor(partition: string, ms: number) {
+    super("unavailable", `nothing was heard of ${partition} for ${ms / 1_000} s`);
+  }
+}
+
+/** Begins where nothing breaks it for so long. */
+class Silence {
+  /** Resolves when it begins. */
+  readonly begun: Promise<void>;
+  readonly #controller = new AbortController();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(afterMs: number) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.begun = promise;
+    this.#timer = globalThis.setTimeout(() => {
+      resolve();
+      this.#controller.abort();
+    }, afterMs);
+    this.#timer.unref();
+  }
+
+  /** Aborts when it begins. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  broken(): void {
+    this.#timer.refresh();
+  }
+
+  /** There is nothing to be heard any more. */
+  end(): void {
+    clearTimeout(this.#timer);
   }
 }
 
@@ -177,9 +258,9 @@ function owned(record: IndexedRecord): IndexedRecord {
   const { key, value, headers } = record;
   return {
     ...record,
-    key: new Uint8Array(key),
-    value: value instanceof Uint8Array ? new Uint8Array(value) : value,
-    headers: headers.map(([name, bytes]) => [name, bytes && new Uint8Array(bytes)]),
+    key: ownedBytes(key),
+    value: value instanceof Uint8Array ? ownedBytes(value) : value,
+    headers: headers.map(([name, bytes]) => [name, bytes && ownedBytes(bytes)]),
   };
 }
 

@@ -1,7 +1,7 @@
 /** What the index and the partitions know of an endpoint, and which partitions speak for it. */
 
 import type { Stream } from "../../shared/config/streams.ts";
-import type { Position } from "../../shared/protocol/position.ts";
+import { offsetIn, type Position } from "../../shared/protocol/position.ts";
 import { isWhole, type Slice, WHOLE } from "../../shared/protocol/slice.ts";
 import type { PartitionView } from "../index/views.ts";
 import type { Partition, Partitions } from "../reading/partitions.ts";
@@ -108,7 +108,7 @@ export function neededOf(ports: SubjectPorts, subject: Subject, from: Position):
 export function provedOf(ports: SubjectPorts, subject: Subject, from: Position): readonly PartitionView[] {
   const spoken = new Set(spokenOf(ports, subject, from).map(({ epoch }) => epoch));
   return viewsOf(ports, subject).filter(({ epoch, horizon }) => {
-    const isProved = (from.get(epoch) ?? -1) >= horizon - 1;
+    const isProved = offsetIn(from, epoch) >= horizon - 1;
     return spoken.has(epoch) || (isProved && isHome(ports, subject.endpoint, epoch));
   });
 }

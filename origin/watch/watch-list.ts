@@ -14,30 +14,21 @@ import type { Streams } from "../../shared/config/streams.ts";
 import { parseAddress } from "../../shared/protocol/address.ts";
 import type { AddressedTo } from "../../shared/protocol/addressed.ts";
 import { type Attach, type Cancel, encodeWaiting } from "../../shared/protocol/attach.ts";
-import type { ErrorCode, ResetCause } from "../../shared/protocol/codes.ts";
-import type { Frame } from "../../shared/protocol/frame.ts";
-import { withComponent } from "../../shared/protocol/position.ts";
+import type { ErrorCode } from "../../shared/protocol/codes.ts";
 import { WHOLE, within } from "../../shared/protocol/slice.ts";
-import { encodeLatest, encodeQuestionError } from "../../shared/protocol/uplink.ts";
+import { encodeQuestionError } from "../../shared/protocol/uplink.ts";
 import type { IndexedRecord } from "../index/record.ts";
 import type { Partition } from "../reading/partitions.ts";
+import { answerLatest } from "./answer.ts";
 import { BlockedAsks } from "./blocked-asks.ts";
-import { newWatchCounts, type WatchCounts } from "./counts.ts";
+import { newWatchCounts } from "./counts.ts";
 import { type Ask, Interest, Shard, type Watch } from "./interest.ts";
 import { keyText } from "./key-text.ts";
+import { forward, lose } from "./live.ts";
 import type { ShardPort } from "./outbox.ts";
 import { AHEAD_PATIENCE_MS } from "./proof.ts";
-import { frameOf } from "./record-frame.ts";
-import { type ServingPorts, serve } from "./serving.ts";
-import {
-  type Endpoint,
-  isHome,
-  isNotHome,
-  type SubjectPorts,
-  speakersOf,
-  standingOf,
-  tailsIn,
-} from "./subject.ts";
+import { Serving, type ServingPorts } from "./serving.ts";
+import { type Endpoint, isHome, tailsIn } from "./subject.ts";
 
 export interface WatchListPorts extends ServingPorts {
   readonly streams: Streams;
@@ -52,9 +43,11 @@ export class WatchList {
   readonly #watches = new Map<string, Map<string, Watch>>();
   readonly #shards = new Map<ShardPort, Shard>();
   readonly #blocked = new BlockedAsks();
+  readonly #serving: Serving;
 
   constructor(ports: WatchListPorts) {
     this.#ports = ports;
+    this.#serving = new Serving(ports, this.#blocked, this.counts);
   }
 
   /** Endpoints that are watched. */
@@ -82,7 +75,7 @@ export class WatchList {
   /** Pays some of what is owed on an uplink; returns whether more can be done at once. */
   step(port: ShardPort): boolean {
     const shard = this.#shards.get(port);
-    return shard !== undefined && serve(this.#ports, this.#blocked, shard, this.counts);
+    return shard !== undefined && this.#serving.step(shard);
   }
 
   /** Answered in a step (U5), perhaps after `waiting` (U7). */
@@ -129,17 +122,10 @@ export class WatchList {
     const endpoint = this.#endpointOf(path);
     if (typeof endpoint === "string") {
       shard.outbox.add(to, encodeQuestionError(endpoint, "the origin has no such endpoint"));
-    } else if (shard.congested || !this.#isReady(endpoint)) {
-      shard.outbox.add(to, encodeQuestionError("unavailable", "the source isn't ready yet"));
     } else {
-      const { topic, key } = endpoint;
-      const { record } = this.#ports.history.latest(topic, key);
-      const current = record && this.#ports.partitions.find(topic, record.epoch) !== undefined;
-      const tails = tailsIn(this.#ports, endpoint);
-      const notHome = isNotHome(this.#ports, { endpoint, tails }, undefined);
-      const position = standingOf(this.#ports, { endpoint, tails });
-      shard.outbox.add(to, encodeLatest(path, position, current ? 1 : 0, notHome));
-      if (current) shard.outbox.add(to, frameOf(path, record, record.previous));
+      const answer = shard.congested ? undefined : answerLatest(this.#ports, endpoint);
+      const unready = () => [encodeQuestionError("unavailable", "the source isn't ready yet")];
+      for (const frame of answer ?? unready()) shard.outbox.add(to, frame);
     }
     shard.outbox.flush();
   }
@@ -256,12 +242,6 @@ export class WatchList {
     return this.#watches.get(topic)?.values() ?? [];
   }
 
-  #isReady(endpoint: Endpoint): boolean {
-    if (this.#ports.partitions.of(endpoint.topic) === undefined) return false;
-    const tails = tailsIn(this.#ports, endpoint);
-    return speakersOf(this.#ports, { endpoint, tails }).every(({ ready }) => ready);
-  }
-
   #endpointOf(path: string): Endpoint | ErrorCode {
     const parsed = parseAddress(path);
     const stream = parsed.ok ? this.#ports.streams.get(parsed.address.topic) : undefined;
@@ -311,40 +291,5 @@ export class WatchList {
   #forget(ask: Ask): void {
     this.#blocked.remove(ask);
     ask.interest.forget(ask);
-  }
-}
-
-/** Sends a record to all who are live, or marks them as behind where their uplink is congested (U10). */
-function forward(ports: SubjectPorts, watch: Watch, record: IndexedRecord, counts: WatchCounts): void {
-  const previous = watch.tails.get(record.epoch);
-  let frame: Frame | undefined;
-  for (const interest of watch.interests.values()) {
-    if (!interest.isLive || interest.behind !== undefined) continue;
-    const { shard, address } = interest;
-    if (shard.congested) {
-      // Who is live has all that came before this record.
-      const from = withComponent(standingOf(ports, watch), record.epoch, previous ?? record.offset - 1);
-      interest.behind = { from, cause: undefined, until: [] };
-      shard.work.add(interest);
-      continue;
-    }
-    frame ??= frameOf(watch.endpoint.path, record, previous);
-    shard.outbox.add(address, frame);
-    counts.forwarded++;
-  }
-  watch.tails.set(record.epoch, record.offset);
-}
-
-/**
- * Live links of the endpoint are no longer forwarded to until they were told that continuity is lost: at once or, with
- * `until`, when the partition of that epoch is ready.
- */
-function lose(watch: Watch, cause: ResetCause, until?: string): void {
-  for (const interest of watch.interests.values()) {
-    if (!interest.isLive) continue;
-    const { from = new Map(watch.tails), until: others = [] } = interest.behind ?? {};
-    const epochs = until === undefined || others.includes(until) ? others : [...others, until];
-    interest.behind = { from, cause, until: epochs };
-    interest.shard.queue(interest);
   }
 }

@@ -9,8 +9,9 @@
  *    │ lost, from all     │ waiting             ▼                   ▼
  *    │                    └─────────────────────┴───────────────────┘      ended: from all, for good
  */
-import { type Chained, classify } from "../core/continuity.ts";
+import { classify } from "../core/continuity.ts";
 import type { ResetCause } from "../protocol/codes.ts";
+import type { Chained } from "../protocol/position.ts";
 import { NOTHING, type Position, reaches, withComponent } from "../protocol/position.ts";
 import type { ErrorBody, Verdict } from "../protocol/schemas.ts";
 import { URL_SUBSCRIBE_ID } from "../protocol/subscriber.ts";

@@ -4,15 +4,7 @@
  * Offsets of one key are sparse, so `offset + 1` proves nothing. Each update names its predecessor on its
  * endpoint; a receiver compares that with where it is.
  */
-import type { Position } from "../protocol/position.ts";
-
-/** What continuity needs to know of an update. */
-export interface Chained {
-  readonly epoch: string;
-  readonly offset: number;
-  /** Offset of the record before it on its endpoint in the same epoch; undefined where there is none known. */
-  readonly previous: number | undefined;
-}
+import { type Chained, offsetIn, type Position } from "../protocol/position.ts";
 
 /**
  * - `next`: nothing lies between the receiver and this update; take it.
@@ -22,7 +14,7 @@ export interface Chained {
  * By order and not by equality, since two origins may know different predecessors of one record.
  */
 export function classify(position: Position, update: Chained): "next" | "duplicate" | "gap" {
-  const at = position.get(update.epoch) ?? -1;
+  const at = offsetIn(position, update.epoch);
   if (update.offset <= at) return "duplicate";
   return (update.previous ?? -1) <= at ? "next" : "gap";
 }

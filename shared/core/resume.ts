@@ -3,7 +3,7 @@
  * PROTOCOL.md. A partial replay would look like success and hide a gap, so only full coverage replays.
  */
 import type { Frame, Routing } from "../protocol/frame.ts";
-import { type Position, reaches, withComponent } from "../protocol/position.ts";
+import { afterTaking, type Position, reaches, withComponent } from "../protocol/position.ts";
 import type { Window } from "./window.ts";
 
 export interface Latest {
@@ -43,12 +43,8 @@ export function decideResume(from: Position | undefined, known: Known): Resume {
   if (position === undefined) return { kind: "ask" };
   if (from === undefined) return snapshotOf(position, known.latest) ?? { kind: "ask" };
   if (!window.covers(from) || !reaches(position, from)) return { kind: "ask" };
-  const head = new Map(from);
-  const frames = window.after(from).map(({ frame, epoch, offset }) => {
-    head.set(epoch, offset);
-    return frame;
-  });
-  return { kind: "replay", frames, head };
+  const kept = window.after(from);
+  return { kind: "replay", frames: kept.map(({ frame }) => frame), head: afterTaking(from, kept) };
 }
 
 /** undefined where the latest update isn't in memory. */

@@ -6,7 +6,15 @@
  * the floor, so coverage is always told by offsets alone.
  */
 import type { Frame } from "../protocol/frame.ts";
-import type { Position } from "../protocol/position.ts";
+import {
+  type Component,
+  hasEpochsOf,
+  isAfter,
+  merge,
+  offsetIn,
+  type Position,
+  reaches,
+} from "../protocol/position.ts";
 
 /** epoch → the offset after which nothing is missing; −1: since the epoch began. */
 export type Floors = ReadonlyMap<string, number>;
@@ -20,10 +28,8 @@ export interface WindowLimits {
 }
 
 /** An update as a window keeps it. */
-export interface Kept {
+export interface Kept extends Component {
   readonly frame: Frame;
-  readonly epoch: string;
-  readonly offset: number;
 }
 
 interface Entry extends Kept {
@@ -50,9 +56,7 @@ export class Window {
 
   /** Whether nothing is missing here for a receiver that stands at `from`. */
   covers(from: Position): boolean {
-    for (const epoch of from.keys()) if (!this.#floors.has(epoch)) return false;
-    for (const [epoch, floor] of this.#floors) if ((from.get(epoch) ?? -1) < floor) return false;
-    return true;
+    return hasEpochsOf(this.#floors, from) && reaches(from, this.#floors);
   }
 
   get size(): number {
@@ -78,13 +82,13 @@ export class Window {
    * window's own floor must be among them.
    */
   prepend(floors: Floors, earlier: readonly Kept[], now: number): void {
-    const before = (epoch: string) => (floors.has(epoch) ? (this.#floors.get(epoch) ?? -1) : -1);
+    const before = (epoch: string) => (floors.has(epoch) ? offsetIn(this.#floors, epoch) : -1);
     const added = earlier.filter(({ epoch, offset }) => offset <= before(epoch));
     const at = this.#entries[this.#start]?.at ?? now;
     const entries = added.map(({ frame, epoch, offset }) => ({ frame, epoch, offset, at }));
     this.#entries = [...entries, ...this.#entries.slice(this.#start)];
     this.#start = 0;
-    for (const [epoch, floor] of floors) this.#floors.set(epoch, floor);
+    merge(this.#floors, floors);
     for (const { frame } of added) this.#bytes += frame.length;
     this.expire(now);
   }
@@ -94,7 +98,7 @@ export class Window {
     const kept: Kept[] = [];
     for (let i = this.#start; i < this.#entries.length; i++) {
       const entry = this.#entries[i];
-      if (entry !== undefined && entry.offset > (from.get(entry.epoch) ?? -1)) kept.push(entry);
+      if (entry !== undefined && isAfter(entry, from)) kept.push(entry);
     }
     return kept;
   }

@@ -6,8 +6,8 @@
  *   {"e":"/frames/cam1","p":"Zk3x9Q.0:12","q":11,"t":1763690000123,"n":512}⏎ and 512 bytes
  */
 import * as v from "valibot";
-import type { Chained } from "../core/continuity.ts";
 import { LIMITS } from "./limits.ts";
+import type { Chained } from "./position.ts";
 import { parseComponent } from "./position.ts";
 
 /** A value as it was produced. `json` and `text` hold exactly the bytes that were produced, as UTF-8. */

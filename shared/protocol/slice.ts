@@ -3,7 +3,7 @@
  * slice k of n has each partition p with p mod n = k − 1. One slice, `1/1`, is the usual case.
  */
 import { LIMITS } from "./limits.ts";
-import type { Position } from "./position.ts";
+import { componentsOf, type Position } from "./position.ts";
 
 export interface Slice {
   /** From 1 to `count`. */
@@ -43,5 +43,5 @@ export function sliceOf(epoch: string, count: number): number {
 /** The components of a position for which a slice speaks. */
 export function within(position: Position, { number, count }: Slice): Position {
   if (count === 1) return position;
-  return new Map([...position].filter(([epoch]) => sliceOf(epoch, count) === number));
+  return componentsOf(position, (epoch) => sliceOf(epoch, count) === number);
 }

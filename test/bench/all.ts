@@ -2,7 +2,7 @@
  * `npm run bench:all`: measures everything that README.md tells of, and makes its figures and plots anew. A part that
  * fails is told of and left out; what the others measured stays.
  */
-import { readSettings } from "../../origin/settings/settings.ts";
+import { readSettings } from "../../shared/node/settings.ts";
 import type { KafkaBroker } from "../support/kafka-broker.ts";
 import { NoKafka, startKafka } from "./kafka.ts";
 import { interruptOnSignal, isInterrupted } from "./load/rpc.ts";

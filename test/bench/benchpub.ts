@@ -1,6 +1,6 @@
 /** `npm run benchpub`: publishes what `benchsub` understands, to any Kafka without TLS and accounts. See `--help`. */
 import { randomInt } from "node:crypto";
-import { readSettings } from "../../origin/settings/settings.ts";
+import { readSettings } from "../../shared/node/settings.ts";
 import { nowUs } from "./clock.ts";
 import { Publisher } from "./load/load.ts";
 import { MAX_RUN, MIN_BYTES, MIN_JSON_BYTES } from "./load/payload.ts";

@@ -1,5 +1,5 @@
 /** `npm run benchsub`: clients of any edge, which read what `benchpub` publishes. See `--help`. */
-import { readSettings } from "../../origin/settings/settings.ts";
+import { readSettings } from "../../shared/node/settings.ts";
 import { nowUs, sleepUntil } from "./clock.ts";
 import { checkDescriptors } from "./descriptors.ts";
 import { assign, POPULARITIES, seeded } from "./load/chance.ts";

@@ -1,5 +1,5 @@
 /** `npm run estimate`: what a month on Cloudflare would cost, how each dollar arises, and which limits come near. */
-import { readSettings } from "../../origin/settings/settings.ts";
+import { readSettings } from "../../shared/node/settings.ts";
 import { readPlan } from "./estimate-plan.ts";
 import { reportOn, textOf } from "./estimate-report.ts";
 

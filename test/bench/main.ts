@@ -1,5 +1,5 @@
 /** `npm run bench`: see `--help`. Ends with 1 where something was lost, doubled or could not be started. */
-import { readSettings } from "../../origin/settings/settings.ts";
+import { readSettings } from "../../shared/node/settings.ts";
 import type { KafkaBroker } from "../support/kafka-broker.ts";
 import { Bench, DoesNotFit, type Result } from "./bench.ts";
 import { NoKafka, startKafka } from "./kafka.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { readSettings } from "../../origin/settings/settings.ts";
+import { readSettings } from "../../shared/node/settings.ts";
 import { command, readBench } from "./options.ts";
 import { SWEEP_NAMES, SWEEPS } from "./sweeps.ts";
 

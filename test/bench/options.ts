@@ -1,5 +1,5 @@
 /** The flags of `npm run bench`, read and checked: every problem is reported at once. Pure. */
-import type { Command, Values } from "../../origin/settings/settings.ts";
+import type { Command, Values } from "../../shared/node/settings.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import type { BenchSettings, StageSettings } from "./bench.ts";
 import { POPULARITIES } from "./load/chance.ts";

@@ -1,6 +1,6 @@
 /** A Kafka by hand: `npm run kafka`. Its data is gone when it ends. */
 import { once } from "node:events";
-import { readSettings } from "../../origin/settings/settings.ts";
+import { readSettings } from "../../shared/node/settings.ts";
 import { KafkaBroker } from "../support/kafka-broker.ts";
 
 const command = {

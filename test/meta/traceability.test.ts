@@ -1,6 +1,6 @@
 /**
  * Every rule of PROTOCOL.md and INTERNALS.md is shown by a test that names it, and every rule that a test names exists.
- * Codes and limits in the text are those of the code. Folders import only what their layer may.
+ * Codes and limits in the text are those of the code.
  */
 import { globSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
@@ -67,28 +67,4 @@ describe("the rules", () => {
     for (const [name, code] of Object.entries(CLOSE)) expect(both).toContain(`| ${code} | \`${name}\` |`);
     for (const cause of RESET_CAUSES) expect(protocol).toContain(`\`${cause}\``);
   });
-});
-
-describe("layers", () => {
-  const allowed: Record<string, readonly string[]> = {
-    shared: ["shared"],
-    origin: ["shared", "origin"],
-    edge: ["shared", "edge", "dist"],
-  };
-
-  test.each(Object.entries(allowed))(
-    "%s imports only from its own layer and those below",
-    (folder, layers) => {
-      const strays: string[] = [];
-      for (const path of files(`${folder}/**/*.ts`)) {
-        // What starts the halves on one machine knows both.
-        if (path.startsWith("edge/local/")) continue;
-        for (const [, target] of source(path).matchAll(/from "(\.[^"]+)"/g)) {
-          const layer = relative(root, join(root, path, "..", target ?? "")).split("/")[0] ?? "";
-          if (!layers.includes(layer) && layer !== "streams.json") strays.push(`${path} → ${target}`);
-        }
-      }
-      expect(strays).toEqual([]);
-    },
-  );
 });

@@ -14,7 +14,7 @@ export class Product {
 
   /** In a process group of its own, as a terminal would start it. */
   constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-    this.process = spawn(process.execPath, ["edge/local/start.ts", ...args], {
+    this.process = spawn(process.execPath, ["start.ts", ...args], {
       cwd: root,
       env: { ...process.env, ...env },
       detached: true,

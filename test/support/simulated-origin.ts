@@ -2,7 +2,7 @@
  * An origin in a simulation: it reads the log in order, as far as it is let, into an index of its own, which outlives
  * its process, answers from that, and forwards what is watched. Its process can be stopped and killed.
  */
-import type { AnswerBounds } from "../../origin/watch/answer.ts";
+import type { AnswerBounds } from "../../origin/watch/answer-bounds.ts";
 import type { ShardPort } from "../../origin/watch/outbox.ts";
 import { AHEAD_PATIENCE_MS } from "../../origin/watch/proof.ts";
 import type { Stream } from "../../shared/config/streams.ts";

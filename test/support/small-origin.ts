@@ -5,7 +5,7 @@ import { Forwarder } from "../../origin/reading/forwarder.ts";
 import { Partitions } from "../../origin/reading/partitions.ts";
 import { Progress } from "../../origin/reading/progress.ts";
 import type { PartitionInfo, SourceRecord } from "../../origin/source/source.ts";
-import { ANSWER_BOUNDS } from "../../origin/watch/answer.ts";
+import { ANSWER_BOUNDS } from "../../origin/watch/answer-bounds.ts";
 import { Replays } from "../../origin/watch/replays.ts";
 import { WatchList } from "../../origin/watch/watch-list.ts";
 import { type Stream, Streams } from "../../shared/config/streams.ts";

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
-import { ANSWER_BOUNDS } from "../../../origin/watch/answer.ts";
+import type { Source } from "../../../origin/source/source.ts";
+import { ANSWER_BOUNDS } from "../../../origin/watch/answer-bounds.ts";
 import { Replays } from "../../../origin/watch/replays.ts";
 import { LIMITS } from "../../../shared/protocol/limits.ts";
 import { formatPosition, parsePosition } from "../../../shared/protocol/position.ts";
@@ -240,6 +241,88 @@ test("[R7] what a scan keeps is its own: a record of each of many pieces must no
   expect(record?.value).toEqual(new Uint8Array([0, 0]));
   const kept = [record?.key, record?.value as Uint8Array, record?.headers[0]?.[1]];
   expect(kept.map((bytes) => bytes?.buffer.byteLength)).toEqual([1, 2, 2]);
+});
+
+describe("[R7] a log that stands still while it is read again", () => {
+  const timing = { retry: { baseMs: 1, maxMs: 1 }, silentScanMs: 20, noProgressMs: 60 };
+  const gap = { partition: 0, epoch: "i0.0", after: -1, until: 30 };
+  const replaysOf = (source: Source) =>
+    new Replays({ source, random: () => 0, bounds: { updates: 100, bytes: 1_000_000 }, timing });
+  const read = (source: Source) => replaysOf(source).read("t", A, [gap]);
+
+  test("from the first record on: proves nothing after the time that is said", async () => {
+    write(A, 30);
+    origin.source.stuck.add("t/0");
+
+    expect(await read(origin.source)).toBeUndefined();
+    // It was tried again until there had been no progress for long enough.
+    expect(origin.source.reads.length).toBeGreaterThan(1);
+  });
+
+  test("half-way, and whatever the source does when it is told to end: the same", async () => {
+    write(A, 30);
+    const asked: (boolean | undefined)[] = [];
+    const source = new ScriptedSource();
+    source.read = async ({ from, anew }, onBatch) => {
+      asked.push(anew);
+      if (from === 0) await onBatch(log.read(0, 0, 10));
+      await new Promise(() => {});
+    };
+
+    expect(await read(source)).toBeUndefined();
+    expect(asked[0]).toBe(false);
+    // What hung may be what the source uses for it.
+    expect(asked.slice(1).every((anew) => anew === true)).toBe(true);
+    expect(asked.length).toBeGreaterThan(1);
+  });
+
+  test("with answers that bring nothing: the same", async () => {
+    write(A, 30);
+    const source = new ScriptedSource();
+    source.read = async ({ from, signal }, onBatch) => {
+      while (!signal.aborted) {
+        await onBatch({ records: [], nextOffset: from, endOffset: 30 });
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+    };
+
+    expect(await read(source)).toBeUndefined();
+  });
+
+  test("once, and goes on then: nothing is missing, and nothing comes twice", async () => {
+    write(A, 30);
+    let reads = 0;
+    const source = new ScriptedSource();
+    source.read = async ({ from, signal }, onBatch) => {
+      await onBatch(log.read(0, from, 10));
+      if (reads++ > 0)
+        for (let at = from + 10; at < 30 && !signal.aborted; at += 10) await onBatch(log.read(0, at, 10));
+      else await new Promise(() => {});
+    };
+
+    const found = await read(source);
+
+    expect(found?.[0]?.records.map(({ offset }) => offset)).toEqual(Array.from({ length: 30 }, (_, i) => i));
+    expect(found?.[0]?.whole).toBe(true);
+  });
+
+  test("but says that it is at work: it is waited for", async () => {
+    write(A, 30);
+    const source = new ScriptedSource();
+    source.read = async ({ from, alive }, onBatch) => {
+      for (let sign = 0; sign < 20; sign++) {
+        alive?.();
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      await onBatch(log.read(0, from, 30));
+    };
+    const patient = new Replays({
+      ...{ source, random: () => 0, bounds: ANSWER_BOUNDS },
+      timing: { ...timing, silentScanMs: 60, noProgressMs: 0 },
+    });
+
+    expect((await patient.read("t", A, [gap]))?.[0]?.records).toHaveLength(30);
+  });
 });
 
 test("[R7] the index drops more each time that the log is read: only what has been dropped is read then", async () => {

@@ -11,7 +11,7 @@ import {
   type SubscriptionState,
   stepSubscription,
 } from "../../../shared/client/subscription.ts";
-import type { Chained } from "../../../shared/core/continuity.ts";
+import type { Chained } from "../../../shared/protocol/position.ts";
 import { NOTHING, type Position, reaches, withComponent } from "../../../shared/protocol/position.ts";
 import type { Verdict } from "../../../shared/protocol/schemas.ts";
 

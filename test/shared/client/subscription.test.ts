@@ -8,7 +8,7 @@ import {
   type SubscriptionState,
   stepSubscription,
 } from "../../../shared/client/subscription.ts";
-import type { Chained } from "../../../shared/core/continuity.ts";
+import type { Chained } from "../../../shared/protocol/position.ts";
 import { NOTHING, type Position, parsePosition } from "../../../shared/protocol/position.ts";
 
 type Event = SubscriptionEvent<Chained>;

@@ -1,10 +1,21 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
+  afterTaking,
+  componentsOf,
   formatPosition,
+  hasEpochsOf,
+  isAfter,
+  later,
+  lower,
+  merge,
+  offsetIn,
   type Position,
   parsePosition,
+  raise,
+  raiseComponent,
   reaches,
+  sameEpochs,
   samePosition,
   withComponent,
 } from "../../../shared/protocol/position.ts";
@@ -109,5 +120,71 @@ describe("positions", () => {
     expect(formatPosition(withComponent(p, "a", undefined))).toBe("b:1");
     expect(formatPosition(withComponent(p, "a", 9))).toBe("a:9,b:1");
     expect(formatPosition(p)).toBe("a:3,b:1");
+  });
+
+  // Few epochs and offsets, so that two of them often have some in common.
+  const small = fc
+    .uniqueArray(fc.tuple(fc.constantFrom("a", "b", "c", "d"), fc.nat(4)), { selector: ([epoch]) => epoch })
+    .map((components): Position => new Map(components));
+
+  test("[P3] the later of two is the least position that reaches both, and raising leads there", () => {
+    fc.assert(
+      fc.property(small, small, small, (a, b, c) => {
+        const both = later(a, b);
+        expect(reaches(both, a) && reaches(both, b)).toBe(true);
+        if (reaches(c, a) && reaches(c, b)) expect(reaches(c, both)).toBe(true);
+        expect(samePosition(both, later(b, a))).toBe(true);
+        const raised = new Map(a);
+        raise(raised, b);
+        expect(raised).toEqual(both);
+      }),
+    );
+  });
+
+  test("[P3] the lower of two is the furthest position that both reach", () => {
+    fc.assert(
+      fc.property(small, small, small, (a, b, c) => {
+        const both = lower(a, b);
+        expect(reaches(a, both) && reaches(b, both)).toBe(true);
+        if (reaches(a, c) && reaches(b, c)) expect(reaches(both, c)).toBe(true);
+        expect(samePosition(both, lower(b, a))).toBe(true);
+      }),
+    );
+  });
+
+  test("[P3] a record lies after a position if and only if taking it leads further", () => {
+    fc.assert(
+      fc.property(small, fc.constantFrom("a", "e"), fc.nat(4), (p, epoch, offset) => {
+        const isNew = offset > offsetIn(p, epoch);
+        expect(isAfter({ epoch, offset }, p)).toBe(isNew);
+        const raised = new Map(p);
+        raiseComponent(raised, epoch, offset);
+        expect(samePosition(raised, p)).toBe(!isNew);
+        expect(raised).toEqual(later(p, new Map([[epoch, offset]])));
+        expect(offsetIn(afterTaking(p, [{ epoch, offset }]), epoch)).toBe(offset);
+      }),
+    );
+  });
+
+  test("[P3] merging takes the other's word in its epochs, and leaves the rest", () => {
+    fc.assert(
+      fc.property(small, small, (a, b) => {
+        const merged = new Map(a);
+        merge(merged, b);
+        for (const epoch of ["a", "b", "c", "d"])
+          expect(merged.get(epoch)).toBe(b.has(epoch) ? b.get(epoch) : a.get(epoch));
+      }),
+    );
+  });
+
+  test("[P3] two positions have the same epochs if each has those of the other", () => {
+    fc.assert(
+      fc.property(small, small, (a, b) => {
+        expect(sameEpochs(a, b)).toBe(hasEpochsOf(a, b) && hasEpochsOf(b, a));
+        expect(hasEpochsOf(a, b)).toBe([...b.keys()].every((epoch) => a.has(epoch)));
+        const common = componentsOf(a, (epoch) => b.has(epoch));
+        expect(sameEpochs(common, lower(a, b)) && reaches(a, common)).toBe(true);
+      }),
+    );
   });
 });

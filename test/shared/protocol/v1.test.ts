@@ -182,7 +182,7 @@ describe("an object of today", () => {
         sent: () => undefined,
         answered: () => undefined,
       },
-      { path: A, window: { updates: 10, ageMs: 60_000, bytes: 1_000_000 }, replays: false },
+      { path: A, shard: 0, window: { updates: 10, ageMs: 60_000, bytes: 1_000_000 }, replays: false },
       { links: [], subscribers: [] },
     );
   }

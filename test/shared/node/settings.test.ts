@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { readSettings } from "../../../origin/settings/settings.ts";
+import { readSettings } from "../../../shared/node/settings.ts";
 
 const command = {
   usage: "npm run it",

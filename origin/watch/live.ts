@@ -1,0 +1,44 @@
+/** What becomes of links that are live: records are forwarded to them, or they are told that continuity is lost. */
+import type { ResetCause } from "../../shared/protocol/codes.ts";
+import type { Frame } from "../../shared/protocol/frame.ts";
+import { withComponent } from "../../shared/protocol/position.ts";
+import type { IndexedRecord } from "../index/record.ts";
+import type { WatchCounts } from "./counts.ts";
+import type { Watch } from "./interest.ts";
+import { frameOf } from "./record-frame.ts";
+import { type SubjectPorts, standingOf } from "./subject.ts";
+
+/** Sends a record to all who are live, or marks them as behind where their uplink is congested (U10). */
+export function forward(ports: SubjectPorts, watch: Watch, record: IndexedRecord, counts: WatchCounts): void {
+  const previous = watch.tails.get(record.epoch);
+  let frame: Frame | undefined;
+  for (const interest of watch.interests.values()) {
+    if (!interest.isLive || interest.behind !== undefined) continue;
+    const { shard, address } = interest;
+    if (shard.congested) {
+      // Who is live has all that came before this record.
+      const from = withComponent(standingOf(ports, watch), record.epoch, previous ?? record.offset - 1);
+      interest.behind = { from, cause: undefined, until: [] };
+      shard.work.add(interest);
+      continue;
+    }
+    frame ??= frameOf(watch.endpoint.path, record, previous);
+    shard.outbox.add(address, frame);
+    counts.forwarded++;
+  }
+  watch.tails.set(record.epoch, record.offset);
+}
+
+/**
+ * Live links of the endpoint are no longer forwarded to until they were told that continuity is lost: at once or, with
+ * `until`, when the partition of that epoch is ready.
+ */
+export function lose(watch: Watch, cause: ResetCause, until?: string): void {
+  for (const interest of watch.interests.values()) {
+    if (!interest.isLive) continue;
+    const { from = new Map(watch.tails), until: others = [] } = interest.behind ?? {};
+    const epochs = until === undefined || others.includes(until) ? others : [...others, until];
+    interest.behind = { from, cause, until: epochs };
+    interest.shard.queue(interest);
+  }
+}

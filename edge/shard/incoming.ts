@@ -1,52 +1,51 @@
-/** Answers of slices that are on their way to a link: the head has come, and not yet all updates of the body (U5). */
-import { ownedFrame } from "../../shared/core/owned.ts";
-import type { Attached } from "../../shared/protocol/attach.ts";
+/**
+ * Answers of slices that are on their way to whoever asked: the head has come, and not yet all updates of the body
+ * (U5, U8).
+ */
 import type { Frame } from "../../shared/protocol/frame.ts";
-import type { Part } from "./combine.ts";
-import type { Watch } from "./links.ts";
 
-export class Incoming {
+/** A head, and as many of its updates as have come. */
+export interface Part<H> {
+  readonly head: H;
+  readonly frames: Frame[];
+}
+
+export class Incoming<H extends { readonly count: number }> {
   /** By slice. */
-  readonly #parts = new Map<Watch, Map<number, Part>>();
+  readonly #parts = new Map<number, Part<H>>();
+
+  get isEmpty(): boolean {
+    return this.#parts.size === 0;
+  }
 
   /** The head of an answer: one before it has broken off. It stays here until it is whole. */
-  begin(watch: Watch, slice: number, attached: Attached): Part {
-    const part = { attached, frames: [] };
-    const parts = this.#parts.get(watch) ?? new Map<number, Part>();
-    this.#parts.set(watch, parts.set(slice, part));
-    if (isWhole(part)) this.drop(watch, slice);
+  begin(slice: number, head: H): Part<H> {
+    const part = { head, frames: [] };
+    if (isWhole(part)) this.drop(slice);
+    else this.#parts.set(slice, part);
     return part;
   }
 
-  /** Adds an update to the answer that it belongs to; undefined where it came live. */
-  take(watch: Watch, slice: number, frame: Frame): Part | undefined {
-    const part = this.#parts.get(watch)?.get(slice);
+  /** Adds an update to the answer that it belongs to; undefined if it came live. */
+  take(slice: number, frame: Frame): Part<H> | undefined {
+    const part = this.#parts.get(slice);
     if (part === undefined) return undefined;
-    part.frames.push(ownedFrame(frame));
-    if (isWhole(part)) this.drop(watch, slice);
+    part.frames.push(own(frame));
+    if (isWhole(part)) this.drop(slice);
     return part;
   }
 
-  drop(watch: Watch, slice: number): void {
-    const parts = this.#parts.get(watch);
-    if (parts?.delete(slice) && parts.size === 0) this.#parts.delete(watch);
-  }
-
-  /** Nobody watches it any more. */
-  forget(watch: Watch): void {
-    this.#parts.delete(watch);
-  }
-
-  /** A slice has no active origin any more. */
-  lost(slice: number): void {
-    for (const watch of [...this.#parts.keys()]) this.drop(watch, slice);
-  }
-
-  clear(): void {
-    this.#parts.clear();
+  /** What has come from a slice counts no more. */
+  drop(slice: number): void {
+    this.#parts.delete(slice);
   }
 }
 
-export function isWhole({ attached, frames }: Part): boolean {
-  return frames.length >= attached.count;
+export function isWhole({ head, frames }: Part<{ readonly count: number }>): boolean {
+  return frames.length >= head.count;
+}
+
+/** A view would keep its whole message. */
+export function own(frame: Frame): Frame {
+  return typeof frame === "string" ? frame : frame.slice();
 }

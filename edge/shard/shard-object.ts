@@ -13,8 +13,8 @@ import { closeCode, closeQuietly, type HibernatingPeer, type Peer } from "../pee
 import { linkRequest, requireShards, shardOfName } from "../routing.ts";
 import { surroundings } from "../surroundings.ts";
 import type { Noted } from "./dialer.ts";
+import type { LatestResult } from "./latest.ts";
 import { Notes } from "./notes.ts";
-import type { LatestResult } from "./questions.ts";
 import { ShardCore } from "./shard-core.ts";
 import type { ShardStatus } from "./shard-status.ts";
 import { ShardStore } from "./shard-store.ts";

@@ -87,7 +87,6 @@ export class Slices {
 
   /** Whoever was active stays so; where someone stands by instead, it takes over. */
   start(): void {
-    this.#failover.switched(this.#served.length);
     this.#serves(true);
     this.arrived();
   }

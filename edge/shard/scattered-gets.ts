@@ -12,6 +12,8 @@ interface OpenGet {
   readonly get: Get;
   readonly answers: GetAnswers;
   readonly scatter: Scatter<GetAnswer>;
+  /** It is patient once: a slice to which it is put after that isn't waited for. */
+  isLate: boolean;
 }
 
 export class ScatteredGets implements Gets {
@@ -71,7 +73,8 @@ export class ScatteredGets implements Gets {
   }
 
   #begin(get: Get): OpenGet {
-    const open = { get, answers: new GetAnswers(get), scatter: new Scatter<GetAnswer>(this.#count) };
+    const scatter = new Scatter<GetAnswer>(this.#count);
+    const open = { get, answers: new GetAnswers(get), scatter, isLate: false };
     this.#open.set(get.id, open);
     return open;
   }
@@ -79,11 +82,13 @@ export class ScatteredGets implements Gets {
   #put(open: OpenGet, slice: number): void {
     open.answers.drop(slice);
     open.scatter.step(slice, { kind: "put" });
-    this.#patience.start(open);
+    if (open.isLate) open.scatter.step(slice, { kind: "late" });
+    else this.#patience.start(open);
     this.#ports.send([encodeGet(open.get.path, open.get.id)], slice);
   }
 
   #hurry(open: OpenGet): void {
+    open.isLate = true;
     open.scatter.stepAll({ kind: "late" });
     this.#settle(open);
   }

@@ -23,6 +23,7 @@ import { type Link, Links, noteAsk, type Watch, watchOn } from "./links.ts";
 import { endpointOf, type OriginItem, readItem } from "./origin-items.ts";
 import { Questions } from "./questions.ts";
 import { type ShardStatus, statusOf } from "./shard-status.ts";
+import { strangersStanding } from "./slice-uplinks.ts";
 import { Slices, type SlicesPorts } from "./slices.ts";
 import { wayFor } from "./ways.ts";
 
@@ -246,18 +247,19 @@ export class ShardCore {
   }
 
   #item(socket: HibernatingPeer, frame: Frame): CloseName | undefined {
-    const standing = this.#slices.standing(socket);
+    const owner = this.#slices.ownerOf(socket);
+    const standing = owner?.standing(socket) ?? strangersStanding(socket);
     if (standing === "fenced") return "stale_generation";
     const item = readItem(frame, this.#headsOf);
     if (item === undefined) return "bad_frame";
     const { to, says } = item;
-    if (standing === "greeting")
+    if (standing === "greeting" || owner === undefined)
       return says?.kind === "hello" ? this.#slices.welcome(socket, says.hello) : "bad_frame";
     if (to.kind === "shard" && says?.kind === "ready") this.#slices.ready(socket, says.ready);
     if (to.kind === "shard" && says?.kind === "leaving") return "going_away";
     // What a standby says of endpoints nobody has asked it.
     if (standing === "standby") return undefined;
-    const slice = this.#slices.sliceOf(socket);
+    const slice = owner.slice.number;
     if (to.kind === "links") for (const number of to.links) this.#route(number, item, slice);
     else if (to.kind === "question") this.#answering.gets.take(to.id, slice, item);
     return undefined;

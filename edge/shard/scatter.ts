@@ -8,7 +8,7 @@
  *      ▲                                                           │   ▲
  *      └── lost, from wherever                 others take longer  │   │
  *                                                                  ▼   │
- *                              pressed ◀── another one answers ── let go
+ *                              pressed ◀── another one answers ── released
  *                                 └───────────────answers──────────────┘
  */
 
@@ -25,9 +25,9 @@ export type SliceState<A> =
   | { readonly kind: "skipped" }
   | { readonly kind: "answered"; readonly answer: A }
   /** It had answered, but others took longer than an answer is held. */
-  | { readonly kind: "letGo" }
+  | { readonly kind: "released" }
   /**
-   * After that it was asked again, and is waited for though it takes time: if the answers of others were let go
+   * After that it was asked again, and is waited for though it takes time: if the answers of others were released
    * meanwhile, two slices would undo one another's for ever.
    */
   | { readonly kind: "pressed" };
@@ -43,8 +43,8 @@ export type SliceEvent<A> =
   /** No more can be held until it answers. */
   | { readonly kind: "full" }
   /** Others take longer than its answer is held. */
-  | { readonly kind: "letGo" }
-  /** The question is put to it again, since another one has answered after it was let go. */
+  | { readonly kind: "release" }
+  /** The question is put to it again, since another one has answered after it was released. */
   | { readonly kind: "press" }
   /** Its origin has gone. `keeps`: an answer that has come is good without it. */
   | { readonly kind: "lost"; readonly keeps: boolean };
@@ -52,7 +52,7 @@ export type SliceEvent<A> =
 const MISSING = { kind: "missing" } as const;
 const ASKED = { kind: "asked" } as const;
 const SKIPPED = { kind: "skipped" } as const;
-const LET_GO = { kind: "letGo" } as const;
+const RELEASED = { kind: "released" } as const;
 const PRESSED = { kind: "pressed" } as const;
 
 export function stepSlice<A>(state: SliceState<A>, event: SliceEvent<A>): SliceState<A> {
@@ -66,10 +66,10 @@ export function stepSlice<A>(state: SliceState<A>, event: SliceEvent<A>): SliceS
       return state.kind === "asked" ? SKIPPED : state;
     case "full":
       return state.kind === "asked" || state.kind === "pressed" ? SKIPPED : state;
-    case "letGo":
-      return state.kind === "answered" ? LET_GO : state;
+    case "release":
+      return state.kind === "answered" ? RELEASED : state;
     case "press":
-      return state.kind === "letGo" ? PRESSED : state;
+      return state.kind === "released" ? PRESSED : state;
     case "lost":
       return state.kind === "answered" && event.keeps ? state : MISSING;
   }
@@ -121,9 +121,9 @@ export class Scatter<A> {
     return answers;
   }
 
-  /** The numbers of the slices whose answers were let go. */
-  letGo(): readonly number[] {
-    return [...this.#states].filter(([, { kind }]) => kind === "letGo").map(([slice]) => slice);
+  /** The numbers of the slices whose answers were released. */
+  released(): readonly number[] {
+    return [...this.#states].filter(([, { kind }]) => kind === "released").map(([slice]) => slice);
   }
 
   get progress(): Progress {

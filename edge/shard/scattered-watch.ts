@@ -169,7 +169,7 @@ export class ScatteredWatch {
       const { scatter, held } = scattered;
       scatter.step(slice, { kind: "answers", answer: part });
       held.addPart(part.frames);
-      for (const other of scatter.letGo()) {
+      for (const other of scatter.released()) {
         scatter.step(other, { kind: "press" });
         this.#slicing.patience.start(scattered);
         this.#send(scattered, other);
@@ -249,7 +249,7 @@ export class ScatteredWatch {
     }
     for (const [slice, part] of parts) {
       if (part.frames.length === 0) continue;
-      scatter.step(slice, { kind: "letGo" });
+      scatter.step(slice, { kind: "release" });
       held.dropPart(part.frames);
       this.#free(scattered, slice);
     }

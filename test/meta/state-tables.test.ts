@@ -12,6 +12,7 @@ import {
   type Theirs,
 } from "../../edge/endpoint/question-states.ts";
 import { type Candidate, nextActive } from "../../edge/shard/failover.ts";
+import { type SliceEvent, type SliceState, stepSlice } from "../../edge/shard/scatter.ts";
 
 const text = readFileSync(join(import.meta.dirname, "../../shared/INTERNALS.md"), "utf8");
 
@@ -104,6 +105,45 @@ describe("[R2] a question for others", () => {
 
     const after = columns.map((events) => events.map((event) => stepTheirs(from, event).kind));
     expect(after).toEqual(columns.map((events, i) => leadsTo(row.cells[i] ?? "", from.kind, events.length)));
+  });
+});
+
+describe("[N6] a slice in a scatter-gather", () => {
+  const states: Record<string, SliceState<string>> = {
+    missing: { kind: "missing" },
+    asked: { kind: "asked" },
+    skipped: { kind: "skipped" },
+    answered: { kind: "answered", answer: "before" },
+    released: { kind: "released" },
+    pressed: { kind: "pressed" },
+  };
+  const answers: SliceEvent<string> = { kind: "answers", answer: "now" };
+  const columns: readonly SliceEvent<string>[] = [
+    answers,
+    { kind: "takesTime" },
+    { kind: "late" },
+    { kind: "full" },
+    { kind: "release" },
+    { kind: "press" },
+    { kind: "lost", keeps: false },
+    { kind: "put" },
+  ];
+  /** Nobody answers who wasn't asked, or has answered. */
+  const silent = ["missing", "released"];
+  const rows = rowsOf("State of a slice");
+
+  test("[N6] the table has every state", () => {
+    expect(rows.map(kindOf)).toEqual(Object.keys(states));
+  });
+
+  test.each(rows)("[N6] $name", (row) => {
+    const from = states[kindOf(row)] ?? { kind: "missing" };
+    const events = columns.filter((event) => event !== answers || !silent.includes(from.kind));
+    const cells = row.cells.slice(-events.length);
+
+    expect(events.map((event) => stepSlice(from, event).kind)).toEqual(
+      cells.flatMap((cell) => leadsTo(cell, from.kind, 1)),
+    );
   });
 });
 

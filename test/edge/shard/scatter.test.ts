@@ -9,7 +9,7 @@ describe("[N6] [N8] every event in every state of a slice", () => {
     asked: { kind: "asked" },
     skipped: { kind: "skipped" },
     answered: { kind: "answered", answer: "before" },
-    letGo: { kind: "letGo" },
+    released: { kind: "released" },
     pressed: { kind: "pressed" },
   };
   const events = {
@@ -18,7 +18,7 @@ describe("[N6] [N8] every event in every state of a slice", () => {
     "takes time": { kind: "takesTime" },
     late: { kind: "late" },
     full: { kind: "full" },
-    "let go": { kind: "letGo" },
+    release: { kind: "release" },
     press: { kind: "press" },
     lost: { kind: "lost", keeps: false },
     "lost, answers are kept": { kind: "lost", keeps: true },
@@ -30,7 +30,7 @@ describe("[N6] [N8] every event in every state of a slice", () => {
       "takes time": "missing",
       late: "missing",
       full: "missing",
-      "let go": "missing",
+      release: "missing",
       press: "missing",
       lost: "missing",
       "lost, answers are kept": "missing",
@@ -41,7 +41,7 @@ describe("[N6] [N8] every event in every state of a slice", () => {
       "takes time": "skipped",
       late: "skipped",
       full: "skipped",
-      "let go": "asked",
+      release: "asked",
       press: "asked",
       lost: "missing",
       "lost, answers are kept": "missing",
@@ -52,7 +52,7 @@ describe("[N6] [N8] every event in every state of a slice", () => {
       "takes time": "skipped",
       late: "skipped",
       full: "skipped",
-      "let go": "skipped",
+      release: "skipped",
       press: "skipped",
       lost: "missing",
       "lost, answers are kept": "missing",
@@ -63,18 +63,18 @@ describe("[N6] [N8] every event in every state of a slice", () => {
       "takes time": "answered before",
       late: "answered before",
       full: "answered before",
-      "let go": "letGo",
+      release: "released",
       press: "answered before",
       lost: "missing",
       "lost, answers are kept": "answered before",
     },
-    letGo: {
+    released: {
       put: "asked",
       answers: "answered now",
-      "takes time": "letGo",
-      late: "letGo",
-      full: "letGo",
-      "let go": "letGo",
+      "takes time": "released",
+      late: "released",
+      full: "released",
+      release: "released",
       press: "pressed",
       lost: "missing",
       "lost, answers are kept": "missing",
@@ -85,7 +85,7 @@ describe("[N6] [N8] every event in every state of a slice", () => {
       "takes time": "pressed",
       late: "pressed",
       full: "skipped",
-      "let go": "pressed",
+      release: "pressed",
       press: "pressed",
       lost: "missing",
       "lost, answers are kept": "missing",
@@ -124,7 +124,7 @@ describe("[N6] [N8] all slices taken together", () => {
     ["one has answered, one is missing", stepped(2, [1, put], [1, answers]), "over"],
     [
       "one is pressed",
-      stepped(2, [1, put], [1, answers], [1, { kind: "letGo" }], [1, { kind: "press" }]),
+      stepped(2, [1, put], [1, answers], [1, { kind: "release" }], [1, { kind: "press" }]),
       "open",
     ],
     ["each has answered", stepped(2, [1, put], [2, put], [1, answers], [2, answers]), "whole"],
@@ -150,12 +150,12 @@ describe("[N6] [N8] all slices taken together", () => {
     ]);
   });
 
-  test("what was let go is known until it is asked for again", () => {
+  test("what was released is known until it is asked for again", () => {
     const scatter = stepped(3, [1, put], [2, put], [1, answers]);
-    scatter.stepAll({ kind: "letGo" });
-    expect([scatter.letGo(), scatter.answerOf(1)]).toEqual([[1], undefined]);
+    scatter.stepAll({ kind: "release" });
+    expect([scatter.released(), scatter.answerOf(1)]).toEqual([[1], undefined]);
 
     scatter.step(1, { kind: "press" });
-    expect(scatter.letGo()).toEqual([]);
+    expect(scatter.released()).toEqual([]);
   });
 });

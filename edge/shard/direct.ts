@@ -4,7 +4,7 @@ import { WHOLE } from "../../shared/protocol/slice.ts";
 import { encodeGet } from "../../shared/protocol/uplink.ts";
 import type { AnsweringPorts, Attaches, Gets } from "./answering.ts";
 import { type Get, GetAnswers, resultOf, UNAVAILABLE } from "./latest.ts";
-import { attachesOf, noteAnswer, noteUpdate, type Watch } from "./links.ts";
+import { encodeRepeats, noteAnswer, noteUpdate, type Watch } from "./links.ts";
 import type { OriginItem } from "./origin-items.ts";
 
 export class DirectAttaches implements Attaches {
@@ -26,8 +26,7 @@ export class DirectAttaches implements Attaches {
 
   repeat(): string[] {
     const frames: string[] = [];
-    for (const watch of this.#ports.watches())
-      for (const attach of attachesOf(watch)) frames.push(encodeAttach(attach, watch.link.number));
+    for (const watch of this.#ports.watches()) frames.push(...encodeRepeats(watch));
     return frames;
   }
 

@@ -6,11 +6,12 @@ import type { Attach } from "../../shared/protocol/attach.ts";
 import type { AnsweringPorts, Attaches } from "./answering.ts";
 import { HeldBytes } from "./held.ts";
 import { Linger } from "./linger.ts";
-import { noteUpdate, type Watch } from "./links.ts";
+import { encodeLeads, type Watch } from "./links.ts";
 import type { OriginItem } from "./origin-items.ts";
+import { passUpdate } from "./passing.ts";
 import { SILENT_SLICE_MS } from "./scatter.ts";
 import type { ScatteredAsk } from "./scattered-ask.ts";
-import { leadOn, ScatteredWatch, type Slicing } from "./scattered-watch.ts";
+import { ScatteredWatch, type Slicing } from "./scattered-watch.ts";
 
 export class ScatterGather implements Attaches {
   readonly #slicing: Slicing;
@@ -41,7 +42,7 @@ export class ScatterGather implements Attaches {
   repeat(slice: number): string[] {
     const frames: string[] = [];
     for (const watch of this.#slicing.ports.watches()) {
-      frames.push(...leadOn(watch));
+      frames.push(...encodeLeads(watch));
       if (this.#busy.has(watch)) frames.push(...this.#at(watch, (scattered) => scattered.repeat(slice)));
     }
     return frames;
@@ -53,8 +54,7 @@ export class ScatterGather implements Attaches {
 
   take(watch: Watch, slice: number, item: OriginItem): void {
     if (item.update !== undefined && !this.#busy.has(watch)) {
-      noteUpdate(watch, item.update);
-      this.#slicing.ports.down.add(watch.link, item.frame);
+      passUpdate(this.#slicing.ports.down, watch, item.frame, item.update);
     } else this.#at(watch, (scattered) => scattered.take(slice, item));
   }
 

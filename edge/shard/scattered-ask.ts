@@ -8,6 +8,8 @@ import type { Watch } from "./links.ts";
 import { Scatter } from "./scatter.ts";
 
 export type AttachPart = Part<Attached>;
+/** By the number of their slice. */
+export type Parts = ReadonlyMap<number, AttachPart>;
 
 export interface ScatteredAsk {
   readonly watch: Watch;
@@ -42,8 +44,6 @@ export function attachOf({ watch, ask, at }: ScatteredAsk, now = at): string {
   return encodeAttach(waited === 0 ? ask : { ...ask, waited }, watch.link.number);
 }
 
-type Parts = ReadonlyMap<number, AttachPart>;
-
 /** Whether these parts can stand for the whole (N6). */
 export function suffices({ watch, ask }: ScatteredAsk, parts: Parts, count: number): boolean {
   const all = [...parts.values()];
@@ -62,4 +62,10 @@ export function suffices({ watch, ask }: ScatteredAsk, parts: Parts, count: numb
 /** The components of slices that have no part. */
 export function ofMissing(position: Position, parts: Parts, count: number): Map<string, number> {
   return componentsOf(position, (epoch) => !parts.has(sliceOf(epoch, count)));
+}
+
+/** The numbers of these slices. */
+export function slicesWithout(parts: Parts, count: number): Set<number> {
+  const all = Array.from({ length: count }, (_, i) => i + 1);
+  return new Set(all.filter((slice) => !parts.has(slice)));
 }

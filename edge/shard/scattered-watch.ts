@@ -9,28 +9,25 @@
  *
  * An object may have several questions open (L4). Each is answered by itself, and none waits for another.
  */
-import {
-  type Attach,
-  encodeAttach,
-  encodeAttached,
-  encodeWaiting,
-  UNASKED,
-} from "../../shared/protocol/attach.ts";
-import { type Frame, type Routing, routingOf } from "../../shared/protocol/frame.ts";
+import { type Attach, encodeWaiting, UNASKED } from "../../shared/protocol/attach.ts";
+import type { Frame, Routing } from "../../shared/protocol/frame.ts";
 import { NOTHING, raise, raiseComponent, reaches } from "../../shared/protocol/position.ts";
 import type { AnsweringPorts } from "./answering.ts";
 import { type Combined, combine } from "./combine.ts";
 import type { HeldBytes, LiveUpdate } from "./held.ts";
 import { Incoming, isWhole, own } from "./incoming.ts";
 import type { Linger } from "./linger.ts";
-import { noteAnswer, noteUpdate, type Watch } from "./links.ts";
+import { encodeLeads, type Watch } from "./links.ts";
 import type { OriginItem } from "./origin-items.ts";
+import { passAnswer, passUpdate } from "./passing.ts";
 import {
   type AttachPart,
   attachOf,
   newScatteredAsk,
   ofMissing,
+  type Parts,
   type ScatteredAsk,
+  slicesWithout,
   suffices,
 } from "./scattered-ask.ts";
 
@@ -43,8 +40,6 @@ export interface Slicing {
   /** For slices that say nothing. */
   readonly patience: Linger<ScatteredAsk>;
 }
-
-type Parts = ReadonlyMap<number, AttachPart>;
 
 export class ScatteredWatch {
   readonly #watch: Watch;
@@ -155,7 +150,7 @@ export class ScatteredWatch {
   #send(scattered: ScatteredAsk, slice: number): void {
     const { ports } = this.#slicing;
     // A subscriber that waits may be ahead of the object there, which must not hear of what that one has when it is live.
-    const first = this.#unheard.has(slice) ? leadOn(this.#watch) : [];
+    const first = this.#unheard.has(slice) ? encodeLeads(this.#watch) : [];
     ports.send([...first, attachOf(scattered, ports.now())], slice);
   }
 
@@ -202,7 +197,7 @@ export class ScatteredWatch {
   #late(slice: number, { head }: AttachPart): void {
     const { sent } = this.#watch;
     if (head.notHome || sent === undefined || reaches(sent, head.verdict.head)) return;
-    this.#slicing.ports.send(leadOn(this.#watch), slice);
+    this.#slicing.ports.send(encodeLeads(this.#watch), slice);
   }
 
   /** An object that was told to wait by one slice may be answered by the others. */
@@ -231,8 +226,7 @@ export class ScatteredWatch {
   #passOn({ slice, frame, routing }: LiveUpdate): void {
     for (const { scatter, passed } of this.#open.values())
       if (scatter.answerOf(slice) !== undefined) raiseComponent(passed, routing.epoch, routing.offset);
-    noteUpdate(this.#watch, routing);
-    this.#slicing.ports.down.add(this.#watch.link, frame);
+    passUpdate(this.#slicing.ports.down, this.#watch, frame, routing);
   }
 
   #settle(scattered: ScatteredAsk): void {
@@ -264,7 +258,7 @@ export class ScatteredWatch {
     const { count } = this.#slicing;
     const watch = this.#watch;
     const live = this.#close(scattered);
-    if (ask.from === undefined) this.#unheard = missingOf(parts, count);
+    if (ask.from === undefined) this.#unheard = slicesWithout(parts, count);
     const unheard = ofMissing(watch.sent ?? NOTHING, parts, count);
     // An object that has nothing goes on from where the link is, as those slices will when they come.
     const missing = ask.from === undefined ? unheard : ofMissing(ask.from, parts, count);
@@ -275,19 +269,10 @@ export class ScatteredWatch {
     for (const update of live) this.#passOn(update);
   }
 
-  #pass({ attached, frames }: Combined, parts: Parts): void {
+  #pass(combined: Combined, parts: Parts): void {
     this.#isCutShort = false;
-    const watch = this.#watch;
-    const refused = new Map([...parts].filter(([, { head }]) => head.verdict.recovered === false));
-    const kept = ofMissing(watch.sent ?? NOTHING, refused, this.#slicing.count);
-    noteAnswer(watch, attached);
-    for (const frame of frames) {
-      const routing = routingOf(frame);
-      if (routing !== undefined) noteUpdate(watch, routing);
-    }
-    // What one slice can't prove takes nothing away in the others.
-    if (watch.sent !== undefined) raise(watch.sent, kept);
-    this.#slicing.ports.down.addAll(watch.link, [encodeAttached(attached), ...frames]);
+    const { ports, count } = this.#slicing;
+    passAnswer(ports.down, this.#watch, combined, parts, count);
   }
 
   /** The slice's answer comes anew. What was held after this one may be beyond what that can hold. */
@@ -312,17 +297,7 @@ export class ScatteredWatch {
   }
 }
 
-/** L7: an attach from where the link is, on behalf of the object. */
-export function leadOn({ sent, path, link }: Watch): string[] {
-  return sent === undefined ? [] : [encodeAttach({ endpoint: path, id: UNASKED, from: sent }, link.number)];
-}
-
 /** Whether what comes live must follow it: it has updates, or says that some were lost before that. */
 function isNews(part: AttachPart | undefined): boolean {
   return part !== undefined && (part.frames.length > 0 || part.head.verdict.recovered === false);
-}
-
-function missingOf(parts: Parts, count: number): Set<number> {
-  const all = Array.from({ length: count }, (_, i) => i + 1);
-  return new Set(all.filter((slice) => !parts.has(slice)));
 }

@@ -176,6 +176,51 @@ describe("several slices", () => {
   });
 });
 
+describe("another number of slices", () => {
+  function serveInstead(count: number): void {
+    answering.gets.end();
+    serve(count);
+  }
+
+  test("[N9] [U8] what is open is put to the new slices as they come, and waits for a silent one for a second", async () => {
+    const asker = ask();
+    taken();
+    serveInstead(2);
+    expect(taken()).toEqual([]);
+
+    answering.gets.repeat(2);
+    answering.gets.repeat(1);
+    expect(taken()).toEqual([`${A} 1 2`, `${A} 1 1`]);
+    answer(1, 1, none(5));
+    clock.pass(999);
+    await settled();
+    expect(asker.told).toBeUndefined();
+    clock.pass(1);
+    await settled();
+
+    expect(asker.told).toEqual(answered(5));
+    expect(clock.pending).toBe(0);
+  });
+
+  test("[N9] [U8] what slices of another count have answered counts no more", async () => {
+    present = [1, 2];
+    serveInstead(2);
+    const asker = ask();
+    answer(1, 1, none(5));
+    serveInstead(1);
+    clock.pass(1_000);
+    taken();
+
+    answering.gets.repeat(1);
+    expect(taken()).toEqual([`${A} 1 1`]);
+    answer(1, 1, none(7));
+    await settled();
+
+    expect(asker.told).toEqual(answered(7));
+    expect(clock.pending).toBe(0);
+  });
+});
+
 describe("an origin that goes", () => {
   test("[U8] those who wait for their turn are told with the others where there is no other", async () => {
     const askers = [ask(), ask(), ask()];

@@ -1,13 +1,13 @@
 /**
  * Makes one answer of those of several slices: N5 and N6 of INTERNALS.md. Pure.
  */
+import type { Answer } from "../../shared/core/answer.ts";
 import type { Attached } from "../../shared/protocol/attach.ts";
 import { type Frame, timestampOf } from "../../shared/protocol/frame.ts";
 import { merge, type Position, raise } from "../../shared/protocol/position.ts";
-import type { Part } from "./incoming.ts";
 
 export interface Combined {
-  readonly attached: Attached;
+  readonly attached: Omit<Attached, "count">;
   readonly frames: readonly Frame[];
 }
 
@@ -24,7 +24,7 @@ export interface Asked {
  */
 export function combine(
   asked: Asked,
-  parts: ReadonlyMap<number, Part<Attached>>,
+  parts: ReadonlyMap<number, Answer<Attached>>,
   missing: Position,
   heads: Position,
 ): Combined {
@@ -45,11 +45,11 @@ export function combine(
   const frames = all.toSorted((a, b) => lastAt(a) - lastAt(b)).flatMap((part) => part.frames);
   const { endpoint, id } = asked;
   const log = all.some((part) => part.head.log);
-  return { attached: { endpoint, id, verdict, to, horizon, count: frames.length, log }, frames };
+  return { attached: { endpoint, id, verdict, to, horizon, log }, frames };
 }
 
 /** The latest update of an endpoint is its answer's last one, so the part with the newest comes last. */
-function lastAt({ frames }: Part<Attached>): number {
+function lastAt({ frames }: Answer<Attached>): number {
   const last = frames.at(-1);
   return (last === undefined ? undefined : timestampOf(last)) ?? 0;
 }

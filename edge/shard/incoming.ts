@@ -1,51 +1,33 @@
-/**
- * Answers of slices that are on their way to whoever asked: the head has come, and not yet all updates of the body
- * (U5, U8).
- */
+/** Answers of slices to one asker that are on their way: the head has come, and not yet all updates of the body. */
+import { type Answer, AnswerAssembly, type Head } from "../../shared/core/answer.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
 
-/** A head, and as many of its updates as have come. */
-export interface Part<H> {
-  readonly head: H;
-  readonly frames: Frame[];
-}
-
-export class Incoming<H extends { readonly count: number }> {
-  /** By slice. */
-  readonly #parts = new Map<number, Part<H>>();
+export class Incoming<H extends Head> {
+  /** By slice: those of which more is to come. */
+  readonly #assemblies = new Map<number, AnswerAssembly<H>>();
 
   get isEmpty(): boolean {
-    return this.#parts.size === 0;
+    return this.#assemblies.size === 0;
   }
 
-  /** The head of an answer: one before it has broken off. It stays here until it is whole. */
-  begin(slice: number, head: H): Part<H> {
-    const part = { head, frames: [] };
-    if (isWhole(part)) this.drop(slice);
-    else this.#parts.set(slice, part);
-    return part;
+  /** The head of an answer: one before it has broken off. Returns the answer if it is whole. */
+  begin(slice: number, head: H): Answer<H> | undefined {
+    const assembly = new AnswerAssembly<H>();
+    const answer = assembly.begin(head);
+    if (answer === undefined) this.#assemblies.set(slice, assembly);
+    else this.drop(slice);
+    return answer;
   }
 
-  /** Adds an update to the answer that it belongs to; undefined if it came live. */
-  take(slice: number, frame: Frame): Part<H> | undefined {
-    const part = this.#parts.get(slice);
-    if (part === undefined) return undefined;
-    part.frames.push(own(frame));
-    if (isWhole(part)) this.drop(slice);
-    return part;
+  /** An update has come: live, as part of an answer, or as the last part of it. */
+  take(slice: number, frame: Frame): "live" | "part" | Answer<H> {
+    const answer = this.#assemblies.get(slice)?.take(frame) ?? "live";
+    if (typeof answer !== "string") this.drop(slice);
+    return answer;
   }
 
   /** What has come from a slice counts no more. */
   drop(slice: number): void {
-    this.#parts.delete(slice);
+    this.#assemblies.delete(slice);
   }
-}
-
-export function isWhole({ head, frames }: Part<{ readonly count: number }>): boolean {
-  return frames.length >= head.count;
-}
-
-/** A view would keep its whole message. */
-export function own(frame: Frame): Frame {
-  return typeof frame === "string" ? frame : frame.slice();
 }

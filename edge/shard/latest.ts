@@ -1,9 +1,10 @@
 /** What a GET asks, and what it is told (U8, N8, H5). Pure. */
+import type { Answer } from "../../shared/core/answer.ts";
 import { ERRORS, type ErrorCode } from "../../shared/protocol/codes.ts";
 import { type Frame, timestampOf } from "../../shared/protocol/frame.ts";
 import { formatPosition, merge, type Position } from "../../shared/protocol/position.ts";
 import type { OriginSays } from "../../shared/protocol/uplink.ts";
-import { Incoming, isWhole, type Part } from "./incoming.ts";
+import { Incoming } from "./incoming.ts";
 import type { OriginItem } from "./origin-items.ts";
 
 /** The latest record of an endpoint. `position` as text, since this travels between objects. */
@@ -26,7 +27,7 @@ export interface Get {
   done(result: LatestResult): void;
 }
 
-type Head = Extract<OriginSays, { readonly kind: "latest" }>;
+type LatestHead = Extract<OriginSays, { readonly kind: "latest" }>;
 
 /** What one slice answered. */
 export type GetAnswer =
@@ -41,7 +42,7 @@ export type GetAnswer =
 /** Puts together what slices answer to one question. */
 export class GetAnswers {
   readonly #path: string;
-  readonly #incoming = new Incoming<Head>();
+  readonly #incoming = new Incoming<LatestHead>();
 
   constructor({ path }: Get) {
     this.#path = path;
@@ -49,9 +50,14 @@ export class GetAnswers {
 
   /** The answer of a slice, if it is whole with this. */
   take(slice: number, { says, frame }: OriginItem): GetAnswer | undefined {
-    if (says === undefined) return this.#answerOf(this.#incoming.take(slice, frame));
-    if (says.kind === "latest" && says.endpoint === this.#path)
-      return this.#answerOf(this.#incoming.begin(slice, says));
+    if (says === undefined) {
+      const answer = this.#incoming.take(slice, frame);
+      return typeof answer === "string" ? undefined : answerOf(answer);
+    }
+    if (says.kind === "latest" && says.endpoint === this.#path) {
+      const answer = this.#incoming.begin(slice, says);
+      return answer && answerOf(answer);
+    }
     if (says.kind !== "error") return undefined;
     this.drop(slice);
     return { kind: "error", ...readError(says.error) };
@@ -61,13 +67,11 @@ export class GetAnswers {
   drop(slice: number): void {
     this.#incoming.drop(slice);
   }
+}
 
-  #answerOf(part: Part<Head> | undefined): GetAnswer | undefined {
-    if (part === undefined || !isWhole(part)) return undefined;
-    const { position, notHome = false, count } = part.head;
-    const [frame] = part.frames;
-    return { kind: "latest", position, notHome: notHome && count === 0, ...(frame && { frame }) };
-  }
+function answerOf({ head, frames: [frame] }: Answer<LatestHead>): GetAnswer {
+  const { position, notHome = false, count } = head;
+  return { kind: "latest", position, notHome: notHome && count === 0, ...(frame && { frame }) };
 }
 
 /** What those slices say that know of the key, or would; undefined if none does. */

@@ -1,5 +1,5 @@
 /** What goes down to a watch if several slices answer, and where its link is then (L7). */
-import { encodeAttached } from "../../shared/protocol/attach.ts";
+import { encodeAnswer } from "../../shared/core/answer.ts";
 import { type Frame, type Routing, routingOf } from "../../shared/protocol/frame.ts";
 import { NOTHING, raise } from "../../shared/protocol/position.ts";
 import type { AnsweringPorts } from "./answering.ts";
@@ -31,5 +31,5 @@ export function passAnswer(
   }
   // What one slice can't prove takes nothing away in the others.
   if (watch.sent !== undefined) raise(watch.sent, kept);
-  down.addAll(watch.link, [encodeAttached(attached), ...frames]);
+  down.addAll(watch.link, encodeAnswer(attached, frames));
 }

@@ -1,13 +1,13 @@
 /** An ask of an object that was put to several slices, and whether what they have said is enough: N5 and N6. */
+import type { Answer } from "../../shared/core/answer.ts";
 import { type Attach, type Attached, encodeAttach } from "../../shared/protocol/attach.ts";
 import { componentsOf, type Position, reaches } from "../../shared/protocol/position.ts";
 import { sliceOf } from "../../shared/protocol/slice.ts";
 import { Held, type HeldBytes } from "./held.ts";
-import type { Part } from "./incoming.ts";
 import type { Watch } from "./links.ts";
 import { Scatter } from "./scatter.ts";
 
-export type AttachPart = Part<Attached>;
+export type AttachPart = Answer<Attached>;
 /** By the number of their slice. */
 export type Parts = ReadonlyMap<number, AttachPart>;
 

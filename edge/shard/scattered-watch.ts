@@ -9,13 +9,14 @@
  *
  * An object may have several questions open (L4). Each is answered by itself, and none waits for another.
  */
+import { ownedFrame } from "../../shared/core/owned.ts";
 import { type Attach, encodeWaiting, UNASKED } from "../../shared/protocol/attach.ts";
 import type { Frame, Routing } from "../../shared/protocol/frame.ts";
 import { NOTHING, raise, raiseComponent, reaches } from "../../shared/protocol/position.ts";
 import type { AnsweringPorts } from "./answering.ts";
 import { type Combined, combine } from "./combine.ts";
 import type { HeldBytes, LiveUpdate } from "./held.ts";
-import { Incoming, isWhole, own } from "./incoming.ts";
+import { Incoming } from "./incoming.ts";
 import type { Linger } from "./linger.ts";
 import { encodeLeads, type Watch } from "./links.ts";
 import type { OriginItem } from "./origin-items.ts";
@@ -112,11 +113,11 @@ export class ScatteredWatch {
     if (says?.kind === "waiting") this.#takesTime(slice, says.id);
     else if (says?.kind === "attached") {
       const part = this.#incoming.begin(slice, says.attached);
-      if (isWhole(part)) this.#complete(slice, part);
+      if (part !== undefined) this.#complete(slice, part);
     } else if (update !== undefined) {
       const part = this.#incoming.take(slice, frame);
-      if (part === undefined) this.#live(slice, frame, update);
-      else if (isWhole(part)) this.#complete(slice, part);
+      if (part === "live") this.#live(slice, frame, update);
+      else if (part !== "part") this.#complete(slice, part);
     }
   }
 
@@ -218,7 +219,7 @@ export class ScatteredWatch {
       this.#passOn({ slice, frame, routing });
       return;
     }
-    holder.held.addLive({ slice, frame: own(frame), routing });
+    holder.held.addLive({ slice, frame: ownedFrame(frame), routing });
     if (this.#slicing.bytes.isFull) this.hurry(holder);
   }
 

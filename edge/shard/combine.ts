@@ -7,7 +7,7 @@ import { type Frame, timestampOf } from "../../shared/protocol/frame.ts";
 import { merge, type Position, raise } from "../../shared/protocol/position.ts";
 
 export interface Combined {
-  readonly attached: Attached;
+  readonly attached: Omit<Attached, "count">;
   readonly frames: readonly Frame[];
 }
 
@@ -45,7 +45,7 @@ export function combine(
   const frames = all.toSorted((a, b) => lastAt(a) - lastAt(b)).flatMap((part) => part.frames);
   const { endpoint, id } = asked;
   const log = all.some((part) => part.head.log);
-  return { attached: { endpoint, id, verdict, to, horizon, count: frames.length, log }, frames };
+  return { attached: { endpoint, id, verdict, to, horizon, log }, frames };
 }
 
 /** The latest update of an endpoint is its answer's last one, so the part with the newest comes last. */

@@ -27,7 +27,7 @@ export interface Get {
   done(result: LatestResult): void;
 }
 
-type Head = Extract<OriginSays, { readonly kind: "latest" }>;
+type LatestHead = Extract<OriginSays, { readonly kind: "latest" }>;
 
 /** What one slice answered. */
 export type GetAnswer =
@@ -42,7 +42,7 @@ export type GetAnswer =
 /** Puts together what slices answer to one question. */
 export class GetAnswers {
   readonly #path: string;
-  readonly #incoming = new Incoming<Head>();
+  readonly #incoming = new Incoming<LatestHead>();
 
   constructor({ path }: Get) {
     this.#path = path;
@@ -50,9 +50,14 @@ export class GetAnswers {
 
   /** The answer of a slice, if it is whole with this. */
   take(slice: number, { says, frame }: OriginItem): GetAnswer | undefined {
-    if (says === undefined) return this.#answerOf(this.#incoming.take(slice, frame));
-    if (says.kind === "latest" && says.endpoint === this.#path)
-      return this.#answerOf(this.#incoming.begin(slice, says));
+    if (says === undefined) {
+      const answer = this.#incoming.take(slice, frame);
+      return typeof answer === "string" ? undefined : answerOf(answer);
+    }
+    if (says.kind === "latest" && says.endpoint === this.#path) {
+      const answer = this.#incoming.begin(slice, says);
+      return answer && answerOf(answer);
+    }
     if (says.kind !== "error") return undefined;
     this.drop(slice);
     return { kind: "error", ...readError(says.error) };
@@ -62,13 +67,11 @@ export class GetAnswers {
   drop(slice: number): void {
     this.#incoming.drop(slice);
   }
+}
 
-  #answerOf(part: Answer<Head> | "live" | "part" | undefined): GetAnswer | undefined {
-    if (part === undefined || part === "live" || part === "part") return undefined;
-    const { position, notHome = false, count } = part.head;
-    const [frame] = part.frames;
-    return { kind: "latest", position, notHome: notHome && count === 0, ...(frame && { frame }) };
-  }
+function answerOf({ head, frames: [frame] }: Answer<LatestHead>): GetAnswer {
+  const { position, notHome = false, count } = head;
+  return { kind: "latest", position, notHome: notHome && count === 0, ...(frame && { frame }) };
 }
 
 /** What those slices say that know of the key, or would; undefined if none does. */

@@ -111,7 +111,7 @@ export function noteAsk({ asks }: Watch, attach: Attach): number | undefined {
 }
 
 /** An answer goes down. */
-export function noteAnswer(watch: Watch, { id, verdict }: Attached): void {
+export function noteAnswer(watch: Watch, { id, verdict }: Pick<Attached, "id" | "verdict">): void {
   watch.asks.delete(id);
   // A recovered answer may be about what lies further back, for those who come back: that takes nothing away.
   if (verdict.recovered !== true || watch.sent === undefined) watch.sent = new Map(verdict.position);

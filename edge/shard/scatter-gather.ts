@@ -12,6 +12,7 @@ import { passUpdate } from "./passing.ts";
 import { SILENT_SLICE_MS } from "./scatter.ts";
 import type { ScatteredAsk } from "./scattered-ask.ts";
 import { ScatteredWatch, type Slicing } from "./scattered-watch.ts";
+import { Unheard } from "./unheard.ts";
 
 export class ScatterGather implements Attaches {
   readonly #slicing: Slicing;
@@ -22,8 +23,16 @@ export class ScatterGather implements Attaches {
     const patience = new Linger<ScatteredAsk>(ports, SILENT_SLICE_MS, (late) =>
       this.#at(late.watch, (scattered) => scattered.hurry(late)),
     );
-    this.#slicing = { ports, count, bytes: new HeldBytes(), patience };
-    for (const watch of ports.watches()) this.#at(watch, (scattered) => scattered.resume());
+    this.#slicing = {
+      ports,
+      count,
+      bytes: new HeldBytes(),
+      patience,
+      unheard: new Unheard(),
+      cutShort: new Set(ports.watches()),
+    };
+    for (const watch of ports.watches())
+      if (watch.asks.size > 0) this.#at(watch, (scattered) => scattered.resume());
   }
 
   ask(watch: Watch, attach: Attach): void {
@@ -37,6 +46,8 @@ export class ScatterGather implements Attaches {
   forget(watch: Watch): void {
     this.#busy.get(watch)?.end();
     this.#busy.delete(watch);
+    this.#slicing.unheard.forget(watch);
+    this.#slicing.cutShort.delete(watch);
   }
 
   repeat(slice: number): string[] {

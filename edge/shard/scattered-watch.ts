@@ -31,6 +31,7 @@ import {
   slicesWithout,
   suffices,
 } from "./scattered-ask.ts";
+import type { Unheard } from "./unheard.ts";
 
 /** What the watches of a shard have in common. */
 export interface Slicing {
@@ -40,6 +41,9 @@ export interface Slicing {
   readonly bytes: HeldBytes;
   /** For slices that say nothing. */
   readonly patience: Linger<ScatteredAsk>;
+  readonly unheard: Unheard;
+  /** Watches whose objects may have got but a part of an answer, from an origin of the count before. */
+  readonly cutShort: Set<Watch>;
 }
 
 export class ScatteredWatch {
@@ -48,24 +52,19 @@ export class ScatteredWatch {
   /** By the id of the question, in the order in which they were asked. */
   readonly #open = new Map<number, ScatteredAsk>();
   readonly #incoming = new Incoming<AttachPart["head"]>();
-  /** Slices that were not waited for when the object asked for the first time: of them it has nothing to go on from. */
-  #unheard = new Set<number>();
-  /** Its object may have got but a part of an answer, from an origin of the count before. */
-  #isCutShort = false;
 
   constructor(watch: Watch, slicing: Slicing) {
     this.#watch = watch;
     this.#slicing = slicing;
   }
 
-  /** Whether what comes live is passed on, and there is nothing else to remember. */
+  /** Whether what comes live is just passed on. */
   get isIdle(): boolean {
-    return this.#open.size === 0 && this.#incoming.isEmpty && this.#unheard.size === 0 && !this.#isCutShort;
+    return this.#open.size === 0 && this.#incoming.isEmpty;
   }
 
   /** What its object has asked origins of another count is open: these are asked as they come. */
   resume(): void {
-    this.#isCutShort = true;
     for (const ask of this.#watch.asks.values()) this.#begin(ask);
   }
 
@@ -151,7 +150,7 @@ export class ScatteredWatch {
   #send(scattered: ScatteredAsk, slice: number): void {
     const { ports } = this.#slicing;
     // A subscriber that waits may be ahead of the object there, which must not hear of what that one has when it is live.
-    const first = this.#unheard.has(slice) ? encodeLeads(this.#watch) : [];
+    const first = this.#slicing.unheard.has(this.#watch, slice) ? encodeLeads(this.#watch) : [];
     ports.send([...first, attachOf(scattered, ports.now())], slice);
   }
 
@@ -181,14 +180,14 @@ export class ScatteredWatch {
       this.#forgetPart(scattered, slice);
       this.#put(scattered, slice);
     }
-    this.#unheard.delete(slice);
+    this.#slicing.unheard.heard(this.#watch, slice);
     const { sent, path } = this.#watch;
     // Before the first answer the object has nothing to which this could be added.
     if (sent === undefined) return;
     // Most keys are unknown to most slices: their objects needn't wake for that, unless they wait for more of an answer.
     const { count, verdict } = part.head;
     const isNews = count > 0 || verdict.recovered !== true || !reaches(sent, verdict.head);
-    if (!isNews && !this.#isCutShort) return;
+    if (!isNews && !this.#slicing.cutShort.has(this.#watch)) return;
     const parts = new Map([[slice, part]]);
     const missing = ofMissing(sent, parts, this.#slicing.count);
     this.#pass(combine({ endpoint: path, id: UNASKED, from: sent }, parts, missing, NOTHING), parts);
@@ -259,7 +258,7 @@ export class ScatteredWatch {
     const { count } = this.#slicing;
     const watch = this.#watch;
     const live = this.#close(scattered);
-    if (ask.from === undefined) this.#unheard = slicesWithout(parts, count);
+    if (ask.from === undefined) this.#slicing.unheard.note(watch, slicesWithout(parts, count));
     const unheard = ofMissing(watch.sent ?? NOTHING, parts, count);
     // An object that has nothing goes on from where the link is, as those slices will when they come.
     const missing = ask.from === undefined ? unheard : ofMissing(ask.from, parts, count);
@@ -271,8 +270,8 @@ export class ScatteredWatch {
   }
 
   #pass(combined: Combined, parts: Parts): void {
-    this.#isCutShort = false;
-    const { ports, count } = this.#slicing;
+    const { ports, count, cutShort } = this.#slicing;
+    cutShort.delete(this.#watch);
     passAnswer(ports.down, this.#watch, combined, parts, count);
   }
 

@@ -19,13 +19,12 @@ import { SourceError } from "../source/source.ts";
 import { AT_ONCE, type Turn } from "./dial-gate.ts";
 import { type Heard, Hearing } from "./hearing.ts";
 import type { Credentials, KafkaSettings } from "./settings.ts";
+import { Throttle } from "./throttle.ts";
 import { WireReader } from "./wire.ts";
 
 /** A broker that sends not a byte for so long, while it is connected to or asked, is taken for dead. */
 const CONNECT_MS = 10_000;
 const SILENCE_MS = 5_000;
-/** One that wants to be left alone for longer is asked again all the same. */
-const MAX_THROTTLE_MS = 300_000;
 const KEEP_ALIVE_MS = 60_000;
 
 /** Of a request's header, without the client's name: length, key, version, number, and how long the name is. */
@@ -46,8 +45,11 @@ export interface Request<T> {
 /** Not a byte came, or hardly any, though the connection stands, as far as can be seen from here. */
 export class SilentError extends Error {}
 
-/** An answer was given up, since less was wanted of a line as slow as this. Nothing is wrong with the broker. */
-export class TooSlowError extends Error {}
+/** The connection was given up to ask over another one. Nothing is wrong with the broker. */
+export class OtherWayError extends Error {}
+
+/** An answer was given up, since less was wanted of a line as slow as this. */
+export class TooSlowError extends OtherWayError {}
 
 export interface Address {
   readonly host: string;
@@ -69,8 +71,7 @@ export class Connection {
   #tcp: Socket | undefined;
   #socket: Socket | undefined;
   #last: Promise<unknown> = Promise.resolve();
-  #quietUntil = 0;
-  #isThrottled = false;
+  readonly #throttle = new Throttle();
   #bytesHeard = 0;
   /** What is listened for just now, or was last. */
   #hearing: Hearing | undefined;
@@ -96,12 +97,12 @@ export class Connection {
 
   /** How long the broker wants to be left alone; nothing is sent meanwhile. */
   get quietMs(): number {
-    return this.closed ? 0 : Math.max(0, this.#quietUntil - performance.now());
+    return this.closed ? 0 : this.#throttle.leftMs(performance.now());
   }
 
   /** Whether the broker said with its last answer that it wants to be left alone. */
   get isThrottled(): boolean {
-    return this.#isThrottled;
+    return this.#throttle.isOn;
   }
 
   /** Another number after every sign of life: bytes that came, or time for which the broker wants to be left alone. */
@@ -231,6 +232,8 @@ export class Connection {
       );
     // A broker that throttles has answered already, and won't listen meanwhile.
     if (this.quietMs > 0) await setTimeout(this.quietMs, undefined, { signal: this.#closing.signal });
+    if (this.#throttle.isDeaf) this.close(new OtherWayError("the broker throttles this connection for long"));
+    this.#closing.signal.throwIfAborted();
     // Again, once as much time has passed as the broker allows.
     if (this.#settings.sasl !== undefined && !connection.isAuthenticated())
       await this.#listening(CONNECT_MS, async () => {
@@ -244,8 +247,7 @@ export class Connection {
     );
     this.#turn.answered();
     const { throttleMs, answer } = decode(new WireReader(bytes));
-    this.#isThrottled = throttleMs > 0;
-    if (this.#isThrottled) this.#quietUntil = performance.now() + Math.min(throttleMs, MAX_THROTTLE_MS);
+    this.#throttle.told(performance.now(), throttleMs);
     return answer;
   }
 

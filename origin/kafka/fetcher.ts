@@ -7,7 +7,7 @@
  * with short waits, until both can be asked for together again. So a slow reader costs no other any time, and
  * two connections serve any number of partitions.
  */
-import { type Connection, SilentError, TooSlowError } from "./connection.ts";
+import { type Connection, OtherWayError, SilentError, TooSlowError } from "./connection.ts";
 import { Line } from "./line.ts";
 import { telling } from "./patience.ts";
 import { type Fetched, type FetchFrom, fetchRequest, KAFKA_ERROR } from "./requests.ts";
@@ -207,8 +207,8 @@ export class Fetcher {
   }
 
   #end(asks: readonly Ask[], { heard }: Connection, why: Error): void {
-    if (why instanceof TooSlowError) {
-      this.#line.gaveUp(heard);
+    if (why instanceof TooSlowError) this.#line.gaveUp(heard);
+    if (why instanceof OtherWayError) {
       for (const ask of asks) this.#again(ask, ask.mood);
       return;
     }

@@ -68,6 +68,16 @@ test.each(["first", "flowing", "idle"] as const)(
   },
 );
 
+test("a broker that throttles one connection for minutes is asked over another in seconds, and what waits is answered", async () => {
+  answer(fetchAnswer(120_000), answered());
+
+  const fetched = await fetch(0);
+
+  expect(fetched.records).toEqual(records);
+  expect(broker.sockets).toHaveLength(2);
+  expect(failures).toEqual([]);
+}, 30_000);
+
 test("an answer that names nothing, of a broker that doesn't throttle, is a failure, and not asked for again at once", async () => {
   answer(fetchAnswer(0));
 

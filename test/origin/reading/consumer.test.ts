@@ -12,6 +12,8 @@ import { SimulatedShard } from "../../support/watching.ts";
 
 const TIMING = { retry: { baseMs: 4, maxMs: 16 }, absentMs: 5, describeMs: 20, forgetMs: 60 };
 const KEY = Buffer.from("a");
+/** More than a test takes for what follows it. */
+const LONG_READ_MS = 1_000;
 
 let source: ScriptedSource;
 let log: LogModel;
@@ -444,6 +446,43 @@ describe("where the log is another", () => {
     expect([object.causes, object.received.map(({ offset }) => offset)]).toEqual([["horizon"], [4]]);
     expect([other.causes, other.received]).toEqual([["horizon"], []]);
     expect(origin.history.latest("t", gone).record).toBeUndefined();
+  });
+
+  test("[R8] where more is removed right after, it stays proved as it was for as long as reading it again took", async () => {
+    const compactUnread = (to: number) => {
+      source.stuck.add("t/0");
+      write(0, 2);
+      log.compact(0, to, true);
+      source.stuck.clear();
+      source.changed();
+    };
+    const holes = () => origin.recorded.of("partition_hole").length;
+    const failures = () => origin.recorded.of("partition_failed");
+    const { begin } = origin.history;
+    origin.history.begin = (topic, info, start, removed) => {
+      if (removed === true && holes() === 0) source.stuck.add("t/0");
+      return begin.call(origin.history, topic, info, start, removed);
+    };
+    write(0, 1);
+    start();
+    await read();
+    compactUnread(3);
+    await eventually(() => holes() === 1, "it is being read again");
+    await new Promise((resolve) => setTimeout(resolve, LONG_READ_MS));
+    source.stuck.clear();
+    source.changed();
+    await read();
+    const reads = source.reads.length;
+
+    compactUnread(5);
+    await eventually(() => failures().length === 2, "more was removed");
+
+    expect(failures().map(({ retryMs }) => Number(retryMs) > TIMING.retry.maxMs)).toEqual([false, true]);
+    expect(statesOf()[0]).toMatchObject({ next: 3, ready: true });
+    expect(source.reads).toHaveLength(reads);
+    await read();
+    expect(holes()).toBe(2);
+    expect(source.reads.slice(reads)).toEqual(["t/0@0"]);
   });
 
   test("[R8] while it is read again nothing is said of its keys, nor of those that may have been in it", async () => {

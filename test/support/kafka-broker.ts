@@ -32,7 +32,7 @@ export interface KafkaOptions {
   readonly misadvertised?: true;
   /** Ports of proxies, one for each broker, that lead to `behindProxies`: who comes through them is led to them only. */
   readonly proxies?: readonly number[];
-  /** The same, to `behindAccountProxies`, for those who have an account: with SCRAM-SHA-256, and without TLS. */
+  /** The same, to `behindAccountProxies`, for those who have an account: with SCRAM-SHA-256 over TLS, as `config` says. */
   readonly accountProxies?: readonly number[];
   /** Lines of server.properties that come last, and so win. */
   readonly config?: Readonly<Record<string, string | number>>;

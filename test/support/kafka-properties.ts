@@ -71,7 +71,7 @@ export function properties(
       "advertised.listeners": `PLAINTEXT://127.0.0.1:${port}${lost("advertised")}${behind("proxy")}${secure}`,
     }),
     "listener.security.protocol.map":
-      "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,LOST:PLAINTEXT,PROXIED:PLAINTEXT,ACCOUNTS:SASL_PLAINTEXT,SECURE:SASL_SSL,MUTUAL:SSL",
+      "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,LOST:PLAINTEXT,PROXIED:PLAINTEXT,ACCOUNTS:SASL_SSL,SECURE:SASL_SSL,MUTUAL:SSL",
     "log.dirs": join(folder, "data"),
     "default.replication.factor": replicas,
     "min.insync.replicas": insync,

@@ -17,12 +17,12 @@ import ConnectionPool, { type Connection as KafkaConnection } from "kafkajs/src/
 import type Encoder from "kafkajs/src/protocol/encoder.js";
 import { SourceError } from "../source/source.ts";
 import { AT_ONCE, type Turn } from "./dial-gate.ts";
-import { type Heard, Hearing } from "./hearing.ts";
+import { type Heard, Hearing, SilentError } from "./hearing.ts";
 import type { Credentials, KafkaSettings } from "./settings.ts";
 import { Throttle } from "./throttle.ts";
 import { WireReader } from "./wire.ts";
 
-/** A broker that sends not a byte for so long, while it is connected to or asked, is taken for dead. */
+/** A broker that sends not a byte for so long, while we say anew who we are, or it is asked, is taken for dead. */
 const CONNECT_MS = 10_000;
 const SILENCE_MS = 5_000;
 const KEEP_ALIVE_MS = 60_000;
@@ -41,9 +41,6 @@ export interface Request<T> {
   encode(): Encoder;
   decode(reader: WireReader): { readonly throttleMs: number; readonly answer: T };
 }
-
-/** Not a byte came, or hardly any, though the connection stands, as far as can be seen from here. */
-export class SilentError extends Error {}
 
 /** The connection was given up to ask over another one. Nothing is wrong with the broker. */
 export class OtherWayError extends Error {}
@@ -163,7 +160,7 @@ export class Connection {
   async #open(): Promise<Opened> {
     await this.#turn.granted;
     this.#closing.signal.throwIfAborted();
-    const { broker, connection } = await this.#listening(CONNECT_MS, async () => {
+    const { broker, connection } = await this.#listening(this.#turn.silenceMs, async () => {
       const pool = this.#newPool(await this.#dial(), await this.#credentials());
       this.#pool = pool;
       const broker = new Broker({ connectionPool: pool, logger: SILENT, allowAutoTopicCreation: false });

@@ -7,7 +7,8 @@
  * with short waits, until both can be asked for together again. So a slow reader costs no other any time, and
  * two connections serve any number of partitions.
  */
-import { type Connection, OtherWayError, SilentError, TooSlowError } from "./connection.ts";
+import { type Connection, OtherWayError, TooSlowError } from "./connection.ts";
+import { SilentError } from "./hearing.ts";
 import { Line } from "./line.ts";
 import { telling } from "./patience.ts";
 import { type Fetched, type FetchFrom, fetchRequest, KAFKA_ERROR } from "./requests.ts";

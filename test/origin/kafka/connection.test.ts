@@ -3,8 +3,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { Connection, SilentError } from "../../../origin/kafka/connection.ts";
-import { AT_ONCE, type Turn } from "../../../origin/kafka/dial-gate.ts";
+import { Connection } from "../../../origin/kafka/connection.ts";
+import { AT_ONCE, DialGate, type Turn } from "../../../origin/kafka/dial-gate.ts";
+import { SilentError } from "../../../origin/kafka/hearing.ts";
 import { fetchRequest } from "../../../origin/kafka/requests.ts";
 import type { KafkaSettings } from "../../../origin/kafka/settings.ts";
 import { eventually } from "../../support/deadline.ts";
@@ -81,7 +82,7 @@ const never = new Promise<void>(() => {});
 /** Ways to bring a connection into a state in which a request waits for something. */
 const STATES = {
   "waiting for its turn to dial": async ({ connect }: World) => {
-    const connection = connect({}, { granted: never, opened() {}, answered() {}, ended() {} });
+    const connection = connect({}, { ...AT_ONCE, granted: never });
     return { connection, requests: [ask(connection)] };
   },
   dialling: async ({ connect }: World) => {
@@ -255,6 +256,30 @@ describe("all requests of a connection are rejected at once, and it stays closed
       expect(connection.closed).toBe(true);
     },
   );
+});
+
+test("a dial that gets lost on the way is given up after 3 s, and keeps those that wait for it no longer", {
+  timeout: 30_000,
+}, async () => {
+  const { broker, connect } = await World.begin();
+  const { apiVersions } = broker.answers;
+  if (apiVersions === undefined) throw new Error("a broker says what it knows");
+  delete broker.answers.apiVersions;
+  const gate = new DialGate();
+  const [lost, waits] = [connect({}, gate.take()), connect({}, gate.take())].map(ask);
+  await broker.until("apiVersions");
+  broker.answers.apiVersions = apiVersions;
+
+  await Promise.all([lost?.settled, waits?.settled]);
+
+  for (const one of [lost, waits]) {
+    expect(one?.outcome).toBeInstanceOf(SilentError);
+    expect(String(one?.outcome)).toMatch("silent for 3000 ms");
+  }
+  const next = ask(connect({}, gate.take()));
+  await next.settled;
+  expect(next.outcome).toBe("answered");
+  expect(broker.sockets).toHaveLength(2);
 });
 
 /** Of what comes over TLS nothing can be read before a record of up to 16 KiB is whole. */

@@ -1,7 +1,8 @@
 /** Fetching from a broker that throttles, falls silent or ends its connections: every fetch is answered, or fails. */
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { Connection, SilentError } from "../../../origin/kafka/connection.ts";
+import { Connection } from "../../../origin/kafka/connection.ts";
 import { Fetcher } from "../../../origin/kafka/fetcher.ts";
+import { SilentError } from "../../../origin/kafka/hearing.ts";
 import type { Fetched } from "../../../origin/kafka/requests.ts";
 import { range } from "../../support/contract-records.ts";
 import { eventually } from "../../support/deadline.ts";

@@ -119,7 +119,6 @@ export class Topics {
       return now !== before && now;
     }, `the id of ${topic}`);
     this.#prefixes.set(topic, prefix);
-    console.log("TOPIC", topic, prefix);
   }
 
   /** Nobody may be writing to it. What it held is kept. */

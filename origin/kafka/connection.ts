@@ -59,6 +59,7 @@ export class Connection {
   readonly #turn: Turn;
   readonly #opened: Promise<Opened>;
   readonly #clientId: Buffer;
+  readonly #connectMs: number;
   /** Aborts when the connection is closed. */
   readonly #closing = new AbortController();
   /** What rejects the requests that aren't answered yet. */
@@ -83,6 +84,7 @@ export class Connection {
     this.#address = address;
     this.#turn = turn;
     this.#clientId = Buffer.from(settings.clientId);
+    this.#connectMs = settings.limits?.connectMs ?? CONNECT_MS;
     this.#opened = this.#open();
     this.#opened.catch((error) => this.#fail(error));
   }
@@ -160,7 +162,8 @@ export class Connection {
   async #open(): Promise<Opened> {
     await this.#turn.granted;
     this.#closing.signal.throwIfAborted();
-    const { broker, connection } = await this.#listening(this.#turn.silenceMs, async () => {
+    const silenceMs = this.#settings.limits?.connectMs ?? this.#turn.silenceMs;
+    const { broker, connection } = await this.#listening(silenceMs, async () => {
       const pool = this.#newPool(await this.#dial(), await this.#credentials());
       this.#pool = pool;
       const broker = new Broker({ connectionPool: pool, logger: SILENT, allowAutoTopicCreation: false });
@@ -199,8 +202,8 @@ export class Connection {
       ssl: tls,
       sasl,
       clientId,
-      connectionTimeout: CONNECT_MS,
-      requestTimeout: CONNECT_MS,
+      connectionTimeout: this.#connectMs,
+      requestTimeout: this.#connectMs,
       logger: SILENT,
       socketFactory: ({ ssl, onConnect }) => {
         const servername = isIP(host) ? {} : { servername: host };
@@ -233,7 +236,7 @@ export class Connection {
     this.#closing.signal.throwIfAborted();
     // Again, once as much time has passed as the broker allows.
     if (this.#settings.sasl !== undefined && !connection.isAuthenticated())
-      await this.#listening(CONNECT_MS, async () => {
+      await this.#listening(this.#connectMs, async () => {
         const { sasl } = await this.#credentials();
         await Object.assign(connection, { sasl }).authenticate();
       });

@@ -12,8 +12,6 @@ import { partsOf, type Reached, readTo, UNKNOWN_EPOCH } from "./record-batches.t
 import { type Fetched, KAFKA_ERROR, type PartitionMetadata, type TopicMetadata } from "./requests.ts";
 import { WireError } from "./wire.ts";
 
-const FETCH_PATIENCE_MS = 10_000;
-
 interface Place {
   readonly topicId: Buffer;
   readonly leaderEpoch: number;
@@ -28,6 +26,8 @@ export interface FetchLoopPorts {
   readonly reached: Map<string, Reached>;
   /** To unpack batches in. */
   readonly memory: Memory;
+  /** For how long what fails is tried again. */
+  readonly patienceMs: number;
 }
 
 export class FetchLoop {
@@ -102,7 +102,7 @@ export class FetchLoop {
   }
 
   #fetch({ offset, leaderEpoch }: Reached, mood: Mood): Promise<Fetched> {
-    return patiently(FETCH_PATIENCE_MS, this.#signal, async (patient) => {
+    return patiently(this.#ports.patienceMs, this.#signal, async (patient) => {
       const { topic, partition, epoch } = this.#request;
       const alive = () => {
         patient();

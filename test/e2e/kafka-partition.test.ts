@@ -7,7 +7,7 @@ import { eventually } from "../support/deadline.ts";
 import { Deployment } from "../support/deployment.ts";
 import { KafkaBroker } from "../support/kafka-broker.ts";
 import { type JavaProducer, JavaProducers } from "../support/kafka-producer.ts";
-import { createTopic } from "../support/kafka-topics.ts";
+import { createPlacedTopic, createTopic } from "../support/kafka-topics.ts";
 import type { RawSubscriber } from "../support/raw-subscriber.ts";
 import { describeWithKafka } from "../support/with-kafka.ts";
 
@@ -99,11 +99,8 @@ describeWithKafka("one partition of Kafka can't be read:", () => {
     async function create(topic: string): Promise<void> {
       const admin = kafka.client().admin();
       await admin.connect();
-      const replicaAssignment = range(0, 6).map((partition) => ({
-        partition,
-        replicas: [1 + (partition % 3)],
-      }));
-      await admin.createTopics({ topics: [{ topic, replicaAssignment }], waitForLeaders: true });
+      const replicas = range(0, 6).map((partition) => [1 + (partition % 3)]);
+      await createPlacedTopic(admin, topic, replicas);
       await admin.disconnect();
     }
 

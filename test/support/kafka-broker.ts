@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { Kafka, logLevel } from "kafkajs";
 import { eventually } from "./deadline.ts";
+import { setPassword } from "./kafka-accounts.ts";
 import { kafkaClasspath, OLD_VERSION } from "./kafka-classpath.ts";
 import { freePorts, type Node, properties, type Shared } from "./kafka-properties.ts";
 import { type Security, securityOf } from "./kafka-security.ts";
@@ -73,7 +74,7 @@ export class KafkaBroker {
     const folder = mkdtempSync(join(tmpdir(), "kafka-"));
     const ports = await freePorts(4 * brokers + 4);
     const [broker, advertised, certified = 0, secured = 0, ...behind] = ports.slice(2 * brokers);
-    const security = secure && (await securityOf(folder, secured, certified));
+    const security = secure && securityOf(folder, secured, certified);
     const misadvertised = options.misadvertised && {
       broker: `127.0.0.1:${broker}`,
       advertised: `127.0.0.1:${advertised}`,
@@ -180,21 +181,11 @@ export class KafkaBroker {
    */
   async rotate(): Promise<Security> {
     if (this.#security === undefined) throw new Error("the broker is not secure");
-    const { port, mutualPort, password, username } = this.#security;
-    const security = await securityOf(this.#folder, port, mutualPort, `${password}, the next`);
+    const { port, mutualPort } = this.#security;
+    const security = securityOf(this.#folder, port, mutualPort, true);
     this.#security = security;
     this.#shared = { ...this.#shared, config: { ...this.#shared.config, ...security.config } };
-    for (const mechanism of ["SCRAM-SHA-256", "SCRAM-SHA-512"])
-      await run(
-        "java",
-        [
-          ...JAVA,
-          ...["-cp", this.#classpath, "kafka.admin.ConfigCommand", "--bootstrap-server", this.bootstrap],
-          ...["--alter", "--entity-type", "users", "--entity-name", username],
-          ...["--add-config", `${mechanism}=[password=${security.password}]`],
-        ],
-        { timeout: START_MS },
-      );
+    await setPassword(this.brokers, security.username, security.password);
     const node = this.#node(1);
     this.#configure(node);
     await this.restart();

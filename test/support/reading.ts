@@ -4,7 +4,7 @@
  */
 import type { Batch, ReadRequest, Source, SourceRecord } from "../../origin/source/source.ts";
 
-const DEADLINE_MS = 20_000;
+const DEADLINE_MS = 40_000;
 
 export type OnBatch = (batch: Batch) => void | Promise<void>;
 

@@ -8,7 +8,7 @@ import { eventually } from "../../support/deadline.ts";
 import { Following } from "../../support/following.ts";
 import { KafkaBroker } from "../../support/kafka-broker.ts";
 import { JavaProducers } from "../../support/kafka-producer.ts";
-import { createPlacedTopic, createTopic, deleteTopic, moveTo } from "../../support/kafka-topics.ts";
+import { createPlacedTopic, createTopic, deleteTopic, growTo, moveTo } from "../../support/kafka-topics.ts";
 import { Reading } from "../../support/reading.ts";
 import { describeWithKafka } from "../../support/with-kafka.ts";
 import { Writing } from "../../support/writing.ts";
@@ -183,7 +183,7 @@ describeWithKafka("a cluster of which not everything is there:", () => {
     await kafka.shutDown(fourth);
     await kafka.restart(fourth);
     await goesOn(writing, [0, 1, 2], following);
-    await admin.createPartitions({ topicPartitions: [{ topic, count: 5 }] });
+    await growTo(admin, topic, 5);
     await eventually(async () => (await source.describe(topic))?.length === 5, "there are five");
     writing.writeTo(range(0, 5));
     await goesOn(writing, range(0, 5), following);

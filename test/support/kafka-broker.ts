@@ -1,20 +1,18 @@
 /** A real Kafka for tests: one Java process per broker, in KRaft mode, on loopback, with its data in a folder. */
-import { execFile, spawn } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { Kafka, logLevel } from "kafkajs";
 import { eventually } from "./deadline.ts";
 import { setPassword } from "./kafka-accounts.ts";
 import { kafkaClasspath, OLD_VERSION } from "./kafka-classpath.ts";
-import { freePorts, type Node, properties, type Shared } from "./kafka-properties.ts";
+import { format, newUuid } from "./kafka-format.ts";
+import { dataOf, freePorts, type Node, properties, type Shared } from "./kafka-properties.ts";
 import { type Security, securityOf } from "./kafka-security.ts";
 import { startZooKeeper, type ZooKeeper } from "./kafka-zookeeper.ts";
 
-const run = promisify(execFile);
 const START_MS = 60_000;
 const STOP_MS = 20_000;
 /** A test's broker is small and short-lived: what makes it start soon matters, not how fast it gets. */
@@ -90,7 +88,7 @@ export class KafkaBroker {
     const zooKeeper = old && (await startZooKeeper(classpath, folder));
     const shared = {
       zooKeeper: zooKeeper?.address,
-      cluster: randomBytes(16).toString("base64url").replace(/^-/, "A"),
+      cluster: newUuid(),
       voters: nodes
         .filter(({ controllerPort }) => controllerPort !== undefined)
         .map(({ id, controllerPort }) => `${id}@127.0.0.1:${controllerPort}`)
@@ -201,7 +199,7 @@ export class KafkaBroker {
 
   /** A topic's id as a broker's disk has it. Throws where it has none. */
   topicId(topic: string): string {
-    const file = join(this.#node(1).folder, "data", `${topic}-0`, "partition.metadata");
+    const file = join(dataOf(this.#node(1)), `${topic}-0`, "partition.metadata");
     const id = /^topic_id: (.+)$/m.exec(readFileSync(file, "utf8"))?.[1];
     if (id === undefined) throw new Error(`${file} names no topic`);
     return id;
@@ -209,7 +207,7 @@ export class KafkaBroker {
 
   /** Where a broker has the first segment of a partition. */
   segment(topic: string, partition: number, id = 1): string {
-    return join(this.#node(id).folder, "data", `${topic}-${partition}`, `${"0".repeat(20)}.log`);
+    return join(dataOf(this.#node(id)), `${topic}-${partition}`, `${"0".repeat(20)}.log`);
   }
 
   /** What the brokers had to say: warnings and errors. */
@@ -238,19 +236,16 @@ export class KafkaBroker {
   async #format(node: Node): Promise<void> {
     this.#configure(node);
     if (this.#shared.zooKeeper !== undefined) return;
-    const accounts = this.security?.formatArgs ?? [];
-    await this.#java(node, "kafka.tools.StorageTool", [
-      "format",
-      "-t",
-      this.#shared.cluster,
-      ...accounts,
-      "-c",
-    ]);
-  }
-
-  async #java(node: Node, main: string, args: readonly string[]): Promise<void> {
-    const file = join(node.folder, "server.properties");
-    await run("java", [...JAVA, "-cp", this.#classpath, main, ...args, file], { timeout: START_MS });
+    await format({
+      classpath: this.#classpath,
+      java: JAVA,
+      cluster: this.#shared.cluster,
+      id: node.id,
+      properties: join(node.folder, "server.properties"),
+      data: dataOf(node),
+      isController: node.controllerPort !== undefined,
+      accounts: this.security?.formatArgs ?? [],
+    });
   }
 
   async #launch(node: Node): Promise<void> {

@@ -13,6 +13,9 @@ import { Reading } from "../../support/reading.ts";
 import { describeWithKafka } from "../../support/with-kafka.ts";
 import { Writing } from "../../support/writing.ts";
 
+/** Those who follow begin anew after each of these; what can't be read shall be told of soon. */
+const LIMITS = { connectMs: 3_000, patienceMs: 3_000 };
+
 describeWithKafka("a cluster of which not everything is there:", () => {
   let kafka: KafkaBroker;
   let producers: JavaProducers;
@@ -27,7 +30,7 @@ describeWithKafka("a cluster of which not everything is there:", () => {
     producers = new JavaProducers(kafka);
     admin = kafka.client().admin();
     await admin.connect();
-    source = new KafkaSource({ brokers: kafka.brokers, clientId: "test" });
+    source = newSource();
   }, 90_000);
   afterEach(async () => {
     await Promise.all(writings.splice(0).map((writing) => writing.stop()));
@@ -40,6 +43,8 @@ describeWithKafka("a cluster of which not everything is there:", () => {
     await kafka?.stop();
   });
 
+  const newSource = (brokers = kafka.brokers) =>
+    new KafkaSource({ brokers, clientId: "test", limits: LIMITS });
   const newTopic = (of: string) => {
     topic = `${of}-${randomUUID()}`;
     return topic;
@@ -90,7 +95,7 @@ describeWithKafka("a cluster of which not everything is there:", () => {
     await kafka.kill(2);
     kafka.freeze(3, true);
     await goesOn(writing, [0], before);
-    const other = new KafkaSource({ brokers: kafka.brokers.toReversed(), clientId: "test" });
+    const other = newSource(kafka.brokers.toReversed());
     const after = follow(other);
 
     await goesOn(writing, [0], before, after);

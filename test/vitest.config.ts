@@ -37,7 +37,7 @@ export default defineConfig({
     env: { WRANGLER_SEND_METRICS: "false" },
     // What waits for events has deadlines of its own; this one only ends what hangs.
     testTimeout: 60_000,
-    hookTimeout: 120_000,
+    hookTimeout: 240_000,
     // Cases of one file that wait wait together.
     maxConcurrency: 20,
     projects: [

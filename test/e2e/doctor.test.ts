@@ -64,7 +64,7 @@ describe("the edge:", () => {
       UPLINK_KEYS: `k1:${SECRET}`,
     });
     await eventually(() => edge.output.includes("the edge listens on"), `listening\n${edge.output}`);
-  }, 60_000);
+  });
   afterAll(async () => {
     await edge?.stop();
     rmSync(dataDir, { recursive: true, force: true });
@@ -202,7 +202,7 @@ describeWithKafka("Kafka:", () => {
     }));
     await producer.send({ topic: "orders", messages });
     await producer.disconnect();
-  }, 90_000);
+  });
   afterAll(async () => {
     await admin?.disconnect();
     await kafka?.stop();

@@ -91,7 +91,7 @@ describeWithKafka("one partition of Kafka can't be read:", () => {
         config: { "default.replication.factor": 1, "min.insync.replicas": 1 },
       });
       producers = new JavaProducers(kafka);
-    }, 90_000);
+    });
     afterAll(async () => {
       await producers?.stop();
       await kafka?.stop();
@@ -166,7 +166,7 @@ describeWithKafka("one partition of Kafka can't be read:", () => {
     beforeAll(async () => {
       kafka = await KafkaBroker.start();
       producers = new JavaProducers(kafka);
-    }, 90_000);
+    });
     afterAll(async () => {
       await producers?.stop();
       await kafka?.stop();

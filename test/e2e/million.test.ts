@@ -59,7 +59,7 @@ describeWithKafka(`${RECORDS} records of all kinds:`, () => {
       topics: { [TOPIC]: { stream: { window: { updates: 100, seconds: 86_400 } } } },
       originEnv: { KAFKA_BROKERS: kafka.bootstrap },
     });
-  }, 90_000);
+  });
   afterAll(async () => {
     await deployment?.stop();
     await kafka?.stop();

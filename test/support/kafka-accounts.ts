@@ -26,28 +26,29 @@ export async function setPassword(
   account: string,
   password: string,
 ): Promise<void> {
-  const changes = SCRAM.map(({ mechanism, digest, bytes }) => {
+  // Tagged fields, throttle time, the length of the list, the account, and then the code.
+  const codeAt = 1 + 4 + 1 + 1 + Buffer.byteLength(account);
+  // One request can't change two of one account.
+  for (const { mechanism, digest, bytes } of SCRAM) {
     const salt = randomBytes(bytes);
     const salted = pbkdf2Sync(password, salt, ITERATIONS, bytes, digest);
-    return Buffer.concat([
+    const change = [
       compact(Buffer.from(account)),
       Buffer.from([mechanism]),
       int32(ITERATIONS),
       compact(salt),
       compact(salted),
       NONE,
-    ]);
-  });
-  // Tagged fields, throttle time, the length of the list, the account, and then the code.
-  const codeAt = 1 + 4 + 1 + 1 + Buffer.byteLength(account);
-  await ask(
-    brokers,
-    // A flexible version: its header ends with tagged fields, of which there are none.
-    Buffer.concat([header(ALTER_USER_SCRAM_CREDENTIALS), NONE]),
-    // No deletions, and the changes.
-    Buffer.concat([Buffer.from([1, 1 + changes.length]), ...changes, NONE]),
-    codeAt,
-  );
+    ];
+    await ask(
+      brokers,
+      // A flexible version: its header ends with tagged fields, of which there are none.
+      Buffer.concat([header(ALTER_USER_SCRAM_CREDENTIALS), NONE]),
+      // No deletions, one change.
+      Buffer.concat([Buffer.from([1, 2]), ...change, NONE]),
+      codeAt,
+    );
+  }
 }
 
 /** What these clients may take from each broker, by Kafka's names; undefined for no limit. */

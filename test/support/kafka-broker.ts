@@ -13,7 +13,8 @@ import { dataOf, freePorts, type Node, properties, type Shared } from "./kafka-p
 import { type Security, securityOf } from "./kafka-security.ts";
 import { startZooKeeper, type ZooKeeper } from "./kafka-zookeeper.ts";
 
-const START_MS = 60_000;
+/** Of a machine that has much else to do. */
+const START_MS = 120_000;
 const STOP_MS = 20_000;
 /** A test's broker is small and short-lived: what makes it start soon matters, not how fast it gets. */
 const JAVA = ["-Xmx384m", "-Xms64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"];

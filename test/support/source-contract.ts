@@ -33,7 +33,7 @@ const EPOCH = /^[A-Za-z0-9_-]{6}\.(0|[1-9][0-9]*)$/;
 export function describeSourceContract(
   name: string,
   setup: () => Promise<ContractLog>,
-  { runs = 50, timeoutMs = 30_000 }: { runs?: number; timeoutMs?: number } = {},
+  { runs = 50, timeoutMs = 60_000 }: { runs?: number; timeoutMs?: number } = {},
 ): void {
   describe(`${name} as a source`, { timeout: timeoutMs }, () => {
     let log: ContractLog;

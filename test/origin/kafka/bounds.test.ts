@@ -26,7 +26,7 @@ describeWithKafka("of 50 partitions on one broker,", () => {
     client = kafka.client();
     admin = client.admin();
     await admin.connect();
-  }, 90_000);
+  });
   afterAll(async () => {
     await admin?.disconnect();
     await kafka?.stop();

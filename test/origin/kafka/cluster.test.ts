@@ -31,7 +31,7 @@ describeWithKafka("a cluster of which not everything is there:", () => {
     admin = kafka.client().admin();
     await admin.connect();
     source = newSource();
-  }, 90_000);
+  });
   afterEach(async () => {
     await Promise.all(writings.splice(0).map((writing) => writing.stop()));
     await Promise.all(followings.splice(0).map((following) => following.stop()));

@@ -36,7 +36,7 @@ describeWithKafka("reading Kafka through failures:", () => {
       topic = `failures-${randomUUID()}`;
       await createTopic(admin, topic, 6);
       source = newSource(PATIENT);
-    }, 90_000);
+    });
     afterEach(async () => {
       for (const reading of readings) reading.abort();
       await Promise.allSettled(readings.map(({ ended }) => ended));

@@ -37,7 +37,7 @@ describeWithKafka("a line to a broker that is", () => {
     client = kafka.client();
     admin = client.admin();
     await admin.connect();
-  }, 90_000);
+  });
   afterEach(async () => {
     for (const reading of readings) reading.abort();
     await Promise.allSettled(readings.map(({ ended }) => ended));

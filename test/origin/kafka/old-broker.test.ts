@@ -23,7 +23,7 @@ await describeWithOldKafka("Kafka 3.9 with ZooKeeper:", () => {
     producers = new JavaProducers(kafka);
     admin = client.admin();
     await admin.connect();
-  }, 90_000);
+  });
   afterAll(async () => {
     await admin?.disconnect();
     await producers?.stop();

@@ -60,7 +60,7 @@ describeWithKafka("credentials that are replaced while Kafka is read:", () => {
     await admin.connect();
     await createTopic(admin, topic, 1);
     await admin.disconnect();
-  }, 90_000);
+  });
   afterAll(async () => {
     await producers?.stop();
     await kafka?.stop();

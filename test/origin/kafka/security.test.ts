@@ -31,7 +31,7 @@ describeWithKafka("reading Kafka with TLS and SASL:", () => {
     await createTopic(admin, topic, 1);
     await admin.disconnect();
     await producer.send(topic, numbered(0, 10));
-  }, 90_000);
+  });
   afterAll(async () => {
     await producers?.stop();
     await kafka?.stop();
@@ -52,7 +52,7 @@ describeWithKafka("reading Kafka with TLS and SASL:", () => {
     return new Reading(source, { topic, partition: 0, epoch: info?.epoch ?? "", from: 0 });
   }
 
-  describe("with the right account", { timeout: 30_000 }, () => {
+  describe("with the right account", { timeout: 90_000 }, () => {
     test.each([
       ["PLAIN", () => ({ mechanism: "plain", ...account() }) as const],
       ["SCRAM-SHA-256", () => ({ mechanism: "scram-sha-256", ...account() }) as const],
@@ -99,7 +99,7 @@ describeWithKafka("reading Kafka with TLS and SASL:", () => {
       const reading = await read(source);
       await reading.reaches(before);
 
-      await eventually(() => tokens > 10, "the tokens were refused, then taken", 25_000);
+      await eventually(() => tokens > 10, "the tokens were refused, then taken", 60_000);
       await producer.send(topic, numbered(0, 5, before));
       await reading.reaches(before + 5);
 
@@ -120,7 +120,8 @@ describeWithKafka("reading Kafka with TLS and SASL:", () => {
     await source.close();
   });
 
-  test.each([
+  type Refused = [what: string, settings: () => Partial<KafkaSettings>, message: RegExp];
+  test.concurrent.for<Refused>([
     [
       "no certificate, where brokers ask for one,",
       () => ({ brokers: security.mutual, tls: { ca: security.ca } }),
@@ -138,7 +139,7 @@ describeWithKafka("reading Kafka with TLS and SASL:", () => {
     ],
     ["no account", () => ({}), /./],
     ["no trust in the broker's certificate", () => ({ tls: {} }), /certificate/],
-  ])("%s ends in unavailable, and says why", async (_, settings, message) => {
+  ])("%s ends in unavailable, and says why", async ([_, settings, message], { expect }) => {
     const source = sourceWith(settings());
 
     await expect(source.describe(topic)).rejects.toEqual(

@@ -21,7 +21,7 @@ describeWithKafka("a real Kafka:", () => {
   beforeAll(async () => {
     kafka = await KafkaBroker.start({ config: { "log.cleaner.backoff.ms": 100 } });
     producers = new JavaProducers(kafka);
-  }, 90_000);
+  });
   afterAll(async () => {
     await producers?.stop();
     await kafka?.stop();

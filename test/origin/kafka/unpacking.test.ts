@@ -37,7 +37,7 @@ describeWithKafka("batches that are large unpacked", () => {
     client = kafka.client();
     admin = client.admin();
     await admin.connect();
-  }, 90_000);
+  });
   afterAll(async () => {
     await admin?.disconnect();
     await producers?.stop();

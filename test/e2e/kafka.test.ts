@@ -2,13 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  AclOperationTypes,
-  AclPermissionTypes,
-  AclResourceTypes,
-  type Admin,
-  ResourcePatternTypes,
-} from "kafkajs";
+import { AclOperationTypes, type Admin } from "kafkajs";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { partitionOf } from "../../origin/kafka/partitioner.ts";
 import { range, recordOf, text } from "../support/contract-records.ts";
@@ -17,7 +11,7 @@ import { Deployment, freePort } from "../support/deployment.ts";
 import { KafkaBroker } from "../support/kafka-broker.ts";
 import { digestOf } from "../support/kafka-load.ts";
 import { type JavaProducer, JavaProducers } from "../support/kafka-producer.ts";
-import { createTopic } from "../support/kafka-topics.ts";
+import { allow, createTopic } from "../support/kafka-topics.ts";
 import { Product } from "../support/product.ts";
 import { RawSubscriber } from "../support/raw-subscriber.ts";
 import { digestsOf } from "../support/record-digest.ts";
@@ -290,21 +284,13 @@ describeWithKafka("reading Kafka:", () => {
       };
     });
 
-    const mayRead = (topic: string) => ({
-      resourceType: AclResourceTypes.TOPIC,
-      resourceName: topic,
-      resourcePatternType: ResourcePatternTypes.LITERAL,
-      principal: `User:${env.KAFKA_SASL_USERNAME}`,
-      host: "*",
-      operation: AclOperationTypes.READ,
-      permissionType: AclPermissionTypes.ALLOW,
-    });
+    const letRead = (admin: Admin, topic: string) =>
+      allow(admin, env.KAFKA_SASL_USERNAME ?? "", AclOperationTypes.READ, topic);
 
     test("a topic that may not be read is told of once and read once it may; the others are read meanwhile", async () => {
       const admin = kafka.client().admin();
       await admin.connect();
       onTestFinished(() => admin.disconnect());
-      const allow = (topic: string) => admin.createAcls({ acl: [mayRead(topic)] });
       const producer = kafka.client().producer();
       await producer.connect();
       onTestFinished(() => producer.disconnect());
@@ -312,7 +298,7 @@ describeWithKafka("reading Kafka:", () => {
         await createTopic(admin, topic, 1);
         await producer.send({ topic, messages: [{ key: "k", value: '"1"' }] });
       }
-      await allow("open");
+      await letRead(admin, "open");
 
       const product = start(["--topic", "open", "--topic", "closed"], env);
       await eventually(() => product.stderr.includes("closed must not be read"), "the reason");
@@ -322,7 +308,7 @@ describeWithKafka("reading Kafka:", () => {
       await subscriber.until(({ updates }) => String(updates.at(-1)?.value) === '"2"', "what was written");
       expect(await health()).toBe(503);
 
-      await allow("closed");
+      await letRead(admin, "closed");
       await product.ready();
 
       expect(reasons(product)).toEqual([expect.stringMatching(/^closed: closed must not be read/)]);
@@ -340,7 +326,7 @@ describeWithKafka("reading Kafka:", () => {
       await producer.connect();
       onTestFinished(() => producer.disconnect());
       await producer.send({ topic: "rotated", messages: [{ key: "k", value: '"1"' }] });
-      await admin.createAcls({ acl: [mayRead("rotated")] });
+      await letRead(admin, "rotated");
       const product = start(["--topic", "rotated", "--log-level", "debug"], env);
       await product.ready();
       const subscriber = new RawSubscriber(`ws://127.0.0.1:${port}/rotated/k`);

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { CompressionTypes } from "kafkajs";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { KafkaSource } from "../../origin/kafka/source.ts";
-import { isAvailable } from "../../origin/source/source.ts";
 import { recordOf, text } from "../support/contract-records.ts";
 import { eventually } from "../support/deadline.ts";
 import { type Child, Deployment } from "../support/deployment.ts";
@@ -12,7 +11,7 @@ import { KafkaBroker } from "../support/kafka-broker.ts";
 import { type JavaProducer, JavaProducers } from "../support/kafka-producer.ts";
 import { createTopic, trim } from "../support/kafka-topics.ts";
 import type { RawSubscriber } from "../support/raw-subscriber.ts";
-import { Reading } from "../support/reading.ts";
+import { partitionsOf, Reading } from "../support/reading.ts";
 import { describeWithKafka } from "../support/with-kafka.ts";
 
 /** What is compacted is gone in a second or so, tombstones too. */
@@ -84,7 +83,7 @@ describeWithKafka("what a real Kafka no longer holds:", () => {
     await write(topic, "changed", "3");
     await eventually(async () => {
       await write(topic, "other", "1");
-      const [info] = (await source.describe(topic))?.filter(isAvailable) ?? [];
+      const [info] = await partitionsOf(source, topic);
       const { epoch = "", endOffset = 0 } = info ?? {};
       const reading = new Reading(source, { topic, partition: 0, epoch, from: 0 });
       await reading.reaches(endOffset);

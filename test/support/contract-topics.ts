@@ -1,9 +1,8 @@
 /** Topics of a log that is held to the contract of sources, and reads of them, which end with their test. */
 import { randomUUID } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
-import { isAvailable, type PartitionInfo } from "../../origin/source/source.ts";
-import { eventually } from "./deadline.ts";
-import { type OnBatch, Reading } from "./reading.ts";
+import type { PartitionInfo } from "../../origin/source/source.ts";
+import { type OnBatch, partitionsOf, Reading } from "./reading.ts";
 import type { ContractLog } from "./source-contract.ts";
 
 /** Some turns of the event loop, so that a read that has nothing to do has come to rest. */
@@ -27,12 +26,7 @@ export class ContractTopics {
   };
 
   readonly infosOf = (topic: string): Promise<readonly PartitionInfo[]> =>
-    // Leaders of partitions that were just created may not know it yet.
-    eventually(async () => {
-      const described = (await this.of().source.describe(topic)) ?? [];
-      const infos = described.filter(isAvailable);
-      return infos.length === described.length && infos;
-    }, `all of ${topic} is there`);
+    partitionsOf(this.of().source, topic);
 
   readonly infoOf = async (topic: string, partition = 0): Promise<PartitionInfo> => {
     const info = (await this.infosOf(topic))[partition];

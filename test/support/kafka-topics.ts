@@ -2,7 +2,15 @@
  * What tests do to topics besides writing to them. Each resolves when it has been done, however often brokers had to be
  * asked, and when all of them know.
  */
-import type { Admin, ITopicConfig } from "kafkajs";
+import {
+  type AclOperationTypes,
+  AclPermissionTypes,
+  AclResourceTypes,
+  type Admin,
+  ConfigResourceTypes,
+  type ITopicConfig,
+  ResourcePatternTypes,
+} from "kafkajs";
 import { Connection } from "../../origin/kafka/connection.ts";
 import { KAFKA_ERROR, metadataRequest } from "../../origin/kafka/requests.ts";
 import { eventually } from "./deadline.ts";
@@ -11,15 +19,19 @@ import type { KafkaBroker } from "./kafka-broker.ts";
 /** For brokers on a machine that has much else to do. */
 const DONE_MS = 60_000;
 
-/** Creates a topic whose partitions have these replicas, the first of each its leader, and waits for the leaders. */
-export function createPlacedTopic(
+/** Creates a topic whose partitions have these replicas, the first of each its leader, and waits until all have it. */
+export async function createPlacedTopic(
   admin: Admin,
   topic: string,
   replicas: readonly (readonly number[])[],
   configs: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   const replicaAssignment = replicas.map((ids, partition) => ({ partition, replicas: [...ids] }));
-  return create(admin, { topic, replicaAssignment }, configs);
+  await create(admin, { topic, replicaAssignment }, configs);
+  await done(`all replicas of ${topic} are in sync`, async () => {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+    return topics[0]?.partitions.every(({ isr, replicas }) => isr.length === replicas.length) === true;
+  });
 }
 
 /** Moves a partition to other brokers, the first of which shall lead it; resolves once they have it. */
@@ -69,8 +81,7 @@ async function create(
   configs: Readonly<Record<string, string>>,
 ): Promise<void> {
   const { topic: name } = topic;
-  const configEntries = Object.entries(configs).map(([name, value]) => ({ name, value }));
-  const topics = [{ ...topic, configEntries }];
+  const topics = [{ ...topic, configEntries: entriesOf(configs) }];
   let mayBeThere = false;
   await done(`${name} is created`, async () => {
     try {
@@ -116,6 +127,40 @@ export async function deleteTopic(admin: Admin, topic: string): Promise<void> {
     return false;
   });
 }
+
+/** Lets an account do this to a topic. */
+export async function allow(
+  admin: Admin,
+  account: string,
+  operation: AclOperationTypes,
+  topic: string,
+): Promise<void> {
+  const entry = {
+    resourceType: AclResourceTypes.TOPIC,
+    resourceName: topic,
+    resourcePatternType: ResourcePatternTypes.LITERAL,
+    principal: `User:${account}`,
+    host: "*",
+    operation,
+    permissionType: AclPermissionTypes.ALLOW,
+  };
+  await done(`${account} is allowed ${topic}`, () => admin.createAcls({ acl: [entry] }));
+}
+
+/** Gives a topic this configuration instead of the one it has. */
+export async function configure(
+  admin: Admin,
+  topic: string,
+  configs: Readonly<Record<string, string>>,
+): Promise<void> {
+  const resource = { type: ConfigResourceTypes.TOPIC, name: topic, configEntries: entriesOf(configs) };
+  await done(`${topic} is configured`, () =>
+    admin.alterConfigs({ validateOnly: false, resources: [resource] }),
+  );
+}
+
+const entriesOf = (configs: Readonly<Record<string, string>>) =>
+  Object.entries(configs).map(([name, value]) => ({ name, value }));
 
 /** Drops what lies before an offset. A client that knows of topics that are gone could not do it. */
 export async function trim(

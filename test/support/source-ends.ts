@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { Batch } from "../../origin/source/source.ts";
 import { numbered, range, recordOf, values } from "./contract-records.ts";
 import { type ContractTopics, turns } from "./contract-topics.ts";
-import { Reading } from "./reading.ts";
+import { partitionsOf, Reading } from "./reading.ts";
 import type { ContractLog } from "./source-contract.ts";
 
 export function holdsOfEnds(
@@ -64,7 +64,7 @@ export function holdsOfEnds(
       const own = await setup();
       const topic = `contract-${randomUUID()}`;
       await own.createTopic(topic, 1);
-      const epoch = (await own.source.describe(topic))?.[0]?.epoch ?? "";
+      const epoch = (await partitionsOf(own.source, topic))[0]?.epoch ?? "";
       const reading = new Reading(own.source, { topic, partition: 0, epoch, from: 0 });
       await reading.reaches(0);
       await turns();

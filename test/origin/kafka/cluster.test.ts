@@ -9,7 +9,7 @@ import { Following } from "../../support/following.ts";
 import { KafkaBroker } from "../../support/kafka-broker.ts";
 import { JavaProducers } from "../../support/kafka-producer.ts";
 import { createPlacedTopic, createTopic, deleteTopic, growTo, moveTo } from "../../support/kafka-topics.ts";
-import { Reading } from "../../support/reading.ts";
+import { partitionsOf, Reading } from "../../support/reading.ts";
 import { describeWithKafka } from "../../support/with-kafka.ts";
 import { Writing } from "../../support/writing.ts";
 
@@ -147,7 +147,7 @@ describeWithKafka("a cluster of which not everything is there:", () => {
     await kafka.kill(3);
     await eventually(async () => (await partition())?.isr.join() === "2", "the other is out of sync");
     await producer.send(topic, numbered(0, 10, 10));
-    const [info] = (await source.describe(topic)) ?? [];
+    const [info] = await partitionsOf(source, topic);
     const read = (from: number) =>
       new Reading(source, { topic, partition: 0, epoch: info?.epoch ?? "", from });
     const reading = read(0);

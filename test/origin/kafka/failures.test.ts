@@ -9,7 +9,7 @@ import { eventually } from "../../support/deadline.ts";
 import { KafkaBroker } from "../../support/kafka-broker.ts";
 import { type JavaProducer, JavaProducers } from "../../support/kafka-producer.ts";
 import { createTopic } from "../../support/kafka-topics.ts";
-import { Reading } from "../../support/reading.ts";
+import { partitionsOf, Reading } from "../../support/reading.ts";
 import { describeWithKafka } from "../../support/with-kafka.ts";
 
 /** How long brokers take to come back or take over depends on the machine: reads that go on shall wait for it. */
@@ -53,7 +53,7 @@ describeWithKafka("reading Kafka through failures:", () => {
       new KafkaSource({ brokers: kafka.brokers, clientId: "test", limits });
 
     async function readAll(): Promise<Reading[]> {
-      const infos = (await source.describe(topic)) ?? [];
+      const infos = await partitionsOf(source, topic);
       readings = infos.map(
         ({ partition, epoch }) => new Reading(source, { topic, partition, epoch, from: 0 }),
       );

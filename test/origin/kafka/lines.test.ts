@@ -13,7 +13,7 @@ import { setQuotas } from "../../support/kafka-accounts.ts";
 import { KafkaBroker } from "../../support/kafka-broker.ts";
 import { createTopic } from "../../support/kafka-topics.ts";
 import { ifLong, LONG } from "../../support/long.ts";
-import { Reading } from "../../support/reading.ts";
+import { partitionsOf, Reading } from "../../support/reading.ts";
 import { TcpProxy } from "../../support/tcp-proxy.ts";
 import { describeWithKafka } from "../../support/with-kafka.ts";
 
@@ -80,10 +80,8 @@ describeWithKafka("a line to a broker that is", () => {
   }
 
   async function readAll(topic: string): Promise<readonly Reading[]> {
-    const infos = await newSource().describe(topic);
-    readings = (infos ?? [])
-      .filter(isAvailable)
-      .map(({ partition, epoch }) => new Reading(source, { topic, partition, epoch, from: 0 }));
+    const infos = await partitionsOf(newSource(), topic);
+    readings = infos.map(({ partition, epoch }) => new Reading(source, { topic, partition, epoch, from: 0 }));
     return readings;
   }
 
@@ -142,7 +140,7 @@ describeWithKafka("a line to a broker that is", () => {
 
   test("no longer trusted, since a read over it hung, is made anew, and the other reads go on over it", async () => {
     const topic = await newTopic(2, 1, 10);
-    const [first, second] = ((await newSource().describe(topic)) ?? []).filter(isAvailable);
+    const [first, second] = await partitionsOf(newSource(), topic);
     if (first === undefined || second === undefined) throw new Error("there are two partitions");
     const before = new Reading(source, { topic, partition: 0, epoch: first.epoch, from: 0 });
     readings = [before];

@@ -2,14 +2,13 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { KafkaSettings } from "../../../origin/kafka/settings.ts";
 import { KafkaSource } from "../../../origin/kafka/source.ts";
-import { isAvailable } from "../../../origin/source/source.ts";
 import { numbered, range, values } from "../../support/contract-records.ts";
 import { eventually } from "../../support/deadline.ts";
 import { KafkaBroker } from "../../support/kafka-broker.ts";
 import { type JavaProducer, JavaProducers } from "../../support/kafka-producer.ts";
 import type { Security } from "../../support/kafka-security.ts";
 import { createTopic } from "../../support/kafka-topics.ts";
-import { Reading } from "../../support/reading.ts";
+import { partitionsOf, Reading } from "../../support/reading.ts";
 import { describeWithKafka } from "../../support/with-kafka.ts";
 
 describeWithKafka("reading Kafka with TLS and SASL:", () => {
@@ -48,7 +47,7 @@ describeWithKafka("reading Kafka with TLS and SASL:", () => {
   };
 
   async function read(source: KafkaSource): Promise<Reading> {
-    const [info] = (await source.describe(topic)) ?? [];
+    const [info] = await partitionsOf(source, topic);
     return new Reading(source, { topic, partition: 0, epoch: info?.epoch ?? "", from: 0 });
   }
 
@@ -95,7 +94,7 @@ describeWithKafka("reading Kafka with TLS and SASL:", () => {
       let tokens = 0;
       const oauthBearerProvider = () => token(tokens++ > 3 && tokens < 10 ? -10 : 12);
       const source = sourceWith({ sasl: { mechanism: "oauthbearer", oauthBearerProvider } });
-      const before = (await source.describe(topic))?.find(isAvailable)?.endOffset ?? 0;
+      const before = (await partitionsOf(source, topic))[0]?.endOffset ?? 0;
       const reading = await read(source);
       await reading.reaches(before);
 
@@ -112,7 +111,7 @@ describeWithKafka("reading Kafka with TLS and SASL:", () => {
     const { mutual, ca, client } = security;
     const source = sourceWith({ brokers: mutual, tls: { ca, ...client } });
 
-    const end = (await source.describe(topic))?.find(isAvailable)?.endOffset ?? 0;
+    const end = (await partitionsOf(source, topic))[0]?.endOffset ?? 0;
     const reading = await read(source);
     await reading.reaches(end);
 

@@ -10,7 +10,7 @@ let deployment: Deployment;
 
 beforeAll(async () => {
   deployment = await Deployment.start({ topics: { many: { partitions: 6 } } });
-}, 60_000);
+});
 
 afterAll(() => deployment?.stop());
 

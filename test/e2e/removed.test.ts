@@ -62,7 +62,7 @@ describeWithKafka("what a real Kafka no longer holds:", () => {
       await write(topic, "changed", "1");
     }
     deployment = await Deployment.start({ topics: TOPICS, originEnv: { KAFKA_BROKERS: kafka.bootstrap } });
-  }, 150_000);
+  });
   afterAll(async () => {
     await deployment?.stop();
     await source?.close();

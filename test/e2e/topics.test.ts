@@ -69,7 +69,7 @@ describeWithKafka("topics of a real Kafka:", () => {
       },
       originEnv: { KAFKA_BROKERS: kafka.bootstrap },
     });
-  }, 150_000);
+  });
   afterAll(async () => {
     await deployment?.stop();
     await source?.close();

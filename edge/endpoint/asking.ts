@@ -10,7 +10,6 @@
  */
 import { type Answer, AnswerAssembly } from "../../shared/core/answer.ts";
 import { type Attached, encodeAttach, encodeCancel, UNASKED } from "../../shared/protocol/attach.ts";
-import type { ResetCause } from "../../shared/protocol/codes.ts";
 import { type Frame, routingOf } from "../../shared/protocol/frame.ts";
 import { NOTHING, reaches, samePosition } from "../../shared/protocol/position.ts";
 import { encodeReset } from "../../shared/protocol/subscriber.ts";
@@ -269,7 +268,7 @@ export class Asking<S extends Peer> {
   }
 
   /** Starts anew from an answer. Who is live lost continuity with it and is told so (S5). */
-  #adopt(span: Span, cause: ResetCause | undefined): void {
+  #adopt(span: Span, cause: string | undefined): void {
     this.#subscribers.flush();
     this.#replica.adopt(span, this.#ports.now());
     const { position, frames } = this.#replica.snapshot();

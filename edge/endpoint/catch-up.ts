@@ -3,7 +3,6 @@
  * enough, else from answers of the origin, piece by piece until the window takes over.
  */
 import type { Attached } from "../../shared/protocol/attach.ts";
-import type { ResetCause } from "../../shared/protocol/codes.ts";
 import { type Frame, routingOf } from "../../shared/protocol/frame.ts";
 import {
   afterTaking,
@@ -91,7 +90,7 @@ export class CatchUp<S extends Peer> {
   }
 
   /** Continuity is lost for one who waits: it begins anew just before the latest update. */
-  #lose(subscriber: WaitingSubscriber<S>, cause: ResetCause): void {
+  #lose(subscriber: WaitingSubscriber<S>, cause: string): void {
     const { position, frames, head } = this.#replica.snapshot();
     if (subscriber.subscription.kind === "lagging") {
       const reset = encodeReset(this.#path, { position, head, cause });

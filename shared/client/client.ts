@@ -73,6 +73,7 @@ const TIMEOUTS: Timeouts = {
   quietMs: 15_000,
   silenceMs: 10_000,
   steadyMs: 5_000,
+  explainMs: 60_000,
   answerMs: 30_000,
 };
 
@@ -232,9 +233,10 @@ export class Subscription {
   }
 
   async #explain(): Promise<void> {
-    const error = await this.#transport.explain(this.#url.href);
-    if (error === undefined || error.retry || NO_REFUSAL.includes(error.code)) return;
-    this.#connect({ kind: "refused", error });
+    const { error, retryAfterMs } = (await this.#transport.explain(this.#url.href)) ?? {};
+    if (error !== undefined && !error.retry && !NO_REFUSAL.includes(error.code))
+      this.#connect({ kind: "refused", error });
+    else if (retryAfterMs !== undefined) this.#connect({ kind: "putOff", afterMs: retryAfterMs });
   }
 
   #receive(message: Message): void {

@@ -372,7 +372,8 @@ describe("requests", () => {
     ["user:42", "/quotes/user:42?from=e.0:1", "not_canonical: dial /quotes/user%3A42"],
     ["1,024 times !", `/quotes/${"!".repeat(1_024)}`, "not_canonical"],
   ])(
-    "[A3] [H9] one that spells its path in another way is told the right one if that fits: %s", async (_, path, reason) => {
+    "[A3] [H9] one that spells its path in another way is told the right one if that fits: %s",
+    async (_, path, reason) => {
       expect(await dial(path, ["distributary.v1"])).toEqual({
         code: 4511,
         reason,

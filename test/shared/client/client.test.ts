@@ -198,6 +198,25 @@ describe("a subscription", () => {
     expect(told).toEqual(["connection open", "wait unavailable"]);
   });
 
+  test("[V4] [R4] takes a verdict and a reset for a reason that it doesn't know, and tells it", () => {
+    const { told } = begin({ from: "a:1" });
+    const cause = "moved";
+    const verdict = { position: at("a:40"), head: at("a:40"), recovered: false, cause };
+    const reset = { position: at("a:70"), head: at("a:70"), recovered: undefined, cause };
+
+    const socket = transport.socket.open().say(encodeVerdict(0, verdict), encodeReset(path, reset));
+
+    expect(told).toEqual([
+      "connection open",
+      "verdict false",
+      "gap moved a:1→a:40",
+      "live a:40",
+      "gap moved a:40→a:70",
+      "live a:70",
+    ]);
+    expect(socket.sent).toEqual([PING]);
+  });
+
   test("[V4] ignores what it doesn't know, and what is another endpoint's", () => {
     const { subscription, told } = begin();
 
@@ -313,6 +332,20 @@ describe("an address that the edge refuses", () => {
     },
   );
 
+  test("[C2] [H6] is dialled again some time after the edge said, not before", async () => {
+    transport.problem = problem("unavailable", true);
+    transport.retryAfterMs = 7_000;
+    const { subscription } = begin();
+
+    transport.socket.drop();
+    await vi.waitFor(() => expect(subscription.connection.retryMs).toBeGreaterThanOrEqual(7_000));
+    clock.pass(7_000);
+    expect(transport.dialled).toHaveLength(1);
+    clock.pass(1_000);
+
+    expect(transport.dialled).toHaveLength(2);
+  });
+
   test("[S7] ends a subscription with an error that says so", () => {
     const { told } = begin();
 
@@ -328,7 +361,7 @@ describe("an address that the edge refuses", () => {
 
     transport.socket.open().drop(4502, "unsupported_version");
 
-    expect(told).toEqual(["connection open", "connection closed"]);
+    expect(told).toEqual(["connection open", "error unsupported_version", "connection closed"]);
     expect(subscription.connection).toMatchObject({ code: 4502, reason: "unsupported_version" });
     expect(clock.pending).toBe(0);
   });

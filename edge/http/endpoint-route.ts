@@ -3,14 +3,14 @@
  * shard; a subscribe is passed on to the endpoint's object, which nothing but an exposed, canonical path reaches.
  */
 import { parseAddress } from "../../shared/protocol/address.ts";
-import { type Position, parsePosition } from "../../shared/protocol/position.ts";
+import { OLDEST, type Position, parsePosition } from "../../shared/protocol/position.ts";
 import { SUBSCRIBER_PROTOCOL } from "../../shared/protocol/version.ts";
 import type { Env } from "../env.ts";
 import { requireStreams } from "../exposed.ts";
 import { objectName, shardStubOf, subscribeRequest } from "../routing.ts";
 import { errorResponse, logProblem } from "./answers.ts";
 import { latestResponse } from "./latest.ts";
-import { badUpgrade, chooseProtocol, type Refusal, refusalOf, refuseUpgrade } from "./upgrades.ts";
+import { badUpgrade, chooseProtocol, type Refusal, refusal, refusalOf, refuseUpgrade } from "./upgrades.ts";
 
 /** H1: the latest record. */
 export async function latestRoute(request: Request, env: Env): Promise<Response> {
@@ -50,16 +50,23 @@ async function subscribe(request: Request, env: Env): Promise<Response | Refusal
   const protocol = chooseProtocol(request, SUBSCRIBER_PROTOCOL);
   if (protocol === "none")
     return { code: "unsupported_version", message: `this edge speaks ${SUBSCRIBER_PROTOCOL}` };
-  const from = readFrom(url);
-  if (from === "malformed") return { code: "bad_position", message: "from is not a position" };
+  const from = await startOf(url.searchParams.get("from"), target.path, env);
+  if (from !== undefined && "code" in from) return from;
   const id = env.ENDPOINT.idFromName(await objectName(target.path));
   const answer = await env.ENDPOINT.get(id).fetch(subscribeRequest(target.path, from, protocol));
   return answer.status === 101 ? answer : refusalOf(answer);
 }
 
-function readFrom(url: URL): Position | undefined | "malformed" {
-  const text = url.searchParams.get("from");
-  return text === null ? undefined : (parsePosition(text) ?? "malformed");
+/** Where a subscribe begins. For the oldest (S16) the source is asked, as for a GET; from there it is a resume like any other. */
+async function startOf(from: string | null, path: string, env: Env): Promise<Position | Refusal | undefined> {
+  if (from === null) return undefined;
+  const position = parsePosition(from);
+  if (position !== undefined) return position;
+  if (from !== OLDEST) return { code: "bad_position", message: "from is not a position" };
+  const latest = await shardStubOf(env, path).latest(path);
+  if (latest.kind === "error") return refusal(latest.code, latest.message);
+  if (latest.oldest !== undefined) return parsePosition(latest.oldest);
+  return { code: "unavailable", message: "the source of this endpoint can't say where its history begins" };
 }
 
 type Target =

@@ -52,7 +52,12 @@ const ErrorAnswer = v.object({ error: ErrorBodySchema });
 /** Why an object doesn't take a subscriber. Throws if it doesn't say. */
 export async function refusalOf(answer: Response): Promise<Refusal> {
   const { code, message } = v.parse(ErrorAnswer, await answer.json()).error;
-  if (!isCloseName(code)) throw new Error(`an object refused a subscriber with ${code}`);
+  return refusal(code, message);
+}
+
+/** From an error. Throws if no close says the same. */
+export function refusal(code: string, message: string): Refusal {
+  if (!isCloseName(code)) throw new Error(`a subscriber was refused with ${code}: ${message}`);
   return { code, message };
 }
 

@@ -2,16 +2,24 @@
 import type { Answer } from "../../shared/core/answer.ts";
 import { ERRORS, type ErrorCode } from "../../shared/protocol/codes.ts";
 import { type Frame, timestampOf } from "../../shared/protocol/frame.ts";
-import { formatPosition, merge, type Position } from "../../shared/protocol/position.ts";
+import { formatPosition, merge, NOTHING, type Position } from "../../shared/protocol/position.ts";
 import type { OriginSays } from "../../shared/protocol/uplink.ts";
 import { Incoming } from "./incoming.ts";
 import type { OriginItem } from "./origin-items.ts";
 
-/** The latest record of an endpoint. `position` as text, since this travels between objects. */
+/**
+ * The latest record of an endpoint. Positions as text, since this travels between objects; `oldest` is where its history
+ * begins, as far as all sources said.
+ */
 export type LatestResult =
-  | { readonly kind: "update"; readonly position: string; readonly frame: Frame }
+  | {
+      readonly kind: "update";
+      readonly position: string;
+      readonly oldest: string | undefined;
+      readonly frame: Frame;
+    }
   /** The key has no record. */
-  | { readonly kind: "none"; readonly position: string }
+  | { readonly kind: "none"; readonly position: string; readonly oldest: string | undefined }
   | { readonly kind: "error"; readonly code: ErrorCode; readonly message: string };
 
 export const UNAVAILABLE: LatestResult = {
@@ -34,6 +42,7 @@ export type GetAnswer =
   | {
       readonly kind: "latest";
       readonly position: Position;
+      readonly oldest: Position | undefined;
       readonly notHome: boolean;
       readonly frame?: Frame;
     }
@@ -70,34 +79,41 @@ export class GetAnswers {
 }
 
 function answerOf({ head, frames: [frame] }: Answer<LatestHead>): GetAnswer {
-  const { position, notHome = false, count } = head;
-  return { kind: "latest", position, notHome: notHome && count === 0, ...(frame && { frame }) };
+  const { position, oldest, notHome = false, count } = head;
+  return { kind: "latest", position, oldest, notHome: notHome && count === 0, ...(frame && { frame }) };
 }
 
 /** What those slices say that know of the key, or would; undefined if none does. */
 export function latestOf(answers: Iterable<GetAnswer>): LatestResult | undefined {
   const position = new Map<string, number>();
+  const oldest = new Map<string, number>();
   let isKnown = false;
+  let isOldestKnown = true;
   let newest: { readonly frame: Frame; readonly at: number } | undefined;
   for (const answer of answers) {
     if (answer.kind !== "latest" || answer.notHome) continue;
     isKnown = true;
     merge(position, answer.position);
+    merge(oldest, answer.oldest ?? NOTHING);
+    isOldestKnown &&= answer.oldest !== undefined;
     const { frame } = answer;
     const at = (frame === undefined ? undefined : timestampOf(frame)) ?? 0;
     if (frame !== undefined && (newest === undefined || at > newest.at)) newest = { frame, at };
   }
   if (!isKnown) return undefined;
-  const text = formatPosition(position);
-  if (newest === undefined) return { kind: "none", position: text };
-  return { kind: "update", position: text, frame: newest.frame };
+  const both = {
+    position: formatPosition(position),
+    oldest: isOldestKnown ? formatPosition(oldest) : undefined,
+  };
+  return newest === undefined ? { kind: "none", ...both } : { kind: "update", ...both, frame: newest.frame };
 }
 
 /** What is told if nobody else will answer. `isWhole`: each slice has. */
 export function resultOf(answers: readonly GetAnswer[], isWhole: boolean): LatestResult {
   const error = answers.find((answer) => answer.kind === "error");
   // Each of them says that it is another one's: there are partitions that not all of them know of yet.
-  const nobody = { kind: "none", position: formatPosition(new Map()) } as const;
+  const nothing = formatPosition(NOTHING);
+  const nobody = { kind: "none", position: nothing, oldest: nothing } as const;
   return latestOf(answers) ?? error ?? (isWhole ? nobody : UNAVAILABLE);
 }
 

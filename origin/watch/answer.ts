@@ -17,6 +17,7 @@ import {
   type Endpoint,
   endOf,
   isNotHome,
+  oldestOf,
   provedOf,
   type Subject,
   speakersOf,
@@ -120,9 +121,10 @@ export function answerLatest(ports: AnswerPorts, endpoint: Endpoint): readonly F
   const { record } = ports.history.latest(topic, key);
   const notHome = isNotHome(ports, subject, undefined);
   const position = standingOf(ports, subject);
+  const more = { oldest: oldestOf(ports, subject, record?.epoch), notHome };
   if (record === undefined || ports.partitions.find(topic, record.epoch) === undefined)
-    return [encodeLatest(path, position, 0, notHome)];
-  return [encodeLatest(path, position, 1, notHome), frameOf(path, record, record.previous)];
+    return [encodeLatest(path, position, 0, more)];
+  return [encodeLatest(path, position, 1, more), frameOf(path, record, record.previous)];
 }
 
 /** As many of the newest updates as an answer may hold, oldest first, and the oldest of each epoch. */

@@ -12,7 +12,7 @@ import type { BackoffBounds } from "../core/backoff.ts";
 import type { ErrorCode } from "../protocol/codes.ts";
 import { decodeUpdate, type Frame, type Update } from "../protocol/frame.ts";
 import { type Message, splitBinary, splitText } from "../protocol/message.ts";
-import { formatPosition, type Position, parsePosition } from "../protocol/position.ts";
+import { formatPosition, OLDEST, type Position, parsePosition } from "../protocol/position.ts";
 import { type Down, decodeDown, encodeSubscribe, isUpdate, PING } from "../protocol/subscriber.ts";
 import { type Clock, systemClock, Timer } from "./clock.ts";
 import {
@@ -55,7 +55,10 @@ export type {
 export { SubscribeError, webSocketTransport };
 
 export interface SubscribeOptions {
-  /** Resume from here: what `position` said before, perhaps in an earlier page load. The URL's `from` does too. */
+  /**
+   * Resume from here: what `position` said before, perhaps in an earlier page load. `oldest`: begin with as much history as
+   * there is; the `verdict` says where that is. The URL's `from` does the same.
+   */
   readonly from?: string | undefined;
   /** Delays between attempts to reconnect: by default up to 0.5 s at first and up to 30 s in the end. */
   readonly backoff?: BackoffBounds;
@@ -87,10 +90,12 @@ const TIMEOUTS: Timeouts = {
 export function subscribe(url: string, options: SubscribeOptions = {}): Subscription {
   const endpoint = resolveEndpoint(url);
   const given = options.from ?? endpoint.url.searchParams.get("from");
-  const from = given === null ? undefined : parsePosition(given);
-  if (given !== null && from === undefined)
+  const from = given === null || given === OLDEST ? undefined : parsePosition(given);
+  if (given !== null && given !== OLDEST && from === undefined)
     throw new SubscribeError("bad_position", `not a position: ${given}`);
-  return new Subscription(endpoint, from, options);
+  // From now on the subscription knows where it is.
+  endpoint.url.searchParams.delete("from");
+  return new Subscription(endpoint, given === OLDEST ? OLDEST : from, options);
 }
 
 /** Answers to a GET that don't speak against a subscribe: the key may get a record yet (H3). */
@@ -110,12 +115,18 @@ export class Subscription {
   #connection: ConnectionState = INITIAL_CONNECTION;
   #change: ConnectionChange = { state: "connecting" };
   #state: SubscriptionState;
+  /** What stands for a position as long as there is none. */
+  #start: typeof OLDEST | undefined;
   #socket: Socket | undefined;
   /** Counts sockets, to tell events of the present one from those of one that was hung up. */
   #dials = 0;
   #over = false;
 
-  constructor({ url, path }: EndpointUrl, from: Position | undefined, options: SubscribeOptions) {
+  constructor(
+    { url, path }: EndpointUrl,
+    from: Position | typeof OLDEST | undefined,
+    options: SubscribeOptions,
+  ) {
     this.endpoint = path;
     this.#url = url;
     this.#transport = options.transport ?? webSocketTransport;
@@ -123,7 +134,8 @@ export class Subscription {
     this.#limits = { ...TIMEOUTS, ...options.timeouts, backoff: options.backoff ?? BACKOFF };
     this.#connectionTimer = new Timer(this.#clock, () => this.#connect({ kind: "timer" }));
     this.#answerTimer = new Timer(this.#clock, () => this.#follow({ kind: "timer" }));
-    this.#state = initialSubscription(from);
+    this.#start = from === OLDEST ? OLDEST : undefined;
+    this.#state = initialSubscription(from === OLDEST ? undefined : from);
     this.#connect({ kind: "start" });
   }
 
@@ -209,8 +221,8 @@ export class Subscription {
     const dial = ++this.#dials;
     const current = () => dial === this.#dials;
     const url = new URL(this.#url);
-    if (this.#state.position !== undefined)
-      url.searchParams.set("from", formatPosition(this.#state.position));
+    const from = this.position ?? this.#start;
+    if (from !== undefined) url.searchParams.set("from", from);
     this.#socket = this.#transport.dial(url.href, {
       opened: () => {
         if (current()) this.#connect({ kind: "opened" });
@@ -297,6 +309,7 @@ export class Subscription {
         this.#emit("update", new ReceivedUpdate(effect.update, effect.position));
         break;
       case "verdict": {
+        this.#start = undefined;
         const { position, head, recovered, cause } = effect.verdict;
         const texts = { position: formatPosition(position), head: formatPosition(head) };
         this.#emit("verdict", { ...texts, recovered, cause });

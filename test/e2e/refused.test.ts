@@ -42,7 +42,7 @@ test.each([
   ["/flights/gate:7", 4511, "not_canonical: dial /flights/gate%3A7"],
   ["/$/streams", 4512, "bad_upgrade: no WebSocket is served here"],
 ])("[H9] a page in a browser hears why %s is refused, whatever it offered", async (path, code, reason) => {
-  for (const offered of [[], ["distributary.v1"], ["chat"]])
+  for (const offered of [[], ["distributary.v1"], ["chat", "distributary.v1"]])
     expect(await dialled(path, offered)).toEqual({ code, reason });
 });
 

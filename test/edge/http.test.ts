@@ -382,6 +382,11 @@ describe("requests", () => {
     },
   );
 
+  test("[S16] [H9] an origin that is too old to say where a history begins can't be asked for it, but later", async () => {
+    // The scripted one is.
+    expect(await dial("/quotes/J?from=oldest", [])).toMatchObject({ code: 4002 });
+  });
+
   test("[H9] for a subscribe that is refused no object is named, made or woken", async () => {
     const before = await edge.operations();
 
@@ -397,13 +402,21 @@ describe("requests", () => {
   test("[H9] [C3] what may pass is refused with a code that allows to come back", async () => {
     const broken = await startEdge({ SHARDS: "many" });
     onTestFinished(() => broken.close());
-    const origin = new ScriptedOrigin({ url: broken.url });
-    onTestFinished(() => origin.cut());
+    const lone = await startEdge();
+    onTestFinished(() => lone.close());
 
     // Only a question to a shard needs their number.
-    const end = await dial("/quotes/J?from=oldest", ["distributary.v1"], broken.wsUrl);
+    const path = "/quotes/J?from=oldest";
+    const ends = [await dial(path, ["distributary.v1"], broken.wsUrl), await dial(path, [], lone.wsUrl)];
 
-    expect(end).toMatchObject({ code: 4006, reason: expect.stringMatching(/^internal: /) });
+    expect(ends).toEqual([
+      { code: 4006, reason: "internal: something went wrong here; try again", protocol: "distributary.v1" },
+      {
+        code: 4002,
+        reason: "unavailable: the source of this endpoint can't be reached just now",
+        protocol: "",
+      },
+    ]);
   });
 
   test("[H7] an upgrade to anything but a WebSocket is passed over: the request is answered as without it", async () => {

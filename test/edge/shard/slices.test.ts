@@ -397,7 +397,7 @@ describe("questions", () => {
   test("[N8] where no slice that is there knows of the key it is unavailable, not unknown", async () => {
     shard.core.uplinkClosed(two);
     const latest = shard.core.latest(A);
-    reply(one, encodeLatest(A, NOTHING, 0, true));
+    reply(one, encodeLatest(A, NOTHING, 0, { notHome: true }));
 
     expect(await latest).toMatchObject({ kind: "error", code: "unavailable" });
   });

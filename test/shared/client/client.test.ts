@@ -154,6 +154,32 @@ describe("a subscription", () => {
     expect(subscription.statistics.gaps).toBe(1);
   });
 
+  test("[S16] begins with the oldest when told so, by option or URL, until a verdict has said where that is", () => {
+    begin({}, `${url}?from=oldest`);
+    const { subscription, told } = begin({ from: "oldest" });
+    transport.socket.drop();
+    clock.pass(500);
+    transport.socket.open().say(recovered("a:7", "a:9"), update(9, 7)).drop();
+    clock.pass(1_000);
+
+    const oldest = `${path}?from=oldest`;
+    expect(transport.urls).toEqual([oldest, oldest, oldest, `${path}?from=a%3A9`]);
+    expect(told).not.toContainEqual(expect.stringMatching("gap"));
+    expect(subscription.statistics).toMatchObject({ received: 1, gaps: 0 });
+  });
+
+  test("[S15] comes back without a position after one that led nowhere, though its URL had named it", () => {
+    const { told } = begin({}, `${url}?from=a:1`);
+    for (let i = 0; i < 4; i++) {
+      transport.socket.open().say(recovered("a:1", "a:9"), update(9, 7));
+      if (i === 0) transport.socket.say(recovered("a:1", "a:9", 1), update(9, 7));
+      clock.pass(5_000);
+    }
+
+    expect(told).toContain("gap broken a:1→undefined");
+    expect(transport.urls.slice(-1)).toEqual([path]);
+  });
+
   test("[P5] [S2] asks again on its socket when something is missing, and that is no gap", () => {
     const { subscription, told } = begin();
     const socket = transport.socket.open().say(fresh("a:40", "a:41"), update(41, 40));

@@ -10,10 +10,10 @@
  */
 import type { BackoffBounds } from "../core/backoff.ts";
 import type { ErrorCode } from "../protocol/codes.ts";
-import { decodeUpdate, type Frame, type Update } from "../protocol/frame.ts";
-import { type Message, splitBinary, splitText } from "../protocol/message.ts";
+import type { Update } from "../protocol/frame.ts";
+import type { Message } from "../protocol/message.ts";
 import { formatPosition, OLDEST, type Position, parsePosition } from "../protocol/position.ts";
-import { type Down, decodeDown, encodeSubscribe, isUpdate, PING } from "../protocol/subscriber.ts";
+import { encodeSubscribe, PING } from "../protocol/subscriber.ts";
 import { type Clock, systemClock, Timer } from "./clock.ts";
 import {
   type ConnectionChange,
@@ -26,6 +26,7 @@ import {
 } from "./connection.ts";
 import { type EndpointUrl, resolveEndpoint, SubscribeError } from "./endpoint-url.ts";
 import { Emitter, type Listener, type SubscriptionEvents } from "./events.ts";
+import { hear } from "./hear.ts";
 import {
   initialSubscription,
   type Statistics,
@@ -252,45 +253,9 @@ export class Subscription {
   }
 
   #receive(message: Message): void {
-    if (typeof message === "string") {
-      for (const frame of splitText(message))
-        if (isUpdate(frame)) this.#receiveUpdate(frame);
-        else this.#receiveControl(frame);
-      return;
-    }
-    const frames = splitBinary(message);
-    if (frames === undefined) this.#follow({ kind: "unreadable" });
-    else for (const frame of frames) this.#receiveUpdate(frame);
-  }
-
-  #receiveUpdate(frame: Frame): void {
-    const update = decodeUpdate(frame);
-    if (!update.ok) this.#follow({ kind: "unreadable" });
-    else if (update.value.endpoint === this.endpoint) this.#follow({ kind: "update", update: update.value });
-  }
-
-  #receiveControl(frame: string): void {
-    const down = decodeDown(frame);
-    if (down.ok) this.#hear(down.value);
-    else this.#follow({ kind: "unreadable" });
-  }
-
-  #hear(said: Down): void {
-    switch (said.kind) {
-      case "verdict":
-      case "wait":
-        this.#follow(said);
-        break;
-      case "reset":
-        if (said.endpoint === this.endpoint) this.#follow(said);
-        break;
-      case "error":
-        this.#emit("error", said.error);
-        if (said.id !== undefined) this.#follow({ kind: "refused", id: said.id, error: said.error });
-        break;
-      case "pong":
-      case "unknown":
-        break;
+    for (const heard of hear(message, this.endpoint)) {
+      if (heard.kind === "refused") this.#emit("error", heard.error);
+      this.#follow(heard);
     }
   }
 

@@ -8,7 +8,7 @@
  *              backingOff ◀──────────────┘        closed: from everywhere, for good
  */
 import { type BackoffBounds, backoff } from "../core/backoff.ts";
-import { mayReconnect } from "../protocol/codes.ts";
+import { mayReconnect, readCloseReason } from "../protocol/codes.ts";
 import type { ErrorBody } from "../protocol/schemas.ts";
 
 export type ConnectionPhase = "idle" | "connecting" | "open" | "probing" | "backingOff" | "closed";
@@ -188,8 +188,9 @@ function dropped(
 
 /** The same would happen again (C3). */
 function forbidden(state: ConnectionState, code: number, reason: string): ConnectionStep {
-  const [, name = "refused", message = reason] = /^([a-z_]+)(?:: (.*))?$/s.exec(reason) ?? [];
-  return end(state, [{ kind: "error", error: { code: name, message, retry: false } }], code, reason);
+  const { name, sentence } = readCloseReason(reason);
+  const error = { code: name, message: sentence, retry: false };
+  return end(state, [{ kind: "error", error }], code, reason);
 }
 
 const abandon =

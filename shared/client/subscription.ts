@@ -56,8 +56,8 @@ interface Payloads<U extends Chained> {
   lost: object;
   verdict: { readonly id: number; readonly verdict: Verdict };
   wait: { readonly id: number; readonly error: ErrorBody };
-  /** An error in answer to a subscribe. */
-  refused: { readonly id: number; readonly error: ErrorBody };
+  /** An error, in answer to a subscribe if it has its id. */
+  refused: { readonly id: number | undefined; readonly error: ErrorBody };
   reset: { readonly verdict: Verdict };
   update: { readonly update: U };
   /** A frame that can't be read (F9). */

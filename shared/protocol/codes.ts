@@ -67,6 +67,12 @@ export function mayReconnect(closeCode: number): boolean {
   return closeCode < 4500 || closeCode > 4999;
 }
 
+/** What such a reason says; it may also be of a later version, or of something that stands before the edge. */
+export function readCloseReason(reason: string): { readonly name: string; readonly sentence: string } {
+  const [, name = "refused", sentence = reason] = /^([a-z_]+)(?:: (.*))?$/s.exec(reason) ?? [];
+  return { name, sentence };
+}
+
 /** Why continuity could not be proved: see R4 of PROTOCOL.md. */
 export const RESET_CAUSES = ["horizon", "epoch", "ahead"] as const;
 

@@ -10,7 +10,8 @@ import { requireStreams } from "../exposed.ts";
 import { objectName, shardStubOf, subscribeRequest } from "../routing.ts";
 import { errorResponse, logProblem } from "./answers.ts";
 import { latestResponse } from "./latest.ts";
-import { badUpgrade, chooseProtocol, type Refusal, refusal, refusalOf, refuseUpgrade } from "./upgrades.ts";
+import { type Refusal, refusal, refusalOf } from "./refusal.ts";
+import { badUpgrade, chooseProtocol, refuseUpgrade } from "./upgrades.ts";
 
 /** H1: the latest record. */
 export async function latestRoute(request: Request, env: Env): Promise<Response> {

@@ -5,16 +5,9 @@
  * failed, and would dial again for ever. So a subscribe that is refused is accepted and closed at once, with a code that
  * says why. The Worker does that by itself: for a wrong address no object is named, made or woken.
  */
-import * as v from "valibot";
-import { CLOSE, type CloseName, closeReason } from "../../shared/protocol/codes.ts";
-import { ErrorBodySchema } from "../../shared/protocol/schemas.ts";
+import { CLOSE, closeReason } from "../../shared/protocol/codes.ts";
 import { errorResponse } from "./answers.ts";
-
-/** A name of a close code, and a sentence. */
-export interface Refusal {
-  readonly code: CloseName;
-  readonly message: string;
-}
+import type { Refusal } from "./refusal.ts";
 
 export function isWebSocketUpgrade(request: Request): boolean {
   return request.headers.get("Upgrade")?.toLowerCase() === "websocket";
@@ -45,24 +38,6 @@ export function refuseUpgrade(request: Request, ours: string, { code, message }:
   const protocol = offered.includes(ours) ? ours : offered[0];
   const headers = protocol === undefined ? undefined : { "Sec-WebSocket-Protocol": protocol };
   return new Response(null, { status: 101, webSocket: client, ...(headers && { headers }) });
-}
-
-const ErrorAnswer = v.object({ error: ErrorBodySchema });
-
-/** Why an object doesn't take a subscriber. Throws if it doesn't say. */
-export async function refusalOf(answer: Response): Promise<Refusal> {
-  const { code, message } = v.parse(ErrorAnswer, await answer.json()).error;
-  return refusal(code, message);
-}
-
-/** From an error. Throws if no close says the same. */
-export function refusal(code: string, message: string): Refusal {
-  if (!isCloseName(code)) throw new Error(`a subscriber was refused with ${code}: ${message}`);
-  return { code, message };
-}
-
-function isCloseName(code: string): code is CloseName {
-  return Object.hasOwn(CLOSE, code);
 }
 
 function offeredBy(request: Request): string[] {

@@ -9,9 +9,11 @@ import type { OriginItem } from "./origin-items.ts";
 
 export class DirectAttaches implements Attaches {
   readonly #ports: AnsweringPorts;
+  readonly #down: AnsweringPorts["down"];
 
   constructor(ports: AnsweringPorts) {
     this.#ports = ports;
+    this.#down = ports.down;
   }
 
   ask(watch: Watch, attach: Attach): void {
@@ -37,14 +39,14 @@ export class DirectAttaches implements Attaches {
   take(watch: Watch, _slice: number, { frame, says, update }: OriginItem): void {
     if (update !== undefined) noteUpdate(watch, update);
     if (says?.kind === "attached") noteAnswer(watch, says.attached);
-    this.#ports.down.add(watch.link, frame);
+    this.#down.add(watch.link, frame);
   }
 
   end(): void {}
 
   #tellToWait({ link, path }: Watch, ids: readonly number[]): void {
     if (ids.length > 0)
-      this.#ports.down.addAll(
+      this.#down.addAll(
         link,
         ids.map((id) => encodeWaiting(path, id)),
       );

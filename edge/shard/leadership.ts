@@ -9,7 +9,7 @@ import { isWhole, type Slice } from "../../shared/protocol/slice.ts";
 import { encodeActive, encodeHello, type OriginHello, type Role } from "../../shared/protocol/uplink.ts";
 import { VERSION } from "../../shared/protocol/version.ts";
 import { type HibernatingPeer, sendQuietly } from "../peer.ts";
-import type { SliceUplinks, Standing, Uplink } from "./slice-uplinks.ts";
+import type { SliceUplinks, Uplink } from "./slice-uplinks.ts";
 
 export interface ShardConfig {
   readonly shard: number;
@@ -74,10 +74,6 @@ export class Leadership {
 
   get active(): Uplink | undefined {
     return this.uplinks.active;
-  }
-
-  standing(socket: HibernatingPeer): Standing {
-    return this.uplinks.standing(socket);
   }
 
   /** Whether from now on one of its uplinks is active, or none is. */

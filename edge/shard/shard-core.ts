@@ -248,7 +248,7 @@ export class ShardCore {
 
   #item(socket: HibernatingPeer, frame: Frame): CloseName | undefined {
     const owner = this.#slices.ownerOf(socket);
-    const standing = owner?.standing(socket) ?? strangersStanding(socket);
+    const standing = owner?.uplinks.standing(socket) ?? strangersStanding(socket);
     if (standing === "fenced") return "stale_generation";
     const item = readItem(frame, this.#headsOf);
     if (item === undefined) return "bad_frame";

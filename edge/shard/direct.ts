@@ -21,7 +21,7 @@ export class DirectAttaches implements Attaches {
     else this.#ports.send([encodeAttach(attach, watch.link.number)], WHOLE.number);
   }
 
-  /** It is the origin that knows of it. */
+  /** Nothing is kept here of what was asked: the origin is told, and forgets it. */
   cancel(): void {}
 
   forget(): void {}

@@ -20,12 +20,16 @@ const WAITING = [
 ];
 const WAITING_AT_ONCE = 4;
 
+/** Of the tests of reading Kafka, those that take no broker, but functions. */
+const PURE_KAFKA =
+  "compression config crc32c dial-gate dial-policy hearing line memory partitioner record-batches".split(" ");
+
 /** Tests that keep processes busy, or look at how long the event loop is busy. */
 const REAL = [
   "test/e2e/*.test.ts",
   "test/local/*.test.ts",
-  "test/edge/{http,sleep,roles-asleep,subscribe}.test.ts",
-  "test/origin/kafka/{bounds,cluster,failures,lines,old-broker,packed,rotation,security,source,unpacking}.test.ts",
+  "test/edge/!(set-clock|simulation|surroundings).test.ts",
+  `test/origin/kafka/!(${PURE_KAFKA.map((name) => `${name}.test`).join("|")}).ts`,
   "test/bench/{bench,command}.test.ts",
   "test/fault/faults.test.ts",
 ];

@@ -12,7 +12,6 @@ const WAITING = [
   "test/e2e/demand.test.ts",
   "test/e2e/one-asker.test.ts",
   "test/edge/raw-workerd.test.ts",
-  "test/edge/uplink.test.ts",
   "test/origin/kafka/connection.test.ts",
   "test/origin/kafka/dials.test.ts",
   "test/origin/kafka/fetcher.test.ts",

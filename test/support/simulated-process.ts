@@ -18,7 +18,7 @@ import { type Stream, Streams } from "../../shared/config/streams.ts";
 import { parseAddress } from "../../shared/protocol/address.ts";
 import { hasPartition, type Slice } from "../../shared/protocol/slice.ts";
 import type { ForgetfulIndex } from "./forgetful-index.ts";
-import { bytesOf, type Written, type WrittenLog } from "./written-log.ts";
+import type { Written, WrittenLog } from "./written-log.ts";
 
 export interface ProcessPorts {
   readonly slice: Slice;
@@ -135,7 +135,7 @@ export class SimulatedProcess {
     const { topic } = stream;
     const endOffset = log.endOf(epoch);
     const next = this.partitions.find(topic, epoch)?.next ?? 0;
-    const record = { offset, timestamp, key: keyOf(path), value: bytesOf(value), headers: [] };
+    const record = { offset, timestamp, key: keyOf(path), value, headers: [] };
     const batch = { records: [record], nextOffset: offset + 1, endOffset };
     // What lay before it was compacted away.
     const removed = offset > next ? { wholeFrom: offset } : {};
@@ -197,7 +197,7 @@ class ModelReplays extends Replays {
       const { path, timestamp, value } = written;
       const previous = records.at(-1)?.offset;
       const known = { epoch, offset, previous, arrival: 0, timestamp };
-      records.push({ ...known, key: keyOf(path), value: bytesOf(value), headers: [] });
+      records.push({ ...known, key: keyOf(path), value, headers: [] });
     }
     return { gap, records, whole: true };
   }

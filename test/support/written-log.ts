@@ -11,7 +11,7 @@ export interface Written {
   /** The order in which records of all partitions were written. */
   readonly at: number;
   readonly timestamp: number;
-  readonly value: unknown;
+  readonly value: Uint8Array;
 }
 
 export class WrittenLog {
@@ -32,10 +32,12 @@ export class WrittenLog {
   append(path: string, value: unknown, epoch: string, timestamp: number): void {
     const records = this.#records.get(epoch) ?? [];
     this.#records.set(epoch, records);
-    const written = { path, epoch, offset: records.length, at: this.written++, timestamp, value };
+    const content = contentOf(value);
+    const bytes = content.kind === "bytes" ? content.bytes : Buffer.from(content.text);
+    const written = { path, epoch, offset: records.length, at: this.written++, timestamp, value: bytes };
     records.push(written);
     const known = { endpoint: path, epoch, offset: written.offset, previous: undefined, timestamp };
-    this.produced.add(textOf(encodeUpdate({ ...known, headers: [], value: contentOf(value) })));
+    this.produced.add(textOf(encodeUpdate({ ...known, headers: [], value: content })));
   }
 
   /** The topic was deleted and created again. */
@@ -98,11 +100,7 @@ export function textOf(frame: Frame): string {
 }
 
 /** What a record holds: bytes as they are, everything else as JSON. */
-export function bytesOf(value: unknown): Uint8Array {
-  return value instanceof Uint8Array ? value : Buffer.from(JSON.stringify(value));
-}
-
-function contentOf(value: unknown): Value {
+function contentOf(value: unknown): Extract<Value, { kind: "bytes" | "json" }> {
   if (value instanceof Uint8Array) return { kind: "bytes", bytes: value };
   return { kind: "json", text: JSON.stringify(value) };
 }

@@ -11,7 +11,7 @@ import { tailsIn } from "../../origin/watch/subject.ts";
 import type { Stream } from "../../shared/config/streams.ts";
 import type { WindowLimits } from "../../shared/core/window.ts";
 import { decodeAddressed } from "../../shared/protocol/addressed.ts";
-import type { Attach, Attached } from "../../shared/protocol/attach.ts";
+import { type Attach, type Attached, UNASKED } from "../../shared/protocol/attach.ts";
 import { type Frame, routingOf } from "../../shared/protocol/frame.ts";
 import { decodeLinkDown } from "../../shared/protocol/link.ts";
 import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
@@ -44,8 +44,8 @@ export type Command =
   | { readonly kind: "trim" | "compact"; readonly epoch: number; readonly keep: number }
   /** Its process begins anew, with its index or without. */
   | { readonly kind: "restart" | "wipe"; readonly who: number }
-  /** It is active from now on, and the object goes on with it. */
-  | { readonly kind: "attach"; readonly who: number }
+  /** It is active from now on, and the object goes on with it: over another link, or over the one that it has (L7). */
+  | { readonly kind: "attach" | "grant"; readonly who: number }
   /** Somebody's question, which the window can't answer. */
   | { readonly kind: "ask"; readonly from: Chosen }
   /** The uplink is full, or empty again. */
@@ -86,6 +86,8 @@ export class VouchingWorld {
   /** Of the active origin, once the object was attached. */
   #uplink: Uplink | undefined;
   #asked = OTHERS;
+  /** Questions of the link that aren't answered, in their order. */
+  readonly #open = new Map<number, Attach>();
   /** Where the live subscriber began, or was told to begin anew, and how much had been written by then. */
   #told = { times: 0, written: 0 };
   /** An answer of which not all frames are there. */
@@ -120,6 +122,7 @@ export class VouchingWorld {
       this.#log[kind](epoch, offset);
     } else if (kind === "restart" || kind === "wipe") this.#restart(command.who, kind === "wipe");
     else if (kind === "attach") this.#attach(command.who);
+    else if (kind === "grant") this.#grant(command.who);
     else if (kind === "ask") {
       const ask = { endpoint: PATH, id: this.#asked++, from: this.#chosen(command.from) };
       // Before its first answer an object asks for nobody else.
@@ -192,18 +195,35 @@ export class VouchingWorld {
     this.#settle();
   }
 
+  /** The object has another link, on which it asks anew. */
   #attach(who: number): void {
+    this.#open.clear();
+    this.#activate(who);
+    this.#object.relink();
+  }
+
+  /** The shard asks from where the link is, then repeats what is open. */
+  #grant(who: number): void {
+    if (this.#uplink === undefined) return;
+    const { position } = this.#object.replica;
+    const open = [...this.#open.values()];
+    this.#activate(who);
+    if (position !== undefined) this.#ask({ endpoint: PATH, id: UNASKED, from: new Map(position) });
+    for (const ask of open) this.#ask(ask);
+  }
+
+  #activate(who: number): void {
     if (this.#uplink !== undefined) this.#of(this.#active).process.watchList.shardLost(this.#uplink);
     this.#active = who % this.#origins.length;
     this.#answer = undefined;
     this.#uplink = new Uplink();
     this.#of(who).process.watchList.shardConnected(this.#uplink);
-    this.#object.relink();
   }
 
   #ask(attach: Attach): void {
-    if (this.#uplink !== undefined)
-      this.#of(this.#active).process.watchList.attach(this.#uplink, LINK, attach);
+    if (this.#uplink === undefined) return;
+    if (attach.id !== UNASKED) this.#open.set(attach.id, attach);
+    this.#of(this.#active).process.watchList.attach(this.#uplink, LINK, attach);
   }
 
   #congest(congested: boolean): void {
@@ -236,6 +256,7 @@ export class VouchingWorld {
     const says = typeof frame === "string" && !isUpdate(frame) ? decodeLinkDown(frame) : undefined;
     if (says?.ok && says.value.kind === "attached") {
       this.#answer = { attached: says.value.attached, frames: [] };
+      this.#open.delete(says.value.attached.id);
       this.#held.push(says.value.attached.verdict.position);
     } else this.#answer?.frames.push(frame);
     if (this.#answer !== undefined && this.#answer.frames.length >= this.#answer.attached.count) {

@@ -31,7 +31,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   ...[write, write, write, read, read, read, drop, drop],
   fc.record({ kind: fc.constantFrom("trim" as const, "compact" as const), epoch, keep }),
   fc.record({ kind: fc.constantFrom("wipe" as const, "restart" as const), who }),
-  fc.record({ kind: kind("attach"), who }),
+  fc.record({ kind: fc.constantFrom("attach" as const, "grant" as const), who }),
   fc.record({ kind: kind("ask"), from: chosen }),
   fc.record({ kind: kind("ask"), from: chosen }),
   fc.record({ kind: fc.constantFrom("congest" as const, "drain" as const) }),

@@ -41,6 +41,8 @@ export class SimulatedProcess {
   readonly #forwarder: Forwarder;
   /** Whether it looks at the topic soon. */
   #isLooking = false;
+  /** At which of the log's changes it looked last. */
+  #described: number | undefined;
 
   constructor(ports: ProcessPorts) {
     this.#ports = ports;
@@ -75,6 +77,9 @@ export class SimulatedProcess {
   /** Looks at the topic's partitions, which may be others than before. */
   describe(): void {
     const { log, stream, slice } = this.#ports;
+    // It would be told what it knows.
+    if (this.#described === log.changes) return;
+    this.#described = log.changes;
     const infos = log.epochs.map((epoch, partition) => infoOf(log, epoch, partition));
     const own = infos.filter(({ partition }) => hasPartition(slice, partition));
     this.#forwarder.described(stream.topic, own, stream.start, new Map(), infos.length);

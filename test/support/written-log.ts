@@ -20,6 +20,8 @@ export class WrittenLog {
   #records = new Map<string, Written[]>();
   /** How many records were ever written. */
   written = 0;
+  /** Counts whatever may change where its partitions begin and end. */
+  changes = 0;
   readonly #starts = new Map<string, number>();
   readonly #removed = new Set<Written>();
   /** Each update that there ever was, as text. */
@@ -30,6 +32,7 @@ export class WrittenLog {
   }
 
   append(path: string, value: unknown, epoch: string, timestamp: number): void {
+    this.changes++;
     const records = this.#records.get(epoch) ?? [];
     this.#records.set(epoch, records);
     const content = contentOf(value);
@@ -42,6 +45,7 @@ export class WrittenLog {
 
   /** The topic was deleted and created again. */
   recreate(epochs: readonly string[]): void {
+    this.changes++;
     this.epochs = epochs;
     this.#records = new Map();
     this.#starts.clear();
@@ -49,6 +53,7 @@ export class WrittenLog {
 
   /** The topic has a partition more. */
   grow(epoch: string): void {
+    this.changes++;
     this.epochs = [...this.epochs, epoch];
   }
 
@@ -79,6 +84,7 @@ export class WrittenLog {
 
   /** Retention: nothing before this offset is held any more. */
   trim(epoch: string, offset: number): void {
+    this.changes++;
     this.#starts.set(epoch, Math.max(this.startOf(epoch), Math.min(offset, this.endOf(epoch))));
   }
 

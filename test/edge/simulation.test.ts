@@ -15,7 +15,7 @@ import { FORGOTTEN } from "./simulation-forgotten.ts";
 import { play } from "./simulation-play.ts";
 import { steps } from "./simulation-steps.ts";
 
-const LONG_ENOUGH_MS = 60_000 + HISTORIES * 60;
+const LONG_ENOUGH_MS = 60_000 + HISTORIES * 200;
 
 /** Nothing else is watched, noted, linked or forwarded, by the origin of each slice. */
 function whoWatches(paths: readonly string[], slices: number) {

@@ -21,7 +21,7 @@ import { left, plan, type Ran, type Run, summary } from "./runs.ts";
 
 const HELP = `npm run test:long -- [options]
   --histories N  random histories of each kind (200,000)
-  --chunk N      histories of one chunk (20,000)
+  --chunk N      histories of one chunk (10,000)
   --seed N       of the first chunk (by the commit)
   --only TEXT    only files whose names hold it; several runs may work side by side
   --write        writes test/LONG.md from what has run on this commit
@@ -33,7 +33,7 @@ const git = (...args: string[]) => execFileSync("git", args, { cwd: ROOT, encodi
 const { values } = parseArgs({
   options: {
     histories: { type: "string", default: "200000" },
-    chunk: { type: "string", default: "20000" },
+    chunk: { type: "string", default: "10000" },
     seed: { type: "string" },
     only: { type: "string", default: "" },
     write: { type: "boolean", default: false },

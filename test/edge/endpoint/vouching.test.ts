@@ -109,5 +109,5 @@ test(
     );
     expect(served).toBeGreaterThan(1_000);
   },
-  60_000 + HISTORIES * 10,
+  60_000 + HISTORIES * 100,
 );

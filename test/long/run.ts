@@ -24,7 +24,7 @@ const HELP = `npm run test:long -- [options]
   --chunk N      histories of one chunk (10,000)
   --seed N       of the first chunk (by the commit)
   --only TEXT    only files whose names hold it; several runs may work side by side
-  --write        writes test/LONG.md from what has run on this commit
+  --write        runs nothing, and writes test/LONG.md from what has run on this commit
 `;
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -60,8 +60,8 @@ const runs = plan(files, (file) => sourceOf(file).includes("HISTORIES"), {
   seed: Number(values.seed ?? Number.parseInt(commit.slice(0, 7), 16)),
 });
 
-for (const run of left(runs, ran())) await play(run);
-if (values.write) {
+if (!values.write) for (const run of left(runs, ran())) await play(run);
+else {
   const [{ model = "unknown" } = {}] = cpus();
   const machine = {
     cores: cpus().length,

@@ -5,22 +5,21 @@
  */
 
 import { type Answer, answerRecovered } from "../../origin/watch/answer.ts";
-import type { ShardPort } from "../../origin/watch/outbox.ts";
 import { examine } from "../../origin/watch/proof.ts";
 import { tailsIn } from "../../origin/watch/subject.ts";
 import type { Stream } from "../../shared/config/streams.ts";
 import type { WindowLimits } from "../../shared/core/window.ts";
-import { decodeAddressed } from "../../shared/protocol/addressed.ts";
 import { type Attach, type Attached, UNASKED } from "../../shared/protocol/attach.ts";
-import { type Frame, routingOf } from "../../shared/protocol/frame.ts";
+import type { Frame } from "../../shared/protocol/frame.ts";
 import { decodeLinkDown } from "../../shared/protocol/link.ts";
-import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
-import { formatPosition, type Position, reaches } from "../../shared/protocol/position.ts";
+import { type Position, reaches } from "../../shared/protocol/position.ts";
 import { WHOLE } from "../../shared/protocol/slice.ts";
 import { isUpdate } from "../../shared/protocol/subscriber.ts";
 import { ForgetfulIndex, type Memory } from "./forgetful-index.ts";
 import { SimulatedProcess } from "./simulated-process.ts";
 import { VouchingObject } from "./vouching-object.ts";
+import { VouchingTruth } from "./vouching-truth.ts";
+import { VouchingUplink } from "./vouching-uplink.ts";
 import { WrittenLog } from "./written-log.ts";
 
 const PATH = "/t/a";
@@ -70,21 +69,17 @@ export interface VouchingOptions {
 }
 
 export class VouchingWorld {
-  readonly problems: string[] = [];
-  /** How often something was served as recovered that had records in it. */
-  served = 0;
   readonly #options: VouchingOptions;
   readonly #stream: Stream;
   readonly #log = new WrittenLog(EPOCHS);
+  readonly truth = new VouchingTruth(this.#log, PATH, HOME);
   readonly #origins: Origin[];
   readonly #object: VouchingObject;
   readonly #held: Position[] = [new Map()];
-  /** Before this offset some origin knew nothing any more, by epoch. */
-  readonly #dropped = new Map<string, number>();
   #now = 1_000_000;
   #active = 0;
   /** Of the active origin, once the object was attached. */
-  #uplink: Uplink | undefined;
+  #uplink: VouchingUplink | undefined;
   #asked = OTHERS;
   /** Questions of the link that aren't answered, in their order. */
   readonly #open = new Map<number, Attach>();
@@ -143,10 +138,10 @@ export class VouchingWorld {
     const { position } = replica;
     const resume = replica.decide(from, this.#now);
     if (position !== undefined && resume.kind === "replay")
-      this.#expectAll("the window", from, position, resume.frames);
+      this.truth.expectAll("the window", from, position, resume.frames);
     const fresh = replica.decide(undefined, this.#now);
     if (position !== undefined && fresh.kind === "snapshot") {
-      this.#expectAll("the snapshot", fresh.position, position, fresh.frames);
+      this.truth.expectAll("the snapshot", fresh.position, position, fresh.frames);
       this.#held.push(fresh.position);
     }
     const answer = this.#proved(from);
@@ -162,7 +157,7 @@ export class VouchingWorld {
       this.#held.push(base);
       this.#told = { times, written: this.#log.written };
     }
-    this.#expectAll("what came live", base, position, updates, this.#told.written);
+    this.truth.expectAll("what came live", base, position, updates, this.#told.written);
   }
 
   #of(who: number): Origin {
@@ -216,7 +211,7 @@ export class VouchingWorld {
     if (this.#uplink !== undefined) this.#of(this.#active).process.watchList.shardLost(this.#uplink);
     this.#active = who % this.#origins.length;
     this.#answer = undefined;
-    this.#uplink = new Uplink();
+    this.#uplink = new VouchingUplink();
     this.#of(who).process.watchList.shardConnected(this.#uplink);
   }
 
@@ -239,7 +234,7 @@ export class VouchingWorld {
 
   /** Whatever is under way arrives, and is answered, until nothing is. */
   #settle(): void {
-    this.#noteDropped();
+    this.truth.note(this.#origins.map(({ index }) => index));
     const uplink = this.#uplink;
     if (uplink === undefined) return;
     for (let turn = 0; turn < TURNS; turn++) {
@@ -248,7 +243,7 @@ export class VouchingWorld {
       else if (uplink.isAwake) uplink.isAwake = this.#of(this.#active).process.watchList.step(uplink);
       else return;
     }
-    this.problems.push("the answers lead nowhere");
+    this.truth.problems.push("the answers lead nowhere");
   }
 
   /** A frame for the object, which must be true. */
@@ -290,36 +285,7 @@ export class VouchingWorld {
     const isLast = reaches(to, verdict.head);
     const origin = this.#of(this.#active);
     const read = new Map(EPOCHS.map((epoch) => [epoch, origin.index.endOf(epoch) - 1]));
-    this.#expectAll("the answer", from, isLast ? read : to, frames);
-  }
-
-  /** @param told Of who is live: how much had been written when it was told that what came before may be lost. */
-  #expectAll(what: string, from: Position, to: Position, frames: readonly Frame[], told?: number): void {
-    const sent = new Set(frames.map((frame) => componentOf(frame)));
-    if (sent.size > 0) this.served++;
-    for (const { epoch, offset, at } of this.#log.records(PATH)) {
-      const after = from.get(epoch) ?? -1;
-      if (offset <= after || offset > (to.get(epoch) ?? -1) || sent.has(`${epoch}:${offset}`)) continue;
-      const mayLack = at < (told ?? 0) || this.#isNotCovered(epoch, told === undefined ? from : to);
-      if (!from.has(epoch) && this.#isDropped(epoch, offset) && mayLack) continue;
-      this.problems.push(`${what} lacks ${epoch}:${offset} after ${formatPosition(from)}`);
-    }
-  }
-
-  /** R6: not its home, or its receiver names another partition in which the key was seen. */
-  #isNotCovered(epoch: string, from: Position): boolean {
-    return epoch !== HOME || this.#log.records(PATH).some((written) => from.has(written.epoch));
-  }
-
-  /** By some origin, though its index may have been deleted since. */
-  #isDropped(epoch: string, offset: number): boolean {
-    return offset < (this.#dropped.get(epoch) ?? 0);
-  }
-
-  #noteDropped(): void {
-    for (const { index } of this.#origins)
-      for (const epoch of EPOCHS)
-        this.#dropped.set(epoch, Math.max(index.horizonOf(epoch), this.#dropped.get(epoch) ?? 0));
+    this.truth.expectAll("the answer", from, isLast ? read : to, frames);
   }
 
   #chosen(chosen: Chosen): Position {
@@ -340,35 +306,5 @@ export class VouchingWorld {
   #back({ epoch, keep }: { readonly epoch: number; readonly keep: number }): [number, string] {
     const name = EPOCHS[epoch] ?? HOME;
     return [Math.max(0, this.#log.endOf(name) - keep), name];
-  }
-}
-
-function componentOf(frame: Frame): string {
-  const routing = routingOf(frame);
-  return routing === undefined ? "" : `${routing.epoch}:${routing.offset}`;
-}
-
-/** The uplink of the origin that is active: what leaves it arrives in that order. */
-class Uplink implements ShardPort {
-  congested = false;
-  isAwake = false;
-  readonly frames: Frame[] = [];
-
-  send(messages: readonly Message[]): void {
-    for (const message of messages) {
-      const items = typeof message === "string" ? splitText(message) : (splitBinary(message) ?? []);
-      for (const item of items) {
-        const addressed = decodeAddressed(item);
-        if (addressed?.to.kind === "links") this.frames.push(addressed.frame);
-      }
-    }
-  }
-
-  soon(run: () => void): void {
-    run();
-  }
-
-  wake(): void {
-    this.isAwake = true;
   }
 }

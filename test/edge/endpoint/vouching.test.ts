@@ -101,8 +101,8 @@ test(
             world.run(command);
             world.judge(from);
           }
-          served += world.served;
-          expect(world.problems).toEqual([]);
+          served += world.truth.served;
+          expect(world.truth.problems).toEqual([]);
         },
       ),
       { numRuns: HISTORIES, examples: ONCE_WRONG, seed: SEED },

@@ -55,13 +55,15 @@ const files = globSync("test/**/*.test.ts", { cwd: ROOT })
   .filter((file) => file.includes(values.only) && sourceOf(file).includes("support/long.ts"))
   .sort();
 const runs = plan(files, (file) => sourceOf(file).includes("HISTORIES"), {
-  histories: Number(values.histories),
-  chunk: Number(values.chunk),
-  seed: Number(values.seed ?? Number.parseInt(commit.slice(0, 7), 16)),
+  histories: numberOf("histories", values.histories),
+  chunk: numberOf("chunk", values.chunk),
+  seed: numberOf("seed", values.seed ?? `${Number.parseInt(commit.slice(0, 7), 16)}`),
 });
 
+if (files.length === 0) end(`no long test's name holds "${values.only}"`);
 if (!values.write) for (const run of left(runs, ran())) await play(run);
 else {
+  if (ran().length === 0) end("nothing has run on this commit: run it without --write first");
   const [{ model = "unknown" } = {}] = cpus();
   const machine = {
     cores: cpus().length,
@@ -73,6 +75,16 @@ else {
     join(ROOT, "test/LONG.md"),
     summary(ran(), changed ? `${commit}, with changes` : commit, machine),
   );
+}
+
+function numberOf(option: string, text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) end(`--${option} takes a whole number from 1 on, not "${text}"`);
+  return Number(text);
+}
+
+function end(problem: string): never {
+  process.stderr.write(`${problem}\n`);
+  process.exit(1);
 }
 
 function ran(): Ran[] {

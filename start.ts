@@ -5,7 +5,6 @@
  */
 import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
-import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { checkPort, checkStreams } from "./edge/local/checks.ts";
 import { readTopics, streamsOf } from "./edge/local/exposure.ts";
@@ -98,7 +97,7 @@ async function start(
 
   const url = `http://${reachable(values.HOST)}:${port.value}`;
   // For this run only, and never on disk: edge and origin start and end together.
-  const key = `local:${randomBytes(32).toString("base64url")}`;
+  const key = `local:local:${randomBytes(32).toString("base64url")}`;
   const env = {
     ...process.env,
     ...values,
@@ -111,7 +110,7 @@ async function start(
     UPLINK_KEY_FILE: "",
   };
   const readFile = (path: string) => readFileSync(path, "utf8");
-  const origin = readConfig({ env, args: [], hostname: hostname(), root, readFile });
+  const origin = readConfig({ env, args: [], root, readFile });
   if (origin.kind === "problems") return fail(1, ...origin.problems);
   const begin = (name: string, script: string, ...args: readonly string[]) => {
     const nodeFlags = name === "origin" ? NODE_FLAGS : [];

@@ -19,7 +19,7 @@ export interface Env {
   readonly ENDPOINT: DurableObjectNamespace;
   /** How many shards there are, 1–64. Changing it moves endpoints to other shards. */
   readonly SHARDS: string;
-  /** A secret: `kid:secret[,kid:secret…]`, each secret of 32 bytes or more. */
+  /** A secret: `kid:name:secret[,kid:name:secret…]`, each secret of 32 bytes or more. */
   readonly UPLINK_KEYS?: string;
   /** "on": `/$/operations` answers. */
   readonly OPERATIONS?: string;

@@ -49,6 +49,19 @@ export async function objectName(path: string): Promise<string> {
   return `#${Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }
 
+/** `origin`: the name of the origin, which the Worker has verified. */
+export function uplinkRequest(origin: string): Request {
+  return new Request(`https://shard/uplink?${new URLSearchParams({ origin })}`, {
+    headers: { Upgrade: "websocket" },
+  });
+}
+
+/** The verified name of the origin; undefined where it is no such request. */
+export function readUplinkRequest(request: Request): string | undefined {
+  if (request.headers.get("Upgrade") !== "websocket") return undefined;
+  return new URL(request.url).searchParams.get("origin") ?? undefined;
+}
+
 export type ObjectRequest =
   | { readonly kind: "subscribe"; readonly path: string; readonly from: Position | undefined }
   | { readonly kind: "link"; readonly path: string };

@@ -1,6 +1,5 @@
 /** The process of an origin: see `--help`. Ends with 0 when it is told to stop, and with 1 and one line when it can't go on: with 2 where the flags make no sense. */
 import { readFileSync } from "node:fs";
-import { hostname } from "node:os";
 import { join } from "node:path";
 import { formatSlice, isWhole } from "../shared/protocol/slice.ts";
 import { EmbeddedLog, logPath } from "./embedded/log.ts";
@@ -145,7 +144,6 @@ function brokenAgain(error: IndexError, ageMs: number): IndexError {
 const result = readConfig({
   env: process.env,
   args: process.argv.slice(2),
-  hostname: hostname(),
   root: join(import.meta.dirname, ".."),
   readFile: (path) => readFileSync(path, "utf8"),
 });

@@ -95,7 +95,6 @@ export class Origin {
       edgeUrl: config.edgeUrl,
       key: config.uplinkKey,
       ...(config.currentUplinkKey && { currentKey: config.currentUplinkKey }),
-      origin: config.name,
       slice: config.slice,
       watchList: this.#watchList,
       // The uplink on which the disk failed is dialled again, and what it watched is attached again.

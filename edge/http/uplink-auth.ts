@@ -1,50 +1,45 @@
 /**
- * Who may be an origin: U1 of INTERNALS.md. A short-lived JWT, signed with a secret that origin and edge share;
- * its key id says with which, so that secrets can be changed one side after the other.
+ * Who may be an origin, and which: U1 of INTERNALS.md. A short-lived JWT, signed with a secret that origin and edge
+ * share; its key id says with which, so that secrets can be changed one side after the other. The key, and not the
+ * token, says what the origin is called: whoever holds a secret can sign any name.
  */
 import { errors, jwtVerify } from "jose";
+import { readUplinkKey, UPLINK_KEY_FORM, type UplinkKey } from "../../shared/config/uplink-key.ts";
 import type { TokenFault } from "../../shared/protocol/token-fault.ts";
 import { UPLINK_AUDIENCE } from "../../shared/protocol/version.ts";
 
-/** The bytes of each secret by its key id. */
-export type UplinkKeys = ReadonlyMap<string, Uint8Array>;
+/** By key id. Several may bear one name. */
+export type UplinkKeys = ReadonlyMap<string, UplinkKey>;
 
 export type UplinkKeysResult =
   | { readonly ok: true; readonly keys: UplinkKeys }
   | { readonly ok: false; readonly problem: string };
 
 export type TokenResult =
-  /** `origin` is the name that the token gives it. */
+  /** `origin` is the name that the key gives it, and the token says. */
   | { readonly ok: true; readonly origin: string }
   /** `problem` is for the edge's log, `fault` for the origin. */
   | { readonly ok: false; readonly problem: string; readonly fault: TokenFault };
 
-const MIN_SECRET_BYTES = 32;
 const MAX_LIFE_SECONDS = 300;
 /** How far the clocks of origin and edge may be apart. */
 const TOLERANCE_SECONDS = 10;
 
-const encoder = new TextEncoder();
+/** What comes from outside is logged no further. */
+const SHOWN_CHARACTERS = 64;
+const PROBLEM_CHARACTERS = 200;
 
-/** Reads `kid:secret[,kid:secret…]`; the bytes of a secret are those of its text. Shows no secret in a problem. */
+/** Reads `kid:name:secret[,kid:name:secret…]`. Shows no secret in a problem. */
 export function readUplinkKeys(text: string | undefined): UplinkKeysResult {
-  const keys = new Map<string, Uint8Array>();
-  for (const entry of (text ?? "").split(",")) {
-    const match = /^([A-Za-z0-9._-]{1,64}):(.+)$/.exec(entry.trim());
-    const [, kid, secret] = match ?? [];
-    if (kid === undefined || secret === undefined)
-      return {
-        ok: false,
-        problem: "UPLINK_KEYS must be kid:secret, or several of these with commas between",
-      };
-    const bytes = encoder.encode(secret);
-    if (bytes.length < MIN_SECRET_BYTES)
-      return {
-        ok: false,
-        problem: `UPLINK_KEYS: the secret of ${kid} has less than ${MIN_SECRET_BYTES} bytes`,
-      };
-    if (keys.has(kid)) return { ok: false, problem: `UPLINK_KEYS: there are two secrets for ${kid}` };
-    keys.set(kid, bytes);
+  const keys = new Map<string, UplinkKey>();
+  if (text === undefined || text.trim() === "")
+    return { ok: false, problem: `UPLINK_KEYS must be ${UPLINK_KEY_FORM}, or several with commas between` };
+  for (const entry of text.split(",")) {
+    const read = readUplinkKey(entry);
+    if (!read.ok) return { ok: false, problem: `UPLINK_KEYS: one ${read.problem}` };
+    const { key } = read;
+    if (keys.has(key.kid)) return { ok: false, problem: `UPLINK_KEYS: there are two keys ${key.kid}` };
+    keys.set(key.kid, key);
   }
   return { ok: true, keys };
 }
@@ -57,13 +52,15 @@ export async function verifyUplinkToken(
 ): Promise<TokenResult> {
   const token = /^Bearer +([^ ]+)$/i.exec(authorization ?? "")?.[1];
   if (token === undefined) return refused("there is no bearer token", "no_token");
+  let used: UplinkKey | undefined;
   try {
     const { payload } = await jwtVerify(
       token,
       ({ kid }) => {
         const key = kid === undefined ? undefined : keys.get(kid);
-        if (key === undefined) throw new UnknownKey(`no key is called ${JSON.stringify(kid)}`);
-        return key;
+        if (key === undefined) throw new UnknownKey(`no key is called ${quoted(kid)}`);
+        used = key;
+        return key.secret;
       },
       {
         algorithms: ["HS256"],
@@ -78,8 +75,12 @@ export async function verifyUplinkToken(
     const { exp = 0, iat = 0, sub = "" } = payload;
     if (exp - iat > MAX_LIFE_SECONDS)
       return refused(`the token is valid for more than ${MAX_LIFE_SECONDS} s`, "malformed");
-    if (sub === "" || sub.length > 64) return refused("the token's sub must name the origin", "malformed");
-    return { ok: true, origin: sub };
+    if (used === undefined || typeof sub !== "string" || sub === "")
+      return refused("the token's sub must name the origin", "malformed");
+    const { kid, name } = used;
+    if (sub !== name)
+      return refused(`the key ${kid} is that of ${name}, and the token says ${quoted(sub)}`, "other_name");
+    return { ok: true, origin: name };
   } catch (error) {
     return refused(error instanceof Error ? error.message : "the token can't be read", faultOf(error));
   }
@@ -87,8 +88,14 @@ export async function verifyUplinkToken(
 
 class UnknownKey extends Error {}
 
+/** Of a library's words, too, some may be the token's own. */
 function refused(problem: string, fault: TokenFault): TokenResult {
-  return { ok: false, problem, fault };
+  return { ok: false, problem: problem.replace(/[^ -~]/g, "?").slice(0, PROBLEM_CHARACTERS), fault };
+}
+
+function quoted(text: unknown): string {
+  const shown = String(text);
+  return JSON.stringify(shown.length > SHOWN_CHARACTERS ? `${shown.slice(0, SHOWN_CHARACTERS)}…` : shown);
 }
 
 function faultOf(error: unknown): TokenFault {

@@ -4,7 +4,7 @@
 import { challengeOf, TOKEN_FAULTS } from "../../shared/protocol/token-fault.ts";
 import { UPLINK_PROTOCOL, VERSION } from "../../shared/protocol/version.ts";
 import type { Env } from "../env.ts";
-import { requireShards, shardStub } from "../routing.ts";
+import { requireShards, shardStub, uplinkRequest } from "../routing.ts";
 import { errorResponse, internalError } from "./answers.ts";
 import { badUpgrade, chooseProtocol, isWebSocketUpgrade } from "./upgrades.ts";
 import { readUplinkKeys, verifyUplinkToken } from "./uplink-auth.ts";
@@ -30,5 +30,5 @@ export async function uplinkRoute(request: Request, env: Env): Promise<Response>
   if (index >= shards) return errorResponse("not_found", `there are the shards 0 to ${shards - 1}`);
   if (chooseProtocol(request, UPLINK_PROTOCOL) !== UPLINK_PROTOCOL)
     return errorResponse("unsupported_version", `this edge speaks ${UPLINK_PROTOCOL}`);
-  return shardStub(env, index).fetch("https://shard/uplink", { headers: { Upgrade: "websocket" } });
+  return shardStub(env, index).fetch(uplinkRequest(token.origin));
 }

@@ -27,7 +27,7 @@ const command = {
     STREAMS: { means: "The list of what is exposed.", default: join(root, "streams.json") },
     UPLINK_KEYS: {
       means:
-        "Keys that origins sign with: kid:secret[,kid:secret…], each secret of 32 bytes or more. Required.",
+        "Keys of origins: kid:name:secret[,kid:name:secret…], each with its origin's name and a secret of 32 bytes or more. Required.",
       secret: true,
     },
     OPERATIONS: { means: "on: /$/operations tells what the platform would bill.", default: "off" },

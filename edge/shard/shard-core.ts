@@ -23,7 +23,7 @@ import { type Link, Links, noteAsk, type Watch, watchOn } from "./links.ts";
 import { endpointOf, type OriginItem, readItem } from "./origin-items.ts";
 import { Questions } from "./questions.ts";
 import { type ShardStatus, statusOf } from "./shard-status.ts";
-import { strangersStanding } from "./slice-uplinks.ts";
+import { strangersStanding, verifiedName } from "./slice-uplinks.ts";
 import { Slices, type SlicesPorts } from "./slices.ts";
 import { wayFor } from "./ways.ts";
 
@@ -120,8 +120,9 @@ export class ShardCore {
     return statusOf(this.#slices, this.#links);
   }
 
-  uplinkOpened(socket: HibernatingPeer): void {
-    this.#slices.opened(socket);
+  /** `origin`: the name that its key gives it. */
+  uplinkOpened(socket: HibernatingPeer, origin: string): void {
+    this.#slices.opened(socket, origin);
   }
 
   uplinkMessage(socket: HibernatingPeer, message: Message): void {
@@ -132,7 +133,7 @@ export class ShardCore {
     if (refusal === undefined) return;
     // Who leaves said so; who was fenced may not have heard of it when it sent this.
     if (refusal !== "going_away" && refusal !== "stale_generation")
-      this.#ports.log(`an uplink is closed: ${refusal}`);
+      this.#ports.log(`an uplink of ${verifiedName(socket) ?? "nobody"} is closed: ${refusal}`);
     closeQuietly(socket, refusal);
     this.uplinkClosed(socket);
   }

@@ -10,7 +10,7 @@ import type { Env, ShardCalls } from "../env.ts";
 import { errorResponse, internalError, logProblem } from "../http/answers.ts";
 import { count } from "../operations.ts";
 import { closeCode, closeQuietly, type HibernatingPeer, type Peer } from "../peer.ts";
-import { linkRequest, requireShards, shardOfName } from "../routing.ts";
+import { linkRequest, readUplinkRequest, requireShards, shardOfName } from "../routing.ts";
 import { surroundings } from "../surroundings.ts";
 import type { Noted } from "./dialer.ts";
 import type { LatestResult } from "./latest.ts";
@@ -78,15 +78,15 @@ export class ShardObject extends DurableObject<Env> implements ShardCalls {
     return this.#core.status();
   }
 
-  /** An uplink. The Worker has checked who it is. */
+  /** An uplink. The Worker has verified whose it is, and says so. */
   override async fetch(request: Request): Promise<Response> {
     count("object_request.shard");
     try {
-      if (request.headers.get("Upgrade") !== "websocket")
-        return errorResponse("bad_upgrade", "an uplink is a WebSocket");
+      const origin = readUplinkRequest(request);
+      if (origin === undefined) return errorResponse("bad_upgrade", "an uplink is a WebSocket");
       const { 0: client, 1: server } = new WebSocketPair();
       this.ctx.acceptWebSocket(server, [UPLINK]);
-      this.#core.uplinkOpened(server);
+      this.#core.uplinkOpened(server, origin);
       const headers = { "Sec-WebSocket-Protocol": UPLINK_PROTOCOL };
       return new Response(null, { status: 101, webSocket: client, headers });
     } catch (error) {

@@ -46,7 +46,7 @@ const AttachmentSchema = v.object({
 
 type Attachment = v.InferOutput<typeof AttachmentSchema>;
 
-/** Nothing that matters of a socket that is neither active nor stands by. */
+/** Nothing but a name matters of a socket that is neither active nor stands by. */
 const UNKNOWN = { generation: 0, origin: "", ready: false, nextLink: 0 } as const;
 
 /** A standby is heard every second (U9). Where nobody was for this long, it was the shard that didn't hear. */
@@ -248,8 +248,8 @@ export class SliceUplinks {
     return { socket, origin, heardAt: now, unreadySince: ready ? undefined : now, pingedAt };
   }
 
-  #fence({ socket }: State): void {
-    save(socket, { ...UNKNOWN, standing: "fenced" });
+  #fence({ socket, origin }: State): void {
+    save(socket, { ...UNKNOWN, origin, standing: "fenced" });
     closeQuietly(socket, "replaced");
   }
 
@@ -267,9 +267,19 @@ export class SliceUplinks {
   }
 }
 
-/** An uplink that was just accepted. */
-export function greet(socket: HibernatingPeer): void {
-  save(socket, { ...UNKNOWN, standing: "greeting" });
+/** An uplink that was just accepted. `origin`: the name that its key gives it, which its hello must say. */
+export function greet(socket: HibernatingPeer, origin: string): void {
+  save(socket, { ...UNKNOWN, origin, standing: "greeting" });
+}
+
+/** What its key calls the origin of an uplink; undefined where that can't be read any more. */
+export function verifiedName(socket: HibernatingPeer): string | undefined {
+  return load(socket)?.origin || undefined;
+}
+
+/** An uplink that was refused: nothing that it still says counts. */
+export function fenceStranger(socket: HibernatingPeer): void {
+  save(socket, { ...UNKNOWN, origin: verifiedName(socket) ?? UNKNOWN.origin, standing: "fenced" });
 }
 
 /** Of a socket that is no slice's active one and doesn't stand by. */

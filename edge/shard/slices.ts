@@ -10,7 +10,15 @@ import { VERSION } from "../../shared/protocol/version.ts";
 import { closeQuietly, type HibernatingPeer } from "../peer.ts";
 import { Deadline } from "./failover.ts";
 import { type Failover, Generations, Leadership, type ShardConfig } from "./leadership.ts";
-import { greet, SliceUplinks, type SliceUplinksPorts, survivorsSlice, type Uplink } from "./slice-uplinks.ts";
+import {
+  fenceStranger,
+  greet,
+  SliceUplinks,
+  type SliceUplinksPorts,
+  survivorsSlice,
+  type Uplink,
+  verifiedName,
+} from "./slice-uplinks.ts";
 
 export interface SlicesPorts extends SliceUplinksPorts {
   /** Must outlive the shard's memory. */
@@ -110,8 +118,8 @@ export class Slices {
     return number;
   }
 
-  opened(socket: HibernatingPeer): void {
-    greet(socket);
+  opened(socket: HibernatingPeer, origin: string): void {
+    greet(socket, origin);
   }
 
   /** Of which slice an uplink is that has said hello, while that is known. */
@@ -131,6 +139,11 @@ export class Slices {
   /** U2, U11, U12, N2. Returns why the socket must be closed, if it must. */
   welcome(socket: HibernatingPeer, hello: OriginHello): CloseName | undefined {
     if (hello.version !== VERSION) return "unsupported_version";
+    // Before anything of the origin that it calls itself is touched (U2).
+    if (hello.origin !== verifiedName(socket)) {
+      fenceStranger(socket);
+      return "unauthorized";
+    }
     const { count, number } = hello.slice ?? WHOLE;
     this.#forgetEmpty(count);
     if (!this.#layouts.has(count) && this.#layouts.size >= COUNTS) return "overloaded";

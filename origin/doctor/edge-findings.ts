@@ -1,6 +1,7 @@
 /** What the edge's answers mean for an origin. Pure. */
 import * as v from "valibot";
 import type { Streams } from "../../shared/config/streams.ts";
+import type { UplinkKey } from "../../shared/config/uplink-key.ts";
 import { readChallenge, TOKEN_FAULTS, type TokenFault } from "../../shared/protocol/token-fault.ts";
 import { VERSION } from "../../shared/protocol/version.ts";
 import { type Finding, hint, ok, wrong } from "./finding.ts";
@@ -28,17 +29,19 @@ const WHAT_TO_DO: Record<TokenFault, string> = {
   no_token: "a proxy in between must let the Authorization header through",
   unknown_key: "add this origin's key to the edge's UPLINK_KEYS, or give the origin one that is there",
   bad_signature: "give both the same secret: compare UPLINK_KEY with the edge's UPLINK_KEYS",
+  other_name:
+    "give both the same entry, name and all: UPLINK_KEY is one of the edge's UPLINK_KEYS as it stands",
   bad_time: "set this machine's clock (NTP)",
   malformed: "run an origin and an edge of the same version",
 };
 
 /** Of `/$/uplink`. */
-export function uplinkFindings(facts: EdgeFacts, kid: string): Finding[] {
+export function uplinkFindings(facts: EdgeFacts, key: Pick<UplinkKey, "kid" | "name">): Finding[] {
   const what = "uplink";
   if ("failed" in facts)
     return [wrong(what, `the edge doesn't answer: ${facts.failed}`, "see the edge's log")];
   const { status, challenge, body } = facts;
-  if (status === 401) return [refusal(readChallenge(challenge), kid, aheadMs(facts))];
+  if (status === 401) return [refusal(readChallenge(challenge), key, aheadMs(facts))];
   if (status >= 500)
     return [
       wrong(
@@ -65,14 +68,20 @@ export function uplinkFindings(facts: EdgeFacts, kid: string): Finding[] {
         "deploy the same release of both",
       ),
     ];
-  const findings = [ok(what, `the key ${kid} is accepted; version ${version}, ${shards} shards`)];
+  const findings = [
+    ok(what, `the key ${key.kid} of ${key.name} is accepted; version ${version}, ${shards} shards`),
+  ];
   const skew = clockWords(aheadMs(facts));
   if (skew !== undefined)
     findings.push(hint("clock", `${skew}; past 10 s tokens are refused`, WHAT_TO_DO.bad_time));
   return findings;
 }
 
-function refusal(fault: TokenFault | undefined, kid: string, ahead: number): Finding {
+function refusal(
+  fault: TokenFault | undefined,
+  { kid, name }: Pick<UplinkKey, "kid" | "name">,
+  ahead: number,
+): Finding {
   const skew = clockWords(ahead);
   if (fault === "bad_time" || (fault === undefined && skew !== undefined))
     return wrong(
@@ -83,10 +92,14 @@ function refusal(fault: TokenFault | undefined, kid: string, ahead: number): Fin
   if (fault === undefined)
     return wrong(
       "uplink",
-      `the edge refuses the key ${kid}, and doesn't say why`,
-      "compare kid and secret with the edge's UPLINK_KEYS",
+      `the edge refuses the key ${kid} of ${name}, and doesn't say why`,
+      "compare kid, name and secret with the edge's UPLINK_KEYS",
     );
-  return wrong("uplink", `the edge refuses the key ${kid}: ${TOKEN_FAULTS[fault]}`, WHAT_TO_DO[fault]);
+  return wrong(
+    "uplink",
+    `the edge refuses the key ${kid} of ${name}: ${TOKEN_FAULTS[fault]}`,
+    WHAT_TO_DO[fault],
+  );
 }
 
 /** By how much this machine's clock is ahead of the edge's; NaN where that isn't known. */

@@ -2,8 +2,8 @@
 import { once } from "node:events";
 import { WebSocket } from "ws";
 import type { Streams } from "../../shared/config/streams.ts";
+import type { UplinkKey } from "../../shared/config/uplink-key.ts";
 import { ROUTES, UPLINK_PROTOCOL } from "../../shared/protocol/version.ts";
-import type { UplinkKey } from "../settings/config.ts";
 import { bearerToken } from "../uplink/token.ts";
 import { type EdgeFacts, exposureFindings, uplinkFindings, webSocketFinding } from "./edge-findings.ts";
 import { type Finding, ok, wrong } from "./finding.ts";
@@ -12,7 +12,6 @@ import { reach, wordsOf } from "./reach.ts";
 export interface EdgeQuestion {
   readonly edgeUrl: URL;
   readonly key: UplinkKey | undefined;
-  readonly origin: string;
   readonly streams: Streams | undefined;
 }
 
@@ -22,7 +21,7 @@ const BLAME = { address: "EDGE_URL", authorities: "NODE_EXTRA_CA_CERTS", tls: "u
 const NO_SHARD = 99;
 
 export async function* examineEdge(question: EdgeQuestion): AsyncGenerator<Finding, void> {
-  const { edgeUrl, key, origin, streams } = question;
+  const { edgeUrl, key, streams } = question;
   const what = `edge ${edgeUrl.origin}`;
   const isSecure = edgeUrl.protocol === "https:";
   const port = Number(edgeUrl.port) || (isSecure ? 443 : 80);
@@ -34,13 +33,13 @@ export async function* examineEdge(question: EdgeQuestion): AsyncGenerator<Findi
   }
   yield ok(what, "can be reached");
   if (key !== undefined) {
-    const authorization = await bearerToken(key, origin);
+    const authorization = await bearerToken(key);
     const asked = await ask(new URL(ROUTES.uplink, edgeUrl), { authorization });
-    const findings = uplinkFindings(asked, key.kid);
+    const findings = uplinkFindings(asked, key);
     yield* findings;
     if (findings.some(({ verdict }) => verdict === "wrong")) return;
     const dialled = new URL(`${ROUTES.uplink}?shard=${NO_SHARD}`, edgeUrl);
-    yield webSocketFinding(await upgradeStatus(dialled, await bearerToken(key, origin)));
+    yield webSocketFinding(await upgradeStatus(dialled, await bearerToken(key)));
   }
   if (streams !== undefined)
     yield* exposureFindings(await ask(new URL(ROUTES.streams, edgeUrl), {}), streams);

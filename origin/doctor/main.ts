@@ -1,6 +1,5 @@
 /** `npm run doctor`: examines what an origin with these settings needs, one line for each check; see `--help`. */
 import { readFileSync } from "node:fs";
-import { hostname } from "node:os";
 import { join } from "node:path";
 import { formatSlice, isWhole } from "../../shared/protocol/slice.ts";
 import { hiding } from "../operate/log.ts";
@@ -19,7 +18,7 @@ run beside an origin.`,
 async function* examine(config: Partial<Config>, problems: readonly string[]): AsyncGenerator<Finding, void> {
   if (problems.length === 0) yield ok("settings", "can be used");
   for (const problem of problems) yield wrong("settings", problem, "correct it; --help lists all settings");
-  const { dataDir, indexMaxBytes, streams, status, edgeUrl, uplinkKey, name } = config;
+  const { dataDir, indexMaxBytes, streams, status, edgeUrl, uplinkKey } = config;
   if (config.slice !== undefined && !isWhole(config.slice))
     yield ok("ORIGIN_SLICE", `${formatSlice(config.slice)}: the other partitions need origins of their own`);
   if (streams !== undefined) yield streamsFinding(streams.all.length);
@@ -31,8 +30,7 @@ async function* examine(config: Partial<Config>, problems: readonly string[]): A
     const { examineKafka } = await import("./kafka.ts");
     yield* examineKafka(config.kafka, streams);
   } else if (dataDir !== undefined) yield* examineEmbedded(dataDir, streams);
-  if (edgeUrl !== undefined)
-    yield* examineEdge({ edgeUrl, key: uplinkKey, origin: name ?? hostname(), streams });
+  if (edgeUrl !== undefined) yield* examineEdge({ edgeUrl, key: uplinkKey, streams });
 }
 
 function streamsFinding(count: number): Finding {
@@ -44,7 +42,6 @@ const result = readConfig(
   {
     env: process.env,
     args: process.argv.slice(2),
-    hostname: hostname(),
     root: join(import.meta.dirname, "../.."),
     readFile: (path) => readFileSync(path, "utf8"),
   },

@@ -3,6 +3,7 @@
  */
 import { join } from "node:path";
 import { parseStreams, type Streams } from "../../shared/config/streams.ts";
+import { readUplinkKey, UPLINK_KEY_FORM, type UplinkKey } from "../../shared/config/uplink-key.ts";
 import { type Command, readSettings } from "../../shared/node/settings.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { formatSlice, parseSlice, type Slice, WHOLE } from "../../shared/protocol/slice.ts";
@@ -11,20 +12,15 @@ import type { KafkaSettings } from "../kafka/settings.ts";
 import { LEVELS, type Level } from "../operate/log.ts";
 import { type Reading, type Renewable, renewable } from "./renewable.ts";
 
-/** A key that the edge knows too; it signs the origin's tokens (U1). Never logged. */
-export interface UplinkKey {
-  readonly kid: string;
-  readonly secret: Uint8Array;
-}
-
 export interface Config {
   readonly edgeUrl: URL;
-  /** As it was at start. */
+  /** As it was at start. It signs the origin's tokens (U1), and is never logged. */
   readonly uplinkKey: UplinkKey;
   /** Where it lies in a file. */
   readonly uplinkKeyFile?: Renewable<UplinkKey>;
   /** For an uplink that is about to be dialled, if it may have changed. Never rejects. */
   readonly currentUplinkKey?: () => Promise<UplinkKey>;
+  /** The origin's, as its key has it; whatever takes the key's place bears it, too. */
   readonly name: string;
   /** Which partitions it reads. */
   readonly slice: Slice;
@@ -60,7 +56,6 @@ export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Arguments after the script. */
   readonly args: readonly string[];
-  readonly hostname: string;
   /** The folder that holds streams.json. */
   readonly root: string;
   /** Throws where the file can't be read. */
@@ -80,21 +75,16 @@ const ORIGIN: Usage = {
   does: "Reads Kafka, or the embedded log, and forwards what is watched to the edge.",
 };
 
-const command = ({ hostname, root }: Surroundings, usage: Usage) =>
+const command = ({ root }: Surroundings, usage: Usage) =>
   ({
     ...usage,
     settings: {
       EDGE_URL: { means: "Where the edge is: http://… or https://…, without a path. Required." },
       UPLINK_KEY: {
-        means:
-          "kid:secret, one of the edge's uplink keys; the secret has 32 bytes or more. Required, or a file.",
+        means: `One of the edge's UPLINK_KEYS, as it stands there: ${UPLINK_KEY_FORM}. The name is this origin's; the secret has 32 bytes or more. Required, or a file.`,
         secret: true,
       },
       UPLINK_KEY_FILE: { means: "A file that holds the uplink key, instead of UPLINK_KEY." },
-      ORIGIN_NAME: {
-        means: "What the edge calls this origin: up to 64 characters, and no other origin's name.",
-        default: hostname.slice(0, 64) || "origin",
-      },
       ORIGIN_SLICE: {
         means: `Which partitions it reads, of those that several origins share: k/n, slice k of n up to ${LIMITS.slices}, has partition p where p mod n = k - 1.`,
         default: formatSlice(WHOLE),
@@ -118,7 +108,6 @@ const command = ({ hostname, root }: Surroundings, usage: Usage) =>
 type Name = keyof ReturnType<typeof command>["settings"];
 
 const MIN_INDEX_BYTES = 16 * 1024 ** 2;
-const MIN_SECRET_BYTES = 32;
 
 export function readConfig(surroundings: Surroundings, usage = ORIGIN): ConfigResult {
   const given = readSettings(command(surroundings, usage), surroundings.env, surroundings.args);
@@ -134,10 +123,10 @@ export function readConfig(surroundings: Surroundings, usage = ORIGIN): ConfigRe
 
   const edgeUrl = readEdgeUrl(raw("EDGE_URL"), (problem) => wrong("EDGE_URL", problem));
   const { readFile } = surroundings;
-  const key = renewable({ readFile, wrong }, (reading: Reading<Name>) => readUplinkKey(raw, reading));
+  let name: string | undefined;
+  const key = renewable({ readFile, wrong }, (reading: Reading<Name>) => readKey(raw, reading, name));
   const uplinkKey = key?.first;
-  const name = values.ORIGIN_NAME;
-  if (name.length > 64) wrong("ORIGIN_NAME", "is longer than 64 characters");
+  name = uplinkKey?.name;
   const slice = parseSlice(values.ORIGIN_SLICE);
   if (slice === undefined)
     wrong(
@@ -151,10 +140,10 @@ export function readConfig(surroundings: Surroundings, usage = ORIGIN): ConfigRe
   const logLevel = LEVELS.find((candidate) => candidate === values.LOG_LEVEL);
   if (logLevel === undefined) wrong("LOG_LEVEL", `must be one of ${LEVELS.join(", ")}`);
   const status = readStatusAddress(raw("STATUS_PORT"), values.STATUS_HOST, wrong);
-  const kafka = readKafka({ raw, readFile, wrong, clientId: `distributary-${name}` });
+  const kafka = readKafka({ raw, readFile, wrong, clientId: `distributary-${name ?? "origin"}` });
 
   const dataDir = values.DATA_DIR;
-  if (problems.length > 0 || !edgeUrl || !uplinkKey || !slice || !streams || !logLevel) {
+  if (problems.length > 0 || !edgeUrl || !uplinkKey || !name || !slice || !streams || !logLevel) {
     const read = { name, slice, dataDir, edgeUrl, uplinkKey, streams, status, kafka };
     const known = Object.entries({ ...read, indexMaxBytes: indexMaxBytes || undefined });
     const readable = Object.fromEntries(known.filter(([, value]) => value !== undefined));
@@ -196,25 +185,29 @@ function readEdgeUrl(text: string | undefined, wrong: (problem: string) => undef
   return url;
 }
 
-/** Says what is wrong with a key without showing it. */
-function readUplinkKey(
+/**
+ * Says what is wrong with a key without showing it.
+ * @param nameAtStart Of the key that this one takes the place of, if any: an origin can't become another one.
+ */
+function readKey(
   raw: (name: Name) => string | undefined,
   { readFile, wrong }: Reading<Name>,
+  nameAtStart: string | undefined,
 ): UplinkKey | undefined {
   const file = raw("UPLINK_KEY_FILE");
   const direct = raw("UPLINK_KEY");
   if (file !== undefined && direct !== undefined)
     return wrong("UPLINK_KEY_FILE", "and UPLINK_KEY are both set: which one is it?");
-  const name = file === undefined ? "UPLINK_KEY" : "UPLINK_KEY_FILE";
-  const text = file === undefined ? direct : readText(file, readFile, (problem) => wrong(name, problem));
+  const setting = file === undefined ? "UPLINK_KEY" : "UPLINK_KEY_FILE";
+  const text = file === undefined ? direct : readText(file, readFile, (problem) => wrong(setting, problem));
   if (text === undefined)
-    return file === undefined ? wrong(name, "is not set, and neither is UPLINK_KEY_FILE") : undefined;
-  const match = /^([A-Za-z0-9._-]{1,64}):(.+)$/.exec(text.trim());
-  const secret = new TextEncoder().encode(match?.[2] ?? "");
-  if (match?.[1] === undefined) return wrong(name, "is not of the form kid:secret");
-  if (secret.length < MIN_SECRET_BYTES)
-    return wrong(name, `has a secret of less than ${MIN_SECRET_BYTES} bytes`);
-  return { kid: match[1], secret };
+    return file === undefined ? wrong(setting, "is not set, and neither is UPLINK_KEY_FILE") : undefined;
+  const read = readUplinkKey(text);
+  if (!read.ok) return wrong(setting, read.problem);
+  const { name } = read.key;
+  if (nameAtStart !== undefined && name !== nameAtStart)
+    return wrong(setting, `is a key of ${name}, and this origin is ${nameAtStart} until it restarts`);
+  return read.key;
 }
 
 function readStreamsFile(

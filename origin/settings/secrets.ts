@@ -1,3 +1,5 @@
+import { readUplinkKey } from "../../shared/config/uplink-key.ts";
+
 /** Texts that nobody may ever see: those of the start, and of those that have been put in their place the newest. */
 const MAX_LATER = 100;
 
@@ -27,14 +29,12 @@ export class Secrets implements Iterable<string> {
   }
 }
 
-/** What is to be hidden of a file: all of it, and of an uplink key (`kid:secret`) the secret. PEM is told by its form. */
+/** What is to be hidden of a file: all of it, and of an uplink key (`kid:name:secret`) the secret. PEM is told by its form. */
 export function secretsIn(texts: Iterable<string>): string[] {
   return [...texts].flatMap((text) => {
     if (text.includes("-----BEGIN ")) return [];
     const whole = text.trim();
-    const secret = UPLINK_KEY.exec(whole)?.[1];
-    return secret === undefined ? [whole] : [whole, secret];
+    const uplinkKey = readUplinkKey(whole);
+    return uplinkKey.ok ? [whole, new TextDecoder().decode(uplinkKey.key.secret)] : [whole];
   });
 }
-
-const UPLINK_KEY = /^[A-Za-z0-9._-]{1,64}:(.{32,})$/;

@@ -3,12 +3,12 @@
  */
 import { setTimeout } from "node:timers/promises";
 import * as v from "valibot";
+import type { UplinkKey } from "../../shared/config/uplink-key.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { type Slice, WHOLE } from "../../shared/protocol/slice.ts";
 import { readChallenge, TOKEN_FAULTS } from "../../shared/protocol/token-fault.ts";
 import { ROUTES, VERSION } from "../../shared/protocol/version.ts";
 import type { Log } from "../operate/log.ts";
-import type { UplinkKey } from "../settings/config.ts";
 import type { WatchList } from "../watch/watch-list.ts";
 import { Connection, type ConnectionTiming, type Ended, isRefusal } from "./connection.ts";
 import { Redial, type RedialTiming } from "./redial.ts";
@@ -16,11 +16,10 @@ import { bearerToken } from "./token.ts";
 
 export interface UplinksOptions {
   readonly edgeUrl: URL;
+  /** It says what the edge calls this origin. */
   readonly key: UplinkKey;
-  /** The key for a request that is about to be made, if it may have changed. Never rejects. */
+  /** The key for a request that is about to be made, if it may have changed: of the same name. Never rejects. */
   readonly currentKey?: () => Promise<UplinkKey>;
-  /** What the edge calls this origin. */
-  readonly origin: string;
   /** Of the partitions that it reads. */
   readonly slice?: Slice;
   readonly watchList: WatchList;
@@ -176,14 +175,14 @@ export class Uplinks {
   }
 
   async #dial(shard: number, signal: AbortSignal): Promise<Ended> {
-    const { edgeUrl, origin, slice = WHOLE, watchList, log, failed, backlogBytes } = this.#options;
+    const { edgeUrl, key, slice = WHOLE, watchList, log, failed, backlogBytes } = this.#options;
     const url = new URL(`${ROUTES.uplink}?shard=${shard}`, edgeUrl);
     url.protocol = edgeUrl.protocol.replace("http", "ws");
     const connection = new Connection({
       url,
       shard,
       authorization: await this.#authorization(),
-      origin,
+      origin: key.name,
       slice,
       watchList,
       log,
@@ -210,8 +209,8 @@ export class Uplinks {
   }
 
   async #authorization(): Promise<string> {
-    const { key, currentKey, origin } = this.#options;
-    return bearerToken((await currentKey?.()) ?? key, origin);
+    const { key, currentKey } = this.#options;
+    return bearerToken((await currentKey?.()) ?? key);
   }
 
   /** Dials shards that have come, and leaves those that have gone. */

@@ -6,6 +6,7 @@ export const TOKEN_FAULTS = {
   no_token: "there is no token",
   unknown_key: "the edge has no key with this id",
   bad_signature: "the edge's key with this id has another secret",
+  other_name: "the edge's key with this id is that of an origin of another name",
   bad_time: "by the edge's clock the token has expired, or was issued in the future",
   malformed: "it is no token of an origin",
 } as const;

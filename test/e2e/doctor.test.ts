@@ -17,7 +17,11 @@ import { allow, createTopic } from "../support/kafka-topics.ts";
 import { describeWithKafka } from "../support/with-kafka.ts";
 
 const SECRET = "the secret of edge and origin: 32 bytes or more";
-const keyOf = (kid: string, secret = SECRET) => ({ kid, secret: new TextEncoder().encode(secret) });
+const keyOf = (kid: string, secret = SECRET, name = "doctor") => ({
+  kid,
+  name,
+  secret: new TextEncoder().encode(secret),
+});
 
 function streamsOf(topics: Readonly<Record<string, object>>) {
   const streams = Object.fromEntries(
@@ -55,7 +59,7 @@ describe("the edge:", () => {
       PORT: String(port),
       DATA_DIR: dataDir,
       STREAMS: join(dataDir, "streams.json"),
-      UPLINK_KEYS: `k1:${SECRET}`,
+      UPLINK_KEYS: `k1:doctor:${SECRET}`,
     });
     await eventually(() => edge.output.includes("the edge listens on"), `listening\n${edge.output}`);
   });
@@ -66,12 +70,12 @@ describe("the edge:", () => {
   afterEach(() => vi.useRealTimers());
 
   const examine = (changed: Partial<Parameters<typeof examineEdge>[0]> = {}) =>
-    lines(examineEdge({ edgeUrl, key: keyOf("k1"), origin: "doctor", streams, ...changed }));
+    lines(examineEdge({ edgeUrl, key: keyOf("k1"), streams, ...changed }));
 
   test("all is well, and no uplink was taken over to see that", async () => {
     expect(await examine()).toEqual([
       `ok edge ${edgeUrl.origin}: can be reached`,
-      "ok uplink: the key k1 is accepted; version 1, 2 shards",
+      "ok uplink: the key k1 of doctor is accepted; version 1, 2 shards",
       "ok WebSocket to the edge: gets through",
       "ok exposed topics: the same 2 on both sides",
     ]);
@@ -81,6 +85,11 @@ describe("the edge:", () => {
   test.each([
     ["a key that it doesn't know", keyOf("k2"), "no key with this id → add this origin's key"],
     ["another secret", keyOf("k1", SECRET.toUpperCase()), "has another secret → give both the same secret"],
+    [
+      "another name",
+      keyOf("k1", SECRET, "other"),
+      "origin of another name → give both the same entry, name and all",
+    ],
   ])("[U1] %s is told", async (_, key, words) => {
     expect(await examine({ key })).toEqual([expect.any(String), expect.stringContaining(words)]);
   });
@@ -137,7 +146,7 @@ describe("the edge:", () => {
         EDGE_URL: edgeUrl.href,
         DATA_DIR: dataDir,
         STREAMS: join(dataDir, "streams.json"),
-        UPLINK_KEY: `k1:${SECRET}`,
+        UPLINK_KEY: `k1:doctor:${SECRET}`,
         INDEX_MAX_BYTES: String(16 * 1024 ** 2),
         ...env,
       });

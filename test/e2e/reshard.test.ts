@@ -19,7 +19,10 @@ let runs = 0;
 const running = new Map<string, Child>();
 
 beforeAll(async () => {
-  deployment = await Deployment.start({ topics: { t: { partitions: PARTITIONS } } });
+  deployment = await Deployment.start({
+    topics: { t: { partitions: PARTITIONS } },
+    names: THIRDS.map(nameOf),
+  });
   if (deployment.origin !== undefined) running.set(FIRST_ORIGIN, deployment.origin);
 });
 

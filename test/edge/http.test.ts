@@ -531,9 +531,9 @@ describe("an edge that isn't set up", () => {
   test.each([
     [
       "keys that are none",
-      { UPLINK_KEYS: "short:secret" },
+      { UPLINK_KEYS: "short:scripted:secret" },
       "/$/uplink",
-      /UPLINK_KEYS: the secret of short has less than 32 bytes/,
+      /UPLINK_KEYS: one has a secret of less than 32 bytes, that of short/,
     ],
     ["no keys", { UPLINK_KEYS: "" }, "/$/uplink", /UPLINK_KEYS must be/],
     ["no number of shards", { SHARDS: "many" }, "/quotes/A", /SHARDS must be a whole number from 1 to 64/],

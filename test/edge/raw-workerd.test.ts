@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually } from "../support/deadline.ts";
 import { Child, freePort } from "../support/deployment.ts";
-import { EDGE_KEY } from "../support/edge-harness.ts";
+import { EDGE_KEYS } from "../support/edge-harness.ts";
 import { RawSubscriber } from "../support/raw-subscriber.ts";
 import { ScriptedOrigin } from "../support/scripted-origin.ts";
 
@@ -26,7 +26,7 @@ async function start(): Promise<void> {
     ...process.env,
     PORT: String(port),
     DATA_DIR: folder,
-    UPLINK_KEYS: `${EDGE_KEY.kid}:${EDGE_KEY.secret}`,
+    UPLINK_KEYS: EDGE_KEYS,
     OPERATIONS: "on",
   };
   edge = new Child("edge/local/serve.ts", env);

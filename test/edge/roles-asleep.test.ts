@@ -1,5 +1,9 @@
 /** What a shard without links, which may hibernate, still knows of its uplinks when it wakes. */
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { once } from "node:events";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import WebSocket from "ws";
+import { encodeHello } from "../../shared/protocol/uplink.ts";
+import { UPLINK_PROTOCOL, VERSION } from "../../shared/protocol/version.ts";
 import { eventually } from "../support/deadline.ts";
 import { startEdge, type TestEdge } from "../support/edge-harness.ts";
 import { ScriptedOrigin } from "../support/scripted-origin.ts";
@@ -40,4 +44,27 @@ test("[U11] [U14] who is active and who stands by, and that one takes over", asy
   await eventually(() => areAll(other), "the standby is active");
   expect(await (await fetch(`${edge.url}/quotes/A`)).json()).toBe(1);
   standby.cut();
+}, 60_000);
+
+test("[U2] whose an uplink is whose hello it was still waiting for", async () => {
+  const authorization = `Bearer ${await ScriptedOrigin.token({ name: "standby" })}`;
+  const dial = async () => {
+    const socket = new WebSocket(`${edge.wsUrl}/$/uplink?shard=0`, [UPLINK_PROTOCOL], {
+      headers: { authorization },
+    });
+    onTestFinished(() => socket.terminate());
+    await once(socket, "open");
+    return socket;
+  };
+  const [liar, honest] = [await dial(), await dial()];
+  await edge.evictShard(0);
+  const refused = once(liar, "close");
+  const greeted = once(honest, "message");
+
+  liar.send(encodeHello({ version: VERSION, origin: "active" }));
+  honest.send(encodeHello({ version: VERSION, origin: "standby" }));
+
+  const [code, reason] = await refused;
+  expect([code, String(reason)]).toEqual([4503, "unauthorized"]);
+  expect(String((await greeted)[0])).toContain('{"hello":');
 }, 60_000);

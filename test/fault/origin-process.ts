@@ -17,7 +17,7 @@ export class OriginProcess {
   readonly #hear: (line: string) => void;
 
   /**
-   * @param env Without name and folder, which are this one's.
+   * @param env With the key that bears its name; without the folder, which is this one's.
    * @param hear Hears each line of its log.
    */
   constructor(name: string, dataDir: string, env: NodeJS.ProcessEnv, hear: (line: string) => void) {
@@ -25,7 +25,7 @@ export class OriginProcess {
     this.dataDir = dataDir;
     this.#hear = hear;
     this.hasAccount = env.KAFKA_SASL_USERNAME !== undefined;
-    this.#env = { ...env, ORIGIN_NAME: name, DATA_DIR: dataDir };
+    this.#env = { ...env, DATA_DIR: dataDir };
     mkdirSync(dataDir, { recursive: true });
   }
 

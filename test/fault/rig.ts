@@ -2,12 +2,12 @@
  * The whole product under test: Kafka, origins, the edge and its subscribers, each in processes or on sockets of their
  * own, with a proxy on every link between them.
  */
-import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Admin } from "kafkajs";
 import { eventually } from "../support/deadline.ts";
+import { newUplinkKey } from "../support/deployment.ts";
 import { KafkaBroker } from "../support/kafka-broker.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";
 import { Certificates } from "./certificates.ts";
@@ -247,11 +247,16 @@ async function parts(settings: RigSettings, undo: Undo[]): Promise<Parts> {
 
   const streams = join(folder, "streams.json");
   writeFileSync(streams, streamsJson());
-  const key = `fault:${randomBytes(32).toString("base64url")}`;
+  const nameOf = (origin: number, slices: number) => `origin-${origin}-of-${slices}`;
+  const keys = new Map(
+    [1, 2]
+      .flatMap((slices) => Array.from({ length: slices * settings.origins }, (_, i) => nameOf(i, slices)))
+      .map((name) => [name, newUplinkKey(name)]),
+  );
   const edge = await EdgeProcess.start({
     folder: join(folder, "edge"),
     streams,
-    uplinkKeys: key,
+    uplinkKeys: [...keys.values()].join(","),
     hear: (line) => settings.hear?.("edge", line),
   });
   undo.push(() => edge.kill());
@@ -265,14 +270,14 @@ async function parts(settings: RigSettings, undo: Undo[]): Promise<Parts> {
     if (typeof disk !== "string") undo.push(() => disk.unmount());
     const used = uplinks.slice(0, slices * settings.origins);
     const origins = used.map((proxy, i) => {
-      const name = `origin-${i}-of-${slices}`;
+      const name = nameOf(i, slices);
       // The second of each slice.
       const hasAccount = i >= slices;
       const env = {
         ...process.env,
         ...(i === 0 ? originClock.env : {}),
         EDGE_URL: `http://127.0.0.1:${proxy.port}`,
-        UPLINK_KEY: key,
+        UPLINK_KEY: keys.get(name),
         STREAMS: streams,
         ORIGIN_SLICE: `${(i % slices) + 1}/${slices}`,
         ...(hasAccount && { ...secret.env, ...certificates.env }),

@@ -5,7 +5,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { hostname, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setInterval } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -33,7 +33,7 @@ interface Sample {
 async function read(records: number): Promise<void> {
   const root = join(import.meta.dirname, "../..");
   const readFile = (path: string) => readFileSync(path, "utf8");
-  const result = readConfig({ env: process.env, args: [], hostname: hostname(), root, readFile });
+  const result = readConfig({ env: process.env, args: [], root, readFile });
   if (result.kind !== "config" || result.config.kafka === undefined) throw new Error(JSON.stringify(result));
   const source = new KafkaSource(result.config.kafka);
   const index = join(result.config.dataDir, "origin/index.db");
@@ -88,7 +88,7 @@ async function measure(records: number, keys: number): Promise<void> {
         DATA_DIR: dataDir,
         STREAMS: join(dataDir, "streams.json"),
         EDGE_URL: "http://127.0.0.1:1",
-        UPLINK_KEY: `soak:${"k".repeat(32)}`,
+        UPLINK_KEY: `soak:soak:${"k".repeat(32)}`,
       },
     });
     report(await samplesOf(child), records);

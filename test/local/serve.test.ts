@@ -22,7 +22,7 @@ function serve(env: Readonly<Record<string, string>> = {}): Child {
     ...process.env,
     PORT: String(port),
     DATA_DIR: dataDir,
-    UPLINK_KEYS: `test:${"s".repeat(32)}`,
+    UPLINK_KEYS: `test:test:${"s".repeat(32)}`,
     ...env,
   });
   onTestFinished(() => child.stop("SIGKILL"));
@@ -114,7 +114,7 @@ test("where workerd ends by itself, it says so and ends with exit code 1", async
 
 test("without uplink keys, or with ones that can't be used, it doesn't start, and shows no secret", async () => {
   const none = serve({ UPLINK_KEYS: "" });
-  const short = serve({ UPLINK_KEYS: "test:hush", DATA_DIR: join(dataDir, "other") });
+  const short = serve({ UPLINK_KEYS: "test:test:hush", DATA_DIR: join(dataDir, "other") });
 
   await eventually(() => none.exited && short.exited, "the end of both");
 

@@ -16,7 +16,7 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "v
 import { checkStorage, hintAt } from "../../edge/local/storage.ts";
 import { eventually } from "../support/deadline.ts";
 import { Child, freePort } from "../support/deployment.ts";
-import { EDGE_KEY } from "../support/edge-harness.ts";
+import { EDGE_KEYS } from "../support/edge-harness.ts";
 import { RawSubscriber } from "../support/raw-subscriber.ts";
 import { ScriptedOrigin } from "../support/scripted-origin.ts";
 
@@ -114,7 +114,7 @@ describe("npm run edge", () => {
       ...process.env,
       PORT: String(port),
       DATA_DIR: dataDir,
-      UPLINK_KEYS: `${EDGE_KEY.kid}:${EDGE_KEY.secret}`,
+      UPLINK_KEYS: EDGE_KEYS,
     });
     onTestFinished(() => child.stop("SIGKILL"));
     return child;

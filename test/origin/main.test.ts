@@ -13,7 +13,7 @@ import { encodeAttach } from "../../shared/protocol/attach.ts";
 import { routingOf } from "../../shared/protocol/frame.ts";
 import { eventually } from "../support/deadline.ts";
 import { freePort } from "../support/deployment.ts";
-import { KEY, ScriptedShards } from "../support/scripted-shards.ts";
+import { KEY_TEXT, ScriptedShards } from "../support/scripted-shards.ts";
 import { listening } from "../support/sockets.ts";
 
 const MAIN = join(import.meta.dirname, "../../origin/main.ts");
@@ -44,7 +44,7 @@ function start(env: Record<string, string> = {}, args: string[] = []): ChildProc
   const child = fork(MAIN, args, {
     env: {
       EDGE_URL: edge.url.href,
-      UPLINK_KEY: `k1:${new TextDecoder().decode(KEY.secret)}`,
+      UPLINK_KEY: KEY_TEXT,
       DATA_DIR: dataDir,
       STREAMS: join(dataDir, "streams.json"),
       ...env,
@@ -186,7 +186,7 @@ test("an index that turns out to be damaged when the origin ends is put aside, t
 test("[U1] a key that takes its file's place signs the next request, and no key is written", async () => {
   log.createTopic("t", { partitions: 1 });
   const key = join(dataDir, "key");
-  writeFileSync(key, `k1:${"old-".repeat(8)}\n`);
+  writeFileSync(key, `k1:here:${"old-".repeat(8)}\n`);
   const child = start({ UPLINK_KEY: "", UPLINK_KEY_FILE: key });
   let output = "";
   child.stderr?.on("data", (data: Buffer) => {
@@ -194,7 +194,7 @@ test("[U1] a key that takes its file's place signs the next request, and no key 
   });
   await eventually(() => output.includes("uplink_refused"), "the edge refuses the old key");
 
-  writeFileSync(key, `k1:${new TextDecoder().decode(KEY.secret)}\n`);
+  writeFileSync(key, `${KEY_TEXT}\n`);
   await edge.uplink(1);
 
   expect(output).toContain("credentials_renewed");
@@ -211,7 +211,7 @@ test("it ends when what started it has gone", async () => {
 });
 
 test("a wrong setting ends it with 1 and a line for each, and no secret in them", async () => {
-  const child = start({ EDGE_URL: "edge", UPLINK_KEY: "k1:hunter2" });
+  const child = start({ EDGE_URL: "edge", UPLINK_KEY: "k1:here:hunter2" });
 
   const [output] = await Promise.all([said(child.stderr), once(child, "exit")]);
 

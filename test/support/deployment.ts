@@ -27,7 +27,15 @@ import { RawSubscriber } from "./raw-subscriber.ts";
 /** What the origin is called that a deployment starts with. */
 export const FIRST_ORIGIN = "first";
 
+/** Those that have a key unless a deployment says otherwise. */
+const ORIGINS = [FIRST_ORIGIN, "second", "third", ...Array.from({ length: 7 }, (_, i) => `slice-${i + 2}`)];
+
 const root = join(import.meta.dirname, "../..");
+
+/** A key for an origin of this name, as people write it. */
+export function newUplinkKey(name: string): string {
+  return `key-of-${name}:${name}:${randomBytes(32).toString("base64url")}`;
+}
 
 export interface StreamSettings {
   readonly partitions?: number;
@@ -44,6 +52,8 @@ export interface DeploymentSettings {
   readonly edgeScript?: string;
   /** How many origins share the partitions, from the start; the first is called FIRST_ORIGIN, others `slice-2` and so on. */
   readonly slices?: number;
+  /** What origins are called that come later, other than `second` and `third`. */
+  readonly names?: readonly string[];
   /** Written before the origin starts. */
   readonly before?: (log: EmbeddedLog) => void;
 }
@@ -55,6 +65,8 @@ export class Deployment {
   readonly #env: NodeJS.ProcessEnv;
   readonly #originEnv: Readonly<Record<string, string>>;
   readonly #edgeScript: string;
+  /** By origin. */
+  readonly #keys: ReadonlyMap<string, string>;
   edge: Child | undefined;
   origin: Child | undefined;
   /** Of each slice, where there are several. */
@@ -84,7 +96,8 @@ export class Deployment {
       if (!topic.includes("*")) this.log.createTopic(topic, log);
     }
     writeFileSync(join(this.dataDir, "streams.json"), JSON.stringify({ streams }));
-    const key = `test:${randomBytes(32).toString("base64url")}`;
+    const names = [...ORIGINS, ...(settings.names ?? [])];
+    this.#keys = new Map(names.map((name) => [name, newUplinkKey(name)]));
     this.#originEnv = settings.originEnv ?? {};
     this.#edgeScript = settings.edgeScript ?? "edge/local/serve.ts";
     this.#env = {
@@ -93,8 +106,7 @@ export class Deployment {
       DATA_DIR: this.dataDir,
       STREAMS: join(this.dataDir, "streams.json"),
       EDGE_URL: this.url,
-      UPLINK_KEYS: key,
-      UPLINK_KEY: key,
+      UPLINK_KEYS: [...this.#keys.values()].join(","),
       OPERATIONS: "on",
     };
   }
@@ -111,7 +123,9 @@ export class Deployment {
       mkdirSync(dirname(log), { recursive: true });
       symlinkSync(logPath(this.dataDir), log);
     }
-    const env = { ...this.#env, ...this.#originEnv, ...more, ORIGIN_NAME: name, DATA_DIR };
+    const UPLINK_KEY = this.#keys.get(name);
+    if (UPLINK_KEY === undefined) throw new Error(`the edge has no key of ${name}`);
+    const env = { ...this.#env, ...this.#originEnv, ...more, UPLINK_KEY, DATA_DIR };
     return new Child("origin/main.ts", env, NODE_FLAGS);
   }
 

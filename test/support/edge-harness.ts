@@ -8,7 +8,19 @@ import { join } from "node:path";
 import { createTestHarness } from "wrangler";
 
 const root = join(import.meta.dirname, "../..");
-export const EDGE_KEY = { kid: "test", secret: "a-secret-of-32-bytes-or-more-for-tests" } as const;
+/** Those that may come; what a scripted one is called unless a test says otherwise comes first. */
+const ORIGINS = ["scripted", "active", "standby"] as const;
+
+/** The key of an origin, for an edge that knows it or for one that doesn't. */
+export function edgeKeyOf(name: string) {
+  return { kid: `key-of-${name}`, name, secret: `a-secret-of-32-bytes-or-more-for-${name}` };
+}
+
+/** The edge's UPLINK_KEYS. */
+export const EDGE_KEYS = ORIGINS.map((origin) => {
+  const { kid, name, secret } = edgeKeyOf(origin);
+  return `${kid}:${name}:${secret}`;
+}).join(",");
 
 const ENTRY = `
 import { createApp } from "${root}/edge/http/app.ts";
@@ -67,7 +79,7 @@ export async function startEdge(vars: Record<string, string> = {}): Promise<Test
           migrations: [{ tag: "v1", new_sqlite_classes: ["ShardObject", "EndpointObject"] }],
           vars: {
             SHARDS: "2",
-            UPLINK_KEYS: `${EDGE_KEY.kid}:${EDGE_KEY.secret}`,
+            UPLINK_KEYS: EDGE_KEYS,
             OPERATIONS: "on",
             ...vars,
           },

@@ -19,7 +19,7 @@ import {
   type ShardHello,
 } from "../../shared/protocol/uplink.ts";
 import { UPLINK_PROTOCOL, VERSION } from "../../shared/protocol/version.ts";
-import { EDGE_KEY } from "./edge-harness.ts";
+import { edgeKeyOf } from "./edge-harness.ts";
 import { type Kept, ModelLog } from "./model-log.ts";
 
 interface Uplink {
@@ -64,7 +64,8 @@ export class ScriptedOrigin {
   static async token(
     claims: { life?: number; kid?: string; secret?: string; name?: string } = {},
   ): Promise<string> {
-    const { life = 60, kid = EDGE_KEY.kid, secret = EDGE_KEY.secret, name = "scripted" } = claims;
+    const { life = 60, name = "scripted" } = claims;
+    const { kid, secret } = { ...edgeKeyOf(name), ...claims };
     const now = Math.floor(Date.now() / 1_000);
     return new SignJWT()
       .setProtectedHeader({ alg: "HS256", kid })

@@ -10,7 +10,10 @@ import { type Message, splitBinary, splitText } from "../../shared/protocol/mess
 import { PING, PONG } from "../../shared/protocol/subscriber.ts";
 import { encodeHello, type Role } from "../../shared/protocol/uplink.ts";
 
-export const KEY = { kid: "k1", secret: new TextEncoder().encode("0123456789abcdef0123456789abcdef") };
+const SECRET = "0123456789abcdef0123456789abcdef";
+export const KEY = { kid: "k1", name: "here", secret: new TextEncoder().encode(SECRET) };
+/** The same as people write it. */
+export const KEY_TEXT = `${KEY.kid}:${KEY.name}:${SECRET}`;
 
 /** An uplink as its shard sees it. */
 export class TakenUplink {

@@ -393,7 +393,7 @@ export class SimulatedEdge {
       bounds: { updates: log.page, bytes: 1024 * 1024 },
       homeOf,
       now: () => this.clock.now,
-      dial: () => this.#dialShard(),
+      dial: () => this.#dialShard(name),
       after: (ms, run) => void this.clock.after(ms, run),
       activated: (generation, stoodBy) => {
         if (stoodBy) this.promotions++;
@@ -405,7 +405,7 @@ export class SimulatedEdge {
     });
   }
 
-  #dialShard(): Wire {
+  #dialShard(name: string): Wire {
     const wire = this.#wire();
     const shard = this.#liveShard();
     this.#shardUplinks.push(wire);
@@ -413,7 +413,7 @@ export class SimulatedEdge {
       message: (message) => this.#liveShard().uplinkMessage(wire.server, message),
       close: () => this.#liveShard().uplinkClosed(wire.server),
     };
-    shard.uplinkOpened(wire.server);
+    shard.uplinkOpened(wire.server, name);
     return wire;
   }
 

@@ -31,10 +31,16 @@ export class SmallShard {
     this.core = this.#create(survivors);
   }
 
-  /** @param options.slice `k/n`; everything where it is left out, as the hello then leaves it out. */
-  connect(origin: string, { ready = true, slice }: { ready?: boolean; slice?: string } = {}): FakeSocket {
+  /**
+   * @param options.key The name that its key gives it, where its hello says another.
+   * @param options.slice `k/n`; everything where it is left out, as the hello then leaves it out.
+   */
+  connect(
+    origin: string,
+    { ready = true, slice, key = origin }: { ready?: boolean; slice?: string; key?: string } = {},
+  ): FakeSocket {
     const socket = new FakeSocket();
-    this.core.uplinkOpened(socket);
+    this.core.uplinkOpened(socket, key);
     this.core.uplinkMessage(socket, encodeHello({ version: 1, origin, slice: parseSlice(slice ?? "") }));
     if (ready) this.ready(socket);
     return socket;

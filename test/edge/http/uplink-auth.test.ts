@@ -1,10 +1,16 @@
 import { SignJWT } from "jose";
 import { describe, expect, test } from "vitest";
 import { readUplinkKeys, verifyUplinkToken } from "../../../edge/http/uplink-auth.ts";
-import { challengeOf, readChallenge, type TokenFault } from "../../../shared/protocol/token-fault.ts";
+import {
+  challengeOf,
+  readChallenge,
+  TOKEN_FAULTS,
+  type TokenFault,
+} from "../../../shared/protocol/token-fault.ts";
 
 const SECRET = "0123456789abcdef0123456789abcdef";
 const OTHER = "fedcba9876543210fedcba9876543210";
+const THIRD = "00112233445566778899aabbccddeeff";
 const NOW = 1_760_000_000;
 
 interface Token {
@@ -39,7 +45,7 @@ function sign(changed: Token = {}): Promise<string> {
 }
 
 async function verify(authorization: string | null, now = NOW) {
-  const read = readUplinkKeys(`a:${SECRET},b:${OTHER}`);
+  const read = readUplinkKeys(`a:origin-1:${SECRET},b:origin-1:${OTHER},c:origin-2:${THIRD}`);
   if (!read.ok) throw new Error(read.problem);
   return verifyUplinkToken(authorization, read.keys, new Date(now * 1_000));
 }
@@ -54,7 +60,7 @@ test("[U1] a token signed with one of the keys is accepted, and names its origin
 
 test.each<[string, Token, TokenFault]>([
   ["is signed with another secret", { secret: OTHER }, "bad_signature"],
-  ["names a key that there isn't", { kid: "c" }, "unknown_key"],
+  ["names a key that there isn't", { kid: "d" }, "unknown_key"],
   ["names no key", { kid: null }, "unknown_key"],
   ["is signed with another algorithm", { alg: "HS512", secret: SECRET.repeat(2) }, "malformed"],
   ["is for somebody else", { aud: "distributary" }, "malformed"],
@@ -65,16 +71,29 @@ test.each<[string, Token, TokenFault]>([
   ["is valid for more than 300 s", { exp: NOW + 301 }, "malformed"],
   ["was issued in the future", { iat: NOW + 60, exp: NOW + 120 }, "bad_time"],
   ["names no origin", { sub: null }, "malformed"],
-  ["names an origin of more than 64 characters", { sub: "x".repeat(65) }, "malformed"],
+  ["names an origin of more than 64 characters", { sub: "x".repeat(65) }, "other_name"],
+  ["names another origin than its key does", { sub: "origin-2" }, "other_name"],
+  ["names an origin that its key does not quite", { sub: "origin-1 " }, "other_name"],
+  ["says another's key's name", { kid: "c", secret: THIRD }, "other_name"],
+  ["says its own name, and another's key", { kid: "a", sub: "origin-2", secret: THIRD }, "bad_signature"],
 ])("[U1] a token that %s is refused, and why", async (_, changed, fault) => {
   expect(await verify(`Bearer ${await sign(changed)}`)).toMatchObject({ ok: false, fault });
 });
 
 test("[U1] why a token is refused can be read from the answer", () => {
-  for (const fault of ["no_token", "unknown_key", "bad_signature", "bad_time", "malformed"] as const)
+  for (const fault of Object.keys(TOKEN_FAULTS) as TokenFault[])
     expect(readChallenge(challengeOf(fault))).toBe(fault);
   expect(readChallenge('Bearer error_description="toString"')).toBeUndefined();
   expect(readChallenge(null)).toBeUndefined();
+});
+
+test.each<[string, Token]>([
+  ["key", { kid: `\n${"k".repeat(5_000)}` }],
+  ["name", { sub: `\u001b[2J${"s".repeat(5_000)}` }],
+])("[U1] of a %s from outside the log shows a short piece, on one line", async (_, changed) => {
+  const result = await verify(`Bearer ${await sign(changed)}`);
+
+  expect(result).toMatchObject({ ok: false, problem: expect.stringMatching(/^[ -~]{1,200}$/) });
 });
 
 test("[U1] clocks may be some seconds apart", async () => {
@@ -98,9 +117,11 @@ describe("the keys", () => {
     ["are not set", undefined],
     ["are empty", ""],
     ["have no key id", SECRET],
-    ["have a secret of less than 32 bytes", "a:short"],
-    ["end in a comma", `a:${SECRET},`],
-    ["name one key twice", `a:${SECRET},a:${OTHER}`],
+    ["have no name", `a:${SECRET}`],
+    ["have an empty name", `a::${SECRET}`],
+    ["have a secret of less than 32 bytes", "a:n:short"],
+    ["end in a comma", `a:n:${SECRET},`],
+    ["name one key twice", `a:n:${SECRET},a:m:${OTHER}`],
   ])("that %s are a problem, which shows no secret", (_, text) => {
     const read = readUplinkKeys(text);
 
@@ -108,7 +129,13 @@ describe("the keys", () => {
     expect(JSON.stringify(read)).not.toMatch(/0123456789|short/);
   });
 
+  test("without a name say what is missing", () => {
+    expect(readUplinkKeys(`k1:n:${SECRET},k2:${OTHER}`)).toMatchObject({
+      problem: expect.stringContaining("that of k2 lacks the origin's name, as in k2:origin-1:…"),
+    });
+  });
+
   test("a secret may hold a colon, and its size is in bytes", () => {
-    expect(readUplinkKeys(`a:x:${"é".repeat(15)}`)).toMatchObject({ ok: true });
+    expect(readUplinkKeys(`a:n:x:${"é".repeat(15)}`)).toMatchObject({ ok: true });
   });
 });

@@ -87,7 +87,7 @@ function createShard(uplinks: FakeSocket[] = [], shards = 1): ShardCore {
 
 function connect(shard: ShardCore): FakeSocket {
   const socket = new FakeSocket();
-  shard.uplinkOpened(socket);
+  shard.uplinkOpened(socket, "test");
   shard.uplinkMessage(socket, encodeHello({ version: 1, origin: "test" }));
   return socket;
 }
@@ -138,7 +138,7 @@ describe("uplinks", () => {
   test("[U14] [C4] an origin that was replaced and speaks on is closed as stale, and nothing of it goes down", async () => {
     const shard = createShard();
     const old = new FakeSocket();
-    shard.uplinkOpened(old);
+    shard.uplinkOpened(old, "test");
     shard.uplinkMessage(old, encodeHello({ version: 1, origin: "test" }));
     const current = connect(shard);
     const down = await watching(shard, current, A, 1);
@@ -159,7 +159,7 @@ describe("uplinks", () => {
     const shard = createShard();
     const active = connect(shard);
     const rude = new FakeSocket();
-    shard.uplinkOpened(rude);
+    shard.uplinkOpened(rude, "test");
 
     shard.uplinkMessage(rude, message);
 

@@ -14,12 +14,13 @@ const facts = (changed: Partial<Exclude<EdgeFacts, { failed: string }>> = {}): E
   ...{ status: 200, challenge: null, date: NOW, now: NOW, body: { version: 1, shards: 2 } },
   ...changed,
 });
+const KEY = { kid: "k1", name: "a" };
 const uplink = (changed: Partial<Exclude<EdgeFacts, { failed: string }>>) =>
-  uplinkFindings(facts(changed), "k1").map(({ verdict, what, says }) => `${verdict} ${what}: ${says}`);
+  uplinkFindings(facts(changed), KEY).map(({ verdict, what, says }) => `${verdict} ${what}: ${says}`);
 
 describe("an uplink", () => {
   test.each([
-    ["is accepted", {}, [/^ok uplink: the key k1 is accepted; version 1, 2 shards/]],
+    ["is accepted", {}, [/^ok uplink: the key k1 of a is accepted; version 1, 2 shards/]],
     ["with clocks apart", { date: NOW - 7_400 }, [/^ok/, /^hint clock: .* 7 s ahead of the edge's/]],
     ["where the edge says no time", { date: Number.NaN }, [/^ok/]],
     ["that is refused without a reason", { status: 401 }, [/^wrong uplink: .* doesn't say why/]],
@@ -33,6 +34,11 @@ describe("an uplink", () => {
       { status: 401, challenge: challengeOf("no_token") },
       [/^wrong uplink: .* there is no token/],
     ],
+    [
+      "that says another name than its key",
+      { status: 401, challenge: challengeOf("other_name") },
+      [/^wrong uplink: .* the key k1 of a: .* is that of an origin of another name$/],
+    ],
     ["of another version", { body: { version: 2, shards: 1 } }, [/^wrong uplink: the edge speaks version 2/]],
     ["to an edge without keys", { status: 500 }, [/^wrong uplink: the edge answers with status 500/]],
     ["to something else", { status: 404, body: undefined }, [/^wrong uplink: .* is no edge/]],
@@ -45,7 +51,7 @@ describe("an uplink", () => {
   });
 
   test("to nobody", () => {
-    expect(uplinkFindings({ failed: "socket hang up" }, "k1")).toMatchObject([
+    expect(uplinkFindings({ failed: "socket hang up" }, KEY)).toMatchObject([
       { verdict: "wrong", says: "the edge doesn't answer: socket hang up" },
     ]);
   });

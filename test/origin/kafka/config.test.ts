@@ -6,7 +6,7 @@ import type { Renewable } from "../../../origin/settings/renewable.ts";
 import { range } from "../../support/contract-records.ts";
 import { PAIRS } from "../../support/tls-pairs.ts";
 
-const ENV = { EDGE_URL: "https://edge.example", UPLINK_KEY: "k1:0123456789abcdef0123456789abcdef" };
+const ENV = { EDGE_URL: "https://edge.example", UPLINK_KEY: "k1:host-7:0123456789abcdef0123456789abcdef" };
 const KAFKA = { KAFKA_BROKERS: "kafka-1:9092,[::1]:9093" };
 const CA = PAIRS[0].cert;
 const DAMAGED = CA.replace("\nMII", "\nNII");
@@ -19,7 +19,6 @@ function read(
   return readConfig({
     env: { ...ENV, ...env },
     args,
-    hostname: "host-7",
     root: "/root",
     readFile: (path) => {
       const text = path === "/root/streams.json" ? '{"streams":{}}' : files[path];

@@ -3,14 +3,13 @@ import { type Config, readConfig, type Surroundings } from "../../../origin/sett
 
 const SECRET = "0123456789abcdef0123456789abcdef";
 const STREAMS = '{"streams":{"quotes":{"title":"Quotes","subscribe":"public"}}}';
-const ENV = { EDGE_URL: "https://edge.example", UPLINK_KEY: `k1:${SECRET}` };
+const ENV = { EDGE_URL: "https://edge.example", UPLINK_KEY: `k1:origin-7:${SECRET}` };
 
 function read(env: Surroundings["env"], args: readonly string[] = [], files: Record<string, string> = {}) {
   const known: Record<string, string> = { "/root/streams.json": STREAMS, ...files };
   return readConfig({
     env,
     args,
-    hostname: "host-7",
     root: "/root",
     readFile: (path) => {
       const text = known[path];
@@ -41,8 +40,8 @@ describe("settings", () => {
 
     expect(config).toMatchObject({
       edgeUrl: new URL("https://edge.example"),
-      uplinkKey: { kid: "k1", secret: new TextEncoder().encode(SECRET) },
-      name: "host-7",
+      uplinkKey: { kid: "k1", name: "origin-7", secret: new TextEncoder().encode(SECRET) },
+      name: "origin-7",
       slice: { number: 1, count: 1 },
       dataDir: "data",
       indexMaxBytes: 4_294_967_296,
@@ -53,13 +52,17 @@ describe("settings", () => {
   });
 
   test("a flag means the same as its variable and wins over it", () => {
-    const config = configOf({ ...ENV, ORIGIN_NAME: "a", LOG_LEVEL: "warn" }, [
-      "--origin-name",
+    const config = configOf({ ...ENV, DATA_DIR: "a", LOG_LEVEL: "warn" }, [
+      "--data-dir",
       "b",
       "--edge-url=http://127.0.0.1:8787",
     ]);
 
-    expect(config).toMatchObject({ name: "b", logLevel: "warn", edgeUrl: new URL("http://127.0.0.1:8787") });
+    expect(config).toMatchObject({
+      dataDir: "b",
+      logLevel: "warn",
+      edgeUrl: new URL("http://127.0.0.1:8787"),
+    });
   });
 
   test("a port for operators is opened where it is set, on this machine alone unless told", () => {
@@ -81,43 +84,44 @@ describe("settings", () => {
   });
 
   test("an empty variable is an unset one", () => {
-    expect(configOf({ ...ENV, DATA_DIR: "", ORIGIN_NAME: "" })).toMatchObject({
+    expect(configOf({ ...ENV, DATA_DIR: "", LOG_LEVEL: "" })).toMatchObject({
       dataDir: "data",
-      name: "host-7",
+      logLevel: "info",
     });
   });
 
   test("the key can come from a file, whose last newline is no part of it", () => {
     const config = configOf({ EDGE_URL: ENV.EDGE_URL, UPLINK_KEY_FILE: "/key" }, [], {
-      "/key": `k2:${SECRET}\n`,
+      "/key": `k2:b:${SECRET}\n`,
     });
 
-    expect(config.uplinkKey).toEqual({ kid: "k2", secret: new TextEncoder().encode(SECRET) });
+    expect(config.uplinkKey).toEqual({ kid: "k2", name: "b", secret: new TextEncoder().encode(SECRET) });
+  });
+
+  test("[U1] a key that takes its file's place bears the same name, or isn't taken", () => {
+    const env = { EDGE_URL: ENV.EDGE_URL, UPLINK_KEY_FILE: "/key" };
+    const { uplinkKeyFile } = configOf(env, [], { "/key": `k1:a:${SECRET}` });
+
+    expect(uplinkKeyFile?.read(() => `k2:a:${SECRET}`)).toMatchObject({ kid: "k2", name: "a" });
+    expect(() => uplinkKeyFile?.read(() => `k2:b:${SECRET}`)).toThrow(
+      "UPLINK_KEY_FILE is a key of b, and this origin is a until it restarts",
+    );
   });
 
   test("every problem is told at once, each with the name of its setting", () => {
     const problems = problemsOf(
       {
         EDGE_URL: "ftp://edge.example",
-        UPLINK_KEY: "k1:short",
+        UPLINK_KEY: "k1:origin-7:short",
         STREAMS: "/streams",
         INDEX_MAX_BYTES: "1e3",
         LOG_LEVEL: "loud",
-        ORIGIN_NAME: "n".repeat(65),
       },
       [],
       { "/streams": '{"streams":{"quotes":{"title":"","subscribe":"nobody"}}}' },
     );
 
-    const names = [
-      "EDGE_URL",
-      "UPLINK_KEY",
-      "ORIGIN_NAME",
-      "STREAMS",
-      "STREAMS",
-      "INDEX_MAX_BYTES",
-      "LOG_LEVEL",
-    ];
+    const names = ["EDGE_URL", "UPLINK_KEY", "STREAMS", "STREAMS", "INDEX_MAX_BYTES", "LOG_LEVEL"];
     expect(problems.map((problem) => problem.split(" ")[0])).toEqual(names);
   });
 
@@ -125,7 +129,11 @@ describe("settings", () => {
     [{ ...ENV, EDGE_URL: undefined }, "EDGE_URL is not set"],
     [{ ...ENV, EDGE_URL: "https://edge.example/base" }, "EDGE_URL must be without a path"],
     [{ ...ENV, UPLINK_KEY: undefined }, "UPLINK_KEY is not set"],
-    [{ ...ENV, UPLINK_KEY: SECRET }, "UPLINK_KEY is not of the form kid:secret"],
+    [{ ...ENV, UPLINK_KEY: SECRET }, "UPLINK_KEY is not of the form kid:name:secret"],
+    [{ ...ENV, UPLINK_KEY: `k1:${SECRET}` }, "that of k1 lacks the origin's name, as in k1:origin-1:…"],
+    [{ ...ENV, UPLINK_KEY: `k1:a b:${SECRET}` }, "kid and name are letters, digits"],
+    [{ ...ENV, UPLINK_KEY: `k1:${"n".repeat(65)}:${SECRET}` }, "64 of each at most"],
+    [{ ...ENV, UPLINK_KEY: `k1:a:${SECRET},k2:a:${SECRET}` }, "no key, and no secret, holds a comma"],
     [{ ...ENV, UPLINK_KEY_FILE: "/key" }, "UPLINK_KEY_FILE and UPLINK_KEY are both set"],
     [{ ...ENV, UPLINK_KEY: undefined, UPLINK_KEY_FILE: "/gone" }, "UPLINK_KEY_FILE can't be read"],
     [{ ...ENV, STREAMS: "/gone" }, "STREAMS can't be read"],
@@ -141,15 +149,15 @@ describe("settings", () => {
   });
 
   test("no problem shows a secret, and none can be given where other users of the machine see it", () => {
-    expect(problemsOf({ ...ENV, UPLINK_KEY: "k1:tooshort" }).join()).not.toContain("tooshort");
-    expect(problemsOf(ENV, ["--uplink-key", `k1:${SECRET}`])).toHaveLength(1);
+    expect(problemsOf({ ...ENV, UPLINK_KEY: "k1:origin-7:tooshort" }).join()).not.toContain("tooshort");
+    expect(problemsOf(ENV, ["--uplink-key", `k1:origin-7:${SECRET}`])).toHaveLength(1);
   });
 
   test("the help names every setting, its flag and its default, whatever else is wrong", () => {
     const result = read({}, ["--help"]);
 
     const text = result.kind === "help" ? result.text : "";
-    const names = { ...ENV, DATA_DIR: 1, STREAMS: 1, UPLINK_KEY_FILE: 1, ORIGIN_NAME: 1, KAFKA_BROKERS: 1 };
+    const names = { ...ENV, DATA_DIR: 1, STREAMS: 1, UPLINK_KEY_FILE: 1, KAFKA_BROKERS: 1 };
     for (const name of Object.keys(names)) expect(text).toContain(name);
     expect(text).toContain("--index-max-bytes");
     expect(text).toContain("Default: 4294967296");

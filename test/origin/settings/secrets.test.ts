@@ -25,8 +25,8 @@ test("of those that came later the newest are kept, however often one is replace
 test("of an uplink key the secret is hidden by itself as well, of a password with a colon nothing else", () => {
   const secret = "s".repeat(32);
 
-  expect(secretsIn([`k1:${secret}\n`, "pass:w\n", PAIRS[0].cert, PAIRS[0].key])).toEqual([
-    `k1:${secret}`,
+  expect(secretsIn([`k1:a:${secret}\n`, "pass:w\n", PAIRS[0].cert, PAIRS[0].key])).toEqual([
+    `k1:a:${secret}`,
     secret,
     "pass:w",
   ]);

@@ -37,7 +37,6 @@ function start(timing: Partial<UplinksTiming> = {}): void {
   uplinks = new Uplinks({
     edgeUrl: edge.url,
     key: KEY,
-    origin: "here",
     watchList: origin.watchList,
     log: origin.recorded.log,
     random: () => 1,

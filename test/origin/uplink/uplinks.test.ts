@@ -39,7 +39,6 @@ function start(timing: Partial<UplinksTiming> = {}, options: Partial<UplinksOpti
   uplinks = new Uplinks({
     edgeUrl: edge.url,
     key: KEY,
-    origin: "here",
     watchList: origin.watchList,
     log: origin.recorded.log,
     random: () => 1,
@@ -64,7 +63,7 @@ describe("dialling", () => {
   });
 
   test("[U1] each request is signed with the key as it is then", async () => {
-    let key = { kid: "k1", secret: new TextEncoder().encode("f".repeat(32)) };
+    let key = { ...KEY, secret: new TextEncoder().encode("f".repeat(32)) };
     const currentKey = async () => key;
     start({}, { currentKey });
     await origin.recorded.until("uplink_refused");
@@ -286,7 +285,7 @@ describe("what breaks", () => {
 
 describe("refusals", () => {
   test("[U1] a token that the edge doesn't take is told loudly, and tried again, ever later", async () => {
-    start({}, { key: { kid: "k1", secret: new TextEncoder().encode("f".repeat(32)) } });
+    start({}, { key: { ...KEY, secret: new TextEncoder().encode("f".repeat(32)) } });
 
     const refused = await origin.recorded.until("uplink_refused", 3);
 

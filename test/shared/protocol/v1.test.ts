@@ -33,7 +33,7 @@ const known = (frames: readonly unknown[]) =>
 describe("a shard of today and an origin of the first version", () => {
   function greet(shard: SmallShard): FakeSocket {
     const socket = new FakeSocket();
-    shard.core.uplinkOpened(socket);
+    shard.core.uplinkOpened(socket, "a");
     shard.core.uplinkMessage(socket, ORIGIN_SAYS.hello);
     shard.core.uplinkMessage(socket, ORIGIN_SAYS.ready);
     return socket;
@@ -112,8 +112,7 @@ describe("an origin of today and a shard of the first version", () => {
     origin.read(0, "e.0", record(0, "a", "1"));
     uplinks = new Uplinks({
       edgeUrl: edge.url,
-      key: KEY,
-      origin: "a",
+      key: { ...KEY, name: "a" },
       watchList: origin.watchList,
       log: origin.recorded.log,
       random: () => 0,

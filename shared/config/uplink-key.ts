@@ -1,0 +1,43 @@
+/**
+ * An uplink key as people write it, the same on both sides: one of the edge's `UPLINK_KEYS`, and an origin's
+ * `UPLINK_KEY`. It gives the origin its name, so that whoever holds it can be no other origin (U1).
+ */
+
+export interface UplinkKey {
+  /** Which key it is: a name can have several, so that they can be changed one side after the other. */
+  readonly kid: string;
+  /** The origin's. */
+  readonly name: string;
+  /** The bytes of its text. */
+  readonly secret: Uint8Array;
+}
+
+export type UplinkKeyResult =
+  | { readonly ok: true; readonly key: UplinkKey }
+  /** What is wrong with it, to be read after the name of the setting. Never shows a secret. */
+  | { readonly ok: false; readonly problem: string };
+
+export const UPLINK_KEY_FORM = "kid:name:secret";
+
+const MIN_SECRET_BYTES = 32;
+/** A comma separates keys. */
+const ENTRY = /^([A-Za-z0-9._-]{1,64}):([A-Za-z0-9._-]{1,64}):([^,]+)$/;
+const WITHOUT_NAME = /^([A-Za-z0-9._-]{1,64}):[^:]+$/;
+
+/** Reads `kid:name:secret`. The secret may hold colons, and no comma. */
+export function readUplinkKey(entry: string): UplinkKeyResult {
+  const [, kid, name, text] = ENTRY.exec(entry.trim()) ?? [];
+  if (kid === undefined || name === undefined || text === undefined)
+    return { ok: false, problem: `is not of the form ${UPLINK_KEY_FORM}${hintAt(entry.trim())}` };
+  const secret = new TextEncoder().encode(text);
+  if (secret.length < MIN_SECRET_BYTES)
+    return { ok: false, problem: `has a secret of less than ${MIN_SECRET_BYTES} bytes, that of ${kid}` };
+  return { ok: true, key: { kid, name, secret } };
+}
+
+function hintAt(entry: string): string {
+  if (entry.includes(",")) return ": no key, and no secret, holds a comma";
+  const kid = WITHOUT_NAME.exec(entry)?.[1];
+  if (kid !== undefined) return `: that of ${kid} lacks the origin's name, as in ${kid}:origin-1:…`;
+  return ", where kid and name are letters, digits, '.', '_' and '-', 64 of each at most";
+}

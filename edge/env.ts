@@ -9,8 +9,8 @@ import type { ShardStatus } from "./shard/shard-status.ts";
 export interface ShardCalls extends Rpc.DurableObjectBranded {
   /** L1: an object has a subscriber and no link. Resolves when it is noted, whether it has been dialled or not. */
   attach(noted: Noted): Promise<void>;
-  /** U8: the latest record of an endpoint. Never rejects for want of an origin. */
-  latest(path: string): Promise<LatestResult>;
+  /** U8: the latest record of an endpoint, for a principal as it is encoded. Never rejects for want of an origin. */
+  latest(path: string, principal?: string): Promise<LatestResult>;
   status(): Promise<ShardStatus>;
 }
 

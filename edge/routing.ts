@@ -5,10 +5,13 @@
 import { shardOf } from "../shared/protocol/address.ts";
 import { formatPosition, type Position, parsePosition } from "../shared/protocol/position.ts";
 import type { Env, ShardCalls } from "./env.ts";
+import { encodePrincipal, type Principal, readPrincipal } from "./principal.ts";
 
 const MAX_SHARDS = 64;
 /** Longer names aren't known to the object itself. */
 const MAX_NAME_BYTES = 1_024;
+/** Left out for "public". */
+const PRINCIPAL = "Distributary-Principal";
 
 /** undefined where the setting isn't a whole number from 1 to 64. */
 export function shardCount(env: Pick<Env, "SHARDS">): number | undefined {
@@ -63,7 +66,12 @@ export function readUplinkRequest(request: Request): string | undefined {
 }
 
 export type ObjectRequest =
-  | { readonly kind: "subscribe"; readonly path: string; readonly from: Position | undefined }
+  | {
+      readonly kind: "subscribe";
+      readonly path: string;
+      readonly from: Position | undefined;
+      readonly principal: Principal;
+    }
   | { readonly kind: "link"; readonly path: string };
 
 /** `protocol` is the WebSocket subprotocol to answer with, where the client offered it. */
@@ -71,11 +79,14 @@ export function subscribeRequest(
   path: string,
   from: Position | undefined,
   protocol: string | undefined,
+  principal: Principal,
 ): Request {
   const query = new URLSearchParams({ path });
   if (from !== undefined) query.set("from", formatPosition(from));
   const headers = new Headers({ Upgrade: "websocket" });
   if (protocol !== undefined) headers.set("Sec-WebSocket-Protocol", protocol);
+  const encoded = encodePrincipal(principal);
+  if (encoded !== undefined) headers.set(PRINCIPAL, encoded);
   return new Request(`https://object/subscribe?${query}`, { headers });
 }
 
@@ -84,7 +95,7 @@ export function linkRequest(path: string): Request {
   return new Request(`https://object/link?${query}`, { headers: { Upgrade: "websocket" } });
 }
 
-/** undefined where it is none that this version knows. */
+/** undefined where it is none that this version knows. Throws if its principal can't be read. */
 export function readObjectRequest(request: Request): ObjectRequest | undefined {
   const url = new URL(request.url);
   const path = url.searchParams.get("path");
@@ -92,5 +103,10 @@ export function readObjectRequest(request: Request): ObjectRequest | undefined {
   if (path === null || request.headers.get("Upgrade") !== "websocket") return undefined;
   if (url.pathname === "/link") return { kind: "link", path };
   if (url.pathname !== "/subscribe") return undefined;
-  return { kind: "subscribe", path, from: from === null ? undefined : parsePosition(from) };
+  return {
+    kind: "subscribe",
+    path,
+    from: from === null ? undefined : parsePosition(from),
+    principal: readPrincipal(request.headers.get(PRINCIPAL)),
+  };
 }

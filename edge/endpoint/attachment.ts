@@ -10,6 +10,7 @@ import * as v from "valibot";
 import type { LinkHello } from "../../shared/protocol/link.ts";
 import { formatPosition } from "../../shared/protocol/position.ts";
 import type { HibernatingPeer } from "../peer.ts";
+import { encodePrincipal, type Principal, readPrincipal } from "../principal.ts";
 import { readPosition, readState, type StateFacts, WrittenStateSchema, writeState } from "./state-facts.ts";
 import type { SubscriptionFacts } from "./subscription-states.ts";
 
@@ -31,6 +32,14 @@ export interface LinkFacts {
 export interface Carried {
   readonly path: string;
   facts(): StateFacts;
+}
+
+/** On a subscriber's socket. */
+export interface SubscriberFacts {
+  /** On whose behalf it is there. */
+  readonly principal: Principal;
+  /** By the paths that it follows. */
+  readonly follows: ReadonlyMap<string, SubscriptionFacts>;
 }
 
 const Whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
@@ -56,6 +65,8 @@ type WrittenSubscription = v.InferOutput<typeof SubscriptionSchema>;
 const SubscriberSchema = v.object({
   kind: v.literal("subscriber"),
   paths: v.record(v.string(), SubscriptionSchema),
+  /** Left out for "public". */
+  principal: v.optional(v.string()),
 });
 
 export function saveLink(
@@ -79,27 +90,35 @@ export function loadLink(socket: HibernatingPeer): LinkFacts | undefined {
   return { hello, states: new Map(read) };
 }
 
-/** By the paths that it follows. */
+/** `follows`: by the paths that it follows. */
 export function saveSubscriber(
   socket: HibernatingPeer,
+  principal: Principal,
   follows: Iterable<readonly [path: string, SubscriptionFacts]>,
 ): void {
   const paths: Record<string, WrittenSubscription> = {};
   for (const [path, facts] of follows) paths[path] = writeSubscription(facts);
-  socket.serializeAttachment({ kind: "subscriber", paths } satisfies v.InferInput<typeof SubscriberSchema>);
+  const encoded = encodePrincipal(principal);
+  socket.serializeAttachment({
+    kind: "subscriber",
+    paths,
+    ...(encoded !== undefined && { principal: encoded }),
+  } satisfies v.InferInput<typeof SubscriberSchema>);
 }
 
 /** undefined where there is nothing that this version can read. */
-export function loadSubscriber(socket: HibernatingPeer): ReadonlyMap<string, SubscriptionFacts> | undefined {
+export function loadSubscriber(socket: HibernatingPeer): SubscriberFacts | undefined {
   const result = v.safeParse(SubscriberSchema, socket.deserializeAttachment());
   if (!result.success) return undefined;
+  const principal = survivingPrincipal(result.output.principal);
+  if (principal === undefined) return undefined;
   const follows = new Map<string, SubscriptionFacts>();
   for (const [path, written] of Object.entries(result.output.paths)) {
     const facts = readSubscription(written);
     if (facts === undefined) return undefined;
     follows.set(path, facts);
   }
-  return follows;
+  return { principal, follows };
 }
 
 /** A path of which something is written on one of these sockets. The object of an endpoint has no other. */
@@ -108,7 +127,8 @@ export function pathOn(
   subscribers: readonly HibernatingPeer[],
 ): string | undefined {
   for (const socket of links) for (const path of loadLink(socket)?.states.keys() ?? []) return path;
-  for (const socket of subscribers) for (const path of loadSubscriber(socket)?.keys() ?? []) return path;
+  for (const socket of subscribers)
+    for (const path of loadSubscriber(socket)?.follows.keys() ?? []) return path;
   return undefined;
 }
 
@@ -131,4 +151,13 @@ function readSubscription(written: WrittenSubscription): SubscriptionFacts | und
   const from = readPosition(written.from);
   if (kind !== "lagging") return { id, subscription: { kind, from, since } };
   return from && { id, subscription: { kind, from, since } };
+}
+
+/** undefined where it can't be read: then nobody knows what it may do. */
+function survivingPrincipal(text: string | undefined): Principal | undefined {
+  try {
+    return readPrincipal(text);
+  } catch {
+    return undefined;
+  }
 }

@@ -13,6 +13,7 @@ import type { Position } from "../../shared/protocol/position.ts";
 import { RoutingReader } from "../../shared/protocol/routing-reader.ts";
 import { isUpdate, URL_SUBSCRIBE_ID } from "../../shared/protocol/subscriber.ts";
 import { closeQuietly, type HibernatingPeer, sendQuietly } from "../peer.ts";
+import { isOver, type KnownPrincipal, type Principal, PUBLIC } from "../principal.ts";
 import { type Carried, loadLink, loadSubscriber, saveLink, saveSubscriber } from "./attachment.ts";
 import type { Answered } from "./catch-up.ts";
 import { EndpointState, type EndpointStateConfig } from "./endpoint-state.ts";
@@ -52,6 +53,8 @@ export class EndpointCore {
   readonly #carried: readonly Carried[];
   readonly #seeker: LinkSeeker;
   readonly #pacer: Pacer<HibernatingPeer>;
+  /** Of sockets that are there on behalf of somebody who isn't public. */
+  readonly #principals = new Map<HibernatingPeer, KnownPrincipal>();
   /** Of the frames on the link. */
   readonly #heads = new RoutingReader();
 
@@ -66,10 +69,11 @@ export class EndpointCore {
       sent: (messages: number) => ports.sent(messages),
       answered: (how: Answered) => ports.answered(how),
       ask: (frame: string) => this.#ask(frame),
-      keep: (socket: HibernatingPeer, facts: SubscriptionFacts) => saveSubscriber(socket, [[path, facts]]),
+      keep: (socket: HibernatingPeer, facts: SubscriptionFacts) =>
+        saveSubscriber(socket, this.#principalOf(socket), [[path, facts]]),
       close: (socket: HibernatingPeer, name: CloseName) => this.#close(socket, name),
     };
-    const subscribers = survivingSubscribers(survivors.subscribers, path);
+    const subscribers = this.#surviving(survivors.subscribers, path);
     this.#state = new EndpointState(statePorts, config, link && factsOn(link, path), subscribers);
     this.#carried = [this.#state];
     this.#seeker = new LinkSeeker(ports, shard, () => this.#state.sendAway());
@@ -86,8 +90,14 @@ export class EndpointCore {
     return this.#links.on(socket) !== undefined;
   }
 
+  /** Whether a socket of this principal may be accepted now. */
+  admits(principal: Principal): boolean {
+    return !isOver(principal, this.#ports.now());
+  }
+
   /** S1: a socket that was just accepted. */
-  subscribe(socket: HibernatingPeer, from: Position | undefined): void {
+  subscribe(socket: HibernatingPeer, from: Position | undefined, principal: Principal = PUBLIC): void {
+    this.#introduce(socket, principal);
     this.#state.subscribe(socket, URL_SUBSCRIBE_ID, from);
     this.#settle();
   }
@@ -96,7 +106,10 @@ export class EndpointCore {
     answerFrames(message, {
       path: this.#state.path,
       lastId: () => this.#state.lastId(socket),
-      subscribe: (id, from) => this.#state.subscribe(socket, id, from),
+      subscribe: (id, from) => {
+        if (this.admits(this.#principalOf(socket))) this.#state.subscribe(socket, id, from);
+        else this.#close(socket, "unauthorized");
+      },
       send: (frame) => this.#state.reply(socket, frame),
       close: (name) => this.#close(socket, name),
     });
@@ -104,7 +117,7 @@ export class EndpointCore {
   }
 
   subscriberClosed(socket: HibernatingPeer): void {
-    this.#state.leave(socket);
+    this.#forget(socket);
     this.#settle();
   }
 
@@ -171,10 +184,41 @@ export class EndpointCore {
 
   /** Closes a socket and forgets it at once: a peer that doesn't answer the close may linger for long. */
   #close(socket: HibernatingPeer, name: CloseName): void {
-    this.#state.leave(socket);
+    this.#forget(socket);
     // Should the socket outlive the object's memory, nobody must take it for a subscriber again.
     socket.serializeAttachment(null);
     closeQuietly(socket, name);
+  }
+
+  #forget(socket: HibernatingPeer): void {
+    this.#state.leave(socket);
+    this.#principals.delete(socket);
+  }
+
+  /** Before its first subscribe: on whose behalf a socket is there. */
+  #introduce(socket: HibernatingPeer, principal: Principal): void {
+    if (principal.kind === "known") this.#principals.set(socket, principal);
+  }
+
+  #principalOf(socket: HibernatingPeer): Principal {
+    return this.#principals.get(socket) ?? PUBLIC;
+  }
+
+  /** A socket of which nobody can tell that it follows the path is sent away, to come back by position. */
+  *#surviving(
+    sockets: readonly HibernatingPeer[],
+    path: string,
+  ): Iterable<[HibernatingPeer, SubscriptionFacts]> {
+    for (const socket of sockets) {
+      const { principal, follows } = loadSubscriber(socket) ?? {};
+      const facts = follows?.get(path);
+      if (principal === undefined || facts === undefined) {
+        closeQuietly(socket, "going_away");
+        continue;
+      }
+      this.#introduce(socket, principal);
+      yield [socket, facts];
+    }
   }
 
   #serveWaiting(): void {
@@ -199,16 +243,4 @@ export class EndpointCore {
 
 function factsOn({ socket }: Link, path: string): StateFacts | undefined {
   return loadLink(socket)?.states.get(path);
-}
-
-/** A socket of which nobody can tell that it follows the path is sent away, to come back by position. */
-function* survivingSubscribers(
-  sockets: readonly HibernatingPeer[],
-  path: string,
-): Iterable<[HibernatingPeer, SubscriptionFacts]> {
-  for (const socket of sockets) {
-    const facts = loadSubscriber(socket)?.get(path);
-    if (facts === undefined) closeQuietly(socket, "going_away");
-    else yield [socket, facts];
-  }
 }

@@ -10,18 +10,20 @@ import { DurableObject } from "cloudflare:workers";
 import { shardOf } from "../../shared/protocol/address.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import type { Message } from "../../shared/protocol/message.ts";
-import type { Position } from "../../shared/protocol/position.ts";
 import { PING, PONG } from "../../shared/protocol/subscriber.ts";
 import type { Env } from "../env.ts";
 import { streamOf } from "../exposed.ts";
 import { errorResponse, internalError, logProblem } from "../http/answers.ts";
 import { count } from "../operations.ts";
 import { closeCode, closeQuietly } from "../peer.ts";
-import { objectName, readObjectRequest, requireShards, shardStub } from "../routing.ts";
+import { OVER } from "../principal.ts";
+import { type ObjectRequest, objectName, readObjectRequest, requireShards, shardStub } from "../routing.ts";
 import { surroundings } from "../surroundings.ts";
 import { pathOn } from "./attachment.ts";
 import type { Answered } from "./catch-up.ts";
 import { EndpointCore } from "./endpoint-core.ts";
+
+type Subscribe = Extract<ObjectRequest, { kind: "subscribe" }>;
 
 const SUBSCRIBER = "subscriber";
 const LINK = "link";
@@ -96,18 +98,19 @@ export class EndpointObject extends DurableObject<Env> {
       this.#core ??= this.#create(wants.path);
       if (this.#core === undefined) return errorResponse("unknown_topic", "the topic is not exposed");
       if (wants.kind === "link") return this.#openLink(this.#core);
-      return this.#subscribe(this.#core, wants.from, request.headers.get("Sec-WebSocket-Protocol"));
+      return this.#subscribe(this.#core, wants, request.headers.get("Sec-WebSocket-Protocol"));
     } catch (error) {
       return internalError("endpoint object", error);
     }
   }
 
-  #subscribe(core: EndpointCore, from: Position | undefined, protocol: string | null): Response {
+  #subscribe(core: EndpointCore, { from, principal }: Subscribe, protocol: string | null): Response {
+    if (!core.admits(principal)) return errorResponse(OVER.code, OVER.message);
     if (core.subscribers >= LIMITS.subscribersPerObject)
       return errorResponse("overloaded", "this endpoint has as many subscribers as it can hold");
     const { 0: client, 1: server } = new WebSocketPair();
     this.ctx.acceptWebSocket(server, [SUBSCRIBER]);
-    core.subscribe(server, from);
+    core.subscribe(server, from, principal);
     const headers = protocol === null ? undefined : { "Sec-WebSocket-Protocol": protocol };
     return new Response(null, { status: 101, webSocket: client, ...(headers && { headers }) });
   }

@@ -9,14 +9,21 @@ import { ROUTES } from "../../shared/protocol/version.ts";
 import type { Env } from "../env.ts";
 import { requireStreams } from "../exposed.ts";
 import { count, operations } from "../operations.ts";
+import type { Principal } from "../principal.ts";
 import { errorResponse, internalError } from "./answers.ts";
 import { latestRoute, upgradeRoute } from "./endpoint-route.ts";
 import { healthRoute } from "./health-route.ts";
 import { isWebSocketUpgrade } from "./upgrades.ts";
 import { uplinkRoute } from "./uplink-route.ts";
 
-/** `page`: the files of the page by their paths. */
-export function createApp(page: ReadonlyMap<string, () => Response>): Hono<{ Bindings: Env }> {
+/**
+ * `page`: the files of the page by their paths. `principalOf`: who sends a request; it is asked once for each, and nobody
+ * else decides that.
+ */
+export function createApp(
+  page: ReadonlyMap<string, () => Response>,
+  principalOf: (request: Request) => Principal,
+): Hono<{ Bindings: Env }> {
   // Paths as they stand: decoded, `%24` would pass for `$`, and with it other paths for the edge's own.
   const app = new Hono<{ Bindings: Env }>({ getPath: (request) => new URL(request.url).pathname });
   app.onError((error) => internalError("the Worker", error));
@@ -24,7 +31,7 @@ export function createApp(page: ReadonlyMap<string, () => Response>): Hono<{ Bin
   app.use(async ({ req, env }, next) => {
     count("worker_request");
     if (!isWebSocketUpgrade(req.raw) || req.path === ROUTES.uplink) return next();
-    return upgradeRoute(req.raw, env);
+    return upgradeRoute(req.raw, env, principalOf(req.raw));
   });
   app.use(cors({ origin: "*", allowMethods: READS, exposeHeaders: EXPOSED }));
   app.use(async ({ req }, next) => {
@@ -42,7 +49,7 @@ export function createApp(page: ReadonlyMap<string, () => Response>): Hono<{ Bin
     return Response.json(operations(await elsewhere?.json<Record<string, number>>()));
   });
   app.get(ROUTES.uplink, ({ req, env }) => uplinkRoute(req.raw, env));
-  app.get("*", ({ req, env }) => latestRoute(req.raw, env));
+  app.get("*", ({ req, env }) => latestRoute(req.raw, env, principalOf(req.raw)));
   return app;
 }
 

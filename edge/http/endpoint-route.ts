@@ -7,6 +7,7 @@ import { OLDEST, type Position, parsePosition } from "../../shared/protocol/posi
 import { SUBSCRIBER_PROTOCOL } from "../../shared/protocol/version.ts";
 import type { Env } from "../env.ts";
 import { requireStreams } from "../exposed.ts";
+import { encodePrincipal, type Principal } from "../principal.ts";
 import { objectName, shardStubOf, subscribeRequest } from "../routing.ts";
 import { errorResponse, logProblem } from "./answers.ts";
 import { latestResponse } from "./latest.ts";
@@ -14,22 +15,22 @@ import { type Refusal, refusal, refusalOf } from "./refusal.ts";
 import { badUpgrade, chooseProtocol, refuseUpgrade } from "./upgrades.ts";
 
 /** H1: the latest record. */
-export async function latestRoute(request: Request, env: Env): Promise<Response> {
+export async function latestRoute(request: Request, env: Env, principal: Principal): Promise<Response> {
   const url = new URL(request.url);
   const target = targetOf(url);
   if (target.kind === "refused") return errorResponse(target.code, target.message);
   if (target.kind === "elsewhere")
     return new Response(null, { status: 308, headers: { Location: target.path + url.search } });
-  const latest = await shardStubOf(env, target.path).latest(target.path);
+  const latest = await shardStubOf(env, target.path).latest(target.path, encodePrincipal(principal));
   return latestResponse(latest, request.headers.get("If-None-Match"));
 }
 
 /** A request that wants to be a WebSocket: a subscribe, or refused (H7, H9). */
-export async function upgradeRoute(request: Request, env: Env): Promise<Response> {
+export async function upgradeRoute(request: Request, env: Env, principal: Principal): Promise<Response> {
   // Only a GET can become one.
   if (request.method !== "GET") return badUpgrade();
   try {
-    const answer = await subscribe(request, env);
+    const answer = await subscribe(request, env, principal);
     return answer instanceof Response ? answer : refuseUpgrade(request, SUBSCRIBER_PROTOCOL, answer);
   } catch (error) {
     logProblem("a subscribe", error);
@@ -38,7 +39,7 @@ export async function upgradeRoute(request: Request, env: Env): Promise<Response
   }
 }
 
-async function subscribe(request: Request, env: Env): Promise<Response | Refusal> {
+async function subscribe(request: Request, env: Env, principal: Principal): Promise<Response | Refusal> {
   const url = new URL(request.url);
   const target = targetOf(url);
   if (target.kind === "elsewhere") return { code: "not_canonical", message: `dial ${target.path}` };
@@ -51,20 +52,25 @@ async function subscribe(request: Request, env: Env): Promise<Response | Refusal
   const protocol = chooseProtocol(request, SUBSCRIBER_PROTOCOL);
   if (protocol === "none")
     return { code: "unsupported_version", message: `this edge speaks ${SUBSCRIBER_PROTOCOL}` };
-  const from = await startOf(url.searchParams.get("from"), target.path, env);
+  const from = await startOf(url.searchParams.get("from"), target.path, env, principal);
   if (from !== undefined && "code" in from) return from;
   const id = env.ENDPOINT.idFromName(await objectName(target.path));
-  const answer = await env.ENDPOINT.get(id).fetch(subscribeRequest(target.path, from, protocol));
+  const answer = await env.ENDPOINT.get(id).fetch(subscribeRequest(target.path, from, protocol, principal));
   return answer.status === 101 ? answer : refusalOf(answer);
 }
 
 /** Where a subscribe begins. For the oldest (S16) the source is asked, as for a GET; from there it is a resume like any other. */
-async function startOf(from: string | null, path: string, env: Env): Promise<Position | Refusal | undefined> {
+async function startOf(
+  from: string | null,
+  path: string,
+  env: Env,
+  principal: Principal,
+): Promise<Position | Refusal | undefined> {
   if (from === null) return undefined;
   const position = parsePosition(from);
   if (position !== undefined) return position;
   if (from !== OLDEST) return { code: "bad_position", message: "from is not a position" };
-  const latest = await shardStubOf(env, path).latest(path);
+  const latest = await shardStubOf(env, path).latest(path, encodePrincipal(principal));
   if (latest.kind === "error") return refusal(latest.code, latest.message);
   if (latest.oldest !== undefined) return parsePosition(latest.oldest);
   return { code: "unavailable", message: "the source of this endpoint can't say where its history begins" };

@@ -13,6 +13,7 @@ import { type Message, splitBinary, splitText } from "../../shared/protocol/mess
 import { encodeDetach } from "../../shared/protocol/uplink.ts";
 import { VERSION } from "../../shared/protocol/version.ts";
 import { closeQuietly, type HibernatingPeer, type Peer } from "../peer.ts";
+import { isOver, OVER, type Principal, PUBLIC } from "../principal.ts";
 import type { Answering, AnsweringPorts } from "./answering.ts";
 import { Dialer, type DialerPorts, type Noted } from "./dialer.ts";
 import { Downlink, type DownlinkPorts } from "./downlink.ts";
@@ -110,8 +111,9 @@ export class ShardCore {
   }
 
   /** U8. Never rejects. */
-  latest(path: string): Promise<LatestResult> {
+  latest(path: string, principal: Principal = PUBLIC): Promise<LatestResult> {
     this.#slices.arrived();
+    if (isOver(principal, this.#ports.now())) return Promise.resolve({ kind: "error", ...OVER });
     return this.#questions.ask(path);
   }
 

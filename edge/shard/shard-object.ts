@@ -10,6 +10,7 @@ import type { Env, ShardCalls } from "../env.ts";
 import { errorResponse, internalError, logProblem } from "../http/answers.ts";
 import { count } from "../operations.ts";
 import { closeCode, closeQuietly, type HibernatingPeer, type Peer } from "../peer.ts";
+import { readPrincipal } from "../principal.ts";
 import { linkRequest, readUplinkRequest, requireShards, shardOfName } from "../routing.ts";
 import { surroundings } from "../surroundings.ts";
 import type { Noted } from "./dialer.ts";
@@ -68,9 +69,9 @@ export class ShardObject extends DurableObject<Env> implements ShardCalls {
     await this.#notes.written();
   }
 
-  async latest(path: string): Promise<LatestResult> {
+  async latest(path: string, principal?: string): Promise<LatestResult> {
     count("rpc.shard");
-    return this.#core.latest(path);
+    return this.#core.latest(path, readPrincipal(principal));
   }
 
   async status(): Promise<ShardStatus> {

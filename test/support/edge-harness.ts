@@ -22,17 +22,35 @@ export const EDGE_KEYS = ORIGINS.map((origin) => {
   return `${kid}:${name}:${secret}`;
 }).join(",");
 
+/** A header whose principal, in JSON, the Worker takes for that of the request. */
+export const MADE_BY_HAND = "Test-Principal";
+
 const ENTRY = `
 import { createApp } from "${root}/edge/http/app.ts";
 import { ShardObject as Shard } from "${root}/edge/shard/shard-object.ts";
-export { EndpointObject } from "${root}/edge/endpoint/endpoint-object.ts";
+import { EndpointObject as Endpoint } from "${root}/edge/endpoint/endpoint-object.ts";
+import { PUBLIC } from "${root}/edge/principal.ts";
+export class EndpointObject extends Endpoint {
+  async attachments() { return this.ctx.getWebSockets("subscriber").map((one) => one.deserializeAttachment()); }
+}
 export class ShardObject extends Shard {
   async crash() { this.ctx.abort("crashed by a test"); }
+  async latest(path, principal) {
+    this.asker = principal;
+    return super.latest(path, principal);
+  }
+  async lastAsker() { return this.asker; }
 }
-const app = createApp(new Map([["/$/", () => new Response("the page")]]));
+const made = (request) => JSON.parse(request.headers.get("${MADE_BY_HAND}") ?? "null");
+const app = createApp(new Map([["/$/", () => new Response("the page")]]), (request) => made(request) ?? PUBLIC);
 export default {
   async fetch(request, env, ctx) {
-    const crash = /^\\/test\\/crash\\/(\\d+)$/.exec(new URL(request.url).pathname);
+    const { pathname, searchParams } = new URL(request.url);
+    if (pathname === "/test/attachments")
+      return Response.json(await env.ENDPOINT.get(env.ENDPOINT.idFromName(searchParams.get("path"))).attachments());
+    if (pathname === "/test/last-asker")
+      return Response.json((await env.SHARD.get(env.SHARD.idFromName("shard-0")).lastAsker()) ?? null);
+    const crash = /^\\/test\\/crash\\/(\\d+)$/.exec(pathname);
     if (!crash) return app.fetch(request, env, ctx);
     const id = env.SHARD.idFromName("shard-" + crash[1]);
     await env.SHARD.get(id).crash().catch(() => {});
@@ -51,6 +69,10 @@ export interface TestEdge {
   evictShard(shard: number): Promise<void>;
   /** Ends a shard as a fault of the platform does: memory and sockets are gone, its rows stay. */
   crashShard(shard: number): Promise<void>;
+  /** What the sockets of an endpoint's subscribers hold over a hibernation. */
+  attachments(path: string): Promise<readonly Record<string, unknown>[]>;
+  /** The principal, encoded, with which the first shard was asked for a latest record the last time; null for none. */
+  lastAsker(): Promise<string | null>;
   /** Counters of /$/operations. */
   operations(): Promise<Record<string, number>>;
   /** What the edge has logged. */
@@ -100,6 +122,11 @@ export async function startEdge(vars: Record<string, string> = {}): Promise<Test
     crashShard: async (shard) => {
       await fetch(`${origin}/test/crash/${shard}`);
     },
+    attachments: async (path) =>
+      (await fetch(`${origin}/test/attachments?path=${encodeURIComponent(path)}`)).json() as Promise<
+        Record<string, unknown>[]
+      >,
+    lastAsker: async () => (await fetch(`${origin}/test/last-asker`)).json() as Promise<string | null>,
     operations: async () => (await fetch(`${origin}/$/operations`)).json() as Promise<Record<string, number>>,
     logs: () => server.getLogs().map((log) => log.message),
     close: async () => {

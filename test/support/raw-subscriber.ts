@@ -37,8 +37,9 @@ export class RawSubscriber {
   #at = new Map<string, number>();
   #waiting = new Set<() => void>();
 
-  constructor(url: string) {
+  constructor(url: string, headers: Readonly<Record<string, string>> = {}) {
     this.socket = new WebSocket(url, ["distributary.v1"], {
+      headers,
       perMessageDeflate: false,
       maxPayload: 64 * 1024 * 1024,
     });

@@ -11,6 +11,7 @@ import {
 } from "../../../edge/endpoint/attachment.ts";
 import type { StateFacts } from "../../../edge/endpoint/state-facts.ts";
 import type { SubscriptionFacts } from "../../../edge/endpoint/subscription-states.ts";
+import { PUBLIC } from "../../../edge/principal.ts";
 import { position, update } from "../../support/endpoint-frames.ts";
 import { FakeSocket } from "../../support/fake-socket.ts";
 
@@ -45,16 +46,16 @@ describe("a subscriber's socket", () => {
     const socket = new FakeSocket();
     const follows = new Map(all.map((one) => [`/quotes/${one.id}`, one]));
 
-    saveSubscriber(socket, follows);
+    saveSubscriber(socket, PUBLIC, follows);
 
-    expect(loadSubscriber(socket)).toEqual(follows);
+    expect(loadSubscriber(socket)).toEqual({ principal: PUBLIC, follows });
   });
 
   test("of one path costs about what its path takes, and no more than 64 bytes beside that while it is live", () => {
     const socket = new FakeSocket();
     const path = "/quotes/AAPL";
 
-    saveSubscriber(socket, [[path, { id: 0, subscription: { kind: "live", beyond: undefined } }]]);
+    saveSubscriber(socket, PUBLIC, [[path, { id: 0, subscription: { kind: "live", beyond: undefined } }]]);
 
     expect(bytesOf(socket) - path.length).toBeLessThanOrEqual(64);
   });
@@ -128,7 +129,9 @@ describe("the path of an object whose name doesn't tell it", () => {
     strange.serializeAttachment({ kind: "of a later version" });
     saveLink(link, undefined, [carried(path, facts())]);
     gone.serializeAttachment(null);
-    saveSubscriber(subscriber, [[path, { id: 0, subscription: { kind: "live", beyond: undefined } }]]);
+    saveSubscriber(subscriber, PUBLIC, [
+      [path, { id: 0, subscription: { kind: "live", beyond: undefined } }],
+    ]);
 
     expect(pathOn([strange, link], [])).toBe(path);
     expect(pathOn([], [gone, subscriber])).toBe(path);

@@ -9,10 +9,10 @@ import type { OriginHello } from "../../shared/protocol/uplink.ts";
 import { VERSION } from "../../shared/protocol/version.ts";
 import { closeQuietly, type HibernatingPeer } from "../peer.ts";
 import { Deadline } from "./failover.ts";
+import { Greeting } from "./greeting.ts";
 import { type Failover, Generations, Leadership, type ShardConfig } from "./leadership.ts";
 import {
   fenceStranger,
-  greet,
   SliceUplinks,
   type SliceUplinksPorts,
   survivorsSlice,
@@ -58,6 +58,7 @@ export class Slices {
   readonly #layouts = new Map<number, readonly Leadership[]>();
   /** The slices of the count that is served. */
   #served: readonly Leadership[];
+  readonly #greeting: Greeting;
   readonly #owners = new Map<HibernatingPeer, Leadership>();
   #nextLink = 1;
   /** What a slice of the count that is served is given before another count is served. */
@@ -72,6 +73,7 @@ export class Slices {
     this.#ports = ports;
     this.#config = config;
     this.#failover = failover;
+    this.#greeting = new Greeting(() => ports.now(), survivors.uplinks);
     this.generations = new Generations(survivors.generation, (generation) => ports.setGeneration(generation));
     const bySlice = Map.groupBy(survivors.uplinks, (socket) => formatSlice(survivorsSlice(socket)));
     for (const socket of survivors.uplinks) this.#layout(survivorsSlice(socket).count, bySlice);
@@ -119,7 +121,8 @@ export class Slices {
   }
 
   opened(socket: HibernatingPeer, origin: string): void {
-    greet(socket, origin);
+    this.#greeting.arrived();
+    this.#greeting.opened(socket, origin);
   }
 
   /** Of which slice an uplink is that has said hello, while that is known. */
@@ -129,6 +132,7 @@ export class Slices {
 
   /** Any arrival checks whether a standby must take over, so that the shard needs no timer for it (U13). */
   arrived(from?: HibernatingPeer): void {
+    this.#greeting.arrived();
     const contested = this.#layouts.size > 1;
     if (from !== undefined) this.#deadline.heard(from, this.#ports);
     for (const leadership of this.#all())
@@ -138,6 +142,7 @@ export class Slices {
 
   /** U2, U11, U12, N2. Returns why the socket must be closed, if it must. */
   welcome(socket: HibernatingPeer, hello: OriginHello): CloseName | undefined {
+    this.#greeting.ended(socket);
     if (hello.version !== VERSION) return "unsupported_version";
     // Before anything of the origin that it calls itself is touched (U2).
     if (hello.origin !== verifiedName(socket)) {
@@ -166,6 +171,7 @@ export class Slices {
   }
 
   closed(socket: HibernatingPeer): void {
+    this.#greeting.ended(socket);
     const leadership = this.#owners.get(socket);
     this.#owners.delete(socket);
     if (leadership === undefined) return;

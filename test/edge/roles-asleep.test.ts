@@ -47,8 +47,8 @@ test("[U11] [U14] who is active and who stands by, and that one takes over", asy
 }, 60_000);
 
 test("[U2] whose an uplink is whose hello it was still waiting for", async () => {
-  const authorization = `Bearer ${await ScriptedOrigin.token({ name: "standby" })}`;
-  const dial = async () => {
+  const dial = async (name: string) => {
+    const authorization = `Bearer ${await ScriptedOrigin.token({ name })}`;
     const socket = new WebSocket(`${edge.wsUrl}/$/uplink?shard=0`, [UPLINK_PROTOCOL], {
       headers: { authorization },
     });
@@ -56,13 +56,13 @@ test("[U2] whose an uplink is whose hello it was still waiting for", async () =>
     await once(socket, "open");
     return socket;
   };
-  const [liar, honest] = [await dial(), await dial()];
+  const [liar, honest] = [await dial("standby"), await dial("scripted")];
   await edge.evictShard(0);
   const refused = once(liar, "close");
   const greeted = once(honest, "message");
 
   liar.send(encodeHello({ version: VERSION, origin: "active" }));
-  honest.send(encodeHello({ version: VERSION, origin: "standby" }));
+  honest.send(encodeHello({ version: VERSION, origin: "scripted" }));
 
   const [code, reason] = await refused;
   expect([code, String(reason)]).toEqual([4503, "unauthorized"]);

@@ -32,6 +32,7 @@ const PROBLEM_CHARACTERS = 200;
 /** Reads `kid:name:secret[,kid:name:secret…]`. Shows no secret in a problem. */
 export function readUplinkKeys(text: string | undefined): UplinkKeysResult {
   const keys = new Map<string, UplinkKey>();
+  const bySecret = new Map<string, UplinkKey>();
   if (text === undefined || text.trim() === "")
     return { ok: false, problem: `UPLINK_KEYS must be ${UPLINK_KEY_FORM}, or several with commas between` };
   for (const entry of text.split(",")) {
@@ -39,6 +40,13 @@ export function readUplinkKeys(text: string | undefined): UplinkKeysResult {
     if (!read.ok) return { ok: false, problem: `UPLINK_KEYS: one ${read.problem}` };
     const { key } = read;
     if (keys.has(key.kid)) return { ok: false, problem: `UPLINK_KEYS: there are two keys ${key.kid}` };
+    // Whoever has it could be either.
+    const other = bySecret.get(String(key.secret));
+    if (other !== undefined && other.name !== key.name) {
+      const problem = `UPLINK_KEYS: ${other.kid} and ${key.kid} have the same secret, and different names`;
+      return { ok: false, problem };
+    }
+    bySecret.set(String(key.secret), key);
     keys.set(key.kid, key);
   }
   return { ok: true, keys };

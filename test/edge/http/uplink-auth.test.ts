@@ -121,6 +121,7 @@ describe("the keys", () => {
     ["have an empty name", `a::${SECRET}`],
     ["have a secret of less than 32 bytes", "a:n:short"],
     ["end in a comma", `a:n:${SECRET},`],
+    ["give two origins one secret", `a:n:${SECRET},b:m:${SECRET}`],
     ["name one key twice", `a:n:${SECRET},a:m:${OTHER}`],
   ])("that %s are a problem, which shows no secret", (_, text) => {
     const read = readUplinkKeys(text);
@@ -133,6 +134,10 @@ describe("the keys", () => {
     expect(readUplinkKeys(`k1:n:${SECRET},k2:${OTHER}`)).toMatchObject({
       problem: expect.stringContaining("that of k2 lacks the origin's name, as in k2:origin-1:…"),
     });
+  });
+
+  test("of one origin may share a secret", () => {
+    expect(readUplinkKeys(`a:n:${SECRET},b:n:${SECRET}`)).toMatchObject({ ok: true });
   });
 
   test("a secret may hold a colon, and its size is in bytes", () => {

@@ -115,8 +115,8 @@ describe("an origin of a slice", () => {
     origin.watchList.get(shard, 2, `/t/${keyAt(0)}`);
 
     expect(shard.taken()).toEqual([
-      `?1 {"latest":"/t/${keyAt(3)}","position":"-","count":0}`,
-      `?2 {"latest":"/t/${keyAt(0)}","position":"-","count":0,"notHome":true}`,
+      `?1 {"latest":"/t/${keyAt(3)}","position":"-","count":0,"oldest":"-"}`,
+      `?2 {"latest":"/t/${keyAt(0)}","position":"-","count":0,"oldest":"-","notHome":true}`,
     ]);
   });
 

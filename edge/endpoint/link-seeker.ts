@@ -3,6 +3,7 @@
  * then, it has a timer and so stays awake. It tries a bounded number of times and then gives up.
  */
 import { backoff } from "../../shared/core/backoff.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 
 export interface LinkSeekerPorts {
   /** Asks the shard to attach; resolves when the shard has noted it; it dials meanwhile. */
@@ -15,12 +16,12 @@ export interface LinkSeekerPorts {
 }
 
 const TRIES = 6;
-const RETRY = { baseMs: 250, maxMs: 10_000 } as const;
+const RETRY = TIME_LIMITS.linkAgain;
 /** Within this time a shard that has noted an object has dialled it, or will not. */
-const DIAL_MS = 15_000;
+const DIAL_MS = TIME_LIMITS.linkDialMs;
 /** A shard dials all its objects by itself after a break or a restart. Only the first of them need wake it. */
-const LATER_MS = 1_000;
-const LATER_SPREAD_MS = 4_000;
+const LATER_MS = TIME_LIMITS.linkLaterMs;
+const LATER_SPREAD_MS = TIME_LIMITS.linkLaterSpreadMs;
 
 export class LinkSeeker {
   readonly #ports: LinkSeekerPorts;

@@ -3,6 +3,7 @@
  * socket gives no event for that, so while somebody is too full, and only then, there is a timer.
  */
 import type { HibernatingPeer } from "../peer.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 
 export interface PacerPorts {
   /** Milliseconds since 1970. */
@@ -11,9 +12,9 @@ export interface PacerPorts {
   after(ms: number, run: () => void): () => void;
 }
 
-const LOOK_MS = 50;
+const LOOK_MS = TIME_LIMITS.roomLookMs;
 /** Who takes nothing for so long is gone, or as good as gone. */
-const TAKES_NOTHING_MS = 30_000;
+const TAKES_NOTHING_MS = TIME_LIMITS.takesNothingMs;
 
 export class Pacer {
   readonly #ports: PacerPorts;

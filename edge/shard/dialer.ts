@@ -5,6 +5,7 @@
  */
 import { backoff } from "../../shared/core/backoff.ts";
 import type { Peer } from "../peer.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 
 export interface DialerPorts {
   /** Opens a socket to an object; rejects where that fails, or takes too long. */
@@ -28,10 +29,10 @@ interface Dial {
 
 const AT_ONCE = 50;
 const TRIES = 10;
-const RETRY = { baseMs: 250, maxMs: 30_000 } as const;
+const RETRY = TIME_LIMITS.objectDialAgain;
 /** A shard that restarts dials all its objects: spread over up to a second, for the sake of those. */
 const SPREAD_MS_EACH = 2;
-const SPREAD_MS = 1_000;
+const SPREAD_MS = TIME_LIMITS.objectDialSpreadMs;
 
 export class Dialer {
   readonly #ports: DialerPorts;

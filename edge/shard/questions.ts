@@ -14,6 +14,7 @@ import { ERRORS, type ErrorCode } from "../../shared/protocol/codes.ts";
 import { type Frame, timestampOf } from "../../shared/protocol/frame.ts";
 import { formatPosition, merge, type Position } from "../../shared/protocol/position.ts";
 import type { OriginSays } from "../../shared/protocol/uplink.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 import { SILENT_SLICE_MS } from "./scattered-ask.ts";
 
 /** The latest record of an endpoint. `position` as text, since this travels between objects. */
@@ -58,9 +59,9 @@ const OPEN_QUESTIONS = 1_000;
 /** For the answers of a shard. An object gets a thousand requests a second at most, and nobody waits for longer than 5 s. */
 const ASKERS = 5_000;
 /** From when the first of its askers came. */
-const ANSWER_MS = 5_000;
+const ANSWER_MS = TIME_LIMITS.questionMs;
 /** For so long those who want the next question put wait for the one that is under way. */
-const UNDER_WAY_MS = 1_000;
+const UNDER_WAY_MS = TIME_LIMITS.questionUnderWayMs;
 
 const UNAVAILABLE: LatestResult = {
   kind: "error",

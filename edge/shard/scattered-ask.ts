@@ -3,11 +3,12 @@ import { type Attach, encodeAttach } from "../../shared/protocol/attach.ts";
 import type { Frame, Routing } from "../../shared/protocol/frame.ts";
 import { componentsOf, type Position, reaches } from "../../shared/protocol/position.ts";
 import { sliceOf } from "../../shared/protocol/slice.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 import type { Part } from "./combine.ts";
 import type { Watch } from "./links.ts";
 
 /** How long a slice that says nothing is waited for, where another one can answer. */
-export const SILENT_SLICE_MS = 1_000;
+export const SILENT_SLICE_MS = TIME_LIMITS.sliceSilentMs;
 
 export interface ScatteredAsk {
   readonly watch: Watch;

@@ -13,6 +13,7 @@ import { type Message, splitBinary, splitText } from "../../shared/protocol/mess
 import { encodeDetach, encodeGet } from "../../shared/protocol/uplink.ts";
 import { VERSION } from "../../shared/protocol/version.ts";
 import { closeQuietly, type HibernatingPeer, type Peer } from "../peer.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 import { Dialer, type DialerPorts, type Noted } from "./dialer.ts";
 import { Downlink, type DownlinkPorts } from "./downlink.ts";
 import type { ShardConfig } from "./leadership.ts";
@@ -47,7 +48,7 @@ export interface ShardSurvivors {
 }
 
 /** How long an endpoint stays attached after its last subscriber has gone. */
-const LINGER_MS = 30_000;
+const LINGER_MS = TIME_LIMITS.lingerMs;
 
 export class ShardCore {
   readonly #ports: ShardPorts;

@@ -8,10 +8,10 @@
  * for that short while commits are better put off.
  */
 import { Worker } from "node:worker_threads";
+import { TIME_LIMITS } from "../time-limits.ts";
 
 /** Bytes of records after which there is something to write back. */
 const STEP_BYTES = 16 * 1024 * 1024;
-const CLOSE_MS = 5_000;
 
 /** Numbers that both threads see: 1 as soon as the thread has let go of the file, and while it finishes. */
 export const CLOSED = 0;
@@ -52,7 +52,7 @@ export class WriteBehind {
   close(): void {
     if (this.#thread === undefined) return;
     this.#thread.postMessage("close");
-    Atomics.wait(this.#data.shared, CLOSED, 0, CLOSE_MS);
+    Atomics.wait(this.#data.shared, CLOSED, 0, TIME_LIMITS.indexThreadEndsMs);
     void this.#thread.terminate();
     this.#thread = undefined;
   }

@@ -7,6 +7,7 @@
  * that can end a connection ends in `close`. What kafkajs does is never relied on for that.
  */
 /// <reference path="./kafkajs-parts.d.ts" />
+
 import { once } from "node:events";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { setTimeout as startTimer } from "node:timers";
@@ -16,17 +17,18 @@ import Broker from "kafkajs/src/broker/index.js";
 import ConnectionPool, { type Connection as KafkaConnection } from "kafkajs/src/network/connectionPool.js";
 import type Encoder from "kafkajs/src/protocol/encoder.js";
 import { SourceError } from "../source/source.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 import { AT_ONCE, type Turn } from "./dial-gate.ts";
 import { type Heard, Hearing } from "./hearing.ts";
 import type { Credentials, KafkaSettings } from "./settings.ts";
 import { WireReader } from "./wire.ts";
 
 /** A broker that sends not a byte for so long, while it is connected to or asked, is taken for dead. */
-const CONNECT_MS = 10_000;
-const SILENCE_MS = 5_000;
+const CONNECT_MS = TIME_LIMITS.brokerConnectMs;
+const SILENCE_MS = TIME_LIMITS.brokerSilentMs;
 /** One that wants to be left alone for longer is asked again all the same. */
-const MAX_THROTTLE_MS = 300_000;
-const KEEP_ALIVE_MS = 60_000;
+const MAX_THROTTLE_MS = TIME_LIMITS.brokerThrottledMs;
+const KEEP_ALIVE_MS = TIME_LIMITS.brokerKeepAliveMs;
 
 /** Of a request's header, without the client's name: length, key, version, number, and how long the name is. */
 const HEADER_BYTES = 14;

@@ -3,6 +3,7 @@
 import { turns } from "../reading/turns.ts";
 import { epochOf } from "../source/epoch.ts";
 import { type Batch, type ReadRequest, SourceError } from "../source/source.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 import type { Cluster } from "./cluster.ts";
 import { type Fetcher, heldBackIn, type Mood } from "./fetcher.ts";
 import type { Memory } from "./memory.ts";
@@ -12,7 +13,7 @@ import { partsOf, type Reached, readTo, UNKNOWN_EPOCH } from "./record-batches.t
 import { type Fetched, KAFKA_ERROR, type PartitionMetadata, type TopicMetadata } from "./requests.ts";
 import { WireError } from "./wire.ts";
 
-const FETCH_PATIENCE_MS = 10_000;
+const FETCH_PATIENCE_MS = TIME_LIMITS.fetchPatienceMs;
 
 interface Place {
   readonly topicId: Buffer;

@@ -19,6 +19,7 @@ import { WHOLE, within } from "../../shared/protocol/slice.ts";
 import { encodeQuestionError } from "../../shared/protocol/uplink.ts";
 import type { IndexedRecord } from "../index/record.ts";
 import type { Partition } from "../reading/partitions.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 import { answerLatest } from "./answer.ts";
 import { BlockedAsks } from "./blocked-asks.ts";
 import { newWatchCounts } from "./counts.ts";
@@ -26,7 +27,6 @@ import { type Ask, Interest, Shard, type Watch } from "./interest.ts";
 import { keyText } from "./key-text.ts";
 import { forward, lose } from "./live.ts";
 import type { ShardPort } from "./outbox.ts";
-import { AHEAD_PATIENCE_MS } from "./proof.ts";
 import { Serving, type ServingPorts } from "./serving.ts";
 import { type Endpoint, isHome, tailsIn } from "./subject.ts";
 
@@ -155,7 +155,7 @@ export class WatchList {
 
   /** To be called every second or so: who has waited long enough gets a turn (R5). */
   passTime(): void {
-    const due = this.#blocked.takeTired(this.#ports.now() - AHEAD_PATIENCE_MS);
+    const due = this.#blocked.takeTired(this.#ports.now() - TIME_LIMITS.askAheadMs);
     for (const ask of due) ask.interest.shard.queue(ask.interest);
   }
 

@@ -2,8 +2,8 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { makeFolder } from "../../../shared/node/make-folder.ts";
 import { EmbeddedLog } from "../../../origin/embedded/log.ts";
+import { makeFolder } from "../../../shared/node/make-folder.ts";
 
 let folder: string;
 beforeEach(() => {

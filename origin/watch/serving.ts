@@ -8,7 +8,7 @@ import { NOTHING, reaches } from "../../shared/protocol/position.ts";
 import { type Answer, type AnswerPorts, answerRecent, answerRecovered } from "./answer.ts";
 import type { BlockedAsks } from "./blocked-asks.ts";
 import type { WatchCounts } from "./counts.ts";
-import type { Ask, Behind, Interest, Shard } from "./interest.ts";
+import type { Ask, Interest, Shard } from "./interest.ts";
 import { examine, type Gap, gapsIn, prove } from "./proof.ts";
 import { isFilled, joined, leftOf } from "./replayed.ts";
 import type { Replays } from "./replays.ts";
@@ -44,7 +44,7 @@ export class Serving {
       const [interest] = shard.work;
       if (interest === undefined || shard.congested) break;
       shard.work.delete(interest);
-      const mayCatchUp = interest.behind !== undefined && !this.#isHeldBack(interest, interest.behind);
+      const mayCatchUp = interest.forwarding.kind !== "on" && !this.#isHeldBack(interest);
       bytes += mayCatchUp ? this.#catchUp(interest) : this.#answer(interest);
       if (mayCatchUp ? interest.hasWork : interest.nextAsk !== undefined) shard.work.add(interest);
     }
@@ -53,8 +53,9 @@ export class Serving {
   }
 
   /** Whether what would be told isn't known yet. A partition that can't be read any more holds nobody back. */
-  #isHeldBack({ watch }: Interest, { until }: Behind): boolean {
-    return until.some((epoch) => {
+  #isHeldBack({ watch, forwarding }: Interest): boolean {
+    if (forwarding.kind !== "lost") return false;
+    return forwarding.until.some((epoch) => {
       const partition = this.#ports.partitions.find(watch.endpoint.topic, epoch);
       return partition !== undefined && !partition.ready && !partition.stopped;
     });
@@ -127,17 +128,18 @@ export class Serving {
    * bytes sent.
    */
   #catchUp(interest: Interest): number {
-    const { behind, address, watch } = interest;
-    if (behind === undefined) return 0;
-    const proof = behind.cause ?? prove(this.#ports, watch, behind.from);
+    const { forwarding, address, watch } = interest;
+    if (forwarding.kind === "on") return 0;
+    const { from } = forwarding;
+    const proof = forwarding.kind === "lost" ? forwarding.cause : prove(this.#ports, watch, from);
     if (proof === "recovered") {
-      const page = answerRecovered(this.#ports, watch, behind.from);
+      const page = answerRecovered(this.#ports, watch, from);
       const { to, verdict } = page.attached;
-      interest.behind = reaches(to, verdict.head) ? undefined : { from: to, cause: undefined, until: [] };
+      interest.step({ kind: "caughtUp", to, whole: reaches(to, verdict.head) });
       return this.#send(interest, address, page);
     }
-    interest.behind = undefined;
-    const reset = answerRecent(this.#ports, watch, behind.from, proof);
+    interest.step({ kind: "told" });
+    const reset = answerRecent(this.#ports, watch, from, proof);
     interest.shard.outbox.add(address, encodeAttached({ ...reset.attached, id: UNASKED }));
     this.#counts.reset++;
     return this.#send(interest, address, reset);

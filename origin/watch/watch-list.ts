@@ -150,7 +150,8 @@ export class WatchList {
   becameReady({ topic, epoch }: Partition): void {
     for (const { interests } of this.#watchesOf(topic))
       for (const interest of interests.values())
-        if (interest.behind?.until.includes(epoch)) interest.shard.queue(interest);
+        if (interest.forwarding.kind === "lost" && interest.forwarding.until.includes(epoch))
+          interest.shard.queue(interest);
   }
 
   /** To be called every second or so: who has waited long enough gets a turn (R5). */
@@ -167,7 +168,7 @@ export class WatchList {
       if (gone.length > 0) lose(watch, "epoch");
       // What they waited for may have gone.
       for (const interest of watch.interests.values())
-        if (interest.behind !== undefined) interest.shard.queue(interest);
+        if (interest.forwarding.kind !== "on") interest.shard.queue(interest);
       for (const epoch of gone) watch.tails.delete(epoch);
       for (const [epoch, tail] of tails) if (!watch.tails.has(epoch)) watch.tails.set(epoch, tail);
     }

@@ -27,6 +27,8 @@ export interface BenchSettings {
   readonly processes: number;
   readonly lingerMs: number;
   readonly seed: number;
+  /** The folder of another checkout, whose product is put under load. */
+  readonly checkout?: string;
 }
 
 export interface StageSettings {
@@ -114,6 +116,7 @@ export class Bench {
     progress: Progress,
   ): Promise<Bench> {
     const { system: name, endpoints, clients, processes, popularity, seed, partitions, origins } = settings;
+    const { checkout } = settings;
     const assignment = assign(popularity, clients, endpoints, seeded(seed));
     const watched = new Set(assignment).size;
     const { problems } = checkDescriptors({
@@ -125,8 +128,15 @@ export class Bench {
     });
     if (problems.length > 0) throw new DoesNotFit(problems.join("\n"));
     goOn();
-    progress(`starting ${name}`);
-    const system = await startSystem({ name, kafka, partitions, origins, endpoints });
+    progress(`starting ${name}${checkout === undefined ? "" : ` of ${checkout}`}`);
+    const system = await startSystem({
+      name,
+      kafka,
+      partitions,
+      origins,
+      endpoints,
+      ...(checkout && { checkout }),
+    });
     const { url, topic, verdicts, target } = system;
     const load = new Clients({ url, topic, assignment, processes, verdicts, first: 0 });
     const publisher = new Publisher({ ...settings, target });

@@ -1,4 +1,6 @@
 /** What can be put under load: the product, and the floors that its figures are compared with. */
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import { logPath } from "../../origin/embedded/log.ts";
 import { Deployment, type DeploymentSettings, freePort } from "../support/deployment.ts";
 import type { KafkaBroker } from "../support/kafka-broker.ts";
@@ -44,6 +46,8 @@ export interface SystemSettings {
   /** That share the partitions; only the product has more than one. */
   readonly origins: number;
   readonly endpoints: number;
+  /** The folder of another checkout whose edge and origin are to run instead of these: they start as its own tests start them. */
+  readonly checkout?: string;
 }
 
 let topics = 0;
@@ -112,11 +116,17 @@ async function startBare(settings: SystemSettings, topic: string): Promise<Syste
 
 /** The product, or what stands in the edge's place with a link to each endpoint. */
 async function deploy(
-  { name, endpoints, origins }: SystemSettings,
+  { name, endpoints, origins, checkout }: SystemSettings,
   topic: string,
   settings: DeploymentSettings,
 ): Promise<Deployment> {
-  if (name === "distributary") return Deployment.start({ ...settings, slices: origins });
+  if (name === "distributary") {
+    const { start } =
+      checkout === undefined
+        ? { start: (given: DeploymentSettings) => Deployment.start(given) }
+        : await deploymentOf(checkout);
+    return start({ ...settings, slices: origins });
+  }
   const deployment = await Deployment.start({ ...settings, edgeScript: "test/bench/floor/main.ts" });
   try {
     const paths = Array.from({ length: endpoints }, (_, i) => `/${topic}/${KEY}${i}`);
@@ -127,6 +137,14 @@ async function deploy(
     await deployment.stop();
     throw error;
   }
+}
+
+async function deploymentOf(checkout: string): Promise<{ start: typeof Deployment.start }> {
+  const file = join(resolve(checkout), "test/support/deployment.ts");
+  const { Deployment: theirs } = (await import(pathToFileURL(file).href)) as {
+    Deployment: typeof Deployment;
+  };
+  return { start: (settings) => theirs.start(settings) };
 }
 
 function deployed(

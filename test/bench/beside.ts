@@ -2,7 +2,7 @@
  * `npm run bench:beside`: what an update and a delivery cost here, as a share of what they cost in another checkout. Both
  * run at once and are under load in turns, so that what else the machine does befalls both.
  */
-import { readSettings } from "../../origin/settings/settings.ts";
+import { readSettings } from "../../shared/node/settings.ts";
 import { Bench, type BenchSettings, type Result } from "./bench.ts";
 import type { Sample } from "./fit.ts";
 import { NoKafka, startKafka } from "./kafka.ts";

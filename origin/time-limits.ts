@@ -84,6 +84,8 @@ export const TIME_LIMITS = {
   readLookMs: 2_000,
   /** For a read that was ended to return. */
   readLetGoMs: 1_000,
+  /** A partition of which more was removed is read again after so long at the latest (R8). */
+  rereadLatestMs: 60_000,
   /** Of reading and decoding in one turn of the loop. */
   turnMs: 5,
   // Kafka
@@ -91,8 +93,10 @@ export const TIME_LIMITS = {
   brokerConnectMs: 10_000,
   /** A broker that is asked and sends nothing for so long is taken for dead. */
   brokerSilentMs: 5_000,
-  /** A broker that wants to be left alone for longer is asked again all the same. */
-  brokerThrottledMs: 300_000,
+  /** A broker that throttles for longer is asked over another connection. */
+  brokerThrottledMs: 12_000,
+  /** For a broker to take a connection; doubled each time that it isn't enough. */
+  brokerDialSilent: { baseMs: 3_000, maxMs: 10_000 },
   /** Before TCP looks whether an idle connection still stands. */
   brokerKeepAliveMs: 60_000,
   /** After this, what one broker doesn't say another is asked for, too. */

@@ -3,7 +3,6 @@
  * enough, else from answers of the origin, piece by piece until the window takes over.
  */
 import type { Attached } from "../../shared/protocol/attach.ts";
-import type { ResetCause } from "../../shared/protocol/codes.ts";
 import { type Frame, routingOf } from "../../shared/protocol/frame.ts";
 import {
   afterTaking,
@@ -19,19 +18,20 @@ import {
 } from "../../shared/protocol/position.ts";
 import type { Verdict } from "../../shared/protocol/schemas.ts";
 import { encodeReset } from "../../shared/protocol/subscriber.ts";
+import type { Peer } from "../peer.ts";
 import type { Replica, Span } from "./replica.ts";
-import type { Subscriber, Subscribers } from "./subscribers.ts";
+import type { Subscribers, WaitingSubscriber } from "./subscribers.ts";
 
-/** From where continuity was proved: what the object had in memory, an origin's index, or the log itself (R7). */
+/** From where continuity was proved: what was in memory, an origin's index, or the log itself (R7). */
 export type Proof = "window" | "index" | "log";
 
 /** How a subscribe was answered. `fresh` and `lost` begin with the latest update. */
 export type Answered = Proof | "fresh" | "lost";
 
-export class CatchUp {
+export class CatchUp<S extends Peer> {
   readonly #path: string;
   readonly #replica: Replica;
-  readonly #subscribers: Subscribers;
+  readonly #subscribers: Subscribers<S>;
   readonly #replays: boolean;
   readonly #answered: (how: Answered) => void;
 
@@ -39,7 +39,7 @@ export class CatchUp {
   constructor(
     path: string,
     replica: Replica,
-    subscribers: Subscribers,
+    subscribers: Subscribers<S>,
     replays: boolean,
     answered: (how: Answered) => void,
   ) {
@@ -51,18 +51,17 @@ export class CatchUp {
   }
 
   /**
-   * Serves one who waits from what the object knows; false where only the origin can tell. `learned`: what it has
-   * learned that from just now, where it couldn't serve this one before.
+   * Serves one who waits from what is known here; false where only the origin can tell. `learned`: what that was
+   * learned from just now, where this one couldn't be served before.
    */
-  serve(subscriber: Subscriber, now: number, learned: Proof = "window"): boolean {
-    const { waiting } = subscriber;
-    if (waiting === undefined) return false;
-    const resume = this.#replica.decide(waiting.from, now);
+  serve(subscriber: WaitingSubscriber<S>, now: number, learned: Proof = "window"): boolean {
+    const { from } = subscriber.subscription;
+    const resume = this.#replica.decide(from, now);
     if (resume.kind === "ask") return false;
     const { frames, head } = resume;
     if (resume.kind === "snapshot")
       this.#answer(subscriber, { position: resume.position, head }, frames, "live", "fresh");
-    else this.#pass(subscriber, waiting.from ?? head, frames, head, "live", learned);
+    else this.#pass(subscriber, from ?? head, frames, head, "live", learned);
     return true;
   }
 
@@ -78,7 +77,7 @@ export class CatchUp {
     const onwards = rest.kind === "replay" ? rest.frames : [];
     const then = rest.kind === "ask" ? span.to : "live";
     for (const subscriber of this.#subscribers.waiting()) {
-      const { from } = subscriber.waiting;
+      const { from } = subscriber.subscription;
       if (from === undefined) continue;
       const frames = isBetween(from, span) ? after(span.frames, from) : [];
       if (isBetween(from, span) && (then === "live" || frames.length > 0)) {
@@ -91,9 +90,9 @@ export class CatchUp {
   }
 
   /** Continuity is lost for one who waits: it begins anew just before the latest update. */
-  #lose(subscriber: Subscriber, cause: ResetCause): void {
+  #lose(subscriber: WaitingSubscriber<S>, cause: string): void {
     const { position, frames, head } = this.#replica.snapshot();
-    if (subscriber.waiting?.answered) {
+    if (subscriber.subscription.kind === "lagging") {
       const reset = encodeReset(this.#path, { position, head, cause });
       this.#subscribers.continue(subscriber, [reset, ...frames], "live");
     } else {
@@ -104,7 +103,7 @@ export class CatchUp {
 
   /** Nothing after `from` is missing: the frames follow it. */
   #pass(
-    subscriber: Subscriber,
+    subscriber: WaitingSubscriber<S>,
     from: Position,
     frames: readonly Frame[],
     head: Position,
@@ -112,12 +111,13 @@ export class CatchUp {
     how: Proof,
   ): void {
     const beyond = then === "live" ? beyondOf(head, this.#replica.position) : undefined;
-    if (subscriber.waiting?.answered) this.#subscribers.continue(subscriber, frames, then, beyond);
+    if (subscriber.subscription.kind === "lagging")
+      this.#subscribers.continue(subscriber, frames, then, beyond);
     else this.#answer(subscriber, { position: from, head, recovered: true }, frames, then, how, beyond);
   }
 
   #answer(
-    subscriber: Subscriber,
+    subscriber: WaitingSubscriber<S>,
     verdict: Verdict,
     frames: readonly Frame[],
     then: "live" | Position,
@@ -129,9 +129,9 @@ export class CatchUp {
   }
 }
 
-/** Where a receiver stands in epochs of which its object has nothing. */
-function beyondOf(position: Position, object: Position | undefined): Position | undefined {
-  const beyond = componentsOf(position, (epoch) => !object?.has(epoch));
+/** Where a receiver stands in epochs of which its replica has nothing. */
+function beyondOf(position: Position, replica: Position | undefined): Position | undefined {
+  const beyond = componentsOf(position, (epoch) => !replica?.has(epoch));
   return beyond.size > 0 ? beyond : undefined;
 }
 
@@ -140,7 +140,7 @@ export function proofOf({ log }: Attached): "index" | "log" {
   return log ? "log" : "index";
 }
 
-/** Whether an object holds updates that the source of an answer doesn't know, and hasn't dropped. */
+/** Whether a replica holds updates that the source of an answer doesn't know, and hasn't dropped. */
 export function knowsLess({ verdict, to, horizon }: Attached, position: Position): boolean {
   const known = later(verdict.head, to);
   for (const [epoch, offset] of position)
@@ -177,7 +177,7 @@ function isBetween(from: Position, span: Span): boolean {
 }
 
 /**
- * Where an answer leads, as far as the object is there. An epoch in which the object has nothing needs no more of it where
+ * Where an answer leads, as far as the replica is there. An epoch in which it has nothing needs no more of it where
  * the answer has told all.
  */
 function asFarAs({ to, horizon, verdict }: Attached, position: Position): Position {

@@ -1,36 +1,27 @@
 /**
- * What an endpoint's object decides: who is served from where, when the origin is asked, what is passed on.
- * S1–S9, R1–R5 and L1–L5. Sockets, time, chance and the shard come in as ports.
+ * What the object of one endpoint decides: it holds one endpoint state and one link, that to the shard of its path. L1, L3 and
+ * L5; what concerns the path is in endpoint-state.ts. Sockets, time, chance and the shard come in as ports.
  *
- *   subscribe ──▶ served from the window ──▶ live ◀── updates that chain ── link
- *       │ not covered                          ▲
- *       └──▶ waits ──▶ ask ──▶ answer: verdicts, replays ─┘
- *
- * Between two events nothing is pending here, no timer, no promise, so that the object can hibernate; the one
- * exception is an object that has subscribers and no link.
- *
- * What is done per update is here; what is asked, and how an answer is taken, in asking.ts.
+ * Between two events nothing is pending here, no timer, no promise, so that the object can hibernate; the exceptions are an
+ * object that has subscribers and no link, and one that has a subscriber which is too full for more.
  */
-
-import type { WindowLimits } from "../../shared/core/window.ts";
-import { CLOSE } from "../../shared/protocol/codes.ts";
+import { CLOSE, type CloseName } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
-import { decodeLinkDown, encodeEmpty, encodeOccupied } from "../../shared/protocol/link.ts";
+import { decodeLinkDown, encodeEmpty } from "../../shared/protocol/link.ts";
 import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
-import { formatPosition, NOTHING, type Position, reaches } from "../../shared/protocol/position.ts";
+import type { Position } from "../../shared/protocol/position.ts";
 import { RoutingReader } from "../../shared/protocol/routing-reader.ts";
 import { isUpdate, URL_SUBSCRIBE_ID } from "../../shared/protocol/subscriber.ts";
-import { type HibernatingPeer, sendQuietly } from "../peer.ts";
-import { Asking } from "./asking.ts";
-import { saveLink } from "./attachment.ts";
-import { type Answered, CatchUp } from "./catch-up.ts";
-import { Line } from "./line.ts";
-import { greet, type Link, survivingLink } from "./link.ts";
+import { closeQuietly, type HibernatingPeer, sendQuietly } from "../peer.ts";
+import { type Carried, loadLink, loadSubscriber, saveLink, saveSubscriber } from "./attachment.ts";
+import type { Answered } from "./catch-up.ts";
+import { EndpointState, type EndpointStateConfig } from "./endpoint-state.ts";
 import { LinkSeeker, type LinkSeekerPorts } from "./link-seeker.ts";
+import { type Link, Links } from "./links.ts";
 import { Pacer } from "./pacer.ts";
-import { Replica } from "./replica.ts";
+import type { StateFacts } from "./state-facts.ts";
 import { answerFrames } from "./subscriber-frames.ts";
-import { isFull, Subscribers } from "./subscribers.ts";
+import type { SubscriptionFacts } from "./subscription-states.ts";
 
 export interface EndpointPorts extends LinkSeekerPorts {
   /** Milliseconds since 1970. */
@@ -41,12 +32,9 @@ export interface EndpointPorts extends LinkSeekerPorts {
   answered(how: Answered): void;
 }
 
-export interface EndpointConfig {
-  /** Canonical. */
-  readonly path: string;
-  readonly window: WindowLimits;
-  /** Whether the log is read again for what an origin's index no longer holds (R7). */
-  readonly replays: boolean;
+export interface EndpointConfig extends EndpointStateConfig {
+  /** That of the path. */
+  readonly shard: number;
 }
 
 /** Sockets that outlived a hibernation. */
@@ -57,191 +45,170 @@ export interface Survivors {
 
 export class EndpointCore {
   readonly #ports: EndpointPorts;
-  readonly #path: string;
-  readonly #replica: Replica;
-  readonly #subscribers: Subscribers;
-  readonly #line: Line;
-  readonly #catchUp: CatchUp;
-  readonly #asking: Asking;
+  readonly #shard: number;
+  readonly #links: Links;
+  readonly #state: EndpointState<HibernatingPeer>;
+  /** The state, as what its link carries. */
+  readonly #carried: readonly Carried[];
   readonly #seeker: LinkSeeker;
-  readonly #pacer: Pacer;
+  readonly #pacer: Pacer<HibernatingPeer>;
   /** Of the frames on the link. */
   readonly #heads = new RoutingReader();
-  #link: Link | undefined;
-  /**
-   * What the shard was told last: whether there are subscribers. After a wake the worst is assumed: the last of them may
-   * have been leaving while the object slept.
-   */
-  #occupied = true;
 
-  constructor(ports: EndpointPorts, config: EndpointConfig, survivors: Survivors) {
+  constructor(ports: EndpointPorts, { shard, ...config }: EndpointConfig, survivors: Survivors) {
+    const { path } = config;
     this.#ports = ports;
-    this.#path = config.path;
-    const survived = survivingLink(survivors.links);
-    const facts = survived?.facts;
-    this.#link = survived?.link;
-    const { position, latest, due } = facts ?? { position: undefined, latest: undefined, due: NOTHING };
-    this.#replica = new Replica(config.window, { position, latest, due }, ports.now());
-    this.#line = new Line({
-      // Without a position there is nothing that the object hasn't passed.
-      laneOf: (from) =>
-        from === undefined || reaches(this.#replica.position ?? from, from) ? "known" : "other",
-      hasRoom: (socket, waiting) => !isFull(socket, waiting),
-      keyOf: (from) => (from === undefined ? "" : formatPosition(from)),
-    });
-    this.#subscribers = new Subscribers(this.#line, (messages) => ports.sent(messages));
-    this.#subscribers.restore(survivors.subscribers);
-    const { path, replays } = config;
-    this.#catchUp = new CatchUp(path, this.#replica, this.#subscribers, replays, (how) =>
-      ports.answered(how),
-    );
-    const [replica, subscribers, line, catchUp] = [
-      this.#replica,
-      this.#subscribers,
-      this.#line,
-      this.#catchUp,
-    ];
-    const learners = { replica, subscribers, line, catchUp };
-    this.#asking = new Asking(config.path, learners, () => ports.now(), facts);
-    this.#seeker = new LinkSeeker(ports, () => this.#subscribers.dropAll("unavailable"));
+    this.#shard = shard;
+    this.#links = new Links(survivors.links);
+    const link = this.#links.of(shard);
+    const statePorts = {
+      now: () => ports.now(),
+      sent: (messages: number) => ports.sent(messages),
+      answered: (how: Answered) => ports.answered(how),
+      ask: (frame: string) => this.#ask(frame),
+      keep: (socket: HibernatingPeer, facts: SubscriptionFacts) => saveSubscriber(socket, [[path, facts]]),
+      close: (socket: HibernatingPeer, name: CloseName) => this.#close(socket, name),
+    };
+    const subscribers = survivingSubscribers(survivors.subscribers, path);
+    this.#state = new EndpointState(statePorts, config, link && factsOn(link, path), subscribers);
+    this.#carried = [this.#state];
+    this.#seeker = new LinkSeeker(ports, shard, () => this.#state.sendAway());
     this.#pacer = new Pacer(ports, () => this.#serveWaiting());
     this.#settle();
   }
 
   get subscribers(): number {
-    return this.#subscribers.size;
+    return this.#state.subscribers;
   }
 
   /** Whether it is the socket of the link as it is now; that of another may be one, too. */
   isLink(socket: HibernatingPeer): boolean {
-    return socket === this.#link?.socket;
+    return this.#links.on(socket) !== undefined;
   }
 
   /** S1: a socket that was just accepted. */
   subscribe(socket: HibernatingPeer, from: Position | undefined): void {
-    this.#begin(socket, URL_SUBSCRIBE_ID, from);
+    this.#state.subscribe(socket, URL_SUBSCRIBE_ID, from);
     this.#settle();
   }
 
   subscriberMessage(socket: HibernatingPeer, message: Message): void {
     answerFrames(message, {
-      path: this.#path,
-      lastId: () => this.#subscribers.get(socket)?.id,
-      subscribe: (id, from) => this.#begin(socket, id, from),
-      send: (frame) => this.#subscribers.reply(socket, frame),
-      close: (name) => this.#subscribers.drop(socket, name),
+      path: this.#state.path,
+      lastId: () => this.#state.lastId(socket),
+      subscribe: (id, from) => this.#state.subscribe(socket, id, from),
+      send: (frame) => this.#state.reply(socket, frame),
+      close: (name) => this.#close(socket, name),
     });
     this.#settle();
   }
 
   subscriberClosed(socket: HibernatingPeer): void {
-    this.#subscribers.remove(socket);
+    this.#state.leave(socket);
     this.#settle();
   }
 
-  /** A socket that the shard has just dialled; its hello comes first (L3). */
+  /** A socket that a shard has just dialled; its hello comes first (L3). */
   linkOpened(socket: HibernatingPeer): void {
-    this.#save({ socket, hello: { shard: 0, generation: 0, dial: 0 } });
+    saveLink(socket, undefined, this.#carried);
   }
 
   linkMessage(socket: HibernatingPeer, message: Message): void {
     const frames = typeof message === "string" ? splitText(message) : splitBinary(message);
-    if (socket !== this.#link?.socket && !this.#greet(socket, frames?.[0])) return;
-    // A malformed message may have held anything (F9).
-    if (frames === undefined) this.#asking.garbled();
-    const out: Frame[] = [];
+    const link = this.#links.on(socket) ?? this.#greet(socket, frames?.[0]);
+    if (link?.hello.shard !== this.#shard) return;
+    const state = this.#state;
+    if (frames === undefined) state.garbled();
     for (const frame of frames ?? []) {
-      if (typeof frame !== "string" || isUpdate(frame)) this.#update(frame, out);
-      else this.#control(frame, out);
+      if (typeof frame === "string" && !isUpdate(frame)) this.#control(frame);
+      else {
+        const routing = this.#heads.read(frame);
+        if (routing === undefined || routing.endpoint === state.path) state.update(frame, routing);
+      }
     }
-    if (out.length > 0 && out.length === frames?.length) this.#subscribers.fanOut(message);
-    else this.#subscribers.fanOutFrames(out);
+    state.passOn(message, frames?.length);
     this.#settle();
     this.#save();
   }
 
   linkClosed(socket: HibernatingPeer, code: number): void {
-    if (socket !== this.#link?.socket) return;
-    this.#link = undefined;
-    this.#asking.restart();
+    const link = this.#links.remove(socket);
+    if (link?.hello.shard !== this.#shard) return;
+    this.#state.linkLost();
     // After a break the shard dials again by itself; after a detach it has forgotten.
-    if (this.#subscribers.size > 0) this.#seeker.seek(code === CLOSE.detached ? "now" : "later");
+    if (this.subscribers > 0) this.#seeker.seek(code === CLOSE.detached ? "now" : "later");
   }
 
-  #begin(socket: HibernatingPeer, id: number, from: Position | undefined): void {
-    const now = this.#ports.now();
-    const subscriber = this.#subscribers.wait(socket, id, from, now);
-    if (!this.#catchUp.serve(subscriber, now)) this.#asking.waits(socket);
+  #greet(socket: HibernatingPeer, frame: Frame | undefined): Link | undefined {
+    const link = this.#links.greet(socket, frame);
+    if (link?.hello.shard === this.#shard) {
+      this.#seeker.stop();
+      this.#state.linked();
+    } else if (link !== undefined) {
+      // The path was that shard's when there was another number of them. It detaches what stays empty (L5).
+      saveLink(socket, link.hello, []);
+      sendQuietly(socket, encodeEmpty(this.#state.path));
+    }
+    return link;
   }
 
-  #greet(socket: HibernatingPeer, frame: Frame | undefined): boolean {
-    const link = greet(socket, frame, this.#link);
-    if (link === undefined) return false;
-    this.#link = link;
-    this.#seeker.stop();
-    this.#asking.restart();
-    this.#occupied = this.#subscribers.size > 0;
-    if (!this.#occupied) sendQuietly(socket, encodeEmpty(this.#path));
-    return true;
-  }
-
-  #update(frame: Frame, out: Frame[]): void {
-    const routing = this.#heads.read(frame);
-    if (routing !== undefined && routing.endpoint !== this.#path) return;
-    if (this.#asking.take(frame, out)) return;
-    const verdict = routing && this.#replica.apply(frame, routing, this.#ports.now());
-    if (verdict === "next") out.push(frame);
-    else if (verdict !== "duplicate") this.#asking.missed();
-  }
-
-  #control(frame: string, out: Frame[]): void {
+  #control(frame: string): void {
+    const { path } = this.#state;
     const says = decodeLinkDown(frame);
     if (!says.ok) {
-      this.#ports.log(`a frame on the link of ${this.#path} can't be read: ${says.problem}`);
+      this.#ports.log(`a frame on the link of ${path} can't be read: ${says.problem}`);
       return;
     }
-    if (says.value.kind === "waiting" && says.value.endpoint === this.#path) this.#asking.hold(says.value.id);
-    if (says.value.kind === "attached" && says.value.attached.endpoint === this.#path)
-      this.#asking.answer(says.value.attached, out);
+    const { value } = says;
+    if (value.kind === "waiting" && value.endpoint === path) this.#state.waiting(value.id);
+    if (value.kind === "attached" && value.attached.endpoint === path) this.#state.attached(value.attached);
   }
 
-  /** Some who were too full may have room again. */
+  #ask(frame: string): void {
+    const link = this.#links.of(this.#shard);
+    if (link !== undefined) sendQuietly(link.socket, frame);
+  }
+
+  /** Closes a socket and forgets it at once: a peer that doesn't answer the close may linger for long. */
+  #close(socket: HibernatingPeer, name: CloseName): void {
+    this.#state.leave(socket);
+    // Should the socket outlive the object's memory, nobody must take it for a subscriber again.
+    socket.serializeAttachment(null);
+    closeQuietly(socket, name);
+  }
+
   #serveWaiting(): void {
-    const now = this.#ports.now();
-    for (const subscriber of this.#subscribers.waiting()) this.#catchUp.serve(subscriber, now);
+    this.#state.serveWaiting();
     this.#settle();
   }
 
-  /** What follows from an event: whether there are subscribers, what to ask, whether a link is needed. */
+  /** What follows from an event: who takes nothing, whether a link is needed, what to say on it. */
   #settle(): void {
-    for (const socket of this.#pacer.wait(this.#subscribers.full()))
-      this.#subscribers.drop(socket, "slow_consumer");
-    const occupied = this.#subscribers.size > 0;
-    if (this.#link === undefined) {
-      if (occupied) this.#seeker.seek("now");
-      else this.#seeker.stop();
-      return;
-    }
-    const tookBack = this.#asking.takeBack(this.#link.socket);
-    if (occupied !== this.#occupied)
-      sendQuietly(this.#link.socket, occupied ? encodeOccupied(this.#path) : encodeEmpty(this.#path));
-    this.#occupied = occupied;
-    if ((occupied && this.#asking.askNext(this.#link.socket)) || tookBack) this.#save();
+    for (const socket of this.#pacer.wait(this.#state.full())) this.#close(socket, "slow_consumer");
+    if (this.#links.of(this.#shard) !== undefined) {
+      if (this.#state.speak()) this.#save();
+    } else if (this.subscribers > 0) this.#seeker.seek("now");
+    else this.#seeker.stop();
   }
 
-  #save(link = this.#link): void {
-    if (link === undefined) return;
-    const { shard, generation, dial } = link.hello;
-    const { position, latest, due } = this.#replica;
-    saveLink(link.socket, {
-      ...this.#asking.facts(),
-      path: this.#path,
-      shard,
-      generation,
-      dial,
-      position,
-      due,
-      latest: latest === undefined || latest === "none" ? latest : latest.frame,
-    });
+  #save(): void {
+    const link = this.#links.of(this.#shard);
+    if (link !== undefined) saveLink(link.socket, link.hello, this.#carried);
+  }
+}
+
+function factsOn({ socket }: Link, path: string): StateFacts | undefined {
+  return loadLink(socket)?.states.get(path);
+}
+
+/** A socket of which nobody can tell that it follows the path is sent away, to come back by position. */
+function* survivingSubscribers(
+  sockets: readonly HibernatingPeer[],
+  path: string,
+): Iterable<[HibernatingPeer, SubscriptionFacts]> {
+  for (const socket of sockets) {
+    const facts = loadSubscriber(socket)?.get(path);
+    if (facts === undefined) closeQuietly(socket, "going_away");
+    else yield [socket, facts];
   }
 }

@@ -7,6 +7,7 @@
  * is on the sockets (attachment.ts).
  */
 import { DurableObject } from "cloudflare:workers";
+import { shardOf } from "../../shared/protocol/address.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import type { Message } from "../../shared/protocol/message.ts";
 import type { Position } from "../../shared/protocol/position.ts";
@@ -16,9 +17,9 @@ import { streamOf } from "../exposed.ts";
 import { errorResponse, internalError, logProblem } from "../http/answers.ts";
 import { count } from "../operations.ts";
 import { closeCode, closeQuietly } from "../peer.ts";
-import { objectName, readObjectRequest, shardStubOf } from "../routing.ts";
+import { objectName, readObjectRequest, requireShards, shardStub } from "../routing.ts";
 import { surroundings } from "../surroundings.ts";
-import { loadLink } from "./attachment.ts";
+import { pathOn } from "./attachment.ts";
 import type { Answered } from "./catch-up.ts";
 import { EndpointCore } from "./endpoint-core.ts";
 
@@ -54,11 +55,7 @@ export class EndpointObject extends DurableObject<Env> {
   #survivingPath(socket: WebSocket | undefined): string | undefined {
     const { name } = this.ctx.id;
     if (name?.startsWith("/")) return name;
-    for (const link of this.#links(socket)) {
-      const path = loadLink(link)?.path;
-      if (path !== undefined) return path;
-    }
-    return undefined;
+    return pathOn(this.#links(socket), this.ctx.getWebSockets(SUBSCRIBER));
   }
 
   #links(socket: WebSocket | undefined): WebSocket[] {
@@ -79,14 +76,16 @@ export class EndpointObject extends DurableObject<Env> {
     }
     const ports = {
       ...surroundings(),
-      attach: async () => shardStubOf(this.env, path).attach({ name: await objectName(path), path }),
+      attach: async (asked: number) =>
+        shardStub(this.env, asked).attach({ name: await objectName(path), path }),
       log: (problem: string) => logProblem(path, problem),
       sent: (messages: number) => count("websocket_message_out.endpoint", messages),
       answered: (how: Answered) => count(`verdict.${how}`),
     };
     const window = { updates: stream.windowUpdates, ageMs: stream.windowMs, bytes: WINDOW_BYTES };
     const replays = stream.replay > 0;
-    return new EndpointCore(ports, { path, window, replays }, { links, subscribers });
+    const shard = shardOf(path, requireShards(this.env));
+    return new EndpointCore(ports, { path, shard, window, replays }, { links, subscribers });
   }
 
   override async fetch(request: Request): Promise<Response> {

@@ -1,62 +1,62 @@
 /**
- * Those who wait for more than their object holds, in the order in which their positions are asked for: R2 of
+ * Those who wait for more than their endpoint state holds, in the order in which their positions are asked for: R2 of
  * INTERNALS.md. Who waits at the same position waits for the same question.
  *
- * There are two lanes, each with places of its own: positions that the object has passed itself, and so the source once
+ * There are two lanes, each with places of its own: positions that the endpoint state has passed itself, and so the source once
  * held what follows them; and others, which can be made up at will. A question that the source holds (R5) gives up its
  * place: of each lane so many are held beside those that are asked. Past that it is taken back, and asked again in turn.
  */
 import { type Position, reaches, sameEpochs } from "../../shared/protocol/position.ts";
-import type { HibernatingPeer } from "../peer.ts";
-import type { OpenAsk, Waiting } from "./attachment.ts";
 import { openId, QUEUED, stepTheirs, type TheirEvent, type Theirs } from "./question-states.ts";
+import type { OpenAsk } from "./state-facts.ts";
+import type { Waiting } from "./subscription-states.ts";
 
 const LANES = ["known", "other"] as const;
 export type Lane = (typeof LANES)[number];
 
-/** Questions of one lane that are open, those that are held among them. Both lanes and the object's own: `openAsks`. */
+/** Questions of one lane that are open, those that are held among them. Both lanes and the state's own: `openAsks`. */
 const OPEN_PER_LANE = 8;
 const HELD_PER_LANE = 4;
 
 /** Those who wait at one position. */
-export interface Group {
+export interface Group<S> {
   /** The position as text; what no position is where there is none. */
   readonly key: string;
   readonly from: Position | undefined;
-  readonly members: Map<HibernatingPeer, Waiting>;
+  readonly members: Map<S, Waiting>;
   /** When the last of them came, in milliseconds since 1970. */
   joinedAt: number;
   lane: Lane;
   question: Theirs;
 }
 
-export interface LinePorts {
+export interface LinePorts<S> {
   laneOf(from: Position | undefined): Lane;
   /** Whether someone who waits can be sent more. */
-  hasRoom(socket: HibernatingPeer, waiting: Waiting): boolean;
+  hasRoom(socket: S, waiting: Waiting): boolean;
   keyOf(from: Position | undefined): string;
 }
 
-export class Line {
-  readonly #ports: LinePorts;
-  readonly #groups = new Map<string, Group>();
-  readonly #groupOf = new Map<HibernatingPeer, Group>();
+export class Line<S> {
+  readonly #ports: LinePorts<S>;
+  readonly #groups = new Map<string, Group<S>>();
+  readonly #groupOf = new Map<S, Group<S>>();
   /** Questions that are open, by id. */
-  readonly #open = new Map<number, Group>();
+  readonly #open = new Map<number, Group<S>>();
   /** Those who wait for a place, the first in line first. */
-  readonly #queued = { known: new Set<Group>(), other: new Set<Group>() };
-  readonly #tired = { known: new Set<Group>(), other: new Set<Group>() };
+  readonly #queued = { known: new Set<Group<S>>(), other: new Set<Group<S>>() };
+  readonly #tired = { known: new Set<Group<S>>(), other: new Set<Group<S>>() };
   /** Ids of questions for whose answers nobody waits any more. */
   #cancelled: number[] = [];
   /** Nobody can be asked for before something changes. */
   #isSettled = false;
 
-  constructor(ports: LinePorts) {
+  constructor(ports: LinePorts<S>) {
     this.#ports = ports;
   }
 
   /** Who waits; at another position than before at the end of the line. */
-  join(socket: HibernatingPeer, waiting: Waiting): void {
+  join(socket: S, waiting: Waiting): void {
     const key = this.#ports.keyOf(waiting.from);
     const before = this.#groupOf.get(socket);
     if (before !== undefined && before.key !== key) this.leave(socket);
@@ -67,7 +67,7 @@ export class Line {
     this.#isSettled = false;
   }
 
-  leave(socket: HibernatingPeer): void {
+  leave(socket: S): void {
     const group = this.#groupOf.get(socket);
     if (group === undefined) return;
     this.#groupOf.delete(socket);
@@ -78,17 +78,21 @@ export class Line {
     this.#unplace(group);
   }
 
-  of(socket: HibernatingPeer): Group | undefined {
+  of(socket: S): Group<S> | undefined {
     return this.#groupOf.get(socket);
   }
 
   /** Whose question has this id. */
-  asked(id: number): Group | undefined {
+  asked(id: number): Group<S> | undefined {
     return this.#open.get(id);
   }
 
-  all(): Iterable<Group> {
+  all(): Iterable<Group<S>> {
     return this.#groups.values();
+  }
+
+  get openCount(): number {
+    return this.#open.size;
   }
 
   /** Questions that are open. */
@@ -104,7 +108,10 @@ export class Line {
       else this.#place(group, { kind: held ? "held" : "asked", checked: false, id });
     }
     for (const group of this.#groups.values())
-      if (openId(group.question) === undefined && [...group.members.values()].some(({ told }) => told))
+      if (
+        openId(group.question) === undefined &&
+        [...group.members.values()].some(({ kind }) => kind === "told")
+      )
         this.#place(group, { kind: "tired", checked: false });
   }
 
@@ -120,13 +127,13 @@ export class Line {
     return cancelled;
   }
 
-  step(group: Group, event: Exclude<TheirEvent, { kind: "waiting" }>): void {
+  step(group: Group<S>, event: Exclude<TheirEvent, { kind: "waiting" }>): void {
     const question = stepTheirs(group.question, event);
     if (question !== group.question) this.#place(group, question);
   }
 
   /** The source holds a question. */
-  hold(group: Group): void {
+  hold(group: Group<S>): void {
     const hasRoom = this.#count(group.lane, "held") < HELD_PER_LANE;
     const question = stepTheirs(group.question, { kind: "waiting", hasRoom });
     if (question.kind === "tired") this.#takeBack(group);
@@ -140,7 +147,7 @@ export class Line {
     for (const group of [...this.#groups.values()]) this.step(group, event);
   }
 
-  /** The object is somewhere else now: what it has passed may be other positions. */
+  /** The endpoint state is somewhere else now: what it has passed may be other positions. */
   sort(): void {
     for (const group of [...this.#groups.values()]) {
       const lane = this.#ports.laneOf(group.from);
@@ -152,7 +159,7 @@ export class Line {
   }
 
   /** Whose question has got a place; `id` is the one that it will have. */
-  next(id: number): Group | undefined {
+  next(id: number): Group<S> | undefined {
     if (this.#isSettled) return undefined;
     for (const lane of LANES) {
       const group = this.#nextOf(lane, id);
@@ -163,7 +170,7 @@ export class Line {
     return undefined;
   }
 
-  #nextOf(lane: Lane, id: number): Group | undefined {
+  #nextOf(lane: Lane, id: number): Group<S> | undefined {
     const open = this.#count(lane, "asked") + this.#count(lane, "held");
     // Those that were open when the object woke may all be of one lane by now.
     if (open >= OPEN_PER_LANE || this.#open.size >= OPEN_PER_LANE * LANES.length) return undefined;
@@ -181,7 +188,7 @@ export class Line {
    * Whether a question that is open may be answered with what this one would be. It waits for such once, and not for
    * those that come after it.
    */
-  #isCovered({ lane, from, question }: Group): boolean {
+  #isCovered({ lane, from, question }: Group<S>): boolean {
     const passed = (question.kind === "queued" ? question.passed : undefined) ?? Number.POSITIVE_INFINITY;
     for (const [id, other] of this.#open) {
       if (other.lane !== lane || other.question.kind !== "asked" || id >= passed) continue;
@@ -198,7 +205,7 @@ export class Line {
     return false;
   }
 
-  #hasRoom({ members }: Group): boolean {
+  #hasRoom({ members }: Group<S>): boolean {
     for (const [socket, waiting] of members) if (this.#ports.hasRoom(socket, waiting)) return true;
     return false;
   }
@@ -209,20 +216,20 @@ export class Line {
     return count;
   }
 
-  #begin(key: string, from: Position | undefined): Group {
+  #begin(key: string, from: Position | undefined): Group<S> {
     const lane = this.#ports.laneOf(from);
-    const group: Group = { key, from, members: new Map(), joinedAt: 0, lane, question: QUEUED };
+    const group: Group<S> = { key, from, members: new Map(), joinedAt: 0, lane, question: QUEUED };
     this.#groups.set(key, group);
     this.#place(group, QUEUED);
     return group;
   }
 
-  #takeBack({ question }: Group): void {
+  #takeBack({ question }: Group<S>): void {
     const id = openId(question);
     if (id !== undefined) this.#cancelled.push(id);
   }
 
-  #place(group: Group, question: Theirs): void {
+  #place(group: Group<S>, question: Theirs): void {
     this.#unplace(group);
     group.question = question;
     const id = openId(question);
@@ -232,7 +239,7 @@ export class Line {
     this.#isSettled = false;
   }
 
-  #unplace(group: Group): void {
+  #unplace(group: Group<S>): void {
     const id = openId(group.question);
     if (id !== undefined) this.#open.delete(id);
     this.#queued[group.lane].delete(group);

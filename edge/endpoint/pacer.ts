@@ -2,7 +2,8 @@
  * Paces those who catch up by what they take: the next piece is asked for when the one before has left. A
  * socket gives no event for that, so while somebody is too full, and only then, there is a timer.
  */
-import type { HibernatingPeer } from "../peer.ts";
+
+import type { Peer } from "../peer.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 
 export interface PacerPorts {
@@ -12,15 +13,26 @@ export interface PacerPorts {
   after(ms: number, run: () => void): () => void;
 }
 
+/** By socket, how much was unsent there when it last took something, and when that was. */
+type Full<S> = Map<S, { readonly bytes: number; readonly at: number }>;
+
+type Pacing<S> =
+  /** Nobody is too full. */
+  | { readonly kind: "idle" }
+  /** It is looked again after a while. */
+  | { readonly kind: "pausing"; readonly full: Full<S>; readonly cancel: () => void }
+  /** It is looked now. */
+  | { readonly kind: "looking"; readonly full: Full<S> };
+
 const LOOK_MS = TIME_LIMITS.roomLookMs;
 /** Who takes nothing for so long is gone, or as good as gone. */
 const TAKES_NOTHING_MS = TIME_LIMITS.takesNothingMs;
+const IDLE = { kind: "idle" } as const;
 
-export class Pacer {
+export class Pacer<S extends Peer> {
   readonly #ports: PacerPorts;
   readonly #look: () => void;
-  readonly #full = new Map<HibernatingPeer, { readonly bytes: number; readonly at: number }>();
-  #cancel: (() => void) | undefined;
+  #pacing: Pacing<S> = IDLE;
 
   /** `look` is called a little after somebody was too full. */
   constructor(ports: PacerPorts, look: () => void) {
@@ -29,26 +41,37 @@ export class Pacer {
   }
 
   /** Hears who is too full for more, all of them; returns those who have taken nothing for too long. */
-  wait(full: readonly HibernatingPeer[]): readonly HibernatingPeer[] {
-    if (full.length === 0 && this.#full.size === 0) return full;
+  wait(full: readonly S[]): readonly S[] {
+    const pacing = this.#pacing;
+    if (full.length === 0) {
+      if (pacing.kind === "pausing") pacing.cancel();
+      this.#pacing = IDLE;
+      return full;
+    }
+    const before: Full<S> = pacing.kind === "idle" ? new Map() : pacing.full;
+    const hopeless = this.#note(full, before);
+    if (pacing.kind !== "pausing") this.#pacing = this.#pause(before);
+    return hopeless;
+  }
+
+  #note(full: readonly S[], known: Full<S>): readonly S[] {
     const now = this.#ports.now();
-    const hopeless: HibernatingPeer[] = [];
-    for (const socket of this.#full.keys()) if (!full.includes(socket)) this.#full.delete(socket);
+    const hopeless: S[] = [];
+    for (const socket of known.keys()) if (!full.includes(socket)) known.delete(socket);
     for (const socket of full) {
       const bytes = socket.bufferedAmount;
-      const before = this.#full.get(socket);
-      if (before === undefined || bytes < before.bytes) this.#full.set(socket, { bytes, at: now });
+      const before = known.get(socket);
+      if (before === undefined || bytes < before.bytes) known.set(socket, { bytes, at: now });
       else if (now - before.at > TAKES_NOTHING_MS) hopeless.push(socket);
     }
-    if (full.length === 0) {
-      this.#cancel?.();
-      this.#cancel = undefined;
-    } else {
-      this.#cancel ??= this.#ports.after(LOOK_MS, () => {
-        this.#cancel = undefined;
-        this.#look();
-      });
-    }
     return hopeless;
+  }
+
+  #pause(full: Full<S>): Pacing<S> {
+    const cancel = this.#ports.after(LOOK_MS, () => {
+      this.#pacing = { kind: "looking", full };
+      this.#look();
+    });
+    return { kind: "pausing", full, cancel };
   }
 }

@@ -1,11 +1,11 @@
 /**
- * What an object knows of its endpoint: how far it is, the window before that, and the latest update, which
+ * What is known of an endpoint: how far it is, the window before that, and the latest update, which
  * is kept apart because it outlives the window. Pure: time comes in.
  */
 
 import { classify } from "../../shared/core/continuity.ts";
 import { ownedFrame } from "../../shared/core/owned.ts";
-import { decideResume, type Known, type Latest, type Resume, snapshotOf } from "../../shared/core/resume.ts";
+import { decideResume, type Latest, type Resume, snapshotOf } from "../../shared/core/resume.ts";
 import { type Floors, type Kept, Window, type WindowLimits } from "../../shared/core/window.ts";
 import { type Frame, type Routing, routingOf } from "../../shared/protocol/frame.ts";
 import { NOTHING, offsetIn, type Position, reaches, withComponent } from "../../shared/protocol/position.ts";
@@ -27,45 +27,55 @@ export interface Facts {
   readonly due: Position;
 }
 
-export class Replica implements Known {
-  readonly #limits: WindowLimits;
-  #position: Map<string, number> | undefined;
-  #window: Window;
-  #latest: Latest | "none" | undefined;
-  /** Where answers led that were but a page: what comes live before the next one may name no predecessor. */
-  #due: Position;
+type Knowledge =
+  /** Not even whether there is anything: that is for the first answer to say. */
+  | { readonly kind: "nothing" }
+  | {
+      readonly kind: "something";
+      readonly position: Map<string, number>;
+      readonly window: Window;
+      latest: Latest | "none" | undefined;
+      /** Where answers led that were but a page: what comes live before the next one may name no predecessor. */
+      due: Position;
+    };
 
-  /**
-   * Starts from what survived. The latest update refills the window where it says which one was before it;
-   * the rest comes back from the origin's index when somebody needs it.
-   */
+export class Replica {
+  readonly #limits: WindowLimits;
+  #known: Knowledge;
+
+  /** Starts from what survived. */
   constructor(limits: WindowLimits, facts: Facts, now: number) {
     this.#limits = limits;
-    this.#position = facts.position && new Map(facts.position);
-    this.#due = facts.due;
-    const frame = facts.latest;
+    this.#known =
+      facts.position === undefined ? { kind: "nothing" } : this.#restore(facts.position, facts, now);
+  }
+
+  /**
+   * The latest update refills the window where it says which one was before it; the rest comes back from the origin's index
+   * when somebody needs it.
+   */
+  #restore(at: Position, { latest: frame, due }: Facts, now: number): Knowledge {
+    const position = new Map(at);
     const routing = frame === undefined || frame === "none" ? undefined : routingOf(frame);
-    this.#latest = routing === undefined || frame === undefined ? undefined : { frame, routing };
-    if (frame === "none") this.#latest = "none";
-    const position = facts.position ?? new Map();
-    const chains = routing?.previous !== undefined && position.get(routing.epoch) === routing.offset;
-    this.#window = new Window(
-      limits,
-      chains ? withComponent(position, routing.epoch, routing.previous) : position,
-    );
-    if (chains && frame !== undefined) this.#window.push({ frame, ...routing }, now);
+    if (frame === undefined || routing === undefined) {
+      const latest = frame === "none" ? frame : undefined;
+      return { kind: "something", position, window: new Window(this.#limits, at), latest, due };
+    }
+    const chains = routing.previous !== undefined && at.get(routing.epoch) === routing.offset;
+    const floors = chains ? withComponent(at, routing.epoch, routing.previous) : at;
+    const window = new Window(this.#limits, floors);
+    if (chains) window.push({ frame, ...routing }, now);
+    return { kind: "something", position, window, latest: { frame, routing }, due };
   }
 
+  /** undefined until the first answer from above. */
   get position(): Position | undefined {
-    return this.#position;
+    return this.#known.kind === "nothing" ? undefined : this.#known.position;
   }
 
-  get window(): Window {
-    return this.#window;
-  }
-
+  /** "none": the endpoint has no update to show. undefined: it has one, but it isn't in memory. */
   get latest(): Latest | "none" | undefined {
-    return this.#latest;
+    return this.#known.kind === "nothing" ? undefined : this.#known.latest;
   }
 
   /**
@@ -73,36 +83,38 @@ export class Replica implements Known {
    * @param begin Where the answer begins of which it is: what names no predecessor may still have one before that.
    */
   apply(frame: Frame, routing: Routing, now: number, begin?: Position): "next" | "duplicate" | "gap" {
-    if (this.#position === undefined) return "gap";
-    const { epoch, offset, previous = (begin ?? this.#due).get(epoch) } = routing;
-    const verdict = classify(this.#position, { epoch, offset, previous });
+    const known = this.#known;
+    if (known.kind === "nothing") return "gap";
+    const { epoch, offset, previous = (begin ?? known.due).get(epoch) } = routing;
+    const verdict = classify(known.position, { epoch, offset, previous });
     if (verdict !== "next") return verdict;
-    this.#position.set(routing.epoch, routing.offset);
+    known.position.set(routing.epoch, routing.offset);
     const kept = ownedFrame(frame);
-    this.#latest = { frame: kept, routing };
-    this.#window.push({ frame: kept, epoch: routing.epoch, offset: routing.offset }, now);
+    known.latest = { frame: kept, routing };
+    known.window.push({ frame: kept, epoch: routing.epoch, offset: routing.offset }, now);
     return "next";
   }
 
   /** Its own question was answered as far as a page goes; there is more up to here. */
   expect(head: Position): void {
-    this.#due = head;
+    if (this.#known.kind === "something") this.#known.due = head;
   }
 
   /** Where that is, until it has come. */
   get due(): Position {
-    if (this.#due.size > 0 && reaches(this.#position ?? NOTHING, this.#due)) this.#due = NOTHING;
-    return this.#due;
+    const known = this.#known;
+    if (known.kind === "nothing") return NOTHING;
+    if (known.due.size > 0 && reaches(known.position, known.due)) known.due = NOTHING;
+    return known.due;
   }
 
   /** Forgets everything and starts from an answer: continuity before it is not known, or was lost. */
   adopt(span: Span, now: number): void {
     const kept = readSpan(span);
-    this.#position = new Map(span.to);
-    this.#latest = kept.latest ?? "none";
-    this.#due = NOTHING;
-    this.#window = new Window(this.#limits, floorsOf(span, kept.whole));
-    if (kept.whole) for (const entry of kept.entries) this.#window.push(entry, now);
+    const window = new Window(this.#limits, floorsOf(span, kept.whole));
+    const latest = kept.latest ?? "none";
+    this.#known = { kind: "something", position: new Map(span.to), window, latest, due: NOTHING };
+    if (kept.whole) for (const entry of kept.entries) window.push(entry, now);
   }
 
   /**
@@ -111,43 +123,48 @@ export class Replica implements Known {
    * found nothing more on the way.
    */
   learn(span: Span, now: number): void {
-    if (this.#position === undefined) return;
+    const known = this.#known;
+    if (known.kind === "nothing") return;
+    const { position, window } = known;
     const kept = readSpan(span);
-    if (kept.whole) this.#advance(span, this.#position);
-    if (kept.whole) this.#window.prepend(longerFloors(span, this.#window.floors), kept.entries, now);
-    if (this.#latest === undefined && reaches(span.to, this.#position)) this.#latest = kept.latest;
-  }
-
-  #advance({ position, to, horizon }: Span, at: Map<string, number>): void {
-    for (const epoch of horizon.keys()) {
-      const here = offsetIn(at, epoch);
-      const end = offsetIn(to, epoch);
-      if (here < offsetIn(position, epoch)) continue;
-      if (here < end) at.set(epoch, end);
-      this.#window.begin(epoch, Math.max(here, end));
-    }
+    if (kept.whole) advance(position, window, span);
+    if (kept.whole) window.prepend(longerFloors(span, window.floors), kept.entries, now);
+    if (known.latest === undefined && reaches(span.to, position)) known.latest = kept.latest;
   }
 
   /** Says that there is no latest update to be had, so that nobody waits for one. */
   giveUpLatest(): void {
-    this.#latest ??= "none";
+    if (this.#known.kind === "something") this.#known.latest ??= "none";
   }
 
   decide(from: Position | undefined, now: number): Resume {
-    this.#window.expire(now);
-    return decideResume(from, this);
+    const known = this.#known;
+    if (known.kind === "nothing") return { kind: "ask" };
+    known.window.expire(now);
+    return decideResume(from, known);
   }
 
   /** Where a receiver that lost continuity begins. */
   snapshot(): Extract<Resume, { kind: "snapshot" }> {
-    const position = this.#position ?? new Map();
-    return snapshotOf(position, this.#latest) ?? { kind: "snapshot", position, frames: [], head: position };
+    const position = this.position ?? NOTHING;
+    return snapshotOf(position, this.latest) ?? { kind: "snapshot", position, frames: [], head: position };
+  }
+}
+
+/** An answer that leads past where its endpoint is has found nothing more on the way. */
+function advance(at: Map<string, number>, window: Window, { position, to, horizon }: Span): void {
+  for (const epoch of horizon.keys()) {
+    const here = offsetIn(at, epoch);
+    const end = offsetIn(to, epoch);
+    if (here < offsetIn(position, epoch)) continue;
+    if (here < end) at.set(epoch, end);
+    window.begin(epoch, Math.max(here, end));
   }
 }
 
 /**
  * What a window may claim that begins with an answer. Where the answer speaks of an epoch, all that came after
- * its beginning; of any other it only says where the object goes on.
+ * its beginning; of any other it only says where it goes on.
  */
 function floorsOf({ position, to, horizon }: Span, whole: boolean): Floors {
   const floors = new Map(to);

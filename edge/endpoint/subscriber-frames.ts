@@ -7,7 +7,7 @@ import { LIMITS } from "../../shared/protocol/limits.ts";
 import { type Message, splitText } from "../../shared/protocol/message.ts";
 import { type Position, parsePosition } from "../../shared/protocol/position.ts";
 import { parseObject } from "../../shared/protocol/schemas.ts";
-import { decodeUp, encodeError, PONG } from "../../shared/protocol/subscriber.ts";
+import { decodeUp, encodeError, PONG, type Up } from "../../shared/protocol/subscriber.ts";
 
 export interface Speaker {
   /** The endpoint whose socket this is. */
@@ -33,22 +33,24 @@ function answerFrame(frame: string, speaker: Speaker): void {
   const lastId = speaker.lastId();
   if (lastId === undefined) return;
   const says = decodeUp(frame);
-  if (!says.ok) {
-    const id = numericId(frame);
-    const code = badPosition(frame) ? "bad_position" : "bad_frame";
-    if (id === undefined) speaker.close("bad_frame");
-    else speaker.send(encodeError(id, code, says.problem));
+  // A ping in other bytes than those that the runtime answers by itself.
+  const up = says.ok ? says.value : undefined;
+  if (up?.kind === "ping") {
+    speaker.send(PONG);
     return;
   }
-  const up = says.value;
-  // A ping in other bytes than those that the runtime answers by itself.
-  if (up.kind === "ping") speaker.send(PONG);
-  else if (up.kind === "other")
-    speaker.send(encodeError(up.id, "unsupported", "this version has no such frame"));
+  const id = up === undefined ? numericId(frame) : up.id;
+  // An answer with the id of the last subscribe would be taken for the answer to that, which may still be due.
+  if (id === undefined || id <= lastId) speaker.close("bad_frame");
+  else if (!says.ok)
+    speaker.send(encodeError(id, badPosition(frame) ? "bad_position" : "bad_frame", says.problem));
+  else if (up !== undefined) answerRequest(up, speaker);
+}
+
+function answerRequest(up: Exclude<Up, { kind: "ping" }>, speaker: Speaker): void {
+  if (up.kind === "other") speaker.send(encodeError(up.id, "unsupported", "this version has no such frame"));
   else if (up.endpoint !== speaker.path)
     speaker.send(encodeError(up.id, "unsupported", `this socket serves ${speaker.path} only`));
-  else if (up.id <= lastId)
-    speaker.send(encodeError(up.id, "bad_frame", "the id of a subscribe is larger than those before it"));
   else speaker.subscribe(up.id, up.from);
 }
 

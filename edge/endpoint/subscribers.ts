@@ -1,6 +1,6 @@
 /**
- * The subscribers of one endpoint's object: who is live, who waits, and what they are sent. Nothing here is
- * done per subscriber and update but one comparison and one send.
+ * The subscribers of one endpoint: who is live, who waits, and what they are sent. Nothing here is done per subscriber
+ * and update but one comparison and one send.
  */
 import type { CloseName } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
@@ -9,48 +9,59 @@ import { type Message, packMessages } from "../../shared/protocol/message.ts";
 import { later, type Position } from "../../shared/protocol/position.ts";
 import type { Verdict } from "../../shared/protocol/schemas.ts";
 import { encodeVerdict, encodeWait } from "../../shared/protocol/subscriber.ts";
-import { closeQuietly, type HibernatingPeer, sendQuietly } from "../peer.ts";
-import { loadSubscriber, saveSubscriber, type Waiting } from "./attachment.ts";
+import { type Peer, sendQuietly } from "../peer.ts";
 import type { Line } from "./line.ts";
+import {
+  type Subscription,
+  type SubscriptionEvent,
+  type SubscriptionFacts,
+  stepSubscription,
+  subscribed,
+  type Waiting,
+} from "./subscription-states.ts";
 
-export interface Subscriber {
-  readonly socket: HibernatingPeer;
-  /** Of its last subscribe. */
-  readonly id: number;
-  /** undefined: live. */
-  readonly waiting: Waiting | undefined;
-  /** Of one that is live: where it stands in epochs of which its object has nothing. */
-  readonly beyond: Position | undefined;
+/** What subscribers need of the object that holds their sockets. */
+export interface SubscribersPorts<S extends Peer> {
+  /** Keeps what must outlive the memory of a subscriber of this endpoint. */
+  keep(socket: S, facts: SubscriptionFacts): void;
+  /** Closes a socket and ends all that it has subscribed to, `remove` among it. */
+  close(socket: S, name: CloseName): void;
+  /** Messages that went out. */
+  sent(messages: number): void;
+}
+
+export interface Subscriber<S> extends SubscriptionFacts {
+  readonly socket: S;
+}
+
+export interface WaitingSubscriber<S> extends Subscriber<S> {
+  readonly subscription: Waiting;
 }
 
 /** Nearly always, and asked for after every update. */
 const NOBODY: readonly never[] = [];
 
-type WaitingSubscriber = Subscriber & { readonly waiting: Waiting };
-
-export class Subscribers {
-  readonly #all = new Map<HibernatingPeer, Subscriber>();
+export class Subscribers<S extends Peer> {
+  readonly #ports: SubscribersPorts<S>;
+  readonly #line: Line<S>;
+  readonly #all = new Map<S, Subscriber<S>>();
   /** Of these those who wait, in the order in which they began to. */
-  readonly #waiting = new Map<HibernatingPeer, WaitingSubscriber>();
+  readonly #waiting = new Map<S, WaitingSubscriber<S>>();
   /** Sockets of the live ones, rebuilt only after one has left: this is what every update walks through. */
-  #live: HibernatingPeer[] = [];
+  #live: S[] = [];
   #stale = false;
-  readonly #sent: (messages: number) => void;
-  readonly #line: Line;
+  /** What those who are live have yet to be sent of what has come. */
+  readonly #queue: Frame[] = [];
 
-  /** `line` hears who waits, `sent` how many messages went out. */
-  constructor(line: Line, sent: (messages: number) => void) {
+  /** `line` hears who waits. */
+  constructor(line: Line<S>, ports: SubscribersPorts<S>) {
     this.#line = line;
-    this.#sent = sent;
+    this.#ports = ports;
   }
 
-  /** After a hibernation. A socket whose attachment can't be read is sent away, to come back by position. */
-  restore(sockets: readonly HibernatingPeer[]): void {
-    for (const socket of sockets) {
-      const facts = loadSubscriber(socket);
-      if (facts === undefined) closeQuietly(socket, "going_away");
-      else this.#put({ socket, ...facts });
-    }
+  /** One that outlived the memory. */
+  restore(socket: S, facts: SubscriptionFacts): void {
+    this.#put({ socket, ...facts });
     this.#stale = true;
   }
 
@@ -58,46 +69,59 @@ export class Subscribers {
     return this.#all.size;
   }
 
-  get(socket: HibernatingPeer): Subscriber | undefined {
+  get(socket: S): Subscriber<S> | undefined {
     return this.#all.get(socket);
   }
 
   /** Those who can be sent more, in the order in which they began to wait. */
-  waiting(): readonly WaitingSubscriber[] {
+  waiting(): readonly WaitingSubscriber<S>[] {
     if (this.#waiting.size === 0) return NOBODY;
-    return [...this.#waiting.values()].filter(({ socket, waiting }) => !isFull(socket, waiting));
+    return [...this.#waiting.values()].filter(({ socket, subscription }) => !isFull(socket, subscription));
   }
 
   /** Those who are catching up and have not taken what they were sent. */
-  full(): readonly HibernatingPeer[] {
+  full(): readonly S[] {
     if (this.#waiting.size === 0) return NOBODY;
-    const full = [...this.#waiting.values()].filter(({ socket, waiting }) => isFull(socket, waiting));
-    return full.map(({ socket }) => socket);
+    const all = [...this.#waiting.values()];
+    return all.filter(({ socket, subscription }) => isFull(socket, subscription)).map(({ socket }) => socket);
   }
 
   /** A subscribe: the socket waits for its verdict, whatever it was before. */
-  wait(socket: HibernatingPeer, id: number, from: Position | undefined, now: number): Subscriber {
-    return this.#change(socket, id, { from, answered: false, told: false, since: Math.floor(now) });
+  wait(socket: S, id: number, from: Position | undefined, now: number): WaitingSubscriber<S> {
+    const waiting = { socket, id, subscription: subscribed(from, Math.floor(now)) };
+    this.#change(waiting);
+    return waiting;
+  }
+
+  /** A frame for those who are live; it leaves with the next `flush`. */
+  queue(frame: Frame): void {
+    this.#queue.push(frame);
+  }
+
+  /**
+   * Passes on what is queued, as few messages as that allows. `came`: the message that it was, of `count` frames. If all of
+   * them go on, the message does as it is.
+   */
+  flush(came?: Message, count = 0): void {
+    const queue = this.#queue;
+    if (queue.length === 0) return;
+    if (came !== undefined && queue.length === count) this.#fanOut(came);
+    else for (const message of packMessages(queue, LIMITS.batchBytes)) this.#fanOut(message);
+    queue.length = 0;
   }
 
   /** Passes a message on to every live subscriber; those that can't keep up are sent away (S9). */
-  fanOut(message: Message): void {
+  #fanOut(message: Message): void {
     if (this.#stale) this.#rebuild();
     const live = this.#live;
     let sent = 0;
     for (let i = 0; i < live.length; i++) {
       const socket = live[i];
       if (socket === undefined) continue;
-      if (socket.bufferedAmount > LIMITS.subscriberBacklogBytes) this.drop(socket, "slow_consumer");
+      if (socket.bufferedAmount > LIMITS.subscriberBacklogBytes) this.#ports.close(socket, "slow_consumer");
       else if (sendQuietly(socket, message)) sent++;
     }
-    this.#sent(sent);
-  }
-
-  /** Passes frames on as few messages, and empties the list. */
-  fanOutFrames(frames: Frame[]): void {
-    for (const message of packMessages(frames, LIMITS.batchBytes)) this.fanOut(message);
-    frames.length = 0;
+    this.#ports.sent(sent);
   }
 
   /**
@@ -105,7 +129,7 @@ export class Subscribers {
    * subscriber is live; else `then` says where it stands, and it waits for more.
    */
   answer(
-    subscriber: Subscriber,
+    subscriber: Subscriber<S>,
     verdict: Verdict,
     frames: readonly Frame[],
     then: "live" | Position,
@@ -116,109 +140,105 @@ export class Subscribers {
 
   /** More for a subscriber that is catching up, its verdict sent before. */
   continue(
-    subscriber: Subscriber,
+    subscriber: Subscriber<S>,
     frames: readonly Frame[],
     then: "live" | Position,
     beyond?: Position,
   ): void {
-    const { socket, id, waiting } = subscriber;
+    const { socket, subscription } = subscriber;
     // What follows is bounded by the window and by an answer, so it is checked once and not for each message:
     // a replay that is larger than the limit would otherwise never get through.
     if (socket.bufferedAmount > LIMITS.subscriberBacklogBytes) {
-      this.drop(socket, "slow_consumer");
+      this.#ports.close(socket, "slow_consumer");
       return;
     }
     for (const message of packMessages(frames, LIMITS.batchBytes))
-      if (sendQuietly(socket, message)) this.#sent(1);
-    const since = waiting?.since ?? 0;
-    this.#change(
-      socket,
-      id,
-      then === "live" ? undefined : { from: then, answered: true, told: false, since },
-      beyond,
-    );
+      if (sendQuietly(socket, message)) this.#ports.sent(1);
+    const event: SubscriptionEvent =
+      then === "live" ? { kind: "served", upTo: then, beyond } : { kind: "served", upTo: then };
+    this.#step(subscriber, stepSubscription(subscription, event));
   }
 
   /**
-   * The object goes on from its own position at another source, which says nothing of epochs that only its subscribers name.
-   * Those that are live and stand in such epochs are proved whole by themselves again.
+   * The endpoint goes on from its own position at another source, which says nothing of epochs that only its subscribers
+   * name. Those that are live and stand in such epochs are proved whole by themselves again.
    */
   recall(position: Position, now: number): void {
-    for (const { socket, id, waiting, beyond } of [...this.#all.values()]) {
-      if (waiting !== undefined || beyond === undefined) continue;
-      const from = later(position, beyond);
-      this.#change(socket, id, { from, answered: true, told: false, since: Math.floor(now) });
+    for (const subscriber of [...this.#all.values()]) {
+      const { subscription } = subscriber;
+      if (subscription.kind !== "live" || subscription.beyond === undefined) continue;
+      const from = later(position, subscription.beyond);
+      this.#step(
+        subscriber,
+        stepSubscription(subscription, { kind: "recalled", from, since: Math.floor(now) }),
+      );
     }
   }
 
   /** Tells those who wait, once each, that their verdict will take its time (S4). */
-  tellToWait(sockets: Iterable<HibernatingPeer>, message: string): void {
+  tellToWait(sockets: Iterable<S>, message: string): void {
     for (const socket of [...sockets]) {
-      const { id, waiting } = this.#all.get(socket) ?? {};
-      if (id === undefined || waiting === undefined || waiting.told || waiting.answered) continue;
-      if (sendQuietly(socket, encodeWait(id, "unavailable", message))) this.#sent(1);
-      this.#change(socket, id, { ...waiting, told: true });
+      const subscriber = this.#all.get(socket);
+      if (subscriber?.subscription.kind !== "waiting") continue;
+      if (sendQuietly(socket, encodeWait(subscriber.id, "unavailable", message))) this.#ports.sent(1);
+      this.#step(subscriber, stepSubscription(subscriber.subscription, { kind: "told" }));
     }
   }
 
   /** Answers a frame. Bounded as all that is sent: who asks much and reads nothing is cut off. */
-  reply(socket: HibernatingPeer, frame: string): void {
-    if (socket.bufferedAmount > LIMITS.subscriberBacklogBytes) this.drop(socket, "slow_consumer");
-    else if (sendQuietly(socket, frame)) this.#sent(1);
+  reply(socket: S, frame: string): void {
+    if (socket.bufferedAmount > LIMITS.subscriberBacklogBytes) this.#ports.close(socket, "slow_consumer");
+    else if (sendQuietly(socket, frame)) this.#ports.sent(1);
   }
 
-  /** Closes a socket and forgets it at once: a peer that doesn't answer the close may linger for long. */
-  drop(socket: HibernatingPeer, name: CloseName): void {
-    this.remove(socket);
-    // Should the socket outlive the object's memory, nobody must take it for a subscriber again.
-    socket.serializeAttachment(null);
-    closeQuietly(socket, name);
+  closeAll(name: CloseName): void {
+    for (const socket of [...this.#all.keys()]) this.#ports.close(socket, name);
   }
 
-  dropAll(name: CloseName): void {
-    for (const socket of [...this.#all.keys()]) this.drop(socket, name);
-  }
-
-  remove(socket: HibernatingPeer): void {
+  remove(socket: S): void {
     const subscriber = this.#all.get(socket);
     if (subscriber === undefined) return;
     this.#all.delete(socket);
     this.#waiting.delete(socket);
     this.#line.leave(socket);
-    if (subscriber.waiting === undefined) this.#stale = true;
+    if (subscriber.subscription.kind === "live") this.#stale = true;
   }
 
-  #change(socket: HibernatingPeer, id: number, waiting: Waiting | undefined, beyond?: Position): Subscriber {
-    const before = this.#all.get(socket);
-    const wasLive = before !== undefined && before.waiting === undefined;
-    const subscriber = this.#put({ socket, id, waiting, beyond });
-    saveSubscriber(socket, { id, waiting, beyond });
-    if (waiting !== undefined && wasLive) this.#stale = true;
-    if (waiting === undefined && !wasLive && !this.#stale) this.#live.push(socket);
-    return subscriber;
+  #step({ socket, id }: Subscriber<S>, subscription: Subscription): void {
+    this.#change({ socket, id, subscription });
   }
 
-  #put(subscriber: Subscriber): Subscriber {
-    const { socket, waiting } = subscriber;
+  #change(subscriber: Subscriber<S>): void {
+    const { socket, id, subscription } = subscriber;
+    const wasLive = this.#all.get(socket)?.subscription.kind === "live";
+    const isLive = subscription.kind === "live";
+    this.#put(subscriber);
+    this.#ports.keep(socket, { id, subscription });
+    if (!isLive && wasLive) this.#stale = true;
+    if (isLive && !wasLive && !this.#stale) this.#live.push(socket);
+  }
+
+  #put(subscriber: Subscriber<S>): void {
+    const { socket, id, subscription } = subscriber;
     this.#all.set(socket, subscriber);
-    if (waiting === undefined) {
+    if (subscription.kind === "live") {
       this.#waiting.delete(socket);
       this.#line.leave(socket);
     } else {
-      this.#waiting.set(socket, { ...subscriber, waiting });
-      this.#line.join(socket, waiting);
+      this.#waiting.set(socket, { socket, id, subscription });
+      this.#line.join(socket, subscription);
     }
-    return subscriber;
   }
 
   #rebuild(): void {
     this.#live = [];
-    for (const { socket, waiting } of this.#all.values()) if (waiting === undefined) this.#live.push(socket);
+    for (const { socket, subscription } of this.#all.values())
+      if (subscription.kind === "live") this.#live.push(socket);
     this.#stale = false;
   }
 }
 
 /** A past of any length fits through: it is sent piece by piece, each when the one before has left. */
-export function isFull(socket: HibernatingPeer, waiting: Waiting): boolean {
-  return waiting.answered && socket.bufferedAmount > LIMITS.subscriberBacklogBytes;
+export function isFull(socket: Peer, { kind }: Waiting): boolean {
+  return kind === "lagging" && socket.bufferedAmount > LIMITS.subscriberBacklogBytes;
 }

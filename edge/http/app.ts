@@ -10,8 +10,9 @@ import type { Env } from "../env.ts";
 import { requireStreams } from "../exposed.ts";
 import { count, operations } from "../operations.ts";
 import { errorResponse, internalError } from "./answers.ts";
-import { isWebSocketUpgrade, latestRoute, upgradeRoute } from "./endpoint-route.ts";
+import { latestRoute, upgradeRoute } from "./endpoint-route.ts";
 import { healthRoute } from "./health-route.ts";
+import { isWebSocketUpgrade } from "./upgrades.ts";
 import { uplinkRoute } from "./uplink-route.ts";
 
 /** `page`: the files of the page by their paths. */
@@ -46,7 +47,7 @@ export function createApp(page: ReadonlyMap<string, () => Response>): Hono<{ Bin
 }
 
 const READS = ["GET", "HEAD"];
-const EXPOSED = ["ETag", "Distributary-Timestamp", "Distributary-Headers-Omitted"];
+const EXPOSED = ["ETag", "Distributary-Timestamp", "Distributary-Headers-Omitted", "Retry-After"];
 
 /** What everybody may know of the streams. */
 function publicStreams(streams: Streams): Response {

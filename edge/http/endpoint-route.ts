@@ -3,70 +3,94 @@
  * shard; a subscribe is passed on to the endpoint's object, which nothing but an exposed, canonical path reaches.
  */
 import { parseAddress } from "../../shared/protocol/address.ts";
-import { parsePosition } from "../../shared/protocol/position.ts";
+import { OLDEST, type Position, parsePosition } from "../../shared/protocol/position.ts";
 import { SUBSCRIBER_PROTOCOL } from "../../shared/protocol/version.ts";
 import type { Env } from "../env.ts";
 import { requireStreams } from "../exposed.ts";
 import { objectName, shardStubOf, subscribeRequest } from "../routing.ts";
-import { errorResponse } from "./answers.ts";
+import { errorResponse, logProblem } from "./answers.ts";
 import { latestResponse } from "./latest.ts";
+import { type Refusal, refusal, refusalOf } from "./refusal.ts";
+import { badUpgrade, chooseProtocol, refuseUpgrade } from "./upgrades.ts";
 
 /** H1: the latest record. */
 export async function latestRoute(request: Request, env: Env): Promise<Response> {
-  const path = endpointOf(new URL(request.url));
-  if (path instanceof Response) return path;
-  const latest = await shardStubOf(env, path).latest(path);
+  const url = new URL(request.url);
+  const target = targetOf(url);
+  if (target.kind === "refused") return errorResponse(target.code, target.message);
+  if (target.kind === "elsewhere")
+    return new Response(null, { status: 308, headers: { Location: target.path + url.search } });
+  const latest = await shardStubOf(env, target.path).latest(target.path);
   return latestResponse(latest, request.headers.get("If-None-Match"));
 }
 
-/** A request that wants to be a WebSocket: a subscribe, or refused (H7). */
+/** A request that wants to be a WebSocket: a subscribe, or refused (H7, H9). */
 export async function upgradeRoute(request: Request, env: Env): Promise<Response> {
+  // Only a GET can become one.
+  if (request.method !== "GET") return badUpgrade();
+  try {
+    const answer = await subscribe(request, env);
+    return answer instanceof Response ? answer : refuseUpgrade(request, SUBSCRIBER_PROTOCOL, answer);
+  } catch (error) {
+    logProblem("a subscribe", error);
+    const refusal = { code: "internal", message: "something went wrong here; try again" } as const;
+    return refuseUpgrade(request, SUBSCRIBER_PROTOCOL, refusal);
+  }
+}
+
+async function subscribe(request: Request, env: Env): Promise<Response | Refusal> {
   const url = new URL(request.url);
-  const parsed = parseAddress(url.pathname);
-  if (request.method !== "GET" || (!parsed.ok && parsed.code === "not_found")) return badUpgrade();
-  const path = endpointOf(url);
-  if (path instanceof Response) return path;
+  const target = targetOf(url);
+  if (target.kind === "elsewhere") return { code: "not_canonical", message: `dial ${target.path}` };
+  if (target.kind === "refused") {
+    const { code, message } = target;
+    return code === "not_found"
+      ? { code: "bad_upgrade", message: "no WebSocket is served here" }
+      : { code, message };
+  }
   const protocol = chooseProtocol(request, SUBSCRIBER_PROTOCOL);
   if (protocol === "none")
-    return errorResponse("unsupported_version", `this edge speaks ${SUBSCRIBER_PROTOCOL}`);
-  const text = url.searchParams.get("from");
-  const from = text === null ? undefined : parsePosition(text);
-  if (text !== null && from === undefined) return errorResponse("bad_position", "from is not a position");
-  const id = env.ENDPOINT.idFromName(await objectName(path));
-  return env.ENDPOINT.get(id).fetch(subscribeRequest(path, from, protocol));
+    return { code: "unsupported_version", message: `this edge speaks ${SUBSCRIBER_PROTOCOL}` };
+  const from = await startOf(url.searchParams.get("from"), target.path, env);
+  if (from !== undefined && "code" in from) return from;
+  const id = env.ENDPOINT.idFromName(await objectName(target.path));
+  const answer = await env.ENDPOINT.get(id).fetch(subscribeRequest(target.path, from, protocol));
+  return answer.status === 101 ? answer : refusalOf(answer);
 }
 
-export function isWebSocketUpgrade(request: Request): boolean {
-  return request.headers.get("Upgrade")?.toLowerCase() === "websocket";
+/** Where a subscribe begins. For the oldest (S16) the source is asked, as for a GET; from there it is a resume like any other. */
+async function startOf(from: string | null, path: string, env: Env): Promise<Position | Refusal | undefined> {
+  if (from === null) return undefined;
+  const position = parsePosition(from);
+  if (position !== undefined) return position;
+  if (from !== OLDEST) return { code: "bad_position", message: "from is not a position" };
+  const latest = await shardStubOf(env, path).latest(path);
+  if (latest.kind === "error") return refusal(latest.code, latest.message);
+  if (latest.oldest !== undefined) return parsePosition(latest.oldest);
+  return { code: "unavailable", message: "the source of this endpoint can't say where its history begins" };
 }
 
-export function badUpgrade(): Response {
-  return errorResponse("bad_upgrade", "no such upgrade is served here");
-}
+type Target =
+  /** The canonical path of an exposed endpoint. */
+  | { readonly kind: "endpoint"; readonly path: string }
+  /** The path was another spelling of this one. */
+  | { readonly kind: "elsewhere"; readonly path: string }
+  | { readonly kind: "refused"; readonly code: RefusedCode; readonly message: string };
 
-/**
- * The WebSocket subprotocol to answer with (V1); undefined where the client offered none at all, "none" where
- * it offered only others.
- */
-export function chooseProtocol(request: Request, ours: string): string | undefined {
-  const offered = request.headers.get("Sec-WebSocket-Protocol");
-  if (offered === null) return undefined;
-  return offered.split(",").some((one) => one.trim() === ours) ? ours : "none";
-}
+type RefusedCode = "bad_address" | "key_too_long" | "not_found" | "unknown_topic";
 
-/** The canonical path of the exposed endpoint that a URL names, or the answer that says why it is none. */
-function endpointOf(url: URL): string | Response {
+function targetOf(url: URL): Target {
   const parsed = parseAddress(url.pathname);
-  if (!parsed.ok) return errorResponse(parsed.code, PROBLEMS[parsed.code]);
+  if (!parsed.ok) return { kind: "refused", code: parsed.code, message: PROBLEMS[parsed.code] };
   const { topic, path } = parsed.address;
-  if (!parsed.canonical) return new Response(null, { status: 308, headers: { Location: path + url.search } });
-  if (requireStreams().get(topic) === undefined)
-    return errorResponse("unknown_topic", "no such topic is exposed");
-  return path;
+  if (!parsed.canonical) return { kind: "elsewhere", path };
+  if (requireStreams().get(topic) !== undefined) return { kind: "endpoint", path };
+  return { kind: "refused", code: "unknown_topic", message: PROBLEMS.unknown_topic };
 }
 
 const PROBLEMS = {
   bad_address: "the path holds no topic name, or a malformed %",
   key_too_long: "the key has more than 1,024 bytes",
   not_found: "nothing lives here",
+  unknown_topic: "no such topic is exposed",
 } as const;

@@ -6,7 +6,7 @@ import { UPLINK_PROTOCOL, VERSION } from "../../shared/protocol/version.ts";
 import type { Env } from "../env.ts";
 import { requireShards, shardStub } from "../routing.ts";
 import { errorResponse, internalError } from "./answers.ts";
-import { badUpgrade, chooseProtocol, isWebSocketUpgrade } from "./endpoint-route.ts";
+import { badUpgrade, chooseProtocol, isWebSocketUpgrade } from "./upgrades.ts";
 import { readUplinkKeys, verifyUplinkToken } from "./uplink-auth.ts";
 
 export async function uplinkRoute(request: Request, env: Env): Promise<Response> {

@@ -1,18 +1,13 @@
 /**
  * Makes one answer of those of several slices: N5 and N6 of INTERNALS.md. Pure.
  */
+import type { Answer } from "../../shared/core/answer.ts";
 import type { Attached } from "../../shared/protocol/attach.ts";
 import { type Frame, timestampOf } from "../../shared/protocol/frame.ts";
 import { merge, type Position, raise } from "../../shared/protocol/position.ts";
 
-/** What one slice answered. */
-export interface Part {
-  readonly attached: Attached;
-  readonly frames: Frame[];
-}
-
 export interface Combined {
-  readonly attached: Attached;
+  readonly attached: Omit<Attached, "count">;
   readonly frames: readonly Frame[];
 }
 
@@ -29,13 +24,13 @@ export interface Asked {
  */
 export function combine(
   asked: Asked,
-  parts: ReadonlyMap<number, Part>,
+  parts: ReadonlyMap<number, Answer<Attached>>,
   missing: Position,
   heads: Position,
 ): Combined {
   const [position, to, head] = [new Map(missing), new Map(missing), new Map(missing)];
   const horizon = new Map<string, number>();
-  for (const { attached } of parts.values()) {
+  for (const { head: attached } of parts.values()) {
     merge(position, attached.verdict.position);
     merge(head, attached.verdict.head);
     merge(to, attached.to);
@@ -43,18 +38,18 @@ export function combine(
   }
   raise(head, heads);
   const all = [...parts.values()];
-  const lost = all.find(({ attached }) => attached.verdict.recovered === false)?.attached.verdict;
+  const lost = all.find((part) => part.head.verdict.recovered === false)?.head.verdict;
   const isProved = asked.from === undefined ? undefined : true;
   const recovered = lost === undefined ? isProved : false;
   const verdict = { position, head, recovered, cause: lost?.cause };
   const frames = all.toSorted((a, b) => lastAt(a) - lastAt(b)).flatMap((part) => part.frames);
   const { endpoint, id } = asked;
-  const log = all.some(({ attached }) => attached.log);
-  return { attached: { endpoint, id, verdict, to, horizon, count: frames.length, log }, frames };
+  const log = all.some((part) => part.head.log);
+  return { attached: { endpoint, id, verdict, to, horizon, log }, frames };
 }
 
 /** The latest update of an endpoint is its answer's last one, so the part with the newest comes last. */
-function lastAt({ frames }: Part): number {
+function lastAt({ frames }: Answer<Attached>): number {
   const last = frames.at(-1);
   return (last === undefined ? undefined : timestampOf(last)) ?? 0;
 }

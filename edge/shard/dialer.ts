@@ -3,9 +3,10 @@
  * fails, and with an end: an object that can't be dialled for minutes is given up, and asks again when it needs
  * its shard.
  */
-import { backoff } from "../../shared/core/backoff.ts";
+
 import type { Peer } from "../peer.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
+import { type DialEvent, type DialState, IDLE, RETRY, stepDial, TRIES } from "./dial-states.ts";
 
 export interface DialerPorts {
   /** Opens a socket to an object; rejects where that fails, or takes too long. */
@@ -22,14 +23,12 @@ export interface Noted {
 
 interface Dial {
   readonly noted: Noted;
-  tries: number;
-  /** "due" waits for its turn, "open" is being dialled; else it waits, and this ends the waiting. */
-  state: "due" | "open" | (() => void);
+  state: DialState;
+  /** Ends what would say that the time is up for which it waits. */
+  endWaiting: () => void;
 }
 
 const AT_ONCE = 50;
-const TRIES = 10;
-const RETRY = TIME_LIMITS.objectDialAgain;
 /** A shard that restarts dials all its objects: spread over up to a second, for the sake of those. */
 const SPREAD_MS_EACH = 2;
 const SPREAD_MS = TIME_LIMITS.objectDialSpreadMs;
@@ -38,6 +37,7 @@ export class Dialer {
   readonly #ports: DialerPorts;
   readonly #opened: (noted: Noted, peer: Peer) => void;
   readonly #gaveUp: (noted: Noted) => void;
+  /** By name: those that aren't idle. */
   readonly #dials = new Map<string, Dial>();
   #due: Dial[] = [];
   #open = 0;
@@ -52,43 +52,45 @@ export class Dialer {
     this.#gaveUp = gaveUp;
   }
 
-  /** Dials an object now; does nothing more where it is being dialled or about to be. */
+  /** Dials an object now; does nothing more if it is being dialled or about to be. */
   dial(noted: Noted): void {
-    const dial = this.#dials.get(noted.name);
-    if (dial === undefined) this.#enqueue({ noted, tries: 0, state: "due" });
-    else if (typeof dial.state === "function") {
-      // Its object has just said that it is there: what kept us waiting may be over.
-      dial.state();
-      this.#enqueue(dial);
-    }
+    this.#step(this.#of(noted), { kind: "dial" });
   }
 
   /** Dials many, spread over a moment. */
   dialAll(all: readonly Noted[]): void {
-    const spread = Math.min(SPREAD_MS, SPREAD_MS_EACH * all.length);
-    for (const noted of all)
-      if (!this.#dials.has(noted.name)) this.#wait({ noted, tries: 0, state: "due" }, spread);
+    const upToMs = Math.min(SPREAD_MS, SPREAD_MS_EACH * all.length);
+    for (const noted of all) this.#step(this.#of(noted), { kind: "later", upToMs });
   }
 
   /** Dials an object whose link broke, after a while. */
   redial(noted: Noted): void {
-    if (!this.#dials.has(noted.name)) this.#wait({ noted, tries: 0, state: "due" }, RETRY.baseMs);
+    this.#step(this.#of(noted), { kind: "later", upToMs: RETRY.baseMs });
   }
 
   forget(name: string): void {
     const dial = this.#dials.get(name);
-    if (typeof dial?.state === "function") dial.state();
-    this.#dials.delete(name);
+    if (dial !== undefined) this.#step(dial, { kind: "forget" });
   }
 
-  #wait(dial: Dial, upToMs: number): void {
-    this.#dials.set(dial.noted.name, dial);
-    dial.state = this.#ports.after(upToMs * this.#ports.random(), () => this.#enqueue(dial));
+  #of(noted: Noted): Dial {
+    return this.#dials.get(noted.name) ?? { noted, state: IDLE, endWaiting: () => undefined };
   }
 
-  #enqueue(dial: Dial): void {
-    this.#dials.set(dial.noted.name, dial);
-    dial.state = "due";
+  #step(dial: Dial, event: DialEvent): void {
+    const before = dial.state;
+    const after = stepDial(before, event);
+    if (after === before) return;
+    dial.state = after;
+    const { name } = dial.noted;
+    if (before.kind === "waits") dial.endWaiting();
+    if (after.kind === "idle") this.#dials.delete(name);
+    else this.#dials.set(name, dial);
+    if (after.kind === "waits")
+      dial.endWaiting = this.#ports.after(after.upToMs * this.#ports.random(), () =>
+        this.#step(dial, { kind: "timeIsUp" }),
+      );
+    if (after.kind !== "due") return;
     this.#due.push(dial);
     this.#next();
   }
@@ -98,9 +100,9 @@ export class Dialer {
       const dial = this.#due.shift();
       if (dial === undefined) return;
       // Forgotten meanwhile.
-      if (this.#dials.get(dial.noted.name) !== dial) continue;
+      if (dial.state.kind !== "due") continue;
       this.#open++;
-      dial.state = "open";
+      this.#step(dial, { kind: "turn" });
       this.#ports.dial(dial.noted.name, dial.noted.path).then(
         (peer) => this.#done(dial, peer),
         (error: unknown) => this.#failed(dial, error),
@@ -110,23 +112,20 @@ export class Dialer {
 
   #done(dial: Dial, peer: Peer): void {
     this.#open--;
-    // Where it was forgotten meanwhile, whoever takes the link decides what becomes of it.
-    if (this.#dials.get(dial.noted.name) === dial) this.#dials.delete(dial.noted.name);
+    this.#step(dial, { kind: "opened" });
+    // If it was forgotten meanwhile, it is for whoever takes the link to say what becomes of it.
     this.#opened(dial.noted, peer);
     this.#next();
   }
 
   #failed(dial: Dial, error: unknown): void {
     this.#open--;
-    if (this.#dials.get(dial.noted.name) === dial) {
+    const wasForgotten = dial.state.kind === "idle";
+    this.#step(dial, { kind: "failed" });
+    if (!wasForgotten && dial.state.kind === "idle") {
       const problem = error instanceof Error ? error.message : String(error);
-      dial.tries++;
-      if (dial.tries < TRIES) this.#wait(dial, backoff(dial.tries - 1, RETRY, 1));
-      else {
-        this.#dials.delete(dial.noted.name);
-        this.#ports.log(`${dial.noted.path} can't be dialled, for the ${TRIES}th time: ${problem}`);
-        this.#gaveUp(dial.noted);
-      }
+      this.#ports.log(`${dial.noted.path} can't be dialled, for the ${TRIES}th time: ${problem}`);
+      this.#gaveUp(dial.noted);
     }
     this.#next();
   }

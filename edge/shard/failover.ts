@@ -22,9 +22,20 @@ export function isSilent({ heardAt }: Candidate, now: number, deadlineMs = DEADL
   return now - heardAt >= deadlineMs;
 }
 
-/** Whether an active one has missed its deadline: by silence, or by not being ready. */
-export function isOverdue(active: Candidate, now: number, deadlineMs: number): boolean {
-  return isSilent(active, now, deadlineMs) || isLate(active, now, deadlineMs);
+/** How an active one keeps its deadline. */
+export type Health =
+  /** It was heard in time, and is ready or may yet be in time. */
+  | "well"
+  /** It can be heard, but isn't ready. */
+  | "late"
+  /** It can't be heard, but was ready, or may yet have been in time. */
+  | "silent"
+  | "silentAndLate";
+
+export function healthOf(active: Candidate, now: number, deadlineMs: number): Health {
+  const late = isLate(active, now, deadlineMs);
+  if (isSilent(active, now, deadlineMs)) return late ? "silentAndLate" : "silent";
+  return late ? "late" : "well";
 }
 
 function isLate({ unreadySince }: Candidate, now: number, deadlineMs: number): boolean {
@@ -89,9 +100,15 @@ export function nextActive<T extends Candidate>(
   deadlineMs: number,
 ): T | undefined {
   const ready = firstReady(standbys, now);
-  if (active === undefined) return ready ?? alive(standbys, now)[0] ?? standbys[0];
-  if (ready !== undefined && isOverdue(active, now, deadlineMs)) return ready;
-  // None of them is ready, but this one can be heard.
-  const isLost = isSilent(active, now, deadlineMs) && isLate(active, now, deadlineMs);
-  return isLost ? alive(standbys, now)[0] : undefined;
+  const [heard] = alive(standbys, now);
+  if (active === undefined) return ready ?? heard ?? standbys[0];
+  switch (healthOf(active, now, deadlineMs)) {
+    case "well":
+      return undefined;
+    case "late":
+    case "silent":
+      return ready;
+    case "silentAndLate":
+      return ready ?? heard;
+  }
 }

@@ -1,52 +1,33 @@
-/** Answers of slices that are on their way to a link: the head has come, and not yet all updates of the body (U5). */
-import { ownedFrame } from "../../shared/core/owned.ts";
-import type { Attached } from "../../shared/protocol/attach.ts";
+/** Answers of slices to one asker that are on their way: the head has come, and not yet all updates of the body. */
+import { type Answer, AnswerAssembly, type Head } from "../../shared/core/answer.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
-import type { Part } from "./combine.ts";
-import type { Watch } from "./links.ts";
 
-export class Incoming {
-  /** By slice. */
-  readonly #parts = new Map<Watch, Map<number, Part>>();
+export class Incoming<H extends Head> {
+  /** By slice: those of which more is to come. */
+  readonly #assemblies = new Map<number, AnswerAssembly<H>>();
 
-  /** The head of an answer: one before it has broken off. It stays here until it is whole. */
-  begin(watch: Watch, slice: number, attached: Attached): Part {
-    const part = { attached, frames: [] };
-    const parts = this.#parts.get(watch) ?? new Map<number, Part>();
-    this.#parts.set(watch, parts.set(slice, part));
-    if (isWhole(part)) this.drop(watch, slice);
-    return part;
+  get isEmpty(): boolean {
+    return this.#assemblies.size === 0;
   }
 
-  /** Adds an update to the answer that it belongs to; undefined where it came live. */
-  take(watch: Watch, slice: number, frame: Frame): Part | undefined {
-    const part = this.#parts.get(watch)?.get(slice);
-    if (part === undefined) return undefined;
-    part.frames.push(ownedFrame(frame));
-    if (isWhole(part)) this.drop(watch, slice);
-    return part;
+  /** The head of an answer: one before it has broken off. Returns the answer if it is whole. */
+  begin(slice: number, head: H): Answer<H> | undefined {
+    const assembly = new AnswerAssembly<H>();
+    const answer = assembly.begin(head);
+    if (answer === undefined) this.#assemblies.set(slice, assembly);
+    else this.drop(slice);
+    return answer;
   }
 
-  drop(watch: Watch, slice: number): void {
-    const parts = this.#parts.get(watch);
-    if (parts?.delete(slice) && parts.size === 0) this.#parts.delete(watch);
+  /** An update has come: live, as part of an answer, or as the last part of it. */
+  take(slice: number, frame: Frame): "live" | "part" | Answer<H> {
+    const answer = this.#assemblies.get(slice)?.take(frame) ?? "live";
+    if (typeof answer !== "string") this.drop(slice);
+    return answer;
   }
 
-  /** Nobody watches it any more. */
-  forget(watch: Watch): void {
-    this.#parts.delete(watch);
+  /** What has come from a slice counts no more. */
+  drop(slice: number): void {
+    this.#assemblies.delete(slice);
   }
-
-  /** A slice has no active origin any more. */
-  lost(slice: number): void {
-    for (const watch of [...this.#parts.keys()]) this.drop(watch, slice);
-  }
-
-  clear(): void {
-    this.#parts.clear();
-  }
-}
-
-export function isWhole({ attached, frames }: Part): boolean {
-  return frames.length >= attached.count;
 }

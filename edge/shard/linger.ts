@@ -36,16 +36,22 @@ export class Linger<T> {
     if (this.#ticking) return;
     this.#ticking = true;
     this.#ports.after(ms, () => {
-      this.#ticking = false;
-      const now = this.#ports.now();
-      for (const [left, until] of [...this.#until]) {
-        if (until > now) {
-          this.#tick(until - now);
-          return;
-        }
-        this.#until.delete(left);
-        this.#over(left);
+      try {
+        this.#end(this.#ports.now());
+      } finally {
+        this.#ticking = false;
+        // What began to linger while others ended comes after those that are left.
+        const [next] = this.#until.values();
+        if (next !== undefined) this.#tick(next - this.#ports.now());
       }
     });
+  }
+
+  #end(now: number): void {
+    for (const [left, until] of [...this.#until]) {
+      if (until > now) return;
+      // One that ended may have ended others.
+      if (this.#until.delete(left)) this.#over(left);
+    }
   }
 }

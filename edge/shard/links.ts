@@ -1,7 +1,7 @@
 /**
  * The links of a shard and what is watched on each: L2, L3, L7 and L8 of INTERNALS.md.
  */
-import { type Attach, type Attached, UNASKED } from "../../shared/protocol/attach.ts";
+import { type Attach, type Attached, encodeAttach, UNASKED } from "../../shared/protocol/attach.ts";
 import type { Routing } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { raiseComponent } from "../../shared/protocol/position.ts";
@@ -92,9 +92,15 @@ export function watchOn(link: Link, path: string): Watch {
   return watch;
 }
 
-/** What an origin that has just come must be told of a watch: where it was, and what it still wants to know. */
-export function attachesOf({ path: endpoint, sent, asks }: Watch): Attach[] {
-  return [...(sent === undefined ? [] : [{ endpoint, id: UNASKED, from: sent }]), ...asks.values()];
+/** What an origin that has just come must be told of a watch: where it is, and what it still wants to know (L7). */
+export function encodeRepeats(watch: Watch): string[] {
+  const { number } = watch.link;
+  return [...encodeLeads(watch), ...[...watch.asks.values()].map((ask) => encodeAttach(ask, number))];
+}
+
+/** L7: an attach from where the link is, on behalf of the object. None if nothing was sent yet. */
+export function encodeLeads({ sent, path, link }: Watch): string[] {
+  return sent === undefined ? [] : [encodeAttach({ endpoint: path, id: UNASKED, from: sent }, link.number)];
 }
 
 /** An object asks. Returns the id of an earlier question that is one too many. */
@@ -105,7 +111,7 @@ export function noteAsk({ asks }: Watch, attach: Attach): number | undefined {
 }
 
 /** An answer goes down. */
-export function noteAnswer(watch: Watch, { id, verdict }: Attached): void {
+export function noteAnswer(watch: Watch, { id, verdict }: Pick<Attached, "id" | "verdict">): void {
   watch.asks.delete(id);
   // A recovered answer may be about what lies further back, for those who come back: that takes nothing away.
   if (verdict.recovered !== true || watch.sent === undefined) watch.sent = new Map(verdict.position);

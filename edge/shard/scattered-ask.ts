@@ -1,51 +1,38 @@
-/** What is known of an ask that was put to several slices, and whether that is enough: N5 and N6 of INTERNALS.md. */
-import { type Attach, encodeAttach } from "../../shared/protocol/attach.ts";
-import type { Frame, Routing } from "../../shared/protocol/frame.ts";
+/** An ask of an object that was put to several slices, and whether what they have said is enough: N5 and N6. */
+import type { Answer } from "../../shared/core/answer.ts";
+import { type Attach, type Attached, encodeAttach } from "../../shared/protocol/attach.ts";
 import { componentsOf, type Position, reaches } from "../../shared/protocol/position.ts";
 import { sliceOf } from "../../shared/protocol/slice.ts";
-import { TIME_LIMITS } from "../time-limits.ts";
-import type { Part } from "./combine.ts";
+import { Held, type HeldBytes } from "./held.ts";
 import type { Watch } from "./links.ts";
+import { Scatter } from "./scatter.ts";
 
-/** How long a slice that says nothing is waited for, where another one can answer. */
-export const SILENT_SLICE_MS = TIME_LIMITS.sliceSilentMs;
+export type AttachPart = Answer<Attached>;
+/** By the number of their slice. */
+export type Parts = ReadonlyMap<number, AttachPart>;
 
 export interface ScatteredAsk {
   readonly watch: Watch;
   readonly ask: Attach;
   /** When it was asked, in milliseconds since 1970. */
   readonly at: number;
-  /** By the number of the slice. */
-  readonly parts: Map<number, Part>;
-  /** Slices that have yet to answer, and are waited for. */
-  readonly waitedFor: Set<number>;
-  /** Slices whose parts were let go, since others must be waited for. */
-  readonly dropped: Set<number>;
-  /** Slices that are asked anew: they had answered before, and do so again though they say that it takes time (R7). */
-  readonly again: Set<number>;
-  /** Updates that came live after their slice's part. */
-  liveAfter: { readonly slice: number; readonly frame: Frame; readonly routing: Routing }[];
+  readonly scatter: Scatter<AttachPart>;
+  readonly held: Held;
   /** What was passed on after its slice's part. */
   readonly passed: Map<string, number>;
-  /** Of parts and updates that are held. */
-  bytes: number;
+  /** Whether the object was told to wait. */
   told: boolean;
 }
 
-export function newScatteredAsk(watch: Watch, ask: Attach, at: number): ScatteredAsk {
-  return {
-    watch,
-    ask,
-    at,
-    parts: new Map(),
-    waitedFor: new Set(),
-    dropped: new Set(),
-    again: new Set(),
-    liveAfter: [],
-    passed: new Map(),
-    bytes: 0,
-    told: false,
-  };
+export function newScatteredAsk(
+  watch: Watch,
+  ask: Attach,
+  at: number,
+  count: number,
+  bytes: HeldBytes,
+): ScatteredAsk {
+  const scatter = new Scatter<AttachPart>(count);
+  return { watch, ask, at, scatter, held: new Held(bytes), passed: new Map(), told: false };
 }
 
 /**
@@ -57,10 +44,10 @@ export function attachOf({ watch, ask, at }: ScatteredAsk, now = at): string {
   return encodeAttach(waited === 0 ? ask : { ...ask, waited }, watch.link.number);
 }
 
-/** Whether the parts that are there can stand for the whole (N6). */
-export function suffices({ watch, ask, parts }: ScatteredAsk, count: number): boolean {
+/** Whether these parts can stand for the whole (N6). */
+export function suffices({ watch, ask }: ScatteredAsk, parts: Parts, count: number): boolean {
   const all = [...parts.values()];
-  if (all.every(({ attached }) => attached.notHome)) return false;
+  if (all.every(({ head }) => head.notHome)) return false;
   // The first answer is to the object itself, whatever it has.
   const { sent } = watch;
   if (ask.from === undefined || sent === undefined) return true;
@@ -73,6 +60,12 @@ export function suffices({ watch, ask, parts }: ScatteredAsk, count: number): bo
 }
 
 /** The components of slices that have no part. */
-export function ofMissing(position: Position, parts: ScatteredAsk["parts"], count: number): Position {
+export function ofMissing(position: Position, parts: Parts, count: number): Map<string, number> {
   return componentsOf(position, (epoch) => !parts.has(sliceOf(epoch, count)));
+}
+
+/** The numbers of these slices. */
+export function slicesWithout(parts: Parts, count: number): Set<number> {
+  const all = Array.from({ length: count }, (_, i) => i + 1);
+  return new Set(all.filter((slice) => !parts.has(slice)));
 }

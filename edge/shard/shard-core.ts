@@ -4,35 +4,30 @@
  *
  * A shard is awake while it has links, for these it dialled itself; so it is the clock of the objects below.
  */
+
 import { shardOf } from "../../shared/protocol/address.ts";
-import { type Attach, encodeAttach, encodeCancel, encodeWaiting } from "../../shared/protocol/attach.ts";
+import { type Attach, encodeCancel } from "../../shared/protocol/attach.ts";
 import type { CloseName } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { decodeLinkUp, encodeLinkHello, type LinkUp } from "../../shared/protocol/link.ts";
 import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
-import { encodeDetach, encodeGet } from "../../shared/protocol/uplink.ts";
+import { encodeDetach } from "../../shared/protocol/uplink.ts";
 import { VERSION } from "../../shared/protocol/version.ts";
 import { closeQuietly, type HibernatingPeer, type Peer } from "../peer.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
+import type { Answering, AnsweringPorts } from "./answering.ts";
 import { Dialer, type DialerPorts, type Noted } from "./dialer.ts";
 import { Downlink, type DownlinkPorts } from "./downlink.ts";
+import type { LatestResult } from "./latest.ts";
 import type { ShardConfig } from "./leadership.ts";
 import { Linger, type LingerPorts } from "./linger.ts";
-import {
-  attachesOf,
-  type Link,
-  Links,
-  noteAnswer,
-  noteAsk,
-  noteUpdate,
-  type Watch,
-  watchOn,
-} from "./links.ts";
+import { type Link, Links, noteAsk, type Watch, watchOn } from "./links.ts";
 import { endpointOf, type OriginItem, readItem } from "./origin-items.ts";
-import { type LatestResult, Questions } from "./questions.ts";
-import { ScatterGather } from "./scatter-gather.ts";
+import { Questions } from "./questions.ts";
 import { type ShardStatus, statusOf } from "./shard-status.ts";
+import { strangersStanding } from "./slice-uplinks.ts";
 import { Slices, type SlicesPorts } from "./slices.ts";
+import { wayFor } from "./ways.ts";
 
 export interface ShardPorts extends DialerPorts, DownlinkPorts, LingerPorts, SlicesPorts {
   /** Rows that outlive the shard's memory. */
@@ -54,7 +49,7 @@ export class ShardCore {
   readonly #ports: ShardPorts;
   readonly #config: ShardConfig;
   readonly #slices: Slices;
-  readonly #scatterGather: ScatterGather;
+  #answering: Answering;
   readonly #dialer: Dialer;
   readonly #questions: Questions;
   readonly #linger: Linger<Watch>;
@@ -68,28 +63,31 @@ export class ShardCore {
     this.#ports = ports;
     this.#config = config;
     this.#downlink = new Downlink(ports, ({ peer }) => this.linkClosed(peer));
+    this.#linger = new Linger(ports, LINGER_MS, (watch) => this.#leave(watch));
     this.#questions = new Questions({
       after: (ms, run) => ports.after(ms, run),
-      present: () => this.#slices.present(),
-      put: (path, id, slice) => this.#slices.send([encodeGet(path, id)], slice),
+      isPresent: () => this.#slices.isPresent,
+      gets: () => this.#answering.gets,
     });
-    this.#linger = new Linger(ports, LINGER_MS, (watch) => this.#leave(watch));
-    this.#scatterGather = new ScatterGather({
+    const way: AnsweringPorts = {
       now: () => ports.now(),
       after: (ms, run) => ports.after(ms, run),
+      watches: () => this.#links.watches(),
       present: () => this.#slices.present(),
-      ask: (slice, frames) => this.#slices.send(frames, slice),
-      pass: (watch, frames) => this.#downlink.addAll(watch.link, frames),
-    });
+      send: (frames, slice) => this.#slices.send(frames, slice),
+      down: this.#downlink,
+    };
     this.#slices = new Slices(ports, config, survivors, {
-      attaches: (slice) => this.#attaches(slice),
-      activated: (slice) => this.#questions.repeat(slice),
+      attaches: (slice) => this.#answering.attaches.repeat(slice),
+      activated: (slice) => this.#answering.gets.repeat(slice),
       lost: (slice) => this.#lost(slice),
       switched: (count) => {
-        this.#scatterGather.restart(count, this.#links.watches());
-        this.#questions.restart(count);
+        this.#answering.attaches.end();
+        this.#answering.gets.end();
+        this.#answering = wayFor(count, way, this.#questions.open());
       },
     });
+    this.#answering = wayFor(this.#slices.count, way, []);
     this.#dialer = new Dialer(
       ports,
       (noted, peer) => this.#linkOpened(noted, peer),
@@ -148,17 +146,8 @@ export class ShardCore {
 
   /** A slice has no origin. */
   #lost(slice: number): void {
-    this.#questions.lost(slice);
-    if (this.#slices.count > 1) {
-      this.#scatterGather.lost(slice);
-      return;
-    }
-    for (const link of [...this.#links.all()])
-      for (const { path, asks } of link.watches.values())
-        this.#downlink.send(
-          link,
-          [...asks.keys()].map((id) => encodeWaiting(path, id)),
-        );
+    this.#answering.gets.lost(slice);
+    this.#answering.attaches.lost(slice);
   }
 
   linkMessage(peer: Peer, message: Message): void {
@@ -218,26 +207,14 @@ export class ShardCore {
     this.#linger.end(watch);
     const surplus = noteAsk(watch, attach);
     if (surplus !== undefined) this.#cancel(watch, surplus);
-    if (this.#slices.count > 1) this.#scatterGather.ask(watch, attach);
-    else if (!this.#slices.isPresent) this.#downlink.send(watch.link, [encodeWaiting(watch.path, attach.id)]);
-    else this.#up([encodeAttach(attach, watch.link.number)]);
+    this.#answering.attaches.ask(watch, attach);
   }
 
   /** Nobody waits for the answer any more (L8). */
   #cancel(watch: Watch, id: number): void {
     if (!watch.asks.delete(id)) return;
-    this.#scatterGather.cancel(watch, id);
+    this.#answering.attaches.cancel(watch, id);
     this.#up([encodeCancel({ endpoint: watch.path, id }, watch.link.number)]);
-  }
-
-  /** What an origin that has just become active for a slice is to be asked. */
-  #attaches(slice: number): string[] {
-    const frames: string[] = [];
-    for (const watch of this.#links.watches()) {
-      if (this.#slices.count > 1) frames.push(...this.#scatterGather.attaches(watch, slice));
-      else for (const attach of attachesOf(watch)) frames.push(encodeAttach(attach, watch.link.number));
-    }
-    return frames;
   }
 
   /** Nobody came back (L5). */
@@ -253,7 +230,7 @@ export class ShardCore {
   #unwatch(watch: Watch): void {
     watch.link.watches.delete(watch.path);
     this.#linger.end(watch);
-    this.#scatterGather.forget(watch);
+    this.#answering.attaches.forget(watch);
     this.#up([encodeDetach(watch.path, watch.link.number)]);
   }
 
@@ -272,21 +249,21 @@ export class ShardCore {
   }
 
   #item(socket: HibernatingPeer, frame: Frame): CloseName | undefined {
-    const standing = this.#slices.standing(socket);
+    const owner = this.#slices.ownerOf(socket);
+    const standing = owner?.uplinks.standing(socket) ?? strangersStanding(socket);
     if (standing === "fenced") return "stale_generation";
     const item = readItem(frame, this.#headsOf);
     if (item === undefined) return "bad_frame";
     const { to, says } = item;
-    if (standing === "greeting")
+    if (standing === "greeting" || owner === undefined)
       return says?.kind === "hello" ? this.#slices.welcome(socket, says.hello) : "bad_frame";
     if (to.kind === "shard" && says?.kind === "ready") this.#slices.ready(socket, says.ready);
     if (to.kind === "shard" && says?.kind === "leaving") return "going_away";
     // What a standby says of endpoints nobody has asked it.
     if (standing === "standby") return undefined;
-    const slice = this.#slices.sliceOf(socket);
+    const slice = owner.slice.number;
     if (to.kind === "links") for (const number of to.links) this.#route(number, item, slice);
-    else if (to.kind === "question" && says === undefined) this.#questions.update(to.id, slice, item.frame);
-    else if (to.kind === "question" && says !== undefined) this.#questions.answer(to.id, slice, says);
+    else if (to.kind === "question") this.#answering.gets.take(to.id, slice, item);
     return undefined;
   }
 
@@ -302,14 +279,7 @@ export class ShardCore {
       return;
     }
     const watch = link.watches.get(path);
-    if (watch === undefined) return;
-    if (this.#slices.count > 1) {
-      this.#scatterGather.take(watch, slice, item);
-      return;
-    }
-    if (item.update !== undefined) noteUpdate(watch, item.update);
-    if (item.says?.kind === "attached") noteAnswer(watch, item.says.attached);
-    this.#downlink.add(link, item.frame);
+    if (watch !== undefined) this.#answering.attaches.take(watch, slice, item);
   }
 
   #up(frames: readonly string[]): void {

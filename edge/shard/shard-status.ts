@@ -1,4 +1,5 @@
 /** What a shard tells of itself: who answers for it, and how much is watched. */
+import { formatSlice, WHOLE } from "../../shared/protocol/slice.ts";
 import type { Links } from "./links.ts";
 import type { SliceStatus, Slices } from "./slices.ts";
 
@@ -24,7 +25,7 @@ export function statusOf(slices: Slices, links: Links): ShardStatus {
   return {
     connected: all.every(({ connected }) => connected),
     ready: all.every(({ ready }) => ready),
-    origin: all.length === 1 ? (all[0]?.origin ?? null) : null,
+    origin: all.find(({ slice }) => slice === formatSlice(WHOLE))?.origin ?? null,
     generation: slices.generations.current,
     standbys: slices.standbys(),
     slices: all,

@@ -2,12 +2,13 @@
  * The sockets that origins of one slice dialled to a shard: one of them is its active uplink, the others stand by or
  * are fenced. U2, U11–U14 of INTERNALS.md.
  */
+
 import * as v from "valibot";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { formatSlice, isWhole, parseSlice, type Slice, WHOLE } from "../../shared/protocol/slice.ts";
 import { closeQuietly, type HibernatingPeer } from "../peer.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
-import { type Candidate, Deadline, firstReady, isOverdue, isSilent, nextActive } from "./failover.ts";
+import { type Candidate, Deadline, firstReady, healthOf, isSilent, nextActive } from "./failover.ts";
 
 export interface SliceUplinksPorts {
   /** Milliseconds since 1970. */
@@ -119,9 +120,9 @@ export class SliceUplinks {
     if (active === undefined) return "gone";
     const now = this.#ports.now();
     if (isSilent(active, now)) this.#countPings(now);
-    if (!isOverdue(active, now, deadlineMs) || firstReady(this.#standbys, now) !== undefined)
-      return undefined;
-    return isSilent(active, now, deadlineMs) ? "silent" : "late";
+    const health = healthOf(active, now, deadlineMs);
+    if (health === "well" || firstReady(this.#standbys, now) !== undefined) return undefined;
+    return health === "late" ? "late" : "silent";
   }
 
   /** The uplink of an origin of this name. */

@@ -10,15 +10,7 @@ import { VERSION } from "../../shared/protocol/version.ts";
 import { closeQuietly, type HibernatingPeer } from "../peer.ts";
 import { Deadline } from "./failover.ts";
 import { type Failover, Generations, Leadership, type ShardConfig } from "./leadership.ts";
-import {
-  greet,
-  SliceUplinks,
-  type SliceUplinksPorts,
-  type Standing,
-  strangersStanding,
-  survivorsSlice,
-  type Uplink,
-} from "./slice-uplinks.ts";
+import { greet, SliceUplinks, type SliceUplinksPorts, survivorsSlice, type Uplink } from "./slice-uplinks.ts";
 
 export interface SlicesPorts extends SliceUplinksPorts {
   /** Must outlive the shard's memory. */
@@ -87,7 +79,6 @@ export class Slices {
 
   /** Whoever was active stays so; where someone stands by instead, it takes over. */
   start(): void {
-    this.#failover.switched(this.#served.length);
     this.#serves(true);
     this.arrived();
   }
@@ -123,13 +114,9 @@ export class Slices {
     greet(socket);
   }
 
-  standing(socket: HibernatingPeer): Standing {
-    return this.#owners.get(socket)?.uplinks.standing(socket) ?? strangersStanding(socket);
-  }
-
-  /** The number of the slice of an uplink that has said hello. */
-  sliceOf(socket: HibernatingPeer): number {
-    return this.count === 1 ? WHOLE.number : (this.#owners.get(socket)?.slice.number ?? WHOLE.number);
+  /** Of which slice an uplink is that has said hello, while that is known. */
+  ownerOf(socket: HibernatingPeer): Leadership | undefined {
+    return this.#owners.get(socket);
   }
 
   /** Any arrival checks whether a standby must take over, so that the shard needs no timer for it (U13). */

@@ -1,9 +1,11 @@
 /** The brokers as last heard of, and what they say of topics. */
+
 import { SourceError } from "../source/source.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
-import { type Address, Connection, type Request, SilentError } from "./connection.ts";
+import { type Address, Connection, type Request } from "./connection.ts";
 import { DialGate } from "./dial-gate.ts";
 import { Fetcher } from "./fetcher.ts";
+import { SilentError } from "./hearing.ts";
 import { unlessSilent, wordsOf } from "./patience.ts";
 import { type BrokerAddress, type Metadata, metadataRequest, type TopicMetadata } from "./requests.ts";
 import type { KafkaSettings } from "./settings.ts";

@@ -19,15 +19,14 @@ import type Encoder from "kafkajs/src/protocol/encoder.js";
 import { SourceError } from "../source/source.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { AT_ONCE, type Turn } from "./dial-gate.ts";
-import { type Heard, Hearing } from "./hearing.ts";
+import { type Heard, Hearing, SilentError } from "./hearing.ts";
 import type { Credentials, KafkaSettings } from "./settings.ts";
+import { Throttle } from "./throttle.ts";
 import { WireReader } from "./wire.ts";
 
-/** A broker that sends not a byte for so long, while it is connected to or asked, is taken for dead. */
+/** A broker that sends not a byte for so long, while we say anew who we are, or it is asked, is taken for dead. */
 const CONNECT_MS = TIME_LIMITS.brokerConnectMs;
 const SILENCE_MS = TIME_LIMITS.brokerSilentMs;
-/** One that wants to be left alone for longer is asked again all the same. */
-const MAX_THROTTLE_MS = TIME_LIMITS.brokerThrottledMs;
 const KEEP_ALIVE_MS = TIME_LIMITS.brokerKeepAliveMs;
 
 /** Of a request's header, without the client's name: length, key, version, number, and how long the name is. */
@@ -45,11 +44,11 @@ export interface Request<T> {
   decode(reader: WireReader): { readonly throttleMs: number; readonly answer: T };
 }
 
-/** Not a byte came, or hardly any, though the connection stands, as far as can be seen from here. */
-export class SilentError extends Error {}
+/** The connection was given up to ask over another one. Nothing is wrong with the broker. */
+export class OtherWayError extends Error {}
 
-/** An answer was given up, since less was wanted of a line as slow as this. Nothing is wrong with the broker. */
-export class TooSlowError extends Error {}
+/** An answer was given up, since less was wanted of a line as slow as this. */
+export class TooSlowError extends OtherWayError {}
 
 export interface Address {
   readonly host: string;
@@ -62,6 +61,7 @@ export class Connection {
   readonly #turn: Turn;
   readonly #opened: Promise<Opened>;
   readonly #clientId: Buffer;
+  readonly #connectMs: number;
   /** Aborts when the connection is closed. */
   readonly #closing = new AbortController();
   /** What rejects the requests that aren't answered yet. */
@@ -71,8 +71,7 @@ export class Connection {
   #tcp: Socket | undefined;
   #socket: Socket | undefined;
   #last: Promise<unknown> = Promise.resolve();
-  #quietUntil = 0;
-  #isThrottled = false;
+  readonly #throttle = new Throttle();
   #bytesHeard = 0;
   /** What is listened for just now, or was last. */
   #hearing: Hearing | undefined;
@@ -87,6 +86,7 @@ export class Connection {
     this.#address = address;
     this.#turn = turn;
     this.#clientId = Buffer.from(settings.clientId);
+    this.#connectMs = settings.limits?.connectMs ?? CONNECT_MS;
     this.#opened = this.#open();
     this.#opened.catch((error) => this.#fail(error));
   }
@@ -98,12 +98,12 @@ export class Connection {
 
   /** How long the broker wants to be left alone; nothing is sent meanwhile. */
   get quietMs(): number {
-    return this.closed ? 0 : Math.max(0, this.#quietUntil - performance.now());
+    return this.closed ? 0 : this.#throttle.leftMs(performance.now());
   }
 
   /** Whether the broker said with its last answer that it wants to be left alone. */
   get isThrottled(): boolean {
-    return this.#isThrottled;
+    return this.#throttle.isOn;
   }
 
   /** Another number after every sign of life: bytes that came, or time for which the broker wants to be left alone. */
@@ -164,7 +164,8 @@ export class Connection {
   async #open(): Promise<Opened> {
     await this.#turn.granted;
     this.#closing.signal.throwIfAborted();
-    const { broker, connection } = await this.#listening(CONNECT_MS, async () => {
+    const silenceMs = this.#settings.limits?.connectMs ?? this.#turn.silenceMs;
+    const { broker, connection } = await this.#listening(silenceMs, async () => {
       const pool = this.#newPool(await this.#dial(), await this.#credentials());
       this.#pool = pool;
       const broker = new Broker({ connectionPool: pool, logger: SILENT, allowAutoTopicCreation: false });
@@ -203,8 +204,8 @@ export class Connection {
       ssl: tls,
       sasl,
       clientId,
-      connectionTimeout: CONNECT_MS,
-      requestTimeout: CONNECT_MS,
+      connectionTimeout: this.#connectMs,
+      requestTimeout: this.#connectMs,
       logger: SILENT,
       socketFactory: ({ ssl, onConnect }) => {
         const servername = isIP(host) ? {} : { servername: host };
@@ -233,9 +234,11 @@ export class Connection {
       );
     // A broker that throttles has answered already, and won't listen meanwhile.
     if (this.quietMs > 0) await setTimeout(this.quietMs, undefined, { signal: this.#closing.signal });
+    if (this.#throttle.isDeaf) this.close(new OtherWayError("the broker throttles this connection for long"));
+    this.#closing.signal.throwIfAborted();
     // Again, once as much time has passed as the broker allows.
     if (this.#settings.sasl !== undefined && !connection.isAuthenticated())
-      await this.#listening(CONNECT_MS, async () => {
+      await this.#listening(this.#connectMs, async () => {
         const { sasl } = await this.#credentials();
         await Object.assign(connection, { sasl }).authenticate();
       });
@@ -246,8 +249,7 @@ export class Connection {
     );
     this.#turn.answered();
     const { throttleMs, answer } = decode(new WireReader(bytes));
-    this.#isThrottled = throttleMs > 0;
-    if (this.#isThrottled) this.#quietUntil = performance.now() + Math.min(throttleMs, MAX_THROTTLE_MS);
+    this.#throttle.told(performance.now(), throttleMs);
     return answer;
   }
 

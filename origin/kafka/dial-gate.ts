@@ -3,11 +3,14 @@
  * dial fails, all that wait fail with it and try again together, rather than with a dial each.
  */
 import { DialPolicy } from "./dial-policy.ts";
+import { SilentError } from "./hearing.ts";
 
 /** One connection's way through the gate. */
 export interface Turn {
   /** Resolves when it may dial. Rejects with what befell the dial that it waited for. */
   readonly granted: Promise<void>;
+  /** How long the broker may say nothing until it has answered who it is. */
+  readonly silenceMs: number;
   /** The broker has answered, and knows who we are. */
   opened(): void;
   /** A request was answered, too. */
@@ -17,7 +20,13 @@ export interface Turn {
 }
 
 /** For a connection that stands alone. */
-export const AT_ONCE: Turn = { granted: Promise.resolve(), opened() {}, answered() {}, ended() {} };
+export const AT_ONCE: Turn = {
+  granted: Promise.resolve(),
+  silenceMs: 10_000,
+  opened() {},
+  answered() {},
+  ended() {},
+};
 
 interface Waiting {
   readonly grant: () => void;
@@ -35,9 +44,11 @@ export class DialGate {
     const policy = this.#policy;
     const { promise: granted, resolve, reject: fail } = Promise.withResolvers<void>();
     let has: "waited" | "dialled" | "answered" | "ended" = "waited";
+    let dialledAt = 0;
     const grant = () => {
       has = "dialled";
-      policy.dialled(dial, performance.now());
+      dialledAt = performance.now();
+      policy.dialled(dial, dialledAt);
       resolve();
     };
     const waiting = { grant, fail };
@@ -45,8 +56,12 @@ export class DialGate {
     this.#admit();
     return {
       granted,
+      get silenceMs() {
+        return policy.silenceMs;
+      },
       opened: () => {
         policy.over(dial);
+        policy.opened(performance.now() - dialledAt);
         this.#admit();
       },
       answered: () => {
@@ -61,6 +76,7 @@ export class DialGate {
         this.#waiting.delete(waiting);
         policy.over(dial);
         if (why !== undefined && (had === "dialled" || had === "answered")) policy.failed();
+        if (why instanceof SilentError && had === "dialled") policy.silent();
         if (why !== undefined && had === "dialled") this.#fail(why);
         this.#admit();
       },

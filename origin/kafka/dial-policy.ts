@@ -13,6 +13,11 @@ const SPACING_MS = TIME_LIMITS.brokerDialSpacingMs;
 /** Dials that may follow one another at once: what a broker's connections take, and a first one to learn of it. */
 const BURST = 4;
 const PER_MS = 2 / 1_000;
+/**
+ * How long a broker that is dialled may say nothing: one dial that got lost on the way, as on a link that is half-open,
+ * keeps all others waiting. Who we are may take a broker time to find out, so it is given more if that wasn't enough.
+ */
+const SILENCE = TIME_LIMITS.brokerDialSilent;
 
 export class DialPolicy {
   #trusted = false;
@@ -21,6 +26,11 @@ export class DialPolicy {
   #dialledAt = Number.NEGATIVE_INFINITY;
   #left = BURST;
   #countedAt = 0;
+  #silenceMs = SILENCE.baseMs;
+
+  get silenceMs(): number {
+    return this.#silenceMs;
+  }
 
   /** How long until the next dial, in milliseconds; undefined if the one under way is waited for. */
   delay(now: number): number | undefined {
@@ -41,6 +51,16 @@ export class DialPolicy {
     if (this.#probe === dial) this.#probe = undefined;
   }
 
+  /** It is open, which took so long. */
+  opened(ms: number): void {
+    this.#giveMs(2 * ms);
+  }
+
+  /** Nothing was heard of it for as long as it had. */
+  silent(): void {
+    this.#giveMs(2 * this.#silenceMs);
+  }
+
   answered(): void {
     this.#trusted = true;
   }
@@ -48,6 +68,10 @@ export class DialPolicy {
   /** A connection couldn't be opened, or ended though it was wanted. */
   failed(): void {
     this.#trusted = false;
+  }
+
+  #giveMs(ms: number): void {
+    this.#silenceMs = Math.min(SILENCE.maxMs, Math.max(SILENCE.baseMs, ms));
   }
 
   #countedTo(now: number): number {

@@ -3,7 +3,6 @@
 import { turns } from "../reading/turns.ts";
 import { epochOf } from "../source/epoch.ts";
 import { type Batch, type ReadRequest, SourceError } from "../source/source.ts";
-import { TIME_LIMITS } from "../time-limits.ts";
 import type { Cluster } from "./cluster.ts";
 import { type Fetcher, heldBackIn, type Mood } from "./fetcher.ts";
 import type { Memory } from "./memory.ts";
@@ -12,8 +11,6 @@ import { kafkaError, patiently, telling } from "./patience.ts";
 import { partsOf, type Reached, readTo, UNKNOWN_EPOCH } from "./record-batches.ts";
 import { type Fetched, KAFKA_ERROR, type PartitionMetadata, type TopicMetadata } from "./requests.ts";
 import { WireError } from "./wire.ts";
-
-const FETCH_PATIENCE_MS = TIME_LIMITS.fetchPatienceMs;
 
 interface Place {
   readonly topicId: Buffer;
@@ -29,6 +26,8 @@ export interface FetchLoopPorts {
   readonly reached: Map<string, Reached>;
   /** To unpack batches in. */
   readonly memory: Memory;
+  /** For how long what fails is tried again. */
+  readonly patienceMs: number;
 }
 
 export class FetchLoop {
@@ -103,7 +102,7 @@ export class FetchLoop {
   }
 
   #fetch({ offset, leaderEpoch }: Reached, mood: Mood): Promise<Fetched> {
-    return patiently(FETCH_PATIENCE_MS, this.#signal, async (patient) => {
+    return patiently(this.#ports.patienceMs, this.#signal, async (patient) => {
       const { topic, partition, epoch } = this.#request;
       const alive = () => {
         patient();

@@ -8,7 +8,8 @@
  * two connections serve any number of partitions.
  */
 import { TIME_LIMITS } from "../time-limits.ts";
-import { type Connection, SilentError, TooSlowError } from "./connection.ts";
+import { type Connection, OtherWayError, TooSlowError } from "./connection.ts";
+import { SilentError } from "./hearing.ts";
 import { Line } from "./line.ts";
 import { telling } from "./patience.ts";
 import { type Fetched, type FetchFrom, fetchRequest, KAFKA_ERROR } from "./requests.ts";
@@ -208,8 +209,8 @@ export class Fetcher {
   }
 
   #end(asks: readonly Ask[], { heard }: Connection, why: Error): void {
-    if (why instanceof TooSlowError) {
-      this.#line.gaveUp(heard);
+    if (why instanceof TooSlowError) this.#line.gaveUp(heard);
+    if (why instanceof OtherWayError) {
       for (const ask of asks) this.#again(ask, ask.mood);
       return;
     }

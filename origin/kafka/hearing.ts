@@ -11,6 +11,9 @@ const LOOK_MS = TIME_LIMITS.brokerLookMs;
 /** A look that comes so much too late shows that this process was busy, not that the broker was silent. */
 const LATE_MS = TIME_LIMITS.brokerLookLateMs;
 
+/** Not a byte came, or hardly any, though the connection stands, as far as can be seen from here. */
+export class SilentError extends Error {}
+
 export type Verdict = { readonly lookInMs: number } | "silent" | "trickle";
 
 /** What was heard since listening began. */

@@ -10,6 +10,15 @@ export interface KafkaSettings extends Credentials {
   readonly parts?: CredentialParts;
   /** The credentials of a connection that is about to be made, if they may have changed. Never rejects. */
   readonly current?: () => Promise<Credentials>;
+  /** Tests can't wait as long, or have to wait longer. */
+  readonly limits?: Partial<Limits>;
+}
+
+export interface Limits {
+  /** A broker that sends not a byte for so long, while it is connected to, is taken for dead. */
+  readonly connectMs: number;
+  /** For how long a read tries again what fails. */
+  readonly patienceMs: number;
 }
 
 /** What a connection begins with. */

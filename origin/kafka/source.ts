@@ -45,6 +45,7 @@ import {
 import type { KafkaSettings } from "./settings.ts";
 
 const DESCRIBE_PATIENCE_MS = TIME_LIMITS.describePatienceMs;
+const READ_PATIENCE_MS = TIME_LIMITS.fetchPatienceMs;
 /** What brokers answer where no record has the time that was asked for. */
 const NO_OFFSET = -1;
 /** Leaders change, and are told of it, in less. */
@@ -59,6 +60,7 @@ type Offsets = Pick<PartitionInfo, "startOffset" | "endOffset"> | Pick<Unavailab
 
 export class KafkaSource implements Source {
   readonly #cluster: Cluster;
+  readonly #patienceMs: number;
   readonly #closing = new AbortController();
   readonly #reached = new Map<string, Reached>();
   readonly #memory = new Memory();
@@ -67,6 +69,7 @@ export class KafkaSource implements Source {
   /** Connects when it is first asked. */
   constructor(settings: KafkaSettings) {
     this.#cluster = new Cluster(settings);
+    this.#patienceMs = settings.limits?.patienceMs ?? READ_PATIENCE_MS;
   }
 
   async topics(): Promise<readonly string[]> {
@@ -108,6 +111,7 @@ export class KafkaSource implements Source {
       cluster: this.#cluster,
       reached: this.#reached,
       memory: this.#memory,
+      patienceMs: this.#patienceMs,
     });
     try {
       await reading.run(onBatch);

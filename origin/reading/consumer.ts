@@ -12,7 +12,7 @@
  *   nothing is heard of a read for 20 s     backoff     never: loud, and read anew over new connections
  *     though the log has more
  *   the log no longer holds what is next,   backoff     begins anew: loud, and subscribers are told
- *   or not all of it, or lost what was read
+ *   or not all of it, or lost what was read             (again only after as long as that took: rereads.ts)
  *   the topic is another one                backoff     described anew
  *   a record can't be read                  –           the partition stays stopped, loudly, until the log has
  *                                                       deleted it

@@ -11,6 +11,7 @@ import {
   retryDelay,
   sleep,
 } from "./context.ts";
+import { Rereads } from "./rereads.ts";
 import { turns } from "./turns.ts";
 import { StalledError, watchedRead } from "./watched-read.ts";
 
@@ -37,16 +38,19 @@ export async function readPartition(
   // It may have been awaited.
   let failing = true;
   let torn: Torn | undefined;
+  const rereads = new Rereads();
   let inTurn = 0;
   let anew = false;
   while (!signal.aborted) {
     try {
       if (torn !== undefined) await rejoin(reading, topic, epoch, torn);
+      if (torn === "removed") rereads.begins(performance.now());
       torn = undefined;
       const from = partitions.find(topic, epoch)?.next ?? 0;
       await watchedRead(reading, { topic, partition, epoch, from, signal, anew }, (batch) => {
         if (batch.nextOffset > from) failures = 0;
         forwarder.batch(topic, partition, epoch, batch);
+        if (rereads.isOn && partitions.find(topic, epoch)?.ready === true) rereads.ends(performance.now());
         if (failing) troubles.over(name);
         failing = false;
         // A backlog must not keep sockets from their turn. A trickle waits for its next record anyway.
@@ -72,7 +76,8 @@ export async function readPartition(
       }
       if (reason.code === "truncated" || reason.code === "removed") torn = reason.code;
       else if (reason.code === "offset_out_of_range") torn ??= "hole";
-      const retryMs = retryDelay(reading, failures++, reason.code);
+      const putOffMs = torn === "removed" ? rereads.waitMs(performance.now()) : 0;
+      const retryMs = Math.ceil(Math.max(putOffMs, retryDelay(reading, failures++, reason.code)));
       failing = true;
       if (anew) partitionStalled(reading, which, reason, retryMs);
       else partitionFailed(reading, which, reason, retryMs);

@@ -17,6 +17,7 @@ import {
   type Endpoint,
   endOf,
   isNotHome,
+  oldestOf,
   provedOf,
   type Subject,
   speakersOf,
@@ -30,9 +31,9 @@ export interface AnswerPorts extends ProofPorts {
   readonly bounds: AnswerBounds;
 }
 
-/** An answer but for the id of its question. */
+/** An answer but for the id of its question. How many updates it has is counted as it is written. */
 export interface Answer {
-  readonly attached: Omit<Attached, "id">;
+  readonly attached: Omit<Attached, "id" | "count">;
   readonly frames: readonly Frame[];
 }
 
@@ -77,7 +78,7 @@ export function answerRecovered(
   // With the last page nothing more was found: up to the key's last record or, where none is known, as far as was read.
   for (const view of isWhole ? views : []) if (endOf(view) >= 0) raiseComponent(to, view.epoch, endOf(view));
   const horizon = horizonOf(views);
-  return { attached: { endpoint: path, verdict, to, horizon, count: frames.length }, frames };
+  return { attached: { endpoint: path, verdict, to, horizon }, frames };
 }
 
 /** The answer where nothing was asked for or nothing can be proved: the recent updates, and where they begin. */
@@ -106,7 +107,6 @@ export function answerRecent(
       verdict,
       to: head,
       horizon: horizonOf(views),
-      count: frames.length,
     },
     frames,
   };
@@ -121,9 +121,10 @@ export function answerLatest(ports: AnswerPorts, endpoint: Endpoint): readonly F
   const { record } = ports.history.latest(topic, key);
   const notHome = isNotHome(ports, subject, undefined);
   const position = standingOf(ports, subject);
+  const more = { oldest: oldestOf(ports, subject, record?.epoch), notHome };
   if (record === undefined || ports.partitions.find(topic, record.epoch) === undefined)
-    return [encodeLatest(path, position, 0, notHome)];
-  return [encodeLatest(path, position, 1, notHome), frameOf(path, record, record.previous)];
+    return [encodeLatest(path, position, 0, more)];
+  return [encodeLatest(path, position, 1, more), frameOf(path, record, record.previous)];
 }
 
 /** As many of the newest updates as an answer may hold, oldest first, and the oldest of each epoch. */

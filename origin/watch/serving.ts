@@ -2,10 +2,12 @@
  * Pays what is owed on uplinks, in small steps: attaches are answered and their links go live in the same
  * step (U5, U6), and endpoints that fell behind while the uplink was congested are caught up (U10).
  */
+import { encodeAnswer } from "../../shared/core/answer.ts";
 import type { AddressedTo } from "../../shared/protocol/addressed.ts";
-import { encodeAttached, encodeWaiting, UNASKED } from "../../shared/protocol/attach.ts";
+import { encodeWaiting, UNASKED } from "../../shared/protocol/attach.ts";
+import type { Frame } from "../../shared/protocol/frame.ts";
 import { NOTHING, reaches } from "../../shared/protocol/position.ts";
-import { type Answer, type AnswerPorts, answerRecent, answerRecovered } from "./answer.ts";
+import { type AnswerPorts, answerRecent, answerRecovered } from "./answer.ts";
 import type { BlockedAsks } from "./blocked-asks.ts";
 import type { WatchCounts } from "./counts.ts";
 import type { Ask, Interest, Shard } from "./interest.ts";
@@ -85,9 +87,10 @@ export class Serving {
     for (const epoch of answered.attached.to.keys()) watch.stands.add(epoch);
     const notHome = isNotHome(this.#ports, watch, ask.from);
     const to = addressOf(ask);
-    interest.shard.outbox.add(to, encodeAttached({ ...answered.attached, id: ask.id, notHome, log: filled }));
+    const { attached, frames } = answered;
+    const head = { ...attached, id: ask.id, notHome, log: filled };
     this.#counts.answered[filled ? "log" : proof]++;
-    return this.#send(interest, to, answered);
+    return this.#send(interest, to, encodeAnswer(head, frames), frames);
   }
 
   /** Once (U7). Returns the bytes sent, of which none counts. */
@@ -136,23 +139,19 @@ export class Serving {
       const page = answerRecovered(this.#ports, watch, from);
       const { to, verdict } = page.attached;
       interest.step({ kind: "caughtUp", to, whole: reaches(to, verdict.head) });
-      return this.#send(interest, address, page);
+      return this.#send(interest, address, page.frames, page.frames);
     }
     interest.step({ kind: "told" });
-    const reset = answerRecent(this.#ports, watch, from, proof);
-    interest.shard.outbox.add(address, encodeAttached({ ...reset.attached, id: UNASKED }));
+    const { attached, frames } = answerRecent(this.#ports, watch, from, proof);
     this.#counts.reset++;
-    return this.#send(interest, address, reset);
+    return this.#send(interest, address, encodeAnswer({ ...attached, id: UNASKED }, frames), frames);
   }
 
-  #send({ shard }: Interest, to: AddressedTo, { frames }: Answer): number {
-    let bytes = 0;
-    this.#counts.replayed += frames.length;
-    for (const frame of frames) {
-      bytes += frame.length;
-      shard.outbox.add(to, frame);
-    }
-    return bytes;
+  /** Returns the bytes of the updates among what is sent. */
+  #send({ shard }: Interest, to: AddressedTo, frames: readonly Frame[], updates: readonly Frame[]): number {
+    this.#counts.replayed += updates.length;
+    for (const frame of frames) shard.outbox.add(to, frame);
+    return updates.reduce((bytes, update) => bytes + update.length, 0);
   }
 }
 

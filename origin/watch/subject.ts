@@ -126,6 +126,31 @@ export function standingOf(ports: SubjectPorts, subject: Subject): Map<string, n
   return standing;
 }
 
+/**
+ * From where on all that there was of an endpoint can be proved, and so followed (U8). `latest` is the epoch of its latest
+ * record.
+ */
+export function oldestOf(ports: SubjectPorts, subject: Subject, latest: string | undefined): Position {
+  const oldest = new Map<string, number>();
+  const homes = new Set(homesOf(ports, subject).map(({ epoch }) => epoch));
+  for (const view of viewsOf(ports, subject)) {
+    // Its home, too, though it may be known elsewhere only: a position that names neither proves nothing (R3).
+    if (!homes.has(view.epoch) && !isHome(ports, subject.endpoint, view.epoch)) continue;
+    const before = oldestIn(view, view.epoch === latest);
+    if (before >= 0) oldest.set(view.epoch, before);
+  }
+  return oldest;
+}
+
+function oldestIn({ horizon, deletedTo, checkpoint, tail }: PartitionView, isLatest: boolean): number {
+  // Its last record may be held from before the horizon. If that is the latest of all it must be shown, though nothing proves
+  // that it alone was there.
+  if (tail !== undefined && tail < horizon) return isLatest ? tail - 1 : tail;
+  // A receiver that stands before what was deleted may hold some of that, so nothing is proved to it.
+  const before = deletedTo > 0 ? Math.max(horizon - 1, deletedTo) : horizon - 1;
+  return Math.min(before, (tail ?? checkpoint) - 1);
+}
+
 /** Whether other slices answer for an endpoint, as far as this origin can tell (N4). */
 export function isNotHome(ports: SubjectPorts, subject: Subject, from: Position | undefined): boolean {
   if (isWhole(ports.slice ?? WHOLE) || subject.tails.size > 0 || (from?.size ?? 0) > 0) return false;

@@ -10,10 +10,10 @@
  */
 import type { BackoffBounds } from "../core/backoff.ts";
 import type { ErrorCode } from "../protocol/codes.ts";
-import { decodeUpdate, type Frame, type Update } from "../protocol/frame.ts";
-import { type Message, splitBinary, splitText } from "../protocol/message.ts";
-import { formatPosition, type Position, parsePosition } from "../protocol/position.ts";
-import { type Down, decodeDown, encodeSubscribe, isUpdate, PING } from "../protocol/subscriber.ts";
+import type { Update } from "../protocol/frame.ts";
+import type { Message } from "../protocol/message.ts";
+import { formatPosition, OLDEST, type Position, parsePosition } from "../protocol/position.ts";
+import { encodeSubscribe, PING } from "../protocol/subscriber.ts";
 import { type Clock, systemClock, Timer } from "./clock.ts";
 import {
   type ConnectionChange,
@@ -26,6 +26,7 @@ import {
 } from "./connection.ts";
 import { type EndpointUrl, resolveEndpoint, SubscribeError } from "./endpoint-url.ts";
 import { Emitter, type Listener, type SubscriptionEvents } from "./events.ts";
+import { hear } from "./hear.ts";
 import {
   initialSubscription,
   type Statistics,
@@ -55,7 +56,10 @@ export type {
 export { SubscribeError, webSocketTransport };
 
 export interface SubscribeOptions {
-  /** Resume from here: what `position` said before, perhaps in an earlier page load. The URL's `from` does too. */
+  /**
+   * Resume from here: what `position` said before, perhaps in an earlier page load. `oldest`: begin with as much history as
+   * there is; the `verdict` says where that is. The URL's `from` does the same.
+   */
   readonly from?: string | undefined;
   /** Delays between attempts to reconnect: by default up to 0.5 s at first and up to 30 s in the end. */
   readonly backoff?: BackoffBounds;
@@ -73,6 +77,7 @@ const TIMEOUTS: Timeouts = {
   quietMs: 15_000,
   silenceMs: 10_000,
   steadyMs: 5_000,
+  explainMs: 60_000,
   answerMs: 30_000,
 };
 
@@ -86,10 +91,12 @@ const TIMEOUTS: Timeouts = {
 export function subscribe(url: string, options: SubscribeOptions = {}): Subscription {
   const endpoint = resolveEndpoint(url);
   const given = options.from ?? endpoint.url.searchParams.get("from");
-  const from = given === null ? undefined : parsePosition(given);
-  if (given !== null && from === undefined)
+  const from = given === null || given === OLDEST ? undefined : parsePosition(given);
+  if (given !== null && given !== OLDEST && from === undefined)
     throw new SubscribeError("bad_position", `not a position: ${given}`);
-  return new Subscription(endpoint, from, options);
+  // From now on the subscription knows where it is.
+  endpoint.url.searchParams.delete("from");
+  return new Subscription(endpoint, given === OLDEST ? OLDEST : from, options);
 }
 
 /** Answers to a GET that don't speak against a subscribe: the key may get a record yet (H3). */
@@ -109,12 +116,18 @@ export class Subscription {
   #connection: ConnectionState = INITIAL_CONNECTION;
   #change: ConnectionChange = { state: "connecting" };
   #state: SubscriptionState;
+  /** What stands for a position as long as there is none. */
+  #start: typeof OLDEST | undefined;
   #socket: Socket | undefined;
   /** Counts sockets, to tell events of the present one from those of one that was hung up. */
   #dials = 0;
   #over = false;
 
-  constructor({ url, path }: EndpointUrl, from: Position | undefined, options: SubscribeOptions) {
+  constructor(
+    { url, path }: EndpointUrl,
+    from: Position | typeof OLDEST | undefined,
+    options: SubscribeOptions,
+  ) {
     this.endpoint = path;
     this.#url = url;
     this.#transport = options.transport ?? webSocketTransport;
@@ -122,7 +135,8 @@ export class Subscription {
     this.#limits = { ...TIMEOUTS, ...options.timeouts, backoff: options.backoff ?? BACKOFF };
     this.#connectionTimer = new Timer(this.#clock, () => this.#connect({ kind: "timer" }));
     this.#answerTimer = new Timer(this.#clock, () => this.#follow({ kind: "timer" }));
-    this.#state = initialSubscription(from);
+    this.#start = from === OLDEST ? OLDEST : undefined;
+    this.#state = initialSubscription(from === OLDEST ? undefined : from);
     this.#connect({ kind: "start" });
   }
 
@@ -208,8 +222,8 @@ export class Subscription {
     const dial = ++this.#dials;
     const current = () => dial === this.#dials;
     const url = new URL(this.#url);
-    if (this.#state.position !== undefined)
-      url.searchParams.set("from", formatPosition(this.#state.position));
+    const from = this.position ?? this.#start;
+    if (from !== undefined) url.searchParams.set("from", from);
     this.#socket = this.#transport.dial(url.href, {
       opened: () => {
         if (current()) this.#connect({ kind: "opened" });
@@ -232,51 +246,16 @@ export class Subscription {
   }
 
   async #explain(): Promise<void> {
-    const error = await this.#transport.explain(this.#url.href);
-    if (error === undefined || error.retry || NO_REFUSAL.includes(error.code)) return;
-    this.#connect({ kind: "refused", error });
+    const { error, retryAfterMs } = (await this.#transport.explain(this.#url.href)) ?? {};
+    if (error !== undefined && !error.retry && !NO_REFUSAL.includes(error.code))
+      this.#connect({ kind: "refused", error });
+    else if (retryAfterMs !== undefined) this.#connect({ kind: "putOff", afterMs: retryAfterMs });
   }
 
   #receive(message: Message): void {
-    if (typeof message === "string") {
-      for (const frame of splitText(message))
-        if (isUpdate(frame)) this.#receiveUpdate(frame);
-        else this.#receiveControl(frame);
-      return;
-    }
-    const frames = splitBinary(message);
-    if (frames === undefined) this.#follow({ kind: "unreadable" });
-    else for (const frame of frames) this.#receiveUpdate(frame);
-  }
-
-  #receiveUpdate(frame: Frame): void {
-    const update = decodeUpdate(frame);
-    if (!update.ok) this.#follow({ kind: "unreadable" });
-    else if (update.value.endpoint === this.endpoint) this.#follow({ kind: "update", update: update.value });
-  }
-
-  #receiveControl(frame: string): void {
-    const down = decodeDown(frame);
-    if (down.ok) this.#hear(down.value);
-    else this.#follow({ kind: "unreadable" });
-  }
-
-  #hear(said: Down): void {
-    switch (said.kind) {
-      case "verdict":
-      case "wait":
-        this.#follow(said);
-        break;
-      case "reset":
-        if (said.endpoint === this.endpoint) this.#follow(said);
-        break;
-      case "error":
-        this.#emit("error", said.error);
-        if (said.id !== undefined) this.#follow({ kind: "refused", id: said.id, error: said.error });
-        break;
-      case "pong":
-      case "unknown":
-        break;
+    for (const heard of hear(message, this.endpoint)) {
+      if (heard.kind === "refused") this.#emit("error", heard.error);
+      this.#follow(heard);
     }
   }
 
@@ -295,6 +274,7 @@ export class Subscription {
         this.#emit("update", new ReceivedUpdate(effect.update, effect.position));
         break;
       case "verdict": {
+        this.#start = undefined;
         const { position, head, recovered, cause } = effect.verdict;
         const texts = { position: formatPosition(position), head: formatPosition(head) };
         this.#emit("verdict", { ...texts, recovered, cause });

@@ -8,7 +8,7 @@
  *              backingOff ◀──────────────┘        closed: from everywhere, for good
  */
 import { type BackoffBounds, backoff } from "../core/backoff.ts";
-import { mayReconnect } from "../protocol/codes.ts";
+import { mayReconnect, readCloseReason } from "../protocol/codes.ts";
 import type { ErrorBody } from "../protocol/schemas.ts";
 
 export type ConnectionPhase = "idle" | "connecting" | "open" | "probing" | "backingOff" | "closed";
@@ -24,14 +24,20 @@ export interface ConnectionLimits {
   readonly silenceMs: number;
   /** A connection that lasted so long was a good one: the next delay is a short one again. */
   readonly steadyMs: number;
+  /** When no dial has succeeded for so long, ask what is the matter, and again as long after that. */
+  readonly explainMs: number;
 }
 
 export interface ConnectionState {
   readonly phase: ConnectionPhase;
   /** How many connections in a row failed or did not last. */
   readonly attempt: number;
-  /** Whether a dial ever succeeded: if so, there was nothing wrong with the address. */
-  readonly openedBefore: boolean;
+  /** From when on a dial that fails is asked about; undefined until one has failed since the last that succeeded. */
+  readonly explainAt: number | undefined;
+  /** While backing off: when the next dial is due. */
+  readonly dialAt: number;
+  /** No dial is made before this: it was said that it would come to nothing. */
+  readonly notBefore: number;
   readonly openedAt: number;
   readonly heardAt: number;
 }
@@ -49,6 +55,8 @@ interface Payloads {
   reconnect: { readonly reason: string };
   /** The answer to `explain`: the address will never do. */
   refused: { readonly error: ErrorBody };
+  /** The answer to `explain`: it will do later, but not before so long. */
+  putOff: { readonly afterMs: number };
   close: { readonly reason: string };
 }
 
@@ -103,10 +111,16 @@ type Row = { readonly [K in keyof Payloads]: Handler<K> };
 export const INITIAL_CONNECTION: ConnectionState = {
   phase: "idle",
   attempt: 0,
-  openedBefore: false,
+  // Nothing is known of the address yet: the first dial that fails is asked about.
+  explainAt: 0,
+  dialAt: 0,
+  notBefore: 0,
   openedAt: 0,
   heardAt: 0,
 };
+
+/** Whoever asks for more than this has made a mistake, or means harm. */
+const LONGEST_PUT_OFF_MS = 5 * 60_000;
 
 const ignore = (state: ConnectionState): ConnectionStep => ({ state, effects: [] });
 
@@ -124,7 +138,7 @@ function dial(state: ConnectionState, _: unknown, { limits }: ConnectionContext)
 /** Says something at once, so that a close from the edge is heard of in time (S11). */
 function opened(state: ConnectionState, _: unknown, { now, limits }: ConnectionContext): ConnectionStep {
   return {
-    state: { ...state, phase: "open", openedBefore: true, openedAt: now, heardAt: now },
+    state: { ...state, phase: "open", explainAt: undefined, notBefore: 0, openedAt: now, heardAt: now },
     effects: [
       { kind: "ping" },
       { kind: "schedule", afterMs: limits.quietMs },
@@ -147,14 +161,20 @@ function quiet(state: ConnectionState, _: unknown, { now, limits }: ConnectionCo
   };
 }
 
-/** A failed dial gives no reason to a page, so the edge is asked for one until a dial has succeeded. */
+/**
+ * What the edge refuses it says by a close; but what stands before the edge may refuse a dial, too, and of that a page isn't
+ * told the reason. So it is asked for: not at once after a good connection, since most outages are short.
+ */
 function failed(
   state: ConnectionState,
   { code, reason }: ConnectionEvent<"dropped">,
   context: ConnectionContext,
 ): ConnectionStep {
-  if (!mayReconnect(code)) return end(state, [], code, reason);
-  return backOff(state, state.openedBefore ? [] : [{ kind: "explain" }], code, reason, context);
+  if (!mayReconnect(code)) return forbidden(state, code, reason);
+  const { now, limits } = context;
+  const asks = state.explainAt !== undefined && now >= state.explainAt;
+  const explainAt = asks ? now + limits.explainMs : (state.explainAt ?? now + limits.explainMs);
+  return backOff({ ...state, explainAt }, asks ? [{ kind: "explain" }] : [], code, reason, context);
 }
 
 function dropped(
@@ -162,8 +182,15 @@ function dropped(
   { code, reason }: ConnectionEvent<"dropped">,
   context: ConnectionContext,
 ): ConnectionStep {
-  if (!mayReconnect(code)) return end(state, [], code, reason);
+  if (!mayReconnect(code)) return forbidden(state, code, reason);
   return backOff(state, [], code, reason, context);
+}
+
+/** The same would happen again (C3). */
+function forbidden(state: ConnectionState, code: number, reason: string): ConnectionStep {
+  const { name, sentence } = readCloseReason(reason);
+  const error = { code: name, message: sentence, retry: false };
+  return end(state, [{ kind: "error", error }], code, reason);
 }
 
 const abandon =
@@ -189,13 +216,35 @@ function backOff(
 ): ConnectionStep {
   const wasOpen = state.phase === "open" || state.phase === "probing";
   const attempt = wasOpen && now - state.openedAt >= limits.steadyMs ? 0 : state.attempt;
-  const retryMs = backoff(attempt, limits.backoff, random);
+  const retryMs = Math.max(0, state.notBefore - now) + backoff(attempt, limits.backoff, random);
   return {
-    state: { ...state, phase: "backingOff", attempt: attempt + 1 },
+    state: { ...state, phase: "backingOff", attempt: attempt + 1, dialAt: now + retryMs },
     effects: [
       ...before,
       { kind: "schedule", afterMs: retryMs },
       { kind: "changed", state: "backingOff", code, reason, retryMs },
+    ],
+  };
+}
+
+/**
+ * All who were put off were told the same time, so each adds a delay of its own. The answer may come when the next dial is
+ * under way already: should that fail, too, it holds for the one after it.
+ */
+function putOff(
+  state: ConnectionState,
+  { afterMs }: ConnectionEvent<"putOff">,
+  { now, random, limits }: ConnectionContext,
+): ConnectionStep {
+  const notBefore = now + Math.min(afterMs, LONGEST_PUT_OFF_MS);
+  if (state.phase !== "backingOff" || notBefore <= state.dialAt)
+    return { state: { ...state, notBefore }, effects: [] };
+  const retryMs = notBefore - now + backoff(state.attempt, limits.backoff, random);
+  return {
+    state: { ...state, notBefore, dialAt: now + retryMs },
+    effects: [
+      { kind: "schedule", afterMs: retryMs },
+      { kind: "changed", state: "backingOff", retryMs },
     ],
   };
 }
@@ -229,6 +278,7 @@ const NOTHING_HAPPENS = {
   timer: ignore,
   reconnect: ignore,
   refused: ignore,
+  putOff: ignore,
   close: ignore,
 } as const satisfies Row;
 
@@ -246,6 +296,7 @@ const TABLE = {
     timer: abandon("the dial took too long"),
     reconnect,
     refused,
+    putOff,
     close: hangUp,
   },
   open: {
@@ -257,6 +308,7 @@ const TABLE = {
     reconnect,
     // The answer to an older question: by now the address has turned out to be good.
     refused: ignore,
+    putOff: ignore,
     close: hangUp,
   },
   probing: {
@@ -267,6 +319,7 @@ const TABLE = {
     timer: abandon("nothing was heard"),
     reconnect,
     refused: ignore,
+    putOff: ignore,
     close: hangUp,
   },
   backingOff: {
@@ -277,6 +330,7 @@ const TABLE = {
     timer: dial,
     reconnect: ignore,
     refused,
+    putOff,
     close: stop,
   },
   closed: NOTHING_HAPPENS,

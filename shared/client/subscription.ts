@@ -10,7 +10,6 @@
  *    │                    └─────────────────────┴───────────────────┘      ended: from all, for good
  */
 import { classify } from "../core/continuity.ts";
-import type { ResetCause } from "../protocol/codes.ts";
 import type { Chained } from "../protocol/position.ts";
 import { NOTHING, type Position, reaches, withComponent } from "../protocol/position.ts";
 import type { ErrorBody, Verdict } from "../protocol/schemas.ts";
@@ -45,8 +44,11 @@ export interface SubscriptionState {
   readonly statistics: Statistics;
 }
 
-/** Why continuity was lost: R4, or `broken` where the edge repeatedly sent what does not continue the position. */
-export type GapCause = ResetCause | "broken";
+/**
+ * Why continuity was lost: R4, or `broken` where the edge repeatedly sent what does not continue the position. Later
+ * versions of the edge may know other causes.
+ */
+export type GapCause = string;
 
 interface Payloads<U extends Chained> {
   /** A socket opened whose URL carried the position. */
@@ -54,8 +56,8 @@ interface Payloads<U extends Chained> {
   lost: object;
   verdict: { readonly id: number; readonly verdict: Verdict };
   wait: { readonly id: number; readonly error: ErrorBody };
-  /** An error in answer to a subscribe. */
-  refused: { readonly id: number; readonly error: ErrorBody };
+  /** An error, in answer to a subscribe if it has its id. */
+  refused: { readonly id: number | undefined; readonly error: ErrorBody };
   reset: { readonly verdict: Verdict };
   update: { readonly update: U };
   /** A frame that can't be read (F9). */

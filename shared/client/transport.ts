@@ -12,7 +12,14 @@ export interface Transport {
    * Asks over HTTP what is wrong with a URL that could not be dialled, since a WebSocket in a page doesn't
    * tell. undefined where nothing is, or where there was no answer either. Never rejects.
    */
-  explain(url: string): Promise<ErrorBody | undefined>;
+  explain(url: string): Promise<Explanation | undefined>;
+}
+
+export interface Explanation {
+  /** undefined where what answered doesn't speak this protocol. */
+  readonly error: ErrorBody | undefined;
+  /** The least that the next dial should wait for, in milliseconds; undefined where nothing was said of that. */
+  readonly retryAfterMs: number | undefined;
 }
 
 export interface SocketEvents {

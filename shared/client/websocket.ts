@@ -1,8 +1,10 @@
 /** The transport of browsers, and of Node from 22 on: their WebSocket and fetch. */
 import * as v from "valibot";
-import type { ErrorBody } from "../protocol/schemas.ts";
 import { SUBSCRIBER_PROTOCOL } from "../protocol/version.ts";
-import type { Transport } from "./transport.ts";
+import type { Explanation, Transport } from "./transport.ts";
+
+/** What takes longer to say why a dial failed is asked again some time later. */
+const EXPLANATION_MS = 10_000;
 
 const ErrorAnswer = v.object({
   error: v.object({ code: v.string(), message: v.string(), retry: v.boolean() }),
@@ -25,15 +27,19 @@ export const webSocketTransport: Transport = {
     };
   },
 
-  async explain(url): Promise<ErrorBody | undefined> {
+  async explain(url): Promise<Explanation | undefined> {
     try {
-      const response = await fetch(url.replace(/^ws/, "http"), { cache: "no-store" });
+      const signal = AbortSignal.timeout(EXPLANATION_MS);
+      const response = await fetch(url.replace(/^ws/, "http"), { cache: "no-store", signal });
       if (response.ok) {
         await response.body?.cancel();
         return undefined;
       }
-      const answer = v.safeParse(ErrorAnswer, await response.json());
-      return answer.success ? answer.output.error : undefined;
+      const seconds = Number(response.headers.get("Retry-After") ?? Number.NaN);
+      // It may also be a date, which a clock that is wrong would misread.
+      const retryAfterMs = seconds >= 0 ? seconds * 1_000 : undefined;
+      const answer = v.safeParse(ErrorAnswer, await response.json().catch(() => undefined));
+      return { error: answer.success ? answer.output.error : undefined, retryAfterMs };
     } catch {
       return undefined;
     }

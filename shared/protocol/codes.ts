@@ -34,18 +34,43 @@ export const CLOSE = {
   replaced: 4003,
   detached: 4004,
   overloaded: 4005,
+  internal: 4006,
   bad_frame: 4500,
   frame_too_large: 4501,
   unsupported_version: 4502,
   unauthorized: 4503,
   stale_generation: 4506,
+  unknown_topic: 4507,
+  bad_address: 4508,
+  bad_position: 4509,
+  key_too_long: 4510,
+  not_canonical: 4511,
+  bad_upgrade: 4512,
 } as const;
 
 export type CloseName = keyof typeof CLOSE;
 
+/** Of a close frame, in bytes of UTF-8: what RFC 6455 leaves beside the code. */
+const REASON_BYTES = 123;
+
+/**
+ * The reason of a close: the name of its code and, if there is room, a sentence (C4). A sentence that doesn't fit is left
+ * out, since the name is what counts.
+ */
+export function closeReason(name: CloseName, sentence: string): string {
+  const reason = `${name}: ${sentence}`;
+  return new TextEncoder().encode(reason).length <= REASON_BYTES ? reason : name;
+}
+
 /** Codes of the WebSocket protocol itself (1000–1015) mean reconnect too: nothing was said against it. */
 export function mayReconnect(closeCode: number): boolean {
   return closeCode < 4500 || closeCode > 4999;
+}
+
+/** What such a reason says; it may also be of a later version, or of something that stands before the edge. */
+export function readCloseReason(reason: string): { readonly name: string; readonly sentence: string } {
+  const [, name = "refused", sentence = reason] = /^([a-z_]+)(?:: (.*))?$/s.exec(reason) ?? [];
+  return { name, sentence };
 }
 
 /** Why continuity could not be proved: see R4 of PROTOCOL.md. */

@@ -24,6 +24,9 @@ export interface Chained extends Component {
 
 export const NOTHING: Position = new Map();
 
+/** In place of a position, in a URL: from where on the source can prove what came (S16). */
+export const OLDEST = "oldest";
+
 const COMPONENT = /^([A-Za-z0-9_.-]{1,32}):(0|[1-9][0-9]{0,15})$/;
 
 /** The text form: components sorted by epoch and joined by commas; `-` when there are none. */

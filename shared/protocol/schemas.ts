@@ -3,7 +3,7 @@
  * frame that is one JSON object is read.
  */
 import * as v from "valibot";
-import { ERRORS, type ErrorCode, RESET_CAUSES } from "./codes.ts";
+import { ERRORS, type ErrorCode } from "./codes.ts";
 import { formatPosition, type Position, parsePosition } from "./position.ts";
 
 export const PositionSchema = v.pipe(
@@ -22,7 +22,8 @@ export const VerdictSchema = v.object({
   position: PositionSchema,
   head: PositionSchema,
   recovered: v.optional(v.boolean()),
-  cause: v.optional(v.picklist(RESET_CAUSES)),
+  // One that this version doesn't know is passed on as it is (V4).
+  cause: v.optional(v.string()),
 });
 
 /**

@@ -58,6 +58,7 @@ const Schemas = {
     latest: EndpointSchema,
     position: PositionSchema,
     count: v.picklist([0, 1]),
+    oldest: v.optional(PositionSchema),
     notHome: v.optional(v.literal(true)),
   }),
   error: v.object({ error: v.object({ code: v.string(), message: v.string(), retry: v.boolean() }) }),
@@ -89,6 +90,8 @@ export type OriginSays =
       readonly endpoint: string;
       readonly position: Position;
       readonly count: number;
+      /** From where on the source can prove what came; undefined if it is too old to say. */
+      readonly oldest?: Position | undefined;
       readonly notHome?: boolean | undefined;
     }
   | { readonly kind: "error"; readonly error: ErrorBody }
@@ -118,6 +121,7 @@ export const decodeOriginSays: Reader<OriginSays> = reader<OriginSays>(
       endpoint: o.latest,
       position: o.position,
       count: o.count,
+      oldest: o.oldest,
       notHome: o.notHome,
     })),
     error: as("error", Schemas.error, (o) => ({ kind: "error", error: o.error })),
@@ -171,9 +175,19 @@ export function encodeGet(endpoint: string, id: number): string {
   return JSON.stringify({ get: endpoint, id });
 }
 
-export function encodeLatest(endpoint: string, position: Position, count: 0 | 1, notHome = false): string {
-  const text = formatPosition(position);
-  return JSON.stringify({ latest: endpoint, position: text, count, notHome: notHome || undefined });
+export function encodeLatest(
+  endpoint: string,
+  position: Position,
+  count: 0 | 1,
+  { oldest, notHome }: { readonly oldest?: Position; readonly notHome?: boolean } = {},
+): string {
+  return JSON.stringify({
+    latest: endpoint,
+    position: formatPosition(position),
+    count,
+    oldest: oldest && formatPosition(oldest),
+    notHome: notHome || undefined,
+  });
 }
 
 /** The answer to a question that cannot be answered. */

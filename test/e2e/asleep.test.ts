@@ -7,7 +7,7 @@ let deployment: Deployment;
 
 beforeAll(async () => {
   deployment = await Deployment.start({ topics: { t: { partitions: 1 } } });
-}, 60_000);
+});
 
 afterAll(() => deployment?.stop());
 

@@ -2,8 +2,10 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually } from "../support/deadline.ts";
 import { Deployment, pathOf, utf8 } from "../support/deployment.ts";
+import { LONG } from "../support/long.ts";
 
-const KEYS = 1_000_000;
+/** Of the bytes, most belong to the process whatever it holds. */
+const [KEYS, MEGABYTES] = LONG ? [1_000_000, 512] : [400_000, 384];
 const MEGABYTE = 1024 * 1024;
 const value = (i: number) => utf8(`{"n":${i},"padding":"${"x".repeat(480)}"}`.padEnd(512));
 /** Spread over the key space, as hashed identifiers are. */
@@ -29,18 +31,18 @@ beforeAll(async () => {
 
 afterAll(() => deployment?.stop());
 
-test(`an index of ${KEYS} keys of 512 bytes keeps the origin under 512 MB resident, and a warm restart is ready in seconds`, async () => {
+test(`an index of ${KEYS} keys of 512 bytes keeps the origin under ${MEGABYTES} MB resident, and a warm restart is ready in seconds`, async () => {
   const { origin } = deployment;
   const resident = origin?.peakResidentBytes() ?? Number.POSITIVE_INFINITY;
-  expect(resident).toBeLessThan(512 * MEGABYTE);
+  expect(resident).toBeLessThan(MEGABYTES * MEGABYTE);
   const get = async (i: number) => (await fetch(deployment.url + pathOf("large", keyOf(i)))).text();
   for (const i of [0, 123_456, KEYS - 1]) expect(await get(i)).toBe(new TextDecoder().decode(value(i)));
 
   await origin?.stop();
   const started = performance.now();
   deployment.origin = deployment.startOrigin();
-  const expected = new TextDecoder().decode(value(777_777));
-  await eventually(async () => (await get(777_777)) === expected, "an answer after a restart", 20_000);
+  const expected = new TextDecoder().decode(value(300_000));
+  await eventually(async () => (await get(300_000)) === expected, "an answer after a restart", 20_000);
   const readyMs = Math.round(performance.now() - started);
 
   for (const i of [0, 123_456, KEYS - 1]) expect(await get(i)).toBe(new TextDecoder().decode(value(i)));
@@ -49,4 +51,4 @@ test(`an index of ${KEYS} keys of 512 bytes keeps the origin under 512 MB reside
   console.info(
     `origin with ${KEYS} keys: ${Math.round(resident / MEGABYTE)} MB resident at most; ready again ${readyMs} ms after a restart`,
   );
-}, 120_000);
+});

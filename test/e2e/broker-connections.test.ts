@@ -30,7 +30,7 @@ describeWithKafka("connections to Kafka:", () => {
     admin = kafka.client().admin();
     await admin.connect();
     await createTopic(admin, "orders", PARTITIONS);
-  }, 90_000);
+  });
   afterAll(async () => {
     await admin?.disconnect();
     await producers?.stop();

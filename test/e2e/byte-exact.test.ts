@@ -61,7 +61,7 @@ let browser: Browser;
 beforeAll(async () => {
   deployment = await Deployment.start({ topics: { bytes: { stream: { compacted: true } } } });
   browser = await launchBrowser();
-}, 90_000);
+});
 
 afterAll(async () => {
   await browser?.close();

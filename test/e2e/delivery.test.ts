@@ -12,7 +12,7 @@ let deployment: Deployment;
 
 beforeAll(async () => {
   deployment = await Deployment.start({ topics: { load: { partitions: 6 } } });
-}, 60_000);
+});
 
 afterAll(() => deployment?.stop());
 

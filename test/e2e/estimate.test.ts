@@ -38,7 +38,7 @@ let deployment: Deployment;
 
 beforeAll(async () => {
   deployment = await Deployment.start({ topics: { t: { partitions: 3 } } });
-}, 60_000);
+});
 
 afterAll(() => deployment?.stop());
 

@@ -71,7 +71,7 @@ describeWithKafka("what a transaction holds back", () => {
     });
     if (deployment.origin !== undefined) origins.push({ child: deployment.origin, port });
     await add("second");
-  }, 120_000);
+  });
   afterAll(async () => {
     await Promise.all(origins.map(({ child }) => child.stop("SIGKILL")));
     await deployment?.stop();

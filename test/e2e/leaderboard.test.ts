@@ -30,7 +30,7 @@ describeWithKafka("the leaderboard:", () => {
       topics: { [SCORES]: {}, [LEADERBOARD]: { stream: { compacted: true } } },
       originEnv: { KAFKA_BROKERS: kafka.bootstrap },
     });
-  }, 90_000);
+  });
   afterAll(async () => {
     await deployment?.stop();
     await kafka?.stop();

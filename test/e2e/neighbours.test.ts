@@ -6,7 +6,7 @@ let deployment: Deployment;
 
 beforeAll(async () => {
   deployment = await Deployment.start({ topics: { t: { partitions: 3 }, empty: {} } });
-}, 60_000);
+});
 
 afterAll(() => deployment?.stop());
 

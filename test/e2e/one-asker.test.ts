@@ -14,7 +14,7 @@ describe.each([1, ...ifLong(2)])("with %i slices of partitions", (slices) => {
       topics: { t: { partitions: 2, stream: { window: { updates: 5 } } } },
       slices,
     });
-  }, 60_000);
+  });
   afterAll(() => deployment?.stop());
 
   /** A key with more records than its object's window holds, one of its subscribers, and what precedes all positions. */

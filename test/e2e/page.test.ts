@@ -13,7 +13,7 @@ beforeAll(async () => {
     topics: { flights: compacted, earthquakes: compacted, quotes: compacted },
   });
   browser = await launchBrowser();
-}, 90_000);
+});
 
 afterAll(async () => {
   await browser?.close();

@@ -20,7 +20,7 @@ beforeAll(async () => {
       "passing.quiet": { stream: { compacted: true, window: { seconds: 1 } } },
     },
   });
-}, 60_000);
+});
 afterAll(() => deployment?.stop());
 
 const produce = (...args: readonly string[]) =>

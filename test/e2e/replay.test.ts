@@ -16,7 +16,7 @@ beforeAll(async () => {
       forgotten: { partitions: 2, stream: { window } },
     },
   });
-}, 90_000);
+});
 
 afterAll(() => deployment?.stop());
 

@@ -21,7 +21,7 @@ const running = new Map<string, Child>();
 beforeAll(async () => {
   deployment = await Deployment.start({ topics: { t: { partitions: PARTITIONS } } });
   if (deployment.origin !== undefined) running.set(FIRST_ORIGIN, deployment.origin);
-}, 60_000);
+});
 
 afterAll(async () => {
   await Promise.all([...running.values()].map((origin) => origin.stop("SIGKILL")));

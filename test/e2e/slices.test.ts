@@ -19,7 +19,7 @@ let deployment: Deployment;
 
 beforeAll(async () => {
   deployment = await Deployment.start({ topics: { t: { partitions: SLICES } }, slices: SLICES });
-}, 60_000);
+});
 
 afterAll(() => deployment?.stop());
 

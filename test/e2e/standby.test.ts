@@ -22,7 +22,7 @@ beforeAll(async () => {
   deployment = await Deployment.start({ topics: { t: { partitions: 3 } } });
   if (deployment.origin !== undefined) origins.set(FIRST_ORIGIN, deployment.origin);
   start(SECOND_ORIGIN);
-}, 60_000);
+});
 
 afterAll(async () => {
   await Promise.all([...origins.values()].map((origin) => origin.stop("SIGKILL")));

@@ -14,7 +14,7 @@ let runs = 0;
 
 beforeAll(async () => {
   deployment = await Deployment.start({ topics: { t: { partitions: 3 } } });
-}, 60_000);
+});
 afterAll(() => deployment?.stop());
 
 /** Keys of its own for each test, that nobody has watched. */

@@ -1,7 +1,7 @@
 /** Topics as they are: compacted, short-lived, of one partition and of many, and created while all runs. */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { type Admin, ConfigResourceTypes } from "kafkajs";
+import type { Admin } from "kafkajs";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { partitionOf } from "../../origin/kafka/partitioner.ts";
 import { KafkaSource } from "../../origin/kafka/source.ts";
@@ -11,9 +11,9 @@ import { eventually } from "../support/deadline.ts";
 import { Deployment } from "../support/deployment.ts";
 import { KafkaBroker } from "../support/kafka-broker.ts";
 import { type JavaProducer, JavaProducers } from "../support/kafka-producer.ts";
-import { createTopic, deleteTopic } from "../support/kafka-topics.ts";
+import { configure, createTopic, deleteTopic } from "../support/kafka-topics.ts";
 import type { RawSubscriber } from "../support/raw-subscriber.ts";
-import { Reading } from "../support/reading.ts";
+import { partitionsOf, Reading } from "../support/reading.ts";
 import { describeWithKafka } from "../support/with-kafka.ts";
 
 const HOUR = 3_600_000;
@@ -69,7 +69,7 @@ describeWithKafka("topics of a real Kafka:", () => {
       },
       originEnv: { KAFKA_BROKERS: kafka.bootstrap },
     });
-  }, 150_000);
+  });
   afterAll(async () => {
     await deployment?.stop();
     await source?.close();
@@ -92,7 +92,7 @@ describeWithKafka("topics of a real Kafka:", () => {
     await producer.send("compacted", [...first, old("deleted", "", { value: null })]);
     await eventually(async () => {
       await producer.send("compacted", [recordOf(0, "1", { key: text("busy"), timestamp: Date.now() })]);
-      const [info] = (await source.describe("compacted"))?.filter(isAvailable) ?? [];
+      const [info] = await partitionsOf(source, "compacted");
       const { epoch = "", endOffset = 0 } = info ?? {};
       const reading = new Reading(source, { topic: "compacted", partition: 0, epoch, from: 0 });
       await reading.reaches(endOffset);
@@ -170,7 +170,7 @@ describeWithKafka("topics of a real Kafka:", () => {
   });
 
   test("[H3] of a compacted topic the latest record of a key is there, however long ago, and so is that it was deleted", async () => {
-    const [info] = (await source.describe("compacted")) ?? [];
+    const [info] = await partitionsOf(source, "compacted");
     expect(await get("/compacted/old")).toEqual({ status: 200, etag: `"${info?.epoch}:2"`, body: "last" });
     expect(await refusal("/compacted/deleted")).toEqual([404, "deleted"]);
 
@@ -195,7 +195,7 @@ describeWithKafka("topics of a real Kafka:", () => {
     await subscriber.until(({ updates }) => updates.length === 1, "the first");
     await write(2, "b");
     await subscriber.until(({ updates }) => updates.length === 2, "the one in another partition");
-    const infos = (await source.describe("moved")) ?? [];
+    const infos = await partitionsOf(source, "moved");
     const both = `${infos[0]?.epoch}:0,${infos[2]?.epoch}:0`;
     expect(subscriber.position).toBe(both);
     expect(await get("/moved/k")).toEqual({ status: 200, etag: `"${both}"`, body: "b" });
@@ -224,17 +224,7 @@ describeWithKafka("topics of a real Kafka:", () => {
   }, 60_000);
 
   test("[R4] [S5] where retention took what comes next while the origin was down, subscribers are told, and all goes on", async () => {
-    const keep = (ms: string) =>
-      admin.alterConfigs({
-        validateOnly: false,
-        resources: [
-          {
-            type: ConfigResourceTypes.TOPIC,
-            name: "short",
-            configEntries: [{ name: "retention.ms", value: ms }],
-          },
-        ],
-      });
+    const keep = (ms: string) => configure(admin, "short", { "retention.ms": ms });
     const write = (...values: readonly string[]) =>
       producer.send(
         "short",

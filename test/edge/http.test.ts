@@ -1,6 +1,7 @@
 import { request } from "node:http";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { WebSocket } from "ws";
 import { UPLINK_PROTOCOL } from "../../shared/protocol/version.ts";
 import { eventually } from "../support/deadline.ts";
 import { startEdge, type TestEdge } from "../support/edge-harness.ts";
@@ -65,6 +66,18 @@ const WEBSOCKET = {
   "Sec-WebSocket-Version": "13",
   "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
 };
+
+/** How the edge ends a WebSocket that it accepts. */
+function dial(path: string, protocols: string[], base = edge.wsUrl) {
+  const socket = new WebSocket(`${base}${path}`, protocols);
+  return new Promise<{ code: number; reason: string; protocol: string }>((resolve, reject) => {
+    socket.on("close", (code, reason) =>
+      resolve({ code, reason: String(reason), protocol: socket.protocol }),
+    );
+    socket.on("message", (message) => reject(new Error(`it was served: ${message}`)));
+    socket.on("error", reject);
+  });
+}
 
 /** The code of an error answer, its fields checked. */
 function code({ body, status, headers }: Answer): string {
@@ -227,7 +240,6 @@ describe("addresses", () => {
 
     expect(answer.status).toBe(308);
     expect(answer.headers.location).toBe(location);
-    expect((await ask(path, WEBSOCKET)).headers.location).toBe(location);
   });
 
   test.each([
@@ -299,27 +311,112 @@ describe("requests", () => {
       "ETag",
       "Distributary-Timestamp",
       "Distributary-Headers-Omitted",
+      "Retry-After",
     ]);
   });
 
-  test.each([
-    ["a WebSocket where there is none", "/$/health", WEBSOCKET, 400, "bad_upgrade"],
-    ["a WebSocket on no endpoint", "/quotes", WEBSOCKET, 400, "bad_upgrade"],
-    ["a WebSocket on a topic that isn't exposed", "/secret/a", WEBSOCKET, 404, "unknown_topic"],
-    ["a WebSocket on a malformed path", "/quotes/%z", WEBSOCKET, 400, "bad_address"],
-    ["a position that is none", "/quotes/J?from=e.0:-1", WEBSOCKET, 400, "bad_position"],
-    ["an epoch twice", "/quotes/J?from=e.0:1,e.0:2", WEBSOCKET, 400, "bad_position"],
-    [
-      "only versions that aren't spoken",
-      "/quotes/J",
-      { ...WEBSOCKET, "Sec-WebSocket-Protocol": "distributary.v9, chat" },
-      400,
-      "unsupported_version",
-    ],
-  ] as const)("[H7] [S1] [V1] an upgrade with %s is refused", async (_, path, headers, status, expected) => {
-    const answer = await ask(path, headers);
+  test("[H8] [H6] pages of any origin may read errors, and when to try again", async () => {
+    const lone = await startEdge({ SHARDS: "many" });
+    onTestFinished(() => lone.close());
+    const page = { Origin: "https://example.com" };
 
-    expect([answer.status, code(answer)]).toEqual([status, expected]);
+    const answers = [
+      await ask("/secret/a", page),
+      await ask("/quotes/%z", page),
+      await ask("/quotes/none", page),
+      await ask("/quotes/J", page, "POST"),
+      await ask("/quotes/J", page, "GET", lone.url),
+    ];
+
+    expect(answers.map(({ status }) => status)).toEqual([404, 400, 404, 405, 500]);
+    for (const { headers } of answers) {
+      expect(headers["access-control-allow-origin"]).toBe("*");
+      expect(headers["access-control-expose-headers"]).toContain("Retry-After");
+    }
+  });
+
+  test.each([
+    ["where there is none", "/$/health", 4512, "bad_upgrade"],
+    ["on no endpoint", "/quotes", 4512, "bad_upgrade"],
+    ["on a topic that isn't exposed", "/secret/a", 4507, "unknown_topic"],
+    ["on a malformed path", "/quotes/%z", 4508, "bad_address"],
+    ["on a key that is too long", `/quotes/${"a".repeat(1_025)}`, 4510, "key_too_long"],
+    ["from a position that is none", "/quotes/J?from=e.0:-1", 4509, "bad_position"],
+    ["from a position with an epoch twice", "/quotes/J?from=e.0:1,e.0:2", 4509, "bad_position"],
+  ])(
+    "[H9] [C4] [S1] a subscribe %s is accepted and closed with a code that says why",
+    async (_, path, code, name) => {
+      for (const offered of [["distributary.v1"], ["chat", "distributary.v1"], []]) {
+        const end = await dial(path, offered);
+
+        expect(end).toEqual({
+          code,
+          reason: expect.stringMatching(new RegExp(`^${name}: [a-z].{9,}`)),
+          protocol: offered.length > 0 ? "distributary.v1" : "",
+        });
+      }
+    },
+  );
+
+  test("[H9] [V1] one that speaks only other versions hears so on the first that it offered, as a page would take no other answer", async () => {
+    const end = await dial("/quotes/J", ["distributary.v9", "chat"]);
+
+    expect(end).toEqual({
+      code: 4502,
+      reason: "unsupported_version: this edge speaks distributary.v1",
+      protocol: "distributary.v9",
+    });
+  });
+
+  test.each([
+    ["user:42", "/quotes/user:42?from=e.0:1", "not_canonical: dial /quotes/user%3A42"],
+    ["1,024 times !", `/quotes/${"!".repeat(1_024)}`, "not_canonical"],
+  ])(
+    "[A3] [H9] one that spells its path in another way is told the right one if that fits: %s",
+    async (_, path, reason) => {
+      expect(await dial(path, ["distributary.v1"])).toEqual({
+        code: 4511,
+        reason,
+        protocol: "distributary.v1",
+      });
+    },
+  );
+
+  test("[S16] [H9] an origin that is too old to say where a history begins can't be asked for it, but later", async () => {
+    // The scripted one is.
+    expect(await dial("/quotes/J?from=oldest", [])).toMatchObject({ code: 4002 });
+  });
+
+  test("[H9] for a subscribe that is refused no object is named, made or woken", async () => {
+    const before = await edge.operations();
+
+    for (const path of ["/secret/a", "/quotes/%z", "/quotes/J?from=1", "/quotes/a!b", "/$/health"])
+      await dial(path, ["distributary.v1"]);
+    await dial("/quotes/J", ["distributary.v9"]);
+
+    const after = await edge.operations();
+    const changed = Object.keys(after).filter((name) => after[name] !== before[name]);
+    expect(changed).toEqual(["worker_request"]);
+  });
+
+  test("[H9] [C3] what may pass is refused with a code that allows to come back", async () => {
+    const broken = await startEdge({ SHARDS: "many" });
+    onTestFinished(() => broken.close());
+    const lone = await startEdge();
+    onTestFinished(() => lone.close());
+
+    // Only a question to a shard needs their number.
+    const path = "/quotes/J?from=oldest";
+    const ends = [await dial(path, ["distributary.v1"], broken.wsUrl), await dial(path, [], lone.wsUrl)];
+
+    expect(ends).toEqual([
+      { code: 4006, reason: "internal: something went wrong here; try again", protocol: "distributary.v1" },
+      {
+        code: 4002,
+        reason: "unavailable: the source of this endpoint can't be reached just now",
+        protocol: "",
+      },
+    ]);
   });
 
   test("[H7] an upgrade to anything but a WebSocket is passed over: the request is answered as without it", async () => {

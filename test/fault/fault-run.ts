@@ -2,6 +2,7 @@
 
 import { eventually } from "../support/deadline.ts";
 import { check } from "./checker.ts";
+import { Crowding } from "./crowding.ts";
 import type { WrittenLog } from "./history.ts";
 import { type Kind, pause } from "./kinds/kind.ts";
 import { KINDS } from "./kinds/kinds.ts";
@@ -56,9 +57,11 @@ export async function faultRun(settings: RunSettings): Promise<Results> {
     say(`${plan.length} faults in ${seconds} s, ${rig.population.all.length} subscribers`);
     const runner = new Runner(rig, possible, say, settings.verbose);
     const began = performance.now();
+    const crowding = new Crowding();
     const alone = oneByOne(possible, { seed, times: settings.alone });
     await runner.run(plan, seconds * 1_000, alone);
     const took = (performance.now() - began) / 1_000;
+    const crowded = crowding.end();
     // As they were before, so that what is held can be compared.
     if (rig.crews.atWork.slices > 1) await rig.crews.relieve("stop", () => {});
 
@@ -84,7 +87,7 @@ export async function faultRun(settings: RunSettings): Promise<Results> {
       events: eventsOf(rig),
       dueOf: dueOf(rig, log),
       recovered: runner.recovered,
-      leftovers: [...memory(before, after), ...left.lines],
+      leftovers: [crowded, ...memory(before, after), ...left.lines],
       wrong: [...rig.wrong, ...stale, ...unlogged(rig, log), ...growth(before, after), ...left.wrong],
     };
   } finally {

@@ -18,6 +18,7 @@ const LONG = [
   "origins throttled and cut off while the others are killed",
   "origin–Kafka slow with a backlog",
   "transaction open until committed or aborted or timed out",
+  "index full of others and resumed from before",
 ];
 
 describeWithKafka("under faults:", () => {

@@ -10,6 +10,7 @@ import type { Admin } from "kafkajs";
 import { eventually } from "../support/deadline.ts";
 import { KafkaBroker } from "../support/kafka-broker.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";
+import { Certificates } from "./certificates.ts";
 import { type Crew, Crews } from "./crews.ts";
 import { EdgeProcess } from "./edge-process.ts";
 import { FakedClock } from "./faked-clock.ts";
@@ -26,8 +27,10 @@ import { Ledger, type Placed, Writer } from "./writer.ts";
 const CLIENT_PROXIES = 4;
 const DISK_MEGABYTES = 768;
 /** What these hold the index drops soon. */
-const SHORT = ["brief", "aging"] as const satisfies readonly TopicName[];
+const SHORT = ["brief", "aging", "crowded"] as const satisfies readonly TopicName[];
 const isShort = (topic: TopicName) => SHORT.some((short) => short === topic);
+/** The least that an origin takes. */
+export const INDEX_BYTES = 16 * 1024 ** 2;
 const KAFKA_CONFIG = {
   // Leaders go back to the first replica by themselves, so that moving that one moves the leader.
   "auto.leader.rebalance.enable": "true",
@@ -63,6 +66,8 @@ export class Rig {
   readonly disks: readonly (SmallDisk | string)[];
   /** The password of the origins' account. */
   readonly secret: Secret;
+  /** Theirs, and the brokers' where they come in. */
+  readonly certificates: Certificates;
   readonly #links: Omit<Links, "uplinks">;
   readonly #undo: Undo[];
   /** Those of workerd before the first subscriber came. */
@@ -93,6 +98,7 @@ export class Rig {
     this.originClock = built.originClock;
     this.disks = built.disks;
     this.secret = built.secret;
+    this.certificates = built.certificates;
     this.#links = built.links;
     this.#undo = undo;
     const random = seeded(settings.seed);
@@ -194,7 +200,7 @@ export interface Links {
 
 type Parts = Pick<
   Rig,
-  "kafka" | "admin" | "topics" | "edge" | "crews" | "originClock" | "disks" | "secret"
+  "kafka" | "admin" | "topics" | "edge" | "crews" | "originClock" | "disks" | "secret" | "certificates"
 > & {
   readonly links: Omit<Links, "uplinks">;
 };
@@ -222,11 +228,12 @@ async function parts(settings: RigSettings, undo: Undo[]): Promise<Parts> {
   const links = { brokers: [...plain, ...accounts], clients: await open(CLIENT_PROXIES) };
   /** One for each of two slices. */
   const uplinks = await open(2 * settings.origins);
+  const certificates = new Certificates(folder);
   const kafka = await KafkaBroker.start({
     brokers: settings.brokers,
     proxies: plain.map(({ port }) => port),
     accountProxies: accounts.map(({ port }) => port),
-    config: KAFKA_CONFIG,
+    config: { ...KAFKA_CONFIG, ...certificates.config },
   });
   undo.push(() => kafka.stop());
   for (const [i, proxy] of plain.entries()) proxy.target = kafka.behindProxies[i];
@@ -268,7 +275,8 @@ async function parts(settings: RigSettings, undo: Undo[]): Promise<Parts> {
         UPLINK_KEY: key,
         STREAMS: streams,
         ORIGIN_SLICE: `${(i % slices) + 1}/${slices}`,
-        ...(hasAccount && secret.env),
+        ...(hasAccount && { ...secret.env, ...certificates.env }),
+        INDEX_MAX_BYTES: String(INDEX_BYTES),
         KAFKA_BROKERS: (hasAccount ? accounts : plain).map(({ port }) => `127.0.0.1:${port}`).join(","),
       };
       return new OriginProcess(name, join(folder, name), env, (line) => settings.hear?.(name, line));
@@ -276,7 +284,7 @@ async function parts(settings: RigSettings, undo: Undo[]): Promise<Parts> {
     return { slices, origins, uplinks: used };
   };
   const crews = new Crews(edge, await crew(1), await crew(2));
-  return { links, kafka, admin, topics, edge, crews, originClock, disks, secret };
+  return { links, kafka, admin, topics, edge, crews, originClock, disks, secret, certificates };
 }
 
 export interface Target {

@@ -16,6 +16,7 @@ export type Part =
   | "compacted"
   | "purged"
   | "pinned"
+  | "crowded"
   | "quota"
   | "disk"
   | "origin-clock";

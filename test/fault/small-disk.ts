@@ -1,5 +1,5 @@
 /** A disk of a known size, to be filled: a tmpfs, where the machine lets us mount one. */
-import { execFile } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { closeSync, mkdirSync, openSync, rmSync, statfsSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -10,6 +10,8 @@ const PIECE_BYTES = 4_096;
 
 export class SmallDisk {
   readonly folder: string;
+  /** Where the run is ended by a signal. */
+  readonly #drop = () => execFileSync("umount", ["-l", this.folder]);
 
   /** Resolves with the reason where nothing can be mounted here. */
   static async mount(folder: string, megabytes: number): Promise<SmallDisk | string> {
@@ -24,6 +26,7 @@ export class SmallDisk {
 
   private constructor(folder: string) {
     this.folder = folder;
+    process.once("exit", this.#drop);
   }
 
   get #filler(): string {
@@ -50,6 +53,7 @@ export class SmallDisk {
   }
 
   async unmount(): Promise<void> {
+    process.off("exit", this.#drop);
     await run("umount", ["-l", this.folder]);
   }
 }

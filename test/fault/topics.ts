@@ -74,6 +74,8 @@ export const TOPICS = {
   pinned: { keys: 4, partitions: 2, perSecond: 12, raw: 3, product: 1, wanderers: 1 },
   /** Ages out of the index, and is not read again. */
   aging: { keys: 4, partitions: 1, perSecond: 4, raw: 3, product: 1, wanderers: 3, stream: AGING },
+  /** Gets so much at once that the index is full of it, and drops its oldest. */
+  crowded: { keys: 2, partitions: 1, perSecond: 2, raw: 2, product: 1, wanderers: 1 },
 } as const satisfies Record<string, TopicPlan>;
 
 export const planOf = (topic: TopicName): TopicPlan => TOPICS[topic];
@@ -183,7 +185,7 @@ export class Topics {
   }
 
   #keep(topic: TopicName, log: ReadonlyMap<number, Kept>, isVoid: boolean): void {
-    const isShort = topic === "aging";
+    const isShort = topic === "aging" || topic === "crowded";
     const isForgotten = topic === "brief" || isShort;
     for (const [partition, kept] of log)
       this.#log.set(this.epoch(topic, partition), { isVoid, isForgotten, isShort, ...kept });

@@ -11,7 +11,20 @@ import {
   type TheirEvent,
   type Theirs,
 } from "../../edge/endpoint/question-states.ts";
+import {
+  IDLE,
+  type Seeking,
+  type SeekingEvent,
+  stepSeeking,
+  TRIES,
+} from "../../edge/endpoint/seeking-states.ts";
+import {
+  type Subscription,
+  type SubscriptionEvent,
+  stepSubscription,
+} from "../../edge/endpoint/subscription-states.ts";
 import { type Candidate, nextActive } from "../../edge/shard/failover.ts";
+import { type SliceEvent, type SliceState, stepSlice } from "../../edge/shard/scatter.ts";
 
 const text = readFileSync(join(import.meta.dirname, "../../shared/INTERNALS.md"), "utf8");
 
@@ -42,7 +55,7 @@ function leadsTo(cell: string, from: string, outcomes: number): readonly string[
 
 const kindOf = ({ name }: Row) => name.split(":")[0] ?? "";
 
-describe("[R2] the object's own question", () => {
+describe("[R2] an endpoint state's own question", () => {
   const states: Record<string, Own> = {
     settled: { kind: "settled" },
     due: { kind: "due" },
@@ -104,6 +117,107 @@ describe("[R2] a question for others", () => {
 
     const after = columns.map((events) => events.map((event) => stepTheirs(from, event).kind));
     expect(after).toEqual(columns.map((events, i) => leadsTo(row.cells[i] ?? "", from.kind, events.length)));
+  });
+});
+
+describe("[S3] [S4] [R2] a subscription", () => {
+  const at = new Map([["e", 1]]);
+  const states: Record<string, Subscription> = {
+    waiting: { kind: "waiting", from: at, since: 1 },
+    told: { kind: "told", from: at, since: 1 },
+    lagging: { kind: "lagging", from: at, since: 1 },
+    live: { kind: "live", beyond: at },
+  };
+  const columns: readonly SubscriptionEvent[] = [
+    { kind: "told" },
+    { kind: "served", upTo: "live", beyond: undefined },
+    { kind: "served", upTo: at },
+    { kind: "recalled", from: at, since: 2 },
+  ];
+  const rows = rowsOf("Subscription");
+
+  test("[S3] the table has every state", () => {
+    expect(rows.map(kindOf)).toEqual(Object.keys(states));
+  });
+
+  test.each(rows)("[S3] [S4] $name", (row) => {
+    const from = states[kindOf(row)] ?? { kind: "live", beyond: undefined };
+
+    const after = columns.map((event) => stepSubscription(from, event).kind);
+    expect(after).toEqual(row.cells.flatMap((cell) => leadsTo(cell, from.kind, 1)));
+  });
+});
+
+describe("[L1] the search for a link", () => {
+  /** With all tries but the last one, and with that. */
+  const states: Record<string, readonly Seeking[]> = {
+    idle: [IDLE, IDLE],
+    pausing: [{ kind: "pausing" }, { kind: "pausing" }],
+    asking: [1, TRIES].map((tries) => ({ kind: "asking", tries })),
+    awaiting: [1, TRIES].map((tries) => ({ kind: "awaiting", tries })),
+    resting: [1, TRIES].map((tries) => ({ kind: "resting", tries })),
+  };
+  /** An event for each of the two outcomes that a cell may name. */
+  const columns: readonly (readonly SeekingEvent[])[] = [
+    [
+      { kind: "wanted", when: "now" },
+      { kind: "wanted", when: "later" },
+    ],
+    [{ kind: "noted" }, { kind: "noted" }],
+    [{ kind: "failed" }, { kind: "failed" }],
+    [{ kind: "elapsed" }, { kind: "elapsed" }],
+    [{ kind: "notNeeded" }, { kind: "notNeeded" }],
+  ];
+  const rows = rowsOf("Search for a link");
+
+  test("[L1] the table has every state", () => {
+    expect(rows.map(kindOf)).toEqual(Object.keys(states));
+  });
+
+  test.each(rows)("[L1] $name", (row) => {
+    const from = states[kindOf(row)] ?? [];
+
+    const after = columns.map((events) => events.map((event, i) => stepSeeking(from[i] ?? IDLE, event).kind));
+    expect(after).toEqual(columns.map((_, i) => leadsTo(row.cells[i] ?? "", kindOf(row), 2)));
+  });
+});
+
+describe("[N6] a slice in a scatter-gather", () => {
+  const states: Record<string, SliceState<string>> = {
+    missing: { kind: "missing" },
+    asked: { kind: "asked" },
+    skipped: { kind: "skipped" },
+    answered: { kind: "answered", answer: "before" },
+    released: { kind: "released" },
+    pressed: { kind: "pressed" },
+  };
+  const answers: SliceEvent<string> = { kind: "answers", answer: "now" };
+  const columns: readonly SliceEvent<string>[] = [
+    answers,
+    { kind: "takesTime" },
+    { kind: "late" },
+    { kind: "full" },
+    { kind: "release" },
+    { kind: "press" },
+    { kind: "lost", keeps: false },
+    { kind: "put" },
+  ];
+  /** Nobody answers who wasn't asked, or has answered. */
+  const silent = ["missing", "released"];
+  const rows = rowsOf("State of a slice");
+
+  test("[N6] the table has every state", () => {
+    expect(rows.map(kindOf)).toEqual(Object.keys(states));
+  });
+
+  test.each(rows)("[N6] $name", (row) => {
+    const from = states[kindOf(row)] ?? { kind: "missing" };
+    const events = columns.filter((event) => event !== answers || !silent.includes(from.kind));
+    const cells = row.cells.slice(-events.length);
+
+    expect(events.map((event) => stepSlice(from, event).kind)).toEqual(
+      cells.flatMap((cell) => leadsTo(cell, from.kind, 1)),
+    );
   });
 });
 

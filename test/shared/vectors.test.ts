@@ -329,6 +329,32 @@ describe("receiver.json", () => {
   });
 });
 
+interface Close {
+  readonly close: number;
+  readonly reason: string;
+  readonly then: "reconnect" | "end";
+  readonly code?: string;
+  readonly message?: string;
+}
+
+describe("closes.json", () => {
+  test.each(load<{ cases: readonly Close[] }>("closes").cases)(
+    "[C3] [C4] [H9] after $close $reason: $then",
+    ({ close, reason, then, code, message }) => {
+      const transport = new FakeTransport();
+      const subscription = subscribe("ws://edge.example/t/k", { transport, clock: new FakeClock() });
+      const errors: unknown[] = [];
+      subscription.on("error", (error) => errors.push(error));
+
+      transport.socket.open().drop(close, reason);
+
+      expect(subscription.connection.state).toBe(then === "end" ? "closed" : "backingOff");
+      expect(errors).toEqual(then === "end" ? [{ code, message, retry: false }] : []);
+      subscription.close();
+    },
+  );
+});
+
 const STATES = {
   away: "away",
   asked: "asked",

@@ -132,7 +132,7 @@ export class Deployment {
     this.slices[number - 1] = this.startOrigin(name, { ORIGIN_SLICE: `${number}/${count}` });
   }
 
-  async ready(deadlineMs = 60_000): Promise<void> {
+  async ready(deadlineMs = 180_000): Promise<void> {
     const ended = await eventually(
       async () => {
         const child = [this.edge, ...this.origins].find((child) => child?.exited);

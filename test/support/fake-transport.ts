@@ -1,5 +1,5 @@
 /** A transport whose other end is the test. */
-import type { Socket, SocketEvents, Transport } from "../../shared/client/transport.ts";
+import type { Explanation, Socket, SocketEvents, Transport } from "../../shared/client/transport.ts";
 import type { Message } from "../../shared/protocol/message.ts";
 import type { ErrorBody } from "../../shared/protocol/schemas.ts";
 
@@ -8,6 +8,7 @@ export class FakeTransport implements Transport {
   /** What explain() answers, and how often it was asked. */
   problem: ErrorBody | undefined;
   explained = 0;
+  retryAfterMs: number | undefined;
 
   dial(url: string, events: SocketEvents): Socket {
     const socket = new FakeSocket(url, events);
@@ -15,9 +16,9 @@ export class FakeTransport implements Transport {
     return socket;
   }
 
-  async explain(): Promise<ErrorBody | undefined> {
+  async explain(): Promise<Explanation | undefined> {
     this.explained++;
-    return this.problem;
+    return { error: this.problem, retryAfterMs: this.retryAfterMs };
   }
 
   /** The socket that was dialled last. */

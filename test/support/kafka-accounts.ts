@@ -2,41 +2,53 @@
 import { pbkdf2Sync, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { connect } from "node:net";
+import { eventually } from "./deadline.ts";
 
 const ALTER_CLIENT_QUOTAS = 49;
 const ALTER_USER_SCRAM_CREDENTIALS = 51;
-const SCRAM_SHA_256 = 1;
 /** The least that Kafka allows. */
 const ITERATIONS = 4_096;
-const HASH_BYTES = 32;
+/** As Kafka numbers them. */
+const SCRAM = [
+  { mechanism: 1, digest: "sha256", bytes: 32 },
+  { mechanism: 2, digest: "sha512", bytes: 64 },
+] as const;
 const ANSWER_MS = 10_000;
+/** For brokers on a machine that has much else to do. */
+const DONE_MS = 60_000;
 
-/** @param brokers `host:port`, where nobody need say who they are; one of them must be there. */
+/**
+ * Of SCRAM-SHA-256 and SCRAM-SHA-512 both.
+ * @param brokers `host:port`, where nobody need say who they are; one of them must be there.
+ */
 export async function setPassword(
   brokers: readonly string[],
   account: string,
   password: string,
 ): Promise<void> {
-  const salt = randomBytes(HASH_BYTES);
-  const salted = pbkdf2Sync(password, salt, ITERATIONS, HASH_BYTES, "sha256");
-  const answer = await ask(
-    brokers,
-    // A flexible version: its header ends with tagged fields, of which there are none.
-    Buffer.concat([header(ALTER_USER_SCRAM_CREDENTIALS), NONE]),
-    Buffer.concat([
-      // No deletions, one change.
-      Buffer.from([1, 2]),
+  // Tagged fields, throttle time, the length of the list, the account, and then the code.
+  const codeAt = 1 + 4 + 1 + 1 + Buffer.byteLength(account);
+  // One request can't change two of one account.
+  for (const { mechanism, digest, bytes } of SCRAM) {
+    const salt = randomBytes(bytes);
+    const salted = pbkdf2Sync(password, salt, ITERATIONS, bytes, digest);
+    const change = [
       compact(Buffer.from(account)),
-      Buffer.from([SCRAM_SHA_256]),
+      Buffer.from([mechanism]),
       int32(ITERATIONS),
       compact(salt),
       compact(salted),
       NONE,
-      NONE,
-    ]),
-  );
-  // Tagged fields, throttle time, the length of the list, the account, and then the code.
-  expectDone(answer, 1 + 4 + 1 + 1 + Buffer.byteLength(account));
+    ];
+    await ask(
+      brokers,
+      // A flexible version: its header ends with tagged fields, of which there are none.
+      Buffer.concat([header(ALTER_USER_SCRAM_CREDENTIALS), NONE]),
+      // No deletions, one change.
+      Buffer.concat([Buffer.from([1, 2]), ...change, NONE]),
+      codeAt,
+    );
+  }
 }
 
 /** What these clients may take from each broker, by Kafka's names; undefined for no limit. */
@@ -58,9 +70,8 @@ export async function setQuotas(
   ]);
   // Not only to be looked at.
   const body = Buffer.concat([int32(clientIds.length), ...entries, NONE]);
-  const answer = await ask(brokers, header(ALTER_CLIENT_QUOTAS), body);
   // Throttle time, the length of the list, and then the code of the first.
-  expectDone(answer, 4 + 4);
+  await ask(brokers, header(ALTER_CLIENT_QUOTAS), body, 4 + 4);
 }
 
 const NONE = Buffer.from([0]);
@@ -88,16 +99,19 @@ function expectDone(answer: Buffer, codeAt: number): void {
   if (code !== 0) throw new Error(`Kafka refuses with code ${code}: ${answer.toString("latin1")}`);
 }
 
-/** The answer of the first that gives one. */
-async function ask(brokers: readonly string[], head: Buffer, body: Buffer): Promise<Buffer> {
-  let failure: unknown;
-  for (const broker of brokers)
-    try {
-      return await askOne(broker, Buffer.concat([int32(head.length + body.length), head, body]));
-    } catch (error) {
-      failure = error;
-    }
-  throw new Error("no broker answers", { cause: failure });
+/** Until one of them answers that it is done. */
+async function ask(brokers: readonly string[], head: Buffer, body: Buffer, codeAt: number): Promise<void> {
+  const request = Buffer.concat([int32(head.length + body.length), head, body]);
+  let tries = 0;
+  await eventually(
+    async () => {
+      const broker = brokers[tries++ % brokers.length];
+      expectDone(await askOne(broker ?? "", request), codeAt);
+      return true;
+    },
+    "a broker does what is asked for",
+    DONE_MS,
+  );
 }
 
 /** The answer, without its number. */

@@ -1,20 +1,20 @@
 /** A real Kafka for tests: one Java process per broker, in KRaft mode, on loopback, with its data in a folder. */
-import { execFile, spawn } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { Kafka, logLevel } from "kafkajs";
 import { eventually } from "./deadline.ts";
+import { setPassword } from "./kafka-accounts.ts";
 import { kafkaClasspath, OLD_VERSION } from "./kafka-classpath.ts";
-import { freePorts, type Node, properties, type Shared } from "./kafka-properties.ts";
+import { format, newUuid } from "./kafka-format.ts";
+import { dataOf, freePorts, type Node, properties, type Shared } from "./kafka-properties.ts";
 import { type Security, securityOf } from "./kafka-security.ts";
 import { startZooKeeper, type ZooKeeper } from "./kafka-zookeeper.ts";
 
-const run = promisify(execFile);
-const START_MS = 60_000;
+/** Of a machine that has much else to do. */
+const START_MS = 120_000;
 const STOP_MS = 20_000;
 /** A test's broker is small and short-lived: what makes it start soon matters, not how fast it gets. */
 const JAVA = ["-Xmx384m", "-Xms64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"];
@@ -32,7 +32,7 @@ export interface KafkaOptions {
   readonly misadvertised?: true;
   /** Ports of proxies, one for each broker, that lead to `behindProxies`: who comes through them is led to them only. */
   readonly proxies?: readonly number[];
-  /** The same, to `behindAccountProxies`, for those who have an account: with SCRAM-SHA-256, and without TLS. */
+  /** The same, to `behindAccountProxies`, for those who have an account: with SCRAM-SHA-256 over TLS, as `config` says. */
   readonly accountProxies?: readonly number[];
   /** Lines of server.properties that come last, and so win. */
   readonly config?: Readonly<Record<string, string | number>>;
@@ -73,7 +73,7 @@ export class KafkaBroker {
     const folder = mkdtempSync(join(tmpdir(), "kafka-"));
     const ports = await freePorts(4 * brokers + 4);
     const [broker, advertised, certified = 0, secured = 0, ...behind] = ports.slice(2 * brokers);
-    const security = secure && (await securityOf(folder, secured, certified));
+    const security = secure && securityOf(folder, secured, certified);
     const misadvertised = options.misadvertised && {
       broker: `127.0.0.1:${broker}`,
       advertised: `127.0.0.1:${advertised}`,
@@ -89,7 +89,7 @@ export class KafkaBroker {
     const zooKeeper = old && (await startZooKeeper(classpath, folder));
     const shared = {
       zooKeeper: zooKeeper?.address,
-      cluster: randomBytes(16).toString("base64url").replace(/^-/, "A"),
+      cluster: newUuid(),
       voters: nodes
         .filter(({ controllerPort }) => controllerPort !== undefined)
         .map(({ id, controllerPort }) => `${id}@127.0.0.1:${controllerPort}`)
@@ -180,21 +180,11 @@ export class KafkaBroker {
    */
   async rotate(): Promise<Security> {
     if (this.#security === undefined) throw new Error("the broker is not secure");
-    const { port, mutualPort, password, username } = this.#security;
-    const security = await securityOf(this.#folder, port, mutualPort, `${password}, the next`);
+    const { port, mutualPort } = this.#security;
+    const security = securityOf(this.#folder, port, mutualPort, true);
     this.#security = security;
     this.#shared = { ...this.#shared, config: { ...this.#shared.config, ...security.config } };
-    for (const mechanism of ["SCRAM-SHA-256", "SCRAM-SHA-512"])
-      await run(
-        "java",
-        [
-          ...JAVA,
-          ...["-cp", this.#classpath, "kafka.admin.ConfigCommand", "--bootstrap-server", this.bootstrap],
-          ...["--alter", "--entity-type", "users", "--entity-name", username],
-          ...["--add-config", `${mechanism}=[password=${security.password}]`],
-        ],
-        { timeout: START_MS },
-      );
+    await setPassword(this.brokers, security.username, security.password);
     const node = this.#node(1);
     this.#configure(node);
     await this.restart();
@@ -210,7 +200,7 @@ export class KafkaBroker {
 
   /** A topic's id as a broker's disk has it. Throws where it has none. */
   topicId(topic: string): string {
-    const file = join(this.#node(1).folder, "data", `${topic}-0`, "partition.metadata");
+    const file = join(dataOf(this.#node(1)), `${topic}-0`, "partition.metadata");
     const id = /^topic_id: (.+)$/m.exec(readFileSync(file, "utf8"))?.[1];
     if (id === undefined) throw new Error(`${file} names no topic`);
     return id;
@@ -218,7 +208,7 @@ export class KafkaBroker {
 
   /** Where a broker has the first segment of a partition. */
   segment(topic: string, partition: number, id = 1): string {
-    return join(this.#node(id).folder, "data", `${topic}-${partition}`, `${"0".repeat(20)}.log`);
+    return join(dataOf(this.#node(id)), `${topic}-${partition}`, `${"0".repeat(20)}.log`);
   }
 
   /** What the brokers had to say: warnings and errors. */
@@ -247,19 +237,16 @@ export class KafkaBroker {
   async #format(node: Node): Promise<void> {
     this.#configure(node);
     if (this.#shared.zooKeeper !== undefined) return;
-    const accounts = this.security?.formatArgs ?? [];
-    await this.#java(node, "kafka.tools.StorageTool", [
-      "format",
-      "-t",
-      this.#shared.cluster,
-      ...accounts,
-      "-c",
-    ]);
-  }
-
-  async #java(node: Node, main: string, args: readonly string[]): Promise<void> {
-    const file = join(node.folder, "server.properties");
-    await run("java", [...JAVA, "-cp", this.#classpath, main, ...args, file], { timeout: START_MS });
+    await format({
+      classpath: this.#classpath,
+      java: JAVA,
+      cluster: this.#shared.cluster,
+      id: node.id,
+      properties: join(node.folder, "server.properties"),
+      data: dataOf(node),
+      isController: node.controllerPort !== undefined,
+      accounts: this.security?.formatArgs ?? [],
+    });
   }
 
   async #launch(node: Node): Promise<void> {

@@ -1,12 +1,10 @@
 /** Many records at once: written by Kafka's own producers from a seed, and digested by Kafka's own consumer. */
 import { execFile } from "node:child_process";
-import { join } from "node:path";
 import { promisify } from "node:util";
 import type { KafkaBroker } from "./kafka-broker.ts";
 import type { KeyDigest } from "./record-digest.ts";
 
 const run = promisify(execFile);
-const folder = join(import.meta.dirname, "../kafka");
 
 export interface Load {
   readonly topic: string;
@@ -38,12 +36,12 @@ export async function load(kafka: KafkaBroker, what: Load): Promise<Loaded> {
   const { topic, seed, records, keys, bytes, producers, odd } = what;
   const numbers = [seed, records, keys, ...bytes].map(String);
   const args = [kafka.bootstrap, topic, ...numbers, producers.join(","), ...(odd ? ["odd"] : [])];
-  return JSON.parse(await java(kafka, "Load.java", args));
+  return JSON.parse(await java(kafka, "Load", args));
 }
 
 /** What Kafka's own consumer reads of a topic, from its beginning to the end of what is committed. */
 export async function digestOf(kafka: KafkaBroker, topic: string): Promise<ForeignDigests> {
-  const lines = (await java(kafka, "Digest.java", [kafka.bootstrap, topic])).trim().split("\n");
+  const lines = (await java(kafka, "Digest", [kafka.bootstrap, topic])).trim().split("\n");
   const found = lines.map((line) => JSON.parse(line));
   return {
     partitions: found.filter(({ key }) => key === undefined),
@@ -54,7 +52,7 @@ export async function digestOf(kafka: KafkaBroker, topic: string): Promise<Forei
 async function java(kafka: KafkaBroker, program: string, args: readonly string[]): Promise<string> {
   const quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=error";
   const flags = ["-Xmx512m", "-XX:+UseSerialGC", quiet, "-cp", kafka.classpath];
-  const { stdout } = await run("java", [...flags, join(folder, program), ...args], {
+  const { stdout } = await run("java", [...flags, program, ...args], {
     maxBuffer: 64 * 1024 * 1024,
   });
   return stdout;

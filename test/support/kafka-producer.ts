@@ -4,13 +4,13 @@
  */
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import type { ContractRecord } from "./contract-records.ts";
 import type { KafkaBroker } from "./kafka-broker.ts";
 
-const PROGRAM = join(import.meta.dirname, "../kafka/Producer.java");
+/** In test/kafka. */
+const PROGRAM = "Producer";
 
 export interface ProducedRecord extends Omit<ContractRecord, "timestamp"> {
   /** Any that Java has. */

@@ -34,6 +34,8 @@ export interface Shared {
   readonly config: Readonly<Record<string, string | number>>;
 }
 
+export const dataOf = ({ folder }: Pick<Node, "folder">) => join(folder, "data");
+
 /** The text of its server.properties. */
 export function properties(
   { id, port, folder, controllerPort, proxied, accounts }: Node,
@@ -71,8 +73,8 @@ export function properties(
       "advertised.listeners": `PLAINTEXT://127.0.0.1:${port}${lost("advertised")}${behind("proxy")}${secure}`,
     }),
     "listener.security.protocol.map":
-      "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,LOST:PLAINTEXT,PROXIED:PLAINTEXT,ACCOUNTS:SASL_PLAINTEXT,SECURE:SASL_SSL,MUTUAL:SSL",
-    "log.dirs": join(folder, "data"),
+      "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,LOST:PLAINTEXT,PROXIED:PLAINTEXT,ACCOUNTS:SASL_SSL,SECURE:SASL_SSL,MUTUAL:SSL",
+    "log.dirs": dataOf({ folder }),
     "default.replication.factor": replicas,
     "min.insync.replicas": insync,
     "offsets.topic.replication.factor": replicas,

@@ -1,18 +1,7 @@
-/** A broker's TLS certificate, its clients' and its accounts, made for one run by Java's own keytool. */
-import { execFile } from "node:child_process";
-import { rmSync, writeFileSync } from "node:fs";
+/** A broker's TLS certificate, its clients' and its accounts. */
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
-
-const run = promisify(execFile);
-const PASSWORD = "of the store";
-const EXPORT_KEY = join(import.meta.dirname, "../kafka/ExportKey.java");
-
-/** PEM texts. */
-export interface Identity {
-  readonly cert: string;
-  readonly key: string;
-}
+import { IDENTITIES, type Identity, NEXT_IDENTITIES } from "./tls-identities.ts";
 
 export interface Security {
   readonly port: number;
@@ -37,26 +26,15 @@ export interface Security {
 /**
  * Any token that names a subject opens the door with OAUTHBEARER: Kafka's own handler for development. Where there is
  * security in the folder already, it is replaced.
+ * @param next Nothing is as it was before.
  */
-export async function securityOf(
-  folder: string,
-  port: number,
-  mutualPort: number,
-  password = "reader's secret",
-): Promise<Security> {
-  const [broker, client, stranger] = await Promise.all([
-    identityOf(folder, "broker"),
-    identityOf(folder, "client"),
-    identityOf(folder, "stranger"),
-  ]);
-  const trusted = storeOf(folder, "trusted");
-  rmSync(trusted, { force: true });
-  const certificate = join(folder, "client.pem");
-  writeFileSync(certificate, client.cert);
-  await run("keytool", [
-    ...["-importcert", "-noprompt", "-storetype", "PKCS12", "-alias", "client", "-file", certificate],
-    ...["-keystore", trusted, "-storepass", PASSWORD],
-  ]);
+export function securityOf(folder: string, port: number, mutualPort: number, next = false): Security {
+  const { broker, client, stranger } = next ? NEXT_IDENTITIES : IDENTITIES;
+  const password = next ? "reader's secret, the next" : "reader's secret";
+  const keys = join(folder, "broker.pem");
+  writeFileSync(keys, broker.key + broker.cert);
+  const trusted = join(folder, "trusted.pem");
+  writeFileSync(trusted, client.cert);
   const username = "reader";
   const scram = ["SCRAM-SHA-256", "SCRAM-SHA-512"];
   const listener = "listener.name.secure";
@@ -76,11 +54,9 @@ export async function securityOf(
     config: {
       "listener.name.mutual.ssl.client.auth": "required",
       "listener.name.mutual.ssl.truststore.location": trusted,
-      "listener.name.mutual.ssl.truststore.password": PASSWORD,
-      "listener.name.mutual.ssl.truststore.type": "PKCS12",
-      "ssl.keystore.location": storeOf(folder, "broker"),
-      "ssl.keystore.password": PASSWORD,
-      "ssl.keystore.type": "PKCS12",
+      "listener.name.mutual.ssl.truststore.type": "PEM",
+      "ssl.keystore.location": keys,
+      "ssl.keystore.type": "PEM",
       [`${listener}.sasl.enabled.mechanisms`]: ["PLAIN", ...scram, "OAUTHBEARER"].join(","),
       [`${listener}.plain.sasl.jaas.config`]: `${login}.plain.PlainLoginModule required user_${username}="${password}";`,
       [`${listener}.scram-sha-256.sasl.jaas.config`]: `${login}.scram.ScramLoginModule required;`,
@@ -90,20 +66,4 @@ export async function securityOf(
       [`${listener}.connections.max.reauth.ms`]: "11500",
     },
   };
-}
-
-const storeOf = (folder: string, name: string) => join(folder, `${name}.p12`);
-
-async function identityOf(folder: string, name: string): Promise<Identity> {
-  const store = storeOf(folder, name);
-  rmSync(store, { force: true });
-  const keytool = (...args: string[]) =>
-    run("keytool", [...args, "-keystore", store, "-storepass", PASSWORD, "-alias", name]);
-  await keytool(
-    ...["-genkeypair", "-keyalg", "EC", "-storetype", "PKCS12", "-validity", "2"],
-    ...["-dname", `CN=${name}`, "-ext", "san=ip:127.0.0.1,dns:localhost"],
-  );
-  const { stdout: cert } = await keytool("-exportcert", "-rfc");
-  const { stdout: key } = await run("java", [EXPORT_KEY, store, PASSWORD, name]);
-  return { cert, key };
 }

@@ -1,17 +1,37 @@
-/** What tests do to topics besides writing to them. */
-import type { Admin, ITopicConfig } from "kafkajs";
+/**
+ * What tests do to topics besides writing to them. Each resolves when it has been done, however often brokers had to be
+ * asked, and when all of them know.
+ */
+import {
+  type AclOperationTypes,
+  AclPermissionTypes,
+  AclResourceTypes,
+  type Admin,
+  ConfigResourceTypes,
+  type ITopicConfig,
+  ResourcePatternTypes,
+} from "kafkajs";
+import { Connection } from "../../origin/kafka/connection.ts";
+import { KAFKA_ERROR, metadataRequest } from "../../origin/kafka/requests.ts";
 import { eventually } from "./deadline.ts";
 import type { KafkaBroker } from "./kafka-broker.ts";
 
-/** Creates a topic whose partitions have these replicas, the first of each its leader, and waits for the leaders. */
-export function createPlacedTopic(
+/** For brokers on a machine that has much else to do. */
+const DONE_MS = 60_000;
+
+/** Creates a topic whose partitions have these replicas, the first of each its leader, and waits until all have it. */
+export async function createPlacedTopic(
   admin: Admin,
   topic: string,
   replicas: readonly (readonly number[])[],
   configs: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   const replicaAssignment = replicas.map((ids, partition) => ({ partition, replicas: [...ids] }));
-  return create(admin, { topic, replicaAssignment }, configs);
+  await create(admin, { topic, replicaAssignment }, configs);
+  await done(`all replicas of ${topic} are in sync`, async () => {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+    return topics[0]?.partitions.every(({ isr, replicas }) => isr.length === replicas.length) === true;
+  });
 }
 
 /** Moves a partition to other brokers, the first of which shall lead it; resolves once they have it. */
@@ -22,12 +42,27 @@ export async function moveTo(
   replicas: readonly number[],
 ): Promise<void> {
   const partitionAssignment = [{ partition, replicas: [...replicas] }];
-  await admin.alterPartitionReassignments({ topics: [{ topic, partitionAssignment }] });
-  await eventually(async () => {
+  const topics = [{ topic, partitionAssignment }];
+  await done(`${topic}/${partition} is to move`, () => admin.alterPartitionReassignments({ topics }));
+  await done(`${topic}/${partition} is at ${replicas}`, async () => {
     const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
     const found = topics[0]?.partitions.find(({ partitionId }) => partitionId === partition);
     return found?.replicas.join() === replicas.join() && replicas.includes(found.leader);
-  }, `${topic}/${partition} is at ${replicas}`);
+  });
+}
+
+/** Adds partitions to a topic, so that it has so many. */
+export async function growTo(admin: Admin, topic: string, count: number): Promise<void> {
+  await done(`${topic} has ${count} partitions`, async () => {
+    if ((await partitionsOf(admin, topic)) === count) return true;
+    await admin.createPartitions({ topicPartitions: [{ topic, count }] });
+    return false;
+  });
+}
+
+async function partitionsOf(admin: Admin, topic: string): Promise<number | undefined> {
+  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+  return topics[0]?.partitions.length;
 }
 
 /** Creates a topic and waits until every partition can be written to. */
@@ -45,19 +80,87 @@ async function create(
   topic: ITopicConfig,
   configs: Readonly<Record<string, string>>,
 ): Promise<void> {
-  const configEntries = Object.entries(configs).map(([name, value]) => ({ name, value }));
-  const topics = [{ ...topic, configEntries }];
-  // With ZooKeeper, one that was deleted is in the way for a while after brokers no longer tell of it.
-  await eventually(() => admin.createTopics({ topics, waitForLeaders: true }), `${topic.topic} is created`);
+  const { topic: name } = topic;
+  const topics = [{ ...topic, configEntries: entriesOf(configs) }];
+  let mayBeThere = false;
+  await done(`${name} is created`, async () => {
+    try {
+      // With ZooKeeper, one that was deleted is in the way for a while after brokers no longer tell of it.
+      if (await admin.createTopics({ topics, waitForLeaders: true })) return true;
+      return mayBeThere && (await admin.listTopics()).includes(name);
+    } catch (error) {
+      // A broker that took too long to answer may create it all the same.
+      mayBeThere = true;
+      throw error;
+    }
+  });
   // Those who lead may hear of it later than those who ask who leads, and Java's producer can stumble over that.
-  await eventually(() => admin.fetchTopicOffsets(topic.topic), `${topic.topic} can be asked`);
+  await done(`${name} can be asked`, () => admin.fetchTopicOffsets(name));
+  await done(`all brokers know ${name}`, async () => {
+    const { brokers } = await admin.describeCluster();
+    const known = await Promise.all(brokers.map((broker) => isLedAsTold(broker, name)));
+    return known.every(Boolean);
+  });
+}
+
+/** Whether this broker, asked by itself, knows a leader of every partition. */
+async function isLedAsTold(broker: { readonly host: string; readonly port: number }, topic: string) {
+  const connection = new Connection({ brokers: [], clientId: "test's admin" }, broker);
+  try {
+    const { topics } = await connection.send(metadataRequest(topic));
+    const [found] = topics;
+    return (
+      found?.error === KAFKA_ERROR.none &&
+      found.partitions.length > 0 &&
+      found.partitions.every(({ leader }) => leader >= 0)
+    );
+  } finally {
+    connection.close();
+  }
 }
 
 /** Deletes a topic and waits until it is gone from what the brokers say. */
 export async function deleteTopic(admin: Admin, topic: string): Promise<void> {
-  await admin.deleteTopics({ topics: [topic] });
-  await eventually(async () => !(await admin.listTopics()).includes(topic), `${topic} is gone`);
+  await done(`${topic} is gone`, async () => {
+    if (!(await admin.listTopics()).includes(topic)) return true;
+    await admin.deleteTopics({ topics: [topic] });
+    return false;
+  });
 }
+
+/** Lets an account do this to a topic. */
+export async function allow(
+  admin: Admin,
+  account: string,
+  operation: AclOperationTypes,
+  topic: string,
+): Promise<void> {
+  const entry = {
+    resourceType: AclResourceTypes.TOPIC,
+    resourceName: topic,
+    resourcePatternType: ResourcePatternTypes.LITERAL,
+    principal: `User:${account}`,
+    host: "*",
+    operation,
+    permissionType: AclPermissionTypes.ALLOW,
+  };
+  await done(`${account} is allowed ${topic}`, () => admin.createAcls({ acl: [entry] }));
+}
+
+/** Gives a topic this configuration instead of the one it has. */
+export async function configure(
+  admin: Admin,
+  topic: string,
+  configs: Readonly<Record<string, string>>,
+): Promise<void> {
+  const resource = { type: ConfigResourceTypes.TOPIC, name: topic, configEntries: entriesOf(configs) };
+  await done(`${topic} is configured`, () =>
+    admin.alterConfigs({ validateOnly: false, resources: [resource] }),
+  );
+}
+
+const entriesOf = (configs: Readonly<Record<string, string>>) =>
+  Object.entries(configs).map(([name, value]) => ({ name, value }));
 
 /** Drops what lies before an offset. A client that knows of topics that are gone could not do it. */
 export async function trim(
@@ -66,13 +169,22 @@ export async function trim(
   partition: number,
   beforeOffset: number,
 ): Promise<void> {
-  const admin = kafka.client().admin();
-  await admin.connect();
-  try {
-    // It looks for the leader only in what it knows already.
-    await admin.fetchTopicMetadata({ topics: [topic] });
-    await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: String(beforeOffset) }] });
-  } finally {
-    await admin.disconnect();
-  }
+  const partitions = [{ partition, offset: String(beforeOffset) }];
+  await done(`${topic}/${partition} begins at ${beforeOffset}`, async () => {
+    const admin = kafka.client().admin();
+    await admin.connect();
+    try {
+      // It looks for the leader only in what it knows already.
+      await admin.fetchTopicMetadata({ topics: [topic] });
+      await admin.deleteTopicRecords({ topic, partitions });
+      return true;
+    } finally {
+      await admin.disconnect();
+    }
+  });
+}
+
+/** Tries until it works, whatever a broker that starts, or has much to do, answers before. */
+async function done(what: string, act: () => Promise<unknown>): Promise<void> {
+  await eventually(async () => (await act()) !== false, what, DONE_MS);
 }

@@ -41,7 +41,7 @@ export class Product {
         return /^ready /m.test(this.stdout) && this.stdout.endsWith("\n\n");
       },
       `ready\n${this.stderr}`,
-      15_000,
+      60_000,
     );
     return this.stdout;
   }

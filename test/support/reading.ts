@@ -2,9 +2,26 @@
  * A read of a Source as tests see it: what it has delivered, waiting for more of it, and what every read must
  * hold whatever is tested.
  */
-import type { Batch, ReadRequest, Source, SourceRecord } from "../../origin/source/source.ts";
+import {
+  type Batch,
+  isAvailable,
+  type PartitionInfo,
+  type ReadRequest,
+  type Source,
+  type SourceRecord,
+} from "../../origin/source/source.ts";
+import { eventually } from "./deadline.ts";
 
-const DEADLINE_MS = 20_000;
+const DEADLINE_MS = 40_000;
+
+/** The partitions of a topic, once all of them can be described: their leaders, just elected, may not know it yet. */
+export function partitionsOf(source: Source, topic: string): Promise<readonly PartitionInfo[]> {
+  return eventually(async () => {
+    const described = (await source.describe(topic)) ?? [];
+    const infos = described.filter(isAvailable);
+    return infos.length > 0 && infos.length === described.length && infos;
+  }, `all of ${topic} can be described`);
+}
 
 export type OnBatch = (batch: Batch) => void | Promise<void>;
 

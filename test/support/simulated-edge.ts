@@ -301,6 +301,7 @@ export class SimulatedEdge {
       },
       {
         path: host.path,
+        shard: 0,
         window: this.#options.window,
         replays: (this.#options.stream?.replay ?? 0) > 0,
       },

@@ -2,18 +2,10 @@
 import { randomUUID } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { PartitionInfo } from "../../origin/source/source.ts";
 import { BASE_TIME, range, recordOf } from "./contract-records.ts";
-import type { ContractLog } from "./source-contract.ts";
+import type { ContractTopics } from "./contract-topics.ts";
 
-export interface TimesOptions {
-  /** Known once the tests run. */
-  readonly of: () => ContractLog;
-  readonly newTopic: (partitions?: number) => Promise<string>;
-  readonly infoOf: (topic: string, partition?: number) => Promise<PartitionInfo>;
-}
-
-export function holdsOfTimes({ of, newTopic, infoOf }: TimesOptions): void {
+export function holdsOfTimes({ of, newTopic, infoOf }: ContractTopics): void {
   const at = (seconds: number) => BASE_TIME + seconds * 1_000;
 
   /** A topic whose only partition has records of these times, in seconds after some time. */

@@ -30,7 +30,7 @@ function createCore(links: FakeSocket[] = [], replays = false): EndpointCore {
     answered: () => undefined,
   };
   const window = { updates: 3, ageMs: 60_000, bytes: 1_000_000 };
-  return new EndpointCore(ports, { path: PATH, window, replays }, { links, subscribers });
+  return new EndpointCore(ports, { path: PATH, shard: 0, window, replays }, { links, subscribers });
 }
 
 function link(dial: number): FakeSocket {

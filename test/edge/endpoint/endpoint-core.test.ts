@@ -25,13 +25,13 @@ function createCore(links: FakeSocket[] = [], subscribers: FakeSocket[] = []): E
     answered: () => undefined,
   };
   const window = { updates: 3, ageMs: 60_000, bytes: 1_000_000 };
-  return new EndpointCore(ports, { path: PATH, window, replays: false }, { links, subscribers });
+  return new EndpointCore(ports, { path: PATH, shard: 0, window, replays: false }, { links, subscribers });
 }
 
-function link(core: EndpointCore, dial = 1, generation = 1): FakeSocket {
+function link(core: EndpointCore, dial = 1, generation = 1, shard = 0): FakeSocket {
   const socket = new FakeSocket();
   core.linkOpened(socket);
-  core.linkMessage(socket, encodeLinkHello({ version: 1, shard: 0, generation, dial }));
+  core.linkMessage(socket, encodeLinkHello({ version: 1, shard, generation, dial }));
   return socket;
 }
 
@@ -97,6 +97,32 @@ describe("links", () => {
     expect(newer.closed).toEqual({ code: 4003, reason: "replaced" });
     expect(newest.closed).toBeUndefined();
     expect(newest.take()).toEqual([{ attach: PATH, id: 3 }]);
+  });
+
+  test("[L3] [L5] a shard that the endpoint no longer belongs to is told that nobody is there, and disturbs nothing", () => {
+    const { core, up, live } = running();
+
+    const foreign = link(core, 9, 9, 1);
+    core.linkMessage(foreign, update(6, 5));
+    core.linkMessage(foreign, new Uint8Array([1, 2, 3]));
+    core.linkClosed(foreign, 4_004);
+
+    expect(foreign.take()).toEqual([{ empty: PATH }]);
+    expect([up.closed, foreign.closed]).toEqual([undefined, undefined]);
+    expect([up.take(), live.take(), attaches]).toEqual([[], [], 1]);
+  });
+
+  test("[L1] [L3] nor is its link one for an object that has no other, awake or after a hibernation", () => {
+    const core = createCore();
+    const live = subscribe(core);
+    const foreign = link(core, 9, 9, 1);
+    expect(foreign.take()).toEqual([{ empty: PATH }]);
+
+    const woken = createCore([foreign], [live]);
+
+    expect(attaches).toBe(2);
+    const up = link(woken);
+    expect([foreign.take(), up.take()]).toEqual([[], [{ attach: PATH, id: 1 }]]);
   });
 
   test("[L3] [V2] a link that doesn't begin with a hello of this version is closed", () => {

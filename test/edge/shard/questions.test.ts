@@ -1,5 +1,8 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { type LatestResult, Questions } from "../../../edge/shard/questions.ts";
+import type { Answering, AnsweringPorts } from "../../../edge/shard/answering.ts";
+import type { LatestResult } from "../../../edge/shard/latest.ts";
+import { Questions } from "../../../edge/shard/questions.ts";
+import { wayFor } from "../../../edge/shard/ways.ts";
 import type { OriginSays } from "../../../shared/protocol/uplink.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { settled } from "../../support/simulated-edge.ts";
@@ -12,6 +15,27 @@ let present: number[];
 /** What was put to an origin, as `path id slice`, since this was last taken. */
 let put: string[];
 let questions: Questions;
+/** The way to the origins. */
+let answering: Answering;
+
+const ways: AnsweringPorts = {
+  now: () => clock.now(),
+  after: (ms, run) => clock.after(ms, run),
+  watches: () => [],
+  present: () => present,
+  send: (frames, slice) => {
+    for (const frame of frames) {
+      const { get, id } = JSON.parse(frame) as { get: string; id: number };
+      put.push(`${get} ${id} ${slice}`);
+    }
+  },
+  down: { add: () => undefined, addAll: () => undefined },
+};
+
+/** So many slices are served from now on. */
+function serve(count: number): void {
+  answering = wayFor(count, ways, questions.open());
+}
 
 beforeEach(() => {
   clock = new FakeClock();
@@ -19,10 +43,15 @@ beforeEach(() => {
   put = [];
   questions = new Questions({
     after: (ms, run) => clock.after(ms, run),
-    present: () => present,
-    put: (path, id, slice) => put.push(`${path} ${id} ${slice}`),
+    isPresent: () => present.length > 0,
+    gets: () => answering.gets,
   });
+  serve(1);
 });
+
+function answer(id: number, slice: number, says: OriginSays): void {
+  answering.gets.take(id, slice, { to: { kind: "question", id }, frame: "", says, update: undefined });
+}
 
 const taken = () => put.splice(0);
 
@@ -47,9 +76,9 @@ describe("many at once", () => {
     const others = Array.from({ length: 500 }, () => ask());
     expect(taken()).toEqual([`${A} 1 1`]);
 
-    questions.answer(1, 1, none(5));
+    answer(1, 1, none(5));
     expect(taken()).toEqual([`${A} 2 1`]);
-    questions.answer(2, 1, none(6));
+    answer(2, 1, none(6));
     await settled();
 
     expect(first.told).toEqual(answered(5));
@@ -62,11 +91,11 @@ describe("many at once", () => {
     // The origin has answered, and then seen e.0:6, which the second asker has seen on a socket.
     const second = ask();
 
-    questions.answer(1, 1, none(5));
+    answer(1, 1, none(5));
     await settled();
     expect(second.told).toBeUndefined();
     const third = ask();
-    questions.answer(2, 1, none(6));
+    answer(2, 1, none(6));
     await settled();
 
     expect([second.told, third.told]).toEqual([answered(6), undefined]);
@@ -88,10 +117,10 @@ describe("many at once", () => {
 
     clock.pass(1);
     expect(taken()).toEqual([`${A} 2 1`]);
-    questions.answer(2, 1, none(6));
+    answer(2, 1, none(6));
     await settled();
     expect([first.told, second.told]).toEqual([undefined, answered(6)]);
-    questions.answer(1, 1, none(5));
+    answer(1, 1, none(5));
     await settled();
 
     expect(first.told).toEqual(answered(5));
@@ -115,19 +144,19 @@ describe("many at once", () => {
 describe("several slices", () => {
   beforeEach(() => {
     present = [1, 2];
-    questions.restart(2);
+    serve(2);
   });
 
   test("[N8] the next question waits for all of one before it, and is put to all", async () => {
     const [first, second] = [ask(), ask()];
     expect(taken()).toEqual([`${A} 1 1`, `${A} 1 2`]);
 
-    questions.answer(1, 1, none(5));
+    answer(1, 1, none(5));
     expect(taken()).toEqual([]);
-    questions.answer(1, 2, none(5));
+    answer(1, 2, none(5));
     expect(taken()).toEqual([`${A} 2 1`, `${A} 2 2`]);
-    questions.answer(2, 1, none(7));
-    questions.answer(2, 2, none(7));
+    answer(2, 1, none(7));
+    answer(2, 2, none(7));
     await settled();
 
     expect([first.told, second.told]).toEqual([answered(5), answered(7)]);
@@ -135,11 +164,11 @@ describe("several slices", () => {
 
   test("[N8] a slice that is silent delays those who came later by a second, and then by another at most", async () => {
     const [first, second] = [ask(), ask()];
-    questions.answer(1, 1, none(5));
+    answer(1, 1, none(5));
     clock.pass(1_000);
     await settled();
     expect(first.told).toEqual(answered(5));
-    questions.answer(2, 1, none(6));
+    answer(2, 1, none(6));
     clock.pass(1_000);
     await settled();
 
@@ -147,11 +176,56 @@ describe("several slices", () => {
   });
 });
 
+describe("another number of slices", () => {
+  function serveInstead(count: number): void {
+    answering.gets.end();
+    serve(count);
+  }
+
+  test("[N9] [U8] what is open is put to the new slices as they come, and waits for a silent one for a second", async () => {
+    const asker = ask();
+    taken();
+    serveInstead(2);
+    expect(taken()).toEqual([]);
+
+    answering.gets.repeat(2);
+    answering.gets.repeat(1);
+    expect(taken()).toEqual([`${A} 1 2`, `${A} 1 1`]);
+    answer(1, 1, none(5));
+    clock.pass(999);
+    await settled();
+    expect(asker.told).toBeUndefined();
+    clock.pass(1);
+    await settled();
+
+    expect(asker.told).toEqual(answered(5));
+    expect(clock.pending).toBe(0);
+  });
+
+  test("[N9] [U8] what slices of another count have answered counts no more", async () => {
+    present = [1, 2];
+    serveInstead(2);
+    const asker = ask();
+    answer(1, 1, none(5));
+    serveInstead(1);
+    clock.pass(1_000);
+    taken();
+
+    answering.gets.repeat(1);
+    expect(taken()).toEqual([`${A} 1 1`]);
+    answer(1, 1, none(7));
+    await settled();
+
+    expect(asker.told).toEqual(answered(7));
+    expect(clock.pending).toBe(0);
+  });
+});
+
 describe("an origin that goes", () => {
   test("[U8] those who wait for their turn are told with the others where there is no other", async () => {
     const askers = [ask(), ask(), ask()];
     present = [];
-    questions.lost(1);
+    answering.gets.lost(1);
     await settled();
 
     for (const { told } of askers) expect(told).toEqual(refused("unavailable"));
@@ -161,11 +235,11 @@ describe("an origin that goes", () => {
   test("[U8] who takes over is asked what is open, and in its turn what waits", async () => {
     const askers = [ask(), ask()];
     taken();
-    questions.repeat(1);
+    answering.gets.repeat(1);
     expect(taken()).toEqual([`${A} 1 1`]);
-    questions.answer(1, 1, none(5));
+    answer(1, 1, none(5));
     expect(taken()).toEqual([`${A} 2 1`]);
-    questions.answer(2, 1, none(6));
+    answer(2, 1, none(6));
     await settled();
 
     expect(askers.map(({ told }) => told)).toEqual([answered(5), answered(6)]);
@@ -180,7 +254,7 @@ describe("bounds", () => {
     await settled();
     expect([more.told, shared.told, waiting.told]).toEqual([refused("overloaded"), undefined, undefined]);
 
-    questions.answer(1, 1, none(5, "/quotes/0"));
+    answer(1, 1, none(5, "/quotes/0"));
     await settled();
     expect(open[0]?.told).toEqual(answered(5));
     ask("/quotes/more");
@@ -194,9 +268,9 @@ describe("bounds", () => {
     await settled();
     expect(refusal.told).toEqual(refused("overloaded"));
 
-    questions.answer(1, 1, none(5));
+    answer(1, 1, none(5));
     const last = ask(B);
-    questions.answer(3, 1, none(5, B));
+    answer(3, 1, none(5, B));
     await settled();
 
     expect(last.told).toEqual(answered(5));

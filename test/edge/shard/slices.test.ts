@@ -341,6 +341,30 @@ describe("a slice that can't answer", () => {
 
     expect(down.frames.length).toBeGreaterThan(25);
   });
+
+  test("[N7] [L6] what was held for a link that is closed as it goes down counts no more, and counts once", async () => {
+    const big = "x".repeat(1024 * 1024);
+    const large = (offset: number) => update(`t.0:${offset}`, offset - 1).replace('"v":1}', `"v":"${big}"}`);
+    /** A link that is owed so many live updates of 1 MiB. */
+    const owe = async (link: number, count: number) => {
+      const down = await object();
+      const part = answer({ from: "t.0:4", to: "t.0:5", frames: [large(5)] });
+      const live = Array.from({ length: count }, (_, i) => large(6 + i));
+      for (const frame of [...part, ...live]) shard.say(one, link, frame);
+      return down;
+    };
+    const first = await owe(1, 25);
+    first.bufferedAmount = LIMITS.linkBacklogBytes + 1;
+    shard.core.uplinkClosed(one);
+    expect(first.closed?.reason).toBe("slow_consumer");
+
+    one = shard.connect("one", { slice: "1/2" });
+    const second = await owe(2, 29);
+    expect(second.messages).toEqual([]);
+    for (let i = 0; i < 3; i++) shard.say(one, 2, large(35 + i));
+
+    expect(second.messages).not.toEqual([]);
+  });
 });
 
 describe("questions", () => {
@@ -373,7 +397,7 @@ describe("questions", () => {
   test("[N8] where no slice that is there knows of the key it is unavailable, not unknown", async () => {
     shard.core.uplinkClosed(two);
     const latest = shard.core.latest(A);
-    reply(one, encodeLatest(A, NOTHING, 0, true));
+    reply(one, encodeLatest(A, NOTHING, 0, { notHome: true }));
 
     expect(await latest).toMatchObject({ kind: "error", code: "unavailable" });
   });

@@ -16,4 +16,17 @@ export const CREDENTIALS: readonly Kind[] = [
       await leaveAlone(rig, ({ hasAccount }) => hasAccount, gone);
     },
   },
+  {
+    name: "certificates of origins and brokers renewed while the others are killed",
+    perTenMinutes: 6,
+    lastsMs: 4_000,
+    parts: ["origin", "origin-kafka", "brokers"],
+    missing: ({ settings }) =>
+      settings.origins === 1 ? "there is one origin, which needs no certificate" : undefined,
+    inject: async (rig, _, gone) => {
+      await rig.certificates.renew(rig.admin, rig.kafka.behindAccountProxies);
+      for (const proxy of rig.links.brokers) proxy.cut();
+      await leaveAlone(rig, ({ hasAccount }) => hasAccount, gone);
+    },
+  },
 ];

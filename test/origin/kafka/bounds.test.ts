@@ -6,12 +6,11 @@ import { runInNewContext } from "node:vm";
 import type { Admin, Kafka } from "kafkajs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { KafkaSource } from "../../../origin/kafka/source.ts";
-import { isAvailable } from "../../../origin/source/source.ts";
 import { range } from "../../support/contract-records.ts";
 import { eventually } from "../../support/deadline.ts";
 import { KafkaBroker } from "../../support/kafka-broker.ts";
 import { createTopic } from "../../support/kafka-topics.ts";
-import { Reading } from "../../support/reading.ts";
+import { partitionsOf, Reading } from "../../support/reading.ts";
 import { describeWithKafka } from "../../support/with-kafka.ts";
 
 const MIB = 1024 * 1024;
@@ -26,7 +25,7 @@ describeWithKafka("of 50 partitions on one broker,", () => {
     client = kafka.client();
     admin = client.admin();
     await admin.connect();
-  }, 90_000);
+  });
   afterAll(async () => {
     await admin?.disconnect();
     await kafka?.stop();
@@ -49,7 +48,7 @@ describeWithKafka("of 50 partitions on one broker,", () => {
   }
 
   async function readAll(source: KafkaSource, topic: string, onBatch?: () => Promise<void>) {
-    const infos = ((await source.describe(topic)) ?? []).filter(isAvailable);
+    const infos = await partitionsOf(source, topic);
     expect(infos).toHaveLength(50);
     return infos.map(({ partition, epoch, endOffset }) => {
       const reading = new Reading(source, { topic, partition, epoch, from: 0 }, onBatch);

@@ -8,10 +8,13 @@ import { eventually } from "../../support/deadline.ts";
 import { Following } from "../../support/following.ts";
 import { KafkaBroker } from "../../support/kafka-broker.ts";
 import { JavaProducers } from "../../support/kafka-producer.ts";
-import { createPlacedTopic, createTopic, deleteTopic, moveTo } from "../../support/kafka-topics.ts";
-import { Reading } from "../../support/reading.ts";
+import { createPlacedTopic, createTopic, deleteTopic, growTo, moveTo } from "../../support/kafka-topics.ts";
+import { partitionsOf, Reading } from "../../support/reading.ts";
 import { describeWithKafka } from "../../support/with-kafka.ts";
 import { Writing } from "../../support/writing.ts";
+
+/** Those who follow begin anew after each of these; what can't be read shall be told of soon. */
+const LIMITS = { connectMs: 3_000, patienceMs: 3_000 };
 
 describeWithKafka("a cluster of which not everything is there:", () => {
   let kafka: KafkaBroker;
@@ -27,8 +30,8 @@ describeWithKafka("a cluster of which not everything is there:", () => {
     producers = new JavaProducers(kafka);
     admin = kafka.client().admin();
     await admin.connect();
-    source = new KafkaSource({ brokers: kafka.brokers, clientId: "test" });
-  }, 90_000);
+    source = newSource();
+  });
   afterEach(async () => {
     await Promise.all(writings.splice(0).map((writing) => writing.stop()));
     await Promise.all(followings.splice(0).map((following) => following.stop()));
@@ -40,6 +43,8 @@ describeWithKafka("a cluster of which not everything is there:", () => {
     await kafka?.stop();
   });
 
+  const newSource = (brokers = kafka.brokers) =>
+    new KafkaSource({ brokers, clientId: "test", limits: LIMITS });
   const newTopic = (of: string) => {
     topic = `${of}-${randomUUID()}`;
     return topic;
@@ -90,7 +95,7 @@ describeWithKafka("a cluster of which not everything is there:", () => {
     await kafka.kill(2);
     kafka.freeze(3, true);
     await goesOn(writing, [0], before);
-    const other = new KafkaSource({ brokers: kafka.brokers.toReversed(), clientId: "test" });
+    const other = newSource(kafka.brokers.toReversed());
     const after = follow(other);
 
     await goesOn(writing, [0], before, after);
@@ -142,7 +147,7 @@ describeWithKafka("a cluster of which not everything is there:", () => {
     await kafka.kill(3);
     await eventually(async () => (await partition())?.isr.join() === "2", "the other is out of sync");
     await producer.send(topic, numbered(0, 10, 10));
-    const [info] = (await source.describe(topic)) ?? [];
+    const [info] = await partitionsOf(source, topic);
     const read = (from: number) =>
       new Reading(source, { topic, partition: 0, epoch: info?.epoch ?? "", from });
     const reading = read(0);
@@ -183,7 +188,7 @@ describeWithKafka("a cluster of which not everything is there:", () => {
     await kafka.shutDown(fourth);
     await kafka.restart(fourth);
     await goesOn(writing, [0, 1, 2], following);
-    await admin.createPartitions({ topicPartitions: [{ topic, count: 5 }] });
+    await growTo(admin, topic, 5);
     await eventually(async () => (await source.describe(topic))?.length === 5, "there are five");
     writing.writeTo(range(0, 5));
     await goesOn(writing, range(0, 5), following);

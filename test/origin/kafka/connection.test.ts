@@ -1,19 +1,18 @@
 /** Every request to a broker settles, whatever state the connection was in when it ended, and however that was. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { Connection, SilentError } from "../../../origin/kafka/connection.ts";
-import { AT_ONCE, type Turn } from "../../../origin/kafka/dial-gate.ts";
+import { Connection } from "../../../origin/kafka/connection.ts";
+import { AT_ONCE, DialGate, type Turn } from "../../../origin/kafka/dial-gate.ts";
+import { SilentError } from "../../../origin/kafka/hearing.ts";
 import { fetchRequest } from "../../../origin/kafka/requests.ts";
-import type { KafkaSettings } from "../../../origin/kafka/settings.ts";
+import type { KafkaSettings, Limits } from "../../../origin/kafka/settings.ts";
 import { eventually } from "../../support/deadline.ts";
-import { type Identity, securityOf } from "../../support/kafka-security.ts";
 import { fetchAnswer, frame, ScriptedBroker, saslAuthenticate } from "../../support/scripted-broker.ts";
 import { TcpProxy } from "../../support/tcp-proxy.ts";
-import { describeWithKafka } from "../../support/with-kafka.ts";
+import { IDENTITIES, type Identity } from "../../support/tls-identities.ts";
 
 const SILENCE_MS = 300;
+/** Short, but not too short for a connection that is to come about on a busy machine. */
+const CONNECT_MS = 2_000;
 const MAX_BYTES = 1_000_000;
 const fetching = () =>
   fetchRequest([], {
@@ -26,20 +25,25 @@ const fetching = () =>
 /** A broker of its own for each test, so that those that have to wait can wait at once. */
 class World {
   readonly broker: ScriptedBroker;
+  readonly #limits: Partial<Limits>;
   readonly #connections: Connection[] = [];
 
-  static async begin(finished = onTestFinished, identity?: Identity): Promise<World> {
-    const world = new World(await ScriptedBroker.start(identity));
+  static async begin(
+    finished = onTestFinished,
+    { identity, ...limits }: Partial<Limits> & { readonly identity?: Identity } = {},
+  ): Promise<World> {
+    const world = new World(await ScriptedBroker.start(identity), limits);
     finished(() => world.#end());
     return world;
   }
 
-  private constructor(broker: ScriptedBroker) {
+  private constructor(broker: ScriptedBroker, limits: Partial<Limits>) {
     this.broker = broker;
+    this.#limits = limits;
   }
 
   readonly connect = (settings: Partial<KafkaSettings> = {}, turn?: Turn, address = this.broker.address) => {
-    const all = { brokers: [], clientId: "test", ...settings };
+    const all = { brokers: [], clientId: "test", limits: this.#limits, ...settings };
     const connection = new Connection(all, address, turn);
     this.#connections.push(connection);
     return connection;
@@ -81,7 +85,7 @@ const never = new Promise<void>(() => {});
 /** Ways to bring a connection into a state in which a request waits for something. */
 const STATES = {
   "waiting for its turn to dial": async ({ connect }: World) => {
-    const connection = connect({}, { granted: never, opened() {}, answered() {}, ended() {} });
+    const connection = connect({}, { ...AT_ONCE, granted: never });
     return { connection, requests: [ask(connection)] };
   },
   dialling: async ({ connect }: World) => {
@@ -247,7 +251,9 @@ describe("all requests of a connection are rejected at once, and it stays closed
     "if it is %s and nothing comes of it",
     { timeout: 30_000 },
     async (state, { onTestFinished, expect }) => {
-      const { connection, requests } = await STATES[state](await World.begin(onTestFinished));
+      const { connection, requests } = await STATES[state](
+        await World.begin(onTestFinished, { connectMs: CONNECT_MS }),
+      );
 
       await Promise.all(requests.map(({ settled }) => settled));
 
@@ -257,22 +263,44 @@ describe("all requests of a connection are rejected at once, and it stays closed
   );
 });
 
+test("a dial that gets lost on the way is given up after 3 s, and keeps those that wait for it no longer", {
+  timeout: 30_000,
+}, async () => {
+  const { broker, connect } = await World.begin();
+  const { apiVersions } = broker.answers;
+  if (apiVersions === undefined) throw new Error("a broker says what it knows");
+  delete broker.answers.apiVersions;
+  const gate = new DialGate();
+  const [lost, waits] = [connect({}, gate.take()), connect({}, gate.take())].map(ask);
+  await broker.until("apiVersions");
+  broker.answers.apiVersions = apiVersions;
+
+  await Promise.all([lost?.settled, waits?.settled]);
+
+  for (const one of [lost, waits]) {
+    expect(one?.outcome).toBeInstanceOf(SilentError);
+    expect(String(one?.outcome)).toMatch("silent for 3000 ms");
+  }
+  const next = ask(connect({}, gate.take()));
+  await next.settled;
+  expect(next.outcome).toBe("answered");
+  expect(broker.sockets).toHaveLength(2);
+});
+
 /** Of what comes over TLS nothing can be read before a record of up to 16 KiB is whole. */
-describeWithKafka("over TLS", () => {
+describe("over TLS", () => {
   test("an answer may take far longer than a broker may be silent, and so may each record of it", {
-    timeout: 90_000,
+    timeout: 30_000,
   }, async () => {
-    const folder = mkdtempSync(join(tmpdir(), "tls-"));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
-    const { client } = await securityOf(folder, 0, 0);
-    const world = await World.begin(onTestFinished, client);
+    const { broker: identity } = IDENTITIES;
+    const world = await World.begin(onTestFinished, { identity });
     const { broker, connect } = world;
     const proxy = await TcpProxy.open(broker.port);
     onTestFinished(() => proxy.close());
     const records = Buffer.alloc(15_000);
     const topic = Buffer.alloc(16, 1);
     broker.answers.fetch = () => fetchAnswer(0, topic, [{ partition: 0, records }]);
-    const connection = connect({ tls: { ca: client.cert } }, AT_ONCE, {
+    const connection = connect({ tls: { ca: identity.cert } }, AT_ONCE, {
       host: "127.0.0.1",
       port: proxy.port,
     });

@@ -84,3 +84,28 @@ describe("however many want a connection,", () => {
     expect(policy.delay(10_000)).toBe(0);
   });
 });
+
+describe("what a broker that is dialled is given to say something", () => {
+  test("is 3 s, doubled each time that wasn't enough, up to 10 s", () => {
+    const policy = new DialPolicy();
+    const given = [1, 2, 3, 4].map(() => {
+      const { silenceMs } = policy;
+      policy.silent();
+      return silenceMs;
+    });
+
+    expect(given).toEqual([3_000, 6_000, 10_000, 10_000]);
+  });
+
+  test.each([
+    [20, 3_000],
+    [2_400, 4_800],
+    [9_000, 10_000],
+  ])("is twice what it took last, within that: %i ms", (took, given) => {
+    const policy = new DialPolicy();
+    policy.silent();
+    policy.opened(took);
+
+    expect(policy.silenceMs).toBe(given);
+  });
+});

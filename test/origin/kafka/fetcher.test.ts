@@ -1,7 +1,8 @@
 /** Fetching from a broker that throttles, falls silent or ends its connections: every fetch is answered, or fails. */
-import { afterEach, beforeEach, expect, test } from "vitest";
-import { Connection, SilentError } from "../../../origin/kafka/connection.ts";
-import { Fetcher } from "../../../origin/kafka/fetcher.ts";
+import { test } from "vitest";
+import { Connection } from "../../../origin/kafka/connection.ts";
+import { Fetcher, type Mood } from "../../../origin/kafka/fetcher.ts";
+import { SilentError } from "../../../origin/kafka/hearing.ts";
 import type { Fetched } from "../../../origin/kafka/requests.ts";
 import { range } from "../../support/contract-records.ts";
 import { eventually } from "../../support/deadline.ts";
@@ -9,36 +10,7 @@ import { recordBatch } from "../../support/record-batch.ts";
 import { fetchAnswer, frame, ScriptedBroker } from "../../support/scripted-broker.ts";
 
 const TOPIC = Buffer.alloc(16, 7);
-
-let broker: ScriptedBroker;
-let fetcher: Fetcher;
-let failures: Error[];
-let signs: number;
-const stop = new AbortController();
-
-beforeEach(async () => {
-  broker = await ScriptedBroker.start();
-  failures = [];
-  signs = 0;
-  fetcher = new Fetcher(
-    () => new Connection({ brokers: [], clientId: "test" }, broker.address),
-    (error) => failures.push(error),
-  );
-});
-afterEach(async () => {
-  fetcher.close();
-  await broker.stop();
-});
-
-const from = (partition: number) => ({
-  topicId: TOPIC,
-  partition,
-  offset: 0,
-  leaderEpoch: -1,
-  lastEpoch: -1,
-});
-const fetch = (partition: number, mood: "first" | "flowing" | "idle" = "flowing"): Promise<Fetched> =>
-  fetcher.fetch(from(partition), mood, 0, stop.signal, () => signs++);
+const never = new AbortController().signal;
 
 const records = recordBatch({ firstOffset: 0, values: ["a"] });
 const answered = (throttleMs = 0, partitions = [0]) =>
@@ -47,15 +19,47 @@ const answered = (throttleMs = 0, partitions = [0]) =>
     TOPIC,
     partitions.map((partition) => ({ partition, records })),
   );
-/** Answers once with each of these, and then with the last. */
-function answer(...bodies: readonly [Buffer, ...Buffer[]]): void {
-  let i = 0;
-  broker.answers.fetch = () => bodies[Math.min(i++, bodies.length - 1)];
+/** A broker and a fetcher of its own for each test, so that those that have to wait can wait at once. */
+class World {
+  readonly broker: ScriptedBroker;
+  readonly fetcher: Fetcher;
+  readonly failures: Error[] = [];
+  /** Of life, that those who fetch were given. */
+  signs = 0;
+
+  static async begin(finished: (end: () => Promise<void>) => void): Promise<World> {
+    const world = new World(await ScriptedBroker.start());
+    finished(async () => {
+      world.fetcher.close();
+      await world.broker.stop();
+    });
+    return world;
+  }
+
+  private constructor(broker: ScriptedBroker) {
+    this.broker = broker;
+    this.fetcher = new Fetcher(
+      () => new Connection({ brokers: [], clientId: "test" }, broker.address),
+      (error) => this.failures.push(error),
+    );
+  }
+
+  readonly fetch = (partition: number, mood: Mood = "flowing"): Promise<Fetched> => {
+    const from = { topicId: TOPIC, partition, offset: 0, leaderEpoch: -1, lastEpoch: -1 };
+    return this.fetcher.fetch(from, mood, 0, never, () => this.signs++);
+  };
+
+  /** Answers once with each of these, and then with the last. */
+  readonly answer = (...bodies: readonly [Buffer, ...Buffer[]]): void => {
+    let i = 0;
+    this.broker.answers.fetch = () => bodies[Math.min(i++, bodies.length - 1)];
+  };
 }
 
-test.each(["first", "flowing", "idle"] as const)(
+test.concurrent.for(["first", "flowing", "idle"] as const)(
   "a throttled answer that names nothing is no failure: one that is %s waits as long as the broker wants, and is answered",
-  async (mood) => {
+  async (mood, { onTestFinished, expect }) => {
+    const { broker, fetch, answer, failures } = await World.begin(onTestFinished);
     answer(fetchAnswer(300), fetchAnswer(300), answered());
     const began = performance.now();
 
@@ -68,13 +72,34 @@ test.each(["first", "flowing", "idle"] as const)(
   },
 );
 
-test("an answer that names nothing, of a broker that doesn't throttle, is a failure, and not asked for again at once", async () => {
+test.concurrent("a broker that throttles one connection for minutes is asked over another in seconds, and what waits is answered", {
+  timeout: 30_000,
+}, async ({ onTestFinished, expect }) => {
+  const { broker, fetch, answer, failures } = await World.begin(onTestFinished);
+  answer(fetchAnswer(120_000), answered());
+
+  const fetched = await fetch(0);
+
+  expect(fetched.records).toEqual(records);
+  expect(broker.sockets).toHaveLength(2);
+  expect(failures).toEqual([]);
+});
+
+test.concurrent("an answer that names nothing, of a broker that doesn't throttle, is a failure, and not asked for again at once", async ({
+  onTestFinished,
+  expect,
+}) => {
+  const { fetch, answer } = await World.begin(onTestFinished);
   answer(fetchAnswer(0));
 
   await expect(fetch(0)).rejects.toThrow("leaves out a partition");
 });
 
-test("if the connection ends while the broker throttles, its fetches fail at once, and the next ones are answered", async () => {
+test.concurrent("if the connection ends while the broker throttles, its fetches fail at once, and the next ones are answered", async ({
+  onTestFinished,
+  expect,
+}) => {
+  const { broker, fetch, answer } = await World.begin(onTestFinished);
   answer(answered(60_000), answered(0, [0, 1]));
   await fetch(0);
   const waits = fetch(0);
@@ -87,29 +112,44 @@ test("if the connection ends while the broker throttles, its fetches fail at onc
   expect((await fetch(1)).records).toEqual(records);
 });
 
-test("while a broker throttles, or an answer comes slowly, there are signs of life; of a silent one there are none", async () => {
+test.concurrent("while a broker throttles, or an answer comes slowly, there are signs of life; of a silent one there are none", async ({
+  onTestFinished,
+  expect,
+}) => {
+  const world = await World.begin(onTestFinished);
+  const { broker, fetch, answer } = world;
   answer(answered(2_500), answered());
   await fetch(0);
   await fetch(0);
-  expect(signs).toBe(2);
+  expect(world.signs).toBe(2);
 
   delete broker.answers.fetch;
-  const before = signs;
+  const before = world.signs;
   await expect(fetch(0)).rejects.toBeInstanceOf(SilentError);
 
-  expect(signs).toBe(before);
+  expect(world.signs).toBe(before);
 });
 
-test("a broker that answers that there is nothing is alive", async () => {
+test.concurrent("a broker that answers that there is nothing is alive", async ({
+  onTestFinished,
+  expect,
+}) => {
+  const world = await World.begin(onTestFinished);
+  const { fetch, answer } = world;
   const nothing = fetchAnswer(0, TOPIC, [{ partition: 0, records: Buffer.alloc(0) }]);
   answer(nothing, nothing, nothing, answered());
 
   await fetch(0);
 
-  expect(signs).toBe(3);
+  expect(world.signs).toBe(3);
 });
 
-test("those that wait in the queue because the broker throttles all connections are given signs of life, too", async () => {
+test.concurrent("those that wait in the queue because the broker throttles all connections are given signs of life, too", async ({
+  onTestFinished,
+  expect,
+}) => {
+  const world = await World.begin(onTestFinished);
+  const { broker, fetcher, fetch } = world;
   broker.answers.fetch = () => fetchAnswer(60_000);
   const waits = [fetch(0)];
   await broker.until("fetch", 1);
@@ -118,15 +158,20 @@ test("those that wait in the queue because the broker throttles all connections 
   await broker.until("fetch", 2);
   waits.push(fetch(2));
   const ended = Promise.allSettled(waits);
-  const others = signs;
+  const others = world.signs;
 
-  await eventually(() => signs >= others + 6, "two signs for each of the three");
+  await eventually(() => world.signs >= others + 6, "two signs for each of the three");
 
   fetcher.close();
   for (const { status } of await ended) expect(status).toBe("rejected");
 });
 
-test("an answer may take far longer than a broker may be silent", { timeout: 30_000 }, async () => {
+test.concurrent("an answer may take far longer than a broker may be silent", { timeout: 30_000 }, async ({
+  onTestFinished,
+  expect,
+}) => {
+  const world = await World.begin(onTestFinished);
+  const { broker, fetch, failures } = world;
   const batch = recordBatch({ firstOffset: 0, values: range(0, 12).map(() => "x".repeat(10_000)) });
   const body = fetchAnswer(0, TOPIC, [{ partition: 0, records: batch }]);
   broker.answers.fetch = (socket, correlation) => {
@@ -145,13 +190,14 @@ test("an answer may take far longer than a broker may be silent", { timeout: 30_
   const fetched = await fetch(0);
 
   expect(fetched.records).toEqual(batch);
-  expect(signs).toBeGreaterThan(8);
+  expect(world.signs).toBeGreaterThan(8);
   expect(failures).toEqual([]);
 });
 
-test("of a line that gets slow in the middle of a large answer less is asked for, and that is no failure", {
+test.concurrent("of a line that gets slow in the middle of a large answer less is asked for, and that is no failure", {
   timeout: 60_000,
-}, async () => {
+}, async ({ onTestFinished, expect }) => {
+  const { broker, fetch, answer, failures } = await World.begin(onTestFinished);
   const large = fetchAnswer(0, TOPIC, [{ partition: 0, records: Buffer.alloc(1024 * 1024) }]);
   answer(large);
   for (const _ of range(0, 6)) await fetch(0);
@@ -176,7 +222,11 @@ test("of a line that gets slow in the middle of a large answer less is asked for
   expect(failures).toEqual([]);
 });
 
-test("renewed, nothing that was under way is waited for, and what comes next goes over new connections", async () => {
+test.concurrent("renewed, nothing that was under way is waited for, and what comes next goes over new connections", async ({
+  onTestFinished,
+  expect,
+}) => {
+  const { broker, fetcher, fetch, answer } = await World.begin(onTestFinished);
   delete broker.answers.fetch;
   const stuck = [fetch(0), fetch(1)].map((one) => one.catch((error: unknown) => error));
   await broker.until("fetch");

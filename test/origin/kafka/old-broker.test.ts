@@ -7,7 +7,7 @@ import { range } from "../../support/contract-records.ts";
 import { KafkaBroker } from "../../support/kafka-broker.ts";
 import { JavaProducers } from "../../support/kafka-producer.ts";
 import { createTopic, deleteTopic, trim } from "../../support/kafka-topics.ts";
-import { Reading } from "../../support/reading.ts";
+import { partitionsOf, Reading } from "../../support/reading.ts";
 import { type ContractLog, describeSourceContract } from "../../support/source-contract.ts";
 import { describeWithOldKafka } from "../../support/with-kafka.ts";
 
@@ -23,7 +23,7 @@ await describeWithOldKafka("Kafka 3.9 with ZooKeeper:", () => {
     producers = new JavaProducers(kafka);
     admin = client.admin();
     await admin.connect();
-  }, 90_000);
+  });
   afterAll(async () => {
     await admin?.disconnect();
     await producers?.stop();
@@ -80,7 +80,7 @@ await describeWithOldKafka("Kafka 3.9 with ZooKeeper:", () => {
         await producer.send({ topic, compression, messages: messages.slice(10 * i, 10 * i + 10) });
       await producer.disconnect();
       const source = newSource();
-      const [info] = (await source.describe(topic)) ?? [];
+      const [info] = await partitionsOf(source, topic);
 
       for (const from of range(0, 40)) {
         const reading = new Reading(source, { topic, partition: 0, epoch: info?.epoch ?? "", from });

@@ -14,7 +14,7 @@ import { KafkaBroker } from "../../support/kafka-broker.ts";
 import { type JavaProducer, JavaProducers } from "../../support/kafka-producer.ts";
 import type { Security } from "../../support/kafka-security.ts";
 import { createTopic } from "../../support/kafka-topics.ts";
-import { Reading } from "../../support/reading.ts";
+import { partitionsOf, Reading } from "../../support/reading.ts";
 import { describeWithKafka } from "../../support/with-kafka.ts";
 
 const FILES = ["ca", "cert", "key", "password", "token"] as const;
@@ -60,7 +60,7 @@ describeWithKafka("credentials that are replaced while Kafka is read:", () => {
     await admin.connect();
     await createTopic(admin, topic, 1);
     await admin.disconnect();
-  }, 90_000);
+  });
   afterAll(async () => {
     await producers?.stop();
     await kafka?.stop();
@@ -128,7 +128,7 @@ describeWithKafka("credentials that are replaced while Kafka is read:", () => {
     ];
     const readings = await Promise.all(
       sources.map(async (source) => {
-        const epoch = (await source.describe(topic))?.[0]?.epoch ?? "";
+        const epoch = (await partitionsOf(source, topic))[0]?.epoch ?? "";
         return readOn(source, { topic, partition: 0, epoch });
       }),
     );

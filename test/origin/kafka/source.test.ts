@@ -4,13 +4,12 @@ import { type AddressInfo, createServer } from "node:net";
 import type { Admin } from "kafkajs";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { KafkaSource } from "../../../origin/kafka/source.ts";
-import { isAvailable } from "../../../origin/source/source.ts";
 import { content, numbered, range, recordOf, values } from "../../support/contract-records.ts";
 import { eventually } from "../../support/deadline.ts";
 import { KafkaBroker } from "../../support/kafka-broker.ts";
 import { type JavaProducer, JavaProducers } from "../../support/kafka-producer.ts";
 import { createTopic, deleteTopic, trim } from "../../support/kafka-topics.ts";
-import { Reading } from "../../support/reading.ts";
+import { partitionsOf, Reading } from "../../support/reading.ts";
 import { type ContractLog, describeSourceContract } from "../../support/source-contract.ts";
 import { describeWithKafka } from "../../support/with-kafka.ts";
 
@@ -21,7 +20,7 @@ describeWithKafka("a real Kafka:", () => {
   beforeAll(async () => {
     kafka = await KafkaBroker.start({ config: { "log.cleaner.backoff.ms": 100 } });
     producers = new JavaProducers(kafka);
-  }, 90_000);
+  });
   afterAll(async () => {
     await producers?.stop();
     await kafka?.stop();
@@ -81,15 +80,14 @@ describeWithKafka("a real Kafka:", () => {
     }
 
     async function read(topic: string, from = 0): Promise<Reading> {
-      const [info] = (await source.describe(topic)) ?? [];
+      const [info] = await partitionsOf(source, topic);
       const reading = new Reading(source, { topic, partition: 0, epoch: info?.epoch ?? "", from });
       readings.push(reading);
       return reading;
     }
 
     const transactional = () => producers.open({ "transactional.id": randomUUID() });
-    const endOf = async (topic: string) =>
-      (await source.describe(topic))?.find(isAvailable)?.endOffset ?? Number.NaN;
+    const endOf = async (topic: string) => (await partitionsOf(source, topic))[0]?.endOffset ?? Number.NaN;
 
     test.each(["none", "gzip", "snappy", "lz4", "zstd"])(
       "batches compressed with %s come out byte for byte",
@@ -269,7 +267,7 @@ describeWithKafka("a real Kafka:", () => {
       const producer = kafka.client().producer();
       await producer.connect();
       await producer.send({ topic, messages: [{ key: "k", value: "untimed", timestamp: "-1" }] });
-      const [info] = (await source.describe(topic)) ?? [];
+      const [info] = await partitionsOf(source, topic);
       const at = { topic, partition: 0, epoch: info?.epoch ?? "", timestamp: 0 };
       const reading = await read(topic);
       await reading.reaches(1);
@@ -289,7 +287,7 @@ describeWithKafka("a real Kafka:", () => {
         topic,
         times.map((timestamp) => ({ ...recordOf(0, String(timestamp)), timestamp })),
       );
-      const [info] = (await source.describe(topic)) ?? [];
+      const [info] = await partitionsOf(source, topic);
       const reading = await read(topic);
       await reading.reaches(times.length);
 

@@ -7,12 +7,12 @@ import { type Admin, CompressionCodecs, CompressionTypes, type Kafka } from "kaf
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { UNPACK_BYTES } from "../../../origin/kafka/memory.ts";
 import { KafkaSource } from "../../../origin/kafka/source.ts";
-import { type Batch, isAvailable } from "../../../origin/source/source.ts";
+import type { Batch } from "../../../origin/source/source.ts";
 import { content, range, recordOf } from "../../support/contract-records.ts";
 import { KafkaBroker } from "../../support/kafka-broker.ts";
 import { JavaProducers } from "../../support/kafka-producer.ts";
 import { createTopic } from "../../support/kafka-topics.ts";
-import { type OnBatch, Reading } from "../../support/reading.ts";
+import { type OnBatch, partitionsOf, Reading } from "../../support/reading.ts";
 import { describeWithKafka } from "../../support/with-kafka.ts";
 
 const MIB = 1024 * 1024;
@@ -37,7 +37,7 @@ describeWithKafka("batches that are large unpacked", () => {
     client = kafka.client();
     admin = client.admin();
     await admin.connect();
-  }, 90_000);
+  });
   afterAll(async () => {
     await admin?.disconnect();
     await producers?.stop();
@@ -61,7 +61,7 @@ describeWithKafka("batches that are large unpacked", () => {
   }
 
   async function readAll(source: KafkaSource, topic: string, onBatch: OnBatch): Promise<Reading[]> {
-    const infos = ((await source.describe(topic)) ?? []).filter(isAvailable);
+    const infos = await partitionsOf(source, topic);
     expect(infos.map(({ endOffset }) => endOffset)).toEqual(new Array(PARTITIONS).fill(RECORDS));
     return infos.map(
       ({ partition, epoch }) => new Reading(source, { topic, partition, epoch, from: 0 }, onBatch),
@@ -144,7 +144,7 @@ describeWithKafka("batches that are large unpacked", () => {
 
       await producer.send(topic, produced);
       const source = new KafkaSource({ brokers: kafka.brokers, clientId: "test" });
-      const [info] = (await source.describe(topic)) ?? [];
+      const [info] = await partitionsOf(source, topic);
       const reading = new Reading(source, { topic, partition: 0, epoch: info?.epoch ?? "", from: 0 });
       await reading.reaches(produced.length);
 

@@ -429,12 +429,15 @@ describe("[U8] questions", () => {
     write(0);
     write(2);
 
-    expect(ask("/t/a")).toEqual(['?13 {"latest":"/t/a","position":"x:2","count":1}', `?13 ${update(2, 0)}`]);
+    expect(ask("/t/a")).toEqual([
+      '?13 {"latest":"/t/a","position":"x:2","count":1,"oldest":"-"}',
+      `?13 ${update(2, 0)}`,
+    ]);
     expect(origin.watchList.size).toBe(0);
   });
 
   test("of a key without records have no record", () => {
-    expect(ask("/t/b")).toEqual(['?13 {"latest":"/t/b","position":"-","count":0}']);
+    expect(ask("/t/b")).toEqual(['?13 {"latest":"/t/b","position":"-","count":0,"oldest":"-"}']);
   });
 
   test("of a partition that isn't fully read can't be answered yet", () => {

@@ -154,6 +154,32 @@ describe("a subscription", () => {
     expect(subscription.statistics.gaps).toBe(1);
   });
 
+  test("[S16] begins with the oldest when told so, by option or URL, until a verdict has said where that is", () => {
+    begin({}, `${url}?from=oldest`);
+    const { subscription, told } = begin({ from: "oldest" });
+    transport.socket.drop();
+    clock.pass(500);
+    transport.socket.open().say(recovered("a:7", "a:9"), update(9, 7)).drop();
+    clock.pass(1_000);
+
+    const oldest = `${path}?from=oldest`;
+    expect(transport.urls).toEqual([oldest, oldest, oldest, `${path}?from=a%3A9`]);
+    expect(told).not.toContainEqual(expect.stringMatching("gap"));
+    expect(subscription.statistics).toMatchObject({ received: 1, gaps: 0 });
+  });
+
+  test("[S15] comes back without a position after one that led nowhere, though its URL had named it", () => {
+    const { told } = begin({}, `${url}?from=a:1`);
+    for (let i = 0; i < 4; i++) {
+      transport.socket.open().say(recovered("a:1", "a:9"), update(9, 7));
+      if (i === 0) transport.socket.say(recovered("a:1", "a:9", 1), update(9, 7));
+      clock.pass(5_000);
+    }
+
+    expect(told).toContain("gap broken a:1→undefined");
+    expect(transport.urls.slice(-1)).toEqual([path]);
+  });
+
   test("[P5] [S2] asks again on its socket when something is missing, and that is no gap", () => {
     const { subscription, told } = begin();
     const socket = transport.socket.open().say(fresh("a:40", "a:41"), update(41, 40));
@@ -196,6 +222,25 @@ describe("a subscription", () => {
     }
 
     expect(told).toEqual(["connection open", "wait unavailable"]);
+  });
+
+  test("[V4] [R4] takes a verdict and a reset for a reason that it doesn't know, and tells it", () => {
+    const { told } = begin({ from: "a:1" });
+    const cause = "moved";
+    const verdict = { position: at("a:40"), head: at("a:40"), recovered: false, cause };
+    const reset = { position: at("a:70"), head: at("a:70"), recovered: undefined, cause };
+
+    const socket = transport.socket.open().say(encodeVerdict(0, verdict), encodeReset(path, reset));
+
+    expect(told).toEqual([
+      "connection open",
+      "verdict false",
+      "gap moved a:1→a:40",
+      "live a:40",
+      "gap moved a:40→a:70",
+      "live a:70",
+    ]);
+    expect(socket.sent).toEqual([PING]);
   });
 
   test("[V4] ignores what it doesn't know, and what is another endpoint's", () => {
@@ -313,6 +358,20 @@ describe("an address that the edge refuses", () => {
     },
   );
 
+  test("[C2] [H6] is dialled again some time after the edge said, not before", async () => {
+    transport.problem = problem("unavailable", true);
+    transport.retryAfterMs = 7_000;
+    const { subscription } = begin();
+
+    transport.socket.drop();
+    await vi.waitFor(() => expect(subscription.connection.retryMs).toBeGreaterThanOrEqual(7_000));
+    clock.pass(7_000);
+    expect(transport.dialled).toHaveLength(1);
+    clock.pass(1_000);
+
+    expect(transport.dialled).toHaveLength(2);
+  });
+
   test("[S7] ends a subscription with an error that says so", () => {
     const { told } = begin();
 
@@ -328,7 +387,7 @@ describe("an address that the edge refuses", () => {
 
     transport.socket.open().drop(4502, "unsupported_version");
 
-    expect(told).toEqual(["connection open", "connection closed"]);
+    expect(told).toEqual(["connection open", "error unsupported_version", "connection closed"]);
     expect(subscription.connection).toMatchObject({ code: 4502, reason: "unsupported_version" });
     expect(clock.pending).toBe(0);
   });

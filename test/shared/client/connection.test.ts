@@ -17,6 +17,7 @@ const limits = {
   quietMs: 15_000,
   silenceMs: 10_000,
   steadyMs: 5_000,
+  explainMs: 60_000,
 };
 const at = (now: number, random = 0.5): ConnectionContext => ({ now, random, limits });
 const error = { code: "unknown_topic", message: "no such topic", retry: false };
@@ -29,6 +30,7 @@ const EVENTS: { readonly [K in ConnectionEvent["kind"]]: ConnectionEvent<K> } = 
   timer: { kind: "timer" },
   reconnect: { kind: "reconnect", reason: "of no use" },
   refused: { kind: "refused", error },
+  putOff: { kind: "putOff", afterMs: 20_000 },
   close: { kind: "close", reason: "enough" },
 };
 
@@ -53,6 +55,7 @@ describe("every event in every phase", () => {
       timer: same("idle"),
       reconnect: same("idle"),
       refused: same("idle"),
+      putOff: same("idle"),
       close: "closed: cancel →closed",
     },
     connecting: {
@@ -63,6 +66,7 @@ describe("every event in every phase", () => {
       timer: "backingOff: hangUp timer →backingOff",
       reconnect: "backingOff: hangUp timer →backingOff",
       refused: "closed: hangUp error cancel →closed",
+      putOff: same("connecting"),
       close: "closed: hangUp cancel →closed",
     },
     open: {
@@ -73,6 +77,7 @@ describe("every event in every phase", () => {
       timer: "probing: ping timer",
       reconnect: "backingOff: hangUp timer →backingOff",
       refused: same("open"),
+      putOff: same("open"),
       close: "closed: hangUp cancel →closed",
     },
     probing: {
@@ -83,6 +88,7 @@ describe("every event in every phase", () => {
       timer: "backingOff: hangUp timer →backingOff",
       reconnect: "backingOff: hangUp timer →backingOff",
       refused: same("probing"),
+      putOff: same("probing"),
       close: "closed: hangUp cancel →closed",
     },
     backingOff: {
@@ -93,6 +99,7 @@ describe("every event in every phase", () => {
       timer: "connecting: dial timer →connecting",
       reconnect: same("backingOff"),
       refused: "closed: hangUp error cancel →closed",
+      putOff: "backingOff: timer →backingOff",
       close: "closed: cancel →closed",
     },
     closed: {
@@ -103,6 +110,7 @@ describe("every event in every phase", () => {
       timer: same("closed"),
       reconnect: same("closed"),
       refused: same("closed"),
+      putOff: same("closed"),
       close: same("closed"),
     },
   };
@@ -161,12 +169,67 @@ describe("reconnecting", () => {
     expect(retryMs(open, at(1_000 + limits.steadyMs)).retryMs).toBe(50);
   });
 
-  test("the edge is asked what is wrong with an address only until a dial to it has succeeded", () => {
-    const failed = (openedBefore: boolean) =>
-      stepConnection(inPhase("connecting", { openedBefore }), EVENTS.dropped, at(0)).effects.map(name);
+  /** Whether a dial that failed is asked about. */
+  const failed = (state: ConnectionState, now: number) => {
+    const step = stepConnection({ ...state, phase: "connecting" }, EVENTS.dropped, at(now));
+    return { state: step.state, asked: step.effects.some(({ kind }) => kind === "explain") };
+  };
 
-    expect(failed(false)).toContain("explain");
-    expect(failed(true)).not.toContain("explain");
+  test("[H9] the first dial of all is asked about when it fails; then at most one a minute, while none succeeds", () => {
+    let { state, asked } = failed(inPhase("connecting"), 5);
+    const others: boolean[] = [];
+    for (const now of [1_000, 60_004, 60_005, 61_000, 120_005]) {
+      const next = failed(state, now);
+      others.push(next.asked);
+      state = next.state;
+    }
+
+    expect(asked).toBe(true);
+    expect(others).toEqual([false, false, true, false, true]);
+  });
+
+  test("[H9] after a good connection a short outage is not asked about, one that lasts is", () => {
+    let { state } = stepConnection(inPhase("connecting"), EVENTS.opened, at(0));
+    const asked: boolean[] = [];
+    for (const now of [500_000, 500_100, 559_999, 560_000]) {
+      const next = failed(state, now);
+      asked.push(next.asked);
+      state = next.state;
+    }
+
+    expect(asked).toEqual([false, false, false, true]);
+  });
+
+  test("[C2] it is waited for longer than was asked for, by chance, but not for ever, and never shorter than it was to be", () => {
+    const backingOff = inPhase("backingOff", { dialAt: 10_000 });
+    const dialAfter = (afterMs: number) =>
+      stepConnection(backingOff, { kind: "putOff", afterMs }, at(1_000)).effects;
+
+    expect(dialAfter(9_000)).toEqual([]);
+    expect(dialAfter(9_001)).toEqual([
+      { kind: "schedule", afterMs: 9_051 },
+      { kind: "changed", state: "backingOff", retryMs: 9_051 },
+    ]);
+    expect(dialAfter(1e12)[0]).toEqual({ kind: "schedule", afterMs: 300_050 });
+  });
+
+  test("[C2] that holds, too, if it is told when the next dial is under way and fails", () => {
+    const { state } = stepConnection(inPhase("connecting"), EVENTS.putOff, at(1_000));
+
+    expect(retryMs(state, at(2_000)).retryMs).toBe(19_050);
+    const { state: opened } = stepConnection(state, EVENTS.opened, at(2_000));
+    expect(retryMs(opened, at(2_000)).retryMs).toBe(50);
+  });
+
+  test.each([
+    ["unknown_topic: no such topic is exposed", "unknown_topic", "no such topic is exposed"],
+    ["revoked", "revoked", "revoked"],
+    ["", "refused", ""],
+    ["Go away!", "refused", "Go away!"],
+  ])("[C3] [C4] a close that forbids to come back is told as an error: %j", (reason, code, message) => {
+    const { effects } = stepConnection(inPhase("open"), { kind: "dropped", code: 4700, reason }, at(0));
+
+    expect(effects[0]).toEqual({ kind: "error", error: { code, message, retry: false } });
   });
 });
 

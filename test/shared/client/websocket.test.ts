@@ -128,6 +128,20 @@ test("[H6] an address that is refused is told by the error that a GET is answere
   expect((await closed).reason).toBe("unknown_topic");
 });
 
+test("[H9] what stands before the edge and can't be reached past may say when to dial again", async () => {
+  refuse = true;
+  answer = (response) => {
+    response.writeHead(503, { "Retry-After": "120" });
+    response.end("<h1>Maintenance</h1>");
+  };
+
+  subscription = subscribe(url, { backoff: { baseMs: 1, maxMs: 1 } });
+  const putOff = await next("connection", ({ retryMs = 0 }) => retryMs > 1);
+
+  expect(putOff.retryMs).toBeGreaterThan(60_000);
+  expect(putOff.retryMs).toBeLessThanOrEqual(120_001);
+});
+
 test("something that answers no errors of this protocol is dialled again", async () => {
   refuse = true;
   answer = (response) => {

@@ -158,7 +158,7 @@ describe("an origin of today and a shard of the first version", () => {
     const [hello, ready, ...rest] = uplink.said;
     expect([hello, ready]).toEqual([ORIGIN_SAYS.hello, ORIGIN_SAYS.ready].map((s) => s.replace("\t", " ")));
     expect(rest.filter((frame) => frame.startsWith("?"))).toEqual([
-      '?13 {"latest":"/t/a","position":"e.0:0","count":1}',
+      '?13 {"latest":"/t/a","position":"e.0:0","count":1,"oldest":"-"}',
       `?13 ${update}`,
     ]);
     expect(rest.filter((frame) => frame.startsWith("1"))).toEqual([
@@ -182,7 +182,7 @@ describe("an object of today", () => {
         sent: () => undefined,
         answered: () => undefined,
       },
-      { path: A, window: { updates: 10, ageMs: 60_000, bytes: 1_000_000 }, replays: false },
+      { path: A, shard: 0, window: { updates: 10, ageMs: 60_000, bytes: 1_000_000 }, replays: false },
       { links: [], subscribers: [] },
     );
   }

@@ -1,0 +1,125 @@
+/**
+ * What of an endpoint state outlives the memory, and how it is written: by the code of one version, perhaps read by that
+ * of another, so everything is checked. Where it is kept is for the object to say.
+ */
+import * as v from "valibot";
+import { ownedFrame } from "../../shared/core/owned.ts";
+import type { Frame } from "../../shared/protocol/frame.ts";
+import { formatPosition, NOTHING, type Position, parsePosition } from "../../shared/protocol/position.ts";
+import type { Own } from "./question-states.ts";
+
+/** Of what is written the positions of open questions; those that don't fit are asked for again after a hibernation. */
+const ASKS_BYTES = 4_000;
+/** What a question takes beside its position. */
+const ASK_BYTES = 40;
+const NO_ASKS = { asks: [], forgotten: [], bytes: 0 };
+
+/** A question for those who wait, where the answer is still due. */
+export interface OpenAsk {
+  readonly id: number;
+  readonly from: Position | undefined;
+  /** The source said that its answer will take time. */
+  readonly held: boolean;
+}
+
+export interface StateFacts {
+  readonly position: Position | undefined;
+  readonly latest: Frame | "none" | undefined;
+  /** An answer led up to here, of which only a part has come. */
+  readonly due: Position;
+  readonly nextAsk: number;
+  readonly own: Own;
+  readonly asks: readonly OpenAsk[];
+  /** Ids of questions of which nothing else was kept. */
+  readonly forgotten: readonly number[];
+}
+
+const Whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const OptionalPosition = v.optional(v.string());
+const FrameSchema = v.union([v.string(), v.instance(Uint8Array<ArrayBuffer>)]);
+
+const OwnSchema = v.variant("kind", [
+  v.object({ kind: v.picklist(["settled", "due"]) }),
+  v.object({ kind: v.picklist(["asked", "held"]), id: Whole, from: OptionalPosition }),
+]);
+
+export const WrittenStateSchema = v.object({
+  position: OptionalPosition,
+  due: OptionalPosition,
+  latest: v.optional(FrameSchema),
+  noLatest: v.boolean(),
+  nextAsk: Whole,
+  own: OwnSchema,
+  asks: v.array(v.object({ id: Whole, from: OptionalPosition, held: v.boolean() })),
+  forgotten: v.array(Whole),
+});
+
+export type WrittenState = v.InferOutput<typeof WrittenStateSchema>;
+
+/** @param room In bytes. The latest update is left out where it doesn't fit; its position is kept all the same. */
+export function writeState(facts: StateFacts, room: number): WrittenState {
+  const position = facts.position && formatPosition(facts.position);
+  const { own } = facts;
+  const from = "from" in own ? own.from && formatPosition(own.from) : undefined;
+  const { asks, forgotten, bytes } = fittingAsks(facts);
+  const due = facts.due.size === 0 ? undefined : formatPosition(facts.due);
+  const positions = (position?.length ?? 0) + (from?.length ?? 0) + (due?.length ?? 0);
+  return {
+    position,
+    due,
+    latest: facts.latest === "none" ? undefined : fitting(facts.latest, room - positions - bytes),
+    noLatest: facts.latest === "none",
+    nextAsk: facts.nextAsk,
+    own: "id" in own ? { kind: own.kind, id: own.id, from } : own,
+    asks,
+    forgotten,
+  };
+}
+
+export function readState(written: WrittenState): StateFacts {
+  const { position, due, noLatest, latest, own, asks, nextAsk, forgotten } = written;
+  return {
+    position: readPosition(position),
+    due: readPosition(due) ?? NOTHING,
+    latest: noLatest ? "none" : latest,
+    nextAsk,
+    own: "id" in own ? { ...own, from: readPosition(own.from) } : own,
+    asks: asks.map((ask) => ({ ...ask, from: readPosition(ask.from) })),
+    forgotten,
+  };
+}
+
+export function readPosition(text: string | undefined): Position | undefined {
+  return text === undefined ? undefined : parsePosition(text);
+}
+
+/** undefined where there isn't so much room. */
+function fitting(frame: Frame | undefined, room: number): Frame | undefined {
+  if (frame === undefined || frame.length > room) return undefined;
+  // Of a view all that lies behind it would be written.
+  if (typeof frame !== "string") return ownedFrame(frame);
+  // A string with any character past Latin-1 takes two bytes for each.
+  if (frame.length * 2 <= room) return frame;
+  const bytes = /^[\0-\xff]*$/.test(frame) ? frame.length : frame.length * 2;
+  return bytes <= room ? frame : undefined;
+}
+
+/** Questions whose positions fit; of the others what it takes to take them back. */
+function fittingAsks({ asks, forgotten }: StateFacts): Pick<WrittenState, "asks" | "forgotten"> & {
+  readonly bytes: number;
+} {
+  // Nearly always, and this is written after every message of a link.
+  if (asks.length === 0 && forgotten.length === 0) return NO_ASKS;
+  const fitting: WrittenState["asks"] = [];
+  const ids = [...forgotten];
+  let bytes = ids.length * ASK_BYTES;
+  for (const { id, from, held } of asks) {
+    const text = from && formatPosition(from);
+    const size = (text?.length ?? 0) + ASK_BYTES;
+    const fits = bytes + size <= ASKS_BYTES;
+    bytes += fits ? size : ASK_BYTES;
+    if (fits) fitting.push({ id, from: text, held });
+    else ids.push(id);
+  }
+  return { asks: fitting, forgotten: ids, bytes };
+}

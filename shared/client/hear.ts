@@ -1,0 +1,49 @@
+/**
+ * What a message from the edge says to a receiver of one endpoint, frame by frame (F9–F12): events of subscription.ts. What
+ * can't be read is one, too; what is another endpoint's or of a later version is passed over (V4).
+ */
+import { decodeUpdate, type Frame, type Update } from "../protocol/frame.ts";
+import { type Message, splitBinary, splitText } from "../protocol/message.ts";
+import { decodeDown, isUpdate } from "../protocol/subscriber.ts";
+import type { SubscriptionEvent } from "./subscription.ts";
+
+export type Heard = SubscriptionEvent<
+  Update,
+  "verdict" | "wait" | "refused" | "reset" | "update" | "unreadable"
+>;
+
+const UNREADABLE = { kind: "unreadable" } as const;
+
+/** Each frame is decoded when it is its turn. */
+export function* hear(message: Message, endpoint: string): Generator<Heard> {
+  const frames = typeof message === "string" ? splitText(message) : splitBinary(message);
+  if (frames === undefined) yield UNREADABLE;
+  for (const frame of frames ?? []) {
+    const isControl = typeof frame === "string" && !isUpdate(frame);
+    const heard = isControl ? hearControl(frame, endpoint) : hearUpdate(frame, endpoint);
+    if (heard !== undefined) yield heard;
+  }
+}
+
+function hearUpdate(frame: Frame, endpoint: string): Heard | undefined {
+  const update = decodeUpdate(frame);
+  if (!update.ok) return UNREADABLE;
+  return update.value.endpoint === endpoint ? { kind: "update", update: update.value } : undefined;
+}
+
+function hearControl(frame: string, endpoint: string): Heard | undefined {
+  const down = decodeDown(frame);
+  if (!down.ok) return UNREADABLE;
+  const said = down.value;
+  switch (said.kind) {
+    case "error":
+      return { kind: "refused", id: said.id, error: said.error };
+    case "reset":
+      return said.endpoint === endpoint ? said : undefined;
+    case "pong":
+    case "unknown":
+      return undefined;
+    default:
+      return said;
+  }
+}

@@ -1,0 +1,48 @@
+import { describe, expect, test } from "vitest";
+import { readFlags } from "./flags.ts";
+
+const NAMES = ["kill -9 of an origin", "kill -9 of all origins", "crash of a shard"];
+const flags = (...args: string[]) => readFlags(args, NAMES, 7);
+
+test("without flags all kinds come, for ten minutes, and twice alone", () => {
+  expect(flags()).toMatchObject({ minutes: 10, alone: 2, seed: 7, kinds: NAMES, brokers: 3, origins: 2 });
+});
+
+test("what is given is taken", () => {
+  const args = "--minutes 0.5 --alone 0 --seed 12 --kinds kill,shard --brokers 1 --origins 1 --verbose";
+
+  expect(flags(...args.split(" "))).toMatchObject({
+    minutes: 0.5,
+    alone: 0,
+    seed: 12,
+    kinds: NAMES,
+    brokers: 1,
+    origins: 1,
+    verbose: true,
+  });
+  expect(flags("--kinds", "crash").kinds).toEqual(["crash of a shard"]);
+});
+
+describe("nonsense is refused in a sentence:", () => {
+  test.each([
+    ["--minutes", "ten", "above 0"],
+    ["--minutes", "0", "above 0"],
+    ["--minutes", "1e3", "above 0"],
+    ["--minutes", "100000", "up to 1440"],
+    ["--minutes", "", "above 0"],
+    ["--alone", "1.5", "whole number"],
+    ["--alone", "NaN", "whole number"],
+    ["--seed", "x", "whole number"],
+    ["--seed", "4294967296", "from 0 to 4294967295"],
+    ["--brokers", "2", "1 or 3"],
+    ["--origins", "0", "1 or 2"],
+    ["--kinds", "kill,sharks", '"sharks"'],
+    ["--kinds", "zebra", '"zebra"'],
+  ])("%s %j", (name, value, problem) => {
+    expect(() => flags(name, value)).toThrow(problem);
+  });
+
+  test.each([[["--minute", "3"]], [["--seed", "-1"]], [["3"]], [["--minutes"]]])("%j", (args) => {
+    expect(() => flags(...args)).toThrow();
+  });
+});

@@ -1,0 +1,100 @@
+/** The flags of `npm run test:fault`. Pure. */
+import { parseArgs } from "node:util";
+
+export const USAGE = `npm run test:fault -- [flags]
+
+Injects faults into Kafka, origins, the edge and every link while subscribers check each update.
+
+  --minutes N    How long faults come together; 10 if not given.
+  --alone N      How often each comes by itself after that; 2 if not given.
+  --seed N       Which faults come when; another one each time if not given.
+  --kinds A,B    Only kinds whose names contain one of these.
+  --brokers N    1 or 3; 3 if not given.
+  --origins N    For each slice, 1 or 2; 2 if not given.
+  --readme       Writes what was found into README.md and docs/guarantees.md, if the run doesn't fail.
+  --verbose      Says what each fault did, and what the processes say.
+  --list         The kinds.
+  --help         This text.
+`;
+
+const OPTIONS = {
+  minutes: { type: "string", default: "10" },
+  alone: { type: "string", default: "2" },
+  seed: { type: "string" },
+  kinds: { type: "string", default: "" },
+  brokers: { type: "string", default: "3" },
+  origins: { type: "string", default: "2" },
+  readme: { type: "boolean", default: false },
+  verbose: { type: "boolean", default: false },
+  list: { type: "boolean", default: false },
+  help: { type: "boolean", default: false },
+} as const;
+
+/** A day: more is a mistake. */
+const MOST_MINUTES = 1_440;
+const MOST_ALONE = 1_000;
+const MOST_SEED = 2 ** 32 - 1;
+
+export interface Flags {
+  readonly minutes: number;
+  readonly alone: number;
+  readonly seed: number;
+  /** Names of those that were chosen. */
+  readonly kinds: readonly string[];
+  readonly brokers: 1 | 3;
+  readonly origins: 1 | 2;
+  readonly readme: boolean;
+  readonly verbose: boolean;
+  readonly list: boolean;
+  readonly help: boolean;
+}
+
+/**
+ * Throws what is wrong, in a sentence.
+ * @param names Of all kinds.
+ * @param anySeed Where none is given.
+ */
+export function readFlags(args: readonly string[], names: readonly string[], anySeed: number): Flags {
+  const { values } = parseArgs({ options: OPTIONS, args: [...args] });
+  const minutes = decimal(values.minutes);
+  if (!(minutes > 0 && minutes <= MOST_MINUTES))
+    throw new Error(wrong("minutes", values.minutes, `a number above 0, up to ${MOST_MINUTES}`));
+  return {
+    minutes,
+    alone: whole("alone", values.alone, MOST_ALONE),
+    seed: values.seed === undefined ? anySeed : whole("seed", values.seed, MOST_SEED),
+    kinds: chosen(values.kinds, names),
+    brokers: oneOf("brokers", values.brokers, [1, 3]),
+    origins: oneOf("origins", values.origins, [1, 2]),
+    readme: values.readme,
+    verbose: values.verbose,
+    list: values.list,
+    help: values.help,
+  };
+}
+
+const wrong = (name: string, text: string, wanted: string) =>
+  `--${name} is ${JSON.stringify(text)}; it must be ${wanted}`;
+
+const decimal = (text: string) => (/^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN);
+
+function whole(name: string, text: string, most: number): number {
+  const number = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (!(number <= most)) throw new Error(wrong(name, text, `a whole number from 0 to ${most}`));
+  return number;
+}
+
+function oneOf<T extends number>(name: string, text: string, numbers: readonly T[]): T {
+  const number = numbers.find((one) => String(one) === text);
+  if (number === undefined) throw new Error(wrong(name, text, numbers.join(" or ")));
+  return number;
+}
+
+/** Each word must be of use: one that is misspelt would leave out what was meant. */
+function chosen(text: string, names: readonly string[]): readonly string[] {
+  const words = text.split(",").map((word) => word.trim());
+  for (const word of words)
+    if (!names.some((name) => name.includes(word)))
+      throw new Error(`--kinds has ${JSON.stringify(word)}, which is in the name of no kind`);
+  return names.filter((name) => words.some((word) => name.includes(word)));
+}

@@ -54,6 +54,8 @@ export class Interest {
   readonly #live = new Set<number>();
   #address: AddressedTo = { kind: "links", links: [] };
   #asks: readonly Ask[] = [];
+  /** Of links that aren't live the question that came first: it is asked from where its receiver is (L4, L7). */
+  readonly #first = new Map<number, Ask>();
 
   constructor(shard: Shard, watch: Watch) {
     this.shard = shard;
@@ -104,20 +106,29 @@ export class Interest {
   ask(link: number, id: number, from: Position | undefined, at: number): Ask | undefined {
     const earlier = this.#asks.filter((ask) => ask.link === link);
     const fresh = { looked: false, told: false, blocked: undefined, replayed: undefined, replays: 0 };
-    this.#asks = [...this.#asks, { interest: this, link, id, from, at, ...fresh }];
+    const ask = { interest: this, link, id, from, at, ...fresh };
+    if (earlier.length === 0 && !this.#live.has(link)) this.#first.set(link, ask);
+    this.#asks = [...this.#asks, ask];
     return earlier.length < ASKS_PER_LINK ? undefined : earlier[0];
   }
 
   forget(ask: Ask): void {
     this.#asks = this.#asks.filter((other) => other !== ask);
+    if (this.#first.get(ask.link) === ask) this.#first.delete(ask.link);
   }
 
+  /**
+   * A question of the link was answered. As long as the first one isn't, others are, but what came live then could lie past
+   * something that the receiver hasn't.
+   */
   goLive(link: number): void {
+    if (this.#first.has(link)) return;
     this.#live.add(link);
     this.#address = { kind: "links", links: [...this.#live] };
   }
 
   leave(link: number): void {
+    this.#first.delete(link);
     this.#live.delete(link);
     this.#address = { kind: "links", links: [...this.#live] };
     if (!this.isLive) this.step({ kind: "left" });

@@ -2,6 +2,32 @@
 import type { Step } from "./simulation-steps.ts";
 
 export const ONCE_WRONG: readonly [Step[], number][] = [
+  // Records came live, were held back for the answer to one question, and overtaken by that to another.
+  [
+    [
+      { do: "subscribe", path: 0, from: undefined },
+      { do: "deliver", choice: 0, times: 1 },
+      { do: "deliver", choice: 0, times: 8 },
+      { do: "crowd", path: 0, epoch: 0, past: 0, many: 2 },
+      { do: "append", path: 0, epoch: 1, times: 1 },
+      { do: "start", who: 0 },
+      { do: "start", who: 0 },
+      { do: "deliver", choice: 5, times: 7 },
+      { do: "pass", ms: 4000 },
+      { do: "deliver", choice: 0, times: 2 },
+      { do: "deliver", choice: 0, times: 3 },
+      { do: "pass", ms: 40000 },
+      { do: "pass", ms: 10 },
+      { do: "pass", ms: 10 },
+      { do: "append", path: 0, epoch: 0, times: 2 },
+      { do: "resubscribe", who: 1, from: undefined },
+      { do: "start", who: 0 },
+      { do: "start", who: 0 },
+      { do: "start", who: 0 },
+      { do: "deliver", choice: 0, times: 4 },
+    ],
+    1831791094,
+  ],
   // What came live overtook an answer that had nothing yet, and the window couldn't reach back.
   [
     [

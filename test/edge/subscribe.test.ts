@@ -296,8 +296,9 @@ describe("what subscribers say", () => {
   test.each<[string, string | Buffer, number, string]>([
     ["no JSON", "?", 4500, "bad_frame"],
     ["bytes", Buffer.from([1, 2, 3]), 4500, "bad_frame"],
+    ["an id that doesn't grow", `{"id":0,"sub":"/quotes/x"}`, 4500, "bad_frame"],
     ["more than 16 KiB", `{"id":1,"sub":"/quotes/x","x":"${"x".repeat(16_384)}"}`, 4501, "frame_too_large"],
-  ])("[S7] [C5] %s closes its own socket, and nobody else's", async (_, message, code, reason) => {
+  ])("[S2] [S7] [C5] %s closes its own socket, and nobody else's", async (_, message, code, reason) => {
     const path = newPath();
     const rude = subscribe(path);
     const other = subscribe(path);

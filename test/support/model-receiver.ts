@@ -38,11 +38,13 @@ export class ModelReceiver {
   readonly skipped: Skipped[] = [];
   /** Epochs of which it has been told since its last verdict, or by it. */
   readonly #known = new Set<string>();
+  /** All that it was sent. */
+  readonly #had = new Set<string>();
   /** How much had been written at its last verdict. */
   #verdictAt = 0;
   readonly #written: () => number;
-  /** Updates that it had, or said to have had. */
-  readonly duplicates: { readonly epoch: string; readonly offset: number }[] = [];
+  /** Updates that it had been sent (`had`), or said to have had. */
+  readonly duplicates: { readonly epoch: string; readonly offset: number; readonly had: boolean }[] = [];
   end: End | undefined;
   #id = 0;
   /** What was asked by subscribes whose verdicts are due. */
@@ -153,13 +155,15 @@ export class ModelReceiver {
     const at = this.position?.get(routing.epoch) ?? -1;
     const where = `${routing.epoch}:${routing.offset} at ${at}`;
     if (routing.offset <= at) {
-      this.duplicates.push(routing);
+      const { epoch, offset } = routing;
+      this.duplicates.push({ epoch, offset, had: this.#had.has(`${epoch}:${offset}`) });
       return;
     }
     if ((routing.previous ?? -1) > at) this.violations.push(`a gap: ${where}, after ${routing.previous}`);
     if (routing.offset > at + 1)
       this.skipped.push({ ...this.standing(routing.epoch), before: routing.offset });
     this.#known.add(routing.epoch);
+    this.#had.add(`${routing.epoch}:${routing.offset}`);
     this.position?.set(routing.epoch, routing.offset);
     this.updates.push(frame);
   }

@@ -189,22 +189,36 @@ export class SimulatedEdge {
       for (const origin of this.origins) {
         origin.tick();
         const { wire } = origin;
-        if (wire === undefined || origin.isDeaf(wire) || !wire.client.open) continue;
+        if (wire === undefined || origin.deafWire === wire || !wire.client.open) continue;
         this.#pings.set(wire.server, this.clock.now + this.#offMs);
         if (!origin.isStandby) continue;
         origin.beat();
-        while (wire.pending().includes("server")) wire.deliver("server");
+        while (wire.isPending("server")) wire.deliver("server");
       }
     }
   }
 
   /** Delivers one message that is under way, chosen by a number. Returns whether there was one. */
   async deliver(choice: number): Promise<boolean> {
-    const pending = [...this.#wires].flatMap((wire) => this.#pendingOn(wire).map((to) => ({ wire, to })));
-    const chosen = pending[choice % Math.max(1, pending.length)];
+    const chosen = this.#pending(choice);
     chosen?.wire.deliver(chosen.to);
     await settled();
     return chosen !== undefined;
+  }
+
+  /** One of those directions of wires in which something is under way, counted from the oldest wire, again and again. */
+  #pending(choice: number): { readonly wire: Wire; readonly to: "server" | "client" } | undefined {
+    const deaf = this.origins.flatMap(({ deafWire }) => deafWire ?? []);
+    const pending: { wire: Wire; to: "server" | "client" }[] = [];
+    for (const wire of this.#wires) {
+      if (wire.isDone) this.#wires.delete(wire);
+      for (const to of ["server", "client"] as const) {
+        if (!wire.isPending(to) || (to === "client" && deaf.includes(wire))) continue;
+        pending.push({ wire, to });
+        if (pending.length > choice) return pending[choice];
+      }
+    }
+    return pending[choice % Math.max(1, pending.length)];
   }
 
   /** Delivers everything and lets time pass until nothing more happens within a minute. */
@@ -401,11 +415,6 @@ export class SimulatedEdge {
     };
     shard.uplinkOpened(wire.server);
     return wire;
-  }
-
-  #pendingOn(wire: Wire): ("server" | "client")[] {
-    const isDeaf = this.origins.some((origin) => origin.isDeaf(wire));
-    return wire.pending().filter((to) => to === "server" || !isDeaf);
   }
 
   #wire(): Wire {

@@ -92,9 +92,9 @@ export class SimulatedOrigin {
     return watched.flatMap(([path, links]) => [...links].map(() => path));
   }
 
-  /** Whether what is on its way to this end of a wire can't be delivered. */
-  isDeaf(wire: Wire): boolean {
-    return this.#stopped && wire === this.#wire;
+  /** Its wire, if what is on its way to this end of it can't be delivered. */
+  get deafWire(): Wire | undefined {
+    return this.#stopped ? this.#wire : undefined;
   }
 
   /** A new process; of one that was there before nothing is left but its index and its socket, which nobody closes. */

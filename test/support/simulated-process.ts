@@ -18,7 +18,7 @@ import { type Stream, Streams } from "../../shared/config/streams.ts";
 import { parseAddress } from "../../shared/protocol/address.ts";
 import { hasPartition, type Slice } from "../../shared/protocol/slice.ts";
 import type { ForgetfulIndex } from "./forgetful-index.ts";
-import { bytesOf, type Written, type WrittenLog } from "./written-log.ts";
+import type { Written, WrittenLog } from "./written-log.ts";
 
 export interface ProcessPorts {
   readonly slice: Slice;
@@ -41,6 +41,8 @@ export class SimulatedProcess {
   readonly #forwarder: Forwarder;
   /** Whether it looks at the topic soon. */
   #isLooking = false;
+  /** At which of the log's changes it looked last. */
+  #described: number | undefined;
 
   constructor(ports: ProcessPorts) {
     this.#ports = ports;
@@ -75,6 +77,9 @@ export class SimulatedProcess {
   /** Looks at the topic's partitions, which may be others than before. */
   describe(): void {
     const { log, stream, slice } = this.#ports;
+    // It would be told what it knows.
+    if (this.#described === log.changes) return;
+    this.#described = log.changes;
     const infos = log.epochs.map((epoch, partition) => infoOf(log, epoch, partition));
     const own = infos.filter(({ partition }) => hasPartition(slice, partition));
     this.#forwarder.described(stream.topic, own, stream.start, new Map(), infos.length);
@@ -135,7 +140,7 @@ export class SimulatedProcess {
     const { topic } = stream;
     const endOffset = log.endOf(epoch);
     const next = this.partitions.find(topic, epoch)?.next ?? 0;
-    const record = { offset, timestamp, key: keyOf(path), value: bytesOf(value), headers: [] };
+    const record = { offset, timestamp, key: keyOf(path), value, headers: [] };
     const batch = { records: [record], nextOffset: offset + 1, endOffset };
     // What lay before it was compacted away.
     const removed = offset > next ? { wholeFrom: offset } : {};
@@ -197,7 +202,7 @@ class ModelReplays extends Replays {
       const { path, timestamp, value } = written;
       const previous = records.at(-1)?.offset;
       const known = { epoch, offset, previous, arrival: 0, timestamp };
-      records.push({ ...known, key: keyOf(path), value: bytesOf(value), headers: [] });
+      records.push({ ...known, key: keyOf(path), value, headers: [] });
     }
     return { gap, records, whole: true };
   }

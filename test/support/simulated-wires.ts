@@ -2,7 +2,7 @@
  * Time and WebSockets that a test moves by hand: what is sent stays under way until the test delivers it, one
  * message of one direction of one socket at a time, so that every interleaving can be had.
  */
-import { serialize } from "node:v8";
+import { deserialize, serialize } from "node:v8";
 import type { HibernatingPeer } from "../../edge/peer.ts";
 import type { Message } from "../../shared/protocol/message.ts";
 
@@ -41,7 +41,7 @@ export class End implements HibernatingPeer {
   bufferedAmount = 0;
   open = true;
   listener: Listener | undefined;
-  #attachment: unknown;
+  #attachment: Uint8Array | undefined;
   readonly #send: (parcel: Parcel) => void;
 
   constructor(send: (parcel: Parcel) => void) {
@@ -61,13 +61,13 @@ export class End implements HibernatingPeer {
   }
 
   serializeAttachment(attachment: unknown): void {
-    const bytes = serialize(attachment).length;
-    if (bytes > 16_384) throw new Error(`an attachment of ${bytes} bytes`);
-    this.#attachment = structuredClone(attachment);
+    const bytes = serialize(attachment);
+    if (bytes.length > 16_384) throw new Error(`an attachment of ${bytes.length} bytes`);
+    this.#attachment = bytes;
   }
 
   deserializeAttachment(): unknown {
-    return structuredClone(this.#attachment);
+    return this.#attachment && deserialize(this.#attachment);
   }
 }
 
@@ -86,12 +86,14 @@ export class Wire {
     this.client = new End((parcel) => this.#toServer.push(parcel));
   }
 
-  /** Directions in which something is under way. */
-  pending(): ("server" | "client")[] {
-    const pending: ("server" | "client")[] = [];
-    if (this.#toServer.length > 0) pending.push("server");
-    if (this.#toClient.length > 0) pending.push("client");
-    return pending;
+  /** Whether something is under way to one of its ends. */
+  isPending(to: "server" | "client"): boolean {
+    return (to === "server" ? this.#toServer : this.#toClient).length > 0;
+  }
+
+  /** Whether nothing can ever come of it again. */
+  get isDone(): boolean {
+    return !this.server.open && !this.client.open && !this.isPending("server") && !this.isPending("client");
   }
 
   deliver(to: "server" | "client"): void {

@@ -1,21 +1,25 @@
 /**
- * One key of a log that drops, origins that drop other things of it, and the replica of one object, without all that
- * lies between them: what is proved and answered, and for what a window vouches, alone.
+ * One key of a log that drops, origins that drop other things of it, and one object, without all that lies between them:
+ * what is proved and answered, what comes live and whom a loss is told, and for what a window vouches, alone. Whatever
+ * decides is the product's own.
  */
 
-import { Replica } from "../../edge/endpoint/replica.ts";
-import type { IndexedRecord } from "../../origin/index/record.ts";
-import { type Answer, answerRecent, answerRecovered } from "../../origin/watch/answer.ts";
+import { type Answer, answerRecovered } from "../../origin/watch/answer.ts";
 import { examine } from "../../origin/watch/proof.ts";
-import { frameOf } from "../../origin/watch/record-frame.ts";
-import { type Endpoint, tailsIn } from "../../origin/watch/subject.ts";
+import { tailsIn } from "../../origin/watch/subject.ts";
 import type { Stream } from "../../shared/config/streams.ts";
 import type { WindowLimits } from "../../shared/core/window.ts";
-import { type Frame, routingOf } from "../../shared/protocol/frame.ts";
-import { formatPosition, type Position, reaches } from "../../shared/protocol/position.ts";
+import { type Attach, type Attached, UNASKED } from "../../shared/protocol/attach.ts";
+import type { Frame } from "../../shared/protocol/frame.ts";
+import { decodeLinkDown } from "../../shared/protocol/link.ts";
+import { type Position, reaches } from "../../shared/protocol/position.ts";
 import { WHOLE } from "../../shared/protocol/slice.ts";
+import { isUpdate } from "../../shared/protocol/subscriber.ts";
 import { ForgetfulIndex, type Memory } from "./forgetful-index.ts";
 import { SimulatedProcess } from "./simulated-process.ts";
+import { VouchingObject } from "./vouching-object.ts";
+import { VouchingTruth } from "./vouching-truth.ts";
+import { VouchingUplink } from "./vouching-uplink.ts";
 import { WrittenLog } from "./written-log.ts";
 
 const PATH = "/t/a";
@@ -26,18 +30,25 @@ const EPOCHS = ["e.0", "e.1"];
 const HOME = "e.0";
 const BOUNDS = { updates: 3, bytes: 1024 * 1024 };
 const PATIENT_MS = 60_000;
+const LINK = 1;
+/** Questions of others begin here: the object's own have smaller ids. */
+const OTHERS = 1_000_000;
+/** What one command can make happen, by far. */
+const TURNS = 10_000;
 
 export type Command =
   | { readonly kind: "write"; readonly epoch: number; readonly other: boolean; readonly times: number }
   | { readonly kind: "read"; readonly who: number; readonly times: number }
   | { readonly kind: "drop"; readonly who: number; readonly epoch: number; readonly keep: number }
   | { readonly kind: "trim" | "compact"; readonly epoch: number; readonly keep: number }
-  /** Its index is deleted, and it begins anew. */
-  | { readonly kind: "wipe"; readonly who: number }
-  /** It is active from now on, and the object goes on with it. */
-  | { readonly kind: "attach"; readonly who: number }
+  /** Its process begins anew, with its index or without. */
+  | { readonly kind: "restart" | "wipe"; readonly who: number }
+  /** It is active from now on, and the object goes on with it: over another link, or over the one that it has (L7). */
+  | { readonly kind: "attach" | "grant"; readonly who: number }
   /** Somebody's question, which the window can't answer. */
   | { readonly kind: "ask"; readonly from: Chosen }
+  /** The uplink is full, or empty again. */
+  | { readonly kind: "congest" | "drain" }
   | { readonly kind: "age"; readonly ms: number }
   | { readonly kind: "hibernate" };
 
@@ -49,8 +60,6 @@ export type Chosen =
 interface Origin {
   index: ForgetfulIndex;
   process: SimulatedProcess;
-  /** The last record of each epoch, as far as it knew since it was watched. */
-  tails: Map<string, number>;
 }
 
 export interface VouchingOptions {
@@ -60,20 +69,24 @@ export interface VouchingOptions {
 }
 
 export class VouchingWorld {
-  readonly problems: string[] = [];
-  /** How often something was served as recovered that had records in it. */
-  served = 0;
   readonly #options: VouchingOptions;
   readonly #stream: Stream;
   readonly #log = new WrittenLog(EPOCHS);
+  readonly truth = new VouchingTruth(this.#log, PATH, HOME);
   readonly #origins: Origin[];
+  readonly #object: VouchingObject;
   readonly #held: Position[] = [new Map()];
   #now = 1_000_000;
-  #replica: Replica;
   #active = 0;
-  /** Whether the active origin has answered, so that what it reads comes live. */
-  #isLive = false;
-  #isAttached = false;
+  /** Of the active origin, once the object was attached. */
+  #uplink: VouchingUplink | undefined;
+  #asked = OTHERS;
+  /** Questions of the link that aren't answered, in their order. */
+  readonly #open = new Map<number, Attach>();
+  /** Where the live subscriber began, or was told to begin anew, and how much had been written by then. */
+  #told = { times: 0, written: 0 };
+  /** An answer of which not all frames are there. */
+  #answer: { readonly attached: Attached; readonly frames: Frame[] } | undefined;
 
   constructor(options: VouchingOptions) {
     this.#options = options;
@@ -81,12 +94,15 @@ export class VouchingWorld {
       ...{ topic: "t", title: "t", windowUpdates: 3, windowMs: 3_600_000, replay: 0 },
       ...options.stream,
     };
-    this.#origins = options.memories.map((memory) => this.#origin(memory));
-    this.#replica = new Replica(
-      options.window,
-      { position: undefined, latest: undefined, due: new Map() },
-      this.#now,
-    );
+    this.#origins = options.memories.map((memory) => {
+      const index = new ForgetfulIndex({ ...memory, keepLatest: this.#stream.compacted });
+      return { index, process: this.#process(index) };
+    });
+    this.#object = new VouchingObject({
+      ...{ path: PATH, window: options.window },
+      now: () => this.#now,
+      attach: (attach) => this.#ask(attach),
+    });
   }
 
   run(command: Command): void {
@@ -99,40 +115,55 @@ export class VouchingWorld {
     else if (kind === "trim" || kind === "compact") {
       const [offset, epoch] = this.#back(command);
       this.#log[kind](epoch, offset);
-    } else if (kind === "wipe") this.#wipe(command.who);
+    } else if (kind === "restart" || kind === "wipe") this.#restart(command.who, kind === "wipe");
     else if (kind === "attach") this.#attach(command.who);
-    else if (kind === "ask") this.#ask(this.#chosen(command.from));
+    else if (kind === "grant") this.#grant(command.who);
+    else if (kind === "ask") {
+      const ask = { endpoint: PATH, id: this.#asked++, from: this.#chosen(command.from) };
+      // Before its first answer an object asks for nobody else.
+      if (this.#object.replica.position !== undefined) this.#ask(ask);
+    } else if (kind === "congest" || kind === "drain") this.#congest(kind === "congest");
     else if (kind === "age") this.#age(command.ms);
-    else this.#hibernate();
-    const { position } = this.#replica;
+    else this.#object.hibernate();
+    this.#settle();
+    const { position } = this.#object.replica;
     if (position !== undefined) this.#held.push(new Map(position));
+    this.#judgeFollower();
   }
 
   /** Whoever comes back from wherever is served from the window only if all is there; nobody is told by the origin otherwise. */
   judge(chosen: Chosen): void {
     const from = this.#chosen(chosen);
-    const { position } = this.#replica;
-    const resume = this.#replica.decide(from, this.#now);
+    const { replica } = this.#object;
+    const { position } = replica;
+    const resume = replica.decide(from, this.#now);
     if (position !== undefined && resume.kind === "replay")
-      this.#expectAll("the window", from, position, resume.frames);
-    const fresh = this.#replica.decide(undefined, this.#now);
+      this.truth.expectAll("the window", from, position, resume.frames);
+    const fresh = replica.decide(undefined, this.#now);
     if (position !== undefined && fresh.kind === "snapshot") {
-      this.#expectAll("the snapshot", fresh.position, position, fresh.frames);
+      this.truth.expectAll("the snapshot", fresh.position, position, fresh.frames);
       this.#held.push(fresh.position);
     }
-    const answer = this.#answer(from);
-    if (answer?.attached.verdict.recovered === true) this.#expectAnswered(from, answer);
+    const answer = this.#proved(from);
+    if (answer !== undefined) this.#expectAnswered(from, answer);
+  }
+
+  /** Who is live was told all that the object has had, or of a loss. */
+  #judgeFollower(): void {
+    const { base, times, updates } = this.#object.follower;
+    const { position } = this.#object.replica;
+    if (base === undefined || position === undefined) return;
+    if (times > this.#told.times) {
+      this.#held.push(base);
+      this.#told = { times, written: this.#log.written };
+    }
+    this.truth.expectAll("what came live", base, position, updates, this.#told.written);
   }
 
   #of(who: number): Origin {
     const origin = this.#origins[who % this.#origins.length];
     if (origin === undefined) throw new Error("there is no origin");
     return origin;
-  }
-
-  #origin(memory: Memory): Origin {
-    const index = new ForgetfulIndex({ ...memory, keepLatest: this.#stream.compacted });
-    return { index, process: this.#process(index), tails: new Map() };
   }
 
   #process(index: ForgetfulIndex): SimulatedProcess {
@@ -145,111 +176,55 @@ export class VouchingWorld {
     });
   }
 
-  #wipe(who: number): void {
+  #restart(who: number, isWiped: boolean): void {
     const origin = this.#of(who);
     const memory = this.#options.memories[who % this.#origins.length];
-    if (memory !== undefined) Object.assign(origin, this.#origin(memory));
-    if (who % this.#origins.length === this.#active && this.#isAttached) this.#attach(this.#active);
+    if (isWiped && memory !== undefined)
+      origin.index = new ForgetfulIndex({ ...memory, keepLatest: this.#stream.compacted });
+    origin.process = this.#process(origin.index);
+    if (this.#of(this.#active) === origin && this.#uplink !== undefined) this.#attach(who);
   }
 
-  /** One record more is read; the object gets it at once if it goes on with this origin. */
   #read(who: number): void {
-    const origin = this.#of(who);
-    const before = new Map(EPOCHS.map((epoch) => [epoch, origin.index.endOf(epoch) - 1]));
-    origin.process.readOne();
-    const { records } = origin.index.after("t", KEY, before, { maxRecords: 9, maxBytes: 1e9 });
-    const isActive = this.#of(this.#active) === origin;
-    for (const epoch of EPOCHS) {
-      // It reads all of it again.
-      if ((origin.tails.get(epoch) ?? -1) >= origin.index.endOf(epoch)) origin.tails.delete(epoch);
-      // It began anew there: whoever is live is told so.
-      const horizon = origin.index.horizonOf(epoch);
-      if (horizon <= (before.get(epoch) ?? 0) + 1) continue;
-      if (origin.tails.has(epoch)) origin.tails.set(epoch, horizon - 1);
-      if (!isActive || !this.#isLive) continue;
-      // What retention took is told at once; what compaction took, when all was read.
-      if (horizon <= this.#log.startOf(epoch)) this.#reset(origin);
-      else this.#attach(this.#active, origin.tails);
-    }
-    for (const record of records) {
-      const frame = this.#forwarded(origin, record);
-      const routing = routingOf(frame);
-      if (!isActive || !this.#isLive || routing === undefined) continue;
-      if (this.#replica.apply(frame, routing, this.#now) === "gap") this.#attach(this.#active, origin.tails);
-    }
-    // It may have had to wait for that.
-    if (isActive && !this.#isLive && this.#isAttached) this.#attach(this.#active, origin.tails);
+    this.#of(who).process.readOne();
+    this.#settle();
   }
 
-  /** Whoever is live is told that something is lost, and begins anew. */
-  #reset(origin: Origin): void {
-    const subject = { endpoint: this.#endpoint(), tails: origin.tails };
-    const { attached, frames } = answerRecent(
-      this.#ports(origin),
-      subject,
-      this.#replica.position,
-      "horizon",
-    );
-    const { verdict, to, horizon } = attached;
-    this.#held.push(verdict.position);
-    this.#replica.adopt({ position: verdict.position, to, horizon, frames }, this.#now);
+  /** The object has another link, on which it asks anew. */
+  #attach(who: number): void {
+    this.#open.clear();
+    this.#activate(who);
+    this.#object.relink();
   }
 
-  #forwarded(origin: Origin, record: IndexedRecord): Frame {
-    const frame = frameOf(PATH, record, origin.tails.get(record.epoch));
-    origin.tails.set(record.epoch, record.offset);
-    return frame;
+  /** The shard asks from where the link is, then repeats what is open. */
+  #grant(who: number): void {
+    if (this.#uplink === undefined) return;
+    const { position } = this.#object.replica;
+    const open = [...this.#open.values()];
+    this.#activate(who);
+    if (position !== undefined) this.#ask({ endpoint: PATH, id: UNASKED, from: new Map(position) });
+    for (const ask of open) this.#ask(ask);
   }
 
-  /** @param tails What the origin remembers of them, if the object goes on with it. */
-  #attach(who: number, tails?: Map<string, number>): void {
+  #activate(who: number): void {
+    if (this.#uplink !== undefined) this.#of(this.#active).process.watchList.shardLost(this.#uplink);
     this.#active = who % this.#origins.length;
-    this.#isAttached = true;
-    this.#isLive = false;
-    const origin = this.#of(who);
-    origin.tails = tails ?? tailsIn(this.#ports(origin), this.#endpoint());
-    // An answer may be but a page.
-    for (let page = 0; page < 50; page++) {
-      const { position } = this.#replica;
-      const answer = this.#answer(position && new Map(position));
-      if (answer === undefined) return;
-      this.#isLive = true;
-      const { verdict, to, horizon } = answer.attached;
-      const span = { position: verdict.position, to, horizon, frames: answer.frames };
-      if (position === undefined || verdict.recovered === false) {
-        this.#held.push(verdict.position);
-        this.#replica.adopt(span, this.#now);
-        return;
-      }
-      this.#take(answer);
-      if (reaches(this.#replica.position ?? to, verdict.head)) return;
-    }
-    this.problems.push("the answers lead nowhere");
+    this.#answer = undefined;
+    this.#uplink = new VouchingUplink();
+    this.#of(who).process.watchList.shardConnected(this.#uplink);
   }
 
-  #ask(from: Position): void {
-    const answer = this.#answer(from);
-    if (answer?.attached.verdict.recovered === true) this.#take(answer);
+  #ask(attach: Attach): void {
+    if (this.#uplink === undefined) return;
+    if (attach.id !== UNASKED) this.#open.set(attach.id, attach);
+    this.#of(this.#active).process.watchList.attach(this.#uplink, LINK, attach);
   }
 
-  #take({ attached, frames }: Answer): void {
-    let whole = true;
-    for (const frame of frames) {
-      const routing = routingOf(frame);
-      if (
-        routing === undefined ||
-        this.#replica.apply(frame, routing, this.#now, attached.verdict.position) === "gap"
-      )
-        whole = false;
-    }
-    const { verdict, to, horizon } = attached;
-    if (whole) this.#replica.learn({ position: verdict.position, to, horizon, frames }, this.#now);
-  }
-
-  #hibernate(): void {
-    const { position, latest, due } = this.#replica;
-    const frame = latest === undefined || latest === "none" ? latest : latest.frame;
-    this.#replica = new Replica(this.#options.window, { position, latest: frame, due }, this.#now);
+  #congest(congested: boolean): void {
+    if (this.#uplink === undefined) return;
+    this.#uplink.congested = congested;
+    this.#uplink.isAwake ||= !congested;
   }
 
   #age(ms: number): void {
@@ -257,57 +232,60 @@ export class VouchingWorld {
     for (const { process } of this.#origins) process.tick();
   }
 
-  #endpoint(): Endpoint {
-    return { topic: "t", key: KEY, path: PATH, stream: this.#stream };
+  /** Whatever is under way arrives, and is answered, until nothing is. */
+  #settle(): void {
+    this.truth.note(this.#origins.map(({ index }) => index));
+    const uplink = this.#uplink;
+    if (uplink === undefined) return;
+    for (let turn = 0; turn < TURNS; turn++) {
+      const frame = uplink.frames.shift();
+      if (frame !== undefined) this.#hear(frame);
+      else if (uplink.isAwake) uplink.isAwake = this.#of(this.#active).process.watchList.step(uplink);
+      else return;
+    }
+    this.truth.problems.push("the answers lead nowhere");
   }
 
-  #ports({ index, process }: Origin) {
+  /** A frame for the object, which must be true. */
+  #hear(frame: Frame): void {
+    const says = typeof frame === "string" && !isUpdate(frame) ? decodeLinkDown(frame) : undefined;
+    if (says?.ok && says.value.kind === "attached") {
+      this.#answer = { attached: says.value.attached, frames: [] };
+      this.#open.delete(says.value.attached.id);
+      this.#held.push(says.value.attached.verdict.position);
+    } else this.#answer?.frames.push(frame);
+    if (this.#answer !== undefined && this.#answer.frames.length >= this.#answer.attached.count) {
+      const { verdict } = this.#answer.attached;
+      if (verdict.recovered === true) this.#expectAnswered(verdict.position, this.#answer);
+      this.#answer = undefined;
+    }
+    this.#object.hear(frame);
+  }
+
+  /** What the active origin would answer if nobody had watched the key before; undefined if it must wait, or refuse. */
+  #proved(from: Position): Answer | undefined {
+    const { index, process } = this.#of(this.#active);
     const { partitions } = process;
     // Nobody waits for what the log doesn't hold.
     const now = () => this.#now + PATIENT_MS;
-    return { history: index, partitions, bounds: BOUNDS, now, homeOf: () => 0 };
-  }
-
-  /** What the active origin answers; undefined if it must wait. */
-  #answer(from: Position | undefined): Answer | undefined {
-    const origin = this.#of(this.#active);
-    const ports = this.#ports(origin);
-    const subject = { endpoint: this.#endpoint(), tails: origin.tails };
+    const ports = { history: index, partitions, bounds: BOUNDS, now, homeOf: () => 0 };
+    const endpoint = { topic: "t", key: KEY, path: PATH, stream: this.#stream };
+    const subject = { endpoint, tails: tailsIn(ports, endpoint) };
     const examined = examine(ports, subject, { from, at: this.#now, looked: false });
-    if (examined.kind === "blocked") return undefined;
-    const { proof } = examined;
-    if (proof === "recovered") return answerRecovered(ports, subject, from ?? new Map());
-    return answerRecent(ports, subject, from, proof);
+    const isProved = examined.kind === "open" && examined.proof === "recovered";
+    return isProved ? answerRecovered(ports, subject, from) : undefined;
   }
 
   /** An answer that says to be all that there is must be that, as far as its origin has read. */
-  #expectAnswered(from: Position, { attached, frames }: Answer): void {
+  #expectAnswered(
+    from: Position,
+    { attached, frames }: Pick<Answer, "frames"> & { attached: Answer["attached"] },
+  ): void {
     const { to, verdict } = attached;
     const isLast = reaches(to, verdict.head);
     const origin = this.#of(this.#active);
     const read = new Map(EPOCHS.map((epoch) => [epoch, origin.index.endOf(epoch) - 1]));
-    this.#expectAll("the answer", from, isLast ? read : to, frames);
-  }
-
-  #expectAll(what: string, from: Position, to: Position, frames: readonly Frame[]): void {
-    const sent = new Set(frames.map((frame) => componentOf(frame)));
-    if (sent.size > 0) this.served++;
-    for (const { epoch, offset } of this.#log.records(PATH)) {
-      const after = from.get(epoch) ?? -1;
-      if (offset <= after || offset > (to.get(epoch) ?? -1) || sent.has(`${epoch}:${offset}`)) continue;
-      if (!from.has(epoch) && this.#isDropped(epoch, offset) && this.#isNotCovered(epoch, from)) continue;
-      this.problems.push(`${what} lacks ${epoch}:${offset} after ${formatPosition(from)}`);
-    }
-  }
-
-  /** R6: not its home, or its receiver names another partition in which the key was seen. */
-  #isNotCovered(epoch: string, from: Position): boolean {
-    return epoch !== HOME || this.#log.records(PATH).some((written) => from.has(written.epoch));
-  }
-
-  /** By some origin. */
-  #isDropped(epoch: string, offset: number): boolean {
-    return this.#origins.some(({ index }) => index.horizonOf(epoch) > offset);
+    this.truth.expectAll("the answer", from, isLast ? read : to, frames);
   }
 
   #chosen(chosen: Chosen): Position {
@@ -329,9 +307,4 @@ export class VouchingWorld {
     const name = EPOCHS[epoch] ?? HOME;
     return [Math.max(0, this.#log.endOf(name) - keep), name];
   }
-}
-
-function componentOf(frame: Frame): string {
-  const routing = routingOf(frame);
-  return routing === undefined ? "" : `${routing.epoch}:${routing.offset}`;
 }

@@ -11,7 +11,7 @@ export interface Written {
   /** The order in which records of all partitions were written. */
   readonly at: number;
   readonly timestamp: number;
-  readonly value: unknown;
+  readonly value: Uint8Array;
 }
 
 export class WrittenLog {
@@ -20,6 +20,8 @@ export class WrittenLog {
   #records = new Map<string, Written[]>();
   /** How many records were ever written. */
   written = 0;
+  /** Counts whatever may change where its partitions begin and end. */
+  changes = 0;
   readonly #starts = new Map<string, number>();
   readonly #removed = new Set<Written>();
   /** Each update that there ever was, as text. */
@@ -30,16 +32,20 @@ export class WrittenLog {
   }
 
   append(path: string, value: unknown, epoch: string, timestamp: number): void {
+    this.changes++;
     const records = this.#records.get(epoch) ?? [];
     this.#records.set(epoch, records);
-    const written = { path, epoch, offset: records.length, at: this.written++, timestamp, value };
+    const content = contentOf(value);
+    const bytes = content.kind === "bytes" ? content.bytes : Buffer.from(content.text);
+    const written = { path, epoch, offset: records.length, at: this.written++, timestamp, value: bytes };
     records.push(written);
     const known = { endpoint: path, epoch, offset: written.offset, previous: undefined, timestamp };
-    this.produced.add(textOf(encodeUpdate({ ...known, headers: [], value: contentOf(value) })));
+    this.produced.add(textOf(encodeUpdate({ ...known, headers: [], value: content })));
   }
 
   /** The topic was deleted and created again. */
   recreate(epochs: readonly string[]): void {
+    this.changes++;
     this.epochs = epochs;
     this.#records = new Map();
     this.#starts.clear();
@@ -47,6 +53,7 @@ export class WrittenLog {
 
   /** The topic has a partition more. */
   grow(epoch: string): void {
+    this.changes++;
     this.epochs = [...this.epochs, epoch];
   }
 
@@ -77,6 +84,7 @@ export class WrittenLog {
 
   /** Retention: nothing before this offset is held any more. */
   trim(epoch: string, offset: number): void {
+    this.changes++;
     this.#starts.set(epoch, Math.max(this.startOf(epoch), Math.min(offset, this.endOf(epoch))));
   }
 
@@ -98,11 +106,7 @@ export function textOf(frame: Frame): string {
 }
 
 /** What a record holds: bytes as they are, everything else as JSON. */
-export function bytesOf(value: unknown): Uint8Array {
-  return value instanceof Uint8Array ? value : Buffer.from(JSON.stringify(value));
-}
-
-function contentOf(value: unknown): Value {
+function contentOf(value: unknown): Extract<Value, { kind: "bytes" | "json" }> {
   if (value instanceof Uint8Array) return { kind: "bytes", bytes: value };
   return { kind: "json", text: JSON.stringify(value) };
 }

@@ -118,6 +118,24 @@ describe("forwarding", () => {
     expect(answer).toContain('"count":1');
     expect(updates).toEqual([`1 ${update(0)}`, `1 ${update(1, 0)}`]);
   });
+
+  test("[U6] a link goes live with the answer about where its object is, and not with others' that come before", () => {
+    shard.attach(1, "/t/a", 1, at("x:2"));
+    shard.attach(1, "/t/a", 2, NOTHING);
+    shard.work();
+    expect(shard.taken()).toEqual([
+      '1 {"waiting":"/t/a","id":1}',
+      expect.stringMatching(/"id":2,.*"recovered":true/),
+    ]);
+
+    write(3);
+    shard.work();
+    write(4);
+
+    const [answer, ...updates] = shard.taken();
+    expect(answer).toMatch(/"id":1,"position":"x:2".*"count":1/);
+    expect(updates).toEqual([`1 ${update(3)}`, `1 ${update(4, 3)}`]);
+  });
 });
 
 describe("attaches", () => {

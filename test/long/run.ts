@@ -1,0 +1,133 @@
+/**
+ * Runs the tests that take minutes or hours: `npm run test:long`. Random histories run in chunks, each with a seed of its
+ * own, others for each commit. It ends at the first failure and says how to see it again. What has passed on a commit isn't
+ * run again, so a run that was stopped goes on where it was.
+ */
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  appendFileSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { cpus, tmpdir, totalmem } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { left, plan, type Ran, type Run, summary } from "./runs.ts";
+
+const HELP = `npm run test:long -- [options]
+  --histories N  random histories of each kind (200,000)
+  --chunk N      histories of one chunk (10,000)
+  --seed N       of the first chunk (by the commit)
+  --only TEXT    only files whose names hold it; several runs may work side by side
+  --write        runs nothing, and writes test/LONG.md from what has run on this commit
+`;
+
+const ROOT = join(import.meta.dirname, "../..");
+const git = (...args: string[]) => execFileSync("git", args, { cwd: ROOT, encoding: "utf8" }).trim();
+
+const { values } = parseArgs({
+  options: {
+    histories: { type: "string", default: "200000" },
+    chunk: { type: "string", default: "10000" },
+    seed: { type: "string" },
+    only: { type: "string", default: "" },
+    write: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+if (values.help) {
+  process.stdout.write(HELP);
+  process.exit(0);
+}
+
+const commit = git("rev-parse", "--short=10", "HEAD");
+const changed = git("status", "--porcelain", "--untracked-files=no", "--", ":!test/LONG.md") !== "";
+const done = join(ROOT, "dist/long", `${commit}${changed ? "-changed" : ""}.jsonl`);
+mkdirSync(join(ROOT, "dist/long"), { recursive: true });
+
+const sourceOf = (file: string) => readFileSync(join(ROOT, file), "utf8");
+const files = globSync("test/**/*.test.ts", { cwd: ROOT })
+  .filter((file) => file.includes(values.only) && sourceOf(file).includes("support/long.ts"))
+  .sort();
+const runs = plan(files, (file) => sourceOf(file).includes("HISTORIES"), {
+  histories: numberOf("histories", values.histories),
+  chunk: numberOf("chunk", values.chunk),
+  seed: numberOf("seed", values.seed ?? `${Number.parseInt(commit.slice(0, 7), 16)}`),
+});
+
+if (files.length === 0) end(`no long test's name holds "${values.only}"`);
+if (!values.write) for (const run of left(runs, ran())) await play(run);
+else {
+  if (ran().length === 0) end("nothing has run on this commit: run it without --write first");
+  const [{ model = "unknown" } = {}] = cpus();
+  const machine = {
+    cores: cpus().length,
+    model,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    node: process.version,
+  };
+  writeFileSync(
+    join(ROOT, "test/LONG.md"),
+    summary(ran(), changed ? `${commit}, with changes` : commit, machine),
+  );
+}
+
+function numberOf(option: string, text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) end(`--${option} takes a whole number from 1 on, not "${text}"`);
+  return Number(text);
+}
+
+function end(problem: string): never {
+  process.stderr.write(`${problem}\n`);
+  process.exit(1);
+}
+
+function ran(): Ran[] {
+  if (!existsSync(done)) return [];
+  const lines = readFileSync(done, "utf8").split("\n").filter(Boolean);
+  return lines.map((line): Ran => JSON.parse(line));
+}
+
+async function play(run: Run): Promise<void> {
+  const { file, histories, seed } = run;
+  const what = histories > 0 ? `${file}: ${histories} histories, seed ${seed}` : file;
+  process.stdout.write(`${what} ... `);
+  const report = join(tmpdir(), `distributary-long-${process.pid}.json`);
+  const began = performance.now();
+  const vitest = join(ROOT, "node_modules/vitest/vitest.mjs");
+  const args = ["run", "--config", "test/vitest.config.ts", file];
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  const child = spawn(process.execPath, [vitest, ...args, ...reporters], {
+    cwd: ROOT,
+    env: {
+      ...process.env,
+      TEST_LONG: "true",
+      ...(histories > 0 && { SIMULATED_HISTORIES: `${histories}`, SIMULATED_SEED: `${seed}` }),
+      // What a history leaves behind dies young.
+      NODE_OPTIONS: "--max-semi-space-size=64",
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (bytes) => (output += bytes));
+  const [code] = await once(child, "close");
+  const seconds = Math.round((performance.now() - began) / 1000);
+  const passed = code === 0;
+  const tests = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")).numTotalTests : 0;
+  rmSync(report, { force: true });
+  const result: Ran = { ...run, passed, tests, seconds, at: new Date().toISOString() };
+  appendFileSync(done, `${JSON.stringify(result)}\n`);
+  process.stdout.write(passed ? `passed in ${seconds} s\n` : "FAILED\n");
+  if (passed) return;
+  process.stderr.write(`${output}\nFAILED: ${what}\n`);
+  if (histories > 0)
+    process.stderr.write(
+      `again: SIMULATED_HISTORIES=${histories} SIMULATED_SEED=${seed} npx vitest run --config test/vitest.config.ts ${file}\n`,
+    );
+  process.exit(1);
+}

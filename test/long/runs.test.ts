@@ -1,0 +1,35 @@
+import { expect, test } from "vitest";
+import { left, plan, type Ran, summary } from "./runs.ts";
+
+const FILES = ["test/a.test.ts", "test/random.test.ts"];
+const RUNS = plan(FILES, (file) => file.includes("random"), { histories: 250, chunk: 100, seed: 7 });
+const MACHINE = { cores: 2, model: "some model", memoryGiB: 8, node: "v24.0.0" };
+
+function ran(index: number, passed: boolean): Ran {
+  const run = RUNS[index];
+  if (run === undefined) throw new Error("there is no such run");
+  return { ...run, passed, tests: 3, seconds: 90, at: "2026-01-02T03:04:05.000Z" };
+}
+
+test("random histories run in chunks with seeds of their own, everything else once", () => {
+  expect(RUNS).toEqual([
+    { file: "test/a.test.ts", histories: 0, seed: 0 },
+    { file: "test/random.test.ts", histories: 100, seed: 7 },
+    { file: "test/random.test.ts", histories: 100, seed: 8 },
+    { file: "test/random.test.ts", histories: 50, seed: 9 },
+  ]);
+});
+
+test("what has passed isn't run again, what has failed is", () => {
+  expect(left(RUNS, [ran(0, true), ran(1, false), ran(3, true)])).toEqual([RUNS[1], RUNS[2]]);
+});
+
+test("the summary says what ran, with which seeds, and which of them failed last", () => {
+  const all = [ran(0, true), ran(1, false), ran(1, true), ran(2, false), ran(3, true)];
+
+  const text = summary(all, "abc", MACHINE);
+
+  expect(text).toContain("- Date: 2026-01-02\n- Commit: abc\n- Machine: 2 cores (some model), 8 GiB");
+  expect(text).toContain("| `test/a.test.ts` | 3 tests |  | 1.5 | passed |");
+  expect(text).toContain("| `test/random.test.ts` | 250 random histories | 7–9 | 4.5 | failed with seed 8 |");
+});

@@ -1,0 +1,79 @@
+/** What a long run is made of, what of it is left to do, and what is said of it in the end. Pure. */
+
+/** One run of a test file; of random histories so many, from a seed. */
+export interface Run {
+  readonly file: string;
+  readonly histories: number;
+  readonly seed: number;
+}
+
+export interface Ran extends Run {
+  readonly passed: boolean;
+  /** How many tests the file has. */
+  readonly tests: number;
+  readonly seconds: number;
+  /** When it ended, in ISO 8601. */
+  readonly at: string;
+}
+
+export interface Machine {
+  readonly cores: number;
+  readonly model: string;
+  readonly memoryGiB: number;
+  readonly node: string;
+}
+
+/** Of the files whose cases are random, runs of `chunk` histories each, with seeds that follow one another; of any other file one. */
+export function plan(
+  files: readonly string[],
+  isRandom: (file: string) => boolean,
+  { histories, chunk, seed }: { readonly histories: number; readonly chunk: number; readonly seed: number },
+): Run[] {
+  const starts = Array.from({ length: Math.ceil(histories / chunk) }, (_, i) => i * chunk);
+  return files.flatMap((file) =>
+    isRandom(file)
+      ? starts.map((start, i) => ({ file, histories: Math.min(chunk, histories - start), seed: seed + i }))
+      : [{ file, histories: 0, seed: 0 }],
+  );
+}
+
+/** What hasn't passed yet. */
+export function left(runs: readonly Run[], ran: readonly Ran[]): Run[] {
+  return runs.filter((run) => !ran.some((done) => done.passed && isSame(done, run)));
+}
+
+function isSame(a: Run, b: Run): boolean {
+  return a.file === b.file && a.histories === b.histories && a.seed === b.seed;
+}
+
+/** The last result of each run, as a document. */
+export function summary(ran: readonly Ran[], commit: string, machine: Machine): string {
+  const last = ran.filter((one, i) => !ran.slice(i + 1).some((later) => isSame(later, one)));
+  const days = last.map(({ at }) => at.slice(0, 10)).sort();
+  const files = [...new Set(last.map(({ file }) => file))].sort();
+  return `# What the long tests last showed
+
+Written by \`npm run test:long -- --write\`; what runs is in [README.md](README.md#long-tests).
+
+- Date: ${[...new Set([days[0], days.at(-1)])].join(" to ")}
+- Commit: ${commit}
+- Machine: ${machine.cores} cores (${machine.model}), ${machine.memoryGiB} GiB of memory, Node.js ${machine.node}
+
+| File | Ran | Seeds | Minutes | Result |
+|---|---|---|---|---|
+${files.map((file) => row(last.filter((one) => one.file === file))).join("\n")}
+`;
+}
+
+function row(of: readonly Ran[]): string {
+  const [first] = of;
+  if (first === undefined) return "";
+  const histories = of.reduce((sum, one) => sum + one.histories, 0);
+  const seeds = of.map(({ seed }) => seed).sort((a, b) => a - b);
+  const minutes = of.reduce((sum, { seconds }) => sum + seconds, 0) / 60;
+  const failed = of.filter(({ passed }) => !passed);
+  const what = histories > 0 ? `${histories.toLocaleString("en")} random histories` : `${first.tests} tests`;
+  const result = failed.map(({ seed }) => (seed > 0 ? `failed with seed ${seed}` : "failed")).join(", ");
+  const from = histories > 0 ? [...new Set([seeds[0], seeds.at(-1)])].join("–") : "";
+  return `| \`${first.file}\` | ${what} | ${from} | ${minutes.toFixed(1)} | ${result || "passed"} |`;
+}

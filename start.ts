@@ -3,6 +3,7 @@
  * unless Kafka is read, a feed as processes of their own, says when they are ready, and ends them all together: when it is asked to, when
  * one of them ends by itself, and, since each watches its IPC channel, even when this process is killed.
  */
+
 import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -13,6 +14,7 @@ import { examplePath, greeting } from "./edge/local/greeting.ts";
 import { onStopRequest } from "./edge/local/lifeline.ts";
 import { Part } from "./edge/local/part.ts";
 import { progressLine } from "./edge/local/progress.ts";
+import { TIME_LIMITS } from "./edge/local/time-limits.ts";
 import { KAFKA_SETTINGS } from "./origin/kafka/config.ts";
 import { NODE_FLAGS } from "./origin/node-flags.ts";
 import { readConfig } from "./origin/settings/config.ts";
@@ -25,14 +27,6 @@ const EXPOSED = "exposed.json";
 
 /** Topics that the feed writes to. */
 const FED = ["flights", "earthquakes"];
-
-const READY_MS = 30_000;
-const LOOK_MS = 50;
-/** Catching up with the embedded log isn't shown before. */
-const QUIET_MS = 8_000;
-/** From when the writers are asked to end until the edge is, and until whatever is left is killed. */
-const WRITERS_MS = 1_500;
-const STOP_MS = 3_000;
 
 const command = {
   usage: "npm start -- [flags]",
@@ -125,11 +119,11 @@ async function start(
   if (feed) begin("feed", "origin/embedded/feed.ts", "--data-dir", dataDir);
   await begin("edge", "edge/local/serve.ts").spoke;
   if (stopping) return;
-  let deadline = performance.now() + READY_MS;
+  let deadline = performance.now() + TIME_LIMITS.readyMs;
   const reading = begin("origin", "origin/main.ts");
   // Much to read is no reason to give up.
   reading.onMessage(() => {
-    if (deadline < Number.POSITIVE_INFINITY) deadline = performance.now() + READY_MS;
+    if (deadline < Number.POSITIVE_INFINITY) deadline = performance.now() + TIME_LIMITS.readyMs;
   });
   showProgress(reading, env.LOG_LEVEL, kafka);
 
@@ -137,13 +131,13 @@ async function start(
   while (!(await answers(`${url}/$/health`)) || (example && !(await answers(url + example)))) {
     if (stopping) return;
     if (performance.now() > deadline) {
-      const late = `not ready within ${READY_MS / 1_000} s; --verbose and --log-level info tell more`;
+      const late = `not ready within ${TIME_LIMITS.readyMs / 1_000} s; --verbose and --log-level info tell more`;
       if (!kafka) return fail(1, late);
       // A Kafka may be down, or hold more than can be read so soon: neither is a reason to give up.
       process.stderr.write(`${late}\n`);
       deadline = Number.POSITIVE_INFINITY;
     }
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    await new Promise((resolve) => setTimeout(resolve, TIME_LIMITS.readyLookMs));
   }
   const produceFlags = [
     ...(dataDir === resolve("data") ? [] : ["--data-dir", dataDir]),
@@ -158,7 +152,7 @@ function showProgress(origin: Part, logLevel: string, kafka: boolean): void {
   let late = kafka;
   setTimeout(() => {
     late = true;
-  }, QUIET_MS).unref();
+  }, TIME_LIMITS.progressQuietMs).unref();
   origin.onMessage((message) => {
     const line = progressLine(message);
     if (line !== undefined && late) process.stderr.write(`${line}\n`);
@@ -192,10 +186,10 @@ function stop(code: number): Promise<void> {
     const killing = setTimeout(() => {
       code ||= 1;
       for (const part of parts) part.stop("SIGKILL");
-    }, STOP_MS);
+    }, TIME_LIMITS.partsEndMs);
     const writers = parts.filter(({ name }) => name !== "edge");
     for (const part of writers) part.stop("SIGTERM");
-    const patience = new Promise((resolve) => setTimeout(resolve, WRITERS_MS));
+    const patience = new Promise((resolve) => setTimeout(resolve, TIME_LIMITS.writersEndMs));
     await Promise.race([patience, Promise.all(writers.map(({ ended }) => ended))]);
     for (const part of parts) part.stop("SIGTERM");
     await Promise.all(parts.map(({ ended }) => ended));

@@ -1,7 +1,8 @@
 /** Time and chance as the runtime has them: what the cores of both kinds of objects take as ports. */
+import { TIME_LIMITS } from "./time-limits.ts";
 
 /** Less than that isn't a clock that was set back: events of one object may know the time of when each of them began. */
-const TOLERANCE_MS = 2_000;
+const TOLERANCE_MS = TIME_LIMITS.clockSetBackMs;
 
 /**
  * A clock for deadlines and ages: the machine's, but it never goes back. Where that is set back, this one goes on from

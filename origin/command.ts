@@ -14,9 +14,7 @@ import { type Config, readConfig, secretsOf } from "./settings/config.ts";
 import { type Renewable, Renewal, readRenewed } from "./settings/renewable.ts";
 import { Secrets, secretsIn } from "./settings/secrets.ts";
 import type { Source } from "./source/source.ts";
-
-/** An index that breaks again so soon is not the index's fault alone. */
-const REBUILD_MS = 60_000;
+import { TIME_LIMITS } from "./time-limits.ts";
 
 /** What the process that started this one, if any, is told to show people. */
 const SHOWN: ReadonlySet<EventName> = new Set(["topic_found", "catching_up", "topic_caught_up"]);
@@ -115,7 +113,7 @@ async function run(given: Config, output: Log, secrets: Secrets): Promise<void> 
     const { error } = end;
     if (!isDamage(error)) throw error;
     const ageMs = performance.now() - rebuiltAt;
-    if (ageMs < REBUILD_MS) throw brokenAgain(error, ageMs);
+    if (ageMs < TIME_LIMITS.indexBrokenAgainMs) throw brokenAgain(error, ageMs);
     rebuiltAt = performance.now();
     tellOfDamage(error, log);
   }

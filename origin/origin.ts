@@ -18,20 +18,12 @@ import { Partitions } from "./reading/partitions.ts";
 import { Progress } from "./reading/progress.ts";
 import type { Config } from "./settings/config.ts";
 import type { Source } from "./source/source.ts";
+import { TIME_LIMITS } from "./time-limits.ts";
 import { Uplinks } from "./uplink/uplinks.ts";
 import { ANSWER_BOUNDS } from "./watch/answer-bounds.ts";
 import { Replays } from "./watch/replays.ts";
 import { WatchList } from "./watch/watch-list.ts";
 
-const TICK_MS = 100;
-const TICK_RETRY = { baseMs: 1_000, maxMs: 30_000 };
-const STATUS_MS = 30_000;
-/** How often partitions are looked at that a transaction holds back. */
-const HELD_MS = 1_000;
-/** How often progress is told, and records that nobody sees are looked for. */
-const REPORT_MS = 10_000;
-/** A source or a shard that takes longer to let go isn't waited for. */
-const STOP_MS = 1_500;
 /** How many topics that aren't exposed are told of. */
 const REFUSED_TOPICS = 100;
 
@@ -121,17 +113,20 @@ export class Origin {
     });
     this.#consumer.start();
     this.#uplinks.start();
-    this.#tickIn(TICK_MS, failed.resolve);
+    this.#tickIn(TIME_LIMITS.indexTickMs, failed.resolve);
     this.#status = setInterval(() => {
       if (needsAttention(this.status())) this.#logStatus();
-    }, STATUS_MS);
+    }, TIME_LIMITS.statusLogMs);
     const unusable = new Unusable(log);
     this.#report = setInterval(() => {
       progress.tell();
       unusable.look(index.facts().partitions);
-    }, REPORT_MS);
+    }, TIME_LIMITS.progressMs);
     const heldBack = new HeldBack(log);
-    this.#heldBackTimer = setInterval(() => heldBack.look(partitions.all(), performance.now()), HELD_MS);
+    this.#heldBackTimer = setInterval(
+      () => heldBack.look(partitions.all(), performance.now()),
+      TIME_LIMITS.heldBackLookMs,
+    );
   }
 
   /** How it stands. Made anew each time, from what is in memory. */
@@ -158,7 +153,7 @@ export class Origin {
     clearInterval(this.#report);
     clearInterval(this.#heldBackTimer);
     this.#replays.close();
-    await Promise.race([this.#letGo(), wait(STOP_MS, undefined, { ref: false })]);
+    await Promise.race([this.#letGo(), wait(TIME_LIMITS.letGoMs, undefined, { ref: false })]);
     this.#index.close();
   }
 
@@ -184,11 +179,11 @@ export class Origin {
         this.#index.tick();
         this.#tickFailures = 0;
         this.#indexError = undefined;
-        this.#tickIn(TICK_MS, failed);
+        this.#tickIn(TIME_LIMITS.indexTickMs, failed);
       } catch (error) {
         if (!isDiskFailure(error)) return failed(error);
         this.#indexError = error.message;
-        const retryMs = Math.ceil(backoff(this.#tickFailures++, TICK_RETRY, Math.random()));
+        const retryMs = Math.ceil(backoff(this.#tickFailures++, TIME_LIMITS.indexTickAgain, Math.random()));
         this.#log("index_failed", { why: error.message, retryMs });
         this.#tickIn(retryMs, failed);
       }

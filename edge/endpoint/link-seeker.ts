@@ -2,7 +2,9 @@
  * How an object without a link to a shard comes to one (L1): it asks that shard, which dials. While it seeks, and only
  * then, it has a timer and so stays awake. It tries a bounded number of times and then gives up.
  */
+
 import { backoff } from "../../shared/core/backoff.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 import { IDLE, type Seeking, type SeekingEvent, stepSeeking } from "./seeking-states.ts";
 
 export interface LinkSeekerPorts {
@@ -15,12 +17,12 @@ export interface LinkSeekerPorts {
   log(problem: string): void;
 }
 
-const RETRY = { baseMs: 250, maxMs: 10_000 } as const;
+const RETRY = TIME_LIMITS.linkAgain;
 /** Within this time a shard that has noted an object has dialled it, or will not. */
-const DIAL_MS = 15_000;
+const DIAL_MS = TIME_LIMITS.linkDialMs;
 /** A shard dials all its objects by itself after a break or a restart. Only the first of them need wake it. */
-const LATER_MS = 1_000;
-const LATER_SPREAD_MS = 4_000;
+const LATER_MS = TIME_LIMITS.linkLaterMs;
+const LATER_SPREAD_MS = TIME_LIMITS.linkLaterSpreadMs;
 
 export class LinkSeeker {
   readonly #ports: LinkSeekerPorts;

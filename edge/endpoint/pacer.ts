@@ -2,7 +2,9 @@
  * Paces those who catch up by what they take: the next piece is asked for when the one before has left. A
  * socket gives no event for that, so while somebody is too full, and only then, there is a timer.
  */
+
 import type { Peer } from "../peer.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 
 export interface PacerPorts {
   /** Milliseconds since 1970. */
@@ -22,9 +24,9 @@ type Pacing<S> =
   /** It is looked now. */
   | { readonly kind: "looking"; readonly full: Full<S> };
 
-const LOOK_MS = 50;
+const LOOK_MS = TIME_LIMITS.roomLookMs;
 /** Who takes nothing for so long is gone, or as good as gone. */
-const TAKES_NOTHING_MS = 30_000;
+const TAKES_NOTHING_MS = TIME_LIMITS.takesNothingMs;
 const IDLE = { kind: "idle" } as const;
 
 export class Pacer<S extends Peer> {

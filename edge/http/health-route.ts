@@ -5,10 +5,8 @@ import { VERSION } from "../../shared/protocol/version.ts";
 import type { Env } from "../env.ts";
 import { requireShards, shardStub } from "../routing.ts";
 import type { ShardStatus } from "../shard/shard-status.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 import { logProblem } from "./answers.ts";
-
-/** A shard that doesn't answer in this time is not healthy. */
-const STATUS_MS = 5_000;
 
 const SILENT: ShardStatus = {
   connected: false,
@@ -33,7 +31,7 @@ export async function healthRoute(env: Env): Promise<Response> {
 }
 
 async function statusOf(env: Env, shard: number): Promise<ShardStatus> {
-  const timeout = AbortSignal.timeout(STATUS_MS);
+  const timeout = AbortSignal.timeout(TIME_LIMITS.shardStatusMs);
   const silent = new Promise<ShardStatus>((resolve) => {
     timeout.addEventListener("abort", () => resolve(SILENT));
   });

@@ -3,21 +3,18 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { parseStreams, type Streams } from "../../shared/config/streams.ts";
+import { TIME_LIMITS } from "./time-limits.ts";
 
 export type Checked<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly problem: string };
-
-/** An edge that was killed a moment ago may still be about to let go of its port. */
-const PORT_FREE_MS = 1_000;
-const LOOK_MS = 50;
 
 /** A port that can be listened on now. */
 export async function checkPort(host: string, text: string): Promise<Checked<number>> {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
   if (port < 1 || port > 65_535)
     return { ok: false, problem: `PORT must be a whole number from 1 to 65535, not ${text}` };
-  const deadline = performance.now() + PORT_FREE_MS;
+  const deadline = performance.now() + TIME_LIMITS.portFreeMs;
   for (;;) {
     const code = await tryToListen(host, port);
     if (code === undefined) return { ok: true, value: port };
@@ -30,7 +27,7 @@ export async function checkPort(host: string, text: string): Promise<Checked<num
         problem: `PORT: port ${port} of ${host} is taken by another program; choose another with --port ${other} or PORT=${other}`,
       };
     }
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    await new Promise((resolve) => setTimeout(resolve, TIME_LIMITS.portLookMs));
   }
 }
 

@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { makeFolder } from "../../shared/node/make-folder.ts";
 import { type Checked, reason } from "./checks.ts";
+import { TIME_LIMITS } from "./time-limits.ts";
 
 const SQLITE_BUSY = 5;
-const LOCK_FREE_MS = 1_000;
 
 /** Locks of this process: one that nobody refers to any more is collected, and with that given back. */
 const locks = new Set<DatabaseSync>();
@@ -23,7 +23,7 @@ export function holdFolder(folder: string): Checked<string> {
     // Nothing is ever written to it: what is in it is damage, by which nobody can hold it.
     if (statSync(file, { throwIfNoEntry: false })?.size) rmSync(file);
     // A run that was killed a moment ago may still be about to end.
-    lock = new DatabaseSync(file, { timeout: LOCK_FREE_MS });
+    lock = new DatabaseSync(file, { timeout: TIME_LIMITS.folderFreeMs });
     lock.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
     locks.add(lock);
     return { ok: true, value: folder };

@@ -1,6 +1,5 @@
 /** When a process of this folder must end: on a signal, or since whoever started it has gone. */
-
-const LOOK_MS = 250;
+import { TIME_LIMITS } from "./time-limits.ts";
 
 /**
  * Calls `stop` with the reason, once: on SIGINT or SIGTERM, when the IPC channel closes, or, below npm, when the
@@ -22,6 +21,6 @@ export function onStopRequest(stop: (why: string) => void): void {
     process.on("disconnect", () => ask("whoever started this has gone"));
   } else if (process.env.npm_lifecycle_event !== undefined) {
     const parent = process.ppid;
-    setInterval(() => process.ppid === parent || ask("npm has gone"), LOOK_MS).unref();
+    setInterval(() => process.ppid === parent || ask("npm has gone"), TIME_LIMITS.parentLookMs).unref();
   }
 }

@@ -6,9 +6,7 @@
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { delimiter, isAbsolute, join } from "node:path";
-
-/** A guard that ends sooner is not replaced before: nothing that keeps a guard from running is cured by haste. */
-const GUARD_MS = 1_000;
+import { TIME_LIMITS } from "./time-limits.ts";
 
 type Command = readonly [string, ...string[]];
 
@@ -34,7 +32,8 @@ export function keepGuarded(pid: number, ended: Promise<unknown>): void {
     if (isOver) return;
     const begun = performance.now();
     guard = guardOver(pid);
-    const again = () => setTimeout(begin, Math.max(0, begun + GUARD_MS - performance.now())).unref();
+    const again = () =>
+      setTimeout(begin, Math.max(0, begun + TIME_LIMITS.guardAgainMs - performance.now())).unref();
     guard.once("exit", again);
     guard.once("error", again);
   };

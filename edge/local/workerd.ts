@@ -7,9 +7,7 @@ import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { keepGuarded, mortal } from "./mortal.ts";
-
-/** workerd ends on SIGTERM once its last connection has; subscribers stay for ever. */
-const DRAIN_MS = 500;
+import { TIME_LIMITS } from "./time-limits.ts";
 
 export interface Workerd {
   /** undefined where it could not be started. */
@@ -53,7 +51,7 @@ export function runWorkerd(
     ended,
     stop: async () => {
       child.kill("SIGTERM");
-      const force = setTimeout(() => child.kill("SIGKILL"), DRAIN_MS);
+      const force = setTimeout(() => child.kill("SIGKILL"), TIME_LIMITS.workerdDrainMs);
       await ended;
       clearTimeout(force);
     },

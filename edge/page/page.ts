@@ -11,7 +11,7 @@ import { type Resumption, summarize } from "./proof.ts";
 import { Tile } from "./tile.ts";
 
 /** How long a cut lasts. */
-const CUT_MS = 5_000;
+const CUT_SECONDS = 5;
 
 /** What is shown at first, of the topics that are exposed. */
 const SHOWN: readonly { readonly path: string; readonly hint?: string }[] = [
@@ -108,7 +108,7 @@ function cut(): void {
   for (const tile of tiles.values()) tile.beginResumption();
   transport.cut();
   elements.cut.disabled = true;
-  countDown(CUT_MS / 1_000);
+  countDown(CUT_SECONDS);
 }
 
 function countDown(seconds: number): void {

@@ -7,7 +7,9 @@
  *     │             ▲ time is up, or dial                             │
  *     └──later──▶ waits ◀──────────────── failed ─────────────────────┘      forget: idle, from wherever
  */
+
 import { backoff } from "../../shared/core/backoff.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 
 export type DialState =
   /** Nothing is to be done. */
@@ -32,7 +34,7 @@ export type DialEvent =
 
 /** An object that can't be dialled so often, which takes minutes, is given up. */
 export const TRIES = 10;
-export const RETRY = { baseMs: 250, maxMs: 30_000 } as const;
+export const RETRY = TIME_LIMITS.objectDialAgain;
 
 export const IDLE: DialState = { kind: "idle" };
 

@@ -3,7 +3,9 @@
  * fails, and with an end: an object that can't be dialled for minutes is given up, and asks again when it needs
  * its shard.
  */
+
 import type { Peer } from "../peer.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 import { type DialEvent, type DialState, IDLE, RETRY, stepDial, TRIES } from "./dial-states.ts";
 
 export interface DialerPorts {
@@ -29,7 +31,7 @@ interface Dial {
 const AT_ONCE = 50;
 /** A shard that restarts dials all its objects: spread over up to a second, for the sake of those. */
 const SPREAD_MS_EACH = 2;
-const SPREAD_MS = 1_000;
+const SPREAD_MS = TIME_LIMITS.objectDialSpreadMs;
 
 export class Dialer {
   readonly #ports: DialerPorts;

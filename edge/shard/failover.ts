@@ -1,6 +1,7 @@
 /**
  * Which uplink should be a shard's active one: U12 and U13 of INTERNALS.md. Pure: time comes in.
  */
+import { TIME_LIMITS } from "../time-limits.ts";
 
 /** Milliseconds since 1970. */
 export interface Candidate {
@@ -11,11 +12,11 @@ export interface Candidate {
 }
 
 /** Who is silent for so long is taken for dead; who isn't ready for so long may be replaced by one who is. */
-const DEADLINE_MS = 3_000;
+const DEADLINE_MS = TIME_LIMITS.failoverMs;
 /** The longest that an active one is given. */
-const LONGEST_MS = 30_000;
+const LONGEST_MS = TIME_LIMITS.failoverLongestMs;
 /** A deadline that was long enough for so long is too long. */
-const STEADY_MS = 60_000;
+const STEADY_MS = TIME_LIMITS.failoverSteadyMs;
 
 export function isSilent({ heardAt }: Candidate, now: number, deadlineMs = DEADLINE_MS): boolean {
   return now - heardAt >= deadlineMs;

@@ -2,6 +2,7 @@
  * Which objects are attached, as a shard must remember it over a restart: a row for each, in batches. Many come at once
  * when an edge has restarted, and a write by itself holds up all that the shard sends until the disk has it.
  */
+import { TIME_LIMITS } from "../time-limits.ts";
 import type { Noted } from "./dialer.ts";
 
 export interface NotesPorts {
@@ -12,7 +13,7 @@ export interface NotesPorts {
 }
 
 /** Nobody waits for it: an object is dialled meanwhile. */
-const BATCH_MS = 5;
+const BATCH_MS = TIME_LIMITS.notesMs;
 
 export class Notes {
   readonly #ports: NotesPorts;

@@ -9,6 +9,7 @@
  *   GET ──▶ nothing under way ──▶ put ──▶ answered
  *     └───▶ something under way ──▶ waits, with whoever else comes, until that is answered, or for 1 s ──▶ put
  */
+import { TIME_LIMITS } from "../time-limits.ts";
 import type { Gets } from "./answering.ts";
 import { type Get, type LatestResult, UNAVAILABLE } from "./latest.ts";
 
@@ -34,9 +35,9 @@ const OPEN_QUESTIONS = 1_000;
 /** For the answers of a shard. An object gets a thousand requests a second at most, and nobody waits for longer than 5 s. */
 const ASKERS = 5_000;
 /** From when the first of its askers came. */
-const ANSWER_MS = 5_000;
+const ANSWER_MS = TIME_LIMITS.questionMs;
 /** For so long those who want the next question put wait for the one that is under way. */
-const UNDER_WAY_MS = 1_000;
+const UNDER_WAY_MS = TIME_LIMITS.questionUnderWayMs;
 
 const OVERLOADED: LatestResult = {
   kind: "error",

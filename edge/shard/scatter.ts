@@ -11,9 +11,10 @@
  *                              pressed ◀── another one answers ── released
  *                                 └───────────────answers──────────────┘
  */
+import { TIME_LIMITS } from "../time-limits.ts";
 
 /** How long a slice that says nothing is waited for, if another one can answer. */
-export const SILENT_SLICE_MS = 1_000;
+export const SILENT_SLICE_MS = TIME_LIMITS.sliceSilentMs;
 
 /** How one slice stands to a question. */
 export type SliceState<A> =

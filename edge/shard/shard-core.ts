@@ -4,6 +4,7 @@
  *
  * A shard is awake while it has links, for these it dialled itself; so it is the clock of the objects below.
  */
+
 import { shardOf } from "../../shared/protocol/address.ts";
 import { type Attach, encodeCancel } from "../../shared/protocol/attach.ts";
 import type { CloseName } from "../../shared/protocol/codes.ts";
@@ -13,7 +14,11 @@ import { type Message, splitBinary, splitText } from "../../shared/protocol/mess
 import { encodeDetach } from "../../shared/protocol/uplink.ts";
 import { VERSION } from "../../shared/protocol/version.ts";
 import { closeQuietly, type HibernatingPeer, type Peer } from "../peer.ts";
+
 import { isOver, OVER, type Principal, PUBLIC } from "../principal.ts";
+
+import { TIME_LIMITS } from "../time-limits.ts";
+
 import type { Answering, AnsweringPorts } from "./answering.ts";
 import { Dialer, type DialerPorts, type Noted } from "./dialer.ts";
 import { Downlink, type DownlinkPorts } from "./downlink.ts";
@@ -42,7 +47,7 @@ export interface ShardSurvivors {
 }
 
 /** How long an endpoint stays attached after its last subscriber has gone. */
-const LINGER_MS = 30_000;
+const LINGER_MS = TIME_LIMITS.lingerMs;
 
 export class ShardCore {
   readonly #ports: ShardPorts;

@@ -13,6 +13,7 @@ import { closeCode, closeQuietly, type HibernatingPeer, type Peer } from "../pee
 import { readPrincipal } from "../principal.ts";
 import { linkRequest, readUplinkRequest, requireShards, shardOfName } from "../routing.ts";
 import { surroundings } from "../surroundings.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 import type { Noted } from "./dialer.ts";
 import type { LatestResult } from "./latest.ts";
 import { Notes } from "./notes.ts";
@@ -22,7 +23,7 @@ import { ShardStore } from "./shard-store.ts";
 
 const UPLINK = "uplink";
 /** An object that doesn't answer in this time isn't waited for. */
-const DIAL_TIMEOUT_MS = 10_000;
+const DIAL_TIMEOUT_MS = TIME_LIMITS.objectDialMs;
 
 export class ShardObject extends DurableObject<Env> implements ShardCalls {
   readonly #core: ShardCore;

@@ -2,10 +2,12 @@
  * The sockets that origins of one slice dialled to a shard: one of them is its active uplink, the others stand by or
  * are fenced. U2, U11–U14 of INTERNALS.md.
  */
+
 import * as v from "valibot";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { formatSlice, isWhole, parseSlice, type Slice, WHOLE } from "../../shared/protocol/slice.ts";
 import { closeQuietly, type HibernatingPeer } from "../peer.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 import { type Candidate, Deadline, firstReady, healthOf, isSilent, nextActive } from "./failover.ts";
 
 export interface SliceUplinksPorts {
@@ -50,7 +52,7 @@ type Attachment = v.InferOutput<typeof AttachmentSchema>;
 const UNKNOWN = { generation: 0, origin: "", ready: false, nextLink: 0 } as const;
 
 /** A standby is heard every second (U9). Where nobody was for this long, it was the shard that didn't hear. */
-const DEAF_MS = 2_000;
+const DEAF_MS = TIME_LIMITS.shardDeafMs;
 
 export class SliceUplinks {
   readonly slice: Slice;

@@ -4,6 +4,7 @@ import type { Streams } from "../../shared/config/streams.ts";
 import type { UplinkKey } from "../../shared/config/uplink-key.ts";
 import { readChallenge, TOKEN_FAULTS, type TokenFault } from "../../shared/protocol/token-fault.ts";
 import { VERSION } from "../../shared/protocol/version.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 import { type Finding, hint, ok, wrong } from "./finding.ts";
 
 export type EdgeFacts =
@@ -18,9 +19,6 @@ export type EdgeFacts =
       readonly body: unknown;
     }
   | { readonly failed: string };
-
-/** What a header's whole seconds and the way can make of two clocks that agree. */
-const CLOCK_MS = 5_000;
 
 const UplinkSchema = v.object({ version: v.number(), shards: v.number() });
 const StreamsSchema = v.object({ streams: v.array(v.object({ topic: v.string() })) });
@@ -109,7 +107,7 @@ function aheadMs({ date, now }: { readonly date: number; readonly now: number })
 
 /** undefined where the clocks agree, or that isn't known. */
 function clockWords(ahead: number): string | undefined {
-  if (Number.isNaN(ahead) || Math.abs(ahead) < CLOCK_MS) return undefined;
+  if (Number.isNaN(ahead) || Math.abs(ahead) < TIME_LIMITS.doctorClockMs) return undefined;
   const seconds = Math.round(Math.abs(ahead) / 1_000);
   return `this machine's clock is ${seconds} s ${ahead > 0 ? "ahead of" : "behind"} the edge's`;
 }

@@ -4,6 +4,9 @@ import { WebSocket } from "ws";
 import type { Streams } from "../../shared/config/streams.ts";
 import type { UplinkKey } from "../../shared/config/uplink-key.ts";
 import { ROUTES, UPLINK_PROTOCOL } from "../../shared/protocol/version.ts";
+
+import { TIME_LIMITS } from "../time-limits.ts";
+
 import { bearerToken } from "../uplink/token.ts";
 import { type EdgeFacts, exposureFindings, uplinkFindings, webSocketFinding } from "./edge-findings.ts";
 import { type Finding, ok, wrong } from "./finding.ts";
@@ -15,7 +18,6 @@ export interface EdgeQuestion {
   readonly streams: Streams | undefined;
 }
 
-const ANSWER_MS = 10_000;
 const BLAME = { address: "EDGE_URL", authorities: "NODE_EXTRA_CA_CERTS", tls: "use http://" };
 /** There is no such shard, so that an upgrade that reaches the edge is answered with 404, and takes nothing over. */
 const NO_SHARD = 99;
@@ -52,7 +54,7 @@ async function ask(url: URL, headers: Record<string, string>): Promise<EdgeFacts
     const answer = await fetch(url, {
       headers,
       redirect: "manual",
-      signal: AbortSignal.timeout(ANSWER_MS),
+      signal: AbortSignal.timeout(TIME_LIMITS.doctorEdgeMs),
     });
     const body: unknown = await answer.json().catch(() => undefined);
     return {
@@ -73,7 +75,7 @@ async function upgradeStatus(url: URL, authorization: string): Promise<number | 
   url.protocol = url.protocol.replace("http", "ws");
   const socket = new WebSocket(url, UPLINK_PROTOCOL, {
     headers: { authorization },
-    handshakeTimeout: ANSWER_MS,
+    handshakeTimeout: TIME_LIMITS.doctorEdgeMs,
     followRedirects: false,
   });
   const status = new Promise<number | string>((resolve) => {

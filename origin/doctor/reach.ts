@@ -2,6 +2,7 @@
 import { lookup } from "node:dns/promises";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
+import { TIME_LIMITS } from "../time-limits.ts";
 
 export interface Address {
   readonly host: string;
@@ -17,8 +18,6 @@ export type Reached =
       readonly code: string;
       readonly message: string;
     };
-
-const CONNECT_MS = 5_000;
 
 /** @param tls undefined for plain TCP. Never rejects. */
 export async function reach(address: Address, tls: ConnectionOptions | undefined): Promise<Reached> {
@@ -43,8 +42,10 @@ function opened(connect: () => Socket, event: "connect" | "secureConnect"): Prom
       resolve(error);
       socket.destroy();
     };
-    socket.setTimeout(CONNECT_MS, () =>
-      end(Object.assign(new Error(`no answer within ${CONNECT_MS} ms`), { code: "ETIMEDOUT" })),
+    socket.setTimeout(TIME_LIMITS.doctorConnectMs, () =>
+      end(
+        Object.assign(new Error(`no answer within ${TIME_LIMITS.doctorConnectMs} ms`), { code: "ETIMEDOUT" }),
+      ),
     );
     socket.once(event, () => end());
     socket.on("error", end);

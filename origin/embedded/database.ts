@@ -10,6 +10,7 @@
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { makeFolder } from "../../shared/node/make-folder.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 
 /**
  * - `unknown_topic`, `unknown_partition`: there is no such thing.
@@ -43,8 +44,6 @@ const APPLICATION_ID = 0x44737472;
 const VERSION = 1;
 
 /** How long a writer waits for the others. Far longer than any append takes, so that it means trouble. */
-const BUSY_TIMEOUT_MS = 10_000;
-const OPEN_RETRY_MS = 10;
 const WAL_KEPT_BYTES = 64 * 1024 * 1024;
 
 /** `record` is clustered by offset: appending and reading are sequential, and trimming drops a prefix. */
@@ -86,7 +85,7 @@ export function openDatabase(path: string): DatabaseSync {
     });
   }
   return guarded(path, () => {
-    const database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+    const database = new DatabaseSync(path, { timeout: TIME_LIMITS.embeddedLogBusyMs });
     try {
       prepare(database, path);
     } catch (error) {
@@ -132,7 +131,7 @@ function isLog(database: DatabaseSync, path: string): boolean {
 
 /** SQLite does not wait for the lock that this one statement needs, so several processes at once must retry. */
 function enterWal(database: DatabaseSync): void {
-  const deadline = Date.now() + BUSY_TIMEOUT_MS;
+  const deadline = Date.now() + TIME_LIMITS.embeddedLogBusyMs;
   const sleeper = new Int32Array(new SharedArrayBuffer(4));
   for (;;) {
     try {
@@ -140,7 +139,7 @@ function enterWal(database: DatabaseSync): void {
       return;
     } catch (error) {
       if (resultCode(error) !== SQLITE.BUSY || Date.now() > deadline) throw error;
-      Atomics.wait(sleeper, 0, 0, OPEN_RETRY_MS);
+      Atomics.wait(sleeper, 0, 0, TIME_LIMITS.embeddedLogOpenAgainMs);
     }
   }
 }

@@ -17,9 +17,9 @@ import {
   type Source,
   SourceError,
 } from "../source/source.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 import { type EmbeddedLog, LogError, type Topic } from "./log.ts";
 
-const POLL_MS = 20;
 /** Bounds of one batch; a single larger record makes a batch of its own. */
 const BATCH_RECORDS = 1_000;
 const BATCH_BYTES = 1024 * 1024;
@@ -140,7 +140,7 @@ export class EmbeddedSource implements Source {
       const waiter: Waiter = { request, end, wake };
       this.#waiters.add(waiter);
       request.signal.addEventListener("abort", wake);
-      this.#poll ??= setInterval(() => this.#look(), POLL_MS).unref();
+      this.#poll ??= setInterval(() => this.#look(), TIME_LIMITS.embeddedLogLookMs).unref();
     });
   }
 

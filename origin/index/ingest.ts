@@ -6,6 +6,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { type Batch, isTorn, type SourceRecord } from "../source/source.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 import { packedBytes } from "./batch-blob.ts";
 import { type Batches, cut } from "./batches.ts";
 import type { IndexedPartition, IndexedPartitions, Stored } from "./indexed-partitions.ts";
@@ -22,7 +23,6 @@ import type { WriteBehind } from "./write-behind.ts";
  */
 const BUFFERED_RECORDS = 4_096;
 const BUFFERED_BYTES = 1024 * 1024;
-const BUFFERED_MS = 200;
 
 /** As many times that are buffered while a commit is better put off (write-behind.ts), but for no longer than that. */
 const PUT_OFF = 8;
@@ -35,9 +35,6 @@ const PASSED_BYTES = 8 * 1024 * 1024;
 
 /** A generation of tails ends at this many bytes of records, so that a restart has little to read again. */
 const GENERATION_BYTES = 32 * 1024 * 1024;
-
-/** How long what was dropped may stay in the WAL, whose pages are overwritten only as others are written. */
-const WAL_KEEPS_MS = 10 * 60_000;
 
 /** Tails that one transaction looks at where all are to be looked at. */
 const SWEPT_AT_ONCE = 4_096;
@@ -115,7 +112,7 @@ export class Ingest {
   emptyWal(): void {
     const waited = this.#now() - (this.#droppedAt ?? this.#now());
     // A clock that was set back has nothing wait for it.
-    if (waited >= 0 && waited < WAL_KEEPS_MS) return;
+    if (waited >= 0 && waited < TIME_LIMITS.indexDroppedMs) return;
     const { busy } = this.#db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get() ?? {};
     if (busy === 0) this.#droppedAt = undefined;
   }
@@ -206,7 +203,7 @@ export class Ingest {
   #hasWaited(): boolean {
     const waited = this.#now() - this.#dirtySince;
     // A clock that was set back has nothing wait for it.
-    return waited >= BUFFERED_MS || waited < 0;
+    return waited >= TIME_LIMITS.indexBufferedMs || waited < 0;
   }
 
   /** @param lasts The offset of the record before each of its key, as far as is known. */

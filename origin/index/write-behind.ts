@@ -8,10 +8,10 @@
  * for that short while commits are better put off.
  */
 import { Worker } from "node:worker_threads";
+import { TIME_LIMITS } from "../time-limits.ts";
 
 /** Bytes of records after which there is something to write back. */
 const STEP_BYTES = 16 * 1024 * 1024;
-const CLOSE_MS = 5_000;
 
 /** Numbers that both threads see: 1 as soon as the thread has let go of the file, and while it finishes. */
 export const CLOSED = 0;
@@ -23,10 +23,14 @@ export interface WriteBehindData {
   readonly shared: Int32Array<SharedArrayBuffer>;
 }
 
+/** `unneeded`: nothing was worth a thread yet. `over`: it was closed, or the thread broke, which has let go then. */
+type State =
+  | { readonly kind: "unneeded" | "over" }
+  | { readonly kind: "idle" | "writing"; readonly thread: Worker };
+
 export class WriteBehind {
   readonly #data: WriteBehindData;
-  #thread: Worker | undefined;
-  #isBusy = false;
+  #state: State = { kind: "unneeded" };
   #bytes = 0;
 
   constructor(path: string) {
@@ -41,20 +45,23 @@ export class WriteBehind {
   /** To be called after a commit of so many bytes. */
   committed(bytes: number): void {
     this.#bytes += bytes;
-    if (this.#isBusy || this.#bytes < STEP_BYTES) return;
+    const state = this.#state;
+    if (state.kind === "writing" || state.kind === "over" || this.#bytes < STEP_BYTES) return;
     this.#bytes = 0;
-    this.#isBusy = true;
-    this.#thread ??= this.#begin();
-    this.#thread.postMessage("write");
+    const thread = state.kind === "idle" ? state.thread : this.#begin();
+    this.#state = { kind: "writing", thread };
+    thread.postMessage("write");
   }
 
   /** Resolves nothing: when it returns the thread has let go of the file. */
   close(): void {
-    if (this.#thread === undefined) return;
-    this.#thread.postMessage("close");
-    Atomics.wait(this.#data.shared, CLOSED, 0, CLOSE_MS);
-    void this.#thread.terminate();
-    this.#thread = undefined;
+    if ("thread" in this.#state) {
+      const { thread } = this.#state;
+      thread.postMessage("close");
+      Atomics.wait(this.#data.shared, CLOSED, 0, TIME_LIMITS.indexThreadEndsMs);
+      void thread.terminate();
+    }
+    this.#state = { kind: "over" };
   }
 
   #begin(): Worker {
@@ -64,10 +71,13 @@ export class WriteBehind {
     // It has nothing to say that would keep a process.
     thread.unref();
     thread.on("message", () => {
-      this.#isBusy = false;
+      if (this.#state.kind === "writing") this.#state = { kind: "idle", thread };
     });
     // Commits do what it leaves undone.
-    thread.on("error", () => Atomics.store(this.#data.shared, FINISHING, 0));
+    thread.on("error", () => {
+      Atomics.store(this.#data.shared, FINISHING, 0);
+      this.#state = { kind: "over" };
+    });
     return thread;
   }
 }

@@ -1,5 +1,7 @@
 /** The brokers as last heard of, and what they say of topics. */
+
 import { SourceError } from "../source/source.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 import { type Address, Connection, type Request } from "./connection.ts";
 import { DialGate } from "./dial-gate.ts";
 import { Fetcher } from "./fetcher.ts";
@@ -9,7 +11,7 @@ import { type BrokerAddress, type Metadata, metadataRequest, type TopicMetadata 
 import type { KafkaSettings } from "./settings.ts";
 
 /** After this, what one broker doesn't say another is asked for, too. */
-const SILENCE_MS = 500;
+const SILENCE_MS = TIME_LIMITS.brokerOtherMs;
 
 interface Broker {
   readonly address: BrokerAddress;

@@ -7,6 +7,7 @@
  * that can end a connection ends in `close`. What kafkajs does is never relied on for that.
  */
 /// <reference path="./kafkajs-parts.d.ts" />
+
 import { once } from "node:events";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { setTimeout as startTimer } from "node:timers";
@@ -16,6 +17,7 @@ import Broker from "kafkajs/src/broker/index.js";
 import ConnectionPool, { type Connection as KafkaConnection } from "kafkajs/src/network/connectionPool.js";
 import type Encoder from "kafkajs/src/protocol/encoder.js";
 import { SourceError } from "../source/source.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 import { AT_ONCE, type Turn } from "./dial-gate.ts";
 import { type Heard, Hearing, SilentError } from "./hearing.ts";
 import type { Credentials, KafkaSettings } from "./settings.ts";
@@ -23,9 +25,9 @@ import { Throttle } from "./throttle.ts";
 import { WireReader } from "./wire.ts";
 
 /** A broker that sends not a byte for so long, while we say anew who we are, or it is asked, is taken for dead. */
-const CONNECT_MS = 10_000;
-const SILENCE_MS = 5_000;
-const KEEP_ALIVE_MS = 60_000;
+const CONNECT_MS = TIME_LIMITS.brokerConnectMs;
+const SILENCE_MS = TIME_LIMITS.brokerSilentMs;
+const KEEP_ALIVE_MS = TIME_LIMITS.brokerKeepAliveMs;
 
 /** Of a request's header, without the client's name: length, key, version, number, and how long the name is. */
 const HEADER_BYTES = 14;

@@ -7,7 +7,9 @@
  * soon after it can be reached again. A trusted one gives its connections at once, but where they end again and again
  * it is dialled no more often in the long run.
  */
-const SPACING_MS = 550;
+import { TIME_LIMITS } from "../time-limits.ts";
+
+const SPACING_MS = TIME_LIMITS.brokerDialSpacingMs;
 /** Dials that may follow one another at once: what a broker's connections take, and a first one to learn of it. */
 const BURST = 4;
 const PER_MS = 2 / 1_000;
@@ -15,7 +17,7 @@ const PER_MS = 2 / 1_000;
  * How long a broker that is dialled may say nothing: one dial that got lost on the way, as on a link that is half-open,
  * keeps all others waiting. Who we are may take a broker time to find out, so it is given more if that wasn't enough.
  */
-const SILENCE = { baseMs: 3_000, maxMs: 10_000 };
+const SILENCE = TIME_LIMITS.brokerDialSilent;
 
 export class DialPolicy {
   #trusted = false;

@@ -7,6 +7,7 @@
  * with short waits, until both can be asked for together again. So a slow reader costs no other any time, and
  * two connections serve any number of partitions.
  */
+import { TIME_LIMITS } from "../time-limits.ts";
 import { type Connection, OtherWayError, TooSlowError } from "./connection.ts";
 import { SilentError } from "./hearing.ts";
 import { Line } from "./line.ts";
@@ -14,10 +15,10 @@ import { telling } from "./patience.ts";
 import { type Fetched, type FetchFrom, fetchRequest, KAFKA_ERROR } from "./requests.ts";
 
 /** How long a broker holds a request for which it has nothing; ends at once where it has something. */
-const LONG_WAIT_MS = 500;
-const SHORT_WAIT_MS = 10;
+const LONG_WAIT_MS = TIME_LIMITS.fetchHeldMs;
+const SHORT_WAIT_MS = TIME_LIMITS.fetchHeldShortMs;
 /** How long it takes at least until it is told that more or less is held back, where nothing else is to be told. */
-const HELD_NEWS_MS = 1_000;
+const HELD_NEWS_MS = TIME_LIMITS.heldBackNewsMs;
 
 /** Wants one answer. */
 interface Ask {

@@ -2,13 +2,14 @@
  * How long to listen for an answer. The deadline is for silence: as long as bytes keep coming, an answer may take as
  * long as its line needs. Pure: time is passed in.
  */
+import { TIME_LIMITS } from "../time-limits.ts";
 
 /** A line that brings fewer bytes than this, in so long, brings nothing. */
-const TRICKLE = { bytes: 4_096, ms: 30_000 };
+const TRICKLE = { bytes: 4_096, ms: TIME_LIMITS.brokerTrickleMs };
 /** How often to look at least. */
-const LOOK_MS = 1_000;
+const LOOK_MS = TIME_LIMITS.brokerLookMs;
 /** A look that comes so much too late shows that this process was busy, not that the broker was silent. */
-const LATE_MS = 250;
+const LATE_MS = TIME_LIMITS.brokerLookLateMs;
 
 /** Not a byte came, or hardly any, though the connection stands, as far as can be seen from here. */
 export class SilentError extends Error {}

@@ -2,21 +2,22 @@
  * What is known of the line to a broker, from how its answers came: how much to ask for at once, so that an answer
  * comes within a second or so, and how long the broker may be silent. Pure.
  */
+import { TIME_LIMITS } from "../time-limits.ts";
 import type { Heard } from "./hearing.ts";
 
 const ANSWER_BYTES = { first: 64 * 1024, min: 16 * 1024, max: 8 * 1024 * 1024 };
 const PARTITION_BYTES = 1024 * 1024;
 /** Answers that take longer get smaller, so that each takes about as long as it should. */
-const SLOW_MS = 2_000;
-const WANTED_MS = 1_000;
+const SLOW_MS = TIME_LIMITS.answerSlowMs;
+const WANTED_MS = TIME_LIMITS.answerWantedMs;
 /** Those that are large, and take no longer, may be larger. */
-const FAST_MS = 500;
+const FAST_MS = TIME_LIMITS.answerFastMs;
 /** Those that came for so long, and would have to for as long again, are better asked for anew. */
-const HOPELESS_MS = 10_000;
+const HOPELESS_MS = TIME_LIMITS.answerHopelessMs;
 /** What an answer has besides records, at most. */
 const OVERHEAD_BYTES = 64 * 1024;
 /** What a broker is given to begin with an answer, and to go on with it; doubled each time that it isn't enough. */
-const SILENCE = { baseMs: 3_000, maxMs: 10_000 };
+const SILENCE = TIME_LIMITS.answerSilent;
 
 export class Line {
   #answerBytes = ANSWER_BYTES.first;

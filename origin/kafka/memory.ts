@@ -6,10 +6,11 @@
  * A reader whose records are handled for long rests on its lease meanwhile. When others have waited for some time such
  * leases are taken away, so that a reader that is stuck holds back only itself; it unpacks again from the start.
  */
+import { TIME_LIMITS } from "../time-limits.ts";
 /** Enough for a dozen of the usual kind. */
 export const UNPACK_BYTES = 48 * 1024 * 1024;
 /** Handling a part takes milliseconds, or is stuck. */
-const REST_MS = 2_000;
+const REST_MS = TIME_LIMITS.unpackedPartMs;
 
 export class Lease {
   readonly bytes: number;

@@ -1,16 +1,18 @@
 /** How long what can pass is tried again, and what Kafka's errors mean for who reads. */
 /// <reference path="./kafkajs-parts.d.ts" />
+
 import { setTimeout } from "node:timers/promises";
 import { createErrorFromCode } from "kafkajs/src/protocol/error.js";
 import { backoff } from "../../shared/core/backoff.ts";
 import { SourceError } from "../source/source.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 import { KAFKA_ERROR } from "./requests.ts";
 
 /** Short, since dials are spaced by themselves: what can be reached again shall be read again soon. */
-const RETRY = { baseMs: 50, maxMs: 400 };
+const RETRY = TIME_LIMITS.kafkaAgain;
 
 /** How often those that wait are told of signs of life. */
-const SIGN_MS = 1_000;
+const SIGN_MS = TIME_LIMITS.kafkaSignMs;
 
 /** Sleeps before the next try after so many. An abort ends it early, and is to be looked for. */
 export async function pause(failures: number, signal: AbortSignal): Promise<void> {

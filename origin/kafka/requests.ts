@@ -7,7 +7,9 @@
  * these, and kafkajs writes and reads the header of the older ones.
  */
 /// <reference path="./kafkajs-parts.d.ts" />
+
 import Encoder from "kafkajs/src/protocol/encoder.js";
+import { TIME_LIMITS } from "../time-limits.ts";
 import type { Request } from "./connection.ts";
 import type { WireReader } from "./wire.ts";
 
@@ -15,7 +17,7 @@ const CONSUMER = -1;
 const READ_COMMITTED = 1;
 const NO_TAGS = 0;
 /** Much may have to come from disks, or from far away: how long a broker may be silent, unless told otherwise. */
-const FETCH_SILENCE_MS = 10_000;
+const FETCH_SILENCE_MS = TIME_LIMITS.fetchSilentMs;
 export const LATEST = -1;
 export const EARLIEST = -2;
 

@@ -27,6 +27,7 @@ import {
   SourceError,
   type UnavailablePartition,
 } from "../source/source.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 import { Cluster } from "./cluster.ts";
 import { FetchLoop, noLeader, partitionIn } from "./fetch-loop.ts";
 import { Memory } from "./memory.ts";
@@ -43,16 +44,16 @@ import {
 } from "./requests.ts";
 import type { KafkaSettings } from "./settings.ts";
 
-const DESCRIBE_PATIENCE_MS = 2_000;
-const READ_PATIENCE_MS = 10_000;
+const DESCRIBE_PATIENCE_MS = TIME_LIMITS.describePatienceMs;
+const READ_PATIENCE_MS = TIME_LIMITS.fetchPatienceMs;
 /** What brokers answer where no record has the time that was asked for. */
 const NO_OFFSET = -1;
 /** Leaders change, and are told of it, in less. */
-const OFFSETS_PATIENCE_MS = 500;
-const OFFSETS_SILENCE_MS = 2_000;
+const OFFSETS_PATIENCE_MS = TIME_LIMITS.offsetsPatienceMs;
+const OFFSETS_SILENCE_MS = TIME_LIMITS.offsetsSilentMs;
 
 /** Reads that hang together are helped together. */
-const RENEW_MS = 5_000;
+const RENEW_MS = TIME_LIMITS.renewMs;
 
 /** A partition's offsets, or why they can't be had. */
 type Offsets = Pick<PartitionInfo, "startOffset" | "endOffset"> | Pick<UnavailablePartition, "unavailable">;

@@ -1,4 +1,5 @@
 /** How long a broker that throttles is left alone, and over which connection it is asked then. Pure: time is passed in. */
+import { TIME_LIMITS } from "../time-limits.ts";
 
 /**
  * Brokers measure what a client takes over the last 11 s, as they are set up by default, and let it pay for a burst
@@ -6,7 +7,7 @@
  * so long they are asked over another one: what they measure has passed by then, and a quota that still holds is told
  * of again, at the cost of one answer.
  */
-const MOST_MS = 12_000;
+const MOST_MS = TIME_LIMITS.brokerThrottledMs;
 
 export class Throttle {
   #until = Number.NEGATIVE_INFINITY;

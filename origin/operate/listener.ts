@@ -5,6 +5,7 @@ import type { Socket } from "node:net";
 import { ERRORS, type ErrorCode } from "../../shared/protocol/codes.ts";
 import { errorBody } from "../../shared/protocol/schemas.ts";
 import type { ListenAddress } from "../settings/config.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 
 export interface Answer {
   readonly status: number;
@@ -18,14 +19,16 @@ export type Routes = ReadonlyMap<string, () => Answer | Promise<Answer>>;
 const READS = ["GET", "HEAD"];
 /** More than probes and scrapers need, few enough that nobody can take the origin's file descriptors here. */
 const MAX_CONNECTIONS = 64;
-const REQUEST_MS = 5_000;
 
 export class Listener {
   readonly #server: Server;
 
   /** Throws, with the setting's name, where the address can't be listened on. */
   static async open({ host, port }: ListenAddress, routes: Routes): Promise<Listener> {
-    const server = createServer({ requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS });
+    const server = createServer({
+      requestTimeout: TIME_LIMITS.statusRequestMs,
+      headersTimeout: TIME_LIMITS.statusRequestMs,
+    });
     server.maxConnections = MAX_CONNECTIONS;
     server.on("request", (request, response) => void respond(request, response, routes));
     server.on("clientError", refuse);

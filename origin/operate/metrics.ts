@@ -5,71 +5,21 @@
  */
 
 import { VERSION } from "../../shared/protocol/version.ts";
-import type { Partition } from "../reading/partitions.ts";
-import type { Meter } from "./meter.ts";
-import { heldSeconds, lagOf, type Status, stateOf, totalsOf } from "./status.ts";
-
-export interface Scrape {
-  /** Undefined while no origin runs in this process. */
-  readonly status: Status | undefined;
-  readonly meter: Meter;
-  /** Of the package. */
-  readonly version: string;
-}
-
-/** A value, and a value for each label. */
-export type Sample = readonly [value: number, ...labels: string[]];
-
-export interface Metric {
-  readonly type: "counter" | "gauge";
-  readonly labels: readonly string[];
-  readonly help: string;
-  readonly read: (scrape: Scrape) => Iterable<Sample>;
-}
-
-/** Partitions with series of their own; those beyond are counted in their topics' only. */
-export const MAX_PARTITIONS = 1_000;
-/** The same for topics. */
-export const MAX_TOPICS = 1_000;
-
-const PARTITION = ["topic", "partition"] as const;
-
-/** One number of the status. */
-const single =
-  (value: (status: Status) => number | undefined): Metric["read"] =>
-  ({ status }) => {
-    const found = status && value(status);
-    return found === undefined ? [] : [[found]];
-  };
-
-const perPartition =
-  (value: (partition: Partition, elapsed: number) => number): Metric["read"] =>
-  ({ status }) =>
-    (status?.partitions ?? [])
-      .slice(0, MAX_PARTITIONS)
-      .map((one) => [value(one, status?.elapsed ?? 0), one.topic, String(one.partition)]);
-
-const perTopic =
-  (value: (topic: Status["topics"][number]) => number): Metric["read"] =>
-  ({ status }) =>
-    (status?.topics ?? []).slice(0, MAX_TOPICS).map((one) => [value(one), one.topic]);
-
-const perShard =
-  (value: (uplink: Status["uplinks"][number]) => number): Metric["read"] =>
-  ({ status }) =>
-    (status?.uplinks ?? []).map((one) => [value(one), String(one.shard)]);
-
-const isOpen = ({ state }: Status["uplinks"][number]): boolean => state === "active" || state === "standby";
-
-const told =
-  (event: "uplink_congested" | "uplink_closed" | "uplink_refused") =>
-  ({ meter }: Scrape): number =>
-    meter.events.get(event) ?? 0;
-
-const readOf =
-  (value: (counts: { records: number; bytes: number }) => number): Metric["read"] =>
-  ({ meter }) =>
-    Array.from(meter.read, ([topic, counts]): Sample => [value(counts), topic]).slice(0, MAX_TOPICS);
+import {
+  isOpen,
+  MAX_PARTITIONS,
+  MAX_TOPICS,
+  type Metric,
+  PARTITION,
+  perPartition,
+  perShard,
+  perTopic,
+  readOf,
+  type Sample,
+  single,
+  told,
+} from "./samples.ts";
+import { heldSeconds, lagOf, stateOf, totalsOf } from "./status.ts";
 
 export const METRICS = {
   distributary_build_info: {

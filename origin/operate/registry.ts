@@ -1,6 +1,7 @@
 /** The metrics as Prometheus reads them. Loaded only where a port is opened. */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
-import { METRICS, type Metric, type Scrape } from "./metrics.ts";
+import { METRICS } from "./metrics.ts";
+import type { Metric, Scrape } from "./samples.ts";
 
 /** Of prom-client's own metrics of the process. */
 const PREFIX = "distributary_";

@@ -2,6 +2,7 @@
 import type { Slice } from "../../shared/protocol/slice.ts";
 import type { IndexFacts, PartitionFacts } from "../index/views.ts";
 import type { Listing, Partition, Partitions } from "../reading/partitions.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 import type { UplinkFacts } from "../uplink/uplinks.ts";
 import type { WatchCounts } from "../watch/counts.ts";
 
@@ -101,7 +102,7 @@ export function lagOf({ next, end }: Partition): number {
 }
 
 /** Longer than transactions usually take. */
-export const HELD_SECONDS = 5;
+export const HELD_SECONDS = TIME_LIMITS.heldBackMs / 1_000;
 
 /** Whether so much time has passed that people should know of it. */
 export function isHeldLong(partition: Partition, elapsed: number): boolean {

@@ -23,6 +23,7 @@
  */
 import type { Start, Stream, Streams } from "../../shared/config/streams.ts";
 import { Troubles } from "../operate/troubles.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 import type { ReadContext, ReadTiming } from "./context.ts";
 import { discover } from "./discovery.ts";
 import { TopicReader } from "./topic-reader.ts";
@@ -35,10 +36,10 @@ export interface ConsumerOptions extends Omit<ReadContext, "troubles" | "timing"
 }
 
 const TIMING: ReadTiming = {
-  retry: { baseMs: 200, maxMs: 10_000 },
-  absentMs: 1_000,
-  describeMs: 4_000,
-  forgetMs: 60_000,
+  retry: TIME_LIMITS.readAgain,
+  absentMs: TIME_LIMITS.topicAbsentMs,
+  describeMs: TIME_LIMITS.topicLookMs,
+  forgetMs: TIME_LIMITS.topicForgetMs,
 };
 
 export class Consumer {

@@ -6,6 +6,7 @@ import { IndexError } from "../index/error.ts";
 import type { Log } from "../operate/log.ts";
 import type { Troubles } from "../operate/troubles.ts";
 import { type Source, SourceError } from "../source/source.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 import type { Forwarder } from "./forwarder.ts";
 import type { Partitions } from "./partitions.ts";
 import type { StallBounds } from "./stall.ts";
@@ -40,7 +41,7 @@ export interface ReadTiming {
 }
 
 /** What can be reached again shall be read again soon: a source sees to it that trying costs its log little. */
-const UNAVAILABLE_MAX_MS = 400;
+const UNAVAILABLE_MAX_MS = TIME_LIMITS.readAgainUnavailableMs;
 
 /** How long to wait before the next try. @param code What failed. */
 export function retryDelay({ timing, random }: ReadContext, failures: number, code = "unavailable"): number {

@@ -4,9 +4,10 @@
  * However fast a log is compacted under a reader that falls behind, again and again: at least half of the time the
  * partition is proved, and one reading serves all that was removed until then. Pure: time is passed in.
  */
+import { TIME_LIMITS } from "../time-limits.ts";
 
 /** Not longer, though the reading before took longer: what is new must come some time. */
-const MOST_MS = 60_000;
+const MOST_MS = TIME_LIMITS.rereadLatestMs;
 
 export class Rereads {
   #beganAt: number | undefined;

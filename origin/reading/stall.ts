@@ -3,6 +3,7 @@
  * answer came. One that only waits, for a slow line, for a log that asks to be left alone or until what failed is
  * tried again, gives signs of that. Pure: time is passed in.
  */
+import { TIME_LIMITS } from "../time-limits.ts";
 export interface StallBounds {
   /** Silent for so long, reading hangs. */
   readonly stallMs: number;
@@ -11,7 +12,7 @@ export interface StallBounds {
 }
 
 /** More than a source needs to notice that its log is silent, and to try again. */
-export const STALL: StallBounds = { stallMs: 20_000, lookMs: 2_000 };
+export const STALL: StallBounds = { stallMs: TIME_LIMITS.readSilentMs, lookMs: TIME_LIMITS.readLookMs };
 
 export class Stall {
   readonly #bounds: StallBounds;

@@ -8,6 +8,7 @@ import {
   SourceError,
   type UnavailablePartition,
 } from "../source/source.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 import {
   isPassing,
   partitionFailed,
@@ -24,7 +25,7 @@ import { STALL } from "./stall.ts";
 const UNANSWERED_STALLS = 3;
 
 /** A topic is looked at no more often than this, whatever is asked: what is asked for can be made up. */
-const LOOK_MS = 1_000;
+const LOOK_MS = TIME_LIMITS.topicSoonestMs;
 
 export class TopicReader {
   readonly #reading: ReadContext;

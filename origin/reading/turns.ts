@@ -3,9 +3,10 @@
  * what they do between two turns of the loop takes a few milliseconds together: setImmediate alone would give every one of
  * them a slice in the same turn.
  */
+import { TIME_LIMITS } from "../time-limits.ts";
 
 /** Of reading and decoding, in one turn of the loop. The slice that passes it is finished. */
-const TURN_MS = 5;
+const TURN_MS = TIME_LIMITS.turnMs;
 
 export class Turns {
   readonly #now: () => number;

@@ -1,11 +1,12 @@
 /** A read that can't hang in silence, whatever its source does: one that does is given up, and says so. */
 import { setTimeout } from "node:timers/promises";
 import type { Batch, ReadRequest } from "../source/source.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 import type { ReadContext } from "./context.ts";
 import { STALL, Stall } from "./stall.ts";
 
 /** How long a read that was ended may take to return. What it still brings then is dropped. */
-const LET_GO_MS = 1_000;
+const LET_GO_MS = TIME_LIMITS.readLetGoMs;
 
 /** Nothing was heard of a read for so long. */
 export class StalledError extends Error {

@@ -5,9 +5,10 @@
  */
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
+import { TIME_LIMITS } from "../time-limits.ts";
 
 /** A file of a network's that hangs holds up no connection for longer. */
-const READ_MS = 2_000;
+const READ_MS = TIME_LIMITS.secretFileMs;
 /** No key, and no bundle of authorities, is as large. */
 const MAX_BYTES = 4 * 1024 * 1024;
 

@@ -9,6 +9,9 @@ import { type Slice, WHOLE } from "../../shared/protocol/slice.ts";
 import { readChallenge, TOKEN_FAULTS } from "../../shared/protocol/token-fault.ts";
 import { ROUTES, VERSION } from "../../shared/protocol/version.ts";
 import type { Log } from "../operate/log.ts";
+
+import { TIME_LIMITS } from "../time-limits.ts";
+
 import type { WatchList } from "../watch/watch-list.ts";
 import { Connection, type ConnectionTiming, type Ended, isRefusal } from "./connection.ts";
 import { Redial, type RedialTiming } from "./redial.ts";
@@ -38,16 +41,14 @@ export interface UplinksTiming extends ConnectionTiming, RedialTiming {
 }
 
 const TIMING: UplinksTiming = {
-  pingMs: 1_000,
-  deadMs: 5_000,
-  batchMs: 2,
-  retry: { baseMs: 250, maxMs: 2_000 },
-  replaced: { baseMs: 1_000, maxMs: 60_000 },
-  refused: { baseMs: 1_000, maxMs: 30_000 },
-  leaveMs: 500,
+  pingMs: TIME_LIMITS.uplinkPingMs,
+  deadMs: TIME_LIMITS.uplinkSilentMs,
+  batchMs: TIME_LIMITS.uplinkBatchMs,
+  retry: TIME_LIMITS.uplinkAgain,
+  replaced: TIME_LIMITS.uplinkReplacedAgain,
+  refused: TIME_LIMITS.uplinkRefusedAgain,
+  leaveMs: TIME_LIMITS.uplinkLeaveMs,
 };
-/** What a shard has to answer a close with. */
-const GRACE_MS = 500;
 
 const ShardsSchema = v.object({
   version: v.number(),
@@ -198,7 +199,7 @@ export class Uplinks {
     });
     const state = this.#shards.get(shard);
     if (state !== undefined) state.connection = connection;
-    const close = () => connection.close("going_away", GRACE_MS);
+    const close = () => connection.close("going_away", TIME_LIMITS.uplinkCloseMs);
     if (signal.aborted) close();
     signal.addEventListener("abort", close);
     const ended = await connection.ended;

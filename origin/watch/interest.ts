@@ -3,9 +3,9 @@
  * that are not answered yet.
  */
 import type { AddressedTo } from "../../shared/protocol/addressed.ts";
-import type { ResetCause } from "../../shared/protocol/codes.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import type { Position } from "../../shared/protocol/position.ts";
+import { type Forwarding, type ForwardingEvent, ON, stepForwarding } from "./forwarding.ts";
 import { Outbox, type ShardPort } from "./outbox.ts";
 import type { Blocked } from "./proof.ts";
 import type { Replayed } from "./replayed.ts";
@@ -40,14 +40,6 @@ export interface Ask {
   replays: number;
 }
 
-/** Where receivers stopped being forwarded to; `cause`, where it is certain that continuity is lost. */
-export interface Behind {
-  readonly from: Position;
-  readonly cause: ResetCause | undefined;
-  /** Epochs of partitions that must be ready before they are told so: what is known of these is not the last yet. */
-  readonly until: readonly string[];
-}
-
 /**
  * Unanswered attaches of one link for one endpoint; past that the oldest is forgotten. Some room for the shard's own,
  * which have no place in what an object may ask (L7).
@@ -58,8 +50,7 @@ const ASKS_PER_LINK = LIMITS.openAsks + 3;
 export class Interest {
   readonly shard: Shard;
   readonly watch: Watch;
-  /** Set while its live links are not forwarded to. */
-  behind: Behind | undefined;
+  #forwarding: Forwarding = ON;
   readonly #live = new Set<number>();
   #address: AddressedTo = { kind: "links", links: [] };
   #asks: readonly Ask[] = [];
@@ -79,6 +70,15 @@ export class Interest {
     return this.#live.size === 0 && this.#asks.length === 0;
   }
 
+  /** How its live links stand to what is read. */
+  get forwarding(): Forwarding {
+    return this.#forwarding;
+  }
+
+  step(event: ForwardingEvent): void {
+    this.#forwarding = stepForwarding(this.#forwarding, event);
+  }
+
   /** All links that are live. */
   get address(): AddressedTo {
     return this.#address;
@@ -90,7 +90,7 @@ export class Interest {
 
   /** Whether it should get a turn. */
   get hasWork(): boolean {
-    return this.behind !== undefined || this.nextAsk !== undefined;
+    return this.#forwarding.kind !== "on" || this.nextAsk !== undefined;
   }
 
   get nextAsk(): Ask | undefined {
@@ -131,7 +131,7 @@ export class Interest {
     this.#first.delete(link);
     this.#live.delete(link);
     this.#address = { kind: "links", links: [...this.#live] };
-    if (!this.isLive) this.behind = undefined;
+    if (!this.isLive) this.step({ kind: "left" });
   }
 }
 

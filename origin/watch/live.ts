@@ -13,12 +13,12 @@ export function forward(ports: SubjectPorts, watch: Watch, record: IndexedRecord
   const previous = watch.tails.get(record.epoch);
   let frame: Frame | undefined;
   for (const interest of watch.interests.values()) {
-    if (!interest.isLive || interest.behind !== undefined) continue;
+    if (!interest.isLive || interest.forwarding.kind !== "on") continue;
     const { shard, address } = interest;
     if (shard.congested) {
       // Who is live has all that came before this record.
       const from = withComponent(standingOf(ports, watch), record.epoch, previous ?? record.offset - 1);
-      interest.behind = { from, cause: undefined, until: [] };
+      interest.step({ kind: "congested", from });
       shard.work.add(interest);
       continue;
     }
@@ -36,9 +36,7 @@ export function forward(ports: SubjectPorts, watch: Watch, record: IndexedRecord
 export function lose(watch: Watch, cause: ResetCause, until?: string): void {
   for (const interest of watch.interests.values()) {
     if (!interest.isLive) continue;
-    const { from = new Map(watch.tails), until: others = [] } = interest.behind ?? {};
-    const epochs = until === undefined || others.includes(until) ? others : [...others, until];
-    interest.behind = { from, cause, until: epochs };
+    interest.step({ kind: "lost", at: new Map(watch.tails), cause, until });
     interest.shard.queue(interest);
   }
 }

@@ -4,6 +4,7 @@
  */
 import type { ResetCause } from "../../shared/protocol/codes.ts";
 import { offsetIn, type Position } from "../../shared/protocol/position.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 import { neededOf, type Subject, type SubjectPorts, speakersOf } from "./subject.ts";
 
 export interface ProofPorts extends SubjectPorts {
@@ -29,9 +30,6 @@ export type Blocked =
     }
   /** Until the log has been read again. */
   | { readonly kind: "log"; readonly patient: false };
-
-/** How long that patience lasts (R5), in milliseconds. */
-export const AHEAD_PATIENCE_MS = 15_000;
 
 /** `fresh` where nobody asked for a proof. */
 export type Proof = "recovered" | "fresh" | ResetCause;
@@ -63,7 +61,7 @@ export function examine(ports: ProofPorts, subject: Subject, inquiry: Inquiry): 
   const { endpoint } = subject;
   const all = ports.partitions.of(endpoint.topic);
   if (all === undefined) return { kind: "blocked", blocked: { kind: "topic", patient: false } };
-  const isPatient = ports.now() - at < AHEAD_PATIENCE_MS;
+  const isPatient = ports.now() - at < TIME_LIMITS.askAheadMs;
   for (const [epoch, offset] of from ?? []) {
     const partition = ports.partitions.find(endpoint.topic, epoch);
     const isNew = partition === undefined && all.some((other) => isOfOneTopic(other.epoch, epoch));

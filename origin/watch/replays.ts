@@ -15,6 +15,7 @@ import { ownedBytes } from "../../shared/core/owned.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { type IndexedRecord, recordBytes } from "../index/record.ts";
 import { type Batch, isTorn, type Source, SourceError, type SourceRecord } from "../source/source.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 import type { AnswerBounds } from "./answer-bounds.ts";
 import { keyText } from "./key-text.ts";
 import type { Gap } from "./proof.ts";
@@ -29,9 +30,9 @@ export interface ReplayTiming {
 }
 
 const TIMING: ReplayTiming = {
-  retry: { baseMs: 200, maxMs: 5_000 },
-  silentScanMs: 20_000,
-  noProgressMs: 60_000,
+  retry: TIME_LIMITS.replayAgain,
+  silentScanMs: TIME_LIMITS.replaySilentMs,
+  noProgressMs: TIME_LIMITS.replayNoProgressMs,
 };
 /** What one scan may hold for all whom it serves. */
 const SCAN_BYTES = 32 * 1024 * 1024;

@@ -2,7 +2,6 @@
  * Pays what is owed on uplinks, in small steps: attaches are answered and their links go live in the same
  * step (U5, U6), and endpoints that fell behind while the uplink was congested are caught up (U10).
  */
-
 import { encodeAnswer } from "../../shared/core/answer.ts";
 import type { AddressedTo } from "../../shared/protocol/addressed.ts";
 import { encodeWaiting, UNASKED } from "../../shared/protocol/attach.ts";
@@ -11,7 +10,7 @@ import { NOTHING, reaches } from "../../shared/protocol/position.ts";
 import { type AnswerPorts, answerRecent, answerRecovered } from "./answer.ts";
 import type { BlockedAsks } from "./blocked-asks.ts";
 import type { WatchCounts } from "./counts.ts";
-import type { Ask, Behind, Interest, Shard } from "./interest.ts";
+import type { Ask, Interest, Shard } from "./interest.ts";
 import { examine, type Gap, gapsIn, prove } from "./proof.ts";
 import { isFilled, joined, leftOf } from "./replayed.ts";
 import type { Replays } from "./replays.ts";
@@ -47,7 +46,7 @@ export class Serving {
       const [interest] = shard.work;
       if (interest === undefined || shard.congested) break;
       shard.work.delete(interest);
-      const mayCatchUp = interest.behind !== undefined && !this.#isHeldBack(interest, interest.behind);
+      const mayCatchUp = interest.forwarding.kind !== "on" && !this.#isHeldBack(interest);
       bytes += mayCatchUp ? this.#catchUp(interest) : this.#answer(interest);
       if (mayCatchUp ? interest.hasWork : interest.nextAsk !== undefined) shard.work.add(interest);
     }
@@ -56,8 +55,9 @@ export class Serving {
   }
 
   /** Whether what would be told isn't known yet. A partition that can't be read any more holds nobody back. */
-  #isHeldBack({ watch }: Interest, { until }: Behind): boolean {
-    return until.some((epoch) => {
+  #isHeldBack({ watch, forwarding }: Interest): boolean {
+    if (forwarding.kind !== "lost") return false;
+    return forwarding.until.some((epoch) => {
       const partition = this.#ports.partitions.find(watch.endpoint.topic, epoch);
       return partition !== undefined && !partition.ready && !partition.stopped;
     });
@@ -131,17 +131,18 @@ export class Serving {
    * bytes sent.
    */
   #catchUp(interest: Interest): number {
-    const { behind, address, watch } = interest;
-    if (behind === undefined) return 0;
-    const proof = behind.cause ?? prove(this.#ports, watch, behind.from);
+    const { forwarding, address, watch } = interest;
+    if (forwarding.kind === "on") return 0;
+    const { from } = forwarding;
+    const proof = forwarding.kind === "lost" ? forwarding.cause : prove(this.#ports, watch, from);
     if (proof === "recovered") {
-      const page = answerRecovered(this.#ports, watch, behind.from);
+      const page = answerRecovered(this.#ports, watch, from);
       const { to, verdict } = page.attached;
-      interest.behind = reaches(to, verdict.head) ? undefined : { from: to, cause: undefined, until: [] };
+      interest.step({ kind: "caughtUp", to, whole: reaches(to, verdict.head) });
       return this.#send(interest, address, page.frames, page.frames);
     }
-    interest.behind = undefined;
-    const { attached, frames } = answerRecent(this.#ports, watch, behind.from, proof);
+    interest.step({ kind: "told" });
+    const { attached, frames } = answerRecent(this.#ports, watch, from, proof);
     this.#counts.reset++;
     return this.#send(interest, address, encodeAnswer({ ...attached, id: UNASKED }, frames), frames);
   }

@@ -19,6 +19,7 @@ import { WHOLE, within } from "../../shared/protocol/slice.ts";
 import { encodeQuestionError } from "../../shared/protocol/uplink.ts";
 import type { IndexedRecord } from "../index/record.ts";
 import type { Partition } from "../reading/partitions.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 import { answerLatest } from "./answer.ts";
 import { BlockedAsks } from "./blocked-asks.ts";
 import { newWatchCounts } from "./counts.ts";
@@ -26,7 +27,6 @@ import { type Ask, Interest, Shard, type Watch } from "./interest.ts";
 import { keyText } from "./key-text.ts";
 import { forward, lose } from "./live.ts";
 import type { ShardPort } from "./outbox.ts";
-import { AHEAD_PATIENCE_MS } from "./proof.ts";
 import { Serving, type ServingPorts } from "./serving.ts";
 import { type Endpoint, isHome, tailsIn } from "./subject.ts";
 
@@ -150,12 +150,13 @@ export class WatchList {
   becameReady({ topic, epoch }: Partition): void {
     for (const { interests } of this.#watchesOf(topic))
       for (const interest of interests.values())
-        if (interest.behind?.until.includes(epoch)) interest.shard.queue(interest);
+        if (interest.forwarding.kind === "lost" && interest.forwarding.until.includes(epoch))
+          interest.shard.queue(interest);
   }
 
   /** To be called every second or so: who has waited long enough gets a turn (R5). */
   passTime(): void {
-    const due = this.#blocked.takeTired(this.#ports.now() - AHEAD_PATIENCE_MS);
+    const due = this.#blocked.takeTired(this.#ports.now() - TIME_LIMITS.askAheadMs);
     for (const ask of due) ask.interest.shard.queue(ask.interest);
   }
 
@@ -167,7 +168,7 @@ export class WatchList {
       if (gone.length > 0) lose(watch, "epoch");
       // What they waited for may have gone.
       for (const interest of watch.interests.values())
-        if (interest.behind !== undefined) interest.shard.queue(interest);
+        if (interest.forwarding.kind !== "on") interest.shard.queue(interest);
       for (const epoch of gone) watch.tails.delete(epoch);
       for (const [epoch, tail] of tails) if (!watch.tails.has(epoch)) watch.tails.set(epoch, tail);
     }

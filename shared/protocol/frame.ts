@@ -22,7 +22,7 @@ export type Value =
 /** A record header. Kafka's values are bytes: a string where they are UTF-8, null where there is none. */
 export type Header = readonly [name: string, value: string | Uint8Array | null];
 
-export interface UpdateHeader extends Chained {
+export interface Update extends Chained {
   /** Canonical path. */
   readonly endpoint: string;
   /** Milliseconds since 1970; undefined where the record has none. */
@@ -30,9 +30,6 @@ export interface UpdateHeader extends Chained {
   readonly headers: readonly Header[];
   /** There were headers, of so many bytes, which were too large to travel (F8). */
   readonly headersOmitted?: number;
-}
-
-export interface Update extends UpdateHeader {
   readonly value: Value;
 }
 

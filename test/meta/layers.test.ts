@@ -97,6 +97,22 @@ describe("layers", () => {
 });
 
 describe("one thought, one place", () => {
+  test("the forms of a record are those that INTERNALS.md names, each declared once, where it says", () => {
+    const text = readFileSync(join(root, "shared/INTERNALS.md"), "utf8");
+    const [, table = ""] = /^\| Form of a record \|.*\n\|[-|]+\n((?:\|.*\n)+)/m.exec(text) ?? [];
+    const named = [...table.matchAll(/^\| `(\w+)` \|.*\| `(.+)` \|$/gm)];
+
+    expect(named.length).toBe(6);
+    for (const [, name, folder = ""] of named) {
+      const declared = sources.filter((path) => {
+        const code = readFileSync(join(root, path), "utf8");
+        return new RegExp(`^export (?:interface|type|class) ${name}\\b`, "m").test(code);
+      });
+      if (name === "Frame") expect(declared).toEqual(["shared/protocol/frame.ts"]);
+      else expect(declared.map((path) => path.startsWith(folder))).toEqual([true]);
+    }
+  });
+
   test("[P3] only shared/protocol/position.ts knows where a position without an epoch stands", () => {
     const elsewhere = sources
       .filter((path) => layerOf(path) !== ALL && path !== "shared/protocol/position.ts")

@@ -2,9 +2,9 @@
  * An origin in a simulation: it reads the log in order, as far as it is let, into an index of its own, which outlives
  * its process, answers from that, and forwards what is watched. Its process can be stopped and killed.
  */
+import { TIME_LIMITS } from "../../origin/time-limits.ts";
 import type { AnswerBounds } from "../../origin/watch/answer-bounds.ts";
 import type { ShardPort } from "../../origin/watch/outbox.ts";
-import { AHEAD_PATIENCE_MS } from "../../origin/watch/proof.ts";
 import type { Stream } from "../../shared/config/streams.ts";
 import { encodeAddressed } from "../../shared/protocol/addressed.ts";
 import type { Attach, Cancel } from "../../shared/protocol/attach.ts";
@@ -291,7 +291,7 @@ export class SimulatedOrigin {
   #attach(link: number, attach: Attach): void {
     this.#watched.set(attach.endpoint, (this.#watched.get(attach.endpoint) ?? new Set()).add(link));
     const isWaiting = this.#uplink?.attach(link, attach);
-    if (isWaiting) this.#ports.after(AHEAD_PATIENCE_MS - (attach.waited ?? 0), () => this.tick());
+    if (isWaiting) this.#ports.after(TIME_LIMITS.askAheadMs - (attach.waited ?? 0), () => this.tick());
     const open = this.#uplink?.openOn(link) ?? 0;
     if (open > LIMITS.openAsks) this.#ports.problem(`${open} questions of one link are open`);
   }

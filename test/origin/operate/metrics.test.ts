@@ -3,8 +3,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { Meter } from "../../../origin/operate/meter.ts";
-import { METRICS, type Metric } from "../../../origin/operate/metrics.ts";
+import { METRICS } from "../../../origin/operate/metrics.ts";
 import { MetricsRegistry } from "../../../origin/operate/registry.ts";
+import type { Metric } from "../../../origin/operate/samples.ts";
 import type { Status } from "../../../origin/operate/status.ts";
 import { madeUpStatus, NOW } from "../../support/status.ts";
 

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { AHEAD_PATIENCE_MS } from "../../../origin/watch/proof.ts";
+import { TIME_LIMITS } from "../../../origin/time-limits.ts";
 import { LIMITS } from "../../../shared/protocol/limits.ts";
 import { formatPosition, NOTHING, parsePosition } from "../../../shared/protocol/position.ts";
 import { RecordingShard } from "../../support/recording-shard.ts";
@@ -218,7 +218,7 @@ describe("an attach from a position", () => {
   test("[R4] a position beyond what a fully read partition holds is ahead; its end is not", () => {
     fill([2, "a"], [6, "a"]);
 
-    const ahead = answer("x:7", () => origin.pass(AHEAD_PATIENCE_MS));
+    const ahead = answer("x:7", () => origin.pass(TIME_LIMITS.askAheadMs));
     expect(ahead).toMatchObject({ recovered: false, cause: "ahead", to: "x:6", offsets: [2, 6] });
     expect(answer("x:6")).toMatchObject({ recovered: true });
   });
@@ -290,14 +290,14 @@ describe("what must wait", () => {
     fill([0, "a"]);
     origin.forwarder.batch("t", 0, "x", { records: [], nextOffset: 1, endOffset: 9 });
 
-    expect(answer("x:8", () => origin.pass(AHEAD_PATIENCE_MS))).toBe("waiting");
-    expect(answer("x:9", () => origin.pass(AHEAD_PATIENCE_MS))).toMatchObject({ cause: "ahead" });
+    expect(answer("x:8", () => origin.pass(TIME_LIMITS.askAheadMs))).toBe("waiting");
+    expect(answer("x:9", () => origin.pass(TIME_LIMITS.askAheadMs))).toMatchObject({ cause: "ahead" });
   });
 
   test("[R5] past the end that is known of a ready partition for 15 s: another origin may have sent what comes next", () => {
     fill([0, "a"]);
 
-    expect(answer("x:1", () => origin.pass(AHEAD_PATIENCE_MS - 1))).toBe("waiting");
+    expect(answer("x:1", () => origin.pass(TIME_LIMITS.askAheadMs - 1))).toBe("waiting");
     expect(answer("x:1", () => origin.read(0, "x", record(1, "a", "2")))).toMatchObject({
       recovered: true,
       position: "x:1",
@@ -315,7 +315,7 @@ describe("what must wait", () => {
     expect(answer("tt.1:0", looked)).toBe("waiting");
     expect(origin.looks).toEqual(["t"]);
     expect(answer("tt.1:0", () => origin.forwarder.looks("t")())).toMatchObject({ cause: "epoch" });
-    expect(answer("tt.1:0", () => origin.pass(AHEAD_PATIENCE_MS))).toMatchObject({ cause: "epoch" });
+    expect(answer("tt.1:0", () => origin.pass(TIME_LIMITS.askAheadMs))).toMatchObject({ cause: "epoch" });
     const found = answer("tt.0:0,tt.1:0", () => {
       origin.describe({ epoch: "tt.0" }, { epoch: "tt.1" });
       origin.read(1, "tt.1", record(0, "a", "2"));

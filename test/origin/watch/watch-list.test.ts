@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import type { IndexedRecord } from "../../../origin/index/record.ts";
-import { AHEAD_PATIENCE_MS } from "../../../origin/watch/proof.ts";
+import { TIME_LIMITS } from "../../../origin/time-limits.ts";
 import { LIMITS } from "../../../shared/protocol/limits.ts";
 import { NOTHING, parsePosition } from "../../../shared/protocol/position.ts";
 import { RecordingShard } from "../../support/recording-shard.ts";
@@ -191,7 +191,7 @@ describe("attaches", () => {
     origin.read(0, "x", record(5, "b", "5"));
     shard.work();
     expect(ids()).toEqual(["attached 2"]);
-    origin.pass(AHEAD_PATIENCE_MS);
+    origin.pass(TIME_LIMITS.askAheadMs);
     shard.work();
 
     expect(ids()).toEqual(["attached 1"]);
@@ -202,13 +202,13 @@ describe("attaches", () => {
       endpoint: "/t/a",
       id: 1,
       from: at("x:9"),
-      waited: AHEAD_PATIENCE_MS - 1,
+      waited: TIME_LIMITS.askAheadMs - 1,
     });
     origin.watchList.attach(shard, 1, {
       endpoint: "/t/a",
       id: 2,
       from: at("x:9"),
-      waited: AHEAD_PATIENCE_MS,
+      waited: TIME_LIMITS.askAheadMs,
     });
     shard.work();
     expect(shard.taken()).toEqual([
@@ -231,7 +231,7 @@ describe("attaches", () => {
 
     origin.watchList.cancel(shard, 1, { endpoint: "/t/a", id: 2 });
     origin.watchList.cancel(shard, 2, { endpoint: "/t/a", id: 3 });
-    origin.pass(AHEAD_PATIENCE_MS);
+    origin.pass(TIME_LIMITS.askAheadMs);
     shard.work();
     write(0);
 

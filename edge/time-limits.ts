@@ -1,0 +1,51 @@
+/**
+ * How long the edge waits for what, and how often it looks. One table; docs/time-limits.md has it for people, and a
+ * test sees that both agree. Waits that grow have bounds (backoff.ts).
+ */
+import type { BackoffBounds } from "../shared/core/backoff.ts";
+
+export const TIME_LIMITS = {
+  // Shards
+  /** A silent active uplink is taken for dead, one that isn't ready may be replaced (U13). */
+  failoverMs: 3_000,
+  /** The longest that this is doubled to (U13). */
+  failoverLongestMs: 30_000,
+  /** A time that was long enough for so long is halved again (U13). */
+  failoverSteadyMs: 60_000,
+  /** If no standby was heard for so long, it was the shard that didn't hear (U13). */
+  shardDeafMs: 2_000,
+  /** A slice that says nothing is waited for, if another one can answer (N6). */
+  sliceSilentMs: 1_000,
+  /** For the answer to a GET (U8). */
+  questionMs: 5_000,
+  /** GETs that want a later answer wait for the one that is under way (U8). */
+  questionUnderWayMs: 1_000,
+  /** An endpoint stays attached after its last subscriber has gone (L5). */
+  lingerMs: 30_000,
+  /** For an object to take a link. */
+  objectDialMs: 10_000,
+  /** Between dials of an object. */
+  objectDialAgain: { baseMs: 250, maxMs: 30_000 },
+  /** The dials of a shard that restarts are spread over so long. */
+  objectDialSpreadMs: 1_000,
+  /** Objects that attach so soon after one another are noted together. */
+  notesMs: 5,
+  // Endpoint objects
+  /** Between asks for a link. */
+  linkAgain: { baseMs: 250, maxMs: 10_000 },
+  /** A shard that has noted an object has dialled it within so long, or will not. */
+  linkDialMs: 15_000,
+  /** Before an object asks a shard that dials all by itself after a break. */
+  linkLaterMs: 1_000,
+  /** Over so long more these are spread. */
+  linkLaterSpreadMs: 4_000,
+  /** Between two looks at whether a full subscriber has room. */
+  roomLookMs: 50,
+  /** A subscriber that takes nothing for so long while catching up is closed (S9). */
+  takesNothingMs: 30_000,
+  /** Less than that isn't a clock that was set back. */
+  clockSetBackMs: 2_000,
+  // The Worker
+  /** For a shard to say how it is. */
+  shardStatusMs: 5_000,
+} satisfies Readonly<Record<string, number | BackoffBounds>>;

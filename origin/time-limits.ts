@@ -1,0 +1,153 @@
+/**
+ * How long the origin waits for what, and how often it looks. One table; docs/time-limits.md has it for people, and a
+ * test sees that both agree. Waits that grow have bounds (backoff.ts).
+ */
+import type { BackoffBounds } from "../shared/core/backoff.ts";
+
+export const TIME_LIMITS = {
+  // The process
+  /** How often the index is given a turn to write and to drop. */
+  indexTickMs: 100,
+  /** Between turns of the index that failed. */
+  indexTickAgain: { baseMs: 1_000, maxMs: 30_000 },
+  /** An index that breaks again so soon after it was built is not built once more. */
+  indexBrokenAgainMs: 60_000,
+  /** Between two lines of status in the log. */
+  statusLogMs: 30_000,
+  /** Between two looks at progress, and at records that nobody sees. */
+  progressMs: 10_000,
+  /** Between two looks at partitions that a transaction holds back. */
+  heldBackLookMs: 1_000,
+  /** A partition held back for so long is told of: longer than transactions usually take. */
+  heldBackMs: 5_000,
+  /** At the end, for a source or a shard to let go. */
+  letGoMs: 1_500,
+  /** For a request to the status port to come in whole. */
+  statusRequestMs: 5_000,
+  /** For a file of a secret to be read anew. */
+  secretFileMs: 2_000,
+  // Uplinks
+  /** Between two pings (U9). */
+  uplinkPingMs: 1_000,
+  /** An uplink on which nothing is heard for so long is dead; a dial that takes longer has failed (U9). */
+  uplinkSilentMs: 5_000,
+  /** What is read so soon after a message leaves together in the next one. */
+  uplinkBatchMs: 2,
+  /** Between dials of an edge that can't be reached, or closes. */
+  uplinkAgain: { baseMs: 250, maxMs: 2_000 },
+  /** Between dials after another uplink has taken over (U12). */
+  uplinkReplacedAgain: { baseMs: 1_000, maxMs: 60_000 },
+  /** Between dials of an edge that refuses. */
+  uplinkRefusedAgain: { baseMs: 1_000, maxMs: 30_000 },
+  /** For a shard to let go of an uplink that leaves (U15). */
+  uplinkLeaveMs: 500,
+  /** For a shard to answer a close. */
+  uplinkCloseMs: 500,
+  // Answers
+  /** An ask from past all that is known waits for so long (R5). */
+  askAheadMs: 15_000,
+  /** Between tries to read the log again (R7). */
+  replayAgain: { baseMs: 200, maxMs: 5_000 },
+  /** Reading the log again is begun anew after such a silence (R7). */
+  replaySilentMs: 20_000,
+  /** Reading the log again is given up after so long without a record (R7). */
+  replayNoProgressMs: 60_000,
+  // The index and the embedded log
+  /** Records are buffered for so long before they are written. */
+  indexBufferedMs: 200,
+  /** What was dropped may stay in the WAL for so long. */
+  indexDroppedMs: 600_000,
+  /** For the thread that writes the WAL back to let go of the file. */
+  indexThreadEndsMs: 5_000,
+  /** Between two looks at the embedded log. */
+  embeddedLogLookMs: 20,
+  /** For other writers of the embedded log: far longer than any append takes. */
+  embeddedLogBusyMs: 10_000,
+  /** Between tries to open the embedded log while another process makes it. */
+  embeddedLogOpenAgainMs: 10,
+  // Reading, whatever the log
+  /** Between tries to read a partition. */
+  readAgain: { baseMs: 200, maxMs: 10_000 },
+  /** The longest of these while the log can't be reached. */
+  readAgainUnavailableMs: 400,
+  /** Between looks for a topic that isn't there. */
+  topicAbsentMs: 1_000,
+  /** Between looks at a topic's partitions (R9). */
+  topicLookMs: 4_000,
+  /** A topic is looked at no sooner than this, whoever asks (R5). */
+  topicSoonestMs: 1_000,
+  /** A topic that has gone is forgotten after so long. */
+  topicForgetMs: 60_000,
+  /** A read that says nothing for so long, though there is more, hangs. */
+  readSilentMs: 20_000,
+  /** Between two looks at whether a read hangs. */
+  readLookMs: 2_000,
+  /** For a read that was ended to return. */
+  readLetGoMs: 1_000,
+  /** A partition of which more was removed is read again after so long at the latest (R8). */
+  rereadLatestMs: 60_000,
+  /** Of reading and decoding in one turn of the loop. */
+  turnMs: 5,
+  // Kafka
+  /** For a broker to be connected to. */
+  brokerConnectMs: 10_000,
+  /** A broker that is asked and sends nothing for so long is taken for dead. */
+  brokerSilentMs: 5_000,
+  /** A broker that throttles for longer is asked over another connection. */
+  brokerThrottledMs: 12_000,
+  /** For a broker to take a connection; doubled each time that it isn't enough. */
+  brokerDialSilent: { baseMs: 3_000, maxMs: 10_000 },
+  /** Before TCP looks whether an idle connection still stands. */
+  brokerKeepAliveMs: 60_000,
+  /** After this, what one broker doesn't say another is asked for, too. */
+  brokerOtherMs: 500,
+  /** Between dials of a broker that isn't trusted to take more. */
+  brokerDialSpacingMs: 550,
+  /** A line that brings nearly nothing for so long brings nothing. */
+  brokerTrickleMs: 30_000,
+  /** Between two looks at whether a broker is silent. */
+  brokerLookMs: 1_000,
+  /** A look that comes so late shows that this process was busy. */
+  brokerLookLateMs: 250,
+  /** Between tries of what can pass. */
+  kafkaAgain: { baseMs: 50, maxMs: 400 },
+  /** Between two signs of life to those that wait. */
+  kafkaSignMs: 1_000,
+  /** A topic that can't be described is asked for again for so long. */
+  describePatienceMs: 2_000,
+  /** Partitions without a leader are asked for again for so long. */
+  offsetsPatienceMs: 500,
+  /** For a broker to say where a partition begins and ends. */
+  offsetsSilentMs: 2_000,
+  /** Reads that hang within so long of one another are helped together. */
+  renewMs: 5_000,
+  /** A Fetch that fails is tried again for so long. */
+  fetchPatienceMs: 10_000,
+  /** A broker may be silent for so long before it answers a Fetch. */
+  fetchSilentMs: 10_000,
+  /** A broker holds a Fetch for so long if it has nothing. */
+  fetchHeldMs: 500,
+  /** The same while other partitions have more. */
+  fetchHeldShortMs: 10,
+  /** Between two notes that more or less is held back. */
+  heldBackNewsMs: 1_000,
+  /** An answer of a slow line should take so long. */
+  answerWantedMs: 1_000,
+  /** Answers that take longer get smaller. */
+  answerSlowMs: 2_000,
+  /** Large ones that take no longer may get larger. */
+  answerFastMs: 500,
+  /** One that came for so long, and would for as long again, is asked for anew. */
+  answerHopelessMs: 10_000,
+  /** For a broker to begin an answer, and to go on with it; doubled each time that it isn't enough. */
+  answerSilent: { baseMs: 3_000, maxMs: 10_000 },
+  /** For an unpacked part to be handled before others get its memory. */
+  unpackedPartMs: 2_000,
+  // npm run doctor
+  /** For a broker to be connected to. */
+  doctorConnectMs: 5_000,
+  /** For the edge to answer. */
+  doctorEdgeMs: 10_000,
+  /** Clocks that seem less apart agree: headers have whole seconds, and take their time. */
+  doctorClockMs: 5_000,
+} satisfies Readonly<Record<string, number | BackoffBounds>>;

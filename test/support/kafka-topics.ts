@@ -2,19 +2,14 @@
  * What tests do to topics besides writing to them. Each resolves when it has been done, however often brokers had to be
  * asked, and when all of them know.
  */
-import {
-  type AclOperationTypes,
-  AclPermissionTypes,
-  AclResourceTypes,
-  type Admin,
-  ConfigResourceTypes,
-  type ITopicConfig,
-  ResourcePatternTypes,
-} from "kafkajs";
+import kafkajs, { type AclOperationTypes, type Admin, type ITopicConfig } from "kafkajs";
 import { Connection } from "../../origin/kafka/connection.ts";
 import { KAFKA_ERROR, metadataRequest } from "../../origin/kafka/requests.ts";
 import { eventually } from "./deadline.ts";
 import type { KafkaBroker } from "./kafka-broker.ts";
+
+/** Node finds only some of the names that a CommonJS package exports. */
+const { AclPermissionTypes, AclResourceTypes, ConfigResourceTypes, ResourcePatternTypes } = kafkajs;
 
 /** For brokers on a machine that has much else to do. */
 const DONE_MS = 60_000;

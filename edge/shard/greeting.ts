@@ -4,10 +4,8 @@
  */
 import type { CloseName } from "../../shared/protocol/codes.ts";
 import { closeQuietly, type HibernatingPeer } from "../peer.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 import { fenceStranger, greet, strangersStanding, verifiedName } from "./slice-uplinks.ts";
-
-/** For a hello. An origin that has heard nothing of its own for 5 s dials again, so none that works is cut off. */
-const HELLO_MS = 10_000;
 
 export class Greeting {
   readonly #now: () => number;
@@ -38,7 +36,8 @@ export class Greeting {
   /** Something has arrived at the shard. */
   arrived(): void {
     if (this.#waiting.size === 0) return;
-    const before = this.#now() - HELLO_MS;
+    // An origin that has heard nothing of its own for 5 s dials again, so none that works is cut off.
+    const before = this.#now() - TIME_LIMITS.uplinkHelloMs;
     for (const [name, { since }] of this.#waiting) {
       if (since > before) return;
       this.#refuse(name, "going_away");

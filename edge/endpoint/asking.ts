@@ -99,6 +99,7 @@ export class Asking<S extends Peer> {
   }
 
   #recall(): void {
+    this.#replica.recall();
     this.#subscribers.recall(this.#replica.position ?? NOTHING, this.#ports.now());
   }
 

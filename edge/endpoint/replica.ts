@@ -132,6 +132,14 @@ export class Replica {
     if (known.latest === undefined && reaches(span.to, position)) known.latest = kept.latest;
   }
 
+  /**
+   * Another source goes on from this position. Of an epoch in which it names nothing that source need not speak, so what was
+   * proved there before isn't any longer.
+   */
+  recall(): void {
+    if (this.#known.kind === "something") this.#known.window.confine(this.#known.position);
+  }
+
   /** Says that there is no latest update to be had, so that nobody waits for one. */
   giveUpLatest(): void {
     if (this.#known.kind === "something") this.#known.latest ??= "none";

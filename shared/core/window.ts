@@ -68,6 +68,11 @@ export class Window {
     if (!this.#floors.has(epoch)) this.#floors.set(epoch, floor);
   }
 
+  /** Vouches for no epoch any longer but these; of others it must hold nothing. */
+  confine(epochs: Position): void {
+    for (const epoch of [...this.#floors.keys()]) if (!epochs.has(epoch)) this.#floors.delete(epoch);
+  }
+
   /** Takes the next update of the endpoint. `now` must not go back. */
   push(kept: Kept, now: number): void {
     // The first of its epoch: of what was there before nothing is known.

@@ -61,10 +61,35 @@ const options = fc.record({
 });
 
 type History = [Command, Chosen][];
+/** It keeps all until it is told to drop it. */
+const FORGETS = {
+  ...{ records: infinity, bytes: infinity, ageMs: infinity },
+  ...{ keepLatest: false, remembersTails: false },
+};
 const NONE: Chosen = { offsets: [undefined, undefined] };
 
 /** Histories that once went wrong, as the search for such found them. */
 const ONCE_WRONG: [History, VouchingOptions][] = [
+  // A window vouched for an empty partition, of which the next source, that had dropped a record of it, said nothing.
+  [
+    [
+      [{ kind: "write", epoch: 1, other: false, times: 1 }, NONE],
+      [{ kind: "attach", who: 0 }, NONE],
+      [{ kind: "read", who: 0, times: 1 }, NONE],
+      [{ kind: "write", epoch: 0, other: false, times: 1 }, NONE],
+      [{ kind: "ask", from: { held: 0, without: undefined } }, NONE],
+      [{ kind: "read", who: 1, times: 20 }, NONE],
+      [{ kind: "drop", who: 1, epoch: 0, keep: 0 }, NONE],
+      [{ kind: "attach", who: 1 }, NONE],
+      [{ kind: "write", epoch: 0, other: false, times: 1 }, NONE],
+      [{ kind: "read", who: 1, times: 1 }, NONE],
+    ],
+    {
+      window: { updates: 5, ageMs: 60_000, bytes: 10_000 },
+      stream: { start: "earliest", compacted: false },
+      memories: [FORGETS, FORGETS],
+    },
+  ],
   // Somebody else's question was answered while the object's own had to wait, and a record came that was none's successor.
   [
     [
@@ -80,9 +105,7 @@ const ONCE_WRONG: [History, VouchingOptions][] = [
     {
       window: { updates: 5, ageMs: 60_000, bytes: 10_000 },
       stream: { start: "earliest", compacted: false },
-      memories: [
-        { records: infinity, bytes: infinity, ageMs: infinity, keepLatest: false, remembersTails: false },
-      ],
+      memories: [FORGETS],
     },
   ],
 ];

@@ -48,9 +48,10 @@ export function attachOf({ watch, ask, at }: ScatteredAsk, now = at): string {
 export function suffices({ watch, ask }: ScatteredAsk, parts: Parts, count: number): boolean {
   const all = [...parts.values()];
   if (all.every(({ head }) => head.notHome)) return false;
-  // The first answer is to the object itself, whatever it has.
   const { sent } = watch;
-  if (ask.from === undefined || sent === undefined) return true;
+  if (ask.from === undefined) return true;
+  // The first answer is to the object itself, whatever it has; what others name it need not have.
+  if (sent === undefined) return ask.id === watch.asks.keys().next().value;
   // Of the slices that are missing nobody who asks may be ahead of the object, or behind it unless the answer moves them.
   const moves = all.some(({ frames }) => frames.length > 0);
   return (

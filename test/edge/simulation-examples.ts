@@ -2,6 +2,24 @@
 import type { Step } from "./simulation-steps.ts";
 
 export const ONCE_WRONG: readonly [Step[], number][] = [
+  // A position past the end was refused as lost, since the slice that could judge it was missing.
+  [
+    [
+      { do: "deliver", choice: 0, times: 2 },
+      { do: "subscribe", path: 0, from: { back: -1, epochs: 3 } },
+      { do: "deliver", choice: 14, times: 11 },
+      { do: "subscribe", path: 0, from: undefined },
+      { do: "pass", ms: 4000 },
+      { do: "append", path: 1, epoch: 1, times: 1 },
+      { do: "deliver", choice: 0, times: 3 },
+      { do: "crashShard" },
+      { do: "deliver", choice: 0, times: 1 },
+      { do: "subscribe", path: 0, from: undefined },
+      { do: "start", who: 3 },
+      { do: "pass", ms: 10 },
+    ],
+    1296768506,
+  ],
   // Records came live, were held back for the answer to one question, and overtaken by that to another.
   [
     [

@@ -121,6 +121,13 @@ export class Rig {
     return { ...this.#links, uplinks: this.crews.atWork.uplinks };
   }
 
+  /** Of a record, by its number. Looks through all of them. */
+  endpointOf(id: number): string | undefined {
+    for (const { sent } of this.writers.values())
+      for (const [endpoint, ids] of sent) if (ids.has(id)) return endpoint;
+    return undefined;
+  }
+
   writer(topic: TopicName): Writer {
     const writer = this.writers.get(topic);
     if (writer === undefined) throw new Error(`nobody writes to ${topic}`);

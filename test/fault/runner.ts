@@ -15,6 +15,8 @@ const COUNT_MS = 250;
 const MOMENT_MS = 1_000;
 /** A stall that is told of while the run goes on. */
 const TOLD_MS = 10_000;
+/** With --verbose so is what came so late, to whomever, at most once a second. */
+const LATE_MS = 5_000;
 /** A run whose subscribers don't have all by then has lost it. */
 const SETTLE_MS = 90_000;
 
@@ -55,6 +57,7 @@ export class Runner {
   readonly #kinds: ReadonlyMap<string, Kind>;
   readonly #say: (line: string) => void;
   readonly #verbose: boolean;
+  #toldLateAt = 0;
   readonly injected: Injected[] = [];
   #unsettled: Unsettled[] = [];
   readonly #busy = new Map<Part, Promise<void>>();
@@ -176,6 +179,10 @@ export class Runner {
   #arrived(id: number): void {
     const now = performance.now();
     const producedAt = this.#rig.ledger.producedAt[id] ?? now;
+    if (this.#verbose && now - producedAt > LATE_MS && now - this.#toldLateAt > MOMENT_MS) {
+      this.#toldLateAt = now;
+      this.#say(`late by ${((now - producedAt) / 1_000).toFixed(1)} s: ${this.#rig.endpointOf(id) ?? id}`);
+    }
     for (const injected of this.#open()) {
       injected.waitMs = Math.max(injected.waitMs, now - Math.max(producedAt, injected.startedAt));
       const from = Math.max(producedAt, injected.goneAt ?? now);

@@ -85,7 +85,7 @@ export const TIME_LIMITS = {
   /** For a read that was ended to return. */
   readLetGoMs: 1_000,
   /** A partition of which more was removed is read again after so long at the latest (R8). */
-  rereadLatestMs: 60_000,
+  rereadLatestMs: 10_000,
   /** Of reading and decoding in one turn of the loop. */
   turnMs: 5,
   // Kafka

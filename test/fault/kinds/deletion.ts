@@ -7,8 +7,8 @@ import { type Kind, pause } from "./kind.ts";
 const TOPIC = "purged";
 /** Up to the end that a partition has. */
 const ALL = "-1";
-/** Elections are over in less. */
-const DELETE_TRIES = 10;
+/** Elections are over in less. What takes longer would keep origins off for as long as kafkajs has patience: minutes. */
+const DELETE_MS = 10_000;
 const RETRY_MS = 500;
 
 /** So many of the records before, any of which somebody may have had last. */
@@ -17,12 +17,17 @@ const RECENT = 300;
 async function deleteAll({ admin }: Rig): Promise<void> {
   const partitions = Array.from({ length: TOPICS[TOPIC].partitions }, (_, partition) => partition);
   const request = { topic: TOPIC, partitions: partitions.map((partition) => ({ partition, offset: ALL })) };
+  const deadline = performance.now() + DELETE_MS;
+  const late = async () => {
+    await pause(DELETE_MS);
+    throw new Error(`Kafka hasn't deleted records within ${DELETE_MS} ms`);
+  };
   // Other faults may be at work: a partition without a leader just now is asked for again.
-  for (let tries = 1; ; tries++) {
+  for (;;) {
     try {
-      return await admin.deleteTopicRecords(request);
+      return await Promise.race([admin.deleteTopicRecords(request), late()]);
     } catch (error) {
-      if (tries === DELETE_TRIES) throw error;
+      if (performance.now() > deadline) throw error;
       await pause(RETRY_MS);
     }
   }

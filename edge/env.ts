@@ -1,14 +1,14 @@
 /**
  * Bindings of the Worker and its objects: wrangler.toml is their source.
  */
-import type { Noted } from "./shard/dialer.ts";
+import type { ObjectIdentity } from "./identity.ts";
 import type { LatestResult } from "./shard/latest.ts";
 import type { ShardStatus } from "./shard/shard-status.ts";
 
 /** What the Worker and objects call on a shard. */
 export interface ShardCalls extends Rpc.DurableObjectBranded {
   /** L1: an object has a subscriber and no link. Resolves when it is noted, whether it has been dialled or not. */
-  attach(noted: Noted): Promise<void>;
+  attach(object: ObjectIdentity): Promise<void>;
   /** U8: the latest record of an endpoint, for a principal as it is encoded. Never rejects for want of an origin. */
   latest(path: string, principal?: string): Promise<LatestResult>;
   status(): Promise<ShardStatus>;

@@ -5,6 +5,7 @@
 import { shardOf } from "../shared/protocol/address.ts";
 import { formatPosition, type Position, parsePosition } from "../shared/protocol/position.ts";
 import type { Env, ShardCalls } from "./env.ts";
+import { type ObjectIdentity, pathOf } from "./identity.ts";
 import { encodePrincipal, type Principal, readPrincipal } from "./principal.ts";
 
 const MAX_SHARDS = 64;
@@ -90,7 +91,14 @@ export function subscribeRequest(
   return new Request(`https://object/subscribe?${query}`, { headers });
 }
 
-export function linkRequest(path: string): Request {
+/** Asks an object for a link (L1). */
+export async function openLink(env: Env, object: ObjectIdentity): Promise<Response> {
+  const path = pathOf(object);
+  const stub = env.ENDPOINT.get(env.ENDPOINT.idFromName(await objectName(path)));
+  return stub.fetch(linkRequest(path));
+}
+
+function linkRequest(path: string): Request {
   const query = new URLSearchParams({ path });
   return new Request(`https://object/link?${query}`, { headers: { Upgrade: "websocket" } });
 }

@@ -14,10 +14,11 @@ import { PING, PONG } from "../../shared/protocol/subscriber.ts";
 import type { Env } from "../env.ts";
 import { streamOf } from "../exposed.ts";
 import { errorResponse, internalError, logProblem } from "../http/answers.ts";
+import { endpointObject } from "../identity.ts";
 import { count } from "../operations.ts";
 import { closeCode, closeQuietly } from "../peer.ts";
 import { OVER } from "../principal.ts";
-import { type ObjectRequest, objectName, readObjectRequest, requireShards, shardStub } from "../routing.ts";
+import { type ObjectRequest, readObjectRequest, requireShards, shardStub } from "../routing.ts";
 import { surroundings } from "../surroundings.ts";
 import { pathOn } from "./attachment.ts";
 import type { Answered } from "./catch-up.ts";
@@ -78,8 +79,7 @@ export class EndpointObject extends DurableObject<Env> {
     }
     const ports = {
       ...surroundings(),
-      attach: async (asked: number) =>
-        shardStub(this.env, asked).attach({ name: await objectName(path), path }),
+      attach: async (asked: number) => shardStub(this.env, asked).attach(endpointObject(path)),
       log: (problem: string) => logProblem(path, problem),
       sent: (messages: number) => count("websocket_message_out.endpoint", messages),
       answered: (how: Answered) => count(`verdict.${how}`),

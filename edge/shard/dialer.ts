@@ -4,25 +4,21 @@
  * its shard.
  */
 
+import type { ObjectIdentity } from "../identity.ts";
 import type { Peer } from "../peer.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { type DialEvent, type DialState, IDLE, RETRY, stepDial, TRIES } from "./dial-states.ts";
 
 export interface DialerPorts {
   /** Opens a socket to an object; rejects where that fails, or takes too long. */
-  dial(name: string, path: string): Promise<Peer>;
+  dial(object: ObjectIdentity): Promise<Peer>;
   after(ms: number, run: () => void): () => void;
   random(): number;
   log(problem: string): void;
 }
 
-export interface Noted {
-  readonly name: string;
-  readonly path: string;
-}
-
 interface Dial {
-  readonly noted: Noted;
+  readonly object: ObjectIdentity;
   state: DialState;
   /** Ends what would say that the time is up for which it waits. */
   endWaiting: () => void;
@@ -35,17 +31,17 @@ const SPREAD_MS = TIME_LIMITS.objectDialSpreadMs;
 
 export class Dialer {
   readonly #ports: DialerPorts;
-  readonly #opened: (noted: Noted, peer: Peer) => void;
-  readonly #gaveUp: (noted: Noted) => void;
-  /** By name: those that aren't idle. */
-  readonly #dials = new Map<string, Dial>();
+  readonly #opened: (object: ObjectIdentity, peer: Peer) => void;
+  readonly #gaveUp: (object: ObjectIdentity) => void;
+  /** Those that aren't idle. */
+  readonly #dials = new Map<ObjectIdentity, Dial>();
   #due: Dial[] = [];
   #open = 0;
 
   constructor(
     ports: DialerPorts,
-    opened: (noted: Noted, peer: Peer) => void,
-    gaveUp: (noted: Noted) => void,
+    opened: (object: ObjectIdentity, peer: Peer) => void,
+    gaveUp: (object: ObjectIdentity) => void,
   ) {
     this.#ports = ports;
     this.#opened = opened;
@@ -53,28 +49,28 @@ export class Dialer {
   }
 
   /** Dials an object now; does nothing more if it is being dialled or about to be. */
-  dial(noted: Noted): void {
-    this.#step(this.#of(noted), { kind: "dial" });
+  dial(object: ObjectIdentity): void {
+    this.#step(this.#of(object), { kind: "dial" });
   }
 
   /** Dials many, spread over a moment. */
-  dialAll(all: readonly Noted[]): void {
+  dialAll(all: readonly ObjectIdentity[]): void {
     const upToMs = Math.min(SPREAD_MS, SPREAD_MS_EACH * all.length);
-    for (const noted of all) this.#step(this.#of(noted), { kind: "later", upToMs });
+    for (const object of all) this.#step(this.#of(object), { kind: "later", upToMs });
   }
 
   /** Dials an object whose link broke, after a while. */
-  redial(noted: Noted): void {
-    this.#step(this.#of(noted), { kind: "later", upToMs: RETRY.baseMs });
+  redial(object: ObjectIdentity): void {
+    this.#step(this.#of(object), { kind: "later", upToMs: RETRY.baseMs });
   }
 
-  forget(name: string): void {
-    const dial = this.#dials.get(name);
+  forget(object: ObjectIdentity): void {
+    const dial = this.#dials.get(object);
     if (dial !== undefined) this.#step(dial, { kind: "forget" });
   }
 
-  #of(noted: Noted): Dial {
-    return this.#dials.get(noted.name) ?? { noted, state: IDLE, endWaiting: () => undefined };
+  #of(object: ObjectIdentity): Dial {
+    return this.#dials.get(object) ?? { object, state: IDLE, endWaiting: () => undefined };
   }
 
   #step(dial: Dial, event: DialEvent): void {
@@ -82,10 +78,10 @@ export class Dialer {
     const after = stepDial(before, event);
     if (after === before) return;
     dial.state = after;
-    const { name } = dial.noted;
+    const { object } = dial;
     if (before.kind === "waits") dial.endWaiting();
-    if (after.kind === "idle") this.#dials.delete(name);
-    else this.#dials.set(name, dial);
+    if (after.kind === "idle") this.#dials.delete(object);
+    else this.#dials.set(object, dial);
     if (after.kind === "waits")
       dial.endWaiting = this.#ports.after(after.upToMs * this.#ports.random(), () =>
         this.#step(dial, { kind: "timeIsUp" }),
@@ -103,7 +99,7 @@ export class Dialer {
       if (dial.state.kind !== "due") continue;
       this.#open++;
       this.#step(dial, { kind: "turn" });
-      this.#ports.dial(dial.noted.name, dial.noted.path).then(
+      this.#ports.dial(dial.object).then(
         (peer) => this.#done(dial, peer),
         (error: unknown) => this.#failed(dial, error),
       );
@@ -114,7 +110,7 @@ export class Dialer {
     this.#open--;
     this.#step(dial, { kind: "opened" });
     // If it was forgotten meanwhile, it is for whoever takes the link to say what becomes of it.
-    this.#opened(dial.noted, peer);
+    this.#opened(dial.object, peer);
     this.#next();
   }
 
@@ -124,8 +120,8 @@ export class Dialer {
     this.#step(dial, { kind: "failed" });
     if (!wasForgotten && dial.state.kind === "idle") {
       const problem = error instanceof Error ? error.message : String(error);
-      this.#ports.log(`${dial.noted.path} can't be dialled, for the ${TRIES}th time: ${problem}`);
-      this.#gaveUp(dial.noted);
+      this.#ports.log(`${dial.object} can't be dialled, for the ${TRIES}th time: ${problem}`);
+      this.#gaveUp(dial.object);
     }
     this.#next();
   }

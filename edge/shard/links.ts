@@ -6,12 +6,12 @@ import type { Routing } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { raiseComponent } from "../../shared/protocol/position.ts";
 import { RoutingReader } from "../../shared/protocol/routing-reader.ts";
+import type { ObjectIdentity } from "../identity.ts";
 import type { Peer } from "../peer.ts";
-import type { Noted } from "./dialer.ts";
 
 export interface Link {
   readonly number: number;
-  readonly noted: Noted;
+  readonly object: ObjectIdentity;
   readonly peer: Peer;
   /** Of the frames that are for it. */
   readonly heads: RoutingReader;
@@ -32,8 +32,8 @@ export interface Watch {
 export class Links {
   readonly #byNumber = new Map<number, Link>();
   readonly #byPeer = new Map<Peer, Link>();
-  /** The newest link to each object, by its name. */
-  readonly #byName = new Map<string, Link>();
+  /** The newest link to each object. */
+  readonly #newest = new Map<ObjectIdentity, Link>();
 
   get size(): number {
     return this.#byPeer.size;
@@ -63,15 +63,15 @@ export class Links {
     return this.#byNumber.get(number);
   }
 
-  to(name: string): Link | undefined {
-    return this.#byName.get(name);
+  to(object: ObjectIdentity): Link | undefined {
+    return this.#newest.get(object);
   }
 
-  add(number: number, noted: Noted, peer: Peer): Link {
-    const link = { number, noted, peer, heads: new RoutingReader(), watches: new Map() };
+  add(number: number, object: ObjectIdentity, peer: Peer): Link {
+    const link = { number, object, peer, heads: new RoutingReader(), watches: new Map() };
     this.#byNumber.set(number, link);
     this.#byPeer.set(peer, link);
-    this.#byName.set(noted.name, link);
+    this.#newest.set(object, link);
     return link;
   }
 
@@ -79,8 +79,8 @@ export class Links {
   remove(link: Link): boolean {
     this.#byNumber.delete(link.number);
     this.#byPeer.delete(link.peer);
-    const newest = this.#byName.get(link.noted.name) === link;
-    if (newest) this.#byName.delete(link.noted.name);
+    const newest = this.#newest.get(link.object) === link;
+    if (newest) this.#newest.delete(link.object);
     return newest;
   }
 }

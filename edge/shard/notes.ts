@@ -2,14 +2,14 @@
  * Which objects are attached, as a shard must remember it over a restart: a row for each, in batches. Many come at once
  * when an edge has restarted, and a write by itself holds up all that the shard sends until the disk has it.
  */
+import type { ObjectIdentity } from "../identity.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
-import type { Noted } from "./dialer.ts";
 
 export interface NotesPorts {
   after(ms: number, run: () => void): () => void;
   /** Throws where the rows can't be written. */
-  write(notes: readonly Noted[]): void;
-  erase(name: string): void;
+  write(objects: readonly ObjectIdentity[]): void;
+  erase(object: ObjectIdentity): void;
 }
 
 /** Nobody waits for it: an object is dialled meanwhile. */
@@ -17,20 +17,20 @@ const BATCH_MS = TIME_LIMITS.notesMs;
 
 export class Notes {
   readonly #ports: NotesPorts;
-  /** By name: what has no row yet. */
-  readonly #due = new Map<string, Noted>();
+  /** What has no row yet. */
+  readonly #due = new Set<ObjectIdentity>();
   #writing: Promise<void> | undefined;
 
   constructor(ports: NotesPorts) {
     this.#ports = ports;
   }
 
-  note(noted: Noted): void {
-    this.#due.set(noted.name, noted);
+  note(object: ObjectIdentity): void {
+    this.#due.add(object);
   }
 
-  forget(name: string): void {
-    if (!this.#due.delete(name)) this.#ports.erase(name);
+  forget(object: ObjectIdentity): void {
+    if (!this.#due.delete(object)) this.#ports.erase(object);
   }
 
   /** Resolves when all that was noted so far is written; rejects where that fails, and then it is still due. */
@@ -40,7 +40,7 @@ export class Notes {
       this.#ports.after(BATCH_MS, () => {
         this.#writing = undefined;
         try {
-          this.#ports.write([...this.#due.values()]);
+          this.#ports.write([...this.#due]);
           this.#due.clear();
           resolve();
         } catch (error) {

@@ -5,7 +5,6 @@
  * A shard is awake while it has links, for these it dialled itself; so it is the clock of the objects below.
  */
 
-import { shardOf } from "../../shared/protocol/address.ts";
 import { type Attach, encodeCancel } from "../../shared/protocol/attach.ts";
 import type { CloseName } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
@@ -13,6 +12,7 @@ import { decodeLinkUp, encodeLinkHello, type LinkUp } from "../../shared/protoco
 import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
 import { encodeDetach } from "../../shared/protocol/uplink.ts";
 import { VERSION } from "../../shared/protocol/version.ts";
+import { type ObjectIdentity, shardOfObject } from "../identity.ts";
 import { closeQuietly, type HibernatingPeer, type Peer } from "../peer.ts";
 
 import { isOver, OVER, type Principal, PUBLIC } from "../principal.ts";
@@ -20,7 +20,7 @@ import { isOver, OVER, type Principal, PUBLIC } from "../principal.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 
 import type { Answering, AnsweringPorts } from "./answering.ts";
-import { Dialer, type DialerPorts, type Noted } from "./dialer.ts";
+import { Dialer, type DialerPorts } from "./dialer.ts";
 import { Downlink, type DownlinkPorts } from "./downlink.ts";
 import type { LatestResult } from "./latest.ts";
 import type { ShardConfig } from "./leadership.ts";
@@ -35,14 +35,14 @@ import { wayFor } from "./ways.ts";
 
 export interface ShardPorts extends DialerPorts, DownlinkPorts, LingerPorts, SlicesPorts {
   /** Rows that outlive the shard's memory. */
-  note(noted: Noted): void;
-  forget(name: string): void;
+  note(object: ObjectIdentity): void;
+  forget(object: ObjectIdentity): void;
 }
 
 /** What outlived the shard's memory. */
 export interface ShardSurvivors {
   readonly generation: number;
-  readonly noted: readonly Noted[];
+  readonly noted: readonly ObjectIdentity[];
   readonly uplinks: readonly HibernatingPeer[];
 }
 
@@ -59,8 +59,8 @@ export class ShardCore {
   readonly #linger: Linger<Watch>;
   readonly #downlink: Downlink;
   readonly #links = new Links();
-  /** The objects that asked to be attached, by name: those that have a link, or are being dialled. */
-  readonly #noted = new Map<string, Noted>();
+  /** The objects that asked to be attached: those that have a link, or are being dialled. */
+  readonly #noted = new Set<ObjectIdentity>();
   #dials = 0;
 
   constructor(ports: ShardPorts, config: ShardConfig, survivors: ShardSurvivors) {
@@ -94,25 +94,25 @@ export class ShardCore {
     this.#answering = wayFor(this.#slices.count, way, []);
     this.#dialer = new Dialer(
       ports,
-      (noted, peer) => this.#linkOpened(noted, peer),
-      (noted) => this.#forget(noted),
+      (object, peer) => this.#linkOpened(object, peer),
+      (object) => this.#forget(object),
     );
-    for (const noted of survivors.noted) {
-      // Where the number of shards has changed, another shard carries this endpoint now.
-      if (shardOf(noted.path, config.shards) === config.shard) this.#noted.set(noted.name, noted);
-      else ports.forget(noted.name);
+    for (const object of survivors.noted) {
+      // Where the number of shards has changed, another shard dials this object now.
+      if (shardOfObject(object, config.shards) === config.shard) this.#noted.add(object);
+      else ports.forget(object);
     }
-    this.#dialer.dialAll([...this.#noted.values()]);
+    this.#dialer.dialAll([...this.#noted]);
     // What stood by when the memory was lost is all that is left, if the active one has gone meanwhile.
     this.#slices.start();
   }
 
   /** An object has a subscriber and no link (L1). Returns at once. */
-  attach(noted: Noted): void {
+  attach(object: ObjectIdentity): void {
     this.#slices.arrived();
-    if (!this.#noted.has(noted.name)) this.#ports.note(noted);
-    this.#noted.set(noted.name, noted);
-    this.#dialer.dial(noted);
+    if (!this.#noted.has(object)) this.#ports.note(object);
+    this.#noted.add(object);
+    this.#dialer.dial(object);
   }
 
   /** U8. Never rejects. */
@@ -164,7 +164,7 @@ export class ShardCore {
     for (const frame of typeof message === "string" ? splitText(message) : [""]) {
       const says = decodeLinkUp(frame);
       if (!says.ok) {
-        this.#ports.log(`the object of ${link.noted.path} sent what can't be read: ${says.problem}`);
+        this.#ports.log(`${link.object} sent what can't be read: ${says.problem}`);
         closeQuietly(peer, "bad_frame");
         this.linkClosed(peer);
         return;
@@ -179,17 +179,17 @@ export class ShardCore {
     if (link === undefined) return;
     const newest = this.#links.remove(link);
     for (const watch of link.watches.values()) this.#unwatch(watch);
-    if (newest && this.#noted.has(link.noted.name)) this.#dialer.redial(link.noted);
+    if (newest && this.#noted.has(link.object)) this.#dialer.redial(link.object);
   }
 
-  #linkOpened(noted: Noted, peer: Peer): void {
-    if (!this.#noted.has(noted.name)) {
+  #linkOpened(object: ObjectIdentity, peer: Peer): void {
+    if (!this.#noted.has(object)) {
       closeQuietly(peer, "detached");
       return;
     }
-    const before = this.#links.to(noted.name);
+    const before = this.#links.to(object);
     this.#slices.generations.begin();
-    const link = this.#links.add(this.#slices.numberLink(), noted, peer);
+    const link = this.#links.add(this.#slices.numberLink(), object, peer);
     if (before !== undefined) {
       closeQuietly(before.peer, "replaced");
       this.linkClosed(before.peer);
@@ -229,7 +229,7 @@ export class ShardCore {
     this.#unwatch(watch);
     if (link.watches.size > 0) return;
     this.#links.remove(link);
-    this.#forget(link.noted);
+    this.#forget(link.object);
     closeQuietly(link.peer, "detached");
   }
 
@@ -240,9 +240,9 @@ export class ShardCore {
     this.#up([encodeDetach(watch.path, watch.link.number)]);
   }
 
-  #forget({ name }: Noted): void {
-    if (this.#noted.delete(name)) this.#ports.forget(name);
-    this.#dialer.forget(name);
+  #forget(object: ObjectIdentity): void {
+    if (this.#noted.delete(object)) this.#ports.forget(object);
+    this.#dialer.forget(object);
   }
 
   /** Why the socket must be closed, if it must. */

@@ -8,13 +8,13 @@ import { PING, PONG } from "../../shared/protocol/subscriber.ts";
 import { UPLINK_PROTOCOL } from "../../shared/protocol/version.ts";
 import type { Env, ShardCalls } from "../env.ts";
 import { errorResponse, internalError, logProblem } from "../http/answers.ts";
+import type { ObjectIdentity } from "../identity.ts";
 import { count } from "../operations.ts";
 import { closeCode, closeQuietly, type HibernatingPeer, type Peer } from "../peer.ts";
 import { readPrincipal } from "../principal.ts";
-import { linkRequest, readUplinkRequest, requireShards, shardOfName } from "../routing.ts";
+import { openLink, readUplinkRequest, requireShards, shardOfName } from "../routing.ts";
 import { surroundings } from "../surroundings.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
-import type { Noted } from "./dialer.ts";
 import type { LatestResult } from "./latest.ts";
 import { Notes } from "./notes.ts";
 import { ShardCore } from "./shard-core.ts";
@@ -34,26 +34,27 @@ export class ShardObject extends DurableObject<Env> implements ShardCalls {
     super(ctx, env);
     count("object_created.shard");
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
-    const store = new ShardStore(ctx.storage.sql);
     const shard = shardOfName(ctx.id.name);
     if (shard === undefined) throw new Error(`no name of a shard: ${ctx.id.name}`);
+    const log = (problem: string) => logProblem(`shard ${shard}`, problem);
+    const store = new ShardStore(ctx.storage.sql, log);
     const notes = new Notes({
       ...this.#surroundings,
       // In one turn, and so in one transaction.
       write: (all) => {
-        for (const noted of all) store.note(noted);
+        for (const object of all) store.note(object);
       },
-      erase: (name) => store.forget(name),
+      erase: (object) => store.forget(object),
     });
     this.#notes = notes;
     const ports = {
       ...this.#surroundings,
-      log: (problem: string) => logProblem(`shard ${shard}`, problem),
+      log,
       sent: (messages: number) => count("websocket_message_out.shard", messages),
       pingedAt: (socket: HibernatingPeer) => this.#pingedAt(socket),
-      dial: (name: string, path: string) => this.#dial(name, path),
-      note: (noted: Noted) => notes.note(noted),
-      forget: (name: string) => notes.forget(name),
+      dial: (object: ObjectIdentity) => this.#dial(object),
+      note: (object: ObjectIdentity) => notes.note(object),
+      forget: (object: ObjectIdentity) => notes.forget(object),
       setGeneration: (generation: number) => store.setGeneration(generation),
     };
     const survivors = {
@@ -64,9 +65,9 @@ export class ShardObject extends DurableObject<Env> implements ShardCalls {
     this.#core = new ShardCore(ports, { shard, shards: requireShards(env) }, survivors);
   }
 
-  async attach(noted: Noted): Promise<void> {
+  async attach(object: ObjectIdentity): Promise<void> {
     count("rpc.shard");
-    this.#core.attach(noted);
+    this.#core.attach(object);
     await this.#notes.written();
   }
 
@@ -123,9 +124,8 @@ export class ShardObject extends DurableObject<Env> implements ShardCalls {
     return wall === undefined ? undefined : this.#surroundings.at(wall);
   }
 
-  async #dial(name: string, path: string): Promise<Peer> {
-    const stub = this.env.ENDPOINT.get(this.env.ENDPOINT.idFromName(name));
-    const response = await inTime(stub.fetch(linkRequest(path)));
+  async #dial(object: ObjectIdentity): Promise<Peer> {
+    const response = await inTime(openLink(this.env, object));
     const socket = response.webSocket;
     if (socket === null) throw new Error(`the object answered ${response.status}`);
     socket.addEventListener("message", ({ data }) => {

@@ -3,33 +3,53 @@
  * written when it comes and deleted when it goes, and one for the generation.
  */
 
+import { type ObjectIdentity, readIdentity } from "../identity.ts";
 import { count } from "../operations.ts";
-import type { Noted } from "./dialer.ts";
+
+/** As much of the platform's SQL as is used here. */
+export interface Sql {
+  exec(
+    query: string,
+    ...values: (string | number)[]
+  ): {
+    toArray(): Record<string, unknown>[];
+    readonly rowsRead: number;
+    readonly rowsWritten: number;
+  };
+}
+
+/** Objects that have a subscriber and no link ask their shard by themselves (L1). */
+const NOTHING_LOST = "nothing is lost by that: objects that are watched attach again";
 
 export class ShardStore {
-  readonly #sql: SqlStorage;
+  readonly #sql: Sql;
+  readonly #log: (problem: string) => void;
 
-  constructor(sql: SqlStorage) {
+  constructor(sql: Sql, log: (problem: string) => void) {
     this.#sql = sql;
-    this.#run("CREATE TABLE IF NOT EXISTS objects (name TEXT PRIMARY KEY, path TEXT NOT NULL) WITHOUT ROWID");
+    this.#log = log;
+    this.#createObjects();
     this.#run(
       "CREATE TABLE IF NOT EXISTS generation (id INTEGER PRIMARY KEY CHECK (id = 1), value INTEGER NOT NULL)",
     );
   }
 
-  noted(): Noted[] {
-    return this.#run("SELECT name, path FROM objects").map(({ name, path }) => ({
-      name: String(name),
-      path: String(path),
-    }));
+  noted(): ObjectIdentity[] {
+    return this.#objects().flatMap((text) => {
+      const object = readIdentity(text);
+      if (object !== undefined) return [object];
+      this.#log(`a row of another version, "${text}", is dropped; ${NOTHING_LOST}`);
+      this.#delete(text);
+      return [];
+    });
   }
 
-  note({ name, path }: Noted): void {
-    this.#run("INSERT OR REPLACE INTO objects (name, path) VALUES (?, ?)", name, path);
+  note(object: ObjectIdentity): void {
+    this.#run("INSERT OR REPLACE INTO objects (identity) VALUES (?)", object);
   }
 
-  forget(name: string): void {
-    this.#run("DELETE FROM objects WHERE name = ?", name);
+  forget(object: ObjectIdentity): void {
+    this.#delete(object);
   }
 
   /** 0 before an uplink was first active. */
@@ -41,7 +61,30 @@ export class ShardStore {
     this.#run("INSERT OR REPLACE INTO generation (id, value) VALUES (1, ?)", value);
   }
 
-  #run(sql: string, ...values: (string | number)[]): Record<string, SqlStorageValue>[] {
+  #createObjects(): void {
+    this.#run("CREATE TABLE IF NOT EXISTS objects (identity TEXT PRIMARY KEY) WITHOUT ROWID");
+  }
+
+  /** The table's layout is looked at only where it can't be read: to ask first would cost rows at each start. */
+  #objects(): string[] {
+    try {
+      return this.#run("SELECT identity FROM objects").map(({ identity }) => String(identity));
+    } catch (error) {
+      const columns = this.#run("PRAGMA table_info(objects)").map(({ name }) => name);
+      if (columns.length === 0 || columns.includes("identity")) throw error;
+      // The generation stays: it must grow (U14).
+      this.#run("DROP TABLE objects");
+      this.#createObjects();
+      this.#log(`its table of objects, of another version (${columns}), is dropped; ${NOTHING_LOST}`);
+      return [];
+    }
+  }
+
+  #delete(identity: string): void {
+    this.#run("DELETE FROM objects WHERE identity = ?", identity);
+  }
+
+  #run(sql: string, ...values: (string | number)[]): Record<string, unknown>[] {
     const cursor = this.#sql.exec(sql, ...values);
     const rows = cursor.toArray();
     count("rows_read", cursor.rowsRead);

@@ -54,6 +54,14 @@ function databases(folder: string): string[] {
   return files.sort();
 }
 
+/** Whether it is a shard's. */
+function hasObjects(file: string): boolean {
+  const db = new DatabaseSync(file);
+  const table = db.prepare("SELECT name FROM sqlite_master WHERE name = 'objects'").get();
+  db.close();
+  return table !== undefined;
+}
+
 const problemsOf = (folder: string) =>
   checkStorage(folder).flatMap((check) => (check.ok ? [] : [check.problem]));
 
@@ -158,6 +166,33 @@ describe("npm run edge", () => {
     const subscriber = await subscribed("A");
     second.append("/quotes/A", { n: 1 });
     await subscriber.until(({ updates }) => updates.length === 1, "an update");
+    second.cut();
+  }, 60_000);
+
+  test("the rows of another version are dropped, which is logged, and all goes on", async () => {
+    const first = await listening();
+    const origin = await connected();
+    await subscribed("A");
+    origin.cut();
+    await first.stop();
+    const shards = databases(objects()).filter(hasObjects);
+    expect(shards).toHaveLength(2);
+    for (const file of shards) {
+      const db = new DatabaseSync(file);
+      db.exec("DROP TABLE objects");
+      db.exec("CREATE TABLE objects (name TEXT PRIMARY KEY, path TEXT NOT NULL) WITHOUT ROWID");
+      db.exec("INSERT INTO objects VALUES ('/quotes/A', '/quotes/A')");
+      db.close();
+    }
+
+    const child = await listening();
+    const second = await connected();
+    const subscriber = await subscribed("A");
+    second.append("/quotes/A", { n: 1 });
+    await subscriber.until(({ updates }) => updates.length === 1, "an update");
+
+    for (const shard of [0, 1])
+      expect(child.output.split(`shard ${shard}: its table of objects, of another version`)).toHaveLength(2);
     second.cut();
   }, 60_000);
 

@@ -4,7 +4,7 @@
  */
 
 import { EndpointCore } from "../../edge/endpoint/endpoint-core.ts";
-import type { Noted } from "../../edge/shard/dialer.ts";
+import { endpointObject, type ObjectIdentity, pathOf } from "../../edge/identity.ts";
 import { ShardCore } from "../../edge/shard/shard-core.ts";
 import { SteadyClock } from "../../edge/surroundings.ts";
 import type { Stream } from "../../shared/config/streams.ts";
@@ -78,7 +78,7 @@ export class SimulatedEdge {
   readonly #shardUplinks: Wire[] = [];
   /** Increased when the shard's memory is lost, so that what it left behind does nothing. */
   #life = 0;
-  readonly rows = new Map<string, Noted>();
+  readonly rows = new Set<ObjectIdentity>();
   #generation = 0;
   /** When a socket was last pinged. */
   readonly #pings = new Map<unknown, number>();
@@ -236,7 +236,7 @@ export class SimulatedEdge {
     const { watched, links } = this.#liveShard().status();
     const objects = [...this.#objects.values()];
     return {
-      rows: [...this.rows.keys()].sort(),
+      rows: [...this.rows].map(pathOf).sort(),
       shard: [`${watched} endpoints`, `${links} links`],
       objects: objects.flatMap(({ path, links }) => links.map(() => path)).sort(),
       origins: this.origins.flatMap((origin) => origin.live()).sort(),
@@ -308,7 +308,7 @@ export class SimulatedEdge {
             cancel();
           };
         },
-        attach: async () => this.#liveShard().attach({ name: host.path, path: host.path }),
+        attach: async () => this.#liveShard().attach(endpointObject(host.path)),
         log: (problem) => this.problems.push(problem),
         sent: () => undefined,
         answered: (how) => this.answered.push(how),
@@ -335,9 +335,9 @@ export class SimulatedEdge {
         now: () => this.#steady.now(),
         random: this.#options.random,
         after: (ms, run) => this.clock.after(ms, () => life === this.#life && run()),
-        dial: async (_name, path) => this.#dial(path),
-        note: (noted) => this.rows.set(noted.name, noted),
-        forget: (name) => this.rows.delete(name),
+        dial: async (object) => this.#dial(pathOf(object)),
+        note: (object) => this.rows.add(object),
+        forget: (object) => this.rows.delete(object),
         setGeneration: (generation) => {
           if (generation <= this.#generation) this.problems.push("the generation does not grow");
           this.#generation = generation;
@@ -352,7 +352,7 @@ export class SimulatedEdge {
       { shard: 0, shards: 1 },
       {
         generation: this.#generation,
-        noted: [...this.rows.values()],
+        noted: [...this.rows],
         uplinks: this.#shardUplinks.map(({ server }) => server).filter(({ open }) => open),
       },
     );

@@ -1,5 +1,5 @@
 /** A shard and the origins on its uplinks, all of whose events a test makes by hand. */
-import type { Noted } from "../../edge/shard/dialer.ts";
+import { endpointObject, type ObjectIdentity } from "../../edge/identity.ts";
 import { ShardCore } from "../../edge/shard/shard-core.ts";
 import { encodeAddressed } from "../../shared/protocol/addressed.ts";
 import { encodeAttach, encodeAttached } from "../../shared/protocol/attach.ts";
@@ -14,7 +14,7 @@ import { Clock } from "./simulated-wires.ts";
 export class SmallShard {
   readonly clock = new Clock();
   readonly problems: string[] = [];
-  readonly rows = new Map<string, Noted>();
+  readonly rows = new Set<ObjectIdentity>();
   /** When a socket was last pinged, where it was. */
   readonly pings = new Map<unknown, number>();
   /** The objects' ends, in the order in which they were dialled. */
@@ -65,7 +65,7 @@ export class SmallShard {
 
   /** A link to an object that has attached and been answered by this origin, at e:5. */
   async watch(uplink: FakeSocket, path: string, link: number): Promise<FakeSocket> {
-    this.core.attach({ name: path, path });
+    this.core.attach(endpointObject(path));
     await settled();
     const socket = this.dialled.at(-1);
     if (socket === undefined) throw new Error("nothing was dialled");
@@ -100,8 +100,8 @@ export class SmallShard {
           this.dialled.push(socket);
           return socket;
         },
-        note: (noted) => this.rows.set(noted.name, noted),
-        forget: (name) => this.rows.delete(name),
+        note: (object) => this.rows.add(object),
+        forget: (object) => this.rows.delete(object),
         setGeneration: (generation) => {
           this.generation = generation;
         },
@@ -109,7 +109,7 @@ export class SmallShard {
         sent: () => undefined,
       },
       { shard: 0, shards: 1 },
-      { generation: this.generation, noted: [...this.rows.values()], uplinks },
+      { generation: this.generation, noted: [...this.rows], uplinks },
     );
   }
 }

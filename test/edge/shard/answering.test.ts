@@ -1,5 +1,6 @@
 /** What the two ways have in common, whether one origin reads all partitions or several share them. */
 import { beforeEach, describe, expect, test } from "vitest";
+import { endpointObject } from "../../../edge/identity.ts";
 import type { Answering, AnsweringPorts } from "../../../edge/shard/answering.ts";
 import type { LatestResult } from "../../../edge/shard/latest.ts";
 import { noteAsk, type Watch, watchOn } from "../../../edge/shard/links.ts";
@@ -32,7 +33,7 @@ beforeEach(() => {
   up = [];
   down = [];
   const heads = new RoutingReader();
-  const link = { number: 7, noted: { name: A, path: A }, peer: new FakeSocket(), heads, watches: new Map() };
+  const link = { number: 7, object: endpointObject(A), peer: new FakeSocket(), heads, watches: new Map() };
   watches = [watchOn(link, A)];
   ports = {
     now: () => clock.now(),

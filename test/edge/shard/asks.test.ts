@@ -1,5 +1,6 @@
 /** An object has several questions open at once, and its shard with it. */
 import { beforeEach, describe, expect, test } from "vitest";
+import { endpointObject } from "../../../edge/identity.ts";
 import {
   encodeAttach,
   encodeAttached,
@@ -124,7 +125,7 @@ describe("with two slices", () => {
     shard = new SmallShard();
     one = shard.connect("one", { slice: "1/2" });
     two = shard.connect("two", { slice: "2/2" });
-    shard.core.attach({ name: A, path: A });
+    shard.core.attach(endpointObject(A));
     await Promise.resolve();
     await Promise.resolve();
     down = shard.dialled[0] as FakeSocket;

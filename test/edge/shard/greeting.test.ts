@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { endpointObject } from "../../../edge/identity.ts";
 import { encodeHello } from "../../../shared/protocol/uplink.ts";
 import { FakeSocket } from "../../support/fake-socket.ts";
 import { SmallShard } from "../../support/small-shard.ts";
@@ -30,7 +31,7 @@ test("[U2] an uplink that says no hello is closed after 10 s, at whatever arrive
 
 test.each<[string, (shard: SmallShard) => void]>([
   ["a question", (shard) => void shard.core.latest("/quotes/A")],
-  ["an attach", (shard) => shard.core.attach({ name: "/quotes/A", path: "/quotes/A" })],
+  ["an attach", (shard) => shard.core.attach(endpointObject("/quotes/A"))],
   ["another uplink", (shard) => void open(shard, "c")],
   ["its own hello, too late", (shard) => void shard.core.status()],
 ])("[U2] it is looked at when %s comes, though no origin says anything", (_, comes) => {

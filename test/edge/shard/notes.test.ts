@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { endpointObject } from "../../../edge/identity.ts";
 import { Notes } from "../../../edge/shard/notes.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 
-const noted = (name: string) => ({ name, path: name });
+const noted = (name: string) => endpointObject(`/t/${name}`);
 
 function start() {
   const clock = new FakeClock();
@@ -13,9 +14,9 @@ function start() {
     after: (ms, run) => clock.after(ms, run),
     write: (all) => {
       if (disk.isFull) throw new Error("disk full");
-      writes.push(all.map(({ name }) => name));
+      writes.push(all.map((object) => object.slice(-1)));
     },
-    erase: (name) => void erased.push(name),
+    erase: (object) => void erased.push(object.slice(-1)),
   });
   return { clock, writes, erased, disk, notes };
 }
@@ -40,11 +41,11 @@ describe("what is noted about the same time", () => {
     notes.note(noted("a"));
     notes.note(noted("b"));
     const written = notes.written();
-    notes.forget("a");
+    notes.forget(noted("a"));
 
     clock.pass(10);
     await written;
-    notes.forget("b");
+    notes.forget(noted("b"));
     expect(writes).toEqual([["b"]]);
     expect(erased).toEqual(["b"]);
   });

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import type { Noted } from "../../../edge/shard/dialer.ts";
+import { endpointObject, type ObjectIdentity } from "../../../edge/identity.ts";
 import { ShardCore } from "../../../edge/shard/shard-core.ts";
 import { encodeAddressed } from "../../../shared/protocol/addressed.ts";
 import { encodeAttach, encodeAttached } from "../../../shared/protocol/attach.ts";
@@ -18,8 +18,8 @@ import { FakeSocket } from "../../support/fake-socket.ts";
 import { settled } from "../../support/simulated-edge.ts";
 import { Clock } from "../../support/simulated-wires.ts";
 
-const A = { name: "/quotes/A", path: "/quotes/A" };
-const B = { name: "/quotes/B", path: "/quotes/B" };
+const A = { path: "/quotes/A", object: endpointObject("/quotes/A") };
+const B = { path: "/quotes/B", object: endpointObject("/quotes/B") };
 const links = (...numbers: number[]) => ({ kind: "links", links: numbers }) as const;
 
 function update(path: string, offset: number, previous?: number): string {
@@ -49,10 +49,10 @@ function attached(path: string, id: number, to: number): string {
 }
 
 let clock: Clock;
-let rows: Map<string, Noted>;
+let rows: Set<ObjectIdentity>;
 let generation: number;
 /** The objects' ends, in the order in which they were dialled. */
-let dialled: { name: string; socket: FakeSocket }[];
+let dialled: { object: ObjectIdentity; socket: FakeSocket }[];
 let refusing: boolean;
 /** While true, dials are not answered. */
 let hanging: boolean;
@@ -64,15 +64,15 @@ function createShard(uplinks: FakeSocket[] = [], shards = 1): ShardCore {
       now: () => clock.now,
       random: () => 0.5,
       after: (ms, run) => clock.after(ms, run),
-      dial: async (name) => {
+      dial: async (object) => {
         const socket = new FakeSocket();
-        dialled.push({ name, socket });
+        dialled.push({ object, socket });
         if (hanging) await new Promise(() => undefined);
         if (refusing) throw new Error("the object answered 503");
         return socket;
       },
-      note: (noted) => rows.set(noted.name, noted),
-      forget: (name) => rows.delete(name),
+      note: (object) => rows.add(object),
+      forget: (object) => rows.delete(object),
       pingedAt: () => undefined,
       setGeneration: (value) => {
         generation = value;
@@ -81,7 +81,7 @@ function createShard(uplinks: FakeSocket[] = [], shards = 1): ShardCore {
       sent: () => undefined,
     },
     { shard: 0, shards },
-    { generation, noted: [...rows.values()], uplinks },
+    { generation, noted: [...rows], uplinks },
   );
 }
 
@@ -96,15 +96,15 @@ function connect(shard: ShardCore): FakeSocket {
 async function watching(
   shard: ShardCore,
   uplink: FakeSocket,
-  noted: Noted,
+  { path, object }: typeof A,
   number: number,
 ): Promise<FakeSocket> {
-  shard.attach(noted);
+  shard.attach(object);
   await settled();
   const socket = dialled.at(-1)?.socket;
   if (socket === undefined) throw new Error("nothing was dialled");
-  shard.linkMessage(socket, encodeAttach({ endpoint: noted.path, id: 1, from: undefined }));
-  shard.uplinkMessage(uplink, encodeAddressed(links(number), attached(noted.path, 1, 5)));
+  shard.linkMessage(socket, encodeAttach({ endpoint: path, id: 1, from: undefined }));
+  shard.uplinkMessage(uplink, encodeAddressed(links(number), attached(path, 1, 5)));
   socket.take();
   uplink.take();
   return socket;
@@ -112,7 +112,7 @@ async function watching(
 
 beforeEach(() => {
   clock = new Clock();
-  rows = new Map();
+  rows = new Set();
   generation = 0;
   dialled = [];
   refusing = false;
@@ -205,7 +205,7 @@ describe("uplinks", () => {
     await watching(before, uplink, A, 1);
 
     const woken = createShard([uplink]);
-    woken.attach(B);
+    woken.attach(B.object);
     await settled();
     const down = dialled.at(-1)?.socket ?? new FakeSocket();
     woken.linkMessage(down, encodeAttach({ endpoint: B.path, id: 1, from: undefined }));
@@ -219,7 +219,7 @@ describe("passing on", () => {
     const shard = createShard();
     const uplink = connect(shard);
     const first = await watching(shard, uplink, A, 1);
-    shard.attach({ name: "other", path: A.path });
+    shard.attach(endpointObject("/quotes/other"));
     await settled();
     const second = dialled.at(-1)?.socket ?? new FakeSocket();
     shard.linkMessage(second, encodeAttach({ endpoint: A.path, id: 1, from: undefined }));
@@ -269,7 +269,7 @@ describe("passing on", () => {
     expect(slow.closed).toEqual({ code: 4001, reason: "slow_consumer" });
     expect(fast.frames).toEqual([update(B.path, 6, 5)]);
     expect(uplink.take()).toEqual([{ detach: A.path, link: 1 }]);
-    expect(dialled.map(({ name }) => name)).toEqual([A.name, B.name, A.name]);
+    expect(dialled.map(({ object }) => object)).toEqual([A.object, B.object, A.object]);
   });
 
   test("[U3] [U4] an update for a link that there isn't is dropped, and the origin hears that nobody is there", () => {
@@ -288,18 +288,18 @@ describe("attaching", () => {
   test("[L1] [L3] an attach notes the object in one row and dials; the link begins with a hello", async () => {
     const shard = createShard();
 
-    shard.attach(A);
-    shard.attach(A);
+    shard.attach(A.object);
+    shard.attach(A.object);
     await settled();
 
-    expect([...rows.values()]).toEqual([A]);
+    expect([...rows]).toEqual([A.object]);
     expect(dialled).toHaveLength(1);
     expect(dialled[0]?.socket.frames).toEqual([{ hello: { version: 1, shard: 0, generation: 1, dial: 1 } }]);
   });
 
   test("[U7] without an uplink an attach is answered with waiting, and put to the next origin", async () => {
     const shard = createShard();
-    shard.attach(A);
+    shard.attach(A.object);
     await settled();
     const down = dialled[0]?.socket ?? new FakeSocket();
     down.take();
@@ -387,7 +387,7 @@ describe("attaching", () => {
   });
 
   test("[A7] after the number of shards has changed, a shard forgets what is another's", () => {
-    for (let i = 0; i < 20; i++) rows.set(`/quotes/${i}`, { name: `/quotes/${i}`, path: `/quotes/${i}` });
+    for (let i = 0; i < 20; i++) rows.add(endpointObject(`/quotes/${i}`));
 
     createShard([], 2);
 
@@ -398,7 +398,7 @@ describe("attaching", () => {
   test("[L1] an object that can't be dialled is tried with backoff and then given up; it may attach again", async () => {
     refusing = true;
     const shard = createShard();
-    shard.attach(A);
+    shard.attach(A.object);
     await settled();
     while (clock.next(60_000)) await settled();
 
@@ -406,9 +406,103 @@ describe("attaching", () => {
     expect(rows.size).toBe(0);
     expect(problems).toHaveLength(1);
     refusing = false;
-    shard.attach(A);
+    shard.attach(A.object);
     await settled();
     expect(shard.status().links).toBe(1);
+  });
+
+  describe("an object that holds two endpoints", () => {
+    const object = endpointObject("/quotes/both");
+
+    async function holdingBoth(shard: ShardCore, uplink: FakeSocket): Promise<FakeSocket> {
+      const down = await watching(shard, uplink, { path: A.path, object }, 1);
+      askAndAnswer(shard, uplink, down, 1, B.path);
+      return down;
+    }
+
+    function askAndAnswer(
+      shard: ShardCore,
+      uplink: FakeSocket,
+      down: FakeSocket,
+      link: number,
+      path: string,
+    ): void {
+      shard.linkMessage(down, encodeAttach({ endpoint: path, id: 1, from: undefined }));
+      shard.uplinkMessage(uplink, encodeAddressed(links(link), attached(path, 1, 5)));
+      down.take();
+      uplink.take();
+    }
+
+    test("[L1] [L2] has one row and one link, on which each is watched by itself", async () => {
+      const shard = createShard();
+      const uplink = connect(shard);
+      const down = await holdingBoth(shard, uplink);
+
+      shard.uplinkMessage(uplink, encodeAddressed(links(1), update(A.path, 6, 5)));
+      shard.uplinkMessage(uplink, encodeAddressed(links(1), update(B.path, 9, 5)));
+
+      expect(down.frames).toEqual([update(A.path, 6, 5), update(B.path, 9, 5)]);
+      expect([...rows]).toEqual([object]);
+      expect(dialled).toHaveLength(1);
+      expect(shard.status()).toMatchObject({ watched: 2, links: 1 });
+    });
+
+    test("[L5] one that stays empty is detached, and the other, the row and the link stay", async () => {
+      const shard = createShard();
+      const uplink = connect(shard);
+      const down = await holdingBoth(shard, uplink);
+
+      shard.linkMessage(down, encodeEmpty(B.path));
+      clock.next(30_000);
+      expect(uplink.take()).toEqual([{ detach: B.path, link: 1 }]);
+      shard.uplinkMessage(uplink, encodeAddressed(links(1), update(A.path, 6, 5)));
+
+      expect(down.frames).toEqual([update(A.path, 6, 5)]);
+      expect([...rows]).toEqual([object]);
+      expect(shard.status()).toMatchObject({ watched: 1, links: 1 });
+
+      shard.linkMessage(down, encodeEmpty(A.path));
+      clock.next(30_000);
+      expect(down.closed).toEqual({ code: 4004, reason: "detached" });
+      expect(rows.size).toBe(0);
+    });
+
+    test("[L1] [L7] is dialled once after its link broke, and both are watched on the new one", async () => {
+      const shard = createShard();
+      const uplink = connect(shard);
+      const broken = await holdingBoth(shard, uplink);
+
+      shard.linkClosed(broken);
+      expect(uplink.take()).toEqual([
+        { detach: A.path, link: 1 },
+        { detach: B.path, link: 1 },
+      ]);
+      while (clock.next(1_000));
+      await settled();
+      expect(dialled.map((dial) => dial.object)).toEqual([object, object]);
+      const down = dialled.at(-1)?.socket ?? new FakeSocket();
+      for (const path of [A.path, B.path]) askAndAnswer(shard, uplink, down, 2, path);
+      const next = connect(shard);
+
+      expect(next.take().slice(1)).toEqual([
+        { attach: A.path, id: 0, link: 2, from: "e:5" },
+        { attach: B.path, id: 0, link: 2, from: "e:5" },
+      ]);
+      expect(shard.status()).toMatchObject({ watched: 2, links: 1 });
+    });
+
+    test("[L1] is dialled once when the shard's memory was lost", async () => {
+      const before = createShard();
+      await holdingBoth(before, connect(before));
+      dialled = [];
+
+      const shard = createShard();
+      while (clock.next(1_000));
+      await settled();
+
+      expect(dialled.map((dial) => dial.object)).toEqual([object]);
+      expect(shard.status().links).toBe(1);
+    });
   });
 
   test("[C5] a link that says what can't be read is closed and dialled again", async () => {
@@ -494,7 +588,7 @@ describe("questions", () => {
 /** Runs a shard that has linked this many objects, and ends it. */
 async function createShardWithRows(count: number): Promise<void> {
   const shard = createShard();
-  for (let i = 0; i < count; i++) shard.attach({ name: `/quotes/${i}`, path: `/quotes/${i}` });
+  for (let i = 0; i < count; i++) shard.attach(endpointObject(`/quotes/${i}`));
   for (let i = 0; i < count / 10; i++) await settled();
   expect(shard.status().links).toBe(count);
 }

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import { endpointObject } from "../../../edge/identity.ts";
 import { encodeAddressed } from "../../../shared/protocol/addressed.ts";
 import { encodeAttach, encodeAttached, encodeWaiting } from "../../../shared/protocol/attach.ts";
 import { encodeUpdate } from "../../../shared/protocol/frame.ts";
@@ -64,7 +65,7 @@ function update(p: string, q?: number, t?: number): string {
 
 /** An object that has a link and asks. */
 async function object(from?: string): Promise<FakeSocket> {
-  shard.core.attach({ name: A, path: A });
+  shard.core.attach(endpointObject(A));
   await settled();
   const down = shard.dialled.at(-1);
   if (down === undefined) throw new Error("nothing was dialled");

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import { endpointObject } from "../../../edge/identity.ts";
 import { encodeAddressed } from "../../../shared/protocol/addressed.ts";
 import { encodeAttach } from "../../../shared/protocol/attach.ts";
 import { encodeLatest } from "../../../shared/protocol/uplink.ts";
@@ -156,7 +157,7 @@ describe("taking over", () => {
   test.each<[string, () => void]>([
     ["a standby's heartbeat", () => undefined],
     ["a question", () => void shard.core.latest(A)],
-    ["an attach", () => shard.core.attach({ name: A, path: A })],
+    ["an attach", () => shard.core.attach(endpointObject(A))],
   ])("[U13] one that isn't heard for 3 s is replaced by a ready one at %s", (name, arrives) => {
     const a = shard.connect("a");
     const b = shard.connect("b");

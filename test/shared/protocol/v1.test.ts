@@ -4,6 +4,7 @@
  */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { EndpointCore } from "../../../edge/endpoint/endpoint-core.ts";
+import { endpointObject } from "../../../edge/identity.ts";
 import { Uplinks } from "../../../origin/uplink/uplinks.ts";
 import { decodeUpdate } from "../../../shared/protocol/frame.ts";
 import { SEPARATOR } from "../../../shared/protocol/message.ts";
@@ -45,7 +46,7 @@ describe("a shard of today and an origin of the first version", () => {
     expect(origin.take()).toMatchObject([{ hello: { version: 1, shard: 0, shards: 1, generation: 1 } }]);
     expect(shard.core.status()).toMatchObject({ connected: true, ready: true });
 
-    shard.core.attach({ name: A, path: A });
+    shard.core.attach(endpointObject(A));
     await settled();
     const down = shard.dialled[0] ?? new FakeSocket();
     expect(down.take()).toEqual([{ hello: { version: 1, shard: 0, generation: 1, dial: 1 } }]);

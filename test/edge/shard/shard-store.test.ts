@@ -1,0 +1,93 @@
+import { DatabaseSync } from "node:sqlite";
+import { beforeEach, describe, expect, test } from "vitest";
+import { endpointObject, type ObjectIdentity } from "../../../edge/identity.ts";
+import { ShardStore } from "../../../edge/shard/shard-store.ts";
+
+const A = endpointObject("/quotes/A");
+const B = endpointObject("/quotes/B");
+
+let db: DatabaseSync;
+let problems: string[];
+
+/** What the platform offers of a database, on one of Node's. */
+function open(): ShardStore {
+  const exec = (sql: string, ...values: (string | number)[]) => {
+    const rows = db.prepare(sql).all(...values);
+    return { toArray: () => rows, rowsRead: rows.length, rowsWritten: 0 };
+  };
+  return new ShardStore({ exec }, (problem) => problems.push(problem));
+}
+
+const tables = () => db.prepare("SELECT name, sql FROM sqlite_master ORDER BY name").all();
+const rows = () => db.prepare("SELECT * FROM objects").all();
+
+beforeEach(() => {
+  db = new DatabaseSync(":memory:");
+  problems = [];
+});
+
+describe("what a shard must remember", () => {
+  test("[L1] is one row for an object, however often it is noted, and none once it is forgotten", () => {
+    const store = open();
+    for (const object of [A, B, A]) store.note(object);
+    expect(rows()).toHaveLength(2);
+    expect(open().noted()).toEqual([A, B]);
+
+    store.forget(A);
+
+    expect(open().noted()).toEqual([B]);
+    expect(problems).toEqual([]);
+  });
+
+  test("[L1] an object of a kind that this version doesn't know loses its row, and says so once", () => {
+    open().note(A);
+    open().note("follower 7 of shard-0" as ObjectIdentity);
+
+    expect(open().noted()).toEqual([A]);
+    expect(open().noted()).toEqual([A]);
+    expect(problems).toEqual([expect.stringContaining('"follower 7 of shard-0"')]);
+  });
+});
+
+describe("a database of another version", () => {
+  function writeOlder(): void {
+    db.exec("CREATE TABLE objects (name TEXT PRIMARY KEY, path TEXT NOT NULL) WITHOUT ROWID");
+    db.exec("INSERT INTO objects VALUES ('/quotes/A', '/quotes/A')");
+    db.exec("CREATE TABLE generation (id INTEGER PRIMARY KEY CHECK (id = 1), value INTEGER NOT NULL)");
+    db.exec("INSERT INTO generation VALUES (1, 41)");
+  }
+
+  test("[L1] [U14] has its table of objects made anew, which is logged once, and keeps its generation", () => {
+    writeOlder();
+
+    const store = open();
+    expect(store.noted()).toEqual([]);
+    expect(store.generation()).toBe(41);
+    store.note(B);
+
+    expect(open().noted()).toEqual([B]);
+    expect(problems).toEqual([
+      expect.stringMatching(/of another version \(name,path\), is dropped; nothing is/),
+    ]);
+    const older = tables();
+    db = new DatabaseSync(":memory:");
+    open();
+    expect(older).toEqual(tables());
+  });
+
+  test("[L1] a table of this version that can't be read is left as it is", () => {
+    const store = open();
+    store.note(A);
+    const damaged = new Error("database disk image is malformed: SQLITE_CORRUPT");
+    const { prepare } = db;
+    db.prepare = (sql) => {
+      if (sql.startsWith("SELECT identity")) throw damaged;
+      return prepare.call(db, sql);
+    };
+
+    expect(() => store.noted()).toThrow(damaged);
+    db.prepare = prepare;
+    expect(store.noted()).toEqual([A]);
+    expect(problems).toEqual([]);
+  });
+});

@@ -2,7 +2,7 @@
  * Bindings of the Worker and its objects: wrangler.toml is their source.
  */
 import type { ObjectIdentity } from "./identity.ts";
-import type { LatestResult } from "./shard/latest.ts";
+import type { LatestResult } from "./shard/answering/latest.ts";
 import type { ShardStatus } from "./shard/shard-status.ts";
 
 /** What the Worker and objects call on a shard. */

@@ -3,7 +3,7 @@
  */
 import { decodeUpdate, type Update, type Value } from "../../shared/protocol/frame.ts";
 import { parsePosition } from "../../shared/protocol/position.ts";
-import type { LatestResult } from "../shard/latest.ts";
+import type { LatestResult } from "../shard/answering/latest.ts";
 import { errorResponse, internalError } from "./answers.ts";
 
 /** `ifNoneMatch` is the request's header, null where it has none. */

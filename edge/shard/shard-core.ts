@@ -3,6 +3,9 @@
  * who watches what and keeps no records. L1–L8 and U2–U15 of INTERNALS.md. Sockets, rows and time come in as ports.
  *
  * A shard is awake while it has links, for these it dialled itself; so it is the clock of the objects below.
+ *
+ * Above it, uplinks/: which origins there are, and which of them lead. Below it, links/: the objects that it dials, and
+ * what is watched on each link. Between the two, answering/: what objects and GETs ask, and how it is answered.
  */
 
 import { type Attach, encodeCancel } from "../../shared/protocol/attach.ts";
@@ -14,24 +17,21 @@ import { encodeDetach } from "../../shared/protocol/uplink.ts";
 import { VERSION } from "../../shared/protocol/version.ts";
 import { type ObjectIdentity, shardOfObject } from "../identity.ts";
 import { closeQuietly, type HibernatingPeer, type Peer } from "../peer.ts";
-
 import { isOver, OVER, type Principal, PUBLIC } from "../principal.ts";
-
 import { TIME_LIMITS } from "../time-limits.ts";
-
-import type { Answering, AnsweringPorts } from "./answering.ts";
-import { Dialer, type DialerPorts } from "./dialer.ts";
-import { Downlink, type DownlinkPorts } from "./downlink.ts";
-import type { LatestResult } from "./latest.ts";
-import type { ShardConfig } from "./leadership.ts";
-import { Linger, type LingerPorts } from "./linger.ts";
-import { type Link, Links, noteAsk, type Watch, watchOn } from "./links.ts";
-import { endpointOf, type OriginItem, readItem } from "./origin-items.ts";
-import { Questions } from "./questions.ts";
+import type { Answering, AnsweringPorts } from "./answering/answering.ts";
+import type { LatestResult } from "./answering/latest.ts";
+import { Questions } from "./answering/questions.ts";
+import { wayFor } from "./answering/ways.ts";
+import { Dialer, type DialerPorts } from "./links/dialer.ts";
+import { Downlink, type DownlinkPorts } from "./links/downlink.ts";
+import { Linger, type LingerPorts } from "./links/linger.ts";
+import { type Link, Links, noteAsk, type Watch, watchOn } from "./links/links.ts";
 import { type ShardStatus, statusOf } from "./shard-status.ts";
-import { strangersStanding, verifiedName } from "./slice-uplinks.ts";
-import { Slices, type SlicesPorts } from "./slices.ts";
-import { wayFor } from "./ways.ts";
+import type { ShardConfig } from "./uplinks/leadership.ts";
+import { endpointOf, type OriginItem, readItem } from "./uplinks/origin-items.ts";
+import { strangersStanding, verifiedName } from "./uplinks/slice-uplinks.ts";
+import { Slices, type SlicesPorts } from "./uplinks/slices.ts";
 
 export interface ShardPorts extends DialerPorts, DownlinkPorts, LingerPorts, SlicesPorts {
   /** Rows that outlive the shard's memory. */

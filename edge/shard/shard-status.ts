@@ -1,7 +1,7 @@
 /** What a shard tells of itself: who answers for it, and how much is watched. */
 import { formatSlice, WHOLE } from "../../shared/protocol/slice.ts";
-import type { Links } from "./links.ts";
-import type { SliceStatus, Slices } from "./slices.ts";
+import type { Links } from "./links/links.ts";
+import type { SliceStatus, Slices } from "./uplinks/slices.ts";
 
 export interface ShardStatus {
   /** Whether each slice has an origin that is connected. */

@@ -23,8 +23,8 @@ import {
   type SubscriptionEvent,
   stepSubscription,
 } from "../../edge/endpoint/subscription-states.ts";
-import { type Candidate, nextActive } from "../../edge/shard/failover.ts";
-import { type SliceEvent, type SliceState, stepSlice } from "../../edge/shard/scatter.ts";
+import { type SliceEvent, type SliceState, stepSlice } from "../../edge/shard/answering/scatter.ts";
+import { type Candidate, nextActive } from "../../edge/shard/uplinks/failover.ts";
 
 const text = readFileSync(join(import.meta.dirname, "../../shared/INTERNALS.md"), "utf8");
 

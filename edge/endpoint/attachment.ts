@@ -11,7 +11,14 @@ import type { LinkHello } from "../../shared/protocol/link.ts";
 import { formatPosition } from "../../shared/protocol/position.ts";
 import type { HibernatingPeer } from "../peer.ts";
 import { encodePrincipal, type Principal, readPrincipal } from "../principal.ts";
-import { readPosition, readState, type StateFacts, WrittenStateSchema, writeState } from "./state-facts.ts";
+import {
+  readPosition,
+  readState,
+  type StateFacts,
+  type WrittenState,
+  WrittenStateSchema,
+  writeState,
+} from "./state-facts.ts";
 import type { SubscriptionFacts } from "./subscription-states.ts";
 
 /** The platform's limit is 16,384 bytes once serialized; the rest is room for the names of fields. */
@@ -47,7 +54,8 @@ const Whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const LinkSchema = v.object({
   kind: v.literal("link"),
   hello: v.optional(v.object({ shard: Whole, generation: Whole, dial: Whole })),
-  states: v.record(v.string(), WrittenStateSchema),
+  /** Pairs: an object whose fields are paths would be slow to write. */
+  states: v.array(v.tuple([v.string(), WrittenStateSchema])),
 });
 
 const SubscriptionSchema = v.variant("kind", [
@@ -64,7 +72,7 @@ type WrittenSubscription = v.InferOutput<typeof SubscriptionSchema>;
 
 const SubscriberSchema = v.object({
   kind: v.literal("subscriber"),
-  paths: v.record(v.string(), SubscriptionSchema),
+  paths: v.array(v.tuple([v.string(), SubscriptionSchema])),
   /** Left out for "public". */
   principal: v.optional(v.string()),
 });
@@ -74,10 +82,12 @@ export function saveLink(
   hello: LinkIdentity | undefined,
   carried: readonly Carried[],
 ): void {
-  const states: v.InferInput<typeof LinkSchema>["states"] = {};
   // Each has its share, whatever the others need.
   const room = ATTACHMENT_BYTES / carried.length;
-  for (const state of carried) states[state.path] = writeState(state.facts(), room - state.path.length);
+  const states = carried.map((state): [string, WrittenState] => [
+    state.path,
+    writeState(state.facts(), room - state.path.length),
+  ]);
   socket.serializeAttachment({ kind: "link", hello, states } satisfies v.InferInput<typeof LinkSchema>);
 }
 
@@ -86,7 +96,7 @@ export function loadLink(socket: HibernatingPeer): LinkFacts | undefined {
   const result = v.safeParse(LinkSchema, socket.deserializeAttachment());
   if (!result.success) return undefined;
   const { hello, states } = result.output;
-  const read = Object.entries(states).map(([path, written]) => [path, readState(written)] as const);
+  const read = states.map(([path, written]) => [path, readState(written)] as const);
   return { hello, states: new Map(read) };
 }
 
@@ -96,8 +106,8 @@ export function saveSubscriber(
   principal: Principal,
   follows: Iterable<readonly [path: string, SubscriptionFacts]>,
 ): void {
-  const paths: Record<string, WrittenSubscription> = {};
-  for (const [path, facts] of follows) paths[path] = writeSubscription(facts);
+  const paths: [string, WrittenSubscription][] = [];
+  for (const [path, facts] of follows) paths.push([path, writeSubscription(facts)]);
   const encoded = encodePrincipal(principal);
   socket.serializeAttachment({
     kind: "subscriber",
@@ -113,7 +123,7 @@ export function loadSubscriber(socket: HibernatingPeer): SubscriberFacts | undef
   const principal = survivingPrincipal(result.output.principal);
   if (principal === undefined) return undefined;
   const follows = new Map<string, SubscriptionFacts>();
-  for (const [path, written] of Object.entries(result.output.paths)) {
+  for (const [path, written] of result.output.paths) {
     const facts = readSubscription(written);
     if (facts === undefined) return undefined;
     follows.set(path, facts);

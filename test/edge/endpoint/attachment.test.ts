@@ -51,13 +51,13 @@ describe("a subscriber's socket", () => {
     expect(loadSubscriber(socket)).toEqual({ principal: PUBLIC, follows });
   });
 
-  test("of one path costs about what its path takes, and no more than 64 bytes beside that while it is live", () => {
+  test("of one path costs about what its path takes, and no more than 72 bytes beside that while it is live", () => {
     const socket = new FakeSocket();
     const path = "/quotes/AAPL";
 
     saveSubscriber(socket, PUBLIC, [[path, { id: 0, subscription: { kind: "live", beyond: undefined } }]]);
 
-    expect(bytesOf(socket) - path.length).toBeLessThanOrEqual(64);
+    expect(bytesOf(socket) - path.length).toBeLessThanOrEqual(72);
   });
 
   test.each([

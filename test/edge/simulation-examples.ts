@@ -255,4 +255,28 @@ export const ONCE_WRONG: readonly [Step[], number][] = [
     ],
     1246743462,
   ],
+  // An object lost its first answer while it came, and the slice that had sent it was missing when it asked anew.
+  [
+    [
+      { do: "deliver", choice: 0, times: 9 },
+      { do: "subscribe", path: 0, from: undefined },
+      { do: "deliver", choice: 0, times: 1 },
+      { do: "crowd", path: 1, epoch: 0, past: 0, many: 2 },
+      { do: "append", path: 0, epoch: 1, times: 5 },
+      { do: "deliver", choice: 8, times: 6 },
+      { do: "deliver", choice: 0, times: 9 },
+      { do: "evict", path: 0 },
+      { do: "resubscribe", who: 0, from: undefined },
+      { do: "deliver", choice: 0, times: 1 },
+      { do: "pass", ms: 10 },
+      { do: "start", who: 0 },
+      { do: "subscribe", path: 0, from: undefined },
+      { do: "pass", ms: 10 },
+      { do: "deliver", choice: 0, times: 5 },
+      { do: "deliver", choice: 1, times: 10 },
+      { do: "setClock", hours: -24 },
+      { do: "pass", ms: 40000 },
+    ],
+    1848738326,
+  ],
 ];

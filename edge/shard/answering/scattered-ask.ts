@@ -1,7 +1,7 @@
 /** An ask of an object that was put to several slices, and whether what they have said is enough: N5 and N6. */
 import type { Answer } from "../../../shared/core/answer.ts";
 import { type Attach, type Attached, encodeAttach } from "../../../shared/protocol/attach.ts";
-import { componentsOf, type Position, reaches } from "../../../shared/protocol/position.ts";
+import { componentsOf, NOTHING, type Position, reaches } from "../../../shared/protocol/position.ts";
 import { sliceOf } from "../../../shared/protocol/slice.ts";
 import type { Watch } from "../links/links.ts";
 import { Held, type HeldBytes } from "./held.ts";
@@ -49,7 +49,8 @@ export function suffices({ watch, ask }: ScatteredAsk, parts: Parts, count: numb
   const all = [...parts.values()];
   if (all.every(({ head }) => head.notHome)) return false;
   const { sent } = watch;
-  if (ask.from === undefined) return true;
+  // It wants the latest update, which may be one that the link was sent of a slice that is missing now.
+  if (ask.from === undefined) return ofMissing(sent ?? NOTHING, parts, count).size === 0;
   // The first answer is to the object itself, whatever it has; what others name it need not have.
   if (sent === undefined) return ask.id === watch.asks.keys().next().value;
   // Of the slices that are missing nobody who asks may be ahead of the object, or behind it unless the answer moves them.

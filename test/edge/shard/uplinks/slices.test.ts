@@ -289,6 +289,42 @@ describe("a slice that can't answer", () => {
     expect(down.take(), "who is live isn't delayed").toEqual([update("t.0:8", 5)]);
   });
 
+  test("[N6] the latest update is waited for if the link was sent something of that slice, whatever others have", async () => {
+    const down = await live();
+    say(two, update("t.1:0"));
+    shard.core.uplinkClosed(two);
+    down.take();
+    ask(down, 2);
+    say(one, ...answer({ id: 2, from: "t.0:3", to: "t.0:5", frames: [update("t.0:5", 3)] }));
+    expect(down.take()).toEqual([{ waiting: A, id: 2 }]);
+
+    const back = shard.connect("two", { slice: "2/2" });
+    expect(back.take().slice(1)).toMatchObject([
+      { attach: A, id: 0, from: "t.0:5,t.1:0" },
+      { attach: A, id: 2 },
+    ]);
+    const frames = [update("t.1:0")];
+    say(
+      back,
+      ...answer({ id: 0, from: "t.1:0", recovered: true }),
+      ...answer({ id: 2, to: "t.1:0", frames }),
+    );
+    say(one, ...answer({ id: 2, from: "t.0:3", to: "t.0:5", frames: [update("t.0:5", 3)] }));
+
+    expect(down.take().slice(0, 1)).toMatchObject([
+      { id: 2, position: "t.0:3", to: "t.0:5,t.1:0", count: 2 },
+    ]);
+  });
+
+  test("[N6] the latest update is not waited for if the link was never sent anything of that slice", async () => {
+    const down = await live();
+    shard.core.uplinkClosed(two);
+    ask(down, 2);
+    say(one, ...answer({ id: 2, from: "t.0:3", to: "t.0:5", frames: [update("t.0:5", 3)] }));
+
+    expect(down.take().slice(0, 1)).toMatchObject([{ id: 2, position: "t.0:3", to: "t.0:5", count: 1 }]);
+  });
+
   test("[N6] one that waits for its own partitions keeps nobody from an answer that others have", async () => {
     const down = await object();
     say(one, ...answer({ from: "t.0:5" }));

@@ -16,6 +16,7 @@ import type { Replayed } from "./replayed.ts";
 import {
   type Endpoint,
   endOf,
+  isElsewhere,
   isNotHome,
   oldestOf,
   provedOf,
@@ -78,7 +79,8 @@ export function answerRecovered(
   // With the last page nothing more was found: up to the key's last record or, where none is known, as far as was read.
   for (const view of isWhole ? views : []) if (endOf(view) >= 0) raiseComponent(to, view.epoch, endOf(view));
   const horizon = horizonOf(views);
-  return { attached: { endpoint: path, verdict, to, horizon }, frames };
+  const elsewhere = isElsewhere(ports, subject, views);
+  return { attached: { endpoint: path, verdict, to, horizon, elsewhere }, frames };
 }
 
 /** The answer where nothing was asked for or nothing can be proved: the recent updates, and where they begin. */
@@ -107,6 +109,7 @@ export function answerRecent(
       verdict,
       to: head,
       horizon: horizonOf(views),
+      elsewhere: isElsewhere(ports, subject, views),
     },
     frames,
   };

@@ -151,6 +151,15 @@ function oldestIn({ horizon, deletedTo, checkpoint, tail }: PartitionView, isLat
   return Math.min(before, (tail ?? checkpoint) - 1);
 }
 
+/** Whether an answer that speaks of these doesn't speak of the key's home (U5). */
+export function isElsewhere(
+  ports: SubjectPorts,
+  { endpoint }: Subject,
+  views: readonly PartitionView[],
+): boolean {
+  return !views.some(({ epoch }) => isHome(ports, endpoint, epoch));
+}
+
 /** Whether other slices answer for an endpoint, as far as this origin can tell (N4). */
 export function isNotHome(ports: SubjectPorts, subject: Subject, from: Position | undefined): boolean {
   if (isWhole(ports.slice ?? WHOLE) || subject.tails.size > 0 || (from?.size ?? 0) > 0) return false;

@@ -4,6 +4,7 @@ import { type Attach, type Attached, encodeAttach } from "../../../shared/protoc
 import { componentsOf, NOTHING, type Position, reaches } from "../../../shared/protocol/position.ts";
 import { sliceOf } from "../../../shared/protocol/slice.ts";
 import type { Watch } from "../links/links.ts";
+import { speaksOfHome } from "./combine.ts";
 import { Held, type HeldBytes } from "./held.ts";
 import { Scatter } from "./scatter.ts";
 
@@ -49,6 +50,9 @@ export function suffices({ watch, ask }: ScatteredAsk, parts: Parts, count: numb
   const all = [...parts.values()];
   if (all.every(({ head }) => head.notHome)) return false;
   const { sent } = watch;
+  // Who has nothing, and is told that nothing is missing, is told so of the home, too.
+  const isClaim = all.every(({ head }) => head.verdict.recovered === true);
+  if (ask.from?.size === 0 && isClaim && !all.some(speaksOfHome)) return false;
   // It wants the latest update, which may be one that the link was sent of a slice that is missing now.
   if (ask.from === undefined) return ofMissing(sent ?? NOTHING, parts, count).size === 0;
   // The first answer is to the object itself, whatever it has; what others name it need not have.

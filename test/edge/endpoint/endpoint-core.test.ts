@@ -524,7 +524,19 @@ describe("who has nothing", () => {
     expect(next.take()).toMatchObject([{ ok: { position: "-", recovered: true } }, update(5)]);
   });
 
-  test("[R1] of a key without a record, too", () => {
+  test("[R1] is asked for once the next source says that it doesn't speak of the key's home", () => {
+    const { core, up } = asksFor({});
+    core.linkClosed(up, 1_006);
+    const next = link(core, 2);
+    expect(next.take()).toEqual([{ attach: PATH, id: 2, from: "e:5" }]);
+    core.linkMessage(next, answer("e:5", "e:5", [], { id: 2, recovered: true, elsewhere: true }));
+
+    expect(subscribe(core, "-").messages).toEqual([]);
+    expect(next.take()).toEqual([{ attach: PATH, id: 3, from: "-" }]);
+    expect(subscribe(core, "e:0").take()).toMatchObject([{ ok: { recovered: true } }, update(5)]);
+  });
+
+  test("[R1] is served without a question of a key without a record, too", () => {
     const core = createCore();
     subscribe(core);
     const up = link(core);

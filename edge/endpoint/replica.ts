@@ -157,6 +157,16 @@ export class Replica {
     return decideResume(from, known);
   }
 
+  /** What follows a position up to which an answer has proved all; undefined if the window doesn't reach back so far. */
+  after(at: Position, now: number): Frame[] | undefined {
+    const known = this.#known;
+    if (known.kind === "nothing") return undefined;
+    const { position, window } = known;
+    window.expire(now);
+    if (!window.reachesBack(at) || !reaches(position, at)) return undefined;
+    return window.after(at).map(({ frame }) => frame);
+  }
+
   /** Where a receiver that lost continuity begins. */
   snapshot(): Extract<Resume, { kind: "snapshot" }> {
     const position = this.position ?? NOTHING;

@@ -75,7 +75,7 @@ export function answerRecovered(
   // What was cut off may have more, though nobody else knows of it: the asker goes on from where this page ends.
   for (const { gap } of cut < 0 ? [] : replayed.slice(cut)) raiseComponent(head, gap.epoch, gap.until - 1);
   const verdict = { position: from, head, recovered: true, cause: undefined };
-  const views = provedOf(ports, subject, from);
+  const views = provedOf(ports, subject, from, new Set(replayed.map(({ gap }) => gap.epoch)));
   // With the last page nothing more was found: up to the key's last record or, where none is known, as far as was read.
   for (const view of isWhole ? views : []) if (endOf(view) >= 0) raiseComponent(to, view.epoch, endOf(view));
   const horizon = horizonOf(views);

@@ -59,7 +59,11 @@ export class Window {
 
   /** Whether nothing is missing here for a receiver that stands at `from`. */
   covers(from: Position): boolean {
-    if (from.size === 0 && !this.#withHome) return false;
+    return (from.size > 0 || this.#withHome) && this.reachesBack(from);
+  }
+
+  /** The same for a receiver that was proved to have all up to there. */
+  reachesBack(from: Position): boolean {
     return hasEpochsOf(this.#floors, from) && reaches(from, this.#floors);
   }
 
@@ -117,7 +121,7 @@ export class Window {
     this.expire(now);
   }
 
-  /** The updates after `from`, in order. Only meaningful if the window covers `from`. */
+  /** The updates after `from`, in order. Only meaningful if the window reaches back to `from`. */
   after(from: Position): Kept[] {
     const kept: Kept[] = [];
     for (let i = this.#start; i < this.#entries.length; i++) {

@@ -2,6 +2,23 @@
 import type { Step } from "./simulation-steps.ts";
 
 export const ONCE_WRONG: readonly [Step[], number][] = [
+  // An object of a key without a record slept, and then refused who stood in a partition that wasn't its home.
+  [
+    [
+      { do: "append", path: 1, epoch: 1, times: 1 },
+      { do: "deliver", choice: 0, times: 2 },
+      { do: "subscribe", path: 0, from: undefined },
+      { do: "evict", path: 0 },
+      { do: "subscribe", path: 0, from: { back: 0, epochs: 2 } },
+      { do: "deliver", choice: 0, times: 9 },
+      { do: "evict", path: 0 },
+      { do: "deliver", choice: 0, times: 1 },
+      { do: "subscribe", path: 0, from: undefined },
+      { do: "subscribe", path: 0, from: undefined },
+      { do: "pass", ms: 10 },
+    ],
+    1,
+  ],
   // A position past the end was refused as lost, since the slice that could judge it was missing.
   [
     [

@@ -524,6 +524,21 @@ describe("who has nothing", () => {
     expect(next.take()).toMatchObject([{ ok: { position: "-", recovered: true } }, update(5)]);
   });
 
+  test("[R1] [S3] is served by no answer to others that doesn't speak of the key's home", () => {
+    const core = createCore();
+    subscribe(core);
+    const nobody = subscribe(core, "-");
+    const up = link(core);
+    up.take();
+    core.linkMessage(up, answer("-", "e:5", [update(5)], { elsewhere: true }));
+
+    expect(nobody.messages).toEqual([]);
+    expect(up.take()).toEqual([{ attach: PATH, id: 2, from: "-" }]);
+    const refused = { id: 2, recovered: false, cause: "horizon", horizon: "e:0,h:3" } as const;
+    core.linkMessage(up, answer("h:7", "e:5,h:7", [update(5)], refused));
+    expect(nobody.take()).toMatchObject([{ ok: { recovered: false, cause: "horizon" } }, update(5)]);
+  });
+
   test("[R1] is asked for once the next source says that it doesn't speak of the key's home", () => {
     const { core, up } = asksFor({});
     core.linkClosed(up, 1_006);

@@ -281,6 +281,7 @@ describe("what must wait", () => {
     expect(answer()).toMatchObject({ position: "-", offsets: [] });
     expect(answer("-")).toMatchObject({ recovered: true, offsets: [] });
     expect(answer("x:1")).toMatchObject({ recovered: false, cause: "epoch" });
+    expect(shard.answerTo(A, NOTHING)?.attached.elsewhere, "there is no home").toBeUndefined();
   });
 
   test("[R5] without a proof, until the partitions of the key are ready; no other partition matters", () => {

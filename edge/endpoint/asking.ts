@@ -11,7 +11,7 @@
 import { type Answer, AnswerAssembly } from "../../shared/core/answer.ts";
 import { type Attached, encodeAttach, encodeCancel, UNASKED } from "../../shared/protocol/attach.ts";
 import { type Frame, routingOf } from "../../shared/protocol/frame.ts";
-import { NOTHING, reaches, samePosition } from "../../shared/protocol/position.ts";
+import { later, NOTHING, reaches, samePosition } from "../../shared/protocol/position.ts";
 import { encodeReset } from "../../shared/protocol/subscriber.ts";
 import type { Peer } from "../peer.ts";
 import { type CatchUp, knowsLess, proofOf } from "./catch-up.ts";
@@ -244,7 +244,10 @@ export class Asking<S extends Peer> {
     const position = this.#replica.position ?? to;
     const asked = own === undefined ? before : own.from;
     const moved = id === UNASKED || asked === undefined || !samePosition(asked, position);
-    return more || (moved && !reaches(position, verdict.head));
+    const isPart = moved && !reaches(position, verdict.head);
+    // It led the replica on, though it was for others: what comes live may follow what the rest of it brings.
+    if (isPart && !isOwn) this.#replica.expect(later(this.#replica.due, verdict.head));
+    return more || isPart;
   }
 
   /**

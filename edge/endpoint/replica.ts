@@ -97,7 +97,7 @@ export class Replica {
     return "next";
   }
 
-  /** Its own question was answered as far as a page goes; there is more up to here. */
+  /** An answer led it on as far as a page goes; there is more up to here. */
   expect(head: Position): void {
     if (this.#known.kind === "something") this.#known.due = head;
   }

@@ -31,13 +31,7 @@ export interface Bearer {
 }
 
 /** What a client is told of its token, and nothing else. */
-export type TokenFault =
-  | "invalid"
-  | "expired"
-  | "not_yet_valid"
-  | "unknown_issuer"
-  | "unknown_key"
-  | "wrong_audience";
+export type TokenFault = "invalid_token" | "expired" | "not_yet_valid" | "unknown_signer" | "wrong_audience";
 
 export type TokenResult =
   | { readonly ok: true; readonly bearer: Bearer }
@@ -93,14 +87,14 @@ export async function verifyToken(
   if (typ !== undefined && (typeof typ !== "string" || !TYPES.includes(typ.toLowerCase())))
     return invalid("its typ is neither JWT nor at+jwt");
   const issuer = issuers.find(({ name }) => name === claims.iss);
-  if (issuer === undefined) return refused("unknown_issuer", "its iss is none of the issuers here");
+  if (issuer === undefined) return refused("unknown_signer", "its iss is none of the issuers here");
   // What its times say is checked before a key is looked for, since that may take a question.
   const untimely = timesOf(claims, issuer, now / 1_000);
   if (untimely !== undefined) return untimely;
   if (!isAudience(claims.aud, issuer.audience)) return refused("wrong_audience", "its aud is another one");
   const found = await issuer.key(kid);
   if (found.kind === "unavailable") return refused("unavailable", "its issuer's keys can't be had just now");
-  if (found.kind === "unknown") return refused("unknown_key", "its issuer has no key with its kid");
+  if (found.kind === "unknown") return refused("unknown_signer", "its issuer has no key with its kid");
   if (typeof alg !== "string" || !SPELLINGS[found.key.algorithm].includes(alg))
     return invalid(`its key is for ${found.key.algorithm}, which isn't its alg`);
   const forged = await signatureProblem(token, found.key, alg, now);
@@ -178,7 +172,7 @@ const isIdentifier = (value: unknown): value is string =>
   value.length <= TOKEN_LIMITS.identifier &&
   value.isWellFormed();
 
-const invalid = (problem: string): TokenResult => ({ ok: false, fault: "invalid", problem });
+const invalid = (problem: string): TokenResult => ({ ok: false, fault: "invalid_token", problem });
 
 function refused(fault: TokenFault | "unavailable", problem: string): TokenResult {
   return { ok: false, fault, problem };

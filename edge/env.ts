@@ -21,6 +21,12 @@ export interface Env {
   readonly SHARDS: string;
   /** A secret: `kid:name:secret[,kid:name:secret…]`, each secret of 32 bytes or more. */
   readonly UPLINK_KEYS?: string;
+  /** A secret: who may issue tokens (shared/config/issuers.ts). */
+  readonly AUTH_ISSUERS?: string;
+  /** Origins of web pages that are answered, with commas between; unset: all, without cookies. */
+  readonly WEB_ORIGINS?: string;
+  /** The name of a cookie that may hold a token. */
+  readonly AUTH_COOKIE?: string;
   /** "on": `/$/operations` answers. */
   readonly OPERATIONS?: string;
   /** On workerd by itself, objects that store run in a service of their own; it counts for itself. */

@@ -21,6 +21,8 @@ const KnownSchema = v.object({
   subject: Identifier,
   /** Of the token that it brought, if that has one. */
   id: v.optional(Identifier),
+  /** Seconds since 1970. */
+  issuedAt: v.pipe(v.number(), v.minValue(0)),
   grants: v.object({
     subscribe: Patterns,
     publish: Patterns,

@@ -46,12 +46,6 @@ export function pageAllowed(headers: Headers, { webOrigins }: CredentialRules): 
   return origin === null || webOrigins === undefined || webOrigins.has(origin);
 }
 
-/** Without the entries that carry a token; undefined where nothing else is offered. */
-export function protocolsWithoutTokens(offered: string | null): string | undefined {
-  const rest = entriesOf(offered).filter((entry) => !entry.startsWith(TOKEN_PROTOCOL));
-  return rest.length === 0 ? undefined : rest.join(", ");
-}
-
 /** `WEB_ORIGINS`: as browsers write them, with commas between; undefined where it is unset. */
 export function readWebOrigins(
   text: string | undefined,

@@ -1,7 +1,7 @@
 /** What a token lets its bearer do: the claim `distributary`, read once, strictly. */
 import * as v from "valibot";
 import type { Address } from "../../shared/protocol/address.ts";
-import { type Claims, type Matcher, matches, readPattern } from "./pattern.ts";
+import { type Claims, type Matcher, matches, patternText, readPattern } from "./pattern.ts";
 
 export const ACTIONS = ["subscribe", "publish", "discover"] as const;
 
@@ -20,7 +20,7 @@ const Claim = v.strictObject({
 });
 
 export interface Grants {
-  /** Patterns as they are written, with the claims that they name put in by `matchers`. */
+  /** As they would be written without claims; those that name nothing are left out. */
   readonly patterns: Readonly<Record<Action, readonly string[]>>;
   readonly matchers: Readonly<Record<Action, readonly Matcher[]>>;
   /** Whether its bearer may revoke tokens of its issuer. */
@@ -47,7 +47,13 @@ export function readGrants(claims: Claims): GrantsResult {
       if (!read.ok) return { ok: false, problem: `distributary.${action}.${i}: ${read.problem}` };
       matchers[action].push(read.matcher);
     }
-  return { ok: true, grants: { patterns: written, matchers, admin } };
+  const textsOf = (action: Action) => matchers[action].flatMap((matcher) => patternText(matcher) ?? []);
+  const patterns = {
+    subscribe: textsOf("subscribe"),
+    publish: textsOf("publish"),
+    discover: textsOf("discover"),
+  };
+  return { ok: true, grants: { patterns, matchers, admin } };
 }
 
 export function may({ matchers }: Grants, action: Action, address: Pick<Address, "topic" | "key">): boolean {

@@ -9,7 +9,7 @@
  * A claim that isn't there, is empty, isn't a text or holds a `/` matches nothing, so that a subject called `a/b` gets
  * nothing of `a`'s. Neither does a star follow a claim: `{sub}*` would give `al` what is `alice`'s.
  */
-import { type Address, parseAddress, TOPIC } from "../../shared/protocol/address.ts";
+import { type Address, endpointPath, parseAddress, TOPIC } from "../../shared/protocol/address.ts";
 
 /** Characters of a pattern as it is written: a topic's name, and a key of 1,024 bytes, each as %XX. */
 export const PATTERN_CHARACTERS = 3_400;
@@ -69,6 +69,22 @@ export function matches(matcher: Matcher, { topic, key }: Pick<Address, "topic" 
       if (topic !== matcher.topic) return false;
       if (matcher.prefix ? key.length < matcher.key.length : key.length !== matcher.key.length) return false;
       return matcher.key.every((byte, i) => key[i] === byte);
+  }
+}
+
+/** As it would be written without claims; undefined for what names nothing. */
+export function patternText(matcher: Matcher): string | undefined {
+  switch (matcher.kind) {
+    case "nothing":
+      return undefined;
+    case "topics":
+      return `/${matcher.prefix}*`;
+    case "keys": {
+      const { topic, key, prefix } = matcher;
+      if (!prefix) return endpointPath(topic, key);
+      // A beginning has no special spelling.
+      return `/${topic}/${endpointPath(topic, Uint8Array.of(0x5f, ...key)).slice(topic.length + 3)}*`;
+    }
   }
 }
 

@@ -13,6 +13,7 @@ const ALICE: KnownPrincipal = {
   issuer: "https://issuer.example",
   subject: "alice",
   id: "token-1",
+  issuedAt: 1_760_000_000,
   grants: { subscribe: ["/quotes/*"], publish: [], discover: ["/quotes/*"], admin: false },
   until: NOW + 1_000,
 };

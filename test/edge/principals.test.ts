@@ -14,6 +14,7 @@ const ALICE: KnownPrincipal = {
   issuer: "https://issuer.example",
   subject: `alice ${String.fromCodePoint(0x1f6ec)} "\\`,
   id: "token-1",
+  issuedAt: 1_760_000_000,
   grants: { subscribe: ["/quotes/*"], publish: ["/orders/alice"], discover: [], admin: true },
   until: Date.now() + HOUR_MS,
 };

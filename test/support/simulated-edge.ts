@@ -44,6 +44,8 @@ export interface SimulationOptions {
 const STREAM: Stream = {
   topic: "quotes",
   title: "Quotes",
+  subscribe: "public",
+  discover: "public",
   windowUpdates: 4,
   windowMs: 3_600_000,
   start: "earliest",

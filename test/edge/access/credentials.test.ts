@@ -3,7 +3,6 @@ import {
   type CredentialRules,
   credentialsOf,
   pageAllowed,
-  protocolsWithoutTokens,
   readWebOrigins,
 } from "../../../edge/access/credentials.ts";
 
@@ -79,12 +78,6 @@ describe("it is malformed", () => {
     ["with two cookies", { Cookie: "session=x; session=y", Origin: APP }, true],
     ["with an empty cookie", { Cookie: "session=", Origin: APP }, true],
   ])("%s", (_, headers, upgrade) => expect(of(headers, upgrade)).toEqual(malformed));
-});
-
-test("a subprotocol that carries a token goes no further", () => {
-  expect(protocolsWithoutTokens("distributary.v1, distributary.bearer.x")).toBe("distributary.v1");
-  expect(protocolsWithoutTokens("distributary.bearer.x")).toBeUndefined();
-  expect(protocolsWithoutTokens(null)).toBeUndefined();
 });
 
 test("WEB_ORIGINS are origins as browsers write them", () => {

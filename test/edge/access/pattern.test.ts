@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { matches, readPattern } from "../../../edge/access/pattern.ts";
+import { matches, patternText, readPattern } from "../../../edge/access/pattern.ts";
 import { parseAddress } from "../../../shared/protocol/address.ts";
 
 const CLAIMS = {
@@ -122,4 +122,22 @@ describe("no pattern is", () => {
     [`/q/${"%41".repeat(2_000)}`],
     [`/q/${"a".repeat(1_025)}`],
   ])("%s", (pattern) => expect(readPattern(pattern, CLAIMS)).toMatchObject({ ok: false }));
+});
+
+test.each([
+  ["/quotes/AAPL", "/quotes/AAPL"],
+  ["/quotes/*", "/quotes/*"],
+  ["/quotes/.*", "/quotes/.*"],
+  ["/quotes/$.", "/quotes/$."],
+  ["/quotes-*", "/quotes-*"],
+  ["/*", "/*"],
+  ["/users/{star}", "/users/%2A"],
+  ["/users/{dot}", "/users/$."],
+  ["/users/{emoji}%2F*", "/users/%F0%9F%98%80%2F*"],
+  ["/users/{slash}", undefined],
+])("%s is written as %s when its claims are known, and means the same", (pattern, expected) => {
+  const read = readPattern(pattern, CLAIMS);
+  const text = read.ok ? patternText(read.matcher) : "refused";
+  expect(text).toBe(expected);
+  if (text !== undefined) expect(readPattern(text, {})).toEqual(read);
 });

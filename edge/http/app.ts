@@ -53,9 +53,9 @@ export function createApp(
     if (READS.includes(req.method)) return next();
     return errorResponse("method_not_allowed", "this edge is read only", { Allow: READS.join(", ") });
   });
-  app.use(async ({ res }, next) => {
+  app.use(async (context, next) => {
     await next();
-    res.headers.set("X-Content-Type-Options", "nosniff");
+    if (context.res.status !== 101) context.res.headers.set("X-Content-Type-Options", "nosniff");
   });
 
   app.get("/", (c) => c.redirect(ROUTES.home, 302));

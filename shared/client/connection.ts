@@ -5,13 +5,16 @@
  *   idle ──▶ connecting ──▶ open ◀──▶ probing
  *                ▲  │         │          │
  *                │  ▼         ▼          ▼
- *              backingOff ◀──────────────┘        closed: from everywhere, for good
+ *              backingOff ◀──────────────┤        closed: from everywhere, for good
+ *                ▲                       ▼
+ *                └──── start ───────── barred     until there is another token
  */
 import { type BackoffBounds, backoff } from "../core/backoff.ts";
 import { mayReconnect, readCloseReason } from "../protocol/codes.ts";
 import type { ErrorBody } from "../protocol/schemas.ts";
+import { isTokenError, tokenClose } from "./token.ts";
 
-export type ConnectionPhase = "idle" | "connecting" | "open" | "probing" | "backingOff" | "closed";
+export type ConnectionPhase = "idle" | "connecting" | "open" | "probing" | "backingOff" | "barred" | "closed";
 
 /** All in milliseconds. */
 export interface ConnectionLimits {
@@ -43,6 +46,7 @@ export interface ConnectionState {
 }
 
 interface Payloads {
+  /** There is a token to dial with, or none is needed. */
   start: object;
   opened: object;
   /** Any message. */
@@ -53,10 +57,12 @@ interface Payloads {
   timer: object;
   /** What comes is of no use: try another connection. */
   reconnect: { readonly reason: string };
-  /** The answer to `explain`: the address will never do. */
+  /** The answer to `explain`: the address, or the token, will never do. */
   refused: { readonly error: ErrorBody };
   /** The answer to `explain`: it will do later, but not before so long. */
   putOff: { readonly afterMs: number };
+  /** What was waited for before `start` will never come. */
+  noToken: { readonly error: ErrorBody };
   close: { readonly reason: string };
 }
 
@@ -74,6 +80,8 @@ export type ConnectionEffect =
   | { readonly kind: "cancel" }
   /** Find out whether the edge refuses the address. */
   | { readonly kind: "explain" }
+  /** The edge would not have the token: find another, and `start` again. */
+  | { readonly kind: "tokenRefused"; readonly error: ErrorBody }
   | { readonly kind: "error"; readonly error: ErrorBody }
   | ({ readonly kind: "changed" } & ConnectionChange);
 
@@ -170,7 +178,7 @@ function failed(
   { code, reason }: ConnectionEvent<"dropped">,
   context: ConnectionContext,
 ): ConnectionStep {
-  if (!mayReconnect(code)) return forbidden(state, code, reason);
+  if (!mayReconnect(code)) return refusedByClose(state, code, reason, context);
   const { now, limits } = context;
   const asks = state.explainAt !== undefined && now >= state.explainAt;
   const explainAt = asks ? now + limits.explainMs : (state.explainAt ?? now + limits.explainMs);
@@ -182,15 +190,43 @@ function dropped(
   { code, reason }: ConnectionEvent<"dropped">,
   context: ConnectionContext,
 ): ConnectionStep {
-  if (!mayReconnect(code)) return forbidden(state, code, reason);
+  if (!mayReconnect(code)) return refusedByClose(state, code, reason, context);
   return backOff(state, [], code, reason, context);
 }
 
-/** The same would happen again (C3). */
-function forbidden(state: ConnectionState, code: number, reason: string): ConnectionStep {
+/** The same would happen again (C3), or would with the same token. */
+function refusedByClose(
+  state: ConnectionState,
+  code: number,
+  reason: string,
+  context: ConnectionContext,
+): ConnectionStep {
   const { name, sentence } = readCloseReason(reason);
-  const error = { code: name, message: sentence, retry: false };
-  return end(state, [{ kind: "error", error }], code, reason);
+  const ofToken = tokenClose(code);
+  const error = { code: ofToken ?? name, message: sentence, retry: false };
+  return ofToken === undefined
+    ? end(state, [{ kind: "error", error }], code, reason)
+    : bar(state, [], error, code, reason, context);
+}
+
+/** Telling of the refusal comes last: its answer may be the next event. */
+function bar(
+  state: ConnectionState,
+  before: readonly ConnectionEffect[],
+  error: ErrorBody,
+  code: number | undefined,
+  reason: string,
+  context: ConnectionContext,
+): ConnectionStep {
+  return {
+    state: { ...state, phase: "barred", attempt: attemptsOf(state, context) },
+    effects: [
+      ...before,
+      { kind: "cancel" },
+      { kind: "changed", state: "backingOff", code, reason },
+      { kind: "tokenRefused", error },
+    ],
+  };
 }
 
 const abandon =
@@ -212,10 +248,10 @@ function backOff(
   before: readonly ConnectionEffect[],
   code: number | undefined,
   reason: string,
-  { now, random, limits }: ConnectionContext,
+  context: ConnectionContext,
 ): ConnectionStep {
-  const wasOpen = state.phase === "open" || state.phase === "probing";
-  const attempt = wasOpen && now - state.openedAt >= limits.steadyMs ? 0 : state.attempt;
+  const { now, random, limits } = context;
+  const attempt = attemptsOf(state, context);
   const retryMs = Math.max(0, state.notBefore - now) + backoff(attempt, limits.backoff, random);
   return {
     state: { ...state, phase: "backingOff", attempt: attempt + 1, dialAt: now + retryMs },
@@ -226,6 +262,14 @@ function backOff(
     ],
   };
 }
+
+function attemptsOf(state: ConnectionState, { now, limits }: ConnectionContext): number {
+  const wasOpen = state.phase === "open" || state.phase === "probing";
+  return wasOpen && now - state.openedAt >= limits.steadyMs ? 0 : state.attempt;
+}
+
+const comeBack = (state: ConnectionState, _: unknown, context: ConnectionContext): ConnectionStep =>
+  backOff(state, [], undefined, "there is another token", context);
 
 /**
  * All who were put off were told the same time, so each adds a delay of its own. The answer may come when the next dial is
@@ -267,8 +311,17 @@ const stop = (state: ConnectionState, { reason }: ConnectionEvent<"close">): Con
 const hangUp = (state: ConnectionState, { reason }: ConnectionEvent<"close">): ConnectionStep =>
   end(state, [{ kind: "hangUp" }], undefined, reason);
 
-const refused = (state: ConnectionState, { error }: ConnectionEvent<"refused">): ConnectionStep =>
-  end(state, [{ kind: "hangUp" }, { kind: "error", error }], undefined, error.code);
+const refused = (
+  state: ConnectionState,
+  { error }: ConnectionEvent<"refused">,
+  context: ConnectionContext,
+): ConnectionStep =>
+  isTokenError(error)
+    ? bar(state, [{ kind: "hangUp" }], error, undefined, error.code, context)
+    : end(state, [{ kind: "hangUp" }, { kind: "error", error }], undefined, error.code);
+
+const giveUp = (state: ConnectionState, { error }: ConnectionEvent<"noToken">): ConnectionStep =>
+  end(state, [{ kind: "error", error }], undefined, error.code);
 
 const NOTHING_HAPPENS = {
   start: ignore,
@@ -279,6 +332,7 @@ const NOTHING_HAPPENS = {
   reconnect: ignore,
   refused: ignore,
   putOff: ignore,
+  noToken: ignore,
   close: ignore,
 } as const satisfies Row;
 
@@ -287,7 +341,7 @@ const NOTHING_HAPPENS = {
  * cancelled, looks like what comes from the present one: the shell lets neither through.
  */
 const TABLE = {
-  idle: { ...NOTHING_HAPPENS, start: dial, close: stop },
+  idle: { ...NOTHING_HAPPENS, start: dial, noToken: giveUp, close: stop },
   connecting: {
     start: ignore,
     opened,
@@ -297,6 +351,7 @@ const TABLE = {
     reconnect,
     refused,
     putOff,
+    noToken: ignore,
     close: hangUp,
   },
   open: {
@@ -309,6 +364,7 @@ const TABLE = {
     // The answer to an older question: by now the address has turned out to be good.
     refused: ignore,
     putOff: ignore,
+    noToken: ignore,
     close: hangUp,
   },
   probing: {
@@ -320,6 +376,7 @@ const TABLE = {
     reconnect,
     refused: ignore,
     putOff: ignore,
+    noToken: ignore,
     close: hangUp,
   },
   backingOff: {
@@ -331,8 +388,10 @@ const TABLE = {
     reconnect: ignore,
     refused,
     putOff,
+    noToken: ignore,
     close: stop,
   },
+  barred: { ...NOTHING_HAPPENS, start: comeBack, noToken: giveUp, close: stop },
   closed: NOTHING_HAPPENS,
 } as const satisfies Record<ConnectionPhase, Row>;
 

@@ -59,12 +59,20 @@ export function encodeSubscribe(id: number, endpoint: string, from: Position | u
   return JSON.stringify({ id, sub: endpoint, from: from && formatPosition(from) });
 }
 
+/** Puts another token in the place of the one that the socket came with (S18). */
+export function encodeRenew(id: number, token: string): string {
+  return JSON.stringify({ id, token });
+}
+
 /** Update frames apart, what the edge says. `unknown` comes from a later version: ignore it (V4). */
 export type Down =
   | { readonly kind: "verdict"; readonly id: number; readonly verdict: Verdict }
   | { readonly kind: "wait"; readonly id: number; readonly error: ErrorBody }
   | { readonly kind: "error"; readonly id: number | undefined; readonly error: ErrorBody }
   | { readonly kind: "reset"; readonly endpoint: string; readonly verdict: Verdict }
+  /** How long the socket's token has left (S18). */
+  | { readonly kind: "expires"; readonly inMs: number }
+  | { readonly kind: "renewed"; readonly id: number }
   | { readonly kind: "pong" }
   | { readonly kind: "unknown" };
 
@@ -73,15 +81,25 @@ const DownSchemas = {
   wait: v.object({ id: IdSchema, wait: ErrorBodySchema }),
   error: v.object({ id: v.optional(IdSchema), error: ErrorBodySchema }),
   reset: v.object({ reset: EndpointSchema, ...VerdictSchema.entries }),
+  expires: v.object({ expires: v.object({ in: v.pipe(v.number(), v.minValue(0)) }) }),
+  renewed: v.object({ id: IdSchema, ok: v.object({ expires: v.number() }) }),
 } as const;
 
 export function decodeDown(text: string): Decoded<Down> {
   const json = parseObject(text);
   if (json === undefined) return { ok: false, problem: "a frame is one JSON object" };
-  if ("ok" in json) {
-    const result = v.safeParse(DownSchemas.verdict, json);
+  if ("expires" in json) {
+    const result = v.safeParse(DownSchemas.expires, json);
     if (!result.success) return { ok: false, problem: describe(result.issues) };
-    return { ok: true, value: { kind: "verdict", id: result.output.id, verdict: result.output.ok } };
+    return { ok: true, value: { kind: "expires", inMs: result.output.expires.in * 1_000 } };
+  }
+  if ("ok" in json) {
+    const verdict = v.safeParse(DownSchemas.verdict, json);
+    if (verdict.success)
+      return { ok: true, value: { kind: "verdict", id: verdict.output.id, verdict: verdict.output.ok } };
+    const renewed = v.safeParse(DownSchemas.renewed, json);
+    if (renewed.success) return { ok: true, value: { kind: "renewed", id: renewed.output.id } };
+    return { ok: false, problem: describe(verdict.issues) };
   }
   if ("wait" in json) {
     const result = v.safeParse(DownSchemas.wait, json);

@@ -10,8 +10,8 @@ export class FakeTransport implements Transport {
   explained = 0;
   retryAfterMs: number | undefined;
 
-  dial(url: string, events: SocketEvents): Socket {
-    const socket = new FakeSocket(url, events);
+  dial(url: string, events: SocketEvents, token: string): Socket {
+    const socket = new FakeSocket(url, events, token);
     this.dialled.push(socket);
     return socket;
   }
@@ -37,12 +37,14 @@ export class FakeTransport implements Transport {
 export class FakeSocket implements Socket {
   readonly url: string;
   readonly events: SocketEvents;
+  readonly token: string;
   readonly sent: string[] = [];
   closed = false;
 
-  constructor(url: string, events: SocketEvents) {
+  constructor(url: string, events: SocketEvents, token: string) {
     this.url = url;
     this.events = events;
+    this.token = token;
   }
 
   send(text: string): void {

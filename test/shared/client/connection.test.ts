@@ -31,6 +31,7 @@ const EVENTS: { readonly [K in ConnectionEvent["kind"]]: ConnectionEvent<K> } = 
   reconnect: { kind: "reconnect", reason: "of no use" },
   refused: { kind: "refused", error },
   putOff: { kind: "putOff", afterMs: 20_000 },
+  noToken: { kind: "noToken", error: { code: "expired", message: "", retry: false } },
   close: { kind: "close", reason: "enough" },
 };
 
@@ -56,6 +57,7 @@ describe("every event in every phase", () => {
       reconnect: same("idle"),
       refused: same("idle"),
       putOff: same("idle"),
+      noToken: "closed: error cancel →closed",
       close: "closed: cancel →closed",
     },
     connecting: {
@@ -67,6 +69,7 @@ describe("every event in every phase", () => {
       reconnect: "backingOff: hangUp timer →backingOff",
       refused: "closed: hangUp error cancel →closed",
       putOff: same("connecting"),
+      noToken: same("connecting"),
       close: "closed: hangUp cancel →closed",
     },
     open: {
@@ -78,6 +81,7 @@ describe("every event in every phase", () => {
       reconnect: "backingOff: hangUp timer →backingOff",
       refused: same("open"),
       putOff: same("open"),
+      noToken: same("open"),
       close: "closed: hangUp cancel →closed",
     },
     probing: {
@@ -89,6 +93,7 @@ describe("every event in every phase", () => {
       reconnect: "backingOff: hangUp timer →backingOff",
       refused: same("probing"),
       putOff: same("probing"),
+      noToken: same("probing"),
       close: "closed: hangUp cancel →closed",
     },
     backingOff: {
@@ -100,6 +105,19 @@ describe("every event in every phase", () => {
       reconnect: same("backingOff"),
       refused: "closed: hangUp error cancel →closed",
       putOff: "backingOff: timer →backingOff",
+      noToken: same("backingOff"),
+      close: "closed: cancel →closed",
+    },
+    barred: {
+      start: "backingOff: timer →backingOff",
+      opened: same("barred"),
+      heard: same("barred"),
+      dropped: same("barred"),
+      timer: same("barred"),
+      reconnect: same("barred"),
+      refused: same("barred"),
+      putOff: same("barred"),
+      noToken: "closed: error cancel →closed",
       close: "closed: cancel →closed",
     },
     closed: {
@@ -111,6 +129,7 @@ describe("every event in every phase", () => {
       reconnect: same("closed"),
       refused: same("closed"),
       putOff: same("closed"),
+      noToken: same("closed"),
       close: same("closed"),
     },
   };

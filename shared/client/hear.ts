@@ -41,6 +41,10 @@ function hearControl(frame: string, endpoint: string): Heard | undefined {
       return { kind: "refused", id: said.id, error: said.error };
     case "reset":
       return said.endpoint === endpoint ? said : undefined;
+    case "expires":
+      return { kind: "expires", inMs: said.inSeconds * 1_000 };
+    // The close that follows says the same.
+    case "end":
     case "pong":
     case "unknown":
       return undefined;

@@ -1,6 +1,6 @@
 /**
  * The token of a subscription: when its source is asked, when a token is renewed on the open socket, and when no other
- * token will do (S17–S20). Pure: the shell performs the effects and says what happened.
+ * token will do (S21–S23). Pure: the shell performs the effects and says what happened.
  *
  *   unasked ─▶ asking ◀──▶ pausing          no dial is made: there is no token to dial with
  *                │  ▲

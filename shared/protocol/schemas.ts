@@ -49,7 +49,7 @@ export interface ErrorBody {
   readonly code: string;
   readonly message: string;
   readonly retry: boolean;
-  /** The least that trying again should wait, where it was said. */
+  /** Of what a connection asked too often (S20). */
   readonly retryAfterMs?: number | undefined;
 }
 

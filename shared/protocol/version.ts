@@ -11,7 +11,7 @@ export const VERSION = 1;
 /** WebSocket subprotocol of subscribers. */
 export const SUBSCRIBER_PROTOCOL = `distributary.v${VERSION}`;
 
-/** Before a token, the entry of a subscriber's `Sec-WebSocket-Protocol` that carries it beside the one above (S17). */
+/** Before a token, the entry of a subscriber's `Sec-WebSocket-Protocol` that carries it beside the one above (S21). */
 export const BEARER_PROTOCOL = "distributary.bearer.";
 
 /** WebSocket subprotocol between an origin and a shard. */

@@ -9,7 +9,7 @@ import {
   INITIAL_CONNECTION,
   stepConnection,
 } from "../../../shared/client/connection.ts";
-import { CLOSE } from "../../../shared/protocol/codes.ts";
+import { CLOSE, TOKEN_CLOSES } from "../../../shared/protocol/codes.ts";
 
 const limits = {
   backoff: { baseMs: 100, maxMs: 5_000 },
@@ -150,9 +150,12 @@ describe("reconnecting", () => {
   const closeWith = (code: number) =>
     stepConnection(inPhase("open"), { kind: "dropped", code, reason: "" }, at(0)).state.phase;
 
-  test("[C3] [C4] after every close code that says the same would happen again it is over; after all others it goes on", () => {
-    for (let code = 1000; code <= 5000; code++)
-      expect(closeWith(code)).toBe(code >= 4500 && code <= 4999 ? "closed" : "backingOff");
+  test("[C3] [C4] [S23] after every close code that says the same would happen again it is over, or waits for another token; after all others it goes on", () => {
+    const ofTokens = new Set<number>(TOKEN_CLOSES.map((name) => CLOSE[name]));
+    for (let code = 1000; code <= 5000; code++) {
+      const after = ofTokens.has(code) ? "barred" : code >= 4500 && code <= 4999 ? "closed" : "backingOff";
+      expect(closeWith(code)).toBe(after);
+    }
     expect(closeWith(CLOSE.slow_consumer)).toBe("backingOff");
     expect(closeWith(CLOSE.unauthorized)).toBe("closed");
   });
@@ -249,6 +252,53 @@ describe("reconnecting", () => {
     const { effects } = stepConnection(inPhase("open"), { kind: "dropped", code: 4700, reason }, at(0));
 
     expect(effects[0]).toEqual({ kind: "error", error: { code, message, retry: false } });
+  });
+});
+
+describe("[S23] a token that is refused", () => {
+  const expired = { code: "expired", message: "the token has expired", retry: false };
+
+  test.each([
+    ["connecting", { kind: "dropped", code: CLOSE.expired, reason: "expired: the token has expired" }, []],
+    ["open", { kind: "dropped", code: CLOSE.expired, reason: "expired: the token has expired" }, []],
+    ["probing", { kind: "dropped", code: CLOSE.expired, reason: "expired: the token has expired" }, []],
+    ["connecting", { kind: "refused", error: expired }, ["hangUp"]],
+    ["backingOff", { kind: "refused", error: expired }, ["hangUp"]],
+  ] as const)(
+    "%s, %j: no dial is made, and no timer runs, before there is another",
+    (phase, event, before) => {
+      const { state, effects } = stepConnection(inPhase(phase), event, at(1_000));
+
+      expect(state.phase).toBe("barred");
+      expect(effects.map(name)).toEqual([...before, "cancel", "→backingOff", "tokenRefused"]);
+      expect(effects.at(-1)).toEqual({ kind: "tokenRefused", error: expired });
+    },
+  );
+
+  test("is told by its code, should the reason be lost on the way", () => {
+    const { effects } = stepConnection(
+      inPhase("open"),
+      { kind: "dropped", code: CLOSE.revoked, reason: "" },
+      at(0),
+    );
+
+    expect(effects.at(-1)).toMatchObject({ error: { code: "revoked" } });
+  });
+
+  test("[S10] the next dial waits longer each time, unless a connection lasted", () => {
+    let state = inPhase("open", { openedAt: 0, attempt: 3 });
+    const delays = [5_000, 6_000, 6_500].map((now) => {
+      const barred = stepConnection(
+        state,
+        { kind: "dropped", code: CLOSE.expired, reason: "" },
+        at(now),
+      ).state;
+      const { state: backingOff, effects } = stepConnection(barred, EVENTS.start, at(now));
+      state = { ...backingOff, phase: "open", openedAt: now };
+      return effects.flatMap((effect) => (effect.kind === "schedule" ? [effect.afterMs] : []))[0];
+    });
+
+    expect(delays).toEqual([50, 100, 200]);
   });
 });
 

@@ -181,7 +181,7 @@ export class Subscription {
     return this.#state.phase;
   }
 
-  /** The last `connection`; the first, `connecting`, came before anybody could listen. */
+  /** The last `connection`; the first is `connecting`, also while the first token is waited for. */
   get connection(): ConnectionChange {
     return this.#change;
   }
@@ -307,6 +307,8 @@ export class Subscription {
       this.#keeper.step({ kind: "rejected", id: heard.id, error: heard.error });
     }
     this.#follow(heard);
+    if (heard.kind === "refused" && heard.error.retryAfterMs !== undefined)
+      this.#connect({ kind: "putOff", afterMs: heard.error.retryAfterMs });
   }
 
   #follow(event: SubscriptionEvent<Update>): void {

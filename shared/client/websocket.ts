@@ -32,7 +32,7 @@ export const webSocketTransport: Transport = {
   async explain(url, token): Promise<Explanation | undefined> {
     try {
       const signal = AbortSignal.timeout(EXPLANATION_MS);
-      const headers: HeadersInit = token === "" ? {} : { Authorization: `Bearer ${token}` };
+      const headers: Record<string, string> = token === "" ? {} : { Authorization: `Bearer ${token}` };
       const response = await fetch(url.replace(/^ws/, "http"), { cache: "no-store", headers, signal });
       if (response.ok) {
         await response.body?.cancel();

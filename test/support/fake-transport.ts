@@ -5,9 +5,9 @@ import type { ErrorBody } from "../../shared/protocol/schemas.ts";
 
 export class FakeTransport implements Transport {
   readonly dialled: FakeSocket[] = [];
-  /** What explain() answers, and how often it was asked. */
+  /** What explain() answers, and of which tokens it was asked. */
   problem: ErrorBody | undefined;
-  explained = 0;
+  readonly explainedWith: string[] = [];
   retryAfterMs: number | undefined;
 
   dial(url: string, events: SocketEvents, token: string): Socket {
@@ -16,9 +16,13 @@ export class FakeTransport implements Transport {
     return socket;
   }
 
-  async explain(): Promise<Explanation | undefined> {
-    this.explained++;
+  async explain(_: string, token: string): Promise<Explanation | undefined> {
+    this.explainedWith.push(token);
     return { error: this.problem, retryAfterMs: this.retryAfterMs };
+  }
+
+  get explained(): number {
+    return this.explainedWith.length;
   }
 
   /** The socket that was dialled last. */

@@ -2,16 +2,11 @@
  * An edge that lets nobody subscribe without a token, as the client sees it: it verifies, tells of the end in time, renews in
  * band, closes what has expired or was revoked, and refuses by a close or, as what stands before an edge may, by a status.
  */
+import * as v from "valibot";
 import type { Explanation, Socket, SocketEvents, Transport } from "../../shared/client/transport.ts";
 import { CLOSE, type CloseName, type ErrorCode } from "../../shared/protocol/codes.ts";
 import { errorBody } from "../../shared/protocol/schemas.ts";
-import {
-  decodeUp,
-  encodeError,
-  encodeExpires,
-  encodeRenewed,
-  PONG,
-} from "../../shared/protocol/subscriber.ts";
+import { encodeError, encodeExpires, encodeRenewed, PING, PONG } from "../../shared/protocol/subscriber.ts";
 import type { SleepingClock } from "./sleeping-clock.ts";
 
 export interface TokenFacts {
@@ -54,6 +49,7 @@ interface Connection {
   stopTimers: () => void;
 }
 
+const Renew = v.object({ id: v.optional(v.number()), token: v.optional(v.string()) });
 const PATH = "/quotes/AAPL";
 const TOLERANCE_MS = 30_000;
 const NOTICE_MS = 60_000;
@@ -212,11 +208,11 @@ export class GuardedEdge implements Transport {
 
   #answer(text: string): void {
     const live = this.#live;
-    const up = decodeUp(text);
-    if (live === undefined || !up.ok) return;
-    if (up.value.kind === "ping") this.#tell(live.events, PONG);
-    else if (up.value.kind === "renew") this.#renew(live, up.value.id, up.value.token);
-    else this.violations.push(`it said ${up.value.kind}`);
+    if (live === undefined) return;
+    const { id, token } = v.parse(Renew, JSON.parse(text));
+    if (text === PING) this.#tell(live.events, PONG);
+    else if (id !== undefined && token !== undefined) this.#renew(live, id, token);
+    else this.violations.push(`it said ${text}`);
   }
 
   #renew(live: Connection, id: number, token: string): void {

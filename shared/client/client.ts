@@ -15,15 +15,14 @@ import type { Message } from "../protocol/message.ts";
 import { formatPosition, OLDEST, type Position, parsePosition } from "../protocol/position.ts";
 import { encodeRenew, encodeSubscribe, PING } from "../protocol/subscriber.ts";
 import { type Clock, systemClock, Timer } from "./clock.ts";
-import {
-  type ConnectionChange,
-  type ConnectionEffect,
-  type ConnectionEvent,
-  type ConnectionLimits,
-  type ConnectionState,
-  INITIAL_CONNECTION,
-  stepConnection,
-} from "./connection.ts";
+import { INITIAL_CONNECTION, stepConnection } from "./connection.ts";
+import type {
+  ConnectionChange,
+  ConnectionEffect,
+  ConnectionEvent,
+  ConnectionLimits,
+  ConnectionState,
+} from "./connection-terms.ts";
 import { type EndpointUrl, resolveEndpoint, SubscribeError } from "./endpoint-url.ts";
 import { Emitter, type Listener, type SubscriptionEvents } from "./events.ts";
 import { hear } from "./hear.ts";
@@ -39,8 +38,8 @@ import {
   stepSubscription,
   takeId,
 } from "./subscription.ts";
-import type { TokenLimits } from "./token.ts";
 import { isToken, TokenKeeper, type TokenSource } from "./token-keeper.ts";
+import type { TokenLimits } from "./token-terms.ts";
 import type { Socket, SocketEvents, Transport } from "./transport.ts";
 import { ReceivedUpdate } from "./update.ts";
 import { webSocketTransport } from "./websocket.ts";

@@ -7,7 +7,7 @@ import { decodeUpdate, type Frame, type Update } from "../protocol/frame.ts";
 import { type Message, splitBinary, splitText } from "../protocol/message.ts";
 import { decodeDown, isUpdate } from "../protocol/subscriber.ts";
 import type { SubscriptionEvent } from "./subscription.ts";
-import type { TokenEvent } from "./token.ts";
+import type { TokenEvent } from "./token-terms.ts";
 
 export type Heard =
   | SubscriptionEvent<Update, "verdict" | "wait" | "refused" | "reset" | "update" | "unreadable">

@@ -1,15 +1,8 @@
 /** Performs what token.ts decides: asks the source, waits, and passes tokens on. */
 import type { ErrorBody } from "../protocol/schemas.ts";
 import { type Clock, Timer } from "./clock.ts";
-import {
-  INITIAL_TOKEN,
-  stepToken,
-  type TokenEffect,
-  type TokenEvent,
-  type TokenLimits,
-  type TokenState,
-  tokenOf,
-} from "./token.ts";
+import { INITIAL_TOKEN, stepToken, tokenOf } from "./token.ts";
+import type { TokenEffect, TokenEvent, TokenLimits, TokenState } from "./token-terms.ts";
 
 /** A token, or what fetches one; `""` is none. */
 export type TokenSource = string | (() => string | Promise<string>);

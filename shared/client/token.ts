@@ -14,118 +14,28 @@
  * No time of day is looked at: the edge says how long a token has left, so it doesn't matter whether this clock is right.
  */
 import { type BackoffBounds, backoff } from "../core/backoff.ts";
-import { CLOSE, TOKEN_CLOSES } from "../protocol/codes.ts";
 import type { ErrorBody } from "../protocol/schemas.ts";
-
-/** A token that the edge would not have, and what it said. */
-interface Refusal {
-  readonly token: string;
-  readonly error: ErrorBody;
-}
-
-interface Lack {
-  readonly refused: Refusal | undefined;
-  /** Tokens in a row that were refused. */
-  readonly refusals: number;
-  /** Times in a row that the source failed. */
-  readonly failures: number;
-}
-
-/** `tries`: attempts to renew since the edge said that the token expires. */
-export type TokenState =
-  | { readonly kind: "unasked" }
-  /** `shared`: the source was asked before the refusal, so it may answer with the token that was refused. */
-  | ({ readonly kind: "asking"; readonly shared: boolean } & Lack)
-  | ({ readonly kind: "pausing" } & Lack)
-  | {
-      readonly kind: "held";
-      readonly token: string;
-      readonly accepted: boolean;
-      readonly refusals: number;
-    }
-  | { readonly kind: "due"; readonly token: string; readonly tries: number }
-  | { readonly kind: "renewing"; readonly token: string; readonly tries: number }
-  /** The source was asked on a socket that is gone; meanwhile dials take the token that there is. */
-  | { readonly kind: "replacing"; readonly token: string; readonly tries: number }
-  | {
-      readonly kind: "sent";
-      readonly token: string;
-      readonly next: string;
-      readonly id: number;
-      readonly tries: number;
-    }
-  | { readonly kind: "doomed"; readonly token: string; readonly error: ErrorBody }
-  | { readonly kind: "ended" };
-
-export type TokenPhase = TokenState["kind"];
-
-interface Payloads {
-  start: object;
-  /** The source's answer. */
-  fetched: { readonly token: string };
-  failed: { readonly problem: string };
-  /** The timer that the last `schedule` set. */
-  timer: object;
-  connected: object;
-  lost: object;
-  /** A subscribe with the token was answered. */
-  accepted: object;
-  /** The edge says how long the token has left. */
-  expires: { readonly inMs: number };
-  renewed: { readonly id: number };
-  /** A frame was answered with an error. */
-  rejected: { readonly id: number | undefined; readonly error: ErrorBody };
-  /** The edge closed the socket, or refused the dial, because of the token. */
-  refused: { readonly error: ErrorBody };
-  close: object;
-}
-
-export type TokenEvent<K extends keyof Payloads = keyof Payloads> = {
-  [P in K]: { readonly kind: P } & Payloads[P];
-}[K];
-
-export type TokenEffect =
-  | { readonly kind: "ask" }
-  /** There is a token: dials may be made. */
-  | { readonly kind: "ready" }
-  | { readonly kind: "send"; readonly id: number; readonly token: string }
-  /** Sets the one timer; the one before it is cancelled. */
-  | { readonly kind: "schedule"; readonly afterMs: number }
-  | { readonly kind: "cancel" }
-  | { readonly kind: "error"; readonly error: ErrorBody }
-  /** No token will do: the subscription is over. */
-  | { readonly kind: "end"; readonly error: ErrorBody };
-
-/** All in milliseconds. */
-export interface TokenLimits {
-  /** A source that hasn't answered for so long has failed. */
-  readonly sourceMs: number;
-  /** A renewal that the edge hasn't answered for so long is tried again. */
-  readonly renewalMs: number;
-}
-
-export interface TokenContext {
-  /** In [0, 1). */
-  readonly random: number;
-  /** The next frame on the open socket may have this id. */
-  readonly nextId: number;
-  readonly limits: TokenLimits;
-}
-
-export interface TokenStep {
-  readonly state: TokenState;
-  readonly effects: readonly TokenEffect[];
-}
+import {
+  isTokenError,
+  type Lack,
+  type Refusal,
+  type TokenContext,
+  type TokenEvent,
+  type TokenPayloads,
+  type TokenPhase,
+  type TokenState,
+  type TokenStep,
+} from "./token-terms.ts";
 
 type Of<P extends TokenPhase> = Extract<TokenState, { readonly kind: P }>;
 
-type Handler<S extends TokenState, K extends keyof Payloads> = (
+type Handler<S extends TokenState, K extends keyof TokenPayloads> = (
   state: S,
   event: TokenEvent<K>,
   context: TokenContext,
 ) => TokenStep;
 
-type Row<P extends TokenPhase> = { readonly [K in keyof Payloads]: Handler<Of<P>, K> };
+type Row<P extends TokenPhase> = { readonly [K in keyof TokenPayloads]: Handler<Of<P>, K> };
 
 /** Before a source is asked again, and before a renewal is tried again: a second, and by chance up to so much more. */
 const PAUSE_MS = 1_000;
@@ -146,15 +56,6 @@ export const INITIAL_TOKEN: TokenState = { kind: "unasked" };
 /** What dials carry; undefined: there must be none now. */
 export function tokenOf(state: TokenState): string | undefined {
   return "token" in state ? state.token : undefined;
-}
-
-/** The name of a close that is about the token; undefined if another token would change nothing. */
-export function tokenClose(closeCode: number): string | undefined {
-  return TOKEN_CLOSES.find((name) => CLOSE[name] === closeCode);
-}
-
-export function isTokenError({ code }: ErrorBody): boolean {
-  return TOKEN_CLOSES.some((name) => name === code);
 }
 
 const isUntimely = ({ code }: ErrorBody) => code === "expired" || code === "not_yet_valid";
@@ -386,7 +287,7 @@ const TABLE: { readonly [P in TokenPhase]: Row<P> } = {
   ended: NOTHING_HAPPENS,
 };
 
-export function stepToken<K extends keyof Payloads>(
+export function stepToken<K extends keyof TokenPayloads>(
   state: TokenState,
   event: TokenEvent<K>,
   context: TokenContext,

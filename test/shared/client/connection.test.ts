@@ -1,14 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import {
-  type ConnectionContext,
-  type ConnectionEffect,
-  type ConnectionEvent,
-  type ConnectionPhase,
-  type ConnectionState,
-  INITIAL_CONNECTION,
-  stepConnection,
-} from "../../../shared/client/connection.ts";
+import { INITIAL_CONNECTION, stepConnection } from "../../../shared/client/connection.ts";
+import type {
+  ConnectionContext,
+  ConnectionEffect,
+  ConnectionEvent,
+  ConnectionPhase,
+  ConnectionState,
+} from "../../../shared/client/connection-terms.ts";
 import { CLOSE, TOKEN_CLOSES } from "../../../shared/protocol/codes.ts";
 
 const limits = {

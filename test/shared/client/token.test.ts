@@ -7,14 +7,16 @@ import {
   REFUSALS,
   SOURCE_FAILURES,
   stepToken,
+  tokenOf,
+  UNTIMELY_REFUSALS,
+} from "../../../shared/client/token.ts";
+import {
   type TokenEffect,
   type TokenEvent,
   type TokenPhase,
   type TokenState,
   tokenClose,
-  tokenOf,
-  UNTIMELY_REFUSALS,
-} from "../../../shared/client/token.ts";
+} from "../../../shared/client/token-terms.ts";
 import { CLOSE, TOKEN_CLOSES } from "../../../shared/protocol/codes.ts";
 
 const limits = { sourceMs: 30_000, renewalMs: 15_000 };

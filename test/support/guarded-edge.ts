@@ -3,6 +3,7 @@
  * band, closes what has expired or was revoked, and refuses by a close or, as what stands before an edge may, by a status.
  */
 import * as v from "valibot";
+import { tokenClose } from "../../shared/client/token-terms.ts";
 import type { Explanation, Socket, SocketEvents, Transport } from "../../shared/client/transport.ts";
 import { CLOSE, type CloseName, type ErrorCode } from "../../shared/protocol/codes.ts";
 import { errorBody } from "../../shared/protocol/schemas.ts";
@@ -62,6 +63,10 @@ export class GuardedEdge implements Transport {
   /** The one that is open, or being dialled, as the client knows it. */
   #current: object | undefined;
   #live: Connection | undefined;
+  /** By what the client is here, or was last. */
+  #carried = "";
+  /** Tokens that the client was told will not do. */
+  readonly #refused = new Set<string>();
   /** Offset of the latest record. */
   head = 0;
   readonly violations: string[] = [];
@@ -94,7 +99,9 @@ export class GuardedEdge implements Transport {
   dial(url: string, events: SocketEvents, token: string): Socket {
     if (this.#current !== undefined) this.violations.push("two sockets at once");
     if (token !== "" && url.includes(token)) this.violations.push("a token in a URL");
+    if (this.#refused.has(token)) this.violations.push("a dial with a token that was refused");
     this.dials.push(this.#clock.now);
+    this.#carried = token;
     const socket = {};
     this.#current = socket;
     const isCurrent = () => this.#current === socket;
@@ -104,6 +111,7 @@ export class GuardedEdge implements Transport {
       closed: (code, reason) => {
         if (!isCurrent()) return;
         this.#current = undefined;
+        if (tokenClose(code) !== undefined) this.#refused.add(this.#carried);
         events.closed(code, reason);
       },
     };
@@ -123,6 +131,7 @@ export class GuardedEdge implements Transport {
   async explain(_: string, token: string): Promise<Explanation | undefined> {
     const fault = this.#faultOf(token);
     if (!this.#faults.byStatus || fault === undefined) return undefined;
+    this.#refused.add(token);
     return { error: errorBody(fault, ""), retryAfterMs: undefined };
   }
 
@@ -228,6 +237,7 @@ export class GuardedEdge implements Transport {
     else {
       this.seen.renewed++;
       live.token = readToken(token);
+      this.#carried = token;
       this.#time(live);
       this.#tell(live.events, encodeRenewed(id, live.token.expiresAt));
     }

@@ -1,5 +1,5 @@
 /**
- * Control frames between a subscriber and the edge: rules S1–S9 and S17–S23 of PROTOCOL.md. Update frames (frame.ts)
+ * Control frames between a subscriber and the edge: rules S1–S9 of PROTOCOL.md. Update frames (frame.ts)
  * go the same way down; they begin with `{"e":"`, no control frame does.
  */
 import * as v from "valibot";

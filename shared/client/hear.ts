@@ -43,6 +43,8 @@ function hearControl(frame: string, endpoint: string): Heard | undefined {
       return said.endpoint === endpoint ? said : undefined;
     case "expires":
       return { kind: "expires", inMs: said.inSeconds * 1_000 };
+    case "renewed":
+      return { kind: "renewed", id: said.id };
     // The close that follows says the same.
     case "end":
     case "pong":

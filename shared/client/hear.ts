@@ -41,6 +41,9 @@ function hearControl(frame: string, endpoint: string): Heard | undefined {
     case "reset":
       return said.endpoint === endpoint ? said : undefined;
     case "pong":
+    case "renewed":
+    case "expires":
+    case "end":
     case "unknown":
       return undefined;
     default:

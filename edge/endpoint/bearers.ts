@@ -34,10 +34,6 @@ export class Bearers<S> {
     return this.#counts.get(principalOf(holder)) ?? 0;
   }
 
-  all(): Iterable<readonly [S, Holder]> {
-    return this.#bySocket;
-  }
-
   /** In place of the token by which the socket was there before. */
   set(socket: S, holder: Holder): void {
     if (!this.#bySocket.has(socket)) this.#count(holder, 1);

@@ -1,6 +1,7 @@
 /**
  * Bindings of the Worker and its objects: wrangler.toml is their source.
  */
+import type { ConnectionSettings } from "./endpoint/connection-limits.ts";
 import type { ObjectIdentity } from "./identity.ts";
 import type { LatestResult } from "./shard/answering/latest.ts";
 import type { ShardStatus } from "./shard/shard-status.ts";
@@ -14,7 +15,7 @@ export interface ShardCalls extends Rpc.DurableObjectBranded {
   status(): Promise<ShardStatus>;
 }
 
-export interface Env {
+export interface Env extends ConnectionSettings {
   readonly SHARD: DurableObjectNamespace<ShardCalls>;
   readonly ENDPOINT: DurableObjectNamespace;
   /** How many shards there are, 1–64. Changing it moves endpoints to other shards. */

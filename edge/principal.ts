@@ -61,7 +61,7 @@ export function isOver(principal: Principal, now: number): boolean {
 }
 
 /** To whoever's principal is over. */
-export const OVER = { code: "unauthorized", message: "the token has expired" } as const;
+export const OVER = { code: "expired", message: "the token has expired" } as const;
 
 function escaped(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;

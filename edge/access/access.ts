@@ -5,7 +5,7 @@
 import type { ErrorCode } from "../../shared/protocol/codes.ts";
 import type { Env } from "../env.ts";
 import { logProblem } from "../http/answers.ts";
-import { encodePrincipal, type Principal, PUBLIC } from "../principal.ts";
+import { encodePrincipal, type KnownPrincipal, type Principal, PUBLIC } from "../principal.ts";
 import { type CredentialRules, credentialsOf } from "./credentials.ts";
 import type { Asker } from "./decision.ts";
 import { keyOf } from "./key-set.ts";
@@ -66,7 +66,14 @@ export class Access {
   }
 }
 
-export function principalOf({ issuer, subject, tokenId, issuedAt, expiresAt, grants }: Bearer): Principal {
+export function principalOf({
+  issuer,
+  subject,
+  tokenId,
+  issuedAt,
+  expiresAt,
+  grants,
+}: Bearer): KnownPrincipal {
   return {
     kind: "known",
     issuer,
@@ -79,7 +86,7 @@ export function principalOf({ issuer, subject, tokenId, issuedAt, expiresAt, gra
       discover: [...grants.patterns.discover],
       admin: grants.admin,
     },
-    until: expiresAt * 1_000,
+    until: Math.floor(expiresAt * 1_000),
   };
 }
 

@@ -7,6 +7,7 @@ import { join, resolve } from "node:path";
 import { parse } from "smol-toml";
 import { readSettings, type Values } from "../../shared/node/settings.ts";
 import { accessProblems } from "../access/settings.ts";
+import { CONNECTION_SETTINGS, connectionLimits } from "../endpoint/connection-limits.ts";
 import { readUplinkKeys } from "../http/uplink-auth.ts";
 import { bundlePage, bundleWorker } from "./bundle.ts";
 import { checkPort, checkStreams, reason } from "./checks.ts";
@@ -40,6 +41,7 @@ const command = {
         "Origins of web pages that are answered, as https://app.example.com, with commas between. Unset: all, without cookies.",
     },
     AUTH_COOKIE: { means: "The name of a cookie that may hold a token." },
+    ...CONNECTION_SETTINGS,
     OPERATIONS: { means: "on: /$/operations tells what the platform would bill.", default: "off" },
   },
   switches: {},
@@ -72,6 +74,14 @@ async function serve(values: Values<typeof command>): Promise<void> {
   if (!keys.ok) problems.push(keys.problem);
   const access = { AUTH_ISSUERS, WEB_ORIGINS, AUTH_COOKIE };
   problems.push(...(await accessProblems(access)));
+  const limits = Object.fromEntries(
+    Object.keys(CONNECTION_SETTINGS).map((name) => [name, values[name as keyof typeof CONNECTION_SETTINGS]]),
+  );
+  try {
+    connectionLimits(limits);
+  } catch (error) {
+    problems.push(reason(error));
+  }
   if (problems.length > 0 || !port.ok) return fail(1, ...problems);
 
   const configFile = join(folder, "workerd.capnp");
@@ -91,7 +101,12 @@ async function serve(values: Values<typeof command>): Promise<void> {
         storage,
         host,
         port: port.value,
-        vars: { OPERATIONS, ...(WEB_ORIGINS && { WEB_ORIGINS }), ...(AUTH_COOKIE && { AUTH_COOKIE }) },
+        vars: {
+          ...limits,
+          OPERATIONS,
+          ...(WEB_ORIGINS && { WEB_ORIGINS }),
+          ...(AUTH_COOKIE && { AUTH_COOKIE }),
+        },
       }),
     );
   } catch (error) {

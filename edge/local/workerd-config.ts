@@ -163,7 +163,9 @@ function worker(
           : { name: text(name), json: text(JSON.stringify(value)) },
       ),
     ),
-    ...[...edge.secrets, ...OPTIONAL_SECRETS].map((name) => struct({ name: text(name), fromEnvironment: text(name) })),
+    ...[...edge.secrets, ...OPTIONAL_SECRETS].map((name) =>
+      struct({ name: text(name), fromEnvironment: text(name) }),
+    ),
     ...moreBindings,
   ];
   const classes = new Map(objects.map(({ className, stores }) => [className, stores]));

@@ -1,5 +1,5 @@
 /**
- * Control frames between a subscriber and the edge: rules S1–S9 of PROTOCOL.md. Update frames (frame.ts)
+ * Control frames between a subscriber and the edge: rules S1–S9 and S17–S20 of PROTOCOL.md. Update frames (frame.ts)
  * go the same way down; they begin with `{"e":"`, no control frame does.
  */
 import * as v from "valibot";
@@ -27,6 +27,7 @@ export const PONG = '{"pong":1}';
 /** The subscribe that the URL of an endpoint stands for has this id; those of frames have larger ones. */
 export const URL_SUBSCRIBE_ID = 0;
 
+const RenewSchema = v.object({ id: IdSchema, token: v.string() });
 const SubscribeSchema = v.object({ id: IdSchema, sub: EndpointSchema, from: v.optional(PositionSchema) });
 
 /** What a subscriber may say. `other` is a frame of a later version, answered with `unsupported` (V4). */
@@ -37,6 +38,7 @@ export type Up =
       readonly endpoint: string;
       readonly from: Position | undefined;
     }
+  | { readonly kind: "renew"; readonly id: number; readonly token: string }
   | { readonly kind: "ping" }
   | { readonly kind: "other"; readonly id: number };
 
@@ -49,6 +51,12 @@ export function decodeUp(text: string): Decoded<Up> {
     if (!result.success) return { ok: false, problem: describe(result.issues) };
     const { id, sub, from } = result.output;
     return { ok: true, value: { kind: "subscribe", id, endpoint: sub, from } };
+  }
+  if ("token" in json) {
+    const result = v.safeParse(RenewSchema, json);
+    // What is wrong with it isn't said in words that could repeat it.
+    if (!result.success) return { ok: false, problem: "a token is a string, and its frame has a numeric id" };
+    return { ok: true, value: { kind: "renew", ...result.output } };
   }
   const id = v.safeParse(v.object({ id: IdSchema }), json);
   if (!id.success) return { ok: false, problem: "a frame needs a numeric id" };

@@ -1,5 +1,5 @@
 /** The product's own client with a stream that is for tokens, on a real edge. */
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { type Subscription, subscribe, type TokenSource } from "../../shared/client/client.ts";
 import { Deployment, utf8 } from "../support/deployment.ts";
 import { AUTH_ISSUERS, type TokenOf, tokenOf } from "../support/tokens.ts";
@@ -52,4 +52,29 @@ test.each<[string, TokenOf | undefined, string]>([
   ["one for other topics", { subscribe: ["/open/*"], discover: ["/closed/*"] }, "forbidden"],
 ])("[S23] one that has no other token than %s ends, and says why", async (_, of, code) => {
   expect(await follow(of && (await tokenOf(of)))).toEqual([code]);
+});
+
+test("[S18] [S22] one whose token runs out is renewed on its socket, time after time", async () => {
+  let asked = 0;
+  const told: string[] = [];
+  const followed = subscribe(`${edge.url}/closed/a`, {
+    token: () => tokenOf({ ...GOOD, id: `t${++asked}`, until: 4 }),
+  });
+  subscription = followed;
+  followed.on("connection", ({ state }) => told.push(state));
+  followed.on("error", ({ code }) => told.push(code));
+  await vi.waitFor(() => expect(asked).toBeGreaterThan(4), { timeout: 30_000 });
+
+  edge.produce("closed", [{ key: utf8("a"), value: utf8("2") }]);
+  await vi.waitFor(() => expect(followed.statistics.received).toBe(2), { timeout: 10_000 });
+  expect(told).toEqual(["connecting", "open"]);
+});
+
+test("[S19] [S23] one whose token runs out and whose source has no other ends with that", async () => {
+  const followed = subscribe(`${edge.url}/closed/a`, { token: await tokenOf({ ...GOOD, until: 3 }) });
+  subscription = followed;
+  const error = await new Promise((resolve) => followed.on("error", resolve));
+
+  expect(error).toMatchObject({ code: "expired", retry: false });
+  expect(followed.connection.state).not.toBe("open");
 });

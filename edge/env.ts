@@ -1,6 +1,7 @@
 /**
  * Bindings of the Worker and its objects: wrangler.toml is their source.
  */
+import type { ConnectionSettings } from "./endpoint/connection-limits.ts";
 import type { ObjectIdentity } from "./identity.ts";
 import type { LatestResult } from "./shard/answering/latest.ts";
 import type { ShardStatus } from "./shard/shard-status.ts";
@@ -14,13 +15,19 @@ export interface ShardCalls extends Rpc.DurableObjectBranded {
   status(): Promise<ShardStatus>;
 }
 
-export interface Env {
+export interface Env extends ConnectionSettings {
   readonly SHARD: DurableObjectNamespace<ShardCalls>;
   readonly ENDPOINT: DurableObjectNamespace;
   /** How many shards there are, 1–64. Changing it moves endpoints to other shards. */
   readonly SHARDS: string;
   /** A secret: `kid:name:secret[,kid:name:secret…]`, each secret of 32 bytes or more. */
   readonly UPLINK_KEYS?: string;
+  /** A secret: who may issue tokens (shared/config/issuers.ts). */
+  readonly AUTH_ISSUERS?: string;
+  /** Origins of web pages that are answered, with commas between; unset: all, without cookies. */
+  readonly WEB_ORIGINS?: string;
+  /** The name of a cookie that may hold a token. */
+  readonly AUTH_COOKIE?: string;
   /** "on": `/$/operations` answers. */
   readonly OPERATIONS?: string;
   /** On workerd by itself, objects that store run in a service of their own; it counts for itself. */

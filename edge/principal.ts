@@ -21,6 +21,8 @@ const KnownSchema = v.object({
   subject: Identifier,
   /** Of the token that it brought, if that has one. */
   id: v.optional(Identifier),
+  /** Seconds since 1970. */
+  issuedAt: v.pipe(v.number(), v.minValue(0)),
   grants: v.object({
     subscribe: Patterns,
     publish: Patterns,
@@ -59,7 +61,7 @@ export function isOver(principal: Principal, now: number): boolean {
 }
 
 /** To whoever's principal is over. */
-export const OVER = { code: "unauthorized", message: "the token has expired" } as const;
+export const OVER = { code: "expired", message: "the token has expired" } as const;
 
 function escaped(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;

@@ -42,6 +42,8 @@ export interface Surroundings {
   now(): number;
   /** The same, of a time that the runtime noted. */
   at(wall: number): number;
+  /** Milliseconds since 1970, as the machine has it: what dates are compared with. It may be set back. */
+  wall(): number;
   /** In [0, 1). */
   random(): number;
   /** Runs once after `ms` milliseconds, unless the function returned is called before. Keeps the object awake. */
@@ -54,6 +56,7 @@ export function surroundings(): Surroundings {
   return {
     now: () => clock.now(),
     at: (wall) => clock.at(wall),
+    wall: () => Date.now(),
     random: () => Math.random(),
     after: (ms, run) => {
       const timer = setTimeout(run, ms);

@@ -32,6 +32,10 @@ export const TIME_LIMITS = {
   objectDialSpreadMs: 1_000,
   /** Objects that attach so soon after one another are noted together. */
   notesMs: 5,
+  /** An object is woken no sooner than this after it asked for that (L9). */
+  wakeSoonestMs: 100,
+  /** Between two looks at whom to wake, however far off that is: a clock may be set (L9). */
+  wakeLookMs: 60_000,
   // Endpoint objects
   /** Between asks for a link. */
   linkAgain: { baseMs: 250, maxMs: 10_000 },
@@ -45,6 +49,10 @@ export const TIME_LIMITS = {
   roomLookMs: 50,
   /** A subscriber that takes nothing for so long while catching up is closed (S9). */
   takesNothingMs: 30_000,
+  /** Before a token ends, its bearer is told (S17). */
+  tokenNoticeMs: 60_000,
+  /** For a token that is renewed on its socket to be verified (S18). */
+  renewalMs: 5_000,
   /** Less than that isn't a clock that was set back. */
   clockSetBackMs: 2_000,
   // The Worker

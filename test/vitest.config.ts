@@ -11,6 +11,7 @@ const WAITING = [
   "test/e2e/asleep.test.ts",
   "test/e2e/demand.test.ts",
   "test/e2e/one-asker.test.ts",
+  "test/e2e/token-ends.test.ts",
   "test/edge/raw-workerd.test.ts",
   "test/origin/kafka/connection.test.ts",
   "test/origin/kafka/dials.test.ts",

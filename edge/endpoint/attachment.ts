@@ -10,7 +10,7 @@ import * as v from "valibot";
 import type { LinkHello } from "../../shared/protocol/link.ts";
 import { formatPosition } from "../../shared/protocol/position.ts";
 import type { HibernatingPeer } from "../peer.ts";
-import { encodePrincipal, type Principal, readPrincipal } from "../principal.ts";
+import type { Holder } from "./holder.ts";
 import {
   readPosition,
   readState,
@@ -31,6 +31,8 @@ export type LinkIdentity = Omit<LinkHello, "version">;
 export interface LinkFacts {
   /** undefined until the link's hello has come. */
   readonly hello: LinkIdentity | undefined;
+  /** When the shard was last asked to wake the object (L9). */
+  readonly wakeAt: number | undefined;
   /** What it carries, by path. */
   readonly states: ReadonlyMap<string, StateFacts>;
 }
@@ -43,8 +45,8 @@ export interface Carried {
 
 /** On a subscriber's socket. */
 export interface SubscriberFacts {
-  /** On whose behalf it is there. */
-  readonly principal: Principal;
+  /** By whose token it is there; undefined for "public". */
+  readonly holder: Holder | undefined;
   /** By the paths that it follows. */
   readonly follows: ReadonlyMap<string, SubscriptionFacts>;
 }
@@ -54,6 +56,7 @@ const Whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const LinkSchema = v.object({
   kind: v.literal("link"),
   hello: v.optional(v.object({ shard: Whole, generation: Whole, dial: Whole })),
+  wakeAt: v.optional(Whole),
   /** Pairs: an object whose fields are paths would be slow to write. */
   states: v.array(v.tuple([v.string(), WrittenStateSchema])),
 });
@@ -70,17 +73,29 @@ const SubscriptionSchema = v.variant("kind", [
 ]);
 type WrittenSubscription = v.InferOutput<typeof SubscriptionSchema>;
 
+const HolderSchema = v.object({
+  iss: v.string(),
+  sub: v.string(),
+  jti: v.optional(v.string()),
+  iat: v.number(),
+  until: Whole,
+  /** Left out when it was told. */
+  notice: v.optional(v.number()),
+});
+type WrittenHolder = v.InferOutput<typeof HolderSchema>;
+
 const SubscriberSchema = v.object({
   kind: v.literal("subscriber"),
   paths: v.array(v.tuple([v.string(), SubscriptionSchema])),
   /** Left out for "public". */
-  principal: v.optional(v.string()),
+  holder: v.optional(HolderSchema),
 });
 
 export function saveLink(
   socket: HibernatingPeer,
   hello: LinkIdentity | undefined,
   carried: readonly Carried[],
+  wakeAt?: number,
 ): void {
   // Each has its share, whatever the others need.
   const room = ATTACHMENT_BYTES / carried.length;
@@ -88,31 +103,35 @@ export function saveLink(
     state.path,
     writeState(state.facts(), room - state.path.length),
   ]);
-  socket.serializeAttachment({ kind: "link", hello, states } satisfies v.InferInput<typeof LinkSchema>);
+  socket.serializeAttachment({
+    kind: "link",
+    hello,
+    ...(wakeAt !== undefined && { wakeAt }),
+    states,
+  } satisfies v.InferInput<typeof LinkSchema>);
 }
 
 /** undefined where there is nothing that this version can read. */
 export function loadLink(socket: HibernatingPeer): LinkFacts | undefined {
   const result = v.safeParse(LinkSchema, socket.deserializeAttachment());
   if (!result.success) return undefined;
-  const { hello, states } = result.output;
+  const { hello, wakeAt, states } = result.output;
   const read = states.map(([path, written]) => [path, readState(written)] as const);
-  return { hello, states: new Map(read) };
+  return { hello, wakeAt, states: new Map(read) };
 }
 
 /** `follows`: by the paths that it follows. */
 export function saveSubscriber(
   socket: HibernatingPeer,
-  principal: Principal,
+  holder: Holder | undefined,
   follows: Iterable<readonly [path: string, SubscriptionFacts]>,
 ): void {
   const paths: [string, WrittenSubscription][] = [];
   for (const [path, facts] of follows) paths.push([path, writeSubscription(facts)]);
-  const encoded = encodePrincipal(principal);
   socket.serializeAttachment({
     kind: "subscriber",
     paths,
-    ...(encoded !== undefined && { principal: encoded }),
+    ...(holder !== undefined && { holder: writeHolder(holder) }),
   } satisfies v.InferInput<typeof SubscriberSchema>);
 }
 
@@ -120,15 +139,14 @@ export function saveSubscriber(
 export function loadSubscriber(socket: HibernatingPeer): SubscriberFacts | undefined {
   const result = v.safeParse(SubscriberSchema, socket.deserializeAttachment());
   if (!result.success) return undefined;
-  const principal = survivingPrincipal(result.output.principal);
-  if (principal === undefined) return undefined;
+  const { holder } = result.output;
   const follows = new Map<string, SubscriptionFacts>();
   for (const [path, written] of result.output.paths) {
     const facts = readSubscription(written);
     if (facts === undefined) return undefined;
     follows.set(path, facts);
   }
-  return { principal, follows };
+  return { holder: holder && readHolder(holder), follows };
 }
 
 /** A path of which something is written on one of these sockets. The object of an endpoint has no other. */
@@ -163,11 +181,17 @@ function readSubscription(written: WrittenSubscription): SubscriptionFacts | und
   return from && { id, subscription: { kind, from, since } };
 }
 
-/** undefined where it can't be read: then nobody knows what it may do. */
-function survivingPrincipal(text: string | undefined): Principal | undefined {
-  try {
-    return readPrincipal(text);
-  } catch {
-    return undefined;
-  }
+function writeHolder({ issuer, subject, tokenId, issuedAt, until, noticeAt }: Holder): WrittenHolder {
+  return {
+    iss: issuer,
+    sub: subject,
+    ...(tokenId !== undefined && { jti: tokenId }),
+    iat: issuedAt,
+    until,
+    ...(noticeAt !== undefined && { notice: noticeAt }),
+  };
+}
+
+function readHolder({ iss, sub, jti, iat, until, notice }: WrittenHolder): Holder {
+  return { issuer: iss, subject: sub, tokenId: jti, issuedAt: iat, until, noticeAt: notice };
 }

@@ -1,32 +1,36 @@
 /**
- * What the object of one endpoint decides: it holds one endpoint state and one link, that to the shard of its path. L1, L3 and
- * L5; what concerns the path is in endpoint-state.ts. Sockets, time, chance and the shard come in as ports.
+ * What the object of one endpoint decides: it holds one endpoint state and one link, that to the shard of its path. L1, L3, L5
+ * and L9; what concerns the path is in endpoint-state.ts. Sockets, time, chance and the shard come in as ports.
  *
  * Between two events nothing is pending here, no timer, no promise, so that the object can hibernate; the exceptions are an
  * object that has subscribers and no link, and one that has a subscriber which is too full for more.
  */
-import { CLOSE, type CloseName } from "../../shared/protocol/codes.ts";
+import { CLOSE, type CloseName, type ErrorCode } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
-import { decodeLinkDown, encodeEmpty } from "../../shared/protocol/link.ts";
+import { decodeLinkDown, encodeEmpty, encodeWakeAt } from "../../shared/protocol/link.ts";
 import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
 import type { Position } from "../../shared/protocol/position.ts";
 import { RoutingReader } from "../../shared/protocol/routing-reader.ts";
-import { isUpdate, URL_SUBSCRIBE_ID } from "../../shared/protocol/subscriber.ts";
+import { encodeRateLimited, isUpdate, URL_SUBSCRIBE_ID } from "../../shared/protocol/subscriber.ts";
 import { closeQuietly, type HibernatingPeer, sendQuietly } from "../peer.ts";
-import { isOver, type KnownPrincipal, type Principal, PUBLIC } from "../principal.ts";
 import { type Carried, loadLink, loadSubscriber, saveLink, saveSubscriber } from "./attachment.ts";
 import type { Answered } from "./catch-up.ts";
+import { type ConnectionLimits, Spending } from "./connection-limits.ts";
 import { EndpointState, type EndpointStateConfig } from "./endpoint-state.ts";
+import type { Holder } from "./holder.ts";
 import { LinkSeeker, type LinkSeekerPorts } from "./link-seeker.ts";
 import { type Link, Links } from "./links.ts";
 import { Pacer } from "./pacer.ts";
-import type { StateFacts } from "./state-facts.ts";
+import type { RenewalsPorts } from "./renewals.ts";
 import { answerFrames } from "./subscriber-frames.ts";
 import type { SubscriptionFacts } from "./subscription-states.ts";
+import { Tokens } from "./tokens.ts";
 
-export interface EndpointPorts extends LinkSeekerPorts {
-  /** Milliseconds since 1970. */
+export interface EndpointPorts extends LinkSeekerPorts, RenewalsPorts {
+  /** Milliseconds since 1970; they never go back. */
   now(): number;
+  /** The same as the machine has it, for dates: it may be set back. */
+  wall(): number;
   /** Messages that went out to subscribers. */
   sent(messages: number): void;
   /** A subscriber has its verdict. */
@@ -36,6 +40,7 @@ export interface EndpointPorts extends LinkSeekerPorts {
 export interface EndpointConfig extends EndpointStateConfig {
   /** That of the path. */
   readonly shard: number;
+  readonly limits: ConnectionLimits;
 }
 
 /** Sockets that outlived a hibernation. */
@@ -53,15 +58,28 @@ export class EndpointCore {
   readonly #carried: readonly Carried[];
   readonly #seeker: LinkSeeker;
   readonly #pacer: Pacer<HibernatingPeer>;
-  /** Of sockets that are there on behalf of somebody who isn't public. */
-  readonly #principals = new Map<HibernatingPeer, KnownPrincipal>();
+  readonly #spending: Spending<HibernatingPeer>;
+  readonly #tokens: Tokens<HibernatingPeer>;
+  /** What the shard was asked last on the link (L9). */
+  #wakeAt: number | undefined;
   /** Of the frames on the link. */
   readonly #heads = new RoutingReader();
 
-  constructor(ports: EndpointPorts, { shard, ...config }: EndpointConfig, survivors: Survivors) {
+  constructor(ports: EndpointPorts, { shard, limits, ...config }: EndpointConfig, survivors: Survivors) {
     const { path } = config;
     this.#ports = ports;
     this.#shard = shard;
+    this.#spending = new Spending(limits);
+    this.#tokens = new Tokens(path, limits.perPrincipal, {
+      wall: () => ports.wall(),
+      after: (ms, run) => ports.after(ms, run),
+      verify: (token) => ports.verify(token),
+      log: (problem) => ports.log(problem),
+      send: (socket, frame) => this.#state.reply(socket, frame),
+      keep: (socket) => this.#state.keep(socket),
+      close: (socket, name) => this.#close(socket, name),
+      settle: () => this.#settle(),
+    });
     this.#links = new Links(survivors.links);
     const link = this.#links.of(shard);
     const statePorts = {
@@ -70,14 +88,17 @@ export class EndpointCore {
       answered: (how: Answered) => ports.answered(how),
       ask: (frame: string) => this.#ask(frame),
       keep: (socket: HibernatingPeer, facts: SubscriptionFacts) =>
-        saveSubscriber(socket, this.#principalOf(socket), [[path, facts]]),
+        saveSubscriber(socket, this.#tokens.of(socket), [[path, facts]]),
       close: (socket: HibernatingPeer, name: CloseName) => this.#close(socket, name),
     };
     const subscribers = this.#surviving(survivors.subscribers, path);
-    this.#state = new EndpointState(statePorts, config, link && factsOn(link, path), subscribers);
+    const kept = link && loadLink(link.socket);
+    this.#wakeAt = kept?.wakeAt;
+    this.#state = new EndpointState(statePorts, config, kept?.states.get(path), subscribers);
     this.#carried = [this.#state];
     this.#seeker = new LinkSeeker(ports, shard, () => this.#state.sendAway());
     this.#pacer = new Pacer(ports, () => this.#serveWaiting());
+    this.#tokens.keepTime();
     this.#settle();
   }
 
@@ -90,26 +111,28 @@ export class EndpointCore {
     return this.#links.on(socket) !== undefined;
   }
 
-  /** Whether a socket of this principal may be accepted now. */
-  admits(principal: Principal): boolean {
-    return !isOver(principal, this.#ports.now());
+  /** Why a socket of a token's holder can't be accepted now. */
+  refusalOf(holder: Holder): { readonly code: ErrorCode; readonly message: string } | undefined {
+    return this.#tokens.refusalOf(holder);
   }
 
   /** S1: a socket that was just accepted. */
-  subscribe(socket: HibernatingPeer, from: Position | undefined, principal: Principal = PUBLIC): void {
-    this.#introduce(socket, principal);
+  subscribe(socket: HibernatingPeer, from: Position | undefined, holder?: Holder): void {
+    this.#tokens.keepTime();
+    if (holder !== undefined) this.#tokens.add(socket, holder);
     this.#state.subscribe(socket, URL_SUBSCRIBE_ID, from);
     this.#settle();
   }
 
   subscriberMessage(socket: HibernatingPeer, message: Message): void {
+    this.#tokens.keepTime();
     answerFrames(message, {
       path: this.#state.path,
-      lastId: () => this.#state.lastId(socket),
-      subscribe: (id, from) => {
-        if (this.admits(this.#principalOf(socket))) this.#state.subscribe(socket, id, from);
-        else this.#close(socket, "unauthorized");
-      },
+      lastId: () => this.#lastId(socket),
+      waitMs: (what) => this.#spending.take(socket, what, this.#ports.now()),
+      refuse: (id, waitMs) => this.#refuse(socket, id, waitMs),
+      subscribe: (id, from) => this.#state.subscribe(socket, id, from),
+      renew: (id, token) => this.#tokens.renew(socket, id, token),
       send: (frame) => this.#state.reply(socket, frame),
       close: (name) => this.#close(socket, name),
     });
@@ -127,6 +150,7 @@ export class EndpointCore {
   }
 
   linkMessage(socket: HibernatingPeer, message: Message): void {
+    this.#tokens.keepTime();
     const frames = typeof message === "string" ? splitText(message) : splitBinary(message);
     const link = this.#links.on(socket) ?? this.#greet(socket, frames?.[0]);
     if (link?.hello.shard !== this.#shard) return;
@@ -156,6 +180,7 @@ export class EndpointCore {
     const link = this.#links.greet(socket, frame);
     if (link?.hello.shard === this.#shard) {
       this.#seeker.stop();
+      this.#wakeAt = undefined;
       this.#state.linked();
     } else if (link !== undefined) {
       // The path was that shard's when there was another number of them. It detaches what stays empty (L5).
@@ -173,6 +198,7 @@ export class EndpointCore {
       return;
     }
     const { value } = says;
+    if (value.kind === "wake") this.#wakeAt = undefined;
     if (value.kind === "waiting" && value.endpoint === path) this.#state.waiting(value.id);
     if (value.kind === "attached" && value.attached.endpoint === path) this.#state.attached(value.attached);
   }
@@ -192,16 +218,20 @@ export class EndpointCore {
 
   #forget(socket: HibernatingPeer): void {
     this.#state.leave(socket);
-    this.#principals.delete(socket);
+    this.#tokens.remove(socket);
   }
 
-  /** Before its first subscribe: on whose behalf a socket is there. */
-  #introduce(socket: HibernatingPeer, principal: Principal): void {
-    if (principal.kind === "known") this.#principals.set(socket, principal);
+  /** The largest id to which an answer may be due. */
+  #lastId(socket: HibernatingPeer): number | undefined {
+    const lastId = this.#state.lastId(socket);
+    return lastId === undefined ? undefined : Math.max(lastId, this.#tokens.renewing(socket) ?? lastId);
   }
 
-  #principalOf(socket: HibernatingPeer): Principal {
-    return this.#principals.get(socket) ?? PUBLIC;
+  /** S20. */
+  #refuse(socket: HibernatingPeer, id: number | undefined, waitMs: number): void {
+    if (this.#spending.bears(socket, this.#ports.now()))
+      this.#state.reply(socket, encodeRateLimited(id, waitMs));
+    else this.#close(socket, "rate_limited");
   }
 
   /** A socket of which nobody can tell that it follows the path is sent away, to come back by position. */
@@ -210,18 +240,19 @@ export class EndpointCore {
     path: string,
   ): Iterable<[HibernatingPeer, SubscriptionFacts]> {
     for (const socket of sockets) {
-      const { principal, follows } = loadSubscriber(socket) ?? {};
-      const facts = follows?.get(path);
-      if (principal === undefined || facts === undefined) {
+      const survivor = loadSubscriber(socket);
+      const facts = survivor?.follows.get(path);
+      if (facts === undefined) {
         closeQuietly(socket, "going_away");
         continue;
       }
-      this.#introduce(socket, principal);
+      if (survivor?.holder !== undefined) this.#tokens.add(socket, survivor.holder);
       yield [socket, facts];
     }
   }
 
   #serveWaiting(): void {
+    this.#tokens.keepTime();
     this.#state.serveWaiting();
     this.#settle();
   }
@@ -230,17 +261,23 @@ export class EndpointCore {
   #settle(): void {
     for (const socket of this.#pacer.wait(this.#state.full())) this.#close(socket, "slow_consumer");
     if (this.#links.of(this.#shard) !== undefined) {
-      if (this.#state.speak()) this.#save();
+      const spoke = this.#state.speak();
+      if (this.#askForWake() || spoke) this.#save();
     } else if (this.subscribers > 0) this.#seeker.seek("now");
     else this.#seeker.stop();
   }
 
   #save(): void {
     const link = this.#links.of(this.#shard);
-    if (link !== undefined) saveLink(link.socket, link.hello, this.#carried);
+    if (link !== undefined) saveLink(link.socket, link.hello, this.#carried, this.#wakeAt);
   }
-}
 
-function factsOn({ socket }: Link, path: string): StateFacts | undefined {
-  return loadLink(socket)?.states.get(path);
+  /** L9. Returns whether it asked. */
+  #askForWake(): boolean {
+    const { next } = this.#tokens;
+    if (next === undefined || next === this.#wakeAt) return false;
+    this.#wakeAt = next;
+    this.#ask(encodeWakeAt(this.#state.path, next));
+    return true;
+  }
 }

@@ -17,12 +17,14 @@ import { errorResponse, internalError, logProblem } from "../http/answers.ts";
 import { endpointObject } from "../identity.ts";
 import { count } from "../operations.ts";
 import { closeCode, closeQuietly } from "../peer.ts";
-import { OVER } from "../principal.ts";
 import { type ObjectRequest, readObjectRequest, requireShards, shardStub } from "../routing.ts";
 import { surroundings } from "../surroundings.ts";
 import { pathOn } from "./attachment.ts";
 import type { Answered } from "./catch-up.ts";
+import { connectionLimits } from "./connection-limits.ts";
 import { EndpointCore } from "./endpoint-core.ts";
+import { holderOf } from "./holder.ts";
+import { verifyRenewal } from "./renewal-access.ts";
 
 type Subscribe = Extract<ObjectRequest, { kind: "subscribe" }>;
 
@@ -80,6 +82,7 @@ export class EndpointObject extends DurableObject<Env> {
     const ports = {
       ...surroundings(),
       attach: async (asked: number) => shardStub(this.env, asked).attach(endpointObject(path)),
+      verify: (token: string) => verifyRenewal(this.env, path, token),
       log: (problem: string) => logProblem(path, problem),
       sent: (messages: number) => count("websocket_message_out.endpoint", messages),
       answered: (how: Answered) => count(`verdict.${how}`),
@@ -87,7 +90,8 @@ export class EndpointObject extends DurableObject<Env> {
     const window = { updates: stream.windowUpdates, ageMs: stream.windowMs, bytes: WINDOW_BYTES };
     const replays = stream.replay > 0;
     const shard = shardOf(path, requireShards(this.env));
-    return new EndpointCore(ports, { path, shard, window, replays }, { links, subscribers });
+    const limits = connectionLimits(this.env);
+    return new EndpointCore(ports, { path, shard, window, replays, limits }, { links, subscribers });
   }
 
   override async fetch(request: Request): Promise<Response> {
@@ -98,19 +102,25 @@ export class EndpointObject extends DurableObject<Env> {
       this.#core ??= this.#create(wants.path);
       if (this.#core === undefined) return errorResponse("unknown_topic", "the topic is not exposed");
       if (wants.kind === "link") return this.#openLink(this.#core);
-      return this.#subscribe(this.#core, wants, request.headers.get("Sec-WebSocket-Protocol"));
+      return await this.#subscribe(this.#core, wants, request.headers.get("Sec-WebSocket-Protocol"));
     } catch (error) {
       return internalError("endpoint object", error);
     }
   }
 
-  #subscribe(core: EndpointCore, { from, principal }: Subscribe, protocol: string | null): Response {
-    if (!core.admits(principal)) return errorResponse(OVER.code, OVER.message);
+  async #subscribe(
+    core: EndpointCore,
+    { from, principal }: Subscribe,
+    protocol: string | null,
+  ): Promise<Response> {
+    const holder = principal.kind === "public" ? undefined : await holderOf(principal, Date.now());
+    const refusal = holder && core.refusalOf(holder);
+    if (refusal !== undefined) return errorResponse(refusal.code, refusal.message);
     if (core.subscribers >= LIMITS.subscribersPerObject)
       return errorResponse("overloaded", "this endpoint has as many subscribers as it can hold");
     const { 0: client, 1: server } = new WebSocketPair();
     this.ctx.acceptWebSocket(server, [SUBSCRIBER]);
-    core.subscribe(server, from, principal);
+    core.subscribe(server, from, holder);
     const headers = protocol === null ? undefined : { "Sec-WebSocket-Protocol": protocol };
     return new Response(null, { status: 101, webSocket: client, ...(headers && { headers }) });
   }

@@ -112,6 +112,11 @@ export class EndpointState<S extends Peer> {
     this.#subscribers.remove(socket);
   }
 
+  /** Keeps anew what must outlive the memory of a socket: something else that is kept with it has changed. */
+  keep(socket: S): void {
+    this.#subscribers.keep(socket);
+  }
+
   reply(socket: S, frame: string): void {
     this.#subscribers.reply(socket, frame);
   }

@@ -1,5 +1,5 @@
 /**
- * What subscribers say, on the socket of one endpoint: S2, S7, S8 and V4 of PROTOCOL.md. Bad input ends at
+ * What subscribers say, on the socket of one endpoint: S2, S7, S8, S18, S20 and V4 of PROTOCOL.md. Bad input ends at
  * most the socket that it came on (C5).
  */
 import type { CloseName } from "../../shared/protocol/codes.ts";
@@ -12,9 +12,14 @@ import { decodeUp, encodeError, PONG, type Up } from "../../shared/protocol/subs
 export interface Speaker {
   /** The endpoint whose socket this is. */
   readonly path: string;
-  /** Of the last subscribe; undefined where the socket was closed meanwhile. */
+  /** Of the last subscribe, or of a renewal that is under way; undefined where the socket was closed meanwhile. */
   lastId(): number | undefined;
+  /** Milliseconds until it may say one more; 0 if it may now. */
+  waitMs(what: "messages" | "asks"): number;
+  /** It may not: it is told when, or closed. */
+  refuse(id: number | undefined, waitMs: number): void;
   subscribe(id: number, from: Position | undefined): void;
+  renew(id: number, token: string): void;
   send(frame: string): void;
   close(name: CloseName): void;
 }
@@ -35,13 +40,16 @@ function answerFrame(frame: string, speaker: Speaker): void {
   const says = decodeUp(frame);
   // A ping in other bytes than those that the runtime answers by itself.
   const up = says.ok ? says.value : undefined;
+  const waitMs = speaker.waitMs("messages");
   if (up?.kind === "ping") {
-    speaker.send(PONG);
+    if (waitMs > 0) speaker.refuse(undefined, waitMs);
+    else speaker.send(PONG);
     return;
   }
   const id = up === undefined ? numericId(frame) : up.id;
   // An answer with the id of the last subscribe would be taken for the answer to that, which may still be due.
   if (id === undefined || id <= lastId) speaker.close("bad_frame");
+  else if (waitMs > 0) speaker.refuse(id, waitMs);
   else if (!says.ok)
     speaker.send(encodeError(id, badPosition(frame) ? "bad_position" : "bad_frame", says.problem));
   else if (up !== undefined) answerRequest(up, speaker);
@@ -49,9 +57,14 @@ function answerFrame(frame: string, speaker: Speaker): void {
 
 function answerRequest(up: Exclude<Up, { kind: "ping" }>, speaker: Speaker): void {
   if (up.kind === "other") speaker.send(encodeError(up.id, "unsupported", "this version has no such frame"));
-  else if (up.endpoint !== speaker.path)
+  else if (up.kind === "subscribe" && up.endpoint !== speaker.path)
     speaker.send(encodeError(up.id, "unsupported", `this socket serves ${speaker.path} only`));
-  else speaker.subscribe(up.id, up.from);
+  else {
+    const waitMs = speaker.waitMs("asks");
+    if (waitMs > 0) speaker.refuse(up.id, waitMs);
+    else if (up.kind === "renew") speaker.renew(up.id, up.token);
+    else speaker.subscribe(up.id, up.from);
+  }
 }
 
 function sizeOf(message: Message): number {

@@ -73,6 +73,13 @@ export class Subscribers<S extends Peer> {
     return this.#all.get(socket);
   }
 
+  keep(socket: S): void {
+    const subscriber = this.#all.get(socket);
+    if (subscriber === undefined) return;
+    const { id, subscription } = subscriber;
+    this.#ports.keep(socket, { id, subscription });
+  }
+
   /** Those who can be sent more, in the order in which they began to wait. */
   waiting(): readonly WaitingSubscriber<S>[] {
     if (this.#waiting.size === 0) return NOBODY;

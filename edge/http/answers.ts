@@ -25,6 +25,21 @@ export function errorResponse(
   );
 }
 
+/** To a request whose token doesn't count, or that has none and needs one (RFC 6750 §3). */
+export function refusedToken(code: ErrorCode, message: string): Response {
+  const invalid = code === "no_token" ? "" : `, error="invalid_token", error_description="${code}"`;
+  const challenge = { "WWW-Authenticate": `Bearer realm="distributary"${invalid}` };
+  return privately(errorResponse(code, message, ERRORS[code].status === 401 ? challenge : {}));
+}
+
+/** Such an answer is for nobody else. */
+export function privately(answer: Response): Response {
+  const { headers } = answer;
+  if (headers.get("Cache-Control") === "no-cache") headers.set("Cache-Control", "private, no-cache");
+  headers.set("Vary", "Authorization, Cookie, Origin");
+  return answer;
+}
+
 /**
  * What happened stays in the log; a client hears a code (C1).
  */

@@ -2,27 +2,28 @@
  * The Worker's routes. It checks what comes in, picks the object or the shard, and passes on; it keeps nothing.
  * H1–H8 of PROTOCOL.md.
  */
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
-import type { Streams } from "../../shared/config/streams.ts";
-import { ROUTES } from "../../shared/protocol/version.ts";
+import { ROUTES, SUBSCRIBER_PROTOCOL } from "../../shared/protocol/version.ts";
+import type { Access, Identified, Known } from "../access/access.ts";
+import { pageAllowed } from "../access/credentials.ts";
+import { type Asker, mayDiscover } from "../access/decision.ts";
 import type { Env } from "../env.ts";
 import { requireStreams } from "../exposed.ts";
 import { count, operations } from "../operations.ts";
-import type { Principal } from "../principal.ts";
-import { errorResponse, internalError } from "./answers.ts";
+import { errorResponse, internalError, privately, refusedToken } from "./answers.ts";
 import { latestRoute, upgradeRoute } from "./endpoint-route.ts";
 import { healthRoute } from "./health-route.ts";
-import { isWebSocketUpgrade } from "./upgrades.ts";
+import { isWebSocketUpgrade, refuseUpgrade } from "./upgrades.ts";
 import { uplinkRoute } from "./uplink-route.ts";
 
-/**
- * `page`: the files of the page by their paths. `principalOf`: who sends a request; it is asked once for each, and nobody
- * else decides that.
- */
+/** Who sends requests, and whose pages are answered. */
+export type Door = Pick<Access, "identify" | "rules">;
+
+/** `page`: the files of the page by their paths. `doorOf`: asked once for each request, and nobody else decides who sends it. */
 export function createApp(
   page: ReadonlyMap<string, () => Response>,
-  principalOf: (request: Request) => Principal,
+  doorOf: (env: Env) => Promise<Door>,
 ): Hono<{ Bindings: Env }> {
   // Paths as they stand: decoded, `%24` would pass for `$`, and with it other paths for the edge's own.
   const app = new Hono<{ Bindings: Env }>({ getPath: (request) => new URL(request.url).pathname });
@@ -31,37 +32,86 @@ export function createApp(
   app.use(async ({ req, env }, next) => {
     count("worker_request");
     if (!isWebSocketUpgrade(req.raw) || req.path === ROUTES.uplink) return next();
-    return upgradeRoute(req.raw, env, principalOf(req.raw));
+    const door = await doorOf(env);
+    if (!pageAllowed(req.raw.headers, door.rules))
+      return refuseUpgrade(req.raw, SUBSCRIBER_PROTOCOL, OTHER_PAGE);
+    return upgradeRoute(req.raw, env, await door.identify(req.raw.headers, true));
   });
-  app.use(cors({ origin: "*", allowMethods: READS, exposeHeaders: EXPOSED }));
+  app.use(async (context, next) => {
+    const { webOrigins, cookie } = (await doorOf(context.env)).rules;
+    if (!pageAllowed(context.req.raw.headers, { webOrigins, cookie }))
+      return errorResponse(OTHER_PAGE.code, OTHER_PAGE.message);
+    return cors({
+      origin: (origin) => (webOrigins === undefined ? "*" : origin),
+      credentials: webOrigins !== undefined && cookie !== undefined,
+      allowMethods: READS,
+      allowHeaders: ["Authorization", "If-None-Match"],
+      exposeHeaders: EXPOSED,
+    })(context, next);
+  });
   app.use(async ({ req }, next) => {
     if (READS.includes(req.method)) return next();
     return errorResponse("method_not_allowed", "this edge is read only", { Allow: READS.join(", ") });
+  });
+  app.use(async (context, next) => {
+    await next();
+    if (context.res.status !== 101) context.res.headers.set("X-Content-Type-Options", "nosniff");
   });
 
   app.get("/", (c) => c.redirect(ROUTES.home, 302));
   for (const [path, file] of page) app.get(path, () => file());
   app.get(ROUTES.health, ({ env }) => healthRoute(env));
-  app.get(ROUTES.streams, () => publicStreams(requireStreams()));
   app.get(ROUTES.operations, async ({ req, env }) => {
     if (env.OPERATIONS !== "on") return errorResponse("not_found", "nothing lives here");
     const elsewhere = await env.STORING?.fetch(req.url);
     return Response.json(operations(await elsewhere?.json<Record<string, number>>()));
   });
   app.get(ROUTES.uplink, ({ req, env }) => uplinkRoute(req.raw, env));
-  app.get("*", ({ req, env }) => latestRoute(req.raw, env, principalOf(req.raw)));
+  app.get(ROUTES.streams, async (context) =>
+    answered(await whoSends(context), async (known) => streamsFor(known)),
+  );
+  app.get("*", async (context) =>
+    answered(await whoSends(context), (known) => latestRoute(context.req.raw, context.env, known)),
+  );
   return app;
+
+  async function whoSends({ req, env }: Context<{ Bindings: Env }>): Promise<Identified> {
+    return (await doorOf(env)).identify(req.raw.headers, false);
+  }
 }
 
-const READS = ["GET", "HEAD"];
-const EXPOSED = ["ETag", "Distributary-Timestamp", "Distributary-Headers-Omitted", "Retry-After"];
+/** What is answered to one who could be identified is for that one only. */
+async function answered(
+  identified: Identified,
+  answer: (known: Known) => Promise<Response>,
+): Promise<Response> {
+  if (!identified.ok) return refusedToken(identified.code, identified.message);
+  const { known } = identified;
+  return known.principal.kind === "public" ? answer(known) : privately(await answer(known));
+}
 
-/** What everybody may know of the streams. */
-function publicStreams(streams: Streams): Response {
-  const list = streams.all.map(({ topic, title, windowUpdates, windowMs }) => ({
-    topic,
-    title,
-    window: { updates: windowUpdates, seconds: windowMs / 1_000 },
-  }));
+const OTHER_PAGE = {
+  code: "forbidden_origin",
+  message: "pages of this origin aren't answered here",
+} as const;
+const READS = ["GET", "HEAD"];
+const EXPOSED = [
+  "ETag",
+  "Distributary-Timestamp",
+  "Distributary-Headers-Omitted",
+  "Retry-After",
+  "WWW-Authenticate",
+];
+
+/** What one may know of the streams. */
+function streamsFor(asker: Asker): Response {
+  const list = requireStreams()
+    .all.filter((stream) => mayDiscover(stream, asker, undefined))
+    .map(({ topic, title, subscribe, windowUpdates, windowMs }) => ({
+      topic,
+      title,
+      subscribe,
+      window: { updates: windowUpdates, seconds: windowMs / 1_000 },
+    }));
   return Response.json({ streams: list }, { headers: { "Cache-Control": "no-cache" } });
 }

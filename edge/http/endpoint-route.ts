@@ -5,20 +5,26 @@
 import { parseAddress } from "../../shared/protocol/address.ts";
 import { OLDEST, type Position, parsePosition } from "../../shared/protocol/position.ts";
 import { SUBSCRIBER_PROTOCOL } from "../../shared/protocol/version.ts";
+import type { Identified, Known } from "../access/access.ts";
+import { type Asker, type Decision, mayRead } from "../access/decision.ts";
 import type { Env } from "../env.ts";
 import { requireStreams } from "../exposed.ts";
 import { encodePrincipal, type Principal } from "../principal.ts";
 import { objectName, shardStubOf, subscribeRequest } from "../routing.ts";
-import { errorResponse, logProblem } from "./answers.ts";
+import { errorResponse, logProblem, refusedToken } from "./answers.ts";
 import { latestResponse } from "./latest.ts";
 import { type Refusal, refusal, refusalOf } from "./refusal.ts";
 import { badUpgrade, chooseProtocol, refuseUpgrade } from "./upgrades.ts";
 
 /** H1: the latest record. */
-export async function latestRoute(request: Request, env: Env, principal: Principal): Promise<Response> {
+export async function latestRoute(request: Request, env: Env, known: Known): Promise<Response> {
+  const { principal } = known;
   const url = new URL(request.url);
-  const target = targetOf(url);
-  if (target.kind === "refused") return errorResponse(target.code, target.message);
+  const target = targetOf(url, known);
+  if (target.kind === "refused")
+    return target.code === "no_token"
+      ? refusedToken(target.code, target.message)
+      : errorResponse(target.code, target.message);
   if (target.kind === "elsewhere")
     return new Response(null, { status: 308, headers: { Location: target.path + url.search } });
   const latest = await shardStubOf(env, target.path).latest(target.path, encodePrincipal(principal));
@@ -26,11 +32,11 @@ export async function latestRoute(request: Request, env: Env, principal: Princip
 }
 
 /** A request that wants to be a WebSocket: a subscribe, or refused (H7, H9). */
-export async function upgradeRoute(request: Request, env: Env, principal: Principal): Promise<Response> {
+export async function upgradeRoute(request: Request, env: Env, identified: Identified): Promise<Response> {
   // Only a GET can become one.
   if (request.method !== "GET") return badUpgrade();
   try {
-    const answer = await subscribe(request, env, principal);
+    const answer = identified.ok ? await subscribe(request, env, identified.known) : identified;
     return answer instanceof Response ? answer : refuseUpgrade(request, SUBSCRIBER_PROTOCOL, answer);
   } catch (error) {
     logProblem("a subscribe", error);
@@ -39,9 +45,10 @@ export async function upgradeRoute(request: Request, env: Env, principal: Princi
   }
 }
 
-async function subscribe(request: Request, env: Env, principal: Principal): Promise<Response | Refusal> {
+async function subscribe(request: Request, env: Env, known: Known): Promise<Response | Refusal> {
+  const { principal } = known;
   const url = new URL(request.url);
-  const target = targetOf(url);
+  const target = targetOf(url, known);
   if (target.kind === "elsewhere") return { code: "not_canonical", message: `dial ${target.path}` };
   if (target.kind === "refused") {
     const { code, message } = target;
@@ -77,26 +84,29 @@ async function startOf(
 }
 
 type Target =
-  /** The canonical path of an exposed endpoint. */
+  /** The canonical path of an endpoint that may be read. */
   | { readonly kind: "endpoint"; readonly path: string }
   /** The path was another spelling of this one. */
   | { readonly kind: "elsewhere"; readonly path: string }
   | { readonly kind: "refused"; readonly code: RefusedCode; readonly message: string };
 
-type RefusedCode = "bad_address" | "key_too_long" | "not_found" | "unknown_topic";
+type RefusedCode =
+  | "bad_address"
+  | "key_too_long"
+  | "not_found"
+  | Extract<Decision, { readonly ok: false }>["code"];
 
-function targetOf(url: URL): Target {
+function targetOf(url: URL, asker: Asker): Target {
   const parsed = parseAddress(url.pathname);
   if (!parsed.ok) return { kind: "refused", code: parsed.code, message: PROBLEMS[parsed.code] };
   const { topic, path } = parsed.address;
   if (!parsed.canonical) return { kind: "elsewhere", path };
-  if (requireStreams().get(topic) !== undefined) return { kind: "endpoint", path };
-  return { kind: "refused", code: "unknown_topic", message: PROBLEMS.unknown_topic };
+  const decision = mayRead(requireStreams().get(topic), parsed.address, asker);
+  return decision.ok ? { kind: "endpoint", path } : { ...decision, kind: "refused" };
 }
 
 const PROBLEMS = {
   bad_address: "the path holds no topic name, or a malformed %",
   key_too_long: "the key has more than 1,024 bytes",
   not_found: "nothing lives here",
-  unknown_topic: "no such topic is exposed",
 } as const;

@@ -6,6 +6,7 @@
  * says why. The Worker does that by itself: for a wrong address no object is named, made or woken.
  */
 import { CLOSE, closeReason } from "../../shared/protocol/codes.ts";
+import { TOKEN_PROTOCOL } from "../access/credentials.ts";
 import { errorResponse } from "./answers.ts";
 import type { Refusal } from "./refusal.ts";
 
@@ -42,5 +43,6 @@ export function refuseUpgrade(request: Request, ours: string, { code, message }:
 
 function offeredBy(request: Request): string[] {
   const offered = request.headers.get("Sec-WebSocket-Protocol")?.split(",") ?? [];
-  return offered.map((one) => one.trim()).filter((one) => one !== "");
+  // One that carries a token is no protocol, and goes no further.
+  return offered.map((one) => one.trim()).filter((one) => one !== "" && !one.startsWith(TOKEN_PROTOCOL));
 }

@@ -6,6 +6,8 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parse } from "smol-toml";
 import { readSettings, type Values } from "../../shared/node/settings.ts";
+import { accessProblems } from "../access/settings.ts";
+import { CONNECTION_SETTINGS, connectionLimits } from "../endpoint/connection-limits.ts";
 import { readUplinkKeys } from "../http/uplink-auth.ts";
 import { bundlePage, bundleWorker } from "./bundle.ts";
 import { checkPort, checkStreams, reason } from "./checks.ts";
@@ -30,6 +32,16 @@ const command = {
         "Keys of origins: kid:name:secret[,kid:name:secret…], each with its origin's name and a secret of 32 bytes or more. Required.",
       secret: true,
     },
+    AUTH_ISSUERS: {
+      means: "Who may issue tokens: a JSON list, see docs/access.md. Without it there are no tokens.",
+      secret: true,
+    },
+    WEB_ORIGINS: {
+      means:
+        "Origins of web pages that are answered, as https://app.example.com, with commas between. Unset: all, without cookies.",
+    },
+    AUTH_COOKIE: { means: "The name of a cookie that may hold a token." },
+    ...CONNECTION_SETTINGS,
     OPERATIONS: { means: "on: /$/operations tells what the platform would bill.", default: "off" },
   },
   switches: {},
@@ -52,7 +64,7 @@ switch (given.kind) {
 }
 
 async function serve(values: Values<typeof command>): Promise<void> {
-  const { HOST: host, UPLINK_KEYS, OPERATIONS } = values;
+  const { HOST: host, UPLINK_KEYS, AUTH_ISSUERS, WEB_ORIGINS, AUTH_COOKIE, OPERATIONS } = values;
   const folder = resolve(values.DATA_DIR, "edge");
   const streams = resolve(values.STREAMS);
   const port = await checkPort(host, values.PORT);
@@ -60,6 +72,16 @@ async function serve(values: Values<typeof command>): Promise<void> {
   const problems = checks.flatMap((check) => (check.ok ? [] : [check.problem]));
   const keys = readUplinkKeys(UPLINK_KEYS);
   if (!keys.ok) problems.push(keys.problem);
+  const access = { AUTH_ISSUERS, WEB_ORIGINS, AUTH_COOKIE };
+  problems.push(...(await accessProblems(access)));
+  const limits = Object.fromEntries(
+    Object.keys(CONNECTION_SETTINGS).map((name) => [name, values[name as keyof typeof CONNECTION_SETTINGS]]),
+  );
+  try {
+    connectionLimits(limits);
+  } catch (error) {
+    problems.push(reason(error));
+  }
   if (problems.length > 0 || !port.ok) return fail(1, ...problems);
 
   const configFile = join(folder, "workerd.capnp");
@@ -79,7 +101,12 @@ async function serve(values: Values<typeof command>): Promise<void> {
         storage,
         host,
         port: port.value,
-        vars: { OPERATIONS },
+        vars: {
+          ...limits,
+          OPERATIONS,
+          ...(WEB_ORIGINS && { WEB_ORIGINS }),
+          ...(AUTH_COOKIE && { AUTH_COOKIE }),
+        },
       }),
     );
   } catch (error) {
@@ -87,7 +114,7 @@ async function serve(values: Values<typeof command>): Promise<void> {
   }
   if (stopping) return;
   let hinted = false;
-  workerd = runWorkerd(configFile, { UPLINK_KEYS }, (line) => {
+  workerd = runWorkerd(configFile, { UPLINK_KEYS, AUTH_ISSUERS }, (line) => {
     process.stderr.write(`${line}\n`);
     const hint = hinted ? undefined : hintAt(line, storage);
     if (hint === undefined) return;

@@ -109,6 +109,11 @@ export interface WorkerdSettings {
   readonly vars: Readonly<Record<string, string>>;
 }
 
+/** All that is fetched are keys of issuers, which may be within; workerd would keep to what is public. */
+const INTERNET = `(allow = ["public", "private"], tlsOptions = (trustBrowserCas = true))`;
+/** Not in wrangler.toml, where a secret that is named must be set. */
+const OPTIONAL_SECRETS = ["AUTH_ISSUERS"];
+
 /** The Worker, and the objects that store nothing. */
 const EDGE = "edge";
 /** The same code once more, for the objects that store: storage is chosen for a service, not for a class. */
@@ -131,6 +136,7 @@ export function workerdConfig(edge: EdgeConfig, settings: WorkerdSettings): stri
       struct({ name: text(EDGE), worker: inMemory }),
       struct({ name: text(STORING), worker: onDisk }),
       struct({ name: text("storage"), disk }),
+      struct({ name: text("internet"), network: INTERNET }),
     ]),
     sockets: list([struct({ name: text("http"), address: text(address), http: "()", service: text(EDGE) })]),
   });
@@ -157,7 +163,9 @@ function worker(
           : { name: text(name), json: text(JSON.stringify(value)) },
       ),
     ),
-    ...edge.secrets.map((name) => struct({ name: text(name), fromEnvironment: text(name) })),
+    ...[...edge.secrets, ...OPTIONAL_SECRETS].map((name) =>
+      struct({ name: text(name), fromEnvironment: text(name) }),
+    ),
     ...moreBindings,
   ];
   const classes = new Map(objects.map(({ className, stores }) => [className, stores]));

@@ -27,14 +27,15 @@ export class CuttableTransport implements Transport {
     for (const dial of held) dial();
   }
 
-  dial(url: string, events: SocketEvents): Socket {
+  dial(url: string, events: SocketEvents, token: string): Socket {
     let inner: Socket | undefined;
     const dial = () => {
-      inner = this.#inner.dial(url, {
+      const passed: SocketEvents = {
         opened: () => this.#cuts.has(cut) && events.opened(),
         message: (message) => this.#cuts.has(cut) && events.message(message),
         closed: (code, reason) => this.#cuts.delete(cut) && events.closed(code, reason),
-      });
+      };
+      inner = this.#inner.dial(url, passed, token);
       this.#cuts.add(cut);
     };
     const cut = () => {
@@ -53,7 +54,7 @@ export class CuttableTransport implements Transport {
     };
   }
 
-  explain(url: string): ReturnType<Transport["explain"]> {
-    return this.#inner.explain(url);
+  explain(url: string, token: string): ReturnType<Transport["explain"]> {
+    return this.#inner.explain(url, token);
   }
 }

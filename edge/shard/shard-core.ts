@@ -1,6 +1,6 @@
 /**
  * What a shard decides: the switchboard between the active origins and the objects that watch something. It knows
- * who watches what and keeps no records. L1–L8 and U2–U15 of INTERNALS.md. Sockets, rows and time come in as ports.
+ * who watches what and keeps no records. L1–L9 and U2–U15 of INTERNALS.md. Sockets, rows and time come in as ports.
  *
  * A shard is awake while it has links, for these it dialled itself; so it is the clock of the objects below.
  *
@@ -11,7 +11,7 @@
 import { type Attach, encodeCancel } from "../../shared/protocol/attach.ts";
 import type { CloseName } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
-import { decodeLinkUp, encodeLinkHello, type LinkUp } from "../../shared/protocol/link.ts";
+import { decodeLinkUp, encodeLinkHello, encodeWake, type LinkUp } from "../../shared/protocol/link.ts";
 import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
 import { encodeDetach } from "../../shared/protocol/uplink.ts";
 import { VERSION } from "../../shared/protocol/version.ts";
@@ -27,13 +27,14 @@ import { Dialer, type DialerPorts } from "./links/dialer.ts";
 import { Downlink, type DownlinkPorts } from "./links/downlink.ts";
 import { Linger, type LingerPorts } from "./links/linger.ts";
 import { type Link, Links, noteAsk, type Watch, watchOn } from "./links/links.ts";
+import { Wakes, type WakesPorts } from "./links/wakes.ts";
 import { type ShardStatus, statusOf } from "./shard-status.ts";
 import type { ShardConfig } from "./uplinks/leadership.ts";
 import { endpointOf, type OriginItem, readItem } from "./uplinks/origin-items.ts";
 import { strangersStanding, verifiedName } from "./uplinks/slice-uplinks.ts";
 import { Slices, type SlicesPorts } from "./uplinks/slices.ts";
 
-export interface ShardPorts extends DialerPorts, DownlinkPorts, LingerPorts, SlicesPorts {
+export interface ShardPorts extends DialerPorts, DownlinkPorts, LingerPorts, SlicesPorts, WakesPorts {
   /** Rows that outlive the shard's memory. */
   note(object: ObjectIdentity): void;
   forget(object: ObjectIdentity): void;
@@ -57,6 +58,7 @@ export class ShardCore {
   readonly #dialer: Dialer;
   readonly #questions: Questions;
   readonly #linger: Linger<Watch>;
+  readonly #wakes: Wakes<Watch>;
   readonly #downlink: Downlink;
   readonly #links = new Links();
   /** The objects that asked to be attached: those that have a link, or are being dialled. */
@@ -68,6 +70,7 @@ export class ShardCore {
     this.#config = config;
     this.#downlink = new Downlink(ports, ({ peer }) => this.linkClosed(peer));
     this.#linger = new Linger(ports, LINGER_MS, (watch) => this.#leave(watch));
+    this.#wakes = new Wakes(ports, ({ link, path }) => this.#downlink.send(link, [encodeWake(path)]));
     this.#questions = new Questions({
       after: (ms, run) => ports.after(ms, run),
       isPresent: () => this.#slices.isPresent,
@@ -118,7 +121,7 @@ export class ShardCore {
   /** U8. Never rejects. */
   latest(path: string, principal: Principal = PUBLIC): Promise<LatestResult> {
     this.#slices.arrived();
-    if (isOver(principal, this.#ports.now())) return Promise.resolve({ kind: "error", ...OVER });
+    if (isOver(principal, this.#ports.wall())) return Promise.resolve({ kind: "error", ...OVER });
     return this.#questions.ask(path);
   }
 
@@ -205,6 +208,7 @@ export class ShardCore {
     if (says.kind === "attach") this.#ask(watchOn(link, says.attach.endpoint), says.attach);
     if (says.kind === "empty") this.#linger.start(watchOn(link, says.endpoint));
     if (says.kind === "occupied") this.#linger.end(watchOn(link, says.endpoint));
+    if (says.kind === "wakeAt") this.#wakes.set(watchOn(link, says.endpoint), says.at);
     const watch = says.kind === "cancel" ? link.watches.get(says.cancel.endpoint) : undefined;
     if (watch !== undefined && says.kind === "cancel") this.#cancel(watch, says.cancel.id);
   }
@@ -236,6 +240,7 @@ export class ShardCore {
   #unwatch(watch: Watch): void {
     watch.link.watches.delete(watch.path);
     this.#linger.end(watch);
+    this.#wakes.forget(watch);
     this.#answering.attaches.forget(watch);
     this.#up([encodeDetach(watch.path, watch.link.number)]);
   }

@@ -6,29 +6,29 @@
  *   subscription.on("update", (update) => show(update.json()));
  *   subscription.on("gap", ({ cause }) => startOver(cause));
  *
- * A shell: connection.ts and subscription.ts decide, this performs.
+ * A shell: connection.ts, subscription.ts and token.ts decide, this performs.
  */
 import type { BackoffBounds } from "../core/backoff.ts";
 import type { ErrorCode } from "../protocol/codes.ts";
 import type { Update } from "../protocol/frame.ts";
 import type { Message } from "../protocol/message.ts";
 import { formatPosition, OLDEST, type Position, parsePosition } from "../protocol/position.ts";
-import { encodeSubscribe, PING } from "../protocol/subscriber.ts";
+import { encodeRenew, encodeSubscribe, PING } from "../protocol/subscriber.ts";
 import { type Clock, systemClock, Timer } from "./clock.ts";
-import {
-  type ConnectionChange,
-  type ConnectionEffect,
-  type ConnectionEvent,
-  type ConnectionLimits,
-  type ConnectionState,
-  INITIAL_CONNECTION,
-  stepConnection,
-} from "./connection.ts";
+import { INITIAL_CONNECTION, stepConnection } from "./connection.ts";
+import type {
+  ConnectionChange,
+  ConnectionEffect,
+  ConnectionEvent,
+  ConnectionLimits,
+  ConnectionState,
+} from "./connection-terms.ts";
 import { type EndpointUrl, resolveEndpoint, SubscribeError } from "./endpoint-url.ts";
 import { Emitter, type Listener, type SubscriptionEvents } from "./events.ts";
 import { hear } from "./hear.ts";
 import {
   initialSubscription,
+  nextId,
   type Statistics,
   type SubscriptionEffect,
   type SubscriptionEvent,
@@ -36,7 +36,10 @@ import {
   type SubscriptionPhase,
   type SubscriptionState,
   stepSubscription,
+  takeId,
 } from "./subscription.ts";
+import { isToken, TokenKeeper, type TokenSource } from "./token-keeper.ts";
+import type { TokenLimits } from "./token-terms.ts";
 import type { Socket, SocketEvents, Transport } from "./transport.ts";
 import { ReceivedUpdate } from "./update.ts";
 import { webSocketTransport } from "./websocket.ts";
@@ -51,6 +54,7 @@ export type {
   Statistics,
   SubscriptionEvents,
   SubscriptionPhase,
+  TokenSource,
   Transport,
 };
 export { SubscribeError, webSocketTransport };
@@ -61,6 +65,12 @@ export interface SubscribeOptions {
    * there is; the `verdict` says where that is. The URL's `from` does the same.
    */
   readonly from?: string | undefined;
+  /**
+   * For streams that aren't public: a token, or what fetches one. It is called when a token is needed: before the first dial,
+   * in time before the present one expires, and when the edge refused that. Never twice at once, and not for every reconnect.
+   * If it fails, it is called again with growing delays, up to 200 times in a row. `""`: go without.
+   */
+  readonly token?: TokenSource | undefined;
   /** Delays between attempts to reconnect: by default up to 0.5 s at first and up to 30 s in the end. */
   readonly backoff?: BackoffBounds;
   readonly timeouts?: Partial<Timeouts>;
@@ -68,7 +78,7 @@ export interface SubscribeOptions {
   readonly clock?: Clock;
 }
 
-export type Timeouts = Omit<ConnectionLimits, "backoff"> & SubscriptionLimits;
+export type Timeouts = Omit<ConnectionLimits, "backoff"> & SubscriptionLimits & TokenLimits;
 
 const BACKOFF: BackoffBounds = { baseMs: 500, maxMs: 30_000 };
 
@@ -79,6 +89,8 @@ const TIMEOUTS: Timeouts = {
   steadyMs: 5_000,
   explainMs: 60_000,
   answerMs: 30_000,
+  sourceMs: 30_000,
+  renewalMs: 15_000,
 };
 
 /**
@@ -86,7 +98,8 @@ const TIMEOUTS: Timeouts = {
  *
  * `url` is an endpoint's, `ws:`, `wss:`, `http:` or `https:`, in a page also relative to it; another spelling
  * than the canonical one is put right. No event comes before this returns. Throws SubscribeError with
- * `bad_address`, `not_found`, `key_too_long` (the URL is no endpoint's) or `bad_position` (`from`).
+ * `bad_address`, `not_found`, `key_too_long` (the URL is no endpoint's) or `bad_position` (`from`), or
+ * `invalid_token` (`token`).
  */
 export function subscribe(url: string, options: SubscribeOptions = {}): Subscription {
   const endpoint = resolveEndpoint(url);
@@ -94,6 +107,8 @@ export function subscribe(url: string, options: SubscribeOptions = {}): Subscrip
   const from = given === null || given === OLDEST ? undefined : parsePosition(given);
   if (given !== null && given !== OLDEST && from === undefined)
     throw new SubscribeError("bad_position", `not a position: ${given}`);
+  if (typeof options.token === "string" && !isToken(options.token))
+    throw new SubscribeError("invalid_token", "the token has characters that none has, or too many");
   // From now on the subscription knows where it is.
   endpoint.url.searchParams.delete("from");
   return new Subscription(endpoint, given === OLDEST ? OLDEST : from, options);
@@ -110,6 +125,7 @@ export class Subscription {
   readonly #transport: Transport;
   readonly #clock: Clock;
   readonly #limits: ConnectionLimits & SubscriptionLimits;
+  readonly #keeper: TokenKeeper;
   readonly #emitter = new Emitter();
   readonly #connectionTimer: Timer;
   readonly #answerTimer: Timer;
@@ -132,12 +148,23 @@ export class Subscription {
     this.#url = url;
     this.#transport = options.transport ?? webSocketTransport;
     this.#clock = options.clock ?? systemClock;
-    this.#limits = { ...TIMEOUTS, ...options.timeouts, backoff: options.backoff ?? BACKOFF };
+    const limits = { ...TIMEOUTS, ...options.timeouts, backoff: options.backoff ?? BACKOFF };
+    this.#limits = limits;
     this.#connectionTimer = new Timer(this.#clock, () => this.#connect({ kind: "timer" }));
     this.#answerTimer = new Timer(this.#clock, () => this.#follow({ kind: "timer" }));
     this.#start = from === OLDEST ? OLDEST : undefined;
     this.#state = initialSubscription(from === OLDEST ? undefined : from);
-    this.#connect({ kind: "start" });
+    this.#keeper = new TokenKeeper(options.token ?? "", this.#clock, limits, {
+      ready: () => this.#connect({ kind: "start" }),
+      nextId: () => nextId(this.#state),
+      send: (id, token) => {
+        this.#state = takeId(this.#state);
+        this.#socket?.send(encodeRenew(id, token));
+      },
+      error: (error) => this.#emit("error", error),
+      end: (error) => this.#connect({ kind: "noToken", error }),
+    });
+    this.#keeper.step({ kind: "start" });
   }
 
   /**
@@ -153,7 +180,7 @@ export class Subscription {
     return this.#state.phase;
   }
 
-  /** The last `connection`; the first, `connecting`, came before anybody could listen. */
+  /** The last `connection`; the first is `connecting`, also while the first token is waited for. */
   get connection(): ConnectionChange {
     return this.#change;
   }
@@ -203,19 +230,28 @@ export class Subscription {
       case "explain":
         void this.#explain();
         break;
+      case "tokenRefused":
+        this.#keeper.step({ kind: "refused", error: effect.error });
+        break;
       case "error":
         this.#emit("error", effect.error);
         break;
       case "changed": {
         const { kind: _, ...change } = effect;
         this.#change = change;
-        if (change.state === "open") this.#follow({ kind: "connected" });
-        if (change.state === "backingOff") this.#follow({ kind: "lost" });
-        if (change.state === "closed") this.#follow({ kind: "close" });
+        this.#tell(change.state);
         this.#emit("connection", change);
         if (change.state === "closed") this.#over = true;
       }
     }
+  }
+
+  #tell(state: ConnectionChange["state"]): void {
+    if (state === "connecting") return;
+    const kind = ({ open: "connected", backingOff: "lost", closed: "close" } as const)[state];
+    this.#follow({ kind });
+    // That a socket was lost because of its token is told as such, after this.
+    if (this.#connection.phase !== "barred") this.#keeper.step({ kind });
   }
 
   #dial(): void {
@@ -224,7 +260,7 @@ export class Subscription {
     const url = new URL(this.#url);
     const from = this.position ?? this.#start;
     if (from !== undefined) url.searchParams.set("from", from);
-    this.#socket = this.#transport.dial(url.href, {
+    const events: SocketEvents = {
       opened: () => {
         if (current()) this.#connect({ kind: "opened" });
       },
@@ -236,7 +272,8 @@ export class Subscription {
       closed: (code, reason) => {
         if (current()) this.#connect({ kind: "dropped", code, reason });
       },
-    });
+    };
+    this.#socket = this.#transport.dial(url.href, events, this.#keeper.token);
   }
 
   #hangUp(): void {
@@ -246,7 +283,10 @@ export class Subscription {
   }
 
   async #explain(): Promise<void> {
-    const { error, retryAfterMs } = (await this.#transport.explain(this.#url.href)) ?? {};
+    const { token } = this.#keeper;
+    const { error, retryAfterMs } = (await this.#transport.explain(this.#url.href, token)) ?? {};
+    // What was said of another token says nothing of this one.
+    if (token !== this.#keeper.token) return;
     if (error !== undefined && !error.retry && !NO_REFUSAL.includes(error.code))
       this.#connect({ kind: "refused", error });
     else if (retryAfterMs !== undefined) this.#connect({ kind: "putOff", afterMs: retryAfterMs });
@@ -254,9 +294,20 @@ export class Subscription {
 
   #receive(message: Message): void {
     for (const heard of hear(message, this.endpoint)) {
-      if (heard.kind === "refused") this.#emit("error", heard.error);
-      this.#follow(heard);
+      if (heard.kind === "expires" || heard.kind === "renewed") this.#keeper.step(heard);
+      else this.#hearSubscription(heard);
     }
+  }
+
+  #hearSubscription(heard: SubscriptionEvent<Update>): void {
+    if (heard.kind === "verdict") this.#keeper.step({ kind: "accepted" });
+    if (heard.kind === "refused") {
+      this.#emit("error", heard.error);
+      this.#keeper.step({ kind: "rejected", id: heard.id, error: heard.error });
+    }
+    this.#follow(heard);
+    if (heard.kind === "refused" && heard.error.retryAfterMs !== undefined)
+      this.#connect({ kind: "putOff", afterMs: heard.error.retryAfterMs });
   }
 
   #follow(event: SubscriptionEvent<Update>): void {

@@ -5,108 +5,31 @@
  *   idle ──▶ connecting ──▶ open ◀──▶ probing
  *                ▲  │         │          │
  *                │  ▼         ▼          ▼
- *              backingOff ◀──────────────┘        closed: from everywhere, for good
+ *              backingOff ◀──────────────┤        closed: from everywhere, for good
+ *                ▲                       ▼
+ *                └──── start ───────── barred     until there is another token
  */
-import { type BackoffBounds, backoff } from "../core/backoff.ts";
+import { backoff } from "../core/backoff.ts";
 import { mayReconnect, readCloseReason } from "../protocol/codes.ts";
 import type { ErrorBody } from "../protocol/schemas.ts";
+import type {
+  ConnectionContext,
+  ConnectionEffect,
+  ConnectionEvent,
+  ConnectionPayloads,
+  ConnectionPhase,
+  ConnectionState,
+  ConnectionStep,
+} from "./connection-terms.ts";
+import { isTokenError, tokenClose } from "./token-terms.ts";
 
-export type ConnectionPhase = "idle" | "connecting" | "open" | "probing" | "backingOff" | "closed";
-
-/** All in milliseconds. */
-export interface ConnectionLimits {
-  readonly backoff: BackoffBounds;
-  /** A dial that takes longer has failed. */
-  readonly connectMs: number;
-  /** When nothing was heard for so long, ask whether the other end is there. */
-  readonly quietMs: number;
-  /** When nothing at all is heard for so long after that, it is not. */
-  readonly silenceMs: number;
-  /** A connection that lasted so long was a good one: the next delay is a short one again. */
-  readonly steadyMs: number;
-  /** When no dial has succeeded for so long, ask what is the matter, and again as long after that. */
-  readonly explainMs: number;
-}
-
-export interface ConnectionState {
-  readonly phase: ConnectionPhase;
-  /** How many connections in a row failed or did not last. */
-  readonly attempt: number;
-  /** From when on a dial that fails is asked about; undefined until one has failed since the last that succeeded. */
-  readonly explainAt: number | undefined;
-  /** While backing off: when the next dial is due. */
-  readonly dialAt: number;
-  /** No dial is made before this: it was said that it would come to nothing. */
-  readonly notBefore: number;
-  readonly openedAt: number;
-  readonly heardAt: number;
-}
-
-interface Payloads {
-  start: object;
-  opened: object;
-  /** Any message. */
-  heard: object;
-  /** The other end, or something in between, ended the socket; or the dial failed. */
-  dropped: { readonly code: number; readonly reason: string };
-  /** The timer that the last `schedule` set. */
-  timer: object;
-  /** What comes is of no use: try another connection. */
-  reconnect: { readonly reason: string };
-  /** The answer to `explain`: the address will never do. */
-  refused: { readonly error: ErrorBody };
-  /** The answer to `explain`: it will do later, but not before so long. */
-  putOff: { readonly afterMs: number };
-  close: { readonly reason: string };
-}
-
-export type ConnectionEvent<K extends keyof Payloads = keyof Payloads> = {
-  [P in K]: { readonly kind: P } & Payloads[P];
-}[K];
-
-export type ConnectionEffect =
-  | { readonly kind: "dial" }
-  /** Close the socket, if there is one, and take no more notice of it. */
-  | { readonly kind: "hangUp" }
-  | { readonly kind: "ping" }
-  /** Sets the one timer; the one before it is cancelled. */
-  | { readonly kind: "schedule"; readonly afterMs: number }
-  | { readonly kind: "cancel" }
-  /** Find out whether the edge refuses the address. */
-  | { readonly kind: "explain" }
-  | { readonly kind: "error"; readonly error: ErrorBody }
-  | ({ readonly kind: "changed" } & ConnectionChange);
-
-/** What subscribers are told. `probing` is not told: the connection is open until it is shown not to be. */
-export interface ConnectionChange {
-  readonly state: "connecting" | "open" | "backingOff" | "closed";
-  /** WebSocket close code; undefined where no close frame was the cause. */
-  readonly code?: number | undefined;
-  readonly reason?: string | undefined;
-  /** Milliseconds until the next dial, where there will be one. */
-  readonly retryMs?: number | undefined;
-}
-
-export interface ConnectionContext {
-  /** Milliseconds of a clock that only goes forward. */
-  readonly now: number;
-  /** In [0, 1). */
-  readonly random: number;
-  readonly limits: ConnectionLimits;
-}
-
-export interface ConnectionStep {
-  readonly state: ConnectionState;
-  readonly effects: readonly ConnectionEffect[];
-}
-
-type Handler<K extends keyof Payloads> = (
+type Handler<K extends keyof ConnectionPayloads> = (
   state: ConnectionState,
   event: ConnectionEvent<K>,
   context: ConnectionContext,
 ) => ConnectionStep;
 
-type Row = { readonly [K in keyof Payloads]: Handler<K> };
+type Row = { readonly [K in keyof ConnectionPayloads]: Handler<K> };
 
 export const INITIAL_CONNECTION: ConnectionState = {
   phase: "idle",
@@ -170,7 +93,7 @@ function failed(
   { code, reason }: ConnectionEvent<"dropped">,
   context: ConnectionContext,
 ): ConnectionStep {
-  if (!mayReconnect(code)) return forbidden(state, code, reason);
+  if (!mayReconnect(code)) return refusedByClose(state, code, reason, context);
   const { now, limits } = context;
   const asks = state.explainAt !== undefined && now >= state.explainAt;
   const explainAt = asks ? now + limits.explainMs : (state.explainAt ?? now + limits.explainMs);
@@ -182,15 +105,43 @@ function dropped(
   { code, reason }: ConnectionEvent<"dropped">,
   context: ConnectionContext,
 ): ConnectionStep {
-  if (!mayReconnect(code)) return forbidden(state, code, reason);
+  if (!mayReconnect(code)) return refusedByClose(state, code, reason, context);
   return backOff(state, [], code, reason, context);
 }
 
-/** The same would happen again (C3). */
-function forbidden(state: ConnectionState, code: number, reason: string): ConnectionStep {
+/** The same would happen again (C3), or would with the same token. */
+function refusedByClose(
+  state: ConnectionState,
+  code: number,
+  reason: string,
+  context: ConnectionContext,
+): ConnectionStep {
   const { name, sentence } = readCloseReason(reason);
-  const error = { code: name, message: sentence, retry: false };
-  return end(state, [{ kind: "error", error }], code, reason);
+  const ofToken = tokenClose(code);
+  const error = { code: ofToken ?? name, message: sentence, retry: false };
+  return ofToken === undefined
+    ? end(state, [{ kind: "error", error }], code, reason)
+    : bar(state, [], error, code, reason, context);
+}
+
+/** Telling of the refusal comes last: its answer may be the next event. */
+function bar(
+  state: ConnectionState,
+  before: readonly ConnectionEffect[],
+  error: ErrorBody,
+  code: number | undefined,
+  reason: string,
+  context: ConnectionContext,
+): ConnectionStep {
+  return {
+    state: { ...state, phase: "barred", attempt: attemptsOf(state, context) },
+    effects: [
+      ...before,
+      { kind: "cancel" },
+      { kind: "changed", state: "backingOff", code, reason },
+      { kind: "tokenRefused", error },
+    ],
+  };
 }
 
 const abandon =
@@ -212,10 +163,10 @@ function backOff(
   before: readonly ConnectionEffect[],
   code: number | undefined,
   reason: string,
-  { now, random, limits }: ConnectionContext,
+  context: ConnectionContext,
 ): ConnectionStep {
-  const wasOpen = state.phase === "open" || state.phase === "probing";
-  const attempt = wasOpen && now - state.openedAt >= limits.steadyMs ? 0 : state.attempt;
+  const { now, random, limits } = context;
+  const attempt = attemptsOf(state, context);
   const retryMs = Math.max(0, state.notBefore - now) + backoff(attempt, limits.backoff, random);
   return {
     state: { ...state, phase: "backingOff", attempt: attempt + 1, dialAt: now + retryMs },
@@ -226,6 +177,14 @@ function backOff(
     ],
   };
 }
+
+function attemptsOf(state: ConnectionState, { now, limits }: ConnectionContext): number {
+  const wasOpen = state.phase === "open" || state.phase === "probing";
+  return wasOpen && now - state.openedAt >= limits.steadyMs ? 0 : state.attempt;
+}
+
+const comeBack = (state: ConnectionState, _: unknown, context: ConnectionContext): ConnectionStep =>
+  backOff(state, [], undefined, "there is another token", context);
 
 /**
  * All who were put off were told the same time, so each adds a delay of its own. The answer may come when the next dial is
@@ -267,8 +226,17 @@ const stop = (state: ConnectionState, { reason }: ConnectionEvent<"close">): Con
 const hangUp = (state: ConnectionState, { reason }: ConnectionEvent<"close">): ConnectionStep =>
   end(state, [{ kind: "hangUp" }], undefined, reason);
 
-const refused = (state: ConnectionState, { error }: ConnectionEvent<"refused">): ConnectionStep =>
-  end(state, [{ kind: "hangUp" }, { kind: "error", error }], undefined, error.code);
+const refused = (
+  state: ConnectionState,
+  { error }: ConnectionEvent<"refused">,
+  context: ConnectionContext,
+): ConnectionStep =>
+  isTokenError(error)
+    ? bar(state, [{ kind: "hangUp" }], error, undefined, error.code, context)
+    : end(state, [{ kind: "hangUp" }, { kind: "error", error }], undefined, error.code);
+
+const giveUp = (state: ConnectionState, { error }: ConnectionEvent<"noToken">): ConnectionStep =>
+  end(state, [{ kind: "error", error }], undefined, error.code);
 
 const NOTHING_HAPPENS = {
   start: ignore,
@@ -279,6 +247,7 @@ const NOTHING_HAPPENS = {
   reconnect: ignore,
   refused: ignore,
   putOff: ignore,
+  noToken: ignore,
   close: ignore,
 } as const satisfies Row;
 
@@ -287,7 +256,7 @@ const NOTHING_HAPPENS = {
  * cancelled, looks like what comes from the present one: the shell lets neither through.
  */
 const TABLE = {
-  idle: { ...NOTHING_HAPPENS, start: dial, close: stop },
+  idle: { ...NOTHING_HAPPENS, start: dial, noToken: giveUp, close: stop },
   connecting: {
     start: ignore,
     opened,
@@ -297,6 +266,7 @@ const TABLE = {
     reconnect,
     refused,
     putOff,
+    noToken: ignore,
     close: hangUp,
   },
   open: {
@@ -309,6 +279,7 @@ const TABLE = {
     // The answer to an older question: by now the address has turned out to be good.
     refused: ignore,
     putOff: ignore,
+    noToken: ignore,
     close: hangUp,
   },
   probing: {
@@ -320,6 +291,7 @@ const TABLE = {
     reconnect,
     refused: ignore,
     putOff: ignore,
+    noToken: ignore,
     close: hangUp,
   },
   backingOff: {
@@ -331,12 +303,14 @@ const TABLE = {
     reconnect: ignore,
     refused,
     putOff,
+    noToken: ignore,
     close: stop,
   },
+  barred: { ...NOTHING_HAPPENS, start: comeBack, noToken: giveUp, close: stop },
   closed: NOTHING_HAPPENS,
 } as const satisfies Record<ConnectionPhase, Row>;
 
-export function stepConnection<K extends keyof Payloads>(
+export function stepConnection<K extends keyof ConnectionPayloads>(
   state: ConnectionState,
   event: ConnectionEvent<K>,
   context: ConnectionContext,

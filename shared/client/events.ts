@@ -1,6 +1,6 @@
 /** What a subscription tells, and to whom. */
 import type { ErrorBody } from "../protocol/schemas.ts";
-import type { ConnectionChange } from "./connection.ts";
+import type { ConnectionChange } from "./connection-terms.ts";
 import type { GapCause } from "./subscription.ts";
 import type { ReceivedUpdate } from "./update.ts";
 

@@ -1,16 +1,17 @@
 /**
- * What a message from the edge says to a receiver of one endpoint, frame by frame (F9–F12): events of subscription.ts. What
+ * What a message from the edge says to a receiver of one endpoint, frame by frame (F9–F12): events of subscription.ts, and of
+ * token.ts. What
  * can't be read is one, too; what is another endpoint's or of a later version is passed over (V4).
  */
 import { decodeUpdate, type Frame, type Update } from "../protocol/frame.ts";
 import { type Message, splitBinary, splitText } from "../protocol/message.ts";
 import { decodeDown, isUpdate } from "../protocol/subscriber.ts";
 import type { SubscriptionEvent } from "./subscription.ts";
+import type { TokenEvent } from "./token-terms.ts";
 
-export type Heard = SubscriptionEvent<
-  Update,
-  "verdict" | "wait" | "refused" | "reset" | "update" | "unreadable"
->;
+export type Heard =
+  | SubscriptionEvent<Update, "verdict" | "wait" | "refused" | "reset" | "update" | "unreadable">
+  | TokenEvent<"expires" | "renewed">;
 
 const UNREADABLE = { kind: "unreadable" } as const;
 
@@ -40,6 +41,12 @@ function hearControl(frame: string, endpoint: string): Heard | undefined {
       return { kind: "refused", id: said.id, error: said.error };
     case "reset":
       return said.endpoint === endpoint ? said : undefined;
+    case "expires":
+      return { kind: "expires", inMs: said.inSeconds * 1_000 };
+    case "renewed":
+      return { kind: "renewed", id: said.id };
+    // The close that follows says the same.
+    case "end":
     case "pong":
     case "unknown":
       return undefined;

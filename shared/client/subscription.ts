@@ -35,6 +35,8 @@ export interface SubscriptionState {
   readonly phase: SubscriptionPhase;
   /** Of the last subscribe on this socket. */
   readonly id: number;
+  /** Ids after that which other frames on this socket have taken. */
+  readonly taken: number;
   /** undefined: receive from the latest update on. */
   readonly position: Position | undefined;
   /** What must be reached to have caught up. */
@@ -118,8 +120,14 @@ export const FRUITLESS_LIMIT = 5;
 
 export function initialSubscription(from: Position | undefined): SubscriptionState {
   const statistics = { received: 0, duplicates: 0, holes: 0, gaps: 0, resumes: 0 };
-  return { phase: "away", id: 0, position: from, head: NOTHING, fruitless: 0, statistics };
+  return { phase: "away", id: 0, taken: 0, position: from, head: NOTHING, fruitless: 0, statistics };
 }
+
+/** Larger than all before on this socket (S2). */
+export const nextId = ({ id, taken }: SubscriptionState): number => id + taken + 1;
+
+/** Another frame has the next id. */
+export const takeId = (state: SubscriptionState): SubscriptionState => ({ ...state, taken: state.taken + 1 });
 
 const ignore = (state: SubscriptionState) => ({ state, effects: [] });
 
@@ -128,7 +136,7 @@ function count(state: SubscriptionState, what: keyof Statistics): Statistics {
 }
 
 const connected: Handler<"connected"> = (state, _, { answerMs }) => ({
-  state: { ...state, phase: "asked", id: URL_SUBSCRIBE_ID },
+  state: { ...state, phase: "asked", id: URL_SUBSCRIBE_ID, taken: 0 },
   effects: [{ kind: "schedule", afterMs: answerMs }],
 });
 
@@ -230,9 +238,9 @@ function askAgain<U extends Chained>(
   const fruitless = state.fruitless + 1;
   const next = { ...state, fruitless, statistics: count(state, "holes") };
   if (fruitless === 1) {
-    const id = state.id + 1;
+    const id = nextId(state);
     return {
-      state: { ...next, phase: "asked", id },
+      state: { ...next, phase: "asked", id, taken: 0 },
       effects: [
         { kind: "subscribe", id, from: state.position },
         { kind: "schedule", afterMs: limits.answerMs },

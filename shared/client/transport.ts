@@ -5,14 +5,14 @@ import type { ErrorBody } from "../protocol/schemas.ts";
 export interface Transport {
   /**
    * Dials. Never throws, and never calls back before it has returned: whatever happens comes as an event.
-   * `url` is absolute and starts with `ws:` or `wss:`.
+   * `url` is absolute and starts with `ws:` or `wss:`. `token` is carried beside it, never in it; `""`: none.
    */
-  dial(url: string, events: SocketEvents): Socket;
+  dial(url: string, events: SocketEvents, token: string): Socket;
   /**
    * Asks over HTTP what is wrong with a URL that could not be dialled, since a WebSocket in a page doesn't
    * tell. undefined where nothing is, or where there was no answer either. Never rejects.
    */
-  explain(url: string): Promise<Explanation | undefined>;
+  explain(url: string, token: string): Promise<Explanation | undefined>;
 }
 
 export interface Explanation {

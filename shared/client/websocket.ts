@@ -1,6 +1,6 @@
 /** The transport of browsers, and of Node from 22 on: their WebSocket and fetch. */
 import * as v from "valibot";
-import { SUBSCRIBER_PROTOCOL } from "../protocol/version.ts";
+import { BEARER_PROTOCOL, SUBSCRIBER_PROTOCOL } from "../protocol/version.ts";
 import type { Explanation, Transport } from "./transport.ts";
 
 /** What takes longer to say why a dial failed is asked again some time later. */
@@ -11,8 +11,10 @@ const ErrorAnswer = v.object({
 });
 
 export const webSocketTransport: Transport = {
-  dial(url, events) {
-    const socket = new WebSocket(url, SUBSCRIBER_PROTOCOL);
+  dial(url, events, token) {
+    // A page can set no header on a WebSocket; the edge answers with the first of the two, never with the token.
+    const bearer = token === "" ? [] : [BEARER_PROTOCOL + token];
+    const socket = new WebSocket(url, [SUBSCRIBER_PROTOCOL, ...bearer]);
     socket.binaryType = "arraybuffer";
     socket.onopen = () => events.opened();
     socket.onmessage = ({ data }: { readonly data: string | ArrayBuffer }) =>
@@ -27,10 +29,11 @@ export const webSocketTransport: Transport = {
     };
   },
 
-  async explain(url): Promise<Explanation | undefined> {
+  async explain(url, token): Promise<Explanation | undefined> {
     try {
       const signal = AbortSignal.timeout(EXPLANATION_MS);
-      const response = await fetch(url.replace(/^ws/, "http"), { cache: "no-store", signal });
+      const headers: Record<string, string> = token === "" ? {} : { Authorization: `Bearer ${token}` };
+      const response = await fetch(url.replace(/^ws/, "http"), { cache: "no-store", headers, signal });
       if (response.ok) {
         await response.body?.cancel();
         return undefined;

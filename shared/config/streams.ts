@@ -20,12 +20,25 @@ export function backMs(start: Start): number | undefined {
 
 const WholeNumber = v.pipe(v.number(), v.integer());
 
+/** Who may do something: everybody who reaches the edge, those whose token says so, or nobody. */
+export const AUDIENCES = ["public", "token", "nobody"] as const;
+
+export type Audience = (typeof AUDIENCES)[number];
+
 const StreamFields = v.strictObject({
   title: v.pipe(v.string(), v.minLength(1), v.maxLength(200), v.description("What people see.")),
   subscribe: v.pipe(
-    v.literal("public"),
+    v.picklist(AUDIENCES),
     v.description(
-      "Who may read: everyone who reaches the edge. Said outright, so that nothing is exposed by chance.",
+      "Who may read: public, everybody who reaches the edge; token, those whose token says so; or nobody. Said outright, so that nothing is exposed by chance.",
+    ),
+  ),
+  discover: v.optional(
+    v.pipe(
+      v.picklist(AUDIENCES),
+      v.description(
+        "Who may know that the topic is there: public, token (those whose token says so) or nobody else. By default, as subscribe says.",
+      ),
     ),
   ),
   window: v.optional(
@@ -103,6 +116,8 @@ export interface Stream {
   /** A topic's name, or a pattern of names. */
   readonly topic: string;
   readonly title: string;
+  readonly subscribe: Audience;
+  readonly discover: Audience;
   readonly windowUpdates: number;
   readonly windowMs: number;
   readonly start: Start;
@@ -157,6 +172,8 @@ export function readStreams(json: unknown): StreamsResult {
     ([topic, stream]): Stream => ({
       topic,
       title: stream.title,
+      subscribe: stream.subscribe,
+      discover: stream.discover ?? stream.subscribe,
       windowUpdates: stream.window.updates ?? 100,
       windowMs: (stream.window.seconds ?? 3_600) * 1_000,
       start: stream.start as Start,

@@ -18,6 +18,16 @@ export const ERRORS = {
   unsupported: { status: 400, retry: false },
   unsupported_version: { status: 400, retry: false },
   unauthorized: { status: 401, retry: false },
+  no_token: { status: 401, retry: false },
+  invalid_token: { status: 401, retry: false },
+  expired: { status: 401, retry: false },
+  not_yet_valid: { status: 401, retry: false },
+  unknown_signer: { status: 401, retry: false },
+  wrong_audience: { status: 401, retry: false },
+  revoked: { status: 401, retry: false },
+  forbidden: { status: 403, retry: false },
+  forbidden_origin: { status: 403, retry: false },
+  rate_limited: { status: 429, retry: true },
   value_too_large: { status: 502, retry: false },
   unavailable: { status: 503, retry: true },
   overloaded: { status: 503, retry: true },
@@ -26,7 +36,10 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
-/** 4000–4499: reconnect and resume. 4500–4999: don't, the same thing would happen again. */
+/**
+ * 4000–4499: reconnect and resume. 4500–4999: don't, the same thing would happen again; after one of a token's
+ * (TOKEN_CLOSES), not with the same token.
+ */
 export const CLOSE = {
   going_away: 4000,
   slow_consumer: 4001,
@@ -35,6 +48,7 @@ export const CLOSE = {
   detached: 4004,
   overloaded: 4005,
   internal: 4006,
+  rate_limited: 4007,
   bad_frame: 4500,
   frame_too_large: 4501,
   unsupported_version: 4502,
@@ -46,9 +60,30 @@ export const CLOSE = {
   key_too_long: 4510,
   not_canonical: 4511,
   bad_upgrade: 4512,
+  no_token: 4513,
+  invalid_token: 4514,
+  expired: 4515,
+  not_yet_valid: 4516,
+  unknown_signer: 4517,
+  wrong_audience: 4518,
+  revoked: 4519,
+  forbidden: 4520,
+  forbidden_origin: 4521,
 } as const;
 
 export type CloseName = keyof typeof CLOSE;
+
+/** Closes after which another token may do. */
+export const TOKEN_CLOSES: readonly CloseName[] = [
+  "no_token",
+  "invalid_token",
+  "expired",
+  "not_yet_valid",
+  "unknown_signer",
+  "wrong_audience",
+  "revoked",
+  "forbidden",
+];
 
 /** Of a close frame, in bytes of UTF-8: what RFC 6455 leaves beside the code. */
 const REASON_BYTES = 123;

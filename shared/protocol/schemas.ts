@@ -38,12 +38,19 @@ export function verdictFields(verdict: Verdict): Record<string, unknown> {
   return { ...verdict, position: formatPosition(verdict.position), head: formatPosition(verdict.head) };
 }
 
-export const ErrorBodySchema = v.object({ code: v.string(), message: v.string(), retry: v.boolean() });
+export const ErrorBodySchema = v.object({
+  code: v.string(),
+  message: v.string(),
+  retry: v.boolean(),
+  retryAfterMs: v.optional(v.pipe(v.number(), v.minValue(0))),
+});
 
 export interface ErrorBody {
   readonly code: string;
   readonly message: string;
   readonly retry: boolean;
+  /** Of what a connection asked too often (S20). */
+  readonly retryAfterMs?: number | undefined;
 }
 
 /** The body of every error answer over HTTP, too, as `{"error": …}`. */

@@ -1,5 +1,5 @@
 /**
- * Control frames between a subscriber and the edge: rules S1–S9 of PROTOCOL.md. Update frames (frame.ts)
+ * Control frames between a subscriber and the edge: rules S1–S9 and S17–S20 of PROTOCOL.md. Update frames (frame.ts)
  * go the same way down; they begin with `{"e":"`, no control frame does.
  */
 import * as v from "valibot";
@@ -27,6 +27,7 @@ export const PONG = '{"pong":1}';
 /** The subscribe that the URL of an endpoint stands for has this id; those of frames have larger ones. */
 export const URL_SUBSCRIBE_ID = 0;
 
+const RenewSchema = v.object({ id: IdSchema, token: v.string() });
 const SubscribeSchema = v.object({ id: IdSchema, sub: EndpointSchema, from: v.optional(PositionSchema) });
 
 /** What a subscriber may say. `other` is a frame of a later version, answered with `unsupported` (V4). */
@@ -37,6 +38,7 @@ export type Up =
       readonly endpoint: string;
       readonly from: Position | undefined;
     }
+  | { readonly kind: "renew"; readonly id: number; readonly token: string }
   | { readonly kind: "ping" }
   | { readonly kind: "other"; readonly id: number };
 
@@ -50,6 +52,12 @@ export function decodeUp(text: string): Decoded<Up> {
     const { id, sub, from } = result.output;
     return { ok: true, value: { kind: "subscribe", id, endpoint: sub, from } };
   }
+  if ("token" in json) {
+    const result = v.safeParse(RenewSchema, json);
+    // What is wrong with it isn't said in words that could repeat it.
+    if (!result.success) return { ok: false, problem: "a token is a string, and its frame has a numeric id" };
+    return { ok: true, value: { kind: "renew", ...result.output } };
+  }
   const id = v.safeParse(v.object({ id: IdSchema }), json);
   if (!id.success) return { ok: false, problem: "a frame needs a numeric id" };
   return { ok: true, value: { kind: "other", id: id.output.id } };
@@ -59,25 +67,41 @@ export function encodeSubscribe(id: number, endpoint: string, from: Position | u
   return JSON.stringify({ id, sub: endpoint, from: from && formatPosition(from) });
 }
 
+export function encodeRenew(id: number, token: string): string {
+  return JSON.stringify({ id, token });
+}
+
 /** Update frames apart, what the edge says. `unknown` comes from a later version: ignore it (V4). */
 export type Down =
   | { readonly kind: "verdict"; readonly id: number; readonly verdict: Verdict }
   | { readonly kind: "wait"; readonly id: number; readonly error: ErrorBody }
   | { readonly kind: "error"; readonly id: number | undefined; readonly error: ErrorBody }
   | { readonly kind: "reset"; readonly endpoint: string; readonly verdict: Verdict }
+  /** `expires`: seconds since 1970. */
+  | { readonly kind: "renewed"; readonly id: number; readonly expires: number }
+  /** The token ends `inSeconds`. */
+  | { readonly kind: "expires"; readonly inSeconds: number }
+  | { readonly kind: "end"; readonly endpoint: string; readonly error: ErrorBody }
   | { readonly kind: "pong" }
   | { readonly kind: "unknown" };
+
+const Seconds = v.pipe(v.number(), v.minValue(0));
 
 const DownSchemas = {
   verdict: v.object({ id: IdSchema, ok: VerdictSchema }),
   wait: v.object({ id: IdSchema, wait: ErrorBodySchema }),
   error: v.object({ id: v.optional(IdSchema), error: ErrorBodySchema }),
   reset: v.object({ reset: EndpointSchema, ...VerdictSchema.entries }),
+  renewed: v.object({ id: IdSchema, ok: v.object({ expires: Seconds }) }),
+  expires: v.object({ expires: v.object({ in: Seconds }) }),
+  end: v.object({ end: EndpointSchema, error: ErrorBodySchema }),
 } as const;
 
 export function decodeDown(text: string): Decoded<Down> {
   const json = parseObject(text);
   if (json === undefined) return { ok: false, problem: "a frame is one JSON object" };
+  if (v.is(DownSchemas.renewed, json))
+    return { ok: true, value: { kind: "renewed", id: json.id, expires: json.ok.expires } };
   if ("ok" in json) {
     const result = v.safeParse(DownSchemas.verdict, json);
     if (!result.success) return { ok: false, problem: describe(result.issues) };
@@ -87,6 +111,16 @@ export function decodeDown(text: string): Decoded<Down> {
     const result = v.safeParse(DownSchemas.wait, json);
     if (!result.success) return { ok: false, problem: describe(result.issues) };
     return { ok: true, value: { kind: "wait", id: result.output.id, error: result.output.wait } };
+  }
+  if ("end" in json) {
+    const result = v.safeParse(DownSchemas.end, json);
+    if (!result.success) return { ok: false, problem: describe(result.issues) };
+    return { ok: true, value: { kind: "end", endpoint: result.output.end, error: result.output.error } };
+  }
+  if ("expires" in json) {
+    const result = v.safeParse(DownSchemas.expires, json);
+    if (!result.success) return { ok: false, problem: describe(result.issues) };
+    return { ok: true, value: { kind: "expires", inSeconds: result.output.expires.in } };
   }
   if ("error" in json) {
     const result = v.safeParse(DownSchemas.error, json);
@@ -123,4 +157,25 @@ export function encodeWait(id: number, code: ErrorCode, message: string): string
 
 export function encodeError(id: number | undefined, code: ErrorCode, message: string): string {
   return JSON.stringify({ id, error: errorBody(code, message) });
+}
+
+/** More was asked on this connection than it may (S20). */
+export function encodeRateLimited(id: number | undefined, retryAfterMs: number): string {
+  const message = "this connection asks for too much";
+  return JSON.stringify({ id, error: { ...errorBody("rate_limited", message), retryAfterMs } });
+}
+
+/** The token was taken; `until`, in milliseconds since 1970, is when it ends (S18). */
+export function encodeRenewed(id: number, until: number): string {
+  return JSON.stringify({ id, ok: { expires: Math.floor(until / 1_000) } });
+}
+
+/** The token ends in so many milliseconds (S17). */
+export function encodeExpires(ms: number): string {
+  return JSON.stringify({ expires: { in: Math.floor(ms / 1_000) } });
+}
+
+/** A subscription ends, though its socket may live on (S18). */
+export function encodeEnd(endpoint: string, code: ErrorCode, message: string): string {
+  return JSON.stringify({ end: endpoint, error: errorBody(code, message) });
 }

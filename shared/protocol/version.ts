@@ -11,6 +11,9 @@ export const VERSION = 1;
 /** WebSocket subprotocol of subscribers. */
 export const SUBSCRIBER_PROTOCOL = `distributary.v${VERSION}`;
 
+/** Before a token, the entry of a subscriber's `Sec-WebSocket-Protocol` that carries it beside the one above (S21). */
+export const BEARER_PROTOCOL = "distributary.bearer.";
+
 /** WebSocket subprotocol between an origin and a shard. */
 export const UPLINK_PROTOCOL = `distributary.uplink.v${VERSION}`;
 

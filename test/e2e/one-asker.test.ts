@@ -61,14 +61,15 @@ describe.each([1, ...ifLong(2)])("with %i slices of partitions", (slices) => {
     const waiting = deployment.subscribe(path, `${epoch}:2000000`);
     await waiting.until(isTold, "being told to wait");
     let isOver = false;
-    /** On one socket, anew as soon as there is anything to hear of the last time. */
+    /** On one socket, anew as soon as there is anything to hear of the last time; on another one when it is closed (S20). */
     const attack = async (positionOf: (id: number) => string) => {
-      const attacker = deployment.subscribe(path, positionOf(0));
+      let attacker = deployment.subscribe(path, positionOf(0));
       const heard = () => attacker.others.length + attacker.verdicts.length;
       for (let id = 1, before = 0; !isOver; id++) {
-        await attacker.until(() => heard() > before || isOver, "a word");
-        before = heard();
-        attacker.send({ id, sub: path, from: positionOf(id) });
+        await attacker.until(({ closed }) => heard() > before || closed !== undefined || isOver, "a word");
+        before = attacker.closed === undefined ? heard() : 0;
+        if (attacker.closed === undefined) attacker.send({ id, sub: path, from: positionOf(id) });
+        else attacker = deployment.subscribe(path, positionOf(id));
       }
       return attacker;
     };

@@ -48,6 +48,7 @@ export interface DeploymentSettings {
   /** By topic, which is created in the embedded log, or by a pattern. */
   readonly topics: Readonly<Record<string, StreamSettings>>;
   readonly originEnv?: Readonly<Record<string, string>>;
+  readonly edgeEnv?: Readonly<Record<string, string>>;
   /** Another edge than the product's, by the script that runs it. */
   readonly edgeScript?: string;
   /** How many origins share the partitions, from the start; the first is called FIRST_ORIGIN, others `slice-2` and so on. */
@@ -108,6 +109,7 @@ export class Deployment {
       EDGE_URL: this.url,
       UPLINK_KEYS: [...this.#keys.values()].join(","),
       OPERATIONS: "on",
+      ...settings.edgeEnv,
     };
   }
 

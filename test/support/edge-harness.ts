@@ -29,7 +29,7 @@ const ENTRY = `
 import { createApp } from "${root}/edge/http/app.ts";
 import { ShardObject as Shard } from "${root}/edge/shard/shard-object.ts";
 import { EndpointObject as Endpoint } from "${root}/edge/endpoint/endpoint-object.ts";
-import { PUBLIC } from "${root}/edge/principal.ts";
+import { accessOf } from "${root}/edge/access/access.ts";
 export class EndpointObject extends Endpoint {
   async attachments() { return this.ctx.getWebSockets("subscriber").map((one) => one.deserializeAttachment()); }
 }
@@ -41,8 +41,16 @@ export class ShardObject extends Shard {
   }
   async lastAsker() { return this.asker; }
 }
-const made = (request) => JSON.parse(request.headers.get("${MADE_BY_HAND}") ?? "null");
-const app = createApp(new Map([["/$/", () => new Response("the page")]]), (request) => made(request) ?? PUBLIC);
+const made = (headers) => JSON.parse(headers.get("${MADE_BY_HAND}") ?? "null");
+const app = createApp(new Map([["/$/", () => new Response("the page")]]), async (env) => {
+  const access = await accessOf(env);
+  const identify = async (headers, upgrade) => {
+    const principal = made(headers);
+    if (principal === null) return access.identify(headers, upgrade);
+    return { ok: true, known: { principal, grants: undefined, tokensCount: false } };
+  };
+  return { rules: access.rules, identify };
+});
 export default {
   async fetch(request, env, ctx) {
     const { pathname, searchParams } = new URL(request.url);

@@ -5,20 +5,24 @@ import type { ErrorBody } from "../../shared/protocol/schemas.ts";
 
 export class FakeTransport implements Transport {
   readonly dialled: FakeSocket[] = [];
-  /** What explain() answers, and how often it was asked. */
+  /** What explain() answers, and of which tokens it was asked. */
   problem: ErrorBody | undefined;
-  explained = 0;
+  readonly explainedWith: string[] = [];
   retryAfterMs: number | undefined;
 
-  dial(url: string, events: SocketEvents): Socket {
-    const socket = new FakeSocket(url, events);
+  dial(url: string, events: SocketEvents, token: string): Socket {
+    const socket = new FakeSocket(url, events, token);
     this.dialled.push(socket);
     return socket;
   }
 
-  async explain(): Promise<Explanation | undefined> {
-    this.explained++;
+  async explain(_: string, token: string): Promise<Explanation | undefined> {
+    this.explainedWith.push(token);
     return { error: this.problem, retryAfterMs: this.retryAfterMs };
+  }
+
+  get explained(): number {
+    return this.explainedWith.length;
   }
 
   /** The socket that was dialled last. */
@@ -37,12 +41,14 @@ export class FakeTransport implements Transport {
 export class FakeSocket implements Socket {
   readonly url: string;
   readonly events: SocketEvents;
+  readonly token: string;
   readonly sent: string[] = [];
   closed = false;
 
-  constructor(url: string, events: SocketEvents) {
+  constructor(url: string, events: SocketEvents, token: string) {
     this.url = url;
     this.events = events;
+    this.token = token;
   }
 
   send(text: string): void {

@@ -21,6 +21,8 @@ const NOW = 1_000_000;
 const STREAM: Stream = {
   topic: "t",
   title: "t",
+  subscribe: "public",
+  discover: "public",
   windowUpdates: 4,
   windowMs: 1_000_000,
   start: "earliest",

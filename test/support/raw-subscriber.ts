@@ -110,7 +110,8 @@ export class RawSubscriber {
   #text(frame: string): void {
     const json = JSON.parse(frame) as Record<string, unknown>;
     if (typeof json.e === "string") this.#update(json, frame, undefined);
-    else if (json.ok !== undefined) this.#adopt(json.ok as RawVerdict, this.verdicts);
+    else if (typeof (json.ok as Partial<RawVerdict> | undefined)?.position === "string")
+      this.#adopt(json.ok as RawVerdict, this.verdicts);
     else if (json.reset !== undefined) this.#adopt(json as unknown as RawVerdict, this.resets);
     else this.others.push(json);
   }

@@ -12,6 +12,7 @@ import type { WindowLimits } from "../../shared/core/window.ts";
 import type { Position } from "../../shared/protocol/position.ts";
 import type { Slice } from "../../shared/protocol/slice.ts";
 import { type Memory, PERFECT } from "./forgetful-index.ts";
+import { noTokens, UNLIMITED } from "./holders.ts";
 import { ModelReceiver } from "./model-receiver.ts";
 import { SimulatedOrigin } from "./simulated-origin.ts";
 import { Clock, type End, Wire } from "./simulated-wires.ts";
@@ -44,6 +45,8 @@ export interface SimulationOptions {
 const STREAM: Stream = {
   topic: "quotes",
   title: "Quotes",
+  subscribe: "public",
+  discover: "public",
   windowUpdates: 4,
   windowMs: 3_600_000,
   start: "earliest",
@@ -291,6 +294,7 @@ export class SimulatedEdge {
     host.core ??= new EndpointCore(
       {
         now: () => this.#steady.now(),
+        wall: () => this.clock.now + this.#offMs,
         random: this.#options.random,
         after: (ms, run) => {
           host.timers++;
@@ -312,12 +316,14 @@ export class SimulatedEdge {
         log: (problem) => this.problems.push(problem),
         sent: () => undefined,
         answered: (how) => this.answered.push(how),
+        verify: noTokens,
       },
       {
         path: host.path,
         shard: 0,
         window: this.#options.window,
         replays: (this.#options.stream?.replay ?? 0) > 0,
+        limits: UNLIMITED,
       },
       {
         links: host.links.map(({ server }) => server),
@@ -333,6 +339,7 @@ export class SimulatedEdge {
     this.#shard = new ShardCore(
       {
         now: () => this.#steady.now(),
+        wall: () => this.clock.now + this.#offMs,
         random: this.#options.random,
         after: (ms, run) => this.clock.after(ms, () => life === this.#life && run()),
         dial: async (object) => this.#dial(pathOf(object)),

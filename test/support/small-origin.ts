@@ -17,6 +17,8 @@ import { ScriptedSource } from "./scripted-source.ts";
 export const STREAM: Stream = {
   topic: "t",
   title: "t",
+  subscribe: "public",
+  discover: "public",
   windowUpdates: 3,
   windowMs: 3_600_000,
   start: "earliest",

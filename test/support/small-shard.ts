@@ -92,6 +92,7 @@ export class SmallShard {
     return new ShardCore(
       {
         now: () => this.clock.now,
+        wall: () => this.clock.now,
         random: () => 0.5,
         after: (ms, run) => this.clock.after(ms, run),
         pingedAt: (socket) => this.pings.get(socket),

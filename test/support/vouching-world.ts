@@ -93,7 +93,15 @@ export class VouchingWorld {
   constructor(options: VouchingOptions) {
     this.#options = options;
     this.#stream = {
-      ...{ topic: "t", title: "t", windowUpdates: 3, windowMs: 3_600_000, replay: 0 },
+      ...{
+        topic: "t",
+        title: "t",
+        subscribe: "public",
+        discover: "public",
+        windowUpdates: 3,
+        windowMs: 3_600_000,
+        replay: 0,
+      },
       ...options.stream,
     };
     this.#origins = options.memories.map((memory) => {

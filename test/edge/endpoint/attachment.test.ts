@@ -11,10 +11,11 @@ import {
 } from "../../../edge/endpoint/attachment.ts";
 import type { StateFacts } from "../../../edge/endpoint/state-facts.ts";
 import type { SubscriptionFacts } from "../../../edge/endpoint/subscription-states.ts";
-import { PUBLIC } from "../../../edge/principal.ts";
 import { position, update } from "../../support/endpoint-frames.ts";
 import { FakeSocket } from "../../support/fake-socket.ts";
+import { holder } from "../../support/holders.ts";
 
+const LIVE = { kind: "live", beyond: undefined } as const;
 const HELLO = { shard: 3, generation: 7, dial: 2 };
 const facts = (more: Partial<StateFacts> = {}): StateFacts => ({
   position: position("e:5"),
@@ -46,18 +47,45 @@ describe("a subscriber's socket", () => {
     const socket = new FakeSocket();
     const follows = new Map(all.map((one) => [`/quotes/${one.id}`, one]));
 
-    saveSubscriber(socket, PUBLIC, follows);
+    saveSubscriber(socket, undefined, follows);
 
-    expect(loadSubscriber(socket)).toEqual({ principal: PUBLIC, follows });
+    expect(loadSubscriber(socket)).toEqual({ holder: undefined, follows });
   });
 
   test("of one path costs about what its path takes, and no more than 72 bytes beside that while it is live", () => {
     const socket = new FakeSocket();
     const path = "/quotes/AAPL";
 
-    saveSubscriber(socket, PUBLIC, [[path, { id: 0, subscription: { kind: "live", beyond: undefined } }]]);
+    saveSubscriber(socket, undefined, [[path, { id: 0, subscription: { kind: "live", beyond: undefined } }]]);
 
     expect(bytesOf(socket) - path.length).toBeLessThanOrEqual(72);
+  });
+
+  test.each([
+    ["told", undefined],
+    ["not told yet", 1_700_000_540_000],
+  ])("[S17] [A8] says by whose token it is there, %s that this ends", (_, noticeAt) => {
+    const socket = new FakeSocket();
+    for (const tokenId of ["1", undefined]) {
+      const alice = holder(1_700_000_600_000, { tokenId, noticeAt });
+
+      saveSubscriber(socket, alice, [["/quotes/A", { id: 0, subscription: LIVE }]]);
+
+      expect(loadSubscriber(socket)?.holder).toEqual(alice);
+    }
+    expect(bytesOf(socket)).toBeLessThan(256);
+  });
+
+  test.each([
+    ["a holder that can't be read", { iss: 1 }],
+    ["a token without an end", { iss: "i", sub: "s", iat: 1 }],
+    ["a token whose end is no time", { iss: "i", sub: "s", iat: 1, until: "never" }],
+  ])("[A8] with %s on it follows nothing: nobody knows until when it may", (_, holder) => {
+    const socket = new FakeSocket();
+    const paths = { "/t/a": { kind: "live", id: 0 } };
+    socket.serializeAttachment({ kind: "subscriber", paths, holder });
+
+    expect(loadSubscriber(socket)).toBeUndefined();
   });
 
   test.each([
@@ -92,7 +120,9 @@ describe("a link's socket", () => {
       [...states].map(([path, kept]) => carried(path, kept)),
     );
 
-    expect(loadLink(socket)).toEqual({ hello: HELLO, states });
+    expect(loadLink(socket)).toEqual({ hello: HELLO, wakeAt: undefined, states });
+    saveLink(socket, HELLO, [], 1_700_000_540_000);
+    expect(loadLink(socket)?.wakeAt).toBe(1_700_000_540_000);
   });
 
   test("[L3] that has not said hello is none yet", () => {
@@ -129,7 +159,7 @@ describe("the path of an object whose name doesn't tell it", () => {
     strange.serializeAttachment({ kind: "of a later version" });
     saveLink(link, undefined, [carried(path, facts())]);
     gone.serializeAttachment(null);
-    saveSubscriber(subscriber, PUBLIC, [
+    saveSubscriber(subscriber, undefined, [
       [path, { id: 0, subscription: { kind: "live", beyond: undefined } }],
     ]);
 

@@ -5,6 +5,7 @@ import { encodeLinkHello } from "../../../shared/protocol/link.ts";
 import { SEPARATOR } from "../../../shared/protocol/message.ts";
 import { answer, PATH, position, update } from "../../support/endpoint-frames.ts";
 import { FakeSocket } from "../../support/fake-socket.ts";
+import { noTokens, UNLIMITED } from "../../support/holders.ts";
 import { Clock } from "../../support/simulated-wires.ts";
 
 let clock: Clock;
@@ -14,6 +15,8 @@ let failing: boolean;
 function createCore(links: FakeSocket[] = [], subscribers: FakeSocket[] = []): EndpointCore {
   const ports = {
     now: () => clock.now,
+    wall: () => clock.now,
+    verify: noTokens,
     random: () => 0.5,
     after: (ms: number, run: () => void) => clock.after(ms, run),
     log: () => undefined,
@@ -25,7 +28,11 @@ function createCore(links: FakeSocket[] = [], subscribers: FakeSocket[] = []): E
     answered: () => undefined,
   };
   const window = { updates: 3, ageMs: 60_000, bytes: 1_000_000 };
-  return new EndpointCore(ports, { path: PATH, shard: 0, window, replays: false }, { links, subscribers });
+  return new EndpointCore(
+    ports,
+    { path: PATH, shard: 0, window, replays: false, limits: UNLIMITED },
+    { links, subscribers },
+  );
 }
 
 function link(core: EndpointCore, dial = 1, generation = 1, shard = 0): FakeSocket {

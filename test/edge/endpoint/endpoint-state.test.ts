@@ -4,7 +4,6 @@ import { loadLink, loadSubscriber, saveLink, saveSubscriber } from "../../../edg
 import { EndpointState } from "../../../edge/endpoint/endpoint-state.ts";
 import { type Link, Links } from "../../../edge/endpoint/links.ts";
 import type { SubscriptionFacts } from "../../../edge/endpoint/subscription-states.ts";
-import { PUBLIC } from "../../../edge/principal.ts";
 import { encodeWaiting } from "../../../shared/protocol/attach.ts";
 import { routingOf } from "../../../shared/protocol/frame.ts";
 import { LIMITS } from "../../../shared/protocol/limits.ts";
@@ -41,7 +40,7 @@ class Core {
       answered: () => undefined,
       ask: (frame: string) => this.#linkOf(path)?.socket.send(frame),
       keep: (socket: FakeSocket, facts: SubscriptionFacts) =>
-        saveSubscriber(socket, PUBLIC, new Map(loadSubscriber(socket)?.follows).set(path, facts)),
+        saveSubscriber(socket, undefined, new Map(loadSubscriber(socket)?.follows).set(path, facts)),
       close: (socket: FakeSocket, name: string) => {
         for (const state of this.states.values()) state.leave(socket);
         socket.close(4_000, name);

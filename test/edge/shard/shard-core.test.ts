@@ -62,6 +62,7 @@ function createShard(uplinks: FakeSocket[] = [], shards = 1): ShardCore {
   return new ShardCore(
     {
       now: () => clock.now,
+      wall: () => clock.now,
       random: () => 0.5,
       after: (ms, run) => clock.after(ms, run),
       dial: async (object) => {

@@ -1,15 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import {
-  type ConnectionContext,
-  type ConnectionEffect,
-  type ConnectionEvent,
-  type ConnectionPhase,
-  type ConnectionState,
-  INITIAL_CONNECTION,
-  stepConnection,
-} from "../../../shared/client/connection.ts";
-import { CLOSE } from "../../../shared/protocol/codes.ts";
+import { INITIAL_CONNECTION, stepConnection } from "../../../shared/client/connection.ts";
+import type {
+  ConnectionContext,
+  ConnectionEffect,
+  ConnectionEvent,
+  ConnectionPhase,
+  ConnectionState,
+} from "../../../shared/client/connection-terms.ts";
+import { CLOSE, TOKEN_CLOSES } from "../../../shared/protocol/codes.ts";
 
 const limits = {
   backoff: { baseMs: 100, maxMs: 5_000 },
@@ -31,6 +30,7 @@ const EVENTS: { readonly [K in ConnectionEvent["kind"]]: ConnectionEvent<K> } = 
   reconnect: { kind: "reconnect", reason: "of no use" },
   refused: { kind: "refused", error },
   putOff: { kind: "putOff", afterMs: 20_000 },
+  noToken: { kind: "noToken", error: { code: "expired", message: "", retry: false } },
   close: { kind: "close", reason: "enough" },
 };
 
@@ -56,6 +56,7 @@ describe("every event in every phase", () => {
       reconnect: same("idle"),
       refused: same("idle"),
       putOff: same("idle"),
+      noToken: "closed: error cancel →closed",
       close: "closed: cancel →closed",
     },
     connecting: {
@@ -67,6 +68,7 @@ describe("every event in every phase", () => {
       reconnect: "backingOff: hangUp timer →backingOff",
       refused: "closed: hangUp error cancel →closed",
       putOff: same("connecting"),
+      noToken: same("connecting"),
       close: "closed: hangUp cancel →closed",
     },
     open: {
@@ -78,6 +80,7 @@ describe("every event in every phase", () => {
       reconnect: "backingOff: hangUp timer →backingOff",
       refused: same("open"),
       putOff: same("open"),
+      noToken: same("open"),
       close: "closed: hangUp cancel →closed",
     },
     probing: {
@@ -89,6 +92,7 @@ describe("every event in every phase", () => {
       reconnect: "backingOff: hangUp timer →backingOff",
       refused: same("probing"),
       putOff: same("probing"),
+      noToken: same("probing"),
       close: "closed: hangUp cancel →closed",
     },
     backingOff: {
@@ -100,6 +104,19 @@ describe("every event in every phase", () => {
       reconnect: same("backingOff"),
       refused: "closed: hangUp error cancel →closed",
       putOff: "backingOff: timer →backingOff",
+      noToken: same("backingOff"),
+      close: "closed: cancel →closed",
+    },
+    barred: {
+      start: "backingOff: timer →backingOff",
+      opened: same("barred"),
+      heard: same("barred"),
+      dropped: same("barred"),
+      timer: same("barred"),
+      reconnect: same("barred"),
+      refused: same("barred"),
+      putOff: same("barred"),
+      noToken: "closed: error cancel →closed",
       close: "closed: cancel →closed",
     },
     closed: {
@@ -111,6 +128,7 @@ describe("every event in every phase", () => {
       reconnect: same("closed"),
       refused: same("closed"),
       putOff: same("closed"),
+      noToken: same("closed"),
       close: same("closed"),
     },
   };
@@ -131,9 +149,12 @@ describe("reconnecting", () => {
   const closeWith = (code: number) =>
     stepConnection(inPhase("open"), { kind: "dropped", code, reason: "" }, at(0)).state.phase;
 
-  test("[C3] [C4] after every close code that says the same would happen again it is over; after all others it goes on", () => {
-    for (let code = 1000; code <= 5000; code++)
-      expect(closeWith(code)).toBe(code >= 4500 && code <= 4999 ? "closed" : "backingOff");
+  test("[C3] [C4] [S23] after every close code that says the same would happen again it is over, or waits for another token; after all others it goes on", () => {
+    const ofTokens = new Set<number>(TOKEN_CLOSES.map((name) => CLOSE[name]));
+    for (let code = 1000; code <= 5000; code++) {
+      const after = ofTokens.has(code) ? "barred" : code >= 4500 && code <= 4999 ? "closed" : "backingOff";
+      expect(closeWith(code)).toBe(after);
+    }
     expect(closeWith(CLOSE.slow_consumer)).toBe("backingOff");
     expect(closeWith(CLOSE.unauthorized)).toBe("closed");
   });
@@ -230,6 +251,53 @@ describe("reconnecting", () => {
     const { effects } = stepConnection(inPhase("open"), { kind: "dropped", code: 4700, reason }, at(0));
 
     expect(effects[0]).toEqual({ kind: "error", error: { code, message, retry: false } });
+  });
+});
+
+describe("[S23] a token that is refused", () => {
+  const expired = { code: "expired", message: "the token has expired", retry: false };
+
+  test.each([
+    ["connecting", { kind: "dropped", code: CLOSE.expired, reason: "expired: the token has expired" }, []],
+    ["open", { kind: "dropped", code: CLOSE.expired, reason: "expired: the token has expired" }, []],
+    ["probing", { kind: "dropped", code: CLOSE.expired, reason: "expired: the token has expired" }, []],
+    ["connecting", { kind: "refused", error: expired }, ["hangUp"]],
+    ["backingOff", { kind: "refused", error: expired }, ["hangUp"]],
+  ] as const)(
+    "%s, %j: no dial is made, and no timer runs, before there is another",
+    (phase, event, before) => {
+      const { state, effects } = stepConnection(inPhase(phase), event, at(1_000));
+
+      expect(state.phase).toBe("barred");
+      expect(effects.map(name)).toEqual([...before, "cancel", "→backingOff", "tokenRefused"]);
+      expect(effects.at(-1)).toEqual({ kind: "tokenRefused", error: expired });
+    },
+  );
+
+  test("is told by its code, should the reason be lost on the way", () => {
+    const { effects } = stepConnection(
+      inPhase("open"),
+      { kind: "dropped", code: CLOSE.revoked, reason: "" },
+      at(0),
+    );
+
+    expect(effects.at(-1)).toMatchObject({ error: { code: "revoked" } });
+  });
+
+  test("[S10] the next dial waits longer each time, unless a connection lasted", () => {
+    let state = inPhase("open", { openedAt: 0, attempt: 3 });
+    const delays = [5_000, 6_000, 6_500].map((now) => {
+      const barred = stepConnection(
+        state,
+        { kind: "dropped", code: CLOSE.expired, reason: "" },
+        at(now),
+      ).state;
+      const { state: backingOff, effects } = stepConnection(barred, EVENTS.start, at(now));
+      state = { ...backingOff, phase: "open", openedAt: now };
+      return effects.flatMap((effect) => (effect.kind === "schedule" ? [effect.afterMs] : []))[0];
+    });
+
+    expect(delays).toEqual([50, 100, 200]);
   });
 });
 

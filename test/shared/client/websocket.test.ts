@@ -79,6 +79,28 @@ test("[V1] [F4] [F5] values of every kind arrive as they were produced", async (
   expect([...sockets.clients][0]?.protocol).toBe("distributary.v1");
 });
 
+test("[S21] a token goes beside the URL: as a subprotocol of the handshake, and in a header of a GET", async () => {
+  const dialled: unknown[] = [];
+  serve = (socket, { url, headers }) => {
+    dialled.push([url, headers["sec-websocket-protocol"], socket.protocol]);
+    socket.send(verdict("-", "-"));
+  };
+  const asked: unknown[] = [];
+  server.on("request", ({ url, headers }: IncomingMessage) => asked.push([url, headers.authorization]));
+  answer = (response) => {
+    response.writeHead(503);
+    response.end();
+    refuse = false;
+  };
+
+  refuse = true;
+  subscription = subscribe(url, { token: async () => "a.b-c._", backoff: { baseMs: 1, maxMs: 20 } });
+  await next("live");
+
+  expect(dialled).toEqual([[path, "distributary.v1, distributary.bearer.a.b-c._", "distributary.v1"]]);
+  expect(asked).toEqual([[path, "Bearer a.b-c._"]]);
+});
+
 test("[S10] a cut connection comes back by itself and asks for what it missed", async () => {
   const asked: (string | null)[] = [];
   serve = (socket, request) => {

@@ -5,7 +5,12 @@ import type { Position } from "../../../shared/protocol/position.ts";
 import {
   decodeDown,
   decodeUp,
+  encodeEnd,
   encodeError,
+  encodeExpires,
+  encodeRateLimited,
+  encodeRenew,
+  encodeRenewed,
   encodeReset,
   encodeSubscribe,
   encodeVerdict,
@@ -33,7 +38,7 @@ describe("what a subscriber says", () => {
     });
   });
 
-  test.each(["pub", "unsub", "token", "last"])(
+  test.each(["pub", "unsub", "last"])(
     "[V5] %s is left to a later version: it can be told apart, and no error code or close code stands in its way",
     (kind) => {
       expect(decodeUp(JSON.stringify({ id: 7, [kind]: "/a/b" }))).toEqual({
@@ -83,6 +88,42 @@ describe("what a subscriber says", () => {
     expect(PING).toBe('{"ping":1}');
     expect(decodeUp(PING)).toEqual({ ok: true, value: { kind: "ping" } });
     expect(decodeDown(PONG)).toEqual({ ok: true, value: { kind: "pong" } });
+  });
+});
+
+describe("[S17] [S18] [S20] tokens and limits", () => {
+  test("[S18] a token is what PROTOCOL.md shows, and what is wrong with its frame doesn't repeat it", () => {
+    expect(encodeRenew(1, "a.b.c")).toBe('{"id":1,"token":"a.b.c"}');
+    expect(decodeUp('{"id":1,"token":"a.b.c","later":true}')).toEqual({
+      ok: true,
+      value: { kind: "renew", id: 1, token: "a.b.c" },
+    });
+    for (const frame of [
+      '{"id":-1,"token":"secret"}',
+      '{"token":"secret"}',
+      '{"id":1,"token":{"a":"secret"}}',
+    ]) {
+      const read = decodeUp(frame);
+      expect(read.ok ? "" : read.problem).toMatch(/^(?!.*secret).+/);
+    }
+  });
+
+  test("[S17] [S18] [S20] what the edge says of them is what PROTOCOL.md shows, and is read back", () => {
+    expect(encodeExpires(60_999)).toBe('{"expires":{"in":60}}');
+    expect(encodeRenewed(1, 1_795_689_542_999)).toBe('{"id":1,"ok":{"expires":1795689542}}');
+    expect(
+      [encodeExpires(5_000), encodeRenewed(1, 7_000), encodeEnd("/a/b", "forbidden", "no")].map(decodeDown),
+    ).toEqual(
+      [
+        { kind: "expires", inSeconds: 5 },
+        { kind: "renewed", id: 1, expires: 7 },
+        { kind: "end", endpoint: "/a/b", error: { code: "forbidden", message: "no", retry: false } },
+      ].map((value) => ({ ok: true, value })),
+    );
+    expect(decodeDown(encodeRateLimited(3, 250))).toMatchObject({
+      ok: true,
+      value: { kind: "error", id: 3, error: { code: "rate_limited", retry: true, retryAfterMs: 250 } },
+    });
   });
 });
 
@@ -147,6 +188,6 @@ describe("codes", () => {
 
   test("[C2] an error that may be retried has a status that says so", () => {
     for (const [code, { status, retry }] of Object.entries(ERRORS))
-      expect([code, retry]).toEqual([code, status === 500 || status === 503]);
+      expect([code, retry]).toEqual([code, [429, 500, 503].includes(status)]);
   });
 });

@@ -10,6 +10,7 @@ import { decodeUpdate } from "../../../shared/protocol/frame.ts";
 import { SEPARATOR } from "../../../shared/protocol/message.ts";
 import { decodeDown } from "../../../shared/protocol/subscriber.ts";
 import { FakeSocket } from "../../support/fake-socket.ts";
+import { noTokens, UNLIMITED } from "../../support/holders.ts";
 import { KEY, ScriptedShards } from "../../support/scripted-shards.ts";
 import { settled } from "../../support/simulated-edge.ts";
 import { Clock } from "../../support/simulated-wires.ts";
@@ -175,6 +176,8 @@ describe("an object of today", () => {
     return new EndpointCore(
       {
         now: () => clock.now,
+        wall: () => clock.now,
+        verify: noTokens,
         random: () => 0.5,
         after: (ms, run) => clock.after(ms, run),
         attach: async () => undefined,
@@ -182,7 +185,13 @@ describe("an object of today", () => {
         sent: () => undefined,
         answered: () => undefined,
       },
-      { path: A, shard: 0, window: { updates: 10, ageMs: 60_000, bytes: 1_000_000 }, replays: false },
+      {
+        path: A,
+        shard: 0,
+        window: { updates: 10, ageMs: 60_000, bytes: 1_000_000 },
+        replays: false,
+        limits: UNLIMITED,
+      },
       { links: [], subscribers: [] },
     );
   }

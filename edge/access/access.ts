@@ -1,0 +1,136 @@
+/**
+ * Who sends a request: the one place where a principal is made. It is made once for each isolate from the deployment's
+ * settings, since an issuer's keys are kept with it.
+ */
+import type { ErrorCode } from "../../shared/protocol/codes.ts";
+import type { Env } from "../env.ts";
+import { logProblem } from "../http/answers.ts";
+import { encodePrincipal, type KnownPrincipal, type Principal, PUBLIC } from "../principal.ts";
+import { type CredentialRules, credentialsOf } from "./credentials.ts";
+import type { Asker } from "./decision.ts";
+import { keyOf } from "./key-set.ts";
+import { RemoteKeys } from "./remote-keys.ts";
+import { type AccessRules, readAccess } from "./settings.ts";
+import { type Bearer, type Issuer, type TokenFault, verifyToken } from "./token.ts";
+
+/** What is known of whoever sends a request. */
+export interface Known extends Asker {
+  readonly principal: Principal;
+}
+
+export type Identified =
+  | { readonly ok: true; readonly known: Known }
+  | {
+      readonly ok: false;
+      readonly code: Extract<ErrorCode, TokenFault | "unavailable">;
+      readonly message: string;
+    };
+
+export class Access {
+  readonly rules: CredentialRules;
+  readonly #issuers: readonly Issuer[];
+
+  constructor(issuers: readonly Issuer[], rules: CredentialRules) {
+    this.#issuers = issuers;
+    this.rules = rules;
+  }
+
+  /** Whether there is anybody whose tokens count. */
+  get tokensCount(): boolean {
+    return this.#issuers.length > 0;
+  }
+
+  async identify(headers: Headers, upgrade: boolean): Promise<Identified> {
+    const credentials = credentialsOf({ headers, upgrade }, this.rules);
+    const { tokensCount } = this;
+    if (credentials.kind === "none")
+      return { ok: true, known: { principal: PUBLIC, grants: undefined, tokensCount } };
+    if (credentials.kind === "malformed")
+      return { ok: false, code: "invalid_token", message: "it must be one token, and nothing else" };
+    const result = await this.verify(credentials.token);
+    if (!result.ok) return { ok: false, code: result.fault, message: result.problem };
+    const { bearer } = result;
+    const principal = principalOf(bearer);
+    // Claims that are put in make patterns longer than they were in the token.
+    if (!fits(principal))
+      return {
+        ok: false,
+        code: "invalid_token",
+        message: "its patterns are too long with its claims put in",
+      };
+    return { ok: true, known: { principal, grants: bearer.grants, tokensCount } };
+  }
+
+  verify(token: string): ReturnType<typeof verifyToken> {
+    return verifyToken(token, this.#issuers, Date.now());
+  }
+}
+
+export function principalOf({
+  issuer,
+  subject,
+  tokenId,
+  issuedAt,
+  expiresAt,
+  grants,
+}: Bearer): KnownPrincipal {
+  return {
+    kind: "known",
+    issuer,
+    subject,
+    ...(tokenId !== undefined && { id: tokenId }),
+    issuedAt,
+    grants: {
+      subscribe: [...grants.patterns.subscribe],
+      publish: [...grants.patterns.publish],
+      discover: [...grants.patterns.discover],
+      admin: grants.admin,
+    },
+    until: Math.floor(expiresAt * 1_000),
+  };
+}
+
+function fits(principal: Principal): boolean {
+  try {
+    encodePrincipal(principal);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+let made: { readonly from: string; readonly access: Promise<Access> } | undefined;
+
+/** Throws if a setting is wrong: nothing is served then but health. */
+export function accessOf(env: Env): Promise<Access> {
+  const from = JSON.stringify([env.AUTH_ISSUERS, env.WEB_ORIGINS, env.AUTH_COOKIE]);
+  if (made?.from !== from) made = { from, access: makeAccess(env) };
+  return made.access;
+}
+
+async function makeAccess(env: Env): Promise<Access> {
+  const { issuers, rules } = await readAccess(env);
+  return new Access(issuers.map(issuerOf), rules);
+}
+
+function issuerOf({ settings, keys }: AccessRules["issuers"][number]): Issuer {
+  const { issuer: name, audience, lifetimeSeconds } = settings;
+  const remote =
+    "jwksUrl" in settings
+      ? new RemoteKeys(settings.jwksUrl, {
+          fetch: (url, init) => fetch(url, init),
+          now: () => Date.now(),
+          problem: (words) => logProblem("access", words),
+        })
+      : undefined;
+  return {
+    name,
+    audience: typeof audience === "string" ? [audience] : audience,
+    lifetimeSeconds,
+    key: async (kid) => {
+      if (remote !== undefined) return remote.key(kid);
+      const key = keys && keyOf(keys, kid);
+      return key === undefined ? { kind: "unknown" } : { kind: "key", key };
+    },
+  };
+}

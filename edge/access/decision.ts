@@ -1,0 +1,61 @@
+/**
+ * Who may do what with an endpoint: what its stream says, and what the token does. Pure.
+ *
+ * Where issuers are configured, an anonymous request is told the same of a topic that isn't exposed as of one that is for
+ * tokens, and so is a token that may not know of a topic: or names of topics could be found out by trying.
+ */
+import type { Stream } from "../../shared/config/streams.ts";
+import type { Address } from "../../shared/protocol/address.ts";
+import type { ErrorCode } from "../../shared/protocol/codes.ts";
+import { type Grants, may } from "./grants.ts";
+
+/** What is known of whoever asks. */
+export interface Asker {
+  /** undefined: nothing was brought. */
+  readonly grants: Grants | undefined;
+  /** Whether there is anybody whose tokens count. */
+  readonly tokensCount: boolean;
+}
+
+type DecisionCode = Extract<ErrorCode, "no_token" | "forbidden" | "unknown_topic">;
+
+export type Decision =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly code: DecisionCode; readonly message: string };
+
+/** Reading: a GET, or a subscribe. */
+export function mayRead(stream: Stream | undefined, address: Address, asker: Asker): Decision {
+  if (stream?.subscribe === "public") return { ok: true };
+  const { grants } = asker;
+  if (grants === undefined) {
+    const isSecret = asker.tokensCount || stream?.subscribe === "token";
+    return isSecret ? refused("no_token", "a token is needed here") : UNKNOWN;
+  }
+  if (stream === undefined) return UNKNOWN;
+  if (stream.subscribe === "token" && may(grants, "subscribe", address)) return { ok: true };
+  return mayDiscover(stream, asker, address)
+    ? refused("forbidden", "the token doesn't allow to read this")
+    : UNKNOWN;
+}
+
+/** Whether one may know that a stream is there; of a token, if it may know of this address, or of any of the topic. */
+export function mayDiscover(
+  stream: Stream,
+  { grants }: Asker,
+  address: Pick<Address, "topic" | "key"> | undefined,
+): boolean {
+  if (stream.discover === "public") return true;
+  if (stream.discover === "nobody" || grants === undefined) return false;
+  if (address !== undefined) return may(grants, "discover", address);
+  return grants.matchers.discover.some(
+    (matcher) =>
+      (matcher.kind === "topics" && stream.topic.startsWith(matcher.prefix)) ||
+      (matcher.kind === "keys" && matcher.topic === stream.topic),
+  );
+}
+
+const UNKNOWN = refused("unknown_topic", "no such topic is exposed");
+
+function refused(code: DecisionCode, message: string): Extract<Decision, { ok: false }> {
+  return { ok: false, code, message };
+}

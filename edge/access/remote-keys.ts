@@ -1,0 +1,125 @@
+/**
+ * The keys of an issuer behind a URL (`jwks_uri`), as one isolate has them. They are asked for again when they are old, and
+ * when a token names one that isn't known; at most once in 30 s, whatever tokens say and however the issuer answers. While it
+ * doesn't answer, or not with keys, those that are known serve for a day.
+ */
+import { type KeySet, keyOf, readKeySet, type VerificationKey } from "./key-set.ts";
+
+export interface RemoteKeysPorts {
+  fetch(url: string, init: { readonly signal: AbortSignal; readonly redirect: "manual" }): Promise<Response>;
+  /** Milliseconds. */
+  now(): number;
+  /** What goes wrong, for the log: the issuer's answers are not repeated. */
+  problem(words: string): void;
+}
+
+export const REMOTE_KEYS = {
+  /** Between the ends and beginnings of two questions. */
+  pauseMs: 30_000,
+  /** After which keys are asked for again: so long a key that its issuer took away may still verify. */
+  freshMs: 600_000,
+  /** For how long they serve while the issuer doesn't answer. */
+  staleMs: 24 * 3_600_000,
+  /** For an answer, all of it. */
+  answerMs: 5_000,
+  bytes: 256 * 1_024,
+} as const;
+
+export type KeyResult =
+  | { readonly kind: "key"; readonly key: VerificationKey }
+  /** The issuer has none of this name. */
+  | { readonly kind: "unknown" }
+  /** Nothing is known of the issuer's keys, and it doesn't answer. */
+  | { readonly kind: "unavailable" };
+
+type Known = { readonly keys: KeySet; readonly at: number } | undefined;
+
+type Question =
+  | { readonly kind: "none" }
+  | { readonly kind: "asked"; readonly at: number; readonly answer: Promise<void> }
+  | { readonly kind: "answered"; readonly at: number };
+
+export class RemoteKeys {
+  readonly #url: string;
+  readonly #ports: RemoteKeysPorts;
+  #known: Known;
+  #question: Question = { kind: "none" };
+
+  constructor(url: string, ports: RemoteKeysPorts) {
+    this.#url = url;
+    this.#ports = ports;
+  }
+
+  async key(kid: string | undefined): Promise<KeyResult> {
+    const key = this.#find(kid);
+    if (key !== undefined) {
+      // It needs no answer to go on.
+      if (this.#age() >= REMOTE_KEYS.freshMs) this.#ask()?.catch(() => {});
+      return { kind: "key", key };
+    }
+    await this.#ask();
+    const found = this.#find(kid);
+    if (found !== undefined) return { kind: "key", key: found };
+    return { kind: this.#known === undefined ? "unavailable" : "unknown" };
+  }
+
+  #find(kid: string | undefined): VerificationKey | undefined {
+    if (this.#age() >= REMOTE_KEYS.staleMs) this.#known = undefined;
+    return this.#known && keyOf(this.#known.keys, kid);
+  }
+
+  #age(): number {
+    return this.#known === undefined ? 0 : this.#ports.now() - this.#known.at;
+  }
+
+  /** Resolves when the question that is open, or a new one, has been answered; undefined if none may be asked now. */
+  #ask(): Promise<void> | undefined {
+    const now = this.#ports.now();
+    // One that was asked by a request that has been cancelled since never ends (Workers): after its time it is over.
+    if (this.#question.kind === "asked" && now - this.#question.at < REMOTE_KEYS.answerMs)
+      return this.#question.answer;
+    if (this.#question.kind !== "none" && now - this.#question.at < REMOTE_KEYS.pauseMs) return undefined;
+    const answer = this.#fetch()
+      .then(
+        (keys) => {
+          this.#known = { keys, at: this.#ports.now() };
+        },
+        (error) => {
+          this.#ports.problem(
+            `the keys of ${this.#url} can't be had: ${error instanceof Error ? error.message : ""}`,
+          );
+        },
+      )
+      .finally(() => {
+        this.#question = { kind: "answered", at: this.#ports.now() };
+      });
+    this.#question = { kind: "asked", at: now, answer };
+    return answer;
+  }
+
+  async #fetch(): Promise<KeySet> {
+    const signal = AbortSignal.timeout(REMOTE_KEYS.answerMs);
+    const response = await this.#ports.fetch(this.#url, { signal, redirect: "manual" });
+    if (response.status !== 200) {
+      await response.body?.cancel();
+      // A redirect could lead inside, and whom the deployment trusts is said by its settings alone.
+      throw new Error(`it answers with status ${response.status}`);
+    }
+    const keys = await readKeySet(JSON.parse(await readText(response, REMOTE_KEYS.bytes)));
+    if (keys === undefined) throw new Error("it answers with no key that can verify tokens");
+    return keys;
+  }
+}
+
+async function readText(response: Response, atMost: number): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.byteLength;
+    // Leaving the loop cancels the rest.
+    if (bytes > atMost) throw new Error(`it answers with more than ${atMost} bytes`);
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}

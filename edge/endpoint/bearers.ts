@@ -1,0 +1,83 @@
+/**
+ * Which sockets are there by a token, and when the next of these is to be told of its end, or has come to it: S17 and S19 of
+ * PROTOCOL.md. Pure. Public sockets are not among them, and cost nothing.
+ */
+import type { Holder } from "./holder.ts";
+
+export interface Due<S> {
+  /** Their tokens have ended. */
+  readonly over: readonly S[];
+  /** They are to be told now that theirs will; that is noted here as done. */
+  readonly near: readonly { readonly socket: S; readonly until: number }[];
+}
+
+export class Bearers<S> {
+  readonly #bySocket = new Map<S, Holder>();
+  /** How many sockets each principal has. */
+  readonly #counts = new Map<string, number>();
+  #next = Number.POSITIVE_INFINITY;
+
+  /**
+   * Nothing is due before: one comparison tells that, however many there are. It may be too early, since one that leaves
+   * changes nothing here. Infinite while there is none.
+   */
+  get next(): number {
+    return this.#next;
+  }
+
+  of(socket: S): Holder | undefined {
+    return this.#bySocket.get(socket);
+  }
+
+  /** Sockets of the same principal. */
+  like(holder: Holder): number {
+    return this.#counts.get(principalOf(holder)) ?? 0;
+  }
+
+  /** In place of the token by which the socket was there before. */
+  set(socket: S, holder: Holder): void {
+    if (!this.#bySocket.has(socket)) this.#count(holder, 1);
+    this.#bySocket.set(socket, holder);
+    this.#next = Math.min(this.#next, momentOf(holder));
+  }
+
+  remove(socket: S): void {
+    const holder = this.#bySocket.get(socket);
+    if (holder === undefined) return;
+    this.#bySocket.delete(socket);
+    this.#count(holder, -1);
+    if (this.#bySocket.size === 0) this.#next = Number.POSITIVE_INFINITY;
+  }
+
+  /** What has become due; those that are over are still here. */
+  due(now: number): Due<S> {
+    const over: S[] = [];
+    const near: { socket: S; until: number }[] = [];
+    let next = Number.POSITIVE_INFINITY;
+    for (const [socket, holder] of this.#bySocket) {
+      if (now >= holder.until) over.push(socket);
+      else if (now >= momentOf(holder)) {
+        near.push({ socket, until: holder.until });
+        this.#bySocket.set(socket, { ...holder, noticeAt: undefined });
+        next = Math.min(next, holder.until);
+      } else next = Math.min(next, momentOf(holder));
+    }
+    this.#next = next;
+    return { over, near };
+  }
+
+  #count(holder: Holder, more: 1 | -1): void {
+    const principal = principalOf(holder);
+    const count = (this.#counts.get(principal) ?? 0) + more;
+    if (count === 0) this.#counts.delete(principal);
+    else this.#counts.set(principal, count);
+  }
+}
+
+function momentOf({ noticeAt, until }: Holder): number {
+  return noticeAt ?? until;
+}
+
+function principalOf({ issuer, subject }: Holder): string {
+  return `${issuer} ${subject}`;
+}

@@ -1,0 +1,95 @@
+/**
+ * How much a connection may ask, and how many of them a principal may have at one object: S20 of PROTOCOL.md. What is used
+ * up is kept in memory only: an object that sleeps was asked little.
+ */
+import { Bucket, type Rate } from "../access/rate.ts";
+
+export interface ConnectionLimits {
+  /** All frames that the runtime doesn't answer by itself. */
+  readonly messages: Rate;
+  /** Of these, those that cost others something: subscribes, and tokens that are renewed. */
+  readonly asks: Rate;
+  /** Sockets of one principal that isn't public. */
+  readonly perPrincipal: number;
+}
+
+/** Whole numbers. A client that means well says far less. */
+export const CONNECTION_SETTINGS = {
+  CONNECTION_MESSAGES_PER_SECOND: {
+    means: "How many frames a client may send on a connection in a second.",
+    default: "20",
+  },
+  CONNECTION_MESSAGES_BURST: { means: "How many of these at once.", default: "100" },
+  CONNECTION_SUBSCRIBES_PER_SECOND: {
+    means: "How many of these in a second may be subscribes, or renew a token.",
+    default: "5",
+  },
+  CONNECTION_SUBSCRIBES_BURST: { means: "How many of those at once.", default: "20" },
+  CONNECTIONS_PER_SUBJECT: {
+    means: "How many connections to one endpoint the subject of tokens may have.",
+    default: "100",
+  },
+} as const;
+
+export type ConnectionSettings = {
+  readonly [Name in keyof typeof CONNECTION_SETTINGS]?: string;
+};
+
+/** Throws, with what is wrong, if a setting isn't as it must be. */
+export function connectionLimits(settings: ConnectionSettings): ConnectionLimits {
+  const setting = (name: keyof ConnectionSettings) => {
+    const limit = Number(settings[name] || CONNECTION_SETTINGS[name].default);
+    if (!Number.isInteger(limit) || limit < 1 || limit > 1_000_000)
+      throw new Error(`${name} must be a whole number from 1 to 1,000,000`);
+    return limit;
+  };
+  return {
+    messages: {
+      perSecond: setting("CONNECTION_MESSAGES_PER_SECOND"),
+      burst: setting("CONNECTION_MESSAGES_BURST"),
+    },
+    asks: {
+      perSecond: setting("CONNECTION_SUBSCRIBES_PER_SECOND"),
+      burst: setting("CONNECTION_SUBSCRIBES_BURST"),
+    },
+    perPrincipal: setting("CONNECTIONS_PER_SUBJECT"),
+  };
+}
+
+/** Whoever goes on all the same is closed: a connection that is refused more often than this. */
+const REFUSALS: Rate = { perSecond: 1, burst: 100 };
+
+interface Used {
+  readonly messages: Bucket;
+  readonly asks: Bucket;
+  readonly refusals: Bucket;
+}
+
+export class Spending<S extends object> {
+  readonly #limits: ConnectionLimits;
+  /** Of sockets that have said anything. */
+  readonly #used = new WeakMap<S, Used>();
+
+  constructor(limits: ConnectionLimits) {
+    this.#limits = limits;
+  }
+
+  /** 0 if one more may pass now; else the milliseconds until it may. */
+  take(socket: S, what: "messages" | "asks", now: number): number {
+    return this.#of(socket)[what].take(now);
+  }
+
+  /** Notes that something was refused. False if that was too often. */
+  bears(socket: S, now: number): boolean {
+    return this.#of(socket).refusals.take(now) === 0;
+  }
+
+  #of(socket: S): Used {
+    const known = this.#used.get(socket);
+    if (known !== undefined) return known;
+    const { messages, asks } = this.#limits;
+    const used = { messages: new Bucket(messages), asks: new Bucket(asks), refusals: new Bucket(REFUSALS) };
+    this.#used.set(socket, used);
+    return used;
+  }
+}

@@ -1,0 +1,20 @@
+/** Looks at a token that is renewed on a socket, with what the isolate has of its issuers: S18 of PROTOCOL.md. */
+import { parseAddress } from "../../shared/protocol/address.ts";
+import { accessOf, principalOf } from "../access/access.ts";
+import { mayRead } from "../access/decision.ts";
+import type { Env } from "../env.ts";
+import { streamOf } from "../exposed.ts";
+import { holderOf } from "./holder.ts";
+import type { Verified } from "./renewals.ts";
+
+/** `path`: canonical, what the socket follows. */
+export async function verifyRenewal(env: Env, path: string, token: string): Promise<Verified> {
+  const access = await accessOf(env);
+  const result = await access.verify(token);
+  if (!result.ok) return { ok: false, code: result.fault, message: result.problem };
+  const { bearer } = result;
+  const parsed = parseAddress(path);
+  const asker = { grants: bearer.grants, tokensCount: access.tokensCount };
+  const allows = parsed.ok && mayRead(streamOf(path), parsed.address, asker).ok;
+  return { ok: true, holder: await holderOf(principalOf(bearer), Date.now()), allows };
+}

@@ -1,0 +1,97 @@
+/**
+ * Tokens that are renewed on their sockets (S18 of PROTOCOL.md): one at a time on each, and none for long. While one is looked
+ * at, which may take a question to its issuer, the object goes on with all else.
+ */
+import type { ErrorCode } from "../../shared/protocol/codes.ts";
+import type { TokenFault } from "../access/token.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
+import { type Holder, isSamePrincipal } from "./holder.ts";
+
+export type Verified =
+  | {
+      readonly ok: true;
+      readonly holder: Holder;
+      /** Whether the token allows what its socket follows. */
+      readonly allows: boolean;
+    }
+  | {
+      readonly ok: false;
+      readonly code: Extract<ErrorCode, TokenFault | "unavailable">;
+      readonly message: string;
+    };
+
+export interface RenewalsPorts {
+  verify(token: string): Promise<Verified>;
+  after(ms: number, run: () => void): () => void;
+  log(problem: string): void;
+}
+
+/** Longer than an issuer has for its keys. */
+const VERIFY_MS = TIME_LIMITS.renewalMs;
+
+interface Renewal {
+  readonly id: number;
+}
+
+export class Renewals<S> {
+  readonly #ports: RenewalsPorts;
+  readonly #done: (socket: S, id: number, verified: Verified) => void;
+  readonly #underWay = new Map<S, Renewal>();
+
+  /** `done`: it was looked at, and its socket is still there. */
+  constructor(ports: RenewalsPorts, done: (socket: S, id: number, verified: Verified) => void) {
+    this.#ports = ports;
+    this.#done = done;
+  }
+
+  /** The id of the one that is under way. */
+  idOn(socket: S): number | undefined {
+    return this.#underWay.get(socket)?.id;
+  }
+
+  begin(socket: S, id: number, token: string): void {
+    const renewal = { id };
+    this.#underWay.set(socket, renewal);
+    const end = (verified: Verified) => {
+      cancel();
+      // The socket may have gone, or its time may have been over.
+      if (this.#underWay.get(socket) !== renewal) return;
+      this.#underWay.delete(socket);
+      this.#done(socket, id, verified);
+    };
+    const cancel = this.#ports.after(VERIFY_MS, () => end(LATE));
+    this.#ports.verify(token).then(end, (error: unknown) => {
+      this.#ports.log(`a token can't be looked at: ${error instanceof Error ? error.message : error}`);
+      end(LATE);
+    });
+  }
+
+  /** A socket has gone. */
+  forget(socket: S): void {
+    this.#underWay.delete(socket);
+  }
+}
+
+const LATE: Verified = {
+  ok: false,
+  code: "unavailable",
+  message: "the token can't be looked at just now; the one before counts as long as it did",
+};
+
+export type Judged =
+  | { readonly kind: "refused"; readonly code: ErrorCode; readonly message: string }
+  /** It counts, and doesn't allow what its socket follows. */
+  | { readonly kind: "ends" }
+  | { readonly kind: "taken"; readonly holder: Holder };
+
+/** What becomes of a token that is to follow `held`. One that is refused changes nothing. */
+export function judge(held: Holder, verified: Verified, now: number): Judged {
+  if (!verified.ok) return { kind: "refused", code: verified.code, message: verified.message };
+  const { holder, allows } = verified;
+  if (!isSamePrincipal(held, holder)) {
+    const message = "the token is of another issuer or subject; dial with it";
+    return { kind: "refused", code: "forbidden", message };
+  }
+  if (now >= holder.until) return { kind: "refused", code: "expired", message: "the token has expired" };
+  return allows ? { kind: "taken", holder } : { kind: "ends" };
+}

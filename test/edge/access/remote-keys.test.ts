@@ -1,0 +1,101 @@
+import { generateKeyPairSync } from "node:crypto";
+import { expect, test } from "vitest";
+import { REMOTE_KEYS, RemoteKeys } from "../../../edge/access/remote-keys.ts";
+
+const { publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+const setOf = (...kids: string[]) =>
+  Response.json({ keys: kids.map((kid) => ({ ...publicKey.export({ format: "jwk" }), kid })) });
+
+/** An issuer that answers as the test says, at a time that the test says. */
+function issuer(answer: () => Promise<Response> | Response) {
+  const world = { now: 0, asked: 0, answer, problems: [] as string[] };
+  const keys = new RemoteKeys("https://issuer.example/keys", {
+    now: () => world.now,
+    problem: (words) => world.problems.push(words),
+    fetch: async () => {
+      world.asked++;
+      return world.answer();
+    },
+  });
+  return { world, keys };
+}
+
+const down = () => Promise.reject(new Error("down"));
+
+test("a key is fetched once, whoever asks for it meanwhile", async () => {
+  const { world, keys } = issuer(() => setOf("a", "b"));
+  const found = await Promise.all(Array.from({ length: 100 }, (_, i) => keys.key(i % 2 ? "a" : "b")));
+  expect(new Set(found.map(({ kind }) => kind))).toEqual(new Set(["key"]));
+  expect(world.asked).toBe(1);
+});
+
+test("tokens of known keys pass for hours while the issuer is down, and it is asked once in 30 s", async () => {
+  const { world, keys } = issuer(() => setOf("a"));
+  await keys.key("a");
+  world.answer = down;
+  const hour = 3_600_000;
+  for (; world.now < hour; world.now += 1_000) expect(await keys.key("a")).toMatchObject({ kind: "key" });
+  expect(world.asked - 1).toBeLessThanOrEqual((hour - REMOTE_KEYS.freshMs) / REMOTE_KEYS.pauseMs + 1);
+  expect(world.problems.length).toBe(world.asked - 1);
+  world.now = REMOTE_KEYS.staleMs;
+  expect(await keys.key("a")).toEqual({ kind: "unavailable" });
+});
+
+test("10,000 names that nobody knows cause at most one question in 30 s", async () => {
+  const { world, keys } = issuer(() => setOf("a"));
+  for (let i = 0; i < 10_000; i++) {
+    world.now += 10;
+    expect(await keys.key(`x${i}`)).toEqual({ kind: "unknown" });
+  }
+  expect(world.asked).toBeLessThanOrEqual(100_000 / REMOTE_KEYS.pauseMs + 1);
+});
+
+test("a new key is known as soon as it is needed, and one that was taken away isn't for long", async () => {
+  const { world, keys } = issuer(() => setOf("a"));
+  await keys.key("a");
+  world.answer = () => setOf("b");
+  world.now = REMOTE_KEYS.pauseMs;
+  expect(await keys.key("b")).toMatchObject({ kind: "key" });
+  expect(await keys.key("a")).toEqual({ kind: "unknown" });
+});
+
+test("an old set is asked for again without a wait", async () => {
+  const { world, keys } = issuer(() => setOf("a"));
+  await keys.key("a");
+  world.answer = () => new Promise(() => {});
+  world.now = REMOTE_KEYS.freshMs;
+  expect(await keys.key("a")).toMatchObject({ kind: "key" });
+  expect(world.asked).toBe(2);
+});
+
+test("a question that never ends is over after its time", async () => {
+  const { world, keys } = issuer(() => new Promise(() => {}));
+  void keys.key("a");
+  world.answer = () => setOf("a");
+  world.now = REMOTE_KEYS.answerMs;
+  expect(await keys.key("a")).toEqual({ kind: "unavailable" });
+  world.now = REMOTE_KEYS.pauseMs;
+  expect(await keys.key("a")).toMatchObject({ kind: "key" });
+});
+
+test.each<[string, () => Response]>([
+  ["garbage", () => new Response("<html>")],
+  ["another JSON", () => Response.json({ keys: "a" })],
+  ["a list of nothing", () => Response.json({ keys: [] })],
+  [
+    "keys for other purposes",
+    () => Response.json({ keys: [{ ...publicKey.export({ format: "jwk" }), use: "enc" }] }),
+  ],
+  ["secrets", () => Response.json({ keys: [{ kty: "oct", k: "c2VjcmV0", kid: "a" }] })],
+  ["a redirect", () => new Response(null, { status: 302, headers: { Location: "http://127.0.0.1/" } })],
+  ["an error", () => new Response("down", { status: 503 })],
+  ["10 MB", () => new Response("x".repeat(10_000_000))],
+])("%s is no answer: what is known stays, and it is said why", async (_, answer) => {
+  const { world, keys } = issuer(() => setOf("a"));
+  await keys.key("a");
+  world.answer = answer;
+  world.now = REMOTE_KEYS.pauseMs;
+  expect(await keys.key("b")).toEqual({ kind: "unknown" });
+  expect(await keys.key("a")).toMatchObject({ kind: "key" });
+  expect(world.problems).toHaveLength(1);
+});

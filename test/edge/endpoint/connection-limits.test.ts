@@ -1,0 +1,37 @@
+import { expect, test } from "vitest";
+import { connectionLimits, Spending } from "../../../edge/endpoint/connection-limits.ts";
+
+test("[S20] limits are those of PROTOCOL.md unless the deployment sets others, each by itself", () => {
+  const unset = {
+    messages: { perSecond: 20, burst: 100 },
+    asks: { perSecond: 5, burst: 20 },
+    perPrincipal: 100,
+  };
+
+  expect(connectionLimits({})).toEqual(unset);
+  expect(connectionLimits({ CONNECTION_MESSAGES_BURST: "", CONNECTION_SUBSCRIBES_BURST: "7" })).toEqual({
+    ...unset,
+    asks: { perSecond: 5, burst: 7 },
+  });
+});
+
+test.each(["0", "-1", "1.5", "many", "1e9", "Infinity"])(
+  "[S20] a limit of %s is refused by its name",
+  (limit) => {
+    expect(() => connectionLimits({ CONNECTIONS_PER_SUBJECT: limit })).toThrow(
+      "CONNECTIONS_PER_SUBJECT must be a whole number from 1 to 1,000,000",
+    );
+  },
+);
+
+test("[S20] what one connection spends no other one pays for", () => {
+  const spending = new Spending(connectionLimits({}));
+  const [one, other] = [{}, {}];
+  const pings = Array.from({ length: 101 }, () => spending.take(one, "messages", 1_000));
+
+  expect(pings.slice(0, 100).every((waitMs) => waitMs === 0)).toBe(true);
+  expect(pings.at(-1)).toBe(50);
+  expect(spending.take(one, "asks", 1_000)).toBe(0);
+  expect(spending.take(other, "messages", 1_000)).toBe(0);
+  expect(spending.take(one, "messages", 1_050)).toBe(0);
+});

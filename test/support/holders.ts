@@ -1,0 +1,29 @@
+/** What an object needs for tokens, in tests that are about other things, and tokens for those that are not. */
+import type { ConnectionLimits } from "../../edge/endpoint/connection-limits.ts";
+import type { Holder } from "../../edge/endpoint/holder.ts";
+import type { Verified } from "../../edge/endpoint/renewals.ts";
+
+/** No client of a test is too fast. */
+export const UNLIMITED: ConnectionLimits = {
+  messages: { perSecond: 1_000_000, burst: 1_000_000 },
+  asks: { perSecond: 1_000_000, burst: 1_000_000 },
+  perPrincipal: 1_000_000,
+};
+
+/** No token is good. */
+export async function noTokens(): Promise<Verified> {
+  return { ok: false, code: "invalid_token", message: "a test takes none" };
+}
+
+/** By alice's token, which came long before its end unless told. */
+export function holder(until: number, more: Partial<Holder> = {}): Holder {
+  return {
+    issuer: "issuer",
+    subject: "alice",
+    tokenId: "1",
+    issuedAt: 1_700_000_000,
+    until,
+    noticeAt: until - 60_000,
+    ...more,
+  };
+}

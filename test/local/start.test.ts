@@ -99,6 +99,44 @@ describe("what it prints", () => {
   }, 60_000);
 });
 
+test("--private: nothing is readable without a token, and the lines that it prints carry one", async () => {
+  const product = await start("--private");
+  const url = `http://127.0.0.1:${port}`;
+  const get = async (path: string, token?: string) => {
+    const headers: Record<string, string> = token === undefined ? {} : { Authorization: `Bearer ${token}` };
+    const answer = await fetch(`${url}${path}`, { headers });
+    return { status: answer.status, text: await answer.text() };
+  };
+
+  for (const topic of ["flights", "earthquakes", "quotes", "unknown"])
+    expect(await get(`/${topic}/ATL`), topic).toMatchObject({
+      status: 401,
+      text: expect.stringContaining('"no_token"'),
+    });
+  expect(JSON.parse((await get("/$/streams")).text)).toEqual({ streams: [] });
+  const page = await fetch(product.line("page"));
+  expect(page.status).toBe(200);
+  expect(product.stdout).toContain("needs a token, which it has none of");
+
+  const [, token = "", latest = ""] =
+    /^curl -i -H "Authorization: Bearer (\S+)" (\S+)$/.exec(product.line("latest")) ?? [];
+  expect(latest).toBe(`${url}/flights/ATL`);
+  expect((await get("/flights/ATL", token)).status).toBe(200);
+  expect((await get("/$/streams", token)).text).toContain('"flights"');
+  const stream = paste(product.line("stream"));
+  await eventually(() => stream.lines().length >= 2, `a verdict and an update: ${stream.lines()}`);
+  expect(JSON.parse(stream.lines()[1] ?? "")).toMatchObject({ e: "/flights/ATL" });
+  expect(product.line("wscat")).toContain(`-s "distributary.bearer.${token}"`);
+
+  const minted = paste(
+    `npm run -s token -- --data-dir '${dataDir}' --subject alice --subscribe '/earthquakes/*'`,
+  );
+  const [own = ""] = await eventually(() => minted.lines().length === 1 && minted.lines(), "a token");
+  expect((await get("/flights/ATL", own)).status).toBe(404);
+  expect((await get("/earthquakes/none", own)).text).toContain('"unknown_key"');
+  await product.stop();
+}, 60_000);
+
 test("with one of the topics that are fed it is ready, whichever that is", async () => {
   const file = join(dataDir, "streams.json");
   writeFileSync(file, JSON.stringify({ streams: { earthquakes: { title: "E", subscribe: "public" } } }));

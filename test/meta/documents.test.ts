@@ -98,7 +98,9 @@ describe("docs/", () => {
 describe("settings", () => {
   /** Of the tables of commands, and what the Worker alone has. */
   const known = new Set(["SHARDS", "KAFKA_TOPICS"]);
-  for (const path of globSync(["origin/**/*.ts", "edge/local/**/*.ts", "start.ts"], { cwd: root }))
+  for (const path of globSync(["origin/**/*.ts", "edge/local/**/*.ts", "doctor/**/*.ts", "start.ts"], {
+    cwd: root,
+  }))
     for (const [, name] of read(path).matchAll(/^ {2,6}([A-Z][A-Z0-9_]*): \{/gm)) known.add(name ?? "");
   const table = read("docs/streams-and-settings.md");
 

@@ -27,6 +27,8 @@ only; elsewhere tokens come from an issuer of yours, see docs/access.md.`,
   flagsOnly: true,
 } as const;
 
+const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
+
 const given = readSettings(command, {}, process.argv.slice(2));
 if (given.kind === "help") process.stdout.write(given.text);
 else if (given.kind === "misused") fail(2, given.problem);
@@ -63,8 +65,6 @@ function wantedOf({ subject, subscribe, discover, expires, admin }: Wanted): Che
     return { ok: false, problem: problems.join("\n") };
   return { ok: true, value: { subject, subscribe: reads ?? [], discover: finds ?? [], admin, seconds } };
 }
-
-const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 
 function secondsOf(text: string): number | undefined {
   const [, count, unit = ""] = /^([1-9]\d{0,7})([smhd])$/.exec(text) ?? [];

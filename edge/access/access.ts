@@ -102,7 +102,7 @@ export function accessOf(env: Env): Promise<Access> {
 }
 
 async function makeAccess(env: Env): Promise<Access> {
-  const { issuers, rules } = await readAccess(env);
+  const { issuers, rules } = await readAccess({ ...env, AUTH_ISSUERS: env.AUTH_ISSUERS ?? undefined });
   const ports: RemoteKeysPorts = {
     fetch: (url, init) => fetch(url, init),
     now: () => Date.now(),

@@ -7,10 +7,12 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { accessProblems } from "./edge/access/settings.ts";
 import { checkPort, checkStreams } from "./edge/local/checks.ts";
 import { readTopics, streamsOf } from "./edge/local/exposure.ts";
 import { holdFolder } from "./edge/local/folder.ts";
 import { examplePath, greeting } from "./edge/local/greeting.ts";
+import { localIssuer } from "./edge/local/issuer.ts";
 import { onStopRequest } from "./edge/local/lifeline.ts";
 import { Part } from "./edge/local/part.ts";
 import { progressLine } from "./edge/local/progress.ts";
@@ -22,8 +24,11 @@ import { readSettings } from "./shared/node/settings.ts";
 
 const root = import.meta.dirname;
 const OWN_STREAMS = join(root, "streams.json");
-/** In the data folder: the list of what was named with --topic. */
+/** In the data folder: the list of what this run exposes, if it isn't STREAMS as it stands. */
 const EXPOSED = "exposed.json";
+
+/** Of the token in the lines to paste: a day. */
+const PASTED_SECONDS = 24 * 3_600;
 
 /** Topics that the feed writes to. */
 const FED = ["flights", "earthquakes"];
@@ -36,6 +41,16 @@ const command = {
     HOST: { means: "The address that it listens on.", default: "127.0.0.1" },
     DATA_DIR: { means: "Folder of everything that is stored.", default: "data" },
     STREAMS: { means: "The list of what is exposed.", default: OWN_STREAMS },
+    AUTH_ISSUERS: {
+      means:
+        "Who may issue tokens: a JSON list, see docs/access.md. Without it, an issuer of this run's own: npm run token.",
+      secret: true,
+    },
+    WEB_ORIGINS: {
+      means:
+        "Origins of web pages that are answered, as https://app.example.com, with commas between. Unset: all, without cookies.",
+    },
+    AUTH_COOKIE: { means: "The name of a cookie that may hold a token." },
     OPERATIONS: { means: "on: /$/operations tells what the platform would bill.", default: "off" },
     LOG_LEVEL: {
       means: "What the origin logs: error, warn, info, debug. Default: error; with Kafka, warn.",
@@ -53,6 +68,7 @@ const command = {
     },
   },
   switches: {
+    private: "Exposes nothing without a token, and prints lines that carry one.",
     "no-feed": `Leaves out the example data in ${FED.join(" and ")}.`,
     verbose: "Shows what the parts write to stdout, too.",
   },
@@ -79,15 +95,25 @@ async function start(
   const list = checkStreams(listFile);
   const named = readTopics(values.KAFKA_TOPICS);
   const port = await checkPort(values.HOST, values.PORT);
-  const problems = [list, named, port, holdFolder(dataDir)].flatMap((check) =>
-    check.ok ? [] : [check.problem],
-  );
+  const folder = holdFolder(dataDir);
+  const issuer = folder.ok && values.AUTH_ISSUERS === undefined ? localIssuer(dataDir) : undefined;
+  const checks = [list, named, port, folder, ...(issuer === undefined ? [] : [issuer])];
+  const problems = checks.flatMap((check) => (check.ok ? [] : [check.problem]));
+  const own = issuer?.ok ? issuer.value : undefined;
+  const { WEB_ORIGINS, AUTH_COOKIE } = values;
+  const AUTH_ISSUERS = values.AUTH_ISSUERS ?? own?.settings;
+  problems.push(...(await accessProblems({ AUTH_ISSUERS, WEB_ORIGINS, AUTH_COOKIE })));
   if (values.KAFKA_TOPICS !== undefined && !kafka)
     problems.push("KAFKA_TOPICS: --topic needs a Kafka to read: --kafka HOST:PORT");
   if (problems.length > 0 || !list.ok || !named.ok || !port.ok) return fail(1, ...problems);
   const topics = named.value ?? list.value.all.map(({ topic }) => topic);
-  const streamsFile = named.value === undefined ? listFile : join(dataDir, EXPOSED);
-  if (named.value !== undefined) writeFileSync(streamsFile, streamsOf(topics, list.value));
+  const asListed = named.value === undefined && !switches.private;
+  const streamsFile = asListed ? listFile : join(dataDir, EXPOSED);
+  if (!asListed) writeFileSync(streamsFile, streamsOf(topics, list.value, switches.private));
+  const exposed = checkStreams(streamsFile);
+  if (!exposed.ok) return fail(1, exposed.problem);
+  const rights = { subject: "developer", subscribe: ["/*"], discover: ["/*"], admin: false };
+  const token = await own?.mint({ ...rights, seconds: PASTED_SECONDS }, new Date());
 
   const url = `http://${reachable(values.HOST)}:${port.value}`;
   // For this run only, and never on disk: edge and origin start and end together.
@@ -98,6 +124,7 @@ async function start(
     LOG_LEVEL: values.LOG_LEVEL ?? (kafka ? "warn" : "error"),
     DATA_DIR: dataDir,
     STREAMS: streamsFile,
+    AUTH_ISSUERS,
     EDGE_URL: url,
     UPLINK_KEYS: key,
     UPLINK_KEY: key,
@@ -127,8 +154,12 @@ async function start(
   });
   showProgress(reading, env.LOG_LEVEL, kafka);
 
-  const example = feed && topics.includes("flights") ? examplePath({ topics, feed }) : undefined;
-  while (!(await answers(`${url}/$/health`)) || (example && !(await answers(url + example)))) {
+  const audienceOf = (topic: string) => exposed.value.get(topic)?.subscribe;
+  const isReadable = (topic: string) =>
+    audienceOf(topic) === "public" || (token !== undefined && audienceOf(topic) === "token");
+  const fed = feed && topics.includes("flights") && isReadable("flights");
+  const example = fed ? examplePath({ topics, feed }) : undefined;
+  while (!(await answers(`${url}/$/health`)) || (example && !(await answers(url + example, token)))) {
     if (stopping) return;
     if (performance.now() > deadline) {
       const late = `not ready within ${TIME_LIMITS.readyMs / 1_000} s; --verbose and --log-level info tell more`;
@@ -143,7 +174,10 @@ async function start(
     ...(dataDir === resolve("data") ? [] : ["--data-dir", dataDir]),
     ...(listFile === OWN_STREAMS ? [] : ["--streams", listFile]),
   ];
-  if (!stopping) process.stdout.write(greeting({ url, topics, feed, produceFlags, kafka }));
+  const shown = kafka ? topics : [examplePath({ topics, feed })?.split("/")[1] ?? ""];
+  const needed = shown.some((topic) => audienceOf(topic) === "token");
+  const running = { url, topics, feed, produceFlags, kafka, token: needed ? (token ?? "$TOKEN") : undefined };
+  if (!stopping) process.stdout.write(greeting(running));
 }
 
 /** Unless the origin's own log says it, too. The embedded log is mostly read at once. */
@@ -165,9 +199,10 @@ function reachable(host: string): string {
   return address.includes(":") ? `[${address}]` : address;
 }
 
-async function answers(url: string): Promise<boolean> {
+async function answers(url: string, token?: string): Promise<boolean> {
   try {
-    const response = await fetch(url);
+    const headers: Record<string, string> = token === undefined ? {} : { Authorization: `Bearer ${token}` };
+    const response = await fetch(url, { headers });
     await response.arrayBuffer();
     return response.status === 200;
   } catch {

@@ -22,8 +22,8 @@ export interface Env extends ConnectionSettings {
   readonly SHARDS: string;
   /** A secret: `kid:name:secret[,kid:name:secret…]`, each secret of 32 bytes or more. */
   readonly UPLINK_KEYS?: string;
-  /** A secret: who may issue tokens (shared/config/issuers.ts). */
-  readonly AUTH_ISSUERS?: string;
+  /** A secret: who may issue tokens (shared/config/issuers.ts). Workerd by itself makes null of what is unset. */
+  readonly AUTH_ISSUERS?: string | null;
   /** Origins of web pages that are answered, with commas between; unset: all, without cookies. */
   readonly WEB_ORIGINS?: string;
   /** The name of a cookie that may hold a token. */

@@ -8,9 +8,9 @@ import { logProblem } from "../http/answers.ts";
 import { encodePrincipal, type KnownPrincipal, type Principal, PUBLIC } from "../principal.ts";
 import { type CredentialRules, credentialsOf } from "./credentials.ts";
 import type { Asker } from "./decision.ts";
-import { keyOf } from "./key-set.ts";
-import { RemoteKeys } from "./remote-keys.ts";
-import { type AccessRules, readAccess } from "./settings.ts";
+import { issuerOf } from "./issuer.ts";
+import type { RemoteKeysPorts } from "./remote-keys.ts";
+import { readAccess } from "./settings.ts";
 import { type Bearer, type Issuer, type TokenFault, verifyToken } from "./token.ts";
 
 /** What is known of whoever sends a request. */
@@ -109,28 +109,14 @@ export function accessOf(env: Env): Promise<Access> {
 }
 
 async function makeAccess(env: Env): Promise<Access> {
-  const { issuers, rules } = await readAccess(env);
-  return new Access(issuers.map(issuerOf), rules);
-}
-
-function issuerOf({ settings, keys }: AccessRules["issuers"][number]): Issuer {
-  const { issuer: name, audience, lifetimeSeconds } = settings;
-  const remote =
-    "jwksUrl" in settings
-      ? new RemoteKeys(settings.jwksUrl, {
-          fetch: (url, init) => fetch(url, init),
-          now: () => Date.now(),
-          problem: (words) => logProblem("access", words),
-        })
-      : undefined;
-  return {
-    name,
-    audience: typeof audience === "string" ? [audience] : audience,
-    lifetimeSeconds,
-    key: async (kid) => {
-      if (remote !== undefined) return remote.key(kid);
-      const key = keys && keyOf(keys, kid);
-      return key === undefined ? { kind: "unknown" } : { kind: "key", key };
-    },
+  const { issuers, rules } = await readAccess({ ...env, AUTH_ISSUERS: env.AUTH_ISSUERS ?? undefined });
+  const ports: RemoteKeysPorts = {
+    fetch: (url, init) => fetch(url, init),
+    now: () => Date.now(),
+    problem: (words) => logProblem("access", words),
   };
+  return new Access(
+    issuers.map((one) => issuerOf(one, ports)),
+    rules,
+  );
 }

@@ -13,6 +13,8 @@ export interface Running {
   readonly produceFlags: readonly string[];
   /** Kafka is read: which keys there are isn't known, and who produces has tools of their own. */
   readonly kafka: boolean;
+  /** What the lines carry, which may be a variable of the shell; undefined where they need none. */
+  readonly token?: string | undefined;
 }
 
 /** More topics than this aren't listed one by one. */
@@ -25,18 +27,41 @@ export function examplePath({ topics, feed }: Pick<Running, "topics" | "feed">):
 }
 
 export function greeting(running: Running): string {
-  const { url, topics, produceFlags } = running;
+  const { url, topics, produceFlags, token } = running;
   const path = examplePath(running);
   const own = ownRecord(topics);
   const lines = [`ready ${url}`, "", `  page       ${url}/$/`];
-  if (running.kafka) lines.push(...patterns(url, topics));
-  else if (path !== undefined && own !== undefined)
+  if (token !== undefined)
+    lines.push("             shows what is public; the rest needs a token, which it has none of");
+  if (token === "$TOKEN")
+    lines.push("             TOKEN: one of an issuer in AUTH_ISSUERS that allows to read this");
+  if (running.kafka) {
+    lines.push(...patterns(url, topics));
+    if (token !== undefined && topics[0] !== undefined)
+      lines.push(...readers(url, `/${topics[0].replaceAll("*", "example")}/{key}`, token));
+  } else if (path !== undefined && own !== undefined)
     lines.push(
-      `  latest     curl -i ${quoted(url + path)}`,
-      `  stream     node -e ${quoted(watcher(url.replace("http", "ws") + path))}`,
+      ...readers(url, path, token),
       `  produce    ${["npm run produce --", own.topic, own.key, quoted(own.value), ...produceFlags.map(quoted)].join(" ")}`,
     );
   return `${lines.join("\n")}\n\n`;
+}
+
+/** The token stands in double quotes, in which a shell puts a variable in; those of a JWT need none. */
+function readers(url: string, path: string, token: string | undefined): string[] {
+  const socket = url.replace("http", "ws") + path;
+  if (token === undefined)
+    return [
+      `  latest     curl -i ${quoted(url + path)}`,
+      `  stream     node -e ${quoted(watcher(JSON.stringify(socket)))}`,
+    ];
+  const protocols = ["distributary.v1", `distributary.bearer.${token}`];
+  const watched = watcher(`${JSON.stringify(socket)}, process.argv.slice(1)`);
+  return [
+    `  latest     curl -i -H "Authorization: Bearer ${token}" ${quoted(url + path)}`,
+    `  stream     node -e ${quoted(watched)} ${protocols.map((one) => `"${one}"`).join(" ")}`,
+    `  wscat      npx wscat ${protocols.map((one) => `-s "${one}"`).join(" ")} -c ${quoted(socket)}`,
+  ];
 }
 
 /** Where the keys of each topic are, to be read with GET or streamed as a WebSocket. */
@@ -47,8 +72,8 @@ function patterns(url: string, topics: readonly string[]): string[] {
 }
 
 /** For any Node: the global WebSocket is missing in older ones. A message may hold several frames (F10). */
-const watcher = (url: string) =>
-  `new (require("ws"))("${url}").on("message", (message) => console.log(String(message).replaceAll("\\x1e", "\\n")))`;
+const watcher = (dialled: string) =>
+  `new (require("ws"))(${dialled}).on("message", (message) => console.log(String(message).replaceAll("\\x1e", "\\n")))`;
 
 /** A record for a person to write, to a topic that the feed leaves alone if there is one. */
 function ownRecord(topics: readonly string[]) {

@@ -57,6 +57,9 @@ async function showStreams(): Promise<void> {
     elements.problem.textContent = `${ROUTES.streams} could not be read`;
     return;
   }
+  if (streams.length === 0)
+    elements.problem.textContent =
+      "Nothing here is public. What there is needs a token, and this page has none; docs/access.md says how to read with one.";
   for (const { path, hint } of SHOWN)
     if (streams.some(({ topic }) => path.startsWith(`/${topic}/`))) add(path, hint);
   for (const { topic, title } of streams) {

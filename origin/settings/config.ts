@@ -4,7 +4,7 @@
 import { join } from "node:path";
 import { parseStreams, type Streams } from "../../shared/config/streams.ts";
 import { readUplinkKey, UPLINK_KEY_FORM, type UplinkKey } from "../../shared/config/uplink-key.ts";
-import { type Command, readSettings } from "../../shared/node/settings.ts";
+import { type Command, readSettings, type Setting } from "../../shared/node/settings.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { formatSlice, parseSlice, type Slice, WHOLE } from "../../shared/protocol/slice.ts";
 import { KAFKA_SETTINGS, readKafka } from "../kafka/config.ts";
@@ -40,7 +40,7 @@ export interface ListenAddress {
 }
 
 export type ConfigResult =
-  | { readonly kind: "config"; readonly config: Config }
+  | { readonly kind: "config"; readonly config: Config; readonly more?: More }
   | { readonly kind: "help"; readonly text: string }
   /** One sentence each, with the setting's name. */
   | {
@@ -50,7 +50,11 @@ export type ConfigResult =
       readonly misused?: true;
       /** What could be read all the same. */
       readonly readable: Partial<Config>;
+      readonly more?: More;
     };
+
+/** As they were given: those of the command that are no origin's. */
+type More = Readonly<Record<string, string | undefined>>;
 
 export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -68,6 +72,8 @@ const DEFAULT_INDEX_BYTES = 4 * 1024 ** 3;
 export interface Usage {
   readonly usage: string;
   readonly does: string;
+  /** Settings that are no origin's. */
+  readonly more?: Readonly<Record<string, Setting>>;
 }
 
 const ORIGIN: Usage = {
@@ -75,9 +81,10 @@ const ORIGIN: Usage = {
   does: "Reads Kafka, or the embedded log, and forwards what is watched to the edge.",
 };
 
-const command = ({ root }: Surroundings, usage: Usage) =>
+const command = ({ root }: Surroundings, { usage, does }: Usage) =>
   ({
-    ...usage,
+    usage,
+    does,
     settings: {
       EDGE_URL: { means: "Where the edge is: http://… or https://…, without a path. Required." },
       UPLINK_KEY: {
@@ -110,11 +117,15 @@ type Name = keyof ReturnType<typeof command>["settings"];
 const MIN_INDEX_BYTES = 16 * 1024 ** 2;
 
 export function readConfig(surroundings: Surroundings, usage = ORIGIN): ConfigResult {
-  const given = readSettings(command(surroundings, usage), surroundings.env, surroundings.args);
+  const own = command(surroundings, usage);
+  const all = { ...own, settings: { ...own.settings, ...usage.more } };
+  const given = readSettings<typeof own>(all, surroundings.env, surroundings.args);
   if (given.kind === "help") return given;
   if (given.kind === "misused")
     return { kind: "problems", problems: [given.problem], misused: true, readable: {} };
   const { values } = given;
+  const others: More = { ...values };
+  const more = usage.more && Object.fromEntries(Object.keys(usage.more).map((name) => [name, others[name]]));
   const problems: string[] = [];
   const raw = (name: Name): string | undefined => values[name];
   const wrong = (name: Name, problem: string): undefined => {
@@ -147,7 +158,7 @@ export function readConfig(surroundings: Surroundings, usage = ORIGIN): ConfigRe
     const read = { name, slice, dataDir, edgeUrl, uplinkKey, streams, status, kafka };
     const known = Object.entries({ ...read, indexMaxBytes: indexMaxBytes || undefined });
     const readable = Object.fromEntries(known.filter(([, value]) => value !== undefined));
-    return { kind: "problems", problems, readable };
+    return { kind: "problems", problems, readable, ...(more && { more }) };
   }
   return {
     kind: "config",
@@ -155,6 +166,7 @@ export function readConfig(surroundings: Surroundings, usage = ORIGIN): ConfigRe
       ...{ edgeUrl, uplinkKey, name, slice, dataDir, streams, indexMaxBytes, logLevel, status, kafka },
       ...(key !== undefined && key.files.size > 0 && { uplinkKeyFile: key }),
     },
+    ...(more && { more }),
   };
 }
 

@@ -59,6 +59,9 @@ const IssuerSchema = v.union([
 
 export const IssuersSchema = v.pipe(v.array(IssuerSchema), v.maxLength(20));
 
+/** As they are written. */
+export type IssuersInput = v.InferInput<typeof IssuersSchema>;
+
 export type IssuerSettings = v.InferOutput<typeof IssuerSchema>;
 
 export type IssuersResult =

@@ -141,7 +141,7 @@ describe("the edge:", () => {
     log.append("orders", [{ key: Buffer.from("k"), value: Buffer.from("1") }]);
     log.close();
     const run = async (env: Readonly<Record<string, string>>) => {
-      const child = new Child("origin/doctor/main.ts", {
+      const child = new Child("doctor/main.ts", {
         ...process.env,
         EDGE_URL: edgeUrl.href,
         DATA_DIR: dataDir,

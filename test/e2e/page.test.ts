@@ -70,3 +70,17 @@ test("what a record holds is text to the page, never markup", async () => {
   expect(await page.locator("img").count()).toBe(0);
   await page.close();
 }, 60_000);
+
+test("where nothing is public, the page says that a token is needed", async () => {
+  const subscribe = "token";
+  const closed = await Deployment.start({ topics: { flights: { stream: { subscribe } } } });
+  const page = await browser.newPage();
+  try {
+    await page.goto(`${closed.url}/`);
+    await page.getByRole("alert").getByText("Nothing here is public").waitFor();
+    expect(await page.locator("[data-endpoint]").count()).toBe(0);
+  } finally {
+    await page.close();
+    await closed.stop();
+  }
+}, 60_000);

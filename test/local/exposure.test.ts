@@ -20,7 +20,7 @@ test("the topics that were named are exposed, and no other: as they are listed, 
     JSON.stringify({ streams: { quotes: listed, other: { title: "O", subscribe: "public" } } }),
   );
 
-  const exposed = streamsIn(streamsOf(["orders", "quotes"], list));
+  const exposed = streamsIn(streamsOf(["orders", "quotes"], list, false));
 
   expect(exposed.all.map(({ topic }) => topic)).toEqual(["orders", "quotes"]);
   expect(exposed.get("orders")).toMatchObject({ title: "orders", start: "earliest", compacted: true });
@@ -31,7 +31,7 @@ test("a pattern can be named, and a topic that matches a listed pattern is expos
   const listed = { title: "Orders", subscribe: "public", start: "7d", window: { seconds: 60 } };
   const list = streamsIn(JSON.stringify({ streams: { "orders.*": listed } }));
 
-  const exposed = streamsIn(streamsOf(["orders.eu", "orders.*", "other.*"], list));
+  const exposed = streamsIn(streamsOf(["orders.eu", "orders.*", "other.*"], list, false));
 
   const { topic, ...fields } = list.all[0] ?? { topic: "" };
   expect(topic).toBe("orders.*");
@@ -39,6 +39,43 @@ test("a pattern can be named, and a topic that matches a listed pattern is expos
     { topic: "orders.eu", ...fields },
     { topic: "orders.*", ...fields },
     expect.objectContaining({ topic: "other.*", title: "other.*", start: "earliest", compacted: true }),
+  ]);
+});
+
+test("a topic that is named stays with those whom the list names for it", () => {
+  const list = streamsIn(
+    JSON.stringify({
+      streams: {
+        "hr.*": { title: "H", subscribe: "token", discover: "nobody" },
+        off: { title: "O", subscribe: "nobody" },
+      },
+    }),
+  );
+
+  const exposed = streamsIn(streamsOf(["hr.pay", "off"], list, false));
+
+  expect(exposed.get("hr.pay")).toMatchObject({ subscribe: "token", discover: "nobody" });
+  expect(exposed.get("off")).toMatchObject({ subscribe: "nobody", discover: "nobody" });
+});
+
+test("where all is private, nothing is public, and what is for nobody stays so", () => {
+  const list = streamsIn(
+    JSON.stringify({
+      streams: {
+        quotes: { title: "Q", subscribe: "public" },
+        shown: { title: "S", subscribe: "token", discover: "public" },
+        off: { title: "O", subscribe: "nobody" },
+      },
+    }),
+  );
+
+  const exposed = streamsIn(streamsOf(["orders", "quotes", "shown", "off"], list, true));
+
+  expect(exposed.all.map(({ topic, subscribe, discover }) => [topic, subscribe, discover])).toEqual([
+    ["orders", "token", "token"],
+    ["quotes", "token", "token"],
+    ["shown", "token", "token"],
+    ["off", "nobody", "nobody"],
   ]);
 });
 

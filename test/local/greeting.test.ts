@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { greeting } from "../../edge/local/greeting.ts";
 
 const url = "http://127.0.0.1:8787";
@@ -71,4 +71,32 @@ test("with Kafka, whose keys nobody knows here, the lines say where they are", (
     `  keys       ${url}/topic-7/{key}`,
     "             and 3 more topics",
   ]);
+});
+
+describe("where a token is needed", () => {
+  test("the lines carry it, and the page's says that it has none", () => {
+    const token = "aaa.bbb.ccc";
+    const all = greeting({ url, topics, feed: true, produceFlags: [], kafka: false, token });
+
+    expect(lines({ token })).toMatchObject({
+      page: `${url}/$/`,
+      latest: `curl -i -H "Authorization: Bearer ${token}" ${url}/flights/ATL`,
+      stream: expect.stringMatching(new RegExp(` "distributary.v1" "distributary.bearer.${token}"$`)),
+      wscat: `npx wscat -s "distributary.v1" -s "distributary.bearer.${token}" -c ws://127.0.0.1:8787/flights/ATL`,
+    });
+    expect(all).toContain("shows what is public");
+  });
+
+  test("with Kafka there are such lines too, for the first topic", () => {
+    expect(lines({ kafka: true, topics: ["orders", "stock"], token: "a.b.c" })).toMatchObject({
+      latest: `curl -i -H "Authorization: Bearer a.b.c" '${url}/orders/{key}'`,
+    });
+  });
+
+  test("a variable of the shell takes the place of a token that others issue", () => {
+    expect(lines({ token: "$TOKEN" }).latest).toContain('"Authorization: Bearer $TOKEN"');
+    expect(greeting({ url, topics, feed: true, produceFlags: [], kafka: false, token: "$TOKEN" })).toContain(
+      "TOKEN: one of an issuer in AUTH_ISSUERS",
+    );
+  });
 });

@@ -1,6 +1,6 @@
 /** `npm start` with its real processes: ready, what it prints, and that nothing of it stays. */
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
@@ -8,6 +8,7 @@ import { eventually } from "../support/deadline.ts";
 import { freePort } from "../support/deployment.ts";
 import { allGone, commandOf, descendants, endLeft, Product, root } from "../support/product.ts";
 import { RawSubscriber } from "../support/raw-subscriber.ts";
+import { AUTH_ISSUERS, tokenOf } from "../support/tokens.ts";
 
 let dataDir: string;
 let port: number;
@@ -97,6 +98,70 @@ describe("what it prints", () => {
     expect(await (await fetch(latest)).text()).toBe('{"hello":"world"}');
     await product.stop();
   }, 60_000);
+});
+
+test("--private: nothing is readable without a token, and the lines that it prints carry one", async () => {
+  const product = await start("--private");
+  const url = `http://127.0.0.1:${port}`;
+  const get = async (path: string, token?: string) => {
+    const headers: Record<string, string> = token === undefined ? {} : { Authorization: `Bearer ${token}` };
+    const answer = await fetch(`${url}${path}`, { headers });
+    return { status: answer.status, text: await answer.text() };
+  };
+
+  for (const topic of ["flights", "earthquakes", "quotes", "unknown"])
+    expect(await get(`/${topic}/ATL`), topic).toMatchObject({
+      status: 401,
+      text: expect.stringContaining('"no_token"'),
+    });
+  expect(JSON.parse((await get("/$/streams")).text)).toEqual({ streams: [] });
+  const page = await fetch(product.line("page"));
+  expect(page.status).toBe(200);
+  expect(product.stdout).toContain("needs a token, which it has none of");
+
+  const [, token = "", latest = ""] =
+    /^curl -i -H "Authorization: Bearer (\S+)" (\S+)$/.exec(product.line("latest")) ?? [];
+  expect(latest).toBe(`${url}/flights/ATL`);
+  expect((await get("/flights/ATL", token)).status).toBe(200);
+  expect((await get("/$/streams", token)).text).toContain('"flights"');
+  const stream = paste(product.line("stream"));
+  await eventually(() => stream.lines().length >= 2, `a verdict and an update: ${stream.lines()}`);
+  expect(JSON.parse(stream.lines()[1] ?? "")).toMatchObject({ e: "/flights/ATL" });
+  expect(product.line("wscat")).toContain(`-s "distributary.bearer.${token}"`);
+
+  const minted = paste(
+    `npm run -s token -- --data-dir '${dataDir}' --subject alice --subscribe '/earthquakes/*'`,
+  );
+  const [own = ""] = await eventually(() => minted.lines().length === 1 && minted.lines(), "a token");
+  expect((await get("/flights/ATL", own)).status).toBe(404);
+  expect((await get("/earthquakes/none", own)).text).toContain('"unknown_key"');
+  await product.stop();
+}, 60_000);
+
+test("with issuers of others, none is made here, and the lines have a place for a token of theirs", async () => {
+  const product = new Product(["--port", String(port), "--data-dir", dataDir, "--private"], { AUTH_ISSUERS });
+  onTestFinished(() => void product.process.kill("SIGKILL"));
+  await product.ready();
+  const read = async (token: string) =>
+    (await fetch(`http://127.0.0.1:${port}/flights/ATL`, { headers: { Authorization: `Bearer ${token}` } }))
+      .status;
+
+  expect(product.line("latest")).toContain('"Authorization: Bearer $TOKEN"');
+  expect(readdirSync(dataDir).filter((name) => name.includes("issuer"))).toEqual([]);
+  const token = await tokenOf({ subscribe: ["/flights/*"] });
+  await eventually(async () => (await read(token)) === 200, "the latest record");
+  await product.stop();
+}, 60_000);
+
+test.each([
+  ["an issuer's entry that is wrong", { AUTH_ISSUERS: "[{}]" }, /^AUTH_ISSUERS/],
+  ["an origin that is none", { WEB_ORIGINS: "app" }, /^WEB_ORIGINS: app is no origin/],
+])("%s is told before anything is started", async (_, env, said) => {
+  const product = new Product(["--port", String(port), "--data-dir", dataDir], env);
+
+  expect(await product.exit()).toBe(1);
+  expect(product.stderr).toMatch(said);
+  expect(product.stdout).toBe("");
 });
 
 test("with one of the topics that are fed it is ready, whichever that is", async () => {

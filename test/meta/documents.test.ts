@@ -99,7 +99,13 @@ describe("settings", () => {
   /** Of the tables of commands, and what the Worker alone has. */
   const known = new Set(["SHARDS", "KAFKA_TOPICS"]);
   for (const path of globSync(
-    ["origin/**/*.ts", "edge/local/**/*.ts", "edge/endpoint/connection-limits.ts", "start.ts"],
+    [
+      "origin/**/*.ts",
+      "edge/local/**/*.ts",
+      "edge/endpoint/connection-limits.ts",
+      "doctor/**/*.ts",
+      "start.ts",
+    ],
     { cwd: root },
   ))
     for (const [, name] of read(path).matchAll(/^ {2,6}([A-Z][A-Z0-9_]*): \{/gm)) known.add(name ?? "");

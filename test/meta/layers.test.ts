@@ -22,7 +22,9 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   /** Runs the edge on this machine. */
   "edge/local": ["shared/config", "shared/node", "edge"],
   /** Starts both halves. */
-  "start.ts": ["shared/node", "edge/local", "origin"],
+  "start.ts": ["shared/node", "edge/local", "edge", "origin"],
+  /** Examines what both halves need. */
+  doctor: ["shared/protocol", "edge", "edge/local", "origin"],
   examples: ["shared/client"],
 };
 /** Tests look at everything. */

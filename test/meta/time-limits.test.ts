@@ -38,7 +38,9 @@ describe("docs/time-limits.md", () => {
 
 test("a time that is waited for stands in a table, with its unit in its name", () => {
   const elsewhere: string[] = [];
-  for (const path of globSync(["origin/**/*.ts", "edge/**/*.ts", "start.ts"], { cwd: root })) {
+  for (const path of globSync(["origin/**/*.ts", "edge/**/*.ts", "doctor/**/*.ts", "start.ts"], {
+    cwd: root,
+  })) {
     const text = readFileSync(join(root, path), "utf8");
     if (!path.endsWith("time-limits.ts"))
       for (const [line] of text.matchAll(/^.*\bconst [A-Z_]*(?:PATIENCE|TIMEOUT|_MS)\b.* = [\d_]{2,};/gm))

@@ -118,7 +118,7 @@ describe("settings", () => {
         LOG_LEVEL: "loud",
       },
       [],
-      { "/streams": '{"streams":{"quotes":{"title":"","subscribe":"nobody"}}}' },
+      { "/streams": '{"streams":{"quotes":{"title":"","subscribe":"everybody"}}}' },
     );
 
     const names = ["EDGE_URL", "UPLINK_KEY", "STREAMS", "STREAMS", "INDEX_MAX_BYTES", "LOG_LEVEL"];

@@ -1,21 +1,41 @@
-/** `npm run doctor`: examines what an origin with these settings needs, one line for each check; see `--help`. */
+/** `npm run doctor`: examines what an origin with these settings needs, and who may issue tokens; one line for each check; see `--help`. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { formatSlice, isWhole } from "../../shared/protocol/slice.ts";
-import { hiding } from "../operate/log.ts";
-import { type Config, readConfig, secretsOf } from "../settings/config.ts";
-import { examineEdge } from "./edge.ts";
-import { type Finding, hint, lineOf, ok, wrong } from "./finding.ts";
-import { examineEmbedded, examineFolder, examineStatusPort } from "./local.ts";
+import { examineEdge } from "../origin/doctor/edge.ts";
+import { type Finding, hint, lineOf, ok, wrong } from "../origin/doctor/finding.ts";
+import { examineEmbedded, examineFolder, examineStatusPort } from "../origin/doctor/local.ts";
+import { hiding } from "../origin/operate/log.ts";
+import { type Config, readConfig, secretsOf } from "../origin/settings/config.ts";
+import { formatSlice, isWhole } from "../shared/protocol/slice.ts";
+import { examineAccess } from "./access.ts";
 
 const USAGE = {
   usage: "npm run doctor -- [flags]",
-  does: `Checks all that an origin with the same settings needs: settings, data folder, brokers, topics, edge. One line
+  does: `Checks all that an origin with the same settings needs: settings, data folder, brokers, topics, edge. And the
+issuers that an edge with these settings would trust, and a token. One line
 each: ok, hint, or what is wrong and what to do. Ends with 1 where something is wrong. It changes nothing, and can
 run beside an origin.`,
-};
+  more: {
+    AUTH_ISSUERS: {
+      means:
+        "Who may issue tokens, as the edge has it. Without it, the issuer that npm start made in the data folder, if it did.",
+      secret: true,
+    },
+    WEB_ORIGINS: { means: "As the edge has it." },
+    AUTH_COOKIE: { means: "As the edge has it." },
+    ACCESS_TOKEN: {
+      means:
+        "A token: what it allows, or why the edge would refuse it. Others on the machine can see a flag.",
+      flag: "token",
+    },
+  },
+} as const;
 
-async function* examine(config: Partial<Config>, problems: readonly string[]): AsyncGenerator<Finding, void> {
+async function* examine(
+  config: Partial<Config>,
+  problems: readonly string[],
+  more: Readonly<Record<string, string | undefined>>,
+): AsyncGenerator<Finding, void> {
   if (problems.length === 0) yield ok("settings", "can be used");
   for (const problem of problems) yield wrong("settings", problem, "correct it; --help lists all settings");
   const { dataDir, indexMaxBytes, streams, status, edgeUrl, uplinkKey } = config;
@@ -27,9 +47,10 @@ async function* examine(config: Partial<Config>, problems: readonly string[]): A
   if (problems.some((problem) => problem.startsWith("KAFKA_")))
     yield hint("Kafka", "is not examined, since its settings are wrong", "correct them first");
   else if (config.kafka !== undefined) {
-    const { examineKafka } = await import("./kafka.ts");
+    const { examineKafka } = await import("../origin/doctor/kafka.ts");
     yield* examineKafka(config.kafka, streams);
   } else if (dataDir !== undefined) yield* examineEmbedded(dataDir, streams);
+  yield* examineAccess({ ...more, dataDir, token: more.ACCESS_TOKEN });
   if (edgeUrl !== undefined) yield* examineEdge({ edgeUrl, key: uplinkKey, streams });
 }
 
@@ -42,7 +63,7 @@ const result = readConfig(
   {
     env: process.env,
     args: process.argv.slice(2),
-    root: join(import.meta.dirname, "../.."),
+    root: join(import.meta.dirname, ".."),
     readFile: (path) => readFileSync(path, "utf8"),
   },
   USAGE,
@@ -54,9 +75,10 @@ else if (result.kind === "problems" && result.misused) {
 } else {
   const [config, problems] =
     result.kind === "config" ? [result.config, []] : [result.readable, result.problems];
-  const hide = hiding(secretsOf(config));
+  const { more = {} } = result;
+  const hide = hiding([...secretsOf(config), more.ACCESS_TOKEN ?? ""]);
   let isWrong = false;
-  for await (const finding of examine(config, problems)) {
+  for await (const finding of examine(config, problems, more)) {
     isWrong ||= finding.verdict === "wrong";
     process.stdout.write(`${hide(lineOf(finding))}\n`);
   }

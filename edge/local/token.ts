@@ -1,0 +1,88 @@
+/** `npm run token`: mints a token of the local issuer, for development, and prints it and nothing else. */
+import { resolve } from "node:path";
+import { readSettings } from "../../shared/node/settings.ts";
+import { readPattern } from "../access/pattern.ts";
+import type { Checked } from "./checks.ts";
+import { type Granted, LONGEST_SECONDS, localIssuer } from "./issuer.ts";
+
+const command = {
+  usage: "npm run -s token -- --subject NAME [flags]",
+  does: `Mints a token of the issuer that npm start makes, and prints it. It counts at the edge of that data folder
+only; elsewhere tokens come from an issuer of yours, see docs/access.md.`,
+  settings: {
+    subject: { means: "Whose token it is. Required." },
+    subscribe: {
+      means:
+        "What it may read: /topic/key, or a beginning and *, as '/quotes/*'; can be given several times.",
+      repeated: true,
+    },
+    discover: { means: "What it may know of, likewise.", repeated: true },
+    expires: { means: "How long it is valid: a number and s, m, h or d, up to 30d.", default: "1h" },
+    "data-dir": {
+      means: "The data folder of npm start; DATA_DIR is read, too.",
+      default: process.env.DATA_DIR || "data",
+    },
+  },
+  switches: { admin: "It may revoke tokens." },
+  flagsOnly: true,
+} as const;
+
+const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
+
+const given = readSettings(command, {}, process.argv.slice(2));
+if (given.kind === "help") process.stdout.write(given.text);
+else if (given.kind === "misused") fail(2, given.problem);
+else {
+  const { subject, subscribe, discover, expires } = given.values;
+  const wanted = wantedOf({ subject, subscribe, discover, expires, admin: given.switches.admin });
+  const minted = wanted.ok ? await mint(resolve(given.values["data-dir"]), wanted.value) : wanted;
+  if (minted.ok) process.stdout.write(`${minted.value}\n`);
+  else fail(1, minted.problem);
+}
+
+interface Wanted {
+  readonly subject: string | undefined;
+  readonly subscribe: string | undefined;
+  readonly discover: string | undefined;
+  readonly expires: string;
+  readonly admin: boolean;
+}
+
+function wantedOf({ subject, subscribe, discover, expires, admin }: Wanted): Checked<Granted> {
+  const problems: string[] = [];
+  if (subject === undefined) problems.push("--subject is missing: whose token is it?");
+  const seconds = secondsOf(expires);
+  if (seconds === undefined)
+    problems.push(`--expires ${expires}: a number and s, m, h or d, up to 30d, for instance 1h`);
+  // No character of a canonical path is a comma.
+  const [reads, finds] = [subscribe, discover].map((list) => list?.split(",") ?? []);
+  for (const [flag, patterns = []] of [["subscribe", reads] as const, ["discover", finds] as const])
+    for (const text of patterns) {
+      const read = readPattern(text, { sub: subject });
+      if (!read.ok) problems.push(`--${flag} ${text}: ${read.problem}`);
+    }
+  if (problems.length > 0 || subject === undefined || seconds === undefined)
+    return { ok: false, problem: problems.join("\n") };
+  return { ok: true, value: { subject, subscribe: reads ?? [], discover: finds ?? [], admin, seconds } };
+}
+
+function secondsOf(text: string): number | undefined {
+  const [, count, unit = ""] = /^([1-9]\d{0,7})([smhd])$/.exec(text) ?? [];
+  const seconds = Number(count) * (UNIT_SECONDS[unit] ?? Number.NaN);
+  return seconds <= LONGEST_SECONDS ? seconds : undefined;
+}
+
+async function mint(dataDir: string, granted: Granted): Promise<Checked<string>> {
+  const issuer = localIssuer(dataDir);
+  if (!issuer.ok) return issuer;
+  const now = new Date();
+  const token = await issuer.value.mint(granted, now);
+  const verified = await issuer.value.verify(token, now);
+  if (verified.ok) return { ok: true, value: token };
+  return { ok: false, problem: `the edge would refuse this token: ${verified.problem}` };
+}
+
+function fail(code: 1 | 2, problem: string): void {
+  process.stderr.write(`${problem}\n`);
+  process.exitCode = code;
+}

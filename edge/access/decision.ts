@@ -29,7 +29,9 @@ export function mayRead(stream: Stream | undefined, address: Address, asker: Ask
   const { grants } = asker;
   if (grants === undefined) {
     const isSecret = asker.tokensCount || stream?.subscribe === "token";
-    return isSecret ? refused("no_token", "no such topic is public: without a token nothing more is told") : UNKNOWN;
+    return isSecret
+      ? refused("no_token", "no such topic is public: without a token nothing more is told")
+      : UNKNOWN;
   }
   if (stream === undefined) return UNKNOWN;
   if (stream.subscribe === "token" && may(grants, "subscribe", address)) return { ok: true };

@@ -11,7 +11,7 @@
 import { type Answer, AnswerAssembly } from "../../shared/core/answer.ts";
 import { type Attached, encodeAttach, encodeCancel, UNASKED } from "../../shared/protocol/attach.ts";
 import { type Frame, routingOf } from "../../shared/protocol/frame.ts";
-import { NOTHING, reaches, samePosition } from "../../shared/protocol/position.ts";
+import { later, NOTHING, reaches, samePosition } from "../../shared/protocol/position.ts";
 import { encodeReset } from "../../shared/protocol/subscriber.ts";
 import type { Peer } from "../peer.ts";
 import { type CatchUp, knowsLess, proofOf } from "./catch-up.ts";
@@ -191,7 +191,9 @@ export class Asking<S extends Peer> {
   #complete({ head: attached, frames }: Answer<Attached>): void {
     const { id, verdict, to } = attached;
     const now = this.#ports.now();
-    const span = { position: verdict.position, to, horizon: attached.horizon, frames };
+    const { horizon } = attached;
+    const speaksOfHome = !attached.notHome && !attached.elsewhere;
+    const span = { position: verdict.position, to, horizon, speaksOfHome, frames };
     const own = openId(this.#own) === id && "from" in this.#own ? this.#own : undefined;
     const group = this.#line.asked(id);
     const wasNowhere = this.#replica.position === undefined;
@@ -231,7 +233,7 @@ export class Asking<S extends Peer> {
     else if (before === undefined || (isOwn && verdict.recovered === false)) this.#adopt(span, verdict.cause);
     else {
       if (isOwn) this.#replica.expect(verdict.head);
-      const whole = this.#apply(span);
+      const whole = this.#apply(span, isOwn);
       // To the state's own question; what others ask may name offsets that the endpoint never had.
       const reached = !isOwn || reaches(this.#replica.position ?? to, to);
       // An answer that doesn't lead from where the replica is to where it says won't do so when asked again.
@@ -242,7 +244,10 @@ export class Asking<S extends Peer> {
     const position = this.#replica.position ?? to;
     const asked = own === undefined ? before : own.from;
     const moved = id === UNASKED || asked === undefined || !samePosition(asked, position);
-    return more || (moved && !reaches(position, verdict.head));
+    const isPart = moved && !reaches(position, verdict.head);
+    // It led the replica on, though it was for others: what comes live may follow what the rest of it brings.
+    if (isPart && !isOwn) this.#replica.expect(later(this.#replica.due, verdict.head));
+    return more || isPart;
   }
 
   /**
@@ -255,7 +260,7 @@ export class Asking<S extends Peer> {
   }
 
   /** Whether every update chains. */
-  #apply(span: Span): boolean {
+  #apply(span: Span, isOwn: boolean): boolean {
     const now = this.#ports.now();
     let whole = true;
     for (const frame of span.frames) {
@@ -264,7 +269,7 @@ export class Asking<S extends Peer> {
       if (verdict === "next") this.#subscribers.queue(frame);
       if (verdict === "gap") whole = false;
     }
-    if (whole) this.#replica.learn(span, now);
+    if (whole) this.#replica.learn(span, isOwn, now);
     return whole;
   }
 

@@ -11,7 +11,14 @@ import type { LinkHello } from "../../shared/protocol/link.ts";
 import { formatPosition } from "../../shared/protocol/position.ts";
 import type { HibernatingPeer } from "../peer.ts";
 import type { Holder } from "./holder.ts";
-import { readPosition, readState, type StateFacts, WrittenStateSchema, writeState } from "./state-facts.ts";
+import {
+  readPosition,
+  readState,
+  type StateFacts,
+  type WrittenState,
+  WrittenStateSchema,
+  writeState,
+} from "./state-facts.ts";
 import type { SubscriptionFacts } from "./subscription-states.ts";
 
 /** The platform's limit is 16,384 bytes once serialized; the rest is room for the names of fields. */
@@ -50,7 +57,8 @@ const LinkSchema = v.object({
   kind: v.literal("link"),
   hello: v.optional(v.object({ shard: Whole, generation: Whole, dial: Whole })),
   wakeAt: v.optional(Whole),
-  states: v.record(v.string(), WrittenStateSchema),
+  /** Pairs: an object whose fields are paths would be slow to write. */
+  states: v.array(v.tuple([v.string(), WrittenStateSchema])),
 });
 
 const SubscriptionSchema = v.variant("kind", [
@@ -78,7 +86,7 @@ type WrittenHolder = v.InferOutput<typeof HolderSchema>;
 
 const SubscriberSchema = v.object({
   kind: v.literal("subscriber"),
-  paths: v.record(v.string(), SubscriptionSchema),
+  paths: v.array(v.tuple([v.string(), SubscriptionSchema])),
   /** Left out for "public". */
   holder: v.optional(HolderSchema),
 });
@@ -89,10 +97,12 @@ export function saveLink(
   carried: readonly Carried[],
   wakeAt?: number,
 ): void {
-  const states: v.InferInput<typeof LinkSchema>["states"] = {};
   // Each has its share, whatever the others need.
   const room = ATTACHMENT_BYTES / carried.length;
-  for (const state of carried) states[state.path] = writeState(state.facts(), room - state.path.length);
+  const states = carried.map((state): [string, WrittenState] => [
+    state.path,
+    writeState(state.facts(), room - state.path.length),
+  ]);
   socket.serializeAttachment({
     kind: "link",
     hello,
@@ -106,7 +116,7 @@ export function loadLink(socket: HibernatingPeer): LinkFacts | undefined {
   const result = v.safeParse(LinkSchema, socket.deserializeAttachment());
   if (!result.success) return undefined;
   const { hello, wakeAt, states } = result.output;
-  const read = Object.entries(states).map(([path, written]) => [path, readState(written)] as const);
+  const read = states.map(([path, written]) => [path, readState(written)] as const);
   return { hello, wakeAt, states: new Map(read) };
 }
 
@@ -116,8 +126,8 @@ export function saveSubscriber(
   holder: Holder | undefined,
   follows: Iterable<readonly [path: string, SubscriptionFacts]>,
 ): void {
-  const paths: Record<string, WrittenSubscription> = {};
-  for (const [path, facts] of follows) paths[path] = writeSubscription(facts);
+  const paths: [string, WrittenSubscription][] = [];
+  for (const [path, facts] of follows) paths.push([path, writeSubscription(facts)]);
   socket.serializeAttachment({
     kind: "subscriber",
     paths,
@@ -131,7 +141,7 @@ export function loadSubscriber(socket: HibernatingPeer): SubscriberFacts | undef
   if (!result.success) return undefined;
   const { holder } = result.output;
   const follows = new Map<string, SubscriptionFacts>();
-  for (const [path, written] of Object.entries(result.output.paths)) {
+  for (const [path, written] of result.output.paths) {
     const facts = readSubscription(written);
     if (facts === undefined) return undefined;
     follows.set(path, facts);

@@ -73,15 +73,17 @@ export class CatchUp<S extends Peer> {
   handOn(attached: Attached, span: Span, asked: Position | undefined, steady: boolean, now: number): void {
     // A position can name offsets past the last record of the endpoint: there the origin has found nothing.
     const known = steady ? asFarAs(attached, this.#replica.position ?? span.to) : span.to;
-    const rest = this.#replica.decide(known, now);
-    const onwards = rest.kind === "replay" ? rest.frames : [];
-    const then = rest.kind === "ask" ? span.to : "live";
+    const onwards = this.#replica.after(known, now);
+    const then = onwards === undefined ? span.to : "live";
+    // Who has nothing is told that nothing is missing only of all that counts (R1), the key's home, too.
+    const isOfAll = span.speaksOfHome || (asked?.size === 0 && attached.verdict.recovered === true);
     for (const subscriber of this.#subscribers.waiting()) {
       const { from } = subscriber.subscription;
       if (from === undefined) continue;
-      const frames = isBetween(from, span) ? after(span.frames, from) : [];
-      if (isBetween(from, span) && (then === "live" || frames.length > 0)) {
-        const all = [...frames, ...onwards];
+      const isProved = isBetween(from, span) && (from.size > 0 || isOfAll);
+      const frames = isProved ? after(span.frames, from) : [];
+      if (isProved && (then === "live" || frames.length > 0)) {
+        const all = [...frames, ...(onwards ?? [])];
         const head = then === "live" ? headAfter(from, all) : later(attached.verdict.head, from);
         this.#pass(subscriber, from, all, head, then, proofOf(attached));
       } else if (asked !== undefined && isLost(from, asked, attached, steady, this.#replays))

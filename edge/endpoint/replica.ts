@@ -16,6 +16,8 @@ export interface Span {
   readonly to: Position;
   /** Its epochs are those that the answer speaks of (U5): there nothing between the two ends is missing. */
   readonly horizon: Position;
+  /** Whether the key's home is one of them. */
+  readonly speaksOfHome: boolean;
   readonly frames: readonly Frame[];
 }
 
@@ -59,11 +61,11 @@ export class Replica {
     const routing = frame === undefined || frame === "none" ? undefined : routingOf(frame);
     if (frame === undefined || routing === undefined) {
       const latest = frame === "none" ? frame : undefined;
-      return { kind: "something", position, window: new Window(this.#limits, at), latest, due };
+      return { kind: "something", position, window: new Window(this.#limits, at, false), latest, due };
     }
     const chains = routing.previous !== undefined && at.get(routing.epoch) === routing.offset;
     const floors = chains ? withComponent(at, routing.epoch, routing.previous) : at;
-    const window = new Window(this.#limits, floors);
+    const window = new Window(this.#limits, floors, false);
     if (chains) window.push({ frame, ...routing }, now);
     return { kind: "something", position, window, latest: { frame, routing }, due };
   }
@@ -95,7 +97,7 @@ export class Replica {
     return "next";
   }
 
-  /** Its own question was answered as far as a page goes; there is more up to here. */
+  /** An answer led it on as far as a page goes; there is more up to here. */
   expect(head: Position): void {
     if (this.#known.kind === "something") this.#known.due = head;
   }
@@ -111,7 +113,7 @@ export class Replica {
   /** Forgets everything and starts from an answer: continuity before it is not known, or was lost. */
   adopt(span: Span, now: number): void {
     const kept = readSpan(span);
-    const window = new Window(this.#limits, floorsOf(span, kept.whole));
+    const window = new Window(this.#limits, floorsOf(span, kept.whole), kept.whole && span.speaksOfHome);
     const latest = kept.latest ?? "none";
     this.#known = { kind: "something", position: new Map(span.to), window, latest, due: NOTHING };
     if (kept.whole) for (const entry of kept.entries) window.push(entry, now);
@@ -121,14 +123,17 @@ export class Replica {
    * Learns what else an answer shows, once its updates were taken: one that leads up to the window makes it longer, one
    * that leads up to the position knows the latest update, should that not be in memory, and one that leads past it has
    * found nothing more on the way.
+   * @param isOwn Whether it goes on from the position.
    */
-  learn(span: Span, now: number): void {
+  learn(span: Span, isOwn: boolean, now: number): void {
     const known = this.#known;
     if (known.kind === "nothing") return;
     const { position, window } = known;
     const kept = readSpan(span);
     if (kept.whole) advance(position, window, span);
     if (kept.whole) window.prepend(longerFloors(span, window.floors), kept.entries, now);
+    if (kept.whole && span.speaksOfHome) window.foundHome(span.horizon);
+    if (isOwn && !span.speaksOfHome) window.lostHome();
     if (known.latest === undefined && reaches(span.to, position)) known.latest = kept.latest;
   }
 
@@ -150,6 +155,16 @@ export class Replica {
     if (known.kind === "nothing") return { kind: "ask" };
     known.window.expire(now);
     return decideResume(from, known);
+  }
+
+  /** What follows a position up to which an answer has proved all; undefined if the window doesn't reach back so far. */
+  after(at: Position, now: number): Frame[] | undefined {
+    const known = this.#known;
+    if (known.kind === "nothing") return undefined;
+    const { position, window } = known;
+    window.expire(now);
+    if (!window.reachesBack(at) || !reaches(position, at)) return undefined;
+    return window.after(at).map(({ frame }) => frame);
   }
 
   /** Where a receiver that lost continuity begins. */

@@ -12,7 +12,7 @@ import type { Own } from "./question-states.ts";
 const ASKS_BYTES = 4_000;
 /** What a question takes beside its position. */
 const ASK_BYTES = 40;
-const NO_ASKS = { asks: [], forgotten: [], bytes: 0 };
+const NO_ASKS: FittingAsks = { asks: [], forgotten: [], bytes: 0 };
 
 /** A question for those who wait, where the answer is still due. */
 export interface OpenAsk {
@@ -38,23 +38,32 @@ const Whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const OptionalPosition = v.optional(v.string());
 const FrameSchema = v.union([v.string(), v.instance(Uint8Array<ArrayBuffer>)]);
 
+const SETTLED = { kind: "settled" } as const;
 const OwnSchema = v.variant("kind", [
   v.object({ kind: v.picklist(["settled", "due"]) }),
   v.object({ kind: v.picklist(["asked", "held"]), id: Whole, from: OptionalPosition }),
 ]);
 
+/** What is as it mostly is is left out: this is written after every message of a link. */
 export const WrittenStateSchema = v.object({
   position: OptionalPosition,
   due: OptionalPosition,
-  latest: v.optional(FrameSchema),
-  noLatest: v.boolean(),
+  /** false: there is none. */
+  latest: v.optional(v.union([FrameSchema, v.literal(false)])),
   nextAsk: Whole,
-  own: OwnSchema,
-  asks: v.array(v.object({ id: Whole, from: OptionalPosition, held: v.boolean() })),
-  forgotten: v.array(Whole),
+  own: v.optional(OwnSchema, SETTLED),
+  asks: v.optional(v.array(v.object({ id: Whole, from: OptionalPosition, held: v.boolean() })), []),
+  forgotten: v.optional(v.array(Whole), []),
 });
 
-export type WrittenState = v.InferOutput<typeof WrittenStateSchema>;
+export type WrittenState = v.InferInput<typeof WrittenStateSchema>;
+
+interface FittingAsks {
+  readonly asks: NonNullable<WrittenState["asks"]>;
+  readonly forgotten: NonNullable<WrittenState["forgotten"]>;
+  /** What both take. */
+  readonly bytes: number;
+}
 
 /** @param room In bytes. The latest update is left out where it doesn't fit; its position is kept all the same. */
 export function writeState(facts: StateFacts, room: number): WrittenState {
@@ -64,24 +73,23 @@ export function writeState(facts: StateFacts, room: number): WrittenState {
   const { asks, forgotten, bytes } = fittingAsks(facts);
   const due = facts.due.size === 0 ? undefined : formatPosition(facts.due);
   const positions = (position?.length ?? 0) + (from?.length ?? 0) + (due?.length ?? 0);
-  return {
-    position,
-    due,
-    latest: facts.latest === "none" ? undefined : fitting(facts.latest, room - positions - bytes),
-    noLatest: facts.latest === "none",
-    nextAsk: facts.nextAsk,
-    own: "id" in own ? { kind: own.kind, id: own.id, from } : own,
-    asks,
-    forgotten,
-  };
+  const latest = facts.latest === "none" ? false : fitting(facts.latest, room - positions - bytes);
+  const written: WrittenState = { nextAsk: facts.nextAsk };
+  if (position !== undefined) written.position = position;
+  if (due !== undefined) written.due = due;
+  if (latest !== undefined) written.latest = latest;
+  if (own.kind !== "settled") written.own = "id" in own ? { kind: own.kind, id: own.id, from } : own;
+  if (asks.length > 0) written.asks = asks;
+  if (forgotten.length > 0) written.forgotten = forgotten;
+  return written;
 }
 
-export function readState(written: WrittenState): StateFacts {
-  const { position, due, noLatest, latest, own, asks, nextAsk, forgotten } = written;
+export function readState(written: v.InferOutput<typeof WrittenStateSchema>): StateFacts {
+  const { position, due, latest, own, asks, nextAsk, forgotten } = written;
   return {
     position: readPosition(position),
     due: readPosition(due) ?? NOTHING,
-    latest: noLatest ? "none" : latest,
+    latest: latest === false ? "none" : latest,
     nextAsk,
     own: "id" in own ? { ...own, from: readPosition(own.from) } : own,
     asks: asks.map((ask) => ({ ...ask, from: readPosition(ask.from) })),
@@ -105,12 +113,10 @@ function fitting(frame: Frame | undefined, room: number): Frame | undefined {
 }
 
 /** Questions whose positions fit; of the others what it takes to take them back. */
-function fittingAsks({ asks, forgotten }: StateFacts): Pick<WrittenState, "asks" | "forgotten"> & {
-  readonly bytes: number;
-} {
-  // Nearly always, and this is written after every message of a link.
+function fittingAsks({ asks, forgotten }: StateFacts): FittingAsks {
+  // Nearly always.
   if (asks.length === 0 && forgotten.length === 0) return NO_ASKS;
-  const fitting: WrittenState["asks"] = [];
+  const fitting: NonNullable<WrittenState["asks"]> = [];
   const ids = [...forgotten];
   let bytes = ids.length * ASK_BYTES;
   for (const { id, from, held } of asks) {

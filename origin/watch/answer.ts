@@ -16,6 +16,7 @@ import type { Replayed } from "./replayed.ts";
 import {
   type Endpoint,
   endOf,
+  isElsewhere,
   isNotHome,
   oldestOf,
   provedOf,
@@ -74,11 +75,12 @@ export function answerRecovered(
   // What was cut off may have more, though nobody else knows of it: the asker goes on from where this page ends.
   for (const { gap } of cut < 0 ? [] : replayed.slice(cut)) raiseComponent(head, gap.epoch, gap.until - 1);
   const verdict = { position: from, head, recovered: true, cause: undefined };
-  const views = provedOf(ports, subject, from);
+  const views = provedOf(ports, subject, from, new Set(replayed.map(({ gap }) => gap.epoch)));
   // With the last page nothing more was found: up to the key's last record or, where none is known, as far as was read.
   for (const view of isWhole ? views : []) if (endOf(view) >= 0) raiseComponent(to, view.epoch, endOf(view));
   const horizon = horizonOf(views);
-  return { attached: { endpoint: path, verdict, to, horizon }, frames };
+  const elsewhere = isElsewhere(ports, subject, views);
+  return { attached: { endpoint: path, verdict, to, horizon, elsewhere }, frames };
 }
 
 /** The answer where nothing was asked for or nothing can be proved: the recent updates, and where they begin. */
@@ -107,6 +109,7 @@ export function answerRecent(
       verdict,
       to: head,
       horizon: horizonOf(views),
+      elsewhere: isElsewhere(ports, subject, views),
     },
     frames,
   };

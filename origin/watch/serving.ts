@@ -88,7 +88,9 @@ export class Serving {
     const notHome = isNotHome(this.#ports, watch, ask.from);
     const to = addressOf(ask);
     const { attached, frames } = answered;
-    const head = { ...attached, id: ask.id, notHome, log: filled };
+    // Who is not home says that already.
+    const elsewhere = attached.elsewhere && !notHome;
+    const head = { ...attached, id: ask.id, notHome, elsewhere, log: filled };
     this.#counts.answered[filled ? "log" : proof]++;
     return this.#send(interest, to, encodeAnswer(head, frames), frames);
   }

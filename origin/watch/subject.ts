@@ -104,11 +104,19 @@ export function neededOf(ports: SubjectPorts, subject: Subject, from: Position):
   );
 }
 
-/** The partitions of which an answer that proved continuity from `from` speaks: also the home, if that was proved, too. */
-export function provedOf(ports: SubjectPorts, subject: Subject, from: Position): readonly PartitionView[] {
+/**
+ * The partitions of which an answer that proved continuity from `from` speaks: also the home, if that was proved, too, by the
+ * index or by the log, of which these epochs were read again.
+ */
+export function provedOf(
+  ports: SubjectPorts,
+  subject: Subject,
+  from: Position,
+  replayed: ReadonlySet<string>,
+): readonly PartitionView[] {
   const spoken = new Set(spokenOf(ports, subject, from).map(({ epoch }) => epoch));
   return viewsOf(ports, subject).filter(({ epoch, horizon }) => {
-    const isProved = offsetIn(from, epoch) >= horizon - 1;
+    const isProved = offsetIn(from, epoch) >= horizon - 1 || replayed.has(epoch);
     return spoken.has(epoch) || (isProved && isHome(ports, subject.endpoint, epoch));
   });
 }
@@ -149,6 +157,16 @@ function oldestIn({ horizon, deletedTo, checkpoint, tail }: PartitionView, isLat
   // A receiver that stands before what was deleted may hold some of that, so nothing is proved to it.
   const before = deletedTo > 0 ? Math.max(horizon - 1, deletedTo) : horizon - 1;
   return Math.min(before, (tail ?? checkpoint) - 1);
+}
+
+/** Whether an answer that speaks of these doesn't speak of the key's home (U5). Without partitions there is none to speak of. */
+export function isElsewhere(
+  ports: SubjectPorts,
+  { endpoint }: Subject,
+  views: readonly PartitionView[],
+): boolean {
+  const hasHome = (ports.partitions.count(endpoint.topic) ?? 0) > 0;
+  return hasHome && !views.some(({ epoch }) => isHome(ports, endpoint, epoch));
 }
 
 /** Whether other slices answer for an endpoint, as far as this origin can tell (N4). */

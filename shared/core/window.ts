@@ -39,14 +39,17 @@ interface Entry extends Kept {
 export class Window {
   readonly #limits: WindowLimits;
   #floors: Map<string, number>;
+  /** Whether the key's home is among the floors: else who has nothing may lack what was there. */
+  #withHome: boolean;
   #entries: Entry[] = [];
   /** Entries before this index were dropped; cutting them off one by one would move the whole array. */
   #start = 0;
   #bytes = 0;
 
-  constructor(limits: WindowLimits, floors: Floors) {
+  constructor(limits: WindowLimits, floors: Floors, withHome: boolean) {
     this.#limits = limits;
     this.#floors = new Map(floors);
+    this.#withHome = withHome;
   }
 
   /** In each of these epochs every update after the floor, up to the last one pushed, is in the window. */
@@ -56,6 +59,11 @@ export class Window {
 
   /** Whether nothing is missing here for a receiver that stands at `from`. */
   covers(from: Position): boolean {
+    return (from.size > 0 || this.#withHome) && this.reachesBack(from);
+  }
+
+  /** The same for a receiver that was proved to have all up to there. */
+  reachesBack(from: Position): boolean {
     return hasEpochsOf(this.#floors, from) && reaches(from, this.#floors);
   }
 
@@ -70,7 +78,22 @@ export class Window {
 
   /** Vouches for no epoch any longer but these; of others it must hold nothing. */
   confine(epochs: Position): void {
-    for (const epoch of [...this.#floors.keys()]) if (!epochs.has(epoch)) this.#floors.delete(epoch);
+    for (const epoch of [...this.#floors.keys()])
+      if (!epochs.has(epoch)) {
+        this.#floors.delete(epoch);
+        // It may have been the home.
+        this.#withHome = false;
+      }
+  }
+
+  /** An answer speaks of these epochs, and the home is one of them. */
+  foundHome(spoken: Position): void {
+    this.#withHome ||= hasEpochsOf(this.#floors, spoken);
+  }
+
+  /** The source, which has answered from where the window ends, doesn't speak of the home. */
+  lostHome(): void {
+    this.#withHome = false;
   }
 
   /** Takes the next update of the endpoint. `now` must not go back. */
@@ -98,7 +121,7 @@ export class Window {
     this.expire(now);
   }
 
-  /** The updates after `from`, in order. Only meaningful if the window covers `from`. */
+  /** The updates after `from`, in order. Only meaningful if the window reaches back to `from`. */
   after(from: Position): Kept[] {
     const kept: Kept[] = [];
     for (let i = this.#start; i < this.#entries.length; i++) {

@@ -2,6 +2,23 @@
 import type { Step } from "./simulation-steps.ts";
 
 export const ONCE_WRONG: readonly [Step[], number][] = [
+  // An object of a key without a record slept, and then refused who stood in a partition that wasn't its home.
+  [
+    [
+      { do: "append", path: 1, epoch: 1, times: 1 },
+      { do: "deliver", choice: 0, times: 2 },
+      { do: "subscribe", path: 0, from: undefined },
+      { do: "evict", path: 0 },
+      { do: "subscribe", path: 0, from: { back: 0, epochs: 2 } },
+      { do: "deliver", choice: 0, times: 9 },
+      { do: "evict", path: 0 },
+      { do: "deliver", choice: 0, times: 1 },
+      { do: "subscribe", path: 0, from: undefined },
+      { do: "subscribe", path: 0, from: undefined },
+      { do: "pass", ms: 10 },
+    ],
+    1,
+  ],
   // A position past the end was refused as lost, since the slice that could judge it was missing.
   [
     [
@@ -254,5 +271,29 @@ export const ONCE_WRONG: readonly [Step[], number][] = [
       { do: "deliver", choice: 0, times: 9 },
     ],
     1246743462,
+  ],
+  // An object lost its first answer while it came, and the slice that had sent it was missing when it asked anew.
+  [
+    [
+      { do: "deliver", choice: 0, times: 9 },
+      { do: "subscribe", path: 0, from: undefined },
+      { do: "deliver", choice: 0, times: 1 },
+      { do: "crowd", path: 1, epoch: 0, past: 0, many: 2 },
+      { do: "append", path: 0, epoch: 1, times: 5 },
+      { do: "deliver", choice: 8, times: 6 },
+      { do: "deliver", choice: 0, times: 9 },
+      { do: "evict", path: 0 },
+      { do: "resubscribe", who: 0, from: undefined },
+      { do: "deliver", choice: 0, times: 1 },
+      { do: "pass", ms: 10 },
+      { do: "start", who: 0 },
+      { do: "subscribe", path: 0, from: undefined },
+      { do: "pass", ms: 10 },
+      { do: "deliver", choice: 0, times: 5 },
+      { do: "deliver", choice: 1, times: 10 },
+      { do: "setClock", hours: -24 },
+      { do: "pass", ms: 40000 },
+    ],
+    1848738326,
   ],
 ];

@@ -195,4 +195,28 @@ export const FORGOTTEN: readonly [title: string, ForgettingStep[], number, Forge
     ONE,
     by(),
   ],
+  [
+    "a page of the answer to somebody led the object on, and the next record came live before the rest",
+    [
+      append(0, 0, 4),
+      { do: "wipe", who: 3 },
+      from(0, 0, 2),
+      { do: "kill", who: 0 },
+      { do: "move", path: 0, times: 3 },
+      { do: "deliver", choice: 0, times: 10 },
+      { do: "deliver", choice: 0, times: 2 },
+      { do: "deliver", choice: 0, times: 3 },
+      append(0, 0, 1),
+      fresh(0),
+      { do: "start", who: 0 },
+      arrive,
+      append(0, 0, 1),
+      { do: "deliver", choice: 0, times: 1 },
+    ],
+    191119387,
+    {
+      ...by({ start: "latest", replay: 1_000 }),
+      memories: [{}, { records: 2 }].map((less) => ({ ...PERFECT, remembersTails: false, ...less })),
+    },
+  ],
 ];

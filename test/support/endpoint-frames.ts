@@ -33,6 +33,7 @@ interface AnswerOptions {
   /** In each epoch of the two ends, unless told: all of it is held. */
   readonly horizon?: string;
   readonly head?: string;
+  readonly elsewhere?: boolean;
 }
 
 /** An answer as one message of the link. */
@@ -53,6 +54,7 @@ export function answer(
     to: position(to),
     horizon,
     count: frames.length,
+    elsewhere: options.elsewhere,
   };
   return [encodeAttached(attached), ...frames].join(SEPARATOR);
 }

@@ -12,7 +12,7 @@ import type { WindowLimits } from "../../shared/core/window.ts";
 import { type Attach, type Attached, UNASKED } from "../../shared/protocol/attach.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { decodeLinkDown } from "../../shared/protocol/link.ts";
-import { type Position, reaches } from "../../shared/protocol/position.ts";
+import { later, type Position, reaches } from "../../shared/protocol/position.ts";
 import { WHOLE } from "../../shared/protocol/slice.ts";
 import { isUpdate } from "../../shared/protocol/subscriber.ts";
 import { ForgetfulIndex, type Memory } from "./forgetful-index.ts";
@@ -83,6 +83,8 @@ export class VouchingWorld {
   #asked = OTHERS;
   /** Questions of the link that aren't answered, in their order. */
   readonly #open = new Map<number, Attach>();
+  /** Whether the active origin has yet to say what there is from where the link is. */
+  #isRepeating = false;
   /** Where the live subscriber began, or was told to begin anew, and how much had been written by then. */
   #told = { times: 0, written: 0 };
   /** An answer of which not all frames are there. */
@@ -146,7 +148,7 @@ export class VouchingWorld {
     const { position } = replica;
     const resume = replica.decide(from, this.#now);
     if (position !== undefined && resume.kind === "replay")
-      this.truth.expectAll("the window", from, position, resume.frames);
+      this.truth.expectAll("the window", from, this.#withDropped(position), resume.frames);
     const fresh = replica.decide(undefined, this.#now);
     if (position !== undefined && fresh.kind === "snapshot") {
       this.truth.expectAll("the snapshot", fresh.position, position, fresh.frames);
@@ -154,6 +156,20 @@ export class VouchingWorld {
     }
     const answer = this.#proved(from);
     if (answer !== undefined) this.#expectAnswered(from, answer);
+  }
+
+  /**
+   * What the source has dropped of the key's home will never come: it counts, too, if the object has had nothing there. Where
+   * the source has yet to say how it goes on, because the uplink is full, a question of the object's own is open, or the home
+   * is being read again, whoever is live may still be told.
+   */
+  #withDropped(position: Position): Position {
+    const isOpen = this.#isRepeating || [...this.#open.keys()].some((id) => id < OTHERS);
+    if (isOpen || this.#uplink === undefined || this.#uplink.congested) return position;
+    const { index, process } = this.#of(this.#active);
+    if (process.partitions.find("t", HOME)?.ready !== true) return position;
+    const dropped = index.horizonOf(HOME) - 1;
+    return dropped < 0 ? position : later(position, new Map([[HOME, dropped]]));
   }
 
   /** Who is live was told all that the object has had, or of a loss. */
@@ -211,6 +227,7 @@ export class VouchingWorld {
     const { position } = this.#object.replica;
     const open = [...this.#open.values()];
     this.#activate(who);
+    this.#isRepeating = position !== undefined;
     if (position !== undefined) this.#ask({ endpoint: PATH, id: UNASKED, from: new Map(position) });
     for (const ask of open) this.#ask(ask);
   }
@@ -219,6 +236,7 @@ export class VouchingWorld {
     if (this.#uplink !== undefined) this.#of(this.#active).process.watchList.shardLost(this.#uplink);
     this.#active = who % this.#origins.length;
     this.#answer = undefined;
+    this.#isRepeating = false;
     this.#uplink = new VouchingUplink();
     this.#of(who).process.watchList.shardConnected(this.#uplink);
   }
@@ -260,6 +278,7 @@ export class VouchingWorld {
     if (says?.ok && says.value.kind === "attached") {
       this.#answer = { attached: says.value.attached, frames: [] };
       this.#open.delete(says.value.attached.id);
+      if (says.value.attached.id === UNASKED) this.#isRepeating = false;
       this.#held.push(says.value.attached.verdict.position);
     } else this.#answer?.frames.push(frame);
     if (this.#answer !== undefined && this.#answer.frames.length >= this.#answer.attached.count) {

@@ -1,9 +1,10 @@
 /** An ask of an object that was put to several slices, and whether what they have said is enough: N5 and N6. */
 import type { Answer } from "../../../shared/core/answer.ts";
 import { type Attach, type Attached, encodeAttach } from "../../../shared/protocol/attach.ts";
-import { componentsOf, type Position, reaches } from "../../../shared/protocol/position.ts";
+import { componentsOf, NOTHING, type Position, reaches } from "../../../shared/protocol/position.ts";
 import { sliceOf } from "../../../shared/protocol/slice.ts";
 import type { Watch } from "../links/links.ts";
+import { speaksOfHome } from "./combine.ts";
 import { Held, type HeldBytes } from "./held.ts";
 import { Scatter } from "./scatter.ts";
 
@@ -49,7 +50,11 @@ export function suffices({ watch, ask }: ScatteredAsk, parts: Parts, count: numb
   const all = [...parts.values()];
   if (all.every(({ head }) => head.notHome)) return false;
   const { sent } = watch;
-  if (ask.from === undefined) return true;
+  // Who has nothing, and is told that nothing is missing, is told so of the home, too.
+  const isClaim = all.every(({ head }) => head.verdict.recovered === true);
+  if (ask.from?.size === 0 && isClaim && !all.some(speaksOfHome)) return false;
+  // It wants the latest update, which may be one that the link was sent of a slice that is missing now.
+  if (ask.from === undefined) return ofMissing(sent ?? NOTHING, parts, count).size === 0;
   // The first answer is to the object itself, whatever it has; what others name it need not have.
   if (sent === undefined) return ask.id === watch.asks.keys().next().value;
   // Of the slices that are missing nobody who asks may be ahead of the object, or behind it unless the answer moves them.

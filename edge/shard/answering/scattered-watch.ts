@@ -260,8 +260,7 @@ export class ScatteredWatch {
     const live = this.#close(scattered);
     if (ask.from === undefined) this.#slicing.unheard.note(watch, slicesWithout(parts, count));
     const unheard = ofMissing(watch.sent ?? NOTHING, parts, count);
-    // An object that has nothing goes on from where the link is, as those slices will when they come.
-    const missing = ask.from === undefined ? unheard : ofMissing(ask.from, parts, count);
+    const missing = ofMissing(ask.from ?? NOTHING, parts, count);
     raise(passed, unheard);
     this.#pass(combine(ask, parts, missing, passed), parts);
     // Their objects have more of these than was asked for.

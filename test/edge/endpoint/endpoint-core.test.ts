@@ -496,3 +496,78 @@ describe("hibernation", () => {
     expect(woken.subscribers).toBe(1);
   });
 });
+
+describe("who has nothing", () => {
+  /** An object that was answered so, and what it asks if somebody comes who has nothing. */
+  function asksFor(options: Parameters<typeof answer>[3]) {
+    const core = createCore();
+    subscribe(core);
+    const up = link(core);
+    core.linkMessage(up, answer("-", "e:5", [update(5)], options));
+    up.take();
+    const nobody = subscribe(core, "-");
+    return { core, up, nobody };
+  }
+
+  test("[R1] is served from a window that holds all of the key's home, without a question", () => {
+    const { up, nobody } = asksFor({});
+
+    expect(up.messages).toEqual([]);
+    expect(nobody.take()).toEqual([
+      { id: 0, ok: { position: "-", head: "e:5", recovered: true } },
+      update(5),
+    ]);
+  });
+
+  test("[R1] is asked for where the window holds another partition alone, and then served like that one", () => {
+    const { core, up, nobody } = asksFor({ elsewhere: true });
+    expect(up.take()).toEqual([{ attach: PATH, id: 2, from: "-" }]);
+
+    core.linkMessage(up, answer("-", "e:5", [update(5)], { id: 2, recovered: true, horizon: "e:0,h:0" }));
+
+    expect(nobody.take()).toMatchObject([{ ok: { position: "-", recovered: true } }, update(5)]);
+    const next = subscribe(core, "-");
+    expect(up.messages, "the window has learnt it").toEqual([]);
+    expect(next.take()).toMatchObject([{ ok: { position: "-", recovered: true } }, update(5)]);
+  });
+
+  test("[R1] [S3] is served by no answer to others that doesn't speak of the key's home", () => {
+    const core = createCore();
+    subscribe(core);
+    const nobody = subscribe(core, "-");
+    const up = link(core);
+    up.take();
+    core.linkMessage(up, answer("-", "e:5", [update(5)], { elsewhere: true }));
+
+    expect(nobody.messages).toEqual([]);
+    expect(up.take()).toEqual([{ attach: PATH, id: 2, from: "-" }]);
+    const refused = { id: 2, recovered: false, cause: "horizon", horizon: "e:0,h:3" } as const;
+    core.linkMessage(up, answer("h:7", "e:5,h:7", [update(5)], refused));
+    expect(nobody.take()).toMatchObject([{ ok: { recovered: false, cause: "horizon" } }, update(5)]);
+  });
+
+  test("[R1] is asked for once the next source says that it doesn't speak of the key's home", () => {
+    const { core, up } = asksFor({});
+    core.linkClosed(up, 1_006);
+    const next = link(core, 2);
+    expect(next.take()).toEqual([{ attach: PATH, id: 2, from: "e:5" }]);
+    core.linkMessage(next, answer("e:5", "e:5", [], { id: 2, recovered: true, elsewhere: true }));
+
+    expect(subscribe(core, "-").messages).toEqual([]);
+    expect(next.take()).toEqual([{ attach: PATH, id: 3, from: "-" }]);
+    expect(subscribe(core, "e:0").take()).toMatchObject([{ ok: { recovered: true } }, update(5)]);
+  });
+
+  test("[R1] is served without a question of a key without a record, too", () => {
+    const core = createCore();
+    subscribe(core);
+    const up = link(core);
+    core.linkMessage(up, answer("-", "-", [], { horizon: "e:0" }));
+    up.take();
+
+    expect(subscribe(core, "-").take()).toEqual([
+      { id: 0, ok: { position: "-", head: "-", recovered: true } },
+    ]);
+    expect(up.messages).toEqual([]);
+  });
+});

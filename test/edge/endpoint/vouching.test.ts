@@ -108,6 +108,21 @@ const ONCE_WRONG: [History, VouchingOptions][] = [
       memories: [FORGETS],
     },
   ],
+  // A window that held all of one partition said to who had nothing that all was there, and the home's record had been dropped.
+  [
+    [
+      [{ kind: "write", epoch: 1, other: false, times: 1 }, NONE],
+      [{ kind: "write", epoch: 0, other: false, times: 1 }, NONE],
+      [{ kind: "read", who: 0, times: 20 }, NONE],
+      [{ kind: "drop", who: 0, epoch: 0, keep: 0 }, NONE],
+      [{ kind: "attach", who: 0 }, NONE],
+    ],
+    {
+      window: { updates: 5, ageMs: 60_000, bytes: 10_000 },
+      stream: { start: "earliest", compacted: false },
+      memories: [FORGETS],
+    },
+  ],
 ];
 
 test(

@@ -244,6 +244,35 @@ describe("an attach from a position", () => {
   });
 });
 
+describe("a key's home", () => {
+  /** Whether the answer says that it doesn't speak of it. */
+  const elsewhere = (from?: string) =>
+    shard.answerTo(A, from === undefined ? undefined : at(from))?.attached.elsewhere === true;
+
+  test("[U5] is spoken of where the key is known there, or nowhere: in ordinary use always", () => {
+    fill([0, "b"]);
+    expect([elsewhere(), elsewhere("-"), elsewhere("x:0")]).toEqual([false, false, false]);
+
+    origin.read(0, "x", record(1, "a", "1"));
+    expect([elsewhere(), elsewhere("-"), elsewhere("x:1")]).toEqual([false, false, false]);
+  });
+
+  test("[U5] is not where the key is known in another partition only, unless that nothing was there is proved", () => {
+    fill([0, "b"]);
+    origin.read(1, "y", record(0, "a", "1"));
+    expect([elsewhere(), elsewhere("y:0"), elsewhere("-")]).toEqual([true, false, false]);
+
+    origin.history.drop("t", 0, 1, false);
+    expect([elsewhere(), elsewhere("y:0"), elsewhere("-"), elsewhere("x:0")]).toEqual([
+      true,
+      true,
+      true,
+      false,
+    ]);
+    expect(answer("-")).toMatchObject({ recovered: false, cause: "horizon" });
+  });
+});
+
 describe("what must wait", () => {
   test("[R5] a topic that hasn't been described; one that doesn't exist has no records", () => {
     expect(answer()).toBe("waiting");
@@ -252,6 +281,7 @@ describe("what must wait", () => {
     expect(answer()).toMatchObject({ position: "-", offsets: [] });
     expect(answer("-")).toMatchObject({ recovered: true, offsets: [] });
     expect(answer("x:1")).toMatchObject({ recovered: false, cause: "epoch" });
+    expect(shard.answerTo(A, NOTHING)?.attached.elsewhere, "there is no home").toBeUndefined();
   });
 
   test("[R5] without a proof, until the partitions of the key are ready; no other partition matters", () => {

@@ -15,7 +15,7 @@ const at = (...components: [string, number][]): Position => new Map(components);
 
 /** Floor a:3, updates a:5 and a:9. */
 function known(changed: Partial<Known> = {}): Known {
-  const window = new Window({ updates: 10, ageMs: 1_000, bytes: 10_000 }, at(["a", 3]));
+  const window = new Window({ updates: 10, ageMs: 1_000, bytes: 10_000 }, at(["a", 3]), true);
   window.push({ frame: frame("a:5", 3), epoch: "a", offset: 5 }, 0);
   window.push({ frame: frame("a:9", 5), epoch: "a", offset: 9 }, 0);
   return { position: at(["a", 9]), window, latest: latest(frame("a:9", 5)), ...changed };
@@ -75,7 +75,7 @@ describe("[R1] with from", () => {
   });
 
   test("an epoch in which nothing had been received counts from its beginning, if the window does", () => {
-    const window = new Window({ updates: 10, ageMs: 1_000, bytes: 10_000 }, at(["a", 3], ["b", -1]));
+    const window = new Window({ updates: 10, ageMs: 1_000, bytes: 10_000 }, at(["a", 3], ["b", -1]), true);
     window.push({ frame: frame("c:7"), epoch: "c", offset: 7 }, 0);
     const position = at(["a", 3], ["c", 7]);
 

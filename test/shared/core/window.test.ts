@@ -17,7 +17,7 @@ const at = (...components: [string, number][]): Position => new Map(components);
 
 describe("bounds", () => {
   test("more updates than allowed: the oldest go, and the floor moves to the last one that went", () => {
-    const window = new Window(limits({ updates: 2 }), at(["e.0", -1]));
+    const window = new Window(limits({ updates: 2 }), at(["e.0", -1]), true);
 
     for (const offset of [3, 5, 8]) window.push(kept(offset), 0);
 
@@ -26,7 +26,7 @@ describe("bounds", () => {
   });
 
   test("more bytes than allowed: the oldest go until it fits", () => {
-    const window = new Window(limits({ bytes: 25 }), at(["e.0", -1]));
+    const window = new Window(limits({ bytes: 25 }), at(["e.0", -1]), true);
 
     for (const offset of [1, 2, 3]) window.push(kept(offset), 0);
 
@@ -35,7 +35,7 @@ describe("bounds", () => {
   });
 
   test("an update larger than the bound leaves the window empty, and its floor at that update", () => {
-    const window = new Window(limits({ bytes: 25 }), at(["e.0", -1]));
+    const window = new Window(limits({ bytes: 25 }), at(["e.0", -1]), true);
 
     window.push(kept(1), 0);
     window.push(kept(2, 26), 0);
@@ -45,7 +45,7 @@ describe("bounds", () => {
   });
 
   test("what is older than allowed goes when the window is looked at, without a new update", () => {
-    const window = new Window(limits({ ageMs: 1_000 }), at(["e.0", -1]));
+    const window = new Window(limits({ ageMs: 1_000 }), at(["e.0", -1]), true);
     window.push(kept(1), 0);
     window.push(kept(2), 500);
 
@@ -58,7 +58,7 @@ describe("bounds", () => {
 });
 
 test("an answer that leads up to the floor makes the window reach further back, within the bounds", () => {
-  const window = new Window(limits({ updates: 4 }), at(["e.0", 10]));
+  const window = new Window(limits({ updates: 4 }), at(["e.0", 10]), true);
   window.push(kept(12), 0);
   window.push(kept(14), 0);
 
@@ -92,6 +92,7 @@ test("[R1] whatever is pushed and dropped, everything after a position that it c
             ["a", -1],
             ["b", -1],
           ]),
+          true,
         );
         const all: (Kept & { at: number })[] = [];
         const ends = new Map<string, number>();
@@ -126,4 +127,21 @@ test("[R1] whatever is pushed and dropped, everything after a position that it c
       },
     ),
   );
+});
+
+test("[R1] who has nothing is covered only while the key's home is among the floors", () => {
+  const elsewhere = new Window(limits({}), at(["e.1", -1]), false);
+  expect(elsewhere.covers(at())).toBe(false);
+  expect(elsewhere.covers(at(["e.1", 3]))).toBe(true);
+
+  elsewhere.foundHome(at(["e.0", 0], ["e.1", 0]));
+  expect(elsewhere.covers(at()), "of the home nothing is vouched for").toBe(false);
+  elsewhere.begin("e.0", -1);
+  elsewhere.foundHome(at(["e.0", 0], ["e.1", 0]));
+  expect(elsewhere.covers(at())).toBe(true);
+
+  elsewhere.confine(at(["e.0", 3], ["e.1", 3]));
+  expect(elsewhere.covers(at()), "no floor was taken away").toBe(true);
+  elsewhere.confine(at(["e.1", 3]));
+  expect(elsewhere.covers(at()), "the home's was").toBe(false);
 });

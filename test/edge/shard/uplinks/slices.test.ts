@@ -33,11 +33,12 @@ interface Said {
   readonly recovered?: boolean;
   readonly frames?: readonly string[];
   readonly notHome?: boolean;
+  readonly elsewhere?: boolean;
 }
 
 /** What an origin answers, as its items. */
 function answer({ id = 1, from = "-", to = from, head = to, frames = [], ...rest }: Said): string[] {
-  const { recovered, notHome } = rest;
+  const { recovered, notHome, elsewhere } = rest;
   const cause = recovered === false ? ("horizon" as const) : undefined;
   const verdict = { position: at(from), head: at(head), recovered, cause };
   const attached = {
@@ -48,6 +49,7 @@ function answer({ id = 1, from = "-", to = from, head = to, frames = [], ...rest
     horizon: NOTHING,
     count: frames.length,
     notHome,
+    elsewhere,
   };
   return [encodeAttached(attached), ...frames];
 }
@@ -287,6 +289,73 @@ describe("a slice that can't answer", () => {
     expect(down.take()).toEqual([{ waiting: A, id: 2 }]);
     say(one, update("t.0:8", 5));
     expect(down.take(), "who is live isn't delayed").toEqual([update("t.0:8", 5)]);
+  });
+
+  test("[N6] who has nothing is told that nothing is missing only by the slice of the key's home, too", async () => {
+    const down = await live();
+    shard.core.uplinkClosed(two);
+    ask(down, 2, "-");
+    const frames = [update("t.0:5")];
+    const said = { to: "t.0:5", recovered: true, frames };
+    say(one, ...answer({ id: 2, elsewhere: true, ...said }));
+    expect(down.take()).toEqual([{ waiting: A, id: 2 }]);
+
+    ask(down, 3, "-");
+    say(one, ...answer({ id: 3, ...said }));
+    expect(down.take().slice(0, 1)).toEqual([
+      attached({ id: 3, position: "-", head: "t.0:5", to: "t.0:5", recovered: true, count: 1 }),
+    ]);
+  });
+
+  test("[N5] an answer speaks of the key's home if a part does", async () => {
+    const down = await object("t.0:5,t.1:3");
+    say(one, ...answer({ from: "t.0:5", recovered: true, elsewhere: true }));
+    say(two, ...answer({ from: "t.1:3", recovered: true }));
+    const position = "t.0:5,t.1:3";
+    expect(down.take()).toEqual([
+      attached({ id: 1, position, head: position, to: position, recovered: true, count: 0 }),
+    ]);
+
+    ask(down, 2, "t.0:5");
+    say(one, ...answer({ id: 2, from: "t.0:5", recovered: true, elsewhere: true }));
+    say(two, ...answer({ id: 2, recovered: true, notHome: true }));
+    expect(down.take()).toMatchObject([{ id: 2, elsewhere: true }]);
+  });
+
+  test("[N6] the latest update is waited for if the link was sent something of that slice, whatever others have", async () => {
+    const down = await live();
+    say(two, update("t.1:0"));
+    shard.core.uplinkClosed(two);
+    down.take();
+    ask(down, 2);
+    say(one, ...answer({ id: 2, from: "t.0:3", to: "t.0:5", frames: [update("t.0:5", 3)] }));
+    expect(down.take()).toEqual([{ waiting: A, id: 2 }]);
+
+    const back = shard.connect("two", { slice: "2/2" });
+    expect(back.take().slice(1)).toMatchObject([
+      { attach: A, id: 0, from: "t.0:5,t.1:0" },
+      { attach: A, id: 2 },
+    ]);
+    const frames = [update("t.1:0")];
+    say(
+      back,
+      ...answer({ id: 0, from: "t.1:0", recovered: true }),
+      ...answer({ id: 2, to: "t.1:0", frames }),
+    );
+    say(one, ...answer({ id: 2, from: "t.0:3", to: "t.0:5", frames: [update("t.0:5", 3)] }));
+
+    expect(down.take().slice(0, 1)).toMatchObject([
+      { id: 2, position: "t.0:3", to: "t.0:5,t.1:0", count: 2 },
+    ]);
+  });
+
+  test("[N6] the latest update is not waited for if the link was never sent anything of that slice", async () => {
+    const down = await live();
+    shard.core.uplinkClosed(two);
+    ask(down, 2);
+    say(one, ...answer({ id: 2, from: "t.0:3", to: "t.0:5", frames: [update("t.0:5", 3)] }));
+
+    expect(down.take().slice(0, 1)).toMatchObject([{ id: 2, position: "t.0:3", to: "t.0:5", count: 1 }]);
   });
 
   test("[N6] one that waits for its own partitions keeps nobody from an answer that others have", async () => {

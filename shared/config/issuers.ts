@@ -68,9 +68,12 @@ export type IssuersResult =
   | { readonly ok: true; readonly issuers: readonly IssuerSettings[] }
   | { readonly ok: false; readonly problem: string };
 
-/** An empty text means none. No secret is shown in a problem. */
-export function readIssuers(text: string | undefined): IssuersResult {
-  if (text === undefined || text.trim() === "") return { ok: true, issuers: [] };
+/**
+ * An empty text means none, and so does null, which is what workerd has for a secret that isn't set. No secret is shown in a
+ * problem.
+ */
+export function readIssuers(text: string | null | undefined): IssuersResult {
+  if (!text?.trim()) return { ok: true, issuers: [] };
   let json: unknown;
   try {
     json = JSON.parse(text);

@@ -24,6 +24,10 @@ async function subscribe(path: string, token: string): Promise<RawSubscriber> {
     Authorization: `Bearer ${token}`,
   });
   await subscriber.verdict();
+  // As S11 says: a close is heard at once then.
+  subscriber.send('{"ping":1}');
+  await subscriber.until(({ others }) => others.length > 0, "a pong");
+  subscriber.others.length = 0;
   return subscriber;
 }
 

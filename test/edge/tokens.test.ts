@@ -27,6 +27,10 @@ const endOf = (token: string) => Number(decodeJwt(token).exp);
 async function subscribe(path: string, token: string): Promise<RawSubscriber> {
   const subscriber = new RawSubscriber(`${edge.wsUrl}${path}`, { Authorization: `Bearer ${token}` });
   await subscriber.verdict();
+  // As S11 says: a close is heard at once then.
+  subscriber.send('{"ping":1}');
+  await subscriber.until(({ others }) => others.length > 0, "a pong");
+  subscriber.others.length = 0;
   return subscriber;
 }
 

@@ -82,7 +82,7 @@ describe("a subscriber's socket", () => {
     ["a token whose end is no time", { iss: "i", sub: "s", iat: 1, until: "never" }],
   ])("[A8] with %s on it follows nothing: nobody knows until when it may", (_, holder) => {
     const socket = new FakeSocket();
-    const paths = { "/t/a": { kind: "live", id: 0 } };
+    const paths = [["/t/a", { kind: "live", id: 0 }]];
     socket.serializeAttachment({ kind: "subscriber", paths, holder });
 
     expect(loadSubscriber(socket)).toBeUndefined();
@@ -90,10 +90,10 @@ describe("a subscriber's socket", () => {
 
   test.each([
     ["nothing", null],
-    ["what a later version wrote", { kind: "subscriber", paths: { "/t/a": { kind: "floating", id: 0 } } }],
+    ["what a later version wrote", { kind: "subscriber", paths: [["/t/a", { kind: "floating", id: 0 }]] }],
     [
       "no position",
-      { kind: "subscriber", paths: { "/t/a": { kind: "lagging", id: 0, from: "?", since: 1 } } },
+      { kind: "subscriber", paths: [["/t/a", { kind: "lagging", id: 0, from: "?", since: 1 }]] },
     ],
   ])("with %s on it follows nothing", (_, attachment) => {
     const socket = new FakeSocket();

@@ -7,7 +7,7 @@ import type { FakeSocket } from "../../support/fake-socket.ts";
 import { TokenWorld } from "../../support/token-world.ts";
 
 const SEEDS = 1_000;
-const STEPS = 120;
+const STEPS = 80;
 /** How far the clock may be off, either way. */
 const OFF_MS = 1_000;
 /** Of a token: longer than it is told before that, twice what the clock may jump. */

@@ -26,6 +26,8 @@ export type Identified =
       readonly message: string;
     };
 
+const NONE = { kind: "none" } as const;
+
 export class Access {
   readonly rules: CredentialRules;
   readonly #issuers: readonly Issuer[];
@@ -41,8 +43,9 @@ export class Access {
   }
 
   async identify(headers: Headers, upgrade: boolean): Promise<Identified> {
-    const credentials = credentialsOf({ headers, upgrade }, this.rules);
     const { tokensCount } = this;
+    // Where nobody may issue tokens what is brought is somebody else's: a proxy's before the edge, say.
+    const credentials = tokensCount ? credentialsOf({ headers, upgrade }, this.rules) : NONE;
     if (credentials.kind === "none")
       return { ok: true, known: { principal: PUBLIC, grants: undefined, tokensCount } };
     if (credentials.kind === "malformed")

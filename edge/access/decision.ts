@@ -1,10 +1,11 @@
 /**
  * Who may do what with an endpoint: what its stream says, and what the token does. Pure.
  *
- * Where issuers are configured, an anonymous request is told the same of a topic that isn't exposed as of one that is for
- * tokens, and so is a token that may not know of a topic: or names of topics could be found out by trying.
+ * Where there are issuers, and streams that not all may know of, an anonymous request is told the same of a topic that isn't
+ * exposed as of one that is for tokens, and so is a token that may not know of a topic: or names of topics could be found
+ * out by trying.
  */
-import type { Stream } from "../../shared/config/streams.ts";
+import type { Stream, Streams } from "../../shared/config/streams.ts";
 import type { Address } from "../../shared/protocol/address.ts";
 import type { ErrorCode } from "../../shared/protocol/codes.ts";
 import { type Grants, may } from "./grants.ts";
@@ -24,11 +25,12 @@ export type Decision =
   | { readonly ok: false; readonly code: DecisionCode; readonly message: string };
 
 /** Reading: a GET, or a subscribe. */
-export function mayRead(stream: Stream | undefined, address: Address, asker: Asker): Decision {
+export function mayRead(streams: Streams, address: Address, asker: Asker): Decision {
+  const stream = streams.get(address.topic);
   if (stream?.subscribe === "public") return { ok: true };
   const { grants } = asker;
   if (grants === undefined) {
-    const isSecret = asker.tokensCount || stream?.subscribe === "token";
+    const isSecret = (asker.tokensCount && streams.hidesSome) || stream?.subscribe === "token";
     return isSecret
       ? refused("no_token", "no such topic is public: without a token nothing more is told")
       : UNKNOWN;

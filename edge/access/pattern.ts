@@ -118,7 +118,8 @@ function problemOf(text: string, prefix: boolean): string | undefined {
   if (text === "") return prefix ? undefined : "the empty key is written as $";
   // What begins like the special spelling of a key can't be told from that key.
   if (prefix && text[0] === "$") return "nothing begins with $";
-  const parsed = parseAddress(`/t/${text.replace(new RegExp(CLAIM, "g"), "x")}`);
+  // A beginning has no special spelling, whatever it is.
+  const parsed = parseAddress(`/t/${prefix ? "_" : ""}${text.replace(new RegExp(CLAIM, "g"), "x")}`);
   if (!parsed.ok)
     return parsed.code === "key_too_long" ? "a key has at most 1,024 bytes" : "a pattern holds a malformed %";
   return parsed.canonical ? undefined : "a pattern is written as the canonical path of what it names";

@@ -42,7 +42,7 @@ export type TokenResult =
 
 export const TOKEN_LIMITS = {
   bytes: 4_096,
-  /** How far the clocks of issuer and edge may be apart. */
+  /** How far an issuer's clock may be ahead of the edge's: for the time from which a token is valid. */
   toleranceSeconds: 30,
   /** How deep objects and lists of a token may be in one another. */
   depth: 8,
@@ -121,7 +121,8 @@ function timesOf(
   if (!isTime(exp)) return invalid("it has no exp, which is a number of seconds");
   if (!isTime(iat)) return invalid("it has no iat, which is a number of seconds");
   if (nbf !== undefined && !isTime(nbf)) return invalid("its nbf is no number of seconds");
-  if (exp <= now - TOKEN_LIMITS.toleranceSeconds) return refused("expired", "it has expired");
+  // A token's end is one moment, for all that look at it later too.
+  if (exp <= now) return refused("expired", "it has expired");
   if (Math.max(iat, nbf ?? iat) > now + TOKEN_LIMITS.toleranceSeconds)
     return refused("not_yet_valid", "it isn't valid yet");
   if (exp - iat > lifetimeSeconds) return invalid(`it is valid for longer than ${lifetimeSeconds} s`);

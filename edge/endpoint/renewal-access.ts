@@ -3,7 +3,7 @@ import { parseAddress } from "../../shared/protocol/address.ts";
 import { accessOf, principalOf } from "../access/access.ts";
 import { mayRead } from "../access/decision.ts";
 import type { Env } from "../env.ts";
-import { streamOf } from "../exposed.ts";
+import { requireStreams } from "../exposed.ts";
 import { holderOf } from "./holder.ts";
 import type { Verified } from "./renewals.ts";
 
@@ -15,6 +15,6 @@ export async function verifyRenewal(env: Env, path: string, token: string): Prom
   const { bearer } = result;
   const parsed = parseAddress(path);
   const asker = { grants: bearer.grants, tokensCount: access.tokensCount };
-  const allows = parsed.ok && mayRead(streamOf(path), parsed.address, asker).ok;
+  const allows = parsed.ok && mayRead(requireStreams(), parsed.address, asker).ok;
   return { ok: true, holder: await holderOf(principalOf(bearer), Date.now()), allows };
 }

@@ -99,9 +99,9 @@ type RefusedCode =
 function targetOf(url: URL, asker: Asker): Target {
   const parsed = parseAddress(url.pathname);
   if (!parsed.ok) return { kind: "refused", code: parsed.code, message: PROBLEMS[parsed.code] };
-  const { topic, path } = parsed.address;
+  const { path } = parsed.address;
   if (!parsed.canonical) return { kind: "elsewhere", path };
-  const decision = mayRead(requireStreams().get(topic), parsed.address, asker);
+  const decision = mayRead(requireStreams(), parsed.address, asker);
   return decision.ok ? { kind: "endpoint", path } : { ...decision, kind: "refused" };
 }
 

@@ -152,6 +152,11 @@ export class Streams {
     return this.all.filter(({ topic }) => !isPattern(topic));
   }
 
+  /** Whether there are any that not everybody may know of. */
+  get hidesSome(): boolean {
+    return this.all.some(({ discover }) => discover !== "public");
+  }
+
   get hasPatterns(): boolean {
     return this.#patterns.length > 0;
   }

@@ -2,11 +2,19 @@
 import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
+import type { EmbeddedLog } from "../../origin/embedded/log.ts";
 import { CLOSE, mayReconnect, TOKEN_CLOSES } from "../../shared/protocol/codes.ts";
 import { Deployment, utf8 } from "../support/deployment.ts";
 import { AUTH_ISSUERS, type TokenOf, tokenOf } from "../support/tokens.ts";
 
 let edge: Deployment;
+
+/** What is in the log before anything is read. */
+const written =
+  (...topics: string[]) =>
+  (log: EmbeddedLog) => {
+    for (const topic of topics) log.append(topic, [{ key: utf8("a"), value: utf8(`{"of":"${topic}"}`) }]);
+  };
 
 beforeAll(async () => {
   edge = await Deployment.start({
@@ -17,9 +25,8 @@ beforeAll(async () => {
       off: { stream: { subscribe: "nobody" } },
     },
     edgeEnv: { AUTH_ISSUERS },
+    before: written("open", "closed", "known", "off"),
   });
-  for (const topic of ["open", "closed", "known", "off"])
-    edge.produce(topic, [{ key: utf8("a"), value: utf8(`{"of":"${topic}"}`) }]);
 });
 afterAll(() => edge.stop());
 
@@ -167,9 +174,8 @@ describe("[T5] where pages are listed", () => {
     listed = await Deployment.start({
       topics: { open: {}, closed: { stream: { subscribe: "token" } } },
       edgeEnv: { AUTH_ISSUERS, WEB_ORIGINS: PAGE, AUTH_COOKIE: "session" },
+      before: written("open", "closed"),
     });
-    for (const topic of ["open", "closed"])
-      listed.produce(topic, [{ key: utf8("a"), value: utf8(`{"of":"${topic}"}`) }]);
   });
   afterAll(() => listed.stop());
 

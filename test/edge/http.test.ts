@@ -306,7 +306,7 @@ describe("requests", () => {
 
     expect(preflight.status).toBe(204);
     expect(preflight.headers["access-control-allow-origin"]).toBe("*");
-    expect(preflight.headers["access-control-allow-headers"]).toBe("If-None-Match");
+    expect(preflight.headers["access-control-allow-headers"]).toBe("Authorization,If-None-Match");
     expect(String(answer.headers["access-control-expose-headers"]).split(",")).toEqual([
       "ETag",
       "Distributary-Timestamp",
@@ -457,6 +457,7 @@ describe("requests", () => {
     expect(streams.find(({ topic }) => topic === "quotes")).toEqual({
       topic: "quotes",
       title: expect.any(String),
+      subscribe: "public",
       window: { updates: 100, seconds: 3_600 },
     });
   });

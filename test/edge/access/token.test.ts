@@ -98,7 +98,7 @@ describe("a token of an issuer", () => {
     ["a typ", withHeader({ typ: "at+JWT" })],
     ["several audiences", withClaims({ aud: ["somebody", "other"] })],
     ["clocks 30 s apart, before", withClaims({ iat: NOW + 30, nbf: NOW + 30 })],
-    ["clocks 29 s apart, after", withClaims({ iat: NOW - 600, exp: NOW - 29 })],
+    ["a second to go", withClaims({ iat: NOW - 600, exp: NOW + 1 })],
     ["claims that nobody here knows", withClaims({ email: "a@b", roles: ["x"], address: { city: "y" } })],
   ])("is accepted with %s", async (_, token) => {
     const { list } = await issuers();
@@ -280,7 +280,7 @@ const BEFORE_A_KEY: readonly [string, string | Token, TokenFault][] = [
   ["has no beginning", withClaims({ iat: undefined }), "invalid_token"],
   ["begins by a text", withClaims({ iat: "now" }), "invalid_token"],
   ["has an nbf that is null", withClaims({ nbf: null }), "invalid_token"],
-  ["has expired", withClaims({ iat: NOW - 600, exp: NOW - 30 }), "expired"],
+  ["has expired", withClaims({ iat: NOW - 600, exp: NOW }), "expired"],
   ["was issued in the future", withClaims({ iat: NOW + 31 }), "not_yet_valid"],
   ["isn't valid yet", withClaims({ nbf: NOW + 31 }), "not_yet_valid"],
   ["is valid for ten years", withClaims({ exp: NOW + 10 * 365 * 86_400 }), "invalid_token"],

@@ -312,6 +312,7 @@ describe("requests", () => {
       "Distributary-Timestamp",
       "Distributary-Headers-Omitted",
       "Retry-After",
+      "WWW-Authenticate",
     ]);
   });
 

@@ -44,13 +44,16 @@ describe("the bindings of raw workerd", () => {
   const config = workerdConfig(edge, { ...settings, vars: { OPERATIONS: "off" } });
   const [{ STORING, ...bindings } = {}, ofShards] = bindingsOf(config);
 
-  test("are those of wrangler.toml, and OPERATIONS", () => {
+  test("are those of wrangler.toml, OPERATIONS, and secrets that may be unset", () => {
     const toml = wranglerToml() as {
       vars: Record<string, string>;
       secrets: { required: string[] };
       durable_objects: { bindings: { name: string; class_name: string }[] };
     };
-    const expected: Record<string, string> = { OPERATIONS: "text off" };
+    const expected: Record<string, string> = {
+      OPERATIONS: "text off",
+      AUTH_ISSUERS: "fromEnvironment AUTH_ISSUERS",
+    };
     for (const { name, class_name } of toml.durable_objects.bindings)
       expected[name] = `durableObjectNamespace ${class_name}`;
     for (const [name, value] of Object.entries(toml.vars)) expected[name] = `text ${value}`;
@@ -99,15 +102,15 @@ test("every text reaches the Worker as it is: quotes, backslashes, control chara
     join(folder, "workerd.capnp"),
     workerdConfig(edge, { ...settings, port, module: join(folder, "worker.js"), storage, vars: {} }),
   );
-  const UPLINK_KEYS = `k:"\\$ecret`;
+  const secrets = { UPLINK_KEYS: `k:"\\$ecret`, AUTH_ISSUERS: '[{"issuer":"\\n"}]' };
   const said: string[] = [];
-  const workerd = runWorkerd(join(folder, "workerd.capnp"), { UPLINK_KEYS }, (line) => said.push(line));
+  const workerd = runWorkerd(join(folder, "workerd.capnp"), secrets, (line) => said.push(line));
   onTestFinished(() => workerd.stop());
   await Promise.race([workerd.listening, workerd.ended.then(() => expect(said).toEqual([]))]);
 
   const env = await (await fetch(`http://127.0.0.1:${port}/`)).json();
 
-  expect(env).toEqual({ ...vars, UPLINK_KEYS });
+  expect(env).toEqual({ ...vars, ...secrets });
 });
 
 describe("a wrangler.toml that would run otherwise here than deployed is refused", () => {

@@ -14,7 +14,7 @@ import { PING, PONG } from "../../shared/protocol/subscriber.ts";
 import type { Env } from "../env.ts";
 import { streamOf } from "../exposed.ts";
 import { errorResponse, internalError, logProblem } from "../http/answers.ts";
-import { endpointObject } from "../identity.ts";
+import { endpointObject } from "../object-identity.ts";
 import { count } from "../operations.ts";
 import { closeCode, closeQuietly } from "../peer.ts";
 import { type ObjectRequest, readObjectRequest, requireShards, shardStub } from "../routing.ts";

@@ -154,7 +154,7 @@ export function exposureFindings(facts: EdgeFacts, streams: Streams): Finding[] 
 
 const LISTED = 10;
 
-export function listOf(names: readonly string[]): string {
+function listOf(names: readonly string[]): string {
   const shown = names.slice(0, LISTED).join(", ");
   return names.length > LISTED ? `${shown} and ${names.length - LISTED} more` : shown;
 }

@@ -4,6 +4,7 @@
  */
 import type { ErrorCode } from "../../shared/protocol/codes.ts";
 import type { TokenFault } from "../access/token.ts";
+import { OVER } from "../principal.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { type Holder, isSamePrincipal } from "./holder.ts";
 
@@ -84,14 +85,14 @@ export type Judged =
   | { readonly kind: "ends" }
   | { readonly kind: "taken"; readonly holder: Holder };
 
-/** What becomes of a token that is to follow `held`. One that is refused changes nothing. */
-export function judge(held: Holder, verified: Verified, now: number): Judged {
+/** What becomes of a token that is to follow `before`. One that is refused changes nothing. */
+export function judge(before: Holder, verified: Verified, now: number): Judged {
   if (!verified.ok) return { kind: "refused", code: verified.code, message: verified.message };
   const { holder, allows } = verified;
-  if (!isSamePrincipal(held, holder)) {
+  if (!isSamePrincipal(before, holder)) {
     const message = "the token is of another issuer or subject; dial with it";
     return { kind: "refused", code: "forbidden", message };
   }
-  if (now >= holder.until) return { kind: "refused", code: "expired", message: "the token has expired" };
+  if (now >= holder.until) return { kind: "refused", ...OVER };
   return allows ? { kind: "taken", holder } : { kind: "ends" };
 }

@@ -10,6 +10,7 @@ import {
   encodeRateLimited,
   encodeRenewed,
 } from "../../shared/protocol/subscriber.ts";
+import { OVER } from "../principal.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { Bearers } from "./bearers.ts";
 import { type Holder, isSameToken } from "./holder.ts";
@@ -29,7 +30,6 @@ export interface TokensPorts<S> extends RenewalsPorts {
 
 /** While one is looked at, another one may be sent so much later. */
 const RENEW_AGAIN_MS = TIME_LIMITS.renewalMs;
-const EXPIRED = { code: "expired", message: "the token has expired" } as const;
 const TOO_MANY = {
   code: "overloaded",
   message: "the token's subject has as many subscribers here as it may",
@@ -62,7 +62,7 @@ export class Tokens<S> {
 
   /** Why one more socket can't be accepted. */
   refusalOf(holder: Holder): { readonly code: ErrorCode; readonly message: string } | undefined {
-    if (this.#ports.wall() >= holder.until) return EXPIRED;
+    if (this.#ports.wall() >= holder.until) return OVER;
     return this.#bearers.like(holder) >= this.#perPrincipal ? TOO_MANY : undefined;
   }
 
@@ -107,13 +107,13 @@ export class Tokens<S> {
 
   #renewed(socket: S, id: number, verified: Verified): void {
     this.keepTime();
-    const held = this.#bearers.of(socket);
-    if (held !== undefined) this.#take(socket, id, held, verified);
+    const before = this.#bearers.of(socket);
+    if (before !== undefined) this.#take(socket, id, before, verified);
     this.#ports.settle();
   }
 
-  #take(socket: S, id: number, held: Holder, verified: Verified): void {
-    const judged = judge(held, verified, this.#ports.wall());
+  #take(socket: S, id: number, before: Holder, verified: Verified): void {
+    const judged = judge(before, verified, this.#ports.wall());
     switch (judged.kind) {
       case "refused":
         this.#ports.send(socket, encodeError(id, judged.code, judged.message));
@@ -123,7 +123,7 @@ export class Tokens<S> {
         this.#ports.close(socket, "forbidden");
         return;
       case "taken":
-        if (!isSameToken(held, judged.holder)) {
+        if (!isSameToken(before, judged.holder)) {
           this.#bearers.set(socket, judged.holder);
           this.#ports.keep(socket);
         }

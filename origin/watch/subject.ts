@@ -160,7 +160,7 @@ function oldestIn({ horizon, deletedTo, checkpoint, tail }: PartitionView, isLat
 }
 
 /** Whether an answer that speaks of these doesn't speak of the key's home (U5). Without partitions there is none to speak of. */
-export function isElsewhere(
+export function isWithoutHome(
   ports: SubjectPorts,
   { endpoint }: Subject,
   views: readonly PartitionView[],

@@ -70,8 +70,9 @@ export class EndpointCore {
     this.#ports = ports;
     this.#shard = shard;
     this.#spending = new Spending(limits);
-    this.#tokens = new Tokens(path, limits.perPrincipal, {
+    this.#tokens = new Tokens(limits.perPrincipal, {
       wall: () => ports.wall(),
+      follows: () => [path],
       after: (ms, run) => ports.after(ms, run),
       verify: (token) => ports.verify(token),
       log: (problem) => ports.log(problem),

@@ -19,6 +19,8 @@ import { judge, Renewals, type RenewalsPorts, type Verified } from "./renewals.t
 export interface TokensPorts<S> extends RenewalsPorts {
   /** Milliseconds since 1970, as the machine has it: tokens name dates. It may be set back. */
   wall(): number;
+  /** The paths that a socket follows. */
+  follows(socket: S): readonly string[];
   send(socket: S, frame: string): void;
   /** By whose token a socket is there has changed, or that it was told. */
   keep(socket: S): void;
@@ -36,14 +38,12 @@ const TOO_MANY = {
 } as const;
 
 export class Tokens<S> {
-  readonly #path: string;
   readonly #perPrincipal: number;
   readonly #ports: TokensPorts<S>;
   readonly #bearers = new Bearers<S>();
   readonly #renewals: Renewals<S>;
 
-  constructor(path: string, perPrincipal: number, ports: TokensPorts<S>) {
-    this.#path = path;
+  constructor(perPrincipal: number, ports: TokensPorts<S>) {
     this.#perPrincipal = perPrincipal;
     this.#ports = ports;
     this.#renewals = new Renewals(ports, (socket, id, verified) => this.#renewed(socket, id, verified));
@@ -113,13 +113,16 @@ export class Tokens<S> {
   }
 
   #take(socket: S, id: number, before: Holder, verified: Verified): void {
-    const judged = judge(before, verified, this.#ports.wall());
+    const judged = judge(before, verified, this.#ports.follows(socket), this.#ports.wall());
     switch (judged.kind) {
       case "refused":
         this.#ports.send(socket, encodeError(id, judged.code, judged.message));
         return;
       case "ends":
-        this.#ports.send(socket, encodeEnd(this.#path, "forbidden", "the new token doesn't allow this path"));
+        this.#ports.send(
+          socket,
+          encodeEnd(judged.path, "forbidden", "the new token doesn't allow this path"),
+        );
         this.#ports.close(socket, "forbidden");
         return;
       case "taken":

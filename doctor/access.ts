@@ -99,7 +99,7 @@ const WHAT_TO_DO: Record<TokenFault | "unavailable", string> = {
   unavailable: "see what is wrong with its issuer, above",
 };
 
-export function tokenFinding(result: TokenResult, issuers: readonly Issuer[], now: number): Finding {
+function tokenFinding(result: TokenResult, issuers: readonly Issuer[], now: number): Finding {
   const what = "token";
   if (!result.ok) {
     const { fault, problem } = result;
@@ -117,7 +117,7 @@ export function tokenFinding(result: TokenResult, issuers: readonly Issuer[], no
   const rights = [
     subscribe.length === 0 ? "reads only what is public" : `reads ${subscribe.join(", ")}`,
     ...(discover.length === 0 ? [] : [`may know of ${discover.join(", ")}`]),
-    ...(grants.admin ? ["may revoke tokens of its issuer"] : []),
+    ...(grants.admin ? ["has the claim admin, which nothing asks for yet"] : []),
   ];
   return ok(what, `is accepted: ${subject} of ${issuer}, for ${minutes} min more; ${rights.join("; ")}`);
 }

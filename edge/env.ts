@@ -2,7 +2,7 @@
  * Bindings of the Worker and its objects: wrangler.toml is their source.
  */
 import type { ConnectionSettings } from "./endpoint/connection-limits.ts";
-import type { ObjectIdentity } from "./identity.ts";
+import type { ObjectIdentity } from "./object-identity.ts";
 import type { LatestResult } from "./shard/answering/latest.ts";
 import type { ShardStatus } from "./shard/shard-status.ts";
 

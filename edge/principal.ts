@@ -36,7 +36,7 @@ const KnownSchema = v.object({
 export type KnownPrincipal = v.InferOutput<typeof KnownSchema>;
 export type Principal = typeof PUBLIC | KnownPrincipal;
 
-/** As it travels, and as a socket's attachment keeps it: ASCII, so that it takes as many bytes there. */
+/** As it travels: ASCII, so that a character is a byte. */
 const MAX_CHARACTERS = 4_096;
 
 /** Nothing for "public", so that it costs nothing. Throws if it would be too long. */

@@ -5,7 +5,7 @@
 import { shardOf } from "../shared/protocol/address.ts";
 import { formatPosition, type Position, parsePosition } from "../shared/protocol/position.ts";
 import type { Env, ShardCalls } from "./env.ts";
-import { type ObjectIdentity, pathOf } from "./identity.ts";
+import { type ObjectIdentity, pathOf } from "./object-identity.ts";
 import { encodePrincipal, type Principal, readPrincipal } from "./principal.ts";
 
 const MAX_SHARDS = 64;
@@ -15,7 +15,7 @@ const MAX_NAME_BYTES = 1_024;
 const PRINCIPAL = "Distributary-Principal";
 
 /** undefined where the setting isn't a whole number from 1 to 64. */
-export function shardCount(env: Pick<Env, "SHARDS">): number | undefined {
+function shardCount(env: Pick<Env, "SHARDS">): number | undefined {
   const shards = Number(env.SHARDS);
   return Number.isInteger(shards) && shards >= 1 && shards <= MAX_SHARDS ? shards : undefined;
 }

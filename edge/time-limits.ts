@@ -58,4 +58,12 @@ export const TIME_LIMITS = {
   // The Worker
   /** For a shard to say how it is. */
   shardStatusMs: 5_000,
+  /** Between the end of one question for an issuer's keys and the next. */
+  keysPauseMs: 30_000,
+  /** An issuer's keys are asked for again after so long. */
+  keysFreshMs: 600_000,
+  /** They serve for so long while the issuer doesn't answer. */
+  keysStaleMs: 86_400_000,
+  /** For an issuer to send its keys. */
+  keysAnswerMs: 5_000,
 } satisfies Readonly<Record<string, number | BackoffBounds>>;

@@ -3,7 +3,7 @@ import * as v from "valibot";
 import type { Address } from "../../shared/protocol/address.ts";
 import { type Claims, type Matcher, matches, patternText, readPattern } from "./pattern.ts";
 
-export const ACTIONS = ["subscribe", "publish", "discover"] as const;
+const ACTIONS = ["subscribe", "publish", "discover"] as const;
 
 export type Action = (typeof ACTIONS)[number];
 
@@ -23,7 +23,7 @@ export interface Grants {
   /** As they would be written without claims; those that name nothing are left out. */
   readonly patterns: Readonly<Record<Action, readonly string[]>>;
   readonly matchers: Readonly<Record<Action, readonly Matcher[]>>;
-  /** Whether its bearer may revoke tokens of its issuer. */
+  /** Its claim `admin`, which nothing asks for yet. */
   readonly admin: boolean;
 }
 

@@ -2,7 +2,7 @@
 import { type CryptoKey, importJWK, type JWK } from "jose";
 import * as v from "valibot";
 
-export const ALGORITHMS = ["ES256", "ES384", "EdDSA", "RS256", "PS256", "HS256"] as const;
+const ALGORITHMS = ["ES256", "ES384", "EdDSA", "RS256", "PS256", "HS256"] as const;
 
 export type Algorithm = (typeof ALGORITHMS)[number];
 

@@ -12,7 +12,7 @@
 import { type Address, endpointPath, parseAddress, TOPIC } from "../../shared/protocol/address.ts";
 
 /** Characters of a pattern as it is written: a topic's name, and a key of 1,024 bytes, each as %XX. */
-export const PATTERN_CHARACTERS = 3_400;
+const PATTERN_CHARACTERS = 3_400;
 
 export type Claims = Readonly<Record<string, unknown>>;
 

@@ -3,6 +3,7 @@
  * when a token names one that isn't known; at most once in 30 s, whatever tokens say and however the issuer answers. While it
  * doesn't answer, or not with keys, those that are known serve for a day.
  */
+import { TIME_LIMITS } from "../time-limits.ts";
 import { type KeySet, keyOf, readKeySet, type VerificationKey } from "./key-set.ts";
 
 export interface RemoteKeysPorts {
@@ -15,13 +16,13 @@ export interface RemoteKeysPorts {
 
 export const REMOTE_KEYS = {
   /** Between the ends and beginnings of two questions. */
-  pauseMs: 30_000,
+  pauseMs: TIME_LIMITS.keysPauseMs,
   /** After which keys are asked for again: so long a key that its issuer took away may still verify. */
-  freshMs: 600_000,
+  freshMs: TIME_LIMITS.keysFreshMs,
   /** For how long they serve while the issuer doesn't answer. */
-  staleMs: 24 * 3_600_000,
+  staleMs: TIME_LIMITS.keysStaleMs,
   /** For an answer, all of it. */
-  answerMs: 5_000,
+  answerMs: TIME_LIMITS.keysAnswerMs,
   bytes: 256 * 1_024,
 } as const;
 

@@ -1,7 +1,7 @@
 /**
  * What an endpoint state asks its source, and how it takes the answers: R2, R4, R5, U5, L4, L7 and L8.
  * Questions are about positions: the state's own, from where it is, and one for each position at which somebody waits,
- * as many at once as have places (line.ts). In which states they can be is in question-states.ts.
+ * as many at once as have places (waiting-line.ts). In which states they can be is in question-states.ts.
  *
  * An answer comes frame by frame; once it is whole the replica learns it, those who are live and those who wait are
  * given their part of it, and it is seen what to ask again.
@@ -15,17 +15,17 @@ import { later, NOTHING, reaches, samePosition } from "../../shared/protocol/pos
 import { encodeReset } from "../../shared/protocol/subscriber.ts";
 import type { Peer } from "../peer.ts";
 import { type CatchUp, knowsLess, proofOf } from "./catch-up.ts";
-import type { Group, Line } from "./line.ts";
 import { type Own, type OwnEvent, openId, stepOwn } from "./question-states.ts";
 import type { Replica, Span } from "./replica.ts";
 import type { StateFacts } from "./state-facts.ts";
 import type { Subscribers } from "./subscribers.ts";
+import type { Group, WaitingLine } from "./waiting-line.ts";
 
 /** Who learns from an answer. */
 export interface Learners<S extends Peer> {
   readonly replica: Replica;
   readonly subscribers: Subscribers<S>;
-  readonly line: Line<S>;
+  readonly line: WaitingLine<S>;
   readonly catchUp: CatchUp<S>;
 }
 
@@ -47,7 +47,7 @@ export class Asking<S extends Peer> {
   readonly #path: string;
   readonly #replica: Replica;
   readonly #subscribers: Subscribers<S>;
-  readonly #line: Line<S>;
+  readonly #line: WaitingLine<S>;
   readonly #catchUp: CatchUp<S>;
   readonly #ports: AskingPorts;
   #nextAsk = 1;
@@ -192,7 +192,7 @@ export class Asking<S extends Peer> {
     const { id, verdict, to } = attached;
     const now = this.#ports.now();
     const { horizon } = attached;
-    const speaksOfHome = !attached.notHome && !attached.elsewhere;
+    const speaksOfHome = !attached.notHome && !attached.withoutHome;
     const span = { position: verdict.position, to, horizon, speaksOfHome, frames };
     const own = openId(this.#own) === id && "from" in this.#own ? this.#own : undefined;
     const group = this.#line.asked(id);

@@ -19,7 +19,7 @@ import { type ConnectionLimits, Spending } from "./connection-limits.ts";
 import { EndpointState, type EndpointStateConfig } from "./endpoint-state.ts";
 import type { Holder } from "./holder.ts";
 import { LinkSeeker, type LinkSeekerPorts } from "./link-seeker.ts";
-import { type Link, Links } from "./links.ts";
+import { type ObjectLink, ObjectLinks } from "./object-links.ts";
 import { Pacer } from "./pacer.ts";
 import type { RenewalsPorts } from "./renewals.ts";
 import { answerFrames } from "./subscriber-frames.ts";
@@ -52,7 +52,7 @@ export interface Survivors {
 export class EndpointCore {
   readonly #ports: EndpointPorts;
   readonly #shard: number;
-  readonly #links: Links;
+  readonly #links: ObjectLinks;
   readonly #state: EndpointState<HibernatingPeer>;
   /** The state, as what its link carries. */
   readonly #carried: readonly Carried[];
@@ -70,8 +70,9 @@ export class EndpointCore {
     this.#ports = ports;
     this.#shard = shard;
     this.#spending = new Spending(limits);
-    this.#tokens = new Tokens(path, limits.perPrincipal, {
+    this.#tokens = new Tokens(limits.perPrincipal, {
       wall: () => ports.wall(),
+      follows: () => [path],
       after: (ms, run) => ports.after(ms, run),
       verify: (token) => ports.verify(token),
       log: (problem) => ports.log(problem),
@@ -80,7 +81,7 @@ export class EndpointCore {
       close: (socket, name) => this.#close(socket, name),
       settle: () => this.#settle(),
     });
-    this.#links = new Links(survivors.links);
+    this.#links = new ObjectLinks(survivors.links);
     const link = this.#links.of(shard);
     const statePorts = {
       now: () => ports.now(),
@@ -176,7 +177,7 @@ export class EndpointCore {
     if (this.subscribers > 0) this.#seeker.seek(code === CLOSE.detached ? "now" : "later");
   }
 
-  #greet(socket: HibernatingPeer, frame: Frame | undefined): Link | undefined {
+  #greet(socket: HibernatingPeer, frame: Frame | undefined): ObjectLink | undefined {
     const link = this.#links.greet(socket, frame);
     if (link?.hello.shard === this.#shard) {
       this.#seeker.stop();

@@ -14,7 +14,7 @@ import { PING, PONG } from "../../shared/protocol/subscriber.ts";
 import type { Env } from "../env.ts";
 import { streamOf } from "../exposed.ts";
 import { errorResponse, internalError, logProblem } from "../http/answers.ts";
-import { endpointObject } from "../identity.ts";
+import { endpointObject } from "../object-identity.ts";
 import { count } from "../operations.ts";
 import { closeCode, closeQuietly } from "../peer.ts";
 import { type ObjectRequest, readObjectRequest, requireShards, shardStub } from "../routing.ts";
@@ -82,7 +82,7 @@ export class EndpointObject extends DurableObject<Env> {
     const ports = {
       ...surroundings(),
       attach: async (asked: number) => shardStub(this.env, asked).attach(endpointObject(path)),
-      verify: (token: string) => verifyRenewal(this.env, path, token),
+      verify: (token: string) => verifyRenewal(this.env, token),
       log: (problem: string) => logProblem(path, problem),
       sent: (messages: number) => count("websocket_message_out.endpoint", messages),
       answered: (how: Answered) => count(`verdict.${how}`),

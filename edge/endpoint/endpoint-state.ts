@@ -21,11 +21,11 @@ import { formatPosition, NOTHING, type Position, reaches } from "../../shared/pr
 import type { Peer } from "../peer.ts";
 import { Asking, type AskingPorts } from "./asking.ts";
 import { type Answered, CatchUp } from "./catch-up.ts";
-import { Line } from "./line.ts";
 import { Replica } from "./replica.ts";
 import type { StateFacts } from "./state-facts.ts";
 import { isFull, Subscribers, type SubscribersPorts } from "./subscribers.ts";
 import type { SubscriptionFacts } from "./subscription-states.ts";
+import { WaitingLine } from "./waiting-line.ts";
 
 export interface EndpointStatePorts<S extends Peer> extends SubscribersPorts<S>, AskingPorts {
   /** A subscriber has its verdict. */
@@ -67,7 +67,7 @@ export class EndpointState<S extends Peer> {
       facts ?? { position: undefined, latest: undefined, due: NOTHING },
       ports.now(),
     );
-    const line = new Line<S>({
+    const line = new WaitingLine<S>({
       // Without a position there is nothing that the replica hasn't passed.
       laneOf: (from) => (from === undefined || reaches(replica.position ?? from, from) ? "known" : "other"),
       hasRoom: (socket, waiting) => !isFull(socket, waiting),

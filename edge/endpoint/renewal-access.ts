@@ -7,14 +7,19 @@ import { requireStreams } from "../exposed.ts";
 import { holderOf } from "./holder.ts";
 import type { Verified } from "./renewals.ts";
 
-/** `path`: canonical, what the socket follows. */
-export async function verifyRenewal(env: Env, path: string, token: string): Promise<Verified> {
+export async function verifyRenewal(env: Env, token: string): Promise<Verified> {
   const access = await accessOf(env);
   const result = await access.verify(token);
   if (!result.ok) return { ok: false, code: result.fault, message: result.problem };
   const { bearer } = result;
-  const parsed = parseAddress(path);
+  const streams = requireStreams();
   const asker = { grants: bearer.grants, tokensCount: access.tokensCount };
-  const allows = parsed.ok && mayRead(requireStreams(), parsed.address, asker).ok;
-  return { ok: true, holder: await holderOf(principalOf(bearer), Date.now()), allows };
+  return {
+    ok: true,
+    holder: await holderOf(principalOf(bearer), Date.now()),
+    mayRead(path) {
+      const parsed = parseAddress(path);
+      return parsed.ok && mayRead(streams, parsed.address, asker).ok;
+    },
+  };
 }

@@ -4,6 +4,7 @@
  */
 import type { ErrorCode } from "../../shared/protocol/codes.ts";
 import type { TokenFault } from "../access/token.ts";
+import { OVER } from "../principal.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { type Holder, isSamePrincipal } from "./holder.ts";
 
@@ -11,8 +12,8 @@ export type Verified =
   | {
       readonly ok: true;
       readonly holder: Holder;
-      /** Whether the token allows what its socket follows. */
-      readonly allows: boolean;
+      /** Whether the token allows to read a canonical path. */
+      mayRead(path: string): boolean;
     }
   | {
       readonly ok: false;
@@ -80,18 +81,19 @@ const LATE: Verified = {
 
 export type Judged =
   | { readonly kind: "refused"; readonly code: ErrorCode; readonly message: string }
-  /** It counts, and doesn't allow what its socket follows. */
-  | { readonly kind: "ends" }
+  /** It counts, and doesn't allow a path that its socket follows. */
+  | { readonly kind: "ends"; readonly path: string }
   | { readonly kind: "taken"; readonly holder: Holder };
 
-/** What becomes of a token that is to follow `held`. One that is refused changes nothing. */
-export function judge(held: Holder, verified: Verified, now: number): Judged {
+/** What becomes of a token that is to follow `before` on a socket. One that is refused changes nothing. */
+export function judge(before: Holder, verified: Verified, follows: readonly string[], now: number): Judged {
   if (!verified.ok) return { kind: "refused", code: verified.code, message: verified.message };
-  const { holder, allows } = verified;
-  if (!isSamePrincipal(held, holder)) {
+  const { holder } = verified;
+  if (!isSamePrincipal(before, holder)) {
     const message = "the token is of another issuer or subject; dial with it";
     return { kind: "refused", code: "forbidden", message };
   }
-  if (now >= holder.until) return { kind: "refused", code: "expired", message: "the token has expired" };
-  return allows ? { kind: "taken", holder } : { kind: "ends" };
+  if (now >= holder.until) return { kind: "refused", ...OVER };
+  const path = follows.find((path) => !verified.mayRead(path));
+  return path === undefined ? { kind: "taken", holder } : { kind: "ends", path };
 }

@@ -8,7 +8,14 @@ import { ownedFrame } from "../../shared/core/owned.ts";
 import { decideResume, type Latest, type Resume, snapshotOf } from "../../shared/core/resume.ts";
 import { type Floors, type Kept, Window, type WindowLimits } from "../../shared/core/window.ts";
 import { type Frame, type Routing, routingOf } from "../../shared/protocol/frame.ts";
-import { NOTHING, offsetIn, type Position, reaches, withComponent } from "../../shared/protocol/position.ts";
+import {
+  NOTHING,
+  offsetIn,
+  type Position,
+  raiseComponent,
+  reaches,
+  withComponent,
+} from "../../shared/protocol/position.ts";
 
 /** The body of an answer to an attach: it leads from `position` to `to`. */
 export interface Span {
@@ -180,7 +187,7 @@ function advance(at: Map<string, number>, window: Window, { position, to, horizo
     const here = offsetIn(at, epoch);
     const end = offsetIn(to, epoch);
     if (here < offsetIn(position, epoch)) continue;
-    if (here < end) at.set(epoch, end);
+    raiseComponent(at, epoch, end);
     window.begin(epoch, Math.max(here, end));
   }
 }

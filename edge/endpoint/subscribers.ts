@@ -10,7 +10,6 @@ import { later, type Position } from "../../shared/protocol/position.ts";
 import type { Verdict } from "../../shared/protocol/schemas.ts";
 import { encodeVerdict, encodeWait } from "../../shared/protocol/subscriber.ts";
 import { type Peer, sendQuietly } from "../peer.ts";
-import type { Line } from "./line.ts";
 import {
   type Subscription,
   type SubscriptionEvent,
@@ -19,6 +18,7 @@ import {
   subscribed,
   type Waiting,
 } from "./subscription-states.ts";
+import type { WaitingLine } from "./waiting-line.ts";
 
 /** What subscribers need of the object that holds their sockets. */
 export interface SubscribersPorts<S extends Peer> {
@@ -43,7 +43,7 @@ const NOBODY: readonly never[] = [];
 
 export class Subscribers<S extends Peer> {
   readonly #ports: SubscribersPorts<S>;
-  readonly #line: Line<S>;
+  readonly #line: WaitingLine<S>;
   readonly #all = new Map<S, Subscriber<S>>();
   /** Of these those who wait, in the order in which they began to. */
   readonly #waiting = new Map<S, WaitingSubscriber<S>>();
@@ -54,7 +54,7 @@ export class Subscribers<S extends Peer> {
   readonly #queue: Frame[] = [];
 
   /** `line` hears who waits. */
-  constructor(line: Line<S>, ports: SubscribersPorts<S>) {
+  constructor(line: WaitingLine<S>, ports: SubscribersPorts<S>) {
     this.#line = line;
     this.#ports = ports;
   }

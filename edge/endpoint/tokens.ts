@@ -10,6 +10,7 @@ import {
   encodeRateLimited,
   encodeRenewed,
 } from "../../shared/protocol/subscriber.ts";
+import { OVER } from "../principal.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { Bearers } from "./bearers.ts";
 import { type Holder, isSameToken } from "./holder.ts";
@@ -18,6 +19,8 @@ import { judge, Renewals, type RenewalsPorts, type Verified } from "./renewals.t
 export interface TokensPorts<S> extends RenewalsPorts {
   /** Milliseconds since 1970, as the machine has it: tokens name dates. It may be set back. */
   wall(): number;
+  /** The paths that a socket follows. */
+  follows(socket: S): readonly string[];
   send(socket: S, frame: string): void;
   /** By whose token a socket is there has changed, or that it was told. */
   keep(socket: S): void;
@@ -29,21 +32,18 @@ export interface TokensPorts<S> extends RenewalsPorts {
 
 /** While one is looked at, another one may be sent so much later. */
 const RENEW_AGAIN_MS = TIME_LIMITS.renewalMs;
-const EXPIRED = { code: "expired", message: "the token has expired" } as const;
 const TOO_MANY = {
   code: "overloaded",
   message: "the token's subject has as many subscribers here as it may",
 } as const;
 
 export class Tokens<S> {
-  readonly #path: string;
   readonly #perPrincipal: number;
   readonly #ports: TokensPorts<S>;
   readonly #bearers = new Bearers<S>();
   readonly #renewals: Renewals<S>;
 
-  constructor(path: string, perPrincipal: number, ports: TokensPorts<S>) {
-    this.#path = path;
+  constructor(perPrincipal: number, ports: TokensPorts<S>) {
     this.#perPrincipal = perPrincipal;
     this.#ports = ports;
     this.#renewals = new Renewals(ports, (socket, id, verified) => this.#renewed(socket, id, verified));
@@ -62,7 +62,7 @@ export class Tokens<S> {
 
   /** Why one more socket can't be accepted. */
   refusalOf(holder: Holder): { readonly code: ErrorCode; readonly message: string } | undefined {
-    if (this.#ports.wall() >= holder.until) return EXPIRED;
+    if (this.#ports.wall() >= holder.until) return OVER;
     return this.#bearers.like(holder) >= this.#perPrincipal ? TOO_MANY : undefined;
   }
 
@@ -107,23 +107,26 @@ export class Tokens<S> {
 
   #renewed(socket: S, id: number, verified: Verified): void {
     this.keepTime();
-    const held = this.#bearers.of(socket);
-    if (held !== undefined) this.#take(socket, id, held, verified);
+    const before = this.#bearers.of(socket);
+    if (before !== undefined) this.#take(socket, id, before, verified);
     this.#ports.settle();
   }
 
-  #take(socket: S, id: number, held: Holder, verified: Verified): void {
-    const judged = judge(held, verified, this.#ports.wall());
+  #take(socket: S, id: number, before: Holder, verified: Verified): void {
+    const judged = judge(before, verified, this.#ports.follows(socket), this.#ports.wall());
     switch (judged.kind) {
       case "refused":
         this.#ports.send(socket, encodeError(id, judged.code, judged.message));
         return;
       case "ends":
-        this.#ports.send(socket, encodeEnd(this.#path, "forbidden", "the new token doesn't allow this path"));
+        this.#ports.send(
+          socket,
+          encodeEnd(judged.path, "forbidden", "the new token doesn't allow this path"),
+        );
         this.#ports.close(socket, "forbidden");
         return;
       case "taken":
-        if (!isSameToken(held, judged.holder)) {
+        if (!isSameToken(before, judged.holder)) {
           this.#bearers.set(socket, judged.holder);
           this.#ports.keep(socket);
         }

@@ -25,7 +25,7 @@ export async function latestRoute(request: Request, env: Env, known: Known): Pro
     return target.code === "no_token"
       ? refusedToken(target.code, target.message)
       : errorResponse(target.code, target.message);
-  if (target.kind === "elsewhere")
+  if (target.kind === "otherSpelling")
     return new Response(null, { status: 308, headers: { Location: target.path + url.search } });
   const latest = await shardStubOf(env, target.path).latest(target.path, encodePrincipal(principal));
   return latestResponse(latest, request.headers.get("If-None-Match"));
@@ -49,7 +49,7 @@ async function subscribe(request: Request, env: Env, known: Known): Promise<Resp
   const { principal } = known;
   const url = new URL(request.url);
   const target = targetOf(url, known);
-  if (target.kind === "elsewhere") return { code: "not_canonical", message: `dial ${target.path}` };
+  if (target.kind === "otherSpelling") return { code: "not_canonical", message: `dial ${target.path}` };
   if (target.kind === "refused") {
     const { code, message } = target;
     return code === "not_found"
@@ -87,7 +87,7 @@ type Target =
   /** The canonical path of an endpoint that may be read. */
   | { readonly kind: "endpoint"; readonly path: string }
   /** The path was another spelling of this one. */
-  | { readonly kind: "elsewhere"; readonly path: string }
+  | { readonly kind: "otherSpelling"; readonly path: string }
   | { readonly kind: "refused"; readonly code: RefusedCode; readonly message: string };
 
 type RefusedCode =
@@ -100,7 +100,7 @@ function targetOf(url: URL, asker: Asker): Target {
   const parsed = parseAddress(url.pathname);
   if (!parsed.ok) return { kind: "refused", code: parsed.code, message: PROBLEMS[parsed.code] };
   const { path } = parsed.address;
-  if (!parsed.canonical) return { kind: "elsewhere", path };
+  if (!parsed.canonical) return { kind: "otherSpelling", path };
   const decision = mayRead(requireStreams(), parsed.address, asker);
   return decision.ok ? { kind: "endpoint", path } : { ...decision, kind: "refused" };
 }

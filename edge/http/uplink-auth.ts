@@ -5,7 +5,7 @@
  */
 import { errors, jwtVerify } from "jose";
 import { readUplinkKey, UPLINK_KEY_FORM, type UplinkKey } from "../../shared/config/uplink-key.ts";
-import type { TokenFault } from "../../shared/protocol/token-fault.ts";
+import type { UplinkTokenFault } from "../../shared/protocol/uplink-token-fault.ts";
 import { UPLINK_AUDIENCE } from "../../shared/protocol/version.ts";
 
 /** By key id. Several may bear one name. */
@@ -15,11 +15,11 @@ export type UplinkKeysResult =
   | { readonly ok: true; readonly keys: UplinkKeys }
   | { readonly ok: false; readonly problem: string };
 
-export type TokenResult =
+export type UplinkTokenResult =
   /** `origin` is the name that the key gives it, and the token says. */
   | { readonly ok: true; readonly origin: string }
   /** `problem` is for the edge's log, `fault` for the origin. */
-  | { readonly ok: false; readonly problem: string; readonly fault: TokenFault };
+  | { readonly ok: false; readonly problem: string; readonly fault: UplinkTokenFault };
 
 const MAX_LIFE_SECONDS = 300;
 /** How far the clocks of origin and edge may be apart. */
@@ -57,7 +57,7 @@ export async function verifyUplinkToken(
   authorization: string | null,
   keys: UplinkKeys,
   now: Date,
-): Promise<TokenResult> {
+): Promise<UplinkTokenResult> {
   const token = /^Bearer +([^ ]+)$/i.exec(authorization ?? "")?.[1];
   if (token === undefined) return refused("there is no bearer token", "no_token");
   let used: UplinkKey | undefined;
@@ -97,7 +97,7 @@ export async function verifyUplinkToken(
 class UnknownKey extends Error {}
 
 /** Of a library's words, too, some may be the token's own. */
-function refused(problem: string, fault: TokenFault): TokenResult {
+function refused(problem: string, fault: UplinkTokenFault): UplinkTokenResult {
   return { ok: false, problem: problem.replace(/[^ -~]/g, "?").slice(0, PROBLEM_CHARACTERS), fault };
 }
 
@@ -106,7 +106,7 @@ function quoted(text: unknown): string {
   return JSON.stringify(shown.length > SHOWN_CHARACTERS ? `${shown.slice(0, SHOWN_CHARACTERS)}…` : shown);
 }
 
-function faultOf(error: unknown): TokenFault {
+function faultOf(error: unknown): UplinkTokenFault {
   if (error instanceof UnknownKey) return "unknown_key";
   if (error instanceof errors.JWSSignatureVerificationFailed) return "bad_signature";
   if (error instanceof errors.JWTExpired) return "bad_time";

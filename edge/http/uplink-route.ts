@@ -1,7 +1,7 @@
 /**
  * `/$/uplink`, where origins come in: U1 and V1.
  */
-import { challengeOf, TOKEN_FAULTS } from "../../shared/protocol/token-fault.ts";
+import { challengeOf, TOKEN_FAULTS } from "../../shared/protocol/uplink-token-fault.ts";
 import { UPLINK_PROTOCOL, VERSION } from "../../shared/protocol/version.ts";
 import type { Env } from "../env.ts";
 import { requireShards, shardStub, uplinkRequest } from "../routing.ts";

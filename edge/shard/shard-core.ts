@@ -15,7 +15,7 @@ import { decodeLinkUp, encodeLinkHello, encodeWake, type LinkUp } from "../../sh
 import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
 import { encodeDetach } from "../../shared/protocol/uplink.ts";
 import { VERSION } from "../../shared/protocol/version.ts";
-import { type ObjectIdentity, shardOfObject } from "../identity.ts";
+import { type ObjectIdentity, shardOfObject } from "../object-identity.ts";
 import { closeQuietly, type HibernatingPeer, type Peer } from "../peer.ts";
 import { isOver, OVER, type Principal, PUBLIC } from "../principal.ts";
 import { TIME_LIMITS } from "../time-limits.ts";

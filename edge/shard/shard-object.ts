@@ -8,7 +8,7 @@ import { PING, PONG } from "../../shared/protocol/subscriber.ts";
 import { UPLINK_PROTOCOL } from "../../shared/protocol/version.ts";
 import type { Env, ShardCalls } from "../env.ts";
 import { errorResponse, internalError, logProblem } from "../http/answers.ts";
-import type { ObjectIdentity } from "../identity.ts";
+import type { ObjectIdentity } from "../object-identity.ts";
 import { count } from "../operations.ts";
 import { closeCode, closeQuietly, type HibernatingPeer, type Peer } from "../peer.ts";
 import { readPrincipal } from "../principal.ts";

@@ -3,7 +3,7 @@
  * written when it comes and deleted when it goes, and one for the generation.
  */
 
-import { type ObjectIdentity, readIdentity } from "../identity.ts";
+import { type ObjectIdentity, readIdentity } from "../object-identity.ts";
 import { count } from "../operations.ts";
 
 /** As much of the platform's SQL as is used here. */

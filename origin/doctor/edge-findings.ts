@@ -2,7 +2,11 @@
 import * as v from "valibot";
 import type { Streams } from "../../shared/config/streams.ts";
 import type { UplinkKey } from "../../shared/config/uplink-key.ts";
-import { readChallenge, TOKEN_FAULTS, type TokenFault } from "../../shared/protocol/token-fault.ts";
+import {
+  readChallenge,
+  TOKEN_FAULTS,
+  type UplinkTokenFault,
+} from "../../shared/protocol/uplink-token-fault.ts";
 import { VERSION } from "../../shared/protocol/version.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { type Finding, hint, ok, wrong } from "./finding.ts";
@@ -23,7 +27,7 @@ export type EdgeFacts =
 const UplinkSchema = v.object({ version: v.number(), shards: v.number() });
 const StreamsSchema = v.object({ streams: v.array(v.object({ topic: v.string() })) });
 
-const WHAT_TO_DO: Record<TokenFault, string> = {
+const WHAT_TO_DO: Record<UplinkTokenFault, string> = {
   no_token: "a proxy in between must let the Authorization header through",
   unknown_key: "add this origin's key to the edge's UPLINK_KEYS, or give the origin one that is there",
   bad_signature: "give both the same secret: compare UPLINK_KEY with the edge's UPLINK_KEYS",
@@ -76,7 +80,7 @@ export function uplinkFindings(facts: EdgeFacts, key: Pick<UplinkKey, "kid" | "n
 }
 
 function refusal(
-  fault: TokenFault | undefined,
+  fault: UplinkTokenFault | undefined,
   { kid, name }: Pick<UplinkKey, "kid" | "name">,
   ahead: number,
 ): Finding {
@@ -154,7 +158,7 @@ export function exposureFindings(facts: EdgeFacts, streams: Streams): Finding[] 
 
 const LISTED = 10;
 
-export function listOf(names: readonly string[]): string {
+function listOf(names: readonly string[]): string {
   const shown = names.slice(0, LISTED).join(", ");
   return names.length > LISTED ? `${shown} and ${names.length - LISTED} more` : shown;
 }

@@ -1,14 +1,12 @@
 /** What a check has found, in one line. */
 
-/**
- * - `ok`: as it must be.
- * - `hint`: it works, but perhaps not as it was meant.
- * - `wrong`: it doesn't work.
- */
-export type Verdict = "ok" | "hint" | "wrong";
-
 export interface Finding {
-  readonly verdict: Verdict;
+  /**
+   * - `ok`: as it must be.
+   * - `hint`: it works, but perhaps not as it was meant.
+   * - `wrong`: it doesn't work.
+   */
+  readonly verdict: "ok" | "hint" | "wrong";
   /** What was looked at. */
   readonly what: string;
   readonly says: string;

@@ -1,6 +1,6 @@
 /** Asks Kafka what an origin needs of it, broker by broker and topic by topic, over connections of its own. */
 import type { Stream, Streams } from "../../shared/config/streams.ts";
-import { Connection } from "../kafka/connection.ts";
+import { BrokerConnection } from "../kafka/connection.ts";
 import { Memory } from "../kafka/memory.ts";
 import { partsOf, UNKNOWN_EPOCH } from "../kafka/record-batches.ts";
 import {
@@ -59,7 +59,7 @@ class Examination {
   readonly #settings: KafkaSettings;
   readonly #ways: Ways;
   /** Brokers that answer, by address. */
-  readonly #sessions = new Map<string, Connection>();
+  readonly #sessions = new Map<string, BrokerConnection>();
   #advertised: readonly BrokerAddress[] = [];
 
   constructor(settings: KafkaSettings) {
@@ -130,7 +130,7 @@ class Examination {
       });
       return wrong(what, says, todo);
     }
-    const session = new Connection(this.#settings, address);
+    const session = new BrokerConnection(this.#settings, address);
     try {
       const version = await session.send(fetchVersionRequest());
       const finding = brokerFinding(what, version, this.#ways);
@@ -195,7 +195,7 @@ class Examination {
     return session?.send(topicConfigRequest(topic, ["cleanup.policy", "retention.ms"]));
   }
 
-  #sessionOf(id: number): Connection | undefined {
+  #sessionOf(id: number): BrokerConnection | undefined {
     const broker = this.#advertised.find((candidate) => candidate.id === id);
     return broker && this.#sessions.get(nameOf(broker));
   }

@@ -35,7 +35,7 @@ export function valueBytes(value: StoredValue): number {
 }
 
 /** As they are packed: a count, then for each header two lengths, the name and the value; nothing where none. */
-export function headersBytes(headers: readonly RecordHeader[]): number {
+function headersBytes(headers: readonly RecordHeader[]): number {
   if (headers.length === 0) return 0;
   let bytes = 4;
   for (const [name, value] of headers) bytes += 8 + Buffer.byteLength(name) + (value?.length ?? 0);

@@ -2,7 +2,7 @@
 
 import { SourceError } from "../source/source.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
-import { type Address, Connection, type Request } from "./connection.ts";
+import { type Address, BrokerConnection, type Request } from "./connection.ts";
 import { DialGate } from "./dial-gate.ts";
 import { Fetcher } from "./fetcher.ts";
 import { SilentError } from "./hearing.ts";
@@ -17,7 +17,7 @@ interface Broker {
   readonly address: BrokerAddress;
   readonly fetcher: Fetcher;
   /** For everything but fetching. */
-  connection: Connection | undefined;
+  connection: BrokerConnection | undefined;
 }
 
 export class Cluster {
@@ -26,7 +26,7 @@ export class Cluster {
   /** Where brokers are asked for while none is known. */
   readonly #bootstrap: readonly Address[];
   /** To those, for all who ask meanwhile. */
-  readonly #entries = new Map<Address, Connection>();
+  readonly #entries = new Map<Address, BrokerConnection>();
   /** By host and port: whatever wants a connection there goes through one. */
   readonly #gates = new Map<string, DialGate>();
   readonly #asking = new Map<string, Promise<TopicMetadata>>();
@@ -100,7 +100,7 @@ export class Cluster {
 
   async #askAnyone(name: string | undefined): Promise<readonly TopicMetadata[]> {
     const asked: Promise<Metadata>[] = [];
-    const connections: Connection[] = [];
+    const connections: BrokerConnection[] = [];
     const heard = () => signsOf(connections);
     const answer = (): Promise<Metadata> => Promise.any(asked);
     const ways = this.#ways();
@@ -131,7 +131,7 @@ export class Cluster {
    * Connections that are open first, then brokers that are known, then those that were named at the start. Those that
    * throttle come last: what is asked of them again and again would queue up.
    */
-  #ways(): (() => Connection)[] {
+  #ways(): (() => BrokerConnection)[] {
     const known = Map.groupBy(this.#brokers.values(), ({ connection }) =>
       connection?.closed === false ? (connection.quietMs > 0 ? "throttled" : "open") : "closed",
     );
@@ -141,7 +141,7 @@ export class Cluster {
     return [...to("open"), ...to("closed"), ...entries, ...to("throttled")];
   }
 
-  #enter(address: Address): Connection {
+  #enter(address: Address): BrokerConnection {
     const open = this.#entries.get(address);
     if (open?.closed === false) return open;
     const entry = this.#connect(address);
@@ -149,17 +149,17 @@ export class Cluster {
     return entry;
   }
 
-  #open(broker: Broker): Connection {
+  #open(broker: Broker): BrokerConnection {
     if (broker.connection === undefined || broker.connection.closed)
       broker.connection = this.#connect(broker.address);
     return broker.connection;
   }
 
-  #connect(address: Address): Connection {
+  #connect(address: Address): BrokerConnection {
     const name = nameOf(address);
     const gate = this.#gates.get(name) ?? new DialGate();
     this.#gates.set(name, gate);
-    return new Connection(this.#settings, address, gate.take());
+    return new BrokerConnection(this.#settings, address, gate.take());
   }
 
   /**
@@ -210,7 +210,7 @@ function end({ connection, fetcher }: Broker): void {
   fetcher.close();
 }
 
-const signsOf = (connections: readonly (Connection | undefined)[]) =>
+const signsOf = (connections: readonly (BrokerConnection | undefined)[]) =>
   connections.reduce((sum, connection) => sum + (connection?.signs ?? 0), 0);
 
 const nameOf = ({ host, port }: Address) => `${host}:${port}`;

@@ -55,7 +55,7 @@ export interface Address {
   readonly port: number;
 }
 
-export class Connection {
+export class BrokerConnection {
   readonly #settings: KafkaSettings;
   readonly #address: Address;
   readonly #turn: Turn;

@@ -2,6 +2,7 @@
  * Where everything waits that wants a connection to one address: `dial-policy.ts` says when the next may dial. If a
  * dial fails, all that wait fail with it and try again together, rather than with a dial each.
  */
+import { TIME_LIMITS } from "../time-limits.ts";
 import { DialPolicy } from "./dial-policy.ts";
 import { SilentError } from "./hearing.ts";
 
@@ -22,7 +23,7 @@ export interface Turn {
 /** For a connection that stands alone. */
 export const AT_ONCE: Turn = {
   granted: Promise.resolve(),
-  silenceMs: 10_000,
+  silenceMs: TIME_LIMITS.brokerConnectMs,
   opened() {},
   answered() {},
   ended() {},

@@ -8,9 +8,9 @@
  * two connections serve any number of partitions.
  */
 import { TIME_LIMITS } from "../time-limits.ts";
-import { type Connection, OtherWayError, TooSlowError } from "./connection.ts";
+import { BrokerLine } from "./broker-line.ts";
+import { type BrokerConnection, OtherWayError, TooSlowError } from "./connection.ts";
 import { SilentError } from "./hearing.ts";
-import { Line } from "./line.ts";
 import { telling } from "./patience.ts";
 import { type Fetched, type FetchFrom, fetchRequest, KAFKA_ERROR } from "./requests.ts";
 
@@ -42,24 +42,24 @@ interface Ask {
 export type Mood = "first" | "flowing" | "idle";
 
 interface Lane {
-  connection: Connection | undefined;
+  connection: BrokerConnection | undefined;
   /** For how long its present request may be held; undefined when it has none. */
   waitMs: number | undefined;
 }
 
 export class Fetcher {
-  readonly #connect: () => Connection;
+  readonly #connect: () => BrokerConnection;
   readonly #failed: (error: Error) => void;
   #lanes: readonly [Lane, Lane] = newLanes();
   readonly #asks = new Set<Ask>();
   /** Who waits, by the signal that ends that: a listener serves all fetches of a read. */
   readonly #waiting = new WeakMap<AbortSignal, Set<Ask>>();
   #scheduled = false;
-  readonly #line = new Line();
+  readonly #line = new BrokerLine();
   #closed = false;
 
   /** @param failed Called when a request has failed: the broker may be gone. */
-  constructor(connect: () => Connection, failed: (error: Error) => void) {
+  constructor(connect: () => BrokerConnection, failed: (error: Error) => void) {
     this.#connect = connect;
     this.#failed = failed;
   }
@@ -181,7 +181,7 @@ export class Fetcher {
     try {
       const request = fetchRequest(
         ordered.map(({ from }) => from),
-        { waitMs, ...bounds, giveUp: (heard, bytes) => Line.isHopeless(heard, bounds.maxBytes, bytes) },
+        { waitMs, ...bounds, giveUp: (heard, bytes) => BrokerLine.isHopeless(heard, bounds.maxBytes, bytes) },
       );
       const answers = new Map<string, Fetched>();
       const answer = telling(connection.send(request), () => connection.signs, alive);
@@ -208,7 +208,7 @@ export class Fetcher {
     }
   }
 
-  #end(asks: readonly Ask[], { heard }: Connection, why: Error): void {
+  #end(asks: readonly Ask[], { heard }: BrokerConnection, why: Error): void {
     if (why instanceof TooSlowError) this.#line.gaveUp(heard);
     if (why instanceof OtherWayError) {
       for (const ask of asks) this.#again(ask, ask.mood);

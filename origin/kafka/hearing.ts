@@ -14,7 +14,7 @@ const LATE_MS = TIME_LIMITS.brokerLookLateMs;
 /** Not a byte came, or hardly any, though the connection stands, as far as can be seen from here. */
 export class SilentError extends Error {}
 
-export type Verdict = { readonly lookInMs: number } | "silent" | "trickle";
+export type LookResult = { readonly lookInMs: number } | "silent" | "trickle";
 
 /** What was heard since listening began. */
 export interface Heard {
@@ -59,7 +59,7 @@ export class Hearing {
   }
 
   /** To be asked again when it says so. */
-  look(now: number): Verdict {
+  look(now: number): LookResult {
     const late = now - this.#lookAt;
     // What came meanwhile is read after this look.
     if (late > LATE_MS) this.#heardAt += late;

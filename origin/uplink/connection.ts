@@ -64,7 +64,7 @@ export interface Ended {
   readonly mayPass?: boolean;
 }
 
-export class Connection implements ShardPort {
+export class UplinkConnection implements ShardPort {
   /** Never rejects. */
   readonly ended: Promise<Ended>;
   readonly #options: ConnectionOptions;
@@ -242,7 +242,7 @@ export class Connection implements ShardPort {
 
   /** U14: what follows are the attaches of all that is watched. */
   #activate(generation: number): void {
-    this.#state = stepUplink(this.#state, { kind: "granted" });
+    this.#state = stepUplink(this.#state, { kind: "activated" });
     const { log, shard } = this.#options;
     log("uplink_active", { shard, generation });
   }

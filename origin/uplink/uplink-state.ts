@@ -17,7 +17,7 @@ export type UplinkEvent =
   | { readonly kind: "opened" }
   /** The shard's hello. */
   | { readonly kind: "standby" | "active"; readonly hello: ShardHello }
-  | { readonly kind: "granted" }
+  | { readonly kind: "activated" }
   | { readonly kind: "ended" };
 
 type Row = Readonly<Record<UplinkEvent["kind"], UplinkKind>>;
@@ -28,13 +28,19 @@ export const UPLINK_STATES: Readonly<Record<UplinkKind, Row>> = {
     opened: "greeting",
     standby: "dialling",
     active: "dialling",
-    granted: "dialling",
+    activated: "dialling",
     ended: "over",
   },
-  greeting: { opened: "greeting", standby: "standby", active: "active", granted: "greeting", ended: "over" },
-  standby: { opened: "standby", standby: "standby", active: "standby", granted: "active", ended: "over" },
-  active: { opened: "active", standby: "active", active: "active", granted: "active", ended: "over" },
-  over: { opened: "over", standby: "over", active: "over", granted: "over", ended: "over" },
+  greeting: {
+    opened: "greeting",
+    standby: "standby",
+    active: "active",
+    activated: "greeting",
+    ended: "over",
+  },
+  standby: { opened: "standby", standby: "standby", active: "standby", activated: "active", ended: "over" },
+  active: { opened: "active", standby: "active", active: "active", activated: "active", ended: "over" },
+  over: { opened: "over", standby: "over", active: "over", activated: "over", ended: "over" },
 };
 
 export function stepUplink(state: UplinkState, event: UplinkEvent): UplinkState {

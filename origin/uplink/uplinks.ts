@@ -6,14 +6,14 @@ import * as v from "valibot";
 import type { UplinkKey } from "../../shared/config/uplink-key.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { type Slice, WHOLE } from "../../shared/protocol/slice.ts";
-import { readChallenge, TOKEN_FAULTS } from "../../shared/protocol/token-fault.ts";
+import { readChallenge, TOKEN_FAULTS } from "../../shared/protocol/uplink-token-fault.ts";
 import { ROUTES, VERSION } from "../../shared/protocol/version.ts";
 import type { Log } from "../operate/log.ts";
 
 import { TIME_LIMITS } from "../time-limits.ts";
 
 import type { WatchList } from "../watch/watch-list.ts";
-import { Connection, type ConnectionTiming, type Ended, isRefusal } from "./connection.ts";
+import { type ConnectionTiming, type Ended, isRefusal, UplinkConnection } from "./connection.ts";
 import { Redial, type RedialTiming } from "./redial.ts";
 import { bearerToken } from "./token.ts";
 
@@ -58,7 +58,7 @@ const ShardsSchema = v.object({
 interface Dialling {
   readonly stop: AbortController;
   readonly done: Promise<void>;
-  connection: Connection | undefined;
+  connection: UplinkConnection | undefined;
   /** How the one before ended, or why it never began. */
   ended: Ended | undefined;
 }
@@ -179,7 +179,7 @@ export class Uplinks {
     const { edgeUrl, key, slice = WHOLE, watchList, log, failed, backlogBytes } = this.#options;
     const url = new URL(`${ROUTES.uplink}?shard=${shard}`, edgeUrl);
     url.protocol = edgeUrl.protocol.replace("http", "ws");
-    const connection = new Connection({
+    const connection = new UplinkConnection({
       url,
       shard,
       authorization: await this.#authorization(),

@@ -16,8 +16,8 @@ import type { Replayed } from "./replayed.ts";
 import {
   type Endpoint,
   endOf,
-  isElsewhere,
   isNotHome,
+  isWithoutHome,
   oldestOf,
   provedOf,
   type Subject,
@@ -79,8 +79,8 @@ export function answerRecovered(
   // With the last page nothing more was found: up to the key's last record or, where none is known, as far as was read.
   for (const view of isWhole ? views : []) if (endOf(view) >= 0) raiseComponent(to, view.epoch, endOf(view));
   const horizon = horizonOf(views);
-  const elsewhere = isElsewhere(ports, subject, views);
-  return { attached: { endpoint: path, verdict, to, horizon, elsewhere }, frames };
+  const withoutHome = isWithoutHome(ports, subject, views);
+  return { attached: { endpoint: path, verdict, to, horizon, withoutHome }, frames };
 }
 
 /** The answer where nothing was asked for or nothing can be proved: the recent updates, and where they begin. */
@@ -109,7 +109,7 @@ export function answerRecent(
       verdict,
       to: head,
       horizon: horizonOf(views),
-      elsewhere: isElsewhere(ports, subject, views),
+      withoutHome: isWithoutHome(ports, subject, views),
     },
     frames,
   };

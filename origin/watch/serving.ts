@@ -89,8 +89,8 @@ export class Serving {
     const to = addressOf(ask);
     const { attached, frames } = answered;
     // Who is not home says that already.
-    const elsewhere = attached.elsewhere && !notHome;
-    const head = { ...attached, id: ask.id, notHome, elsewhere, log: filled };
+    const withoutHome = attached.withoutHome && !notHome;
+    const head = { ...attached, id: ask.id, notHome, withoutHome, log: filled };
     this.#counts.answered[filled ? "log" : proof]++;
     return this.#send(interest, to, encodeAnswer(head, frames), frames);
   }

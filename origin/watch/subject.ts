@@ -43,7 +43,7 @@ export function tailsIn(
 }
 
 /** The epochs of the endpoint's topic; the index may still know some that it had before. */
-export function viewsOf(
+function viewsOf(
   { history, partitions }: SubjectPorts,
   { endpoint, tails }: Subject,
 ): readonly PartitionView[] {
@@ -66,7 +66,7 @@ export function speakersOf(ports: SubjectPorts, subject: Subject): readonly Part
 }
 
 /** The partitions in which the endpoint's key is known or, where it is known nowhere, its home. */
-export function homesOf(ports: SubjectPorts, { endpoint, tails }: Subject): readonly Partition[] {
+function homesOf(ports: SubjectPorts, { endpoint, tails }: Subject): readonly Partition[] {
   const partitions = ports.partitions.of(endpoint.topic) ?? [];
   if (tails.size > 0) return partitions.filter(({ epoch }) => tails.has(epoch));
   return partitions.filter(({ epoch }) => isHome(ports, endpoint, epoch));
@@ -160,7 +160,7 @@ function oldestIn({ horizon, deletedTo, checkpoint, tail }: PartitionView, isLat
 }
 
 /** Whether an answer that speaks of these doesn't speak of the key's home (U5). Without partitions there is none to speak of. */
-export function isElsewhere(
+export function isWithoutHome(
   ports: SubjectPorts,
   { endpoint }: Subject,
   views: readonly PartitionView[],

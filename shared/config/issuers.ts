@@ -57,7 +57,7 @@ const IssuerSchema = v.union([
   }),
 ]);
 
-export const IssuersSchema = v.pipe(v.array(IssuerSchema), v.maxLength(20));
+const IssuersSchema = v.pipe(v.array(IssuerSchema), v.maxLength(20));
 
 /** As they are written. */
 export type IssuersInput = v.InferInput<typeof IssuersSchema>;

@@ -21,7 +21,7 @@ export function backMs(start: Start): number | undefined {
 const WholeNumber = v.pipe(v.number(), v.integer());
 
 /** Who may do something: everybody who reaches the edge, those whose token says so, or nobody. */
-export const AUDIENCES = ["public", "token", "nobody"] as const;
+const AUDIENCES = ["public", "token", "nobody"] as const;
 
 export type Audience = (typeof AUDIENCES)[number];
 

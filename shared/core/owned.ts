@@ -1,6 +1,7 @@
 /**
  * Whose the bytes are that somebody keeps. Frames and records are read as views of the message or batch that they came
  * in, and a view keeps all of that in memory. What is passed on at once stays a view; what is kept is owned.
+ * What the Kafka reader keeps are Buffers of Node, and are to stay such: it copies them itself, with `Buffer.from`.
  */
 import type { Frame } from "../protocol/frame.ts";
 

@@ -2,6 +2,7 @@
  * To whom a frame on an uplink goes: rule U3 of INTERNALS.md. An address, a tab, the frame: the shard reads the
  * address, never the value.
  */
+import { NINE, ZERO } from "./ascii.ts";
 import { decodeUtf8, type Frame } from "./frame.ts";
 
 /** Whom a frame on an uplink is for: links (L2), the asker of a question, or the shard itself. */
@@ -12,9 +13,7 @@ export type AddressedTo =
 
 const TAB = "\t";
 const TAB_BYTE = 0x09;
-const ZERO = 0x30;
 const ONE = 0x31;
-const NINE = 0x39;
 /** That many digits fit a number exactly. */
 const EXACT_DIGITS = 15;
 

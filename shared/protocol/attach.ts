@@ -30,7 +30,7 @@ export const AttachedSchema = v.object({
   horizon: PositionSchema,
   count: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
   notHome: v.optional(v.literal(true)),
-  elsewhere: v.optional(v.literal(true)),
+  withoutHome: v.optional(v.literal(true)),
   log: v.optional(v.literal(true)),
   ...VerdictSchema.entries,
 });
@@ -76,7 +76,7 @@ export interface Attached {
   /** Nothing is known here of the endpoint or of what was asked, and its home is in another slice (N4). */
   readonly notHome?: boolean | undefined;
   /** The key's home isn't one of the epochs of which it speaks: what was there may be missing in it. */
-  readonly elsewhere?: boolean | undefined;
+  readonly withoutHome?: boolean | undefined;
   /** Continuity was proved by reading the log again (R7), and not from the index. */
   readonly log?: boolean | undefined;
 }
@@ -97,7 +97,7 @@ export function readAttached(o: v.InferOutput<typeof AttachedSchema>): Attached 
     horizon: o.horizon,
     count: o.count,
     notHome: o.notHome,
-    elsewhere: o.elsewhere,
+    withoutHome: o.withoutHome,
     log: o.log,
     verdict: { position: o.position, head: o.head, recovered: o.recovered, cause: o.cause },
   };
@@ -132,7 +132,7 @@ export function encodeAttached(attached: Attached): string {
     horizon: formatPosition(attached.horizon),
     count: attached.count,
     notHome: attached.notHome || undefined,
-    elsewhere: attached.elsewhere || undefined,
+    withoutHome: attached.withoutHome || undefined,
     log: attached.log || undefined,
   });
 }

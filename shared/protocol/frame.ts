@@ -6,6 +6,7 @@
  *   {"e":"/frames/cam1","p":"Zk3x9Q.0:12","q":11,"t":1763690000123,"n":512}⏎ and 512 bytes
  */
 import * as v from "valibot";
+import { NEWLINE } from "./ascii.ts";
 import { LIMITS } from "./limits.ts";
 import type { Chained } from "./position.ts";
 import { parseComponent } from "./position.ts";
@@ -58,7 +59,6 @@ const HeaderSchema = v.object({
 
 const encoder = new TextEncoder();
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-const NEWLINE = 0x0a;
 
 /** The string that bytes stand for in UTF-8, a byte order mark included; undefined where they are none. */
 export function decodeUtf8(bytes: Uint8Array): string | undefined {

@@ -2,6 +2,7 @@
  * Several frames in one WebSocket message: rules F10–F12 of PROTOCOL.md. Text frames are joined by U+001E,
  * which a JSON text cannot contain; binary frames follow one another, since each says how long it is.
  */
+import { END, NEWLINE, NINE, ZERO } from "./ascii.ts";
 import type { Frame } from "./frame.ts";
 
 export const SEPARATOR = "\u001e";
@@ -13,10 +14,6 @@ export function splitText(message: string): string[] {
   return message.split(SEPARATOR);
 }
 
-const NEWLINE = 0x0a;
-const ZERO = 0x30;
-const NINE = 0x39;
-const END = 0x7d;
 const LENGTH = new TextEncoder().encode(',"n":');
 
 /** undefined where the bytes aren't whole binary frames. The frames are views on the message. */

@@ -3,16 +3,13 @@
  * did, up to the offset, and what is new are two numbers: where that is so of a binary frame, nothing is decoded and no
  * string is made. Of any other frame `routingOf` says what this says, too.
  */
+import { END, NEWLINE, NINE, ZERO } from "./ascii.ts";
 import { type Frame, type Routing, routingOf } from "./frame.ts";
 
 const encoder = new TextEncoder();
 const PREVIOUS = encoder.encode(',"q":');
-const NEWLINE = 0x0a;
 const QUOTE = 0x22;
 const COMMA = 0x2c;
-const ZERO = 0x30;
-const NINE = 0x39;
-const END = 0x7d;
 /** That many digits fit a number exactly. */
 const MAX_DIGITS = 15;
 

@@ -26,12 +26,12 @@ describe("an endpoint state", () => {
       "catch-up.ts",
       "edge/peer.ts",
       "endpoint-state.ts",
-      "line.ts",
       "question-states.ts",
       "replica.ts",
       "state-facts.ts",
       "subscribers.ts",
       "subscription-states.ts",
+      "waiting-line.ts",
     ]);
   });
 

@@ -11,7 +11,13 @@ const root = join(import.meta.dirname, "../..");
 const page = readFileSync(join(root, "docs/time-limits.md"), "utf8");
 
 const inWords = (ms: number): string =>
-  ms < 1_000 ? `${ms} ms` : ms % 60_000 === 0 && ms > 60_000 ? `${ms / 60_000} min` : `${ms / 1_000} s`;
+  ms < 1_000
+    ? `${ms} ms`
+    : ms % 3_600_000 === 0
+      ? `${ms / 3_600_000} h`
+      : ms % 60_000 === 0 && ms > 60_000
+        ? `${ms / 60_000} min`
+        : `${ms / 1_000} s`;
 const cellOf = (limit: number | BackoffBounds): string =>
   typeof limit === "number"
     ? inWords(limit)
@@ -43,7 +49,9 @@ test("a time that is waited for stands in a table, with its unit in its name", (
   })) {
     const text = readFileSync(join(root, path), "utf8");
     if (!path.endsWith("time-limits.ts"))
-      for (const [line] of text.matchAll(/^.*\bconst [A-Z_]*(?:PATIENCE|TIMEOUT|_MS)\b.* = [\d_]{2,};/gm))
+      for (const [line] of text.matchAll(
+        /^.*(?:\bconst [A-Z_]*(?:PATIENCE|TIMEOUT|_MS)\b.* = [\d_]{2,};|\b\w+Ms: [\d_]{3,}).*/gm,
+      ))
         elsewhere.push(`${path}: ${line}`);
   }
   expect(elsewhere).toEqual([]);

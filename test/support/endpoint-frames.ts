@@ -33,7 +33,7 @@ interface AnswerOptions {
   /** In each epoch of the two ends, unless told: all of it is held. */
   readonly horizon?: string;
   readonly head?: string;
-  readonly elsewhere?: boolean;
+  readonly withoutHome?: boolean;
 }
 
 /** An answer as one message of the link. */
@@ -54,7 +54,7 @@ export function answer(
     to: position(to),
     horizon,
     count: frames.length,
-    elsewhere: options.elsewhere,
+    withoutHome: options.withoutHome,
   };
   return [encodeAttached(attached), ...frames].join(SEPARATOR);
 }

@@ -3,7 +3,7 @@
  * asked, and when all of them know.
  */
 import kafkajs, { type AclOperationTypes, type Admin, type ITopicConfig } from "kafkajs";
-import { Connection } from "../../origin/kafka/connection.ts";
+import { BrokerConnection } from "../../origin/kafka/connection.ts";
 import { KAFKA_ERROR, metadataRequest } from "../../origin/kafka/requests.ts";
 import { eventually } from "./deadline.ts";
 import type { KafkaBroker } from "./kafka-broker.ts";
@@ -100,7 +100,7 @@ async function create(
 
 /** Whether this broker, asked by itself, knows a leader of every partition. */
 async function isLedAsTold(broker: { readonly host: string; readonly port: number }, topic: string) {
-  const connection = new Connection({ brokers: [], clientId: "test's admin" }, broker);
+  const connection = new BrokerConnection({ brokers: [], clientId: "test's admin" }, broker);
   try {
     const { topics } = await connection.send(metadataRequest(topic));
     const [found] = topics;

@@ -4,7 +4,7 @@
  */
 
 import { EndpointCore } from "../../edge/endpoint/endpoint-core.ts";
-import { endpointObject, type ObjectIdentity, pathOf } from "../../edge/identity.ts";
+import { endpointObject, type ObjectIdentity, pathOf } from "../../edge/object-identity.ts";
 import { ShardCore } from "../../edge/shard/shard-core.ts";
 import { SteadyClock } from "../../edge/surroundings.ts";
 import type { Stream } from "../../shared/config/streams.ts";

@@ -1,5 +1,5 @@
 /** A shard and the origins on its uplinks, all of whose events a test makes by hand. */
-import { endpointObject, type ObjectIdentity } from "../../edge/identity.ts";
+import { endpointObject, type ObjectIdentity } from "../../edge/object-identity.ts";
 import { ShardCore } from "../../edge/shard/shard-core.ts";
 import { encodeAddressed } from "../../shared/protocol/addressed.ts";
 import { encodeAttach, encodeAttached } from "../../shared/protocol/attach.ts";

@@ -4,9 +4,9 @@
  */
 import { Asking, type AskingFacts } from "../../edge/endpoint/asking.ts";
 import { CatchUp } from "../../edge/endpoint/catch-up.ts";
-import { Line } from "../../edge/endpoint/line.ts";
 import { type Facts, Replica } from "../../edge/endpoint/replica.ts";
 import { Subscribers } from "../../edge/endpoint/subscribers.ts";
+import { WaitingLine } from "../../edge/endpoint/waiting-line.ts";
 import type { Peer } from "../../edge/peer.ts";
 import type { WindowLimits } from "../../shared/core/window.ts";
 import type { Attach } from "../../shared/protocol/attach.ts";
@@ -24,7 +24,7 @@ export interface VouchingObjectPorts {
 
 export class VouchingObject {
   readonly #ports: VouchingObjectPorts;
-  readonly #line = new Line<Peer>({ laneOf: () => "known", hasRoom: () => true, keyOf: () => "" });
+  readonly #line = new WaitingLine<Peer>({ laneOf: () => "known", hasRoom: () => true, keyOf: () => "" });
   readonly follower = new Follower(this.#line, {
     keep: () => undefined,
     close: () => undefined,

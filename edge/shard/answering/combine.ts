@@ -45,13 +45,13 @@ export function combine(
   const frames = all.toSorted((a, b) => lastAt(a) - lastAt(b)).flatMap((part) => part.frames);
   const { endpoint, id } = asked;
   const log = all.some((part) => part.head.log);
-  const elsewhere = !all.some(speaksOfHome);
-  return { attached: { endpoint, id, verdict, to, horizon, log, elsewhere }, frames };
+  const withoutHome = !all.some(speaksOfHome);
+  return { attached: { endpoint, id, verdict, to, horizon, log, withoutHome }, frames };
 }
 
 /** Whether a part says what was in the partition that is the key's home (U5). */
 export function speaksOfHome({ head }: Answer<Attached>): boolean {
-  return !head.notHome && !head.elsewhere;
+  return !head.notHome && !head.withoutHome;
 }
 
 /** The latest update of an endpoint is its answer's last one, so the part with the newest comes last. */

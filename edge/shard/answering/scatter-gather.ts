@@ -7,7 +7,7 @@ import { Linger } from "../links/linger.ts";
 import { encodeLeads, type Watch } from "../links/links.ts";
 import type { OriginItem } from "../uplinks/origin-items.ts";
 import type { AnsweringPorts, Attaches } from "./answering.ts";
-import { HeldBytes } from "./held.ts";
+import { HeldBytes } from "./held-parts.ts";
 import { passUpdate } from "./passing.ts";
 import { SILENT_SLICE_MS } from "./scatter.ts";
 import type { ScatteredAsk } from "./scattered-ask.ts";

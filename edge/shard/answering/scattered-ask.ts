@@ -5,7 +5,7 @@ import { componentsOf, NOTHING, type Position, reaches } from "../../../shared/p
 import { sliceOf } from "../../../shared/protocol/slice.ts";
 import type { Watch } from "../links/links.ts";
 import { speaksOfHome } from "./combine.ts";
-import { Held, type HeldBytes } from "./held.ts";
+import { type HeldBytes, HeldParts } from "./held-parts.ts";
 import { Scatter } from "./scatter.ts";
 
 export type AttachPart = Answer<Attached>;
@@ -18,7 +18,7 @@ export interface ScatteredAsk {
   /** When it was asked, in milliseconds since 1970. */
   readonly at: number;
   readonly scatter: Scatter<AttachPart>;
-  readonly held: Held;
+  readonly held: HeldParts;
   /** What was passed on after its slice's part. */
   readonly passed: Map<string, number>;
   /** Whether the object was told to wait. */
@@ -33,7 +33,7 @@ export function newScatteredAsk(
   bytes: HeldBytes,
 ): ScatteredAsk {
   const scatter = new Scatter<AttachPart>(count);
-  return { watch, ask, at, scatter, held: new Held(bytes), passed: new Map(), told: false };
+  return { watch, ask, at, scatter, held: new HeldParts(bytes), passed: new Map(), told: false };
 }
 
 /**

@@ -18,7 +18,7 @@ import { encodeLeads, type Watch } from "../links/links.ts";
 import type { OriginItem } from "../uplinks/origin-items.ts";
 import type { AnsweringPorts } from "./answering.ts";
 import { type Combined, combine } from "./combine.ts";
-import type { HeldBytes, LiveUpdate } from "./held.ts";
+import type { HeldBytes, LiveUpdate } from "./held-parts.ts";
 import { Incoming } from "./incoming.ts";
 import { passAnswer, passUpdate } from "./passing.ts";
 import {

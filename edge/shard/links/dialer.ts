@@ -4,7 +4,7 @@
  * its shard.
  */
 
-import type { ObjectIdentity } from "../../identity.ts";
+import type { ObjectIdentity } from "../../object-identity.ts";
 import type { Peer } from "../../peer.ts";
 import { TIME_LIMITS } from "../../time-limits.ts";
 import { type DialEvent, type DialState, IDLE, RETRY, stepDial, TRIES } from "./dial-states.ts";

@@ -6,7 +6,7 @@ import type { Routing } from "../../../shared/protocol/frame.ts";
 import { LIMITS } from "../../../shared/protocol/limits.ts";
 import { raiseComponent } from "../../../shared/protocol/position.ts";
 import { RoutingReader } from "../../../shared/protocol/routing-reader.ts";
-import type { ObjectIdentity } from "../../identity.ts";
+import type { ObjectIdentity } from "../../object-identity.ts";
 import type { Peer } from "../../peer.ts";
 
 export interface Link {

@@ -2,7 +2,7 @@
  * Which objects are attached, as a shard must remember it over a restart: a row for each, in batches. Many come at once
  * when an edge has restarted, and a write by itself holds up all that the shard sends until the disk has it.
  */
-import type { ObjectIdentity } from "../../identity.ts";
+import type { ObjectIdentity } from "../../object-identity.ts";
 import { TIME_LIMITS } from "../../time-limits.ts";
 
 export interface NotesPorts {

@@ -520,7 +520,7 @@ describe("who has nothing", () => {
   });
 
   test("[R1] is asked for where the window holds another partition alone, and then served like that one", () => {
-    const { core, up, nobody } = asksFor({ elsewhere: true });
+    const { core, up, nobody } = asksFor({ withoutHome: true });
     expect(up.take()).toEqual([{ attach: PATH, id: 2, from: "-" }]);
 
     core.linkMessage(up, answer("-", "e:5", [update(5)], { id: 2, recovered: true, horizon: "e:0,h:0" }));
@@ -537,7 +537,7 @@ describe("who has nothing", () => {
     const nobody = subscribe(core, "-");
     const up = link(core);
     up.take();
-    core.linkMessage(up, answer("-", "e:5", [update(5)], { elsewhere: true }));
+    core.linkMessage(up, answer("-", "e:5", [update(5)], { withoutHome: true }));
 
     expect(nobody.messages).toEqual([]);
     expect(up.take()).toEqual([{ attach: PATH, id: 2, from: "-" }]);
@@ -551,7 +551,7 @@ describe("who has nothing", () => {
     core.linkClosed(up, 1_006);
     const next = link(core, 2);
     expect(next.take()).toEqual([{ attach: PATH, id: 2, from: "e:5" }]);
-    core.linkMessage(next, answer("e:5", "e:5", [], { id: 2, recovered: true, elsewhere: true }));
+    core.linkMessage(next, answer("e:5", "e:5", [], { id: 2, recovered: true, withoutHome: true }));
 
     expect(subscribe(core, "-").messages).toEqual([]);
     expect(next.take()).toEqual([{ attach: PATH, id: 3, from: "-" }]);

@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { loadLink, loadSubscriber, saveLink, saveSubscriber } from "../../../edge/endpoint/attachment.ts";
 import { EndpointState } from "../../../edge/endpoint/endpoint-state.ts";
-import { type Link, Links } from "../../../edge/endpoint/links.ts";
+import { type ObjectLink, ObjectLinks } from "../../../edge/endpoint/object-links.ts";
 import type { SubscriptionFacts } from "../../../edge/endpoint/subscription-states.ts";
 import { encodeWaiting } from "../../../shared/protocol/attach.ts";
 import { routingOf } from "../../../shared/protocol/frame.ts";
@@ -24,11 +24,11 @@ const WINDOW = { updates: 3, ageMs: 60_000, bytes: 1_000_000 };
 
 /** What an object would be that holds all three. */
 class Core {
-  readonly links: Links;
+  readonly links: ObjectLinks;
   readonly states = new Map<string, EndpointState<FakeSocket>>();
 
   constructor(links: readonly FakeSocket[] = [], subscribers: readonly FakeSocket[] = []) {
-    this.links = new Links(links);
+    this.links = new ObjectLinks(links);
     for (const path of SHARDS.keys()) this.states.set(path, this.#state(path, subscribers));
     this.#settle();
   }
@@ -107,11 +107,11 @@ class Core {
     this.#settle();
   }
 
-  #linkOf(path: string): Link | undefined {
+  #linkOf(path: string): ObjectLink | undefined {
     return this.links.of(SHARDS.get(path) ?? -1);
   }
 
-  #on({ hello }: Link): readonly EndpointState<FakeSocket>[] {
+  #on({ hello }: ObjectLink): readonly EndpointState<FakeSocket>[] {
     return [...this.states.values()].filter(({ path }) => SHARDS.get(path) === hello.shard);
   }
 

@@ -203,7 +203,7 @@ describe("a token is renewed", () => {
   const later = (more: Partial<Holder> = {}): Verified => ({
     ok: true,
     holder: holder(end + 30 * MINUTE, { tokenId: "2", issuedAt: 1_700_000_500, ...more }),
-    allows: true,
+    mayRead: () => true,
   });
 
   test("[S18] and its subscription goes on past the old end without a gap, over a hibernation too", async () => {
@@ -232,7 +232,7 @@ describe("a token is renewed", () => {
     world.append();
     for (const id of [1, 2]) {
       world.renew(alice, id);
-      await world.verified(id === 1 ? { ok: true, holder: holder(end), allows: true } : later());
+      await world.verified(id === 1 ? { ok: true, holder: holder(end), mayRead: () => true } : later());
     }
     world.append();
     world.clock.now = end + 29 * MINUTE;
@@ -249,7 +249,7 @@ describe("a token is renewed", () => {
     ["of another issuer", later({ issuer: "another" }), "forbidden"],
     [
       "of another subject, for another path",
-      { ...later({ subject: "bob" }), allows: false } as Verified,
+      { ...later({ subject: "bob" }), mayRead: (path) => path !== PATH } as Verified,
       "forbidden",
     ],
     ["that is over", later({ until: 1 }), "expired"],
@@ -272,7 +272,7 @@ describe("a token is renewed", () => {
   test("[S18] one that doesn't allow the path ends the subscription by its name", async () => {
     const [alice, bob] = [world.live(holder(end)), world.live(holder(end))];
     world.renew(alice, 1);
-    await world.verified({ ok: true, holder: holder(end + 1), allows: false });
+    await world.verified({ ok: true, holder: holder(end + 1), mayRead: (path) => path !== PATH });
     world.append();
 
     const error = { code: "forbidden", message: expect.any(String), retry: false };

@@ -5,8 +5,8 @@ import {
   challengeOf,
   readChallenge,
   TOKEN_FAULTS,
-  type TokenFault,
-} from "../../../shared/protocol/token-fault.ts";
+  type UplinkTokenFault,
+} from "../../../shared/protocol/uplink-token-fault.ts";
 
 const SECRET = "0123456789abcdef0123456789abcdef";
 const OTHER = "fedcba9876543210fedcba9876543210";
@@ -58,7 +58,7 @@ test("[U1] a token signed with one of the keys is accepted, and names its origin
   });
 });
 
-test.each<[string, Token, TokenFault]>([
+test.each<[string, Token, UplinkTokenFault]>([
   ["is signed with another secret", { secret: OTHER }, "bad_signature"],
   ["names a key that there isn't", { kid: "d" }, "unknown_key"],
   ["names no key", { kid: null }, "unknown_key"],
@@ -81,7 +81,7 @@ test.each<[string, Token, TokenFault]>([
 });
 
 test("[U1] why a token is refused can be read from the answer", () => {
-  for (const fault of Object.keys(TOKEN_FAULTS) as TokenFault[])
+  for (const fault of Object.keys(TOKEN_FAULTS) as UplinkTokenFault[])
     expect(readChallenge(challengeOf(fault))).toBe(fault);
   expect(readChallenge('Bearer error_description="toString"')).toBeUndefined();
   expect(readChallenge(null)).toBeUndefined();

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { endpointObject, type ObjectIdentity } from "../../../edge/identity.ts";
+import { endpointObject, type ObjectIdentity } from "../../../edge/object-identity.ts";
 import { ShardCore } from "../../../edge/shard/shard-core.ts";
 import { encodeAddressed } from "../../../shared/protocol/addressed.ts";
 import { encodeAttach, encodeAttached } from "../../../shared/protocol/attach.ts";

@@ -1,6 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import { beforeEach, describe, expect, test } from "vitest";
-import { endpointObject, type ObjectIdentity } from "../../../edge/identity.ts";
+import { endpointObject, type ObjectIdentity } from "../../../edge/object-identity.ts";
 import { ShardStore } from "../../../edge/shard/shard-store.ts";
 
 const A = endpointObject("/quotes/A");

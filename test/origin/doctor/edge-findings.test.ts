@@ -6,7 +6,7 @@ import {
   webSocketFinding,
 } from "../../../origin/doctor/edge-findings.ts";
 import { Streams } from "../../../shared/config/streams.ts";
-import { challengeOf } from "../../../shared/protocol/token-fault.ts";
+import { challengeOf } from "../../../shared/protocol/uplink-token-fault.ts";
 import { STREAM } from "../../support/small-origin.ts";
 
 const NOW = 1_763_690_000_000;

@@ -1,6 +1,6 @@
 /** Every request to a broker settles, whatever state the connection was in when it ended, and however that was. */
 import { describe, expect, onTestFinished, test } from "vitest";
-import { Connection } from "../../../origin/kafka/connection.ts";
+import { BrokerConnection } from "../../../origin/kafka/connection.ts";
 import { AT_ONCE, DialGate, type Turn } from "../../../origin/kafka/dial-gate.ts";
 import { SilentError } from "../../../origin/kafka/hearing.ts";
 import { fetchRequest } from "../../../origin/kafka/requests.ts";
@@ -26,7 +26,7 @@ const fetching = () =>
 class World {
   readonly broker: ScriptedBroker;
   readonly #limits: Partial<Limits>;
-  readonly #connections: Connection[] = [];
+  readonly #connections: BrokerConnection[] = [];
 
   static async begin(
     finished = onTestFinished,
@@ -44,7 +44,7 @@ class World {
 
   readonly connect = (settings: Partial<KafkaSettings> = {}, turn?: Turn, address = this.broker.address) => {
     const all = { brokers: [], clientId: "test", limits: this.#limits, ...settings };
-    const connection = new Connection(all, address, turn);
+    const connection = new BrokerConnection(all, address, turn);
     this.#connections.push(connection);
     return connection;
   };
@@ -72,10 +72,10 @@ class Watched {
   }
 }
 
-const ask = (connection: Connection) => new Watched(connection.send(fetching()));
+const ask = (connection: BrokerConnection) => new Watched(connection.send(fetching()));
 
 interface Reached {
-  readonly connection: Connection;
+  readonly connection: BrokerConnection;
   readonly requests: readonly Watched[];
 }
 

@@ -1,6 +1,6 @@
 /** Fetching from a broker that throttles, falls silent or ends its connections: every fetch is answered, or fails. */
 import { test } from "vitest";
-import { Connection } from "../../../origin/kafka/connection.ts";
+import { BrokerConnection } from "../../../origin/kafka/connection.ts";
 import { Fetcher, type Mood } from "../../../origin/kafka/fetcher.ts";
 import { SilentError } from "../../../origin/kafka/hearing.ts";
 import type { Fetched } from "../../../origin/kafka/requests.ts";
@@ -39,7 +39,7 @@ class World {
   private constructor(broker: ScriptedBroker) {
     this.broker = broker;
     this.fetcher = new Fetcher(
-      () => new Connection({ brokers: [], clientId: "test" }, broker.address),
+      () => new BrokerConnection({ brokers: [], clientId: "test" }, broker.address),
       (error) => this.failures.push(error),
     );
   }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Hearing, type Verdict } from "../../../origin/kafka/hearing.ts";
+import { Hearing, type LookResult } from "../../../origin/kafka/hearing.ts";
 
 const SILENCE_MS = 3_000;
 
@@ -16,7 +16,7 @@ function listen(heard: readonly (readonly [at: number, bytes: number])[], until:
     if (now > until) return { verdict: "goes on", at: until, heard: hearing.heard };
     // What came while the listener was late is read after its look.
     for (; left[0] !== undefined && left[0][0] <= at; left.shift()) hearing.hear(...left[0]);
-    const verdict: Verdict = hearing.look(now);
+    const verdict: LookResult = hearing.look(now);
     if (typeof verdict === "string") return { verdict, at: now, heard: hearing.heard };
     at = now + verdict.lookInMs;
   }

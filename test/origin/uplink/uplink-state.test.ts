@@ -12,7 +12,7 @@ const events: readonly UplinkEvent[] = [
   { kind: "opened" },
   { kind: "standby", hello },
   { kind: "active", hello },
-  { kind: "granted" },
+  { kind: "activated" },
   { kind: "ended" },
 ];
 const stateAfter = (...all: readonly UplinkEvent[]) =>
@@ -36,13 +36,13 @@ describe("an uplink", () => {
   test("[U2] is of use from the shard's hello on, and not before this end has said its own", () => {
     expect(stateAfter({ kind: "active", hello }).kind).toBe("dialling");
     expect(stateAfter({ kind: "opened" }, { kind: "active", hello })).toEqual({ kind: "active", hello });
-    expect(stateAfter({ kind: "opened" }, { kind: "granted" }).kind).toBe("greeting");
+    expect(stateAfter({ kind: "opened" }, { kind: "activated" }).kind).toBe("greeting");
   });
 
   test("[U14] one that stands by is active once it was granted that, and never stands by again", () => {
-    const granted = stateAfter({ kind: "opened" }, { kind: "standby", hello }, { kind: "granted" });
-    expect(granted).toEqual({ kind: "active", hello });
-    expect(stepUplink(granted, { kind: "standby", hello })).toBe(granted);
+    const activated = stateAfter({ kind: "opened" }, { kind: "standby", hello }, { kind: "activated" });
+    expect(activated).toEqual({ kind: "active", hello });
+    expect(stepUplink(activated, { kind: "standby", hello })).toBe(activated);
   });
 
   test("is over for good, and knows whether the shard had greeted it", () => {

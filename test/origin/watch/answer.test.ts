@@ -246,24 +246,24 @@ describe("an attach from a position", () => {
 
 describe("a key's home", () => {
   /** Whether the answer says that it doesn't speak of it. */
-  const elsewhere = (from?: string) =>
-    shard.answerTo(A, from === undefined ? undefined : at(from))?.attached.elsewhere === true;
+  const withoutHome = (from?: string) =>
+    shard.answerTo(A, from === undefined ? undefined : at(from))?.attached.withoutHome === true;
 
   test("[U5] is spoken of where the key is known there, or nowhere: in ordinary use always", () => {
     fill([0, "b"]);
-    expect([elsewhere(), elsewhere("-"), elsewhere("x:0")]).toEqual([false, false, false]);
+    expect([withoutHome(), withoutHome("-"), withoutHome("x:0")]).toEqual([false, false, false]);
 
     origin.read(0, "x", record(1, "a", "1"));
-    expect([elsewhere(), elsewhere("-"), elsewhere("x:1")]).toEqual([false, false, false]);
+    expect([withoutHome(), withoutHome("-"), withoutHome("x:1")]).toEqual([false, false, false]);
   });
 
   test("[U5] is not where the key is known in another partition only, unless that nothing was there is proved", () => {
     fill([0, "b"]);
     origin.read(1, "y", record(0, "a", "1"));
-    expect([elsewhere(), elsewhere("y:0"), elsewhere("-")]).toEqual([true, false, false]);
+    expect([withoutHome(), withoutHome("y:0"), withoutHome("-")]).toEqual([true, false, false]);
 
     origin.history.drop("t", 0, 1, false);
-    expect([elsewhere(), elsewhere("y:0"), elsewhere("-"), elsewhere("x:0")]).toEqual([
+    expect([withoutHome(), withoutHome("y:0"), withoutHome("-"), withoutHome("x:0")]).toEqual([
       true,
       true,
       true,
@@ -281,7 +281,7 @@ describe("what must wait", () => {
     expect(answer()).toMatchObject({ position: "-", offsets: [] });
     expect(answer("-")).toMatchObject({ recovered: true, offsets: [] });
     expect(answer("x:1")).toMatchObject({ recovered: false, cause: "epoch" });
-    expect(shard.answerTo(A, NOTHING)?.attached.elsewhere, "there is no home").toBeUndefined();
+    expect(shard.answerTo(A, NOTHING)?.attached.withoutHome, "there is no home").toBeUndefined();
   });
 
   test("[R5] without a proof, until the partitions of the key are ready; no other partition matters", () => {

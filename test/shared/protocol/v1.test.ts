@@ -4,7 +4,7 @@
  */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { EndpointCore } from "../../../edge/endpoint/endpoint-core.ts";
-import { endpointObject } from "../../../edge/identity.ts";
+import { endpointObject } from "../../../edge/object-identity.ts";
 import { Uplinks } from "../../../origin/uplink/uplinks.ts";
 import { decodeUpdate } from "../../../shared/protocol/frame.ts";
 import { SEPARATOR } from "../../../shared/protocol/message.ts";

@@ -1,6 +1,6 @@
 /** What the two ways have in common, whether one origin reads all partitions or several share them. */
 import { beforeEach, describe, expect, test } from "vitest";
-import { endpointObject } from "../../../../edge/identity.ts";
+import { endpointObject } from "../../../../edge/object-identity.ts";
 import type { Answering, AnsweringPorts } from "../../../../edge/shard/answering/answering.ts";
 import type { LatestResult } from "../../../../edge/shard/answering/latest.ts";
 import { wayFor } from "../../../../edge/shard/answering/ways.ts";

@@ -1,6 +1,6 @@
 /** An object has several questions open at once, and its shard with it. */
 import { beforeEach, describe, expect, test } from "vitest";
-import { endpointObject } from "../../../../edge/identity.ts";
+import { endpointObject } from "../../../../edge/object-identity.ts";
 import {
   encodeAttach,
   encodeAttached,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { endpointObject } from "../../../../edge/identity.ts";
+import { endpointObject } from "../../../../edge/object-identity.ts";
 import { Notes } from "../../../../edge/shard/links/notes.ts";
 import { FakeClock } from "../../../support/fake-clock.ts";
 

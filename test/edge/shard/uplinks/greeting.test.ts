@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { endpointObject } from "../../../../edge/identity.ts";
+import { endpointObject } from "../../../../edge/object-identity.ts";
 import { encodeHello } from "../../../../shared/protocol/uplink.ts";
 import { FakeSocket } from "../../../support/fake-socket.ts";
 import { SmallShard } from "../../../support/small-shard.ts";

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { endpointObject } from "../../../../edge/identity.ts";
+import { endpointObject } from "../../../../edge/object-identity.ts";
 import { encodeAddressed } from "../../../../shared/protocol/addressed.ts";
 import { encodeAttach, encodeAttached, encodeWaiting } from "../../../../shared/protocol/attach.ts";
 import { encodeUpdate } from "../../../../shared/protocol/frame.ts";
@@ -33,12 +33,12 @@ interface Said {
   readonly recovered?: boolean;
   readonly frames?: readonly string[];
   readonly notHome?: boolean;
-  readonly elsewhere?: boolean;
+  readonly withoutHome?: boolean;
 }
 
 /** What an origin answers, as its items. */
 function answer({ id = 1, from = "-", to = from, head = to, frames = [], ...rest }: Said): string[] {
-  const { recovered, notHome, elsewhere } = rest;
+  const { recovered, notHome, withoutHome } = rest;
   const cause = recovered === false ? ("horizon" as const) : undefined;
   const verdict = { position: at(from), head: at(head), recovered, cause };
   const attached = {
@@ -49,7 +49,7 @@ function answer({ id = 1, from = "-", to = from, head = to, frames = [], ...rest
     horizon: NOTHING,
     count: frames.length,
     notHome,
-    elsewhere,
+    withoutHome,
   };
   return [encodeAttached(attached), ...frames];
 }
@@ -297,7 +297,7 @@ describe("a slice that can't answer", () => {
     ask(down, 2, "-");
     const frames = [update("t.0:5")];
     const said = { to: "t.0:5", recovered: true, frames };
-    say(one, ...answer({ id: 2, elsewhere: true, ...said }));
+    say(one, ...answer({ id: 2, withoutHome: true, ...said }));
     expect(down.take()).toEqual([{ waiting: A, id: 2 }]);
 
     ask(down, 3, "-");
@@ -309,7 +309,7 @@ describe("a slice that can't answer", () => {
 
   test("[N5] an answer speaks of the key's home if a part does", async () => {
     const down = await object("t.0:5,t.1:3");
-    say(one, ...answer({ from: "t.0:5", recovered: true, elsewhere: true }));
+    say(one, ...answer({ from: "t.0:5", recovered: true, withoutHome: true }));
     say(two, ...answer({ from: "t.1:3", recovered: true }));
     const position = "t.0:5,t.1:3";
     expect(down.take()).toEqual([
@@ -317,9 +317,9 @@ describe("a slice that can't answer", () => {
     ]);
 
     ask(down, 2, "t.0:5");
-    say(one, ...answer({ id: 2, from: "t.0:5", recovered: true, elsewhere: true }));
+    say(one, ...answer({ id: 2, from: "t.0:5", recovered: true, withoutHome: true }));
     say(two, ...answer({ id: 2, recovered: true, notHome: true }));
-    expect(down.take()).toMatchObject([{ id: 2, elsewhere: true }]);
+    expect(down.take()).toMatchObject([{ id: 2, withoutHome: true }]);
   });
 
   test("[N6] the latest update is waited for if the link was sent something of that slice, whatever others have", async () => {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { endpointObject } from "../../../../edge/identity.ts";
+import { endpointObject } from "../../../../edge/object-identity.ts";
 import { encodeAddressed } from "../../../../shared/protocol/addressed.ts";
 import { encodeAttach } from "../../../../shared/protocol/attach.ts";
 import { encodeLatest } from "../../../../shared/protocol/uplink.ts";

@@ -19,7 +19,7 @@ const OVERHEAD_BYTES = 64 * 1024;
 /** What a broker is given to begin with an answer, and to go on with it; doubled each time that it isn't enough. */
 const SILENCE = TIME_LIMITS.answerSilent;
 
-export class Line {
+export class BrokerLine {
   #answerBytes = ANSWER_BYTES.first;
   #silenceMs = SILENCE.baseMs;
 

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { Line } from "../../../origin/kafka/line.ts";
+import { BrokerLine } from "../../../origin/kafka/broker-line.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
 /** Answers as large as they may be, over a line of so many bytes a second. Returns how long each took. */
-function answer(line: Line, bytesPerSecond: number, times: number): number[] {
+function answer(line: BrokerLine, bytesPerSecond: number, times: number): number[] {
   return Array.from({ length: times }, () => {
     const { maxBytes } = line.bounds;
     const ms = (maxBytes / bytesPerSecond) * 1_000;
@@ -17,7 +17,7 @@ function answer(line: Line, bytesPerSecond: number, times: number): number[] {
 test.each([20 * KIB, 100 * KIB, MIB, 4 * MIB])(
   "over a line of %d bytes a second each answer comes to take a second or two, and no less than that needs",
   (bytesPerSecond) => {
-    const line = new Line();
+    const line = new BrokerLine();
 
     const took = answer(line, bytesPerSecond, 50).slice(20);
 
@@ -26,7 +26,7 @@ test.each([20 * KIB, 100 * KIB, MIB, 4 * MIB])(
 );
 
 test("the first answer is small; over a fast line they get as large as they may within a few", () => {
-  const line = new Line();
+  const line = new BrokerLine();
   expect(line.bounds).toEqual({ maxBytes: 64 * KIB, partitionMaxBytes: 64 * KIB, silenceMs: 3_000 });
 
   answer(line, 100 * MIB, 8);
@@ -35,7 +35,7 @@ test("the first answer is small; over a fast line they get as large as they may 
 });
 
 test("they shrink when the line gets slow, to a size that any line brings, and grow again", () => {
-  const line = new Line();
+  const line = new BrokerLine();
   answer(line, 100 * MIB, 8);
 
   answer(line, KIB, 3);
@@ -46,7 +46,7 @@ test("they shrink when the line gets slow, to a size that any line brings, and g
 });
 
 test("one batch that is larger than was asked for shrinks them by its rate, and by no more", () => {
-  const line = new Line();
+  const line = new BrokerLine();
   answer(line, 100 * MIB, 8);
 
   line.answered({ bytes: 50 * MIB, ms: 50_000, longestGapMs: 100 });
@@ -55,7 +55,7 @@ test("one batch that is larger than was asked for shrinks them by its rate, and 
 });
 
 test("small answers change nothing, since they say nothing of the line", () => {
-  const line = new Line();
+  const line = new BrokerLine();
 
   for (let i = 0; i < 100; i++) line.answered({ bytes: 200, ms: 0, longestGapMs: 0 });
 
@@ -63,7 +63,7 @@ test("small answers change nothing, since they say nothing of the line", () => {
 });
 
 test("a broker is given twice as long after each silence, up to 10 s, and as long as before once it answers", () => {
-  const line = new Line();
+  const line = new BrokerLine();
   const allowed = [1, 2, 3].map(() => {
     line.silent();
     return line.bounds.silenceMs;
@@ -75,7 +75,7 @@ test("a broker is given twice as long after each silence, up to 10 s, and as lon
 });
 
 test("a line that halts is given twice as long as it halted", () => {
-  const line = new Line();
+  const line = new BrokerLine();
 
   line.answered({ bytes: 200, ms: 10_000, longestGapMs: 2_500 });
 
@@ -84,7 +84,7 @@ test("a line that halts is given twice as long as it halted", () => {
 
 describe("an answer is given up", () => {
   test("if it has come for long, and would for as long again", () => {
-    expect(Line.isHopeless({ bytes: MIB, ms: 10_001, longestGapMs: 10 }, 8 * MIB, 8 * MIB)).toBe(true);
+    expect(BrokerLine.isHopeless({ bytes: MIB, ms: 10_001, longestGapMs: 10 }, 8 * MIB, 8 * MIB)).toBe(true);
   });
 
   test.each([
@@ -96,11 +96,11 @@ describe("an answer is given up", () => {
       9 * MIB,
     ],
   ])("not if %s", (_, heard, all) => {
-    expect(Line.isHopeless({ ...heard, longestGapMs: 10 }, 8 * MIB, all)).toBe(false);
+    expect(BrokerLine.isHopeless({ ...heard, longestGapMs: 10 }, 8 * MIB, all)).toBe(false);
   });
 
   test("and then less is asked for, as the line was", () => {
-    const line = new Line();
+    const line = new BrokerLine();
     answer(line, 100 * MIB, 8);
 
     line.gaveUp({ bytes: MIB, ms: 10_000, longestGapMs: 10 });

@@ -11,17 +11,17 @@ export const TOKEN_FAULTS = {
   malformed: "it is no token of an origin",
 } as const;
 
-export type TokenFault = keyof typeof TOKEN_FAULTS;
+export type UplinkTokenFault = keyof typeof TOKEN_FAULTS;
 
 /** The value of a `WWW-Authenticate` header. */
-export function challengeOf(fault: TokenFault): string {
+export function challengeOf(fault: UplinkTokenFault): string {
   const refused = fault === "no_token" ? "" : `, error="invalid_token", error_description="${fault}"`;
   return `Bearer realm="distributary-uplink"${refused}`;
 }
 
 /** undefined where the header says none that this version knows. */
-export function readChallenge(header: string | null | undefined): TokenFault | undefined {
+export function readChallenge(header: string | null | undefined): UplinkTokenFault | undefined {
   if (header === challengeOf("no_token")) return "no_token";
   const fault = /error_description="(\w+)"/.exec(header ?? "")?.[1];
-  return Object.keys(TOKEN_FAULTS).find((known): known is TokenFault => known === fault);
+  return Object.keys(TOKEN_FAULTS).find((known): known is UplinkTokenFault => known === fault);
 }

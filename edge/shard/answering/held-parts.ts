@@ -24,7 +24,7 @@ export interface LiveUpdate {
   readonly routing: Routing;
 }
 
-export class Held {
+export class HeldParts {
   readonly #shards: HeldBytes;
   #bytes = 0;
   #live: LiveUpdate[] = [];

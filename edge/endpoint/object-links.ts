@@ -7,14 +7,14 @@ import { VERSION } from "../../shared/protocol/version.ts";
 import { closeQuietly, type HibernatingPeer } from "../peer.ts";
 import { type LinkIdentity, loadLink } from "./attachment.ts";
 
-export interface Link {
+export interface ObjectLink {
   readonly socket: HibernatingPeer;
   readonly hello: LinkIdentity;
 }
 
-export class Links {
-  readonly #byShard = new Map<number, Link>();
-  readonly #bySocket = new Map<HibernatingPeer, Link>();
+export class ObjectLinks {
+  readonly #byShard = new Map<number, ObjectLink>();
+  readonly #bySocket = new Map<HibernatingPeer, ObjectLink>();
 
   /** Goes on with the sockets that outlived a hibernation. */
   constructor(sockets: readonly HibernatingPeer[]) {
@@ -26,12 +26,12 @@ export class Links {
     }
   }
 
-  of(shard: number): Link | undefined {
+  of(shard: number): ObjectLink | undefined {
     return this.#byShard.get(shard);
   }
 
   /** undefined where the socket isn't a link, not yet or no more. */
-  on(socket: HibernatingPeer): Link | undefined {
+  on(socket: HibernatingPeer): ObjectLink | undefined {
     return this.#bySocket.get(socket);
   }
 
@@ -39,7 +39,7 @@ export class Links {
    * Reads the first frame of a socket. Returns the link that it is from now on, the one of that shard before it closed; or
    * undefined where it is none, and then it was closed.
    */
-  greet(socket: HibernatingPeer, frame: Frame | undefined): Link | undefined {
+  greet(socket: HibernatingPeer, frame: Frame | undefined): ObjectLink | undefined {
     const says = typeof frame === "string" ? decodeLinkDown(frame) : undefined;
     if (!says?.ok || says.value.kind !== "hello") {
       // One that was replaced may still send until it hears of it.
@@ -60,7 +60,7 @@ export class Links {
   }
 
   /** Returns the link that the socket was. */
-  remove(socket: HibernatingPeer): Link | undefined {
+  remove(socket: HibernatingPeer): ObjectLink | undefined {
     const link = this.#bySocket.get(socket);
     if (link === undefined) return undefined;
     this.#bySocket.delete(socket);
@@ -68,7 +68,7 @@ export class Links {
     return link;
   }
 
-  #set(link: Link): Link {
+  #set(link: ObjectLink): ObjectLink {
     const { socket, hello } = link;
     const before = this.#byShard.get(hello.shard);
     if (before !== undefined) this.#bySocket.delete(before.socket);

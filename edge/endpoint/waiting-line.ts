@@ -37,7 +37,7 @@ export interface LinePorts<S> {
   keyOf(from: Position | undefined): string;
 }
 
-export class Line<S> {
+export class WaitingLine<S> {
   readonly #ports: LinePorts<S>;
   readonly #groups = new Map<string, Group<S>>();
   readonly #groupOf = new Map<S, Group<S>>();

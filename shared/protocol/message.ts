@@ -19,7 +19,7 @@ const NINE = 0x39;
 const END = 0x7d;
 const LENGTH = new TextEncoder().encode(',"n":');
 
-/** undefined where the bytes aren't whole binary frames. The frames are views on the message. */
+/** undefined if the bytes aren't whole binary frames. The frames are views on the message. */
 export function splitBinary(message: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>[] | undefined {
   const frames: Uint8Array<ArrayBuffer>[] = [];
   let start = 0;

@@ -8,7 +8,7 @@ import json from "../streams.json";
 
 export const exposed: StreamsResult = readStreams(json);
 
-/** The stream of an endpoint; undefined where its topic isn't exposed. */
+/** The stream of an endpoint; undefined if its topic isn't exposed. */
 export function streamOf(path: string): Stream | undefined {
   return exposed.ok ? exposed.streams.get(path.slice(1, path.indexOf("/", 1))) : undefined;
 }

@@ -18,7 +18,7 @@ export function pathOf(object: ObjectIdentity): string {
   return object.slice(ENDPOINT.length);
 }
 
-/** undefined where this version knows no such object. */
+/** undefined if this version knows no such object. */
 export function readIdentity(text: string): ObjectIdentity | undefined {
   return text.startsWith(`${ENDPOINT}/`) ? endpointObject(text.slice(ENDPOINT.length)) : undefined;
 }

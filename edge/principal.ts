@@ -60,7 +60,7 @@ export function isOver(principal: Principal, now: number): boolean {
   return principal.kind === "known" && now >= principal.until;
 }
 
-/** To whoever's principal is over. */
+/** The answer to a principal whose token has expired. */
 export const OVER = { code: "expired", message: "the token has expired" } as const;
 
 function escaped(character: string): string {

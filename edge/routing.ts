@@ -14,7 +14,7 @@ const MAX_NAME_BYTES = 1_024;
 /** Left out for "public". */
 const PRINCIPAL = "Distributary-Principal";
 
-/** undefined where the setting isn't a whole number from 1 to 64. */
+/** undefined if the setting isn't a whole number from 1 to 64. */
 function shardCount(env: Pick<Env, "SHARDS">): number | undefined {
   const shards = Number(env.SHARDS);
   return Number.isInteger(shards) && shards >= 1 && shards <= MAX_SHARDS ? shards : undefined;
@@ -40,7 +40,7 @@ export function shardName(shard: number): string {
   return `shard-${shard}`;
 }
 
-/** undefined where the name is none of a shard. */
+/** undefined if the name is none of a shard. */
 export function shardOfName(name: string | undefined): number | undefined {
   const digits = /^shard-(\d{1,2})$/.exec(name ?? "")?.[1];
   return digits === undefined ? undefined : Number(digits);
@@ -60,7 +60,7 @@ export function uplinkRequest(origin: string): Request {
   });
 }
 
-/** The verified name of the origin; undefined where it is no such request. */
+/** The verified name of the origin; undefined if it is no such request. */
 export function readUplinkRequest(request: Request): string | undefined {
   if (request.headers.get("Upgrade") !== "websocket") return undefined;
   return new URL(request.url).searchParams.get("origin") ?? undefined;
@@ -103,7 +103,7 @@ function linkRequest(path: string): Request {
   return new Request(`https://object/link?${query}`, { headers: { Upgrade: "websocket" } });
 }
 
-/** undefined where it is none that this version knows. Throws if its principal can't be read. */
+/** undefined if it is none that this version knows. Throws if its principal can't be read. */
 export function readObjectRequest(request: Request): ObjectRequest | undefined {
   const url = new URL(request.url);
   const path = url.searchParams.get("path");

@@ -1,4 +1,7 @@
-/** The process of an origin: see `--help`. Ends with 0 when it is told to stop, and with 1 and one line when it can't go on: with 2 where the flags make no sense. */
+/**
+ * The process of an origin; see `--help`. Exit codes: 0 if it was told to stop; 1, with one line that says why, if it can't
+ * go on; 2 if the flags make no sense.
+ */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { formatSlice, isWhole } from "../shared/protocol/slice.ts";

@@ -44,7 +44,7 @@ export class Access {
 
   async identify(headers: Headers, upgrade: boolean): Promise<Identified> {
     const { tokensCount } = this;
-    // Where nobody may issue tokens what is brought is somebody else's: a proxy's before the edge, say.
+    // If there are no issuers, a token is meant for somebody else, such as a proxy in front of the edge.
     const credentials = tokensCount ? credentialsOf({ headers, upgrade }, this.rules) : NONE;
     if (credentials.kind === "none")
       return { ok: true, known: { principal: PUBLIC, grants: undefined, tokensCount } };

@@ -46,7 +46,7 @@ export function pageAllowed(headers: Headers, { webOrigins }: CredentialRules): 
   return origin === null || webOrigins === undefined || webOrigins.has(origin);
 }
 
-/** `WEB_ORIGINS`: as browsers write them, with commas between; undefined where it is unset. */
+/** `WEB_ORIGINS`: as browsers write them, with commas between; undefined if it is unset. */
 export function readWebOrigins(
   text: string | undefined,
 ):

@@ -80,7 +80,7 @@ export class Asking<S extends Peer> {
     return { ...facts, own: { kind: "due" }, asks: asks.filter((ask) => ask.id !== head.id) };
   }
 
-  /** What was asked on another link won't be answered; from where the state is, it goes on. */
+  /** Questions asked on another link won't be answered; the state goes on from where it is. */
   restart(): void {
     this.#answers.breakOff();
     this.#step({ kind: "lost" });
@@ -273,7 +273,7 @@ export class Asking<S extends Peer> {
     return whole;
   }
 
-  /** Starts anew from an answer. Who is live lost continuity with it and is told so (S5). */
+  /** Starts anew from an answer. Live subscribers lose continuity by that, and are told so (S5). */
   #adopt(span: Span, cause: string | undefined): void {
     this.#subscribers.flush();
     this.#replica.adopt(span, this.#ports.now());

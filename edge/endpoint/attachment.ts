@@ -111,7 +111,7 @@ export function saveLink(
   } satisfies v.InferInput<typeof LinkSchema>);
 }
 
-/** undefined where there is nothing that this version can read. */
+/** undefined if there is nothing that this version can read. */
 export function loadLink(socket: HibernatingPeer): LinkFacts | undefined {
   const result = v.safeParse(LinkSchema, socket.deserializeAttachment());
   if (!result.success) return undefined;
@@ -135,7 +135,7 @@ export function saveSubscriber(
   } satisfies v.InferInput<typeof SubscriberSchema>);
 }
 
-/** undefined where there is nothing that this version can read. */
+/** undefined if there is nothing that this version can read. */
 export function loadSubscriber(socket: HibernatingPeer): SubscriberFacts | undefined {
   const result = v.safeParse(SubscriberSchema, socket.deserializeAttachment());
   if (!result.success) return undefined;

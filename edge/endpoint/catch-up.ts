@@ -51,7 +51,7 @@ export class CatchUp<S extends Peer> {
   }
 
   /**
-   * Serves one who waits from what is known here; false where only the origin can tell. `learned`: what that was
+   * Serves one who waits from what is known here; false if only the origin can tell. `learned`: what that was
    * learned from just now, where this one couldn't be served before.
    */
   serve(subscriber: WaitingSubscriber<S>, now: number, learned: Proof = "window"): boolean {
@@ -150,7 +150,7 @@ export function knowsLess({ verdict, to, horizon }: Attached, position: Position
   return false;
 }
 
-/** Whether an answer that doesn't help who stands at `from` says that nothing will. */
+/** Whether an answer that doesn't help a subscriber at `from` shows that none will. */
 function isLost(
   from: Position,
   asked: Position,

@@ -228,7 +228,7 @@ export class EndpointCore {
     return lastId === undefined ? undefined : Math.max(lastId, this.#tokens.renewing(socket) ?? lastId);
   }
 
-  /** S20. */
+  /** Refuses a frame that is one too many, or closes the socket if that has happened too often (S20). */
   #refuse(socket: HibernatingPeer, id: number | undefined, waitMs: number): void {
     if (this.#spending.bears(socket, this.#ports.now()))
       this.#state.reply(socket, encodeRateLimited(id, waitMs));

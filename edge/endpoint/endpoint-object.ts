@@ -141,7 +141,7 @@ export class EndpointObject extends DurableObject<Env> {
       else this.#wake(socket)?.subscriberMessage(socket, message);
     } catch (error) {
       logProblem("endpoint object: message", error);
-      // Whatever state it left behind, who comes back is answered from its own position.
+      // Whatever state this left behind, a subscriber that comes back is answered from its own position.
       closeQuietly(socket, "going_away");
     }
   }

@@ -95,12 +95,12 @@ export class EndpointState<S extends Peer> {
 
   // Subscribers.
 
-  /** The id of the last subscribe of a socket; undefined where it doesn't follow this path, or no more. */
+  /** The id of the last subscribe of a socket; undefined if it doesn't follow this path, or no more. */
   lastId(socket: S): number | undefined {
     return this.#subscribers.get(socket)?.id;
   }
 
-  /** S1, S2. */
+  /** Answers a subscribe from what is known here, or lets it wait for an answer of the source (S1, S2). */
   subscribe(socket: S, id: number, from: Position | undefined): void {
     const now = this.#ports.now();
     const subscriber = this.#subscribers.wait(socket, id, from, now);
@@ -150,7 +150,7 @@ export class EndpointState<S extends Peer> {
     this.#asking.restart();
   }
 
-  /** @param routing undefined where the frame can't be read. */
+  /** @param routing undefined if the frame can't be read. */
   update(frame: Frame, routing: Routing | undefined): void {
     if (this.#asking.take(frame)) return;
     const verdict = routing && this.#replica.apply(frame, routing, this.#ports.now());

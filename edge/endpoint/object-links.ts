@@ -30,14 +30,14 @@ export class ObjectLinks {
     return this.#byShard.get(shard);
   }
 
-  /** undefined where the socket isn't a link, not yet or no more. */
+  /** undefined if the socket isn't a link, not yet or no more. */
   on(socket: HibernatingPeer): ObjectLink | undefined {
     return this.#bySocket.get(socket);
   }
 
   /**
    * Reads the first frame of a socket. Returns the link that it is from now on, the one of that shard before it closed; or
-   * undefined where it is none, and then it was closed.
+   * undefined if it is none, and then it was closed.
    */
   greet(socket: HibernatingPeer, frame: Frame | undefined): ObjectLink | undefined {
     const says = typeof frame === "string" ? decodeLinkDown(frame) : undefined;

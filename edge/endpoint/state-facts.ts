@@ -8,7 +8,7 @@ import type { Frame } from "../../shared/protocol/frame.ts";
 import { formatPosition, NOTHING, type Position, parsePosition } from "../../shared/protocol/position.ts";
 import type { Own } from "./question-states.ts";
 
-/** Of what is written the positions of open questions; those that don't fit are asked for again after a hibernation. */
+/** Room for the positions of open questions; those that don't fit are asked again after a hibernation. */
 const ASKS_BYTES = 4_000;
 /** What a question takes beside its position. */
 const ASK_BYTES = 40;
@@ -44,7 +44,7 @@ const OwnSchema = v.variant("kind", [
   v.object({ kind: v.picklist(["asked", "held"]), id: Whole, from: OptionalPosition }),
 ]);
 
-/** What is as it mostly is is left out: this is written after every message of a link. */
+/** Usual values are left out: this is written after every message of a link. */
 export const WrittenStateSchema = v.object({
   position: OptionalPosition,
   due: OptionalPosition,
@@ -101,7 +101,7 @@ export function readPosition(text: string | undefined): Position | undefined {
   return text === undefined ? undefined : parsePosition(text);
 }
 
-/** undefined where there isn't so much room. */
+/** undefined if there isn't so much room. */
 function fitting(frame: Frame | undefined, room: number): Frame | undefined {
   if (frame === undefined || frame.length > room) return undefined;
   // Of a view all that lies behind it would be written.

@@ -12,7 +12,7 @@ import { decodeUp, encodeError, PONG, type Up } from "../../shared/protocol/subs
 export interface Speaker {
   /** The endpoint whose socket this is. */
   readonly path: string;
-  /** Of the last subscribe, or of a renewal that is under way; undefined where the socket was closed meanwhile. */
+  /** Of the last subscribe, or of a renewal that is under way; undefined if the socket was closed meanwhile. */
   lastId(): number | undefined;
   /** Milliseconds until it may say one more; 0 if it may now. */
   waitMs(what: "messages" | "asks"): number;

@@ -30,7 +30,7 @@ export interface TokensPorts<S> extends RenewalsPorts {
   settle(): void;
 }
 
-/** While one is looked at, another one may be sent so much later. */
+/** A renewal sent while another is being verified is told to come back after this long. */
 const RENEW_AGAIN_MS = TIME_LIMITS.renewalMs;
 const TOO_MANY = {
   code: "overloaded",
@@ -76,7 +76,10 @@ export class Tokens<S> {
     this.#renewals.forget(socket);
   }
 
-  /** First at every event: whose token has ended is sent nothing more (S19), whose is about to is told (S17). */
+  /**
+   * Runs first at every event: a socket whose token has ended is sent nothing more (S19); one whose token is about to end
+   * is told (S17).
+   */
   keepTime(): void {
     const { next } = this.#bearers;
     // While everybody is public not even the clock is read.
@@ -96,7 +99,7 @@ export class Tokens<S> {
     return this.#renewals.idOn(socket);
   }
 
-  /** S18. */
+  /** Begins to verify a token that is to follow the socket's present one (S18). */
   renew(socket: S, id: number, token: string): void {
     if (this.#bearers.of(socket) === undefined)
       this.#ports.send(socket, encodeError(id, "unsupported", "this socket has no token; dial with one"));

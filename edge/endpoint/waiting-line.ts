@@ -20,7 +20,7 @@ const HELD_PER_LANE = 4;
 
 /** Those who wait at one position. */
 export interface Group<S> {
-  /** The position as text; what no position is where there is none. */
+  /** The position as text; a text that is no position if there is none. */
   readonly key: string;
   readonly from: Position | undefined;
   readonly members: Map<S, Waiting>;

@@ -80,7 +80,7 @@ export function createApp(
   }
 }
 
-/** What is answered to one who could be identified is for that one only. */
+/** An answer to an identified client is for that client only. */
 async function answered(
   identified: Identified,
   answer: (known: Known) => Promise<Response>,

@@ -6,7 +6,7 @@ import { NOTHING, offsetIn, parsePosition } from "../../shared/protocol/position
 import type { LatestResult } from "../shard/answering/latest.ts";
 import { errorResponse, internalError } from "./answers.ts";
 
-/** `ifNoneMatch` is the request's header, null where it has none. */
+/** `ifNoneMatch` is the request's header, null if it has none. */
 export function latestResponse(latest: LatestResult, ifNoneMatch: string | null): Response {
   if (latest.kind === "error") return errorResponse(latest.code, latest.message);
   if (latest.kind === "none") return errorResponse("unknown_key", "this key has no record");

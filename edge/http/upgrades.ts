@@ -20,7 +20,7 @@ export function badUpgrade(): Response {
 }
 
 /**
- * The WebSocket subprotocol to answer with (V1); undefined where the client offered none at all, "none" where
+ * The WebSocket subprotocol to answer with (V1); undefined if the client offered none at all, "none" if
  * it offered only others.
  */
 export function chooseProtocol(request: Request, ours: string): string | undefined {

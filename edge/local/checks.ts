@@ -31,7 +31,7 @@ export async function checkPort(host: string, text: string): Promise<Checked<num
   }
 }
 
-/** @returns the code of the error, undefined where there was none */
+/** @returns the code of the error, undefined if there was none */
 async function tryToListen(host: string, port: number): Promise<string | undefined> {
   const server = createServer().listen({ host, port, exclusive: true });
   try {

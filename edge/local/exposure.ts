@@ -3,7 +3,7 @@ import type { Audience, Stream, Streams } from "../../shared/config/streams.ts";
 import { isTopicOrPattern } from "../../shared/config/topic-pattern.ts";
 import type { Checked } from "./checks.ts";
 
-/** Topics, or patterns of them, from a comma-separated list; undefined where none was given. */
+/** Topics, or patterns of them, from a comma-separated list; undefined if none was given. */
 export function readTopics(list: string | undefined): Checked<readonly string[] | undefined> {
   if (list === undefined) return { ok: true, value: undefined };
   const topics = [...new Set(list.split(",").map((topic) => topic.trim()))];

@@ -13,14 +13,14 @@ export interface Running {
   readonly produceFlags: readonly string[];
   /** Kafka is read: which keys there are isn't known, and who produces has tools of their own. */
   readonly kafka: boolean;
-  /** What the lines carry, which may be a variable of the shell; undefined where they need none. */
+  /** What the lines carry, which may be a variable of the shell; undefined if they need none. */
   readonly token?: string | undefined;
 }
 
 /** More topics than this aren't listed one by one. */
 const LISTED = 8;
 
-/** A path that can be watched: where the feed writes, if it runs. Undefined where nothing is exposed. */
+/** A path that can be watched: where the feed writes, if it runs. Undefined if nothing is exposed. */
 export function examplePath({ topics, feed }: Pick<Running, "topics" | "feed">): string | undefined {
   const own = ownRecord(topics);
   return feed && topics.includes("flights") ? "/flights/ATL" : own && `/${own.topic}/${own.key}`;

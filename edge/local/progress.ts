@@ -24,7 +24,7 @@ const Told = v.variant("event", [
   v.object({ event: v.literal("topic_caught_up"), topic: v.string(), records: Count, seconds: Count }),
 ]);
 
-/** A line for people; undefined where there is nothing to show. */
+/** A line for people; undefined if there is nothing to show. */
 export function progressLine(message: unknown): string | undefined {
   const result = v.safeParse(Told, message);
   if (!result.success) return undefined;

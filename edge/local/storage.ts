@@ -24,7 +24,7 @@ function checkDatabase(file: string): Checked<string> {
   return { ok: false, problem: `DATA_DIR: ${file} can't be used as it is: ${why}. To go on, ${remedy}` };
 }
 
-/** What is wrong with it, in SQLite's words; undefined where nothing is. */
+/** What is wrong with it, in SQLite's words; undefined if nothing is. */
 function faultOf(file: string): string | undefined {
   let db: DatabaseSync | undefined;
   try {

@@ -10,7 +10,7 @@ import { keepGuarded, mortal } from "./mortal.ts";
 import { TIME_LIMITS } from "./time-limits.ts";
 
 export interface Workerd {
-  /** undefined where it could not be started. */
+  /** undefined if it could not be started. */
   readonly pid: number | undefined;
   /** Settles when it accepts connections; never where it ends before that. */
   readonly listening: Promise<void>;

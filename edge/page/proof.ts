@@ -21,7 +21,7 @@ export interface Resumption {
   readonly caughtUp: boolean;
 }
 
-/** undefined where nothing had been received yet, so that nothing can be missed. */
+/** undefined if nothing had been received yet, so that nothing can be missed. */
 export function beginResumption(from: string | undefined): Resumption | undefined {
   if (from === undefined) return undefined;
   const at = parsePosition(from) ?? NOTHING;

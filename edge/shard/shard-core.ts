@@ -141,7 +141,7 @@ export class ShardCore {
     // What comes before a frame that can't be read is due to others all the same (C5).
     const refusal = this.#downlink.batch(() => this.#items(socket, items));
     if (refusal === undefined) return;
-    // Who leaves said so; who was fenced may not have heard of it when it sent this.
+    // One that leaves has said so, and one that was fenced may not know it yet: neither is worth a line in the log.
     if (refusal !== "going_away" && refusal !== "stale_generation")
       this.#ports.log(`an uplink of ${verifiedName(socket) ?? "nobody"} is closed: ${refusal}`);
     closeQuietly(socket, refusal);

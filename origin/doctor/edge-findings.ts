@@ -109,7 +109,7 @@ function aheadMs({ date, now }: { readonly date: number; readonly now: number })
   return now - date;
 }
 
-/** undefined where the clocks agree, or that isn't known. */
+/** undefined if the clocks agree, or that isn't known. */
 function clockWords(ahead: number): string | undefined {
   if (Number.isNaN(ahead) || Math.abs(ahead) < TIME_LIMITS.doctorClockMs) return undefined;
   const seconds = Math.round(Math.abs(ahead) / 1_000);

@@ -12,7 +12,7 @@ const NEEDED_FETCH = 13;
 
 export interface Ways {
   readonly tls: boolean;
-  /** Kafka's name of the mechanism; undefined where no account is set. */
+  /** Kafka's name of the mechanism; undefined if no account is set. */
   readonly mechanism: string | undefined;
 }
 

@@ -91,7 +91,7 @@ class Examination {
     }
   }
 
-  /** All that this account may know of; none where no broker answers. */
+  /** All that this account may know of; none if no broker answers. */
   async topics(): Promise<string[]> {
     const [session] = this.#sessions.values();
     const { topics } = (await session?.send(metadataRequest(undefined)).catch(() => undefined)) ?? {

@@ -6,7 +6,7 @@ import type { RecordHeader } from "../source/source.ts";
 
 const NULL = -1;
 
-/** null where there are no headers. */
+/** null if there are no headers. */
 export function packHeaders(headers: readonly RecordHeader[]): Uint8Array | null {
   if (headers.length === 0) return null;
   const parts: Uint8Array[] = [];
@@ -18,7 +18,7 @@ export function packHeaders(headers: readonly RecordHeader[]): Uint8Array | null
   return Buffer.concat(parts);
 }
 
-/** undefined where the bytes are not what packHeaders makes. */
+/** undefined if the bytes are not what packHeaders makes. */
 export function unpackHeaders(packed: Uint8Array | null): readonly RecordHeader[] | undefined {
   if (packed === null) return [];
   const bytes = Buffer.from(packed.buffer, packed.byteOffset, packed.length);

@@ -104,7 +104,7 @@ export class EmbeddedLog {
     this.#dataVersion = database.prepare("PRAGMA data_version");
   }
 
-  /** false where the topic exists already: it is then left as it is. */
+  /** false if the topic exists already: it is then left as it is. */
   createTopic(name: string, settings: TopicSettings = {}): boolean {
     const { partitions = DEFAULT_PARTITIONS, retainRecords = DEFAULT_RETAIN_RECORDS } = settings;
     if (!isTopicName(name))
@@ -126,7 +126,7 @@ export class EmbeddedLog {
     return created;
   }
 
-  /** Deletes the topic with its records, a second for about 400,000 of them; false where there is none. */
+  /** Deletes the topic with its records, a second for about 400,000 of them; false if there is none. */
   deleteTopic(name: string): boolean {
     const deleted = this.#write(() => {
       const topic = this.#find(name);
@@ -152,7 +152,7 @@ export class EmbeddedLog {
     );
   }
 
-  /** undefined where there is no such topic. */
+  /** undefined if there is no such topic. */
   topic(name: string): Topic | undefined {
     return guarded(this.#path, () => this.#find(name));
   }
@@ -209,7 +209,7 @@ export class EmbeddedLog {
     });
   }
 
-  /** The first offset of a partition whose record is of this time or later; undefined where there is none. */
+  /** The first offset of a partition whose record is of this time or later; undefined if there is none. */
   offsetAt(name: string, partition: number, timestamp: number): number | undefined {
     return guarded(this.#path, () => {
       const row = this.#offsetAt.get(name, partition, timestamp) as { offset: number } | undefined;

@@ -133,7 +133,7 @@ export class BatchBlob {
     return offset < 0 ? undefined : offset;
   }
 
-  /** The record's index; undefined where this batch has none at this offset. */
+  /** The record's index; undefined if this batch has none at this offset. */
   find(offset: number): number | undefined {
     const index = this.firstAt(offset);
     return index < this.count && this.offset(index) === offset ? index : undefined;

@@ -19,7 +19,7 @@ export type IndexErrorCode =
 
 export class IndexError extends Error {
   readonly code: IndexErrorCode;
-  /** Where the file was put that is `corrupt`; undefined where the disk didn't allow even that. */
+  /** Where the file was put that is `corrupt`; undefined if the disk didn't allow even that. */
   aside: string | undefined;
 
   constructor(code: IndexErrorCode, message: string, options?: ErrorOptions) {
@@ -58,7 +58,7 @@ export function translated(error: unknown, during: "open" | "use"): unknown {
     : new IndexError("disk_failed", `the index's disk failed: ${message}`, options);
 }
 
-/** The primary result code; undefined where the error is none of SQLite's. */
+/** The primary result code; undefined if the error is none of SQLite's. */
 function sqliteCode(error: unknown): number | undefined {
   if (!(error instanceof Error) || !("errcode" in error)) return undefined;
   return typeof error.errcode === "number" ? error.errcode & 0xff : undefined;

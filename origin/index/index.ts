@@ -47,7 +47,7 @@ export interface IndexOptions {
 
 export interface OpenedIndex {
   readonly index: RecordIndex;
-  /** What was wrong with the file that was there; undefined where there was none, or nothing wrong. */
+  /** What was wrong with the file that was there; undefined if there was none, or nothing wrong. */
   readonly rebuilt: Rebuilt | undefined;
 }
 
@@ -184,7 +184,7 @@ export class RecordIndex {
     });
   }
 
-  /** The next offset to fetch; undefined where this epoch of the partition was not begun. */
+  /** The next offset to fetch; undefined if this epoch of the partition was not begun. */
   checkpoint(topic: string, partition: number, epoch: string): number | undefined {
     const known = this.#partitions.get(topic, partition);
     return known?.epoch === epoch ? known.checkpoint : undefined;

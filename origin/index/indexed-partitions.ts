@@ -44,7 +44,7 @@ export interface IndexedPartition {
    * been dropped, the table still has the one before it.
    */
   exactFrom: number;
-  /** The oldest batch on disk; null where there is none, undefined where it must be looked up. */
+  /** The oldest batch on disk; null if there is none, undefined if it must be looked up. */
   oldest: BatchRow | null | undefined;
 }
 

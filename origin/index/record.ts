@@ -16,7 +16,7 @@ export interface IndexedRecord extends Chained {
    * key that is in two partitions. Not stable: an index that is built again may have another.
    */
   readonly arrival: number;
-  /** Milliseconds since 1970; undefined where the log has none. */
+  /** Milliseconds since 1970; undefined if the log has none. */
   readonly timestamp: number | undefined;
   /** At most LIMITS.keyBytes; may be empty. */
   readonly key: Uint8Array;
@@ -34,7 +34,7 @@ export function valueBytes(value: StoredValue): number {
   return value instanceof Uint8Array ? value.length : 0;
 }
 
-/** As they are packed: a count, then for each header two lengths, the name and the value; nothing where none. */
+/** As they are packed: a count, then for each header two lengths, the name and the value; nothing if none. */
 function headersBytes(headers: readonly RecordHeader[]): number {
   if (headers.length === 0) return 0;
   let bytes = 4;

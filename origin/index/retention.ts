@@ -16,7 +16,7 @@ export interface TopicRetention {
   readonly keepLatest: boolean;
 }
 
-/** Undefined where a topic isn't exposed. */
+/** Undefined if a topic isn't exposed. */
 export interface TopicRetentions {
   get(topic: string): TopicRetention | undefined;
 }
@@ -35,12 +35,12 @@ export interface Droppable {
   readonly maxAgeMs: number | undefined;
   readonly records: number;
   readonly bytes: number;
-  /** Time of the youngest record in the oldest batch; undefined where there is no batch. */
+  /** Time of the youngest record in the oldest batch; undefined if there is no batch. */
   readonly newest: number | undefined;
 }
 
 /**
- * The partition whose oldest batch goes next; undefined where nothing must go. First what nobody can ask for,
+ * The partition whose oldest batch goes next; undefined if nothing must go. First what nobody can ask for,
  * then what is too old. When there is too much, the largest partition gives: a busy topic shortens its own
  * history, not that of a quiet one.
  */

@@ -21,7 +21,7 @@ export interface Rebuilt {
   readonly reason: "format" | "corrupt";
   /** A sentence for the log. */
   readonly message: string;
-  /** Where the unreadable file was moved; undefined where it was deleted. */
+  /** Where the unreadable file was moved; undefined if it was deleted. */
   readonly aside: string | undefined;
 }
 

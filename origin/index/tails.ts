@@ -63,7 +63,7 @@ export class Tails {
   }
 
   /**
-   * May name a record that was dropped since; undefined where none is known.
+   * May name a record that was dropped since; undefined if none is known.
    * @param exactFrom what is stored below this is not to be trusted: see Partition.
    */
   last(partition: number, name: Uint8Array, exactFrom: number): number | undefined {

@@ -33,7 +33,7 @@ export interface PartitionView {
    * may hold one of them.
    */
   readonly deletedTo: number;
-  /** Offset of the key's last record; undefined where none is held. */
+  /** Offset of the key's last record; undefined if none is held. */
   readonly tail: number | undefined;
 }
 
@@ -45,7 +45,7 @@ export interface Page {
 }
 
 export interface Latest {
-  /** undefined where nothing of the key is held. */
+  /** undefined if nothing of the key is held. */
   readonly record: IndexedRecord | undefined;
   /** The key's last offset in each epoch in which it is held. */
   readonly position: Position;
@@ -71,7 +71,7 @@ export interface PartitionFacts {
   readonly keyless: number;
   readonly keyTooLong: number;
   readonly omitted: number;
-  /** Milliseconds since 1970: time of the youngest record in the oldest batch; undefined where there is no batch. */
+  /** Milliseconds since 1970: time of the youngest record in the oldest batch; undefined if there is no batch. */
   readonly oldestAt: number | undefined;
 }
 

@@ -53,7 +53,7 @@ export class Cluster {
     return this.#askAnyone(undefined);
   }
 
-  /** Undefined where no broker of that number is known, as while a partition has no leader. */
+  /** Undefined if no broker of that number is known, as while a partition has no leader. */
   fetcher(id: number): Fetcher | undefined {
     return this.#brokers.get(id)?.fetcher;
   }

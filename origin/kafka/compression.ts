@@ -70,7 +70,7 @@ async function* bounded(pieces: Pieces): AsyncGenerator<Buffer, void, void> {
   }
 }
 
-/** Undefined where nothing is compressed. */
+/** Undefined if nothing is compressed. */
 function codecOf(attributes: number): Codec | undefined {
   const number = attributes & CODEC_MASK;
   if (number >= CODECS.length) throw new WireError(`codec ${number} is unknown`);

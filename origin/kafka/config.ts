@@ -29,12 +29,12 @@ export const KAFKA_SETTINGS = {
 export type KafkaSetting = keyof typeof KAFKA_SETTINGS;
 
 export interface KafkaSurroundings extends Reading<KafkaSetting> {
-  /** Undefined where it is unset, or empty. */
+  /** Undefined if it is unset, or empty. */
   readonly raw: (name: KafkaSetting) => string | undefined;
   readonly clientId: string;
 }
 
-/** Undefined where no Kafka is configured, and where something is wrong, which `wrong` was told of. */
+/** Undefined if no Kafka is configured, or if something is wrong, which `wrong` was told of. */
 export function readKafka(surroundings: KafkaSurroundings): KafkaSettings | undefined {
   const { raw, wrong, clientId } = surroundings;
   const list = raw("KAFKA_BROKERS");

@@ -182,7 +182,7 @@ function batchOf(part: Part, fetched: Fetched): Batch {
   return { ...part, endOffset, ...(heldBack > 0 && { heldBack }) };
 }
 
-/** @param leader As the metadata name it, of whom no address is known. */
+/** @param leader As the metadata name it; its address isn't known. */
 export const noLeader = (leader: number) =>
   leader < 0 ? "it has no leader just now" : `its leader, broker ${leader}, isn't there just now`;
 

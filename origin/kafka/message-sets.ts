@@ -69,7 +69,7 @@ function contentsOf(outer: Message, base: number): Contents {
   };
 }
 
-/** As it stands there, of the last message of a run; undefined where there is none. */
+/** As it stands there, of the last message of a run; undefined if there is none. */
 function lastOffsetOf(run: Buffer): number | undefined {
   let last: number | undefined;
   for (let at = 0; at < run.length; at = endOfMessage(run, at)) last = new WireReader(run, at).int64();
@@ -80,7 +80,7 @@ function endOfMessage(set: Buffer, at: number): number {
   return at + LENGTH_END + Math.max(0, new WireReader(set, at + 8).int32());
 }
 
-/** With what says so; undefined where that isn't there yet. */
+/** With what says so; undefined if that isn't there yet. */
 function messageLength(set: Buffer, at: number): number | undefined {
   return at + LENGTH_END > set.length ? undefined : endOfMessage(set, at) - at;
 }

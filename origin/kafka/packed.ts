@@ -67,7 +67,7 @@ export function* atOnce(packed: Packed, parts: Parts, { memory }: Unpacking): Ge
   }
 }
 
-/** All of a batch at once; undefined where it is too large for that. Throws WireError. */
+/** All of a batch at once; undefined if it is too large for that. Throws WireError. */
 function wholeOf({ attributes, bytes, lastOf, contents }: Packed): Whole | undefined {
   try {
     const run = decompress(attributes, bytes, WHOLE_BYTES);
@@ -113,7 +113,7 @@ export async function* partsWithin(
   }
 }
 
-/** Returns false where the lease was lost before the end. */
+/** Returns false if the lease was lost before the end. */
 async function* partsOfRuns(
   runs: AsyncGenerator<Buffer> | readonly Buffer[],
   contents: Contents,

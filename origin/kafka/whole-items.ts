@@ -1,6 +1,6 @@
 /** Joins what comes in pieces to runs of whole items, such as records: one may lie across any number of pieces. */
 
-/** How long the item at `at` is, with what says so; undefined where not even that is there. Throws WireError. */
+/** How long the item at `at` is, with what says so; undefined if not even that is there. Throws WireError. */
 export type LengthAt = (bytes: Buffer, at: number) => number | undefined;
 
 /** An item is larger than there is room for. */

@@ -135,7 +135,7 @@ export interface IndexTotals {
   readonly kept: number;
   readonly bytes: number;
   readonly diskBytes: number;
-  /** How far back the index reaches where it reaches furthest; undefined where it holds nothing. */
+  /** How far back the index reaches where it reaches furthest; undefined if it holds nothing. */
   readonly horizonAgeSeconds: number | undefined;
 }
 
@@ -170,7 +170,7 @@ export function summarize({ ready, watched, topics, partitions, elapsed }: Statu
   };
 }
 
-/** undefined where there is nothing to list, which leaves the field out. */
+/** undefined if there is nothing to list, which leaves the field out. */
 function list(
   partitions: readonly Partition[],
   detail: (partition: Partition) => string,

@@ -37,7 +37,7 @@ export class Forwarder {
   }
 
   /**
-   * Takes the topic as it was just described; undefined where it doesn't exist. Partitions that are new begin
+   * Takes the topic as it was just described; undefined if it doesn't exist. Partitions that are new begin
    * where the index ends. Where it knows nothing of the topic they begin at `start`, and where it knows nothing of
    * the partition only, at its beginning: they came since. One whose offsets aren't known yet begins, once they are,
    * where it would have when it was first seen.

@@ -75,7 +75,7 @@ export class Partitions {
   readonly #elapsed: () => number;
 
   /**
-   * @param listed false where the topics that match patterns are still to be found.
+   * @param listed false if the topics that match patterns are still to be found.
    * @param elapsed Milliseconds, of a clock that only goes forward.
    */
   constructor(topics: Iterable<string>, listed = true, elapsed = () => performance.now()) {
@@ -84,14 +84,14 @@ export class Partitions {
     this.#elapsed = elapsed;
   }
 
-  /** The topic's partitions in order; none where the topic doesn't exist, undefined where that isn't known yet. */
+  /** The topic's partitions in order; none if the topic doesn't exist, undefined if that isn't known yet. */
   of(topic: string): readonly Partition[] | undefined {
     const states = this.#topics.get(topic);
     if (states !== undefined) return [...states.values()];
     return this.#listed && !this.#topics.has(topic) && !this.#leftOut.has(topic) ? [] : undefined;
   }
 
-  /** How many partitions the topic has, those that another slice reads included; undefined where that isn't known yet. */
+  /** How many partitions the topic has, those that another slice reads included; undefined if that isn't known yet. */
   count(topic: string): number | undefined {
     const partitions = this.of(topic);
     return partitions && (this.#counts.get(topic) ?? partitions.length);
@@ -121,7 +121,7 @@ export class Partitions {
     else this.#topicErrors.set(topic, error);
   }
 
-  /** Why the topic can't be described just now; undefined where it can. */
+  /** Why the topic can't be described just now; undefined if it can. */
   errorOf(topic: string): string | undefined {
     return this.#topicErrors.get(topic);
   }

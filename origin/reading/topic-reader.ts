@@ -187,7 +187,7 @@ export class TopicReader {
     return this.#awaited.size > 0;
   }
 
-  /** Until it is time to look again, or somebody asks for it; false where a partition can't be read on without. */
+  /** Until it is time to look again, or somebody asks for it; false if a partition can't be read on without. */
   async #rest(ms: number): Promise<boolean> {
     const soonestMs = Math.min(ms, LOOK_MS);
     const { signal } = this.#lookAgain;

@@ -28,9 +28,9 @@ export interface Config {
   readonly streams: Streams;
   readonly indexMaxBytes: number;
   readonly logLevel: Level;
-  /** Where to tell how it goes; undefined where no port is opened. */
+  /** Where to tell how it goes; undefined if no port is opened. */
   readonly status: ListenAddress | undefined;
-  /** Undefined where the embedded log is read. */
+  /** Undefined if the embedded log is read. */
   readonly kafka: KafkaSettings | undefined;
 }
 

@@ -30,7 +30,7 @@ export interface Reading<Name extends string> {
 }
 
 /**
- * Reads a secret as it is at start. Undefined where `read` says so, which tells `wrong` why.
+ * Reads a secret as it is at start. Undefined if `read` says so, which tells `wrong` why.
  * @param read Is called again, with other files, as often as they change.
  */
 export function renewable<T, Name extends string>(
@@ -60,7 +60,7 @@ export function renewable<T, Name extends string>(
 }
 
 export interface RenewalPorts {
-  /** Undefined where it can't be read a second time. Rejects where it can't be read. */
+  /** Undefined if it can't be read a second time. Rejects if it can't be read. */
   readonly readFile: (path: string) => Promise<string | undefined>;
   /** Called before what the files hold now is first used, with that, and with those that have changed. */
   readonly renewed: (texts: ReadonlyMap<string, string>, changed: readonly string[]) => void;

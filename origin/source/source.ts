@@ -10,9 +10,9 @@
 /** A record as the log holds it. */
 export interface SourceRecord {
   readonly offset: number;
-  /** Milliseconds since 1970; undefined where the log has none. */
+  /** Milliseconds since 1970; undefined if the log has none. */
   readonly timestamp: number | undefined;
-  /** null where the record has no key: it then belongs to no endpoint. */
+  /** null if the record has no key: it then belongs to no endpoint. */
   readonly key: Uint8Array | null;
   /** null is a tombstone. */
   readonly value: Uint8Array | null;
@@ -106,7 +106,7 @@ export interface Source {
 
   /**
    * The first offset of a partition whose record has this time or a later one, in milliseconds since 1970; undefined
-   * where none has. Times needn't be in order: what lies before the offset is older, what follows may be. Records
+   * if none has. Times needn't be in order: what lies before the offset is older, what follows may be. Records
    * without a time are older than any. Rejects with SourceError.
    */
   offsetAt(at: PartitionTime): Promise<number | undefined>;

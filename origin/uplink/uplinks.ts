@@ -100,7 +100,7 @@ export class Uplinks {
     this.#begin(0, false);
   }
 
-  /** U9. Told to each shard now, and to those that come. Returns whether that is new. */
+  /** Tells every shard, now and when it connects (U9). Returns whether that is new. */
   setReady(ready: boolean): boolean {
     if (ready === this.#ready) return false;
     this.#ready = ready;

@@ -70,7 +70,7 @@ export class Replays {
     this.#timing = ports.timing ?? TIMING;
   }
 
-  /** undefined where the log doesn't hold all of it (any more), or can't be read. Never rejects. */
+  /** undefined if the log doesn't hold all of it (any more), or can't be read. Never rejects. */
   async read(topic: string, key: Uint8Array, gaps: readonly Gap[]): Promise<readonly Replayed[] | undefined> {
     try {
       return await Promise.all(gaps.map((gap) => this.#want(topic, key, gap)));

@@ -76,7 +76,7 @@ export type ConnectionEffect =
 /** What subscribers are told. `probing` is not told: the connection is open until it is shown not to be. */
 export interface ConnectionChange {
   readonly state: "connecting" | "open" | "backingOff" | "closed";
-  /** WebSocket close code; undefined where no close frame was the cause. */
+  /** WebSocket close code; undefined if no close frame was the cause. */
   readonly code?: number | undefined;
   readonly reason?: string | undefined;
   /** Milliseconds until the next dial, where there will be one. */

@@ -1,7 +1,7 @@
 /**
- * What a message from the edge says to a receiver of one endpoint, frame by frame (F9–F12): events of subscription.ts, and of
- * token.ts. What
- * can't be read is one, too; what is another endpoint's or of a later version is passed over (V4).
+ * What a message from the edge says to a receiver of one endpoint, frame by frame (F9–F12), as events of
+ * subscription.ts and token.ts. A frame that can't be read is an event, too; frames of other endpoints and later versions are
+ * skipped (V4).
  */
 import { decodeUpdate, type Frame, type Update } from "../protocol/frame.ts";
 import { type Message, splitBinary, splitText } from "../protocol/message.ts";

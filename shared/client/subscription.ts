@@ -204,7 +204,7 @@ function adopt<U extends Chained>(
     : { state: { ...state, phase: "catchingUp", position, head }, effects };
 }
 
-/** P5. */
+/** Takes an update, drops it, or asks again, by the predecessor that it names (P5). */
 const update: Handler<"update"> = <U extends Chained>(
   state: SubscriptionState,
   { update }: SubscriptionEvent<U, "update">,

@@ -10,15 +10,15 @@ export interface Transport {
   dial(url: string, events: SocketEvents, token: string): Socket;
   /**
    * Asks over HTTP what is wrong with a URL that could not be dialled, since a WebSocket in a page doesn't
-   * tell. undefined where nothing is, or where there was no answer either. Never rejects.
+   * tell. undefined if nothing is, or if there was no answer either. Never rejects.
    */
   explain(url: string, token: string): Promise<Explanation | undefined>;
 }
 
 export interface Explanation {
-  /** undefined where what answered doesn't speak this protocol. */
+  /** undefined if what answered doesn't speak this protocol. */
   readonly error: ErrorBody | undefined;
-  /** The least that the next dial should wait for, in milliseconds; undefined where nothing was said of that. */
+  /** The least that the next dial should wait for, in milliseconds; undefined if nothing was said of that. */
   readonly retryAfterMs: number | undefined;
 }
 

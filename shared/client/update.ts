@@ -14,9 +14,9 @@ export class ReceivedUpdate {
   readonly epoch: string;
   /** The record's own offset, `p` in PROTOCOL.md. */
   readonly offset: number;
-  /** Offset of the record before it on this endpoint in this epoch, `q`; undefined where none is known. */
+  /** Offset of the record before it on this endpoint in this epoch, `q`; undefined if none is known. */
   readonly previous: number | undefined;
-  /** Milliseconds since 1970; undefined where the record has none. */
+  /** Milliseconds since 1970; undefined if the record has none. */
   readonly timestamp: number | undefined;
   /** In the order in which they were produced; names may repeat. */
   readonly headers: readonly Header[];
@@ -41,12 +41,12 @@ export class ReceivedUpdate {
     return this.value.kind === "tombstone";
   }
 
-  /** The text that was produced, character for character, JSON too; undefined where the value is no text. */
+  /** The text that was produced, character for character, JSON too; undefined if the value is no text. */
   text(): string | undefined {
     return this.value.kind === "json" || this.value.kind === "text" ? this.value.text : undefined;
   }
 
-  /** The value parsed; undefined where it isn't JSON. Numbers lose what JavaScript's don't hold: see text(). */
+  /** The value parsed; undefined if it isn't JSON. Numbers lose what JavaScript's don't hold: see text(). */
   json(): unknown {
     return this.value.kind === "json" ? JSON.parse(this.value.text) : undefined;
   }

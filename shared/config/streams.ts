@@ -12,7 +12,7 @@ const START = new RegExp(`^earliest$|^latest$|${BACK.source}`);
 /** Where to begin: at the oldest record, at the end, or at the first record that is no older than this. */
 export type Start = "earliest" | "latest" | `${number}${keyof typeof UNIT_MS}`;
 
-/** How far back reading begins, in milliseconds; undefined where that isn't what `start` says. */
+/** How far back reading begins, in milliseconds; undefined if that isn't what `start` says. */
 export function backMs(start: Start): number | undefined {
   const [, count, unit] = BACK.exec(start) ?? [];
   return unit === undefined ? undefined : Number(count) * UNIT_MS[unit as keyof typeof UNIT_MS];
@@ -142,7 +142,7 @@ export class Streams {
       .map((stream) => [new TopicPattern(stream.topic), stream]);
   }
 
-  /** What a topic (or what stands in the file so) is exposed as; undefined where it isn't. */
+  /** What a topic (or what stands in the file so) is exposed as; undefined if it isn't. */
   get(topic: string): Stream | undefined {
     return this.#byName.get(topic) ?? this.#patterns.find(([pattern]) => pattern.matches(topic))?.[1];
   }

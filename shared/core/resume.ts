@@ -47,7 +47,7 @@ export function decideResume(from: Position | undefined, known: Known): Resume {
   return { kind: "replay", frames: kept.map(({ frame }) => frame), head: afterTaking(from, kept) };
 }
 
-/** undefined where the latest update isn't in memory. */
+/** undefined if the latest update isn't in memory. */
 export function snapshotOf(
   position: Position,
   latest: Known["latest"],

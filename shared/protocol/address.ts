@@ -11,7 +11,7 @@ export interface Address {
 }
 
 export type AddressResult =
-  /** `canonical` is false where the path was another spelling of `address.path`. */
+  /** `canonical` is false if the path was another spelling of `address.path`. */
   | { readonly ok: true; readonly address: Address; readonly canonical: boolean }
   | { readonly ok: false; readonly code: "bad_address" | "key_too_long" | "not_found" };
 

@@ -20,13 +20,13 @@ export type Value =
   /** Too large to travel (F8); `size` in bytes. */
   | { readonly kind: "omitted"; readonly size: number };
 
-/** A record header. Kafka's values are bytes: a string where they are UTF-8, null where there is none. */
+/** A record header. Kafka's values are bytes: a string if they are UTF-8, null if there is none. */
 export type Header = readonly [name: string, value: string | Uint8Array | null];
 
 export interface Update extends Chained {
   /** Canonical path. */
   readonly endpoint: string;
-  /** Milliseconds since 1970; undefined where the record has none. */
+  /** Milliseconds since 1970; undefined if the record has none. */
   readonly timestamp: number | undefined;
   readonly headers: readonly Header[];
   /** There were headers, of so many bytes, which were too large to travel (F8). */
@@ -60,7 +60,7 @@ const HeaderSchema = v.object({
 const encoder = new TextEncoder();
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** The string that bytes stand for in UTF-8, a byte order mark included; undefined where they are none. */
+/** The string that bytes stand for in UTF-8, a byte order mark included; undefined if they are none. */
 export function decodeUtf8(bytes: Uint8Array): string | undefined {
   try {
     return strictUtf8.decode(bytes);
@@ -206,7 +206,7 @@ const ROUTING = /^\{"e":"(\/[^"]*)","p":"([A-Za-z0-9_.-]{1,32}):([0-9]{1,16})"(?
 /** For what is read of a head, which is ASCII; what may follow is for the receiver to judge. */
 const lenient = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
 
-/** For hops that pass frames on: trusts that an origin encoded it. undefined where it isn't an update. */
+/** For hops that pass frames on: trusts that an origin encoded it. undefined if it isn't an update. */
 export function routingOf(frame: Frame): Routing | undefined {
   const match = ROUTING.exec(typeof frame === "string" ? frame : headerText(frame));
   if (match === null) return undefined;
@@ -220,7 +220,7 @@ export function routingOf(frame: Frame): Routing | undefined {
 
 const TIMESTAMP = /^\{"e":"[^"]*","p":"[^"]*",(?:"q":[0-9]+,)?"t":([0-9]{1,16})[,}]/;
 
-/** When the record of an update was made, as `routingOf`; undefined where it has no such time. */
+/** When the record of an update was made, as `routingOf`; undefined if it has no such time. */
 export function timestampOf(frame: Frame): number | undefined {
   const match = TIMESTAMP.exec(typeof frame === "string" ? frame : headerText(frame));
   return match === null ? undefined : Number(match[1]);

@@ -16,7 +16,7 @@ export function splitText(message: string): string[] {
 
 const LENGTH = new TextEncoder().encode(',"n":');
 
-/** undefined where the bytes aren't whole binary frames. The frames are views on the message. */
+/** undefined if the bytes aren't whole binary frames. The frames are views on the message. */
 export function splitBinary(message: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>[] | undefined {
   const frames: Uint8Array<ArrayBuffer>[] = [];
   let start = 0;

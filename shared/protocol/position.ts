@@ -18,7 +18,7 @@ export interface Component {
 
 /** What continuity needs to know of an update. */
 export interface Chained extends Component {
-  /** Offset of the record before it on its endpoint in the same epoch; undefined where there is none known. */
+  /** Offset of the record before it on its endpoint in the same epoch; undefined if there is none known. */
   readonly previous: number | undefined;
 }
 
@@ -37,7 +37,7 @@ export function formatPosition(position: Position): string {
   return components.length === 1 ? (components[0] ?? "") : components.sort().join(",");
 }
 
-/** undefined where the text is no position. Components in any order are read; a repeated epoch is not. */
+/** undefined if the text is no position. Components in any order are read; a repeated epoch is not. */
 export function parsePosition(text: string): Position | undefined {
   if (text === "-") return NOTHING;
   const parts = text.split(",", LIMITS.positionComponents + 1);
@@ -51,7 +51,7 @@ export function parsePosition(text: string): Position | undefined {
   return position;
 }
 
-/** One `epoch:offset`; undefined where the text is none. */
+/** One `epoch:offset`; undefined if the text is none. */
 export function parseComponent(text: string): Component | undefined {
   const match = COMPONENT.exec(text);
   if (match === null) return undefined;

@@ -34,7 +34,7 @@ export class RoutingReader {
     return routing;
   }
 
-  /** undefined where the frame begins otherwise, or goes on as no frame of an origin does. */
+  /** undefined if the frame begins otherwise, or goes on as no frame of an origin does. */
   #numbers(frame: Uint8Array): Routing | undefined {
     const from = this.#beginning.length;
     if (from === 0 || !holdsAt(frame, 0, this.#beginning)) return undefined;

@@ -13,7 +13,7 @@ export interface Slice {
 
 export const WHOLE: Slice = { number: 1, count: 1 };
 
-/** `k/n`; undefined where the text is no slice, or there are too many of them. */
+/** `k/n`; undefined if the text is no slice, or there are too many of them. */
 export function parseSlice(text: string): Slice | undefined {
   const match = /^([1-9][0-9]{0,2})\/([1-9][0-9]{0,2})$/.exec(text);
   const number = Number(match?.[1]);

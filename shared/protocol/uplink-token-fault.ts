@@ -19,7 +19,7 @@ export function challengeOf(fault: UplinkTokenFault): string {
   return `Bearer realm="distributary-uplink"${refused}`;
 }
 
-/** undefined where the header says none that this version knows. */
+/** undefined if the header says none that this version knows. */
 export function readChallenge(header: string | null | undefined): UplinkTokenFault | undefined {
   if (header === challengeOf("no_token")) return "no_token";
   const fault = /error_description="(\w+)"/.exec(header ?? "")?.[1];

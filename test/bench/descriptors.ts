@@ -4,7 +4,7 @@ export interface Plan {
   readonly clients: number;
   /** Processes among which the clients are spread. */
   readonly processes: number;
-  /** Where the clients' connections end; undefined where that is none of ours. */
+  /** Where the clients' connections end; undefined if that is none of ours. */
   readonly server: "workerd" | "node" | undefined;
   /** Sockets that the publisher opens to the server. */
   readonly publishers: number;

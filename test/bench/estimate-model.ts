@@ -121,13 +121,13 @@ export function batched(plan: Plan, { arrival }: Assumptions): { endpoint: numbe
   const perShard = (watchedOf(plan) * plan.rate) / plan.shards;
   const perMessage = Math.max(1, MEASURED.batchBytes / plan.messageBytes);
   // However they arrive, an origin sends a shard no more messages than that.
-  const gathers = Math.max(1, perShard / MEASURED.messagesPerShardSecond);
-  if (arrival === "apart") return { endpoint: 1, uplink: Math.min(gathers, perMessage) };
+  const batch = Math.max(1, perShard / MEASURED.messagesPerShardSecond);
+  if (arrival === "apart") return { endpoint: 1, uplink: Math.min(batch, perMessage) };
   const seconds = plan.batchMs / 1_000;
   // Beside the one that there must be, those that the same time brings.
   return {
     endpoint: Math.min(1 + plan.rate * seconds, perMessage),
-    uplink: Math.min(Math.max(gathers, 1 + perShard * seconds), perMessage),
+    uplink: Math.min(Math.max(batch, 1 + perShard * seconds), perMessage),
   };
 }
 

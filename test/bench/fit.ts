@@ -17,7 +17,7 @@ export interface Fit {
 }
 
 /**
- * Every sample counts alike, however large it is: deviations are taken as shares. Undefined where the samples can't
+ * Every sample counts alike, however large it is: deviations are taken as shares. Undefined if the samples can't
  * tell the two apart, as one sample can't, nor several with the same deliveries for each update.
  */
 export function fitCost(samples: readonly Sample[]): Fit | undefined {

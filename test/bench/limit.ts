@@ -19,7 +19,7 @@ export interface LimitSettings extends Bounds {
 export interface Limit {
   readonly bounds: Bounds;
   readonly steps: readonly Result[];
-  /** The last step that kept within the bounds; undefined where none did. */
+  /** The last step that kept within the bounds; undefined if none did. */
   readonly good: Result | undefined;
   /** What ended it. */
   readonly why: string;
@@ -57,7 +57,7 @@ export async function findLimit(
   return { bounds, steps, good, why };
 }
 
-/** What a result passes, in words; undefined where it keeps within the bounds. */
+/** What a result passes, in words; undefined if it keeps within the bounds. */
 export function exceeded(result: Result, { p99Ms, cpuPercent }: Bounds): string | undefined {
   const { latency, cpu, settings, lost, duplicated } = result;
   const over = (part: string, percent: number) => (cpu[part] ?? 0) > percent;

@@ -26,7 +26,7 @@ export class Numbers<Name extends string> {
     return value;
   }
 
-  /** undefined where it isn't set. */
+  /** undefined if it isn't set. */
   oneOf<T extends string>(name: Name, all: readonly T[]): T | undefined {
     const value = this.#values[name];
     const found = all.find((candidate) => candidate === value);

@@ -23,7 +23,7 @@ export function costRatios(rounds: readonly Round[]): { readonly a: Ratio; reado
   return a && b && { a, b };
 }
 
-/** Undefined where there are fewer than three. */
+/** Undefined if there are fewer than three. */
 export function ratio(shares: readonly number[]): Ratio | undefined {
   const sorted = shares.toSorted((one, other) => one - other);
   const middle = sorted.length / 2;

@@ -33,7 +33,7 @@ export interface System {
   readonly parts: Readonly<Record<string, readonly number[]>>;
   /** Whether a subscribe is answered with a verdict. */
   readonly verdicts: boolean;
-  /** Billable operations so far, by name; undefined where nobody counts them. */
+  /** Billable operations so far, by name; undefined if nobody counts them. */
   operations(): Promise<Readonly<Record<string, number>> | undefined>;
   stop(): Promise<void>;
 }

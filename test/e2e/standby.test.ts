@@ -53,7 +53,7 @@ function start(name: string): void {
 const shards = async (): Promise<readonly Shard[]> =>
   ((await (await fetch(`${deployment.url}/$/health`)).json()) as { shards: Shard[] }).shards;
 
-/** The origin that is ready and stands by at every shard; undefined where there is none. */
+/** The origin that is ready and stands by at every shard; undefined if there is none. */
 async function standby(): Promise<string | undefined> {
   const names = (await shards()).map((shard) => shard.standbys.find(({ ready }) => ready)?.origin);
   return names.every((name) => name === names[0]) ? names[0] : undefined;

@@ -22,7 +22,7 @@ export type Justification = "deleted" | "vanished" | "aged";
 
 export interface AnnouncedGap {
   readonly cause: string;
-  /** Undefined where the gap is wrong: what was due could be had. */
+  /** Undefined if the gap is wrong: what was due could be had. */
   readonly justification: Justification | undefined;
   /** Records that were due and are so announced as lost. */
   readonly records: number;

@@ -30,7 +30,7 @@ export type Happening =
       readonly kind: "update";
       readonly epoch: string;
       readonly offset: number;
-      /** Offset of the record before it on its endpoint; undefined where none was named. */
+      /** Offset of the record before it on its endpoint; undefined if none was named. */
       readonly previous: number | undefined;
       /** Which record it says to be, from its value. */
       readonly id: number;

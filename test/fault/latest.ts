@@ -8,7 +8,7 @@ const OK = 200;
 const NOT_FOUND = 404;
 const UNAVAILABLE = 503;
 
-/** The id of the record that is there, `gone` where there is none; undefined where the log doesn't tell. */
+/** The id of the record that is there, `gone` if there is none; undefined if the log doesn't tell. */
 export type Expected = number | "gone" | undefined;
 
 export function expectedLatest(records: readonly Logged[]): Expected {

@@ -148,7 +148,7 @@ function causes(findings: readonly Findings[]): string {
   return Array.from(byCause, ([cause, gaps]) => `${gaps.length} ${cause}`).join(", ") || "0";
 }
 
-/** Why a run failed, in lines; none where it didn't. */
+/** Why a run failed, in lines; none if it didn't. */
 export function failures(results: Results): string[] {
   const { findings, planned, injected, wrong, missing } = results;
   const lines = [...wrong, ...findings.filter((one) => !isClean(one)).flatMap(({ problems }) => problems)];

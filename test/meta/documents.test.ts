@@ -69,8 +69,12 @@ describe.each(documents)("%s", (path) => {
   });
 
   test("names only files of the project that there are", () => {
-    const inCode = [...text.matchAll(/`((?:edge|origin|shared|test|docs)\/[\w./-]*)`/g)];
-    const run = [...text.matchAll(/\bnode ((?:edge|origin|shared|test)\/[\w./-]+)/g)];
+    const inCode = [
+      ...text.matchAll(/`((?:edge|origin|shared|test|docs|doctor|examples)\/[\w./-]*|start\.ts)`/g),
+    ];
+    const run = [
+      ...text.matchAll(/\bnode ((?:edge|origin|shared|test|doctor|examples)\/[\w./-]+|start\.ts)/g),
+    ];
 
     const places = [root, join(root, dirname(path)), join(root, "test")];
     const unknown = [...inCode, ...run]

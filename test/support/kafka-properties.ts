@@ -8,7 +8,7 @@ export interface Node {
   readonly id: number;
   readonly port: number;
   readonly folder: string;
-  /** Undefined where it is a broker only. */
+  /** Undefined if it is a broker only. */
   readonly controllerPort: number | undefined;
   /** One more port where it listens, and the port of the proxy that leads there. */
   readonly proxied: Proxied | undefined;

@@ -53,7 +53,7 @@ export class Product {
     return line;
   }
 
-  /** The exit code; null where a signal ended it. */
+  /** The exit code; null if a signal ended it. */
   async exit(): Promise<number | null> {
     if (this.process.exitCode === null && this.process.signalCode === null) await once(this.process, "close");
     return this.process.exitCode;

@@ -46,7 +46,7 @@ export class RecordingShard implements ShardPort {
   }
 
   /**
-   * Attaches a link of its own and returns its answer and the offsets in it; undefined where it must wait, whatever
+   * Attaches a link of its own and returns its answer and the offsets in it; undefined if it must wait, whatever
    * happens meanwhile.
    */
   answerTo(

@@ -190,7 +190,7 @@ class ModelReplays extends Replays {
     return replayed.every((one) => one !== undefined) ? replayed : undefined;
   }
 
-  /** undefined where the log doesn't hold all of it (any more). */
+  /** undefined if the log doesn't hold all of it (any more). */
   #replay(key: string, gap: Gap): Replayed | undefined {
     const { epoch, after, until } = gap;
     const records: IndexedRecord[] = [];

@@ -18,7 +18,7 @@ export class Clock {
     };
   }
 
-  /** Goes to the next timer that is due within `ms` and runs it; false where there is none. */
+  /** Goes to the next timer that is due within `ms` and runs it; false if there is none. */
   next(ms: number): boolean {
     const [first] = this.#timers.filter(({ at }) => at <= this.now + ms).sort((a, b) => a.at - b.at);
     if (first === undefined) return false;

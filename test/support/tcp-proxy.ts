@@ -13,7 +13,7 @@ export class TcpProxy {
   target: number | undefined;
   /** What is on its way takes so much longer, in each direction. */
   delayMs = 0;
-  /** Of what comes from the target, over all connections; undefined where nothing slows it. */
+  /** Of what comes from the target, over all connections; undefined if nothing slows it. */
   bytesPerSecond: number | undefined;
   /** When the line is free for the next bytes. */
   #freeAt = 0;

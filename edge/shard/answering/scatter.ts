@@ -84,7 +84,7 @@ export type Progress =
   | "whole"
   /** Nobody is waited for, but some may still answer. */
   | "partial"
-  /** Nobody who hasn't answered will, as it is. */
+  /** As things are, no slice that hasn't answered will. */
   | "over";
 
 export class Scatter<A> {

@@ -11,7 +11,7 @@ export interface Candidate {
   readonly unreadySince: number | undefined;
 }
 
-/** Who is silent for so long is taken for dead; who isn't ready for so long may be replaced by one who is. */
+/** An uplink silent for this long is taken for dead; one not ready for this long may be replaced by one that is. */
 const DEADLINE_MS = TIME_LIMITS.failoverMs;
 /** The longest that an active one is given. */
 const LONGEST_MS = TIME_LIMITS.failoverLongestMs;

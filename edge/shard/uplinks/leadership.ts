@@ -89,7 +89,7 @@ export class Leadership {
     this.#elect();
   }
 
-  /** U2, U11, U12. Returns why the socket must be closed, if it must. */
+  /** Takes the uplink of a hello as active or standby (U2, U11, U12). Returns why the socket must be closed, if it must. */
   welcome(socket: HibernatingPeer, { version, origin }: OriginHello): CloseName | undefined {
     if (version !== VERSION) return "unsupported_version";
     if (!this.uplinks.join(socket, origin)) return "overloaded";

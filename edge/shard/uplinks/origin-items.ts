@@ -17,8 +17,8 @@ export interface OriginItem {
 }
 
 /**
- * undefined where it can't be read.
- * @param heads What reads the heads of a link's frames; undefined where there is no such link.
+ * undefined if it can't be read.
+ * @param heads What reads the heads of a link's frames; undefined if there is no such link.
  */
 export function readItem(
   item: Frame,
@@ -39,7 +39,7 @@ export function readItem(
   return says.ok ? { to, frame, says: says.value, update: undefined } : undefined;
 }
 
-/** The endpoint that an item for links is about; undefined where it is about none. */
+/** The endpoint that an item for links is about; undefined if it is about none. */
 export function endpointOf({ says, update }: OriginItem): string | undefined {
   if (update !== undefined) return update.endpoint;
   if (says?.kind === "attached") return says.attached.endpoint;

@@ -13,7 +13,7 @@ import { type Candidate, Deadline, firstReady, healthOf, isSilent, nextActive } 
 export interface SliceUplinksPorts {
   /** Milliseconds since 1970. */
   now(): number;
-  /** When the runtime last answered a ping of this socket; undefined where it never did. */
+  /** When the runtime last answered a ping of this socket; undefined if it never did. */
   pingedAt(socket: HibernatingPeer): number | undefined;
 }
 
@@ -48,7 +48,7 @@ const AttachmentSchema = v.object({
 
 type Attachment = v.InferOutput<typeof AttachmentSchema>;
 
-/** Nothing but a name matters of a socket that is neither active nor stands by. */
+/** Of a socket that is neither active nor standing by, only the name matters. */
 const UNKNOWN = { generation: 0, origin: "", ready: false, nextLink: 0 } as const;
 
 /** A standby is heard every second (U9). Where nobody was for this long, it was the shard that didn't hear. */
@@ -164,7 +164,7 @@ export class SliceUplinks {
   }
 
   /**
-   * An origin has said hello: it stands by. An uplink that it had before is closed (U12). Returns false where
+   * An origin has said hello: it stands by. An uplink that it had before is closed (U12). Returns false if
    * there are too many.
    */
   join(socket: HibernatingPeer, origin: string): boolean {
@@ -274,7 +274,7 @@ export function greet(socket: HibernatingPeer, origin: string): void {
   save(socket, { ...UNKNOWN, origin, standing: "greeting" });
 }
 
-/** What its key calls the origin of an uplink; undefined where that can't be read any more. */
+/** What its key calls the origin of an uplink; undefined if that can't be read any more. */
 export function verifiedName(socket: HibernatingPeer): string | undefined {
   return load(socket)?.origin || undefined;
 }

@@ -140,7 +140,10 @@ export class Slices {
     this.#choose();
   }
 
-  /** U2, U11, U12, N2. Returns why the socket must be closed, if it must. */
+  /**
+   * Takes the uplink of a hello into the slice that it names (U2, U11, U12, N2). Returns why the socket must be closed, if
+   * it must.
+   */
   welcome(socket: HibernatingPeer, hello: OriginHello): CloseName | undefined {
     this.#greeting.ended(socket);
     if (hello.version !== VERSION) return "unsupported_version";

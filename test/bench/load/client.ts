@@ -19,7 +19,7 @@ export interface Observer {
 export interface ClientSettings {
   readonly url: string;
   readonly endpoint: number;
-  /** The number of the first update that the endpoint gets; undefined where that isn't known. */
+  /** The number of the first update that the endpoint gets; undefined if that isn't known. */
   readonly first: number | undefined;
   /** Whether the server answers a subscribe with a verdict; a floor doesn't. */
   readonly verdicts: boolean;

@@ -16,7 +16,7 @@ export interface ClientsSettings {
   readonly assignment: readonly number[];
   readonly processes: number;
   readonly verdicts: boolean;
-  /** The number of the first update of each endpoint; undefined where clients join in the middle. */
+  /** The number of the first update of each endpoint; undefined if clients join in the middle. */
   readonly first: number | undefined;
 }
 

@@ -7,7 +7,7 @@ import { readStamp, type Stamp, stampOf } from "./payload.ts";
 export interface ReadUpdate {
   readonly epoch: string;
   readonly offset: number;
-  /** undefined where the update names none. */
+  /** undefined if the update names none. */
   readonly previous: number | undefined;
   readonly stamp: Stamp;
 }
@@ -15,7 +15,7 @@ export interface ReadUpdate {
 export interface Verdict {
   readonly position: string;
   readonly head: string;
-  /** undefined where no position was asked for. */
+  /** undefined if no position was asked for. */
   readonly recovered: boolean | undefined;
 }
 

@@ -70,7 +70,7 @@ export function readStamp(bytes: Buffer, at: number): Stamp {
   };
 }
 
-/** The stamp of a payload that was JSON; undefined where it is none of ours. */
+/** The stamp of a payload that was JSON; undefined if it is none of ours. */
 export function stampOf(value: unknown): Stamp | undefined {
   if (typeof value !== "object" || value === null || !("due" in value) || !("seq" in value)) return undefined;
   const { due, seq } = value;

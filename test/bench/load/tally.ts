@@ -8,7 +8,7 @@ export class Tally {
   #before = 0;
   duplicated = 0;
 
-  /** @param first the number that must come first; undefined where whichever comes first is right */
+  /** @param first the number that must come first; undefined if whichever comes first is right */
   constructor(first: number | undefined) {
     this.#next = first;
   }

@@ -36,7 +36,7 @@ export const BASE: BenchSettings = {
 
 export const STAGE: StageSettings = { rate: 1, warmUpSeconds: 3, seconds: 10 };
 
-/** One run with a system of its own; undefined where it doesn't fit the machine, which is said. */
+/** One run with a system of its own; undefined if it doesn't fit the machine, which is said. */
 export async function measure(
   context: Context,
   bench: BenchSettings,

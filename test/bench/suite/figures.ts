@@ -47,7 +47,7 @@ export function figures({ date, machine, parts, taken }: Results): string {
   return ["", intro, ...sections.filter((section) => section !== undefined), ""].join("\n\n");
 }
 
-/** Which parts were measured otherwise than the rest; undefined where none was. */
+/** Which parts were measured otherwise than the rest; undefined if none was. */
 function remarks(commit: string, taken: Results["taken"]): string | undefined {
   const lines = Object.entries(taken).flatMap(([name, part]) => [
     ...(part.commit === commit ? [] : [`\`${name}\` was measured at commit ${part.commit}.`]),

@@ -76,7 +76,7 @@ export function save(results: Results): string {
   return path;
 }
 
-/** Of a day, or the newest there are; undefined where there are none. */
+/** Of a day, or the newest there are; undefined if there are none. */
 export function load(date?: string): Results | undefined {
   const dated = globSync("*.json", { cwd: FOLDER })
     .filter((name) => /^\d{4}-\d\d-\d\d\.json$/.test(name))

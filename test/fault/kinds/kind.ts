@@ -4,7 +4,7 @@ import type { Planned } from "../schedule.ts";
 
 /** A kind of fault. */
 export interface Kind extends Planned {
-  /** Why it can't be had on this machine, or with this rig; undefined where it can. */
+  /** Why it can't be had on this machine, or with this rig; undefined if it can. */
   readonly missing?: (rig: Rig) => string | undefined;
   /**
    * Resolves when its cause is gone, unless it said so before, by `gone`, and has things to put in order. Rejects where

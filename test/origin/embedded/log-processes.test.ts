@@ -52,7 +52,7 @@ class Writer {
     this.child.stdin.write("begin\n");
   }
 
-  /** false where there are no more. */
+  /** false if there are no more. */
   async acknowledgement(): Promise<boolean> {
     const { done, value } = await this.#lines.next();
     if (done === true) return false;

@@ -13,6 +13,12 @@ export interface RemoteKeysPorts {
   problem(words: string): void;
 }
 
+/**
+ * Keeps what a request has begun alive when it ends, or is cancelled: else workerd ends that too (`waitUntil`). Whoever asks
+ * for a key brings it, since it belongs to a request.
+ */
+export type KeepAlive = (work: Promise<unknown>) => void;
+
 export const REMOTE_KEYS = {
   /** Between the ends and beginnings of two questions. */
   pauseMs: 30_000,
@@ -20,7 +26,7 @@ export const REMOTE_KEYS = {
   freshMs: 600_000,
   /** For how long they serve while the issuer doesn't answer. */
   staleMs: 24 * 3_600_000,
-  /** For an answer, all of it. */
+  /** For an answer, all of it; and for each that waits for one, whoever asked. */
   answerMs: 5_000,
   bytes: 256 * 1_024,
 } as const;
@@ -50,14 +56,14 @@ export class RemoteKeys {
     this.#ports = ports;
   }
 
-  async key(kid: string | undefined): Promise<KeyResult> {
+  async key(kid: string | undefined, keepAlive: KeepAlive): Promise<KeyResult> {
     const key = this.#find(kid);
     if (key !== undefined) {
       // It needs no answer to go on.
-      if (this.#age() >= REMOTE_KEYS.freshMs) this.#ask()?.catch(() => {});
+      if (this.#age() >= REMOTE_KEYS.freshMs) void this.#ask(keepAlive);
       return { kind: "key", key };
     }
-    await this.#ask();
+    await inTime(this.#ask(keepAlive));
     const found = this.#find(kid);
     if (found !== undefined) return { kind: "key", key: found };
     return { kind: this.#known === undefined ? "unavailable" : "unknown" };
@@ -73,9 +79,9 @@ export class RemoteKeys {
   }
 
   /** Resolves when the question that is open, or a new one, has been answered; undefined if none may be asked now. */
-  #ask(): Promise<void> | undefined {
+  #ask(keepAlive: KeepAlive): Promise<void> | undefined {
     const now = this.#ports.now();
-    // One that was asked by a request that has been cancelled since never ends (Workers): after its time it is over.
+    // One whose request the runtime has ended all the same never ends: after its time it is over.
     if (this.#question.kind === "asked" && now - this.#question.at < REMOTE_KEYS.answerMs)
       return this.#question.answer;
     if (this.#question.kind !== "none" && now - this.#question.at < REMOTE_KEYS.pauseMs) return undefined;
@@ -94,6 +100,8 @@ export class RemoteKeys {
         this.#question = { kind: "answered", at: this.#ports.now() };
       });
     this.#question = { kind: "asked", at: now, answer };
+    // It belongs to the request that asks, though others wait for it, too.
+    keepAlive(answer);
     return answer;
   }
 
@@ -108,6 +116,18 @@ export class RemoteKeys {
     const keys = await readKeySet(JSON.parse(await readText(response, REMOTE_KEYS.bytes)));
     if (keys === undefined) throw new Error("it answers with no key that can verify tokens");
     return keys;
+  }
+}
+
+/** Resolves with the answer, and no later than it may take: the question may be another request's, and have died with it. */
+async function inTime(answer: Promise<void> | undefined): Promise<void> {
+  if (answer === undefined) return;
+  const { promise: over, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, REMOTE_KEYS.answerMs);
+  try {
+    await Promise.race([answer, over]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -8,6 +8,7 @@ import { ROUTES, SUBSCRIBER_PROTOCOL } from "../../shared/protocol/version.ts";
 import type { Access, Identified, Known } from "../access/access.ts";
 import { pageAllowed } from "../access/credentials.ts";
 import { type Asker, mayDiscover } from "../access/decision.ts";
+import type { KeepAlive } from "../access/remote-keys.ts";
 import type { Env } from "../env.ts";
 import { requireStreams } from "../exposed.ts";
 import { count, operations } from "../operations.ts";
@@ -29,13 +30,14 @@ export function createApp(
   const app = new Hono<{ Bindings: Env }>({ getPath: (request) => new URL(request.url).pathname });
   app.onError((error) => internalError("the Worker", error));
 
-  app.use(async ({ req, env }, next) => {
+  app.use(async (context, next) => {
+    const { req, env } = context;
     count("worker_request");
     if (!isWebSocketUpgrade(req.raw) || req.path === ROUTES.uplink) return next();
     const door = await doorOf(env);
     if (!pageAllowed(req.raw.headers, door.rules))
       return refuseUpgrade(req.raw, SUBSCRIBER_PROTOCOL, OTHER_PAGE);
-    return upgradeRoute(req.raw, env, await door.identify(req.raw.headers, true));
+    return upgradeRoute(req.raw, env, await door.identify(req.raw.headers, true, keepAliveOf(context)));
   });
   app.use(async (context, next) => {
     const { webOrigins, cookie } = (await doorOf(context.env)).rules;
@@ -75,9 +77,14 @@ export function createApp(
   );
   return app;
 
-  async function whoSends({ req, env }: Context<{ Bindings: Env }>): Promise<Identified> {
-    return (await doorOf(env)).identify(req.raw.headers, false);
+  async function whoSends(context: Context<{ Bindings: Env }>): Promise<Identified> {
+    const { req, env } = context;
+    return (await doorOf(env)).identify(req.raw.headers, false, keepAliveOf(context));
   }
+}
+
+function keepAliveOf(context: Context<{ Bindings: Env }>): KeepAlive {
+  return (work) => context.executionCtx.waitUntil(work);
 }
 
 /** What is answered to one who could be identified is for that one only. */

@@ -104,7 +104,7 @@ function fits(principal: Principal): boolean {
 
 let made: { readonly from: string; readonly access: Promise<Access> } | undefined;
 
-/** Throws if a setting is wrong: nothing is served then but health. */
+/** Throws if a setting is wrong: nothing is served then but health and uplinks. */
 export function accessOf(env: Env): Promise<Access> {
   const from = JSON.stringify([env.AUTH_ISSUERS, env.WEB_ORIGINS, env.AUTH_COOKIE]);
   if (made?.from !== from) made = { from, access: makeAccess(env) };

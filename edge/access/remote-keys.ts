@@ -113,7 +113,7 @@ export class RemoteKeys {
       // A redirect could lead inside, and whom the deployment trusts is said by its settings alone.
       throw new Error(`it answers with status ${response.status}`);
     }
-    const keys = await readKeySet(JSON.parse(await readText(response, REMOTE_KEYS.bytes)));
+    const keys = await readKeySet(readJson(await readText(response, REMOTE_KEYS.bytes)));
     if (keys === undefined) throw new Error("it answers with no key that can verify tokens");
     return keys;
   }
@@ -128,6 +128,15 @@ async function inTime(answer: Promise<void> | undefined): Promise<void> {
     await Promise.race([answer, over]);
   } finally {
     clearTimeout(timer);
+  }
+}
+
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // What the parser says repeats a piece of the text.
+    throw new Error("it answers with no JSON");
   }
 }
 

@@ -146,3 +146,13 @@ test.each<[string, () => Response]>([
   expect(await keys.key("a")).toMatchObject({ kind: "key" });
   expect(world.problems).toHaveLength(1);
 });
+
+test("what an issuer answers comes into no log", async () => {
+  const { world, keys } = issuer(() => new Response("hush, this is no JSON"));
+
+  await keys.key("a");
+
+  expect(world.problems).toEqual([
+    "the keys of https://issuer.example/keys can't be had: it answers with no JSON",
+  ]);
+});

@@ -1,6 +1,7 @@
 /** What the Worker's routes do before they know who sends a request, asked of the routes themselves. */
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { REFUSALS_TOLD } from "../../../edge/http/refused-origins.ts";
 
 /** Imported without its types, which are those of another platform. */
 const APP = join(import.meta.dirname, "../../../edge/http/app.ts");
@@ -12,6 +13,13 @@ interface Routes {
   ): { fetch(request: Request, env: unknown): Promise<Response> };
 }
 
+/** What the log was told meanwhile. */
+function heard(level: "warn" | "error"): readonly unknown[][] {
+  const spy = vi.spyOn(console, level).mockImplementation(() => {});
+  onTestFinished(() => spy.mockRestore());
+  return spy.mock.calls;
+}
+
 const STATUS = { connected: true, ready: true };
 const ENV = {
   SHARDS: "1",
@@ -19,9 +27,11 @@ const ENV = {
   UPLINK_KEYS: `k1:origin-1:${"s".repeat(32)}`,
 };
 
-async function ask(doorOf: () => Promise<unknown>, path: string, init: RequestInit = {}) {
+const OPEN = async () => ({ rules: { cookie: undefined, webOrigins: undefined } });
+
+async function ask(doorOf: () => Promise<unknown>, path: string, init: RequestInit = {}, env: object = ENV) {
   const { createApp } = (await import(APP)) as Routes;
-  return createApp(new Map(), doorOf).fetch(new Request(`https://edge.example${path}`, init), ENV);
+  return createApp(new Map(), doorOf).fetch(new Request(`https://edge.example${path}`, init), env);
 }
 
 describe("[U9] [U1] while a setting of access is wrong", () => {
@@ -55,4 +65,29 @@ test("[T5] health is for the pages that are listed, as all else is", async () =>
     200,
     "https://app.example",
   ]);
+});
+
+test("[U1] origins that are refused fill no log, and it says of how many it tells nothing", async () => {
+  vi.useFakeTimers({ toFake: ["Date"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const lines = heard("warn");
+
+  for (let dial = 0; dial < 500; dial++) expect((await ask(OPEN, "/$/uplink")).status).toBe(401);
+  const told = lines.length;
+  vi.setSystemTime(Date.now() + 60_000);
+  await ask(OPEN, "/$/uplink");
+
+  expect(told).toBeGreaterThan(0);
+  expect(told).toBeLessThanOrEqual(REFUSALS_TOLD.burst);
+  expect(String(lines.at(-1))).toContain(`${500 - told} before`);
+});
+
+test("[C1] where origins can't be let in the log repeats nothing of a request", async () => {
+  const lines = heard("error");
+
+  const answer = await ask(OPEN, "/$/uplink?shard=hush", {}, { ...ENV, UPLINK_KEYS: "" });
+
+  expect(answer.status).toBe(500);
+  expect(String(lines)).toContain("UPLINK_KEYS must be");
+  expect(String(lines)).not.toContain("hush");
 });

@@ -36,7 +36,7 @@ export function createApp(
     if (!isWebSocketUpgrade(req.raw) || req.path === ROUTES.uplink) return next();
     return upgradeRoute(req.raw, env, async () => {
       const door = await doorOf(env);
-      if (!pageAllowed(req.raw.headers, door.rules)) return { ok: false, ...OTHER_PAGE };
+      if (!pageAllowed(req.raw, door.rules)) return { ok: false, ...OTHER_PAGE };
       return door.identify(req.raw.headers, true, keepAliveOf(context));
     });
   });
@@ -44,8 +44,7 @@ export function createApp(
     const rules = await rulesFor(context);
     if (rules === undefined) return next();
     const { webOrigins, cookie } = rules;
-    if (!pageAllowed(context.req.raw.headers, { webOrigins, cookie }))
-      return errorResponse(OTHER_PAGE.code, OTHER_PAGE.message);
+    if (!pageAllowed(context.req.raw, rules)) return errorResponse(OTHER_PAGE.code, OTHER_PAGE.message);
     return cors({
       origin: (origin) => (webOrigins === undefined ? "*" : origin),
       credentials: webOrigins !== undefined && cookie !== undefined,

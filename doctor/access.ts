@@ -46,7 +46,7 @@ export async function* examineAccess(question: AccessQuestion): AsyncGenerator<F
     yield* issuerFindings(issuer, heard);
   }
   if (token !== undefined)
-    yield tokenFinding(await verifyToken(token, issuers, Date.now()), issuers, Date.now());
+    yield tokenFinding(await verifyToken(token, issuers, Date.now(), toTheEnd), issuers, Date.now());
 }
 
 interface Heard {
@@ -54,6 +54,9 @@ interface Heard {
   /** By how much this machine's clock is ahead of the issuer's; NaN where that isn't known. */
   aheadMs: number;
 }
+
+/** Nothing here ends before what it has begun. */
+const toTheEnd = () => {};
 
 function portsOf(heard: Heard): Parameters<typeof issuerOf>[1] {
   return {
@@ -73,7 +76,7 @@ function portsOf(heard: Heard): Parameters<typeof issuerOf>[1] {
 async function* issuerFindings({ name, key }: Issuer, heard: Heard): AsyncGenerator<Finding, void> {
   const what = `issuer ${name}`;
   // Of no name: the answer says whether there are any.
-  const found = await key(undefined);
+  const found = await key(undefined, toTheEnd);
   if (found.kind === "unavailable")
     return yield wrong(
       what,

@@ -9,7 +9,7 @@ import { encodePrincipal, type KnownPrincipal, type Principal, PUBLIC } from "..
 import { type CredentialRules, credentialsOf } from "./credentials.ts";
 import type { Asker } from "./decision.ts";
 import { issuerOf } from "./issuer.ts";
-import type { RemoteKeysPorts } from "./remote-keys.ts";
+import type { KeepAlive, RemoteKeysPorts } from "./remote-keys.ts";
 import { readAccess } from "./settings.ts";
 import { type Bearer, type Issuer, type TokenFault, verifyToken } from "./token.ts";
 
@@ -42,7 +42,7 @@ export class Access {
     return this.#issuers.length > 0;
   }
 
-  async identify(headers: Headers, upgrade: boolean): Promise<Identified> {
+  async identify(headers: Headers, upgrade: boolean, keepAlive: KeepAlive): Promise<Identified> {
     const { tokensCount } = this;
     // If there are no issuers, a token is meant for somebody else, such as a proxy in front of the edge.
     const credentials = tokensCount ? credentialsOf({ headers, upgrade }, this.rules) : NONE;
@@ -50,7 +50,7 @@ export class Access {
       return { ok: true, known: { principal: PUBLIC, grants: undefined, tokensCount } };
     if (credentials.kind === "malformed")
       return { ok: false, code: "invalid_token", message: "it must be one token, and nothing else" };
-    const result = await this.verify(credentials.token);
+    const result = await this.verify(credentials.token, keepAlive);
     if (!result.ok) return { ok: false, code: result.fault, message: result.problem };
     const { bearer } = result;
     const principal = principalOf(bearer);
@@ -64,8 +64,8 @@ export class Access {
     return { ok: true, known: { principal, grants: bearer.grants, tokensCount } };
   }
 
-  verify(token: string): ReturnType<typeof verifyToken> {
-    return verifyToken(token, this.#issuers, Date.now());
+  verify(token: string, keepAlive: KeepAlive): ReturnType<typeof verifyToken> {
+    return verifyToken(token, this.#issuers, Date.now(), keepAlive);
   }
 }
 
@@ -104,7 +104,7 @@ function fits(principal: Principal): boolean {
 
 let made: { readonly from: string; readonly access: Promise<Access> } | undefined;
 
-/** Throws if a setting is wrong: nothing is served then but health. */
+/** Throws if a setting is wrong: nothing is served then but health and uplinks. */
 export function accessOf(env: Env): Promise<Access> {
   const from = JSON.stringify([env.AUTH_ISSUERS, env.WEB_ORIGINS, env.AUTH_COOKIE]);
   if (made?.from !== from) made = { from, access: makeAccess(env) };

@@ -40,10 +40,14 @@ export function credentialsOf({ headers, upgrade }: Asked, rules: CredentialRule
   return others.length > 0 || token === "" ? { kind: "malformed" } : { kind: "token", token };
 }
 
-/** Whether a page may be answered at all; a request without `Origin` is of no page, or of one that is served here. */
-export function pageAllowed(headers: Headers, { webOrigins }: CredentialRules): boolean {
+/**
+ * Whether a page may be answered at all. A request without `Origin` is of no page, or of one that is served here; so is one
+ * from the origin that it goes to, since pages name theirs when they dial a WebSocket.
+ */
+export function pageAllowed({ headers, url }: Request, { webOrigins }: CredentialRules): boolean {
   const origin = headers.get("Origin");
-  return origin === null || webOrigins === undefined || webOrigins.has(origin);
+  if (origin === null || webOrigins === undefined || webOrigins.has(origin)) return true;
+  return origin === new URL(url).origin;
 }
 
 /** `WEB_ORIGINS`: as browsers write them, with commas between; undefined if it is unset. */

@@ -11,8 +11,8 @@ export function issuerOf({ settings, keys }: AccessRules["issuers"][number], por
     name,
     audience: typeof audience === "string" ? [audience] : audience,
     lifetimeSeconds,
-    key: async (kid) => {
-      if (remote !== undefined) return remote.key(kid);
+    key: async (kid, keepAlive) => {
+      if (remote !== undefined) return remote.key(kid, keepAlive);
       const key = keys && keyOf(keys, kid);
       return key === undefined ? { kind: "unknown" } : { kind: "key", key };
     },

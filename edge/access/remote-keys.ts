@@ -14,6 +14,12 @@ export interface RemoteKeysPorts {
   problem(words: string): void;
 }
 
+/**
+ * Keeps what a request has begun alive when it ends, or is cancelled: else workerd ends that too (`waitUntil`). Whoever asks
+ * for a key brings it, since it belongs to a request.
+ */
+export type KeepAlive = (work: Promise<unknown>) => void;
+
 export const REMOTE_KEYS = {
   /** Between the ends and beginnings of two questions. */
   pauseMs: TIME_LIMITS.keysPauseMs,
@@ -21,7 +27,7 @@ export const REMOTE_KEYS = {
   freshMs: TIME_LIMITS.keysFreshMs,
   /** For how long they serve while the issuer doesn't answer. */
   staleMs: TIME_LIMITS.keysStaleMs,
-  /** For an answer, all of it. */
+  /** For an answer, all of it; and for each that waits for one, whoever asked. */
   answerMs: TIME_LIMITS.keysAnswerMs,
   bytes: 256 * 1_024,
 } as const;
@@ -51,14 +57,14 @@ export class RemoteKeys {
     this.#ports = ports;
   }
 
-  async key(kid: string | undefined): Promise<KeyResult> {
+  async key(kid: string | undefined, keepAlive: KeepAlive): Promise<KeyResult> {
     const key = this.#find(kid);
     if (key !== undefined) {
       // It needs no answer to go on.
-      if (this.#age() >= REMOTE_KEYS.freshMs) this.#ask()?.catch(() => {});
+      if (this.#age() >= REMOTE_KEYS.freshMs) void this.#ask(keepAlive);
       return { kind: "key", key };
     }
-    await this.#ask();
+    await inTime(this.#ask(keepAlive));
     const found = this.#find(kid);
     if (found !== undefined) return { kind: "key", key: found };
     return { kind: this.#known === undefined ? "unavailable" : "unknown" };
@@ -74,9 +80,9 @@ export class RemoteKeys {
   }
 
   /** Resolves when the question that is open, or a new one, has been answered; undefined if none may be asked now. */
-  #ask(): Promise<void> | undefined {
+  #ask(keepAlive: KeepAlive): Promise<void> | undefined {
     const now = this.#ports.now();
-    // One that was asked by a request that has been cancelled since never ends (Workers): after its time it is over.
+    // One whose request the runtime has ended all the same never ends: after its time it is over.
     if (this.#question.kind === "asked" && now - this.#question.at < REMOTE_KEYS.answerMs)
       return this.#question.answer;
     if (this.#question.kind !== "none" && now - this.#question.at < REMOTE_KEYS.pauseMs) return undefined;
@@ -95,6 +101,8 @@ export class RemoteKeys {
         this.#question = { kind: "answered", at: this.#ports.now() };
       });
     this.#question = { kind: "asked", at: now, answer };
+    // It belongs to the request that asks, though others wait for it, too.
+    keepAlive(answer);
     return answer;
   }
 
@@ -106,9 +114,30 @@ export class RemoteKeys {
       // A redirect could lead inside, and whom the deployment trusts is said by its settings alone.
       throw new Error(`it answers with status ${response.status}`);
     }
-    const keys = await readKeySet(JSON.parse(await readText(response, REMOTE_KEYS.bytes)));
+    const keys = await readKeySet(readJson(await readText(response, REMOTE_KEYS.bytes)));
     if (keys === undefined) throw new Error("it answers with no key that can verify tokens");
     return keys;
+  }
+}
+
+/** Resolves with the answer, and no later than it may take: the question may be another request's, and have died with it. */
+async function inTime(answer: Promise<void> | undefined): Promise<void> {
+  if (answer === undefined) return;
+  const { promise: over, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, REMOTE_KEYS.answerMs);
+  try {
+    await Promise.race([answer, over]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // What the parser says repeats a piece of the text.
+    throw new Error("it answers with no JSON");
   }
 }
 

@@ -5,7 +5,7 @@
 import { base64url, errors, jwtVerify } from "jose";
 import { type Grants, readGrants } from "./grants.ts";
 import type { Algorithm, VerificationKey } from "./key-set.ts";
-import type { KeyResult } from "./remote-keys.ts";
+import type { KeepAlive, KeyResult } from "./remote-keys.ts";
 import { readObject } from "./strict-json.ts";
 
 /** One that the deployment trusts. */
@@ -16,7 +16,7 @@ export interface Issuer {
   readonly audience: readonly string[];
   /** The longest that its tokens may be valid. */
   readonly lifetimeSeconds: number;
-  key(kid: string | undefined): Promise<KeyResult>;
+  key(kid: string | undefined, keepAlive: KeepAlive): Promise<KeyResult>;
 }
 
 /** Whose token it was, and what it allows. Times are in seconds since 1970. */
@@ -70,6 +70,7 @@ export async function verifyToken(
   token: string,
   issuers: readonly Issuer[],
   now: number,
+  keepAlive: KeepAlive,
 ): Promise<TokenResult> {
   if (token.length > TOKEN_LIMITS.bytes) return invalid(`it has more than ${TOKEN_LIMITS.bytes} bytes`);
   const parts = token.split(".");
@@ -92,7 +93,7 @@ export async function verifyToken(
   const untimely = timesOf(claims, issuer, now / 1_000);
   if (untimely !== undefined) return untimely;
   if (!isAudience(claims.aud, issuer.audience)) return refused("wrong_audience", "its aud is another one");
-  const found = await issuer.key(kid);
+  const found = await issuer.key(kid, keepAlive);
   if (found.kind === "unavailable") return refused("unavailable", "its issuer's keys can't be had just now");
   if (found.kind === "unknown") return refused("unknown_signer", "its issuer has no key with its kid");
   if (typeof alg !== "string" || !SPELLINGS[found.key.algorithm].includes(alg))

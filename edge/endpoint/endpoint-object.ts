@@ -82,7 +82,7 @@ export class EndpointObject extends DurableObject<Env> {
     const ports = {
       ...surroundings(),
       attach: async (asked: number) => shardStub(this.env, asked).attach(endpointObject(path)),
-      verify: (token: string) => verifyRenewal(this.env, token),
+      verify: (token: string) => verifyRenewal(this.env, token, (work) => this.ctx.waitUntil(work)),
       log: (problem: string) => logProblem(path, problem),
       sent: (messages: number) => count("websocket_message_out.endpoint", messages),
       answered: (how: Answered) => count(`verdict.${how}`),

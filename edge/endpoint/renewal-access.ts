@@ -2,14 +2,15 @@
 import { parseAddress } from "../../shared/protocol/address.ts";
 import { accessOf, principalOf } from "../access/access.ts";
 import { mayRead } from "../access/decision.ts";
+import type { KeepAlive } from "../access/remote-keys.ts";
 import type { Env } from "../env.ts";
 import { requireStreams } from "../exposed.ts";
 import { holderOf } from "./holder.ts";
 import type { Verified } from "./renewals.ts";
 
-export async function verifyRenewal(env: Env, token: string): Promise<Verified> {
+export async function verifyRenewal(env: Env, token: string, keepAlive: KeepAlive): Promise<Verified> {
   const access = await accessOf(env);
-  const result = await access.verify(token);
+  const result = await access.verify(token, keepAlive);
   if (!result.ok) return { ok: false, code: result.fault, message: result.problem };
   const { bearer } = result;
   const streams = requireStreams();

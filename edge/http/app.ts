@@ -4,17 +4,18 @@
  */
 import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
-import { ROUTES, SUBSCRIBER_PROTOCOL } from "../../shared/protocol/version.ts";
+import { ROUTES } from "../../shared/protocol/version.ts";
 import type { Access, Identified, Known } from "../access/access.ts";
 import { pageAllowed } from "../access/credentials.ts";
 import { type Asker, mayDiscover } from "../access/decision.ts";
+import type { KeepAlive } from "../access/remote-keys.ts";
 import type { Env } from "../env.ts";
 import { requireStreams } from "../exposed.ts";
 import { count, operations } from "../operations.ts";
-import { errorResponse, internalError, privately, refusedToken } from "./answers.ts";
+import { errorResponse, internalError, logProblem, privately, refusedToken } from "./answers.ts";
 import { latestRoute, upgradeRoute } from "./endpoint-route.ts";
 import { healthRoute } from "./health-route.ts";
-import { isWebSocketUpgrade, refuseUpgrade } from "./upgrades.ts";
+import { isWebSocketUpgrade } from "./upgrades.ts";
 import { uplinkRoute } from "./uplink-route.ts";
 
 /** Who sends requests, and whose pages are answered. */
@@ -29,18 +30,21 @@ export function createApp(
   const app = new Hono<{ Bindings: Env }>({ getPath: (request) => new URL(request.url).pathname });
   app.onError((error) => internalError("the Worker", error));
 
-  app.use(async ({ req, env }, next) => {
+  app.use(async (context, next) => {
+    const { req, env } = context;
     count("worker_request");
     if (!isWebSocketUpgrade(req.raw) || req.path === ROUTES.uplink) return next();
-    const door = await doorOf(env);
-    if (!pageAllowed(req.raw.headers, door.rules))
-      return refuseUpgrade(req.raw, SUBSCRIBER_PROTOCOL, OTHER_PAGE);
-    return upgradeRoute(req.raw, env, await door.identify(req.raw.headers, true));
+    return upgradeRoute(req.raw, env, async () => {
+      const door = await doorOf(env);
+      if (!pageAllowed(req.raw, door.rules)) return { ok: false, ...OTHER_PAGE };
+      return door.identify(req.raw.headers, true, keepAliveOf(context));
+    });
   });
   app.use(async (context, next) => {
-    const { webOrigins, cookie } = (await doorOf(context.env)).rules;
-    if (!pageAllowed(context.req.raw.headers, { webOrigins, cookie }))
-      return errorResponse(OTHER_PAGE.code, OTHER_PAGE.message);
+    const rules = await rulesFor(context);
+    if (rules === undefined) return next();
+    const { webOrigins, cookie } = rules;
+    if (!pageAllowed(context.req.raw, rules)) return errorResponse(OTHER_PAGE.code, OTHER_PAGE.message);
     return cors({
       origin: (origin) => (webOrigins === undefined ? "*" : origin),
       credentials: webOrigins !== undefined && cookie !== undefined,
@@ -75,9 +79,25 @@ export function createApp(
   );
   return app;
 
-  async function whoSends({ req, env }: Context<{ Bindings: Env }>): Promise<Identified> {
-    return (await doorOf(env)).identify(req.raw.headers, false);
+  /** undefined where they are wrong, for what is served all the same: origins go on, and it can be seen that they do. */
+  async function rulesFor({ req, env }: Context<{ Bindings: Env }>): Promise<Door["rules"] | undefined> {
+    try {
+      return (await doorOf(env)).rules;
+    } catch (error) {
+      if (req.path !== ROUTES.health && req.path !== ROUTES.uplink) throw error;
+      logProblem("the Worker", error);
+      return undefined;
+    }
   }
+
+  async function whoSends(context: Context<{ Bindings: Env }>): Promise<Identified> {
+    const { req, env } = context;
+    return (await doorOf(env)).identify(req.raw.headers, false, keepAliveOf(context));
+  }
+}
+
+function keepAliveOf(context: Context<{ Bindings: Env }>): KeepAlive {
+  return (work) => context.executionCtx.waitUntil(work);
 }
 
 /** An answer to an identified client is for that client only. */

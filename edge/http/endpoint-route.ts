@@ -32,10 +32,15 @@ export async function latestRoute(request: Request, env: Env, known: Known): Pro
 }
 
 /** A request that wants to be a WebSocket: a subscribe, or refused (H7, H9). */
-export async function upgradeRoute(request: Request, env: Env, identified: Identified): Promise<Response> {
+export async function upgradeRoute(
+  request: Request,
+  env: Env,
+  identify: () => Promise<Identified | ({ readonly ok: false } & Refusal)>,
+): Promise<Response> {
   // Only a GET can become one.
   if (request.method !== "GET") return badUpgrade();
   try {
+    const identified = await identify();
     const answer = identified.ok ? await subscribe(request, env, identified.known) : identified;
     return answer instanceof Response ? answer : refuseUpgrade(request, SUBSCRIBER_PROTOCOL, answer);
   } catch (error) {

@@ -6,18 +6,19 @@ import { UPLINK_PROTOCOL, VERSION } from "../../shared/protocol/version.ts";
 import type { Env } from "../env.ts";
 import { requireShards, shardStub, uplinkRequest } from "../routing.ts";
 import { errorResponse, internalError } from "./answers.ts";
+import { tellRefused } from "./refused-origins.ts";
 import { badUpgrade, chooseProtocol, isWebSocketUpgrade } from "./upgrades.ts";
 import { readUplinkKeys, verifyUplinkToken } from "./uplink-auth.ts";
 
 export async function uplinkRoute(request: Request, env: Env): Promise<Response> {
   const read = readUplinkKeys(env.UPLINK_KEYS);
-  if (!read.ok) return internalError(request.url, read.problem);
+  if (!read.ok) return internalError("an uplink", read.problem);
   const now = new Date();
   // By which an origin sees that its clock is wrong; workerd by itself says no time.
   const date = { Date: now.toUTCString() };
   const token = await verifyUplinkToken(request.headers.get("Authorization"), read.keys, now);
   if (!token.ok) {
-    console.warn(`an origin was refused: ${token.problem}`);
+    tellRefused(token.problem);
     const challenge = { ...date, "WWW-Authenticate": challengeOf(token.fault) };
     return errorResponse("unauthorized", TOKEN_FAULTS[token.fault], challenge);
   }

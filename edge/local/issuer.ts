@@ -76,6 +76,7 @@ export class LocalIssuer {
       token,
       issuers.map((one) => issuerOf(one, ports)),
       now.getTime(),
+      () => {},
     );
   }
 }

@@ -206,6 +206,13 @@ describe("[T5] where pages are listed", () => {
     expect(await read("/open/a", {})).toEqual(["open", null]);
   });
 
+  test("the edge's own page subscribes, listed or not", async () => {
+    expect(await watch("/open/a", { Origin: listed.url })).toBe("open");
+    expect(await watch("/open/a", { Origin: listed.url.replace("http:", "https:") })).toBe(
+      CLOSE.forbidden_origin,
+    );
+  });
+
   test("a cookie counts for them, and for nobody whom another site sent", async () => {
     const Cookie = `session=${await tokenOf({ subscribe: ["/closed/*"] })}`;
 

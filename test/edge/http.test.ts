@@ -405,10 +405,14 @@ describe("requests", () => {
     onTestFinished(() => broken.close());
     const lone = await startEdge();
     onTestFinished(() => lone.close());
+    const mistaken = await startEdge({ AUTH_ISSUERS: "typo" });
+    onTestFinished(() => mistaken.close());
 
     // Only a question to a shard needs their number.
     const path = "/quotes/J?from=oldest";
     const ends = [await dial(path, ["distributary.v1"], broken.wsUrl), await dial(path, [], lone.wsUrl)];
+    // With a wrong setting nobody can be let in.
+    const closed = await dial("/quotes/J", ["distributary.v1"], mistaken.wsUrl);
 
     expect(ends).toEqual([
       { code: 4006, reason: "internal: something went wrong here; try again", protocol: "distributary.v1" },
@@ -418,6 +422,7 @@ describe("requests", () => {
         protocol: "",
       },
     ]);
+    expect(closed).toEqual(ends[0]);
   });
 
   test("[H7] an upgrade to anything but a WebSocket is passed over: the request is answered as without it", async () => {

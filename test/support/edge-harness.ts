@@ -44,9 +44,9 @@ export class ShardObject extends Shard {
 const made = (headers) => JSON.parse(headers.get("${MADE_BY_HAND}") ?? "null");
 const app = createApp(new Map([["/$/", () => new Response("the page")]]), async (env) => {
   const access = await accessOf(env);
-  const identify = async (headers, upgrade) => {
+  const identify = async (headers, upgrade, keepAlive) => {
     const principal = made(headers);
-    if (principal === null) return access.identify(headers, upgrade);
+    if (principal === null) return access.identify(headers, upgrade, keepAlive);
     return { ok: true, known: { principal, grants: undefined, tokensCount: false } };
   };
   return { rules: access.rules, identify };

@@ -98,10 +98,28 @@ test("WEB_ORIGINS are origins as browsers write them", () => {
 });
 
 test("pages of other origins are answered only if the list is unset", () => {
-  const from = (origin: string) => new Headers({ Origin: origin });
+  const from = (Origin: string) => new Request("https://edge.example/a/b", { headers: { Origin } });
   expect(pageAllowed(from(APP), RULES)).toBe(true);
   expect(pageAllowed(from("https://evil.example"), RULES)).toBe(false);
   expect(pageAllowed(from("null"), RULES)).toBe(false);
-  expect(pageAllowed(new Headers(), RULES)).toBe(true);
+  expect(pageAllowed(new Request("https://edge.example/a/b"), RULES)).toBe(true);
   expect(pageAllowed(from("https://any.example"), NO_COOKIE)).toBe(true);
+});
+
+test("the edge's own page is answered, and one that is like it in part isn't", () => {
+  const from = (Origin: string, url: string) => pageAllowed(new Request(url, { headers: { Origin } }), RULES);
+  expect(from("https://edge.example", "https://edge.example/a/b")).toBe(true);
+  expect(from("http://127.0.0.1:8787", "http://127.0.0.1:8787/a/b")).toBe(true);
+  for (const other of [
+    "http://edge.example",
+    "https://edge.example:8443",
+    "https://edge.example.evil.example",
+    "https://evil.example",
+    "null",
+  ])
+    expect(from(other, "https://edge.example/a/b"), other).toBe(false);
+});
+
+test("a cookie counts for a page of the edge itself only if it is listed", () => {
+  expect(of({ Cookie: "session=x", Origin: "https://edge.example" }, true)).toEqual(none);
 });

@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from "node:crypto";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { REMOTE_KEYS, RemoteKeys } from "../../../edge/access/remote-keys.ts";
 
 const { publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
@@ -8,7 +8,7 @@ const setOf = (...kids: string[]) =>
 
 /** An issuer that answers as the test says, at a time that the test says. */
 function issuer(answer: () => Promise<Response> | Response) {
-  const world = { now: 0, asked: 0, answer, problems: [] as string[] };
+  const world = { now: 0, asked: 0, answer, problems: [] as string[], kept: [] as Promise<unknown>[] };
   const keys = new RemoteKeys("https://issuer.example/keys", {
     now: () => world.now,
     problem: (words) => world.problems.push(words),
@@ -17,7 +17,8 @@ function issuer(answer: () => Promise<Response> | Response) {
       return world.answer();
     },
   });
-  return { world, keys };
+  const keepAlive = (work: Promise<unknown>) => void world.kept.push(work);
+  return { world, keys: { key: (kid: string) => keys.key(kid, keepAlive) } };
 }
 
 const down = () => Promise.reject(new Error("down"));
@@ -68,6 +69,52 @@ test("an old set is asked for again without a wait", async () => {
   expect(world.asked).toBe(2);
 });
 
+test("a request that goes on without the answer keeps the question alive after its own end", async () => {
+  const { world, keys } = issuer(() => setOf("a"));
+  await keys.key("a");
+  const asked = Promise.withResolvers<Response>();
+  world.answer = () => asked.promise;
+  world.now = REMOTE_KEYS.freshMs;
+  world.kept.length = 0;
+
+  await keys.key("a");
+
+  expect(world.kept).toHaveLength(1);
+  asked.resolve(setOf("b"));
+  await Promise.all(world.kept);
+  expect(await keys.key("a")).toEqual({ kind: "unknown" });
+});
+
+test("a request that others wait with keeps the question alive, though it may leave first", async () => {
+  const { world, keys } = issuer(() => setOf("a"));
+
+  await Promise.all([keys.key("a"), keys.key("a"), keys.key("a")]);
+
+  expect([world.asked, world.kept.length]).toEqual([1, 1]);
+});
+
+test("nobody waits longer than its time for an answer that another request had asked for", async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const { keys } = issuer(() => new Promise(() => {}));
+  const found = Promise.all([keys.key("a"), keys.key("a")]);
+
+  await vi.advanceTimersByTimeAsync(REMOTE_KEYS.answerMs);
+
+  expect(await found).toEqual([{ kind: "unavailable" }, { kind: "unavailable" }]);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test("who has its answer leaves no timer behind", async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const { keys } = issuer(() => setOf("a"));
+
+  expect(await keys.key("a")).toMatchObject({ kind: "key" });
+
+  expect(vi.getTimerCount()).toBe(0);
+});
+
 test("a question that never ends is over after its time", async () => {
   const { world, keys } = issuer(() => new Promise(() => {}));
   void keys.key("a");
@@ -98,4 +145,14 @@ test.each<[string, () => Response]>([
   expect(await keys.key("b")).toEqual({ kind: "unknown" });
   expect(await keys.key("a")).toMatchObject({ kind: "key" });
   expect(world.problems).toHaveLength(1);
+});
+
+test("what an issuer answers comes into no log", async () => {
+  const { world, keys } = issuer(() => new Response("hush, this is no JSON"));
+
+  await keys.key("a");
+
+  expect(world.problems).toEqual([
+    "the keys of https://issuer.example/keys can't be had: it answers with no JSON",
+  ]);
 });

@@ -102,7 +102,7 @@ describe("a token of an issuer", () => {
     ["claims that nobody here knows", withClaims({ email: "a@b", roles: ["x"], address: { city: "y" } })],
   ])("is accepted with %s", async (_, token) => {
     const { list } = await issuers();
-    expect(await verifyToken(make(token), list, NOW * 1_000)).toMatchObject({
+    expect(await verifyToken(make(token), list, NOW * 1_000, () => {})).toMatchObject({
       ok: true,
       bearer: { subject: "alice" },
     });
@@ -111,7 +111,7 @@ describe("a token of an issuer", () => {
   it("says whose it is, until when, and what it allows", async () => {
     const { list } = await issuers();
     const token = granting({ subscribe: ["/quotes/*"], admin: true });
-    expect(await verifyToken(make(token), list, NOW * 1_000)).toMatchObject({
+    expect(await verifyToken(make(token), list, NOW * 1_000, () => {})).toMatchObject({
       ok: true,
       bearer: {
         issuer: ISSUER,
@@ -295,7 +295,7 @@ describe("a token is refused, and its issuer isn't asked for a key, if it", () =
   test.each(BEFORE_A_KEY)("%s", async (_, token, fault) => {
     const { list, asked } = await issuers();
     const text = typeof token === "string" ? token : make(token);
-    expect(await verifyToken(text, list, NOW * 1_000)).toMatchObject({ ok: false, fault });
+    expect(await verifyToken(text, list, NOW * 1_000, () => {})).toMatchObject({ ok: false, fault });
     expect(asked).toEqual([]);
   });
 });
@@ -303,7 +303,7 @@ describe("a token is refused, and its issuer isn't asked for a key, if it", () =
 describe("a token is refused if it", () => {
   test.each(AFTER_A_KEY)("%s", async (_, token, fault) => {
     const { list, asked } = await issuers();
-    expect(await verifyToken(make(token), list, NOW * 1_000)).toMatchObject({ ok: false, fault });
+    expect(await verifyToken(make(token), list, NOW * 1_000, () => {})).toMatchObject({ ok: false, fault });
     expect(asked).toHaveLength(1);
   });
 });
@@ -312,7 +312,7 @@ test("what is said of a token repeats nothing of it", async () => {
   const { list } = await issuers();
   for (const [, token] of [...BEFORE_A_KEY, ...AFTER_A_KEY]) {
     const text = typeof token === "string" ? token : make(token);
-    const result = await verifyToken(text, list, NOW * 1_000);
+    const result = await verifyToken(text, list, NOW * 1_000, () => {});
     const problem = result.ok ? "" : result.problem;
     for (const secret of ["alice", "evil", "root", "dev/null", "UNION", "users", "quotes"])
       expect(problem).not.toContain(secret);
@@ -322,7 +322,7 @@ test("what is said of a token repeats nothing of it", async () => {
 test("a token that can be too large to be looked at isn't", async () => {
   const { list } = await issuers();
   const problem = `it has more than ${TOKEN_LIMITS.bytes} bytes`;
-  expect(await verifyToken("a".repeat(10_000_000), list, 0)).toEqual({
+  expect(await verifyToken("a".repeat(10_000_000), list, 0, () => {})).toEqual({
     ok: false,
     fault: "invalid_token",
     problem,

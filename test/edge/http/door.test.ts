@@ -1,0 +1,93 @@
+/** What the Worker's routes do before they know who sends a request, asked of the routes themselves. */
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { REFUSALS_TOLD } from "../../../edge/http/refused-origins.ts";
+
+/** Imported without its types, which are those of another platform. */
+const APP = join(import.meta.dirname, "../../../edge/http/app.ts");
+
+interface Routes {
+  createApp(
+    page: unknown,
+    doorOf: () => Promise<unknown>,
+  ): { fetch(request: Request, env: unknown): Promise<Response> };
+}
+
+/** What the log was told meanwhile. */
+function heard(level: "warn" | "error"): readonly unknown[][] {
+  const spy = vi.spyOn(console, level).mockImplementation(() => {});
+  onTestFinished(() => spy.mockRestore());
+  return spy.mock.calls;
+}
+
+const STATUS = { connected: true, ready: true };
+const ENV = {
+  SHARDS: "1",
+  SHARD: { idFromName: (name: string) => name, get: () => ({ status: async () => STATUS }) },
+  UPLINK_KEYS: `k1:origin-1:${"s".repeat(32)}`,
+};
+
+const OPEN = async () => ({ rules: { cookie: undefined, webOrigins: undefined } });
+
+async function ask(doorOf: () => Promise<unknown>, path: string, init: RequestInit = {}, env: object = ENV) {
+  const { createApp } = (await import(APP)) as Routes;
+  return createApp(new Map(), doorOf).fetch(new Request(`https://edge.example${path}`, init), env);
+}
+
+describe("[U9] [U1] while a setting of access is wrong", () => {
+  const wrong = () => Promise.reject(new Error("AUTH_ISSUERS isn't JSON"));
+
+  test.each<[string, number]>([
+    ["/$/health", 200],
+    ["/$/uplink", 401],
+    ["/$/streams", 500],
+    ["/quotes/A", 500],
+    ["/$/", 500],
+  ])("%s is answered with %i", async (path, status) => {
+    const answer = await ask(wrong, path);
+
+    expect(answer.status).toBe(status);
+  });
+
+  test("health is read only, and what it answers is no other type", async () => {
+    expect((await ask(wrong, "/$/health", { method: "POST" })).status).toBe(405);
+    expect((await ask(wrong, "/$/health")).headers.get("X-Content-Type-Options")).toBe("nosniff");
+  });
+});
+
+test("[T5] health is for the pages that are listed, as all else is", async () => {
+  const door = async () => ({ rules: { cookie: undefined, webOrigins: new Set(["https://app.example"]) } });
+  const from = (Origin: string) => ask(door, "/$/health", { headers: { Origin } });
+
+  expect((await from("https://evil.example")).status).toBe(403);
+  const allowed = await from("https://app.example");
+  expect([allowed.status, allowed.headers.get("Access-Control-Allow-Origin")]).toEqual([
+    200,
+    "https://app.example",
+  ]);
+});
+
+test("[U1] origins that are refused fill no log, and it says of how many it tells nothing", async () => {
+  vi.useFakeTimers({ toFake: ["Date"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const lines = heard("warn");
+
+  for (let dial = 0; dial < 500; dial++) expect((await ask(OPEN, "/$/uplink")).status).toBe(401);
+  const told = lines.length;
+  vi.setSystemTime(Date.now() + 60_000);
+  await ask(OPEN, "/$/uplink");
+
+  expect(told).toBeGreaterThan(0);
+  expect(told).toBeLessThanOrEqual(REFUSALS_TOLD.burst);
+  expect(String(lines.at(-1))).toContain(`${500 - told} before`);
+});
+
+test("[C1] where origins can't be let in the log repeats nothing of a request", async () => {
+  const lines = heard("error");
+
+  const answer = await ask(OPEN, "/$/uplink?shard=hush", {}, { ...ENV, UPLINK_KEYS: "" });
+
+  expect(answer.status).toBe(500);
+  expect(String(lines)).toContain("UPLINK_KEYS must be");
+  expect(String(lines)).not.toContain("hush");
+});

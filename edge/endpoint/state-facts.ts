@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { ownedFrame } from "../../shared/core/owned.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
-import { formatPosition, NOTHING, type Position, parsePosition } from "../../shared/protocol/position.ts";
+import { formatPosition, NOTHING, type Position, parseLongPosition } from "../../shared/protocol/position.ts";
 import type { Own } from "./question-states.ts";
 
 /** Of what is written the positions of open questions; those that don't fit are asked for again after a hibernation. */
@@ -98,7 +98,7 @@ export function readState(written: v.InferOutput<typeof WrittenStateSchema>): St
 }
 
 export function readPosition(text: string | undefined): Position | undefined {
-  return text === undefined ? undefined : parsePosition(text);
+  return text === undefined ? undefined : parseLongPosition(text);
 }
 
 /** undefined where there isn't so much room. */

@@ -216,6 +216,27 @@ describe("uplinks", () => {
     expect(uplink.closed).toBeUndefined();
   });
 
+  test("[P2] [U5] an answer whose position names more than a client may say goes down like any other", async () => {
+    const shard = createShard();
+    const uplink = connect(shard);
+    const down = await watching(shard, uplink, A, 1);
+    const position = new Map(Array.from({ length: 70 }, (_, i) => [`x.${i}`, i]));
+    const verdict = { position, head: position };
+    const answer = encodeAttached({
+      endpoint: A.path,
+      id: 2,
+      verdict,
+      to: position,
+      horizon: position,
+      count: 0,
+    });
+
+    shard.uplinkMessage(uplink, encodeAddressed(links(1), answer));
+
+    expect(uplink.closed).toBeUndefined();
+    expect(down.messages).toEqual([answer]);
+  });
+
   test("[U9] readiness is what the active origin says", () => {
     const shard = createShard();
     const uplink = connect(shard);

@@ -3,7 +3,7 @@
  * another inside the edge; none of these requests can come from outside.
  */
 import { shardOf } from "../shared/protocol/address.ts";
-import { formatPosition, type Position, parsePosition } from "../shared/protocol/position.ts";
+import { formatPosition, type Position, parseLongPosition } from "../shared/protocol/position.ts";
 import type { Env, ShardCalls } from "./env.ts";
 import { type ObjectIdentity, pathOf } from "./object-identity.ts";
 import { encodePrincipal, type Principal, readPrincipal } from "./principal.ts";
@@ -114,7 +114,7 @@ export function readObjectRequest(request: Request): ObjectRequest | undefined {
   return {
     kind: "subscribe",
     path,
-    from: from === null ? undefined : parsePosition(from),
+    from: from === null ? undefined : parseLongPosition(from),
     principal: readPrincipal(request.headers.get(PRINCIPAL)),
   };
 }

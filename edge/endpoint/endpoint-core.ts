@@ -158,8 +158,12 @@ export class EndpointCore {
     const state = this.#state;
     if (frames === undefined) state.garbled();
     for (const frame of frames ?? []) {
-      if (typeof frame === "string" && !isUpdate(frame)) this.#control(frame);
-      else {
+      if (typeof frame === "string" && !isUpdate(frame)) {
+        const problem = this.#control(frame);
+        if (problem === undefined) continue;
+        this.#giveUp(socket, problem);
+        return;
+      } else {
         const routing = this.#heads.read(frame);
         if (routing === undefined || routing.endpoint === state.path) state.update(frame, routing);
       }
@@ -191,17 +195,24 @@ export class EndpointCore {
     return link;
   }
 
-  #control(frame: string): void {
+  /** Why it can't be read, if it can't. */
+  #control(frame: string): string | undefined {
     const { path } = this.#state;
     const says = decodeLinkDown(frame);
-    if (!says.ok) {
-      this.#ports.log(`a frame on the link of ${path} can't be read: ${says.problem}`);
-      return;
-    }
+    if (!says.ok) return says.problem;
     const { value } = says;
     if (value.kind === "wake") this.#wakeAt = undefined;
     if (value.kind === "waiting" && value.endpoint === path) this.#state.waiting(value.id);
     if (value.kind === "attached" && value.attached.endpoint === path) this.#state.attached(value.attached);
+    return undefined;
+  }
+
+  /** What can't be read may have been an answer, whose body must not be taken for live updates: the shard dials anew. */
+  #giveUp(socket: HibernatingPeer, problem: string): void {
+    this.#ports.log(`a frame on the link of ${this.#state.path} can't be read: ${problem}`);
+    this.#state.passOn();
+    closeQuietly(socket, "bad_frame");
+    this.linkClosed(socket, CLOSE.bad_frame);
   }
 
   #ask(frame: string): void {

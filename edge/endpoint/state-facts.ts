@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { ownedFrame } from "../../shared/core/owned.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
-import { formatPosition, NOTHING, type Position, parsePosition } from "../../shared/protocol/position.ts";
+import { formatPosition, NOTHING, type Position, parseLongPosition } from "../../shared/protocol/position.ts";
 import type { Own } from "./question-states.ts";
 
 /** Room for the positions of open questions; those that don't fit are asked again after a hibernation. */
@@ -65,7 +65,10 @@ interface FittingAsks {
   readonly bytes: number;
 }
 
-/** @param room In bytes. The latest update is left out where it doesn't fit; its position is kept all the same. */
+/**
+ * @param room In bytes. The latest update is left out where it doesn't fit; its position is kept all the same. Of a key that
+ * lives in so many partitions that not even that fits, nothing is kept: the next memory asks where it is, and says so.
+ */
 export function writeState(facts: StateFacts, room: number): WrittenState {
   const position = facts.position && formatPosition(facts.position);
   const { own } = facts;
@@ -73,6 +76,7 @@ export function writeState(facts: StateFacts, room: number): WrittenState {
   const { asks, forgotten, bytes } = fittingAsks(facts);
   const due = facts.due.size === 0 ? undefined : formatPosition(facts.due);
   const positions = (position?.length ?? 0) + (from?.length ?? 0) + (due?.length ?? 0);
+  if (positions + bytes > room) return forgetful(facts);
   const latest = facts.latest === "none" ? false : fitting(facts.latest, room - positions - bytes);
   const written: WrittenState = { nextAsk: facts.nextAsk };
   if (position !== undefined) written.position = position;
@@ -82,6 +86,11 @@ export function writeState(facts: StateFacts, room: number): WrittenState {
   if (asks.length > 0) written.asks = asks;
   if (forgotten.length > 0) written.forgotten = forgotten;
   return written;
+}
+
+function forgetful({ nextAsk, own, asks, forgotten }: StateFacts): WrittenState {
+  const open = "id" in own ? [...asks, own] : asks;
+  return { nextAsk, own: { kind: "due" }, forgotten: [...forgotten, ...open.map(({ id }) => id)] };
 }
 
 export function readState(written: v.InferOutput<typeof WrittenStateSchema>): StateFacts {
@@ -98,7 +107,7 @@ export function readState(written: v.InferOutput<typeof WrittenStateSchema>): St
 }
 
 export function readPosition(text: string | undefined): Position | undefined {
-  return text === undefined ? undefined : parsePosition(text);
+  return text === undefined ? undefined : parseLongPosition(text);
 }
 
 /** undefined if there isn't so much room. */

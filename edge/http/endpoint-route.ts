@@ -3,7 +3,7 @@
  * shard; a subscribe is passed on to the endpoint's object, which nothing but an exposed, canonical path reaches.
  */
 import { parseAddress } from "../../shared/protocol/address.ts";
-import { OLDEST, type Position, parsePosition } from "../../shared/protocol/position.ts";
+import { OLDEST, type Position, parseLongPosition, parsePosition } from "../../shared/protocol/position.ts";
 import { SUBSCRIBER_PROTOCOL } from "../../shared/protocol/version.ts";
 import type { Identified, Known } from "../access/access.ts";
 import { type Asker, type Decision, mayRead } from "../access/decision.ts";
@@ -84,7 +84,7 @@ async function startOf(
   if (from !== OLDEST) return { code: "bad_position", message: "from is not a position" };
   const latest = await shardStubOf(env, path).latest(path, encodePrincipal(principal));
   if (latest.kind === "error") return refusal(latest.code, latest.message);
-  if (latest.oldest !== undefined) return parsePosition(latest.oldest);
+  if (latest.oldest !== undefined) return parseLongPosition(latest.oldest);
   return { code: "unavailable", message: "the source of this endpoint can't say where its history begins" };
 }
 

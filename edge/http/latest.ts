@@ -2,7 +2,7 @@
  * What a GET of an endpoint answers: H1–H3 of PROTOCOL.md.
  */
 import { decodeUpdate, type Update, type Value } from "../../shared/protocol/frame.ts";
-import { NOTHING, offsetIn, parsePosition } from "../../shared/protocol/position.ts";
+import { NOTHING, offsetIn, parseLongPosition } from "../../shared/protocol/position.ts";
 import type { LatestResult } from "../shard/answering/latest.ts";
 import { errorResponse, internalError } from "./answers.ts";
 
@@ -41,5 +41,5 @@ function matches(ifNoneMatch: string | null, { epoch, offset }: Update): boolean
   if (ifNoneMatch.trim() === "*") return true;
   // Positions contain commas, so the tags can't be told apart by these.
   const tags = [...ifNoneMatch.matchAll(/"([^"]*)"/g)];
-  return tags.some(([, tag]) => offsetIn(parsePosition(tag ?? "") ?? NOTHING, epoch) === offset);
+  return tags.some(([, tag]) => offsetIn(parseLongPosition(tag ?? "") ?? NOTHING, epoch) === offset);
 }

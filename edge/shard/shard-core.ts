@@ -13,6 +13,7 @@ import type { CloseName } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { decodeLinkUp, encodeLinkHello, encodeWake, type LinkUp } from "../../shared/protocol/link.ts";
 import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
+import { errorBody } from "../../shared/protocol/schemas.ts";
 import { encodeDetach } from "../../shared/protocol/uplink.ts";
 import { VERSION } from "../../shared/protocol/version.ts";
 import { type ObjectIdentity, shardOfObject } from "../object-identity.ts";
@@ -273,9 +274,30 @@ export class ShardCore {
     // What a standby says of endpoints nobody has asked it.
     if (standing === "standby") return undefined;
     const slice = owner.slice.number;
-    if (to.kind === "links") for (const number of to.links) this.#route(number, item, slice);
+    if (item.problem !== undefined) this.#unreadable(item, slice, item.problem);
+    else if (to.kind === "links") for (const number of to.links) this.#route(number, item, slice);
     else if (to.kind === "question") this.#answering.gets.take(to.id, slice, item);
     return undefined;
+  }
+
+  /** It ends a link, whose object asks anew on the next one, or a question: the uplink is that of many others. */
+  #unreadable({ to, frame }: OriginItem, slice: number, problem: string): void {
+    this.#ports.log(`an origin sent what can't be read: ${problem}`);
+    if (to.kind === "question") {
+      const error = errorBody("internal", "what the source answered can't be read");
+      this.#answering.gets.take(to.id, slice, {
+        to,
+        frame,
+        says: { kind: "error", error },
+        update: undefined,
+      });
+    }
+    for (const number of to.kind === "links" ? to.links : []) {
+      const link = this.#links.numbered(number);
+      if (link === undefined) continue;
+      closeQuietly(link.peer, "bad_frame");
+      this.linkClosed(link.peer);
+    }
   }
 
   readonly #headsOf = (number: number) => this.#links.numbered(number)?.heads;

@@ -5,7 +5,7 @@
 import type { ResetCause } from "../../shared/protocol/codes.ts";
 import { offsetIn, type Position } from "../../shared/protocol/position.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
-import { neededOf, type Subject, type SubjectPorts, speakersOf } from "./subject.ts";
+import { namesTooMuch, neededOf, type Subject, type SubjectPorts, speakersOf } from "./subject.ts";
 
 export interface ProofPorts extends SubjectPorts {
   /** Milliseconds since 1970. */
@@ -97,6 +97,7 @@ export function prove(ports: SubjectPorts, subject: Subject, from: Position): "r
     if (partition === undefined) return "epoch";
     ahead ||= offset >= partition.next;
   }
+  if (namesTooMuch(ports, subject, from)) return "epoch";
   if (ahead) return "ahead";
   return gapsIn(ports, subject, from).length === 0 ? "recovered" : "horizon";
 }

@@ -1,6 +1,7 @@
 /** What the index and the partitions know of an endpoint, and which partitions speak for it. */
 
 import type { Stream } from "../../shared/config/streams.ts";
+import { LIMITS } from "../../shared/protocol/limits.ts";
 import { offsetIn, type Position } from "../../shared/protocol/position.ts";
 import { isWhole, type Slice, WHOLE } from "../../shared/protocol/slice.ts";
 import type { PartitionView } from "../index/views.ts";
@@ -89,7 +90,24 @@ export function spokenOf(
   from: Position | undefined,
 ): readonly PartitionView[] {
   const homes = new Set(homesOf(ports, subject).map(({ epoch }) => epoch));
-  return viewsOf(ports, subject).filter(({ epoch }) => homes.has(epoch) || from?.has(epoch));
+  const named = namesTooMuch(ports, subject, from) ? undefined : from;
+  return viewsOf(ports, subject).filter(({ epoch }) => homes.has(epoch) || named?.has(epoch));
+}
+
+/**
+ * Whether an answer that spoke of all that `from` names would name more than a client may say. Where a key lives is never
+ * too much: without it nothing could be said of the key.
+ */
+export function namesTooMuch(ports: SubjectPorts, subject: Subject, from: Position | undefined): boolean {
+  const { tails } = subject;
+  // Nearly always.
+  if (from === undefined || from.size + tails.size < LIMITS.positionComponents) return false;
+  const epochs = new Set(tails.keys());
+  const partitions = ports.partitions.of(subject.endpoint.topic) ?? [];
+  for (const { epoch } of partitions) if (isHome(ports, subject.endpoint, epoch)) epochs.add(epoch);
+  const before = epochs.size;
+  for (const epoch of from.keys()) epochs.add(epoch);
+  return epochs.size > Math.max(before, LIMITS.positionComponents);
 }
 
 /**

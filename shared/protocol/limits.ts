@@ -4,7 +4,7 @@ export const LIMITS = {
   keyBytes: 1_024,
   /** A record whose value is larger is announced, but its value does not travel. */
   valueBytes: 8 * 1024 * 1024,
-  /** Components of a position: partitions in which one key was seen. */
+  /** Components of a position that a client may say, and of one that it is told because of what it named. */
   positionComponents: 64,
   /** One message of a subscriber. */
   subscriberMessageBytes: 16 * 1024,

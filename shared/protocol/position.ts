@@ -37,11 +37,22 @@ export function formatPosition(position: Position): string {
   return components.length === 1 ? (components[0] ?? "") : components.sort().join(",");
 }
 
-/** undefined if the text is no position. Components in any order are read; a repeated epoch is not. */
+/**
+ * Reads what a client says: undefined if the text is no position, or one of too many components. Components in any
+ * order are read; a repeated epoch is not.
+ */
 export function parsePosition(text: string): Position | undefined {
-  if (text === "-") return NOTHING;
   const parts = text.split(",", LIMITS.positionComponents + 1);
-  if (parts.length > LIMITS.positionComponents) return undefined;
+  return parts.length > LIMITS.positionComponents ? undefined : parseLongPosition(text);
+}
+
+/**
+ * Reads what an origin, a shard or an object says: a key can live in more partitions than a client may name, and nobody
+ * who says where it stands there counts them first. Its message bounds it.
+ */
+export function parseLongPosition(text: string): Position | undefined {
+  if (text === "-") return NOTHING;
+  const parts = text.split(",");
   const position = new Map<string, number>();
   for (const part of parts) {
     const component = parseComponent(part);

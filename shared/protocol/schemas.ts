@@ -4,17 +4,12 @@
  */
 import * as v from "valibot";
 import { ERRORS, type ErrorCode } from "./codes.ts";
-import { formatPosition, type Position, parsePosition } from "./position.ts";
+import { formatPosition, type Position, parseLongPosition, parsePosition } from "./position.ts";
 
-export const PositionSchema = v.pipe(
-  v.string(),
-  v.rawTransform<string, Position>(({ dataset, addIssue, NEVER }) => {
-    const position = parsePosition(dataset.value);
-    if (position !== undefined) return position;
-    addIssue({ message: "not a position" });
-    return NEVER;
-  }),
-);
+/** What servers say to each other and to clients. */
+export const PositionSchema = positionSchema(parseLongPosition);
+/** What a client says. */
+export const ClientPositionSchema = positionSchema(parsePosition);
 export const IdSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 export const EndpointSchema = v.pipe(v.string(), v.startsWith("/"));
 
@@ -56,6 +51,18 @@ export interface ErrorBody {
 /** The body of every error answer over HTTP, too, as `{"error": …}`. */
 export function errorBody(code: ErrorCode, message: string): ErrorBody {
   return { code, message, retry: ERRORS[code].retry };
+}
+
+function positionSchema(parse: (text: string) => Position | undefined) {
+  return v.pipe(
+    v.string(),
+    v.rawTransform<string, Position>(({ dataset, addIssue, NEVER }) => {
+      const position = parse(dataset.value);
+      if (position !== undefined) return position;
+      addIssue({ message: "not a position" });
+      return NEVER;
+    }),
+  );
 }
 
 export function parseObject(text: string): object | undefined {

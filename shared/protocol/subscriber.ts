@@ -7,13 +7,13 @@ import type { ErrorCode } from "./codes.ts";
 import type { Decoded } from "./frame.ts";
 import { formatPosition, type Position } from "./position.ts";
 import {
+  ClientPositionSchema,
   describe,
   EndpointSchema,
   type ErrorBody,
   ErrorBodySchema,
   errorBody,
   IdSchema,
-  PositionSchema,
   parseObject,
   type Verdict,
   VerdictSchema,
@@ -28,7 +28,11 @@ export const PONG = '{"pong":1}';
 export const URL_SUBSCRIBE_ID = 0;
 
 const RenewSchema = v.object({ id: IdSchema, token: v.string() });
-const SubscribeSchema = v.object({ id: IdSchema, sub: EndpointSchema, from: v.optional(PositionSchema) });
+const SubscribeSchema = v.object({
+  id: IdSchema,
+  sub: EndpointSchema,
+  from: v.optional(ClientPositionSchema),
+});
 
 /** What a subscriber may say. `other` is a frame of a later version, answered with `unsupported` (V4). */
 export type Up =

@@ -4,6 +4,7 @@
 import { type AddressedTo, decodeAddressed } from "../../../shared/protocol/addressed.ts";
 import { type Frame, type Routing, routingOf } from "../../../shared/protocol/frame.ts";
 import type { RoutingReader } from "../../../shared/protocol/routing-reader.ts";
+import { parseObject } from "../../../shared/protocol/schemas.ts";
 import { isUpdate } from "../../../shared/protocol/subscriber.ts";
 import { decodeOriginSays, type OriginSays } from "../../../shared/protocol/uplink.ts";
 
@@ -14,6 +15,8 @@ export interface OriginItem {
   /** What it says; an update where that is undefined. */
   readonly says: OriginSays | undefined;
   readonly update: Routing | undefined;
+  /** Why what it says to links, or to an asker, can't be read: that is between these and the origin. */
+  readonly problem?: string;
 }
 
 /**
@@ -36,7 +39,9 @@ export function readItem(
     return update && { to, frame, says: undefined, update };
   }
   const says = decodeOriginSays(frame);
-  return says.ok ? { to, frame, says: says.value, update: undefined } : undefined;
+  if (says.ok) return { to, frame, says: says.value, update: undefined };
+  const isOfOthers = to.kind !== "shard" && parseObject(frame) !== undefined;
+  return isOfOthers ? { to, frame, says: undefined, update: undefined, problem: says.problem } : undefined;
 }
 
 /** The endpoint that an item for links is about; undefined if it is about none. */

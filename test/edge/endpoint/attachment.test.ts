@@ -151,6 +151,27 @@ describe("a link's socket", () => {
 });
 
 describe("the path of an object whose name doesn't tell it", () => {
+  test("of a key in so many partitions that its position doesn't fit keeps none, and takes back what it asked", () => {
+    const socket = new FakeSocket();
+    const wide = new Map(Array.from({ length: 1_000 }, (_, i) => [`wide01.${i}`, 10_000] as const));
+    const own = { kind: "asked", id: 6, from: wide } as const;
+    const asks = [{ id: 5, from: position("e:1"), held: true }];
+
+    saveLink(socket, HELLO, [
+      carried("/quotes/A", facts({ position: wide, due: wide, nextAsk: 7, own, asks, forgotten: [2] })),
+    ]);
+
+    expect(loadLink(socket)?.states.get("/quotes/A")).toEqual({
+      position: undefined,
+      latest: undefined,
+      due: position("-"),
+      nextAsk: 7,
+      own: { kind: "due" },
+      asks: [],
+      forgotten: [2, 5, 6],
+    });
+  });
+
   test("stands on its link, also before the hello, and on its subscribers' sockets should there be no link", () => {
     const path = `/t/${"a".repeat(2_000)}`;
     const [strange, link, gone, subscriber] = [1, 2, 3, 4].map(() => new FakeSocket()) as [

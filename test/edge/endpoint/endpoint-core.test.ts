@@ -222,6 +222,22 @@ describe("passing on", () => {
     expect(up.take()).toEqual([{ attach: PATH, id: 2, from: "e:6" }]);
   });
 
+  test("[C5] [L3] a link that says what can't be read is closed, what came before is passed on, and the next is asked anew", () => {
+    const { core, up, live } = running();
+    const waiting = subscribe(core, "f:0");
+    up.take();
+
+    const bad = JSON.stringify({ attached: PATH, id: 2, position: "x" });
+    core.linkMessage(up, [update(6, 5), bad, update(9)].join(SEPARATOR));
+
+    expect(up.closed).toEqual({ code: 4500, reason: "bad_frame" });
+    expect([live.frames, waiting.frames]).toEqual([[update(6, 5)], []]);
+    expect(link(core, 2).take()).toMatchObject([
+      { attach: PATH, from: "e:6" },
+      { attach: PATH, from: "f:0" },
+    ]);
+  });
+
   test("[F9] a binary message that can't be read is a gap", () => {
     const { core, up } = running();
 

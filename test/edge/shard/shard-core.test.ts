@@ -174,7 +174,6 @@ describe("uplinks", () => {
     ["with an address that is none", `a\t${update(A.path, 8, 7)}`],
     ["that isn't JSON", "1\t{"],
     ["that is a malformed update", '1\t{"e":"/quotes/A"}'],
-    ["that is a malformed answer", '1\t{"attached":"/quotes/A"}'],
   ])("[C5] a frame %s closes the uplink; what came before it in the message goes down", async (_, bad) => {
     const shard = createShard();
     const uplink = connect(shard);
@@ -186,6 +185,56 @@ describe("uplinks", () => {
     expect(down.frames).toEqual([update(A.path, 6, 5)]);
     expect(uplink.closed).toEqual({ code: 4500, reason: "bad_frame" });
     expect(shard.status().connected).toBe(false);
+  });
+
+  test("[C5] an answer that can't be read ends the link that it is for, which is dialled again, and disturbs no other", async () => {
+    const shard = createShard();
+    const uplink = connect(shard);
+    const a = await watching(shard, uplink, A, 1);
+    const b = await watching(shard, uplink, B, 2);
+
+    const bad = '1\t{"attached":"/quotes/A"}';
+    shard.uplinkMessage(uplink, [bad, encodeAddressed(links(2), update(B.path, 6, 5))].join(SEPARATOR));
+
+    expect(a.closed).toEqual({ code: 4500, reason: "bad_frame" });
+    expect([uplink.closed, b.closed, b.frames]).toEqual([undefined, undefined, [update(B.path, 6, 5)]]);
+    while (clock.next(1_000));
+    await settled();
+    expect(dialled.map(({ object }) => object)).toEqual([A.object, B.object, A.object]);
+  });
+
+  test("[U8] [C5] a GET whose answer can't be read is refused, and the uplink goes on", async () => {
+    const shard = createShard();
+    const uplink = connect(shard);
+    const latest = shard.latest(A.path);
+    const asked = uplink.take() as { get?: string; id?: number }[];
+    const id = asked.find(({ get }) => get === A.path)?.id;
+
+    shard.uplinkMessage(uplink, `?${id}\t{"latest":"/quotes/A","position":"x","count":0}`);
+
+    expect(await latest).toMatchObject({ kind: "error", code: "internal" });
+    expect(uplink.closed).toBeUndefined();
+  });
+
+  test("[P2] [U5] an answer whose position names more than a client may say goes down like any other", async () => {
+    const shard = createShard();
+    const uplink = connect(shard);
+    const down = await watching(shard, uplink, A, 1);
+    const position = new Map(Array.from({ length: 70 }, (_, i) => [`x.${i}`, i]));
+    const verdict = { position, head: position };
+    const answer = encodeAttached({
+      endpoint: A.path,
+      id: 2,
+      verdict,
+      to: position,
+      horizon: position,
+      count: 0,
+    });
+
+    shard.uplinkMessage(uplink, encodeAddressed(links(1), answer));
+
+    expect(uplink.closed).toBeUndefined();
+    expect(down.messages).toEqual([answer]);
   });
 
   test("[U9] readiness is what the active origin says", () => {

@@ -11,6 +11,7 @@ import {
   merge,
   offsetIn,
   type Position,
+  parseLongPosition,
   parsePosition,
   raise,
   raiseComponent,
@@ -187,4 +188,12 @@ describe("positions", () => {
       }),
     );
   });
+});
+
+test("[P2] servers read of each other positions of any length, and refuse what else is no position", () => {
+  const long = new Map(Array.from({ length: 1_000 }, (_, i) => [`x.${i}`, i] as const));
+
+  expect(parseLongPosition(formatPosition(long))).toEqual(long);
+  expect(parsePosition(formatPosition(long))).toBeUndefined();
+  expect(["x:1,x:2", "x", "", "x:1,"].map(parseLongPosition)).toEqual(Array(4).fill(undefined));
 });

@@ -381,6 +381,48 @@ describe("a slice that can't answer", () => {
     expect(down.take()).toMatchObject([{ id: 0, position: "t.0:5,t.1:3", recovered: true }]);
   });
 
+  describe("[N6] [U6] the object stands in a slice that isn't waited for", () => {
+    let down: FakeSocket;
+    beforeEach(async () => {
+      down = await object("t.1:5");
+      say(two, encodeWaiting(A, 1));
+      say(one, ...answer({ recovered: true }));
+      expect(down.take()).toMatchObject([{ id: 1, to: "t.1:5", recovered: true }]);
+      two.take();
+    });
+
+    test("what the slice adds late goes down before what comes live after it", () => {
+      const frames = [update("t.1:6", 5), update("t.1:8", 6)];
+      say(two, ...answer({ from: "t.1:5", to: "t.1:8", recovered: true, frames }), update("t.1:9"));
+
+      expect(down.take()).toMatchObject([
+        { id: 0, position: "t.1:5", to: "t.1:8", recovered: true, count: 2 },
+        ...frames,
+        update("t.1:9"),
+      ]);
+      expect(two.take()).toEqual([]);
+    });
+
+    test("that it lost continuity goes down, too, also if there is nothing after that", () => {
+      say(two, ...answer({ from: "t.1:5", recovered: false }), update("t.1:9"));
+
+      expect(down.take()).toMatchObject([{ id: 0, to: "t.1:5", recovered: false }, update("t.1:9")]);
+    });
+
+    test("that somebody else lost continuity doesn't: the slice is asked from where the link is", () => {
+      say(two, ...answer({ from: "t.1:5", recovered: true }));
+      ask(down, 2, "t.0:3,t.1:1");
+      say(one, ...answer({ id: 2, from: "t.0:3", to: "t.0:4", recovered: true, frames: [update("t.0:4")] }));
+      shard.clock.next(1_000);
+      for (const socket of [two, down]) socket.take();
+
+      say(two, ...answer({ id: 2, from: "t.1:8", recovered: false }));
+
+      expect(down.take()).toEqual([]);
+      expect(two.take()).toMatchObject([{ attach: A, id: 0, from: "t.0:4,t.1:5" }]);
+    });
+  });
+
   test("[N6] of one that dies, what it said of an open ask is asked of the next one", async () => {
     const standby = shard.connect("three", { slice: "1/2" });
     const down = await object();

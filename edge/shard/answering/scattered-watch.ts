@@ -223,7 +223,11 @@ export class ScatteredWatch {
   }
 
   #live(slice: number, frame: Frame, routing: Routing): void {
-    const answered = this.#all().filter(({ scatter }) => scatter.answerOf(slice) !== undefined);
+    // Subscribers that were told to wait delay nobody. But the object must have what its own question brings (U6).
+    const answered = this.#all().filter(
+      ({ told, ask, scatter }) =>
+        (!told || ask.id === this.#watch.first) && scatter.answerOf(slice) !== undefined,
+    );
     // One of them holds all, so that they stay in order.
     const holder =
       answered.find(({ held }) => held.holdsLiveOf(slice)) ??
@@ -245,8 +249,7 @@ export class ScatteredWatch {
 
   #settle(scattered: ScatteredAsk): void {
     const { scatter, held, ask } = scattered;
-    // What was passed before this may have been too much for the link, which is closed then.
-    if (this.#open.get(ask.id) !== scattered) return;
+    if (!this.#isOpen(scattered)) return;
     if (this.#slicing.bytes.isFull) scatter.stepAll({ kind: "full" });
     const { progress } = scatter;
     if (progress === "open") return;
@@ -256,10 +259,14 @@ export class ScatteredWatch {
       return;
     }
     for (const [slice, part] of parts) {
-      if (part.frames.length === 0) continue;
+      if (!isNews(part)) continue;
       scatter.step(slice, { kind: "release" });
       held.dropPart(part.frames);
+      // Its origin is live with the answer to the first question.
+      const at = ask.id === this.#watch.first ? (this.#watch.sent ?? ask.from) : undefined;
+      if (at !== undefined) this.#add(slice, part, at);
       this.#free(scattered, slice);
+      if (!this.#isOpen(scattered)) return;
     }
     if (scattered.told) return;
     scattered.told = true;
@@ -300,6 +307,11 @@ export class ScatteredWatch {
 
   #free({ held }: ScatteredAsk, slice: number): void {
     for (const update of held.freeLiveOf(slice)) this.#passOn(update);
+  }
+
+  /** What is passed on may be too much for the link, which is closed then. */
+  #isOpen(scattered: ScatteredAsk): boolean {
+    return this.#open.get(scattered.ask.id) === scattered;
   }
 
   /** Returns what came live and was held. */

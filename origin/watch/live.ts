@@ -10,7 +10,7 @@ import { type SubjectPorts, standingOf } from "./subject.ts";
 
 /** Sends a record to all who are live, or marks them as behind where their uplink is congested (U10). */
 export function forward(ports: SubjectPorts, watch: Watch, record: IndexedRecord, counts: WatchCounts): void {
-  const previous = watch.tails.get(record.epoch);
+  const previous = watch.tails.get(record.epoch) ?? record.previous;
   let frame: Frame | undefined;
   for (const interest of watch.interests.values()) {
     if (!interest.isLive || interest.forwarding.kind !== "on") continue;

@@ -12,7 +12,7 @@
 import { ownedFrame } from "../../../shared/core/owned.ts";
 import { type Attach, encodeWaiting, UNASKED } from "../../../shared/protocol/attach.ts";
 import type { Frame, Routing } from "../../../shared/protocol/frame.ts";
-import { NOTHING, raise, raiseComponent, reaches } from "../../../shared/protocol/position.ts";
+import { NOTHING, type Position, raise, raiseComponent, reaches } from "../../../shared/protocol/position.ts";
 import type { Linger } from "../links/linger.ts";
 import { encodeLeads, type Watch } from "../links/links.ts";
 import type { OriginItem } from "../uplinks/origin-items.ts";
@@ -173,7 +173,7 @@ export class ScatteredWatch {
     }
   }
 
-  /** L7, or continuity was lost in this slice. Of the others it says that they are where the link is. */
+  /** L7, or continuity was lost in this slice. */
   #unasked(slice: number, part: AttachPart): void {
     for (const scattered of this.#all()) {
       if (scattered.scatter.answerOf(slice) === undefined) continue;
@@ -181,23 +181,37 @@ export class ScatteredWatch {
       this.#put(scattered, slice);
     }
     this.#slicing.unheard.heard(this.#watch, slice);
-    const { sent, path } = this.#watch;
+    const { sent } = this.#watch;
     // Before the first answer the object has nothing to which this could be added.
     if (sent === undefined) return;
     // Most keys are unknown to most slices: their objects needn't wake for that, unless they wait for more of an answer.
     const { count, verdict } = part.head;
     const isNews = count > 0 || verdict.recovered !== true || !reaches(sent, verdict.head);
-    if (!isNews && !this.#slicing.cutShort.has(this.#watch)) return;
-    const parts = new Map([[slice, part]]);
-    const missing = ofMissing(sent, parts, this.#slicing.count);
-    this.#pass(combine({ endpoint: path, id: UNASKED, from: sent }, parts, missing, NOTHING), parts);
+    if (isNews || this.#slicing.cutShort.has(this.#watch)) this.#add(slice, part, sent);
   }
 
-  /** It was not waited for, and its link has moved on: if it has something to add, it is asked from there. */
-  #late(slice: number, { head }: AttachPart): void {
-    const { sent } = this.#watch;
-    if (head.notHome || sent === undefined || reaches(sent, head.verdict.head)) return;
-    this.#slicing.ports.send(encodeLeads(this.#watch), slice);
+  /**
+   * It was not waited for. Its origin may have gone live with it, and what comes live need not name what is in it. So it goes
+   * down now if it leads on from where the link is, or if the object was refused. Else what it has to add is asked
+   * for from there.
+   */
+  #late(slice: number, part: AttachPart): void {
+    const { sent, first } = this.#watch;
+    const { id, notHome, verdict } = part.head;
+    if (notHome || sent === undefined) return;
+    const isRefused = verdict.recovered === false && id === first;
+    if (!isRefused && reaches(sent, verdict.head)) return;
+    const leadsOn = verdict.recovered === true && reaches(sent, verdict.position);
+    if (isRefused || leadsOn) this.#add(slice, part, sent);
+    else this.#slicing.ports.send(encodeLeads(this.#watch), slice);
+  }
+
+  /** What a slice has for a link by itself. Of the others it says that they are where the link is. */
+  #add(slice: number, part: AttachPart, sent: Position): void {
+    const parts = new Map([[slice, part]]);
+    const missing = ofMissing(sent, parts, this.#slicing.count);
+    const asked = { endpoint: this.#watch.path, id: UNASKED, from: sent };
+    this.#pass(combine(asked, parts, missing, NOTHING), parts);
   }
 
   /** An object that was told to wait by one slice may be answered by the others. */
@@ -209,7 +223,11 @@ export class ScatteredWatch {
   }
 
   #live(slice: number, frame: Frame, routing: Routing): void {
-    const answered = this.#all().filter(({ scatter }) => scatter.answerOf(slice) !== undefined);
+    // Subscribers that were told to wait delay nobody. But the object must have what its own question brings (U6).
+    const answered = this.#all().filter(
+      ({ told, ask, scatter }) =>
+        (!told || ask.id === this.#watch.first) && scatter.answerOf(slice) !== undefined,
+    );
     // One of them holds all, so that they stay in order.
     const holder =
       answered.find(({ held }) => held.holdsLiveOf(slice)) ??
@@ -231,8 +249,7 @@ export class ScatteredWatch {
 
   #settle(scattered: ScatteredAsk): void {
     const { scatter, held, ask } = scattered;
-    // What was passed before this may have been too much for the link, which is closed then.
-    if (this.#open.get(ask.id) !== scattered) return;
+    if (!this.#isOpen(scattered)) return;
     if (this.#slicing.bytes.isFull) scatter.stepAll({ kind: "full" });
     const { progress } = scatter;
     if (progress === "open") return;
@@ -242,10 +259,14 @@ export class ScatteredWatch {
       return;
     }
     for (const [slice, part] of parts) {
-      if (part.frames.length === 0) continue;
+      if (!isNews(part)) continue;
       scatter.step(slice, { kind: "release" });
       held.dropPart(part.frames);
+      // Its origin is live with the answer to the first question.
+      const at = ask.id === this.#watch.first ? (this.#watch.sent ?? ask.from) : undefined;
+      if (at !== undefined) this.#add(slice, part, at);
       this.#free(scattered, slice);
+      if (!this.#isOpen(scattered)) return;
     }
     if (scattered.told) return;
     scattered.told = true;
@@ -286,6 +307,11 @@ export class ScatteredWatch {
 
   #free({ held }: ScatteredAsk, slice: number): void {
     for (const update of held.freeLiveOf(slice)) this.#passOn(update);
+  }
+
+  /** What is passed on may be too much for the link, which is closed then. */
+  #isOpen(scattered: ScatteredAsk): boolean {
+    return this.#open.get(scattered.ask.id) === scattered;
   }
 
   /** Returns what came live and was held. */

@@ -25,6 +25,8 @@ export interface Watch {
   readonly path: string;
   /** The last position sent; undefined until an answer went down. */
   sent: Map<string, number> | undefined;
+  /** The id of its first question, which is asked from where the object is: with its answer an origin goes live (U6). */
+  first: number | undefined;
   /** What the object has asked, each until its answer goes down, by id and in this order. */
   readonly asks: Map<number, Attach>;
 }
@@ -87,7 +89,7 @@ export class Links {
 
 /** The watch of an endpoint on a link, a new one where there is none. */
 export function watchOn(link: Link, path: string): Watch {
-  const watch = link.watches.get(path) ?? { link, path, sent: undefined, asks: new Map() };
+  const watch = link.watches.get(path) ?? { link, path, sent: undefined, first: undefined, asks: new Map() };
   link.watches.set(path, watch);
   return watch;
 }
@@ -104,7 +106,9 @@ export function encodeLeads({ sent, path, link }: Watch): string[] {
 }
 
 /** An object asks. Returns the id of an earlier question that is one too many. */
-export function noteAsk({ asks }: Watch, attach: Attach): number | undefined {
+export function noteAsk(watch: Watch, attach: Attach): number | undefined {
+  const { asks, sent } = watch;
+  if (sent === undefined && asks.size === 0) watch.first = attach.id;
   asks.set(attach.id, attach);
   const [oldest] = asks.keys();
   return asks.size > LIMITS.openAsks ? oldest : undefined;

@@ -65,6 +65,14 @@ describe("forwarding", () => {
     expect(shard.taken()).toEqual([`1 ${update(0)}`, `1 ${update(2, 0)}`]);
   });
 
+  test("[P5] an update names the record before it as far as anybody knows it: the watch, or else the index", () => {
+    live(shard, 1);
+
+    origin.watchList.records("t", [{ ...observed("a", () => undefined), previous: 3 }]);
+
+    expect(shard.taken()).toEqual(['1 {"e":"/t/a","p":"x:5","q":3,"v":1}']);
+  });
+
   test("[P5] an update names the record before it, also one that was there before anybody watched, or was dropped since", () => {
     write(3);
     live(shard, 1);

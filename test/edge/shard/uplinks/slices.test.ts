@@ -381,6 +381,48 @@ describe("a slice that can't answer", () => {
     expect(down.take()).toMatchObject([{ id: 0, position: "t.0:5,t.1:3", recovered: true }]);
   });
 
+  describe("[N6] [U6] the object stands in a slice that isn't waited for", () => {
+    let down: FakeSocket;
+    beforeEach(async () => {
+      down = await object("t.1:5");
+      say(two, encodeWaiting(A, 1));
+      say(one, ...answer({ recovered: true }));
+      expect(down.take()).toMatchObject([{ id: 1, to: "t.1:5", recovered: true }]);
+      two.take();
+    });
+
+    test("what the slice adds late goes down before what comes live after it", () => {
+      const frames = [update("t.1:6", 5), update("t.1:8", 6)];
+      say(two, ...answer({ from: "t.1:5", to: "t.1:8", recovered: true, frames }), update("t.1:9"));
+
+      expect(down.take()).toMatchObject([
+        { id: 0, position: "t.1:5", to: "t.1:8", recovered: true, count: 2 },
+        ...frames,
+        update("t.1:9"),
+      ]);
+      expect(two.take()).toEqual([]);
+    });
+
+    test("that it lost continuity goes down, too, also if there is nothing after that", () => {
+      say(two, ...answer({ from: "t.1:5", recovered: false }), update("t.1:9"));
+
+      expect(down.take()).toMatchObject([{ id: 0, to: "t.1:5", recovered: false }, update("t.1:9")]);
+    });
+
+    test("that somebody else lost continuity doesn't: the slice is asked from where the link is", () => {
+      say(two, ...answer({ from: "t.1:5", recovered: true }));
+      ask(down, 2, "t.0:3,t.1:1");
+      say(one, ...answer({ id: 2, from: "t.0:3", to: "t.0:4", recovered: true, frames: [update("t.0:4")] }));
+      shard.clock.next(1_000);
+      for (const socket of [two, down]) socket.take();
+
+      say(two, ...answer({ id: 2, from: "t.1:8", recovered: false }));
+
+      expect(down.take()).toEqual([]);
+      expect(two.take()).toMatchObject([{ attach: A, id: 0, from: "t.0:4,t.1:5" }]);
+    });
+  });
+
   test("[N6] of one that dies, what it said of an open ask is asked of the next one", async () => {
     const standby = shard.connect("three", { slice: "1/2" });
     const down = await object();
@@ -410,6 +452,61 @@ describe("a slice that can't answer", () => {
     for (let i = 0; i < 10; i++) say(one, large(LIMITS.scatterGatherBytes / big.length + 1 + i));
 
     expect(down.frames.length).toBeGreaterThan(25);
+  });
+
+  describe("[N7] a subscriber that was told to wait holds back nothing that comes live", () => {
+    let down: FakeSocket;
+    beforeEach(async () => {
+      down = await live();
+      ask(down, 2, "t.0:90,t.1:90");
+      say(two, ...answer({ id: 2, from: "t.1:3", recovered: false }), update("t.1:4", 3));
+      expect(down.take()).toEqual([]);
+      say(one, encodeWaiting(A, 2));
+      two.take();
+    });
+
+    test("where a slice refuses it without updates: that slice is asked again when the other one has answered", () => {
+      expect(down.take()).toEqual([update("t.1:4", 3), { waiting: A, id: 2 }]);
+      say(two, update("t.1:5", 4));
+      expect(down.take()).toEqual([update("t.1:5", 4)]);
+
+      say(one, ...answer({ id: 2, from: "t.0:5", recovered: false }));
+      expect(two.take()).toMatchObject([{ attach: A, id: 2, from: "t.0:90,t.1:90" }]);
+      say(two, ...answer({ id: 2, from: "t.1:5", recovered: false }));
+
+      expect(down.take()).toMatchObject([{ id: 2, to: "t.0:5,t.1:5", head: "t.0:5,t.1:5" }]);
+    });
+
+    test("where a slice that is asked again takes time; the answer's head tells of what came", () => {
+      say(one, ...answer({ id: 2, from: "t.0:5", recovered: false }));
+      say(two, encodeWaiting(A, 2));
+      down.take();
+
+      say(one, update("t.0:6", 5));
+      expect(down.take()).toEqual([update("t.0:6", 5)]);
+      say(two, ...answer({ id: 2, from: "t.1:4", recovered: false }));
+
+      expect(down.take()).toMatchObject([{ id: 2, to: "t.0:5,t.1:4", head: "t.0:6,t.1:4" }]);
+    });
+  });
+
+  test("[N7] [U6] what a slice had for the object itself goes down before what comes live after it", async () => {
+    const down = await object("-");
+    const part = {
+      to: "t.1:8",
+      recovered: true,
+      elsewhere: true,
+      frames: [update("t.1:6"), update("t.1:8", 6)],
+    };
+    say(two, ...answer(part), update("t.1:9"));
+    say(one, encodeWaiting(A, 1));
+
+    expect(down.take()).toMatchObject([
+      { id: 0, position: "-", to: "t.1:8", recovered: true, elsewhere: true },
+      ...part.frames,
+      update("t.1:9"),
+      { waiting: A, id: 1 },
+    ]);
   });
 
   test("[N7] [L6] what was held for a link that is closed as it goes down counts no more, and counts once", async () => {

@@ -24,6 +24,7 @@ export class BlockedAsks {
     asks?.delete(ask);
     if (asks?.size === 0) this.#asks.delete(name);
     this.#patient.delete(ask);
+    if (ask.blocked.kind === "log") ask.blocked.reading.abort();
     ask.blocked = undefined;
   }
 

@@ -28,8 +28,8 @@ export type Blocked =
       readonly offset: number | undefined;
       readonly patient: boolean;
     }
-  /** Until the log has been read again. */
-  | { readonly kind: "log"; readonly patient: false };
+  /** Until the log has been read again, which is given up when it needn't wait any more. */
+  | { readonly kind: "log"; readonly patient: false; readonly reading: AbortController };
 
 /** `fresh` where nobody asked for a proof. */
 export type Proof = "recovered" | "fresh" | ResetCause;

@@ -1,7 +1,8 @@
 /**
  * Reads again from the log what the index no longer holds, for those who resume from before its horizon (R7).
  * A partition is read by one scan at a time, which serves all who want something of it; a scan ends when
- * everyone has a page, when it holds too much, or at the last offset that is wanted.
+ * everyone has a page or has gone, when it holds too much, or at the last offset that is wanted. So many run at
+ * once, of whatever partitions; the others wait for a place.
  *
  * What is tried again, after what delay, and how it ends:
  *
@@ -18,6 +19,7 @@ import { type Batch, isTorn, type Source, SourceError, type SourceRecord } from 
 import { TIME_LIMITS } from "../time-limits.ts";
 import type { AnswerBounds } from "./answer-bounds.ts";
 import { keyText } from "./key-text.ts";
+import { Places } from "./places.ts";
 import type { Gap } from "./proof.ts";
 import type { Replayed } from "./replayed.ts";
 
@@ -34,8 +36,11 @@ const TIMING: ReplayTiming = {
   silentScanMs: TIME_LIMITS.replaySilentMs,
   noProgressMs: TIME_LIMITS.replayNoProgressMs,
 };
-/** What one scan may hold for all whom it serves. */
-const SCAN_BYTES = 32 * 1024 * 1024;
+/** Scans that read at once: the log is read for those who are live, too. */
+const SCANS_AT_ONCE = 8;
+/** What all scans may hold for all whom they serve, and what each of them may. */
+const ALL_SCANS_BYTES = 32 * 1024 * 1024;
+const SCAN_BYTES = ALL_SCANS_BYTES / SCANS_AT_ONCE;
 
 export interface ReplayPorts {
   readonly source: Source;
@@ -54,6 +59,8 @@ interface Want {
   seen: number;
   readonly records: IndexedRecord[];
   bytes: number;
+  /** Aborts when nobody waits for it any more. */
+  readonly signal: AbortSignal;
   readonly resolve: (replayed: Replayed) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -64,17 +71,30 @@ export class Replays {
   readonly #closing = new AbortController();
   /** Those who wait for a scan, by epoch; an epoch that is here is being scanned. */
   readonly #lines = new Map<string, Want[]>();
+  readonly #places = new Places(SCANS_AT_ONCE);
 
   constructor(ports: ReplayPorts) {
     this.#ports = ports;
     this.#timing = ports.timing ?? TIMING;
   }
 
-  /** undefined if the log doesn't hold all of it (any more), or can't be read. Never rejects. */
-  async read(topic: string, key: Uint8Array, gaps: readonly Gap[]): Promise<readonly Replayed[] | undefined> {
+  /**
+   * undefined if the log doesn't hold all of it (any more), or can't be read. Never rejects.
+   * @param given Aborts when nobody waits for it any more: then no more is read for it.
+   */
+  async read(
+    topic: string,
+    key: Uint8Array,
+    gaps: readonly Gap[],
+    given: AbortSignal = new AbortController().signal,
+  ): Promise<readonly Replayed[] | undefined> {
+    // One gap that can't be filled makes the others useless.
+    const failed = new AbortController();
+    const signal = AbortSignal.any([given, failed.signal]);
     try {
-      return await Promise.all(gaps.map((gap) => this.#want(topic, key, gap)));
+      return await Promise.all(gaps.map((gap) => this.#want(topic, key, gap, signal)));
     } catch (error) {
+      failed.abort();
       if (this.#closing.signal.aborted || error instanceof SourceError) return undefined;
       throw error;
     }
@@ -84,9 +104,12 @@ export class Replays {
     this.#closing.abort();
   }
 
-  #want(topic: string, key: Uint8Array, gap: Gap): Promise<Replayed> {
+  #want(topic: string, key: Uint8Array, gap: Gap, signal: AbortSignal): Promise<Replayed> {
     const { promise, resolve, reject } = Promise.withResolvers<Replayed>();
-    const want: Want = { key: keyText(key), gap, seen: gap.after, records: [], bytes: 0, resolve, reject };
+    const begun = { seen: gap.after, records: [], bytes: 0 };
+    const want: Want = { key: keyText(key), gap, ...begun, signal, resolve, reject };
+    const gone = () => reject(new SourceError("unavailable", "nobody waits for it any more"));
+    signal.addEventListener("abort", gone, { once: true });
     const line = this.#lines.get(gap.epoch);
     if (line !== undefined) line.push(want);
     else {
@@ -101,7 +124,7 @@ export class Replays {
     for (;;) {
       // Who asks now may come along with the others.
       await setImmediate();
-      const wants = this.#lines.get(epoch)?.splice(0) ?? [];
+      const wants = (this.#lines.get(epoch)?.splice(0) ?? []).filter(isWanted);
       if (wants.length === 0) break;
       try {
         const left = await this.#patiently((advanced, anew) => {
@@ -127,12 +150,19 @@ export class Replays {
     advanced: () => void,
     anew: boolean,
   ): Promise<Want[]> {
-    const byKey = Map.groupBy(wants, ({ key }) => key);
-    const from = wants.reduce((lowest, { seen }) => Math.min(lowest, seen), Number.POSITIVE_INFINITY) + 1;
+    let open = wants.filter(isWanted);
+    if (open.length === 0) return [];
+    const byKey = Map.groupBy(open, ({ key }) => key);
+    const from = open.reduce((lowest, { seen }) => Math.min(lowest, seen), Number.POSITIVE_INFINITY) + 1;
     const enough = new AbortController();
     const silence = new Silence(this.#timing.silentScanMs);
     const signal = AbortSignal.any([enough.signal, silence.signal, this.#closing.signal]);
-    let open = wants;
+    const ended = new AbortController();
+    const leave = () => {
+      open = open.filter(isWanted);
+      if (open.length === 0) enough.abort();
+    };
+    for (const want of open) want.signal.addEventListener("abort", leave, { signal: ended.signal });
     let bytes = 0;
     let reached = from;
     const take = async (batch: Batch) => {
@@ -168,6 +198,7 @@ export class Replays {
       await Promise.race([read, silence.begun]);
     } finally {
       silence.end();
+      ended.abort();
     }
     if (silence.signal.aborted) throw new SilentScan(`${topic}/${partition}`, this.#timing.silentScanMs);
     if (!enough.signal.aborted) throw new SourceError("unavailable", "the origin stops");
@@ -198,19 +229,24 @@ export class Replays {
 
   async #patiently<T>(body: (advanced: () => void, anew: boolean) => Promise<T>): Promise<T> {
     const { retry, noProgressMs } = this.#timing;
+    const closing = this.#closing.signal;
     let advancedAt = performance.now();
     let anew = false;
     for (let failures = 0; ; failures++) {
       try {
-        return await body(() => {
-          advancedAt = performance.now();
-        }, anew);
+        const asked = performance.now();
+        return await this.#places.in(() => {
+          // Who waits for a place doesn't wait for the log.
+          advancedAt += performance.now() - asked;
+          return body(() => {
+            advancedAt = performance.now();
+          }, anew);
+        });
       } catch (error) {
         anew = error instanceof SilentScan;
-        const { signal } = this.#closing;
         const passing = error instanceof SourceError && error.code === "unavailable";
-        if (!passing || signal.aborted || performance.now() - advancedAt > noProgressMs) throw error;
-        await setTimeout(backoff(failures, retry, this.#ports.random()), undefined, { signal });
+        if (!passing || closing.aborted || performance.now() - advancedAt > noProgressMs) throw error;
+        await setTimeout(backoff(failures, retry, this.#ports.random()), undefined, { signal: closing });
       }
     }
   }
@@ -263,6 +299,10 @@ function owned(record: IndexedRecord): IndexedRecord {
     value: value instanceof Uint8Array ? ownedBytes(value) : value,
     headers: headers.map(([name, bytes]) => [name, bytes && ownedBytes(bytes)]),
   };
+}
+
+function isWanted({ signal }: Want): boolean {
+  return !signal.aborted;
 }
 
 function settle({ gap, records, seen, resolve }: Want): void {

@@ -113,12 +113,14 @@ export class Serving {
     const records = gaps.reduce((sum, { after, until }) => sum + until - after - 1, 0);
     if (records > stream.replay || ask.replays >= REPLAYS_PER_ASK) return false;
     ask.replays++;
-    this.#blocked.add(ask, { kind: "log", patient: false });
+    const reading = new AbortController();
+    const blocked = { kind: "log", patient: false, reading } as const;
+    this.#blocked.add(ask, blocked);
     const before = ask.replayed;
     const left = gaps.map((gap) => leftOf(gap, before));
-    void this.#ports.replays.read(topic, key, left).then((replayed) => {
+    void this.#ports.replays.read(topic, key, left, reading.signal).then((replayed) => {
       // Nobody waits for it any more.
-      if (ask.blocked?.kind !== "log") return;
+      if (ask.blocked !== blocked) return;
       this.#blocked.remove(ask);
       ask.replayed = replayed?.map((more) => joined(more, before));
       if (replayed === undefined) ask.replays = REPLAYS_PER_ASK;

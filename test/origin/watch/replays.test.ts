@@ -401,3 +401,87 @@ test("[R7] whatever is written, dropped and asked for: all of it, once and in or
     { numRuns: 60 },
   );
 });
+
+describe("[R7] [L8] what nobody waits for any more", () => {
+  /** Reads that don't end by themselves: from where, and what ends them. */
+  let open: { from: number; signal: AbortSignal }[];
+  /** Lets the oldest one that is open bring all there is. */
+  let goOn: () => void;
+
+  beforeEach(() => {
+    open = [];
+    const held: (() => void)[] = [];
+    goOn = () => held.shift()?.();
+    origin.source.read = async ({ partition, from, signal }, onBatch) => {
+      open.push({ from, signal });
+      const aborted = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+      await Promise.race([new Promise<void>((resolve) => held.push(resolve)), aborted]);
+      if (signal.aborted) return;
+      await onBatch(log.read(partition, from, Number.POSITIVE_INFINITY));
+      await aborted;
+    };
+    for (let i = 0; i < 40; i++) write(i % 2 === 0 ? A : B, 1);
+    read();
+    origin.history.drop("t", 0, 25, false);
+  });
+
+  test("ends its scan, once the last one that it serves has gone", async () => {
+    resume("/t/a", "i0.0:3", 1);
+    resume("/t/b", "i0.0:4", 2);
+    await settle();
+    expect(open.map(({ from }) => from)).toEqual([4]);
+
+    shard.leave(1, "/t/a");
+    expect(open[0]?.signal.aborted).toBe(false);
+    shard.leave(2, "/t/b");
+    await settle();
+
+    expect(open.map(({ signal }) => signal.aborted)).toEqual([true]);
+  });
+
+  test("leaves the line in which it waits for a scan, and those who stay get theirs", async () => {
+    const first = resume("/t/a", "i0.0:7", 1);
+    await settle();
+    resume("/t/b", "i0.0:4", 2);
+    await settle();
+
+    shard.leave(2, "/t/b");
+    goOn();
+    await settle();
+
+    expect(offsets(first).slice(0, 2)).toEqual([8, 10]);
+    expect(open.map(({ from }) => from)).toEqual([8]);
+  });
+
+  test("is none of an uplink that has gone", async () => {
+    resume("/t/a", "i0.0:3");
+    await settle();
+
+    origin.watchList.shardLost(shard);
+    await settle();
+
+    expect(open.map(({ signal }) => signal.aborted)).toEqual([true]);
+  });
+});
+
+test("[R7] of many partitions only so many are read again at once, and all of them in the end", async () => {
+  const count = 30;
+  begin(count);
+  let running = 0;
+  let most = 0;
+  const { read: readLog } = origin.source;
+  origin.source.read = async (request, onBatch) => {
+    most = Math.max(most, ++running);
+    await readLog.call(origin.source, request, onBatch).finally(() => running--);
+  };
+  for (let partition = 0; partition < count; partition++) write(A, 10, partition);
+  read();
+  for (let partition = 0; partition < count; partition++) origin.history.drop("t", partition, 8, false);
+
+  const object = resume("/t/a", Array.from({ length: count }, (_, i) => `i0.${i}:2`).join());
+  await settle();
+
+  expect(object.causes).toEqual([]);
+  expect(object.received).toHaveLength(7 * count);
+  expect(most).toBe(8);
+});

@@ -11,7 +11,14 @@
 import { type Answer, AnswerAssembly } from "../../shared/core/answer.ts";
 import { type Attached, encodeAttach, encodeCancel, UNASKED } from "../../shared/protocol/attach.ts";
 import { type Frame, routingOf } from "../../shared/protocol/frame.ts";
-import { later, NOTHING, reaches, samePosition } from "../../shared/protocol/position.ts";
+import {
+  componentsOf,
+  later,
+  NOTHING,
+  type Position,
+  reaches,
+  samePosition,
+} from "../../shared/protocol/position.ts";
 import { encodeReset } from "../../shared/protocol/subscriber.ts";
 import type { Peer } from "../peer.ts";
 import { type CatchUp, knowsLess, proofOf } from "./catch-up.ts";
@@ -230,7 +237,9 @@ export class Asking<S extends Peer> {
     let more = false;
     // Nothing has come since an answer of which not all has come: what that held is still to be learnt.
     if (before === undefined && id === UNASKED && verdict.recovered === true && count === 0) more = true;
-    else if (before === undefined || (isOwn && verdict.recovered === false)) this.#adopt(span, verdict.cause);
+    else if (before === undefined) this.#adopt(span, verdict.cause);
+    else if (isOwn && verdict.recovered === false)
+      this.#adopt(id === UNASKED ? keeping(span, before) : span, verdict.cause);
     else {
       if (isOwn) this.#replica.expect(verdict.head);
       const whole = this.#apply(span, isOwn);
@@ -291,4 +300,14 @@ export class Asking<S extends Peer> {
   #tell({ members }: Group<S>): void {
     this.#subscribers.tellToWait(members.keys(), WAIT);
   }
+}
+
+/**
+ * What nobody asked for speaks of one slice, and says that in the others its link is at what was sent. The receiver need not
+ * have taken that.
+ */
+function keeping(span: Span, before: Position): Span {
+  const theirs = componentsOf(span.to, (epoch) => span.horizon.has(epoch));
+  const kept = componentsOf(before, (epoch) => span.to.has(epoch) && !span.horizon.has(epoch));
+  return { ...span, to: later(theirs, kept) };
 }

@@ -9,6 +9,7 @@ import { decideResume, type Latest, type Resume, snapshotOf } from "../../shared
 import { type Floors, type Kept, Window, type WindowLimits } from "../../shared/core/window.ts";
 import { type Frame, type Routing, routingOf } from "../../shared/protocol/frame.ts";
 import {
+  hasEpochsOf,
   NOTHING,
   offsetIn,
   type Position,
@@ -121,7 +122,8 @@ export class Replica {
   adopt(span: Span, now: number): void {
     const kept = readSpan(span);
     const window = new Window(this.#limits, floorsOf(span, kept.whole), kept.whole && span.speaksOfHome);
-    const latest = kept.latest ?? "none";
+    // Where it doesn't speak of all that it names, there may be one that it doesn't show.
+    const latest = kept.latest ?? (hasEpochsOf(span.horizon, span.to) ? "none" : undefined);
     this.#known = { kind: "something", position: new Map(span.to), window, latest, due: NOTHING };
     if (kept.whole) for (const entry of kept.entries) window.push(entry, now);
   }

@@ -3,8 +3,9 @@
  * that are not answered yet.
  */
 import type { AddressedTo } from "../../shared/protocol/addressed.ts";
+import { UNASKED } from "../../shared/protocol/attach.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
-import type { Position } from "../../shared/protocol/position.ts";
+import { lower, NOTHING, type Position, reaches } from "../../shared/protocol/position.ts";
 import { type Forwarding, type ForwardingEvent, ON, stepForwarding } from "./forwarding.ts";
 import { Outbox, type ShardPort } from "./outbox.ts";
 import type { Blocked } from "./proof.ts";
@@ -102,14 +103,30 @@ export class Interest {
     return this.#asks.find((ask) => ask.link === link && ask.id === id);
   }
 
-  /** Returns an earlier ask of this link that is one too many, and is to be forgotten. */
+  /** Returns an earlier ask of this link that is one too many, or has been replaced, and is to be forgotten. */
   ask(link: number, id: number, from: Position | undefined, at: number): Ask | undefined {
+    const unasked = id === UNASKED ? this.asked(link, id) : undefined;
+    if (unasked !== undefined) return this.#lower(unasked, from ?? NOTHING);
     const earlier = this.#asks.filter((ask) => ask.link === link);
     const fresh = { looked: false, told: false, blocked: undefined, replayed: undefined, replays: 0 };
     const ask = { interest: this, link, id, from, at, ...fresh };
     if (earlier.length === 0 && !this.#live.has(link)) this.#first.set(link, ask);
     this.#asks = [...this.#asks, ask];
     return earlier.length < ASKS_PER_LINK ? undefined : earlier[0];
+  }
+
+  /**
+   * A shard's own question comes again while it isn't answered: one answer, from the lower of the two positions, serves
+   * both. Returns the ask whose place another one has taken.
+   */
+  #lower(ask: Ask, from: Position): Ask | undefined {
+    const at = ask.from ?? NOTHING;
+    if (reaches(from, at)) return undefined;
+    const fresh = { looked: false, blocked: undefined, replayed: undefined, replays: 0 };
+    const lowered = { ...ask, from: lower(at, from), ...fresh };
+    this.#asks = this.#asks.map((other) => (other === ask ? lowered : other));
+    if (this.#first.get(ask.link) === ask) this.#first.set(ask.link, lowered);
+    return ask;
   }
 
   forget(ask: Ask): void {

@@ -150,7 +150,7 @@ export class ScatteredWatch {
   #send(scattered: ScatteredAsk, slice: number): void {
     const { ports } = this.#slicing;
     // A subscriber that waits may be ahead of the object there, which must not hear of what that one has when it is live.
-    const first = this.#slicing.unheard.has(this.#watch, slice) ? encodeLeads(this.#watch) : [];
+    const first = this.#slicing.unheard.leads(this.#watch, slice) ? encodeLeads(this.#watch) : [];
     ports.send([...first, attachOf(scattered, ports.now())], slice);
   }
 

@@ -5,14 +5,19 @@
 import type { Watch } from "../links/links.ts";
 
 export class Unheard {
-  readonly #slices = new Map<Watch, Set<number>>();
+  /** Of each slice whether it was asked from where the link is. */
+  readonly #slices = new Map<Watch, Map<number, boolean>>();
 
-  has(watch: Watch, slice: number): boolean {
-    return this.#slices.get(watch)?.has(slice) ?? false;
+  /** Whether the slice is to be asked from where the link is: once, until it has been heard. */
+  leads(watch: Watch, slice: number): boolean {
+    const slices = this.#slices.get(watch);
+    if (slices?.get(slice) !== false) return false;
+    slices.set(slice, true);
+    return true;
   }
 
   note(watch: Watch, slices: Set<number>): void {
-    if (slices.size > 0) this.#slices.set(watch, slices);
+    if (slices.size > 0) this.#slices.set(watch, new Map([...slices].map((slice) => [slice, false])));
     else this.forget(watch);
   }
 

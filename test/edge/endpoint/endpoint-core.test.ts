@@ -373,6 +373,40 @@ describe("answers", () => {
     expect(up.take().at(-1)).toEqual({ attach: PATH, id: 3, from: "e:5,f:4" });
   });
 
+  test("[N5] [R2] a refusal of one slice moves the object past nothing that it lacks in another", () => {
+    const { core, up, live } = running();
+    core.linkMessage(up, update(9, 8));
+    expect(up.take()).toEqual([{ attach: PATH, id: 2, from: "e:5" }]);
+
+    // The shard has sent e:9, which the object couldn't take.
+    core.linkMessage(
+      up,
+      answer("e:9,f:4", "e:9,f:4", [], { id: 0, recovered: false, cause: "horizon", horizon: "f:4" }),
+    );
+    core.linkMessage(up, answer("e:5", "e:9", [update(8, 5), update(9, 8)], { id: 2, recovered: true }));
+
+    expect(live.take()).toEqual([
+      { reset: PATH, position: "e:5,f:4", head: "e:5,f:4", cause: "horizon" },
+      update(8, 5),
+      update(9, 8),
+    ]);
+  });
+
+  test("[N5] after a refusal of one slice the latest update is asked for, which may be another's", () => {
+    const { core, up } = running();
+    core.linkMessage(
+      up,
+      answer("e:5,f:4", "e:5,f:4", [], { id: 0, recovered: false, cause: "horizon", horizon: "f:4" }),
+    );
+    up.take();
+
+    const fresh = subscribe(core);
+    expect(up.take()).toEqual([{ attach: PATH, id: 2 }]);
+    core.linkMessage(up, answer("e:3,f:4", "e:5,f:4", [update(5, 3)], { id: 2 }));
+
+    expect(fresh.take().slice(1)).toEqual([update(5, 3)]);
+  });
+
   test("[S5] where the object itself lost continuity, who is live is reset and goes on from the latest update", () => {
     const { core, up, live } = running();
 

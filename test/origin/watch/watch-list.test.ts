@@ -169,6 +169,26 @@ describe("attaches", () => {
     expect(shard.taken().map((frame) => /"id":\d+/.exec(frame)?.[0])).toEqual(['"id":0', '"id":7']);
   });
 
+  test("[L7] a shard's own question takes the place of one that isn't answered, and pushes out none of an object", () => {
+    write(0);
+    shard.attach(1, "/t/a", 0, at("x:3"));
+    shard.attach(1, "/t/a", 7, at("x:2"));
+    for (let i = 0; i < 30; i++) shard.attach(1, "/t/a", 0, at(`x:${i % 2 === 0 ? 2 : 4}`));
+    shard.attach(1, "/t/a", 8);
+    shard.work();
+    write(1);
+    // Until the first question is answered nothing is live (U6).
+    expect(shard.taken().filter((item) => item.includes('"p":"x:1"'))).toEqual([]);
+
+    for (const offset of [2, 3, 4]) write(offset);
+    shard.work();
+
+    const answers = shard
+      .taken()
+      .flatMap((item) => /"id":(\d+),"position":"([^"]*)"/.exec(item)?.slice(1) ?? []);
+    expect(answers).toEqual(["0", "x:2", "7", "x:2"]);
+  });
+
   test("one link can't fill the memory with questions that wait: the oldest is forgotten", () => {
     origin = new SmallOrigin();
     shard = new RecordingShard(origin.watchList);

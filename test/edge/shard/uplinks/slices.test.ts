@@ -381,6 +381,18 @@ describe("a slice that can't answer", () => {
     expect(down.take()).toMatchObject([{ id: 0, position: "t.0:5,t.1:3", recovered: true }]);
   });
 
+  test("[N6] [L7] one that is silent is asked from where the link is once, however many ask, until it has been heard", async () => {
+    const down = await object();
+    say(one, ...answer({ from: "t.0:5" }));
+    shard.clock.next(1_000);
+    two.take();
+
+    for (const id of [2, 3, 4]) ask(down, id, "t.0:3");
+    const ids = two.take().map((frame) => (frame as { id: number }).id);
+
+    expect(ids).toEqual([0, 2, 3, 4]);
+  });
+
   describe("[N6] [U6] the object stands in a slice that isn't waited for", () => {
     let down: FakeSocket;
     beforeEach(async () => {
@@ -495,14 +507,14 @@ describe("a slice that can't answer", () => {
     const part = {
       to: "t.1:8",
       recovered: true,
-      elsewhere: true,
+      withoutHome: true,
       frames: [update("t.1:6"), update("t.1:8", 6)],
     };
     say(two, ...answer(part), update("t.1:9"));
     say(one, encodeWaiting(A, 1));
 
     expect(down.take()).toMatchObject([
-      { id: 0, position: "-", to: "t.1:8", recovered: true, elsewhere: true },
+      { id: 0, position: "-", to: "t.1:8", recovered: true, withoutHome: true },
       ...part.frames,
       update("t.1:9"),
       { waiting: A, id: 1 },

@@ -17,15 +17,21 @@ beforeEach(() => {
 });
 afterEach(() => world.stop());
 
+/** Somebody who is live on the key that the world writes. */
+function watched() {
+  const shard = new SimulatedShard(world.origin.watchList);
+  const object = shard.watch(1, endpointPath("t", KEY));
+  shard.ask(1, object);
+  shard.step();
+  return { shard, object };
+}
+
 describe("where the log is another", () => {
   test("[P4] [R4] a topic that was created again is read anew, and who is live is told so", async () => {
     world.write(0, 5);
     world.start();
     await world.read();
-    const shard = new SimulatedShard(world.origin.watchList);
-    const object = shard.watch(1, "/t/a");
-    shard.ask(1, object);
-    shard.step();
+    const { shard, object } = watched();
 
     world.log.recreate(3);
     world.write(1, 2);
@@ -41,10 +47,7 @@ describe("where the log is another", () => {
     world.write(0, 5);
     world.start();
     await world.read();
-    const shard = new SimulatedShard(world.origin.watchList);
-    const object = shard.watch(1, "/t/a");
-    shard.ask(1, object);
-    shard.step();
+    const { shard, object } = watched();
 
     world.source.stuck.add("t/0");
     world.write(0, 5);
@@ -253,10 +256,7 @@ describe("where the log is another", () => {
     world.write(0, 5);
     world.start();
     await world.read();
-    const shard = new SimulatedShard(world.origin.watchList);
-    const object = shard.watch(1, "/t/a");
-    shard.ask(1, object);
-    shard.step();
+    const { shard, object } = watched();
 
     world.source.stuck.add("t/0");
     world.log.partitions[0]?.records.splice(3);

@@ -3,7 +3,7 @@
  * words, and has a bounded length however many partitions there are.
  */
 import { formatSlice } from "../../shared/protocol/slice.ts";
-import type { Partition } from "../reading/partitions.ts";
+import { isReady, type Partition } from "../reading/partitions.ts";
 import {
   heldSeconds,
   isHeldLong,
@@ -68,10 +68,10 @@ function whyNotReady({ topics, listing, partitions, uplinks }: Status): string[]
       .filter(({ state }) => state === "unknown")
       .map(({ topic, error }) => `${topic} is not described yet${why(error)}`),
     ...partitions
-      .filter(({ ready }) => !ready)
+      .filter((partition) => !isReady(partition))
       .map(
-        ({ topic, partition, next, end, error }) =>
-          `${topic}/${partition} is read up to ${next} of ${end}${why(error)}`,
+        ({ topic, partition, next, end, trouble }) =>
+          `${topic}/${partition} is read up to ${next} of ${end}${why(trouble?.error)}`,
       ),
   ];
 }
@@ -81,10 +81,10 @@ function whatIsUnseen({ topics, listing, partitions, elapsed }: Status): string[
   const long = partitions.filter((partition) => isHeldLong(partition, elapsed));
   return [
     ...partitions
-      .filter(({ error }) => error !== undefined)
+      .filter(({ trouble }) => trouble !== undefined)
       .map(
-        ({ topic, partition, next, error }) =>
-          `${topic}/${partition} isn't read on from ${next}${why(error)}`,
+        ({ topic, partition, next, trouble }) =>
+          `${topic}/${partition} isn't read on from ${next}${why(trouble?.error)}`,
       ),
     ...long
       .toSorted((a, b) => heldSeconds(b, elapsed) - heldSeconds(a, elapsed))
@@ -125,10 +125,20 @@ const byNeed =
     lagOf(b) - lagOf(a);
 
 function partitionBody(partition: Partition, elapsed: number) {
-  const { topic, partition: number, epoch, next, end, error } = partition;
+  const { topic, partition: number, epoch, next, end, trouble } = partition;
   const state = stateOf(partition);
   const held = partition.heldBack > 0 && {
     heldBack: { records: partition.heldBack, seconds: Math.floor(heldSeconds(partition, elapsed)) },
   };
-  return { topic, partition: number, epoch, offset: next, end, lag: lagOf(partition), ...held, state, error };
+  return {
+    topic,
+    partition: number,
+    epoch,
+    offset: next,
+    end,
+    lag: lagOf(partition),
+    ...held,
+    state,
+    error: trouble?.error,
+  };
 }

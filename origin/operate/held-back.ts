@@ -3,7 +3,7 @@
  * is right, and usual for moments; to do so for long means that a producer hangs, and no subscriber sees anything meanwhile.
  */
 
-import type { Partition } from "../reading/partitions.ts";
+import { isStopped, type Partition } from "../reading/partitions.ts";
 import type { Log } from "./log.ts";
 import { HELD_SECONDS, heldSeconds } from "./status.ts";
 
@@ -26,7 +26,7 @@ export class HeldBack {
     const due: Partition[] = [];
     const known = new Map(this.#told);
     for (const partition of partitions) {
-      if (partition.stopped) continue;
+      if (isStopped(partition)) continue;
       const { topic, partition: number, epoch, heldSince: since } = partition;
       const told = known.get(epoch);
       known.delete(epoch);

@@ -5,6 +5,7 @@
  */
 
 import { VERSION } from "../../shared/protocol/version.ts";
+import { isReady } from "../reading/partitions.ts";
 import {
   isOpen,
   MAX_PARTITIONS,
@@ -93,13 +94,13 @@ export const METRICS = {
     type: "gauge",
     labels: PARTITION,
     help: "1 once it has been read to the end that it had at start",
-    read: perPartition(({ ready }) => Number(ready)),
+    read: perPartition((partition) => Number(isReady(partition))),
   },
   distributary_partition_failing: {
     type: "gauge",
     labels: PARTITION,
     help: "1 while reading it fails, or has stopped for good",
-    read: perPartition(({ error }) => Number(error !== undefined)),
+    read: perPartition(({ trouble }) => Number(trouble !== undefined)),
   },
   distributary_partitions: {
     type: "gauge",

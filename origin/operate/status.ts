@@ -1,7 +1,7 @@
 /** Where an origin stands: for its log, its health and its metrics. */
 import type { Slice } from "../../shared/protocol/slice.ts";
 import type { IndexFacts, PartitionFacts } from "../index/views.ts";
-import type { Listing, Partition, Partitions } from "../reading/partitions.ts";
+import { isReady, type Listing, type Partition, type Partitions } from "../reading/partitions.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import type { UplinkFacts } from "../uplink/uplinks.ts";
 import type { WatchCounts } from "../watch/counts.ts";
@@ -122,10 +122,9 @@ export function heldSeconds({ heldSince }: Partition, elapsed: number): number {
  */
 export type PartitionState = "catching-up" | "live" | "failing" | "stopped";
 
-export function stateOf({ ready, error, stopped }: Partition): PartitionState {
-  if (stopped) return "stopped";
-  if (error !== undefined) return "failing";
-  return ready ? "live" : "catching-up";
+export function stateOf({ stage, trouble }: Partition): PartitionState {
+  if (trouble !== undefined) return trouble.kind === "stopped" ? "stopped" : "failing";
+  return stage.kind === "ready" ? "live" : "catching-up";
 }
 
 export interface IndexTotals {
@@ -156,8 +155,8 @@ export function totalsOf({ index, now }: Status): IndexTotals {
 
 /** In short: numbers, and the partitions that need attention. */
 export function summarize({ ready, watched, topics, partitions, elapsed }: Status): Record<string, unknown> {
-  const unready = partitions.filter((partition) => !partition.ready);
-  const failing = partitions.filter(({ error }) => error !== undefined);
+  const unready = partitions.filter((partition) => !isReady(partition));
+  const failing = partitions.filter(({ trouble }) => trouble !== undefined);
   const held = partitions.filter((partition) => isHeldLong(partition, elapsed));
   return {
     ready,
@@ -165,7 +164,7 @@ export function summarize({ ready, watched, topics, partitions, elapsed }: Statu
     ...leftOut(topics),
     partitions: partitions.length,
     unready: list(unready, ({ next, end }) => `at ${next} of ${end}`),
-    failing: list(failing, ({ error }) => error ?? ""),
+    failing: list(failing, ({ trouble }) => trouble?.error ?? ""),
     heldBack: list(held, ({ heldBack }) => `${heldBack} records`),
   };
 }
@@ -183,5 +182,5 @@ function list(
 
 /** Whether people should look at it though nothing has just changed. */
 export function needsAttention({ ready, partitions }: Status): boolean {
-  return !ready || partitions.some(({ error }) => error !== undefined);
+  return !ready || partitions.some(({ trouble }) => trouble !== undefined);
 }

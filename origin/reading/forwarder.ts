@@ -12,7 +12,7 @@ import {
 } from "../source/source.ts";
 import type { WritableHistory } from "../watch/history.ts";
 import type { WatchList } from "../watch/watch-list.ts";
-import type { Beginning, Partitions } from "./partitions.ts";
+import { type Beginning, isReadAgain, isReady, type Partitions } from "./partitions.ts";
 import type { Progress } from "./progress.ts";
 
 export interface ForwarderPorts {
@@ -158,16 +158,16 @@ export class Forwarder {
   rejoin(topic: string, info: PartitionInfo, why: "hole" | "truncated" | "removed" = "hole"): void {
     const { history, partitions, watchList, log } = this.#ports;
     const { partition, epoch } = info;
-    const { next } = partitions.find(topic, epoch) ?? { next: 0 };
+    const before = partitions.find(topic, epoch);
+    const next = before?.next ?? 0;
     const common = why === "truncated" ? Math.min(info.endOffset, next - 1) : info.endOffset;
     const described = { ...info, endOffset: common };
     const { from, anew } = history.begin(topic, described, info.startOffset, why === "removed");
     if (anew === undefined) return;
     log("partition_hole", { topic, partition, why: anew, next: from });
     const unread = partitions.unread(topic);
-    const again = anew === "removed";
-    const { again: before = false } = partitions.find(topic, epoch) ?? {};
-    partitions.restart(topic, epoch, from, info.endOffset, again || before);
+    const again = anew === "removed" || (before !== undefined && isReadAgain(before));
+    partitions.restart(topic, epoch, from, info.endOffset, again);
     this.#ports.progress.begins(topic, Math.max(0, partitions.unread(topic) - unread));
     const state = partitions.find(topic, epoch);
     if (state !== undefined) watchList.lost(state);
@@ -177,12 +177,14 @@ export class Forwarder {
   batch(topic: string, partition: number, epoch: string, batch: Batch): void {
     const { history, partitions, watchList, log } = this.#ports;
     const taken = history.append(topic, partition, epoch, batch);
-    const { next = 0, ready: wasReady = false } = partitions.find(topic, epoch) ?? {};
+    const before = partitions.find(topic, epoch);
+    const next = before?.next ?? 0;
+    const wasReady = before !== undefined && isReady(before);
     const becameReady = partitions.advance(topic, epoch, batch);
     const state = partitions.find(topic, epoch);
     // Before its records: they are no continuation.
     if (state !== undefined && isTorn(batch, next)) watchList.removed(state, batch.wholeFrom);
-    if (wasReady && state?.ready === false) this.#ports.readinessChanged();
+    if (wasReady && state !== undefined && !isReady(state)) this.#ports.readinessChanged();
     watchList.records(topic, taken);
     if (state !== undefined) watchList.progressed(state);
     if (!becameReady) return;

@@ -11,6 +11,7 @@ import {
   retryDelay,
   sleep,
 } from "./context.ts";
+import { isReady } from "./partitions.ts";
 import { Rereads } from "./rereads.ts";
 import { turns } from "./turns.ts";
 import { StalledError, watchedRead } from "./watched-read.ts";
@@ -50,7 +51,8 @@ export async function readPartition(
       await watchedRead(reading, { topic, partition, epoch, from, signal, anew }, (batch) => {
         if (batch.nextOffset > from) failures = 0;
         forwarder.batch(topic, partition, epoch, batch);
-        if (rereads.isOn && partitions.find(topic, epoch)?.ready === true) rereads.ends(performance.now());
+        const read = partitions.find(topic, epoch);
+        if (rereads.isOn && read !== undefined && isReady(read)) rereads.ends(performance.now());
         if (failing) troubles.over(name);
         failing = false;
         // A backlog must not keep sockets from their turn. A trickle waits for its next record anyway.
@@ -65,9 +67,10 @@ export async function readPartition(
       anew = error instanceof StalledError;
       if (!(error instanceof StalledError || isPassing(error))) throw error;
       const reason = reasonOf(error);
-      partitions.fail(topic, epoch, `${reason.code}: ${reason.message}`);
+      const why = `${reason.code}: ${reason.message}`;
+      partitions.fail(topic, epoch, why);
       if (reason.code === "corrupt") {
-        partitions.stop(topic, epoch);
+        partitions.stop(topic, epoch, why);
         return log("partition_stopped", { topic, partition, ...reason });
       }
       if (reason.code === "epoch_changed" || reason.code === "unknown_topic") {

@@ -4,6 +4,26 @@
  */
 import { type Batch, isTorn } from "../source/source.ts";
 
+/** How far reading is with what a partition held when it began. */
+export type Stage =
+  /** Its offsets aren't known yet. */
+  | { readonly kind: "unplaced" }
+  | {
+      readonly kind: "behind";
+      /** Ready when it has been read up to here. */
+      readonly target: number;
+      /** What was read of it is being read again: it may hold keys that it isn't known to hold just now. */
+      readonly again: boolean;
+    }
+  | { readonly kind: "ready" };
+
+/** Why a partition isn't being read, in one sentence. */
+export interface Trouble {
+  /** `stopped` can't pass: it isn't tried again before the log has deleted what can't be read. */
+  readonly kind: "retried" | "stopped";
+  readonly error: string;
+}
+
 /** How one partition of one incarnation of a topic stands. */
 export interface Partition {
   readonly topic: string;
@@ -17,14 +37,22 @@ export interface Partition {
   readonly heldBack: number;
   /** Since when, without any of them having been let go: milliseconds of a clock that only goes forward. */
   readonly heldSince: number | undefined;
-  /** Whether it has been read to the end that it had when reading began. */
-  readonly ready: boolean;
-  /** Why it isn't being read, in one sentence; undefined while it is. */
-  readonly error: string | undefined;
-  /** Set where that can't pass: it isn't tried again before the log has deleted what can't be read. */
-  readonly stopped?: boolean;
-  /** What was read of it is being read again: it may hold keys that it isn't known to hold just now. */
-  readonly again?: boolean;
+  readonly stage: Stage;
+  /** undefined while it is being read. */
+  readonly trouble: Trouble | undefined;
+}
+
+export function isReady({ stage }: Partition): boolean {
+  return stage.kind === "ready";
+}
+
+export function isStopped({ trouble }: Partition): boolean {
+  return trouble?.kind === "stopped";
+}
+
+/** Whether what was read of it before is being read once more. */
+export function isReadAgain({ stage }: Partition): boolean {
+  return stage.kind === "behind" && stage.again;
 }
 
 /** What is known of the topics that match patterns. */
@@ -43,21 +71,7 @@ export type Beginning = { readonly partition: number; readonly epoch: string } &
   | { readonly unavailable: string }
 );
 
-/** The target of a partition whose offsets aren't known yet: it isn't ready before they are. */
-const UNKNOWN = Number.POSITIVE_INFINITY;
-
-interface State extends Partition {
-  next: number;
-  end: number;
-  heldBack: number;
-  heldSince: number | undefined;
-  ready: boolean;
-  error: string | undefined;
-  stopped?: boolean;
-  again?: boolean;
-  /** Ready when it has been read up to here. */
-  target: number;
-}
+type State = { -readonly [Field in keyof Partition]: Partition[Field] };
 
 export class Partitions {
   /** Topics that haven't been described yet stand at undefined. */
@@ -136,8 +150,8 @@ export class Partitions {
   /** How many records lie before the ends that the topic's partitions had when reading them began, at most. */
   unread(topic: string): number {
     let unread = 0;
-    for (const { next, end, target } of this.#topics.get(topic)?.values() ?? [])
-      unread += Math.max(0, Math.min(end, target) - next);
+    for (const { next, end, stage } of this.#topics.get(topic)?.values() ?? [])
+      if (stage.kind === "behind") unread += Math.max(0, Math.min(end, stage.target) - next);
     return unread;
   }
 
@@ -150,7 +164,7 @@ export class Partitions {
     if (!this.#listed) return false;
     for (const states of this.#topics.values()) {
       if (states === undefined) return false;
-      for (const state of states.values()) if (!state.ready) return false;
+      for (const state of states.values()) if (!isReady(state)) return false;
     }
     return true;
   }
@@ -176,9 +190,10 @@ export class Partitions {
     this.#counts.set(topic, count);
     for (const beginning of beginnings) {
       const known = before?.get(beginning.epoch);
-      const stays = known !== undefined && (known.target !== UNKNOWN || "unavailable" in beginning);
+      const stays = known !== undefined && (known.stage.kind !== "unplaced" || "unavailable" in beginning);
       const state = stays ? known : begin(topic, beginning);
-      if (state.target === UNKNOWN && "unavailable" in beginning) state.error = beginning.unavailable;
+      if (state.stage.kind === "unplaced" && "unavailable" in beginning)
+        state.trouble = { kind: "retried", error: beginning.unavailable };
       // Whether or not what lies before it comes.
       if ("end" in beginning) state.end = Math.max(state.end, beginning.end);
       states.set(beginning.epoch, state);
@@ -195,10 +210,7 @@ export class Partitions {
   advance(topic: string, epoch: string, batch: Batch): boolean {
     const state = this.#state(topic, epoch);
     if (state === undefined) return false;
-    if (isTorn(batch, state.next)) {
-      state.target = Math.max(state.target, batch.endOffset);
-      state.ready = false;
-    }
+    if (isTorn(batch, state.next)) state.stage = furtherBehind(state.stage, batch.endOffset);
     const { heldBack = 0 } = batch;
     if (heldBack === 0) state.heldSince = undefined;
     // What lies behind another transaction than before begins to wait anew.
@@ -206,10 +218,9 @@ export class Partitions {
     state.heldBack = heldBack;
     state.next = batch.nextOffset;
     state.end = batch.endOffset;
-    state.error = undefined;
-    if (state.ready || state.next < state.target) return false;
-    state.ready = true;
-    state.again = false;
+    state.trouble = undefined;
+    if (state.stage.kind !== "behind" || state.next < state.stage.target) return false;
+    state.stage = READY;
     return true;
   }
 
@@ -219,23 +230,26 @@ export class Partitions {
    */
   restart(topic: string, epoch: string, next: number, end: number, again = false): void {
     const state = this.#state(topic, epoch);
-    if (state !== undefined) Object.assign(state, { next, end, target: end, ready: false, again });
+    if (state !== undefined)
+      Object.assign(state, { next, end, stage: { kind: "behind", target: end, again } });
   }
 
+  /** It couldn't be read, and that is tried again. */
   fail(topic: string, epoch: string, error: string): void {
     const state = this.#state(topic, epoch);
-    if (state !== undefined) state.error = error;
+    if (state !== undefined) state.trouble = { kind: "retried", error };
   }
 
-  /** What failed isn't tried again, until it is resumed. */
-  stop(topic: string, epoch: string): void {
+  /** It can't be read, and that isn't tried again until it is resumed. */
+  stop(topic: string, epoch: string, error: string): void {
     const state = this.#state(topic, epoch);
-    if (state !== undefined) Object.assign(state, { stopped: true, heldBack: 0, heldSince: undefined });
+    if (state === undefined) return;
+    Object.assign(state, { trouble: { kind: "stopped", error }, heldBack: 0, heldSince: undefined });
   }
 
   resume(topic: string, epoch: string): void {
     const state = this.#state(topic, epoch);
-    if (state !== undefined) state.stopped = false;
+    if (state?.trouble !== undefined) state.trouble = { ...state.trouble, kind: "retried" };
   }
 
   #state(topic: string, epoch: string): State | undefined {
@@ -243,11 +257,20 @@ export class Partitions {
   }
 }
 
+const READY: Stage = { kind: "ready" };
+
+/** More is to be read before it is ready than was: up to its present end. */
+function furtherBehind(stage: Stage, end: number): Stage {
+  if (stage.kind === "unplaced") return stage;
+  if (stage.kind === "ready") return { kind: "behind", target: end, again: false };
+  return { ...stage, target: Math.max(stage.target, end) };
+}
+
 function begin(topic: string, beginning: Beginning): State {
   const { partition, epoch } = beginning;
-  const nothing = { heldBack: 0, heldSince: undefined, error: undefined };
-  const state = { topic, partition, epoch, ready: false, ...nothing };
-  if ("unavailable" in beginning) return { ...state, next: 0, end: 0, target: UNKNOWN };
+  const nothing = { heldBack: 0, heldSince: undefined, trouble: undefined };
+  const state = { topic, partition, epoch, ...nothing };
+  if ("unavailable" in beginning) return { ...state, next: 0, end: 0, stage: { kind: "unplaced" } };
   const { next, end } = beginning;
-  return { ...state, next, end, target: end };
+  return { ...state, next, end, stage: { kind: "behind", target: end, again: false } };
 }

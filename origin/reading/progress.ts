@@ -3,7 +3,7 @@
  * it goes on, for all topics in one line, and of each topic when it is done. Its owner calls `tell` now and then.
  */
 import type { Log } from "../operate/log.ts";
-import type { Partitions } from "./partitions.ts";
+import { isReady, type Partitions } from "./partitions.ts";
 
 export interface ProgressPorts {
   readonly partitions: Partitions;
@@ -46,8 +46,8 @@ export class Progress {
   /** A partition has become ready. */
   check(topic: string): void {
     const reading = this.#readings.get(topic);
-    const isReady = this.#ports.partitions.of(topic)?.every(({ ready }) => ready);
-    if (reading === undefined || isReady !== true) return;
+    const isRead = this.#ports.partitions.of(topic)?.every(isReady);
+    if (reading === undefined || isRead !== true) return;
     this.#finished += reading.total;
     this.#readings.delete(topic);
     const seconds = Math.round((this.#ports.now() - reading.beganAt) / 100) / 10;

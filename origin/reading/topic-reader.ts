@@ -19,6 +19,7 @@ import {
   sleep,
 } from "./context.ts";
 import { readPartition } from "./partition-reader.ts";
+import { isStopped } from "./partitions.ts";
 import { STALL } from "./stall.ts";
 
 /** A description may be large, and its line slow: it is given so many times what a read is. */
@@ -157,7 +158,7 @@ export class TopicReader {
     for (const { partition, epoch, startOffset } of infos?.filter(isAvailable) ?? []) {
       const state = partitions.find(topic, epoch);
       // What couldn't be read is no longer there.
-      if (state?.stopped && startOffset > state.next) {
+      if (state !== undefined && isStopped(state) && startOffset > state.next) {
         partitions.resume(topic, epoch);
         this.#readers.delete(epoch);
       }

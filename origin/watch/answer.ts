@@ -2,6 +2,7 @@
  * What an attach is answered (U5): where continuity was proved what follows, else the recent updates, as much as one
  * answer may hold. And what a question is (U8). Reads only; sending and going live are the watch list's.
  */
+
 import type { Attached } from "../../shared/protocol/attach.ts";
 import type { ResetCause } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
@@ -9,6 +10,7 @@ import { later, type Position, raiseComponent } from "../../shared/protocol/posi
 import { encodeLatest } from "../../shared/protocol/uplink.ts";
 import type { IndexedRecord } from "../index/record.ts";
 import type { PartitionView } from "../index/views.ts";
+import { isReady } from "../reading/partitions.ts";
 import type { AnswerBounds } from "./answer-bounds.ts";
 import type { ProofPorts } from "./proof.ts";
 import { frameOf } from "./record-frame.ts";
@@ -120,7 +122,7 @@ export function answerLatest(ports: AnswerPorts, endpoint: Endpoint): readonly F
   const { topic, key, path } = endpoint;
   if (ports.partitions.of(topic) === undefined) return undefined;
   const subject = { endpoint, tails: tailsIn(ports, endpoint) };
-  if (speakersOf(ports, subject).some(({ ready }) => !ready)) return undefined;
+  if (speakersOf(ports, subject).some((partition) => !isReady(partition))) return undefined;
   const { record } = ports.history.latest(topic, key);
   const notHome = isNotHome(ports, subject, undefined);
   const position = standingOf(ports, subject);

@@ -1,6 +1,6 @@
 /** Asks that wait for a partition to be read further, or for a topic to be described or looked at (R5). */
 
-import type { Partition } from "../reading/partitions.ts";
+import { isReady, type Partition } from "../reading/partitions.ts";
 import type { Ask } from "./interest.ts";
 
 export class BlockedAsks {
@@ -29,10 +29,11 @@ export class BlockedAsks {
   }
 
   /** Takes out those that need not wait any longer for this partition. */
-  takeProgressed({ epoch, next, ready }: Partition): Ask[] {
+  takeProgressed(partition: Partition): Ask[] {
+    const { epoch, next } = partition;
     const due = [...(this.#asks.get(epoch) ?? [])].filter(({ blocked }) => {
       const until = blocked?.kind === "partition" ? blocked.offset : undefined;
-      return (ready && !blocked?.patient) || (until !== undefined && until < next);
+      return (isReady(partition) && !blocked?.patient) || (until !== undefined && until < next);
     });
     for (const ask of due) this.remove(ask);
     return due;

@@ -2,8 +2,10 @@
  * What can be said to who asks: whether it must wait (R5), and whether continuity from where it stands can be proved
  * from the index (R3), and else why not (R4).
  */
+
 import type { ResetCause } from "../../shared/protocol/codes.ts";
 import { offsetIn, type Position } from "../../shared/protocol/position.ts";
+import { isReady } from "../reading/partitions.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { namesTooMuch, neededOf, type Subject, type SubjectPorts, speakersOf } from "./subject.ts";
 
@@ -68,14 +70,14 @@ export function examine(ports: ProofPorts, subject: Subject, inquiry: Inquiry): 
     if (isNew && isPatient && !looked) return { kind: "blocked", blocked: { kind: "look", patient: true } };
     if (partition === undefined || offset < partition.next) continue;
     // A ready partition may lag: what its log is known to hold is still waited for.
-    const isComing = !partition.ready || offset < partition.end;
+    const isComing = !isReady(partition) || offset < partition.end;
     if (isComing || isPatient)
       return { kind: "blocked", blocked: { kind: "partition", epoch, offset, patient: !isComing } };
   }
   const proof = from === undefined ? "fresh" : prove(ports, subject, from);
   if (proof === "recovered") return { kind: "open", proof };
   // The recent updates of a partition that isn't fully read would be old ones.
-  const unready = speakersOf(ports, subject).find(({ ready }) => !ready);
+  const unready = speakersOf(ports, subject).find((partition) => !isReady(partition));
   if (unready === undefined) return { kind: "open", proof };
   return {
     kind: "blocked",
@@ -108,7 +110,8 @@ export function gapsIn(ports: SubjectPorts, subject: Subject, from: Position): G
   for (const { partition, epoch, horizon, wholeFrom, deletedTo, tail } of neededOf(ports, subject, from)) {
     const at = offsetIn(from, epoch);
     // At its last record nothing can lie between, however far the horizon has moved since.
-    const isLast = tail !== undefined && at >= tail && (tail >= wholeFrom || isReady(ports, subject, epoch));
+    const isLast =
+      tail !== undefined && at >= tail && (tail >= wholeFrom || isEpochReady(ports, subject, epoch));
     // Where it stands may be at a record that the log has deleted, and that must not be shown any more.
     const isStale = from.has(epoch) && at < deletedTo;
     if ((at < horizon - 1 || isStale) && !isLast)
@@ -117,6 +120,7 @@ export function gapsIn(ports: SubjectPorts, subject: Subject, from: Position): G
   return gaps;
 }
 
-function isReady({ partitions }: SubjectPorts, { endpoint }: Subject, epoch: string): boolean {
-  return partitions.find(endpoint.topic, epoch)?.ready === true;
+function isEpochReady({ partitions }: SubjectPorts, { endpoint }: Subject, epoch: string): boolean {
+  const partition = partitions.find(endpoint.topic, epoch);
+  return partition !== undefined && isReady(partition);
 }

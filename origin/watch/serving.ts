@@ -2,11 +2,13 @@
  * Pays what is owed on uplinks, in small steps: attaches are answered and their links go live in the same
  * step (U5, U6), and endpoints that fell behind while the uplink was congested are caught up (U10).
  */
+
 import { encodeAnswer } from "../../shared/core/answer.ts";
 import type { AddressedTo } from "../../shared/protocol/addressed.ts";
 import { encodeWaiting, UNASKED } from "../../shared/protocol/attach.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { NOTHING, reaches } from "../../shared/protocol/position.ts";
+import { isReady, isStopped } from "../reading/partitions.ts";
 import { type AnswerPorts, answerRecent, answerRecovered } from "./answer.ts";
 import type { BlockedAsks } from "./blocked-asks.ts";
 import type { WatchCounts } from "./counts.ts";
@@ -59,7 +61,7 @@ export class Serving {
     if (forwarding.kind !== "lost") return false;
     return forwarding.until.some((epoch) => {
       const partition = this.#ports.partitions.find(watch.endpoint.topic, epoch);
-      return partition !== undefined && !partition.ready && !partition.stopped;
+      return partition !== undefined && !isReady(partition) && !isStopped(partition);
     });
   }
 

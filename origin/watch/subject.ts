@@ -5,7 +5,7 @@ import { LIMITS } from "../../shared/protocol/limits.ts";
 import { offsetIn, type Position } from "../../shared/protocol/position.ts";
 import { isWhole, type Slice, WHOLE } from "../../shared/protocol/slice.ts";
 import type { PartitionView } from "../index/views.ts";
-import type { Partition, Partitions } from "../reading/partitions.ts";
+import { isReadAgain, type Partition, type Partitions } from "../reading/partitions.ts";
 import type { History } from "./history.ts";
 
 export interface Endpoint {
@@ -63,7 +63,7 @@ export function speakersOf(ports: SubjectPorts, subject: Subject): readonly Part
   const partitions = ports.partitions.of(subject.endpoint.topic) ?? [];
   const homes = homesOf(ports, subject);
   if (subject.tails.size > 0) return homes;
-  return partitions.filter((partition) => partition.again || homes.includes(partition));
+  return partitions.filter((partition) => isReadAgain(partition) || homes.includes(partition));
 }
 
 /** The partitions in which the endpoint's key is known or, where it is known nowhere, its home. */

@@ -18,7 +18,7 @@ import type { ErrorCode } from "../../shared/protocol/codes.ts";
 import { WHOLE, within } from "../../shared/protocol/slice.ts";
 import { encodeQuestionError } from "../../shared/protocol/uplink.ts";
 import type { IndexedRecord } from "../index/record.ts";
-import type { Partition } from "../reading/partitions.ts";
+import { isReadAgain, type Partition } from "../reading/partitions.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { answerLatest } from "./answer.ts";
 import { BlockedAsks } from "./blocked-asks.ts";
@@ -201,10 +201,11 @@ export class WatchList {
    * Records of the partition before `next` were lost, and the index knows none of them: who may miss some is told. Where
    * all is read again, that is when it was.
    */
-  lost({ topic, epoch, next, again }: Partition): void {
+  lost(partition: Partition): void {
+    const { topic, epoch, next } = partition;
     for (const watch of this.#watchesOf(topic)) {
       if (!this.#concerns(watch, epoch)) continue;
-      lose(watch, "horizon", again ? epoch : undefined);
+      lose(watch, "horizon", isReadAgain(partition) ? epoch : undefined);
       if (watch.tails.has(epoch)) watch.stands.add(epoch);
       if (watch.tails.delete(epoch) && next > 0) watch.tails.set(epoch, next - 1);
     }

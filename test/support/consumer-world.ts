@@ -1,5 +1,7 @@
 /** A topic of three partitions in a scripted source, and a consumer that reads it and may be begun anew. */
+
 import { Consumer } from "../../origin/reading/consumer.ts";
+import { isReady } from "../../origin/reading/partitions.ts";
 import { type Stream, Streams } from "../../shared/config/streams.ts";
 import { eventually } from "./deadline.ts";
 import type { LogModel } from "./log-model.ts";
@@ -48,12 +50,16 @@ export class ConsumerWorld {
     const isRead = () =>
       this.log.describe().every(({ partition, epoch, endOffset }) => {
         const state = this.origin.partitions.find("t", epoch);
-        return except.includes(partition) || (state?.ready && state.next === endOffset);
+        return (
+          except.includes(partition) || (state !== undefined && isReady(state) && state.next === endOffset)
+        );
       });
     await eventually(isRead, "every partition is read to its end");
   }
 
   states() {
-    return this.origin.partitions.all().map(({ next, ready, error }) => ({ next, ready, error }));
+    return this.origin.partitions
+      .all()
+      .map((one) => ({ next: one.next, ready: isReady(one), error: one.trouble?.error }));
   }
 }

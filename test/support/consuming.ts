@@ -1,5 +1,7 @@
 /** A consumer of a scripted source over a small origin, with short waits. */
+
 import { Consumer } from "../../origin/reading/consumer.ts";
+import { isReady } from "../../origin/reading/partitions.ts";
 import type { Stream } from "../../shared/config/streams.ts";
 import { Streams } from "../../shared/config/streams.ts";
 import { hasPartition, type Slice, WHOLE } from "../../shared/protocol/slice.ts";
@@ -54,7 +56,7 @@ export class Consuming {
       return infos.every(({ partition, epoch, endOffset }) => {
         if (!hasPartition(this.#slice, partition)) return true;
         const state = this.origin.partitions.find(topic, epoch);
-        return state?.ready && state.next === endOffset;
+        return state !== undefined && isReady(state) && state.next === endOffset;
       });
     }, `${topic} is read to its end`);
   }

@@ -3,7 +3,7 @@ import { expect } from "vitest";
 import { IndexError } from "../../origin/index/error.ts";
 import { partitionOf } from "../../origin/kafka/partitioner.ts";
 import { Forwarder } from "../../origin/reading/forwarder.ts";
-import { Partitions } from "../../origin/reading/partitions.ts";
+import { isReady, Partitions } from "../../origin/reading/partitions.ts";
 import { Progress } from "../../origin/reading/progress.ts";
 import { isTorn, type PartitionInfo } from "../../origin/source/source.ts";
 import type { WritableHistory } from "../../origin/watch/history.ts";
@@ -165,7 +165,7 @@ export class ForwardingWorld<H extends WritableHistory> {
       busy = false;
       for (const { partition, epoch, endOffset } of this.log.describe()) {
         const known = this.partitions.find("t", epoch);
-        if (known?.next === endOffset && known.ready) continue;
+        if (known?.next === endOffset && isReady(known)) continue;
         this.#read(partition, 3);
         busy = true;
       }

@@ -6,7 +6,7 @@
 import { IndexError } from "../../origin/index/error.ts";
 import type { IndexedRecord } from "../../origin/index/record.ts";
 import { Forwarder } from "../../origin/reading/forwarder.ts";
-import { Partitions } from "../../origin/reading/partitions.ts";
+import { isReady, Partitions } from "../../origin/reading/partitions.ts";
 import { Progress } from "../../origin/reading/progress.ts";
 import { type PartitionInfo, type Source, SourceError } from "../../origin/source/source.ts";
 import type { AnswerBounds } from "../../origin/watch/answer-bounds.ts";
@@ -128,7 +128,7 @@ export class SimulatedProcess {
     if (state === undefined) return undefined;
     const written = log.next(epoch, state.next);
     // The log says that there is nothing more.
-    if (written === undefined && !state.ready)
+    if (written === undefined && !isReady(state))
       this.#forwarder.batch(topic, partition, epoch, {
         ...{ records: [], nextOffset: state.next, endOffset: log.endOf(epoch) },
       });

@@ -13,9 +13,12 @@ const ELAPSED = 12_500;
 
 export interface MadeUp {
   /** Of the topic `t`, by number; those not told of are ready at 4 of 4. */
-  readonly partitions?: readonly Partial<
-    Pick<Partition, "next" | "end" | "heldBack" | "ready" | "error" | "stopped">
-  >[];
+  readonly partitions?: readonly (Partial<Pick<Partition, "next" | "end" | "heldBack">> & {
+    readonly ready?: boolean;
+    readonly error?: string;
+    /** It failed for good. */
+    readonly stopped?: boolean;
+  })[];
   /** More topics, which aren't described, or don't exist. */
   readonly unknown?: readonly string[];
   readonly absent?: readonly string[];
@@ -44,8 +47,8 @@ export function madeUpStatus(madeUp: MadeUp = {}): Status {
   ] of states.entries()) {
     const epoch = `e.${number}`;
     if (ready) partitions.advance("t", epoch, { records: [], nextOffset: next, endOffset: end, heldBack });
-    if (error !== undefined) partitions.fail("t", epoch, error);
-    if (stopped) partitions.stop("t", epoch);
+    if (stopped) partitions.stop("t", epoch, error ?? "");
+    else if (error !== undefined) partitions.fail("t", epoch, error);
   }
   partitions.describing("t", madeUp.undescribable);
   if (madeUp.listing?.isKnown)

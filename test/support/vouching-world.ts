@@ -4,6 +4,7 @@
  * decides is the product's own.
  */
 
+import { isReady } from "../../origin/reading/partitions.ts";
 import { type Answer, answerRecovered } from "../../origin/watch/answer.ts";
 import { examine } from "../../origin/watch/proof.ts";
 import { tailsIn } from "../../origin/watch/subject.ts";
@@ -167,7 +168,8 @@ export class VouchingWorld {
     const isOpen = this.#isRepeating || [...this.#open.keys()].some((id) => id < OTHERS);
     if (isOpen || this.#uplink === undefined || this.#uplink.congested) return position;
     const { index, process } = this.#of(this.#active);
-    if (process.partitions.find("t", HOME)?.ready !== true) return position;
+    const home = process.partitions.find("t", HOME);
+    if (home === undefined || !isReady(home)) return position;
     const dropped = index.horizonOf(HOME) - 1;
     return dropped < 0 ? position : later(position, new Map([[HOME, dropped]]));
   }

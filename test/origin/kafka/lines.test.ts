@@ -184,7 +184,11 @@ describeWithKafka("a line to a broker that is", () => {
             () =>
               range(0, 120).every((number) => {
                 const partition = following.partition(number);
-                return partition?.ready && partition.next === offset && partition.error === undefined;
+                return (
+                  partition?.stage.kind === "ready" &&
+                  partition.next === offset &&
+                  partition.trouble === undefined
+                );
               }),
             `all are read to ${offset}`,
             60_000,
@@ -193,7 +197,7 @@ describeWithKafka("a line to a broker that is", () => {
         const dials = new Dials(proxy.port);
 
         await goes();
-        await eventually(() => following.partition(119)?.error, "it is in error", 60_000);
+        await eventually(() => following.partition(119)?.trouble, "it is in error", 60_000);
         await eventually(
           () => following.recorded.of("still_failing").length > 240,
           "again and again",

@@ -95,7 +95,7 @@ test("of many partitions at once those that wait longest are named, and the othe
 test("of a partition that has gone, or stopped for good, nothing more is told", () => {
   for (const partition of [0, 1]) answered(partition, 1, 3);
   pass(5);
-  partitions.stop("t", "e.0");
+  partitions.stop("t", "e.0", "corrupt: scripted");
   begin(1);
   pass(60);
 

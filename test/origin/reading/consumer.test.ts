@@ -1,6 +1,8 @@
 /** Reading all partitions of a topic: from where, each by itself, and what becomes of it where that fails. */
+
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { IndexError } from "../../../origin/index/error.ts";
+import { isStopped } from "../../../origin/reading/partitions.ts";
 import { ConsumerWorld } from "../../support/consumer-world.ts";
 import { eventually } from "../../support/deadline.ts";
 import { SmallOrigin, STREAM } from "../../support/small-origin.ts";
@@ -49,7 +51,10 @@ describe("partitions by themselves", () => {
     world.start();
 
     await world.origin.recorded.until("partition_failed");
-    expect(world.origin.partitions.all()[1]?.error).toBe("unavailable: scripted");
+    expect(world.origin.partitions.all()[1]?.trouble).toEqual({
+      kind: "retried",
+      error: "unavailable: scripted",
+    });
     await world.read();
 
     const failed = [
@@ -74,11 +79,7 @@ describe("partitions by themselves", () => {
     await eventually(() => world.source.described >= described + 3, "three more looks at the topic");
 
     expect(world.states()[1]).toEqual({ next: 0, ready: false, error: "corrupt: scripted" });
-    expect(world.origin.partitions.of("t")?.map(({ stopped }) => stopped === true)).toEqual([
-      false,
-      true,
-      false,
-    ]);
+    expect(world.origin.partitions.of("t")?.map(isStopped)).toEqual([false, true, false]);
     expect(world.source.reads.filter((one) => one.startsWith("t/1"))).toHaveLength(1);
   });
 

@@ -1,6 +1,8 @@
 /** Logs that are not what they were when they were read: made anew, dropped, compacted, deleted or truncated. */
+
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { partitionOf } from "../../../origin/kafka/partitioner.ts";
+import { isStopped } from "../../../origin/reading/partitions.ts";
 import { endpointPath } from "../../../shared/protocol/address.ts";
 import { ConsumerWorld, KEY, TIMING } from "../../support/consumer-world.ts";
 import { eventually } from "../../support/deadline.ts";
@@ -186,7 +188,7 @@ describe("where the log is another", () => {
     expect(world.origin.recorded.of("partition_hole")).toEqual([
       { topic: "t", partition: 0, why: "hole", next: 3 },
     ]);
-    expect(world.origin.partitions.of("t")?.map(({ stopped, error }) => [stopped ?? false, error])).toEqual(
+    expect(world.origin.partitions.of("t")?.map((one) => [isStopped(one), one.trouble?.error])).toEqual(
       Array(3).fill([false, undefined]),
     );
   });

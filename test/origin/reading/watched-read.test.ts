@@ -78,7 +78,7 @@ function write(count: number): void {
 
 const partition = () => origin.partitions.all()[0];
 const reads = (next: number) =>
-  eventually(() => partition()?.next === next && partition()?.error === undefined, `it is read to ${next}`);
+  eventually(() => partition()?.next === next && partition()?.trouble === undefined, `it is read to ${next}`);
 
 const status = () =>
   statusOf({

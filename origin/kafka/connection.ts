@@ -217,9 +217,14 @@ export class BrokerConnection {
         return socket;
       },
     });
-    // After every answer kafkajs sets a timer of negative length, of which Node warns. It is for requests that
-    // wait for others, or for the end of a throttling: here none do.
-    pool.map(({ requestQueue }) => Object.assign(requestQueue, { scheduleCheckPendingRequests() {} }));
+    // kafkajs holds back what is sent while a broker throttles that was just connected to, and what ends that is its timer,
+    // which it sets after every answer with a negative length, of which Node warns. Instead the next request waits here.
+    const told = (ms: number | undefined) => {
+      if (ms !== undefined && ms > 0) this.#throttle.told(performance.now(), ms);
+    };
+    pool.map(({ requestQueue }) =>
+      Object.assign(requestQueue, { scheduleCheckPendingRequests() {}, maybeThrottle: told }),
+    );
     return pool;
   }
 

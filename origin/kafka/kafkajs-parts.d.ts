@@ -27,6 +27,8 @@ declare module "kafkajs/src/network/connectionPool.js" {
     rejectRequests(error: Error): void;
     readonly requestQueue: {
       scheduleCheckPendingRequests(): void;
+      /** After every answer to a request of its own. @param ms Undefined where the answer doesn't say. */
+      maybeThrottle(ms: number | undefined): void;
       /** Sends it at once, where nothing throttles. */
       push(pushed: {
         entry: {

@@ -92,9 +92,12 @@ export class Reading {
     this.#assertNoViolations();
   }
 
-  /** Until the read goes on at `offset`. */
+  /** Until the read goes on at `offset`; rejects once it has passed over that. */
   async reaches(offset: number): Promise<void> {
-    await this.until(({ batches }) => batches.at(-1)?.nextOffset === offset, `offset ${offset}`);
+    const first = () => this.batches.find(({ nextOffset }) => nextOffset >= offset);
+    await this.until(() => first() !== undefined, `offset ${offset}`);
+    const at = first()?.nextOffset;
+    if (at !== offset) throw new Error(`the read passed over offset ${offset}: it goes on at ${at}`);
   }
 
   /** Aborts, whether or not the read has ended; what it ended with is passed on. */

@@ -21,7 +21,7 @@ export class ScriptedBroker {
   readonly port: number;
   /** How requests are answered; those that are left out aren't. */
   readonly answers: Partial<Record<ApiName, Answer>> = {
-    apiVersions: () => versions(),
+    apiVersions: () => versions(0),
     saslHandshake: () => saslHandshake(),
     saslAuthenticate: () => saslAuthenticate(0),
     fetch: () => fetchAnswer(0),
@@ -119,7 +119,7 @@ export function frame(correlation: Buffer, body: Buffer): Buffer {
 }
 
 /** All that it knows, and in which versions. */
-function versions(): Buffer {
+export function versions(throttleMs: number): Buffer {
   const known: [key: number, newest: number][] = [
     [API.fetch, 13],
     [API.metadata, 12],
@@ -127,8 +127,9 @@ function versions(): Buffer {
     [API.apiVersions, 0],
     [API.saslAuthenticate, 1],
   ];
-  const body = Buffer.alloc(6 + 6 * known.length);
+  const body = Buffer.alloc(6 + 6 * known.length + 4);
   body.writeInt32BE(known.length, 2);
+  body.writeInt32BE(throttleMs, body.length - 4);
   for (const [i, [key, newest]] of known.entries()) {
     body.writeInt16BE(key, 6 + 6 * i);
     body.writeInt16BE(newest, 10 + 6 * i);

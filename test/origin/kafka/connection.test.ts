@@ -6,7 +6,13 @@ import { SilentError } from "../../../origin/kafka/hearing.ts";
 import { fetchRequest } from "../../../origin/kafka/requests.ts";
 import type { KafkaSettings, Limits } from "../../../origin/kafka/settings.ts";
 import { eventually } from "../../support/deadline.ts";
-import { fetchAnswer, frame, ScriptedBroker, saslAuthenticate } from "../../support/scripted-broker.ts";
+import {
+  fetchAnswer,
+  frame,
+  ScriptedBroker,
+  saslAuthenticate,
+  versions,
+} from "../../support/scripted-broker.ts";
 import { TcpProxy } from "../../support/tcp-proxy.ts";
 import { IDENTITIES, type Identity } from "../../support/tls-identities.ts";
 
@@ -286,6 +292,30 @@ test("a dial that gets lost on the way is given up after 3 s, and keeps those th
   expect(next.outcome).toBe("answered");
   expect(broker.sockets).toHaveLength(2);
 });
+
+test.concurrent.for([
+  ["without SASL", {}],
+  ["with SASL", SASL],
+] as const)(
+  "a broker that throttles when it says what it knows is left alone for so long, and then asked: %s",
+  async ([, settings], { onTestFinished, expect }) => {
+    const { broker, connect } = await World.begin(onTestFinished);
+    const throttleMs = 3 * SILENCE_MS;
+    let throttledAt = Number.NaN;
+    broker.answers.apiVersions = () => {
+      throttledAt = performance.now();
+      return versions(throttleMs);
+    };
+    const connection = connect(settings);
+    const requests = [ask(connection), ask(connection)];
+
+    await Promise.all(requests.map(({ settled }) => settled));
+
+    expect(requests.map(({ outcome }) => outcome)).toEqual(["answered", "answered"]);
+    expect(performance.now() - throttledAt).toBeGreaterThan(throttleMs - 10);
+    expect(broker.sockets).toHaveLength(1);
+  },
+);
 
 /** Of what comes over TLS nothing can be read before a record of up to 16 KiB is whole. */
 describe("over TLS", () => {

@@ -238,3 +238,50 @@ test.concurrent("renewed, nothing that was under way is waited for, and what com
   expect((await fetch(2)).records).toEqual(records);
   expect(broker.sockets.length).toBeGreaterThan(1);
 });
+
+test.concurrent.for(range(1, 6))(
+  "whatever is aborted, renewed, throttled or cut meanwhile, no fetch is forgotten: order %i",
+  { timeout: 30_000 },
+  async (seed, { onTestFinished, expect }) => {
+    const { broker, fetcher } = await World.begin(onTestFinished);
+    let state = seed;
+    const below = (bound: number) => {
+      state = (state * 1_103_515_245 + 12_345) % 2 ** 31;
+      return Math.floor((state / 2 ** 31) * bound);
+    };
+    const nothing = fetchAnswer(
+      0,
+      TOPIC,
+      range(0, 4).map((partition) => ({ partition, records: Buffer.alloc(0) })),
+    );
+    const all = answered(0, range(0, 4));
+    broker.answers.fetch = (socket, correlation) => {
+      const kind = below(20);
+      if (kind === 0) return void socket.end();
+      if (kind < 3) return fetchAnswer(2);
+      setTimeout(() => socket.write(frame(correlation, kind < 12 ? nothing : all)), below(8));
+      return undefined;
+    };
+    const outcomes: unknown[] = [];
+    const reader = async (partition: number) => {
+      const from = { topicId: TOPIC, partition, offset: 0, leaderEpoch: -1, lastEpoch: -1 };
+      for (const _ of range(0, 20)) {
+        const stop = new AbortController();
+        const mood = (["first", "flowing", "idle"] as const)[below(3)] ?? "idle";
+        const fetching = fetcher.fetch(from, mood, 0, stop.signal, () => {});
+        if (below(3) === 0) setTimeout(() => stop.abort("aborted"), below(8));
+        if (below(40) === 0) fetcher.renew();
+        if (below(40) === 0) fetcher.dropIdle();
+        outcomes.push(await fetching.catch((why: unknown) => why));
+      }
+    };
+
+    // Two readers of each.
+    await Promise.all(range(0, 8).map((i) => reader(i % 4)));
+
+    expect(outcomes).toHaveLength(160);
+    expect(outcomes.filter((one) => one instanceof SilentError)).toEqual([]);
+    expect(outcomes.filter((one) => one === "aborted").length).toBeGreaterThan(10);
+    expect(outcomes.filter((one) => one instanceof Object && "records" in one).length).toBeGreaterThan(40);
+  },
+);

@@ -94,6 +94,23 @@ describeWithKafka("a line to a broker that is", () => {
     for (const { offsets } of readings) expect(offsets).toEqual(range(0, count));
   }
 
+  test("throttled for the time that its requests take is connected to and described", {
+    timeout: 120_000,
+  }, async () => {
+    const topic = await newTopic(1);
+    // Less than any takes: even who only connects is throttled.
+    await setQuotas(kafka.brokers, [CLIENT], { request_percentage: 0.001 });
+    try {
+      for (const _ of range(0, 2)) {
+        const described = await newSource().describe(topic);
+        expect(described?.map(isAvailable)).toEqual([true]);
+        await source.close();
+      }
+    } finally {
+      await setQuotas(kafka.brokers, [CLIENT], { request_percentage: undefined });
+    }
+  });
+
   test("throttled, and cut again and again meanwhile, is read on", { timeout: 180_000 }, async () => {
     const topic = await newTopic(8, 20, 50 * KB);
     await limit(1_000 * KB);

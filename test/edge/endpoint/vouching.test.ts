@@ -125,6 +125,41 @@ const ONCE_WRONG: [History, VouchingOptions][] = [
   ],
 ];
 
+test("[R1] [R8] [S5] who is served while a loss is held back is told of it when the partition has been read again", () => {
+  const history: Command[] = [
+    { kind: "write", epoch: 1, other: false, times: 1 },
+    { kind: "read", who: 0, times: 1 },
+    { kind: "write", epoch: 0, other: false, times: 1 },
+    { kind: "attach", who: 0 },
+    { kind: "write", epoch: 1, other: false, times: 2 },
+    { kind: "trim", epoch: 0, keep: 0 },
+    // The home was empty when it was read last, and so the window vouches for nothing before.
+    { kind: "attach", who: 0 },
+    { kind: "compact", epoch: 1, keep: 0 },
+    // The home's record has gone, and so has a part of what follows in the other partition, which is read again first.
+    { kind: "read", who: 0, times: 1 },
+  ];
+  const world = new VouchingWorld({
+    window: { updates: 5, ageMs: 60_000, bytes: 10_000 },
+    stream: { start: "earliest", compacted: false },
+    memories: [FORGETS],
+  });
+  for (const command of history) {
+    world.run(command);
+    expect(world.owes).toBe(false);
+    world.judge(NONE);
+  }
+  expect(world.owes).toBe(true);
+  // Not by going on is it forgotten.
+  world.run({ kind: "hibernate" });
+  world.run({ kind: "write", epoch: 0, other: false, times: 1 });
+  expect(world.owes).toBe(true);
+  world.run({ kind: "read", who: 0, times: 20 });
+  world.judge(NONE);
+  expect(world.owes).toBe(false);
+  expect(world.truth.problems).toEqual([]);
+});
+
 test(
   "[R1] [R3] [P3] nobody is told that nothing is missing where something is, whatever was dropped by whom",
   () => {

@@ -22,15 +22,21 @@ export class VouchingTruth {
 
   /** @param told Of who is live: how much had been written when it was told that what came before may be lost. */
   expectAll(what: string, from: Position, to: Position, frames: readonly Frame[], told?: number): void {
+    if (frames.length > 0) this.served++;
+    for (const place of this.lacking(from, to, frames, told))
+      this.problems.push(`${what} lacks ${place} after ${formatPosition(from)}`);
+  }
+
+  /** What of all between two positions isn't among the frames, and should be. */
+  lacking(from: Position, to: Position, frames: readonly Frame[], told?: number): string[] {
     const sent = new Set(frames.map((frame) => componentOf(frame)));
-    if (sent.size > 0) this.served++;
-    for (const { epoch, offset, at } of this.#log.records(this.#path)) {
+    return this.#log.records(this.#path).flatMap(({ epoch, offset, at }) => {
+      const place = `${epoch}:${offset}`;
       const after = from.get(epoch) ?? -1;
-      if (offset <= after || offset > (to.get(epoch) ?? -1) || sent.has(`${epoch}:${offset}`)) continue;
+      if (offset <= after || offset > (to.get(epoch) ?? -1) || sent.has(place)) return [];
       const mayLack = at < (told ?? 0) || this.#isNotCovered(epoch, told === undefined ? from : to);
-      if (!from.has(epoch) && this.#isDropped(epoch, offset) && mayLack) continue;
-      this.problems.push(`${what} lacks ${epoch}:${offset} after ${formatPosition(from)}`);
-    }
+      return !from.has(epoch) && this.#isDropped(epoch, offset) && mayLack ? [] : [place];
+    });
   }
 
   /** R6: not its home, or its receiver names another partition in which the key was seen. */

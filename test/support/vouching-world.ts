@@ -4,7 +4,6 @@
  * decides is the product's own.
  */
 
-import { isReady } from "../../origin/reading/partitions.ts";
 import { type Answer, answerRecovered } from "../../origin/watch/answer.ts";
 import { examine } from "../../origin/watch/proof.ts";
 import { tailsIn } from "../../origin/watch/subject.ts";
@@ -88,6 +87,11 @@ export class VouchingWorld {
   #isRepeating = false;
   /** Where the live subscriber began, or was told to begin anew, and how much had been written by then. */
   #told = { times: 0, written: 0 };
+  /**
+   * Somebody was served from the window without what the source has dropped, since that could not be told yet: how often who
+   * is live had been told of a loss by then.
+   */
+  #owed: number | undefined;
   /** An answer of which not all frames are there. */
   #answer: { readonly attached: Attached; readonly frames: Frame[] } | undefined;
 
@@ -116,6 +120,11 @@ export class VouchingWorld {
     });
   }
 
+  /** Whether somebody was served who has yet to be told of a loss. */
+  get owes(): boolean {
+    return this.#owed !== undefined;
+  }
+
   run(command: Command): void {
     const { kind } = command;
     if (kind === "write")
@@ -140,6 +149,7 @@ export class VouchingWorld {
     const { position } = this.#object.replica;
     if (position !== undefined) this.#held.push(new Map(position));
     this.#judgeFollower();
+    this.#judgeOwed();
   }
 
   /** Whoever comes back from wherever is served from the window only if all is there; nobody is told by the origin otherwise. */
@@ -148,8 +158,7 @@ export class VouchingWorld {
     const { replica } = this.#object;
     const { position } = replica;
     const resume = replica.decide(from, this.#now);
-    if (position !== undefined && resume.kind === "replay")
-      this.truth.expectAll("the window", from, this.#withDropped(position), resume.frames);
+    if (position !== undefined && resume.kind === "replay") this.#judgeWindow(from, position, resume.frames);
     const fresh = replica.decide(undefined, this.#now);
     if (position !== undefined && fresh.kind === "snapshot") {
       this.truth.expectAll("the snapshot", fresh.position, position, fresh.frames);
@@ -161,17 +170,33 @@ export class VouchingWorld {
 
   /**
    * What the source has dropped of the key's home will never come: it counts, too, if the object has had nothing there. Where
-   * the source has yet to say how it goes on, because the uplink is full, a question of the object's own is open, or the home
-   * is being read again, whoever is live may still be told.
+   * the source says what it has lost only when it has read a partition to its end (R8), who is served before that becomes
+   * live, and is told with all others.
    */
-  #withDropped(position: Position): Position {
+  #judgeWindow(from: Position, position: Position, frames: readonly Frame[]): void {
+    const dropped = this.#of(this.#active).index.horizonOf(HOME) - 1;
+    const all = dropped < 0 ? position : later(position, new Map([[HOME, dropped]]));
+    const isDue = !this.#isToSay && this.#isReading;
+    if (isDue && this.truth.lacking(from, all, frames).length > 0) this.#owed ??= this.#object.follower.times;
+    this.truth.expectAll("the window", from, this.#isToSay || isDue ? position : all, frames);
+  }
+
+  /** The source has yet to say how it goes on, because the uplink is full, or a question of the object's own is open. */
+  get #isToSay(): boolean {
     const isOpen = this.#isRepeating || [...this.#open.keys()].some((id) => id < OTHERS);
-    if (isOpen || this.#uplink === undefined || this.#uplink.congested) return position;
-    const { index, process } = this.#of(this.#active);
-    const home = process.partitions.find("t", HOME);
-    if (home === undefined || !isReady(home)) return position;
-    const dropped = index.horizonOf(HOME) - 1;
-    return dropped < 0 ? position : later(position, new Map([[HOME, dropped]]));
+    return isOpen || this.#uplink === undefined || this.#uplink.congested;
+  }
+
+  /** The source hasn't read all its partitions to their ends. */
+  get #isReading(): boolean {
+    return !this.#of(this.#active).process.ready;
+  }
+
+  /** What could not be told yet is told as soon as it can be. */
+  #judgeOwed(): void {
+    if (this.#owed === undefined || this.#isToSay || this.#isReading) return;
+    if (this.#object.follower.times <= this.#owed) this.truth.problems.push("a loss was never told");
+    this.#owed = undefined;
   }
 
   /** Who is live was told all that the object has had, or of a loss. */
@@ -239,6 +264,8 @@ export class VouchingWorld {
     this.#active = who % this.#origins.length;
     this.#answer = undefined;
     this.#isRepeating = false;
+    // Who is live is where the object is, and has what can be proved from there (R6).
+    this.#owed = undefined;
     this.#uplink = new VouchingUplink();
     this.#of(who).process.watchList.shardConnected(this.#uplink);
   }

@@ -4,6 +4,7 @@ import { eventually } from "../support/deadline.ts";
 import type { KafkaBroker } from "../support/kafka-broker.ts";
 import { createTopic, deleteTopic } from "../support/kafka-topics.ts";
 import type { Logged, LoggedEpoch, WrittenLog } from "./history.ts";
+import { NotInjected } from "./not-injected.ts";
 import { type Contents, readBack } from "./read-back.ts";
 import { endOf } from "./record.ts";
 import { type Kept, whole, withVanished } from "./vanished.ts";
@@ -121,9 +122,12 @@ export class Topics {
     this.#prefixes.set(topic, prefix);
   }
 
-  /** Nobody may be writing to it. What it held is kept. */
+  /** Nobody may be writing to it. What it held is kept; where that can't be read in time, the topic is, too. */
   async delete(topic: TopicName): Promise<void> {
-    this.#keep(topic, whole(await readBack(this.#kafka.client(), topic)), true);
+    const contents = await readBack(this.#kafka.client(), topic).catch((error: Error) => {
+      throw new NotInjected(error.message, { cause: error });
+    });
+    this.#keep(topic, whole(contents), true);
     await deleteTopic(this.#admin, topic);
   }
 

@@ -6,7 +6,7 @@ export const CREDENTIALS: readonly Kind[] = [
   {
     name: "password of origins changed while the others are killed",
     perTenMinutes: 6,
-    lastsMs: 4_000,
+    lastsMs: 4_500,
     parts: ["origin", "origin-kafka"],
     missing: ({ settings }) =>
       settings.origins === 1 ? "there is one origin, which needs no password" : undefined,
@@ -19,7 +19,7 @@ export const CREDENTIALS: readonly Kind[] = [
   {
     name: "certificates of origins and brokers renewed while the others are killed",
     perTenMinutes: 6,
-    lastsMs: 4_000,
+    lastsMs: 9_000,
     parts: ["origin", "origin-kafka", "brokers"],
     missing: ({ settings }) =>
       settings.origins === 1 ? "there is one origin, which needs no certificate" : undefined,

@@ -24,8 +24,8 @@ const some = (random: Random) => Array.from({ length: AT_ONCE }, () => oneOf(ran
 export const OBJECTS: readonly Kind[] = [
   {
     name: "eviction of Endpoint objects",
-    perTenMinutes: 50,
-    lastsMs: 100,
+    perTenMinutes: 70,
+    lastsMs: 500,
     parts: ["edge"],
     inject: async ({ edge }, random) => {
       await each(some(random), (path) => edge.hook("evict", { path }));
@@ -33,8 +33,8 @@ export const OBJECTS: readonly Kind[] = [
   },
   {
     name: "crash of Endpoint objects",
-    perTenMinutes: 40,
-    lastsMs: 100,
+    perTenMinutes: 60,
+    lastsMs: 300,
     parts: ["edge"],
     inject: async ({ edge }, random) => {
       await each(some(random), (path) => edge.hook("crash", { path }));
@@ -42,8 +42,8 @@ export const OBJECTS: readonly Kind[] = [
   },
   {
     name: "crash of a shard",
-    perTenMinutes: 30,
-    lastsMs: 100,
+    perTenMinutes: 45,
+    lastsMs: 300,
     parts: ["edge"],
     inject: async ({ edge }, random) => {
       await edge.hook("crash", { shard: String(Math.floor(random() * SHARDS)) });

@@ -39,14 +39,14 @@ export const THROTTLING: readonly Kind[] = [
   {
     name: "origins throttled by a quota",
     perTenMinutes: 8,
-    lastsMs: 7_000,
+    lastsMs: 7_300,
     parts: ["quota"],
     inject: (rig, random) => throttled(rig, random, () => {}),
   },
   {
     name: "origins throttled and cut off while the others are killed",
     perTenMinutes: 5,
-    lastsMs: 10_000,
+    lastsMs: 10_500,
     parts: ["quota", "origin", "origin-kafka"],
     inject: async (rig, random, gone) => {
       await throttled(rig, random, () => {

@@ -5,13 +5,18 @@ import { eventually } from "../support/deadline.ts";
 export class NotInjected extends Error {}
 
 /** Waits for what a fault needs first, as `eventually` does. */
-export async function needed<T>(
+export function needed<T>(
   look: () => T | undefined | false | Promise<T | undefined | false>,
   what: string,
   deadlineMs?: number,
 ): Promise<T> {
+  return doneByOthers(eventually(look, what, deadlineMs));
+}
+
+/** What others than the product do for a fault: Kafka, or the hooks of the rig. */
+export async function doneByOthers<T>(work: Promise<T>): Promise<T> {
   try {
-    return await eventually(look, what, deadlineMs);
+    return await work;
   } catch (error) {
     throw new NotInjected(error instanceof Error ? error.message : String(error), { cause: error });
   }

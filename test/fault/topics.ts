@@ -4,7 +4,7 @@ import { eventually } from "../support/deadline.ts";
 import type { KafkaBroker } from "../support/kafka-broker.ts";
 import { createTopic, deleteTopic } from "../support/kafka-topics.ts";
 import type { Logged, LoggedEpoch, WrittenLog } from "./history.ts";
-import { NotInjected } from "./not-injected.ts";
+import { doneByOthers } from "./not-injected.ts";
 import { type Contents, readBack } from "./read-back.ts";
 import { endOf } from "./record.ts";
 import { type Kept, whole, withVanished } from "./vanished.ts";
@@ -124,9 +124,7 @@ export class Topics {
 
   /** Nobody may be writing to it. What it held is kept; where that can't be read in time, the topic is, too. */
   async delete(topic: TopicName): Promise<void> {
-    const contents = await readBack(this.#kafka.client(), topic).catch((error: Error) => {
-      throw new NotInjected(error.message, { cause: error });
-    });
+    const contents = await doneByOthers(readBack(this.#kafka.client(), topic));
     this.#keep(topic, whole(contents), true);
     await deleteTopic(this.#admin, topic);
   }

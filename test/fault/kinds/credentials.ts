@@ -1,4 +1,5 @@
 /** Credentials that are changed while origins run. */
+import { doneByOthers } from "../not-injected.ts";
 import { leaveAlone } from "./alone.ts";
 import type { Kind } from "./kind.ts";
 
@@ -11,7 +12,7 @@ export const CREDENTIALS: readonly Kind[] = [
     missing: ({ settings }) =>
       settings.origins === 1 ? "there is one origin, which needs no password" : undefined,
     inject: async (rig, _, gone) => {
-      await rig.secret.change();
+      await doneByOthers(rig.secret.change());
       for (const proxy of rig.links.brokers) proxy.cut();
       await leaveAlone(rig, ({ hasAccount }) => hasAccount, gone);
     },
@@ -24,7 +25,7 @@ export const CREDENTIALS: readonly Kind[] = [
     missing: ({ settings }) =>
       settings.origins === 1 ? "there is one origin, which needs no certificate" : undefined,
     inject: async (rig, _, gone) => {
-      await rig.certificates.renew(rig.admin, rig.kafka.behindAccountProxies);
+      await doneByOthers(rig.certificates.renew(rig.admin, rig.kafka.behindAccountProxies));
       for (const proxy of rig.links.brokers) proxy.cut();
       await leaveAlone(rig, ({ hasAccount }) => hasAccount, gone);
     },

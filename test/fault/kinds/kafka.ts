@@ -1,5 +1,5 @@
 /** Brokers that go, leaders that move, topics that change. */
-import { NotInjected, needed } from "../not-injected.ts";
+import { doneByOthers, NotInjected, needed } from "../not-injected.ts";
 import { between, oneOf, type Random } from "../random.ts";
 import type { Rig } from "../rig.ts";
 import { type Kind, pause } from "./kind.ts";
@@ -15,7 +15,7 @@ export const KAFKA: readonly Kind[] = [
     perTenMinutes: 10,
     lastsMs: 10_000,
     parts: ["brokers"],
-    inject: async (rig, random) => rig.kafka.restart(anyBroker(rig, random)),
+    inject: (rig, random) => doneByOthers(rig.kafka.restart(anyBroker(rig, random))),
   },
   {
     name: "kill -9 of a broker",
@@ -27,7 +27,7 @@ export const KAFKA: readonly Kind[] = [
       const broker = anyBroker(rig, random);
       await rig.kafka.kill(broker);
       await pause(between(random, 0, 1_000));
-      await rig.kafka.restart(broker);
+      await doneByOthers(rig.kafka.restart(broker));
     },
   },
   {
@@ -37,16 +37,16 @@ export const KAFKA: readonly Kind[] = [
     parts: ["brokers"],
     missing: oneBroker,
     inject: async ({ admin, topics }, random) => {
-      const { topics: described } = await admin.fetchTopicMetadata({ topics: ["load"] });
+      const { topics: described } = await doneByOthers(admin.fetchTopicMetadata({ topics: ["load"] }));
       const current = described[0]?.partitions ?? [];
       const first = oneOf(random, [1, 2, 3]);
       const assignment = current.map(({ partitionId, replicas }) => ({
         partition: partitionId,
         replicas: [first, ...replicas.filter((id) => id !== first).sort()],
       }));
-      await admin.alterPartitionReassignments({
-        topics: [{ topic: "load", partitionAssignment: assignment }],
-      });
+      await doneByOthers(
+        admin.alterPartitionReassignments({ topics: [{ topic: "load", partitionAssignment: assignment }] }),
+      );
       await needed(
         async () => {
           const { topics: now } = await admin.fetchTopicMetadata({ topics: ["load"] });
@@ -82,7 +82,7 @@ export const KAFKA: readonly Kind[] = [
     lastsMs: 600,
     parts: ["growing", "brokers"],
     inject: async (rig) => {
-      const count = await rig.topics.addPartition("growing");
+      const count = await doneByOthers(rig.topics.addPartition("growing"));
       rig.writer("growing").partitions = count;
     },
   },

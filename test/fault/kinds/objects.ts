@@ -1,4 +1,5 @@
 /** Objects that the platform takes out of memory, or ends. */
+import { doneByOthers } from "../not-injected.ts";
 import { oneOf, type Random } from "../random.ts";
 import { keysOf } from "../topics.ts";
 import type { Kind } from "./kind.ts";
@@ -16,7 +17,8 @@ const endpoints = [
 async function each(paths: readonly string[], act: (path: string) => Promise<unknown>): Promise<void> {
   const done = await Promise.allSettled(paths.map(act));
   const refused = done.find((one) => one.status === "rejected");
-  if (refused !== undefined && done.every((one) => one.status === "rejected")) throw refused.reason;
+  if (refused !== undefined && done.every((one) => one.status === "rejected"))
+    await doneByOthers(Promise.reject(refused.reason));
 }
 
 const some = (random: Random) => Array.from({ length: AT_ONCE }, () => oneOf(random, endpoints));
@@ -46,7 +48,7 @@ export const OBJECTS: readonly Kind[] = [
     lastsMs: 300,
     parts: ["edge"],
     inject: async ({ edge }, random) => {
-      await edge.hook("crash", { shard: String(Math.floor(random() * SHARDS)) });
+      await doneByOthers(edge.hook("crash", { shard: String(Math.floor(random() * SHARDS)) }));
     },
   },
 ];

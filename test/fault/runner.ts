@@ -70,7 +70,7 @@ export class Runner {
       await pause(Math.max(0, began + togetherMs - performance.now()));
       await Promise.all(this.#running);
       for (const injection of alone) {
-        await this.#allSettled();
+        await this.#allSettled(began + endMs + LATENESS_MS);
         await this.#begin(injection, began + endMs);
       }
       await this.#settle();
@@ -211,8 +211,8 @@ export class Runner {
   }
 
   /** Every fault so far. */
-  async #allSettled(): Promise<void> {
-    const deadline = performance.now() + SETTLE_MS;
+  async #allSettled(untilAt: number): Promise<void> {
+    const deadline = Math.min(performance.now() + SETTLE_MS, untilAt);
     while (this.#unsettled.length > 0 && performance.now() < deadline) await pause(LOOK_MS);
   }
 

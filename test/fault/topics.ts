@@ -79,6 +79,12 @@ export const TOPICS = {
   crowded: { keys: 2, partitions: 1, perSecond: 2, raw: 2, product: 1, wanderers: 1 },
 } as const satisfies Record<string, TopicPlan>;
 
+/**
+ * What the index no longer holds of these is lost to those who resume from before it: Kafka isn't read again. Of the large
+ * values more may come at once than the index takes.
+ */
+export const SHORT = ["aging", "crowded", "bulky"] as const satisfies readonly (keyof typeof TOPICS)[];
+
 export const planOf = (topic: TopicName): TopicPlan => TOPICS[topic];
 
 export type TopicName = keyof typeof TOPICS;
@@ -187,7 +193,7 @@ export class Topics {
   }
 
   #keep(topic: TopicName, log: ReadonlyMap<number, Kept>, isVoid: boolean): void {
-    const isShort = topic === "aging" || topic === "crowded";
+    const isShort = SHORT.some((short) => short === topic);
     const isForgotten = topic === "brief" || isShort;
     for (const [partition, kept] of log)
       this.#log.set(this.epoch(topic, partition), { isVoid, isForgotten, isShort, ...kept });

@@ -8,6 +8,7 @@ import { type Kind, pause } from "./kinds/kind.ts";
 import { KINDS } from "./kinds/kinds.ts";
 import { staleLatest } from "./latest.ts";
 import { type Held, heldBy } from "./leftovers.ts";
+import { NotInjected } from "./not-injected.ts";
 import type { Results } from "./report.ts";
 import { Rig, type RigSettings } from "./rig.ts";
 import { Runner } from "./runner.ts";
@@ -65,7 +66,13 @@ export async function faultRun(settings: RunSettings): Promise<Results> {
     const took = (performance.now() - began) / 1_000;
     const crowded = crowding.end();
     // As they were before, so that what is held can be compared.
-    if (rig.crews.atWork.slices > 1) await rig.crews.relieve("stop", () => {});
+    if (rig.crews.atWork.slices > 1)
+      await rig.crews
+        .relieve("stop", () => {})
+        .catch((error: Error) => {
+          if (!(error instanceof NotInjected)) throw error;
+          say(`what origins hold can't be compared: ${error.message}`);
+        });
 
     rig.population.recall();
     const log = await rig.topics.writtenLog(rig.writers);
@@ -158,11 +165,10 @@ function memory(before: AllHeld, after: AllHeld): string[] {
 }
 
 function growth(before: AllHeld, after: AllHeld): string[] {
-  return Array.from(after).flatMap(([name, { residentMegabytes }]) =>
-    residentMegabytes - (before.get(name)?.residentMegabytes ?? 0) > GROWTH_MEGABYTES
-      ? [`the memory of ${name} grew`]
-      : [],
-  );
+  return Array.from(after).flatMap(([name, { residentMegabytes }]) => {
+    const atFirst = before.get(name)?.residentMegabytes ?? residentMegabytes;
+    return residentMegabytes - atFirst > GROWTH_MEGABYTES ? [`the memory of ${name} grew`] : [];
+  });
 }
 
 /** Those of the objects that have any, the link's included. */

@@ -8,8 +8,9 @@ import { NotInjected } from "./not-injected.ts";
 import { seeded } from "./random.ts";
 import { RECOVERIES, type Recovery, readRecoveries } from "./recoveries.ts";
 import type { Rig, Target } from "./rig.ts";
-import type { Alone, Part, Plan } from "./schedule.ts";
+import type { Alone, Plan } from "./schedule.ts";
 import { TOPIC_NAMES } from "./topics.ts";
+import { Turns } from "./turns.ts";
 
 const LOOK_MS = 25;
 const COUNT_MS = 250;
@@ -38,7 +39,7 @@ export class Runner {
   #toldLateAt = 0;
   readonly injected: Injected[] = [];
   #unsettled: Unsettled[] = [];
-  readonly #busy = new Map<Part, Promise<void>>();
+  readonly #turns = new Turns();
   readonly #running = new Set<Promise<void>>();
   readonly #calm = new Calm(performance.now());
   /** How the edge counts them, since its last start. */
@@ -81,19 +82,16 @@ export class Runner {
     }
   }
 
-  /** Waits for its parts, in the order of the schedule, but not for long after the end. */
+  /** Waits for its parts, but not for long after the end. */
   async #begin({ kind: name, seed }: Alone, endsAt: number): Promise<void> {
     const kind = this.#kinds.get(name);
     if (kind === undefined) throw new Error(`there is no kind ${name}`);
-    const before = kind.parts.map((part) => this.#busy.get(part));
-    const { promise, resolve } = Promise.withResolvers<void>();
-    for (const part of kind.parts) this.#busy.set(part, promise);
-    await Promise.all(before);
+    await this.#turns.take(kind.parts);
     try {
       if (performance.now() < endsAt + LATENESS_MS) await this.#inject(kind, seed);
       else this.#isTooLate(name);
     } finally {
-      resolve();
+      this.#turns.free(kind.parts);
     }
   }
 

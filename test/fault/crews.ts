@@ -6,6 +6,7 @@
 import { eventually } from "../support/deadline.ts";
 import type { TcpProxy } from "../support/tcp-proxy.ts";
 import type { EdgeProcess } from "./edge-process.ts";
+import { needed } from "./not-injected.ts";
 import type { OriginProcess } from "./origin-process.ts";
 
 export interface Crew {
@@ -57,7 +58,7 @@ export class Crews {
     const areReady = ({ slices, standbys }: ShardHealth) =>
       names.every((name) => [...slices, ...standbys].some(({ origin, ready }) => ready && origin === name));
     try {
-      await this.#each(areReady, `${names} stand by`, READY_MS);
+      await needed(() => this.#all(areReady), `${names} stand by`, READY_MS);
     } catch (error) {
       await Promise.all(next.origins.map((origin) => origin.kill()));
       throw error;
@@ -69,7 +70,11 @@ export class Crews {
     else for (const origin of before.origins) origin.freeze(true);
     gone();
     try {
-      await this.#each(({ slices }) => slices.length === next.slices, `${next.slices} are served`, SERVED_MS);
+      await eventually(
+        () => this.#all(({ slices }) => slices.length === next.slices),
+        `${next.slices} are served`,
+        SERVED_MS,
+      );
     } finally {
       await Promise.all(before.origins.map((origin) => origin.kill()));
     }
@@ -79,12 +84,12 @@ export class Crews {
   async ready({ name }: OriginProcess, deadlineMs: number): Promise<void> {
     const is = ({ slices, standbys }: ShardHealth) =>
       [...slices, ...standbys].some(({ origin, ready }) => ready && origin === name);
-    await this.#each(is, `${name} is ready`, deadlineMs);
+    await needed(() => this.#all(is), `${name} is ready`, deadlineMs);
   }
 
   /** Who is active for a slice of a shard. */
   async active(choose: <T>(list: readonly T[]) => T): Promise<OriginProcess> {
-    const name = await eventually(async () => {
+    const name = await needed(async () => {
       const { slices } = choose(await this.#shards());
       return choose(slices).origin ?? undefined;
     }, "a slice has an active origin");
@@ -93,8 +98,8 @@ export class Crews {
     return origin;
   }
 
-  async #each(is: (shard: ShardHealth) => boolean, what: string, deadlineMs: number): Promise<void> {
-    await eventually(async () => (await this.#shards()).every(is), what, deadlineMs);
+  async #all(is: (shard: ShardHealth) => boolean): Promise<boolean> {
+    return (await this.#shards()).every(is);
   }
 
   async #shards(): Promise<readonly ShardHealth[]> {

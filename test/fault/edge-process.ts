@@ -9,6 +9,7 @@ import { bundlePage, bundleWorker } from "../../edge/local/bundle.ts";
 import { readEdgeConfig, workerdConfig } from "../../edge/local/workerd-config.ts";
 import { eventually } from "../support/deadline.ts";
 import { freePort } from "../support/deployment.ts";
+import { atExit } from "./at-exit.ts";
 
 const root = join(import.meta.dirname, "../..");
 /** As the product's own runner does: workerd ends on SIGTERM once its last connection has. */
@@ -73,9 +74,10 @@ export class EdgeProcess {
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#child = child;
-    const die = () => child.kill("SIGKILL");
-    process.once("exit", die);
-    child.once("close", () => process.off("exit", die));
+    child.once(
+      "close",
+      atExit(() => child.kill("SIGKILL")),
+    );
     for (const stream of [child.stdout, child.stderr])
       stream.on("data", (data: Buffer) => {
         this.output = (this.output + data.toString()).slice(-100_000);

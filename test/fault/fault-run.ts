@@ -8,15 +8,16 @@ import { type Kind, pause } from "./kinds/kind.ts";
 import { KINDS } from "./kinds/kinds.ts";
 import { staleLatest } from "./latest.ts";
 import { type Held, heldBy } from "./leftovers.ts";
+import { NotInjected } from "./not-injected.ts";
 import type { Results } from "./report.ts";
 import { Rig, type RigSettings } from "./rig.ts";
 import { Runner } from "./runner.ts";
-import { type Injection, oneByOne, schedule } from "./schedule.ts";
+import { type Plan, planOf } from "./schedule.ts";
 import { recordsOf } from "./topics.ts";
 
 export interface RunSettings extends RigSettings {
   readonly seconds: number;
-  /** How often each kind comes by itself after that, when all before it have settled. */
+  /** How often each kind comes by itself in the end, when all before it have settled. */
   readonly alone: number;
   /** Names of kinds. */
   readonly kinds: readonly string[];
@@ -53,17 +54,25 @@ export async function faultRun(settings: RunSettings): Promise<Results> {
       VERDICT_MS,
     );
     const before = held(rig);
-    const plan = schedule(possible, { seed, fromMs: CALM_MS, toMs: seconds * 1_000 });
-    say(`${plan.length} faults in ${seconds} s, ${rig.population.all.length} subscribers`);
+    const plan = planOf(possible, { seed, alone: settings.alone, fromMs: CALM_MS, toMs: seconds * 1_000 });
+    const { together, togetherMs, alone, endMs } = plan;
+    say(
+      `${together.length} faults in ${Math.round(togetherMs / 1_000)} s, then ${alone.length} one by one until ${Math.round(endMs / 1_000)} s; ${rig.population.all.length} subscribers`,
+    );
     const runner = new Runner(rig, possible, say, settings.verbose);
     const began = performance.now();
     const crowding = new Crowding();
-    const alone = oneByOne(possible, { seed, times: settings.alone });
-    await runner.run(plan, seconds * 1_000, alone);
+    await runner.run(plan);
     const took = (performance.now() - began) / 1_000;
     const crowded = crowding.end();
     // As they were before, so that what is held can be compared.
-    if (rig.crews.atWork.slices > 1) await rig.crews.relieve("stop", () => {});
+    if (rig.crews.atWork.slices > 1)
+      await rig.crews
+        .relieve("stop", () => {})
+        .catch((error: Error) => {
+          if (!(error instanceof NotInjected)) throw error;
+          say(`what origins hold can't be compared: ${error.message}`);
+        });
 
     rig.population.recall();
     const log = await rig.topics.writtenLog(rig.writers);
@@ -79,7 +88,7 @@ export async function faultRun(settings: RunSettings): Promise<Results> {
       seconds: took,
       kinds,
       missing,
-      planned: planned(possible, [...plan, ...alone]),
+      planned: planned(possible, plan),
       injected: runner.injected,
       findings,
       produced: rig.ledger.producedAt.length,
@@ -102,8 +111,9 @@ function eventsOf({ crews }: Rig): Map<string, number> {
   return events;
 }
 
-function planned(kinds: readonly Kind[], plan: readonly Omit<Injection, "atMs">[]): Map<string, number> {
-  return new Map(kinds.map(({ name }) => [name, plan.filter(({ kind }) => kind === name).length]));
+function planned(kinds: readonly Kind[], { together, alone }: Plan): Map<string, number> {
+  const all = [...together, ...alone];
+  return new Map(kinds.map(({ name }) => [name, all.filter(({ kind }) => kind === name).length]));
 }
 
 /** Also what no producer was told of may be in the log, and is due. */
@@ -155,11 +165,10 @@ function memory(before: AllHeld, after: AllHeld): string[] {
 }
 
 function growth(before: AllHeld, after: AllHeld): string[] {
-  return Array.from(after).flatMap(([name, { residentMegabytes }]) =>
-    residentMegabytes - (before.get(name)?.residentMegabytes ?? 0) > GROWTH_MEGABYTES
-      ? [`the memory of ${name} grew`]
-      : [],
-  );
+  return Array.from(after).flatMap(([name, { residentMegabytes }]) => {
+    const atFirst = before.get(name)?.residentMegabytes ?? residentMegabytes;
+    return residentMegabytes - atFirst > GROWTH_MEGABYTES ? [`the memory of ${name} grew`] : [];
+  });
 }
 
 /** Those of the objects that have any, the link's included. */

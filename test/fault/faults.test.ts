@@ -35,5 +35,5 @@ describeWithKafka("under faults:", () => {
     });
     console.info(table(results));
     expect(failures(results)).toEqual([]);
-  }, 150_000);
+  }, 300_000);
 });

@@ -3,6 +3,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { NODE_FLAGS } from "../../origin/node-flags.ts";
 import { Child } from "../support/deployment.ts";
+import { atExit } from "./at-exit.ts";
 
 export class OriginProcess {
   readonly name: string;
@@ -47,9 +48,10 @@ export class OriginProcess {
     const child = new Child("origin/main.ts", this.#env, NODE_FLAGS);
     this.#child = child;
     child.process.stderr?.on("data", (data: Buffer) => this.#count(data.toString()));
-    const die = () => child.process.kill("SIGKILL");
-    process.once("exit", die);
-    child.process.once("close", () => process.off("exit", die));
+    child.process.once(
+      "close",
+      atExit(() => child.process.kill("SIGKILL")),
+    );
   }
 
   async kill(): Promise<void> {

@@ -2,10 +2,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { check, isClean } from "./checker.ts";
+import type { Injected } from "./injected.ts";
 import type { Kind } from "./kinds/kind.ts";
 import { DOCUMENTS, renewed } from "./readme.ts";
 import { failures, type Results, summary, table } from "./report.ts";
-import type { Injected } from "./runner.ts";
 
 const KIND: Kind = { name: "cut", perTenMinutes: 10, lastsMs: 0, parts: [], inject: async () => {} };
 
@@ -18,6 +18,7 @@ const injected = (fields: Partial<Injected> = {}): Injected => ({
   waitMs: 100,
   calmMs: 40,
   failure: undefined,
+  notInjected: undefined,
   combined: false,
   firstId: 0,
   lastId: 2,
@@ -73,6 +74,11 @@ test("a run in which all was injected and all came doesn't fail", () => {
 test.each<[string, Partial<Results>, RegExp]>([
   ["took place too seldom", { injected: [injected()] }, /vacuous: cut took place 1 times of 2/],
   ["failed to take place", { injected: [injected(), injected({ failure: "no" })] }, /vacuous: cut/],
+  [
+    "had too few kinds that could be injected",
+    { injected: [injected({ notInjected: "busy" }), injected({ notInjected: "busy" })] },
+    /vacuous: 2 of 2 faults could not be injected, 1 of 1 kinds never took place/,
+  ],
   ["delivered too little", { seconds: 10 }, /vacuous: only 200 deliveries were due/],
   [
     "never settled",
@@ -118,6 +124,30 @@ test("a kind that can't be had here stands in the table with the reason, and is 
   const missing = { ...RESULTS, injected: [], missing: [["cut", "no scissors"]] as const };
   expect(table(missing)).toContain("| cut | not run: no scissors |");
   expect(failures(missing)).toEqual([]);
+});
+
+describe("a fault that could not be injected on a busy machine", () => {
+  const others = Array.from({ length: 9 }, () => injected());
+  const one = injected({ notInjected: "not within 30000 ms:\nstandbys | are ready" });
+  const busy = { ...RESULTS, injected: [...others, one], planned: new Map([["cut", 10]]) };
+
+  test("is counted in the table with the reason, and is no failure", () => {
+    expect(table(busy)).toContain(
+      "| cut | 9 (9); 1 not injected, because not within 30000 ms: standbys are ready | 18 |",
+    );
+    expect(failures(busy)).toEqual([]);
+  });
+
+  test("excuses neither one that failed to take place, nor what subscribers missed", () => {
+    const failed = [...others.slice(2), injected({ failure: "no" }), injected({ failure: "no" }), one];
+    expect(failures({ ...busy, injected: failed })).toEqual(["vacuous: cut took place 7 times of 9: no"]);
+    expect(failures({ ...busy, findings: [findings(199)] }).join("\n")).toMatch(/1 records never came/);
+  });
+
+  test("fails a run where too many could not", () => {
+    const all = [...others, one, one, one, one];
+    expect(failures({ ...busy, injected: all }).join("\n")).toMatch(/vacuous: 4 of 13 faults could not/);
+  });
 });
 
 describe.each(DOCUMENTS)("$path", (document) => {

@@ -1,8 +1,8 @@
 /** What a run found, as a table. */
 import { type Findings, isClean, type Justification } from "./checker.ts";
+import { type Injected, tookPlace } from "./injected.ts";
 import type { Kind } from "./kinds/kind.ts";
 import type { Recovery } from "./recoveries.ts";
-import type { Injected } from "./runner.ts";
 
 export interface Results {
   readonly seed: number;
@@ -83,7 +83,8 @@ function recoveries(of: ReadonlyMap<Recovery, number>[]): string[] {
 function row(results: Results, name: string): string[] {
   const why = results.missing.find(([missing]) => missing === name)?.[1];
   if (why !== undefined) return [name, `not run: ${why}`, ...HEADER.slice(2).map(() => "")];
-  const all = results.injected.filter(({ kind, failure }) => kind === name && failure === undefined);
+  const ofKind = results.injected.filter(({ kind }) => kind === name);
+  const all = ofKind.filter(tookPlace);
   const alone = all.filter(({ combined }) => !combined);
   const due = sum(all.map(({ firstId, lastId }) => sum(results.dueOf.slice(firstId, lastId))));
   const wasOpen = (id: number) => all.some(({ firstId, lastId }) => id >= firstId && id < lastId);
@@ -91,7 +92,7 @@ function row(results: Results, name: string): string[] {
     results.findings.flatMap(({ records }) => records[what]).filter(wasOpen).length;
   return [
     name,
-    `${all.length} (${alone.length})`,
+    `${all.length} (${alone.length})${withoutThose(ofKind)}`,
     String(due),
     String(wrong("lost")),
     String(wrong("duplicated")),
@@ -101,6 +102,13 @@ function row(results: Results, name: string): string[] {
     ...stalls(all),
     ...recoveries(all.map(({ recovered }) => recovered)),
   ];
+}
+
+/** How many could not be injected, and why the first of them could not. */
+function withoutThose(injected: readonly Injected[]): string {
+  const [first, ...others] = injected.flatMap(({ notInjected }) => notInjected ?? []);
+  if (first === undefined) return "";
+  return `; ${1 + others.length} not injected, because ${first.replaceAll(/\s*[|\n]\s*/g, " ")}`;
 }
 
 /** All rows in one line, for those who read no further. */
@@ -117,7 +125,7 @@ export function summary(results: Results): string {
 }
 
 function totals({ injected, findings, recovered }: Results): string[] {
-  const all = injected.filter(({ failure }) => failure === undefined);
+  const all = injected.filter(tookPlace);
   const alone = all.filter(({ combined }) => !combined);
   const total = (of: (findings: Findings) => number) => String(sum(findings.map(of)));
   return [
@@ -152,19 +160,31 @@ function causes(findings: readonly Findings[]): string {
 export function failures(results: Results): string[] {
   const { findings, planned, injected, wrong, missing } = results;
   const lines = [...wrong, ...findings.filter((one) => !isClean(one)).flatMap(({ problems }) => problems)];
+  let never = 0;
   for (const [name, times] of planned) {
     if (missing.some(([one]) => one === name)) continue;
-    const took = injected.filter(({ kind, failure }) => kind === name && failure === undefined);
-    const why = injected.find(({ kind, failure }) => kind === name && failure !== undefined)?.failure;
-    if (took.length < times * 0.9)
-      lines.push(`vacuous: ${name} took place ${took.length} times of ${times}: ${why}`);
+    const ofKind = injected.filter(({ kind }) => kind === name);
+    const took = ofKind.filter(tookPlace);
+    if (took.length === 0) never++;
+    const possible = times - ofKind.filter(({ notInjected }) => notInjected !== undefined).length;
+    const why = ofKind.find(({ failure }) => failure !== undefined)?.failure;
+    if (took.length < possible * 0.9)
+      lines.push(`vacuous: ${name} took place ${took.length} times of ${possible}: ${why}`);
     const unsettled = took.filter(({ settledAt }) => settledAt === undefined).length;
     if (unsettled > 0) lines.push(`${name}: ${unsettled} times subscribers never had all`);
   }
+  const notInjected = injected.filter((one) => one.notInjected !== undefined).length;
+  if (notInjected > injected.length * MOST_NOT_INJECTED || never > planned.size * MOST_NEVER)
+    lines.push(
+      `vacuous: ${notInjected} of ${injected.length} faults could not be injected, ${never} of ${planned.size} kinds never took place`,
+    );
   const due = sum(findings.map((one) => one.due));
   if (due < LEAST_PER_SECOND * results.seconds) lines.push(`vacuous: only ${due} deliveries were due`);
   return lines;
 }
 
+/** Of all faults, those that could not be had on a busy machine, and of all kinds, those of which none could. */
+const MOST_NOT_INJECTED = 0.25;
+const MOST_NEVER = 0.1;
 /** Deliveries; a rig that writes as it should has four times as many. */
 const LEAST_PER_SECOND = 100;

@@ -32,7 +32,8 @@ const stamped = (line: string) => say(`${new Date().toISOString().slice(11, 19)}
 
 if (flags.help) say(USAGE);
 else if (flags.list)
-  for (const { name, perTenMinutes } of KINDS) say(`${name}: ${perTenMinutes} in 10 minutes`);
+  for (const { name, perTenMinutes, lastsMs } of KINDS)
+    say(`${name}: up to ${perTenMinutes} in 10 minutes, ${lastsMs / 1_000} s each`);
 else process.exit(await main());
 
 async function main(): Promise<number> {

@@ -2,12 +2,15 @@
 
 import { Calm } from "./calm.ts";
 import type { Happening } from "./history.ts";
+import { type Injected, tookPlace } from "./injected.ts";
 import { type Kind, pause } from "./kinds/kind.ts";
+import { NotInjected } from "./not-injected.ts";
 import { seeded } from "./random.ts";
 import { RECOVERIES, type Recovery, readRecoveries } from "./recoveries.ts";
 import type { Rig, Target } from "./rig.ts";
-import type { Injection, Part } from "./schedule.ts";
+import type { Alone, Plan } from "./schedule.ts";
 import { TOPIC_NAMES } from "./topics.ts";
+import { Turns } from "./turns.ts";
 
 const LOOK_MS = 25;
 const COUNT_MS = 250;
@@ -19,32 +22,8 @@ const TOLD_MS = 10_000;
 const LATE_MS = 5_000;
 /** A run whose subscribers don't have all by then has lost it. */
 const SETTLE_MS = 90_000;
-
-/** One fault, as it went. Times are of the monotonic clock, in milliseconds. */
-export interface Injected {
-  readonly kind: string;
-  readonly startedAt: number;
-  /** When its cause was gone. */
-  goneAt: number | undefined;
-  /** When every subscriber had all that had been acknowledged a moment after that. */
-  settledAt: number | undefined;
-  /** The longest that an update took to arrive, since then or since it was produced if that was later. */
-  stallMs: number;
-  /** The same since it began. */
-  waitMs: number;
-  /** The longest part of such a stall in which no fault was at work, whichever. */
-  calmMs: number;
-  /** Why it didn't take place. */
-  failure: string | undefined;
-  /** Others were at work between its beginning and its settling. */
-  combined: boolean;
-  /** Ids of records that were produced meanwhile: from, and up to without. */
-  readonly firstId: number;
-  lastId: number;
-  /** What subscribers were told until it had settled, and so what was due to others that were at work too. */
-  announced: number;
-  readonly recovered: Map<Recovery, number>;
-}
+/** After the time that a plan has: faults that take longer than planned make others late. What is later doesn't come. */
+const LATENESS_MS = 60_000;
 
 interface Unsettled {
   readonly injected: Injected;
@@ -60,7 +39,7 @@ export class Runner {
   #toldLateAt = 0;
   readonly injected: Injected[] = [];
   #unsettled: Unsettled[] = [];
-  readonly #busy = new Map<Part, Promise<void>>();
+  readonly #turns = new Turns();
   readonly #running = new Set<Promise<void>>();
   readonly #calm = new Calm(performance.now());
   /** How the edge counts them, since its last start. */
@@ -77,25 +56,23 @@ export class Runner {
   }
 
   /** Resolves when all were injected, their causes are gone, and every subscriber has all there is. */
-  async run(
-    schedule: readonly Injection[],
-    untilMs: number,
-    alone: readonly Omit<Injection, "atMs">[],
-  ): Promise<void> {
+  async run({ together, togetherMs, alone, endMs }: Plan): Promise<void> {
     const began = performance.now();
     const look = setInterval(() => this.#look(), LOOK_MS);
     const count = setInterval(() => void this.#count(), COUNT_MS);
     try {
-      for (const injection of schedule) {
+      for (const injection of together) {
         await pause(Math.max(0, began + injection.atMs - performance.now()));
-        const running: Promise<void> = this.#begin(injection).finally(() => this.#running.delete(running));
+        const running: Promise<void> = this.#begin(injection, began + togetherMs).finally(() =>
+          this.#running.delete(running),
+        );
         this.#running.add(running);
       }
-      await pause(Math.max(0, began + untilMs - performance.now()));
+      await pause(Math.max(0, began + togetherMs - performance.now()));
       await Promise.all(this.#running);
       for (const injection of alone) {
-        await this.#allSettled();
-        await this.#begin(injection);
+        await this.#allSettled(began + endMs + LATENESS_MS);
+        await this.#begin(injection, began + endMs);
       }
       await this.#settle();
       await this.#count();
@@ -105,28 +82,30 @@ export class Runner {
     }
   }
 
-  /** Waits for its parts, in the order of the schedule. */
-  async #begin({ kind: name, seed }: Omit<Injection, "atMs">): Promise<void> {
+  /** Waits for its parts, but not for long after the end. */
+  async #begin({ kind: name, seed }: Alone, endsAt: number): Promise<void> {
     const kind = this.#kinds.get(name);
     if (kind === undefined) throw new Error(`there is no kind ${name}`);
-    const before = kind.parts.map((part) => this.#busy.get(part));
-    const { promise, resolve } = Promise.withResolvers<void>();
-    for (const part of kind.parts) this.#busy.set(part, promise);
-    await Promise.all(before);
+    await this.#turns.take(kind.parts);
     try {
-      await this.#inject(kind, seed);
+      if (performance.now() < endsAt + LATENESS_MS) await this.#inject(kind, seed);
+      else this.#isTooLate(name);
     } finally {
-      resolve();
+      this.#turns.free(kind.parts);
     }
   }
 
-  async #inject(kind: Kind, seed: number): Promise<void> {
+  #isTooLate(kind: string): void {
+    const notInjected = "the time was up before its turn came";
+    const now = performance.now();
+    this.injected.push({ ...this.#new(kind), goneAt: now, settledAt: now, notInjected });
+    this.#say(`${kind}: ${notInjected}`);
+  }
+
+  #new(kind: string): Injected {
     const firstId = this.#rig.ledger.producedAt.length;
-    const open = this.injected.filter(
-      ({ goneAt, settledAt }) => goneAt === undefined || settledAt === undefined,
-    );
-    const injected: Injected = {
-      kind: kind.name,
+    return {
+      kind,
       startedAt: performance.now(),
       goneAt: undefined,
       settledAt: undefined,
@@ -134,12 +113,20 @@ export class Runner {
       waitMs: 0,
       calmMs: 0,
       failure: undefined,
-      combined: open.length > 0,
+      notInjected: undefined,
+      combined: false,
       firstId,
       lastId: firstId,
       announced: 0,
       recovered: new Map(),
     };
+  }
+
+  async #inject(kind: Kind, seed: number): Promise<void> {
+    const open = this.injected.filter(
+      ({ goneAt, settledAt }) => goneAt === undefined || settledAt === undefined,
+    );
+    const injected = { ...this.#new(kind.name), combined: open.length > 0 };
     for (const other of open) other.combined = true;
     this.injected.push(injected);
     if (this.#verbose) this.#say(`${kind.name} begins`);
@@ -155,10 +142,14 @@ export class Runner {
     try {
       await kind.inject(this.#rig, seeded(seed), gone);
     } catch (error) {
-      injected.failure = error instanceof Error ? error.message : String(error);
-      this.#say(`${kind.name}: ${injected.failure}`);
+      const why = error instanceof Error ? error.message : String(error);
+      if (error instanceof NotInjected) injected.notInjected = why;
+      else injected.failure = why;
+      this.#say(`${kind.name}: ${why}`);
     }
     gone();
+    if (this.#verbose)
+      this.#say(`${kind.name}: over after ${Math.round(performance.now() - injected.startedAt)} ms`);
   }
 
   #look(): void {
@@ -199,7 +190,7 @@ export class Runner {
   }
 
   #open(): Injected[] {
-    return this.injected.filter(({ settledAt, failure }) => settledAt === undefined && failure === undefined);
+    return this.injected.filter((one) => one.settledAt === undefined && tookPlace(one));
   }
 
   /** The edge counts from nothing whenever it starts. */
@@ -218,14 +209,14 @@ export class Runner {
   }
 
   /** Every fault so far. */
-  async #allSettled(): Promise<void> {
-    const deadline = performance.now() + SETTLE_MS;
+  async #allSettled(untilAt: number): Promise<void> {
+    const deadline = Math.min(performance.now() + SETTLE_MS, untilAt);
     while (this.#unsettled.length > 0 && performance.now() < deadline) await pause(LOOK_MS);
   }
 
   /** Nothing is written any more, and every subscriber comes to have all that was. */
   async #settle(): Promise<void> {
-    await this.#rig.healthy();
+    await this.#rig.healthy().catch((error: Error) => this.#rig.wrong.push(error.message));
     for (const topic of TOPIC_NAMES) await this.#rig.writer(topic).stop();
     const deadline = performance.now() + SETTLE_MS;
     while (!(this.#rig.isCaughtUp() && this.#unsettled.length === 0) && performance.now() < deadline)

@@ -3,6 +3,7 @@ import { execFile, execFileSync } from "node:child_process";
 import { closeSync, mkdirSync, openSync, rmSync, statfsSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { atExit } from "./at-exit.ts";
 
 const run = promisify(execFile);
 const LAST_BYTES = 8 * 1024 * 1024;
@@ -10,8 +11,8 @@ const PIECE_BYTES = 4_096;
 
 export class SmallDisk {
   readonly folder: string;
-  /** Where the run is ended by a signal. */
-  readonly #drop = () => execFileSync("umount", ["-l", this.folder]);
+  /** The run isn't ended by a signal any more. */
+  readonly #isUnmounted: () => void;
 
   /** Resolves with the reason where nothing can be mounted here. */
   static async mount(folder: string, megabytes: number): Promise<SmallDisk | string> {
@@ -26,7 +27,7 @@ export class SmallDisk {
 
   private constructor(folder: string) {
     this.folder = folder;
-    process.once("exit", this.#drop);
+    this.#isUnmounted = atExit(() => execFileSync("umount", ["-l", folder]));
   }
 
   get #filler(): string {
@@ -53,7 +54,7 @@ export class SmallDisk {
   }
 
   async unmount(): Promise<void> {
-    process.off("exit", this.#drop);
+    this.#isUnmounted();
     await run("umount", ["-l", this.folder]);
   }
 }

@@ -1,6 +1,7 @@
 /** Writes to one topic at a steady rate, and knows what was acknowledged. */
 import type { Kafka, Producer, RecordMetadata } from "kafkajs";
 import { partitionOf } from "../../origin/kafka/partitioner.ts";
+import { NotInjected } from "./not-injected.ts";
 import { oneOf, type Random } from "./random.ts";
 import { type Message, tombstone, withValue } from "./record.ts";
 
@@ -97,14 +98,14 @@ export class Writer {
   async burst(key: string, sizes: readonly number[]): Promise<void> {
     for (const size of sizes) {
       const sent = this.#send([this.message(key, size)]);
-      if (!(await sent)) throw new Error("a burst was not acknowledged");
+      if (!(await sent)) throw new NotInjected("a burst was not acknowledged");
     }
   }
 
   /** Writes one record to a key, in between. Rejects where it is not acknowledged. */
   async put(key: string, what: "value" | "tombstone" = "value"): Promise<Placed> {
     const record = what === "value" ? this.message(key, PAD_BYTES) : this.#tombstone(key);
-    if (!(await this.#send([record]))) throw new Error(`a ${what} was not acknowledged`);
+    if (!(await this.#send([record]))) throw new NotInjected(`a ${what} was not acknowledged`);
     const placed = this.placed.findLast(({ id }) => id === record.id);
     if (placed === undefined) throw new Error(`where a ${what} is was not told`);
     return placed;

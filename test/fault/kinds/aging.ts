@@ -1,5 +1,5 @@
 /** An index that forgets under keys that are watched: somebody comes back to what it no longer holds. */
-import { eventually } from "../../support/deadline.ts";
+import { NotInjected, needed } from "../not-injected.ts";
 import { oneOf, type Random } from "../random.ts";
 import { INDEX_BYTES, type Rig } from "../rig.ts";
 import type { RawResuming } from "../subscriber.ts";
@@ -33,7 +33,7 @@ async function reaches(
   { partition, offset }: Placed,
 ): Promise<void> {
   const epoch = rig.topics.epoch(topic, partition);
-  await eventually(
+  await needed(
     () => (subscriber.position?.get(epoch) ?? -1) >= offset,
     `${subscriber.name} of ${subscriber.endpoint} is at ${epoch}:${offset}`,
   );
@@ -50,7 +50,7 @@ async function comeBackTo(
   for (let tries = 1; ; tries++) {
     const tried = key();
     if (await hadForgotten(rig, random, topic, tried, forget)) return;
-    if (tries === TRIES) throw new Error(`the index still held what came before on ${tried}`);
+    if (tries === TRIES) throw new NotInjected(`the index still held what came before on ${tried}`);
   }
 }
 
@@ -70,7 +70,7 @@ async function hadForgotten(
   for (let i = 1; i < FORGOTTEN; i++) await writer.put(key);
   await forget();
   const watcher = rig.population.visit(first.endpoint);
-  await eventually(() => watcher.position, `a verdict on ${key}`);
+  await needed(() => watcher.position, `a verdict on ${key}`);
   await reaches(rig, topic, watcher, await writer.put(key));
   const hook = oneOf(random, ["", "", "evict", "crash"]);
   // An edge that is gone just now has forgotten it, too.
@@ -100,7 +100,7 @@ export const AGING: readonly Kind[] = [
   {
     name: "index full of others and resumed from before",
     perTenMinutes: 4,
-    lastsMs: 6_000,
+    lastsMs: 11_000,
     // Megabytes would take their time over what is slow.
     parts: ["crowded", "origin-kafka", "quota", "brokers"],
     inject: (rig, random) =>

@@ -1,5 +1,5 @@
 /** Brokers that go, leaders that move, topics that change. */
-import { eventually } from "../../support/deadline.ts";
+import { doneByOthers, NotInjected, needed } from "../not-injected.ts";
 import { between, oneOf, type Random } from "../random.ts";
 import type { Rig } from "../rig.ts";
 import { type Kind, pause } from "./kind.ts";
@@ -13,41 +13,41 @@ export const KAFKA: readonly Kind[] = [
   {
     name: "restart of a broker",
     perTenMinutes: 10,
-    lastsMs: 9_000,
+    lastsMs: 10_000,
     parts: ["brokers"],
-    inject: async (rig, random) => rig.kafka.restart(anyBroker(rig, random)),
+    inject: (rig, random) => doneByOthers(rig.kafka.restart(anyBroker(rig, random))),
   },
   {
     name: "kill -9 of a broker",
     perTenMinutes: 10,
-    lastsMs: 9_000,
+    lastsMs: 11_000,
     parts: ["brokers"],
     missing: oneBroker,
     inject: async (rig, random) => {
       const broker = anyBroker(rig, random);
       await rig.kafka.kill(broker);
       await pause(between(random, 0, 1_000));
-      await rig.kafka.restart(broker);
+      await doneByOthers(rig.kafka.restart(broker));
     },
   },
   {
     name: "leaders moved to another broker",
     perTenMinutes: 12,
-    lastsMs: 3_000,
+    lastsMs: 2_000,
     parts: ["brokers"],
     missing: oneBroker,
     inject: async ({ admin, topics }, random) => {
-      const { topics: described } = await admin.fetchTopicMetadata({ topics: ["load"] });
+      const { topics: described } = await doneByOthers(admin.fetchTopicMetadata({ topics: ["load"] }));
       const current = described[0]?.partitions ?? [];
       const first = oneOf(random, [1, 2, 3]);
       const assignment = current.map(({ partitionId, replicas }) => ({
         partition: partitionId,
         replicas: [first, ...replicas.filter((id) => id !== first).sort()],
       }));
-      await admin.alterPartitionReassignments({
-        topics: [{ topic: "load", partitionAssignment: assignment }],
-      });
-      await eventually(
+      await doneByOthers(
+        admin.alterPartitionReassignments({ topics: [{ topic: "load", partitionAssignment: assignment }] }),
+      );
+      await needed(
         async () => {
           const { topics: now } = await admin.fetchTopicMetadata({ topics: ["load"] });
           return now[0]?.partitions.every(({ leader }) => leader === first);
@@ -60,12 +60,17 @@ export const KAFKA: readonly Kind[] = [
   {
     name: "topic deleted and created again",
     perTenMinutes: 11,
-    lastsMs: 5_000,
+    lastsMs: 8_500,
     parts: ["reborn", "brokers"],
     inject: async (rig) => {
       const writer = rig.writer("reborn");
       await writer.stop();
-      await rig.topics.delete("reborn");
+      try {
+        await rig.topics.delete("reborn");
+      } catch (error) {
+        if (error instanceof NotInjected) await writer.start();
+        throw error;
+      }
       writer.forget();
       await rig.topics.create("reborn");
       await writer.start();
@@ -74,10 +79,10 @@ export const KAFKA: readonly Kind[] = [
   {
     name: "partition added to a topic",
     perTenMinutes: 11,
-    lastsMs: 500,
+    lastsMs: 600,
     parts: ["growing", "brokers"],
     inject: async (rig) => {
-      const count = await rig.topics.addPartition("growing");
+      const count = await doneByOthers(rig.topics.addPartition("growing"));
       rig.writer("growing").partitions = count;
     },
   },

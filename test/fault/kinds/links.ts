@@ -16,19 +16,19 @@ const LINKS: readonly Link[] = [
   {
     name: "client–edge",
     part: "clients",
-    cuts: 40,
+    cuts: 60,
     proxies: ({ clients }, random) => [oneOf(random, clients)],
   },
   {
     name: "origin–edge",
     part: "origin-edge",
-    cuts: 30,
+    cuts: 45,
     proxies: ({ uplinks }, random) => [oneOf(random, uplinks)],
   },
   {
     name: "origin–Kafka",
     part: "origin-kafka",
-    cuts: 30,
+    cuts: 45,
     proxies: ({ brokers }, random) => (random() < 0.5 ? brokers : [oneOf(random, brokers)]),
   },
 ];
@@ -45,8 +45,8 @@ const cut = ({ name, part, cuts, proxies }: Link): Kind => ({
 
 const delay = ({ name, part, proxies }: Link): Kind => ({
   name: `${name} delayed`,
-  perTenMinutes: 15,
-  lastsMs: 1_500,
+  perTenMinutes: 18,
+  lastsMs: 1_200,
   parts: [part],
   inject: async ({ links }, random) => {
     const delayed = proxies(links, random);
@@ -58,8 +58,8 @@ const delay = ({ name, part, proxies }: Link): Kind => ({
 
 const halfOpen = ({ name, part, proxies }: Link): Kind => ({
   name: `${name} half-open`,
-  perTenMinutes: 12,
-  lastsMs: 2_500,
+  perTenMinutes: 15,
+  lastsMs: 2_000,
   parts: [part],
   inject: async ({ links }, random) => {
     const silent = proxies(links, random);

@@ -1,4 +1,5 @@
 /** Objects that the platform takes out of memory, or ends. */
+import { doneByOthers } from "../not-injected.ts";
 import { oneOf, type Random } from "../random.ts";
 import { keysOf } from "../topics.ts";
 import type { Kind } from "./kind.ts";
@@ -16,7 +17,8 @@ const endpoints = [
 async function each(paths: readonly string[], act: (path: string) => Promise<unknown>): Promise<void> {
   const done = await Promise.allSettled(paths.map(act));
   const refused = done.find((one) => one.status === "rejected");
-  if (refused !== undefined && done.every((one) => one.status === "rejected")) throw refused.reason;
+  if (refused !== undefined && done.every((one) => one.status === "rejected"))
+    await doneByOthers(Promise.reject(refused.reason));
 }
 
 const some = (random: Random) => Array.from({ length: AT_ONCE }, () => oneOf(random, endpoints));
@@ -24,8 +26,8 @@ const some = (random: Random) => Array.from({ length: AT_ONCE }, () => oneOf(ran
 export const OBJECTS: readonly Kind[] = [
   {
     name: "eviction of Endpoint objects",
-    perTenMinutes: 50,
-    lastsMs: 100,
+    perTenMinutes: 70,
+    lastsMs: 500,
     parts: ["edge"],
     inject: async ({ edge }, random) => {
       await each(some(random), (path) => edge.hook("evict", { path }));
@@ -33,8 +35,8 @@ export const OBJECTS: readonly Kind[] = [
   },
   {
     name: "crash of Endpoint objects",
-    perTenMinutes: 40,
-    lastsMs: 100,
+    perTenMinutes: 60,
+    lastsMs: 300,
     parts: ["edge"],
     inject: async ({ edge }, random) => {
       await each(some(random), (path) => edge.hook("crash", { path }));
@@ -42,11 +44,11 @@ export const OBJECTS: readonly Kind[] = [
   },
   {
     name: "crash of a shard",
-    perTenMinutes: 30,
-    lastsMs: 100,
+    perTenMinutes: 45,
+    lastsMs: 300,
     parts: ["edge"],
     inject: async ({ edge }, random) => {
-      await edge.hook("crash", { shard: String(Math.floor(random() * SHARDS)) });
+      await doneByOthers(edge.hook("crash", { shard: String(Math.floor(random() * SHARDS)) }));
     },
   },
 ];

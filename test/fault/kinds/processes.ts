@@ -6,7 +6,7 @@ export const PROCESSES: readonly Kind[] = [
   {
     name: "kill -9 of an origin",
     perTenMinutes: 40,
-    lastsMs: 800,
+    lastsMs: 900,
     parts: ["origin"],
     inject: async (rig, random) => {
       const origin = oneOf(random, rig.origins);
@@ -18,7 +18,7 @@ export const PROCESSES: readonly Kind[] = [
   {
     name: "kill -9 of all origins",
     perTenMinutes: 15,
-    lastsMs: 1_000,
+    lastsMs: 1_100,
     parts: ["origin"],
     inject: async (rig, random) => {
       await Promise.all(rig.origins.map((origin) => origin.kill()));
@@ -53,7 +53,7 @@ export const PROCESSES: readonly Kind[] = [
   {
     name: "kill -9 of workerd",
     perTenMinutes: 20,
-    lastsMs: 1_000,
+    lastsMs: 1_500,
     parts: ["edge"],
     inject: async (rig) => {
       await rig.edge.kill();
@@ -63,7 +63,7 @@ export const PROCESSES: readonly Kind[] = [
   {
     name: "deploy of another Worker",
     perTenMinutes: 12,
-    lastsMs: 2_000,
+    lastsMs: 4_000,
     parts: ["edge"],
     inject: async (rig) => {
       await rig.edge.build();

@@ -1,5 +1,5 @@
 /** Subscribers that misbehave. */
-import { eventually } from "../../support/deadline.ts";
+import { NotInjected, needed } from "../not-injected.ts";
 import { type Kind, pause } from "./kind.ts";
 
 /** More than the 256 KiB that the edge allows and what two connections' buffers in the kernel take, at first. */
@@ -12,12 +12,14 @@ const KEY = "key-0";
  * fault is at work, is sent as much as it takes (S9) and isn't closed.
  */
 const ATTEMPTS = 4;
+/** For all of them: it keeps others from the edge and the brokers. */
+const ATTEMPTS_MS = 40_000;
 
 export const READERS: readonly Kind[] = [
   {
     name: "subscriber that stops reading",
     perTenMinutes: 11,
-    lastsMs: 3_000,
+    lastsMs: 7_000,
     parts: ["bulky", "edge", "brokers"],
     inject: async (rig) => {
       const [slow, ...others] = rig.population.bulky;
@@ -29,18 +31,20 @@ export const READERS: readonly Kind[] = [
           .targets()
           .filter(({ subscriber }) => subscribers.includes(subscriber))
           .every((target) => rig.isReached(target));
+      const deadline = performance.now() + ATTEMPTS_MS;
       for (let times = 0; times < ATTEMPTS && closes() === before; times++) {
+        if (performance.now() > deadline) throw new NotInjected("bursts took too long to come");
         slow.pause(true);
         try {
           const values = Array.from({ length: 2 ** times * BURST_VALUES }, () => VALUE_BYTES);
           await rig.writer("bulky").burst(KEY, values);
           // The others aren't disturbed.
-          await eventually(() => haveAll(others), "the others have all", 20_000);
+          await needed(() => haveAll(others), "the others have all", 20_000);
           await pause(100);
         } finally {
           slow.pause(false);
         }
-        await eventually(
+        await needed(
           () => closes() > before || haveAll([slow]),
           "closed with 4001, or has caught up",
           20_000,

@@ -14,21 +14,21 @@ export const SLICES: readonly Kind[] = [
   {
     name: "1 slice divided into 2, or 2 made 1",
     perTenMinutes: 11,
-    lastsMs: 3_000,
+    lastsMs: 13_000,
     parts: ["origin", "pause", "disk"],
     inject: async ({ crews }, random, gone) => crews.relieve(oneOf<Leaving>(random, ["stop", "kill"]), gone),
   },
   {
     name: "the same, while the origins before hang",
     perTenMinutes: 11,
-    lastsMs: 6_000,
+    lastsMs: 19_000,
     parts: ["origin", "pause", "disk"],
     inject: async ({ crews }, _, gone) => crews.relieve("hang", gone),
   },
   {
     name: "kill -9 of the active origin of 1 of 2 slices",
     perTenMinutes: 15,
-    lastsMs: 1_500,
+    lastsMs: 6_500,
     parts: ["origin", "pause", "disk"],
     inject: async (rig, random) => {
       const origin = await activeOfSlice(rig, random);
@@ -40,7 +40,7 @@ export const SLICES: readonly Kind[] = [
   {
     name: "SIGSTOP of the active origin of 1 of 2 slices",
     perTenMinutes: 11,
-    lastsMs: 6_500,
+    lastsMs: 11_000,
     parts: ["origin", "pause", "disk"],
     inject: async (rig, random) => {
       const origin = await activeOfSlice(rig, random);

@@ -58,6 +58,8 @@ export const TIME_LIMITS = {
   // The Worker
   /** For a shard to say how it is. */
   shardStatusMs: 5_000,
+  /** For a shard to store a revocation, or to tell of some. */
+  shardRevokesMs: 5_000,
   /** Between the end of one question for an issuer's keys and the next. */
   keysPauseMs: 30_000,
   /** An issuer's keys are asked for again after so long. */

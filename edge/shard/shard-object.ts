@@ -4,6 +4,7 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import type { Message } from "../../shared/protocol/message.ts";
+import type { Revocation } from "../../shared/protocol/revocation.ts";
 import { PING, PONG } from "../../shared/protocol/subscriber.ts";
 import { UPLINK_PROTOCOL } from "../../shared/protocol/version.ts";
 import type { Env, ShardCalls } from "../env.ts";
@@ -56,10 +57,13 @@ export class ShardObject extends DurableObject<Env> implements ShardCalls {
       note: (object: ObjectIdentity) => notes.note(object),
       forget: (object: ObjectIdentity) => notes.forget(object),
       setGeneration: (generation: number) => store.setGeneration(generation),
+      keepRevocation: (revocation: Revocation) => store.keepRevocation(revocation),
+      dropRevocation: (issuer: string, id: string) => store.dropRevocation(issuer, id),
     };
     const survivors = {
       generation: store.generation(),
       noted: store.noted(),
+      revocations: store.revocations(),
       uplinks: ctx.getWebSockets(UPLINK),
     };
     this.#core = new ShardCore(ports, { shard, shards: requireShards(env) }, survivors);
@@ -79,6 +83,27 @@ export class ShardObject extends DurableObject<Env> implements ShardCalls {
   async status(): Promise<ShardStatus> {
     count("rpc.shard");
     return this.#core.status();
+  }
+
+  async revoke(revocation: Revocation): Promise<boolean> {
+    count("rpc.shard");
+    return this.#core.revoke(revocation);
+  }
+
+  async lift(issuer: string, id: string): Promise<boolean> {
+    count("rpc.shard");
+    return this.#core.lift(issuer, id);
+  }
+
+  async revocations(issuer: string): Promise<readonly Revocation[]> {
+    count("rpc.shard");
+    return this.#core.revocations(issuer);
+  }
+
+  async isRevoked(principal: string): Promise<boolean> {
+    count("rpc.shard");
+    const read = readPrincipal(principal);
+    return read.kind === "known" && this.#core.isRevoked(read);
   }
 
   /** An uplink. The Worker has verified whose it is, and says so. */

@@ -16,8 +16,11 @@ const OF_ALICE: Meant = { of: "subject", issuer: "issuer", subject: "alice", bef
 let world: TokenWorld;
 let end: number;
 let anyone: FakeSocket;
+/** How much was looked at of what was said to the shard. */
+let looked: number;
 
-beforeEach(() => {
+function begin(): void {
+  looked = 0;
   world = new TokenWorld();
   end = world.clock.now + 30 * MINUTE;
   anyone = world.subscribe();
@@ -25,7 +28,9 @@ beforeEach(() => {
   world.append();
   world.answerAsks();
   anyone.take();
-});
+}
+
+beforeEach(begin);
 
 const bob = (more: Partial<Holder> = {}) => holder(end, { subject: "bob", tokenId: "2", ...more });
 const asking = (id: number, ...tokens: Holder[]) => ({
@@ -41,7 +46,9 @@ const asking = (id: number, ...tokens: Holder[]) => ({
 });
 /** What was asked of the shard about tokens since this was last called. */
 function checks(): unknown[] {
-  const said = world.answerAsks();
+  world.answerAsks();
+  const said = world.saidUp.slice(looked);
+  looked = world.saidUp.length;
   return said.filter((frame) => typeof frame === "object" && frame !== null && "check" in frame);
 }
 const checked = (id: number, revoked: [number, number][] = [], revocations = 1) =>
@@ -62,6 +69,7 @@ describe("[L11] a revocation that comes down the link closes", () => {
     ["what was issued before", { of: "all", issuer: "issuer", before: 1_700_000_000 }, false, false],
   ])("of %s, whom it means and nobody else, awake or asleep", (_, meant, hers, his) => {
     for (const sleeps of [false, true]) {
+      begin();
       const sockets = [world.live(holder(end)), world.live(bob())];
       if (sleeps) world.hibernate();
 
@@ -138,11 +146,8 @@ describe("[L10] while it has some, nobody with a token has a verdict before it s
     checked(1);
     world.answerAsks();
 
-    expect(alice.take()).toMatchObject(
-      [{ id: 0, ok: { recovered: true } }, ...Array(6).fill(/^\{"e":/)].map((frame) =>
-        typeof frame === "object" && !(frame instanceof RegExp) ? frame : expect.stringMatching(/^\{"e":/),
-      ),
-    );
+    const updates = Array.from({ length: 6 }, (_, i) => update(i + 2, i + 1));
+    expect(alice.take()).toEqual([expect.objectContaining({ id: 0 }), ...updates]);
   });
 
   test("one that was revoked has none, and hears why", () => {

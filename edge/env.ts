@@ -20,7 +20,8 @@ export interface ShardCalls extends Rpc.DurableObjectBranded {
   revoke(revocation: Revocation): Promise<boolean>;
   /** Whether there was one. `issuer` is a hash. */
   lift(issuer: string, id: string): Promise<boolean>;
-  revocations(issuer: string): Promise<readonly Revocation[]>;
+  /** Those of one issuer, or all. */
+  revocations(issuer?: string): Promise<readonly Revocation[]>;
 }
 
 export interface Env extends ConnectionSettings {

@@ -19,9 +19,13 @@ export class Revocations {
     return this.#byName.size;
   }
 
-  /** Those of one issuer. */
-  all(issuer: string): Revocation[] {
-    return [...this.#byName.values()].filter(({ meant }) => meant.issuer === issuer);
+  /** Those of one issuer, or all. */
+  all(issuer?: string): Revocation[] {
+    return [...this.#byName.values()].filter(({ meant }) => issuer === undefined || meant.issuer === issuer);
+  }
+
+  has(issuer: string, id: string): boolean {
+    return this.#byName.has(nameOf(issuer, id));
   }
 
   /** In place of its issuer's of the same id. False if there are too many. */

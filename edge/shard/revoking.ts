@@ -29,10 +29,16 @@ export class Revoking {
     return this.#all.size;
   }
 
-  /** Those of one issuer. */
-  list(issuer: string): Revocation[] {
+  /** Those of one issuer, or all. */
+  list(issuer?: string): Revocation[] {
     this.#lapse();
     return this.#all.all(issuer);
+  }
+
+  /** Those of another shard's that this one hasn't. */
+  missing(others: readonly Revocation[]): Revocation[] {
+    const now = this.#ports.wall();
+    return others.filter(({ meant, id, until }) => until > now && !this.#all.has(meant.issuer, id));
   }
 
   /** False if there are too many. */

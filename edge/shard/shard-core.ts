@@ -172,9 +172,14 @@ export class ShardCore {
     return true;
   }
 
-  /** Those of one issuer, which is a hash. */
-  revocations(issuer: string): readonly Revocation[] {
+  /** Those of one issuer, which is a hash, or all. */
+  revocations(issuer?: string): readonly Revocation[] {
     return this.#revoking.list(issuer);
+  }
+
+  /** A9: what another shard has that this one hasn't, which may be new, or may have been away. */
+  learn(revocations: readonly Revocation[]): void {
+    for (const one of this.#revoking.missing(revocations)) this.revoke(one);
   }
 
   status(): ShardStatus {

@@ -249,6 +249,22 @@ describe("[A9] [L10] a revocation that was answered is never lost", () => {
   });
 });
 
+test("[A9] a shard that lacks some learns them from the first one when it begins, as a new one must", async () => {
+  const [, path] = newPaths();
+  origin.append(path, 1);
+  const token = await tokenOf({ subject });
+  const hers = await subscribe(path, token);
+  await edge.failRevocation(1);
+  expect((await admin.revoke({ subject })).body.missing).toEqual([1]);
+  expect((await get(path, token)).status).toBe(200);
+
+  await edge.crashShard(1);
+
+  expect((await get(path, token)).code).toBe("revoked");
+  expect(await closed(hers)).toEqual([REVOKED]);
+  await origin.connect();
+});
+
 describe("[S25] with a margin", () => {
   test("sockets are told, may renew, awake or asleep, and are closed if they don't; GETs are refused at once", async () => {
     const [path] = newPaths();

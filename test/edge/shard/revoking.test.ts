@@ -124,6 +124,22 @@ describe("what it keeps", () => {
     expect(shard.core.status().revocations).toBe(MAX_REVOCATIONS);
   });
 
+  test("[A9] what it learns of another shard it keeps, tells and doesn't put in the place of its own", async () => {
+    const link = await shard.watch(uplink, "/t/a", 1);
+    const own = revocation({ id: "a", graceMs: 5 });
+    shard.core.revoke(own);
+    link.take();
+
+    shard.core.learn([
+      revocation({ id: "a" }),
+      revocation({ id: "b" }),
+      revocation({ id: "c", until: shard.clock.now }),
+    ]);
+
+    expect([...shard.revocations.values()]).toEqual([own, revocation({ id: "b" })]);
+    expect(link.take()).toEqual([{ revoke: { meant: OF_ALICE, graceMs: 0 } }]);
+  });
+
   test("[A9] it lists those of one issuer", () => {
     shard.core.revoke(revocation({ id: "a" }));
     shard.core.revoke(revocation({ id: "b", meant: { ...OF_ALICE, issuer: "j" } }));

@@ -28,16 +28,19 @@ export class Revocations {
     return this.#byName.has(nameOf(issuer, id));
   }
 
-  /** In place of its issuer's of the same id. False if there are too many. */
-  add(revocation: Revocation): boolean {
+  /** Whether it may be added. */
+  hasRoomFor({ meant, id }: Revocation): boolean {
+    return this.size < MAX_REVOCATIONS || this.has(meant.issuer, id);
+  }
+
+  /** In place of its issuer's of the same id. */
+  add(revocation: Revocation): void {
     const name = nameOf(revocation.meant.issuer, revocation.id);
-    if (!this.#byName.has(name) && this.size >= MAX_REVOCATIONS) return false;
     this.remove(revocation.meant.issuer, revocation.id);
     this.#byName.set(name, revocation);
     const place = placeOf(revocation.meant);
     this.#byMeant.set(place, (this.#byMeant.get(place) ?? new Set()).add(revocation));
     this.#firstLapse = Math.min(this.#firstLapse, revocation.until);
-    return true;
   }
 
   /** Whether there was one. */

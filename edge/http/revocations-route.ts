@@ -55,7 +55,7 @@ async function revoke(
   const { answers, silent } = await askAll(env, (shard) => shard.revoke(revocation));
   const full = answers.filter(({ value }) => !value).map(({ shard }) => shard);
   console.log(
-    `revocation ${revocation.id} (${read.request.of.kind}) is stored but at shards [${[...silent, ...full]}]`,
+    `revocation ${revocation.id}, of ${read.request.of.kind}, is stored${except([...silent, ...full])}`,
   );
   if (full.length > 0)
     return errorResponse(
@@ -70,7 +70,7 @@ async function lift(env: Env, admin: KnownPrincipal, id: string): Promise<Respon
   const { answers, silent } = await askAll(env, (shard) => shard.lift(issuer, id));
   if (silent.length === 0 && answers.every(({ value }) => !value))
     return errorResponse("not_found", "there is no such revocation; it may have lapsed");
-  console.log(`revocation ${id} is lifted but at shards [${silent}]`);
+  console.log(`revocation ${id} is lifted${except(silent)}`);
   return told(silent, answers.length, { id });
 }
 
@@ -156,6 +156,10 @@ async function askAll<T>(
     answers: results.filter((result) => typeof result !== "number"),
     silent: results.filter((result) => typeof result === "number"),
   };
+}
+
+function except(shards: readonly number[]): string {
+  return shards.length === 0 ? "" : `, but not at ${shardsOf(shards)}`;
 }
 
 function shardsOf(shards: readonly number[]): string {

@@ -12,6 +12,7 @@ export interface RevokingPorts {
   /** Rows that outlive the shard's memory. In place of the one of that issuer and id. */
   keepRevocation(revocation: Revocation): void;
   dropRevocation(issuer: string, id: string): void;
+  log(problem: string): void;
 }
 
 export class Revoking {
@@ -44,17 +45,18 @@ export class Revoking {
   /** False if there are too many. */
   add(revocation: Revocation): boolean {
     this.#lapse();
-    if (!this.#all.add(revocation)) return false;
+    if (!this.#all.hasRoomFor(revocation)) return false;
     this.#ports.keepRevocation(revocation);
+    this.#all.add(revocation);
     return true;
   }
 
   /** Whether there was one. */
   lift(issuer: string, id: string): boolean {
     this.#lapse();
-    if (!this.#all.remove(issuer, id)) return false;
+    if (!this.#all.has(issuer, id)) return false;
     this.#ports.dropRevocation(issuer, id);
-    return true;
+    return this.#all.remove(issuer, id);
   }
 
   isRevoked(token: TokenNames): boolean {
@@ -72,8 +74,15 @@ export class Revoking {
     return { id, revoked, revocations: this.count };
   }
 
+  /** Rows that can't be deleted lapse again when they are read again. */
   #lapse(): void {
     for (const { meant, id } of this.#all.lapse(this.#ports.wall()))
-      this.#ports.dropRevocation(meant.issuer, id);
+      try {
+        this.#ports.dropRevocation(meant.issuer, id);
+      } catch (error) {
+        this.#ports.log(
+          `a revocation that has lapsed stays: ${error instanceof Error ? error.message : error}`,
+        );
+      }
   }
 }

@@ -153,7 +153,7 @@ export class ShardCore {
     return (await this.isRevoked(principal)) ? { kind: "error", ...REVOKED } : latest;
   }
 
-  /** A9. */
+  /** A9. While there are no revocations no names are hashed. */
   async isRevoked(principal: KnownPrincipal): Promise<boolean> {
     return this.#revoking.count > 0 && this.#revoking.isRevoked(await tokenNamesOf(principal));
   }

@@ -160,6 +160,7 @@ describe("what is typed", () => {
     PING_SECONDS: "0",
     SHARDS: "2",
     BATCH_MS: "0",
+    REVOCATIONS: "0",
   };
 
   test("is a plan", () => {

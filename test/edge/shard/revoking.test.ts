@@ -57,6 +57,7 @@ describe("what it tells objects", () => {
 
     expect(() => shard.core.revoke(revocation())).toThrow("the disk is full");
     expect(link.take()).toEqual([]);
+    expect(shard.core.revocations()).toEqual([]);
   });
 
   test("[L10] a new link says how many there are, over a restart too, and nothing of them if there are none", async () => {

@@ -1,5 +1,6 @@
 /** Tokens that are revoked, in the real runtime: sockets that are open, asleep or opening, and GETs. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { subscribe as subscribeByClient } from "../../shared/client/client.ts";
 import { shardOf } from "../../shared/protocol/address.ts";
 import { Administrator, codeOf } from "../support/administrator.ts";
 import { startEdge, type TestEdge } from "../support/edge-harness.ts";
@@ -315,6 +316,41 @@ describe("[S25] with a margin", () => {
     await hers.until(({ updates }) => updates.length > 1, "an update");
     expect(hers.closed).toBeUndefined();
     await hers.close();
+  });
+});
+
+describe("the product's own client, whose source has another token", () => {
+  test.each<[string, number, readonly string[]]>([
+    ["[S22] [S25] with a margin renews on its socket, and nobody notices", 10, ["connecting", "open"]],
+    [
+      "[S23] [T7] without one comes back from its position with that",
+      0,
+      ["connecting", "open", "connecting", "open"],
+    ],
+  ])("%s", async (_, graceSeconds, states) => {
+    const [path] = newPaths();
+    origin.append(path, 1);
+    let given = 0;
+    const told: string[] = [];
+    const values: string[] = [];
+    const followed = subscribeByClient(`${edge.url}${path}`, {
+      token: () => tokenOf({ subject, id: `${subject}-${++given}` }),
+    });
+    try {
+      followed.on("connection", ({ state }) => state !== "backingOff" && told.push(state));
+      followed.on("error", ({ code }) => told.push(code));
+      followed.on("gap", () => told.push("gap"));
+      followed.on("update", (update) => values.push(update.text() ?? ""));
+      await vi.waitFor(() => expect(values).toEqual(["1"]), { timeout: 20_000 });
+
+      await admin.revoke({ tokenId: `${subject}-1`, graceSeconds });
+      await vi.waitFor(() => expect(given).toBe(2), { timeout: 20_000 });
+      origin.append(path, 2);
+      await vi.waitFor(() => expect(values).toEqual(["1", "2"]), { timeout: 20_000 });
+      await vi.waitFor(() => expect(told).toEqual(states), { timeout: 20_000 });
+    } finally {
+      followed.close();
+    }
   });
 });
 

@@ -120,7 +120,7 @@ function tokenFinding(result: TokenResult, issuers: readonly Issuer[], now: numb
   const rights = [
     subscribe.length === 0 ? "reads only what is public" : `reads ${subscribe.join(", ")}`,
     ...(discover.length === 0 ? [] : [`may know of ${discover.join(", ")}`]),
-    ...(grants.admin ? ["has the claim admin, which nothing asks for yet"] : []),
+    ...(grants.admin ? ["may revoke tokens of its issuer"] : []),
   ];
   return ok(what, `is accepted: ${subject} of ${issuer}, for ${minutes} min more; ${rights.join("; ")}`);
 }

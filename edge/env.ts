@@ -1,6 +1,7 @@
 /**
  * Bindings of the Worker and its objects: wrangler.toml is their source.
  */
+import type { Revocation } from "../shared/protocol/revocation.ts";
 import type { ConnectionSettings } from "./endpoint/connection-limits.ts";
 import type { ObjectIdentity } from "./object-identity.ts";
 import type { LatestResult } from "./shard/answering/latest.ts";
@@ -13,6 +14,14 @@ export interface ShardCalls extends Rpc.DurableObjectBranded {
   /** U8: the latest record of an endpoint, for a principal as it is encoded. Never rejects for want of an origin. */
   latest(path: string, principal?: string): Promise<LatestResult>;
   status(): Promise<ShardStatus>;
+  /** A9: whether a principal, as it is encoded, has a token that was revoked. */
+  isRevoked(principal: string): Promise<boolean>;
+  /** A9: resolves when it is stored. False if there are too many. */
+  revoke(revocation: Revocation): Promise<boolean>;
+  /** Whether there was one. `issuer` is a hash. */
+  lift(issuer: string, id: string): Promise<boolean>;
+  /** Those of one issuer, or all. */
+  revocations(issuer?: string): Promise<readonly Revocation[]>;
 }
 
 export interface Env extends ConnectionSettings {

@@ -63,6 +63,9 @@ export function isOver(principal: Principal, now: number): boolean {
 /** The answer to a principal whose token has expired. */
 export const OVER = { code: "expired", message: "the token has expired" } as const;
 
+/** The answer to one whose token was revoked. */
+export const REVOKED = { code: "revoked", message: "the token was revoked" } as const;
+
 function escaped(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }

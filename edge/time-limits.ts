@@ -32,6 +32,10 @@ export const TIME_LIMITS = {
   objectDialSpreadMs: 1_000,
   /** Objects that attach so soon after one another are noted together. */
   notesMs: 5,
+  /** For the first shard to tell another one what was revoked, which that waits for when it begins (A9). */
+  shardLearnMs: 3_000,
+  /** Between such questions, if it didn't. */
+  shardLearnAgain: { baseMs: 250, maxMs: 30_000 },
   /** An object is woken no sooner than this after it asked for that (L9). */
   wakeSoonestMs: 100,
   /** Between two looks at whom to wake, however far off that is: a clock may be set (L9). */
@@ -58,6 +62,8 @@ export const TIME_LIMITS = {
   // The Worker
   /** For a shard to say how it is. */
   shardStatusMs: 5_000,
+  /** For a shard to store a revocation, or to tell of some. */
+  shardRevokesMs: 5_000,
   /** Between the end of one question for an issuer's keys and the next. */
   keysPauseMs: 30_000,
   /** An issuer's keys are asked for again after so long. */

@@ -16,6 +16,8 @@ import { type Bearer, type Issuer, type TokenFault, verifyToken } from "./token.
 /** What is known of whoever sends a request. */
 export interface Known extends Asker {
   readonly principal: Principal;
+  /** How long tokens of its issuer may be valid; absent for "public". */
+  readonly lifetimeSeconds?: number | undefined;
 }
 
 export type Identified =
@@ -61,7 +63,8 @@ export class Access {
         code: "invalid_token",
         message: "its patterns are too long with its claims put in",
       };
-    return { ok: true, known: { principal, grants: bearer.grants, tokensCount } };
+    const lifetimeSeconds = this.#issuers.find(({ name }) => name === bearer.issuer)?.lifetimeSeconds;
+    return { ok: true, known: { principal, grants: bearer.grants, tokensCount, lifetimeSeconds } };
   }
 
   verify(token: string, keepAlive: KeepAlive): ReturnType<typeof verifyToken> {

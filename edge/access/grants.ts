@@ -23,7 +23,7 @@ export interface Grants {
   /** As they would be written without claims; those that name nothing are left out. */
   readonly patterns: Readonly<Record<Action, readonly string[]>>;
   readonly matchers: Readonly<Record<Action, readonly Matcher[]>>;
-  /** Its claim `admin`, which nothing asks for yet. */
+  /** Whether its bearer may revoke tokens of its issuer (A9). */
   readonly admin: boolean;
 }
 

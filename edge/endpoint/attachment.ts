@@ -25,7 +25,7 @@ import type { SubscriptionFacts } from "./subscription-states.ts";
 const ATTACHMENT_BYTES = 15_000;
 
 /** Which link a socket is. */
-export type LinkIdentity = Omit<LinkHello, "version">;
+export type LinkIdentity = Omit<LinkHello, "version" | "revocations">;
 
 /** On a link's socket. */
 export interface LinkFacts {
@@ -33,9 +33,22 @@ export interface LinkFacts {
   readonly hello: LinkIdentity | undefined;
   /** When the shard was last asked to wake the object (L9). */
   readonly wakeAt: number | undefined;
+  readonly revocations: RevocationFacts;
   /** What it carries, by path. */
   readonly states: ReadonlyMap<string, StateFacts>;
 }
+
+/** What an object knows of its shard's revocations (L10). */
+export interface RevocationFacts {
+  /** How many it has. */
+  readonly count: number;
+  /** Of the last question about tokens. */
+  readonly lastId: number;
+  /** Whether it is still to say of any token if it counts. */
+  readonly isOpen: boolean;
+}
+
+export const NO_REVOCATIONS: RevocationFacts = { count: 0, lastId: 0, isOpen: false };
 
 /** What is written of an endpoint state on the link that it is asked on. */
 export interface Carried {
@@ -57,6 +70,8 @@ const LinkSchema = v.object({
   kind: v.literal("link"),
   hello: v.optional(v.object({ shard: Whole, generation: Whole, dial: Whole })),
   wakeAt: v.optional(Whole),
+  /** Left out if there are none. */
+  revocations: v.optional(v.object({ count: Whole, lastId: Whole, isOpen: v.boolean() })),
   /** Pairs: an object whose fields are paths would be slow to write. */
   states: v.array(v.tuple([v.string(), WrittenStateSchema])),
 });
@@ -81,6 +96,7 @@ const HolderSchema = v.object({
   until: Whole,
   /** Left out when it was told. */
   notice: v.optional(v.number()),
+  revokedAt: v.optional(v.number()),
 });
 type WrittenHolder = v.InferOutput<typeof HolderSchema>;
 
@@ -96,6 +112,7 @@ export function saveLink(
   hello: LinkIdentity | undefined,
   carried: readonly Carried[],
   wakeAt?: number,
+  revocations: RevocationFacts = NO_REVOCATIONS,
 ): void {
   // Each has its share, whatever the others need.
   const room = ATTACHMENT_BYTES / carried.length;
@@ -107,6 +124,7 @@ export function saveLink(
     kind: "link",
     hello,
     ...(wakeAt !== undefined && { wakeAt }),
+    ...((revocations.count > 0 || revocations.isOpen) && { revocations }),
     states,
   } satisfies v.InferInput<typeof LinkSchema>);
 }
@@ -115,9 +133,9 @@ export function saveLink(
 export function loadLink(socket: HibernatingPeer): LinkFacts | undefined {
   const result = v.safeParse(LinkSchema, socket.deserializeAttachment());
   if (!result.success) return undefined;
-  const { hello, wakeAt, states } = result.output;
+  const { hello, wakeAt, revocations = NO_REVOCATIONS, states } = result.output;
   const read = states.map(([path, written]) => [path, readState(written)] as const);
-  return { hello, wakeAt, states: new Map(read) };
+  return { hello, wakeAt, revocations, states: new Map(read) };
 }
 
 /** `follows`: by the paths that it follows. */
@@ -181,7 +199,8 @@ function readSubscription(written: WrittenSubscription): SubscriptionFacts | und
   return from && { id, subscription: { kind, from, since } };
 }
 
-function writeHolder({ issuer, subject, tokenId, issuedAt, until, noticeAt }: Holder): WrittenHolder {
+function writeHolder(holder: Holder): WrittenHolder {
+  const { issuer, subject, tokenId, issuedAt, until, noticeAt, revokedAt } = holder;
   return {
     iss: issuer,
     sub: subject,
@@ -189,9 +208,11 @@ function writeHolder({ issuer, subject, tokenId, issuedAt, until, noticeAt }: Ho
     iat: issuedAt,
     until,
     ...(noticeAt !== undefined && { notice: noticeAt }),
+    ...(revokedAt !== undefined && { revokedAt }),
   };
 }
 
-function readHolder({ iss, sub, jti, iat, until, notice }: WrittenHolder): Holder {
-  return { issuer: iss, subject: sub, tokenId: jti, issuedAt: iat, until, noticeAt: notice };
+function readHolder({ iss, sub, jti, iat, until, notice, revokedAt }: WrittenHolder): Holder {
+  const names = { issuer: iss, subject: sub, tokenId: jti, issuedAt: iat };
+  return { ...names, until, noticeAt: notice, ...(revokedAt !== undefined && { revokedAt }) };
 }

@@ -2,11 +2,11 @@
  * Which sockets are there by a token, and when the next of these is to be told of its end, or has come to it: S17 and S19 of
  * PROTOCOL.md. Pure. Public sockets are not among them, and cost nothing.
  */
-import type { Holder } from "./holder.ts";
+import { endOfHolder, type Holder } from "./holder.ts";
 
 export interface Due<S> {
-  /** Their tokens have ended. */
-  readonly over: readonly S[];
+  /** Their tokens have ended, or were revoked and not renewed. */
+  readonly over: readonly { readonly socket: S; readonly why: "expired" | "revoked" }[];
   /** They are to be told now that theirs will; that is noted here as done. */
   readonly near: readonly { readonly socket: S; readonly until: number }[];
 }
@@ -27,6 +27,10 @@ export class Bearers<S> {
 
   of(socket: S): Holder | undefined {
     return this.#bySocket.get(socket);
+  }
+
+  entries(): Iterable<readonly [S, Holder]> {
+    return this.#bySocket;
   }
 
   /** Sockets of the same principal. */
@@ -51,15 +55,16 @@ export class Bearers<S> {
 
   /** What has become due; those that are over are still here. */
   due(now: number): Due<S> {
-    const over: S[] = [];
+    const over: { socket: S; why: "expired" | "revoked" }[] = [];
     const near: { socket: S; until: number }[] = [];
     let next = Number.POSITIVE_INFINITY;
     for (const [socket, holder] of this.#bySocket) {
-      if (now >= holder.until) over.push(socket);
+      const until = endOfHolder(holder);
+      if (now >= until) over.push({ socket, why: until < holder.until ? "revoked" : "expired" });
       else if (now >= momentOf(holder)) {
-        near.push({ socket, until: holder.until });
+        near.push({ socket, until });
         this.#bySocket.set(socket, { ...holder, noticeAt: undefined });
-        next = Math.min(next, holder.until);
+        next = Math.min(next, until);
       } else next = Math.min(next, momentOf(holder));
     }
     this.#next = next;
@@ -74,8 +79,8 @@ export class Bearers<S> {
   }
 }
 
-function momentOf({ noticeAt, until }: Holder): number {
-  return noticeAt ?? until;
+function momentOf(holder: Holder): number {
+  return holder.noticeAt ?? endOfHolder(holder);
 }
 
 function principalOf({ issuer, subject }: Holder): string {

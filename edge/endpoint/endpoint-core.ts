@@ -79,6 +79,8 @@ export class EndpointCore {
       send: (socket, frame) => this.#state.reply(socket, frame),
       keep: (socket) => this.#state.keep(socket),
       close: (socket, name) => this.#close(socket, name),
+      awaits: (socket) => this.#state.awaits(socket),
+      say: (frame) => this.#ask(frame),
       settle: () => this.#settle(),
     });
     this.#links = new ObjectLinks(survivors.links);
@@ -91,6 +93,7 @@ export class EndpointCore {
       keep: (socket: HibernatingPeer, facts: SubscriptionFacts) =>
         saveSubscriber(socket, this.#tokens.of(socket), [[path, facts]]),
       close: (socket: HibernatingPeer, name: CloseName) => this.#close(socket, name),
+      isHeld: (socket: HibernatingPeer) => this.#tokens.isHeld(socket),
     };
     const subscribers = this.#surviving(survivors.subscribers, path);
     const kept = link && loadLink(link.socket);
@@ -99,6 +102,7 @@ export class EndpointCore {
     this.#carried = [this.#state];
     this.#seeker = new LinkSeeker(ports, shard, () => this.#state.sendAway());
     this.#pacer = new Pacer(ports, () => this.#serveWaiting());
+    if (kept !== undefined) this.#tokens.woken(kept.revocations);
     this.#tokens.keepTime();
     this.#settle();
   }
@@ -120,7 +124,7 @@ export class EndpointCore {
   /** S1: a socket that was just accepted. */
   subscribe(socket: HibernatingPeer, from: Position | undefined, holder?: Holder): void {
     this.#tokens.keepTime();
-    if (holder !== undefined) this.#tokens.add(socket, holder);
+    if (holder !== undefined) this.#tokens.admit(socket, holder);
     this.#state.subscribe(socket, URL_SUBSCRIBE_ID, from);
     this.#settle();
   }
@@ -176,6 +180,7 @@ export class EndpointCore {
   linkClosed(socket: HibernatingPeer, code: number): void {
     const link = this.#links.remove(socket);
     if (link?.hello.shard !== this.#shard) return;
+    this.#tokens.unlinked();
     this.#state.linkLost();
     // After a break the shard dials again by itself; after a detach it has forgotten.
     if (this.subscribers > 0) this.#seeker.seek(code === CLOSE.detached ? "now" : "later");
@@ -186,7 +191,10 @@ export class EndpointCore {
     if (link?.hello.shard === this.#shard) {
       this.#seeker.stop();
       this.#wakeAt = undefined;
+      // Before anything is asked there: what comes after the answer to this may go on to those who have tokens.
+      this.#tokens.linked(link.revocations);
       this.#state.linked();
+      if (this.#tokens.next !== undefined) this.#state.serveWaiting();
     } else if (link !== undefined) {
       // The path was that shard's when there was another number of them. It detaches what stays empty (L5).
       saveLink(socket, link.hello, []);
@@ -202,6 +210,12 @@ export class EndpointCore {
     if (!says.ok) return says.problem;
     const { value } = says;
     if (value.kind === "wake") this.#wakeAt = undefined;
+    if (value.kind === "revoke") this.#tokens.revoke(value.meant, value.graceMs);
+    if (value.kind === "revocations") this.#tokens.lifted(value.count);
+    if (value.kind === "checked") {
+      this.#tokens.checked(value.checked);
+      this.#state.serveWaiting();
+    }
     if (value.kind === "waiting" && value.endpoint === path) this.#state.waiting(value.id);
     if (value.kind === "attached" && value.attached.endpoint === path) this.#state.attached(value.attached);
     return undefined;
@@ -258,7 +272,7 @@ export class EndpointCore {
         closeQuietly(socket, "going_away");
         continue;
       }
-      if (survivor?.holder !== undefined) this.#tokens.add(socket, survivor.holder);
+      if (survivor?.holder !== undefined) this.#tokens.restore(socket, survivor.holder);
       yield [socket, facts];
     }
   }
@@ -274,14 +288,15 @@ export class EndpointCore {
     for (const socket of this.#pacer.wait(this.#state.full())) this.#close(socket, "slow_consumer");
     if (this.#links.of(this.#shard) !== undefined) {
       const spoke = this.#state.speak();
-      if (this.#askForWake() || spoke) this.#save();
+      if (this.#askForWake() || spoke || this.#tokens.hasChanged) this.#save();
     } else if (this.subscribers > 0) this.#seeker.seek("now");
     else this.#seeker.stop();
   }
 
   #save(): void {
     const link = this.#links.of(this.#shard);
-    if (link !== undefined) saveLink(link.socket, link.hello, this.#carried, this.#wakeAt);
+    if (link !== undefined)
+      saveLink(link.socket, link.hello, this.#carried, this.#wakeAt, this.#tokens.revocations());
   }
 
   /** L9. Returns whether it asked. */

@@ -70,7 +70,7 @@ export class EndpointState<S extends Peer> {
     const line = new WaitingLine<S>({
       // Without a position there is nothing that the replica hasn't passed.
       laneOf: (from) => (from === undefined || reaches(replica.position ?? from, from) ? "known" : "other"),
-      hasRoom: (socket, waiting) => !isFull(socket, waiting),
+      hasRoom: (socket, waiting) => !isFull(socket, waiting) && !ports.isHeld(socket),
       keyOf: (from) => (from === undefined ? "" : formatPosition(from)),
     });
     this.#replica = replica;
@@ -104,7 +104,13 @@ export class EndpointState<S extends Peer> {
   subscribe(socket: S, id: number, from: Position | undefined): void {
     const now = this.#ports.now();
     const subscriber = this.#subscribers.wait(socket, id, from, now);
-    if (!this.#catchUp.serve(subscriber, now)) this.#asking.waits(socket);
+    if (this.#ports.isHeld(socket) || !this.#catchUp.serve(subscriber, now)) this.#asking.waits(socket);
+  }
+
+  /** Whether a socket's verdict is due. */
+  awaits(socket: S): boolean {
+    const kind = this.#subscribers.get(socket)?.subscription.kind;
+    return kind === "waiting" || kind === "told";
   }
 
   /** A socket has gone, or follows this path no more. */

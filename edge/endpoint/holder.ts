@@ -2,21 +2,18 @@
  * By whose token a socket is there, as far as its object must know: the names of it only to compare them, and when it ends.
  * What the token allows was looked at before. S17 and S19 of PROTOCOL.md.
  */
-import { hashOfName } from "../access/name-hash.ts";
+import type { TokenNames } from "../../shared/protocol/revocation.ts";
+import { tokenNamesOf } from "../access/token-names.ts";
 import type { KnownPrincipal } from "../principal.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 
-export interface Holder {
-  /** Hashes of names. */
-  readonly issuer: string;
-  readonly subject: string;
-  readonly tokenId: string | undefined;
-  /** Seconds since 1970. */
-  readonly issuedAt: number;
+export interface Holder extends TokenNames {
   /** When it ends: milliseconds since 1970. */
   readonly until: number;
   /** When its socket is to be told that this is near; undefined once that is done. */
   readonly noticeAt: number | undefined;
+  /** It was revoked: its socket is closed then, unless it is renewed before. Milliseconds since 1970. */
+  readonly revokedAt?: number | undefined;
 }
 
 /** Before a token ends, if half of what was left of it is longer. */
@@ -24,13 +21,23 @@ const NOTICE_MS = TIME_LIMITS.tokenNoticeMs;
 
 /** `now`: milliseconds since 1970, when the token came. */
 export async function holderOf(principal: KnownPrincipal, now: number): Promise<Holder> {
-  const { id, issuedAt, until } = principal;
-  const [issuer, subject, tokenId] = await Promise.all([
-    hashOfName(principal.issuer),
-    hashOfName(principal.subject),
-    id === undefined ? undefined : hashOfName(id),
-  ]);
-  return { issuer, subject, tokenId, issuedAt, until, noticeAt: noticeOf(until, now) };
+  const { until } = principal;
+  return { ...(await tokenNamesOf(principal)), until, noticeAt: noticeOf(until, now) };
+}
+
+/** When its socket is closed. */
+export function endOfHolder({ until, revokedAt = until }: Holder): number {
+  return Math.min(until, revokedAt);
+}
+
+/** One whose socket has so long to be renewed; it is told so at once. Of two such ends the earlier one counts. */
+export function revoked(holder: Holder, at: number): Holder {
+  return { ...holder, noticeAt: undefined, revokedAt: Math.min(at, holder.revokedAt ?? at) };
+}
+
+/** The revocation was lifted: of its own end it will be told anew. */
+export function restored({ revokedAt: _, ...holder }: Holder, now: number): Holder {
+  return { ...holder, noticeAt: noticeOf(holder.until, now) };
 }
 
 /** Tokens end at whole seconds, so what is due is looked for no more often than once in a second. */

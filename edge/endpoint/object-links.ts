@@ -10,6 +10,8 @@ import { type LinkIdentity, loadLink } from "./attachment.ts";
 export interface ObjectLink {
   readonly socket: HibernatingPeer;
   readonly hello: LinkIdentity;
+  /** As many as its shard had when it said hello (L10). */
+  readonly revocations: number;
 }
 
 export class ObjectLinks {
@@ -19,10 +21,12 @@ export class ObjectLinks {
   /** Goes on with the sockets that outlived a hibernation. */
   constructor(sockets: readonly HibernatingPeer[]) {
     for (const socket of sockets) {
-      const hello = loadLink(socket)?.hello;
-      if (hello === undefined) continue;
+      const facts = loadLink(socket);
+      if (facts?.hello === undefined) continue;
+      const { hello, revocations } = facts;
       const before = this.#byShard.get(hello.shard);
-      if (before === undefined || isNewer(hello, before.hello)) this.#set({ socket, hello });
+      if (before === undefined || isNewer(hello, before.hello))
+        this.#set({ socket, hello, revocations: revocations.count });
     }
   }
 
@@ -47,7 +51,7 @@ export class ObjectLinks {
       if (facts !== undefined && facts.hello === undefined) closeQuietly(socket, "bad_frame");
       return undefined;
     }
-    const { version, ...hello } = says.value.hello;
+    const { version, revocations = 0, ...hello } = says.value.hello;
     if (version !== VERSION) {
       closeQuietly(socket, "unsupported_version");
       return undefined;
@@ -56,7 +60,7 @@ export class ObjectLinks {
     const isOlder = before !== undefined && !isNewer(hello, before.hello);
     const replaced = isOlder ? socket : before?.socket;
     if (replaced !== undefined) closeQuietly(replaced, "replaced");
-    return isOlder ? undefined : this.#set({ socket, hello });
+    return isOlder ? undefined : this.#set({ socket, hello, revocations });
   }
 
   /** Returns the link that the socket was. */

@@ -4,8 +4,9 @@
  */
 import type { ErrorCode } from "../../shared/protocol/codes.ts";
 import type { TokenFault } from "../access/token.ts";
-import { OVER } from "../principal.ts";
+import { OVER, REVOKED } from "../principal.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
+import type { Clearing } from "./clearance.ts";
 import { type Holder, isSamePrincipal } from "./holder.ts";
 
 export type Verified =
@@ -17,7 +18,7 @@ export type Verified =
     }
   | {
       readonly ok: false;
-      readonly code: Extract<ErrorCode, TokenFault | "unavailable">;
+      readonly code: Extract<ErrorCode, TokenFault | "revoked" | "unavailable">;
       readonly message: string;
     };
 
@@ -30,18 +31,23 @@ export interface RenewalsPorts {
 /** Longer than an issuer has for its keys. */
 const VERIFY_MS = TIME_LIMITS.renewalMs;
 
+/** Asks the shard whether a token that is good was revoked; answers at once if nothing needs to be asked. */
+export type Clear = (holder: Holder, done: (clearing: Clearing) => void) => void;
+
 interface Renewal {
   readonly id: number;
 }
 
 export class Renewals<S> {
   readonly #ports: RenewalsPorts;
+  readonly #clear: Clear;
   readonly #done: (socket: S, id: number, verified: Verified) => void;
   readonly #underWay = new Map<S, Renewal>();
 
   /** `done`: it was looked at, and its socket is still there. */
-  constructor(ports: RenewalsPorts, done: (socket: S, id: number, verified: Verified) => void) {
+  constructor(ports: RenewalsPorts, clear: Clear, done: (socket: S, id: number, verified: Verified) => void) {
     this.#ports = ports;
+    this.#clear = clear;
     this.#done = done;
   }
 
@@ -53,15 +59,20 @@ export class Renewals<S> {
   begin(socket: S, id: number, token: string): void {
     const renewal = { id };
     this.#underWay.set(socket, renewal);
+    // The socket may have gone, or its time may have been over.
+    const isOver = () => this.#underWay.get(socket) !== renewal;
     const end = (verified: Verified) => {
       cancel();
-      // The socket may have gone, or its time may have been over.
-      if (this.#underWay.get(socket) !== renewal) return;
+      if (isOver()) return;
       this.#underWay.delete(socket);
       this.#done(socket, id, verified);
     };
     const cancel = this.#ports.after(VERIFY_MS, () => end(LATE));
-    this.#ports.verify(token).then(end, (error: unknown) => {
+    const looked = (verified: Verified) => {
+      if (!verified.ok || isOver()) end(verified);
+      else this.#clear(verified.holder, (clearing) => end(cleared(verified, clearing)));
+    };
+    this.#ports.verify(token).then(looked, (error: unknown) => {
       this.#ports.log(`a token can't be looked at: ${error instanceof Error ? error.message : error}`);
       end(LATE);
     });
@@ -71,6 +82,11 @@ export class Renewals<S> {
   forget(socket: S): void {
     this.#underWay.delete(socket);
   }
+}
+
+function cleared(verified: Verified, clearing: Clearing): Verified {
+  if (clearing === "clear") return verified;
+  return clearing === "lost" ? LATE : { ok: false, ...REVOKED };
 }
 
 const LATE: Verified = {

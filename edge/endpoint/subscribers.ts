@@ -26,6 +26,8 @@ export interface SubscribersPorts<S extends Peer> {
   keep(socket: S, facts: SubscriptionFacts): void;
   /** Closes a socket and ends all that it has subscribed to, `remove` among it. */
   close(socket: S, name: CloseName): void;
+  /** Whether a socket that waits must not have its verdict yet (L10). */
+  isHeld(socket: S): boolean;
   /** Messages that went out. */
   sent(messages: number): void;
 }
@@ -83,7 +85,9 @@ export class Subscribers<S extends Peer> {
   /** Those who can be sent more, in the order in which they began to wait. */
   waiting(): readonly WaitingSubscriber<S>[] {
     if (this.#waiting.size === 0) return NOBODY;
-    return [...this.#waiting.values()].filter(({ socket, subscription }) => !isFull(socket, subscription));
+    return [...this.#waiting.values()].filter(
+      ({ socket, subscription }) => !isFull(socket, subscription) && !this.#ports.isHeld(socket),
+    );
   }
 
   /** Those who are catching up and have not taken what they were sent. */

@@ -1,8 +1,11 @@
 /**
  * What becomes of sockets that are there by a token: they are told that it ends, they end with it, and they renew it. S17–S19
- * of PROTOCOL.md. While everybody is public nothing is done here.
+ * of PROTOCOL.md. Of a token that was revoked the shard tells (L10, L11 of INTERNALS.md). While everybody is public nothing is
+ * done here.
  */
 import type { CloseName, ErrorCode } from "../../shared/protocol/codes.ts";
+import type { Checked } from "../../shared/protocol/link.ts";
+import { type Meant, means } from "../../shared/protocol/revocation.ts";
 import {
   encodeEnd,
   encodeError,
@@ -12,8 +15,10 @@ import {
 } from "../../shared/protocol/subscriber.ts";
 import { OVER } from "../principal.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
+import type { RevocationFacts } from "./attachment.ts";
 import { Bearers } from "./bearers.ts";
-import { type Holder, isSameToken } from "./holder.ts";
+import { Clearance, type Clearing } from "./clearance.ts";
+import { endOfHolder, type Holder, isSameToken, restored, revoked } from "./holder.ts";
 import { judge, Renewals, type RenewalsPorts, type Verified } from "./renewals.ts";
 
 export interface TokensPorts<S> extends RenewalsPorts {
@@ -26,7 +31,11 @@ export interface TokensPorts<S> extends RenewalsPorts {
   keep(socket: S): void;
   /** Closes a socket and ends all that it has subscribed to, `remove` among it. */
   close(socket: S, name: CloseName): void;
-  /** A renewal has ended, which is an event of its own. */
+  /** Whether a socket's verdict is due. */
+  awaits(socket: S): boolean;
+  /** Says something to the shard. */
+  say(frame: string): void;
+  /** Something has come of a renewal, which is an event of its own. */
   settle(): void;
 }
 
@@ -42,11 +51,21 @@ export class Tokens<S> {
   readonly #ports: TokensPorts<S>;
   readonly #bearers = new Bearers<S>();
   readonly #renewals: Renewals<S>;
+  readonly #clearance: Clearance;
+  /** Those of which the shard has yet to say whether their tokens count. */
+  readonly #held = new Set<S>();
 
   constructor(perPrincipal: number, ports: TokensPorts<S>) {
     this.#perPrincipal = perPrincipal;
     this.#ports = ports;
-    this.#renewals = new Renewals(ports, (socket, id, verified) => this.#renewed(socket, id, verified));
+    this.#clearance = new Clearance((frame) => ports.say(frame));
+    const clear = (holder: Holder, done: (clearing: Clearing) => void) => {
+      this.#clearance.ask([{ token: holder, done }]);
+      ports.settle();
+    };
+    this.#renewals = new Renewals(ports, clear, (socket, id, verified) =>
+      this.#renewed(socket, id, verified),
+    );
   }
 
   /** Nothing is due before; undefined while everybody is public. */
@@ -66,14 +85,108 @@ export class Tokens<S> {
     return this.#bearers.like(holder) >= this.#perPrincipal ? TOO_MANY : undefined;
   }
 
-  /** One that was accepted, or that outlived the memory. */
-  add(socket: S, holder: Holder): void {
+  /** One that outlived the memory. */
+  restore(socket: S, holder: Holder): void {
     this.#bearers.set(socket, holder);
+  }
+
+  /** One that was accepted. */
+  admit(socket: S, holder: Holder): void {
+    this.#bearers.set(socket, holder);
+    if (this.#clearance.count !== undefined) this.#check([[socket, holder]]);
   }
 
   remove(socket: S): void {
     this.#bearers.remove(socket);
     this.#renewals.forget(socket);
+    this.#held.delete(socket);
+  }
+
+  /** Whether a socket's verdict must wait for what the shard says of its token. Never for "public". */
+  isHeld(socket: S): boolean {
+    if (this.#bearers.of(socket) === undefined) return false;
+    return this.#clearance.count === undefined || this.#held.has(socket);
+  }
+
+  /** What must outlive the memory, and whether it has changed since it was last asked for. */
+  revocations(): RevocationFacts {
+    return this.#clearance.facts();
+  }
+
+  get hasChanged(): boolean {
+    return this.#clearance.isChanged;
+  }
+
+  /** The link of before a hibernation is there: its shard has told of all that it revoked meanwhile. */
+  woken(facts: RevocationFacts): void {
+    this.#clearance.linked(facts);
+    this.#check(
+      [...this.#bearers.entries()].filter(([socket]) => facts.isOpen || this.#ports.awaits(socket)),
+    );
+  }
+
+  /** There is a new link: its shard may have revoked anything while there was none. */
+  linked(count: number): void {
+    this.#clearance.linked({ count, lastId: 0, isOpen: false });
+    this.#check([...this.#bearers.entries()]);
+  }
+
+  unlinked(): void {
+    this.#clearance.unlinked();
+  }
+
+  checked(checked: Checked): void {
+    this.#clearance.checked(checked);
+  }
+
+  /** From now on these tokens count no more. */
+  revoke(meant: Meant, graceMs: number): void {
+    this.#clearance.told(Math.max(1, this.#clearance.count ?? 0));
+    for (const [socket, holder] of [...this.#bearers.entries()])
+      if (means(meant, holder)) this.#revoke(socket, holder, graceMs);
+  }
+
+  /** One was lifted: sockets that had some time left by it may stay. */
+  lifted(count: number): void {
+    this.#clearance.told(count);
+    this.#check([...this.#bearers.entries()].filter(([, { revokedAt }]) => revokedAt !== undefined));
+  }
+
+  #check(bearers: readonly (readonly [S, Holder])[]): void {
+    for (const [socket] of bearers) this.#held.add(socket);
+    this.#clearance.ask(
+      bearers.map(([socket, holder]) => ({
+        token: holder,
+        done: (clearing) => this.#cleared(socket, holder, clearing),
+      })),
+    );
+  }
+
+  #cleared(socket: S, asked: Holder, clearing: Clearing): void {
+    // Another link will have to tell.
+    if (clearing === "lost") return;
+    this.#held.delete(socket);
+    const holder = this.#bearers.of(socket);
+    // It has gone, or was renewed by a token that was asked about itself.
+    if (holder === undefined || !isSameToken(holder, asked)) return;
+    if (clearing !== "clear") this.#revoke(socket, holder, clearing.leftMs);
+    else if (holder.revokedAt !== undefined) {
+      this.#bearers.set(socket, restored(holder, this.#ports.wall()));
+      this.#ports.keep(socket);
+    }
+  }
+
+  #revoke(socket: S, holder: Holder, leftMs: number): void {
+    if (leftMs <= 0 || this.#ports.awaits(socket)) {
+      this.#ports.close(socket, "revoked");
+      return;
+    }
+    const at = Math.floor(this.#ports.wall()) + leftMs;
+    if (at >= endOfHolder(holder)) return;
+    this.#bearers.set(socket, revoked(holder, at));
+    // It can still be renewed, and its client renews when it hears this (S17).
+    if (holder.revokedAt === undefined) this.#ports.send(socket, encodeExpires(leftMs));
+    this.#ports.keep(socket);
   }
 
   /**
@@ -87,7 +200,7 @@ export class Tokens<S> {
     const now = this.#ports.wall();
     if (now < next) return;
     const { over, near } = this.#bearers.due(now);
-    for (const socket of over) this.#ports.close(socket, "expired");
+    for (const { socket, why } of over) this.#ports.close(socket, why);
     for (const { socket, until } of near) {
       this.#ports.send(socket, encodeExpires(until - now));
       this.#ports.keep(socket);

@@ -7,14 +7,17 @@ import { cors } from "hono/cors";
 import { ROUTES } from "../../shared/protocol/version.ts";
 import type { Access, Identified, Known } from "../access/access.ts";
 import { pageAllowed } from "../access/credentials.ts";
-import { type Asker, mayDiscover } from "../access/decision.ts";
+import { mayDiscover } from "../access/decision.ts";
 import type { KeepAlive } from "../access/remote-keys.ts";
 import type { Env } from "../env.ts";
 import { requireStreams } from "../exposed.ts";
 import { count, operations } from "../operations.ts";
+import { encodePrincipal, type KnownPrincipal, REVOKED } from "../principal.ts";
+import { shardStubOf } from "../routing.ts";
 import { errorResponse, internalError, logProblem, privately, refusedToken } from "./answers.ts";
 import { latestRoute, upgradeRoute } from "./endpoint-route.ts";
 import { healthRoute } from "./health-route.ts";
+import { revocationMethods, revocationsRoute } from "./revocations-route.ts";
 import { isWebSocketUpgrade } from "./upgrades.ts";
 import { uplinkRoute } from "./uplink-route.ts";
 
@@ -54,8 +57,11 @@ export function createApp(
     })(context, next);
   });
   app.use(async ({ req }, next) => {
-    if (READS.includes(req.method)) return next();
-    return errorResponse("method_not_allowed", "this edge is read only", { Allow: READS.join(", ") });
+    const methods = revocationMethods(req.path) ?? READS;
+    if (methods.includes(req.method)) return next();
+    return errorResponse("method_not_allowed", `served here: ${methods.join(", ")}`, {
+      Allow: methods.join(", "),
+    });
   });
   app.use(async (context, next) => {
     await next();
@@ -71,8 +77,21 @@ export function createApp(
     return Response.json(operations(await elsewhere?.json<Record<string, number>>()));
   });
   app.get(ROUTES.uplink, ({ req, env }) => uplinkRoute(req.raw, env));
+  app.on(
+    ["GET", "POST", "DELETE"],
+    [ROUTES.revocations, `${ROUTES.revocations}/*`],
+    async (context, next) => {
+      const { req, env } = context;
+      if (revocationMethods(req.path) === undefined) return next();
+      // A browser sends a cookie along whichever page asks: none counts here.
+      const headers = new Headers(req.raw.headers);
+      headers.delete("Cookie");
+      const identified = await (await doorOf(env)).identify(headers, false, keepAliveOf(context));
+      return answered(identified, (known) => revocationsRoute(req.raw, env, known));
+    },
+  );
   app.get(ROUTES.streams, async (context) =>
-    answered(await whoSends(context), async (known) => streamsFor(known)),
+    answered(await whoSends(context), (known) => streamsFor(known, context.env)),
   );
   app.get("*", async (context) =>
     answered(await whoSends(context), (known) => latestRoute(context.req.raw, context.env, known)),
@@ -123,8 +142,15 @@ const EXPOSED = [
   "WWW-Authenticate",
 ];
 
+/** Any shard knows. Those of one subject ask the same one. */
+async function isRevoked(principal: KnownPrincipal, env: Env): Promise<boolean> {
+  return shardStubOf(env, principal.subject).isRevoked(encodePrincipal(principal) ?? "");
+}
+
 /** What one may know of the streams. */
-function streamsFor(asker: Asker): Response {
+async function streamsFor({ principal, ...asker }: Known, env: Env): Promise<Response> {
+  if (principal.kind === "known" && (await isRevoked(principal, env)))
+    return refusedToken(REVOKED.code, REVOKED.message);
   const list = requireStreams()
     .all.filter((stream) => mayDiscover(stream, asker, undefined))
     .map(({ topic, title, subscribe, windowUpdates, windowMs }) => ({

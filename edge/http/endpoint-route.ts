@@ -3,6 +3,7 @@
  * shard; a subscribe is passed on to the endpoint's object, which nothing but an exposed, canonical path reaches.
  */
 import { parseAddress } from "../../shared/protocol/address.ts";
+import { ERRORS } from "../../shared/protocol/codes.ts";
 import { OLDEST, type Position, parseLongPosition, parsePosition } from "../../shared/protocol/position.ts";
 import { SUBSCRIBER_PROTOCOL } from "../../shared/protocol/version.ts";
 import type { Identified, Known } from "../access/access.ts";
@@ -28,6 +29,9 @@ export async function latestRoute(request: Request, env: Env, known: Known): Pro
   if (target.kind === "otherSpelling")
     return new Response(null, { status: 308, headers: { Location: target.path + url.search } });
   const latest = await shardStubOf(env, target.path).latest(target.path, encodePrincipal(principal));
+  // Its token ended, or was revoked, on the way.
+  if (latest.kind === "error" && ERRORS[latest.code].status === 401)
+    return refusedToken(latest.code, latest.message);
   return latestResponse(latest, request.headers.get("If-None-Match"));
 }
 

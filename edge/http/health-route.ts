@@ -17,6 +17,7 @@ const SILENT: ShardStatus = {
   slices: [],
   watched: 0,
   links: 0,
+  revocations: 0,
 };
 
 /** 200 when all slices of all shards have an origin that is ready, else 503. */

@@ -23,7 +23,7 @@ only; elsewhere tokens come from an issuer of yours, see docs/access.md.`,
       default: process.env.DATA_DIR || "data",
     },
   },
-  switches: { admin: "It has the claim admin, which nothing asks for yet." },
+  switches: { admin: "Its bearer may revoke tokens of this issuer." },
   flagsOnly: true,
 } as const;
 

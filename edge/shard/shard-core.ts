@@ -1,6 +1,6 @@
 /**
  * What a shard decides: the switchboard between the active origins and the objects that watch something. It knows
- * who watches what and keeps no records. L1–L9 and U2–U15 of INTERNALS.md. Sockets, rows and time come in as ports.
+ * who watches what and keeps no records. L1–L11 and U2–U15 of INTERNALS.md. Sockets, rows and time come in as ports.
  *
  * A shard is awake while it has links, for these it dialled itself; so it is the clock of the objects below.
  *
@@ -11,14 +11,24 @@
 import { type Attach, encodeCancel } from "../../shared/protocol/attach.ts";
 import type { CloseName } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
-import { decodeLinkUp, encodeLinkHello, encodeWake, type LinkUp } from "../../shared/protocol/link.ts";
+import {
+  decodeLinkUp,
+  encodeChecked,
+  encodeLinkHello,
+  encodeRevocations,
+  encodeRevoke,
+  encodeWake,
+  type LinkUp,
+} from "../../shared/protocol/link.ts";
 import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
+import type { Revocation } from "../../shared/protocol/revocation.ts";
 import { errorBody } from "../../shared/protocol/schemas.ts";
 import { encodeDetach } from "../../shared/protocol/uplink.ts";
 import { VERSION } from "../../shared/protocol/version.ts";
+import { tokenNamesOf } from "../access/token-names.ts";
 import { type ObjectIdentity, shardOfObject } from "../object-identity.ts";
 import { closeQuietly, type HibernatingPeer, type Peer } from "../peer.ts";
-import { isOver, OVER, type Principal, PUBLIC } from "../principal.ts";
+import { isOver, type KnownPrincipal, OVER, type Principal, PUBLIC, REVOKED } from "../principal.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import type { Answering, AnsweringPorts } from "./answering/answering.ts";
 import type { LatestResult } from "./answering/latest.ts";
@@ -29,13 +39,20 @@ import { Downlink, type DownlinkPorts } from "./links/downlink.ts";
 import { Linger, type LingerPorts } from "./links/linger.ts";
 import { type Link, Links, noteAsk, type Watch, watchOn } from "./links/links.ts";
 import { Wakes, type WakesPorts } from "./links/wakes.ts";
+import { Revoking, type RevokingPorts } from "./revoking.ts";
 import { type ShardStatus, statusOf } from "./shard-status.ts";
 import type { ShardConfig } from "./uplinks/leadership.ts";
 import { endpointOf, type OriginItem, readItem } from "./uplinks/origin-items.ts";
 import { strangersStanding, verifiedName } from "./uplinks/slice-uplinks.ts";
 import { Slices, type SlicesPorts } from "./uplinks/slices.ts";
 
-export interface ShardPorts extends DialerPorts, DownlinkPorts, LingerPorts, SlicesPorts, WakesPorts {
+export interface ShardPorts
+  extends DialerPorts,
+    DownlinkPorts,
+    LingerPorts,
+    RevokingPorts,
+    SlicesPorts,
+    WakesPorts {
   /** Rows that outlive the shard's memory. */
   note(object: ObjectIdentity): void;
   forget(object: ObjectIdentity): void;
@@ -45,6 +62,7 @@ export interface ShardPorts extends DialerPorts, DownlinkPorts, LingerPorts, Sli
 export interface ShardSurvivors {
   readonly generation: number;
   readonly noted: readonly ObjectIdentity[];
+  readonly revocations: readonly Revocation[];
   readonly uplinks: readonly HibernatingPeer[];
 }
 
@@ -61,6 +79,7 @@ export class ShardCore {
   readonly #linger: Linger<Watch>;
   readonly #wakes: Wakes<Watch>;
   readonly #downlink: Downlink;
+  readonly #revoking: Revoking;
   readonly #links = new Links();
   /** The objects that asked to be attached: those that have a link, or are being dialled. */
   readonly #noted = new Set<ObjectIdentity>();
@@ -70,6 +89,7 @@ export class ShardCore {
     this.#ports = ports;
     this.#config = config;
     this.#downlink = new Downlink(ports, ({ peer }) => this.linkClosed(peer));
+    this.#revoking = new Revoking(ports, survivors.revocations);
     this.#linger = new Linger(ports, LINGER_MS, (watch) => this.#leave(watch));
     this.#wakes = new Wakes(ports, ({ link, path }) => this.#downlink.send(link, [encodeWake(path)]));
     this.#questions = new Questions({
@@ -122,13 +142,49 @@ export class ShardCore {
   /** U8. Never rejects. */
   latest(path: string, principal: Principal = PUBLIC): Promise<LatestResult> {
     this.#slices.arrived();
-    if (isOver(principal, this.#ports.wall())) return Promise.resolve({ kind: "error", ...OVER });
-    return this.#questions.ask(path);
+    return principal.kind === "public" ? this.#questions.ask(path) : this.#latestFor(principal, path);
+  }
+
+  async #latestFor(principal: KnownPrincipal, path: string): Promise<LatestResult> {
+    if (isOver(principal, this.#ports.wall())) return { kind: "error", ...OVER };
+    if (this.#revoking.count > 0 && (await this.isRevoked(principal))) return { kind: "error", ...REVOKED };
+    const latest = await this.#questions.ask(path);
+    // It may have been revoked while the answer was awaited.
+    return (await this.isRevoked(principal)) ? { kind: "error", ...REVOKED } : latest;
+  }
+
+  /** A9. While there are no revocations no names are hashed. */
+  async isRevoked(principal: KnownPrincipal): Promise<boolean> {
+    return this.#revoking.count > 0 && this.#revoking.isRevoked(await tokenNamesOf(principal));
+  }
+
+  /** A9, L11. It is stored when this returns. False if there are too many. */
+  revoke(revocation: Revocation): boolean {
+    if (!this.#revoking.add(revocation)) return false;
+    this.#tellLinks(encodeRevoke(revocation.meant, revocation.graceMs));
+    return true;
+  }
+
+  /** Whether there was one. */
+  lift(issuer: string, id: string): boolean {
+    if (!this.#revoking.lift(issuer, id)) return false;
+    this.#tellLinks(encodeRevocations(this.#revoking.count));
+    return true;
+  }
+
+  /** Those of one issuer, which is a hash, or all. */
+  revocations(issuer?: string): readonly Revocation[] {
+    return this.#revoking.list(issuer);
+  }
+
+  /** A9: what another shard has that this one hasn't, which may be new, or may have been away. */
+  learn(revocations: readonly Revocation[]): void {
+    for (const one of this.#revoking.missing(revocations)) this.revoke(one);
   }
 
   status(): ShardStatus {
     this.#slices.arrived();
-    return statusOf(this.#slices, this.#links);
+    return statusOf(this.#slices, this.#links, this.#revoking.count);
   }
 
   /** `origin`: the name that its key gives it. */
@@ -201,7 +257,9 @@ export class ShardCore {
     this.#dials++;
     const { shard } = this.#config;
     const generation = this.#slices.generations.current;
-    const hello = { version: VERSION, shard, generation, dial: this.#dials };
+    const { count } = this.#revoking;
+    const revocations = count > 0 ? { revocations: count } : {};
+    const hello = { version: VERSION, shard, generation, dial: this.#dials, ...revocations };
     this.#downlink.send(link, [encodeLinkHello(hello)]);
   }
 
@@ -210,6 +268,8 @@ export class ShardCore {
     if (says.kind === "empty") this.#linger.start(watchOn(link, says.endpoint));
     if (says.kind === "occupied") this.#linger.end(watchOn(link, says.endpoint));
     if (says.kind === "wakeAt") this.#wakes.set(watchOn(link, says.endpoint), says.at);
+    if (says.kind === "check")
+      this.#downlink.send(link, [encodeChecked(this.#revoking.check(says.id, says.tokens))]);
     const watch = says.kind === "cancel" ? link.watches.get(says.cancel.endpoint) : undefined;
     if (watch !== undefined && says.kind === "cancel") this.#cancel(watch, says.cancel.id);
   }
@@ -313,6 +373,10 @@ export class ShardCore {
     }
     const watch = link.watches.get(path);
     if (watch !== undefined) this.#answering.attaches.take(watch, slice, item);
+  }
+
+  #tellLinks(frame: string): void {
+    for (const link of [...this.#links.all()]) this.#downlink.send(link, [frame]);
   }
 
   #up(frames: readonly string[]): void {

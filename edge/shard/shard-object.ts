@@ -3,7 +3,9 @@
  * one that hibernates; the links are sockets that this object dialled, and while it has any it stays awake.
  */
 import { DurableObject } from "cloudflare:workers";
+import { backoff } from "../../shared/core/backoff.ts";
 import type { Message } from "../../shared/protocol/message.ts";
+import type { Revocation } from "../../shared/protocol/revocation.ts";
 import { PING, PONG } from "../../shared/protocol/subscriber.ts";
 import { UPLINK_PROTOCOL } from "../../shared/protocol/version.ts";
 import type { Env, ShardCalls } from "../env.ts";
@@ -12,7 +14,7 @@ import type { ObjectIdentity } from "../object-identity.ts";
 import { count } from "../operations.ts";
 import { closeCode, closeQuietly, type HibernatingPeer, type Peer } from "../peer.ts";
 import { readPrincipal } from "../principal.ts";
-import { openLink, readUplinkRequest, requireShards, shardOfName } from "../routing.ts";
+import { openLink, readUplinkRequest, requireShards, shardOfName, shardStub } from "../routing.ts";
 import { surroundings } from "../surroundings.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import type { LatestResult } from "./answering/latest.ts";
@@ -24,6 +26,10 @@ import { ShardStore } from "./shard-store.ts";
 const UPLINK = "uplink";
 /** An object that doesn't answer in this time isn't waited for. */
 const DIAL_TIMEOUT_MS = TIME_LIMITS.objectDialMs;
+/** The shard of which the others learn, and how long and how often they ask it. */
+const FIRST = 0;
+const LEARN_MS = TIME_LIMITS.shardLearnMs;
+const LEARN_TRIES = 100;
 
 export class ShardObject extends DurableObject<Env> implements ShardCalls {
   readonly #core: ShardCore;
@@ -56,13 +62,32 @@ export class ShardObject extends DurableObject<Env> implements ShardCalls {
       note: (object: ObjectIdentity) => notes.note(object),
       forget: (object: ObjectIdentity) => notes.forget(object),
       setGeneration: (generation: number) => store.setGeneration(generation),
+      keepRevocation: (revocation: Revocation) => store.keepRevocation(revocation),
+      dropRevocation: (issuer: string, id: string) => store.dropRevocation(issuer, id),
     };
     const survivors = {
       generation: store.generation(),
       noted: store.noted(),
+      revocations: store.revocations(),
       uplinks: ctx.getWebSockets(UPLINK),
     };
     this.#core = new ShardCore(ports, { shard, shards: requireShards(env) }, survivors);
+    // Nothing is answered before, or one that is new where there are more shards than before would let everybody in.
+    if (shard !== FIRST) ctx.blockConcurrencyWhile(() => this.#learn());
+  }
+
+  /** A9: the first shard is there whatever their number is, and has all revocations. It is no longer waited for than so. */
+  async #learn(tries = 0): Promise<void> {
+    const first = shardStub(this.env, FIRST).revocations();
+    try {
+      this.#core.learn(await inTime(first, LEARN_MS, "the first shard"));
+    } catch (error) {
+      logProblem("shard: the revocations of the first one", error);
+      first.catch(ignore);
+      const { random, after } = this.#surroundings;
+      if (tries < LEARN_TRIES)
+        after(backoff(tries, TIME_LIMITS.shardLearnAgain, random()), () => this.#learn(tries + 1));
+    }
   }
 
   async attach(object: ObjectIdentity): Promise<void> {
@@ -79,6 +104,27 @@ export class ShardObject extends DurableObject<Env> implements ShardCalls {
   async status(): Promise<ShardStatus> {
     count("rpc.shard");
     return this.#core.status();
+  }
+
+  async revoke(revocation: Revocation): Promise<boolean> {
+    count("rpc.shard");
+    return this.#core.revoke(revocation);
+  }
+
+  async lift(issuer: string, id: string): Promise<boolean> {
+    count("rpc.shard");
+    return this.#core.lift(issuer, id);
+  }
+
+  async revocations(issuer?: string): Promise<readonly Revocation[]> {
+    count("rpc.shard");
+    return this.#core.revocations(issuer);
+  }
+
+  async isRevoked(principal: string): Promise<boolean> {
+    count("rpc.shard");
+    const read = readPrincipal(principal);
+    return read.kind === "known" && this.#core.isRevoked(read);
   }
 
   /** An uplink. The Worker has verified whose it is, and says so. */
@@ -125,7 +171,12 @@ export class ShardObject extends DurableObject<Env> implements ShardCalls {
   }
 
   async #dial(object: ObjectIdentity): Promise<Peer> {
-    const response = await inTime(openLink(this.env, object));
+    const answer = openLink(this.env, object);
+    const response = await inTime(answer, DIAL_TIMEOUT_MS, "the object").catch((error: unknown) => {
+      // Should it come after all, nobody is there for it.
+      answer.then(({ webSocket }) => webSocket && hangUp(webSocket), ignore);
+      throw error;
+    });
     const socket = response.webSocket;
     if (socket === null) throw new Error(`the object answered ${response.status}`);
     socket.addEventListener("message", ({ data }) => {
@@ -152,17 +203,13 @@ export class ShardObject extends DurableObject<Env> implements ShardCalls {
  * Waits for an answer, but not for ever. An abort signal would do the same, but it would also keep the object
  * that was dialled awake as long as the link lives.
  */
-async function inTime(answer: Promise<Response>): Promise<Response> {
+async function inTime<T>(answer: Promise<T>, ms: number, who: string): Promise<T> {
   let timer: number | null = null;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error("the object does not answer")), DIAL_TIMEOUT_MS);
+    timer = setTimeout(() => reject(new Error(`${who} does not answer`)), ms);
   });
   try {
     return await Promise.race([answer, late]);
-  } catch (error) {
-    // Should it come after all, nobody is there for it.
-    answer.then(({ webSocket }) => webSocket && hangUp(webSocket), ignore);
-    throw error;
   } finally {
     clearTimeout(timer);
   }

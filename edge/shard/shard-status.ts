@@ -18,9 +18,11 @@ export interface ShardStatus {
   /** Endpoints. */
   readonly watched: number;
   readonly links: number;
+  /** Of tokens that it knows to count no more. */
+  readonly revocations: number;
 }
 
-export function statusOf(slices: Slices, links: Links): ShardStatus {
+export function statusOf(slices: Slices, links: Links, revocations: number): ShardStatus {
   const all = slices.status();
   return {
     connected: all.every(({ connected }) => connected),
@@ -31,5 +33,6 @@ export function statusOf(slices: Slices, links: Links): ShardStatus {
     slices: all,
     watched: links.watched(),
     links: links.size,
+    revocations,
   };
 }

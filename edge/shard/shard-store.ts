@@ -1,8 +1,10 @@
 /**
  * All SQL of the edge: what a shard must remember over a restart. One row for each object that is attached,
- * written when it comes and deleted when it goes, and one for the generation.
+ * written when it comes and deleted when it goes, one for each revocation, and one for the generation.
  */
-
+import * as v from "valibot";
+import { type Revocation, RevocationSchema } from "../../shared/protocol/revocation.ts";
+import { parseObject } from "../../shared/protocol/schemas.ts";
 import { type ObjectIdentity, readIdentity } from "../object-identity.ts";
 import { count } from "../operations.ts";
 
@@ -32,6 +34,9 @@ export class ShardStore {
     this.#run(
       "CREATE TABLE IF NOT EXISTS generation (id INTEGER PRIMARY KEY CHECK (id = 1), value INTEGER NOT NULL)",
     );
+    this.#run(
+      "CREATE TABLE IF NOT EXISTS revocations (issuer TEXT, id TEXT, value TEXT NOT NULL, PRIMARY KEY (issuer, id)) WITHOUT ROWID",
+    );
   }
 
   noted(): ObjectIdentity[] {
@@ -59,6 +64,31 @@ export class ShardStore {
 
   setGeneration(value: number): void {
     this.#run("INSERT OR REPLACE INTO generation (id, value) VALUES (1, ?)", value);
+  }
+
+  revocations(): Revocation[] {
+    return this.#run("SELECT value FROM revocations").flatMap(({ value }) => {
+      const read = v.safeParse(RevocationSchema, parseObject(String(value)));
+      if (read.success) return [read.output];
+      // The row stays: the version that wrote it may come back.
+      this.#log("a revocation of another version can't be read, and its tokens count here: make it again");
+      return [];
+    });
+  }
+
+  keepRevocation(revocation: Revocation): void {
+    const { meant, id } = revocation;
+    const value = JSON.stringify(revocation);
+    this.#run(
+      "INSERT OR REPLACE INTO revocations (issuer, id, value) VALUES (?, ?, ?)",
+      meant.issuer,
+      id,
+      value,
+    );
+  }
+
+  dropRevocation(issuer: string, id: string): void {
+    this.#run("DELETE FROM revocations WHERE issuer = ? AND id = ?", issuer, id);
   }
 
   #createObjects(): void {

@@ -8,6 +8,7 @@ export const ERRORS = {
   bad_address: { status: 400, retry: false },
   bad_position: { status: 400, retry: false },
   bad_frame: { status: 400, retry: false },
+  bad_request: { status: 400, retry: false },
   key_too_long: { status: 414, retry: false },
   unknown_topic: { status: 404, retry: false },
   unknown_key: { status: 404, retry: false },

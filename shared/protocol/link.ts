@@ -1,5 +1,5 @@
 /**
- * Control frames between a shard and the objects below it: rules L1–L9 of INTERNALS.md. Update frames go the
+ * Control frames between a shard and the objects below it: rules L1–L11 of INTERNALS.md. Update frames go the
  * same way down.
  */
 import * as v from "valibot";
@@ -17,7 +17,11 @@ import {
   WaitingSchema,
 } from "./attach.ts";
 import { as, GenerationSchema, type Reader, reader, ShardSchema, VersionSchema } from "./control-frame.ts";
-import { EndpointSchema } from "./schemas.ts";
+import { type Meant, MeantSchema, type TokenNames, TokenNamesSchema, writeNames } from "./revocation.ts";
+import { EndpointSchema, IdSchema } from "./schemas.ts";
+
+const CountSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const MsSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 
 const Schemas = {
   hello: v.object({
@@ -26,6 +30,8 @@ const Schemas = {
       shard: ShardSchema,
       generation: GenerationSchema,
       dial: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
+      /** How many the shard has; left out if it has none. */
+      revocations: v.optional(CountSchema),
     }),
   }),
   empty: v.object({ empty: EndpointSchema }),
@@ -34,9 +40,21 @@ const Schemas = {
     wake: v.object({ endpoint: EndpointSchema, at: v.pipe(v.number(), v.safeInteger(), v.minValue(0)) }),
   }),
   wake: v.object({ wake: EndpointSchema }),
+  check: v.object({ check: v.object({ id: IdSchema, tokens: v.array(TokenNamesSchema) }) }),
+  checked: v.object({
+    checked: v.object({
+      id: IdSchema,
+      /** Places in the list that was asked about, each with the milliseconds that its socket has left. */
+      revoked: v.array(v.tuple([IdSchema, MsSchema])),
+      revocations: CountSchema,
+    }),
+  }),
+  revoke: v.object({ revoke: v.object({ meant: MeantSchema, graceMs: MsSchema }) }),
+  revocations: v.object({ revocations: CountSchema }),
 } as const;
 
 export type LinkHello = v.InferOutput<typeof Schemas.hello>["hello"];
+export type Checked = v.InferOutput<typeof Schemas.checked>["checked"];
 
 /** Shard → object, on a link; update frames apart. */
 export type LinkDown =
@@ -44,6 +62,10 @@ export type LinkDown =
   | { readonly kind: "attached"; readonly attached: Attached }
   | { readonly kind: "waiting"; readonly endpoint: string; readonly id: number }
   | { readonly kind: "wake"; readonly endpoint: string }
+  | { readonly kind: "checked"; readonly checked: Checked }
+  | { readonly kind: "revoke"; readonly meant: Meant; readonly graceMs: number }
+  /** So many are left, after one was lifted. */
+  | { readonly kind: "revocations"; readonly count: number }
   | { readonly kind: "unknown" };
 
 /** Object → shard, on a link. */
@@ -54,6 +76,7 @@ export type LinkUp =
   | { readonly kind: "occupied"; readonly endpoint: string }
   /** `at`: milliseconds since 1970. */
   | { readonly kind: "wakeAt"; readonly endpoint: string; readonly at: number }
+  | { readonly kind: "check"; readonly id: number; readonly tokens: readonly TokenNames[] }
   | { readonly kind: "unknown" };
 
 export const decodeLinkDown: Reader<LinkDown> = reader<LinkDown>(
@@ -62,6 +85,12 @@ export const decodeLinkDown: Reader<LinkDown> = reader<LinkDown>(
     attached: as("attached", AttachedSchema, (o) => ({ kind: "attached", attached: readAttached(o) })),
     waiting: as("waiting", WaitingSchema, readWaiting),
     wake: as("wake", Schemas.wake, (o) => ({ kind: "wake", endpoint: o.wake })),
+    checked: as("checked", Schemas.checked, ({ checked }) => ({ kind: "checked", checked })),
+    revoke: as("revoke", Schemas.revoke, ({ revoke }) => ({ kind: "revoke", ...revoke })),
+    revocations: as("revocations", Schemas.revocations, (o) => ({
+      kind: "revocations",
+      count: o.revocations,
+    })),
   },
   { kind: "unknown" },
 );
@@ -73,6 +102,7 @@ export const decodeLinkUp: Reader<LinkUp> = reader<LinkUp>(
     empty: as("empty", Schemas.empty, (o) => ({ kind: "empty", endpoint: o.empty })),
     occupied: as("occupied", Schemas.occupied, (o) => ({ kind: "occupied", endpoint: o.occupied })),
     wake: as("wake", Schemas.wakeAt, ({ wake }) => ({ kind: "wakeAt", ...wake })),
+    check: as("check", Schemas.check, ({ check }) => ({ kind: "check", ...check })),
   },
   { kind: "unknown" },
 );
@@ -96,4 +126,22 @@ export function encodeWakeAt(endpoint: string, at: number): string {
 
 export function encodeWake(endpoint: string): string {
   return JSON.stringify({ wake: endpoint });
+}
+
+/** An object asks whether tokens count still (L10). */
+export function encodeCheck(id: number, tokens: readonly TokenNames[]): string {
+  return JSON.stringify({ check: { id, tokens: tokens.map(writeNames) } });
+}
+
+export function encodeChecked(checked: Checked): string {
+  return JSON.stringify({ checked });
+}
+
+/** From now on these tokens count no more (L11). */
+export function encodeRevoke(meant: Meant, graceMs: number): string {
+  return JSON.stringify({ revoke: { meant, graceMs } });
+}
+
+export function encodeRevocations(count: number): string {
+  return JSON.stringify({ revocations: count });
 }

@@ -27,4 +27,5 @@ export const ROUTES = {
   streams: "/$/streams",
   operations: "/$/operations",
   uplink: "/$/uplink",
+  revocations: "/$/revocations",
 } as const;

@@ -36,6 +36,8 @@ export interface Plan {
   readonly shards: number;
   /** For how long updates are batched before they leave the origin together: its own 2 ms, and what the log adds. */
   readonly batchMs: number;
+  /** Of tokens, in a day. If there are any, all subscribers are taken to have tokens, and some revocation always to stand. */
+  readonly revocations: number;
 }
 
 /** What no bill has shown yet. Each in its kinder form first. */
@@ -108,8 +110,15 @@ export interface Events {
   /** Pings that the runtime answers. */
   readonly subscriberPings: number;
   readonly originPings: number;
-  /** Times that an object begins to run because of an update: it had hibernated. */
+  /** Times that an object begins to run because of a message from its shard: it had hibernated. */
   readonly wakes: number;
+  /** Of tokens; and of these what each shard stores. */
+  readonly revocations: number;
+  readonly revocationsStored: number;
+  /** Objects that are told of one. */
+  readonly revocationsTold: number;
+  /** Questions of objects whether tokens count. */
+  readonly checks: number;
 }
 
 export function watchedOf({ endpoints, watched }: Plan): number {
@@ -143,13 +152,16 @@ export function eventsOf(plan: Plan, assumptions: Assumptions, seconds = MONTH_S
   const left = away && plan.subscribers <= 1 ? returns : 0;
   const asks = away ? returns : 0;
   const attaches = watched * restarts + left;
+  const subscribes = returns + subscribers * restarts;
+  const revocations = (plan.revocations * seconds) / DAY_SECONDS;
+  const revocationsTold = revocations * watched;
   return {
     updates,
     uplinkMessages: updates / together.uplink,
     linkMessages,
     answers: (attaches + asks) / (assumptions.arrival === "together" ? MEASURED.answersPerStep : 1),
     deliveries: linkMessages * plan.subscribers,
-    subscribes: returns + subscribers * restarts,
+    subscribes,
     asks,
     attaches,
     detaches: left,
@@ -157,7 +169,11 @@ export function eventsOf(plan: Plan, assumptions: Assumptions, seconds = MONTH_S
     uplinks: plan.shards * restarts,
     subscriberPings: plan.pingSeconds === 0 ? 0 : (subscribers * seconds) / plan.pingSeconds,
     originPings: plan.shards * seconds,
-    wakes: plan.rate * MEASURED.idleSeconds < 1 ? linkMessages : 0,
+    wakes: plan.rate * MEASURED.idleSeconds < 1 ? linkMessages + revocationsTold : 0,
+    revocations,
+    revocationsStored: revocations * plan.shards,
+    revocationsTold,
+    checks: plan.revocations === 0 ? 0 : subscribes,
   };
 }
 
@@ -165,21 +181,24 @@ export function eventsOf(plan: Plan, assumptions: Assumptions, seconds = MONTH_S
 export function operationsOf(events: Events): Partial<Record<Operation, number>> {
   const { subscribes, asks, attaches, detaches, gets, uplinks } = events;
   const { linkMessages, uplinkMessages, answers, deliveries } = events;
+  const { revocations, revocationsStored, revocationsTold, checks } = events;
   return {
     // An origin asks how many shards there are before it dials.
-    worker_request: subscribes + gets + 2 * uplinks,
+    worker_request: subscribes + gets + 2 * uplinks + revocations,
     "object_request.endpoint": subscribes + attaches,
     "object_request.shard": uplinks,
-    "rpc.shard": attaches + gets,
+    // A revocation's own token is asked about before it is stored.
+    "rpc.shard": attaches + gets + 2 * revocationsStored,
     // A link begins with the shard's hello and the answer to the object's first question.
-    "websocket_message_in.endpoint_link": linkMessages + 2 * attaches + asks,
+    "websocket_message_in.endpoint_link": linkMessages + 2 * attaches + asks + revocationsTold + checks,
     "websocket_message_in.endpoint_subscriber": 0,
     "websocket_message_in.shard_uplink": uplinkMessages + answers + gets + 2 * uplinks,
-    "websocket_message_in.shard_link": attaches + asks + detaches,
-    "websocket_message_out.shard": linkMessages + 2 * attaches + asks,
+    "websocket_message_in.shard_link": attaches + asks + detaches + checks,
+    "websocket_message_out.shard": linkMessages + 2 * attaches + asks + revocationsTold + checks,
     // Each subscribe has its verdict.
     "websocket_message_out.endpoint": deliveries + subscribes,
-    rows_written: attaches + detaches + uplinks,
+    // That of a revocation goes when it lapses.
+    rows_written: attaches + detaches + uplinks + 2 * revocationsStored,
     alarm: 0,
   };
 }
@@ -206,11 +225,15 @@ export function itemsOf(plan: Plan, assumptions: Assumptions): Item[] {
   const linkMessage = assumptions.links === "20:1" ? message : 1;
   const ping = assumptions.pings === "20:1" ? message : 0;
 
-  add("requests of subscribers, readers and origins", "workerRequests", count("worker_request"));
+  add(
+    "requests of subscribers, readers, origins and administrators",
+    "workerRequests",
+    count("worker_request"),
+  );
   add("the Worker's CPU, ms", "workerCpuMs", count("worker_request") * MEASURED.workerRequestMs);
   add("subscribes and dialled links", "objectRequests", count("object_request.endpoint"));
   add("uplinks", "objectRequests", count("object_request.shard"));
-  add("calls of shards: attaches and GETs", "objectRequests", count("rpc.shard"));
+  add("calls of shards: attaches, GETs and revocations", "objectRequests", count("rpc.shard"));
   add("messages, origin to shard", "objectRequests", count("websocket_message_in.shard_uplink"), message);
   add(
     "messages, shard to object",
@@ -225,7 +248,7 @@ export function itemsOf(plan: Plan, assumptions: Assumptions): Item[] {
   add("shards, awake all month, s", "objectGbSeconds", awake, OBJECT_GB);
   const active = activeSeconds(plan, assumptions, events);
   add("endpoint objects, active, s", "objectGbSeconds", active, OBJECT_GB);
-  add("rows: who is attached", "rowsWritten", count("rows_written"));
+  add("rows: who is attached, and what was revoked", "rowsWritten", count("rows_written"));
   add("rows read by shards that begin anew", "rowsRead", plan.restarts * (watchedOf(plan) + plan.shards));
   const databases = assumptions.storage === "empty" ? watchedOf(plan) + plan.shards : plan.shards;
   add("databases of objects", "storageGbMonths", databases, MEASURED.emptyDatabaseGb);
@@ -237,7 +260,10 @@ function activeSeconds(plan: Plan, { activity, absence }: Assumptions, events: E
   const { updateMs, deliveryMs, subscribeMs, wakeMs, seekSeconds } = MEASURED[activity];
   const wake = events.wakes * (wakeMs.object + wakeMs.subscriber * plan.subscribers);
   const work =
-    events.linkMessages * updateMs + events.deliveries * deliveryMs + events.subscribes * subscribeMs + wake;
+    (events.linkMessages + events.revocationsTold) * updateMs +
+    events.deliveries * deliveryMs +
+    events.subscribes * subscribeMs +
+    wake;
   return work / 1_000 + events.attaches * (absence === "long" ? seekSeconds : 0);
 }
 

@@ -23,6 +23,7 @@ const FIELDS = {
   PING_SECONDS: from(0, 86_400),
   SHARDS: wholeFrom(1, 64),
   BATCH_MS: from(0, 60_000),
+  REVOCATIONS: from(0, 1e6),
 } as const satisfies Record<string, Field>;
 
 export type PlanTexts = { readonly [Name in keyof typeof FIELDS]: string };
@@ -57,6 +58,7 @@ export function readPlan(texts: PlanTexts): ReadPlan {
     pingSeconds: read("PING_SECONDS"),
     shards: read("SHARDS"),
     batchMs: read("BATCH_MS"),
+    revocations: read("REVOCATIONS"),
   };
   return problems.length > 0 ? { ok: false, problems } : { ok: true, plan };
 }

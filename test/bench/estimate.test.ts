@@ -29,6 +29,7 @@ const plan: Plan = {
   pingSeconds: 30,
   shards: 16,
   batchMs: 2,
+  revocations: 0,
 };
 const names = Object.keys(ASSUMPTIONS) as Assumption[];
 
@@ -62,6 +63,24 @@ describe("a plan", () => {
       expect(estimate(plan, turned(name)).dollars).toBeGreaterThanOrEqual(lower);
       expect(estimate(plan, turned(name)).dollars).toBeLessThanOrEqual(upper);
     }
+  });
+
+  test("a thousand revocations a day cost what the arithmetic by hand gives, and only if there are any", () => {
+    const days = 30;
+    const of = (more: Partial<Plan>) => operationsOf(eventsOf({ ...plan, ...more }, KINDEST));
+    const [none, some] = [of({}), of({ revocations: 1_000 })];
+    const added = (name: keyof typeof none) => Number(some[name]) - Number(none[name]);
+
+    expect(added("worker_request")).toBe(1_000 * days);
+    expect(added("rpc.shard")).toBe(1_000 * days * 16 * 2);
+    expect(added("rows_written")).toBe(1_000 * days * 16 * 2);
+    // Each object is told; and asks once for each of its 100 subscribers that comes back in a day or with a restart.
+    const subscribes = 10_000 * 100 * (days + 13);
+    expect(added("websocket_message_in.shard_link")).toBe(subscribes);
+    expect(added("websocket_message_in.endpoint_link")).toBe(1_000 * days * 10_000 + subscribes);
+    expect(estimate({ ...plan, revocations: 1_000 }, KINDEST).dollars).toBeGreaterThan(
+      estimate(plan, KINDEST).dollars,
+    );
   });
 
   test("endpoints that nobody watches cost nothing", () => {
@@ -141,6 +160,7 @@ describe("what is typed", () => {
     PING_SECONDS: "0",
     SHARDS: "2",
     BATCH_MS: "0",
+    REVOCATIONS: "0",
   };
 
   test("is a plan", () => {

@@ -25,6 +25,10 @@ const command = {
         "For how long updates are batched before they leave the origin together: its own 2 ms, and what the log adds.",
       default: "2",
     },
+    REVOCATIONS: {
+      means: "Revocations in a day; if there are any, all subscribers are taken to have tokens.",
+      default: "0",
+    },
   },
   switches: { json: "Prints JSON." },
   flagsOnly: true,

@@ -137,7 +137,7 @@ describe("a token", () => {
     [
       "that allows much",
       { subject: "bob", subscribe: ["/quotes/{sub}"], discover: ["/q*"], admin: true },
-      /reads \/quotes\/bob; may know of \/q\*; has the claim admin, which nothing asks for yet$/,
+      /reads \/quotes\/bob; may know of \/q\*; may revoke tokens of its issuer$/,
     ],
     [
       "that has expired",

@@ -31,6 +31,7 @@ const plan: Plan = {
   pingSeconds: SECONDS,
   shards: 2,
   batchMs: 0,
+  revocations: 0,
 };
 const watched = plan.endpoints * plan.watched;
 

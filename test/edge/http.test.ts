@@ -525,7 +525,13 @@ describe("an edge that isn't set up", () => {
       expect([answer.status, code(answer)]).toEqual([503, "unavailable"]);
       expect(health.status).toBe(503);
       const nobody = { connected: false, ready: false, origin: null, generation: 0, standbys: [] };
-      const shard = { ...nobody, slices: [{ slice: "1/1", ...nobody }], watched: 0, links: 0 };
+      const shard = {
+        ...nobody,
+        slices: [{ slice: "1/1", ...nobody }],
+        watched: 0,
+        links: 0,
+        revocations: 0,
+      };
       expect(JSON.parse(health.body.toString())).toEqual({
         version: 1,
         healthy: false,

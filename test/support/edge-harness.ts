@@ -40,6 +40,13 @@ export class ShardObject extends Shard {
     return super.latest(path, principal);
   }
   async lastAsker() { return this.asker; }
+  async failOnce() { this.fails = true; }
+  async revoke(revocation) {
+    const { fails } = this;
+    this.fails = false;
+    if (fails) throw new Error("it fails for a test");
+    return super.revoke(revocation);
+  }
 }
 const made = (headers) => JSON.parse(headers.get("${MADE_BY_HAND}") ?? "null");
 const app = createApp(new Map([["/$/", () => new Response("the page")]]), async (env) => {
@@ -58,6 +65,8 @@ export default {
       return Response.json(await env.ENDPOINT.get(env.ENDPOINT.idFromName(searchParams.get("path"))).attachments());
     if (pathname === "/test/last-asker")
       return Response.json((await env.SHARD.get(env.SHARD.idFromName("shard-0")).lastAsker()) ?? null);
+    if (pathname === "/test/fail-once")
+      return Response.json(await env.SHARD.get(env.SHARD.idFromName(searchParams.get("shard"))).failOnce() ?? null);
     const crash = /^\\/test\\/crash\\/(\\d+)$/.exec(pathname);
     if (!crash) return app.fetch(request, env, ctx);
     const id = env.SHARD.idFromName("shard-" + crash[1]);
@@ -77,6 +86,8 @@ export interface TestEdge {
   evictShard(shard: number): Promise<void>;
   /** Ends a shard as a fault of the platform does: memory and sockets are gone, its rows stay. */
   crashShard(shard: number): Promise<void>;
+  /** The next revocation isn't stored at a shard. */
+  failRevocation(shard: number): Promise<void>;
   /** What the sockets of an endpoint's subscribers hold over a hibernation. */
   attachments(path: string): Promise<readonly Record<string, unknown>[]>;
   /** The principal, encoded, with which the first shard was asked for a latest record the last time; null for none. */
@@ -129,6 +140,9 @@ export async function startEdge(vars: Record<string, string> = {}): Promise<Test
       worker.evictDurableObject("ShardObject", { name: `shard-${shard}`, webSockets: "hibernate" }),
     crashShard: async (shard) => {
       await fetch(`${origin}/test/crash/${shard}`);
+    },
+    failRevocation: async (shard) => {
+      await fetch(`${origin}/test/fail-once?shard=shard-${shard}`);
     },
     attachments: async (path) =>
       (await fetch(`${origin}/test/attachments?path=${encodeURIComponent(path)}`)).json() as Promise<

@@ -353,6 +353,8 @@ export class SimulatedEdge {
           const wall = this.#pings.get(socket);
           return wall === undefined ? undefined : this.#steady.at(wall);
         },
+        keepRevocation: () => undefined,
+        dropRevocation: () => undefined,
         log: (problem) => this.problems.push(problem),
         sent: () => undefined,
       },
@@ -360,6 +362,7 @@ export class SimulatedEdge {
       {
         generation: this.#generation,
         noted: [...this.rows],
+        revocations: [],
         uplinks: this.#shardUplinks.map(({ server }) => server).filter(({ open }) => open),
       },
     );

@@ -5,6 +5,7 @@ import { encodeAddressed } from "../../shared/protocol/addressed.ts";
 import { encodeAttach, encodeAttached } from "../../shared/protocol/attach.ts";
 import { encodeUpdate } from "../../shared/protocol/frame.ts";
 import { NOTHING } from "../../shared/protocol/position.ts";
+import type { Revocation } from "../../shared/protocol/revocation.ts";
 import { parseSlice } from "../../shared/protocol/slice.ts";
 import { encodeHello, encodeLeaving, encodeReady } from "../../shared/protocol/uplink.ts";
 import { FakeSocket } from "./fake-socket.ts";
@@ -15,6 +16,8 @@ export class SmallShard {
   readonly clock = new Clock();
   readonly problems: string[] = [];
   readonly rows = new Set<ObjectIdentity>();
+  /** Its rows of revocations, by issuer and id. */
+  readonly revocations = new Map<string, Revocation>();
   /** When a socket was last pinged, where it was. */
   readonly pings = new Map<unknown, number>();
   /** The objects' ends, in the order in which they were dialled. */
@@ -106,13 +109,25 @@ export class SmallShard {
         setGeneration: (generation) => {
           this.generation = generation;
         },
+        keepRevocation: (revocation) =>
+          this.revocations.set(nameOf(revocation.meant.issuer, revocation.id), revocation),
+        dropRevocation: (issuer, id) => this.revocations.delete(nameOf(issuer, id)),
         log: (problem) => this.problems.push(problem),
         sent: () => undefined,
       },
       { shard: 0, shards: 1 },
-      { generation: this.generation, noted: [...this.rows], uplinks },
+      {
+        generation: this.generation,
+        noted: [...this.rows],
+        revocations: [...this.revocations.values()],
+        uplinks,
+      },
     );
   }
+}
+
+function nameOf(issuer: string, id: string): string {
+  return `${issuer} ${id}`;
 }
 
 export function updateFrame(path: string, offset: number, previous?: number): string {

@@ -44,11 +44,12 @@ export class TokenWorld {
   }
 
   /** A link, whose first questions are answered. */
-  link(): FakeSocket {
+  link(revocations?: number): FakeSocket {
     const up = new FakeSocket();
     this.up = up;
     this.core.linkOpened(up);
-    const hello = { version: 1, shard: 0, generation: 1, dial: ++this.#dials };
+    const more = revocations === undefined ? {} : { revocations };
+    const hello = { version: 1, shard: 0, generation: 1, dial: ++this.#dials, ...more };
     this.core.linkMessage(up, encodeLinkHello(hello));
     return up;
   }
@@ -94,7 +95,12 @@ export class TokenWorld {
   }
 
   wake(): void {
-    if (this.up !== undefined) this.core.linkMessage(this.up, JSON.stringify({ wake: PATH }));
+    this.say(JSON.stringify({ wake: PATH }));
+  }
+
+  /** The shard says something on the link. */
+  say(frame: string): void {
+    if (this.up !== undefined) this.core.linkMessage(this.up, frame);
   }
 
   renew(socket: FakeSocket, id: number, token = "a.b.c"): void {

@@ -15,6 +15,7 @@ export const AUTH_ISSUERS = JSON.stringify([
 ]);
 
 export interface TokenOf {
+  readonly issuer?: string;
   readonly subject?: string;
   readonly id?: string;
   readonly subscribe?: readonly string[];
@@ -27,6 +28,7 @@ export interface TokenOf {
 }
 
 export async function tokenOf({
+  issuer = ISSUER,
   subject = "alice",
   id,
   subscribe,
@@ -39,7 +41,7 @@ export async function tokenOf({
   const now = Math.floor(Date.now() / 1_000);
   const jwt = new SignJWT({ distributary: { subscribe, discover, admin } })
     .setProtectedHeader({ alg: "ES256", kid: "k" })
-    .setIssuer(ISSUER)
+    .setIssuer(issuer)
     .setAudience(audience)
     .setSubject(subject)
     .setIssuedAt(now + from)

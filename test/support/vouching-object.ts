@@ -28,6 +28,7 @@ export class VouchingObject {
   readonly follower = new Follower(this.#line, {
     keep: () => undefined,
     close: () => undefined,
+    isHeld: () => false,
     sent: () => undefined,
   });
   replica: Replica;

@@ -120,9 +120,13 @@ describe("a link's socket", () => {
       [...states].map(([path, kept]) => carried(path, kept)),
     );
 
-    expect(loadLink(socket)).toEqual({ hello: HELLO, wakeAt: undefined, states });
+    const none = { count: 0, lastId: 0, isOpen: false };
+    expect(loadLink(socket)).toEqual({ hello: HELLO, wakeAt: undefined, revocations: none, states });
     saveLink(socket, HELLO, [], 1_700_000_540_000);
     expect(loadLink(socket)?.wakeAt).toBe(1_700_000_540_000);
+    const revocations = { count: 3, lastId: 7, isOpen: true };
+    saveLink(socket, HELLO, [], undefined, revocations);
+    expect(loadLink(socket)?.revocations).toEqual(revocations);
   });
 
   test("[L3] that has not said hello is none yet", () => {

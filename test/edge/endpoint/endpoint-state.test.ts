@@ -45,6 +45,7 @@ class Core {
         for (const state of this.states.values()) state.leave(socket);
         socket.close(4_000, name);
       },
+      isHeld: () => false,
     };
     const link = this.#linkOf(path);
     const follows = subscribers.flatMap((socket) => {

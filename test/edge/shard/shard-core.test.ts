@@ -78,11 +78,13 @@ function createShard(uplinks: FakeSocket[] = [], shards = 1): ShardCore {
       setGeneration: (value) => {
         generation = value;
       },
+      keepRevocation: () => undefined,
+      dropRevocation: () => undefined,
       log: (problem) => problems.push(problem),
       sent: () => undefined,
     },
     { shard: 0, shards },
-    { generation, noted: [...rows], uplinks },
+    { generation, noted: [...rows], revocations: [], uplinks },
   );
 }
 

@@ -2,6 +2,7 @@ import { DatabaseSync } from "node:sqlite";
 import { beforeEach, describe, expect, test } from "vitest";
 import { endpointObject, type ObjectIdentity } from "../../../edge/object-identity.ts";
 import { ShardStore } from "../../../edge/shard/shard-store.ts";
+import type { Revocation } from "../../../shared/protocol/revocation.ts";
 
 const A = endpointObject("/quotes/A");
 const B = endpointObject("/quotes/B");
@@ -46,6 +47,37 @@ describe("what a shard must remember", () => {
     expect(open().noted()).toEqual([A]);
     expect(open().noted()).toEqual([A]);
     expect(problems).toEqual([expect.stringContaining('"follower 7 of shard-0"')]);
+  });
+});
+
+describe("revocations", () => {
+  const revocation: Revocation = {
+    id: "r",
+    meant: { of: "subject", issuer: "i", subject: "s", before: 1.5 },
+    graceMs: 5,
+    madeAt: 6,
+    until: 7,
+  };
+  const other: Revocation = { ...revocation, meant: { of: "token", issuer: "j", token: "t" } };
+
+  test("[A9] are a row each, of an issuer and an id, until they are dropped", () => {
+    const store = open();
+    for (const one of [revocation, other, { ...revocation, until: 8 }]) store.keepRevocation(one);
+    expect(open().revocations()).toEqual([{ ...revocation, until: 8 }, other]);
+
+    store.dropRevocation("i", "r");
+
+    expect(open().revocations()).toEqual([other]);
+    expect(problems).toEqual([]);
+  });
+
+  test("[A9] one that can't be read stays, and is told of: its tokens count", () => {
+    open().keepRevocation(other);
+    db.exec("INSERT INTO revocations VALUES ('i', 'later', '{\"meant\":{\"of\":\"city\"}}')");
+
+    expect(open().revocations()).toEqual([other]);
+    expect(db.prepare("SELECT * FROM revocations").all()).toHaveLength(2);
+    expect(problems).toEqual([expect.stringContaining("can't be read")]);
   });
 });
 

@@ -1,0 +1,88 @@
+/**
+ * What a shard knows of tokens that count no more: A9, L10 and L11 of INTERNALS.md. Every shard has all revocations, each in a
+ * row that is written before anybody is told.
+ */
+import type { Checked } from "../../shared/protocol/link.ts";
+import type { Revocation, TokenNames } from "../../shared/protocol/revocation.ts";
+import { endOf, Revocations } from "../access/revocations.ts";
+
+export interface RevokingPorts {
+  /** Milliseconds since 1970, as the machine has it. */
+  wall(): number;
+  /** Rows that outlive the shard's memory. In place of the one of that issuer and id. */
+  keepRevocation(revocation: Revocation): void;
+  dropRevocation(issuer: string, id: string): void;
+  log(problem: string): void;
+}
+
+export class Revoking {
+  readonly #ports: RevokingPorts;
+  readonly #all: Revocations;
+
+  constructor(ports: RevokingPorts, kept: Iterable<Revocation>) {
+    this.#ports = ports;
+    this.#all = new Revocations(kept);
+  }
+
+  /** Those that haven't lapsed. */
+  get count(): number {
+    this.#lapse();
+    return this.#all.size;
+  }
+
+  /** Those of one issuer, or all. */
+  list(issuer?: string): Revocation[] {
+    this.#lapse();
+    return this.#all.all(issuer);
+  }
+
+  /** Those of another shard's that this one hasn't. */
+  missing(others: readonly Revocation[]): Revocation[] {
+    const now = this.#ports.wall();
+    return others.filter(({ meant, id, until }) => until > now && !this.#all.has(meant.issuer, id));
+  }
+
+  /** False if there are too many. */
+  add(revocation: Revocation): boolean {
+    this.#lapse();
+    if (!this.#all.hasRoomFor(revocation)) return false;
+    this.#ports.keepRevocation(revocation);
+    this.#all.add(revocation);
+    return true;
+  }
+
+  /** Whether there was one. */
+  lift(issuer: string, id: string): boolean {
+    this.#lapse();
+    if (!this.#all.has(issuer, id)) return false;
+    this.#ports.dropRevocation(issuer, id);
+    return this.#all.remove(issuer, id);
+  }
+
+  isRevoked(token: TokenNames): boolean {
+    return this.#all.of(token, this.#ports.wall()) !== undefined;
+  }
+
+  /** The answer to an object that asks about tokens. */
+  check(id: number, tokens: readonly TokenNames[]): Checked {
+    const now = this.#ports.wall();
+    const revoked: [number, number][] = [];
+    for (const [place, token] of tokens.entries()) {
+      const found = this.#all.of(token, now);
+      if (found !== undefined) revoked.push([place, Math.max(0, Math.ceil(endOf(found) - now))]);
+    }
+    return { id, revoked, revocations: this.count };
+  }
+
+  /** Rows that can't be deleted lapse again when they are read again. */
+  #lapse(): void {
+    for (const { meant, id } of this.#all.lapse(this.#ports.wall()))
+      try {
+        this.#ports.dropRevocation(meant.issuer, id);
+      } catch (error) {
+        this.#ports.log(
+          `a revocation that has lapsed stays: ${error instanceof Error ? error.message : error}`,
+        );
+      }
+  }
+}

@@ -1,0 +1,186 @@
+/** A shard that knows of tokens that count no more. */
+import { beforeEach, describe, expect, test } from "vitest";
+import { MAX_REVOCATIONS } from "../../../edge/access/revocations.ts";
+import { tokenNamesOf } from "../../../edge/access/token-names.ts";
+import { endpointObject } from "../../../edge/object-identity.ts";
+import type { KnownPrincipal } from "../../../edge/principal.ts";
+import { encodeCheck } from "../../../shared/protocol/link.ts";
+import type { Meant, Revocation, TokenNames } from "../../../shared/protocol/revocation.ts";
+import type { FakeSocket } from "../../support/fake-socket.ts";
+import { settled } from "../../support/simulated-edge.ts";
+import { SmallShard } from "../../support/small-shard.ts";
+
+const ALICE: TokenNames = { issuer: "i", subject: "alice", tokenId: "1", issuedAt: 100 };
+const BOB: TokenNames = { ...ALICE, subject: "bob", tokenId: undefined };
+const OF_ALICE: Meant = { of: "subject", issuer: "i", subject: "alice", before: 200 };
+
+let shard: SmallShard;
+let uplink: FakeSocket;
+
+beforeEach(() => {
+  shard = new SmallShard();
+  uplink = shard.connect("a");
+});
+
+function revocation(more: Partial<Revocation> = {}): Revocation {
+  const madeAt = shard.clock.now;
+  return { id: "r", meant: OF_ALICE, graceMs: 0, madeAt, until: madeAt + 60_000, ...more };
+}
+
+/** What a link says first. */
+async function helloOf(path: string): Promise<unknown> {
+  shard.core.attach(endpointObject(path));
+  await settled();
+  return shard.dialled.at(-1)?.take()[0];
+}
+
+const without = (hello: unknown) => {
+  expect(hello).toMatchObject({ hello: { shard: 0 } });
+  expect(hello).not.toHaveProperty("hello.revocations");
+};
+
+describe("what it tells objects", () => {
+  test("[L11] a revocation goes down every link at once, when its row is written", async () => {
+    const links = [await shard.watch(uplink, "/t/a", 1), await shard.watch(uplink, "/t/b", 2)];
+
+    expect(shard.core.revoke(revocation({ graceMs: 5_000 }))).toBe(true);
+
+    for (const link of links) expect(link.take()).toEqual([{ revoke: { meant: OF_ALICE, graceMs: 5_000 } }]);
+    expect([...shard.revocations.values()]).toEqual([revocation({ graceMs: 5_000 })]);
+  });
+
+  test("[L11] nobody is told of one that can't be written", async () => {
+    const link = await shard.watch(uplink, "/t/a", 1);
+    shard.revocations.set = () => {
+      throw new Error("the disk is full");
+    };
+
+    expect(() => shard.core.revoke(revocation())).toThrow("the disk is full");
+    expect(link.take()).toEqual([]);
+    expect(shard.core.revocations()).toEqual([]);
+  });
+
+  test("[L10] a new link says how many there are, over a restart too, and nothing of them if there are none", async () => {
+    without(await helloOf("/t/a"));
+    shard.core.revoke(revocation());
+    expect(await helloOf("/t/b")).toMatchObject({ hello: { revocations: 1 } });
+
+    shard.forget([uplink]);
+    expect(await helloOf("/t/c")).toMatchObject({ hello: { revocations: 1 } });
+
+    shard.clock.now += 60_000;
+    without(await helloOf("/t/d"));
+    expect(shard.revocations.size).toBe(0);
+  });
+
+  test("[L10] it says of each token that it is asked about whether it counts, and how long its sockets have", async () => {
+    const link = await shard.watch(uplink, "/t/a", 1);
+    shard.core.revoke(revocation({ graceMs: 5_000 }));
+    link.take();
+    shard.clock.now += 2_000;
+    shard.core.linkMessage(
+      link,
+      encodeCheck(7, [BOB, ALICE, { ...ALICE, issuedAt: 200 }, { ...ALICE, issuer: "j" }]),
+    );
+    expect(link.take()).toEqual([{ checked: { id: 7, revoked: [[1, 3_000]], revocations: 1 } }]);
+    shard.clock.now += 4_000;
+    shard.core.linkMessage(link, encodeCheck(8, [ALICE]));
+    expect(link.take()).toEqual([{ checked: { id: 8, revoked: [[0, 0]], revocations: 1 } }]);
+
+    shard.clock.now += 60_000;
+    shard.core.linkMessage(link, encodeCheck(9, [ALICE]));
+
+    expect(link.take()).toEqual([{ checked: { id: 9, revoked: [], revocations: 0 } }]);
+  });
+
+  test("[L11] one that is lifted is told of, once, and is gone over a restart", async () => {
+    const link = await shard.watch(uplink, "/t/a", 1);
+    shard.core.revoke(revocation());
+    link.take();
+    expect(shard.core.lift("j", "r")).toBe(false);
+
+    expect([shard.core.lift("i", "r"), shard.core.lift("i", "r")]).toEqual([true, false]);
+
+    expect(link.take()).toEqual([{ revocations: 0 }]);
+    shard.forget([uplink]);
+    without(await helloOf("/t/b"));
+  });
+});
+
+describe("what it keeps", () => {
+  test("[A9] so many and no more; one that lapsed or was lifted makes room, and one more of the same id needs none", () => {
+    for (let i = 0; i < MAX_REVOCATIONS; i++)
+      expect(
+        shard.core.revoke(revocation({ id: `${i}`, until: shard.clock.now + (i === 0 ? 10 : 60_000) })),
+      ).toBe(true);
+    expect(shard.core.revoke(revocation({ id: "more" }))).toBe(false);
+    expect(shard.revocations.size).toBe(MAX_REVOCATIONS);
+    expect(shard.core.revoke(revocation({ id: "1" }))).toBe(true);
+    shard.core.lift("i", "1");
+    expect(shard.core.revoke(revocation({ id: "more" }))).toBe(true);
+    shard.clock.now += 10;
+
+    expect(shard.core.revoke(revocation({ id: "and more" }))).toBe(true);
+    expect(shard.core.revoke(revocation({ id: "too many" }))).toBe(false);
+    expect(shard.core.status().revocations).toBe(MAX_REVOCATIONS);
+  });
+
+  test("[A9] what it learns of another shard it keeps, tells and doesn't put in the place of its own", async () => {
+    const link = await shard.watch(uplink, "/t/a", 1);
+    const own = revocation({ id: "a", graceMs: 5 });
+    shard.core.revoke(own);
+    link.take();
+
+    shard.core.learn([
+      revocation({ id: "a" }),
+      revocation({ id: "b" }),
+      revocation({ id: "c", until: shard.clock.now }),
+    ]);
+
+    expect([...shard.revocations.values()]).toEqual([own, revocation({ id: "b" })]);
+    expect(link.take()).toEqual([{ revoke: { meant: OF_ALICE, graceMs: 0 } }]);
+  });
+
+  test("[A9] it lists those of one issuer", () => {
+    shard.core.revoke(revocation({ id: "a" }));
+    shard.core.revoke(revocation({ id: "b", meant: { ...OF_ALICE, issuer: "j" } }));
+
+    expect(shard.core.revocations("i").map(({ id }) => id)).toEqual(["a"]);
+  });
+});
+
+describe("a GET", () => {
+  const alice: KnownPrincipal = {
+    kind: "known",
+    issuer: "https://issuer.example",
+    subject: "alice",
+    id: "t-1",
+    issuedAt: 100,
+    grants: { subscribe: [], publish: [], discover: [], admin: false },
+    until: Number.MAX_SAFE_INTEGER,
+  };
+  const meantOf = async (principal: KnownPrincipal): Promise<Meant> => {
+    const { issuer, subject } = await tokenNamesOf(principal);
+    return { of: "subject", issuer, subject, before: 200 };
+  };
+  const REVOKED = { kind: "error", code: "revoked", message: expect.any(String) };
+
+  test("[A9] by a token that was revoked isn't asked for", async () => {
+    shard.core.revoke(revocation({ meant: await meantOf(alice), graceMs: 60_000 }));
+
+    expect(await shard.core.latest("/t/a", alice)).toEqual(REVOKED);
+    expect(uplink.take().filter((frame) => typeof frame === "object" && "get" in (frame ?? {}))).toEqual([]);
+    expect(await shard.core.isRevoked(alice)).toBe(true);
+    expect(await shard.core.isRevoked({ ...alice, issuedAt: 200 })).toBe(false);
+  });
+
+  test("[A9] is refused if the token is revoked while its answer is awaited; nobody else's is", async () => {
+    const [hers, anyones] = [shard.core.latest("/t/a", alice), shard.core.latest("/t/a")];
+    shard.core.revoke(revocation({ meant: await meantOf(alice) }));
+    shard.core.uplinkClosed(uplink);
+    while (shard.clock.next(10_000));
+
+    expect(await hers).toEqual(REVOKED);
+    expect(await anyones).toMatchObject({ kind: "error", code: "unavailable" });
+  });
+});

@@ -119,11 +119,11 @@ export class ShardCore {
     this.#dialer.dial(object);
   }
 
-  /** U8. Never rejects. */
-  latest(path: string, principal: Principal = PUBLIC): Promise<LatestResult> {
+  /** U8. Never rejects. `brief`: the value isn't needed, if it is large. */
+  latest(path: string, principal: Principal = PUBLIC, brief = false): Promise<LatestResult> {
     this.#slices.arrived();
     if (isOver(principal, this.#ports.wall())) return Promise.resolve({ kind: "error", ...OVER });
-    return this.#questions.ask(path);
+    return this.#questions.ask(path, brief);
   }
 
   status(): ShardStatus {

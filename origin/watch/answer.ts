@@ -11,7 +11,7 @@ import type { IndexedRecord } from "../index/record.ts";
 import type { PartitionView } from "../index/views.ts";
 import type { AnswerBounds } from "./answer-bounds.ts";
 import type { ProofPorts } from "./proof.ts";
-import { frameOf } from "./record-frame.ts";
+import { frameOf, latestFrameOf } from "./record-frame.ts";
 import type { Replayed } from "./replayed.ts";
 import {
   type Endpoint,
@@ -115,8 +115,15 @@ export function answerRecent(
   };
 }
 
-/** What a question for the latest record is answered (U8); undefined while that can't be told. */
-export function answerLatest(ports: AnswerPorts, endpoint: Endpoint): readonly Frame[] | undefined {
+/**
+ * What a question for the latest record is answered (U8); undefined while that can't be told.
+ * @param brief Nobody wants the value, if it is large.
+ */
+export function answerLatest(
+  ports: AnswerPorts,
+  endpoint: Endpoint,
+  brief: boolean,
+): readonly Frame[] | undefined {
   const { topic, key, path } = endpoint;
   if (ports.partitions.of(topic) === undefined) return undefined;
   const subject = { endpoint, tails: tailsIn(ports, endpoint) };
@@ -127,7 +134,8 @@ export function answerLatest(ports: AnswerPorts, endpoint: Endpoint): readonly F
   const more = { oldest: oldestOf(ports, subject, record?.epoch), notHome };
   if (record === undefined || ports.partitions.find(topic, record.epoch) === undefined)
     return [encodeLatest(path, position, 0, more)];
-  return [encodeLatest(path, position, 1, more), frameOf(path, record, record.previous)];
+  const { frame, value } = latestFrameOf(path, record, brief);
+  return [encodeLatest(path, position, 1, { ...more, value }), frame];
 }
 
 /** As many of the newest updates as an answer may hold, oldest first, and the oldest of each epoch. */

@@ -114,7 +114,7 @@ export class WatchList {
   }
 
   /** Answers at once with the latest record (U8). */
-  get(port: ShardPort, id: number, path: string): void {
+  get(port: ShardPort, id: number, path: string, brief = false): void {
     const shard = this.#shards.get(port);
     if (shard === undefined) return;
     this.counts.asked++;
@@ -123,7 +123,7 @@ export class WatchList {
     if (typeof endpoint === "string") {
       shard.outbox.add(to, encodeQuestionError(endpoint, "the origin has no such endpoint"));
     } else {
-      const answer = shard.congested ? undefined : answerLatest(this.#ports, endpoint);
+      const answer = shard.congested ? undefined : answerLatest(this.#ports, endpoint, brief);
       const unready = () => [encodeQuestionError("unavailable", "the source isn't ready yet")];
       for (const frame of answer ?? unready()) shard.outbox.add(to, frame);
     }

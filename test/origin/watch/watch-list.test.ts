@@ -34,6 +34,7 @@ function observed(key: string, looks: () => void): IndexedRecord {
   return {
     ...{ epoch: "x", offset: 5, previous: undefined, arrival: 0, timestamp: undefined, headers: [] },
     key: Buffer.from(key),
+    kind: "json",
     get value() {
       looks();
       return Buffer.from("1");

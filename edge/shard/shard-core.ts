@@ -21,6 +21,7 @@ import { closeQuietly, type HibernatingPeer, type Peer } from "../peer.ts";
 import { isOver, OVER, type Principal, PUBLIC } from "../principal.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import type { Answering, AnsweringPorts } from "./answering/answering.ts";
+import { LargeValues } from "./answering/large-values.ts";
 import type { LatestResult } from "./answering/latest.ts";
 import { Questions } from "./answering/questions.ts";
 import { wayFor } from "./answering/ways.ts";
@@ -58,6 +59,7 @@ export class ShardCore {
   #answering: Answering;
   readonly #dialer: Dialer;
   readonly #questions: Questions;
+  readonly #largeValues: LargeValues;
   readonly #linger: Linger<Watch>;
   readonly #wakes: Wakes<Watch>;
   readonly #downlink: Downlink;
@@ -76,6 +78,10 @@ export class ShardCore {
       after: (ms, run) => ports.after(ms, run),
       isPresent: () => this.#slices.isPresent,
       gets: () => this.#answering.gets,
+    });
+    this.#largeValues = new LargeValues({
+      after: (ms, run) => ports.after(ms, run),
+      ask: (path, brief) => this.#questions.ask(path, brief),
     });
     const way: AnsweringPorts = {
       now: () => ports.now(),
@@ -123,7 +129,7 @@ export class ShardCore {
   latest(path: string, principal: Principal = PUBLIC, brief = false): Promise<LatestResult> {
     this.#slices.arrived();
     if (isOver(principal, this.#ports.wall())) return Promise.resolve({ kind: "error", ...OVER });
-    return this.#questions.ask(path, brief);
+    return this.#largeValues.ask(path, brief);
   }
 
   status(): ShardStatus {

@@ -13,15 +13,14 @@
 
 import { crc32 } from "node:zlib";
 import { ownedBytes } from "../../shared/core/owned.ts";
-import type { Value } from "../../shared/protocol/frame.ts";
 import type { RecordHeader } from "../source/source.ts";
 import { IndexError } from "./error.ts";
-import { type IndexedRecord, recordBytes, type StoredValue, valueBytes } from "./record.ts";
+import { type IndexedRecord, recordBytes, type StoredValue, type Travelling, valueBytes } from "./record.ts";
 
 const HEAD = 16;
 const ENTRY = 40;
 /** By the number that stands for each. */
-const KINDS = ["json", "text", "bytes", "tombstone", "omitted"] as const satisfies readonly Value["kind"][];
+const KINDS: readonly Travelling["kind"][] = [undefined, "json", "text", "bytes", "tombstone", "omitted"];
 const NO_HEADERS = 0;
 const HEADERS = 1;
 const HEADERS_OMITTED = 2;
@@ -181,7 +180,6 @@ export class BatchBlob {
     const timestamp = this.#view.getFloat64(entry + 16, true);
     const size = this.#view.getUint32(entry + 32, true);
     const kind = KINDS[this.#view.getUint8(entry + 38)];
-    if (kind === undefined) throw new IndexError("corrupt", "the index holds a value of no kind");
     const key = ownedBytes(this.key(index));
     const start = this.#view.getUint32(entry + 28, true) + key.length;
     const end = kind === "tombstone" || kind === "omitted" ? start : start + size;

@@ -12,8 +12,8 @@ export type StoredValue = Uint8Array | OmittedValue | null;
 
 /** What of a record travels, and how (F3, F8): decided once, when it comes (travelling.ts). */
 export interface Travelling {
-  /** Of the value. Nobody looks at its bytes again to tell. */
-  readonly kind: Value["kind"];
+  /** Of the value. undefined of a small one: to look at it takes less than to look at all that nobody asks for. */
+  readonly kind: Value["kind"] | undefined;
   readonly value: StoredValue;
   /** In the order produced; names may repeat. */
   readonly headers: readonly RecordHeader[];

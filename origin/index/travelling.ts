@@ -4,10 +4,10 @@
  * not whenever somebody asks.
  */
 import { isUtf8 } from "node:buffer";
-import { kindOf } from "../../shared/protocol/frame.ts";
+import { kindOf, type Value } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import type { RecordHeader, SourceRecord } from "../source/source.ts";
-import { headersBytes, type Travelling } from "./record.ts";
+import { headersBytes, type StoredValue, type Travelling, valueBytes } from "./record.ts";
 
 /** A frame without headers and value takes less: a path of up to 3,326 bytes, a position, numbers and the names of fields. */
 const HEAD_BYTES = 4 * 1024;
@@ -18,8 +18,20 @@ const ESCAPED_BYTES = 6;
 /** What a header takes besides its name and value: `["","","base64"],`. */
 const HEADER_BYTES = 17;
 
+/** Whoever asks for a value that is no larger can look at it each time, in a fraction of a millisecond. */
+const SMALL_BYTES = 64 * 1024;
+
+/** What a value is that was looked at before, or is small. */
+export function kindOfStored(kind: Travelling["kind"], value: StoredValue): Value["kind"] {
+  return kind ?? kindOf(value instanceof Uint8Array ? value : null, isUtf8);
+}
+
 /** The record's bytes are held, not copied. */
 export function travelling({ value, headers }: Pick<SourceRecord, "value" | "headers">): Travelling {
+  if (value !== null && value.length <= SMALL_BYTES) {
+    const largest = ESCAPED_BYTES * value.length;
+    return fitted(undefined, value, largest, headers);
+  }
   const kind = kindOf(value, isUtf8);
   if (value === null) return fitted(kind, value, 0, headers);
   if (kind === "omitted") return fitted(kind, { omitted: value.length }, 0, headers);
@@ -41,7 +53,8 @@ function fitted(
   const held = headersBytes(headers);
   if (size + ESCAPED_BYTES * held + HEADER_BYTES * headers.length <= ROOM_BYTES)
     return { kind, value, headers };
-  const exact = kind === "text" && value instanceof Uint8Array ? escapedBytes(value) : size;
+  const isText = value instanceof Uint8Array && kindOfStored(kind, value) === "text";
+  const exact = isText ? escapedBytes(value) : valueBytes(value);
   if (exact + encodedHeadersBytes(headers) <= ROOM_BYTES) return { kind, value, headers };
   // Whoever reads a key wants its value before all else.
   return { kind, value, headers: [], headersOmitted: held };

@@ -11,6 +11,7 @@ import {
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import type { LatestValue } from "../../shared/protocol/uplink.ts";
 import type { IndexedRecord } from "../index/record.ts";
+import { kindOfStored } from "../index/travelling.ts";
 import type { RecordHeader } from "../source/source.ts";
 
 /** `path` is the canonical path of the record's endpoint; `previous` may be known better than by the index. */
@@ -29,7 +30,8 @@ export function latestFrameOf(
   brief: boolean,
 ): { readonly frame: Frame; readonly value: LatestValue | undefined } {
   const head = { ...headOf(path, record, record.previous), headers: [] };
-  const { kind, value } = record;
+  const { value } = record;
+  const kind = kindOfStored(record.kind, value);
   if (kind === "tombstone" || kind === "omitted" || !(value instanceof Uint8Array) || !isLarge(value))
     return { frame: encodeUpdate({ ...head, value: readValue(record) }), value: undefined };
   const told: Value = brief ? { kind: "omitted", size: value.length } : { kind: "bytes", bytes: value };
@@ -53,9 +55,11 @@ function readHeader([name, value]: RecordHeader): Header {
   return [name, value && isUtf8(value) ? (decodeUtf8(value) ?? value) : value];
 }
 
-function readValue({ kind, value }: IndexedRecord): Value {
+function readValue(record: IndexedRecord): Value {
+  const { value } = record;
   if (value === null) return { kind: "tombstone" };
   if (!(value instanceof Uint8Array)) return { kind: "omitted", size: value.omitted };
+  const kind = kindOfStored(record.kind, value);
   const text = kind === "json" || kind === "text" ? decodeUtf8(value) : undefined;
   return text === undefined
     ? { kind: "bytes", bytes: value }

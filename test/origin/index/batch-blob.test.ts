@@ -6,7 +6,10 @@ import type { IndexedRecord } from "../../../origin/index/record.ts";
 
 const blob = fc.uint8Array({ maxLength: 40 });
 const value = fc.oneof(
-  fc.record({ kind: fc.constantFrom("json" as const, "text" as const, "bytes" as const), value: blob }),
+  fc.record({
+    kind: fc.constantFrom(undefined, "json" as const, "text" as const, "bytes" as const),
+    value: blob,
+  }),
   fc.constant({ kind: "tombstone" as const, value: null }),
   fc.integer({ min: 0, max: 2 ** 31 }).map((omitted) => ({ kind: "omitted" as const, value: { omitted } })),
 );

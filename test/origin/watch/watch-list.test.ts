@@ -525,6 +525,18 @@ describe("[U8] questions", () => {
     expect(askFor("/t/b", true).frame).toBe('?13\t{"e":"/t/b","p":"x:1","t":1763690000000,"v":1}');
   });
 
+  test("that are brief are told of what is there now, though they were told before", () => {
+    const is = (offset: number) => expect.stringContaining(`"p":"x:${offset}"`);
+    for (const offset of [0, 1]) {
+      origin.read(0, "x", record(offset, "a", `${offset}`.repeat(large)));
+      for (let round = 0; round < 2; round++)
+        expect(askFor("/t/a", true)).toMatchObject({ frame: is(offset) });
+    }
+    origin.read(0, "x", record(2, "a", "2"));
+    expect(askFor("/t/a", true).frame).toContain('"p":"x:2","q":1,');
+    expect(askFor("/t/a", true).frame).toContain('"v":2}');
+  });
+
   test("are told of no headers, which are for subscribers", () => {
     const headers = [["a", Buffer.from("1")]] as const;
     origin.read(0, "x", { ...record(0, "a", "1"), headers });

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { IndexedRecord } from "../../../origin/index/record.ts";
-import { travelling } from "../../../origin/index/travelling.ts";
+import { kindOfStored, travelling } from "../../../origin/index/travelling.ts";
 import { frameOf } from "../../../origin/watch/record-frame.ts";
 import { endpointPath } from "../../../shared/protocol/address.ts";
 import { LIMITS } from "../../../shared/protocol/limits.ts";
@@ -76,5 +76,27 @@ describe("[F8] what is decided when a record comes", () => {
       ...{ kind: "omitted", value: { omitted: 8 * MIB } },
       ...{ headers: [], headersOmitted: 17 * MIB + 1 },
     });
+  });
+});
+
+describe("[F3] what a value is", () => {
+  const large = 64 * KIB + 1;
+
+  test.each([
+    ["json", Buffer.from(`"${"x".repeat(large - 2)}"`)],
+    ["text", Buffer.from("[".repeat(large))],
+    ["bytes", Buffer.alloc(large, 255)],
+  ] as const)("is decided of a large one, here %s, when it comes, and never again", (kind, value) => {
+    expect(travelling({ value, headers: [] })).toMatchObject({ kind, value });
+
+    const others = (["json", "text", "bytes"] as const).filter((other) => other !== kind);
+    for (const other of others) expect(kindOfStored(other, value)).toBe(other);
+  });
+
+  test("is told of a small one by its bytes", () => {
+    const { kind, value } = travelling({ value: Buffer.from("[1]"), headers: [] });
+
+    expect(kind).toBeUndefined();
+    expect(kindOfStored(kind, value)).toBe("json");
   });
 });

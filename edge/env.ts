@@ -12,7 +12,7 @@ export interface ShardCalls extends Rpc.DurableObjectBranded {
   /** L1: an object has a subscriber and no link. Resolves when it is noted, whether it has been dialled or not. */
   attach(object: ObjectIdentity): Promise<void>;
   /** U8: the latest record of an endpoint, for a principal as it is encoded. Never rejects for want of an origin. */
-  latest(path: string, principal?: string): Promise<LatestResult>;
+  latest(path: string, principal?: string, brief?: boolean): Promise<LatestResult>;
   status(): Promise<ShardStatus>;
   /** A9: whether a principal, as it is encoded, has a token that was revoked. */
   isRevoked(principal: string): Promise<boolean>;

@@ -20,6 +20,8 @@ export const TIME_LIMITS = {
   questionMs: 5_000,
   /** GETs that want a later answer wait for the one that is under way (U8). */
   questionUnderWayMs: 1_000,
+  /** A large value that nobody has asked for so long is held no more (U8). */
+  largeValueMs: 10_000,
   /** For an origin to say hello on its uplink (U2). */
   uplinkHelloMs: 10_000,
   /** An endpoint stays attached after its last subscriber has gone (L5). */

@@ -12,8 +12,8 @@ import type { Env } from "../env.ts";
 import { requireStreams } from "../exposed.ts";
 import { encodePrincipal, type Principal } from "../principal.ts";
 import { objectName, shardStubOf, subscribeRequest } from "../routing.ts";
-import { errorResponse, logProblem, refusedToken } from "./answers.ts";
-import { latestResponse } from "./latest.ts";
+import { errorResponse, internalError, logProblem, refusedToken } from "./answers.ts";
+import { isBrief, latestResponse } from "./latest.ts";
 import { type Refusal, refusal, refusalOf } from "./refusal.ts";
 import { badUpgrade, chooseProtocol, refuseUpgrade } from "./upgrades.ts";
 
@@ -28,11 +28,16 @@ export async function latestRoute(request: Request, env: Env, known: Known): Pro
       : errorResponse(target.code, target.message);
   if (target.kind === "otherSpelling")
     return new Response(null, { status: 308, headers: { Location: target.path + url.search } });
-  const latest = await shardStubOf(env, target.path).latest(target.path, encodePrincipal(principal));
-  // Its token ended, or was revoked, on the way.
-  if (latest.kind === "error" && ERRORS[latest.code].status === 401)
-    return refusedToken(latest.code, latest.message);
-  return latestResponse(latest, request.headers.get("If-None-Match"));
+  const asked = { ifNoneMatch: request.headers.get("If-None-Match"), isHead: request.method === "HEAD" };
+  const ask = async (brief: boolean) => {
+    const latest = await shardStubOf(env, target.path).latest(target.path, encodePrincipal(principal), brief);
+    // Its token ended, or was revoked, on the way.
+    if (latest.kind === "error" && ERRORS[latest.code].status === 401)
+      return refusedToken(latest.code, latest.message);
+    return latestResponse(latest, asked);
+  };
+  const answer = (await ask(isBrief(asked))) ?? (await ask(false));
+  return answer ?? internalError("the latest record", "an origin kept back a value that was asked for");
 }
 
 /** A request that wants to be a WebSocket: a subscribe, or refused (H7, H9). */
@@ -86,7 +91,7 @@ async function startOf(
   const position = parsePosition(from);
   if (position !== undefined) return position;
   if (from !== OLDEST) return { code: "bad_position", message: "from is not a position" };
-  const latest = await shardStubOf(env, path).latest(path, encodePrincipal(principal));
+  const latest = await shardStubOf(env, path).latest(path, encodePrincipal(principal), true);
   if (latest.kind === "error") return refusal(latest.code, latest.message);
   if (latest.oldest !== undefined) return parseLongPosition(latest.oldest);
   return { code: "unavailable", message: "the source of this endpoint can't say where its history begins" };

@@ -1,28 +1,44 @@
 /**
  * What a GET of an endpoint answers: H1–H3 of PROTOCOL.md.
  */
-import { decodeUpdate, type Update, type Value } from "../../shared/protocol/frame.ts";
+import { decodeTrusted, type Update, type Value } from "../../shared/protocol/frame.ts";
 import { NOTHING, offsetIn, parseLongPosition } from "../../shared/protocol/position.ts";
 import type { LatestResult } from "../shard/answering/latest.ts";
 import { errorResponse, internalError } from "./answers.ts";
 
-/** `ifNoneMatch` is the request's header, null if it has none. */
-export function latestResponse(latest: LatestResult, ifNoneMatch: string | null): Response {
+export interface Asked {
+  /** The request's header, null if it has none. */
+  readonly ifNoneMatch: string | null;
+  /** Of a HEAD nobody is sent the value. */
+  readonly isHead: boolean;
+}
+
+/** Whether most likely no value is sent, so that a large one had better not be asked for. */
+export function isBrief({ ifNoneMatch, isHead }: Asked): boolean {
+  return isHead || ifNoneMatch !== null;
+}
+
+/** undefined if the value is needed all the same, and wasn't asked for. */
+export function latestResponse(latest: LatestResult, asked: Asked): Response | undefined {
   if (latest.kind === "error") return errorResponse(latest.code, latest.message);
   if (latest.kind === "none") return errorResponse("unknown_key", "this key has no record");
-  const decoded = decodeUpdate(latest.frame);
+  const decoded = decodeTrusted(latest.frame);
   if (!decoded.ok) return internalError("the latest record", decoded.problem);
   const { value, timestamp, headersOmitted } = decoded.value;
   const headers: Record<string, string> = { ETag: `"${latest.position}"`, "Cache-Control": "no-cache" };
   if (timestamp !== undefined) headers["Distributary-Timestamp"] = String(timestamp);
   if (headersOmitted !== undefined) headers["Distributary-Headers-Omitted"] = String(headersOmitted);
   if (value.kind === "tombstone") return errorResponse("deleted", "this key was deleted", headers);
-  if (value.kind === "omitted") {
-    const message = `the latest value has ${value.size} bytes, which is too large to travel`;
+  const kind = latest.value ?? value.kind;
+  if (kind === "omitted") {
+    const size = value.kind === "omitted" ? value.size : 0;
+    const message = `the latest value has ${size} bytes, which is too large to travel`;
     return errorResponse("value_too_large", message, headers);
   }
-  if (matches(ifNoneMatch, decoded.value)) return new Response(null, { status: 304, headers });
-  headers["Content-Type"] = CONTENT_TYPES[value.kind];
+  if (matches(asked.ifNoneMatch, decoded.value)) return new Response(null, { status: 304, headers });
+  headers["Content-Type"] = CONTENT_TYPES[kind];
+  if (asked.isHead) return new Response(null, { headers });
+  if (value.kind === "omitted") return undefined;
   return new Response(value.kind === "bytes" ? value.bytes : value.text, { headers });
 }
 

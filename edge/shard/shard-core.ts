@@ -31,6 +31,7 @@ import { closeQuietly, type HibernatingPeer, type Peer } from "../peer.ts";
 import { isOver, type KnownPrincipal, OVER, type Principal, PUBLIC, REVOKED } from "../principal.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import type { Answering, AnsweringPorts } from "./answering/answering.ts";
+import { LargeValues } from "./answering/large-values.ts";
 import type { LatestResult } from "./answering/latest.ts";
 import { Questions } from "./answering/questions.ts";
 import { wayFor } from "./answering/ways.ts";
@@ -76,6 +77,7 @@ export class ShardCore {
   #answering: Answering;
   readonly #dialer: Dialer;
   readonly #questions: Questions;
+  readonly #largeValues: LargeValues;
   readonly #linger: Linger<Watch>;
   readonly #wakes: Wakes<Watch>;
   readonly #downlink: Downlink;
@@ -96,6 +98,10 @@ export class ShardCore {
       after: (ms, run) => ports.after(ms, run),
       isPresent: () => this.#slices.isPresent,
       gets: () => this.#answering.gets,
+    });
+    this.#largeValues = new LargeValues({
+      after: (ms, run) => ports.after(ms, run),
+      ask: (path, brief) => this.#questions.ask(path, brief),
     });
     const way: AnsweringPorts = {
       now: () => ports.now(),
@@ -139,16 +145,18 @@ export class ShardCore {
     this.#dialer.dial(object);
   }
 
-  /** U8. Never rejects. */
-  latest(path: string, principal: Principal = PUBLIC): Promise<LatestResult> {
+  /** U8. Never rejects. `brief`: the value isn't needed, if it is large. */
+  latest(path: string, principal: Principal = PUBLIC, brief = false): Promise<LatestResult> {
     this.#slices.arrived();
-    return principal.kind === "public" ? this.#questions.ask(path) : this.#latestFor(principal, path);
+    return principal.kind === "public"
+      ? this.#largeValues.ask(path, brief)
+      : this.#latestFor(principal, path, brief);
   }
 
-  async #latestFor(principal: KnownPrincipal, path: string): Promise<LatestResult> {
+  async #latestFor(principal: KnownPrincipal, path: string, brief: boolean): Promise<LatestResult> {
     if (isOver(principal, this.#ports.wall())) return { kind: "error", ...OVER };
     if (this.#revoking.count > 0 && (await this.isRevoked(principal))) return { kind: "error", ...REVOKED };
-    const latest = await this.#questions.ask(path);
+    const latest = await this.#largeValues.ask(path, brief);
     // It may have been revoked while the answer was awaited.
     return (await this.isRevoked(principal)) ? { kind: "error", ...REVOKED } : latest;
   }

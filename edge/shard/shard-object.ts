@@ -96,9 +96,9 @@ export class ShardObject extends DurableObject<Env> implements ShardCalls {
     await this.#notes.written();
   }
 
-  async latest(path: string, principal?: string): Promise<LatestResult> {
+  async latest(path: string, principal?: string, brief = false): Promise<LatestResult> {
     count("rpc.shard");
-    return this.#core.latest(path, readPrincipal(principal));
+    return this.#core.latest(path, readPrincipal(principal), brief);
   }
 
   async status(): Promise<ShardStatus> {

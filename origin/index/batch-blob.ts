@@ -4,8 +4,8 @@
  *   head       u32 CRC-32 of all that follows, u32 count, f64 arrival of the first record
  *   directory  for each record 40 bytes: f64 offset, f64 previous (−1: none), f64 timestamp (NaN: none),
  *              u32 arrival less the first one's, u32 where its bytes start, u32 value bytes,
- *              u16 key bytes, u8 kind of value, u8 whether it has headers
- *   bytes      for each record its key, value and headers
+ *              u16 key bytes, u8 kind of value, u8 kind of headers
+ *   bytes      for each record its key, value and headers; u32 how many bytes headers had that were omitted
  *
  * The directory has a fixed width so that following one key through a blob decodes only what it touches.
  * SQLite does not notice a page that was damaged; the sum does.
@@ -15,13 +15,15 @@ import { crc32 } from "node:zlib";
 import { ownedBytes } from "../../shared/core/owned.ts";
 import type { RecordHeader } from "../source/source.ts";
 import { IndexError } from "./error.ts";
-import { type IndexedRecord, recordBytes, type StoredValue, valueBytes } from "./record.ts";
+import { type IndexedRecord, recordBytes, type StoredValue, type Travelling, valueBytes } from "./record.ts";
 
 const HEAD = 16;
 const ENTRY = 40;
-const VALUE = 0;
-const TOMBSTONE = 1;
-const OMITTED = 2;
+/** By the number that stands for each. */
+const KINDS: readonly Travelling["kind"][] = [undefined, "json", "text", "bytes", "tombstone", "omitted"];
+const NO_HEADERS = 0;
+const HEADERS = 1;
+const HEADERS_OMITTED = 2;
 const NO_VALUE = -1;
 
 /** What one record takes in a blob. */
@@ -48,7 +50,7 @@ export function packBatch(records: readonly IndexedRecord[], target: Buffer): Ui
   let entry = HEAD;
   let at = HEAD + ENTRY * records.length;
   for (const record of records) {
-    const { key, value, headers } = record;
+    const { key, kind, value, headers, headersOmitted } = record;
     view.setFloat64(entry, record.offset, true);
     view.setFloat64(entry + 8, record.previous ?? -1, true);
     view.setFloat64(entry + 16, record.timestamp ?? Number.NaN, true);
@@ -60,8 +62,11 @@ export function packBatch(records: readonly IndexedRecord[], target: Buffer): Ui
       true,
     );
     view.setUint16(entry + 36, key.length, true);
-    view.setUint8(entry + 38, value === null ? TOMBSTONE : value instanceof Uint8Array ? VALUE : OMITTED);
-    view.setUint8(entry + 39, headers.length === 0 ? 0 : 1);
+    view.setUint8(entry + 38, KINDS.indexOf(kind));
+    view.setUint8(
+      entry + 39,
+      headersOmitted !== undefined ? HEADERS_OMITTED : headers.length === 0 ? NO_HEADERS : HEADERS,
+    );
     entry += ENTRY;
 
     target.set(key, at);
@@ -70,7 +75,10 @@ export function packBatch(records: readonly IndexedRecord[], target: Buffer): Ui
       target.set(value, at);
       at += value.length;
     }
-    if (headers.length > 0) at = packHeaders(headers, target, view, at);
+    if (headersOmitted !== undefined) {
+      view.setUint32(at, headersOmitted, true);
+      at += 4;
+    } else if (headers.length > 0) at = packHeaders(headers, target, view, at);
   }
   view.setUint32(0, crc32(target.subarray(4, at)), true);
   return target.subarray(0, at);
@@ -171,16 +179,17 @@ export class BatchBlob {
     const entry = HEAD + ENTRY * index;
     const timestamp = this.#view.getFloat64(entry + 16, true);
     const size = this.#view.getUint32(entry + 32, true);
-    const kind = this.#view.getUint8(entry + 38);
+    const kind = KINDS[this.#view.getUint8(entry + 38)];
     const key = ownedBytes(this.key(index));
     const start = this.#view.getUint32(entry + 28, true) + key.length;
-    const end = kind === VALUE ? start + size : start;
+    const end = kind === "tombstone" || kind === "omitted" ? start : start + size;
     const value: StoredValue =
-      kind === VALUE
-        ? ownedBytes(this.#data.subarray(start, end))
-        : kind === TOMBSTONE
-          ? null
-          : { omitted: size };
+      kind === "tombstone"
+        ? null
+        : kind === "omitted"
+          ? { omitted: size }
+          : ownedBytes(this.#data.subarray(start, end));
+    const headers = this.#view.getUint8(entry + 39);
     return {
       epoch,
       offset: this.offset(index),
@@ -188,8 +197,10 @@ export class BatchBlob {
       arrival: this.#base + this.#view.getUint32(entry + 24, true),
       timestamp: Number.isNaN(timestamp) ? undefined : timestamp,
       key,
+      kind,
       value,
-      headers: this.#view.getUint8(entry + 39) === 0 ? [] : this.#headers(end),
+      headers: headers === HEADERS ? this.#headers(end) : [],
+      headersOmitted: headers === HEADERS_OMITTED ? this.#view.getUint32(end, true) : undefined,
     };
   }
 

@@ -10,11 +10,12 @@ import { TIME_LIMITS } from "../time-limits.ts";
 import { packedBytes } from "./batch-blob.ts";
 import { type Batches, cut } from "./batches.ts";
 import type { IndexedPartition, IndexedPartitions, Stored } from "./indexed-partitions.ts";
-import type { IndexedRecord, StoredValue } from "./record.ts";
+import type { IndexedRecord } from "./record.ts";
 import type { Retention } from "./retention.ts";
 import { integer, transaction } from "./schema.ts";
 import { tailName } from "./tail-table.ts";
 import type { Tails } from "./tails.ts";
+import { travelling } from "./travelling.ts";
 import type { WriteBehind } from "./write-behind.ts";
 
 /**
@@ -56,7 +57,7 @@ export class Ingest {
   #dirtySince = 0;
   #records = 0;
   #bytes = 0;
-  /** Of records without an endpoint, and of values that don't travel, since the first that was buffered. */
+  /** Of records without an endpoint, and of values and headers that don't travel, since the first that was buffered. */
   #passed = 0;
   #generationBytes = 0;
   readonly counts = { appends: 0, appendMs: 0, dropped: 0 };
@@ -237,6 +238,7 @@ export class Ingest {
           omitted++;
           passed += indexed.value.omitted;
         }
+        passed += indexed.headersOmitted ?? 0;
         bytes += packedBytes(indexed);
       }
     }
@@ -261,12 +263,10 @@ export class Ingest {
     previous: number | undefined,
     index: number,
   ): IndexedRecord {
-    const value: StoredValue =
-      record.value !== null && record.value.length > LIMITS.valueBytes
-        ? { omitted: record.value.length }
-        : record.value;
-    const { offset, timestamp, headers } = record;
-    return { epoch, offset, previous, arrival: this.#arrival + index, timestamp, key, value, headers };
+    const { kind, value, headers, headersOmitted } = travelling(record);
+    const { offset, timestamp } = record;
+    const arrival = this.#arrival + index;
+    return { epoch, offset, previous, arrival, timestamp, key, kind, value, headers, headersOmitted };
   }
 
   #insertBuffered(): number {

@@ -1,7 +1,8 @@
+import type { Value } from "../../shared/protocol/frame.ts";
 import type { Chained } from "../../shared/protocol/position.ts";
 import type { RecordHeader } from "../source/source.ts";
 
-/** The value was larger than the index takes; `omitted` is its size in bytes. */
+/** The value is too large to travel, and isn't held; `omitted` is its size in bytes. */
 export interface OmittedValue {
   readonly omitted: number;
 }
@@ -9,8 +10,19 @@ export interface OmittedValue {
 /** null is a tombstone. */
 export type StoredValue = Uint8Array | OmittedValue | null;
 
+/** What of a record travels, and how (F3, F8): decided once, when it comes (travelling.ts). */
+export interface Travelling {
+  /** Of the value. undefined of a small one: to look at it takes less than to look at all that nobody asks for. */
+  readonly kind: Value["kind"] | undefined;
+  readonly value: StoredValue;
+  /** In the order produced; names may repeat. */
+  readonly headers: readonly RecordHeader[];
+  /** There were headers, of so many bytes, which are too large to travel, and aren't held. */
+  readonly headersOmitted?: number | undefined;
+}
+
 /** A record as the index knows it. What a read returns owns its bytes. */
-export interface IndexedRecord extends Chained {
+export interface IndexedRecord extends Chained, Travelling {
   /**
    * The order in which records of all partitions came to this index: what "before" and "newest" mean for a
    * key that is in two partitions. Not stable: an index that is built again may have another.
@@ -20,14 +32,11 @@ export interface IndexedRecord extends Chained {
   readonly timestamp: number | undefined;
   /** At most LIMITS.keyBytes; may be empty. */
   readonly key: Uint8Array;
-  readonly value: StoredValue;
-  /** In the order produced; names may repeat. */
-  readonly headers: readonly RecordHeader[];
 }
 
 /** What a record counts in limits: the bytes of key, value and headers that are held. */
 export function recordBytes(record: IndexedRecord): number {
-  return record.key.length + valueBytes(record.value) + headersBytes(record.headers);
+  return record.key.length + valueBytes(record.value) + packedHeadersBytes(record);
 }
 
 export function valueBytes(value: StoredValue): number {
@@ -35,9 +44,15 @@ export function valueBytes(value: StoredValue): number {
 }
 
 /** As they are packed: a count, then for each header two lengths, the name and the value; nothing if none. */
-function headersBytes(headers: readonly RecordHeader[]): number {
+function packedHeadersBytes({ headers, headersOmitted }: Travelling): number {
+  if (headersOmitted !== undefined) return 4;
   if (headers.length === 0) return 0;
-  let bytes = 4;
-  for (const [name, value] of headers) bytes += 8 + Buffer.byteLength(name) + (value?.length ?? 0);
+  return 4 + 8 * headers.length + headersBytes(headers);
+}
+
+/** Of names and values. */
+export function headersBytes(headers: readonly RecordHeader[]): number {
+  let bytes = 0;
+  for (const [name, value] of headers) bytes += Buffer.byteLength(name) + (value?.length ?? 0);
   return bytes;
 }

@@ -6,7 +6,7 @@ import { makeFolder } from "../../shared/node/make-folder.ts";
 import { IndexError, translated } from "./error.ts";
 
 /** Grows with every change of a table or of a blob's format; another one is deleted and built anew. */
-export const FORMAT_VERSION = 4;
+export const FORMAT_VERSION = 5;
 
 /** "Dist": tells a file of ours from anything else. */
 const APPLICATION_ID = 0x44697374;

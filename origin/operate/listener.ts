@@ -17,7 +17,10 @@ export interface Answer {
 export type Routes = ReadonlyMap<string, () => Answer | Promise<Answer>>;
 
 const READS = ["GET", "HEAD"];
-/** More than probes and scrapers need, few enough that nobody can take the origin's file descriptors here. */
+/**
+ * More than probes and scrapers need, few enough that nobody can take the origin's file descriptors here. With one more the
+ * one that has asked nothing for longest gives way: whoever keeps connections open takes a probe's place no more than others'.
+ */
 const MAX_CONNECTIONS = 64;
 
 export class Listener {
@@ -28,9 +31,21 @@ export class Listener {
     const server = createServer({
       requestTimeout: TIME_LIMITS.statusRequestMs,
       headersTimeout: TIME_LIMITS.statusRequestMs,
+      // Node looks no more often than this at how long a connection has taken.
+      connectionsCheckingInterval: TIME_LIMITS.statusRequestMs,
     });
-    server.maxConnections = MAX_CONNECTIONS;
-    server.on("request", (request, response) => void respond(request, response, routes));
+    /** That which has asked nothing for longest first. */
+    const open = new Set<Socket>();
+    server.on("connection", (socket: Socket) => {
+      open.add(socket);
+      socket.once("close", () => open.delete(socket));
+      const [longest] = open;
+      if (open.size > MAX_CONNECTIONS) longest?.destroy();
+    });
+    server.on("request", (request, response) => {
+      if (open.delete(request.socket)) open.add(request.socket);
+      void respond(request, response, routes);
+    });
     server.on("clientError", refuse);
     // Node's own answer to an upgrade would be to close without a word.
     server.on("upgrade", (_, socket: Socket) => refuse(undefined, socket));

@@ -215,7 +215,7 @@ export class UplinkConnection implements ShardPort {
     else if (says.kind === "attach") watchList.attach(this, says.link, says.attach);
     else if (says.kind === "cancel") watchList.cancel(this, says.link, says.cancel);
     else if (says.kind === "detach") watchList.detach(this, says.link, says.endpoint);
-    else if (says.kind === "get") watchList.get(this, says.id, says.endpoint);
+    else if (says.kind === "get") watchList.get(this, says.id, says.endpoint, says.brief);
   }
 
   #greet(hello: ShardHello): void {

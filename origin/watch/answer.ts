@@ -12,8 +12,9 @@ import type { IndexedRecord } from "../index/record.ts";
 import type { PartitionView } from "../index/views.ts";
 import { isReady } from "../reading/partitions.ts";
 import type { AnswerBounds } from "./answer-bounds.ts";
+import type { BriefAnswers, ToldRecord } from "./brief-answers.ts";
 import type { ProofPorts } from "./proof.ts";
-import { frameOf } from "./record-frame.ts";
+import { frameOf, latestFrameOf } from "./record-frame.ts";
 import type { Replayed } from "./replayed.ts";
 import {
   type Endpoint,
@@ -117,19 +118,41 @@ export function answerRecent(
   };
 }
 
-/** What a question for the latest record is answered (U8); undefined while that can't be told. */
-export function answerLatest(ports: AnswerPorts, endpoint: Endpoint): readonly Frame[] | undefined {
-  const { topic, key, path } = endpoint;
+/**
+ * What a question for the latest record is answered (U8); undefined while that can't be told.
+ * @param brief Nobody wants the value, if it is large.
+ */
+export function answerLatest(
+  ports: AnswerPorts,
+  endpoint: Endpoint,
+  brief: boolean,
+  briefs: BriefAnswers,
+): readonly Frame[] | undefined {
+  const { topic, path } = endpoint;
   if (ports.partitions.of(topic) === undefined) return undefined;
   const subject = { endpoint, tails: tailsIn(ports, endpoint) };
   if (speakersOf(ports, subject).some((partition) => !isReady(partition))) return undefined;
-  const { record } = ports.history.latest(topic, key);
+  const known = brief ? briefs.find(path, subject.tails) : undefined;
+  const answer = known ?? latestFrame(ports, endpoint, brief);
+  const { epoch, frame, value } = answer ?? {};
+  if (brief && known === undefined && answer?.value !== undefined) briefs.note(path, subject.tails, answer);
   const notHome = isNotHome(ports, subject, undefined);
+  const more = { oldest: oldestOf(ports, subject, epoch), notHome, value };
   const position = standingOf(ports, subject);
-  const more = { oldest: oldestOf(ports, subject, record?.epoch), notHome };
-  if (record === undefined || ports.partitions.find(topic, record.epoch) === undefined)
-    return [encodeLatest(path, position, 0, more)];
-  return [encodeLatest(path, position, 1, more), frameOf(path, record, record.previous)];
+  return frame === undefined
+    ? [encodeLatest(path, position, 0, more)]
+    : [encodeLatest(path, position, 1, more), frame];
+}
+
+/** undefined where there is no record, or none of a partition that there is now. */
+function latestFrame(
+  ports: AnswerPorts,
+  { topic, key, path }: Endpoint,
+  brief: boolean,
+): ToldRecord | undefined {
+  const { record } = ports.history.latest(topic, key);
+  if (record === undefined || ports.partitions.find(topic, record.epoch) === undefined) return undefined;
+  return { epoch: record.epoch, ...latestFrameOf(path, record, brief) };
 }
 
 /** As many of the newest updates as an answer may hold, oldest first, and the oldest of each epoch. */

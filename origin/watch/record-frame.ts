@@ -1,7 +1,6 @@
-/** From a record to the frame of its update (F1–F8). */
+/** From a record to the frame of its update (F1–F8), by what was decided when it came (index/travelling.ts). */
 import { isUtf8 } from "node:buffer";
 import {
-  classifyValue,
   decodeUtf8,
   encodeUpdate,
   type Frame,
@@ -10,59 +9,59 @@ import {
   type Value,
 } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
-import type { IndexedRecord, StoredValue } from "../index/record.ts";
+import type { LatestValue } from "../../shared/protocol/uplink.ts";
+import type { IndexedRecord } from "../index/record.ts";
+import { kindOfStored } from "../index/travelling.ts";
 import type { RecordHeader } from "../source/source.ts";
-
-/**
- * Escapes can make a text six times as long, and headers have no bound of their own. The edge takes messages of
- * up to 32 MiB; one that is larger would end the uplink, again and again.
- */
-const FRAME_BYTES = 16 * 1024 * 1024;
 
 /** `path` is the canonical path of the record's endpoint; `previous` may be known better than by the index. */
 export function frameOf(path: string, record: IndexedRecord, previous: number | undefined): Frame {
-  const { epoch, offset, timestamp } = record;
-  const known = { endpoint: path, epoch, offset, previous, timestamp };
   const headers = record.headers.map(readHeader);
-  const value = readValue(record.value);
-  const frame = encodeUpdate({ ...known, headers, value });
-  if (fits(frame)) return frame;
-  const omitted: Value = record.value === null ? value : { kind: "omitted", size: sizeOf(record.value) };
-  const without = { ...known, headers: [], headersOmitted: sizeOfHeaders(record.headers) };
-  const shorter: readonly Update[] = [
-    // Whoever reads a key wants its value before all else.
-    ...(record.headers.length > 0 ? [{ ...without, value }] : []),
-    { ...known, headers, value: omitted },
-  ];
-  for (const update of shorter) {
-    const encoded = encodeUpdate(update);
-    if (fits(encoded)) return encoded;
-  }
-  return encodeUpdate({ ...without, value: omitted });
+  return encodeUpdate({ ...headOf(path, record, previous), headers, value: readValue(record) });
 }
 
-function fits(frame: Frame): boolean {
-  // UTF-8 takes at most three bytes for each of UTF-16's units.
-  return frame.length <= FRAME_BYTES / 3 || Buffer.byteLength(frame) <= FRAME_BYTES;
+/**
+ * The record as a question is told of it (U8): without headers, which are for subscribers. A large value is told as the bytes
+ * that were produced, which nobody on the way need decode, or, if the question is brief, not at all.
+ */
+export function latestFrameOf(
+  path: string,
+  record: IndexedRecord,
+  brief: boolean,
+): { readonly frame: Frame; readonly value: LatestValue | undefined } {
+  const head = { ...headOf(path, record, record.previous), headers: [] };
+  const { value } = record;
+  const kind = kindOfStored(record.kind, value);
+  if (kind === "tombstone" || kind === "omitted" || !(value instanceof Uint8Array) || !isLarge(value))
+    return { frame: encodeUpdate({ ...head, value: readValue(record) }), value: undefined };
+  const told: Value = brief ? { kind: "omitted", size: value.length } : { kind: "bytes", bytes: value };
+  return { frame: encodeUpdate({ ...head, value: told }), value: kind };
 }
 
-function sizeOf(value: NonNullable<StoredValue>): number {
-  return value instanceof Uint8Array ? value.length : value.omitted;
+function isLarge(value: Uint8Array): boolean {
+  return value.length > LIMITS.questionValueBytes;
 }
 
-function sizeOfHeaders(headers: readonly RecordHeader[]): number {
-  return headers.reduce((size, [name, value]) => size + Buffer.byteLength(name) + (value?.length ?? 0), 0);
+function headOf(
+  endpoint: string,
+  { epoch, offset, timestamp, headersOmitted }: IndexedRecord,
+  previous: number | undefined,
+): Omit<Update, "headers" | "value"> {
+  const known = { endpoint, epoch, offset, previous, timestamp };
+  return headersOmitted === undefined ? known : { ...known, headersOmitted };
 }
 
 function readHeader([name, value]: RecordHeader): Header {
   return [name, value && isUtf8(value) ? (decodeUtf8(value) ?? value) : value];
 }
 
-function readValue(value: StoredValue): Value {
-  if (value === null) return classifyValue(value);
+function readValue(record: IndexedRecord): Value {
+  const { value } = record;
+  if (value === null) return { kind: "tombstone" };
   if (!(value instanceof Uint8Array)) return { kind: "omitted", size: value.omitted };
-  // A decoder that meets what isn't UTF-8 throws, which takes as long as all else here ten times over.
-  return value.length > LIMITS.valueBytes || isUtf8(value)
-    ? classifyValue(value)
-    : { kind: "bytes", bytes: value };
+  const kind = kindOfStored(record.kind, value);
+  const text = kind === "json" || kind === "text" ? decodeUtf8(value) : undefined;
+  return text === undefined
+    ? { kind: "bytes", bytes: value }
+    : { kind: kind === "json" ? "json" : "text", text };
 }

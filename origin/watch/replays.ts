@@ -13,8 +13,8 @@
 import { setImmediate, setTimeout } from "node:timers/promises";
 import { type BackoffBounds, backoff } from "../../shared/core/backoff.ts";
 import { ownedBytes } from "../../shared/core/owned.ts";
-import { LIMITS } from "../../shared/protocol/limits.ts";
 import { type IndexedRecord, recordBytes } from "../index/record.ts";
+import { travelling } from "../index/travelling.ts";
 import { type Batch, isTorn, type Source, SourceError, type SourceRecord } from "../source/source.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import type { AnswerBounds } from "./answer-bounds.ts";
@@ -209,12 +209,11 @@ export class Replays {
 
   /** Returns the bytes that it holds on to. */
   #take(want: Want, record: SourceRecord, key: Uint8Array, epoch: string): number {
-    const { offset, timestamp, headers } = record;
+    const { offset, timestamp } = record;
     if (offset <= want.seen || offset >= want.gap.until || this.#isFull(want)) return 0;
     const previous = want.records.at(-1)?.offset;
-    const tooLarge = record.value !== null && record.value.length > LIMITS.valueBytes;
-    const value = tooLarge ? { omitted: record.value.length } : record.value;
-    const taken = owned({ epoch, offset, previous, arrival: 0, timestamp, key, value, headers });
+    const known = { epoch, offset, previous, arrival: 0, timestamp, key };
+    const taken = owned({ ...known, ...travelling(record) });
     want.records.push(taken);
     want.seen = offset;
     const bytes = recordBytes(taken);

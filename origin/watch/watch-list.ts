@@ -22,6 +22,7 @@ import { isReadAgain, type Partition } from "../reading/partitions.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { answerLatest } from "./answer.ts";
 import { BlockedAsks } from "./blocked-asks.ts";
+import { BriefAnswers } from "./brief-answers.ts";
 import { newWatchCounts } from "./counts.ts";
 import { type Ask, Interest, Shard, type Watch } from "./interest.ts";
 import { keyText } from "./key-text.ts";
@@ -43,6 +44,7 @@ export class WatchList {
   readonly #watches = new Map<string, Map<string, Watch>>();
   readonly #shards = new Map<ShardPort, Shard>();
   readonly #blocked = new BlockedAsks();
+  readonly #briefs = new BriefAnswers();
   readonly #serving: Serving;
 
   constructor(ports: WatchListPorts) {
@@ -114,7 +116,7 @@ export class WatchList {
   }
 
   /** Answers at once with the latest record (U8). */
-  get(port: ShardPort, id: number, path: string): void {
+  get(port: ShardPort, id: number, path: string, brief = false): void {
     const shard = this.#shards.get(port);
     if (shard === undefined) return;
     this.counts.asked++;
@@ -123,7 +125,7 @@ export class WatchList {
     if (typeof endpoint === "string") {
       shard.outbox.add(to, encodeQuestionError(endpoint, "the origin has no such endpoint"));
     } else {
-      const answer = shard.congested ? undefined : answerLatest(this.#ports, endpoint);
+      const answer = shard.congested ? undefined : answerLatest(this.#ports, endpoint, brief, this.#briefs);
       const unready = () => [encodeQuestionError("unavailable", "the source isn't ready yet")];
       for (const frame of answer ?? unready()) shard.outbox.add(to, frame);
     }

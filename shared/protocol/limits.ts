@@ -4,6 +4,12 @@ export const LIMITS = {
   keyBytes: 1_024,
   /** A record whose value is larger is announced, but its value does not travel. */
   valueBytes: 8 * 1024 * 1024,
+  /** One frame of an update; a record that would make a larger one travels without its headers or its value. */
+  frameBytes: 16 * 1024 * 1024,
+  /** How deep arrays and objects of a value may lie in one another; JSON that is deeper is text. */
+  jsonDepth: 128,
+  /** An answer to a question holds a value as it was produced if it is larger, or none if the question is brief. */
+  questionValueBytes: 16 * 1024,
   /** Components of a position that a client may say, and of one that it is told because of what it named. */
   positionComponents: 64,
   /** One message of a subscriber. */

@@ -25,6 +25,7 @@ import { EndpointSchema, type ErrorBody, errorBody, IdSchema, PositionSchema } f
 import { formatSlice, parseSlice, type Slice } from "./slice.ts";
 
 const Role = v.picklist(["active", "standby"]);
+const LatestValue = v.picklist(["json", "text", "bytes"]);
 const SliceSchema = v.pipe(
   v.string(),
   v.transform(parseSlice),
@@ -53,17 +54,23 @@ const Schemas = {
   leaving: v.object({ leaving: v.literal(true) }),
   role: v.object({ role: v.literal("active"), generation: GenerationSchema }),
   detach: v.object({ detach: EndpointSchema, link: IdSchema }),
-  get: v.object({ get: EndpointSchema, id: IdSchema }),
+  get: v.object({ get: EndpointSchema, id: IdSchema, brief: v.optional(v.literal(true)) }),
   latest: v.object({
     latest: EndpointSchema,
     position: PositionSchema,
     count: v.picklist([0, 1]),
     oldest: v.optional(PositionSchema),
     notHome: v.optional(v.literal(true)),
+    value: v.optional(LatestValue),
   }),
   error: v.object({ error: v.object({ code: v.string(), message: v.string(), retry: v.boolean() }) }),
 } as const;
 
+/**
+ * What a large value of a question's answer is. The frame holds it as bytes, whatever it is, or, if the question was brief,
+ * only says how many there are (U8).
+ */
+export type LatestValue = v.InferOutput<typeof LatestValue>;
 /** What an uplink is for its shard (U11). */
 export type Role = v.InferOutput<typeof Role>;
 /** Without a slice: the origin reads all partitions. */
@@ -93,6 +100,8 @@ export type OriginSays =
       /** From where on the source can prove what came; undefined if it is too old to say. */
       readonly oldest?: Position | undefined;
       readonly notHome?: boolean | undefined;
+      /** undefined where the frame itself says what its value is. */
+      readonly value?: LatestValue | undefined;
     }
   | { readonly kind: "error"; readonly error: ErrorBody }
   | { readonly kind: "unknown" };
@@ -105,7 +114,12 @@ export type ShardSays =
   | { readonly kind: "attach"; readonly link: number; readonly attach: Attach }
   | { readonly kind: "cancel"; readonly link: number; readonly cancel: Cancel }
   | { readonly kind: "detach"; readonly link: number; readonly endpoint: string }
-  | { readonly kind: "get"; readonly id: number; readonly endpoint: string }
+  | {
+      readonly kind: "get";
+      readonly id: number;
+      readonly endpoint: string;
+      readonly brief?: true | undefined;
+    }
   | { readonly kind: "pong" }
   | { readonly kind: "unknown" };
 
@@ -123,6 +137,7 @@ export const decodeOriginSays: Reader<OriginSays> = reader<OriginSays>(
       count: o.count,
       oldest: o.oldest,
       notHome: o.notHome,
+      value: o.value,
     })),
     error: as("error", Schemas.error, (o) => ({ kind: "error", error: o.error })),
   },
@@ -144,7 +159,12 @@ export const decodeShardSays: Reader<ShardSays> = reader<ShardSays>(
       cancel: readCancel(o),
     })),
     detach: as("detach", Schemas.detach, (o) => ({ kind: "detach", link: o.link, endpoint: o.detach })),
-    get: as("get", Schemas.get, (o) => ({ kind: "get", id: o.id, endpoint: o.get })),
+    get: as("get", Schemas.get, (o) => ({
+      kind: "get",
+      id: o.id,
+      endpoint: o.get,
+      brief: o.brief,
+    })),
     pong: () => ({ ok: true, value: { kind: "pong" } }),
   },
   { kind: "unknown" },
@@ -171,15 +191,24 @@ export function encodeDetach(endpoint: string, link: number): string {
   return JSON.stringify({ detach: endpoint, link });
 }
 
-export function encodeGet(endpoint: string, id: number): string {
-  return JSON.stringify({ get: endpoint, id });
+/** @param brief The value isn't asked for, if it is large. */
+export function encodeGet(endpoint: string, id: number, brief = false): string {
+  return JSON.stringify({ get: endpoint, id, brief: brief || undefined });
 }
 
 export function encodeLatest(
   endpoint: string,
   position: Position,
   count: 0 | 1,
-  { oldest, notHome }: { readonly oldest?: Position; readonly notHome?: boolean } = {},
+  {
+    oldest,
+    notHome,
+    value,
+  }: {
+    readonly oldest?: Position;
+    readonly notHome?: boolean;
+    readonly value?: LatestValue | undefined;
+  } = {},
 ): string {
   return JSON.stringify({
     latest: endpoint,
@@ -187,6 +216,7 @@ export function encodeLatest(
     count,
     oldest: oldest && formatPosition(oldest),
     notHome: notHome || undefined,
+    value,
   });
 }
 

@@ -164,6 +164,49 @@ describe("the latest record", () => {
     expect((await ask("/quotes/E", { "If-None-Match": '"e.0:0"' })).status).toBe(200);
   });
 
+  test.each([
+    ["json", { kind: "json", text: `[${"0, ".repeat(1_000_000)}0]` } as const, "application/json"],
+    ["text", { kind: "text", text: "ü\u001e".repeat(1_000_000) } as const, "text/plain; charset=utf-8"],
+    ["bytes", new Uint8Array(3_000_000).fill(255), "application/octet-stream"],
+  ])(
+    "[H1] [H2] [U8] a large value of %s crosses the uplink twice at most however many ask at once, and never for a HEAD or a 304",
+    async (kind, value, type) => {
+      const path = `/quotes/large-${kind}`;
+      origin.append(path, value);
+      const etag = `"${origin.headOf(path)}"`;
+      const before = origin.told;
+
+      for (let round = 0; round < 5; round++) {
+        const head = await ask(path, {}, "HEAD");
+        expect([head.status, head.headers["content-type"], head.headers.etag]).toEqual([200, type, etag]);
+        const same = await ask(path, { "If-None-Match": etag });
+        expect([same.status, same.body.length]).toEqual([304, 0]);
+      }
+      expect(origin.told - before).toBeLessThan(2_000);
+
+      const asked = Array.from({ length: 20 }, (_, i) =>
+        ask(path, i % 2 ? {} : { "If-None-Match": '"e.0:0"' }),
+      );
+      for (const whole of await Promise.all(asked)) {
+        expect([whole.status, whole.headers["content-type"], whole.headers.etag]).toEqual([200, type, etag]);
+        expect(whole.body.equals(Buffer.from(value instanceof Uint8Array ? value : value.text))).toBe(true);
+      }
+      expect(origin.told - before).toBeLessThan(2 * 3_100_000);
+      const later = origin.told;
+      for (let round = 0; round < 5; round++) expect((await ask(path)).status).toBe(200);
+      expect(origin.told - later).toBeLessThan(1_000);
+    },
+  );
+
+  test("[H1] [F4] what an origin says is JSON isn't looked at again", async () => {
+    origin.append("/quotes/unread", { kind: "json", text: "[[[" });
+
+    const answer = await ask("/quotes/unread");
+
+    expect([answer.status, answer.headers["content-type"]]).toEqual([200, "application/json"]);
+    expect(answer.body.toString()).toBe("[[[");
+  });
+
   test("[H3] no record, a tombstone, an omitted value", async () => {
     origin.append("/quotes/T", null);
     origin.append("/quotes/O", { kind: "omitted", size: 9_000_000 });

@@ -6,7 +6,6 @@ import { type Subscription, subscribe } from "../../shared/client/client.ts";
 import { classify } from "../../shared/core/continuity.ts";
 import { endpointPath, parseAddress } from "../../shared/protocol/address.ts";
 import {
-  classifyValue,
   decodeUpdate,
   encodeUpdate,
   type Frame,
@@ -27,6 +26,7 @@ import {
 import { PING } from "../../shared/protocol/subscriber.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { FakeTransport } from "../support/fake-transport.ts";
+import { classifyValue } from "../support/values.ts";
 
 interface Paths {
   readonly canonical: readonly { readonly topic: string; readonly keyHex: string; readonly path: string }[];

@@ -35,9 +35,9 @@ export class EndpointObject extends Endpoint {
 }
 export class ShardObject extends Shard {
   async crash() { this.ctx.abort("crashed by a test"); }
-  async latest(path, principal) {
+  async latest(path, principal, brief) {
     this.asker = principal;
-    return super.latest(path, principal);
+    return super.latest(path, principal, brief);
   }
   async lastAsker() { return this.asker; }
   async failOnce() { this.fails = true; }

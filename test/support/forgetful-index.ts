@@ -6,6 +6,7 @@ import { IndexError } from "../../origin/index/error.ts";
 import type { PageLimits } from "../../origin/index/history.ts";
 import { type IndexedRecord, recordBytes } from "../../origin/index/record.ts";
 import { nextToDrop } from "../../origin/index/retention.ts";
+import { travelling } from "../../origin/index/travelling.ts";
 import type { Begun, Latest, Page, PartitionView, RecentLimits } from "../../origin/index/views.ts";
 import { type Batch, isTorn, type PartitionInfo } from "../../origin/source/source.ts";
 import type { WritableHistory } from "../../origin/watch/history.ts";
@@ -92,12 +93,13 @@ export class ForgetfulIndex implements WritableHistory {
     if (torn) partition.wholeFrom = batch.wholeFrom;
     const taken: IndexedRecord[] = [];
     for (const record of batch.records) {
-      const { key, offset, timestamp, value, headers } = record;
+      const { key, offset, timestamp } = record;
       if (offset < partition.checkpoint || key === null) continue;
       const text = textOf(key);
       const last = partition.tails.get(text);
       const previous = last !== undefined && last < partition.wholeFrom ? undefined : last;
-      const indexed = { epoch, offset, previous, arrival: this.#arrival++, timestamp, key, value, headers };
+      const known = { epoch, offset, previous, arrival: this.#arrival++, timestamp, key };
+      const indexed = { ...known, ...travelling(record) };
       partition.held.push(indexed);
       partition.bytes += recordBytes(indexed);
       const records = partition.keys.get(text) ?? [];

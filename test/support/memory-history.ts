@@ -3,6 +3,7 @@
 import { IndexError } from "../../origin/index/error.ts";
 import type { PageLimits } from "../../origin/index/history.ts";
 import { type IndexedRecord, recordBytes } from "../../origin/index/record.ts";
+import { travelling } from "../../origin/index/travelling.ts";
 import type { Begun, Latest, Page, PartitionView, RecentLimits } from "../../origin/index/views.ts";
 import { type Batch, isTorn, type PartitionInfo } from "../../origin/source/source.ts";
 import type { WritableHistory } from "../../origin/watch/history.ts";
@@ -77,11 +78,12 @@ export class MemoryHistory implements WritableHistory {
     const wholeFrom = torn ? batch.wholeFrom : partition.wholeFrom;
     const taken: IndexedRecord[] = [];
     for (const record of batch.records) {
-      const { key, offset, timestamp, value, headers } = record;
+      const { key, offset, timestamp } = record;
       if (offset < partition.checkpoint || key === null || key.length > 1_024) continue;
       const last = this.#of(partition, key).at(-1)?.offset;
       const previous = last !== undefined && last < wholeFrom ? undefined : last;
-      const indexed = { epoch, offset, previous, arrival: this.#arrival++, timestamp, key, value, headers };
+      const known = { epoch, offset, previous, arrival: this.#arrival++, timestamp, key };
+      const indexed = { ...known, ...travelling(record) };
       partition.records.push(indexed);
       taken.push(indexed);
     }

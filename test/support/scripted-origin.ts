@@ -7,7 +7,14 @@ import WebSocket from "ws";
 import { shardOf } from "../../shared/protocol/address.ts";
 import { encodeAddressed } from "../../shared/protocol/addressed.ts";
 import { type Attach, encodeAttached, encodeWaiting } from "../../shared/protocol/attach.ts";
-import type { Frame, Update } from "../../shared/protocol/frame.ts";
+import {
+  decodeUpdate,
+  encodeUpdate,
+  type Frame,
+  type Update,
+  type Value,
+} from "../../shared/protocol/frame.ts";
+import { LIMITS } from "../../shared/protocol/limits.ts";
 import { packMessages, splitText } from "../../shared/protocol/message.ts";
 import { formatPosition } from "../../shared/protocol/position.ts";
 import { PING, PONG } from "../../shared/protocol/subscriber.ts";
@@ -16,6 +23,7 @@ import {
   encodeHello,
   encodeLatest,
   encodeReady,
+  type LatestValue,
   type ShardHello,
 } from "../../shared/protocol/uplink.ts";
 import { UPLINK_PROTOCOL, VERSION } from "../../shared/protocol/version.ts";
@@ -50,6 +58,8 @@ export class ScriptedOrigin {
   readonly detaches: { endpoint: string; link: number }[] = [];
   /** The paths of the questions that the shards put, in order. */
   readonly gets: string[] = [];
+  /** How much the answers' frames had, in all. */
+  told = 0;
   readonly log: ModelLog;
   /** While false, attaches are answered with `waiting` and remembered, and questions only remembered. */
   answering = true;
@@ -204,10 +214,10 @@ export class ScriptedOrigin {
         uplink.live.get(says.value.link)?.delete(says.value.endpoint);
         return;
       case "get": {
-        const { id, endpoint } = says.value;
+        const { id, endpoint, brief = false } = says.value;
         this.gets.push(endpoint);
-        if (this.answering) this.#tellLatest(uplink, endpoint, id);
-        else this.#heldGets.push(() => this.#tellLatest(uplink, endpoint, id));
+        if (this.answering) this.#tellLatest(uplink, endpoint, id, brief);
+        else this.#heldGets.push(() => this.#tellLatest(uplink, endpoint, id, brief));
         return;
       }
     }
@@ -224,12 +234,16 @@ export class ScriptedOrigin {
     );
   }
 
-  #tellLatest(uplink: Uplink, endpoint: string, id: number): void {
+  #tellLatest(uplink: Uplink, endpoint: string, id: number, brief: boolean): void {
     const last = this.log.latest(endpoint);
     const to = { kind: "question", id } as const;
-    const frames = [encodeAddressed(to, encodeLatest(endpoint, this.log.head(endpoint), last ? 1 : 0))];
-    if (last) frames.push(encodeAddressed(to, last.frame));
-    this.#send(uplink, frames);
+    const { frame, value } = last ? latestFrame(last.frame, brief) : {};
+    const head = encodeLatest(endpoint, this.log.head(endpoint), frame === undefined ? 0 : 1, { value });
+    this.#send(
+      uplink,
+      [head, ...(frame === undefined ? [] : [frame])].map((said) => encodeAddressed(to, said)),
+    );
+    this.told += frame?.length ?? 0;
   }
 
   #linksOf(uplink: Uplink, path: string): number[] {
@@ -248,4 +262,19 @@ export class ScriptedOrigin {
   #send(uplink: Uplink, items: readonly Frame[]): void {
     for (const message of packMessages(items, 256 * 1024)) uplink.socket.send(message);
   }
+}
+
+/** As a question is told of it (U8). */
+function latestFrame(
+  frame: Frame,
+  brief: boolean,
+): { readonly frame: Frame; readonly value?: LatestValue | undefined } {
+  const decoded = decodeUpdate(frame);
+  if (!decoded.ok) return { frame };
+  const { value } = decoded.value;
+  if (value.kind === "tombstone" || value.kind === "omitted") return { frame };
+  const bytes = value.kind === "bytes" ? value.bytes : new TextEncoder().encode(value.text);
+  if (bytes.length <= LIMITS.questionValueBytes) return { frame };
+  const told: Value = brief ? { kind: "omitted", size: bytes.length } : { kind: "bytes", bytes };
+  return { frame: encodeUpdate({ ...decoded.value, headers: [], value: told }), value: value.kind };
 }

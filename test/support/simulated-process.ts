@@ -5,6 +5,7 @@
 
 import { IndexError } from "../../origin/index/error.ts";
 import type { IndexedRecord } from "../../origin/index/record.ts";
+import { travelling } from "../../origin/index/travelling.ts";
 import { Forwarder } from "../../origin/reading/forwarder.ts";
 import { isReady, Partitions } from "../../origin/reading/partitions.ts";
 import { Progress } from "../../origin/reading/progress.ts";
@@ -202,7 +203,7 @@ class ModelReplays extends Replays {
       const { path, timestamp, value } = written;
       const previous = records.at(-1)?.offset;
       const known = { epoch, offset, previous, arrival: 0, timestamp };
-      records.push({ ...known, key: keyOf(path), value, headers: [] });
+      records.push({ ...known, key: keyOf(path), ...travelling({ value, headers: [] }) });
     }
     return { gap, records, whole: true };
   }

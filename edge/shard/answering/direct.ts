@@ -99,7 +99,7 @@ export class DirectGets implements Gets {
     this.#open.set(get.id, { get, answers: new GetAnswers(get) });
   }
 
-  #send({ path, id }: Get): void {
-    this.#ports.send([encodeGet(path, id)], WHOLE.number);
+  #send({ path, id, brief }: Get): void {
+    this.#ports.send([encodeGet(path, id, brief)], WHOLE.number);
   }
 }

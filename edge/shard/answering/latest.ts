@@ -3,7 +3,7 @@ import type { Answer } from "../../../shared/core/answer.ts";
 import { ERRORS, type ErrorCode } from "../../../shared/protocol/codes.ts";
 import { type Frame, timestampOf } from "../../../shared/protocol/frame.ts";
 import { formatPosition, merge, NOTHING, type Position } from "../../../shared/protocol/position.ts";
-import type { OriginSays } from "../../../shared/protocol/uplink.ts";
+import type { LatestValue, OriginSays } from "../../../shared/protocol/uplink.ts";
 import type { OriginItem } from "../uplinks/origin-items.ts";
 import { Incoming } from "./incoming.ts";
 
@@ -17,6 +17,8 @@ export type LatestResult =
       readonly position: string;
       readonly oldest: string | undefined;
       readonly frame: Frame;
+      /** What its value is, if the frame doesn't say so itself (U8). */
+      readonly value: LatestValue | undefined;
     }
   /** The key has no record. */
   | { readonly kind: "none"; readonly position: string; readonly oldest: string | undefined }
@@ -32,6 +34,8 @@ export const UNAVAILABLE: LatestResult = {
 export interface Get {
   readonly id: number;
   readonly path: string;
+  /** The value isn't asked for, if it is large. */
+  readonly brief?: boolean;
   done(result: LatestResult): void;
 }
 
@@ -45,6 +49,7 @@ export type GetAnswer =
       readonly oldest: Position | undefined;
       readonly notHome: boolean;
       readonly frame?: Frame;
+      readonly value?: LatestValue | undefined;
     }
   | { readonly kind: "error"; readonly code: ErrorCode; readonly message: string };
 
@@ -79,8 +84,14 @@ export class GetAnswers {
 }
 
 function answerOf({ head, frames: [frame] }: Answer<LatestHead>): GetAnswer {
-  const { position, oldest, notHome = false, count } = head;
-  return { kind: "latest", position, oldest, notHome: notHome && count === 0, ...(frame && { frame }) };
+  const { position, oldest, notHome = false, count, value } = head;
+  return {
+    kind: "latest",
+    position,
+    oldest,
+    notHome: notHome && count === 0,
+    ...(frame && { frame, value }),
+  };
 }
 
 /** What those slices say that know of the key, or would; undefined if none does. */
@@ -89,23 +100,26 @@ export function latestOf(answers: Iterable<GetAnswer>): LatestResult | undefined
   const oldest = new Map<string, number>();
   let isKnown = false;
   let isOldestKnown = true;
-  let newest: { readonly frame: Frame; readonly at: number } | undefined;
+  let newest:
+    | { readonly frame: Frame; readonly value: LatestValue | undefined; readonly at: number }
+    | undefined;
   for (const answer of answers) {
     if (answer.kind !== "latest" || answer.notHome) continue;
     isKnown = true;
     merge(position, answer.position);
     merge(oldest, answer.oldest ?? NOTHING);
     isOldestKnown &&= answer.oldest !== undefined;
-    const { frame } = answer;
+    const { frame, value } = answer;
     const at = (frame === undefined ? undefined : timestampOf(frame)) ?? 0;
-    if (frame !== undefined && (newest === undefined || at > newest.at)) newest = { frame, at };
+    if (frame !== undefined && (newest === undefined || at > newest.at)) newest = { frame, value, at };
   }
   if (!isKnown) return undefined;
   const both = {
     position: formatPosition(position),
     oldest: isOldestKnown ? formatPosition(oldest) : undefined,
   };
-  return newest === undefined ? { kind: "none", ...both } : { kind: "update", ...both, frame: newest.frame };
+  if (newest === undefined) return { kind: "none", ...both };
+  return { kind: "update", ...both, frame: newest.frame, value: newest.value };
 }
 
 /** What is told if nobody else will answer. `isWhole`: each slice has. */

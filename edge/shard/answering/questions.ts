@@ -49,9 +49,9 @@ export class Questions {
   readonly #ports: QuestionsPorts;
   /** What was put and not answered, by id. */
   readonly #open = new Map<number, Question>();
-  /** By path: the question for which the next one waits. */
+  /** By path, brief questions apart: the question for which the next one waits. */
   readonly #underWay = new Map<string, Question>();
-  /** By path: the question that is put when the one under way no longer is. */
+  /** Likewise: the question that is put when the one under way no longer is. */
   readonly #next = new Map<string, Question>();
   #askers = 0;
   #lastId = 0;
@@ -61,17 +61,18 @@ export class Questions {
   }
 
   /** Never rejects. */
-  ask(path: string): Promise<LatestResult> {
+  ask(path: string, brief = false): Promise<LatestResult> {
     if (!this.#ports.isPresent()) return Promise.resolve(UNAVAILABLE);
-    const isFull = this.#open.size + this.#next.size >= OPEN_QUESTIONS && !this.#next.has(path);
+    const subject = subjectOf({ path, brief });
+    const isFull = this.#open.size + this.#next.size >= OPEN_QUESTIONS && !this.#next.has(subject);
     if (isFull || this.#askers >= ASKERS) return Promise.resolve(OVERLOADED);
     return new Promise((resolve) => {
       this.#askers++;
-      const waiting = this.#next.get(path);
-      const question = waiting ?? this.#begin(path);
+      const waiting = this.#next.get(subject);
+      const question = waiting ?? this.#begin(path, brief);
       question.askers.push(resolve);
       if (waiting !== undefined) return;
-      const before = this.#underWay.get(path);
+      const before = this.#underWay.get(subject);
       if (before === undefined) this.#put(question);
       else this.#wait(question, before);
     });
@@ -82,10 +83,11 @@ export class Questions {
     return this.#open.values();
   }
 
-  #begin(path: string): Question {
+  #begin(path: string, brief: boolean): Question {
     const question: Question = {
       id: ++this.#lastId,
       path,
+      brief,
       askers: [],
       done: (result) => this.#close(question, result),
       endDeadline: this.#ports.after(ANSWER_MS, () => this.#close(question, UNAVAILABLE)),
@@ -95,24 +97,24 @@ export class Questions {
   }
 
   #wait(question: Question, before: Question): void {
-    this.#next.set(question.path, question);
+    this.#next.set(subjectOf(question), question);
     question.endWaiting = this.#ports.after(UNDER_WAY_MS, () => this.#goOn(before));
   }
 
   #put(question: Question): void {
     question.endWaiting();
     this.#open.set(question.id, question);
-    this.#underWay.set(question.path, question);
+    this.#underWay.set(subjectOf(question), question);
     this.#ports.gets().put(question);
   }
 
   /** Nobody but its askers waits for this question any more. */
   #goOn(question: Question): void {
-    const { path } = question;
-    if (this.#underWay.get(path) !== question) return;
-    this.#underWay.delete(path);
-    const next = this.#next.get(path);
-    this.#next.delete(path);
+    const subject = subjectOf(question);
+    if (this.#underWay.get(subject) !== question) return;
+    this.#underWay.delete(subject);
+    const next = this.#next.get(subject);
+    this.#next.delete(subject);
     if (next !== undefined) this.#put(next);
   }
 
@@ -120,9 +122,15 @@ export class Questions {
     question.endDeadline();
     question.endWaiting();
     if (this.#open.delete(question.id)) this.#ports.gets().drop(question.id);
-    if (this.#next.get(question.path) === question) this.#next.delete(question.path);
+    const subject = subjectOf(question);
+    if (this.#next.get(subject) === question) this.#next.delete(subject);
     this.#askers -= question.askers.length;
     for (const answer of question.askers.splice(0)) answer(result);
     this.#goOn(question);
   }
+}
+
+/** Those that may share an answer have the same one. No path begins with a question mark. */
+function subjectOf({ path, brief }: Pick<Get, "path" | "brief">): string {
+  return brief ? `?${path}` : path;
 }

@@ -84,7 +84,8 @@ export class ScatteredGets implements Gets {
     open.scatter.step(slice, { kind: "put" });
     if (open.isLate) open.scatter.step(slice, { kind: "late" });
     else this.#patience.start(open);
-    this.#ports.send([encodeGet(open.get.path, open.get.id)], slice);
+    const { path, id, brief } = open.get;
+    this.#ports.send([encodeGet(path, id, brief)], slice);
   }
 
   #hurry(open: OpenGet): void {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { classifyValue } from "../../../shared/protocol/frame.ts";
+import { classifyValue } from "../../support/values.ts";
 import { MAX_RUN, Payloads, readStamp, stampOf } from "./payload.ts";
 
 const stamp = { due: 1_234_567_890_123.5, sequence: 4_000_000_000, run: MAX_RUN };

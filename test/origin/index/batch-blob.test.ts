@@ -5,14 +5,31 @@ import { IndexError } from "../../../origin/index/error.ts";
 import type { IndexedRecord } from "../../../origin/index/record.ts";
 
 const blob = fc.uint8Array({ maxLength: 40 });
+const value = fc.oneof(
+  fc.record({
+    kind: fc.constantFrom(undefined, "json" as const, "text" as const, "bytes" as const),
+    value: blob,
+  }),
+  fc.constant({ kind: "tombstone" as const, value: null }),
+  fc.integer({ min: 0, max: 2 ** 31 }).map((omitted) => ({ kind: "omitted" as const, value: { omitted } })),
+);
+const headers = fc.oneof(
+  fc.record({
+    headers: fc.array(fc.tuple(fc.string({ unit: "binary", maxLength: 8 }), fc.option(blob)), {
+      maxLength: 3,
+    }),
+    headersOmitted: fc.constant(undefined),
+  }),
+  fc.record({ headers: fc.constant([]), headersOmitted: fc.integer({ min: 0, max: 2 ** 31 }) }),
+);
 const body = fc.record({
   step: fc.integer({ min: 1, max: 2 ** 40 }),
   previous: fc.option(fc.nat(), { nil: undefined }),
   wait: fc.integer({ min: 1, max: 1000 }),
   timestamp: fc.option(fc.integer({ min: 0, max: 2 ** 50 }), { nil: undefined }),
   key: blob,
-  value: fc.oneof(blob, fc.constant(null), fc.record({ omitted: fc.integer({ min: 0, max: 2 ** 31 }) })),
-  headers: fc.array(fc.tuple(fc.string({ unit: "binary", maxLength: 8 }), fc.option(blob)), { maxLength: 3 }),
+  value,
+  headers,
 });
 
 const records = fc
@@ -20,10 +37,10 @@ const records = fc
   .map(([first, bodies]): IndexedRecord[] => {
     let offset = first;
     let arrival = first;
-    return bodies.map(({ step, wait, ...rest }) => {
+    return bodies.map(({ step, wait, value, headers, ...rest }) => {
       offset += step;
       arrival += wait;
-      return { epoch: "e", offset, arrival, ...rest };
+      return { epoch: "e", offset, arrival, ...rest, ...value, ...headers };
     });
   });
 
@@ -72,6 +89,7 @@ describe("a packed batch", () => {
           arrival: offset,
           timestamp: undefined,
           key,
+          kind: "tombstone",
           value: null,
           headers: [],
         })),
@@ -91,6 +109,7 @@ describe("a packed batch", () => {
           arrival: 1,
           timestamp: 1,
           key: Buffer.from("k"),
+          kind: "text",
           value: Buffer.from("v"),
           headers: [["h", Buffer.from("x")]],
         },

@@ -146,7 +146,7 @@ class Pair {
   }
 
   #expectSame(found: readonly IndexedRecord[], expected: readonly ModelRecord[]): void {
-    const simple = ({ offset, timestamp, key, value }: Omit<IndexedRecord, "epoch">) => ({
+    const simple = ({ offset, timestamp, key, value }: Omit<IndexedRecord, "epoch" | "kind">) => ({
       offset,
       timestamp,
       key: Buffer.from(key).toString("hex"),

@@ -99,7 +99,7 @@ describe.each(states)("records that are %s", (_, state) => {
   test("with a value that is too large are held without it", () => {
     make();
     fixture.begin("t", 0, "a");
-    const value = new Uint8Array(LIMITS.valueBytes + 1);
+    const value = new Uint8Array(LIMITS.valueBytes + 1).fill(0x78);
     const base = { timestamp: 1, key: bytes("k"), headers: [] };
     fixture.index.append(
       "t",

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { json, Listener } from "../../../origin/operate/listener.ts";
@@ -66,6 +66,59 @@ describe("what it answers:", () => {
 
     expect(answer).toMatch(/^HTTP\/1.1 400 /);
     expect(JSON.parse(answer.split("\r\n\r\n")[1] ?? "")).toMatchObject({ error: { code: "unsupported" } });
+  });
+});
+
+/** So many at once, each of which has said this and will say no more. */
+async function hold(count: number, bytes: string): Promise<Socket[]> {
+  const sockets = Array.from({ length: count }, () =>
+    connect(port, "127.0.0.1")
+      .on("error", () => undefined)
+      .resume(),
+  );
+  await Promise.all(sockets.map((socket) => once(socket, "connect")));
+  for (const socket of sockets) socket.write(bytes);
+  return sockets;
+}
+
+describe("whoever keeps connections open keeps nobody from an answer:", () => {
+  const asked = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+
+  test.each([
+    ["say nothing", ""],
+    ["have begun to ask", "GET /healthz HTTP/1.1\r\nHost:"],
+    ["have asked, and read nothing", asked],
+  ])("though 1,000 connections %s, a probe is answered", async (_, bytes) => {
+    const sockets = await hold(1_000, bytes);
+
+    for (let probe = 0; probe < 3; probe++) {
+      const answer = await fetch(`http://127.0.0.1:${port}/healthz`, { headers: { Connection: "close" } });
+      expect([answer.status, await answer.json()]).toEqual([200, { healthy: true }]);
+    }
+    for (const socket of sockets) socket.destroy();
+  });
+
+  test("one that asks again and again goes on, and of the others 63 at most are open", async () => {
+    const [asking] = await hold(1, asked);
+    if (asking === undefined) throw new Error("it must be there");
+    await once(asking, "data");
+    const sockets: Socket[] = [];
+    const gone = Promise.withResolvers<void>();
+    let left = 0;
+    const leave = () => {
+      left++;
+      if (left === 300 - 63) gone.resolve();
+    };
+    for (let round = 0; round < 10; round++) {
+      // The server may take those of one round with those of the next.
+      sockets.push(...(await hold(30, "")).map((socket) => socket.once("close", leave)));
+      asking.write(asked);
+      await once(asking, "data");
+    }
+
+    expect(asking.closed).toBe(false);
+    await gone.promise;
+    for (const socket of [asking, ...sockets]) socket.destroy();
   });
 });
 

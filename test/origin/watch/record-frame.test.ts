@@ -1,15 +1,17 @@
 import { expect, test } from "vitest";
 import type { IndexedRecord } from "../../../origin/index/record.ts";
+import { travelling } from "../../../origin/index/travelling.ts";
+import type { SourceRecord } from "../../../origin/source/source.ts";
 import { frameOf } from "../../../origin/watch/record-frame.ts";
 import { decodeUpdate } from "../../../shared/protocol/frame.ts";
 
 const MIB = 1024 * 1024;
 
-const record = (fields: Partial<IndexedRecord>): IndexedRecord => ({
-  ...{ epoch: "e.0", offset: 7, previous: 3, arrival: 0, timestamp: 1_000, key: Buffer.from("k") },
-  ...{ value: Buffer.from('{"a": 1.0}'), headers: [] },
-  ...fields,
-});
+function record(fields: Partial<SourceRecord>): IndexedRecord {
+  const source = { timestamp: 1_000, value: Buffer.from('{"a": 1.0}'), headers: [], ...fields };
+  const known = { epoch: "e.0", offset: 7, previous: 3, arrival: 0, key: Buffer.from("k") };
+  return { ...known, timestamp: source.timestamp, ...travelling(source) };
+}
 
 test("[F2] [F4] a record becomes a frame with its value as it was produced", () => {
   expect(frameOf("/t/k", record({}), 5)).toBe('{"e":"/t/k","p":"e.0:7","q":5,"t":1000,"v":{"a": 1.0}}');
@@ -31,7 +33,7 @@ test("[F6] headers are text where they are UTF-8, else bytes, or null", () => {
 });
 
 test("[F8] a value that the index left out is announced with its size", () => {
-  expect(frameOf("/t/k", record({ value: { omitted: 9_000_000 } }), undefined)).toContain('"o":9000000}');
+  expect(frameOf("/t/k", record({ value: Buffer.alloc(9_000_000) }), undefined)).toContain('"o":9000000}');
 });
 
 test("[F8] so is one whose frame would be too large for the edge, for it would end the uplink again and again", () => {
@@ -67,7 +69,7 @@ test("[F8] of headers and a value that only one of them can travel, it is the va
 
 test.each([
   ["that escapes make too large", Buffer.alloc(4 * MIB, 1), 4 * MIB],
-  ["that the index left out", { omitted: 9_000_000 }, 9_000_000],
+  ["that the index left out", Buffer.alloc(9_000_000), 9_000_000],
 ])("[F8] of a value %s the headers travel, unless they are too large themselves", (_, value, size) => {
   expect(decodeUpdate(frameOf("/t/k", record({ headers: large(1), value }), 3))).toMatchObject({
     ok: true,

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import type { IndexedRecord } from "../../../origin/index/record.ts";
 import { TIME_LIMITS } from "../../../origin/time-limits.ts";
 import { LIMITS } from "../../../shared/protocol/limits.ts";
+import { splitText } from "../../../shared/protocol/message.ts";
 import { NOTHING, parsePosition } from "../../../shared/protocol/position.ts";
 import { RecordingShard } from "../../support/recording-shard.ts";
 import { infosOf, record, SmallOrigin, STREAM } from "../../support/small-origin.ts";
@@ -34,6 +35,7 @@ function observed(key: string, looks: () => void): IndexedRecord {
   return {
     ...{ epoch: "x", offset: 5, previous: undefined, arrival: 0, timestamp: undefined, headers: [] },
     key: Buffer.from(key),
+    kind: "json",
     get value() {
       looks();
       return Buffer.from("1");
@@ -484,6 +486,62 @@ describe("[U8] questions", () => {
 
   test("of a key without records have no record", () => {
     expect(ask("/t/b")).toEqual(['?13 {"latest":"/t/b","position":"-","count":0,"oldest":"-"}']);
+  });
+
+  /** The answer's head, and the record's frame as far as its value's bytes. */
+  const askFor = (path: string, brief: boolean) => {
+    origin.watchList.get(shard, 13, path, brief);
+    const frames = shard.messages.splice(0).flatMap((message) => {
+      const items = typeof message === "string" ? splitText(message) : [message];
+      return items.map((item) => Buffer.from(item).toString());
+    });
+    return { head: frames[0], frame: frames[1]?.split("\n")[0], bytes: frames[1]?.split("\n")[1] };
+  };
+  const large = LIMITS.questionValueBytes + 1;
+
+  test.each([
+    ["json", `"${"x".repeat(large - 2)}"`],
+    ["text", "x".repeat(large)],
+    ["text", "[".repeat(large)],
+  ])("of a large value of %s say what it is, and have it as the bytes that were produced", (kind, value) => {
+    origin.read(0, "x", record(0, "a", value));
+
+    expect(askFor("/t/a", false)).toEqual({
+      head: `?13\t{"latest":"/t/a","position":"x:0","count":1,"oldest":"-","value":"${kind}"}`,
+      frame: `?13\t{"e":"/t/a","p":"x:0","t":1763690000000,"n":${large}}`,
+      bytes: value,
+    });
+  });
+
+  test("that are brief are told of a large value without it, and of another as ever", () => {
+    origin.read(0, "x", record(0, "a", "x".repeat(large)));
+    origin.read(0, "x", record(1, "b", "1"));
+
+    expect(askFor("/t/a", true)).toEqual({
+      head: '?13\t{"latest":"/t/a","position":"x:0","count":1,"oldest":"-","value":"text"}',
+      frame: `?13\t{"e":"/t/a","p":"x:0","t":1763690000000,"o":${large}}`,
+      bytes: undefined,
+    });
+    expect(askFor("/t/b", true).frame).toBe('?13\t{"e":"/t/b","p":"x:1","t":1763690000000,"v":1}');
+  });
+
+  test("that are brief are told of what is there now, though they were told before", () => {
+    const is = (offset: number) => expect.stringContaining(`"p":"x:${offset}"`);
+    for (const offset of [0, 1]) {
+      origin.read(0, "x", record(offset, "a", `${offset}`.repeat(large)));
+      for (let round = 0; round < 2; round++)
+        expect(askFor("/t/a", true)).toMatchObject({ frame: is(offset) });
+    }
+    origin.read(0, "x", record(2, "a", "2"));
+    expect(askFor("/t/a", true).frame).toContain('"p":"x:2","q":1,');
+    expect(askFor("/t/a", true).frame).toContain('"v":2}');
+  });
+
+  test("are told of no headers, which are for subscribers", () => {
+    const headers = [["a", Buffer.from("1")]] as const;
+    origin.read(0, "x", { ...record(0, "a", "1"), headers });
+
+    expect(askFor("/t/a", false).frame).toBe('?13\t{"e":"/t/a","p":"x:0","t":1763690000000,"v":1}');
   });
 
   test("of a partition that isn't fully read can't be answered yet", () => {

@@ -52,6 +52,7 @@ describe("what is kept owns its bytes", () => {
     const record = {
       ...{ epoch: "e.0", offset: 1, previous: undefined, arrival: 0, timestamp: 0 },
       ...{ key: new Uint8Array([1, 2]), value: new Uint8Array(10) },
+      kind: "text" as const,
       headers: [["h", new Uint8Array(3)] as const],
     };
     const read = new BatchBlob(packBatch([record], Buffer.alloc(blobBytes([record])))).record(0, "e.0");

@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
-  classifyValue,
   decodeUpdate,
   encodeUpdate,
   type Frame,
@@ -12,6 +11,7 @@ import {
 } from "../../../shared/protocol/frame.ts";
 import { LIMITS } from "../../../shared/protocol/limits.ts";
 import { packMessages, splitBinary, splitText } from "../../../shared/protocol/message.ts";
+import { classifyValue } from "../../support/values.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 const update = (value: Value, more: Partial<Update> = {}): Update => ({

@@ -15,8 +15,10 @@ import { count, operations } from "../operations.ts";
 import { encodePrincipal, type KnownPrincipal, REVOKED } from "../principal.ts";
 import { shardStubOf } from "../routing.ts";
 import { errorResponse, internalError, logProblem, privately, refusedToken } from "./answers.ts";
-import { latestRoute, upgradeRoute } from "./endpoint-route.ts";
+import { upgradeRoute } from "./endpoint-route.ts";
 import { healthRoute } from "./health-route.ts";
+import { withinStream } from "./plain/event-stream.ts";
+import { readRoute } from "./plain/read-route.ts";
 import { revocationMethods, revocationsRoute } from "./revocations-route.ts";
 import { isWebSocketUpgrade } from "./upgrades.ts";
 import { uplinkRoute } from "./uplink-route.ts";
@@ -52,7 +54,7 @@ export function createApp(
       origin: (origin) => (webOrigins === undefined ? "*" : origin),
       credentials: webOrigins !== undefined && cookie !== undefined,
       allowMethods: READS,
-      allowHeaders: ["Authorization", "If-None-Match"],
+      allowHeaders: ["Authorization", "If-None-Match", "Last-Event-ID", "Prefer"],
       exposeHeaders: EXPOSED,
     })(context, next);
   });
@@ -66,6 +68,11 @@ export function createApp(
   app.use(async (context, next) => {
     await next();
     if (context.res.status !== 101) context.res.headers.set("X-Content-Type-Options", "nosniff");
+  });
+  app.use(async (context, next) => {
+    await next();
+    const within = await withinStream(context.req.raw, context.res);
+    if (within !== undefined) context.res = within;
   });
 
   app.get("/", (c) => c.redirect(ROUTES.home, 302));
@@ -94,7 +101,7 @@ export function createApp(
     answered(await whoSends(context), (known) => streamsFor(known, context.env)),
   );
   app.get("*", async (context) =>
-    answered(await whoSends(context), (known) => latestRoute(context.req.raw, context.env, known)),
+    answered(await whoSends(context), (known) => readRoute(context.req.raw, context.env, known)),
   );
   return app;
 
@@ -138,6 +145,7 @@ const EXPOSED = [
   "ETag",
   "Distributary-Timestamp",
   "Distributary-Headers-Omitted",
+  "Preference-Applied",
   "Retry-After",
   "WWW-Authenticate",
 ];

@@ -1,0 +1,153 @@
+/**
+ * GETs of an endpoint in their forms: its latest record (H1), as it is or when it changes (H13), what followed a position
+ * (H12), or all that follows as events (E1).
+ */
+import { CLOSE, ERRORS, type ErrorCode } from "../../../shared/protocol/codes.ts";
+import { decodeTrusted } from "../../../shared/protocol/frame.ts";
+import { formatPosition, type Position, parseLongPosition } from "../../../shared/protocol/position.ts";
+import type { Known } from "../../access/access.ts";
+import type { Env } from "../../env.ts";
+import { isOver, OVER } from "../../principal.ts";
+import type { LatestResult } from "../../shard/answering/latest.ts";
+import { TIME_LIMITS } from "../../time-limits.ts";
+import { errorResponse, refusedToken } from "../answers.ts";
+import { elsewhere, latestOf, startOf, targetOf } from "../endpoint-route.ts";
+import { isNamed, latestResponse, tagsIn } from "../latest.ts";
+import { eventStream, wantsEvents } from "./event-stream.ts";
+import { follow } from "./follow.ts";
+import type { Endpoint } from "./joining.ts";
+import { Page } from "./page.ts";
+import { Receiver } from "./receiver.ts";
+import { endingOf } from "./streaming.ts";
+
+export async function readRoute(request: Request, env: Env, known: Known): Promise<Response> {
+  const url = new URL(request.url);
+  const target = targetOf(url, known);
+  if (target.kind !== "endpoint") return elsewhere(target, url);
+  const endpoint = { path: target.path, principal: known.principal };
+  const from = url.searchParams.get("from");
+  if (wantsEvents(request))
+    return eventsOf(request, env, endpoint, request.headers.get("Last-Event-ID") || from);
+  const wait = request.method === "GET" ? waitOf(request.headers.get("Prefer")) : undefined;
+  if (from !== null && request.method === "GET") return pageOf(request, env, endpoint, from, wait);
+  if (wait !== undefined && request.headers.has("If-None-Match")) return newsOf(request, env, endpoint, wait);
+  return (await latestOf(request, env, endpoint.path, endpoint.principal)).answer;
+}
+
+/** How long a client wants to wait, in seconds; undefined if it doesn't. */
+function waitOf(prefer: string | null): number | undefined {
+  const [, seconds] = /(?:^|[,;])\s*wait\s*=\s*"?(\d{1,9})"?\s*(?:[,;]|$)/i.exec(prefer ?? "") ?? [];
+  if (seconds === undefined) return undefined;
+  return Math.min(Number(seconds), TIME_LIMITS.pollLongestMs / 1_000);
+}
+
+async function eventsOf(
+  request: Request,
+  env: Env,
+  endpoint: Endpoint,
+  from: string | null,
+): Promise<Response> {
+  const start = await startOf(from, endpoint.path, env, endpoint.principal);
+  const answer =
+    start !== undefined && "code" in start ? start : await eventStream(request, env, endpoint, start);
+  return answer instanceof Response ? answer : refused(answer.code, answer.message);
+}
+
+/** H12. */
+async function pageOf(
+  request: Request,
+  env: Env,
+  endpoint: Endpoint,
+  from: string,
+  wait: number | undefined,
+): Promise<Response> {
+  const start = await startOf(from, endpoint.path, env, endpoint.principal);
+  if (start === undefined || "code" in start)
+    return refused(start?.code ?? "bad_position", start?.message ?? "");
+  const page = new Page(endpoint.path, start, wait !== undefined);
+  const patience = wait === undefined ? TIME_LIMITS.pollPageMs : wait * 1_000;
+  const end = await follow(request, env, endpoint, start, patience, {
+    hear: (message) => page.hear(message),
+    isDone: () => page.isDone,
+  });
+  if (page.error !== undefined) return refused(page.error.code, page.error.message);
+  if (end.kind === "closed" && end.code >= CLOSE.bad_frame) return closed(end.code, end.reason);
+  if (!page.isBegun)
+    return end.kind === "closed" ? closed(end.code, end.reason) : refused("unavailable", SILENT);
+  if (isOver(endpoint.principal, Date.now())) return refusedToken(OVER.code, OVER.message);
+  return new Response(page.text(), {
+    headers: { "Content-Type": "application/json", "Cache-Control": "no-cache", ...applied(wait) },
+  });
+}
+
+/** H13. */
+async function newsOf(request: Request, env: Env, endpoint: Endpoint, wait: number): Promise<Response> {
+  const { path, principal } = endpoint;
+  const { latest, answer } = await latestOf(request, env, path, principal);
+  const ifNoneMatch = request.headers.get("If-None-Match") ?? "";
+  const known = knownBy(ifNoneMatch, latest);
+  if (known === undefined) return withPreference(answer, wait);
+  const receiver = new Receiver(path, known === "none" ? undefined : known);
+  let news: "none" | "some" | LatestResult = "none";
+  const end = await follow(request, env, endpoint, known === "none" ? undefined : known, wait * 1_000, {
+    hear(message) {
+      const asks: string[] = [];
+      for (const told of receiver.hear(message)) {
+        if (told.kind === "gap") asks.push(told.ask);
+        else if (told.kind === "ended" || told.kind === "reset") news = "some";
+        else if (told.kind === "verdict" && told.verdict.recovered === false) news = "some";
+        else if (told.kind === "update" && news !== "some")
+          news = {
+            kind: "update",
+            position: formatPosition(receiver.position),
+            oldest: undefined,
+            frame: told.frame,
+            value: undefined,
+          };
+      }
+      return asks;
+    },
+    isDone: () => news !== "none",
+  });
+  if (end.kind === "closed") return end.code >= CLOSE.going_away + 1 ? closed(end.code, end.reason) : answer;
+  if (isOver(principal, Date.now())) return refusedToken(OVER.code, OVER.message);
+  const told: "none" | "some" | LatestResult = news;
+  if (told === "none") return withPreference(answer, wait);
+  const anew = told === "some" ? undefined : latestResponse(told, { ifNoneMatch: null, isHead: false });
+  return withPreference(anew ?? (await latestOf(request, env, path, principal)).answer, wait);
+}
+
+/** Where a client stands that has the latest record; undefined if it has not. */
+function knownBy(ifNoneMatch: string, latest: LatestResult): Position | "none" | undefined {
+  if (latest.kind === "error") return undefined;
+  if (latest.kind === "none") return tagsIn(ifNoneMatch).includes("-") ? "none" : undefined;
+  const decoded = decodeTrusted(latest.frame);
+  if (!decoded.ok || !isNamed(ifNoneMatch, decoded.value)) return undefined;
+  return parseLongPosition(latest.position);
+}
+
+function withPreference(answer: Response, wait: number): Response {
+  answer.headers.set("Preference-Applied", `wait=${wait}`);
+  return answer;
+}
+
+function applied(wait: number | undefined): Record<string, string> {
+  return wait === undefined ? {} : { "Preference-Applied": `wait=${wait}` };
+}
+
+const SILENT = "this endpoint doesn't answer just now";
+
+function closed(code: number, reason: string): Response {
+  const { code: name, message } = endingOf(code, reason);
+  return refused(name, message);
+}
+
+/** What isn't an error of HTTP, but says that something went away, can be had again. */
+function refused(code: string, message: string): Response {
+  const known = isErrorCode(code) ? code : "unavailable";
+  return ERRORS[known].status === 401 ? refusedToken(known, message) : errorResponse(known, message);
+}
+
+function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(ERRORS, code);
+}

@@ -111,7 +111,6 @@ export async function startEdge(vars: Record<string, string> = {}): Promise<Test
           name: "edge",
           main: join(folder, "entry.js"),
           compatibility_date: "2026-10-20",
-          compatibility_flags: ["enable_request_signal"],
           durable_objects: {
             bindings: [
               { name: "SHARD", class_name: "ShardObject" },

@@ -74,7 +74,7 @@ export class RawEvents {
 
   /** The bytes that were produced. */
   get values(): readonly (Buffer | null)[] {
-    return this.events.filter(({ type }) => type === "message").map(valueOf);
+    return this.events.filter(({ type }) => type === "message").map(bytesOf);
   }
 
   async until(condition: (self: this) => boolean, what: string, deadlineMs = 30_000): Promise<this> {
@@ -166,7 +166,7 @@ function splitComponent(text: string): [epoch: string, offset: number] {
   return [text.slice(0, colon), Number(text.slice(colon + 1))];
 }
 
-function valueOf({ data, text }: RawEvent): Buffer | null {
+function bytesOf({ data, text }: RawEvent): Buffer | null {
   if (data.d === true || data.o !== undefined) return null;
   if (typeof data.b === "string") return Buffer.from(data.b, "base64");
   if (typeof data.s === "string") return Buffer.from(data.s, "utf8");

@@ -54,9 +54,7 @@ export async function eventStream(
   if (request.method === "HEAD") return eventStreamResponse(null);
   const joined = await join(env, endpoint, from);
   if ("code" in joined) return joined;
-  const client = new Client(env, endpoint, from, joined);
-  request.signal.addEventListener("abort", () => client.gone());
-  return eventStreamResponse(client.body);
+  return eventStreamResponse(new Client(env, endpoint, from, joined).body);
 }
 
 const INTERNAL: Refusal = { code: "internal", message: "something went wrong here; try again" };

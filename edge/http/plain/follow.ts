@@ -16,9 +16,8 @@ export type FollowEnd =
   | { readonly kind: "done" | "late" }
   | { readonly kind: "closed"; readonly code: number; readonly reason: string };
 
-/** Follows an endpoint until the follower has what it wants, for so many milliseconds at most, and while the client is there. */
+/** Follows an endpoint until the follower has what it wants, for so many milliseconds at most. */
 export async function follow(
-  { signal }: Request,
   env: Env,
   endpoint: Endpoint,
   from: Position | undefined,
@@ -35,7 +34,6 @@ export async function follow(
       resolve(how);
     };
     const timer = setTimeout(() => end({ kind: "late" }), ms);
-    signal.addEventListener("abort", () => end({ kind: "late" }));
     joined.listen({
       message(message) {
         try {

@@ -51,6 +51,8 @@ function joined(socket: WebSocket): Joined {
       });
       socket.addEventListener("close", ({ code, reason }) => over(code, reason));
       socket.addEventListener("error", () => over(1006, ""));
+      // Blobs, the default, could be read only later, out of order.
+      socket.binaryType = "arraybuffer";
       socket.accept();
     },
     send: (frame) => void sendQuietly(socket, frame),

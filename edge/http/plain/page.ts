@@ -16,6 +16,7 @@ export class Page {
   /** After the last update of the page. */
   #next: Position;
   #isFull = false;
+  #lossFollows = false;
   error: ErrorBody | undefined;
 
   /** `waits`: it isn't done before there is something to tell. */
@@ -40,9 +41,9 @@ export class Page {
   hear(message: Message): readonly string[] {
     const asks: string[] = [];
     for (const told of this.#receiver.hear(message)) {
-      if (this.isDone) break;
       if (told.kind === "gap") asks.push(told.ask);
       else this.#take(told);
+      if (this.#isFull || this.error !== undefined) break;
     }
     return asks;
   }
@@ -53,7 +54,7 @@ export class Page {
       position: formatPosition(this.#next),
       recovered,
       cause,
-      more: this.#isFull || !this.#receiver.isLive,
+      more: this.#lossFollows || !this.#receiver.isLive,
     };
     return `${JSON.stringify(fields).slice(0, -1)},"updates":[${this.#updates.join(",")}]}`;
   }
@@ -83,7 +84,7 @@ export class Page {
   /** A loss after some updates is left to the next page, which is told of it by its own verdict. */
   #judged(verdict: Verdict): void {
     if (this.#updates.length > 0 && verdict.recovered !== true) {
-      this.#isFull = true;
+      this.#lossFollows = this.#isFull = true;
       return;
     }
     if (this.#updates.length > 0) return;

@@ -29,7 +29,7 @@ export async function readRoute(request: Request, env: Env, known: Known): Promi
   if (wantsEvents(request))
     return eventsOf(request, env, endpoint, request.headers.get("Last-Event-ID") || from);
   const wait = request.method === "GET" ? waitOf(request.headers.get("Prefer")) : undefined;
-  if (from !== null && request.method === "GET") return pageOf(request, env, endpoint, from, wait);
+  if (from !== null && request.method === "GET") return pageOf(env, endpoint, from, wait);
   if (wait !== undefined && request.headers.has("If-None-Match")) return newsOf(request, env, endpoint, wait);
   return (await latestOf(request, env, endpoint.path, endpoint.principal)).answer;
 }
@@ -55,7 +55,6 @@ async function eventsOf(
 
 /** H12. */
 async function pageOf(
-  request: Request,
   env: Env,
   endpoint: Endpoint,
   from: string,
@@ -66,7 +65,7 @@ async function pageOf(
     return refused(start?.code ?? "bad_position", start?.message ?? "");
   const page = new Page(endpoint.path, start, wait !== undefined);
   const patience = wait === undefined ? TIME_LIMITS.pollPageMs : wait * 1_000;
-  const end = await follow(request, env, endpoint, start, patience, {
+  const end = await follow(env, endpoint, start, patience, {
     hear: (message) => page.hear(message),
     isDone: () => page.isDone,
   });
@@ -89,7 +88,7 @@ async function newsOf(request: Request, env: Env, endpoint: Endpoint, wait: numb
   if (known === undefined) return withPreference(answer, wait);
   const receiver = new Receiver(path, known === "none" ? undefined : known);
   let news: "none" | "some" | LatestResult = "none";
-  const end = await follow(request, env, endpoint, known === "none" ? undefined : known, wait * 1_000, {
+  const end = await follow(env, endpoint, known === "none" ? undefined : known, wait * 1_000, {
     hear(message) {
       const asks: string[] = [];
       for (const told of receiver.hear(message)) {

@@ -4,6 +4,8 @@ export const LIMITS = {
   keyBytes: 1_024,
   /** A record whose value is larger is announced, but its value does not travel. */
   valueBytes: 8 * 1024 * 1024,
+  /** No log's end is further: at a million records a second that would take 142 years (U17). */
+  plausibleOffset: 2 ** 52,
   /** Components of a position that a client may say, and of one that it is told because of what it named. */
   positionComponents: 64,
   /** One message of a subscriber. */

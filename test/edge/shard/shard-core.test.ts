@@ -80,6 +80,7 @@ function createShard(uplinks: FakeSocket[] = [], shards = 1): ShardCore {
       },
       log: (problem) => problems.push(problem),
       sent: () => undefined,
+      disbelieved: () => undefined,
     },
     { shard: 0, shards },
     { generation, noted: [...rows], uplinks },

@@ -10,6 +10,8 @@ export const LIMITS = {
   positionComponents: 64,
   /** One message of a subscriber. */
   subscriberMessageBytes: 16 * 1024,
+  /** Frames in one of these. */
+  subscriberMessageFrames: 64,
   /** A batch is closed at this size; a single larger frame travels alone. */
   batchBytes: 256 * 1024,
   /** One answer to an attach: at most this much, at least one update. */

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { constants, deflateRawSync } from "node:zlib";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { CLOSE } from "../../shared/protocol/codes.ts";
 import { eventually } from "../support/deadline.ts";
@@ -200,4 +201,43 @@ test("[H10] every answer says that it is of no other type, and the page can't be
   const page = await ask("/$/");
   expect(page.header("x-frame-options")).toBe("DENY");
   expect(page.header("content-security-policy")).toMatch(/default-src 'none'.*frame-ancestors 'none'/);
+});
+
+test("[S7] no compression is negotiated, and what comes compressed all the same is inflated by nobody", async () => {
+  const socket = connect(edge.port, "127.0.0.1");
+  onTestFinished(() => void socket.destroy());
+  socket.write(
+    [
+      ...[
+        `GET ${PATH} HTTP/1.1`,
+        `Host: 127.0.0.1:${edge.port}`,
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+      ],
+      ...["Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="],
+      ...["Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits", "", ""],
+    ].join("\r\n"),
+  );
+  let got = "";
+  socket.on("data", (chunk: Buffer) => {
+    got += chunk.toString("latin1");
+  });
+  await eventually(() => got.includes('"ok"'), "the verdict, as it is");
+  expect(got).not.toMatch(/sec-websocket-extensions/i);
+
+  const deflated = deflateRawSync(Buffer.alloc(30 * 1024 * 1024, " "), {
+    finishFlush: constants.Z_SYNC_FLUSH,
+  });
+  const body = deflated.subarray(0, -4);
+  const head = Buffer.alloc(8);
+  // A whole text message, compressed and masked with zeros.
+  head.writeUInt16BE(0xc1fe, 0);
+  head.writeUInt16BE(body.length, 2);
+  got = "";
+  socket.write(Buffer.concat([head, body]));
+  await once(socket, "close");
+
+  // The runtime's own word for a frame that it can't read: what was inflated would have been too large.
+  expect(got).not.toContain("frame_too_large");
+  await eventually(async () => (await ask(PATH)).status === 200, "the edge goes on");
 });

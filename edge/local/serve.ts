@@ -51,6 +51,8 @@ const command = {
         "on: everybody who reaches the edge is told names of origins; off: a token with admin is. Default: on if only this machine does.",
     },
     ...CONNECTION_SETTINGS,
+    // One process has the machine's memory.
+    UNSENT_MEGABYTES: { ...CONNECTION_SETTINGS.UNSENT_MEGABYTES, default: "512" },
     OPERATIONS: {
       means: "on: /$/operations tells what the platform would bill, to whom DETAILS says.",
       default: "off",

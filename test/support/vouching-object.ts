@@ -29,6 +29,9 @@ export class VouchingObject {
     keep: () => undefined,
     close: () => undefined,
     sent: () => undefined,
+    now: () => 0,
+    after: () => () => undefined,
+    unsentBytes: 1e9,
   });
   replica: Replica;
   #asking: Asking<Peer>;

@@ -51,6 +51,8 @@ export const TIME_LIMITS = {
   takesNothingMs: 30_000,
   /** Between two looks at what subscribers haven't taken; if there is too much, who took nothing meanwhile is closed (S9). */
   unsentLookMs: 1_000,
+  /** What a subscriber hadn't taken when it was closed counts for so long (S9). */
+  unsentLeftMs: 30_000,
   /** Before a token ends, its bearer is told (S17). */
   tokenNoticeMs: 60_000,
   /** For a token that is renewed on its socket to be verified (S18). */

@@ -6,8 +6,9 @@
  * for long is closed. If there is too much altogether, so is who takes nothing for a moment, the greediest first; and
  * a large first answer isn't begun.
  *
- * A close stands behind what is unsent, so the memory is given back only when its peer's connection ends: no call of the
- * runtime ends that. So what is closed goes on counting until then, for the isolate.
+ * A close stands behind what is unsent, so the memory is given back only when its peer's connection ends. No call of the
+ * runtime ends that, and none tells of it. So what is closed goes on counting for a while, for the isolate: what can be
+ * held by peers that never hang up grows by no more than the budget in that time.
  */
 import type { Peer } from "../peer.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
@@ -30,6 +31,7 @@ export const OBJECT_BYTES = 64 * 1024 * 1024;
 
 const LOOK_MS = TIME_LIMITS.unsentLookMs;
 const TAKES_NOTHING_MS = TIME_LIMITS.takesNothingMs;
+const LEFT_MS = TIME_LIMITS.unsentLeftMs;
 
 /** What objects of one isolate say of themselves. One that is gone says nothing more, and counts no more. */
 export class SharedBytes {
@@ -62,8 +64,8 @@ export class Unsent<S extends Peer> {
   readonly #ports: UnsentPorts<S>;
   readonly #shared: SharedBytes;
   readonly #held = new Map<S, Held>();
-  /** Closed, and with something unsent. */
-  readonly #left = new Set<S>();
+  /** Closed, and with something unsent; and when. */
+  readonly #left = new Map<S, number>();
   #bytes = 0;
   #isLooking = false;
   #lookedAt = 0;
@@ -97,7 +99,7 @@ export class Unsent<S extends Peer> {
     if (held === undefined) return;
     this.#note(held, 0);
     this.#held.delete(socket);
-    this.#left.add(socket);
+    this.#left.set(socket, this.#ports.now());
   }
 
   #lookLater(): void {
@@ -127,10 +129,10 @@ export class Unsent<S extends Peer> {
 
   #say(now: number): void {
     let left = 0;
-    for (const socket of this.#left) {
-      const { bufferedAmount } = socket;
-      if (bufferedAmount === 0) this.#left.delete(socket);
-      left += bufferedAmount;
+    for (const [socket, at] of this.#left) {
+      const bytes = now - at < LEFT_MS ? socket.bufferedAmount : 0;
+      if (bytes === 0) this.#left.delete(socket);
+      left += bytes;
     }
     this.#shared.say(this, this.#bytes + left, now);
   }

@@ -63,7 +63,7 @@ const IssuerSchema = v.union([
   }),
 ]);
 
-const IssuersSchema = v.pipe(v.array(IssuerSchema), v.maxLength(20));
+export const IssuersSchema = v.pipe(v.array(IssuerSchema), v.maxLength(20));
 
 /** As they are written. */
 export type IssuersInput = v.InferInput<typeof IssuersSchema>;

@@ -125,9 +125,7 @@ export class Deployment {
       mkdirSync(dirname(log), { recursive: true });
       symlinkSync(logPath(this.dataDir), log);
     }
-    const UPLINK_KEY = this.#keys.get(name);
-    if (UPLINK_KEY === undefined) throw new Error(`the edge has no key of ${name}`);
-    const env = { ...this.#env, ...this.#originEnv, ...more, UPLINK_KEY, DATA_DIR };
+    const env = { ...this.#env, ...this.#originEnv, ...more, UPLINK_KEY: this.uplinkKey(name), DATA_DIR };
     return new Child("origin/main.ts", env, NODE_FLAGS);
   }
 
@@ -146,6 +144,13 @@ export class Deployment {
   startSlice(number: number, count: number): void {
     const name = number === 1 ? FIRST_ORIGIN : `slice-${number}`;
     this.slices[number - 1] = this.startOrigin(name, { ORIGIN_SLICE: `${number}/${count}` });
+  }
+
+  /** The key of an origin, as people write it. */
+  uplinkKey(name: string): string {
+    const key = this.#keys.get(name);
+    if (key === undefined) throw new Error(`the edge has no key of ${name}`);
+    return key;
   }
 
   async ready(deadlineMs = 180_000): Promise<void> {

@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { WebSocket } from "ws";
+import { eventually } from "./deadline.ts";
 
 /** Whatever is wrong with them, they don't stay. */
 const DEADLINE_MS = 60_000;
@@ -29,11 +30,13 @@ export async function sendAll(
     await new Promise<void>((resolve) => socket.send(message, { binary: !isText }, () => resolve()));
     sent++;
   }
-  const heard = new Promise<void>((resolve) =>
-    socket.on("message", (data) => String(data) === '{"pong":1}' && resolve()),
-  );
+  let heard = false;
+  socket.on("message", (data) => {
+    heard ||= String(data) === '{"pong":1}';
+  });
   if (socket.readyState === WebSocket.OPEN) socket.send('{"ping":1}');
-  await within(Promise.race([heard, closed]), `an answer at ${url}`);
+  // A close that was heard is enough: not every server ends the connection then, and this client would wait for that.
+  await eventually(() => heard || socket.readyState !== WebSocket.OPEN, `an answer at ${url}`, DEADLINE_MS);
   socket.terminate();
   await closed;
   return sent;

@@ -33,8 +33,8 @@ const ORIGINS = [FIRST_ORIGIN, "second", "third", ...Array.from({ length: 7 }, (
 const root = join(import.meta.dirname, "../..");
 
 /** A key for an origin of this name, as people write it. */
-export function newUplinkKey(name: string): string {
-  return `key-of-${name}:${name}:${randomBytes(32).toString("base64url")}`;
+export function newUplinkKey(name: string, secret = randomBytes(32).toString("base64url")): string {
+  return `key-of-${name}:${name}:${secret}`;
 }
 
 export interface StreamSettings {
@@ -49,6 +49,8 @@ export interface DeploymentSettings {
   readonly topics: Readonly<Record<string, StreamSettings>>;
   readonly originEnv?: Readonly<Record<string, string>>;
   readonly edgeEnv?: Readonly<Record<string, string>>;
+  /** The first origin's; one of its own otherwise. */
+  readonly uplinkSecret?: string;
   /** Another edge than the product's, by the script that runs it. */
   readonly edgeScript?: string;
   /** How many origins share the partitions, from the start; the first is called FIRST_ORIGIN, others `slice-2` and so on. */
@@ -98,7 +100,12 @@ export class Deployment {
     }
     writeFileSync(join(this.dataDir, "streams.json"), JSON.stringify({ streams }));
     const names = [...ORIGINS, ...(settings.names ?? [])];
-    this.#keys = new Map(names.map((name) => [name, newUplinkKey(name)]));
+    this.#keys = new Map(
+      names.map((name) => [
+        name,
+        newUplinkKey(name, name === FIRST_ORIGIN ? settings.uplinkSecret : undefined),
+      ]),
+    );
     this.#originEnv = settings.originEnv ?? {};
     this.#edgeScript = settings.edgeScript ?? "edge/local/serve.ts";
     this.#env = {

@@ -105,7 +105,8 @@ test(
     const attack = async () => {
       while (sent < FRAMES) {
         connections++;
-        sent += await mutations.one([subscriber, subscriber, origin, http, http])();
+        const more = await mutations.one([subscriber, subscriber, origin, http, http])();
+        sent += more;
       }
     };
 

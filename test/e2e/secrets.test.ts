@@ -182,20 +182,19 @@ test("keys of origins, right and wrong", async () => {
   }
   const base = { EDGE_URL: edge.url, DATA_DIR: join(folder, "origin"), LOG_LEVEL: "debug" };
   await run(["origin/main.ts"], { ...base, UPLINK_KEY: `key-of-first:first:${wrong}` });
-  for (const UPLINK_KEY of [
+  const keys = [
     UPLINK,
     `k1:${UPLINK}`,
     `${KEY},${KEY}`,
     `k 1:first:${UPLINK}`,
     `k1:first:${UPLINK.slice(0, 20)}`,
-  ]) {
+  ];
+  const tried = keys.map(async (UPLINK_KEY, i) => {
     await run(["origin/main.ts"], { ...base, UPLINK_KEY });
-    await run(["edge/local/serve.ts"], {
-      UPLINK_KEYS: UPLINK_KEY,
-      PORT: String(await freePort()),
-      DATA_DIR: join(folder, "edge"),
-    });
-  }
+    const own = { PORT: String(await freePort()), DATA_DIR: join(folder, `edge-${i}`) };
+    await run(["edge/local/serve.ts"], { ...own, UPLINK_KEYS: UPLINK_KEY });
+  });
+  await Promise.all(tried);
 }, 400_000);
 
 test("issuers that are set wrong", async () => {
@@ -210,19 +209,13 @@ test("issuers that are set wrong", async () => {
     JSON.stringify([{ issuer: "a", audience: "b", jwksUrl: `ftp://a.example/${SHARED}` }]),
   ];
   const env = { EDGE_URL: edge.url, UPLINK_KEY: KEY, DATA_DIR: join(folder, "issuers") };
-  for (const AUTH_ISSUERS of settings) {
-    await run(["doctor/main.ts"], {
-      ...env,
-      AUTH_ISSUERS,
-      ACCESS_TOKEN: await newToken("a token for the doctor"),
-    });
-    await run(["edge/local/serve.ts"], {
-      AUTH_ISSUERS,
-      UPLINK_KEYS: KEY,
-      PORT: String(await freePort()),
-      DATA_DIR: join(folder, "issuers"),
-    });
-  }
+  const tried = settings.map(async (AUTH_ISSUERS, i) => {
+    const ACCESS_TOKEN = await newToken("a token for the doctor");
+    await run(["doctor/main.ts"], { ...env, AUTH_ISSUERS, ACCESS_TOKEN });
+    const own = { PORT: String(await freePort()), DATA_DIR: join(folder, `issuers-${i}`) };
+    await run(["edge/local/serve.ts"], { ...own, AUTH_ISSUERS, UPLINK_KEYS: KEY });
+  });
+  await Promise.all(tried);
 }, 400_000);
 
 test("Kafka's password, with brokers that hang up, or say again what they hear", async () => {

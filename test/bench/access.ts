@@ -38,8 +38,8 @@ if (given.kind === "help") process.stdout.write(given.text);
 else if (given.kind === "misused") fail(given.problem);
 else {
   const rounds = Number(given.values.ROUNDS);
-  if (Number.isInteger(rounds) && rounds >= 3 && rounds <= 100) await run(rounds);
-  else fail("--rounds must be a whole number from 3 to 100");
+  if (Number.isInteger(rounds) && rounds >= 5 && rounds <= 100) await run(rounds);
+  else fail("--rounds must be a whole number from 5 to 100");
 }
 
 interface Turns {

@@ -188,6 +188,8 @@ test("keys of origins, right and wrong", async () => {
     `${KEY},${KEY}`,
     `k 1:first:${UPLINK}`,
     `k1:first:${UPLINK.slice(0, 20)}`,
+    `${UPLINK}:first:k1`,
+    `${UPLINK}:first`,
   ];
   const tried = keys.map(async (UPLINK_KEY, i) => {
     await run(["origin/main.ts"], { ...base, UPLINK_KEY });

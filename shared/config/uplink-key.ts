@@ -37,17 +37,26 @@ export function readUplinkKey(entry: string): UplinkKeyResult {
   if (bounds !== undefined && scope === undefined)
     return {
       ok: false,
-      problem: `has bounds that can't be read, that of ${kid}: write (slices=1/2|2/2 topics=flights|orders.*), or one of both`,
+      problem: `has bounds that can't be read, that of ${shown(kid)}: write (slices=1/2|2/2 topics=flights|orders.*), or one of both`,
     };
   const secret = new TextEncoder().encode(text);
   if (secret.length < MIN_SECRET_BYTES)
-    return { ok: false, problem: `has a secret of less than ${MIN_SECRET_BYTES} bytes, that of ${kid}` };
+    return {
+      ok: false,
+      problem: `has a secret of less than ${MIN_SECRET_BYTES} bytes, that of ${shown(kid)}`,
+    };
   return { ok: true, key: { kid, name, secret, ...(scope && { scope }) } };
+}
+
+/** Whoever mistakes the order has a secret where the name of the key stands: what is as long as one is shown in part. */
+function shown(kid: string): string {
+  return kid.length < MIN_SECRET_BYTES ? kid : `${kid.slice(0, 8)}…`;
 }
 
 function hintAt(entry: string): string {
   if (entry.includes(",")) return ": no key, and no secret, holds a comma";
   const kid = WITHOUT_NAME.exec(entry)?.[1];
-  if (kid !== undefined) return `: that of ${kid} lacks the origin's name, as in ${kid}:origin-1:…`;
+  if (kid !== undefined)
+    return `: that of ${shown(kid)} lacks the origin's name, as in ${shown(kid)}:origin-1:…`;
   return ", where kid and name are letters, digits, '.', '_' and '-', 64 of each at most";
 }

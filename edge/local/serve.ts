@@ -8,6 +8,7 @@ import { parse } from "smol-toml";
 import { readSettings, type Values } from "../../shared/node/settings.ts";
 import { accessProblems } from "../access/settings.ts";
 import { CONNECTION_SETTINGS, connectionLimits } from "../endpoint/connection-limits.ts";
+import { isLoopback, readHosts } from "../http/browsers.ts";
 import { readUplinkKeys } from "../http/uplink-auth.ts";
 import { bundlePage, bundleWorker } from "./bundle.ts";
 import { checkPort, checkStreams, reason } from "./checks.ts";
@@ -41,8 +42,21 @@ const command = {
         "Origins of web pages that are answered, as https://app.example.com, with commas between. Unset: all, without cookies.",
     },
     AUTH_COOKIE: { means: "The name of a cookie that may hold a token." },
+    HOSTS: {
+      means:
+        "Names that requests may be for beside localhost, with commas between, as edge.example.com. Unset, on a loopback address: none; else all.",
+    },
+    DETAILS: {
+      means:
+        "on: everybody who reaches the edge is told names of origins; off: a token with admin is. Default: on if only this machine does.",
+    },
     ...CONNECTION_SETTINGS,
-    OPERATIONS: { means: "on: /$/operations tells what the platform would bill.", default: "off" },
+    // One process has the machine's memory.
+    UNSENT_MEGABYTES: { ...CONNECTION_SETTINGS.UNSENT_MEGABYTES, default: "512" },
+    OPERATIONS: {
+      means: "on: /$/operations tells what the platform would bill, to whom DETAILS says.",
+      default: "off",
+    },
   },
   switches: {},
 } as const;
@@ -64,7 +78,7 @@ switch (given.kind) {
 }
 
 async function serve(values: Values<typeof command>): Promise<void> {
-  const { HOST: host, UPLINK_KEYS, AUTH_ISSUERS, WEB_ORIGINS, AUTH_COOKIE, OPERATIONS } = values;
+  const { HOST: host, UPLINK_KEYS, AUTH_ISSUERS, WEB_ORIGINS, AUTH_COOKIE, HOSTS, OPERATIONS } = values;
   const folder = resolve(values.DATA_DIR, "edge");
   const streams = resolve(values.STREAMS);
   const port = await checkPort(host, values.PORT);
@@ -78,12 +92,14 @@ async function serve(values: Values<typeof command>): Promise<void> {
     Object.keys(CONNECTION_SETTINGS).map((name) => [name, values[name as keyof typeof CONNECTION_SETTINGS]]),
   );
   try {
+    readHosts(HOSTS);
     connectionLimits(limits);
   } catch (error) {
     problems.push(reason(error));
   }
   if (problems.length > 0 || !port.ok) return fail(1, ...problems);
 
+  const loopback = isLoopback(host.includes(":") ? `[${host}]` : host);
   const configFile = join(folder, "workerd.capnp");
   const storage = join(folder, "objects");
   try {
@@ -104,6 +120,10 @@ async function serve(values: Values<typeof command>): Promise<void> {
         vars: {
           ...limits,
           OPERATIONS,
+          LOOPBACK: loopback ? "on" : "off",
+          // With names of its own something else passes on to it what strangers ask.
+          DETAILS: values.DETAILS || (loopback && !HOSTS ? "on" : "off"),
+          ...(HOSTS && { HOSTS }),
           ...(WEB_ORIGINS && { WEB_ORIGINS }),
           ...(AUTH_COOKIE && { AUTH_COOKIE }),
         },

@@ -28,6 +28,7 @@ export const ERRORS = {
   revoked: { status: 401, retry: false },
   forbidden: { status: 403, retry: false },
   forbidden_origin: { status: 403, retry: false },
+  wrong_host: { status: 421, retry: false },
   rate_limited: { status: 429, retry: true },
   value_too_large: { status: 502, retry: false },
   unavailable: { status: 503, retry: true },
@@ -70,6 +71,7 @@ export const CLOSE = {
   revoked: 4519,
   forbidden: 4520,
   forbidden_origin: 4521,
+  wrong_host: 4522,
 } as const;
 
 export type CloseName = keyof typeof CLOSE;

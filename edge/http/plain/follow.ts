@@ -1,22 +1,27 @@
 /** A subscription that lasts as long as an answer takes. */
-
 import { CLOSE, closeReason } from "../../../shared/protocol/codes.ts";
 import type { Message } from "../../../shared/protocol/message.ts";
 import type { Position } from "../../../shared/protocol/position.ts";
 import type { Env } from "../../env.ts";
+import { TIME_LIMITS } from "../../time-limits.ts";
 import { type Endpoint, join } from "./joining.ts";
 
 export interface Follower {
   /** Returns frames to say in return. */
   hear(message: Message): readonly string[];
   isDone(): boolean;
+  /** Whether there is an answer, if no better one comes in time. */
+  canTell(): boolean;
 }
 
 export type FollowEnd =
   | { readonly kind: "done" | "late" }
   | { readonly kind: "closed"; readonly code: number; readonly reason: string };
 
-/** Follows an endpoint until the follower has what it wants, for so many milliseconds at most. */
+/**
+ * Follows an endpoint until the follower has what it wants, for so many milliseconds at most; for a little longer if it couldn't
+ * tell anything yet.
+ */
 export async function follow(
   env: Env,
   endpoint: Endpoint,
@@ -33,7 +38,11 @@ export async function follow(
       joined.leave();
       resolve(how);
     };
-    const timer = setTimeout(() => end({ kind: "late" }), ms);
+    const late = () => end({ kind: "late" });
+    let timer = setTimeout(() => {
+      if (follower.canTell()) late();
+      else timer = setTimeout(late, Math.max(0, TIME_LIMITS.pollPageMs - ms));
+    }, ms);
     joined.listen({
       message(message) {
         try {

@@ -4,9 +4,10 @@ import { LIMITS } from "../../../shared/protocol/limits.ts";
 import type { Message } from "../../../shared/protocol/message.ts";
 import { formatPosition, type Position } from "../../../shared/protocol/position.ts";
 import type { ErrorBody, Verdict } from "../../../shared/protocol/schemas.ts";
+import type { Follower } from "./follow.ts";
 import { Receiver, type Told } from "./receiver.ts";
 
-export class Page {
+export class Page implements Follower {
   readonly #receiver: Receiver;
   readonly #waits: boolean;
   readonly #updates: string[] = [];
@@ -27,11 +28,11 @@ export class Page {
   }
 
   /** Whether it can be told by now, done or not. */
-  get isBegun(): boolean {
+  canTell(): boolean {
     return this.#verdict !== undefined;
   }
 
-  get isDone(): boolean {
+  isDone(): boolean {
     if (this.error !== undefined || this.#isFull) return true;
     const hasNews = this.#updates.length > 0 || this.#verdict?.recovered === false;
     return this.#receiver.isLive && (hasNews || !this.#waits);

@@ -4,7 +4,7 @@
  */
 import { CLOSE, ERRORS, type ErrorCode } from "../../../shared/protocol/codes.ts";
 import { decodeTrusted } from "../../../shared/protocol/frame.ts";
-import { formatPosition, type Position, parseLongPosition } from "../../../shared/protocol/position.ts";
+import { type Position, parseLongPosition } from "../../../shared/protocol/position.ts";
 import type { Known } from "../../access/access.ts";
 import type { Env } from "../../env.ts";
 import { isOver, OVER } from "../../principal.ts";
@@ -16,8 +16,8 @@ import { isNamed, latestResponse, tagsIn } from "../latest.ts";
 import { eventStream, wantsEvents } from "./event-stream.ts";
 import { follow } from "./follow.ts";
 import type { Endpoint } from "./joining.ts";
+import { News } from "./news.ts";
 import { Page } from "./page.ts";
-import { Receiver } from "./receiver.ts";
 import { endingOf } from "./streaming.ts";
 
 export async function readRoute(request: Request, env: Env, known: Known): Promise<Response> {
@@ -65,13 +65,10 @@ async function pageOf(
     return refused(start?.code ?? "bad_position", start?.message ?? "");
   const page = new Page(endpoint.path, start, wait !== undefined);
   const patience = wait === undefined ? TIME_LIMITS.pollPageMs : wait * 1_000;
-  const end = await follow(env, endpoint, start, patience, {
-    hear: (message) => page.hear(message),
-    isDone: () => page.isDone,
-  });
+  const end = await follow(env, endpoint, start, patience, page);
   if (page.error !== undefined) return refused(page.error.code, page.error.message);
   if (end.kind === "closed" && end.code >= CLOSE.bad_frame) return closed(end.code, end.reason);
-  if (!page.isBegun)
+  if (!page.canTell())
     return end.kind === "closed" ? closed(end.code, end.reason) : refused("unavailable", SILENT);
   if (isOver(endpoint.principal, Date.now())) return refusedToken(OVER.code, OVER.message);
   return new Response(page.text(), {
@@ -86,34 +83,16 @@ async function newsOf(request: Request, env: Env, endpoint: Endpoint, wait: numb
   const ifNoneMatch = request.headers.get("If-None-Match") ?? "";
   const known = knownBy(ifNoneMatch, latest);
   if (known === undefined) return withPreference(answer, wait);
-  const receiver = new Receiver(path, known === "none" ? undefined : known);
-  let news: "none" | "some" | LatestResult = "none";
-  const end = await follow(env, endpoint, known === "none" ? undefined : known, wait * 1_000, {
-    hear(message) {
-      const asks: string[] = [];
-      for (const told of receiver.hear(message)) {
-        if (told.kind === "gap") asks.push(told.ask);
-        else if (told.kind === "ended" || told.kind === "reset") news = "some";
-        else if (told.kind === "verdict" && told.verdict.recovered === false) news = "some";
-        else if (told.kind === "update" && news !== "some")
-          news = {
-            kind: "update",
-            position: formatPosition(receiver.position),
-            oldest: undefined,
-            frame: told.frame,
-            value: undefined,
-          };
-      }
-      return asks;
-    },
-    isDone: () => news !== "none",
-  });
-  if (end.kind === "closed") return end.code >= CLOSE.going_away + 1 ? closed(end.code, end.reason) : answer;
+  const from = known === "none" ? undefined : known;
+  const news = new News(path, from);
+  const end = await follow(env, endpoint, from, wait * 1_000, news);
+  // What only went away had said nothing new.
+  if (end.kind === "closed") return end.code > CLOSE.going_away ? closed(end.code, end.reason) : answer;
   if (isOver(principal, Date.now())) return refusedToken(OVER.code, OVER.message);
-  const told: "none" | "some" | LatestResult = news;
-  if (told === "none") return withPreference(answer, wait);
-  const anew = told === "some" ? undefined : latestResponse(told, { ifNoneMatch: null, isHead: false });
-  return withPreference(anew ?? (await latestOf(request, env, path, principal)).answer, wait);
+  const { found } = news;
+  if (found === "nothing") return withPreference(answer, wait);
+  const told = found === "ask" ? undefined : latestResponse(found, { ifNoneMatch: null, isHead: false });
+  return withPreference(told ?? (await latestOf(request, env, path, principal)).answer, wait);
 }
 
 /** Where a client stands that has the latest record; undefined if it has not. */

@@ -1,6 +1,6 @@
 /**
- * The Worker's routes. It checks what comes in, picks the object or the shard, and passes on; it keeps nothing.
- * H1–H8 of PROTOCOL.md.
+ * The Worker's routes. It checks what comes in, picks the object or the shard, and passes on; it keeps nothing
+ * beyond a request. H1–H8 of PROTOCOL.md.
  */
 import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
@@ -44,7 +44,9 @@ export function createApp(
   });
   app.use(async (context, next) => {
     await next();
-    const within = await withinStream(context.req.raw, context.res);
+    // What lives under /$/ has no streams.
+    const { path, raw } = context.req;
+    const within = path.startsWith(ROUTES.home) ? undefined : await withinStream(raw, context.res);
     if (within !== undefined) context.res = within;
   });
   app.use(async ({ req, env }, next) => {

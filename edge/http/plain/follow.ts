@@ -1,18 +1,10 @@
 /** A subscription that lasts as long as an answer takes. */
 import { CLOSE, closeReason } from "../../../shared/protocol/codes.ts";
-import type { Message } from "../../../shared/protocol/message.ts";
 import type { Position } from "../../../shared/protocol/position.ts";
 import type { Env } from "../../env.ts";
 import { TIME_LIMITS } from "../../time-limits.ts";
+import type { Follower } from "./follower.ts";
 import { type Endpoint, join } from "./joining.ts";
-
-export interface Follower {
-  /** Returns frames to say in return. */
-  hear(message: Message): readonly string[];
-  isDone(): boolean;
-  /** Whether there is an answer, if no better one comes in time. */
-  canTell(): boolean;
-}
 
 export type FollowEnd =
   | { readonly kind: "done" | "late" }

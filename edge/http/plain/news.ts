@@ -2,7 +2,7 @@
 import type { Message } from "../../../shared/protocol/message.ts";
 import { formatPosition, type Position } from "../../../shared/protocol/position.ts";
 import type { LatestResult } from "../../shard/answering/latest.ts";
-import type { Follower } from "./follow.ts";
+import type { Follower } from "./follower.ts";
 import { Receiver } from "./receiver.ts";
 
 export class News implements Follower {

@@ -4,7 +4,7 @@ import { LIMITS } from "../../../shared/protocol/limits.ts";
 import type { Message } from "../../../shared/protocol/message.ts";
 import { formatPosition, type Position } from "../../../shared/protocol/position.ts";
 import type { ErrorBody, Verdict } from "../../../shared/protocol/schemas.ts";
-import type { Follower } from "./follow.ts";
+import type { Follower } from "./follower.ts";
 import { Receiver, type Told } from "./receiver.ts";
 
 export class Page implements Follower {

@@ -37,7 +37,7 @@ export async function readRoute(request: Request, env: Env, known: Known): Promi
 /** How long a client wants to wait, in seconds; undefined if it doesn't. */
 function waitOf(prefer: string | null): number | undefined {
   const [, seconds] = /(?:^|[,;])\s*wait\s*=\s*"?(\d{1,9})"?\s*(?:[,;]|$)/i.exec(prefer ?? "") ?? [];
-  if (seconds === undefined) return undefined;
+  if (seconds === undefined || Number(seconds) === 0) return undefined;
   return Math.min(Number(seconds), TIME_LIMITS.pollLongestMs / 1_000);
 }
 

@@ -18,14 +18,6 @@ import { isBrief, latestResponse } from "./latest.ts";
 import { type Refusal, refusal, refusalOf } from "./refusal.ts";
 import { badUpgrade, chooseProtocol, refuseUpgrade } from "./upgrades.ts";
 
-/** H1: the latest record. */
-export async function latestRoute(request: Request, env: Env, known: Known): Promise<Response> {
-  const url = new URL(request.url);
-  const target = targetOf(url, known);
-  if (target.kind !== "endpoint") return elsewhere(target, url);
-  return (await latestOf(request, env, target.path, known.principal)).answer;
-}
-
 /** To a request for what is no endpoint, or none for its sender. */
 export function elsewhere(target: Exclude<Target, { kind: "endpoint" }>, url: URL): Response {
   if (target.kind === "otherSpelling")
@@ -34,7 +26,7 @@ export function elsewhere(target: Exclude<Target, { kind: "endpoint" }>, url: UR
   return code === "no_token" ? refusedToken(code, message) : errorResponse(code, message);
 }
 
-/** The latest record, and the answer to a request for it. */
+/** H1: the latest record, and the answer to a request for it. */
 export async function latestOf(
   request: Request,
   env: Env,

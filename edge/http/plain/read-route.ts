@@ -72,7 +72,7 @@ async function pageOf(
     return end.kind === "closed" ? closed(end.code, end.reason) : refused("unavailable", SILENT);
   if (isOver(endpoint.principal, Date.now())) return refusedToken(OVER.code, OVER.message);
   return new Response(page.text(), {
-    headers: { "Content-Type": "application/json", "Cache-Control": "no-cache", ...applied(wait) },
+    headers: { "Content-Type": "application/json", "Cache-Control": "no-store", ...applied(wait) },
   });
 }
 

@@ -1,4 +1,4 @@
-/** When clients of event streams go: on workerd itself, since what a harness puts before it hides who has gone. */
+/** Clients of event streams that are idle, or go: on workerd itself, since what a harness puts before it hides who has gone. */
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { connect, type Socket } from "node:net";
@@ -107,6 +107,23 @@ test("[E5] [E6] one that just hangs up has left with the first thing that is wri
   expect(origin.linksOf(active)).toHaveLength(1);
   witness.cut();
 }, 150_000);
+
+test("[E5] [E6] [S6] an object that is idle is really taken out of memory under its streams and their heartbeats, and misses nothing", async () => {
+  const path = newPath();
+  const witness = await witnessOf(path);
+  await eventually(() => origin.linksOf(path).length > 0, "it is live");
+  const before = await operation("object_created.endpoint");
+  // workerd evicts after ten idle seconds; an object tells of itself only when it wakes.
+  await witness.until(({ comments }) => comments > 0, "a heartbeat");
+  const asleep = await operation("object_created.endpoint");
+  origin.append(path, 1);
+  await witness.until(({ updates }) => updates.length === 1, "an update");
+
+  expect(asleep).toBe(before);
+  expect(await operation("object_created.endpoint")).toBe(before + 1);
+  expect(witness.violations).toEqual([]);
+  witness.cut();
+});
 
 test("[E6] a thousand streams that come and go leave nothing behind", async () => {
   const paths = Array.from({ length: 20 }, newPath);

@@ -157,7 +157,7 @@ test.skipIf(!present("go", "version"))(
     const folder = mkdtempSync(join(tmpdir(), "distributary-go-"));
     const program = join(folder, "follow");
     writeFileSync(`${program}.go`, exampleIn("go"));
-    const env = { ...process.env, GOCACHE: join(folder, "cache"), GOFLAGS: "-mod=mod" };
+    const env = { ...process.env, GOTOOLCHAIN: "local" };
     const built = spawnSync("go", ["build", "-o", program, `${program}.go`], { cwd: folder, env });
     expect([built.status, String(built.stderr)]).toEqual([0, ""]);
     await followsThroughACut("GO", (url) => spawn(program, [url]));

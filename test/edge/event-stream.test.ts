@@ -15,7 +15,7 @@ let keys = 0;
 
 beforeAll(async () => {
   edge = await startEdge({ SHARDS: "1", AUTH_ISSUERS, CONNECTIONS_PER_SUBJECT: "2" });
-  origin = await new ScriptedOrigin({ url: edge.url, shards: 1 }).connect();
+  origin = await new ScriptedOrigin({ url: edge.url, shards: 1, page: 8 }).connect();
 }, 60_000);
 afterAll(async () => {
   origin.cut();
@@ -276,6 +276,29 @@ describe("a client that doesn't read", () => {
     back.cut();
   });
 });
+
+test("[E6] a client that reads late gets a past that is larger than what may be unsent, whole and in one stream", async () => {
+  const path = newPath();
+  const from = `past.0:${origin.append(path, 0, "past.0").offset}`;
+  origin.appendSilently(
+    path,
+    Array.from({ length: 240 }, (_, i) => [i, "x".repeat(100_000)]),
+    "past.0",
+  );
+  const before = Number((await edge.operations())["object_request.endpoint"]);
+  const events = new RawEvents(`${edge.url}${path}?from=${from}`, {}, { reads: false });
+  await events.until(({ status }) => status !== undefined, "an answer");
+  const joined = async () => Number((await edge.operations())["object_request.endpoint"]) > before + 1;
+  const left = async () => (await joined()) && (await edge.attachments(path)).length === 0;
+  await eventually(left, "the object isn't followed while nothing is read");
+  events.read();
+  await events.until(({ updates }) => updates.length === 240, "all of it");
+
+  expect(events.updates.map(({ v }) => (v as [number])[0])).toEqual(Array.from({ length: 240 }, (_, i) => i));
+  expect(events.violations).toEqual([]);
+  expect(events.events.filter(({ type }) => type !== "message").map(({ type }) => type)).toEqual(["verdict"]);
+  events.cut();
+}, 90_000);
 
 const CUTS = LONG ? 1_000 : 40;
 

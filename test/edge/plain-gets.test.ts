@@ -195,6 +195,25 @@ describe("a GET that may wait", () => {
     expect(await codeOf(await expired)).toEqual([401, "expired"]);
   });
 
+  test("[H12] [H13] [T7] whose token is revoked is told nothing more, even if sockets are left time to renew", async () => {
+    const path = newPath();
+    const { offset } = origin.append(path, 1);
+    const tag = (await ask(path)).headers.get("ETag");
+    const token = await tokenOf({ subject: "oscar" });
+    const admin = new Administrator(edge.url, await tokenOf({ subject: "the-admin", admin: true, id: "a" }));
+    const state = poll(path, tag, 20, bearer(token));
+    const list = ask(`${path}?from=e.0:${offset}`, { Prefer: "wait=20", ...bearer(token) });
+    const nothing = poll(path, tag, 3, bearer(token));
+    await eventually(async () => (await edge.attachments(path)).length === 3, "all wait");
+    await admin.revoke({ subject: "oscar", graceSeconds: 300 });
+    const atTheEnd = await codeOf(await nothing);
+    origin.append(path, 2);
+
+    expect(atTheEnd).toEqual([401, "revoked"]);
+    expect(await codeOf(await state)).toEqual([401, "revoked"]);
+    expect(await codeOf(await list)).toEqual([401, "revoked"]);
+  });
+
   test("[H13] without a tag, or without a wait, is answered at once", async () => {
     const path = newPath();
     origin.append(path, 1);

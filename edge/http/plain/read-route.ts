@@ -7,7 +7,8 @@ import { decodeTrusted } from "../../../shared/protocol/frame.ts";
 import { type Position, parseLongPosition } from "../../../shared/protocol/position.ts";
 import type { Known } from "../../access/access.ts";
 import type { Env } from "../../env.ts";
-import { isOver, OVER } from "../../principal.ts";
+import { encodePrincipal, isOver, OVER, REVOKED } from "../../principal.ts";
+import { shardStubOf } from "../../routing.ts";
 import type { LatestResult } from "../../shard/answering/latest.ts";
 import { TIME_LIMITS } from "../../time-limits.ts";
 import { errorResponse, refusedToken } from "../answers.ts";
@@ -70,7 +71,8 @@ async function pageOf(
   if (end.kind === "closed" && end.code >= CLOSE.bad_frame) return closed(end.code, end.reason);
   if (!page.canTell())
     return end.kind === "closed" ? closed(end.code, end.reason) : refused("unavailable", SILENT);
-  if (isOver(endpoint.principal, Date.now())) return refusedToken(OVER.code, OVER.message);
+  const over = await overMeanwhile(env, endpoint);
+  if (over !== undefined) return over;
   return new Response(page.text(), {
     headers: { "Content-Type": "application/json", "Cache-Control": "no-store", ...applied(wait) },
   });
@@ -88,11 +90,23 @@ async function newsOf(request: Request, env: Env, endpoint: Endpoint, wait: numb
   const end = await follow(env, endpoint, from, wait * 1_000, news);
   // What only went away had said nothing new.
   if (end.kind === "closed") return end.code > CLOSE.going_away ? closed(end.code, end.reason) : answer;
-  if (isOver(principal, Date.now())) return refusedToken(OVER.code, OVER.message);
+  const over = await overMeanwhile(env, endpoint);
+  if (over !== undefined) return over;
   const { found } = news;
   if (found === "nothing") return withPreference(answer, wait);
   const told = found === "ask" ? undefined : latestResponse(found, { ifNoneMatch: null, isHead: false });
   return withPreference(told ?? (await latestOf(request, env, path, principal)).answer, wait);
+}
+
+/**
+ * A token may have ended while its bearer waited. The object closes sockets of tokens that are called back, but it may take a
+ * moment until it hears of that, or leave them time to renew; a GET can't.
+ */
+async function overMeanwhile(env: Env, { path, principal }: Endpoint): Promise<Response | undefined> {
+  if (principal.kind === "public") return undefined;
+  if (isOver(principal, Date.now())) return refusedToken(OVER.code, OVER.message);
+  const isRevoked = await shardStubOf(env, path).isRevoked(encodePrincipal(principal) ?? "");
+  return isRevoked ? refusedToken(REVOKED.code, REVOKED.message) : undefined;
 }
 
 /** Where a client stands that has the latest record; undefined if it has not. */

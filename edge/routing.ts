@@ -99,6 +99,16 @@ export function subscribeRequest(
   return new Request(`https://object/subscribe?${query}`, { headers });
 }
 
+/** Asks an object to take a subscriber. No signal goes along: with one, it would stay in memory as long as the socket lives. */
+export async function openSubscription(
+  env: Env,
+  path: string,
+  ...how: [from: Position | undefined, protocol: string | undefined, principal: Principal]
+): Promise<Response> {
+  const id = env.ENDPOINT.idFromName(await objectName(path));
+  return env.ENDPOINT.get(id).fetch(subscribeRequest(path, ...how));
+}
+
 /** Asks an object for a link (L1). */
 export async function openLink(env: Env, object: ObjectIdentity): Promise<Response> {
   const path = pathOf(object);

@@ -11,7 +11,7 @@ import { type Asker, type Decision, mayRead } from "../access/decision.ts";
 import type { Env } from "../env.ts";
 import { requireStreams } from "../exposed.ts";
 import { encodePrincipal, type Principal } from "../principal.ts";
-import { objectName, shardStubOf, subscribeRequest } from "../routing.ts";
+import { openSubscription, shardStubOf } from "../routing.ts";
 import type { LatestResult } from "../shard/answering/latest.ts";
 import { errorResponse, logProblem, refusedToken } from "./answers.ts";
 import { isBrief, latestResponse } from "./latest.ts";
@@ -82,8 +82,7 @@ async function subscribe(request: Request, env: Env, known: Known): Promise<Resp
     return { code: "unsupported_version", message: `this edge speaks ${SUBSCRIBER_PROTOCOL}` };
   const from = await startOf(url.searchParams.get("from"), target.path, env, principal);
   if (from !== undefined && "code" in from) return from;
-  const id = env.ENDPOINT.idFromName(await objectName(target.path));
-  const answer = await env.ENDPOINT.get(id).fetch(subscribeRequest(target.path, from, protocol, principal));
+  const answer = await openSubscription(env, target.path, from, protocol, principal);
   return answer.status === 101 ? answer : refusalOf(answer);
 }
 

@@ -4,7 +4,7 @@ import type { Position } from "../../../shared/protocol/position.ts";
 import type { Env } from "../../env.ts";
 import { closeQuietly, sendQuietly } from "../../peer.ts";
 import type { Principal } from "../../principal.ts";
-import { objectName, subscribeRequest } from "../../routing.ts";
+import { openSubscription } from "../../routing.ts";
 import { type Refusal, refusalOf } from "../refusal.ts";
 
 export interface Endpoint {
@@ -25,14 +25,12 @@ export interface Joined {
   leave(): void;
 }
 
-/** No signal goes along: with one, the object would stay in memory as long as the socket lives. */
 export async function join(
   env: Env,
   { path, principal }: Endpoint,
   from: Position | undefined,
 ): Promise<Joined | Refusal> {
-  const id = env.ENDPOINT.idFromName(await objectName(path));
-  const answer = await env.ENDPOINT.get(id).fetch(subscribeRequest(path, from, undefined, principal));
+  const answer = await openSubscription(env, path, from, undefined, principal);
   const { webSocket } = answer;
   return webSocket === null ? refusalOf(answer) : joined(webSocket);
 }

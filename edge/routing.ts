@@ -84,7 +84,7 @@ export type ObjectRequest =
   | { readonly kind: "link"; readonly path: string };
 
 /** `protocol` is the WebSocket subprotocol to answer with, where the client offered it. */
-export function subscribeRequest(
+function subscribeRequest(
   path: string,
   from: Position | undefined,
   protocol: string | undefined,

@@ -122,7 +122,13 @@ export function createApp(
   }
 
   async function insight(context: Context<{ Bindings: Env }>): Promise<Insight> {
-    return insightOf(context.req.raw, context.env, () => whoSends(context));
+    const { req, env } = context;
+    return insightOf(
+      req.raw,
+      env,
+      () => whoSends(context),
+      (principal) => isRevoked(principal, env),
+    );
   }
 
   async function whoSends(context: Context<{ Bindings: Env }>): Promise<Identified> {

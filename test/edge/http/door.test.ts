@@ -67,6 +67,33 @@ test("[T5] health is for the pages that are listed, as all else is", async () =>
   ]);
 });
 
+describe("[T7] an administrator's token that was revoked", () => {
+  const grants = { subscribe: [], publish: [], discover: [], admin: true };
+  const principal = { kind: "known", issuer: "i", subject: "operator", issuedAt: 0, grants, until: 1e15 };
+  const known = { principal, grants: { admin: true }, tokensCount: true };
+  const door = async () => ({ ...(await OPEN()), identify: async () => ({ ok: true, known }) });
+  const status = { ...STATUS, origin: "a-name", standbys: [], slices: [] };
+  const env = (isRevoked: boolean) => ({
+    ...ENV,
+    OPERATIONS: "on",
+    SHARD: { ...ENV.SHARD, get: () => ({ status: async () => status, isRevoked: async () => isRevoked }) },
+  });
+  const shown = async (path: string, isRevoked: boolean) => {
+    const answer = await ask(door, path, { headers: { Authorization: "Bearer a.b.c" } }, env(isRevoked));
+    return [answer.status, (await answer.text()).includes("a-name")];
+  };
+
+  test("is shown no names of origins", async () => {
+    expect(await shown("/$/health", false)).toEqual([200, true]);
+    expect(await shown("/$/health", true)).toEqual([200, false]);
+  });
+
+  test("is shown no operations", async () => {
+    expect((await shown("/$/operations", false))[0]).toBe(200);
+    expect((await shown("/$/operations", true))[0]).toBe(404);
+  });
+});
+
 test("[U1] origins that are refused fill no log, and it says of how many it tells nothing", async () => {
   vi.useFakeTimers({ toFake: ["Date"] });
   onTestFinished(() => void vi.useRealTimers());

@@ -85,8 +85,10 @@ export function createApp(
     const { req, env } = context;
     if (env.OPERATIONS !== "on" || (await insight(context)) !== "all")
       return errorResponse("not_found", "nothing lives here");
-    const elsewhere = await env.STORING?.fetch(req.url);
-    return Response.json(operations(await elsewhere?.json<Record<string, number>>()));
+    // It, too, tells only those who may know.
+    const elsewhere = await env.STORING?.fetch(req.url, { headers: req.raw.headers });
+    const counted = operations(await elsewhere?.json<Record<string, number>>());
+    return Response.json(counted, { headers: { "Cache-Control": "no-store" } });
   });
   app.get(ROUTES.uplink, ({ req, env }) => uplinkRoute(req.raw, env));
   app.on(

@@ -94,6 +94,32 @@ describe("[T7] an administrator's token that was revoked", () => {
   });
 });
 
+test("[H10] an administrator is told the operations of all parts, and no cache keeps them", async () => {
+  const grants = { subscribe: [], publish: [], discover: [], admin: true };
+  const principal = { kind: "known", issuer: "i", subject: "operator", issuedAt: 0, grants, until: 1e15 };
+  const known = { principal, grants: { admin: true }, tokensCount: true };
+  const identify = async (headers: Headers) => ({ ok: headers.has("Authorization"), known });
+  const door = async () => ({ ...(await OPEN()), identify });
+  const shard = { status: async () => STATUS, isRevoked: async () => false };
+  const env = { ...ENV, OPERATIONS: "on", SHARD: { ...ENV.SHARD, get: () => shard } };
+  const STORING = {
+    fetch: async (url: string, init?: RequestInit) =>
+      (await ask(door, new URL(url).pathname, init, env)).ok
+        ? Response.json({ rows_written: 7 })
+        : Response.json({ error: { code: "not_found" } }),
+  };
+
+  const answer = await ask(
+    door,
+    "/$/operations",
+    { headers: { Authorization: "Bearer a.b.c" } },
+    { ...env, STORING },
+  );
+
+  expect(await answer.json()).toMatchObject({ rows_written: 7 });
+  expect(answer.headers.get("Cache-Control")).toBe("no-store");
+});
+
 test("[U1] origins that are refused fill no log, and it says of how many it tells nothing", async () => {
   vi.useFakeTimers({ toFake: ["Date"] });
   onTestFinished(() => void vi.useRealTimers());

@@ -171,8 +171,12 @@ export class ShardCore {
 
   /** A9, L11. It is stored when this returns. False if there are too many. */
   revoke(revocation: Revocation): boolean {
+    return this.#revoke(revocation, revocation.graceMs);
+  }
+
+  #revoke(revocation: Revocation, leftMs: number): boolean {
     if (!this.#revoking.add(revocation)) return false;
-    this.#tellLinks(encodeRevoke(revocation.meant, revocation.graceMs));
+    this.#tellLinks(encodeRevoke(revocation.meant, leftMs));
     return true;
   }
 
@@ -188,9 +192,9 @@ export class ShardCore {
     return this.#revoking.list(issuer);
   }
 
-  /** A9: what another shard has that this one hasn't, which may be new, or may have been away. */
+  /** A9: what another shard has that this one hasn't, which may be new, or may have been away. Some of a margin may be over. */
   learn(revocations: readonly Revocation[]): void {
-    for (const one of this.#revoking.missing(revocations)) this.revoke(one);
+    for (const one of this.#revoking.missing(revocations)) this.#revoke(one, this.#revoking.leftMs(one));
   }
 
   status(): ShardStatus {

@@ -141,6 +141,33 @@ describe("what it keeps", () => {
     expect(link.take()).toEqual([{ revoke: { meant: OF_ALICE, graceMs: 0 } }]);
   });
 
+  test("[A9] what was made again while it was away takes the place of what it was before, and not the other way", async () => {
+    const link = await shard.watch(uplink, "/t/a", 1);
+    const before = revocation({ meant: { of: "token", issuer: "i", token: "1" } });
+    shard.core.revoke(before);
+    shard.clock.now += 1_000;
+    const after = revocation();
+    link.take();
+
+    shard.core.learn([after]);
+    expect([...shard.revocations.values()]).toEqual([after]);
+    expect(link.take()).toEqual([{ revoke: { meant: OF_ALICE, graceMs: 0 } }]);
+
+    shard.core.learn([before]);
+    expect([...shard.revocations.values()]).toEqual([after]);
+    expect(link.take()).toEqual([]);
+  });
+
+  test("[A9] of what it learns late sockets have what is left of the margin, and no new one", async () => {
+    const link = await shard.watch(uplink, "/t/a", 1);
+    const made = revocation({ graceMs: 5_000 });
+    shard.clock.now += 4_000;
+
+    shard.core.learn([made, revocation({ id: "over", graceMs: 5_000, madeAt: made.madeAt - 1_000 })]);
+
+    expect(link.take()).toEqual([1_000, 0].map((graceMs) => ({ revoke: { meant: OF_ALICE, graceMs } })));
+  });
+
   test("[A9] it lists those of one issuer", () => {
     shard.core.revoke(revocation({ id: "a" }));
     shard.core.revoke(revocation({ id: "b", meant: { ...OF_ALICE, issuer: "j" } }));

@@ -61,7 +61,8 @@ export function createApp(
     const { webOrigins, cookie } = rules;
     const { req, env } = context;
     if (!mayAsk(req.raw, rules, env)) return errorResponse(OTHER_PAGE.code, OTHER_PAGE.message);
-    if (!isForAnyPage(req.path, rules)) return next();
+    // Without an answer to its preflight no other origin's page gets a token to where tokens are revoked.
+    if (!isForAnyPage(req.path, rules) || revocationMethods(req.path) !== undefined) return next();
     return cors({
       origin: (origin) => (webOrigins === undefined ? "*" : origin),
       credentials: webOrigins !== undefined && cookie !== undefined,

@@ -67,6 +67,23 @@ test("[T5] health is for the pages that are listed, as all else is", async () =>
   ]);
 });
 
+test("[A9] no page of another origin is let to send a token to where tokens are revoked, listed or not", async () => {
+  const asked = {
+    Origin: "https://app.example",
+    "Access-Control-Request-Method": "POST",
+    "Access-Control-Request-Headers": "authorization",
+  };
+  for (const webOrigins of [undefined, new Set([asked.Origin])]) {
+    const door = async () => ({ rules: { cookie: undefined, webOrigins } });
+    const preflight = (path: string) => ask(door, path, { method: "OPTIONS", headers: asked });
+    expect((await preflight("/quotes/A")).headers.has("Access-Control-Allow-Headers")).toBe(true);
+    for (const path of ["/$/revocations", "/$/revocations/an-id"]) {
+      const names = [...(await preflight(path)).headers.keys()];
+      expect(names.filter((name) => name.startsWith("access-control"))).toEqual([]);
+    }
+  }
+});
+
 describe("[T7] an administrator's token that was revoked", () => {
   const grants = { subscribe: [], publish: [], discover: [], admin: true };
   const principal = { kind: "known", issuer: "i", subject: "operator", issuedAt: 0, grants, until: 1e15 };

@@ -160,7 +160,8 @@ export class ShardCore {
     if (isOver(principal, this.#ports.wall())) return { kind: "error", ...OVER };
     if (this.#revoking.count > 0 && (await this.isRevoked(principal))) return { kind: "error", ...REVOKED };
     const latest = await this.#largeValues.ask(path, brief);
-    // It may have been revoked while the answer was awaited.
+    // It may have ended, or been revoked, while the answer was awaited.
+    if (isOver(principal, this.#ports.wall())) return { kind: "error", ...OVER };
     return (await this.isRevoked(principal)) ? { kind: "error", ...REVOKED } : latest;
   }
 

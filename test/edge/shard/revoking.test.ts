@@ -201,6 +201,15 @@ describe("a GET", () => {
     expect(await shard.core.isRevoked({ ...alice, issuedAt: 200 })).toBe(false);
   });
 
+  test("[A8] is refused if the token ends while its answer is awaited", async () => {
+    const hers = shard.core.latest("/t/a", { ...alice, until: shard.clock.now + 1 });
+    shard.clock.now += 1;
+    shard.core.uplinkClosed(uplink);
+    while (shard.clock.next(10_000));
+
+    expect(await hers).toEqual({ kind: "error", code: "expired", message: expect.any(String) });
+  });
+
   test("[A9] is refused if the token is revoked while its answer is awaited; nobody else's is", async () => {
     const [hers, anyones] = [shard.core.latest("/t/a", alice), shard.core.latest("/t/a")];
     shard.core.revoke(revocation({ meant: await meantOf(alice) }));

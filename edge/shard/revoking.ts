@@ -54,9 +54,14 @@ export class Revoking {
   add(revocation: Revocation): boolean {
     this.#lapse();
     if (!this.#all.hasRoomFor(revocation)) return false;
+    this.keep(revocation);
+    return true;
+  }
+
+  /** One that another shard had room for: to forget it would let its tokens in again. */
+  keep(revocation: Revocation): void {
     this.#ports.keepRevocation(revocation);
     this.#all.add(revocation);
-    return true;
   }
 
   /** Whether there was one. */

@@ -172,12 +172,8 @@ export class ShardCore {
 
   /** A9, L11. It is stored when this returns. False if there are too many. */
   revoke(revocation: Revocation): boolean {
-    return this.#revoke(revocation, revocation.graceMs);
-  }
-
-  #revoke(revocation: Revocation, leftMs: number): boolean {
     if (!this.#revoking.add(revocation)) return false;
-    this.#tellLinks(encodeRevoke(revocation.meant, leftMs));
+    this.#tellLinks(encodeRevoke(revocation.meant, revocation.graceMs));
     return true;
   }
 
@@ -195,7 +191,10 @@ export class ShardCore {
 
   /** A9: what another shard has that this one hasn't, which may be new, or may have been away. Some of a margin may be over. */
   learn(revocations: readonly Revocation[]): void {
-    for (const one of this.#revoking.missing(revocations)) this.#revoke(one, this.#revoking.leftMs(one));
+    for (const one of this.#revoking.missing(revocations)) {
+      this.#revoking.keep(one);
+      this.#tellLinks(encodeRevoke(one.meant, this.#revoking.leftMs(one)));
+    }
   }
 
   status(): ShardStatus {

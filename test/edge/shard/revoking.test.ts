@@ -158,6 +158,15 @@ describe("what it keeps", () => {
     expect(link.take()).toEqual([]);
   });
 
+  test("[A9] what another shard had room for it has room for", () => {
+    for (let i = 0; i < MAX_REVOCATIONS; i++) shard.core.revoke(revocation({ id: `${i}` }));
+
+    shard.core.learn([revocation({ id: "learnt" })]);
+
+    expect(shard.revocations.has("i learnt")).toBe(true);
+    expect(shard.core.revoke(revocation({ id: "more" }))).toBe(false);
+  });
+
   test("[A9] of what it learns late sockets have what is left of the margin, and no new one", async () => {
     const link = await shard.watch(uplink, "/t/a", 1);
     const made = revocation({ graceMs: 5_000 });

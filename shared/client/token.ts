@@ -146,9 +146,14 @@ const refusedAsked: Handler<Of<"renewing" | "replacing">, "refused"> = ({ token 
   return { state: { kind: "asking", shared: true, ...lack }, effects: [] };
 };
 
-/** If it was too late for the renewal, the new token may do; if it was anything else, that was the new token's fault. */
+/**
+ * An answer to the renewal would have come before the close. So the edge had the present token still, of which the time was
+ * over, or the margin (S25), and the new one may do; if it was anything else, that was the new token's fault.
+ */
 const refusedSent: Handler<Of<"sent">, "refused"> = ({ next }, { error }, context) =>
-  error.code === "expired" ? hold(next, 0) : refuse({ token: next, error }, 1, context);
+  error.code === "expired" || error.code === "revoked"
+    ? hold(next, 0)
+    : refuse({ token: next, error }, 1, context);
 
 const refusedDoomed: Handler<Of<"doomed">, "refused"> = (state, { error }) =>
   end(error.code === "expired" ? state.error : error);

@@ -64,7 +64,7 @@ const COLUMNS: readonly (readonly TokenEvent[])[] = [
   [expires],
   [{ kind: "renewed", id: 6 }],
   [rejected("rate_limited", true), rejected("forbidden")],
-  [refused("expired"), refused("revoked")],
+  [refused("expired"), refused("forbidden")],
 ];
 
 const text = readFileSync(join(import.meta.dirname, "../../../shared/PROTOCOL.md"), "utf8");
@@ -133,6 +133,7 @@ describe("[S22] [S23] [S24] every event in every state", () => {
     ["sent", rejected("forbidden", false, undefined, 5), "sent:"],
     ["sent", rejected("forbidden"), "doomed: cancel"],
     ["sent", refused("expired"), "held: cancel ready"],
+    ["sent", refused("revoked"), "held: cancel ready"],
     ["sent", refused("forbidden"), "asking: timer ask"],
     ["doomed", refused("expired"), "ended: cancel end"],
   ])("%s, %j: %s", (phase, event, expected) => {

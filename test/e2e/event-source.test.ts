@@ -21,6 +21,12 @@ const document = readFileSync(join(root, "docs/subscribing.md"), "utf8");
 const exampleIn = (language: string) =>
   new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, "m").exec(document)?.[1] ?? "";
 
+interface Heard {
+  readonly values: readonly number[];
+  readonly verdicts: readonly { readonly recovered?: boolean }[];
+  readonly opened: number;
+}
+
 let deployment: Deployment;
 let browser: Browser;
 
@@ -58,27 +64,15 @@ test("[E1] [E3] a browser's EventSource comes back by itself after cuts, and mis
   const page = await browser.newPage();
   await page.goto(`http://127.0.0.1:${proxy.port}/$/streams`);
   produce("MSFT", "0");
-  await page.evaluate((url) => {
-    const heard: { values: number[]; verdicts: unknown[]; opened: number } = {
-      values: [],
-      verdicts: [],
-      opened: 0,
-    };
-    Object.assign(window, { heard });
-    const source = new EventSource(url);
+  await page.evaluate(`
+    const heard = { values: [], verdicts: [], opened: 0 };
+    const source = new EventSource("/quotes/MSFT");
     source.onopen = () => heard.opened++;
     source.onmessage = ({ data }) => heard.values.push(JSON.parse(data).v);
     source.addEventListener("verdict", ({ data }) => heard.verdicts.push(JSON.parse(data)));
-  }, `http://127.0.0.1:${proxy.port}/quotes/MSFT`);
-  const heard = () =>
-    page.evaluate(
-      () =>
-        (
-          window as unknown as {
-            heard: { values: number[]; verdicts: { recovered?: boolean }[]; opened: number };
-          }
-        ).heard,
-    );
+    window.heard = heard;
+    undefined;`);
+  const heard = () => page.evaluate<Heard>("window.heard");
   let written = 0;
   for (let cut = 0; cut < 4; cut++) {
     await eventually(async () => (await heard()).values.at(-1) === written, "all so far");

@@ -232,7 +232,7 @@ export class Tokens<S> {
     const judged = judge(before, verified, this.#ports.follows(socket), this.#ports.wall());
     switch (judged.kind) {
       case "refused":
-        this.#ports.send(socket, encodeError(id, judged.code, judged.message));
+        this.#ports.send(socket, encodeError(id, judged.code, judged.message, judged.retryAfterMs));
         return;
       case "ends":
         this.#ports.send(

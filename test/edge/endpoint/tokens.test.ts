@@ -269,6 +269,16 @@ describe("a token is renewed", () => {
     expect(world.problems.join()).not.toContain("a.b.c");
   });
 
+  test("[S18] [T3] one that can't be looked at yet is told when it can", async () => {
+    const alice = world.live(holder(end));
+    world.renew(alice, 1);
+    await world.verified({ ok: false, code: "unavailable", message: "no", retryAfterMs: 20_000 });
+
+    expect(alice.take()).toEqual([
+      { id: 1, error: expect.objectContaining({ code: "unavailable", retry: true, retryAfterMs: 20_000 }) },
+    ]);
+  });
+
   test("[S18] one that doesn't allow the path ends the subscription by its name", async () => {
     const [alice, bob] = [world.live(holder(end)), world.live(holder(end))];
     world.renew(alice, 1);

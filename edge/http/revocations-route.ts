@@ -124,7 +124,8 @@ async function revocationOf(asked: RevocationRequest, issuerName: string, now: n
       : of.kind === "subject"
         ? { of: "subject", issuer, subject: await hashOfName(of.subject), before: of.before }
         : { of: "all", issuer, before: of.before };
-  return { id, meant, graceMs: graceSeconds * 1_000, madeAt: now, until: Math.ceil(until * 1_000) };
+  // At whole seconds, so that shards need look no more often for what has lapsed.
+  return { id, meant, graceMs: graceSeconds * 1_000, madeAt: now, until: Math.ceil(until) * 1_000 };
 }
 
 interface Asked<T> {

@@ -4,7 +4,8 @@
  */
 import type { Checked } from "../../shared/protocol/link.ts";
 import type { Revocation, TokenNames } from "../../shared/protocol/revocation.ts";
-import { endOf, Revocations } from "../access/revocations.ts";
+import { Revocations } from "../access/revocations.ts";
+import { endOf } from "../access/same-meaning.ts";
 
 export interface RevokingPorts {
   /** Milliseconds since 1970, as the machine has it. */

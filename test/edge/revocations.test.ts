@@ -250,6 +250,30 @@ describe("[A9] [L10] a revocation that was answered is never lost", () => {
   });
 });
 
+test("[A9] one for which a shard has no room is told by its id, and what it is missing at and why; the others keep it", async () => {
+  const token = await tokenOf({ subject });
+  const paths = newPaths();
+  for (const path of paths) origin.append(path, 1);
+  await edge.failRevocation(1, "full");
+
+  const { status, body } = await admin.revoke({ subject });
+
+  expect({ status, body }).toMatchObject({
+    status: 202,
+    body: { id: expect.any(String), missing: [1], full: [1] },
+  });
+  expect(await Promise.all(paths.map(async (path) => (await get(path, token)).status))).toEqual([401, 200]);
+  const again = await admin.revoke({ subject, id: body.id });
+  expect([again.status, again.body.full]).toEqual([200, undefined]);
+  expect((await get(paths[1], token)).code).toBe("revoked");
+  expect((await admin.lift(body.id)).status).toBe(200);
+
+  for (const shard of [0, 1]) await edge.failRevocation(shard, "full");
+  const nowhere = await admin.revoke({ subject });
+  expect([nowhere.status, codeOf(nowhere)]).toEqual([503, "overloaded"]);
+  expect((await get(paths[0], token)).status).toBe(200);
+});
+
 test("[A9] a shard that lacks some learns them from the first one when it begins, as a new one must", async () => {
   const [, path] = newPaths();
   origin.append(path, 1);

@@ -40,7 +40,7 @@ export class ShardObject extends Shard {
     return super.latest(path, principal, brief);
   }
   async lastAsker() { return this.asker; }
-  async failOnce() { this.fails = true; }
+  async failOnce(how) { this.fails = how; }
   async tellNothing(nothing) { this.tellsNothing = nothing; }
   async revocations(issuer) {
     if (this.tellsNothing && issuer === undefined) throw new Error("it tells no shard, for a test");
@@ -48,7 +48,8 @@ export class ShardObject extends Shard {
   }
   async revoke(revocation) {
     const { fails } = this;
-    this.fails = false;
+    this.fails = undefined;
+    if (fails === "full") return false;
     if (fails) throw new Error("it fails for a test");
     return super.revoke(revocation);
   }
@@ -71,7 +72,7 @@ export default {
     if (pathname === "/test/last-asker")
       return Response.json((await env.SHARD.get(env.SHARD.idFromName("shard-0")).lastAsker()) ?? null);
     if (pathname === "/test/fail-once")
-      return Response.json(await env.SHARD.get(env.SHARD.idFromName(searchParams.get("shard"))).failOnce() ?? null);
+      return Response.json(await env.SHARD.get(env.SHARD.idFromName(searchParams.get("shard"))).failOnce(searchParams.get("how")) ?? null);
     if (pathname === "/test/tell-nothing")
       return Response.json(await env.SHARD.get(env.SHARD.idFromName("shard-0")).tellNothing(searchParams.has("on")) ?? null);
     const crash = /^\\/test\\/crash\\/(\\d+)$/.exec(pathname);
@@ -93,8 +94,8 @@ export interface TestEdge {
   evictShard(shard: number): Promise<void>;
   /** Ends a shard as a fault of the platform does: memory and sockets are gone, its rows stay. */
   crashShard(shard: number): Promise<void>;
-  /** The next revocation isn't stored at a shard. */
-  failRevocation(shard: number): Promise<void>;
+  /** The next revocation isn't stored at a shard, which says nothing of it, or that it is full. */
+  failRevocation(shard: number, how?: "silent" | "full"): Promise<void>;
   /** Whether the first shard tells others of no revocations. */
   tellNothing(nothing: boolean): Promise<void>;
   /** What the sockets of an endpoint's subscribers hold over a hibernation. */
@@ -151,8 +152,8 @@ export async function startEdge(vars: Record<string, string> = {}): Promise<Test
     crashShard: async (shard) => {
       await fetch(`${origin}/test/crash/${shard}`);
     },
-    failRevocation: async (shard) => {
-      await fetch(`${origin}/test/fail-once?shard=shard-${shard}`);
+    failRevocation: async (shard, how = "silent") => {
+      await fetch(`${origin}/test/fail-once?shard=shard-${shard}&how=${how}`);
     },
     tellNothing: async (nothing) => {
       await fetch(`${origin}/test/tell-nothing${nothing ? "?on" : ""}`);

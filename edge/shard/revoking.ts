@@ -46,6 +46,16 @@ export class Revoking {
     });
   }
 
+  /** Of its own those that another shard hasn't go: they were lifted while this one was left out. */
+  dropOthers(than: readonly Revocation[]): void {
+    const kept = new Revocations(than);
+    for (const { meant, id } of this.#all.all())
+      if (!kept.has(meant.issuer, id)) {
+        this.#ports.dropRevocation(meant.issuer, id);
+        this.#all.remove(meant.issuer, id);
+      }
+  }
+
   /** How long sockets that a revocation means may still be renewed. */
   leftMs(revocation: Revocation): number {
     return Math.max(0, Math.ceil(endOf(revocation) - this.#ports.wall()));

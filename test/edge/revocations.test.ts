@@ -315,6 +315,52 @@ test("[A9] a new shard that can't learn what was revoked lets nobody in, until i
   }
 });
 
+test("[A9] a shard that was left out for a while lets nobody in until it knows what was revoked and lifted meanwhile", async () => {
+  const SHARDS = 3;
+  const lone = await startEdge({ AUTH_ISSUERS, SHARDS: String(SHARDS) });
+  const lonely = new ScriptedOrigin({ url: lone.url, shards: SHARDS });
+  try {
+    const deploy = async (count: number) => {
+      lonely.cut();
+      await lone.setShards(count);
+      for (let shard = 0; shard < SHARDS; shard++) await lone.crashShard(shard);
+    };
+    const last = SHARDS - 1;
+    let path = "";
+    for (let i = 0; path === "" || shardOf(path, SHARDS) !== last; i++) path = `/quotes/left-out-${i}`;
+    lonely.append(path, 1);
+    await lonely.connect();
+    const [hers, theirs] = [await tokenOf({ subject }), await tokenOf({ subject: `${subject}-other` })];
+    const ask = async (token: string) => {
+      const answer = await fetch(`${lone.url}${path}`, { headers: { Authorization: `Bearer ${token}` } });
+      const body = (await answer.json()) as number | { error: { code: string } };
+      return typeof body === "number" ? body : body.error.code;
+    };
+    const theAdmin = new Administrator(lone.url, await tokenOf({ subject: "the-admin", admin: true }));
+    const { status, body } = await theAdmin.revoke({ subject });
+    expect(status).toBe(200);
+    expect([await ask(hers), await ask(theirs)]).toEqual(["revoked", 1]);
+
+    await deploy(1);
+    expect((await theAdmin.lift(body.id)).status).toBe(200);
+    expect((await theAdmin.revoke({ subject: `${subject}-other` })).status).toBe(200);
+    await vi.waitFor(() => expect(lone.logs().join()).toContain("shards 1, 2 are left out"), {
+      timeout: 20_000,
+    });
+    await deploy(SHARDS);
+    await lone.tellNothing(true);
+    expect(await ask(theirs)).toBe("internal");
+    await lone.tellNothing(false);
+    await lonely.connect();
+
+    expect(await ask(theirs)).toBe("revoked");
+    expect(await ask(hers)).toBe(1);
+  } finally {
+    lonely.cut();
+    await lone.close();
+  }
+}, 60_000);
+
 describe("[S25] with a margin", () => {
   test("sockets are told, may renew, awake or asleep, and are closed if they don't; GETs are refused at once", async () => {
     const [path] = newPaths();

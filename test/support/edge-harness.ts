@@ -30,10 +30,14 @@ import { createApp } from "${root}/edge/http/app.ts";
 import { ShardObject as Shard } from "${root}/edge/shard/shard-object.ts";
 import { EndpointObject as Endpoint } from "${root}/edge/endpoint/endpoint-object.ts";
 import { accessOf } from "${root}/edge/access/access.ts";
+let shards;
+const now = (env) => (shards === undefined ? env : { ...env, SHARDS: shards });
 export class EndpointObject extends Endpoint {
+  constructor(ctx, env) { super(ctx, now(env)); }
   async attachments() { return this.ctx.getWebSockets("subscriber").map((one) => one.deserializeAttachment()); }
 }
 export class ShardObject extends Shard {
+  constructor(ctx, env) { super(ctx, now(env)); }
   async crash() { this.ctx.abort("crashed by a test"); }
   async latest(path, principal, brief) {
     this.asker = principal;
@@ -75,8 +79,12 @@ export default {
       return Response.json(await env.SHARD.get(env.SHARD.idFromName(searchParams.get("shard"))).failOnce(searchParams.get("how")) ?? null);
     if (pathname === "/test/tell-nothing")
       return Response.json(await env.SHARD.get(env.SHARD.idFromName("shard-0")).tellNothing(searchParams.has("on")) ?? null);
+    if (pathname === "/test/shards") {
+      shards = searchParams.get("count");
+      return Response.json(null);
+    }
     const crash = /^\\/test\\/crash\\/(\\d+)$/.exec(pathname);
-    if (!crash) return app.fetch(request, env, ctx);
+    if (!crash) return app.fetch(request, now(env), ctx);
     const id = env.SHARD.idFromName("shard-" + crash[1]);
     await env.SHARD.get(id).crash().catch(() => {});
     return new Response("crashed");
@@ -94,6 +102,8 @@ export interface TestEdge {
   evictShard(shard: number): Promise<void>;
   /** Ends a shard as a fault of the platform does: memory and sockets are gone, its rows stay. */
   crashShard(shard: number): Promise<void>;
+  /** From now on there are so many shards, as after a deployment; until they end those that run know it by no means. */
+  setShards(count: number): Promise<void>;
   /** The next revocation isn't stored at a shard, which says nothing of it, or that it is full. */
   failRevocation(shard: number, how?: "silent" | "full"): Promise<void>;
   /** Whether the first shard tells others of no revocations. */
@@ -151,6 +161,9 @@ export async function startEdge(vars: Record<string, string> = {}): Promise<Test
       worker.evictDurableObject("ShardObject", { name: `shard-${shard}`, webSockets: "hibernate" }),
     crashShard: async (shard) => {
       await fetch(`${origin}/test/crash/${shard}`);
+    },
+    setShards: async (count) => {
+      await fetch(`${origin}/test/shards?count=${count}`);
     },
     failRevocation: async (shard, how = "silent") => {
       await fetch(`${origin}/test/fail-once?shard=shard-${shard}&how=${how}`);

@@ -30,6 +30,9 @@ import { createApp } from "${root}/edge/http/app.ts";
 import { ShardObject as Shard } from "${root}/edge/shard/shard-object.ts";
 import { EndpointObject as Endpoint } from "${root}/edge/endpoint/endpoint-object.ts";
 import { accessOf } from "${root}/edge/access/access.ts";
+let behindMs = 0;
+const { now: machines } = Date;
+Date.now = () => machines() - behindMs;
 let shards;
 const now = (env) => (shards === undefined ? env : { ...env, SHARDS: shards });
 export class EndpointObject extends Endpoint {
@@ -79,6 +82,10 @@ export default {
       return Response.json(await env.SHARD.get(env.SHARD.idFromName(searchParams.get("shard"))).failOnce(searchParams.get("how")) ?? null);
     if (pathname === "/test/tell-nothing")
       return Response.json(await env.SHARD.get(env.SHARD.idFromName("shard-0")).tellNothing(searchParams.has("on")) ?? null);
+    if (pathname === "/test/clock") {
+      behindMs = Number(searchParams.get("behind"));
+      return Response.json(null);
+    }
     if (pathname === "/test/shards") {
       shards = searchParams.get("count");
       return Response.json(null);
@@ -102,6 +109,8 @@ export interface TestEdge {
   evictShard(shard: number): Promise<void>;
   /** Ends a shard as a fault of the platform does: memory and sockets are gone, its rows stay. */
   crashShard(shard: number): Promise<void>;
+  /** Sets the edge's clock behind that of the machine; what the runtime itself notes, such as pings, is by that. */
+  setBehind(ms: number): Promise<void>;
   /** From now on there are so many shards, as after a deployment; until they end those that run know it by no means. */
   setShards(count: number): Promise<void>;
   /** The next revocation isn't stored at a shard, which says nothing of it, or that it is full. */
@@ -161,6 +170,9 @@ export async function startEdge(vars: Record<string, string> = {}): Promise<Test
       worker.evictDurableObject("ShardObject", { name: `shard-${shard}`, webSockets: "hibernate" }),
     crashShard: async (shard) => {
       await fetch(`${origin}/test/crash/${shard}`);
+    },
+    setBehind: async (ms) => {
+      await fetch(`${origin}/test/clock?behind=${ms}`);
     },
     setShards: async (count) => {
       await fetch(`${origin}/test/shards?count=${count}`);

@@ -89,13 +89,14 @@ export class ShardObject extends DurableObject<Env> implements ShardCalls {
     if (seen !== this.#shards) this.#store.noteShards(this.#shards);
   }
 
-  /** Each notes by itself how many shards there are, when it begins to run because it is asked something. */
+  /** Each notes by itself how many shards there are, when it begins to run: one that still runs as before knows another number. */
   async #leaveOut(leftOut: readonly number[], tries = 0): Promise<void> {
     try {
       const asked = leftOut.map((shard) =>
-        inTime(shardStub(this.env, shard).status(), LEARN_MS, `shard ${shard}`),
+        inTime(shardStub(this.env, shard).shards(), LEARN_MS, `shard ${shard}`),
       );
-      await Promise.all(asked);
+      if ((await Promise.all(asked)).some((known) => known !== this.#shards))
+        throw new Error("one of them doesn't know yet how many shards there are");
       this.#store.noteShards(this.#shards);
       console.log(`shards ${leftOut.join(", ")} are left out from now on, and know it`);
     } catch (error) {
@@ -140,6 +141,11 @@ export class ShardObject extends DurableObject<Env> implements ShardCalls {
   async latest(path: string, principal?: string, brief = false): Promise<LatestResult> {
     count("rpc.shard");
     return this.#core.latest(path, readPrincipal(principal), brief);
+  }
+
+  async shards(): Promise<number> {
+    count("rpc.shard");
+    return this.#shards;
   }
 
   async status(): Promise<ShardStatus> {

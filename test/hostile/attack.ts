@@ -23,6 +23,8 @@ export interface Attack {
   readonly by: Attacker;
   /** In words, with its rate. */
   readonly how: string;
+  /** It begins with all that it does, and holds that. */
+  readonly holds?: true;
   /** What must be in the log before: of the topic for hostile records. */
   readonly records?: readonly HostileRecord[];
   /** Attacks until the time is over. What it leaves open stays so until memory has been looked at. */

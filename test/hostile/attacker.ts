@@ -9,22 +9,23 @@ export interface Order {
   readonly seconds: number;
 }
 
+/** Until what was opened in the first of the time has been held for all of it. */
+const HOLDS_TIMES = 1.2;
+
 let grounds: Ground[] = [];
 
 const handlers = {
   /** Resolves when the time is over; of several at once all together. */
-  async attack({ names, target, seconds }: Order): Promise<Record<string, Tally>> {
-    const tallies: Record<string, Tally> = {};
-    await Promise.all(
-      ATTACKS.filter(({ name }) => names.includes(name)).map(async ({ name, run }) => {
-        const ground = new Ground(target, seconds);
+  attack({ names, target, seconds }: Order): Promise<Tally[]> {
+    return Promise.all(
+      ATTACKS.filter(({ name }) => names.includes(name)).map(async ({ run, holds }) => {
+        const ground = new Ground(target, holds ? HOLDS_TIMES * seconds : seconds);
         grounds.push(ground);
         await run(ground);
         await ground.rest();
-        tallies[name] = ground.tally;
+        return ground.tally;
       }),
     );
-    return tallies;
   },
   leave(): void {
     for (const ground of grounds) ground.leave();

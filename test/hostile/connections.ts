@@ -8,6 +8,7 @@ const PROBES = 64;
 export const CONNECTIONS: readonly Attack[] = [
   {
     name: "idle",
+    holds: true,
     row: 10,
     by: "a stranger",
     how: `${IDLE.toLocaleString("en")} connections to the edge that say nothing`,
@@ -15,6 +16,7 @@ export const CONNECTIONS: readonly Attack[] = [
   },
   {
     name: "idle-status",
+    holds: true,
     row: 11,
     by: "a stranger",
     how: `${PROBES} connections to the origin's status port that say nothing, anew whenever they are ended`,

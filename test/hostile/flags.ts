@@ -6,8 +6,8 @@ export const USAGE = `npm run test:hostile -- [flags]
 Attacks the real edge and the real origin in every known way, by each by itself and then by all at once, beside honest
 clients that check each update, and says what a request costs and how long the honest ones wait.
 
-  --seconds N    How long each attack and each quiet stretch takes; 30 if not given. What is held is looked at in the end, so
-                 with fewer what the product gives up after 30 s counts as held.
+  --seconds N    How long each attack takes; 30 if not given. A quiet stretch of half of that comes before each. What is held
+                 is looked at in the end: with less than 30, what the product gives up after 30 s counts as held.
   --only A,B     Only attacks whose names contain one of these, or rows, as in row4.
   --checkout DIR Attacks the product of another tree, an earlier one of this project, which isn't changed.
   --readme       Writes the table into docs/security.md, if the run doesn't fail.

@@ -1,10 +1,11 @@
-/** A quiet stretch, each attack by itself, all at once, and quiet again, on one deployment; and what came of each. */
+/** Each attack by itself, then all at once, each after a quiet stretch, on one deployment; and what came of each. */
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LoadProcess } from "../bench/load/rpc.ts";
 import { descendants } from "../bench/proc.ts";
 import type * as Deployments from "../support/deployment.ts";
 import { freePort, utf8 } from "../support/deployment.ts";
+import { AUTH_ISSUERS } from "../support/tokens.ts";
 import type { Attack, Attacker, Tally, Target } from "./attack.ts";
 import { HONEST_TOPIC, HOSTILE_TOPIC } from "./attack.ts";
 import type { AttackerHandlers } from "./attacker.ts";
@@ -16,7 +17,7 @@ const SETTLE_MS = 5_000;
 
 export interface HostileSettings {
   readonly attacks: readonly Attack[];
-  /** Of each attack and each quiet stretch. */
+  /** Of each attack; the quiet stretch before it takes half as long. */
   readonly seconds: number;
   /** Whether all are to come at once in the end. */
   readonly together: boolean;
@@ -25,22 +26,24 @@ export interface HostileSettings {
   readonly say: (line: string) => void;
 }
 
-/** What came of one attack, or of all. */
-export interface Attacked {
-  readonly name: string;
-  readonly row: number | undefined;
-  readonly by: Attacker;
-  readonly tally: Tally;
+/** What the product did, and honest clients waited for, in a stretch of time. */
+export interface Stretch {
   readonly cost: Cost;
   readonly waited: Waited;
 }
 
+/** What came of one attack, or of all. */
+export interface Attacked extends Stretch {
+  readonly name: string;
+  readonly row: number | undefined;
+  readonly by: Attacker;
+  readonly tally: Tally;
+  /** Just before: other work on the machine comes and goes. */
+  readonly quiet: Stretch;
+}
+
 export interface HostileResults {
   readonly seconds: number;
-  /** Before the first attack. */
-  readonly quiet: { readonly cost: Cost; readonly waited: Waited };
-  /** After the last one. */
-  readonly after: Waited;
   readonly attacked: readonly Attacked[];
   readonly records: number;
   readonly closes: ReadonlyMap<number, number>;
@@ -58,6 +61,8 @@ export async function hostileRun(settings: HostileSettings): Promise<HostileResu
   const deployment = await Deployment.start({
     topics: { [HONEST_TOPIC]: { partitions: 2 }, [HOSTILE_TOPIC]: { partitions: 1 } },
     originEnv: { STATUS_PORT: String(statusPort) },
+    // Without issuers nobody would look at a token.
+    edgeEnv: { AUTH_ISSUERS },
     before(log) {
       honest.preload(log);
       const records = new Map(attacks.flatMap((attack) => attack.records ?? []).map((one) => [one.key, one]));
@@ -86,29 +91,27 @@ export async function hostileRun(settings: HostileSettings): Promise<HostileResu
       statusPort,
       produce: (topic, records) => deployment.produce(topic, records),
     });
-    /** How far processes have come to be compiled, and the first of everything, is no part of what is measured. */
-    await sleep(Math.min(SETTLE_MS, seconds * 1_000));
-
-    const stretch = async (during: () => Promise<Record<string, Tally>>) => {
+    const stretch = async <T>(during: () => Promise<T>): Promise<Stretch & { readonly came: T }> => {
       honest.take();
       const before = look(pids);
-      const tallies = await during();
+      const came = await during();
       const cost = costBetween(before, look(pids));
-      return { tallies, cost, waited: honest.take() };
+      return { came, cost, waited: honest.take() };
     };
+    const settle = () => sleep(Math.min(SETTLE_MS, seconds * 1_000));
     const strike = async (some: readonly Attack[], name: string): Promise<Attacked> => {
       const names = some.map((attack) => attack.name);
-      const { tallies, ...rest } = await stretch(() => attackers.ask("attack", { names, target, seconds }));
+      const quiet = await stretch(() => sleep((seconds * 1_000) / 2));
+      const { came, ...rest } = await stretch(() => attackers.ask("attack", { names, target, seconds }));
       await attackers.ask("leave", undefined);
-      await sleep(Math.min(SETTLE_MS, seconds * 1_000));
+      await settle();
       const [first] = some;
-      const only = some.length === 1 ? first : undefined;
-      const by = first?.by ?? "a stranger";
-      return { name, row: only?.row, by, tally: sum(Object.values(tallies)), ...rest };
+      const row = some.length === 1 ? first?.row : undefined;
+      return { name, row, by: first?.by ?? "a stranger", tally: sum(came), quiet, ...rest };
     };
 
-    say(`quiet for ${seconds} s`);
-    const quiet = await stretch(() => sleep(seconds * 1_000, {}));
+    // How far code has come to be compiled, and the first of everything, is no part of what is measured.
+    await settle();
     const attacked: Attacked[] = [];
     for (const attack of attacks) {
       say(`${attack.name}: ${attack.how}`);
@@ -119,13 +122,11 @@ export async function hostileRun(settings: HostileSettings): Promise<HostileResu
       say("all attacks of strangers at once");
       attacked.push(await strike(strangers, "all together"));
     }
-    say(`quiet for ${seconds} s`);
-    const after = await stretch(() => sleep(seconds * 1_000, {}));
     const wrong = [...(await honest.end())];
     for (const child of [edge, origin])
       if (child?.exited) wrong.push(`${child.script} ended:\n${child.output.slice(-2_000)}`);
     const { records, closes } = honest;
-    return { seconds, quiet, after: after.waited, attacked, records, closes, wrong };
+    return { seconds, attacked, records, closes, wrong };
   } finally {
     await attackers.stop();
     await deployment.stop();
@@ -133,13 +134,10 @@ export async function hostileRun(settings: HostileSettings): Promise<HostileResu
 }
 
 function sum(tallies: readonly Tally[]): Tally {
-  return tallies.reduce(
-    (all, one) => ({
-      requests: all.requests + one.requests,
-      refused: all.refused + one.refused,
-      held: all.held + one.held,
-      harm: [...all.harm, ...one.harm],
-    }),
-    { requests: 0, refused: 0, held: 0, harm: [] },
-  );
+  return {
+    requests: tallies.reduce((all, { requests }) => all + requests, 0),
+    refused: tallies.reduce((all, { refused }) => all + refused, 0),
+    held: tallies.reduce((all, { held }) => all + held, 0),
+    harm: tallies.flatMap(({ harm }) => harm),
+  };
 }

@@ -8,6 +8,8 @@ const MOST_CPU_MS = 5;
 const MOST_MEGABYTES = 1;
 /** How many times as long as in quiet the slowest hundredth of honest clients may wait. */
 const MOST_TIMES = 3;
+/** What is less than this is no attack's: two stretches of quiet differ by as much. */
+const NOISE = { cpuShare: 0.05, megabytes: 32 } as const;
 
 const WAITS = [
   ["updates", "updates"],
@@ -23,19 +25,20 @@ export interface Judged {
   readonly missed: readonly string[];
 }
 
-export function judge(one: Attacked, { quiet }: HostileResults): Judged {
-  const { tally, cost, waited } = one;
-  const each = (ms: number, quietMs: number) =>
-    Math.max(0, ms - (quietMs / quiet.cost.seconds) * cost.seconds) / Math.max(1, tally.requests);
+export function judge({ by, tally, cost, waited, quiet }: Attacked): Judged {
+  const each = (ms: number, quietMs: number) => {
+    const more = ms - (quietMs / quiet.cost.seconds) * cost.seconds;
+    return more < NOISE.cpuShare * cost.seconds * 1_000 ? 0 : more / Math.max(1, tally.requests);
+  };
   const cpuMs = {
     origin: each(cost.originMs, quiet.cost.originMs),
     edge: each(cost.edgeMs, quiet.cost.edgeMs),
   };
-  const megabytesHeld = tally.held === 0 ? undefined : Math.max(0, cost.megabytes) / tally.held;
+  const more = cost.megabytes < NOISE.megabytes ? 0 : cost.megabytes;
+  const megabytesHeld = tally.held === 0 ? undefined : more / tally.held;
   const missed: string[] = [];
-  const isStranger = one.by === "a stranger";
-  if (isStranger && cpuMs.origin + cpuMs.edge > MOST_CPU_MS) missed.push("CPU");
-  if (isStranger && (megabytesHeld ?? 0) > MOST_MEGABYTES) missed.push("memory");
+  if (by === "a stranger" && cpuMs.origin + cpuMs.edge > MOST_CPU_MS) missed.push("CPU");
+  if (by === "a stranger" && (megabytesHeld ?? 0) > MOST_MEGABYTES) missed.push("memory");
   for (const [what, name] of WAITS)
     if (waited[what].p99 > MOST_TIMES * quiet.waited[what].p99) missed.push(name);
   if (waited.failed.length > 0) missed.push("not served");
@@ -43,46 +46,42 @@ export function judge(one: Attacked, { quiet }: HostileResults): Judged {
 }
 
 const HEADER = [
-  "| Attack | Row | Requests | Refused | CPU each, ms (origin + edge) | More resident, MB (held each) | More open files | Updates, ms | GETs, ms | Resumes, ms | Missed aims |",
+  "| Attack | Row | Requests | Refused | CPU each, ms: origin + edge | Resident, MB (each that is held) | Open files | Updates, ms: quiet → attacked | GETs | Resumes | Aims missed |",
   "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|",
 ];
 
-export function table(results: HostileResults): string {
-  const { quiet, after, attacked } = results;
-  const still = (name: string, { updates, gets, resumes }: typeof after) =>
-    `| *${name}* | | | | | | | ${wait(updates)} | ${wait(gets)} | ${wait(resumes)} | |`;
-  return [
-    ...HEADER,
-    still("quiet, before", quiet.waited),
-    ...attacked.map((one) => row(one, results)),
-    still("quiet, after", after),
-  ].join("\n");
+export function table({ attacked }: HostileResults): string {
+  return [...HEADER, ...attacked.map(row)].join("\n");
 }
 
-function row(one: Attacked, results: HostileResults): string {
-  const { cpuMs, megabytesHeld, missed } = judge(one, results);
-  const { tally, cost, waited } = one;
-  const held = megabytesHeld === undefined ? "" : ` (${figure(megabytesHeld)} of ${tally.held})`;
+function row(one: Attacked): string {
+  const { cpuMs, megabytesHeld, missed } = judge(one);
+  const { tally, cost, waited, quiet } = one;
+  const held = megabytesHeld === undefined ? "" : ` (${figure(megabytesHeld)} of ${figure(tally.held)})`;
+  const waits = WAITS.map(([what]) => `${wait(quiet.waited[what])} → ${wait(waited[what])}`);
   const cells = [
     one.name,
     one.row ?? "",
-    tally.requests.toLocaleString("en"),
-    tally.refused.toLocaleString("en"),
+    figure(tally.requests),
+    figure(tally.refused),
     `${figure(cpuMs.origin)} + ${figure(cpuMs.edge)}`,
-    `${Math.round(cost.megabytes)}${held}`,
-    cost.descriptors,
-    wait(waited.updates),
-    wait(waited.gets),
-    wait(waited.resumes),
+    `${signed(cost.megabytes)}${held}`,
+    signed(cost.descriptors),
+    ...waits,
     missed.join(", ") || "none",
   ];
   return `| ${cells.join(" | ")} |`;
 }
 
+/** The middle one, and the slowest hundredth. */
 const wait = ({ count, p50, p99 }: Latency) => (count === 0 ? "none" : `${figure(p50)} / ${figure(p99)}`);
 
+const signed = (number: number) =>
+  `${number < 0 ? "−" : "+"}${Math.abs(Math.round(number)).toLocaleString("en")}`;
+
+/** To two digits, or to whole ones. */
 const figure = (number: number) =>
-  number >= 100 ? Math.round(number).toLocaleString("en") : number.toPrecision(2).replace(/\.0$/, "");
+  number === 0 || number >= 10 ? Math.round(number).toLocaleString("en") : number.toPrecision(2);
 
 /** What must be in no run: whatever honest clients lost, whoever ended, and what nobody may do. */
 export function failures({ wrong, attacked }: HostileResults): readonly string[] {

@@ -39,7 +39,7 @@ async function main({ names, seconds, checkout, readme }: Flags): Promise<number
     say: (line) => say(`${new Date().toISOString().slice(11, 19)} ${line}`),
   });
   say(`\n${table(results)}\n`);
-  say(`${results.records} records were written; waits are p50 / p99`);
+  say(`${results.records} records were written; waits are the middle one / the slowest hundredth`);
   for (const line of unserved(results)) say(`not served: ${line}`);
   for (const [code, times] of results.closes)
     say(`honest subscribers were closed with ${code}: ${times} times`);

@@ -11,6 +11,7 @@ const path = `/${HOSTILE_TOPIC}/large`;
 export const UNREAD: readonly Attack[] = [
   {
     name: "unread-answers",
+    holds: true,
     row: 6,
     by: "a stranger",
     how: `${COUNT} GETs of a value of 8 MiB, whose answers nobody reads`,
@@ -22,6 +23,7 @@ export const UNREAD: readonly Attack[] = [
   },
   {
     name: "unread-subscribes",
+    holds: true,
     row: 6,
     by: "a stranger",
     how: `${COUNT} subscribes whose first answer, of 8 MiB, nobody reads`,

@@ -9,7 +9,7 @@ clients that check each update, and says what a request costs and how long the h
   --seconds N    How long each attack takes; 30 if not given. A quiet stretch of half of that comes before each. What is held
                  is looked at in the end: with less than 30, what the product gives up after 30 s counts as held.
   --only A,B     Only attacks whose names contain one of these, or rows, as in row4.
-  --checkout DIR Attacks the product of another tree, an earlier one of this project, which isn't changed.
+  --checkout DIR Attacks the product of another tree first, an earlier one of this project, and shows it below each row.
   --readme       Writes the table into docs/security.md, if the run doesn't fail.
   --list         The attacks.
   --help         This text.
@@ -48,10 +48,8 @@ export function readFlags(
       `--seconds is ${JSON.stringify(values.seconds)}; it must be a whole number from 1 to ${MOST_SECONDS}`,
     );
   const { checkout, readme, list, help } = values;
-  if (readme && (values.only !== undefined || checkout !== undefined))
-    throw new Error(
-      "--readme writes what all attacks did to this tree, so --only and --checkout can't be given",
-    );
+  if (readme && values.only !== undefined)
+    throw new Error("--readme writes what all attacks did, so --only can't be given");
   return { seconds, names: chosen(values.only, attacks), checkout, readme, list, help };
 }
 

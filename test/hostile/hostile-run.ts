@@ -123,6 +123,7 @@ export async function hostileRun(settings: HostileSettings): Promise<HostileResu
       attacked.push(await strike(strangers, "all together"));
     }
     const wrong = [...(await honest.end())];
+    if (descendants(edge?.process.pid ?? 0, "workerd")[0] !== pids.edge) wrong.push("workerd ended");
     for (const child of [edge, origin])
       if (child?.exited) wrong.push(`${child.script} ended:\n${child.output.slice(-2_000)}`);
     const { records, closes } = honest;

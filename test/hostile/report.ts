@@ -41,34 +41,42 @@ export function judge({ by, tally, cost, waited, quiet }: Attacked): Judged {
   if (by === "a stranger" && (megabytesHeld ?? 0) > MOST_MEGABYTES) missed.push("memory");
   for (const [what, name] of WAITS)
     if (waited[what].p99 > MOST_TIMES * quiet.waited[what].p99) missed.push(name);
-  if (waited.failed.length > 0) missed.push("not served");
   return { cpuMs, megabytesHeld, missed };
 }
 
 const HEADER = [
-  "| Attack | Row | Requests | Refused | CPU each, ms: origin + edge | Resident, MB (each that is held) | Open files | Updates, ms: quiet → attacked | GETs | Resumes | Aims missed |",
-  "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|",
+  "| Attack | Row | Requests | Refused | CPU each, ms: origin + edge | Resident, MB (each that is held) | Open files | Updates, ms: quiet → attacked | GETs | Resumes | Not served | Aims missed |",
+  "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|",
 ];
 
-export function table({ attacked }: HostileResults): string {
-  return [...HEADER, ...attacked.map(row)].join("\n");
+/** @param before What the same attacks did to an earlier product: a row of its own below each. */
+export function table({ attacked }: HostileResults, before?: HostileResults): string {
+  const rows = attacked.flatMap((one) => {
+    const earlier = before?.attacked.find(({ name }) => name === one.name);
+    // Of some there was nobody who could try: earlier products had one key for all origins.
+    if (earlier === undefined || earlier.tally.requests === 0) return [row(one)];
+    return [row(one), row({ ...earlier, name: "*before*", row: undefined })];
+  });
+  return [...HEADER, ...rows].join("\n");
 }
 
 function row(one: Attacked): string {
   const { cpuMs, megabytesHeld, missed } = judge(one);
   const { tally, cost, waited, quiet } = one;
-  const held = megabytesHeld === undefined ? "" : ` (${figure(megabytesHeld)} of ${figure(tally.held)})`;
+  const held = megabytesHeld === undefined ? "" : ` (${figure(megabytesHeld)} of ${whole(tally.held)})`;
   const waits = WAITS.map(([what]) => `${wait(quiet.waited[what])} → ${wait(waited[what])}`);
+  const harm = tally.harm.length === 0 ? [] : ["harm"];
   const cells = [
     one.name,
     one.row ?? "",
-    figure(tally.requests),
-    figure(tally.refused),
+    whole(tally.requests),
+    whole(tally.refused),
     `${figure(cpuMs.origin)} + ${figure(cpuMs.edge)}`,
     `${signed(cost.megabytes)}${held}`,
     signed(cost.descriptors),
     ...waits,
-    missed.join(", ") || "none",
+    whole(waited.failed.length),
+    [...harm, ...missed].join(", ") || "none",
   ];
   return `| ${cells.join(" | ")} |`;
 }
@@ -77,11 +85,13 @@ function row(one: Attacked): string {
 const wait = ({ count, p50, p99 }: Latency) => (count === 0 ? "none" : `${figure(p50)} / ${figure(p99)}`);
 
 const signed = (number: number) =>
-  `${number < 0 ? "−" : "+"}${Math.abs(Math.round(number)).toLocaleString("en")}`;
+  `${number < 0 ? "−" : "+"}${whole(Math.abs(number))}`;
 
-/** To two digits, or to whole ones. */
+const whole = (number: number) => Math.round(number).toLocaleString("en");
+
+/** To two digits, or, if there are more of them, to whole ones. */
 const figure = (number: number) =>
-  number === 0 || number >= 10 ? Math.round(number).toLocaleString("en") : number.toPrecision(2);
+  number === 0 || number >= 10 ? whole(number) : number.toPrecision(2);
 
 /** What must be in no run: whatever honest clients lost, whoever ended, and what nobody may do. */
 export function failures({ wrong, attacked }: HostileResults): readonly string[] {

@@ -31,14 +31,18 @@ else process.exit(await main(flags));
 
 async function main({ names, seconds, checkout, readme }: Flags): Promise<number> {
   interruptOnSignal();
-  const results = await hostileRun({
-    attacks: ATTACKS.filter(({ name }) => names.includes(name)),
-    seconds,
-    together: names.length > 1,
-    checkout: checkout === undefined ? ROOT : resolve(checkout),
-    say: (line) => say(`${new Date().toISOString().slice(11, 19)} ${line}`),
-  });
-  say(`\n${table(results)}\n`);
+  const attack = (root: string) =>
+    hostileRun({
+      attacks: ATTACKS.filter(({ name }) => names.includes(name)),
+      seconds,
+      together: names.length > 1,
+      checkout: root,
+      say: (line) => say(`${new Date().toISOString().slice(11, 19)} ${line}`),
+    });
+  const before = checkout === undefined ? undefined : await attack(resolve(checkout));
+  for (const line of before ? failures(before) : []) say(`before: ${line}`);
+  const results = await attack(ROOT);
+  say(`\n${table(results, before)}\n`);
   say(`${results.records} records were written; waits are the middle one / the slowest hundredth`);
   for (const line of unserved(results)) say(`not served: ${line}`);
   for (const [code, times] of results.closes)
@@ -50,7 +54,7 @@ async function main({ names, seconds, checkout, readme }: Flags): Promise<number
     const commit = execFileSync("git", ["rev-parse", "--short=10", "HEAD"], { cwd: ROOT, encoding: "utf8" });
     const path = join(ROOT, DOCUMENT);
     const when = { date: new Date().toISOString().slice(0, 10), commit: commit.trim(), seconds };
-    writeFileSync(path, renewed(readFileSync(path, "utf8"), results, when));
+    writeFileSync(path, renewed(readFileSync(path, "utf8"), table(results, before), when));
   }
   return wrong.length === 0 ? 0 : 1;
 }

@@ -17,4 +17,4 @@ export const ATTACKS: readonly Attack[] = [
   ...UNREAD,
   ...VALUES,
   ...WEBSITES,
-].sort((a, b) => a.row - b.row);
+].toSorted((a, b) => a.row - b.row);

@@ -13,18 +13,23 @@ export interface Look {
 
 export interface Pids {
   readonly origin: number;
-  readonly edge: number;
+  /** The one that was started, and workerd. */
+  readonly edge: readonly number[];
 }
 
 export function look({ origin, edge }: Pids): Look {
   return {
     at: performance.now(),
     originCpuUs: cpuUs(origin),
-    edgeCpuUs: cpuUs(edge),
+    edgeCpuUs: sum(edge, cpuUs),
     originBytes: residentBytes(origin),
-    edgeBytes: residentBytes(edge),
-    descriptors: descriptors(origin) + descriptors(edge),
+    edgeBytes: sum(edge, residentBytes),
+    descriptors: descriptors(origin) + sum(edge, descriptors),
   };
+}
+
+function sum(pids: readonly number[], of: (pid: number) => number): number {
+  return pids.reduce((all, pid) => all + of(pid), 0);
 }
 
 function descriptors(pid: number): number {

@@ -1,7 +1,7 @@
 /** Each attack by itself, then all at once, each after a quiet stretch, on one deployment; and what came of each. */
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { LoadProcess } from "../bench/load/rpc.ts";
+import { LoadProcess, unlessInterrupted } from "../bench/load/rpc.ts";
 import { descendants } from "../bench/proc.ts";
 import type * as Deployments from "../support/deployment.ts";
 import { freePort, utf8 } from "../support/deployment.ts";
@@ -75,10 +75,9 @@ export async function hostileRun(settings: HostileSettings): Promise<HostileResu
   const attackers = new LoadProcess<AttackerHandlers>(join(import.meta.dirname, "attacker.ts"));
   try {
     const { edge, origin, url } = deployment;
-    const pids: Pids = {
-      origin: origin?.process.pid ?? 0,
-      edge: descendants(edge?.process.pid ?? 0, "workerd")[0] ?? 0,
-    };
+    const served = edge?.process.pid ?? 0;
+    const workerds = descendants(served, "workerd");
+    const pids: Pids = { origin: origin?.process.pid ?? 0, edge: [served, ...workerds] };
     const target: Target = {
       url,
       statusPort,
@@ -101,7 +100,7 @@ export async function hostileRun(settings: HostileSettings): Promise<HostileResu
     const settle = () => sleep(Math.min(SETTLE_MS, seconds * 1_000));
     const strike = async (some: readonly Attack[], name: string): Promise<Attacked> => {
       const names = some.map((attack) => attack.name);
-      const quiet = await stretch(() => sleep((seconds * 1_000) / 2));
+      const quiet = await stretch(() => unlessInterrupted(sleep((seconds * 1_000) / 2)));
       const { came, ...rest } = await stretch(() => attackers.ask("attack", { names, target, seconds }));
       await attackers.ask("leave", undefined);
       await settle();
@@ -123,7 +122,7 @@ export async function hostileRun(settings: HostileSettings): Promise<HostileResu
       attacked.push(await strike(strangers, "all together"));
     }
     const wrong = [...(await honest.end())];
-    if (descendants(edge?.process.pid ?? 0, "workerd")[0] !== pids.edge) wrong.push("workerd ended");
+    if (String(descendants(served, "workerd")) !== String(workerds)) wrong.push("workerd ended");
     for (const child of [edge, origin])
       if (child?.exited) wrong.push(`${child.script} ended:\n${child.output.slice(-2_000)}`);
     const { records, closes } = honest;

@@ -12,9 +12,9 @@ export const MESSAGES: readonly Attack[] = [
     name: "inflated",
     row: 8,
     by: "a stranger",
-    how: "10 connections a second, each with a message that is 30 KB compressed and 30 MiB after",
+    how: "20 connections a second, each with a message that is 30 KB compressed and 30 MiB after",
     run: (ground) =>
-      ground.steadily(10, async () => {
+      ground.steadily(20, async () => {
         const socket = await ground.dial(path, { deflate: true });
         if (socket === undefined) return;
         // Where no compression is negotiated the message would travel in full: one byte past the bound says as much.

@@ -43,6 +43,7 @@ test("what two quiet stretches may differ by is no attack's", () => {
 
   expect(judge(attacked({ cost, tally: { ...tally, held: 5 } }))).toEqual({
     cpuMs: { origin: 0, edge: 0 },
+    noiseMs: 5,
     megabytesHeld: 0,
     missed: [],
   });
@@ -62,8 +63,8 @@ test("the table has a row for each attack, and one below it for what it did befo
   const rows = table(results(attacked()), results(attacked({ cost }))).split("\n");
 
   expect(rows.slice(2)).toEqual([
-    "| deep-value | 4 | 100 | 1 | 0 + 0 | +0 | +0 | 2.0 / 8.0 → 2.0 / 10 | 2.0 / 8.0 → 2.0 / 10 | 2.0 / 8.0 → 2.0 / 10 | 0 | none |",
-    "| *before* |  | 100 | 1 | 0 + 6.0 | +0 | +0 | 2.0 / 8.0 → 2.0 / 10 | 2.0 / 8.0 → 2.0 / 10 | 2.0 / 8.0 → 2.0 / 10 | 0 | CPU |",
+    "| deep-value | 4 | 100 | 1 | <5.0 + <5.0 | +0 | +0 | 2.0 / 8.0 → 2.0 / 10 | 2.0 / 8.0 → 2.0 / 10 | 2.0 / 8.0 → 2.0 / 10 | 0 | none |",
+    "| *before* |  | 100 | 1 | <5.0 + 6.0 | +0 | +0 | 2.0 / 8.0 → 2.0 / 10 | 2.0 / 8.0 → 2.0 / 10 | 2.0 / 8.0 → 2.0 / 10 | 0 | CPU |",
   ]);
   const never = attacked({ tally: { ...tally, requests: 0 } });
   expect(table(results(attacked()), results(never))).not.toContain("before");

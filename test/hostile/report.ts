@@ -18,17 +18,20 @@ const WAITS = [
 ] as const;
 
 export interface Judged {
-  /** CPU of origin and edge for one request, beyond what they need in quiet. */
+  /** CPU of origin and edge for one request, beyond what they need in quiet; 0 if it is less than `noiseMs`. */
   readonly cpuMs: { readonly origin: number; readonly edge: number };
+  readonly noiseMs: number;
   /** Of each connection that was open in the end; undefined if none was. */
   readonly megabytesHeld: number | undefined;
   readonly missed: readonly string[];
 }
 
 export function judge({ by, tally, cost, waited, quiet }: Attacked): Judged {
+  const requests = Math.max(1, tally.requests);
+  const noiseMs = (NOISE.cpuShare * cost.seconds * 1_000) / requests;
   const each = (ms: number, quietMs: number) => {
-    const more = ms - (quietMs / quiet.cost.seconds) * cost.seconds;
-    return more < NOISE.cpuShare * cost.seconds * 1_000 ? 0 : more / Math.max(1, tally.requests);
+    const more = (ms - (quietMs / quiet.cost.seconds) * cost.seconds) / requests;
+    return more < noiseMs ? 0 : more;
   };
   const cpuMs = {
     origin: each(cost.originMs, quiet.cost.originMs),
@@ -41,7 +44,7 @@ export function judge({ by, tally, cost, waited, quiet }: Attacked): Judged {
   if (by === "a stranger" && (megabytesHeld ?? 0) > MOST_MEGABYTES) missed.push("memory");
   for (const [what, name] of WAITS)
     if (waited[what].p99 > MOST_TIMES * quiet.waited[what].p99) missed.push(name);
-  return { cpuMs, megabytesHeld, missed };
+  return { cpuMs, noiseMs, megabytesHeld, missed };
 }
 
 const HEADER = [
@@ -61,17 +64,18 @@ export function table({ attacked }: HostileResults, before?: HostileResults): st
 }
 
 function row(one: Attacked): string {
-  const { cpuMs, megabytesHeld, missed } = judge(one);
+  const { cpuMs, noiseMs, megabytesHeld, missed } = judge(one);
   const { tally, cost, waited, quiet } = one;
   const held = megabytesHeld === undefined ? "" : ` (${figure(megabytesHeld)} of ${whole(tally.held)})`;
   const waits = WAITS.map(([what]) => `${wait(quiet.waited[what])} → ${wait(waited[what])}`);
+  const cpu = (ms: number) => (ms === 0 ? `<${figure(noiseMs)}` : figure(ms));
   const harm = tally.harm.length === 0 ? [] : ["harm"];
   const cells = [
     one.name,
     one.row ?? "",
     whole(tally.requests),
     whole(tally.refused),
-    `${figure(cpuMs.origin)} + ${figure(cpuMs.edge)}`,
+    `${cpu(cpuMs.origin)} + ${cpu(cpuMs.edge)}`,
     `${signed(cost.megabytes)}${held}`,
     signed(cost.descriptors),
     ...waits,
@@ -84,14 +88,12 @@ function row(one: Attacked): string {
 /** The middle one, and the slowest hundredth. */
 const wait = ({ count, p50, p99 }: Latency) => (count === 0 ? "none" : `${figure(p50)} / ${figure(p99)}`);
 
-const signed = (number: number) =>
-  `${number < 0 ? "−" : "+"}${whole(Math.abs(number))}`;
+const signed = (number: number) => `${number < 0 ? "−" : "+"}${whole(Math.abs(number))}`;
 
 const whole = (number: number) => Math.round(number).toLocaleString("en");
 
 /** To two digits, or, if there are more of them, to whole ones. */
-const figure = (number: number) =>
-  number === 0 || number >= 10 ? whole(number) : number.toPrecision(2);
+const figure = (number: number) => (number === 0 || number >= 10 ? whole(number) : number.toPrecision(2));
 
 /** What must be in no run: whatever honest clients lost, whoever ended, and what nobody may do. */
 export function failures({ wrong, attacked }: HostileResults): readonly string[] {

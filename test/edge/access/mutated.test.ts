@@ -19,7 +19,13 @@ import { readPrincipal } from "../../../edge/principal.ts";
 import { readItem } from "../../../edge/shard/uplinks/origin-items.ts";
 import { readUplinkScope } from "../../../shared/config/uplink-scope.ts";
 import { endpointPath, parseAddress } from "../../../shared/protocol/address.ts";
-import { decodeUpdate, encodeUpdate, type Frame, routingOf } from "../../../shared/protocol/frame.ts";
+import {
+  decodeTrusted,
+  decodeUpdate,
+  encodeUpdate,
+  type Frame,
+  routingOf,
+} from "../../../shared/protocol/frame.ts";
 import { LIMITS } from "../../../shared/protocol/limits.ts";
 import { decodeLinkDown, decodeLinkUp } from "../../../shared/protocol/link.ts";
 import { splitBinary, splitText } from "../../../shared/protocol/message.ts";
@@ -168,6 +174,7 @@ test(
     const reader = new RoutingReader();
     return playBytes(INPUTS, BINARY, (bytes) => {
       const frames = splitBinary(bytes) ?? [];
+      decodeUpdate(bytes);
       const sum = frames.reduce((total, { length }) => total + length, 0);
       holds(frames.length === 0 || sum === bytes.length, "something of it is left");
       for (const frame of [bytes, ...frames] as Frame[]) {
@@ -195,6 +202,7 @@ test(
   () =>
     play(UPDATES, (text) => {
       const read = decodeUpdate(text);
+      holds(decodeTrusted(text).ok || !read.ok, "whoever trusts its origin reads less");
       if (!read.ok) return holds(read.problem.length > 0, "no word is said");
       const { offset, previous } = read.value;
       holds(Number.isSafeInteger(offset) && (previous ?? 0) >= 0, "an offset is inexact");

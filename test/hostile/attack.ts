@@ -4,8 +4,8 @@ import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocket } from "ws";
 
-/** Whose address attackers have: another than honest clients', which come from 127.0.0.1. */
-const ADDRESS = "127.0.0.66";
+/** Addresses of a network: attackers have them one after another. None is that of honest clients, 127.0.0.1. */
+const ADDRESSES_EACH = 250;
 const ANSWER_MS = 20_000;
 /** As many are under way at once unless an attack says otherwise: what is beyond isn't asked for. */
 const UNDER_WAY = 200;
@@ -42,6 +42,8 @@ export interface HostileRecord {
 export interface Target {
   readonly url: string;
   readonly statusPort: number;
+  /** From how many addresses attackers come. */
+  readonly addresses: number;
   /** Of an origin that isn't started; undefined if the product has no keys for each. */
   readonly holder: string | undefined;
   /** Of another one. */
@@ -73,6 +75,7 @@ export class Ground {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1_500 });
   readonly #open = new Set<Socket | WebSocket>();
   readonly #harm = new Set<string>();
+  #dials = 0;
   requests = 0;
   refused = 0;
 
@@ -127,7 +130,7 @@ export class Ground {
     const url = new URL(path, this.target.url);
     if (port !== undefined) url.port = String(port);
     const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>();
-    const options = { method, headers: { ...headers }, agent: this.#agent, localAddress: ADDRESS };
+    const options = { method, headers: { ...headers }, agent: this.#agent, localAddress: this.#address() };
     const asked = request(url, { ...options, timeout: ANSWER_MS }, (answer: IncomingMessage) => {
       const { statusCode: status = 0 } = answer;
       let text = "";
@@ -149,7 +152,7 @@ export class Ground {
   /** A connection that says this, and reads nothing. */
   async mute(says: string, port = Number(new URL(this.target.url).port)): Promise<Socket> {
     this.requests++;
-    const socket = connect({ port, host: "127.0.0.1", localAddress: ADDRESS });
+    const socket = connect({ port, host: "127.0.0.1", localAddress: this.#address() });
     this.#open.add(socket);
     socket.on("error", () => {});
     socket.on("close", () => this.#open.delete(socket));
@@ -167,7 +170,7 @@ export class Ground {
     this.requests++;
     const socket = new WebSocket(`${this.target.url.replace("http", "ws")}${path}`, [protocol], {
       headers,
-      localAddress: ADDRESS,
+      localAddress: this.#address(),
       maxPayload: 64 * 1024 * 1024,
       perMessageDeflate: deflate ? { threshold: 0 } : false,
       handshakeTimeout: ANSWER_MS,
@@ -184,6 +187,11 @@ export class Ground {
     if (await opened) return socket;
     this.refused++;
     return undefined;
+  }
+
+  #address(): string {
+    const number = this.#dials++ % this.target.addresses;
+    return `127.66.${Math.floor(number / ADDRESSES_EACH)}.${1 + (number % ADDRESSES_EACH)}`;
   }
 
   /** Ends all that is still open. */

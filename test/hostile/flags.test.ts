@@ -12,6 +12,7 @@ test("without flags all attacks come, for half a minute each", () => {
   expect(readFlags([], ATTACKS)).toEqual({
     names: ["deep-value", "unread-answers", "pings", "idle"],
     seconds: 30,
+    addresses: 1,
     checkout: undefined,
     readme: false,
     list: false,
@@ -31,6 +32,7 @@ test.each([
   [["--seconds", "0"], "--seconds is"],
   [["--seconds", "1.5"], "--seconds is"],
   [["--seconds", "601"], "--seconds is"],
+  [["--addresses", "many"], "--addresses is"],
   [["--readme", "--only", "pings"], "--only can't be given"],
   [["--minutes", "1"], "Unknown option"],
 ])("%j makes no sense, and is refused with words", (args, problem) => {

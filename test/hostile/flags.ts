@@ -8,6 +8,7 @@ clients that check each update, and says what a request costs and how long the h
 
   --seconds N    How long each attack takes; 30 if not given. A quiet stretch of half of that comes before each. What is held
                  is looked at in the end: with less than 30, what the product gives up after 30 s counts as held.
+  --addresses N  From how many addresses attackers come, in turn, up to 10,000; 1 if not given.
   --only A,B     Only attacks whose names contain one of these, or rows, as in row4.
   --checkout DIR Attacks the product of another tree first, an earlier one of this project, and shows it below each row.
   --readme       Writes the table into docs/security.md, if the run doesn't fail.
@@ -17,6 +18,7 @@ clients that check each update, and says what a request costs and how long the h
 
 const OPTIONS = {
   seconds: { type: "string", default: "30" },
+  addresses: { type: "string", default: "1" },
   only: { type: "string" },
   checkout: { type: "string" },
   readme: { type: "boolean", default: false },
@@ -25,9 +27,11 @@ const OPTIONS = {
 } as const;
 
 const MOST_SECONDS = 600;
+const MOST_ADDRESSES = 10_000;
 
 export interface Flags {
   readonly seconds: number;
+  readonly addresses: number;
   /** Names of those that were chosen. */
   readonly names: readonly string[];
   readonly checkout: string | undefined;
@@ -42,15 +46,19 @@ export function readFlags(
   attacks: readonly { readonly name: string; readonly row: number }[],
 ): Flags {
   const { values } = parseArgs({ options: OPTIONS, args: [...args] });
-  const seconds = /^\d+$/.test(values.seconds) ? Number(values.seconds) : 0;
-  if (!(seconds >= 1 && seconds <= MOST_SECONDS))
-    throw new Error(
-      `--seconds is ${JSON.stringify(values.seconds)}; it must be a whole number from 1 to ${MOST_SECONDS}`,
-    );
+  const seconds = whole("seconds", values.seconds, MOST_SECONDS);
+  const addresses = whole("addresses", values.addresses, MOST_ADDRESSES);
   const { checkout, readme, list, help } = values;
   if (readme && values.only !== undefined)
     throw new Error("--readme writes what all attacks did, so --only can't be given");
-  return { seconds, names: chosen(values.only, attacks), checkout, readme, list, help };
+  return { seconds, addresses, names: chosen(values.only, attacks), checkout, readme, list, help };
+}
+
+function whole(name: string, text: string, most: number): number {
+  const number = /^\d+$/.test(text) ? Number(text) : 0;
+  if (!(number >= 1 && number <= most))
+    throw new Error(`--${name} is ${JSON.stringify(text)}; it must be a whole number from 1 to ${most}`);
+  return number;
 }
 
 /** Each word must be of use: one that is misspelt would leave out what was meant. */

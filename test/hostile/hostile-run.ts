@@ -19,6 +19,8 @@ export interface HostileSettings {
   readonly attacks: readonly Attack[];
   /** Of each attack; the quiet stretch before it takes half as long. */
   readonly seconds: number;
+  /** From how many addresses attackers come. */
+  readonly addresses: number;
   /** Whether all are to come at once in the end. */
   readonly together: boolean;
   /** Whose product is attacked, by the root of its tree. */
@@ -52,7 +54,7 @@ export interface HostileResults {
 }
 
 export async function hostileRun(settings: HostileSettings): Promise<HostileResults> {
-  const { attacks, seconds, say } = settings;
+  const { attacks, seconds, addresses, say } = settings;
   const { Deployment } = (await import(
     join(settings.checkout, "test/support/deployment.ts")
   )) as typeof Deployments;
@@ -79,8 +81,7 @@ export async function hostileRun(settings: HostileSettings): Promise<HostileResu
     const workerds = descendants(served, "workerd");
     const pids: Pids = { origin: origin?.process.pid ?? 0, edge: [served, ...workerds] };
     const target: Target = {
-      url,
-      statusPort,
+      ...{ url, statusPort, addresses },
       // An earlier product has one key for all.
       holder: deployment.uplinkKey?.("second"),
       standby: deployment.uplinkKey?.("third"),

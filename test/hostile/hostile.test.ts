@@ -19,6 +19,7 @@ test("while it is attacked in many ways, in turn and at once, honest clients los
   const results = await hostileRun({
     attacks,
     seconds: SECONDS,
+    addresses: 1,
     together: true,
     checkout: ROOT,
     say: () => {},

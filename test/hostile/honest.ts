@@ -52,6 +52,8 @@ export class Honest {
   readonly #wrong: string[] = [];
   readonly #random = seeded(SEED);
   readonly #busy = new Set<Promise<unknown>>();
+  /** Of subscribers, by the product: code → how often. Known in the end. */
+  readonly closes = new Map<number, number>();
   #failed: string[] = [];
   #latencies = { updates: new Latencies(), gets: new Latencies(), resumes: new Latencies() };
   #on = true;
@@ -114,20 +116,19 @@ export class Honest {
       const findings = check({ subscriber: name, endpoint, from, happenings }, log);
       return isClean(findings) ? [] : findings.problems;
     });
-    await Promise.all(this.#subscribers.map((one) => one.close()));
+    for (const { closes } of this.#subscribers)
+      for (const [code, times] of closes) this.closes.set(code, (this.closes.get(code) ?? 0) + times);
     return [...this.#wrong, ...wrong];
+  }
+
+  /** Whether or not it has ended: nothing goes on. */
+  async leave(): Promise<void> {
+    this.#on = false;
+    await Promise.all(this.#subscribers.map((one) => one.close()));
   }
 
   get records(): number {
     return this.#at.length;
-  }
-
-  /** Code of a close → how often. */
-  get closes(): ReadonlyMap<number, number> {
-    const all = new Map<number, number>();
-    for (const { closes } of this.#subscribers)
-      for (const [code, times] of closes) all.set(code, (all.get(code) ?? 0) + times);
-    return all;
   }
 
   #haveArrived(): boolean {

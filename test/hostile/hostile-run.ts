@@ -130,6 +130,7 @@ export async function hostileRun(settings: HostileSettings): Promise<HostileResu
     return { seconds, attacked, records, closes, wrong };
   } finally {
     await attackers.stop();
+    await honest.leave();
     await deployment.stop();
   }
 }

@@ -10,6 +10,7 @@ import { check, isClean } from "../fault/checker.ts";
 import type { Logged, LoggedEpoch } from "../fault/history.ts";
 import { withValue } from "../fault/record.ts";
 import { RawResuming } from "../fault/subscriber.ts";
+import { eventually } from "../support/deadline.ts";
 import { utf8 } from "../support/deployment.ts";
 import { RawSubscriber } from "../support/raw-subscriber.ts";
 import { HONEST_TOPIC } from "./attack.ts";
@@ -80,7 +81,8 @@ export class Honest {
           written: () => this.#at.length,
         }),
       );
-    while (!this.#subscribers.every(({ position }) => position !== undefined)) await sleep(50);
+    const areThere = () => this.#subscribers.every(({ position }) => position !== undefined);
+    await eventually(areThere, "a verdict of each honest subscriber", PATIENCE_MS);
     this.#every(WRITE_EVERY_MS, async (n) => {
       const key = KEYS[n % KEYS.length] ?? "";
       this.#write([key], (records) => reached.produce(HONEST_TOPIC, records));

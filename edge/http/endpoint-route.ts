@@ -11,33 +11,40 @@ import { type Asker, type Decision, mayRead } from "../access/decision.ts";
 import type { Env } from "../env.ts";
 import { requireStreams } from "../exposed.ts";
 import { encodePrincipal, type Principal } from "../principal.ts";
-import { objectName, shardStubOf, subscribeRequest } from "../routing.ts";
-import { errorResponse, internalError, logProblem, refusedToken } from "./answers.ts";
+import { openSubscription, shardStubOf } from "../routing.ts";
+import type { LatestResult } from "../shard/answering/latest.ts";
+import { errorResponse, logProblem, refusedToken } from "./answers.ts";
 import { isBrief, latestResponse } from "./latest.ts";
 import { type Refusal, refusal, refusalOf } from "./refusal.ts";
 import { badUpgrade, chooseProtocol, refuseUpgrade } from "./upgrades.ts";
 
-/** H1: the latest record. */
-export async function latestRoute(request: Request, env: Env, known: Known): Promise<Response> {
-  const { principal } = known;
-  const url = new URL(request.url);
-  const target = targetOf(url, known);
-  if (target.kind === "refused")
-    return target.code === "no_token"
-      ? refusedToken(target.code, target.message)
-      : errorResponse(target.code, target.message);
+/** To a request for what is no endpoint, or none for its sender. */
+export function elsewhere(target: Exclude<Target, { kind: "endpoint" }>, url: URL): Response {
   if (target.kind === "otherSpelling")
     return new Response(null, { status: 308, headers: { Location: target.path + url.search } });
+  const { code, message } = target;
+  return code === "no_token" ? refusedToken(code, message) : errorResponse(code, message);
+}
+
+/** H1: the latest record, and the answer to a request for it. */
+export async function latestOf(
+  request: Request,
+  env: Env,
+  path: string,
+  principal: Principal,
+): Promise<{ readonly latest: LatestResult; readonly answer: Response }> {
   const asked = { ifNoneMatch: request.headers.get("If-None-Match"), isHead: request.method === "HEAD" };
   const ask = async (brief: boolean) => {
-    const latest = await shardStubOf(env, target.path).latest(target.path, encodePrincipal(principal), brief);
+    const latest = await shardStubOf(env, path).latest(path, encodePrincipal(principal), brief);
     // Its token ended, or was revoked, on the way.
     if (latest.kind === "error" && ERRORS[latest.code].status === 401)
-      return refusedToken(latest.code, latest.message);
-    return latestResponse(latest, asked);
+      return { latest, answer: refusedToken(latest.code, latest.message) };
+    const answer = latestResponse(latest, asked);
+    return answer && { latest, answer };
   };
-  const answer = (await ask(isBrief(asked))) ?? (await ask(false));
-  return answer ?? internalError("the latest record", "an origin kept back a value that was asked for");
+  const asIs = (await ask(isBrief(asked))) ?? (await ask(false));
+  if (asIs !== undefined) return asIs;
+  throw new Error("an origin kept back a value that was asked for");
 }
 
 /** A request that wants to be a WebSocket: a subscribe, or refused (H7, H9). */
@@ -75,13 +82,12 @@ async function subscribe(request: Request, env: Env, known: Known): Promise<Resp
     return { code: "unsupported_version", message: `this edge speaks ${SUBSCRIBER_PROTOCOL}` };
   const from = await startOf(url.searchParams.get("from"), target.path, env, principal);
   if (from !== undefined && "code" in from) return from;
-  const id = env.ENDPOINT.idFromName(await objectName(target.path));
-  const answer = await env.ENDPOINT.get(id).fetch(subscribeRequest(target.path, from, protocol, principal));
+  const answer = await openSubscription(env, target.path, from, protocol, principal);
   return answer.status === 101 ? answer : refusalOf(answer);
 }
 
 /** Where a subscribe begins. For the oldest (S16) the source is asked, as for a GET; from there it is a resume like any other. */
-async function startOf(
+export async function startOf(
   from: string | null,
   path: string,
   env: Env,
@@ -97,7 +103,7 @@ async function startOf(
   return { code: "unavailable", message: "the source of this endpoint can't say where its history begins" };
 }
 
-type Target =
+export type Target =
   /** The canonical path of an endpoint that may be read. */
   | { readonly kind: "endpoint"; readonly path: string }
   /** The path was another spelling of this one. */
@@ -110,7 +116,7 @@ type RefusedCode =
   | "not_found"
   | Extract<Decision, { readonly ok: false }>["code"];
 
-function targetOf(url: URL, asker: Asker): Target {
+export function targetOf(url: URL, asker: Asker): Target {
   const parsed = parseAddress(url.pathname);
   if (!parsed.ok) return { kind: "refused", code: parsed.code, message: PROBLEMS[parsed.code] };
   const { path } = parsed.address;

@@ -217,6 +217,13 @@ function readValue(
   return values.length === 1 ? values[0] : undefined;
 }
 
+/** An update as one JSON object, where there is nothing but text: a binary value is the base64 in `b`, after `n` (E2). */
+export function updateAsJson(frame: Frame): string {
+  if (typeof frame === "string") return frame;
+  const newline = frame.indexOf(NEWLINE);
+  return `${lenient.decode(frame.subarray(0, newline - 1))},"b":"${toBase64(frame.subarray(newline + 1))}"}`;
+}
+
 /** The little that every hop needs, read without touching the value. */
 export interface Routing extends Chained {
   readonly endpoint: string;

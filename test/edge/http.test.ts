@@ -349,11 +349,14 @@ describe("requests", () => {
 
     expect(preflight.status).toBe(204);
     expect(preflight.headers["access-control-allow-origin"]).toBe("*");
-    expect(preflight.headers["access-control-allow-headers"]).toBe("Authorization,If-None-Match");
+    expect(preflight.headers["access-control-allow-headers"]).toBe(
+      "Authorization,If-None-Match,Last-Event-ID,Prefer",
+    );
     expect(String(answer.headers["access-control-expose-headers"]).split(",")).toEqual([
       "ETag",
       "Distributary-Timestamp",
       "Distributary-Headers-Omitted",
+      "Preference-Applied",
       "Retry-After",
       "WWW-Authenticate",
     ]);

@@ -35,6 +35,7 @@ const REAL = [
   `test/origin/kafka/!(${PURE_KAFKA.map((name) => `${name}.test`).join("|")}).ts`,
   "test/bench/{bench,command}.test.ts",
   "test/fault/faults.test.ts",
+  "test/hostile/hostile.test.ts",
 ];
 const ALL = ["test/**/*.test.ts"];
 

@@ -41,7 +41,7 @@ const HeaderSchema = v.object({
   e: v.pipe(v.string(), v.startsWith("/")),
   p: v.string(),
   q: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
-  t: v.optional(v.number()),
+  t: v.optional(v.pipe(v.number(), v.finite())),
   h: v.optional(
     v.array(
       v.union([
@@ -141,6 +141,8 @@ function decode(frame: Frame, isValue: (json: string) => boolean): Decoded<Updat
   if (value === undefined) return { ok: false, problem: "an update frame needs exactly one value" };
   const component = parseComponent(header.p);
   if (component === undefined) return { ok: false, problem: "malformed position in an update frame" };
+  const headers = decodeHeaders(header.h ?? []);
+  if (headers === undefined) return { ok: false, problem: "a header of an update frame isn't base64" };
   return {
     ok: true,
     value: {
@@ -148,16 +150,22 @@ function decode(frame: Frame, isValue: (json: string) => boolean): Decoded<Updat
       ...component,
       previous: header.q,
       timestamp: header.t,
-      headers: (header.h ?? []).map(decodeHeader),
+      headers,
       ...(header.x !== undefined && { headersOmitted: header.x }),
       value,
     },
   };
 }
 
-function decodeHeader(header: readonly (string | null)[]): Header {
-  const [name, value] = header;
-  return [name ?? "", header.length === 3 ? fromBase64(value ?? "") : (value ?? null)];
+/** undefined if one isn't the base64 that it says (F6). */
+function decodeHeaders(encoded: readonly (readonly (string | null)[])[]): readonly Header[] | undefined {
+  const headers: Header[] = [];
+  for (const [name, value, form] of encoded) {
+    const decoded = form === undefined ? (value ?? null) : fromBase64(value ?? "");
+    if (decoded === undefined) return undefined;
+    headers.push([name ?? "", decoded]);
+  }
+  return headers;
 }
 
 /** The parts of a frame: its header as JSON, and its value as it travelled. */
@@ -261,6 +269,10 @@ function toBase64(bytes: Uint8Array): string {
   return btoa(binary);
 }
 
-function fromBase64(text: string): Uint8Array {
-  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+function fromBase64(text: string): Uint8Array | undefined {
+  try {
+    return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  } catch {
+    return undefined;
+  }
 }

@@ -10,10 +10,14 @@ import { accessProblems } from "../access/settings.ts";
 import { CONNECTION_SETTINGS, connectionLimits } from "../endpoint/connection-limits.ts";
 import { isLoopback, readHosts } from "../http/browsers.ts";
 import { readUplinkKeys } from "../http/uplink-auth.ts";
+import { placesFor } from "./admission.ts";
 import { bundlePage, bundleWorker } from "./bundle.ts";
 import { checkPort, checkStreams, reason } from "./checks.ts";
 import { holdFolder } from "./folder.ts";
+import { openGate } from "./gate.ts";
+import { keepRunning } from "./keeping.ts";
 import { onStopRequest } from "./lifeline.ts";
+import { openFiles } from "./open-files.ts";
 import { checkStorage, hintAt } from "./storage.ts";
 import { runWorkerd, type Workerd } from "./workerd.ts";
 import { readEdgeConfig, workerdConfig } from "./workerd-config.ts";
@@ -53,6 +57,10 @@ const command = {
     ...CONNECTION_SETTINGS,
     // One process has the machine's memory.
     UNSENT_MEGABYTES: { ...CONNECTION_SETTINGS.UNSENT_MEGABYTES, default: "512" },
+    CONNECTIONS_PER_ADDRESS: {
+      means:
+        "How many connections one address may have; they are counted before workerd, which costs 30 µs for each piece of data. Unset: as many as come, until workerd can open no more files; then it is a quarter of what it can serve.",
+    },
     OPERATIONS: {
       means: "on: /$/operations tells what the platform would bill, to whom DETAILS says.",
       default: "off",
@@ -99,9 +107,18 @@ async function serve(values: Values<typeof command>): Promise<void> {
   }
   if (problems.length > 0 || !port.ok) return fail(1, ...problems);
 
+  const perAddress = values.CONNECTIONS_PER_ADDRESS ? Number(values.CONNECTIONS_PER_ADDRESS) : undefined;
+  const files = await openFiles();
+  const places = placesFor(files, perAddress);
+  if (perAddress !== undefined && !(Number.isInteger(perAddress) && perAddress > 0))
+    return fail(1, "CONNECTIONS_PER_ADDRESS must be a whole number from 1 on");
+  if (places === undefined)
+    return fail(1, `an edge must be able to open more than ${files} files: see ulimit -n`);
+
   const loopback = isLoopback(host.includes(":") ? `[${host}]` : host);
   const configFile = join(folder, "workerd.capnp");
   const storage = join(folder, "objects");
+  let configure: (isGated: boolean) => void;
   try {
     mkdirSync(storage, { recursive: true });
     const damaged = checkStorage(storage).flatMap((check) => (check.ok ? [] : [check.problem]));
@@ -110,42 +127,64 @@ async function serve(values: Values<typeof command>): Promise<void> {
     const module = join(folder, "worker.js");
     await bundlePage(root);
     await bundleWorker({ root, main: edge.main, streams, outfile: module });
-    writeFileSync(
-      configFile,
-      workerdConfig(edge, {
-        module,
-        storage,
-        host,
-        port: port.value,
-        vars: {
-          ...limits,
-          OPERATIONS,
-          LOOPBACK: loopback ? "on" : "off",
-          // With names of its own something else passes on to it what strangers ask.
-          DETAILS: values.DETAILS || (loopback && !HOSTS ? "on" : "off"),
-          ...(HOSTS && { HOSTS }),
-          ...(WEB_ORIGINS && { WEB_ORIGINS }),
-          ...(AUTH_COOKIE && { AUTH_COOKIE }),
-        },
-      }),
-    );
+    configure = (isGated) =>
+      writeFileSync(
+        configFile,
+        workerdConfig(edge, {
+          module,
+          storage,
+          // Behind the gate only this process knows where it listens.
+          host: isGated ? "127.0.0.1" : host,
+          port: isGated ? 0 : port.value,
+          vars: {
+            ...limits,
+            OPERATIONS,
+            LOOPBACK: loopback ? "on" : "off",
+            // With names of its own something else passes on to it what strangers ask.
+            DETAILS: values.DETAILS || (loopback && !HOSTS ? "on" : "off"),
+            ...(HOSTS && { HOSTS }),
+            ...(WEB_ORIGINS && { WEB_ORIGINS }),
+            ...(AUTH_COOKIE && { AUTH_COOKIE }),
+          },
+        }),
+      );
   } catch (error) {
     return fail(1, `the edge can't be built: ${reason(error)}`);
   }
   if (stopping) return;
   let hinted = false;
-  workerd = runWorkerd(configFile, { UPLINK_KEYS, AUTH_ISSUERS }, (line) => {
+  const print = (line: string) => {
     process.stderr.write(`${line}\n`);
     const hint = hinted ? undefined : hintAt(line, storage);
     if (hint === undefined) return;
     hinted = true;
     process.stderr.write(`${hint}\n`);
+  };
+  let gate: Promise<unknown> | undefined;
+  let inner: number | undefined;
+  const how = await keepRunning({
+    isGated: perAddress !== undefined,
+    run: async (isGated, hear) => {
+      inner = undefined;
+      configure(isGated);
+      if (isGated) gate ??= openGate({ host, port: port.value, places, to: () => inner });
+      await gate;
+      const begun = runWorkerd(configFile, { UPLINK_KEYS, AUTH_ISSUERS }, (line) => {
+        hear(line);
+        print(line);
+      });
+      workerd = begun;
+      void begun.listening.then((listensOn) => {
+        inner = listensOn;
+        process.stdout.write(`the edge listens on ${host}, port ${port.value}\n`);
+        process.send?.("listening");
+      });
+      return begun;
+    },
+    isStopping: () => stopping,
+    tell: (line) => process.stderr.write(`${line}\n`),
+    now: () => performance.now(),
   });
-  void workerd.listening.then(() => {
-    process.stdout.write(`the edge listens on ${host}, port ${port.value}\n`);
-    process.send?.("listening");
-  });
-  const how = await workerd.ended;
   if (!stopping) fail(1, `workerd ${how}`);
 }
 

@@ -1,3 +1,5 @@
+import type { BackoffBounds } from "../../shared/core/backoff.ts";
+
 /** The same for what runs on one machine: see edge/time-limits.ts. */
 export const TIME_LIMITS = {
   // npm run edge
@@ -13,6 +15,12 @@ export const TIME_LIMITS = {
   guardAgainMs: 1_000,
   /** For workerd to finish its requests. */
   workerdDrainMs: 500,
+  /** Before workerd is started again if it ended by itself. */
+  workerdAgain: { baseMs: 250, maxMs: 4_000 },
+  /** If it ends five times within so long, it isn't started again. */
+  workerdEndsMs: 60_000,
+  /** For a connection to say what it wants, if the gate stands before workerd. */
+  gateSilentMs: 10_000,
   // npm start
   /** For everything to be ready, or to say how far it is. */
   readyMs: 30_000,
@@ -24,4 +32,4 @@ export const TIME_LIMITS = {
   writersEndMs: 1_500,
   /** At the end, for all parts, before they are killed. */
   partsEndMs: 3_000,
-} satisfies Readonly<Record<string, number>>;
+} satisfies Readonly<Record<string, number | BackoffBounds>>;

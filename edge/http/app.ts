@@ -106,7 +106,9 @@ export function createApp(
     answered(await whoSends(context), (known) => streamsFor(known, context.env)),
   );
   app.get("*", async (context) =>
-    answered(await whoSends(context), (known) => latestRoute(context.req.raw, context.env, known)),
+    answered(await whoSends(context), (known) =>
+      latestRoute(context.req.raw, context.env, known, keepAliveOf(context)),
+    ),
   );
   return app;
 

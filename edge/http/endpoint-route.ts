@@ -8,17 +8,26 @@ import { OLDEST, type Position, parseLongPosition, parsePosition } from "../../s
 import { SUBSCRIBER_PROTOCOL } from "../../shared/protocol/version.ts";
 import type { Identified, Known } from "../access/access.ts";
 import { type Asker, type Decision, mayRead } from "../access/decision.ts";
+import type { KeepAlive } from "../access/remote-keys.ts";
+import { connectionLimits } from "../endpoint/connection-limits.ts";
 import type { Env } from "../env.ts";
 import { requireStreams } from "../exposed.ts";
 import { encodePrincipal, type Principal } from "../principal.ts";
 import { objectName, shardStubOf, subscribeRequest } from "../routing.ts";
+import { SteadyClock } from "../surroundings.ts";
 import { errorResponse, internalError, logProblem, refusedToken } from "./answers.ts";
 import { isBrief, latestResponse } from "./latest.ts";
 import { type Refusal, refusal, refusalOf } from "./refusal.ts";
+import { AnswerBudget, type Handing } from "./unread.ts";
 import { badUpgrade, chooseProtocol, refuseUpgrade } from "./upgrades.ts";
 
 /** H1: the latest record. */
-export async function latestRoute(request: Request, env: Env, known: Known): Promise<Response> {
+export async function latestRoute(
+  request: Request,
+  env: Env,
+  known: Known,
+  keepAlive: KeepAlive,
+): Promise<Response> {
   const { principal } = known;
   const url = new URL(request.url);
   const target = targetOf(url, known);
@@ -34,10 +43,18 @@ export async function latestRoute(request: Request, env: Env, known: Known): Pro
     // Its token ended, or was revoked, on the way.
     if (latest.kind === "error" && ERRORS[latest.code].status === 401)
       return refusedToken(latest.code, latest.message);
-    return latestResponse(latest, asked);
+    return latestResponse(latest, asked, handingOf(env, keepAlive));
   };
   const answer = (await ask(isBrief(asked))) ?? (await ask(false));
   return answer ?? internalError("the latest record", "an origin kept back a value that was asked for");
+}
+
+const clock = new SteadyClock(() => Date.now());
+let budget: AnswerBudget | undefined;
+
+function handingOf(env: Env, keepAlive: KeepAlive): Handing {
+  budget ??= new AnswerBudget(connectionLimits(env).answerBytes);
+  return { budget, now: () => clock.now(), keepAlive };
 }
 
 /** A request that wants to be a WebSocket: a subscribe, or refused (H7, H9). */

@@ -3,7 +3,6 @@
  * If it ended because it could open no more files, it is started behind the gate (gate.ts).
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { backoff } from "../../shared/core/backoff.ts";
 import { TIME_LIMITS } from "./time-limits.ts";
 import type { Workerd } from "./workerd.ts";
 
@@ -62,6 +61,6 @@ export class Ends {
   pauseAfter(now: number): number | undefined {
     this.#at = [...this.#at.filter((at) => now - at < TIME_LIMITS.workerdEndsMs), now];
     if (this.#at.length >= MOST_ENDS) return undefined;
-    return backoff(this.#at.length - 1, TIME_LIMITS.workerdAgain, 1);
+    return TIME_LIMITS.workerdAgainMs * 2 ** (this.#at.length - 1);
   }
 }

@@ -5,6 +5,6 @@ import { promisify } from "node:util";
 const execute = promisify(execFile);
 
 export async function openFiles(): Promise<number> {
-  const { stdout } = await execute("sh", ["-c", "ulimit -n"]);
+  const { stdout } = await execute("/bin/sh", ["-c", "ulimit -n"]);
   return stdout.trim() === "unlimited" ? Number.POSITIVE_INFINITY : Number(stdout);
 }

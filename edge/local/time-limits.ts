@@ -1,5 +1,3 @@
-import type { BackoffBounds } from "../../shared/core/backoff.ts";
-
 /** The same for what runs on one machine: see edge/time-limits.ts. */
 export const TIME_LIMITS = {
   // npm run edge
@@ -15,8 +13,8 @@ export const TIME_LIMITS = {
   guardAgainMs: 1_000,
   /** For workerd to finish its requests. */
   workerdDrainMs: 500,
-  /** Before workerd is started again if it ended by itself. */
-  workerdAgain: { baseMs: 250, maxMs: 4_000 },
+  /** Before workerd is started again if it ended by itself; doubled each time that it does so again. */
+  workerdAgainMs: 250,
   /** If it ends five times within so long, it isn't started again. */
   workerdEndsMs: 60_000,
   /** For a connection to say what it wants, if the gate stands before workerd. */
@@ -32,4 +30,4 @@ export const TIME_LIMITS = {
   writersEndMs: 1_500,
   /** At the end, for all parts, before they are killed. */
   partsEndMs: 3_000,
-} satisfies Readonly<Record<string, number | BackoffBounds>>;
+} satisfies Readonly<Record<string, number>>;

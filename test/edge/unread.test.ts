@@ -36,6 +36,14 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
+/** Asks, and never reads. */
+function deafGet(path: string): Socket {
+  const socket = connect(port, "127.0.0.1").pause();
+  socket.on("error", () => undefined);
+  socket.write([`GET ${path} HTTP/1.1`, `Host: 127.0.0.1:${port}`, "", ""].join("\r\n"));
+  return socket;
+}
+
 /** Subscribes, and never reads. */
 function deaf(path: string): Socket {
   const socket = connect(port, "127.0.0.1").pause();
@@ -84,4 +92,24 @@ test("[S9] first answers that nobody reads fill no more than their budget; small
   await eventually(async () => (await answerOf(LARGE)) === "a value", "room again", 60_000);
   expect(small.violations).toEqual([]);
   await small.close();
+}, 120_000);
+
+test("[H1] large answers that nobody reads hold no more than their budget, and are cut off when others ask", async () => {
+  const url = `http://127.0.0.1:${port}`;
+  const all = Array.from({ length: 20 }, () => deafGet(LARGE));
+  const refused = await eventually(async () => {
+    const answer = await fetch(url + LARGE);
+    await answer.arrayBuffer();
+    return answer.status === 503 && answer;
+  }, "a full budget");
+  expect(refused.headers.get("Retry-After")).toBe("1");
+  expect((await fetch(url + SMALL)).status).toBe(200);
+
+  // Nobody hangs up.
+  await eventually(async () => {
+    const answer = await fetch(url + LARGE);
+    return answer.status === 200 && (await answer.text()).length >= VALUE_BYTES;
+  }, "room again");
+  expect(all.every((socket) => !socket.readableEnded)).toBe(true);
+  for (const socket of all) socket.destroy();
 }, 120_000);

@@ -12,12 +12,14 @@ import type { KeepAlive } from "../access/remote-keys.ts";
 import { connectionLimits } from "../endpoint/connection-limits.ts";
 import type { Env } from "../env.ts";
 import { requireStreams } from "../exposed.ts";
-import { encodePrincipal, type Principal } from "../principal.ts";
+import { encodePrincipal, type Principal, PUBLIC } from "../principal.ts";
 import { objectName, shardStubOf, subscribeRequest } from "../routing.ts";
 import { SteadyClock } from "../surroundings.ts";
-import { errorResponse, internalError, logProblem, refusedToken } from "./answers.ts";
+import { errorResponse, internalError, logProblem, refusedToken, tooMuchMessage } from "./answers.ts";
 import { isBrief, latestResponse } from "./latest.ts";
+import { quotaWait } from "./quotas.ts";
 import { type Refusal, refusal, refusalOf } from "./refusal.ts";
+import { senderOf } from "./sender.ts";
 import { AnswerBudget, type Handing } from "./unread.ts";
 import { badUpgrade, chooseProtocol, refuseUpgrade } from "./upgrades.ts";
 
@@ -67,6 +69,13 @@ export async function upgradeRoute(
   if (request.method !== "GET") return badUpgrade();
   try {
     const identified = await identify();
+    const sender = senderOf(request, identified.ok ? identified.known.principal : PUBLIC, env);
+    const isReplay = new URL(request.url).searchParams.has("from");
+    const seconds = await quotaWait(env, sender, "subscribe", ...(isReplay ? ["replay" as const] : []));
+    if (seconds > 0) {
+      const refusal = { code: "rate_limited", message: tooMuchMessage(seconds) } as const;
+      return refuseUpgrade(request, SUBSCRIBER_PROTOCOL, refusal);
+    }
     const answer = identified.ok ? await subscribe(request, env, identified.known) : identified;
     return answer instanceof Response ? answer : refuseUpgrade(request, SUBSCRIBER_PROTOCOL, answer);
   } catch (error) {

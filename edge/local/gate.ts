@@ -4,8 +4,9 @@
  * if it is asked for, or once workerd has ended that way.
  */
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { addressKey } from "../http/address-key.ts";
 import { Admission, type Places, wantedBy } from "./admission.ts";
-import { addressKey, sourceOf } from "./gate-address.ts";
+import { sourceOf } from "./gate-address.ts";
 import { TIME_LIMITS } from "./time-limits.ts";
 
 export interface GateSettings {
@@ -24,7 +25,7 @@ const SWITCHED = "HTTP/1.1 101 ";
 export function openGate({ host, port, places, to }: GateSettings): Promise<Server> {
   const admission = new Admission<Socket>(places);
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
-    const address = addressKey(client.remoteAddress ?? "");
+    const address = addressKey(client.remoteAddress ?? "") ?? "";
     client.on("error", () => client.destroy());
     client.once("close", () => admission.leave(client, address));
     client.setTimeout(TIME_LIMITS.gateSilentMs, () => client.destroy());
@@ -54,8 +55,20 @@ export function openGate({ host, port, places, to }: GateSettings): Promise<Serv
 }
 
 /** @param switched called if it became a WebSocket */
-function pass(client: Socket, first: Buffer, port: number, localAddress: string, switched: () => void): void {
-  const inner = connect({ port, host: "127.0.0.1", localAddress, allowHalfOpen: true, noDelay: true });
+function pass(
+  client: Socket,
+  first: Buffer,
+  port: number,
+  localAddress: string | undefined,
+  switched: () => void,
+): void {
+  const inner = connect({
+    port,
+    host: "127.0.0.1",
+    ...(localAddress !== undefined && { localAddress }),
+    allowHalfOpen: true,
+    noDelay: true,
+  });
   inner.on("error", () => client.destroy());
   inner.once("close", () => client.destroy());
   client.once("close", () => inner.destroy());

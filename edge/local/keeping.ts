@@ -2,7 +2,6 @@
  * Keeps workerd running: if it ends by itself it is started again, after a pause that doubles, until it has ended too often.
  * If it ended because it could open no more files, it is started behind the gate (gate.ts).
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import { TIME_LIMITS } from "./time-limits.ts";
 import type { Workerd } from "./workerd.ts";
 
@@ -48,7 +47,7 @@ export async function keepRunning(ports: KeepingPorts): Promise<string> {
         "workerd could open no more files: from now on connections are counted before they reach it. With CONNECTIONS_PER_ADDRESS they are from the start",
       );
     }
-    await sleep(pauseMs);
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
     if (ports.isStopping()) return how;
   }
 }

@@ -7,8 +7,6 @@ import { join, resolve } from "node:path";
 import { parse } from "smol-toml";
 import { readSettings, type Values } from "../../shared/node/settings.ts";
 import { accessProblems } from "../access/settings.ts";
-import { CONNECTION_SETTINGS, connectionLimits } from "../endpoint/connection-limits.ts";
-import { isLoopback, readHosts } from "../http/browsers.ts";
 import { readUplinkKeys } from "../http/uplink-auth.ts";
 import { placesFor } from "./admission.ts";
 import { bundlePage, bundleWorker } from "./bundle.ts";
@@ -18,56 +16,12 @@ import { openGate } from "./gate.ts";
 import { keepRunning } from "./keeping.ts";
 import { onStopRequest } from "./lifeline.ts";
 import { openFiles } from "./open-files.ts";
+import { command, settingProblems, varsOf } from "./serve-settings.ts";
 import { checkStorage, hintAt } from "./storage.ts";
 import { runWorkerd, type Workerd } from "./workerd.ts";
 import { readEdgeConfig, workerdConfig } from "./workerd-config.ts";
 
 const root = join(import.meta.dirname, "../..");
-
-const command = {
-  usage: "npm run edge -- [flags]",
-  does: "Runs the edge on this machine, on workerd.",
-  settings: {
-    PORT: { means: "Where to listen.", default: "8787" },
-    HOST: { means: "The address to listen on.", default: "127.0.0.1" },
-    DATA_DIR: { means: "Folder whose subfolder `edge` holds what the objects store.", default: "data" },
-    STREAMS: { means: "The list of what is exposed.", default: join(root, "streams.json") },
-    UPLINK_KEYS: {
-      means:
-        "Keys of origins: kid:name:secret[,kid:name:secret…], each with its origin's name and a secret of 32 bytes or more. Required.",
-      secret: true,
-    },
-    AUTH_ISSUERS: {
-      means: "Who may issue tokens: a JSON list, see docs/access.md. Without it there are no tokens.",
-      secret: true,
-    },
-    WEB_ORIGINS: {
-      means:
-        "Origins of web pages that are answered, as https://app.example.com, with commas between. Unset: all, without cookies.",
-    },
-    AUTH_COOKIE: { means: "The name of a cookie that may hold a token." },
-    HOSTS: {
-      means:
-        "Names that requests may be for beside localhost, with commas between, as edge.example.com. Unset, on a loopback address: none; else all.",
-    },
-    DETAILS: {
-      means:
-        "on: everybody who reaches the edge is told names of origins; off: a token with admin is. Default: on if only this machine does.",
-    },
-    ...CONNECTION_SETTINGS,
-    // One process has the machine's memory.
-    UNSENT_MEGABYTES: { ...CONNECTION_SETTINGS.UNSENT_MEGABYTES, default: "512" },
-    CONNECTIONS_PER_ADDRESS: {
-      means:
-        "How many connections one address may have; they are counted before workerd, which costs 30 µs for each piece of data. Unset: as many as come, until workerd can open no more files; then it is a quarter of what it can serve.",
-    },
-    OPERATIONS: {
-      means: "on: /$/operations tells what the platform would bill, to whom DETAILS says.",
-      default: "off",
-    },
-  },
-  switches: {},
-} as const;
 
 let workerd: Workerd | undefined;
 let stopping = false;
@@ -86,7 +40,7 @@ switch (given.kind) {
 }
 
 async function serve(values: Values<typeof command>): Promise<void> {
-  const { HOST: host, UPLINK_KEYS, AUTH_ISSUERS, WEB_ORIGINS, AUTH_COOKIE, HOSTS, OPERATIONS } = values;
+  const { HOST: host, UPLINK_KEYS, AUTH_ISSUERS, WEB_ORIGINS, AUTH_COOKIE } = values;
   const folder = resolve(values.DATA_DIR, "edge");
   const streams = resolve(values.STREAMS);
   const port = await checkPort(host, values.PORT);
@@ -96,26 +50,15 @@ async function serve(values: Values<typeof command>): Promise<void> {
   if (!keys.ok) problems.push(keys.problem);
   const access = { AUTH_ISSUERS, WEB_ORIGINS, AUTH_COOKIE };
   problems.push(...(await accessProblems(access)));
-  const limits = Object.fromEntries(
-    Object.keys(CONNECTION_SETTINGS).map((name) => [name, values[name as keyof typeof CONNECTION_SETTINGS]]),
-  );
-  try {
-    readHosts(HOSTS);
-    connectionLimits(limits);
-  } catch (error) {
-    problems.push(reason(error));
-  }
+  problems.push(...settingProblems(values));
   if (problems.length > 0 || !port.ok) return fail(1, ...problems);
 
   const perAddress = values.CONNECTIONS_PER_ADDRESS ? Number(values.CONNECTIONS_PER_ADDRESS) : undefined;
   const files = await openFiles();
   const places = placesFor(files, perAddress);
-  if (perAddress !== undefined && !(Number.isInteger(perAddress) && perAddress > 0))
-    return fail(1, "CONNECTIONS_PER_ADDRESS must be a whole number from 1 on");
   if (places === undefined)
     return fail(1, `an edge must be able to open more than ${files} files: see ulimit -n`);
 
-  const loopback = isLoopback(host.includes(":") ? `[${host}]` : host);
   const configFile = join(folder, "workerd.capnp");
   const storage = join(folder, "objects");
   let configure: (isGated: boolean) => void;
@@ -136,16 +79,7 @@ async function serve(values: Values<typeof command>): Promise<void> {
           // Behind the gate only this process knows where it listens.
           host: isGated ? "127.0.0.1" : host,
           port: isGated ? 0 : port.value,
-          vars: {
-            ...limits,
-            OPERATIONS,
-            LOOPBACK: loopback ? "on" : "off",
-            // With names of its own something else passes on to it what strangers ask.
-            DETAILS: values.DETAILS || (loopback && !HOSTS ? "on" : "off"),
-            ...(HOSTS && { HOSTS }),
-            ...(WEB_ORIGINS && { WEB_ORIGINS }),
-            ...(AUTH_COOKIE && { AUTH_COOKIE }),
-          },
+          vars: varsOf(values, isGated),
         }),
       );
   } catch (error) {
@@ -184,7 +118,7 @@ async function serve(values: Values<typeof command>): Promise<void> {
     isStopping: () => stopping,
     tell: (line) => process.stderr.write(`${line}\n`),
     now: () => performance.now(),
-  });
+  }).catch((error) => `can't be run: ${reason(error)}`);
   if (!stopping) fail(1, `workerd ${how}`);
 }
 

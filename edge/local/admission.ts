@@ -3,7 +3,8 @@
  *
  * A connection waits in the lobby, which costs one open file, until it says what it wants; workerd hears of it then, and not
  * before. A lobby that is full loses the one that waits longest, of the address that has most waiting: whoever floods it
- * drives out itself. Of places, one address gets a share. Some are kept for uplinks and probes, whatever address they come from.
+ * drives out itself. Of places, one address gets a share. Some are kept for uplinks and probes, whatever address they come from;
+ * one of these that isn't accepted as an uplink makes room for the next in the same way.
  */
 export interface Places {
   /** Connections that haven't said anything. */
@@ -35,25 +36,50 @@ export function placesFor(openFiles: number, perAddress: number | undefined): Pl
 }
 
 /** What a connection wants, by the first that it says. */
-export type Wanted = "kept" | "any";
-
-const KEPT = /^(?:GET|HEAD) \/\$\/(?:uplink|health)[? ]/;
+export type Wanted = "uplink" | "probe" | "any";
 
 export function wantedBy(first: string): Wanted {
-  return KEPT.test(first) ? "kept" : "any";
+  const [, path] = /^(?:GET|HEAD) \/\$\/(uplink|health)[? ]/.exec(first) ?? [];
+  return path === "uplink" ? "uplink" : path === "health" ? "probe" : "any";
 }
 
-/** `C` stands for a connection. */
+/** Connections in the order in which they came, by address. `C` stands for one. */
+class Queue<C> {
+  readonly #byAddress = new Map<string, Set<C>>();
+  size = 0;
+
+  add(connection: C, address: string): void {
+    const mates = this.#byAddress.get(address) ?? new Set();
+    this.#byAddress.set(address, mates.add(connection));
+    this.size++;
+  }
+
+  delete(connection: C, address: string): void {
+    const mates = this.#byAddress.get(address);
+    if (mates?.delete(connection) !== true) return;
+    this.size--;
+    if (mates.size === 0) this.#byAddress.delete(address);
+  }
+
+  /** Of the address that has most, takes away the one that is here longest. */
+  takeOfMost(): C | undefined {
+    let most = "";
+    for (const [address, { size }] of this.#byAddress)
+      if (size > (this.#byAddress.get(most)?.size ?? 0)) most = address;
+    const [longest] = this.#byAddress.get(most) ?? [];
+    if (longest !== undefined) this.delete(longest, most);
+    return longest;
+  }
+}
+
 export class Admission<C> {
   readonly #places: Places;
-  /** In the order in which they came, by address. */
-  readonly #waiting = new Map<string, Set<C>>();
-  #waitingCount = 0;
-  readonly #served = new Map<C, { readonly address: string; readonly wanted: Wanted }>();
+  readonly #lobby = new Queue<C>();
+  /** Of the kept places those that may be given to somebody else. */
+  readonly #unproven = new Queue<C>();
+  readonly #kept = new Set<C>();
+  readonly #served = new Set<C>();
   readonly #byAddress = new Map<string, number>();
-  /** Of the kept places those that may be given to somebody else, oldest first. */
-  readonly #unproven = new Set<C>();
-  #keptCount = 0;
 
   constructor(places: Places) {
     this.#places = places;
@@ -61,64 +87,43 @@ export class Admission<C> {
 
   /** One has come. Returns who must go for it. */
   enter(connection: C, address: string): C | undefined {
-    const mates = this.#waiting.get(address) ?? new Set();
-    this.#waiting.set(address, mates.add(connection));
-    this.#waitingCount++;
-    return this.#waitingCount > this.#places.lobby ? this.#longestOfMost() : undefined;
+    this.#lobby.add(connection, address);
+    return this.#lobby.size > this.#places.lobby ? this.#lobby.takeOfMost() : undefined;
   }
 
   /** One that waited has said what it wants. `goes`: who must go for it. */
   admit(connection: C, address: string, wanted: Wanted): { readonly isIn: boolean; readonly goes?: C } {
-    this.#stopWaiting(connection, address);
+    this.#lobby.delete(connection, address);
     const { all, perAddress, kept } = this.#places;
-    if (wanted === "kept") {
-      const [oldest] = this.#unproven;
-      const isFull = this.#keptCount >= kept;
-      if (isFull && oldest === undefined) return { isIn: false };
-      this.#keptCount++;
-      this.#unproven.add(connection);
-      this.#served.set(connection, { address, wanted });
-      return isFull && oldest !== undefined ? { isIn: true, goes: oldest } : { isIn: true };
+    if (wanted !== "any") {
+      const isFull = this.#kept.size >= kept;
+      const goes = isFull ? this.#unproven.takeOfMost() : undefined;
+      if (isFull && goes === undefined) return { isIn: false };
+      if (goes !== undefined) this.#kept.delete(goes);
+      this.#kept.add(connection);
+      this.#unproven.add(connection, address);
+      return goes === undefined ? { isIn: true } : { isIn: true, goes };
     }
     const others = this.#byAddress.get(address) ?? 0;
-    if (others >= perAddress || this.#served.size - this.#keptCount >= all) return { isIn: false };
+    if (others >= perAddress || this.#served.size >= all) return { isIn: false };
     this.#byAddress.set(address, others + 1);
-    this.#served.set(connection, { address, wanted });
+    this.#served.add(connection);
     return { isIn: true };
   }
 
   /** It was accepted as an uplink: nobody takes its place. */
-  prove(connection: C): void {
-    this.#unproven.delete(connection);
+  prove(connection: C, address: string): void {
+    this.#unproven.delete(connection, address);
   }
 
   /** It has gone, wherever it was. */
   leave(connection: C, address: string): void {
-    this.#stopWaiting(connection, address);
-    const served = this.#served.get(connection);
-    if (served === undefined) return;
-    this.#served.delete(connection);
-    this.#unproven.delete(connection);
-    if (served.wanted === "kept") {
-      this.#keptCount--;
-      return;
-    }
+    this.#lobby.delete(connection, address);
+    this.#unproven.delete(connection, address);
+    this.#kept.delete(connection);
+    if (!this.#served.delete(connection)) return;
     const others = (this.#byAddress.get(address) ?? 1) - 1;
     if (others === 0) this.#byAddress.delete(address);
     else this.#byAddress.set(address, others);
-  }
-
-  #stopWaiting(connection: C, address: string): void {
-    const mates = this.#waiting.get(address);
-    if (mates === undefined || !mates.delete(connection)) return;
-    this.#waitingCount--;
-    if (mates.size === 0) this.#waiting.delete(address);
-  }
-
-  #longestOfMost(): C | undefined {
-    let most: ReadonlySet<C> = new Set();
-    for (const mates of this.#waiting.values()) if (mates.size > most.size) most = mates;
-    const [longest] = most;
-    return longest;
   }
 }

@@ -28,22 +28,24 @@ export function openGate({ host, port, places, to }: GateSettings): Promise<Serv
     const address = addressKey(client.remoteAddress ?? "") ?? "";
     client.on("error", () => client.destroy());
     client.once("close", () => admission.leave(client, address));
-    client.setTimeout(TIME_LIMITS.gateSilentMs, () => client.destroy());
+    const silent = setTimeout(() => client.destroy(), TIME_LIMITS.gateSilentMs);
+    client.once("close", () => clearTimeout(silent));
     admission.enter(client, address)?.destroy();
     let first = Buffer.alloc(0);
     const hear = (chunk: Buffer) => {
       first = Buffer.concat([first, chunk]);
-      if (first.length < FIRST_BYTES) return;
+      if (first.length < FIRST_BYTES && !first.includes("\n")) return;
+      clearTimeout(silent);
       client.off("data", hear);
       client.pause();
-      client.setTimeout(0);
       const wanted = wantedBy(first.toString("latin1", 0, FIRST_BYTES));
       const { isIn, goes } = admission.admit(client, address, wanted);
       goes?.destroy();
       const inner = to();
-      if (!isIn || inner === undefined) return void client.end(FULL);
+      // It counts no more, so it mustn't stay.
+      if (!isIn || inner === undefined) return void client.end(FULL, () => client.destroy());
       pass(client, first, inner, sourceOf(address), () => {
-        if (wanted === "kept") admission.prove(client);
+        if (wanted === "uplink") admission.prove(client, address);
       });
     };
     client.on("data", hear);

@@ -24,14 +24,14 @@ describe("places", () => {
 });
 
 test.each([
-  ["GET /$/uplink?shard=1 HTTP/1.1\r\n", "kept"],
-  ["GET /$/health HTTP/1.1\r\nHost: x", "kept"],
-  ["HEAD /$/health HTTP/1.1\r\nHost", "kept"],
+  ["GET /$/uplink?shard=1 HTTP/1.1\r\n", "uplink"],
+  ["GET /$/health HTTP/1.1\r\nHost: x", "probe"],
+  ["HEAD /$/health HTTP/1.1\r\nHost", "probe"],
   ["GET /$/healthy HTTP/1.1\r\nHost: x", "any"],
   ["GET /quotes/x?/$/health HTTP/1.1", "any"],
   ["POST /$/uplink HTTP/1.1\r\nHost: x", "any"],
   ["\u0016\u0003\u0001", "any"],
-])("%j wants a place that is %s", (first, wanted) => {
+])("%j wants a place for %s", (first, wanted) => {
   expect(wantedBy(first)).toBe(wanted);
 });
 
@@ -56,6 +56,14 @@ describe("the lobby", () => {
     expect([admission.enter("a4", "a"), admission.enter("a5", "a")]).toEqual([undefined, undefined]);
     expect(admission.enter("a6", "a")).toBe("a3");
   });
+});
+
+test("of the kept places, too, the address that has most of them makes room", () => {
+  const admission = new Admission<string>({ ...PLACES, kept: 3 });
+  admission.admit("b1", "b", "uplink");
+  admission.admit("a1", "a", "probe");
+  admission.admit("a2", "a", "uplink");
+  expect(admission.admit("a3", "a", "uplink")).toEqual({ isIn: true, goes: "a1" });
 });
 
 describe("those that are let in", () => {
@@ -84,20 +92,20 @@ describe("those that are let in", () => {
 
   test("uplinks and probes have places of their own, from whatever address", () => {
     const admission = full();
-    expect(admission.admit("a3", "a", "kept")).toEqual({ isIn: true });
-    expect(admission.admit("a4", "a", "kept")).toEqual({ isIn: true });
+    expect(admission.admit("a3", "a", "uplink")).toEqual({ isIn: true });
+    expect(admission.admit("a4", "a", "uplink")).toEqual({ isIn: true });
   });
 
   test("of the kept ones the oldest makes room, unless it was accepted as an uplink", () => {
     const admission = full();
-    admission.admit("up1", "a", "kept");
-    admission.prove("up1");
-    admission.admit("x1", "a", "kept");
-    expect(admission.admit("x2", "a", "kept")).toEqual({ isIn: true, goes: "x1" });
+    admission.admit("up1", "a", "uplink");
+    admission.prove("up1", "a");
+    admission.admit("x1", "a", "uplink");
+    expect(admission.admit("x2", "a", "uplink")).toEqual({ isIn: true, goes: "x1" });
     admission.leave("x1", "a");
-    admission.prove("x2");
-    expect(admission.admit("x3", "a", "kept")).toEqual({ isIn: false });
+    admission.prove("x2", "a");
+    expect(admission.admit("x3", "a", "uplink")).toEqual({ isIn: false });
     admission.leave("up1", "a");
-    expect(admission.admit("x4", "a", "kept")).toEqual({ isIn: true });
+    expect(admission.admit("x4", "a", "uplink")).toEqual({ isIn: true });
   });
 });

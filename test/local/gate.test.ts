@@ -79,6 +79,29 @@ test("more idle connections than workerd may open files: it goes on, with its up
   expect(subscriber.violations).toEqual([]);
 }, 120_000);
 
+test("behind the gate, a request of any size is answered, and one too many of an address is told so and closed", async () => {
+  await listening({ CONNECTIONS_PER_ADDRESS: "3" });
+  const said = (socket: Socket) =>
+    new Promise<string>((resolve) => {
+      let text = "";
+      socket.on("data", (chunk: Buffer) => {
+        text += chunk.toString();
+      });
+      socket.once("close", () => resolve(text));
+    });
+  const [short] = await idle(1, "GET / HTTP/1.1\nHost: x\n\n");
+  if (short === undefined) throw new Error("no connection");
+  await new Promise((resolve) => short.once("data", resolve));
+  short.destroy();
+
+  await idle(3, "GET /quotes/key HTTP/1.1\r\nUnfinished: ", "127.200.0.1");
+  const [fourth] = await idle(1, "GET /$/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", "127.200.0.1");
+  const [other] = await idle(1, "GET /$/ HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n", "127.200.0.2");
+  if (fourth === undefined || other === undefined) throw new Error("no connection");
+  expect(await said(fourth)).toMatch(/^HTTP\/1\.1 503 .*\r\nRetry-After: 1\r\n.*"overloaded"/s);
+  expect(await said(other)).toMatch(/^HTTP\/1\.[01] 200 /);
+}, 60_000);
+
 test("workerd that ran out of open files is started again, behind the gate, and then it goes on", async () => {
   const child = await listening();
   await idle(OPEN_FILES);

@@ -53,7 +53,7 @@ export const TIME_LIMITS = {
   linkLaterSpreadMs: 4_000,
   /** Between two looks at whether a full subscriber has room. */
   roomLookMs: 50,
-  /** A subscriber that takes nothing of what it is sent for so long is closed (S9). */
+  /** A subscriber that takes nothing of what it is sent for so long is closed (S9), and so is a large answer to a GET. */
   takesNothingMs: 30_000,
   /** Between two looks at what subscribers haven't taken; if there is too much, who took nothing meanwhile is closed (S9). */
   unsentLookMs: 1_000,

@@ -1,7 +1,7 @@
 /**
  * How much one address, or the subject of tokens, may ask of the Worker in a minute. Cloudflare counts by its rate-limit
  * bindings, for each of its locations; elsewhere each isolate counts for itself, and forgets those that asked least recently.
- * Who is at its quota is refused and told when to come back; nothing that it has is taken from it.
+ * Who is at its quota is refused and told when to come back; nothing that it has is taken from it. H12 of PROTOCOL.md.
  */
 import { Bucket } from "../access/rate.ts";
 import { SteadyClock } from "../surroundings.ts";

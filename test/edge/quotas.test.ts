@@ -77,7 +77,7 @@ class Edge {
   }
 }
 
-test("[C2] an address that reads too much is told when to come back, and no other is refused for it", async () => {
+test("[H12] an address that reads too much is told when to come back, and no other is refused for it", async () => {
   const edge = await Edge.start({ READS_PER_MINUTE: "5" });
 
   expect(await edge.statuses("127.200.0.1", 5)).toEqual(Array(5).fill(200));
@@ -94,7 +94,7 @@ test("[C2] an address that reads too much is told when to come back, and no othe
   expect(await edge.subscribe("127.200.0.1")).toBe("a frame");
 }, 60_000);
 
-test("[H9] a subscribe too many is closed with rate_limited, and so is one of too many from a position", async () => {
+test("[H12] a subscribe too many is closed with rate_limited, and so is one of too many from a position", async () => {
   const edge = await Edge.start({ SUBSCRIBES_PER_MINUTE: "3", REPLAYS_PER_MINUTE: "1" });
 
   expect(await edge.subscribe("127.200.0.1", "?from=-")).toBe("a frame");

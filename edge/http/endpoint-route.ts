@@ -16,7 +16,7 @@ import { encodePrincipal, type Principal, PUBLIC } from "../principal.ts";
 import { objectName, shardStubOf, subscribeRequest } from "../routing.ts";
 import { SteadyClock } from "../surroundings.ts";
 import { errorResponse, internalError, logProblem, refusedToken, tooMuchMessage } from "./answers.ts";
-import { isBrief, latestResponse } from "./latest.ts";
+import { isBrief, latestResponse, noRoom } from "./latest.ts";
 import { quotaWait } from "./quotas.ts";
 import { type Refusal, refusal, refusalOf } from "./refusal.ts";
 import { senderOf } from "./sender.ts";
@@ -39,15 +39,17 @@ export async function latestRoute(
       : errorResponse(target.code, target.message);
   if (target.kind === "otherSpelling")
     return new Response(null, { status: 308, headers: { Location: target.path + url.search } });
+  const handing = handingOf(env, keepAlive);
   const asked = { ifNoneMatch: request.headers.get("If-None-Match"), isHead: request.method === "HEAD" };
   const ask = async (brief: boolean) => {
     const latest = await shardStubOf(env, target.path).latest(target.path, encodePrincipal(principal), brief);
     // Its token ended, or was revoked, on the way.
     if (latest.kind === "error" && ERRORS[latest.code].status === 401)
       return refusedToken(latest.code, latest.message);
-    return latestResponse(latest, asked, handingOf(env, keepAlive));
+    return latestResponse(latest, asked, handing);
   };
-  const answer = (await ask(isBrief(asked))) ?? (await ask(false));
+  const isFull = handing.budget.refuses(handing.now());
+  const answer = (await ask(isFull || isBrief(asked))) ?? (isFull ? noRoom(handing) : await ask(false));
   return answer ?? internalError("the latest record", "an origin kept back a value that was asked for");
 }
 

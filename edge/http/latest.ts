@@ -44,6 +44,12 @@ export function latestResponse(latest: LatestResult, asked: Asked, handing: Hand
   if (content.length <= LARGE_ANSWER_BYTES) return new Response(content, { headers });
   const body = unreadBody(typeof content === "string" ? encoder.encode(content) : content, handing);
   if (body !== undefined) return new Response(body, { headers });
+  return noRoom(handing);
+}
+
+/** To somebody whose answer is large. */
+export function noRoom({ budget, now }: Handing): Response {
+  budget.refused(now());
   return errorResponse("overloaded", "too many large answers aren't taken just now; try again");
 }
 

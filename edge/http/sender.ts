@@ -27,10 +27,11 @@ export interface Sender {
 
 /** undefined if nobody knows. */
 export function senderOf(request: Asked, principal: Principal, settings: SenderSettings): Sender | undefined {
+  const address = settings.PEERS === "on" ? peerKey(request, settings) : headerKey(request);
+  const own = address !== undefined && isOwn(address);
   if (principal.kind === "known")
-    return { key: JSON.stringify([principal.issuer, principal.subject]), isOwn: false };
-  const key = settings.PEERS === "on" ? peerKey(request, settings) : headerKey(request);
-  return key === undefined ? undefined : { key, isOwn: isOwn(key) };
+    return { key: JSON.stringify([principal.issuer, principal.subject]), isOwn: own };
+  return address === undefined ? undefined : { key: address, isOwn: own };
 }
 
 /** Throws if one is no address. */

@@ -6,6 +6,7 @@
  * answer, that is refused, and those that are stuck just then make room for the next. Work for a request ends without a word
  * if its client has gone, so an answer counts only while it goes on saying that it is there.
  */
+import { LIMITS } from "../../shared/protocol/limits.ts";
 import { SharedBytes } from "../endpoint/unsent.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 
@@ -26,13 +27,21 @@ export class AnswerBudget {
     this.#most = most;
   }
 
+  /** Whether another large answer is refused before its value is asked for: the largest would find no room. */
+  refuses(now: number): boolean {
+    const held = this.#held.total(now);
+    return held > 0 && held + LIMITS.valueBytes > this.#most;
+  }
+
+  /** One was refused: others make room for the next. */
+  refused(now: number): void {
+    this.#refusedAt = now;
+  }
+
   /** False if there is no room. One alone always has. */
   begin(answer: object, bytes: number, now: number): boolean {
     const held = this.#held.total(now);
-    if (held > 0 && held + bytes > this.#most) {
-      this.#refusedAt = now;
-      return false;
-    }
+    if (held > 0 && held + bytes > this.#most) return false;
     this.#held.say(answer, bytes, now);
     return true;
   }

@@ -52,8 +52,9 @@ test("the subject of a token has a quota of its own, wherever it asks from", () 
     grants: { subscribe: [], publish: [], discover: [], admin: false },
     until: 1,
   });
-  const ofA = senderOf(from("127.0.0.1:1"), principal("a"), { PEERS: "on" });
+  const ofA = senderOf(from("192.0.2.1:1"), principal("a"), { PEERS: "on" });
   expect(ofA).toEqual(senderOf(from("192.0.2.7:1"), principal("a"), { PEERS: "on" }));
-  expect(ofA?.isOwn).toBe(false);
-  expect(ofA?.key).not.toBe(senderOf(from("127.0.0.1:1"), principal("b"), { PEERS: "on" })?.key);
+  expect(ofA?.key).not.toBe(senderOf(from("192.0.2.1:1"), principal("b"), { PEERS: "on" })?.key);
+  expect(senderOf(from(undefined), principal("a"), {})).toEqual(ofA);
+  expect(senderOf(from("127.0.0.1:1"), principal("a"), { PEERS: "on" })).toEqual({ ...ofA, isOwn: true });
 });

@@ -26,6 +26,8 @@ export const TIME_LIMITS = {
   uplinkHelloMs: 10_000,
   /** An endpoint stays attached after its last subscriber has gone (L5). */
   lingerMs: 30_000,
+  /** The same of one whose key has no record: anybody can think of as many of these as they like (L5). */
+  lingerNothingMs: 1_000,
   /** For an object to take a link. */
   objectDialMs: 10_000,
   /** Between dials of an object. */

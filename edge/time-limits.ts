@@ -68,6 +68,8 @@ export const TIME_LIMITS = {
   /** Less than that isn't a clock that was set back. */
   clockSetBackMs: 2_000,
   // The Worker
+  /** For room for a large answer to a GET, before it is refused. */
+  answerRoomMs: 5_000,
   /** For a shard to say how it is. */
   shardStatusMs: 5_000,
   /** For a shard to store a revocation, or to tell of some. */

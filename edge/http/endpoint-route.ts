@@ -15,12 +15,13 @@ import { requireStreams } from "../exposed.ts";
 import { encodePrincipal, type Principal, PUBLIC } from "../principal.ts";
 import { objectName, shardStubOf, subscribeRequest } from "../routing.ts";
 import { SteadyClock } from "../surroundings.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 import { errorResponse, internalError, logProblem, refusedToken, tooMuchMessage } from "./answers.ts";
 import { isBrief, latestResponse, noRoom } from "./latest.ts";
 import { quotaWait } from "./quotas.ts";
 import { type Refusal, refusal, refusalOf } from "./refusal.ts";
 import { senderOf } from "./sender.ts";
-import { AnswerBudget, type Handing } from "./unread.ts";
+import { AnswerBudget, type Handing, hasRoom } from "./unread.ts";
 import { badUpgrade, chooseProtocol, refuseUpgrade } from "./upgrades.ts";
 
 /** H1: the latest record. */
@@ -48,8 +49,11 @@ export async function latestRoute(
       return refusedToken(latest.code, latest.message);
     return latestResponse(latest, asked, handing);
   };
-  const isFull = handing.budget.refuses(handing.now());
-  const answer = (await ask(isFull || isBrief(asked))) ?? (isFull ? noRoom(handing) : await ask(false));
+  const isBriefOrFull = isBrief(asked) || handing.budget.refuses(handing.now());
+  let answer = await ask(isBriefOrFull);
+  if (answer === undefined) answer = (await hasRoom(handing)) ? await ask(false) : noRoom();
+  // Others may have been faster.
+  while (answer === "no room") answer = (await hasRoom(handing)) ? await ask(false) : noRoom();
   return answer ?? internalError("the latest record", "an origin kept back a value that was asked for");
 }
 
@@ -58,7 +62,7 @@ let budget: AnswerBudget | undefined;
 
 function handingOf(env: Env, keepAlive: KeepAlive): Handing {
   budget ??= new AnswerBudget(connectionLimits(env).answerBytes);
-  return { budget, now: () => clock.now(), keepAlive };
+  return { budget, now: () => clock.now(), keepAlive, until: clock.now() + TIME_LIMITS.answerRoomMs };
 }
 
 /** A request that wants to be a WebSocket: a subscribe, or refused (H7, H9). */

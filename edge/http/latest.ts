@@ -20,7 +20,11 @@ export function isBrief({ ifNoneMatch, isHead }: Asked): boolean {
 }
 
 /** undefined if the value is needed all the same, and wasn't asked for. */
-export function latestResponse(latest: LatestResult, asked: Asked, handing: Handing): Response | undefined {
+export function latestResponse(
+  latest: LatestResult,
+  asked: Asked,
+  handing: Handing,
+): Response | "no room" | undefined {
   if (latest.kind === "error") return errorResponse(latest.code, latest.message);
   if (latest.kind === "none") return errorResponse("unknown_key", "this key has no record");
   const decoded = decodeTrusted(latest.frame);
@@ -44,12 +48,11 @@ export function latestResponse(latest: LatestResult, asked: Asked, handing: Hand
   if (content.length <= LARGE_ANSWER_BYTES) return new Response(content, { headers });
   const body = unreadBody(typeof content === "string" ? encoder.encode(content) : content, handing);
   if (body !== undefined) return new Response(body, { headers });
-  return noRoom(handing);
+  return "no room";
 }
 
-/** To somebody whose answer is large. */
-export function noRoom({ budget, now }: Handing): Response {
-  budget.refused(now());
+/** To somebody whose answer is large, and who has waited. */
+export function noRoom(): Response {
   return errorResponse("overloaded", "too many large answers aren't taken just now; try again");
 }
 

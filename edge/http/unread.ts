@@ -3,7 +3,7 @@
  * and one that isn't taken is cut off.
  *
  * They are handed over in pieces, the next one when the runtime has passed on the one before. If there is no room for another
- * answer, that is refused, and those that are stuck just then make room for the next. Work for a request ends without a word
+ * answer, that waits for a moment, and those that are stuck meanwhile make room for it. Work for a request ends without a word
  * if its client has gone, so an answer counts only while it goes on saying that it is there.
  */
 import { LIMITS } from "../../shared/protocol/limits.ts";
@@ -33,7 +33,7 @@ export class AnswerBudget {
     return held > 0 && held + LIMITS.valueBytes > this.#most;
   }
 
-  /** One was refused: others make room for the next. */
+  /** One waits: those that are stuck make room for it. */
   refused(now: number): void {
     this.#refusedAt = now;
   }
@@ -61,8 +61,20 @@ export class AnswerBudget {
 export interface Handing {
   readonly budget: AnswerBudget;
   now(): number;
+  /** How long this request waits for room. */
+  readonly until: number;
   /** Lets work go on when the answer has begun. */
   keepAlive(work: Promise<unknown>): void;
+}
+
+/** Whether there is room for a large answer in time. */
+export async function hasRoom({ budget, now, until }: Handing): Promise<boolean> {
+  while (budget.refuses(now())) {
+    budget.refused(now());
+    if (now() >= until) return false;
+    await new Promise((resolve) => setTimeout(resolve, TIME_LIMITS.roomLookMs));
+  }
+  return now() < until;
 }
 
 /** A body of these bytes; undefined if there is no room for it. */

@@ -94,22 +94,30 @@ test("[S9] first answers that nobody reads fill no more than their budget; small
   await small.close();
 }, 120_000);
 
-test("[H1] large answers that nobody reads hold no more than their budget, and are cut off when others ask", async () => {
+test("[H1] large answers that nobody reads are cut off when others wait for room", async () => {
   const url = `http://127.0.0.1:${port}`;
   const all = Array.from({ length: 20 }, () => deafGet(LARGE));
-  const refused = await eventually(async () => {
-    const answer = await fetch(url + LARGE);
-    await answer.arrayBuffer();
-    return answer.status === 503 && answer;
-  }, "a full budget");
-  expect(refused.headers.get("Retry-After")).toBe("1");
-  expect((await fetch(url + SMALL)).status).toBe(200);
-
+  await eventually(async () => (await fetch(url + SMALL)).status === 200, "a small answer");
   // Nobody hangs up.
   await eventually(async () => {
     const answer = await fetch(url + LARGE);
     return answer.status === 200 && (await answer.text()).length >= VALUE_BYTES;
-  }, "room again");
-  expect(all.every((socket) => !socket.readableEnded)).toBe(true);
+  }, "room");
+
+  const taken = await Promise.all(
+    all.map(
+      (socket) =>
+        new Promise<number>((resolve) => {
+          let bytes = 0;
+          socket.on("data", (chunk: Buffer) => {
+            bytes += chunk.length;
+            if (bytes >= VALUE_BYTES) resolve(bytes);
+          });
+          socket.once("close", () => resolve(bytes));
+          socket.resume();
+        }),
+    ),
+  );
+  expect(taken.filter((bytes) => bytes < VALUE_BYTES).length).toBeGreaterThan(0);
   for (const socket of all) socket.destroy();
 }, 120_000);

@@ -13,8 +13,6 @@ export interface ConnectionLimits {
   readonly perPrincipal: number;
   /** Of all that subscribers of an isolate were sent and haven't taken. */
   readonly unsentBytes: number;
-  /** Of large answers to GETs of an isolate that haven't been taken. */
-  readonly answerBytes: number;
 }
 
 /** Whole numbers. A client that means well says far less. */
@@ -63,7 +61,6 @@ export function connectionLimits(settings: ConnectionSettings): ConnectionLimits
     },
     perPrincipal: setting("CONNECTIONS_PER_SUBJECT"),
     unsentBytes: setting("UNSENT_MEGABYTES") * 1_000_000,
-    answerBytes: setting("UNSENT_MEGABYTES") * 500_000,
   };
 }
 

@@ -16,12 +16,13 @@ import { encodePrincipal, type Principal, PUBLIC } from "../principal.ts";
 import { objectName, shardStubOf, subscribeRequest } from "../routing.ts";
 import { SteadyClock } from "../surroundings.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
+import { AnswerBudget } from "./answer-budget.ts";
 import { errorResponse, internalError, logProblem, refusedToken, tooMuchMessage } from "./answers.ts";
 import { isBrief, latestResponse, noRoom } from "./latest.ts";
 import { quotaWait } from "./quotas.ts";
 import { type Refusal, refusal, refusalOf } from "./refusal.ts";
 import { senderOf } from "./sender.ts";
-import { AnswerBudget, type Handing, hasRoom } from "./unread.ts";
+import { type Handing, hasRoom } from "./unread.ts";
 import { badUpgrade, chooseProtocol, refuseUpgrade } from "./upgrades.ts";
 
 /** H1: the latest record. */
@@ -61,7 +62,7 @@ const clock = new SteadyClock(() => Date.now());
 let budget: AnswerBudget | undefined;
 
 function handingOf(env: Env, keepAlive: KeepAlive): Handing {
-  budget ??= new AnswerBudget(connectionLimits(env).answerBytes);
+  budget ??= new AnswerBudget(connectionLimits(env).unsentBytes / 2);
   return { budget, now: () => clock.now(), keepAlive, until: clock.now() + TIME_LIMITS.answerRoomMs };
 }
 

@@ -1,6 +1,6 @@
 /** What large answers that nobody takes may hold. */
 import { expect, test } from "vitest";
-import { AnswerBudget } from "../../../edge/http/unread.ts";
+import { AnswerBudget } from "../../../edge/http/answer-budget.ts";
 import { LIMITS } from "../../../shared/protocol/limits.ts";
 
 const NOW = 1_000_000;

@@ -4,6 +4,8 @@
 import type { Revocation } from "../shared/protocol/revocation.ts";
 import type { ConnectionSettings } from "./endpoint/connection-limits.ts";
 import type { BrowserSettings } from "./http/browsers.ts";
+import type { QuotaEnv } from "./http/quotas.ts";
+import type { SenderSettings } from "./http/sender.ts";
 import type { ObjectIdentity } from "./object-identity.ts";
 import type { LatestResult } from "./shard/answering/latest.ts";
 import type { ShardStatus } from "./shard/shard-status.ts";
@@ -27,7 +29,7 @@ export interface ShardCalls extends Rpc.DurableObjectBranded {
   revocations(issuer?: string): Promise<readonly Revocation[]>;
 }
 
-export interface Env extends ConnectionSettings, BrowserSettings {
+export interface Env extends ConnectionSettings, BrowserSettings, QuotaEnv, SenderSettings {
   readonly SHARD: DurableObjectNamespace<ShardCalls>;
   readonly ENDPOINT: DurableObjectNamespace;
   /** How many shards there are, 1–64. Changing it moves endpoints to other shards. */

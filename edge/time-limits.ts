@@ -26,6 +26,8 @@ export const TIME_LIMITS = {
   uplinkHelloMs: 10_000,
   /** An endpoint stays attached after its last subscriber has gone (L5). */
   lingerMs: 30_000,
+  /** The same of one whose key has no record: anybody can think of as many of these as they like (L5). */
+  lingerNothingMs: 1_000,
   /** For an object to take a link. */
   objectDialMs: 10_000,
   /** Between dials of an object. */
@@ -53,7 +55,7 @@ export const TIME_LIMITS = {
   linkLaterSpreadMs: 4_000,
   /** Between two looks at whether a full subscriber has room. */
   roomLookMs: 50,
-  /** A subscriber that takes nothing of what it is sent for so long is closed (S9). */
+  /** A subscriber that takes nothing of what it is sent for so long is closed (S9), and so is a large answer to a GET. */
   takesNothingMs: 30_000,
   /** Between two looks at what subscribers haven't taken; if there is too much, who took nothing meanwhile is closed (S9). */
   unsentLookMs: 1_000,
@@ -68,6 +70,8 @@ export const TIME_LIMITS = {
   /** Less than that isn't a clock that was set back. */
   clockSetBackMs: 2_000,
   // The Worker
+  /** For room for a large answer to a GET, before it is refused. */
+  answerRoomMs: 5_000,
   /** For a shard to say how it is. */
   shardStatusMs: 5_000,
   /** For a shard to store a revocation, or to tell of some. */

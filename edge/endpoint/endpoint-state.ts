@@ -191,8 +191,10 @@ export class EndpointState<S extends Peer> {
   speak(): boolean {
     const tookBack = this.#asking.takeBack();
     const now = this.#subscribers.size > 0 ? "occupied" : "empty";
-    if (now !== this.#told)
-      this.#ports.ask(now === "occupied" ? encodeOccupied(this.path) : encodeEmpty(this.path));
+    if (now !== this.#told) {
+      const empty = () => encodeEmpty(this.path, this.#replica.latest === "none");
+      this.#ports.ask(now === "occupied" ? encodeOccupied(this.path) : empty());
+    }
     this.#told = now;
     return (now === "occupied" && this.#asking.askNext()) || tookBack;
   }

@@ -3,6 +3,8 @@
  */
 import { ERRORS, type ErrorCode } from "../../shared/protocol/codes.ts";
 import { errorBody } from "../../shared/protocol/schemas.ts";
+import { SteadyClock } from "../surroundings.ts";
+import { Told } from "./told.ts";
 
 const RETRY_AFTER_SECONDS = "1";
 
@@ -23,6 +25,15 @@ export function errorResponse(
       },
     },
   );
+}
+
+/** To one that asks too much. */
+export function tooMuch(seconds: number): Response {
+  return errorResponse("rate_limited", tooMuchMessage(seconds), { "Retry-After": String(seconds) });
+}
+
+export function tooMuchMessage(seconds: number): string {
+  return `too much is asked from here; try again in ${seconds} s`;
 }
 
 /** To a request whose token doesn't count, or that has none and needs one (RFC 6750 §3). */
@@ -49,8 +60,14 @@ export function internalError(where: string, problem: unknown): Response {
   return errorResponse("internal", "something went wrong here; try again");
 }
 
+/** Of an isolate: far more than go wrong where nobody makes them. */
+export const PROBLEMS_TOLD = { perSecond: 10, burst: 100 } as const;
+
+const clock = new SteadyClock(() => Date.now());
+const told = new Told(PROBLEMS_TOLD);
+
 export function logProblem(where: string, problem: unknown): void {
-  console.error(
-    `${where}: ${problem instanceof Error ? (problem.stack ?? problem.message) : String(problem)}`,
-  );
+  const words = problem instanceof Error ? (problem.stack ?? problem.message) : String(problem);
+  const line = told.line(`${where}: ${words}`, clock.now());
+  if (line !== undefined) console.error(line);
 }

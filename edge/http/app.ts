@@ -12,16 +12,18 @@ import type { KeepAlive } from "../access/remote-keys.ts";
 import type { Env } from "../env.ts";
 import { requireStreams } from "../exposed.ts";
 import { count, operations } from "../operations.ts";
-import { encodePrincipal, type KnownPrincipal, REVOKED } from "../principal.ts";
+import { encodePrincipal, type KnownPrincipal, PUBLIC, REVOKED } from "../principal.ts";
 import { shardStubOf } from "../routing.ts";
-import { errorResponse, internalError, logProblem, privately, refusedToken } from "./answers.ts";
+import { errorResponse, internalError, logProblem, privately, refusedToken, tooMuch } from "./answers.ts";
 import { hostAllowed, isForAnyPage, unlistedAllowed } from "./browsers.ts";
 import { upgradeRoute } from "./endpoint-route.ts";
 import { healthRoute } from "./health-route.ts";
 import { type Insight, insightOf } from "./insight.ts";
 import { withinStream } from "./plain/event-stream.ts";
 import { readRoute } from "./plain/read-route.ts";
+import { quotaWait } from "./quotas.ts";
 import { revocationMethods, revocationsRoute } from "./revocations-route.ts";
+import { senderOf } from "./sender.ts";
 import { isWebSocketUpgrade, refuseUpgrade } from "./upgrades.ts";
 import { uplinkRoute } from "./uplink-route.ts";
 
@@ -114,11 +116,9 @@ export function createApp(
       return answered(identified, (known) => revocationsRoute(req.raw, env, known));
     },
   );
-  app.get(ROUTES.streams, async (context) =>
-    answered(await whoSends(context), (known) => streamsFor(known, context.env)),
-  );
+  app.get(ROUTES.streams, async (context) => read(context, (known) => streamsFor(known, context.env)));
   app.get("*", async (context) =>
-    answered(await whoSends(context), (known) => readRoute(context.req.raw, context.env, known)),
+    read(context, (known) => readRoute(context.req.raw, context.env, known, keepAliveOf(context))),
   );
   return app;
 
@@ -141,6 +141,18 @@ export function createApp(
       () => whoSends(context),
       (principal) => isRevoked(principal, env),
     );
+  }
+
+  /** What clients read, as often as their quota allows. */
+  async function read(
+    context: Context<{ Bindings: Env }>,
+    answer: (known: Known) => Promise<Response>,
+  ): Promise<Response> {
+    const { req, env } = context;
+    const identified = await whoSends(context);
+    const sender = senderOf(req.raw, identified.ok ? identified.known.principal : PUBLIC, env);
+    const seconds = await quotaWait(env, sender, "read");
+    return seconds > 0 ? tooMuch(seconds) : answered(identified, answer);
   }
 
   async function whoSends(context: Context<{ Bindings: Env }>): Promise<Identified> {

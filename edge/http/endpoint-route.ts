@@ -8,14 +8,22 @@ import { OLDEST, type Position, parseLongPosition, parsePosition } from "../../s
 import { SUBSCRIBER_PROTOCOL } from "../../shared/protocol/version.ts";
 import type { Identified, Known } from "../access/access.ts";
 import { type Asker, type Decision, mayRead } from "../access/decision.ts";
+import type { KeepAlive } from "../access/remote-keys.ts";
+import { connectionLimits } from "../endpoint/connection-limits.ts";
 import type { Env } from "../env.ts";
 import { requireStreams } from "../exposed.ts";
-import { encodePrincipal, type Principal } from "../principal.ts";
+import { encodePrincipal, type Principal, PUBLIC } from "../principal.ts";
 import { openSubscription, shardStubOf } from "../routing.ts";
 import type { LatestResult } from "../shard/answering/latest.ts";
-import { errorResponse, logProblem, refusedToken } from "./answers.ts";
-import { isBrief, latestResponse } from "./latest.ts";
+import { SteadyClock } from "../surroundings.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
+import { AnswerBudget } from "./answer-budget.ts";
+import { errorResponse, logProblem, refusedToken, tooMuchMessage } from "./answers.ts";
+import { isBrief, latestResponse, noRoom } from "./latest.ts";
+import { quotaWait } from "./quotas.ts";
 import { type Refusal, refusal, refusalOf } from "./refusal.ts";
+import { senderOf } from "./sender.ts";
+import { type Handing, hasRoom } from "./unread.ts";
 import { badUpgrade, chooseProtocol, refuseUpgrade } from "./upgrades.ts";
 
 /** To a request for what is no endpoint, or none for its sender. */
@@ -26,25 +34,46 @@ export function elsewhere(target: Exclude<Target, { kind: "endpoint" }>, url: UR
   return code === "no_token" ? refusedToken(code, message) : errorResponse(code, message);
 }
 
+export interface LatestAnswer {
+  readonly latest: LatestResult;
+  readonly answer: Response;
+}
+
 /** H1: the latest record, and the answer to a request for it. */
 export async function latestOf(
   request: Request,
   env: Env,
   path: string,
   principal: Principal,
-): Promise<{ readonly latest: LatestResult; readonly answer: Response }> {
+  keepAlive: KeepAlive,
+): Promise<LatestAnswer> {
+  const handing = handingOf(env, keepAlive);
   const asked = { ifNoneMatch: request.headers.get("If-None-Match"), isHead: request.method === "HEAD" };
   const ask = async (brief: boolean) => {
     const latest = await shardStubOf(env, path).latest(path, encodePrincipal(principal), brief);
     // Its token ended, or was revoked, on the way.
     if (latest.kind === "error" && ERRORS[latest.code].status === 401)
       return { latest, answer: refusedToken(latest.code, latest.message) };
-    const answer = latestResponse(latest, asked);
-    return answer && { latest, answer };
+    const answer = latestResponse(latest, asked, handing);
+    return typeof answer === "object" ? { latest, answer } : answer;
   };
-  const asIs = (await ask(isBrief(asked))) ?? (await ask(false));
-  if (asIs !== undefined) return asIs;
-  throw new Error("an origin kept back a value that was asked for");
+  let found = await ask(isBrief(asked) || handing.budget.refuses(handing.now()));
+  // While there is room for a value others may be faster.
+  while (found === undefined || found === "no room") {
+    if (!(await hasRoom(handing))) return noRoom();
+    found = await ask(false);
+    if (found === undefined) throw new Error("an origin kept back a value that was asked for");
+  }
+  return found;
+}
+
+const clock = new SteadyClock(() => Date.now());
+let budget: AnswerBudget | undefined;
+
+/** How a large answer of this isolate is handed over. */
+export function handingOf(env: Env, keepAlive: KeepAlive): Handing {
+  budget ??= new AnswerBudget(connectionLimits(env).unsentBytes / 2);
+  return { budget, now: () => clock.now(), keepAlive, until: clock.now() + TIME_LIMITS.answerRoomMs };
 }
 
 /** A request that wants to be a WebSocket: a subscribe, or refused (H7, H9). */
@@ -57,6 +86,13 @@ export async function upgradeRoute(
   if (request.method !== "GET") return badUpgrade();
   try {
     const identified = await identify();
+    const sender = senderOf(request, identified.ok ? identified.known.principal : PUBLIC, env);
+    const isReplay = new URL(request.url).searchParams.has("from");
+    const seconds = await quotaWait(env, sender, "subscribe", ...(isReplay ? ["replay" as const] : []));
+    if (seconds > 0) {
+      const refusal = { code: "rate_limited", message: tooMuchMessage(seconds) } as const;
+      return refuseUpgrade(request, SUBSCRIBER_PROTOCOL, refusal);
+    }
     const answer = identified.ok ? await subscribe(request, env, identified.known) : identified;
     return answer instanceof Response ? answer : refuseUpgrade(request, SUBSCRIBER_PROTOCOL, answer);
   } catch (error) {

@@ -5,6 +5,7 @@ import { decodeTrusted, type Value } from "../../shared/protocol/frame.ts";
 import { type Component, NOTHING, offsetIn, parseLongPosition } from "../../shared/protocol/position.ts";
 import type { LatestResult } from "../shard/answering/latest.ts";
 import { errorResponse, internalError } from "./answers.ts";
+import { type Handing, LARGE_ANSWER_BYTES, unreadBody } from "./unread.ts";
 
 export interface Asked {
   /** The request's header, null if it has none. */
@@ -19,7 +20,11 @@ export function isBrief({ ifNoneMatch, isHead }: Asked): boolean {
 }
 
 /** undefined if the value is needed all the same, and wasn't asked for. */
-export function latestResponse(latest: LatestResult, asked: Asked): Response | undefined {
+export function latestResponse(
+  latest: LatestResult,
+  asked: Asked,
+  handing: Handing,
+): Response | "no room" | undefined {
   if (latest.kind === "error") return errorResponse(latest.code, latest.message);
   if (latest.kind === "none") return errorResponse("unknown_key", "this key has no record");
   const decoded = decodeTrusted(latest.frame);
@@ -39,8 +44,21 @@ export function latestResponse(latest: LatestResult, asked: Asked): Response | u
   headers["Content-Type"] = CONTENT_TYPES[kind];
   if (asked.isHead) return new Response(null, { headers });
   if (value.kind === "omitted") return undefined;
-  return new Response(value.kind === "bytes" ? value.bytes : value.text, { headers });
+  const content = value.kind === "bytes" ? value.bytes : value.text;
+  if (content.length <= LARGE_ANSWER_BYTES) return new Response(content, { headers });
+  const body = unreadBody(typeof content === "string" ? encoder.encode(content) : content, handing);
+  if (body !== undefined) return new Response(body, { headers });
+  return "no room";
 }
+
+/** To somebody whose answer is large, and who has waited. */
+export function noRoom(): { readonly latest: LatestResult; readonly answer: Response } {
+  const code = "overloaded";
+  const message = "too many large answers aren't taken just now; try again";
+  return { latest: { kind: "error", code, message }, answer: errorResponse(code, message) };
+}
+
+const encoder = new TextEncoder();
 
 const CONTENT_TYPES = {
   json: "application/json",

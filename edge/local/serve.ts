@@ -7,59 +7,21 @@ import { join, resolve } from "node:path";
 import { parse } from "smol-toml";
 import { readSettings, type Values } from "../../shared/node/settings.ts";
 import { accessProblems } from "../access/settings.ts";
-import { CONNECTION_SETTINGS, connectionLimits } from "../endpoint/connection-limits.ts";
-import { isLoopback, readHosts } from "../http/browsers.ts";
 import { readUplinkKeys } from "../http/uplink-auth.ts";
+import { placesFor } from "./admission.ts";
 import { bundlePage, bundleWorker } from "./bundle.ts";
 import { checkPort, checkStreams, reason } from "./checks.ts";
 import { holdFolder } from "./folder.ts";
+import { openGate } from "./gate.ts";
+import { keepRunning } from "./keeping.ts";
 import { onStopRequest } from "./lifeline.ts";
+import { openFiles } from "./open-files.ts";
+import { command, settingProblems, varsOf } from "./serve-settings.ts";
 import { checkStorage, hintAt } from "./storage.ts";
 import { runWorkerd, type Workerd } from "./workerd.ts";
 import { readEdgeConfig, workerdConfig } from "./workerd-config.ts";
 
 const root = join(import.meta.dirname, "../..");
-
-const command = {
-  usage: "npm run edge -- [flags]",
-  does: "Runs the edge on this machine, on workerd.",
-  settings: {
-    PORT: { means: "Where to listen.", default: "8787" },
-    HOST: { means: "The address to listen on.", default: "127.0.0.1" },
-    DATA_DIR: { means: "Folder whose subfolder `edge` holds what the objects store.", default: "data" },
-    STREAMS: { means: "The list of what is exposed.", default: join(root, "streams.json") },
-    UPLINK_KEYS: {
-      means:
-        "Keys of origins: kid:name:secret[,kid:name:secret…], each with its origin's name and a secret of 32 bytes or more. Required.",
-      secret: true,
-    },
-    AUTH_ISSUERS: {
-      means: "Who may issue tokens: a JSON list, see docs/access.md. Without it there are no tokens.",
-      secret: true,
-    },
-    WEB_ORIGINS: {
-      means:
-        "Origins of web pages that are answered, as https://app.example.com, with commas between. Unset: all, without cookies.",
-    },
-    AUTH_COOKIE: { means: "The name of a cookie that may hold a token." },
-    HOSTS: {
-      means:
-        "Names that requests may be for beside localhost, with commas between, as edge.example.com. Unset, on a loopback address: none; else all.",
-    },
-    DETAILS: {
-      means:
-        "on: everybody who reaches the edge is told names of origins; off: a token with admin is. Default: on if only this machine does.",
-    },
-    ...CONNECTION_SETTINGS,
-    // One process has the machine's memory.
-    UNSENT_MEGABYTES: { ...CONNECTION_SETTINGS.UNSENT_MEGABYTES, default: "512" },
-    OPERATIONS: {
-      means: "on: /$/operations tells what the platform would bill, to whom DETAILS says.",
-      default: "off",
-    },
-  },
-  switches: {},
-} as const;
 
 let workerd: Workerd | undefined;
 let stopping = false;
@@ -78,7 +40,7 @@ switch (given.kind) {
 }
 
 async function serve(values: Values<typeof command>): Promise<void> {
-  const { HOST: host, UPLINK_KEYS, AUTH_ISSUERS, WEB_ORIGINS, AUTH_COOKIE, HOSTS, OPERATIONS } = values;
+  const { HOST: host, UPLINK_KEYS, AUTH_ISSUERS, WEB_ORIGINS, AUTH_COOKIE } = values;
   const folder = resolve(values.DATA_DIR, "edge");
   const streams = resolve(values.STREAMS);
   const port = await checkPort(host, values.PORT);
@@ -88,20 +50,18 @@ async function serve(values: Values<typeof command>): Promise<void> {
   if (!keys.ok) problems.push(keys.problem);
   const access = { AUTH_ISSUERS, WEB_ORIGINS, AUTH_COOKIE };
   problems.push(...(await accessProblems(access)));
-  const limits = Object.fromEntries(
-    Object.keys(CONNECTION_SETTINGS).map((name) => [name, values[name as keyof typeof CONNECTION_SETTINGS]]),
-  );
-  try {
-    readHosts(HOSTS);
-    connectionLimits(limits);
-  } catch (error) {
-    problems.push(reason(error));
-  }
+  problems.push(...settingProblems(values));
   if (problems.length > 0 || !port.ok) return fail(1, ...problems);
 
-  const loopback = isLoopback(host.includes(":") ? `[${host}]` : host);
+  const perAddress = values.CONNECTIONS_PER_ADDRESS ? Number(values.CONNECTIONS_PER_ADDRESS) : undefined;
+  const files = await openFiles();
+  const places = placesFor(files, perAddress);
+  if (places === undefined)
+    return fail(1, `an edge must be able to open more than ${files} files: see ulimit -n`);
+
   const configFile = join(folder, "workerd.capnp");
   const storage = join(folder, "objects");
+  let configure: (isGated: boolean) => void;
   try {
     mkdirSync(storage, { recursive: true });
     const damaged = checkStorage(storage).flatMap((check) => (check.ok ? [] : [check.problem]));
@@ -110,42 +70,55 @@ async function serve(values: Values<typeof command>): Promise<void> {
     const module = join(folder, "worker.js");
     await bundlePage(root);
     await bundleWorker({ root, main: edge.main, streams, outfile: module });
-    writeFileSync(
-      configFile,
-      workerdConfig(edge, {
-        module,
-        storage,
-        host,
-        port: port.value,
-        vars: {
-          ...limits,
-          OPERATIONS,
-          LOOPBACK: loopback ? "on" : "off",
-          // With names of its own something else passes on to it what strangers ask.
-          DETAILS: values.DETAILS || (loopback && !HOSTS ? "on" : "off"),
-          ...(HOSTS && { HOSTS }),
-          ...(WEB_ORIGINS && { WEB_ORIGINS }),
-          ...(AUTH_COOKIE && { AUTH_COOKIE }),
-        },
-      }),
-    );
+    configure = (isGated) =>
+      writeFileSync(
+        configFile,
+        workerdConfig(edge, {
+          module,
+          storage,
+          // Behind the gate only this process knows where it listens.
+          host: isGated ? "127.0.0.1" : host,
+          port: isGated ? 0 : port.value,
+          vars: varsOf(values, isGated),
+        }),
+      );
   } catch (error) {
     return fail(1, `the edge can't be built: ${reason(error)}`);
   }
   if (stopping) return;
   let hinted = false;
-  workerd = runWorkerd(configFile, { UPLINK_KEYS, AUTH_ISSUERS }, (line) => {
+  const print = (line: string) => {
     process.stderr.write(`${line}\n`);
     const hint = hinted ? undefined : hintAt(line, storage);
     if (hint === undefined) return;
     hinted = true;
     process.stderr.write(`${hint}\n`);
-  });
-  void workerd.listening.then(() => {
-    process.stdout.write(`the edge listens on ${host}, port ${port.value}\n`);
-    process.send?.("listening");
-  });
-  const how = await workerd.ended;
+  };
+  let gate: Promise<unknown> | undefined;
+  let inner: number | undefined;
+  const how = await keepRunning({
+    isGated: perAddress !== undefined,
+    run: async (isGated, hear) => {
+      inner = undefined;
+      configure(isGated);
+      if (isGated) gate ??= openGate({ host, port: port.value, places, to: () => inner });
+      await gate;
+      const begun = runWorkerd(configFile, { UPLINK_KEYS, AUTH_ISSUERS }, (line) => {
+        hear(line);
+        print(line);
+      });
+      workerd = begun;
+      void begun.listening.then((listensOn) => {
+        inner = listensOn;
+        process.stdout.write(`the edge listens on ${host}, port ${port.value}\n`);
+        process.send?.("listening");
+      });
+      return begun;
+    },
+    isStopping: () => stopping,
+    tell: (line) => process.stderr.write(`${line}\n`),
+    now: () => performance.now(),
+  }).catch((error) => `can't be run: ${reason(error)}`);
   if (!stopping) fail(1, `workerd ${how}`);
 }
 

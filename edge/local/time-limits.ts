@@ -13,6 +13,12 @@ export const TIME_LIMITS = {
   guardAgainMs: 1_000,
   /** For workerd to finish its requests. */
   workerdDrainMs: 500,
+  /** Before workerd is started again if it ended by itself; doubled each time that it does so again. */
+  workerdAgainMs: 250,
+  /** If it ends five times within so long, it isn't started again. */
+  workerdEndsMs: 60_000,
+  /** For a connection to say what it wants, if the gate stands before workerd. */
+  gateSilentMs: 10_000,
   // npm start
   /** For everything to be ready, or to say how far it is. */
   readyMs: 30_000,

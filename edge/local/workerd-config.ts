@@ -16,6 +16,8 @@ const DEPLOYMENT_ONLY = new Set([
   "name",
   "rules",
   "build",
+  // Without these the Worker counts by itself (edge/http/quotas.ts).
+  "ratelimits",
   "observability",
   "limits",
   "placement",

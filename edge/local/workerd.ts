@@ -9,13 +9,20 @@ import type { Readable } from "node:stream";
 import { keepGuarded, mortal } from "./mortal.ts";
 import { TIME_LIMITS } from "./time-limits.ts";
 
+export interface End {
+  /** In words. */
+  readonly how: string;
+  /** It wasn't ended by somebody who wants it gone. */
+  readonly isCrash: boolean;
+}
+
 export interface Workerd {
   /** undefined if it could not be started. */
   readonly pid: number | undefined;
-  /** Settles when it accepts connections; never where it ends before that. */
-  readonly listening: Promise<void>;
-  /** How it ended, in words; settles when it has. */
-  readonly ended: Promise<string>;
+  /** The port on which it accepts connections; never where it ends before that. */
+  readonly listening: Promise<number>;
+  /** Settles when it has ended. */
+  readonly ended: Promise<End>;
   /** Lets requests finish for a moment, then ends it. */
   stop(): Promise<void>;
 }
@@ -34,13 +41,22 @@ export function runWorkerd(
   lines(stdout, print);
   lines(stderr, print);
 
-  const listening = new Promise<void>((resolve) => {
-    lines(control, (line) => line.includes('"listen"') && resolve());
+  const listening = new Promise<number>((resolve) => {
+    lines(control, (line) => {
+      const port = portIn(line);
+      if (port !== undefined) resolve(port);
+    });
   });
-  const ended = new Promise<string>((resolve) => {
-    child.once("error", (error) => resolve(`could not be started: ${error.message}`));
+  const ended = new Promise<End>((resolve) => {
+    child.once("error", (error) =>
+      resolve({ how: `could not be started: ${error.message}`, isCrash: false }),
+    );
     child.once("close", (code, signal) =>
-      resolve(signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`),
+      resolve(
+        signal === null
+          ? { how: `ended with exit code ${code}`, isCrash: true }
+          : { how: `was ended by ${signal}`, isCrash: !ASKED.has(signal) },
+      ),
     );
   });
   if (child.pid !== undefined) keepGuarded(child.pid, ended);
@@ -56,6 +72,15 @@ export function runWorkerd(
       clearTimeout(force);
     },
   };
+}
+
+/** By which a process is ended, and doesn't end by itself. */
+const ASKED: ReadonlySet<NodeJS.Signals> = new Set(["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"]);
+
+/** Of a line on the control descriptor: where it listens; undefined if it says something else. */
+function portIn(line: string): number | undefined {
+  const { event, port } = JSON.parse(line) as { readonly event?: unknown; readonly port?: unknown };
+  return event === "listen" && typeof port === "number" ? port : undefined;
 }
 
 /** Without a shell and without the package's wrapper script, so that the child is workerd itself. */

@@ -70,8 +70,9 @@ export interface ShardSurvivors {
   readonly uplinks: readonly HibernatingPeer[];
 }
 
-/** How long an endpoint stays attached after its last subscriber has gone. */
+/** How long an endpoint stays attached after its last subscriber has gone; and one whose key has no record. */
 const LINGER_MS = TIME_LIMITS.lingerMs;
+const LINGER_NOTHING_MS = TIME_LIMITS.lingerNothingMs;
 
 export class ShardCore {
   readonly #ports: ShardPorts;
@@ -82,6 +83,7 @@ export class ShardCore {
   readonly #questions: Questions;
   readonly #largeValues: LargeValues;
   readonly #linger: Linger<Watch>;
+  readonly #lingerNothing: Linger<Watch>;
   readonly #wakes: Wakes<Watch>;
   readonly #downlink: Downlink;
   readonly #revoking: Revoking;
@@ -96,6 +98,7 @@ export class ShardCore {
     this.#downlink = new Downlink(ports, ({ peer }) => this.linkClosed(peer));
     this.#revoking = new Revoking(ports, survivors.revocations);
     this.#linger = new Linger(ports, LINGER_MS, (watch) => this.#leave(watch));
+    this.#lingerNothing = new Linger(ports, LINGER_NOTHING_MS, (watch) => this.#leave(watch));
     this.#wakes = new Wakes(ports, ({ link, path }) => this.#downlink.send(link, [encodeWake(path)]));
     this.#questions = new Questions({
       after: (ms, run) => ports.after(ms, run),
@@ -284,8 +287,8 @@ export class ShardCore {
 
   #linkSays(link: Link, says: LinkUp): void {
     if (says.kind === "attach") this.#ask(watchOn(link, says.attach.endpoint), says.attach);
-    if (says.kind === "empty") this.#linger.start(watchOn(link, says.endpoint));
-    if (says.kind === "occupied") this.#linger.end(watchOn(link, says.endpoint));
+    if (says.kind === "empty") this.#lingers(watchOn(link, says.endpoint), says.nothing);
+    if (says.kind === "occupied") this.#stays(watchOn(link, says.endpoint));
     if (says.kind === "wakeAt") this.#wakes.set(watchOn(link, says.endpoint), says.at);
     if (says.kind === "check")
       this.#downlink.send(link, [encodeChecked(this.#revoking.check(says.id, says.tokens))]);
@@ -293,8 +296,18 @@ export class ShardCore {
     if (watch !== undefined && says.kind === "cancel") this.#cancel(watch, says.cancel.id);
   }
 
-  #ask(watch: Watch, attach: Attach): void {
+  /** Of a key of which nothing is known yet there may well be no record. */
+  #lingers(watch: Watch, nothing = watch.sent === undefined): void {
+    (nothing ? this.#lingerNothing : this.#linger).start(watch);
+  }
+
+  #stays(watch: Watch): void {
     this.#linger.end(watch);
+    this.#lingerNothing.end(watch);
+  }
+
+  #ask(watch: Watch, attach: Attach): void {
+    this.#stays(watch);
     const surplus = noteAsk(watch, attach);
     if (surplus !== undefined) this.#cancel(watch, surplus);
     this.#answering.attaches.ask(watch, attach);
@@ -319,7 +332,7 @@ export class ShardCore {
 
   #unwatch(watch: Watch): void {
     watch.link.watches.delete(watch.path);
-    this.#linger.end(watch);
+    this.#stays(watch);
     this.#wakes.forget(watch);
     this.#answering.attaches.forget(watch);
     this.#up([encodeDetach(watch.path, watch.link.number)]);

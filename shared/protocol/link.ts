@@ -34,7 +34,11 @@ const Schemas = {
       revocations: v.optional(CountSchema),
     }),
   }),
-  empty: v.object({ empty: EndpointSchema }),
+  empty: v.object({
+    empty: EndpointSchema,
+    /** The key has no record. */
+    nothing: v.optional(v.literal(true)),
+  }),
   occupied: v.object({ occupied: EndpointSchema }),
   wakeAt: v.object({
     wake: v.object({ endpoint: EndpointSchema, at: v.pipe(v.number(), v.safeInteger(), v.minValue(0)) }),
@@ -72,7 +76,7 @@ export type LinkDown =
 export type LinkUp =
   | { readonly kind: "attach"; readonly attach: Attach }
   | { readonly kind: "cancel"; readonly cancel: Cancel }
-  | { readonly kind: "empty"; readonly endpoint: string }
+  | { readonly kind: "empty"; readonly endpoint: string; readonly nothing?: true | undefined }
   | { readonly kind: "occupied"; readonly endpoint: string }
   /** `at`: milliseconds since 1970. */
   | { readonly kind: "wakeAt"; readonly endpoint: string; readonly at: number }
@@ -99,7 +103,11 @@ export const decodeLinkUp: Reader<LinkUp> = reader<LinkUp>(
   {
     attach: as("attach", AttachSchema, (o) => ({ kind: "attach", attach: readAttach(o) })),
     cancel: as("cancel", CancelSchema, (o) => ({ kind: "cancel", cancel: readCancel(o) })),
-    empty: as("empty", Schemas.empty, (o) => ({ kind: "empty", endpoint: o.empty })),
+    empty: as("empty", Schemas.empty, ({ empty, nothing }) => ({
+      kind: "empty",
+      endpoint: empty,
+      nothing,
+    })),
     occupied: as("occupied", Schemas.occupied, (o) => ({ kind: "occupied", endpoint: o.occupied })),
     wake: as("wake", Schemas.wakeAt, ({ wake }) => ({ kind: "wakeAt", ...wake })),
     check: as("check", Schemas.check, ({ check }) => ({ kind: "check", ...check })),
@@ -111,8 +119,8 @@ export function encodeLinkHello(hello: LinkHello): string {
   return JSON.stringify({ hello });
 }
 
-export function encodeEmpty(endpoint: string): string {
-  return JSON.stringify({ empty: endpoint });
+export function encodeEmpty(endpoint: string, nothing = false): string {
+  return JSON.stringify(nothing ? { empty: endpoint, nothing } : { empty: endpoint });
 }
 
 export function encodeOccupied(endpoint: string): string {

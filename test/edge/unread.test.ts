@@ -36,6 +36,14 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
+/** Asks, and never reads. */
+function deafGet(path: string): Socket {
+  const socket = connect(port, "127.0.0.1").pause();
+  socket.on("error", () => undefined);
+  socket.write([`GET ${path} HTTP/1.1`, `Host: 127.0.0.1:${port}`, "", ""].join("\r\n"));
+  return socket;
+}
+
 /** Subscribes, and never reads. */
 function deaf(path: string): Socket {
   const socket = connect(port, "127.0.0.1").pause();
@@ -84,4 +92,32 @@ test("[S9] first answers that nobody reads fill no more than their budget; small
   await eventually(async () => (await answerOf(LARGE)) === "a value", "room again", 60_000);
   expect(small.violations).toEqual([]);
   await small.close();
+}, 120_000);
+
+test("[H1] large answers that nobody reads are cut off when others wait for room", async () => {
+  const url = `http://127.0.0.1:${port}`;
+  const all = Array.from({ length: 20 }, () => deafGet(LARGE));
+  await eventually(async () => (await fetch(url + SMALL)).status === 200, "a small answer");
+  // Nobody hangs up.
+  await eventually(async () => {
+    const answer = await fetch(url + LARGE);
+    return answer.status === 200 && (await answer.text()).length >= VALUE_BYTES;
+  }, "room");
+
+  const taken = await Promise.all(
+    all.map(
+      (socket) =>
+        new Promise<number>((resolve) => {
+          let bytes = 0;
+          socket.on("data", (chunk: Buffer) => {
+            bytes += chunk.length;
+            if (bytes >= VALUE_BYTES) resolve(bytes);
+          });
+          socket.once("close", () => resolve(bytes));
+          socket.resume();
+        }),
+    ),
+  );
+  expect(taken.filter((bytes) => bytes < VALUE_BYTES).length).toBeGreaterThan(0);
+  for (const socket of all) socket.destroy();
 }, 120_000);

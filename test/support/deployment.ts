@@ -201,9 +201,13 @@ export class Child {
   output = "";
   exited = false;
 
-  constructor(script: string, env: NodeJS.ProcessEnv, nodeFlags: readonly string[] = []) {
+  /** @param openFiles how many it, and each that it starts, may open; undefined: as many as this process */
+  constructor(script: string, env: NodeJS.ProcessEnv, nodeFlags: readonly string[] = [], openFiles?: number) {
     this.script = script;
-    this.process = spawn(process.execPath, [...nodeFlags, join(root, script)], {
+    const node = [process.execPath, ...nodeFlags, join(root, script)];
+    const limit = openFiles === undefined ? [] : ["-c", `ulimit -n ${openFiles} && exec "$@"`, "sh"];
+    const [command = "", ...args] = openFiles === undefined ? node : ["sh", ...limit, ...node];
+    this.process = spawn(command, args, {
       cwd: root,
       env,
       stdio: ["ignore", "pipe", "pipe"],

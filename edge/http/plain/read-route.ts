@@ -6,13 +6,14 @@ import { CLOSE, ERRORS, type ErrorCode } from "../../../shared/protocol/codes.ts
 import { decodeTrusted } from "../../../shared/protocol/frame.ts";
 import { type Position, parseLongPosition } from "../../../shared/protocol/position.ts";
 import type { Known } from "../../access/access.ts";
+import type { KeepAlive } from "../../access/remote-keys.ts";
 import type { Env } from "../../env.ts";
 import { encodePrincipal, isOver, OVER, REVOKED } from "../../principal.ts";
 import { shardStubOf } from "../../routing.ts";
 import type { LatestResult } from "../../shard/answering/latest.ts";
 import { TIME_LIMITS } from "../../time-limits.ts";
 import { errorResponse, refusedToken } from "../answers.ts";
-import { elsewhere, latestOf, startOf, targetOf } from "../endpoint-route.ts";
+import { elsewhere, handingOf, latestOf, startOf, targetOf } from "../endpoint-route.ts";
 import { isNamed, latestResponse, tagsIn } from "../latest.ts";
 import { eventStream, wantsEvents } from "./event-stream.ts";
 import { follow } from "./follow.ts";
@@ -21,7 +22,12 @@ import { News } from "./news.ts";
 import { Page } from "./page.ts";
 import { endingOf } from "./streaming.ts";
 
-export async function readRoute(request: Request, env: Env, known: Known): Promise<Response> {
+export async function readRoute(
+  request: Request,
+  env: Env,
+  known: Known,
+  keepAlive: KeepAlive,
+): Promise<Response> {
   const url = new URL(request.url);
   const target = targetOf(url, known);
   if (target.kind !== "endpoint") return elsewhere(target, url);
@@ -31,8 +37,9 @@ export async function readRoute(request: Request, env: Env, known: Known): Promi
     return eventsOf(request, env, endpoint, request.headers.get("Last-Event-ID") || from);
   const wait = request.method === "GET" ? waitOf(request.headers.get("Prefer")) : undefined;
   if (from !== null && request.method === "GET") return pageOf(env, endpoint, from, wait);
-  if (wait !== undefined && request.headers.has("If-None-Match")) return newsOf(request, env, endpoint, wait);
-  return (await latestOf(request, env, endpoint.path, endpoint.principal)).answer;
+  if (wait !== undefined && request.headers.has("If-None-Match"))
+    return newsOf(request, env, endpoint, wait, keepAlive);
+  return (await latestOf(request, env, endpoint.path, endpoint.principal, keepAlive)).answer;
 }
 
 /** How long a client wants to wait, in seconds; undefined if it doesn't. */
@@ -79,9 +86,15 @@ async function pageOf(
 }
 
 /** H13. */
-async function newsOf(request: Request, env: Env, endpoint: Endpoint, wait: number): Promise<Response> {
+async function newsOf(
+  request: Request,
+  env: Env,
+  endpoint: Endpoint,
+  wait: number,
+  keepAlive: KeepAlive,
+): Promise<Response> {
   const { path, principal } = endpoint;
-  const { latest, answer } = await latestOf(request, env, path, principal);
+  const { latest, answer } = await latestOf(request, env, path, principal, keepAlive);
   const ifNoneMatch = request.headers.get("If-None-Match") ?? "";
   const known = knownBy(ifNoneMatch, latest);
   if (known === undefined) return withPreference(answer, wait);
@@ -94,8 +107,10 @@ async function newsOf(request: Request, env: Env, endpoint: Endpoint, wait: numb
   if (over !== undefined) return over;
   const { found } = news;
   if (found === "nothing") return withPreference(answer, wait);
-  const told = found === "ask" ? undefined : latestResponse(found, { ifNoneMatch: null, isHead: false });
-  return withPreference(told ?? (await latestOf(request, env, path, principal)).answer, wait);
+  const asked = { ifNoneMatch: null, isHead: false };
+  const told = found === "ask" ? undefined : latestResponse(found, asked, handingOf(env, keepAlive));
+  if (typeof told === "object") return withPreference(told, wait);
+  return withPreference((await latestOf(request, env, path, principal, keepAlive)).answer, wait);
 }
 
 /**

@@ -43,7 +43,7 @@ export async function serveWorkerdFloor(port: number): Promise<Floor> {
   const workerd = runWorkerd(configFile, {}, (line) => lines.push(line));
   await Promise.race([
     workerd.listening,
-    workerd.ended.then((how) => Promise.reject(new Error(`workerd ${how}: ${lines.join("\n")}`))),
+    workerd.ended.then(({ how }) => Promise.reject(new Error(`workerd ${how}: ${lines.join("\n")}`))),
   ]);
   return {
     url: `http://127.0.0.1:${port}`,

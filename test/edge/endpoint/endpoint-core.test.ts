@@ -158,6 +158,22 @@ describe("links", () => {
     expect(up.take()).toEqual([{ empty: PATH }, { occupied: PATH }]);
   });
 
+  test("[L5] with the last subscriber's leaving it is said if the key has no record, as long as it has none", () => {
+    const core = createCore();
+    const first = subscribe(core);
+    const up = link(core);
+    core.linkMessage(up, answer("e:0", "e:0", []));
+    up.take();
+    core.subscriberClosed(first);
+    expect(up.take()).toEqual([{ empty: PATH, nothing: true }]);
+
+    const second = subscribe(core);
+    core.linkMessage(up, update(1, 0));
+    up.take();
+    core.subscriberClosed(second);
+    expect(up.take()).toEqual([{ empty: PATH }]);
+  });
+
   test("[L5] a link to an object without subscribers is told so, and nothing is asked on it", () => {
     const core = createCore();
 

@@ -397,6 +397,36 @@ describe("attaching", () => {
     expect(shard.status()).toMatchObject({ watched: 0, links: 0 });
   });
 
+  test("[L5] one whose key has no record, or of which nothing was heard, is detached after a second", async () => {
+    const shard = createShard();
+    const uplink = connect(shard);
+    const none = await watching(shard, uplink, A, 1);
+    shard.linkMessage(none, encodeEmpty(A.path, true));
+    shard.attach(B.object);
+    await settled();
+    const unheard = dialled.at(-1)?.socket;
+    if (unheard === undefined || unheard === none) throw new Error("nothing was dialled");
+    shard.linkMessage(unheard, encodeEmpty(B.path));
+
+    expect(clock.next(999)).toBe(false);
+    while (clock.next(1_000));
+
+    expect(rows.size).toBe(0);
+    expect([none.closed?.code, unheard.closed?.code]).toEqual([4004, 4004]);
+    expect(shard.status()).toMatchObject({ watched: 0, links: 0 });
+  });
+
+  test("[L5] one whose key has no record stays if it is occupied again in time", async () => {
+    const shard = createShard();
+    const down = await watching(shard, connect(shard), A, 1);
+
+    shard.linkMessage(down, encodeEmpty(A.path, true));
+    shard.linkMessage(down, encodeOccupied(A.path));
+    while (clock.next(60_000));
+
+    expect(down.closed).toBeUndefined();
+  });
+
   test("[L5] one that is occupied again in time stays", async () => {
     const shard = createShard();
     const uplink = connect(shard);

@@ -1,0 +1,127 @@
+/**
+ * How much one address, or the subject of tokens, may ask of the Worker in a minute. Cloudflare counts by its rate-limit
+ * bindings, for each of its locations; elsewhere each isolate counts for itself, and forgets those that asked least recently.
+ * Who is at its quota is refused and told when to come back; nothing that it has is taken from it. H14 of PROTOCOL.md.
+ */
+import { Bucket } from "../access/rate.ts";
+import { SteadyClock } from "../surroundings.ts";
+import { logProblem } from "./answers.ts";
+import type { Sender } from "./sender.ts";
+
+/** Each of these is counted by itself. A subscribe from a position is both a subscribe and a replay. */
+export type Counted = "subscribe" | "replay" | "read";
+
+export const QUOTA_SETTINGS = {
+  SUBSCRIBES_PER_MINUTE: {
+    means: "How often one address, or the subject of tokens, may begin to subscribe in a minute.",
+    default: "6000",
+  },
+  REPLAYS_PER_MINUTE: { means: "How many of these may ask for what was before.", default: "6000" },
+  READS_PER_MINUTE: { means: "How often it may GET or HEAD.", default: "12000" },
+} as const;
+
+const SETTING_OF = {
+  subscribe: "SUBSCRIBES_PER_MINUTE",
+  replay: "REPLAYS_PER_MINUTE",
+  read: "READS_PER_MINUTE",
+} as const satisfies Record<Counted, keyof typeof QUOTA_SETTINGS>;
+
+const BINDING_OF = { subscribe: "SUBSCRIBES", replay: "REPLAYS", read: "READS" } as const;
+
+export type QuotaSettings = {
+  readonly [Name in keyof typeof QUOTA_SETTINGS]?: string | undefined;
+};
+
+/** A rate-limit binding of Cloudflare's; its limit is in wrangler.toml. */
+export interface RateLimiter {
+  limit(asked: { readonly key: string }): Promise<{ readonly success: boolean }>;
+}
+
+export type QuotaEnv = QuotaSettings & {
+  readonly [Name in (typeof BINDING_OF)[Counted]]?: RateLimiter;
+};
+
+/** Those that are remembered, of each kind. */
+const MOST_SENDERS = 10_000;
+const MINUTE_SECONDS = 60;
+/** Cloudflare doesn't say when. */
+const LATER_SECONDS = 10;
+
+interface Quota {
+  readonly perMinute: number;
+  /** Set by hand, and so for this machine's own addresses, too. */
+  readonly isSet: boolean;
+}
+
+/** Throws, with what is wrong, if a setting isn't as it must be. */
+export function readQuotas(settings: QuotaSettings): Readonly<Record<Counted, Quota>> {
+  const quota = (counted: Counted): Quota => {
+    const name = SETTING_OF[counted];
+    const perMinute = Number(settings[name] || QUOTA_SETTINGS[name].default);
+    if (!Number.isInteger(perMinute) || perMinute < 1 || perMinute > 1_000_000)
+      throw new Error(`${name} must be a whole number from 1 to 1,000,000`);
+    return { perMinute, isSet: Boolean(settings[name]) };
+  };
+  return { subscribe: quota("subscribe"), replay: quota("replay"), read: quota("read") };
+}
+
+/** What senders have asked, in memory. */
+export class Counts {
+  readonly #quotas: Readonly<Record<Counted, Quota>>;
+  readonly #buckets = { subscribe: new Map(), replay: new Map(), read: new Map() } satisfies Record<
+    Counted,
+    Map<string, Bucket>
+  >;
+
+  constructor(quotas: Readonly<Record<Counted, Quota>>) {
+    this.#quotas = quotas;
+  }
+
+  /** 0 if this may pass; else the seconds until it may. */
+  take(counted: Counted, { key, isOwn }: Sender, now: number): number {
+    const { perMinute, isSet } = this.#quotas[counted];
+    if (isOwn && !isSet) return 0;
+    const buckets: Map<string, Bucket> = this.#buckets[counted];
+    const bucket =
+      buckets.get(key) ?? new Bucket({ perSecond: perMinute / MINUTE_SECONDS, burst: perMinute });
+    // The last asked is the last in order, and the first is forgotten.
+    buckets.delete(key);
+    buckets.set(key, bucket);
+    const [least] = buckets.keys();
+    if (buckets.size > MOST_SENDERS && least !== undefined) buckets.delete(least);
+    return Math.ceil(bucket.take(now) / 1_000);
+  }
+}
+
+const clock = new SteadyClock(() => Date.now());
+let counts: Counts | undefined;
+
+/** 0 if all of these may pass; else how many seconds to wait. */
+export async function quotaWait(
+  env: QuotaEnv,
+  sender: Sender | undefined,
+  ...all: readonly Counted[]
+): Promise<number> {
+  if (sender === undefined) return 0;
+  for (const counted of all) {
+    const binding = env[BINDING_OF[counted]];
+    const wait = binding === undefined ? here(env, counted, sender) : await there(binding, sender);
+    if (wait > 0) return wait;
+  }
+  return 0;
+}
+
+function here(env: QuotaEnv, counted: Counted, sender: Sender): number {
+  counts ??= new Counts(readQuotas(env));
+  return counts.take(counted, sender, clock.now());
+}
+
+/** Whoever can't be counted may pass. */
+async function there(binding: RateLimiter, { key }: Sender): Promise<number> {
+  try {
+    return (await binding.limit({ key })).success ? 0 : LATER_SECONDS;
+  } catch (error) {
+    logProblem("a quota", error);
+    return 0;
+  }
+}

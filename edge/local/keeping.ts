@@ -1,0 +1,65 @@
+/**
+ * Keeps workerd running: if it ends by itself it is started again, after a pause that doubles, until it has ended too often.
+ * If it ended because it could open no more files, it is started behind the gate (gate.ts).
+ */
+import { TIME_LIMITS } from "./time-limits.ts";
+import type { Workerd } from "./workerd.ts";
+
+export interface KeepingPorts {
+  /** Before the first one. */
+  readonly isGated: boolean;
+  /** Hears each line of workerd's. */
+  run(isGated: boolean, hear: (line: string) => void): Promise<Workerd>;
+  isStopping(): boolean;
+  tell(line: string): void;
+  now(): number;
+}
+
+export const MOST_ENDS = 5;
+
+/** What workerd says if it may open no more files. */
+const RAN_OUT = /Too many open files|EMFILE/;
+
+/** Resolves when it isn't started any more, with what to say. */
+export async function keepRunning(ports: KeepingPorts): Promise<string> {
+  const ends = new Ends();
+  let isGated = ports.isGated;
+  for (;;) {
+    let ranOut = false;
+    const workerd = await ports.run(isGated, (line) => {
+      ranOut ||= RAN_OUT.test(line);
+    });
+    let hasListened = false;
+    void workerd.listening.then(() => {
+      hasListened = true;
+    });
+    const { how, isCrash } = await workerd.ended;
+    // One that somebody ends, or that can't even begin, would fare no better.
+    if (ports.isStopping() || !hasListened || !isCrash) return how;
+    const pauseMs = ends.pauseAfter(ports.now());
+    if (pauseMs === undefined) return `${how}, ${MOST_ENDS} times within a short time`;
+    ports.tell(
+      `workerd ${how}; it is started again in ${pauseMs / 1_000} s, and those who were connected come back`,
+    );
+    if (ranOut && !isGated) {
+      isGated = true;
+      ports.tell(
+        "workerd could open no more files: from now on connections are counted before they reach it. With CONNECTIONS_PER_ADDRESS they are from the start",
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    if (ports.isStopping()) return how;
+  }
+}
+
+/** How often it has ended of late. */
+export class Ends {
+  #at: readonly number[] = [];
+
+  /** How long to wait before it is started again; undefined if it isn't. */
+  pauseAfter(now: number): number | undefined {
+    this.#at = [...this.#at.filter((at) => now - at < TIME_LIMITS.workerdEndsMs), now];
+    if (this.#at.length >= MOST_ENDS) return undefined;
+    return TIME_LIMITS.workerdAgainMs * 2 ** (this.#at.length - 1);
+  }
+}

@@ -1,0 +1,130 @@
+/** Quotas of addresses, on workerd as `npm run edge` runs it; 127.128.0.0/9 stands for others' addresses. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { WebSocket } from "ws";
+import { eventually } from "../support/deadline.ts";
+import { Child, freePort } from "../support/deployment.ts";
+import { EDGE_KEYS } from "../support/edge-harness.ts";
+import { ScriptedOrigin } from "../support/scripted-origin.ts";
+
+const KEY = "/quotes/key";
+
+interface Answer {
+  readonly status: number | undefined;
+  readonly retryAfter: string | undefined;
+  readonly body: string;
+}
+
+class Edge {
+  readonly #port: number;
+
+  static async start(env: Readonly<Record<string, string>>): Promise<Edge> {
+    const port = await freePort();
+    const folder = mkdtempSync(join(tmpdir(), "edge-"));
+    const settings = { PORT: String(port), DATA_DIR: folder, UPLINK_KEYS: EDGE_KEYS, ...env };
+    const child = new Child("edge/local/serve.ts", { ...process.env, ...settings });
+    onTestFinished(async () => {
+      await child.stop();
+      rmSync(folder, { recursive: true });
+    });
+    await eventually(() => child.output.includes("the edge listens on"), "the edge listens");
+    const origin = await new ScriptedOrigin({ url: `http://127.0.0.1:${port}` }).connect();
+    onTestFinished(() => origin.cut());
+    origin.append(KEY, 1);
+    return new Edge(port);
+  }
+
+  private constructor(port: number) {
+    this.#port = port;
+  }
+
+  get(localAddress: string, headers: Readonly<Record<string, string>> = {}, path = KEY): Promise<Answer> {
+    const asked = { host: "127.0.0.1", port: this.#port, path, localAddress, headers, agent: false };
+    return new Promise((resolve, reject) => {
+      const sent = request(asked, (answer) => {
+        let body = "";
+        answer.setEncoding("utf8");
+        answer.on("data", (text: string) => {
+          body += text;
+        });
+        answer.once("end", () =>
+          resolve({ status: answer.statusCode, retryAfter: answer.headers["retry-after"], body }),
+        );
+      });
+      sent.once("error", reject);
+      sent.end();
+    });
+  }
+
+  async statuses(localAddress: string, count: number, headers = {}): Promise<(number | undefined)[]> {
+    const all: (number | undefined)[] = [];
+    for (let i = 0; i < count; i++) all.push((await this.get(localAddress, headers)).status);
+    return all;
+  }
+
+  /** What a subscribe hears first: a frame, or the code of its close. */
+  subscribe(localAddress: string, query = ""): Promise<"a frame" | string> {
+    const socket = new WebSocket(`ws://127.0.0.1:${this.#port}${KEY}${query}`, { localAddress });
+    onTestFinished(() => socket.terminate());
+    return new Promise((resolve, reject) => {
+      socket.once("message", () => resolve("a frame"));
+      socket.once("close", (code, reason) => resolve(`${code} ${String(reason)}`));
+      socket.once("error", reject);
+    });
+  }
+}
+
+test("[H14] an address that reads too much is told when to come back, and no other is refused for it", async () => {
+  const edge = await Edge.start({ READS_PER_MINUTE: "5" });
+
+  expect(await edge.statuses("127.200.0.1", 5)).toEqual(Array(5).fill(200));
+  const refused = await edge.get("127.200.0.1");
+  expect(refused.status).toBe(429);
+  expect(Number(refused.retryAfter)).toBeGreaterThan(0);
+  expect(JSON.parse(refused.body)).toMatchObject({ error: { code: "rate_limited", retry: true } });
+  // Nothing that it says of itself helps.
+  const lies = { "X-Forwarded-For": "192.0.2.1", "CF-Connecting-IP": "192.0.2.1" };
+  expect(await edge.statuses("127.200.0.1", 1, lies)).toEqual([429]);
+
+  expect(await edge.statuses("127.200.0.2", 1)).toEqual([200]);
+  expect((await edge.get("127.200.0.1", {}, "/$/health")).status).toBe(200);
+  expect(await edge.subscribe("127.200.0.1")).toBe("a frame");
+}, 60_000);
+
+test("[H14] a subscribe too many is closed with rate_limited, and so is one of too many from a position", async () => {
+  const edge = await Edge.start({ SUBSCRIBES_PER_MINUTE: "3", REPLAYS_PER_MINUTE: "1" });
+
+  expect(await edge.subscribe("127.200.0.1", "?from=-")).toBe("a frame");
+  expect(await edge.subscribe("127.200.0.1", "?from=-")).toMatch(/^4007 rate_limited: /);
+  expect(await edge.subscribe("127.200.0.1")).toBe("a frame");
+  expect(await edge.subscribe("127.200.0.1")).toMatch(/^4007 rate_limited: /);
+  expect(await edge.subscribe("127.200.0.2")).toBe("a frame");
+}, 60_000);
+
+test("unset, this machine's own addresses have no quota; set, they have", async () => {
+  const open = await Edge.start({});
+  expect(new Set(await open.statuses("127.0.0.1", 50))).toEqual(new Set([200]));
+
+  const bounded = await Edge.start({ READS_PER_MINUTE: "1" });
+  expect(await bounded.statuses("127.0.0.1", 2)).toEqual([200, 429]);
+}, 60_000);
+
+test.each([
+  ["straight", {}],
+  ["behind the gate", { CONNECTIONS_PER_ADDRESS: "100" }],
+])(
+  "%s, whom a named proxy asks for has the quota, and each other address its own",
+  async (_, env) => {
+    const edge = await Edge.start({ READS_PER_MINUTE: "2", PROXIES: "127.200.0.9", ...env });
+    const of = (address: string) => ({ "X-Forwarded-For": address });
+
+    expect(await edge.statuses("127.200.0.9", 3, of("192.0.2.1"))).toEqual([200, 200, 429]);
+    expect(await edge.statuses("127.200.0.9", 1, of("192.0.2.2"))).toEqual([200]);
+    expect(await edge.statuses("127.200.0.1", 3, of("192.0.2.3"))).toEqual([200, 200, 429]);
+    expect(await edge.statuses("127.200.0.2", 1)).toEqual([200]);
+  },
+  60_000,
+);

@@ -162,9 +162,31 @@ export interface ProducedAnswer {
   readonly words: string | undefined;
 }
 
-/** Without a transactional id: of transactions there are none, and subscribers wait for none. */
+export interface ProduceTo {
+  readonly topic: string;
+  readonly topicId: Buffer;
+  readonly partition: number;
+}
+
+/**
+ * Without a transactional id: of transactions there are none, and subscribers wait for none. Brokers from 4.1 on take the
+ * topic by its id; to older ones a topic that was created again is the one that it was.
+ */
 export function produceRequest(
-  topic: string,
+  { topic, topicId, partition }: ProduceTo,
+  batch: Buffer,
+  waits: { readonly timeoutMs: number; readonly silenceMs: number },
+): Request<ProducedAnswer> {
+  const byId = (encoder: Encoder) => encoder.writeBuffer(topicId);
+  const byName = (encoder: Encoder) => encoder.writeUVarIntString(topic);
+  const newer = produce(13, byId, (reader) => reader.uuid(), partition, batch, waits);
+  return { ...produce(9, byName, (reader) => reader.compactString(), partition, batch, waits), newer };
+}
+
+function produce(
+  version: number,
+  writeTopic: (encoder: Encoder) => Encoder,
+  readTopic: (reader: WireReader) => unknown,
   partition: number,
   batch: Buffer,
   { timeoutMs, silenceMs }: { readonly timeoutMs: number; readonly silenceMs: number },
@@ -172,15 +194,12 @@ export function produceRequest(
   return {
     name: "Produce",
     key: 0,
-    version: 9,
+    version,
     silenceMs,
     encode: () =>
-      start()
-        .writeUVarIntString(null)
-        .writeInt16(ALL_IN_SYNC)
-        .writeInt32(timeoutMs)
-        .writeUVarInt(2)
-        .writeUVarIntString(topic)
+      writeTopic(
+        start().writeUVarIntString(null).writeInt16(ALL_IN_SYNC).writeInt32(timeoutMs).writeUVarInt(2),
+      )
         .writeUVarInt(2)
         .writeInt32(partition)
         .writeUVarInt(batch.length + 1)
@@ -191,7 +210,7 @@ export function produceRequest(
     decode: (reader) => {
       reader.skipTags();
       const answers = reader.compactArray(() => {
-        reader.compactString();
+        readTopic(reader);
         const answered = reader.compactArray(producedAnswer);
         reader.skipTags();
         return answered;

@@ -191,8 +191,8 @@ export class KafkaSink implements Sink {
     return {
       produce: async (batch) => {
         place ??= this.#locate(request);
-        const { leader } = await place;
-        return this.#lanes.send(leader, produceRequest(topic, partition, batch, PRODUCE_WAITS));
+        const { leader, topicId } = await place;
+        return this.#lanes.send(leader, produceRequest({ topic, topicId, partition }, batch, PRODUCE_WAITS));
       },
       relocate: () => {
         place = undefined;

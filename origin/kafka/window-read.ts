@@ -39,6 +39,9 @@ export async function readWindow(
 ): Promise<PublishWindow> {
   const known: KnownPublish[] = [];
   let hasOthers = false;
+  const marked = new Set<number>();
+  // Of whoever wrote to this topic, and not to one of its name before it, the log then has a mark.
+  const isOther = (id: number) => id !== producerId && (from.offset > 0 || marked.has(id));
   let newIdAt: number | undefined;
   let at = { offset: from.offset, leaderEpoch: -1 };
   for (;;) {
@@ -55,6 +58,7 @@ export async function readWindow(
     for (const batch of batches(fetched.records)) {
       if (batch.lastOffset < at.offset) continue;
       const time = Number(batch.maxTimestamp);
+      if (isMark(batch)) marked.add(batch.producerId);
       if (isMark(batch) && batch.producerId === producerId) {
         if (batch.producerEpoch === 0 && hasOthers) newIdAt ??= time;
         if (batch.producerEpoch === producerEpoch)
@@ -62,7 +66,7 @@ export async function readWindow(
       }
       if (isIdempotent(batch)) {
         const published = publishedIn(batch, fetched.records);
-        hasOthers ||= published.length > 0 && batch.producerId !== producerId;
+        hasOthers ||= published.length > 0 && isOther(batch.producerId);
         known.push(...published);
       }
       if (turns.isSpent()) await turns.later();

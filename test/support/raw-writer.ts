@@ -13,7 +13,7 @@ import {
 } from "../../origin/kafka/produce-requests.ts";
 import { type Numbered, producedBatch } from "../../origin/kafka/produced-batch.ts";
 import { batches, isMark, recordsOf } from "../../origin/kafka/record-batches.ts";
-import { fetchRequest, metadataRequest } from "../../origin/kafka/requests.ts";
+import { fetchRequest, metadataRequest, type TopicMetadata } from "../../origin/kafka/requests.ts";
 import { eventually } from "./deadline.ts";
 
 const TRANSACTION_MS = 60_000;
@@ -79,7 +79,7 @@ export class RawWriter {
     return identity;
   }
 
-  produce(numbered: Numbered, values: readonly string[], partition = 0): Promise<ProducedAnswer> {
+  async produce(numbered: Numbered, values: readonly string[], partition = 0): Promise<ProducedAnswer> {
     const records = values.map((value) => ({
       key: Buffer.from("k"),
       value: Buffer.from(value),
@@ -87,7 +87,8 @@ export class RawWriter {
     }));
     const batch = producedBatch(records, numbered, Date.now());
     const waits = { timeoutMs: 5_000, silenceMs: 20_000 };
-    return this.#connection.send(produceRequest(this.topic, partition, batch, waits));
+    const { id } = await this.#described();
+    return this.#connection.send(produceRequest({ topic: this.topic, topicId: id, partition }, batch, waits));
   }
 
   async marks(partition = 0): Promise<readonly ProducerIdentity[]> {
@@ -108,11 +109,17 @@ export class RawWriter {
     this.#connection.close();
   }
 
-  async #read(partition: number): Promise<Buffer> {
+  async #described(): Promise<TopicMetadata> {
     const { topics } = await this.#connection.send(metadataRequest(this.topic));
-    const found = topics[0];
-    const leaderEpoch = found?.partitions[partition]?.leaderEpoch ?? -1;
-    const from = { topicId: found?.id ?? Buffer.alloc(16), partition, offset: 0, leaderEpoch, lastEpoch: -1 };
+    const [found] = topics;
+    if (found === undefined || found.error !== 0) throw new Error(`Kafka's error ${found?.error}`);
+    return found;
+  }
+
+  async #read(partition: number): Promise<Buffer> {
+    const { id, partitions } = await this.#described();
+    const leaderEpoch = partitions[partition]?.leaderEpoch ?? -1;
+    const from = { topicId: id, partition, offset: 0, leaderEpoch, lastEpoch: -1 };
     const bounds = {
       waitMs: 0,
       maxBytes: MAX_BYTES,

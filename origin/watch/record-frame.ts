@@ -11,6 +11,7 @@ import {
 } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import type { IndexedRecord, StoredValue } from "../index/record.ts";
+import { MARK_HEADER } from "../publish/mark.ts";
 import type { RecordHeader } from "../source/source.ts";
 
 /**
@@ -23,15 +24,16 @@ const FRAME_BYTES = 16 * 1024 * 1024;
 export function frameOf(path: string, record: IndexedRecord, previous: number | undefined): Frame {
   const { epoch, offset, timestamp } = record;
   const known = { endpoint: path, epoch, offset, previous, timestamp };
-  const headers = record.headers.map(readHeader);
+  const shown = withoutMark(record.headers);
+  const headers = shown.map(readHeader);
   const value = readValue(record.value);
   const frame = encodeUpdate({ ...known, headers, value });
   if (fits(frame)) return frame;
   const omitted: Value = record.value === null ? value : { kind: "omitted", size: sizeOf(record.value) };
-  const without = { ...known, headers: [], headersOmitted: sizeOfHeaders(record.headers) };
+  const without = { ...known, headers: [], headersOmitted: sizeOfHeaders(shown) };
   const shorter: readonly Update[] = [
     // Whoever reads a key wants its value before all else.
-    ...(record.headers.length > 0 ? [{ ...without, value }] : []),
+    ...(shown.length > 0 ? [{ ...without, value }] : []),
     { ...known, headers, value: omitted },
   ];
   for (const update of shorter) {
@@ -39,6 +41,13 @@ export function frameOf(path: string, record: IndexedRecord, previous: number | 
     if (fits(encoded)) return encoded;
   }
   return encodeUpdate({ ...without, value: omitted });
+}
+
+/** What a publish is remembered by is nobody's concern but the origins'. */
+function withoutMark(headers: readonly RecordHeader[]): readonly RecordHeader[] {
+  return headers.some(([name]) => name === MARK_HEADER)
+    ? headers.filter(([name]) => name !== MARK_HEADER)
+    : headers;
 }
 
 function fits(frame: Frame): boolean {

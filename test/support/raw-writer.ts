@@ -91,6 +91,10 @@ export class RawWriter {
     return this.#connection.send(produceRequest({ topic: this.topic, topicId: id, partition }, batch, waits));
   }
 
+  async topicId(): Promise<Buffer> {
+    return (await this.#described()).id;
+  }
+
   async marks(partition = 0): Promise<readonly ProducerIdentity[]> {
     const answer = await this.#read(partition);
     return [...batches(answer)].filter(isMark);

@@ -212,7 +212,7 @@ export class KafkaSink implements Sink {
             fencedAt = performance.now();
             failures = 0;
           } catch (error) {
-            if (error instanceof SinkError && error.code === "fenced") return lost();
+            if (error instanceof SinkError && error.code !== "unavailable") return lost();
             failures++;
           }
           if (performance.now() - fencedAt > this.#fenceTimes.oldMs) return old();

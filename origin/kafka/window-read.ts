@@ -44,6 +44,7 @@ export async function readWindow(
   const isOther = (id: number) => id !== producerId && (from.offset > 0 || marked.has(id));
   let newIdAt: number | undefined;
   let at = { offset: from.offset, leaderEpoch: -1 };
+  let heardAt = performance.now();
   for (;;) {
     signal.throwIfAborted();
     const request = fetchRequest([{ ...from, offset: at.offset }], {
@@ -71,7 +72,11 @@ export async function readWindow(
       }
       if (turns.isSpent()) await turns.later();
     }
-    if (fetched.records.length > 0) at = readTo(fetched.records, at);
+    if (fetched.records.length > 0) {
+      at = readTo(fetched.records, at);
+      heardAt = performance.now();
+    } else if (performance.now() - heardAt > TIME_LIMITS.publishClaimMs)
+      throw new Error("the mark of a committed transaction does not come");
   }
 }
 

@@ -33,20 +33,21 @@ export interface Pending {
   isAlone: boolean;
 }
 
+/** What may wait for all partitions together, in bytes. */
+export interface Room {
+  left: number;
+}
+
 export class Waiting {
+  readonly #room: Room;
   #queue: Pending[] = [];
   /** Those in the queue and those that were taken, by each of their ids. */
   readonly #byId = new Map<string, Pending>();
   #count = 0;
   #bytes = 0;
 
-  /** Of all that are under way. */
-  get bytes(): number {
-    return this.#bytes;
-  }
-
-  get count(): number {
-    return this.#count;
+  constructor(room: Room) {
+    this.#room = room;
   }
 
   get isEmpty(): boolean {
@@ -54,8 +55,9 @@ export class Waiting {
   }
 
   hasRoomFor(bytes: number): boolean {
-    if (this.count === 0) return true;
-    return this.#bytes + bytes <= WAITING_BYTES && this.count < WAITING_COUNT;
+    if (bytes > this.#room.left) return false;
+    if (this.#count === 0) return true;
+    return this.#bytes + bytes <= WAITING_BYTES && this.#count < WAITING_COUNT;
   }
 
   /** The one that is under way with one of these ids. */
@@ -72,6 +74,7 @@ export class Waiting {
     this.#queue.push(pending);
     for (const { id } of marks) this.#byId.set(id, pending);
     this.#bytes += bytes;
+    this.#room.left -= bytes;
     this.#count++;
   }
 
@@ -98,6 +101,7 @@ export class Waiting {
   settle(pending: Pending, result: PublishResult): void {
     for (const { id } of pending.marks) this.#byId.delete(id);
     this.#bytes -= pending.bytes;
+    this.#room.left += pending.bytes;
     this.#count--;
     pending.answer?.(result);
     pending.answer = undefined;

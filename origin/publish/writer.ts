@@ -9,13 +9,15 @@ import { Ledger } from "./ledger.ts";
 import type { Marks } from "./mark.ts";
 import { type PublishResult, refusal } from "./result.ts";
 import { type BatchOutcome, type Claim, type SinkBatch, SinkError, type WriterNumber } from "./sink.ts";
-import { isSame, type Pending, type Publish, Waiting } from "./waiting.ts";
+import { isSame, type Pending, type Publish, type Room, Waiting } from "./waiting.ts";
 import { type Bar, stepWriter, type WriterEvent, type WriterState } from "./writer-states.ts";
 
 export interface WriterPorts {
   /** Of the partition. */
   readonly epoch: string;
   readonly windowMs: number;
+  /** Shared with the other partitions. */
+  readonly room: Room;
   readonly claim: (signal: AbortSignal) => Promise<Claim>;
   /** Called with what the writer is known by when it has the partition, and with undefined when it no longer has. */
   readonly announce: (writer: WriterNumber | undefined) => void;
@@ -51,7 +53,7 @@ const REUSED = refusal("id_reused", "this id was used for another publish");
 
 export class PartitionWriter {
   readonly #ports: WriterPorts;
-  readonly #waiting = new Waiting();
+  readonly #waiting: Waiting;
   readonly #closing = new AbortController();
   #state: State = { kind: "idle", failures: 0 };
   #timer: NodeJS.Timeout | undefined;
@@ -59,19 +61,11 @@ export class PartitionWriter {
 
   constructor(ports: WriterPorts) {
     this.#ports = ports;
+    this.#waiting = new Waiting(ports.room);
   }
 
   get state(): State["kind"] {
     return this.#state.kind;
-  }
-
-  /** Of all that is under way. */
-  get bytes(): number {
-    return this.#waiting.bytes;
-  }
-
-  get isIdle(): boolean {
-    return this.#waiting.count === 0;
   }
 
   /** Answers once, perhaps at once; by its deadline at the latest, if `expire` is called. */
@@ -193,7 +187,13 @@ export class PartitionWriter {
   #later(ms: number): void {
     clearTimeout(this.#timer);
     if (this.#closing.signal.aborted) return;
-    this.#timer = setTimeout(() => this.#step({ kind: "elapsed" }), ms);
+    this.#timer = setTimeout(() => this.#elapse(), ms);
+  }
+
+  /** A batch for which nobody waits any more isn't sent again: the next claim tells what became of it, and goes on. */
+  #elapse(): void {
+    const isWaitedFor = this.#sending?.pendings.some(({ answer }) => answer !== undefined) ?? true;
+    this.#step({ kind: isWaitedFor ? "elapsed" : "stale" });
   }
 
   /** Never rejects. */

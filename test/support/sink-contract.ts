@@ -216,6 +216,20 @@ export function describeSinkContract(name: string, setup: () => Promise<Contract
       expect(valuesOf(await read(topic))).toEqual(["a", "b", "c", "d"]);
     });
 
+    test("a record that no log takes, or that claims to be marked, is refused at once", async () => {
+      const topic = await newTopic();
+      const publisher = open();
+
+      const answers = await Promise.all([
+        publisher.publish(publishOf(topic, { value: Buffer.alloc(17 * 1024 * 1024) })),
+        publisher.publish(publishOf(topic, { headers: [[MARK_HEADER, Buffer.alloc(37, 1)]] })),
+        publisher.publish(publishOf(topic)),
+      ]);
+
+      expect(answers.map(codeOf)).toEqual(["too_large", "invalid", "published"]);
+      expect(await read(topic)).toHaveLength(1);
+    });
+
     test("a topic that isn't there is told of, and found once it is made", async () => {
       const topic = `sink-${randomUUID()}`;
       const publisher = open();

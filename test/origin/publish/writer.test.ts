@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Marker } from "../../../origin/publish/mark.ts";
 import type { PublishResult } from "../../../origin/publish/result.ts";
 import { SinkError, type WriterNumber } from "../../../origin/publish/sink.ts";
-import { WAITING_COUNT } from "../../../origin/publish/waiting.ts";
+import { type Room, WAITING_COUNT } from "../../../origin/publish/waiting.ts";
 import { PartitionWriter } from "../../../origin/publish/writer.ts";
 import { range } from "../../support/contract-records.ts";
 import { ScriptedPartition } from "../../support/scripted-sink.ts";
@@ -14,14 +14,17 @@ const NEVER = Number.POSITIVE_INFINITY;
 let partition: ScriptedPartition;
 let writer: PartitionWriter;
 let news: (WriterNumber | undefined)[];
+let room: Room;
 
 beforeEach(() => {
   vi.useFakeTimers();
   partition = new ScriptedPartition();
   news = [];
+  room = { left: 20_000_000 };
   writer = new PartitionWriter({
     epoch: "e.0",
     windowMs: WINDOW_MS,
+    room,
     claim: partition.claim,
     announce: (number) => news.push(number),
     time: () => 0,
@@ -273,6 +276,38 @@ test("past its bounds it refuses at once, and takes more when there is room", as
 
   expect(publish("more").result).toBeUndefined();
   expect(answers.filter(({ result }) => result !== undefined)).toHaveLength(1_000);
+});
+
+test("what waits for all partitions together has a bound, which is given back", async () => {
+  await claimed();
+  room.left = 100;
+  const first = publish("a", { bytes: 60 });
+  expect(publish("b", { bytes: 60 }).result).toBe("overloaded");
+  await settle();
+  partition.one().answer({ kind: "appended", offset: 0 });
+  await settle();
+
+  expect([first.result, room.left]).toEqual(["e.0:0", 100]);
+});
+
+test("a batch for which nobody waits any more is not sent for ever: the next claim tells, and others go on", async () => {
+  await claimed();
+  const poison = publish("poison", { deadline: 100 });
+  await settle();
+  partition.one().answer({ kind: "unknown", message: "the broker closed the connection" });
+  await settle();
+  const next = publish("next");
+  writer.expire(100);
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(partition.claims).toBe(2);
+
+  partition.grant();
+  await settle();
+  const batch = partition.one();
+  batch.answer({ kind: "appended", offset: 3 });
+  await settle();
+
+  expect([poison.result, batch.values, next.result]).toEqual(["unknown", ["next"], "e.0:3"]);
 });
 
 test("closing answers all that waits, and releases the partition", async () => {

@@ -67,6 +67,7 @@ export class EmbeddedSink implements Sink {
 
 class EmbeddedClaim implements Claim {
   readonly writer: Claim["writer"];
+  readonly forgets = undefined;
   readonly known: readonly KnownPublish[];
   readonly #log: EmbeddedLog;
   readonly #topic: string;

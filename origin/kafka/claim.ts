@@ -31,6 +31,7 @@ export interface ClaimPorts {
 
 export interface ClaimFacts {
   readonly identity: ProducerIdentity;
+  readonly forgets: string | undefined;
   readonly known: readonly KnownPublish[];
   /** Of the fence: what is appended comes behind it. */
   readonly markOffset: number;
@@ -41,6 +42,7 @@ const FENCED: BatchOutcome = { kind: "fenced" };
 
 export class KafkaClaim implements Claim {
   readonly writer: WriterNumber;
+  readonly forgets: string | undefined;
   readonly known: readonly KnownPublish[];
   readonly #facts: ClaimFacts;
   readonly #ports: ClaimPorts;
@@ -52,8 +54,9 @@ export class KafkaClaim implements Claim {
   #released = false;
 
   constructor(facts: ClaimFacts, ports: ClaimPorts) {
-    const { identity, known, markOffset } = facts;
+    const { identity, forgets, known, markOffset } = facts;
     this.writer = { id: identity.producerId, epoch: identity.producerEpoch };
+    this.forgets = forgets;
     this.known = known;
     this.#facts = facts;
     this.#ports = ports;

@@ -23,6 +23,7 @@ import { type ProducerIdentity, produceRequest } from "./produce-requests.ts";
 import type { ProducedCodec } from "./produced-batch.ts";
 import { EARLIEST, KAFKA_ERROR, LATEST, listOffsetsRequest, type TopicMetadata } from "./requests.ts";
 import type { KafkaSettings } from "./settings.ts";
+import { forgetsIn, KEEPING, topicConfigRequest } from "./topic-config.ts";
 import { type PublishWindow, readWindow } from "./window-read.ts";
 
 export interface KafkaSinkOptions {
@@ -96,10 +97,9 @@ export class KafkaSink implements Sink {
     const window = await again(() => this.#read(request, from, identity, signal));
     this.#judge(window);
     const { known, markOffset } = window;
-    return new KafkaClaim(
-      { identity, known, markOffset, codec: this.#codec },
-      this.#ports(request, fenced, identity),
-    );
+    const forgets = await again(() => this.#forgets(request));
+    const facts = { identity, forgets, known, markOffset, codec: this.#codec };
+    return new KafkaClaim(facts, this.#ports(request, fenced, identity));
   }
 
   async close(): Promise<void> {
@@ -169,6 +169,14 @@ export class KafkaSink implements Sink {
       signal.removeEventListener("abort", close);
       close();
     }
+  }
+
+  async #forgets(request: ClaimRequest): Promise<string | undefined> {
+    const { topic, windowMs } = request;
+    const { leader } = await this.#locate(request);
+    const config = await this.#cluster.send(leader, topicConfigRequest(topic, KEEPING));
+    const why = forgetsIn(windowMs, config);
+    return why && `${topic} doesn't keep what a publish with an id of its own needs: ${why}`;
   }
 
   #judge({ markedAt, newIdAt }: PublishWindow): void {

@@ -23,8 +23,9 @@ const NULL_LENGTH = 0xffffffff;
 export interface PublishId {
   readonly issuer: string;
   readonly subject: string;
-  /** The client's own key, or one that the edge made. */
   readonly key: string;
+  /** Whose key it is: an edge makes one for a publish that has none, and retries that for seconds only. */
+  readonly chosenBy: "client" | "edge";
 }
 
 /** What a publish is of. */

@@ -79,7 +79,8 @@ export class Publisher {
       const marks = this.#marker.marksOf(request);
       const record = { key, value, headers: [...headers, this.#marker.headerOf(marks[0])] };
       const writer = this.#writer(topic, partitionOf(key, seen.length), seen);
-      writer.publish({ marks, record, bytes, deadline, answer: resolve });
+      const isPromised = request.id.chosenBy === "client";
+      writer.publish({ marks, record, bytes, isPromised, deadline, answer: resolve });
     });
     return promise;
   }

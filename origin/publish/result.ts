@@ -7,6 +7,7 @@
  * - `forbidden`: Kafka doesn't let this origin write there.
  * - `in_flight`: the same publish is under way; ask again.
  * - `id_reused`: its id was used for something else.
+ * - `id_not_kept`: the log forgets too soon to promise that an id is used once; without one it can be published.
  * - `not_writer`: another origin has the partition; this one must be told to take over first.
  * - `overloaded`: too much is waiting; ask again later.
  * - `unavailable`: it was not published, and may be tried again.
@@ -19,6 +20,7 @@ export type PublishErrorCode =
   | "forbidden"
   | "in_flight"
   | "id_reused"
+  | "id_not_kept"
   | "not_writer"
   | "overloaded"
   | "unavailable"

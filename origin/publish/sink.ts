@@ -37,6 +37,8 @@ export interface ClaimRequest {
 export interface Claim {
   /** The higher of two has the partition: compared by id, then by number. */
   readonly writer: WriterNumber;
+  /** Why the log can't be relied on to know a publish for the whole window, with the remedy; undefined if it can. */
+  readonly forgets: string | undefined;
   /** In the order of their offsets. */
   readonly known: readonly KnownPublish[];
   /** Aborts when it is found lost while nothing is sent. */

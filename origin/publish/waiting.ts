@@ -14,6 +14,8 @@ export interface Publish {
   readonly marks: Marks;
   readonly record: SinkRecord;
   readonly bytes: number;
+  /** Its id is its client's own, who may come again with it for as long as is promised. */
+  readonly isPromised: boolean;
   /** When whoever asked wants an answer at the latest, by the writer's clock. */
   readonly deadline: number;
   readonly answer: (result: PublishResult) => void;
@@ -24,6 +26,7 @@ export interface Pending {
   readonly marks: Marks;
   readonly record: SinkRecord;
   readonly bytes: number;
+  readonly isPromised: boolean;
   deadline: number;
   /** Undefined once it was answered, though its outcome isn't known. */
   answer: ((result: PublishResult) => void) | undefined;
@@ -69,8 +72,9 @@ export class Waiting {
     return undefined;
   }
 
-  add({ marks, record, bytes, deadline, answer }: Publish): void {
-    const pending = { marks, record, bytes, deadline, answer, isDoubtful: false, isAlone: false };
+  add(publish: Publish): void {
+    const { marks, bytes } = publish;
+    const pending = { ...publish, isDoubtful: false, isAlone: false };
     this.#queue.push(pending);
     for (const { id } of marks) this.#byId.set(id, pending);
     this.#bytes += bytes;

@@ -118,12 +118,12 @@ export class PartitionWriter {
   }
 
   /** What it is answered at once; undefined if it is to be written, or is. */
-  #refused({ marks, bytes }: Publish): PublishResult | undefined {
+  #refused({ marks, bytes, isPromised }: Publish): PublishResult | undefined {
     const state = this.#state;
     if (this.#closing.signal.aborted) return CLOSED;
     if (state.kind === "resigned") return NOT_WRITER;
     if (state.kind === "barred") return barred(state.why);
-    const known = this.#known(marks);
+    const known = this.#known(marks) ?? this.#unpromised(isPromised);
     if (known !== undefined) return known;
     const before = this.#waiting.find(marks);
     if (before !== undefined) {
@@ -138,6 +138,12 @@ export class PartitionWriter {
     const found = this.#held?.ledger.find(marks);
     if (found === undefined || found.kind === "new") return undefined;
     return found.kind === "done" ? this.#positionAt(found.offset) : REUSED;
+  }
+
+  /** What can't be kept isn't promised. */
+  #unpromised(isPromised: boolean): PublishResult | undefined {
+    const forgets = this.#held?.claim.forgets;
+    return isPromised && forgets !== undefined ? refusal("id_not_kept", forgets) : undefined;
   }
 
   #positionAt(offset: number): PublishResult {
@@ -239,7 +245,7 @@ export class PartitionWriter {
     ledger.forget(timestamp);
     while (!this.#waiting.isEmpty) {
       const pendings = this.#waiting.take().filter((pending) => {
-        const known = this.#known(pending.marks);
+        const known = this.#known(pending.marks) ?? this.#unpromised(pending.isPromised);
         if (known !== undefined) this.#waiting.settle(pending, known);
         // What an earlier claim of this partition sent, and this one doesn't know, was never appended.
         pending.isDoubtful = false;

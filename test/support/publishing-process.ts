@@ -21,7 +21,7 @@ async function publishOn(): Promise<void> {
       key: Buffer.from("key"),
       value: Buffer.from(value),
       headers: [],
-      id: { issuer: "i", subject: "s", key: value },
+      id: { issuer: "i", subject: "s", key: value, chosenBy: "client" },
       deadline: performance.now() + DEADLINE_MS,
     });
     const outcome = "position" in result ? result.position : result.error.code;

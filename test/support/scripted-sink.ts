@@ -15,6 +15,8 @@ export class ScriptedPartition {
   readonly #sent: SentBatch[] = [];
   readonly #lost: AbortController[] = [];
   readonly released: number[] = [];
+  /** Why the log can't promise to know an id, if it can't. */
+  forgets: string | undefined;
 
   readonly claim = (): Promise<Claim> => {
     this.claims++;
@@ -30,6 +32,7 @@ export class ScriptedPartition {
     this.#lost[number] = lost;
     this.#claiming.shift()?.resolve({
       writer: { id: 7, epoch: number },
+      forgets: this.forgets,
       known,
       lost: lost.signal,
       release: () => void this.released.push(number),

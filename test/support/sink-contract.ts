@@ -34,7 +34,7 @@ export function publishOf(topic: string, changes: Partial<PublishRequest> = {}):
     key: Buffer.from("key"),
     value: Buffer.from("value"),
     headers: [],
-    id: { issuer: "issuer", subject: "subject", key: randomUUID() },
+    id: { issuer: "issuer", subject: "subject", key: randomUUID(), chosenBy: "client" },
     deadline: performance.now() + ANSWERED_MS,
     ...changes,
   };

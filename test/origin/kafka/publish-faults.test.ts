@@ -176,6 +176,24 @@ describeWithKafka("publishing beside a Kafka 4.3's other clients:", () => {
     }
   });
 
+  test.each([{ "retention.ms": "60000" }, { "cleanup.policy": "compact" }])(
+    "a topic with %o takes no id of a client's own, says what to set, and takes other publishes",
+    async (configs) => {
+      const topic = await own.newTopic(1, configs);
+      const publisher = own.open();
+      const { id } = publishOf(topic);
+
+      const refused = await publisher.publish(publishOf(topic));
+      const taken = await publisher.publish(publishOf(topic, { id: { ...id, chosenBy: "edge" } }));
+
+      expect(refused).toMatchObject({
+        error: { code: "id_not_kept", message: expect.stringMatching(/set \S+ms to/) },
+      });
+      expect(codeOf(taken)).toBe("published");
+      expect(await recordsIn(own.source, topic)).toHaveLength(1);
+    },
+  );
+
   test.each(["gzip", "zstd"] as const)(
     "batches compressed with %s are read back by others and by us",
     async (codec) => {

@@ -7,7 +7,7 @@ const PUBLISHED: Published = {
   key: Buffer.from("k"),
   value: Buffer.from("v"),
   headers: [["h", Buffer.from("1")]],
-  id: { issuer: "i", subject: "s", key: "c" },
+  id: { issuer: "i", subject: "s", key: "c", chosenBy: "client" },
 };
 const marker = new Marker([SECRET]);
 const [mark] = marker.marksOf(PUBLISHED);
@@ -31,7 +31,7 @@ test.each<readonly [string, Partial<Published>]>([
   ["client", { id: { ...PUBLISHED.id, subject: "t" } }],
   ["issuer", { id: { ...PUBLISHED.id, issuer: "j" } }],
   ["publish's key", { id: { ...PUBLISHED.id, key: "d" } }],
-  ["borders between these", { id: { issuer: "is", subject: "", key: "c" } }],
+  ["borders between these", { id: { issuer: "is", subject: "", key: "c", chosenBy: "client" } }],
 ])("another %s is another id", (_, changes) => {
   expect(marker.marksOf({ ...PUBLISHED, ...changes })[0].id).not.toBe(mark.id);
 });

@@ -39,16 +39,17 @@ afterEach(() => {
 const marksOf = (id: string, value = id) =>
   marker.marksOf({
     ...{ topic: "t", key: Buffer.from("k"), value: Buffer.from(value), headers: [] },
-    id: { issuer: "i", subject: "s", key: id },
+    id: { issuer: "i", subject: "s", key: id, chosenBy: "client" },
   });
 
 /** Publishes, and returns where the answer will be. */
-function publish(id: string, { value = id, deadline = NEVER, bytes = 10 } = {}) {
+function publish(id: string, { value = id, deadline = NEVER, bytes = 10, isPromised = true } = {}) {
   const answered: { result?: string } = {};
   writer.publish({
     marks: marksOf(id, value),
     record: { key: Buffer.from("k"), value: Buffer.from(value), headers: [] },
     bytes,
+    isPromised,
     deadline,
     answer: (result: PublishResult) => {
       if (answered.result !== undefined) throw new Error("answered twice");
@@ -263,6 +264,19 @@ test("a refused batch is told apart: one that is too large is refused by itself,
 
   expect(sent).toEqual([["a", "b", "c"], ["a"], ["b"], ["c"]]);
   expect(answers.map(({ result }) => result)).toEqual(["e.0:1", "too_large", "e.0:2"]);
+});
+
+test("where the log forgets too soon an id of a client's own is refused, and others are published", async () => {
+  partition.forgets = "set retention.ms";
+  const before = publish("before");
+  partition.grant();
+  await settle();
+  const [own, other] = [publish("own"), publish("other", { isPromised: false })];
+  await settle();
+  partition.one().answer({ kind: "appended", offset: 1 });
+  await settle();
+
+  expect([before.result, own.result, other.result]).toEqual(["id_not_kept", "id_not_kept", "e.0:1"]);
 });
 
 test("past its bounds it refuses at once, and takes more when there is room", async () => {

@@ -24,8 +24,8 @@ export interface PublishWindow {
   readonly markOffset: number;
   readonly markedAt: number;
   /**
-   * When the first mark of this producer id was written, if that was since the reading began, and another id had published
-   * before it.
+   * When this producer id is first met, by its mark, if another id had published before that. Whoever had it may have died
+   * before marking: it need not be of epoch 0.
    */
   readonly newIdAt: number | undefined;
 }
@@ -43,6 +43,7 @@ export async function readWindow(
   // Of whoever wrote to this topic, and not to one of its name before it, the log then has a mark.
   const isOther = (id: number) => id !== producerId && (from.offset > 0 || marked.has(id));
   let newIdAt: number | undefined;
+  let isMet = false;
   let at = { offset: from.offset, leaderEpoch: -1 };
   let heardAt = performance.now();
   for (;;) {
@@ -61,10 +62,11 @@ export async function readWindow(
       const time = Number(batch.maxTimestamp);
       if (isMark(batch)) marked.add(batch.producerId);
       if (isMark(batch) && batch.producerId === producerId) {
-        if (batch.producerEpoch === 0 && hasOthers) newIdAt ??= time;
+        if (!isMet && hasOthers) newIdAt = time;
         if (batch.producerEpoch === producerEpoch)
           return { known, markOffset: batch.lastOffset, markedAt: time, newIdAt };
       }
+      isMet ||= batch.producerId === producerId;
       if (isIdempotent(batch)) {
         const published = publishedIn(batch, fetched.records);
         hasOthers ||= published.length > 0 && isOther(batch.producerId);

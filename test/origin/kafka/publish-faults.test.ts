@@ -7,6 +7,7 @@ import { createInterface } from "node:readline";
 import { setTimeout } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { FenceTimes } from "../../../origin/kafka/claim.ts";
+import { partitionOf } from "../../../origin/kafka/partitioner.ts";
 import { WRITE_ERROR } from "../../../origin/kafka/produce-requests.ts";
 import { KafkaSink, type KafkaSinkOptions } from "../../../origin/kafka/sink.ts";
 import { KafkaSource } from "../../../origin/kafka/source.ts";
@@ -17,7 +18,7 @@ import { range, recordOf } from "../../support/contract-records.ts";
 import { eventually } from "../../support/deadline.ts";
 import { KafkaBroker, type KafkaOptions } from "../../support/kafka-broker.ts";
 import { JavaProducers } from "../../support/kafka-producer.ts";
-import { createTopic } from "../../support/kafka-topics.ts";
+import { createPlacedTopic, createTopic } from "../../support/kafka-topics.ts";
 import { RawWriter } from "../../support/raw-writer.ts";
 import { codeOf, publishOf, recordsIn } from "../../support/sink-contract.ts";
 import { TcpProxy } from "../../support/tcp-proxy.ts";
@@ -32,7 +33,7 @@ const SECRET = randomBytes(32);
 const PUBLISH_ID = "test";
 
 /** A broker, behind a proxy where that is wanted, and what publishes to it. */
-function world(options: KafkaOptions = {}) {
+function world(options: KafkaOptions = {}, brokers = 1) {
   let kafka: KafkaBroker;
   let source: KafkaSource;
   let publishers: Publisher[] = [];
@@ -40,7 +41,7 @@ function world(options: KafkaOptions = {}) {
 
   beforeAll(async () => {
     proxy = await TcpProxy.open();
-    kafka = await KafkaBroker.start({ ...options, proxies: [proxy.port] });
+    kafka = await KafkaBroker.start(brokers === 1 ? { ...options, proxies: [proxy.port] } : options);
     proxy.target = kafka.behindProxies[0];
     source = new KafkaSource({ brokers: kafka.brokers, clientId: "test" });
   });
@@ -67,7 +68,7 @@ function world(options: KafkaOptions = {}) {
     },
     direct,
     open(through: "proxy" | "direct" = "direct", more: Partial<KafkaSinkOptions> = {}): Publisher {
-      const brokers = [through === "proxy" ? `127.0.0.1:${proxy.port}` : direct()];
+      const brokers = through === "proxy" ? [`127.0.0.1:${proxy.port}`] : kafka.brokers;
       const sink = new KafkaSink({ brokers, clientId: "test" }, { publishId: PUBLISH_ID, ...more });
       const publisher = new Publisher({ sink, marker: new Marker([SECRET]) });
       publishers.push(publisher);
@@ -225,11 +226,76 @@ describeWithKafka("publishing beside a Kafka 4.3's other clients:", () => {
   );
 });
 
+describeWithKafka("publishing to three brokers:", () => {
+  const own = world({ brokers: 3 }, 3);
+
+  test("a partition whose leader hangs holds up no other, and has each publish once when that goes on", async () => {
+    const topic = `faults-${randomUUID()}`;
+    const admin = own.kafka.client().admin();
+    await admin.connect();
+    await createPlacedTopic(admin, topic, [[1], [3]], { "min.insync.replicas": "1" });
+    await admin.disconnect();
+    const publisher = own.open();
+    const keys = [0, 1].map((partition) => {
+      const key = range(0, 100).map((i) => Buffer.from(`key ${i}`));
+      return key.find((candidate) => partitionOf(candidate, 2) === partition) ?? Buffer.alloc(0);
+    });
+    const publishTo = (partition: number) =>
+      publisher.publish(
+        publishOf(topic, {
+          key: keys[partition] ?? Buffer.alloc(0),
+          deadline: performance.now() + DEADLINE_MS,
+        }),
+      );
+    expect((await Promise.all([publishTo(0), publishTo(1)])).map(codeOf)).toEqual(["published", "published"]);
+
+    own.kafka.freeze(3, true);
+    let isHeld = true;
+    const held = Promise.all(range(0, 50).map(() => publishTo(1))).finally(() => {
+      isHeld = false;
+    });
+    try {
+      for (let i = 0; i < 200; i++) expect(codeOf(await publishTo(0))).toBe("published");
+      expect(isHeld).toBe(true);
+    } finally {
+      own.kafka.freeze(3, false);
+    }
+
+    expect(new Set((await held).map(codeOf))).toEqual(new Set(["published"]));
+    expect(await recordsIn(own.source, topic, 1)).toHaveLength(51);
+    expect(await recordsIn(own.source, topic, 0)).toHaveLength(201);
+  }, 240_000);
+
+  test("leaders that are killed one after the other have each publish once, in order", async () => {
+    const topic = await own.newTopic(1);
+    const publisher = own.open();
+    const answers: Promise<PublishResult>[] = [publisher.publish(numberedPublish(topic, 0))];
+    await answers[0];
+
+    for (const id of [1, 2, 3]) {
+      for (let i = 0; i < 100; i++) {
+        answers.push(publisher.publish(numberedPublish(topic, answers.length)));
+        if (i % 10 === 9) await setTimeout(10);
+        if (i === 50) await own.kafka.kill(id);
+      }
+      await own.kafka.restart(id);
+      await Promise.all(answers);
+    }
+
+    await expectOnce(own.source, topic, await Promise.all(answers));
+  }, 300_000);
+});
+
 describeWithKafka("publishing to a Kafka that forgets soon:", () => {
   const EXPIRY_MS = 3_000;
   const fenceTimes: FenceTimes = { againMs: 500, oldMs: 60_000 };
   const own = world({
-    config: { "producer.id.expiration.ms": EXPIRY_MS, "producer.id.expiration.check.interval.ms": 500 },
+    config: {
+      "producer.id.expiration.ms": EXPIRY_MS,
+      "producer.id.expiration.check.interval.ms": 500,
+      "transactional.id.expiration.ms": EXPIRY_MS,
+      "transaction.remove.expired.transaction.cleanup.interval.ms": 500,
+    },
   });
 
   test("a fence that is repeated outlives what the broker forgets, and what follows goes on", async () => {
@@ -257,6 +323,32 @@ describeWithKafka("publishing to a Kafka that forgets soon:", () => {
       expect(await recordsIn(own.source, topic)).toHaveLength(2);
     } finally {
       for (const writer of writers) writer.close();
+    }
+  });
+
+  test("after Kafka has given the id another producer, nothing is published while an older one may come", async () => {
+    const topic = await own.newTopic();
+    const raw = new RawWriter(own.direct(), topic);
+    try {
+      const before = own.open();
+      await before.publish(publishOf(topic));
+      const [fence] = await raw.marks();
+      const id = `${PUBLISH_ID}.${Buffer.from(await raw.topicId()).toString("base64url")}.0`;
+      await eventually(async () => {
+        await setTimeout(2 * EXPIRY_MS);
+        return (await raw.init(id)).producerId !== fence?.producerId;
+      }, "the id has expired");
+
+      for (let tries = 0; tries < 2; tries++) {
+        const after = own.open();
+        expect(await after.publish(publishOf(topic))).toMatchObject({
+          error: { code: "unavailable", message: expect.stringContaining("forgot") },
+        });
+      }
+
+      expect(await recordsIn(own.source, topic)).toHaveLength(1);
+    } finally {
+      raw.close();
     }
   });
 

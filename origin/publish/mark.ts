@@ -7,7 +7,7 @@
  * Both are made with a secret that all origins share (HMAC-SHA-256, cut): the record tells nobody who published it, and
  * nobody else can make up an id that is in use.
  */
-import { createHmac } from "node:crypto";
+import { createHmac, createSecretKey, type KeyObject } from "node:crypto";
 import type { RecordHeader } from "../source/source.ts";
 
 /** Subscribers don't see it. No name of a header that comes over HTTP begins so. */
@@ -17,6 +17,7 @@ const VERSION = 1;
 const SECRET_NAME_BYTES = 4;
 const HALF_BYTES = 16;
 const MARK_BYTES = 1 + SECRET_NAME_BYTES + 2 * HALF_BYTES;
+const LENGTH_BYTES = 4;
 const NULL_LENGTH = 0xffffffff;
 
 /** Who publishes, and what they call this publish: the same twice is one. */
@@ -48,13 +49,15 @@ export interface Mark {
 export type Marks = readonly [Mark, ...Mark[]];
 
 export class Marker {
-  readonly #secrets: readonly [Uint8Array, ...Uint8Array[]];
+  readonly #secrets: readonly [KeyObject, ...KeyObject[]];
   readonly #name: Buffer;
 
   /** @param secrets The first marks what is written; others are still recognised. */
   constructor(secrets: readonly [Uint8Array, ...Uint8Array[]]) {
-    this.#secrets = secrets;
-    this.#name = nameOf(secrets[0]);
+    const [first, ...others] = secrets;
+    // Keys that are made once: to make one for each hash would take five times as long as the hash.
+    this.#secrets = [createSecretKey(first), ...others.map((secret) => createSecretKey(secret))];
+    this.#name = nameOf(this.#secrets[0]);
   }
 
   marksOf(published: Published): Marks {
@@ -76,10 +79,10 @@ export function readMark(headers: readonly RecordHeader[]): Mark | undefined {
   return { id: half(1 + SECRET_NAME_BYTES), fingerprint: half(1 + SECRET_NAME_BYTES + HALF_BYTES) };
 }
 
-const nameOf = (secret: Uint8Array) =>
+const nameOf = (secret: KeyObject) =>
   createHmac("sha256", secret).update("name of this secret").digest().subarray(0, SECRET_NAME_BYTES);
 
-function markOf(secret: Uint8Array, { topic, key, value, headers, id }: Published): Mark {
+function markOf(secret: KeyObject, { topic, key, value, headers, id }: Published): Mark {
   const name = hashOf(secret, "id", [id.issuer, id.subject, topic, key, id.key]);
   const fields = headers.flat();
   return {
@@ -88,15 +91,17 @@ function markOf(secret: Uint8Array, { topic, key, value, headers, id }: Publishe
   };
 }
 
-/** Of fields with their lengths: no two lists of fields are the same bytes. */
-function hashOf(secret: Uint8Array, what: string, fields: readonly (string | Uint8Array | null)[]): Buffer {
-  const hmac = createHmac("sha256", secret);
-  for (const field of [what, ...fields]) {
-    const bytes = typeof field === "string" ? Buffer.from(field) : field;
-    const length = Buffer.alloc(4);
-    length.writeUInt32BE(bytes?.length ?? NULL_LENGTH);
-    hmac.update(length);
-    if (bytes) hmac.update(bytes);
+/** Of fields with their lengths: no two lists of fields are the same bytes. In one piece, which is what takes least time. */
+function hashOf(secret: KeyObject, what: string, fields: readonly (string | Uint8Array | null)[]): Buffer {
+  const parts = [what, ...fields].map((field) => (typeof field === "string" ? Buffer.from(field) : field));
+  const size = parts.reduce((sum, part) => sum + LENGTH_BYTES + (part?.length ?? 0), 0);
+  const message = Buffer.allocUnsafe(size);
+  let at = 0;
+  for (const part of parts) {
+    at = message.writeUInt32BE(part?.length ?? NULL_LENGTH, at);
+    if (part === null) continue;
+    message.set(part, at);
+    at += part.length;
   }
-  return hmac.digest().subarray(0, HALF_BYTES);
+  return createHmac("sha256", secret).update(message).digest().subarray(0, HALF_BYTES);
 }

@@ -3,8 +3,8 @@
 import { createErrorFromCode } from "kafkajs/src/protocol/error.js";
 import type { Stream } from "../../shared/config/streams.ts";
 import { KAFKA_ERROR, type TopicMetadata } from "../kafka/requests.ts";
+import type { TopicConfig } from "../kafka/topic-config.ts";
 import { type Finding, hint, ok, wrong } from "./finding.ts";
-import type { TopicConfig } from "./kafka-requests.ts";
 import type { Words } from "./reach.ts";
 
 /** The version of Fetch that names topics by their id: Kafka 3.1. */

@@ -15,6 +15,7 @@ import {
   type TopicMetadata,
 } from "../kafka/requests.ts";
 import type { KafkaSettings } from "../kafka/settings.ts";
+import { topicConfigRequest } from "../kafka/topic-config.ts";
 import { type Finding, hint, ok, wrong } from "./finding.ts";
 import {
   brokerFinding,
@@ -27,7 +28,7 @@ import {
   topicFindings,
   type Ways,
 } from "./kafka-findings.ts";
-import { fetchVersionRequest, topicConfigRequest } from "./kafka-requests.ts";
+import { fetchVersionRequest } from "./kafka-requests.ts";
 import { matchedBy } from "./matched.ts";
 import { type Address, reach, wordsOf } from "./reach.ts";
 

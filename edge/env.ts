@@ -1,10 +1,12 @@
 /**
  * Bindings of the Worker and its objects: wrangler.toml is their source.
  */
+import type { Publish } from "../shared/protocol/publish.ts";
 import type { Revocation } from "../shared/protocol/revocation.ts";
 import type { ConnectionSettings } from "./endpoint/connection-limits.ts";
 import type { ObjectIdentity } from "./object-identity.ts";
 import type { LatestResult } from "./shard/answering/latest.ts";
+import type { PublishOutcome } from "./shard/publishing/outcome.ts";
 import type { ShardStatus } from "./shard/shard-status.ts";
 
 /** What the Worker and objects call on a shard. */
@@ -13,6 +15,8 @@ export interface ShardCalls extends Rpc.DurableObjectBranded {
   attach(object: ObjectIdentity): Promise<void>;
   /** U8: the latest record of an endpoint, for a principal as it is encoded. Never rejects for want of an origin. */
   latest(path: string, principal?: string, brief?: boolean): Promise<LatestResult>;
+  /** W6: publishes for a principal as it is encoded. Never rejects for want of an origin. */
+  publish(publish: Publish, principal?: string): Promise<PublishOutcome>;
   status(): Promise<ShardStatus>;
   /** A9: whether a principal, as it is encoded, has a token that was revoked. */
   isRevoked(principal: string): Promise<boolean>;
@@ -33,6 +37,8 @@ export interface Env extends ConnectionSettings {
   readonly UPLINK_KEYS?: string;
   /** A secret: who may issue tokens (shared/config/issuers.ts). Workerd by itself makes null of what is unset. */
   readonly AUTH_ISSUERS?: string | null;
+  /** Bytes of a value that is published, at most. */
+  readonly PUBLISH_MAX_BYTES?: string;
   /** Origins of web pages that are answered, with commas between; unset: all, without cookies. */
   readonly WEB_ORIGINS?: string;
   /** The name of a cookie that may hold a token. */

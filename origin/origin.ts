@@ -7,7 +7,7 @@ import { formatSlice, type Slice } from "../shared/protocol/slice.ts";
 import { IndexError } from "./index/error.ts";
 import { openIndex, type RecordIndex } from "./index/index.ts";
 import type { TopicRetention, TopicRetentions } from "./index/retention.ts";
-import { partitionOf } from "./kafka/partitioner.ts";
+import { partitionOf } from "../shared/core/partitioner.ts";
 import { HeldBack } from "./operate/held-back.ts";
 import type { Log } from "./operate/log.ts";
 import { needsAttention, type Status, statusOf, summarize } from "./operate/status.ts";

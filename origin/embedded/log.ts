@@ -10,7 +10,7 @@ import { randomBytes, randomInt } from "node:crypto";
 import { join } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { isTopicName } from "../../shared/protocol/address.ts";
-import { partitionOf } from "../kafka/partitioner.ts";
+import { partitionOf } from "../../shared/core/partitioner.ts";
 import { epochOf } from "../source/epoch.ts";
 import type { RecordHeader, SourceRecord } from "../source/source.ts";
 import { guarded, LogError, openDatabase } from "./database.ts";

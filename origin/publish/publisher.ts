@@ -2,7 +2,7 @@
  * Publishes to a log: finds the partition, and the writer that this process has there. One for all shards and edges, so
  * that no two writers of a process fence one another. What is published first to a key is written first.
  */
-import { partitionOf } from "../kafka/partitioner.ts";
+import { partitionOf } from "../../shared/core/partitioner.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { MARK_HEADER, type Marker, type Published } from "./mark.ts";
 import { type PublishResult, refusal } from "./result.ts";

@@ -3,7 +3,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Admin } from "kafkajs";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import { partitionOf } from "../../origin/kafka/partitioner.ts";
+import { partitionOf } from "../../shared/core/partitioner.ts";
 import { KafkaSource } from "../../origin/kafka/source.ts";
 import { isAvailable } from "../../origin/source/source.ts";
 import { range, recordOf, text } from "../support/contract-records.ts";

@@ -1,7 +1,7 @@
 /** A log, an index, an origin's watch list and what is below it, for tests that do things to them in any order. */
 import { expect } from "vitest";
 import { IndexError } from "../../origin/index/error.ts";
-import { partitionOf } from "../../origin/kafka/partitioner.ts";
+import { partitionOf } from "../../shared/core/partitioner.ts";
 import { Forwarder } from "../../origin/reading/forwarder.ts";
 import { isReady, Partitions } from "../../origin/reading/partitions.ts";
 import { Progress } from "../../origin/reading/progress.ts";

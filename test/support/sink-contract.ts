@@ -4,7 +4,7 @@
  */
 import { randomBytes, randomUUID } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { partitionOf } from "../../origin/kafka/partitioner.ts";
+import { partitionOf } from "../../shared/core/partitioner.ts";
 import { MARK_HEADER, Marker } from "../../origin/publish/mark.ts";
 import { Publisher, type PublishRequest, type WriterNews } from "../../origin/publish/publisher.ts";
 import type { PublishResult } from "../../origin/publish/result.ts";

@@ -1,6 +1,6 @@
 /** The middle of an origin, from batches to what leaves for shards, over a history in memory. */
 
-import { partitionOf } from "../../origin/kafka/partitioner.ts";
+import { partitionOf } from "../../shared/core/partitioner.ts";
 import { Forwarder } from "../../origin/reading/forwarder.ts";
 import { Partitions } from "../../origin/reading/partitions.ts";
 import { Progress } from "../../origin/reading/progress.ts";

@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { EmbeddedLog, logPath, type NewRecord } from "../../../origin/embedded/log.ts";
-import { partitionOf } from "../../../origin/kafka/partitioner.ts";
+import { partitionOf } from "../../../shared/core/partitioner.ts";
 import { epochOf } from "../../../origin/source/epoch.ts";
 
 let folder: string;

@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import { setTimeout } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { FenceTimes } from "../../../origin/kafka/claim.ts";
-import { partitionOf } from "../../../origin/kafka/partitioner.ts";
+import { partitionOf } from "../../../shared/core/partitioner.ts";
 import { WRITE_ERROR } from "../../../origin/kafka/produce-requests.ts";
 import { KafkaSink, type KafkaSinkOptions } from "../../../origin/kafka/sink.ts";
 import { KafkaSource } from "../../../origin/kafka/source.ts";

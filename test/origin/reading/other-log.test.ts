@@ -1,7 +1,7 @@
 /** Logs that are not what they were when they were read: made anew, dropped, compacted, deleted or truncated. */
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { partitionOf } from "../../../origin/kafka/partitioner.ts";
+import { partitionOf } from "../../../shared/core/partitioner.ts";
 import { isStopped } from "../../../origin/reading/partitions.ts";
 import { endpointPath } from "../../../shared/protocol/address.ts";
 import { ConsumerWorld, KEY, TIMING } from "../../support/consumer-world.ts";

@@ -2,32 +2,26 @@
  * Endpoints over HTTP and WebSocket: A3–A5, H1–H7, S1 and V1 of PROTOCOL.md. A GET is one question through the
  * shard; a subscribe is passed on to the endpoint's object, which nothing but an exposed, canonical path reaches.
  */
-import { parseAddress } from "../../shared/protocol/address.ts";
 import { ERRORS } from "../../shared/protocol/codes.ts";
 import { OLDEST, type Position, parseLongPosition, parsePosition } from "../../shared/protocol/position.ts";
 import { SUBSCRIBER_PROTOCOL } from "../../shared/protocol/version.ts";
 import type { Identified, Known } from "../access/access.ts";
-import { type Asker, type Decision, mayRead } from "../access/decision.ts";
+import { mayRead } from "../access/decision.ts";
 import type { Env } from "../env.ts";
-import { requireStreams } from "../exposed.ts";
 import { encodePrincipal, type Principal } from "../principal.ts";
 import { objectName, shardStubOf, subscribeRequest } from "../routing.ts";
-import { errorResponse, internalError, logProblem, refusedToken } from "./answers.ts";
+import { internalError, logProblem, refusedToken } from "./answers.ts";
 import { isBrief, latestResponse } from "./latest.ts";
 import { type Refusal, refusal, refusalOf } from "./refusal.ts";
+import { elsewhere, targetOf } from "./target.ts";
 import { badUpgrade, chooseProtocol, refuseUpgrade } from "./upgrades.ts";
 
 /** H1: the latest record. */
 export async function latestRoute(request: Request, env: Env, known: Known): Promise<Response> {
   const { principal } = known;
   const url = new URL(request.url);
-  const target = targetOf(url, known);
-  if (target.kind === "refused")
-    return target.code === "no_token"
-      ? refusedToken(target.code, target.message)
-      : errorResponse(target.code, target.message);
-  if (target.kind === "otherSpelling")
-    return new Response(null, { status: 308, headers: { Location: target.path + url.search } });
+  const target = targetOf(url, known, mayRead);
+  if (target.kind !== "endpoint") return elsewhere(target, url);
   const asked = { ifNoneMatch: request.headers.get("If-None-Match"), isHead: request.method === "HEAD" };
   const ask = async (brief: boolean) => {
     const latest = await shardStubOf(env, target.path).latest(target.path, encodePrincipal(principal), brief);
@@ -62,7 +56,7 @@ export async function upgradeRoute(
 async function subscribe(request: Request, env: Env, known: Known): Promise<Response | Refusal> {
   const { principal } = known;
   const url = new URL(request.url);
-  const target = targetOf(url, known);
+  const target = targetOf(url, known, mayRead);
   if (target.kind === "otherSpelling") return { code: "not_canonical", message: `dial ${target.path}` };
   if (target.kind === "refused") {
     const { code, message } = target;
@@ -96,31 +90,3 @@ async function startOf(
   if (latest.oldest !== undefined) return parseLongPosition(latest.oldest);
   return { code: "unavailable", message: "the source of this endpoint can't say where its history begins" };
 }
-
-type Target =
-  /** The canonical path of an endpoint that may be read. */
-  | { readonly kind: "endpoint"; readonly path: string }
-  /** The path was another spelling of this one. */
-  | { readonly kind: "otherSpelling"; readonly path: string }
-  | { readonly kind: "refused"; readonly code: RefusedCode; readonly message: string };
-
-type RefusedCode =
-  | "bad_address"
-  | "key_too_long"
-  | "not_found"
-  | Extract<Decision, { readonly ok: false }>["code"];
-
-function targetOf(url: URL, asker: Asker): Target {
-  const parsed = parseAddress(url.pathname);
-  if (!parsed.ok) return { kind: "refused", code: parsed.code, message: PROBLEMS[parsed.code] };
-  const { path } = parsed.address;
-  if (!parsed.canonical) return { kind: "otherSpelling", path };
-  const decision = mayRead(requireStreams(), parsed.address, asker);
-  return decision.ok ? { kind: "endpoint", path } : { ...decision, kind: "refused" };
-}
-
-const PROBLEMS = {
-  bad_address: "the path holds no topic name, or a malformed %",
-  key_too_long: "the key has more than 1,024 bytes",
-  not_found: "nothing lives here",
-} as const;

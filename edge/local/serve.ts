@@ -8,6 +8,7 @@ import { parse } from "smol-toml";
 import { readSettings, type Values } from "../../shared/node/settings.ts";
 import { accessProblems } from "../access/settings.ts";
 import { CONNECTION_SETTINGS, connectionLimits } from "../endpoint/connection-limits.ts";
+import { PUBLISH_SETTING, publishMaxBytes } from "../http/publish-request.ts";
 import { readUplinkKeys } from "../http/uplink-auth.ts";
 import { bundlePage, bundleWorker } from "./bundle.ts";
 import { checkPort, checkStreams, reason } from "./checks.ts";
@@ -42,6 +43,7 @@ const command = {
     },
     AUTH_COOKIE: { means: "The name of a cookie that may hold a token." },
     ...CONNECTION_SETTINGS,
+    ...PUBLISH_SETTING,
     OPERATIONS: { means: "on: /$/operations tells what the platform would bill.", default: "off" },
   },
   switches: {},
@@ -79,6 +81,7 @@ async function serve(values: Values<typeof command>): Promise<void> {
   );
   try {
     connectionLimits(limits);
+    publishMaxBytes(values);
   } catch (error) {
     problems.push(reason(error));
   }
@@ -103,6 +106,7 @@ async function serve(values: Values<typeof command>): Promise<void> {
         port: port.value,
         vars: {
           ...limits,
+          PUBLISH_MAX_BYTES: values.PUBLISH_MAX_BYTES,
           OPERATIONS,
           ...(WEB_ORIGINS && { WEB_ORIGINS }),
           ...(AUTH_COOKIE && { AUTH_COOKIE }),

@@ -9,8 +9,8 @@
 import { randomBytes, randomInt } from "node:crypto";
 import { join } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { isTopicName } from "../../shared/protocol/address.ts";
 import { partitionOf } from "../../shared/core/partitioner.ts";
+import { isTopicName } from "../../shared/protocol/address.ts";
 import { epochOf } from "../source/epoch.ts";
 import type { RecordHeader, SourceRecord } from "../source/source.ts";
 import { guarded, LogError, openDatabase } from "./database.ts";

@@ -26,6 +26,8 @@ export interface PublishRequest extends Published {
 export interface WriterNews {
   readonly topic: string;
   readonly partition: number;
+  /** How many the topic has. */
+  readonly partitions: number;
   readonly epoch: string;
   /** Undefined when this origin no longer writes the partition. */
   readonly writer: WriterNumber | undefined;
@@ -134,7 +136,8 @@ export class Publisher {
           throw error;
         }
       },
-      announce: (number) => this.#announce({ topic, partition, epoch, writer: number }),
+      announce: (number) =>
+        this.#announce({ topic, partition, partitions: epochs.length, epoch, writer: number }),
       time: Date.now,
       random: Math.random,
     });

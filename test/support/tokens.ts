@@ -19,6 +19,7 @@ export interface TokenOf {
   readonly subject?: string;
   readonly id?: string;
   readonly subscribe?: readonly string[];
+  readonly publish?: readonly string[];
   readonly discover?: readonly string[];
   readonly admin?: boolean;
   readonly audience?: string;
@@ -32,6 +33,7 @@ export async function tokenOf({
   subject = "alice",
   id,
   subscribe,
+  publish,
   discover,
   admin,
   audience = "distributary",
@@ -39,7 +41,7 @@ export async function tokenOf({
   until = 600,
 }: TokenOf = {}): Promise<string> {
   const now = Math.floor(Date.now() / 1_000);
-  const jwt = new SignJWT({ distributary: { subscribe, discover, admin } })
+  const jwt = new SignJWT({ distributary: { subscribe, publish, discover, admin } })
     .setProtectedHeader({ alg: "ES256", kid: "k" })
     .setIssuer(issuer)
     .setAudience(audience)

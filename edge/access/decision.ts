@@ -50,7 +50,7 @@ export function mayPublish(streams: Streams, address: Address, asker: Asker): De
   if (stream?.publish === "token" && grants !== undefined && may(grants, "publish", address))
     return { ok: true };
   const isKnown =
-    stream !== undefined && (stream.subscribe === "public" || mayDiscover(stream, asker, address));
+    stream !== undefined && (mayRead(streams, address, asker).ok || mayDiscover(stream, asker, address));
   if (grants === undefined) {
     const isSecret = asker.tokensCount && streams.hidesSome && !isKnown;
     if (isSecret || stream?.publish === "token")

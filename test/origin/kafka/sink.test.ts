@@ -2,16 +2,23 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll } from "vitest";
 import { KafkaSink } from "../../../origin/kafka/sink.ts";
 import { KafkaSource } from "../../../origin/kafka/source.ts";
-import { KafkaBroker } from "../../support/kafka-broker.ts";
+import { KafkaBroker, type KafkaOptions } from "../../support/kafka-broker.ts";
 import { createTopic, deleteTopic } from "../../support/kafka-topics.ts";
 import { type ContractSink, describeSinkContract } from "../../support/sink-contract.ts";
-import { describeWithKafka } from "../../support/with-kafka.ts";
+import { describeWithKafka, describeWithOldestKafka } from "../../support/with-kafka.ts";
 
-describeWithKafka("a real Kafka:", () => {
+const BOUNDS = { "message.max.bytes": 1024 * 1024 };
+
+describeWithKafka("a real Kafka:", () => holds("Kafka", { config: BOUNDS }));
+await describeWithOldestKafka("a real Kafka of old:", () =>
+  holds("Kafka 3.1", { old: "oldest", config: { ...BOUNDS, "inter.broker.protocol.version": "3.1" } }),
+);
+
+function holds(name: string, options: KafkaOptions): void {
   let kafka: KafkaBroker;
 
   beforeAll(async () => {
-    kafka = await KafkaBroker.start({ config: { "message.max.bytes": 1024 * 1024 } });
+    kafka = await KafkaBroker.start(options);
   });
   afterAll(() => kafka?.stop());
 
@@ -39,5 +46,5 @@ describeWithKafka("a real Kafka:", () => {
     };
   }
 
-  describeSinkContract("Kafka", setup);
-});
+  describeSinkContract(name, setup);
+}

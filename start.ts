@@ -63,7 +63,18 @@ const command = {
       default: "distributary",
     },
     ...PUBLISH_SETTING,
-    OPERATIONS: { means: "on: /$/operations tells what the platform would bill.", default: "off" },
+    HOSTS: {
+      means:
+        "Names that requests may be for beside localhost, with commas between, as edge.example.com. Unset, on a loopback address: none; else all.",
+    },
+    DETAILS: {
+      means:
+        "on: everybody who reaches the edge is told names of origins; off: a token with admin is. Default: on if only this machine does.",
+    },
+    OPERATIONS: {
+      means: "on: /$/operations tells what the platform would bill, to whom DETAILS says.",
+      default: "off",
+    },
     LOG_LEVEL: {
       means: "What the origin logs: error, warn, info, debug. Default: error; with Kafka, warn.",
     },

@@ -4,6 +4,7 @@
 import type { Publish } from "../shared/protocol/publish.ts";
 import type { Revocation } from "../shared/protocol/revocation.ts";
 import type { ConnectionSettings } from "./endpoint/connection-limits.ts";
+import type { BrowserSettings } from "./http/browsers.ts";
 import type { ObjectIdentity } from "./object-identity.ts";
 import type { LatestResult } from "./shard/answering/latest.ts";
 import type { PublishOutcome } from "./shard/publishing/outcome.ts";
@@ -28,7 +29,7 @@ export interface ShardCalls extends Rpc.DurableObjectBranded {
   revocations(issuer?: string): Promise<readonly Revocation[]>;
 }
 
-export interface Env extends ConnectionSettings {
+export interface Env extends ConnectionSettings, BrowserSettings {
   readonly SHARD: DurableObjectNamespace<ShardCalls>;
   readonly ENDPOINT: DurableObjectNamespace;
   /** How many shards there are, 1–64. Changing it moves endpoints to other shards. */
@@ -43,8 +44,10 @@ export interface Env extends ConnectionSettings {
   readonly WEB_ORIGINS?: string;
   /** The name of a cookie that may hold a token. */
   readonly AUTH_COOKIE?: string;
-  /** "on": `/$/operations` answers. */
+  /** "on": `/$/operations` answers those who may know. */
   readonly OPERATIONS?: string;
+  /** "on": everybody may know names of origins and what is counted; else a token with `admin`. */
+  readonly DETAILS?: string;
   /** On workerd by itself, objects that store run in a service of their own; it counts for itself. */
   readonly STORING?: Fetcher;
 }

@@ -25,6 +25,7 @@ export const OPERATIONS = {
   "verdict.log": "subscribers that resumed with an answer for which an origin read Kafka again",
   "verdict.fresh": "subscribers that asked for no position and began with the latest update",
   "verdict.lost": "subscribers that were told that continuity is lost, and began anew with the latest update",
+  "frame_refused.uplink": "frames of origins that were dropped: their key may not say that, or nobody could",
   rows_read: "SQLite rows read (billed)",
   rows_written: "SQLite rows written (billed)",
   alarm: "alarms (billed as requests); there are none",

@@ -53,17 +53,25 @@ export async function objectName(path: string): Promise<string> {
   return `#${Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }
 
-/** `origin`: the name of the origin, which the Worker has verified. */
-export function uplinkRequest(origin: string): Request {
-  return new Request(`https://shard/uplink?${new URLSearchParams({ origin })}`, {
-    headers: { Upgrade: "websocket" },
-  });
+/** Whose an uplink is, which the Worker has verified. */
+export interface UplinkHolder {
+  /** Of the origin. */
+  readonly name: string;
+  /** What its key may speak for, as text; undefined: for all. */
+  readonly scope: string | undefined;
 }
 
-/** The verified name of the origin; undefined if it is no such request. */
-export function readUplinkRequest(request: Request): string | undefined {
-  if (request.headers.get("Upgrade") !== "websocket") return undefined;
-  return new URL(request.url).searchParams.get("origin") ?? undefined;
+export function uplinkRequest({ name, scope }: UplinkHolder): Request {
+  const query = new URLSearchParams({ origin: name, ...(scope !== undefined && { scope }) });
+  return new Request(`https://shard/uplink?${query}`, { headers: { Upgrade: "websocket" } });
+}
+
+/** undefined if it is no such request. */
+export function readUplinkRequest(request: Request): UplinkHolder | undefined {
+  const query = new URL(request.url).searchParams;
+  const name = query.get("origin");
+  if (request.headers.get("Upgrade") !== "websocket" || name === null) return undefined;
+  return { name, scope: query.get("scope") ?? undefined };
 }
 
 export type ObjectRequest =

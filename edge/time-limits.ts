@@ -67,8 +67,12 @@ export const TIME_LIMITS = {
   linkLaterSpreadMs: 4_000,
   /** Between two looks at whether a full subscriber has room. */
   roomLookMs: 50,
-  /** A subscriber that takes nothing for so long while catching up is closed (S9). */
+  /** A subscriber that takes nothing of what it is sent for so long is closed (S9). */
   takesNothingMs: 30_000,
+  /** Between two looks at what subscribers haven't taken; if there is too much, who took nothing meanwhile is closed (S9). */
+  unsentLookMs: 1_000,
+  /** What a subscriber hadn't taken when it was closed counts for so long (S9). */
+  unsentLeftMs: 30_000,
   /** Before a token ends, its bearer is told (S17). */
   tokenNoticeMs: 60_000,
   /** For a token that is renewed on its socket to be verified (S18). */

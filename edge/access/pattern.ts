@@ -10,6 +10,7 @@
  * nothing of `a`'s. Neither does a star follow a claim: `{sub}*` would give `al` what is `alice`'s.
  */
 import { type Address, endpointPath, parseAddress, TOPIC } from "../../shared/protocol/address.ts";
+import { LIMITS } from "../../shared/protocol/limits.ts";
 
 /** Characters of a pattern as it is written: a topic's name, and a key of 1,024 bytes, each as %XX. */
 const PATTERN_CHARACTERS = 3_400;
@@ -56,7 +57,10 @@ export function readPattern(text: string, claims: Claims): PatternResult {
   const name = topic.map(({ text: one }) => one).join("");
   // A claim can hold anything, and that is nobody's mistake.
   if (!TOPIC.test(name)) return topic.some(({ claim }) => claim) ? { ok: true, matcher: NOTHING } : noTopic();
-  return { ok: true, matcher: { kind: "keys", topic: name, key: bytesOf(keyText, key), prefix } };
+  const bytes = bytesOf(keyText, key, prefix);
+  // Nor is it that no key is so long; a beginning is as long at most as one can be written.
+  if (bytes.length > LIMITS.keyBytes - (prefix ? 1 : 0)) return { ok: true, matcher: NOTHING };
+  return { ok: true, matcher: { kind: "keys", topic: name, key: bytes, prefix } };
 }
 
 export function matches(matcher: Matcher, { topic, key }: Pick<Address, "topic" | "key">): boolean {
@@ -125,8 +129,9 @@ function problemOf(text: string, prefix: boolean): string | undefined {
   return parsed.canonical ? undefined : "a pattern is written as the canonical path of what it names";
 }
 
-function bytesOf(keyText: string, parts: readonly Literal[]): Uint8Array {
-  if (keyText[0] === "$") return written(keyText);
+function bytesOf(keyText: string, parts: readonly Literal[], prefix: boolean): Uint8Array {
+  // As it stands: the longest key has no room for a character more.
+  if (!prefix && !parts.some(({ claim }) => claim)) return written(keyText);
   const bytes = parts.map(({ text, claim }) =>
     claim ? encoder.encode(text) : written(`_${text}`).subarray(1),
   );

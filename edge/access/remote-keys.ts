@@ -93,7 +93,7 @@ export class RemoteKeys {
         },
         (error) => {
           this.#ports.problem(
-            `the keys of ${this.#url} can't be had: ${error instanceof Error ? error.message : ""}`,
+            `the keys of ${shown(this.#url)} can't be had: ${error instanceof Error ? error.message : ""}`,
           );
         },
       )
@@ -118,6 +118,12 @@ export class RemoteKeys {
     if (keys === undefined) throw new Error("it answers with no key that can verify tokens");
     return keys;
   }
+}
+
+/** A query may hold a key of the issuer's API. */
+function shown(url: string): string {
+  const { origin, pathname } = new URL(url);
+  return origin + pathname;
 }
 
 /** Resolves with the answer, and no later than it may take: the question may be another request's, and have died with it. */

@@ -11,6 +11,8 @@ export interface ConnectionLimits {
   readonly asks: Rate;
   /** Sockets of one principal that isn't public. */
   readonly perPrincipal: number;
+  /** Of all that subscribers of an isolate were sent and haven't taken. */
+  readonly unsentBytes: number;
 }
 
 /** Whole numbers. A client that means well says far less. */
@@ -28,6 +30,11 @@ export const CONNECTION_SETTINGS = {
   CONNECTIONS_PER_SUBJECT: {
     means: "How many connections to one endpoint the subject of tokens may have.",
     default: "100",
+  },
+  UNSENT_MEGABYTES: {
+    means: "How many MB may be sent and not taken, by all clients, before large first answers are refused.",
+    // An isolate of the platform has 128 MB.
+    default: "96",
   },
 } as const;
 
@@ -53,6 +60,7 @@ export function connectionLimits(settings: ConnectionSettings): ConnectionLimits
       burst: setting("CONNECTION_SUBSCRIBES_BURST"),
     },
     perPrincipal: setting("CONNECTIONS_PER_SUBJECT"),
+    unsentBytes: setting("UNSENT_MEGABYTES") * 1_000_000,
   };
 }
 

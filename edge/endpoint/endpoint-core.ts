@@ -86,7 +86,13 @@ export class EndpointCore {
     this.#links = new ObjectLinks(survivors.links);
     const link = this.#links.of(shard);
     const statePorts = {
+      unsentBytes: limits.unsentBytes,
       now: () => ports.now(),
+      after: (ms: number, run: () => void) =>
+        ports.after(ms, () => {
+          run();
+          this.#settle();
+        }),
       sent: (messages: number) => ports.sent(messages),
       answered: (how: Answered) => ports.answered(how),
       ask: (frame: string) => this.#ask(frame),

@@ -31,7 +31,11 @@ export function answerFrames(message: Message, speaker: Speaker): void {
   if (sizeOf(message) > LIMITS.subscriberMessageBytes) speaker.close("frame_too_large");
   // All that subscribers say is JSON.
   else if (typeof message !== "string") speaker.close("bad_frame");
-  else for (const frame of splitText(message)) answerFrame(frame, speaker);
+  else {
+    const frames = splitText(message);
+    if (frames.length > LIMITS.subscriberMessageFrames) speaker.close("frame_too_large");
+    else for (const frame of frames) answerFrame(frame, speaker);
+  }
 }
 
 function answerFrame(frame: string, speaker: Speaker): void {

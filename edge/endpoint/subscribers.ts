@@ -18,13 +18,13 @@ import {
   subscribed,
   type Waiting,
 } from "./subscription-states.ts";
+import { LARGE_BYTES, Unsent, type UnsentPorts } from "./unsent.ts";
 import type { WaitingLine } from "./waiting-line.ts";
 
 /** What subscribers need of the object that holds their sockets. */
-export interface SubscribersPorts<S extends Peer> {
+export interface SubscribersPorts<S extends Peer> extends UnsentPorts<S> {
   /** Keeps what must outlive the memory of a subscriber of this endpoint. */
   keep(socket: S, facts: SubscriptionFacts): void;
-  /** Closes a socket and ends all that it has subscribed to, `remove` among it. */
   close(socket: S, name: CloseName): void;
   /** Whether a socket that waits must not have its verdict yet (L10). */
   isHeld(socket: S): boolean;
@@ -46,6 +46,7 @@ const NOBODY: readonly never[] = [];
 export class Subscribers<S extends Peer> {
   readonly #ports: SubscribersPorts<S>;
   readonly #line: WaitingLine<S>;
+  readonly #unsent: Unsent<S>;
   readonly #all = new Map<S, Subscriber<S>>();
   /** Of these those who wait, in the order in which they began to. */
   readonly #waiting = new Map<S, WaitingSubscriber<S>>();
@@ -59,6 +60,7 @@ export class Subscribers<S extends Peer> {
   constructor(line: WaitingLine<S>, ports: SubscribersPorts<S>) {
     this.#line = line;
     this.#ports = ports;
+    this.#unsent = new Unsent(ports);
   }
 
   /** One that outlived the memory. */
@@ -129,8 +131,9 @@ export class Subscribers<S extends Peer> {
     for (let i = 0; i < live.length; i++) {
       const socket = live[i];
       if (socket === undefined) continue;
-      if (socket.bufferedAmount > LIMITS.subscriberBacklogBytes) this.#ports.close(socket, "slow_consumer");
-      else if (sendQuietly(socket, message)) sent++;
+      const unsent = socket.bufferedAmount;
+      if (unsent > LIMITS.subscriberBacklogBytes) this.#ports.close(socket, "slow_consumer");
+      else if (this.#send(socket, message, unsent)) sent++;
     }
     this.#ports.sent(sent);
   }
@@ -163,8 +166,15 @@ export class Subscribers<S extends Peer> {
       this.#ports.close(socket, "slow_consumer");
       return;
     }
-    for (const message of packMessages(frames, LIMITS.batchBytes))
-      if (sendQuietly(socket, message)) this.#ports.sent(1);
+    const messages = [...packMessages(frames, LIMITS.batchBytes)];
+    const isLarge = messages.length > 1 || (messages[0]?.length ?? 0) > LARGE_BYTES;
+    // One that is catching up is paced by what it takes, and is never far behind.
+    if (isLarge && subscription.kind !== "lagging" && !this.#unsent.hasRoom) {
+      this.#ports.close(socket, "overloaded");
+      return;
+    }
+    for (const message of messages)
+      if (this.#send(socket, message, socket.bufferedAmount)) this.#ports.sent(1);
     const event: SubscriptionEvent =
       then === "live" ? { kind: "served", upTo: then, beyond } : { kind: "served", upTo: then };
     this.#step(subscriber, stepSubscription(subscription, event));
@@ -198,8 +208,16 @@ export class Subscribers<S extends Peer> {
 
   /** Answers a frame. Bounded as all that is sent: who asks much and reads nothing is cut off. */
   reply(socket: S, frame: string): void {
-    if (socket.bufferedAmount > LIMITS.subscriberBacklogBytes) this.#ports.close(socket, "slow_consumer");
-    else if (sendQuietly(socket, frame)) this.#ports.sent(1);
+    const unsent = socket.bufferedAmount;
+    if (unsent > LIMITS.subscriberBacklogBytes) this.#ports.close(socket, "slow_consumer");
+    else if (this.#send(socket, frame, unsent)) this.#ports.sent(1);
+  }
+
+  /** `unsent`: what was unsent before. Whether it was handed over. */
+  #send(socket: S, message: Message, unsent: number): boolean {
+    const isSent = sendQuietly(socket, message);
+    if (unsent > 0 || message.length > LARGE_BYTES) this.#unsent.sent(socket, unsent);
+    return isSent;
   }
 
   closeAll(name: CloseName): void {
@@ -210,6 +228,7 @@ export class Subscribers<S extends Peer> {
     const subscriber = this.#all.get(socket);
     if (subscriber === undefined) return;
     this.#all.delete(socket);
+    this.#unsent.remove(socket);
     this.#waiting.delete(socket);
     this.#line.leave(socket);
     if (subscriber.subscription.kind === "live") this.#stale = true;

@@ -4,7 +4,7 @@
  */
 import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
-import { PUBLISH_HEADERS, ROUTES } from "../../shared/protocol/version.ts";
+import { PUBLISH_HEADERS, ROUTES, SUBSCRIBER_PROTOCOL } from "../../shared/protocol/version.ts";
 import type { Access, Identified, Known } from "../access/access.ts";
 import { pageAllowed } from "../access/credentials.ts";
 import { mayDiscover } from "../access/decision.ts";
@@ -15,12 +15,14 @@ import { count, operations } from "../operations.ts";
 import { encodePrincipal, type KnownPrincipal, REVOKED } from "../principal.ts";
 import { shardStubOf } from "../routing.ts";
 import { errorResponse, internalError, logProblem, privately, refusedToken } from "./answers.ts";
+import { hostAllowed, isForAnyPage, unlistedAllowed } from "./browsers.ts";
 import { latestRoute, upgradeRoute } from "./endpoint-route.ts";
 import { healthRoute } from "./health-route.ts";
+import { type Insight, insightOf } from "./insight.ts";
 import { allowedOf } from "./publish-request.ts";
 import { publishRoute } from "./publish-route.ts";
 import { revocationMethods, revocationsRoute } from "./revocations-route.ts";
-import { isWebSocketUpgrade } from "./upgrades.ts";
+import { isWebSocketUpgrade, refuseUpgrade } from "./upgrades.ts";
 import { uplinkRoute } from "./uplink-route.ts";
 
 /** Who sends requests, and whose pages are answered. */
@@ -36,12 +38,22 @@ export function createApp(
   app.onError((error) => internalError("the Worker", error));
 
   app.use(async (context, next) => {
-    const { req, env } = context;
     count("worker_request");
+    await next();
+    if (context.res.status !== 101) context.res.headers.set("X-Content-Type-Options", "nosniff");
+  });
+  app.use(async ({ req, env }, next) => {
+    if (hostAllowed(new URL(req.url), env)) return next();
+    const isSubscribe = isWebSocketUpgrade(req.raw) && req.method === "GET" && req.path !== ROUTES.uplink;
+    if (isSubscribe) return refuseUpgrade(req.raw, SUBSCRIBER_PROTOCOL, WRONG_HOST);
+    return errorResponse(WRONG_HOST.code, WRONG_HOST.message);
+  });
+  app.use(async (context, next) => {
+    const { req, env } = context;
     if (!isWebSocketUpgrade(req.raw) || req.path === ROUTES.uplink) return next();
     return upgradeRoute(req.raw, env, async () => {
       const door = await doorOf(env);
-      if (!pageAllowed(req.raw, door.rules)) return { ok: false, ...OTHER_PAGE };
+      if (!mayAsk(req.raw, door.rules, env)) return { ok: false, ...OTHER_PAGE };
       return door.identify(req.raw.headers, true, keepAliveOf(context));
     });
   });
@@ -49,7 +61,9 @@ export function createApp(
     const rules = await rulesFor(context);
     if (rules === undefined) return next();
     const { webOrigins, cookie } = rules;
-    if (!pageAllowed(context.req.raw, rules)) return errorResponse(OTHER_PAGE.code, OTHER_PAGE.message);
+    const { req, env } = context;
+    if (!mayAsk(req.raw, rules, env)) return errorResponse(OTHER_PAGE.code, OTHER_PAGE.message);
+    if (!isForAnyPage(req.path, rules)) return next();
     return cors({
       origin: (origin) => (webOrigins === undefined ? "*" : origin),
       credentials: webOrigins !== undefined && cookie !== undefined,
@@ -68,16 +82,14 @@ export function createApp(
       Allow: methods.join(", "),
     });
   });
-  app.use(async (context, next) => {
-    await next();
-    if (context.res.status !== 101) context.res.headers.set("X-Content-Type-Options", "nosniff");
-  });
 
   app.get("/", (c) => c.redirect(ROUTES.home, 302));
   for (const [path, file] of page) app.get(path, () => file());
-  app.get(ROUTES.health, ({ env }) => healthRoute(env));
-  app.get(ROUTES.operations, async ({ req, env }) => {
-    if (env.OPERATIONS !== "on") return errorResponse("not_found", "nothing lives here");
+  app.get(ROUTES.health, async (context) => healthRoute(context.env, await insight(context)));
+  app.get(ROUTES.operations, async (context) => {
+    const { req, env } = context;
+    if (env.OPERATIONS !== "on" || (await insight(context)) !== "all")
+      return errorResponse("not_found", "nothing lives here");
     const elsewhere = await env.STORING?.fetch(req.url);
     return Response.json(operations(await elsewhere?.json<Record<string, number>>()));
   });
@@ -116,10 +128,19 @@ export function createApp(
     }
   }
 
+  async function insight(context: Context<{ Bindings: Env }>): Promise<Insight> {
+    return insightOf(context.req.raw, context.env, () => whoSends(context));
+  }
+
   async function whoSends(context: Context<{ Bindings: Env }>): Promise<Identified> {
     const { req, env } = context;
     return (await doorOf(env)).identify(req.raw.headers, false, keepAliveOf(context));
   }
+}
+
+/** Whether a page is answered; what is no page's always is. */
+function mayAsk(request: Request, rules: Door["rules"], env: Env): boolean {
+  return pageAllowed(request, rules) && (rules.webOrigins !== undefined || unlistedAllowed(request, env));
 }
 
 function keepAliveOf(context: Context<{ Bindings: Env }>): KeepAlive {
@@ -139,6 +160,10 @@ async function answered(
 const OTHER_PAGE = {
   code: "forbidden_origin",
   message: "pages of this origin aren't answered here",
+} as const;
+const WRONG_HOST = {
+  code: "wrong_host",
+  message: "requests for this host aren't answered here; HOSTS names those that are",
 } as const;
 const READS = ["GET", "HEAD"];
 const PUBLISHES = ["POST", "DELETE"];

@@ -1,5 +1,6 @@
 /**
- * `/$/health`: whether every slice of every shard has an origin that is ready, which one, and who stands by. One call for each shard.
+ * `/$/health`: whether every slice of every shard has an origin that is ready, and how many stand by; for those who may know,
+ * also their names. One call for each shard.
  */
 import { VERSION } from "../../shared/protocol/version.ts";
 import type { Env } from "../env.ts";
@@ -7,6 +8,7 @@ import { requireShards, shardStub } from "../routing.ts";
 import type { ShardStatus } from "../shard/shard-status.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { logProblem } from "./answers.ts";
+import type { Insight } from "./insight.ts";
 
 const SILENT: ShardStatus = {
   connected: false,
@@ -21,14 +23,26 @@ const SILENT: ShardStatus = {
 };
 
 /** 200 when all slices of all shards have an origin that is ready, else 503. */
-export async function healthRoute(env: Env): Promise<Response> {
+export async function healthRoute(env: Env, insight: Insight): Promise<Response> {
   const numbers = Array.from({ length: requireShards(env) }, (_, shard) => shard);
   const shards = await Promise.all(numbers.map((shard) => statusOf(env, shard)));
   const healthy = shards.every(({ connected, ready }) => connected && ready);
   return Response.json(
-    { version: VERSION, healthy, shards },
+    { version: VERSION, healthy, shards: insight === "all" ? shards : shards.map(withoutNames) },
     { status: healthy ? 200 : 503, headers: { "Cache-Control": "no-store" } },
   );
+}
+
+/** Origins are often called what their machines are. */
+function withoutNames({ origin: _, ...status }: ShardStatus) {
+  return {
+    ...status,
+    standbys: status.standbys.map(({ ready }) => ({ ready })),
+    slices: status.slices.map(({ origin: _, standbys, ...slice }) => ({
+      ...slice,
+      standbys: standbys.map(({ ready }) => ({ ready })),
+    })),
+  };
 }
 
 async function statusOf(env: Env, shard: number): Promise<ShardStatus> {

@@ -4,8 +4,9 @@
  */
 import script from "../../dist/page.js";
 import html from "../page/index.html";
+import { PAGE_HEADERS } from "./browsers.ts";
 
-const HEADERS = { "Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff" };
+const HEADERS = { "Cache-Control": "no-cache", ...PAGE_HEADERS };
 
 /** The files of the page by their paths. */
 export const PAGE: ReadonlyMap<string, () => Response> = new Map([

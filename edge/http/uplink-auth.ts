@@ -5,6 +5,7 @@
  */
 import { errors, jwtVerify } from "jose";
 import { readUplinkKey, UPLINK_KEY_FORM, type UplinkKey } from "../../shared/config/uplink-key.ts";
+import type { UplinkScope } from "../../shared/config/uplink-scope.ts";
 import type { UplinkTokenFault } from "../../shared/protocol/uplink-token-fault.ts";
 import { UPLINK_AUDIENCE } from "../../shared/protocol/version.ts";
 
@@ -16,8 +17,8 @@ export type UplinkKeysResult =
   | { readonly ok: false; readonly problem: string };
 
 export type UplinkTokenResult =
-  /** `origin` is the name that the key gives it, and the token says. */
-  | { readonly ok: true; readonly origin: string }
+  /** `origin` is the name that the key gives it, and the token says; `scope` what it may speak for, if not for all. */
+  | { readonly ok: true; readonly origin: string; readonly scope: UplinkScope | undefined }
   /** `problem` is for the edge's log, `fault` for the origin. */
   | { readonly ok: false; readonly problem: string; readonly fault: UplinkTokenFault };
 
@@ -42,8 +43,8 @@ export function readUplinkKeys(text: string | undefined): UplinkKeysResult {
     if (keys.has(key.kid)) return { ok: false, problem: `UPLINK_KEYS: there are two keys ${key.kid}` };
     // Whoever has it could be either.
     const other = bySecret.get(String(key.secret));
-    if (other !== undefined && other.name !== key.name) {
-      const problem = `UPLINK_KEYS: ${other.kid} and ${key.kid} have the same secret, and different names`;
+    if (other !== undefined && (other.name !== key.name || other.scope?.text !== key.scope?.text)) {
+      const problem = `UPLINK_KEYS: ${other.kid} and ${key.kid} have the same secret, and different names or bounds`;
       return { ok: false, problem };
     }
     bySecret.set(String(key.secret), key);
@@ -85,10 +86,10 @@ export async function verifyUplinkToken(
       return refused(`the token is valid for more than ${MAX_LIFE_SECONDS} s`, "malformed");
     if (used === undefined || typeof sub !== "string" || sub === "")
       return refused("the token's sub must name the origin", "malformed");
-    const { kid, name } = used;
+    const { kid, name, scope } = used;
     if (sub !== name)
       return refused(`the key ${kid} is that of ${name}, and the token says ${quoted(sub)}`, "other_name");
-    return { ok: true, origin: name };
+    return { ok: true, origin: name, scope };
   } catch (error) {
     return refused(error instanceof Error ? error.message : "the token can't be read", faultOf(error));
   }

@@ -31,5 +31,5 @@ export async function uplinkRoute(request: Request, env: Env): Promise<Response>
   if (index >= shards) return errorResponse("not_found", `there are the shards 0 to ${shards - 1}`);
   if (chooseProtocol(request, UPLINK_PROTOCOL) !== UPLINK_PROTOCOL)
     return errorResponse("unsupported_version", `this edge speaks ${UPLINK_PROTOCOL}`);
-  return shardStub(env, index).fetch(uplinkRequest(token.origin));
+  return shardStub(env, index).fetch(uplinkRequest({ name: token.origin, scope: token.scope?.text }));
 }

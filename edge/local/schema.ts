@@ -1,16 +1,21 @@
-/** `npm run schema`: makes shared/streams.schema.json, for editors, from the schema that the code reads with. */
+/** `npm run schema`: makes the schemas of what people write, for editors, from those that the code reads with. */
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { toJsonSchema } from "@valibot/to-json-schema";
+import { IssuersSchema } from "../../shared/config/issuers.ts";
 import { StreamsSchema } from "../../shared/config/streams.ts";
 import { readSettings } from "../../shared/node/settings.ts";
 
-/** A JSON Schema (draft 7) of `streams.json`. */
-export function streamsJsonSchema(): object {
-  return toJsonSchema(StreamsSchema, {
+/** JSON Schemas (draft 7) of `streams.json` and of `AUTH_ISSUERS`, by their names in shared/. */
+export function jsonSchemas(): Readonly<Record<string, object>> {
+  return { "streams.schema.json": made(StreamsSchema), "issuers.schema.json": made(IssuersSchema) };
+}
+
+function made(schema: Parameters<typeof toJsonSchema>[0]): object {
+  return toJsonSchema(schema, {
     typeMode: "input",
-    // What holds between two fields is left to the reader of the file.
+    // What holds between two fields, and what else only code can say, is left to the reader of the text.
     overrideAction: ({ valibotAction, jsonSchema }) =>
       valibotAction.type === "check" ? jsonSchema : undefined,
   });
@@ -18,7 +23,7 @@ export function streamsJsonSchema(): object {
 
 const command = {
   usage: "npm run schema",
-  does: "Makes shared/streams.schema.json anew, by which editors check streams.json.",
+  does: "Makes shared/*.schema.json anew, by which editors check streams.json and the list of AUTH_ISSUERS.",
   settings: {},
   switches: {},
   flagsOnly: true,
@@ -32,9 +37,14 @@ function main(): void {
     process.exitCode = 2;
   } else {
     const root = join(import.meta.dirname, "../..");
-    const file = join(root, "shared/streams.schema.json");
-    writeFileSync(file, `${JSON.stringify(streamsJsonSchema(), null, 2)}\n`);
-    execFileSync(join(root, "node_modules/.bin/biome"), ["format", "--write", file], { stdio: "inherit" });
+    const files = Object.entries(jsonSchemas()).map(([name, schema]) => {
+      const file = join(root, "shared", name);
+      writeFileSync(file, `${JSON.stringify(schema, null, 2)}\n`);
+      return file;
+    });
+    execFileSync(join(root, "node_modules/.bin/biome"), ["format", "--write", ...files], {
+      stdio: "inherit",
+    });
   }
 }
 

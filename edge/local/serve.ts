@@ -8,6 +8,7 @@ import { parse } from "smol-toml";
 import { readSettings, type Values } from "../../shared/node/settings.ts";
 import { accessProblems } from "../access/settings.ts";
 import { CONNECTION_SETTINGS, connectionLimits } from "../endpoint/connection-limits.ts";
+import { isLoopback, readHosts } from "../http/browsers.ts";
 import { PUBLISH_SETTING, publishMaxBytes } from "../http/publish-request.ts";
 import { readUplinkKeys } from "../http/uplink-auth.ts";
 import { bundlePage, bundleWorker } from "./bundle.ts";
@@ -42,9 +43,22 @@ const command = {
         "Origins of web pages that are answered, as https://app.example.com, with commas between. Unset: all, without cookies.",
     },
     AUTH_COOKIE: { means: "The name of a cookie that may hold a token." },
+    HOSTS: {
+      means:
+        "Names that requests may be for beside localhost, with commas between, as edge.example.com. Unset, on a loopback address: none; else all.",
+    },
+    DETAILS: {
+      means:
+        "on: everybody who reaches the edge is told names of origins; off: a token with admin is. Default: on if only this machine does.",
+    },
     ...CONNECTION_SETTINGS,
     ...PUBLISH_SETTING,
-    OPERATIONS: { means: "on: /$/operations tells what the platform would bill.", default: "off" },
+    // One process has the machine's memory.
+    UNSENT_MEGABYTES: { ...CONNECTION_SETTINGS.UNSENT_MEGABYTES, default: "512" },
+    OPERATIONS: {
+      means: "on: /$/operations tells what the platform would bill, to whom DETAILS says.",
+      default: "off",
+    },
   },
   switches: {},
 } as const;
@@ -66,7 +80,7 @@ switch (given.kind) {
 }
 
 async function serve(values: Values<typeof command>): Promise<void> {
-  const { HOST: host, UPLINK_KEYS, AUTH_ISSUERS, WEB_ORIGINS, AUTH_COOKIE, OPERATIONS } = values;
+  const { HOST: host, UPLINK_KEYS, AUTH_ISSUERS, WEB_ORIGINS, AUTH_COOKIE, HOSTS, OPERATIONS } = values;
   const folder = resolve(values.DATA_DIR, "edge");
   const streams = resolve(values.STREAMS);
   const port = await checkPort(host, values.PORT);
@@ -80,6 +94,7 @@ async function serve(values: Values<typeof command>): Promise<void> {
     Object.keys(CONNECTION_SETTINGS).map((name) => [name, values[name as keyof typeof CONNECTION_SETTINGS]]),
   );
   try {
+    readHosts(HOSTS);
     connectionLimits(limits);
     publishMaxBytes(values);
   } catch (error) {
@@ -87,6 +102,7 @@ async function serve(values: Values<typeof command>): Promise<void> {
   }
   if (problems.length > 0 || !port.ok) return fail(1, ...problems);
 
+  const loopback = isLoopback(host.includes(":") ? `[${host}]` : host);
   const configFile = join(folder, "workerd.capnp");
   const storage = join(folder, "objects");
   try {
@@ -108,6 +124,10 @@ async function serve(values: Values<typeof command>): Promise<void> {
           ...limits,
           PUBLISH_MAX_BYTES: values.PUBLISH_MAX_BYTES,
           OPERATIONS,
+          LOOPBACK: loopback ? "on" : "off",
+          // With names of its own something else passes on to it what strangers ask.
+          DETAILS: values.DETAILS || (loopback && !HOSTS ? "on" : "off"),
+          ...(HOSTS && { HOSTS }),
           ...(WEB_ORIGINS && { WEB_ORIGINS }),
           ...(AUTH_COOKIE && { AUTH_COOKIE }),
         },

@@ -46,6 +46,7 @@ import type { PublishOutcome } from "./publishing/outcome.ts";
 import { Publishing } from "./publishing/publishing.ts";
 import { Revoking, type RevokingPorts } from "./revoking.ts";
 import { type ShardStatus, statusOf } from "./shard-status.ts";
+import { type Disbelief, disbelief } from "./uplinks/disbelief.ts";
 import type { ShardConfig } from "./uplinks/leadership.ts";
 import { endpointOf, type OriginItem, readItem } from "./uplinks/origin-items.ts";
 import { strangersStanding, verifiedName } from "./uplinks/slice-uplinks.ts";
@@ -63,6 +64,8 @@ export interface ShardPorts
   /** Rows that outlive the shard's memory. */
   note(object: ObjectIdentity): void;
   forget(object: ObjectIdentity): void;
+  /** A frame of an origin was dropped. */
+  disbelieved(): void;
 }
 
 /** What outlived the shard's memory. */
@@ -223,9 +226,9 @@ export class ShardCore {
     return statusOf(this.#slices, this.#links, this.#revoking.count);
   }
 
-  /** `origin`: the name that its key gives it. */
-  uplinkOpened(socket: HibernatingPeer, origin: string): void {
-    this.#slices.opened(socket, origin);
+  /** `origin`: the name that its key gives it. `scope`: what the key may speak for, undefined for all. */
+  uplinkOpened(socket: HibernatingPeer, origin: string, scope?: string): void {
+    this.#slices.opened(socket, origin, scope);
   }
 
   uplinkMessage(socket: HibernatingPeer, message: Message): void {
@@ -374,10 +377,20 @@ export class ShardCore {
     // What a standby says of endpoints nobody has asked it.
     if (standing === "standby") return undefined;
     const slice = owner.slice.number;
-    if (item.problem !== undefined) this.#unreadable(item, slice, item.problem);
+    const why = disbelief(item, this.#slices.scopeOf(socket));
+    if (why !== undefined) this.#disbelieve(socket, item, slice, why);
+    else if (item.problem !== undefined) this.#unreadable(item, slice, item.problem);
     else if (to.kind === "links") for (const number of to.links) this.#route(number, item, slice);
     else if (to.kind === "question") this.#answering.gets.take(to.id, slice, item);
     return undefined;
+  }
+
+  /** U16: nobody below hears it. That it happens is told once for each uplink and reason: it may go on for long. */
+  #disbelieve(socket: HibernatingPeer, { to }: OriginItem, slice: number, why: Disbelief): void {
+    this.#ports.disbelieved();
+    if (this.#slices.isNews(socket, why))
+      this.#ports.log(`what ${verifiedName(socket) ?? "nobody"} says isn't passed on: ${why}`);
+    if (to.kind === "question") this.#answering.gets.take(to.id, slice, refusedAnswer(to));
   }
 
   /** It ends a link, whose object asks anew on the next one, or a question: the uplink is that of many others. */
@@ -422,4 +435,9 @@ export class ShardCore {
   #up(frames: readonly string[]): void {
     this.#slices.send(frames);
   }
+}
+
+function refusedAnswer(to: OriginItem["to"]): OriginItem {
+  const error = errorBody("unavailable", "the source of this endpoint may not speak for it");
+  return { to, frame: "", says: { kind: "error", error }, update: undefined };
 }

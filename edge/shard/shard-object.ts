@@ -59,6 +59,7 @@ export class ShardObject extends DurableObject<Env> implements ShardCalls {
       ...this.#surroundings,
       log,
       sent: (messages: number) => count("websocket_message_out.shard", messages),
+      disbelieved: () => count("frame_refused.uplink"),
       pingedAt: (socket: HibernatingPeer) => this.#pingedAt(socket),
       dial: (object: ObjectIdentity) => this.#dial(object),
       note: (object: ObjectIdentity) => notes.note(object),
@@ -138,11 +139,11 @@ export class ShardObject extends DurableObject<Env> implements ShardCalls {
   override async fetch(request: Request): Promise<Response> {
     count("object_request.shard");
     try {
-      const origin = readUplinkRequest(request);
-      if (origin === undefined) return errorResponse("bad_upgrade", "an uplink is a WebSocket");
+      const holder = readUplinkRequest(request);
+      if (holder === undefined) return errorResponse("bad_upgrade", "an uplink is a WebSocket");
       const { 0: client, 1: server } = new WebSocketPair();
       this.ctx.acceptWebSocket(server, [UPLINK]);
-      this.#core.uplinkOpened(server, origin);
+      this.#core.uplinkOpened(server, holder.name, holder.scope);
       const headers = { "Sec-WebSocket-Protocol": UPLINK_PROTOCOL };
       return new Response(null, { status: 101, webSocket: client, headers });
     } catch (error) {

@@ -6,6 +6,11 @@ import * as v from "valibot";
 
 const HOUR = 3_600;
 
+function hasPassword(text: string): boolean {
+  const { username, password } = URL.canParse(text) ? new URL(text) : { username: "", password: "" };
+  return username !== "" || password !== "";
+}
+
 const Https = v.pipe(
   v.string(),
   v.maxLength(2_000),
@@ -13,6 +18,7 @@ const Https = v.pipe(
     (text) => URL.canParse(text) && ["https:", "http:"].includes(new URL(text).protocol),
     "must be a URL of http or https",
   ),
+  v.check((text) => !hasPassword(text), "must be without a user and a password, which no fetch sends"),
 );
 
 const Fields = {
@@ -57,7 +63,7 @@ const IssuerSchema = v.union([
   }),
 ]);
 
-const IssuersSchema = v.pipe(v.array(IssuerSchema), v.maxLength(20));
+export const IssuersSchema = v.pipe(v.array(IssuerSchema), v.maxLength(20));
 
 /** As they are written. */
 export type IssuersInput = v.InferInput<typeof IssuersSchema>;

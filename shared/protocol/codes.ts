@@ -32,6 +32,7 @@ export const ERRORS = {
   too_large: { status: 413, retry: false },
   id_reused: { status: 422, retry: false },
   id_not_kept: { status: 422, retry: false },
+  wrong_host: { status: 421, retry: false },
   rate_limited: { status: 429, retry: true },
   value_too_large: { status: 502, retry: false },
   unavailable: { status: 503, retry: true },
@@ -75,6 +76,7 @@ export const CLOSE = {
   revoked: 4519,
   forbidden: 4520,
   forbidden_origin: 4521,
+  wrong_host: 4522,
 } as const;
 
 export type CloseName = keyof typeof CLOSE;

@@ -10,10 +10,14 @@ export const LIMITS = {
   jsonDepth: 128,
   /** An answer to a question holds a value as it was produced if it is larger, or none if the question is brief. */
   questionValueBytes: 16 * 1024,
+  /** No log's end is further: at a million records a second that would take 142 years (U17). */
+  plausibleOffset: 2 ** 52,
   /** Components of a position that a client may say, and of one that it is told because of what it named. */
   positionComponents: 64,
   /** One message of a subscriber. */
   subscriberMessageBytes: 16 * 1024,
+  /** Frames in one of these. */
+  subscriberMessageFrames: 64,
   /** A batch is closed at this size; a single larger frame travels alone. */
   batchBytes: 256 * 1024,
   /** One answer to an attach: at most this much, at least one update. */

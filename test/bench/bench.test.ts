@@ -62,6 +62,17 @@ test("several origins that share the partitions deliver the same, and their CPU 
   expect(result.cpu.origin).toBeGreaterThan(0);
 }, 60_000);
 
+test("clients with tokens of their own get the same from a stream that wants them, and come back with them", async () => {
+  const running = await start({ tokens: true });
+
+  const result = await running.stage(STAGE);
+  const { edge } = await running.reconnect();
+
+  expect(result.latency.count).toBe(DUE);
+  expect(result).toMatchObject({ lost: 0, duplicated: 0, violations: 0, closes: 0 });
+  expect(edge).toBeGreaterThanOrEqual(0);
+}, 60_000);
+
 test("clients that are all cut come back by position and have missed nothing", async () => {
   const { recovered, lost, all, p50 } = await (await start()).storm(10, 1.5);
 

@@ -1,5 +1,6 @@
 /** One system under one load: starts both, measures stages of it, and stops them. */
 import type { KafkaBroker } from "../support/kafka-broker.ts";
+import { tokenOf } from "../support/tokens.ts";
 import { nowUs, sleepUntil } from "./clock.ts";
 import { checkDescriptors } from "./descriptors.ts";
 import type { Latency } from "./histogram.ts";
@@ -29,6 +30,8 @@ export interface BenchSettings {
   readonly seed: number;
   /** The folder of another checkout, whose product is put under load. */
   readonly checkout?: string;
+  /** Each client has a token of its own, and the stream wants one. */
+  readonly tokens?: boolean;
 }
 
 export interface StageSettings {
@@ -116,7 +119,7 @@ export class Bench {
     progress: Progress,
   ): Promise<Bench> {
     const { system: name, endpoints, clients, processes, popularity, seed, partitions, origins } = settings;
-    const { checkout } = settings;
+    const { checkout, tokens = false } = settings;
     const assignment = assign(popularity, clients, endpoints, seeded(seed));
     const watched = new Set(assignment).size;
     const { problems } = checkDescriptors({
@@ -135,10 +138,12 @@ export class Bench {
       partitions,
       origins,
       endpoints,
+      tokens,
       ...(checkout && { checkout }),
     });
     const { url, topic, verdicts, target } = system;
-    const load = new Clients({ url, topic, assignment, processes, verdicts, first: 0 });
+    const minted = tokens ? await tokensFor(clients, topic) : undefined;
+    const load = new Clients({ url, topic, assignment, processes, verdicts, first: 0, tokens: minted });
     const publisher = new Publisher({ ...settings, target });
     const bench = new Bench(settings, kafka, { system, clients: load, publisher, watched, progress });
     try {
@@ -173,11 +178,13 @@ export class Bench {
     this.#progress(`connecting ${this.#settings.clients} clients`);
     this.#connectSeconds = await this.#clients.connect();
     this.#connectionBytes = (resident() - before) / this.#settings.clients;
-    this.#connectionCpu = Object.fromEntries(
-      Object.entries(cpuOf(this.#system.parts)).map(([part, cpu]) => [
-        part,
-        (cpu - (cpuBefore[part] ?? 0)) / this.#settings.clients,
-      ]),
+    this.#connectionCpu = this.#perClient(cpuBefore);
+  }
+
+  #perClient(before: Readonly<Record<string, number>>): Record<string, number> {
+    const now = Object.entries(cpuOf(this.#system.parts));
+    return Object.fromEntries(
+      now.map(([part, cpu]) => [part, (cpu - (before[part] ?? 0)) / this.#settings.clients]),
     );
   }
 
@@ -207,6 +214,13 @@ export class Bench {
     });
     const [{ ends }, stormed] = await Promise.all([publishing, cutting]);
     return { ...stormed, lost: await this.#clients.lost(ends, DRAIN_MS) };
+  }
+
+  /** Cuts all clients and has them dial again while nothing is published; the CPU of each part for each of them. */
+  async reconnect(): Promise<Readonly<Record<string, number>>> {
+    const before = cpuOf(this.#system.parts);
+    await this.#clients.storm();
+    return this.#perClient(before);
   }
 
   async stop(): Promise<void> {
@@ -290,6 +304,18 @@ export class Bench {
       dollars: operations && marginalBill(usageOf(operations)).total,
     };
   }
+}
+
+/** Valid for as long as anybody measures. */
+const TOKEN_SECONDS = 80_000;
+
+function tokensFor(clients: number, topic: string): Promise<string[]> {
+  const of = (client: number) => ({
+    subject: `client-${client}`,
+    subscribe: [`/${topic}/*`],
+    until: TOKEN_SECONDS,
+  });
+  return Promise.all(Array.from({ length: clients }, (_, client) => tokenOf(of(client))));
 }
 
 /** Microseconds so far, by part. */

@@ -2,9 +2,10 @@
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { logPath } from "../../origin/embedded/log.ts";
-import { Deployment, type DeploymentSettings, freePort } from "../support/deployment.ts";
+import { Deployment, type DeploymentSettings, freePort, type StreamSettings } from "../support/deployment.ts";
 import type { KafkaBroker } from "../support/kafka-broker.ts";
 import { createTopic, deleteTopic } from "../support/kafka-topics.ts";
+import { AUTH_ISSUERS } from "../support/tokens.ts";
 import { serveKafkaFloor, serveWorkerdFloor } from "./floor/serve.ts";
 import { isInterrupted } from "./load/rpc.ts";
 import { KEY, type Target } from "./load/sinks.ts";
@@ -48,6 +49,8 @@ export interface SystemSettings {
   readonly endpoints: number;
   /** The folder of another checkout whose edge and origin are to run instead of these: they start as its own tests start them. */
   readonly checkout?: string;
+  /** The topic is for tokens, of the issuer in test/support/tokens.ts; only the product knows of that. */
+  readonly tokens?: boolean | undefined;
 }
 
 let topics = 0;
@@ -90,7 +93,7 @@ async function startOnKafka(settings: SystemSettings, topic: string, kafka: Kafk
     return { name: settings.name, url, topic, target, parts, verdicts: false, operations, stop };
   }
   const originEnv = { KAFKA_BROKERS: kafka.bootstrap };
-  const deployment = await deploy(settings, topic, { topics: { [topic]: {} }, originEnv });
+  const deployment = await deploy(settings, topic, { ...exposed(settings, topic, {}), originEnv });
   return deployed(settings, deployment, topic, target, brokers);
 }
 
@@ -99,7 +102,7 @@ async function startBare(settings: SystemSettings, topic: string): Promise<Syste
   switch (name) {
     case "distributary":
     case "floor-uplink": {
-      const deployment = await deploy(settings, topic, { topics: { [topic]: { partitions } } });
+      const deployment = await deploy(settings, topic, exposed(settings, topic, { partitions }));
       const path = logPath(deployment.dataDir);
       return deployed(settings, deployment, topic, { kind: "embedded", path, topic }, {});
     }
@@ -112,6 +115,11 @@ async function startBare(settings: SystemSettings, topic: string): Promise<Syste
       return { name, url, topic, target, parts, verdicts: false, operations: async () => undefined, stop };
     }
   }
+}
+
+function exposed({ tokens }: SystemSettings, topic: string, log: StreamSettings): DeploymentSettings {
+  if (!tokens) return { topics: { [topic]: log } };
+  return { topics: { [topic]: { ...log, stream: { subscribe: "token" } } }, edgeEnv: { AUTH_ISSUERS } };
 }
 
 /** The product, or what stands in the edge's place with a link to each endpoint. */

@@ -488,14 +488,14 @@ describe("requests", () => {
   test("[H7] an upgrade to anything but a WebSocket is passed over: the request is answered as without it", async () => {
     // Whatever stands before an edge may take such a header away, so this asks the routes themselves.
     const routes = (await import(APP)) as {
-      createApp(page: unknown, doorOf: unknown): { fetch(request: Request): Promise<Response> };
+      createApp(page: unknown, doorOf: unknown): { fetch(request: Request, env: object): Promise<Response> };
     };
     const known = { principal: { kind: "public" }, tokensCount: false };
     const door = { rules: {}, identify: async () => ({ ok: true, known }) };
     const app = routes.createApp(new Map(), async () => door);
     const answers = await Promise.all(
       [{ Upgrade: "h2c" }, undefined].map(async (headers) => {
-        const answer = await app.fetch(new Request("https://edge/secret/J", headers && { headers }));
+        const answer = await app.fetch(new Request("https://edge/secret/J", headers && { headers }), {});
         return [answer.status, await answer.json()];
       }),
     );

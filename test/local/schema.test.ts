@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { streamsJsonSchema } from "../../edge/local/schema.ts";
+import { jsonSchemas } from "../../edge/local/schema.ts";
 
-test("shared/streams.schema.json is what npm run schema makes", () => {
-  const file = readFileSync(join(import.meta.dirname, "../../shared/streams.schema.json"), "utf8");
+test.each(Object.entries(jsonSchemas()))("shared/%s is what npm run schema makes", (name, schema) => {
+  const file = readFileSync(join(import.meta.dirname, "../../shared", name), "utf8");
 
-  expect(JSON.parse(file)).toEqual(streamsJsonSchema());
+  expect(JSON.parse(file)).toEqual(schema);
 });

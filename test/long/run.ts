@@ -98,6 +98,7 @@ async function play(run: Run): Promise<void> {
   const what = histories > 0 ? `${file}: ${histories} histories, seed ${seed}` : file;
   process.stdout.write(`${what} ... `);
   const report = join(tmpdir(), `distributary-long-${process.pid}.json`);
+  const measured = `${report}.figures`;
   const began = performance.now();
   const vitest = join(ROOT, "node_modules/vitest/vitest.mjs");
   const args = ["run", "--config", "test/vitest.config.ts", file];
@@ -107,6 +108,7 @@ async function play(run: Run): Promise<void> {
     env: {
       ...process.env,
       TEST_LONG: "true",
+      LONG_FIGURES: measured,
       ...(histories > 0 && { SIMULATED_HISTORIES: `${histories}`, SIMULATED_SEED: `${seed}` }),
       // What a history leaves behind dies young.
       NODE_OPTIONS: "--max-semi-space-size=64",
@@ -119,8 +121,9 @@ async function play(run: Run): Promise<void> {
   const seconds = Math.round((performance.now() - began) / 1000);
   const passed = code === 0;
   const tests = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")).numTotalTests : 0;
-  rmSync(report, { force: true });
-  const result: Ran = { ...run, passed, tests, seconds, at: new Date().toISOString() };
+  const figures = existsSync(measured) ? readFileSync(measured, "utf8").split("\n").filter(Boolean) : [];
+  for (const file of [report, measured]) rmSync(file, { force: true });
+  const result: Ran = { ...run, passed, tests, seconds, at: new Date().toISOString(), figures };
   appendFileSync(done, `${JSON.stringify(result)}\n`);
   process.stdout.write(passed ? `passed in ${seconds} s\n` : "FAILED\n");
   if (passed) return;

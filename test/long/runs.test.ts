@@ -33,3 +33,12 @@ test("the summary says what ran, with which seeds, and which of them failed last
   expect(text).toContain("| `test/a.test.ts` | 3 tests |  | 1.5 | passed |");
   expect(text).toContain("| `test/random.test.ts` | 250 random histories | 7–9 | 4.5 | failed with seed 8 |");
 });
+
+test("the summary says what tests measured", () => {
+  const measured = { ...ran(0, true), figures: ["5,000 connections: 12 MiB"] };
+
+  expect(summary([ran(0, true)], "abc", MACHINE)).not.toContain("measured");
+  expect(summary([measured], "abc", MACHINE)).toContain(
+    "\n\n## What was measured\n\n- `test/a.test.ts`: 5,000 connections: 12 MiB\n",
+  );
+});

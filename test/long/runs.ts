@@ -14,6 +14,8 @@ export interface Ran extends Run {
   readonly seconds: number;
   /** When it ended, in ISO 8601. */
   readonly at: string;
+  /** What its tests measured, in words. */
+  readonly figures?: readonly string[];
 }
 
 export interface Machine {
@@ -62,7 +64,12 @@ Written by \`npm run test:long -- --write\`; what runs is in [README.md](README.
 | File | Ran | Seeds | Minutes | Result |
 |---|---|---|---|---|
 ${files.map((file) => row(last.filter((one) => one.file === file))).join("\n")}
-`;
+${figuresOf(last)}`;
+}
+
+function figuresOf(last: readonly Ran[]): string {
+  const lines = last.flatMap(({ file, figures = [] }) => figures.map((said) => `- \`${file}\`: ${said}`));
+  return lines.length === 0 ? "" : `\n## What was measured\n\n${lines.sort().join("\n")}\n`;
 }
 
 function row(of: readonly Ran[]): string {

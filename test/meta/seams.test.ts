@@ -25,12 +25,14 @@ describe("an endpoint state", () => {
       "asking.ts",
       "catch-up.ts",
       "edge/peer.ts",
+      "edge/time-limits.ts",
       "endpoint-state.ts",
       "question-states.ts",
       "replica.ts",
       "state-facts.ts",
       "subscribers.ts",
       "subscription-states.ts",
+      "unsent.ts",
       "waiting-line.ts",
     ]);
   });

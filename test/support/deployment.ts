@@ -33,8 +33,8 @@ const ORIGINS = [FIRST_ORIGIN, "second", "third", ...Array.from({ length: 7 }, (
 const root = join(import.meta.dirname, "../..");
 
 /** A key for an origin of this name, as people write it. */
-export function newUplinkKey(name: string): string {
-  return `key-of-${name}:${name}:${randomBytes(32).toString("base64url")}`;
+export function newUplinkKey(name: string, secret = randomBytes(32).toString("base64url")): string {
+  return `key-of-${name}:${name}:${secret}`;
 }
 
 export interface StreamSettings {
@@ -49,6 +49,8 @@ export interface DeploymentSettings {
   readonly topics: Readonly<Record<string, StreamSettings>>;
   readonly originEnv?: Readonly<Record<string, string>>;
   readonly edgeEnv?: Readonly<Record<string, string>>;
+  /** The first origin's; one of its own otherwise. */
+  readonly uplinkSecret?: string;
   /** Another edge than the product's, by the script that runs it. */
   readonly edgeScript?: string;
   /** How many origins share the partitions, from the start; the first is called FIRST_ORIGIN, others `slice-2` and so on. */
@@ -98,7 +100,12 @@ export class Deployment {
     }
     writeFileSync(join(this.dataDir, "streams.json"), JSON.stringify({ streams }));
     const names = [...ORIGINS, ...(settings.names ?? [])];
-    this.#keys = new Map(names.map((name) => [name, newUplinkKey(name)]));
+    this.#keys = new Map(
+      names.map((name) => [
+        name,
+        newUplinkKey(name, name === FIRST_ORIGIN ? settings.uplinkSecret : undefined),
+      ]),
+    );
     this.#originEnv = settings.originEnv ?? {};
     this.#edgeScript = settings.edgeScript ?? "edge/local/serve.ts";
     this.#env = {
@@ -125,9 +132,7 @@ export class Deployment {
       mkdirSync(dirname(log), { recursive: true });
       symlinkSync(logPath(this.dataDir), log);
     }
-    const UPLINK_KEY = this.#keys.get(name);
-    if (UPLINK_KEY === undefined) throw new Error(`the edge has no key of ${name}`);
-    const env = { ...this.#env, ...this.#originEnv, ...more, UPLINK_KEY, DATA_DIR };
+    const env = { ...this.#env, ...this.#originEnv, ...more, UPLINK_KEY: this.uplinkKey(name), DATA_DIR };
     return new Child("origin/main.ts", env, NODE_FLAGS);
   }
 
@@ -146,6 +151,13 @@ export class Deployment {
   startSlice(number: number, count: number): void {
     const name = number === 1 ? FIRST_ORIGIN : `slice-${number}`;
     this.slices[number - 1] = this.startOrigin(name, { ORIGIN_SLICE: `${number}/${count}` });
+  }
+
+  /** The key of an origin, as people write it. */
+  uplinkKey(name: string): string {
+    const key = this.#keys.get(name);
+    if (key === undefined) throw new Error(`the edge has no key of ${name}`);
+    return key;
   }
 
   async ready(deadlineMs = 180_000): Promise<void> {

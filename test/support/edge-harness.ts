@@ -122,6 +122,7 @@ export async function startEdge(vars: Record<string, string> = {}): Promise<Test
             SHARDS: "2",
             UPLINK_KEYS: EDGE_KEYS,
             OPERATIONS: "on",
+            DETAILS: "on",
             ...vars,
           },
         },

@@ -8,6 +8,7 @@ export const UNLIMITED: ConnectionLimits = {
   messages: { perSecond: 1_000_000, burst: 1_000_000 },
   asks: { perSecond: 1_000_000, burst: 1_000_000 },
   perPrincipal: 1_000_000,
+  unsentBytes: 1e9,
 };
 
 /** No token is good. */

@@ -358,6 +358,7 @@ export class SimulatedEdge {
         dropRevocation: () => undefined,
         log: (problem) => this.problems.push(problem),
         sent: () => undefined,
+        disbelieved: () => this.problems.push("an origin wasn't believed"),
       },
       { shard: 0, shards: 1 },
       {

@@ -23,6 +23,8 @@ export class SmallShard {
   /** The objects' ends, in the order in which they were dialled. */
   readonly dialled: FakeSocket[] = [];
   generation = 0;
+  /** Frames of origins that were dropped. */
+  disbelieved = 0;
   core: ShardCore;
 
   constructor() {
@@ -36,14 +38,20 @@ export class SmallShard {
 
   /**
    * @param options.key The name that its key gives it, where its hello says another.
+   * @param options.scope What its key may speak for; all where it is left out.
    * @param options.slice `k/n`; everything where it is left out, as the hello then leaves it out.
    */
   connect(
     origin: string,
-    { ready = true, slice, key = origin }: { ready?: boolean; slice?: string; key?: string } = {},
+    {
+      ready = true,
+      slice,
+      key = origin,
+      scope,
+    }: { ready?: boolean; slice?: string; key?: string; scope?: string } = {},
   ): FakeSocket {
     const socket = new FakeSocket();
-    this.core.uplinkOpened(socket, key);
+    this.core.uplinkOpened(socket, key, scope);
     this.core.uplinkMessage(socket, encodeHello({ version: 1, origin, slice: parseSlice(slice ?? "") }));
     if (ready) this.ready(socket);
     return socket;
@@ -114,6 +122,7 @@ export class SmallShard {
         dropRevocation: (issuer, id) => this.revocations.delete(nameOf(issuer, id)),
         log: (problem) => this.problems.push(problem),
         sent: () => undefined,
+        disbelieved: () => this.disbelieved++,
       },
       { shard: 0, shards: 1 },
       {

@@ -16,6 +16,7 @@ export const AUTH_ISSUERS = JSON.stringify([
 
 export interface TokenOf {
   readonly issuer?: string;
+  readonly kid?: string;
   readonly subject?: string;
   readonly id?: string;
   readonly subscribe?: readonly string[];
@@ -30,6 +31,7 @@ export interface TokenOf {
 
 export async function tokenOf({
   issuer = ISSUER,
+  kid = "k",
   subject = "alice",
   id,
   subscribe,
@@ -42,7 +44,7 @@ export async function tokenOf({
 }: TokenOf = {}): Promise<string> {
   const now = Math.floor(Date.now() / 1_000);
   const jwt = new SignJWT({ distributary: { subscribe, publish, discover, admin } })
-    .setProtectedHeader({ alg: "ES256", kid: "k" })
+    .setProtectedHeader({ alg: "ES256", kid })
     .setIssuer(issuer)
     .setAudience(audience)
     .setSubject(subject)

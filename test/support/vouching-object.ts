@@ -30,6 +30,9 @@ export class VouchingObject {
     close: () => undefined,
     isHeld: () => false,
     sent: () => undefined,
+    now: () => 0,
+    after: () => () => undefined,
+    unsentBytes: 1e9,
   });
   replica: Replica;
   #asking: Asking<Peer>;

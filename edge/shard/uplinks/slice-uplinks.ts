@@ -26,6 +26,7 @@ export interface Uplink extends Candidate {
 interface State extends Uplink {
   heardAt: number;
   unreadySince: number | undefined;
+  readonly scope: string | undefined;
   /** The last ping that was taken into account. */
   pingedAt: number | undefined;
 }
@@ -38,6 +39,8 @@ const AttachmentSchema = v.object({
   kind: v.literal("uplink"),
   generation: v.number(),
   origin: v.string(),
+  /** What its key may speak for, if not for all. */
+  scope: v.optional(v.string()),
   ready: v.boolean(),
   nextLink: v.number(),
   /** Left out where it is the whole. */
@@ -254,7 +257,8 @@ export class SliceUplinks {
   #state(socket: HibernatingPeer, origin: string, ready: boolean): State {
     const now = this.#ports.now();
     const pingedAt = this.#ports.pingedAt(socket);
-    return { socket, origin, heardAt: now, unreadySince: ready ? undefined : now, pingedAt };
+    const unreadySince = ready ? undefined : now;
+    return { socket, origin, heardAt: now, unreadySince, pingedAt, scope: verifiedScope(socket) };
   }
 
   #fence({ socket, origin }: State): void {
@@ -263,11 +267,12 @@ export class SliceUplinks {
   }
 
   #save(state: State): void {
-    const { socket, origin, unreadySince } = state;
+    const { socket, origin, scope, unreadySince } = state;
     const isActive = state === this.#active;
     save(socket, {
       generation: isActive ? this.#generation : 0,
       origin,
+      ...(scope !== undefined && { scope }),
       ready: unreadySince === undefined,
       nextLink: isActive ? this.#nextLink : 0,
       ...(!isWhole(this.slice) && { slice: formatSlice(this.slice) }),
@@ -277,13 +282,18 @@ export class SliceUplinks {
 }
 
 /** An uplink that was just accepted. `origin`: the name that its key gives it, which its hello must say. */
-export function greet(socket: HibernatingPeer, origin: string): void {
-  save(socket, { ...UNKNOWN, origin, standing: "greeting" });
+export function greet(socket: HibernatingPeer, origin: string, scope: string | undefined): void {
+  save(socket, { ...UNKNOWN, origin, ...(scope !== undefined && { scope }), standing: "greeting" });
 }
 
 /** What its key calls the origin of an uplink; undefined if that can't be read any more. */
 export function verifiedName(socket: HibernatingPeer): string | undefined {
   return load(socket)?.origin || undefined;
+}
+
+/** What its key may speak for, as text; undefined: for all. */
+export function verifiedScope(socket: HibernatingPeer): string | undefined {
+  return load(socket)?.scope;
 }
 
 /** An uplink that was refused: nothing that it still says counts. */

@@ -2,14 +2,16 @@
  * The slices into which origins divide the partitions: each has its active uplink and its standbys (N2). Origins may
  * divide them by different counts, for a while; one count is served (N9).
  */
+import { readUplinkScope, type UplinkScope } from "../../../shared/config/uplink-scope.ts";
 import type { CloseName } from "../../../shared/protocol/codes.ts";
 import type { Slice } from "../../../shared/protocol/slice.ts";
 import { formatSlice, WHOLE } from "../../../shared/protocol/slice.ts";
 import type { OriginHello } from "../../../shared/protocol/uplink.ts";
 import { VERSION } from "../../../shared/protocol/version.ts";
 import { closeQuietly, type HibernatingPeer } from "../../peer.ts";
+import type { Disbelief } from "./disbelief.ts";
 import { Deadline } from "./failover.ts";
-import { Greeting } from "./greeting.ts";
+import { Greeting, type GreetingPorts } from "./greeting.ts";
 import { type Failover, Generations, Leadership, type ShardConfig } from "./leadership.ts";
 import {
   fenceStranger,
@@ -18,9 +20,10 @@ import {
   survivorsSlice,
   type Uplink,
   verifiedName,
+  verifiedScope,
 } from "./slice-uplinks.ts";
 
-export interface SlicesPorts extends SliceUplinksPorts {
+export interface SlicesPorts extends SliceUplinksPorts, GreetingPorts {
   /** Must outlive the shard's memory. */
   setGeneration(generation: number): void;
 }
@@ -46,8 +49,13 @@ export interface SliceStatus {
   readonly standbys: readonly { readonly origin: string; readonly ready: boolean }[];
 }
 
-/** How many counts there may be at once: the one before, and the one after. */
-const COUNTS = 2;
+/**
+ * How many counts there may be at once. Two would do, the one before and the one after; but an origin is of one slice, and so
+ * one that names an odd count takes one of these, and keeps nobody else from the others.
+ */
+const COUNTS = 8;
+/** Of a key whose bounds this version can't read. */
+const NOTHING_AT_ALL: UplinkScope = { text: "", maySlice: () => false, mayTopic: () => false };
 
 export class Slices {
   readonly generations: Generations;
@@ -60,6 +68,9 @@ export class Slices {
   #served: readonly Leadership[];
   readonly #greeting: Greeting;
   readonly #owners = new Map<HibernatingPeer, Leadership>();
+  /** Read once. */
+  readonly #scopes = new WeakMap<HibernatingPeer, { readonly scope: UplinkScope | undefined }>();
+  readonly #told = new WeakMap<HibernatingPeer, Set<Disbelief>>();
   #nextLink = 1;
   /** What a slice of the count that is served is given before another count is served. */
   readonly #deadline = new Deadline<HibernatingPeer>();
@@ -73,7 +84,7 @@ export class Slices {
     this.#ports = ports;
     this.#config = config;
     this.#failover = failover;
-    this.#greeting = new Greeting(() => ports.now(), survivors.uplinks);
+    this.#greeting = new Greeting(ports, survivors.uplinks);
     this.generations = new Generations(survivors.generation, (generation) => ports.setGeneration(generation));
     const bySlice = Map.groupBy(survivors.uplinks, (socket) => formatSlice(survivorsSlice(socket)));
     for (const socket of survivors.uplinks) this.#layout(survivorsSlice(socket).count, bySlice);
@@ -136,9 +147,26 @@ export class Slices {
     return number;
   }
 
-  opened(socket: HibernatingPeer, origin: string): void {
+  opened(socket: HibernatingPeer, origin: string, scope: string | undefined): void {
     this.#greeting.arrived();
-    this.#greeting.opened(socket, origin);
+    this.#greeting.opened(socket, origin, scope);
+  }
+
+  /** What an uplink's key may speak for; undefined: for all. */
+  scopeOf(socket: HibernatingPeer): UplinkScope | undefined {
+    const known = this.#scopes.get(socket);
+    if (known !== undefined) return known.scope;
+    const text = verifiedScope(socket);
+    const scope = text === undefined ? undefined : (readUplinkScope(text) ?? NOTHING_AT_ALL);
+    this.#scopes.set(socket, { scope });
+    return scope;
+  }
+
+  /** Whether this hasn't been said of an uplink before. */
+  isNews(socket: HibernatingPeer, why: Disbelief): boolean {
+    const told = this.#told.get(socket) ?? new Set();
+    this.#told.set(socket, told);
+    return told.size < told.add(why).size;
   }
 
   /** Of which slice an uplink is that has said hello, while that is known. */
@@ -168,7 +196,12 @@ export class Slices {
       fenceStranger(socket);
       return "unauthorized";
     }
-    const { count, number } = hello.slice ?? WHOLE;
+    const slice = hello.slice ?? WHOLE;
+    if (this.scopeOf(socket)?.maySlice(slice) === false) {
+      fenceStranger(socket);
+      return "unauthorized";
+    }
+    const { count, number } = slice;
     this.#forgetEmpty(count);
     if (!this.#layouts.has(count) && this.#layouts.size >= COUNTS) return "overloaded";
     const layout = this.#layout(count);

@@ -23,6 +23,8 @@ export interface ClientSettings {
   readonly first: number | undefined;
   /** Whether the server answers a subscribe with a verdict; a floor doesn't. */
   readonly verdicts: boolean;
+  /** What the stream wants of it. */
+  readonly token?: string | undefined;
 }
 
 export interface Arrival {
@@ -59,7 +61,8 @@ export class Client implements Listener, Receiver {
     return new Promise((resolve, reject) => {
       this.#live = resolve;
       this.#failed = reject;
-      this.#socket = new LeanWebSocket(url, this.#settings.verdicts ? SUBSCRIBER_PROTOCOL : undefined, this);
+      const { verdicts, token } = this.#settings;
+      this.#socket = new LeanWebSocket(url, verdicts ? SUBSCRIBER_PROTOCOL : undefined, this, token);
     });
   }
 

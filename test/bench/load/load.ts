@@ -16,6 +16,8 @@ export interface ClientsSettings {
   readonly assignment: readonly number[];
   readonly processes: number;
   readonly verdicts: boolean;
+  /** Of each client, where the stream wants one. */
+  readonly tokens?: readonly string[] | undefined;
   /** The number of the first update of each endpoint; undefined if clients join in the middle. */
   readonly first: number | undefined;
 }
@@ -62,7 +64,7 @@ export class Clients {
 
   /** Resolves when all are live, to the seconds that took. */
   async connect(): Promise<number> {
-    const { url, topic, assignment, processes, verdicts, first } = this.#settings;
+    const { url, topic, assignment, processes, verdicts, first, tokens = [] } = this.#settings;
     const since = nowUs();
     await Promise.all(
       this.#processes.map((process, i) =>
@@ -70,6 +72,7 @@ export class Clients {
           url: url.replace("http", "ws"),
           path: `/${topic}/${KEY}`,
           endpoints: assignment.filter((_, client) => client % processes === i),
+          tokens: tokens.filter((_, client) => client % processes === i),
           first,
           verdicts,
           atOnce: Math.max(1, Math.floor(AT_ONCE / processes)),

@@ -13,6 +13,8 @@ export interface Connect {
   readonly path: string;
   /** The endpoint of each client. */
   readonly endpoints: readonly number[];
+  /** The token of each, where the stream wants one. */
+  readonly tokens: readonly string[];
   readonly first: number | undefined;
   readonly verdicts: boolean;
   /** Handshakes that are under way at once. */
@@ -118,10 +120,14 @@ async function bring(client: Client): Promise<boolean> {
 
 const handlers = {
   /** Resolves when every client is live. */
-  async connect({ url, path, endpoints, first, verdicts, atOnce }: Connect): Promise<void> {
+  async connect({ url, path, endpoints, tokens, first, verdicts, atOnce }: Connect): Promise<void> {
     oneClock = first !== undefined;
     clients = endpoints.map(
-      (endpoint) => new Client({ url: `${url}${path}${endpoint}`, endpoint, first, verdicts }, observer),
+      (endpoint, i) =>
+        new Client(
+          { url: `${url}${path}${endpoint}`, endpoint, first, verdicts, token: tokens[i] },
+          observer,
+        ),
     );
     let next = 0;
     const lane = async () => {

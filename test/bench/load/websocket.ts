@@ -32,7 +32,8 @@ export class LeanWebSocket {
   #open = false;
   #closed = false;
 
-  constructor(url: URL, protocol: string | undefined, listener: Listener) {
+  /** `token`: sent as a bearer token. */
+  constructor(url: URL, protocol: string | undefined, listener: Listener, token?: string) {
     this.#listener = listener;
     const secure = url.protocol === "wss:" || url.protocol === "https:";
     const host = url.hostname.replace(/^\[|\]$/g, "");
@@ -59,6 +60,7 @@ export class LeanWebSocket {
       "Sec-WebSocket-Version: 13",
       `Sec-WebSocket-Key: ${randomBytes(16).toString("base64")}`,
       ...(protocol === undefined ? [] : [`Sec-WebSocket-Protocol: ${protocol}`]),
+      ...(token === undefined ? [] : [`Authorization: Bearer ${token}`]),
     ];
     this.#socket.write(`${lines.join("\r\n")}\r\n\r\n`);
   }

@@ -125,6 +125,20 @@ describe("no pattern is", () => {
 });
 
 test.each([
+  [`/users/${"x".repeat(1_024)}`, "", "keys"],
+  [`/users/${"%FF".repeat(1_024)}`, "", "keys"],
+  ["/users/{kilo}", "x".repeat(1_024), "keys"],
+  ["/users/{kilo}x", "x".repeat(1_024), "nothing"],
+  ["/users/{kilo}x*", "x".repeat(1_022), "keys"],
+  ["/users/{kilo}x*", "x".repeat(1_023), "nothing"],
+])("%s with a long claim names what can be written, or nothing", (pattern, kilo, kind) => {
+  const read = readPattern(pattern, { kilo });
+  expect(read).toMatchObject({ ok: true, matcher: { kind } });
+  const text = read.ok ? patternText(read.matcher) : "refused";
+  if (text !== undefined) expect(readPattern(text, {})).toEqual(read);
+});
+
+test.each([
   ["/quotes/AAPL", "/quotes/AAPL"],
   ["/quotes/*", "/quotes/*"],
   ["/quotes/.*", "/quotes/.*"],

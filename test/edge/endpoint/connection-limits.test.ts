@@ -6,6 +6,7 @@ test("[S20] limits are those of PROTOCOL.md unless the deployment sets others, e
     messages: { perSecond: 20, burst: 100 },
     asks: { perSecond: 5, burst: 20 },
     perPrincipal: 100,
+    unsentBytes: 96_000_000,
   };
 
   expect(connectionLimits({})).toEqual(unset);

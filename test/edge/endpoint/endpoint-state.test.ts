@@ -36,6 +36,8 @@ class Core {
   #state(path: string, subscribers: readonly FakeSocket[]): EndpointState<FakeSocket> {
     const ports = {
       now: () => 1_000_000,
+      after: () => () => undefined,
+      unsentBytes: 1_000_000_000,
       sent: () => undefined,
       answered: () => undefined,
       ask: (frame: string) => this.#linkOf(path)?.socket.send(frame),

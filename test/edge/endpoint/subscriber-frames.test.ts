@@ -116,3 +116,11 @@ test.each([
     expect(say(frame, waits)).toEqual({ ...QUIET, refused: [[id, 7]] });
   },
 );
+
+test("[S7] a message of more than 64 frames is answered with a close, not with as many answers", () => {
+  const pings = (count: number) => Array.from({ length: count }, () => '{"ping":2}').join(SEPARATOR);
+
+  expect(say(pings(65))).toEqual({ ...QUIET, closed: "frame_too_large" });
+  expect(say(pings(1_489))).toEqual({ ...QUIET, closed: "frame_too_large" });
+  expect(say(pings(64)).sent).toHaveLength(64);
+});

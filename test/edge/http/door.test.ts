@@ -20,7 +20,7 @@ function heard(level: "warn" | "error"): readonly unknown[][] {
   return spy.mock.calls;
 }
 
-const STATUS = { connected: true, ready: true };
+const STATUS = { connected: true, ready: true, standbys: [], slices: [] };
 const ENV = {
   SHARDS: "1",
   SHARD: { idFromName: (name: string) => name, get: () => ({ status: async () => STATUS }) },

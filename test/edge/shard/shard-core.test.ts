@@ -82,6 +82,7 @@ function createShard(uplinks: FakeSocket[] = [], shards = 1): ShardCore {
       dropRevocation: () => undefined,
       log: (problem) => problems.push(problem),
       sent: () => undefined,
+      disbelieved: () => undefined,
     },
     { shard: 0, shards },
     { generation, noted: [...rows], revocations: [], uplinks },

@@ -128,7 +128,10 @@ describeWithKafka("a cluster of which not everything is there:", () => {
       for (const partition of range(0, 3)) {
         await following.reaches(partition, writing.acknowledged(partition).at(-1));
         expectWritten(writing, partition, following.read(partition));
-        expect(following.partition(partition)).toMatchObject({ ready: true, error: undefined });
+        expect(following.partition(partition)).toMatchObject({
+          stage: { kind: "ready" },
+          trouble: undefined,
+        });
       }
     await after.recorded.until("trouble_over");
     await after.stop();

@@ -44,6 +44,29 @@ test.each<[string, (shard: SmallShard) => void]>([
   expect(silent.closed).toEqual(GOING_AWAY);
 });
 
+test("[U2] though nothing at all reaches the shard, it is closed in time; and then nothing keeps the shard awake", () => {
+  const shard = new SmallShard();
+  const timers: { readonly at: number; readonly run: () => void }[] = [];
+  const cancelled = new Set<() => void>();
+  shard.clock.after = (ms, run) => {
+    timers.push({ at: shard.clock.now + ms, run });
+    return () => cancelled.add(run);
+  };
+  const silent = open(shard, "b");
+  const greeted = open(shard, "c");
+  shard.core.uplinkMessage(greeted, hello("c"));
+
+  expect(timers.map(({ at }) => at - shard.clock.now)).toEqual([10_000]);
+  shard.clock.now += 10_000;
+  timers[0]?.run();
+  expect([silent.closed, greeted.closed]).toEqual([GOING_AWAY, undefined]);
+  expect(timers).toHaveLength(1);
+
+  const another = open(shard, "b");
+  shard.core.uplinkMessage(another, hello("b"));
+  expect(timers.slice(1).every(({ run }) => cancelled.has(run))).toBe(true);
+});
+
 test("[U2] of each name one waits for its hello: however many are opened, the newest alone is left, and others' stay", () => {
   const shard = new SmallShard();
   const active = shard.connect("a");

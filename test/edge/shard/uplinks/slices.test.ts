@@ -692,10 +692,23 @@ describe("other counts of slices", () => {
     expect(down.messages, "as it came").toEqual(items);
   });
 
-  test("[N9] a third count is refused as too many", () => {
-    connect("1/4");
-    const [third] = connect("1/3");
+  test("[N9] a ninth count is refused as too many", () => {
+    const others = connect("1/3", "1/4", "1/5", "1/6", "1/7", "1/8", "1/9");
+    const [ninth] = connect("1/10");
 
-    expect(third?.closed).toEqual({ code: 4005, reason: "overloaded" });
+    expect(others.map(({ closed }) => closed)).toEqual(others.map(() => undefined));
+    expect(ninth?.closed).toEqual({ code: 4005, reason: "overloaded" });
+  });
+
+  test("[N9] [U12] an origin that names odd counts again and again keeps nobody from another one", () => {
+    const odd = ["1/3", "5/64", "7/9", "1/1", "2/2"].map((slice) => shard.connect("odd", { slice }));
+    const others = connect("1/4", "2/4", "3/4", "4/4");
+
+    expect(odd.slice(0, -1).map(({ closed }) => closed?.code)).toEqual([4003, 4003, 4003, 4003]);
+    expect(others.map(({ closed }) => closed)).toEqual(others.map(() => undefined));
+    expect(shard.core.status().slices.map(({ origin }) => origin)).toEqual(["one", "two"]);
+    shard.leave(two);
+    shard.core.uplinkClosed(odd[4] as FakeSocket);
+    expect(shard.core.status().slices).toHaveLength(4);
   });
 });

@@ -1,0 +1,29 @@
+/** How much a request is told of the deployment itself: names of origins, and what is counted. */
+import type { Identified } from "../access/access.ts";
+import type { Env } from "../env.ts";
+import { logProblem } from "./answers.ts";
+
+/** "counts": whether it works, and how many there are of what. */
+export type Insight = "all" | "counts";
+
+/** What proxies say of themselves: behind one, strangers come from this machine, too. */
+const FORWARDED = ["Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"];
+
+/** Never throws: a probe is answered while nobody's token can be judged. */
+export async function insightOf(
+  request: Request,
+  { DETAILS }: Pick<Env, "DETAILS">,
+  identify: () => Promise<Identified>,
+): Promise<Insight> {
+  if (DETAILS === "on" && FORWARDED.every((name) => !request.headers.has(name))) return "all";
+  // Most who ask have nothing to show.
+  if (!request.headers.has("Authorization") && !request.headers.has("Cookie")) return "counts";
+  try {
+    const identified = await identify();
+    const isAdmin = identified.ok && identified.known.grants?.admin === true;
+    return isAdmin ? "all" : "counts";
+  } catch (error) {
+    logProblem("the Worker", error);
+    return "counts";
+  }
+}

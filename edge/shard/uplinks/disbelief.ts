@@ -1,0 +1,24 @@
+/**
+ * What an origin says and is not believed: U16 and U17 of INTERNALS.md. Within what its key allows it is believed, since
+ * nobody else knows better.
+ */
+import type { UplinkScope } from "../../../shared/config/uplink-scope.ts";
+import { parseAddress } from "../../../shared/protocol/address.ts";
+import { LIMITS } from "../../../shared/protocol/limits.ts";
+import { endpointOf, type OriginItem } from "./origin-items.ts";
+
+export type Disbelief =
+  | "its key may not speak for this topic"
+  | "an offset lies beyond the end that any log could have";
+
+export function disbelief(item: OriginItem, scope: UplinkScope | undefined): Disbelief | undefined {
+  if (item.update !== undefined && item.update.offset > LIMITS.plausibleOffset)
+    return "an offset lies beyond the end that any log could have";
+  if (scope === undefined) return undefined;
+  const path = item.says?.kind === "latest" ? item.says.endpoint : endpointOf(item);
+  if (path === undefined) return undefined;
+  const address = parseAddress(path);
+  return address.ok && scope.mayTopic(address.address.topic)
+    ? undefined
+    : "its key may not speak for this topic";
+}

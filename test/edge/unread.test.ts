@@ -1,0 +1,87 @@
+/** Clients that ask for much and read nothing, on workerd as `npm run edge` runs it. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { eventually } from "../support/deadline.ts";
+import { Child, freePort } from "../support/deployment.ts";
+import { EDGE_KEYS } from "../support/edge-harness.ts";
+import { RawSubscriber } from "../support/raw-subscriber.ts";
+import { ScriptedOrigin } from "../support/scripted-origin.ts";
+
+const LARGE = "/quotes/large";
+const SMALL = "/quotes/small";
+const VALUE_BYTES = 8_000_000;
+
+let folder: string;
+let port: number;
+let edge: Child;
+let origin: ScriptedOrigin;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "edge-"));
+  port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const settings = { PORT: String(port), DATA_DIR: folder, UPLINK_KEYS: EDGE_KEYS, UNSENT_MEGABYTES: "40" };
+  edge = new Child("edge/local/serve.ts", { ...process.env, ...settings });
+  await eventually(async () => (await fetch(`${url}/$/uplink`)).status === 401, "the edge listens");
+  origin = await new ScriptedOrigin({ url }).connect();
+  origin.append(LARGE, "x".repeat(VALUE_BYTES));
+  origin.append(SMALL, 1);
+}, 60_000);
+afterAll(async () => {
+  origin.cut();
+  await edge.stop();
+  rmSync(folder, { recursive: true });
+});
+
+/** Subscribes, and never reads. */
+function deaf(path: string): Socket {
+  const socket = connect(port, "127.0.0.1").pause();
+  socket.on("error", () => undefined);
+  const head = [
+    `GET ${path} HTTP/1.1`,
+    `Host: 127.0.0.1:${port}`,
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+  ];
+  const key = ["Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="];
+  socket.write([...head, ...key, "", ""].join("\r\n"));
+  return socket;
+}
+
+const subscribe = (path: string) => new RawSubscriber(`ws://127.0.0.1:${port}${path}`);
+
+/** How a client that reads is answered. */
+async function answerOf(path: string): Promise<"a value" | "overloaded" | "something else"> {
+  const subscriber = subscribe(path);
+  // workerd may leave a connection open when it has closed the WebSocket on it, so that the client hears of it late.
+  let reason = "";
+  subscriber.socket.on("upgrade", (response) => {
+    response.socket.on("data", (chunk: Buffer) => {
+      if (chunk.length < 200) reason += chunk.toString("latin1");
+    });
+  });
+  await eventually(
+    () => subscriber.updates.length > 0 || subscriber.closed !== undefined || reason.includes("overloaded"),
+    "an answer",
+  );
+  const isServed = subscriber.updates.length > 0;
+  subscriber.socket.terminate();
+  return isServed ? "a value" : reason.includes("overloaded") ? "overloaded" : "something else";
+}
+
+test("[S9] first answers that nobody reads fill no more than their budget; small ones go on, and large ones once there is room", async () => {
+  const all = Array.from({ length: 20 }, () => deaf(LARGE));
+  // The budget is full when somebody who would read is told so.
+  await eventually(async () => (await answerOf(LARGE)) === "overloaded", "a full budget");
+
+  const small = subscribe(SMALL);
+  await small.until(({ updates }) => updates.length === 1, "the value");
+  for (const socket of all) socket.destroy();
+
+  await eventually(async () => (await answerOf(LARGE)) === "a value", "room again", 60_000);
+  expect(small.violations).toEqual([]);
+  await small.close();
+}, 120_000);

@@ -120,6 +120,7 @@ export class ShardCore {
       actives: () => this.#slices.actives(),
       isOpen: (uplink) => this.#slices.isOpen(uplink),
       isHeard: (uplink) => this.#slices.isHeard(uplink),
+      mayTopic: (uplink, topic) => this.#slices.scopeOf(uplink)?.mayTopic(topic) ?? true,
       send: (uplink, frame) => sendQuietly(uplink, frame),
     });
     const way: AnsweringPorts = {
@@ -371,14 +372,15 @@ export class ShardCore {
       return says?.kind === "hello" ? this.#slices.welcome(socket, says.hello) : "bad_frame";
     if (to.kind === "shard" && says?.kind === "ready") this.#slices.ready(socket, says.ready);
     if (to.kind === "shard" && says?.kind === "leaving") return "going_away";
-    if (to.kind === "shard" && says?.kind === "writes") this.#publishing.writes(socket, says.writing);
     if (to.kind === "shard" && says?.kind === "published")
       this.#publishing.published(socket, says.id, says.result);
-    // What a standby says of endpoints nobody has asked it.
-    if (standing === "standby") return undefined;
+    // What a standby says of endpoints nobody has asked it; but it may write.
+    if (standing === "standby" && says?.kind !== "writes") return undefined;
     const slice = owner.slice.number;
     const why = disbelief(item, this.#slices.scopeOf(socket));
-    if (why !== undefined) this.#disbelieve(socket, item, slice, why);
+    if (why === undefined && to.kind === "shard" && says?.kind === "writes")
+      this.#publishing.writes(socket, says.writing);
+    else if (why !== undefined) this.#disbelieve(socket, item, slice, why);
     else if (item.problem !== undefined) this.#unreadable(item, slice, item.problem);
     else if (to.kind === "links") for (const number of to.links) this.#route(number, item, slice);
     else if (to.kind === "question") this.#answering.gets.take(to.id, slice, item);

@@ -33,6 +33,8 @@ export interface PublishingPorts<T extends Peer> {
   isHeard(uplink: T): boolean;
   /** Whether it is active or stands by. */
   isOpen(uplink: T): boolean;
+  /** Whether the key of its origin may speak for a topic (U16). */
+  mayTopic(uplink: T, topic: string): boolean;
   send(uplink: T, frame: Uint8Array<ArrayBuffer>): void;
 }
 
@@ -148,10 +150,10 @@ export class Publishing<T extends Peer> {
   }
 
   /** Whether nobody waits for this uplink's answer any more: it is closed, or silent while another one isn't. */
-  #isGone({ key }: Entry<T>, to: T): boolean {
+  #isGone(entry: Entry<T>, to: T): boolean {
     if (!this.#ports.isOpen(to)) return true;
     if (this.#ports.isHeard(to)) return false;
-    const active = this.#activeFor(key);
+    const active = this.#activeFor(entry);
     return active !== undefined && active !== to && this.#ports.isHeard(active);
   }
 
@@ -184,13 +186,14 @@ export class Publishing<T extends Peer> {
     }
   }
 
-  #choose({ topic, key, declined }: Entry<T>, now: number): Choice<T> {
+  #choose(entry: Entry<T>, now: number): Choice<T> {
+    const { topic, key, declined } = entry;
     const partition = this.#writers.partitionOf(topic, key);
     const name = `${topic}/${partition ?? ""}`;
     const writer =
       partition === undefined ? undefined : this.#writers.highest(topic, partition, this.#ports.isOpen);
     const isWriter = writer !== undefined && this.#ports.isHeard(writer) && !declined.has(writer);
-    const to = isWriter ? writer : this.#activeFor(key);
+    const to = isWriter ? writer : this.#activeFor(entry);
     if (to === undefined) return { kind: "none" };
     if (to.bufferedAmount > LIMITS.uplinkBacklogBytes) return { kind: "full" };
     if (isWriter) return { kind: "send", to, claim: false, name };
@@ -211,8 +214,9 @@ export class Publishing<T extends Peer> {
    * divide the partitions evenly, which need not be known; any origin may write any partition. If that is away or silent,
    * another one.
    */
-  #activeFor(key: Uint8Array): T | undefined {
-    const actives = this.#ports.actives();
+  #activeFor({ topic, key }: Entry<T>): T | undefined {
+    const all = this.#ports.actives();
+    const actives = all.map((active) => (active && this.#ports.mayTopic(active, topic) ? active : undefined));
     const own = actives[(murmur2(key) & 0x7fffffff) % actives.length];
     if (own !== undefined && this.#ports.isHeard(own)) return own;
     const present = actives.filter((active) => active !== undefined);

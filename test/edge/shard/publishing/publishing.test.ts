@@ -11,6 +11,8 @@ class Uplink {
   bufferedAmount = 0;
   open = true;
   heard = true;
+  /** What its key may speak for; undefined: everything. */
+  topic: string | undefined;
   readonly got: PublishRequest[] = [];
   send(): void {}
   close(): void {}
@@ -38,6 +40,7 @@ function newShard(): Publishing<Uplink> {
     actives: () => actives,
     isOpen: ({ open }) => open,
     isHeard: ({ open, heard }) => open && heard,
+    mayTopic: ({ topic }, asked) => topic === undefined || topic === asked,
     send: (uplink, frame) => {
       const read = decodePublish(frame);
       if (!read.ok) throw new Error(read.problem);
@@ -196,6 +199,19 @@ describe("to whom", () => {
 
     expect([valuesAt(a), valuesAt(b)]).toEqual([["1"], ["2", "3"]]);
     expect(a.got[0]?.claim).toBe(true);
+  });
+
+  test("[W8] [U16] nothing goes to one whose key may not speak for the topic", async () => {
+    a.topic = "other";
+    actives = [a, b];
+    const keys = Array.from({ length: 10 }, (_, i) => `/t/${i}`);
+    for (const path of keys) publish(path, path);
+    expect([a.got.length, b.got.length]).toEqual([0, 10]);
+
+    b.topic = "other";
+    const asked = publish("1", "/t/none");
+    await settled();
+    expect(asked.outcome).toMatchObject({ code: "unavailable" });
   });
 
   test("[W8] taking over is asked for at once, then after 3 s, then after twice as long each time, and after a quiet minute as at first", () => {

@@ -201,10 +201,11 @@ async function streamsFor({ principal, ...asker }: Known, env: Env): Promise<Res
     return refusedToken(REVOKED.code, REVOKED.message);
   const list = requireStreams()
     .all.filter((stream) => mayDiscover(stream, asker, undefined))
-    .map(({ topic, title, subscribe, windowUpdates, windowMs }) => ({
+    .map(({ topic, title, subscribe, publish, windowUpdates, windowMs }) => ({
       topic,
       title,
       subscribe,
+      publish,
       window: { updates: windowUpdates, seconds: windowMs / 1_000 },
     }));
   return Response.json({ streams: list }, { headers: { "Cache-Control": "no-cache" } });

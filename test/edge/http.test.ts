@@ -524,6 +524,7 @@ describe("requests", () => {
       topic: "quotes",
       title: expect.any(String),
       subscribe: "public",
+      publish: "public",
       window: { updates: 100, seconds: 3_600 },
     });
   });

@@ -202,7 +202,16 @@ async function start(
   ];
   const shown = kafka ? topics : [examplePath({ topics, feed })?.split("/")[1] ?? ""];
   const needed = shown.some((topic) => audienceOf(topic) === "token");
-  const running = { url, topics, feed, produceFlags, kafka, token: needed ? (token ?? "$TOKEN") : undefined };
+  const open = topics.filter((topic) => exposed.value.get(topic)?.publish === "public");
+  const running = {
+    url,
+    topics,
+    feed,
+    produceFlags,
+    open,
+    kafka,
+    token: needed ? (token ?? "$TOKEN") : undefined,
+  };
   if (!stopping) process.stdout.write(greeting(running));
 }
 

@@ -103,6 +103,7 @@ export class Origin {
       streams,
       publisher: this.#publisher,
       announce: (writing) => this.#uplinks.tellWriting(writing),
+      log,
       now: () => performance.now(),
     });
     this.#uplinks = new Uplinks({

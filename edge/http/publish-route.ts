@@ -3,14 +3,15 @@
  * position that subscribers see. It goes through the endpoint's shard; the endpoint's object isn't touched.
  */
 import { ERRORS } from "../../shared/protocol/codes.ts";
+import type { Publish } from "../../shared/protocol/publish.ts";
 import { PUBLISH_HEADERS } from "../../shared/protocol/version.ts";
 import type { Known } from "../access/access.ts";
 import { mayPublish } from "../access/decision.ts";
 import type { Env } from "../env.ts";
 import { encodePrincipal } from "../principal.ts";
 import { shardStubOf } from "../routing.ts";
-import type { PublishOutcome } from "../shard/publishing/outcome.ts";
-import { errorResponse, refusedToken } from "./answers.ts";
+import { type PublishOutcome, UNKNOWN_OUTCOME } from "../shard/publishing/outcome.ts";
+import { errorResponse, logProblem, refusedToken } from "./answers.ts";
 import { publishMaxBytes, readPublishHeaders } from "./publish-request.ts";
 import { elsewhere, targetOf } from "./target.ts";
 
@@ -27,11 +28,19 @@ export async function publishRoute(request: Request, env: Env, known: Known): Pr
   if (value === undefined) return errorResponse("too_large", `a value may have ${maxBytes} bytes here`);
   const { issuer, subject } = principal.kind === "known" ? principal : { issuer: "", subject: "" };
   const by = said.read.key === undefined ? "edge" : "client";
-  const outcome = await shardStubOf(env, target.path).publish(
-    { endpoint: target.path, issuer, subject, key, by, headers, value },
-    encodePrincipal(principal),
-  );
+  const publish = { endpoint: target.path, issuer, subject, key, by, headers, value } as const;
+  const outcome = await outcomeOf(publish, env, encodePrincipal(principal));
   return answerOf(outcome, key, minimal);
+}
+
+/** A shard that is gone before it has answered may have passed it on. */
+async function outcomeOf(publish: Publish, env: Env, principal: string | undefined): Promise<PublishOutcome> {
+  try {
+    return await shardStubOf(env, publish.endpoint).publish(publish, principal);
+  } catch (error) {
+    logProblem("a publish", error);
+    return UNKNOWN_OUTCOME;
+  }
 }
 
 function answerOf(outcome: PublishOutcome, key: string, minimal: boolean): Response {

@@ -5,6 +5,7 @@
 import type { Streams } from "../../shared/config/streams.ts";
 import { parseAddress } from "../../shared/protocol/address.ts";
 import type { PublishRequest, Writing } from "../../shared/protocol/publish.ts";
+import type { Log } from "../operate/log.ts";
 import type { RecordHeader } from "../source/source.ts";
 import type { Publisher, WriterNews } from "./publisher.ts";
 import { type PublishErrorCode, type PublishResult, refusal } from "./result.ts";
@@ -22,6 +23,7 @@ export interface DoorPorts {
   readonly publisher: Pick<Publisher, "publish" | "takeOver"> | undefined;
   /** Told to every shard (W8). */
   readonly announce: (writing: Writing) => void;
+  readonly log: Log;
   /** Milliseconds, of the clock of deadlines. */
   readonly now: () => number;
 }
@@ -30,6 +32,8 @@ export class PublishDoor {
   readonly counts: PublishCounts = { outcomes: new Map(), tookMs: 0 };
   readonly #ports: DoorPorts;
   readonly #writing = new Map<string, Writing>();
+  /** Topics that can't be written just now, as the log was told. */
+  readonly #failing = new Set<string>();
 
   constructor(ports: DoorPorts) {
     this.#ports = ports;
@@ -45,7 +49,10 @@ export class PublishDoor {
     const writing = { topic, partition, partitions, number: writer };
     const name = `${topic}/${partition}`;
     if (writer === undefined) this.#writing.delete(name);
-    else this.#writing.set(name, writing);
+    else {
+      this.#writing.set(name, writing);
+      this.#ports.log("partition_taken", { topic, partition });
+    }
     this.#ports.announce(writing);
   }
 
@@ -57,7 +64,21 @@ export class PublishDoor {
     const outcome = "position" in result ? "published" : result.error.code;
     outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
     this.counts.tookMs += this.#ports.now() - since;
+    this.#tell(request.endpoint.split("/")[1] ?? "", result);
     return result;
+  }
+
+  /** Once, until something was published to that topic. */
+  #tell(topic: string, result: PublishResult): void {
+    if ("position" in result) {
+      if (this.#failing.delete(topic)) this.#ports.log("publish_again", { topic });
+      return;
+    }
+    const { code, message } = result.error;
+    const isOfOrigin = code === "unavailable" || code === "forbidden";
+    if (!isOfOrigin || this.#failing.has(topic) || this.#failing.size >= FAILING_TOPICS) return;
+    this.#failing.add(topic);
+    this.#ports.log("publish_failing", { topic, code, why: message });
   }
 
   #publish(request: PublishRequest, now: number): PublishResult | Promise<PublishResult> {
@@ -78,6 +99,9 @@ export class PublishDoor {
     });
   }
 }
+
+/** Names that match a pattern may be made up: of more the log isn't told. */
+const FAILING_TOPICS = 100;
 
 const NO_SECRET = refusal(
   "unavailable",

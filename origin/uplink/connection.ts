@@ -5,8 +5,9 @@ import type { Socket } from "node:net";
 import { type RawData, WebSocket } from "ws";
 import { encodeAddressed } from "../../shared/protocol/addressed.ts";
 import { CLOSE, type CloseName, mayReconnect } from "../../shared/protocol/codes.ts";
+import type { Frame } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
-import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
+import { type Message, packMessages, splitBinary, splitText } from "../../shared/protocol/message.ts";
 import {
   decodePublish,
   encodePublished,
@@ -85,6 +86,8 @@ export class UplinkConnection implements ShardPort {
   #state: UplinkState = { kind: "dialling" };
   #congested = false;
   #awake = false;
+  /** Answers to publishes that are about to leave. */
+  readonly #published: Frame[] = [];
   #heardAt = performance.now();
   #sentAt = Number.NEGATIVE_INFINITY;
   #pings: NodeJS.Timeout | undefined;
@@ -242,7 +245,15 @@ export class UplinkConnection implements ShardPort {
   /** Never rejects. What is answered when this uplink is over is asked again on another one, with the same id. */
   async #publish(request: PublishRequest): Promise<void> {
     const result = await (this.#options.publishes?.take(request) ?? NOT_HERE);
-    if ("hello" in this.#state) this.#say(encodePublished(request.id, result));
+    // What was appended together is answered together.
+    if (this.#published.length === 0) setImmediate(() => this.#sendPublished());
+    this.#published.push(encodeAddressed({ kind: "shard" }, encodePublished(request.id, result)));
+  }
+
+  #sendPublished(): void {
+    const answers = this.#published.splice(0);
+    if (!("hello" in this.#state)) return;
+    for (const message of packMessages(answers, LIMITS.batchBytes)) this.#socket.send(message);
   }
 
   #take(says: ShardSays): void {

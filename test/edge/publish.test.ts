@@ -254,6 +254,26 @@ describe("inside", () => {
     expect(key).toBe(origin.publishes[0]?.key);
   });
 
+  test("[W5] one whose shard dies before it answers is told to be unknown, and the same request finds out", async () => {
+    const path = "/quotes/DIES";
+    const headers = { "Idempotency-Key": "once" };
+    origin.published = () => undefined;
+    const answer = publish(path, { body: "1", headers });
+    await eventually(() => origin.publishes.length === 1, "a publish at the origin");
+    await edge.crashShard(origin.publishes[0]?.shard ?? 0);
+    const told = await answer;
+
+    expect([told.status, await codeOf(told), told.headers.get("Idempotency-Key")]).toEqual([
+      504,
+      "unknown_outcome",
+      "once",
+    ]);
+    origin.cut();
+    origin = await new ScriptedOrigin({ url: edge.url, name: "active" }).connect();
+    expect((await publish(path, { body: "1", headers })).status).toBe(201);
+    expect(origin.publishes[0]).toMatchObject({ key: "once", by: "client" });
+  });
+
   test("[W7] without an origin it is unavailable at once", async () => {
     origin.cut();
     await eventually(async () => (await fetch(`${edge.url}/$/health`)).status === 503, "no origin");

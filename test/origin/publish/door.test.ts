@@ -28,6 +28,7 @@ function doorOf(result: PublishResult = { position: "e:1" }, hasPublisher = true
   if (!streams.ok) throw new Error("not to be read");
   const calls: (Asked | string)[] = [];
   const said: Writing[] = [];
+  const events: unknown[] = [];
   let now = 1_000;
   const publisher = {
     publish: async (asked: Asked) => {
@@ -41,9 +42,13 @@ function doorOf(result: PublishResult = { position: "e:1" }, hasPublisher = true
     streams: streams.streams,
     publisher: hasPublisher ? publisher : undefined,
     announce: (writing) => said.push(writing),
+    log: (event, fields) => events.push([event, fields]),
     now: () => now,
   });
-  return { door, calls, said };
+  const answer = (next: PublishResult) => {
+    result = next;
+  };
+  return { door, calls, said, events, answer };
 }
 
 describe("where publishes come in", () => {
@@ -103,6 +108,20 @@ describe("where publishes come in", () => {
 
     expect(said.at(-1)).toEqual({ ...writing, number: undefined });
     expect([...door.writing]).toEqual([]);
+  });
+
+  test("the log is told once that a topic can't be written, and once that it can again", async () => {
+    const { door, events, answer } = doorOf({ error: { code: "unavailable", message: "no leader" } });
+    for (let i = 0; i < 3; i++) await door.take(REQUEST);
+    answer({ error: { code: "too_large", message: "" } });
+    await door.take(REQUEST);
+    answer({ position: "e:1" });
+    for (let i = 0; i < 2; i++) await door.take(REQUEST);
+
+    expect(events).toEqual([
+      ["publish_failing", { topic: "open", code: "unavailable", why: "no leader" }],
+      ["publish_again", { topic: "open" }],
+    ]);
   });
 
   test("answers are counted by what they are, with the time that they took", async () => {

@@ -33,6 +33,13 @@ export interface WriterNews {
   readonly writer: WriterNumber | undefined;
 }
 
+interface Writes {
+  readonly topic: string;
+  /** Of the topic, as they were seen last. */
+  partitions: number;
+  readonly writer: PartitionWriter;
+}
+
 export interface PublisherOptions {
   /** Is closed with the publisher. */
   readonly sink: Sink;
@@ -50,7 +57,7 @@ export class Publisher {
   readonly #announce: (news: WriterNews) => void;
   readonly #topics: Topics;
   /** By the partition's epoch. */
-  readonly #writers = new Map<string, { readonly topic: string; readonly writer: PartitionWriter }>();
+  readonly #writers = new Map<string, Writes>();
   readonly #room: Room = { left: WAITING_BYTES };
   readonly #look: NodeJS.Timeout;
   #closed = false;
@@ -119,7 +126,10 @@ export class Publisher {
   #writer(topic: string, partition: number, epochs: readonly string[]): PartitionWriter {
     const epoch = epochs[partition] ?? "";
     const known = this.#writers.get(epoch);
-    if (known !== undefined) return known.writer;
+    if (known !== undefined) {
+      known.partitions = epochs.length;
+      return known.writer;
+    }
     this.#closeOthers(topic, epochs);
     const writer = new PartitionWriter({
       epoch,
@@ -136,12 +146,14 @@ export class Publisher {
           throw error;
         }
       },
-      announce: (number) =>
-        this.#announce({ topic, partition, partitions: epochs.length, epoch, writer: number }),
+      announce: (number) => {
+        const partitions = this.#writers.get(epoch)?.partitions ?? epochs.length;
+        this.#announce({ topic, partition, partitions, epoch, writer: number });
+      },
       time: Date.now,
       random: Math.random,
     });
-    this.#writers.set(epoch, { topic, writer });
+    this.#writers.set(epoch, { topic, partitions: epochs.length, writer });
     return writer;
   }
 

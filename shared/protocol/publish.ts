@@ -1,5 +1,5 @@
 /**
- * What a shard and an origin say of publishes: rules W6–W12 of INTERNALS.md. A publish travels as a binary frame, whose
+ * What a shard and an origin say of publishes: rules W6–W10 of INTERNALS.md. A publish travels as a binary frame, whose
  * header is followed by the value's bytes; the answer is a control frame to the shard.
  *
  *   {"publish":"/orders/42","id":7001,"issuer":"local","subject":"alice","key":"c0ffee","by":"client","withinMs":9000,"n":9}⏎{"qty":1}

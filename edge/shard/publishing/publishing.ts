@@ -1,5 +1,5 @@
 /**
- * What a shard makes of publishes: W6–W12 of INTERNALS.md. It sends each to the origin that writes its partition, holds its
+ * What a shard makes of publishes: W6–W10 of INTERNALS.md. It sends each to the origin that writes its partition, holds its
  * deadline, and answers once. The log is the table of what was done: whatever an origin left without an answer is sent again
  * with the same id. Decisions about one publish are those of publish-states.ts; time and sockets come in as ports.
  *
@@ -19,6 +19,7 @@ import type { Peer } from "../../peer.ts";
 import { TIME_LIMITS } from "../../time-limits.ts";
 import { meaningOf, NO_ORIGIN, NOT_SENT, type PublishOutcome, TOO_MUCH, UNKNOWN_OUTCOME } from "./outcome.ts";
 import { type PublishEvent, type PublishState, stepPublish } from "./publish-states.ts";
+import { Room } from "./room.ts";
 import { Takeovers } from "./takeovers.ts";
 import { Writers } from "./writers.ts";
 
@@ -44,6 +45,8 @@ interface Entry<T> {
   readonly topic: string;
   readonly key: Uint8Array;
   readonly bytes: number;
+  /** What it shares room with. */
+  readonly share: string;
   readonly deadline: number;
   state: PublishState<T>;
   /** Isn't sent before. */
@@ -77,7 +80,7 @@ export class Publishing<T extends Peer> {
   readonly #entries = new Map<number, Entry<T>>();
   /** The same by path. */
   readonly #lanes = new Map<string, Set<Entry<T>>>();
-  #bytes = 0;
+  readonly #room = new Room();
   #lastId: number;
   #isLooking = false;
 
@@ -91,19 +94,17 @@ export class Publishing<T extends Peer> {
     const parsed = parseAddress(publish.endpoint);
     if (!parsed.ok) throw new Error(`no endpoint: ${publish.endpoint}`);
     const bytes = ENTRY_BYTES + publish.endpoint.length + (publish.value?.length ?? 0);
-    const isFull =
-      this.#entries.size >= LIMITS.openPublishes || this.#bytes + bytes > LIMITS.openPublishBytes;
-    if (isFull) return Promise.resolve(TOO_MUCH);
-    const { promise, resolve } = Promise.withResolvers<PublishOutcome>();
     const { topic, key, path } = parsed.address;
+    const share = this.#nameOf(topic, key);
+    if (!this.#room.take(share, bytes)) return Promise.resolve(TOO_MUCH);
+    const { promise, resolve } = Promise.withResolvers<PublishOutcome>();
     const now = this.#ports.now();
     const entry: Entry<T> = {
-      ...{ id: ++this.#lastId, publish, topic, key, bytes, deadline: now + DEADLINE_MS },
+      ...{ id: ++this.#lastId, publish, topic, key, bytes, share, deadline: now + DEADLINE_MS },
       ...{ state: { kind: "new" }, notBefore: now, declined: new Set(), answer: resolve },
     };
     this.#entries.set(entry.id, entry);
     this.#lanes.set(path, (this.#lanes.get(path) ?? new Set()).add(entry));
-    this.#bytes += bytes;
     this.#pump(path);
     this.#lookLater();
     return promise;
@@ -189,7 +190,7 @@ export class Publishing<T extends Peer> {
   #choose(entry: Entry<T>, now: number): Choice<T> {
     const { topic, key, declined } = entry;
     const partition = this.#writers.partitionOf(topic, key);
-    const name = `${topic}/${partition ?? ""}`;
+    const name = this.#nameOf(topic, key);
     const writer =
       partition === undefined ? undefined : this.#writers.highest(topic, partition, this.#ports.isOpen);
     const isWriter = writer !== undefined && this.#ports.isHeard(writer) && !declined.has(writer);
@@ -200,6 +201,11 @@ export class Publishing<T extends Peer> {
     const until = this.#takeovers.nextAt(name);
     const claim = until <= now;
     return !claim && declined.has(to) ? { kind: "wait", until } : { kind: "send", to, claim, name };
+  }
+
+  /** Of the key's partition, as far as that is known. */
+  #nameOf(topic: string, key: Uint8Array): string {
+    return `${topic}/${this.#writers.partitionOf(topic, key) ?? ""}`;
   }
 
   #send(entry: Entry<T>, { to, claim, name }: Extract<Choice<T>, { kind: "send" }>, now: number): void {
@@ -236,7 +242,7 @@ export class Publishing<T extends Peer> {
     const lane = this.#lanes.get(path);
     lane?.delete(entry);
     if (lane?.size === 0) this.#lanes.delete(path);
-    this.#bytes -= entry.bytes;
+    this.#room.give(entry.share, entry.bytes);
     entry.answer(outcome);
   }
 

@@ -132,18 +132,28 @@ describe("to whom", () => {
   });
 
   test("[W7] past so many, or so many bytes, it is overloaded at once, and not once there is room", async () => {
-    for (let i = 0; i < LIMITS.openPublishes; i++) publish(String(i));
-    const many = publish("many");
-    await settled();
-    expect(many.outcome).toMatchObject({ code: "overloaded" });
+    const share = LIMITS.openPublishes / 4;
+    const fill = (topic: string) => {
+      for (let i = 0; i < share; i++) publish(`${topic}${i}`, `/${topic}/k`);
+    };
+    fill("t");
+    const [many, other] = [publish("many"), publish("other", "/other/k")];
     answer(a, { position: "e:1" });
-    const room = publish("room");
+    await settled();
+    // Another partition isn't held up by one that hangs.
+    expect([many.outcome, other.outcome]).toMatchObject([{ code: "overloaded" }, { kind: "position" }]);
+    for (const topic of ["u", "v", "w"]) fill(topic);
+    const all = publish("all", "/x/k");
+    await settled();
+    expect(all.outcome).toMatchObject({ code: "overloaded" });
+    answer(a, { position: "e:1" });
+    const room = publish("room", "/x/k");
     await settled();
     expect(room.outcome).toBeUndefined();
 
     shard = newShard();
-    const large = "x".repeat(LIMITS.openPublishBytes / 4);
-    for (let i = 0; i < 3; i++) publish(large);
+    const large = "x".repeat(LIMITS.openPublishBytes / 8);
+    publish(large);
     const bytes = publish(large);
     a.bufferedAmount = LIMITS.uplinkBacklogBytes + 1;
     const unsent = publish("small");

@@ -18,7 +18,7 @@ export const STREAM: Stream = {
   topic: "t",
   title: "t",
   subscribe: "public",
-  publish: "public",
+  publish: "nobody",
   discover: "public",
   windowUpdates: 3,
   windowMs: 3_600_000,

@@ -27,7 +27,7 @@ beforeEach(async () => {
   origin = new SmallOrigin();
   asked = [];
   door = new PublishDoor({
-    streams: new Streams([STREAM]),
+    streams: new Streams([{ ...STREAM, publish: "public" }]),
     publisher: {
       publish: ({ value }) => new Promise((answer) => asked.push({ value, answer })),
       takeOver: () => {},

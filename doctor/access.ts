@@ -2,6 +2,7 @@
 import { issuerOf } from "../edge/access/issuer.ts";
 import { type AccessRules, type AccessSettings, readAccess } from "../edge/access/settings.ts";
 import { type Issuer, type TokenFault, type TokenResult, verifyToken } from "../edge/access/token.ts";
+import { isLoopback } from "../edge/http/browsers.ts";
 import { hasLocalIssuer, localIssuer } from "../edge/local/issuer.ts";
 import { type Finding, hint, ok, wrong } from "../origin/doctor/finding.ts";
 import { TIME_LIMITS } from "../origin/time-limits.ts";
@@ -40,6 +41,12 @@ export async function* examineAccess(question: AccessQuestion): AsyncGenerator<F
     );
   const issuers: Issuer[] = [];
   for (const one of access.issuers) {
+    if ("jwksUrl" in one.settings && isOpenToChange(one.settings.jwksUrl))
+      yield hint(
+        `issuer ${one.settings.issuer}`,
+        "its keys come by http: whoever is between can put keys of their own in the place of them",
+        "use https",
+      );
     const heard: Heard = { problem: undefined, aheadMs: Number.NaN };
     const issuer = issuerOf(one, portsOf(heard));
     issuers.push(issuer);
@@ -47,6 +54,11 @@ export async function* examineAccess(question: AccessQuestion): AsyncGenerator<F
   }
   if (token !== undefined)
     yield tokenFinding(await verifyToken(token, issuers, Date.now(), toTheEnd), issuers, Date.now());
+}
+
+function isOpenToChange(url: string): boolean {
+  const { protocol, hostname } = new URL(url);
+  return protocol === "http:" && !isLoopback(hostname);
 }
 
 interface Heard {

@@ -1,6 +1,6 @@
 /**
  * Names that tokens bring (issuer, subject, id), as they are kept where comparing them is enough: on sockets, in rows and on
- * links. Of those nobody can read them back.
+ * links. They can't be read back, but whoever sees one can try names on it that are easy to guess.
  */
 import { base64url } from "jose";
 

@@ -3,6 +3,8 @@ import { type Meant, means, type Revocation, type TokenNames } from "../../share
 
 /** As many as a shard keeps. One of a subject takes the place of many of its tokens. */
 export const MAX_REVOCATIONS = 10_000;
+/** Each issuer has room for so many, whatever those of the others take: these needn't trust one another. */
+export const OWN_REVOCATIONS = 500;
 
 export class Revocations {
   readonly #byName = new Map<string, Revocation>();
@@ -25,12 +27,17 @@ export class Revocations {
   }
 
   has(issuer: string, id: string): boolean {
-    return this.#byName.has(nameOf(issuer, id));
+    return this.get(issuer, id) !== undefined;
+  }
+
+  get(issuer: string, id: string): Revocation | undefined {
+    return this.#byName.get(nameOf(issuer, id));
   }
 
   /** Whether it may be added. */
-  hasRoomFor({ meant, id }: Revocation): boolean {
-    return this.size < MAX_REVOCATIONS || this.has(meant.issuer, id);
+  hasRoomFor({ meant: { issuer }, id }: Revocation): boolean {
+    if (this.size < MAX_REVOCATIONS || this.has(issuer, id)) return true;
+    return this.all(issuer).length < OWN_REVOCATIONS;
   }
 
   /** In place of its issuer's of the same id. */

@@ -63,7 +63,8 @@ export function createApp(
     const { webOrigins, cookie } = rules;
     const { req, env } = context;
     if (!mayAsk(req.raw, rules, env)) return errorResponse(OTHER_PAGE.code, OTHER_PAGE.message);
-    if (!isForAnyPage(req.path, rules)) return next();
+    // Without an answer to its preflight no other origin's page gets a token to where tokens are revoked.
+    if (!isForAnyPage(req.path, rules) || revocationMethods(req.path) !== undefined) return next();
     return cors({
       origin: (origin) => (webOrigins === undefined ? "*" : origin),
       credentials: webOrigins !== undefined && cookie !== undefined,
@@ -90,8 +91,10 @@ export function createApp(
     const { req, env } = context;
     if (env.OPERATIONS !== "on" || (await insight(context)) !== "all")
       return errorResponse("not_found", "nothing lives here");
-    const elsewhere = await env.STORING?.fetch(req.url);
-    return Response.json(operations(await elsewhere?.json<Record<string, number>>()));
+    // It, too, tells only those who may know.
+    const elsewhere = await env.STORING?.fetch(req.url, { headers: req.raw.headers });
+    const counted = operations(await elsewhere?.json<Record<string, number>>());
+    return Response.json(counted, { headers: { "Cache-Control": "no-store" } });
   });
   app.get(ROUTES.uplink, ({ req, env }) => uplinkRoute(req.raw, env));
   app.on(["GET", ...PUBLISHES], [ROUTES.revocations, `${ROUTES.revocations}/*`], async (context, next) => {
@@ -129,7 +132,13 @@ export function createApp(
   }
 
   async function insight(context: Context<{ Bindings: Env }>): Promise<Insight> {
-    return insightOf(context.req.raw, context.env, () => whoSends(context));
+    const { req, env } = context;
+    return insightOf(
+      req.raw,
+      env,
+      () => whoSends(context),
+      (principal) => isRevoked(principal, env),
+    );
   }
 
   async function whoSends(context: Context<{ Bindings: Env }>): Promise<Identified> {

@@ -1,6 +1,7 @@
 /** How much a request is told of the deployment itself: names of origins, and what is counted. */
 import type { Identified } from "../access/access.ts";
 import type { Env } from "../env.ts";
+import type { KnownPrincipal } from "../principal.ts";
 import { logProblem } from "./answers.ts";
 
 /** "counts": whether it works, and how many there are of what. */
@@ -14,13 +15,16 @@ export async function insightOf(
   request: Request,
   { DETAILS }: Pick<Env, "DETAILS">,
   identify: () => Promise<Identified>,
+  isRevoked: (principal: KnownPrincipal) => Promise<boolean>,
 ): Promise<Insight> {
   if (DETAILS === "on" && FORWARDED.every((name) => !request.headers.has(name))) return "all";
   // Most who ask have nothing to show.
   if (!request.headers.has("Authorization") && !request.headers.has("Cookie")) return "counts";
   try {
     const identified = await identify();
-    const isAdmin = identified.ok && identified.known.grants?.admin === true;
+    if (!identified.ok) return "counts";
+    const { principal } = identified.known;
+    const isAdmin = principal.kind === "known" && principal.grants.admin && !(await isRevoked(principal));
     return isAdmin ? "all" : "counts";
   } catch (error) {
     logProblem("the Worker", error);

@@ -36,19 +36,32 @@ export class Revoking {
     return this.#all.all(issuer);
   }
 
-  /** Those of another shard's that this one hasn't. */
+  /** Those of another shard's that this one hasn't, or as they were before they were made again. */
   missing(others: readonly Revocation[]): Revocation[] {
     const now = this.#ports.wall();
-    return others.filter(({ meant, id, until }) => until > now && !this.#all.has(meant.issuer, id));
+    return others.filter(({ meant, id, until, madeAt }) => {
+      const own = this.#all.get(meant.issuer, id);
+      return until > now && (own === undefined || own.madeAt < madeAt);
+    });
+  }
+
+  /** How long sockets that a revocation means may still be renewed. */
+  leftMs(revocation: Revocation): number {
+    return Math.max(0, Math.ceil(endOf(revocation) - this.#ports.wall()));
   }
 
   /** False if there are too many. */
   add(revocation: Revocation): boolean {
     this.#lapse();
     if (!this.#all.hasRoomFor(revocation)) return false;
+    this.keep(revocation);
+    return true;
+  }
+
+  /** One that another shard had room for: to forget it would let its tokens in again. */
+  keep(revocation: Revocation): void {
     this.#ports.keepRevocation(revocation);
     this.#all.add(revocation);
-    return true;
   }
 
   /** Whether there was one. */
@@ -69,7 +82,7 @@ export class Revoking {
     const revoked: [number, number][] = [];
     for (const [place, token] of tokens.entries()) {
       const found = this.#all.of(token, now);
-      if (found !== undefined) revoked.push([place, Math.max(0, Math.ceil(endOf(found) - now))]);
+      if (found !== undefined) revoked.push([place, this.leftMs(found)]);
     }
     return { id, revoked, revocations: this.count };
   }

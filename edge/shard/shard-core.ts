@@ -180,7 +180,8 @@ export class ShardCore {
     if (isOver(principal, this.#ports.wall())) return { kind: "error", ...OVER };
     if (this.#revoking.count > 0 && (await this.isRevoked(principal))) return { kind: "error", ...REVOKED };
     const latest = await this.#largeValues.ask(path, brief);
-    // It may have been revoked while the answer was awaited.
+    // It may have ended, or been revoked, while the answer was awaited.
+    if (isOver(principal, this.#ports.wall())) return { kind: "error", ...OVER };
     return (await this.isRevoked(principal)) ? { kind: "error", ...REVOKED } : latest;
   }
 
@@ -217,9 +218,12 @@ export class ShardCore {
     return this.#revoking.list(issuer);
   }
 
-  /** A9: what another shard has that this one hasn't, which may be new, or may have been away. */
+  /** A9: what another shard has that this one hasn't, which may be new, or may have been away. Some of a margin may be over. */
   learn(revocations: readonly Revocation[]): void {
-    for (const one of this.#revoking.missing(revocations)) this.revoke(one);
+    for (const one of this.#revoking.missing(revocations)) {
+      this.#revoking.keep(one);
+      this.#tellLinks(encodeRevoke(one.meant, this.#revoking.leftMs(one)));
+    }
   }
 
   status(): ShardStatus {

@@ -76,20 +76,24 @@ export class ShardObject extends DurableObject<Env> implements ShardCalls {
     };
     this.#core = new ShardCore(ports, { shard, shards: requireShards(env) }, survivors);
     // Nothing is answered before, or one that is new where there are more shards than before would let everybody in.
-    if (shard !== FIRST) ctx.blockConcurrencyWhile(() => this.#learn());
+    if (shard !== FIRST) ctx.blockConcurrencyWhile(() => this.#learn(survivors.generation === 0));
   }
 
-  /** A9: the first shard is there whatever their number is, and has all revocations. It is no longer waited for than so. */
-  async #learn(tries = 0): Promise<void> {
+  /**
+   * A9: the first shard is there whatever their number is, and has all revocations. It is no longer waited for than so. A shard
+   * that goes on without has rows of its own; one that is new ends here, and begins anew with the next request.
+   */
+  async #learn(isNew: boolean, tries = 0): Promise<void> {
     const first = shardStub(this.env, FIRST).revocations();
     try {
       this.#core.learn(await inTime(first, LEARN_MS, "the first shard"));
     } catch (error) {
       logProblem("shard: the revocations of the first one", error);
       first.catch(ignore);
+      if (isNew) throw new Error("nobody is let in before the first shard has told what was revoked");
       const { random, after } = this.#surroundings;
       if (tries < LEARN_TRIES)
-        after(backoff(tries, TIME_LIMITS.shardLearnAgain, random()), () => this.#learn(tries + 1));
+        after(backoff(tries, TIME_LIMITS.shardLearnAgain, random()), () => this.#learn(isNew, tries + 1));
     }
   }
 

@@ -146,9 +146,14 @@ const refusedAsked: Handler<Of<"renewing" | "replacing">, "refused"> = ({ token 
   return { state: { kind: "asking", shared: true, ...lack }, effects: [] };
 };
 
-/** If it was too late for the renewal, the new token may do; if it was anything else, that was the new token's fault. */
+/**
+ * An answer to the renewal would have come before the close. So the edge had the present token still, of which the time was
+ * over, or the margin (S25), and the new one may do; if it was anything else, that was the new token's fault.
+ */
 const refusedSent: Handler<Of<"sent">, "refused"> = ({ next }, { error }, context) =>
-  error.code === "expired" ? hold(next, 0) : refuse({ token: next, error }, 1, context);
+  error.code === "expired" || error.code === "revoked"
+    ? hold(next, 0)
+    : refuse({ token: next, error }, 1, context);
 
 const refusedDoomed: Handler<Of<"doomed">, "refused"> = (state, { error }) =>
   end(error.code === "expired" ? state.error : error);
@@ -159,9 +164,17 @@ const accept: Handler<Of<"held">, "accepted"> = ({ token }) => ({
 });
 
 /** Well before the end, and not all at once whose tokens end together. */
+const halfOf = (inMs: number, random: number) => (random * Math.min(inMs, LONGEST_NOTICE_MS)) / 2;
+
 const expires: Handler<Of<"held">, "expires"> = ({ token }, { inMs }, { random }) => ({
   state: { kind: "due", token, tries: 0 },
-  effects: [{ kind: "schedule", afterMs: (random * Math.min(inMs, LONGEST_NOTICE_MS)) / 2 }],
+  effects: [{ kind: "schedule", afterMs: halfOf(inMs, random) }],
+});
+
+/** It was revoked since, and has less left (S25). */
+const expiresSooner: Handler<Of<"due">, "expires"> = (state, { inMs }, { random }) => ({
+  state,
+  effects: [{ kind: "schedule", afterMs: halfOf(inMs, random) }],
 });
 
 const renew: Handler<Of<"due">, "timer"> = ({ token, tries }, _, context) =>
@@ -203,10 +216,14 @@ const renewed: Handler<Of<"sent">, "renewed"> = (state, { id }) =>
       }
     : ignore(state);
 
-/** The present token is as good as it was, so the subscription goes on for as long as that lasts. */
+/**
+ * The present token is as good as it was, so the subscription goes on for as long as that lasts. A source whose tokens were
+ * revoked may have another one soon: who revokes with a margin means that.
+ */
 const rejected: Handler<Of<"sent">, "rejected"> = (state, { id, error }, context) => {
   if (id !== state.id) return ignore(state);
-  if (!isTokenError(error) || isUntimely(error)) return later(state, context, error);
+  if (!isTokenError(error) || isUntimely(error) || error.code === "revoked")
+    return later(state, context, error);
   return { state: { kind: "doomed", token: state.token, error }, effects: [{ kind: "cancel" }] };
 };
 
@@ -251,6 +268,7 @@ const TABLE: { readonly [P in TokenPhase]: Row<P> } = {
     ...NOTHING_HAPPENS,
     fetched: replaceInBand,
     timer: renew,
+    expires: expiresSooner,
     lost: ({ token }) => keep(token, true),
     refused: refusedDue,
     close,

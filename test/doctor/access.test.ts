@@ -101,6 +101,21 @@ describe("issuers", () => {
     );
   });
 
+  test("keys that come by http from another machine are told of, since others could put theirs there", async () => {
+    const saidOf = async (jwksUrl: string) =>
+      (await lines({ AUTH_ISSUERS: JSON.stringify([{ issuer: ISSUER, audience: "a", jwksUrl }]) })).filter(
+        (line) => line.startsWith("hint"),
+      );
+
+    expect(await saidOf("http://issuer.invalid/jwks")).toEqual([
+      expect.stringMatching(
+        /^hint {3}issuer https:\/\/issuer\.example: its keys come by http: .* → use https$/,
+      ),
+    ]);
+    for (const url of ["https://issuer.invalid/jwks", "http://localhost:1/jwks"])
+      expect(await saidOf(url), url).toEqual([]);
+  });
+
   test("a cookie that counts for no page is told", async () => {
     expect(await lines({ AUTH_COOKIE: "t" })).toEqual([
       expect.stringMatching(/^hint {3}AUTH_COOKIE: .*WEB_ORIGINS/),

@@ -1,4 +1,7 @@
 /** What is refused, as programs see it that can see no HTTP status: a page in a real browser, and the product's client. */
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type SubscriptionEvents, subscribe } from "../../shared/client/client.ts";
@@ -8,17 +11,21 @@ import { Deployment } from "../support/deployment.ts";
 let deployment: Deployment;
 let browser: Browser;
 let page: Page;
+let website: Server;
 
 beforeAll(async () => {
   deployment = await Deployment.start({ topics: { flights: { stream: {} } } });
   browser = await launchBrowser();
   page = await browser.newPage();
-  // Of another origin, as most pages are.
-  await page.goto("about:blank");
+  // Of another origin, as most pages are, and of this machine: others' are refused here (H11).
+  website = createServer((_, response) => response.end()).listen(0, "127.0.0.1");
+  await once(website, "listening");
+  await page.goto(`http://127.0.0.1:${(website.address() as AddressInfo).port}/`);
 }, 90_000);
 
 afterAll(async () => {
   await browser?.close();
+  website?.close();
   await deployment?.stop();
 });
 

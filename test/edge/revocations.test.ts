@@ -266,6 +266,31 @@ test("[A9] a shard that lacks some learns them from the first one when it begins
   await origin.connect();
 });
 
+test("[A9] a new shard that can't learn what was revoked lets nobody in, until it can", async () => {
+  const lone = await startEdge({ AUTH_ISSUERS });
+  const lonely = new ScriptedOrigin({ url: lone.url });
+  try {
+    const [, path] = newPaths();
+    const token = await tokenOf({ subject });
+    const ask = async () => {
+      const answer = await fetch(`${lone.url}${path}`, { headers: { Authorization: `Bearer ${token}` } });
+      return ((await answer.json()) as { error: { code: string } }).error.code;
+    };
+    await lone.tellNothing(true);
+    const theAdmin = new Administrator(lone.url, await tokenOf({ subject: "the-admin", admin: true }));
+    expect(await theAdmin.revoke({ subject })).toMatchObject({ status: 202, body: { missing: [1] } });
+    expect(await ask()).toBe("internal");
+
+    await lone.tellNothing(false);
+
+    expect(await ask()).toBe("revoked");
+    await lonely.connect();
+  } finally {
+    lonely.cut();
+    await lone.close();
+  }
+});
+
 describe("[S25] with a margin", () => {
   test("sockets are told, may renew, awake or asleep, and are closed if they don't; GETs are refused at once", async () => {
     const [path] = newPaths();

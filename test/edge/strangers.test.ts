@@ -7,10 +7,12 @@ import { join } from "node:path";
 import { constants, deflateRawSync } from "node:zlib";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { CLOSE } from "../../shared/protocol/codes.ts";
+import { Administrator } from "../support/administrator.ts";
 import { eventually } from "../support/deadline.ts";
 import { Child, freePort } from "../support/deployment.ts";
 import { EDGE_KEYS } from "../support/edge-harness.ts";
 import { ScriptedOrigin } from "../support/scripted-origin.ts";
+import { AUTH_ISSUERS, tokenOf } from "../support/tokens.ts";
 
 const PATH = "/quotes/A";
 const EVIL = "https://evil.example";
@@ -187,6 +189,28 @@ test("[H10] names of origins, and what is counted, are for this machine alone, n
     expect((await ask("/$/operations", { [header]: "192.0.2.1" })).status).toBe(404);
   }
 });
+
+test("[H10] [T7] an administrator is told names, and what both parts count, until its token is revoked", async () => {
+  const other = await startEdge({ HOSTS: "edge.example", OPERATIONS: "on", AUTH_ISSUERS });
+  const token = await tokenOf({ subject: "operator", admin: true });
+  const told = async (path: string) => {
+    const { status, text } = await ask(path, { Authorization: `Bearer ${token}` }, other);
+    return { status, text };
+  };
+  expect(await told("/$/health")).toMatchObject({ status: 200, text: expect.stringContaining("active") });
+  expect(await told("/$/operations")).toMatchObject({
+    status: 200,
+    text: expect.stringMatching(/"object_created.shard":[1-9]/),
+  });
+
+  const { status } = await new Administrator(`http://127.0.0.1:${other.port}`, token).revoke({
+    subject: "operator",
+  });
+
+  expect(status).toBe(200);
+  expect(await told("/$/health")).toMatchObject({ status: 200, text: expect.not.stringContaining("active") });
+  expect((await told("/$/operations")).status).toBe(404);
+}, 60_000);
 
 test("[H10] every answer says that it is of no other type, and the page can't be framed", async () => {
   const { port } = edge;

@@ -60,7 +60,8 @@ export class EdgeProcess {
     appendFileSync(module, `// Deploy ${++this.#deploys}\n`);
     const edge = readEdgeConfig(parse(readFileSync(join(root, "wrangler.toml"), "utf8")));
     const compatibilityFlags = [...edge.compatibilityFlags, "unsafe_module"];
-    const vars = { OPERATIONS: "on" };
+    // Names of origins are what tells who is active.
+    const vars = { OPERATIONS: "on", DETAILS: "on" };
     const settings = { module, storage, host: "127.0.0.1", port: this.port, vars };
     writeFileSync(join(folder, "workerd.capnp"), workerdConfig({ ...edge, compatibilityFlags }, settings));
   }

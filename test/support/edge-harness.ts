@@ -41,6 +41,11 @@ export class ShardObject extends Shard {
   }
   async lastAsker() { return this.asker; }
   async failOnce() { this.fails = true; }
+  async tellNothing(nothing) { this.tellsNothing = nothing; }
+  async revocations(issuer) {
+    if (this.tellsNothing && issuer === undefined) throw new Error("it tells no shard, for a test");
+    return super.revocations(issuer);
+  }
   async revoke(revocation) {
     const { fails } = this;
     this.fails = false;
@@ -67,6 +72,8 @@ export default {
       return Response.json((await env.SHARD.get(env.SHARD.idFromName("shard-0")).lastAsker()) ?? null);
     if (pathname === "/test/fail-once")
       return Response.json(await env.SHARD.get(env.SHARD.idFromName(searchParams.get("shard"))).failOnce() ?? null);
+    if (pathname === "/test/tell-nothing")
+      return Response.json(await env.SHARD.get(env.SHARD.idFromName("shard-0")).tellNothing(searchParams.has("on")) ?? null);
     const crash = /^\\/test\\/crash\\/(\\d+)$/.exec(pathname);
     if (!crash) return app.fetch(request, env, ctx);
     const id = env.SHARD.idFromName("shard-" + crash[1]);
@@ -88,6 +95,8 @@ export interface TestEdge {
   crashShard(shard: number): Promise<void>;
   /** The next revocation isn't stored at a shard. */
   failRevocation(shard: number): Promise<void>;
+  /** Whether the first shard tells others of no revocations. */
+  tellNothing(nothing: boolean): Promise<void>;
   /** What the sockets of an endpoint's subscribers hold over a hibernation. */
   attachments(path: string): Promise<readonly Record<string, unknown>[]>;
   /** The principal, encoded, with which the first shard was asked for a latest record the last time; null for none. */
@@ -144,6 +153,9 @@ export async function startEdge(vars: Record<string, string> = {}): Promise<Test
     },
     failRevocation: async (shard) => {
       await fetch(`${origin}/test/fail-once?shard=shard-${shard}`);
+    },
+    tellNothing: async (nothing) => {
+      await fetch(`${origin}/test/tell-nothing${nothing ? "?on" : ""}`);
     },
     attachments: async (path) =>
       (await fetch(`${origin}/test/attachments?path=${encodeURIComponent(path)}`)).json() as Promise<

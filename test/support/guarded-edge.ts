@@ -60,6 +60,7 @@ export class GuardedEdge implements Transport {
   readonly #random: () => number;
   readonly #faults: EdgeFaults;
   readonly #revoked = new Set<number>();
+  #revokedBefore = Number.NEGATIVE_INFINITY;
   /** The one that is open, or being dialled, as the client knows it. */
   #current: object | undefined;
   #live: Connection | undefined;
@@ -85,11 +86,32 @@ export class GuardedEdge implements Transport {
     this.#send();
   }
 
-  /** Of the token by which somebody is here, if anybody is. */
-  revoke(): void {
-    if (this.#live === undefined) return;
-    this.#revoked.add(this.#live.token.serial);
-    this.#end("revoked");
+  /** Of the token by which somebody is here, if anybody is. `marginMs`: for so long it may be renewed there. */
+  revoke(marginMs = 0): void {
+    const live = this.#live;
+    if (live === undefined) return;
+    this.#revoked.add(live.token.serial);
+    if (marginMs === 0) this.#end("revoked");
+    else this.#endIn(live, marginMs);
+  }
+
+  /** All that was issued by now, by clocks that are ahead, too. */
+  revokeIssued(marginMs: number): void {
+    this.#revokedBefore = this.#now() + TOLERANCE_MS;
+    if (this.#live !== undefined) this.#endIn(this.#live, marginMs);
+  }
+
+  #endIn(live: Connection, marginMs: number): void {
+    // It ends sooner by itself.
+    if (this.#now() + marginMs >= live.token.expiresAt) return;
+    this.#tell(live.events, encodeExpires(marginMs));
+    this.#clock.after(marginMs, () => {
+      if (this.#live === live && this.#isRevoked(live.token)) this.#end("revoked");
+    });
+  }
+
+  #isRevoked({ serial, issuedAt }: TokenFacts): boolean {
+    return this.#revoked.has(serial) || issuedAt < this.#revokedBefore;
   }
 
   drop(): void {
@@ -145,11 +167,12 @@ export class GuardedEdge implements Transport {
 
   #faultOf(token: string): (ErrorCode & CloseName) | undefined {
     if (token === "") return "no_token";
-    const { serial, audience, issuedAt, expiresAt } = readToken(token);
+    const facts = readToken(token);
+    const { audience, issuedAt, expiresAt } = facts;
     if (expiresAt <= this.#now()) return "expired";
     if (issuedAt > this.#now() + TOLERANCE_MS) return "not_yet_valid";
     if (audience === "elsewhere") return "wrong_audience";
-    return this.#revoked.has(serial) ? "revoked" : undefined;
+    return this.#isRevoked(facts) ? "revoked" : undefined;
   }
 
   #admit(url: string, events: SocketEvents, token: string): void {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { endOf, MAX_REVOCATIONS, Revocations } from "../../../edge/access/revocations.ts";
+import { endOf, MAX_REVOCATIONS, OWN_REVOCATIONS, Revocations } from "../../../edge/access/revocations.ts";
 import { type Meant, means, type Revocation, type TokenNames } from "../../../shared/protocol/revocation.ts";
 
 const TOKEN: TokenNames = { issuer: "i", subject: "alice", tokenId: "1", issuedAt: 100 };
@@ -60,12 +60,26 @@ test("[A9] one that is lifted, or has lapsed, means nobody", () => {
 test("[A9] there are so many and no more, and one may take its own place, not that of another issuer's", () => {
   const all = new Revocations(Array.from({ length: MAX_REVOCATIONS }, (_, i) => made({ id: `${i}` })));
   expect(all.hasRoomFor(made({ id: "more" }))).toBe(false);
-  expect(all.hasRoomFor(made({ id: "0", meant: { ...ALL, issuer: "j" } }))).toBe(false);
   const again = made({ id: "0", meant: { ...ALL, before: 500 } });
   expect(all.hasRoomFor(again)).toBe(true);
   all.add(again);
   expect(all.of({ ...TOKEN, issuedAt: 400 }, 0)?.id).toBe("0");
   expect(all.size).toBe(MAX_REVOCATIONS);
+});
+
+test("[A9] an issuer that takes all the room leaves every other one room of its own", () => {
+  const all = new Revocations(Array.from({ length: MAX_REVOCATIONS }, (_, i) => made({ id: `${i}` })));
+  const theirs = (issuer: string, i: number) => made({ id: `${i}`, meant: { ...ALL, issuer } });
+
+  for (const issuer of ["j", "k"]) {
+    for (let i = 0; i < OWN_REVOCATIONS; i++) {
+      expect(all.hasRoomFor(theirs(issuer, i))).toBe(true);
+      all.add(theirs(issuer, i));
+    }
+    expect(all.hasRoomFor(theirs(issuer, OWN_REVOCATIONS))).toBe(false);
+    expect(all.hasRoomFor(theirs(issuer, 0))).toBe(true);
+  }
+  expect(all.hasRoomFor(made({ id: "more" }))).toBe(false);
 });
 
 test("[A9] looking up finds what looking through all would find, and of several that which leaves the least time", () => {

@@ -91,6 +91,76 @@ test.each([
   }
 });
 
+test("[A9] no page of another origin is let to send a token to where tokens are revoked, listed or not", async () => {
+  const asked = {
+    Origin: "https://app.example",
+    "Access-Control-Request-Method": "POST",
+    "Access-Control-Request-Headers": "authorization",
+  };
+  for (const webOrigins of [undefined, new Set([asked.Origin])]) {
+    const door = async () => ({ rules: { cookie: undefined, webOrigins } });
+    const preflight = (path: string) => ask(door, path, { method: "OPTIONS", headers: asked });
+    expect((await preflight("/quotes/A")).headers.has("Access-Control-Allow-Headers")).toBe(true);
+    for (const path of ["/$/revocations", "/$/revocations/an-id"]) {
+      const names = [...(await preflight(path)).headers.keys()];
+      expect(names.filter((name) => name.startsWith("access-control"))).toEqual([]);
+    }
+  }
+});
+
+describe("[T7] an administrator's token that was revoked", () => {
+  const grants = { subscribe: [], publish: [], discover: [], admin: true };
+  const principal = { kind: "known", issuer: "i", subject: "operator", issuedAt: 0, grants, until: 1e15 };
+  const known = { principal, grants: { admin: true }, tokensCount: true };
+  const door = async () => ({ ...(await OPEN()), identify: async () => ({ ok: true, known }) });
+  const status = { ...STATUS, origin: "a-name", standbys: [], slices: [] };
+  const env = (isRevoked: boolean) => ({
+    ...ENV,
+    OPERATIONS: "on",
+    SHARD: { ...ENV.SHARD, get: () => ({ status: async () => status, isRevoked: async () => isRevoked }) },
+  });
+  const shown = async (path: string, isRevoked: boolean) => {
+    const answer = await ask(door, path, { headers: { Authorization: "Bearer a.b.c" } }, env(isRevoked));
+    return [answer.status, (await answer.text()).includes("a-name")];
+  };
+
+  test("is shown no names of origins", async () => {
+    expect(await shown("/$/health", false)).toEqual([200, true]);
+    expect(await shown("/$/health", true)).toEqual([200, false]);
+  });
+
+  test("is shown no operations", async () => {
+    expect((await shown("/$/operations", false))[0]).toBe(200);
+    expect((await shown("/$/operations", true))[0]).toBe(404);
+  });
+});
+
+test("[H10] an administrator is told the operations of all parts, and no cache keeps them", async () => {
+  const grants = { subscribe: [], publish: [], discover: [], admin: true };
+  const principal = { kind: "known", issuer: "i", subject: "operator", issuedAt: 0, grants, until: 1e15 };
+  const known = { principal, grants: { admin: true }, tokensCount: true };
+  const identify = async (headers: Headers) => ({ ok: headers.has("Authorization"), known });
+  const door = async () => ({ ...(await OPEN()), identify });
+  const shard = { status: async () => STATUS, isRevoked: async () => false };
+  const env = { ...ENV, OPERATIONS: "on", SHARD: { ...ENV.SHARD, get: () => shard } };
+  const STORING = {
+    fetch: async (url: string, init?: RequestInit) =>
+      (await ask(door, new URL(url).pathname, init, env)).ok
+        ? Response.json({ rows_written: 7 })
+        : Response.json({ error: { code: "not_found" } }),
+  };
+
+  const answer = await ask(
+    door,
+    "/$/operations",
+    { headers: { Authorization: "Bearer a.b.c" } },
+    { ...env, STORING },
+  );
+
+  expect(await answer.json()).toMatchObject({ rows_written: 7 });
+  expect(answer.headers.get("Cache-Control")).toBe("no-store");
+});
+
 test("[U1] origins that are refused fill no log, and it says of how many it tells nothing", async () => {
   vi.useFakeTimers({ toFake: ["Date"] });
   onTestFinished(() => void vi.useRealTimers());

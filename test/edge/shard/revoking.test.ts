@@ -141,6 +141,42 @@ describe("what it keeps", () => {
     expect(link.take()).toEqual([{ revoke: { meant: OF_ALICE, graceMs: 0 } }]);
   });
 
+  test("[A9] what was made again while it was away takes the place of what it was before, and not the other way", async () => {
+    const link = await shard.watch(uplink, "/t/a", 1);
+    const before = revocation({ meant: { of: "token", issuer: "i", token: "1" } });
+    shard.core.revoke(before);
+    shard.clock.now += 1_000;
+    const after = revocation();
+    link.take();
+
+    shard.core.learn([after]);
+    expect([...shard.revocations.values()]).toEqual([after]);
+    expect(link.take()).toEqual([{ revoke: { meant: OF_ALICE, graceMs: 0 } }]);
+
+    shard.core.learn([before]);
+    expect([...shard.revocations.values()]).toEqual([after]);
+    expect(link.take()).toEqual([]);
+  });
+
+  test("[A9] what another shard had room for it has room for", () => {
+    for (let i = 0; i < MAX_REVOCATIONS; i++) shard.core.revoke(revocation({ id: `${i}` }));
+
+    shard.core.learn([revocation({ id: "learnt" })]);
+
+    expect(shard.revocations.has("i learnt")).toBe(true);
+    expect(shard.core.revoke(revocation({ id: "more" }))).toBe(false);
+  });
+
+  test("[A9] of what it learns late sockets have what is left of the margin, and no new one", async () => {
+    const link = await shard.watch(uplink, "/t/a", 1);
+    const made = revocation({ graceMs: 5_000 });
+    shard.clock.now += 4_000;
+
+    shard.core.learn([made, revocation({ id: "over", graceMs: 5_000, madeAt: made.madeAt - 1_000 })]);
+
+    expect(link.take()).toEqual([1_000, 0].map((graceMs) => ({ revoke: { meant: OF_ALICE, graceMs } })));
+  });
+
   test("[A9] it lists those of one issuer", () => {
     shard.core.revoke(revocation({ id: "a" }));
     shard.core.revoke(revocation({ id: "b", meant: { ...OF_ALICE, issuer: "j" } }));
@@ -172,6 +208,15 @@ describe("a GET", () => {
     expect(uplink.take().filter((frame) => typeof frame === "object" && "get" in (frame ?? {}))).toEqual([]);
     expect(await shard.core.isRevoked(alice)).toBe(true);
     expect(await shard.core.isRevoked({ ...alice, issuedAt: 200 })).toBe(false);
+  });
+
+  test("[A8] is refused if the token ends while its answer is awaited", async () => {
+    const hers = shard.core.latest("/t/a", { ...alice, until: shard.clock.now + 1 });
+    shard.clock.now += 1;
+    shard.core.uplinkClosed(uplink);
+    while (shard.clock.next(10_000));
+
+    expect(await hers).toEqual({ kind: "error", code: "expired", message: expect.any(String) });
   });
 
   test("[A9] is refused if the token is revoked while its answer is awaited; nobody else's is", async () => {

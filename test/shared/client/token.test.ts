@@ -64,7 +64,7 @@ const COLUMNS: readonly (readonly TokenEvent[])[] = [
   [expires],
   [{ kind: "renewed", id: 6 }],
   [rejected("rate_limited", true), rejected("forbidden")],
-  [refused("expired"), refused("revoked")],
+  [refused("expired"), refused("forbidden")],
 ];
 
 const text = readFileSync(join(import.meta.dirname, "../../../shared/PROTOCOL.md"), "utf8");
@@ -118,6 +118,7 @@ describe("[S22] [S23] [S24] every event in every state", () => {
     ["held", refused("revoked"), "ended: cancel end"],
     ["held", expires, "due: timer"],
     ["due", timer, "renewing: timer ask"],
+    ["due", expires, "due: timer"],
     ["due", { kind: "lost" }, "held: cancel"],
     ["due", refused("expired"), "asking: timer ask"],
     ["renewing", fetched("new"), "sent: timer send"],
@@ -132,6 +133,7 @@ describe("[S22] [S23] [S24] every event in every state", () => {
     ["sent", rejected("forbidden", false, undefined, 5), "sent:"],
     ["sent", rejected("forbidden"), "doomed: cancel"],
     ["sent", refused("expired"), "held: cancel ready"],
+    ["sent", refused("revoked"), "held: cancel ready"],
     ["sent", refused("forbidden"), "asking: timer ask"],
     ["doomed", refused("expired"), "ended: cancel end"],
   ])("%s, %j: %s", (phase, event, expected) => {
@@ -201,6 +203,15 @@ describe("[S22] a renewal", () => {
     expect(delayOf(years)).toBeLessThan(2 ** 31);
   });
 
+  test("that waits begins in time for the margin of a revocation", () => {
+    const tired: TokenState = { kind: "due", token: "old", tries: 9 };
+
+    expect(step(tired, { kind: "expires", inMs: 10_000 }, 0.999)).toEqual({
+      state: tired,
+      effects: [{ kind: "schedule", afterMs: 4_995 }],
+    });
+  });
+
   test("is sent with the socket's next id, and the new token counts once it was taken", () => {
     const { state, effects } = step(STATES.renewing, fetched("new"));
 
@@ -215,6 +226,7 @@ describe("[S22] a renewal", () => {
     ["unavailable", true, undefined, 1_500],
     ["expired", false, undefined, 1_500],
     ["not_yet_valid", false, undefined, 1_500],
+    ["revoked", false, undefined, 1_500],
     ["unsupported", false, undefined, 1_500],
   ])("that is answered with %s is tried again later", (code, retry, retryAfterMs, delay) => {
     const { state, effects } = step(STATES.sent, rejected(code, retry, retryAfterMs));

@@ -100,30 +100,62 @@ describeWithKafka("publishing to Kafka:", () => {
     expect((await publish("/small/a", "x")).status).toBe(201);
   });
 
-  test("[W8] [W9] [W3] origins are killed while clients publish: each publish is one record, where it was acknowledged, and each sender's are in order", async () => {
+  const doubled = () =>
+    eventually(async () => (await slices()).every(isDoubled), "each slice has a standby", 60_000);
+
+  /** Clients publish while something happens; then all is compared. */
+  async function under(
+    run: string,
+    happen: (published: (more: number) => Promise<void>) => Promise<void>,
+  ): Promise<void> {
     const load = new PublishingLoad(
       deployment.url,
-      PATHS.map((path) => `${path}-load`),
+      PATHS.map((path) => `${path}-${run}`),
     );
     const published = async (more: number) => {
       const from = load.count;
       await eventually(() => load.count >= from + more, `${more} publishes`, 60_000);
     };
     await published(50);
-    for (const name of [FIRST_ORIGIN, "slice-2", "second"]) {
-      await origins.get(name)?.stop("SIGKILL");
-      await published(50);
-      start(name);
-      await published(20);
-      await eventually(async () => (await slices()).every(isDoubled), "each slice has a standby", 60_000);
-    }
+    await happen(published);
+    await published(20);
     await load.end();
-
     for (const { path, acknowledged } of load.senders) {
       const subscriber = deployment.subscribe(path, "-");
       onTestFinished(() => subscriber.close());
       await subscriber.until(({ updates }) => updates.length >= acknowledged.length, "all of them");
       expect(receivedBy(subscriber)).toEqual(acknowledged);
     }
+  }
+
+  test("[W8] [W9] [W3] origins are killed while clients publish: each publish is one record, where it was acknowledged, and each sender's are in order", async () => {
+    await under("killed", async (published) => {
+      for (const name of [FIRST_ORIGIN, "slice-2", "second"]) {
+        await origins.get(name)?.stop("SIGKILL");
+        await published(50);
+        start(name);
+        await published(20);
+        await doubled();
+      }
+    });
+  }, 180_000);
+
+  test("[W8] [W9] so it is if a writer hangs, and wakes when others have taken over", async () => {
+    await under("stopped", async (published) => {
+      for (const name of origins.keys()) {
+        origins.get(name)?.process.kill("SIGSTOP");
+        await published(200);
+        origins.get(name)?.process.kill("SIGCONT");
+        await published(20);
+        await doubled();
+      }
+    });
+  }, 180_000);
+
+  test("[W9] [W3] and if Kafka dies and comes back", async () => {
+    await under("down", async () => {
+      await kafka.kill();
+      await kafka.restart();
+    });
   }, 180_000);
 });

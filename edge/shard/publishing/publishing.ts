@@ -81,6 +81,8 @@ export class Publishing<T extends Peer> {
   /** The same by path. */
   readonly #lanes = new Map<string, Set<Entry<T>>>();
   readonly #room = new Room();
+  /** Asked once in each event: it takes a look at all sockets. */
+  readonly #heard = new Map<T, boolean>();
   #lastId: number;
   #isLooking = false;
 
@@ -91,6 +93,7 @@ export class Publishing<T extends Peer> {
 
   /** Never rejects. */
   publish(publish: Publish): Promise<PublishOutcome> {
+    this.#heard.clear();
     const parsed = parseAddress(publish.endpoint);
     if (!parsed.ok) throw new Error(`no endpoint: ${publish.endpoint}`);
     const bytes = ENTRY_BYTES + publish.endpoint.length + (publish.value?.length ?? 0);
@@ -112,6 +115,7 @@ export class Publishing<T extends Peer> {
 
   /** An origin writes a partition, or no longer. */
   writes(from: T, writing: Writing): void {
+    this.#heard.clear();
     this.#writers.heard(from, writing);
     for (const entry of this.#entries.values()) {
       if (entry.topic !== writing.topic) continue;
@@ -123,6 +127,7 @@ export class Publishing<T extends Peer> {
 
   /** An origin has answered. What is said of a publish that another one was given since is late. */
   published(from: T, id: number, result: Published): void {
+    this.#heard.clear();
     const entry = this.#entries.get(id);
     if (entry === undefined || !("to" in entry.state) || entry.state.to !== from) return;
     const { event, outcome } = meaningOf(result);
@@ -141,6 +146,7 @@ export class Publishing<T extends Peer> {
 
   /** Something may have changed, time included. */
   look(): void {
+    this.#heard.clear();
     const now = this.#ports.now();
     for (const entry of [...this.#entries.values()]) {
       if (entry.deadline <= now) this.#step(entry, { kind: "late" });
@@ -153,9 +159,9 @@ export class Publishing<T extends Peer> {
   /** Whether nobody waits for this uplink's answer any more: it is closed, or silent while another one isn't. */
   #isGone(entry: Entry<T>, to: T): boolean {
     if (!this.#ports.isOpen(to)) return true;
-    if (this.#ports.isHeard(to)) return false;
+    if (this.#isHeard(to)) return false;
     const active = this.#activeFor(entry);
-    return active !== undefined && active !== to && this.#ports.isHeard(active);
+    return active !== undefined && active !== to && this.#isHeard(active);
   }
 
   #pumpAll(): void {
@@ -193,7 +199,7 @@ export class Publishing<T extends Peer> {
     const name = this.#nameOf(topic, key);
     const writer =
       partition === undefined ? undefined : this.#writers.highest(topic, partition, this.#ports.isOpen);
-    const isWriter = writer !== undefined && this.#ports.isHeard(writer) && !declined.has(writer);
+    const isWriter = writer !== undefined && this.#isHeard(writer) && !declined.has(writer);
     const to = isWriter ? writer : this.#activeFor(entry);
     if (to === undefined) return { kind: "none" };
     if (to.bufferedAmount > LIMITS.uplinkBacklogBytes) return { kind: "full" };
@@ -224,9 +230,9 @@ export class Publishing<T extends Peer> {
     const all = this.#ports.actives();
     const actives = all.map((active) => (active && this.#ports.mayTopic(active, topic) ? active : undefined));
     const own = actives[(murmur2(key) & 0x7fffffff) % actives.length];
-    if (own !== undefined && this.#ports.isHeard(own)) return own;
+    if (own !== undefined && this.#isHeard(own)) return own;
     const present = actives.filter((active) => active !== undefined);
-    return present.find((active) => this.#ports.isHeard(active)) ?? own ?? present[0];
+    return present.find((active) => this.#isHeard(active)) ?? own ?? present[0];
   }
 
   #step(entry: Entry<T>, event: PublishEvent<T>, outcome = UNKNOWN_OUTCOME): void {
@@ -244,6 +250,14 @@ export class Publishing<T extends Peer> {
     if (lane?.size === 0) this.#lanes.delete(path);
     this.#room.give(entry.share, entry.bytes);
     entry.answer(outcome);
+  }
+
+  #isHeard(uplink: T): boolean {
+    const known = this.#heard.get(uplink);
+    if (known !== undefined) return known;
+    const isHeard = this.#ports.isHeard(uplink);
+    this.#heard.set(uplink, isHeard);
+    return isHeard;
   }
 
   /** While anything is open. */

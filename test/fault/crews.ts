@@ -53,12 +53,17 @@ export class Crews {
   async relieve(how: Leaving, gone: () => void): Promise<void> {
     const [before, next] = [this.#atWork, this.#resting];
     for (const origin of next.origins) origin.start();
-    const names = next.origins.map(({ name }) => name);
-    // Where the edge was started anew meanwhile, they may be served already.
+    const ofSlice = Map.groupBy(next.origins, (_, i) => i % next.slices);
+    const names = [...ofSlice.values()].map((origins) => origins.map(({ name }) => name));
+    // One of each slice is enough to go on. Where the edge was started anew meanwhile, they may be served already.
     const areReady = ({ slices, standbys }: ShardHealth) =>
-      names.every((name) => [...slices, ...standbys].some(({ origin, ready }) => ready && origin === name));
+      names.every((ones) =>
+        [...slices, ...standbys].some(
+          ({ origin, ready }) => ready && origin !== null && ones.includes(origin),
+        ),
+      );
     try {
-      await needed(() => this.#all(areReady), `${names} stand by`, READY_MS);
+      await needed(() => this.#all(areReady), `${names.map((ones) => ones.join(" or "))} stand by`, READY_MS);
     } catch (error) {
       await Promise.all(next.origins.map((origin) => origin.kill()));
       throw error;

@@ -71,8 +71,10 @@ interface Heard {
 const toTheEnd = () => {};
 
 function portsOf(heard: Heard): Parameters<typeof issuerOf>[1] {
+  const now = Date.now();
   return {
-    now: Date.now,
+    // What it has heard of an issuer's keys holds to its end.
+    now: () => now,
     problem: (words) => {
       heard.problem = words;
     },

@@ -19,6 +19,8 @@ export interface ShardCalls extends Rpc.DurableObjectBranded {
   /** W6: publishes for a principal as it is encoded. Never rejects for want of an origin. */
   publish(publish: Publish, principal?: string): Promise<PublishOutcome>;
   status(): Promise<ShardStatus>;
+  /** A9: how many shards there are as far as it knows, which it has noted. */
+  shards(): Promise<number>;
   /** A9: whether a principal, as it is encoded, has a token that was revoked. */
   isRevoked(principal: string): Promise<boolean>;
   /** A9: resolves when it is stored. False if there are too many. */

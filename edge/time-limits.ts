@@ -73,6 +73,8 @@ export const TIME_LIMITS = {
   unsentLookMs: 1_000,
   /** What a subscriber hadn't taken when it was closed counts for so long (S9). */
   unsentLeftMs: 30_000,
+  /** Past that a socket of a token's subject, of which nothing was heard, may be closed for another one (S20). */
+  subscriberSilentMs: 60_000,
   /** Before a token ends, its bearer is told (S17). */
   tokenNoticeMs: 60_000,
   /** For a token that is renewed on its socket to be verified (S18). */

@@ -26,6 +26,8 @@ export type Identified =
       readonly ok: false;
       readonly code: Extract<ErrorCode, TokenFault | "unavailable">;
       readonly message: string;
+      /** Sooner the same token would be told the same. */
+      readonly retryMs?: number | undefined;
     };
 
 const NONE = { kind: "none" } as const;
@@ -53,7 +55,11 @@ export class Access {
     if (credentials.kind === "malformed")
       return { ok: false, code: "invalid_token", message: "it must be one token, and nothing else" };
     const result = await this.verify(credentials.token, keepAlive);
-    if (!result.ok) return { ok: false, code: result.fault, message: result.problem };
+    if (!result.ok) {
+      const { fault, problem } = result;
+      const retryMs = result.fault === "unavailable" ? result.retryMs : undefined;
+      return { ok: false, code: fault, message: problem, retryMs };
+    }
     const { bearer } = result;
     const principal = principalOf(bearer);
     // Claims that are put in make patterns longer than they were in the token.

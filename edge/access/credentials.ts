@@ -94,6 +94,9 @@ function cookieCounts({ headers, upgrade }: Asked, { cookie, webOrigins }: Crede
 function cookiesOf(header: string | null, name: string | undefined): string[] {
   return (header ?? "").split(";").flatMap((pair) => {
     const at = pair.indexOf("=");
-    return at > 0 && pair.slice(0, at).trim() === name ? [pair.slice(at + 1).trim()] : [];
+    const value = pair.slice(at + 1).trim();
+    // One that was cleared is what is left of somebody who has signed out.
+    const isCleared = value === "" || value === '""';
+    return at > 0 && pair.slice(0, at).trim() === name && !isCleared ? [value] : [];
   });
 }

@@ -2,6 +2,9 @@
  * The keys of an issuer behind a URL (`jwks_uri`), as one isolate has them. They are asked for again when they are old, and
  * when a token names one that isn't known; at most once in 30 s, whatever tokens say and however the issuer answers. While it
  * doesn't answer, or not with keys, those that are known serve for a day.
+ *
+ * Tokens that name made-up keys can use up the one question at any time. So only keys that were asked for since a token came
+ * can tell that there is none of its name: one that was published a moment ago must not be refused for good.
  */
 import { TIME_LIMITS } from "../time-limits.ts";
 import { type KeySet, keyOf, readKeySet, type VerificationKey } from "./key-set.ts";
@@ -36,10 +39,10 @@ export type KeyResult =
   | { readonly kind: "key"; readonly key: VerificationKey }
   /** The issuer has none of this name. */
   | { readonly kind: "unknown" }
-  /** Nothing is known of the issuer's keys, and it doesn't answer. */
-  | { readonly kind: "unavailable" };
+  /** Nothing is known of the issuer's keys, or not whether one of this name is new. After so long it may be asked again. */
+  | { readonly kind: "unavailable"; readonly retryMs: number };
 
-type Known = { readonly keys: KeySet; readonly at: number } | undefined;
+type Known = { readonly keys: KeySet; readonly askedAt: number; readonly at: number } | undefined;
 
 type Question =
   | { readonly kind: "none" }
@@ -64,10 +67,12 @@ export class RemoteKeys {
       if (this.#age() >= REMOTE_KEYS.freshMs) void this.#ask(keepAlive);
       return { kind: "key", key };
     }
+    const cameAt = this.#ports.now();
     await inTime(this.#ask(keepAlive));
     const found = this.#find(kid);
     if (found !== undefined) return { kind: "key", key: found };
-    return { kind: this.#known === undefined ? "unavailable" : "unknown" };
+    if (this.#known !== undefined && this.#known.askedAt >= cameAt) return { kind: "unknown" };
+    return { kind: "unavailable", retryMs: this.#pauseMs(this.#ports.now()) };
   }
 
   #find(kid: string | undefined): VerificationKey | undefined {
@@ -79,17 +84,22 @@ export class RemoteKeys {
     return this.#known === undefined ? 0 : this.#ports.now() - this.#known.at;
   }
 
+  /** How long nothing may be asked. */
+  #pauseMs(now: number): number {
+    return this.#question.kind === "none" ? 0 : Math.max(0, this.#question.at + REMOTE_KEYS.pauseMs - now);
+  }
+
   /** Resolves when the question that is open, or a new one, has been answered; undefined if none may be asked now. */
   #ask(keepAlive: KeepAlive): Promise<void> | undefined {
     const now = this.#ports.now();
     // One whose request the runtime has ended all the same never ends: after its time it is over.
     if (this.#question.kind === "asked" && now - this.#question.at < REMOTE_KEYS.answerMs)
       return this.#question.answer;
-    if (this.#question.kind !== "none" && now - this.#question.at < REMOTE_KEYS.pauseMs) return undefined;
+    if (this.#pauseMs(now) > 0) return undefined;
     const answer = this.#fetch()
       .then(
         (keys) => {
-          this.#known = { keys, at: this.#ports.now() };
+          this.#known = { keys, askedAt: now, at: this.#ports.now() };
         },
         (error) => {
           this.#ports.problem(

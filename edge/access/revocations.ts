@@ -1,5 +1,6 @@
 /** The revocations that stand, as a shard looks tokens up in them: A9 of INTERNALS.md. Pure. */
-import { type Meant, means, type Revocation, type TokenNames } from "../../shared/protocol/revocation.ts";
+import type { Meant, Revocation, TokenNames } from "../../shared/protocol/revocation.ts";
+import { endOf, SameMeaning } from "./same-meaning.ts";
 
 /** As many as a shard keeps. One of a subject takes the place of many of its tokens. */
 export const MAX_REVOCATIONS = 10_000;
@@ -8,8 +9,8 @@ export const OWN_REVOCATIONS = 500;
 
 export class Revocations {
   readonly #byName = new Map<string, Revocation>();
-  /** By whom they mean. A token is looked up in three places, however many there are. */
-  readonly #byMeant = new Map<string, Set<Revocation>>();
+  /** By whom they mean. A token is looked up in three places, in each by halving, however many there are. */
+  readonly #byMeant = new Map<string, SameMeaning>();
   /** None lapses before. */
   #firstLapse = Number.POSITIVE_INFINITY;
 
@@ -46,7 +47,9 @@ export class Revocations {
     this.remove(revocation.meant.issuer, revocation.id);
     this.#byName.set(name, revocation);
     const place = placeOf(revocation.meant);
-    this.#byMeant.set(place, (this.#byMeant.get(place) ?? new Set()).add(revocation));
+    const others = this.#byMeant.get(place) ?? new SameMeaning();
+    others.add(revocation);
+    this.#byMeant.set(place, others);
     this.#firstLapse = Math.min(this.#firstLapse, revocation.until);
   }
 
@@ -58,8 +61,8 @@ export class Revocations {
     this.#byName.delete(name);
     const place = placeOf(revocation.meant);
     const others = this.#byMeant.get(place);
-    others?.delete(revocation);
-    if (others?.size === 0) this.#byMeant.delete(place);
+    others?.remove(revocation);
+    if (others?.isEmpty) this.#byMeant.delete(place);
     return true;
   }
 
@@ -82,17 +85,12 @@ export class Revocations {
     ];
     if (tokenId !== undefined) places.push(placeOf({ of: "token", issuer, token: tokenId }));
     let found: Revocation | undefined;
-    for (const place of places)
-      for (const one of this.#byMeant.get(place) ?? [])
-        if (one.until > now && means(one.meant, token) && (found === undefined || endOf(one) < endOf(found)))
-          found = one;
+    for (const place of places) {
+      const one = this.#byMeant.get(place)?.of(token.issuedAt, now);
+      if (one !== undefined && (found === undefined || endOf(one) < endOf(found))) found = one;
+    }
     return found;
   }
-}
-
-/** Until when a socket that it means may be renewed. */
-export function endOf({ madeAt, graceMs }: Revocation): number {
-  return madeAt + graceMs;
 }
 
 function nameOf(issuer: string, id: string): string {

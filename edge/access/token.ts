@@ -38,7 +38,12 @@ export type TokenResult =
   /** `problem` says more, for people who have the token: it repeats nothing of it. */
   | { readonly ok: false; readonly fault: TokenFault; readonly problem: string }
   /** The issuer's keys can't be had: later the same token may do. */
-  | { readonly ok: false; readonly fault: "unavailable"; readonly problem: string };
+  | {
+      readonly ok: false;
+      readonly fault: "unavailable";
+      readonly problem: string;
+      readonly retryMs: number;
+    };
 
 export const TOKEN_LIMITS = {
   bytes: 4_096,
@@ -94,7 +99,10 @@ export async function verifyToken(
   if (untimely !== undefined) return untimely;
   if (!isAudience(claims.aud, issuer.audience)) return refused("wrong_audience", "its aud is another one");
   const found = await issuer.key(kid, keepAlive);
-  if (found.kind === "unavailable") return refused("unavailable", "its issuer's keys can't be had just now");
+  if (found.kind === "unavailable") {
+    const problem = "its issuer's keys can't be had just now, or not be asked for again yet";
+    return { ok: false, fault: "unavailable", problem, retryMs: found.retryMs };
+  }
   if (found.kind === "unknown") return refused("unknown_signer", "its issuer has no key with its kid");
   if (typeof alg !== "string" || !SPELLINGS[found.key.algorithm].includes(alg))
     return invalid(`its key is for ${found.key.algorithm}, which isn't its alg`);
@@ -176,6 +184,6 @@ const isIdentifier = (value: unknown): value is string =>
 
 const invalid = (problem: string): TokenResult => ({ ok: false, fault: "invalid_token", problem });
 
-function refused(fault: TokenFault | "unavailable", problem: string): TokenResult {
+function refused(fault: TokenFault, problem: string): TokenResult {
   return { ok: false, fault, problem };
 }

@@ -93,6 +93,8 @@ const HolderSchema = v.object({
   sub: v.string(),
   jti: v.optional(v.string()),
   iat: v.number(),
+  /** An older version left it out. */
+  came: v.optional(v.number(), 0),
   until: Whole,
   /** Left out when it was told. */
   notice: v.optional(v.number()),
@@ -200,19 +202,20 @@ function readSubscription(written: WrittenSubscription): SubscriptionFacts | und
 }
 
 function writeHolder(holder: Holder): WrittenHolder {
-  const { issuer, subject, tokenId, issuedAt, until, noticeAt, revokedAt } = holder;
+  const { issuer, subject, tokenId, issuedAt, cameAt, until, noticeAt, revokedAt } = holder;
   return {
     iss: issuer,
     sub: subject,
     ...(tokenId !== undefined && { jti: tokenId }),
     iat: issuedAt,
+    came: cameAt,
     until,
     ...(noticeAt !== undefined && { notice: noticeAt }),
     ...(revokedAt !== undefined && { revokedAt }),
   };
 }
 
-function readHolder({ iss, sub, jti, iat, until, notice, revokedAt }: WrittenHolder): Holder {
+function readHolder({ iss, sub, jti, iat, came, until, notice, revokedAt }: WrittenHolder): Holder {
   const names = { issuer: iss, subject: sub, tokenId: jti, issuedAt: iat };
-  return { ...names, until, noticeAt: notice, ...(revokedAt !== undefined && { revokedAt }) };
+  return { ...names, cameAt: came, until, noticeAt: notice, ...(revokedAt !== undefined && { revokedAt }) };
 }

@@ -13,8 +13,7 @@ export interface Due<S> {
 
 export class Bearers<S> {
   readonly #bySocket = new Map<S, Holder>();
-  /** How many sockets each principal has. */
-  readonly #counts = new Map<string, number>();
+  readonly #byPrincipal = new Map<string, Set<S>>();
   #next = Number.POSITIVE_INFINITY;
 
   /**
@@ -34,13 +33,16 @@ export class Bearers<S> {
   }
 
   /** Sockets of the same principal. */
-  like(holder: Holder): number {
-    return this.#counts.get(principalOf(holder)) ?? 0;
+  like(holder: Holder): ReadonlySet<S> {
+    return this.#byPrincipal.get(principalOf(holder)) ?? new Set();
   }
 
   /** In place of the token by which the socket was there before. */
   set(socket: S, holder: Holder): void {
-    if (!this.#bySocket.has(socket)) this.#count(holder, 1);
+    if (!this.#bySocket.has(socket)) {
+      const principal = principalOf(holder);
+      this.#byPrincipal.set(principal, (this.#byPrincipal.get(principal) ?? new Set()).add(socket));
+    }
     this.#bySocket.set(socket, holder);
     this.#next = Math.min(this.#next, momentOf(holder));
   }
@@ -49,7 +51,10 @@ export class Bearers<S> {
     const holder = this.#bySocket.get(socket);
     if (holder === undefined) return;
     this.#bySocket.delete(socket);
-    this.#count(holder, -1);
+    const principal = principalOf(holder);
+    const others = this.#byPrincipal.get(principal);
+    others?.delete(socket);
+    if (others?.size === 0) this.#byPrincipal.delete(principal);
     if (this.#bySocket.size === 0) this.#next = Number.POSITIVE_INFINITY;
   }
 
@@ -69,13 +74,6 @@ export class Bearers<S> {
     }
     this.#next = next;
     return { over, near };
-  }
-
-  #count(holder: Holder, more: 1 | -1): void {
-    const principal = principalOf(holder);
-    const count = (this.#counts.get(principal) ?? 0) + more;
-    if (count === 0) this.#counts.delete(principal);
-    else this.#counts.set(principal, count);
   }
 }
 

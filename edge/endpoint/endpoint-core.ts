@@ -31,6 +31,8 @@ export interface EndpointPorts extends LinkSeekerPorts, RenewalsPorts {
   now(): number;
   /** The same as the machine has it, for dates: it may be set back. */
   wall(): number;
+  /** When a subscriber last sent a ping, by the machine's clock; undefined if never. The runtime answers those by itself. */
+  pingedAt(socket: HibernatingPeer): number | undefined;
   /** Messages that went out to subscribers. */
   sent(messages: number): void;
   /** A subscriber has its verdict. */
@@ -72,6 +74,7 @@ export class EndpointCore {
     this.#spending = new Spending(limits);
     this.#tokens = new Tokens(limits.perPrincipal, {
       wall: () => ports.wall(),
+      pingedAt: (socket) => ports.pingedAt(socket),
       follows: () => [path],
       after: (ms, run) => ports.after(ms, run),
       verify: (token) => ports.verify(token),

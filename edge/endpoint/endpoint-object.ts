@@ -16,7 +16,7 @@ import { streamOf } from "../exposed.ts";
 import { errorResponse, internalError, logProblem } from "../http/answers.ts";
 import { endpointObject } from "../object-identity.ts";
 import { count } from "../operations.ts";
-import { closeCode, closeQuietly } from "../peer.ts";
+import { closeCode, closeQuietly, type HibernatingPeer } from "../peer.ts";
 import { type ObjectRequest, readObjectRequest, requireShards, shardStub } from "../routing.ts";
 import { surroundings } from "../surroundings.ts";
 import { pathOn } from "./attachment.ts";
@@ -84,6 +84,10 @@ export class EndpointObject extends DurableObject<Env> {
       attach: async (asked: number) => shardStub(this.env, asked).attach(endpointObject(path)),
       verify: (token: string) => verifyRenewal(this.env, token, (work) => this.ctx.waitUntil(work)),
       log: (problem: string) => logProblem(path, problem),
+      pingedAt: (socket: HibernatingPeer) =>
+        socket instanceof WebSocket
+          ? this.ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime()
+          : undefined,
       sent: (messages: number) => count("websocket_message_out.endpoint", messages),
       answered: (how: Answered) => count(`verdict.${how}`),
     };

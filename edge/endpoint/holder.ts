@@ -8,11 +8,13 @@ import type { KnownPrincipal } from "../principal.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 
 export interface Holder extends TokenNames {
-  /** When it ends: milliseconds since 1970. */
+  /** When it came, which is a sign of life of its socket: milliseconds since 1970, as all times here. */
+  readonly cameAt: number;
+  /** When it ends. */
   readonly until: number;
   /** When its socket is to be told that this is near; undefined once that is done. */
   readonly noticeAt: number | undefined;
-  /** It was revoked: its socket is closed then, unless it is renewed before. Milliseconds since 1970. */
+  /** It was revoked: its socket is closed then, unless it is renewed before. */
   readonly revokedAt?: number | undefined;
 }
 
@@ -22,7 +24,7 @@ const NOTICE_MS = TIME_LIMITS.tokenNoticeMs;
 /** `now`: milliseconds since 1970, when the token came. */
 export async function holderOf(principal: KnownPrincipal, now: number): Promise<Holder> {
   const { until } = principal;
-  return { ...(await tokenNamesOf(principal)), until, noticeAt: noticeOf(until, now) };
+  return { ...(await tokenNamesOf(principal)), cameAt: now, until, noticeAt: noticeOf(until, now) };
 }
 
 /** When its socket is closed. */

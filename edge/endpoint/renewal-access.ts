@@ -11,7 +11,10 @@ import type { Verified } from "./renewals.ts";
 export async function verifyRenewal(env: Env, token: string, keepAlive: KeepAlive): Promise<Verified> {
   const access = await accessOf(env);
   const result = await access.verify(token, keepAlive);
-  if (!result.ok) return { ok: false, code: result.fault, message: result.problem };
+  if (!result.ok) {
+    const retryAfterMs = result.fault === "unavailable" ? result.retryMs : undefined;
+    return { ok: false, code: result.fault, message: result.problem, retryAfterMs };
+  }
   const { bearer } = result;
   const streams = requireStreams();
   const asker = { grants: bearer.grants, tokensCount: access.tokensCount };

@@ -20,6 +20,7 @@ export type Verified =
       readonly ok: false;
       readonly code: Extract<ErrorCode, TokenFault | "revoked" | "unavailable">;
       readonly message: string;
+      readonly retryAfterMs?: number | undefined;
     };
 
 export interface RenewalsPorts {
@@ -96,14 +97,22 @@ const LATE: Verified = {
 };
 
 export type Judged =
-  | { readonly kind: "refused"; readonly code: ErrorCode; readonly message: string }
+  | {
+      readonly kind: "refused";
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly retryAfterMs?: number | undefined;
+    }
   /** It counts, and doesn't allow a path that its socket follows. */
   | { readonly kind: "ends"; readonly path: string }
   | { readonly kind: "taken"; readonly holder: Holder };
 
 /** What becomes of a token that is to follow `before` on a socket. One that is refused changes nothing. */
 export function judge(before: Holder, verified: Verified, follows: readonly string[], now: number): Judged {
-  if (!verified.ok) return { kind: "refused", code: verified.code, message: verified.message };
+  if (!verified.ok) {
+    const { code, message, retryAfterMs } = verified;
+    return { kind: "refused", code, message, retryAfterMs };
+  }
   const { holder } = verified;
   if (!isSamePrincipal(before, holder)) {
     const message = "the token is of another issuer or subject; dial with it";

@@ -24,6 +24,8 @@ import { judge, Renewals, type RenewalsPorts, type Verified } from "./renewals.t
 export interface TokensPorts<S> extends RenewalsPorts {
   /** Milliseconds since 1970, as the machine has it: tokens name dates. It may be set back. */
   wall(): number;
+  /** When a socket's client last sent a ping, by the same clock; undefined if never. */
+  pingedAt(socket: S): number | undefined;
   /** The paths that a socket follows. */
   follows(socket: S): readonly string[];
   send(socket: S, frame: string): void;
@@ -41,6 +43,7 @@ export interface TokensPorts<S> extends RenewalsPorts {
 
 /** A renewal sent while another is being verified is told to come back after this long. */
 const RENEW_AGAIN_MS = TIME_LIMITS.renewalMs;
+const SILENT_MS = TIME_LIMITS.subscriberSilentMs;
 const TOO_MANY = {
   code: "overloaded",
   message: "the token's subject has as many subscribers here as it may",
@@ -81,8 +84,30 @@ export class Tokens<S> {
 
   /** Why one more socket can't be accepted. */
   refusalOf(holder: Holder): { readonly code: ErrorCode; readonly message: string } | undefined {
-    if (this.#ports.wall() >= holder.until) return OVER;
-    return this.#bearers.like(holder) >= this.#perPrincipal ? TOO_MANY : undefined;
+    const now = this.#ports.wall();
+    if (now >= holder.until) return OVER;
+    return this.#isFull(holder) && this.#silentLike(holder, now) === undefined ? TOO_MANY : undefined;
+  }
+
+  /** Whether its principal has as many sockets as it may. */
+  #isFull(holder: Holder): boolean {
+    return this.#bearers.like(holder).size >= this.#perPrincipal;
+  }
+
+  /**
+   * Of the same principal's sockets the one of which nothing was heard for longest, if its client may well have gone without a
+   * word: else a phone that loses its network often would lock itself out. A client that hears updates needn't ping, so it
+   * may be there all the same.
+   */
+  #silentLike(holder: Holder, now: number): S | undefined {
+    let silent: S | undefined;
+    let before = now - SILENT_MS;
+    for (const socket of this.#bearers.like(holder)) {
+      const cameAt = this.#bearers.of(socket)?.cameAt ?? 0;
+      const heardAt = Math.max(cameAt, this.#ports.pingedAt(socket) ?? cameAt);
+      if (heardAt < before) [silent, before] = [socket, heardAt];
+    }
+    return silent;
   }
 
   /** One that outlived the memory. */
@@ -90,8 +115,10 @@ export class Tokens<S> {
     this.#bearers.set(socket, holder);
   }
 
-  /** One that was accepted. */
+  /** One that was accepted. It may take the place of one that is silent: that comes back by its position if it is there. */
   admit(socket: S, holder: Holder): void {
+    const silent = this.#isFull(holder) ? this.#silentLike(holder, this.#ports.wall()) : undefined;
+    if (silent !== undefined) this.#ports.close(silent, "overloaded");
     this.#bearers.set(socket, holder);
     if (this.#clearance.count !== undefined) this.#check([[socket, holder]]);
   }
@@ -232,7 +259,7 @@ export class Tokens<S> {
     const judged = judge(before, verified, this.#ports.follows(socket), this.#ports.wall());
     switch (judged.kind) {
       case "refused":
-        this.#ports.send(socket, encodeError(id, judged.code, judged.message));
+        this.#ports.send(socket, encodeError(id, judged.code, judged.message, judged.retryAfterMs));
         return;
       case "ends":
         this.#ports.send(

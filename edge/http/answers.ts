@@ -26,10 +26,11 @@ export function errorResponse(
 }
 
 /** To a request whose token doesn't count, or that has none and needs one (RFC 6750 §3). */
-export function refusedToken(code: ErrorCode, message: string): Response {
+export function refusedToken(code: ErrorCode, message: string, retryMs?: number): Response {
   const invalid = code === "no_token" ? "" : `, error="invalid_token", error_description="${code}"`;
   const challenge = { "WWW-Authenticate": `Bearer realm="distributary"${invalid}` };
-  return privately(errorResponse(code, message, ERRORS[code].status === 401 ? challenge : {}));
+  const retryAfter = retryMs === undefined ? {} : { "Retry-After": String(Math.ceil(retryMs / 1_000)) };
+  return privately(errorResponse(code, message, ERRORS[code].status === 401 ? challenge : retryAfter));
 }
 
 /** Such an answer is for nobody else. */

@@ -161,7 +161,7 @@ async function answered(
   identified: Identified,
   answer: (known: Known) => Promise<Response>,
 ): Promise<Response> {
-  if (!identified.ok) return refusedToken(identified.code, identified.message);
+  if (!identified.ok) return refusedToken(identified.code, identified.message, identified.retryMs);
   const { known } = identified;
   return known.principal.kind === "public" ? answer(known) : privately(await answer(known));
 }

@@ -54,15 +54,17 @@ async function revoke(
   const revocation = await revocationOf(read.request, admin.issuer, now);
   const { answers, silent } = await askAll(env, (shard) => shard.revoke(revocation));
   const full = answers.filter(({ value }) => !value).map(({ shard }) => shard);
-  console.log(
-    `revocation ${revocation.id}, of ${read.request.of.kind}, is stored${except([...silent, ...full])}`,
-  );
-  if (full.length > 0)
+  const missing = [...silent, ...full].sort((one, other) => one - other);
+  const stored = answers.length - full.length;
+  const { id } = revocation;
+  if (stored > 0) console.log(`revocation ${id}, of ${read.request.of.kind}, is stored${except(missing)}`);
+  if (stored === 0 && full.length > 0)
     return errorResponse(
       "overloaded",
-      `${shardsOf(full)} has no room for more; lift some, or revoke subjects`,
+      `no room for more is left in ${shardsOf(full)}; lift some, or revoke subjects`,
     );
-  return told(silent, answers.length, { ...written(revocation), id: revocation.id });
+  // The others keep it, so it must be known by what name it can be sent again, or lifted.
+  return told(missing, stored, { ...written(revocation), ...(full.length > 0 && { full }) });
 }
 
 async function lift(env: Env, admin: KnownPrincipal, id: string): Promise<Response> {
@@ -124,7 +126,8 @@ async function revocationOf(asked: RevocationRequest, issuerName: string, now: n
       : of.kind === "subject"
         ? { of: "subject", issuer, subject: await hashOfName(of.subject), before: of.before }
         : { of: "all", issuer, before: of.before };
-  return { id, meant, graceMs: graceSeconds * 1_000, madeAt: now, until: Math.ceil(until * 1_000) };
+  // At whole seconds, so that shards need look no more often for what has lapsed.
+  return { id, meant, graceMs: graceSeconds * 1_000, madeAt: now, until: Math.ceil(until) * 1_000 };
 }
 
 interface Asked<T> {

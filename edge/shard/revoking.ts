@@ -4,7 +4,8 @@
  */
 import type { Checked } from "../../shared/protocol/link.ts";
 import type { Revocation, TokenNames } from "../../shared/protocol/revocation.ts";
-import { endOf, Revocations } from "../access/revocations.ts";
+import { Revocations } from "../access/revocations.ts";
+import { endOf } from "../access/same-meaning.ts";
 
 export interface RevokingPorts {
   /** Milliseconds since 1970, as the machine has it. */
@@ -43,6 +44,16 @@ export class Revoking {
       const own = this.#all.get(meant.issuer, id);
       return until > now && (own === undefined || own.madeAt < madeAt);
     });
+  }
+
+  /** Of its own those that another shard hasn't go: they were lifted while this one was left out. */
+  dropOthers(than: readonly Revocation[]): void {
+    const kept = new Revocations(than);
+    for (const { meant, id } of this.#all.all())
+      if (!kept.has(meant.issuer, id)) {
+        this.#ports.dropRevocation(meant.issuer, id);
+        this.#all.remove(meant.issuer, id);
+      }
   }
 
   /** How long sockets that a revocation means may still be renewed. */

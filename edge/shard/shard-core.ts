@@ -218,8 +218,12 @@ export class ShardCore {
     return this.#revoking.list(issuer);
   }
 
-  /** A9: what another shard has that this one hasn't, which may be new, or may have been away. Some of a margin may be over. */
-  learn(revocations: readonly Revocation[]): void {
+  /**
+   * A9: what another shard has that this one hasn't, which may be new, or may have been away. Some of a margin may be over.
+   * One that was left out, when there were fewer shards, has no others than these from now on.
+   */
+  learn(revocations: readonly Revocation[], wasLeftOut = false): void {
+    if (wasLeftOut) this.#revoking.dropOthers(revocations);
     for (const one of this.#revoking.missing(revocations)) {
       this.#revoking.keep(one);
       this.#tellLinks(encodeRevoke(one.meant, this.#revoking.leftMs(one)));

@@ -21,6 +21,7 @@ import { TIME_LIMITS } from "../time-limits.ts";
 import type { LatestResult } from "./answering/latest.ts";
 import { Notes } from "./links/notes.ts";
 import type { PublishOutcome } from "./publishing/outcome.ts";
+import { type Beginning, beginningOf, FIRST } from "./resized.ts";
 import { ShardCore } from "./shard-core.ts";
 import type { ShardStatus } from "./shard-status.ts";
 import { ShardStore } from "./shard-store.ts";
@@ -28,14 +29,15 @@ import { ShardStore } from "./shard-store.ts";
 const UPLINK = "uplink";
 /** An object that doesn't answer in this time isn't waited for. */
 const DIAL_TIMEOUT_MS = TIME_LIMITS.objectDialMs;
-/** The shard of which the others learn, and how long and how often they ask it. */
-const FIRST = 0;
+/** How long and how often the first shard is asked what was revoked, or asks others to note how many they are. */
 const LEARN_MS = TIME_LIMITS.shardLearnMs;
 const LEARN_TRIES = 100;
 
 export class ShardObject extends DurableObject<Env> implements ShardCalls {
   readonly #core: ShardCore;
   readonly #notes: Notes;
+  readonly #store: ShardStore;
+  readonly #shards: number;
   readonly #surroundings = surroundings();
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -46,6 +48,8 @@ export class ShardObject extends DurableObject<Env> implements ShardCalls {
     if (shard === undefined) throw new Error(`no name of a shard: ${ctx.id.name}`);
     const log = (problem: string) => logProblem(`shard ${shard}`, problem);
     const store = new ShardStore(ctx.storage.sql, log);
+    this.#store = store;
+    this.#shards = requireShards(env);
     const notes = new Notes({
       ...this.#surroundings,
       // In one turn, and so in one transaction.
@@ -74,26 +78,59 @@ export class ShardObject extends DurableObject<Env> implements ShardCalls {
       revocations: store.revocations(),
       uplinks: ctx.getWebSockets(UPLINK),
     };
-    this.#core = new ShardCore(ports, { shard, shards: requireShards(env) }, survivors);
+    this.#core = new ShardCore(ports, { shard, shards: this.#shards }, survivors);
+    const seen = store.shardsSeen();
+    const beginning = beginningOf(shard, this.#shards, seen);
+    if (beginning.kind === "first" && beginning.leftOut.length > 0) void this.#leaveOut(beginning.leftOut);
+    else if (beginning.kind !== "one") this.#noteShards(seen);
     // Nothing is answered before, or one that is new where there are more shards than before would let everybody in.
-    if (shard !== FIRST) ctx.blockConcurrencyWhile(() => this.#learn(survivors.generation === 0));
+    else ctx.blockConcurrencyWhile(() => this.#learn(beginning, seen));
+  }
+
+  #noteShards(seen: number | undefined): void {
+    if (seen !== this.#shards) this.#store.noteShards(this.#shards);
+  }
+
+  /** Each notes by itself how many shards there are, when it begins to run: one that still runs as before knows another number. */
+  async #leaveOut(leftOut: readonly number[], tries = 0): Promise<void> {
+    try {
+      const asked = leftOut.map((shard) =>
+        inTime(shardStub(this.env, shard).shards(), LEARN_MS, `shard ${shard}`),
+      );
+      if ((await Promise.all(asked)).some((known) => known !== this.#shards))
+        throw new Error("one of them doesn't know yet how many shards there are");
+      this.#store.noteShards(this.#shards);
+      console.log(`shards ${leftOut.join(", ")} are left out from now on, and know it`);
+    } catch (error) {
+      logProblem("shard: those that are left out", error);
+      this.#again(tries, () => this.#leaveOut(leftOut, tries + 1));
+    }
+  }
+
+  #again(tries: number, run: () => void): void {
+    const { random, after } = this.#surroundings;
+    if (tries < LEARN_TRIES) after(backoff(tries, TIME_LIMITS.shardLearnAgain, random()), run);
   }
 
   /**
    * A9: the first shard is there whatever their number is, and has all revocations. It is no longer waited for than so. A shard
-   * that goes on without has rows of its own; one that is new ends here, and begins anew with the next request.
+   * that goes on without has rows of its own; one that is new, or was left out, ends here, and begins anew with the next request.
    */
-  async #learn(isNew: boolean, tries = 0): Promise<void> {
+  async #learn(
+    beginning: Extract<Beginning, { kind: "one" }>,
+    seen: number | undefined,
+    tries = 0,
+  ): Promise<void> {
     const first = shardStub(this.env, FIRST).revocations();
     try {
-      this.#core.learn(await inTime(first, LEARN_MS, "the first shard"));
+      this.#core.learn(await inTime(first, LEARN_MS, "the first shard"), beginning.wasLeftOut);
+      this.#noteShards(seen);
     } catch (error) {
       logProblem("shard: the revocations of the first one", error);
       first.catch(ignore);
-      if (isNew) throw new Error("nobody is let in before the first shard has told what was revoked");
-      const { random, after } = this.#surroundings;
-      if (tries < LEARN_TRIES)
-        after(backoff(tries, TIME_LIMITS.shardLearnAgain, random()), () => this.#learn(isNew, tries + 1));
+      if (beginning.isStrict)
+        throw new Error("nobody is let in before the first shard has told what was revoked");
+      this.#again(tries, () => this.#learn(beginning, seen, tries + 1));
     }
   }
 
@@ -111,6 +148,11 @@ export class ShardObject extends DurableObject<Env> implements ShardCalls {
   async publish(publish: Publish, principal?: string): Promise<PublishOutcome> {
     count("rpc.shard");
     return this.#core.publish(publish, readPrincipal(principal));
+  }
+
+  async shards(): Promise<number> {
+    count("rpc.shard");
+    return this.#shards;
   }
 
   async status(): Promise<ShardStatus> {

@@ -1,6 +1,7 @@
 /**
  * All SQL of the edge: what a shard must remember over a restart. One row for each object that is attached,
- * written when it comes and deleted when it goes, one for each revocation, and one for the generation.
+ * written when it comes and deleted when it goes, one for each revocation, one for the generation, and one for how many
+ * shards there were.
  */
 import * as v from "valibot";
 import { type Revocation, RevocationSchema } from "../../shared/protocol/revocation.ts";
@@ -35,6 +36,9 @@ export class ShardStore {
       "CREATE TABLE IF NOT EXISTS generation (id INTEGER PRIMARY KEY CHECK (id = 1), value INTEGER NOT NULL)",
     );
     this.#run(
+      "CREATE TABLE IF NOT EXISTS shards (id INTEGER PRIMARY KEY CHECK (id = 1), value INTEGER NOT NULL)",
+    );
+    this.#run(
       "CREATE TABLE IF NOT EXISTS revocations (issuer TEXT, id TEXT, value TEXT NOT NULL, PRIMARY KEY (issuer, id)) WITHOUT ROWID",
     );
   }
@@ -64,6 +68,16 @@ export class ShardStore {
 
   setGeneration(value: number): void {
     this.#run("INSERT OR REPLACE INTO generation (id, value) VALUES (1, ?)", value);
+  }
+
+  /** How many shards there were when that was last noted. */
+  shardsSeen(): number | undefined {
+    const [row] = this.#run("SELECT value FROM shards");
+    return row && Number(row.value);
+  }
+
+  noteShards(value: number): void {
+    this.#run("INSERT OR REPLACE INTO shards (id, value) VALUES (1, ?)", value);
   }
 
   revocations(): Revocation[] {

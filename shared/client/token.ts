@@ -41,6 +41,9 @@ type Row<P extends TokenPhase> = { readonly [K in keyof TokenPayloads]: Handler<
 const PAUSE_MS = 1_000;
 const PAUSE: BackoffBounds = { baseMs: 1_000, maxMs: 30_000 };
 
+/** All whose tokens are revoked hear of it at once, as do those whose tokens end together: over so long they ask their sources. */
+export const SPREAD_MS = 3_000;
+
 /** So often in a row a source may fail: that takes about an hour. */
 export const SOURCE_FAILURES = 200;
 
@@ -120,12 +123,19 @@ const sourceError = (problem: string): ErrorBody => ({
 
 const NO_ANSWER = "it did not answer in time";
 
-/** The edge refused `token` where it dialled or was connected with it. */
-function refuse(refused: Refusal, refusals: number, context: TokenContext): TokenStep {
-  return isTooMany(refused.error, refusals)
-    ? end(refused.error)
-    : ask({ kind: "asking", shared: false, refused, refusals, failures: 0 }, context);
+/** The edge refused `token` where it dialled or was connected with it. `accepted`: it had taken it before. */
+function refuse(refused: Refusal, accepted: boolean, refusals: number, context: TokenContext): TokenStep {
+  if (isTooMany(refused.error, refusals)) return end(refused.error);
+  const lack: Lack = { refused, refusals, failures: 0 };
+  return accepted && isOver(refused.error)
+    ? {
+        state: { kind: "pausing", ...lack },
+        effects: [{ kind: "schedule", afterMs: context.random * SPREAD_MS }],
+      }
+    : ask({ kind: "asking", shared: false, ...lack }, context);
 }
+
+const isOver = ({ code }: ErrorBody) => code === "expired" || code === "revoked";
 
 const isTooMany = (error: ErrorBody, refusals: number) =>
   refusals >= (isUntimely(error) ? UNTIMELY_REFUSALS : REFUSALS);
@@ -135,10 +145,10 @@ const countOf = (error: ErrorBody, accepted: boolean, before = 0) =>
   accepted && error.code === "expired" ? 0 : before + 1;
 
 const refusedHeld: Handler<Of<"held">, "refused"> = ({ token, accepted, refusals }, { error }, context) =>
-  refuse({ token, error }, countOf(error, accepted, refusals), context);
+  refuse({ token, error }, accepted, countOf(error, accepted, refusals), context);
 
 const refusedDue: Handler<Of<"due">, "refused"> = ({ token }, { error }, context) =>
-  refuse({ token, error }, countOf(error, true), context);
+  refuse({ token, error }, true, countOf(error, true), context);
 
 /** The source was asked already: its answer is waited for, and the timer that runs stays. */
 const refusedAsked: Handler<Of<"renewing" | "replacing">, "refused"> = ({ token }, { error }) => {
@@ -151,9 +161,7 @@ const refusedAsked: Handler<Of<"renewing" | "replacing">, "refused"> = ({ token 
  * over, or the margin (S25), and the new one may do; if it was anything else, that was the new token's fault.
  */
 const refusedSent: Handler<Of<"sent">, "refused"> = ({ next }, { error }, context) =>
-  error.code === "expired" || error.code === "revoked"
-    ? hold(next, 0)
-    : refuse({ token: next, error }, 1, context);
+  isOver(error) ? hold(next, 0) : refuse({ token: next, error }, false, 1, context);
 
 const refusedDoomed: Handler<Of<"doomed">, "refused"> = (state, { error }) =>
   end(error.code === "expired" ? state.error : error);

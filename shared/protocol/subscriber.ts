@@ -159,14 +159,19 @@ export function encodeWait(id: number, code: ErrorCode, message: string): string
   return JSON.stringify({ id, wait: errorBody(code, message) });
 }
 
-export function encodeError(id: number | undefined, code: ErrorCode, message: string): string {
-  return JSON.stringify({ id, error: errorBody(code, message) });
+export function encodeError(
+  id: number | undefined,
+  code: ErrorCode,
+  message: string,
+  retryAfterMs?: number,
+): string {
+  return JSON.stringify({ id, error: { ...errorBody(code, message), retryAfterMs } });
 }
 
 /** More was asked on this connection than it may (S20). */
 export function encodeRateLimited(id: number | undefined, retryAfterMs: number): string {
   const message = "this connection asks for too much";
-  return JSON.stringify({ id, error: { ...errorBody("rate_limited", message), retryAfterMs } });
+  return encodeError(id, "rate_limited", message, retryAfterMs);
 }
 
 /** The token was taken; `until`, in milliseconds since 1970, is when it ends (S18). */

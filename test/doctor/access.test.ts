@@ -172,6 +172,15 @@ describe("a token", () => {
     expect(found.at(-1)).toMatch(said);
   });
 
+  test("of a key that its issuer hasn't, which was asked already", async () => {
+    const found = await lines({
+      AUTH_ISSUERS: await issuers((response) => response.end(JWKS)),
+      token: await tokenOf({ kid: "another" }),
+    });
+
+    expect(found.at(-1)).toMatch(/^wrong .*with unknown_signer: its issuer has no key with its kid → /);
+  });
+
   test("of an issuer that isn't there, or where there is none", async () => {
     const token = await tokenOf();
     const others = AUTH_ISSUERS.replace(ISSUER, "https://other.example");

@@ -93,9 +93,9 @@ test(
     };
     const http = async () => {
       const good = [
-        `GET /open/a HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAuthorization: Bearer ${token}\r\n\r\n`,
-        "GET /closed/%F0%9F%98%80 HTTP/1.1\r\nHost: a\r\nConnection: close\r\nCookie: session=a.b.c; b=c\r\n\r\n",
-        "GET /open/a?from=a.0:1 HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: distributary.v1, distributary.bearer.a.b.c\r\n\r\n",
+        `GET /open/a HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nAuthorization: Bearer ${token}\r\n\r\n`,
+        "GET /closed/%F0%9F%98%80 HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nCookie: session=a.b.c; b=c\r\n\r\n",
+        "GET /open/a?from=a.0:1 HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: distributary.v1, distributary.bearer.a.b.c\r\n\r\n",
       ];
       await sendBytes(Number(port), mutations.text(good));
       return 1;

@@ -19,8 +19,12 @@ async function world() {
     await edge.close();
     server.close();
   });
-  const headers = { Authorization: `Bearer ${await tokenOf()}` };
+  const bearing = (token: string) => ({ Authorization: `Bearer ${token}` });
+  const headers = bearing(await tokenOf());
   return {
+    server,
+    jwks,
+    of: async (kid: string) => fetch(`${edge.url}/$/streams`, { headers: bearing(await tokenOf({ kid })) }),
     asked: async () => ((await once(server, "request")) as [unknown, ServerResponse])[1],
     answer: (response: ServerResponse) => response.end(JSON.stringify(jwks)),
     streams: (signal?: AbortSignal) => fetch(`${edge.url}/$/streams`, { headers, ...(signal && { signal }) }),
@@ -40,4 +44,28 @@ test("[T3] a request that waits for an issuer's keys gets them, though the one t
   answer(response);
 
   expect((await second).status).toBe(200);
+});
+
+test("[T3] a key that was published after others were asked for is refused for now, and its token is told until when", async () => {
+  const { server, jwks, of } = await world();
+  let asked = 0;
+  let published: object = { keys: (jwks as { keys: object[] }).keys.map((key) => ({ ...key, kid: "old" })) };
+  server.on("request", (_, response: ServerResponse) => {
+    asked++;
+    response.end(JSON.stringify(published));
+  });
+  expect((await of("made-up")).status).toBe(401);
+  published = jwks;
+
+  const answers = [await of("k"), await of("another-made-up")];
+
+  for (const answer of answers) {
+    expect(answer.status).toBe(503);
+    expect(await answer.json()).toMatchObject({ error: { code: "unavailable", retry: true } });
+    const seconds = Number(answer.headers.get("Retry-After"));
+    expect(seconds).toBeGreaterThan(0);
+    expect(seconds).toBeLessThanOrEqual(30);
+  }
+  expect((await of("old")).status).toBe(200);
+  expect(asked).toBe(1);
 });

@@ -4,11 +4,13 @@ import { subscribe as subscribeByClient } from "../../shared/client/client.ts";
 import { shardOf } from "../../shared/protocol/address.ts";
 import { Administrator, codeOf } from "../support/administrator.ts";
 import { startEdge, type TestEdge } from "../support/edge-harness.ts";
+import { LONG } from "../support/long.ts";
 import { RawSubscriber } from "../support/raw-subscriber.ts";
 import { ScriptedOrigin } from "../support/scripted-origin.ts";
 import { AUTH_ISSUERS, ISSUER, tokenOf } from "../support/tokens.ts";
 
 const OTHER_ISSUER = "https://other.example";
+const CROWD = LONG ? 1_000 : 400;
 const REVOKED = { code: 4519, reason: expect.stringMatching(/^revoked/) };
 let edge: TestEdge;
 let origin: ScriptedOrigin;
@@ -159,20 +161,23 @@ describe("[T7] [L11] a revocation closes sockets that are open and asleep, and r
     await (await subscribe(path, fresh)).close();
   });
 
-  test("of an object that sleeps and would be woken by an update: it isn't sent that", async () => {
+  test("of an object that sleeps until then: the update that comes right after is sent to others only", async () => {
+    const created = async () => Number((await edge.operations())["object_created.endpoint"]);
     const [path] = newPaths();
     const hers = await subscribe(path, await tokenOf({ subject }));
     const anyone = await subscribe(path);
     await edge.evict(path);
-    const revoked = admin.revoke({ subject });
-    await revoked;
-    await edge.evict(path);
+    const before = await created();
 
+    // Nothing is awaited in between but the answer: of the two frames the revocation is the one that wakes it.
+    await admin.revoke({ subject });
     origin.append(path, "after");
 
     await anyone.until(({ updates }) => updates.length > 0, "an update");
     expect(await closed(hers)).toEqual([REVOKED]);
     expect(hers.updates).toEqual([]);
+    // It was asleep: this woke it, once.
+    expect(await created()).toBe(before + 1);
     await anyone.close();
   });
 
@@ -215,22 +220,29 @@ describe("[T7] [L11] a revocation closes sockets that are open and asleep, and r
 });
 
 describe("[A9] [L10] a revocation that was answered is never lost", () => {
-  test("by shards that crash before their links are there again", async () => {
-    const paths = newPaths();
+  test(`by shards that crash before their links are there again, with ${CROWD} sockets on both, half of their objects asleep`, async () => {
+    const paths = Array.from({ length: 10 }, newPaths).flat();
     const token = await tokenOf({ subject });
-    const hers = await Promise.all(paths.map((path) => subscribe(path, token)));
-    await edge.evict(paths[0]);
+    const hers: RawSubscriber[] = [];
+    for (const path of paths) {
+      const each = Array.from({ length: CROWD / paths.length }, () => subscribe(path, token));
+      hers.push(...(await Promise.all(each)));
+    }
+    const anyone = await Promise.all(paths.map((path) => subscribe(path)));
+    for (const path of paths.slice(0, paths.length / 2)) await edge.evict(path);
 
     await Promise.all([edge.crashShard(0), edge.crashShard(1)]);
     expect((await admin.revoke({ subject })).status).toBe(200);
     await Promise.all([edge.crashShard(0), edge.crashShard(1)]);
 
-    expect(await closed(...hers)).toEqual([REVOKED, REVOKED]);
+    expect(await closed(...hers)).toEqual(Array(CROWD).fill(REVOKED));
+    expect(anyone.filter(isClosed)).toEqual([]);
     await origin.connect();
     for (const path of paths) expect((await get(path, token)).code).toBe("revoked");
     const { revocations } = (await admin.list()).body as { revocations: object[] };
     expect(revocations.length).toBeGreaterThan(0);
-  });
+    for (const socket of anyone) await socket.close();
+  }, 120_000);
 
   test("by a shard that couldn't store it: that is said, and repeated it is", async () => {
     const paths = newPaths();
@@ -248,6 +260,30 @@ describe("[A9] [L10] a revocation that was answered is never lost", () => {
     expect(again).toMatchObject({ status: 200, body: { id: first.body.id } });
     for (const path of paths) expect((await get(path, token)).code).toBe("revoked");
   });
+});
+
+test("[A9] one for which a shard has no room is told by its id, and what it is missing at and why; the others keep it", async () => {
+  const token = await tokenOf({ subject });
+  const paths = newPaths();
+  for (const path of paths) origin.append(path, 1);
+  await edge.failRevocation(1, "full");
+
+  const { status, body } = await admin.revoke({ subject });
+
+  expect({ status, body }).toMatchObject({
+    status: 202,
+    body: { id: expect.any(String), missing: [1], full: [1] },
+  });
+  expect(await Promise.all(paths.map(async (path) => (await get(path, token)).status))).toEqual([401, 200]);
+  const again = await admin.revoke({ subject, id: body.id });
+  expect([again.status, again.body.full]).toEqual([200, undefined]);
+  expect((await get(paths[1], token)).code).toBe("revoked");
+  expect((await admin.lift(body.id)).status).toBe(200);
+
+  for (const shard of [0, 1]) await edge.failRevocation(shard, "full");
+  const nowhere = await admin.revoke({ subject });
+  expect([nowhere.status, codeOf(nowhere)]).toEqual([503, "overloaded"]);
+  expect((await get(paths[0], token)).status).toBe(200);
 });
 
 test("[A9] a shard that lacks some learns them from the first one when it begins, as a new one must", async () => {
@@ -290,6 +326,52 @@ test("[A9] a new shard that can't learn what was revoked lets nobody in, until i
     await lone.close();
   }
 });
+
+test("[A9] a shard that was left out for a while lets nobody in until it knows what was revoked and lifted meanwhile", async () => {
+  const SHARDS = 3;
+  const lone = await startEdge({ AUTH_ISSUERS, SHARDS: String(SHARDS) });
+  const lonely = new ScriptedOrigin({ url: lone.url, shards: SHARDS });
+  try {
+    const deploy = async (count: number) => {
+      lonely.cut();
+      await lone.setShards(count);
+      for (let shard = 0; shard < SHARDS; shard++) await lone.crashShard(shard);
+    };
+    const last = SHARDS - 1;
+    let path = "";
+    for (let i = 0; path === "" || shardOf(path, SHARDS) !== last; i++) path = `/quotes/left-out-${i}`;
+    lonely.append(path, 1);
+    await lonely.connect();
+    const [hers, theirs] = [await tokenOf({ subject }), await tokenOf({ subject: `${subject}-other` })];
+    const ask = async (token: string) => {
+      const answer = await fetch(`${lone.url}${path}`, { headers: { Authorization: `Bearer ${token}` } });
+      const body = (await answer.json()) as number | { error: { code: string } };
+      return typeof body === "number" ? body : body.error.code;
+    };
+    const theAdmin = new Administrator(lone.url, await tokenOf({ subject: "the-admin", admin: true }));
+    const { status, body } = await theAdmin.revoke({ subject });
+    expect(status).toBe(200);
+    expect([await ask(hers), await ask(theirs)]).toEqual(["revoked", 1]);
+
+    await deploy(1);
+    expect((await theAdmin.lift(body.id)).status).toBe(200);
+    expect((await theAdmin.revoke({ subject: `${subject}-other` })).status).toBe(200);
+    await vi.waitFor(() => expect(lone.logs().join()).toContain("shards 1, 2 are left out"), {
+      timeout: 20_000,
+    });
+    await deploy(SHARDS);
+    await lone.tellNothing(true);
+    expect(await ask(theirs)).toBe("internal");
+    await lone.tellNothing(false);
+    await lonely.connect();
+
+    expect(await ask(theirs)).toBe("revoked");
+    expect(await ask(hers)).toBe(1);
+  } finally {
+    lonely.cut();
+    await lone.close();
+  }
+}, 60_000);
 
 describe("[S25] with a margin", () => {
   test("sockets are told, may renew, awake or asleep, and are closed if they don't; GETs are refused at once", async () => {

@@ -134,3 +134,47 @@ test("[S18] [S20] a public socket has no token to renew, and asks as much as any
   expect(anyone.closed).toBeUndefined();
   await anyone.close();
 });
+
+test("[S20] [S8] one more of a subject takes the place of one of which nothing was heard, and pings that an object slept through were heard", async () => {
+  const lone = await startEdge({ SHARDS: "1", AUTH_ISSUERS, CONNECTIONS_PER_SUBJECT: "3" });
+  const lonely = await new ScriptedOrigin({ url: lone.url, shards: 1 }).connect();
+  try {
+    const path = newPath();
+    const token = await tokenOf({ from: -300 });
+    const dial = () => new RawSubscriber(`${lone.wsUrl}${path}`, { Authorization: `Bearer ${token}` });
+    await lone.setBehind(120_000);
+    const all = [dial(), dial(), dial()];
+    const [alive, ...silent] = all;
+    for (const one of all) {
+      await one.verdict();
+      // So that a close is heard at once; it isn't what counts as a sign of life.
+      one.send({ id: 1, sub: path });
+      await one.until(({ verdicts }) => verdicts.length > 1, "another verdict");
+    }
+    await lone.evict(path);
+    alive?.send('{"ping":1}');
+    await alive?.until(({ others }) => others.length > 0, "a pong");
+    await lone.setBehind(0);
+
+    for (const _ of silent) {
+      const more = dial();
+      await more.verdict();
+      all.push(more);
+    }
+    await Promise.all(silent.map((one) => one.until(isClosed, "a close")));
+    expect(silent.map(({ closed }) => closed)).toEqual(Array(2).fill({ code: 4005, reason: "overloaded" }));
+
+    const tooMany = dial();
+    await tooMany.until(isClosed, "a close");
+    expect(tooMany.closed).toMatchObject({ code: 4005 });
+    lonely.append(path, 1);
+    const open = all.filter((one) => !isClosed(one));
+    for (const one of open) await one.until(({ updates }) => updates.length > 0, "an update");
+    expect(open).toHaveLength(3);
+    expect(open).toContain(alive);
+    for (const one of open) await one.close();
+  } finally {
+    lonely.cut();
+    await lone.close();
+  }
+}, 60_000);

@@ -30,17 +30,24 @@ import { createApp } from "${root}/edge/http/app.ts";
 import { ShardObject as Shard } from "${root}/edge/shard/shard-object.ts";
 import { EndpointObject as Endpoint } from "${root}/edge/endpoint/endpoint-object.ts";
 import { accessOf } from "${root}/edge/access/access.ts";
+let behindMs = 0;
+const { now: machines } = Date;
+Date.now = () => machines() - behindMs;
+let shards;
+const now = (env) => (shards === undefined ? env : { ...env, SHARDS: shards });
 export class EndpointObject extends Endpoint {
+  constructor(ctx, env) { super(ctx, now(env)); }
   async attachments() { return this.ctx.getWebSockets("subscriber").map((one) => one.deserializeAttachment()); }
 }
 export class ShardObject extends Shard {
+  constructor(ctx, env) { super(ctx, now(env)); }
   async crash() { this.ctx.abort("crashed by a test"); }
   async latest(path, principal, brief) {
     this.asker = principal;
     return super.latest(path, principal, brief);
   }
   async lastAsker() { return this.asker; }
-  async failOnce() { this.fails = true; }
+  async failOnce(how) { this.fails = how; }
   async tellNothing(nothing) { this.tellsNothing = nothing; }
   async revocations(issuer) {
     if (this.tellsNothing && issuer === undefined) throw new Error("it tells no shard, for a test");
@@ -48,7 +55,8 @@ export class ShardObject extends Shard {
   }
   async revoke(revocation) {
     const { fails } = this;
-    this.fails = false;
+    this.fails = undefined;
+    if (fails === "full") return false;
     if (fails) throw new Error("it fails for a test");
     return super.revoke(revocation);
   }
@@ -71,11 +79,19 @@ export default {
     if (pathname === "/test/last-asker")
       return Response.json((await env.SHARD.get(env.SHARD.idFromName("shard-0")).lastAsker()) ?? null);
     if (pathname === "/test/fail-once")
-      return Response.json(await env.SHARD.get(env.SHARD.idFromName(searchParams.get("shard"))).failOnce() ?? null);
+      return Response.json(await env.SHARD.get(env.SHARD.idFromName(searchParams.get("shard"))).failOnce(searchParams.get("how")) ?? null);
     if (pathname === "/test/tell-nothing")
       return Response.json(await env.SHARD.get(env.SHARD.idFromName("shard-0")).tellNothing(searchParams.has("on")) ?? null);
+    if (pathname === "/test/clock") {
+      behindMs = Number(searchParams.get("behind"));
+      return Response.json(null);
+    }
+    if (pathname === "/test/shards") {
+      shards = searchParams.get("count");
+      return Response.json(null);
+    }
     const crash = /^\\/test\\/crash\\/(\\d+)$/.exec(pathname);
-    if (!crash) return app.fetch(request, env, ctx);
+    if (!crash) return app.fetch(request, now(env), ctx);
     const id = env.SHARD.idFromName("shard-" + crash[1]);
     await env.SHARD.get(id).crash().catch(() => {});
     return new Response("crashed");
@@ -93,8 +109,12 @@ export interface TestEdge {
   evictShard(shard: number): Promise<void>;
   /** Ends a shard as a fault of the platform does: memory and sockets are gone, its rows stay. */
   crashShard(shard: number): Promise<void>;
-  /** The next revocation isn't stored at a shard. */
-  failRevocation(shard: number): Promise<void>;
+  /** Sets the edge's clock behind that of the machine; what the runtime itself notes, such as pings, is by that. */
+  setBehind(ms: number): Promise<void>;
+  /** From now on there are so many shards, as after a deployment; until they end those that run know it by no means. */
+  setShards(count: number): Promise<void>;
+  /** The next revocation isn't stored at a shard, which says nothing of it, or that it is full. */
+  failRevocation(shard: number, how?: "silent" | "full"): Promise<void>;
   /** Whether the first shard tells others of no revocations. */
   tellNothing(nothing: boolean): Promise<void>;
   /** What the sockets of an endpoint's subscribers hold over a hibernation. */
@@ -151,8 +171,14 @@ export async function startEdge(vars: Record<string, string> = {}): Promise<Test
     crashShard: async (shard) => {
       await fetch(`${origin}/test/crash/${shard}`);
     },
-    failRevocation: async (shard) => {
-      await fetch(`${origin}/test/fail-once?shard=shard-${shard}`);
+    setBehind: async (ms) => {
+      await fetch(`${origin}/test/clock?behind=${ms}`);
+    },
+    setShards: async (count) => {
+      await fetch(`${origin}/test/shards?count=${count}`);
+    },
+    failRevocation: async (shard, how = "silent") => {
+      await fetch(`${origin}/test/fail-once?shard=shard-${shard}&how=${how}`);
     },
     tellNothing: async (nothing) => {
       await fetch(`${origin}/test/tell-nothing${nothing ? "?on" : ""}`);

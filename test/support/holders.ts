@@ -23,6 +23,7 @@ export function holder(until: number, more: Partial<Holder> = {}): Holder {
     subject: "alice",
     tokenId: "1",
     issuedAt: 1_700_000_000,
+    cameAt: until - 600_000,
     until,
     noticeAt: until - 60_000,
     ...more,

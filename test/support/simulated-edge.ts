@@ -317,6 +317,7 @@ export class SimulatedEdge {
         log: (problem) => this.problems.push(problem),
         sent: () => undefined,
         answered: (how) => this.answered.push(how),
+        pingedAt: () => undefined,
         verify: noTokens,
       },
       {

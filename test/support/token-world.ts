@@ -30,6 +30,8 @@ export class TokenWorld {
   core: EndpointCore;
   up: FakeSocket | undefined;
   readonly sockets = new Set<FakeSocket>();
+  /** When they last sent a ping, which the runtime keeps over a hibernation. */
+  readonly pings = new Map<unknown, number>();
   /** Offsets 1 to this are written. */
   written = 0;
   #dials = 0;
@@ -141,6 +143,7 @@ export class TokenWorld {
         this.reads++;
         return this.wall;
       },
+      pingedAt: (socket: unknown) => this.pings.get(socket),
       random: () => 0.5,
       after: (ms: number, run: () => void) => this.clock.after(ms, run),
       log: (problem: string) => this.problems.push(problem),

@@ -39,16 +39,52 @@ test("tokens of known keys pass for hours while the issuer is down, and it is as
   expect(world.asked - 1).toBeLessThanOrEqual((hour - REMOTE_KEYS.freshMs) / REMOTE_KEYS.pauseMs + 1);
   expect(world.problems.length).toBe(world.asked - 1);
   world.now = REMOTE_KEYS.staleMs;
-  expect(await keys.key("a")).toEqual({ kind: "unavailable" });
+  expect(await keys.key("a")).toEqual({ kind: "unavailable", retryMs: REMOTE_KEYS.pauseMs });
 });
 
-test("10,000 names that nobody knows cause at most one question in 30 s", async () => {
+test("10,000 names that nobody knows cause at most one question in 30 s, and only who asked is told that there is none", async () => {
   const { world, keys } = issuer(() => setOf("a"));
+  let unknown = 0;
   for (let i = 0; i < 10_000; i++) {
     world.now += 10;
-    expect(await keys.key(`x${i}`)).toEqual({ kind: "unknown" });
+    const { asked } = world;
+    const { kind } = await keys.key(`x${i}`);
+    expect(kind).toBe(world.asked > asked ? "unknown" : "unavailable");
+    if (kind === "unknown") unknown++;
   }
   expect(world.asked).toBeLessThanOrEqual(100_000 / REMOTE_KEYS.pauseMs + 1);
+  expect(unknown).toBe(world.asked);
+});
+
+test("[T3] a key that was published a moment ago is never refused, however many made-up names are asked for", async () => {
+  const { world, keys } = issuer(() => setOf("a"));
+  await keys.key("made-up");
+  world.answer = () => setOf("a", "new");
+  for (let i = 0; i < 100; i++) {
+    world.now += 290;
+    await keys.key(`x${i}`);
+    expect(await keys.key("new")).toEqual({ kind: "unavailable", retryMs: REMOTE_KEYS.pauseMs - world.now });
+  }
+
+  world.now = REMOTE_KEYS.pauseMs;
+  await keys.key("another made-up");
+
+  expect(await keys.key("new")).toMatchObject({ kind: "key" });
+  expect(world.asked).toBe(2);
+});
+
+test("[T3] keys that were asked for before a token came don't tell that there is no such key", async () => {
+  const { world, keys } = issuer(() => setOf("a"));
+  const answer = Promise.withResolvers<Response>();
+  world.answer = () => answer.promise;
+  const first = keys.key("new");
+  world.now = 1_000;
+  const second = keys.key("new");
+
+  answer.resolve(setOf("a"));
+
+  expect(await first).toEqual({ kind: "unknown" });
+  expect(await second).toEqual({ kind: "unavailable", retryMs: REMOTE_KEYS.pauseMs });
 });
 
 test("a new key is known as soon as it is needed, and one that was taken away isn't for long", async () => {
@@ -101,7 +137,8 @@ test("nobody waits longer than its time for an answer that another request had a
 
   await vi.advanceTimersByTimeAsync(REMOTE_KEYS.answerMs);
 
-  expect(await found).toEqual([{ kind: "unavailable" }, { kind: "unavailable" }]);
+  const unavailable = { kind: "unavailable", retryMs: REMOTE_KEYS.pauseMs };
+  expect(await found).toEqual([unavailable, unavailable]);
   expect(vi.getTimerCount()).toBe(0);
 });
 
@@ -120,7 +157,8 @@ test("a question that never ends is over after its time", async () => {
   void keys.key("a");
   world.answer = () => setOf("a");
   world.now = REMOTE_KEYS.answerMs;
-  expect(await keys.key("a")).toEqual({ kind: "unavailable" });
+  const retryMs = REMOTE_KEYS.pauseMs - REMOTE_KEYS.answerMs;
+  expect(await keys.key("a")).toEqual({ kind: "unavailable", retryMs });
   world.now = REMOTE_KEYS.pauseMs;
   expect(await keys.key("a")).toMatchObject({ kind: "key" });
 });
@@ -142,7 +180,7 @@ test.each<[string, () => Response]>([
   await keys.key("a");
   world.answer = answer;
   world.now = REMOTE_KEYS.pauseMs;
-  expect(await keys.key("b")).toEqual({ kind: "unknown" });
+  expect(await keys.key("b")).toEqual({ kind: "unavailable", retryMs: REMOTE_KEYS.pauseMs });
   expect(await keys.key("a")).toMatchObject({ kind: "key" });
   expect(world.problems).toHaveLength(1);
 });

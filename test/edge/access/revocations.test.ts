@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { endOf, MAX_REVOCATIONS, OWN_REVOCATIONS, Revocations } from "../../../edge/access/revocations.ts";
+import { MAX_REVOCATIONS, OWN_REVOCATIONS, Revocations } from "../../../edge/access/revocations.ts";
+import { endOf } from "../../../edge/access/same-meaning.ts";
 import { type Meant, means, type Revocation, type TokenNames } from "../../../shared/protocol/revocation.ts";
 
 const TOKEN: TokenNames = { issuer: "i", subject: "alice", tokenId: "1", issuedAt: 100 };
@@ -97,15 +98,58 @@ test("[A9] looking up finds what looking through all would find, and of several 
     tokenId: fc.option(name, { nil: undefined }),
     issuedAt: time,
   });
+  // What was asked before, at another time too, changes no answer.
+  const question = fc.record({ asked: token, now: time });
   fc.assert(
-    fc.property(fc.array(revocation), token, time, fc.boolean(), (list, asked, now, lapses) => {
-      const byName = new Map(list.map((one) => [`${one.meant.issuer} ${one.id}`, one]));
-      const meaning = [...byName.values()].filter((one) => one.until > now && means(one.meant, asked));
-      const all = new Revocations(list);
-      if (lapses) all.lapse(now);
-      const found = all.of(asked, now);
-      expect(found && endOf(found)).toBe(meaning.length === 0 ? undefined : Math.min(...meaning.map(endOf)));
-      if (lapses) expect(all.size).toBe([...byName.values()].filter(({ until }) => until > now).length);
-    }),
+    fc.property(
+      fc.array(revocation),
+      fc.array(question),
+      token,
+      time,
+      fc.boolean(),
+      (list, earlier, asked, now, lapses) => {
+        const byName = new Map(list.map((one) => [`${one.meant.issuer} ${one.id}`, one]));
+        const meaning = [...byName.values()].filter((one) => one.until > now && means(one.meant, asked));
+        const all = new Revocations([]);
+        for (const one of list) {
+          all.add(one);
+          for (const { asked, now } of earlier) all.of(asked, now);
+        }
+        if (lapses) all.lapse(now);
+        const found = all.of(asked, now);
+        expect(found && endOf(found)).toBe(
+          meaning.length === 0 ? undefined : Math.min(...meaning.map(endOf)),
+        );
+        if (found !== undefined) expect(meaning).toContain(found);
+        if (lapses) expect(all.size).toBe([...byName.values()].filter(({ until }) => until > now).length);
+      },
+    ),
   );
+});
+
+test("[A9] looking up looks at no more of them because one subject, or all, were revoked thousands of times", () => {
+  let looks = 0;
+  const all = new Revocations([]);
+  for (let i = 0; i < MAX_REVOCATIONS; i++) {
+    const before = 1_000 + i;
+    const meant: Meant =
+      i % 2 ? { ...ALL, before } : { of: "subject", issuer: "i", subject: "alice", before };
+    const one = made({ id: `${i}`, meant, graceMs: i });
+    Object.defineProperty(one, "madeAt", {
+      get: () => {
+        looks++;
+        return 100_000;
+      },
+    });
+    all.add(one);
+  }
+  expect(all.of(TOKEN, 150_000)?.id).toBe("0");
+  looks = 0;
+
+  for (let issuedAt = 0; issuedAt < 20_000; issuedAt += 13) {
+    const found = all.of({ ...TOKEN, issuedAt }, 150_000);
+    const wanted = issuedAt < 1_000 ? 0 : issuedAt - 999;
+    expect(found?.id).toBe(wanted < MAX_REVOCATIONS ? `${wanted}` : undefined);
+  }
+  expect(looks).toBeLessThan(20_000);
 });

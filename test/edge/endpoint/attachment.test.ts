@@ -76,6 +76,18 @@ describe("a subscriber's socket", () => {
     expect(bytesOf(socket)).toBeLessThan(256);
   });
 
+  test("[V4] [S20] of an older version doesn't say when its token came, and is as if that were long ago", () => {
+    const socket = new FakeSocket();
+    const paths = [["/t/a", { kind: "live", id: 0 }]];
+    socket.serializeAttachment({
+      kind: "subscriber",
+      paths,
+      holder: { iss: "i", sub: "s", iat: 1, until: 1_700_000_600_000 },
+    });
+
+    expect(loadSubscriber(socket)?.holder).toMatchObject({ cameAt: 0, until: 1_700_000_600_000 });
+  });
+
   test.each([
     ["a holder that can't be read", { iss: 1 }],
     ["a token without an end", { iss: "i", sub: "s", iat: 1 }],

@@ -24,6 +24,7 @@ function createCore(links: FakeSocket[] = [], subscribers: FakeSocket[] = []): E
       attaches++;
       if (failing) throw new Error("the shard is away");
     },
+    pingedAt: () => undefined,
     sent: () => undefined,
     answered: () => undefined,
   };

@@ -82,6 +82,78 @@ describe("a subscription ends with its token", () => {
     expect(world.core.refusalOf(holder(end))).toBeUndefined();
   });
 
+  describe("[S20] a subject that has as many sockets as it may", () => {
+    const LIMIT = 3;
+    const came = (cameAt: number, more: Partial<Holder> = {}) => holder(end, { cameAt, ...more });
+
+    beforeEach(() => {
+      world = new TokenWorld({ messages: RATE, asks: RATE, perPrincipal: LIMIT, unsentBytes: 1e9 });
+      world.link();
+    });
+
+    /** As the shell does it. */
+    function dial(of: Holder): FakeSocket | undefined {
+      return world.core.refusalOf(of) === undefined ? world.live(of) : undefined;
+    }
+
+    test.each([
+      ["awake", false],
+      ["asleep", true],
+    ])(
+      "isn't locked out by those that went without a word, however often (the object was %s)",
+      (_, sleeps) => {
+        const stays = world.live(came(world.wall));
+        for (let flaps = 0; flaps < 18; flaps++) {
+          world.clock.now += MINUTE / 2 + 10;
+          world.pings.set(stays, world.wall);
+          if (sleeps) world.hibernate();
+
+          expect(dial(came(world.wall))).toBeDefined();
+        }
+
+        expect(stays.closed).toBeUndefined();
+        const open = [...world.sockets].filter(({ closed }) => closed === undefined);
+        expect(open).toHaveLength(LIMIT);
+      },
+    );
+
+    test("closes that of which nothing was heard for longest, so that it comes back if it is there, and nobody else's", () => {
+      const other = world.live(came(world.wall, { subject: "bob" }));
+      const anyone = world.live();
+      const [first, second, third] = [0, 1, 2].map((ms) => world.live(came(world.wall + ms)));
+      world.clock.now += MINUTE + 10;
+      world.pings.set(first, world.wall - 5);
+
+      expect(dial(came(world.wall))).toBeDefined();
+
+      expect(second?.closed).toEqual({ code: 4005, reason: "overloaded" });
+      expect([first, third, other, anyone].map((one) => one?.closed)).toEqual(Array(4).fill(undefined));
+      expect(world.live(came(world.wall)).closed).toBeUndefined();
+      expect(third?.closed).toEqual({ code: 4005, reason: "overloaded" });
+    });
+
+    test("and all of them were heard of within a minute gets no more, and none is closed", () => {
+      const all = [0, 1, 2].map((ms) => world.live(came(world.wall + ms)));
+      world.clock.now += 10 * MINUTE - 1;
+      for (const one of all) world.pings.set(one, world.wall - MINUTE);
+
+      expect(world.core.refusalOf(came(world.wall))).toMatchObject({ code: "overloaded" });
+      expect(all.map(({ closed }) => closed)).toEqual(Array(3).fill(undefined));
+    });
+
+    test("is heard of by a renewal", async () => {
+      const all = [0, 1, 2].map((ms) => world.live(came(world.wall + ms)));
+      world.clock.now += 2 * MINUTE;
+      for (const one of all) {
+        world.renew(one, 1);
+        const renewed = came(world.wall, { tokenId: "renewed" });
+        await world.verified({ ok: true, holder: renewed, mayRead: () => true });
+      }
+
+      expect(world.core.refusalOf(came(world.wall))).toMatchObject({ code: "overloaded" });
+    });
+  });
+
   test("[S19] while all are public not even the clock is read, and by tokens once for a message, however many there are", () => {
     const perUpdates = (updates: number) => {
       const before = world.reads;
@@ -267,6 +339,16 @@ describe("a token is renewed", () => {
     world.append();
     expect(alice.closed).toEqual(EXPIRED);
     expect(world.problems.join()).not.toContain("a.b.c");
+  });
+
+  test("[S18] [T3] one that can't be looked at yet is told when it can", async () => {
+    const alice = world.live(holder(end));
+    world.renew(alice, 1);
+    await world.verified({ ok: false, code: "unavailable", message: "no", retryAfterMs: 20_000 });
+
+    expect(alice.take()).toEqual([
+      { id: 1, error: expect.objectContaining({ code: "unavailable", retry: true, retryAfterMs: 20_000 }) },
+    ]);
   });
 
   test("[S18] one that doesn't allow the path ends the subscription by its name", async () => {

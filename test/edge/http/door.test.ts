@@ -91,6 +91,15 @@ test.each([
   }
 });
 
+test("[T3] a token that can't be looked at yet is told when it can", async () => {
+  const refused = { ok: false, code: "unavailable", message: "not now", retryMs: 20_500 };
+  const door = async () => ({ ...(await OPEN()), identify: async () => refused });
+
+  const answer = await ask(door, "/quotes/A");
+
+  expect([answer.status, answer.headers.get("Retry-After")]).toEqual([503, "21"]);
+});
+
 test("[A9] no page of another origin is let to send a token to where tokens are revoked, listed or not", async () => {
   const asked = {
     Origin: "https://app.example",

@@ -158,6 +158,21 @@ describe("what it keeps", () => {
     expect(link.take()).toEqual([]);
   });
 
+  test("[A9] what was lifted while it was left out goes, and what is another issuer's of that id doesn't stay for it", () => {
+    const stays = revocation({ id: "stays" });
+    for (const one of [stays, revocation({ id: "lifted" }), revocation({ id: "x" })]) shard.core.revoke(one);
+    const theirs = revocation({ id: "x", meant: { ...OF_ALICE, issuer: "j" } });
+
+    shard.core.learn([stays, theirs]);
+    expect(shard.revocations.size).toBe(4);
+    shard.core.learn([stays, theirs], true);
+
+    expect([...shard.revocations.values()]).toEqual([stays, theirs]);
+    expect(shard.core.revocations()).toEqual([stays, theirs]);
+    shard.forget([uplink]);
+    expect(shard.core.revocations()).toEqual([stays, theirs]);
+  });
+
   test("[A9] what another shard had room for it has room for", () => {
     for (let i = 0; i < MAX_REVOCATIONS; i++) shard.core.revoke(revocation({ id: `${i}` }));
 

@@ -50,6 +50,13 @@ describe("what a shard must remember", () => {
   });
 });
 
+test("[A9] how many shards there were is known once it was noted, and what was noted last counts", () => {
+  expect(open().shardsSeen()).toBeUndefined();
+  for (const count of [2, 3]) open().noteShards(count);
+
+  expect(open().shardsSeen()).toBe(3);
+});
+
 describe("revocations", () => {
   const revocation: Revocation = {
     id: "r",

@@ -1,6 +1,7 @@
 /** What `token` does to a subscription, step by step. */
 import { beforeEach, describe, expect, test } from "vitest";
 import { type SubscribeOptions, subscribe } from "../../../shared/client/client.ts";
+import { SPREAD_MS } from "../../../shared/client/token.ts";
 import { CLOSE } from "../../../shared/protocol/codes.ts";
 import { NOTHING, parsePosition } from "../../../shared/protocol/position.ts";
 import {
@@ -174,10 +175,14 @@ describe("[S22] a token that expires", () => {
 
 describe("[S23] a token that the edge refuses", () => {
   test("[S10] is replaced by a fresh one, and the subscription resumes by position", async () => {
-    const { told } = begin(tokens("t1", "t2"));
+    const source = tokens("t1", "t2");
+    const { told } = begin(source);
     await settle();
     transport.socket.open().say(verdict(), UPDATE).drop(CLOSE.expired, "expired");
     expect(clock.pending).toBe(1);
+    await settle();
+    expect(source.asked).toBe(1);
+    clock.pass(SPREAD_MS);
     await settle();
     clock.pass(500);
     transport.socket.open().say(verdict(true));

@@ -6,6 +6,7 @@ import {
   INITIAL_TOKEN,
   REFUSALS,
   SOURCE_FAILURES,
+  SPREAD_MS,
   stepToken,
   tokenOf,
   UNTIMELY_REFUSALS,
@@ -120,7 +121,9 @@ describe("[S22] [S23] [S24] every event in every state", () => {
     ["due", timer, "renewing: timer ask"],
     ["due", expires, "due: timer"],
     ["due", { kind: "lost" }, "held: cancel"],
-    ["due", refused("expired"), "asking: timer ask"],
+    ["due", refused("expired"), "pausing: timer"],
+    ["due", refused("revoked"), "pausing: timer"],
+    ["due", refused("forbidden"), "asking: timer ask"],
     ["renewing", fetched("new"), "sent: timer send"],
     ["renewing", fetched("old"), "due: timer"],
     ["renewing", timer, "due: timer error"],
@@ -163,10 +166,34 @@ describe("[S23] a token that is refused", () => {
     expect(step(taken, refused("revoked")).state).toMatchObject({ refusals: 1 });
   });
 
+  test("because it was taken and is over, or revoked, is replaced within seconds, by chance, since all hear of it at once", () => {
+    const taken: TokenState = { kind: "held", token: "old", accepted: true, refusals: 0 };
+    for (const state of [taken, STATES.due])
+      for (const code of ["revoked", "expired"]) {
+        const steps = [0, 0.5, 0.999].map((random) => step(state, refused(code), random));
+
+        expect(steps.map(({ effects }) => delayOf(effects))).toEqual([0, SPREAD_MS / 2, 0.999 * SPREAD_MS]);
+        for (const { state, effects } of steps) {
+          expect(effects.map(name)).toEqual(["timer"]);
+          expect(tokenOf(state)).toBeUndefined();
+          expect(outcome(state, timer)).toBe("asking: timer ask");
+        }
+      }
+  });
+
+  test("at the first dial, or for what is wrong with it, is replaced at once", () => {
+    const first: TokenState = { kind: "held", token: "old", accepted: false, refusals: 0 };
+    for (const code of TOKEN_CLOSES) expect(outcome(first, refused(code))).toBe("asking: timer ask");
+    const taken: TokenState = { ...first, accepted: true };
+    for (const code of TOKEN_CLOSES.filter((code) => code !== "revoked" && code !== "expired"))
+      expect(outcome(taken, refused(code))).toBe("asking: timer ask");
+  });
+
   test("is taken for a cookie if it was none: after its end there is one dial more", () => {
     const anonymous: TokenState = { kind: "held", token: "", accepted: true, refusals: 0 };
 
-    const again = step(step(anonymous, refused("expired")).state, fetched("")).state;
+    const asking = step(step(anonymous, refused("expired")).state, timer).state;
+    const again = step(asking, fetched("")).state;
     const last = step(step(again, refused("expired")).state, fetched("")).state;
 
     expect([again.kind, last.kind]).toEqual(["held", "ended"]);

@@ -182,6 +182,7 @@ describe("an object of today", () => {
         after: (ms, run) => clock.after(ms, run),
         attach: async () => undefined,
         log: () => undefined,
+        pingedAt: () => undefined,
         sent: () => undefined,
         answered: () => undefined,
       },

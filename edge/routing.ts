@@ -84,7 +84,7 @@ export type ObjectRequest =
   | { readonly kind: "link"; readonly path: string };
 
 /** `protocol` is the WebSocket subprotocol to answer with, where the client offered it. */
-export function subscribeRequest(
+function subscribeRequest(
   path: string,
   from: Position | undefined,
   protocol: string | undefined,
@@ -97,6 +97,16 @@ export function subscribeRequest(
   const encoded = encodePrincipal(principal);
   if (encoded !== undefined) headers.set(PRINCIPAL, encoded);
   return new Request(`https://object/subscribe?${query}`, { headers });
+}
+
+/** Asks an object to take a subscriber. No signal goes along: with one, it would stay in memory as long as the socket lives. */
+export async function openSubscription(
+  env: Env,
+  path: string,
+  ...how: [from: Position | undefined, protocol: string | undefined, principal: Principal]
+): Promise<Response> {
+  const id = env.ENDPOINT.idFromName(await objectName(path));
+  return env.ENDPOINT.get(id).fetch(subscribeRequest(path, ...how));
 }
 
 /** Asks an object for a link (L1). */

@@ -94,4 +94,18 @@ export const TIME_LIMITS = {
   keysStaleMs: 86_400_000,
   /** For an issuer to send its keys. */
   keysAnswerMs: 5_000,
+  /** An object that has said nothing to an event stream is asked whether it is there: the heartbeat (E5). */
+  streamSilentMs: 15_000,
+  /** For its answer. */
+  streamPongMs: 10_000,
+  /** For the answer to a subscribe of an event stream (S13). */
+  streamVerdictMs: 30_000,
+  /** The longest that a client waits before it opens its event stream again (E4). */
+  streamBackMs: 2_000,
+  /** The same after an error that may pass. */
+  streamBackLaterMs: 10_000,
+  /** The longest that a GET waits for news (H13). */
+  pollLongestMs: 30_000,
+  /** For what followed a position to come, before a GET tells what there is of it (H12). */
+  pollPageMs: 5_000,
 } satisfies Readonly<Record<string, number | BackoffBounds>>;

@@ -12,6 +12,7 @@ const WAITING = [
   "test/e2e/demand.test.ts",
   "test/e2e/one-asker.test.ts",
   "test/e2e/token-ends.test.ts",
+  "test/edge/event-stream-idle.test.ts",
   "test/edge/raw-workerd.test.ts",
   "test/origin/kafka/connection.test.ts",
   "test/origin/kafka/dials.test.ts",
@@ -34,6 +35,7 @@ const REAL = [
   `test/origin/kafka/!(${PURE_KAFKA.map((name) => `${name}.test`).join("|")}).ts`,
   "test/bench/{bench,command}.test.ts",
   "test/fault/faults.test.ts",
+  "test/hostile/hostile.test.ts",
 ];
 const ALL = ["test/**/*.test.ts"];
 

@@ -1,6 +1,6 @@
 /**
- * The Worker's routes. It checks what comes in, picks the object or the shard, and passes on; it keeps nothing.
- * H1–H8 of PROTOCOL.md.
+ * The Worker's routes. It checks what comes in, picks the object or the shard, and passes on; it keeps nothing
+ * beyond a request. H1–H8 of PROTOCOL.md.
  */
 import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
@@ -16,9 +16,11 @@ import { encodePrincipal, type KnownPrincipal, REVOKED } from "../principal.ts";
 import { shardStubOf } from "../routing.ts";
 import { errorResponse, internalError, logProblem, privately, refusedToken } from "./answers.ts";
 import { hostAllowed, isForAnyPage, unlistedAllowed } from "./browsers.ts";
-import { latestRoute, upgradeRoute } from "./endpoint-route.ts";
+import { upgradeRoute } from "./endpoint-route.ts";
 import { healthRoute } from "./health-route.ts";
 import { type Insight, insightOf } from "./insight.ts";
+import { withinStream } from "./plain/event-stream.ts";
+import { readRoute } from "./plain/read-route.ts";
 import { allowedOf } from "./publish-request.ts";
 import { publishRoute } from "./publish-route.ts";
 import { revocationMethods, revocationsRoute } from "./revocations-route.ts";
@@ -41,6 +43,13 @@ export function createApp(
     count("worker_request");
     await next();
     if (context.res.status !== 101) context.res.headers.set("X-Content-Type-Options", "nosniff");
+  });
+  app.use(async (context, next) => {
+    await next();
+    // What lives under /$/ has no streams.
+    const { path, raw } = context.req;
+    const within = path.startsWith(ROUTES.home) ? undefined : await withinStream(raw, context.res);
+    if (within !== undefined) context.res = within;
   });
   app.use(async ({ req, env }, next) => {
     if (hostAllowed(new URL(req.url), env)) return next();
@@ -72,6 +81,7 @@ export function createApp(
       allowHeaders: allowedOf(context.req.header("Access-Control-Request-Headers"), [
         "Authorization",
         "If-None-Match",
+        "Last-Event-ID",
       ]),
       exposeHeaders: EXPOSED,
     })(context, next);
@@ -109,7 +119,7 @@ export function createApp(
     answered(await whoSends(context), (known) => streamsFor(known, context.env)),
   );
   app.get("*", async (context) =>
-    answered(await whoSends(context), (known) => latestRoute(context.req.raw, context.env, known)),
+    answered(await whoSends(context), (known) => readRoute(context.req.raw, context.env, known)),
   );
   app.on(PUBLISHES, "*", async (context) => {
     const { req, env } = context;

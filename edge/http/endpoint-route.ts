@@ -2,36 +2,49 @@
  * Endpoints over HTTP and WebSocket: A3–A5, H1–H7, S1 and V1 of PROTOCOL.md. A GET is one question through the
  * shard; a subscribe is passed on to the endpoint's object, which nothing but an exposed, canonical path reaches.
  */
+import { parseAddress } from "../../shared/protocol/address.ts";
 import { ERRORS } from "../../shared/protocol/codes.ts";
 import { OLDEST, type Position, parseLongPosition, parsePosition } from "../../shared/protocol/position.ts";
 import { SUBSCRIBER_PROTOCOL } from "../../shared/protocol/version.ts";
 import type { Identified, Known } from "../access/access.ts";
-import { mayRead } from "../access/decision.ts";
+import { type Asker, type Decision, mayRead } from "../access/decision.ts";
 import type { Env } from "../env.ts";
+import { requireStreams } from "../exposed.ts";
 import { encodePrincipal, type Principal } from "../principal.ts";
-import { objectName, shardStubOf, subscribeRequest } from "../routing.ts";
-import { internalError, logProblem, refusedToken } from "./answers.ts";
+import { openSubscription, shardStubOf } from "../routing.ts";
+import type { LatestResult } from "../shard/answering/latest.ts";
+import { errorResponse, logProblem, refusedToken } from "./answers.ts";
 import { isBrief, latestResponse } from "./latest.ts";
 import { type Refusal, refusal, refusalOf } from "./refusal.ts";
-import { elsewhere, targetOf } from "./target.ts";
 import { badUpgrade, chooseProtocol, refuseUpgrade } from "./upgrades.ts";
 
-/** H1: the latest record. */
-export async function latestRoute(request: Request, env: Env, known: Known): Promise<Response> {
-  const { principal } = known;
-  const url = new URL(request.url);
-  const target = targetOf(url, known, mayRead);
-  if (target.kind !== "endpoint") return elsewhere(target, url);
+/** To a request for what is no endpoint, or none for its sender. */
+export function elsewhere(target: Exclude<Target, { kind: "endpoint" }>, url: URL): Response {
+  if (target.kind === "otherSpelling")
+    return new Response(null, { status: 308, headers: { Location: target.path + url.search } });
+  const { code, message } = target;
+  return code === "no_token" ? refusedToken(code, message) : errorResponse(code, message);
+}
+
+/** H1: the latest record, and the answer to a request for it. */
+export async function latestOf(
+  request: Request,
+  env: Env,
+  path: string,
+  principal: Principal,
+): Promise<{ readonly latest: LatestResult; readonly answer: Response }> {
   const asked = { ifNoneMatch: request.headers.get("If-None-Match"), isHead: request.method === "HEAD" };
   const ask = async (brief: boolean) => {
-    const latest = await shardStubOf(env, target.path).latest(target.path, encodePrincipal(principal), brief);
+    const latest = await shardStubOf(env, path).latest(path, encodePrincipal(principal), brief);
     // Its token ended, or was revoked, on the way.
     if (latest.kind === "error" && ERRORS[latest.code].status === 401)
-      return refusedToken(latest.code, latest.message);
-    return latestResponse(latest, asked);
+      return { latest, answer: refusedToken(latest.code, latest.message) };
+    const answer = latestResponse(latest, asked);
+    return answer && { latest, answer };
   };
-  const answer = (await ask(isBrief(asked))) ?? (await ask(false));
-  return answer ?? internalError("the latest record", "an origin kept back a value that was asked for");
+  const asIs = (await ask(isBrief(asked))) ?? (await ask(false));
+  if (asIs !== undefined) return asIs;
+  throw new Error("an origin kept back a value that was asked for");
 }
 
 /** A request that wants to be a WebSocket: a subscribe, or refused (H7, H9). */
@@ -56,7 +69,7 @@ export async function upgradeRoute(
 async function subscribe(request: Request, env: Env, known: Known): Promise<Response | Refusal> {
   const { principal } = known;
   const url = new URL(request.url);
-  const target = targetOf(url, known, mayRead);
+  const target = targetOf(url, known);
   if (target.kind === "otherSpelling") return { code: "not_canonical", message: `dial ${target.path}` };
   if (target.kind === "refused") {
     const { code, message } = target;
@@ -69,13 +82,12 @@ async function subscribe(request: Request, env: Env, known: Known): Promise<Resp
     return { code: "unsupported_version", message: `this edge speaks ${SUBSCRIBER_PROTOCOL}` };
   const from = await startOf(url.searchParams.get("from"), target.path, env, principal);
   if (from !== undefined && "code" in from) return from;
-  const id = env.ENDPOINT.idFromName(await objectName(target.path));
-  const answer = await env.ENDPOINT.get(id).fetch(subscribeRequest(target.path, from, protocol, principal));
+  const answer = await openSubscription(env, target.path, from, protocol, principal);
   return answer.status === 101 ? answer : refusalOf(answer);
 }
 
 /** Where a subscribe begins. For the oldest (S16) the source is asked, as for a GET; from there it is a resume like any other. */
-async function startOf(
+export async function startOf(
   from: string | null,
   path: string,
   env: Env,
@@ -90,3 +102,32 @@ async function startOf(
   if (latest.oldest !== undefined) return parseLongPosition(latest.oldest);
   return { code: "unavailable", message: "the source of this endpoint can't say where its history begins" };
 }
+
+export type Target =
+  /** The canonical path of an endpoint that may be read. */
+  | { readonly kind: "endpoint"; readonly path: string }
+  /** The path was another spelling of this one. */
+  | { readonly kind: "otherSpelling"; readonly path: string }
+  | { readonly kind: "refused"; readonly code: RefusedCode; readonly message: string };
+
+type RefusedCode =
+  | "bad_address"
+  | "key_too_long"
+  | "not_found"
+  | Extract<Decision, { readonly ok: false }>["code"];
+
+/** @param decide What its sender wants to do there. */
+export function targetOf(url: URL, asker: Asker, decide = mayRead): Target {
+  const parsed = parseAddress(url.pathname);
+  if (!parsed.ok) return { kind: "refused", code: parsed.code, message: PROBLEMS[parsed.code] };
+  const { path } = parsed.address;
+  if (!parsed.canonical) return { kind: "otherSpelling", path };
+  const decision = decide(requireStreams(), parsed.address, asker);
+  return decision.ok ? { kind: "endpoint", path } : { ...decision, kind: "refused" };
+}
+
+const PROBLEMS = {
+  bad_address: "the path holds no topic name, or a malformed %",
+  key_too_long: "the key has more than 1,024 bytes",
+  not_found: "nothing lives here",
+} as const;

@@ -1,8 +1,8 @@
 /**
  * What a GET of an endpoint answers: H1–H3 of PROTOCOL.md.
  */
-import { decodeTrusted, type Update, type Value } from "../../shared/protocol/frame.ts";
-import { NOTHING, offsetIn, parseLongPosition } from "../../shared/protocol/position.ts";
+import { decodeTrusted, type Value } from "../../shared/protocol/frame.ts";
+import { type Component, NOTHING, offsetIn, parseLongPosition } from "../../shared/protocol/position.ts";
 import type { LatestResult } from "../shard/answering/latest.ts";
 import { errorResponse, internalError } from "./answers.ts";
 
@@ -35,7 +35,7 @@ export function latestResponse(latest: LatestResult, asked: Asked): Response | u
     const message = `the latest value has ${size} bytes, which is too large to travel`;
     return errorResponse("value_too_large", message, headers);
   }
-  if (matches(asked.ifNoneMatch, decoded.value)) return new Response(null, { status: 304, headers });
+  if (isNamed(asked.ifNoneMatch, decoded.value)) return new Response(null, { status: 304, headers });
   headers["Content-Type"] = CONTENT_TYPES[kind];
   if (asked.isHead) return new Response(null, { headers });
   if (value.kind === "omitted") return undefined;
@@ -52,10 +52,13 @@ const CONTENT_TYPES = {
  * By the weak comparison that RFC 9110 asks for: a proxy may have made the tag weak. A tag stands for the record that it
  * names: other components of a position move on while the latest record stays what it is.
  */
-function matches(ifNoneMatch: string | null, { epoch, offset }: Update): boolean {
+export function isNamed(ifNoneMatch: string | null, { epoch, offset }: Component): boolean {
   if (ifNoneMatch === null) return false;
   if (ifNoneMatch.trim() === "*") return true;
-  // Positions contain commas, so the tags can't be told apart by these.
-  const tags = [...ifNoneMatch.matchAll(/"([^"]*)"/g)];
-  return tags.some(([, tag]) => offsetIn(parseLongPosition(tag ?? "") ?? NOTHING, epoch) === offset);
+  return tagsIn(ifNoneMatch).some((tag) => offsetIn(parseLongPosition(tag) ?? NOTHING, epoch) === offset);
+}
+
+/** Positions contain commas, so the tags can't be told apart by these. */
+export function tagsIn(ifNoneMatch: string): string[] {
+  return [...ifNoneMatch.matchAll(/"([^"]*)"/g)].map(([, tag = ""]) => tag);
 }

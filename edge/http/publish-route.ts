@@ -12,8 +12,8 @@ import { encodePrincipal } from "../principal.ts";
 import { shardStubOf } from "../routing.ts";
 import { type PublishOutcome, UNKNOWN_OUTCOME } from "../shard/publishing/outcome.ts";
 import { errorResponse, logProblem, refusedToken } from "./answers.ts";
+import { elsewhere, targetOf } from "./endpoint-route.ts";
 import { publishMaxBytes, readPublishHeaders } from "./publish-request.ts";
-import { elsewhere, targetOf } from "./target.ts";
 
 export async function publishRoute(request: Request, env: Env, known: Known): Promise<Response> {
   const { principal } = known;

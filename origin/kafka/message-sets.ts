@@ -61,7 +61,10 @@ function contentsOf(outer: Message, base: number): Contents {
         if ((message.attributes & CODEC_MASK) !== 0)
           throw new WireError("a compressed message within another");
         const timestamp = (outer.attributes & LOG_APPEND_TIME) !== 0 ? outer.timestamp : message.timestamp;
-        return recordOf(message, base + message.offset, timestamp);
+        const offset = base + message.offset;
+        if (offset < 0 || offset > outer.offset)
+          throw new WireError(`the message at ${offset} lies outside of the one that holds it`);
+        return recordOf(message, offset, timestamp);
       };
     },
     // What is cut short doesn't have its sum.

@@ -137,6 +137,8 @@ export function* batches(answer: Buffer): Generator<BatchHeader, void, void> {
     const reader = new WireReader(answer, at + CHECKED_FROM, end);
     const attributes = reader.int16();
     const lastOffset = firstOffset + reader.int32();
+    if (lastOffset < firstOffset || !Number.isSafeInteger(lastOffset))
+      throw new WireError(`the batch at ${firstOffset} ends before it begins, or where no log does`);
     const firstTimestamp = reader.long();
     const maxTimestamp = reader.long();
     const producerId = reader.int64();
@@ -258,7 +260,8 @@ function contentOf(batch: BatchHeader, answer: Buffer): { readonly next: NextRec
 }
 
 /** Not a generator, which would leave a quarter more to collect. */
-function contentsOf({ attributes, count, firstOffset, firstTimestamp, maxTimestamp }: BatchHeader): Contents {
+function contentsOf(batch: BatchHeader): Contents {
+  const { attributes, count, firstOffset, lastOffset, firstTimestamp, maxTimestamp } = batch;
   let left = count;
   return {
     records: (run) => {
@@ -272,6 +275,9 @@ function contentsOf({ attributes, count, firstOffset, firstTimestamp, maxTimesta
         const createdAt = sumOf(firstTimestamp, reader.varlong());
         const timestamp = timeOf((attributes & LOG_APPEND_TIME) !== 0 ? maxTimestamp : createdAt);
         const offset = firstOffset + reader.varint();
+        // Else reading would go on beyond records that are yet to come, or come to the same ones again.
+        if (offset < firstOffset || offset > lastOffset)
+          throw new WireError(`the record at ${offset} lies outside of its batch`);
         const key = nullable(reader);
         const value = nullable(reader);
         const headers = headersOf(reader);

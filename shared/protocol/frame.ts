@@ -50,7 +50,7 @@ const HeaderSchema = v.object({
   e: v.pipe(v.string(), v.startsWith("/")),
   p: v.string(),
   q: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
-  t: v.optional(v.number()),
+  t: v.optional(v.pipe(v.number(), v.finite())),
   h: v.optional(HeadersSchema),
   x: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
   d: v.optional(v.literal(true)),
@@ -142,6 +142,8 @@ function decode(frame: Frame, isValue: (json: string) => boolean): Decoded<Updat
   if (value === undefined) return { ok: false, problem: "an update frame needs exactly one value" };
   const component = parseComponent(header.p);
   if (component === undefined) return { ok: false, problem: "malformed position in an update frame" };
+  const headers = decodeHeaders(header.h ?? []);
+  if (headers === undefined) return { ok: false, problem: "a header of an update frame isn't base64" };
   return {
     ok: true,
     value: {
@@ -149,16 +151,24 @@ function decode(frame: Frame, isValue: (json: string) => boolean): Decoded<Updat
       ...component,
       previous: header.q,
       timestamp: header.t,
-      headers: (header.h ?? []).map(decodeHeader),
+      headers,
       ...(header.x !== undefined && { headersOmitted: header.x }),
       value,
     },
   };
 }
 
-export function decodeHeader(header: readonly (string | null)[]): Header {
-  const [name, value] = header;
-  return [name ?? "", header.length === 3 ? fromBase64(value ?? "") : (value ?? null)];
+/** undefined if one isn't the base64 that it says (F6). */
+export function decodeHeaders(
+  encoded: readonly (readonly (string | null)[])[],
+): readonly Header[] | undefined {
+  const headers: Header[] = [];
+  for (const [name, value, form] of encoded) {
+    const decoded = form === undefined ? (value ?? null) : fromBase64(value ?? "");
+    if (decoded === undefined) return undefined;
+    headers.push([name ?? "", decoded]);
+  }
+  return headers;
 }
 
 /** The parts of a frame: its header as JSON, and its value as it travelled. */
@@ -210,6 +220,13 @@ function readValue(
   return values.length === 1 ? values[0] : undefined;
 }
 
+/** An update as one JSON object, where there is nothing but text: a binary value is the base64 in `b`, after `n` (E2). */
+export function updateAsJson(frame: Frame): string {
+  if (typeof frame === "string") return frame;
+  const newline = frame.indexOf(NEWLINE);
+  return `${lenient.decode(frame.subarray(0, newline - 1))},"b":"${toBase64(frame.subarray(newline + 1))}"}`;
+}
+
 /** The little that every hop needs, read without touching the value. */
 export interface Routing extends Chained {
   readonly endpoint: string;
@@ -255,6 +272,10 @@ function toBase64(bytes: Uint8Array): string {
   return btoa(binary);
 }
 
-function fromBase64(text: string): Uint8Array {
-  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+function fromBase64(text: string): Uint8Array | undefined {
+  try {
+    return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  } catch {
+    return undefined;
+  }
 }

@@ -7,7 +7,14 @@
  */
 import * as v from "valibot";
 import { NEWLINE } from "./ascii.ts";
-import { type Decoded, decodeHeader, decodeUtf8, encodeHeader, type Header, HeadersSchema } from "./frame.ts";
+import {
+  type Decoded,
+  decodeHeaders,
+  decodeUtf8,
+  encodeHeader,
+  type Header,
+  HeadersSchema,
+} from "./frame.ts";
 import { LIMITS } from "./limits.ts";
 import { describe, EndpointSchema, IdSchema, parseObject } from "./schemas.ts";
 
@@ -80,8 +87,9 @@ export function decodePublish(frame: Uint8Array<ArrayBuffer>): Decoded<PublishRe
   const { publish: endpoint, claim = false, h = [], d, n, ...same } = read.output;
   const bytes = frame.subarray(newline + 1);
   if (bytes.length !== n || (d && n > 0)) return { ok: false, problem: "publish: n isn't the value's size" };
-  const value = d ? null : bytes;
-  return { ok: true, value: { ...same, endpoint, claim, headers: h.map(decodeHeader), value } };
+  const headers = decodeHeaders(h);
+  if (headers === undefined) return { ok: false, problem: "publish: a header isn't the base64 that it says" };
+  return { ok: true, value: { ...same, endpoint, claim, headers, value: d ? null : bytes } };
 }
 
 /** How an origin answers: the record's position, or an error by the name that origin/publish/result.ts gives it. */

@@ -363,7 +363,7 @@ describe("requests", () => {
     expect(preflight.status).toBe(204);
     expect(preflight.headers["access-control-allow-origin"]).toBe("*");
     expect(preflight.headers["access-control-allow-headers"]).toBe(
-      "Authorization,If-None-Match,Content-Type,Prefer,Idempotency-Key",
+      "Authorization,If-None-Match,Last-Event-ID,Content-Type,Prefer,Idempotency-Key",
     );
     expect(String(answer.headers["access-control-expose-headers"]).split(",")).toEqual([
       "ETag",

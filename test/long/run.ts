@@ -17,11 +17,12 @@ import {
 import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { left, plan, type Ran, type Run, summary } from "./runs.ts";
+import { left, plan, type Ran, type Run, rounds, summary } from "./runs.ts";
 
 const HELP = `npm run test:long -- [options]
   --histories N  random histories of each kind (200,000)
   --chunk N      histories of one chunk (10,000)
+  --minutes N    random histories only, and more of them, chunk by chunk, until the time is over: at each kind in turn
   --seed N       of the first chunk (by the commit)
   --only TEXT    only files whose names hold it; several runs may work side by side
   --write        runs nothing, and writes test/LONG.md from what has run on this commit
@@ -34,6 +35,7 @@ const { values } = parseArgs({
   options: {
     histories: { type: "string", default: "200000" },
     chunk: { type: "string", default: "10000" },
+    minutes: { type: "string" },
     seed: { type: "string" },
     only: { type: "string", default: "" },
     write: { type: "boolean", default: false },
@@ -54,15 +56,15 @@ const sourceOf = (file: string) => readFileSync(join(ROOT, file), "utf8");
 const files = globSync("test/**/*.test.ts", { cwd: ROOT })
   .filter((file) => file.includes(values.only) && sourceOf(file).includes("support/long.ts"))
   .sort();
-const runs = plan(files, (file) => sourceOf(file).includes("HISTORIES"), {
+const isRandom = (file: string) => sourceOf(file).includes("HISTORIES");
+const size = {
   histories: numberOf("histories", values.histories),
   chunk: numberOf("chunk", values.chunk),
   seed: numberOf("seed", values.seed ?? `${Number.parseInt(commit.slice(0, 7), 16)}`),
-});
+};
 
 if (files.length === 0) end(`no long test's name holds "${values.only}"`);
-if (!values.write) for (const run of left(runs, ran())) await play(run);
-else {
+if (values.write) {
   if (ran().length === 0) end("nothing has run on this commit: run it without --write first");
   const [{ model = "unknown" } = {}] = cpus();
   const machine = {
@@ -75,7 +77,15 @@ else {
     join(ROOT, "test/LONG.md"),
     summary(ran(), changed ? `${commit}, with changes` : commit, machine),
   );
-}
+} else if (values.minutes !== undefined) {
+  const until = performance.now() + numberOf("minutes", values.minutes) * 60_000;
+  const random = files.filter(isRandom);
+  if (random.length === 0) end(`no file whose name holds "${values.only}" has random histories`);
+  for (const round of rounds(random, size)) {
+    if (performance.now() >= until) break;
+    for (const run of left(round, ran())) if (performance.now() < until) await play(run);
+  }
+} else for (const run of left(plan(files, isRandom, size), ran())) await play(run);
 
 function numberOf(option: string, text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) end(`--${option} takes a whole number from 1 on, not "${text}"`);

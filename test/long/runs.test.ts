@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { left, plan, type Ran, summary } from "./runs.ts";
+import { left, plan, type Ran, rounds, summary } from "./runs.ts";
 
 const FILES = ["test/a.test.ts", "test/random.test.ts"];
 const RUNS = plan(FILES, (file) => file.includes("random"), { histories: 250, chunk: 100, seed: 7 });
@@ -18,6 +18,13 @@ test("random histories run in chunks with seeds of their own, everything else on
     { file: "test/random.test.ts", histories: 100, seed: 8 },
     { file: "test/random.test.ts", histories: 50, seed: 9 },
   ]);
+});
+
+test("for a time, chunks of each file follow one another with other seeds, as those of a long run do", () => {
+  const files = FILES.slice(1);
+  const [first, second] = rounds(files, { chunk: 100, seed: 7 });
+
+  expect([first, second].flat()).toEqual(RUNS.slice(1, 3));
 });
 
 test("what has passed isn't run again, what has failed is", () => {

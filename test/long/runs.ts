@@ -39,6 +39,14 @@ export function plan(
   );
 }
 
+/** One chunk of each file after another, with seeds that follow one another, without an end. */
+export function* rounds(
+  files: readonly string[],
+  { chunk, seed }: { readonly chunk: number; readonly seed: number },
+): Generator<readonly Run[], never, void> {
+  for (let round = 0; ; round++) yield files.map((file) => ({ file, histories: chunk, seed: seed + round }));
+}
+
 /** What hasn't passed yet. */
 export function left(runs: readonly Run[], ran: readonly Ran[]): Run[] {
   return runs.filter((run) => !ran.some((done) => done.passed && isSame(done, run)));

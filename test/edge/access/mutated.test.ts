@@ -8,65 +8,45 @@ import { readGrants } from "../../../edge/access/grants.ts";
 import { issuerOf } from "../../../edge/access/issuer.ts";
 import { readKeySet } from "../../../edge/access/key-set.ts";
 import { patternText, readPattern } from "../../../edge/access/pattern.ts";
+import { REVOCATION_LIMITS, readRevocation } from "../../../edge/access/revocation-request.ts";
 import { accessProblems, readAccess } from "../../../edge/access/settings.ts";
 import { readObject } from "../../../edge/access/strict-json.ts";
 import { verifyToken } from "../../../edge/access/token.ts";
 import { answerFrames } from "../../../edge/endpoint/subscriber-frames.ts";
+import { readHosts } from "../../../edge/http/browsers.ts";
 import { readUplinkKeys, verifyUplinkToken } from "../../../edge/http/uplink-auth.ts";
 import { readPrincipal } from "../../../edge/principal.ts";
 import { readItem } from "../../../edge/shard/uplinks/origin-items.ts";
+import { readUplinkScope } from "../../../shared/config/uplink-scope.ts";
 import { endpointPath, parseAddress } from "../../../shared/protocol/address.ts";
-import { type Frame, routingOf } from "../../../shared/protocol/frame.ts";
+import {
+  decodeTrusted,
+  decodeUpdate,
+  encodeUpdate,
+  type Frame,
+  routingOf,
+} from "../../../shared/protocol/frame.ts";
 import { LIMITS } from "../../../shared/protocol/limits.ts";
 import { decodeLinkDown, decodeLinkUp } from "../../../shared/protocol/link.ts";
 import { splitBinary, splitText } from "../../../shared/protocol/message.ts";
 import { formatPosition, parsePosition, samePosition } from "../../../shared/protocol/position.ts";
 import { RoutingReader } from "../../../shared/protocol/routing-reader.ts";
-import { decodeUp } from "../../../shared/protocol/subscriber.ts";
+import { decodeDown, decodeUp } from "../../../shared/protocol/subscriber.ts";
 import { AUDIENCES, ISSUER, SECRET, SET, SHARED, tokensAt } from "../../support/hostile-tokens.ts";
 import { HISTORIES, SEED } from "../../support/long.ts";
-import { Mutations } from "../../support/mutations.ts";
+import type { Mutations } from "../../support/mutations.ts";
+import { holds, playBytes, playText } from "../../support/playing.ts";
 
 /** Of each decoder, for each random history that is asked for. */
-const INPUTS = 5 * HISTORIES;
+const INPUTS = { count: 5 * HISTORIES, seed: SEED };
 const MINUTES = 600_000;
 const NOW = 1_760_000_000;
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 const json = (value: unknown) => JSON.stringify(value);
 
-/** Plays the mutated inputs; says with which one it failed. */
-async function play(
-  good: readonly string[],
-  look: (text: string, mutations: Mutations) => void | Promise<void>,
-): Promise<void> {
-  const mutations = new Mutations(SEED);
-  for (let i = 0; i < INPUTS; i++) {
-    const text = mutations.text(good);
-    try {
-      await look(text, mutations);
-    } catch (error) {
-      throw new Error(`seed ${SEED}, input ${i}: ${json(text)}`, { cause: error });
-    }
-  }
-}
-
-/** Cheap where it holds, since it is asked millions of times. */
-function holds(condition: boolean, what: string): void {
-  if (!condition) throw new Error(what);
-}
-
-function playBytes(good: readonly Uint8Array[], look: (bytes: Uint8Array<ArrayBuffer>) => void): void {
-  const mutations = new Mutations(SEED);
-  for (let i = 0; i < INPUTS; i++) {
-    const bytes = mutations.bytes(good);
-    try {
-      look(bytes);
-    } catch (error) {
-      throw new Error(`seed ${SEED}, input ${i}: ${Buffer.from(bytes).toString("hex")}`, { cause: error });
-    }
-  }
-}
+const play = (good: readonly string[], look: (text: string, mutations: Mutations) => void | Promise<void>) =>
+  playText(INPUTS, good, look);
 
 const PATHS = ["/quotes/AAPL", "/quotes/$", "/quotes/$..", "/q/a%2Fb%20c", "/t/%F0%9F%98%80", "/$/health"];
 
@@ -192,8 +172,9 @@ test(
   "[F11] bytes of origins: a message is taken apart without a rest, and the fast reader reads what the slow one does",
   () => {
     const reader = new RoutingReader();
-    playBytes(BINARY, (bytes) => {
+    return playBytes(INPUTS, BINARY, (bytes) => {
       const frames = splitBinary(bytes) ?? [];
+      decodeUpdate(bytes);
       const sum = frames.reduce((total, { length }) => total + length, 0);
       holds(frames.length === 0 || sum === bytes.length, "something of it is left");
       for (const frame of [bytes, ...frames] as Frame[]) {
@@ -206,6 +187,50 @@ test(
       }
     });
   },
+  MINUTES,
+);
+
+const UPDATES = [
+  '{"e":"/quotes/AAPL","p":"Zk3x9Q.3:1077","q":1041,"t":1763690000123,"v":{"bid":229.1}}',
+  '{"e":"/q/a","p":"a.0:1","h":[["a","b"],["c",null],["d","/w==","base64"]],"s":"text"}',
+  '{"e":"/q/a","p":"a.0:2","q":1,"x":70000,"d":true}',
+  '{"e":"/q/a","p":"a.0:3","q":2,"o":9000000}',
+];
+
+test(
+  "[F9] update frames: one is read whole, and written back to what means the same, or is said to be malformed",
+  () =>
+    play(UPDATES, (text) => {
+      const read = decodeUpdate(text);
+      holds(decodeTrusted(text).ok || !read.ok, "whoever trusts its origin reads less");
+      if (!read.ok) return holds(read.problem.length > 0, "no word is said");
+      const { offset, previous } = read.value;
+      holds(Number.isSafeInteger(offset) && (previous ?? 0) >= 0, "an offset is inexact");
+      const again = decodeUpdate(encodeUpdate(read.value));
+      // What an origin writes is a path; another's need not be.
+      if (json(read.value.endpoint) !== `"${read.value.endpoint}"`) return;
+      holds(again.ok && json(again.value) === json(read.value), "it isn't read back");
+    }),
+  MINUTES,
+);
+
+const DOWN = [
+  '{"id":1,"ok":{"position":"a.0:1","head":"a.0:2","recovered":true}}',
+  '{"id":1,"ok":{"expires":1795689542}}',
+  '{"id":1,"wait":{"code":"unavailable","message":"no","retry":true}}',
+  '{"id":1,"error":{"code":"forbidden","message":"no","retry":false}}',
+  '{"reset":"/quotes/AAPL","position":"a.0:1","head":"a.0:2","cause":"horizon"}',
+  '{"expires":{"in":60}}',
+  '{"end":"/q/a","error":{"code":"forbidden","message":"no","retry":false}}',
+];
+
+test(
+  "[S3] [S7] what an edge says to a client is read, or said to be wrong in words",
+  () =>
+    play(DOWN, (text) => {
+      const read = decodeDown(text);
+      holds(read.ok || read.problem.length > 0, "no word is said");
+    }),
   MINUTES,
 );
 
@@ -428,6 +453,55 @@ test(
       holds(!result.ok, "an origin is let in by another's token");
     });
   },
+  MINUTES,
+);
+
+test(
+  "[U16] bounds of origins' keys: what is taken is written back to the same, and allows no more than it names",
+  () =>
+    play(["slices=1/2|2/2 topics=flights|orders.*", "topics=flights", "slices=1/1"], (text) => {
+      const scope = readUplinkScope(text);
+      if (scope === undefined) return;
+      holds(scope.text === text && readUplinkScope(scope.text) !== undefined, "it isn't read back");
+      const topics = /(?:^| )topics=/.test(text);
+      holds(!topics || text.includes("*") || !scope.mayTopic("nowhere.else"), "it allows another topic");
+    }),
+  MINUTES,
+);
+
+test(
+  "[T7] revocations: what an administrator says is taken within its bounds, or refused in words that repeat none of it",
+  () =>
+    play(
+      [
+        json({ id: "r1", tokenId: "hushhushhush" }),
+        json({ subject: "alice", issuedBefore: NOW, graceSeconds: 60 }),
+        json({ issuedBefore: NOW - 60, until: NOW + 3_600 }),
+      ],
+      (text) => {
+        const read = readRevocation(text, 3_600, NOW);
+        if (!read.ok) return holds(!read.problem.includes("hushhush"), "what was said is repeated");
+        const { until, graceSeconds, of } = read.request;
+        holds(until > NOW && until <= NOW + 3_600 + REVOCATION_LIMITS.aheadSeconds, "it lapses too late");
+        holds(graceSeconds >= 0 && graceSeconds <= REVOCATION_LIMITS.graceSeconds, "its grace is too long");
+        holds(of.kind !== "all" || of.before <= NOW + 60, "nobody could lift it");
+      },
+    ),
+  MINUTES,
+);
+
+test(
+  "[H11] HOSTS: what is taken is names of hosts, as URLs have them",
+  () =>
+    play(["edge.example.com", "a.example, [::1],127.0.0.1", "localhost"], (text) => {
+      let hosts: ReadonlySet<string>;
+      try {
+        hosts = readHosts(text);
+      } catch (error) {
+        return holds(error instanceof Error && error.message.startsWith("HOSTS: "), String(error));
+      }
+      for (const host of hosts) holds(new URL(`http://${host}`).hostname === host, "no URL has that");
+    }),
   MINUTES,
 );
 

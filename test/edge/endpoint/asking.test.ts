@@ -29,6 +29,7 @@ function createCore(links: FakeSocket[] = [], replays = false): EndpointCore {
     after: (ms: number, run: () => void) => clock.after(ms, run),
     log: () => undefined,
     attach: async () => undefined,
+    pingedAt: () => undefined,
     sent: () => undefined,
     answered: () => undefined,
   };

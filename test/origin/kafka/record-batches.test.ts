@@ -244,6 +244,22 @@ describe("record batches", () => {
     });
   });
 
+  test("a batch that ends before it begins is refused: reading would come to it again and again", async () => {
+    const answer = Buffer.concat([batchOf(0, ["a"]), batchOf(1, ["b"], { lastOffset: -5 })]);
+
+    expect(() => readTo(answer, { offset: 0, leaderEpoch: -1 })).toThrow(WireError);
+    await expect(all(answer)).rejects.toThrow("ends before it begins");
+  });
+
+  test.each([
+    ["before", [-1]],
+    ["behind", [0, 9]],
+  ])("a record %s the bounds of its batch is refused: reading would go on elsewhere", async (_, deltas) => {
+    const values = deltas.map(String);
+
+    await expect(all(batchOf(5, values, { deltas, lastOffset: 6 }))).rejects.toThrow("outside of its batch");
+  });
+
   test("an answer without a whole batch is refused: asking again would give the same", async () => {
     const answer = batchOf(0, ["a"]).subarray(0, -1);
 
@@ -357,6 +373,12 @@ describe("messages of the formats 0 and 1", () => {
     expect((await of(answer)).map(([, timestamp]) => timestamp)).toEqual([
       1_500_000_000_000, 1_500_000_000_000,
     ]);
+  });
+
+  test("one within another is refused if its offset lies behind", async () => {
+    const inner = [oldMessage({ magic: 0, offset: 9, value: "a" })];
+
+    await expect(all(oldBatch(0, 4, inner))).rejects.toThrow("outside of the one that holds it");
   });
 
   test("one with a wrong bit is refused, as are compressed ones within compressed ones", async () => {

@@ -1,0 +1,145 @@
+/**
+ * An endpoint as an event stream: `GET` with `Accept: text/event-stream`. E1–E6 of PROTOCOL.md. The Worker holds the
+ * client's response, and is a subscriber of the object like any other, so the object hibernates all the same.
+ */
+import type { Position } from "../../../shared/protocol/position.ts";
+import type { ErrorBody } from "../../../shared/protocol/schemas.ts";
+import type { Env } from "../../env.ts";
+import { logProblem } from "../answers.ts";
+import type { Refusal } from "../refusal.ts";
+import { endingText } from "./event-text.ts";
+import { type Endpoint, type Joined, join } from "./joining.ts";
+import { backLaterMs, Streaming, type StreamPorts } from "./streaming.ts";
+
+/** `no-transform`: what compresses on the way would hold events back, and so would nginx without the last. */
+const HEADERS = {
+  "Content-Type": "text/event-stream",
+  "Cache-Control": "no-store, no-transform",
+  "X-Accel-Buffering": "no",
+} as const;
+
+/** A client that was left behind while catching up goes on when no more than this is unsent. */
+const DRAINED_BYTES = 64 * 1024;
+
+function eventStreamResponse(body: ReadableStream<Uint8Array> | string | null): Response {
+  return new Response(body, { headers: HEADERS });
+}
+
+/** Whether a request asks for events. */
+export function wantsEvents(request: Request): boolean {
+  const accepted = request.headers.get("Accept")?.toLowerCase().split(",") ?? [];
+  return accepted.some((one) => /^\s*text\/event-stream\s*(;(?!\s*q=0(\.0*)?\s*(;|$)).*)?$/.test(one));
+}
+
+/**
+ * The answer to a request for events that would be an error which may pass; undefined for all else. A page's EventSource gives
+ * up on any answer but 200, so such an error is told within one (E4).
+ */
+export async function withinStream(request: Request, answer: Response): Promise<Response | undefined> {
+  if (request.method !== "GET" || !wantsEvents(request) || !answer.headers.has("Retry-After"))
+    return undefined;
+  const { error } = await answer.json<{ error: ErrorBody }>();
+  const stream = eventStreamResponse(endingText(error, backLaterMs(Math.random())));
+  // Hono keeps the headers of the answer before.
+  answer.headers.delete("Retry-After");
+  return stream;
+}
+
+export async function eventStream(
+  request: Request,
+  env: Env,
+  endpoint: Endpoint,
+  from: Position | undefined,
+): Promise<Response | Refusal> {
+  if (request.method === "HEAD") return eventStreamResponse(null);
+  const joined = await join(env, endpoint, from);
+  if ("code" in joined) return joined;
+  return eventStreamResponse(new Client(env, endpoint, from, joined).body);
+}
+
+const INTERNAL: Refusal = { code: "internal", message: "something went wrong here; try again" };
+
+class Client {
+  readonly body: ReadableStream<Uint8Array>;
+  readonly #env: Env;
+  readonly #endpoint: Endpoint;
+  #streaming: Streaming | undefined;
+  #joined: Joined;
+  #timer: number | null = null;
+
+  constructor(env: Env, endpoint: Endpoint, from: Position | undefined, joined: Joined) {
+    this.#env = env;
+    this.#endpoint = endpoint;
+    this.#joined = joined;
+    this.body = new ReadableStream<Uint8Array>(
+      {
+        start: (controller) => this.#start(controller, from),
+        pull: () => this.#streaming?.drained(),
+        cancel: () => this.gone(),
+      },
+      { highWaterMark: DRAINED_BYTES, size: (chunk) => chunk?.byteLength ?? 0 },
+    );
+  }
+
+  gone(): void {
+    clearTimeout(this.#timer);
+    this.#streaming?.gone();
+  }
+
+  #start(controller: ReadableStreamDefaultController<Uint8Array>, from: Position | undefined): void {
+    const streaming = new Streaming(this.#endpoint.path, from, this.#ports(controller));
+    this.#streaming = streaming;
+    this.#listen(streaming);
+    this.#look(streaming);
+  }
+
+  #ports(controller: ReadableStreamDefaultController<Uint8Array>): StreamPorts {
+    const encoder = new TextEncoder();
+    let isEnding = false;
+    return {
+      write: (text) => controller.enqueue(encoder.encode(text)),
+      unsent() {
+        const room = controller.desiredSize ?? DRAINED_BYTES;
+        // Of a stream that has ended it is 0 when all has gone.
+        return isEnding && room === 0 ? 0 : DRAINED_BYTES - room;
+      },
+      end() {
+        isEnding = true;
+        controller.close();
+      },
+      drop: () => controller.error(new Error("the client takes nothing")),
+      send: (frame) => this.#joined.send(frame),
+      leave: () => this.#joined.leave(),
+      join: (position) => void this.#join(position),
+      now: () => Date.now(),
+      chance: () => Math.random(),
+    };
+  }
+
+  #listen(streaming: Streaming): void {
+    this.#joined.listen({
+      message: (message) => streaming.message(message),
+      closed: (code, reason) => streaming.closed(code, reason),
+    });
+  }
+
+  async #join(from: Position): Promise<void> {
+    const streaming = this.#streaming;
+    if (streaming === undefined) return;
+    try {
+      const joined = await join(this.#env, this.#endpoint, from);
+      if ("code" in joined) return streaming.refused(joined);
+      this.#joined = joined;
+      this.#listen(streaming);
+      if (streaming.isOver) joined.leave();
+    } catch (problem) {
+      logProblem("an event stream", problem);
+      streaming.refused(INTERNAL);
+    }
+  }
+
+  #look(streaming: Streaming): void {
+    const again = streaming.look();
+    if (again !== undefined) this.#timer = setTimeout(() => this.#look(streaming), again);
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * The Worker as a receiver, for a client that speaks no WebSocket: what the messages of an endpoint's object say, update by
+ * update, with the position that it leads to. P5, S13–S15 of PROTOCOL.md. Pure.
+ */
+import { classify } from "../../../shared/core/continuity.ts";
+import { type Frame, routingOf } from "../../../shared/protocol/frame.ts";
+import { type Message, splitBinary, splitText } from "../../../shared/protocol/message.ts";
+import { NOTHING, type Position, reaches } from "../../../shared/protocol/position.ts";
+import type { ErrorBody, Verdict } from "../../../shared/protocol/schemas.ts";
+import {
+  decodeDown,
+  encodeSubscribe,
+  isUpdate,
+  URL_SUBSCRIBE_ID,
+} from "../../../shared/protocol/subscriber.ts";
+
+export type Told =
+  | { readonly kind: "verdict" | "reset"; readonly verdict: Verdict }
+  | { readonly kind: "wait"; readonly error: ErrorBody }
+  | { readonly kind: "update"; readonly frame: Frame }
+  /** Something is missing. `ask` is to be sent up; the verdict that answers it follows. */
+  | { readonly kind: "gap"; readonly ask: string }
+  | { readonly kind: "expires"; readonly inSeconds: number }
+  | { readonly kind: "pong" }
+  /** Nothing more comes. */
+  | { readonly kind: "ended"; readonly error: ErrorBody };
+
+/** The first at which a receiver gives up what it can't get past, and begins anew (S15). */
+const GIVES_UP_AT = 5;
+
+export class Receiver {
+  readonly #endpoint: string;
+  #position: Map<string, number>;
+  #head: Position = NOTHING;
+  #state: "asked" | "waiting" | "following" = "asked";
+  /** Of the last subscribe. */
+  #id = URL_SUBSCRIBE_ID;
+  /** Gaps since an update was taken. */
+  #gaps = 0;
+  /** It goes on by itself on another socket: a verdict that nothing is missing is no news. */
+  #isResuming = false;
+
+  constructor(endpoint: string, from: Position | undefined) {
+    this.#endpoint = endpoint;
+    this.#position = new Map(from);
+  }
+
+  get position(): Position {
+    return this.#position;
+  }
+
+  /** Whether a verdict is due, and nobody has said that it will take its time. */
+  get isAsked(): boolean {
+    return this.#state === "asked";
+  }
+
+  /** Whether it has all that there is. */
+  get isLive(): boolean {
+    return this.#state === "following" && reaches(this.#position, this.#head);
+  }
+
+  /** Another socket is opened, from where it stands. */
+  resume(): void {
+    this.#state = "asked";
+    this.#id = URL_SUBSCRIBE_ID;
+    this.#isResuming = true;
+  }
+
+  /** Each frame is read when it is its turn. */
+  *hear(message: Message): Generator<Told> {
+    const frames = typeof message === "string" ? splitText(message) : splitBinary(message);
+    if (frames === undefined) yield* this.#gap();
+    for (const frame of frames ?? []) {
+      if (typeof frame === "string" && !isUpdate(frame)) yield* this.#control(frame);
+      else if (this.#state === "following") yield* this.#update(frame);
+    }
+  }
+
+  *#update(frame: Frame): Generator<Told> {
+    const update = routingOf(frame);
+    if (update === undefined) return yield* this.#gap();
+    if (update.endpoint !== this.#endpoint) return;
+    switch (classify(this.#position, update)) {
+      case "duplicate":
+        return;
+      case "gap":
+        return yield* this.#gap();
+      case "next":
+        this.#position.set(update.epoch, update.offset);
+        this.#gaps = 0;
+        yield { kind: "update", frame };
+    }
+  }
+
+  /** An ask is open: what comes before its verdict belongs to what was before. */
+  *#gap(): Generator<Told> {
+    if (this.#state !== "following") return;
+    this.#gaps++;
+    this.#state = "asked";
+    this.#id++;
+    const from = this.#gaps < GIVES_UP_AT ? this.#position : undefined;
+    yield { kind: "gap", ask: encodeSubscribe(this.#id, this.#endpoint, from) };
+  }
+
+  *#control(frame: string): Generator<Told> {
+    const down = decodeDown(frame);
+    if (!down.ok) return yield* this.#gap();
+    const said = down.value;
+    switch (said.kind) {
+      case "verdict":
+        if (said.id === this.#id && this.#state !== "following") yield* this.#adopt(said.kind, said.verdict);
+        return;
+      case "reset":
+        if (said.endpoint === this.#endpoint && this.#state === "following")
+          yield* this.#adopt(said.kind, said.verdict);
+        return;
+      case "wait":
+        if (said.id !== this.#id) return;
+        this.#state = "waiting";
+        return yield { kind: "wait", error: said.error };
+      case "error":
+        if (said.id === this.#id) yield { kind: "ended", error: said.error };
+        return;
+      case "end":
+        return yield { kind: "ended", error: said.error };
+      case "expires":
+        return yield { kind: "expires", inSeconds: said.inSeconds };
+      case "pong":
+        return yield { kind: "pong" };
+      case "renewed":
+      case "unknown":
+        return;
+    }
+  }
+
+  *#adopt(kind: "verdict" | "reset", verdict: Verdict): Generator<Told> {
+    const isNews = !this.#isResuming || verdict.recovered !== true;
+    this.#isResuming = false;
+    this.#state = "following";
+    this.#position = new Map(verdict.position);
+    this.#head = verdict.head;
+    if (isNews) yield { kind, verdict };
+  }
+}

@@ -1,0 +1,145 @@
+/** Clients of event streams that are idle, or go: on workerd itself, since what a harness puts before it hides who has gone. */
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { eventually } from "../support/deadline.ts";
+import { Child, freePort } from "../support/deployment.ts";
+import { EDGE_KEYS } from "../support/edge-harness.ts";
+import { RawEvents } from "../support/raw-events.ts";
+import { ScriptedOrigin } from "../support/scripted-origin.ts";
+
+let folder: string;
+let port: number;
+let url: string;
+let edge: Child;
+let origin: ScriptedOrigin;
+let keys = 0;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "edge-"));
+  port = await freePort();
+  url = `http://127.0.0.1:${port}`;
+  const env = {
+    ...process.env,
+    PORT: String(port),
+    DATA_DIR: folder,
+    UPLINK_KEYS: EDGE_KEYS,
+    OPERATIONS: "on",
+  };
+  edge = new Child("edge/local/serve.ts", env);
+  await eventually(async () => (await fetch(`${url}/$/streams`)).ok, "the edge listens");
+  origin = await new ScriptedOrigin({ url }).connect();
+}, 60_000);
+afterAll(async () => {
+  origin.cut();
+  await edge.stop();
+  rmSync(folder, { recursive: true });
+});
+
+const newPath = () => `/quotes/leaving-${++keys}`;
+
+async function operation(name: string): Promise<number> {
+  const all = (await (await fetch(`${url}/$/operations`)).json()) as Record<string, number>;
+  return all[name] ?? 0;
+}
+
+/** A live client, as bytes on a connection. */
+async function open(path: string): Promise<Socket> {
+  const socket = connect(port, "127.0.0.1");
+  socket.on("error", () => {});
+  let said = "";
+  socket.on("data", (data) => {
+    said += String(data);
+  });
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAccept: text/event-stream\r\n\r\n`);
+  await eventually(() => said.includes("event: verdict"), "a verdict");
+  await eventually(() => origin.linksOf(path).length > 0, "it is live");
+  return socket;
+}
+
+/** How many subscribers an update was sent to. The one that is watched for says when it has been. */
+async function reached(path: string, witness: RawEvents): Promise<number> {
+  const before = await operation("websocket_message_out.endpoint");
+  const { length } = witness.updates;
+  origin.append(path, 1);
+  await witness.until(({ updates }) => updates.length > length, "the update");
+  return (await operation("websocket_message_out.endpoint")) - before - 1;
+}
+
+/** A live subscriber that stays. */
+async function witnessOf(path: string): Promise<RawEvents> {
+  return new RawEvents(`${url}${path}`).until(({ events }) => events.length > 0, "a verdict");
+}
+
+// First, since objects whose clients have left wake once more to hear of it.
+test("[E5] [E6] [S6] an object that is idle is really taken out of memory under its streams and their heartbeats, and misses nothing", async () => {
+  const path = newPath();
+  const witness = await witnessOf(path);
+  await eventually(() => origin.linksOf(path).length > 0, "it is live");
+  const before = await operation("object_created.endpoint");
+  // workerd evicts after ten idle seconds; an object tells of itself only when it wakes.
+  await witness.until(({ comments }) => comments > 0, "a heartbeat");
+  const asleep = await operation("object_created.endpoint");
+  origin.append(path, 1);
+  await witness.until(({ updates }) => updates.length === 1, "an update");
+
+  expect(asleep).toBe(before);
+  expect(await operation("object_created.endpoint")).toBe(before + 1);
+  expect(witness.violations).toEqual([]);
+  witness.cut();
+});
+
+test("[E6] a client whose connection is reset has left its object at once: nothing need be written for that", async () => {
+  // If it took a write, the first update would reach those that have gone, each time.
+  await eventually(async () => {
+    const path = newPath();
+    const sockets = [await open(path), await open(path)];
+    const witness = await witnessOf(path);
+    for (const socket of sockets) socket.resetAndDestroy();
+    await operation("worker_request");
+    const others = await reached(path, witness);
+    witness.cut();
+    return others === 0;
+  }, "both have left before the first update");
+});
+
+test("[E5] [E6] one that just hangs up has left with the first thing that is written to it, a heartbeat at the latest", async () => {
+  const [active, idle] = [newPath(), newPath()];
+  const witness = await witnessOf(active);
+  const socket = await open(active);
+  const sleeper = await open(idle);
+  socket.destroy();
+  sleeper.destroy();
+  await eventually(async () => (await reached(active, witness)) === 0, "it has left");
+  // The heartbeat finds out, and after the linger nobody is interested any more.
+  await eventually(
+    () => origin.detaches.some(({ endpoint }) => endpoint === idle),
+    "interest in what nobody reads is 0",
+    120_000,
+  );
+
+  expect(origin.linksOf(idle)).toEqual([]);
+  expect(origin.linksOf(active)).toHaveLength(1);
+  witness.cut();
+}, 150_000);
+
+test("[E6] a thousand streams that come and go leave nothing behind", async () => {
+  const paths = Array.from({ length: 20 }, newPath);
+  for (let round = 0; round < 50; round++) {
+    const sockets = await Promise.all(paths.map((path) => open(path)));
+    for (const socket of sockets) {
+      const gone = once(socket, "close");
+      if (round % 2 === 0) socket.resetAndDestroy();
+      else socket.destroy();
+      await gone;
+    }
+  }
+  for (const path of paths) {
+    const witness = await witnessOf(path);
+    await eventually(async () => (await reached(path, witness)) === 0, "only the witness is left");
+    witness.cut();
+  }
+}, 150_000);

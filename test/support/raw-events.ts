@@ -1,0 +1,174 @@
+/**
+ * A client of event streams that shares no code with the product: it reads the form of the HTML standard by itself, and checks
+ * the rule of continuity by what the updates say. It comes back as EventSource does, if it is told to.
+ */
+import { type ClientRequest, type IncomingMessage, request } from "node:http";
+
+export interface RawEvent {
+  readonly type: string;
+  readonly id: string;
+  readonly data: Record<string, unknown>;
+  /** As it came. */
+  readonly text: string;
+}
+
+export class RawEvents {
+  readonly events: RawEvent[] = [];
+  /** Lines that are comments. */
+  comments = 0;
+  /** Of the last `retry:`. */
+  retryMs: number | undefined;
+  /** What broke the rule of continuity, in words. */
+  readonly violations: string[] = [];
+  status: number | undefined;
+  headers: IncomingMessage["headers"] = {};
+  /** Of an answer that is no stream. */
+  body = "";
+  ended = false;
+  lastId = "";
+  #at = new Map<string, number>();
+  #told = false;
+  readonly #request: ClientRequest;
+  #response: IncomingMessage | undefined;
+  #left = "";
+  #waiting = new Set<() => void>();
+
+  constructor(url: string, headers: Readonly<Record<string, string>> = {}, { reads = true } = {}) {
+    this.lastId = headers["Last-Event-ID"] ?? "";
+    this.#request = request(url, {
+      agent: false,
+      headers: { Accept: "text/event-stream", ...headers },
+    });
+    this.#request.on("response", (response) => {
+      this.#response = response;
+      this.status = response.statusCode;
+      this.headers = response.headers;
+      response.setEncoding("utf8");
+      const isStream = response.headers["content-type"]?.startsWith("text/event-stream");
+      const listen = () =>
+        response.on("data", (text: string) => {
+          if (isStream) this.#read(text);
+          else this.body += text;
+          this.#wake();
+        });
+      if (reads) listen();
+      else this.read = listen;
+      response.on("close", () => this.#end());
+      response.on("error", () => this.#end());
+      this.#wake();
+    });
+    this.#request.on("error", () => this.#end());
+    this.#request.end();
+  }
+
+  /** Of one that didn't read: it begins to. */
+  read: () => void = () => {};
+
+  get updates(): readonly Record<string, unknown>[] {
+    return this.events.filter(({ type }) => type === "message").map(({ data }) => data);
+  }
+
+  of(type: string): readonly Record<string, unknown>[] {
+    return this.events.filter((event) => event.type === type).map(({ data }) => data);
+  }
+
+  /** The bytes that were produced. */
+  get values(): readonly (Buffer | null)[] {
+    return this.events.filter(({ type }) => type === "message").map(bytesOf);
+  }
+
+  async until(condition: (self: this) => boolean, what: string, deadlineMs = 30_000): Promise<this> {
+    const deadline = performance.now() + deadlineMs;
+    while (!condition(this)) {
+      const left = deadline - performance.now();
+      if (left <= 0)
+        throw new Error(
+          `not within ${deadlineMs} ms: ${what}; status ${this.status}, ${this.updates.length} updates, last ${JSON.stringify(this.events.at(-1))}, ended ${this.ended}`,
+        );
+      await new Promise<void>((resolve) => {
+        const done = () => {
+          clearTimeout(timer);
+          this.#waiting.delete(done);
+          resolve();
+        };
+        const timer = setTimeout(done, left);
+        this.#waiting.add(done);
+      });
+    }
+    return this;
+  }
+
+  /** Goes without a word. */
+  cut(): void {
+    this.#response?.destroy();
+    this.#request.destroy();
+  }
+
+  #end(): void {
+    this.ended = true;
+    this.#wake();
+  }
+
+  #wake(): void {
+    for (const done of [...this.#waiting]) done();
+  }
+
+  #read(text: string): void {
+    this.#left += text;
+    for (;;) {
+      const end = this.#left.indexOf("\n\n");
+      if (end < 0) return;
+      const block = this.#left.slice(0, end);
+      this.#left = this.#left.slice(end + 2);
+      this.#block(block);
+    }
+  }
+
+  #block(block: string): void {
+    let type = "message";
+    const lines: string[] = [];
+    for (const line of block.split("\n")) {
+      if (line.startsWith(":")) this.comments++;
+      else if (line.startsWith("event: ")) type = line.slice(7);
+      else if (line.startsWith("id: ")) this.lastId = line.slice(4);
+      else if (line.startsWith("retry: ")) this.retryMs = Number(line.slice(7));
+      else if (line.startsWith("data: ")) lines.push(line.slice(6));
+      else this.violations.push(`a line that is none: ${line}`);
+    }
+    if (lines.length === 0) return;
+    const data = JSON.parse(lines.join("\n")) as Record<string, unknown>;
+    this.events.push({ type, id: this.lastId, data, text: lines.join("\n") });
+    if (type === "verdict" || type === "reset") this.#adopt(String(data.position));
+    if (type === "message") this.#update(data);
+  }
+
+  #adopt(position: string): void {
+    this.#told = true;
+    const parts = position === "-" ? [] : position.split(",");
+    this.#at = new Map(parts.map((part) => splitComponent(part)));
+  }
+
+  #update(data: Record<string, unknown>): void {
+    const [epoch, offset] = splitComponent(String(data.p));
+    const at = this.#at.get(epoch) ?? -1;
+    if (!this.#told) this.violations.push(`${data.p} came before a verdict`);
+    if (offset <= at) this.violations.push(`${data.p} came again at ${at}`);
+    if (Number(data.q ?? -1) > at)
+      this.violations.push(`${data.p} follows ${data.q}, but it stands at ${at}`);
+    this.#at.set(epoch, offset);
+    const position = [...this.#at].map(([name, at]) => `${name}:${at}`).sort();
+    if (position.join(",") !== this.lastId) this.violations.push(`at ${position} the id is ${this.lastId}`);
+  }
+}
+
+function splitComponent(text: string): [epoch: string, offset: number] {
+  const colon = text.lastIndexOf(":");
+  return [text.slice(0, colon), Number(text.slice(colon + 1))];
+}
+
+function bytesOf({ data, text }: RawEvent): Buffer | null {
+  if (data.d === true || data.o !== undefined) return null;
+  if (typeof data.b === "string") return Buffer.from(data.b, "base64");
+  if (typeof data.s === "string") return Buffer.from(data.s, "utf8");
+  return Buffer.from(text.slice(text.indexOf(',"v":') + 5, -1), "utf8");
+}

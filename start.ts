@@ -8,6 +8,7 @@ import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { accessProblems } from "./edge/access/settings.ts";
+import { PUBLISH_SETTING } from "./edge/http/publish-request.ts";
 import { checkPort, checkStreams } from "./edge/local/checks.ts";
 import { readTopics, streamsOf } from "./edge/local/exposure.ts";
 import { holdFolder } from "./edge/local/folder.ts";
@@ -16,6 +17,7 @@ import { localIssuer } from "./edge/local/issuer.ts";
 import { onStopRequest } from "./edge/local/lifeline.ts";
 import { Part } from "./edge/local/part.ts";
 import { progressLine } from "./edge/local/progress.ts";
+import { localSecret } from "./edge/local/publish-secret.ts";
 import { TIME_LIMITS } from "./edge/local/time-limits.ts";
 import { KAFKA_SETTINGS } from "./origin/kafka/config.ts";
 import { NODE_FLAGS } from "./origin/node-flags.ts";
@@ -51,6 +53,16 @@ const command = {
         "Origins of web pages that are answered, as https://app.example.com, with commas between. Unset: all, without cookies.",
     },
     AUTH_COOKIE: { means: "The name of a cookie that may hold a token." },
+    PUBLISH_SECRET: {
+      means:
+        "What published records are marked with, as all origins of the same topics have it. Without it, one of this data folder's own.",
+      secret: true,
+    },
+    PUBLISH_ID: {
+      means: "What the transactional ids begin with that writing to Kafka takes.",
+      default: "distributary",
+    },
+    ...PUBLISH_SETTING,
     HOSTS: {
       means:
         "Names that requests may be for beside localhost, with commas between, as edge.example.com. Unset, on a loopback address: none; else all.",
@@ -108,7 +120,9 @@ async function start(
   const port = await checkPort(values.HOST, values.PORT);
   const folder = holdFolder(dataDir);
   const issuer = folder.ok && values.AUTH_ISSUERS === undefined ? localIssuer(dataDir) : undefined;
-  const checks = [list, named, port, folder, ...(issuer === undefined ? [] : [issuer])];
+  const secret = folder.ok && values.PUBLISH_SECRET === undefined ? localSecret(dataDir) : undefined;
+  const made = [issuer, secret].filter((check) => check !== undefined);
+  const checks = [list, named, port, folder, ...made];
   const problems = checks.flatMap((check) => (check.ok ? [] : [check.problem]));
   const own = issuer?.ok ? issuer.value : undefined;
   const { WEB_ORIGINS, AUTH_COOKIE } = values;
@@ -123,7 +137,7 @@ async function start(
   if (!asListed) writeFileSync(streamsFile, streamsOf(topics, list.value, switches.private));
   const exposed = checkStreams(streamsFile);
   if (!exposed.ok) return fail(1, exposed.problem);
-  const rights = { subject: "developer", subscribe: ["/*"], discover: ["/*"], admin: false };
+  const rights = { subject: "developer", subscribe: ["/*"], publish: ["/*"], discover: ["/*"], admin: false };
   const token = await own?.mint({ ...rights, seconds: PASTED_SECONDS }, new Date());
 
   const url = `http://${reachable(values.HOST)}:${port.value}`;
@@ -140,6 +154,7 @@ async function start(
     UPLINK_KEYS: key,
     UPLINK_KEY: key,
     UPLINK_KEY_FILE: "",
+    PUBLISH_SECRET: values.PUBLISH_SECRET ?? (secret?.ok ? secret.value : ""),
   };
   const readFile = (path: string) => readFileSync(path, "utf8");
   const origin = readConfig({ env, args: [], root, readFile });
@@ -187,7 +202,16 @@ async function start(
   ];
   const shown = kafka ? topics : [examplePath({ topics, feed })?.split("/")[1] ?? ""];
   const needed = shown.some((topic) => audienceOf(topic) === "token");
-  const running = { url, topics, feed, produceFlags, kafka, token: needed ? (token ?? "$TOKEN") : undefined };
+  const open = topics.filter((topic) => exposed.value.get(topic)?.publish === "public");
+  const running = {
+    url,
+    topics,
+    feed,
+    produceFlags,
+    open,
+    kafka,
+    token: needed ? (token ?? "$TOKEN") : undefined,
+  };
   if (!stopping) process.stdout.write(greeting(running));
 }
 

@@ -129,10 +129,11 @@ function tokenFinding(result: TokenResult, issuers: readonly Issuer[], now: numb
     return wrong(what, `the edge would refuse it with ${fault}: ${problem}`, WHAT_TO_DO[fault]);
   }
   const { issuer, subject, expiresAt, grants } = result.bearer;
-  const { subscribe, discover } = grants.patterns;
+  const { subscribe, publish, discover } = grants.patterns;
   const minutes = Math.max(0, Math.floor((expiresAt - now / 1_000) / 60));
   const rights = [
     subscribe.length === 0 ? "reads only what is public" : `reads ${subscribe.join(", ")}`,
+    ...(publish.length === 0 ? [] : [`publishes ${publish.join(", ")}`]),
     ...(discover.length === 0 ? [] : [`may know of ${discover.join(", ")}`]),
     ...(grants.admin ? ["may revoke tokens of its issuer"] : []),
   ];

@@ -42,6 +42,12 @@ async function* examine(
   if (config.slice !== undefined && !isWhole(config.slice))
     yield ok("ORIGIN_SLICE", `${formatSlice(config.slice)}: the other partitions need origins of their own`);
   if (streams !== undefined) yield streamsFinding(streams.all.length);
+  if (config.publishSecrets === undefined && streams?.all.some(({ publish }) => publish !== "nobody"))
+    yield hint(
+      "PUBLISH_SECRET",
+      "isn't set, so nothing can be published, though streams say who may",
+      "set it, the same for all origins",
+    );
   if (dataDir !== undefined) yield* examineFolder(dataDir, indexMaxBytes ?? 0);
   if (status !== undefined) yield await examineStatusPort(status);
   if (problems.some((problem) => problem.startsWith("KAFKA_")))

@@ -1,6 +1,7 @@
 /**
  * Bindings of the Worker and its objects: wrangler.toml is their source.
  */
+import type { Publish } from "../shared/protocol/publish.ts";
 import type { Revocation } from "../shared/protocol/revocation.ts";
 import type { ConnectionSettings } from "./endpoint/connection-limits.ts";
 import type { BrowserSettings } from "./http/browsers.ts";
@@ -8,6 +9,7 @@ import type { QuotaEnv } from "./http/quotas.ts";
 import type { SenderSettings } from "./http/sender.ts";
 import type { ObjectIdentity } from "./object-identity.ts";
 import type { LatestResult } from "./shard/answering/latest.ts";
+import type { PublishOutcome } from "./shard/publishing/outcome.ts";
 import type { ShardStatus } from "./shard/shard-status.ts";
 
 /** What the Worker and objects call on a shard. */
@@ -16,6 +18,8 @@ export interface ShardCalls extends Rpc.DurableObjectBranded {
   attach(object: ObjectIdentity): Promise<void>;
   /** U8: the latest record of an endpoint, for a principal as it is encoded. Never rejects for want of an origin. */
   latest(path: string, principal?: string, brief?: boolean): Promise<LatestResult>;
+  /** W6: publishes for a principal as it is encoded. Never rejects for want of an origin. */
+  publish(publish: Publish, principal?: string): Promise<PublishOutcome>;
   status(): Promise<ShardStatus>;
   /** A9: how many shards there are as far as it knows, which it has noted. */
   shards(): Promise<number>;
@@ -38,6 +42,8 @@ export interface Env extends ConnectionSettings, BrowserSettings, QuotaEnv, Send
   readonly UPLINK_KEYS?: string;
   /** A secret: who may issue tokens (shared/config/issuers.ts). Workerd by itself makes null of what is unset. */
   readonly AUTH_ISSUERS?: string | null;
+  /** Bytes of a value that is published, at most. */
+  readonly PUBLISH_MAX_BYTES?: string;
   /** Origins of web pages that are answered, with commas between; unset: all, without cookies. */
   readonly WEB_ORIGINS?: string;
   /** The name of a cookie that may hold a token. */

@@ -22,6 +22,20 @@ export const TIME_LIMITS = {
   questionUnderWayMs: 1_000,
   /** A large value that nobody has asked for so long is held no more (U8). */
   largeValueMs: 10_000,
+  /** For a publish to be answered (W9). */
+  publishMs: 10_000,
+  /** So much sooner an origin is to answer (W9). */
+  publishMarginMs: 500,
+  /** Before a publish is sent again of which it isn't known whether it was done (W9). */
+  publishAgainMs: 100,
+  /** Between two looks at publishes that aren't answered. */
+  publishLookMs: 100,
+  /** Between two requests to take a partition over (W8). */
+  takeoverAgainMs: 3_000,
+  /** The longest that this is doubled to (W8). */
+  takeoverLongestMs: 30_000,
+  /** After so long without one it is what it was (W8). */
+  takeoverSteadyMs: 60_000,
   /** For an origin to say hello on its uplink (U2). */
   uplinkHelloMs: 10_000,
   /** An endpoint stays attached after its last subscriber has gone (L5). */

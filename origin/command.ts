@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { formatSlice, isWhole } from "../shared/protocol/slice.ts";
 import { EmbeddedLog, logPath } from "./embedded/log.ts";
+import { EmbeddedSink } from "./embedded/sink.ts";
 import { EmbeddedSource } from "./embedded/source.ts";
 import { IndexError, isDamage } from "./index/error.ts";
 import { withRenewal } from "./kafka/credentials.ts";
@@ -13,6 +14,7 @@ import { createLog, type EventName, hiding, type Log } from "./operate/log.ts";
 import { Meter } from "./operate/meter.ts";
 import type { Status } from "./operate/status.ts";
 import { Origin } from "./origin.ts";
+import type { Sink } from "./publish/sink.ts";
 import { type Config, readConfig, secretsOf } from "./settings/config.ts";
 import { type Renewable, Renewal, readRenewed } from "./settings/renewable.ts";
 import { Secrets, secretsIn } from "./settings/secrets.ts";
@@ -30,17 +32,27 @@ function toldToStop(): Promise<string> {
   return promise;
 }
 
+interface OpenLog {
+  readonly source: Source;
+  readonly openSink: () => Sink;
+  close(): Promise<void>;
+}
+
 /** What is configured; the code of Kafka is loaded only where it is. */
-async function openSource({ kafka, dataDir }: Config): Promise<{ source: Source; close(): Promise<void> }> {
+async function openLog({ kafka, dataDir, publishId, streams }: Config): Promise<OpenLog> {
   if (kafka !== undefined) {
     const { KafkaSource } = await import("./kafka/source.ts");
+    const { KafkaSink } = await import("./kafka/sink.ts");
     const source = new KafkaSource(kafka);
-    return { source, close: () => source.close() };
+    return { source, openSink: () => new KafkaSink(kafka, { publishId }), close: () => source.close() };
   }
   const embedded = new EmbeddedLog(logPath(dataDir));
+  // Nobody else would make a topic that is only ever published to.
+  for (const { topic, publish } of streams.named) if (publish !== "nobody") embedded.createTopic(topic);
   const source = new EmbeddedSource(embedded);
   return {
     source,
+    openSink: () => new EmbeddedSink(embedded),
     close: async () => {
       await source.close();
       embedded.close();
@@ -86,10 +98,10 @@ async function run(given: Config, output: Log, secrets: Secrets): Promise<void> 
   const config = renewed(given, log, secrets);
   let origin: Origin | undefined;
   const listener = await openOperatorPort(config, meter, log, () => origin?.status());
-  const { source, close } = await openSource(config);
+  const { source, openSink, close } = await openLog(config);
   let rebuiltAt = Number.NEGATIVE_INFINITY;
   for (;;) {
-    origin = new Origin(config, config.status === undefined ? source : meter.source(source), log);
+    origin = new Origin(config, config.status === undefined ? source : meter.source(source), openSink, log);
     const { name, slice, edgeUrl, streams, kafka } = config;
     const from = kafka?.brokers ?? "the embedded log";
     log("started", {

@@ -3,15 +3,19 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Stream, Streams } from "../shared/config/streams.ts";
 import { backoff } from "../shared/core/backoff.ts";
+import { partitionOf } from "../shared/core/partitioner.ts";
 import { formatSlice, type Slice } from "../shared/protocol/slice.ts";
 import { IndexError } from "./index/error.ts";
 import { openIndex, type RecordIndex } from "./index/index.ts";
 import type { TopicRetention, TopicRetentions } from "./index/retention.ts";
-import { partitionOf } from "./kafka/partitioner.ts";
 import { HeldBack } from "./operate/held-back.ts";
 import type { Log } from "./operate/log.ts";
 import { needsAttention, type Status, statusOf, summarize } from "./operate/status.ts";
 import { Unusable } from "./operate/unusable.ts";
+import { PublishDoor } from "./publish/door.ts";
+import { Marker } from "./publish/mark.ts";
+import { Publisher } from "./publish/publisher.ts";
+import type { Sink } from "./publish/sink.ts";
 import { Consumer } from "./reading/consumer.ts";
 import { Forwarder } from "./reading/forwarder.ts";
 import { Partitions } from "./reading/partitions.ts";
@@ -38,6 +42,8 @@ export class Origin {
   readonly #replays: Replays;
   readonly #consumer: Consumer;
   readonly #uplinks: Uplinks;
+  readonly #publisher: Publisher | undefined;
+  readonly #publishes: PublishDoor;
   #tick: NodeJS.Timeout | undefined;
   #tickFailures = 0;
   /** Why the index couldn't be written the last time. */
@@ -46,8 +52,11 @@ export class Origin {
   readonly #report: NodeJS.Timeout;
   readonly #heldBackTimer: NodeJS.Timeout;
 
-  /** Starts at once. Throws IndexError `unwritable` or `in_use`. The source stays its owner's to close. */
-  constructor(config: Config, source: Source, log: Log) {
+  /**
+   * Starts at once. Throws IndexError `unwritable` or `in_use`. The source stays its owner's to close.
+   * @param openSink Is closed here.
+   */
+  constructor(config: Config, source: Source, openSink: () => Sink, log: Log) {
     const { streams } = config;
     const failed = Promise.withResolvers<unknown>();
     this.failed = failed.promise;
@@ -82,6 +91,21 @@ export class Origin {
       refused: oncePerTopic((path) => log("path_refused", { path })),
     });
     const ports = { log, random: Math.random, now: Date.now };
+    const { publishSecrets } = config;
+    this.#publisher =
+      publishSecrets &&
+      new Publisher({
+        sink: openSink(),
+        marker: new Marker(publishSecrets),
+        announce: (news) => this.#publishes.writes(news),
+      });
+    this.#publishes = new PublishDoor({
+      streams,
+      publisher: this.#publisher,
+      announce: (writing) => this.#uplinks.tellWriting(writing),
+      log,
+      now: () => performance.now(),
+    });
     this.#uplinks = new Uplinks({
       ...ports,
       edgeUrl: config.edgeUrl,
@@ -89,6 +113,7 @@ export class Origin {
       ...(config.currentUplinkKey && { currentKey: config.currentUplinkKey }),
       slice: config.slice,
       watchList: this.#watchList,
+      publishes: this.#publishes,
       // The uplink on which the disk failed is dialled again, and what it watched is attached again.
       failed: (error) =>
         isDiskFailure(error) ? log("index_failed", { why: error.message }) : failed.resolve(error),
@@ -139,6 +164,7 @@ export class Origin {
       watchCounts: this.#watchList.counts,
       uplinks: this.#uplinks.facts(),
       sentBytes: this.#uplinks.sentBytes,
+      publishCounts: this.#publishes.counts,
       index: this.#index.facts(),
       indexError: this.#indexError,
       now: Date.now(),
@@ -160,7 +186,7 @@ export class Origin {
   /** What is watched is forwarded until another origin does it, if there is one. */
   async #letGo(): Promise<void> {
     await this.#uplinks.leave();
-    await Promise.all([this.#consumer.stop(), this.#uplinks.stop()]);
+    await Promise.all([this.#consumer.stop(), this.#uplinks.stop(), this.#publisher?.close()]);
   }
 
   #tellReadiness(): void {

@@ -143,6 +143,33 @@ export const TIME_LIMITS = {
   answerSilent: { baseMs: 3_000, maxMs: 10_000 },
   /** For an unpacked part to be handled before others get its memory. */
   unpackedPartMs: 2_000,
+  // Publishing
+  /** A publish that comes again within so long is answered, and not done again. */
+  publishWindowMs: 600_000,
+  /** Between two looks for publishes that must be answered by now. */
+  publishLookMs: 50,
+  /** Between tries of a batch of which it isn't known whether it was appended. */
+  publishAgain: { baseMs: 50, maxMs: 2_000 },
+  /** Between tries to claim a partition. */
+  publishClaimAgain: { baseMs: 1_000, maxMs: 30_000 },
+  /** For a partition to be claimed, and for what was published there to be read. */
+  publishClaimMs: 15_000,
+  /** Before Kafka ends a transaction that a writer began and left. */
+  publishTransactionMs: 10_000,
+  /** For all replicas to have a batch. */
+  produceReplicasMs: 3_000,
+  /** A broker may be silent for so long before it answers a Produce. */
+  produceSilentMs: 6_000,
+  /** Before a fence is repeated: brokers forget it after a day, unless they are told otherwise. */
+  publishFenceMs: 21_600_000,
+  /** Between tries to repeat a fence. */
+  publishFenceAgain: { baseMs: 1_000, maxMs: 60_000 },
+  /** A fence that wasn't repeated for so long is no longer trusted. */
+  publishFenceOldMs: 72_000_000,
+  /** An origin whose clock is further from a broker's doesn't publish. */
+  publishClockMs: 60_000,
+  /** Nothing is published for so long after Kafka gave a partition's writers another producer id. */
+  publishColdMs: 900_000,
   // npm run doctor
   /** For a broker to be connected to. */
   doctorConnectMs: 5_000,

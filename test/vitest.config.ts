@@ -23,8 +23,8 @@ const WAITING_AT_ONCE = 4;
 
 /** Of the tests of reading Kafka, those that take no broker, but functions. */
 const PURE_KAFKA = [
-  ..."compression config crc32c dial-gate dial-policy hearing line memory partitioner".split(" "),
-  ...["record-batches", "throttle"],
+  ..."compression config crc32c dial-gate dial-policy hearing line memory".split(" "),
+  ...["produced-batch", "record-batches", "throttle", "topic-config"],
 ];
 
 /** Tests that keep processes busy, or look at how long the event loop is busy. */

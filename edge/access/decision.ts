@@ -42,6 +42,28 @@ export function mayRead(streams: Streams, address: Address, asker: Asker): Decis
     : UNKNOWN;
 }
 
+/** Publishing, over HTTP. Whoever may publish may know that the stream is there. */
+export function mayPublish(streams: Streams, address: Address, asker: Asker): Decision {
+  const stream = streams.get(address.topic);
+  if (stream?.publish === "public") return { ok: true };
+  const { grants } = asker;
+  if (stream?.publish === "token" && grants !== undefined && may(grants, "publish", address))
+    return { ok: true };
+  const isKnown =
+    stream !== undefined && (mayRead(streams, address, asker).ok || mayDiscover(stream, asker, address));
+  if (grants === undefined) {
+    const isSecret = asker.tokensCount && streams.hidesSome && !isKnown;
+    if (isSecret || stream?.publish === "token")
+      return refused("no_token", "without a token nothing can be published here");
+  }
+  if (!isKnown) return UNKNOWN;
+  const why =
+    stream.publish === "nobody"
+      ? "nobody may publish to this topic"
+      : "the token doesn't allow to publish this";
+  return refused("forbidden", why);
+}
+
 /** Whether one may know that a stream is there; of a token, if it may know of this address, or of any of the topic. */
 export function mayDiscover(
   stream: Stream,

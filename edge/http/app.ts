@@ -4,7 +4,7 @@
  */
 import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
-import { ROUTES, SUBSCRIBER_PROTOCOL } from "../../shared/protocol/version.ts";
+import { PUBLISH_HEADERS, ROUTES, SUBSCRIBER_PROTOCOL } from "../../shared/protocol/version.ts";
 import type { Access, Identified, Known } from "../access/access.ts";
 import { pageAllowed } from "../access/credentials.ts";
 import { mayDiscover } from "../access/decision.ts";
@@ -21,6 +21,8 @@ import { healthRoute } from "./health-route.ts";
 import { type Insight, insightOf } from "./insight.ts";
 import { withinStream } from "./plain/event-stream.ts";
 import { readRoute } from "./plain/read-route.ts";
+import { allowedOf } from "./publish-request.ts";
+import { publishRoute } from "./publish-route.ts";
 import { quotaWait } from "./quotas.ts";
 import { revocationMethods, revocationsRoute } from "./revocations-route.ts";
 import { senderOf } from "./sender.ts";
@@ -77,13 +79,17 @@ export function createApp(
     return cors({
       origin: (origin) => (webOrigins === undefined ? "*" : origin),
       credentials: webOrigins !== undefined && cookie !== undefined,
-      allowMethods: READS,
-      allowHeaders: ["Authorization", "If-None-Match", "Last-Event-ID", "Prefer"],
+      allowMethods: [...methodsOf(context.req.path)],
+      allowHeaders: allowedOf(context.req.header("Access-Control-Request-Headers"), [
+        "Authorization",
+        "If-None-Match",
+        "Last-Event-ID",
+      ]),
       exposeHeaders: EXPOSED,
     })(context, next);
   });
   app.use(async ({ req }, next) => {
-    const methods = revocationMethods(req.path) ?? READS;
+    const methods = methodsOf(req.path);
     if (methods.includes(req.method)) return next();
     return errorResponse("method_not_allowed", `served here: ${methods.join(", ")}`, {
       Allow: methods.join(", "),
@@ -103,23 +109,25 @@ export function createApp(
     return Response.json(counted, { headers: { "Cache-Control": "no-store" } });
   });
   app.get(ROUTES.uplink, ({ req, env }) => uplinkRoute(req.raw, env));
-  app.on(
-    ["GET", "POST", "DELETE"],
-    [ROUTES.revocations, `${ROUTES.revocations}/*`],
-    async (context, next) => {
-      const { req, env } = context;
-      if (revocationMethods(req.path) === undefined) return next();
-      // A browser sends a cookie along whichever page asks: none counts here.
-      const headers = new Headers(req.raw.headers);
-      headers.delete("Cookie");
-      const identified = await (await doorOf(env)).identify(headers, false, keepAliveOf(context));
-      return answered(identified, (known) => revocationsRoute(req.raw, env, known));
-    },
-  );
+  app.on(["GET", ...PUBLISHES], [ROUTES.revocations, `${ROUTES.revocations}/*`], async (context, next) => {
+    const { req, env } = context;
+    if (revocationMethods(req.path) === undefined) return next();
+    // A browser sends a cookie along whichever page asks: none counts here.
+    const headers = withoutCookie(req.raw.headers);
+    const identified = await (await doorOf(env)).identify(headers, false, keepAliveOf(context));
+    return answered(identified, (known) => revocationsRoute(req.raw, env, known));
+  });
   app.get(ROUTES.streams, async (context) => read(context, (known) => streamsFor(known, context.env)));
   app.get("*", async (context) =>
     read(context, (known) => readRoute(context.req.raw, context.env, known, keepAliveOf(context))),
   );
+  app.on(PUBLISHES, "*", async (context) => {
+    const { req, env } = context;
+    // A page names its origin with every write: a cookie that comes without one counts no more than one of a stranger's page.
+    const headers = req.header("Origin") === undefined ? withoutCookie(req.raw.headers) : req.raw.headers;
+    const identified = await (await doorOf(env)).identify(headers, false, keepAliveOf(context));
+    return answered(identified, (known) => publishRoute(req.raw, env, known));
+  });
   return app;
 
   /** undefined where they are wrong, for what is served all the same: origins go on, and it can be seen that they do. */
@@ -189,10 +197,25 @@ const WRONG_HOST = {
   message: "requests for this host aren't answered here; HOSTS names those that are",
 } as const;
 const READS = ["GET", "HEAD"];
+const PUBLISHES = ["POST", "DELETE"];
+
+/** What is served at a path. */
+function methodsOf(path: string): readonly string[] {
+  const isOwn = path === "/" || `${path}/`.startsWith(ROUTES.home);
+  return revocationMethods(path) ?? (isOwn ? READS : [...READS, ...PUBLISHES]);
+}
+
+function withoutCookie(given: Headers): Headers {
+  const headers = new Headers(given);
+  headers.delete("Cookie");
+  return headers;
+}
+
 const EXPOSED = [
   "ETag",
   "Distributary-Timestamp",
   "Distributary-Headers-Omitted",
+  PUBLISH_HEADERS.key,
   "Preference-Applied",
   "Retry-After",
   "WWW-Authenticate",
@@ -209,10 +232,11 @@ async function streamsFor({ principal, ...asker }: Known, env: Env): Promise<Res
     return refusedToken(REVOKED.code, REVOKED.message);
   const list = requireStreams()
     .all.filter((stream) => mayDiscover(stream, asker, undefined))
-    .map(({ topic, title, subscribe, windowUpdates, windowMs }) => ({
+    .map(({ topic, title, subscribe, publish, windowUpdates, windowMs }) => ({
       topic,
       title,
       subscribe,
+      publish,
       window: { updates: windowUpdates, seconds: windowMs / 1_000 },
     }));
   return Response.json({ streams: list }, { headers: { "Cache-Control": "no-cache" } });

@@ -152,12 +152,13 @@ type RefusedCode =
   | "not_found"
   | Extract<Decision, { readonly ok: false }>["code"];
 
-export function targetOf(url: URL, asker: Asker): Target {
+/** @param decide What its sender wants to do there. */
+export function targetOf(url: URL, asker: Asker, decide = mayRead): Target {
   const parsed = parseAddress(url.pathname);
   if (!parsed.ok) return { kind: "refused", code: parsed.code, message: PROBLEMS[parsed.code] };
   const { path } = parsed.address;
   if (!parsed.canonical) return { kind: "otherSpelling", path };
-  const decision = mayRead(requireStreams(), parsed.address, asker);
+  const decision = decide(requireStreams(), parsed.address, asker);
   return decision.ok ? { kind: "endpoint", path } : { ...decision, kind: "refused" };
 }
 

@@ -27,6 +27,7 @@ function entryOf(topic: string, stream: Stream | undefined, isPrivate: boolean) 
   const audiences = {
     subscribe: to(stream?.subscribe ?? "public"),
     discover: to(stream?.discover ?? "public"),
+    publish: to(stream?.publish ?? "nobody"),
   };
   // Somebody who tries a topic out asks for keys whose latest record may be old.
   if (stream === undefined) return { title: topic, ...audiences, compacted: true };

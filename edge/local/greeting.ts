@@ -11,6 +11,8 @@ export interface Running {
   readonly feed: boolean;
   /** Flags without which `npm run produce` would look elsewhere. */
   readonly produceFlags: readonly string[];
+  /** Topics to which everybody may publish. */
+  readonly open: readonly string[];
   /** Kafka is read: which keys there are isn't known, and who produces has tools of their own. */
   readonly kafka: boolean;
   /** What the lines carry, which may be a variable of the shell; undefined if they need none. */
@@ -42,6 +44,9 @@ export function greeting(running: Running): string {
   } else if (path !== undefined && own !== undefined)
     lines.push(
       ...readers(url, path, token),
+      ...(running.open.includes(own.topic)
+        ? [`  publish    curl -X POST ${quoted(`${url}/${own.topic}/${own.key}`)} -d ${quoted(own.value)}`]
+        : []),
       `  produce    ${["npm run produce --", own.topic, own.key, quoted(own.value), ...produceFlags.map(quoted)].join(" ")}`,
     );
   return `${lines.join("\n")}\n\n`;

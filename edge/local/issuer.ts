@@ -31,6 +31,7 @@ const KEY_FILE = "local-issuer.pem";
 export interface Granted {
   readonly subject: string;
   readonly subscribe: readonly string[];
+  readonly publish: readonly string[];
   readonly discover: readonly string[];
   readonly admin: boolean;
   readonly seconds: number;

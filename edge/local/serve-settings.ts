@@ -4,6 +4,7 @@ import type { Values } from "../../shared/node/settings.ts";
 import { CONNECTION_SETTINGS, connectionLimits } from "../endpoint/connection-limits.ts";
 import { addressKey } from "../http/address-key.ts";
 import { isLoopback, readHosts } from "../http/browsers.ts";
+import { PUBLISH_SETTING, publishMaxBytes } from "../http/publish-request.ts";
 import { QUOTA_SETTINGS, readQuotas } from "../http/quotas.ts";
 import { readProxies } from "../http/sender.ts";
 import { reason } from "./checks.ts";
@@ -43,6 +44,7 @@ export const command = {
         "on: everybody who reaches the edge is told names of origins; off: a token with admin is. Default: on if only this machine does.",
     },
     ...CONNECTION_SETTINGS,
+    ...PUBLISH_SETTING,
     // One process has the machine's memory.
     UNSENT_MEGABYTES: { ...CONNECTION_SETTINGS.UNSENT_MEGABYTES, default: "512" },
     // Unset, they are the defaults, and this machine's own addresses have none.
@@ -73,6 +75,7 @@ export function settingProblems(values: EdgeValues): readonly string[] {
   const checks = [
     () => readHosts(values.HOSTS),
     () => connectionLimits(values),
+    () => publishMaxBytes(values),
     () => readQuotas(values),
     () => readProxies(values.PROXIES),
     () => {
@@ -99,6 +102,7 @@ export function varsOf(values: EdgeValues, isGated: boolean): Readonly<Record<st
   const told = {
     ...pick(values, Object.keys(CONNECTION_SETTINGS)),
     ...pick(values, Object.keys(QUOTA_SETTINGS)),
+    ...pick(values, Object.keys(PUBLISH_SETTING)),
     ...pick(values, ["OPERATIONS", "HOSTS", "WEB_ORIGINS", "AUTH_COOKIE"]),
     ...(PROXIES && { PROXIES: (isGated ? standIns : proxies).join(",") }),
   };

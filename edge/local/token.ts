@@ -16,6 +16,7 @@ only; elsewhere tokens come from an issuer of yours, see docs/access.md.`,
         "What it may read: /topic/key, or a beginning and *, as '/quotes/*'; can be given several times.",
       repeated: true,
     },
+    publish: { means: "What it may publish, likewise.", repeated: true },
     discover: { means: "What it may know of, likewise.", repeated: true },
     expires: { means: "How long it is valid: a number and s, m, h or d, up to 30d.", default: "1h" },
     "data-dir": {
@@ -33,8 +34,9 @@ const given = readSettings(command, {}, process.argv.slice(2));
 if (given.kind === "help") process.stdout.write(given.text);
 else if (given.kind === "misused") fail(2, given.problem);
 else {
-  const { subject, subscribe, discover, expires } = given.values;
-  const wanted = wantedOf({ subject, subscribe, discover, expires, admin: given.switches.admin });
+  const { subject, subscribe, publish, discover, expires } = given.values;
+  const { admin } = given.switches;
+  const wanted = wantedOf({ subject, subscribe, publish, discover, expires, admin });
   const minted = wanted.ok ? await mint(resolve(given.values["data-dir"]), wanted.value) : wanted;
   if (minted.ok) process.stdout.write(`${minted.value}\n`);
   else fail(1, minted.problem);
@@ -43,27 +45,29 @@ else {
 interface Wanted {
   readonly subject: string | undefined;
   readonly subscribe: string | undefined;
+  readonly publish: string | undefined;
   readonly discover: string | undefined;
   readonly expires: string;
   readonly admin: boolean;
 }
 
-function wantedOf({ subject, subscribe, discover, expires, admin }: Wanted): Checked<Granted> {
+function wantedOf({ subject, subscribe, publish, discover, expires, admin }: Wanted): Checked<Granted> {
   const problems: string[] = [];
   if (subject === undefined) problems.push("--subject is missing: whose token is it?");
   const seconds = secondsOf(expires);
   if (seconds === undefined)
     problems.push(`--expires ${expires}: a number and s, m, h or d, up to 30d, for instance 1h`);
   // No character of a canonical path is a comma.
-  const [reads, finds] = [subscribe, discover].map((list) => list?.split(",") ?? []);
-  for (const [flag, patterns = []] of [["subscribe", reads] as const, ["discover", finds] as const])
-    for (const text of patterns) {
+  const listOf = (list: string | undefined) => list?.split(",") ?? [];
+  const patterns = { subscribe: listOf(subscribe), publish: listOf(publish), discover: listOf(discover) };
+  for (const [flag, texts] of Object.entries(patterns))
+    for (const text of texts) {
       const read = readPattern(text, { sub: subject });
       if (!read.ok) problems.push(`--${flag} ${text}: ${read.problem}`);
     }
   if (problems.length > 0 || subject === undefined || seconds === undefined)
     return { ok: false, problem: problems.join("\n") };
-  return { ok: true, value: { subject, subscribe: reads ?? [], discover: finds ?? [], admin, seconds } };
+  return { ok: true, value: { subject, ...patterns, admin, seconds } };
 }
 
 function secondsOf(text: string): number | undefined {

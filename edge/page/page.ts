@@ -14,18 +14,18 @@ import { Tile } from "./tile.ts";
 const CUT_SECONDS = 5;
 
 /** What is shown at first, of the topics that are exposed. */
-const SHOWN: readonly { readonly path: string; readonly hint?: string }[] = [
-  { path: "/quotes/AAPL", hint: `Write to it: npm run produce -- quotes AAPL '{"bid":229.1}'` },
-  { path: "/flights/ATL" },
-  { path: "/flights/ORD" },
-  { path: "/flights/DFW" },
-  { path: "/flights/LAX" },
-  { path: "/earthquakes/alaska" },
-  { path: "/earthquakes/california" },
+const SHOWN = [
+  "/quotes/AAPL",
+  "/flights/ATL",
+  "/flights/ORD",
+  "/flights/DFW",
+  "/flights/LAX",
+  "/earthquakes/alaska",
+  "/earthquakes/california",
 ];
 
 const StreamsAnswer = v.object({
-  streams: v.array(v.object({ topic: v.string(), title: v.string() })),
+  streams: v.array(v.object({ topic: v.string(), title: v.string(), publish: v.optional(v.string()) })),
 });
 type StreamList = v.InferOutput<typeof StreamsAnswer>["streams"];
 
@@ -42,6 +42,8 @@ const elements = {
 const transport = new CuttableTransport(webSocketTransport);
 /** By canonical path. */
 const tiles = new Map<string, Tile>();
+/** Topics to which everybody may publish. */
+const open = new Set<string>();
 let isCut = false;
 
 elements.cut.addEventListener("click", cut);
@@ -60,8 +62,8 @@ async function showStreams(): Promise<void> {
   if (streams.length === 0)
     elements.problem.textContent =
       "Nothing here is public. What there is needs a token, and this page has none; docs/access.md says how to read with one.";
-  for (const { path, hint } of SHOWN)
-    if (streams.some(({ topic }) => path.startsWith(`/${topic}/`))) add(path, hint);
+  for (const { topic, publish } of streams) if (publish === "public") open.add(topic);
+  for (const path of SHOWN) if (streams.some(({ topic }) => path.startsWith(`/${topic}/`))) add(path);
   for (const { topic, title } of streams) {
     const item = document.createElement("li");
     const code = document.createElement("code");
@@ -94,12 +96,14 @@ function addTyped(text: string): void {
 }
 
 /** The tile of an endpoint that is shown already is that one. Throws SubscribeError. */
-function add(url: string, hint?: string): Tile {
+function add(url: string): Tile {
   const { path } = resolveEndpoint(url);
   const shown = tiles.get(path);
   if (shown !== undefined) return shown;
   const { template } = elements;
-  const tile = new Tile(path, { template, transport, isCut: () => isCut, onProgress: showSummary, hint });
+  const takesPublishes = open.has(path.split("/")[1] ?? "");
+  const more = { isCut: () => isCut, onProgress: showSummary, takesPublishes };
+  const tile = new Tile(path, { template, transport, ...more });
   tiles.set(path, tile);
   tile.onRemove(() => tiles.delete(path));
   elements.tiles.append(tile.element);

@@ -1,4 +1,5 @@
 /** One endpoint on the page: a subscription, and what is shown of it. */
+import * as v from "valibot";
 import {
   type ReceivedUpdate,
   type Subscription,
@@ -18,6 +19,11 @@ import {
 
 const SHOWN_UPDATES = 5;
 
+const PublishAnswer = v.union([
+  v.object({ position: v.string() }),
+  v.object({ error: v.object({ code: v.string(), message: v.string() }) }),
+]);
+
 export interface TileSettings {
   readonly template: HTMLTemplateElement;
   readonly transport: Transport;
@@ -25,7 +31,7 @@ export interface TileSettings {
   readonly isCut: () => boolean;
   /** The subscription got further with a resumption. */
   readonly onProgress: () => void;
-  readonly hint?: string | undefined;
+  readonly takesPublishes: boolean;
 }
 
 export class Tile {
@@ -50,7 +56,7 @@ export class Tile {
     link.textContent = readable(subscription.endpoint);
     link.href = subscription.endpoint;
     this.#field("name").replaceChildren(link);
-    if (settings.hint !== undefined) this.#set("hint", settings.hint);
+    this.#takePublishes(settings.takesPublishes);
     this.#listen();
     this.#draw();
   }
@@ -71,6 +77,18 @@ export class Tile {
     this.#field("remove").addEventListener("click", () => {
       this.remove();
       listener();
+    });
+  }
+
+  #takePublishes(isOpen: boolean): void {
+    const form = this.#field("publish");
+    form.hidden = !isOpen;
+    const input = form.querySelector("input");
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      void publish(this.subscription.endpoint, input?.value ?? "").then((said) =>
+        this.#set("published", said),
+      );
     });
   }
 
@@ -175,6 +193,20 @@ export class Tile {
     const field = this.element.querySelector<HTMLElement>(`[data-field="${name}"]`);
     if (field === null) throw new Error(`the tile has no ${name}`);
     return field;
+  }
+}
+
+/** In words. What was published comes back as an update, like anybody's. */
+async function publish(endpoint: string, value: string): Promise<string> {
+  try {
+    const answer = await fetch(endpoint, { method: "POST", body: value });
+    const said = v.safeParse(PublishAnswer, await answer.json());
+    if (!said.success) return `answered with status ${answer.status}`;
+    return "position" in said.output
+      ? `published at ${said.output.position}`
+      : `${said.output.error.code}: ${said.output.error.message}`;
+  } catch {
+    return "the edge can't be reached";
   }
 }
 

@@ -1,11 +1,12 @@
 /**
  * What a shard decides: the switchboard between the active origins and the objects that watch something. It knows
- * who watches what and keeps no records. L1–L11 and U2–U15 of INTERNALS.md. Sockets, rows and time come in as ports.
+ * who watches what and keeps no records. L1–L11, U2–U15 and W6–W10 of INTERNALS.md. Sockets, rows and time come in as ports.
  *
  * A shard is awake while it has links, for these it dialled itself; so it is the clock of the objects below.
  *
  * Above it, uplinks/: which origins there are, and which of them lead. Below it, links/: the objects that it dials, and
- * what is watched on each link. Between the two, answering/: what objects and GETs ask, and how it is answered.
+ * what is watched on each link. Between the two, answering/: what objects and GETs ask, and how it is answered. Beside that,
+ * publishing/: what clients publish, and which origin writes it.
  */
 
 import { type Attach, encodeCancel } from "../../shared/protocol/attach.ts";
@@ -21,13 +22,14 @@ import {
   type LinkUp,
 } from "../../shared/protocol/link.ts";
 import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
+import type { Publish } from "../../shared/protocol/publish.ts";
 import type { Revocation } from "../../shared/protocol/revocation.ts";
 import { errorBody } from "../../shared/protocol/schemas.ts";
 import { encodeDetach } from "../../shared/protocol/uplink.ts";
 import { VERSION } from "../../shared/protocol/version.ts";
 import { tokenNamesOf } from "../access/token-names.ts";
 import { type ObjectIdentity, shardOfObject } from "../object-identity.ts";
-import { closeQuietly, type HibernatingPeer, type Peer } from "../peer.ts";
+import { closeQuietly, type HibernatingPeer, type Peer, sendQuietly } from "../peer.ts";
 import { isOver, type KnownPrincipal, OVER, type Principal, PUBLIC, REVOKED } from "../principal.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import type { Answering, AnsweringPorts } from "./answering/answering.ts";
@@ -40,6 +42,8 @@ import { Downlink, type DownlinkPorts } from "./links/downlink.ts";
 import { Linger, type LingerPorts } from "./links/linger.ts";
 import { type Link, Links, noteAsk, type Watch, watchOn } from "./links/links.ts";
 import { Wakes, type WakesPorts } from "./links/wakes.ts";
+import type { PublishOutcome } from "./publishing/outcome.ts";
+import { Publishing } from "./publishing/publishing.ts";
 import { Revoking, type RevokingPorts } from "./revoking.ts";
 import { type ShardStatus, statusOf } from "./shard-status.ts";
 import { type Disbelief, disbelief } from "./uplinks/disbelief.ts";
@@ -55,6 +59,8 @@ export interface ShardPorts
     RevokingPorts,
     SlicesPorts,
     WakesPorts {
+  /** In [0, 1). */
+  random(): number;
   /** Rows that outlive the shard's memory. */
   note(object: ObjectIdentity): void;
   forget(object: ObjectIdentity): void;
@@ -87,6 +93,7 @@ export class ShardCore {
   readonly #wakes: Wakes<Watch>;
   readonly #downlink: Downlink;
   readonly #revoking: Revoking;
+  readonly #publishing: Publishing<HibernatingPeer>;
   readonly #links = new Links();
   /** The objects that asked to be attached: those that have a link, or are being dialled. */
   readonly #noted = new Set<ObjectIdentity>();
@@ -109,6 +116,16 @@ export class ShardCore {
       after: (ms, run) => ports.after(ms, run),
       ask: (path, brief) => this.#questions.ask(path, brief),
     });
+    this.#publishing = new Publishing({
+      now: () => ports.now(),
+      random: () => ports.random(),
+      after: (ms, run) => ports.after(ms, run),
+      actives: () => this.#slices.actives(),
+      isOpen: (uplink) => this.#slices.isOpen(uplink),
+      isHeard: (uplink) => this.#slices.isHeard(uplink),
+      mayTopic: (uplink, topic) => this.#slices.scopeOf(uplink)?.mayTopic(topic) ?? true,
+      send: (uplink, frame) => sendQuietly(uplink, frame),
+    });
     const way: AnsweringPorts = {
       now: () => ports.now(),
       after: (ms, run) => ports.after(ms, run),
@@ -119,7 +136,10 @@ export class ShardCore {
     };
     this.#slices = new Slices(ports, config, survivors, {
       attaches: (slice) => this.#answering.attaches.repeat(slice),
-      activated: (slice) => this.#answering.gets.repeat(slice),
+      activated: (slice) => {
+        this.#answering.gets.repeat(slice);
+        this.#publishing.look();
+      },
       lost: (slice) => this.#lost(slice),
       switched: (count) => {
         this.#answering.attaches.end();
@@ -166,6 +186,15 @@ export class ShardCore {
     // It may have ended, or been revoked, while the answer was awaited.
     if (isOver(principal, this.#ports.wall())) return { kind: "error", ...OVER };
     return (await this.isRevoked(principal)) ? { kind: "error", ...REVOKED } : latest;
+  }
+
+  /** W6. Never rejects. */
+  async publish(publish: Publish, principal: Principal = PUBLIC): Promise<PublishOutcome> {
+    this.#slices.arrived();
+    if (isOver(principal, this.#ports.wall())) return { kind: "error", ...OVER };
+    const mayBeRevoked = principal.kind === "known" && this.#revoking.count > 0;
+    if (mayBeRevoked && (await this.isRevoked(principal))) return { kind: "error", ...REVOKED };
+    return this.#publishing.publish(publish);
   }
 
   /** A9. While there are no revocations no names are hashed. */
@@ -230,6 +259,7 @@ export class ShardCore {
   /** A standby takes over (U13). Where there is none the links stay, and are attached anew by the next origin. */
   uplinkClosed(socket: HibernatingPeer): void {
     this.#slices.closed(socket);
+    this.#publishing.lost(socket);
   }
 
   /** A slice has no origin. */
@@ -363,11 +393,15 @@ export class ShardCore {
       return says?.kind === "hello" ? this.#slices.welcome(socket, says.hello) : "bad_frame";
     if (to.kind === "shard" && says?.kind === "ready") this.#slices.ready(socket, says.ready);
     if (to.kind === "shard" && says?.kind === "leaving") return "going_away";
-    // What a standby says of endpoints nobody has asked it.
-    if (standing === "standby") return undefined;
+    if (to.kind === "shard" && says?.kind === "published")
+      this.#publishing.published(socket, says.id, says.result);
+    // What a standby says of endpoints nobody has asked it; but it may write.
+    if (standing === "standby" && says?.kind !== "writes") return undefined;
     const slice = owner.slice.number;
     const why = disbelief(item, this.#slices.scopeOf(socket));
-    if (why !== undefined) this.#disbelieve(socket, item, slice, why);
+    if (why === undefined && to.kind === "shard" && says?.kind === "writes")
+      this.#publishing.writes(socket, says.writing);
+    else if (why !== undefined) this.#disbelieve(socket, item, slice, why);
     else if (item.problem !== undefined) this.#unreadable(item, slice, item.problem);
     else if (to.kind === "links") for (const number of to.links) this.#route(number, item, slice);
     else if (to.kind === "question") this.#answering.gets.take(to.id, slice, item);

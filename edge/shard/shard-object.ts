@@ -5,6 +5,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { backoff } from "../../shared/core/backoff.ts";
 import type { Message } from "../../shared/protocol/message.ts";
+import type { Publish } from "../../shared/protocol/publish.ts";
 import type { Revocation } from "../../shared/protocol/revocation.ts";
 import { PING, PONG } from "../../shared/protocol/subscriber.ts";
 import { UPLINK_PROTOCOL } from "../../shared/protocol/version.ts";
@@ -19,6 +20,7 @@ import { surroundings } from "../surroundings.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import type { LatestResult } from "./answering/latest.ts";
 import { Notes } from "./links/notes.ts";
+import type { PublishOutcome } from "./publishing/outcome.ts";
 import { type Beginning, beginningOf, FIRST } from "./resized.ts";
 import { ShardCore } from "./shard-core.ts";
 import type { ShardStatus } from "./shard-status.ts";
@@ -141,6 +143,11 @@ export class ShardObject extends DurableObject<Env> implements ShardCalls {
   async latest(path: string, principal?: string, brief = false): Promise<LatestResult> {
     count("rpc.shard");
     return this.#core.latest(path, readPrincipal(principal), brief);
+  }
+
+  async publish(publish: Publish, principal?: string): Promise<PublishOutcome> {
+    count("rpc.shard");
+    return this.#core.publish(publish, readPrincipal(principal));
   }
 
   async shards(): Promise<number> {

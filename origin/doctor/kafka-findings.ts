@@ -3,8 +3,9 @@
 import { createErrorFromCode } from "kafkajs/src/protocol/error.js";
 import type { Stream } from "../../shared/config/streams.ts";
 import { KAFKA_ERROR, type TopicMetadata } from "../kafka/requests.ts";
+import { forgetsIn, type TopicConfig } from "../kafka/topic-config.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 import { type Finding, hint, ok, wrong } from "./finding.ts";
-import type { TopicConfig } from "./kafka-requests.ts";
 import type { Words } from "./reach.ts";
 
 /** The version of Fetch that names topics by their id: Kafka 3.1. */
@@ -160,5 +161,8 @@ export function configFindings(stream: Stream, config: TopicConfig | undefined):
         "raise retention.ms, or lower window.seconds",
       ),
     );
+  const forgets = stream.publish === "nobody" ? undefined : forgetsIn(TIME_LIMITS.publishWindowMs, config);
+  if (forgets !== undefined)
+    findings.push(hint(what, "publishes with an Idempotency-Key are refused there (id_not_kept)", forgets));
   return findings.length > 0 ? findings : [ok(what, "its configuration fits its stream")];
 }

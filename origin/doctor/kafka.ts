@@ -15,6 +15,7 @@ import {
   type TopicMetadata,
 } from "../kafka/requests.ts";
 import type { KafkaSettings } from "../kafka/settings.ts";
+import { KEEPING, topicConfigRequest } from "../kafka/topic-config.ts";
 import { type Finding, hint, ok, wrong } from "./finding.ts";
 import {
   brokerFinding,
@@ -27,7 +28,7 @@ import {
   topicFindings,
   type Ways,
 } from "./kafka-findings.ts";
-import { fetchVersionRequest, topicConfigRequest } from "./kafka-requests.ts";
+import { fetchVersionRequest } from "./kafka-requests.ts";
 import { matchedBy } from "./matched.ts";
 import { type Address, reach, wordsOf } from "./reach.ts";
 
@@ -192,7 +193,7 @@ class Examination {
 
   async #config(topic: string) {
     const [session] = this.#sessions.values();
-    return session?.send(topicConfigRequest(topic, ["cleanup.policy", "retention.ms"]));
+    return session?.send(topicConfigRequest(topic, KEEPING));
   }
 
   #sessionOf(id: number): BrokerConnection | undefined {

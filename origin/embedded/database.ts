@@ -17,6 +17,7 @@ import { TIME_LIMITS } from "../time-limits.ts";
  * - `invalid_topic`: a topic's name or settings are not allowed.
  * - `invalid_record`: a record can't be stored; nothing of its append was.
  * - `unknown_format`: the file is no embedded log, or one of another version.
+ * - `fenced`: another has taken the partition over.
  * - `unavailable`: the file can't be reached or written just now, or the log is closed.
  * - `corrupt`: the file is damaged.
  */
@@ -26,6 +27,7 @@ export type LogErrorCode =
   | "invalid_topic"
   | "invalid_record"
   | "unknown_format"
+  | "fenced"
   | "unavailable"
   | "corrupt";
 
@@ -75,6 +77,16 @@ const SCHEMA = `
   PRAGMA user_version = ${VERSION};
 `;
 
+/** Who appends what is published: the highest number that was given out. Files of before have no such table. */
+const WRITERS = `
+  CREATE TABLE IF NOT EXISTS writer (
+    topic INTEGER NOT NULL,
+    partition INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    PRIMARY KEY (topic, partition)
+  ) STRICT, WITHOUT ROWID;
+`;
+
 /** Opens the file, which is made with its folder where there is none. Throws LogError. */
 export function openDatabase(path: string): DatabaseSync {
   try {
@@ -107,6 +119,9 @@ function prepare(database: DatabaseSync, path: string): void {
     if (!isLog(database, path)) database.exec(SCHEMA);
     database.exec("COMMIT");
   }
+  // Looked for first, since making it waits for others that write.
+  if (database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'writer'").get() === undefined)
+    database.exec(WRITERS);
   // The limit is for what a large transaction leaves behind: else that stays on the disk until all have closed.
   database.exec(`PRAGMA synchronous = FULL; PRAGMA journal_size_limit = ${WAL_KEPT_BYTES}`);
 }

@@ -9,8 +9,8 @@
 import { randomBytes, randomInt } from "node:crypto";
 import { join } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { partitionOf } from "../../shared/core/partitioner.ts";
 import { isTopicName } from "../../shared/protocol/address.ts";
-import { partitionOf } from "../kafka/partitioner.ts";
 import { epochOf } from "../source/epoch.ts";
 import type { RecordHeader, SourceRecord } from "../source/source.ts";
 import { guarded, LogError, openDatabase } from "./database.ts";
@@ -46,6 +46,13 @@ export interface NewRecord {
   readonly partition?: number;
 }
 
+/** Who has taken a partition over. */
+export interface PartitionHolder {
+  readonly partition: number;
+  readonly epoch: string;
+  readonly number: number;
+}
+
 /** Where a record was written: its position is `epoch:offset`. */
 export interface Appended {
   readonly partition: number;
@@ -76,6 +83,8 @@ export class EmbeddedLog {
   readonly #read: StatementSync;
   readonly #offsetAt: StatementSync;
   readonly #dataVersion: StatementSync;
+  readonly #takeOver: StatementSync;
+  readonly #holder: StatementSync;
   #keyless = randomInt(MAX_PARTITIONS);
 
   /** Opens the file, which is made where there is none. Throws LogError. */
@@ -102,6 +111,9 @@ export class EmbeddedLog {
       WHERE topic = (SELECT number FROM topic WHERE name = ?) AND partition = ? AND timestamp >= ?
       ORDER BY offset LIMIT 1`);
     this.#dataVersion = database.prepare("PRAGMA data_version");
+    this.#takeOver = database.prepare(`
+      INSERT INTO writer VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET number = number + 1 RETURNING number`);
+    this.#holder = database.prepare("SELECT number FROM writer WHERE topic = ? AND partition = ?");
   }
 
   /** false if the topic exists already: it is then left as it is. */
@@ -134,6 +146,7 @@ export class EmbeddedLog {
       for (const sql of [
         "DELETE FROM record WHERE topic = ?",
         "DELETE FROM partition WHERE topic = ?",
+        "DELETE FROM writer WHERE topic = ?",
         "DELETE FROM topic WHERE number = ?",
       ])
         this.#database.prepare(sql).run(topic.number);
@@ -157,10 +170,28 @@ export class EmbeddedLog {
     return guarded(this.#path, () => this.#find(name));
   }
 
-  /** Appends all the records or none; the answer is in their order. Throws LogError. */
-  append(name: string, records: readonly NewRecord[]): readonly Appended[] {
+  /**
+   * The right to append what is published to a partition, until it is taken again: a number higher than all before.
+   * Throws LogError, also if the partition is of another epoch.
+   */
+  takeOver(name: string, partition: number, epoch: string): number {
+    return this.#write(() => {
+      const topic = this.#existing(name);
+      if (topic.partitions[partition] === undefined || epochOf(topic.id, partition) !== epoch)
+        throw noPartition(name, partition);
+      const { number } = this.#takeOver.get(topic.number, partition) as { number: number };
+      return number;
+    });
+  }
+
+  /**
+   * Appends all the records or none; the answer is in their order. Throws LogError.
+   * @param as Whose the partition must still be.
+   */
+  append(name: string, records: readonly NewRecord[], as?: PartitionHolder): readonly Appended[] {
     const appended = this.#write(() => {
       const topic = this.#existing(name);
+      if (as !== undefined) this.#checkHolder(name, topic, as);
       const epochs = topic.partitions.map((_, partition) => epochOf(topic.id, partition));
       const ends = topic.partitions.map(({ endOffset }) => endOffset);
       const positions = records.map((record): Appended => {
@@ -262,6 +293,12 @@ export class EmbeddedLog {
     const topic = this.#find(name);
     if (topic === undefined) throw new LogError("unknown_topic", `there is no topic ${JSON.stringify(name)}`);
     return topic;
+  }
+
+  #checkHolder(name: string, topic: FoundTopic, { partition, epoch, number }: PartitionHolder): void {
+    if (epochOf(topic.id, partition) !== epoch) throw noPartition(name, partition);
+    const row = this.#holder.get(topic.number, partition) as { number: number } | undefined;
+    if (row?.number !== number) throw new LogError("fenced", `another has taken ${name}/${partition} over`);
   }
 
   #partitionFor(key: Uint8Array | null, partitions: number): number {

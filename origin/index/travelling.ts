@@ -6,6 +6,7 @@
 import { isUtf8 } from "node:buffer";
 import { kindOf, type Value } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
+import { MARK_HEADER } from "../publish/mark.ts";
 import type { RecordHeader, SourceRecord } from "../source/source.ts";
 import { headersBytes, type StoredValue, type Travelling, valueBytes } from "./record.ts";
 
@@ -27,7 +28,9 @@ export function kindOfStored(kind: Travelling["kind"], value: StoredValue): Valu
 }
 
 /** The record's bytes are held, not copied. */
-export function travelling({ value, headers }: Pick<SourceRecord, "value" | "headers">): Travelling {
+export function travelling(record: Pick<SourceRecord, "value" | "headers">): Travelling {
+  const { value } = record;
+  const headers = withoutMark(record.headers);
   if (value !== null && value.length <= SMALL_BYTES) {
     const largest = ESCAPED_BYTES * value.length;
     return fitted(undefined, value, largest, headers);
@@ -40,6 +43,13 @@ export function travelling({ value, headers }: Pick<SourceRecord, "value" | "hea
   const size = kind === "text" && !isRoomy ? escapedBytes(value) : value.length;
   if (size > ROOM_BYTES) return fitted("omitted", { omitted: value.length }, 0, headers);
   return fitted(kind, value, kind === "text" && isRoomy ? ESCAPED_BYTES * size : size, headers);
+}
+
+/** What a publish is remembered by is nobody's concern but the origins', which read it in the log. */
+function withoutMark(headers: readonly RecordHeader[]): readonly RecordHeader[] {
+  return headers.some(([name]) => name === MARK_HEADER)
+    ? headers.filter(([name]) => name !== MARK_HEADER)
+    : headers;
 }
 
 /** @param size No less than the value takes in a frame. */

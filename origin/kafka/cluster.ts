@@ -58,6 +58,13 @@ export class Cluster {
     return this.#brokers.get(id)?.fetcher;
   }
 
+  /** A connection of the caller's own, who closes it. Throws if no broker of that number is known. */
+  dial(id: number): BrokerConnection {
+    const broker = this.#brokers.get(id);
+    if (broker === undefined) throw new Error(`there is no broker ${id} just now`);
+    return this.#connect(broker.address);
+  }
+
   async send<T>(id: number, request: Request<T>): Promise<T> {
     const broker = this.#brokers.get(id);
     if (broker === undefined) throw new Error(`there is no broker ${id} just now`);

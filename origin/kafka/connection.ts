@@ -36,6 +36,8 @@ export interface Request<T> {
   readonly name: string;
   readonly key: number;
   readonly version: number;
+  /** What to send instead to a broker that knows it. */
+  readonly newer?: Request<T>;
   /** How long the broker may be silent before and within its answer, if not as long as for others. */
   readonly silenceMs?: number;
   /** Whether to give up an answer of so many bytes, of which that much has come: less is asked for instead. */
@@ -228,8 +230,11 @@ export class BrokerConnection {
     return pool;
   }
 
-  async #send<T>(request: Request<T>): Promise<T> {
+  async #send<T>(asked: Request<T>): Promise<T> {
     const { connection, versions } = await this.#opened;
+    const { newer } = asked;
+    const isNewer = newer !== undefined && newer.version <= (versions[newer.key]?.maxVersion ?? -1);
+    const request = isNewer ? newer : asked;
     const { name, key, version, silenceMs = SILENCE_MS, decode } = request;
     const known = versions[key];
     if (known === undefined || version < known.minVersion || version > known.maxVersion)

@@ -3,6 +3,7 @@ declare module "kafkajs/src/protocol/encoder.js" {
   export default class Encoder {
     readonly buffer: Buffer;
     writeInt8(value: number): this;
+    writeInt16(value: number): this;
     writeInt32(value: number): this;
     writeInt64(value: number): this;
     writeBoolean(value: boolean): this;

@@ -2,8 +2,8 @@
  * The records within a fetch's answer: decompressed, without those of aborted transactions and without the
  * log's own marks, in parts small enough to be handled at once.
  */
-import type { RecordHeader } from "../source/source.ts";
-import { CODEC_MASK } from "./compression.ts";
+import type { RecordHeader, SourceRecord } from "../source/source.ts";
+import { CODEC_MASK, decompress } from "./compression.ts";
 import { crc32c } from "./crc32c.ts";
 import { messageIn } from "./message-sets.ts";
 import {
@@ -29,6 +29,7 @@ const MAGIC = 2;
 const OLD_ATTRIBUTES_AT = 17;
 const OLD_ATTRIBUTES = 0x0f;
 const NO_PRODUCER = -1;
+const NO_PRODUCER_EPOCH = -1;
 /** Bytes of a record's length, at most. */
 const MAX_VARINT = 5;
 
@@ -49,7 +50,7 @@ export interface Reached {
   readonly leaderEpoch: number;
 }
 
-interface BatchHeader {
+export interface BatchHeader {
   readonly magic: number;
   readonly firstOffset: number;
   readonly lastOffset: number;
@@ -59,6 +60,7 @@ interface BatchHeader {
   readonly firstTimestamp: Long;
   readonly maxTimestamp: Long;
   readonly producerId: number;
+  readonly producerEpoch: number;
   readonly count: number;
   /** Where it lies in the answer, and where its records do. */
   readonly at: number;
@@ -118,7 +120,7 @@ export async function* partsOf(
 }
 
 /** Whole batches only: the broker cuts where the bytes it was asked for end. */
-function* batches(answer: Buffer): Generator<BatchHeader, void, void> {
+export function* batches(answer: Buffer): Generator<BatchHeader, void, void> {
   for (let at = 0; at + LENGTH_END <= answer.length; ) {
     const end = at + LENGTH_END + answer.readInt32BE(at + 8);
     if (end > answer.length) return;
@@ -140,7 +142,8 @@ function* batches(answer: Buffer): Generator<BatchHeader, void, void> {
     const firstTimestamp = reader.long();
     const maxTimestamp = reader.long();
     const producerId = reader.int64();
-    reader.skip(6); // the producer's epoch and sequence
+    const producerEpoch = reader.int16();
+    reader.skip(4); // sequence
     const count = reader.int32();
     yield {
       magic,
@@ -151,6 +154,7 @@ function* batches(answer: Buffer): Generator<BatchHeader, void, void> {
       firstTimestamp,
       maxTimestamp,
       producerId,
+      producerEpoch,
       count,
       at,
       from: at + HEADER_END,
@@ -166,6 +170,7 @@ function oldHeader(magic: number, offset: number, attributes: number, at: number
   const header = { magic, firstOffset: offset, lastOffset: offset, leaderEpoch: UNKNOWN_EPOCH, producerId };
   return {
     ...header,
+    producerEpoch: NO_PRODUCER_EPOCH,
     attributes: attributes & OLD_ATTRIBUTES,
     firstTimestamp,
     maxTimestamp,
@@ -206,6 +211,23 @@ function abortFilter(
     }
     return (attributes & TRANSACTIONAL) !== 0 && aborting.has(producerId);
   };
+}
+
+/** Whether it is a mark that ends a transaction. */
+export const isMark = ({ attributes }: BatchHeader) => (attributes & CONTROL) !== 0;
+
+/** Whether it was appended outside of transactions by a producer that numbers what it sends. */
+export const isIdempotent = ({ attributes, producerId }: BatchHeader) =>
+  producerId !== NO_PRODUCER && (attributes & (TRANSACTIONAL | CONTROL)) === 0;
+
+/** All records of a batch of format 2, unpacked at once. Throws WireError, and TooLargeError past the bound. */
+export function* recordsOf(batch: BatchHeader, answer: Buffer, maxBytes: number): Generator<SourceRecord> {
+  check(batch, answer);
+  const run = decompress(batch.attributes, answer.subarray(batch.from, batch.to), maxBytes);
+  const { records, end } = contentsOf(batch);
+  const next = records(run);
+  for (let record = next(); record !== undefined; record = next()) yield record;
+  end();
 }
 
 /** A control record's key is a version and a type, of which 0 is an abort. */

@@ -14,6 +14,7 @@ import type { Request } from "./connection.ts";
 import type { WireReader } from "./wire.ts";
 
 const CONSUMER = -1;
+const READ_UNCOMMITTED = 0;
 const READ_COMMITTED = 1;
 const NO_TAGS = 0;
 /** Much may have to come from disks, or from far away: how long a broker may be silent, unless told otherwise. */
@@ -200,6 +201,8 @@ export interface FetchBounds {
   readonly silenceMs?: number;
   readonly maxBytes: number;
   readonly partitionMaxBytes: number;
+  /** Up to what all replicas have, whether or not transactions before it are over. */
+  readonly uncommitted?: true;
   readonly giveUp?: Request<unknown>["giveUp"];
 }
 
@@ -216,7 +219,7 @@ export function fetchRequest(from: readonly FetchFrom[], bounds: FetchBounds): R
         .writeInt32(bounds.waitMs)
         .writeInt32(1)
         .writeInt32(bounds.maxBytes)
-        .writeInt8(READ_COMMITTED)
+        .writeInt8(bounds.uncommitted ? READ_UNCOMMITTED : READ_COMMITTED)
         .writeInt32(0) // no fetch session
         .writeInt32(-1)
         .writeUVarInt(from.length + 1);

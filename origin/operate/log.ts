@@ -64,6 +64,12 @@ export const EVENTS = {
   uplink_congested: ["warn", "an uplink backs up; forwarding on it pauses"],
   uplink_drained: ["info", "an uplink has drained; sending what was missed"],
   path_refused: ["warn", "the edge asks for what this origin doesn't expose"],
+  partition_taken: ["debug", "this origin writes a partition from now on"],
+  publish_failing: [
+    "error",
+    "what is published to a topic can't be written; each publish says so to its client",
+  ],
+  publish_again: ["info", "what is published to that topic is written again"],
   index_failed: ["error", "the index can't be written; trying again"],
   index_rebuilt: ["warn", "the index that was there can't be used; it is built anew from the log"],
   fatal: ["error", "the origin can't go on"],

@@ -231,6 +231,19 @@ export const METRICS = {
     help: "questions for a latest record",
     read: single(({ watchCounts }) => watchCounts.asked),
   },
+  distributary_publishes_total: {
+    type: "counter",
+    labels: ["outcome"],
+    help: "publishes answered: `published`, or the code of the error; one that is sent again counts again",
+    read: ({ status }) =>
+      Array.from(status?.publishCounts.outcomes ?? [], ([outcome, times]): Sample => [times, outcome]),
+  },
+  distributary_publish_seconds_total: {
+    type: "counter",
+    labels: [],
+    help: "time from when publishes came to this origin until they were answered",
+    read: single(({ publishCounts }) => publishCounts.tookMs / 1_000),
+  },
   distributary_index_records: {
     type: "gauge",
     labels: [],

@@ -1,6 +1,7 @@
 /** Where an origin stands: for its log, its health and its metrics. */
 import type { Slice } from "../../shared/protocol/slice.ts";
 import type { IndexFacts, PartitionFacts } from "../index/views.ts";
+import type { PublishCounts } from "../publish/door.ts";
 import { isReady, type Listing, type Partition, type Partitions } from "../reading/partitions.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import type { UplinkFacts } from "../uplink/uplinks.ts";
@@ -43,6 +44,7 @@ export interface Status {
   /** Endpoints. */
   readonly watched: number;
   readonly watchCounts: WatchCounts;
+  readonly publishCounts: PublishCounts;
   readonly index: IndexFacts;
   /** Why the index can't be written; undefined while it can. */
   readonly indexError: string | undefined;

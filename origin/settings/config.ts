@@ -2,6 +2,7 @@
  * The origin's settings, read and checked: every problem is reported at once, by the setting's name.
  */
 import { join } from "node:path";
+import { readPublishSecrets } from "../../shared/config/publish-secrets.ts";
 import { parseStreams, type Streams } from "../../shared/config/streams.ts";
 import { readUplinkKey, UPLINK_KEY_FORM, type UplinkKey } from "../../shared/config/uplink-key.ts";
 import { type Command, readSettings, type Setting } from "../../shared/node/settings.ts";
@@ -32,7 +33,13 @@ export interface Config {
   readonly status: ListenAddress | undefined;
   /** Undefined if the embedded log is read. */
   readonly kafka: KafkaSettings | undefined;
+  /** What published records are marked with, never logged; undefined if nothing is published. */
+  readonly publishSecrets: PublishSecrets | undefined;
+  /** What Kafka knows the writers of all origins by. */
+  readonly publishId: string;
 }
+
+export type PublishSecrets = readonly [Uint8Array, ...Uint8Array[]];
 
 export interface ListenAddress {
   readonly host: string;
@@ -102,6 +109,16 @@ const command = ({ root }: Surroundings, { usage, does }: Usage) =>
         means: "How large the index may grow before it drops its oldest records.",
         default: String(DEFAULT_INDEX_BYTES),
       },
+      PUBLISH_SECRET: {
+        means:
+          "What published records are marked with: 32 bytes or more, or two with a comma while one takes the other's place. The same for all origins. Without it nothing can be published.",
+        secret: true,
+      },
+      PUBLISH_ID: {
+        means:
+          "What the transactional ids begin with that writing to Kafka takes. The same for all origins that write to the same topics.",
+        default: "distributary",
+      },
       LOG_LEVEL: { means: `What is logged on stderr: ${LEVELS.join(", ")}.`, default: "info" },
       STATUS_PORT: {
         means: "Port for /healthz, /readyz and /metrics. Without it no port is opened.",
@@ -114,6 +131,7 @@ const command = ({ root }: Surroundings, { usage, does }: Usage) =>
 
 type Name = keyof ReturnType<typeof command>["settings"];
 
+const PUBLISH_ID = /^[A-Za-z0-9._-]{1,100}$/;
 const MIN_INDEX_BYTES = 16 * 1024 ** 2;
 
 export function readConfig(surroundings: Surroundings, usage = ORIGIN): ConfigResult {
@@ -152,6 +170,10 @@ export function readConfig(surroundings: Surroundings, usage = ORIGIN): ConfigRe
   if (logLevel === undefined) wrong("LOG_LEVEL", `must be one of ${LEVELS.join(", ")}`);
   const status = readStatusAddress(raw("STATUS_PORT"), values.STATUS_HOST, wrong);
   const kafka = readKafka({ raw, readFile, wrong, clientId: `distributary-${name ?? "origin"}` });
+  const publishSecrets = readSecrets(raw("PUBLISH_SECRET"), wrong);
+  const publishId = values.PUBLISH_ID;
+  if (!PUBLISH_ID.test(publishId))
+    wrong("PUBLISH_ID", "must be 1 to 100 of the characters A–Z, a–z, 0–9, -, _ and .");
 
   const dataDir = values.DATA_DIR;
   if (problems.length > 0 || !edgeUrl || !uplinkKey || !name || !slice || !streams || !logLevel) {
@@ -164,6 +186,7 @@ export function readConfig(surroundings: Surroundings, usage = ORIGIN): ConfigRe
     kind: "config",
     config: {
       ...{ edgeUrl, uplinkKey, name, slice, dataDir, streams, indexMaxBytes, logLevel, status, kafka },
+      ...{ publishSecrets, publishId },
       ...(key !== undefined && key.files.size > 0 && { uplinkKeyFile: key }),
     },
     ...(more && { more }),
@@ -171,8 +194,9 @@ export function readConfig(surroundings: Surroundings, usage = ORIGIN): ConfigRe
 }
 
 /** Texts that nobody may ever see. */
-export function secretsOf({ uplinkKey, kafka }: Partial<Config>): readonly string[] {
-  const secrets = [uplinkKey && new TextDecoder().decode(uplinkKey.secret), kafka?.tls?.key];
+export function secretsOf({ uplinkKey, kafka, publishSecrets }: Partial<Config>): readonly string[] {
+  const bytes = [...(uplinkKey ? [uplinkKey.secret] : []), ...(publishSecrets ?? [])];
+  const secrets = [...bytes.map((secret) => new TextDecoder().decode(secret)), kafka?.tls?.key];
   const sasl = kafka?.sasl;
   if (sasl !== undefined && "password" in sasl) secrets.push(sasl.password);
   for (const token of kafka?.parts?.sasl?.files.values() ?? []) secrets.push(token.trim());
@@ -180,6 +204,12 @@ export function secretsOf({ uplinkKey, kafka }: Partial<Config>): readonly strin
 }
 
 type Wrong = (name: Name, problem: string) => undefined;
+
+function readSecrets(text: string | undefined, wrong: Wrong): PublishSecrets | undefined {
+  if (text === undefined) return undefined;
+  const read = readPublishSecrets(text);
+  return read.ok ? read.secrets : wrong("PUBLISH_SECRET", read.problem);
+}
 
 function readStatusAddress(text: string | undefined, host: string, wrong: Wrong): ListenAddress | undefined {
   if (text === undefined) return undefined;

@@ -1,12 +1,20 @@
 /**
- * One uplink from the dial to its end: the shell between a WebSocket and the watch list. U1–U4, U9–U15.
+ * One uplink from the dial to its end: the shell between a WebSocket, the watch list and what is published. U1–U4, U9–U15, W6, W8.
  */
 import type { Socket } from "node:net";
-import { WebSocket } from "ws";
+import { type RawData, WebSocket } from "ws";
 import { encodeAddressed } from "../../shared/protocol/addressed.ts";
 import { CLOSE, type CloseName, mayReconnect } from "../../shared/protocol/codes.ts";
+import type { Frame } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
-import { type Message, splitText } from "../../shared/protocol/message.ts";
+import { type Message, packMessages, splitBinary, splitText } from "../../shared/protocol/message.ts";
+import {
+  decodePublish,
+  encodePublished,
+  encodeWriting,
+  type PublishRequest,
+  type Writing,
+} from "../../shared/protocol/publish.ts";
 import { formatSlice, isWhole, type Slice } from "../../shared/protocol/slice.ts";
 import { PING, PONG } from "../../shared/protocol/subscriber.ts";
 import {
@@ -19,6 +27,8 @@ import {
 } from "../../shared/protocol/uplink.ts";
 import { UPLINK_PROTOCOL, VERSION } from "../../shared/protocol/version.ts";
 import type { Log } from "../operate/log.ts";
+import type { PublishDoor } from "../publish/door.ts";
+import { refusal } from "../publish/result.ts";
 import type { ShardPort } from "../watch/outbox.ts";
 import type { WatchList } from "../watch/watch-list.ts";
 import { stepUplink, type UplinkState } from "./uplink-state.ts";
@@ -31,6 +41,7 @@ export interface ConnectionOptions {
   readonly origin: string;
   readonly slice: Slice;
   readonly watchList: WatchList;
+  readonly publishes: PublishDoor | undefined;
   readonly log: Log;
   readonly timing: ConnectionTiming;
   /** Unsent bytes at which forwarding pauses. */
@@ -64,6 +75,8 @@ export interface Ended {
   readonly mayPass?: boolean;
 }
 
+const NOT_HERE = refusal("unavailable", "this source takes no publishes");
+
 export class UplinkConnection implements ShardPort {
   /** Never rejects. */
   readonly ended: Promise<Ended>;
@@ -73,6 +86,8 @@ export class UplinkConnection implements ShardPort {
   #state: UplinkState = { kind: "dialling" };
   #congested = false;
   #awake = false;
+  /** Answers to publishes that are about to leave. */
+  readonly #published: Frame[] = [];
   #heardAt = performance.now();
   #sentAt = Number.NEGATIVE_INFINITY;
   #pings: NodeJS.Timeout | undefined;
@@ -149,6 +164,11 @@ export class UplinkConnection implements ShardPort {
     if ("hello" in this.#state) this.#say(encodeReady(ready));
   }
 
+  /** Tells the shard which partition this origin writes, or no longer does (W8). */
+  tellWriting(writing: Writing): void {
+    if ("hello" in this.#state) this.#say(encodeWriting(writing));
+  }
+
   /** Tells the shard that it may let this uplink go (U15). Returns whether it understands that, and will. */
   leave(): boolean {
     if (!("hello" in this.#state) || this.#state.hello.role === undefined) return false;
@@ -176,10 +196,10 @@ export class UplinkConnection implements ShardPort {
     });
     socket.on("message", (data, isBinary) => {
       if (this.#state.kind === "over") return;
-      const text = data.toString();
       // A shard that answers pings but never says hello is as good as dead.
       if ("hello" in this.#state) this.#heardAt = performance.now();
-      if (text !== PONG) this.#guarded(() => this.#message(isBinary ? undefined : text));
+      if (isBinary) this.#guarded(() => this.#publishes(data));
+      else if (data.toString() !== PONG) this.#guarded(() => this.#message(data.toString()));
     });
     socket.on("unexpected-response", (request, response) => {
       const status = response.statusCode ?? 0;
@@ -196,9 +216,8 @@ export class UplinkConnection implements ShardPort {
     socket.on("error", (error) => this.#end({ how: "closed", reason: error.message }));
   }
 
-  /** undefined: a message that isn't text. */
-  #message(text: string | undefined): void {
-    for (const frame of text === undefined ? [""] : splitText(text)) {
+  #message(text: string): void {
+    for (const frame of splitText(text)) {
       const says = decodeShardSays(frame);
       if (!says.ok) {
         this.#giveUp("bad_frame", `the shard sent what can't be read: ${says.problem}`);
@@ -206,6 +225,35 @@ export class UplinkConnection implements ShardPort {
       }
       this.#take(says.value);
     }
+  }
+
+  /** All that a shard says in binary (W6). */
+  #publishes(data: RawData): void {
+    const bytes = data instanceof Buffer ? new Uint8Array(data) : undefined;
+    const frames = bytes && "hello" in this.#state ? splitBinary(bytes) : undefined;
+    if (frames === undefined) this.#giveUp("bad_frame", "the shard sent bytes that aren't frames");
+    for (const frame of frames ?? []) {
+      const publish = decodePublish(frame);
+      if (!publish.ok) {
+        this.#giveUp("bad_frame", `the shard sent what can't be read: ${publish.problem}`);
+        return;
+      }
+      void this.#publish(publish.value);
+    }
+  }
+
+  /** Never rejects. What is answered when this uplink is over is asked again on another one, with the same id. */
+  async #publish(request: PublishRequest): Promise<void> {
+    const result = await (this.#options.publishes?.take(request) ?? NOT_HERE);
+    // What was appended together is answered together.
+    if (this.#published.length === 0) setImmediate(() => this.#sendPublished());
+    this.#published.push(encodeAddressed({ kind: "shard" }, encodePublished(request.id, result)));
+  }
+
+  #sendPublished(): void {
+    const answers = this.#published.splice(0);
+    if (!("hello" in this.#state)) return;
+    for (const message of packMessages(answers, LIMITS.batchBytes)) this.#socket.send(message);
   }
 
   #take(says: ShardSays): void {
@@ -237,6 +285,7 @@ export class UplinkConnection implements ShardPort {
     this.#state = stepUplink(this.#state, { kind: role, hello });
     this.#heardAt = performance.now();
     this.#options.watchList.shardConnected(this);
+    for (const writing of this.#options.publishes?.writing ?? []) this.tellWriting(writing);
     this.#options.greeted(hello);
   }
 

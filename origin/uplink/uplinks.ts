@@ -5,10 +5,12 @@ import { setTimeout } from "node:timers/promises";
 import * as v from "valibot";
 import type { UplinkKey } from "../../shared/config/uplink-key.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
+import type { Writing } from "../../shared/protocol/publish.ts";
 import { type Slice, WHOLE } from "../../shared/protocol/slice.ts";
 import { readChallenge, TOKEN_FAULTS } from "../../shared/protocol/uplink-token-fault.ts";
 import { ROUTES, VERSION } from "../../shared/protocol/version.ts";
 import type { Log } from "../operate/log.ts";
+import type { PublishDoor } from "../publish/door.ts";
 
 import { TIME_LIMITS } from "../time-limits.ts";
 
@@ -26,6 +28,8 @@ export interface UplinksOptions {
   /** Of the partitions that it reads. */
   readonly slice?: Slice;
   readonly watchList: WatchList;
+  /** Where publishes go. */
+  readonly publishes?: PublishDoor;
   readonly log: Log;
   /** In [0, 1). */
   readonly random: () => number;
@@ -108,6 +112,11 @@ export class Uplinks {
     return true;
   }
 
+  /** Tells every shard; one that connects later is told then (W8). */
+  tellWriting(writing: Writing): void {
+    for (const { connection } of this.#shards.values()) connection?.tellWriting(writing);
+  }
+
   /**
    * Hands over to who stands by, while what is watched is still forwarded (U15). Resolves when every shard has let
    * go, or has had its time; no uplink is dialled again.
@@ -176,7 +185,7 @@ export class Uplinks {
   }
 
   async #dial(shard: number, signal: AbortSignal): Promise<Ended> {
-    const { edgeUrl, key, slice = WHOLE, watchList, log, failed, backlogBytes } = this.#options;
+    const { edgeUrl, key, slice = WHOLE, watchList, publishes, log, failed, backlogBytes } = this.#options;
     const url = new URL(`${ROUTES.uplink}?shard=${shard}`, edgeUrl);
     url.protocol = edgeUrl.protocol.replace("http", "ws");
     const connection = new UplinkConnection({
@@ -186,6 +195,7 @@ export class Uplinks {
       origin: key.name,
       slice,
       watchList,
+      publishes,
       log,
       timing: this.#timing,
       backlogBytes: backlogBytes ?? LIMITS.uplinkBacklogBytes,

@@ -33,6 +33,15 @@ const StreamFields = v.strictObject({
       "Who may read: public, everybody who reaches the edge; token, those whose token says so; or nobody. Said outright, so that nothing is exposed by chance.",
     ),
   ),
+  publish: v.optional(
+    v.pipe(
+      v.picklist(AUDIENCES),
+      v.description(
+        "Who may publish, over HTTP: public, everybody who reaches the edge; token, those whose token says so; or nobody, which is so unless something else is said.",
+      ),
+    ),
+    "nobody",
+  ),
   discover: v.optional(
     v.pipe(
       v.picklist(AUDIENCES),
@@ -117,6 +126,7 @@ export interface Stream {
   readonly topic: string;
   readonly title: string;
   readonly subscribe: Audience;
+  readonly publish: Audience;
   readonly discover: Audience;
   readonly windowUpdates: number;
   readonly windowMs: number;
@@ -178,6 +188,7 @@ export function readStreams(json: unknown): StreamsResult {
       topic,
       title: stream.title,
       subscribe: stream.subscribe,
+      publish: stream.publish,
       discover: stream.discover ?? stream.subscribe,
       windowUpdates: stream.window.updates ?? 100,
       windowMs: (stream.window.seconds ?? 3_600) * 1_000,

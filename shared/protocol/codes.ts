@@ -28,12 +28,17 @@ export const ERRORS = {
   revoked: { status: 401, retry: false },
   forbidden: { status: 403, retry: false },
   forbidden_origin: { status: 403, retry: false },
+  in_flight: { status: 409, retry: true },
+  too_large: { status: 413, retry: false },
+  id_reused: { status: 422, retry: false },
+  id_not_kept: { status: 422, retry: false },
   wrong_host: { status: 421, retry: false },
   rate_limited: { status: 429, retry: true },
   value_too_large: { status: 502, retry: false },
   unavailable: { status: 503, retry: true },
   overloaded: { status: 503, retry: true },
   internal: { status: 500, retry: true },
+  unknown_outcome: { status: 504, retry: true },
 } as const satisfies Record<string, { status: number; retry: boolean }>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -37,20 +37,21 @@ export interface Update extends Chained {
 
 export type Frame = string | Uint8Array<ArrayBuffer>;
 
+/** Headers of a record (F6). */
+export const HeadersSchema = v.array(
+  v.union([
+    // The longer form first: a tuple schema passes over what follows its items.
+    v.tuple([v.string(), v.string(), v.literal("base64")]),
+    v.tuple([v.string(), v.nullable(v.string())]),
+  ]),
+);
+
 const HeaderSchema = v.object({
   e: v.pipe(v.string(), v.startsWith("/")),
   p: v.string(),
   q: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
   t: v.optional(v.pipe(v.number(), v.finite())),
-  h: v.optional(
-    v.array(
-      v.union([
-        // The longer form first: a tuple schema passes over what follows its items.
-        v.tuple([v.string(), v.string(), v.literal("base64")]),
-        v.tuple([v.string(), v.nullable(v.string())]),
-      ]),
-    ),
-  ),
+  h: v.optional(HeadersSchema),
   x: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
   d: v.optional(v.literal(true)),
   o: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
@@ -105,7 +106,7 @@ export function encodeUpdate(update: Update): Frame {
   }
 }
 
-function encodeHeader([name, value]: Header): readonly (string | null)[] {
+export function encodeHeader([name, value]: Header): readonly (string | null)[] {
   return value instanceof Uint8Array ? [name, toBase64(value), "base64"] : [name, value];
 }
 
@@ -158,7 +159,9 @@ function decode(frame: Frame, isValue: (json: string) => boolean): Decoded<Updat
 }
 
 /** undefined if one isn't the base64 that it says (F6). */
-function decodeHeaders(encoded: readonly (readonly (string | null)[])[]): readonly Header[] | undefined {
+export function decodeHeaders(
+  encoded: readonly (readonly (string | null)[])[],
+): readonly Header[] | undefined {
   const headers: Header[] = [];
   for (const [name, value, form] of encoded) {
     const decoded = form === undefined ? (value ?? null) : fromBase64(value ?? "");

@@ -37,6 +37,14 @@ export const LIMITS = {
   slices: 64,
   /** What a shard holds of answers of some slices until the others have answered, for all endpoints. */
   scatterGatherBytes: 32 * 1024 * 1024,
+  /** Publishes of one shard that aren't answered yet, and their bytes. */
+  openPublishes: 5_000,
+  openPublishBytes: 32 * 1024 * 1024,
+  /** What a client calls its publish. */
+  publishKeyCharacters: 255,
+  /** Headers of a record that is published, and their bytes. */
+  publishHeaders: 50,
+  publishHeaderBytes: 16 * 1024,
   /** Subscribers of one object: a limit of the platform, less some room for links. */
   subscribersPerObject: 32_000,
 } as const;

@@ -21,6 +21,7 @@ import {
 import type { ErrorCode } from "./codes.ts";
 import { as, GenerationSchema, type Reader, reader, ShardSchema, VersionSchema } from "./control-frame.ts";
 import { formatPosition, type Position } from "./position.ts";
+import { type Published, PublishedSchema, readWriting, type Writing, WritingSchema } from "./publish.ts";
 import { EndpointSchema, type ErrorBody, errorBody, IdSchema, PositionSchema } from "./schemas.ts";
 import { formatSlice, parseSlice, type Slice } from "./slice.ts";
 
@@ -104,6 +105,10 @@ export type OriginSays =
       readonly value?: LatestValue | undefined;
     }
   | { readonly kind: "error"; readonly error: ErrorBody }
+  /** It writes a partition from here on, or no longer (W8). */
+  | { readonly kind: "writes"; readonly writing: Writing }
+  /** The answer to a publish (W6). */
+  | { readonly kind: "published"; readonly id: number; readonly result: Published }
   | { readonly kind: "unknown" };
 
 /** Shard → origin. */
@@ -138,6 +143,13 @@ export const decodeOriginSays: Reader<OriginSays> = reader<OriginSays>(
       oldest: o.oldest,
       notHome: o.notHome,
       value: o.value,
+    })),
+    writes: as("writes", WritingSchema, (o) => ({ kind: "writes", writing: readWriting(o) })),
+    // Before `error`, which it may have.
+    published: as("published", PublishedSchema, ({ published: id, ...result }) => ({
+      kind: "published",
+      id,
+      result,
     })),
     error: as("error", Schemas.error, (o) => ({ kind: "error", error: o.error })),
   },

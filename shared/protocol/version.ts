@@ -29,3 +29,10 @@ export const ROUTES = {
   uplink: "/$/uplink",
   revocations: "/$/revocations",
 } as const;
+
+/** Of a request that publishes: what its client calls it, and the beginnings of names that become headers of the record. */
+export const PUBLISH_HEADERS = {
+  key: "Idempotency-Key",
+  text: "Distributary-Header-",
+  base64: "Distributary-Base64-Header-",
+} as const;

@@ -29,6 +29,8 @@ export interface Plan {
   readonly restarts: number;
   /** GET requests of endpoints in a second. */
   readonly gets: number;
+  /** Publishes in a second. What they update is counted with the updates. */
+  readonly publishes: number;
   /** Of an update as subscribers get it. */
   readonly messageBytes: number;
   /** Between two pings of a subscriber; 0: it sends none. */
@@ -105,6 +107,7 @@ export interface Events {
   /** Objects that nobody watches any more. */
   readonly detaches: number;
   readonly gets: number;
+  readonly publishes: number;
   /** Uplinks that an origin opens. */
   readonly uplinks: number;
   /** Pings that the runtime answers. */
@@ -166,6 +169,7 @@ export function eventsOf(plan: Plan, assumptions: Assumptions, seconds = MONTH_S
     attaches,
     detaches: left,
     gets: plan.gets * seconds,
+    publishes: plan.publishes * seconds,
     uplinks: plan.shards * restarts,
     subscriberPings: plan.pingSeconds === 0 ? 0 : (subscribers * seconds) / plan.pingSeconds,
     originPings: plan.shards * seconds,
@@ -179,20 +183,22 @@ export function eventsOf(plan: Plan, assumptions: Assumptions, seconds = MONTH_S
 
 /** What the edge counts while such events happen. */
 export function operationsOf(events: Events): Partial<Record<Operation, number>> {
-  const { subscribes, asks, attaches, detaches, gets, uplinks } = events;
+  const { subscribes, asks, attaches, detaches, gets, publishes, uplinks } = events;
+  // Each is passed on by one call of a shard, and answered by one message of an origin.
+  const questions = gets + publishes;
   const { linkMessages, uplinkMessages, answers, deliveries } = events;
   const { revocations, revocationsStored, revocationsTold, checks } = events;
   return {
     // An origin asks how many shards there are before it dials.
-    worker_request: subscribes + gets + 2 * uplinks + revocations,
+    worker_request: subscribes + questions + 2 * uplinks + revocations,
     "object_request.endpoint": subscribes + attaches,
     "object_request.shard": uplinks,
     // A revocation's own token is asked about before it is stored.
-    "rpc.shard": attaches + gets + 2 * revocationsStored,
+    "rpc.shard": attaches + questions + 2 * revocationsStored,
     // A link begins with the shard's hello and the answer to the object's first question.
     "websocket_message_in.endpoint_link": linkMessages + 2 * attaches + asks + revocationsTold + checks,
     "websocket_message_in.endpoint_subscriber": 0,
-    "websocket_message_in.shard_uplink": uplinkMessages + answers + gets + 2 * uplinks,
+    "websocket_message_in.shard_uplink": uplinkMessages + answers + questions + 2 * uplinks,
     "websocket_message_in.shard_link": attaches + asks + detaches + checks,
     "websocket_message_out.shard": linkMessages + 2 * attaches + asks + revocationsTold + checks,
     // Each subscribe has its verdict.
@@ -233,7 +239,7 @@ export function itemsOf(plan: Plan, assumptions: Assumptions): Item[] {
   add("the Worker's CPU, ms", "workerCpuMs", count("worker_request") * MEASURED.workerRequestMs);
   add("subscribes and dialled links", "objectRequests", count("object_request.endpoint"));
   add("uplinks", "objectRequests", count("object_request.shard"));
-  add("calls of shards: attaches, GETs and revocations", "objectRequests", count("rpc.shard"));
+  add("calls of shards: attaches, GETs, publishes and revocations", "objectRequests", count("rpc.shard"));
   add("messages, origin to shard", "objectRequests", count("websocket_message_in.shard_uplink"), message);
   add(
     "messages, shard to object",

@@ -17,6 +17,10 @@ const command = {
       default: "13",
     },
     GETS: { means: "GET requests of endpoints in a second.", default: "0" },
+    PUBLISHES: {
+      means: "Publishes in a second, over HTTP; what they update is part of RATE.",
+      default: "0",
+    },
     MESSAGE_BYTES: { means: "Of an update as subscribers get it.", default: "250" },
     PING_SECONDS: { means: "Between two pings of a subscriber; 0: it sends none.", default: "30" },
     SHARDS: { means: "SHARDS, 1 to 64.", default: "4" },

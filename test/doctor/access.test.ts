@@ -129,7 +129,7 @@ describe("issuers", () => {
     expect(await lines({ dataDir })).toEqual([]);
     const issuer = localIssuer(dataDir);
     if (!issuer.ok) throw new Error(issuer.problem);
-    const rights = { subscribe: ["/quotes/*"], discover: [], admin: false };
+    const rights = { subscribe: ["/quotes/*"], publish: [], discover: [], admin: false };
     const token = await issuer.value.mint({ subject: "alice", ...rights, seconds: 600 }, new Date());
 
     expect(await lines({ dataDir, token })).toEqual([

@@ -16,6 +16,7 @@ import type { RawSubscriber } from "../support/raw-subscriber.ts";
 const SECONDS = 60;
 const ROUNDS = 20;
 const GETS = 18;
+const PUBLISHES = 12;
 
 const plan: Plan = {
   endpoints: 24,
@@ -27,6 +28,7 @@ const plan: Plan = {
   // All that is there has come within this time.
   restarts: MONTH_SECONDS / SECONDS,
   gets: GETS / SECONDS,
+  publishes: PUBLISHES / SECONDS,
   messageBytes: 100,
   pingSeconds: SECONDS,
   shards: 2,
@@ -38,10 +40,21 @@ const watched = plan.endpoints * plan.watched;
 let deployment: Deployment;
 
 beforeAll(async () => {
-  deployment = await Deployment.start({ topics: { t: { partitions: 3 } } });
+  deployment = await Deployment.start({
+    topics: { t: { partitions: 3, stream: { publish: "public" } } },
+    originEnv: { PUBLISH_SECRET: "a secret of the tests of 32 bytes or more" },
+  });
+  // The origin says once that it writes the partition.
+  await publish();
 });
 
 afterAll(() => deployment?.stop());
+
+/** To a key that nobody watches. */
+async function publish(): Promise<void> {
+  const answer = await fetch(deployment.url + pathOf("t", key(watched)), { method: "POST", body: "1" });
+  expect(answer.status).toBe(201);
+}
 
 const key = (i: number) => `key-${i}`;
 
@@ -73,6 +86,7 @@ async function carryTheLoad(): Promise<void> {
   await Promise.all(subscribers.map((one) => one.until((s) => s.others.length === 1, "a pong")));
   for (let i = 0; i < GETS; i++)
     expect((await fetch(deployment.url + pathOf("t", key(watched)))).status).toBe(200);
+  for (let i = 0; i < PUBLISHES; i++) await publish();
   for (const { violations } of subscribers) expect(violations).toEqual([]);
 }
 

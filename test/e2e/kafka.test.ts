@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AclOperationTypes, type Admin } from "kafkajs";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { partitionOf } from "../../origin/kafka/partitioner.ts";
+import { partitionOf } from "../../shared/core/partitioner.ts";
 import { range, recordOf, text } from "../support/contract-records.ts";
 import { eventually } from "../support/deadline.ts";
 import { Deployment, freePort } from "../support/deployment.ts";

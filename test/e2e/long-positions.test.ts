@@ -1,6 +1,6 @@
 /** Positions of many partitions on the real edge: what one client names is no other one's trouble. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { partitionOf } from "../../origin/kafka/partitioner.ts";
+import { partitionOf } from "../../shared/core/partitioner.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { eventually } from "../support/deadline.ts";
 import { Deployment, pathOf, utf8 } from "../support/deployment.ts";

@@ -10,7 +10,12 @@ let browser: Browser;
 beforeAll(async () => {
   const compacted = { stream: { compacted: true } };
   deployment = await Deployment.start({
-    topics: { flights: compacted, earthquakes: compacted, quotes: compacted },
+    topics: {
+      flights: compacted,
+      earthquakes: compacted,
+      quotes: { stream: { compacted: true, publish: "public" } },
+    },
+    originEnv: { PUBLISH_SECRET: "a secret of the tests of 32 bytes or more" },
   });
   browser = await launchBrowser();
 });
@@ -57,6 +62,24 @@ test("[S10] the page shows updates with their position; after its connections ar
   expect(problems.filter((problem) => !problem.includes("WebSocket"))).toEqual([]);
   await page.close();
 }, 90_000);
+
+test("[W1] [W5] what somebody publishes on the page, its tile shows, at the position of the acknowledgement", async () => {
+  const page = await browser.newPage();
+  await page.goto(`${deployment.url}/$/`);
+  const tile = page.locator('[data-endpoint="/quotes/AAPL"]');
+  const field = (name: string) => tile.locator(`[data-field="${name}"]`);
+  await field("state").getByText("live").waitFor();
+  await tile.locator("input").fill('{"bid":17}');
+  await tile.getByText("Send").click();
+  await field("value").getByText('{"bid":17}').first().waitFor();
+  await field("published").getByText("published at").waitFor();
+
+  expect(await field("published").textContent()).toBe(
+    `published at ${await field("position").textContent()}`,
+  );
+  expect(await page.locator('[data-endpoint="/flights/ATL"] form').isVisible()).toBe(false);
+  await page.close();
+}, 60_000);
 
 test("what a record holds is text to the page, never markup", async () => {
   const page = await browser.newPage();

@@ -1,6 +1,6 @@
 /** Four origins that share the partitions, without standbys: what is lost with one of them is its own, for as long as it is away. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { partitionOf } from "../../origin/kafka/partitioner.ts";
+import { partitionOf } from "../../shared/core/partitioner.ts";
 import { eventually } from "../support/deadline.ts";
 import { Deployment, pathOf, utf8 } from "../support/deployment.ts";
 import { LiveTraffic } from "../support/live-traffic.ts";

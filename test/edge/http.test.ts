@@ -325,15 +325,28 @@ describe("requests", () => {
     expect((await ask("/$/")).body.toString()).toBe("the page");
   });
 
-  test.each(["POST", "PUT", "DELETE", "PATCH"])("[H6] %s is not allowed", async (method) => {
+  test.each(["PUT", "PATCH"])("[H6] %s is not allowed", async (method) => {
     const answer = await ask("/quotes/J", {}, method);
 
     expect([answer.status, code(answer), answer.headers.allow]).toEqual([
       405,
       "method_not_allowed",
-      "GET, HEAD",
+      "GET, HEAD, POST, DELETE",
     ]);
   });
+
+  test.each(["POST", "PUT", "DELETE", "PATCH"])(
+    "[H6] %s is not allowed where no endpoint can be",
+    async (method) => {
+      const answer = await ask("/$/streams", {}, method);
+
+      expect([answer.status, code(answer), answer.headers.allow]).toEqual([
+        405,
+        "method_not_allowed",
+        "GET, HEAD",
+      ]);
+    },
+  );
 
   test("[H8] pages of any origin may read endpoints, their position and time", async () => {
     const preflight = await ask(
@@ -350,12 +363,13 @@ describe("requests", () => {
     expect(preflight.status).toBe(204);
     expect(preflight.headers["access-control-allow-origin"]).toBe("*");
     expect(preflight.headers["access-control-allow-headers"]).toBe(
-      "Authorization,If-None-Match,Last-Event-ID,Prefer",
+      "Authorization,If-None-Match,Last-Event-ID,Content-Type,Prefer,Idempotency-Key",
     );
     expect(String(answer.headers["access-control-expose-headers"]).split(",")).toEqual([
       "ETag",
       "Distributary-Timestamp",
       "Distributary-Headers-Omitted",
+      "Idempotency-Key",
       "Preference-Applied",
       "Retry-After",
       "WWW-Authenticate",
@@ -371,7 +385,7 @@ describe("requests", () => {
       await ask("/secret/a", page),
       await ask("/quotes/%z", page),
       await ask("/quotes/none", page),
-      await ask("/quotes/J", page, "POST"),
+      await ask("/quotes/J", page, "PUT"),
       await ask("/quotes/J", page, "GET", lone.url),
     ];
 
@@ -510,6 +524,7 @@ describe("requests", () => {
       topic: "quotes",
       title: expect.any(String),
       subscribe: "public",
+      publish: "public",
       window: { updates: 100, seconds: 3_600 },
     });
   });

@@ -1,6 +1,6 @@
 /** Writes to one topic at a steady rate, and knows what was acknowledged. */
 import type { Kafka, Producer, RecordMetadata } from "kafkajs";
-import { partitionOf } from "../../origin/kafka/partitioner.ts";
+import { partitionOf } from "../../shared/core/partitioner.ts";
 import { NotInjected } from "./not-injected.ts";
 import { oneOf, type Random } from "./random.ts";
 import { type Message, tombstone, withValue } from "./record.ts";

@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setInterval } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { KafkaSink } from "../../origin/kafka/sink.ts";
 import { KafkaSource } from "../../origin/kafka/source.ts";
 import { NODE_FLAGS } from "../../origin/node-flags.ts";
 import { Origin } from "../../origin/origin.ts";
@@ -39,7 +40,13 @@ async function read(records: number): Promise<void> {
   const index = join(result.config.dataDir, "origin/index.db");
   const sizeOf = (path: string) => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
   const startedAt = performance.now();
-  const origin = new Origin(result.config, source, () => {});
+  const { kafka } = result.config;
+  const origin = new Origin(
+    result.config,
+    source,
+    () => new KafkaSink(kafka, result.config),
+    () => {},
+  );
   void origin.failed.then((error) => {
     throw error;
   });

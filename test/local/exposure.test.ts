@@ -58,6 +58,22 @@ test("a topic that is named stays with those whom the list names for it", () => 
   expect(exposed.get("off")).toMatchObject({ subscribe: "nobody", discover: "nobody" });
 });
 
+test("who may publish is kept, and nobody may to what isn't listed", () => {
+  const list = streamsIn(
+    JSON.stringify({
+      streams: {
+        open: { title: "O", subscribe: "public", publish: "public" },
+        read: { title: "R", subscribe: "public" },
+      },
+    }),
+  );
+  const audiences = (isPrivate: boolean) =>
+    streamsIn(streamsOf(["open", "read", "other"], list, isPrivate)).all.map(({ publish }) => publish);
+
+  expect(audiences(false)).toEqual(["public", "nobody", "nobody"]);
+  expect(audiences(true)).toEqual(["token", "nobody", "nobody"]);
+});
+
 test("where all is private, nothing is public, and what is for nobody stays so", () => {
   const list = streamsIn(
     JSON.stringify({

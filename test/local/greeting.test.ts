@@ -6,13 +6,13 @@ const topics = ["flights", "earthquakes", "quotes"];
 
 const lines = (running: Partial<Parameters<typeof greeting>[0]>) =>
   Object.fromEntries(
-    greeting({ url, topics, feed: true, produceFlags: [], kafka: false, ...running })
+    greeting({ url, topics, feed: true, produceFlags: [], open: [], kafka: false, ...running })
       .split("\n")
       .flatMap((line) => [/^ {2}(\w+) +(.+)$/.exec(line)?.slice(1) ?? []].filter(({ length }) => length)),
   );
 
 test("the first line is ready and the address, and nothing else", () => {
-  expect(greeting({ url, topics, feed: true, produceFlags: [], kafka: false })).toMatch(
+  expect(greeting({ url, topics, feed: true, produceFlags: [], open: [], kafka: false })).toMatch(
     /^ready http:\/\/127\.0\.0\.1:8787\n\n {2}page/,
   );
 });
@@ -24,6 +24,13 @@ test("with the feed, the lines show what it writes", () => {
     stream: expect.stringContaining('"ws://127.0.0.1:8787/flights/ATL"'),
     produce: `npm run produce -- quotes AAPL '{"bid":229.1}'`,
   });
+});
+
+test("where everybody may publish, a line does", () => {
+  expect(lines({ open: ["quotes"] })).toMatchObject({
+    publish: `curl -X POST ${url}/quotes/AAPL -d '{"bid":229.1}'`,
+  });
+  expect(lines({ open: ["flights"] })).not.toHaveProperty("publish");
 });
 
 test("without the feed, the lines show what the line below produces", () => {
@@ -60,7 +67,10 @@ test("what a shell would take apart is quoted", () => {
 
 test("with Kafka, whose keys nobody knows here, the lines say where they are", () => {
   const text = (topics: readonly string[]) =>
-    greeting({ url, topics, feed: false, produceFlags: [], kafka: true }).trimEnd().split("\n").slice(2);
+    greeting({ url, topics, feed: false, produceFlags: [], open: [], kafka: true })
+      .trimEnd()
+      .split("\n")
+      .slice(2);
 
   expect(text(["orders", "stock"])).toEqual([
     `  page       ${url}/$/`,
@@ -76,7 +86,7 @@ test("with Kafka, whose keys nobody knows here, the lines say where they are", (
 describe("where a token is needed", () => {
   test("the lines carry it, and the page's says that it has none", () => {
     const token = "aaa.bbb.ccc";
-    const all = greeting({ url, topics, feed: true, produceFlags: [], kafka: false, token });
+    const all = greeting({ url, topics, feed: true, produceFlags: [], open: [], kafka: false, token });
 
     expect(lines({ token })).toMatchObject({
       page: `${url}/$/`,
@@ -95,8 +105,8 @@ describe("where a token is needed", () => {
 
   test("a variable of the shell takes the place of a token that others issue", () => {
     expect(lines({ token: "$TOKEN" }).latest).toContain('"Authorization: Bearer $TOKEN"');
-    expect(greeting({ url, topics, feed: true, produceFlags: [], kafka: false, token: "$TOKEN" })).toContain(
-      "TOKEN: one of an issuer in AUTH_ISSUERS",
-    );
+    expect(
+      greeting({ url, topics, feed: true, produceFlags: [], open: [], kafka: false, token: "$TOKEN" }),
+    ).toContain("TOKEN: one of an issuer in AUTH_ISSUERS");
   });
 });

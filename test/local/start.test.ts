@@ -81,6 +81,14 @@ describe("what it prints", () => {
       () => produce.lines().includes(`${made?.epoch}:${made?.offset} /quotes/AAPL`),
       "the position that npm run produce prints",
     );
+    const publish = paste(product.line("publish"));
+    await subscriber.until((s) => s.updates.length === 2, "the record that was published");
+    const published = subscriber.updates[1];
+    expect(published?.value?.toString()).toBe('{"bid":229.1}');
+    await eventually(
+      () => publish.lines().join("").includes(`{"position":"${published?.epoch}:${published?.offset}"}`),
+      "the position that the edge answers with",
+    );
     await subscriber.close();
     await product.stop();
   }, 60_000);

@@ -111,7 +111,7 @@ describe("the command", () => {
 describe("the key", () => {
   test("is made once, and only its owner can read it", async () => {
     const token = await issuer().mint(
-      { subject: "a", subscribe: [], discover: [], admin: false, seconds: 60 },
+      { subject: "a", subscribe: [], publish: [], discover: [], admin: false, seconds: 60 },
       new Date(),
     );
 

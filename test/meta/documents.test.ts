@@ -107,6 +107,7 @@ describe("settings", () => {
       "origin/**/*.ts",
       "edge/local/**/*.ts",
       "edge/endpoint/connection-limits.ts",
+      "edge/http/publish-request.ts",
       "doctor/**/*.ts",
       "start.ts",
     ],

@@ -24,6 +24,11 @@ import {
   stepSubscription,
 } from "../../edge/endpoint/subscription-states.ts";
 import { type SliceEvent, type SliceState, stepSlice } from "../../edge/shard/answering/scatter.ts";
+import {
+  type PublishEvent,
+  type PublishState,
+  stepPublish,
+} from "../../edge/shard/publishing/publish-states.ts";
 import { type Candidate, nextActive } from "../../edge/shard/uplinks/failover.ts";
 
 const text = readFileSync(join(import.meta.dirname, "../../shared/INTERNALS.md"), "utf8");
@@ -264,4 +269,39 @@ describe("[U13] who takes over", () => {
       });
     },
   );
+});
+
+describe("[W9] a publish at a shard", () => {
+  const states: Record<string, PublishState<string>> = {
+    new: { kind: "new" },
+    sent: { kind: "sent", to: "a" },
+    doubtful: { kind: "doubtful" },
+    retried: { kind: "retried", to: "a" },
+  };
+  const columns: readonly PublishEvent<string>[] = [
+    { kind: "put", to: "b" },
+    { kind: "certain" },
+    { kind: "refused" },
+    { kind: "notWriter" },
+    { kind: "busy" },
+    { kind: "unknown" },
+    { kind: "lost" },
+    { kind: "late" },
+  ];
+  const HOW = { that: "answered", "`unavailable`": "unavailable", "`unknown_outcome`": "unknown" };
+  const rows = rowsOf("State of a publish");
+
+  test("[W9] the table has every state but the last", () => {
+    expect(rows.map(kindOf)).toEqual(Object.keys(states));
+  });
+
+  test.each(rows)("[W9] $name", (row) => {
+    const from = states[kindOf(row)] ?? { kind: "new" };
+
+    const after = columns.map((event) => stepPublish(from, event));
+    expect(after.map(({ kind }) => kind)).toEqual(row.cells.flatMap((cell) => leadsTo(cell, from.kind, 1)));
+    expect(after.map((state) => (state.kind === "over" ? state.how : undefined))).toEqual(
+      row.cells.map((cell) => HOW[/over: (.+)$/.exec(cell)?.[1] as keyof typeof HOW]),
+    );
+  });
 });

@@ -1,7 +1,7 @@
 /** Origins that read only some of the partitions. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { partitionOf } from "../../origin/kafka/partitioner.ts";
 import type { Start } from "../../shared/config/streams.ts";
+import { partitionOf } from "../../shared/core/partitioner.ts";
 import { NOTHING, parsePosition } from "../../shared/protocol/position.ts";
 import type { Slice } from "../../shared/protocol/slice.ts";
 import { Consuming } from "../support/consuming.ts";

@@ -1,7 +1,6 @@
 /** A log, an index, an origin's watch list and what is below it, for tests that do things to them in any order. */
 import { expect } from "vitest";
 import { IndexError } from "../../origin/index/error.ts";
-import { partitionOf } from "../../origin/kafka/partitioner.ts";
 import { Forwarder } from "../../origin/reading/forwarder.ts";
 import { isReady, Partitions } from "../../origin/reading/partitions.ts";
 import { Progress } from "../../origin/reading/progress.ts";
@@ -10,6 +9,7 @@ import type { WritableHistory } from "../../origin/watch/history.ts";
 import { Replays } from "../../origin/watch/replays.ts";
 import { WatchList } from "../../origin/watch/watch-list.ts";
 import { type Stream, Streams } from "../../shared/config/streams.ts";
+import { partitionOf } from "../../shared/core/partitioner.ts";
 import { endpointPath } from "../../shared/protocol/address.ts";
 import { LogModel } from "./log-model.ts";
 import { ScriptedSource } from "./scripted-source.ts";
@@ -22,6 +22,7 @@ const STREAM: Stream = {
   topic: "t",
   title: "t",
   subscribe: "public",
+  publish: "public",
   discover: "public",
   windowUpdates: 4,
   windowMs: 1_000_000,

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { Kafka, logLevel } from "kafkajs";
 import { eventually } from "./deadline.ts";
 import { setPassword } from "./kafka-accounts.ts";
-import { kafkaClasspath, OLD_VERSION } from "./kafka-classpath.ts";
+import { kafkaClasspath, OLD_VERSION, OLDEST_VERSION } from "./kafka-classpath.ts";
 import { format, newUuid } from "./kafka-format.ts";
 import { dataOf, freePorts, type Node, properties, type Shared } from "./kafka-properties.ts";
 import { type Security, securityOf } from "./kafka-security.ts";
@@ -24,8 +24,8 @@ export interface KafkaOptions {
   readonly brokers?: 1 | 3;
   /** Broker 1 alone is the cluster's controller, so that all the others may be gone at once. */
   readonly oneController?: true;
-  /** One of the old release, as of a cluster that was never moved off ZooKeeper and the old formats. */
-  readonly old?: true;
+  /** One of the old release, as of a cluster that was never moved off ZooKeeper and the old formats; or of the oldest. */
+  readonly old?: true | "oldest";
   /** Listens with TLS and SASL too, for who has the certificate and one of the accounts. */
   readonly secure?: true;
   /** Listens on one more port, and advertises for it one where nobody listens. */
@@ -69,7 +69,7 @@ export class KafkaBroker {
   /** Resolves when every broker answers. */
   static async start(options: KafkaOptions = {}): Promise<KafkaBroker> {
     const { brokers = 1, oneController, old, config = {}, secure, proxies, accountProxies } = options;
-    const classpath = await kafkaClasspath(old && OLD_VERSION);
+    const classpath = await kafkaClasspath(old && (old === "oldest" ? OLDEST_VERSION : OLD_VERSION));
     const folder = mkdtempSync(join(tmpdir(), "kafka-"));
     const ports = await freePorts(4 * brokers + 4);
     const [broker, advertised, certified = 0, secured = 0, ...behind] = ports.slice(2 * brokers);

@@ -19,6 +19,8 @@ const COMPILE_MS = 120_000;
 
 /** The last release line that can keep its metadata in ZooKeeper, and writes records of the formats 0 and 1. */
 export const OLD_VERSION = "3.9.1";
+/** The oldest that the product reads and writes. The tests' own programs are of newer ones. */
+export const OLDEST_VERSION = "3.1.2";
 
 const found = new Map<string | undefined, Promise<string>>();
 
@@ -34,6 +36,7 @@ export function kafkaClasspath(version?: string): Promise<string> {
 
 async function find(version: string | undefined): Promise<string> {
   const jars = await jarsOf(version);
+  if (version === OLDEST_VERSION) return jars;
   return [jars, await compiled(jars)].join(delimiter);
 }
 

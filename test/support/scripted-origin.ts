@@ -15,8 +15,16 @@ import {
   type Value,
 } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
-import { packMessages, splitText } from "../../shared/protocol/message.ts";
+import { packMessages, splitBinary, splitText } from "../../shared/protocol/message.ts";
 import { formatPosition } from "../../shared/protocol/position.ts";
+import {
+  decodePublish,
+  encodePublished,
+  encodeWriting,
+  type Published,
+  type PublishRequest,
+  type Writing,
+} from "../../shared/protocol/publish.ts";
 import { PING, PONG } from "../../shared/protocol/subscriber.ts";
 import {
   decodeShardSays,
@@ -58,6 +66,10 @@ export class ScriptedOrigin {
   readonly detaches: { endpoint: string; link: number }[] = [];
   /** The paths of the questions that the shards put, in order. */
   readonly gets: string[] = [];
+  /** What the shards want published, in order. */
+  readonly publishes: (PublishRequest & { readonly shard: number })[] = [];
+  /** What publishes are answered with; undefined: nothing. */
+  published: (request: PublishRequest) => Published | undefined = () => ({ position: "e.0:7" });
   /** How much the answers' frames had, in all. */
   told = 0;
   readonly log: ModelLog;
@@ -180,7 +192,8 @@ export class ScriptedOrigin {
     await new Promise<void>((resolve, reject) => {
       socket.on("error", reject);
       socket.on("open", () => socket.send(encodeHello({ version: VERSION, origin: this.#options.name })));
-      socket.on("message", (data: Buffer) => {
+      socket.on("message", (data: Buffer, isBinary: boolean) => {
+        if (isBinary) return this.#publish(uplink, shard, data);
         if (data.toString() === PONG) return;
         for (const frame of splitText(data.toString())) this.#hear(uplink, shard, frame);
         if (uplink.hello !== undefined) resolve();
@@ -188,6 +201,29 @@ export class ScriptedOrigin {
       socket.on("close", (code) => reject(new Error(`closed with ${code}`)));
     });
     return uplink;
+  }
+
+  /** Says of a partition that it writes it, or no longer does. */
+  writes(writing: Writing): void {
+    for (const uplink of this.uplinks)
+      this.#send(uplink, [encodeAddressed({ kind: "shard" }, encodeWriting(writing))]);
+  }
+
+  /** Answers a publish that was left without an answer. */
+  answerPublish(path: string, id: number, result: Published): void {
+    this.#send(this.uplinkOf(path), [encodeAddressed({ kind: "shard" }, encodePublished(id, result))]);
+  }
+
+  #publish(uplink: Uplink, shard: number, data: Buffer): void {
+    for (const frame of splitBinary(new Uint8Array(data)) ?? []) {
+      const read = decodePublish(frame);
+      if (!read.ok) throw new Error(read.problem);
+      this.publishes.push({ ...read.value, shard });
+      const result = this.published(read.value);
+      if (result === undefined) continue;
+      const answer = encodePublished(read.value.id, result);
+      this.#send(uplink, [encodeAddressed({ kind: "shard" }, answer)]);
+    }
   }
 
   #hear(uplink: Uplink, shard: number, frame: string): void {

@@ -46,6 +46,7 @@ const STREAM: Stream = {
   topic: "quotes",
   title: "Quotes",
   subscribe: "public",
+  publish: "public",
   discover: "public",
   windowUpdates: 4,
   windowMs: 3_600_000,

@@ -1,6 +1,5 @@
 /** The middle of an origin, from batches to what leaves for shards, over a history in memory. */
 
-import { partitionOf } from "../../origin/kafka/partitioner.ts";
 import { Forwarder } from "../../origin/reading/forwarder.ts";
 import { Partitions } from "../../origin/reading/partitions.ts";
 import { Progress } from "../../origin/reading/progress.ts";
@@ -9,6 +8,7 @@ import { ANSWER_BOUNDS } from "../../origin/watch/answer-bounds.ts";
 import { Replays } from "../../origin/watch/replays.ts";
 import { WatchList } from "../../origin/watch/watch-list.ts";
 import { type Stream, Streams } from "../../shared/config/streams.ts";
+import { partitionOf } from "../../shared/core/partitioner.ts";
 import { WHOLE } from "../../shared/protocol/slice.ts";
 import { MemoryHistory } from "./memory-history.ts";
 import { RecordedLog } from "./recorded-log.ts";
@@ -18,6 +18,7 @@ export const STREAM: Stream = {
   topic: "t",
   title: "t",
   subscribe: "public",
+  publish: "nobody",
   discover: "public",
   windowUpdates: 3,
   windowMs: 3_600_000,

@@ -63,6 +63,7 @@ export function madeUpStatus(madeUp: MadeUp = {}): Status {
     topics,
     watched: madeUp.watched ?? 0,
     watchCounts: newWatchCounts(),
+    publishCounts: { outcomes: new Map([["published", 3]]), tookMs: 1_500 },
     uplinks: uplinks.map((uplink, shard) => ({
       ...{ shard, state: "active", reason: undefined, congested: false, backlogBytes: 0, ...uplink },
     })),

@@ -20,6 +20,7 @@ export interface TokenOf {
   readonly subject?: string;
   readonly id?: string;
   readonly subscribe?: readonly string[];
+  readonly publish?: readonly string[];
   readonly discover?: readonly string[];
   readonly admin?: boolean;
   readonly audience?: string;
@@ -34,6 +35,7 @@ export async function tokenOf({
   subject = "alice",
   id,
   subscribe,
+  publish,
   discover,
   admin,
   audience = "distributary",
@@ -41,7 +43,7 @@ export async function tokenOf({
   until = 600,
 }: TokenOf = {}): Promise<string> {
   const now = Math.floor(Date.now() / 1_000);
-  const jwt = new SignJWT({ distributary: { subscribe, discover, admin } })
+  const jwt = new SignJWT({ distributary: { subscribe, publish, discover, admin } })
     .setProtectedHeader({ alg: "ES256", kid })
     .setIssuer(issuer)
     .setAudience(audience)

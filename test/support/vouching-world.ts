@@ -102,6 +102,7 @@ export class VouchingWorld {
         topic: "t",
         title: "t",
         subscribe: "public",
+        publish: "public",
         discover: "public",
         windowUpdates: 3,
         windowMs: 3_600_000,

@@ -1,5 +1,5 @@
 import { describe } from "vitest";
-import { kafkaClasspath, OLD_VERSION } from "./kafka-classpath.ts";
+import { kafkaClasspath, OLD_VERSION, OLDEST_VERSION } from "./kafka-classpath.ts";
 
 const reasonAgainst = (version?: string) =>
   kafkaClasspath(version).then(
@@ -19,6 +19,11 @@ export function describeWithKafka(name: string, body: () => void): void {
 /** The same with the old release; to be awaited. */
 export async function describeWithOldKafka(name: string, body: () => void): Promise<void> {
   describeUnless(await reasonAgainst(OLD_VERSION), name, body);
+}
+
+/** The same with the oldest that the product reads and writes. */
+export async function describeWithOldestKafka(name: string, body: () => void): Promise<void> {
+  describeUnless(await reasonAgainst(OLDEST_VERSION), name, body);
 }
 
 function describeUnless(reason: string | undefined, name: string, body: () => void): void {

@@ -11,14 +11,15 @@ export type Disbelief =
   | "its key may not speak for this topic"
   | "an offset lies beyond the end that any log could have";
 
+const OTHER_TOPIC = "its key may not speak for this topic";
+
 export function disbelief(item: OriginItem, scope: UplinkScope | undefined): Disbelief | undefined {
   if (item.update !== undefined && item.update.offset > LIMITS.plausibleOffset)
     return "an offset lies beyond the end that any log could have";
   if (scope === undefined) return undefined;
+  if (item.says?.kind === "writes") return scope.mayTopic(item.says.writing.topic) ? undefined : OTHER_TOPIC;
   const path = item.says?.kind === "latest" ? item.says.endpoint : endpointOf(item);
   if (path === undefined) return undefined;
   const address = parseAddress(path);
-  return address.ok && scope.mayTopic(address.address.topic)
-    ? undefined
-    : "its key may not speak for this topic";
+  return address.ok && scope.mayTopic(address.address.topic) ? undefined : OTHER_TOPIC;
 }

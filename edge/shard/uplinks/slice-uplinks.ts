@@ -128,6 +128,13 @@ export class SliceUplinks {
     return health === "late" ? "late" : "silent";
   }
 
+  /** Whether an uplink is active or stands by, and isn't silent. */
+  isHeard(socket: HibernatingPeer): boolean {
+    const now = this.#ports.now();
+    this.#countPings(now);
+    return this.#all().some((uplink) => uplink.socket === socket && !isSilent(uplink, now));
+  }
+
   /** The uplink of an origin of this name. */
   named(origin: string): HibernatingPeer | undefined {
     return this.#all().find((uplink) => uplink.origin === origin)?.socket;

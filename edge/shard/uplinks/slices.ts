@@ -118,6 +118,22 @@ export class Slices {
     return this.#served.some(({ active }) => active !== undefined);
   }
 
+  /** The active uplink of each slice, in order, if it has one. */
+  actives(): readonly (HibernatingPeer | undefined)[] {
+    return this.#served.map(({ active }) => active?.socket);
+  }
+
+  /** Whether an uplink is active or stands by, whatever is served. */
+  isOpen(socket: HibernatingPeer): boolean {
+    const standing = this.#owners.get(socket)?.uplinks.standing(socket);
+    return standing === "active" || standing === "standby";
+  }
+
+  /** The same, and it isn't silent. */
+  isHeard(socket: HibernatingPeer): boolean {
+    return this.#owners.get(socket)?.uplinks.isHeard(socket) ?? false;
+  }
+
   /** To the active one of a slice, or of each; lost where there is none. */
   send(frames: readonly string[], slice?: number): void {
     if (slice !== undefined) this.#served[slice - 1]?.send(frames);

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { Kafka, logLevel, type Message } from "kafkajs";
 import WebSocket from "ws";
 import { EmbeddedLog } from "../../../origin/embedded/log.ts";
-import { partitionOf } from "../../../origin/kafka/partitioner.ts";
+import { partitionOf } from "../../../shared/core/partitioner.ts";
 import { encodeUpdate } from "../../../shared/protocol/frame.ts";
 
 export type Target =

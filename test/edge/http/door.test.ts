@@ -67,6 +67,30 @@ test("[T5] health is for the pages that are listed, as all else is", async () =>
   ]);
 });
 
+test.each([
+  ["a page that is listed", "https://app.example", "cookie", 201],
+  ["no page", undefined, "no cookie", 201],
+  ["a page that isn't", "https://evil.example", undefined, 403],
+])("[T5] a publish by %s comes with %s: %s", async (_, origin, comesWith, status) => {
+  let came: string | undefined;
+  const door = async () => ({
+    rules: { cookie: "token", webOrigins: new Set(["https://app.example"]) },
+    identify: async (headers: Headers) => {
+      came = headers.has("Cookie") ? "cookie" : "no cookie";
+      return { ok: true, known: { principal: { kind: "public" }, grants: undefined, tokensCount: true } };
+    },
+  });
+  const shard = { publish: async () => ({ kind: "position", position: "e:1" }) };
+  const env = { ...ENV, SHARD: { idFromName: (name: string) => name, get: () => shard } };
+  const headers = { Cookie: "token=t", ...(origin !== undefined && { Origin: origin }) };
+
+  for (const method of ["POST", "DELETE"]) {
+    came = undefined;
+    const answer = await ask(door, "/quotes/A", { method, headers }, env);
+    expect([answer.status, came]).toEqual([status, comesWith]);
+  }
+});
+
 test("[T3] a token that can't be looked at yet is told when it can", async () => {
   const refused = { ok: false, code: "unavailable", message: "not now", retryMs: 20_500 };
   const door = async () => ({ ...(await OPEN()), identify: async () => refused });

@@ -73,6 +73,23 @@ describe("a topic", () => {
     expect(configFindings({ ...STREAM, compacted }, config)).toMatchObject([{ verdict }]);
   });
 
+  test.each([
+    ["delete", { "retention.ms": "1199999" }, "retention.ms"],
+    ["compact", { "min.compaction.lag.ms": "0" }, "min.compaction.lag.ms"],
+  ])(
+    "of policy %s with %o can't promise that a publish is done once, and the hint says what to set",
+    (policy, values, name) => {
+      const config = { error: 0, values: new Map(Object.entries({ "cleanup.policy": policy, ...values })) };
+      const stream = { ...STREAM, compacted: policy === "compact", windowMs: 1_000 };
+      const of = (publish: "token" | "nobody") => configFindings({ ...stream, publish }, config);
+
+      expect(of("token")).toMatchObject([
+        { verdict: "hint", todo: expect.stringContaining(`set ${name} to 1200000`) },
+      ]);
+      expect(of("nobody")).toMatchObject([{ verdict: "ok" }]);
+    },
+  );
+
   test("whose configuration can't be seen is a hint", () => {
     for (const config of [undefined, { error: 29, values: new Map<string, string>() }])
       expect(configFindings(STREAM, config)).toMatchObject([{ verdict: "hint" }]);

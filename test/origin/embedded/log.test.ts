@@ -5,8 +5,8 @@ import { DatabaseSync } from "node:sqlite";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { EmbeddedLog, logPath, type NewRecord } from "../../../origin/embedded/log.ts";
-import { partitionOf } from "../../../origin/kafka/partitioner.ts";
 import { epochOf } from "../../../origin/source/epoch.ts";
+import { partitionOf } from "../../../shared/core/partitioner.ts";
 
 let folder: string;
 let path: string;

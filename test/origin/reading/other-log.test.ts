@@ -1,8 +1,8 @@
 /** Logs that are not what they were when they were read: made anew, dropped, compacted, deleted or truncated. */
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { partitionOf } from "../../../origin/kafka/partitioner.ts";
 import { isStopped } from "../../../origin/reading/partitions.ts";
+import { partitionOf } from "../../../shared/core/partitioner.ts";
 import { endpointPath } from "../../../shared/protocol/address.ts";
 import { ConsumerWorld, KEY, TIMING } from "../../support/consumer-world.ts";
 import { eventually } from "../../support/deadline.ts";

@@ -87,6 +87,7 @@ const status = () =>
     topics: ["t"],
     watched: 0,
     watchCounts: newWatchCounts(),
+    publishCounts: { outcomes: new Map(), tookMs: 0 },
     elapsed: 0,
     uplinks: [],
     sentBytes: 0,

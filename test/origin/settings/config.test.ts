@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type Config, readConfig, type Surroundings } from "../../../origin/settings/config.ts";
+import { type Config, readConfig, type Surroundings, secretsOf } from "../../../origin/settings/config.ts";
 
 const SECRET = "0123456789abcdef0123456789abcdef";
 const STREAMS = '{"streams":{"quotes":{"title":"Quotes","subscribe":"public"}}}';
@@ -35,6 +35,21 @@ function problemsOf(env: Surroundings["env"], args?: readonly string[], files?: 
 }
 
 describe("settings", () => {
+  test("of publishing: without a secret nothing is published", () => {
+    const bytes = new TextEncoder().encode(SECRET);
+    const other = SECRET.toUpperCase().replace("A", "B");
+    const both = { ...ENV, PUBLISH_SECRET: `${SECRET},${other}`, PUBLISH_ID: "shop" };
+
+    expect(configOf(ENV)).toMatchObject({ publishSecrets: undefined, publishId: "distributary" });
+    expect(configOf({ ...ENV, PUBLISH_SECRET: SECRET }).publishSecrets).toEqual([bytes]);
+    expect(configOf(both)).toMatchObject({ publishSecrets: { length: 2 }, publishId: "shop" });
+    expect(secretsOf(configOf(both))).toEqual([SECRET, SECRET, other]);
+    expect(problemsOf({ ...ENV, PUBLISH_SECRET: "short", PUBLISH_ID: "a b" })).toEqual([
+      expect.stringMatching(/^PUBLISH_SECRET has a secret of less than 32 bytes/),
+      expect.stringMatching(/^PUBLISH_ID must be/),
+    ]);
+  });
+
   test("two are needed, the others have defaults", () => {
     const config = configOf(ENV);
 

@@ -1,6 +1,6 @@
 /** Keys and clients that name many partitions. */
 import { expect, test } from "vitest";
-import { partitionOf } from "../../../origin/kafka/partitioner.ts";
+import { partitionOf } from "../../../shared/core/partitioner.ts";
 import { LIMITS } from "../../../shared/protocol/limits.ts";
 import { NOTHING, type Position } from "../../../shared/protocol/position.ts";
 import { decodeOriginSays } from "../../../shared/protocol/uplink.ts";

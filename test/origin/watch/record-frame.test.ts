@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { IndexedRecord } from "../../../origin/index/record.ts";
 import { travelling } from "../../../origin/index/travelling.ts";
+import { MARK_HEADER } from "../../../origin/publish/mark.ts";
 import type { SourceRecord } from "../../../origin/source/source.ts";
 import { frameOf } from "../../../origin/watch/record-frame.ts";
 import { decodeUpdate } from "../../../shared/protocol/frame.ts";
@@ -77,5 +78,16 @@ test.each([
   });
   expect(frameOf("/t/k", record({ headers: large(17), value }), 3)).toBe(
     `{"e":"/t/k","p":"e.0:7","q":3,"t":1000,"x":${17 * MIB + 1},"o":${size}}`,
+  );
+});
+
+test("[F6] what a publish is remembered by is no header of its record", () => {
+  const headers = [["a", null] as const, [MARK_HEADER, Buffer.alloc(37)] as const, ["b", null] as const];
+
+  expect(frameOf("/t/k", record({ headers, value: null }), undefined)).toContain(
+    '"h":[["a",null],["b",null]]',
+  );
+  expect(frameOf("/t/k", record({ headers: headers.slice(1, 2), value: null }), undefined)).not.toContain(
+    '"h"',
   );
 });

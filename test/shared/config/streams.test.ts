@@ -15,6 +15,17 @@ function problemsOf(streams: unknown): readonly string[] {
   return result.ok ? [] : result.problems;
 }
 
+test("nobody may publish unless that is said, whoever may read", () => {
+  const streams = streamsOf({
+    read: entry("r"),
+    open: entry("o", { publish: "token", subscribe: "nobody" }),
+  });
+
+  expect(streams.get("read")?.publish).toBe("nobody");
+  expect(streams.get("open")).toMatchObject({ publish: "token", subscribe: "nobody", discover: "nobody" });
+  expect(problemsOf({ a: entry("a", { publish: "everybody" }) })).toHaveLength(1);
+});
+
 describe("which stream a topic is exposed as", () => {
   const streams = streamsOf({
     "*": entry("any"),

@@ -188,6 +188,6 @@ describe("codes", () => {
 
   test("[C2] an error that may be retried has a status that says so", () => {
     for (const [code, { status, retry }] of Object.entries(ERRORS))
-      expect([code, retry]).toEqual([code, [429, 500, 503].includes(status)]);
+      expect([code, retry]).toEqual([code, [409, 429, 500, 503, 504].includes(status)]);
   });
 });

@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { murmur2, partitionOf } from "../../../origin/kafka/partitioner.ts";
+import { murmur2, partitionOf } from "../../../shared/core/partitioner.ts";
 
 const kafkajs = createRequire(import.meta.url)("kafkajs/src/producer/partitioners/default/murmur2.js") as (
   key: Buffer,

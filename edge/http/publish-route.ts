@@ -1,0 +1,81 @@
+/**
+ * Publishing over HTTP: W1–W5 of PROTOCOL.md. The body is the value byte for byte, and the answer is the log's own, with the
+ * position that subscribers see. It goes through the endpoint's shard; the endpoint's object isn't touched.
+ */
+import { ERRORS } from "../../shared/protocol/codes.ts";
+import type { Publish } from "../../shared/protocol/publish.ts";
+import { PUBLISH_HEADERS } from "../../shared/protocol/version.ts";
+import type { Known } from "../access/access.ts";
+import { mayPublish } from "../access/decision.ts";
+import type { Env } from "../env.ts";
+import { encodePrincipal } from "../principal.ts";
+import { shardStubOf } from "../routing.ts";
+import { type PublishOutcome, UNKNOWN_OUTCOME } from "../shard/publishing/outcome.ts";
+import { errorResponse, logProblem, refusedToken } from "./answers.ts";
+import { elsewhere, targetOf } from "./endpoint-route.ts";
+import { publishMaxBytes, readPublishHeaders } from "./publish-request.ts";
+
+export async function publishRoute(request: Request, env: Env, known: Known): Promise<Response> {
+  const { principal } = known;
+  const url = new URL(request.url);
+  const target = targetOf(url, known, mayPublish);
+  if (target.kind !== "endpoint") return elsewhere(target, url);
+  const said = readPublishHeaders(request.headers);
+  if (!said.ok) return errorResponse("bad_request", said.problem);
+  const { headers, key = crypto.randomUUID(), minimal } = said.read;
+  const maxBytes = publishMaxBytes(env);
+  const value = request.method === "DELETE" ? null : await bodyOf(request, maxBytes);
+  if (value === undefined) return errorResponse("too_large", `a value may have ${maxBytes} bytes here`);
+  const { issuer, subject } = principal.kind === "known" ? principal : { issuer: "", subject: "" };
+  const by = said.read.key === undefined ? "edge" : "client";
+  const publish = { endpoint: target.path, issuer, subject, key, by, headers, value } as const;
+  const outcome = await outcomeOf(publish, env, encodePrincipal(principal));
+  return answerOf(outcome, key, minimal);
+}
+
+/** A shard that is gone before it has answered may have passed it on. */
+async function outcomeOf(publish: Publish, env: Env, principal: string | undefined): Promise<PublishOutcome> {
+  try {
+    return await shardStubOf(env, publish.endpoint).publish(publish, principal);
+  } catch (error) {
+    logProblem("a publish", error);
+    return UNKNOWN_OUTCOME;
+  }
+}
+
+function answerOf(outcome: PublishOutcome, key: string, minimal: boolean): Response {
+  if (outcome.kind === "error") {
+    const { code, message } = outcome;
+    // Its token ended, or was revoked, on the way.
+    if (ERRORS[code].status === 401) return refusedToken(code, message);
+    // With it the request can be sent again, whoever made it.
+    return errorResponse(code, message, code === "unknown_outcome" ? { [PUBLISH_HEADERS.key]: key } : {});
+  }
+  const { position } = outcome;
+  const headers = { ETag: `"${position}"`, "Cache-Control": "no-store" };
+  return minimal
+    ? new Response(null, { status: 201, headers: { ...headers, "Preference-Applied": "return=minimal" } })
+    : Response.json({ position }, { status: 201, headers });
+}
+
+/** undefined if it is too large. */
+async function bodyOf(request: Request, maxBytes: number): Promise<Uint8Array | undefined> {
+  if (Number(request.headers.get("Content-Length") ?? 0) > maxBytes) return undefined;
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of request.body ?? []) {
+    size += chunk.byteLength;
+    // Leaving the loop cancels the rest.
+    if (size > maxBytes) return undefined;
+    chunks.push(chunk);
+  }
+  const [only] = chunks;
+  if (chunks.length === 1 && only !== undefined) return only;
+  const body = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    body.set(chunk, at);
+    at += chunk.length;
+  }
+  return body;
+}

@@ -1,0 +1,155 @@
+/**
+ * A partition that this origin has fenced: it appends batches with its producer id and epoch, outside of transactions, so
+ * that subscribers wait for none. One batch is under way at a time; of one whose outcome isn't known the same bytes are
+ * sent again under the same sequence, which the broker takes once, and nothing else takes that sequence.
+ */
+import {
+  type BatchOutcome,
+  type Claim,
+  type KnownPublish,
+  type SinkBatch,
+  SinkError,
+  type SinkRecord,
+  type WriterNumber,
+} from "../publish/sink.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
+import { wordsOf } from "./patience.ts";
+import { type ProducedAnswer, type ProducerIdentity, WRITE_ERROR } from "./produce-requests.ts";
+import { type ProducedCodec, producedBatch } from "./produced-batch.ts";
+
+/** Sequences go on from 0 after this. */
+const SEQUENCES = 2 ** 31;
+
+export interface ClaimPorts {
+  /** To the leader of the partition. Rejects if that can't be reached, or isn't known. */
+  readonly produce: (batch: Buffer) => Promise<ProducedAnswer>;
+  /** The leader may be another one. */
+  readonly relocate: () => void;
+  /** Calls `old` when the fence could not be repeated for too long, `lost` when another has fenced; returns what ends that. */
+  readonly keepFenced: (told: { readonly lost: () => void; readonly old: () => void }) => () => void;
+}
+
+export interface ClaimFacts {
+  readonly identity: ProducerIdentity;
+  readonly forgets: string | undefined;
+  readonly known: readonly KnownPublish[];
+  /** Of the fence: what is appended comes behind it. */
+  readonly markOffset: number;
+  readonly codec: ProducedCodec;
+}
+
+const FENCED: BatchOutcome = { kind: "fenced" };
+
+export class KafkaClaim implements Claim {
+  readonly writer: WriterNumber;
+  readonly forgets: string | undefined;
+  readonly known: readonly KnownPublish[];
+  readonly #facts: ClaimFacts;
+  readonly #ports: ClaimPorts;
+  readonly #lost = new AbortController();
+  readonly #endFencing: () => void;
+  #sequence = 0;
+  #lastOffset: number;
+  #isOld = false;
+  #released = false;
+
+  constructor(facts: ClaimFacts, ports: ClaimPorts) {
+    const { identity, forgets, known, markOffset } = facts;
+    this.writer = { id: identity.producerId, epoch: identity.producerEpoch };
+    this.forgets = forgets;
+    this.known = known;
+    this.#facts = facts;
+    this.#ports = ports;
+    this.#lastOffset = markOffset;
+    this.#endFencing = ports.keepFenced({
+      lost: () => this.#lost.abort(),
+      old: () => {
+        this.#isOld = true;
+      },
+    });
+  }
+
+  get lost(): AbortSignal {
+    return this.#lost.signal;
+  }
+
+  batch(records: readonly SinkRecord[], timestamp: number): SinkBatch {
+    const { identity, codec } = this.#facts;
+    const bytes = producedBatch(records, { ...identity, sequence: this.#sequence }, timestamp, codec);
+    let isDoubtful = false;
+    const send = async (): Promise<BatchOutcome> => {
+      if (this.#released || this.#isOld)
+        return { kind: "stale", message: "the fence is too old to be trusted" };
+      let answer: ProducedAnswer;
+      try {
+        answer = await this.#ports.produce(bytes);
+      } catch (error) {
+        this.#ports.relocate();
+        if (error instanceof SinkError && error.code === "changed")
+          return { kind: "stale", message: error.message };
+        isDoubtful = true;
+        return { kind: "unknown", message: wordsOf(error) };
+      }
+      const outcome = this.#outcomeOf(answer, isDoubtful);
+      if (outcome.kind === "unknown") {
+        this.#ports.relocate();
+        isDoubtful = true;
+      }
+      if (outcome.kind === "appended") {
+        this.#sequence = (this.#sequence + records.length) % SEQUENCES;
+        this.#lastOffset = outcome.offset + records.length - 1;
+      }
+      return outcome;
+    };
+    return { send };
+  }
+
+  release(): void {
+    this.#released = true;
+    this.#endFencing();
+  }
+
+  #outcomeOf({ error, offset, words }: ProducedAnswer, isDoubtful: boolean): BatchOutcome {
+    const message = words ?? `Kafka's error ${error}`;
+    const refused = (why: "tooLarge" | "forbidden" | "invalid"): BatchOutcome =>
+      // It may have been taken before, when the broker didn't answer.
+      isDoubtful ? { kind: "stale", message } : { kind: "refused", why, message };
+    switch (error) {
+      case WRITE_ERROR.none:
+        // A log that goes on before its end is another one: the topic was created again, or its end was lost.
+        if (offset <= this.#lastOffset) return { kind: "stale", message: "the log is not what was fenced" };
+        return { kind: "appended", offset };
+      case WRITE_ERROR.invalidProducerEpoch:
+      case WRITE_ERROR.producerFenced:
+        return FENCED;
+      case WRITE_ERROR.outOfOrderSequence:
+      case WRITE_ERROR.duplicateSequence:
+      case WRITE_ERROR.unknownProducerId:
+        return { kind: "stale", message };
+      case WRITE_ERROR.messageTooLarge:
+      case WRITE_ERROR.recordListTooLarge:
+        return refused("tooLarge");
+      case WRITE_ERROR.topicAuthorizationFailed:
+      case WRITE_ERROR.clusterAuthorizationFailed:
+        return refused("forbidden");
+      case WRITE_ERROR.invalidTimestamp:
+      case WRITE_ERROR.policyViolation:
+      case WRITE_ERROR.unsupportedCompression:
+      case WRITE_ERROR.invalidRecord:
+        return refused("invalid");
+      default:
+        return { kind: "unknown", message };
+    }
+  }
+}
+
+/** When a fence is to be repeated, and when it is too old, in milliseconds. */
+export interface FenceTimes {
+  readonly againMs: number;
+  readonly oldMs: number;
+}
+
+export const FENCE_TIMES: FenceTimes = {
+  againMs: TIME_LIMITS.publishFenceMs,
+  oldMs: TIME_LIMITS.publishFenceOldMs,
+};

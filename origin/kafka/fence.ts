@@ -1,0 +1,68 @@
+/**
+ * Takes a partition from whoever wrote it before: InitProducerId with the partition's transactional id, then one empty
+ * committed transaction over the partition. Its mark raises the producer's epoch where the partition is led, also where
+ * that never saw the id, and nothing of an older epoch is appended behind it. The coordinator answers before marks are
+ * written, and skips partitions that it doesn't know: *a partition is fenced once its mark is read.*
+ */
+import { SinkError } from "../publish/sink.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
+import type { Cluster } from "./cluster.ts";
+import { kafkaError } from "./patience.ts";
+import {
+  addPartitionToTxnRequest,
+  commitTxnRequest,
+  findCoordinatorRequest,
+  initProducerIdRequest,
+  type ProducerIdentity,
+  WRITE_ERROR,
+} from "./produce-requests.ts";
+
+export interface Fenced {
+  readonly id: string;
+  readonly topic: string;
+  readonly partition: number;
+}
+
+/** Another has taken it over. */
+const LOST: readonly number[] = [WRITE_ERROR.invalidProducerEpoch, WRITE_ERROR.producerFenced];
+const FORBIDDEN: readonly number[] = [
+  WRITE_ERROR.topicAuthorizationFailed,
+  WRITE_ERROR.clusterAuthorizationFailed,
+  WRITE_ERROR.transactionalIdAuthorizationFailed,
+];
+
+/** Rejects with SinkError, or with what may pass. @param any Some broker that is known. */
+export async function takeId(cluster: Cluster, any: number, { id }: Fenced): Promise<ProducerIdentity> {
+  const coordinator = await coordinatorOf(cluster, any, id);
+  const request = initProducerIdRequest(id, TIME_LIMITS.publishTransactionMs);
+  const { error, producerId, producerEpoch } = await cluster.send(coordinator, request);
+  check(error, `the producer id of ${id}`);
+  return { producerId, producerEpoch };
+}
+
+/** The same. May be repeated, with the same identity. */
+export async function markPartition(
+  cluster: Cluster,
+  any: number,
+  { id, topic, partition }: Fenced,
+  identity: ProducerIdentity,
+): Promise<void> {
+  const coordinator = await coordinatorOf(cluster, any, id);
+  const added = addPartitionToTxnRequest(id, identity, topic, partition);
+  check(await cluster.send(coordinator, added), `a transaction of ${id}`);
+  check(await cluster.send(coordinator, commitTxnRequest(id, identity)), `the end of a transaction of ${id}`);
+}
+
+async function coordinatorOf(cluster: Cluster, any: number, id: string): Promise<number> {
+  const { error, node } = await cluster.send(any, findCoordinatorRequest(id));
+  check(error, `the coordinator of ${id}`);
+  return node;
+}
+
+function check(error: number, what: string): void {
+  if (error === WRITE_ERROR.none) return;
+  if (LOST.includes(error)) throw new SinkError("fenced", "another origin has taken the partition over");
+  if (FORBIDDEN.includes(error))
+    throw new SinkError("forbidden", `${what}: Kafka doesn't allow it (error ${error})`);
+  throw kafkaError(what, error);
+}

@@ -1,0 +1,260 @@
+/**
+ * Kafka as a Sink. kafkajs connects, and no more: its producer rolls its sequence back when an answer is lost, so that
+ * another batch can take the sequence of one that was appended (docs/publishing.md has what that does).
+ *
+ * What is tried again, after what delay, and how it ends:
+ *
+ *   a partition can't be claimed just now              backoff   after 15 s `unavailable`
+ *   whether a batch was appended isn't known           backoff   (of the writer) when it is known, or the topic is gone
+ *   a fence can't be repeated                          backoff   after 20 h the partition is claimed anew
+ */
+import { setTimeout as startTimer } from "node:timers";
+import { backoff } from "../../shared/core/backoff.ts";
+import { type Claim, type ClaimRequest, type Sink, SinkError } from "../publish/sink.ts";
+import { epochOf } from "../source/epoch.ts";
+import { SourceError } from "../source/source.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
+import { type ClaimPorts, FENCE_TIMES, type FenceTimes, KafkaClaim } from "./claim.ts";
+import { Cluster } from "./cluster.ts";
+import { type Fenced, markPartition, takeId } from "./fence.ts";
+import { Lanes } from "./lanes.ts";
+import { kafkaError, patiently, pause, wordsOf } from "./patience.ts";
+import { type ProducerIdentity, produceRequest } from "./produce-requests.ts";
+import type { ProducedCodec } from "./produced-batch.ts";
+import { EARLIEST, KAFKA_ERROR, LATEST, listOffsetsRequest, type TopicMetadata } from "./requests.ts";
+import type { KafkaSettings } from "./settings.ts";
+import { forgetsIn, KEEPING, topicConfigRequest } from "./topic-config.ts";
+import { type PublishWindow, readWindow } from "./window-read.ts";
+
+export interface KafkaSinkOptions {
+  /** What transactional ids begin with: all origins that publish to the same topics have the same. */
+  readonly publishId: string;
+  readonly codec?: ProducedCodec;
+  /** Milliseconds since 1970. */
+  readonly time?: () => number;
+  /** Tests can't wait for hours. */
+  readonly fenceTimes?: FenceTimes;
+}
+
+/** Where a partition is led. */
+interface Place {
+  readonly topicId: Buffer;
+  readonly leader: number;
+  readonly leaderEpoch: number;
+}
+
+const PRODUCE_WAITS = { timeoutMs: TIME_LIMITS.produceReplicasMs, silenceMs: TIME_LIMITS.produceSilentMs };
+const NO_OFFSET = -1;
+const UNKNOWN_EPOCH = -1;
+
+export class KafkaSink implements Sink {
+  readonly #cluster: Cluster;
+  readonly #lanes: Lanes;
+  readonly #publishId: string;
+  readonly #codec: ProducedCodec;
+  readonly #time: () => number;
+  readonly #fenceTimes: FenceTimes;
+  readonly #closing = new AbortController();
+
+  /** Connects when something is first published. */
+  constructor(settings: KafkaSettings, { publishId, codec, time, fenceTimes }: KafkaSinkOptions) {
+    this.#cluster = new Cluster(settings);
+    this.#lanes = new Lanes((broker) => this.#cluster.dial(broker));
+    this.#publishId = publishId;
+    this.#codec = codec ?? "none";
+    this.#time = time ?? Date.now;
+    this.#fenceTimes = fenceTimes ?? FENCE_TIMES;
+  }
+
+  async partitions(topic: string): Promise<readonly string[] | undefined> {
+    try {
+      return await patiently(TIME_LIMITS.describePatienceMs, this.#closing.signal, async () => {
+        const found = await this.#topic(topic);
+        return found?.partitions.map(({ partition }) => epochOf(found.id, partition));
+      });
+    } catch (error) {
+      throw sinkErrorOf(error);
+    }
+  }
+
+  async claim(request: ClaimRequest): Promise<Claim> {
+    const signal = AbortSignal.any([request.signal, this.#closing.signal]);
+    const until = performance.now() + TIME_LIMITS.publishClaimMs;
+    const again = <T>(act: () => Promise<T>) => persist(act, until, signal);
+    const { topic, partition } = request;
+    const { topicId } = await again(() => this.#locate(request));
+    const fenced = { id: `${this.#publishId}.${idText(topicId)}.${partition}`, topic, partition };
+    const { identity, from } = await again(async () => {
+      const { leader } = await this.#locate(request);
+      return {
+        from: await this.#begin(request, leader),
+        identity: await takeId(this.#cluster, leader, fenced),
+      };
+    });
+    await again(async () =>
+      markPartition(this.#cluster, (await this.#locate(request)).leader, fenced, identity),
+    );
+    const window = await again(() => this.#read(request, from, identity, signal));
+    this.#judge(window);
+    const { known, markOffset } = window;
+    const forgets = await again(() => this.#forgets(request));
+    const facts = { identity, forgets, known, markOffset, codec: this.#codec };
+    return new KafkaClaim(facts, this.#ports(request, fenced, identity));
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.#lanes.close();
+    this.#cluster.close();
+  }
+
+  /** Undefined when there is no such topic. */
+  async #topic(name: string): Promise<TopicMetadata | undefined> {
+    const found = await this.#cluster.topic(name);
+    switch (found.error) {
+      case KAFKA_ERROR.none:
+        return found;
+      case KAFKA_ERROR.unknownTopicOrPartition:
+      case KAFKA_ERROR.invalidTopic:
+        return undefined;
+      case KAFKA_ERROR.topicAuthorizationFailed:
+        throw new SinkError("forbidden", `Kafka doesn't allow this origin to publish to ${name}`);
+      default:
+        throw kafkaError(name, found.error);
+    }
+  }
+
+  async #locate({ topic, partition, epoch }: ClaimRequest): Promise<Place> {
+    const found = await this.#topic(topic);
+    const info = found?.partitions.find((candidate) => candidate.partition === partition);
+    if (found === undefined || info === undefined || epochOf(found.id, partition) !== epoch)
+      throw new SinkError("changed", `${topic}/${partition} is no longer there, or is another one`);
+    if (info.leader < 0) throw new Error(`nobody leads ${topic}/${partition} just now`);
+    return { topicId: found.id, leader: info.leader, leaderEpoch: info.leaderEpoch };
+  }
+
+  /** Where to begin to read what was published: twice as long ago as is promised, since clocks differ. */
+  async #begin({ topic, partition, windowMs }: ClaimRequest, leader: number): Promise<number> {
+    const since = this.#time() - Math.max(2 * windowMs, TIME_LIMITS.publishColdMs);
+    const first = await this.#offsetAt(leader, topic, partition, since);
+    if (first !== NO_OFFSET) return first;
+    // Nothing that can be read is as young; what transactions hold back may be.
+    return this.#offsetAt(leader, topic, partition, LATEST);
+  }
+
+  async #offsetAt(leader: number, topic: string, partition: number, which: number): Promise<number> {
+    const [found] = await this.#cluster.send(leader, listOffsetsRequest(topic, [partition], which));
+    if (found === undefined || found.error !== KAFKA_ERROR.none)
+      throw kafkaError(`${topic}/${partition}`, found?.error ?? KAFKA_ERROR.unknownTopicOrPartition);
+    return found.offset;
+  }
+
+  async #read(
+    request: ClaimRequest,
+    from: number,
+    identity: ProducerIdentity,
+    signal: AbortSignal,
+  ): Promise<PublishWindow> {
+    const { topic, partition } = request;
+    const { topicId, leader, leaderEpoch } = await this.#locate(request);
+    // What was deleted since is no matter: retention is longer than what is promised.
+    const offset = Math.max(from, await this.#offsetAt(leader, topic, partition, EARLIEST));
+    const connection = this.#cluster.dial(leader);
+    const close = () => connection.close();
+    signal.addEventListener("abort", close);
+    try {
+      const at = { topicId, partition, offset, leaderEpoch, lastEpoch: UNKNOWN_EPOCH };
+      return await readWindow(connection, at, identity, signal);
+    } finally {
+      signal.removeEventListener("abort", close);
+      close();
+    }
+  }
+
+  async #forgets(request: ClaimRequest): Promise<string | undefined> {
+    const { topic, windowMs } = request;
+    const { leader } = await this.#locate(request);
+    const config = await this.#cluster.send(leader, topicConfigRequest(topic, KEEPING));
+    const why = forgetsIn(windowMs, config);
+    return why && `${topic} doesn't keep what a publish with an id of its own needs: ${why}`;
+  }
+
+  #judge({ markedAt, newIdAt }: PublishWindow): void {
+    const now = this.#time();
+    if (Math.abs(now - markedAt) > TIME_LIMITS.publishClockMs)
+      throw new SinkError(
+        "unavailable",
+        `this origin's clock is ${Math.round(Math.abs(now - markedAt) / 1_000)} s off the broker's: set it right`,
+      );
+    if (newIdAt !== undefined && now - newIdAt < TIME_LIMITS.publishColdMs)
+      throw new SinkError(
+        "unavailable",
+        "Kafka forgot the transactional id of this partition: what its last writer had under way may still come",
+      );
+  }
+
+  #ports(request: ClaimRequest, fenced: Fenced, identity: ProducerIdentity): ClaimPorts {
+    const { topic, partition } = request;
+    let place: Promise<Place> | undefined;
+    return {
+      produce: async (batch) => {
+        place ??= this.#locate(request);
+        const { leader, topicId } = await place;
+        return this.#lanes.send(leader, produceRequest({ topic, topicId, partition }, batch, PRODUCE_WAITS));
+      },
+      relocate: () => {
+        place = undefined;
+      },
+      keepFenced: ({ lost, old }) => {
+        let fencedAt = performance.now();
+        let failures = 0;
+        let timer: NodeJS.Timeout | undefined;
+        const next = (ms: number) => {
+          timer = startTimer(() => void repeat(), ms);
+          timer.unref();
+        };
+        const repeat = async () => {
+          try {
+            const { leader } = await this.#locate(request);
+            await markPartition(this.#cluster, leader, fenced, identity);
+            fencedAt = performance.now();
+            failures = 0;
+          } catch (error) {
+            if (error instanceof SinkError && error.code !== "unavailable") return lost();
+            failures++;
+          }
+          if (performance.now() - fencedAt > this.#fenceTimes.oldMs) return old();
+          const again = backoff(failures - 1, TIME_LIMITS.publishFenceAgain, Math.random());
+          if (timer !== undefined) next(failures === 0 ? this.#fenceTimes.againMs : again);
+        };
+        next(this.#fenceTimes.againMs);
+        return () => {
+          clearTimeout(timer);
+          timer = undefined;
+        };
+      },
+    };
+  }
+}
+
+/** As Kafka shows it. */
+const idText = (topicId: Buffer) => topicId.toString("base64url");
+
+/** Tries until it works, or fails in a way that trying again won't mend, or its time is over. Rejects with SinkError. */
+async function persist<T>(act: () => Promise<T>, until: number, signal: AbortSignal): Promise<T> {
+  for (let failures = 0; ; failures++) {
+    try {
+      return await act();
+    } catch (error) {
+      if (error instanceof SinkError && error.code !== "unavailable") throw error;
+      if (signal.aborted || performance.now() > until) throw sinkErrorOf(error);
+    }
+    await pause(failures, signal);
+  }
+}
+
+function sinkErrorOf(error: unknown): SinkError {
+  if (error instanceof SinkError) return error;
+  const message = error instanceof SourceError ? error.message : wordsOf(error);
+  return new SinkError("unavailable", message, { cause: error });
+}

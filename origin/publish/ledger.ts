@@ -1,0 +1,73 @@
+/** Which publishes of a partition are done, as far back as is promised: a retry of one is answered, not done again. Pure. */
+
+import type { Marks } from "./mark.ts";
+import type { KnownPublish } from "./sink.ts";
+
+/** Some 200 bytes each. More than a partition is published to in twenty minutes at 160 a second. */
+export const LEDGER_ENTRIES = 200_000;
+
+/** What is known of a publish that comes: nothing, where it is, or that another had its id. */
+export type Found =
+  | { readonly kind: "new" }
+  | { readonly kind: "done"; readonly offset: number }
+  | { readonly kind: "other" };
+
+interface Entry {
+  readonly fingerprint: string;
+  readonly offset: number;
+  readonly timestamp: number;
+}
+
+const NEW: Found = { kind: "new" };
+const OTHER: Found = { kind: "other" };
+
+export class Ledger {
+  readonly #keptMs: number;
+  readonly #maxEntries: number;
+  /** About in the order of their times. */
+  readonly #entries = new Map<string, Entry>();
+
+  /** @param keptMs For how long a publish is known at least. */
+  constructor(keptMs: number, known: readonly KnownPublish[] = [], maxEntries = LEDGER_ENTRIES) {
+    this.#keptMs = keptMs;
+    this.#maxEntries = maxEntries;
+    for (const publish of known) this.learn(publish);
+  }
+
+  /** Nothing is forgotten for want of room: a publish that doesn't fit must wait. */
+  get isFull(): boolean {
+    return this.#entries.size >= this.#maxEntries;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Of several with one id the first in the log is the publish. */
+  learn({ id, fingerprint, offset, timestamp }: KnownPublish): void {
+    const before = this.#entries.get(id);
+    if (before === undefined || offset < before.offset)
+      this.#entries.set(id, { fingerprint, offset, timestamp });
+  }
+
+  /** @param marks Of one publish, as each secret marks it. */
+  find(marks: Marks): Found {
+    let found: Entry | undefined;
+    let isSame = false;
+    for (const { id, fingerprint } of marks) {
+      const entry = this.#entries.get(id);
+      if (entry === undefined || (found !== undefined && found.offset < entry.offset)) continue;
+      found = entry;
+      isSame = entry.fingerprint === fingerprint;
+    }
+    if (found === undefined) return NEW;
+    return isSame ? { kind: "done", offset: found.offset } : OTHER;
+  }
+
+  forget(now: number): void {
+    for (const [id, { timestamp }] of this.#entries) {
+      if (timestamp + this.#keptMs >= now) return;
+      this.#entries.delete(id);
+    }
+  }
+}

@@ -1,0 +1,191 @@
+/**
+ * Publishes to a log: finds the partition, and the writer that this process has there. One for all shards and edges, so
+ * that no two writers of a process fence one another. What is published first to a key is written first.
+ */
+import { partitionOf } from "../../shared/core/partitioner.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
+import { MARK_HEADER, type Marker, type Published } from "./mark.ts";
+import { type PublishResult, refusal } from "./result.ts";
+import { type Sink, SinkError, type WriterNumber } from "./sink.ts";
+import { type Seen, Topics } from "./topics.ts";
+import type { Room } from "./waiting.ts";
+import { PartitionWriter } from "./writer.ts";
+
+/** What waits for all partitions together. */
+const WAITING_BYTES = 64 * 1024 * 1024;
+/** What a record takes in memory beside its key, value and headers. */
+const RECORD_BYTES = 500;
+/** Brokers end the connection when a request is too large for them, and nobody learns why. Topics' own bounds are lower. */
+const MAX_RECORD_BYTES = 16 * 1024 * 1024;
+
+export interface PublishRequest extends Published {
+  /** When an answer is wanted at the latest, by `performance.now()`. */
+  readonly deadline: number;
+}
+
+export interface WriterNews {
+  readonly topic: string;
+  readonly partition: number;
+  /** How many the topic has. */
+  readonly partitions: number;
+  readonly epoch: string;
+  /** Undefined when this origin no longer writes the partition. */
+  readonly writer: WriterNumber | undefined;
+}
+
+interface Writes {
+  readonly topic: string;
+  /** Of the topic, as they were seen last. */
+  partitions: number;
+  readonly writer: PartitionWriter;
+}
+
+export interface PublisherOptions {
+  /** Is closed with the publisher. */
+  readonly sink: Sink;
+  readonly marker: Marker;
+  /** For how long a publish that comes again is answered, and not done again. */
+  readonly windowMs?: number;
+  /** Told which partitions this origin writes: of several that say so, the highest number does. */
+  readonly announce?: (news: WriterNews) => void;
+}
+
+export class Publisher {
+  readonly #sink: Sink;
+  readonly #marker: Marker;
+  readonly #windowMs: number;
+  readonly #announce: (news: WriterNews) => void;
+  readonly #topics: Topics;
+  /** By the partition's epoch. */
+  readonly #writers = new Map<string, Writes>();
+  readonly #room: Room = { left: WAITING_BYTES };
+  readonly #look: NodeJS.Timeout;
+  #closed = false;
+
+  constructor({ sink, marker, windowMs, announce }: PublisherOptions) {
+    this.#sink = sink;
+    this.#marker = marker;
+    this.#windowMs = windowMs ?? TIME_LIMITS.publishWindowMs;
+    this.#announce = announce ?? (() => {});
+    this.#topics = new Topics(
+      (topic) => sink.partitions(topic),
+      () => performance.now(),
+    );
+    this.#look = setInterval(() => this.#expire(), TIME_LIMITS.publishLookMs);
+    this.#look.unref();
+  }
+
+  /** One record and its position, or an error. Never rejects. */
+  publish(request: PublishRequest): Promise<PublishResult> {
+    const { promise, resolve } = Promise.withResolvers<PublishResult>();
+    const { topic, key, value, headers, deadline } = request;
+    const bytes = sizeOf(request);
+    const unfit = unfitness(request, bytes);
+    if (unfit !== undefined) return Promise.resolve(unfit);
+    this.#topics.use(topic, deadline, (seen) => {
+      const refused = this.#refused(topic, seen);
+      if (refused !== undefined || !Array.isArray(seen)) return resolve(refused ?? CLOSED);
+      const marks = this.#marker.marksOf(request);
+      const record = { key, value, headers: [...headers, this.#marker.headerOf(marks[0])] };
+      const writer = this.#writer(topic, partitionOf(key, seen.length), seen);
+      const isPromised = request.id.chosenBy === "client";
+      writer.publish({ marks, record, bytes, isPromised, deadline, answer: resolve });
+    });
+    return promise;
+  }
+
+  /** Claims the partition of a key, unless this origin writes it already. What comes of that is announced. */
+  takeOver(topic: string, key: Uint8Array): void {
+    this.#topics.use(topic, Number.POSITIVE_INFINITY, (seen) => {
+      if (Array.isArray(seen) && !this.#closed)
+        this.#writer(topic, partitionOf(key, seen.length), seen).takeOver();
+    });
+  }
+
+  /** What is under way is answered. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#look);
+    this.#topics.expire(Number.POSITIVE_INFINITY);
+    for (const { writer } of this.#writers.values()) writer.close();
+    await this.#sink.close();
+  }
+
+  #refused(topic: string, seen: Seen): PublishResult | undefined {
+    if (this.#closed) return CLOSED;
+    if (seen === "full") return FULL;
+    if (seen === "late") return refusal("unavailable", `nothing was heard of ${topic} in time`);
+    if (seen === "absent") return refusal("unknown_topic", `there is no topic ${topic}`);
+    if (seen instanceof Error) {
+      const isForbidden = seen instanceof SinkError && seen.code === "forbidden";
+      return refusal(isForbidden ? "forbidden" : "unavailable", seen.message);
+    }
+    return undefined;
+  }
+
+  #writer(topic: string, partition: number, epochs: readonly string[]): PartitionWriter {
+    const epoch = epochs[partition] ?? "";
+    const known = this.#writers.get(epoch);
+    if (known !== undefined) {
+      known.partitions = epochs.length;
+      return known.writer;
+    }
+    this.#closeOthers(topic, epochs);
+    const writer = new PartitionWriter({
+      epoch,
+      windowMs: this.#windowMs,
+      room: this.#room,
+      claim: async (signal) => {
+        try {
+          return await this.#sink.claim({ topic, partition, epoch, windowMs: this.#windowMs, signal });
+        } catch (error) {
+          if (error instanceof SinkError && error.code === "changed") {
+            // Whoever comes next finds the topic that is there now.
+            this.#topics.forget(topic);
+          }
+          throw error;
+        }
+      },
+      announce: (number) => {
+        const partitions = this.#writers.get(epoch)?.partitions ?? epochs.length;
+        this.#announce({ topic, partition, partitions, epoch, writer: number });
+      },
+      time: Date.now,
+      random: Math.random,
+    });
+    this.#writers.set(epoch, { topic, partitions: epochs.length, writer });
+    return writer;
+  }
+
+  /** Those of a topic of this name that is no more. */
+  #closeOthers(topic: string, epochs: readonly string[]): void {
+    for (const [epoch, other] of this.#writers) {
+      if (other.topic !== topic || epochs.includes(epoch)) continue;
+      other.writer.close();
+      this.#writers.delete(epoch);
+    }
+  }
+
+  #expire(): void {
+    const now = performance.now();
+    this.#topics.expire(now);
+    for (const { writer } of this.#writers.values()) writer.expire(now);
+  }
+}
+
+const FULL = refusal("overloaded", "more is published than this origin takes: try again later");
+const CLOSED = refusal("unavailable", "the origin stops");
+
+/** Why no log takes it. */
+function unfitness({ headers }: PublishRequest, bytes: number): PublishResult | undefined {
+  if (bytes > MAX_RECORD_BYTES)
+    return refusal("too_large", `a record may have up to ${MAX_RECORD_BYTES} bytes`);
+  if (headers.some(([name]) => name === MARK_HEADER))
+    return refusal("invalid", `the header ${MARK_HEADER} is the origin's own`);
+  return undefined;
+}
+
+function sizeOf({ key, value, headers }: PublishRequest): number {
+  const size = RECORD_BYTES + key.length + (value?.length ?? 0);
+  return headers.reduce((sum, [name, content]) => sum + name.length + (content?.length ?? 0), size);
+}

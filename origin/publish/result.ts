@@ -1,0 +1,38 @@
+/** What a publish is answered with. */
+
+/**
+ * - `unknown_topic`: there is no such topic.
+ * - `too_large`: the topic takes no record of this size.
+ * - `invalid`: the topic takes no such record.
+ * - `forbidden`: Kafka doesn't let this origin write there.
+ * - `in_flight`: the same publish is under way; ask again.
+ * - `id_reused`: its id was used for something else.
+ * - `id_not_kept`: the log forgets too soon to promise that an id is used once; without one it can be published.
+ * - `not_writer`: another origin has the partition; this one must be told to take over first.
+ * - `overloaded`: too much is waiting; ask again later.
+ * - `unavailable`: it was not published, and may be tried again.
+ * - `unknown`: it may have been published. The same id finds out, and publishes it only if it wasn't.
+ */
+export type PublishErrorCode =
+  | "unknown_topic"
+  | "too_large"
+  | "invalid"
+  | "forbidden"
+  | "in_flight"
+  | "id_reused"
+  | "id_not_kept"
+  | "not_writer"
+  | "overloaded"
+  | "unavailable"
+  | "unknown";
+
+export interface PublishError {
+  readonly code: PublishErrorCode;
+  readonly message: string;
+}
+
+export type PublishResult = { readonly position: string } | { readonly error: PublishError };
+
+export function refusal(code: PublishErrorCode, message: string): PublishResult {
+  return { error: { code, message } };
+}

@@ -1,0 +1,103 @@
+/**
+ * What publishing needs from a log, and no more: a partition can be claimed, so that one writer alone appends to it; the
+ * claim knows what was published before. The embedded log and Kafka both implement it, and both pass the contract suite
+ * in test/support/sink-contract.ts.
+ */
+import type { RecordHeader } from "../source/source.ts";
+import type { Mark } from "./mark.ts";
+
+export interface SinkRecord {
+  readonly key: Uint8Array;
+  /** null is a tombstone. */
+  readonly value: Uint8Array | null;
+  readonly headers: readonly RecordHeader[];
+}
+
+/** A publish that the log holds. */
+export interface KnownPublish extends Mark {
+  readonly offset: number;
+  /** Milliseconds since 1970. */
+  readonly timestamp: number;
+}
+
+export interface ClaimRequest {
+  readonly topic: string;
+  readonly partition: number;
+  /** Of the partition, as in its positions: a topic that was created again has others. */
+  readonly epoch: string;
+  /** How far back publishes are to be known. */
+  readonly windowMs: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The right to append to a partition, until another claim is made. By then, all that earlier claims had appended is in
+ * `known`, and nothing that they still have under way will ever be appended.
+ */
+export interface Claim {
+  /** The higher of two has the partition: compared by id, then by number. */
+  readonly writer: WriterNumber;
+  /** Why the log can't be relied on to know a publish for the whole window, with the remedy; undefined if it can. */
+  readonly forgets: string | undefined;
+  /** In the order of their offsets. */
+  readonly known: readonly KnownPublish[];
+  /** Aborts when it is found lost while nothing is sent. */
+  readonly lost: AbortSignal;
+  /** The next records in order, to be sent, again and again until their outcome is known, before others are made. */
+  batch(records: readonly SinkRecord[], timestamp: number): SinkBatch;
+  /** Nothing is sent any more. */
+  release(): void;
+}
+
+export interface WriterNumber {
+  readonly id: number;
+  readonly epoch: number;
+}
+
+export interface SinkBatch {
+  /** Never rejects. Not to be called again before it has resolved. */
+  send(): Promise<BatchOutcome>;
+}
+
+/**
+ * - `appended`: at this offset, and those that follow it.
+ * - `refused`: the log takes no such batch; nothing was appended, and another may take its place. `tooLarge` batches may
+ *   do in parts.
+ * - `unknown`: perhaps appended, perhaps not yet; to be sent again.
+ * - `fenced`: another has claimed the partition. Nothing was appended by this try.
+ * - `stale`: the claim is of no use any more, and it isn't known whether the batch was appended: claim it anew.
+ */
+export type BatchOutcome =
+  | { readonly kind: "appended"; readonly offset: number }
+  | { readonly kind: "refused"; readonly why: RefusalCode; readonly message: string }
+  | { readonly kind: "unknown"; readonly message: string }
+  | { readonly kind: "fenced" }
+  | { readonly kind: "stale"; readonly message: string };
+
+export type RefusalCode = "tooLarge" | "forbidden" | "invalid";
+
+export interface Sink {
+  /** The epochs of a topic's partitions, in order; undefined if there is no such topic. Rejects with SinkError. */
+  partitions(topic: string): Promise<readonly string[] | undefined>;
+  /** Rejects with SinkError. */
+  claim(request: ClaimRequest): Promise<Claim>;
+  close(): Promise<void>;
+}
+
+/**
+ * - `unavailable`: the log can't be reached just now; try again.
+ * - `fenced`: another claimed it meanwhile.
+ * - `changed`: the topic is no longer the one that had this epoch.
+ * - `forbidden`: this client may not write there.
+ */
+export type SinkErrorCode = "unavailable" | "fenced" | "changed" | "forbidden";
+
+export class SinkError extends Error {
+  readonly code: SinkErrorCode;
+
+  constructor(code: SinkErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "SinkError";
+    this.code = code;
+  }
+}

@@ -1,0 +1,95 @@
+/** The partitions of topics that are published to, as they were seen last. Who comes before that waits, in order. */
+import { TIME_LIMITS } from "../time-limits.ts";
+
+const LOOK_AGAIN_MS = TIME_LIMITS.topicLookMs;
+const ABSENT_AGAIN_MS = TIME_LIMITS.topicAbsentMs;
+/** Of those that wait for one topic. */
+const WAITING_COUNT = 10_000;
+/** Names that aren't topics may be asked for without end: the oldest are forgotten. */
+const MAX_TOPICS = 10_000;
+
+/** The partitions' epochs, or that there is no such topic, or why that can't be said. */
+export type Seen = readonly string[] | "absent" | "full" | "late" | Error;
+
+interface Waiter {
+  readonly deadline: number;
+  readonly use: (seen: Seen) => void;
+}
+
+interface Topic {
+  seen: readonly string[] | "absent" | undefined;
+  seenAt: number;
+  isAsked: boolean;
+  waiters: Waiter[];
+}
+
+export class Topics {
+  readonly #look: (topic: string) => Promise<readonly string[] | undefined>;
+  readonly #now: () => number;
+  readonly #topics = new Map<string, Topic>();
+
+  /** @param look Asks the log. */
+  constructor(look: (topic: string) => Promise<readonly string[] | undefined>, now: () => number) {
+    this.#look = look;
+    this.#now = now;
+  }
+
+  /** Calls `use` once: at once if the topic was seen before, even if not lately. */
+  use(name: string, deadline: number, use: (seen: Seen) => void): void {
+    const topic = this.#topic(name);
+    const again = topic.seen === "absent" ? ABSENT_AGAIN_MS : LOOK_AGAIN_MS;
+    if (this.#now() - topic.seenAt > again) void this.#ask(name, topic);
+    // One that isn't there may have been made since.
+    if (typeof topic.seen === "object") use(topic.seen);
+    else if (topic.seen === "absent" && !topic.isAsked) use("absent");
+    else if (topic.waiters.length >= WAITING_COUNT) use("full");
+    else topic.waiters.push({ deadline, use });
+  }
+
+  /** It is not as it was seen. */
+  forget(name: string): void {
+    const topic = this.#topics.get(name);
+    if (topic === undefined) return;
+    topic.seen = undefined;
+    topic.seenAt = Number.NEGATIVE_INFINITY;
+  }
+
+  expire(now: number): void {
+    for (const topic of this.#topics.values()) {
+      if (topic.waiters.length === 0) continue;
+      const late = topic.waiters.filter(({ deadline }) => deadline <= now);
+      topic.waiters = topic.waiters.filter(({ deadline }) => deadline > now);
+      for (const { use } of late) use("late");
+    }
+  }
+
+  #topic(name: string): Topic {
+    const known = this.#topics.get(name);
+    if (known !== undefined) return known;
+    for (const [oldest, { isAsked }] of this.#topics) {
+      if (this.#topics.size < MAX_TOPICS) break;
+      if (!isAsked) this.#topics.delete(oldest);
+    }
+    const topic: Topic = { seen: undefined, seenAt: Number.NEGATIVE_INFINITY, isAsked: false, waiters: [] };
+    this.#topics.set(name, topic);
+    return topic;
+  }
+
+  /** Never rejects. */
+  async #ask(name: string, topic: Topic): Promise<void> {
+    if (topic.isAsked) return;
+    topic.isAsked = true;
+    let seen: Seen;
+    try {
+      seen = (await this.#look(name)) ?? "absent";
+      topic.seen = seen;
+      topic.seenAt = this.#now();
+    } catch (error) {
+      seen = error instanceof Error ? error : new Error(String(error));
+    }
+    topic.isAsked = false;
+    const { waiters } = topic;
+    topic.waiters = [];
+    for (const { use } of waiters) use(seen);
+  }
+}

@@ -1,0 +1,332 @@
+/**
+ * The one writer of one partition: claims it when something is first published there, and appends what comes in batches,
+ * one after another. What arrives while a batch is under way goes with the next one; nothing is waited for. The
+ * decisions are writer-states.ts's and the ledger's; this holds them to the log.
+ */
+import { backoff } from "../../shared/core/backoff.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
+import { Ledger } from "./ledger.ts";
+import type { Marks } from "./mark.ts";
+import { type PublishResult, refusal } from "./result.ts";
+import { type BatchOutcome, type Claim, type SinkBatch, SinkError, type WriterNumber } from "./sink.ts";
+import { isSame, type Pending, type Publish, type Room, Waiting } from "./waiting.ts";
+import { type Bar, stepWriter, type WriterEvent, type WriterState } from "./writer-states.ts";
+
+export interface WriterPorts {
+  /** Of the partition. */
+  readonly epoch: string;
+  readonly windowMs: number;
+  /** Shared with the other partitions. */
+  readonly room: Room;
+  readonly claim: (signal: AbortSignal) => Promise<Claim>;
+  /** Called with what the writer is known by when it has the partition, and with undefined when it no longer has. */
+  readonly announce: (writer: WriterNumber | undefined) => void;
+  /** Milliseconds since 1970. */
+  readonly time: () => number;
+  readonly random: () => number;
+}
+
+/** Who has the partition, and what was published there. */
+interface Held {
+  readonly claim: Claim;
+  readonly ledger: Ledger;
+}
+
+interface Sending {
+  readonly pendings: readonly Pending[];
+  readonly timestamp: number;
+  readonly batch: SinkBatch;
+}
+
+type State = WriterState<Held, Sending>;
+
+const NOT_WRITER = refusal("not_writer", "another origin writes this partition");
+const UNKNOWN = refusal(
+  "unknown",
+  "it isn't known yet whether this was published: ask again with the same id",
+);
+const LATE = refusal("unavailable", "this could not be published in time, and was not");
+const CLOSED = refusal("unavailable", "the origin stops");
+const FULL = refusal("overloaded", "more is published to this partition than it takes: try again later");
+const IN_FLIGHT = refusal("in_flight", "the same publish is under way");
+const REUSED = refusal("id_reused", "this id was used for another publish");
+
+export class PartitionWriter {
+  readonly #ports: WriterPorts;
+  readonly #waiting: Waiting;
+  readonly #closing = new AbortController();
+  #state: State = { kind: "idle", failures: 0 };
+  #timer: NodeJS.Timeout | undefined;
+  #isDue = false;
+
+  constructor(ports: WriterPorts) {
+    this.#ports = ports;
+    this.#waiting = new Waiting(ports.room);
+  }
+
+  get state(): State["kind"] {
+    return this.#state.kind;
+  }
+
+  /** Answers once, perhaps at once; by its deadline at the latest, if `expire` is called. */
+  publish(publish: Publish): void {
+    const refused = this.#refused(publish);
+    if (refused !== undefined) {
+      publish.answer(refused);
+      return;
+    }
+    const before = this.#waiting.find(publish.marks);
+    if (before === undefined) this.#waiting.add(publish);
+    else {
+      // Whoever asked first was told that the outcome isn't known: this one is told when it is.
+      before.answer = publish.answer;
+      before.deadline = publish.deadline;
+    }
+    this.#step({ kind: "wanted" });
+    this.#flush();
+  }
+
+  /** Claims the partition, if this writer hasn't got it. */
+  takeOver(): void {
+    this.#step({ kind: "takeOver" });
+  }
+
+  /** Answers those whose deadline has passed. */
+  expire(now: number): void {
+    const isLate = ({ deadline }: Pending) => deadline <= now;
+    this.#waiting.settleQueued(isLate, ({ isDoubtful }) => (isDoubtful ? UNKNOWN : LATE));
+    for (const pending of this.#sending?.pendings ?? []) {
+      if (!isLate(pending)) continue;
+      pending.answer?.(UNKNOWN);
+      pending.answer = undefined;
+    }
+  }
+
+  close(): void {
+    this.#closing.abort();
+    clearTimeout(this.#timer);
+    this.#held?.claim.release();
+    this.#settleAll(CLOSED);
+  }
+
+  get #held(): Held | undefined {
+    return "held" in this.#state ? this.#state.held : undefined;
+  }
+
+  get #sending(): Sending | undefined {
+    return "batch" in this.#state ? this.#state.batch : undefined;
+  }
+
+  /** What it is answered at once; undefined if it is to be written, or is. */
+  #refused({ marks, bytes, isPromised }: Publish): PublishResult | undefined {
+    const state = this.#state;
+    if (this.#closing.signal.aborted) return CLOSED;
+    if (state.kind === "resigned") return NOT_WRITER;
+    if (state.kind === "barred") return barred(state.why);
+    const known = this.#known(marks) ?? this.#unpromised(isPromised);
+    if (known !== undefined) return known;
+    const before = this.#waiting.find(marks);
+    if (before !== undefined) {
+      if (!isSame(before.marks, marks)) return REUSED;
+      return before.answer === undefined ? undefined : IN_FLIGHT;
+    }
+    return this.#waiting.hasRoomFor(bytes) && !this.#held?.ledger.isFull ? undefined : FULL;
+  }
+
+  /** What the log says of it; undefined if it wasn't published, or that isn't known before the partition is claimed. */
+  #known(marks: Marks): PublishResult | undefined {
+    const found = this.#held?.ledger.find(marks);
+    if (found === undefined || found.kind === "new") return undefined;
+    return found.kind === "done" ? this.#positionAt(found.offset) : REUSED;
+  }
+
+  /** What can't be kept isn't promised. */
+  #unpromised(isPromised: boolean): PublishResult | undefined {
+    const forgets = this.#held?.claim.forgets;
+    return isPromised && forgets !== undefined ? refusal("id_not_kept", forgets) : undefined;
+  }
+
+  #positionAt(offset: number): PublishResult {
+    return { position: `${this.#ports.epoch}:${offset}` };
+  }
+
+  #step(event: WriterEvent<Held, Sending>): void {
+    const before = this.#state;
+    const after = stepWriter(before, event);
+    if (after === before) return;
+    this.#state = after;
+    const held = "held" in before ? before.held : undefined;
+    if (held !== undefined && held !== this.#held) {
+      held.claim.release();
+      this.#ports.announce(undefined);
+    }
+    if ("batch" in before && !("held" in after)) this.#giveBack(before.batch, before.tries > 1, event.kind);
+    this.#enter(after);
+  }
+
+  #enter(state: State): void {
+    switch (state.kind) {
+      case "claiming":
+        void this.#claim();
+        break;
+      case "ready":
+        this.#flush();
+        break;
+      case "sending":
+        void this.#send(state.batch, state.held.claim);
+        break;
+      case "doubtful":
+        this.#later(backoff(state.tries - 1, TIME_LIMITS.publishAgain, this.#ports.random()));
+        break;
+      case "barred":
+        this.#settleAll(barred(state.why));
+        this.#later(backoff(state.failures - 1, TIME_LIMITS.publishClaimAgain, this.#ports.random()));
+        break;
+      case "resigned":
+        this.#settleAll(NOT_WRITER);
+        break;
+      case "idle":
+        break;
+    }
+  }
+
+  #later(ms: number): void {
+    clearTimeout(this.#timer);
+    if (this.#closing.signal.aborted) return;
+    this.#timer = setTimeout(() => this.#elapse(), ms);
+  }
+
+  /** A batch for which nobody waits any more isn't sent again: the next claim tells what became of it, and goes on. */
+  #elapse(): void {
+    const isWaitedFor = this.#sending?.pendings.some(({ answer }) => answer !== undefined) ?? true;
+    this.#step({ kind: isWaitedFor ? "elapsed" : "stale" });
+  }
+
+  /** Never rejects. */
+  async #claim(): Promise<void> {
+    try {
+      const claim = await this.#ports.claim(this.#closing.signal);
+      if (this.#closing.signal.aborted) return claim.release();
+      const held = { claim, ledger: new Ledger(2 * this.#ports.windowMs, claim.known) };
+      claim.lost.addEventListener("abort", () => this.#lose(held), { once: true });
+      this.#ports.announce(claim.writer);
+      this.#step({ kind: "claimed", held });
+    } catch (error) {
+      if (this.#closing.signal.aborted) return;
+      if (error instanceof SinkError && error.code === "fenced") this.#step({ kind: "fenced" });
+      else this.#step({ kind: "failed", why: barOf(error) });
+    }
+  }
+
+  /** What is being sent finds out by itself. */
+  #lose(held: Held): void {
+    if (this.#held === held && this.#state.kind !== "sending") this.#step({ kind: "fenced" });
+  }
+
+  /** What comes in one turn of the loop goes together. */
+  #flush(): void {
+    if (this.#isDue || this.#state.kind !== "ready") return;
+    this.#isDue = true;
+    queueMicrotask(() => {
+      this.#isDue = false;
+      this.#next();
+    });
+  }
+
+  #next(): void {
+    const state = this.#state;
+    if (state.kind !== "ready" || this.#closing.signal.aborted) return;
+    const { claim, ledger } = state.held;
+    if (claim.lost.aborted) {
+      this.#step({ kind: "fenced" });
+      return;
+    }
+    const timestamp = this.#ports.time();
+    ledger.forget(timestamp);
+    while (!this.#waiting.isEmpty) {
+      const pendings = this.#waiting.take().filter((pending) => {
+        const known = this.#known(pending.marks) ?? this.#unpromised(pending.isPromised);
+        if (known !== undefined) this.#waiting.settle(pending, known);
+        // What an earlier claim of this partition sent, and this one doesn't know, was never appended.
+        pending.isDoubtful = false;
+        return known === undefined;
+      });
+      if (pendings.length === 0) continue;
+      const batch = claim.batch(
+        pendings.map(({ record }) => record),
+        timestamp,
+      );
+      this.#step({ kind: "sent", batch: { pendings, timestamp, batch } });
+      return;
+    }
+  }
+
+  /** Never rejects. */
+  async #send(sending: Sending, claim: Claim): Promise<void> {
+    const outcome = await sending.batch.send();
+    if (this.#closing.signal.aborted || this.#held?.claim !== claim) return;
+    switch (outcome.kind) {
+      case "appended":
+        this.#appended(sending, outcome.offset);
+        return this.#step({ kind: "settled" });
+      case "refused":
+        this.#refuse(sending.pendings, outcome);
+        return this.#step({ kind: "settled" });
+      case "unknown":
+        for (const pending of sending.pendings) pending.isDoubtful = true;
+        return this.#step({ kind: "unknown" });
+      case "stale":
+        for (const pending of sending.pendings) pending.isDoubtful = true;
+        return this.#step({ kind: "stale" });
+      case "fenced":
+        return this.#step({ kind: "fenced" });
+    }
+  }
+
+  #appended({ pendings, timestamp }: Sending, first: number): void {
+    for (const [i, pending] of pendings.entries()) {
+      const offset = first + i;
+      this.#held?.ledger.learn({ ...pending.marks[0], offset, timestamp });
+      this.#waiting.settle(pending, this.#positionAt(offset));
+    }
+  }
+
+  #refuse(pendings: readonly Pending[], { why, message }: Extract<BatchOutcome, { kind: "refused" }>): void {
+    if (pendings.length > 1 && why !== "forbidden") {
+      // One of them is the reason, and the others are no worse for it.
+      for (const pending of pendings) pending.isAlone = true;
+      this.#waiting.putBack(pendings);
+      return;
+    }
+    const code = why === "tooLarge" ? "too_large" : why;
+    for (const pending of pendings) this.#waiting.settle(pending, refusal(code, message));
+  }
+
+  /** Of a batch whose claim is gone: the next claim tells which of it was appended, and another writer's would, too. */
+  #giveBack({ pendings }: Sending, isDoubtful: boolean, why: WriterEvent<Held, Sending>["kind"]): void {
+    const [waiting, left] = [
+      pendings.filter(({ answer }) => answer),
+      pendings.filter(({ answer }) => !answer),
+    ];
+    for (const pending of left) this.#waiting.settle(pending, UNKNOWN);
+    if (why === "fenced")
+      for (const pending of waiting) this.#waiting.settle(pending, isDoubtful ? UNKNOWN : NOT_WRITER);
+    else this.#waiting.putBack(waiting);
+  }
+
+  #settleAll(result: PublishResult): void {
+    for (const pending of this.#sending?.pendings ?? []) this.#waiting.settle(pending, UNKNOWN);
+    this.#waiting.settleQueued(
+      () => true,
+      ({ isDoubtful }) => (isDoubtful ? UNKNOWN : result),
+    );
+  }
+}
+
+const barred = ({ code, message }: Bar) => refusal(code, message);
+
+function barOf(error: unknown): Bar {
+  const message = error instanceof Error ? error.message : String(error);
+  if (!(error instanceof SinkError) || error.code === "fenced") return { code: "unavailable", message };
+  return { code: error.code === "changed" ? "unknown_topic" : error.code, message };
+}

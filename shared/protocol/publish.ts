@@ -1,0 +1,146 @@
+/**
+ * What a shard and an origin say of publishes: rules W6–W10 of INTERNALS.md. A publish travels as a binary frame, whose
+ * header is followed by the value's bytes; the answer is a control frame to the shard.
+ *
+ *   {"publish":"/orders/42","id":7001,"issuer":"local","subject":"alice","key":"c0ffee","by":"client","withinMs":9000,"n":9}⏎{"qty":1}
+ *   0⇥{"published":7001,"position":"Zk3x9Q.3:1077"}
+ */
+import * as v from "valibot";
+import { NEWLINE } from "./ascii.ts";
+import {
+  type Decoded,
+  decodeHeaders,
+  decodeUtf8,
+  encodeHeader,
+  type Header,
+  HeadersSchema,
+} from "./frame.ts";
+import { LIMITS } from "./limits.ts";
+import { describe, EndpointSchema, IdSchema, parseObject } from "./schemas.ts";
+
+/** What is to become a record, and what its publisher calls that. */
+export interface Publish {
+  /** Canonical path. */
+  readonly endpoint: string;
+  /** Whose publish it is; both empty if nobody said. */
+  readonly issuer: string;
+  readonly subject: string;
+  /** The same twice is one publish. */
+  readonly key: string;
+  /** Whose key it is. */
+  readonly by: "client" | "edge";
+  readonly headers: readonly Header[];
+  /** null is a tombstone. */
+  readonly value: Uint8Array | null;
+}
+
+/** As a shard puts it to an origin. */
+export interface PublishRequest extends Publish {
+  /** Of the shard's, for the answer. */
+  readonly id: number;
+  /** An answer is wanted within so many milliseconds. */
+  readonly withinMs: number;
+  /** Whether to take the partition over, if another origin writes it. */
+  readonly claim: boolean;
+}
+
+const HeadSchema = v.object({
+  publish: EndpointSchema,
+  id: IdSchema,
+  issuer: v.string(),
+  subject: v.string(),
+  key: v.string(),
+  by: v.picklist(["client", "edge"]),
+  withinMs: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+  claim: v.optional(v.literal(true)),
+  h: v.optional(HeadersSchema),
+  d: v.optional(v.literal(true)),
+  n: v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(LIMITS.valueBytes)),
+});
+
+const encoder = new TextEncoder();
+
+export function encodePublish(request: PublishRequest): Uint8Array<ArrayBuffer> {
+  const { endpoint, id, issuer, subject, key, by, withinMs, claim, headers, value } = request;
+  const fields = {
+    ...{ publish: endpoint, id, issuer, subject, key, by, withinMs },
+    claim: claim || undefined,
+    h: headers.length > 0 ? headers.map(encodeHeader) : undefined,
+    d: value === null || undefined,
+    n: value?.length ?? 0,
+  };
+  const head = encoder.encode(`${JSON.stringify(fields)}\n`);
+  const frame = new Uint8Array(head.length + fields.n);
+  frame.set(head);
+  if (value !== null) frame.set(value, head.length);
+  return frame;
+}
+
+/** The value is a view on the frame. */
+export function decodePublish(frame: Uint8Array<ArrayBuffer>): Decoded<PublishRequest> {
+  const newline = frame.indexOf(NEWLINE);
+  const head = newline < 0 ? undefined : decodeUtf8(frame.subarray(0, newline));
+  const json = head === undefined ? undefined : parseObject(head);
+  if (json === undefined) return { ok: false, problem: "publish: its header is one JSON object" };
+  const read = v.safeParse(HeadSchema, json);
+  if (!read.success) return { ok: false, problem: `publish: ${describe(read.issues)}` };
+  const { publish: endpoint, claim = false, h = [], d, n, ...same } = read.output;
+  const bytes = frame.subarray(newline + 1);
+  if (bytes.length !== n || (d && n > 0)) return { ok: false, problem: "publish: n isn't the value's size" };
+  const headers = decodeHeaders(h);
+  if (headers === undefined) return { ok: false, problem: "publish: a header isn't the base64 that it says" };
+  return { ok: true, value: { ...same, endpoint, claim, headers, value: d ? null : bytes } };
+}
+
+/** How an origin answers: the record's position, or an error by the name that origin/publish/result.ts gives it. */
+export type Published =
+  | { readonly position: string }
+  | { readonly error: { readonly code: string; readonly message: string } };
+
+export const PublishedSchema = v.union([
+  v.object({ published: IdSchema, position: v.pipe(v.string(), v.minLength(1)) }),
+  v.object({ published: IdSchema, error: v.object({ code: v.string(), message: v.string() }) }),
+]);
+
+export function encodePublished(id: number, result: Published): string {
+  return JSON.stringify({ published: id, ...result });
+}
+
+/** Which origin writes a partition. Of several that say so, the highest number does: compared by id, then by epoch. */
+export interface WriterNumber {
+  readonly id: number;
+  readonly epoch: number;
+}
+
+/** An origin writes a partition from here on, or no longer does. */
+export interface Writing {
+  readonly topic: string;
+  readonly partition: number;
+  /** How many partitions the topic has. */
+  readonly partitions: number;
+  readonly number: WriterNumber | undefined;
+}
+
+const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+
+export const WritingSchema = v.object({
+  writes: v.string(),
+  partition: Count,
+  partitions: v.pipe(Count, v.minValue(1)),
+  number: v.optional(v.tuple([Count, Count])),
+});
+
+export function readWriting(o: v.InferOutput<typeof WritingSchema>): Writing {
+  const [id, epoch] = o.number ?? [];
+  const number = id === undefined || epoch === undefined ? undefined : { id, epoch };
+  return { topic: o.writes, partition: o.partition, partitions: o.partitions, number };
+}
+
+export function encodeWriting({ topic, partition, partitions, number }: Writing): string {
+  return JSON.stringify({
+    writes: topic,
+    partition,
+    partitions,
+    number: number && [number.id, number.epoch],
+  });
+}

@@ -1,0 +1,35 @@
+import { expect, test } from "vitest";
+import { PRODUCED_CODECS, producedBatch } from "../../../origin/kafka/produced-batch.ts";
+import { batches, isIdempotent, isMark, recordsOf } from "../../../origin/kafka/record-batches.ts";
+
+const MIB = 1024 * 1024;
+const NUMBERED = { producerId: 5_000_000_000, producerEpoch: 7, sequence: 2 ** 31 - 1 };
+
+const RECORDS = [
+  { key: Buffer.from("a"), value: Buffer.alloc(100_000, "x"), headers: [] },
+  { key: Buffer.alloc(63, 1), value: null, headers: [["", null]] as const },
+  {
+    key: Buffer.alloc(64, 2),
+    value: Buffer.alloc(0),
+    headers: [["ü".repeat(40), Buffer.alloc(64)]] as const,
+  },
+  ...Array.from({ length: 200 }, (_, i) => ({ key: null, value: Buffer.alloc(i, 3), headers: [] })),
+];
+
+test.each(PRODUCED_CODECS)("what is written with codec %s is read, record for record", (codec) => {
+  const bytes = producedBatch(RECORDS, NUMBERED, 1_795_704_800_378, codec);
+
+  const [batch, ...more] = [...batches(bytes)];
+  if (batch === undefined) throw new Error("no batch");
+  const read = [...recordsOf(batch, bytes, MIB)];
+  expect(more).toEqual([]);
+  expect(batch).toMatchObject({
+    producerId: 5_000_000_000,
+    producerEpoch: 7,
+    lastOffset: RECORDS.length - 1,
+  });
+  expect([isIdempotent(batch), isMark(batch)]).toEqual([true, false]);
+  expect(bytes.readInt32BE(53)).toBe(2 ** 31 - 1);
+  expect(read.map(({ key, value, headers }) => ({ key, value, headers }))).toEqual(RECORDS);
+  expect(new Set(read.map(({ timestamp }) => timestamp))).toEqual(new Set([1_795_704_800_378]));
+});

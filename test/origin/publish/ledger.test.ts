@@ -1,0 +1,44 @@
+import { expect, test } from "vitest";
+import { Ledger } from "../../../origin/publish/ledger.ts";
+import type { Mark } from "../../../origin/publish/mark.ts";
+
+const mark = (id: string, fingerprint = "same"): Mark => ({ id, fingerprint });
+const at = (id: string, offset: number, timestamp = 0, fingerprint = "same") => ({
+  ...mark(id, fingerprint),
+  offset,
+  timestamp,
+});
+
+test("a publish is new, done where it is, or another one's", () => {
+  const ledger = new Ledger(1_000, [at("a", 5)]);
+
+  expect(ledger.find([mark("b")])).toEqual({ kind: "new" });
+  expect(ledger.find([mark("a")])).toEqual({ kind: "done", offset: 5 });
+  expect(ledger.find([mark("a", "other")])).toEqual({ kind: "other" });
+});
+
+test("of several records with one id the first in the log is the publish, in whatever order they are learnt", () => {
+  const ledger = new Ledger(1_000, [at("a", 5), at("a", 3, 0, "first"), at("a", 9)]);
+
+  expect(ledger.find([mark("a", "first")])).toEqual({ kind: "done", offset: 3 });
+  expect(ledger.find([mark("a")])).toEqual({ kind: "other" });
+});
+
+test("a publish is found as any secret marks it, and the first in the log counts", () => {
+  const ledger = new Ledger(1_000, [at("old", 3), at("new", 7)]);
+
+  expect(ledger.find([mark("new"), mark("old")])).toEqual({ kind: "done", offset: 3 });
+  expect(ledger.find([mark("newest"), mark("new")])).toEqual({ kind: "done", offset: 7 });
+});
+
+test("what is older than is kept is forgotten, and nothing else, however full it is", () => {
+  const ledger = new Ledger(1_000, [at("a", 1, 0), at("b", 2, 500), at("c", 3, 1_000)], 3);
+  expect(ledger.isFull).toBe(true);
+
+  ledger.forget(1_000);
+  expect(ledger.size).toBe(3);
+  ledger.forget(1_501);
+
+  expect(ledger.isFull).toBe(false);
+  expect(["a", "b", "c"].map((id) => ledger.find([mark(id)]).kind)).toEqual(["new", "new", "done"]);
+});

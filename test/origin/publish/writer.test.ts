@@ -1,0 +1,341 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { Marker } from "../../../origin/publish/mark.ts";
+import type { PublishResult } from "../../../origin/publish/result.ts";
+import { SinkError, type WriterNumber } from "../../../origin/publish/sink.ts";
+import { type Room, WAITING_COUNT } from "../../../origin/publish/waiting.ts";
+import { PartitionWriter } from "../../../origin/publish/writer.ts";
+import { range } from "../../support/contract-records.ts";
+import { ScriptedPartition } from "../../support/scripted-sink.ts";
+
+const marker = new Marker([Buffer.alloc(32, 1)]);
+const WINDOW_MS = 600_000;
+const NEVER = Number.POSITIVE_INFINITY;
+
+let partition: ScriptedPartition;
+let writer: PartitionWriter;
+let news: (WriterNumber | undefined)[];
+let room: Room;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  partition = new ScriptedPartition();
+  news = [];
+  room = { left: 20_000_000 };
+  writer = new PartitionWriter({
+    epoch: "e.0",
+    windowMs: WINDOW_MS,
+    room,
+    claim: partition.claim,
+    announce: (number) => news.push(number),
+    time: () => 0,
+    random: () => 0.5,
+  });
+});
+afterEach(() => {
+  writer.close();
+  vi.useRealTimers();
+});
+
+const marksOf = (id: string, value = id) =>
+  marker.marksOf({
+    ...{ topic: "t", key: Buffer.from("k"), value: Buffer.from(value), headers: [] },
+    id: { issuer: "i", subject: "s", key: id, chosenBy: "client" },
+  });
+
+/** Publishes, and returns where the answer will be. */
+function publish(id: string, { value = id, deadline = NEVER, bytes = 10, isPromised = true } = {}) {
+  const answered: { result?: string } = {};
+  writer.publish({
+    marks: marksOf(id, value),
+    record: { key: Buffer.from("k"), value: Buffer.from(value), headers: [] },
+    bytes,
+    isPromised,
+    deadline,
+    answer: (result: PublishResult) => {
+      if (answered.result !== undefined) throw new Error("answered twice");
+      answered.result = "position" in result ? result.position : result.error.code;
+    },
+  });
+  return answered;
+}
+
+/** All that is due without time. */
+const settle = () => vi.advanceTimersByTimeAsync(0);
+
+async function claimed(): Promise<void> {
+  writer.takeOver();
+  partition.grant();
+  await settle();
+}
+
+const known = (id: string, offset: number) => ({ ...marksOf(id)[0], offset, timestamp: 0 });
+
+test("what comes in one turn goes together, and what comes meanwhile goes with the next batch, in order", async () => {
+  await claimed();
+  const answers = ["a", "b"].map((id) => publish(id));
+  await settle();
+  const first = partition.one();
+  answers.push(...["c", "d", "e"].map((id) => publish(id)));
+  await settle();
+  expect(partition.sent()).toEqual([]);
+
+  first.answer({ kind: "appended", offset: 10 });
+  await settle();
+  const second = partition.one();
+  second.answer({ kind: "appended", offset: 20 });
+  await settle();
+
+  expect([first.values, second.values]).toEqual([
+    ["a", "b"],
+    ["c", "d", "e"],
+  ]);
+  expect(answers.map(({ result }) => result)).toEqual(["e.0:10", "e.0:11", "e.0:20", "e.0:21", "e.0:22"]);
+});
+
+test("nothing is sent before the partition is claimed, and what the log holds already is answered from it", async () => {
+  const [done, other, fresh] = [publish("done"), publish("other", { value: "x" }), publish("fresh")];
+  await settle();
+  expect(partition.sent()).toEqual([]);
+
+  partition.grant([known("done", 3), known("other", 4)]);
+  await settle();
+  partition.one().answer({ kind: "appended", offset: 9 });
+  await settle();
+
+  expect([done.result, other.result, fresh.result]).toEqual(["e.0:3", "id_reused", "e.0:9"]);
+});
+
+test("a batch of unknown outcome is sent again as it is, and nothing else before it", async () => {
+  await claimed();
+  const first = publish("a");
+  await settle();
+  const batch = partition.one();
+  const second = publish("b");
+  for (let tries = 1; tries <= 10; tries++) {
+    const sent = tries === 1 ? batch : partition.one();
+    expect([sent.values, sent.tries]).toEqual([["a"], tries]);
+    sent.answer({ kind: "unknown", message: "no answer" });
+    await settle();
+    expect(partition.sent()).toEqual([]);
+    await vi.advanceTimersByTimeAsync(2_000);
+  }
+
+  partition.one().answer({ kind: "appended", offset: 5 });
+  await settle();
+  partition.one().answer({ kind: "appended", offset: 6 });
+  await settle();
+
+  expect([first.result, second.result]).toEqual(["e.0:5", "e.0:6"]);
+  expect(partition.claims).toBe(1);
+});
+
+test("when a claim is of no use any more, the next one tells what was appended, and the rest is sent in order", async () => {
+  await claimed();
+  const answers = ["a", "b"].map((id) => publish(id));
+  await settle();
+  answers.push(publish("c"));
+  partition.one().answer({ kind: "stale", message: "lost" });
+  await settle();
+
+  partition.grant([known("a", 7)]);
+  await settle();
+  const again = partition.one();
+  again.answer({ kind: "appended", offset: 8 });
+  await settle();
+
+  expect([again.values, again.claim]).toEqual([["b", "c"], 2]);
+  expect(answers.map(({ result }) => result)).toEqual(["e.0:7", "e.0:8", "e.0:9"]);
+  expect(news).toEqual([{ id: 7, epoch: 1 }, undefined, { id: 7, epoch: 2 }]);
+  expect(partition.released).toEqual([1]);
+});
+
+test("a deadline that passes: what wasn't sent is not published, what was may be", async () => {
+  await claimed();
+  const sent = publish("sent", { deadline: 100 });
+  await settle();
+  const waits = publish("waits", { deadline: 100 });
+  const later = publish("later", { deadline: 101 });
+
+  writer.expire(99);
+  expect([sent.result, waits.result]).toEqual([undefined, undefined]);
+  writer.expire(100);
+  expect([sent.result, waits.result, later.result]).toEqual(["unknown", "unavailable", undefined]);
+  partition.one().answer({ kind: "appended", offset: 1 });
+  await settle();
+
+  expect(partition.one().values).toEqual(["later"]);
+});
+
+test("the same publish again while the first waits is told so; once the first was told unknown, it is told the outcome", async () => {
+  await claimed();
+  const first = publish("a", { deadline: 100 });
+  await settle();
+  expect(publish("a").result).toBe("in_flight");
+  expect(publish("a", { value: "x" }).result).toBe("id_reused");
+  writer.expire(100);
+
+  const again = publish("a");
+  expect(again.result).toBeUndefined();
+  expect(publish("a").result).toBe("in_flight");
+  partition.one().answer({ kind: "appended", offset: 4 });
+  await settle();
+
+  expect([first.result, again.result, publish("a").result]).toEqual(["unknown", "e.0:4", "e.0:4"]);
+});
+
+test("another that fences: what may be in the log is unknown, all else is for that one, until told to take over", async () => {
+  await claimed();
+  const first = publish("a");
+  await settle();
+  const waits = publish("b");
+  partition.one().answer({ kind: "fenced" });
+  await settle();
+  expect([first.result, waits.result, publish("c").result]).toEqual([
+    "not_writer",
+    "not_writer",
+    "not_writer",
+  ]);
+  expect(news).toEqual([{ id: 7, epoch: 1 }, undefined]);
+
+  writer.takeOver();
+  partition.grant();
+  await settle();
+  const doubtful = publish("d");
+  await settle();
+  partition.one().answer({ kind: "unknown", message: "" });
+  await vi.advanceTimersByTimeAsync(2_000);
+  partition.one().answer({ kind: "fenced" });
+  await settle();
+
+  expect(doubtful.result).toBe("unknown");
+});
+
+test("a claim that is found lost while nothing is sent ends there and then", async () => {
+  await claimed();
+  partition.lose();
+  await settle();
+
+  expect(writer.state).toBe("resigned");
+  expect(publish("a").result).toBe("not_writer");
+});
+
+test.each([
+  [new SinkError("unavailable", "no broker"), "unavailable", "barred"],
+  [new SinkError("forbidden", "no right"), "forbidden", "barred"],
+  [new SinkError("changed", "gone"), "unknown_topic", "barred"],
+  [new SinkError("fenced", "lost"), "not_writer", "resigned"],
+  [new Error("bug"), "unavailable", "barred"],
+])("a claim that fails with %s answers what waits with %s", async (error, code, state) => {
+  const waits = publish("a");
+  partition.refuse(error);
+  await settle();
+
+  expect([waits.result, publish("b").result, writer.state]).toEqual([code, code, state]);
+});
+
+test("a partition that can't be claimed is tried again when something is published, ever less often, up to 30 s", async () => {
+  for (const failures of range(0, 12)) {
+    publish(`${failures}`);
+    expect(partition.claims).toBe(failures + 1);
+    partition.refuse(new SinkError("unavailable", "no broker"));
+    await settle();
+    await vi.advanceTimersByTimeAsync(Math.min(15_000, 500 * 2 ** failures));
+    expect(writer.state).toBe("idle");
+  }
+});
+
+test("a refused batch is told apart: one that is too large is refused by itself, in its order", async () => {
+  await claimed();
+  const answers = ["a", "b", "c"].map((id) => publish(id));
+  await settle();
+  const outcomes = [
+    { kind: "refused", why: "tooLarge", message: "" },
+    { kind: "appended", offset: 1 },
+    { kind: "refused", why: "tooLarge", message: "" },
+    { kind: "appended", offset: 2 },
+  ] as const;
+  const sent: (readonly string[])[] = [];
+  for (const outcome of outcomes) {
+    const batch = partition.one();
+    sent.push(batch.values);
+    batch.answer(outcome);
+    await settle();
+  }
+
+  expect(sent).toEqual([["a", "b", "c"], ["a"], ["b"], ["c"]]);
+  expect(answers.map(({ result }) => result)).toEqual(["e.0:1", "too_large", "e.0:2"]);
+});
+
+test("where the log forgets too soon an id of a client's own is refused, and others are published", async () => {
+  partition.forgets = "set retention.ms";
+  const before = publish("before");
+  partition.grant();
+  await settle();
+  const [own, other] = [publish("own"), publish("other", { isPromised: false })];
+  await settle();
+  partition.one().answer({ kind: "appended", offset: 1 });
+  await settle();
+
+  expect([before.result, own.result, other.result]).toEqual(["id_not_kept", "id_not_kept", "e.0:1"]);
+});
+
+test("past its bounds it refuses at once, and takes more when there is room", async () => {
+  await claimed();
+  const answers = range(0, WAITING_COUNT).map((i) => publish(String(i)));
+  expect(publish("more").result).toBe("overloaded");
+  await settle();
+  partition.one().answer({ kind: "appended", offset: 0 });
+  await settle();
+  expect(publish("large", { bytes: 9_000_000 }).result).toBe("overloaded");
+
+  expect(publish("more").result).toBeUndefined();
+  expect(answers.filter(({ result }) => result !== undefined)).toHaveLength(1_000);
+});
+
+test("what waits for all partitions together has a bound, which is given back", async () => {
+  await claimed();
+  room.left = 100;
+  const first = publish("a", { bytes: 60 });
+  expect(publish("b", { bytes: 60 }).result).toBe("overloaded");
+  await settle();
+  partition.one().answer({ kind: "appended", offset: 0 });
+  await settle();
+
+  expect([first.result, room.left]).toEqual(["e.0:0", 100]);
+});
+
+test("a batch for which nobody waits any more is not sent for ever: the next claim tells, and others go on", async () => {
+  await claimed();
+  const poison = publish("poison", { deadline: 100 });
+  await settle();
+  partition.one().answer({ kind: "unknown", message: "the broker closed the connection" });
+  await settle();
+  const next = publish("next");
+  writer.expire(100);
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(partition.claims).toBe(2);
+
+  partition.grant();
+  await settle();
+  const batch = partition.one();
+  batch.answer({ kind: "appended", offset: 3 });
+  await settle();
+
+  expect([poison.result, batch.values, next.result]).toEqual(["unknown", ["next"], "e.0:3"]);
+});
+
+test("closing answers all that waits, and releases the partition", async () => {
+  await claimed();
+  const sent = publish("sent");
+  await settle();
+  const waits = publish("waits");
+
+  writer.close();
+
+  expect([sent.result, waits.result, publish("late").result]).toEqual([
+    "unknown",
+    "unavailable",
+    "unavailable",
+  ]);
+  expect(partition.released).toEqual([1]);
+});

@@ -126,7 +126,7 @@ export function createApp(
     // A page names its origin with every write: a cookie that comes without one counts no more than one of a stranger's page.
     const headers = req.header("Origin") === undefined ? withoutCookie(req.raw.headers) : req.raw.headers;
     const identified = await (await doorOf(env)).identify(headers, false, keepAliveOf(context));
-    return answered(identified, (known) => publishRoute(req.raw, env, known));
+    return counted(context, "publish", identified, (known) => publishRoute(req.raw, env, known));
   });
   return app;
 
@@ -156,10 +156,17 @@ export function createApp(
     context: Context<{ Bindings: Env }>,
     answer: (known: Known) => Promise<Response>,
   ): Promise<Response> {
-    const { req, env } = context;
-    const identified = await whoSends(context);
+    return counted(context, "read", await whoSends(context), answer);
+  }
+
+  async function counted(
+    { req, env }: Context<{ Bindings: Env }>,
+    kind: "read" | "publish",
+    identified: Identified,
+    answer: (known: Known) => Promise<Response>,
+  ): Promise<Response> {
     const sender = senderOf(req.raw, identified.ok ? identified.known.principal : PUBLIC, env);
-    const seconds = await quotaWait(env, sender, "read");
+    const seconds = await quotaWait(env, sender, kind);
     return seconds > 0 ? tooMuch(seconds) : answered(identified, answer);
   }
 

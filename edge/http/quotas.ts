@@ -9,7 +9,7 @@ import { logProblem } from "./answers.ts";
 import type { Sender } from "./sender.ts";
 
 /** Each of these is counted by itself. A subscribe from a position is both a subscribe and a replay. */
-export type Counted = "subscribe" | "replay" | "read";
+export type Counted = "subscribe" | "replay" | "read" | "publish";
 
 export const QUOTA_SETTINGS = {
   SUBSCRIBES_PER_MINUTE: {
@@ -18,15 +18,22 @@ export const QUOTA_SETTINGS = {
   },
   REPLAYS_PER_MINUTE: { means: "How many of these may ask for what was before.", default: "6000" },
   READS_PER_MINUTE: { means: "How often it may GET or HEAD.", default: "12000" },
+  PUBLISHES_PER_MINUTE: { means: "How often it may POST or DELETE.", default: "6000" },
 } as const;
 
 const SETTING_OF = {
   subscribe: "SUBSCRIBES_PER_MINUTE",
   replay: "REPLAYS_PER_MINUTE",
   read: "READS_PER_MINUTE",
+  publish: "PUBLISHES_PER_MINUTE",
 } as const satisfies Record<Counted, keyof typeof QUOTA_SETTINGS>;
 
-const BINDING_OF = { subscribe: "SUBSCRIBES", replay: "REPLAYS", read: "READS" } as const;
+const BINDING_OF = {
+  subscribe: "SUBSCRIBES",
+  replay: "REPLAYS",
+  read: "READS",
+  publish: "PUBLISHES",
+} as const satisfies Record<Counted, string>;
 
 export type QuotaSettings = {
   readonly [Name in keyof typeof QUOTA_SETTINGS]?: string | undefined;
@@ -62,16 +69,23 @@ export function readQuotas(settings: QuotaSettings): Readonly<Record<Counted, Qu
       throw new Error(`${name} must be a whole number from 1 to 1,000,000`);
     return { perMinute, isSet: Boolean(settings[name]) };
   };
-  return { subscribe: quota("subscribe"), replay: quota("replay"), read: quota("read") };
+  return {
+    subscribe: quota("subscribe"),
+    replay: quota("replay"),
+    read: quota("read"),
+    publish: quota("publish"),
+  };
 }
 
 /** What senders have asked, in memory. */
 export class Counts {
   readonly #quotas: Readonly<Record<Counted, Quota>>;
-  readonly #buckets = { subscribe: new Map(), replay: new Map(), read: new Map() } satisfies Record<
-    Counted,
-    Map<string, Bucket>
-  >;
+  readonly #buckets: Readonly<Record<Counted, Map<string, Bucket>>> = {
+    subscribe: new Map(),
+    replay: new Map(),
+    read: new Map(),
+    publish: new Map(),
+  };
 
   constructor(quotas: Readonly<Record<Counted, Quota>>) {
     this.#quotas = quotas;
@@ -81,7 +95,7 @@ export class Counts {
   take(counted: Counted, { key, isOwn }: Sender, now: number): number {
     const { perMinute, isSet } = this.#quotas[counted];
     if (isOwn && !isSet) return 0;
-    const buckets: Map<string, Bucket> = this.#buckets[counted];
+    const buckets = this.#buckets[counted];
     const bucket =
       buckets.get(key) ?? new Bucket({ perSecond: perMinute / MINUTE_SECONDS, burst: perMinute });
     // The last asked is the last in order, and the first is forgotten.

@@ -51,6 +51,7 @@ export const command = {
     SUBSCRIBES_PER_MINUTE: { means: QUOTA_SETTINGS.SUBSCRIBES_PER_MINUTE.means },
     REPLAYS_PER_MINUTE: { means: QUOTA_SETTINGS.REPLAYS_PER_MINUTE.means },
     READS_PER_MINUTE: { means: QUOTA_SETTINGS.READS_PER_MINUTE.means },
+    PUBLISHES_PER_MINUTE: { means: QUOTA_SETTINGS.PUBLISHES_PER_MINUTE.means },
     PROXIES: {
       means:
         "Addresses of proxies, with commas between: whom they ask for, by X-Forwarded-For, has the quotas.",

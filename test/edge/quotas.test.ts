@@ -42,8 +42,16 @@ class Edge {
   }
 
   get(localAddress: string, headers: Readonly<Record<string, string>> = {}, path = KEY): Promise<Answer> {
-    const asked = { host: "127.0.0.1", port: this.#port, path, localAddress, headers, agent: false };
-    return new Promise((resolve, reject) => {
+    return this.#ask("GET", localAddress, headers, path);
+  }
+
+  post(localAddress: string, path: string): Promise<Answer> {
+    return this.#ask("POST", localAddress, {}, path);
+  }
+
+  #ask(method: string, localAddress: string, headers: Readonly<Record<string, string>>, path: string) {
+    const asked = { method, host: "127.0.0.1", port: this.#port, path, localAddress, headers, agent: false };
+    return new Promise<Answer>((resolve, reject) => {
       const sent = request(asked, (answer) => {
         let body = "";
         answer.setEncoding("utf8");
@@ -102,6 +110,15 @@ test("[H14] a subscribe too many is closed with rate_limited, and so is one of t
   expect(await edge.subscribe("127.200.0.1")).toBe("a frame");
   expect(await edge.subscribe("127.200.0.1")).toMatch(/^4007 rate_limited: /);
   expect(await edge.subscribe("127.200.0.2")).toBe("a frame");
+}, 60_000);
+
+test("[H14] an address that publishes too much is told when to come back, and goes on reading", async () => {
+  const edge = await Edge.start({ PUBLISHES_PER_MINUTE: "2" });
+
+  for (const status of [404, 404, 429])
+    expect((await edge.post("127.200.0.1", "/nowhere/a")).status).toBe(status);
+  expect((await edge.post("127.200.0.2", "/nowhere/a")).status).toBe(404);
+  expect((await edge.get("127.200.0.1")).status).toBe(200);
 }, 60_000);
 
 test("unset, this machine's own addresses have no quota; set, they have", async () => {

@@ -211,7 +211,10 @@ function readValue(
   isValue: (json: string) => boolean,
 ): Value | undefined {
   const values: Value[] = [];
-  if (parts.json !== undefined && isValue(parts.json)) values.push({ kind: "json", text: parts.json });
+  if (parts.json !== undefined) {
+    if (!isValue(parts.json)) return undefined;
+    values.push({ kind: "json", text: parts.json });
+  }
   if (header.s !== undefined) values.push({ kind: "text", text: header.s });
   if (header.d) values.push({ kind: "tombstone" });
   if (header.o !== undefined) values.push({ kind: "omitted", size: header.o });

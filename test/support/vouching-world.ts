@@ -39,6 +39,8 @@ const TURNS = 10_000;
 export type Command =
   | { readonly kind: "write"; readonly epoch: number; readonly other: boolean; readonly times: number }
   | { readonly kind: "read"; readonly who: number; readonly times: number }
+  /** It reads all that the log holds. */
+  | { readonly kind: "finish"; readonly who: number }
   | { readonly kind: "drop"; readonly who: number; readonly epoch: number; readonly keep: number }
   | { readonly kind: "trim" | "compact"; readonly epoch: number; readonly keep: number }
   /** Its process begins anew, with its index or without. */
@@ -132,6 +134,7 @@ export class VouchingWorld {
       for (let i = 0; i < command.times; i++)
         this.#log.append(command.other ? OTHER : PATH, i, EPOCHS[command.epoch] ?? HOME, this.#now);
     else if (kind === "read") for (let i = 0; i < command.times; i++) this.#read(command.who);
+    else if (kind === "finish") this.#finish(command.who);
     else if (kind === "drop") this.#of(command.who).index.dropBefore(...this.#back(command));
     else if (kind === "trim" || kind === "compact") {
       const [offset, epoch] = this.#back(command);
@@ -237,9 +240,16 @@ export class VouchingWorld {
     if (this.#of(this.#active) === origin && this.#uplink !== undefined) this.#attach(who);
   }
 
-  #read(who: number): void {
-    this.#of(who).process.readOne();
+  /** Whether there was anything to read. */
+  #read(who: number): boolean {
+    const hasRead = this.#of(who).process.readOne();
     this.#settle();
+    return hasRead;
+  }
+
+  #finish(who: number): void {
+    for (let turn = 0; turn < TURNS; turn++) if (!this.#read(who)) break;
+    if (!this.#of(who).process.ready) this.truth.problems.push("the reading leads nowhere");
   }
 
   /** The object has another link, on which it asks anew. */

@@ -26,6 +26,8 @@ export const TIME_LIMITS = {
   publishMs: 10_000,
   /** So much sooner an origin is to answer (W9). */
   publishMarginMs: 500,
+  /** So much sooner its time to be written is over, by the clock of whoever writes: so far clocks may differ (W9). */
+  publishClocksMs: 2_000,
   /** Before a publish is sent again of which it isn't known whether it was done (W9). */
   publishAgainMs: 100,
   /** Between two looks at publishes that aren't answered. */

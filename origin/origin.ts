@@ -105,6 +105,7 @@ export class Origin {
       announce: (writing) => this.#uplinks.tellWriting(writing),
       log,
       now: () => performance.now(),
+      wall: Date.now,
     });
     this.#uplinks = new Uplinks({
       ...ports,

@@ -118,6 +118,7 @@ export class ShardCore {
     });
     this.#publishing = new Publishing({
       now: () => ports.now(),
+      wall: () => ports.wall(),
       random: () => ports.random(),
       after: (ms, run) => ports.after(ms, run),
       actives: () => this.#slices.actives(),

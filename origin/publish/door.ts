@@ -26,6 +26,8 @@ export interface DoorPorts {
   readonly log: Log;
   /** Milliseconds, of the clock of deadlines. */
   readonly now: () => number;
+  /** Milliseconds since 1970. */
+  readonly wall: () => number;
 }
 
 export class PublishDoor {
@@ -82,8 +84,10 @@ export class PublishDoor {
   }
 
   #publish(request: PublishRequest, now: number): PublishResult | Promise<PublishResult> {
-    const { endpoint, issuer, subject, key, by, withinMs, claim, value } = request;
+    const { endpoint, issuer, subject, key, by, withinMs, until, claim, value } = request;
     const { streams, publisher } = this.#ports;
+    // It may have waited here unread, while the edge gave it up and others published: not even the partition is taken for it.
+    if (until <= this.#ports.wall()) return TOO_LATE;
     const parsed = parseAddress(endpoint);
     if (!parsed.ok) return refusal("invalid", "this is no endpoint");
     const { topic, key: recordKey } = parsed.address;
@@ -96,6 +100,7 @@ export class PublishDoor {
       ...{ topic, key: recordKey, value, headers: request.headers.map(bytesOf) },
       id: { issuer, subject, key, chosenBy: by },
       deadline: now + withinMs,
+      until,
     });
   }
 }
@@ -106,6 +111,11 @@ const FAILING_TOPICS = 100;
 const NO_SECRET = refusal(
   "unavailable",
   "the source has no PUBLISH_SECRET, without which nothing is published",
+);
+
+const TOO_LATE = refusal(
+  "unavailable",
+  "this came when its time was over, and was not published: the source was held up, or its clock is seconds ahead of the edge's",
 );
 
 function bytesOf([name, value]: PublishRequest["headers"][number]): RecordHeader {

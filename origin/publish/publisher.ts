@@ -21,6 +21,8 @@ const MAX_RECORD_BYTES = 16 * 1024 * 1024;
 export interface PublishRequest extends Published {
   /** When an answer is wanted at the latest, by `performance.now()`. */
   readonly deadline: number;
+  /** Nothing is written for it from then on: milliseconds since 1970. */
+  readonly until: number;
 }
 
 export interface WriterNews {
@@ -78,7 +80,7 @@ export class Publisher {
   /** One record and its position, or an error. Never rejects. */
   publish(request: PublishRequest): Promise<PublishResult> {
     const { promise, resolve } = Promise.withResolvers<PublishResult>();
-    const { topic, key, value, headers, deadline } = request;
+    const { topic, key, value, headers, deadline, until } = request;
     const bytes = sizeOf(request);
     const unfit = unfitness(request, bytes);
     if (unfit !== undefined) return Promise.resolve(unfit);
@@ -89,7 +91,7 @@ export class Publisher {
       const record = { key, value, headers: [...headers, this.#marker.headerOf(marks[0])] };
       const writer = this.#writer(topic, partitionOf(key, seen.length), seen);
       const isPromised = request.id.chosenBy === "client";
-      writer.publish({ marks, record, bytes, isPromised, deadline, answer: resolve });
+      writer.publish({ marks, record, bytes, isPromised, deadline, until, answer: resolve });
     });
     return promise;
   }

@@ -18,6 +18,8 @@ export interface Publish {
   readonly isPromised: boolean;
   /** When whoever asked wants an answer at the latest, by the writer's clock. */
   readonly deadline: number;
+  /** Nothing is written for it from then on: milliseconds since 1970. */
+  readonly until: number;
   readonly answer: (result: PublishResult) => void;
 }
 
@@ -28,6 +30,7 @@ export interface Pending {
   readonly bytes: number;
   readonly isPromised: boolean;
   deadline: number;
+  until: number;
   /** Undefined once it was answered, though its outcome isn't known. */
   answer: ((result: PublishResult) => void) | undefined;
   /** It may be in the log already. */

@@ -81,6 +81,7 @@ export class PartitionWriter {
       // Whoever asked first was told that the outcome isn't known: this one is told when it is.
       before.answer = publish.answer;
       before.deadline = publish.deadline;
+      before.until = publish.until;
     }
     this.#step({ kind: "wanted" });
     this.#flush();
@@ -118,7 +119,7 @@ export class PartitionWriter {
   }
 
   /** What it is answered at once; undefined if it is to be written, or is. */
-  #refused({ marks, bytes, isPromised }: Publish): PublishResult | undefined {
+  #refused({ marks, bytes, isPromised, until }: Publish): PublishResult | undefined {
     const state = this.#state;
     if (this.#closing.signal.aborted) return CLOSED;
     if (state.kind === "resigned") return NOT_WRITER;
@@ -130,6 +131,7 @@ export class PartitionWriter {
       if (!isSame(before.marks, marks)) return REUSED;
       return before.answer === undefined ? undefined : IN_FLIGHT;
     }
+    if (until <= this.#ports.time()) return LATE;
     return this.#waiting.hasRoomFor(bytes) && !this.#held?.ledger.isFull ? undefined : FULL;
   }
 
@@ -246,10 +248,11 @@ export class PartitionWriter {
     while (!this.#waiting.isEmpty) {
       const pendings = this.#waiting.take().filter((pending) => {
         const known = this.#known(pending.marks) ?? this.#unpromised(pending.isPromised);
-        if (known !== undefined) this.#waiting.settle(pending, known);
+        const over = known ?? (pending.until <= timestamp ? LATE : undefined);
+        if (over !== undefined) this.#waiting.settle(pending, over);
         // What an earlier claim of this partition sent, and this one doesn't know, was never appended.
         pending.isDoubtful = false;
-        return known === undefined;
+        return over === undefined;
       });
       if (pendings.length === 0) continue;
       const batch = claim.batch(

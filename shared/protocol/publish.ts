@@ -2,7 +2,7 @@
  * What a shard and an origin say of publishes: rules W6–W10 of INTERNALS.md. A publish travels as a binary frame, whose
  * header is followed by the value's bytes; the answer is a control frame to the shard.
  *
- *   {"publish":"/orders/42","id":7001,"issuer":"local","subject":"alice","key":"c0ffee","by":"client","withinMs":9000,"n":9}⏎{"qty":1}
+ *   {"publish":"/orders/42","id":7001,"issuer":"local","subject":"alice","key":"c0ffee","by":"client","withinMs":9000,"until":1764000008000,"n":9}⏎{"qty":1}
  *   0⇥{"published":7001,"position":"Zk3x9Q.3:1077"}
  */
 import * as v from "valibot";
@@ -40,6 +40,8 @@ export interface PublishRequest extends Publish {
   readonly id: number;
   /** An answer is wanted within so many milliseconds. */
   readonly withinMs: number;
+  /** Nothing is written for it from then on: milliseconds since 1970, by whichever clock is asked. */
+  readonly until: number;
   /** Whether to take the partition over, if another origin writes it. */
   readonly claim: boolean;
 }
@@ -52,6 +54,7 @@ const HeadSchema = v.object({
   key: v.string(),
   by: v.picklist(["client", "edge"]),
   withinMs: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+  until: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
   claim: v.optional(v.literal(true)),
   h: v.optional(HeadersSchema),
   d: v.optional(v.literal(true)),
@@ -61,9 +64,9 @@ const HeadSchema = v.object({
 const encoder = new TextEncoder();
 
 export function encodePublish(request: PublishRequest): Uint8Array<ArrayBuffer> {
-  const { endpoint, id, issuer, subject, key, by, withinMs, claim, headers, value } = request;
+  const { endpoint, id, issuer, subject, key, by, withinMs, until, claim, headers, value } = request;
   const fields = {
-    ...{ publish: endpoint, id, issuer, subject, key, by, withinMs },
+    ...{ publish: endpoint, id, issuer, subject, key, by, withinMs, until },
     claim: claim || undefined,
     h: headers.length > 0 ? headers.map(encodeHeader) : undefined,
     d: value === null || undefined,

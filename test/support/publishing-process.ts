@@ -23,6 +23,7 @@ async function publishOn(): Promise<void> {
       headers: [],
       id: { issuer: "i", subject: "s", key: value, chosenBy: "client" },
       deadline: performance.now() + DEADLINE_MS,
+      until: Number.POSITIVE_INFINITY,
     });
     const outcome = "position" in result ? result.position : result.error.code;
     process.stdout.write(`${value} ${outcome}\n`);

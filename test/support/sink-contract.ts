@@ -36,6 +36,7 @@ export function publishOf(topic: string, changes: Partial<PublishRequest> = {}):
     headers: [],
     id: { issuer: "issuer", subject: "subject", key: randomUUID(), chosenBy: "client" },
     deadline: performance.now() + ANSWERED_MS,
+    until: Number.POSITIVE_INFINITY,
     ...changes,
   };
 }

@@ -25,6 +25,8 @@ import { Writers } from "./writers.ts";
 
 export interface PublishingPorts<T extends Peer> {
   now(): number;
+  /** Milliseconds since 1970. */
+  wall(): number;
   /** In [0, 1). */
   random(): number;
   after(ms: number, run: () => void): () => void;
@@ -65,6 +67,8 @@ type Choice<T> =
 const DEADLINE_MS = TIME_LIMITS.publishMs;
 /** An origin is to say what it knows before the shard must say that nobody does. */
 const MARGIN_MS = TIME_LIMITS.publishMarginMs;
+/** Nothing is written once the shard has given up, unless the origin's clock is behind by more. */
+const CLOCKS_MS = TIME_LIMITS.publishClocksMs;
 const AGAIN_MS = TIME_LIMITS.publishAgainMs;
 const LOOK_MS = TIME_LIMITS.publishLookMs;
 /** What an entry takes beside its value. */
@@ -216,9 +220,11 @@ export class Publishing<T extends Peer> {
 
   #send(entry: Entry<T>, { to, claim, name }: Extract<Choice<T>, { kind: "send" }>, now: number): void {
     if (claim) this.#takeovers.ask(name, now);
-    const withinMs = Math.floor(entry.deadline - now - MARGIN_MS);
+    const leftMs = entry.deadline - now;
+    const withinMs = Math.floor(leftMs - MARGIN_MS);
+    const until = Math.floor(this.#ports.wall() + leftMs - CLOCKS_MS);
     this.#step(entry, { kind: "put", to });
-    this.#ports.send(to, encodePublish({ ...entry.publish, id: entry.id, withinMs, claim }));
+    this.#ports.send(to, encodePublish({ ...entry.publish, id: entry.id, withinMs, until, claim }));
   }
 
   /**

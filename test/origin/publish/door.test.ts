@@ -14,6 +14,7 @@ const REQUEST: PublishRequest = {
     ],
     value: null,
     withinMs: 500,
+    until: 8_000,
     claim: false,
   },
 };
@@ -30,6 +31,7 @@ function doorOf(result: PublishResult = { position: "e:1" }, hasPublisher = true
   const said: Writing[] = [];
   const events: unknown[] = [];
   let now = 1_000;
+  let wall = 7_999;
   const publisher = {
     publish: async (asked: Asked) => {
       calls.push(asked);
@@ -44,11 +46,15 @@ function doorOf(result: PublishResult = { position: "e:1" }, hasPublisher = true
     announce: (writing) => said.push(writing),
     log: (event, fields) => events.push([event, fields]),
     now: () => now,
+    wall: () => wall,
   });
   const answer = (next: PublishResult) => {
     result = next;
   };
-  return { door, calls, said, events, answer };
+  const setWall = (ms: number) => {
+    wall = ms;
+  };
+  return { door, calls, said, events, answer, setWall };
 }
 
 describe("where publishes come in", () => {
@@ -67,6 +73,7 @@ describe("where publishes come in", () => {
         ],
         id: { issuer: "i", subject: "s", key: "k", chosenBy: "client" },
         deadline: 1_500,
+        until: 8_000,
       },
     ]);
   });
@@ -77,6 +84,16 @@ describe("where publishes come in", () => {
 
     expect(calls[0]).toBe("take over open 255");
     expect(calls).toHaveLength(2);
+  });
+
+  test("[W9] one that is read when its time is over isn't passed on, nor its partition taken over, however long it still had", async () => {
+    const { door, calls, setWall } = doorOf();
+    setWall(8_000);
+
+    expect(await door.take({ ...REQUEST, claim: true })).toMatchObject({
+      error: { code: "unavailable", message: expect.stringContaining("clock") },
+    });
+    expect(calls).toEqual([]);
   });
 
   test.each(["/closed/a", "/missing/a", "/x", "/open/%"])(

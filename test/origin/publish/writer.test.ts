@@ -15,11 +15,14 @@ let partition: ScriptedPartition;
 let writer: PartitionWriter;
 let news: (WriterNumber | undefined)[];
 let room: Room;
+/** Milliseconds since 1970. */
+let wall: number;
 
 beforeEach(() => {
   vi.useFakeTimers();
   partition = new ScriptedPartition();
   news = [];
+  wall = 0;
   room = { left: 20_000_000 };
   writer = new PartitionWriter({
     epoch: "e.0",
@@ -27,7 +30,7 @@ beforeEach(() => {
     room,
     claim: partition.claim,
     announce: (number) => news.push(number),
-    time: () => 0,
+    time: () => wall,
     random: () => 0.5,
   });
 });
@@ -43,7 +46,10 @@ const marksOf = (id: string, value = id) =>
   });
 
 /** Publishes, and returns where the answer will be. */
-function publish(id: string, { value = id, deadline = NEVER, bytes = 10, isPromised = true } = {}) {
+function publish(
+  id: string,
+  { value = id, deadline = NEVER, until = NEVER, bytes = 10, isPromised = true } = {},
+) {
   const answered: { result?: string } = {};
   writer.publish({
     marks: marksOf(id, value),
@@ -51,6 +57,7 @@ function publish(id: string, { value = id, deadline = NEVER, bytes = 10, isPromi
     bytes,
     isPromised,
     deadline,
+    until,
     answer: (result: PublishResult) => {
       if (answered.result !== undefined) throw new Error("answered twice");
       answered.result = "position" in result ? result.position : result.error.code;
@@ -147,6 +154,45 @@ test("when a claim is of no use any more, the next one tells what was appended, 
   expect(answers.map(({ result }) => result)).toEqual(["e.0:7", "e.0:8", "e.0:9"]);
   expect(news).toEqual([{ id: 7, epoch: 1 }, undefined, { id: 7, epoch: 2 }]);
   expect(partition.released).toEqual([1]);
+});
+
+test("[W9] what waits for a claim until its time is over isn't written, and is told so, unless the log has it", async () => {
+  const [done, late] = [publish("done", { until: 100 }), publish("late", { until: 100 })];
+  const early = publish("early", { until: 101 });
+  wall = 100;
+  partition.grant([known("done", 3)]);
+  await settle();
+  expect(partition.one().values).toEqual(["early"]);
+
+  expect([done.result, late.result, early.result]).toEqual(["e.0:3", "unavailable", undefined]);
+});
+
+test("[W9] what comes when its time is over has no partition claimed for it", async () => {
+  wall = 100;
+  const late = publish("late", { until: 100 });
+  await settle();
+
+  expect([late.result, writer.state, partition.claims]).toEqual(["unavailable", "idle", 0]);
+});
+
+test("[W9] the same that comes again prolongs what is under way", async () => {
+  await claimed();
+  publish("a", { deadline: 50, until: 100 });
+  await settle();
+  partition.one().answer({ kind: "unknown", message: "" });
+  writer.expire(50);
+  const again = publish("a", { until: 201 });
+  await settle();
+  wall = 200;
+  await vi.advanceTimersByTimeAsync(50);
+  partition.one().answer({ kind: "stale", message: "" });
+  await settle();
+  partition.grant();
+  await settle();
+  partition.one().answer({ kind: "appended", offset: 4 });
+  await settle();
+
+  expect(again.result).toBe("e.0:4");
 });
 
 test("a deadline that passes: what wasn't sent is not published, what was may be", async () => {

@@ -10,7 +10,7 @@ import { SmallOrigin, STREAM } from "../../support/small-origin.ts";
 
 const REQUEST: PublishRequest = {
   ...{ endpoint: "/t/k", id: 1, issuer: "i", subject: "s", key: "k", by: "client" },
-  ...{ headers: [], value: new Uint8Array([1, 10, 2]), withinMs: 500, claim: false },
+  ...{ headers: [], value: new Uint8Array([1, 10, 2]), withinMs: 500, until: 8_000, claim: false },
 };
 const NEWS = { topic: "t", partition: 1, partitions: 2, epoch: "e.1", writer: { id: 3, epoch: 4 } };
 
@@ -35,6 +35,7 @@ beforeEach(async () => {
     announce: (writing) => uplinks.tellWriting(writing),
     log: origin.recorded.log,
     now: () => performance.now(),
+    wall: () => 0,
   });
   uplinks = new Uplinks({
     ...{ edgeUrl: edge.url, key: KEY, watchList: origin.watchList, publishes: door },

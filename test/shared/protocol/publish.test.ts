@@ -23,6 +23,7 @@ const REQUEST: PublishRequest = {
   ],
   value: new Uint8Array([10, 0, 30]),
   withinMs: 9_500,
+  until: 8_000,
   claim: true,
 };
 
@@ -31,7 +32,7 @@ describe("[W6] a publish between shard and origin", () => {
     const frame = encodePublish({ ...REQUEST, headers: [], issuer: "", subject: "", key: "k", claim: false });
 
     expect(new TextDecoder().decode(frame)).toBe(
-      '{"publish":"/t/%00","id":7,"issuer":"","subject":"","key":"k","by":"client","withinMs":9500,"n":3}\n\n\0\x1e',
+      '{"publish":"/t/%00","id":7,"issuer":"","subject":"","key":"k","by":"client","withinMs":9500,"until":8000,"n":3}\n\n\0\x1e',
     );
   });
 

@@ -59,6 +59,7 @@ class World {
     this.uplinks = Array.from({ length: ORIGINS }, () => this.#origin());
     this.shard = new Publishing<Uplink>({
       now: () => this.clock.now(),
+      wall: () => this.clock.now(),
       random: () => 0,
       after: (ms, run) => this.clock.after(ms, run),
       actives: () => [this.uplinks[0]],

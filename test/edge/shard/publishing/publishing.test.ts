@@ -7,6 +7,9 @@ import { LIMITS } from "../../../../shared/protocol/limits.ts";
 import { decodePublish, type Published, type PublishRequest } from "../../../../shared/protocol/publish.ts";
 import { FakeClock } from "../../../support/fake-clock.ts";
 
+/** When the test begins, by the wall clock. */
+const SINCE_1970 = 1_764_000_000_000;
+
 class Uplink {
   bufferedAmount = 0;
   open = true;
@@ -35,6 +38,7 @@ beforeEach(() => {
 function newShard(): Publishing<Uplink> {
   return new Publishing<Uplink>({
     now: () => clock.now(),
+    wall: () => SINCE_1970 + clock.now(),
     random: () => clock.random(),
     after: (ms, run) => clock.after(ms, run),
     actives: () => actives,
@@ -371,6 +375,15 @@ describe("one answer", () => {
 
     expect(a.got[0]?.withinMs).toBe(9_500);
     expect(a.got[1]?.withinMs).toBeLessThanOrEqual(9_400);
+  });
+
+  test("[W9] an origin may write it until two seconds before the shard gives up, by the wall clock, however often it is sent", () => {
+    publish();
+    answer(a, refused("unknown"));
+    clock.pass(4_000);
+
+    expect(a.got.map(({ until }) => until)).toEqual(a.got.map(() => SINCE_1970 + 8_000));
+    expect(a.got.length).toBeGreaterThan(1);
   });
 
   test("[W9] a publish waits while one of its key that came before it is under way elsewhere", () => {

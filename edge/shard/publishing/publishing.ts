@@ -19,7 +19,7 @@ import type { Peer } from "../../peer.ts";
 import { TIME_LIMITS } from "../../time-limits.ts";
 import { meaningOf, NO_ORIGIN, NOT_SENT, type PublishOutcome, TOO_MUCH, UNKNOWN_OUTCOME } from "./outcome.ts";
 import { type PublishEvent, type PublishState, stepPublish } from "./publish-states.ts";
-import { Room } from "./room.ts";
+import { Room, sizeOf } from "./room.ts";
 import { Takeovers } from "./takeovers.ts";
 import { Writers } from "./writers.ts";
 
@@ -71,8 +71,6 @@ const MARGIN_MS = TIME_LIMITS.publishMarginMs;
 const CLOCKS_MS = TIME_LIMITS.publishClocksMs;
 const AGAIN_MS = TIME_LIMITS.publishAgainMs;
 const LOOK_MS = TIME_LIMITS.publishLookMs;
-/** What an entry takes beside its value. */
-const ENTRY_BYTES = 500;
 /** Ids begin anywhere among these: what is late for a life of this shard that is over answers nothing of the next one. */
 const FIRST_IDS = 2 ** 52;
 
@@ -100,7 +98,7 @@ export class Publishing<T extends Peer> {
     this.#heard.clear();
     const parsed = parseAddress(publish.endpoint);
     if (!parsed.ok) throw new Error(`no endpoint: ${publish.endpoint}`);
-    const bytes = ENTRY_BYTES + publish.endpoint.length + (publish.value?.length ?? 0);
+    const bytes = sizeOf(publish);
     const { topic, key, path } = parsed.address;
     const share = this.#nameOf(topic, key);
     if (!this.#room.take(share, bytes)) return Promise.resolve(TOO_MUCH);

@@ -165,6 +165,17 @@ describe("to whom", () => {
     expect([bytes.outcome, unsent.outcome]).toMatchObject([{ code: "overloaded" }, { code: "overloaded" }]);
   });
 
+  test("[W7] headers take room like values: past what there is it is overloaded", async () => {
+    const headers = [["a", "x".repeat(LIMITS.publishHeaderBytes)]] as const;
+    const outcomes: PublishOutcome[] = [];
+    const said = { endpoint: "/t/k", issuer: "", subject: "", by: "edge", headers, value: null } as const;
+    for (let i = 0; i < LIMITS.openPublishBytes / 4 / LIMITS.publishHeaderBytes; i++)
+      void shard.publish({ ...said, key: String(i) }).then((outcome) => outcomes.push(outcome));
+    await settled();
+
+    expect(outcomes[0]).toMatchObject({ code: "overloaded" });
+  });
+
   test("[W8] it goes to the highest that says it writes the partition, though it stands by", () => {
     writes(a, 4);
     writes(b, 5);

@@ -1,0 +1,40 @@
+import { describe, expect, test } from "vitest";
+import { Room, sizeOf } from "../../../../edge/shard/publishing/room.ts";
+import { LIMITS } from "../../../../shared/protocol/limits.ts";
+import type { Publish } from "../../../../shared/protocol/publish.ts";
+
+const EMPTY: Publish = {
+  ...{ endpoint: "", issuer: "", subject: "", key: "", by: "client", headers: [], value: null },
+};
+const LONG = "x".repeat(10_000);
+
+describe("[W7] what a publish takes at a shard", () => {
+  test.each<[string, Partial<Publish>]>([
+    ["value", { value: new Uint8Array(10_000) }],
+    ["path", { endpoint: LONG }],
+    ["issuer", { issuer: LONG }],
+    ["subject", { subject: LONG }],
+    ["key", { key: LONG }],
+    ["header's text", { headers: [["a", LONG]] }],
+    ["header's bytes", { headers: [["a", new Uint8Array(10_000)]] }],
+    ["header's name", { headers: [[LONG, null]] }],
+  ])("counts its %s", (_, said) => {
+    expect(sizeOf({ ...EMPTY, ...said }) - sizeOf(EMPTY)).toBeGreaterThanOrEqual(10_000);
+  });
+
+  test("counts headers though they say nothing", () => {
+    const headers = Array.from({ length: LIMITS.publishHeaders }, () => ["", ""] as const);
+
+    expect(sizeOf({ ...EMPTY, headers }) - sizeOf(EMPTY)).toBeGreaterThanOrEqual(100 * LIMITS.publishHeaders);
+  });
+
+  test("is bounded though all of it is headers", () => {
+    const room = new Room();
+    const bytes = sizeOf({ ...EMPTY, headers: [["a", "x".repeat(LIMITS.publishHeaderBytes)]] });
+    let held = 0;
+    while (held <= LIMITS.openPublishes && room.take("t/0", bytes)) held++;
+
+    expect(held * LIMITS.publishHeaderBytes).toBeLessThanOrEqual(LIMITS.openPublishBytes / 4);
+    expect(held).toBeGreaterThan(100);
+  });
+});

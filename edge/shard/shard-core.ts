@@ -42,6 +42,7 @@ import { Downlink, type DownlinkPorts } from "./links/downlink.ts";
 import { Linger, type LingerPorts } from "./links/linger.ts";
 import { type Link, Links, noteAsk, type Watch, watchOn } from "./links/links.ts";
 import { Wakes, type WakesPorts } from "./links/wakes.ts";
+import { Bearer } from "./publishing/bearer.ts";
 import type { PublishOutcome } from "./publishing/outcome.ts";
 import { Publishing } from "./publishing/publishing.ts";
 import { Revoking, type RevokingPorts } from "./revoking.ts";
@@ -192,10 +193,15 @@ export class ShardCore {
   /** W6. Never rejects. */
   async publish(publish: Publish, principal: Principal = PUBLIC): Promise<PublishOutcome> {
     this.#slices.arrived();
-    if (isOver(principal, this.#ports.wall())) return { kind: "error", ...OVER };
-    const mayBeRevoked = principal.kind === "known" && this.#revoking.count > 0;
-    if (mayBeRevoked && (await this.isRevoked(principal))) return { kind: "error", ...REVOKED };
-    return this.#publishing.publish(publish);
+    const bearer = new Bearer(principal, {
+      wall: () => this.#ports.wall(),
+      revocations: () => this.#revoking.count,
+      isRevoked: (token) => this.#revoking.isRevoked(token),
+    });
+    if (bearer.refusal() === "unknown") await bearer.learn();
+    const refused = bearer.refusal();
+    if (refused !== undefined && refused !== "unknown") return refused;
+    return this.#publishing.publish(publish, () => bearer.refusal());
   }
 
   /** A9. While there are no revocations no names are hashed. */

@@ -17,6 +17,7 @@ import {
 } from "../../../shared/protocol/publish.ts";
 import type { Peer } from "../../peer.ts";
 import { TIME_LIMITS } from "../../time-limits.ts";
+import type { Refusal } from "./bearer.ts";
 import { meaningOf, NO_ORIGIN, NOT_SENT, type PublishOutcome, TOO_MUCH, UNKNOWN_OUTCOME } from "./outcome.ts";
 import { type PublishEvent, type PublishState, stepPublish } from "./publish-states.ts";
 import { Room, sizeOf } from "./room.ts";
@@ -50,6 +51,7 @@ interface Entry<T> {
   /** What it shares room with. */
   readonly share: string;
   readonly deadline: number;
+  readonly refusal: () => Refusal;
   state: PublishState<T>;
   /** Isn't sent before. */
   notBefore: number;
@@ -93,8 +95,11 @@ export class Publishing<T extends Peer> {
     this.#lastId = Math.floor(ports.random() * FIRST_IDS);
   }
 
-  /** Never rejects. */
-  publish(publish: Publish): Promise<PublishOutcome> {
+  /**
+   * Never rejects.
+   * @param refusal Why it isn't sent after all, if it had to wait: asked before it is sent, unless it may be in the log.
+   */
+  publish(publish: Publish, refusal: () => Refusal = () => undefined): Promise<PublishOutcome> {
     this.#heard.clear();
     const parsed = parseAddress(publish.endpoint);
     if (!parsed.ok) throw new Error(`no endpoint: ${publish.endpoint}`);
@@ -105,7 +110,7 @@ export class Publishing<T extends Peer> {
     const { promise, resolve } = Promise.withResolvers<PublishOutcome>();
     const now = this.#ports.now();
     const entry: Entry<T> = {
-      ...{ id: ++this.#lastId, publish, topic, key, bytes, share, deadline: now + DEADLINE_MS },
+      ...{ id: ++this.#lastId, publish, topic, key, bytes, share, deadline: now + DEADLINE_MS, refusal },
       ...{ state: { kind: "new" }, notBefore: now, declined: new Set(), answer: resolve },
     };
     this.#entries.set(entry.id, entry);
@@ -183,6 +188,12 @@ export class Publishing<T extends Peer> {
       const choice = this.#choose(entry, now);
       if (choice.kind === "send") {
         if (before !== undefined && before !== choice.to) return;
+        const refused = entry.state.kind === "new" ? entry.refusal() : undefined;
+        if (refused === "unknown") return;
+        if (refused !== undefined) {
+          this.#settle(entry, refused);
+          continue;
+        }
         this.#send(entry, choice, now);
         before = choice.to;
       } else if (choice.kind === "wait") {

@@ -112,4 +112,37 @@ describe("publishes at a shard", () => {
     void shard.core.publish(PUBLISH, { ...principal, subject: "another" });
     await expect.poll(() => takePublishes(active).length).toBe(1);
   });
+
+  test.each(["expired", "revoked"])(
+    "[W7] [A9] aren't sent if the token is %s while they wait for an origin that writes the partition, and others are",
+    async (code) => {
+      const shard = new SmallShard();
+      const [active, standby] = [shard.connect("active"), shard.connect("standby")];
+      const seconds = Math.floor(shard.clock.now / 1_000);
+      const principal: KnownPrincipal = {
+        ...{ kind: "known", issuer: "i", subject: "s", issuedAt: seconds - 60 },
+        grants: { subscribe: [], publish: ["/t/*"], discover: [], admin: false },
+        until: shard.clock.now + (code === "expired" ? 1_000 : 60_000),
+      };
+      const refused = shard.core.publish(PUBLISH, principal);
+      void shard.core.publish({ ...PUBLISH, key: "another" });
+      for (const { id } of takePublishes(active))
+        answer(shard, active, id, { error: { code: "not_writer", message: "" } });
+      if (code === "revoked") {
+        const [issuer, subject] = [await hashOfName("i"), await hashOfName("s")];
+        const meant = { of: "subject", issuer, subject, before: seconds } as const;
+        shard.core.revoke({
+          ...{ id: "r", meant, graceMs: 0, madeAt: shard.clock.now, until: shard.clock.now + 60_000 },
+        });
+      }
+      shard.pass(1_000, active, standby);
+      const sent = () => {
+        say(shard, standby, encodeWriting(WRITING));
+        return takePublishes(standby).map(({ key }) => key);
+      };
+
+      await expect.poll(sent).toEqual(["another"]);
+      expect(await refused).toMatchObject({ code });
+    },
+  );
 });

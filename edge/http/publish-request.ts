@@ -37,7 +37,7 @@ export type PublishHeadersResult =
 
 const { text: TEXT, base64: BASE64, key: KEY } = PUBLISH_HEADERS;
 const VISIBLE = /^[\x20-\x7e]*$/;
-const OF_BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
+const OF_BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 export function readPublishHeaders(given: Headers): PublishHeadersResult {
   const key = readKey(given.get(KEY));
@@ -49,6 +49,8 @@ export function readPublishHeaders(given: Headers): PublishHeadersResult {
     const read = readHeader(name, value);
     if (read === undefined) continue;
     if (typeof read === "string") return wrong(read);
+    if (headers.some(([other]) => other === read[0]))
+      return wrong(`the record's header ${read[0]} comes as text and as base64: send it once`);
     headers.push(read);
     bytes += read[0].length + (read[1]?.length ?? 0);
   }
@@ -91,7 +93,7 @@ function readHeader(name: string, value: string): Header | string | undefined {
   if (text !== undefined)
     return VISIBLE.test(value) ? [own, value] : `${name} isn't ASCII: ${BASE64}${own} takes any bytes`;
   const bytes = OF_BASE64.test(value) ? bytesOf(value) : undefined;
-  return bytes === undefined ? `${name} isn't base64` : [own, bytes];
+  return bytes === undefined ? `${name} isn't base64 with padding` : [own, bytes];
 }
 
 function bytesOf(base64: string): Uint8Array | undefined {

@@ -35,11 +35,20 @@ describe("[W2] headers of the record", () => {
     expect(read({ "Distributary-Header-a": "x".repeat(16_384) })).toMatch(/16384 bytes/);
   });
 
+  test("come once each: of one name, as text and as bytes, they are a mistake", () => {
+    expect(read({ "Distributary-Header-A": "x", "Distributary-Base64-Header-a": "eA==" })).toMatch(
+      /header a comes as text and as base64/,
+    );
+    expect(read({ "Distributary-Header-A": "x", "Distributary-Base64-Header-B": "eA==" })).toMatchObject({
+      headers: { length: 2 },
+    });
+  });
+
   test("that can't be a record's are a mistake", () => {
     expect(read({ "Distributary-Header-": "x" })).toMatch(/lacks a name/);
     expect(read({ "Distributary-Header-$a": "x" })).toMatch(/may begin with \$/);
     expect(read({ "Distributary-Header-a": "\xe9" })).toMatch(/Distributary-Base64-Header-a/);
-    for (const wrong of ["*", "A", "AA=A", "A===", "AA A"])
+    for (const wrong of ["*", "A", "AA=A", "A===", "AA A", "AA", "AAA", "AA=", "AAAA=", "AA==, AA=="])
       expect(read({ "Distributary-Base64-Header-a": wrong })).toMatch(/isn't base64/);
   });
 });

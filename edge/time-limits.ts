@@ -86,6 +86,8 @@ export const TIME_LIMITS = {
   /** Less than that isn't a clock that was set back. */
   clockSetBackMs: 2_000,
   // The Worker
+  /** For the body of a publish to come in whole (W1). */
+  publishBodyMs: 10_000,
   /** For room for a large answer to a GET, before it is refused. */
   answerRoomMs: 5_000,
   /** For a shard to say how it is. */

@@ -11,9 +11,14 @@ import type { Env } from "../env.ts";
 import { encodePrincipal } from "../principal.ts";
 import { shardStubOf } from "../routing.ts";
 import { type PublishOutcome, UNKNOWN_OUTCOME } from "../shard/publishing/outcome.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 import { errorResponse, logProblem, refusedToken } from "./answers.ts";
 import { elsewhere, targetOf } from "./endpoint-route.ts";
+import { readBody } from "./publish-body.ts";
 import { publishMaxBytes, readPublishHeaders } from "./publish-request.ts";
+
+const BODY_MS = TIME_LIMITS.publishBodyMs;
+const TOO_SLOW = `the body took longer than ${BODY_MS / 1_000} s to come; it was not published`;
 
 export async function publishRoute(request: Request, env: Env, known: Known): Promise<Response> {
   const { principal } = known;
@@ -24,8 +29,10 @@ export async function publishRoute(request: Request, env: Env, known: Known): Pr
   if (!said.ok) return errorResponse("bad_request", said.problem);
   const { headers, key = crypto.randomUUID(), minimal } = said.read;
   const maxBytes = publishMaxBytes(env);
-  const value = request.method === "DELETE" ? null : await bodyOf(request, maxBytes);
-  if (value === undefined) return errorResponse("too_large", `a value may have ${maxBytes} bytes here`);
+  const signal = AbortSignal.timeout(BODY_MS);
+  const value = request.method === "DELETE" ? null : await readBody(request, maxBytes, signal);
+  if (value === "tooLarge") return errorResponse("too_large", `a value may have ${maxBytes} bytes here`);
+  if (value === "tooSlow") return errorResponse("overloaded", TOO_SLOW);
   const { issuer, subject } = principal.kind === "known" ? principal : { issuer: "", subject: "" };
   const by = said.read.key === undefined ? "edge" : "client";
   const publish = { endpoint: target.path, issuer, subject, key, by, headers, value } as const;
@@ -56,26 +63,4 @@ function answerOf(outcome: PublishOutcome, key: string, minimal: boolean): Respo
   return minimal
     ? new Response(null, { status: 201, headers: { ...headers, "Preference-Applied": "return=minimal" } })
     : Response.json({ position }, { status: 201, headers });
-}
-
-/** undefined if it is too large. */
-async function bodyOf(request: Request, maxBytes: number): Promise<Uint8Array | undefined> {
-  if (Number(request.headers.get("Content-Length") ?? 0) > maxBytes) return undefined;
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of request.body ?? []) {
-    size += chunk.byteLength;
-    // Leaving the loop cancels the rest.
-    if (size > maxBytes) return undefined;
-    chunks.push(chunk);
-  }
-  const [only] = chunks;
-  if (chunks.length === 1 && only !== undefined) return only;
-  const body = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    body.set(chunk, at);
-    at += chunk.length;
-  }
-  return body;
 }

@@ -130,7 +130,14 @@ export class PartitionWriter {
       if (!isSame(before.marks, marks)) return REUSED;
       return before.answer === undefined ? undefined : IN_FLIGHT;
     }
-    return this.#waiting.hasRoomFor(bytes) && !this.#held?.ledger.isFull ? undefined : FULL;
+    return this.#waiting.hasRoomFor(bytes) && this.#canBeKnown() ? undefined : FULL;
+  }
+
+  /** Whether the ledger has room for one more. While it is refused nothing is written, so what is old is forgotten here, too. */
+  #canBeKnown(): boolean {
+    const ledger = this.#held?.ledger;
+    if (ledger?.isFull) ledger.forget(this.#ports.time());
+    return !ledger?.isFull;
   }
 
   /** What the log says of it; undefined if it wasn't published, or that isn't known before the partition is claimed. */

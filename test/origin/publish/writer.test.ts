@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { LEDGER_ENTRIES } from "../../../origin/publish/ledger.ts";
 import { Marker } from "../../../origin/publish/mark.ts";
 import type { PublishResult } from "../../../origin/publish/result.ts";
 import { SinkError, type WriterNumber } from "../../../origin/publish/sink.ts";
@@ -15,11 +16,14 @@ let partition: ScriptedPartition;
 let writer: PartitionWriter;
 let news: (WriterNumber | undefined)[];
 let room: Room;
+/** What clocks show. */
+let time: number;
 
 beforeEach(() => {
   vi.useFakeTimers();
   partition = new ScriptedPartition();
   news = [];
+  time = 0;
   room = { left: 20_000_000 };
   writer = new PartitionWriter({
     epoch: "e.0",
@@ -27,7 +31,7 @@ beforeEach(() => {
     room,
     claim: partition.claim,
     announce: (number) => news.push(number),
-    time: () => 0,
+    time: () => time,
     random: () => 0.5,
   });
 });
@@ -68,6 +72,7 @@ async function claimed(): Promise<void> {
   await settle();
 }
 
+const KNOWN = { ...marksOf("known")[0], timestamp: 0 };
 const known = (id: string, offset: number) => ({ ...marksOf(id)[0], offset, timestamp: 0 });
 
 test("what comes in one turn goes together, and what comes meanwhile goes with the next batch, in order", async () => {
@@ -290,6 +295,21 @@ test("past its bounds it refuses at once, and takes more when there is room", as
 
   expect(publish("more").result).toBeUndefined();
   expect(answers.filter(({ result }) => result !== undefined)).toHaveLength(1_000);
+});
+
+test("a partition of which no more can be remembered takes publishes again once what it remembers is old", async () => {
+  writer.takeOver();
+  partition.grant(range(0, LEDGER_ENTRIES).map((i) => ({ ...KNOWN, id: String(i), offset: i })));
+  await settle();
+  expect(publish("early").result).toBe("overloaded");
+
+  time = 2 * WINDOW_MS + 1;
+  const later = publish("later");
+  await settle();
+  partition.one().answer({ kind: "appended", offset: LEDGER_ENTRIES });
+  await settle();
+
+  expect(later.result).toBe(`e.0:${LEDGER_ENTRIES}`);
 });
 
 test("what waits for all partitions together has a bound, which is given back", async () => {

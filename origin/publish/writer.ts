@@ -167,7 +167,7 @@ export class PartitionWriter {
       held.claim.release();
       this.#ports.announce(undefined);
     }
-    if ("batch" in before && !("held" in after)) this.#giveBack(before.batch, before.tries > 1, event.kind);
+    if ("batch" in before && !("held" in after)) this.#giveBack(before.batch, event.kind);
     this.#enter(after);
   }
 
@@ -310,14 +310,14 @@ export class PartitionWriter {
   }
 
   /** Of a batch whose claim is gone: the next claim tells which of it was appended, and another writer's would, too. */
-  #giveBack({ pendings }: Sending, isDoubtful: boolean, why: WriterEvent<Held, Sending>["kind"]): void {
+  #giveBack({ pendings }: Sending, why: WriterEvent<Held, Sending>["kind"]): void {
     const [waiting, left] = [
       pendings.filter(({ answer }) => answer),
       pendings.filter(({ answer }) => !answer),
     ];
     for (const pending of left) this.#waiting.settle(pending, UNKNOWN);
     if (why === "fenced")
-      for (const pending of waiting) this.#waiting.settle(pending, isDoubtful ? UNKNOWN : NOT_WRITER);
+      for (const pending of waiting) this.#waiting.settle(pending, pending.isDoubtful ? UNKNOWN : NOT_WRITER);
     else this.#waiting.putBack(waiting);
   }
 

@@ -224,6 +224,19 @@ test("a claim that is found lost while nothing is sent ends there and then", asy
   expect(publish("a").result).toBe("not_writer");
 });
 
+test("what was sent, and may be in the log, is unknown also when the partition is found lost before it is sent again", async () => {
+  await claimed();
+  const sent = publish("sent");
+  await settle();
+  partition.one().answer({ kind: "unknown", message: "no answer" });
+  await settle();
+  const waits = publish("waits");
+  partition.lose();
+  await settle();
+
+  expect([sent.result, waits.result, writer.state]).toEqual(["unknown", "not_writer", "resigned"]);
+});
+
 test.each([
   [new SinkError("unavailable", "no broker"), "unavailable", "barred"],
   [new SinkError("forbidden", "no right"), "forbidden", "barred"],

@@ -151,6 +151,7 @@ export class Publisher {
         this.#announce({ topic, partition, partitions, epoch, writer: number });
       },
       time: Date.now,
+      now: () => performance.now(),
       random: Math.random,
     });
     this.#writers.set(epoch, { topic, partitions: epochs.length, writer });

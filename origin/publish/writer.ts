@@ -5,14 +5,14 @@
  */
 import { backoff } from "../../shared/core/backoff.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
-import { Ledger } from "./ledger.ts";
+import { aheadOf, type Clocks, Held } from "./held.ts";
 import type { Marks } from "./mark.ts";
 import { type PublishResult, refusal } from "./result.ts";
 import { type BatchOutcome, type Claim, type SinkBatch, SinkError, type WriterNumber } from "./sink.ts";
 import { isSame, type Pending, type Publish, type Room, Waiting } from "./waiting.ts";
 import { type Bar, stepWriter, type WriterEvent, type WriterState } from "./writer-states.ts";
 
-export interface WriterPorts {
+export interface WriterPorts extends Clocks {
   /** Of the partition. */
   readonly epoch: string;
   readonly windowMs: number;
@@ -21,19 +21,12 @@ export interface WriterPorts {
   readonly claim: (signal: AbortSignal) => Promise<Claim>;
   /** Called with what the writer is known by when it has the partition, and with undefined when it no longer has. */
   readonly announce: (writer: WriterNumber | undefined) => void;
-  /** Milliseconds since 1970. */
-  readonly time: () => number;
   readonly random: () => number;
-}
-
-/** Who has the partition, and what was published there. */
-interface Held {
-  readonly claim: Claim;
-  readonly ledger: Ledger;
 }
 
 interface Sending {
   readonly pendings: readonly Pending[];
+  /** When it was made. */
   readonly timestamp: number;
   readonly batch: SinkBatch;
 }
@@ -130,19 +123,12 @@ export class PartitionWriter {
       if (!isSame(before.marks, marks)) return REUSED;
       return before.answer === undefined ? undefined : IN_FLIGHT;
     }
-    return this.#waiting.hasRoomFor(bytes) && this.#canBeKnown() ? undefined : FULL;
-  }
-
-  /** Whether the ledger has room for one more. While it is refused nothing is written, so what is old is forgotten here, too. */
-  #canBeKnown(): boolean {
-    const ledger = this.#held?.ledger;
-    if (ledger?.isFull) ledger.forget(this.#ports.time());
-    return !ledger?.isFull;
+    return this.#waiting.hasRoomFor(bytes) && (this.#held?.hasRoom() ?? true) ? undefined : FULL;
   }
 
   /** What the log says of it; undefined if it wasn't published, or that isn't known before the partition is claimed. */
   #known(marks: Marks): PublishResult | undefined {
-    const found = this.#held?.ledger.find(marks);
+    const found = this.#held?.find(marks);
     if (found === undefined || found.kind === "new") return undefined;
     return found.kind === "done" ? this.#positionAt(found.offset) : REUSED;
   }
@@ -211,10 +197,11 @@ export class PartitionWriter {
 
   /** Never rejects. */
   async #claim(): Promise<void> {
+    const aheadMs = aheadOf(this.#ports);
     try {
       const claim = await this.#ports.claim(this.#closing.signal);
       if (this.#closing.signal.aborted) return claim.release();
-      const held = { claim, ledger: new Ledger(2 * this.#ports.windowMs, claim.known) };
+      const held = new Held(claim, this.#ports, aheadMs, this.#ports.windowMs);
       claim.lost.addEventListener("abort", () => this.#lose(held), { once: true });
       this.#ports.announce(claim.writer);
       this.#step({ kind: "claimed", held });
@@ -243,13 +230,12 @@ export class PartitionWriter {
   #next(): void {
     const state = this.#state;
     if (state.kind !== "ready" || this.#closing.signal.aborted) return;
-    const { claim, ledger } = state.held;
-    if (claim.lost.aborted) {
-      this.#step({ kind: "fenced" });
+    const { held } = state;
+    if (held.claim.lost.aborted || held.isClockSet) {
+      this.#step({ kind: held.claim.lost.aborted ? "fenced" : "stale" });
       return;
     }
-    const timestamp = this.#ports.time();
-    ledger.forget(timestamp);
+    held.forget();
     while (!this.#waiting.isEmpty) {
       const pendings = this.#waiting.take().filter((pending) => {
         const known = this.#known(pending.marks) ?? this.#unpromised(pending.isPromised);
@@ -259,11 +245,11 @@ export class PartitionWriter {
         return known === undefined;
       });
       if (pendings.length === 0) continue;
-      const batch = claim.batch(
+      const batch = held.claim.batch(
         pendings.map(({ record }) => record),
-        timestamp,
+        this.#ports.time(),
       );
-      this.#step({ kind: "sent", batch: { pendings, timestamp, batch } });
+      this.#step({ kind: "sent", batch: { pendings, timestamp: held.time, batch } });
       return;
     }
   }
@@ -293,7 +279,7 @@ export class PartitionWriter {
   #appended({ pendings, timestamp }: Sending, first: number): void {
     for (const [i, pending] of pendings.entries()) {
       const offset = first + i;
-      this.#held?.ledger.learn({ ...pending.marks[0], offset, timestamp });
+      this.#held?.learn({ ...pending.marks[0], offset, timestamp });
       this.#waiting.settle(pending, this.#positionAt(offset));
     }
   }

@@ -16,14 +16,16 @@ let partition: ScriptedPartition;
 let writer: PartitionWriter;
 let news: (WriterNumber | undefined)[];
 let room: Room;
-/** What clocks show. */
+/** What the wall clock shows, and one that nobody sets. */
 let time: number;
+let now: number;
 
 beforeEach(() => {
   vi.useFakeTimers();
   partition = new ScriptedPartition();
   news = [];
-  time = 0;
+  time = 5_000_000;
+  now = 0;
   room = { left: 20_000_000 };
   writer = new PartitionWriter({
     epoch: "e.0",
@@ -32,6 +34,7 @@ beforeEach(() => {
     claim: partition.claim,
     announce: (number) => news.push(number),
     time: () => time,
+    now: () => now,
     random: () => 0.5,
   });
 });
@@ -72,8 +75,13 @@ async function claimed(): Promise<void> {
   await settle();
 }
 
-const KNOWN = { ...marksOf("known")[0], timestamp: 0 };
-const known = (id: string, offset: number) => ({ ...marksOf(id)[0], offset, timestamp: 0 });
+function pass(ms: number): void {
+  time += ms;
+  now += ms;
+}
+
+const KNOWN = { ...marksOf("known")[0], timestamp: 5_000_000 };
+const known = (id: string, offset: number) => ({ ...KNOWN, ...marksOf(id)[0], offset });
 
 test("what comes in one turn goes together, and what comes meanwhile goes with the next batch, in order", async () => {
   await claimed();
@@ -316,13 +324,74 @@ test("a partition of which no more can be remembered takes publishes again once 
   await settle();
   expect(publish("early").result).toBe("overloaded");
 
-  time = 2 * WINDOW_MS + 1;
+  pass(2 * WINDOW_MS + 1);
   const later = publish("later");
   await settle();
   partition.one().answer({ kind: "appended", offset: LEDGER_ENTRIES });
   await settle();
 
   expect(later.result).toBe(`e.0:${LEDGER_ENTRIES}`);
+});
+
+/** Publishes one, which is appended there. */
+async function published(id: string, offset: number): Promise<void> {
+  publish(id);
+  await settle();
+  partition.one().answer({ kind: "appended", offset });
+  await settle();
+}
+
+test.each([-1_000_000, -60_001, 60_001, 1_000_000])(
+  "a clock that is set by %d ms makes nothing forgotten: nothing is sent before the partition is claimed anew",
+  async (ms) => {
+    await claimed();
+    await published("a", 1);
+    time += ms;
+    const next = publish("b");
+    await settle();
+    expect([partition.claims, partition.sent(), publish("a").result]).toEqual([2, [], undefined]);
+
+    partition.grant([known("a", 1)]);
+    await settle();
+    partition.one().answer({ kind: "appended", offset: 2 });
+    await settle();
+
+    expect([next.result, publish("a").result, partition.released]).toEqual(["e.0:2", "e.0:1", [1]]);
+  },
+);
+
+test("a clock that is set while the partition is claimed is not trusted: it is claimed anew", async () => {
+  writer.takeOver();
+  time += 1_500_000;
+  partition.grant();
+  publish("a");
+  await settle();
+
+  expect([partition.claims, partition.sent()]).toEqual([2, []]);
+});
+
+test.each([-60_000, 60_000])("with a clock that is set by %d ms it goes on", async (ms) => {
+  await claimed();
+  await published("a", 1);
+  time += ms;
+  await published("b", 2);
+
+  expect([partition.claims, publish("a").result, publish("b").result]).toEqual([1, "e.0:1", "e.0:2"]);
+});
+
+test("what was published is known for twice the window, however the clock is set meanwhile", async () => {
+  await claimed();
+  await published("a", 1);
+  pass(2 * WINDOW_MS - 30_000);
+  time += 50_000;
+  await published("b", 2);
+  expect(publish("a").result).toBe("e.0:1");
+
+  pass(30_001);
+  await published("c", 3);
+  publish("a");
+  await settle();
+  expect(partition.one().values).toEqual(["a"]);
 });
 
 test("what waits for all partitions together has a bound, which is given back", async () => {

@@ -11,6 +11,17 @@ export interface Clocks {
   readonly now: () => number;
 }
 
+export interface HeldPorts extends Clocks {
+  /** For how long a publish that comes again is answered. */
+  readonly windowMs: number;
+  /** Whether what the secret of this name marked is known when it comes again. */
+  readonly recognises: (secret: string) => boolean;
+}
+
+const STRANGE =
+  "what was published here lately is marked with a secret that this origin doesn't have: " +
+  "give all origins the same PUBLISH_SECRET, and wait 20 minutes";
+
 /** How far the one is ahead of the other. */
 export const aheadOf = ({ time, now }: Clocks) => time() - now();
 
@@ -19,13 +30,25 @@ export class Held {
   readonly #clocks: Clocks;
   readonly #aheadMs: number;
   readonly #ledger: Ledger;
+  /** By then nobody retries any more what another secret has marked. */
+  readonly #strangeUntil: number;
 
   /** @param aheadMs What `aheadOf` said before the claim, which judged the clock. */
-  constructor(claim: Claim, clocks: Clocks, aheadMs: number, windowMs: number) {
+  constructor(claim: Claim, ports: HeldPorts, aheadMs: number) {
     this.claim = claim;
-    this.#clocks = clocks;
+    this.#clocks = ports;
     this.#aheadMs = aheadMs;
-    this.#ledger = new Ledger(2 * windowMs, claim.known);
+    const keptMs = 2 * ports.windowMs;
+    this.#ledger = new Ledger(keptMs, claim.known);
+    let last = Number.NEGATIVE_INFINITY;
+    for (const { secret, timestamp } of claim.known)
+      if (!ports.recognises(secret)) last = Math.max(last, timestamp);
+    this.#strangeUntil = Math.min(last, this.time) + keptMs;
+  }
+
+  /** Why a publish can't be relied on to be known for the whole window, with the remedy; undefined if it can. */
+  get forgets(): string | undefined {
+    return this.claim.forgets ?? (this.time <= this.#strangeUntil ? STRANGE : undefined);
   }
 
   /** The clock as it was before the claim, and went on by itself: this tells how old a publish is. */

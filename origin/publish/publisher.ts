@@ -134,6 +134,7 @@ export class Publisher {
     const writer = new PartitionWriter({
       epoch,
       windowMs: this.#windowMs,
+      recognises: (secret) => this.#marker.recognises(secret),
       room: this.#room,
       claim: async (signal) => {
         try {

@@ -5,17 +5,16 @@
  */
 import { backoff } from "../../shared/core/backoff.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
-import { aheadOf, type Clocks, Held } from "./held.ts";
+import { aheadOf, Held, type HeldPorts } from "./held.ts";
 import type { Marks } from "./mark.ts";
 import { type PublishResult, refusal } from "./result.ts";
 import { type BatchOutcome, type Claim, type SinkBatch, SinkError, type WriterNumber } from "./sink.ts";
 import { isSame, type Pending, type Publish, type Room, Waiting } from "./waiting.ts";
 import { type Bar, stepWriter, type WriterEvent, type WriterState } from "./writer-states.ts";
 
-export interface WriterPorts extends Clocks {
+export interface WriterPorts extends HeldPorts {
   /** Of the partition. */
   readonly epoch: string;
-  readonly windowMs: number;
   /** Shared with the other partitions. */
   readonly room: Room;
   readonly claim: (signal: AbortSignal) => Promise<Claim>;
@@ -135,7 +134,7 @@ export class PartitionWriter {
 
   /** What can't be kept isn't promised. */
   #unpromised(isPromised: boolean): PublishResult | undefined {
-    const forgets = this.#held?.claim.forgets;
+    const forgets = this.#held?.forgets;
     return isPromised && forgets !== undefined ? refusal("id_not_kept", forgets) : undefined;
   }
 
@@ -201,7 +200,7 @@ export class PartitionWriter {
     try {
       const claim = await this.#ports.claim(this.#closing.signal);
       if (this.#closing.signal.aborted) return claim.release();
-      const held = new Held(claim, this.#ports, aheadMs, this.#ports.windowMs);
+      const held = new Held(claim, this.#ports, aheadMs);
       claim.lost.addEventListener("abort", () => this.#lose(held), { once: true });
       this.#ports.announce(claim.writer);
       this.#step({ kind: "claimed", held });

@@ -9,6 +9,7 @@ import { range } from "../../support/contract-records.ts";
 import { ScriptedPartition } from "../../support/scripted-sink.ts";
 
 const marker = new Marker([Buffer.alloc(32, 1)]);
+const stranger = new Marker([Buffer.alloc(32, 2)]);
 const WINDOW_MS = 600_000;
 const NEVER = Number.POSITIVE_INFINITY;
 
@@ -35,6 +36,7 @@ beforeEach(() => {
     announce: (number) => news.push(number),
     time: () => time,
     now: () => now,
+    recognises: (secret) => marker.recognises(secret),
     random: () => 0.5,
   });
 });
@@ -43,15 +45,15 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const marksOf = (id: string, value = id) =>
-  marker.marksOf({
+const marksOf = (id: string, value = id, by = marker) =>
+  by.marksOf({
     ...{ topic: "t", key: Buffer.from("k"), value: Buffer.from(value), headers: [] },
     id: { issuer: "i", subject: "s", key: id, chosenBy: "client" },
   });
 
 /** Publishes, and returns where the answer will be. */
 function publish(id: string, { value = id, deadline = NEVER, bytes = 10, isPromised = true } = {}) {
-  const answered: { result?: string } = {};
+  const answered: { result?: string; message?: string } = {};
   writer.publish({
     marks: marksOf(id, value),
     record: { key: Buffer.from("k"), value: Buffer.from(value), headers: [] },
@@ -61,6 +63,7 @@ function publish(id: string, { value = id, deadline = NEVER, bytes = 10, isPromi
     answer: (result: PublishResult) => {
       if (answered.result !== undefined) throw new Error("answered twice");
       answered.result = "position" in result ? result.position : result.error.code;
+      if ("error" in result) answered.message = result.error.message;
     },
   });
   return answered;
@@ -74,6 +77,8 @@ async function claimed(): Promise<void> {
   partition.grant();
   await settle();
 }
+
+const strange = (id: string, offset: number) => ({ ...known(id, offset), ...marksOf(id, id, stranger)[0] });
 
 function pass(ms: number): void {
   time += ms;
@@ -303,6 +308,30 @@ test("where the log forgets too soon an id of a client's own is refused, and oth
   await settle();
 
   expect([before.result, own.result, other.result]).toEqual(["id_not_kept", "id_not_kept", "e.0:1"]);
+});
+
+test("while what was published with a secret that isn't known may be retried, an id of a client's own is refused", async () => {
+  const before = publish("before");
+  partition.grant([
+    { ...strange("x", 1), timestamp: time - WINDOW_MS },
+    { ...strange("y", 2), timestamp: time + 50_000 },
+    known("a", 3),
+  ]);
+  await settle();
+  expect(before.message).toContain("PUBLISH_SECRET");
+  const [again, own, other] = [publish("a"), publish("own"), publish("b", { isPromised: false })];
+  await settle();
+  partition.one().answer({ kind: "appended", offset: 4 });
+  await settle();
+  expect([before, again, own, other].map(({ result }) => result)).toEqual([
+    ...["id_not_kept", "e.0:3", "id_not_kept", "e.0:4"],
+  ]);
+
+  pass(2 * WINDOW_MS);
+  expect(publish("own").result).toBe("id_not_kept");
+  pass(1);
+  await published("own", 5);
+  expect(publish("own").result).toBe("e.0:5");
 });
 
 test("past its bounds it refuses at once, and takes more when there is room", async () => {

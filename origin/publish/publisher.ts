@@ -176,7 +176,7 @@ export class Publisher {
 }
 
 const FULL = refusal("overloaded", "more is published than this origin takes: try again later");
-const CLOSED = refusal("unavailable", "the origin stops");
+const CLOSED = refusal("not_writer", "this origin stops");
 
 /** Why no log takes it. */
 function unfitness({ headers }: PublishRequest, bytes: number): PublishResult | undefined {

@@ -38,7 +38,7 @@ const UNKNOWN = refusal(
   "it isn't known yet whether this was published: ask again with the same id",
 );
 const LATE = refusal("unavailable", "this could not be published in time, and was not");
-const CLOSED = refusal("unavailable", "the origin stops");
+const CLOSED = refusal("not_writer", "this origin lets the partition go");
 const FULL = refusal("overloaded", "more is published to this partition than it takes: try again later");
 const IN_FLIGHT = refusal("in_flight", "the same publish is under way");
 const REUSED = refusal("id_reused", "this id was used for another publish");

@@ -455,7 +455,7 @@ test("a batch for which nobody waits any more is not sent for ever: the next cla
   expect([poison.result, batch.values, next.result]).toEqual(["unknown", ["next"], "e.0:3"]);
 });
 
-test("closing answers all that waits, and releases the partition", async () => {
+test("closing leaves what wasn't sent to another origin", async () => {
   await claimed();
   const sent = publish("sent");
   await settle();
@@ -465,8 +465,17 @@ test("closing answers all that waits, and releases the partition", async () => {
 
   expect([sent.result, waits.result, publish("late").result]).toEqual([
     "unknown",
-    "unavailable",
-    "unavailable",
+    "not_writer",
+    "not_writer",
   ]);
   expect(partition.released).toEqual([1]);
+});
+
+test("a partition that is claimed when its writer was closed is released, and nobody hears of it", async () => {
+  const waits = publish("waits");
+  writer.close();
+  partition.grant();
+  await settle();
+
+  expect([waits.result, partition.released, news]).toEqual(["not_writer", [1], []]);
 });

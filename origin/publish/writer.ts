@@ -97,7 +97,7 @@ export class PartitionWriter {
   close(): void {
     this.#closing.abort();
     clearTimeout(this.#timer);
-    this.#held?.claim.release();
+    this.#letGo(this.#held);
     this.#settleAll(CLOSED);
   }
 
@@ -148,12 +148,15 @@ export class PartitionWriter {
     if (after === before) return;
     this.#state = after;
     const held = "held" in before ? before.held : undefined;
-    if (held !== undefined && held !== this.#held) {
-      held.claim.release();
-      this.#ports.announce(undefined);
-    }
+    if (held !== this.#held) this.#letGo(held);
     if ("batch" in before && !("held" in after)) this.#giveBack(before.batch, event.kind);
     this.#enter(after);
+  }
+
+  #letGo(held: Held | undefined): void {
+    if (held === undefined) return;
+    held.claim.release();
+    this.#ports.announce(undefined);
   }
 
   #enter(state: State): void {
@@ -213,6 +216,7 @@ export class PartitionWriter {
 
   /** What is being sent finds out by itself. */
   #lose(held: Held): void {
+    if (this.#closing.signal.aborted) return;
     if (this.#held === held && this.#state.kind !== "sending") this.#step({ kind: "fenced" });
   }
 

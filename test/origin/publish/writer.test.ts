@@ -455,13 +455,15 @@ test("a batch for which nobody waits any more is not sent for ever: the next cla
   expect([poison.result, batch.values, next.result]).toEqual(["unknown", ["next"], "e.0:3"]);
 });
 
-test("closing leaves what wasn't sent to another origin", async () => {
+test("closing leaves what wasn't sent to another origin, and says that the partition is released, once", async () => {
   await claimed();
   const sent = publish("sent");
   await settle();
   const waits = publish("waits");
 
   writer.close();
+  partition.lose();
+  await settle();
 
   expect([sent.result, waits.result, publish("late").result]).toEqual([
     "unknown",
@@ -469,6 +471,7 @@ test("closing leaves what wasn't sent to another origin", async () => {
     "not_writer",
   ]);
   expect(partition.released).toEqual([1]);
+  expect(news).toEqual([{ id: 7, epoch: 1 }, undefined]);
 });
 
 test("a partition that is claimed when its writer was closed is released, and nobody hears of it", async () => {

@@ -23,8 +23,14 @@ export interface Fenced {
   readonly partition: number;
 }
 
-/** Another has taken it over. */
-const LOST: readonly number[] = [WRITE_ERROR.invalidProducerEpoch, WRITE_ERROR.producerFenced];
+type Coordinators = Pick<Cluster, "send">;
+
+/** Another has taken it over, or may have: Kafka forgot the id, and whoever comes next gets it as another producer. */
+const LOST: readonly number[] = [
+  WRITE_ERROR.invalidProducerEpoch,
+  WRITE_ERROR.invalidProducerIdMapping,
+  WRITE_ERROR.producerFenced,
+];
 const FORBIDDEN: readonly number[] = [
   WRITE_ERROR.topicAuthorizationFailed,
   WRITE_ERROR.clusterAuthorizationFailed,
@@ -32,7 +38,7 @@ const FORBIDDEN: readonly number[] = [
 ];
 
 /** Rejects with SinkError, or with what may pass. @param any Some broker that is known. */
-export async function takeId(cluster: Cluster, any: number, { id }: Fenced): Promise<ProducerIdentity> {
+export async function takeId(cluster: Coordinators, any: number, { id }: Fenced): Promise<ProducerIdentity> {
   const coordinator = await coordinatorOf(cluster, any, id);
   const request = initProducerIdRequest(id, TIME_LIMITS.publishTransactionMs);
   const { error, producerId, producerEpoch } = await cluster.send(coordinator, request);
@@ -42,7 +48,7 @@ export async function takeId(cluster: Cluster, any: number, { id }: Fenced): Pro
 
 /** The same. May be repeated, with the same identity. */
 export async function markPartition(
-  cluster: Cluster,
+  cluster: Coordinators,
   any: number,
   { id, topic, partition }: Fenced,
   identity: ProducerIdentity,
@@ -53,7 +59,7 @@ export async function markPartition(
   check(await cluster.send(coordinator, commitTxnRequest(id, identity)), `the end of a transaction of ${id}`);
 }
 
-async function coordinatorOf(cluster: Cluster, any: number, id: string): Promise<number> {
+async function coordinatorOf(cluster: Coordinators, any: number, id: string): Promise<number> {
   const { error, node } = await cluster.send(any, findCoordinatorRequest(id));
   check(error, `the coordinator of ${id}`);
   return node;

@@ -34,6 +34,7 @@ export const WRITE_ERROR = {
   outOfOrderSequence: 45,
   duplicateSequence: 46,
   invalidProducerEpoch: 47,
+  invalidProducerIdMapping: 49,
   concurrentTransactions: 51,
   transactionalIdAuthorizationFailed: 53,
   storage: 56,

@@ -21,6 +21,7 @@ import { Lanes } from "./lanes.ts";
 import { kafkaError, patiently, pause, wordsOf } from "./patience.ts";
 import { type ProducerIdentity, produceRequest } from "./produce-requests.ts";
 import type { ProducedCodec } from "./produced-batch.ts";
+import { publishable } from "./publishable.ts";
 import { EARLIEST, KAFKA_ERROR, LATEST, listOffsetsRequest, type TopicMetadata } from "./requests.ts";
 import type { KafkaSettings } from "./settings.ts";
 import { forgetsIn, KEEPING, topicConfigRequest } from "./topic-config.ts";
@@ -110,18 +111,7 @@ export class KafkaSink implements Sink {
 
   /** Undefined when there is no such topic. */
   async #topic(name: string): Promise<TopicMetadata | undefined> {
-    const found = await this.#cluster.topic(name);
-    switch (found.error) {
-      case KAFKA_ERROR.none:
-        return found;
-      case KAFKA_ERROR.unknownTopicOrPartition:
-      case KAFKA_ERROR.invalidTopic:
-        return undefined;
-      case KAFKA_ERROR.topicAuthorizationFailed:
-        throw new SinkError("forbidden", `Kafka doesn't allow this origin to publish to ${name}`);
-      default:
-        throw kafkaError(name, found.error);
-    }
+    return publishable(await this.#cluster.topic(name), name);
   }
 
   async #locate({ topic, partition, epoch }: ClaimRequest): Promise<Place> {

@@ -43,21 +43,26 @@ export interface Mark {
   readonly id: string;
   /** Of what was published: the same id with another one is a mistake. */
   readonly fingerprint: string;
+  /** The name of the secret that both were made with. */
+  readonly secret: string;
 }
 
 /** A publish as each secret in use marks it, the first of them as it is written. */
 export type Marks = readonly [Mark, ...Mark[]];
 
+interface Secret {
+  readonly key: KeyObject;
+  readonly name: string;
+}
+
 export class Marker {
-  readonly #secrets: readonly [KeyObject, ...KeyObject[]];
-  readonly #name: Buffer;
+  readonly #secrets: readonly [Secret, ...Secret[]];
 
   /** @param secrets The first marks what is written; others are still recognised. */
   constructor(secrets: readonly [Uint8Array, ...Uint8Array[]]) {
     const [first, ...others] = secrets;
     // Keys that are made once: to make one for each hash would take five times as long as the hash.
-    this.#secrets = [createSecretKey(first), ...others.map((secret) => createSecretKey(secret))];
-    this.#name = nameOf(this.#secrets[0]);
+    this.#secrets = [secretOf(first), ...others.map(secretOf)];
   }
 
   marksOf(published: Published): Marks {
@@ -65,9 +70,14 @@ export class Marker {
     return [markOf(first, published), ...others.map((secret) => markOf(secret, published))];
   }
 
-  headerOf({ id, fingerprint }: Mark): RecordHeader {
-    const halves = [id, fingerprint].map((half) => Buffer.from(half, "base64url"));
-    return [MARK_HEADER, Buffer.concat([Uint8Array.of(VERSION), this.#name, ...halves])];
+  headerOf({ id, fingerprint, secret }: Mark): RecordHeader {
+    const parts = [secret, id, fingerprint].map((part) => Buffer.from(part, "base64url"));
+    return [MARK_HEADER, Buffer.concat([Uint8Array.of(VERSION), ...parts])];
+  }
+
+  /** Whether what the secret of this name marked would be recognised if it came again. */
+  recognises(name: string): boolean {
+    return this.#secrets.some((secret) => secret.name === name);
   }
 }
 
@@ -75,19 +85,32 @@ export class Marker {
 export function readMark(headers: readonly RecordHeader[]): Mark | undefined {
   const value = headers.find(([name]) => name === MARK_HEADER)?.[1];
   if (!value || value.length !== MARK_BYTES || value[0] !== VERSION) return undefined;
-  const half = (from: number) => Buffer.from(value.subarray(from, from + HALF_BYTES)).toString("base64url");
-  return { id: half(1 + SECRET_NAME_BYTES), fingerprint: half(1 + SECRET_NAME_BYTES + HALF_BYTES) };
+  const part = (from: number, bytes: number) =>
+    Buffer.from(value.subarray(from, from + bytes)).toString("base64url");
+  const at = 1 + SECRET_NAME_BYTES;
+  return {
+    secret: part(1, SECRET_NAME_BYTES),
+    id: part(at, HALF_BYTES),
+    fingerprint: part(at + HALF_BYTES, HALF_BYTES),
+  };
 }
 
-const nameOf = (secret: KeyObject) =>
-  createHmac("sha256", secret).update("name of this secret").digest().subarray(0, SECRET_NAME_BYTES);
+function secretOf(bytes: Uint8Array): Secret {
+  const key = createSecretKey(bytes);
+  const name = createHmac("sha256", key)
+    .update("name of this secret")
+    .digest()
+    .subarray(0, SECRET_NAME_BYTES);
+  return { key, name: name.toString("base64url") };
+}
 
-function markOf(secret: KeyObject, { topic, key, value, headers, id }: Published): Mark {
-  const name = hashOf(secret, "id", [id.issuer, id.subject, topic, key, id.key]);
+function markOf(secret: Secret, { topic, key, value, headers, id }: Published): Mark {
+  const name = hashOf(secret.key, "id", [id.issuer, id.subject, topic, key, id.key]);
   const fields = headers.flat();
   return {
+    secret: secret.name,
     id: name.toString("base64url"),
-    fingerprint: hashOf(secret, "fingerprint", [name, value, ...fields]).toString("base64url"),
+    fingerprint: hashOf(secret.key, "fingerprint", [name, value, ...fields]).toString("base64url"),
   };
 }
 

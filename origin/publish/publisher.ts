@@ -136,6 +136,7 @@ export class Publisher {
     const writer = new PartitionWriter({
       epoch,
       windowMs: this.#windowMs,
+      recognises: (secret) => this.#marker.recognises(secret),
       room: this.#room,
       claim: async (signal) => {
         try {
@@ -153,6 +154,7 @@ export class Publisher {
         this.#announce({ topic, partition, partitions, epoch, writer: number });
       },
       time: Date.now,
+      now: () => performance.now(),
       random: Math.random,
     });
     this.#writers.set(epoch, { topic, partitions: epochs.length, writer });
@@ -176,7 +178,7 @@ export class Publisher {
 }
 
 const FULL = refusal("overloaded", "more is published than this origin takes: try again later");
-const CLOSED = refusal("unavailable", "the origin stops");
+const CLOSED = refusal("not_writer", "this origin stops");
 
 /** Why no log takes it. */
 function unfitness({ headers }: PublishRequest, bytes: number): PublishResult | undefined {

@@ -8,7 +8,8 @@
  * - `in_flight`: the same publish is under way; ask again.
  * - `id_reused`: its id was used for something else.
  * - `id_not_kept`: the log forgets too soon to promise that an id is used once; without one it can be published.
- * - `not_writer`: another origin has the partition; this one must be told to take over first.
+ * - `not_writer`: another origin has the partition, or shall, since this one stops; nothing was done. This one must be told
+ *   to take over first.
  * - `overloaded`: too much is waiting; ask again later.
  * - `unavailable`: it was not published, and may be tried again.
  * - `unknown`: it may have been published. The same id finds out, and publishes it only if it wasn't.

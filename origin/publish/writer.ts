@@ -5,35 +5,27 @@
  */
 import { backoff } from "../../shared/core/backoff.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
-import { Ledger } from "./ledger.ts";
+import { aheadOf, Held, type HeldPorts } from "./held.ts";
 import type { Marks } from "./mark.ts";
 import { type PublishResult, refusal } from "./result.ts";
 import { type BatchOutcome, type Claim, type SinkBatch, SinkError, type WriterNumber } from "./sink.ts";
 import { isSame, type Pending, type Publish, type Room, Waiting } from "./waiting.ts";
 import { type Bar, stepWriter, type WriterEvent, type WriterState } from "./writer-states.ts";
 
-export interface WriterPorts {
+export interface WriterPorts extends HeldPorts {
   /** Of the partition. */
   readonly epoch: string;
-  readonly windowMs: number;
   /** Shared with the other partitions. */
   readonly room: Room;
   readonly claim: (signal: AbortSignal) => Promise<Claim>;
   /** Called with what the writer is known by when it has the partition, and with undefined when it no longer has. */
   readonly announce: (writer: WriterNumber | undefined) => void;
-  /** Milliseconds since 1970. */
-  readonly time: () => number;
   readonly random: () => number;
-}
-
-/** Who has the partition, and what was published there. */
-interface Held {
-  readonly claim: Claim;
-  readonly ledger: Ledger;
 }
 
 interface Sending {
   readonly pendings: readonly Pending[];
+  /** When it was made. */
   readonly timestamp: number;
   readonly batch: SinkBatch;
 }
@@ -46,7 +38,7 @@ const UNKNOWN = refusal(
   "it isn't known yet whether this was published: ask again with the same id",
 );
 const LATE = refusal("unavailable", "this could not be published in time, and was not");
-const CLOSED = refusal("unavailable", "the origin stops");
+const CLOSED = refusal("not_writer", "this origin lets the partition go");
 const FULL = refusal("overloaded", "more is published to this partition than it takes: try again later");
 const IN_FLIGHT = refusal("in_flight", "the same publish is under way");
 const REUSED = refusal("id_reused", "this id was used for another publish");
@@ -106,7 +98,7 @@ export class PartitionWriter {
   close(): void {
     this.#closing.abort();
     clearTimeout(this.#timer);
-    this.#held?.claim.release();
+    this.#letGo(this.#held);
     this.#settleAll(CLOSED);
   }
 
@@ -132,19 +124,19 @@ export class PartitionWriter {
       return before.answer === undefined ? undefined : IN_FLIGHT;
     }
     if (until <= this.#ports.time()) return LATE;
-    return this.#waiting.hasRoomFor(bytes) && !this.#held?.ledger.isFull ? undefined : FULL;
+    return this.#waiting.hasRoomFor(bytes) && (this.#held?.hasRoom() ?? true) ? undefined : FULL;
   }
 
   /** What the log says of it; undefined if it wasn't published, or that isn't known before the partition is claimed. */
   #known(marks: Marks): PublishResult | undefined {
-    const found = this.#held?.ledger.find(marks);
+    const found = this.#held?.find(marks);
     if (found === undefined || found.kind === "new") return undefined;
     return found.kind === "done" ? this.#positionAt(found.offset) : REUSED;
   }
 
   /** What can't be kept isn't promised. */
   #unpromised(isPromised: boolean): PublishResult | undefined {
-    const forgets = this.#held?.claim.forgets;
+    const forgets = this.#held?.forgets;
     return isPromised && forgets !== undefined ? refusal("id_not_kept", forgets) : undefined;
   }
 
@@ -158,12 +150,15 @@ export class PartitionWriter {
     if (after === before) return;
     this.#state = after;
     const held = "held" in before ? before.held : undefined;
-    if (held !== undefined && held !== this.#held) {
-      held.claim.release();
-      this.#ports.announce(undefined);
-    }
-    if ("batch" in before && !("held" in after)) this.#giveBack(before.batch, before.tries > 1, event.kind);
+    if (held !== this.#held) this.#letGo(held);
+    if ("batch" in before && !("held" in after)) this.#giveBack(before.batch, event.kind);
     this.#enter(after);
+  }
+
+  #letGo(held: Held | undefined): void {
+    if (held === undefined) return;
+    held.claim.release();
+    this.#ports.announce(undefined);
   }
 
   #enter(state: State): void {
@@ -206,10 +201,11 @@ export class PartitionWriter {
 
   /** Never rejects. */
   async #claim(): Promise<void> {
+    const aheadMs = aheadOf(this.#ports);
     try {
       const claim = await this.#ports.claim(this.#closing.signal);
       if (this.#closing.signal.aborted) return claim.release();
-      const held = { claim, ledger: new Ledger(2 * this.#ports.windowMs, claim.known) };
+      const held = new Held(claim, this.#ports, aheadMs);
       claim.lost.addEventListener("abort", () => this.#lose(held), { once: true });
       this.#ports.announce(claim.writer);
       this.#step({ kind: "claimed", held });
@@ -222,6 +218,7 @@ export class PartitionWriter {
 
   /** What is being sent finds out by itself. */
   #lose(held: Held): void {
+    if (this.#closing.signal.aborted) return;
     if (this.#held === held && this.#state.kind !== "sending") this.#step({ kind: "fenced" });
   }
 
@@ -238,28 +235,28 @@ export class PartitionWriter {
   #next(): void {
     const state = this.#state;
     if (state.kind !== "ready" || this.#closing.signal.aborted) return;
-    const { claim, ledger } = state.held;
-    if (claim.lost.aborted) {
-      this.#step({ kind: "fenced" });
+    const { held } = state;
+    if (held.claim.lost.aborted || held.isClockSet) {
+      this.#step({ kind: held.claim.lost.aborted ? "fenced" : "stale" });
       return;
     }
-    const timestamp = this.#ports.time();
-    ledger.forget(timestamp);
+    held.forget();
+    const now = this.#ports.time();
     while (!this.#waiting.isEmpty) {
       const pendings = this.#waiting.take().filter((pending) => {
         const known = this.#known(pending.marks) ?? this.#unpromised(pending.isPromised);
-        const over = known ?? (pending.until <= timestamp ? LATE : undefined);
+        const over = known ?? (pending.until <= now ? LATE : undefined);
         if (over !== undefined) this.#waiting.settle(pending, over);
         // What an earlier claim of this partition sent, and this one doesn't know, was never appended.
         pending.isDoubtful = false;
         return over === undefined;
       });
       if (pendings.length === 0) continue;
-      const batch = claim.batch(
+      const batch = held.claim.batch(
         pendings.map(({ record }) => record),
-        timestamp,
+        now,
       );
-      this.#step({ kind: "sent", batch: { pendings, timestamp, batch } });
+      this.#step({ kind: "sent", batch: { pendings, timestamp: held.time, batch } });
       return;
     }
   }
@@ -289,7 +286,7 @@ export class PartitionWriter {
   #appended({ pendings, timestamp }: Sending, first: number): void {
     for (const [i, pending] of pendings.entries()) {
       const offset = first + i;
-      this.#held?.ledger.learn({ ...pending.marks[0], offset, timestamp });
+      this.#held?.learn({ ...pending.marks[0], offset, timestamp });
       this.#waiting.settle(pending, this.#positionAt(offset));
     }
   }
@@ -306,14 +303,14 @@ export class PartitionWriter {
   }
 
   /** Of a batch whose claim is gone: the next claim tells which of it was appended, and another writer's would, too. */
-  #giveBack({ pendings }: Sending, isDoubtful: boolean, why: WriterEvent<Held, Sending>["kind"]): void {
+  #giveBack({ pendings }: Sending, why: WriterEvent<Held, Sending>["kind"]): void {
     const [waiting, left] = [
       pendings.filter(({ answer }) => answer),
       pendings.filter(({ answer }) => !answer),
     ];
     for (const pending of left) this.#waiting.settle(pending, UNKNOWN);
     if (why === "fenced")
-      for (const pending of waiting) this.#waiting.settle(pending, isDoubtful ? UNKNOWN : NOT_WRITER);
+      for (const pending of waiting) this.#waiting.settle(pending, pending.isDoubtful ? UNKNOWN : NOT_WRITER);
     else this.#waiting.putBack(waiting);
   }
 

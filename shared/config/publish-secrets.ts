@@ -1,6 +1,7 @@
 /**
  * What origins mark published records with: one secret, or two while one takes the other's place. The first marks, both are
- * recognised. To rotate without a pause, each step at all origins before the next: `old,new`, `new,old`, `new`.
+ * recognised. To rotate without a pause, each step at all origins before the next: `old,new`, `new,old`, and `new` no sooner
+ * than 20 minutes later, when nobody may retry any more what the old one marked.
  */
 
 export type PublishSecretsResult =

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { Ledger } from "../../../origin/publish/ledger.ts";
 import type { Mark } from "../../../origin/publish/mark.ts";
 
-const mark = (id: string, fingerprint = "same"): Mark => ({ id, fingerprint });
+const mark = (id: string, fingerprint = "same"): Mark => ({ id, fingerprint, secret: "s" });
 const at = (id: string, offset: number, timestamp = 0, fingerprint = "same") => ({
   ...mark(id, fingerprint),
   offset,

@@ -62,3 +62,16 @@ test("another secret makes other marks; with both in use, the first marks and bo
   expect(fresh.id).not.toBe(mark.id);
   expect(new Marker([Buffer.alloc(32, 2), SECRET]).marksOf(PUBLISHED)).toEqual([fresh, mark]);
 });
+
+test("a mark tells which secret made it, and whether that is one of those in use", () => {
+  const fresh = new Marker([Buffer.alloc(32, 2)]);
+  const both = new Marker([Buffer.alloc(32, 2), SECRET]);
+  const written = readMark([marker.headerOf(mark)]);
+
+  expect([marker, both, fresh].map((one) => one.recognises(written?.secret ?? ""))).toEqual([
+    true,
+    true,
+    false,
+  ]);
+  expect(both.marksOf(PUBLISHED).map(({ secret }) => marker.recognises(secret))).toEqual([false, true]);
+});

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { LEDGER_ENTRIES } from "../../../origin/publish/ledger.ts";
 import { Marker } from "../../../origin/publish/mark.ts";
 import type { PublishResult } from "../../../origin/publish/result.ts";
 import { SinkError, type WriterNumber } from "../../../origin/publish/sink.ts";
@@ -8,6 +9,7 @@ import { range } from "../../support/contract-records.ts";
 import { ScriptedPartition } from "../../support/scripted-sink.ts";
 
 const marker = new Marker([Buffer.alloc(32, 1)]);
+const stranger = new Marker([Buffer.alloc(32, 2)]);
 const WINDOW_MS = 600_000;
 const NEVER = Number.POSITIVE_INFINITY;
 
@@ -15,14 +17,16 @@ let partition: ScriptedPartition;
 let writer: PartitionWriter;
 let news: (WriterNumber | undefined)[];
 let room: Room;
-/** Milliseconds since 1970. */
-let wall: number;
+/** What the wall clock shows, and one that nobody sets. */
+let time: number;
+let now: number;
 
 beforeEach(() => {
   vi.useFakeTimers();
   partition = new ScriptedPartition();
   news = [];
-  wall = 0;
+  time = 5_000_000;
+  now = 0;
   room = { left: 20_000_000 };
   writer = new PartitionWriter({
     epoch: "e.0",
@@ -30,7 +34,9 @@ beforeEach(() => {
     room,
     claim: partition.claim,
     announce: (number) => news.push(number),
-    time: () => wall,
+    time: () => time,
+    now: () => now,
+    recognises: (secret) => marker.recognises(secret),
     random: () => 0.5,
   });
 });
@@ -39,8 +45,8 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const marksOf = (id: string, value = id) =>
-  marker.marksOf({
+const marksOf = (id: string, value = id, by = marker) =>
+  by.marksOf({
     ...{ topic: "t", key: Buffer.from("k"), value: Buffer.from(value), headers: [] },
     id: { issuer: "i", subject: "s", key: id, chosenBy: "client" },
   });
@@ -50,7 +56,7 @@ function publish(
   id: string,
   { value = id, deadline = NEVER, until = NEVER, bytes = 10, isPromised = true } = {},
 ) {
-  const answered: { result?: string } = {};
+  const answered: { result?: string; message?: string } = {};
   writer.publish({
     marks: marksOf(id, value),
     record: { key: Buffer.from("k"), value: Buffer.from(value), headers: [] },
@@ -61,6 +67,7 @@ function publish(
     answer: (result: PublishResult) => {
       if (answered.result !== undefined) throw new Error("answered twice");
       answered.result = "position" in result ? result.position : result.error.code;
+      if ("error" in result) answered.message = result.error.message;
     },
   });
   return answered;
@@ -75,7 +82,15 @@ async function claimed(): Promise<void> {
   await settle();
 }
 
-const known = (id: string, offset: number) => ({ ...marksOf(id)[0], offset, timestamp: 0 });
+const strange = (id: string, offset: number) => ({ ...known(id, offset), ...marksOf(id, id, stranger)[0] });
+
+function pass(ms: number): void {
+  time += ms;
+  now += ms;
+}
+
+const KNOWN = { ...marksOf("known")[0], timestamp: 5_000_000 };
+const known = (id: string, offset: number) => ({ ...KNOWN, ...marksOf(id)[0], offset });
 
 test("what comes in one turn goes together, and what comes meanwhile goes with the next batch, in order", async () => {
   await claimed();
@@ -157,9 +172,9 @@ test("when a claim is of no use any more, the next one tells what was appended, 
 });
 
 test("[W9] what waits for a claim until its time is over isn't written, and is told so, unless the log has it", async () => {
-  const [done, late] = [publish("done", { until: 100 }), publish("late", { until: 100 })];
-  const early = publish("early", { until: 101 });
-  wall = 100;
+  const [done, late] = [publish("done", { until: time + 100 }), publish("late", { until: time + 100 })];
+  const early = publish("early", { until: time + 101 });
+  time += 100;
   partition.grant([known("done", 3)]);
   await settle();
   expect(partition.one().values).toEqual(["early"]);
@@ -168,8 +183,8 @@ test("[W9] what waits for a claim until its time is over isn't written, and is t
 });
 
 test("[W9] what comes when its time is over has no partition claimed for it", async () => {
-  wall = 100;
-  const late = publish("late", { until: 100 });
+  time += 100;
+  const late = publish("late", { until: time });
   await settle();
 
   expect([late.result, writer.state, partition.claims]).toEqual(["unavailable", "idle", 0]);
@@ -177,13 +192,13 @@ test("[W9] what comes when its time is over has no partition claimed for it", as
 
 test("[W9] the same that comes again prolongs what is under way", async () => {
   await claimed();
-  publish("a", { deadline: 50, until: 100 });
+  publish("a", { deadline: 50, until: time + 100 });
   await settle();
   partition.one().answer({ kind: "unknown", message: "" });
   writer.expire(50);
-  const again = publish("a", { until: 201 });
+  const again = publish("a", { until: time + 201 });
   await settle();
-  wall = 200;
+  time += 200;
   await vi.advanceTimersByTimeAsync(50);
   partition.one().answer({ kind: "stale", message: "" });
   await settle();
@@ -265,6 +280,19 @@ test("a claim that is found lost while nothing is sent ends there and then", asy
   expect(publish("a").result).toBe("not_writer");
 });
 
+test("what was sent, and may be in the log, is unknown also when the partition is found lost before it is sent again", async () => {
+  await claimed();
+  const sent = publish("sent");
+  await settle();
+  partition.one().answer({ kind: "unknown", message: "no answer" });
+  await settle();
+  const waits = publish("waits");
+  partition.lose();
+  await settle();
+
+  expect([sent.result, waits.result, writer.state]).toEqual(["unknown", "not_writer", "resigned"]);
+});
+
 test.each([
   [new SinkError("unavailable", "no broker"), "unavailable", "barred"],
   [new SinkError("forbidden", "no right"), "forbidden", "barred"],
@@ -325,6 +353,30 @@ test("where the log forgets too soon an id of a client's own is refused, and oth
   expect([before.result, own.result, other.result]).toEqual(["id_not_kept", "id_not_kept", "e.0:1"]);
 });
 
+test("while what was published with a secret that isn't known may be retried, an id of a client's own is refused", async () => {
+  const before = publish("before");
+  partition.grant([
+    { ...strange("x", 1), timestamp: time - WINDOW_MS },
+    { ...strange("y", 2), timestamp: time + 50_000 },
+    known("a", 3),
+  ]);
+  await settle();
+  expect(before.message).toContain("PUBLISH_SECRET");
+  const [again, own, other] = [publish("a"), publish("own"), publish("b", { isPromised: false })];
+  await settle();
+  partition.one().answer({ kind: "appended", offset: 4 });
+  await settle();
+  expect([before, again, own, other].map(({ result }) => result)).toEqual([
+    ...["id_not_kept", "e.0:3", "id_not_kept", "e.0:4"],
+  ]);
+
+  pass(2 * WINDOW_MS);
+  expect(publish("own").result).toBe("id_not_kept");
+  pass(1);
+  await published("own", 5);
+  expect(publish("own").result).toBe("e.0:5");
+});
+
 test("past its bounds it refuses at once, and takes more when there is room", async () => {
   await claimed();
   const answers = range(0, WAITING_COUNT).map((i) => publish(String(i)));
@@ -336,6 +388,82 @@ test("past its bounds it refuses at once, and takes more when there is room", as
 
   expect(publish("more").result).toBeUndefined();
   expect(answers.filter(({ result }) => result !== undefined)).toHaveLength(1_000);
+});
+
+test("a partition of which no more can be remembered takes publishes again once what it remembers is old", async () => {
+  writer.takeOver();
+  partition.grant(range(0, LEDGER_ENTRIES).map((i) => ({ ...KNOWN, id: String(i), offset: i })));
+  await settle();
+  expect(publish("early").result).toBe("overloaded");
+
+  pass(2 * WINDOW_MS + 1);
+  const later = publish("later");
+  await settle();
+  partition.one().answer({ kind: "appended", offset: LEDGER_ENTRIES });
+  await settle();
+
+  expect(later.result).toBe(`e.0:${LEDGER_ENTRIES}`);
+});
+
+/** Publishes one, which is appended there. */
+async function published(id: string, offset: number): Promise<void> {
+  publish(id);
+  await settle();
+  partition.one().answer({ kind: "appended", offset });
+  await settle();
+}
+
+test.each([-1_000_000, -60_001, 60_001, 1_000_000])(
+  "a clock that is set by %d ms makes nothing forgotten: nothing is sent before the partition is claimed anew",
+  async (ms) => {
+    await claimed();
+    await published("a", 1);
+    time += ms;
+    const next = publish("b");
+    await settle();
+    expect([partition.claims, partition.sent(), publish("a").result]).toEqual([2, [], undefined]);
+
+    partition.grant([known("a", 1)]);
+    await settle();
+    partition.one().answer({ kind: "appended", offset: 2 });
+    await settle();
+
+    expect([next.result, publish("a").result, partition.released]).toEqual(["e.0:2", "e.0:1", [1]]);
+  },
+);
+
+test("a clock that is set while the partition is claimed is not trusted: it is claimed anew", async () => {
+  writer.takeOver();
+  time += 1_500_000;
+  partition.grant();
+  publish("a");
+  await settle();
+
+  expect([partition.claims, partition.sent()]).toEqual([2, []]);
+});
+
+test.each([-60_000, 60_000])("with a clock that is set by %d ms it goes on", async (ms) => {
+  await claimed();
+  await published("a", 1);
+  time += ms;
+  await published("b", 2);
+
+  expect([partition.claims, publish("a").result, publish("b").result]).toEqual([1, "e.0:1", "e.0:2"]);
+});
+
+test("what was published is known for twice the window, however the clock is set meanwhile", async () => {
+  await claimed();
+  await published("a", 1);
+  pass(2 * WINDOW_MS - 30_000);
+  time += 50_000;
+  await published("b", 2);
+  expect(publish("a").result).toBe("e.0:1");
+
+  pass(30_001);
+  await published("c", 3);
+  publish("a");
+  await settle();
+  expect(partition.one().values).toEqual(["a"]);
 });
 
 test("what waits for all partitions together has a bound, which is given back", async () => {
@@ -370,18 +498,30 @@ test("a batch for which nobody waits any more is not sent for ever: the next cla
   expect([poison.result, batch.values, next.result]).toEqual(["unknown", ["next"], "e.0:3"]);
 });
 
-test("closing answers all that waits, and releases the partition", async () => {
+test("closing leaves what wasn't sent to another origin, and says that the partition is released, once", async () => {
   await claimed();
   const sent = publish("sent");
   await settle();
   const waits = publish("waits");
 
   writer.close();
+  partition.lose();
+  await settle();
 
   expect([sent.result, waits.result, publish("late").result]).toEqual([
     "unknown",
-    "unavailable",
-    "unavailable",
+    "not_writer",
+    "not_writer",
   ]);
   expect(partition.released).toEqual([1]);
+  expect(news).toEqual([{ id: 7, epoch: 1 }, undefined]);
+});
+
+test("a partition that is claimed when its writer was closed is released, and nobody hears of it", async () => {
+  const waits = publish("waits");
+  writer.close();
+  partition.grant();
+  await settle();
+
+  expect([waits.result, partition.released, news]).toEqual(["not_writer", [1], []]);
 });

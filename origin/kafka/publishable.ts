@@ -1,0 +1,25 @@
+/** Which topics can be published to, by what Kafka says of them. Pure. */
+import { SinkError } from "../publish/sink.ts";
+import { kafkaError } from "./patience.ts";
+import { KAFKA_ERROR, type TopicMetadata } from "./requests.ts";
+
+/** Undefined when there is no such topic. Throws SinkError, or what may pass. */
+export function publishable(found: TopicMetadata, name: string): TopicMetadata | undefined {
+  switch (found.error) {
+    case KAFKA_ERROR.none:
+      // Positions and transactional ids are made of it: topics without one would fence each other's writers.
+      if (found.id.every((byte) => byte === 0))
+        throw new SinkError(
+          "unavailable",
+          `Kafka has no id for ${name}: raise inter.broker.protocol.version to 2.8 or more`,
+        );
+      return found;
+    case KAFKA_ERROR.unknownTopicOrPartition:
+    case KAFKA_ERROR.invalidTopic:
+      return undefined;
+    case KAFKA_ERROR.topicAuthorizationFailed:
+      throw new SinkError("forbidden", `Kafka doesn't allow this origin to publish to ${name}`);
+    default:
+      throw kafkaError(name, found.error);
+  }
+}

@@ -1,0 +1,82 @@
+/** A partition that a writer has claimed, and what it knows of what was published there. Pure. */
+import { TIME_LIMITS } from "../time-limits.ts";
+import { type Found, Ledger } from "./ledger.ts";
+import type { Marks } from "./mark.ts";
+import type { Claim, KnownPublish } from "./sink.ts";
+
+export interface Clocks {
+  /** Milliseconds since 1970, by a clock that may be set at any time. */
+  readonly time: () => number;
+  /** Milliseconds, by one that nobody sets. */
+  readonly now: () => number;
+}
+
+export interface HeldPorts extends Clocks {
+  /** For how long a publish that comes again is answered. */
+  readonly windowMs: number;
+  /** Whether what the secret of this name marked is known when it comes again. */
+  readonly recognises: (secret: string) => boolean;
+}
+
+const STRANGE =
+  "what was published here lately is marked with a secret that this origin doesn't have: " +
+  "give all origins the same PUBLISH_SECRET, and wait 20 minutes";
+
+/** How far the one is ahead of the other. */
+export const aheadOf = ({ time, now }: Clocks) => time() - now();
+
+export class Held {
+  readonly claim: Claim;
+  readonly #clocks: Clocks;
+  readonly #aheadMs: number;
+  readonly #ledger: Ledger;
+  /** By then nobody retries any more what another secret has marked. */
+  readonly #strangeUntil: number;
+
+  /** @param aheadMs What `aheadOf` said before the claim, which judged the clock. */
+  constructor(claim: Claim, ports: HeldPorts, aheadMs: number) {
+    this.claim = claim;
+    this.#clocks = ports;
+    this.#aheadMs = aheadMs;
+    const keptMs = 2 * ports.windowMs;
+    this.#ledger = new Ledger(keptMs, claim.known);
+    let last = Number.NEGATIVE_INFINITY;
+    for (const { secret, timestamp } of claim.known)
+      if (!ports.recognises(secret)) last = Math.max(last, timestamp);
+    this.#strangeUntil = Math.min(last, this.time) + keptMs;
+  }
+
+  /** Why a publish can't be relied on to be known for the whole window, with the remedy; undefined if it can. */
+  get forgets(): string | undefined {
+    return this.claim.forgets ?? (this.time <= this.#strangeUntil ? STRANGE : undefined);
+  }
+
+  /** The clock as it was before the claim, and went on by itself: this tells how old a publish is. */
+  get time(): number {
+    return this.#clocks.now() + this.#aheadMs;
+  }
+
+  /** Others judge by its time how old what is written now is: a clock that was set is for the next claim to judge. */
+  get isClockSet(): boolean {
+    return Math.abs(aheadOf(this.#clocks) - this.#aheadMs) > TIME_LIMITS.publishClockMs;
+  }
+
+  /** Whether it could be known of one more publish that it was done. */
+  hasRoom(): boolean {
+    if (this.#ledger.isFull) this.forget();
+    return !this.#ledger.isFull;
+  }
+
+  find(marks: Marks): Found {
+    return this.#ledger.find(marks);
+  }
+
+  learn(publish: KnownPublish): void {
+    this.#ledger.learn(publish);
+  }
+
+  /** What is older than it is known for. */
+  forget(): void {
+    this.#ledger.forget(this.time);
+  }
+}

@@ -1,0 +1,58 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { Marker } from "../../../origin/publish/mark.ts";
+import { Publisher, type WriterNews } from "../../../origin/publish/publisher.ts";
+import { TIME_LIMITS } from "../../../origin/time-limits.ts";
+import { ScriptedPartition } from "../../support/scripted-sink.ts";
+import { codeOf, publishOf } from "../../support/sink-contract.ts";
+
+let partition: ScriptedPartition;
+let epochs: readonly string[];
+let news: WriterNews[];
+let publisher: Publisher;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  partition = new ScriptedPartition();
+  epochs = ["old.0"];
+  news = [];
+  publisher = new Publisher({
+    sink: { partitions: async () => epochs, claim: partition.claim, close: async () => {} },
+    marker: new Marker([Buffer.alloc(32, 1)]),
+    announce: (one) => news.push(one),
+  });
+});
+afterEach(async () => {
+  await publisher.close();
+  vi.useRealTimers();
+});
+
+const settle = () => vi.advanceTimersByTimeAsync(0);
+const publish = () => publisher.publish(publishOf("t", { deadline: Number.POSITIVE_INFINITY }));
+
+async function claimed(): Promise<void> {
+  publisher.takeOver("t", Buffer.from("key"));
+  await settle();
+  partition.grant();
+  await settle();
+}
+
+test("of a topic that is created again the old writer is said to be gone before the new one is there", async () => {
+  await claimed();
+  epochs = ["new.0"];
+  await vi.advanceTimersByTimeAsync(TIME_LIMITS.topicLookMs + 1);
+  await claimed();
+  await claimed();
+
+  expect(news.map(({ epoch, writer }) => [epoch, writer?.epoch])).toEqual([
+    ["old.0", 1],
+    ["old.0", undefined],
+    ["new.0", 2],
+  ]);
+});
+
+test("at the end what wasn't sent, and what comes later, is for another origin", async () => {
+  const unseen = publish();
+  await publisher.close();
+
+  expect([codeOf(await unseen), codeOf(await publish())]).toEqual(["not_writer", "not_writer"]);
+});

@@ -44,6 +44,7 @@ const Body = v.strictObject({
     v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(REVOCATION_LIMITS.graceSeconds)),
     0,
   ),
+  issuer: v.optional(v.never("is always that of the administrator's token")),
 });
 
 /** `lifetimeSeconds`: how long tokens of the issuer may be valid. `now`: seconds since 1970. */
@@ -54,7 +55,11 @@ export function readRevocation(text: string, lifetimeSeconds: number, now: numbe
   if (!parsed.success) {
     const [issue] = parsed.issues;
     const at = v.getDotPath(issue);
-    // What was received may be anything, a token too.
+    // What was received may be anything, a token too, and stand where a name should.
+    if (at !== null && !Object.hasOwn(Body.entries, at))
+      return wrong(
+        "the body may say id, tokenId, subject, issuedBefore, until and graceSeconds, and nothing else",
+      );
     return wrong(`${at === null ? "the body" : at}: ${issue.message.replace(/ but received .*$/s, "")}`);
   }
   const { id, tokenId, subject, issuedBefore, graceSeconds } = parsed.output;

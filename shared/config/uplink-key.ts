@@ -24,6 +24,8 @@ export type UplinkKeyResult =
 export const UPLINK_KEY_FORM = "kid:name:secret";
 
 const MIN_SECRET_BYTES = 32;
+/** Too little of a secret to be of use. */
+const SHOWN = 11;
 /** A comma separates keys. */
 const ENTRY = /^([A-Za-z0-9._-]{1,64}):([A-Za-z0-9._-]{1,64})(?:\(([^(),]*)\))?:([^,]+)$/;
 const WITHOUT_NAME = /^([A-Za-z0-9._-]{1,64}):[^:]+$/;
@@ -48,9 +50,9 @@ export function readUplinkKey(entry: string): UplinkKeyResult {
   return { ok: true, key: { kid, name, secret, ...(scope && { scope }) } };
 }
 
-/** Whoever mistakes the order has a secret where the name of the key stands: what is as long as one is shown in part. */
+/** Whoever mistakes the order has a secret, or a part of one, where the name of the key stands: what is long is shown in part. */
 function shown(kid: string): string {
-  return kid.length < MIN_SECRET_BYTES ? kid : `${kid.slice(0, 8)}…`;
+  return kid.length <= SHOWN ? kid : `${kid.slice(0, 8)}…`;
 }
 
 function hintAt(entry: string): string {

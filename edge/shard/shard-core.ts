@@ -27,8 +27,8 @@ import { type ShardStatus, statusOf } from "./shard-status.ts";
 import type { ShardConfig } from "./uplinks/leadership.ts";
 import { endpointOf, type OriginItem } from "./uplinks/origin-items.ts";
 import { OriginMessages, type OriginMessagesPorts } from "./uplinks/origin-messages.ts";
-import { verifiedName } from "./uplinks/slice-uplinks.ts";
 import { Slices, type SlicesPorts } from "./uplinks/slices.ts";
+import { verifiedName } from "./uplinks/uplink-attachment.ts";
 import { Validity } from "./validity.ts";
 
 export interface ShardPorts extends AttachedObjectsPorts, OriginMessagesPorts, RevokingPorts, SlicesPorts {
@@ -206,7 +206,7 @@ export class ShardCore {
       actives: () => this.#slices.actives(),
       isOpen: (uplink) => this.#slices.isOpen(uplink),
       isHeard: (uplink) => this.#slices.isHeard(uplink),
-      mayTopic: (uplink, topic) => this.#slices.scopeOf(uplink)?.mayTopic(topic) ?? true,
+      mayTopic: (uplink, topic) => this.#slices.scopes.of(uplink)?.mayTopic(topic) ?? true,
       send: (uplink, frame) => sendQuietly(uplink, frame),
     });
   }

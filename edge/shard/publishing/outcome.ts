@@ -5,9 +5,7 @@ import type { Refused } from "../validity.ts";
 import type { PublishEvent } from "./publish-states.ts";
 
 /** It travels between objects. */
-export type PublishOutcome =
-  | { readonly kind: "position"; readonly position: string }
-  | Refused;
+export type PublishOutcome = { readonly kind: "position"; readonly position: string } | Refused;
 
 interface Meaning {
   readonly event: Exclude<PublishEvent<never>["kind"], "put" | "lost" | "late">;

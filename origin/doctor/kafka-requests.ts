@@ -1,7 +1,7 @@
 /** What is asked of a broker only to examine it: which requests it knows. */
 /// <reference path="../kafka/kafkajs-parts.d.ts" />
 import Encoder from "kafkajs/src/protocol/encoder.js";
-import type { Request } from "../kafka/connection.ts";
+import type { Request } from "../kafka/request.ts";
 
 const FETCH_KEY = 1;
 

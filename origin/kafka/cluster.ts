@@ -2,11 +2,13 @@
 
 import { SourceError } from "../source/source.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
-import { type Address, BrokerConnection, type Request } from "./connection.ts";
+import { BrokerConnection } from "./connection.ts";
 import { DialGate } from "./dial-gate.ts";
 import { Fetcher } from "./fetcher.ts";
 import { SilentError } from "./hearing.ts";
+import type { Address } from "./kafkajs.ts";
 import { unlessSilent, wordsOf } from "./patience.ts";
+import type { Request } from "./request.ts";
 import { type BrokerAddress, type Metadata, metadataRequest, type TopicMetadata } from "./requests.ts";
 import type { KafkaSettings } from "./settings.ts";
 

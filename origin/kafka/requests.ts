@@ -10,7 +10,7 @@
 
 import Encoder from "kafkajs/src/protocol/encoder.js";
 import { TIME_LIMITS } from "../time-limits.ts";
-import type { Request } from "./connection.ts";
+import type { Request } from "./request.ts";
 import type { WireReader } from "./wire.ts";
 
 const CONSUMER = -1;

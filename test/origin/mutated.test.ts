@@ -11,7 +11,7 @@ import { IndexError } from "../../origin/index/error.ts";
 import type { IndexedRecord } from "../../origin/index/record.ts";
 import { kindOfStored, travelling } from "../../origin/index/travelling.ts";
 import { decompress, unpacking } from "../../origin/kafka/compression.ts";
-import type { Request } from "../../origin/kafka/connection.ts";
+import type { Request } from "../../origin/kafka/request.ts";
 import { Memory } from "../../origin/kafka/memory.ts";
 import { partsOf, readTo, UNKNOWN_EPOCH } from "../../origin/kafka/record-batches.ts";
 import { fetchRequest, listOffsetsRequest, metadataRequest } from "../../origin/kafka/requests.ts";

@@ -1,5 +1,5 @@
 /** Kafka's own answers to the requests of a writer, one by one: what the product's writer builds on. */
-import type { Address } from "../../origin/kafka/connection.ts";
+import type { Address } from "../../origin/kafka/kafkajs.ts";
 import { BrokerConnection } from "../../origin/kafka/connection.ts";
 import {
   addPartitionToTxnRequest,

@@ -115,7 +115,7 @@ export class ShardCore {
   async publish(publish: Publish, principal: Principal = PUBLIC): Promise<PublishOutcome> {
     this.#slices.arrived();
     const validity = this.#validity(principal);
-    // Where it is known at once nothing is awaited: publishes are sent in the order in which they come.
+    // If that is known at once nothing is awaited: publishes are sent in the order in which they come.
     const known = validity.refusal();
     const refused = known === "unknown" ? await validity.learned() : known;
     return refused ?? this.#publishing.publish(publish, () => validity.refusal());

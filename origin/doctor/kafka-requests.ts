@@ -5,7 +5,7 @@ import type { Request } from "../kafka/request.ts";
 
 const FETCH_KEY = 1;
 
-/** The newest version of Fetch that the broker knows; 0 where it knows none. */
+/** The newest version of Fetch that the broker knows; 0 if it knows none. */
 export function fetchVersionRequest(): Request<number> {
   return {
     name: "ApiVersions",

@@ -87,7 +87,7 @@ const WRITERS = `
   ) STRICT, WITHOUT ROWID;
 `;
 
-/** Opens the file, which is made with its folder where there is none. Throws LogError. */
+/** Opens the file, which is made with its folder if there is none. Throws LogError. */
 export function openDatabase(path: string): DatabaseSync {
   try {
     makeFolder(dirname(path));

@@ -1,5 +1,5 @@
 /**
- * The embedded log: what Kafka is to the origin where no broker is configured. Topics of partitions of
+ * The embedded log: what Kafka is to the origin when no broker is configured. Topics of partitions of
  * records with dense offsets, in one SQLite file that several processes write and read at once. The file and
  * its promises are described in database.ts, its rows are in tables.ts.
  *
@@ -42,7 +42,7 @@ export interface NewRecord {
   readonly headers?: readonly RecordHeader[];
   /** Milliseconds since 1970; now unless told. */
   readonly timestamp?: number;
-  /** By Kafka's default partitioner unless told: the hash of the key; in turn where there is no key. */
+  /** By Kafka's default partitioner unless told: the hash of the key; in turn if there is no key. */
   readonly partition?: number;
 }
 
@@ -76,7 +76,7 @@ export class EmbeddedLog {
   readonly #listeners = new Set<(topic: string) => void>();
   #keyless = randomInt(MAX_PARTITIONS);
 
-  /** Opens the file, which is made where there is none. Throws LogError. */
+  /** Opens the file, which is made if there is none. Throws LogError. */
   constructor(path: string) {
     this.#tables = new LogTables(path);
   }

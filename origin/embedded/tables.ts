@@ -38,7 +38,7 @@ export class LogTables {
   readonly #takeOver: StatementSync;
   readonly #writer: StatementSync;
 
-  /** Opens the file, which is made where there is none. Throws LogError. */
+  /** Opens the file, which is made if there is none. Throws LogError. */
   constructor(path: string) {
     this.#path = path;
     const database = openDatabase(path);
@@ -128,7 +128,7 @@ export class LogTables {
     this.#setStart.run(before, topic, partition);
   }
 
-  /** In the order of their offsets, as they are taken. None where there is no such topic or partition. */
+  /** In the order of their offsets, as they are taken. None if there is no such topic or partition. */
   records(name: string, partition: number, from: number, most: number): Iterable<RecordRow> {
     return this.#read.iterate(name, partition, from, most) as Iterable<RecordRow>;
   }

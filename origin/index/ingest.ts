@@ -37,7 +37,7 @@ const PASSED_BYTES = 8 * 1024 * 1024;
 /** A generation of tails ends at this many bytes of records, so that a restart has little to read again. */
 const GENERATION_BYTES = 32 * 1024 * 1024;
 
-/** Tails that one transaction looks at where all are to be looked at. */
+/** Tails that one transaction looks at if all are to be looked at. */
 const SWEPT_AT_ONCE = 4_096;
 
 /** Batches that one transaction may drop, besides four for each that it writes. */
@@ -109,7 +109,7 @@ export class Ingest {
     return this.#tails.isSweeping || this.#retention.isDue(this.#now());
   }
 
-  /** Empties the WAL where what was dropped has been in it for long. Tried again by the next tick where a reader is in the way. */
+  /** Empties the WAL if what was dropped has been in it for long. If a reader is in the way, the next tick tries again. */
   emptyWal(): void {
     const waited = this.#now() - (this.#droppedAt ?? this.#now());
     // A clock that was set back has nothing wait for it.

@@ -52,7 +52,7 @@ export class BrokerConnection {
   #look: NodeJS.Timeout | undefined;
 
   /**
-   * Connects, and rejects what is sent where that fails.
+   * Connects, and rejects what is sent if that fails.
    * @param turn When it may.
    */
   constructor(settings: KafkaSettings, address: Address, turn: Turn = AT_ONCE) {

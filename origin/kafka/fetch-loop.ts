@@ -186,7 +186,7 @@ function batchOf(part: Part, fetched: Fetched): Batch {
 export const noLeader = (leader: number) =>
   leader < 0 ? "it has no leader just now" : `its leader, broker ${leader}, isn't there just now`;
 
-/** Throws SourceError where the partition is not the one that had this epoch. */
+/** Throws SourceError if the partition is not the one that had this epoch. */
 export function partitionIn(
   found: TopicMetadata | undefined,
   topic: string,

@@ -1,5 +1,5 @@
 /**
- * What the origin says about itself: one line per event on stderr, as JSON, or to be read where stderr is a
+ * What the origin says about itself: one line per event on stderr, as JSON, or as text if stderr is a
  * terminal. Events are a closed set; each has its level and its sentence here.
  */
 export const LEVELS = ["error", "warn", "info", "debug"] as const;

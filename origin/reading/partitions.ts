@@ -57,7 +57,7 @@ export function isReadAgain({ stage }: Partition): boolean {
 
 /** What is known of the topics that match patterns. */
 export interface Listing {
-  /** Whether they were ever listed; so from the start where there are no patterns. */
+  /** Whether they were ever listed; so from the start if there are no patterns. */
   readonly isKnown: boolean;
   /** Why that can't be done again just now. */
   readonly error: string | undefined;
@@ -113,7 +113,7 @@ export class Partitions {
 
   /** All topics were listed: what is new among those that match, and what isn't read for being too many. */
   listed(fresh: readonly string[], leftOut: readonly string[]): void {
-    // One that comes later did not exist before: who watches it is live already.
+    // One that comes later did not exist before: whoever watches it is live already.
     for (const topic of fresh) this.#topics.set(topic, this.of(topic) && new Map());
     this.#leftOut = new Set(leftOut);
     this.#listed = true;
@@ -204,7 +204,7 @@ export class Partitions {
   }
 
   /**
-   * Whether the partition became ready by this batch. Where something was removed before what the batch holds, it is not
+   * Whether the partition became ready by this batch. If something was removed before what the batch holds, it is not
    * ready until it was read to its present end: what replaced that follows.
    */
   advance(topic: string, epoch: string, batch: Batch): boolean {

@@ -59,7 +59,7 @@ export class Progress {
     this.#readings.delete(topic);
   }
 
-  /** Says how far it is. Nothing where nothing is being caught up with, or has been read since the last time. */
+  /** Says how far it is. Nothing if nothing is being caught up with, or has been read since the last time. */
   tell(): void {
     if (this.#readings.size === 0) return;
     const { partitions, log, now } = this.#ports;

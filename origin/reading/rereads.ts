@@ -20,7 +20,7 @@ export class Rereads {
     return Math.max(0, this.#endedAt + Math.min(this.#tookMs, MOST_MS) - now);
   }
 
-  /** It begins; or goes on, where it had to begin anew. */
+  /** It begins; or goes on, if it had to begin anew. */
   begins(now: number): void {
     this.#beganAt ??= now;
   }

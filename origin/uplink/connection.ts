@@ -206,7 +206,7 @@ export class UplinkConnection implements ShardPort {
       const how = code === CLOSE.replaced ? "replaced" : mayReconnect(code) ? "closed" : "refused";
       this.#end({ how, reason: `closed with ${code}${name === "" ? "" : ` ${name}`}` });
     });
-    // A close event follows; where there was no connection yet this says more than that.
+    // A close event follows; if there was no connection yet this says more than that.
     socket.on("error", (error) => this.#end({ how: "closed", reason: error.message }));
   }
 

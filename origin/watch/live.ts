@@ -8,7 +8,7 @@ import type { Watch } from "./interest.ts";
 import { frameOf } from "./record-frame.ts";
 import { type SubjectPorts, standingOf } from "./subject.ts";
 
-/** Sends a record to all who are live, or marks them as behind where their uplink is congested (U10). */
+/** Sends a record to all who are live, or marks them as behind if their uplink is congested (U10). */
 export function forward(ports: SubjectPorts, watch: Watch, record: IndexedRecord, counts: WatchCounts): void {
   const previous = watch.tails.get(record.epoch) ?? record.previous;
   let frame: Frame | undefined;

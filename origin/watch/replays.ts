@@ -257,7 +257,7 @@ class SilentScan extends SourceError {
   }
 }
 
-/** Begins where nothing breaks it for so long. */
+/** Begins if nothing breaks it for so long. */
 class Silence {
   /** Resolves when it begins. */
   readonly begun: Promise<void>;

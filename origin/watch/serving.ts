@@ -108,7 +108,7 @@ export class Serving {
     return 0;
   }
 
-  /** Reads the log again where the stream allows that much (R7); returns whether the ask waits for it. */
+  /** Reads the log again if the stream allows that much (R7); returns whether the ask waits for it. */
   #replay(ask: Ask, gaps: readonly Gap[]): boolean {
     const { interest } = ask;
     const { topic, key, stream } = interest.watch.endpoint;
@@ -133,7 +133,7 @@ export class Serving {
 
   /**
    * Sends a page of what the live links of an endpoint missed, as if it were live; with the last page they are
-   * forwarded to again. Where continuity is lost they get an answer that nobody asked for instead. Returns the
+   * forwarded to again. If continuity is lost they get an answer that nobody asked for instead. Returns the
    * bytes sent.
    */
   #catchUp(interest: Interest): number {

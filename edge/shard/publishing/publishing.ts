@@ -55,7 +55,7 @@ interface Entry<T> {
   state: PublishState<T>;
   /** Isn't sent before. */
   notBefore: number;
-  /** Who said that another one writes the partition, since that was looked at anew. */
+  /** Those that said, since that was looked at anew, that another one writes the partition. */
   readonly declined: Set<T>;
   readonly answer: (outcome: PublishOutcome) => void;
 }

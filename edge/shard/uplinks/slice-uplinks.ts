@@ -30,7 +30,7 @@ interface State extends Uplink {
   pingedAt: number | undefined;
 }
 
-/** A standby is heard every second (U9). Where nobody was for this long, it was the shard that didn't hear. */
+/** A standby is heard every second (U9). If nobody was for this long, it was the shard that didn't hear. */
 const DEAF_MS = TIME_LIMITS.shardDeafMs;
 
 export class SliceUplinks {
@@ -75,7 +75,7 @@ export class SliceUplinks {
     return strangersStanding(socket);
   }
 
-  /** The generation in which the active one leads; 0 where there is none. */
+  /** The generation in which the active one leads; 0 if there is none. */
   get generation(): number {
     return this.#active === undefined ? 0 : this.#generation;
   }
@@ -123,8 +123,8 @@ export class SliceUplinks {
   }
 
   /**
-   * Something has arrived at the shard, on an uplink or from elsewhere. Time is kept where a standby might take over,
-   * of this slice or, where it is `contested`, of another count.
+   * Something has arrived at the shard, on an uplink or from elsewhere. Time is kept if a standby might take over,
+   * of this slice or, if that is `contested`, of another count.
    */
   arrived(socket: HibernatingPeer | undefined, contested: boolean): void {
     if (socket !== undefined) this.#deadline.heard(socket, this.#ports);
@@ -165,7 +165,7 @@ export class SliceUplinks {
     const state = this.#state(socket, origin, false);
     // Nobody kept time for it while nobody stood by.
     if (this.#active !== undefined && this.#standbys.length === 0) this.#active.heardAt = this.#ports.now();
-    // Who comes back to where it was active is the first to be so again, unless another one is ready.
+    // A returning origin gets its slice back first, unless a standby is ready.
     this.#standbys = [...(before === undefined ? [] : [state]), ...this.#standbys.filter((s) => s !== older)];
     if (before === undefined) this.#standbys.push(state);
     this.#arrivedAt = this.#ports.now();
@@ -215,7 +215,7 @@ export class SliceUplinks {
     if (socket === this.#active?.socket) this.#active = undefined;
   }
 
-  /** Who only pings wakes nobody, but is there (U9). */
+  /** An uplink that only pings wakes nobody, but is there (U9). */
   #countPings(now: number): void {
     for (const uplink of this.#all()) {
       const pingedAt = this.#ports.pingedAt(uplink.socket);

@@ -35,7 +35,7 @@ export interface SliceStatus {
   readonly ready: boolean;
   /** The name of the active origin. */
   readonly origin: string | null;
-  /** Of its leadership; 0 where there is none. */
+  /** Of its leadership; 0 if there is none. */
   readonly generation: number;
   readonly standbys: readonly { readonly origin: string; readonly ready: boolean }[];
 }
@@ -85,7 +85,7 @@ export class Slices {
     this.#served = all.find((layout) => layout.some(({ active }) => active)) ?? this.#layout(WHOLE.count);
   }
 
-  /** Whoever was active stays so; where someone stands by instead, it takes over. */
+  /** An uplink that was active stays so. A slice that has only standbys gets one of them. */
   start(): void {
     this.#serves(true);
     this.arrived();
@@ -121,7 +121,7 @@ export class Slices {
     return this.#owners.get(socket)?.uplinks.isHeard(socket) ?? false;
   }
 
-  /** To the active one of a slice, or of each; lost where there is none. */
+  /** To the active one of a slice, or of each; lost if there is none. */
   send(frames: readonly string[], slice?: number): void {
     if (slice !== undefined) this.#served[slice - 1]?.send(frames);
     else for (const leadership of this.#served) leadership.send(frames);
@@ -231,7 +231,7 @@ export class Slices {
         this.#layouts.delete(other);
   }
 
-  /** An origin has one slice: where it had another one before, that uplink is closed (U12). */
+  /** An origin has one slice. If it had another one before, that uplink is closed (U12). */
   #replaceNamesake(origin: string, leadership: Leadership): void {
     for (const other of this.#all()) {
       const before = other === leadership ? undefined : other.uplinks.named(origin);

@@ -18,7 +18,7 @@ const AttachmentSchema = v.object({
   scope: v.optional(v.string()),
   ready: v.boolean(),
   nextLink: v.number(),
-  /** Left out where it is the whole. */
+  /** Left out if it is the whole. */
   slice: v.optional(v.string()),
   /** Left out by versions before standbys: in these an uplink with a generation is active, another one is greeting. */
   standing: v.optional(v.picklist(["greeting", "standby", "active", "fenced"])),

@@ -22,7 +22,7 @@ const FETCH_SILENCE_MS = TIME_LIMITS.fetchSilentMs;
 export const LATEST = -1;
 export const EARLIEST = -2;
 
-/** What Kafka calls its errors, if this reader tells them apart. */
+/** What Kafka calls those of its errors that this reader tells apart. */
 export const KAFKA_ERROR = {
   none: 0,
   offsetOutOfRange: 1,
@@ -120,8 +120,8 @@ export interface ListedOffset {
 }
 
 /**
- * The end of what is committed, or the beginning of what is held, of partitions that one broker leads, or the first
- * offset of a time in milliseconds since 1970 or later: -1 if there is none.
+ * Offsets of partitions that one broker leads: the end of what is committed, the beginning of what is held, or the first
+ * offset of a time (milliseconds since 1970) or later, which is -1 if there is none.
  */
 export function listOffsetsRequest(
   topic: string,

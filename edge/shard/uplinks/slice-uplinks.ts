@@ -156,7 +156,7 @@ export class SliceUplinks {
     const isSame = (other: State) => other.origin === origin;
     const before = this.#active !== undefined && isSame(this.#active) ? this.#active : undefined;
     const older = this.#standbys.find(isSame);
-    if (older === undefined && this.#standbys.length >= LIMITS.standbysPerShard) return false;
+    if (older === undefined && this.#standbys.length >= LIMITS.standbysPerSlice) return false;
     if (older !== undefined) this.#fence(older);
     if (before !== undefined) {
       this.#fence(before);

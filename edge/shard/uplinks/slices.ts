@@ -3,6 +3,7 @@
  * divide them by different counts, for a while; one count is served (N9).
  */
 import type { CloseName } from "../../../shared/protocol/codes.ts";
+import { LIMITS } from "../../../shared/protocol/limits.ts";
 import { formatSlice, type Slice, WHOLE } from "../../../shared/protocol/slice.ts";
 import type { OriginHello } from "../../../shared/protocol/uplink.ts";
 import { VERSION } from "../../../shared/protocol/version.ts";
@@ -39,12 +40,6 @@ export interface SliceStatus {
   readonly generation: number;
   readonly standbys: readonly { readonly origin: string; readonly ready: boolean }[];
 }
-
-/**
- * How many counts there may be at once. Two would do, the one before and the one after; but an origin is of one slice, and so
- * one that names an odd count takes one of these, and keeps nobody else from the others.
- */
-const COUNTS = 8;
 
 export class Slices {
   readonly generations: Generations;
@@ -169,7 +164,7 @@ export class Slices {
     }
     const { count, number } = slice;
     this.#forgetEmpty(count);
-    if (!this.#layouts.has(count) && this.#layouts.size >= COUNTS) return "overloaded";
+    if (!this.#layouts.has(count) && this.#layouts.size >= LIMITS.sliceCounts) return "overloaded";
     const layout = this.#layout(count);
     const leadership = layout[number - 1];
     if (leadership === undefined) return "bad_frame";

@@ -2,7 +2,8 @@
 import type { Stream, Streams } from "../../shared/config/streams.ts";
 import { BrokerConnection } from "../kafka/connection.ts";
 import { Memory } from "../kafka/memory.ts";
-import { partsOf, UNKNOWN_EPOCH } from "../kafka/record-batches.ts";
+import { UNKNOWN_EPOCH } from "../kafka/batch-headers.ts";
+import { partsOf } from "../kafka/record-batches.ts";
 import {
   type BrokerAddress,
   EARLIEST,

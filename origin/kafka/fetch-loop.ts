@@ -8,7 +8,8 @@ import { type Fetcher, heldBackIn, type Mood } from "./fetcher.ts";
 import type { Memory } from "./memory.ts";
 import type { Part } from "./parts.ts";
 import { kafkaError, patiently, telling } from "./patience.ts";
-import { partsOf, type Reached, readTo, UNKNOWN_EPOCH } from "./record-batches.ts";
+import { type Reached, readTo, UNKNOWN_EPOCH } from "./batch-headers.ts";
+import { partsOf } from "./record-batches.ts";
 import { type Fetched, KAFKA_ERROR, type PartitionMetadata, type TopicMetadata } from "./requests.ts";
 import { WireError } from "./wire.ts";
 

@@ -32,7 +32,7 @@ import { Cluster } from "./cluster.ts";
 import { FetchLoop, noLeader, partitionIn } from "./fetch-loop.ts";
 import { Memory } from "./memory.ts";
 import { kafkaError, patiently, pause, unlessSilent, wordsOf } from "./patience.ts";
-import type { Reached } from "./record-batches.ts";
+import type { Reached } from "./batch-headers.ts";
 import {
   EARLIEST,
   KAFKA_ERROR,

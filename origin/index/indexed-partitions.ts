@@ -31,8 +31,8 @@ export interface IndexedPartition {
   deletedTo: number;
   /**
    * Whether the log's end was reached since reading began at `logStart`. Until then what compaction removed is no loss:
-   * it leaves the last record of each key, and tombstones for as long as a reader needs. From then on, and where
-   * reading goes on after a restart, what is removed before it was read may be a tombstone of what is held.
+   * it leaves the last record of each key, and tombstones for as long as a reader needs. From then on, and when
+   * reading goes on after a restart, a record that is removed before it was read may be a tombstone of what is held.
    */
   settled: boolean;
   buffered: IndexedRecord[];

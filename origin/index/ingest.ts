@@ -112,7 +112,7 @@ export class Ingest {
   /** Empties the WAL if what was dropped has been in it for long. If a reader is in the way, the next tick tries again. */
   emptyWal(): void {
     const waited = this.#now() - (this.#droppedAt ?? this.#now());
-    // A clock that was set back has nothing wait for it.
+    // Nothing waits for a clock that was set back.
     if (waited >= 0 && waited < TIME_LIMITS.indexDroppedMs) return;
     const { busy } = this.#db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get() ?? {};
     if (busy === 0) this.#droppedAt = undefined;
@@ -203,7 +203,7 @@ export class Ingest {
 
   #hasWaited(): boolean {
     const waited = this.#now() - this.#dirtySince;
-    // A clock that was set back has nothing wait for it.
+    // Nothing waits for a clock that was set back.
     return waited >= TIME_LIMITS.indexBufferedMs || waited < 0;
   }
 

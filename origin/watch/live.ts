@@ -16,7 +16,7 @@ export function forward(ports: SubjectPorts, watch: Watch, record: IndexedRecord
     if (!interest.isLive || interest.forwarding.kind !== "on") continue;
     const { shard, address } = interest;
     if (shard.congested) {
-      // Who is live has all that came before this record.
+      // A live link has all that came before this record.
       const from = withComponent(standingOf(ports, watch), record.epoch, previous ?? record.offset - 1);
       interest.step({ kind: "congested", from });
       shard.work.add(interest);

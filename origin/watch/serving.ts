@@ -90,7 +90,7 @@ export class Serving {
     const notHome = isNotHome(this.#ports, watch, ask.from);
     const to = addressOf(ask);
     const { attached, frames } = answered;
-    // Who is not home says that already.
+    // An origin that is not home says that already.
     const withoutHome = attached.withoutHome && !notHome;
     const head = { ...attached, id: ask.id, notHome, withoutHome, log: filled };
     this.#counts.answered[filled ? "log" : proof]++;

@@ -95,8 +95,8 @@ export function spokenOf(
 }
 
 /**
- * Whether an answer that spoke of all that `from` names would name more than a client may say. Where a key lives is never
- * too much: without it nothing could be said of the key.
+ * Whether an answer that spoke of all that `from` names would name more than a client may say. The partitions in which the
+ * key lives are never too much: without them nothing could be said of it.
  */
 export function namesTooMuch(ports: SubjectPorts, subject: Subject, from: Position | undefined): boolean {
   const { tails } = subject;

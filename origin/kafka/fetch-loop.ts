@@ -89,7 +89,7 @@ export class FetchLoop {
           const handled = onBatch(batchOf(part ?? { records: [], nextOffset }, fetched));
           // Known even if the read ends before it looks again: only so a log that was truncated is noticed later.
           if (nextOffset >= next.offset) reached.set(epoch, next);
-          // Who waits for others to have their turn doesn't keep what it has handled.
+          // A reader that waits for others to have their turn doesn't keep what it has handled.
           part = undefined;
           await handled;
           if (isLast) break;

@@ -169,7 +169,7 @@ export class Fetcher {
   /** Never rejects. */
   async #poll(lane: Lane, asks: readonly Ask[], waitMs: number): Promise<void> {
     lane.waitMs = waitMs;
-    // Who got nothing comes first: a broker gives a record larger than the bounds only to the first it finds.
+    // A partition that got nothing comes first: a broker gives a record larger than the bounds only to the first that it finds.
     const ordered = asks.toSorted((a, b) => Number(a.mood === "flowing") - Number(b.mood === "flowing"));
     if (lane.connection === undefined || lane.connection.closed) lane.connection = this.#connect();
     const { connection } = lane;

@@ -85,7 +85,7 @@ export class Memory {
     const abort = () => {
       this.#waiting.delete(waiter);
       reject(signal.reason);
-      // Who stood behind it may need less.
+      // The one that stood behind it may need less.
       this.#serve();
     };
     const waiter: Waiter = {

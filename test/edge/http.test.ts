@@ -101,6 +101,7 @@ describe("requests", () => {
   );
 
   test("[H8] pages of any origin may read endpoints, their position and time", async () => {
+    origin.append("/quotes/J", { n: 1 });
     const preflight = await ask(
       "/quotes/J",
       {
@@ -112,7 +113,7 @@ describe("requests", () => {
     );
     const answer = await ask("/quotes/J", { Origin: "https://example.com" });
 
-    expect(preflight.status).toBe(204);
+    expect([preflight.status, answer.status]).toEqual([204, 200]);
     expect(preflight.headers["access-control-allow-origin"]).toBe("*");
     expect(preflight.headers["access-control-allow-headers"]).toBe(
       "Authorization,If-None-Match,Last-Event-ID,Content-Type,Prefer,Idempotency-Key",

@@ -167,7 +167,7 @@ export class Deployment {
         if (child !== undefined) return child;
         return (await fetch(`${this.url}/$/health`)).status === 200;
       },
-      `ready\n${this.edge?.output}\n${this.origin?.output}`,
+      () => `ready\n${this.edge?.output}\n${this.origin?.output}`,
       deadlineMs,
     );
     if (ended instanceof Child) throw new Error(`${ended.script} ended:\n${ended.output}`);

@@ -11,9 +11,10 @@ import { EmbeddedLog, logPath } from "../../origin/embedded/log.ts";
 import type { KafkaSettings } from "../../origin/kafka/settings.ts";
 import { readStreams } from "../../shared/config/streams.ts";
 import { eventually } from "../support/deadline.ts";
-import { Child, freePort } from "../support/deployment.ts";
+import { Child } from "../support/deployment.ts";
 import { KafkaBroker } from "../support/kafka-broker.ts";
 import { allow, createTopic } from "../support/kafka-topics.ts";
+import { freePort } from "../support/ports.ts";
 import { describeWithKafka } from "../support/with-kafka.ts";
 
 const SECRET = "the secret of edge and origin: 32 bytes or more";

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { eventually } from "../support/deadline.ts";
-import { freePort } from "../support/deployment.ts";
+import { freePort } from "../support/ports.ts";
 import { allGone, commandOf, descendants, endLeft, Product, root } from "../support/product.ts";
 import { RawSubscriber } from "../support/raw-subscriber.ts";
 import { AUTH_ISSUERS, tokenOf } from "../support/tokens.ts";

@@ -15,8 +15,9 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { checkStorage, hintAt } from "../../edge/local/storage.ts";
 import { eventually } from "../support/deadline.ts";
-import { Child, freePort } from "../support/deployment.ts";
+import { Child } from "../support/deployment.ts";
 import { EDGE_KEYS } from "../support/edge-harness.ts";
+import { freePort } from "../support/ports.ts";
 import { RawSubscriber } from "../support/raw-subscriber.ts";
 import { ScriptedOrigin } from "../support/scripted-origin.ts";
 

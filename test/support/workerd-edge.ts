@@ -3,8 +3,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { eventually } from "./deadline.ts";
-import { Child, freePort } from "./deployment.ts";
+import { Child } from "./deployment.ts";
 import { EDGE_KEYS } from "./edge-harness.ts";
+import { freePort } from "./ports.ts";
 import { ScriptedOrigin } from "./scripted-origin.ts";
 
 export class WorkerdEdge {

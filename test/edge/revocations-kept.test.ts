@@ -185,7 +185,7 @@ describe("[A9] one that has lapsed", () => {
     const [path] = newPaths();
     origin.append(path, 1);
     const token = await tokenOf({ subject });
-    const until = now() + 2;
+    const until = now() + 5;
     const { body } = await admin.revoke({ subject, until });
     expect((await world.get(path, token)).code).toBe("revoked");
 

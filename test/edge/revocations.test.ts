@@ -182,7 +182,7 @@ describe("[S25] with a margin", () => {
     origin.append(path, 1);
     const token = await tokenOf({ subject, from: -10 });
     const [renews, stays] = [await world.subscribe(path, token), await world.subscribe(path, token)];
-    await admin.revoke({ subject, issuedBefore: now(), graceSeconds: 4 });
+    await admin.revoke({ subject, issuedBefore: now(), graceSeconds: 6 });
     for (const socket of [renews, stays])
       await socket.until(({ others }) => others.some((frame) => "expires" in frame), "the notice");
     expect((await world.get(path, token)).code).toBe("revoked");
@@ -210,7 +210,7 @@ describe("[S25] with a margin", () => {
     origin.append(path, 1);
     const token = await tokenOf({ subject });
     const hers = await world.subscribe(path, token);
-    const { body } = await admin.revoke({ subject, graceSeconds: 3 });
+    const { body } = await admin.revoke({ subject, graceSeconds: 5 });
     await hers.until(({ others }) => others.length > 0, "the notice");
     await edge.evict(path);
 
@@ -220,7 +220,7 @@ describe("[S25] with a margin", () => {
     // Another one's margin that ends later shows that hers has passed.
     const other = await tokenOf({ subject: `${subject}-other` });
     const theirs = await world.subscribe(path, other);
-    await admin.revoke({ subject: `${subject}-other`, graceSeconds: 4 });
+    await admin.revoke({ subject: `${subject}-other`, graceSeconds: 6 });
     expect(await closed(theirs)).toEqual([REVOKED]);
     origin.append(path, 2);
     await hers.until(({ updates }) => updates.length > 1, "an update");

@@ -23,7 +23,7 @@ const WAITING = [
   "test/origin/kafka/fetcher.test.ts",
   "test/origin/reading/watched-read.test.ts",
 ];
-const WAITING_AT_ONCE = 4;
+const WAITING_AT_ONCE = 6;
 
 /** Of the tests of reading Kafka, those that take no broker, but functions. */
 const PURE_KAFKA = [

@@ -37,17 +37,12 @@ const REAL = [
   "test/local/*.test.ts",
   "test/edge/!(set-clock|simulation|surroundings).test.ts",
   `test/origin/kafka/!(${PURE_KAFKA.map((name) => `${name}.test`).join("|")}).ts`,
+  "test/hostile/hostile.test.ts",
 ];
 const REAL_AT_ONCE = 2;
 
-/** Tests that bring a whole system under load, take thousands of ports, or look at how much memory a process has. */
-const ALONE = [
-  "test/bench/{bench,command}.test.ts",
-  "test/e2e/hostile-connections.test.ts",
-  "test/fault/faults.test.ts",
-  "test/hostile/hostile.test.ts",
-  "test/local/gate.test.ts",
-];
+/** Tests that bring a whole system under load and must inject or measure enough, or take thousands of ports. */
+const ALONE = ["test/bench/{bench,command}.test.ts", "test/fault/faults.test.ts", "test/local/gate.test.ts"];
 const ALL = ["test/**/*.test.ts"];
 
 export default defineConfig({

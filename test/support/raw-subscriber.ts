@@ -67,7 +67,11 @@ export class RawSubscriber {
 
   /** Resolves when the condition holds; rejects at the deadline with what there was. */
   async until(condition: (self: this) => boolean, what: string, deadlineMs?: number): Promise<this> {
-    await this.#happenings.until(() => condition(this), () => `${what}; ${this.#summary()}`, deadlineMs);
+    await this.#happenings.until(
+      () => condition(this),
+      () => `${what}; ${this.#summary()}`,
+      deadlineMs,
+    );
     return this;
   }
 

@@ -17,7 +17,7 @@ import {
 } from "../../../shared/protocol/publish.ts";
 import type { Peer } from "../../peer.ts";
 import { TIME_LIMITS } from "../../time-limits.ts";
-import type { Refusal } from "./bearer.ts";
+import type { Refusal } from "../bearer.ts";
 import { meaningOf, NO_ORIGIN, NOT_SENT, type PublishOutcome, TOO_MUCH, UNKNOWN_OUTCOME } from "./outcome.ts";
 import { type PublishEvent, type PublishState, stepPublish } from "./publish-states.ts";
 import { Room, sizeOf } from "./room.ts";

@@ -1,6 +1,6 @@
 /** What a shard that begins to run makes of the number of shards, and of what it noted before. */
 import { expect, test } from "vitest";
-import { type Beginning, beginningOf } from "../../../edge/shard/resized.ts";
+import { type Beginning, beginningOf } from "../../../edge/shard/beginning.ts";
 
 const one = (isStrict: boolean, wasLeftOut = false): Beginning => ({ kind: "one", isStrict, wasLeftOut });
 

@@ -11,7 +11,7 @@ import { decodeLinkDown, encodeEmpty, encodeWakeAt } from "../../shared/protocol
 import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
 import type { Position } from "../../shared/protocol/position.ts";
 import { RoutingReader } from "../../shared/protocol/routing-reader.ts";
-import { encodeRateLimited, isUpdate, URL_SUBSCRIBE_ID } from "../../shared/protocol/subscriber.ts";
+import { encodeEnd, encodeRateLimited, isUpdate, URL_SUBSCRIBE_ID } from "../../shared/protocol/subscriber.ts";
 import { closeQuietly, type HibernatingPeer, sendQuietly } from "../peer.ts";
 import { type Carried, loadLink, loadSubscriber, saveLink, saveSubscriber } from "./attachment.ts";
 import type { Answered } from "./catch-up.ts";
@@ -20,11 +20,13 @@ import { EndpointState, type EndpointStateConfig } from "./endpoint-state.ts";
 import type { Holder } from "./holder.ts";
 import { LinkSeeker, type LinkSeekerPorts } from "./link-seeker.ts";
 import { type ObjectLink, ObjectLinks } from "./object-links.ts";
+import { OF_A_SOCKET } from "./pace.ts";
 import { Pacer } from "./pacer.ts";
-import type { RenewalsPorts } from "./renewals.ts";
+import type { GoodToken, RenewalsPorts } from "./renewals.ts";
 import { answerFrames } from "./subscriber-frames.ts";
 import type { SubscriptionFacts } from "./subscription-states.ts";
 import { Tokens } from "./tokens.ts";
+import { Unsent } from "./unsent.ts";
 
 export interface EndpointPorts extends LinkSeekerPorts, RenewalsPorts {
   /** Milliseconds since 1970; they never go back. */
@@ -75,9 +77,9 @@ export class EndpointCore {
     this.#tokens = new Tokens(limits.perPrincipal, {
       wall: () => ports.wall(),
       pingedAt: (socket) => ports.pingedAt(socket),
-      follows: () => [path],
       after: (ms, run) => ports.after(ms, run),
       verify: (token) => ports.verify(token),
+      renewed: (socket, token) => this.#renewed(socket, token),
       log: (problem) => ports.log(problem),
       send: (socket, frame) => this.#state.reply(socket, frame),
       keep: (socket) => this.#state.keep(socket),
@@ -88,20 +90,26 @@ export class EndpointCore {
     });
     this.#links = new ObjectLinks(survivors.links);
     const link = this.#links.of(shard);
+    const close = (socket: HibernatingPeer, name: CloseName) => this.#close(socket, name);
     const statePorts = {
-      unsentBytes: limits.unsentBytes,
       now: () => ports.now(),
-      after: (ms: number, run: () => void) =>
-        ports.after(ms, () => {
-          run();
-          this.#settle();
-        }),
+      unsent: new Unsent({
+        unsentBytes: limits.unsentBytes,
+        now: () => ports.now(),
+        after: (ms: number, run: () => void) =>
+          ports.after(ms, () => {
+            run();
+            this.#settle();
+          }),
+        close,
+      }),
+      pace: OF_A_SOCKET,
       sent: (messages: number) => ports.sent(messages),
       answered: (how: Answered) => ports.answered(how),
       ask: (frame: string) => this.#ask(frame),
       keep: (socket: HibernatingPeer, facts: SubscriptionFacts) =>
         saveSubscriber(socket, this.#tokens.of(socket), [[path, facts]]),
-      close: (socket: HibernatingPeer, name: CloseName) => this.#close(socket, name),
+      close,
       isHeld: (socket: HibernatingPeer) => this.#tokens.isHeld(socket),
     };
     const subscribers = this.#surviving(survivors.subscribers, path);
@@ -256,6 +264,15 @@ export class EndpointCore {
     this.#tokens.remove(socket);
   }
 
+  /** The one path of its socket is what a token must allow. */
+  #renewed(socket: HibernatingPeer, { mayRead }: GoodToken): boolean {
+    const { path } = this.#state;
+    if (mayRead(path)) return true;
+    this.#state.reply(socket, encodeEnd(path, "forbidden", "the new token doesn't allow this path"));
+    this.#close(socket, "forbidden");
+    return false;
+  }
+
   /** The largest id to which an answer may be due. */
   #lastId(socket: HibernatingPeer): number | undefined {
     const lastId = this.#state.lastId(socket);
@@ -313,7 +330,7 @@ export class EndpointCore {
     const { next } = this.#tokens;
     if (next === undefined || next === this.#wakeAt) return false;
     this.#wakeAt = next;
-    this.#ask(encodeWakeAt(this.#state.path, next));
+    this.#ask(encodeWakeAt(next));
     return true;
   }
 }

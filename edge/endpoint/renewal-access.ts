@@ -5,10 +5,20 @@ import { mayRead } from "../access/decision.ts";
 import type { KeepAlive } from "../access/remote-keys.ts";
 import type { Env } from "../env.ts";
 import { requireStreams } from "../exposed.ts";
+import type { KnownPrincipal } from "../principal.ts";
 import { holderOf } from "./holder.ts";
 import type { Verified } from "./renewals.ts";
 
-export async function verifyRenewal(env: Env, token: string, keepAlive: KeepAlive): Promise<Verified> {
+/** As a principal has them. */
+export interface Granted {
+  readonly grants: KnownPrincipal["grants"];
+}
+
+export async function verifyRenewal(
+  env: Env,
+  token: string,
+  keepAlive: KeepAlive,
+): Promise<Verified<Granted>> {
   const access = await accessOf(env);
   const result = await access.verify(token, keepAlive);
   if (!result.ok) {
@@ -18,9 +28,11 @@ export async function verifyRenewal(env: Env, token: string, keepAlive: KeepAliv
   const { bearer } = result;
   const streams = requireStreams();
   const asker = { grants: bearer.grants, tokensCount: access.tokensCount };
+  const principal = principalOf(bearer);
   return {
     ok: true,
-    holder: await holderOf(principalOf(bearer), Date.now()),
+    holder: await holderOf(principal, Date.now()),
+    grants: principal.grants,
     mayRead(path) {
       const parsed = parseAddress(path);
       return parsed.ok && mayRead(streams, parsed.address, asker).ok;

@@ -97,7 +97,7 @@ export class TokenWorld {
   }
 
   wake(): void {
-    this.say(JSON.stringify({ wake: PATH }));
+    this.say(JSON.stringify({ wake: true }));
   }
 
   /** The shard says something on the link. */

@@ -9,6 +9,7 @@ import {
   type Checked,
   decodeLinkUp,
   encodeChecked,
+  encodeDetached,
   encodeLinkHello,
   encodeWake,
   type LinkHello,
@@ -57,7 +58,7 @@ export class AttachedObjects {
   readonly #dialer: Dialer;
   readonly #linger: Linger<Watch>;
   readonly #lingerNothing: Linger<Watch>;
-  readonly #wakes: Wakes<Watch>;
+  readonly #wakes: Wakes<Link>;
   /** Those that have a link, or are being dialled. */
   readonly #noted = new Set<ObjectIdentity>();
   #dials = 0;
@@ -68,7 +69,7 @@ export class AttachedObjects {
     this.down = new Downlink(ports, ({ peer }) => this.closed(peer));
     this.#linger = new Linger(ports, LINGER_MS, (watch) => this.#leave(watch));
     this.#lingerNothing = new Linger(ports, LINGER_NOTHING_MS, (watch) => this.#leave(watch));
-    this.#wakes = new Wakes(ports, ({ link, path }) => this.down.send(link, [encodeWake(path)]));
+    this.#wakes = new Wakes(ports, (link) => this.down.send(link, [encodeWake()]));
     this.#dialer = new Dialer(
       ports,
       (object, peer) => this.#opened(object, peer),
@@ -113,6 +114,7 @@ export class AttachedObjects {
     const link = this.links.of(peer);
     if (link === undefined) return;
     const newest = this.links.remove(link);
+    this.#wakes.forget(link);
     for (const watch of link.watches.values()) this.#unwatch(watch);
     if (newest && this.#noted.has(link.object)) this.#dialer.redial(link.object);
   }
@@ -147,7 +149,8 @@ export class AttachedObjects {
     if (says.kind === "attach") this.#ask(watchOn(link, says.attach.endpoint), says.attach);
     if (says.kind === "empty") this.#lingers(watchOn(link, says.endpoint), says.nothing);
     if (says.kind === "occupied") this.#stays(watchOn(link, says.endpoint));
-    if (says.kind === "wakeAt") this.#wakes.set(watchOn(link, says.endpoint), says.at);
+    if (says.kind === "idle" && link.watches.size === 0) this.#end(link);
+    if (says.kind === "wakeAt") this.#wakes.set(link, says.at);
     if (says.kind === "check")
       this.down.send(link, [encodeChecked(this.#above.check(says.id, says.tokens))]);
     const watch = says.kind === "cancel" ? link.watches.get(says.cancel.endpoint) : undefined;
@@ -182,8 +185,14 @@ export class AttachedObjects {
   #leave(watch: Watch): void {
     const { link } = watch;
     this.#unwatch(watch);
-    if (link.watches.size > 0) return;
+    if (link.watches.size > 0) this.down.send(link, [encodeDetached(watch.path)]);
+    else this.#end(link);
+  }
+
+  /** Nothing is watched on it. */
+  #end(link: Link): void {
     this.links.remove(link);
+    this.#wakes.forget(link);
     this.#forget(link.object);
     closeQuietly(link.peer, "detached");
   }
@@ -191,7 +200,6 @@ export class AttachedObjects {
   #unwatch(watch: Watch): void {
     watch.link.watches.delete(watch.path);
     this.#stays(watch);
-    this.#wakes.forget(watch);
     this.#above.attaches().forget(watch);
     this.#above.send([encodeDetach(watch.path, watch.link.number)]);
   }

@@ -238,7 +238,7 @@ const LINK = [
   '{"hello":{"version":1,"shard":0,"generation":1,"dial":1}}',
   '{"attach":"/quotes/AAPL","id":3,"from":"a.0:1"}',
   '{"attached":"/quotes/AAPL","id":3,"position":"a.0:1","head":"a.0:2","count":1}',
-  '{"wake":{"endpoint":"/quotes/AAPL","at":1763690000123}}',
+  '{"wake":{"at":1763690000123}}',
   '{"occupied":"/quotes/AAPL"}',
 ];
 

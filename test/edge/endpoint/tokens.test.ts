@@ -220,7 +220,7 @@ describe("the notice that a token ends", () => {
 });
 
 describe("[L9] the shard is asked to wake the object", () => {
-  const wakeAt = (at: number) => ({ wake: { endpoint: PATH, at } });
+  const wakeAt = (at: number) => ({ wake: { at } });
 
   test("[L9] when something is due first, and only if that changes; with public subscribers never", () => {
     world.live();
@@ -285,7 +285,7 @@ describe("a token is renewed", () => {
     expect(world.looking.map(({ token }) => token)).toEqual(["a.b.c"]);
     await world.verified(later());
     world.answerAsks();
-    expect(world.saidUp.at(-1)).toEqual({ wake: { endpoint: PATH, at: end - MINUTE } });
+    expect(world.saidUp.at(-1)).toEqual({ wake: { at: end - MINUTE } });
     world.clock.now = end + 1;
     world.append();
     world.hibernate();

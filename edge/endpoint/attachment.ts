@@ -22,7 +22,7 @@ import {
 import type { SubscriptionFacts } from "./subscription-states.ts";
 
 /** The platform's limit is 16,384 bytes once serialized; the rest is room for the names of fields. */
-const ATTACHMENT_BYTES = 15_000;
+export const ATTACHMENT_BYTES = 15_000;
 
 /** Which link a socket is. */
 export type LinkIdentity = Omit<LinkHello, "version" | "revocations">;
@@ -88,7 +88,7 @@ const SubscriptionSchema = v.variant("kind", [
 ]);
 type WrittenSubscription = v.InferOutput<typeof SubscriptionSchema>;
 
-const HolderSchema = v.object({
+export const HolderSchema = v.object({
   iss: v.string(),
   sub: v.string(),
   jti: v.optional(v.string()),
@@ -201,7 +201,7 @@ function readSubscription(written: WrittenSubscription): SubscriptionFacts | und
   return from && { id, subscription: { kind, from, since } };
 }
 
-function writeHolder(holder: Holder): WrittenHolder {
+export function writeHolder(holder: Holder): WrittenHolder {
   const { issuer, subject, tokenId, issuedAt, cameAt, until, noticeAt, revokedAt } = holder;
   return {
     iss: issuer,
@@ -215,7 +215,7 @@ function writeHolder(holder: Holder): WrittenHolder {
   };
 }
 
-function readHolder({ iss, sub, jti, iat, came, until, notice, revokedAt }: WrittenHolder): Holder {
+export function readHolder({ iss, sub, jti, iat, came, until, notice, revokedAt }: WrittenHolder): Holder {
   const names = { issuer: iss, subject: sub, tokenId: jti, issuedAt: iat };
   return { ...names, cameAt: came, until, noticeAt: notice, ...(revokedAt !== undefined && { revokedAt }) };
 }

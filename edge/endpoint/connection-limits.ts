@@ -15,6 +15,12 @@ export interface ConnectionLimits {
   readonly unsentBytes: number;
 }
 
+/** Of connections that follow many endpoints (M10): what such a one may ask is more, and other things. */
+export interface ConnectLimits extends ConnectionLimits {
+  /** Of a connection. */
+  readonly subscriptions: number;
+}
+
 /** Whole numbers. A client that means well says far less. */
 export const CONNECTION_SETTINGS = {
   CONNECTION_MESSAGES_PER_SECOND: {
@@ -27,6 +33,15 @@ export const CONNECTION_SETTINGS = {
     default: "5",
   },
   CONNECTION_SUBSCRIBES_BURST: { means: "How many of those at once.", default: "20" },
+  SUBSCRIPTIONS_PER_CONNECTION: {
+    means: "How many endpoints a connection of many may follow.",
+    default: "1000",
+  },
+  CONNECT_SUBSCRIBES_PER_SECOND: {
+    means: "How often such a connection may subscribe, unsubscribe or renew a token in a second.",
+    default: "100",
+  },
+  CONNECT_SUBSCRIBES_BURST: { means: "How often at once.", default: "2000" },
   CONNECTIONS_PER_SUBJECT: {
     means: "How many connections to one endpoint the subject of tokens may have.",
     default: "100",
@@ -43,13 +58,26 @@ export type ConnectionSettings = {
 };
 
 /** Throws, with what is wrong, if a setting isn't as it must be. */
-export function connectionLimits(settings: ConnectionSettings): ConnectionLimits {
-  const setting = (name: keyof ConnectionSettings) => {
-    const limit = Number(settings[name] || CONNECTION_SETTINGS[name].default);
-    if (!Number.isInteger(limit) || limit < 1 || limit > 1_000_000)
-      throw new Error(`${name} must be a whole number from 1 to 1,000,000`);
-    return limit;
+function settingOf(settings: ConnectionSettings, name: keyof ConnectionSettings): number {
+  const limit = Number(settings[name] || CONNECTION_SETTINGS[name].default);
+  if (!Number.isInteger(limit) || limit < 1 || limit > 1_000_000)
+    throw new Error(`${name} must be a whole number from 1 to 1,000,000`);
+  return limit;
+}
+
+export function connectLimits(settings: ConnectionSettings): ConnectLimits {
+  return {
+    ...connectionLimits(settings),
+    asks: {
+      perSecond: settingOf(settings, "CONNECT_SUBSCRIBES_PER_SECOND"),
+      burst: settingOf(settings, "CONNECT_SUBSCRIBES_BURST"),
+    },
+    subscriptions: settingOf(settings, "SUBSCRIPTIONS_PER_CONNECTION"),
   };
+}
+
+export function connectionLimits(settings: ConnectionSettings): ConnectionLimits {
+  const setting = (name: keyof ConnectionSettings) => settingOf(settings, name);
   return {
     messages: {
       perSecond: setting("CONNECTION_MESSAGES_PER_SECOND"),

@@ -93,6 +93,10 @@ export class EndpointState<S extends Peer> {
     return { position, latest: kept, due, nextAsk, own, asks, forgotten };
   }
 
+  members(): Iterable<S> {
+    return this.#subscribers.members();
+  }
+
   /** What its window takes of the object's memory. */
   get windowBytes(): number {
     return this.#replica.windowBytes;

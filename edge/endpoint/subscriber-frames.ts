@@ -28,14 +28,18 @@ const encoder = new TextEncoder();
 
 /** Answers one message, frame by frame, until the socket is closed. */
 export function answerFrames(message: Message, speaker: Speaker): void {
-  if (sizeOf(message) > LIMITS.subscriberMessageBytes) speaker.close("frame_too_large");
+  const frames = framesOf(message);
+  if (typeof frames === "string") speaker.close(frames);
+  else for (const frame of frames) answerFrame(frame, speaker);
+}
+
+/** The frames of a message of a client, or why its socket must be closed. */
+export function framesOf(message: Message): readonly string[] | "bad_frame" | "frame_too_large" {
+  if (sizeOf(message) > LIMITS.subscriberMessageBytes) return "frame_too_large";
   // All that subscribers say is JSON.
-  else if (typeof message !== "string") speaker.close("bad_frame");
-  else {
-    const frames = splitText(message);
-    if (frames.length > LIMITS.subscriberMessageFrames) speaker.close("frame_too_large");
-    else for (const frame of frames) answerFrame(frame, speaker);
-  }
+  if (typeof message !== "string") return "bad_frame";
+  const frames = splitText(message);
+  return frames.length > LIMITS.subscriberMessageFrames ? "frame_too_large" : frames;
 }
 
 function answerFrame(frame: string, speaker: Speaker): void {

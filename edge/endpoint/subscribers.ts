@@ -75,6 +75,10 @@ export class Subscribers<S extends Peer> {
     return this.#all.size;
   }
 
+  members(): Iterable<S> {
+    return this.#all.keys();
+  }
+
   get(socket: S): Subscriber<S> | undefined {
     return this.#all.get(socket);
   }

@@ -5,7 +5,7 @@
 import { parseAddress } from "../../shared/protocol/address.ts";
 import { ERRORS } from "../../shared/protocol/codes.ts";
 import { OLDEST, type Position, parseLongPosition, parsePosition } from "../../shared/protocol/position.ts";
-import { SUBSCRIBER_PROTOCOL } from "../../shared/protocol/version.ts";
+import { ROUTES, SUBSCRIBER_PROTOCOL } from "../../shared/protocol/version.ts";
 import type { Identified, Known } from "../access/access.ts";
 import { type Asker, type Decision, mayRead } from "../access/decision.ts";
 import type { KeepAlive } from "../access/remote-keys.ts";
@@ -19,6 +19,7 @@ import { SteadyClock } from "../surroundings.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { AnswerBudget } from "./answer-budget.ts";
 import { errorResponse, logProblem, refusedToken, tooMuchMessage } from "./answers.ts";
+import { connect } from "./connect-route.ts";
 import { isBrief, latestResponse, noRoom } from "./latest.ts";
 import { quotaWait } from "./quotas.ts";
 import { type Refusal, refusal, refusalOf } from "./refusal.ts";
@@ -105,6 +106,7 @@ export async function upgradeRoute(
 async function subscribe(request: Request, env: Env, known: Known): Promise<Response | Refusal> {
   const { principal } = known;
   const url = new URL(request.url);
+  if (url.pathname === ROUTES.connect) return connect(request, env, known);
   const target = targetOf(url, known);
   if (target.kind === "otherSpelling") return { code: "not_canonical", message: `dial ${target.path}` };
   if (target.kind === "refused") {

@@ -11,7 +11,7 @@ import type { Publish } from "../../shared/protocol/publish.ts";
 import type { Revocation } from "../../shared/protocol/revocation.ts";
 import { encodeDetach } from "../../shared/protocol/uplink.ts";
 import { VERSION } from "../../shared/protocol/version.ts";
-import { type ObjectIdentity, shardOfObject } from "../object-identity.ts";
+import { isDialledBy, type ObjectIdentity } from "../object-identity.ts";
 import { closeQuietly, type HibernatingPeer, type Peer, sendQuietly } from "../peer.ts";
 import { type Principal, PUBLIC } from "../principal.ts";
 import type { Answering } from "./answering/answering.ts";
@@ -84,7 +84,7 @@ export class ShardCore {
     });
     this.#answering = this.#wayFor(this.#slices.count);
     this.#origins = this.#originsAbove();
-    this.#objects.resume(survivors.noted, (object) => shardOfObject(object, config.shards) === config.shard);
+    this.#objects.resume(survivors.noted, (object) => isDialledBy(object, config.shard, config.shards));
     // What stood by when the memory was lost is all that is left, if the active one has gone meanwhile.
     this.#slices.start();
   }

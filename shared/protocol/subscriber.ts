@@ -48,7 +48,11 @@ export type Up =
 
 export function decodeUp(text: string): Decoded<Up> {
   const json = parseObject(text);
-  if (json === undefined) return { ok: false, problem: "a frame is one JSON object" };
+  return json === undefined ? { ok: false, problem: "a frame is one JSON object" } : readUp(json);
+}
+
+/** The same of a frame that was parsed. */
+export function readUp(json: object): Decoded<Up> {
   if ("ping" in json) return { ok: true, value: { kind: "ping" } };
   if ("sub" in json) {
     const result = v.safeParse(SubscribeSchema, json);

@@ -150,7 +150,8 @@ export class ShardCore {
 
   linkMessage(peer: Peer, message: Message): void {
     this.#slices.arrived();
-    this.#objects.message(peer, message);
+    // An object of many endpoints asks about many at once.
+    this.#slices.batch(() => this.#objects.down.batch(() => this.#objects.message(peer, message)));
   }
 
   linkClosed(peer: Peer): void {

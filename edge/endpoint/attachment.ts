@@ -34,6 +34,8 @@ export interface LinkFacts {
   /** When the shard was last asked to wake the object (L9). */
   readonly wakeAt: number | undefined;
   readonly revocations: RevocationFacts;
+  /** Of the rows in which an object of many endpoints keeps how far they are. */
+  readonly version: number;
   /** What it carries, by path. */
   readonly states: ReadonlyMap<string, StateFacts>;
 }
@@ -72,6 +74,7 @@ const LinkSchema = v.object({
   wakeAt: v.optional(Whole),
   /** Left out if there are none. */
   revocations: v.optional(v.object({ count: Whole, lastId: Whole, isOpen: v.boolean() })),
+  version: v.optional(Whole, 0),
   /** Pairs: an object whose fields are paths would be slow to write. */
   states: v.array(v.tuple([v.string(), WrittenStateSchema])),
 });
@@ -115,6 +118,7 @@ export function saveLink(
   carried: readonly Carried[],
   wakeAt?: number,
   revocations: RevocationFacts = NO_REVOCATIONS,
+  version = 0,
 ): void {
   // Each has its share, whatever the others need.
   const room = ATTACHMENT_BYTES / carried.length;
@@ -127,6 +131,7 @@ export function saveLink(
     hello,
     ...(wakeAt !== undefined && { wakeAt }),
     ...((revocations.count > 0 || revocations.isOpen) && { revocations }),
+    ...(version > 0 && { version }),
     states,
   } satisfies v.InferInput<typeof LinkSchema>);
 }
@@ -135,9 +140,9 @@ export function saveLink(
 export function loadLink(socket: HibernatingPeer): LinkFacts | undefined {
   const result = v.safeParse(LinkSchema, socket.deserializeAttachment());
   if (!result.success) return undefined;
-  const { hello, wakeAt, revocations = NO_REVOCATIONS, states } = result.output;
+  const { hello, wakeAt, revocations = NO_REVOCATIONS, version, states } = result.output;
   const read = states.map(([path, written]) => [path, readState(written)] as const);
-  return { hello, wakeAt, revocations, states: new Map(read) };
+  return { hello, wakeAt, revocations, version, states: new Map(read) };
 }
 
 /** `follows`: by the paths that it follows. */

@@ -4,7 +4,8 @@
  * What a connection follows stands in its socket's attachment, written when the event ends that changed it. What doesn't fit
  * is a row for that connection, and how far the endpoints are is rows for all of them: these are written when the object has
  * been quiet for some seconds, since an object that is busy doesn't sleep. No timer of its own says when: the shard's clock
- * does (L9). A row that is missing, or is of an earlier version, ends the connection; its client comes back by position.
+ * does (L9). Attachments say which version of a row is the present one: one that is missing, or is of an earlier version, ends
+ * the connections that need it, and their clients come back by position.
  */
 import type { Holder } from "../endpoint/holder.ts";
 import type { StateFacts } from "../endpoint/state-facts.ts";
@@ -25,8 +26,9 @@ import {
 
 /** Rows of the object's own database. */
 export interface RelayRows {
-  states(): readonly string[];
-  saveStates(chunks: readonly string[]): void;
+  /** Those of a version. */
+  states(version: number): readonly string[];
+  saveStates(version: number, chunks: readonly string[]): void;
   connections(): ReadonlyMap<string, { readonly version: number; readonly follows: string }>;
   saveConnection(id: string, version: number, follows: string): void;
   dropConnection(id: string): void;
@@ -65,6 +67,8 @@ export class Keeping {
   /** Ids of rows that nobody needs. */
   readonly #left = new Set<string>();
   #areStatesDue = false;
+  /** Of how far the endpoints are; grows with each event that may have changed that. */
+  #version = 0;
   /** When something changed last that is for rows. */
   #changedAt = 0;
 
@@ -72,17 +76,28 @@ export class Keeping {
     this.#ports = ports;
   }
 
-  /** What outlived the memory. Whoever can't be served on from it is closed. */
-  load(sockets: readonly HibernatingPeer[]): {
+  get version(): number {
+    return this.#version;
+  }
+
+  /**
+   * What outlived the memory. Whoever can't be served on from it is closed.
+   * @param version Of how far the endpoints were last.
+   */
+  load(
+    sockets: readonly HibernatingPeer[],
+    version: number,
+  ): {
     readonly connections: readonly Survivor[];
     readonly facts: ReadonlyMap<string, StateFacts>;
   } {
     const { rows } = this.#ports;
+    this.#version = version;
     if (sockets.length === 0) {
       rows.clear();
       return { connections: [], facts: new Map() };
     }
-    const facts = readStates(rows.states());
+    const facts = readStates(rows.states(version));
     const kept = rows.connections();
     const connections: Survivor[] = [];
     const used = new Set<string>();
@@ -103,6 +118,7 @@ export class Keeping {
 
   statesChanged(): void {
     this.#areStatesDue = true;
+    this.#version++;
     this.#changedAt = this.#ports.wall();
   }
 
@@ -129,7 +145,7 @@ export class Keeping {
     const { due } = this;
     if (due === undefined || this.#ports.wall() < due) return;
     const { rows } = this.#ports;
-    if (this.#areStatesDue) rows.saveStates(writeStates(this.#ports.facts()));
+    if (this.#areStatesDue) rows.saveStates(this.#version, writeStates(this.#ports.facts()));
     for (const { row, follows } of this.#rowsDue)
       if (row !== undefined) rows.saveConnection(row.id, row.version, writeFollows(follows));
     for (const id of this.#left) rows.dropConnection(id);

@@ -110,7 +110,8 @@ export class RelayCore {
       holderOf: (connection) => this.#tokens.of(connection),
       facts: () => this.#endpoints.facts(),
     });
-    const { connections, facts } = this.#keeping.load(survivors.connections);
+    const versions = survivors.links.map((socket) => loadLink(socket)?.version ?? 0);
+    const { connections, facts } = this.#keeping.load(survivors.connections, Math.max(0, ...versions));
     for (const one of connections) this.#restore(one);
     this.#endpoints = this.#createEndpoints(survivors.links, facts);
     this.#pacer = new Pacer(ports, () => {
@@ -347,13 +348,19 @@ export class RelayCore {
     this.#mayServe = false;
     for (const connection of this.#pacer.wait(this.#endpoints.full()))
       this.#close(connection, "slow_consumer");
-    if (this.#endpoints.settle()) this.#keeping.statesChanged();
+    if (this.#endpoints.settle()) this.#statesChanged();
     this.#askForWake();
     for (const connection of this.#unflushed) this.#flush(connection);
     this.#unflushed.clear();
     this.#keeping.save();
     this.#saveLinks();
     this.#endpoints.links.flush();
+  }
+
+  #statesChanged(): void {
+    this.#keeping.statesChanged();
+    const first = this.#first();
+    if (first !== undefined) this.#linksDue.add(first);
   }
 
   #flush(connection: Connection): void {
@@ -382,8 +389,10 @@ export class RelayCore {
       const { socket, hello } = link;
       if (this.#endpoints.links.on(socket) !== link) continue;
       const count = this.#revocations.get(hello.shard) ?? 0;
-      if (link === first) saveLink(socket, hello, [], this.#wakeAt, this.#tokens.revocations());
-      else saveLink(socket, hello, [], undefined, { count, lastId: 0, isOpen: false });
+      const others = { count, lastId: 0, isOpen: false };
+      if (link === first)
+        saveLink(socket, hello, [], this.#wakeAt, this.#tokens.revocations(), this.#keeping.version);
+      else saveLink(socket, hello, [], undefined, others);
     }
     this.#linksDue.clear();
   }

@@ -12,20 +12,28 @@ export class RelayStore implements RelayRows {
 
   constructor(sql: Sql) {
     this.#sql = sql;
-    this.#run("CREATE TABLE IF NOT EXISTS states (chunk INTEGER PRIMARY KEY, value TEXT NOT NULL)");
+    this.#run(
+      "CREATE TABLE IF NOT EXISTS states (chunk INTEGER PRIMARY KEY, version INTEGER NOT NULL, value TEXT NOT NULL)",
+    );
     this.#run(
       "CREATE TABLE IF NOT EXISTS connections (id TEXT PRIMARY KEY, version INTEGER NOT NULL, follows TEXT NOT NULL) WITHOUT ROWID",
     );
   }
 
-  states(): readonly string[] {
-    return this.#run("SELECT value FROM states ORDER BY chunk").map(({ value }) => String(value));
+  states(version: number): readonly string[] {
+    const rows = this.#run("SELECT value FROM states WHERE version = ? ORDER BY chunk", version);
+    return rows.map(({ value }) => String(value));
   }
 
-  saveStates(chunks: readonly string[]): void {
+  saveStates(version: number, chunks: readonly string[]): void {
     this.#run("DELETE FROM states WHERE chunk >= ?", chunks.length);
     for (const [chunk, value] of chunks.entries())
-      this.#run("INSERT OR REPLACE INTO states (chunk, value) VALUES (?, ?)", chunk, value);
+      this.#run(
+        "INSERT OR REPLACE INTO states (chunk, version, value) VALUES (?, ?, ?)",
+        chunk,
+        version,
+        value,
+      );
   }
 
   connections(): ReadonlyMap<string, { readonly version: number; readonly follows: string }> {

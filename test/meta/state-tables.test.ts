@@ -23,6 +23,7 @@ import {
   type SubscriptionEvent,
   stepSubscription,
 } from "../../edge/endpoint/subscription-states.ts";
+import { type Follow, type FollowEvent, followOf, stepFollow } from "../../edge/relay/follow-states.ts";
 import { type SliceEvent, type SliceState, stepSlice } from "../../edge/shard/answering/scatter.ts";
 import {
   type PublishEvent,
@@ -150,6 +151,33 @@ describe("[S3] [S4] [R2] a subscription", () => {
 
     const after = columns.map((event) => stepSubscription(from, event).kind);
     expect(after).toEqual(row.cells.flatMap((cell) => leadsTo(cell, from.kind, 1)));
+  });
+});
+
+describe("[M3] [M4] [M5] [M8] a subscription of a connection", () => {
+  const live = { kind: "live", beyond: undefined } as const;
+  const states: Record<string, Follow> = {
+    none: followOf(undefined),
+    asked: followOf({ id: 1, subscription: { kind: "waiting", from: undefined, since: 1 } }),
+    answered: followOf({ id: 1, subscription: live }),
+  };
+  const columns: readonly FollowEvent[] = [{ kind: "sub", id: 2 }, { kind: "unsub", id: 2 }, { kind: "ends" }];
+  const rows = rowsOf("Subscription of a connection");
+
+  test("[M4] the table has every state", () => {
+    expect(rows.map(kindOf)).toEqual(Object.keys(states));
+  });
+
+  test.each(rows)("[M4] [M5] $name", (row) => {
+    const from = states[kindOf(row)] ?? followOf(undefined);
+
+    const steps = columns.map((event) => stepFollow(from, event));
+    expect(steps.map(({ after }) => after.kind)).toEqual(
+      row.cells.flatMap((cell) => leadsTo(cell, from.kind, 1)),
+    );
+    expect(steps.map(({ tells }) => tells.map(({ kind }) => kind))).toEqual(
+      row.cells.map((cell) => /tells: (.+)$/.exec(cell)?.[1]?.split(", ") ?? []),
+    );
   });
 });
 

@@ -133,7 +133,13 @@ describe("a link's socket", () => {
     );
 
     const none = { count: 0, lastId: 0, isOpen: false };
-    expect(loadLink(socket)).toEqual({ hello: HELLO, wakeAt: undefined, revocations: none, states });
+    expect(loadLink(socket)).toEqual({
+      hello: HELLO,
+      wakeAt: undefined,
+      revocations: none,
+      version: 0,
+      states,
+    });
     saveLink(socket, HELLO, [], 1_700_000_540_000);
     expect(loadLink(socket)?.wakeAt).toBe(1_700_000_540_000);
     const revocations = { count: 3, lastId: 7, isOpen: true };

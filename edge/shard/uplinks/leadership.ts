@@ -117,7 +117,7 @@ export class Leadership {
     if (batch.length > 0) this.send(batch);
   }
 
-  /** To the active one; lost where there is none. */
+  /** To the active one; lost if there is none. */
   send(frames: readonly string[]): void {
     if (this.#batch !== undefined) {
       this.#batch.push(...frames);

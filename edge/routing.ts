@@ -80,6 +80,8 @@ export type ObjectRequest =
       readonly path: string;
       readonly from: Position | undefined;
       readonly principal: Principal;
+      /** Whether its token allows to publish there. */
+      readonly publishes: boolean;
     }
   | { readonly kind: "link"; readonly path: string };
 
@@ -89,8 +91,10 @@ function subscribeRequest(
   from: Position | undefined,
   protocol: string | undefined,
   principal: Principal,
+  publishes = false,
 ): Request {
   const query = new URLSearchParams({ path });
+  if (publishes) query.set("publish", "1");
   if (from !== undefined) query.set("from", formatPosition(from));
   const headers = new Headers({ Upgrade: "websocket" });
   if (protocol !== undefined) headers.set("Sec-WebSocket-Protocol", protocol);
@@ -103,7 +107,12 @@ function subscribeRequest(
 export async function openSubscription(
   env: Env,
   path: string,
-  ...how: [from: Position | undefined, protocol: string | undefined, principal: Principal]
+  ...how: [
+    from: Position | undefined,
+    protocol: string | undefined,
+    principal: Principal,
+    publishes?: boolean,
+  ]
 ): Promise<Response> {
   const id = env.ENDPOINT.idFromName(await objectName(path));
   return env.ENDPOINT.get(id).fetch(subscribeRequest(path, ...how));
@@ -134,5 +143,6 @@ export function readObjectRequest(request: Request): ObjectRequest | undefined {
     path,
     from: from === null ? undefined : parseLongPosition(from),
     principal: readPrincipal(request.headers.get(PRINCIPAL)),
+    publishes: url.searchParams.get("publish") === "1",
   };
 }

@@ -7,10 +7,12 @@
  */
 
 import * as v from "valibot";
+import { AUDIENCES } from "../../shared/config/streams.ts";
 import type { LinkHello } from "../../shared/protocol/link.ts";
 import { formatPosition } from "../../shared/protocol/position.ts";
 import type { HibernatingPeer } from "../peer.ts";
 import type { Holder } from "./holder.ts";
+import type { PublisherFacts } from "./publishes.ts";
 import {
   readPosition,
   readState,
@@ -60,6 +62,8 @@ export interface Carried {
 export interface SubscriberFacts {
   /** By whose token it is there; undefined for "public". */
   readonly holder: Holder | undefined;
+  /** undefined if it has published nothing, and may do what everybody may. */
+  readonly publisher: PublisherFacts | undefined;
   /** By the paths that it follows. */
   readonly follows: ReadonlyMap<string, SubscriptionFacts>;
 }
@@ -107,7 +111,14 @@ const SubscriberSchema = v.object({
   paths: v.array(v.tuple([v.string(), SubscriptionSchema])),
   /** Left out for "public". */
   holder: v.optional(HolderSchema),
+  publisher: v.optional(
+    v.object({
+      tag: v.optional(Whole),
+      as: v.optional(v.tuple([v.string(), v.string(), v.picklist(AUDIENCES)])),
+    }),
+  ),
 });
+type WrittenPublisher = NonNullable<v.InferOutput<typeof SubscriberSchema>["publisher"]>;
 
 export function saveLink(
   socket: HibernatingPeer,
@@ -145,6 +156,7 @@ export function saveSubscriber(
   socket: HibernatingPeer,
   holder: Holder | undefined,
   follows: Iterable<readonly [path: string, SubscriptionFacts]>,
+  publisher?: PublisherFacts,
 ): void {
   const paths: [string, WrittenSubscription][] = [];
   for (const [path, facts] of follows) paths.push([path, writeSubscription(facts)]);
@@ -152,6 +164,7 @@ export function saveSubscriber(
     kind: "subscriber",
     paths,
     ...(holder !== undefined && { holder: writeHolder(holder) }),
+    ...(publisher !== undefined && { publisher: writePublisher(publisher) }),
   } satisfies v.InferInput<typeof SubscriberSchema>);
 }
 
@@ -159,14 +172,14 @@ export function saveSubscriber(
 export function loadSubscriber(socket: HibernatingPeer): SubscriberFacts | undefined {
   const result = v.safeParse(SubscriberSchema, socket.deserializeAttachment());
   if (!result.success) return undefined;
-  const { holder } = result.output;
+  const { holder, publisher } = result.output;
   const follows = new Map<string, SubscriptionFacts>();
   for (const [path, written] of result.output.paths) {
     const facts = readSubscription(written);
     if (facts === undefined) return undefined;
     follows.set(path, facts);
   }
-  return { holder: holder && readHolder(holder), follows };
+  return { holder: holder && readHolder(holder), publisher: publisher && readPublisher(publisher), follows };
 }
 
 /** A path of which something is written on one of these sockets. The object of an endpoint has no other. */
@@ -199,6 +212,17 @@ function readSubscription(written: WrittenSubscription): SubscriptionFacts | und
   const from = readPosition(written.from);
   if (kind !== "lagging") return { id, subscription: { kind, from, since } };
   return from && { id, subscription: { kind, from, since } };
+}
+
+function writePublisher({ tag, names }: PublisherFacts): WrittenPublisher {
+  return {
+    ...(tag !== undefined && { tag }),
+    ...(names !== undefined && { as: [names.issuer, names.subject, names.by] }),
+  };
+}
+
+function readPublisher({ tag, as }: WrittenPublisher): PublisherFacts {
+  return { tag, names: as && { issuer: as[0], subject: as[1], by: as[2] } };
 }
 
 function writeHolder(holder: Holder): WrittenHolder {

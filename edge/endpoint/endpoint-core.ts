@@ -21,6 +21,7 @@ import type { Holder } from "./holder.ts";
 import { LinkSeeker, type LinkSeekerPorts } from "./link-seeker.ts";
 import { type ObjectLink, ObjectLinks } from "./object-links.ts";
 import { Pacer } from "./pacer.ts";
+import { Publishes, type PublisherNames, type PublishingConfig } from "./publishes.ts";
 import type { RenewalsPorts } from "./renewals.ts";
 import { answerFrames } from "./subscriber-frames.ts";
 import type { SubscriptionFacts } from "./subscription-states.ts";
@@ -31,6 +32,8 @@ export interface EndpointPorts extends LinkSeekerPorts, RenewalsPorts {
   now(): number;
   /** The same as the machine has it, for dates: it may be set back. */
   wall(): number;
+  /** For a publish that has none: nobody can guess it. */
+  newKey(): string;
   /** When a subscriber last sent a ping, by the machine's clock; undefined if never. The runtime answers those by itself. */
   pingedAt(socket: HibernatingPeer): number | undefined;
   /** Messages that went out to subscribers. */
@@ -43,6 +46,7 @@ export interface EndpointConfig extends EndpointStateConfig {
   /** That of the path. */
   readonly shard: number;
   readonly limits: ConnectionLimits;
+  readonly publishing: Omit<PublishingConfig, "path">;
 }
 
 /** Sockets that outlived a hibernation. */
@@ -62,12 +66,13 @@ export class EndpointCore {
   readonly #pacer: Pacer<HibernatingPeer>;
   readonly #spending: Spending<HibernatingPeer>;
   readonly #tokens: Tokens<HibernatingPeer>;
+  readonly #publishes: Publishes<HibernatingPeer>;
   /** What the shard was asked last on the link (L9). */
   #wakeAt: number | undefined;
   /** Of the frames on the link. */
   readonly #heads = new RoutingReader();
 
-  constructor(ports: EndpointPorts, { shard, limits, ...config }: EndpointConfig, survivors: Survivors) {
+  constructor(ports: EndpointPorts, { shard, limits, publishing, ...config }: EndpointConfig, survivors: Survivors) {
     const { path } = config;
     this.#ports = ports;
     this.#shard = shard;
@@ -85,7 +90,22 @@ export class EndpointCore {
       awaits: (socket) => this.#state.awaits(socket),
       say: (frame) => this.#ask(frame),
       settle: () => this.#settle(),
+      renewed: (socket, verified) => this.#publishes.grant(socket, verified.publisherOf(path)),
     });
+    this.#publishes = new Publishes(
+      { path, ...publishing },
+      {
+        now: () => ports.now(),
+        random: () => ports.random(),
+        newKey: () => ports.newKey(),
+        after: (ms, run) => ports.after(ms, run),
+        holderOf: (socket) => this.#tokens.of(socket),
+        send: (socket, frame) => this.#state.reply(socket, frame),
+        keep: (socket) => this.#state.keep(socket),
+        unsent: () => this.#links.of(shard)?.socket.bufferedAmount,
+        say: (message) => this.#ask(message),
+      },
+    );
     this.#links = new ObjectLinks(survivors.links);
     const link = this.#links.of(shard);
     const statePorts = {
@@ -100,7 +120,7 @@ export class EndpointCore {
       answered: (how: Answered) => ports.answered(how),
       ask: (frame: string) => this.#ask(frame),
       keep: (socket: HibernatingPeer, facts: SubscriptionFacts) =>
-        saveSubscriber(socket, this.#tokens.of(socket), [[path, facts]]),
+        saveSubscriber(socket, this.#tokens.of(socket), [[path, facts]], this.#publishes.of(socket)),
       close: (socket: HibernatingPeer, name: CloseName) => this.#close(socket, name),
       isHeld: (socket: HibernatingPeer) => this.#tokens.isHeld(socket),
     };
@@ -130,10 +150,16 @@ export class EndpointCore {
     return this.#tokens.refusalOf(holder);
   }
 
-  /** S1: a socket that was just accepted. */
-  subscribe(socket: HibernatingPeer, from: Position | undefined, holder?: Holder): void {
+  /** S1: a socket that was just accepted. `publisher`: in whose name its token lets it publish. */
+  subscribe(
+    socket: HibernatingPeer,
+    from: Position | undefined,
+    holder?: Holder,
+    publisher?: PublisherNames,
+  ): void {
     this.#tokens.keepTime();
     if (holder !== undefined) this.#tokens.admit(socket, holder);
+    this.#publishes.grant(socket, publisher);
     this.#state.subscribe(socket, URL_SUBSCRIBE_ID, from);
     this.#settle();
   }
@@ -142,14 +168,17 @@ export class EndpointCore {
     this.#tokens.keepTime();
     answerFrames(message, {
       path: this.#state.path,
+      messageBytes: this.#publishes.messageBytes(socket),
       lastId: () => this.#lastId(socket),
-      waitMs: (what) => this.#spending.take(socket, what, this.#ports.now()),
+      waitMs: (what, count) => this.#waitMs(socket, what, count),
       refuse: (id, waitMs) => this.#refuse(socket, id, waitMs),
       subscribe: (id, from) => this.#state.subscribe(socket, id, from),
       renew: (id, token) => this.#tokens.renew(socket, id, token),
+      publish: (publication) => this.#publishes.publish(socket, publication),
       send: (frame) => this.#state.reply(socket, frame),
       close: (name) => this.#close(socket, name),
     });
+    this.#publishes.flush();
     this.#settle();
   }
 
@@ -190,6 +219,7 @@ export class EndpointCore {
     const link = this.#links.remove(socket);
     if (link?.hello.shard !== this.#shard) return;
     this.#tokens.unlinked();
+    this.#publishes.unlinked();
     this.#state.linkLost();
     // After a break the shard dials again by itself; after a detach it has forgotten.
     if (this.subscribers > 0) this.#seeker.seek(code === CLOSE.detached ? "now" : "later");
@@ -203,6 +233,7 @@ export class EndpointCore {
       // Before anything is asked there: what comes after the answer to this may go on to those who have tokens.
       this.#tokens.linked(link.revocations);
       this.#state.linked();
+      this.#publishes.linked();
       if (this.#tokens.next !== undefined) this.#state.serveWaiting();
     } else if (link !== undefined) {
       // The path was that shard's when there was another number of them. It detaches what stays empty (L5).
@@ -225,6 +256,7 @@ export class EndpointCore {
       this.#tokens.checked(value.checked);
       this.#state.serveWaiting();
     }
+    if (value.kind === "published") this.#publishes.answered(value.published);
     if (value.kind === "waiting" && value.endpoint === path) this.#state.waiting(value.id);
     if (value.kind === "attached" && value.attached.endpoint === path) this.#state.attached(value.attached);
     return undefined;
@@ -238,9 +270,9 @@ export class EndpointCore {
     this.linkClosed(socket, CLOSE.bad_frame);
   }
 
-  #ask(frame: string): void {
+  #ask(said: Message): void {
     const link = this.#links.of(this.#shard);
-    if (link !== undefined) sendQuietly(link.socket, frame);
+    if (link !== undefined) sendQuietly(link.socket, said);
   }
 
   /** Closes a socket and forgets it at once: a peer that doesn't answer the close may linger for long. */
@@ -254,12 +286,19 @@ export class EndpointCore {
   #forget(socket: HibernatingPeer): void {
     this.#state.leave(socket);
     this.#tokens.remove(socket);
+    this.#publishes.remove(socket);
   }
 
   /** The largest id to which an answer may be due. */
   #lastId(socket: HibernatingPeer): number | undefined {
     const lastId = this.#state.lastId(socket);
     return lastId === undefined ? undefined : Math.max(lastId, this.#tokens.renewing(socket) ?? lastId);
+  }
+
+  /** One that may not publish is asked for its frames, whatever they say. */
+  #waitMs(socket: HibernatingPeer, what: "messages" | "asks" | "publishes", count?: number): number {
+    const spends = what === "publishes" && !this.#publishes.mayPublish(socket) ? "messages" : what;
+    return this.#spending.take(socket, spends, this.#ports.now(), count);
   }
 
   /** Refuses a frame that is one too many, or closes the socket if that has happened too often (S20). */
@@ -282,6 +321,7 @@ export class EndpointCore {
         continue;
       }
       if (survivor?.holder !== undefined) this.#tokens.restore(socket, survivor.holder);
+      if (survivor?.publisher !== undefined) this.#publishes.restore(socket, survivor.publisher);
       yield [socket, facts];
     }
   }

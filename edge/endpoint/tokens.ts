@@ -33,6 +33,8 @@ export interface TokensPorts<S> extends RenewalsPorts {
   keep(socket: S): void;
   /** Closes a socket and ends all that it has subscribed to, `remove` among it. */
   close(socket: S, name: CloseName): void;
+  /** A socket's token was renewed by one that allows what is said of it. */
+  renewed(socket: S, verified: Extract<Verified, { ok: true }>): void;
   /** Whether a socket's verdict is due. */
   awaits(socket: S): boolean;
   /** Says something to the shard. */
@@ -271,6 +273,7 @@ export class Tokens<S> {
       case "taken":
         if (!isSameToken(before, judged.holder)) {
           this.#bearers.set(socket, judged.holder);
+          if (verified.ok) this.#ports.renewed(socket, verified);
           this.#ports.keep(socket);
         }
         this.#ports.send(socket, encodeRenewed(id, judged.holder.until));

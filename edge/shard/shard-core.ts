@@ -19,8 +19,9 @@ import { LargeValues } from "./answering/large-values.ts";
 import type { LatestResult } from "./answering/latest.ts";
 import { Questions } from "./answering/questions.ts";
 import { wayFor } from "./answering/ways.ts";
-import { Bearer } from "./bearer.ts";
+import { Bearer, type Vouched } from "./bearer.ts";
 import { AttachedObjects, type AttachedObjectsPorts } from "./links/attached-objects.ts";
+import { LinkPublishes } from "./publishing/link-publishes.ts";
 import type { PublishOutcome } from "./publishing/outcome.ts";
 import { Publishing } from "./publishing/publishing.ts";
 import { Revoking, type RevokingPorts } from "./revoking.ts";
@@ -53,6 +54,7 @@ export class ShardCore {
   readonly #questions: Questions;
   readonly #largeValues: LargeValues;
   readonly #publishing: Publishing<HibernatingPeer>;
+  readonly #linkPublishes: LinkPublishes;
   #answering: Answering;
 
   constructor(ports: ShardPorts, config: ShardConfig, survivors: ShardSurvivors) {
@@ -69,6 +71,11 @@ export class ShardCore {
       ask: (path, brief) => this.#questions.ask(path, brief),
     });
     this.#publishing = this.#publishingAbove();
+    this.#linkPublishes = new LinkPublishes({
+      bearer: (token) => this.#bearer({ kind: "vouched", ...token }),
+      publish: (publish, refusal) => this.#publishing.publish(publish, refusal),
+      send: (link, frames) => this.#objects.down.send(link, frames),
+    });
     this.#slices = new Slices(ports, config, survivors, {
       attaches: (slice) => this.#answering.attaches.repeat(slice),
       activated: (slice) => {
@@ -176,7 +183,7 @@ export class ShardCore {
     if (watch !== undefined) this.#answering.attaches.take(watch, slice, item);
   }
 
-  #bearer(principal: Principal): Bearer {
+  #bearer(principal: Principal | Vouched): Bearer {
     return new Bearer(principal, this.revoking, () => this.#ports.wall());
   }
 
@@ -192,6 +199,7 @@ export class ShardCore {
       },
       attaches: () => this.#answering.attaches,
       check: (id, tokens) => this.revoking.check(id, tokens),
+      publish: (link, frame) => this.#linkPublishes.take(link, frame),
       send: (frames) => this.#slices.send(frames),
     });
   }

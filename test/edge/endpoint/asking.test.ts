@@ -8,7 +8,7 @@ import { formatPosition, parsePosition } from "../../../shared/protocol/position
 import { encodeSubscribe } from "../../../shared/protocol/subscriber.ts";
 import { answer, PATH, position, update } from "../../support/endpoint-frames.ts";
 import { FakeSocket } from "../../support/fake-socket.ts";
-import { noTokens, UNLIMITED } from "../../support/holders.ts";
+import { noTokens, PUBLISHING, UNLIMITED } from "../../support/holders.ts";
 import { Clock } from "../../support/simulated-wires.ts";
 
 /** Those of each of the two kinds that are open at once, and of these those that the source may hold. */
@@ -25,6 +25,7 @@ function createCore(links: FakeSocket[] = [], replays = false): EndpointCore {
     now: () => clock.now,
     wall: () => clock.now,
     verify: noTokens,
+    newKey: () => "made",
     random: () => 0.5,
     after: (ms: number, run: () => void) => clock.after(ms, run),
     log: () => undefined,
@@ -36,7 +37,7 @@ function createCore(links: FakeSocket[] = [], replays = false): EndpointCore {
   const window = { updates: 3, ageMs: 60_000, bytes: 1_000_000 };
   return new EndpointCore(
     ports,
-    { path: PATH, shard: 0, window, replays, limits: UNLIMITED },
+    { path: PATH, shard: 0, window, replays, limits: UNLIMITED, publishing: PUBLISHING },
     { links, subscribers },
   );
 }

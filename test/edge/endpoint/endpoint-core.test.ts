@@ -5,7 +5,7 @@ import { encodeLinkHello } from "../../../shared/protocol/link.ts";
 import { SEPARATOR } from "../../../shared/protocol/message.ts";
 import { answer, PATH, position, update } from "../../support/endpoint-frames.ts";
 import { FakeSocket } from "../../support/fake-socket.ts";
-import { noTokens, UNLIMITED } from "../../support/holders.ts";
+import { noTokens, PUBLISHING, UNLIMITED } from "../../support/holders.ts";
 import { Clock } from "../../support/simulated-wires.ts";
 
 let clock: Clock;
@@ -17,6 +17,7 @@ function createCore(links: FakeSocket[] = [], subscribers: FakeSocket[] = []): E
     now: () => clock.now,
     wall: () => clock.now,
     verify: noTokens,
+    newKey: () => "made",
     random: () => 0.5,
     after: (ms: number, run: () => void) => clock.after(ms, run),
     log: () => undefined,
@@ -31,7 +32,7 @@ function createCore(links: FakeSocket[] = [], subscribers: FakeSocket[] = []): E
   const window = { updates: 3, ageMs: 60_000, bytes: 1_000_000 };
   return new EndpointCore(
     ports,
-    { path: PATH, shard: 0, window, replays: false, limits: UNLIMITED },
+    { path: PATH, shard: 0, window, replays: false, limits: UNLIMITED, publishing: PUBLISHING },
     { links, subscribers },
   );
 }

@@ -19,7 +19,6 @@ import { LargeValues } from "./answering/large-values.ts";
 import type { LatestResult } from "./answering/latest.ts";
 import { Questions } from "./answering/questions.ts";
 import { wayFor } from "./answering/ways.ts";
-import { Bearer, type Vouched } from "./bearer.ts";
 import { AttachedObjects, type AttachedObjectsPorts } from "./links/attached-objects.ts";
 import { LinkPublishes } from "./publishing/link-publishes.ts";
 import type { PublishOutcome } from "./publishing/outcome.ts";
@@ -29,8 +28,9 @@ import { type ShardStatus, statusOf } from "./shard-status.ts";
 import type { ShardConfig } from "./uplinks/leadership.ts";
 import { endpointOf, type OriginItem } from "./uplinks/origin-items.ts";
 import { OriginMessages, type OriginMessagesPorts } from "./uplinks/origin-messages.ts";
-import { verifiedName } from "./uplinks/slice-uplinks.ts";
 import { Slices, type SlicesPorts } from "./uplinks/slices.ts";
+import { verifiedName } from "./uplinks/uplink-attachment.ts";
+import { Validity, type Vouched } from "./validity.ts";
 
 export interface ShardPorts extends AttachedObjectsPorts, OriginMessagesPorts, RevokingPorts, SlicesPorts {
   /** In [0, 1). */
@@ -72,7 +72,7 @@ export class ShardCore {
     });
     this.#publishing = this.#publishingAbove();
     this.#linkPublishes = new LinkPublishes({
-      bearer: (token) => this.#bearer({ kind: "vouched", ...token }),
+      validity: (token) => this.#validity({ kind: "vouched", ...token }),
       publish: (publish, refusal) => this.#publishing.publish(publish, refusal),
       send: (link, frames) => this.#objects.down.send(link, frames),
     });
@@ -107,25 +107,25 @@ export class ShardCore {
     this.#slices.arrived();
     return principal.kind === "public"
       ? this.#largeValues.ask(path, brief)
-      : this.#latestFor(this.#bearer(principal), path, brief);
+      : this.#latestFor(this.#validity(principal), path, brief);
   }
 
-  async #latestFor(bearer: Bearer, path: string, brief: boolean): Promise<LatestResult> {
-    const refused = await bearer.learned();
+  async #latestFor(validity: Validity, path: string, brief: boolean): Promise<LatestResult> {
+    const refused = await validity.learned();
     if (refused !== undefined) return refused;
     const latest = await this.#largeValues.ask(path, brief);
     // The token may have ended, or been revoked, while the answer was awaited.
-    return (await bearer.learned()) ?? latest;
+    return (await validity.learned()) ?? latest;
   }
 
   /** W6. Never rejects. */
   async publish(publish: Publish, principal: Principal = PUBLIC): Promise<PublishOutcome> {
     this.#slices.arrived();
-    const bearer = this.#bearer(principal);
-    // Where it is known at once nothing is awaited: publishes are sent in the order in which they come.
-    const known = bearer.refusal();
-    const refused = known === "unknown" ? await bearer.learned() : known;
-    return refused ?? this.#publishing.publish(publish, () => bearer.refusal());
+    const validity = this.#validity(principal);
+    // If that is known at once nothing is awaited: publishes are sent in the order in which they come.
+    const known = validity.refusal();
+    const refused = known === "unknown" ? await validity.learned() : known;
+    return refused ?? this.#publishing.publish(publish, () => validity.refusal());
   }
 
   status(): ShardStatus {
@@ -183,8 +183,8 @@ export class ShardCore {
     if (watch !== undefined) this.#answering.attaches.take(watch, slice, item);
   }
 
-  #bearer(principal: Principal | Vouched): Bearer {
-    return new Bearer(principal, this.revoking, () => this.#ports.wall());
+  #validity(principal: Principal | Vouched): Validity {
+    return new Validity(principal, this.revoking, () => this.#ports.wall());
   }
 
   #objectsBelow(shard: number): AttachedObjects {
@@ -214,7 +214,7 @@ export class ShardCore {
       actives: () => this.#slices.actives(),
       isOpen: (uplink) => this.#slices.isOpen(uplink),
       isHeard: (uplink) => this.#slices.isHeard(uplink),
-      mayTopic: (uplink, topic) => this.#slices.scopeOf(uplink)?.mayTopic(topic) ?? true,
+      mayTopic: (uplink, topic) => this.#slices.scopes.of(uplink)?.mayTopic(topic) ?? true,
       send: (uplink, frame) => sendQuietly(uplink, frame),
     });
   }

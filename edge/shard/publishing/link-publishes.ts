@@ -7,12 +7,12 @@ import { decodeLinkPublish, encodeLinkPublished, type PublishToken } from "../..
 import type { Publish } from "../../../shared/protocol/publish.ts";
 import { errorBody } from "../../../shared/protocol/schemas.ts";
 import { TIME_LIMITS } from "../../time-limits.ts";
-import type { Bearer, Refusal } from "../bearer.ts";
 import type { Link } from "../links/links.ts";
+import type { Refusal, Validity } from "../validity.ts";
 import type { PublishOutcome } from "./outcome.ts";
 
 export interface LinkPublishesPorts {
-  bearer(token: PublishToken): Pick<Bearer, "refusal">;
+  validity(token: PublishToken): Pick<Validity, "refusal">;
   publish(publish: Publish, refusal: () => Refusal): Promise<PublishOutcome>;
   send(link: Link, frames: readonly string[]): void;
 }
@@ -32,12 +32,12 @@ export class LinkPublishes {
     if (!read.ok) return read.problem;
     const { socket, id, token, publish } = read.value;
     if (!parseAddress(publish.endpoint).ok) return "publish: this is no endpoint";
-    const bearer = token && this.#ports.bearer(token);
-    const refused = bearer?.refusal();
+    const validity = token && this.#ports.validity(token);
+    const refused = validity?.refusal();
     const answer = (outcome: PublishOutcome) =>
       this.#answer(link, encodeLinkPublished({ socket, id, result: resultOf(outcome, publish) }));
     if (refused !== undefined && refused !== "unknown") answer(refused);
-    else void this.#ports.publish(publish, () => bearer?.refusal()).then(answer);
+    else void this.#ports.publish(publish, () => validity?.refusal()).then(answer);
     return undefined;
   }
 

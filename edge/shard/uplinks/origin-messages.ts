@@ -4,17 +4,18 @@
  * ends the uplink if it is for the shard itself, else only the link or the question that it is for: the uplink is that of many
  * others too.
  */
+import type { AddressedTo } from "../../../shared/protocol/addressed.ts";
 import type { CloseName } from "../../../shared/protocol/codes.ts";
 import type { Frame } from "../../../shared/protocol/frame.ts";
 import { type Message, splitBinary, splitText } from "../../../shared/protocol/message.ts";
 import type { Published, Writing } from "../../../shared/protocol/publish.ts";
 import type { RoutingReader } from "../../../shared/protocol/routing-reader.ts";
-import { errorBody } from "../../../shared/protocol/schemas.ts";
+import { type ErrorBody, errorBody } from "../../../shared/protocol/schemas.ts";
 import type { HibernatingPeer } from "../../peer.ts";
 import { type Disbelief, disbelief } from "./disbelief.ts";
 import { type OriginItem, readItem } from "./origin-items.ts";
-import { strangersStanding, verifiedName } from "./slice-uplinks.ts";
 import type { Slices } from "./slices.ts";
+import { strangersStanding, verifiedName } from "./uplink-attachment.ts";
 
 export interface OriginMessagesPorts {
   /** A frame of an origin was dropped. */
@@ -73,7 +74,7 @@ export class OriginMessages {
     // What a standby says of endpoints nobody has asked it; but it may write.
     if (standing === "standby" && says?.kind !== "writes") return undefined;
     const slice = owner.slice.number;
-    const why = disbelief(item, this.#slices.scopeOf(socket));
+    const why = disbelief(item, this.#slices.scopes.of(socket));
     if (why === undefined && to.kind === "shard" && says?.kind === "writes")
       this.#hearers.writes(socket, says.writing);
     else if (why !== undefined) this.#disbelieve(socket, item, slice, why);
@@ -86,19 +87,22 @@ export class OriginMessages {
   /** U16: nobody below hears it. That it happens is told once for each uplink and reason: it may go on for long. */
   #disbelieve(socket: HibernatingPeer, { to }: OriginItem, slice: number, why: Disbelief): void {
     this.#ports.disbelieved();
-    if (this.#slices.isNews(socket, why))
+    if (this.#slices.scopes.isNews(socket, why))
       this.#ports.log(`what ${verifiedName(socket) ?? "nobody"} says isn't passed on: ${why}`);
-    if (to.kind !== "question") return;
-    const error = errorBody("unavailable", "the source of this endpoint may not speak for it");
-    this.#hearers.question(to.id, slice, { to, frame: "", says: { kind: "error", error }, update: undefined });
+    if (to.kind === "question")
+      this.#fail(to, slice, errorBody("unavailable", "the source of this endpoint may not speak for it"));
   }
 
-  #unreadable({ to, frame }: OriginItem, slice: number, problem: string): void {
+  #unreadable({ to }: OriginItem, slice: number, problem: string): void {
     this.#ports.log(`an origin sent what can't be read: ${problem}`);
-    if (to.kind === "question") {
-      const error = errorBody("internal", "what the source answered can't be read");
-      this.#hearers.question(to.id, slice, { to, frame, says: { kind: "error", error }, update: undefined });
-    }
+    if (to.kind === "question")
+      this.#fail(to, slice, errorBody("internal", "what the source answered can't be read"));
     if (to.kind === "links") for (const link of to.links) this.#hearers.unreadable(link);
+  }
+
+  /** The asker of a question is told this in place of what the origin said. */
+  #fail(to: Extract<AddressedTo, { kind: "question" }>, slice: number, error: ErrorBody): void {
+    const item: OriginItem = { to, frame: "", says: { kind: "error", error }, update: undefined };
+    this.#hearers.question(to.id, slice, item);
   }
 }

@@ -23,10 +23,10 @@ export interface Refused {
   readonly message: string;
 }
 
-/** `unknown` while the names that decide it are being hashed; undefined if the token counts. */
+/** Why a token doesn't count; `unknown` while the names that decide it are being hashed; undefined if it counts. */
 export type Refusal = Refused | "unknown" | undefined;
 
-export class Bearer {
+export class Validity {
   readonly #principal: Principal | Vouched;
   readonly #revoking: Pick<Revoking, "count" | "means">;
   readonly #wall: () => number;

@@ -12,7 +12,7 @@ import type { LinkHello } from "../../shared/protocol/link.ts";
 import { formatPosition } from "../../shared/protocol/position.ts";
 import type { HibernatingPeer } from "../peer.ts";
 import type { Holder } from "./holder.ts";
-import type { PublisherFacts } from "./publishes.ts";
+import type { SignedNames } from "./publish-rights.ts";
 import {
   readPosition,
   readState,
@@ -58,12 +58,21 @@ export interface Carried {
   facts(): StateFacts;
 }
 
+/** Of a socket that has published, or may by its token. */
+export interface PublisherFacts {
+  /** By which answers find it. */
+  readonly tag: number | undefined;
+  /** What its token lets it do; undefined if it has none, or one that doesn't. */
+  readonly names: SignedNames | undefined;
+}
+
+const NO_PUBLISHER: PublisherFacts = { tag: undefined, names: undefined };
+
 /** On a subscriber's socket. */
 export interface SubscriberFacts {
   /** By whose token it is there; undefined for "public". */
   readonly holder: Holder | undefined;
-  /** undefined if it has published nothing, and may do what everybody may. */
-  readonly publisher: PublisherFacts | undefined;
+  readonly publisher: PublisherFacts;
   /** By the paths that it follows. */
   readonly follows: ReadonlyMap<string, SubscriptionFacts>;
 }
@@ -156,15 +165,16 @@ export function saveSubscriber(
   socket: HibernatingPeer,
   holder: Holder | undefined,
   follows: Iterable<readonly [path: string, SubscriptionFacts]>,
-  publisher?: PublisherFacts,
+  publisher = NO_PUBLISHER,
 ): void {
   const paths: [string, WrittenSubscription][] = [];
+  const written = writePublisher(publisher);
   for (const [path, facts] of follows) paths.push([path, writeSubscription(facts)]);
   socket.serializeAttachment({
     kind: "subscriber",
     paths,
     ...(holder !== undefined && { holder: writeHolder(holder) }),
-    ...(publisher !== undefined && { publisher: writePublisher(publisher) }),
+    ...(written !== undefined && { publisher: written }),
   } satisfies v.InferInput<typeof SubscriberSchema>);
 }
 
@@ -179,7 +189,7 @@ export function loadSubscriber(socket: HibernatingPeer): SubscriberFacts | undef
     if (facts === undefined) return undefined;
     follows.set(path, facts);
   }
-  return { holder: holder && readHolder(holder), publisher: publisher && readPublisher(publisher), follows };
+  return { holder: holder && readHolder(holder), publisher: readPublisher(publisher), follows };
 }
 
 /** A path of which something is written on one of these sockets. The object of an endpoint has no other. */
@@ -214,14 +224,13 @@ function readSubscription(written: WrittenSubscription): SubscriptionFacts | und
   return from && { id, subscription: { kind, from, since } };
 }
 
-function writePublisher({ tag, names }: PublisherFacts): WrittenPublisher {
-  return {
-    ...(tag !== undefined && { tag }),
-    ...(names !== undefined && { as: [names.issuer, names.subject, names.by] }),
-  };
+function writePublisher({ tag, names }: PublisherFacts): WrittenPublisher | undefined {
+  if (tag === undefined && names === undefined) return undefined;
+  const as: WrittenPublisher["as"] = names && [names.issuer, names.subject, names.by];
+  return { ...(tag !== undefined && { tag }), ...(as !== undefined && { as }) };
 }
 
-function readPublisher({ tag, as }: WrittenPublisher): PublisherFacts {
+function readPublisher({ tag, as }: WrittenPublisher = {}): PublisherFacts {
   return { tag, names: as && { issuer: as[0], subject: as[1], by: as[2] } };
 }
 

@@ -7,6 +7,7 @@
  */
 import { CLOSE, type CloseName, type ErrorCode } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
+import { LIMITS } from "../../shared/protocol/limits.ts";
 import { decodeLinkDown, encodeEmpty, encodeWakeAt } from "../../shared/protocol/link.ts";
 import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
 import type { Position } from "../../shared/protocol/position.ts";
@@ -21,7 +22,8 @@ import type { Holder } from "./holder.ts";
 import { LinkSeeker, type LinkSeekerPorts } from "./link-seeker.ts";
 import { type ObjectLink, ObjectLinks } from "./object-links.ts";
 import { Pacer } from "./pacer.ts";
-import { Publishes, type PublisherNames, type PublishingConfig } from "./publishes.ts";
+import { PublishRights, type PublishRightsConfig } from "./publish-rights.ts";
+import { Publishes, type PublisherNames } from "./publishes.ts";
 import type { RenewalsPorts } from "./renewals.ts";
 import { answerFrames } from "./subscriber-frames.ts";
 import type { SubscriptionFacts } from "./subscription-states.ts";
@@ -46,7 +48,7 @@ export interface EndpointConfig extends EndpointStateConfig {
   /** That of the path. */
   readonly shard: number;
   readonly limits: ConnectionLimits;
-  readonly publishing: Omit<PublishingConfig, "path">;
+  readonly publishing: Omit<PublishRightsConfig, "path"> & { readonly maxBytes: number };
 }
 
 /** Sockets that outlived a hibernation. */
@@ -66,7 +68,10 @@ export class EndpointCore {
   readonly #pacer: Pacer<HibernatingPeer>;
   readonly #spending: Spending<HibernatingPeer>;
   readonly #tokens: Tokens<HibernatingPeer>;
+  readonly #rights: PublishRights<HibernatingPeer>;
   readonly #publishes: Publishes<HibernatingPeer>;
+  /** Of a message of a socket that may publish. */
+  readonly #publisherBytes: number;
   /** What the shard was asked last on the link (L9). */
   #wakeAt: number | undefined;
   /** Of the frames on the link. */
@@ -90,22 +95,23 @@ export class EndpointCore {
       awaits: (socket) => this.#state.awaits(socket),
       say: (frame) => this.#ask(frame),
       settle: () => this.#settle(),
-      renewed: (socket, verified) => this.#publishes.grant(socket, verified.publisherOf(path)),
+      renewed: (socket, verified) => this.#rights.grant(socket, verified.publisherOf(path)),
     });
-    this.#publishes = new Publishes(
-      { path, ...publishing },
-      {
-        now: () => ports.now(),
-        random: () => ports.random(),
-        newKey: () => ports.newKey(),
-        after: (ms, run) => ports.after(ms, run),
-        holderOf: (socket) => this.#tokens.of(socket),
-        send: (socket, frame) => this.#state.reply(socket, frame),
-        keep: (socket) => this.#state.keep(socket),
-        unsent: () => this.#links.of(shard)?.socket.bufferedAmount,
-        say: (message) => this.#ask(message),
-      },
-    );
+    this.#rights = new PublishRights({ path, by: publishing.by }, (socket) => this.#tokens.of(socket));
+    this.#publisherBytes = publishing.maxBytes + LIMITS.publicationRoomBytes;
+    this.#publishes = new Publishes(publishing.maxBytes, {
+      now: () => ports.now(),
+      random: () => ports.random(),
+      newKey: () => ports.newKey(),
+      after: (ms, run) => ports.after(ms, run),
+      holderOf: (socket) => this.#tokens.of(socket),
+      right: (socket, endpoint) => this.#rights.right(socket, endpoint),
+      shardOf: () => shard,
+      send: (socket, frame) => this.#state.reply(socket, frame),
+      keep: (socket) => this.#state.keep(socket),
+      unsent: () => this.#links.of(shard)?.socket.bufferedAmount,
+      say: (_, message) => this.#ask(message),
+    });
     this.#links = new ObjectLinks(survivors.links);
     const link = this.#links.of(shard);
     const statePorts = {
@@ -120,7 +126,10 @@ export class EndpointCore {
       answered: (how: Answered) => ports.answered(how),
       ask: (frame: string) => this.#ask(frame),
       keep: (socket: HibernatingPeer, facts: SubscriptionFacts) =>
-        saveSubscriber(socket, this.#tokens.of(socket), [[path, facts]], this.#publishes.of(socket)),
+        saveSubscriber(socket, this.#tokens.of(socket), [[path, facts]], {
+          tag: this.#publishes.tagOf(socket),
+          names: this.#rights.of(socket),
+        }),
       close: (socket: HibernatingPeer, name: CloseName) => this.#close(socket, name),
       isHeld: (socket: HibernatingPeer) => this.#tokens.isHeld(socket),
     };
@@ -159,7 +168,7 @@ export class EndpointCore {
   ): void {
     this.#tokens.keepTime();
     if (holder !== undefined) this.#tokens.admit(socket, holder);
-    this.#publishes.grant(socket, publisher);
+    this.#rights.grant(socket, publisher);
     this.#state.subscribe(socket, URL_SUBSCRIBE_ID, from);
     this.#settle();
   }
@@ -168,7 +177,7 @@ export class EndpointCore {
     this.#tokens.keepTime();
     answerFrames(message, {
       path: this.#state.path,
-      messageBytes: this.#publishes.messageBytes(socket),
+      messageBytes: this.#rights.mayPublish(socket) ? this.#publisherBytes : LIMITS.subscriberMessageBytes,
       lastId: () => this.#lastId(socket),
       waitMs: (what, count) => this.#waitMs(socket, what, count),
       refuse: (id, waitMs) => this.#refuse(socket, id, waitMs),
@@ -219,7 +228,7 @@ export class EndpointCore {
     const link = this.#links.remove(socket);
     if (link?.hello.shard !== this.#shard) return;
     this.#tokens.unlinked();
-    this.#publishes.unlinked();
+    this.#publishes.unlinked(this.#shard);
     this.#state.linkLost();
     // After a break the shard dials again by itself; after a detach it has forgotten.
     if (this.subscribers > 0) this.#seeker.seek(code === CLOSE.detached ? "now" : "later");
@@ -233,7 +242,7 @@ export class EndpointCore {
       // Before anything is asked there: what comes after the answer to this may go on to those who have tokens.
       this.#tokens.linked(link.revocations);
       this.#state.linked();
-      this.#publishes.linked();
+      this.#publishes.linked(this.#shard);
       if (this.#tokens.next !== undefined) this.#state.serveWaiting();
     } else if (link !== undefined) {
       // The path was that shard's when there was another number of them. It detaches what stays empty (L5).
@@ -287,6 +296,7 @@ export class EndpointCore {
     this.#state.leave(socket);
     this.#tokens.remove(socket);
     this.#publishes.remove(socket);
+    this.#rights.remove(socket);
   }
 
   /** The largest id to which an answer may be due. */
@@ -297,7 +307,7 @@ export class EndpointCore {
 
   /** One that may not publish is asked for its frames, whatever they say. */
   #waitMs(socket: HibernatingPeer, what: "messages" | "asks" | "publishes", count?: number): number {
-    const spends = what === "publishes" && !this.#publishes.mayPublish(socket) ? "messages" : what;
+    const spends = what === "publishes" && !this.#rights.mayPublish(socket) ? "messages" : what;
     return this.#spending.take(socket, spends, this.#ports.now(), count);
   }
 
@@ -321,7 +331,9 @@ export class EndpointCore {
         continue;
       }
       if (survivor?.holder !== undefined) this.#tokens.restore(socket, survivor.holder);
-      if (survivor?.publisher !== undefined) this.#publishes.restore(socket, survivor.publisher);
+      const publisher = survivor?.publisher;
+      if (publisher?.names !== undefined) this.#rights.restore(socket, publisher.names);
+      if (publisher?.tag !== undefined) this.#publishes.restore(socket, publisher.tag, [this.#shard]);
       yield [socket, facts];
     }
   }

@@ -3,9 +3,9 @@
  * memory and go on, as in a hibernation; its clock is the machine's, which can be set.
  */
 import type { ConnectionLimits } from "../../edge/endpoint/connection-limits.ts";
-import { EndpointCore } from "../../edge/endpoint/endpoint-core.ts";
+import { type EndpointConfig, EndpointCore } from "../../edge/endpoint/endpoint-core.ts";
 import type { Holder } from "../../edge/endpoint/holder.ts";
-import type { PublisherNames, PublishingConfig } from "../../edge/endpoint/publishes.ts";
+import type { PublisherNames } from "../../edge/endpoint/publishes.ts";
 import type { Verified } from "../../edge/endpoint/renewals.ts";
 import { SteadyClock } from "../../edge/surroundings.ts";
 import { encodeLinkHello } from "../../shared/protocol/link.ts";
@@ -24,7 +24,7 @@ export class TokenWorld {
   reads = 0;
   readonly #steady = new SteadyClock(() => this.wall);
   readonly #limits: ConnectionLimits;
-  readonly publishing: Omit<PublishingConfig, "path">;
+  readonly publishing: EndpointConfig["publishing"];
   /** A number that is drawn. */
   random: () => number = () => 0.5;
   /** Tokens that are being looked at, each with what ends that. */
@@ -40,7 +40,7 @@ export class TokenWorld {
   written = 0;
   #dials = 0;
 
-  constructor(limits: ConnectionLimits = UNLIMITED, publishing: Omit<PublishingConfig, "path"> = PUBLISHING) {
+  constructor(limits: ConnectionLimits = UNLIMITED, publishing: EndpointConfig["publishing"] = PUBLISHING) {
     this.#limits = limits;
     this.publishing = publishing;
     this.core = this.#create();

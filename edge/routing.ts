@@ -82,6 +82,8 @@ export type ObjectRequest =
       readonly path: string;
       readonly from: Position | undefined;
       readonly principal: Principal;
+      /** Whether its token allows to publish there. */
+      readonly publishes: boolean;
     }
   | { readonly kind: "link"; readonly path: string };
 
@@ -91,8 +93,10 @@ function subscribeRequest(
   from: Position | undefined,
   protocol: string | undefined,
   principal: Principal,
+  publishes = false,
 ): Request {
   const query = new URLSearchParams({ path });
+  if (publishes) query.set("publish", "1");
   if (from !== undefined) query.set("from", formatPosition(from));
   const headers = new Headers({ Upgrade: "websocket" });
   if (protocol !== undefined) headers.set("Sec-WebSocket-Protocol", protocol);
@@ -105,7 +109,12 @@ function subscribeRequest(
 export async function openSubscription(
   env: Env,
   path: string,
-  ...how: [from: Position | undefined, protocol: string | undefined, principal: Principal]
+  ...how: [
+    from: Position | undefined,
+    protocol: string | undefined,
+    principal: Principal,
+    publishes?: boolean,
+  ]
 ): Promise<Response> {
   const id = env.ENDPOINT.idFromName(await objectName(path));
   return env.ENDPOINT.get(id).fetch(subscribeRequest(path, ...how));
@@ -138,6 +147,7 @@ export function readObjectRequest(request: Request): ObjectRequest | undefined {
     path,
     from: from === null ? undefined : parseLongPosition(from),
     principal: readPrincipal(request.headers.get(PRINCIPAL)),
+    publishes: url.searchParams.get("publish") === "1",
   };
 }
 

@@ -7,10 +7,12 @@
  */
 
 import * as v from "valibot";
+import { AUDIENCES } from "../../shared/config/streams.ts";
 import type { LinkHello } from "../../shared/protocol/link.ts";
 import { formatPosition } from "../../shared/protocol/position.ts";
 import type { HibernatingPeer } from "../peer.ts";
 import type { Holder } from "./holder.ts";
+import type { SignedNames } from "./publish-rights.ts";
 import {
   readPosition,
   readState,
@@ -58,10 +60,21 @@ export interface Carried {
   facts(): StateFacts;
 }
 
+/** Of a socket that has published, or may by its token. */
+export interface PublisherFacts {
+  /** By which answers find it. */
+  readonly tag: number | undefined;
+  /** What its token lets it do; undefined if it has none, or one that doesn't. */
+  readonly names: SignedNames | undefined;
+}
+
+const NO_PUBLISHER: PublisherFacts = { tag: undefined, names: undefined };
+
 /** On a subscriber's socket. */
 export interface SubscriberFacts {
   /** By whose token it is there; undefined for "public". */
   readonly holder: Holder | undefined;
+  readonly publisher: PublisherFacts;
   /** By the paths that it follows. */
   readonly follows: ReadonlyMap<string, SubscriptionFacts>;
 }
@@ -110,7 +123,14 @@ const SubscriberSchema = v.object({
   paths: v.array(v.tuple([v.string(), SubscriptionSchema])),
   /** Left out for "public". */
   holder: v.optional(HolderSchema),
+  publisher: v.optional(
+    v.object({
+      tag: v.optional(Whole),
+      as: v.optional(v.tuple([v.string(), v.string(), v.picklist(AUDIENCES)])),
+    }),
+  ),
 });
+type WrittenPublisher = NonNullable<v.InferOutput<typeof SubscriberSchema>["publisher"]>;
 
 export function saveLink(
   socket: HibernatingPeer,
@@ -150,13 +170,16 @@ export function saveSubscriber(
   socket: HibernatingPeer,
   holder: Holder | undefined,
   follows: Iterable<readonly [path: string, SubscriptionFacts]>,
+  publisher = NO_PUBLISHER,
 ): void {
   const paths: [string, WrittenSubscription][] = [];
+  const written = writePublisher(publisher);
   for (const [path, facts] of follows) paths.push([path, writeSubscription(facts)]);
   socket.serializeAttachment({
     kind: "subscriber",
     paths,
     ...(holder !== undefined && { holder: writeHolder(holder) }),
+    ...(written !== undefined && { publisher: written }),
   } satisfies v.InferInput<typeof SubscriberSchema>);
 }
 
@@ -164,14 +187,14 @@ export function saveSubscriber(
 export function loadSubscriber(socket: HibernatingPeer): SubscriberFacts | undefined {
   const result = v.safeParse(SubscriberSchema, socket.deserializeAttachment());
   if (!result.success) return undefined;
-  const { holder } = result.output;
+  const { holder, publisher } = result.output;
   const follows = new Map<string, SubscriptionFacts>();
   for (const [path, written] of result.output.paths) {
     const facts = readSubscription(written);
     if (facts === undefined) return undefined;
     follows.set(path, facts);
   }
-  return { holder: holder && readHolder(holder), follows };
+  return { holder: holder && readHolder(holder), publisher: readPublisher(publisher), follows };
 }
 
 /** A path of which something is written on one of these sockets. The object of an endpoint has no other. */
@@ -204,6 +227,16 @@ function readSubscription(written: WrittenSubscription): SubscriptionFacts | und
   const from = readPosition(written.from);
   if (kind !== "lagging") return { id, subscription: { kind, from, since } };
   return from && { id, subscription: { kind, from, since } };
+}
+
+function writePublisher({ tag, names }: PublisherFacts): WrittenPublisher | undefined {
+  if (tag === undefined && names === undefined) return undefined;
+  const as: WrittenPublisher["as"] = names && [names.issuer, names.subject, names.by];
+  return { ...(tag !== undefined && { tag }), ...(as !== undefined && { as }) };
+}
+
+function readPublisher({ tag, as }: WrittenPublisher = {}): PublisherFacts {
+  return { tag, names: as && { issuer: as[0], subject: as[1], by: as[2] } };
 }
 
 export function writeHolder(holder: Holder): WrittenHolder {

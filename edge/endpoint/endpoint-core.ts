@@ -7,6 +7,7 @@
  */
 import { CLOSE, type CloseName, type ErrorCode } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
+import { LIMITS } from "../../shared/protocol/limits.ts";
 import { decodeLinkDown, encodeEmpty, encodeWakeAt } from "../../shared/protocol/link.ts";
 import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
 import type { Position } from "../../shared/protocol/position.ts";
@@ -22,6 +23,8 @@ import { LinkSeeker, type LinkSeekerPorts } from "./link-seeker.ts";
 import { type ObjectLink, ObjectLinks } from "./object-links.ts";
 import { OF_A_SOCKET } from "./pace.ts";
 import { Pacer } from "./pacer.ts";
+import { PublishRights, type PublishRightsConfig } from "./publish-rights.ts";
+import { Publishes, type PublisherNames } from "./publishes.ts";
 import type { GoodToken, RenewalsPorts } from "./renewals.ts";
 import { answerFrames } from "./subscriber-frames.ts";
 import type { SubscriptionFacts } from "./subscription-states.ts";
@@ -33,6 +36,8 @@ export interface EndpointPorts extends LinkSeekerPorts, RenewalsPorts {
   now(): number;
   /** The same as the machine has it, for dates: it may be set back. */
   wall(): number;
+  /** For a publish that has none: nobody can guess it. */
+  newKey(): string;
   /** When a subscriber last sent a ping, by the machine's clock; undefined if never. The runtime answers those by itself. */
   pingedAt(socket: HibernatingPeer): number | undefined;
   /** Messages that went out to subscribers. */
@@ -45,6 +50,7 @@ export interface EndpointConfig extends EndpointStateConfig {
   /** That of the path. */
   readonly shard: number;
   readonly limits: ConnectionLimits;
+  readonly publishing: Omit<PublishRightsConfig, "path"> & { readonly maxBytes: number };
 }
 
 /** Sockets that outlived a hibernation. */
@@ -64,12 +70,16 @@ export class EndpointCore {
   readonly #pacer: Pacer<HibernatingPeer>;
   readonly #spending: Spending<HibernatingPeer>;
   readonly #tokens: Tokens<HibernatingPeer>;
+  readonly #rights: PublishRights<HibernatingPeer>;
+  readonly #publishes: Publishes<HibernatingPeer>;
+  /** Of a message of a socket that may publish. */
+  readonly #publisherBytes: number;
   /** What the shard was asked last on the link (L9). */
   #wakeAt: number | undefined;
   /** Of the frames on the link. */
   readonly #heads = new RoutingReader();
 
-  constructor(ports: EndpointPorts, { shard, limits, ...config }: EndpointConfig, survivors: Survivors) {
+  constructor(ports: EndpointPorts, { shard, limits, publishing, ...config }: EndpointConfig, survivors: Survivors) {
     const { path } = config;
     this.#ports = ports;
     this.#shard = shard;
@@ -87,6 +97,21 @@ export class EndpointCore {
       awaits: (socket) => this.#state.awaits(socket),
       say: (frame) => this.#ask(frame),
       settle: () => this.#settle(),
+    });
+    this.#rights = new PublishRights({ path, by: publishing.by }, (socket) => this.#tokens.of(socket));
+    this.#publisherBytes = publishing.maxBytes + LIMITS.publicationRoomBytes;
+    this.#publishes = new Publishes(publishing.maxBytes, {
+      now: () => ports.now(),
+      random: () => ports.random(),
+      newKey: () => ports.newKey(),
+      after: (ms, run) => ports.after(ms, run),
+      holderOf: (socket) => this.#tokens.of(socket),
+      right: (socket, endpoint) => this.#rights.right(socket, endpoint),
+      shardOf: () => shard,
+      send: (socket, frame) => this.#state.reply(socket, frame),
+      keep: (socket) => this.#state.keep(socket),
+      unsent: () => this.#links.of(shard)?.socket.bufferedAmount,
+      say: (_, message) => this.#ask(message),
     });
     this.#links = new ObjectLinks(survivors.links);
     const link = this.#links.of(shard);
@@ -108,7 +133,10 @@ export class EndpointCore {
       answered: (how: Answered) => ports.answered(how),
       ask: (frame: string) => this.#ask(frame),
       keep: (socket: HibernatingPeer, facts: SubscriptionFacts) =>
-        saveSubscriber(socket, this.#tokens.of(socket), [[path, facts]]),
+        saveSubscriber(socket, this.#tokens.of(socket), [[path, facts]], {
+          tag: this.#publishes.tagOf(socket),
+          names: this.#rights.of(socket),
+        }),
       close,
       isHeld: (socket: HibernatingPeer) => this.#tokens.isHeld(socket),
     };
@@ -138,10 +166,16 @@ export class EndpointCore {
     return this.#tokens.refusalOf(holder);
   }
 
-  /** S1: a socket that was just accepted. */
-  subscribe(socket: HibernatingPeer, from: Position | undefined, holder?: Holder): void {
+  /** S1: a socket that was just accepted. `publisher`: in whose name its token lets it publish. */
+  subscribe(
+    socket: HibernatingPeer,
+    from: Position | undefined,
+    holder?: Holder,
+    publisher?: PublisherNames,
+  ): void {
     this.#tokens.keepTime();
     if (holder !== undefined) this.#tokens.admit(socket, holder);
+    this.#rights.grant(socket, publisher);
     this.#state.subscribe(socket, URL_SUBSCRIBE_ID, from);
     this.#settle();
   }
@@ -150,14 +184,17 @@ export class EndpointCore {
     this.#tokens.keepTime();
     answerFrames(message, {
       path: this.#state.path,
+      messageBytes: this.#rights.mayPublish(socket) ? this.#publisherBytes : LIMITS.subscriberMessageBytes,
       lastId: () => this.#lastId(socket),
-      waitMs: (what) => this.#spending.take(socket, what, this.#ports.now()),
+      waitMs: (what, count) => this.#waitMs(socket, what, count),
       refuse: (id, waitMs) => this.#refuse(socket, id, waitMs),
       subscribe: (id, from) => this.#state.subscribe(socket, id, from),
       renew: (id, token) => this.#tokens.renew(socket, id, token),
+      publish: (publication) => this.#publishes.publish(socket, publication),
       send: (frame) => this.#state.reply(socket, frame),
       close: (name) => this.#close(socket, name),
     });
+    this.#publishes.flush();
     this.#settle();
   }
 
@@ -198,6 +235,7 @@ export class EndpointCore {
     const link = this.#links.remove(socket);
     if (link?.hello.shard !== this.#shard) return;
     this.#tokens.unlinked();
+    this.#publishes.unlinked(this.#shard);
     this.#state.linkLost();
     // After a break the shard dials again by itself; after a detach it has forgotten.
     if (this.subscribers > 0) this.#seeker.seek(code === CLOSE.detached ? "now" : "later");
@@ -211,6 +249,7 @@ export class EndpointCore {
       // Before anything is asked there: what comes after the answer to this may go on to those who have tokens.
       this.#tokens.linked(link.revocations);
       this.#state.linked();
+      this.#publishes.linked(this.#shard);
       if (this.#tokens.next !== undefined) this.#state.serveWaiting();
     } else if (link !== undefined) {
       // The path was that shard's when there was another number of them. It detaches what stays empty (L5).
@@ -233,6 +272,7 @@ export class EndpointCore {
       this.#tokens.checked(value.checked);
       this.#state.serveWaiting();
     }
+    if (value.kind === "published") this.#publishes.answered(value.published);
     if (value.kind === "waiting" && value.endpoint === path) this.#state.waiting(value.id);
     if (value.kind === "attached" && value.attached.endpoint === path) this.#state.attached(value.attached);
     return undefined;
@@ -246,9 +286,9 @@ export class EndpointCore {
     this.linkClosed(socket, CLOSE.bad_frame);
   }
 
-  #ask(frame: string): void {
+  #ask(said: Message): void {
     const link = this.#links.of(this.#shard);
-    if (link !== undefined) sendQuietly(link.socket, frame);
+    if (link !== undefined) sendQuietly(link.socket, said);
   }
 
   /** Closes a socket and forgets it at once: a peer that doesn't answer the close may linger for long. */
@@ -262,12 +302,17 @@ export class EndpointCore {
   #forget(socket: HibernatingPeer): void {
     this.#state.leave(socket);
     this.#tokens.remove(socket);
+    this.#publishes.remove(socket);
+    this.#rights.remove(socket);
   }
 
   /** The one path of its socket is what a token must allow. */
-  #renewed(socket: HibernatingPeer, { mayRead }: GoodToken): boolean {
+  #renewed(socket: HibernatingPeer, { mayRead, publisherOf }: GoodToken): boolean {
     const { path } = this.#state;
-    if (mayRead(path)) return true;
+    if (mayRead(path)) {
+      this.#rights.grant(socket, publisherOf(path));
+      return true;
+    }
     this.#state.reply(socket, encodeEnd(path, "forbidden", "the new token doesn't allow this path"));
     this.#close(socket, "forbidden");
     return false;
@@ -277,6 +322,12 @@ export class EndpointCore {
   #lastId(socket: HibernatingPeer): number | undefined {
     const lastId = this.#state.lastId(socket);
     return lastId === undefined ? undefined : Math.max(lastId, this.#tokens.renewing(socket) ?? lastId);
+  }
+
+  /** One that may not publish is asked for its frames, whatever they say. */
+  #waitMs(socket: HibernatingPeer, what: "messages" | "asks" | "publishes", count?: number): number {
+    const spends = what === "publishes" && !this.#rights.mayPublish(socket) ? "messages" : what;
+    return this.#spending.take(socket, spends, this.#ports.now(), count);
   }
 
   /** Refuses a frame that is one too many, or closes the socket if that has happened too often (S20). */
@@ -299,6 +350,9 @@ export class EndpointCore {
         continue;
       }
       if (survivor?.holder !== undefined) this.#tokens.restore(socket, survivor.holder);
+      const publisher = survivor?.publisher;
+      if (publisher?.names !== undefined) this.#rights.restore(socket, publisher.names);
+      if (publisher?.tag !== undefined) this.#publishes.restore(socket, publisher.tag, [this.#shard]);
       yield [socket, facts];
     }
   }

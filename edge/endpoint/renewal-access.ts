@@ -1,7 +1,7 @@
 /** Looks at a token that is renewed on a socket, with what the isolate has of its issuers: S18 of PROTOCOL.md. */
 import { parseAddress } from "../../shared/protocol/address.ts";
 import { accessOf, principalOf } from "../access/access.ts";
-import { mayRead } from "../access/decision.ts";
+import { mayPublish, mayRead } from "../access/decision.ts";
 import type { KeepAlive } from "../access/remote-keys.ts";
 import type { Env } from "../env.ts";
 import { requireStreams } from "../exposed.ts";
@@ -36,6 +36,11 @@ export async function verifyRenewal(
     mayRead(path) {
       const parsed = parseAddress(path);
       return parsed.ok && mayRead(streams, parsed.address, asker).ok;
+    },
+    publisherOf(path) {
+      const parsed = parseAddress(path);
+      const { issuer, subject } = bearer;
+      return parsed.ok && mayPublish(streams, parsed.address, asker).ok ? { issuer, subject } : undefined;
     },
   };
 }

@@ -20,6 +20,7 @@ import type { LatestResult } from "./answering/latest.ts";
 import { Questions } from "./answering/questions.ts";
 import { wayFor } from "./answering/ways.ts";
 import { AttachedObjects, type AttachedObjectsPorts } from "./links/attached-objects.ts";
+import { LinkPublishes } from "./publishing/link-publishes.ts";
 import type { PublishOutcome } from "./publishing/outcome.ts";
 import { Publishing } from "./publishing/publishing.ts";
 import { Revoking, type RevokingPorts } from "./revoking.ts";
@@ -29,7 +30,7 @@ import { endpointOf, type OriginItem } from "./uplinks/origin-items.ts";
 import { OriginMessages, type OriginMessagesPorts } from "./uplinks/origin-messages.ts";
 import { Slices, type SlicesPorts } from "./uplinks/slices.ts";
 import { verifiedName } from "./uplinks/uplink-attachment.ts";
-import { Validity } from "./validity.ts";
+import { Validity, type Vouched } from "./validity.ts";
 
 export interface ShardPorts extends AttachedObjectsPorts, OriginMessagesPorts, RevokingPorts, SlicesPorts {
   /** In [0, 1). */
@@ -53,6 +54,7 @@ export class ShardCore {
   readonly #questions: Questions;
   readonly #largeValues: LargeValues;
   readonly #publishing: Publishing<HibernatingPeer>;
+  readonly #linkPublishes: LinkPublishes;
   #answering: Answering;
 
   constructor(ports: ShardPorts, config: ShardConfig, survivors: ShardSurvivors) {
@@ -69,6 +71,11 @@ export class ShardCore {
       ask: (path, brief) => this.#questions.ask(path, brief),
     });
     this.#publishing = this.#publishingAbove();
+    this.#linkPublishes = new LinkPublishes({
+      validity: (token) => this.#validity({ kind: "vouched", ...token }),
+      publish: (publish, refusal) => this.#publishing.publish(publish, refusal),
+      send: (link, frames) => this.#objects.down.send(link, frames),
+    });
     this.#slices = new Slices(ports, config, survivors, {
       attaches: (slice) => this.#answering.attaches.repeat(slice),
       activated: (slice) => {
@@ -177,7 +184,7 @@ export class ShardCore {
     if (watch !== undefined) this.#answering.attaches.take(watch, slice, item);
   }
 
-  #validity(principal: Principal): Validity {
+  #validity(principal: Principal | Vouched): Validity {
     return new Validity(principal, this.revoking, () => this.#ports.wall());
   }
 
@@ -193,6 +200,7 @@ export class ShardCore {
       },
       attaches: () => this.#answering.attaches,
       check: (id, tokens) => this.revoking.check(id, tokens),
+      publish: (link, frame) => this.#linkPublishes.take(link, frame),
       send: (frames) => this.#slices.send(frames),
     });
   }

@@ -17,6 +17,7 @@ import {
   WaitingSchema,
 } from "./attach.ts";
 import { as, GenerationSchema, type Reader, reader, ShardSchema, VersionSchema } from "./control-frame.ts";
+import { type LinkPublished, LinkPublishedSchema, readLinkPublished } from "./link-publish.ts";
 import { type Meant, MeantSchema, type TokenNames, TokenNamesSchema, writeNames } from "./revocation.ts";
 import { EndpointSchema, IdSchema } from "./schemas.ts";
 
@@ -72,9 +73,10 @@ export type LinkDown =
   | { readonly kind: "revoke"; readonly meant: Meant; readonly graceMs: number }
   /** So many are left, after one was lifted. */
   | { readonly kind: "revocations"; readonly count: number }
+  | { readonly kind: "published"; readonly published: LinkPublished }
   | { readonly kind: "unknown" };
 
-/** Object → shard, on a link. */
+/** Object → shard, on a link; publishes apart, which are binary (link-publish.ts). */
 export type LinkUp =
   | { readonly kind: "attach"; readonly attach: Attach }
   | { readonly kind: "cancel"; readonly cancel: Cancel }
@@ -99,6 +101,10 @@ export const decodeLinkDown: Reader<LinkDown> = reader<LinkDown>(
     revocations: as("revocations", Schemas.revocations, (o) => ({
       kind: "revocations",
       count: o.revocations,
+    })),
+    published: as("published", LinkPublishedSchema, (o) => ({
+      kind: "published",
+      published: readLinkPublished(o),
     })),
   },
   { kind: "unknown" },

@@ -12,7 +12,7 @@ import type { WindowLimits } from "../../shared/core/window.ts";
 import type { Position } from "../../shared/protocol/position.ts";
 import type { Slice } from "../../shared/protocol/slice.ts";
 import { type Memory, PERFECT } from "./forgetful-index.ts";
-import { noTokens, UNLIMITED } from "./holders.ts";
+import { noTokens, PUBLISHING, UNLIMITED } from "./holders.ts";
 import { ModelConnection } from "./model-connection.ts";
 import { ModelReceiver } from "./model-receiver.ts";
 import { SimulatedOrigin } from "./simulated-origin.ts";
@@ -357,6 +357,7 @@ export class SimulatedEdge {
         answered: (how) => this.answered.push(how),
         pingedAt: () => undefined,
         verify: noTokens,
+    newKey: () => "made",
       },
       {
         path: host.path,
@@ -364,6 +365,7 @@ export class SimulatedEdge {
         window: this.#options.window,
         replays: (this.#options.stream?.replay ?? 0) > 0,
         limits: UNLIMITED,
+        publishing: PUBLISHING,
       },
       {
         links: host.links.map(({ server }) => server),

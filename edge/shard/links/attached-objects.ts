@@ -15,7 +15,7 @@ import {
   type LinkHello,
   type LinkUp,
 } from "../../../shared/protocol/link.ts";
-import { type Message, splitText } from "../../../shared/protocol/message.ts";
+import { type Message, splitBinary, splitText } from "../../../shared/protocol/message.ts";
 import type { TokenNames } from "../../../shared/protocol/revocation.ts";
 import { encodeDetach } from "../../../shared/protocol/uplink.ts";
 import type { ObjectIdentity } from "../../object-identity.ts";
@@ -42,6 +42,8 @@ export interface AboveLinks {
   attaches(): Attaches;
   /** Which of these tokens are revoked (L10). */
   check(id: number, tokens: readonly TokenNames[]): Checked;
+  /** What an object's socket publishes; returns why it can't be read, if it can't. */
+  publish(link: Link, frame: Uint8Array<ArrayBuffer>): string | undefined;
   /** To the active origin of each slice. */
   send(frames: readonly string[]): void;
 }
@@ -97,16 +99,29 @@ export class AttachedObjects {
   message(peer: Peer, message: Message): void {
     const link = this.links.of(peer);
     if (link === undefined) return;
-    // Objects say nothing in binary.
-    for (const frame of typeof message === "string" ? splitText(message) : [""]) {
+    const problem = typeof message === "string" ? this.#hear(link, message) : this.#publish(link, message);
+    if (problem === undefined) return;
+    this.#ports.log(`${link.object} sent what can't be read: ${problem}`);
+    this.drop(link);
+  }
+
+  /** Why the rest of it can't be read, if it can't. */
+  #hear(link: Link, message: string): string | undefined {
+    for (const frame of splitText(message)) {
       const says = decodeLinkUp(frame);
-      if (!says.ok) {
-        this.#ports.log(`${link.object} sent what can't be read: ${says.problem}`);
-        this.drop(link);
-        return;
-      }
+      if (!says.ok) return says.problem;
       this.#says(link, says.value);
     }
+    return undefined;
+  }
+
+  /** All that objects say in binary. */
+  #publish(link: Link, message: Uint8Array<ArrayBuffer>): string | undefined {
+    for (const frame of splitBinary(message) ?? [message]) {
+      const problem = this.#above.publish(link, frame);
+      if (problem !== undefined) return problem;
+    }
+    return undefined;
   }
 
   /** A link broke, or its object closed it. If there is no newer one it is dialled again. */

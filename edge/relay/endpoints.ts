@@ -272,7 +272,7 @@ export class Endpoints<S extends Peer> {
     if (value.kind === "attached") this.#about(value.attached.endpoint)?.attached(value.attached);
     else if (value.kind === "waiting") this.#about(value.endpoint)?.waiting(value.id);
     else if (value.kind === "detached") this.#detached(value.endpoint);
-    else if (value.kind !== "hello" && value.kind !== "unknown") this.#ports.said(shard, value);
+    else if (isOfShard(value)) this.#ports.said(shard, value);
     return "several";
   }
 
@@ -332,6 +332,10 @@ export class Endpoints<S extends Peer> {
     this.#heads.set(shard, heads);
     return heads;
   }
+}
+
+function isOfShard(says: LinkDown): says is SaidByShard {
+  return ["wake", "checked", "revoke", "revocations"].includes(says.kind);
 }
 
 function setIn<T>(sets: Map<number, Set<T>>, key: number): Set<T> {

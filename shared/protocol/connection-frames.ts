@@ -9,7 +9,7 @@ import { readUp, type Up } from "./subscriber.ts";
 
 /** One thing that is said, and answered by itself. */
 export type Said =
-  | Up
+  | Exclude<Up, { readonly kind: "publish" }>
   | { readonly kind: "unsubscribe"; readonly id: number; readonly endpoint: string }
   /** It can't be served as it stands. */
   | {

@@ -50,11 +50,14 @@ export type Up =
 
 export function decodeUp(text: string): Decoded<Up> {
   const json = parseObject(text);
-  return json === undefined ? { ok: false, problem: "a frame is one JSON object" } : readUp(json);
+  if (json === undefined) return { ok: false, problem: "a frame is one JSON object" };
+  const up = readUp(json);
+  // The bytes of its value are those that stand in the frame.
+  return up.ok && up.value.kind === "other" && "pub" in json ? readPublication(text) : up;
 }
 
-/** The same of a frame that was parsed. */
-export function readUp(json: object): Decoded<Up> {
+/** The same of a frame that was parsed, but for one that publishes, which is `other` here. */
+export function readUp(json: object): Decoded<Exclude<Up, { kind: "publish" }>> {
   if ("ping" in json) return { ok: true, value: { kind: "ping" } };
   if ("sub" in json) {
     const result = v.safeParse(SubscribeSchema, json);
@@ -68,7 +71,6 @@ export function readUp(json: object): Decoded<Up> {
     if (!result.success) return { ok: false, problem: "a token is a string, and its frame has a numeric id" };
     return { ok: true, value: { kind: "renew", ...result.output } };
   }
-  if ("pub" in json) return readPublication(text);
   const id = v.safeParse(v.object({ id: IdSchema }), json);
   if (!id.success) return { ok: false, problem: "a frame needs a numeric id" };
   return { ok: true, value: { kind: "other", id: id.output.id } };

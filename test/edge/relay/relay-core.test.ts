@@ -237,7 +237,7 @@ describe("[M9] tokens", () => {
 
     world.say(client, { id: 3, token: "a.b.c" });
     const renewed = holder(until + 1_000, { tokenId: "2" });
-    await world.verified({ ok: true, holder: renewed, mayRead: () => true, grants: narrower });
+    await world.verified({ ok: true, holder: renewed, mayRead: () => true, publisherOf: () => undefined, grants: narrower });
 
     expect(client.take()).toEqual([
       { end: B, error: expect.objectContaining({ code: "forbidden" }) },

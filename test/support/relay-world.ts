@@ -5,7 +5,7 @@ import type { Verified } from "../../edge/endpoint/renewals.ts";
 import { type RelayConfig, RelayCore } from "../../edge/relay/relay-core.ts";
 import type { Judgement, Right } from "../../edge/relay/right.ts";
 import { encodeAttached } from "../../shared/protocol/attach.ts";
-import { encodeUpdate, type Frame } from "../../shared/protocol/frame.ts";
+import { encodeUpdate } from "../../shared/protocol/frame.ts";
 import { encodeLinkHello } from "../../shared/protocol/link.ts";
 import { SEPARATOR } from "../../shared/protocol/message.ts";
 import { parsePosition } from "../../shared/protocol/position.ts";
@@ -15,7 +15,12 @@ import { settled } from "./simulated-edge.ts";
 import { RowsInMemory } from "./simulated-relay.ts";
 import { Clock } from "./simulated-wires.ts";
 
-const CONFIG: RelayConfig = { limits: { ...UNLIMITED, subscriptions: 1_000 }, windowBytes: 1_000_000 };
+const CONFIG: RelayConfig = {
+  limits: { ...UNLIMITED, subscriptions: 1_000 },
+  endpoints: 1_000,
+  subscriptions: 10_000,
+  windowBytes: 1_000_000,
+};
 const PUBLIC_RIGHT: Right = { grants: undefined, tokensCount: false };
 
 interface Asked {
@@ -83,7 +88,7 @@ export class RelayWorld {
   }
 
   /** A shard says something. */
-  down(shard: number, ...frames: Frame[]): void {
+  down(shard: number, ...frames: string[]): void {
     const socket = this.links.get(shard);
     if (socket === undefined) throw new Error(`no link to shard ${shard}`);
     this.core.linkMessage(socket, frames.join(SEPARATOR));

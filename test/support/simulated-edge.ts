@@ -357,7 +357,7 @@ export class SimulatedEdge {
         answered: (how) => this.answered.push(how),
         pingedAt: () => undefined,
         verify: noTokens,
-    newKey: () => "made",
+        newKey: () => "made",
       },
       {
         path: host.path,

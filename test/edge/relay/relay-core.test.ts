@@ -7,7 +7,8 @@ import { RelayWorld } from "../../support/relay-world.ts";
 /** Of shard 0, and of shard 1. */
 const [A, B, C1] = ["/t/a", "/t/b", "/t/c1"];
 const GRANTS = { subscribe: ["/t/*"], publish: [], discover: [], admin: false };
-const verdict = (id: number) => expect.objectContaining({ id, ok: expect.objectContaining({ head: expect.any(String) }) });
+const verdict = (id: number) =>
+  expect.objectContaining({ id, ok: expect.objectContaining({ head: expect.any(String) }) });
 const error = (id: number, code: string) =>
   expect.objectContaining({ id, error: expect.objectContaining({ code }) });
 
@@ -19,7 +20,13 @@ beforeEach(() => {
 describe("[M2] [M3] subscribes", () => {
   test("[M3] [L12] each is answered by its id, over one link to each shard, many in one message", () => {
     const client = world.connect();
-    world.say(client, { subs: [{ id: 1, sub: A }, { id: 2, sub: C1 }, { id: 5, sub: B, from: "e:0" }] });
+    world.say(client, {
+      subs: [
+        { id: 1, sub: A },
+        { id: 2, sub: C1 },
+        { id: 5, sub: B, from: "e:0" },
+      ],
+    });
     expect(world.sought).toEqual([0, 1]);
     const [zero, one] = [world.link(0), world.link(1)];
     expect([zero.messages.length, one.messages.length]).toEqual([1, 1]);
@@ -65,7 +72,15 @@ describe("[M2] [M3] subscribes", () => {
 
   test.each([
     ["an id that doesn't grow", { id: 1, sub: B }],
-    ["one within a list", { subs: [{ id: 3, sub: B }, { id: 3, sub: A }] }],
+    [
+      "one within a list",
+      {
+        subs: [
+          { id: 3, sub: B },
+          { id: 3, sub: A },
+        ],
+      },
+    ],
     ["no id", { sub: B }],
     ["a list of something else", { subs: [7] }],
     ["what is no list", { subs: "all" }],
@@ -180,7 +195,9 @@ describe("[M8] [L13] endpoints whose source is gone", () => {
       await Promise.resolve();
       world.clock.next(60_000);
     }
-    expect(client.take()).toEqual([{ end: A, error: expect.objectContaining({ code: "unavailable", retry: true }) }]);
+    expect(client.take()).toEqual([
+      { end: A, error: expect.objectContaining({ code: "unavailable", retry: true }) },
+    ]);
     expect(client.closed).toBeUndefined();
   });
 
@@ -237,7 +254,13 @@ describe("[M9] tokens", () => {
 
     world.say(client, { id: 3, token: "a.b.c" });
     const renewed = holder(until + 1_000, { tokenId: "2" });
-    await world.verified({ ok: true, holder: renewed, mayRead: () => true, publisherOf: () => undefined, grants: narrower });
+    await world.verified({
+      ok: true,
+      holder: renewed,
+      mayRead: () => true,
+      publisherOf: () => undefined,
+      grants: narrower,
+    });
 
     expect(client.take()).toEqual([
       { end: B, error: expect.objectContaining({ code: "forbidden" }) },
@@ -268,10 +291,7 @@ describe("[M9] tokens", () => {
   });
 
   test("[L10] [L12] tokens are asked about once, of the first shard, and no verdict comes before", () => {
-    const client = world.connect(
-      { grants: GRANTS, tokensCount: true },
-      holder(world.clock.now + 600_000),
-    );
+    const client = world.connect({ grants: GRANTS, tokensCount: true }, holder(world.clock.now + 600_000));
     world.say(client, { id: 1, sub: A }, { id: 2, sub: C1 });
     world.link(1, 3);
     world.link(0, 3);

@@ -23,7 +23,7 @@ import { LinkSeeker, type LinkSeekerPorts } from "./link-seeker.ts";
 import { type ObjectLink, ObjectLinks } from "./object-links.ts";
 import { Pacer } from "./pacer.ts";
 import { PublishRights, type PublishRightsConfig } from "./publish-rights.ts";
-import { Publishes, type PublisherNames } from "./publishes.ts";
+import { type PublisherNames, Publishes } from "./publishes.ts";
 import type { RenewalsPorts } from "./renewals.ts";
 import { answerFrames } from "./subscriber-frames.ts";
 import type { SubscriptionFacts } from "./subscription-states.ts";
@@ -77,7 +77,11 @@ export class EndpointCore {
   /** Of the frames on the link. */
   readonly #heads = new RoutingReader();
 
-  constructor(ports: EndpointPorts, { shard, limits, publishing, ...config }: EndpointConfig, survivors: Survivors) {
+  constructor(
+    ports: EndpointPorts,
+    { shard, limits, publishing, ...config }: EndpointConfig,
+    survivors: Survivors,
+  ) {
     const { path } = config;
     this.#ports = ports;
     this.#shard = shard;

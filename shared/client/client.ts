@@ -12,8 +12,8 @@
 import type { BackoffBounds } from "../core/backoff.ts";
 import type { ErrorCode } from "../protocol/codes.ts";
 import type { Update } from "../protocol/frame.ts";
-import type { Message } from "../protocol/message.ts";
 import { LIMITS } from "../protocol/limits.ts";
+import type { Message } from "../protocol/message.ts";
 import { formatPosition, OLDEST, type Position, parsePosition } from "../protocol/position.ts";
 import type { ErrorBody } from "../protocol/schemas.ts";
 import { encodeRenew, encodeSubscribe, PING } from "../protocol/subscriber.ts";
@@ -30,8 +30,8 @@ import { type EndpointUrl, resolveEndpoint, SubscribeError } from "./endpoint-ur
 import { Emitter, type Listener, type SubscriptionEvents } from "./events.ts";
 import { hear } from "./hear.ts";
 import {
-  type PublishedValue,
   PublishError,
+  type PublishedValue,
   Publisher,
   type PublisherLimits,
   type PublishOptions,

@@ -73,7 +73,8 @@ export function decodeUp(text: string): Decoded<Up> {
 /** A frame that publishes, a binary one too (W21). */
 export function readPublication(frame: Frame): Decoded<Extract<Up, { kind: "publish" }>> {
   const read = decodePublication(frame);
-  if (!read?.ok) return { ok: false, problem: read?.problem ?? "a binary frame publishes something, or is none" };
+  if (!read?.ok)
+    return { ok: false, problem: read?.problem ?? "a binary frame publishes something, or is none" };
   return { ok: true, value: { kind: "publish", id: read.value.id, publication: read.value } };
 }
 

@@ -29,12 +29,12 @@ import {
   type PublishState,
   stepPublish,
 } from "../../edge/shard/publishing/publish-states.ts";
+import { type Candidate, nextActive } from "../../edge/shard/uplinks/failover.ts";
 import {
   type PublicationEvent,
   type PublicationState,
   stepPublication,
 } from "../../shared/client/publication-states.ts";
-import { type Candidate, nextActive } from "../../edge/shard/uplinks/failover.ts";
 
 const textOf = (name: string) => readFileSync(join(import.meta.dirname, "../../shared", name), "utf8");
 const text = textOf("INTERNALS.md");
@@ -328,7 +328,12 @@ describe("[W28] a publish of a client", () => {
     { kind: "unknown" },
     { kind: "late" },
   ];
-  const HOW = { published: "published", "refused, as is said": "refused", unsent: "unsent", "`unknown_outcome`": "unknown" };
+  const HOW = {
+    published: "published",
+    "refused, as is said": "refused",
+    unsent: "unsent",
+    "`unknown_outcome`": "unknown",
+  };
   const rows = rowsOf("State of a client's publish", textOf("PROTOCOL.md"));
 
   test("[W28] the table has every state but the last", () => {

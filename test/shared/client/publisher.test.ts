@@ -151,7 +151,11 @@ describe("a publish", () => {
     const [under, waiting] = [publish("1"), publish("2")];
     subscription.close();
 
-    expect(await Promise.all([under, waiting, publish("3")])).toEqual(["!unknown_outcome", "!closed", "!closed"]);
+    expect(await Promise.all([under, waiting, publish("3")])).toEqual([
+      "!unknown_outcome",
+      "!closed",
+      "!closed",
+    ]);
     expect(clock.pending).toBe(0);
   });
 });

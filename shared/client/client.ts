@@ -346,10 +346,16 @@ export class Subscription {
   #receive(message: Message): void {
     for (const heard of hear(message, this.endpoint)) {
       if (heard.kind === "expires" || heard.kind === "renewed") this.#keeper.step(heard);
-      else if (heard.kind === "published") this.#publisher.taken(heard.id, heard.position);
+      else if (heard.kind === "published") this.#published(heard.id, heard.position);
       else if (heard.kind !== "refused" || !this.#publisher.refused(heard.id, heard.error))
         this.#hearSubscription(heard);
     }
+  }
+
+  /** With the id of the subscribe it is a verdict that lacks something. */
+  #published(id: number, position: string): void {
+    if (id === this.#state.id) this.#follow({ kind: "unreadable" });
+    else this.#publisher.taken(id, position);
   }
 
   #hearSubscription(heard: SubscriptionEvent<Update>): void {

@@ -69,7 +69,7 @@ describe("a subscription ends with its token", () => {
   });
 
   test("[S19] [S20] one that is over isn't admitted, nor one more than its subject may have", () => {
-    world = new TokenWorld({ messages: RATE, asks: RATE, perPrincipal: 2, unsentBytes: 1e9 });
+    world = new TokenWorld({ messages: RATE, asks: RATE, publishes: RATE, perPrincipal: 2, unsentBytes: 1e9 });
     world.link();
     expect(world.core.refusalOf(holder(world.wall))).toMatchObject({ code: "expired" });
     const [first] = [world.live(holder(end)), world.live(holder(end, { tokenId: "2" }))];
@@ -87,7 +87,7 @@ describe("a subscription ends with its token", () => {
     const came = (cameAt: number, more: Partial<Holder> = {}) => holder(end, { cameAt, ...more });
 
     beforeEach(() => {
-      world = new TokenWorld({ messages: RATE, asks: RATE, perPrincipal: LIMIT, unsentBytes: 1e9 });
+      world = new TokenWorld({ messages: RATE, asks: RATE, publishes: RATE, perPrincipal: LIMIT, unsentBytes: 1e9 });
       world.link();
     });
 
@@ -440,6 +440,7 @@ describe("[S20] a connection that asks too much", () => {
     world = new TokenWorld({
       messages: { perSecond: 20, burst: 100 },
       asks: { perSecond: 5, burst: 20 },
+      publishes: { perSecond: 100, burst: 200 },
       perPrincipal: 10,
       unsentBytes: 1e9,
     });

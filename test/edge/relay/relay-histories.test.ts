@@ -7,7 +7,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Position } from "../../../shared/protocol/position.ts";
 import { WHOLE } from "../../../shared/protocol/slice.ts";
-import { HISTORIES, SEED } from "../../support/long.ts";
+import { figure, HISTORIES, SEED } from "../../support/long.ts";
 import { lossesOf } from "../../support/losses.ts";
 import type { ModelConnection } from "../../support/model-connection.ts";
 import { SimulatedEdge } from "../../support/simulated-edge.ts";
@@ -244,6 +244,7 @@ test(
       { numRuns: HISTORIES / 2, seed: SEED },
     );
     for (const [what, times] of Object.entries(seen)) expect(times, what).toBeGreaterThan(20);
+    figure(`${steps} random steps of relays and their clients`);
     expect(steps).toBeGreaterThan(HISTORIES * 5);
   },
   60_000 + HISTORIES * 400,

@@ -23,7 +23,7 @@ import { LinkSeeker, type LinkSeekerPorts } from "./link-seeker.ts";
 import { type ObjectLink, ObjectLinks } from "./object-links.ts";
 import { Pacer } from "./pacer.ts";
 import { PublishRights, type PublishRightsConfig } from "./publish-rights.ts";
-import { type PublisherNames, Publishes } from "./publishes.ts";
+import { Publishes } from "./publishes.ts";
 import type { RenewalsPorts } from "./renewals.ts";
 import { answerFrames } from "./subscriber-frames.ts";
 import type { SubscriptionFacts } from "./subscription-states.ts";
@@ -99,7 +99,7 @@ export class EndpointCore {
       awaits: (socket) => this.#state.awaits(socket),
       say: (frame) => this.#ask(frame),
       settle: () => this.#settle(),
-      renewed: (socket, verified) => this.#rights.grant(socket, verified.publisherOf(path)),
+      renewed: (socket, verified) => this.#rights.grant(socket, verified.mayPublish(path)),
     });
     this.#rights = new PublishRights({ path, by: publishing.by }, (socket) => this.#tokens.of(socket));
     this.#publisherBytes = publishing.maxBytes + LIMITS.publicationRoomBytes;
@@ -109,7 +109,7 @@ export class EndpointCore {
       newKey: () => ports.newKey(),
       after: (ms, run) => ports.after(ms, run),
       holderOf: (socket) => this.#tokens.of(socket),
-      right: (socket, endpoint) => this.#rights.right(socket, endpoint),
+      whyNot: (socket, endpoint) => this.#rights.whyNot(socket, endpoint),
       shardOf: () => shard,
       send: (socket, frame) => this.#state.reply(socket, frame),
       keep: (socket) => this.#state.keep(socket),
@@ -132,7 +132,7 @@ export class EndpointCore {
       keep: (socket: HibernatingPeer, facts: SubscriptionFacts) =>
         saveSubscriber(socket, this.#tokens.of(socket), [[path, facts]], {
           tag: this.#publishes.tagOf(socket),
-          names: this.#rights.of(socket),
+          grantedBy: this.#rights.grantedBy(socket),
         }),
       close: (socket: HibernatingPeer, name: CloseName) => this.#close(socket, name),
       isHeld: (socket: HibernatingPeer) => this.#tokens.isHeld(socket),
@@ -163,16 +163,11 @@ export class EndpointCore {
     return this.#tokens.refusalOf(holder);
   }
 
-  /** S1: a socket that was just accepted. `publisher`: in whose name its token lets it publish. */
-  subscribe(
-    socket: HibernatingPeer,
-    from: Position | undefined,
-    holder?: Holder,
-    publisher?: PublisherNames,
-  ): void {
+  /** S1: a socket that was just accepted. `publishes`: whether its token lets it publish. */
+  subscribe(socket: HibernatingPeer, from: Position | undefined, holder?: Holder, publishes = false): void {
     this.#tokens.keepTime();
     if (holder !== undefined) this.#tokens.admit(socket, holder);
-    this.#rights.grant(socket, publisher);
+    this.#rights.grant(socket, publishes);
     this.#state.subscribe(socket, URL_SUBSCRIBE_ID, from);
     this.#settle();
   }
@@ -336,7 +331,7 @@ export class EndpointCore {
       }
       if (survivor?.holder !== undefined) this.#tokens.restore(socket, survivor.holder);
       const publisher = survivor?.publisher;
-      if (publisher?.names !== undefined) this.#rights.restore(socket, publisher.names);
+      if (publisher?.grantedBy !== undefined) this.#rights.restore(socket, publisher.grantedBy);
       if (publisher?.tag !== undefined) this.#publishes.restore(socket, publisher.tag, [this.#shard]);
       yield [socket, facts];
     }

@@ -8,7 +8,6 @@ import { OVER, REVOKED } from "../principal.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import type { Clearing } from "./clearance.ts";
 import { type Holder, isSamePrincipal } from "./holder.ts";
-import type { PublisherNames } from "./publishes.ts";
 
 export type Verified =
   | {
@@ -16,8 +15,7 @@ export type Verified =
       readonly holder: Holder;
       /** Whether the token allows to read a canonical path. */
       mayRead(path: string): boolean;
-      /** In whose name it allows to publish there; undefined if it doesn't. */
-      publisherOf(path: string): PublisherNames | undefined;
+      mayPublish(path: string): boolean;
     }
   | {
       readonly ok: false;

@@ -11,7 +11,7 @@ import type { Publish } from "../../shared/protocol/publish.ts";
 import type { Revocation } from "../../shared/protocol/revocation.ts";
 import { encodeDetach } from "../../shared/protocol/uplink.ts";
 import { VERSION } from "../../shared/protocol/version.ts";
-import { type ObjectIdentity, shardOfObject } from "../object-identity.ts";
+import { isDialledBy, type ObjectIdentity } from "../object-identity.ts";
 import { closeQuietly, type HibernatingPeer, type Peer, sendQuietly } from "../peer.ts";
 import { type Principal, PUBLIC } from "../principal.ts";
 import type { Answering } from "./answering/answering.ts";
@@ -20,6 +20,7 @@ import type { LatestResult } from "./answering/latest.ts";
 import { Questions } from "./answering/questions.ts";
 import { wayFor } from "./answering/ways.ts";
 import { AttachedObjects, type AttachedObjectsPorts } from "./links/attached-objects.ts";
+import { LinkPublishes } from "./publishing/link-publishes.ts";
 import type { PublishOutcome } from "./publishing/outcome.ts";
 import { Publishing } from "./publishing/publishing.ts";
 import { Revoking, type RevokingPorts } from "./revoking.ts";
@@ -29,7 +30,7 @@ import { endpointOf, type OriginItem } from "./uplinks/origin-items.ts";
 import { OriginMessages, type OriginMessagesPorts } from "./uplinks/origin-messages.ts";
 import { Slices, type SlicesPorts } from "./uplinks/slices.ts";
 import { verifiedName } from "./uplinks/uplink-attachment.ts";
-import { Validity } from "./validity.ts";
+import { Validity, type Vouched } from "./validity.ts";
 
 export interface ShardPorts extends AttachedObjectsPorts, OriginMessagesPorts, RevokingPorts, SlicesPorts {
   /** In [0, 1). */
@@ -53,6 +54,7 @@ export class ShardCore {
   readonly #questions: Questions;
   readonly #largeValues: LargeValues;
   readonly #publishing: Publishing<HibernatingPeer>;
+  readonly #linkPublishes: LinkPublishes;
   #answering: Answering;
 
   constructor(ports: ShardPorts, config: ShardConfig, survivors: ShardSurvivors) {
@@ -69,6 +71,11 @@ export class ShardCore {
       ask: (path, brief) => this.#questions.ask(path, brief),
     });
     this.#publishing = this.#publishingAbove();
+    this.#linkPublishes = new LinkPublishes({
+      validity: (token) => this.#validity({ kind: "vouched", ...token }),
+      publish: (publish, refusal) => this.#publishing.publish(publish, refusal),
+      send: (link, frames) => this.#objects.down.send(link, frames),
+    });
     this.#slices = new Slices(ports, config, survivors, {
       attaches: (slice) => this.#answering.attaches.repeat(slice),
       activated: (slice) => {
@@ -84,7 +91,7 @@ export class ShardCore {
     });
     this.#answering = this.#wayFor(this.#slices.count);
     this.#origins = this.#originsAbove();
-    this.#objects.resume(survivors.noted, (object) => shardOfObject(object, config.shards) === config.shard);
+    this.#objects.resume(survivors.noted, (object) => isDialledBy(object, config.shard, config.shards));
     // What stood by when the memory was lost is all that is left, if the active one has gone meanwhile.
     this.#slices.start();
   }
@@ -150,7 +157,8 @@ export class ShardCore {
 
   linkMessage(peer: Peer, message: Message): void {
     this.#slices.arrived();
-    this.#objects.message(peer, message);
+    // An object of many endpoints asks about many at once.
+    this.#slices.batch(() => this.#objects.down.batch(() => this.#objects.message(peer, message)));
   }
 
   linkClosed(peer: Peer): void {
@@ -176,7 +184,7 @@ export class ShardCore {
     if (watch !== undefined) this.#answering.attaches.take(watch, slice, item);
   }
 
-  #validity(principal: Principal): Validity {
+  #validity(principal: Principal | Vouched): Validity {
     return new Validity(principal, this.revoking, () => this.#ports.wall());
   }
 
@@ -192,6 +200,7 @@ export class ShardCore {
       },
       attaches: () => this.#answering.attaches,
       check: (id, tokens) => this.revoking.check(id, tokens),
+      publish: (link, frame) => this.#linkPublishes.take(link, frame),
       send: (frames) => this.#slices.send(frames),
     });
   }

@@ -8,4 +8,4 @@ import { PAGE } from "./http/page-route.ts";
 export { EndpointObject } from "./endpoint/endpoint-object.ts";
 export { ShardObject } from "./shard/shard-object.ts";
 
-export default createApp(PAGE, accessOf);
+export default createApp(PAGE, accessOf, () => caches.default);

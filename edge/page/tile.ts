@@ -1,11 +1,6 @@
 /** One endpoint on the page: a subscription, and what is shown of it. */
 import * as v from "valibot";
-import {
-  type ReceivedUpdate,
-  type Subscription,
-  subscribe,
-  type Transport,
-} from "../../shared/client/client.ts";
+import type { Connection, ReceivedUpdate, Subscription } from "../../shared/client/client.ts";
 import { kindText, preview } from "./preview.ts";
 import {
   beginResumption,
@@ -26,8 +21,8 @@ const PublishAnswer = v.union([
 
 export interface TileSettings {
   readonly template: HTMLTemplateElement;
-  readonly transport: Transport;
-  /** Whether the page has cut its connections just now. */
+  readonly connection: Connection;
+  /** Whether the page has cut its connection just now. */
   readonly isCut: () => boolean;
   /** The subscription got further with a resumption. */
   readonly onProgress: () => void;
@@ -45,10 +40,10 @@ export class Tile {
   #waitsFor = "";
   #drawing = false;
 
-  /** Throws SubscribeError where `url` is no endpoint's. */
-  constructor(url: string, settings: TileSettings) {
+  /** Throws SubscribeError where `path` is no endpoint's. */
+  constructor(path: string, settings: TileSettings) {
     this.#settings = settings;
-    const subscription = subscribe(url, { transport: settings.transport });
+    const subscription = settings.connection.subscribe(path);
     this.subscription = subscription;
     this.element = cloneTile(settings.template);
     this.element.dataset.endpoint = subscription.endpoint;

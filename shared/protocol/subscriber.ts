@@ -86,6 +86,8 @@ export type Down =
   /** The token ends `inSeconds`. */
   | { readonly kind: "expires"; readonly inSeconds: number }
   | { readonly kind: "end"; readonly endpoint: string; readonly error: ErrorBody }
+  /** An `unsub` was done (M5). */
+  | { readonly kind: "unsubscribed"; readonly id: number }
   | { readonly kind: "pong" }
   | { readonly kind: "unknown" };
 
@@ -97,6 +99,7 @@ const DownSchemas = {
   error: v.object({ id: v.optional(IdSchema), error: ErrorBodySchema }),
   reset: v.object({ reset: EndpointSchema, ...VerdictSchema.entries }),
   renewed: v.object({ id: IdSchema, ok: v.object({ expires: Seconds }) }),
+  unsubscribed: v.object({ id: IdSchema, ok: v.object({ unsub: EndpointSchema }) }),
   expires: v.object({ expires: v.object({ in: Seconds }) }),
   end: v.object({ end: EndpointSchema, error: ErrorBodySchema }),
 } as const;
@@ -106,6 +109,7 @@ export function decodeDown(text: string): Decoded<Down> {
   if (json === undefined) return { ok: false, problem: "a frame is one JSON object" };
   if (v.is(DownSchemas.renewed, json))
     return { ok: true, value: { kind: "renewed", id: json.id, expires: json.ok.expires } };
+  if (v.is(DownSchemas.unsubscribed, json)) return { ok: true, value: { kind: "unsubscribed", id: json.id } };
   if ("ok" in json) {
     const result = v.safeParse(DownSchemas.verdict, json);
     if (!result.success) return { ok: false, problem: describe(result.issues) };

@@ -27,6 +27,7 @@ export const ROUTES = {
   streams: "/$/streams",
   operations: "/$/operations",
   uplink: "/$/uplink",
+  connect: "/$/connect",
   revocations: "/$/revocations",
 } as const;
 

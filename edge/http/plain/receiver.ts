@@ -128,6 +128,7 @@ export class Receiver {
       case "pong":
         return yield { kind: "pong" };
       case "renewed":
+      case "unsubscribed":
       case "unknown":
         return;
     }

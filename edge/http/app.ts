@@ -125,7 +125,9 @@ export function createApp(
   });
   app.get(ROUTES.streams, async (context) => read(context, (known) => streamsFor(known, context.env)));
   app.get("*", async (context) =>
-    read(context, (known) => readRoute(context.req.raw, context.env, known, keepAliveOf(context), latest(context.env))),
+    read(context, (known) =>
+      readRoute(context.req.raw, context.env, known, keepAliveOf(context), latest(context.env)),
+    ),
   );
   app.on(PUBLISHES, "*", async (context) => {
     const { req, env } = context;

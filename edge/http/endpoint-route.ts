@@ -58,8 +58,7 @@ export async function latestOf(
 ): Promise<LatestAnswer> {
   const handing = handingOf(env, keepAlive);
   const asked = { ifNoneMatch: request.headers.get("If-None-Match"), isHead: request.method === "HEAD" };
-  const question = (brief: boolean) =>
-    shardStubOf(env, path).latest(path, encodePrincipal(principal), brief);
+  const question = (brief: boolean) => shardStubOf(env, path).latest(path, encodePrincipal(principal), brief);
   const answerWith = ({ latest, ageMs }: Aged) => {
     // Its token ended, or was revoked, on the way.
     if (latest.kind === "error" && ERRORS[latest.code].status === 401)

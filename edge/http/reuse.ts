@@ -1,9 +1,10 @@
 /** How old the answer to a GET may be, by its stream and by what the request says; and what the answer says of that (H15). */
-import { parseLongPosition, reaches } from "../../shared/protocol/position.ts";
+
 import type { Stream } from "../../shared/config/streams.ts";
+import { parseLongPosition, reaches } from "../../shared/protocol/position.ts";
 import type { Principal } from "../principal.ts";
 import type { LatestResult } from "../shard/answering/latest.ts";
-import { tagsIn } from "./latest.ts";
+import { tagsIn } from "./tags.ts";
 
 export interface Reuse {
   /** Anybody's answer may be reused for so long. */
@@ -44,7 +45,8 @@ export function isBehind(latest: LatestResult, ifNoneMatch: string | null): bool
 /** Ages are rounded up, so that nobody down the line keeps it for too long. */
 export function withAge(answer: Response, { maxAgeMs }: Reuse, ageMs: number): Response {
   const { headers } = answer;
-  if (headers.get("Cache-Control") === "no-cache") headers.set("Cache-Control", `max-age=${maxAgeMs / 1_000}`);
+  if (headers.get("Cache-Control") === "no-cache")
+    headers.set("Cache-Control", `max-age=${maxAgeMs / 1_000}`);
   headers.set("Age", String(Math.ceil(ageMs / 1_000)));
   // Of the same URL there are event streams, too.
   headers.append("Vary", "Accept");

@@ -35,8 +35,8 @@ interface Entry {
   readonly endpoint: string;
   isWanted: boolean;
   /**
-   * What the edge knows of it on this socket: nothing, a subscribe that had no verdict yet, a subscription, or one that it was
-   * told to end.
+   * What the edge knows of it on this socket: nothing, a subscribe that isn't answered, a subscription (or perhaps one), or one
+   * that it was told to end.
    */
   told: "nothing" | "asked" | "held" | "ended";
   /** Of what was said last. */
@@ -212,8 +212,10 @@ export class Asks {
       const id = nextId();
       entry.id = id;
       this.#open.set(id, { entry, since: now });
-      if (!isWanted) entry.told = "ended";
-      else if (entry.told !== "held") entry.told = "asked";
+      const before = entry.told;
+      // A subscribe that wasn't answered may have been served all the same.
+      const mayBeHeld = before === "asked" || before === "held";
+      entry.told = isWanted ? (mayBeHeld ? "held" : "asked") : "ended";
       asks.push({ kind: isWanted ? "subscribe" : "unsubscribe", id, endpoint });
     }
     return asks;
@@ -240,8 +242,7 @@ export class Asks {
     const afterMs = error?.retryAfterMs ?? 0;
     if (error !== undefined && TOO_MUCH.includes(error.code)) {
       // All that was asked at once is refused at once: that is one pause.
-      if (now >= this.#pausedUntil)
-        this.#spreadMs = backoff(this.#pauses++, this.#limits.backoff, random);
+      if (now >= this.#pausedUntil) this.#spreadMs = backoff(this.#pauses++, this.#limits.backoff, random);
       this.#pausedUntil = Math.max(this.#pausedUntil, now + afterMs + this.#spreadMs);
       this.#put(entry, now);
     } else this.#put(entry, now + afterMs + backoff(entry.retries++, this.#limits.backoff, random));

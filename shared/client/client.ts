@@ -15,10 +15,10 @@
  */
 import { OLDEST, parsePosition } from "../protocol/position.ts";
 import type { Clock } from "./clock.ts";
-import { Connection, type ConnectionEvents } from "./connect.ts";
+import { Connection, type JoinOptions } from "./connect.ts";
 import type { ConnectionChange } from "./connection-terms.ts";
 import { resolveEdge, resolveEndpoint, SubscribeError } from "./endpoint-url.ts";
-import type { Listener, SubscriptionEvents } from "./events.ts";
+import type { ConnectionEvents, Listener, SubscriptionEvents } from "./events.ts";
 import { Subscription } from "./handle.ts";
 import { onOwnSocket } from "./own-socket.ts";
 import { type ConnectOptions, settingsOf, type Timeouts } from "./settings.ts";
@@ -33,6 +33,7 @@ export type {
   ConnectionChange,
   ConnectionEvents,
   ConnectOptions,
+  JoinOptions,
   Listener,
   ReceivedUpdate,
   Socket,

@@ -105,10 +105,7 @@ export class Connection {
   }
 
   /** Calls the listener for every event of this name; returns what ends that. */
-  on<K extends keyof ConnectionEvents>(
-    name: K,
-    listener: (event: ConnectionEvents[K]) => void,
-  ): () => void {
+  on<K extends keyof ConnectionEvents>(name: K, listener: (event: ConnectionEvents[K]) => void): () => void {
     return this.#emitter.on(name, listener);
   }
 
@@ -148,23 +145,30 @@ export class Connection {
   #hear(heard: Heard): void {
     switch (heard.kind) {
       case "update":
-        return this.#update(heard);
+        this.#update(heard);
+        break;
       case "reset":
-        return this.#receivers.get(heard.endpoint)?.step(heard);
+        this.#receivers.get(heard.endpoint)?.step(heard);
+        break;
       case "verdict":
       case "wait":
-        return this.#answered(heard);
+        this.#answered(heard);
+        break;
       case "refused":
-        return this.#refused(heard);
+        this.#refused(heard);
+        break;
       case "dismissed":
         this.#asks.dismissed(heard.endpoint, this.#clock.now());
-        return isReceiving(this.#receivers.get(heard.endpoint)) ? this.#tellError(heard) : undefined;
+        if (isReceiving(this.#receivers.get(heard.endpoint))) this.#tellError(heard);
+        break;
       case "unsubscribed":
-        return this.#asks.unsubscribed(heard.id, this.#clock.now());
+        this.#asks.unsubscribed(heard.id, this.#clock.now());
+        break;
       case "unreadable":
-        return this.#unreadable(heard);
+        this.#unreadable(heard.endpoint);
+        break;
       default:
-        return this.#keeper.hearOfToken(heard);
+        this.#keeper.hearOfToken(heard);
     }
   }
 
@@ -196,12 +200,11 @@ export class Connection {
   }
 
   /** An update can be asked for again; what was an answer, or can't be told, comes again on another socket. */
-  #unreadable(heard: HeardOf<"unreadable">): void {
-    if (heard.endpoint === undefined)
-      return this.#keeper.step({ kind: "reconnect", reason: "a frame could not be read" });
-    const receiver = this.#receivers.get(heard.endpoint);
+  #unreadable(endpoint: string | undefined): void {
+    const receiver = endpoint === undefined ? undefined : this.#receivers.get(endpoint);
+    if (endpoint === undefined) this.#keeper.step({ kind: "reconnect", reason: "a frame could not be read" });
     // Until its verdict comes, updates belong to what was before.
-    if (isReceiving(receiver)) receiver?.step(heard);
+    else if (isReceiving(receiver)) receiver?.step({ kind: "unreadable" });
   }
 
   #lookAround(): void {

@@ -46,9 +46,9 @@ export function resolveEdge(text: string): URL {
 
 /** The canonical path of an endpoint of an edge, from that or another spelling. Throws SubscribeError where it names none. */
 export function endpointOf(text: string, edge: URL): string {
-  if (!text.startsWith("/") || !URL.canParse(text, edge))
+  if (!text.startsWith("/") || !URL.canParse(text, edge.href))
     throw new SubscribeError("bad_address", `not the path of an endpoint: ${text}`);
-  const url = new URL(text, edge);
+  const url = new URL(text, edge.href);
   if (url.host !== edge.host || url.search !== "" || url.hash !== "")
     throw new SubscribeError("bad_address", `not the path of an endpoint: ${text}`);
   return pathOf(url);

@@ -19,7 +19,8 @@ export function encodeStatements(statements: readonly Statement[]): string[] {
   let list: string[] = [];
   let size = 0;
   const close = () => {
-    if (list.length > 0) messages.push(list.length === 1 ? list.join() : `${OPENING}${list.join()}${CLOSING}`);
+    if (list.length > 0)
+      messages.push(list.length === 1 ? list.join() : `${OPENING}${list.join()}${CLOSING}`);
     list = [];
     size = OPENING.length + CLOSING.length;
   };

@@ -114,7 +114,14 @@ test("[H15] [T4] what is asked for with a token is asked for anew, and kept for 
   const path = newPath();
   origin.append(path, 1);
   const grants = { subscribe: ["/*"], publish: [], discover: [], admin: false };
-  const principal = { kind: "known", issuer: "i", subject: "s", issuedAt: 1, grants, until: Date.now() + 60_000 };
+  const principal = {
+    kind: "known",
+    issuer: "i",
+    subject: "s",
+    issuedAt: 1,
+    grants,
+    until: Date.now() + 60_000,
+  };
   const withToken = () => ask(path, { [MADE_BY_HAND]: JSON.stringify(principal) });
   const first = await withToken();
   await withToken();

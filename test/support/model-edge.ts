@@ -37,7 +37,15 @@ export class ModelLog {
   frame({ epoch, offset, previous }: Chained): string {
     const value = { kind: "json", text: String(offset) } as const;
     const { endpoint } = this;
-    return encodeUpdate({ endpoint, epoch, offset, previous, timestamp: undefined, headers: [], value }) as string;
+    return encodeUpdate({
+      endpoint,
+      epoch,
+      offset,
+      previous,
+      timestamp: undefined,
+      headers: [],
+      value,
+    }) as string;
   }
 }
 
@@ -152,6 +160,12 @@ export class ModelEdge implements Transport {
     const socket = this.#present();
     if (log !== undefined && update !== undefined && socket?.live.has(endpoint))
       socket.down.push(log.frame(update));
+  }
+
+  /** What there was of it so far can't be asked for any more. */
+  forget(endpoint: string): void {
+    const log = this.logs.get(endpoint);
+    if (log !== undefined) log.forgotten = log.head ?? -1;
   }
 
   /** One of those that are asked for is answered. */

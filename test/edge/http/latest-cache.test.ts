@@ -90,7 +90,11 @@ describe("[H15] an answer", () => {
 
   test.each<[string, LatestResult, boolean]>([
     ["an error", { kind: "error", code: "unavailable", message: "" }, false],
-    ["a value that was left out since it was large", { ...record(7, { kind: "omitted", size: 9 }), value: "json" } as LatestResult, true],
+    [
+      "a value that was left out since it was large",
+      { ...record(7, { kind: "omitted", size: 9 }), value: "json" } as LatestResult,
+      true,
+    ],
     ["a large value", record(7, json(`"${"x".repeat(64 * 1_024)}"`)), false],
   ])("that is %s isn't kept", async (_, latest, isBrief) => {
     const asked = ask(1_000, isBrief);

@@ -54,7 +54,11 @@ describe("[H15] what may be reused", () => {
   test("says how old it is, rounded up, and that there are others at its URL; an error stays one that isn't kept", () => {
     const reuse = { maxAgeMs: 5_000, wantedMs: 5_000 };
     const answer = withAge(new Response("1", { headers: { "Cache-Control": "no-cache" } }), reuse, 1_001);
-    const error = withAge(new Response("", { status: 404, headers: { "Cache-Control": "no-store" } }), reuse, 0);
+    const error = withAge(
+      new Response("", { status: 404, headers: { "Cache-Control": "no-store" } }),
+      reuse,
+      0,
+    );
 
     expect(Object.fromEntries(answer.headers)).toMatchObject({
       "cache-control": "max-age=5",

@@ -130,6 +130,19 @@ describe("an answer", () => {
     expect(said(2)).toEqual(["3 -/a/1"]);
   });
 
+  test("[M3] of a refusal may leave what a subscribe before it got, whose own answer came too late to count", () => {
+    asks.connected(0);
+    asks.want("/a/1", 0);
+    said(0);
+    asks.drop("/a/1", 0);
+    asks.want("/a/1", 0);
+    said(0);
+    asks.refused(2, error("forbidden"), 1, 0.5);
+    asks.drop("/a/1", 1);
+
+    expect(said(1)).toEqual(["3 -/a/1"]);
+  });
+
   test("of a refusal, where there was nothing before, leaves nothing to be ended", () => {
     asks.connected(0);
     asks.want("/a/1", 0);

@@ -63,7 +63,9 @@ function toldBy(subscription: Subscription): string[] {
 
 /** What was said on the present socket since this was last asked, pings apart. */
 function said(): unknown[] {
-  return transport.socket.sent.splice(0).flatMap((message) => (message === PING ? [] : [JSON.parse(message)]));
+  return transport.socket.sent
+    .splice(0)
+    .flatMap((message) => (message === PING ? [] : [JSON.parse(message)]));
 }
 
 /** Two subscriptions that are live, at a:1 and a:2. */
@@ -86,7 +88,10 @@ describe("a connection", () => {
     expect(names.map(({ origin, pathname }) => origin + pathname)).toEqual(
       Array(2).fill("wss://edge.example/$/connect"),
     );
-    expect(names.map(({ search }) => search)).toEqual([`?client=${"A".repeat(16)}`, `?client=${"_".repeat(16)}`]);
+    expect(names.map(({ search }) => search)).toEqual([
+      `?client=${"A".repeat(16)}`,
+      `?client=${"_".repeat(16)}`,
+    ]);
     const { socket } = transport;
     clock.chance = 0.5;
     socket.drop();
@@ -153,7 +158,9 @@ describe("a connection", () => {
 
   test("refuses a URL that is no edge's", () => {
     for (const url of ["ws://edge.example/quotes/AAPL", "ftp://edge.example", "edge.example"])
-      expect(() => connect(url, { transport, clock })).toThrow(expect.objectContaining({ name: "SubscribeError" }));
+      expect(() => connect(url, { transport, clock })).toThrow(
+        expect.objectContaining({ name: "SubscribeError" }),
+      );
     expect(transport.dialled).toEqual([]);
   });
 
@@ -233,9 +240,21 @@ describe("a subscription", () => {
       .open()
       .say(encodeWait(1, "unavailable", ""))
       .say([verdict(2, "a:1", "a:2"), update(DFW, 2, 1), encodeReset(DFW, reset)].join(SEPARATOR))
-      .say(update(ATL, 3, 2), encodeReset(ATL, reset), update(LAX, 1), verdict(1, "a:4", "a:4"), update(ATL, 5, 4));
+      .say(
+        update(ATL, 3, 2),
+        encodeReset(ATL, reset),
+        update(LAX, 1),
+        verdict(1, "a:4", "a:4"),
+        update(ATL, 5, 4),
+      );
 
-    expect(atl).toEqual(["connection open", "wait unavailable", "verdict undefined", "live a:4", "update a:5"]);
+    expect(atl).toEqual([
+      "connection open",
+      "wait unavailable",
+      "verdict undefined",
+      "live a:4",
+      "update a:5",
+    ]);
     expect(dfw.slice(1)).toEqual([
       "verdict undefined",
       "update a:2",
@@ -254,7 +273,12 @@ describe("a subscription", () => {
     const second = toldBy(connection.subscribe(ATL));
     clock.pass(0);
     expect(said()).toEqual([{ id: 4, sub: ATL }]);
-    transport.socket.say(update(ATL, 6, 5), unsubscribed(3, ATL), verdict(4, "a:6", "a:6"), update(ATL, 7, 6));
+    transport.socket.say(
+      update(ATL, 6, 5),
+      unsubscribed(3, ATL),
+      verdict(4, "a:6", "a:6"),
+      update(ATL, 7, 6),
+    );
 
     expect(toldAtl).toEqual(["connection closed"]);
     expect(atl.connection).toEqual({ state: "closed", reason: "closed by the subscriber" });
@@ -422,7 +446,10 @@ describe("[M9] the token", () => {
     const connection = begin({ token: () => `token-${++serial}` });
     await vi.waitFor(() => expect(transport.dialled).toHaveLength(1));
     const told = toldBy(connection.subscribe(ATL));
-    transport.socket.open().say(verdict(1, "a:1", "a:1")).drop(4515, "expired");
+    transport.socket
+      .open()
+      .say(verdict(1, "a:1", "a:1"))
+      .drop(4515, "expired");
     clock.pass(3_000);
     await vi.waitFor(() => expect(serial).toBe(2));
     clock.pass(500);

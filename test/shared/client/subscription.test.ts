@@ -190,15 +190,18 @@ describe("[P5] updates", () => {
   test.each([
     ["before it is asked", (state: SubscriptionState) => state],
     ["once it is asked", (state: SubscriptionState) => step(state, { kind: "asked", id: 8 }).state],
-  ])("[S2] before a hole it asks again from where it is, and %s it takes nothing until the verdict", (_, go) => {
-    const hole = step(inPhase("live"), update(13, 12));
-    const meanwhile = step(go(hole.state), update(11, 10));
+  ])(
+    "[S2] before a hole it asks again from where it is, and %s it takes nothing until the verdict",
+    (_, go) => {
+      const hole = step(inPhase("live"), update(13, 12));
+      const meanwhile = step(go(hole.state), update(11, 10));
 
-    expect(hole.effects).toEqual([{ kind: "ask" }]);
-    expect(hole.state.statistics.holes).toBe(1);
-    expect(meanwhile.effects).toEqual([]);
-    expect(meanwhile.state.position).toEqual(position("a:10"));
-  });
+      expect(hole.effects).toEqual([{ kind: "ask" }]);
+      expect(hole.state.statistics.holes).toBe(1);
+      expect(meanwhile.effects).toEqual([]);
+      expect(meanwhile.state.position).toEqual(position("a:10"));
+    },
+  );
 
   test("[F9] a frame that can't be read is treated as a hole", () => {
     expect(step(inPhase("live"), { kind: "unreadable" }).effects).toEqual([{ kind: "ask" }]);
@@ -252,13 +255,7 @@ test("what never continues is asked for at once, then after a while each, then g
     state = step(state, verdict("a:10", "a:13", true, state.id)).state;
   }
 
-  expect(outcomes).toEqual([
-    "ask",
-    "cancel retry",
-    "cancel retry",
-    "cancel retry",
-    "gap cancel retry",
-  ]);
+  expect(outcomes).toEqual(["ask", "cancel retry", "cancel retry", "cancel retry", "gap cancel retry"]);
   expect(state.statistics).toMatchObject({ holes: 5, gaps: 1, resumes: 4 });
 });
 

@@ -36,8 +36,11 @@ export interface ShardCalls extends Rpc.DurableObjectBranded {
 export interface Env extends ConnectionSettings, BrowserSettings, QuotaEnv, SenderSettings {
   readonly SHARD: DurableObjectNamespace<ShardCalls>;
   readonly ENDPOINT: DurableObjectNamespace;
+  readonly RELAY: DurableObjectNamespace;
   /** How many shards there are, 1–64. Changing it moves endpoints to other shards. */
   readonly SHARDS: string;
+  /** How many objects of many endpoints each region has, 1–1,000. Changing it moves some connections to others. */
+  readonly RELAYS?: string;
   /** A secret: `kid:name:secret[,kid:name:secret…]`, each secret of 32 bytes or more. */
   readonly UPLINK_KEYS?: string;
   /** A secret: who may issue tokens (shared/config/issuers.ts). Workerd by itself makes null of what is unset. */

@@ -23,7 +23,7 @@ import { Asking, type AskingPorts } from "./asking.ts";
 import { type Answered, CatchUp } from "./catch-up.ts";
 import { Replica } from "./replica.ts";
 import type { StateFacts } from "./state-facts.ts";
-import { isFull, Subscribers, type SubscribersPorts } from "./subscribers.ts";
+import { Subscribers, type SubscribersPorts } from "./subscribers.ts";
 import type { SubscriptionFacts } from "./subscription-states.ts";
 import { WaitingLine } from "./waiting-line.ts";
 
@@ -70,7 +70,7 @@ export class EndpointState<S extends Peer> {
     const line = new WaitingLine<S>({
       // Without a position there is nothing that the replica hasn't passed.
       laneOf: (from) => (from === undefined || reaches(replica.position ?? from, from) ? "known" : "other"),
-      hasRoom: (socket, waiting) => !isFull(socket, waiting) && !ports.isHeld(socket),
+      hasRoom: (socket, { kind }) => !ports.pace.isFull(socket, kind) && !ports.isHeld(socket),
       keyOf: (from) => (from === undefined ? "" : formatPosition(from)),
     });
     this.#replica = replica;
@@ -93,6 +93,20 @@ export class EndpointState<S extends Peer> {
     return { position, latest: kept, due, nextAsk, own, asks, forgotten };
   }
 
+  members(): Iterable<S> {
+    return this.#subscribers.members();
+  }
+
+  /** What its window takes of the object's memory. */
+  get windowBytes(): number {
+    return this.#replica.windowBytes;
+  }
+
+  /** Forgets its window: what is asked for is asked of the origin again. */
+  forgetWindow(): void {
+    this.#replica.forgetWindow();
+  }
+
   // Subscribers.
 
   /** The id of the last subscribe of a socket; undefined if it doesn't follow this path, or no more. */
@@ -104,7 +118,8 @@ export class EndpointState<S extends Peer> {
   subscribe(socket: S, id: number, from: Position | undefined): void {
     const now = this.#ports.now();
     const subscriber = this.#subscribers.wait(socket, id, from, now);
-    if (this.#ports.isHeld(socket) || !this.#catchUp.serve(subscriber, now)) this.#asking.waits(socket);
+    const mustWait = this.#ports.isHeld(socket) || this.#ports.pace.isFull(socket, "waiting");
+    if (mustWait || !this.#catchUp.serve(subscriber, now)) this.#asking.waits(socket);
   }
 
   /** Whether a socket's verdict is due. */

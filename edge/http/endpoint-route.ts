@@ -7,7 +7,7 @@ import { ERRORS } from "../../shared/protocol/codes.ts";
 import { OLDEST, type Position, parseLongPosition, parsePosition } from "../../shared/protocol/position.ts";
 import { ROUTES, SUBSCRIBER_PROTOCOL } from "../../shared/protocol/version.ts";
 import type { Identified, Known } from "../access/access.ts";
-import { type Asker, type Decision, mayRead } from "../access/decision.ts";
+import { type Asker, type Decision, mayPublish, mayRead } from "../access/decision.ts";
 import type { KeepAlive } from "../access/remote-keys.ts";
 import { connectionLimits } from "../endpoint/connection-limits.ts";
 import type { Env } from "../env.ts";
@@ -19,6 +19,7 @@ import { SteadyClock } from "../surroundings.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { AnswerBudget } from "./answer-budget.ts";
 import { errorResponse, logProblem, refusedToken, tooMuchMessage } from "./answers.ts";
+import { connect } from "./connect-route.ts";
 import { isBrief, latestResponse, noRoom } from "./latest.ts";
 import type { Aged, LatestCache } from "./latest-cache.ts";
 import { quotaWait } from "./quotas.ts";
@@ -133,6 +134,7 @@ export async function upgradeRoute(
 async function subscribe(request: Request, env: Env, known: Known): Promise<Response | Refusal> {
   const { principal } = known;
   const url = new URL(request.url);
+  if (url.pathname === ROUTES.connect) return connect(request, env, known);
   const target = targetOf(url, known);
   if (target.kind === "otherSpelling") return { code: "not_canonical", message: `dial ${target.path}` };
   if (target.kind === "refused") {
@@ -146,7 +148,9 @@ async function subscribe(request: Request, env: Env, known: Known): Promise<Resp
     return { code: "unsupported_version", message: `this edge speaks ${SUBSCRIBER_PROTOCOL}` };
   const from = await startOf(url.searchParams.get("from"), target.path, env, principal);
   if (from !== undefined && "code" in from) return from;
-  const answer = await openSubscription(env, target.path, from, protocol, principal);
+  // What everybody may is known where the socket is.
+  const publishes = principal.kind === "known" && targetOf(url, known, mayPublish).kind === "endpoint";
+  const answer = await openSubscription(env, target.path, from, protocol, principal, publishes);
   return answer.status === 101 ? answer : refusalOf(answer);
 }
 

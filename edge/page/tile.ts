@@ -40,7 +40,7 @@ export class Tile {
   #waitsFor = "";
   #drawing = false;
 
-  /** Throws SubscribeError where `path` is no endpoint's. */
+  /** Throws SubscribeError if `path` is no endpoint's. */
   constructor(path: string, settings: TileSettings) {
     this.#settings = settings;
     const subscription = settings.connection.subscribe(path);

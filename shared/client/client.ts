@@ -5,13 +5,14 @@
  *   const subscription = subscribe("wss://example.org/quotes/AAPL");
  *   subscription.on("update", (update) => show(update.json()));
  *   subscription.on("gap", ({ cause }) => startOver(cause));
+ *   const position = await subscription.publish(JSON.stringify({ bid: 229.1 }));
  *
  * One endpoint has a socket of its own; many share that of a connection:
  *
  *   const connection = connect("wss://example.org");
  *   for (const symbol of symbols) connection.subscribe(`/quotes/${symbol}`).on("update", show);
  *
- * Decisions are those of connection.ts, subscription.ts, token.ts and asks.ts; all else performs them.
+ * connection.ts, subscription.ts, token.ts, asks.ts and publishing.ts decide; all else performs that.
  */
 import { OLDEST, parsePosition } from "../protocol/position.ts";
 import type { Clock } from "./clock.ts";
@@ -21,6 +22,8 @@ import { resolveEdge, resolveEndpoint, SubscribeError } from "./endpoint-url.ts"
 import type { ConnectionEvents, Listener, SubscriptionEvents } from "./events.ts";
 import { Subscription } from "./handle.ts";
 import { onOwnSocket } from "./own-socket.ts";
+import { PublishError, type PublishedValue, type PublisherLimits, type PublishOptions } from "./publisher.ts";
+import type { PublishOrder } from "./publishing.ts";
 import { type ConnectOptions, settingsOf, type Timeouts } from "./settings.ts";
 import type { Statistics, SubscriptionPhase } from "./subscription.ts";
 import type { TokenSource } from "./token-keeper.ts";
@@ -35,6 +38,10 @@ export type {
   ConnectOptions,
   JoinOptions,
   Listener,
+  PublishedValue,
+  PublisherLimits,
+  PublishOptions,
+  PublishOrder,
   ReceivedUpdate,
   Socket,
   SocketEvents,
@@ -45,7 +52,7 @@ export type {
   TokenSource,
   Transport,
 };
-export { Connection, SubscribeError, Subscription, webSocketTransport };
+export { Connection, PublishError, SubscribeError, Subscription, webSocketTransport };
 
 export interface SubscribeOptions extends ConnectOptions {
   /**

@@ -13,6 +13,7 @@ import { endpointOf, SubscribeError } from "./endpoint-url.ts";
 import { type ConnectionEvents, Emitter } from "./events.ts";
 import { Subscription } from "./handle.ts";
 import { type Heard, hear } from "./hear.ts";
+import type { PublishedValue, PublishOptions } from "./publisher.ts";
 import { Receiver } from "./receiver.ts";
 import type { Settings } from "./settings.ts";
 
@@ -38,6 +39,8 @@ export class Connection {
   /** By canonical path. */
   readonly #receivers = new Map<string, Receiver>();
   #name: string;
+  /** Something came on this socket. */
+  #isAnswering = false;
 
   constructor(edge: URL, settings: Settings) {
     this.#edge = edge;
@@ -51,6 +54,8 @@ export class Connection {
       address: edge.href,
       harmless: HARMLESS,
       message: (message) => {
+        if (!this.#isAnswering) this.#keeper.publisher.opened();
+        this.#isAnswering = true;
         for (const heard of hear(message)) this.#hear(heard);
         this.#say();
       },
@@ -101,12 +106,18 @@ export class Connection {
     this.#asks.want(path, this.#clock.now());
     this.#arrange();
     const close = () => end("closed by the subscriber");
-    return new Subscription(receiver, { connection: () => ended ?? this.state, close });
+    const { publisher } = this.#keeper;
+    return new Subscription(receiver, { connection: () => ended ?? this.state, publisher, close });
   }
 
   /** Calls the listener for every event of this name; returns what ends that. */
   on<K extends keyof ConnectionEvents>(name: K, listener: (event: ConnectionEvents[K]) => void): () => void {
     return this.#emitter.on(name, listener);
+  }
+
+  /** As a subscription's, to any endpoint of the edge, followed or not. Throws SubscribeError if `endpoint` is none's path. */
+  publish(endpoint: string, value: PublishedValue, options?: PublishOptions): Promise<string> {
+    return this.#keeper.publisher.publish(endpointOf(endpoint, this.#edge), value, options);
   }
 
   /** For good, and with it all its subscriptions. Their positions stay readable. */
@@ -122,6 +133,7 @@ export class Connection {
 
   #enter(state: "open" | "backingOff" | "closed", { code }: ConnectionChange): void {
     const now = this.#clock.now();
+    this.#isAnswering = false;
     if (state === "open") {
       this.#asks.connected(now);
       this.#say();
@@ -161,6 +173,9 @@ export class Connection {
         this.#asks.dismissed(heard.endpoint, this.#clock.now());
         if (isReceiving(this.#receivers.get(heard.endpoint))) this.#tellError(heard);
         break;
+      case "published":
+        this.#keeper.publisher.taken(heard.id, heard.position);
+        break;
       case "unsubscribed":
         this.#asks.unsubscribed(heard.id, this.#clock.now());
         break;
@@ -186,6 +201,7 @@ export class Connection {
 
   #refused(heard: HeardOf<"refused">): void {
     const { id, error } = heard;
+    if (this.#keeper.publisher.refused(id, error)) return;
     this.#keeper.hearOfToken({ kind: "rejected", id, error });
     if (id !== undefined && this.#asks.isAwaited(id)) {
       const endpoint = this.#asks.refused(id, error, this.#clock.now(), this.#clock.random());

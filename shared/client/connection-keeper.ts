@@ -1,6 +1,6 @@
 /**
- * Performs what connection.ts and token.ts decide: dials, hangs up, pings, asks what is the matter, and carries the token. What
- * is said on the socket, and to whom what comes belongs, is the business of who holds it.
+ * Performs what connection.ts and token.ts decide: dials, hangs up, pings, asks what is the matter, and carries the token; and
+ * has the publisher of the connection. What is subscribed, and to whom what comes belongs, is the business of who holds it.
  */
 import type { Message } from "../protocol/message.ts";
 import type { ErrorBody } from "../protocol/schemas.ts";
@@ -14,6 +14,7 @@ import type {
   ConnectionLimits,
   ConnectionState,
 } from "./connection-terms.ts";
+import { Publisher } from "./publisher.ts";
 import type { Settings } from "./settings.ts";
 import { TokenKeeper } from "./token-keeper.ts";
 import type { TokenEvent } from "./token-terms.ts";
@@ -40,6 +41,7 @@ export class ConnectionKeeper {
   readonly #limits: ConnectionLimits;
   readonly #keeper: TokenKeeper;
   readonly #timer: Timer;
+  readonly publisher: Publisher;
   #state: ConnectionState = INITIAL_CONNECTION;
   #change: ConnectionChange = { state: "connecting" };
   #socket: Socket | undefined;
@@ -48,7 +50,8 @@ export class ConnectionKeeper {
   /** Of the frames that were sent on this socket. */
   #lastId = 0;
 
-  constructor({ token, transport, clock, limits }: Settings, ports: ConnectionPorts) {
+  constructor(settings: Settings, ports: ConnectionPorts) {
+    const { token, transport, clock, limits, publishing } = settings;
     this.#ports = ports;
     this.#transport = transport;
     this.#clock = clock;
@@ -63,6 +66,13 @@ export class ConnectionKeeper {
       },
       error: (error) => ports.error(error),
       end: (error) => this.step({ kind: "noToken", error }),
+    });
+    this.publisher = new Publisher(clock, publishing, {
+      nextId: () => this.#lastId + 1,
+      send: (frame) => {
+        this.#lastId++;
+        this.send(frame);
+      },
     });
   }
 
@@ -81,8 +91,8 @@ export class ConnectionKeeper {
     return ++this.#lastId;
   }
 
-  send(text: string): void {
-    this.#socket?.send(text);
+  send(message: Message): void {
+    this.#socket?.send(message);
   }
 
   /** What the edge says of the token, and what it answers to frames of whatever kind. */
@@ -136,6 +146,8 @@ export class ConnectionKeeper {
     const { state } = change;
     if (state === "connecting") return;
     this.#ports.entered(state, change);
+    if (state === "backingOff") this.publisher.lost();
+    if (state === "closed") this.publisher.end(CLOSED);
     // That a socket was lost because of its token is told as such, after this.
     if (this.#state.phase === "barred") return;
     const kind = ({ open: "connected", backingOff: "lost", closed: "close" } as const)[state];
@@ -179,3 +191,5 @@ export class ConnectionKeeper {
     else if (retryAfterMs !== undefined) this.step({ kind: "putOff", afterMs: retryAfterMs });
   }
 }
+
+const CLOSED: ErrorBody = { code: "closed", message: "the connection is closed", retry: false };

@@ -2,11 +2,13 @@
 import { formatPosition } from "../protocol/position.ts";
 import type { ConnectionChange } from "./connection-terms.ts";
 import type { Listener, SubscriptionEvents } from "./events.ts";
+import type { PublishedValue, Publisher, PublishOptions } from "./publisher.ts";
 import type { Receiver } from "./receiver.ts";
 import type { Statistics, SubscriptionPhase } from "./subscription.ts";
 
 export interface SubscriptionPorts {
   connection(): ConnectionChange;
+  readonly publisher: Publisher;
   close(): void;
 }
 
@@ -49,6 +51,15 @@ export class Subscription {
   /** Calls the listener for every event of this name; returns what ends that. */
   on<K extends keyof SubscriptionEvents>(name: K, listener: Listener<K>): () => void {
     return this.#receiver.on(name, listener);
+  }
+
+  /**
+   * Makes a record of the endpoint; resolves with its position, at which subscribers see it. Over connections that break it is
+   * sent again with its key, so that it is one record. Rejects with a PublishError: `unknown_outcome` if nobody knows
+   * whether it was published, `unavailable` if it wasn't within 5 minutes.
+   */
+  publish(value: PublishedValue, options?: PublishOptions): Promise<string> {
+    return this.#ports.publisher.publish(this.endpoint, value, options);
   }
 
   /** For good. `position` stays readable. */

@@ -15,6 +15,7 @@ export type Heard =
   /** `endpoint`: whose update it was to be, as far as that can be read. */
   | (SubscriptionEvent<Update, "unreadable"> & { readonly endpoint: string | undefined })
   | { readonly kind: "unsubscribed"; readonly id: number }
+  | { readonly kind: "published"; readonly id: number; readonly position: string }
   | TokenEvent<"expires" | "renewed">;
 
 /** Each frame is decoded when it is its turn. */

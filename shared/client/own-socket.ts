@@ -43,7 +43,8 @@ export function onOwnSocket({ url, path }: EndpointUrl, start: Start, settings: 
     error: (error) => receiver.emit("error", error),
   });
   const close = () => keeper.step({ kind: "close", reason: "closed by the subscriber" });
-  const subscription = new Subscription(receiver, { connection: () => keeper.change, close });
+  const { publisher } = keeper;
+  const subscription = new Subscription(receiver, { connection: () => keeper.change, publisher, close });
   keeper.begin();
   return subscription;
 }
@@ -57,6 +58,8 @@ function dialled(to: URL, from: string | undefined): string {
 function receive(message: Message, receiver: Receiver, keeper: ConnectionKeeper): void {
   for (const heard of hear(message)) {
     if (heard.kind === "expires" || heard.kind === "renewed") keeper.hearOfToken(heard);
+    else if (heard.kind === "published") keeper.publisher.taken(heard.id, heard.position);
+    else if (heard.kind === "refused" && keeper.publisher.refused(heard.id, heard.error)) continue;
     else if (isFor(receiver, heard)) follow(heard, receiver, keeper);
   }
 }
@@ -64,7 +67,7 @@ function receive(message: Message, receiver: Receiver, keeper: ConnectionKeeper)
 /** Frames of other endpoints are skipped (F9). What can't be read may have been anything of this one. */
 function isFor(
   { endpoint }: Receiver,
-  heard: Exclude<Heard, { readonly kind: "expires" | "renewed" }>,
+  heard: Exclude<Heard, { readonly kind: "expires" | "renewed" | "published" }>,
 ): heard is Extract<typeof heard, SubscriptionEvent<Update>> {
   switch (heard.kind) {
     case "update":
@@ -87,4 +90,5 @@ function follow(heard: SubscriptionEvent<Update>, receiver: Receiver, keeper: Co
     keeper.hearOfToken({ kind: "rejected", id: heard.id, error: heard.error });
   }
   receiver.step(heard);
+  if (heard.kind === "verdict") keeper.publisher.opened();
 }

@@ -1,8 +1,10 @@
 /** What users may set, for a subscription on a socket of its own as for a connection of many endpoints, and what holds unless they do. */
 import type { BackoffBounds } from "../core/backoff.ts";
+import { LIMITS } from "../protocol/limits.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { ConnectionLimits } from "./connection-terms.ts";
 import { SubscribeError } from "./endpoint-url.ts";
+import type { PublisherLimits } from "./publisher.ts";
 import type { SubscriptionLimits } from "./subscription.ts";
 import { isToken, type TokenSource } from "./token-keeper.ts";
 import type { TokenLimits } from "./token-terms.ts";
@@ -19,6 +21,8 @@ export interface ConnectOptions {
   /** Delays between attempts to reconnect: by default up to 0.5 s at first and up to 30 s in the end. */
   readonly backoff?: BackoffBounds;
   readonly timeouts?: Partial<Timeouts>;
+  /** How much is published at once, and for how long each of it is tried. */
+  readonly publishing?: Partial<PublisherLimits>;
   readonly transport?: Transport;
   readonly clock?: Clock;
 }
@@ -28,6 +32,7 @@ export type Timeouts = Omit<ConnectionLimits, "backoff"> & SubscriptionLimits & 
 export interface Settings {
   readonly token: TokenSource;
   readonly limits: Timeouts & { readonly backoff: BackoffBounds };
+  readonly publishing: PublisherLimits;
   readonly transport: Transport;
   readonly clock: Clock;
 }
@@ -45,13 +50,26 @@ const TIMEOUTS: Timeouts = {
   renewalMs: 15_000,
 };
 
+const PUBLISHING: PublisherLimits = {
+  maxPublishes: 1_000,
+  maxBytes: 16 * 1024 * 1024,
+  atOnce: 32,
+  again: { baseMs: 100, maxMs: 5_000 },
+  publishAnswerMs: 20_000,
+  publishMs: 300_000,
+  // What an edge takes unless it was told otherwise.
+  frameBytes: 1024 * 1024 + LIMITS.publicationRoomBytes,
+};
+
 /** Throws SubscribeError with `invalid_token`. */
-export function settingsOf({ token = "", backoff, timeouts, transport, clock }: ConnectOptions): Settings {
+export function settingsOf(options: ConnectOptions): Settings {
+  const { token = "", backoff, timeouts, publishing, transport, clock } = options;
   if (typeof token === "string" && !isToken(token))
     throw new SubscribeError("invalid_token", "the token has characters that none has, or too many");
   return {
     token,
     limits: { ...TIMEOUTS, ...timeouts, backoff: backoff ?? BACKOFF },
+    publishing: { ...PUBLISHING, ...publishing },
     transport: transport ?? webSocketTransport,
     clock: clock ?? systemClock,
   };

@@ -26,8 +26,8 @@ export const ROUTES = {
   health: "/$/health",
   streams: "/$/streams",
   operations: "/$/operations",
-  uplink: "/$/uplink",
   connect: "/$/connect",
+  uplink: "/$/uplink",
   revocations: "/$/revocations",
 } as const;
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { readStatement } from "../../../shared/protocol/connection-frames.ts";
 import { LIMITS } from "../../../shared/protocol/limits.ts";
 import { parsePosition } from "../../../shared/protocol/position.ts";
 import { encodeStatements, type Statement } from "../../../shared/protocol/statements.ts";
@@ -58,4 +59,15 @@ describe("[M2] what a client says of its subscriptions", () => {
         expect(message.length + 1 + first.length).toBeGreaterThanOrEqual(LIMITS.subscriberMessageBytes);
     }
   });
+});
+
+test("[M2] what is said is what the edge reads", () => {
+  const said: Statement[] = [
+    subscribe(1, "/a/b", "a:1,b:2"),
+    { kind: "unsubscribe", id: 2, endpoint: "/a/b" },
+    subscribe(3, "/a/c"),
+  ];
+
+  for (const part of [said, said.slice(0, 1), said.slice(1, 2)])
+    expect(encodeStatements(part).flatMap((message) => readStatement(message))).toEqual(part);
 });

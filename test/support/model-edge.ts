@@ -4,7 +4,7 @@
  */
 import type { Socket, SocketEvents, Transport } from "../../shared/client/transport.ts";
 import { encodeUpdate } from "../../shared/protocol/frame.ts";
-import { SEPARATOR } from "../../shared/protocol/message.ts";
+import { type Message, SEPARATOR } from "../../shared/protocol/message.ts";
 import type { Chained } from "../../shared/protocol/position.ts";
 import { parsePosition } from "../../shared/protocol/position.ts";
 import { PING, PONG } from "../../shared/protocol/subscriber.ts";
@@ -78,10 +78,10 @@ class ModelSocket implements Socket {
     this.#heard = heard;
   }
 
-  send(message: string): void {
+  send(message: Message): void {
     if (this.isClosed) return;
-    this.up.push(message);
-    this.#heard(message);
+    this.up.push(String(message));
+    this.#heard(String(message));
   }
 
   close(): void {

@@ -63,9 +63,9 @@ function toldBy(subscription: Subscription): string[] {
 
 /** What was said on the present socket since this was last asked, pings apart. */
 function said(): unknown[] {
-  return transport.socket.sent
+  return transport.socket.messages
     .splice(0)
-    .flatMap((message) => (message === PING ? [] : [JSON.parse(message)]));
+    .flatMap((message) => (message === PING ? [] : [JSON.parse(String(message))]));
 }
 
 /** Two subscriptions that are live, at a:1 and a:2. */

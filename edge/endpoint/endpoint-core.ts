@@ -12,7 +12,12 @@ import { decodeLinkDown, encodeEmpty, encodeWakeAt } from "../../shared/protocol
 import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
 import type { Position } from "../../shared/protocol/position.ts";
 import { RoutingReader } from "../../shared/protocol/routing-reader.ts";
-import { encodeEnd, encodeRateLimited, isUpdate, URL_SUBSCRIBE_ID } from "../../shared/protocol/subscriber.ts";
+import {
+  encodeEnd,
+  encodeRateLimited,
+  isUpdate,
+  URL_SUBSCRIBE_ID,
+} from "../../shared/protocol/subscriber.ts";
 import { closeQuietly, type HibernatingPeer, sendQuietly } from "../peer.ts";
 import { type Carried, loadLink, loadSubscriber, saveLink, saveSubscriber } from "./attachment.ts";
 import type { Answered } from "./catch-up.ts";
@@ -24,7 +29,7 @@ import { type ObjectLink, ObjectLinks } from "./object-links.ts";
 import { OF_A_SOCKET } from "./pace.ts";
 import { Pacer } from "./pacer.ts";
 import { PublishRights, type PublishRightsConfig } from "./publish-rights.ts";
-import { Publishes, type PublisherNames } from "./publishes.ts";
+import { type PublisherNames, Publishes } from "./publishes.ts";
 import type { GoodToken, RenewalsPorts } from "./renewals.ts";
 import { answerFrames } from "./subscriber-frames.ts";
 import type { SubscriptionFacts } from "./subscription-states.ts";
@@ -79,7 +84,11 @@ export class EndpointCore {
   /** Of the frames on the link. */
   readonly #heads = new RoutingReader();
 
-  constructor(ports: EndpointPorts, { shard, limits, publishing, ...config }: EndpointConfig, survivors: Survivors) {
+  constructor(
+    ports: EndpointPorts,
+    { shard, limits, publishing, ...config }: EndpointConfig,
+    survivors: Survivors,
+  ) {
     const { path } = config;
     this.#ports = ports;
     this.#shard = shard;
@@ -143,7 +152,7 @@ export class EndpointCore {
     const subscribers = this.#surviving(survivors.subscribers, path);
     const kept = link && loadLink(link.socket);
     this.#wakeAt = kept?.wakeAt;
-    this.#state = new EndpointState(statePorts, config, kept?.states.get(path), subscribers);
+    this.#state = new EndpointState<HibernatingPeer>(statePorts, config, kept?.states.get(path), subscribers);
     this.#carried = [this.#state];
     this.#seeker = new LinkSeeker(ports, shard, () => this.#state.sendAway());
     this.#pacer = new Pacer(ports, () => this.#serveWaiting());

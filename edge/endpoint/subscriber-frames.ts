@@ -2,6 +2,8 @@
  * What subscribers say, on the socket of one endpoint: S2, S7, S8, S18, S20, V4 and W21–W25 of PROTOCOL.md. Bad input ends at
  * most the socket that it came on (C5).
  */
+
+import { splitBytesFrame } from "../../shared/protocol/bytes-frame.ts";
 import type { CloseName } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
@@ -10,7 +12,6 @@ import { type Position, parsePosition } from "../../shared/protocol/position.ts"
 import { decodePublication, type Publication } from "../../shared/protocol/publication.ts";
 import { parseObject } from "../../shared/protocol/schemas.ts";
 import { decodeUp, encodeError, PONG, readPublication, type Up } from "../../shared/protocol/subscriber.ts";
-import { splitBytesFrame } from "../../shared/protocol/bytes-frame.ts";
 
 export interface Speaker {
   /** The endpoint whose socket this is. */
@@ -111,13 +112,17 @@ function answerLarge(message: Message, bytes: number, speaker: Speaker): void {
 function sizeOf(message: Message, most: number): number {
   if (typeof message !== "string" || message.length > most) return message.length;
   // No character takes more than three bytes for each of its UTF-16 units.
-  return message.length * 3 <= LIMITS.subscriberMessageBytes ? message.length * 3 : encoder.encode(message).length;
+  return message.length * 3 <= LIMITS.subscriberMessageBytes
+    ? message.length * 3
+    : encoder.encode(message).length;
 }
 
 /** Whom to answer about a frame that can't be read. */
 function numericId(frame: Frame): number | undefined {
   const json =
-    typeof frame === "string" ? parseObject(frame) : splitBytesFrame(frame, LIMITS.publicationHeadBytes)?.head;
+    typeof frame === "string"
+      ? parseObject(frame)
+      : splitBytesFrame(frame, LIMITS.publicationHeadBytes)?.head;
   const id = json !== undefined && "id" in json ? json.id : undefined;
   return typeof id === "number" && Number.isSafeInteger(id) && id >= 0 ? id : undefined;
 }

@@ -13,7 +13,11 @@ import type { Position } from "../../shared/protocol/position.ts";
 import { RoutingReader } from "../../shared/protocol/routing-reader.ts";
 import { isUpdate } from "../../shared/protocol/subscriber.ts";
 import type { Answered } from "../endpoint/catch-up.ts";
-import { EndpointState, type EndpointStateConfig, type EndpointStatePorts } from "../endpoint/endpoint-state.ts";
+import {
+  EndpointState,
+  type EndpointStateConfig,
+  type EndpointStatePorts,
+} from "../endpoint/endpoint-state.ts";
 import type { LinkSeekerPorts } from "../endpoint/link-seeker.ts";
 import type { ObjectLink } from "../endpoint/object-links.ts";
 import type { StateFacts } from "../endpoint/state-facts.ts";
@@ -143,7 +147,10 @@ export class Endpoints<S extends Peer> {
     const heads = this.#headsOf(shard);
     let only: Hosted<S> | "several" | undefined;
     for (const frame of frames ?? [""]) {
-      const about = typeof frame === "string" && !isUpdate(frame) ? this.#control(shard, frame) : this.#update(heads, frame);
+      const about =
+        typeof frame === "string" && !isUpdate(frame)
+          ? this.#control(shard, frame)
+          : this.#update(heads, frame);
       if (about === "unreadable") {
         this.#giveUp(socket);
         break;

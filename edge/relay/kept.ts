@@ -3,7 +3,7 @@
  * by that of another, so everything is checked. Pure; where it is kept is in keeping.ts.
  */
 import * as v from "valibot";
-import { parseLongPosition, formatPosition, type Position } from "../../shared/protocol/position.ts";
+import { formatPosition, type Position, parseLongPosition } from "../../shared/protocol/position.ts";
 import { ATTACHMENT_BYTES, HolderSchema, readHolder, writeHolder } from "../endpoint/attachment.ts";
 import type { Holder } from "../endpoint/holder.ts";
 import { readState, type StateFacts, WrittenStateSchema, writeState } from "../endpoint/state-facts.ts";

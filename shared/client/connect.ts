@@ -174,7 +174,9 @@ export class Connection {
         if (isReceiving(this.#receivers.get(heard.endpoint))) this.#tellError(heard);
         break;
       case "published":
-        this.#keeper.publisher.taken(heard.id, heard.position);
+        // With the id of a subscribe it is a verdict that lacks something.
+        if (this.#asks.isAwaited(heard.id)) this.#unreadable(undefined);
+        else this.#keeper.publisher.taken(heard.id, heard.position);
         break;
       case "unsubscribed":
         this.#asks.unsubscribed(heard.id, this.#clock.now());

@@ -58,10 +58,16 @@ function dialled(to: URL, from: string | undefined): string {
 function receive(message: Message, receiver: Receiver, keeper: ConnectionKeeper): void {
   for (const heard of hear(message)) {
     if (heard.kind === "expires" || heard.kind === "renewed") keeper.hearOfToken(heard);
-    else if (heard.kind === "published") keeper.publisher.taken(heard.id, heard.position);
+    else if (heard.kind === "published") published(heard.id, heard.position, receiver, keeper);
     else if (heard.kind === "refused" && keeper.publisher.refused(heard.id, heard.error)) continue;
     else if (isFor(receiver, heard)) follow(heard, receiver, keeper);
   }
+}
+
+/** With the id of the subscribe it is a verdict that lacks something. */
+function published(id: number, position: string, receiver: Receiver, keeper: ConnectionKeeper): void {
+  if (receiver.isAnsweredBy(id)) receiver.step({ kind: "unreadable" });
+  else keeper.publisher.taken(id, position);
 }
 
 /** Frames of other endpoints are skipped (F9). What can't be read may have been anything of this one. */

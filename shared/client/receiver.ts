@@ -64,6 +64,11 @@ export class Receiver {
     return this.#state.phase;
   }
 
+  /** Whether an answer with this id is one to its last subscribe. */
+  isAnsweredBy(id: number): boolean {
+    return this.#state.id === id;
+  }
+
   get statistics(): Statistics {
     return this.#state.statistics;
   }

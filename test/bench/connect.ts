@@ -68,7 +68,8 @@ class Receiving {
         message: (bytes) => {
           this.messages++;
           this.updates++;
-          for (let at = bytes.indexOf(SEPARATOR); at >= 0; at = bytes.indexOf(SEPARATOR, at + 1)) this.updates++;
+          for (let at = bytes.indexOf(SEPARATOR); at >= 0; at = bytes.indexOf(SEPARATOR, at + 1))
+            this.updates++;
         },
         closed: (_, problem) => reject(new Error(problem)),
       });
@@ -94,9 +95,13 @@ async function run({ clients, endpoints, rate, rounds }: Load): Promise<void> {
     const base = deployment.url.replace("http", "ws");
     const dials = {
       many: (one: Receiving) =>
-        Array.from({ length: clients }, (_, i) => one.dial(new URL(`${base}/$/connect?client=c${i}`), listsOf(keys))),
+        Array.from({ length: clients }, (_, i) =>
+          one.dial(new URL(`${base}/$/connect?client=c${i}`), listsOf(keys)),
+        ),
       each: (one: Receiving) =>
-        Array.from({ length: clients }, () => keys.map((key) => one.dial(new URL(base + pathOf("t", key)), []))).flat(),
+        Array.from({ length: clients }, () =>
+          keys.map((key) => one.dial(new URL(base + pathOf("t", key)), [])),
+        ).flat(),
     };
     const costs: Record<keyof typeof dials, number[]> = { many: [], each: [] };
     for (let round = 0; round < rounds; round++)
@@ -133,7 +138,10 @@ async function turn(
     for (; due >= 1; due--)
       deployment.produce(
         "t",
-        keys.map((key) => ({ key: utf8(key), value: utf8(`{"at":${Date.now()},"pad":"${"x".repeat(100)}"}`) })),
+        keys.map((key) => ({
+          key: utf8(key),
+          value: utf8(`{"at":${Date.now()},"pad":"${"x".repeat(100)}"}`),
+        })),
       );
   };
   const timer = setInterval(produce, TICK_MS);

@@ -38,7 +38,10 @@ export class ModelConnection {
   readonly violations: string[] = [];
   readonly #ports: ModelConnectionPorts;
   /** What it means to follow, by path, and from where it began. */
-  readonly #wanted = new Map<string, { readonly receiver: ModelReceiver; readonly from: Position | undefined }>();
+  readonly #wanted = new Map<
+    string,
+    { readonly receiver: ModelReceiver; readonly from: Position | undefined }
+  >();
   /** Whose the frames about a path are: nobody's before a first verdict, and after an `unsub` was answered. */
   readonly #heard = new Map<string, ModelReceiver>();
   readonly #open = new Map<number, Open>();
@@ -90,6 +93,7 @@ export class ModelConnection {
 
   /** Subscribes, or subscribes again. */
   sub(path: string, from: Position | undefined): void {
+    if (this.left) return;
     const known = this.#wanted.get(path)?.receiver;
     const receiver = known ?? new ModelReceiver(path, () => this.#ports.written());
     if (known === undefined) {
@@ -103,6 +107,7 @@ export class ModelConnection {
   }
 
   unsub(path: string): void {
+    if (this.left) return;
     const wanted = this.#wanted.get(path);
     this.#wanted.delete(path);
     if (wanted !== undefined) wanted.receiver.left = true;

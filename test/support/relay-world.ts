@@ -1,7 +1,6 @@
 /** A relay by itself: its clients and its shards are sockets that a test reads and writes by hand. */
 import type { Holder } from "../../edge/endpoint/holder.ts";
-import type { Granted } from "../../edge/endpoint/renewal-access.ts";
-import type { Verified } from "../../edge/endpoint/renewals.ts";
+import type { Granted, Verified } from "../../edge/endpoint/renewals.ts";
 import { type RelayConfig, RelayCore } from "../../edge/relay/relay-core.ts";
 import type { Judgement, Right } from "../../edge/relay/right.ts";
 import { encodeAttached } from "../../shared/protocol/attach.ts";

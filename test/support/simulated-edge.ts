@@ -358,7 +358,7 @@ export class SimulatedEdge {
         answered: (how) => this.answered.push(how),
         pingedAt: () => undefined,
         verify: noTokens,
-    newKey: () => "made",
+        newKey: () => "made",
       },
       {
         path: host.path,

@@ -127,6 +127,9 @@ export class Receiver {
         return yield { kind: "expires", inSeconds: said.inSeconds };
       case "pong":
         return yield { kind: "pong" };
+      // Nothing is published here, so it is a verdict that lacks something.
+      case "published":
+        return yield* this.#gap();
       case "renewed":
       case "unsubscribed":
       case "unknown":

@@ -166,8 +166,7 @@ export class AttachedObjects {
     if (says.kind === "occupied") this.#stays(watchOn(link, says.endpoint));
     if (says.kind === "idle" && link.watches.size === 0) this.#end(link);
     if (says.kind === "wakeAt") this.#wakes.set(link, says.at);
-    if (says.kind === "check")
-      this.down.send(link, [encodeChecked(this.#above.check(says.id, says.tokens))]);
+    if (says.kind === "check") this.down.send(link, [encodeChecked(this.#above.check(says.id, says.tokens))]);
     const watch = says.kind === "cancel" ? link.watches.get(says.cancel.endpoint) : undefined;
     if (watch !== undefined && says.kind === "cancel") this.#cancel(watch, says.cancel.id);
   }

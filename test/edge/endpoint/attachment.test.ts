@@ -68,11 +68,16 @@ describe("a subscriber's socket", () => {
   test("[W26] [A8] has room for the longest names, path and positions at once", () => {
     const socket = new FakeSocket();
     const wide = `${"x".repeat(2_000)}é–`;
-    const beyond = position(Array.from({ length: 64 }, (_, i) => `${"e".repeat(30)}${i + 10}:9007199254740991`).join());
+    const beyond = position(
+      Array.from({ length: 64 }, (_, i) => `${"e".repeat(30)}${i + 10}:9007199254740991`).join(),
+    );
     const names = { issuer: wide, subject: wide, by: "token" } as const;
     const path = `/${"t".repeat(249)}/${"%FF".repeat(1_024)}`;
 
-    saveSubscriber(socket, holder(1e13), [[path, { id: 7, subscription: { kind: "live", beyond } }]], { tag: 2 ** 52, names });
+    saveSubscriber(socket, holder(1e13), [[path, { id: 7, subscription: { kind: "live", beyond } }]], {
+      tag: 2 ** 52,
+      names,
+    });
 
     expect(loadSubscriber(socket)?.publisher).toEqual({ tag: 2 ** 52, names });
   });

@@ -1,16 +1,14 @@
 /** What clients may say on a connection, mutated: it ends at most that connection, and no neighbour notices. */
 import { test } from "vitest";
 import { judgePath } from "../../../edge/relay/right.ts";
-import { Streams } from "../../../shared/config/streams.ts";
+import { readStreams } from "../../../shared/config/streams.ts";
 import { HISTORIES, SEED } from "../../support/long.ts";
 import { holds, playText } from "../../support/playing.ts";
 import { RelayWorld } from "../../support/relay-world.ts";
 
-const STREAM = {
-  ...{ topic: "t", title: "T", subscribe: "public", publish: "nobody", discover: "public" },
-  ...{ windowUpdates: 3, windowMs: 60_000, start: "earliest", compacted: false, replay: 0, maxAgeSeconds: 1 },
-} as const;
-const STREAMS = new Streams([STREAM]);
+const STREAMS = readStreams({ streams: { t: { title: "T", subscribe: "public" } } });
+if (!STREAMS.ok) throw new Error(STREAMS.problems.join());
+const { streams } = STREAMS;
 
 const GOOD = [
   '{"id":10,"sub":"/t/a"}',
@@ -23,7 +21,7 @@ const GOOD = [
 
 test("[C5] [M2] [M3] mutated frames end at most their connection, whatever they are", async () => {
   const world = new RelayWorld();
-  world.judge = (path, right) => judgePath(STREAMS, path, right);
+  world.judge = (path, right) => judgePath(streams, path, right);
   world.shardOf = () => 0;
   const neighbour = world.following("/t/neighbour");
   await playText({ count: 10 * HISTORIES, seed: SEED }, GOOD, (text) => {

@@ -356,6 +356,13 @@ describe("a subscription", () => {
     ]);
   });
 
+  test("[F9] whose verdict lacks something isn't answered: all come back on another connection", () => {
+    begin().subscribe(ATL);
+    transport.socket.open().say('{"id":1,"ok":{"position":"a:1"}}');
+
+    expect(transport.socket.closed).toBe(true);
+  });
+
   test("[M3] that is refused for good is over, by itself", () => {
     const connection = begin();
     const [atl, dfw] = [toldBy(connection.subscribe(ATL)), toldBy(connection.subscribe(DFW))];

@@ -63,7 +63,7 @@ describe.each<[string, readonly (readonly [string, string])[]]>([
         "publishes at a shard that aren't answered (W7)",
         `${number(LIMITS.openPublishes)}; ${size(LIMITS.openPublishBytes)}`,
       ],
-      ["subscribers of an object", number(LIMITS.subscribersPerObject)],
+      ["subscribers, or connections, of an object", number(LIMITS.subscribersPerObject)],
     ],
   ],
 ])("limits of %s", (document, limits) => {

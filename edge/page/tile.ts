@@ -1,6 +1,6 @@
 /** One endpoint on the page: a subscription, and what is shown of it. */
 import * as v from "valibot";
-import type { Connection, ReceivedUpdate, Subscription } from "../../shared/client/client.ts";
+import type { Connection, ReceivedUpdate, SharedSubscription } from "../../shared/client/client.ts";
 import { kindText, preview } from "./preview.ts";
 import {
   beginResumption,
@@ -31,7 +31,7 @@ export interface TileSettings {
 
 export class Tile {
   readonly element: HTMLElement;
-  readonly subscription: Subscription;
+  readonly subscription: SharedSubscription;
   /** Of the last cut. */
   resumption: Resumption | undefined;
   readonly #settings: TileSettings;

@@ -11,9 +11,8 @@ import { ConnectionKeeper } from "./connection-keeper.ts";
 import type { ConnectionChange } from "./connection-terms.ts";
 import { endpointOf, SubscribeError } from "./endpoint-url.ts";
 import { type ConnectionEvents, Emitter } from "./events.ts";
-import { Subscription } from "./handle.ts";
+import { SharedSubscription } from "./handle.ts";
 import { type Heard, hear } from "./hear.ts";
-import type { PublishedValue, PublishOptions } from "./publisher.ts";
 import { Receiver } from "./receiver.ts";
 import type { Settings } from "./settings.ts";
 
@@ -39,8 +38,6 @@ export class Connection {
   /** By canonical path. */
   readonly #receivers = new Map<string, Receiver>();
   #name: string;
-  /** Something came on this socket. */
-  #isAnswering = false;
 
   constructor(edge: URL, settings: Settings) {
     this.#edge = edge;
@@ -54,8 +51,6 @@ export class Connection {
       address: edge.href,
       harmless: HARMLESS,
       message: (message) => {
-        if (!this.#isAnswering) this.#keeper.publisher.opened();
-        this.#isAnswering = true;
         for (const heard of hear(message)) this.#hear(heard);
         this.#say();
       },
@@ -77,7 +72,7 @@ export class Connection {
    * returns. Throws SubscribeError with `bad_address`, `not_found`, `key_too_long` or `bad_position` as subscribe() does; with
    * `subscribed` if there is one to this endpoint, and with `closed` if the connection is.
    */
-  subscribe(endpoint: string, { from }: JoinOptions = {}): Subscription {
+  subscribe(endpoint: string, { from }: JoinOptions = {}): SharedSubscription {
     const path = endpointOf(endpoint, this.#edge);
     const position = from === undefined ? undefined : parsePosition(from);
     if (from !== undefined && position === undefined)
@@ -106,18 +101,12 @@ export class Connection {
     this.#asks.want(path, this.#clock.now());
     this.#arrange();
     const close = () => end("closed by the subscriber");
-    const { publisher } = this.#keeper;
-    return new Subscription(receiver, { connection: () => ended ?? this.state, publisher, close });
+    return new SharedSubscription(receiver, { connection: () => ended ?? this.state, close });
   }
 
   /** Calls the listener for every event of this name; returns what ends that. */
   on<K extends keyof ConnectionEvents>(name: K, listener: (event: ConnectionEvents[K]) => void): () => void {
     return this.#emitter.on(name, listener);
-  }
-
-  /** As a subscription's, to any endpoint of the edge, followed or not. Throws SubscribeError if `endpoint` is none's path. */
-  publish(endpoint: string, value: PublishedValue, options?: PublishOptions): Promise<string> {
-    return this.#keeper.publisher.publish(endpointOf(endpoint, this.#edge), value, options);
   }
 
   /** For good, and with it all its subscriptions. Their positions stay readable. */
@@ -133,7 +122,6 @@ export class Connection {
 
   #enter(state: "open" | "backingOff" | "closed", { code }: ConnectionChange): void {
     const now = this.#clock.now();
-    this.#isAnswering = false;
     if (state === "open") {
       this.#asks.connected(now);
       this.#say();
@@ -174,9 +162,8 @@ export class Connection {
         if (isReceiving(this.#receivers.get(heard.endpoint))) this.#tellError(heard);
         break;
       case "published":
-        // With the id of a subscribe it is a verdict that lacks something.
-        if (this.#asks.isAwaited(heard.id)) this.#unreadable(undefined);
-        else this.#keeper.publisher.taken(heard.id, heard.position);
+        // Nothing is published here: it is a verdict that lacks something.
+        this.#unreadable(undefined);
         break;
       case "unsubscribed":
         this.#asks.unsubscribed(heard.id, this.#clock.now());
@@ -203,7 +190,6 @@ export class Connection {
 
   #refused(heard: HeardOf<"refused">): void {
     const { id, error } = heard;
-    if (this.#keeper.publisher.refused(id, error)) return;
     this.#keeper.hearOfToken({ kind: "rejected", id, error });
     if (id !== undefined && this.#asks.isAwaited(id)) {
       const endpoint = this.#asks.refused(id, error, this.#clock.now(), this.#clock.random());

@@ -1,6 +1,6 @@
 /**
- * Performs what connection.ts and token.ts decide: dials, hangs up, pings, asks what is the matter, and carries the token; and
- * has the publisher of the connection. What is subscribed, and to whom what comes belongs, is the business of who holds it.
+ * Performs what connection.ts and token.ts decide: dials, hangs up, pings, asks what is the matter, and carries the token. What
+ * is said on the socket, and to whom what comes belongs, is the business of who holds it.
  */
 import type { Message } from "../protocol/message.ts";
 import type { ErrorBody } from "../protocol/schemas.ts";
@@ -14,7 +14,6 @@ import type {
   ConnectionLimits,
   ConnectionState,
 } from "./connection-terms.ts";
-import { Publisher } from "./publisher.ts";
 import type { Settings } from "./settings.ts";
 import { TokenKeeper } from "./token-keeper.ts";
 import type { TokenEvent } from "./token-terms.ts";
@@ -41,7 +40,6 @@ export class ConnectionKeeper {
   readonly #limits: ConnectionLimits;
   readonly #keeper: TokenKeeper;
   readonly #timer: Timer;
-  readonly publisher: Publisher;
   #state: ConnectionState = INITIAL_CONNECTION;
   #change: ConnectionChange = { state: "connecting" };
   #socket: Socket | undefined;
@@ -51,7 +49,7 @@ export class ConnectionKeeper {
   #lastId = 0;
 
   constructor(settings: Settings, ports: ConnectionPorts) {
-    const { token, transport, clock, limits, publishing } = settings;
+    const { token, transport, clock, limits } = settings;
     this.#ports = ports;
     this.#transport = transport;
     this.#clock = clock;
@@ -59,20 +57,13 @@ export class ConnectionKeeper {
     this.#timer = new Timer(clock, () => this.step({ kind: "timer" }));
     this.#keeper = new TokenKeeper(token, clock, limits, {
       ready: () => this.step({ kind: "start" }),
-      nextId: () => this.#lastId + 1,
+      nextId: () => this.nextId,
       send: (id, token) => {
         this.#lastId = id;
         this.send(encodeRenew(id, token));
       },
       error: (error) => ports.error(error),
       end: (error) => this.step({ kind: "noToken", error }),
-    });
-    this.publisher = new Publisher(clock, publishing, {
-      nextId: () => this.#lastId + 1,
-      send: (frame) => {
-        this.#lastId++;
-        this.send(frame);
-      },
     });
   }
 
@@ -84,6 +75,11 @@ export class ConnectionKeeper {
   /** The last one; the first is `connecting`, also while the first token is waited for. */
   get change(): ConnectionChange {
     return this.#change;
+  }
+
+  /** The next frame on this socket may have this id. */
+  get nextId(): number {
+    return this.#lastId + 1;
   }
 
   /** For the next frame on this socket: larger than all before (S2). */
@@ -146,8 +142,6 @@ export class ConnectionKeeper {
     const { state } = change;
     if (state === "connecting") return;
     this.#ports.entered(state, change);
-    if (state === "backingOff") this.publisher.lost();
-    if (state === "closed") this.publisher.end(CLOSED);
     // That a socket was lost because of its token is told as such, after this.
     if (this.#state.phase === "barred") return;
     const kind = ({ open: "connected", backingOff: "lost", closed: "close" } as const)[state];
@@ -191,5 +185,3 @@ export class ConnectionKeeper {
     else if (retryAfterMs !== undefined) this.step({ kind: "putOff", afterMs: retryAfterMs });
   }
 }
-
-const CLOSED: ErrorBody = { code: "closed", message: "the connection is closed", retry: false };

@@ -8,12 +8,11 @@ import type { Statistics, SubscriptionPhase } from "./subscription.ts";
 
 export interface SubscriptionPorts {
   connection(): ConnectionChange;
-  readonly publisher: Publisher;
   close(): void;
 }
 
-/** Made by subscribe(), and by subscribe() of a connection. */
-export class Subscription {
+/** On a connection that others share. Made by subscribe() of that. */
+export class SharedSubscription {
   /** Canonical path of the endpoint. */
   readonly endpoint: string;
   readonly #receiver: Receiver;
@@ -53,17 +52,27 @@ export class Subscription {
     return this.#receiver.on(name, listener);
   }
 
+  /** For good. `position` stays readable. */
+  close(): void {
+    this.#ports.close();
+  }
+}
+
+/** With a socket of its own. Made by subscribe(). */
+export class Subscription extends SharedSubscription {
+  readonly #publisher: Publisher;
+
+  constructor(receiver: Receiver, ports: SubscriptionPorts, publisher: Publisher) {
+    super(receiver, ports);
+    this.#publisher = publisher;
+  }
+
   /**
    * Makes a record of the endpoint; resolves with its position, at which subscribers see it. Over connections that break it is
    * sent again with its key, so that it is one record. Rejects with a PublishError: `unknown_outcome` if nobody knows
    * whether it was published, `unavailable` if it wasn't within 5 minutes.
    */
   publish(value: PublishedValue, options?: PublishOptions): Promise<string> {
-    return this.#ports.publisher.publish(this.endpoint, value, options);
-  }
-
-  /** For good. `position` stays readable. */
-  close(): void {
-    this.#ports.close();
+    return this.#publisher.publish(this.endpoint, value, options);
   }
 }

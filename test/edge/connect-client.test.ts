@@ -1,6 +1,6 @@
 /** The client's connection of many endpoints against the real edge, over a line that breaks. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Connection, connect, type Subscription } from "../../shared/client/client.ts";
+import { type Connection, connect, type SharedSubscription } from "../../shared/client/client.ts";
 import { eventually } from "../support/deadline.ts";
 import { startEdge, type TestEdge } from "../support/edge-harness.ts";
 import { LONG } from "../support/long.ts";
@@ -32,7 +32,7 @@ afterAll(async () => {
 });
 
 interface Followed {
-  readonly subscription: Subscription;
+  readonly subscription: SharedSubscription;
   readonly values: number[];
   /** What was told besides. */
   readonly told: string[];

@@ -6,7 +6,7 @@ import {
   type Clock,
   type Connection,
   connect,
-  type Subscription,
+  type SharedSubscription,
   subscribe,
 } from "../../shared/client/client.ts";
 import { formatPosition, type Happening, parsePosition } from "./history.ts";
@@ -38,7 +38,7 @@ export class ProductSubscriber implements Subscriber {
   readonly endpoint: string;
   readonly happenings: Happening[] = [];
   readonly closes = new Map<number, number>();
-  readonly #subscription: Subscription;
+  readonly #subscription: SharedSubscription;
   readonly #heard: SubscriberSettings["heard"];
   readonly #written: SubscriberSettings["written"];
   #at: Map<string, number> | undefined;

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { connect, type Subscription, subscribe } from "../../shared/client/client.ts";
+import { connect, type SharedSubscription, subscribe } from "../../shared/client/client.ts";
 import { classify } from "../../shared/core/continuity.ts";
 import { endpointPath, parseAddress } from "../../shared/protocol/address.ts";
 import {
@@ -418,7 +418,7 @@ const STATES = {
 } as const;
 
 /** What a subscription tells, in the words of the vectors. */
-function tellingOf(subscription: Subscription): string[] {
+function tellingOf(subscription: SharedSubscription): string[] {
   const told: string[] = [];
   subscription.on("update", ({ position }) => told.push(`update ${position}`));
   subscription.on("live", () => told.push("live"));

@@ -5,7 +5,7 @@
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { type Connection, connect, type Subscription } from "../../../shared/client/client.ts";
+import { type Connection, connect, type SharedSubscription } from "../../../shared/client/client.ts";
 import { LIMITS } from "../../../shared/protocol/limits.ts";
 import { parsePosition } from "../../../shared/protocol/position.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
@@ -16,7 +16,7 @@ const ENDPOINTS = Array.from({ length: 8 }, (_, i) => `/flights/${i}`);
 /** A subscription, and what it should be at by what it was told. */
 interface Followed {
   readonly endpoint: string;
-  readonly subscription: Subscription;
+  readonly subscription: SharedSubscription;
   /** As text, as it resumes. */
   believed: string | undefined;
   isClosed: boolean;

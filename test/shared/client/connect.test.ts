@@ -4,15 +4,12 @@ import {
   type Connection,
   type ConnectOptions,
   connect,
-  PublishError,
-  type Subscription,
+  type SharedSubscription,
   type SubscriptionEvents,
 } from "../../../shared/client/client.ts";
 import { encodeUpdate, type Frame } from "../../../shared/protocol/frame.ts";
 import { SEPARATOR } from "../../../shared/protocol/message.ts";
 import { NOTHING, parsePosition } from "../../../shared/protocol/position.ts";
-import { decodePublication, encodeRefused, encodeTaken } from "../../../shared/protocol/publication.ts";
-import { errorBody } from "../../../shared/protocol/schemas.ts";
 import {
   encodeEnd,
   encodeError,
@@ -48,7 +45,7 @@ function begin(options: ConnectOptions = {}): Connection {
 }
 
 /** What a subscription told, a line for each event. */
-function toldBy(subscription: Subscription): string[] {
+function toldBy(subscription: SharedSubscription): string[] {
   const told: string[] = [];
   const note = <K extends keyof SubscriptionEvents>(
     name: K,
@@ -469,65 +466,5 @@ describe("[M9] the token", () => {
     expect(said()).toEqual([{ id: 1, sub: ATL, from: "a:1" }]);
     expect(told.filter((line) => line.startsWith("error"))).toEqual([]);
     connection.close();
-  });
-});
-
-describe("[W22] what is published on a connection", () => {
-  /** Publications on the present socket, in short. */
-  const published = () =>
-    transport.socket.messages.splice(0).flatMap((message) => {
-      const read = decodePublication(message);
-      return read?.ok ? [`${read.value.id} ${read.value.endpoint}`] : [];
-    });
-  const outcomeOf = (promise: Promise<string>) =>
-    promise.catch((error: unknown) => (error instanceof PublishError ? error.code : error));
-
-  test("goes to any endpoint, with ids of the same series, and is answered by itself", async () => {
-    const { connection, atl, toldAtl } = live();
-    const outcomes = [
-      atl.publish("1"),
-      connection.publish("/orders/a b", "2"),
-      connection.publish(DFW, null),
-    ].map(outcomeOf);
-    expect(published()).toEqual([`3 ${ATL}`, "4 /orders/a%20b", `5 ${DFW}`]);
-    connection.subscribe(LAX);
-    clock.pass(0);
-    expect(said()).toEqual([{ id: 6, sub: LAX }]);
-    transport.socket.say(
-      encodeTaken(3, "a:9"),
-      encodeRefused(4, errorBody("forbidden", "no")),
-      encodeTaken(5, "b:1"),
-    );
-
-    expect(await Promise.all(outcomes)).toEqual(["a:9", "forbidden", "b:1"]);
-    expect(toldAtl).toEqual([]);
-  });
-
-  test("waits for a connection that answers, and is sent again on the next one, once it has the same ids to give", async () => {
-    const connection = begin();
-    const outcome = outcomeOf(connection.publish(ATL, "1", { idempotencyKey: "k" }));
-    transport.socket.open();
-    expect(published()).toEqual([]);
-    transport.socket.say('{"pong":1}');
-    expect(published()).toEqual([`1 ${ATL}`]);
-    transport.socket.drop();
-    clock.pass(500);
-    transport.socket.open().say('{"pong":1}');
-    expect(published()).toEqual([`1 ${ATL}`]);
-    transport.socket.say(encodeTaken(1, "a:9"));
-
-    expect(await outcome).toBe("a:9");
-  });
-
-  test("fails when the connection is closed; what has no endpoint isn't begun", async () => {
-    const connection = begin();
-    const outcome = outcomeOf(connection.publish(ATL, "1"));
-    connection.close();
-
-    expect(await outcome).toBe("closed");
-    expect(() => connection.publish("/$/streams", "1")).toThrow(
-      expect.objectContaining({ code: "not_found" }),
-    );
-    expect(clock.pending).toBe(0);
   });
 });

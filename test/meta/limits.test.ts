@@ -63,7 +63,12 @@ describe.each<[string, readonly (readonly [string, string])[]]>([
         "publishes at a shard that aren't answered (W7)",
         `${number(LIMITS.openPublishes)}; ${size(LIMITS.openPublishBytes)}`,
       ],
-      ["subscribers, or connections, of an object", number(LIMITS.subscribersPerObject)],
+      ["subscribers of an object", number(LIMITS.subscribersPerObject)],
+      ["connections of a relay", number(LIMITS.subscribersPerObject)],
+      [
+        "endpoints of a relay; subscriptions",
+        `${number(LIMITS.relayEndpoints)}; ${number(LIMITS.relaySubscriptions)}`,
+      ],
     ],
   ],
 ])("limits of %s", (document, limits) => {

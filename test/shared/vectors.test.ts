@@ -25,7 +25,6 @@ import {
 } from "../../shared/protocol/position.ts";
 import { decodePublication, isPublishKey, problemOfHeaders } from "../../shared/protocol/publication.ts";
 import { decodeDown, PING } from "../../shared/protocol/subscriber.ts";
-import { ROUTES } from "../../shared/protocol/version.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { FakeTransport } from "../support/fake-transport.ts";
 import { classifyValue } from "../support/values.ts";
@@ -229,8 +228,9 @@ describe("frames.json", () => {
 
 describe("the first look in PROTOCOL.md", () => {
   const text = readFileSync(join(import.meta.dirname, "../../shared/PROTOCOL.md"), "utf8");
-  const all = [...text.matchAll(/^```\n(→ GET [\s\S]*?)^```/gm)].map(([, session = ""]) => session);
-  const sessions = all.filter((session) => !session.includes(ROUTES.connect));
+  const sessions = [...text.matchAll(/^```\n(→ GET \/flights[\s\S]*?)^```/gm)].map(
+    ([, session = ""]) => session,
+  );
 
   test("[S3] [P5] what it shows leads a receiver from the verdict's position to its head, and is told as recovered", () => {
     expect(sessions).toHaveLength(2);

@@ -117,7 +117,9 @@ export class AttachedObjects {
 
   /** All that objects say in binary. */
   #publish(link: Link, message: Uint8Array<ArrayBuffer>): string | undefined {
-    for (const frame of splitBinary(message) ?? [message]) {
+    const frames = splitBinary(message);
+    if (frames === undefined || frames.length === 0) return "bytes that are no frames";
+    for (const frame of frames) {
       const problem = this.#above.publish(link, frame);
       if (problem !== undefined) return problem;
     }
@@ -163,7 +165,7 @@ export class AttachedObjects {
   #says(link: Link, says: LinkUp): void {
     if (says.kind === "attach") this.#ask(watchOn(link, says.attach.endpoint), says.attach);
     if (says.kind === "empty") this.#lingers(watchOn(link, says.endpoint), says.nothing);
-    if (says.kind === "occupied") this.#stays(watchOn(link, says.endpoint));
+    if (says.kind === "occupied") this.#returns(link, says.endpoint);
     if (says.kind === "idle" && link.watches.size === 0) this.#end(link);
     if (says.kind === "wakeAt") this.#wakes.set(link, says.at);
     if (says.kind === "check") this.down.send(link, [encodeChecked(this.#above.check(says.id, says.tokens))]);
@@ -174,6 +176,13 @@ export class AttachedObjects {
   /** Of a key of which nothing is known yet there may well be no record. */
   #lingers(watch: Watch, nothing = watch.sent === undefined): void {
     (nothing ? this.#lingerNothing : this.#linger).start(watch);
+  }
+
+  /** An object that takes an endpoint for watched which isn't asks about it when it hears so. */
+  #returns(link: Link, path: string): void {
+    const watch = link.watches.get(path);
+    if (watch === undefined) this.down.send(link, [encodeDetached(path)]);
+    else this.#stays(watch);
   }
 
   #stays(watch: Watch): void {

@@ -4,7 +4,7 @@ import type { Holder } from "../../../edge/endpoint/holder.ts";
 import type { Verified } from "../../../edge/endpoint/renewals.ts";
 import { encodeChecked, encodeRevocations, encodeRevoke } from "../../../shared/protocol/link.ts";
 import type { Meant } from "../../../shared/protocol/revocation.ts";
-import { PATH, update } from "../../support/endpoint-frames.ts";
+import { update } from "../../support/endpoint-frames.ts";
 import type { FakeSocket } from "../../support/fake-socket.ts";
 import { holder } from "../../support/holders.ts";
 import { TokenWorld } from "../../support/token-world.ts";
@@ -259,7 +259,7 @@ describe("[S25] with a margin", () => {
     const alice = world.live(holder(end));
     world.say(encodeRevoke(OF_ALICE, 10_000));
     const at = world.clock.now + 10_000;
-    expect(world.answerAsks().at(-1)).toEqual({ wake: { endpoint: PATH, at } });
+    expect(world.answerAsks().at(-1)).toEqual({ wake: { at } });
     world.hibernate();
     world.clock.now = at - 1;
     world.append();

@@ -86,9 +86,10 @@ export class Connection {
       this.#receivers.delete(path);
       ended = { state: "closed", reason };
       receiver.step({ kind: "close" });
-      receiver.emitConnection(ended);
       this.#asks.drop(path, this.#clock.now());
       this.#arrange();
+      // Whoever hears of it may begin another one.
+      receiver.emitConnection(ended);
     };
     const receiver: Receiver = new Receiver(path, position, this.#settings.limits, {
       ask: () => this.#asks.soon(path, this.#clock.now()),

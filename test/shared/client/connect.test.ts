@@ -285,6 +285,20 @@ describe("a subscription", () => {
     expect(second).toEqual(["verdict undefined", "live a:6", "update a:7"]);
   });
 
+  test("[M4] may be begun anew as soon as it is told that it is over", () => {
+    const { connection, atl } = live();
+    let second: SharedSubscription | undefined;
+    atl.on("connection", ({ state }) => {
+      if (state === "closed") second = connection.subscribe(ATL);
+    });
+    atl.close();
+    clock.pass(0);
+
+    expect(said()).toEqual([{ id: 3, sub: ATL }]);
+    transport.socket.say(verdict(3, "a:4", "a:4"));
+    expect(second?.phase).toBe("live");
+  });
+
   test("[M4] whose place is taken before its verdict, within one tick or later, isn't told of that", () => {
     const connection = begin();
     const errors: string[] = [];

@@ -131,6 +131,7 @@ export class Receiver {
       case "published":
         return yield* this.#gap();
       case "renewed":
+      case "unsubscribed":
       case "unknown":
         return;
     }

@@ -1,14 +1,7 @@
 /** What `npm run estimate` predicts for a small load, held against what the product counts while it carries it. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import {
-  type Assumptions,
-  eventsOf,
-  HARSHEST,
-  KINDEST,
-  MONTH_SECONDS,
-  operationsOf,
-  type Plan,
-} from "../bench/estimate-model.ts";
+import { type Assumptions, HARSHEST, KINDEST } from "../bench/estimate-assumptions.ts";
+import { eventsOf, MONTH_SECONDS, operationsOf, type Plan } from "../bench/estimate-events.ts";
 import { Deployment, pathOf, utf8 } from "../support/deployment.ts";
 import type { RawSubscriber } from "../support/raw-subscriber.ts";
 
@@ -23,11 +16,20 @@ const plan: Plan = {
   watched: 0.25,
   rate: ROUNDS / SECONDS,
   subscribers: 4,
+  each: 1,
+  popularity: "even",
+  regions: 1,
+  shape: "direct",
+  carriers: "messages",
+  gatherMs: 0,
+  streams: 0,
+  polls: 0,
   // Each once.
   reconnects: 86_400 / SECONDS,
   // All that is there has come within this time.
   restarts: MONTH_SECONDS / SECONDS,
   gets: GETS / SECONDS,
+  cached: 0,
   publishes: PUBLISHES / SECONDS,
   messageBytes: 100,
   pingSeconds: SECONDS,

@@ -70,6 +70,8 @@ export interface Events {
   readonly subscribes: number;
   /** GETs that wait. */
   readonly polls: number;
+  /** What they say that isn't a ping: it wakes their object. */
+  readonly said: number;
   /** Messages of objects that ask the origin on behalf of those who come, and those that answer. */
   readonly asks: number;
   readonly asked: number;
@@ -97,6 +99,35 @@ export interface Events {
   readonly checks: number;
 }
 
+/** None of it. */
+export const NO_EVENTS: Events = {
+  updates: 0,
+  uplinkMessages: 0,
+  linkMessages: 0,
+  linkUpdates: 0,
+  answers: 0,
+  deliveries: 0,
+  events: 0,
+  subscribes: 0,
+  polls: 0,
+  said: 0,
+  asks: 0,
+  asked: 0,
+  attaches: 0,
+  detaches: 0,
+  questions: 0,
+  gets: 0,
+  publishes: 0,
+  uplinks: 0,
+  subscriberPings: 0,
+  originPings: 0,
+  wakes: 0,
+  revocations: 0,
+  revocationsStored: 0,
+  revocationsTold: 0,
+  checks: 0,
+};
+
 export function watchedOf({ endpoints, watched }: Plan): number {
   return endpoints * watched;
 }
@@ -107,6 +138,12 @@ export function layoutOfPlan(plan: Plan): Layout | undefined {
   const endpoints = watchedOf(plan);
   const connections = (endpoints * plan.subscribers) / each;
   return layoutOf({ endpoints, popularity, rate, connections, each, regions, messageBytes }, plan);
+}
+
+export function requireLayout(plan: Plan): Layout {
+  const layout = layoutOfPlan(plan);
+  if (layout === undefined) throw new Error(`the shape ${plan.shape} can't hold these subscribers`);
+  return layout;
 }
 
 /** Updates of one endpoint that leave together, and updates of all endpoints in one message of an uplink. */
@@ -129,8 +166,7 @@ export function batched(
 }
 
 export function eventsOf(plan: Plan, assumptions: Assumptions, seconds = MONTH_SECONDS): Events {
-  const layout = layoutOfPlan(plan);
-  if (layout === undefined) throw new Error(`the shape ${plan.shape} can't hold these subscribers`);
+  const layout = requireLayout(plan);
   const { connections, shards, links, watches } = layout;
   const watched = watchedOf(plan);
   const updates = watched * plan.rate * seconds;
@@ -168,6 +204,7 @@ export function eventsOf(plan: Plan, assumptions: Assumptions, seconds = MONTH_S
     events: deliveries * (lasting === 0 ? 0 : (connections * plan.streams) / lasting),
     subscribes,
     polls,
+    said: 0,
     asks,
     asked,
     attaches,
@@ -213,7 +250,7 @@ export function operationsOf(events: Events): Partial<Record<Operation, number>>
     "rpc.shard": attaches + questions + 2 * revocationsStored,
     // A link begins with the shard's hello and the answer to the object's first question.
     "websocket_message_in.endpoint_link": linkMessages + 2 * attaches + asked + revocationsTold + checks,
-    "websocket_message_in.endpoint_subscriber": 0,
+    "websocket_message_in.endpoint_subscriber": events.said,
     "websocket_message_in.shard_uplink": uplinkMessages + answers + questions + 2 * uplinks,
     "websocket_message_in.shard_link": attaches + asks + detaches + checks,
     "websocket_message_out.shard": linkMessages + 2 * attaches + asked + revocationsTold + checks,

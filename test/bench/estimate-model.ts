@@ -7,10 +7,10 @@ import type { Assumptions } from "./estimate-assumptions.ts";
 import {
   type Events,
   eventsOf,
-  layoutOfPlan,
   MONTH_SECONDS,
   operationsOf,
   type Plan,
+  requireLayout,
   watchedOf,
 } from "./estimate-events.ts";
 import { MEASURED } from "./estimate-measured.ts";
@@ -27,11 +27,19 @@ export interface Item {
   readonly units: number;
 }
 
-/** Everything that is billed in a month. */
-export function itemsOf(plan: Plan, assumptions: Assumptions): Item[] {
-  const layout = layoutOfPlan(plan);
-  if (layout === undefined) return [];
-  const events = eventsOf(plan, assumptions);
+/** What costs, however little happens. */
+export interface Standing {
+  /** What goes to objects goes as calls within so many sessions; undefined: as messages. */
+  readonly sessions: number | undefined;
+  /** Seconds for which shards are awake, and objects of subscribers. */
+  readonly shardSeconds: number;
+  readonly objectSeconds: number;
+  readonly rowsRead: number;
+  readonly databases: number;
+}
+
+/** Everything that is billed for some events. */
+export function itemsOf(events: Events, assumptions: Assumptions, standing: Standing): Item[] {
   const operations = operationsOf(events);
   const count = (name: Operation) => operations[name] ?? 0;
   const items: Item[] = [];
@@ -41,6 +49,8 @@ export function itemsOf(plan: Plan, assumptions: Assumptions): Item[] {
   const linkMessage = assumptions.links === "20:1" ? message : 1;
   const ping = assumptions.pings === "20:1" ? message : 0;
   const { streamMs } = MEASURED[assumptions.activity];
+  const { sessions } = standing;
+  const onLinks = (messages: number) => (sessions === undefined ? messages : 0);
 
   add("requests of subscribers, readers, origins and administrators", "workerRequests", count("worker_request"));
   add("the Worker's CPU for requests, ms", "workerCpuMs", count("worker_request") * MEASURED.workerRequestMs);
@@ -49,48 +59,59 @@ export function itemsOf(plan: Plan, assumptions: Assumptions): Item[] {
   add("uplinks", "objectRequests", count("object_request.shard"));
   add("calls of shards: attaches, GETs, publishes and revocations", "objectRequests", count("rpc.shard"));
   add("messages, origin to shard", "objectRequests", count("websocket_message_in.shard_uplink"), message);
-  const sessions = plan.carriers === "sessions";
-  const down = count("websocket_message_in.endpoint_link");
-  const up = count("websocket_message_in.shard_link");
-  add("messages, shard to object", "objectRequests", sessions ? 0 : down, linkMessage);
-  add("messages, object to shard", "objectRequests", sessions ? 0 : up, linkMessage);
-  add("sessions of links", "objectRequests", sessions ? (layout.links * MONTH_SECONDS) / SESSION_SECONDS : 0);
+  const down = onLinks(count("websocket_message_in.endpoint_link"));
+  add("messages, shard to object", "objectRequests", down, linkMessage);
+  const up = onLinks(count("websocket_message_in.shard_link"));
+  add("messages, object to shard", "objectRequests", up, linkMessage);
+  add("sessions of links", "objectRequests", sessions ?? 0);
+  add("messages of subscribers", "objectRequests", count("websocket_message_in.endpoint_subscriber"), message);
   add("pings of subscribers", "objectRequests", events.subscriberPings, ping);
   add("pings of origins", "objectRequests", events.originPings, ping);
-  const awake = watchedOf(plan) > 0 ? layout.shards * MONTH_SECONDS : 0;
-  add("shards, awake all month, s", "objectGbSeconds", awake, OBJECT_GB);
-  const active = activeSeconds(plan, assumptions, events, layout);
-  add("objects of subscribers, active or kept awake, s", "objectGbSeconds", active, OBJECT_GB);
+  add("shards, awake all month, s", "objectGbSeconds", standing.shardSeconds, OBJECT_GB);
+  add("objects of subscribers, active or kept awake, s", "objectGbSeconds", standing.objectSeconds, OBJECT_GB);
   add("rows: who is attached, and what was revoked", "rowsWritten", count("rows_written"));
-  add("rows read by shards that begin anew", "rowsRead", plan.restarts * (layout.links + layout.shards));
-  const databases = layout.shards + (assumptions.storage === "empty" ? layout.objects : 0);
-  add("databases of objects", "storageGbMonths", databases, MEASURED.emptyDatabaseGb);
+  add("rows read by shards that begin anew", "rowsRead", standing.rowsRead);
+  add("databases of objects", "storageGbMonths", standing.databases, MEASURED.emptyDatabaseGb);
   return items;
 }
 
 /** A call that keeps an object awake does so for 15 minutes at most; then there is another one. */
 const SESSION_SECONDS = 900;
 
-/** Shards not included: they are awake in any case, and so is the object at the other end of a session. */
-function activeSeconds(
-  plan: Plan,
-  { activity, absence }: Assumptions,
+function standingOf(plan: Plan, layout: Layout, events: Events, assumptions: Assumptions): Standing {
+  const { objects, shards, links } = layout;
+  const hasSessions = plan.carriers === "sessions";
+  const holders = links === 0 ? shards : objects;
+  const perHolder = holders === 0 ? 0 : layout.connections / holders;
+  const active = activeSeconds(events, assumptions, perHolder);
+  // Shards that hold subscribers have their updates at once.
+  const own = links === 0 ? (events.updates * MEASURED[assumptions.activity].updateMs) / 1_000 : 0;
+  const awake = watchedOf(plan) > 0 ? shards * MONTH_SECONDS : 0;
+  return {
+    sessions: hasSessions ? (links * MONTH_SECONDS) / SESSION_SECONDS : undefined,
+    shardSeconds: Math.max(awake, links === 0 ? active + own : 0),
+    objectSeconds:
+      links === 0 ? 0 : hasSessions ? Math.max(active, objects * MONTH_SECONDS) : active,
+    rowsRead: plan.restarts * (links + shards),
+    databases: shards + (assumptions.storage === "empty" ? objects : 0),
+  };
+}
+
+/** Of objects that hold so many subscribers each. */
+export function activeSeconds(
   events: Events,
-  layout: Layout,
+  { activity, absence }: Assumptions,
+  perObject: number,
 ): number {
   const { updateMs, batchedUpdateMs, deliveryMs, subscribeMs, wakeMs, seekSeconds } = MEASURED[activity];
-  const holders = layout.objects + (layout.links === 0 ? layout.shards : 0);
-  const perHolder = holders === 0 ? 0 : layout.connections / holders;
   const work =
     (events.linkMessages + events.revocationsTold) * updateMs +
     (events.linkUpdates - events.linkMessages) * batchedUpdateMs +
-    (layout.links === 0 ? events.updates * updateMs : 0) +
     events.deliveries * deliveryMs +
     (events.subscribes + events.polls) * subscribeMs +
-    events.wakes * (wakeMs.object + wakeMs.subscriber * perHolder);
-  const active = work / 1_000 + events.attaches * (absence === "long" ? seekSeconds : 0);
-  if (layout.objects === 0) return Math.max(0, active - layout.shards * MONTH_SECONDS);
-  return plan.carriers === "sessions" ? Math.max(active, layout.objects * MONTH_SECONDS) : active;
+    events.said * updateMs +
+    events.wakes * (wakeMs.object + wakeMs.subscriber * perObject);
+  return work / 1_000 + events.attaches * (absence === "long" ? seekSeconds : 0);
 }
 
 export function usageOfItems(items: readonly Item[]): Usage {
@@ -111,8 +132,11 @@ export interface Estimate {
   readonly dollars: number;
 }
 
+/** A month. Throws if the plan's shape can't hold its subscribers. */
 export function estimate(plan: Plan, assumptions: Assumptions): Estimate {
-  const items = itemsOf(plan, assumptions);
+  const events = eventsOf(plan, assumptions);
+  const layout = requireLayout(plan);
+  const items = itemsOf(events, assumptions, standingOf(plan, layout, events, assumptions));
   const usage = usageOfItems(items);
   const bill = monthlyBill(usage);
   const priced = items.map((item) => {

@@ -2,17 +2,20 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Assumptions, HARSHEST, KINDEST } from "../bench/estimate-assumptions.ts";
 import { eventsOf, MONTH_SECONDS, operationsOf, type Plan } from "../bench/estimate-events.ts";
+import { eventually } from "../support/deadline.ts";
 import { Deployment, pathOf, utf8 } from "../support/deployment.ts";
+import { RawEvents } from "../support/raw-events.ts";
 import type { RawSubscriber } from "../support/raw-subscriber.ts";
 
 /** So long would the load take at the plan's rates; a test need not wait for that. */
 const SECONDS = 60;
 const ROUNDS = 20;
 const GETS = 18;
+const WATCHED = 6;
 const PUBLISHES = 12;
 
 const plan: Plan = {
-  endpoints: 24,
+  endpoints: 4 * WATCHED,
   watched: 0.25,
   rate: ROUNDS / SECONDS,
   subscribers: 4,
@@ -22,13 +25,15 @@ const plan: Plan = {
   shape: "direct",
   carriers: "messages",
   gatherMs: 0,
-  streams: 0,
-  polls: 0,
+  // Of the four of each endpoint one is an event stream, and one GETs the next state again and again.
+  streams: 0.25,
+  polls: 0.25,
   // Each once.
   reconnects: 86_400 / SECONDS,
   // All that is there has come within this time.
   restarts: MONTH_SECONDS / SECONDS,
-  gets: GETS / SECONDS,
+  // Whoever waits for the next state has asked for the latest before.
+  gets: (GETS + WATCHED) / SECONDS,
   cached: 0,
   publishes: PUBLISHES / SECONDS,
   messageBytes: 100,
@@ -37,7 +42,6 @@ const plan: Plan = {
   batchMs: 0,
   revocations: 0,
 };
-const watched = plan.endpoints * plan.watched;
 
 let deployment: Deployment;
 
@@ -54,58 +58,131 @@ afterAll(() => deployment?.stop());
 
 /** To a key that nobody watches. */
 async function publish(): Promise<void> {
-  const answer = await fetch(deployment.url + pathOf("t", key(watched)), { method: "POST", body: "1" });
+  const answer = await fetch(deployment.url + pathOf("t", key(WATCHED)), { method: "POST", body: "1" });
   expect(answer.status).toBe(201);
 }
 
 const key = (i: number) => `key-${i}`;
 
-/** A round of updates, of those of watched endpoints none before the last one has arrived. */
-async function update(subscribers: readonly RawSubscriber[], round: number): Promise<void> {
-  const write = (i: number) =>
-    deployment.produce("t", [{ key: utf8(key(i)), value: utf8(`{"round":${round}}`) }]);
-  for (let i = 0; i < watched; i++) {
-    write(i);
-    const theirs = subscribers.filter((_, j) => j % watched === i);
-    await Promise.all(theirs.map((one) => one.until((s) => s.updates.length === round, "an update")));
+type Follower = RawSubscriber | RawEvents;
+
+/** GETs the next state, and waits for it. */
+class Poller {
+  readonly #url: string;
+  #tag = "";
+  #answer: Promise<Response> | undefined;
+
+  constructor(url: string) {
+    this.#url = url;
   }
-  for (let i = watched; i < plan.endpoints; i++) write(i);
+
+  async begin(): Promise<void> {
+    const answer = await fetch(this.#url);
+    expect(answer.status).toBe(404);
+    this.#tag = '"-"';
+  }
+
+  wait(): void {
+    this.#answer = fetch(this.#url, { headers: { "If-None-Match": this.#tag, Prefer: "wait=25" } });
+  }
+
+  async hear(round: number): Promise<void> {
+    const answer = await this.#answer;
+    expect(await answer?.json()).toEqual({ round });
+    this.#tag = answer?.headers.get("ETag") ?? "";
+  }
 }
 
+/** Asking for the counts is a request, too. */
+let asked = 0;
+
+async function counts(): Promise<Record<string, number>> {
+  asked++;
+  return deployment.operations();
+}
+
+const verdicts = (counted: Readonly<Record<string, number>>) =>
+  (counted["verdict.fresh"] ?? 0) + (counted["verdict.window"] ?? 0);
+
+/** A round of updates, of those of watched endpoints none before the last one has arrived. */
+async function update(
+  followers: readonly Follower[],
+  pollers: readonly Poller[],
+  round: number,
+): Promise<void> {
+  for (const poller of pollers) {
+    // What came before it follows its endpoint would be answered at once.
+    const before = verdicts(await counts());
+    poller.wait();
+    await eventually(async () => verdicts(await counts()) === before + 1, "a verdict");
+  }
+  const write = (i: number) =>
+    deployment.produce("t", [{ key: utf8(key(i)), value: utf8(`{"round":${round}}`) }]);
+  for (let i = 0; i < WATCHED; i++) {
+    write(i);
+    const theirs = followers.filter((_, j) => j % WATCHED === i);
+    await Promise.all(
+      theirs.map((one: Follower) =>
+        one instanceof RawEvents
+          ? one.until(({ updates }) => updates.length === round, "an event")
+          : one.until(({ updates }) => updates.length === round, "an update"),
+      ),
+    );
+  }
+  for (const poller of pollers) await poller.hear(round);
+  for (let i = WATCHED; i < plan.endpoints; i++) write(i);
+}
+
+const hasVerdict = (stream: RawEvents) => stream.of("verdict").length === 1;
+
 async function carryTheLoad(): Promise<void> {
-  const paths = Array.from({ length: watched * plan.subscribers }, (_, i) => pathOf("t", key(i % watched)));
-  const subscribers = paths.map((path) => deployment.subscribe(path));
+  const paths = Array.from({ length: WATCHED }, (_, i) => pathOf("t", key(i)));
+  const subscribers = [...paths, ...paths].map((path) => deployment.subscribe(path));
   await Promise.all(subscribers.map((subscriber) => subscriber.verdict()));
-  for (let round = 1; round <= ROUNDS; round++) await update(subscribers, round);
-  for (const [i, path] of paths.entries()) {
-    const position = subscribers[i]?.position;
-    await subscribers[i]?.close();
-    const again = deployment.subscribe(path, position);
+  const streams = paths.map((path) => new RawEvents(deployment.url + path));
+  await Promise.all(streams.map((stream) => stream.until(hasVerdict, "a verdict")));
+  const pollers = paths.map((path) => new Poller(deployment.url + path));
+  for (const poller of pollers) await poller.begin();
+  for (let round = 1; round <= ROUNDS; round++) await update([...subscribers, ...streams], pollers, round);
+  for (const [i, subscriber] of subscribers.entries()) {
+    const { position } = subscriber;
+    await subscriber.close();
+    const again = deployment.subscribe(paths[i % WATCHED] ?? "", position);
     expect(await again.verdict()).toMatchObject({ recovered: true, position });
     subscribers[i] = again;
+  }
+  for (const [i, stream] of streams.entries()) {
+    stream.cut();
+    const from = { "Last-Event-ID": stream.lastId };
+    const again = new RawEvents(deployment.url + (paths[i] ?? ""), from);
+    await again.until(hasVerdict, "a verdict");
+    expect(again.of("verdict")).toMatchObject([{ recovered: true }]);
+    expect([...stream.violations, ...again.violations]).toEqual([]);
+    streams[i] = again;
   }
   for (const subscriber of subscribers) subscriber.send('{"ping":1}');
   await Promise.all(subscribers.map((one) => one.until((s) => s.others.length === 1, "a pong")));
   for (let i = 0; i < GETS; i++)
-    expect((await fetch(deployment.url + pathOf("t", key(watched)))).status).toBe(200);
+    expect((await fetch(deployment.url + pathOf("t", key(WATCHED)))).status).toBe(200);
   for (let i = 0; i < PUBLISHES; i++) await publish();
   for (const { violations } of subscribers) expect(violations).toEqual([]);
+  for (const stream of streams) stream.cut();
 }
 
 test("every operation is counted as often as the estimate predicts: within its two bounds, or a hundredth around them", async () => {
-  const before = await deployment.operations();
+  const before = await counts();
+  asked = 0;
   expect(before["object_request.shard"]).toBe(eventsOf(plan, KINDEST, SECONDS).uplinks);
   await carryTheLoad();
-  const after = await deployment.operations();
+  const after = await counts();
 
   // The uplinks were there before.
   const predict = (assumptions: Assumptions) =>
     operationsOf({ ...eventsOf(plan, assumptions, SECONDS), uplinks: 0 });
   const kindest: Readonly<Record<string, number>> = predict(KINDEST);
   const harshest: Readonly<Record<string, number>> = predict(HARSHEST);
-  // Asking for the counts is a request, too.
   const counted = (name: string) =>
-    (after[name] ?? 0) - (before[name] ?? 0) - (name === "worker_request" ? 1 : 0);
+    (after[name] ?? 0) - (before[name] ?? 0) - (name === "worker_request" ? asked : 0);
 
   const strays = Object.keys(kindest).filter((name) => {
     const bounds = [kindest[name] ?? 0, harshest[name] ?? 0];

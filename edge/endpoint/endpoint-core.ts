@@ -226,6 +226,8 @@ export class EndpointCore {
       this.#state.serveWaiting();
     }
     if (value.kind === "waiting" && value.endpoint === path) this.#state.waiting(value.id);
+    if ((value.kind === "count" || value.kind === "enough") && value.endpoint === path)
+      this.#state.count(value.kind === "count");
     if (value.kind === "attached" && value.attached.endpoint === path) this.#state.attached(value.attached);
     return undefined;
   }

@@ -15,12 +15,13 @@
 import type { WindowLimits } from "../../shared/core/window.ts";
 import type { Attached } from "../../shared/protocol/attach.ts";
 import type { Frame, Routing } from "../../shared/protocol/frame.ts";
-import { encodeEmpty, encodeOccupied } from "../../shared/protocol/link.ts";
+import { encodeCounted, encodeEmpty, encodeLater, encodeOccupied } from "../../shared/protocol/link.ts";
 import type { Message } from "../../shared/protocol/message.ts";
 import { formatPosition, NOTHING, type Position, reaches } from "../../shared/protocol/position.ts";
 import type { Peer } from "../peer.ts";
 import { Asking, type AskingPorts } from "./asking.ts";
 import { type Answered, CatchUp } from "./catch-up.ts";
+import { Census } from "./census.ts";
 import { Replica } from "./replica.ts";
 import type { StateFacts } from "./state-facts.ts";
 import { isFull, Subscribers, type SubscribersPorts } from "./subscribers.ts";
@@ -47,6 +48,7 @@ export class EndpointState<S extends Peer> {
   readonly #subscribers: Subscribers<S>;
   readonly #catchUp: CatchUp<S>;
   readonly #asking: Asking<S>;
+  readonly #census: Census;
   /**
    * What the shard was told last. After a wake the worst is assumed: the last of the subscribers may have been leaving while
    * the object slept.
@@ -79,6 +81,7 @@ export class EndpointState<S extends Peer> {
     this.#catchUp = new CatchUp(path, replica, this.#subscribers, replays, (how) => ports.answered(how));
     const learners = { replica, subscribers: this.#subscribers, line, catchUp: this.#catchUp };
     this.#asking = new Asking(path, learners, ports, facts);
+    this.#census = new Census(facts?.counted);
   }
 
   get subscribers(): number {
@@ -90,7 +93,7 @@ export class EndpointState<S extends Peer> {
     const { position, latest, due } = this.#replica;
     const { nextAsk, own, asks, forgotten } = this.#asking.facts();
     const kept = latest === undefined || latest === "none" ? latest : latest.frame;
-    return { position, latest: kept, due, nextAsk, own, asks, forgotten };
+    return { position, latest: kept, due, nextAsk, own, asks, forgotten, counted: this.#census.said };
   }
 
   // Subscribers.
@@ -148,6 +151,7 @@ export class EndpointState<S extends Peer> {
   /** There is a new link: nothing was said on it. */
   linked(): void {
     this.#asking.restart();
+    this.#census.end();
     this.#told = "occupied";
   }
 
@@ -174,6 +178,12 @@ export class EndpointState<S extends Peer> {
     this.#asking.hold(id);
   }
 
+  /** Whether the shard wants to know how many subscribers there are, and whenever that changes (O2). */
+  count(isWanted: boolean): void {
+    if (isWanted) this.#census.begin();
+    else this.#census.end();
+  }
+
   /** A message couldn't be read: it may have held anything (F9). */
   garbled(): void {
     this.#asking.garbled();
@@ -190,12 +200,21 @@ export class EndpointState<S extends Peer> {
   /** Says to the shard what is to be said by now. Returns whether that changed what must outlive the memory. */
   speak(): boolean {
     const tookBack = this.#asking.takeBack();
+    const counted = this.#sayCount();
     const now = this.#subscribers.size > 0 ? "occupied" : "empty";
     if (now !== this.#told) {
       const empty = () => encodeEmpty(this.path, this.#replica.latest === "none");
       this.#ports.ask(now === "occupied" ? encodeOccupied(this.path) : empty());
     }
     this.#told = now;
-    return (now === "occupied" && this.#asking.askNext()) || tookBack;
+    return (now === "occupied" && this.#asking.askNext()) || tookBack || counted;
+  }
+
+  #sayCount(): boolean {
+    const { size } = this.#subscribers;
+    const news = this.#census.news(size, this.#ports.now());
+    if (news === "counted") this.#ports.ask(encodeCounted(this.path, size));
+    if (news === "later") this.#ports.ask(encodeLater(this.path));
+    return news === "counted";
   }
 }

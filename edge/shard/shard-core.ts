@@ -41,6 +41,7 @@ import { Dialer, type DialerPorts } from "./links/dialer.ts";
 import { Downlink, type DownlinkPorts } from "./links/downlink.ts";
 import { Linger, type LingerPorts } from "./links/linger.ts";
 import { type Link, Links, noteAsk, type Watch, watchOn } from "./links/links.ts";
+import { Occupancy, type OccupancyResult } from "./links/occupancy.ts";
 import { Wakes, type WakesPorts } from "./links/wakes.ts";
 import { Bearer } from "./publishing/bearer.ts";
 import type { PublishOutcome } from "./publishing/outcome.ts";
@@ -77,6 +78,9 @@ export interface ShardSurvivors {
   readonly uplinks: readonly HibernatingPeer[];
 }
 
+/** What is told instead of an answer. */
+type ErrorResult = Extract<LatestResult, { readonly kind: "error" }>;
+
 /** How long an endpoint stays attached after its last subscriber has gone; and one whose key has no record. */
 const LINGER_MS = TIME_LIMITS.lingerMs;
 const LINGER_NOTHING_MS = TIME_LIMITS.lingerNothingMs;
@@ -92,6 +96,7 @@ export class ShardCore {
   readonly #linger: Linger<Watch>;
   readonly #lingerNothing: Linger<Watch>;
   readonly #wakes: Wakes<Watch>;
+  readonly #occupancy: Occupancy;
   readonly #downlink: Downlink;
   readonly #revoking: Revoking;
   readonly #publishing: Publishing<HibernatingPeer>;
@@ -108,6 +113,11 @@ export class ShardCore {
     this.#linger = new Linger(ports, LINGER_MS, (watch) => this.#leave(watch));
     this.#lingerNothing = new Linger(ports, LINGER_NOTHING_MS, (watch) => this.#leave(watch));
     this.#wakes = new Wakes(ports, ({ link, path }) => this.#downlink.send(link, [encodeWake(path)]));
+    this.#occupancy = new Occupancy({
+      now: () => ports.now(),
+      after: (ms, run) => ports.after(ms, run),
+      send: (link, frame) => this.#downlink.send(link, [frame]),
+    });
     this.#questions = new Questions({
       after: (ms, run) => ports.after(ms, run),
       isPresent: () => this.#slices.isPresent,
@@ -176,18 +186,29 @@ export class ShardCore {
   /** U8. Never rejects. `brief`: the value isn't needed, if it is large. */
   latest(path: string, principal: Principal = PUBLIC, brief = false): Promise<LatestResult> {
     this.#slices.arrived();
-    return principal.kind === "public"
-      ? this.#largeValues.ask(path, brief)
-      : this.#latestFor(principal, path, brief);
+    return this.#for(principal, () => this.#largeValues.ask(path, brief));
   }
 
-  async #latestFor(principal: KnownPrincipal, path: string, brief: boolean): Promise<LatestResult> {
+  /** O2. Never rejects. */
+  occupancy(path: string, principal: Principal = PUBLIC): Promise<OccupancyResult> {
+    this.#slices.arrived();
+    return this.#for(principal, async () => {
+      return { kind: "subscribers", subscribers: await this.#occupancy.ask(path) };
+    });
+  }
+
+  /** Answers one whose token counts, if there is any, when it asks and when it is answered. */
+  #for<T>(principal: Principal, answer: () => Promise<T>): Promise<T | ErrorResult> {
+    return principal.kind === "public" ? answer() : this.#forKnown(principal, answer);
+  }
+
+  async #forKnown<T>(principal: KnownPrincipal, answer: () => Promise<T>): Promise<T | ErrorResult> {
     if (isOver(principal, this.#ports.wall())) return { kind: "error", ...OVER };
     if (this.#revoking.count > 0 && (await this.isRevoked(principal))) return { kind: "error", ...REVOKED };
-    const latest = await this.#largeValues.ask(path, brief);
+    const answered = await answer();
     // It may have ended, or been revoked, while the answer was awaited.
     if (isOver(principal, this.#ports.wall())) return { kind: "error", ...OVER };
-    return (await this.isRevoked(principal)) ? { kind: "error", ...REVOKED } : latest;
+    return (await this.isRevoked(principal)) ? { kind: "error", ...REVOKED } : answered;
   }
 
   /** W6. Never rejects. */
@@ -323,14 +344,26 @@ export class ShardCore {
   }
 
   #linkSays(link: Link, says: LinkUp): void {
-    if (says.kind === "attach") this.#ask(watchOn(link, says.attach.endpoint), says.attach);
-    if (says.kind === "empty") this.#lingers(watchOn(link, says.endpoint), says.nothing);
-    if (says.kind === "occupied") this.#stays(watchOn(link, says.endpoint));
-    if (says.kind === "wakeAt") this.#wakes.set(watchOn(link, says.endpoint), says.at);
+    if (says.kind === "attach") this.#ask(this.#watch(link, says.attach.endpoint), says.attach);
+    if (says.kind === "empty") this.#lingers(this.#watch(link, says.endpoint), says.nothing);
+    if (says.kind === "occupied") this.#stays(this.#watch(link, says.endpoint));
+    if (says.kind === "wakeAt") this.#wakes.set(this.#watch(link, says.endpoint), says.at);
+    // What isn't watched any more isn't counted.
+    const counted = "endpoint" in says ? link.watches.get(says.endpoint) : undefined;
+    if (counted !== undefined && says.kind === "counted") this.#occupancy.counted(counted, says.subscribers);
+    if (counted !== undefined && says.kind === "later") this.#occupancy.later(counted);
     if (says.kind === "check")
       this.#downlink.send(link, [encodeChecked(this.#revoking.check(says.id, says.tokens))]);
     const watch = says.kind === "cancel" ? link.watches.get(says.cancel.endpoint) : undefined;
     if (watch !== undefined && says.kind === "cancel") this.#cancel(watch, says.cancel.id);
+  }
+
+  #watch(link: Link, path: string): Watch {
+    const known = link.watches.get(path);
+    if (known !== undefined) return known;
+    const watch = watchOn(link, path);
+    this.#occupancy.begin(watch);
+    return watch;
   }
 
   /** Of a key of which nothing is known yet there may well be no record. */
@@ -371,6 +404,7 @@ export class ShardCore {
     watch.link.watches.delete(watch.path);
     this.#stays(watch);
     this.#wakes.forget(watch);
+    this.#occupancy.end(watch);
     this.#answering.attaches.forget(watch);
     this.#up([encodeDetach(watch.path, watch.link.number)]);
   }

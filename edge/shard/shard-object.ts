@@ -20,6 +20,7 @@ import { surroundings } from "../surroundings.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import type { LatestResult } from "./answering/latest.ts";
 import { Notes } from "./links/notes.ts";
+import type { OccupancyResult } from "./links/occupancy.ts";
 import type { PublishOutcome } from "./publishing/outcome.ts";
 import { type Beginning, beginningOf, FIRST } from "./resized.ts";
 import { ShardCore } from "./shard-core.ts";
@@ -143,6 +144,11 @@ export class ShardObject extends DurableObject<Env> implements ShardCalls {
   async latest(path: string, principal?: string, brief = false): Promise<LatestResult> {
     count("rpc.shard");
     return this.#core.latest(path, readPrincipal(principal), brief);
+  }
+
+  async occupancy(path: string, principal?: string): Promise<OccupancyResult> {
+    count("rpc.shard");
+    return this.#core.occupancy(path, readPrincipal(principal));
   }
 
   async publish(publish: Publish, principal?: string): Promise<PublishOutcome> {

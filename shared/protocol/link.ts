@@ -40,6 +40,10 @@ const Schemas = {
     nothing: v.optional(v.literal(true)),
   }),
   occupied: v.object({ occupied: EndpointSchema }),
+  count: v.object({ count: EndpointSchema }),
+  enough: v.object({ enough: EndpointSchema }),
+  counted: v.object({ counted: v.object({ endpoint: EndpointSchema, subscribers: CountSchema }) }),
+  later: v.object({ later: EndpointSchema }),
   wakeAt: v.object({
     wake: v.object({ endpoint: EndpointSchema, at: v.pipe(v.number(), v.safeInteger(), v.minValue(0)) }),
   }),
@@ -68,6 +72,8 @@ export type LinkDown =
   | { readonly kind: "wake"; readonly endpoint: string }
   | { readonly kind: "checked"; readonly checked: Checked }
   | { readonly kind: "revoke"; readonly meant: Meant; readonly graceMs: number }
+  /** How many subscribers there are is wanted, now and when it changes; and then no more (O2). */
+  | { readonly kind: "count" | "enough"; readonly endpoint: string }
   /** So many are left, after one was lifted. */
   | { readonly kind: "revocations"; readonly count: number }
   | { readonly kind: "unknown" };
@@ -78,6 +84,9 @@ export type LinkUp =
   | { readonly kind: "cancel"; readonly cancel: Cancel }
   | { readonly kind: "empty"; readonly endpoint: string; readonly nothing?: true | undefined }
   | { readonly kind: "occupied"; readonly endpoint: string }
+  /** So many are there; or there are others, which it is too soon to tell (O2). */
+  | { readonly kind: "counted"; readonly endpoint: string; readonly subscribers: number }
+  | { readonly kind: "later"; readonly endpoint: string }
   /** `at`: milliseconds since 1970. */
   | { readonly kind: "wakeAt"; readonly endpoint: string; readonly at: number }
   | { readonly kind: "check"; readonly id: number; readonly tokens: readonly TokenNames[] }
@@ -89,6 +98,8 @@ export const decodeLinkDown: Reader<LinkDown> = reader<LinkDown>(
     attached: as("attached", AttachedSchema, (o) => ({ kind: "attached", attached: readAttached(o) })),
     waiting: as("waiting", WaitingSchema, readWaiting),
     wake: as("wake", Schemas.wake, (o) => ({ kind: "wake", endpoint: o.wake })),
+    count: as("count", Schemas.count, (o) => ({ kind: "count", endpoint: o.count })),
+    enough: as("enough", Schemas.enough, (o) => ({ kind: "enough", endpoint: o.enough })),
     checked: as("checked", Schemas.checked, ({ checked }) => ({ kind: "checked", checked })),
     revoke: as("revoke", Schemas.revoke, ({ revoke }) => ({ kind: "revoke", ...revoke })),
     revocations: as("revocations", Schemas.revocations, (o) => ({
@@ -109,6 +120,8 @@ export const decodeLinkUp: Reader<LinkUp> = reader<LinkUp>(
       nothing,
     })),
     occupied: as("occupied", Schemas.occupied, (o) => ({ kind: "occupied", endpoint: o.occupied })),
+    counted: as("counted", Schemas.counted, ({ counted }) => ({ kind: "counted", ...counted })),
+    later: as("later", Schemas.later, (o) => ({ kind: "later", endpoint: o.later })),
     wake: as("wake", Schemas.wakeAt, ({ wake }) => ({ kind: "wakeAt", ...wake })),
     check: as("check", Schemas.check, ({ check }) => ({ kind: "check", ...check })),
   },
@@ -125,6 +138,25 @@ export function encodeEmpty(endpoint: string, nothing = false): string {
 
 export function encodeOccupied(endpoint: string): string {
   return JSON.stringify({ occupied: endpoint });
+}
+
+/** A shard wants to know how many subscribers there are, now and when it changes (O2). */
+export function encodeCount(endpoint: string): string {
+  return JSON.stringify({ count: endpoint });
+}
+
+/** It doesn't any more. */
+export function encodeEnough(endpoint: string): string {
+  return JSON.stringify({ enough: endpoint });
+}
+
+export function encodeCounted(endpoint: string, subscribers: number): string {
+  return JSON.stringify({ counted: { endpoint, subscribers } });
+}
+
+/** There are more or fewer than was just said: the shard is to ask again. */
+export function encodeLater(endpoint: string): string {
+  return JSON.stringify({ later: endpoint });
 }
 
 /** An object asks to be woken at a time (L9). */

@@ -148,12 +148,13 @@ export function textOf(report: Report): string {
 function shapesText({ plan, shapes }: Report): string[] {
   const fitting = shapes.filter(({ exists, passed }) => exists && passed.length === 0);
   const [cheapest] = fitting;
-  if (cheapest === undefined) return ["No shape that exists can hold these subscribers.", ""];
-  const kindest = fitting.reduce((a, b) => (b.dollars.lower < a.dollars.lower ? b : a));
-  const isSure = kindest === cheapest;
-  const name = (one: PricedShape) => `--shape ${one.shape}`;
+  const kindest = fitting.reduce((a, b) => (b.dollars.lower < a.dollars.lower ? b : a), cheapest ?? shapes[0]);
+  const bounds =
+    kindest === cheapest ? "by both bounds" : `by the upper bound; by the lower one --shape ${kindest?.shape}`;
   return [
-    `The cheapest shape for this: ${name(cheapest)}, ${isSure ? "by both bounds" : `by the upper bound; by the lower one ${name(kindest)}`}.`,
+    cheapest === undefined
+      ? "No shape that exists can hold these subscribers."
+      : `The cheapest shape for this: --shape ${cheapest.shape}, ${bounds}.`,
     ...table(
       ["shape", "dollars", "objects", "adds, ms", ""],
       shapes.map((one) => [

@@ -48,6 +48,7 @@ const STREAM: Stream = {
   subscribe: "public",
   publish: "public",
   discover: "public",
+  occupancy: "subscribers",
   windowUpdates: 4,
   windowMs: 3_600_000,
   start: "earliest",

@@ -15,6 +15,7 @@ import { TIME_LIMITS } from "../../time-limits.ts";
 import { errorResponse, refusedToken } from "../answers.ts";
 import { elsewhere, handingOf, latestOf, startOf, targetOf } from "../endpoint-route.ts";
 import { isNamed, latestResponse, tagsIn } from "../latest.ts";
+import { occupancyOf } from "../occupancy.ts";
 import { eventStream, wantsEvents } from "./event-stream.ts";
 import { follow } from "./follow.ts";
 import type { Endpoint } from "./joining.ts";
@@ -35,6 +36,7 @@ export async function readRoute(
   const from = url.searchParams.get("from");
   if (wantsEvents(request))
     return eventsOf(request, env, endpoint, request.headers.get("Last-Event-ID") || from);
+  if (url.searchParams.has("occupancy")) return occupancyOf(request, env, endpoint);
   const wait = request.method === "GET" ? waitOf(request.headers.get("Prefer")) : undefined;
   if (from !== null && request.method === "GET") return pageOf(env, endpoint, from, wait);
   if (wait !== undefined && request.headers.has("If-None-Match"))

@@ -25,6 +25,7 @@ const facts = (more: Partial<StateFacts> = {}): StateFacts => ({
   own: { kind: "settled" },
   asks: [],
   forgotten: [],
+  counted: undefined,
   ...more,
 });
 const carried = (path: string, kept: StateFacts): Carried => ({ path, facts: () => kept });

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { EndpointCore } from "../../../edge/endpoint/endpoint-core.ts";
 import { encodeWaiting } from "../../../shared/protocol/attach.ts";
-import { encodeLinkHello } from "../../../shared/protocol/link.ts";
+import { encodeCount, encodeEnough, encodeLinkHello } from "../../../shared/protocol/link.ts";
 import { SEPARATOR } from "../../../shared/protocol/message.ts";
 import { answer, PATH, position, update } from "../../support/endpoint-frames.ts";
 import { FakeSocket } from "../../support/fake-socket.ts";
@@ -636,5 +636,51 @@ describe("who has nothing", () => {
       { id: 0, ok: { position: "-", head: "-", recovered: true } },
     ]);
     expect(up.messages).toEqual([]);
+  });
+});
+
+describe("[O2] how many subscribers there are", () => {
+  const counted = (subscribers: number) => ({ counted: { endpoint: PATH, subscribers } });
+
+  test("is said when the shard asks, and when it changes, until the shard has enough", () => {
+    const { core, up, live } = running();
+    core.linkMessage(up, encodeCount(PATH));
+    expect(up.take()).toEqual([counted(1)]);
+    clock.now += 500;
+    const second = subscribe(core);
+    expect(up.take()).toEqual([counted(2)]);
+    core.subscriberClosed(second);
+    expect(up.take()).toEqual([{ later: PATH }]);
+    core.linkMessage(up, encodeCount(PATH));
+    expect(up.take()).toEqual([counted(1)]);
+
+    core.linkMessage(up, encodeEnough(PATH));
+    clock.now += 500;
+    core.subscriberClosed(live);
+    expect(up.take()).toEqual([{ empty: PATH }]);
+  });
+
+  test("is said after a hibernation by one that was asked before, of a subscriber that left meanwhile, too", () => {
+    const { core, up, live } = running();
+    const other = subscribe(core);
+    core.linkMessage(up, encodeCount(PATH));
+    up.take();
+
+    const woken = createCore([up], [live]);
+    expect(up.take()).toEqual([counted(1)]);
+    woken.subscriberClosed(other);
+    expect(up.take()).toEqual([]);
+  });
+
+  test("isn't said on a new link before it is asked there", () => {
+    const { core, up } = running();
+    core.linkMessage(up, encodeCount(PATH));
+    core.linkClosed(up, 1_006);
+    const next = link(core, 2);
+    clock.now += 1_000;
+    subscribe(core);
+    expect(next.take().filter((frame) => JSON.stringify(frame).includes("counted"))).toEqual([]);
+    core.linkMessage(next, encodeCount(PATH));
+    expect(next.take()).toContainEqual(counted(2));
   });
 });

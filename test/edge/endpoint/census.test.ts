@@ -1,0 +1,56 @@
+import { describe, expect, test } from "vitest";
+import { Census } from "../../../edge/endpoint/census.ts";
+
+/** One that the shard has asked at 1 s, when there were three. */
+function asked(): Census {
+  const census = new Census();
+  census.begin();
+  expect(census.news(3, 1_000)).toBe("counted");
+  return census;
+}
+
+describe("[O2] how many there are is said", () => {
+  test("by nobody who wasn't asked", () => {
+    const census = new Census();
+    expect([census.news(0, 0), census.news(5, 10_000), census.said]).toEqual([undefined, undefined, undefined]);
+  });
+
+  test("at once to whoever asks, even if it is 0, and again once it has changed", () => {
+    const empty = new Census();
+    empty.begin();
+    expect(empty.news(0, 0)).toBe("counted");
+    const census = asked();
+    expect(census.news(3, 9_000)).toBeUndefined();
+    expect(census.news(4, 9_000)).toBe("counted");
+    expect(census.said).toBe(4);
+  });
+
+  test("no sooner than half a second after the last time; the shard is told once that there will be more", () => {
+    const census = asked();
+    expect(census.news(4, 1_200)).toBe("later");
+    expect(census.news(5, 1_300)).toBeUndefined();
+    expect(census.said).toBe(3);
+    // The shard asks again, whether half a second is over by this clock or not.
+    census.begin();
+    expect(census.news(5, 1_450)).toBe("counted");
+    expect(census.news(6, 1_500)).toBe("later");
+  });
+
+  test("and what was put off is forgotten once half a second is over by itself", () => {
+    const census = asked();
+    expect(census.news(4, 1_200)).toBe("later");
+    expect(census.news(4, 1_500)).toBe("counted");
+  });
+
+  test("no more once the shard has enough, or on another link", () => {
+    const census = asked();
+    census.end();
+    expect(census.news(9, 60_000)).toBeUndefined();
+  });
+
+  test("after a hibernation if it differs from what was said before", () => {
+    const woken = new Census(asked().said);
+    expect(woken.news(3, 0)).toBeUndefined();
+    expect(woken.news(2, 0)).toBe("counted");
+  });
+});

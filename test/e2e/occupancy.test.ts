@@ -69,7 +69,7 @@ test("[O2] is right again after the edge was killed: objects say it anew on each
   const socket = deployment.subscribe(A);
   await socket.verdict();
   await comesTo(1);
-  await deployment.edge?.kill();
+  await deployment.edge?.stop("SIGKILL");
   deployment.edge = deployment.startEdge();
   await deployment.ready();
   const back = [deployment.subscribe(A, socket.position), deployment.subscribe(A, socket.position)];

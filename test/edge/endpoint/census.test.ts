@@ -1,5 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { Census } from "../../../edge/endpoint/census.ts";
+import { encodeCount, encodeEnough } from "../../../shared/protocol/link.ts";
+import { PATH } from "../../support/endpoint-frames.ts";
+import { link, SmallEndpoint, subscribe } from "../../support/small-endpoint.ts";
 
 /** One that the shard has asked at 1 s, when there were three. */
 function asked(): Census {
@@ -52,5 +55,54 @@ describe("[O2] how many there are is said", () => {
     const woken = new Census(asked().said);
     expect(woken.news(3, 0)).toBeUndefined();
     expect(woken.news(2, 0)).toBe("counted");
+  });
+});
+
+describe("[O2] an object", () => {
+  const counted = (subscribers: number) => ({ counted: { endpoint: PATH, subscribers } });
+
+  test("says how many it has when the shard asks, and when it changes, until the shard has enough", () => {
+    const object = new SmallEndpoint();
+    const { core, up, live } = object.running();
+    core.linkMessage(up, encodeCount(PATH));
+    expect(up.take()).toEqual([counted(1)]);
+    object.clock.now += 500;
+    const second = subscribe(core);
+    expect(up.take()).toEqual([counted(2)]);
+    core.subscriberClosed(second);
+    expect(up.take()).toEqual([{ later: PATH }]);
+    core.linkMessage(up, encodeCount(PATH));
+    expect(up.take()).toEqual([counted(1)]);
+
+    core.linkMessage(up, encodeEnough(PATH));
+    object.clock.now += 500;
+    core.subscriberClosed(live);
+    expect(up.take()).toEqual([{ empty: PATH }]);
+  });
+
+  test("that was asked says it after a hibernation, of a subscriber that left meanwhile, too", () => {
+    const object = new SmallEndpoint();
+    const { core, up, live } = object.running();
+    const other = subscribe(core);
+    core.linkMessage(up, encodeCount(PATH));
+    up.take();
+
+    const woken = object.wake([up], [live]);
+    expect(up.take()).toEqual([counted(1)]);
+    woken.subscriberClosed(other);
+    expect(up.take()).toEqual([]);
+  });
+
+  test("doesn't say it on a new link before it is asked there", () => {
+    const object = new SmallEndpoint();
+    const { core, up } = object.running();
+    core.linkMessage(up, encodeCount(PATH));
+    core.linkClosed(up, 1_006);
+    const next = link(core, 2);
+    object.clock.now += 1_000;
+    subscribe(core);
+    expect(next.take().filter((frame) => JSON.stringify(frame).includes("counted"))).toEqual([]);
+    core.linkMessage(next, encodeCount(PATH));
+    expect(next.take()).toContainEqual(counted(2));
   });
 });

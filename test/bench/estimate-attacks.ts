@@ -41,6 +41,11 @@ export const ATTACKS: readonly Attack[] = [
     each: { polls: 1, questions: 1 },
   },
   {
+    what: "questions how many subscribers an endpoint has, each of another object",
+    perSecond: quota("READS_PER_MINUTE"),
+    each: { occupancyGets: 1, counts: 1, counted: 1 },
+  },
+  {
     what: "publishes to keys that nobody watches, where anybody may",
     perSecond: quota("PUBLISHES_PER_MINUTE"),
     each: { publishes: 1 },

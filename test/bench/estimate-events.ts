@@ -40,6 +40,8 @@ export interface Plan extends Choice {
   readonly gets: number;
   /** Which share of these is answered from the cache of the place where they arrive, 0 to 1. */
   readonly cached: number;
+  /** Questions how many subscribers an endpoint has, in a second. */
+  readonly occupancy: number;
   /** Publishes in a second. What they update is counted with the updates. */
   readonly publishes: number;
   /** Of an update as subscribers get it. */
@@ -82,6 +84,10 @@ export interface Events {
   /** GETs that reach a shard. */
   readonly questions: number;
   readonly gets: number;
+  /** Questions how many subscribers there are; numbers that objects are asked for because of that, and say. */
+  readonly occupancyGets: number;
+  readonly counts: number;
+  readonly counted: number;
   readonly publishes: number;
   /** Uplinks that an origin opens. */
   readonly uplinks: number;
@@ -117,6 +123,9 @@ export const NO_EVENTS: Events = {
   detaches: 0,
   questions: 0,
   gets: 0,
+  occupancyGets: 0,
+  counts: 0,
+  counted: 0,
   publishes: 0,
   uplinks: 0,
   subscriberPings: 0,
@@ -191,6 +200,11 @@ export function eventsOf(plan: Plan, assumptions: Assumptions, seconds = MONTH_S
   const attaches = links * restarts + left;
   const answers = watches * restarts + left + asked;
   const subscribes = returns + lasting * restarts;
+  const occupancyGets = plan.occupancy * seconds;
+  // Asked within a minute, objects say it by themselves; at worst each question goes to all that watch the endpoint.
+  const asksAnew = away && watched > 0 ? (occupancyGets * watches) / watched : 0;
+  // And each comes and goes while it is wanted, two within half a second: the second is told of, and asked for, by itself.
+  const comings = away && plan.occupancy > 0 ? 2 * returns + 2 * polls + lasting * restarts : 0;
   const revocations = (plan.revocations * seconds) / DAY_SECONDS;
   const revocationsTold = revocations * links;
   const connectionRate = plan.rate * each;
@@ -211,6 +225,9 @@ export function eventsOf(plan: Plan, assumptions: Assumptions, seconds = MONTH_S
     detaches: left,
     questions: plan.gets * (1 - plan.cached) * seconds + polls,
     gets: plan.gets * seconds,
+    occupancyGets,
+    counts: asksAnew + comings / 2,
+    counted: asksAnew + 1.5 * comings,
     publishes: plan.publishes * seconds,
     uplinks: shards * restarts,
     subscriberPings: plan.pingSeconds === 0 ? 0 : pings(plan, connectionRate, seconds) * lasting + subscribes,
@@ -239,21 +256,23 @@ export function operationsOf(events: Events): Partial<Record<Operation, number>>
   const { subscribes, polls, asks, asked, attaches, detaches, publishes, uplinks } = events;
   // Each is passed on by one call of a shard, and answered by one message of an origin.
   const questions = events.questions + publishes;
-  const { linkMessages, uplinkMessages, answers, deliveries } = events;
+  const { linkMessages, uplinkMessages, answers, deliveries, occupancyGets, counts, counted } = events;
   const { revocations, revocationsStored, revocationsTold, checks } = events;
   return {
     // An origin asks how many shards there are before it dials.
-    worker_request: subscribes + polls + events.gets + publishes + 2 * uplinks + revocations,
+    worker_request:
+      subscribes + polls + events.gets + occupancyGets + publishes + 2 * uplinks + revocations,
     "object_request.endpoint": subscribes + polls + attaches,
     "object_request.shard": uplinks,
     // A revocation's own token is asked about before it is stored.
-    "rpc.shard": attaches + questions + 2 * revocationsStored,
+    "rpc.shard": attaches + questions + occupancyGets + 2 * revocationsStored,
     // A link begins with the shard's hello and the answer to the object's first question.
-    "websocket_message_in.endpoint_link": linkMessages + 2 * attaches + asked + revocationsTold + checks,
+    "websocket_message_in.endpoint_link":
+      linkMessages + 2 * attaches + asked + counts + revocationsTold + checks,
     "websocket_message_in.endpoint_subscriber": events.said,
     "websocket_message_in.shard_uplink": uplinkMessages + answers + questions + 2 * uplinks,
-    "websocket_message_in.shard_link": attaches + asks + detaches + checks,
-    "websocket_message_out.shard": linkMessages + 2 * attaches + asked + revocationsTold + checks,
+    "websocket_message_in.shard_link": attaches + asks + detaches + counted + checks,
+    "websocket_message_out.shard": linkMessages + 2 * attaches + asked + counts + revocationsTold + checks,
     // Each subscribe has its verdict.
     "websocket_message_out.endpoint": deliveries + subscribes + 2 * polls,
     // That of a revocation goes when it lapses.

@@ -28,6 +28,7 @@ const plan: Plan = {
   restarts: 13,
   gets: 0,
   cached: 0,
+  occupancy: 0,
   publishes: 0,
   messageBytes: 250,
   pingSeconds: 15,
@@ -200,6 +201,22 @@ describe("without a WebSocket", () => {
     expect(busy.deliveries).toBe(0);
   });
 
+  test("asking how many there are costs a GET each, and at worst a message each way for each object and coming and going", () => {
+    const asks = (of: Partial<Plan>) => operationsOf(eventsOf({ ...plan, ...of }, HARSHEST));
+    const [none, some] = [asks({}), asks({ occupancy: 10 })];
+    const more = (name: keyof typeof none) => Number(some[name]) - Number(none[name]);
+    const gets = 10 * MONTH_SECONDS;
+    expect(more("worker_request")).toBe(gets);
+    expect(more("rpc.shard")).toBe(gets);
+    const comings = 1e6 * (2 * 30 + 13);
+    expect(more("websocket_message_in.shard_link")).toBeCloseTo(gets + 1.5 * comings, -1);
+    expect(more("websocket_message_in.endpoint_link")).toBeCloseTo(gets + 0.5 * comings, -1);
+    const kind = operationsOf(eventsOf({ ...plan, occupancy: 10 }, KINDEST));
+    expect(kind["websocket_message_in.shard_link"]).toBe(
+      operationsOf(eventsOf(plan, KINDEST))["websocket_message_in.shard_link"],
+    );
+  });
+
   test("GETs that the cache answers cost a request of the Worker and reach no shard", () => {
     const questions = (cached: number) => operationsOf(eventsOf({ ...plan, gets: 10_000, cached }, KINDEST));
     const [all, few] = [questions(0), questions(0.9999)];
@@ -256,6 +273,7 @@ describe("what is typed", () => {
     RESTARTS: "0",
     GETS: "0",
     CACHED: "0",
+    OCCUPANCY: "0",
     PUBLISHES: "0",
     MESSAGE_BYTES: "100",
     PING_SECONDS: "0",

@@ -40,6 +40,7 @@ const command = {
       means: "Which share of these is answered from the cache of the place where they arrive, 0 to 1.",
       default: "0",
     },
+    OCCUPANCY: { means: "Questions how many subscribers an endpoint has, in a second.", default: "0" },
     PUBLISHES: {
       means: "Publishes in a second, over HTTP; what they update is part of RATE.",
       default: "0",

@@ -13,6 +13,7 @@ const ROUNDS = 20;
 const GETS = 18;
 const WATCHED = 6;
 const PUBLISHES = 12;
+const OCCUPANCY = 9;
 
 const plan: Plan = {
   endpoints: 4 * WATCHED,
@@ -35,6 +36,7 @@ const plan: Plan = {
   // Whoever waits for the next state has asked for the latest before.
   gets: (GETS + WATCHED) / SECONDS,
   cached: 0,
+  occupancy: OCCUPANCY / SECONDS,
   publishes: PUBLISHES / SECONDS,
   messageBytes: 100,
   pingSeconds: SECONDS,
@@ -164,6 +166,10 @@ async function carryTheLoad(): Promise<void> {
   await Promise.all(subscribers.map((one) => one.until((s) => s.others.length === 1, "a pong")));
   for (let i = 0; i < GETS; i++)
     expect((await fetch(deployment.url + pathOf("t", key(WATCHED)))).status).toBe(200);
+  for (let i = 0; i < OCCUPANCY; i++) {
+    const answer = await fetch(`${deployment.url}${paths[i % WATCHED]}?occupancy`);
+    expect(await answer.json()).toEqual({ subscribers: 3 });
+  }
   for (let i = 0; i < PUBLISHES; i++) await publish();
   for (const { violations } of subscribers) expect(violations).toEqual([]);
   for (const stream of streams) stream.cut();

@@ -73,6 +73,7 @@ function planOf({ connections, each, popularity }: Scenario): Plan {
     restarts: 13,
     gets: 0,
     cached: 0,
+    occupancy: 0,
     publishes: 0,
     messageBytes: 250,
     pingSeconds: 15,

@@ -13,6 +13,8 @@ const MAX_SHARDS = 64;
 const MAX_NAME_BYTES = 1_024;
 /** Left out for "public". */
 const PRINCIPAL = "Distributary-Principal";
+/** Of a subscribe by one who wants to know how many there are: in requests of clients, too. */
+export const OCCUPANCY = "occupancy";
 
 /** undefined if the setting isn't a whole number from 1 to 64. */
 function shardCount(env: Pick<Env, "SHARDS">): number | undefined {
@@ -79,6 +81,8 @@ export type ObjectRequest =
       readonly kind: "subscribe";
       readonly path: string;
       readonly from: Position | undefined;
+      /** It wants to be told how many subscribers there are (O4). */
+      readonly occupancy: true | undefined;
       readonly principal: Principal;
     }
   | { readonly kind: "link"; readonly path: string };
@@ -89,9 +93,11 @@ function subscribeRequest(
   from: Position | undefined,
   protocol: string | undefined,
   principal: Principal,
+  occupancy?: true | undefined,
 ): Request {
   const query = new URLSearchParams({ path });
   if (from !== undefined) query.set("from", formatPosition(from));
+  if (occupancy) query.set(OCCUPANCY, "");
   const headers = new Headers({ Upgrade: "websocket" });
   if (protocol !== undefined) headers.set("Sec-WebSocket-Protocol", protocol);
   const encoded = encodePrincipal(principal);
@@ -103,7 +109,12 @@ function subscribeRequest(
 export async function openSubscription(
   env: Env,
   path: string,
-  ...how: [from: Position | undefined, protocol: string | undefined, principal: Principal]
+  ...how: [
+    from: Position | undefined,
+    protocol: string | undefined,
+    principal: Principal,
+    occupancy?: true | undefined,
+  ]
 ): Promise<Response> {
   const id = env.ENDPOINT.idFromName(await objectName(path));
   return env.ENDPOINT.get(id).fetch(subscribeRequest(path, ...how));
@@ -133,6 +144,7 @@ export function readObjectRequest(request: Request): ObjectRequest | undefined {
     kind: "subscribe",
     path,
     from: from === null ? undefined : parseLongPosition(from),
+    occupancy: url.searchParams.has(OCCUPANCY) || undefined,
     principal: readPrincipal(request.headers.get(PRINCIPAL)),
   };
 }

@@ -50,6 +50,8 @@ export const TIME_LIMITS = {
   countSpacingMs: 500,
   /** Objects go on to say it for so long after somebody has asked (O2). */
   countWantedMs: 60_000,
+  /** Between two times that subscribers are told how many there are altogether (O3). */
+  occupancyToldMs: 1_000,
   /** For an object to take a link. */
   objectDialMs: 10_000,
   /** Between dials of an object. */

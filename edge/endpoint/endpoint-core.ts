@@ -131,10 +131,10 @@ export class EndpointCore {
   }
 
   /** S1: a socket that was just accepted. */
-  subscribe(socket: HibernatingPeer, from: Position | undefined, holder?: Holder): void {
+  subscribe(socket: HibernatingPeer, from: Position | undefined, holder?: Holder, occupancy?: true): void {
     this.#tokens.keepTime();
     if (holder !== undefined) this.#tokens.admit(socket, holder);
-    this.#state.subscribe(socket, URL_SUBSCRIBE_ID, from);
+    this.#state.subscribe(socket, URL_SUBSCRIBE_ID, from, occupancy);
     this.#settle();
   }
 
@@ -145,7 +145,7 @@ export class EndpointCore {
       lastId: () => this.#lastId(socket),
       waitMs: (what) => this.#spending.take(socket, what, this.#ports.now()),
       refuse: (id, waitMs) => this.#refuse(socket, id, waitMs),
-      subscribe: (id, from) => this.#state.subscribe(socket, id, from),
+      subscribe: (id, from, occupancy) => this.#state.subscribe(socket, id, from, occupancy),
       renew: (id, token) => this.#tokens.renew(socket, id, token),
       send: (frame) => this.#state.reply(socket, frame),
       close: (name) => this.#close(socket, name),
@@ -228,6 +228,7 @@ export class EndpointCore {
     if (value.kind === "waiting" && value.endpoint === path) this.#state.waiting(value.id);
     if ((value.kind === "count" || value.kind === "enough") && value.endpoint === path)
       this.#state.count(value.kind === "count");
+    if (value.kind === "occupancy" && value.endpoint === path) this.#state.occupancy(value.subscribers);
     if (value.kind === "attached" && value.attached.endpoint === path) this.#state.attached(value.attached);
     return undefined;
   }

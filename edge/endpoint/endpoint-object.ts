@@ -93,9 +93,10 @@ export class EndpointObject extends DurableObject<Env> {
     };
     const window = { updates: stream.windowUpdates, ageMs: stream.windowMs, bytes: WINDOW_BYTES };
     const replays = stream.replay > 0;
+    const hidesOccupancy = stream.occupancy === "nobody";
     const shard = shardOf(path, requireShards(this.env));
     const limits = connectionLimits(this.env);
-    return new EndpointCore(ports, { path, shard, window, replays, limits }, { links, subscribers });
+    return new EndpointCore(ports, { path, shard, window, replays, hidesOccupancy, limits }, { links, subscribers });
   }
 
   override async fetch(request: Request): Promise<Response> {
@@ -114,7 +115,7 @@ export class EndpointObject extends DurableObject<Env> {
 
   async #subscribe(
     core: EndpointCore,
-    { from, principal }: Subscribe,
+    { from, principal, occupancy }: Subscribe,
     protocol: string | null,
   ): Promise<Response> {
     const holder = principal.kind === "public" ? undefined : await holderOf(principal, Date.now());
@@ -124,7 +125,7 @@ export class EndpointObject extends DurableObject<Env> {
       return errorResponse("overloaded", "this endpoint has as many subscribers as it can hold");
     const { 0: client, 1: server } = new WebSocketPair();
     this.ctx.acceptWebSocket(server, [SUBSCRIBER]);
-    core.subscribe(server, from, holder);
+    core.subscribe(server, from, holder, occupancy);
     const headers = protocol === null ? undefined : { "Sec-WebSocket-Protocol": protocol };
     return new Response(null, { status: 101, webSocket: client, ...(headers && { headers }) });
   }

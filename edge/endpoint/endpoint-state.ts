@@ -15,9 +15,16 @@
 import type { WindowLimits } from "../../shared/core/window.ts";
 import type { Attached } from "../../shared/protocol/attach.ts";
 import type { Frame, Routing } from "../../shared/protocol/frame.ts";
-import { encodeCounted, encodeEmpty, encodeLater, encodeOccupied } from "../../shared/protocol/link.ts";
+import {
+  encodeCounted,
+  encodeCurious,
+  encodeEmpty,
+  encodeLater,
+  encodeOccupied,
+} from "../../shared/protocol/link.ts";
 import type { Message } from "../../shared/protocol/message.ts";
 import { formatPosition, NOTHING, type Position, reaches } from "../../shared/protocol/position.ts";
+import { encodeOccupancy } from "../../shared/protocol/subscriber.ts";
 import type { Peer } from "../peer.ts";
 import { Asking, type AskingPorts } from "./asking.ts";
 import { type Answered, CatchUp } from "./catch-up.ts";
@@ -39,6 +46,8 @@ export interface EndpointStateConfig {
   readonly window: WindowLimits;
   /** Whether the log is read again for what an origin's index no longer holds (R7). */
   readonly replays: boolean;
+  /** Nobody is told how many subscribers there are. */
+  readonly hidesOccupancy?: boolean;
 }
 
 export class EndpointState<S extends Peer> {
@@ -49,21 +58,26 @@ export class EndpointState<S extends Peer> {
   readonly #catchUp: CatchUp<S>;
   readonly #asking: Asking<S>;
   readonly #census: Census;
+  readonly #hidesOccupancy: boolean;
   /**
    * What the shard was told last. After a wake the worst is assumed: the last of the subscribers may have been leaving while
    * the object slept.
    */
   #told: "occupied" | "empty" = "occupied";
+  /** Whether the shard was told that somebody wants to know how many there are; a newcomer makes it ask again. */
+  #toldCurious: boolean;
+  #hasNewlyCurious = false;
 
   /** Goes on from what outlived the memory. */
   constructor(
     ports: EndpointStatePorts<S>,
-    { path, window, replays }: EndpointStateConfig,
+    { path, window, replays, hidesOccupancy = false }: EndpointStateConfig,
     facts: StateFacts | undefined,
     subscribers: Iterable<readonly [S, SubscriptionFacts]>,
   ) {
     this.path = path;
     this.#ports = ports;
+    this.#hidesOccupancy = hidesOccupancy;
     const replica = new Replica(
       window,
       facts ?? { position: undefined, latest: undefined, due: NOTHING },
@@ -82,6 +96,7 @@ export class EndpointState<S extends Peer> {
     const learners = { replica, subscribers: this.#subscribers, line, catchUp: this.#catchUp };
     this.#asking = new Asking(path, learners, ports, facts);
     this.#census = new Census(facts?.counted);
+    this.#toldCurious = facts?.curious ?? false;
   }
 
   get subscribers(): number {
@@ -93,7 +108,8 @@ export class EndpointState<S extends Peer> {
     const { position, latest, due } = this.#replica;
     const { nextAsk, own, asks, forgotten } = this.#asking.facts();
     const kept = latest === undefined || latest === "none" ? latest : latest.frame;
-    return { position, latest: kept, due, nextAsk, own, asks, forgotten, counted: this.#census.said };
+    const occupancy = { counted: this.#census.said, curious: this.#toldCurious };
+    return { position, latest: kept, due, nextAsk, own, asks, forgotten, ...occupancy };
   }
 
   // Subscribers.
@@ -104,9 +120,11 @@ export class EndpointState<S extends Peer> {
   }
 
   /** Answers a subscribe from what is known here, or lets it wait for an answer of the source (S1, S2). */
-  subscribe(socket: S, id: number, from: Position | undefined): void {
+  subscribe(socket: S, id: number, from: Position | undefined, occupancy?: true): void {
     const now = this.#ports.now();
-    const subscriber = this.#subscribers.wait(socket, id, from, now);
+    const isCurious = this.#hidesOccupancy ? undefined : occupancy;
+    const subscriber = this.#subscribers.wait(socket, id, from, now, isCurious);
+    if (isCurious) this.#hasNewlyCurious = true;
     if (this.#ports.isHeld(socket) || !this.#catchUp.serve(subscriber, now)) this.#asking.waits(socket);
   }
 
@@ -153,6 +171,7 @@ export class EndpointState<S extends Peer> {
     this.#asking.restart();
     this.#census.end();
     this.#told = "occupied";
+    this.#toldCurious = false;
   }
 
   /** What was asked on it won't be answered. */
@@ -184,6 +203,11 @@ export class EndpointState<S extends Peer> {
     else this.#census.end();
   }
 
+  /** How many subscribers there are altogether. */
+  occupancy(subscribers: number): void {
+    this.#subscribers.tellCurious(encodeOccupancy(this.path, subscribers));
+  }
+
   /** A message couldn't be read: it may have held anything (F9). */
   garbled(): void {
     this.#asking.garbled();
@@ -201,13 +225,24 @@ export class EndpointState<S extends Peer> {
   speak(): boolean {
     const tookBack = this.#asking.takeBack();
     const counted = this.#sayCount();
+    const curious = this.#sayCurious();
     const now = this.#subscribers.size > 0 ? "occupied" : "empty";
     if (now !== this.#told) {
       const empty = () => encodeEmpty(this.path, this.#replica.latest === "none");
       this.#ports.ask(now === "occupied" ? encodeOccupied(this.path) : empty());
     }
     this.#told = now;
-    return (now === "occupied" && this.#asking.askNext()) || tookBack || counted;
+    return (now === "occupied" && this.#asking.askNext()) || tookBack || counted || curious;
+  }
+
+  #sayCurious(): boolean {
+    const isCurious = this.#subscribers.curious > 0;
+    const isNews = isCurious !== this.#toldCurious || (isCurious && this.#hasNewlyCurious);
+    this.#hasNewlyCurious = false;
+    if (!isNews) return false;
+    this.#toldCurious = isCurious;
+    this.#ports.ask(encodeCurious(this.path, isCurious));
+    return true;
   }
 
   #sayCount(): boolean {

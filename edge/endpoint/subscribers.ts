@@ -53,6 +53,8 @@ export class Subscribers<S extends Peer> {
   /** Sockets of the live ones, rebuilt only after one has left: this is what every update walks through. */
   #live: S[] = [];
   #stale = false;
+  /** How many want to be told how many there are. */
+  #curious = 0;
   /** What those who are live have yet to be sent of what has come. */
   readonly #queue: Frame[] = [];
 
@@ -73,15 +75,17 @@ export class Subscribers<S extends Peer> {
     return this.#all.size;
   }
 
+  get curious(): number {
+    return this.#curious;
+  }
+
   get(socket: S): Subscriber<S> | undefined {
     return this.#all.get(socket);
   }
 
   keep(socket: S): void {
     const subscriber = this.#all.get(socket);
-    if (subscriber === undefined) return;
-    const { id, subscription } = subscriber;
-    this.#ports.keep(socket, { id, subscription });
+    if (subscriber !== undefined) this.#ports.keep(socket, factsOf(subscriber));
   }
 
   /** Those who can be sent more, in the order in which they began to wait. */
@@ -100,8 +104,14 @@ export class Subscribers<S extends Peer> {
   }
 
   /** A subscribe: the socket waits for its verdict, whatever it was before. */
-  wait(socket: S, id: number, from: Position | undefined, now: number): WaitingSubscriber<S> {
-    const waiting = { socket, id, subscription: subscribed(from, Math.floor(now)) };
+  wait(
+    socket: S,
+    id: number,
+    from: Position | undefined,
+    now: number,
+    occupancy?: true,
+  ): WaitingSubscriber<S> {
+    const waiting = { socket, id, subscription: subscribed(from, Math.floor(now)), occupancy };
     this.#change(waiting);
     return waiting;
   }
@@ -206,6 +216,14 @@ export class Subscribers<S extends Peer> {
     }
   }
 
+  /** Tells those who want to know it, and have their verdict. */
+  tellCurious(frame: string): void {
+    if (this.#curious === 0) return;
+    for (const { socket, subscription, occupancy } of [...this.#all.values()])
+      if (occupancy && (subscription.kind === "live" || subscription.kind === "lagging"))
+        this.reply(socket, frame);
+  }
+
   /** Answers a frame. Bounded as all that is sent: who asks much and reads nothing is cut off. */
   reply(socket: S, frame: string): void {
     const unsent = socket.bufferedAmount;
@@ -228,34 +246,37 @@ export class Subscribers<S extends Peer> {
     const subscriber = this.#all.get(socket);
     if (subscriber === undefined) return;
     this.#all.delete(socket);
+    if (subscriber.occupancy) this.#curious--;
     this.#unsent.remove(socket);
     this.#waiting.delete(socket);
     this.#line.leave(socket);
     if (subscriber.subscription.kind === "live") this.#stale = true;
   }
 
-  #step({ socket, id }: Subscriber<S>, subscription: Subscription): void {
-    this.#change({ socket, id, subscription });
+  #step(subscriber: Subscriber<S>, subscription: Subscription): void {
+    this.#change({ ...subscriber, subscription });
   }
 
   #change(subscriber: Subscriber<S>): void {
-    const { socket, id, subscription } = subscriber;
+    const { socket, subscription } = subscriber;
     const wasLive = this.#all.get(socket)?.subscription.kind === "live";
     const isLive = subscription.kind === "live";
     this.#put(subscriber);
-    this.#ports.keep(socket, { id, subscription });
+    this.#ports.keep(socket, factsOf(subscriber));
     if (!isLive && wasLive) this.#stale = true;
     if (isLive && !wasLive && !this.#stale) this.#live.push(socket);
   }
 
   #put(subscriber: Subscriber<S>): void {
-    const { socket, id, subscription } = subscriber;
+    const { socket, subscription } = subscriber;
+    const before = this.#all.get(socket);
+    this.#curious += Number(subscriber.occupancy === true) - Number(before?.occupancy === true);
     this.#all.set(socket, subscriber);
     if (subscription.kind === "live") {
       this.#waiting.delete(socket);
       this.#line.leave(socket);
     } else {
-      this.#waiting.set(socket, { socket, id, subscription });
+      this.#waiting.set(socket, { ...subscriber, subscription });
       this.#line.join(socket, subscription);
     }
   }
@@ -271,4 +292,8 @@ export class Subscribers<S extends Peer> {
 /** A past of any length fits through: it is sent piece by piece, each when the one before has left. */
 export function isFull(socket: Peer, { kind }: Waiting): boolean {
   return kind === "lagging" && socket.bufferedAmount > LIMITS.subscriberBacklogBytes;
+}
+
+function factsOf<S>({ id, subscription, occupancy }: Subscriber<S>): SubscriptionFacts {
+  return occupancy ? { id, subscription, occupancy } : { id, subscription };
 }

@@ -47,6 +47,7 @@ function hearControl(frame: string, endpoint: string): Heard | undefined {
       return { kind: "renewed", id: said.id };
     // The close that follows says the same.
     case "end":
+    case "occupancy":
     case "pong":
     case "unknown":
       return undefined;

@@ -44,6 +44,8 @@ const Schemas = {
   enough: v.object({ enough: EndpointSchema }),
   counted: v.object({ counted: v.object({ endpoint: EndpointSchema, subscribers: CountSchema }) }),
   later: v.object({ later: EndpointSchema }),
+  curious: v.object({ curious: v.object({ endpoint: EndpointSchema, wants: v.boolean() }) }),
+  occupancy: v.object({ occupancy: v.object({ endpoint: EndpointSchema, subscribers: CountSchema }) }),
   wakeAt: v.object({
     wake: v.object({ endpoint: EndpointSchema, at: v.pipe(v.number(), v.safeInteger(), v.minValue(0)) }),
   }),
@@ -74,6 +76,8 @@ export type LinkDown =
   | { readonly kind: "revoke"; readonly meant: Meant; readonly graceMs: number }
   /** How many subscribers there are is wanted, now and when it changes; and then no more (O2). */
   | { readonly kind: "count" | "enough"; readonly endpoint: string }
+  /** So many there are, of all objects; for subscribers that want to know it. */
+  | { readonly kind: "occupancy"; readonly endpoint: string; readonly subscribers: number }
   /** So many are left, after one was lifted. */
   | { readonly kind: "revocations"; readonly count: number }
   | { readonly kind: "unknown" };
@@ -87,6 +91,8 @@ export type LinkUp =
   /** So many are there; or there are others, which it is too soon to tell (O2). */
   | { readonly kind: "counted"; readonly endpoint: string; readonly subscribers: number }
   | { readonly kind: "later"; readonly endpoint: string }
+  /** Whether some of its subscribers want to know how many there are of all objects (O2). */
+  | { readonly kind: "curious"; readonly endpoint: string; readonly wants: boolean }
   /** `at`: milliseconds since 1970. */
   | { readonly kind: "wakeAt"; readonly endpoint: string; readonly at: number }
   | { readonly kind: "check"; readonly id: number; readonly tokens: readonly TokenNames[] }
@@ -100,6 +106,7 @@ export const decodeLinkDown: Reader<LinkDown> = reader<LinkDown>(
     wake: as("wake", Schemas.wake, (o) => ({ kind: "wake", endpoint: o.wake })),
     count: as("count", Schemas.count, (o) => ({ kind: "count", endpoint: o.count })),
     enough: as("enough", Schemas.enough, (o) => ({ kind: "enough", endpoint: o.enough })),
+    occupancy: as("occupancy", Schemas.occupancy, ({ occupancy }) => ({ kind: "occupancy", ...occupancy })),
     checked: as("checked", Schemas.checked, ({ checked }) => ({ kind: "checked", checked })),
     revoke: as("revoke", Schemas.revoke, ({ revoke }) => ({ kind: "revoke", ...revoke })),
     revocations: as("revocations", Schemas.revocations, (o) => ({
@@ -122,6 +129,7 @@ export const decodeLinkUp: Reader<LinkUp> = reader<LinkUp>(
     occupied: as("occupied", Schemas.occupied, (o) => ({ kind: "occupied", endpoint: o.occupied })),
     counted: as("counted", Schemas.counted, ({ counted }) => ({ kind: "counted", ...counted })),
     later: as("later", Schemas.later, (o) => ({ kind: "later", endpoint: o.later })),
+    curious: as("curious", Schemas.curious, ({ curious }) => ({ kind: "curious", ...curious })),
     wake: as("wake", Schemas.wakeAt, ({ wake }) => ({ kind: "wakeAt", ...wake })),
     check: as("check", Schemas.check, ({ check }) => ({ kind: "check", ...check })),
   },
@@ -157,6 +165,15 @@ export function encodeCounted(endpoint: string, subscribers: number): string {
 /** There are more or fewer than was just said: the shard is to ask again. */
 export function encodeLater(endpoint: string): string {
   return JSON.stringify({ later: endpoint });
+}
+
+/** Whether subscribers of an object want to be told how many there are altogether, now and when it changes. */
+export function encodeCurious(endpoint: string, wants: boolean): string {
+  return JSON.stringify({ curious: { endpoint, wants } });
+}
+
+export function encodeLinkOccupancy(endpoint: string, subscribers: number): string {
+  return JSON.stringify({ occupancy: { endpoint, subscribers } });
 }
 
 /** An object asks to be woken at a time (L9). */

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually } from "../support/deadline.ts";
 import { Deployment, pathOf, utf8 } from "../support/deployment.ts";
 import { RawEvents } from "../support/raw-events.ts";
+import { RawSubscriber } from "../support/raw-subscriber.ts";
 
 const A = pathOf("t", "a");
 
@@ -54,6 +55,26 @@ test("[O1] [O2] counts WebSockets, event streams and GETs that wait, and none th
   sockets[1]?.socket.terminate();
   await comesTo(0);
   expect((await fetch(`${deployment.url}${A}?occupancy`, { method: "HEAD" })).status).toBe(200);
+});
+
+test("[O4] whoever wants to know is told when it changes, on a WebSocket and in an event stream, and nobody else", async () => {
+  const path = pathOf("t", "told");
+  const numbers = (frames: readonly Record<string, unknown>[]) => frames.map(({ subscribers }) => subscribers);
+  const socket = new RawSubscriber(`${deployment.url.replace("http", "ws")}${path}?occupancy`);
+  await socket.until(({ others }) => numbers(others).at(-1) === 1, "itself");
+  const stream = new RawEvents(`${deployment.url}${path}?occupancy`);
+  await stream.until((events) => numbers(events.of("occupancy")).at(-1) === 2, "both");
+  await socket.until(({ others }) => numbers(others).at(-1) === 2, "both");
+  const other = deployment.subscribe(path);
+  await other.verdict();
+  await stream.until((events) => numbers(events.of("occupancy")).at(-1) === 3, "all three");
+  await socket.until(({ others }) => numbers(others).at(-1) === 3, "all three");
+  await other.close();
+  await socket.close();
+  await stream.until((events) => numbers(events.of("occupancy")).at(-1) === 1, "itself");
+  stream.cut();
+  expect(other.others).toEqual([]);
+  expect([...socket.violations, ...stream.violations, ...other.violations]).toEqual([]);
 });
 
 test("[O1] is told of a key without a record, and not of a topic that doesn't tell it, or doesn't exist", async () => {

@@ -159,6 +159,7 @@ export class AttachedObjects {
     const counted = "endpoint" in says ? link.watches.get(says.endpoint) : undefined;
     if (counted !== undefined && says.kind === "counted") this.occupancy.counted(counted, says.subscribers);
     if (counted !== undefined && says.kind === "later") this.occupancy.later(counted);
+    if (counted !== undefined && says.kind === "curious") this.occupancy.curious(counted, says.wants);
     if (says.kind === "check")
       this.down.send(link, [encodeChecked(this.#above.check(says.id, says.tokens))]);
     const watch = says.kind === "cancel" ? link.watches.get(says.cancel.endpoint) : undefined;

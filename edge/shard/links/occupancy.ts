@@ -1,9 +1,9 @@
 /**
- * How many subscribers endpoints have: O2 of INTERNALS.md. While somebody wants to know it of an endpoint, all objects that
- * watch it say how many they hold, and say it again when that changes; while nobody does, nothing is said. Pure.
+ * How many subscribers endpoints have: O2 and O3 of INTERNALS.md. While somebody wants to know it of an endpoint, all objects
+ * that watch it say how many they hold, and say it again when that changes; while nobody does, nothing is said. Pure.
  */
 import type { ErrorCode } from "../../../shared/protocol/codes.ts";
-import { encodeCount, encodeEnough } from "../../../shared/protocol/link.ts";
+import { encodeCount, encodeEnough, encodeLinkOccupancy } from "../../../shared/protocol/link.ts";
 import { TIME_LIMITS } from "../../time-limits.ts";
 import { Linger, type LingerPorts } from "./linger.ts";
 import type { Link, Watch } from "./links.ts";
@@ -22,13 +22,24 @@ export interface OccupancyPorts extends LingerPorts {
 interface Wanted {
   /** What its objects have said; undefined until they have. */
   readonly counts: Map<Watch, number | undefined>;
+  /** Those of its objects that have subscribers that want to be told. */
+  readonly curious: Map<Watch, Curious>;
   /** For those who wait until all of them have. */
   answer: { readonly promise: Promise<number>; readonly resolve: (subscribers: number) => void } | undefined;
+}
+
+interface Curious {
+  /** What it was told last, and when. */
+  told: number | undefined;
+  toldAt: number;
+  /** It is told again when it may be. */
+  isDue: boolean;
 }
 
 const ANSWER_MS = TIME_LIMITS.countAnswerMs;
 const SPACING_MS = TIME_LIMITS.countSpacingMs;
 const WANTED_MS = TIME_LIMITS.countWantedMs;
+const TOLD_MS = TIME_LIMITS.occupancyToldMs;
 
 export class Occupancy {
   readonly #ports: OccupancyPorts;
@@ -39,16 +50,13 @@ export class Occupancy {
 
   constructor(ports: OccupancyPorts) {
     this.#ports = ports;
-    this.#linger = new Linger(ports, WANTED_MS, (path) => this.#enough(path));
+    this.#linger = new Linger(ports, WANTED_MS, (path) => this.#unwanted(path));
   }
 
   /** How many an endpoint has. Objects that don't say so in time count as they did before. */
   ask(path: string): Promise<number> {
-    const watches = this.#watches.get(path);
-    if (watches === undefined) return Promise.resolve(0);
-    const wanted = this.#wanted.get(path) ?? this.#want(path, watches);
-    this.#linger.end(path);
-    this.#linger.start(path);
+    if (!this.#watches.has(path)) return Promise.resolve(0);
+    const wanted = this.#want(path);
     return isWhole(wanted) ? Promise.resolve(sumOf(wanted)) : this.#whenWhole(wanted);
   }
 
@@ -58,7 +66,7 @@ export class Occupancy {
     if (wanted === undefined) this.#ports.send(watch.link, encodeEnough(watch.path));
     else {
       wanted.counts.set(watch, subscribers);
-      settle(wanted);
+      this.#changed(wanted);
     }
   }
 
@@ -68,6 +76,20 @@ export class Occupancy {
       const isWanted = this.#wanted.get(watch.path)?.counts.has(watch);
       if (isWanted) this.#ports.send(watch.link, encodeCount(watch.path));
     });
+  }
+
+  /** An object has subscribers that want to be told how many there are: some more, or the first. Or it hasn't any more. */
+  curious(watch: Watch, wants: boolean): void {
+    if (!wants) {
+      this.#wanted.get(watch.path)?.curious.delete(watch);
+      return;
+    }
+    const wanted = this.#want(watch.path);
+    const known = wanted.curious.get(watch);
+    if (known !== undefined) known.told = undefined;
+    else
+      wanted.curious.set(watch, { told: undefined, toldAt: Number.NEGATIVE_INFINITY, isDue: false });
+    this.#tell(wanted);
   }
 
   /** An endpoint is watched on one more link. */
@@ -87,13 +109,19 @@ export class Occupancy {
     const wanted = this.#wanted.get(path);
     if (wanted === undefined) return;
     wanted.counts.delete(watch);
-    settle(wanted);
+    wanted.curious.delete(watch);
+    this.#changed(wanted);
   }
 
-  #want(path: string, watches: readonly Watch[]): Wanted {
-    const wanted: Wanted = { counts: new Map(), answer: undefined };
+  /** From now on, for a while. */
+  #want(path: string): Wanted {
+    this.#linger.end(path);
+    this.#linger.start(path);
+    const known = this.#wanted.get(path);
+    if (known !== undefined) return known;
+    const wanted: Wanted = { counts: new Map(), curious: new Map(), answer: undefined };
     this.#wanted.set(path, wanted);
-    for (const watch of watches) this.#count(wanted, watch);
+    for (const watch of this.#watches.get(path) ?? []) this.#count(wanted, watch);
     return wanted;
   }
 
@@ -106,22 +134,52 @@ export class Occupancy {
     if (wanted.answer !== undefined) return wanted.answer.promise;
     const { promise, resolve } = Promise.withResolvers<number>();
     wanted.answer = { promise, resolve };
-    this.#ports.after(ANSWER_MS, () => settle(wanted, true));
+    this.#ports.after(ANSWER_MS, () => answer(wanted));
     return promise;
   }
 
-  #enough(path: string): void {
+  #changed(wanted: Wanted): void {
+    if (isWhole(wanted)) answer(wanted);
+    this.#tell(wanted);
+  }
+
+  /** Each object at most once in a while, and what is right then. */
+  #tell(wanted: Wanted): void {
+    if (wanted.curious.size === 0 || !isWhole(wanted)) return;
+    const subscribers = sumOf(wanted);
+    const now = this.#ports.now();
+    for (const [watch, one] of wanted.curious) {
+      if (one.told === subscribers || one.isDue) continue;
+      const left = one.toldAt + TOLD_MS - now;
+      if (left > 0) {
+        one.isDue = true;
+        this.#ports.after(left, () => {
+          one.isDue = false;
+          if (wanted.curious.get(watch) === one) this.#tell(wanted);
+        });
+      } else {
+        one.told = subscribers;
+        one.toldAt = now;
+        this.#ports.send(watch.link, encodeLinkOccupancy(watch.path, subscribers));
+      }
+    }
+  }
+
+  #unwanted(path: string): void {
     const wanted = this.#wanted.get(path);
     if (wanted === undefined) return;
+    if (wanted.curious.size > 0) {
+      this.#linger.start(path);
+      return;
+    }
     this.#wanted.delete(path);
     for (const { link } of wanted.counts.keys()) this.#ports.send(link, encodeEnough(path));
-    settle(wanted, true);
+    answer(wanted);
   }
 }
 
-/** Answers those who wait, if all have said it, or if they have waited for long enough. */
-function settle(wanted: Wanted, isLate = false): void {
-  if (!isLate && !isWhole(wanted)) return;
+/** Answers those who wait, with what is known by now. */
+function answer(wanted: Wanted): void {
   wanted.answer?.resolve(sumOf(wanted));
   wanted.answer = undefined;
 }

@@ -26,6 +26,7 @@ const facts = (more: Partial<StateFacts> = {}): StateFacts => ({
   asks: [],
   forgotten: [],
   counted: undefined,
+  curious: false,
   ...more,
 });
 const carried = (path: string, kept: StateFacts): Carried => ({ path, facts: () => kept });

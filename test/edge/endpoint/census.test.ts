@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { Census } from "../../../edge/endpoint/census.ts";
-import { encodeCount, encodeEnough } from "../../../shared/protocol/link.ts";
-import { PATH } from "../../support/endpoint-frames.ts";
+import { encodeCount, encodeEnough, encodeLinkOccupancy } from "../../../shared/protocol/link.ts";
+import { answer, PATH, update } from "../../support/endpoint-frames.ts";
+import { FakeSocket } from "../../support/fake-socket.ts";
 import { link, SmallEndpoint, subscribe } from "../../support/small-endpoint.ts";
 
 /** One that the shard has asked at 1 s, when there were three. */
@@ -104,5 +105,71 @@ describe("[O2] an object", () => {
     expect(next.take().filter((frame) => JSON.stringify(frame).includes("counted"))).toEqual([]);
     core.linkMessage(next, encodeCount(PATH));
     expect(next.take()).toContainEqual(counted(2));
+  });
+});
+
+describe("[O3] [O4] an object", () => {
+  const curious = (wants: boolean) => ({ curious: { endpoint: PATH, wants } });
+  const told = (subscribers: number) => ({ occupancy: PATH, subscribers });
+
+  function curiousOne(core: ReturnType<SmallEndpoint["wake"]>): FakeSocket {
+    const socket = new FakeSocket();
+    core.subscribe(socket, undefined, undefined, true);
+    return socket;
+  }
+
+  test("tells its shard that somebody wants to know, of each that comes, and when the last of them has gone", () => {
+    const { core, up } = new SmallEndpoint().running();
+    const one = curiousOne(core);
+    expect(up.take()).toEqual([curious(true)]);
+    const two = curiousOne(core);
+    expect(up.take()).toEqual([curious(true)]);
+    core.subscriberClosed(one);
+    expect(up.take()).toEqual([]);
+    core.subscriberClosed(two);
+    expect(up.take()).toEqual([curious(false)]);
+  });
+
+  test("tells those that want to know, and nobody else, nor one whose verdict is due", () => {
+    const { core, up, live } = new SmallEndpoint().running();
+    const one = curiousOne(core);
+    const waiting = new FakeSocket();
+    core.subscribe(waiting, new Map([["e", 9]]), undefined, true);
+    one.take();
+    core.linkMessage(up, encodeLinkOccupancy(PATH, 12));
+    expect(one.take()).toEqual([told(12)]);
+    expect([live.take(), waiting.take()]).toEqual([[], []]);
+  });
+
+  test("knows over a hibernation who wants to know, and says it again on a new link only", () => {
+    const object = new SmallEndpoint();
+    const { core, up, live } = object.running();
+    const one = curiousOne(core);
+    up.take();
+    one.take();
+    const woken = object.wake([up], [live, one]);
+    expect(up.take()).toEqual([]);
+    woken.linkMessage(up, encodeLinkOccupancy(PATH, 3));
+    expect([one.take(), live.take()]).toEqual([[told(3)], []]);
+    woken.linkClosed(up, 1_006);
+    expect(link(woken, 2).take()).toContainEqual(curious(true));
+  });
+
+  test("is asked in a frame, too; the next subscribe on the socket says it anew", () => {
+    const { core, up, live } = new SmallEndpoint().running();
+    core.subscriberMessage(live, JSON.stringify({ id: 1, sub: PATH, from: "e:5", occupancy: true }));
+    expect(up.take()).toEqual([curious(true)]);
+    core.subscriberMessage(live, JSON.stringify({ id: 2, sub: PATH, from: "e:5" }));
+    expect(up.take()).toEqual([curious(false)]);
+  });
+
+  test("of a topic that doesn't tell it asks for nothing", () => {
+    const core = new SmallEndpoint().wake([], [], false, true);
+    const one = curiousOne(core);
+    const up = link(core);
+    core.linkMessage(up, answer("e:0", "e:1", [update(1, 0)]));
+    expect(up.take()).toEqual([{ attach: PATH, id: 1 }]);
+    core.linkMessage(up, encodeLinkOccupancy(PATH, 3));
+    expect(one.take()).not.toContainEqual(told(3));
   });
 });

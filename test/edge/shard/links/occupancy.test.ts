@@ -137,6 +137,84 @@ describe("[O2] how many subscribers an endpoint has", () => {
   });
 });
 
+describe("[O3] objects whose subscribers want to know", () => {
+  const told = (of: Watch, subscribers: number) => [
+    of.link.number,
+    { occupancy: { endpoint: PATH, subscribers } },
+  ];
+
+  test("are told once all have said how many they hold, and when that changes, but not more than once a second", () => {
+    const [one, two] = [watch(), watch()];
+    occupancy.curious(one, true);
+    expect(take()).toEqual([count(one), count(two)]);
+    occupancy.counted(one, 3);
+    expect(take()).toEqual([]);
+    occupancy.counted(two, 4);
+    expect(take()).toEqual([told(one, 7)]);
+    occupancy.counted(two, 5);
+    clock.pass(600);
+    occupancy.counted(two, 6);
+    expect(take()).toEqual([]);
+    clock.pass(400);
+    expect(take()).toEqual([told(one, 9)]);
+    clock.pass(10_000);
+    expect(take()).toEqual([]);
+    occupancy.counted(one, 4);
+    expect(take()).toEqual([told(one, 10)]);
+  });
+
+  test("aren't told what is as it was by the time that they may be", () => {
+    const one = watch();
+    occupancy.curious(one, true);
+    occupancy.counted(one, 3);
+    take();
+    occupancy.counted(one, 4);
+    occupancy.counted(one, 3);
+    clock.pass(5_000);
+    expect(take()).toEqual([]);
+  });
+
+  test("are told again if one more has come, which was told nothing yet", () => {
+    const one = watch();
+    occupancy.curious(one, true);
+    occupancy.counted(one, 3);
+    clock.pass(2_000);
+    take();
+    occupancy.curious(one, true);
+    expect(take()).toEqual([told(one, 3)]);
+    occupancy.curious(one, true);
+    expect(take()).toEqual([]);
+    clock.pass(1_000);
+    expect(take()).toEqual([told(one, 3)]);
+  });
+
+  test("keep all counting for as long as there is one, and a minute longer", () => {
+    const [one, two] = [watch(), watch()];
+    occupancy.curious(one, true);
+    occupancy.counted(one, 1);
+    occupancy.counted(two, 1);
+    take();
+    clock.pass(600_000);
+    expect(take()).toEqual([]);
+    occupancy.curious(one, false);
+    occupancy.counted(two, 2);
+    clock.pass(60_000);
+    expect(take()).toEqual([enough(one), enough(two)]);
+    expect(clock.pending).toBe(0);
+  });
+
+  test("are told nothing on a link that has gone", () => {
+    const one = watch();
+    occupancy.curious(one, true);
+    occupancy.counted(one, 1);
+    occupancy.counted(one, 2);
+    take();
+    occupancy.end(one);
+    clock.pass(2_000);
+    expect(take()).toEqual([]);
+  });
+});
+
 /** An object of the endpoint, whose link may break and which may lose its memory; what is said takes its time. */
 class Holder {
   subscribers = 0;

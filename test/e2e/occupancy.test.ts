@@ -52,7 +52,7 @@ test("[O1] [O2] counts WebSockets, event streams and GETs that wait, and none th
   await comesTo(2);
   // One that says goodbye, and one that doesn't.
   await sockets[0]?.close();
-  sockets[1]?.socket.terminate();
+  sockets[1]?.cut();
   await comesTo(0);
   expect((await fetch(`${deployment.url}${A}?occupancy`, { method: "HEAD" })).status).toBe(200);
 });

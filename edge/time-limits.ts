@@ -30,6 +30,10 @@ export const TIME_LIMITS = {
   publishClocksMs: 2_000,
   /** Before a publish is sent again of which it isn't known whether it was done (W9). */
   publishAgainMs: 100,
+  /** The least that a client should wait whose publish on a socket isn't taken just now (W23). */
+  publishLaterMs: 1_000,
+  /** An object that has no link holds publishes for so long (W26). */
+  publishHeldMs: 5_000,
   /** Between two looks at publishes that aren't answered. */
   publishLookMs: 100,
   /** Between two requests to take a partition over (W8). */
@@ -91,6 +95,8 @@ export const TIME_LIMITS = {
   tokenNoticeMs: 60_000,
   /** For a token that is renewed on its socket to be verified (S18). */
   renewalMs: 5_000,
+  /** An object of many endpoints writes its rows when nothing has happened for so long (L14). */
+  relayQuietMs: 5_000,
   /** Less than that isn't a clock that was set back. */
   clockSetBackMs: 2_000,
   // The Worker

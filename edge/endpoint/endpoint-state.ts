@@ -31,7 +31,7 @@ import { type Answered, CatchUp } from "./catch-up.ts";
 import { Census } from "./census.ts";
 import { Replica } from "./replica.ts";
 import type { StateFacts } from "./state-facts.ts";
-import { isFull, Subscribers, type SubscribersPorts } from "./subscribers.ts";
+import { Subscribers, type SubscribersPorts } from "./subscribers.ts";
 import type { SubscriptionFacts } from "./subscription-states.ts";
 import { WaitingLine } from "./waiting-line.ts";
 
@@ -86,7 +86,7 @@ export class EndpointState<S extends Peer> {
     const line = new WaitingLine<S>({
       // Without a position there is nothing that the replica hasn't passed.
       laneOf: (from) => (from === undefined || reaches(replica.position ?? from, from) ? "known" : "other"),
-      hasRoom: (socket, waiting) => !isFull(socket, waiting) && !ports.isHeld(socket),
+      hasRoom: (socket, { kind }) => !ports.pace.isFull(socket, kind) && !ports.isHeld(socket),
       keyOf: (from) => (from === undefined ? "" : formatPosition(from)),
     });
     this.#replica = replica;
@@ -112,6 +112,20 @@ export class EndpointState<S extends Peer> {
     return { position, latest: kept, due, nextAsk, own, asks, forgotten, ...occupancy };
   }
 
+  members(): Iterable<S> {
+    return this.#subscribers.members();
+  }
+
+  /** What its window takes of the object's memory. */
+  get windowBytes(): number {
+    return this.#replica.windowBytes;
+  }
+
+  /** Forgets its window: what is asked for is asked of the origin again. */
+  forgetWindow(): void {
+    this.#replica.forgetWindow();
+  }
+
   // Subscribers.
 
   /** The id of the last subscribe of a socket; undefined if it doesn't follow this path, or no more. */
@@ -125,7 +139,8 @@ export class EndpointState<S extends Peer> {
     const isCurious = this.#hidesOccupancy ? undefined : occupancy;
     const subscriber = this.#subscribers.wait(socket, id, from, now, isCurious);
     if (isCurious) this.#hasNewlyCurious = true;
-    if (this.#ports.isHeld(socket) || !this.#catchUp.serve(subscriber, now)) this.#asking.waits(socket);
+    const mustWait = this.#ports.isHeld(socket) || this.#ports.pace.isFull(socket, "waiting");
+    if (mustWait || !this.#catchUp.serve(subscriber, now)) this.#asking.waits(socket);
   }
 
   /** Whether a socket's verdict is due. */

@@ -10,6 +10,7 @@ import { later, type Position } from "../../shared/protocol/position.ts";
 import type { Verdict } from "../../shared/protocol/schemas.ts";
 import { encodeVerdict, encodeWait } from "../../shared/protocol/subscriber.ts";
 import { type Peer, sendQuietly } from "../peer.ts";
+import type { Pace } from "./pace.ts";
 import {
   type Subscription,
   type SubscriptionEvent,
@@ -18,11 +19,14 @@ import {
   subscribed,
   type Waiting,
 } from "./subscription-states.ts";
-import { LARGE_BYTES, Unsent, type UnsentPorts } from "./unsent.ts";
+import { LARGE_BYTES, type Unsent } from "./unsent.ts";
 import type { WaitingLine } from "./waiting-line.ts";
 
 /** What subscribers need of the object that holds their sockets. */
-export interface SubscribersPorts<S extends Peer> extends UnsentPorts<S> {
+export interface SubscribersPorts<S extends Peer> {
+  /** What is unsent to all subscribers of the object. */
+  readonly unsent: Pick<Unsent<S>, "hasRoom" | "sent" | "remove">;
+  readonly pace: Pace<S>;
   /** Keeps what must outlive the memory of a subscriber of this endpoint. */
   keep(socket: S, facts: SubscriptionFacts): void;
   close(socket: S, name: CloseName): void;
@@ -46,7 +50,6 @@ const NOBODY: readonly never[] = [];
 export class Subscribers<S extends Peer> {
   readonly #ports: SubscribersPorts<S>;
   readonly #line: WaitingLine<S>;
-  readonly #unsent: Unsent<S>;
   readonly #all = new Map<S, Subscriber<S>>();
   /** Of these those who wait, in the order in which they began to. */
   readonly #waiting = new Map<S, WaitingSubscriber<S>>();
@@ -62,7 +65,6 @@ export class Subscribers<S extends Peer> {
   constructor(line: WaitingLine<S>, ports: SubscribersPorts<S>) {
     this.#line = line;
     this.#ports = ports;
-    this.#unsent = new Unsent(ports);
   }
 
   /** One that outlived the memory. */
@@ -79,6 +81,10 @@ export class Subscribers<S extends Peer> {
     return this.#curious;
   }
 
+  members(): Iterable<S> {
+    return this.#all.keys();
+  }
+
   get(socket: S): Subscriber<S> | undefined {
     return this.#all.get(socket);
   }
@@ -91,16 +97,20 @@ export class Subscribers<S extends Peer> {
   /** Those who can be sent more, in the order in which they began to wait. */
   waiting(): readonly WaitingSubscriber<S>[] {
     if (this.#waiting.size === 0) return NOBODY;
+    const { pace } = this.#ports;
     return [...this.#waiting.values()].filter(
-      ({ socket, subscription }) => !isFull(socket, subscription) && !this.#ports.isHeld(socket),
+      ({ socket, subscription }) => !pace.isFull(socket, subscription.kind) && !this.#ports.isHeld(socket),
     );
   }
 
   /** Those who are catching up and have not taken what they were sent. */
   full(): readonly S[] {
     if (this.#waiting.size === 0) return NOBODY;
+    const { pace } = this.#ports;
     const all = [...this.#waiting.values()];
-    return all.filter(({ socket, subscription }) => isFull(socket, subscription)).map(({ socket }) => socket);
+    return all
+      .filter(({ socket, subscription }) => pace.isFull(socket, subscription.kind))
+      .map(({ socket }) => socket);
   }
 
   /** A subscribe: the socket waits for its verdict, whatever it was before. */
@@ -137,12 +147,13 @@ export class Subscribers<S extends Peer> {
   #fanOut(message: Message): void {
     if (this.#stale) this.#rebuild();
     const live = this.#live;
+    const { pace } = this.#ports;
     let sent = 0;
     for (let i = 0; i < live.length; i++) {
       const socket = live[i];
       if (socket === undefined) continue;
       const unsent = socket.bufferedAmount;
-      if (unsent > LIMITS.subscriberBacklogBytes) this.#ports.close(socket, "slow_consumer");
+      if (pace.isBehind(socket, unsent)) this.#ports.close(socket, "slow_consumer");
       else if (this.#send(socket, message, unsent)) sent++;
     }
     this.#ports.sent(sent);
@@ -172,19 +183,20 @@ export class Subscribers<S extends Peer> {
     const { socket, subscription } = subscriber;
     // What follows is bounded by the window and by an answer, so it is checked once and not for each message:
     // a replay that is larger than the limit would otherwise never get through.
-    if (socket.bufferedAmount > LIMITS.subscriberBacklogBytes) {
+    if (this.#ports.pace.isBehind(socket, socket.bufferedAmount)) {
       this.#ports.close(socket, "slow_consumer");
       return;
     }
     const messages = [...packMessages(frames, LIMITS.batchBytes)];
     const isLarge = messages.length > 1 || (messages[0]?.length ?? 0) > LARGE_BYTES;
     // One that is catching up is paced by what it takes, and is never far behind.
-    if (isLarge && subscription.kind !== "lagging" && !this.#unsent.hasRoom) {
+    if (isLarge && subscription.kind !== "lagging" && !this.#ports.unsent.hasRoom) {
       this.#ports.close(socket, "overloaded");
       return;
     }
     for (const message of messages)
       if (this.#send(socket, message, socket.bufferedAmount)) this.#ports.sent(1);
+    this.#ports.pace.sentPast(socket);
     const event: SubscriptionEvent =
       then === "live" ? { kind: "served", upTo: then, beyond } : { kind: "served", upTo: then };
     this.#step(subscriber, stepSubscription(subscription, event));
@@ -227,14 +239,14 @@ export class Subscribers<S extends Peer> {
   /** Answers a frame. Bounded as all that is sent: who asks much and reads nothing is cut off. */
   reply(socket: S, frame: string): void {
     const unsent = socket.bufferedAmount;
-    if (unsent > LIMITS.subscriberBacklogBytes) this.#ports.close(socket, "slow_consumer");
+    if (this.#ports.pace.isBehind(socket, unsent)) this.#ports.close(socket, "slow_consumer");
     else if (this.#send(socket, frame, unsent)) this.#ports.sent(1);
   }
 
   /** `unsent`: what was unsent before. Whether it was handed over. */
   #send(socket: S, message: Message, unsent: number): boolean {
     const isSent = sendQuietly(socket, message);
-    if (unsent > 0 || message.length > LARGE_BYTES) this.#unsent.sent(socket, unsent);
+    if (unsent > 0 || message.length > LARGE_BYTES) this.#ports.unsent.sent(socket, unsent);
     return isSent;
   }
 
@@ -247,7 +259,7 @@ export class Subscribers<S extends Peer> {
     if (subscriber === undefined) return;
     this.#all.delete(socket);
     if (subscriber.occupancy) this.#curious--;
-    this.#unsent.remove(socket);
+    this.#ports.unsent.remove(socket);
     this.#waiting.delete(socket);
     this.#line.leave(socket);
     if (subscriber.subscription.kind === "live") this.#stale = true;
@@ -287,11 +299,6 @@ export class Subscribers<S extends Peer> {
       if (subscription.kind === "live") this.#live.push(socket);
     this.#stale = false;
   }
-}
-
-/** A past of any length fits through: it is sent piece by piece, each when the one before has left. */
-export function isFull(socket: Peer, { kind }: Waiting): boolean {
-  return kind === "lagging" && socket.bufferedAmount > LIMITS.subscriberBacklogBytes;
 }
 
 function factsOf<S>({ id, subscription, occupancy }: Subscriber<S>): SubscriptionFacts {

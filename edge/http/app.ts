@@ -16,6 +16,7 @@ import { encodePrincipal, type KnownPrincipal, PUBLIC, REVOKED } from "../princi
 import { shardStubOf } from "../routing.ts";
 import { errorResponse, internalError, logProblem, privately, refusedToken, tooMuch } from "./answers.ts";
 import { hostAllowed, isForAnyPage, unlistedAllowed } from "./browsers.ts";
+import { connectAnswer } from "./connect-route.ts";
 import { upgradeRoute } from "./endpoint-route.ts";
 import { healthRoute } from "./health-route.ts";
 import { type Insight, insightOf } from "./insight.ts";
@@ -118,6 +119,7 @@ export function createApp(
     return answered(identified, (known) => revocationsRoute(req.raw, env, known));
   });
   app.get(ROUTES.streams, async (context) => read(context, (known) => streamsFor(known, context.env)));
+  app.get(ROUTES.connect, async (context) => read(context, async (known) => connectAnswer(known)));
   app.get("*", async (context) =>
     read(context, (known) => readRoute(context.req.raw, context.env, known, keepAliveOf(context))),
   );

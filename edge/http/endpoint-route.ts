@@ -5,9 +5,9 @@
 import { parseAddress } from "../../shared/protocol/address.ts";
 import { ERRORS } from "../../shared/protocol/codes.ts";
 import { OLDEST, type Position, parseLongPosition, parsePosition } from "../../shared/protocol/position.ts";
-import { SUBSCRIBER_PROTOCOL } from "../../shared/protocol/version.ts";
+import { ROUTES, SUBSCRIBER_PROTOCOL } from "../../shared/protocol/version.ts";
 import type { Identified, Known } from "../access/access.ts";
-import { type Asker, type Decision, mayRead } from "../access/decision.ts";
+import { type Asker, type Decision, mayPublish, mayRead } from "../access/decision.ts";
 import type { KeepAlive } from "../access/remote-keys.ts";
 import { connectionLimits } from "../endpoint/connection-limits.ts";
 import type { Env } from "../env.ts";
@@ -19,6 +19,7 @@ import { SteadyClock } from "../surroundings.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { AnswerBudget } from "./answer-budget.ts";
 import { errorResponse, logProblem, refusedToken, tooMuchMessage } from "./answers.ts";
+import { connect } from "./connect-route.ts";
 import { isBrief, latestResponse, noRoom } from "./latest.ts";
 import { quotaWait } from "./quotas.ts";
 import { type Refusal, refusal, refusalOf } from "./refusal.ts";
@@ -105,6 +106,7 @@ export async function upgradeRoute(
 async function subscribe(request: Request, env: Env, known: Known): Promise<Response | Refusal> {
   const { principal } = known;
   const url = new URL(request.url);
+  if (url.pathname === ROUTES.connect) return connect(request, env, known);
   const target = targetOf(url, known);
   if (target.kind === "otherSpelling") return { code: "not_canonical", message: `dial ${target.path}` };
   if (target.kind === "refused") {
@@ -119,7 +121,12 @@ async function subscribe(request: Request, env: Env, known: Known): Promise<Resp
   const from = await startOf(url.searchParams.get("from"), target.path, env, principal);
   if (from !== undefined && "code" in from) return from;
   const occupancy = url.searchParams.has(OCCUPANCY) || undefined;
-  const answer = await openSubscription(env, target.path, from, protocol, principal, occupancy);
+  // What everybody may is known where the socket is.
+  const publishes = principal.kind === "known" && targetOf(url, known, mayPublish).kind === "endpoint";
+  const answer = await openSubscription(env, target.path, from, protocol, principal, {
+    publishes,
+    occupancy,
+  });
   return answer.status === 101 ? answer : refusalOf(answer);
 }
 

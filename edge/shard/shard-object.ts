@@ -19,6 +19,7 @@ import { surroundings } from "../surroundings.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import type { LatestResult } from "./answering/latest.ts";
 import { begin, FIRST } from "./beginning.ts";
+import { gatherMs } from "./links/gathering.ts";
 import { Notes } from "./links/notes.ts";
 import type { OccupancyResult } from "./links/occupancy.ts";
 import type { PublishOutcome } from "./publishing/outcome.ts";
@@ -75,7 +76,7 @@ export class ShardObject extends DurableObject<Env> implements ShardCalls {
       revocations: store.revocations(),
       uplinks: ctx.getWebSockets(UPLINK),
     };
-    this.#core = new ShardCore(ports, { shard, shards: this.#shards }, survivors);
+    this.#core = new ShardCore(ports, { shard, shards: this.#shards, gatherMs: gatherMs(env) }, survivors);
     this.#begin(shard, store);
   }
 

@@ -5,14 +5,17 @@
  *   const subscription = subscribe("wss://example.org/quotes/AAPL");
  *   subscription.on("update", (update) => show(update.json()));
  *   subscription.on("gap", ({ cause }) => startOver(cause));
+ *   const position = await subscription.publish(JSON.stringify({ bid: 229.1 }));
  *
- * A shell: connection.ts, subscription.ts and token.ts decide, this performs.
+ * A shell: connection.ts, subscription.ts, token.ts and publishing.ts decide, this performs.
  */
 import type { BackoffBounds } from "../core/backoff.ts";
 import type { ErrorCode } from "../protocol/codes.ts";
 import type { Update } from "../protocol/frame.ts";
 import type { Message } from "../protocol/message.ts";
+import { LIMITS } from "../protocol/limits.ts";
 import { formatPosition, OLDEST, type Position, parsePosition } from "../protocol/position.ts";
+import type { ErrorBody } from "../protocol/schemas.ts";
 import { encodeRenew, encodeSubscribe, PING } from "../protocol/subscriber.ts";
 import { type Clock, systemClock, Timer } from "./clock.ts";
 import { INITIAL_CONNECTION, stepConnection } from "./connection.ts";
@@ -26,6 +29,14 @@ import type {
 import { type EndpointUrl, resolveEndpoint, SubscribeError } from "./endpoint-url.ts";
 import { Emitter, type Listener, type SubscriptionEvents } from "./events.ts";
 import { hear } from "./hear.ts";
+import {
+  type PublishedValue,
+  PublishError,
+  Publisher,
+  type PublisherLimits,
+  type PublishOptions,
+} from "./publisher.ts";
+import type { PublishOrder } from "./publishing.ts";
 import {
   initialSubscription,
   nextId,
@@ -48,6 +59,10 @@ export type {
   Clock,
   ConnectionChange,
   Listener,
+  PublishedValue,
+  PublisherLimits,
+  PublishOptions,
+  PublishOrder,
   ReceivedUpdate,
   Socket,
   SocketEvents,
@@ -57,7 +72,7 @@ export type {
   TokenSource,
   Transport,
 };
-export { SubscribeError, webSocketTransport };
+export { PublishError, SubscribeError, webSocketTransport };
 
 export interface SubscribeOptions {
   /**
@@ -74,6 +89,8 @@ export interface SubscribeOptions {
   /** Delays between attempts to reconnect: by default up to 0.5 s at first and up to 30 s in the end. */
   readonly backoff?: BackoffBounds;
   readonly timeouts?: Partial<Timeouts>;
+  /** How much is published at once, and for how long each of it is tried. */
+  readonly publishing?: Partial<PublisherLimits>;
   readonly transport?: Transport;
   readonly clock?: Clock;
 }
@@ -91,6 +108,17 @@ const TIMEOUTS: Timeouts = {
   answerMs: 30_000,
   sourceMs: 30_000,
   renewalMs: 15_000,
+};
+
+const PUBLISHING: PublisherLimits = {
+  maxPublishes: 1_000,
+  maxBytes: 16 * 1024 * 1024,
+  atOnce: 32,
+  again: { baseMs: 100, maxMs: 5_000 },
+  publishAnswerMs: 20_000,
+  publishMs: 300_000,
+  // What an edge takes unless it was told otherwise.
+  frameBytes: 1024 * 1024 + LIMITS.publicationRoomBytes,
 };
 
 /**
@@ -126,6 +154,7 @@ export class Subscription {
   readonly #clock: Clock;
   readonly #limits: ConnectionLimits & SubscriptionLimits;
   readonly #keeper: TokenKeeper;
+  readonly #publisher: Publisher;
   readonly #emitter = new Emitter();
   readonly #connectionTimer: Timer;
   readonly #answerTimer: Timer;
@@ -164,6 +193,17 @@ export class Subscription {
       error: (error) => this.#emit("error", error),
       end: (error) => this.#connect({ kind: "noToken", error }),
     });
+    this.#publisher = new Publisher(
+      this.#clock,
+      { ...PUBLISHING, ...options.publishing },
+      {
+        nextId: () => nextId(this.#state),
+        send: (frame) => {
+          this.#state = takeId(this.#state);
+          this.#socket?.send(frame);
+        },
+      },
+    );
     this.#keeper.step({ kind: "start" });
   }
 
@@ -192,6 +232,15 @@ export class Subscription {
   /** Calls the listener for every event of this name; returns what ends that. */
   on<K extends keyof SubscriptionEvents>(name: K, listener: Listener<K>): () => void {
     return this.#emitter.on(name, listener);
+  }
+
+  /**
+   * Makes a record of the endpoint; resolves with its position, at which subscribers see it. Over connections that break it is
+   * sent again with its key, so that it is one record. Rejects with a PublishError: `unknown_outcome` if nobody knows
+   * whether it was published, `unavailable` if it wasn't within 5 minutes.
+   */
+  publish(value: PublishedValue, options?: PublishOptions): Promise<string> {
+    return this.#publisher.publish(this.endpoint, value, options);
   }
 
   /** For good. `position` stays readable. */
@@ -250,6 +299,8 @@ export class Subscription {
     if (state === "connecting") return;
     const kind = ({ open: "connected", backingOff: "lost", closed: "close" } as const)[state];
     this.#follow({ kind });
+    if (kind === "lost") this.#publisher.lost();
+    if (kind === "close") this.#publisher.end(CLOSED);
     // That a socket was lost because of its token is told as such, after this.
     if (this.#connection.phase !== "barred") this.#keeper.step({ kind });
   }
@@ -295,7 +346,9 @@ export class Subscription {
   #receive(message: Message): void {
     for (const heard of hear(message, this.endpoint)) {
       if (heard.kind === "expires" || heard.kind === "renewed") this.#keeper.step(heard);
-      else this.#hearSubscription(heard);
+      else if (heard.kind === "published") this.#publisher.taken(heard.id, heard.position);
+      else if (heard.kind !== "refused" || !this.#publisher.refused(heard.id, heard.error))
+        this.#hearSubscription(heard);
     }
   }
 
@@ -306,6 +359,7 @@ export class Subscription {
       this.#keeper.step({ kind: "rejected", id: heard.id, error: heard.error });
     }
     this.#follow(heard);
+    if (heard.kind === "verdict") this.#publisher.opened();
     if (heard.kind === "refused" && heard.error.retryAfterMs !== undefined)
       this.#connect({ kind: "putOff", afterMs: heard.error.retryAfterMs });
   }
@@ -357,6 +411,8 @@ export class Subscription {
     }
   }
 }
+
+const CLOSED: ErrorBody = { code: "closed", message: "the subscription is closed", retry: false };
 
 function text(position: Position | undefined): string | undefined {
   return position && formatPosition(position);

@@ -11,7 +11,8 @@ import type { TokenEvent } from "./token-terms.ts";
 
 export type Heard =
   | SubscriptionEvent<Update, "verdict" | "wait" | "refused" | "reset" | "update" | "unreadable">
-  | TokenEvent<"expires" | "renewed">;
+  | TokenEvent<"expires" | "renewed">
+  | { readonly kind: "published"; readonly id: number; readonly position: string };
 
 const UNREADABLE = { kind: "unreadable" } as const;
 

@@ -21,7 +21,7 @@ export function backMs(start: Start): number | undefined {
 const WholeNumber = v.pipe(v.number(), v.integer());
 
 /** Who may do something: everybody who reaches the edge, those whose token says so, or nobody. */
-const AUDIENCES = ["public", "token", "nobody"] as const;
+export const AUDIENCES = ["public", "token", "nobody"] as const;
 
 export type Audience = (typeof AUDIENCES)[number];
 
@@ -37,7 +37,7 @@ const StreamFields = v.strictObject({
     v.pipe(
       v.picklist(AUDIENCES),
       v.description(
-        "Who may publish, over HTTP: public, everybody who reaches the edge; token, those whose token says so; or nobody, which is so unless something else is said.",
+        "Who may publish: public, everybody who reaches the edge; token, those whose token says so; or nobody, which is so unless something else is said.",
       ),
     ),
     "nobody",

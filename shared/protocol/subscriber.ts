@@ -4,8 +4,9 @@
  */
 import * as v from "valibot";
 import type { ErrorCode } from "./codes.ts";
-import type { Decoded } from "./frame.ts";
+import type { Decoded, Frame } from "./frame.ts";
 import { formatPosition, type Position } from "./position.ts";
+import { decodePublication, type Publication } from "./publication.ts";
 import {
   ClientPositionSchema,
   describe,
@@ -46,12 +47,20 @@ export type Up =
       readonly occupancy: true | undefined;
     }
   | { readonly kind: "renew"; readonly id: number; readonly token: string }
+  | { readonly kind: "publish"; readonly id: number; readonly publication: Publication }
   | { readonly kind: "ping" }
   | { readonly kind: "other"; readonly id: number };
 
 export function decodeUp(text: string): Decoded<Up> {
   const json = parseObject(text);
   if (json === undefined) return { ok: false, problem: "a frame is one JSON object" };
+  const up = readUp(json);
+  // The bytes of its value are those that stand in the frame.
+  return up.ok && up.value.kind === "other" && "pub" in json ? readPublication(text) : up;
+}
+
+/** The same of a frame that was parsed, but for one that publishes, which is `other` here. */
+export function readUp(json: object): Decoded<Exclude<Up, { kind: "publish" }>> {
   if ("ping" in json) return { ok: true, value: { kind: "ping" } };
   if ("sub" in json) {
     const result = v.safeParse(SubscribeSchema, json);
@@ -71,6 +80,14 @@ export function decodeUp(text: string): Decoded<Up> {
   const id = v.safeParse(v.object({ id: IdSchema }), json);
   if (!id.success) return { ok: false, problem: "a frame needs a numeric id" };
   return { ok: true, value: { kind: "other", id: id.output.id } };
+}
+
+/** A frame that publishes, a binary one too (W21). */
+export function readPublication(frame: Frame): Decoded<Extract<Up, { kind: "publish" }>> {
+  const read = decodePublication(frame);
+  if (!read?.ok)
+    return { ok: false, problem: read?.problem ?? "a binary frame publishes something, or is none" };
+  return { ok: true, value: { kind: "publish", id: read.value.id, publication: read.value } };
 }
 
 export function encodeSubscribe(
@@ -94,6 +111,8 @@ export type Down =
   | { readonly kind: "reset"; readonly endpoint: string; readonly verdict: Verdict }
   /** `expires`: seconds since 1970. */
   | { readonly kind: "renewed"; readonly id: number; readonly expires: number }
+  /** A publish was taken: the record's own position (W23). */
+  | { readonly kind: "published"; readonly id: number; readonly position: string }
   /** The token ends `inSeconds`. */
   | { readonly kind: "expires"; readonly inSeconds: number }
   | { readonly kind: "end"; readonly endpoint: string; readonly error: ErrorBody }
@@ -110,6 +129,7 @@ const DownSchemas = {
   error: v.object({ id: v.optional(IdSchema), error: ErrorBodySchema }),
   reset: v.object({ reset: EndpointSchema, ...VerdictSchema.entries }),
   renewed: v.object({ id: IdSchema, ok: v.object({ expires: Seconds }) }),
+  published: v.object({ id: IdSchema, ok: v.object({ position: v.string(), head: v.optional(v.never()) }) }),
   expires: v.object({ expires: v.object({ in: Seconds }) }),
   end: v.object({ end: EndpointSchema, error: ErrorBodySchema }),
   occupancy: v.object({ occupancy: EndpointSchema, subscribers: v.number() }),
@@ -120,6 +140,8 @@ export function decodeDown(text: string): Decoded<Down> {
   if (json === undefined) return { ok: false, problem: "a frame is one JSON object" };
   if (v.is(DownSchemas.renewed, json))
     return { ok: true, value: { kind: "renewed", id: json.id, expires: json.ok.expires } };
+  if (v.is(DownSchemas.published, json))
+    return { ok: true, value: { kind: "published", id: json.id, position: json.ok.position } };
   if ("ok" in json) {
     const result = v.safeParse(DownSchemas.verdict, json);
     if (!result.success) return { ok: false, problem: describe(result.issues) };

@@ -260,8 +260,7 @@ export function operationsOf(events: Events): Partial<Record<Operation, number>>
   const { revocations, revocationsStored, revocationsTold, checks } = events;
   return {
     // An origin asks how many shards there are before it dials.
-    worker_request:
-      subscribes + polls + events.gets + occupancyGets + publishes + 2 * uplinks + revocations,
+    worker_request: subscribes + polls + events.gets + occupancyGets + publishes + 2 * uplinks + revocations,
     "object_request.endpoint": subscribes + polls + attaches,
     "object_request.shard": uplinks,
     // A revocation's own token is asked about before it is stored.

@@ -47,7 +47,12 @@ export function limitsOf(plan: Plan): Limit[] {
   const other = "another shape";
   const moreShards = "more SHARDS (up to 64)";
   return [
-    { what: "connections of an object", ...fixed(fullest.sockets), limit: LIMITS.subscribersPerObject, remedy: other },
+    {
+      what: "connections of an object",
+      ...fixed(fullest.sockets),
+      limit: LIMITS.subscribersPerObject,
+      remedy: other,
+    },
     { what: "links of a shard", ...fixed(links), limit: SOCKETS, remedy: moreShards },
     {
       what: "messages a second to an object of subscribers",
@@ -70,7 +75,13 @@ export function limitsOf(plan: Plan): Limit[] {
       limit: 1,
       remedy: other,
     },
-    { what: "cores of a shard", lower: kind.shardCores, upper: harsh.shardCores, limit: 1, remedy: moreShards },
+    {
+      what: "cores of a shard",
+      lower: kind.shardCores,
+      upper: harsh.shardCores,
+      limit: 1,
+      remedy: moreShards,
+    },
     {
       what: "bytes in memory of an object of subscribers",
       ...fixed(fullest.bytes),

@@ -52,7 +52,11 @@ export function itemsOf(events: Events, assumptions: Assumptions, standing: Stan
   const { sessions } = standing;
   const onLinks = (messages: number) => (sessions === undefined ? messages : 0);
 
-  add("requests of subscribers, readers, origins and administrators", "workerRequests", count("worker_request"));
+  add(
+    "requests of subscribers, readers, origins and administrators",
+    "workerRequests",
+    count("worker_request"),
+  );
   add("the Worker's CPU for requests, ms", "workerCpuMs", count("worker_request") * MEASURED.workerRequestMs);
   add("the Worker's CPU for event streams, ms", "workerCpuMs", events.events * streamMs);
   add("subscribes, GETs that wait, and dialled links", "objectRequests", count("object_request.endpoint"));
@@ -64,11 +68,21 @@ export function itemsOf(events: Events, assumptions: Assumptions, standing: Stan
   const up = onLinks(count("websocket_message_in.shard_link"));
   add("messages, object to shard", "objectRequests", up, linkMessage);
   add("sessions of links", "objectRequests", sessions ?? 0);
-  add("messages of subscribers", "objectRequests", count("websocket_message_in.endpoint_subscriber"), message);
+  add(
+    "messages of subscribers",
+    "objectRequests",
+    count("websocket_message_in.endpoint_subscriber"),
+    message,
+  );
   add("pings of subscribers", "objectRequests", events.subscriberPings, ping);
   add("pings of origins", "objectRequests", events.originPings, ping);
   add("shards, awake all month, s", "objectGbSeconds", standing.shardSeconds, OBJECT_GB);
-  add("objects of subscribers, active or kept awake, s", "objectGbSeconds", standing.objectSeconds, OBJECT_GB);
+  add(
+    "objects of subscribers, active or kept awake, s",
+    "objectGbSeconds",
+    standing.objectSeconds,
+    OBJECT_GB,
+  );
   add("rows: who is attached, and what was revoked", "rowsWritten", count("rows_written"));
   add("rows read by shards that begin anew", "rowsRead", standing.rowsRead);
   add("databases of objects", "storageGbMonths", standing.databases, MEASURED.emptyDatabaseGb);
@@ -90,19 +104,14 @@ function standingOf(plan: Plan, layout: Layout, events: Events, assumptions: Ass
   return {
     sessions: hasSessions ? (links * MONTH_SECONDS) / SESSION_SECONDS : undefined,
     shardSeconds: Math.max(awake, links === 0 ? active + own : 0),
-    objectSeconds:
-      links === 0 ? 0 : hasSessions ? Math.max(active, objects * MONTH_SECONDS) : active,
+    objectSeconds: links === 0 ? 0 : hasSessions ? Math.max(active, objects * MONTH_SECONDS) : active,
     rowsRead: plan.restarts * (links + shards),
     databases: shards + (assumptions.storage === "empty" ? objects : 0),
   };
 }
 
 /** Of objects that hold so many subscribers each. */
-export function activeSeconds(
-  events: Events,
-  { activity, absence }: Assumptions,
-  perObject: number,
-): number {
+export function activeSeconds(events: Events, { activity, absence }: Assumptions, perObject: number): number {
   const { updateMs, batchedUpdateMs, deliveryMs, subscribeMs, wakeMs, seekSeconds } = MEASURED[activity];
   const work =
     (events.linkMessages + events.revocationsTold) * updateMs +

@@ -148,7 +148,7 @@ export function textOf(report: Report): string {
 function shapesText({ plan, shapes }: Report): string[] {
   const fitting = shapes.filter(({ exists, passed }) => exists && passed.length === 0);
   const [cheapest] = fitting;
-  const kindest = fitting.reduce((a, b) => (b.dollars.lower < a.dollars.lower ? b : a), cheapest ?? shapes[0]);
+  const kindest = fitting.toSorted((a, b) => a.dollars.lower - b.dollars.lower)[0];
   const bounds =
     kindest === cheapest ? "by both bounds" : `by the upper bound; by the lower one --shape ${kindest?.shape}`;
   return [
@@ -162,7 +162,9 @@ function shapesText({ plan, shapes }: Report): string[] {
         range(one.dollars, money),
         whole(one.objects),
         String(one.gatherMs),
-        [...(one.exists ? [] : ["does not exist yet"]), ...one.passed.map((what) => `PASSED: ${what}`)].join("; "),
+        [...(one.exists ? [] : ["does not exist yet"]), ...one.passed.map((what) => `PASSED: ${what}`)].join(
+          "; ",
+        ),
       ]),
     ),
     ...[...new Set(shapes.map(({ shape }) => shape))].map((shape) => `  ${shape}: ${SHAPES[shape]}`),

@@ -54,8 +54,7 @@ export function shapesFor(plan: Plan): PricedShape[] {
     return [{ ...variant, objects, gatherMs, dollars: dollarsOf({ ...plan, shape, carriers }), passed }];
   });
   return priced.sort(
-    (a, b) =>
-      Number(a.passed.length > 0) - Number(b.passed.length > 0) || a.dollars.upper - b.dollars.upper,
+    (a, b) => Number(a.passed.length > 0) - Number(b.passed.length > 0) || a.dollars.upper - b.dollars.upper,
   );
 }
 

@@ -138,7 +138,9 @@ describe("shapes", () => {
     const fitting = shapes.filter(({ passed }) => passed.length === 0);
     const uppers = fitting.map(({ dollars }) => dollars.upper);
     expect(uppers).toEqual([...uppers].sort((a, b) => a - b));
-    expect(shapesFor({ ...plan, each: 50, subscribers: 200 }).map(({ shape }) => shape)).not.toContain("buckets");
+    expect(shapesFor({ ...plan, each: 50, subscribers: 200 }).map(({ shape }) => shape)).not.toContain(
+      "buckets",
+    );
   });
 
   test("relays cost a message of each link for each time of gathering, by hand: 40 a second", () => {
@@ -181,7 +183,8 @@ describe("without a WebSocket", () => {
   test("event streams cost the Worker's CPU for each event, and nothing else more", () => {
     const events = 1e6 * 0.5 * MONTH_SECONDS;
     const { perUnit, included } = PRICES.workerCpuMs;
-    const dollars = (ms: number) => (events * ms + 43_000_000 * MEASURED.workerRequestMs - included) * perUnit;
+    const dollars = (ms: number) =>
+      (events * ms + 43_000_000 * MEASURED.workerRequestMs - included) * perUnit;
     const { lower, upper } = adds({ streams: 0.5 });
     expect(upper / dollars(MEASURED.everything.streamMs)).toBeCloseTo(1, 2);
     // What comes together is passed on together.
@@ -287,7 +290,14 @@ describe("what is typed", () => {
   });
 
   test("is refused with every problem at once, each with its flag", () => {
-    const wrong = { ENDPOINTS: "ten", WATCHED: "1.5", SHARDS: "2.5", RATE: " ", SHAPE: "round", POLLS: "0.6" };
+    const wrong = {
+      ENDPOINTS: "ten",
+      WATCHED: "1.5",
+      SHARDS: "2.5",
+      RATE: " ",
+      SHAPE: "round",
+      POLLS: "0.6",
+    };
     const read = readPlan({ ...texts, ...wrong });
     expect(read).toEqual({
       ok: false,
@@ -304,7 +314,10 @@ describe("what is typed", () => {
 
   test("is refused if its shape can't hold the subscribers", () => {
     const read = readPlan({ ...texts, SHAPE: "buckets", EACH: "2" });
-    expect(read).toMatchObject({ ok: false, problems: [expect.stringMatching(/^--shape buckets can't hold/)] });
+    expect(read).toMatchObject({
+      ok: false,
+      problems: [expect.stringMatching(/^--shape buckets can't hold/)],
+    });
   });
 });
 

@@ -25,11 +25,15 @@ const command = {
       default: "25",
     },
     CARRIERS: {
-      means: "What goes to such an object: messages of a link, or calls within sessions, which do not exist yet.",
+      means:
+        "What goes to such an object: messages of a link, or calls within sessions, which do not exist yet.",
       default: "messages",
     },
     STREAMS: { means: "Which share of the connections are event streams, 0 to 1.", default: "0" },
-    POLLS: { means: "Which share of the subscribers GETs the next state and waits for it, 0 to 1.", default: "0" },
+    POLLS: {
+      means: "Which share of the subscribers GETs the next state and waits for it, 0 to 1.",
+      default: "0",
+    },
     RECONNECTS: { means: "Of each connection in a day.", default: "1" },
     RESTARTS: {
       means: "How often all objects begin anew in a month: deploys, and updates of the runtime.",
@@ -46,7 +50,10 @@ const command = {
       default: "0",
     },
     MESSAGE_BYTES: { means: "Of an update as subscribers get it.", default: "250" },
-    PING_SECONDS: { means: "Of silence after which a subscriber sends a ping; 0: it sends none.", default: "15" },
+    PING_SECONDS: {
+      means: "Of silence after which a subscriber sends a ping; 0: it sends none.",
+      default: "15",
+    },
     SHARDS: { means: "SHARDS, 1 to 64.", default: "4" },
     BATCH_MS: {
       means:

@@ -59,7 +59,8 @@ test("[O1] [O2] counts WebSockets, event streams and GETs that wait, and none th
 
 test("[O4] whoever wants to know is told when it changes, on a WebSocket and in an event stream, and nobody else", async () => {
   const path = pathOf("t", "told");
-  const numbers = (frames: readonly Record<string, unknown>[]) => frames.map(({ subscribers }) => subscribers);
+  const numbers = (frames: readonly Record<string, unknown>[]) =>
+    frames.map(({ subscribers }) => subscribers);
   const socket = new RawSubscriber(`${deployment.url.replace("http", "ws")}${path}?occupancy`);
   await socket.until(({ others }) => numbers(others).at(-1) === 1, "itself");
   const stream = new RawEvents(`${deployment.url}${path}?occupancy`);

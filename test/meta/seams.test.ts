@@ -28,6 +28,7 @@ describe("an endpoint state", () => {
       "edge/peer.ts",
       "edge/time-limits.ts",
       "endpoint-state.ts",
+      "pace.ts",
       "question-states.ts",
       "replica.ts",
       "state-facts.ts",

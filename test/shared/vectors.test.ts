@@ -23,7 +23,8 @@ import {
   reaches,
   withComponent,
 } from "../../shared/protocol/position.ts";
-import { PING } from "../../shared/protocol/subscriber.ts";
+import { decodePublication, isPublishKey, problemOfHeaders } from "../../shared/protocol/publication.ts";
+import { decodeDown, PING } from "../../shared/protocol/subscriber.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { FakeTransport } from "../support/fake-transport.ts";
 import { classifyValue } from "../support/values.ts";
@@ -96,6 +97,26 @@ interface Receiver {
       readonly position: string | null;
       readonly state: string;
     }[];
+  }[];
+}
+
+interface Publications {
+  readonly frames: readonly (Named & {
+    readonly says: {
+      readonly id: number;
+      readonly path: string;
+      readonly key: string | null;
+      readonly headers: readonly (readonly [string, null | { readonly hex: string }])[];
+      readonly valueHex: string | null;
+    };
+  })[];
+  readonly malformed: readonly Named[];
+  readonly refused: readonly Named[];
+  readonly answers: readonly {
+    readonly name: string;
+    readonly text: string;
+    readonly means: string;
+    readonly id: number | null;
   }[];
 }
 
@@ -398,3 +419,38 @@ function updateOf(raw: RawUpdate): Update {
 function producedValue(value: RawUpdate["value"]): Value {
   return value.kind === "bytes" ? { kind: "bytes", bytes: bytes(value.hex) } : value;
 }
+
+describe("publications.json", () => {
+  const { frames, malformed, refused, answers } = load<Publications>("publications");
+  const hexOf = (value: string | Uint8Array | null) =>
+    value === null ? null : Buffer.from(typeof value === "string" ? Buffer.from(value) : value).toString("hex");
+
+  test.each(frames)("[W21] $name", (raw) => {
+    const read = decodePublication(frameOf(raw));
+    if (!read?.ok) throw new Error(read?.problem);
+    const { id, endpoint, key = null, headers, value } = read.value;
+
+    expect({
+      ...{ id, path: endpoint, key, valueHex: hexOf(value) },
+      headers: headers.map(([name, content]) => [name, content === null ? null : { hex: hexOf(content) }]),
+    }).toEqual(raw.says);
+  });
+
+  test.each(malformed)("[W21] malformed: $name", (raw) => {
+    expect(decodePublication(frameOf(raw))?.ok ?? false).toBe(false);
+  });
+
+  test.each(refused)("[W2] [W3] refused: $name", (raw) => {
+    const read = decodePublication(frameOf(raw));
+    if (!read?.ok) throw new Error(read?.problem);
+    const { key, headers } = read.value;
+
+    expect(problemOfHeaders(headers) !== undefined || !isPublishKey(key ?? "a key")).toBe(true);
+  });
+
+  test.each(answers)("[W23] [W24] $name", ({ text, means, id }) => {
+    const down = decodeDown(text);
+
+    expect(down.ok && [down.value.kind, "id" in down.value ? (down.value.id ?? null) : null]).toEqual([means, id]);
+  });
+});

@@ -32,7 +32,7 @@ export async function join(
   { path, principal, occupancy }: Endpoint,
   from: Position | undefined,
 ): Promise<Joined | Refusal> {
-  const answer = await openSubscription(env, path, from, undefined, principal, occupancy);
+  const answer = await openSubscription(env, path, from, undefined, principal, { occupancy });
   const { webSocket } = answer;
   return webSocket === null ? refusalOf(answer) : joined(webSocket);
 }

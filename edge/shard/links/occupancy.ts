@@ -87,8 +87,7 @@ export class Occupancy {
     const wanted = this.#want(watch.path);
     const known = wanted.curious.get(watch);
     if (known !== undefined) known.told = undefined;
-    else
-      wanted.curious.set(watch, { told: undefined, toldAt: Number.NEGATIVE_INFINITY, isDue: false });
+    else wanted.curious.set(watch, { told: undefined, toldAt: Number.NEGATIVE_INFINITY, isDue: false });
     this.#tell(wanted);
   }
 

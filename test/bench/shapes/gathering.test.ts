@@ -34,10 +34,13 @@ describe("in virtual time", () => {
     ["a relay", object],
     ["a relay of slow endpoints", { ...object, rate: 0.02 }],
     ["a relay with one link", { ...object, links: 1, gatherMs: 100 }],
-    ["an object of a few popular endpoints", { ...object, links: 1, watches: 20, connections: 5_000, each: 1 }],
+    [
+      "an object of a few popular endpoints",
+      { ...object, links: 1, watches: 20, connections: 5_000, each: 1 },
+    ],
     ["an object that nothing is gathered for", { ...object, links: 1, watches: 50, gatherMs: 0, each: 1 }],
   ])("%s is sent as many messages, and sends as many, as is reckoned", (_, one) => {
-    const seen = simulate(one, 200, seeded(3));
+    const seen = simulate(one, 40_000 / (one.watches * one.rate), seeded(3));
 
     const messages = one.links * messagesPerSecond((one.watches * one.rate) / one.links, one.gatherMs);
     expect(seen.messages / messages).toBeGreaterThan(0.96);

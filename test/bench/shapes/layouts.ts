@@ -104,7 +104,12 @@ export function layoutOf(audience: Audience, choice: Choice): Layout | undefined
   return {
     connections: sum(({ connections }) => connections),
     objects: hosts ? 0 : sum(({ objects }) => objects),
-    shards: hosts ? Math.max(choice.shards, sum(({ objects }) => objects)) : choice.shards,
+    shards: hosts
+      ? Math.max(
+          choice.shards,
+          sum(({ objects }) => objects),
+        )
+      : choice.shards,
     links: sum(({ objects, links }) => objects * links),
     watches: sum(({ objects, links, watches }) => (links === 0 ? 0 : objects * watches)),
     linkMessages: {
@@ -134,8 +139,7 @@ function deliveriesTo(part: Part, rate: number): Often {
   if (part.gatherMs === 0 || part.links === 0) return { expected: updates, most: updates };
   const messages = messagesTo(part, rate);
   return {
-    expected:
-      part.watches <= part.each ? messages.expected : messagesFor(updates, messages.expected),
+    expected: part.watches <= part.each ? messages.expected : messagesFor(updates, messages.expected),
     most: Math.min(updates, messages.most),
   };
 }
@@ -143,7 +147,11 @@ function deliveriesTo(part: Part, rate: number): Often {
 function fullest(part: Part, { rate, messageBytes }: Audience): Fullest {
   const { updateMs, batchedUpdateMs, deliveryMs } = MEASURED.everything;
   const updates = part.watches * rate;
-  const messages = part.links === 0 ? updates : messagesTo(part, rate).most;
+  // A shard has them from an origin, which batches them.
+  const messages =
+    part.links === 0
+      ? Math.min(updates, MEASURED.messagesPerShardSecond)
+      : messagesTo(part, rate).most;
   const subscriptions = part.most * part.each;
   const work =
     messages * updateMs +

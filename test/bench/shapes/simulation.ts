@@ -59,8 +59,7 @@ export function simulate(
   let deliveries = 0;
   for (const { at, came, endpoints } of messages) {
     const reached = reach(endpoints);
-    const work =
-      times.updateMs + (endpoints.length - 1) * times.batchedUpdateMs + reached * times.deliveryMs;
+    const work = times.updateMs + (endpoints.length - 1) * times.batchedUpdateMs + reached * times.deliveryMs;
     const begins = Math.max(at, free);
     free = begins + work;
     busy += work;

@@ -30,7 +30,17 @@ function titleOf({ connections, each, popularity }: Scenario): string {
   return `${whole(connections / 1e6)} million subscribers, ${each} ${each === 1 ? "endpoint" : "endpoints"} each, ${spread}`;
 }
 
-function lineOf({ shape, carriers, exists, gatherMs, shards, layout, dollars, observed, passed }: Row): string {
+function lineOf({
+  shape,
+  carriers,
+  exists,
+  gatherMs,
+  shards,
+  layout,
+  dollars,
+  observed,
+  passed,
+}: Row): string {
   const { fullest, linkMessages, deliveries } = layout;
   const name = [
     shape,

@@ -16,7 +16,11 @@ function asked(): Census {
 describe("[O2] how many there are is said", () => {
   test("by nobody who wasn't asked", () => {
     const census = new Census();
-    expect([census.news(0, 0), census.news(5, 10_000), census.said]).toEqual([undefined, undefined, undefined]);
+    expect([census.news(0, 0), census.news(5, 10_000), census.said]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
   });
 
   test("at once to whoever asks, even if it is 0, and again once it has changed", () => {
@@ -114,7 +118,7 @@ describe("[O3] [O4] an object", () => {
 
   function curiousOne(core: ReturnType<SmallEndpoint["wake"]>): FakeSocket {
     const socket = new FakeSocket();
-    core.subscribe(socket, undefined, undefined, true);
+    core.subscribe(socket, undefined, undefined, undefined, true);
     return socket;
   }
 
@@ -134,7 +138,7 @@ describe("[O3] [O4] an object", () => {
     const { core, up, live } = new SmallEndpoint().running();
     const one = curiousOne(core);
     const waiting = new FakeSocket();
-    core.subscribe(waiting, new Map([["e", 9]]), undefined, true);
+    core.subscribe(waiting, new Map([["e", 9]]), undefined, undefined, true);
     one.take();
     core.linkMessage(up, encodeLinkOccupancy(PATH, 12));
     expect(one.take()).toEqual([told(12)]);

@@ -147,7 +147,7 @@ describe("a subscription ends with its token", () => {
       for (const one of all) {
         world.renew(one, 1);
         const renewed = came(world.wall, { tokenId: "renewed" });
-        await world.verified({ ok: true, holder: renewed, mayRead: () => true });
+        await world.verified({ ok: true, holder: renewed, mayRead: () => true, publisherOf: () => undefined });
       }
 
       expect(world.core.refusalOf(came(world.wall))).toMatchObject({ code: "overloaded" });
@@ -220,7 +220,7 @@ describe("the notice that a token ends", () => {
 });
 
 describe("[L9] the shard is asked to wake the object", () => {
-  const wakeAt = (at: number) => ({ wake: { endpoint: PATH, at } });
+  const wakeAt = (at: number) => ({ wake: { at } });
 
   test("[L9] when something is due first, and only if that changes; with public subscribers never", () => {
     world.live();
@@ -275,7 +275,7 @@ describe("a token is renewed", () => {
   const later = (more: Partial<Holder> = {}): Verified => ({
     ok: true,
     holder: holder(end + 30 * MINUTE, { tokenId: "2", issuedAt: 1_700_000_500, ...more }),
-    mayRead: () => true,
+    mayRead: () => true, publisherOf: () => undefined,
   });
 
   test("[S18] and its subscription goes on past the old end without a gap, over a hibernation too", async () => {
@@ -285,7 +285,7 @@ describe("a token is renewed", () => {
     expect(world.looking.map(({ token }) => token)).toEqual(["a.b.c"]);
     await world.verified(later());
     world.answerAsks();
-    expect(world.saidUp.at(-1)).toEqual({ wake: { endpoint: PATH, at: end - MINUTE } });
+    expect(world.saidUp.at(-1)).toEqual({ wake: { at: end - MINUTE } });
     world.clock.now = end + 1;
     world.append();
     world.hibernate();
@@ -304,7 +304,7 @@ describe("a token is renewed", () => {
     world.append();
     for (const id of [1, 2]) {
       world.renew(alice, id);
-      await world.verified(id === 1 ? { ok: true, holder: holder(end), mayRead: () => true } : later());
+      await world.verified(id === 1 ? { ok: true, holder: holder(end), mayRead: () => true, publisherOf: () => undefined } : later());
     }
     world.append();
     world.clock.now = end + 29 * MINUTE;
@@ -354,7 +354,7 @@ describe("a token is renewed", () => {
   test("[S18] one that doesn't allow the path ends the subscription by its name", async () => {
     const [alice, bob] = [world.live(holder(end)), world.live(holder(end))];
     world.renew(alice, 1);
-    await world.verified({ ok: true, holder: holder(end + 1), mayRead: (path) => path !== PATH });
+    await world.verified({ ok: true, holder: holder(end + 1), mayRead: (path) => path !== PATH, publisherOf: () => undefined });
     world.append();
 
     const error = { code: "forbidden", message: expect.any(String), retry: false };

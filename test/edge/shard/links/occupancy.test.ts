@@ -252,8 +252,7 @@ class Holder {
     if (on === undefined) return;
     const news = this.#census.now.news(subscribers, clock.now());
     const under = clock.random() * 20;
-    if (news === "counted")
-      clock.after(under, () => this.watch === on && occupancy.counted(on, subscribers));
+    if (news === "counted") clock.after(under, () => this.watch === on && occupancy.counted(on, subscribers));
     if (news === "later") clock.after(under, () => this.watch === on && occupancy.later(on));
   }
 }
@@ -270,7 +269,8 @@ test("[O2] is right within a second of whatever happened: 300 histories of objec
     const deliver = () => {
       for (const { link, frame } of said.splice(0)) {
         const holder = holders.find(({ watch: on }) => on?.link === link);
-        if (holder !== undefined) clock.after(random() * 20, () => holder.watch?.link === link && holder.hear(frame));
+        if (holder !== undefined)
+          clock.after(random() * 20, () => holder.watch?.link === link && holder.hear(frame));
       }
     };
     const pass = (ms: number) => {

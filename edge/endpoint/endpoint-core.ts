@@ -152,7 +152,7 @@ export class EndpointCore {
     const subscribers = this.#surviving(survivors.subscribers, path);
     const kept = link && loadLink(link.socket);
     this.#wakeAt = kept?.wakeAt;
-    this.#state = new EndpointState(statePorts, config, kept?.states.get(path), subscribers);
+    this.#state = new EndpointState<HibernatingPeer>(statePorts, config, kept?.states.get(path), subscribers);
     this.#carried = [this.#state];
     this.#seeker = new LinkSeeker(ports, shard, () => this.#state.sendAway());
     this.#pacer = new Pacer(ports, () => this.#serveWaiting());

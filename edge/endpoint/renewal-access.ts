@@ -5,14 +5,8 @@ import { mayPublish, mayRead } from "../access/decision.ts";
 import type { KeepAlive } from "../access/remote-keys.ts";
 import type { Env } from "../env.ts";
 import { requireStreams } from "../exposed.ts";
-import type { KnownPrincipal } from "../principal.ts";
 import { holderOf } from "./holder.ts";
-import type { Verified } from "./renewals.ts";
-
-/** As a principal has them. */
-export interface Granted {
-  readonly grants: KnownPrincipal["grants"];
-}
+import type { Granted, Verified } from "./renewals.ts";
 
 export async function verifyRenewal(
   env: Env,

@@ -4,7 +4,7 @@
  */
 import type { ErrorCode } from "../../shared/protocol/codes.ts";
 import type { TokenFault } from "../access/token.ts";
-import { OVER, REVOKED } from "../principal.ts";
+import { type KnownPrincipal, OVER, REVOKED } from "../principal.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import type { Clearing } from "./clearance.ts";
 import { type Holder, isSamePrincipal } from "./holder.ts";
@@ -18,6 +18,11 @@ export interface GoodToken {
   mayRead(path: string): boolean;
   /** In whose name it allows to publish there; undefined if it doesn't. */
   publisherOf(path: string): PublisherNames | undefined;
+}
+
+/** What it allows, as a principal has it. */
+export interface Granted {
+  readonly grants: KnownPrincipal["grants"];
 }
 
 /** `M`: what else an object must know of a token that counts. */

@@ -41,7 +41,10 @@ export function connectAnswer(known: Known): Response {
 function refusalFor({ principal, tokensCount }: Known) {
   if (principal.kind === "known" || !tokensCount) return undefined;
   if (requireStreams().all.some(({ subscribe }) => subscribe === "public")) return undefined;
-  return { code: "no_token", message: "no topic is public: without a token nothing can be followed" } as const;
+  return {
+    code: "no_token",
+    message: "no topic is public: without a token nothing can be followed",
+  } as const;
 }
 
 async function relayFor(request: Request, env: Env) {

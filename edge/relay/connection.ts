@@ -2,6 +2,7 @@
  * A connection that follows many endpoints, as the states of those see it: one more peer. What they send in one event is kept
  * until it ends, and leaves in as few messages as that allows.
  */
+import type { CloseName } from "../../shared/protocol/codes.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { type Message, packMessages } from "../../shared/protocol/message.ts";
 import type { Pace } from "../endpoint/pace.ts";
@@ -73,7 +74,7 @@ export class Connection implements Peer {
   }
 
   /** Nobody takes the socket for a connection again, should it outlive the memory. */
-  end(name: Parameters<typeof closeQuietly>[1]): void {
+  end(name: CloseName): void {
     this.isOpen = false;
     this.socket.serializeAttachment(null);
     closeQuietly(this.socket, name);

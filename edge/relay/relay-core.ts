@@ -9,7 +9,6 @@
  */
 import { CLOSE, type CloseName, type ErrorCode } from "../../shared/protocol/codes.ts";
 import { encodeUnsubscribed } from "../../shared/protocol/connection-frames.ts";
-import { LIMITS } from "../../shared/protocol/limits.ts";
 import { encodeWakeAt } from "../../shared/protocol/link.ts";
 import type { Message } from "../../shared/protocol/message.ts";
 import { encodeEnd, encodeError } from "../../shared/protocol/subscriber.ts";
@@ -21,14 +20,13 @@ import type { Holder } from "../endpoint/holder.ts";
 import type { LinkSeekerPorts } from "../endpoint/link-seeker.ts";
 import type { ObjectLink } from "../endpoint/object-links.ts";
 import { Pacer } from "../endpoint/pacer.ts";
-import type { Granted } from "../endpoint/renewal-access.ts";
-import type { RenewalsPorts } from "../endpoint/renewals.ts";
+import type { Granted, RenewalsPorts } from "../endpoint/renewals.ts";
 import type { SubscriptionFacts } from "../endpoint/subscription-states.ts";
 import { Tokens } from "../endpoint/tokens.ts";
-import { LARGE_BYTES, Unsent } from "../endpoint/unsent.ts";
+import { LARGE_BYTES, Unsent, type UnsentPorts } from "../endpoint/unsent.ts";
 import type { HibernatingPeer } from "../peer.ts";
 import { Connection, OF_A_CONNECTION } from "./connection.ts";
-import { Endpoints, type SaidByShard } from "./endpoints.ts";
+import { Endpoints, type EndpointsKept, type SaidByShard } from "./endpoints.ts";
 import { type FollowEvent, followOf, stepFollow, type Told } from "./follow-states.ts";
 import { type Hearing, hear, type Subscribe } from "./hearing.ts";
 import { Keeping, type RelayRows, type Survivor } from "./keeping.ts";
@@ -55,6 +53,9 @@ export interface RelayPorts extends LinkSeekerPorts, RenewalsPorts<Granted> {
 
 export interface RelayConfig {
   readonly limits: ConnectLimits;
+  /** What it holds at most. */
+  readonly endpoints: number;
+  readonly subscriptions: number;
   /** What windows may take, in bytes. */
   readonly windowBytes: number;
 }
@@ -64,6 +65,8 @@ export interface RelaySurvivors {
   readonly links: readonly HibernatingPeer[];
   readonly connections: readonly HibernatingPeer[];
 }
+
+const NEVER = Number.POSITIVE_INFINITY;
 
 interface Why {
   readonly code: ErrorCode;
@@ -217,12 +220,12 @@ export class RelayCore {
     const judgement = this.#ports.judge(path, right);
     if (!judgement.ok) return judgement;
     if (follows.has(path)) return undefined;
-    const { subscriptions } = this.#config.limits;
-    if (follows.size >= subscriptions)
-      return { code: "too_many_subscriptions", message: `a connection has at most ${subscriptions}` };
+    const { limits, endpoints, subscriptions } = this.#config;
+    if (follows.size >= limits.subscriptions)
+      return { code: "too_many_subscriptions", message: `a connection has at most ${limits.subscriptions}` };
     const isFull =
-      this.#subscriptions >= LIMITS.relaySubscriptions ||
-      (!this.#endpoints.has(path) && this.#endpoints.size >= LIMITS.relayEndpoints);
+      this.#subscriptions >= subscriptions ||
+      (!this.#endpoints.has(path) && this.#endpoints.size >= endpoints);
     return isFull ? FULL : undefined;
   }
 
@@ -374,8 +377,8 @@ export class RelayCore {
   /** L9. One that comes sooner than is needed costs less than asking anew. */
   #askForWake(): void {
     const first = this.#first();
-    const next = Math.min(this.#tokens.next ?? Infinity, this.#keeping.due ?? Infinity);
-    if (first === undefined || next === Infinity || next >= (this.#wakeAt ?? Infinity)) return;
+    const next = Math.min(this.#tokens.next ?? NEVER, this.#keeping.due ?? NEVER);
+    if (first === undefined || next === NEVER || next >= (this.#wakeAt ?? NEVER)) return;
     this.#wakeAt = Math.ceil(next);
     this.#linksDue.add(first);
     this.#endpoints.links.say(first.hello.shard, encodeWakeAt(this.#wakeAt));
@@ -425,7 +428,7 @@ export class RelayCore {
 
   #createEndpoints(
     links: readonly HibernatingPeer[],
-    facts: ConstructorParameters<typeof Endpoints>[2]["facts"],
+    facts: EndpointsKept<Connection>["facts"],
   ): Endpoints<Connection> {
     const ports = this.#ports;
     const unsent = this.#unsent;
@@ -485,7 +488,7 @@ export class RelayCore {
     });
   }
 
-  #unsentPorts(): ConstructorParameters<typeof Unsent<Connection>>[0] {
+  #unsentPorts(): UnsentPorts<Connection> {
     const ports = this.#ports;
     return {
       unsentBytes: this.#config.limits.unsentBytes,

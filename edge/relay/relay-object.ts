@@ -68,7 +68,12 @@ export class RelayObject extends DurableObject<Env> {
       judge: (path: string, right: Right) => judgePath(requireStreams(), path, right),
       rows: new RelayStore(ctx.storage.sql),
     };
-    const config = { limits: connectLimits(env), windowBytes: ALL_WINDOWS_BYTES };
+    const config = {
+      limits: connectLimits(env),
+      endpoints: LIMITS.relayEndpoints,
+      subscriptions: LIMITS.relaySubscriptions,
+      windowBytes: ALL_WINDOWS_BYTES,
+    };
     const survivors = { links: this.#sockets(LINK, socket), connections: this.#sockets(CONNECTION, socket) };
     return new RelayCore(ports, config, survivors);
   }

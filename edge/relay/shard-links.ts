@@ -17,11 +17,7 @@ export class ShardLinks {
   readonly #unsaid = new Map<number, string[]>();
 
   /** @param gaveUp No link to a shard can be had. */
-  constructor(
-    ports: LinkSeekerPorts,
-    sockets: readonly HibernatingPeer[],
-    gaveUp: (shard: number) => void,
-  ) {
+  constructor(ports: LinkSeekerPorts, sockets: readonly HibernatingPeer[], gaveUp: (shard: number) => void) {
     this.#ports = ports;
     this.#gaveUp = gaveUp;
     this.#links = new ObjectLinks(sockets);
@@ -56,8 +52,7 @@ export class ShardLinks {
 
   /** There is no link to a shard, and it is needed. */
   seek(shard: number, when: "now" | "later"): void {
-    const seeker =
-      this.#seekers.get(shard) ?? new LinkSeeker(this.#ports, shard, () => this.#gaveUp(shard));
+    const seeker = this.#seekers.get(shard) ?? new LinkSeeker(this.#ports, shard, () => this.#gaveUp(shard));
     this.#seekers.set(shard, seeker);
     seeker.seek(when);
   }

@@ -12,8 +12,8 @@
 import type { BackoffBounds } from "../core/backoff.ts";
 import type { ErrorCode } from "../protocol/codes.ts";
 import type { Update } from "../protocol/frame.ts";
-import type { Message } from "../protocol/message.ts";
 import { LIMITS } from "../protocol/limits.ts";
+import type { Message } from "../protocol/message.ts";
 import { formatPosition, OLDEST, type Position, parsePosition } from "../protocol/position.ts";
 import type { ErrorBody } from "../protocol/schemas.ts";
 import { encodeRenew, encodeSubscribe, PING } from "../protocol/subscriber.ts";
@@ -30,8 +30,8 @@ import { type EndpointUrl, resolveEndpoint, SubscribeError } from "./endpoint-ur
 import { Emitter, type Listener, type SubscriptionEvents } from "./events.ts";
 import { hear } from "./hear.ts";
 import {
-  type PublishedValue,
   PublishError,
+  type PublishedValue,
   Publisher,
   type PublisherLimits,
   type PublishOptions,
@@ -346,10 +346,16 @@ export class Subscription {
   #receive(message: Message): void {
     for (const heard of hear(message, this.endpoint)) {
       if (heard.kind === "expires" || heard.kind === "renewed") this.#keeper.step(heard);
-      else if (heard.kind === "published") this.#publisher.taken(heard.id, heard.position);
+      else if (heard.kind === "published") this.#published(heard.id, heard.position);
       else if (heard.kind !== "refused" || !this.#publisher.refused(heard.id, heard.error))
         this.#hearSubscription(heard);
     }
+  }
+
+  /** With the id of the subscribe it is a verdict that lacks something. */
+  #published(id: number, position: string): void {
+    if (id === this.#state.id) this.#follow({ kind: "unreadable" });
+    else this.#publisher.taken(id, position);
   }
 
   #hearSubscription(heard: SubscriptionEvent<Update>): void {

@@ -260,8 +260,12 @@ function change(
   return { state: { ...state, queue }, effects };
 }
 
-function errorOf(how: "published" | "refused" | "unsent" | "unknown", said: ErrorBody | undefined): ErrorBody {
-  if (how === "unknown") return { ...UNKNOWN, message: said ? `${UNKNOWN.message} (${said.message})` : UNKNOWN.message };
+function errorOf(
+  how: "published" | "refused" | "unsent" | "unknown",
+  said: ErrorBody | undefined,
+): ErrorBody {
+  if (how === "unknown")
+    return { ...UNKNOWN, message: said ? `${UNKNOWN.message} (${said.message})` : UNKNOWN.message };
   return said ?? UNSENT;
 }
 

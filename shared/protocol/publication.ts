@@ -67,7 +67,8 @@ function decodeText(frame: string): Decoded<Publication> | undefined {
   const members = membersOf(frame);
   if (!members?.has("pub")) return undefined;
   const head = headOf(members);
-  if (head === undefined) return { ok: false, problem: "pub: its fields aren't JSON, or its headers are too many" };
+  if (head === undefined)
+    return { ok: false, problem: "pub: its fields aren't JSON, or its headers are too many" };
   const read = v.safeParse(HeadSchema, head);
   if (!read.success) return { ok: false, problem: `pub: ${describe(read.issues)}` };
   const json = members.get("v");
@@ -115,7 +116,10 @@ function decodeBytes(frame: Uint8Array<ArrayBuffer>): Decoded<Publication> | und
   return publicationOf(read.output, parts.bytes);
 }
 
-function publicationOf({ id, pub, idempotencyKey, h = [] }: Head, value: Uint8Array | null): Decoded<Publication> {
+function publicationOf(
+  { id, pub, idempotencyKey, h = [] }: Head,
+  value: Uint8Array | null,
+): Decoded<Publication> {
   const headers = decodeHeaders(h);
   return headers === undefined
     ? { ok: false, problem: "pub: a header isn't the base64 that it says" }

@@ -11,7 +11,10 @@ let deployment: Deployment;
 
 beforeAll(async () => {
   deployment = await Deployment.start({
-    topics: { t: { partitions: 3 }, p: { partitions: 1, stream: { subscribe: "token", discover: "nobody" } } },
+    topics: {
+      t: { partitions: 3 },
+      p: { partitions: 1, stream: { subscribe: "token", discover: "nobody" } },
+    },
     edgeEnv: { AUTH_ISSUERS },
   });
 }, 240_000);
@@ -86,7 +89,10 @@ test("[L14] a relay with a hundred endpoints is evicted when idle, and each upda
   // The runtime evicts an idle object 10 s after its last event, and nothing tells us.
   await new Promise((resolve) => setTimeout(resolve, 13_000));
   produce("awake");
-  await client.until((one) => PATHS.every((path) => one.of(path).values.length === 2), "the update that wakes");
+  await client.until(
+    (one) => PATHS.every((path) => one.of(path).values.length === 2),
+    "the update that wakes",
+  );
 
   expect(await created()).toBe(before + 1);
   for (const path of PATHS) expect(client.of(path).values.at(-1)).toBe("awake");

@@ -1,6 +1,11 @@
 /** Publishing on sockets to the embedded log, with two origins, by the product's client and by hand. */
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { type PublishError, type Subscription, type SubscribeOptions, subscribe } from "../../shared/client/client.ts";
+import {
+  type PublishError,
+  type SubscribeOptions,
+  type Subscription,
+  subscribe,
+} from "../../shared/client/client.ts";
 import { Administrator } from "../support/administrator.ts";
 import { eventually } from "../support/deadline.ts";
 import { type Child, Deployment, FIRST_ORIGIN } from "../support/deployment.ts";
@@ -103,12 +108,20 @@ describe("what is published on a socket", () => {
     await subscriber.verdict();
     const subscription = follow("/t/bytes");
     const bytes = new Uint8Array(1024 * 1024).fill(255);
-    await subscription.publish(bytes, { headers: [["trace", "é"], ["raw", new Uint8Array([255])]] });
+    await subscription.publish(bytes, {
+      headers: [
+        ["trace", "é"],
+        ["raw", new Uint8Array([255])],
+      ],
+    });
     await subscription.publish(null);
     await subscriber.until(({ updates }) => updates.length === 2, "two updates");
 
     expect(subscriber.updates[0]?.value?.equals(bytes)).toBe(true);
-    expect(subscriber.updates[0]?.h).toEqual([["trace", "é"], ["raw", "/w==", "base64"]]);
+    expect(subscriber.updates[0]?.h).toEqual([
+      ["trace", "é"],
+      ["raw", "/w==", "base64"],
+    ]);
     expect(subscriber.updates[1]?.value).toBeNull();
   });
 
@@ -178,7 +191,11 @@ describe("who may publish on a socket", () => {
   });
 
   test("[W22] [A9] nobody by a token that was revoked", async () => {
-    const client = await connect("/private/m", { subject: "mallory", subscribe: ["/private/*"], publish: ["/private/*"] });
+    const client = await connect("/private/m", {
+      subject: "mallory",
+      subscribe: ["/private/*"],
+      publish: ["/private/*"],
+    });
     const admin = new Administrator(deployment.url, await tokenOf({ subject: "admin", admin: true }));
     expect((await admin.revoke({ subject: "mallory" })).status).toBe(200);
     await client.until(({ closed }) => closed !== undefined, "the close");

@@ -1,7 +1,7 @@
 /** Many endpoints on one connection, in the real runtime. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { startEdge, type TestEdge } from "../support/edge-harness.ts";
 import { eventually } from "../support/deadline.ts";
+import { startEdge, type TestEdge } from "../support/edge-harness.ts";
 import { RawConnection } from "../support/raw-connection.ts";
 import { RawSubscriber } from "../support/raw-subscriber.ts";
 import { ScriptedOrigin } from "../support/scripted-origin.ts";
@@ -140,7 +140,13 @@ describe("[M9] by a token", () => {
     const token = await tokenOf({ until: 3_000 });
     const client = await connect({ Authorization: `Bearer ${token}` });
     const [path = ""] = newPaths(1);
-    const ids = client.subscribe([path, "/nowhere/x", "/quotes/%61", "/quotes", `/quotes/${"x".repeat(1_025)}`]);
+    const ids = client.subscribe([
+      path,
+      "/nowhere/x",
+      "/quotes/%61",
+      "/quotes",
+      `/quotes/${"x".repeat(1_025)}`,
+    ]);
     await client.answered(ids);
     expect(ids.slice(1).map((id) => client.answers.get(id))).toEqual([
       "unknown_topic",
@@ -213,7 +219,10 @@ describe("[L14] over a hibernation", () => {
     for (const path of paths) origin.append(path, 1);
     await Promise.all(paths.map((path) => received(client, path, [1])));
     await Promise.all([edge.crashShard(0), edge.crashShard(1)]);
-    await eventually(() => origin.uplinks.every(({ closed }) => closed !== undefined), "the origin has noticed");
+    await eventually(
+      () => origin.uplinks.every(({ closed }) => closed !== undefined),
+      "the origin has noticed",
+    );
     for (const path of paths) origin.append(path, 2);
     await origin.connect();
 

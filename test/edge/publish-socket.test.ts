@@ -51,7 +51,10 @@ const refused = (id: number | undefined, code: string) =>
 describe("what is published", () => {
   test("[W21] [W23] is the value byte for byte, with its key and headers, and is answered with the position", async () => {
     const client = await connect("/quotes/FORMS");
-    const h = [["a", "é"], ["b", "AP8=", "base64"]];
+    const h = [
+      ["a", "é"],
+      ["b", "AP8=", "base64"],
+    ];
     client.send('{"id":1,"pub":"/quotes/FORMS","v":{ "bid": 229.10 },"idempotencyKey":"c0ffee"}');
     client.send({ id: 2, pub: "/quotes/FORMS", s: "text", h });
     client.send({ id: 3, pub: "/quotes/FORMS", d: true });
@@ -60,9 +63,21 @@ describe("what is published", () => {
     expect(await answers(client, 4)).toEqual([1, 2, 3, 4].map((id) => ({ id, ok: { position: "e.0:7" } })));
     const [json, text, tombstone, bytes] = origin.publishes;
     expect(origin.publishes).toHaveLength(4);
-    expect(json).toMatchObject({ endpoint: "/quotes/FORMS", key: "c0ffee", by: "client", issuer: "", subject: "" });
+    expect(json).toMatchObject({
+      endpoint: "/quotes/FORMS",
+      key: "c0ffee",
+      by: "client",
+      issuer: "",
+      subject: "",
+    });
     expect(textOf(json?.value)).toBe('{ "bid": 229.10 }');
-    expect(text).toMatchObject({ by: "edge", headers: [["a", "é"], ["b", new Uint8Array([0, 255])]] });
+    expect(text).toMatchObject({
+      by: "edge",
+      headers: [
+        ["a", "é"],
+        ["b", new Uint8Array([0, 255])],
+      ],
+    });
     expect([textOf(text?.value), tombstone?.value]).toEqual(["text", null]);
     expect(bytes?.value).toEqual(new Uint8Array([0, 255, 10, 30]));
   });
@@ -108,34 +123,49 @@ describe("what is published", () => {
   test.each([
     ["awake", false],
     ["asleep", true],
-  ])("[W27] while its shard dies is told to be unknown, the object being %s, and the next publish works", async (state, sleeps) => {
-    const path = `/quotes/DIES-${state}`;
-    const client = await connect(path);
-    origin.published = () => undefined;
-    client.send({ id: 1, pub: path, v: 1 });
-    await eventually(() => origin.publishes.length > 0, "the publish");
-    if (sleeps) await edge.evict(path);
-    await edge.crashShard(shardOf(path, SHARDS));
+  ])(
+    "[W27] while its shard dies is told to be unknown, the object being %s, and the next publish works",
+    async (state, sleeps) => {
+      const path = `/quotes/DIES-${state}`;
+      const client = await connect(path);
+      origin.published = () => undefined;
+      client.send({ id: 1, pub: path, v: 1 });
+      await eventually(() => origin.publishes.length > 0, "the publish");
+      if (sleeps) await edge.evict(path);
+      await edge.crashShard(shardOf(path, SHARDS));
 
-    expect(await answers(client, 1)).toEqual([refused(undefined, "unknown_outcome")]);
-    expect(client.others[0]).not.toHaveProperty("id");
-    origin.published = () => ({ position: "e.0:9" });
-    await origin.connect();
-    client.send({ id: 2, pub: path, v: 2 });
-    expect(await answers(client, 2)).toContainEqual({ id: 2, ok: { position: "e.0:9" } });
-  });
+      expect(await answers(client, 1)).toEqual([refused(undefined, "unknown_outcome")]);
+      expect(client.others[0]).not.toHaveProperty("id");
+      origin.published = () => ({ position: "e.0:9" });
+      await origin.connect();
+      client.send({ id: 2, pub: path, v: 2 });
+      expect(await answers(client, 2)).toContainEqual({ id: 2, ok: { position: "e.0:9" } });
+    },
+  );
 
   test("[W23] that the source doesn't take is refused as over HTTP, and says when to come back", async () => {
     const client = await connect("/quotes/REFUSED");
-    for (const [i, code] of ["unknown_topic", "too_large", "invalid", "id_reused", "id_not_kept", "overloaded"].entries()) {
+    for (const [i, code] of [
+      "unknown_topic",
+      "too_large",
+      "invalid",
+      "id_reused",
+      "id_not_kept",
+      "overloaded",
+    ].entries()) {
       origin.published = () => ({ error: { code, message: "it says why" } });
       client.send({ id: i + 1, pub: "/quotes/REFUSED", v: 1 });
       await answers(client, i + 1);
     }
 
-    expect(client.others.map(({ error }) => (error as { code: string }).code)).toEqual(
-      ["unknown_topic", "too_large", "bad_request", "id_reused", "id_not_kept", "overloaded"],
-    );
+    expect(client.others.map(({ error }) => (error as { code: string }).code)).toEqual([
+      "unknown_topic",
+      "too_large",
+      "bad_request",
+      "id_reused",
+      "id_not_kept",
+      "overloaded",
+    ]);
     expect(client.others.at(-1)).toMatchObject({ error: { retry: true, retryAfterMs: 1_000 } });
   });
 });

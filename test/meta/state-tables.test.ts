@@ -30,12 +30,12 @@ import {
   type PublishState,
   stepPublish,
 } from "../../edge/shard/publishing/publish-states.ts";
+import { type Candidate, nextActive } from "../../edge/shard/uplinks/failover.ts";
 import {
   type PublicationEvent,
   type PublicationState,
   stepPublication,
 } from "../../shared/client/publication-states.ts";
-import { type Candidate, nextActive } from "../../edge/shard/uplinks/failover.ts";
 
 const textOf = (name: string) => readFileSync(join(import.meta.dirname, "../../shared", name), "utf8");
 const text = textOf("INTERNALS.md");
@@ -167,7 +167,11 @@ describe("[M3] [M4] [M5] [M8] a subscription of a connection", () => {
     asked: followOf({ id: 1, subscription: { kind: "waiting", from: undefined, since: 1 } }),
     answered: followOf({ id: 1, subscription: live }),
   };
-  const columns: readonly FollowEvent[] = [{ kind: "sub", id: 2 }, { kind: "unsub", id: 2 }, { kind: "ends" }];
+  const columns: readonly FollowEvent[] = [
+    { kind: "sub", id: 2 },
+    { kind: "unsub", id: 2 },
+    { kind: "ends" },
+  ];
   const rows = rowsOf("Subscription of a connection");
 
   test("[M4] the table has every state", () => {
@@ -356,7 +360,12 @@ describe("[W28] a publish of a client", () => {
     { kind: "unknown" },
     { kind: "late" },
   ];
-  const HOW = { published: "published", "refused, as is said": "refused", unsent: "unsent", "`unknown_outcome`": "unknown" };
+  const HOW = {
+    published: "published",
+    "refused, as is said": "refused",
+    unsent: "unsent",
+    "`unknown_outcome`": "unknown",
+  };
   const rows = rowsOf("State of a client's publish", textOf("PROTOCOL.md"));
 
   test("[W28] the table has every state but the last", () => {

@@ -423,7 +423,9 @@ function producedValue(value: RawUpdate["value"]): Value {
 describe("publications.json", () => {
   const { frames, malformed, refused, answers } = load<Publications>("publications");
   const hexOf = (value: string | Uint8Array | null) =>
-    value === null ? null : Buffer.from(typeof value === "string" ? Buffer.from(value) : value).toString("hex");
+    value === null
+      ? null
+      : Buffer.from(typeof value === "string" ? Buffer.from(value) : value).toString("hex");
 
   test.each(frames)("[W21] $name", (raw) => {
     const read = decodePublication(frameOf(raw));
@@ -451,6 +453,9 @@ describe("publications.json", () => {
   test.each(answers)("[W23] [W24] $name", ({ text, means, id }) => {
     const down = decodeDown(text);
 
-    expect(down.ok && [down.value.kind, "id" in down.value ? (down.value.id ?? null) : null]).toEqual([means, id]);
+    expect(down.ok && [down.value.kind, "id" in down.value ? (down.value.id ?? null) : null]).toEqual([
+      means,
+      id,
+    ]);
   });
 });

@@ -38,7 +38,10 @@ export class ModelConnection {
   readonly violations: string[] = [];
   readonly #ports: ModelConnectionPorts;
   /** What it means to follow, by path, and from where it began. */
-  readonly #wanted = new Map<string, { readonly receiver: ModelReceiver; readonly from: Position | undefined }>();
+  readonly #wanted = new Map<
+    string,
+    { readonly receiver: ModelReceiver; readonly from: Position | undefined }
+  >();
   /** Whose the frames about a path are: nobody's before a first verdict, and after an `unsub` was answered. */
   readonly #heard = new Map<string, ModelReceiver>();
   readonly #open = new Map<number, Open>();

@@ -53,10 +53,13 @@ export class RawConnection {
   }
 
   async open(): Promise<this> {
-    return this.until(({ socket, closed }) => socket.readyState === WebSocket.OPEN || closed !== undefined, "open", () =>
-      this.socket.once("open", () => {
-        for (const done of [...this.#waiting]) done();
-      }),
+    return this.until(
+      ({ socket, closed }) => socket.readyState === WebSocket.OPEN || closed !== undefined,
+      "open",
+      () =>
+        this.socket.once("open", () => {
+          for (const done of [...this.#waiting]) done();
+        }),
     );
   }
 

@@ -62,12 +62,18 @@ export class RawSubscriber {
   }
 
   send(frame: unknown): void {
-    this.socket.send(typeof frame === "string" || frame instanceof Uint8Array ? frame : JSON.stringify(frame));
+    this.socket.send(
+      typeof frame === "string" || frame instanceof Uint8Array ? frame : JSON.stringify(frame),
+    );
   }
 
   /** Resolves when the condition holds; rejects at the deadline with what there was. */
   async until(condition: (self: this) => boolean, what: string, deadlineMs?: number): Promise<this> {
-    await this.#happenings.until(() => condition(this), () => `${what}; ${this.#summary()}`, deadlineMs);
+    await this.#happenings.until(
+      () => condition(this),
+      () => `${what}; ${this.#summary()}`,
+      deadlineMs,
+    );
     return this;
   }
 

@@ -1,11 +1,10 @@
 /** A relay by itself: its clients and its shards are sockets that a test reads and writes by hand. */
 import type { Holder } from "../../edge/endpoint/holder.ts";
-import type { Granted } from "../../edge/endpoint/renewal-access.ts";
-import type { Verified } from "../../edge/endpoint/renewals.ts";
+import type { Granted, Verified } from "../../edge/endpoint/renewals.ts";
 import { type RelayConfig, RelayCore } from "../../edge/relay/relay-core.ts";
 import type { Judgement, Right } from "../../edge/relay/right.ts";
 import { encodeAttached } from "../../shared/protocol/attach.ts";
-import { encodeUpdate, type Frame } from "../../shared/protocol/frame.ts";
+import { encodeUpdate } from "../../shared/protocol/frame.ts";
 import { encodeLinkHello } from "../../shared/protocol/link.ts";
 import { SEPARATOR } from "../../shared/protocol/message.ts";
 import { parsePosition } from "../../shared/protocol/position.ts";
@@ -15,7 +14,12 @@ import { settled } from "./simulated-edge.ts";
 import { RowsInMemory } from "./simulated-relay.ts";
 import { Clock } from "./simulated-wires.ts";
 
-const CONFIG: RelayConfig = { limits: { ...UNLIMITED, subscriptions: 1_000 }, windowBytes: 1_000_000 };
+const CONFIG: RelayConfig = {
+  limits: { ...UNLIMITED, subscriptions: 1_000 },
+  endpoints: 1_000,
+  subscriptions: 10_000,
+  windowBytes: 1_000_000,
+};
 const PUBLIC_RIGHT: Right = { grants: undefined, tokensCount: false };
 
 interface Asked {
@@ -83,7 +87,7 @@ export class RelayWorld {
   }
 
   /** A shard says something. */
-  down(shard: number, ...frames: Frame[]): void {
+  down(shard: number, ...frames: string[]): void {
     const socket = this.links.get(shard);
     if (socket === undefined) throw new Error(`no link to shard ${shard}`);
     this.core.linkMessage(socket, frames.join(SEPARATOR));

@@ -146,7 +146,12 @@ export class SimulatedRelay {
         answered: () => undefined,
         rows: this.#rows,
       },
-      { limits: { ...UNLIMITED, subscriptions: 1_000 }, windowBytes: 100_000 },
+      {
+        limits: { ...UNLIMITED, subscriptions: 1_000 },
+        endpoints: 1_000,
+        subscriptions: 10_000,
+        windowBytes: 100_000,
+      },
       {
         links: this.#links.map(({ server }) => server),
         connections: this.#connections.map(({ server }) => server),

@@ -133,6 +133,9 @@ export class Receiver {
         return yield { kind: "occupancy", subscribers: said.subscribers };
       case "pong":
         return yield { kind: "pong" };
+      // Nothing is published here, so it is a verdict that lacks something.
+      case "published":
+        return yield* this.#gap();
       case "renewed":
       case "unknown":
         return;

@@ -3,7 +3,11 @@
  * came on, to the socket that it names. If that link is gone by then its object has said so, and nobody waits for the answer.
  */
 import { parseAddress } from "../../../shared/protocol/address.ts";
-import { decodeLinkPublish, encodeLinkPublished, type PublishToken } from "../../../shared/protocol/link-publish.ts";
+import {
+  decodeLinkPublish,
+  encodeLinkPublished,
+  type PublishToken,
+} from "../../../shared/protocol/link-publish.ts";
 import type { Publish } from "../../../shared/protocol/publish.ts";
 import { errorBody } from "../../../shared/protocol/schemas.ts";
 import { TIME_LIMITS } from "../../time-limits.ts";

@@ -56,7 +56,7 @@ class Core {
       return facts === undefined ? [] : [[socket, facts] as const];
     });
     const facts = link && loadLink(link.socket)?.states.get(path);
-    return new EndpointState(ports, { path, window: WINDOW, replays: false }, facts, follows);
+    return new EndpointState<FakeSocket>(ports, { path, window: WINDOW, replays: false }, facts, follows);
   }
 
   state(path: string): EndpointState<FakeSocket> {

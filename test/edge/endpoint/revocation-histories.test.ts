@@ -110,7 +110,12 @@ class World {
     const token = this.token(client.token.subject, issuedAt);
     this.tokens.renew(client.socket, client.nextId++, "a.b.c");
     if (this.tokens.looking.length === 0) return;
-    await this.tokens.verified({ ok: true, holder: token, mayRead: () => true, publisherOf: () => undefined });
+    await this.tokens.verified({
+      ok: true,
+      holder: token,
+      mayRead: () => true,
+      publisherOf: () => undefined,
+    });
     this.#renewing.set(client.socket, token);
   }
 

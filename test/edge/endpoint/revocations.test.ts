@@ -103,7 +103,12 @@ describe("[L10] while the shard has no revocations", () => {
     world.live(bob());
     world.hibernate();
     world.renew(alice, 1);
-    await world.verified({ ok: true, holder: holder(end + MINUTE), mayRead: () => true, publisherOf: () => undefined });
+    await world.verified({
+      ok: true,
+      holder: holder(end + MINUTE),
+      mayRead: () => true,
+      publisherOf: () => undefined,
+    });
 
     expect(checks()).toEqual([]);
     expect(world.saidUp.flatMap((said) => Object.keys(said as object))).not.toContain("check");
@@ -246,7 +251,8 @@ describe("[S25] with a margin", () => {
   const later = (more: Partial<Holder> = {}): Verified => ({
     ok: true,
     holder: holder(end + MINUTE, { tokenId: "3", issuedAt: 1_700_000_100, ...more }),
-    mayRead: () => true, publisherOf: () => undefined,
+    mayRead: () => true,
+    publisherOf: () => undefined,
   });
 
   test("a socket is told, gets updates until then, asleep or not, and is closed if it wasn't renewed", () => {
@@ -351,7 +357,12 @@ describe("[S25] with a margin", () => {
 });
 
 describe("[S18] [L10] a token that is renewed is asked about", () => {
-  const good: Verified = { ok: true, holder: holder(1e13, { tokenId: "3" }), mayRead: () => true, publisherOf: () => undefined };
+  const good: Verified = {
+    ok: true,
+    holder: holder(1e13, { tokenId: "3" }),
+    mayRead: () => true,
+    publisherOf: () => undefined,
+  };
 
   test("one that is revoked while the answer is under way doesn't get through", async () => {
     const alice = world.live(bob());
@@ -362,7 +373,8 @@ describe("[S18] [L10] a token that is renewed is asked about", () => {
     await world.verified({
       ok: true,
       holder: bob({ tokenId: "3", until: end + MINUTE }),
-      mayRead: () => true, publisherOf: () => undefined,
+      mayRead: () => true,
+      publisherOf: () => undefined,
     });
     expect(checks()).toHaveLength(1);
     checked(2);

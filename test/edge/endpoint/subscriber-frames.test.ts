@@ -76,7 +76,11 @@ test.each([
   ["a publish of two things", '{"id":4,"pub":"/quotes/A","v":1,"d":true}', error(4, "bad_frame")],
   ["a publish of what isn't JSON", '{"id":4,"pub":"/quotes/A","s":"1","h":7}', error(4, "bad_frame")],
   ["another frame in binary", binary('{"id":4,"sub":"/quotes/A","n":0}'), error(4, "bad_frame")],
-  ["a publish of fewer bytes than it says", binary('{"id":4,"pub":"/quotes/A","d":true,"n":0}'), error(4, "bad_frame")],
+  [
+    "a publish of fewer bytes than it says",
+    binary('{"id":4,"pub":"/quotes/A","d":true,"n":0}'),
+    error(4, "bad_frame"),
+  ],
 ])("[S2] [S7] [V4] %s is answered with an error, and the socket lives", (_, frame, expected) => {
   const outcome = say(frame);
 
@@ -192,7 +196,9 @@ test.each([
 test("[W22] a large publish that is malformed is answered by its id, if it begins with that", () => {
   const big = "x".repeat(SMALL);
 
-  expect(say(`{"id":4,"pub":"/quotes/A","s":"${big}","d":true}`, {}, LARGE).sent).toEqual([error(4, "bad_frame")]);
+  expect(say(`{"id":4,"pub":"/quotes/A","s":"${big}","d":true}`, {}, LARGE).sent).toEqual([
+    error(4, "bad_frame"),
+  ]);
   expect(say(`{"pub":"/quotes/A","id":4,"s":"${big}","d":true}`, {}, LARGE).closed).toBe("bad_frame");
   expect(say(textOf(3, SMALL), {}, LARGE).closed).toBe("bad_frame");
 });

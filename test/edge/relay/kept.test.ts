@@ -1,5 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { StateFacts } from "../../../edge/endpoint/state-facts.ts";
+import type { Subscription } from "../../../edge/endpoint/subscription-states.ts";
 import {
   readConnection,
   readFollows,
@@ -9,8 +11,6 @@ import {
   writeFollows,
   writeStates,
 } from "../../../edge/relay/kept.ts";
-import type { StateFacts } from "../../../edge/endpoint/state-facts.ts";
-import type { Subscription } from "../../../edge/endpoint/subscription-states.ts";
 import { NOTHING } from "../../../shared/protocol/position.ts";
 import { FakeSocket } from "../../support/fake-socket.ts";
 import { holder } from "../../support/holders.ts";
@@ -87,7 +87,7 @@ describe("[L14] how far the endpoints are", () => {
   });
 
   test("[L14] is read as it was written, in rows that are small enough, without the latest updates", () => {
-    const states = new Map(
+    const states = new Map<string, StateFacts>(
       Array.from({ length: 20_000 }, (_, i) => [`/t/a-path-of-some-length-${i}`, facts(i)] as const),
     );
     states.set("/t/bytes", { ...facts(1), latest: Uint8Array.of(1) });

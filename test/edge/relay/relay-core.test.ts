@@ -361,18 +361,14 @@ describe("[M10] how much", () => {
     expect(client.closed?.reason).toBe("rate_limited");
   });
 
-  test("[M10] [L14] a relay that holds as many endpoints as it can says so", () => {
-    const client = world.connect();
-    const limits = LIMITS as { relayEndpoints: number };
-    const { relayEndpoints } = limits;
-    try {
-      limits.relayEndpoints = 2;
-      world.say(client, { id: 1, sub: A }, { id: 2, sub: B }, { id: 3, sub: C1 }, { id: 4, sub: A });
-    } finally {
-      limits.relayEndpoints = relayEndpoints;
-    }
+  test("[M10] [L14] a relay that holds as many endpoints, or subscriptions, as it can says so", () => {
+    world = new RelayWorld({ endpoints: 2, subscriptions: 3 });
+    const [client, other] = [world.connect(), world.connect()];
+    world.say(client, { id: 1, sub: A }, { id: 2, sub: B }, { id: 3, sub: C1 }, { id: 4, sub: A });
+    world.say(other, { id: 1, sub: A }, { id: 2, sub: B });
 
     expect(client.take()).toEqual([error(3, "overloaded"), error(1, "superseded")]);
+    expect(other.take()).toEqual([error(2, "overloaded")]);
   });
 });
 

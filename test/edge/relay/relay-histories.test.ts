@@ -20,7 +20,12 @@ const EPOCHS = ["t0.0", "t0.1"];
 type Step =
   | { do: "append"; path: number; epoch: number; times: number }
   | { do: "connect"; relay: number }
-  | { do: "sub" | "unsub" | "flip"; who: number; path: number; from: { back: number; epochs: number } | undefined }
+  | {
+      do: "sub" | "unsub" | "flip";
+      who: number;
+      path: number;
+      from: { back: number; epochs: number } | undefined;
+    }
   | { do: "all"; who: number }
   | { do: "leave" | "slow" | "cut"; who: number }
   | { do: "deliver"; choice: number; times: number }
@@ -51,7 +56,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 2, arbitrary: fc.record({ do: is("pass"), ms: fc.constantFrom(10, 1_000, 6_000, 40_000) }) },
   { weight: 3, arbitrary: fc.record({ do: is("sleep", "sleep", "crash", "cutLinks"), relay }) },
-  { weight: 2, arbitrary: fc.record({ do: is("crashShard", "kill", "start", "lag", "readAll", "cutUplink") }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: is("crashShard", "kill", "start", "lag", "readAll", "cutUplink") }),
+  },
   { weight: 1, arbitrary: fc.record({ do: is("drop"), epoch: fc.nat(1), keep: fc.nat(8) }) },
 );
 

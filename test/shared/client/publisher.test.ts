@@ -130,6 +130,12 @@ describe("a publish", () => {
     expect(errors).toEqual([]);
   });
 
+  test("[F9] [W23] what looks like its answer, but has the id of the subscribe, is a verdict that can't be read", () => {
+    transport.socket.open().say(encodeTaken(0, "e:7"));
+
+    expect(subscription.connection.state).toBe("backingOff");
+  });
+
   test("[S7] an error that is none of a publish is told as ever", () => {
     connect();
     transport.socket.say(encodeRefused(99, errorBody("unsupported", "?")));
@@ -151,7 +157,11 @@ describe("a publish", () => {
     const [under, waiting] = [publish("1"), publish("2")];
     subscription.close();
 
-    expect(await Promise.all([under, waiting, publish("3")])).toEqual(["!unknown_outcome", "!closed", "!closed"]);
+    expect(await Promise.all([under, waiting, publish("3")])).toEqual([
+      "!unknown_outcome",
+      "!closed",
+      "!closed",
+    ]);
     expect(clock.pending).toBe(0);
   });
 });

@@ -45,7 +45,10 @@ describe("a publish on a link", () => {
 
   test.each([
     ["position", { position: "e.0:7" }],
-    ["error", { error: { code: "overloaded", message: "", retry: true, retryAfterMs: 1_000 }, key: undefined }],
+    [
+      "error",
+      { error: { code: "overloaded", message: "", retry: true, retryAfterMs: 1_000 }, key: undefined },
+    ],
     ["error with a key", { error: { code: "unknown_outcome", message: "", retry: true }, key: "made" }],
   ])("[W26] is answered with a %s, for the socket and the frame that it came in", (_, result) => {
     const published = { socket: 4_711, id: 2, result };

@@ -61,7 +61,7 @@ describe("the members of an object", () => {
 
   test("of any text there are none, or their text is a part of it", () => {
     fc.assert(
-      fc.property(fc.string({ unit: fc.constantFrom(..."{}[],:\"\\ a1") }), (text) => {
+      fc.property(fc.string({ unit: fc.constantFrom(...'{}[],:"\\ a1') }), (text) => {
         for (const json of membersOf(text)?.values() ?? []) expect(text).toContain(json);
       }),
     );

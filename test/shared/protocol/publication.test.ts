@@ -22,7 +22,7 @@ function read(frame: Frame): Publication {
   return publication.value;
 }
 
-const valueOf = (frame: Frame) => {
+const textOf = (frame: Frame) => {
   const { value } = read(frame);
   return value && new TextDecoder().decode(value);
 };
@@ -48,7 +48,7 @@ describe("a frame that publishes", () => {
     ['{"id":2,"pub":"/a/b","s":""}', ""],
     ['{"id":2,"pub":"/a/b","d":true}', null],
   ])("[W21] %s has this value, byte for byte", (frame, value) => {
-    expect(valueOf(frame)).toBe(value);
+    expect(textOf(frame)).toBe(value);
   });
 
   test("[W21] [F5] in binary has any bytes", () => {
@@ -121,7 +121,9 @@ describe("a frame that publishes", () => {
 
 test("[W3] a key is 1 to 255 characters of visible ASCII and spaces", () => {
   expect(["a", " ", "~".repeat(255)].map(isPublishKey)).toEqual([true, true, true]);
-  expect(["", "a".repeat(256), "k".repeat(1_024), "é", "a\n"].map(isPublishKey)).toEqual(Array(5).fill(false));
+  expect(["", "a".repeat(256), "k".repeat(1_024), "é", "a\n"].map(isPublishKey)).toEqual(
+    Array(5).fill(false),
+  );
 });
 
 describe("headers of a record", () => {
@@ -136,7 +138,9 @@ describe("headers of a record", () => {
   });
 
   test("[W2] 50 of them, and 16 KiB in all, are taken", () => {
-    expect(problemOfHeaders(Array.from({ length: 50 }, () => ["a", new Uint8Array(326)] as const))).toBeUndefined();
+    expect(
+      problemOfHeaders(Array.from({ length: 50 }, () => ["a", new Uint8Array(326)] as const)),
+    ).toBeUndefined();
     expect(problemOfHeaders([["a", "é".repeat(8_191)]])).toBeUndefined();
   });
 });

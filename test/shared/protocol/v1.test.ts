@@ -178,7 +178,7 @@ describe("an object of today", () => {
         now: () => clock.now,
         wall: () => clock.now,
         verify: noTokens,
-    newKey: () => "made",
+        newKey: () => "made",
         random: () => 0.5,
         after: (ms, run) => clock.after(ms, run),
         attach: async () => undefined,

@@ -2,7 +2,12 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { encodeAddressed } from "../../../../shared/protocol/addressed.ts";
 import { encodeLinkPublish, type LinkPublish } from "../../../../shared/protocol/link-publish.ts";
-import { decodePublish, encodePublished, type Published, type PublishRequest } from "../../../../shared/protocol/publish.ts";
+import {
+  decodePublish,
+  encodePublished,
+  type Published,
+  type PublishRequest,
+} from "../../../../shared/protocol/publish.ts";
 import type { FakeSocket } from "../../../support/fake-socket.ts";
 import { settled } from "../../../support/simulated-edge.ts";
 import { SmallShard } from "../../../support/small-shard.ts";
@@ -73,7 +78,13 @@ describe("a publish on a link", () => {
     await settled();
 
     expect(link.take()).toEqual([
-      { published: { socket: 4_711, id: 1, error: { code: "overloaded", message: "much", retry: true, retryAfterMs: 1_000 } } },
+      {
+        published: {
+          socket: 4_711,
+          id: 1,
+          error: { code: "overloaded", message: "much", retry: true, retryAfterMs: 1_000 },
+        },
+      },
       {
         published: {
           ...{ socket: 4_711, id: 2, key: "key-2" },
@@ -107,12 +118,18 @@ describe("a publish on a link", () => {
   test("[W7] [W26] by a token that has ended, or was revoked, isn't sent", async () => {
     const names = { issuer: "hash-i", subject: "hash-s", tokenId: undefined, issuedAt: 1_000 };
     const until = shard.clock.now + 60_000;
-    say(publishOf(1, { token: { names, until: shard.clock.now } }), publishOf(2, { token: { names, until } }));
+    say(
+      publishOf(1, { token: { names, until: shard.clock.now } }),
+      publishOf(2, { token: { names, until } }),
+    );
     await settled();
     expect(takePublishes().map(({ key }) => key)).toEqual(["key-2"]);
     const meant = { of: "subject", issuer: "hash-i", subject: "hash-s", before: 2_000 } as const;
     shard.core.revoking.revoke({ id: "r", meant, graceMs: 0, madeAt: shard.clock.now, until });
-    say(publishOf(3, { token: { names, until } }), publishOf(4, { token: { names: { ...names, subject: "other" }, until } }));
+    say(
+      publishOf(3, { token: { names, until } }),
+      publishOf(4, { token: { names: { ...names, subject: "other" }, until } }),
+    );
     await settled();
 
     expect(takePublishes().map(({ key }) => key)).toEqual(["key-4"]);

@@ -240,14 +240,16 @@ export class EndpointState<S extends Peer> {
   speak(): boolean {
     const tookBack = this.#asking.takeBack();
     const counted = this.#sayCount();
-    const curious = this.#sayCurious();
     const now = this.#subscribers.size > 0 ? "occupied" : "empty";
     if (now !== this.#told) {
       const empty = () => encodeEmpty(this.path, this.#replica.latest === "none");
       this.#ports.ask(now === "occupied" ? encodeOccupied(this.path) : empty());
     }
     this.#told = now;
-    return (now === "occupied" && this.#asking.askNext()) || tookBack || counted || curious;
+    const asked = now === "occupied" && this.#asking.askNext();
+    // Behind the first question of a link: what nobody has asked about isn't watched there.
+    const curious = this.#sayCurious();
+    return asked || tookBack || counted || curious;
   }
 
   #sayCurious(): boolean {

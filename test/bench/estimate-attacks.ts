@@ -23,7 +23,7 @@ export const ATTACKS: readonly Attack[] = [
   {
     what: "subscribes to keys without a record, each to another one",
     perSecond: quota("SUBSCRIBES_PER_MINUTE"),
-    each: { subscribes: 1, attaches: 1, answers: 1, detaches: 1 },
+    each: { subscribes: 1, attaches: 1, firstAsks: 1, firstAnswers: 1, answers: 1, detaches: 1 },
   },
   {
     what: "subscribes from positions that only the origin can judge",
@@ -54,6 +54,11 @@ export const ATTACKS: readonly Attack[] = [
     what: "frames on 1,000 connections, as many as S20 lets pass",
     perSecond: 1_000 * 20,
     each: { said: 1 },
+  },
+  {
+    what: "lists of 100 subscribes on 1,000 connections of many endpoints, one a second each",
+    perSecond: 1_000,
+    each: { said: 1, asks: 4, asked: 100, answers: 100 },
   },
   {
     what: "1,000 event streams of an endpoint with an update a second",

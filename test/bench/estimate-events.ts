@@ -72,13 +72,18 @@ export interface Events {
   readonly subscribes: number;
   /** GETs that wait. */
   readonly polls: number;
-  /** What they say that isn't a ping: it wakes their object. */
+  /** Messages of connections that aren't pings: they wake their object. */
   readonly said: number;
   /** Messages of objects that ask the origin on behalf of those who come, and those that answer. */
   readonly asks: number;
   readonly asked: number;
-  /** Links that are dialled. */
+  /** Links that are dialled; messages on them by which objects ask first, and those that answer that. */
   readonly attaches: number;
+  readonly firstAsks: number;
+  readonly firstAnswers: number;
+  /** Times that a relay asks its shard for the word on which it writes down what it must know when it wakes; and writes it. */
+  readonly keeps: number;
+  readonly kept: number;
   /** Objects that nobody watches any more. */
   readonly detaches: number;
   /** GETs that reach a shard. */
@@ -120,6 +125,10 @@ export const NO_EVENTS: Events = {
   asks: 0,
   asked: 0,
   attaches: 0,
+  firstAsks: 0,
+  firstAnswers: 0,
+  keeps: 0,
+  kept: 0,
   detaches: 0,
   questions: 0,
   gets: 0,
@@ -205,6 +214,13 @@ export function eventsOf(plan: Plan, assumptions: Assumptions, seconds = MONTH_S
   const asksAnew = away && watched > 0 ? (occupancyGets * watches) / watched : 0;
   // And each comes and goes while it is wanted, two within half a second: the second is told of, and asked for, by itself.
   const comings = away && plan.occupancy > 0 ? 2 * returns + 2 * polls + lasting * restarts : 0;
+  // What a relay asks or is answered at once travels together, or, at worst, by the endpoint.
+  const anew = watches * restarts + left;
+  const first = assumptions.arrival === "together" ? Math.max(attaches, anew / MEASURED.answersPerStep) : anew;
+  // At best it is never so busy, or so quiet, that this is due.
+  const isRelay = holderOf(plan) === "relay";
+  const keeps = isRelay && away ? (layout.objects * seconds) / MEASURED.relayQuietSeconds : 0;
+  const isBusy = linkMessages * MEASURED.relayQuietSeconds > 10 * layout.objects * seconds;
   const revocations = (plan.revocations * seconds) / DAY_SECONDS;
   const revocationsTold = revocations * links;
   const connectionRate = plan.rate * each;
@@ -218,10 +234,15 @@ export function eventsOf(plan: Plan, assumptions: Assumptions, seconds = MONTH_S
     events: deliveries * (lasting === 0 ? 0 : (connections * plan.streams) / lasting),
     subscribes,
     polls,
-    said: 0,
+    // Who follows many endpoints says which, in one message or in several.
+    said: isRelay ? subscribes * (assumptions.arrival === "together" ? 1 : each) : 0,
     asks,
     asked,
     attaches,
+    firstAsks: first,
+    firstAnswers: first,
+    keeps,
+    kept: isBusy ? 0 : keeps,
     detaches: left,
     questions: plan.gets * (1 - plan.cached) * seconds + polls,
     gets: plan.gets * seconds,
@@ -251,31 +272,61 @@ function pollsPerSecond({ rate }: Plan): number {
   return rate === 0 ? 1 / MEASURED.pollSeconds : rate / -Math.expm1(-rate * MEASURED.pollSeconds);
 }
 
+/** The objects that hold connections, by the name that the edge's counters have for them. */
+export type Holder = "endpoint" | "relay";
+
+/** That of a plan. Where there are both, nearly all messages are those of endpoints. */
+export function holderOf({ shape, each }: Plan): Holder {
+  return shape === "relays" || (shape === "both" && each > 1) ? "relay" : "endpoint";
+}
+
+const NAMES = {
+  endpoint: {
+    requests: "object_request.endpoint",
+    fromShards: "websocket_message_in.endpoint_link",
+    fromClients: "websocket_message_in.endpoint_subscriber",
+    toClients: "websocket_message_out.endpoint",
+  },
+  relay: {
+    requests: "object_request.relay",
+    fromShards: "websocket_message_in.relay_link",
+    fromClients: "websocket_message_in.relay_connection",
+    toClients: "websocket_message_out.relay",
+  },
+} as const satisfies Record<Holder, Record<string, Operation>>;
+
 /** What the edge counts while such events happen. */
-export function operationsOf(events: Events): Partial<Record<Operation, number>> {
+export function operationsOf(
+  events: Events,
+  holder: Holder = "endpoint",
+): Partial<Record<Operation, number>> {
   const { subscribes, polls, asks, asked, attaches, detaches, publishes, uplinks } = events;
   // Each is passed on by one call of a shard, and answered by one message of an origin.
   const questions = events.questions + publishes;
   const { linkMessages, uplinkMessages, answers, deliveries, occupancyGets, counts, counted } = events;
-  const { revocations, revocationsStored, revocationsTold, checks } = events;
+  const { revocations, revocationsStored, revocationsTold, checks, firstAsks, firstAnswers } = events;
+  const names = NAMES[holder];
+  // A link begins with the shard's hello.
+  const down =
+    linkMessages + attaches + firstAnswers + asked + counts + events.keeps + revocationsTold + checks;
   return {
     // An origin asks how many shards there are before it dials.
-    worker_request: subscribes + polls + events.gets + occupancyGets + publishes + 2 * uplinks + revocations,
-    "object_request.endpoint": subscribes + polls + attaches,
+    worker_request:
+      subscribes + polls + events.gets + occupancyGets + publishes + 2 * uplinks + revocations,
+    [names.requests]: subscribes + polls + attaches,
     "object_request.shard": uplinks,
     // A revocation's own token is asked about before it is stored.
     "rpc.shard": attaches + questions + occupancyGets + 2 * revocationsStored,
-    // A link begins with the shard's hello and the answer to the object's first question.
-    "websocket_message_in.endpoint_link":
-      linkMessages + 2 * attaches + asked + counts + revocationsTold + checks,
-    "websocket_message_in.endpoint_subscriber": events.said,
+    [names.fromShards]: down,
+    [names.fromClients]: events.said,
     "websocket_message_in.shard_uplink": uplinkMessages + answers + questions + 2 * uplinks,
-    "websocket_message_in.shard_link": attaches + asks + detaches + counted + checks,
-    "websocket_message_out.shard": linkMessages + 2 * attaches + asked + counts + revocationsTold + checks,
+    "websocket_message_in.shard_link": firstAsks + asks + detaches + counted + events.keeps + checks,
+    "websocket_message_out.shard": down,
     // Each subscribe has its verdict.
-    "websocket_message_out.endpoint": deliveries + subscribes + 2 * polls,
+    [names.toClients]: deliveries + subscribes + 2 * polls,
     // That of a revocation goes when it lapses.
-    rows_written: attaches + detaches + uplinks + 2 * revocationsStored,
+    rows_written:
+      attaches + detaches + uplinks + events.kept * MEASURED.relayRows + 2 * revocationsStored,
     alarm: 0,
   };
 }

@@ -60,6 +60,9 @@ export const MEASURED = {
   batchBytes: LIMITS.batchBytes,
   /** An object that does nothing for so long hibernates. */
   idleSeconds: 10,
+  /** A relay in which nothing happens for so long writes down what it must know when it wakes, on a shard's word. */
+  relayQuietSeconds: 5,
+  relayRows: 2,
   /** A GET that waits does so for as long as clients are told to ask for. */
   pollSeconds: 25,
   /** Documented: an empty database takes about 12 KB. */

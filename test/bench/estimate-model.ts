@@ -40,6 +40,7 @@ export interface Standing {
 
 /** Everything that is billed for some events. */
 export function itemsOf(events: Events, assumptions: Assumptions, standing: Standing): Item[] {
+  // By whatever name: a message to an object costs the same, however many endpoints that holds.
   const operations = operationsOf(events);
   const count = (name: Operation) => operations[name] ?? 0;
   const items: Item[] = [];

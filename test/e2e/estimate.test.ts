@@ -1,9 +1,11 @@
 /** What `npm run estimate` predicts for a small load, held against what the product counts while it carries it. */
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { shardOf } from "../../shared/protocol/address.ts";
 import { type Assumptions, HARSHEST, KINDEST } from "../bench/estimate-assumptions.ts";
 import { eventsOf, MONTH_SECONDS, operationsOf, type Plan } from "../bench/estimate-events.ts";
 import { eventually } from "../support/deadline.ts";
 import { Deployment, pathOf, utf8 } from "../support/deployment.ts";
+import { RawConnection } from "../support/raw-connection.ts";
 import { RawEvents } from "../support/raw-events.ts";
 import type { RawSubscriber } from "../support/raw-subscriber.ts";
 
@@ -175,6 +177,25 @@ async function carryTheLoad(): Promise<void> {
   for (const stream of streams) stream.cut();
 }
 
+/** Held against what was counted between two looks, `looks` of which were requests. */
+function strays(
+  [before, after]: readonly Readonly<Record<string, number>>[],
+  looks: number,
+  predict: (assumptions: Assumptions) => Readonly<Record<string, number>>,
+): { readonly off: readonly unknown[]; readonly unknown: readonly string[] } {
+  const [kindest, harshest] = [predict(KINDEST), predict(HARSHEST)];
+  const counted = (name: string) =>
+    (after?.[name] ?? 0) - (before?.[name] ?? 0) - (name === "worker_request" ? looks : 0);
+  const off = Object.keys(kindest).filter((name) => {
+    const bounds = [kindest[name] ?? 0, harshest[name] ?? 0];
+    return counted(name) < Math.min(...bounds) * 0.99 || counted(name) > Math.max(...bounds) * 1.01;
+  });
+  return {
+    off: off.map((name) => [name, counted(name), kindest[name], harshest[name]]),
+    unknown: Object.keys(after ?? {}).filter((name) => counted(name) > 0 && !(name in kindest)),
+  };
+}
+
 test("every operation is counted as often as the estimate predicts: within its two bounds, or a hundredth around them", async () => {
   const before = await counts();
   asked = 0;
@@ -183,19 +204,66 @@ test("every operation is counted as often as the estimate predicts: within its t
   const after = await counts();
 
   // The uplinks were there before.
-  const predict = (assumptions: Assumptions) =>
-    operationsOf({ ...eventsOf(plan, assumptions, SECONDS), uplinks: 0 });
-  const kindest: Readonly<Record<string, number>> = predict(KINDEST);
-  const harshest: Readonly<Record<string, number>> = predict(HARSHEST);
-  const counted = (name: string) =>
-    (after[name] ?? 0) - (before[name] ?? 0) - (name === "worker_request" ? asked : 0);
-
-  const strays = Object.keys(kindest).filter((name) => {
-    const bounds = [kindest[name] ?? 0, harshest[name] ?? 0];
-    return counted(name) < Math.min(...bounds) * 0.99 || counted(name) > Math.max(...bounds) * 1.01;
-  });
-  expect(strays.map((name) => [name, counted(name), kindest[name], harshest[name]])).toEqual([]);
+  const { off, unknown } = strays([before, after], asked, (assumptions) =>
+    operationsOf({ ...eventsOf(plan, assumptions, SECONDS), uplinks: 0 }),
+  );
+  expect(off).toEqual([]);
   // Nothing is counted that the estimate knows nothing of, but what the platform does not bill.
-  const unknown = Object.keys(after).filter((name) => counted(name) > 0 && !(name in kindest));
-  expect(unknown.sort()).toEqual(["object_created.endpoint", "verdict.fresh", "verdict.window"]);
-}, 60_000);
+  expect([...unknown].sort()).toEqual(["object_created.endpoint", "verdict.fresh", "verdict.window"]);
+}, 180_000);
+
+test("and so it is of a relay, which holds connections of many endpoints", async () => {
+  const CONNECTIONS = 8;
+  const [SHARDS, EACH] = [plan.shards, 4];
+  // As many of each shard.
+  const names = Array.from({ length: 200 }, (_, i) => `many-${i}`);
+  const paths = Array.from({ length: SHARDS }, (_, shard) =>
+    names.filter((name) => shardOf(pathOf("t", name), SHARDS) === shard).slice(0, EACH / SHARDS),
+  ).flat();
+  const relays: Plan = {
+    ...plan,
+    endpoints: EACH,
+    watched: 1,
+    subscribers: CONNECTIONS,
+    each: EACH,
+    shape: "relays",
+    gatherMs: 25,
+    streams: 0,
+    polls: 0,
+    gets: 0,
+    occupancy: 0,
+    publishes: 0,
+  };
+  const url = `${deployment.url.replace("http", "ws")}/$/connect?client=the-same`;
+  const follow = async (from?: ReadonlyMap<string, string>) => {
+    const one = await new RawConnection(url).open();
+    return one.answered(one.subscribe(paths.map((name) => pathOf("t", name)), from));
+  };
+  const before = await counts();
+  asked = 0;
+
+  const clients = [];
+  for (let i = 0; i < CONNECTIONS; i++) clients.push(await follow());
+  for (let round = 1; round <= ROUNDS; round++)
+    for (const name of paths) {
+      deployment.produce("t", [{ key: utf8(name), value: utf8(`{"round":${round}}`) }]);
+      const has = (one: RawConnection) => one.of(pathOf("t", name)).values.length === round;
+      await Promise.all(clients.map((client) => client.until(has, "an update")));
+    }
+  for (const [i, client] of clients.entries()) {
+    client.close();
+    await client.until(({ closed }) => closed !== undefined, "a close");
+    clients[i] = await follow(client.positions());
+  }
+  const after = await counts();
+
+  const { off, unknown } = strays([before, after], asked, (assumptions) =>
+    operationsOf({ ...eventsOf(relays, assumptions, SECONDS), uplinks: 0 }, "relay"),
+  );
+  expect(off).toEqual([]);
+  expect([...unknown].sort()).toEqual(["object_created.relay", "verdict.fresh", "verdict.window"]);
+  for (const client of clients) {
+    expect(client.violations).toEqual([]);
+    client.close();
+  }
+}, 180_000);

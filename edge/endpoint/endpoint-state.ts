@@ -64,9 +64,8 @@ export class EndpointState<S extends Peer> {
    * the object slept.
    */
   #told: "occupied" | "empty" = "occupied";
-  /** Whether the shard was told that somebody wants to know how many there are; a newcomer makes it ask again. */
-  #toldCurious: boolean;
-  #hasNewlyCurious = false;
+  /** Whether the shard was told that somebody wants to know how many there are; undefined: not on this link. */
+  #toldCurious: boolean | undefined;
 
   /** Goes on from what outlived the memory. */
   constructor(
@@ -108,7 +107,7 @@ export class EndpointState<S extends Peer> {
     const { position, latest, due } = this.#replica;
     const { nextAsk, own, asks, forgotten } = this.#asking.facts();
     const kept = latest === undefined || latest === "none" ? latest : latest.frame;
-    const occupancy = { counted: this.#census.said, curious: this.#toldCurious };
+    const occupancy = { counted: this.#census.said, curious: this.#toldCurious ?? false };
     return { position, latest: kept, due, nextAsk, own, asks, forgotten, ...occupancy };
   }
 
@@ -138,7 +137,6 @@ export class EndpointState<S extends Peer> {
     const now = this.#ports.now();
     const isCurious = this.#hidesOccupancy ? undefined : occupancy;
     const subscriber = this.#subscribers.wait(socket, id, from, now, isCurious);
-    if (isCurious) this.#hasNewlyCurious = true;
     const mustWait = this.#ports.isHeld(socket) || this.#ports.pace.isFull(socket, "waiting");
     if (mustWait || !this.#catchUp.serve(subscriber, now)) this.#asking.waits(socket);
   }
@@ -186,7 +184,7 @@ export class EndpointState<S extends Peer> {
     this.#asking.restart();
     this.#census.end();
     this.#told = "occupied";
-    this.#toldCurious = false;
+    this.#toldCurious = undefined;
   }
 
   /** What was asked on it won't be answered. */
@@ -252,11 +250,12 @@ export class EndpointState<S extends Peer> {
     return asked || tookBack || counted || curious;
   }
 
+  /** Once for each that has its verdict, since it is told the number then; on each new link; and when none is left. */
   #sayCurious(): boolean {
     const isCurious = this.#subscribers.curious > 0;
-    const isNews = isCurious !== this.#toldCurious || (isCurious && this.#hasNewlyCurious);
-    this.#hasNewlyCurious = false;
-    if (!isNews) return false;
+    const isNews = this.#subscribers.takeNewlyCurious() || (isCurious && this.#toldCurious === undefined);
+    const isOver = this.#toldCurious === true && !isCurious;
+    if (!isNews && !isOver) return false;
     this.#toldCurious = isCurious;
     this.#ports.ask(encodeCurious(this.path, isCurious));
     return true;

@@ -58,6 +58,8 @@ export class Subscribers<S extends Peer> {
   #stale = false;
   /** How many want to be told how many there are. */
   #curious = 0;
+  /** Some of these have just had their verdict. */
+  #hasNewlyCurious = false;
   /** What those who are live have yet to be sent of what has come. */
   readonly #queue: Frame[] = [];
 
@@ -79,6 +81,13 @@ export class Subscribers<S extends Peer> {
 
   get curious(): number {
     return this.#curious;
+  }
+
+  /** Whether one of them has had its verdict since this was last asked, and was told nothing yet. */
+  takeNewlyCurious(): boolean {
+    const has = this.#hasNewlyCurious;
+    this.#hasNewlyCurious = false;
+    return has;
   }
 
   members(): Iterable<S> {
@@ -232,8 +241,7 @@ export class Subscribers<S extends Peer> {
   tellCurious(frame: string): void {
     if (this.#curious === 0) return;
     for (const { socket, subscription, occupancy } of [...this.#all.values()])
-      if (occupancy && (subscription.kind === "live" || subscription.kind === "lagging"))
-        this.reply(socket, frame);
+      if (occupancy && hasVerdict(subscription.kind)) this.reply(socket, frame);
   }
 
   /** Answers a frame. Bounded as all that is sent: who asks much and reads nothing is cut off. */
@@ -271,8 +279,10 @@ export class Subscribers<S extends Peer> {
 
   #change(subscriber: Subscriber<S>): void {
     const { socket, subscription } = subscriber;
-    const wasLive = this.#all.get(socket)?.subscription.kind === "live";
+    const before = this.#all.get(socket)?.subscription.kind;
+    const wasLive = before === "live";
     const isLive = subscription.kind === "live";
+    if (subscriber.occupancy && hasVerdict(subscription.kind) && !hasVerdict(before)) this.#hasNewlyCurious = true;
     this.#put(subscriber);
     this.#ports.keep(socket, factsOf(subscriber));
     if (!isLive && wasLive) this.#stale = true;
@@ -299,6 +309,10 @@ export class Subscribers<S extends Peer> {
       if (subscription.kind === "live") this.#live.push(socket);
     this.#stale = false;
   }
+}
+
+function hasVerdict(kind: Subscription["kind"] | undefined): boolean {
+  return kind === "live" || kind === "lagging";
 }
 
 function factsOf<S>({ id, subscription, occupancy }: Subscriber<S>): SubscriptionFacts {

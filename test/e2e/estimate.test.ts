@@ -170,7 +170,8 @@ async function carryTheLoad(): Promise<void> {
     expect((await fetch(deployment.url + pathOf("t", key(WATCHED)))).status).toBe(200);
   for (let i = 0; i < OCCUPANCY; i++) {
     const answer = await fetch(`${deployment.url}${paths[i % WATCHED]}?occupancy`);
-    expect(await answer.json()).toEqual({ subscribers: 3 });
+    // A stream that was cut counts until that is noticed.
+    expect((await answer.json()).subscribers).toBeGreaterThanOrEqual(3);
   }
   for (let i = 0; i < PUBLISHES; i++) await publish();
   for (const { violations } of subscribers) expect(violations).toEqual([]);
@@ -261,7 +262,7 @@ test("and so it is of a relay, which holds connections of many endpoints", async
     operationsOf({ ...eventsOf(relays, assumptions, SECONDS), uplinks: 0 }, "relay"),
   );
   expect(off).toEqual([]);
-  expect([...unknown].sort()).toEqual(["object_created.relay", "verdict.fresh", "verdict.window"]);
+  expect([...unknown].sort()).toEqual(["object_created.relay", "rows_read", "verdict.fresh", "verdict.window"]);
   for (const client of clients) {
     expect(client.violations).toEqual([]);
     client.close();

@@ -282,7 +282,8 @@ export class Subscribers<S extends Peer> {
     const before = this.#all.get(socket)?.subscription.kind;
     const wasLive = before === "live";
     const isLive = subscription.kind === "live";
-    if (subscriber.occupancy && hasVerdict(subscription.kind) && !hasVerdict(before)) this.#hasNewlyCurious = true;
+    if (subscriber.occupancy && hasVerdict(subscription.kind) && !hasVerdict(before))
+      this.#hasNewlyCurious = true;
     this.#put(subscriber);
     this.#ports.keep(socket, factsOf(subscriber));
     if (!isLive && wasLive) this.#stale = true;

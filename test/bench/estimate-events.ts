@@ -216,7 +216,8 @@ export function eventsOf(plan: Plan, assumptions: Assumptions, seconds = MONTH_S
   const comings = away && plan.occupancy > 0 ? 2 * returns + 2 * polls + lasting * restarts : 0;
   // What a relay asks or is answered at once travels together, or, at worst, by the endpoint.
   const anew = watches * restarts + left;
-  const first = assumptions.arrival === "together" ? Math.max(attaches, anew / MEASURED.answersPerStep) : anew;
+  const first =
+    assumptions.arrival === "together" ? Math.max(attaches, anew / MEASURED.answersPerStep) : anew;
   // At best it is never so busy, or so quiet, that this is due.
   const isRelay = holderOf(plan) === "relay";
   const keeps = isRelay && away ? (layout.objects * seconds) / MEASURED.relayQuietSeconds : 0;
@@ -311,8 +312,7 @@ export function operationsOf(
     linkMessages + attaches + firstAnswers + asked + counts + events.keeps + revocationsTold + checks;
   return {
     // An origin asks how many shards there are before it dials.
-    worker_request:
-      subscribes + polls + events.gets + occupancyGets + publishes + 2 * uplinks + revocations,
+    worker_request: subscribes + polls + events.gets + occupancyGets + publishes + 2 * uplinks + revocations,
     [names.requests]: subscribes + polls + attaches,
     "object_request.shard": uplinks,
     // A revocation's own token is asked about before it is stored.
@@ -325,8 +325,7 @@ export function operationsOf(
     // Each subscribe has its verdict.
     [names.toClients]: deliveries + subscribes + 2 * polls,
     // That of a revocation goes when it lapses.
-    rows_written:
-      attaches + detaches + uplinks + events.kept * MEASURED.relayRows + 2 * revocationsStored,
+    rows_written: attaches + detaches + uplinks + events.kept * MEASURED.relayRows + 2 * revocationsStored,
     alarm: 0,
   };
 }

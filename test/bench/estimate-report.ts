@@ -150,7 +150,9 @@ function shapesText({ plan, shapes }: Report): string[] {
   const [cheapest] = fitting;
   const kindest = fitting.toSorted((a, b) => a.dollars.lower - b.dollars.lower)[0];
   const bounds =
-    kindest === cheapest ? "by both bounds" : `by the upper bound; by the lower one --shape ${kindest?.shape}`;
+    kindest === cheapest
+      ? "by both bounds"
+      : `by the upper bound; by the lower one --shape ${kindest?.shape}`;
   return [
     cheapest === undefined
       ? "No shape that exists can hold these subscribers."

@@ -238,7 +238,12 @@ test("and so it is of a relay, which holds connections of many endpoints", async
   const url = `${deployment.url.replace("http", "ws")}/$/connect?client=the-same`;
   const follow = async (from?: ReadonlyMap<string, string>) => {
     const one = await new RawConnection(url).open();
-    return one.answered(one.subscribe(paths.map((name) => pathOf("t", name)), from));
+    return one.answered(
+      one.subscribe(
+        paths.map((name) => pathOf("t", name)),
+        from,
+      ),
+    );
   };
   const before = await counts();
   asked = 0;
@@ -262,7 +267,12 @@ test("and so it is of a relay, which holds connections of many endpoints", async
     operationsOf({ ...eventsOf(relays, assumptions, SECONDS), uplinks: 0 }, "relay"),
   );
   expect(off).toEqual([]);
-  expect([...unknown].sort()).toEqual(["object_created.relay", "rows_read", "verdict.fresh", "verdict.window"]);
+  expect([...unknown].sort()).toEqual([
+    "object_created.relay",
+    "rows_read",
+    "verdict.fresh",
+    "verdict.window",
+  ]);
   for (const client of clients) {
     expect(client.violations).toEqual([]);
     client.close();

@@ -149,9 +149,7 @@ function fullest(part: Part, { rate, messageBytes }: Audience): Fullest {
   const updates = part.watches * rate;
   // A shard has them from an origin, which batches them.
   const messages =
-    part.links === 0
-      ? Math.min(updates, MEASURED.messagesPerShardSecond)
-      : messagesTo(part, rate).most;
+    part.links === 0 ? Math.min(updates, MEASURED.messagesPerShardSecond) : messagesTo(part, rate).most;
   const subscriptions = part.most * part.each;
   const work =
     messages * updateMs +

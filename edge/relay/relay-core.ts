@@ -315,7 +315,8 @@ export class RelayCore {
   }
 
   #said(shard: number, says: SaidByShard): void {
-    const isFirst = shard === this.#first()?.hello.shard;
+    const first = this.#first();
+    const isFirst = shard === first?.hello.shard;
     const count = (revocations: number) => {
       this.#revocations.set(shard, revocations);
       const link = this.#endpoints.links.of(shard);
@@ -323,8 +324,9 @@ export class RelayCore {
     };
     switch (says.kind) {
       case "wake":
-        if (!isFirst) return;
+        if (!isFirst || first === undefined) return;
         this.#wakeAt = undefined;
+        this.#linksDue.add(first);
         this.#keeping.look();
         return;
       case "revoke":
@@ -378,7 +380,9 @@ export class RelayCore {
   #askForWake(): void {
     const first = this.#first();
     const next = Math.min(this.#tokens.next ?? NEVER, this.#keeping.due ?? NEVER);
-    if (first === undefined || next === NEVER || next >= (this.#wakeAt ?? NEVER)) return;
+    // One that is past has come, or a clock was set.
+    const asked = this.#wakeAt !== undefined && this.#wakeAt > this.#ports.wall() ? this.#wakeAt : NEVER;
+    if (first === undefined || next >= asked) return;
     this.#wakeAt = Math.ceil(next);
     this.#linksDue.add(first);
     this.#endpoints.links.say(first.hello.shard, encodeWakeAt(this.#wakeAt));

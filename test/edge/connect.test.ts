@@ -35,10 +35,9 @@ async function received(client: RawConnection, path: string, values: readonly un
   expect(client.violations).toEqual([]);
 }
 
-/** Waits until the relay has written down what it needs after a hibernation, and takes its memory. */
+/** As long as the platform leaves an idle object in memory, which nobody tells of; then its memory goes. */
 async function sleep(): Promise<void> {
-  const before = Number((await edge.operations()).rows_written);
-  await eventually(async () => Number((await edge.operations()).rows_written) > before, "its rows", 30_000);
+  await new Promise((resolve) => setTimeout(resolve, 10_000));
   await edge.evictRelay(RELAY);
 }
 

@@ -93,6 +93,7 @@ export class ModelConnection {
 
   /** Subscribes, or subscribes again. */
   sub(path: string, from: Position | undefined): void {
+    if (this.left) return;
     const known = this.#wanted.get(path)?.receiver;
     const receiver = known ?? new ModelReceiver(path, () => this.#ports.written());
     if (known === undefined) {
@@ -106,6 +107,7 @@ export class ModelConnection {
   }
 
   unsub(path: string): void {
+    if (this.left) return;
     const wanted = this.#wanted.get(path);
     this.#wanted.delete(path);
     if (wanted !== undefined) wanted.receiver.left = true;

@@ -171,7 +171,7 @@ async function carryTheLoad(): Promise<void> {
   for (let i = 0; i < OCCUPANCY; i++) {
     const answer = await fetch(`${deployment.url}${paths[i % WATCHED]}?occupancy`);
     // A stream that was cut counts until that is noticed.
-    expect((await answer.json()).subscribers).toBeGreaterThanOrEqual(3);
+    expect(((await answer.json()) as { subscribers: number }).subscribers).toBeGreaterThanOrEqual(3);
   }
   for (let i = 0; i < PUBLISHES; i++) await publish();
   for (const { violations } of subscribers) expect(violations).toEqual([]);

@@ -50,8 +50,7 @@ export class Clearance {
   linked({ count, lastId }: RevocationFacts = NO_REVOCATIONS): void {
     this.unlinked();
     this.#count = count;
-    // An object of many links may ask on one, on another, and on the first again, where an answer may still be under way.
-    this.#lastId = Math.max(this.#lastId, lastId);
+    this.#lastId = lastId;
   }
 
   unlinked(): void {

@@ -152,9 +152,12 @@ export class Tokens<S, M extends object = object> {
     );
   }
 
-  /** There is a new link: its shard may have revoked anything while there was none. */
-  linked(count: number): void {
-    this.#clearance.linked({ count, lastId: 0, isOpen: false });
+  /**
+   * There is a new link: its shard may have revoked anything while there was none.
+   * @param lastId Of the last question, if an answer to one with the same id could be under way on it.
+   */
+  linked(count: number, lastId = 0): void {
+    this.#clearance.linked({ count, lastId, isOpen: false });
     this.#check([...this.#bearers.entries()]);
   }
 

@@ -310,7 +310,10 @@ export class RelayCore {
   #vouched(): void {
     const first = this.#first();
     if (first === undefined) return;
-    this.#tokens.linked(this.#revocations.get(first.hello.shard) ?? 0);
+    // It may have been the first one before, and owe answers from then.
+    const { lastId } = this.#tokens.revocations();
+    this.#linksDue.add(first);
+    this.#tokens.linked(this.#revocations.get(first.hello.shard) ?? 0, lastId);
     this.#mayServe = true;
   }
 

@@ -222,6 +222,8 @@ export class ShardObject extends DurableObject<Env> implements ShardCalls {
       this.#core.linkClosed(socket);
     });
     socket.addEventListener("error", () => this.#core.linkClosed(socket));
+    // Blobs, the default, could be read only later, out of order.
+    socket.binaryType = "arraybuffer";
     socket.accept();
     return socket;
   }

@@ -125,7 +125,9 @@ export class AttachedObjects {
 
   /** All that objects say in binary. */
   #publish(link: Link, message: Uint8Array<ArrayBuffer>): string | undefined {
-    for (const frame of splitBinary(message) ?? [message]) {
+    const frames = splitBinary(message);
+    if (frames === undefined || frames.length === 0) return "bytes that are no frames";
+    for (const frame of frames) {
       const problem = this.#above.publish(link, frame);
       if (problem !== undefined) return problem;
     }

@@ -259,7 +259,7 @@ describe("[S25] with a margin", () => {
     const alice = world.live(holder(end));
     world.say(encodeRevoke(OF_ALICE, 10_000));
     const at = world.clock.now + 10_000;
-    expect(world.answerAsks().at(-1)).toEqual({ wake: { endpoint: PATH, at } });
+    expect(world.answerAsks().at(-1)).toEqual({ wake: { at } });
     world.hibernate();
     world.clock.now = at - 1;
     world.append();

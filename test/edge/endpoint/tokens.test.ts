@@ -69,7 +69,13 @@ describe("a subscription ends with its token", () => {
   });
 
   test("[S19] [S20] one that is over isn't admitted, nor one more than its subject may have", () => {
-    world = new TokenWorld({ messages: RATE, asks: RATE, publishes: RATE, perPrincipal: 2, unsentBytes: 1e9 });
+    world = new TokenWorld({
+      messages: RATE,
+      asks: RATE,
+      publishes: RATE,
+      perPrincipal: 2,
+      unsentBytes: 1e9,
+    });
     world.link();
     expect(world.core.refusalOf(holder(world.wall))).toMatchObject({ code: "expired" });
     const [first] = [world.live(holder(end)), world.live(holder(end, { tokenId: "2" }))];
@@ -87,7 +93,13 @@ describe("a subscription ends with its token", () => {
     const came = (cameAt: number, more: Partial<Holder> = {}) => holder(end, { cameAt, ...more });
 
     beforeEach(() => {
-      world = new TokenWorld({ messages: RATE, asks: RATE, publishes: RATE, perPrincipal: LIMIT, unsentBytes: 1e9 });
+      world = new TokenWorld({
+        messages: RATE,
+        asks: RATE,
+        publishes: RATE,
+        perPrincipal: LIMIT,
+        unsentBytes: 1e9,
+      });
       world.link();
     });
 

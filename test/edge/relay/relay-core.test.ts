@@ -404,7 +404,9 @@ describe("[L14] over a hibernation", () => {
     const update = world.live(paths[650] ?? "");
     expect(client.take()).toEqual([update]);
     for (let at = 0; at < 690; at += 115)
-      world.say(client, { subs: paths.slice(at, at + 115).map((unsub, i) => ({ id: 1_000 + at + i, unsub })) });
+      world.say(client, {
+        subs: paths.slice(at, at + 115).map((unsub, i) => ({ id: 1_000 + at + i, unsub })),
+      });
     world.rest();
     expect(world.rows.rows.size).toBe(0);
     world.hibernate();

@@ -99,8 +99,7 @@ test("[L9] a shard wakes an object on its link, and not one whose link has gone"
   const shard = new SmallShard();
   const origin = shard.connect("a");
   const [stays, goes] = [await shard.watch(origin, "/t/a", 1), await shard.watch(origin, "/t/b", 2)];
-  for (const socket of [stays, goes])
-    shard.core.linkMessage(socket, encodeWakeAt(shard.clock.now + 5_000));
+  for (const socket of [stays, goes]) shard.core.linkMessage(socket, encodeWakeAt(shard.clock.now + 5_000));
   shard.core.linkClosed(goes);
 
   const end = shard.clock.now + 5_000;

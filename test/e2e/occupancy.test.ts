@@ -1,7 +1,9 @@
 /** How many subscribers there are, over whatever they come, on the real edge. */
+import { isDeepStrictEqual } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually } from "../support/deadline.ts";
 import { Deployment, pathOf, utf8 } from "../support/deployment.ts";
+import { RawConnection } from "../support/raw-connection.ts";
 import { RawEvents } from "../support/raw-events.ts";
 import { RawSubscriber } from "../support/raw-subscriber.ts";
 
@@ -76,6 +78,35 @@ test("[O4] whoever wants to know is told when it changes, on a WebSocket and in 
   stream.cut();
   expect(other.others).toEqual([]);
   expect([...socket.violations, ...stream.violations, ...other.violations]).toEqual([]);
+});
+
+test("[O1] [O2] [O4] sums over the endpoint's own object and relays, and tells connections of many endpoints, too", async () => {
+  const [one, two] = [pathOf("t", "one"), pathOf("t", "two")];
+  const numberOf = async (path: string) => (await occupancyOf(path))[1];
+  const socket = deployment.subscribe(one);
+  await socket.verdict();
+  const connect = (client: string) =>
+    new RawConnection(`${deployment.url.replace("http", "ws")}/$/connect?client=${client}`).open();
+  // By their names they may be at one relay, or at two.
+  const connections = await Promise.all(["a", "b", "c"].map(connect));
+  for (const connection of connections) await connection.answered(connection.subscribe([one, two]));
+  await eventually(async () => isDeepStrictEqual(await numberOf(one), { subscribers: 4 }), "four");
+  expect(await numberOf(two)).toEqual({ subscribers: 3 });
+
+  const [first, second, third] = connections;
+  first?.send({ id: 1_000, sub: two, occupancy: true });
+  const told = (subscribers: number) => (connection: RawConnection) =>
+    isDeepStrictEqual(connection.others.at(-1), { occupancy: two, subscribers });
+  await first?.until(told(3), "three");
+  await second?.answered([second.unsubscribe(two)]);
+  await first?.until(told(2), "two");
+  third?.close();
+  await first?.until(told(1), "itself");
+  expect(second?.others).toEqual([]);
+  for (const connection of connections) connection.close();
+  await socket.close();
+  await eventually(async () => isDeepStrictEqual(await numberOf(one), { subscribers: 0 }), "nobody");
+  for (const { violations } of connections) expect(violations).toEqual([]);
 });
 
 test("[O1] is told of a key without a record, and not of a topic that doesn't tell it, or doesn't exist", async () => {

@@ -37,6 +37,8 @@ export interface EndpointsPorts<S extends Peer>
   lost(subscriber: S, path: string): void;
   /** A link has begun, and nothing was asked on it. */
   linked(link: ObjectLink): void;
+  /** There is no link to a shard any more. */
+  unlinked(shard: number): void;
   said(shard: number, says: SaidByShard): void;
 }
 
@@ -76,6 +78,8 @@ export class Endpoints<S extends Peer> {
   readonly #paced = new Set<Hosted<S>>();
   readonly #heads = new Map<number, RoutingReader>();
   #bytes = 0;
+  /** Whether one was forgotten in the present event. */
+  #hasDropped = false;
 
   /** @param budget What windows may take, in bytes. */
   constructor(ports: EndpointsPorts<S>, budget: number, kept: EndpointsKept<S>) {
@@ -162,20 +166,20 @@ export class Endpoints<S extends Peer> {
     for (const { state } of this.#touched) state.passOn();
   }
 
-  linkClosed(socket: HibernatingPeer, when: "now" | "later"): number | undefined {
+  linkClosed(socket: HibernatingPeer, when: "now" | "later"): void {
     const shard = this.links.remove(socket)?.hello.shard;
-    if (shard === undefined) return undefined;
+    if (shard === undefined) return;
+    this.#ports.unlinked(shard);
     for (const hosted of this.#byShard.get(shard) ?? []) {
       this.#touched.add(hosted);
       hosted.state.linkLost();
     }
     if (this.#isNeeded(shard)) this.links.seek(shard, when);
-    return shard;
   }
 
   /** The event has ended. Says to shards what is to be said by now. Returns whether anything that is to be kept may have changed. */
   settle(): boolean {
-    if (this.#touched.size === 0) return false;
+    if (this.#touched.size === 0 && !this.#hasDropped) return false;
     const unlinked = new Set<number>();
     for (const hosted of this.#touched) {
       const { state, shard } = hosted;
@@ -189,6 +193,7 @@ export class Endpoints<S extends Peer> {
       else this.#count(hosted);
     }
     this.#touched.clear();
+    this.#hasDropped = false;
     for (const shard of unlinked) {
       if (this.#isNeeded(shard)) this.links.seek(shard, "now");
       else this.links.rest(shard);
@@ -235,6 +240,7 @@ export class Endpoints<S extends Peer> {
   }
 
   #drop(hosted: Hosted<S>): void {
+    this.#hasDropped = true;
     this.#all.delete(hosted.state.path);
     this.#byShard.get(hosted.shard)?.delete(hosted);
     this.#occupied.get(hosted.shard)?.delete(hosted);

@@ -9,7 +9,6 @@
  */
 import { CLOSE, type CloseName, type ErrorCode } from "../../shared/protocol/codes.ts";
 import { encodeUnsubscribed } from "../../shared/protocol/connection-frames.ts";
-import { encodeWakeAt } from "../../shared/protocol/link.ts";
 import type { Message } from "../../shared/protocol/message.ts";
 import { encodeEnd, encodeError } from "../../shared/protocol/subscriber.ts";
 import { loadLink, saveLink } from "../endpoint/attachment.ts";
@@ -18,7 +17,6 @@ import { type ConnectLimits, Spending } from "../endpoint/connection-limits.ts";
 import type { EndpointStateConfig } from "../endpoint/endpoint-state.ts";
 import type { Holder } from "../endpoint/holder.ts";
 import type { LinkSeekerPorts } from "../endpoint/link-seeker.ts";
-import type { ObjectLink } from "../endpoint/object-links.ts";
 import { Pacer } from "../endpoint/pacer.ts";
 import type { Granted, RenewalsPorts } from "../endpoint/renewals.ts";
 import type { SubscriptionFacts } from "../endpoint/subscription-states.ts";
@@ -26,7 +24,8 @@ import { Tokens } from "../endpoint/tokens.ts";
 import { LARGE_BYTES, Unsent, type UnsentPorts } from "../endpoint/unsent.ts";
 import type { HibernatingPeer } from "../peer.ts";
 import { Connection, OF_A_CONNECTION } from "./connection.ts";
-import { Endpoints, type EndpointsKept, type SaidByShard } from "./endpoints.ts";
+import { Endpoints, type EndpointsKept } from "./endpoints.ts";
+import { FirstLink } from "./first-link.ts";
 import { type FollowEvent, followOf, stepFollow, type Told } from "./follow-states.ts";
 import { type Hearing, hear, type Subscribe } from "./hearing.ts";
 import { Keeping, type RelayRows, type Survivor } from "./keeping.ts";
@@ -86,16 +85,11 @@ export class RelayCore {
   readonly #pacer: Pacer<Connection>;
   readonly #spending: Spending<HibernatingPeer>;
   readonly #keeping: Keeping;
+  readonly #firstLink: FirstLink<Connection, Granted>;
   readonly #connections = new Map<HibernatingPeer, Connection>();
   /** Those with something to be sent when the event ends. */
   readonly #unflushed = new Set<Connection>();
-  /** How many revocations each shard has to which there is a link (L10). */
-  readonly #revocations = new Map<number, number>();
-  /** Links of which something must be kept anew. */
-  readonly #linksDue = new Set<ObjectLink>();
   #subscriptions = 0;
-  /** When a shard was last asked to wake the object (L9). */
-  #wakeAt: number | undefined;
   /** Tokens may count by now that were held. */
   #mayServe = false;
 
@@ -112,6 +106,15 @@ export class RelayCore {
       holderOf: (connection) => this.#tokens.of(connection),
       facts: () => this.#endpoints.facts(),
     });
+    this.#firstLink = new FirstLink(
+      {
+        wall: () => ports.wall(),
+        links: () => this.#endpoints.links,
+        woken: () => this.#keeping.look(),
+        version: () => this.#keeping.version,
+      },
+      this.#tokens,
+    );
     const versions = survivors.links.map((socket) => loadLink(socket)?.version ?? 0);
     const { connections, facts } = this.#keeping.load(survivors.connections, Math.max(0, ...versions));
     for (const one of connections) this.#restore(one);
@@ -176,15 +179,7 @@ export class RelayCore {
   }
 
   linkClosed(socket: HibernatingPeer, code: number): void {
-    const first = this.#first();
-    const shard = this.#endpoints.linkClosed(socket, code === CLOSE.detached ? "now" : "later");
-    if (shard === undefined) return;
-    this.#revocations.delete(shard);
-    if (shard === first?.hello.shard) {
-      this.#wakeAt = undefined;
-      this.#tokens.unlinked();
-      this.#vouched();
-    }
+    this.#endpoints.linkClosed(socket, code === CLOSE.detached ? "now" : "later");
     this.#settle();
   }
 
@@ -287,67 +282,6 @@ export class RelayCore {
     this.#keeping.gone(connection);
   }
 
-  // Links.
-
-  /** The one on which is asked what concerns no endpoint: of the shard with the lowest number. */
-  #first(): ObjectLink | undefined {
-    let first: ObjectLink | undefined;
-    for (const link of this.#endpoints.links.all())
-      if (first === undefined || link.hello.shard < first.hello.shard) first = link;
-    return first;
-  }
-
-  #linked(link: ObjectLink): void {
-    const { shard } = link.hello;
-    this.#revocations.set(shard, link.revocations);
-    this.#linksDue.add(link);
-    if (this.#first() !== link) return;
-    this.#wakeAt = undefined;
-    this.#vouched();
-  }
-
-  /** From now on another shard says which tokens count (L10). */
-  #vouched(): void {
-    const first = this.#first();
-    if (first === undefined) return;
-    // It may have been the first one before, and owe answers from then.
-    const { lastId } = this.#tokens.revocations();
-    this.#linksDue.add(first);
-    this.#tokens.linked(this.#revocations.get(first.hello.shard) ?? 0, lastId);
-    this.#mayServe = true;
-  }
-
-  #said(shard: number, says: SaidByShard): void {
-    const first = this.#first();
-    const isFirst = shard === first?.hello.shard;
-    const count = (revocations: number) => {
-      this.#revocations.set(shard, revocations);
-      const link = this.#endpoints.links.of(shard);
-      if (link !== undefined) this.#linksDue.add(link);
-    };
-    switch (says.kind) {
-      case "wake":
-        if (!isFirst || first === undefined) return;
-        this.#wakeAt = undefined;
-        this.#linksDue.add(first);
-        this.#keeping.look();
-        return;
-      case "revoke":
-        count(Math.max(1, this.#revocations.get(shard) ?? 0));
-        this.#tokens.revoke(says.meant, says.graceMs);
-        return;
-      case "revocations":
-        count(says.count);
-        if (isFirst) this.#tokens.lifted(says.count);
-        return;
-      case "checked":
-        count(says.checked.revocations);
-        // What another one was asked is asked anew of this one.
-        if (isFirst) this.#tokens.checked(says.checked);
-        this.#mayServe = true;
-    }
-  }
-
   // The end of each event.
 
   #settle(): void {
@@ -355,19 +289,16 @@ export class RelayCore {
     this.#mayServe = false;
     for (const connection of this.#pacer.wait(this.#endpoints.full()))
       this.#close(connection, "slow_consumer");
-    if (this.#endpoints.settle()) this.#statesChanged();
-    this.#askForWake();
+    if (this.#endpoints.settle()) {
+      this.#keeping.statesChanged();
+      this.#firstLink.changed();
+    }
+    this.#firstLink.wakeAt(Math.min(this.#tokens.next ?? NEVER, this.#keeping.due ?? NEVER));
     for (const connection of this.#unflushed) this.#flush(connection);
     this.#unflushed.clear();
     this.#keeping.save();
-    this.#saveLinks();
+    this.#firstLink.save();
     this.#endpoints.links.flush();
-  }
-
-  #statesChanged(): void {
-    this.#keeping.statesChanged();
-    const first = this.#first();
-    if (first !== undefined) this.#linksDue.add(first);
   }
 
   #flush(connection: Connection): void {
@@ -377,33 +308,6 @@ export class RelayCore {
       if (before > 0 || message.length > LARGE_BYTES) this.#unsent.sent(connection, before);
     });
     if (sent > 0) this.#ports.sent(sent);
-  }
-
-  /** L9. One that comes sooner than is needed costs less than asking anew. */
-  #askForWake(): void {
-    const first = this.#first();
-    const next = Math.min(this.#tokens.next ?? NEVER, this.#keeping.due ?? NEVER);
-    // One that is past has come, or a clock was set.
-    const asked = this.#wakeAt !== undefined && this.#wakeAt > this.#ports.wall() ? this.#wakeAt : NEVER;
-    if (first === undefined || next >= asked) return;
-    this.#wakeAt = Math.ceil(next);
-    this.#linksDue.add(first);
-    this.#endpoints.links.say(first.hello.shard, encodeWakeAt(this.#wakeAt));
-  }
-
-  #saveLinks(): void {
-    const first = this.#first();
-    if (first !== undefined && this.#tokens.hasChanged) this.#linksDue.add(first);
-    for (const link of this.#linksDue) {
-      const { socket, hello } = link;
-      if (this.#endpoints.links.on(socket) !== link) continue;
-      const count = this.#revocations.get(hello.shard) ?? 0;
-      const others = { count, lastId: 0, isOpen: false };
-      if (link === first)
-        saveLink(socket, hello, [], this.#wakeAt, this.#tokens.revocations(), this.#keeping.version);
-      else saveLink(socket, hello, [], undefined, others);
-    }
-    this.#linksDue.clear();
   }
 
   // The beginning of a life.
@@ -418,12 +322,7 @@ export class RelayCore {
     for (const connection of [...this.#connections.values()])
       for (const path of [...connection.follows.keys()])
         if (!this.#endpoints.has(path)) this.#step(connection, path, { kind: "ends" }, NOT_EXPOSED);
-    for (const { hello, revocations } of this.#endpoints.links.all())
-      this.#revocations.set(hello.shard, revocations);
-    const first = this.#first();
-    const facts = first && loadLink(first.socket);
-    this.#wakeAt = facts?.wakeAt;
-    if (facts !== undefined) this.#tokens.woken(facts.revocations);
+    this.#firstLink.resume();
     this.#tokens.keepTime();
     this.#settle();
   }
@@ -466,8 +365,15 @@ export class RelayCore {
         close: (connection, name) => this.#close(connection, name),
         keep: (connection, path, kept) => this.#keep(connection, path, kept),
         lost: (connection, path) => this.#step(connection, path, { kind: "ends" }, LOST),
-        linked: (link) => this.#linked(link),
-        said: (shard, says) => this.#said(shard, says),
+        linked: (link) => {
+          this.#mayServe ||= this.#firstLink.linked(link);
+        },
+        unlinked: (shard) => {
+          this.#mayServe ||= this.#firstLink.unlinked(shard);
+        },
+        said: (shard, says) => {
+          this.#mayServe ||= this.#firstLink.said(shard, says);
+        },
       },
       this.#config.windowBytes,
       { links, facts, subscribers: this.#following() },
@@ -487,10 +393,7 @@ export class RelayCore {
       keep: (connection) => this.#keeping.changed(connection),
       close: (connection, name) => this.#close(connection, name),
       awaits: (connection) => awaitsAll(connection),
-      say: (frame) => {
-        const first = this.#first();
-        if (first !== undefined) this.#endpoints.links.say(first.hello.shard, frame);
-      },
+      say: (frame) => this.#firstLink.say(frame),
       settle: () => this.#settle(),
     });
   }

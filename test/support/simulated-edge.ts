@@ -402,7 +402,7 @@ export class SimulatedEdge {
         sent: () => undefined,
         disbelieved: () => this.problems.push("an origin wasn't believed"),
       },
-      { shard: 0, shards: 1 },
+      { shard: 0, shards: 1, gatherMs: 25 },
       {
         generation: this.#generation,
         noted: [...this.rows],

@@ -174,7 +174,7 @@ export class AttachedObjects {
   #says(link: Link, says: LinkUp): void {
     if (says.kind === "attach") this.#ask(this.#watch(link, says.attach.endpoint), says.attach);
     if (says.kind === "empty") this.#lingers(this.#watch(link, says.endpoint), says.nothing);
-    if (says.kind === "occupied") this.#stays(this.#watch(link, says.endpoint));
+    if (says.kind === "occupied") this.#returns(link, says.endpoint);
     if (says.kind === "idle" && link.watches.size === 0) this.#end(link);
     if (says.kind === "wakeAt") this.#wakes.set(link, says.at);
     // What isn't watched any more isn't counted.
@@ -198,6 +198,13 @@ export class AttachedObjects {
   /** Of a key of which nothing is known yet there may well be no record. */
   #lingers(watch: Watch, nothing = watch.sent === undefined): void {
     (nothing ? this.#lingerNothing : this.#linger).start(watch);
+  }
+
+  /** An object that takes an endpoint for watched which isn't asks about it when it hears so. */
+  #returns(link: Link, path: string): void {
+    const watch = link.watches.get(path);
+    if (watch === undefined) this.down.send(link, [encodeDetached(path)]);
+    else this.#stays(watch);
   }
 
   #stays(watch: Watch): void {

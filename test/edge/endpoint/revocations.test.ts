@@ -4,7 +4,7 @@ import type { Holder } from "../../../edge/endpoint/holder.ts";
 import type { Verified } from "../../../edge/endpoint/renewals.ts";
 import { encodeChecked, encodeRevocations, encodeRevoke } from "../../../shared/protocol/link.ts";
 import type { Meant } from "../../../shared/protocol/revocation.ts";
-import { PATH, update } from "../../support/endpoint-frames.ts";
+import { update } from "../../support/endpoint-frames.ts";
 import type { FakeSocket } from "../../support/fake-socket.ts";
 import { holder } from "../../support/holders.ts";
 import { TokenWorld } from "../../support/token-world.ts";

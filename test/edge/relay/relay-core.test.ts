@@ -314,6 +314,19 @@ describe("[M9] tokens", () => {
     expect(client.take()).toEqual(expect.arrayContaining([verdict(1), verdict(2)]));
   });
 
+  test("[L10] [L12] while no link is there nobody with a token has a verdict, whatever ended it", () => {
+    const client = world.connect({ grants: GRANTS, tokensCount: true }, holder(world.clock.now + 600_000));
+    const anyone = world.following(A);
+    world.down(0, '{"e":"');
+    world.say(client, { id: 1, sub: A });
+    world.say(anyone, { id: 5, sub: A });
+
+    expect([client.take(), anyone.take()]).toEqual([[], [verdict(5)]]);
+    world.link(0);
+    world.answer(0);
+    expect(client.take()).toEqual([verdict(1)]);
+  });
+
   test("[L11] [S25] a revocation is heard on any link", () => {
     const until = world.clock.now + 600_000;
     const client = world.connect({ grants: GRANTS, tokensCount: true }, holder(until));
@@ -428,6 +441,19 @@ describe("[L14] over a hibernation", () => {
     world.say(back, { id: 1, sub: A, from: "e:0" });
     world.answer(0);
     expect(back.take()[0]).toMatchObject({ id: 1, ok: { recovered: true } });
+  });
+
+  test("[L13] [L14] an endpoint that was detached isn't there again after a hibernation", () => {
+    const client = world.following(A, B);
+    world.say(client, { id: 3, unsub: A });
+    world.rest();
+    world.down(0, JSON.stringify({ detached: A }));
+    world.rest();
+    world.hibernate();
+    world.told(0);
+    world.say(client, { id: 4, sub: A });
+
+    expect(world.answer(0).asked).toEqual([A]);
   });
 
   test("[L14] [M8] a topic that is exposed no longer ends its subscriptions", () => {

@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { relayObject } from "../../../../edge/object-identity.ts";
 import { encodeAttach, encodeAttached } from "../../../../shared/protocol/attach.ts";
-import { encodeEmpty, encodeIdle } from "../../../../shared/protocol/link.ts";
+import { encodeEmpty, encodeIdle, encodeOccupied } from "../../../../shared/protocol/link.ts";
 import { SEPARATOR } from "../../../../shared/protocol/message.ts";
 import { NOTHING } from "../../../../shared/protocol/position.ts";
 import type { FakeSocket } from "../../../support/fake-socket.ts";
@@ -84,6 +84,15 @@ describe("[L12] [L13] a link with many endpoints", () => {
     pass(30_000);
     expect(link.closed?.reason).toBe("detached");
     expect([...shard.rows]).toEqual([]);
+  });
+
+  test("[L13] an object that takes one for watched that isn't is told so, and nothing is watched by that", () => {
+    watch(A);
+    link.take();
+    shard.core.linkMessage(link, encodeOccupied(B));
+
+    expect(link.take()).toEqual([{ detached: B }]);
+    expect(shard.core.status().watched).toBe(1);
   });
 
   test("[L13] an object that says it has nothing is forgotten, unless something is watched", () => {

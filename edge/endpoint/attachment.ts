@@ -7,12 +7,11 @@
  */
 
 import * as v from "valibot";
-import { AUDIENCES } from "../../shared/config/streams.ts";
+import { AUDIENCES, type Audience } from "../../shared/config/streams.ts";
 import type { LinkHello } from "../../shared/protocol/link.ts";
 import { formatPosition } from "../../shared/protocol/position.ts";
 import type { HibernatingPeer } from "../peer.ts";
 import type { Holder } from "./holder.ts";
-import type { SignedNames } from "./publish-rights.ts";
 import {
   readPosition,
   readState,
@@ -64,11 +63,11 @@ export interface Carried {
 export interface PublisherFacts {
   /** By which answers find it. */
   readonly tag: number | undefined;
-  /** What its token lets it do; undefined if it has none, or one that doesn't. */
-  readonly names: SignedNames | undefined;
+  /** What the stream said when its token was found to let it; undefined if it doesn't, or there is none. */
+  readonly grantedBy: Audience | undefined;
 }
 
-const NO_PUBLISHER: PublisherFacts = { tag: undefined, names: undefined };
+const NO_PUBLISHER: PublisherFacts = { tag: undefined, grantedBy: undefined };
 
 /** On a subscriber's socket. */
 export interface SubscriberFacts {
@@ -130,7 +129,7 @@ const SubscriberSchema = v.object({
   publisher: v.optional(
     v.object({
       tag: v.optional(Whole),
-      as: v.optional(v.tuple([v.string(), v.string(), v.picklist(AUDIENCES)])),
+      by: v.optional(v.picklist(AUDIENCES)),
     }),
   ),
 });
@@ -239,14 +238,13 @@ function readSubscription(written: WrittenSubscription): SubscriptionFacts | und
   return from && { ...facts, subscription: { kind, from, since } };
 }
 
-function writePublisher({ tag, names }: PublisherFacts): WrittenPublisher | undefined {
-  if (tag === undefined && names === undefined) return undefined;
-  const as: WrittenPublisher["as"] = names && [names.issuer, names.subject, names.by];
-  return { ...(tag !== undefined && { tag }), ...(as !== undefined && { as }) };
+function writePublisher({ tag, grantedBy: by }: PublisherFacts): WrittenPublisher | undefined {
+  if (tag === undefined && by === undefined) return undefined;
+  return { ...(tag !== undefined && { tag }), ...(by !== undefined && { by }) };
 }
 
-function readPublisher({ tag, as }: WrittenPublisher = {}): PublisherFacts {
-  return { tag, names: as && { issuer: as[0], subject: as[1], by: as[2] } };
+function readPublisher({ tag, by }: WrittenPublisher = {}): PublisherFacts {
+  return { tag, grantedBy: by };
 }
 
 export function writeHolder(holder: Holder): WrittenHolder {

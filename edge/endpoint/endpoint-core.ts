@@ -29,7 +29,7 @@ import { type ObjectLink, ObjectLinks } from "./object-links.ts";
 import { OF_A_SOCKET } from "./pace.ts";
 import { Pacer } from "./pacer.ts";
 import { PublishRights, type PublishRightsConfig } from "./publish-rights.ts";
-import { type PublisherNames, Publishes } from "./publishes.ts";
+import { Publishes } from "./publishes.ts";
 import type { GoodToken, RenewalsPorts } from "./renewals.ts";
 import { answerFrames } from "./subscriber-frames.ts";
 import type { SubscriptionFacts } from "./subscription-states.ts";
@@ -115,7 +115,7 @@ export class EndpointCore {
       newKey: () => ports.newKey(),
       after: (ms, run) => ports.after(ms, run),
       holderOf: (socket) => this.#tokens.of(socket),
-      right: (socket, endpoint) => this.#rights.right(socket, endpoint),
+      whyNot: (socket, endpoint) => this.#rights.whyNot(socket, endpoint),
       shardOf: () => shard,
       send: (socket, frame) => this.#state.reply(socket, frame),
       keep: (socket) => this.#state.keep(socket),
@@ -144,7 +144,7 @@ export class EndpointCore {
       keep: (socket: HibernatingPeer, facts: SubscriptionFacts) =>
         saveSubscriber(socket, this.#tokens.of(socket), [[path, facts]], {
           tag: this.#publishes.tagOf(socket),
-          names: this.#rights.of(socket),
+          grantedBy: this.#rights.grantedBy(socket),
         }),
       close,
       isHeld: (socket: HibernatingPeer) => this.#tokens.isHeld(socket),
@@ -175,17 +175,17 @@ export class EndpointCore {
     return this.#tokens.refusalOf(holder);
   }
 
-  /** S1: a socket that was just accepted. `publisher`: in whose name its token lets it publish. */
+  /** S1: a socket that was just accepted. `publishes`: whether its token lets it publish. */
   subscribe(
     socket: HibernatingPeer,
     from: Position | undefined,
     holder?: Holder,
-    publisher?: PublisherNames,
+    publishes = false,
     occupancy?: true,
   ): void {
     this.#tokens.keepTime();
     if (holder !== undefined) this.#tokens.admit(socket, holder);
-    this.#rights.grant(socket, publisher);
+    this.#rights.grant(socket, publishes);
     this.#state.subscribe(socket, URL_SUBSCRIBE_ID, from, occupancy);
     this.#settle();
   }
@@ -320,10 +320,10 @@ export class EndpointCore {
   }
 
   /** The one path of its socket is what a token must allow. */
-  #renewed(socket: HibernatingPeer, { mayRead, publisherOf }: GoodToken): boolean {
+  #renewed(socket: HibernatingPeer, { mayRead, mayPublish }: GoodToken): boolean {
     const { path } = this.#state;
     if (mayRead(path)) {
-      this.#rights.grant(socket, publisherOf(path));
+      this.#rights.grant(socket, mayPublish(path));
       return true;
     }
     this.#state.reply(socket, encodeEnd(path, "forbidden", "the new token doesn't allow this path"));
@@ -364,7 +364,7 @@ export class EndpointCore {
       }
       if (survivor?.holder !== undefined) this.#tokens.restore(socket, survivor.holder);
       const publisher = survivor?.publisher;
-      if (publisher?.names !== undefined) this.#rights.restore(socket, publisher.names);
+      if (publisher?.grantedBy !== undefined) this.#rights.restore(socket, publisher.grantedBy);
       if (publisher?.tag !== undefined) this.#publishes.restore(socket, publisher.tag, [this.#shard]);
       yield [socket, facts];
     }

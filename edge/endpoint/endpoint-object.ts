@@ -129,8 +129,7 @@ export class EndpointObject extends DurableObject<Env> {
       return errorResponse("overloaded", "this endpoint has as many subscribers as it can hold");
     const { 0: client, 1: server } = new WebSocketPair();
     this.ctx.acceptWebSocket(server, [SUBSCRIBER]);
-    const publisher = principal.kind === "known" && publishes ? principal : undefined;
-    core.subscribe(server, from, holder, publisher, occupancy);
+    core.subscribe(server, from, holder, publishes, occupancy);
     const headers = protocol === null ? undefined : { "Sec-WebSocket-Protocol": protocol };
     return new Response(null, { status: 101, webSocket: client, ...(headers && { headers }) });
   }

@@ -22,16 +22,11 @@ import { errorBody } from "../../shared/protocol/schemas.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import type { Holder } from "./holder.ts";
 
-/** Whose publish it is; both empty for "public". */
-export interface PublisherNames {
-  readonly issuer: string;
-  readonly subject: string;
+/** Why something can't be published. */
+export interface Problem {
+  readonly code: ErrorCode;
+  readonly message: string;
 }
-
-/** Whether a socket may publish to an endpoint. */
-export type Right =
-  | { readonly ok: true; readonly names: PublisherNames }
-  | { readonly ok: false; readonly code: ErrorCode; readonly message: string };
 
 export interface PublishesPorts<S> {
   now(): number;
@@ -42,7 +37,8 @@ export interface PublishesPorts<S> {
   after(ms: number, run: () => void): () => void;
   /** By whose token a socket is there; undefined for "public". */
   holderOf(socket: S): Holder | undefined;
-  right(socket: S, endpoint: string): Right;
+  /** Why it may not publish there; undefined if it may. */
+  whyNot(socket: S, endpoint: string): Problem | undefined;
   shardOf(endpoint: string): number;
   send(socket: S, frame: string): void;
   /** It has a tag now. */
@@ -100,15 +96,16 @@ export class Publishes<S> {
 
   publish(socket: S, publication: Publication): void {
     const { id, endpoint, headers, value } = publication;
-    const right = this.#ports.right(socket, endpoint);
-    const problem = right.ok ? this.#problemOf(publication) : right;
-    if (problem !== undefined) this.#refuse(socket, id, problem);
-    if (!right.ok || problem !== undefined) return;
+    const problem = this.#ports.whyNot(socket, endpoint) ?? this.#problemOf(publication);
+    if (problem !== undefined) {
+      this.#refuse(socket, id, problem);
+      return;
+    }
     const { key = this.#ports.newKey() } = publication;
     const by = publication.key === undefined ? "edge" : "client";
-    const { issuer, subject } = right.names;
-    const publish = { endpoint, issuer, subject, key, by, headers, value } as const;
     const holder = this.#ports.holderOf(socket);
+    const { issuer, subject } = holder ?? PUBLIC_NAMES;
+    const publish = { endpoint, issuer, subject, key, by, headers, value } as const;
     const token = holder && { names: holder, until: holder.until };
     const frame = encodeLinkPublish({ socket: this.#tagged(socket), id, token, publish });
     this.#pass({ socket, id, shard: this.#ports.shardOf(endpoint), frame });
@@ -219,10 +216,7 @@ export class Publishes<S> {
   }
 }
 
-interface Problem {
-  readonly code: ErrorCode;
-  readonly message: string;
-}
+const PUBLIC_NAMES = { issuer: "", subject: "" };
 
 const LATER = { retryAfterMs: TIME_LIMITS.publishLaterMs };
 

@@ -31,10 +31,9 @@ export async function verifyRenewal(
       const parsed = parseAddress(path);
       return parsed.ok && mayRead(streams, parsed.address, asker).ok;
     },
-    publisherOf(path) {
+    mayPublish(path) {
       const parsed = parseAddress(path);
-      const { issuer, subject } = bearer;
-      return parsed.ok && mayPublish(streams, parsed.address, asker).ok ? { issuer, subject } : undefined;
+      return parsed.ok && mayPublish(streams, parsed.address, asker).ok;
     },
   };
 }

@@ -8,7 +8,6 @@ import { type KnownPrincipal, OVER, REVOKED } from "../principal.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import type { Clearing } from "./clearance.ts";
 import { type Holder, isSamePrincipal } from "./holder.ts";
-import type { PublisherNames } from "./publishes.ts";
 
 /** A token that counts. */
 export interface GoodToken {
@@ -16,8 +15,8 @@ export interface GoodToken {
   readonly holder: Holder;
   /** Whether it allows to read a canonical path. */
   mayRead(path: string): boolean;
-  /** In whose name it allows to publish there; undefined if it doesn't. */
-  publisherOf(path: string): PublisherNames | undefined;
+  /** Whether it allows to publish to one. */
+  mayPublish(path: string): boolean;
 }
 
 /** What it allows, as a principal has it. */

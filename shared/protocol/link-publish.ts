@@ -2,7 +2,7 @@
  * A publish on its way from the object that has its socket to the shard, and the answer on its way back: rule W26 of
  * INTERNALS.md. The object keeps nothing of it: the frame names the socket, and so does the answer.
  *
- *   {"publish":"/orders/42","socket":4711,"id":2,"issuer":"local","subject":"alice","key":"c0ffee","by":"client","n":9}⏎{"qty":1}
+ *   {"publish":"/orders/42","socket":4711,"id":2,"key":"c0ffee","by":"client","n":9}⏎{"qty":1}
  *   {"published":{"socket":4711,"id":2,"position":"Zk3x9Q.3:1077"}}
  */
 import * as v from "valibot";
@@ -25,6 +25,7 @@ export interface LinkPublish {
   readonly id: number;
   /** undefined for "public". */
   readonly token: PublishToken | undefined;
+  /** By issuer and subject of the token; both are empty without. */
   readonly publish: Publish;
 }
 
@@ -32,8 +33,6 @@ const HeadSchema = v.object({
   publish: EndpointSchema,
   socket: IdSchema,
   id: IdSchema,
-  issuer: v.string(),
-  subject: v.string(),
   key: v.string(),
   by: v.picklist(["client", "edge"]),
   token: v.optional(v.object({ names: TokenNamesSchema, until: v.pipe(v.number(), v.minValue(0)) })),
@@ -43,11 +42,12 @@ const HeadSchema = v.object({
 });
 
 const EMPTY = new Uint8Array(0);
+const PUBLIC_NAMES = { issuer: "", subject: "" };
 
 export function encodeLinkPublish({ socket, id, token, publish }: LinkPublish): Uint8Array<ArrayBuffer> {
-  const { endpoint, issuer, subject, key, by, headers, value } = publish;
+  const { endpoint, key, by, headers, value } = publish;
   const fields = {
-    ...{ publish: endpoint, socket, id, issuer, subject, key, by },
+    ...{ publish: endpoint, socket, id, key, by },
     token: token && { names: writeNames(token.names), until: token.until },
     h: headers.length > 0 ? headers.map(encodeHeader) : undefined,
     d: value === null || undefined,
@@ -66,7 +66,8 @@ export function decodeLinkPublish(frame: Uint8Array<ArrayBuffer>): Decoded<LinkP
   if (bytes.length !== n || (d && n > 0)) return { ok: false, problem: "publish: n isn't the value's size" };
   const headers = decodeHeaders(h);
   if (headers === undefined) return { ok: false, problem: "publish: a header isn't the base64 that it says" };
-  const publish = { ...same, endpoint, headers, value: d ? null : bytes };
+  const { issuer, subject } = token?.names ?? PUBLIC_NAMES;
+  const publish = { ...same, issuer, subject, endpoint, headers, value: d ? null : bytes };
   return { ok: true, value: { socket, id, token, publish } };
 }
 

@@ -15,7 +15,7 @@ import { describe, EndpointSchema, IdSchema } from "./schemas.ts";
 export interface Publish {
   /** Canonical path. */
   readonly endpoint: string;
-  /** Whose publish it is; both empty if nobody said. */
+  /** Hashes of whose publish it is; both empty if nobody said. */
   readonly issuer: string;
   readonly subject: string;
   /** The same twice is one publish. */

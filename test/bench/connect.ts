@@ -37,21 +37,6 @@ interface Load {
   readonly rounds: number;
 }
 
-const given = readSettings(command, {}, process.argv.slice(2));
-if (given.kind === "help") process.stdout.write(given.text);
-else if (given.kind === "misused") fail(given.problem);
-else {
-  const { CLIENTS, ENDPOINTS, RATE, ROUNDS } = given.values;
-  const load = {
-    clients: Number(CLIENTS),
-    endpoints: Number(ENDPOINTS),
-    rate: Number(RATE),
-    rounds: Number(ROUNDS),
-  };
-  if (Object.values(load).every((value) => value > 0 && Number.isFinite(value))) await run(load);
-  else fail("each flag is a number above 0");
-}
-
 /** What came on some sockets. */
 class Receiving {
   updates = 0;
@@ -164,4 +149,19 @@ function listsOf(keys: readonly string[]): string[] {
 
 function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
+const given = readSettings(command, {}, process.argv.slice(2));
+if (given.kind === "help") process.stdout.write(given.text);
+else if (given.kind === "misused") fail(given.problem);
+else {
+  const { CLIENTS, ENDPOINTS, RATE, ROUNDS } = given.values;
+  const load = {
+    clients: Number(CLIENTS),
+    endpoints: Number(ENDPOINTS),
+    rate: Number(RATE),
+    rounds: Number(ROUNDS),
+  };
+  if (Object.values(load).every((value) => value > 0 && Number.isFinite(value))) await run(load);
+  else fail("each flag is a number above 0");
 }

@@ -228,7 +228,9 @@ describe("frames.json", () => {
 
 describe("the first look in PROTOCOL.md", () => {
   const text = readFileSync(join(import.meta.dirname, "../../shared/PROTOCOL.md"), "utf8");
-  const sessions = [...text.matchAll(/^```\n(→ GET \/flights[\s\S]*?)^```/gm)].map(([, session = ""]) => session);
+  const sessions = [...text.matchAll(/^```\n(→ GET \/flights[\s\S]*?)^```/gm)].map(
+    ([, session = ""]) => session,
+  );
 
   test("[S3] [P5] what it shows leads a receiver from the verdict's position to its head, and is told as recovered", () => {
     expect(sessions).toHaveLength(2);

@@ -160,6 +160,8 @@ export class SimulatedRelay {
   }
 
   #after(life: number, ms: number, run: () => void): () => void {
+    // What a life that is over had still to do isn't done.
+    if (life !== this.#life) return () => undefined;
     this.#timers++;
     let running = true;
     const ended = () => {

@@ -5,7 +5,6 @@
 import type { ConnectionLimits } from "../../edge/endpoint/connection-limits.ts";
 import { type EndpointConfig, EndpointCore } from "../../edge/endpoint/endpoint-core.ts";
 import type { Holder } from "../../edge/endpoint/holder.ts";
-import type { PublisherNames } from "../../edge/endpoint/publishes.ts";
 import type { Verified } from "../../edge/endpoint/renewals.ts";
 import { SteadyClock } from "../../edge/surroundings.ts";
 import { encodeLinkHello } from "../../shared/protocol/link.ts";
@@ -78,16 +77,16 @@ export class TokenWorld {
     return others;
   }
 
-  subscribe(holder?: Holder, from?: string, publisher?: PublisherNames): FakeSocket {
+  subscribe(holder?: Holder, from?: string, publishes = false): FakeSocket {
     const socket = new FakeSocket();
     this.sockets.add(socket);
-    this.core.subscribe(socket, from === undefined ? undefined : position(from), holder, publisher);
+    this.core.subscribe(socket, from === undefined ? undefined : position(from), holder, publishes);
     return socket;
   }
 
   /** A live subscriber. */
-  live(holder?: Holder, publisher?: PublisherNames): FakeSocket {
-    const socket = this.subscribe(holder, undefined, publisher);
+  live(holder?: Holder, publishes = false): FakeSocket {
+    const socket = this.subscribe(holder, undefined, publishes);
     this.answerAsks();
     socket.take();
     return socket;

@@ -51,37 +51,20 @@ describe("a subscriber's socket", () => {
 
     saveSubscriber(socket, undefined, follows);
 
-    const publisher = { tag: undefined, names: undefined };
+    const publisher = { tag: undefined, grantedBy: undefined };
     expect(loadSubscriber(socket)).toEqual({ holder: undefined, publisher, follows });
   });
 
   test.each([
-    { tag: 4_711, names: undefined },
-    { tag: undefined, names: { issuer: "https://issuer", subject: "alice", by: "token" } },
-    { tag: 4_711, names: { issuer: "https://issuer", subject: "alice", by: "public" } },
+    { tag: 4_711, grantedBy: undefined },
+    { tag: undefined, grantedBy: "token" },
+    { tag: 4_711, grantedBy: "public" },
   ] as const)("[W26] says what it publishes by: %j", (publisher) => {
     const socket = new FakeSocket();
 
     saveSubscriber(socket, undefined, [["/quotes/A", { id: 0, subscription: LIVE }]], publisher);
 
     expect(loadSubscriber(socket)?.publisher).toEqual(publisher);
-  });
-
-  test("[W26] [A8] has room for the longest names, path and positions at once", () => {
-    const socket = new FakeSocket();
-    const wide = `${"x".repeat(2_000)}é–`;
-    const beyond = position(
-      Array.from({ length: 64 }, (_, i) => `${"e".repeat(30)}${i + 10}:9007199254740991`).join(),
-    );
-    const names = { issuer: wide, subject: wide, by: "token" } as const;
-    const path = `/${"t".repeat(249)}/${"%FF".repeat(1_024)}`;
-
-    saveSubscriber(socket, holder(1e13), [[path, { id: 7, subscription: { kind: "live", beyond } }]], {
-      tag: 2 ** 52,
-      names,
-    });
-
-    expect(loadSubscriber(socket)?.publisher).toEqual({ tag: 2 ** 52, names });
   });
 
   test("of one path costs about what its path takes, and no more than 72 bytes beside that while it is live", () => {

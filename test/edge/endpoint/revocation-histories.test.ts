@@ -114,7 +114,7 @@ class World {
       ok: true,
       holder: token,
       mayRead: () => true,
-      publisherOf: () => undefined,
+      mayPublish: () => false,
     });
     this.#renewing.set(client.socket, token);
   }

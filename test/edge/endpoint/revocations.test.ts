@@ -107,7 +107,7 @@ describe("[L10] while the shard has no revocations", () => {
       ok: true,
       holder: holder(end + MINUTE),
       mayRead: () => true,
-      publisherOf: () => undefined,
+      mayPublish: () => false,
     });
 
     expect(checks()).toEqual([]);
@@ -252,7 +252,7 @@ describe("[S25] with a margin", () => {
     ok: true,
     holder: holder(end + MINUTE, { tokenId: "3", issuedAt: 1_700_000_100, ...more }),
     mayRead: () => true,
-    publisherOf: () => undefined,
+    mayPublish: () => false,
   });
 
   test("a socket is told, gets updates until then, asleep or not, and is closed if it wasn't renewed", () => {
@@ -361,7 +361,7 @@ describe("[S18] [L10] a token that is renewed is asked about", () => {
     ok: true,
     holder: holder(1e13, { tokenId: "3" }),
     mayRead: () => true,
-    publisherOf: () => undefined,
+    mayPublish: () => false,
   };
 
   test("one that is revoked while the answer is under way doesn't get through", async () => {
@@ -374,7 +374,7 @@ describe("[S18] [L10] a token that is renewed is asked about", () => {
       ok: true,
       holder: bob({ tokenId: "3", until: end + MINUTE }),
       mayRead: () => true,
-      publisherOf: () => undefined,
+      mayPublish: () => false,
     });
     expect(checks()).toHaveLength(1);
     checked(2);

@@ -93,7 +93,7 @@ class History extends TokenWorld {
     if (one === undefined) return;
     const holder = await this.#token();
     this.look(() => this.renew(one.socket, ++one.lastId));
-    await this.verified({ ok: true, holder, mayRead: () => true, publisherOf: () => undefined });
+    await this.verified({ ok: true, holder, mayRead: () => true, mayPublish: () => false });
     const before = one.tokens.at(-1);
     const isTaken = one.socket.frames.some(
       (frame) =>

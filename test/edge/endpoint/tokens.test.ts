@@ -163,7 +163,7 @@ describe("a subscription ends with its token", () => {
           ok: true,
           holder: renewed,
           mayRead: () => true,
-          publisherOf: () => undefined,
+          mayPublish: () => false,
         });
       }
 
@@ -293,7 +293,7 @@ describe("a token is renewed", () => {
     ok: true,
     holder: holder(end + 30 * MINUTE, { tokenId: "2", issuedAt: 1_700_000_500, ...more }),
     mayRead: () => true,
-    publisherOf: () => undefined,
+    mayPublish: () => false,
   });
 
   test("[S18] and its subscription goes on past the old end without a gap, over a hibernation too", async () => {
@@ -323,9 +323,7 @@ describe("a token is renewed", () => {
     for (const id of [1, 2]) {
       world.renew(alice, id);
       await world.verified(
-        id === 1
-          ? { ok: true, holder: holder(end), mayRead: () => true, publisherOf: () => undefined }
-          : later(),
+        id === 1 ? { ok: true, holder: holder(end), mayRead: () => true, mayPublish: () => false } : later(),
       );
     }
     world.append();
@@ -380,7 +378,7 @@ describe("a token is renewed", () => {
       ok: true,
       holder: holder(end + 1),
       mayRead: (path) => path !== PATH,
-      publisherOf: () => undefined,
+      mayPublish: () => false,
     });
     world.append();
 

@@ -258,7 +258,7 @@ describe("[M9] tokens", () => {
       ok: true,
       holder: renewed,
       mayRead: () => true,
-      publisherOf: () => undefined,
+      mayPublish: () => false,
       grants: narrower,
     });
 

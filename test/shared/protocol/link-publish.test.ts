@@ -11,7 +11,7 @@ const names = { issuer: "i", subject: "s", tokenId: undefined, issuedAt: 1_700_0
 const PUBLISH: LinkPublish = {
   ...{ socket: 4_711, id: 2, token: { names, until: 1_800_000_000_000 } },
   publish: {
-    ...{ endpoint: "/orders/42", issuer: "local", subject: "alice", key: "c0ffee", by: "client" },
+    ...{ endpoint: "/orders/42", issuer: "i", subject: "s", key: "c0ffee", by: "client" },
     headers: [["a", new Uint8Array([255])]],
     value: new TextEncoder().encode('{"qty":1}'),
   },
@@ -26,7 +26,10 @@ const damaged = (from: string, to: string) => {
 describe("a publish on a link", () => {
   test.each([
     ["by a token", PUBLISH],
-    ["by nobody in particular", { ...PUBLISH, token: undefined }],
+    [
+      "by nobody in particular",
+      { ...PUBLISH, token: undefined, publish: { ...PUBLISH.publish, issuer: "", subject: "" } },
+    ],
     ["of a tombstone", { ...PUBLISH, publish: { ...PUBLISH.publish, value: null, headers: [] } }],
     ["of no bytes", { ...PUBLISH, publish: { ...PUBLISH.publish, value: new Uint8Array(0), by: "edge" } }],
   ] as const)("[W26] %s is read as it was written", (_, publish) => {

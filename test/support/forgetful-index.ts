@@ -59,7 +59,7 @@ export class ForgetfulIndex implements WritableHistory {
   /** @param before The one that was deleted. */
   constructor(memory: Memory, before?: ForgetfulIndex) {
     this.#memory = memory;
-    this.#forgotten = new Map(before?.#forgotten);
+    this.#forgotten = new Map(before === undefined ? [] : before.#forgotten);
   }
 
   topics(): ReadonlySet<string> {

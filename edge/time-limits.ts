@@ -20,6 +20,8 @@ export const TIME_LIMITS = {
   questionMs: 5_000,
   /** GETs that want a later answer wait for the one that is under way (U8). */
   questionUnderWayMs: 1_000,
+  /** After so long a cache that failed is tried again (H15). */
+  cacheAgainMs: 60_000,
   /** A large value that nobody has asked for so long is held no more (U8). */
   largeValueMs: 10_000,
   /** For a publish to be answered (W9). */

@@ -104,6 +104,17 @@ const StreamFields = v.strictObject({
     ),
     0,
   ),
+  maxAge: v.optional(
+    v.pipe(
+      WholeNumber,
+      v.minValue(0),
+      v.maxValue(3_600),
+      v.description(
+        "For how many seconds the answer to a GET of a public stream may be given to others, by the edge and by what stands before it. 0: each GET is asked for.",
+      ),
+    ),
+    1,
+  ),
 });
 
 const StreamSchema = v.pipe(
@@ -145,6 +156,8 @@ export interface Stream {
   readonly compacted: boolean;
   /** Records of the log that may be read again to prove continuity (R7). */
   readonly replay: number;
+  /** For how long the answer to a GET may be reused, if the stream is public (H15). */
+  readonly maxAgeSeconds: number;
 }
 
 export class Streams {
@@ -207,6 +220,7 @@ export function readStreams(json: unknown): StreamsResult {
       start: stream.start as Start,
       compacted: stream.compacted,
       replay: stream.replay,
+      maxAgeSeconds: stream.maxAge,
     }),
   );
   return { ok: true, streams: new Streams(streams) };

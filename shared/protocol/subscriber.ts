@@ -118,6 +118,8 @@ export type Down =
   | { readonly kind: "end"; readonly endpoint: string; readonly error: ErrorBody }
   /** How many subscribers there are. */
   | { readonly kind: "occupancy"; readonly endpoint: string; readonly subscribers: number }
+  /** An `unsub` was done (M5). */
+  | { readonly kind: "unsubscribed"; readonly id: number }
   | { readonly kind: "pong" }
   | { readonly kind: "unknown" };
 
@@ -129,6 +131,7 @@ const DownSchemas = {
   error: v.object({ id: v.optional(IdSchema), error: ErrorBodySchema }),
   reset: v.object({ reset: EndpointSchema, ...VerdictSchema.entries }),
   renewed: v.object({ id: IdSchema, ok: v.object({ expires: Seconds }) }),
+  unsubscribed: v.object({ id: IdSchema, ok: v.object({ unsub: EndpointSchema }) }),
   published: v.object({ id: IdSchema, ok: v.object({ position: v.string(), head: v.optional(v.never()) }) }),
   expires: v.object({ expires: v.object({ in: Seconds }) }),
   end: v.object({ end: EndpointSchema, error: ErrorBodySchema }),
@@ -140,6 +143,7 @@ export function decodeDown(text: string): Decoded<Down> {
   if (json === undefined) return { ok: false, problem: "a frame is one JSON object" };
   if (v.is(DownSchemas.renewed, json))
     return { ok: true, value: { kind: "renewed", id: json.id, expires: json.ok.expires } };
+  if (v.is(DownSchemas.unsubscribed, json)) return { ok: true, value: { kind: "unsubscribed", id: json.id } };
   if (v.is(DownSchemas.published, json))
     return { ok: true, value: { kind: "published", id: json.id, position: json.ok.position } };
   if ("ok" in json) {

@@ -30,6 +30,7 @@ const STREAM: Stream = {
   start: "earliest",
   compacted: false,
   replay: 0,
+  maxAgeSeconds: 1,
 };
 
 interface AtLink {

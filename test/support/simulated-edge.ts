@@ -56,6 +56,7 @@ const STREAM: Stream = {
   start: "earliest",
   compacted: false,
   replay: 0,
+  maxAgeSeconds: 1,
 };
 
 /** In which of so many partitions a key is at home: one of them moves when there is a third. */

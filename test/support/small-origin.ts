@@ -26,6 +26,7 @@ export const STREAM: Stream = {
   start: "earliest",
   compacted: false,
   replay: 0,
+  maxAgeSeconds: 1,
 };
 
 /** The time at which everything happens, unless a test lets time pass. */

@@ -110,6 +110,7 @@ export class VouchingWorld {
         windowUpdates: 3,
         windowMs: 3_600_000,
         replay: 0,
+        maxAgeSeconds: 1,
       },
       ...options.stream,
     };

@@ -137,6 +137,7 @@ export class Receiver {
       case "published":
         return yield* this.#gap();
       case "renewed":
+      case "unsubscribed":
       case "unknown":
         return;
     }

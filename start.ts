@@ -1,9 +1,8 @@
 /**
- * `npm start`: the whole product on one machine. Checks what can be checked, starts the edge, the origin and,
- * unless Kafka is read, a feed as processes of their own, says when they are ready, and ends them all together: when it is asked to, when
- * one of them ends by itself, and, since each watches its IPC channel, even when this process is killed.
+ * `npm start`: the whole product on one machine. Checks what can be checked; starts the edge, the origin and, unless Kafka is
+ * read, a feed, each as a process of its own; and says when they are ready. It ends them all together: when it is asked to, or
+ * when one of them ends by itself. If this process is killed they end, too, since each watches its IPC channel.
  */
-
 import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -18,6 +17,7 @@ import { onStopRequest } from "./edge/local/lifeline.ts";
 import { Part } from "./edge/local/part.ts";
 import { progressLine } from "./edge/local/progress.ts";
 import { localSecret } from "./edge/local/publish-secret.ts";
+import { INSIGHT_SETTINGS } from "./edge/local/serve-settings.ts";
 import { TIME_LIMITS } from "./edge/local/time-limits.ts";
 import { KAFKA_SETTINGS } from "./origin/kafka/config.ts";
 import { NODE_FLAGS } from "./origin/node-flags.ts";
@@ -63,18 +63,7 @@ const command = {
       default: "distributary",
     },
     ...PUBLISH_SETTING,
-    HOSTS: {
-      means:
-        "Names that requests may be for beside localhost, with commas between, as edge.example.com. Unset, on a loopback address: none; else all.",
-    },
-    DETAILS: {
-      means:
-        "on: everybody who reaches the edge is told names of origins; off: a token with admin is. Default: on if only this machine does.",
-    },
-    OPERATIONS: {
-      means: "on: /$/operations tells what the platform would bill, to whom DETAILS says.",
-      default: "off",
-    },
+    ...INSIGHT_SETTINGS,
     LOG_LEVEL: {
       means: "What the origin logs: error, warn, info, debug. Default: error; with Kafka, warn.",
     },

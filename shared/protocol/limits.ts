@@ -32,14 +32,27 @@ export const LIMITS = {
   /** Attaches of one endpoint on one link that aren't answered: the object's own, and 8 of each of two kinds (R2). */
   openAsks: 17,
   /** Uplinks that stand by at one shard for one slice, beside the active one. */
-  standbysPerShard: 8,
+  standbysPerSlice: 8,
   /** Slices into which origins may divide the partitions. */
   slices: 64,
+  /** Numbers of slices at once. Two would do, but an odd one must keep nobody from these (N9). */
+  sliceCounts: 8,
   /** What a shard holds of answers of some slices until the others have answered, for all endpoints. */
   scatterGatherBytes: 32 * 1024 * 1024,
   /** Publishes of one shard that aren't answered yet, and their bytes. */
   openPublishes: 5_000,
   openPublishBytes: 32 * 1024 * 1024,
+  /** A message of a subscriber that may publish has so many bytes beside the value. */
+  publicationRoomBytes: 16 * 1024,
+  /** The header of a binary frame that publishes; headers of the record may stand there as base64. */
+  publicationHeadBytes: 32 * 1024,
+  /** One publish counts as several, one for each such part of it that has begun (W25). */
+  publicationUnitBytes: 64 * 1024,
+  /** What an object holds of publishes while it has no link: in frames, and in bytes. */
+  heldPublishes: 64,
+  heldPublishBytes: 2 * 1024 * 1024,
+  /** Unsent bytes on a link at which an object passes no publish on. */
+  publishBacklogBytes: 4 * 1024 * 1024,
   /** What a client calls its publish. */
   publishKeyCharacters: 255,
   /** Headers of a record that is published, and their bytes. */
@@ -47,4 +60,7 @@ export const LIMITS = {
   publishHeaderBytes: 16 * 1024,
   /** Subscribers of one object: a limit of the platform, less some room for links. */
   subscribersPerObject: 32_000,
+  /** What an object of many endpoints holds at most: of these, and of subscriptions to them. */
+  relayEndpoints: 10_000,
+  relaySubscriptions: 200_000,
 } as const;

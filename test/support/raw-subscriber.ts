@@ -62,7 +62,9 @@ export class RawSubscriber {
   }
 
   send(frame: unknown): void {
-    this.socket.send(typeof frame === "string" ? frame : JSON.stringify(frame));
+    this.socket.send(
+      typeof frame === "string" || frame instanceof Uint8Array ? frame : JSON.stringify(frame),
+    );
   }
 
   /** Resolves when the condition holds; rejects at the deadline with what there was. */
@@ -98,7 +100,7 @@ export class RawSubscriber {
   #text(frame: string): void {
     const json = JSON.parse(frame) as Record<string, unknown>;
     if (typeof json.e === "string") this.#update(json, frame, undefined);
-    else if (typeof (json.ok as Partial<RawVerdict> | undefined)?.position === "string")
+    else if (typeof (json.ok as Partial<RawVerdict> | undefined)?.head === "string")
       this.#adopt(json.ok as RawVerdict, this.verdicts);
     else if (json.reset !== undefined) this.#adopt(json as unknown as RawVerdict, this.resets);
     else this.others.push(json);

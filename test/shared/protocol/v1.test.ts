@@ -10,7 +10,7 @@ import { decodeUpdate } from "../../../shared/protocol/frame.ts";
 import { SEPARATOR } from "../../../shared/protocol/message.ts";
 import { decodeDown } from "../../../shared/protocol/subscriber.ts";
 import { FakeSocket } from "../../support/fake-socket.ts";
-import { noTokens, UNLIMITED } from "../../support/holders.ts";
+import { noTokens, PUBLISHING, UNLIMITED } from "../../support/holders.ts";
 import { KEY, ScriptedShards, UPLINK_TIMING } from "../../support/scripted-shards.ts";
 import { settled } from "../../support/simulated-edge.ts";
 import { Clock } from "../../support/simulated-wires.ts";
@@ -170,6 +170,7 @@ describe("an object of today", () => {
         now: () => clock.now,
         wall: () => clock.now,
         verify: noTokens,
+        newKey: () => "made",
         random: () => 0.5,
         after: (ms, run) => clock.after(ms, run),
         attach: async () => undefined,
@@ -184,6 +185,7 @@ describe("an object of today", () => {
         window: { updates: 10, ageMs: 60_000, bytes: 1_000_000 },
         replays: false,
         limits: UNLIMITED,
+        publishing: PUBLISHING,
       },
       { links: [], subscribers: [] },
     );

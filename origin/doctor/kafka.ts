@@ -1,8 +1,8 @@
 /** Asks Kafka what an origin needs of it, broker by broker and topic by topic, over connections of its own. */
 import type { Stream, Streams } from "../../shared/config/streams.ts";
+import { UNKNOWN_EPOCH } from "../kafka/batch-headers.ts";
 import { BrokerConnection } from "../kafka/connection.ts";
 import { Memory } from "../kafka/memory.ts";
-import { UNKNOWN_EPOCH } from "../kafka/batch-headers.ts";
 import { partsOf } from "../kafka/record-batches.ts";
 import {
   type BrokerAddress,

@@ -50,7 +50,7 @@ export default defineConfig({
   test: {
     env: { WRANGLER_SEND_METRICS: "false" },
     // What waits for events has deadlines of its own; this one only ends what hangs.
-    testTimeout: 60_000,
+    testTimeout: 120_000,
     hookTimeout: 240_000,
     expect: { poll: { timeout: 30_000 } },
     // Cases of one file that wait wait together.

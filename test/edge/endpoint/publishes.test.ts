@@ -132,6 +132,22 @@ describe("a publish", () => {
   });
 });
 
+test("[W3] [W26] ten thousand keys of one client are each answered, and leave nothing behind in the object", () => {
+  const socket = world.live();
+  say(socket, 1);
+  passedOn();
+  const kept = socket.deserializeAttachment();
+  for (let id = 2; id <= 10_001; id++) {
+    say(socket, id, { idempotencyKey: `key-${id}` });
+    for (const publish of passedOn()) answer(publish);
+  }
+
+  expect(socket.take().map((frame) => (frame as { id: number }).id)).toEqual(
+    Array.from({ length: 10_000 }, (_, i) => i + 2),
+  );
+  expect(socket.deserializeAttachment()).toEqual(kept);
+});
+
 describe("what is refused costs nobody else anything:", () => {
   test.each([
     ["another endpoint", { pub: "/quotes/B" }, "unsupported"],

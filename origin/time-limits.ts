@@ -160,6 +160,8 @@ export const TIME_LIMITS = {
   produceReplicasMs: 3_000,
   /** A broker may be silent for so long before it answers a Produce. */
   produceSilentMs: 6_000,
+  /** A Produce that takes longer no longer counts among those that may be under way at its broker. */
+  produceSlowMs: 100,
   /** Before a fence is repeated: brokers forget it after a day, unless they are told otherwise. */
   publishFenceMs: 21_600_000,
   /** Between tries to repeat a fence. */

@@ -21,8 +21,8 @@ import { type ProducedCodec, producedBatch } from "./produced-batch.ts";
 const SEQUENCES = 2 ** 31;
 
 export interface ClaimPorts {
-  /** To the leader of the partition. Rejects if that can't be reached, or isn't known. */
-  readonly produce: (batch: Buffer) => Promise<ProducedAnswer>;
+  /** To the leader of the partition, for the first time or again. Rejects if that can't be reached, or isn't known. */
+  readonly produce: (batch: Buffer, which: "first" | "again") => Promise<ProducedAnswer>;
   /** The leader may be another one. */
   readonly relocate: () => void;
   /** Calls `old` when the fence could not be repeated for too long, `lost` when another has fenced; returns what ends that. */
@@ -82,7 +82,7 @@ export class KafkaClaim implements Claim {
         return { kind: "stale", message: "the fence is too old to be trusted" };
       let answer: ProducedAnswer;
       try {
-        answer = await this.#ports.produce(bytes);
+        answer = await this.#ports.produce(bytes, isDoubtful ? "again" : "first");
       } catch (error) {
         this.#ports.relocate();
         if (error instanceof SinkError && error.code === "changed")

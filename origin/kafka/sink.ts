@@ -187,10 +187,11 @@ export class KafkaSink implements Sink {
     const { topic, partition } = request;
     let place: Promise<Place> | undefined;
     return {
-      produce: async (batch) => {
+      produce: async (batch, which) => {
         place ??= this.#locate(request);
         const { leader, topicId } = await place;
-        return this.#lanes.send(leader, produceRequest({ topic, topicId, partition }, batch, PRODUCE_WAITS));
+        const produce = produceRequest({ topic, topicId, partition }, batch, PRODUCE_WAITS);
+        return this.#lanes.send(leader, produce, which);
       },
       relocate: () => {
         place = undefined;

@@ -84,7 +84,11 @@ export class Publisher {
     const bytes = sizeOf(request);
     const unfit = unfitness(request, bytes);
     if (unfit !== undefined) return Promise.resolve(unfit);
+    if (bytes > this.#room.left) return Promise.resolve(FULL);
+    // What waits until the topic is seen takes room, too.
+    this.#room.left -= bytes;
     this.#topics.use(topic, deadline, (seen) => {
+      this.#room.left += bytes;
       const refused = this.#refused(topic, seen);
       if (refused !== undefined || !Array.isArray(seen)) return resolve(refused ?? CLOSED);
       const marks = this.#marker.marksOf(request);

@@ -39,7 +39,10 @@ export interface Pending {
   isAlone: boolean;
 }
 
-/** What may wait for all partitions together, in bytes. */
+/**
+ * What may wait for all partitions together, in bytes. No partition takes more of it than it leaves: however many hang, the
+ * next one has as much as each of them.
+ */
 export interface Room {
   left: number;
 }
@@ -61,9 +64,11 @@ export class Waiting {
   }
 
   hasRoomFor(bytes: number): boolean {
-    if (bytes > this.#room.left) return false;
+    const { left } = this.#room;
+    if (bytes > left) return false;
     if (this.#count === 0) return true;
-    return this.#bytes + bytes <= WAITING_BYTES && this.#count < WAITING_COUNT;
+    const own = this.#bytes + bytes;
+    return own <= WAITING_BYTES && own <= left - bytes && this.#count < WAITING_COUNT;
   }
 
   /** The one that is under way with one of these ids. */

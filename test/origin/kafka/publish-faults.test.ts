@@ -29,61 +29,6 @@ import {
 } from "../../support/with-kafka.ts";
 
 const DEADLINE_MS = 120_000;
-const SECRET = randomBytes(32);
-const PUBLISH_ID = "test";
-
-/** A broker, behind a proxy where that is wanted, and what publishes to it. */
-function world(options: KafkaOptions = {}, brokers = 1) {
-  let kafka: KafkaBroker;
-  let source: KafkaSource;
-  let publishers: Publisher[] = [];
-  let proxy: TcpProxy;
-
-  beforeAll(async () => {
-    proxy = await TcpProxy.open();
-    kafka = await KafkaBroker.start(brokers === 1 ? { ...options, proxies: [proxy.port] } : options);
-    proxy.target = kafka.behindProxies[0];
-    source = new KafkaSource({ brokers: kafka.brokers, clientId: "test" });
-  });
-  afterEach(async () => {
-    await Promise.all(publishers.map((publisher) => publisher.close()));
-    publishers = [];
-  });
-  afterAll(async () => {
-    await source?.close();
-    await kafka?.stop();
-    await proxy?.close();
-  });
-
-  const direct = () => kafka.brokers[0] ?? "";
-  return {
-    get kafka() {
-      return kafka;
-    },
-    get proxy() {
-      return proxy;
-    },
-    get source() {
-      return source;
-    },
-    direct,
-    open(through: "proxy" | "direct" = "direct", more: Partial<KafkaSinkOptions> = {}): Publisher {
-      const brokers = through === "proxy" ? [`127.0.0.1:${proxy.port}`] : kafka.brokers;
-      const sink = new KafkaSink({ brokers, clientId: "test" }, { publishId: PUBLISH_ID, ...more });
-      const publisher = new Publisher({ sink, marker: new Marker([SECRET]) });
-      publishers.push(publisher);
-      return publisher;
-    },
-    async newTopic(partitions = 1, configs: Readonly<Record<string, string>> = {}): Promise<string> {
-      const topic = `faults-${randomUUID()}`;
-      const admin = kafka.client().admin();
-      await admin.connect();
-      await createTopic(admin, topic, partitions, configs);
-      await admin.disconnect();
-      return topic;
-    },
-  };
-}
 
 const numberedPublish = (topic: string, i: number): PublishRequest =>
   publishOf(topic, {
@@ -102,7 +47,7 @@ async function expectOnce(source: KafkaSource, topic: string, answers: readonly 
 }
 
 describeWithKafka("publishing to a Kafka whose answers get lost:", () => {
-  const own = world();
+  const own = publishingWorld();
 
   test("a batch that was appended but not answered is one record, and what follows it comes after it", async () => {
     const topic = await own.newTopic();
@@ -150,7 +95,7 @@ describeWithKafka("publishing to a Kafka whose answers get lost:", () => {
 });
 
 describeWithKafka("publishing beside a Kafka 4.3's other clients:", () => {
-  const own = world();
+  const own = publishingWorld();
 
   test("a stranger's open transaction holds up neither taking the partition over nor acknowledgements", async () => {
     const topic = await own.newTopic();
@@ -227,7 +172,7 @@ describeWithKafka("publishing beside a Kafka 4.3's other clients:", () => {
 });
 
 describeWithKafka("publishing to three brokers:", () => {
-  const own = world({ brokers: 3 }, 3);
+  const own = publishingWorld({ brokers: 3 }, 3);
 
   test("a partition whose leader hangs holds up no other, and has each publish once when that goes on", async () => {
     const topic = `faults-${randomUUID()}`;
@@ -289,7 +234,7 @@ describeWithKafka("publishing to three brokers:", () => {
 describeWithKafka("publishing to a Kafka that forgets soon:", () => {
   const EXPIRY_MS = 3_000;
   const fenceTimes: FenceTimes = { againMs: 500, oldMs: 60_000 };
-  const own = world({
+  const own = publishingWorld({
     config: {
       "producer.id.expiration.ms": EXPIRY_MS,
       "producer.id.expiration.check.interval.ms": 500,
@@ -378,12 +323,12 @@ await describeWithOldestKafka("a publisher of Kafka 3.1 that is stopped and wake
 );
 
 function wakes(options: KafkaOptions): void {
-  const own = world(options);
+  const own = publishingWorld(options);
 
   test("appends nothing after another has taken over, and no publish of its is lost or doubled", async () => {
     const topic = await own.newTopic();
     const script = join(import.meta.dirname, "../../support/publishing-process.ts");
-    const args = [script, own.direct(), topic, SECRET.toString("hex")];
+    const args = [script, own.direct(), topic, PUBLISH_SECRET.toString("hex")];
     const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
     try {
       const outcomes = new Map<string, string>();

@@ -1,11 +1,10 @@
 /** Who may send to a broker when, with answers and time in the test's hands. */
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Request } from "../../../origin/kafka/connection.ts";
-import { Lanes, MAX_LANES, PROMPT_LANES } from "../../../origin/kafka/lanes.ts";
-import { TIME_LIMITS } from "../../../origin/time-limits.ts";
+import { LANES, Lanes } from "../../../origin/kafka/lanes.ts";
 import { range } from "../../support/contract-records.ts";
 
-const SLOW_MS = TIME_LIMITS.produceSlowMs;
+const { prompt: PROMPT, max: MAX, slowMs: SLOW_MS } = LANES;
 
 /** A connection whose requests are answered when the test says so. */
 class Connection {
@@ -63,26 +62,26 @@ function send(which: "first" | "again" = "first", broker = 1) {
 }
 
 test("so many are under way at once, and the next one as soon as one is answered, over the same connection", async () => {
-  for (const _ of range(0, PROMPT_LANES + 1)) send();
+  for (const _ of range(0, PROMPT + 1)) send();
   await settle();
-  expect(underWay()).toBe(PROMPT_LANES);
+  expect(underWay()).toBe(PROMPT);
   send("first", 2);
   await settle();
-  expect(connections).toHaveLength(PROMPT_LANES + 1);
+  expect(connections).toHaveLength(PROMPT + 1);
 
   connections[3]?.answer();
   await settle();
 
   expect(connections[3]?.sent).toBeDefined();
-  expect(connections).toHaveLength(PROMPT_LANES + 1);
+  expect(connections).toHaveLength(PROMPT + 1);
 });
 
 test("those that have no answer for long no longer keep others waiting", async () => {
-  for (const _ of range(0, PROMPT_LANES)) send();
+  for (const _ of range(0, PROMPT)) send();
   await settle(SLOW_MS / 2);
   const other = send();
   await settle(SLOW_MS / 4);
-  expect(underWay()).toBe(PROMPT_LANES);
+  expect(underWay()).toBe(PROMPT);
 
   await settle(SLOW_MS);
   connections.at(-1)?.answer();
@@ -92,9 +91,9 @@ test("those that have no answer for long no longer keep others waiting", async (
 });
 
 test("what is sent again and again leaves room for what is sent for the first time", async () => {
-  for (const _ of range(0, 3 * MAX_LANES)) send("again");
+  for (const _ of range(0, 3 * MAX)) send("again");
   await settle(20 * SLOW_MS);
-  expect(underWay()).toBe(MAX_LANES - PROMPT_LANES);
+  expect(underWay()).toBe(MAX - PROMPT);
 
   for (const _ of range(0, 100)) {
     const other = send();
@@ -103,13 +102,13 @@ test("what is sent again and again leaves room for what is sent for the first ti
     await settle();
     expect(other.outcome).toBe("answered");
   }
-  expect(underWay()).toBe(MAX_LANES - PROMPT_LANES);
+  expect(underWay()).toBe(MAX - PROMPT);
 });
 
 test("there are never more, and of those that are idle as many are kept as are needed", async () => {
-  for (const _ of range(0, 2 * MAX_LANES)) send();
+  for (const _ of range(0, 2 * MAX)) send();
   await settle(20 * SLOW_MS);
-  expect(underWay()).toBe(MAX_LANES);
+  expect(underWay()).toBe(MAX);
 
   for (let round = 0; round < 2; round++) {
     for (const connection of connections) connection.answer();
@@ -117,7 +116,7 @@ test("there are never more, and of those that are idle as many are kept as are n
   }
 
   expect(underWay()).toBe(0);
-  expect(connections.filter(({ closed }) => !closed)).toHaveLength(PROMPT_LANES);
+  expect(connections.filter(({ closed }) => !closed)).toHaveLength(PROMPT);
 });
 
 test("one that was closed is replaced; closing rejects what waits and what is under way", async () => {
@@ -127,7 +126,7 @@ test("one that was closed is replaced; closing rejects what waits and what is un
   await settle();
   expect(first.outcome).toBe("closed");
 
-  const sent = range(0, PROMPT_LANES + 1).map(() => send());
+  const sent = range(0, PROMPT + 1).map(() => send());
   await settle();
   lanes.close();
   await settle();

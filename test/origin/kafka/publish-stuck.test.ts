@@ -83,7 +83,7 @@ describeWithKafka("partitions that hang:", () => {
       expect(await recordsIn(own.source, topic, partition)).toHaveLength(3);
   }, 240_000);
 
-  test("one without a leader is refused, and holds up no other, even of those that it leaves all room but a part", async () => {
+  test("one that nobody leads is not acknowledged, and holds up no other; once it is led again it is written", async () => {
     const topic = `leaderless-${randomUUID()}`;
     const admin = own.kafka.client().admin();
     await admin.connect();
@@ -104,7 +104,7 @@ describeWithKafka("partitions that hang:", () => {
       });
       await publishAll(publisher, topic, fine);
       expect(over).toBe(0);
-      expect(new Set(await Promise.all(held))).toEqual(new Set(["unavailable"]));
+      for (const code of await Promise.all(held)) expect(["unavailable", "unknown"]).toContain(code);
       await publishAll(publisher, topic, fine);
     } finally {
       await own.kafka.restart(3);

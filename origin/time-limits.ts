@@ -154,6 +154,8 @@ export const TIME_LIMITS = {
   publishClaimAgain: { baseMs: 1_000, maxMs: 30_000 },
   /** For a partition to be claimed, and for what was published there to be read. */
   publishClaimMs: 15_000,
+  /** A claim that takes longer no longer counts among those that may be under way. */
+  publishClaimSlowMs: 1_000,
   /** Before Kafka ends a transaction that a writer began and left. */
   publishTransactionMs: 10_000,
   /** For all replicas to have a batch. */
@@ -172,6 +174,10 @@ export const TIME_LIMITS = {
   publishClockMs: 60_000,
   /** Nothing is published for so long after Kafka gave a partition's writers another producer id. */
   publishColdMs: 900_000,
+  /** Between two tries to claim a partition from another origin to find what was published there before keys moved. */
+  publishFindAgainMs: 1_000,
+  /** Before others are told again that a topic's keys haven't moved: Kafka keeps that for a week. */
+  publishSettleAgainMs: 86_400_000,
   // npm run doctor
   /** For a broker to be connected to. */
   doctorConnectMs: 5_000,

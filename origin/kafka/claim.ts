@@ -6,13 +6,12 @@
 import {
   type BatchOutcome,
   type Claim,
-  type KnownPublish,
   type SinkBatch,
   SinkError,
   type SinkRecord,
   type WriterNumber,
 } from "../publish/sink.ts";
-import { TIME_LIMITS } from "../time-limits.ts";
+import type { FenceNews } from "./keep-fenced.ts";
 import { wordsOf } from "./patience.ts";
 import { type ProducedAnswer, type ProducerIdentity, WRITE_ERROR } from "./produce-requests.ts";
 import { type ProducedCodec, producedBatch } from "./produced-batch.ts";
@@ -25,14 +24,14 @@ export interface ClaimPorts {
   readonly produce: (batch: Buffer, which: "first" | "again") => Promise<ProducedAnswer>;
   /** The leader may be another one. */
   readonly relocate: () => void;
-  /** Calls `old` when the fence could not be repeated for too long, `lost` when another has fenced; returns what ends that. */
-  readonly keepFenced: (told: { readonly lost: () => void; readonly old: () => void }) => () => void;
+  /** Repeats the fence; returns what ends that. */
+  readonly keepFenced: (told: FenceNews) => () => void;
 }
 
 export interface ClaimFacts {
   readonly identity: ProducerIdentity;
+  readonly partitions: number;
   readonly forgets: string | undefined;
-  readonly known: readonly KnownPublish[];
   /** Of the fence: what is appended comes behind it. */
   readonly markOffset: number;
   readonly codec: ProducedCodec;
@@ -42,8 +41,8 @@ const FENCED: BatchOutcome = { kind: "fenced" };
 
 export class KafkaClaim implements Claim {
   readonly writer: WriterNumber;
+  readonly partitions: number;
   readonly forgets: string | undefined;
-  readonly known: readonly KnownPublish[];
   readonly #facts: ClaimFacts;
   readonly #ports: ClaimPorts;
   readonly #lost = new AbortController();
@@ -54,10 +53,10 @@ export class KafkaClaim implements Claim {
   #released = false;
 
   constructor(facts: ClaimFacts, ports: ClaimPorts) {
-    const { identity, forgets, known, markOffset } = facts;
+    const { identity, partitions, forgets, markOffset } = facts;
     this.writer = { id: identity.producerId, epoch: identity.producerEpoch };
+    this.partitions = partitions;
     this.forgets = forgets;
-    this.known = known;
     this.#facts = facts;
     this.#ports = ports;
     this.#lastOffset = markOffset;
@@ -142,14 +141,3 @@ export class KafkaClaim implements Claim {
     }
   }
 }
-
-/** When a fence is to be repeated, and when it is too old, in milliseconds. */
-export interface FenceTimes {
-  readonly againMs: number;
-  readonly oldMs: number;
-}
-
-export const FENCE_TIMES: FenceTimes = {
-  againMs: TIME_LIMITS.publishFenceMs,
-  oldMs: TIME_LIMITS.publishFenceOldMs,
-};

@@ -11,6 +11,7 @@ import { kafkaError } from "./patience.ts";
 import {
   addPartitionToTxnRequest,
   commitTxnRequest,
+  describeTransactionRequest,
   findCoordinatorRequest,
   initProducerIdRequest,
   type ProducerIdentity,
@@ -37,8 +38,17 @@ const FORBIDDEN: readonly number[] = [
   WRITE_ERROR.transactionalIdAuthorizationFailed,
 ];
 
+/** Whether somebody has taken this id. Rejects with SinkError, or with what may pass. @param any Some broker that is known. */
+export async function isTaken(cluster: Coordinators, any: number, id: string): Promise<boolean> {
+  const coordinator = await coordinatorOf(cluster, any, id);
+  const { error } = await cluster.send(coordinator, describeTransactionRequest(id));
+  if (error === WRITE_ERROR.transactionalIdNotFound) return false;
+  check(error, `what is known of ${id}`);
+  return true;
+}
+
 /** Rejects with SinkError, or with what may pass. @param any Some broker that is known. */
-export async function takeId(cluster: Coordinators, any: number, { id }: Fenced): Promise<ProducerIdentity> {
+export async function takeId(cluster: Coordinators, any: number, id: string): Promise<ProducerIdentity> {
   const coordinator = await coordinatorOf(cluster, any, id);
   const request = initProducerIdRequest(id, TIME_LIMITS.publishTransactionMs);
   const { error, producerId, producerEpoch } = await cluster.send(coordinator, request);

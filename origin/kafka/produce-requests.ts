@@ -42,6 +42,7 @@ export const WRITE_ERROR = {
   unsupportedCompression: 76,
   invalidRecord: 87,
   producerFenced: 90,
+  transactionalIdNotFound: 105,
 } as const;
 
 /** An id and epoch that a transactional id has; the highest of these is its writer. */
@@ -151,6 +152,34 @@ export function commitTxnRequest(
     decode: (reader) => {
       const throttleMs = begin(reader);
       return { throttleMs, answer: reader.int16() };
+    },
+  };
+}
+
+/** Whether a coordinator knows a transactional id: one that nobody has taken, or not for a week, is none. */
+export function describeTransactionRequest(id: string): Request<{ readonly error: number }> {
+  return {
+    name: "DescribeTransactions",
+    key: 65,
+    version: 0,
+    encode: () => start().writeUVarInt(2).writeUVarIntString(id).writeUVarInt(NO_TAGS),
+    decode: (reader) => {
+      const throttleMs = begin(reader);
+      const errors = reader.compactArray(() => {
+        const error = reader.int16();
+        reader.compactString(); // the id
+        reader.compactString(); // its state
+        reader.skip(4 + 8 + 8 + 2); // a transaction's timeout and start, and the producer
+        reader.compactArray(() => {
+          reader.compactString();
+          reader.compactArray(() => reader.int32());
+          reader.skipTags();
+        });
+        reader.skipTags();
+        return error;
+      });
+      reader.skipTags();
+      return { throttleMs, answer: { error: errors[0] ?? WRITE_ERROR.coordinatorNotAvailable } };
     },
   };
 }

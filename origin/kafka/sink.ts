@@ -8,22 +8,29 @@
  *   whether a batch was appended isn't known           backoff   (of the writer) when it is known, or the topic is gone
  *   a fence can't be repeated                          backoff   after 20 h the partition is claimed anew
  */
-import { setTimeout as startTimer } from "node:timers";
-import { backoff } from "../../shared/core/backoff.ts";
-import { type Claim, type ClaimRequest, type Sink, SinkError } from "../publish/sink.ts";
+import { type Claim, type ClaimRequest, type Sink, SinkError, type TopicCount } from "../publish/sink.ts";
 import { epochOf } from "../source/epoch.ts";
 import { SourceError } from "../source/source.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
-import { type ClaimPorts, FENCE_TIMES, type FenceTimes, KafkaClaim } from "./claim.ts";
+import { type ClaimPorts, KafkaClaim } from "./claim.ts";
 import { Cluster } from "./cluster.ts";
-import { type Fenced, markPartition, takeId } from "./fence.ts";
+import { type Fenced, isTaken, markPartition, takeId } from "./fence.ts";
+import { FENCE_TIMES, type FenceTimes, keepFenced } from "./keep-fenced.ts";
 import { Lanes } from "./lanes.ts";
-import { kafkaError, patiently, pause, wordsOf } from "./patience.ts";
+import { kafkaError, pause, wordsOf } from "./patience.ts";
 import { type ProducerIdentity, produceRequest } from "./produce-requests.ts";
 import type { ProducedCodec } from "./produced-batch.ts";
 import { publishable } from "./publishable.ts";
-import { EARLIEST, KAFKA_ERROR, LATEST, listOffsetsRequest, type TopicMetadata } from "./requests.ts";
+import {
+  EARLIEST,
+  KAFKA_ERROR,
+  LATEST,
+  listOffsetsRequest,
+  metadataRequest,
+  type TopicMetadata,
+} from "./requests.ts";
 import type { KafkaSettings } from "./settings.ts";
+import { Slots } from "./slots.ts";
 import { forgetsIn, KEEPING, topicConfigRequest } from "./topic-config.ts";
 import { type PublishWindow, readWindow } from "./window-read.ts";
 
@@ -42,7 +49,12 @@ interface Place {
   readonly topicId: Buffer;
   readonly leader: number;
   readonly leaderEpoch: number;
+  /** How many the topic has, as whoever was asked knows. */
+  readonly partitions: number;
 }
+
+/** What a claim reads it holds in memory. One that hangs holds up no other. */
+const CLAIMS = { prompt: 8, max: 32, slowMs: TIME_LIMITS.publishClaimSlowMs } as const;
 
 const PRODUCE_WAITS = { timeoutMs: TIME_LIMITS.produceReplicasMs, silenceMs: TIME_LIMITS.produceSilentMs };
 const NO_OFFSET = -1;
@@ -56,6 +68,7 @@ export class KafkaSink implements Sink {
   readonly #time: () => number;
   readonly #fenceTimes: FenceTimes;
   readonly #closing = new AbortController();
+  readonly #claims = new Slots(CLAIMS);
 
   /** Connects when something is first published. */
   constructor(settings: KafkaSettings, { publishId, codec, time, fenceTimes }: KafkaSinkOptions) {
@@ -68,45 +81,78 @@ export class KafkaSink implements Sink {
   }
 
   async partitions(topic: string): Promise<readonly string[] | undefined> {
-    try {
-      return await patiently(TIME_LIMITS.describePatienceMs, this.#closing.signal, async () => {
-        const found = await this.#topic(topic);
-        return found?.partitions.map(({ partition }) => epochOf(found.id, partition));
-      });
-    } catch (error) {
-      throw sinkErrorOf(error);
-    }
+    const until = performance.now() + TIME_LIMITS.describePatienceMs;
+    const describe = () => this.#topic(topic);
+    const found = await persist(describe, until, this.#closing.signal);
+    return found?.partitions.map(({ partition }) => epochOf(found.id, partition));
   }
 
   async claim(request: ClaimRequest): Promise<Claim> {
+    const release = await this.#claims.take();
+    try {
+      return await this.#claim(request);
+    } catch (error) {
+      throw sinkErrorOf(error);
+    } finally {
+      release();
+    }
+  }
+
+  async isSettled(topic: TopicCount): Promise<boolean> {
+    return this.#settling(topic, (leader, id) => isTaken(this.#cluster, leader, id));
+  }
+
+  /** A transactional id that says so by being known: no partition is touched, and it is known for a week. */
+  async settle(topic: TopicCount): Promise<void> {
+    await this.#settling(topic, (leader, id) => takeId(this.#cluster, leader, id));
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.#claims.close(new SinkError("unavailable", "the sink is closed"));
+    this.#lanes.close();
+    this.#cluster.close();
+  }
+
+  async #claim(request: ClaimRequest): Promise<Claim> {
     const signal = AbortSignal.any([request.signal, this.#closing.signal]);
     const until = performance.now() + TIME_LIMITS.publishClaimMs;
     const again = <T>(act: () => Promise<T>) => persist(act, until, signal);
     const { topic, partition } = request;
-    const { topicId } = await again(() => this.#locate(request));
-    const fenced = { id: `${this.#publishId}.${idText(topicId)}.${partition}`, topic, partition };
+    const before = await again(() => this.#askLeader(request));
+    const fenced = { id: `${this.#publishId}.${idText(before.topicId)}.${partition}`, topic, partition };
     const { identity, from } = await again(async () => {
       const { leader } = await this.#locate(request);
       return {
         from: await this.#begin(request, leader),
-        identity: await takeId(this.#cluster, leader, fenced),
+        identity: await takeId(this.#cluster, leader, fenced.id),
       };
     });
     await again(async () =>
       markPartition(this.#cluster, (await this.#locate(request)).leader, fenced, identity),
     );
-    const window = await again(() => this.#read(request, from, identity, signal));
+    const { window, after } = await again(() => this.#read(request, from, identity, signal));
     this.#judge(window);
-    const { known, markOffset } = window;
+    if (after.partitions !== before.partitions)
+      throw new SinkError("unavailable", `${topic} has got partitions just now`);
+    const { markOffset } = window;
     const forgets = await again(() => this.#forgets(request));
-    const facts = { identity, forgets, known, markOffset, codec: this.#codec };
+    const { partitions } = after;
+    const facts = { identity, partitions, forgets, markOffset, codec: this.#codec };
     return new KafkaClaim(facts, this.#ports(request, fenced, identity));
   }
 
-  async close(): Promise<void> {
-    this.#closing.abort();
-    this.#lanes.close();
-    this.#cluster.close();
+  async #settling<T>(
+    { topic, epochs }: TopicCount,
+    act: (leader: number, id: string) => Promise<T>,
+  ): Promise<T> {
+    const [epoch = ""] = epochs;
+    const until = performance.now() + TIME_LIMITS.describePatienceMs;
+    const ask = async () => {
+      const { leader, topicId } = await this.#locate({ topic, partition: 0, epoch });
+      return act(leader, `${this.#publishId}.${idText(topicId)}.of.${epochs.length}`);
+    };
+    return persist(ask, until, this.#closing.signal);
   }
 
   /** Undefined when there is no such topic. */
@@ -114,13 +160,23 @@ export class KafkaSink implements Sink {
     return publishable(await this.#cluster.topic(name), name);
   }
 
-  async #locate({ topic, partition, epoch }: ClaimRequest): Promise<Place> {
-    const found = await this.#topic(topic);
-    const info = found?.partitions.find((candidate) => candidate.partition === partition);
-    if (found === undefined || info === undefined || epochOf(found.id, partition) !== epoch)
-      throw new SinkError("changed", `${topic}/${partition} is no longer there, or is another one`);
-    if (info.leader < 0) throw new Error(`nobody leads ${topic}/${partition} just now`);
-    return { topicId: found.id, leader: info.leader, leaderEpoch: info.leaderEpoch };
+  async #locate(request: Where): Promise<Place> {
+    return placeOf(await this.#topic(request.topic), request);
+  }
+
+  /**
+   * What whoever leads the partition knows of the topic. Who led before knew no more; who leads later will know no less, since
+   * a broker learns of an election after all that came before it. So two who claim the partition one after the other, and
+   * ask its leader before and after, agree on how many partitions there are: the later one knows of as many, or more.
+   */
+  async #askLeader(request: Where, led?: Place): Promise<Place> {
+    const { leader, leaderEpoch } = led ?? (await this.#locate(request));
+    const { topics } = await this.#cluster.send(leader, metadataRequest(request.topic));
+    const [found] = topics;
+    const place = placeOf(found && publishable(found, request.topic), request);
+    if (place.leader !== leader || (led !== undefined && place.leaderEpoch !== leaderEpoch))
+      throw new Error(`${request.topic}/${request.partition} is led by another broker now`);
+    return place;
   }
 
   /** Where to begin to read what was published: twice as long ago as is promised, since clocks differ. */
@@ -144,9 +200,10 @@ export class KafkaSink implements Sink {
     from: number,
     identity: ProducerIdentity,
     signal: AbortSignal,
-  ): Promise<PublishWindow> {
+  ): Promise<{ readonly window: PublishWindow; readonly after: Place }> {
     const { topic, partition } = request;
-    const { topicId, leader, leaderEpoch } = await this.#locate(request);
+    const place = await this.#locate(request);
+    const { topicId, leader, leaderEpoch } = place;
     // What was deleted since is no matter: retention is longer than what is promised.
     const offset = Math.max(from, await this.#offsetAt(leader, topic, partition, EARLIEST));
     const connection = this.#cluster.dial(leader);
@@ -154,7 +211,8 @@ export class KafkaSink implements Sink {
     signal.addEventListener("abort", close);
     try {
       const at = { topicId, partition, offset, leaderEpoch, lastEpoch: UNKNOWN_EPOCH };
-      return await readWindow(connection, at, identity, signal);
+      const window = await readWindow(connection, at, identity, request.learn, signal);
+      return { window, after: await this.#askLeader(request, place) };
     } finally {
       signal.removeEventListener("abort", close);
       close();
@@ -196,36 +254,25 @@ export class KafkaSink implements Sink {
       relocate: () => {
         place = undefined;
       },
-      keepFenced: ({ lost, old }) => {
-        let fencedAt = performance.now();
-        let failures = 0;
-        let timer: NodeJS.Timeout | undefined;
-        const next = (ms: number) => {
-          timer = startTimer(() => void repeat(), ms);
-          timer.unref();
-        };
-        const repeat = async () => {
-          try {
-            const { leader } = await this.#locate(request);
-            await markPartition(this.#cluster, leader, fenced, identity);
-            fencedAt = performance.now();
-            failures = 0;
-          } catch (error) {
-            if (error instanceof SinkError && error.code !== "unavailable") return lost();
-            failures++;
-          }
-          if (performance.now() - fencedAt > this.#fenceTimes.oldMs) return old();
-          const again = backoff(failures - 1, TIME_LIMITS.publishFenceAgain, Math.random());
-          if (timer !== undefined) next(failures === 0 ? this.#fenceTimes.againMs : again);
-        };
-        next(this.#fenceTimes.againMs);
-        return () => {
-          clearTimeout(timer);
-          timer = undefined;
-        };
-      },
+      keepFenced: (told) =>
+        keepFenced(
+          async () => markPartition(this.#cluster, (await this.#locate(request)).leader, fenced, identity),
+          this.#fenceTimes,
+          told,
+        ),
     };
   }
+}
+
+type Where = Pick<ClaimRequest, "topic" | "partition" | "epoch">;
+
+function placeOf(found: TopicMetadata | undefined, { topic, partition, epoch }: Where): Place {
+  const info = found?.partitions.find((candidate) => candidate.partition === partition);
+  if (found === undefined || info === undefined || epochOf(found.id, partition) !== epoch)
+    throw new SinkError("changed", `${topic}/${partition} is no longer there, or is another one`);
+  const { leader, leaderEpoch } = info;
+  if (leader < 0) throw new Error(`nobody leads ${topic}/${partition} just now`);
+  return { topicId: found.id, leader, leaderEpoch, partitions: found.partitions.length };
 }
 
 /** As Kafka shows it. */

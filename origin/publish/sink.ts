@@ -20,6 +20,12 @@ export interface KnownPublish extends Mark {
   readonly timestamp: number;
 }
 
+/** A topic, by the epochs of its partitions, as it has so many of them. */
+export interface TopicCount {
+  readonly topic: string;
+  readonly epochs: readonly string[];
+}
+
 export interface ClaimRequest {
   readonly topic: string;
   readonly partition: number;
@@ -27,20 +33,25 @@ export interface ClaimRequest {
   readonly epoch: string;
   /** How far back publishes are to be known. */
   readonly windowMs: number;
+  /** Told of what the log holds of the window, about in order; of some more than once. */
+  readonly learn: (publish: KnownPublish) => void;
   readonly signal: AbortSignal;
 }
 
 /**
- * The right to append to a partition, until another claim is made. By then, all that earlier claims had appended is in
- * `known`, and nothing that they still have under way will ever be appended.
+ * The right to append to a partition, until another claim is made. By then, all that earlier claims had appended was learnt,
+ * and nothing that they still have under way will ever be appended.
  */
 export interface Claim {
   /** The higher of two has the partition: compared by id, then by number. */
   readonly writer: WriterNumber;
+  /**
+   * How many the topic had when this was claimed. Whoever claims the partition later finds as many or more: nobody appends
+   * there any more by a smaller count.
+   */
+  readonly partitions: number;
   /** Why the log can't be relied on to know a publish for the whole window, with the remedy; undefined if it can. */
   readonly forgets: string | undefined;
-  /** In the order of their offsets. */
-  readonly known: readonly KnownPublish[];
   /** Aborts when it is found lost while nothing is sent. */
   readonly lost: AbortSignal;
   /** The next records in order, to be sent, again and again until their outcome is known, before others are made. */
@@ -81,6 +92,10 @@ export interface Sink {
   partitions(topic: string): Promise<readonly string[] | undefined>;
   /** Rejects with SinkError. */
   claim(request: ClaimRequest): Promise<Claim>;
+  /** Whether somebody has said that nobody publishes any more as if the topic had fewer partitions. Rejects with SinkError. */
+  isSettled(topic: TopicCount): Promise<boolean>;
+  /** Says so to all that will ask. Rejects with SinkError. */
+  settle(topic: TopicCount): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -20,6 +20,8 @@ export interface Publish {
   readonly deadline: number;
   /** Nothing is written for it from then on: milliseconds since 1970. */
   readonly until: number;
+  /** It may be in the log already. */
+  readonly isDoubtful?: boolean;
   readonly answer: (result: PublishResult) => void;
 }
 
@@ -82,7 +84,7 @@ export class Waiting {
 
   add(publish: Publish): void {
     const { marks, bytes } = publish;
-    const pending = { ...publish, isDoubtful: false, isAlone: false };
+    const pending = { isDoubtful: false, ...publish, isAlone: false };
     this.#queue.push(pending);
     for (const { id } of marks) this.#byId.set(id, pending);
     this.#bytes += bytes;
@@ -111,12 +113,21 @@ export class Waiting {
 
   /** It is no longer under way. */
   settle(pending: Pending, result: PublishResult): void {
-    for (const { id } of pending.marks) this.#byId.delete(id);
-    this.#bytes -= pending.bytes;
-    this.#room.left += pending.bytes;
-    this.#count--;
+    this.#remove(pending);
     pending.answer?.(result);
     pending.answer = undefined;
+  }
+
+  /** Lets those in the queue go that `isElsewhere` says, in order. Those for whom nobody waits are forgotten. */
+  takeOut(isElsewhere: (pending: Pending) => boolean): readonly Publish[] {
+    const out = this.#queue.filter(isElsewhere);
+    if (out.length === 0) return [];
+    this.#queue = this.#queue.filter((pending) => !isElsewhere(pending));
+    return out.flatMap((pending) => {
+      this.#remove(pending);
+      const { answer } = pending;
+      return answer === undefined ? [] : [{ ...pending, answer }];
+    });
   }
 
   /** Ends those in the queue that `isOver` says. */
@@ -125,6 +136,13 @@ export class Waiting {
     if (over.size === 0) return;
     this.#queue = this.#queue.filter((pending) => !over.has(pending));
     for (const pending of over) this.settle(pending, resultOf(pending));
+  }
+
+  #remove({ marks, bytes }: Pending): void {
+    for (const { id } of marks) this.#byId.delete(id);
+    this.#bytes -= bytes;
+    this.#room.left += bytes;
+    this.#count--;
   }
 }
 

@@ -5,10 +5,28 @@
  */
 import { backoff } from "../../shared/core/backoff.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
-import { aheadOf, Held, type HeldPorts } from "./held.ts";
+import { Held, type HeldPorts } from "./held.ts";
 import type { Marks } from "./mark.ts";
-import { type PublishResult, refusal } from "./result.ts";
-import { type BatchOutcome, type Claim, type SinkBatch, SinkError, type WriterNumber } from "./sink.ts";
+import {
+  CLOSED,
+  FULL,
+  LATE,
+  NOT_WRITER,
+  type PublishResult,
+  REUSED,
+  refusal,
+  UNKNOWN,
+  unlessUnknown,
+} from "./result.ts";
+import {
+  type BatchOutcome,
+  type Claim,
+  type ClaimRequest,
+  type KnownPublish,
+  type SinkBatch,
+  SinkError,
+  type WriterNumber,
+} from "./sink.ts";
 import { isSame, type Pending, type Publish, type Room, Waiting } from "./waiting.ts";
 import { type Bar, stepWriter, type WriterEvent, type WriterState } from "./writer-states.ts";
 
@@ -17,7 +35,9 @@ export interface WriterPorts extends HeldPorts {
   readonly epoch: string;
   /** Shared with the other partitions. */
   readonly room: Room;
-  readonly claim: (signal: AbortSignal) => Promise<Claim>;
+  readonly claim: (request: Pick<ClaimRequest, "learn" | "signal">) => Promise<Claim>;
+  /** Told of each claim before anything is sent by it. */
+  readonly claimed: (held: Held) => void;
   /** Called with what the writer is known by when it has the partition, and with undefined when it no longer has. */
   readonly announce: (writer: WriterNumber | undefined) => void;
   readonly random: () => number;
@@ -32,16 +52,11 @@ interface Sending {
 
 type State = WriterState<Held, Sending>;
 
-const NOT_WRITER = refusal("not_writer", "another origin writes this partition");
-const UNKNOWN = refusal(
-  "unknown",
-  "it isn't known yet whether this was published: ask again with the same id",
+const FORGETS_NONE = refusal(
+  "overloaded",
+  "more was published here in the last 20 minutes than this origin can remember: try again later",
 );
-const LATE = refusal("unavailable", "this could not be published in time, and was not");
-const CLOSED = refusal("not_writer", "this origin lets the partition go");
-const FULL = refusal("overloaded", "more is published to this partition than it takes: try again later");
 const IN_FLIGHT = refusal("in_flight", "the same publish is under way");
-const REUSED = refusal("id_reused", "this id was used for another publish");
 
 export class PartitionWriter {
   readonly #ports: WriterPorts;
@@ -84,10 +99,31 @@ export class PartitionWriter {
     this.#step({ kind: "takeOver" });
   }
 
+  /** Claims the partition, anew if this writer has it: what was sent there before has come by then, or never will. */
+  renew(): void {
+    this.#step({ kind: "stale" });
+    this.takeOver();
+  }
+
+  /** Why the partition can't be claimed just now. */
+  get bar(): PublishResult | undefined {
+    return this.#state.kind === "barred" ? barred(this.#state.why) : undefined;
+  }
+
+  /** Lets those go that wait to be written, and shall be elsewhere: in order. */
+  takeOut(isElsewhere: (pending: Pending) => boolean): readonly Publish[] {
+    return this.#waiting.takeOut(isElsewhere);
+  }
+
+  /** Whether this is the claim that this writer has. */
+  has(held: Held): boolean {
+    return this.#held === held;
+  }
+
   /** Answers those whose deadline has passed. */
   expire(now: number): void {
     const isLate = ({ deadline }: Pending) => deadline <= now;
-    this.#waiting.settleQueued(isLate, ({ isDoubtful }) => (isDoubtful ? UNKNOWN : LATE));
+    this.#waiting.settleQueued(isLate, ({ isDoubtful }) => unlessUnknown(isDoubtful, LATE));
     for (const pending of this.#sending?.pendings ?? []) {
       if (!isLate(pending)) continue;
       pending.answer?.(UNKNOWN);
@@ -124,7 +160,8 @@ export class PartitionWriter {
       return before.answer === undefined ? undefined : IN_FLIGHT;
     }
     if (until <= this.#ports.time()) return LATE;
-    return this.#waiting.hasRoomFor(bytes) && (this.#held?.hasRoom() ?? true) ? undefined : FULL;
+    if (!this.#waiting.hasRoomFor(bytes)) return FULL;
+    return this.#held?.hasRoom() === false ? FORGETS_NONE : undefined;
   }
 
   /** What the log says of it; undefined if it wasn't published, or that isn't known before the partition is claimed. */
@@ -201,15 +238,21 @@ export class PartitionWriter {
 
   /** Never rejects. */
   async #claim(): Promise<void> {
-    const aheadMs = aheadOf(this.#ports);
+    const held = new Held(this.#ports);
     try {
-      const claim = await this.#ports.claim(this.#closing.signal);
-      if (this.#closing.signal.aborted) return claim.release();
-      const held = new Held(claim, this.#ports, aheadMs);
+      const learn = (publish: KnownPublish) => held.learn(publish);
+      const claim = await this.#ports.claim({ learn, signal: this.#closing.signal });
+      if (this.#closing.signal.aborted) {
+        held.drop();
+        return claim.release();
+      }
+      held.begin(claim);
       claim.lost.addEventListener("abort", () => this.#lose(held), { once: true });
       this.#ports.announce(claim.writer);
+      this.#ports.claimed(held);
       this.#step({ kind: "claimed", held });
     } catch (error) {
+      held.drop();
       if (this.#closing.signal.aborted) return;
       if (error instanceof SinkError && error.code === "fenced") this.#step({ kind: "fenced" });
       else this.#step({ kind: "failed", why: barOf(error) });
@@ -310,7 +353,8 @@ export class PartitionWriter {
     ];
     for (const pending of left) this.#waiting.settle(pending, UNKNOWN);
     if (why === "fenced")
-      for (const pending of waiting) this.#waiting.settle(pending, pending.isDoubtful ? UNKNOWN : NOT_WRITER);
+      for (const pending of waiting)
+        this.#waiting.settle(pending, unlessUnknown(pending.isDoubtful, NOT_WRITER));
     else this.#waiting.putBack(waiting);
   }
 
@@ -318,7 +362,7 @@ export class PartitionWriter {
     for (const pending of this.#sending?.pendings ?? []) this.#waiting.settle(pending, UNKNOWN);
     this.#waiting.settleQueued(
       () => true,
-      ({ isDoubtful }) => (isDoubtful ? UNKNOWN : result),
+      ({ isDoubtful }) => unlessUnknown(isDoubtful, result),
     );
   }
 }

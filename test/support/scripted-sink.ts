@@ -1,5 +1,5 @@
 /** A partition to be claimed, whose every answer a test gives. */
-import type { BatchOutcome, Claim, KnownPublish, SinkRecord } from "../../origin/publish/sink.ts";
+import type { BatchOutcome, Claim, ClaimRequest, KnownPublish, SinkRecord } from "../../origin/publish/sink.ts";
 
 export interface SentBatch {
   readonly values: readonly string[];
@@ -11,18 +11,22 @@ export interface SentBatch {
 export class ScriptedPartition {
   /** How often it was claimed, or tried to be. */
   claims = 0;
-  readonly #claiming: PromiseWithResolvers<Claim>[] = [];
+  readonly #claiming: { readonly learn: ClaimRequest["learn"]; readonly claim: PromiseWithResolvers<Claim> }[] =
+    [];
   readonly #sent: SentBatch[] = [];
   readonly #lost: AbortController[] = [];
   readonly released: number[] = [];
   /** Why the log can't promise to know an id, if it can't. */
   forgets: string | undefined;
 
-  readonly claim = (): Promise<Claim> => {
+  /** How many partitions the topic has. */
+  partitions = 1;
+
+  readonly claim = ({ learn }: Pick<ClaimRequest, "learn">): Promise<Claim> => {
     this.claims++;
-    const claiming = Promise.withResolvers<Claim>();
-    this.#claiming.push(claiming);
-    return claiming.promise;
+    const claim = Promise.withResolvers<Claim>();
+    this.#claiming.push({ learn, claim });
+    return claim.promise;
   };
 
   /** Lets the claim that is waited for succeed. */
@@ -30,10 +34,12 @@ export class ScriptedPartition {
     const number = this.claims;
     const lost = new AbortController();
     this.#lost[number] = lost;
-    this.#claiming.shift()?.resolve({
+    const claiming = this.#claiming.shift();
+    for (const publish of known) claiming?.learn(publish);
+    claiming?.claim.resolve({
       writer: { id: 7, epoch: number },
+      partitions: this.partitions,
       forgets: this.forgets,
-      known,
       lost: lost.signal,
       release: () => void this.released.push(number),
       batch: (records: readonly SinkRecord[]) => {
@@ -51,7 +57,7 @@ export class ScriptedPartition {
   }
 
   refuse(error: Error): void {
-    this.#claiming.shift()?.reject(error);
+    this.#claiming.shift()?.claim.reject(error);
   }
 
   /** The present claim is found lost. */

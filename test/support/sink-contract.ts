@@ -343,6 +343,7 @@ export function describeSinkContract(name: string, setup: () => Promise<Contract
           partition: 0,
           epoch,
           windowMs: WINDOW_MS,
+          learn: () => {},
           signal: new AbortController().signal,
         };
         const records = [{ key: Buffer.from("key"), value: Buffer.from("late"), headers: [] }];

@@ -17,7 +17,13 @@ beforeEach(() => {
   epochs = ["old.0"];
   news = [];
   publisher = new Publisher({
-    sink: { partitions: async () => epochs, claim: partition.claim, close: async () => {} },
+    sink: {
+      partitions: async () => epochs,
+      claim: partition.claim,
+      isSettled: async () => true,
+      settle: async () => {},
+      close: async () => {},
+    },
     marker: new Marker([Buffer.alloc(32, 1)]),
     announce: (one) => news.push(one),
   });

@@ -162,6 +162,8 @@ export const TIME_LIMITS = {
   produceReplicasMs: 3_000,
   /** A broker may be silent for so long before it answers a Produce. */
   produceSilentMs: 6_000,
+  /** What was shown for so long: that a topic, which an older broker is told by its name, is still the one that it was. */
+  produceNamedMs: 1_000,
   /** A Produce that takes longer no longer counts among those that may be under way at its broker. */
   produceSlowMs: 100,
   /** Before a fence is repeated: brokers forget it after a day, unless they are told otherwise. */

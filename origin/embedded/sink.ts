@@ -94,9 +94,10 @@ class EmbeddedClaim implements Claim {
 
   batch(records: readonly SinkRecord[], timestamp: number) {
     let isDoubtful = false;
-    const send = async (): Promise<BatchOutcome> => {
+    const send = async (isLate: () => boolean): Promise<BatchOutcome> => {
       // A commit that failed may be in the file all the same: the next claim reads what is there.
       if (isDoubtful) return { kind: "stale", message: "the file could not be written" };
+      if (isLate()) return { kind: "notNow", message: "its time was over before it was written" };
       const outcome = this.#append(records, timestamp);
       isDoubtful = outcome.kind === "unknown";
       return outcome;

@@ -12,16 +12,21 @@ import {
   type WriterNumber,
 } from "../publish/sink.ts";
 import type { FenceNews } from "./keep-fenced.ts";
+import { UnsentError } from "./lanes.ts";
 import { wordsOf } from "./patience.ts";
 import { type ProducedAnswer, type ProducerIdentity, WRITE_ERROR } from "./produce-requests.ts";
+import type { Try } from "./slots.ts";
 import { type ProducedCodec, producedBatch } from "./produced-batch.ts";
 
 /** Sequences go on from 0 after this. */
 const SEQUENCES = 2 ** 31;
 
 export interface ClaimPorts {
-  /** To the leader of the partition, for the first time or again. Rejects if that can't be reached, or isn't known. */
-  readonly produce: (batch: Buffer, which: "first" | "again") => Promise<ProducedAnswer>;
+  /**
+   * To the leader of the partition. Rejects if that can't be reached, or isn't known: with UnsentError if nothing has left,
+   * as when `isLate` says right before that it shall not.
+   */
+  readonly produce: (batch: Buffer, which: Try, isLate: () => boolean) => Promise<ProducedAnswer>;
   /** The leader may be another one. */
   readonly relocate: () => void;
   /** Repeats the fence; returns what ends that. */
@@ -76,24 +81,23 @@ export class KafkaClaim implements Claim {
     const { identity, codec } = this.#facts;
     const bytes = producedBatch(records, { ...identity, sequence: this.#sequence }, timestamp, codec);
     let isDoubtful = false;
-    const send = async (): Promise<BatchOutcome> => {
+    const send = async (isLate: () => boolean): Promise<BatchOutcome> => {
       if (this.#released || this.#isOld)
         return { kind: "stale", message: "the fence is too old to be trusted" };
       let answer: ProducedAnswer;
       try {
-        answer = await this.#ports.produce(bytes, isDoubtful ? "again" : "first");
+        answer = await this.#ports.produce(bytes, isDoubtful ? "again" : "first", isLate);
       } catch (error) {
         this.#ports.relocate();
-        if (error instanceof SinkError && error.code === "changed")
-          return { kind: "stale", message: error.message };
+        const message = wordsOf(error);
+        if (error instanceof SinkError && error.code === "changed") return { kind: "stale", message };
+        if (error instanceof UnsentError && !isDoubtful) return { kind: "notNow", message };
         isDoubtful = true;
-        return { kind: "unknown", message: wordsOf(error) };
+        return { kind: "unknown", message };
       }
       const outcome = this.#outcomeOf(answer, isDoubtful);
-      if (outcome.kind === "unknown") {
-        this.#ports.relocate();
-        isDoubtful = true;
-      }
+      if (outcome.kind === "unknown" || outcome.kind === "notNow") this.#ports.relocate();
+      isDoubtful ||= outcome.kind === "unknown";
       if (outcome.kind === "appended") {
         this.#sequence = (this.#sequence + records.length) % SEQUENCES;
         this.#lastOffset = outcome.offset + records.length - 1;
@@ -136,7 +140,10 @@ export class KafkaClaim implements Claim {
       case WRITE_ERROR.unsupportedCompression:
       case WRITE_ERROR.invalidRecord:
         return refused("invalid");
+      case WRITE_ERROR.notEnoughReplicas:
+        return { kind: isDoubtful ? "unknown" : "notNow", message };
       default:
+        // Also if the broker doesn't lead the partition any more, or has it no more: it says so, too, of what it had appended.
         return { kind: "unknown", message };
     }
   }

@@ -75,6 +75,7 @@ export class BrokerConnection {
   #last: Promise<unknown> = Promise.resolve();
   readonly #throttle = new Throttle();
   #bytesHeard = 0;
+  #wasOpen = false;
   /** What is listened for just now, or was last. */
   #hearing: Hearing | undefined;
   #look: NodeJS.Timeout | undefined;
@@ -91,6 +92,11 @@ export class BrokerConnection {
     this.#connectMs = settings.limits?.connectMs ?? CONNECT_MS;
     this.#opened = this.#open();
     this.#opened.catch((error) => this.#fail(error));
+  }
+
+  /** Whether it was ever ready: before that nothing was sent. */
+  get wasOpen(): boolean {
+    return this.#wasOpen;
   }
 
   /** Once closed, by either side, it stays so. */
@@ -177,6 +183,7 @@ export class BrokerConnection {
     // Ends its search for what is late.
     connection.requestQueue.destroy();
     this.#turn.opened();
+    this.#wasOpen = true;
     return { connection, versions: broker.versions ?? {} };
   }
 

@@ -5,12 +5,16 @@
  */
 import { TIME_LIMITS } from "../time-limits.ts";
 import type { BrokerConnection, Request } from "./connection.ts";
+import { wordsOf } from "./patience.ts";
 import { Slots, type Try } from "./slots.ts";
 
 /** Of one broker. */
 export const LANES = { prompt: 8, max: 32, slowMs: TIME_LIMITS.produceSlowMs } as const;
 
-type Lane = Pick<BrokerConnection, "send" | "close" | "closed">;
+type Lane = Pick<BrokerConnection, "send" | "close" | "closed" | "wasOpen">;
+
+/** Nothing of a request has left. */
+export class UnsentError extends Error {}
 
 interface BrokerLanes {
   readonly slots: Slots;
@@ -30,7 +34,7 @@ export class Lanes {
     this.#dial = dial;
   }
 
-  /** Rejects with what went wrong, as the connection then is. */
+  /** Rejects with what went wrong, or with UnsentError. */
   async send<T>(id: number, request: Request<T>, which: Try = "first"): Promise<T> {
     if (this.#closed) throw CLOSED;
     const lanes = this.#brokers.get(id) ?? { slots: new Slots(LANES), idle: [] };
@@ -40,6 +44,8 @@ export class Lanes {
       const lane = this.#take(id, lanes);
       try {
         return await lane.send(request);
+      } catch (error) {
+        throw lane.wasOpen ? error : new UnsentError(wordsOf(error), { cause: error });
       } finally {
         this.#giveBack(lane, lanes);
       }
@@ -60,9 +66,17 @@ export class Lanes {
       if (!lane.closed) return lane;
       this.#open.delete(lane);
     }
-    const lane = this.#dial(id);
+    const lane = this.#new(id);
     this.#open.add(lane);
     return lane;
+  }
+
+  #new(id: number): Lane {
+    try {
+      return this.#dial(id);
+    } catch (error) {
+      throw new UnsentError(wordsOf(error), { cause: error });
+    }
   }
 
   #giveBack(lane: Lane, { idle }: BrokerLanes): void {
@@ -75,4 +89,4 @@ export class Lanes {
   }
 }
 
-const CLOSED = new Error("the sink is closed");
+const CLOSED = new UnsentError("the sink is closed");

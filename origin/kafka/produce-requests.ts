@@ -190,6 +190,8 @@ export interface ProducedAnswer {
   readonly offset: number;
   /** Why, if the broker says more than its error. */
   readonly words: string | undefined;
+  /** Whether the topic was told by its id: a broker up to 4.0 takes its name, which another topic may have got since. */
+  readonly isById: boolean;
 }
 
 export interface ProduceTo {
@@ -209,9 +211,13 @@ export function produceRequest(
 ): Request<ProducedAnswer> {
   const byId = (encoder: Encoder) => encoder.writeBuffer(topicId);
   const byName = (encoder: Encoder) => encoder.writeUVarIntString(topic);
-  const newer = produce(13, byId, (reader) => reader.uuid(), partition, batch, waits);
+  const newer = produce(OF_IDS, byId, (reader) => reader.uuid(), partition, batch, waits);
   return { ...produce(9, byName, (reader) => reader.compactString(), partition, batch, waits), newer };
 }
+
+/** The first version of Produce that tells topics by their ids. */
+const OF_IDS = 13;
+
 
 function produce(
   version: number,
@@ -241,7 +247,7 @@ function produce(
       reader.skipTags();
       const answers = reader.compactArray(() => {
         readTopic(reader);
-        const answered = reader.compactArray(producedAnswer);
+        const answered = reader.compactArray(() => producedAnswer(reader, version >= OF_IDS));
         reader.skipTags();
         return answered;
       });
@@ -252,7 +258,7 @@ function produce(
   };
 }
 
-function producedAnswer(reader: WireReader): ProducedAnswer {
+function producedAnswer(reader: WireReader, isById: boolean): ProducedAnswer {
   reader.int32(); // the partition
   const error = reader.int16();
   const offset = reader.int64();
@@ -265,7 +271,7 @@ function producedAnswer(reader: WireReader): ProducedAnswer {
   });
   const words = reader.compactString() ?? faults.find((fault) => fault !== null) ?? undefined;
   reader.skipTags();
-  return { error, offset, words };
+  return { error, offset, words, isById };
 }
 
 const start = () => new Encoder().writeUVarInt(NO_TAGS);

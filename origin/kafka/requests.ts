@@ -30,6 +30,8 @@ export const KAFKA_ERROR = {
   unknownTopicOrPartition: 3,
   invalidTopic: 17,
   topicAuthorizationFailed: 29,
+  unknownTopicId: 100,
+  inconsistentTopicId: 103,
 } as const;
 
 export interface TopicMetadata {

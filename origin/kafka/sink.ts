@@ -5,6 +5,7 @@
  * What is tried again, after what delay, and how it ends:
  *
  *   a partition can't be claimed just now              backoff   after 15 s `unavailable`
+ *   a batch can't be appended just now, and wasn't     backoff   (of the writer) when nobody waits for it any more
  *   whether a batch was appended isn't known           backoff   (of the writer) when it is known, or the topic is gone
  *   a fence can't be repeated                          backoff   after 20 h the partition is claimed anew
  */
@@ -14,11 +15,13 @@ import { SourceError } from "../source/source.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { type ClaimPorts, KafkaClaim } from "./claim.ts";
 import { Cluster } from "./cluster.ts";
+import type { Request } from "./connection.ts";
 import { type Fenced, isTaken, markPartition, takeId } from "./fence.ts";
 import { FENCE_TIMES, type FenceTimes, keepFenced } from "./keep-fenced.ts";
-import { Lanes } from "./lanes.ts";
+import { Lanes, UnsentError } from "./lanes.ts";
+import { NamedTopicCheck } from "./named-topic.ts";
 import { kafkaError, pause, wordsOf } from "./patience.ts";
-import { type ProducerIdentity, produceRequest } from "./produce-requests.ts";
+import { type ProducerIdentity, produceRequest, WRITE_ERROR } from "./produce-requests.ts";
 import type { ProducedCodec } from "./produced-batch.ts";
 import { publishable } from "./publishable.ts";
 import {
@@ -244,12 +247,17 @@ export class KafkaSink implements Sink {
   #ports(request: ClaimRequest, fenced: Fenced, identity: ProducerIdentity): ClaimPorts {
     const { topic, partition } = request;
     let place: Promise<Place> | undefined;
+    const check = new NamedTopicCheck();
     return {
-      produce: async (batch, which) => {
+      produce: async (batch, which, isLate) => {
         place ??= this.#locate(request);
-        const { leader, topicId } = await place;
-        const produce = produceRequest({ topic, topicId, partition }, batch, PRODUCE_WAITS);
-        return this.#lanes.send(leader, produce, which);
+        const { leader, topicId } = await unsent(place);
+        const send = <T>(sent: Request<T>) => this.#lanes.send(leader, sent, which);
+        const named = { topic, topicId, partition };
+        if (check.isDue) await unsent(check.show(send, named));
+        const answer = await send(unlessLate(produceRequest(named, batch, PRODUCE_WAITS), isLate));
+        if (!check.answered(answer.isById) && answer.error === WRITE_ERROR.none) await check.show(send, named);
+        return answer;
       },
       relocate: () => {
         place = undefined;
@@ -288,6 +296,28 @@ async function persist<T>(act: () => Promise<T>, until: number, signal: AbortSig
       if (signal.aborted || performance.now() > until) throw sinkErrorOf(error);
     }
     await pause(failures, signal);
+  }
+}
+
+/** This process may have been stopped since: it looks at the time when the request is about to leave. */
+function unlessLate<T>(request: Request<T>, isLate: () => boolean): Request<T> {
+  const { newer, encode } = request;
+  return {
+    ...request,
+    ...(newer && { newer: unlessLate(newer, isLate) }),
+    encode: () => {
+      if (isLate()) throw new UnsentError("its time was over before it left");
+      return encode();
+    },
+  };
+}
+
+/** What is done before something is sent. */
+async function unsent<T>(before: Promise<T>): Promise<T> {
+  try {
+    return await before;
+  } catch (error) {
+    throw error instanceof SinkError ? error : new UnsentError(wordsOf(error), { cause: error });
   }
 }
 

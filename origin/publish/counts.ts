@@ -10,8 +10,8 @@ export class Counts {
   /** For how long something that was published by an earlier count may come again. */
   readonly #keptMs: number;
   #count: number;
-  /** Counts that it had, and until when each matters. */
-  #earlier: { readonly count: number; readonly until: number }[] = [];
+  /** Counts that it had, or may have had since, and until when they matter. */
+  #earlier: { readonly from: number; readonly below: number; readonly until: number }[] = [];
   /** Until then there may have been others. */
   #unsureUntil: number;
 
@@ -36,8 +36,9 @@ export class Counts {
     this.#unsureUntil = Number.NEGATIVE_INFINITY;
   }
 
+  /** It may have grown several times since it was looked at, and others may have seen that. */
   grow(count: number, now: number): void {
-    this.#earlier.push({ count: this.#count, until: now + this.#keptMs });
+    this.#earlier.push({ from: this.#count, below: count, until: now + this.#keptMs });
     this.#count = count;
   }
 
@@ -49,10 +50,12 @@ export class Counts {
   othersOf(key: Uint8Array, now: number): readonly number[] {
     if (this.isSettled(now)) return [];
     const own = this.partitionOf(key);
-    const all =
-      now < this.#unsureUntil
-        ? Array.from({ length: this.#count }, (_, partition) => partition)
-        : this.#earlier.map(({ count }) => partitionOf(key, count));
-    return [...new Set(all)].filter((partition) => partition !== own);
+    const others = new Set<number>();
+    if (now < this.#unsureUntil) for (let partition = 0; partition < this.#count; partition++) others.add(partition);
+    else
+      for (const { from, below } of this.#earlier)
+        for (let count = from; count < below; count++) others.add(partitionOf(key, count));
+    others.delete(own);
+    return [...others];
   }
 }

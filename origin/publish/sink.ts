@@ -66,14 +66,18 @@ export interface WriterNumber {
 }
 
 export interface SinkBatch {
-  /** Never rejects. Not to be called again before it has resolved. */
-  send(): Promise<BatchOutcome>;
+  /**
+   * Never rejects. Not to be called again before it has resolved.
+   * @param isLate Asked right before it leaves, whatever has held that up: if it is, it isn't sent.
+   */
+  send(isLate: () => boolean): Promise<BatchOutcome>;
 }
 
 /**
  * - `appended`: at this offset, and those that follow it.
  * - `refused`: the log takes no such batch; nothing was appended, and another may take its place. `tooLarge` batches may
  *   do in parts.
+ * - `notNow`: nothing was appended, by no try, and the log takes nothing just now; another batch may take its place.
  * - `unknown`: perhaps appended, perhaps not yet; to be sent again.
  * - `fenced`: another has claimed the partition. Nothing was appended by this try.
  * - `stale`: the claim is of no use any more, and it isn't known whether the batch was appended: claim it anew.
@@ -81,6 +85,7 @@ export interface SinkBatch {
 export type BatchOutcome =
   | { readonly kind: "appended"; readonly offset: number }
   | { readonly kind: "refused"; readonly why: RefusalCode; readonly message: string }
+  | { readonly kind: "notNow"; readonly message: string }
   | { readonly kind: "unknown"; readonly message: string }
   | { readonly kind: "fenced" }
   | { readonly kind: "stale"; readonly message: string };

@@ -65,6 +65,8 @@ export class PartitionWriter {
   #state: State = { kind: "idle", failures: 0 };
   #timer: NodeJS.Timeout | undefined;
   #isDue = false;
+  /** Batches that could not be appended, since one was. */
+  #failures = 0;
 
   constructor(ports: WriterPorts) {
     this.#ports = ports;
@@ -207,7 +209,10 @@ export class PartitionWriter {
         this.#flush();
         break;
       case "sending":
-        void this.#send(state.batch, state.held.claim);
+        void this.#send(state.batch, state.held.claim, state.tries === 1);
+        break;
+      case "pausing":
+        this.#later(backoff(this.#failures++, TIME_LIMITS.publishAgain, this.#ports.random()));
         break;
       case "doubtful":
         this.#later(backoff(state.tries - 1, TIME_LIMITS.publishAgain, this.#ports.random()));
@@ -305,16 +310,23 @@ export class PartitionWriter {
   }
 
   /** Never rejects. */
-  async #send(sending: Sending, claim: Claim): Promise<void> {
-    const outcome = await sending.batch.send();
+  async #send(sending: Sending, claim: Claim, isFirst: boolean): Promise<void> {
+    const isOver = ({ until }: Pending) => until <= this.#ports.time();
+    // Of a batch that may be in the log none can be left out.
+    const isLate = () => (isFirst ? sending.pendings.some(isOver) : sending.pendings.every(isOver));
+    const outcome = await sending.batch.send(isLate);
     if (this.#closing.signal.aborted || this.#held?.claim !== claim) return;
     switch (outcome.kind) {
       case "appended":
+        this.#failures = 0;
         this.#appended(sending, outcome.offset);
         return this.#step({ kind: "settled" });
       case "refused":
         this.#refuse(sending.pendings, outcome);
         return this.#step({ kind: "settled" });
+      case "notNow":
+        this.#putBack(sending.pendings);
+        return this.#step({ kind: "notNow" });
       case "unknown":
         for (const pending of sending.pendings) pending.isDoubtful = true;
         return this.#step({ kind: "unknown" });
@@ -347,15 +359,15 @@ export class PartitionWriter {
 
   /** Of a batch whose claim is gone: the next claim tells which of it was appended, and another writer's would, too. */
   #giveBack({ pendings }: Sending, why: WriterEvent<Held, Sending>["kind"]): void {
-    const [waiting, left] = [
-      pendings.filter(({ answer }) => answer),
-      pendings.filter(({ answer }) => !answer),
-    ];
-    for (const pending of left) this.#waiting.settle(pending, UNKNOWN);
-    if (why === "fenced")
-      for (const pending of waiting)
-        this.#waiting.settle(pending, unlessUnknown(pending.isDoubtful, NOT_WRITER));
-    else this.#waiting.putBack(waiting);
+    if (why !== "fenced") return this.#putBack(pendings);
+    for (const pending of pendings)
+      this.#waiting.settle(pending, unlessUnknown(pending.isDoubtful, NOT_WRITER));
+  }
+
+  /** Those for whom nobody waits any more were told that it isn't known, and aren't tried again. */
+  #putBack(pendings: readonly Pending[]): void {
+    for (const pending of pendings) if (pending.answer === undefined) this.#waiting.settle(pending, UNKNOWN);
+    this.#waiting.putBack(pendings.filter(({ answer }) => answer !== undefined));
   }
 
   #settleAll(result: PublishResult): void {

@@ -109,8 +109,9 @@ export class ModelSink implements Sink {
       return { kind: "appended", offset: first };
     };
     return {
-      send: async () => {
+      send: async (isLate) => {
         await this.#wait();
+        if (isLate()) return first === undefined ? { kind: "notNow", message: "late" } : { kind: "unknown", message: "late" };
         const outcome = append();
         await this.#wait();
         return this.#ports.isLost() ? { kind: "unknown", message: "no answer" } : outcome;

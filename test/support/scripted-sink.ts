@@ -5,6 +5,7 @@ export interface SentBatch {
   readonly values: readonly string[];
   readonly claim: number;
   readonly tries: number;
+  readonly isLate: () => boolean;
   answer(outcome: BatchOutcome): void;
 }
 
@@ -45,10 +46,10 @@ export class ScriptedPartition {
       batch: (records: readonly SinkRecord[]) => {
         let tries = 0;
         return {
-          send: () => {
+          send: (isLate: () => boolean) => {
             const { promise, resolve } = Promise.withResolvers<BatchOutcome>();
             const values = records.map(({ value }) => String(value && Buffer.from(value)));
-            this.#sent.push({ values, claim: number, tries: ++tries, answer: resolve });
+            this.#sent.push({ values, claim: number, tries: ++tries, isLate, answer: resolve });
             return promise;
           },
         };

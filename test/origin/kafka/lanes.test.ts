@@ -1,7 +1,7 @@
 /** Who may send to a broker when, with answers and time in the test's hands. */
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Request } from "../../../origin/kafka/connection.ts";
-import { LANES, Lanes } from "../../../origin/kafka/lanes.ts";
+import { LANES, Lanes, UnsentError } from "../../../origin/kafka/lanes.ts";
 import { range } from "../../support/contract-records.ts";
 
 const { prompt: PROMPT, max: MAX, slowMs: SLOW_MS } = LANES;
@@ -9,6 +9,7 @@ const { prompt: PROMPT, max: MAX, slowMs: SLOW_MS } = LANES;
 /** A connection whose requests are answered when the test says so. */
 class Connection {
   closed = false;
+  wasOpen = true;
   sent: PromiseWithResolvers<unknown> | undefined;
 
   send<T>(): Promise<T> {
@@ -31,12 +32,15 @@ class Connection {
 
 let connections: Connection[];
 let lanes: Lanes;
+let canOpen: boolean;
 
 beforeEach(() => {
   vi.useFakeTimers();
   connections = [];
+  canOpen = true;
   lanes = new Lanes(() => {
     const connection = new Connection();
+    connection.wasOpen = canOpen;
     connections.push(connection);
     return connection;
   });
@@ -133,4 +137,18 @@ test("one that was closed is replaced; closing rejects what waits and what is un
 
   expect(new Set(sent.map(({ outcome }) => outcome))).toEqual(new Set(["closed", "the sink is closed"]));
   expect(vi.getTimerCount()).toBe(0);
+});
+
+test("what a connection can't be opened for has not been sent, and that is told apart", async () => {
+  canOpen = false;
+  const unopened = lanes.send(1, REQUEST);
+  await settle();
+  connections[0]?.close();
+  await expect(unopened).rejects.toBeInstanceOf(UnsentError);
+
+  canOpen = true;
+  const sent = lanes.send(1, REQUEST);
+  await settle();
+  connections[1]?.close();
+  await expect(sent).rejects.not.toBeInstanceOf(UnsentError);
 });

@@ -73,6 +73,7 @@ export class EmbeddedSink implements Sink {
 class EmbeddedClaim implements Claim {
   readonly writer: Claim["writer"];
   readonly partitions: number;
+  readonly guarantee = undefined;
   readonly forgets = undefined;
   readonly #log: EmbeddedLog;
   readonly #topic: string;

@@ -3,6 +3,7 @@
  * that subscribers wait for none. One batch is under way at a time; of one whose outcome isn't known the same bytes are
  * sent again under the same sequence, which the broker takes once, and nothing else takes that sequence.
  */
+import type { Guarantee } from "../../shared/protocol/publish.ts";
 import {
   type BatchOutcome,
   type Claim,
@@ -34,19 +35,23 @@ export interface ClaimPorts {
 }
 
 export interface ClaimFacts {
-  readonly identity: ProducerIdentity;
+  /** Undefined if the broker knows no such thing: then nobody is fenced, and what is sent again may be appended twice. */
+  readonly identity: ProducerIdentity | undefined;
+  readonly writer: WriterNumber;
   readonly partitions: number;
   readonly forgets: string | undefined;
-  /** Of the fence: what is appended comes behind it. */
+  /** Of the fence, or -1: what is appended comes behind it. */
   readonly markOffset: number;
   readonly codec: ProducedCodec;
 }
 
+const UNNUMBERED = { producerId: -1, producerEpoch: -1, sequence: -1 };
 const FENCED: BatchOutcome = { kind: "fenced" };
 
 export class KafkaClaim implements Claim {
   readonly writer: WriterNumber;
   readonly partitions: number;
+  readonly guarantee: Guarantee | undefined;
   readonly forgets: string | undefined;
   readonly #facts: ClaimFacts;
   readonly #ports: ClaimPorts;
@@ -58,8 +63,9 @@ export class KafkaClaim implements Claim {
   #released = false;
 
   constructor(facts: ClaimFacts, ports: ClaimPorts) {
-    const { identity, partitions, forgets, markOffset } = facts;
-    this.writer = { id: identity.producerId, epoch: identity.producerEpoch };
+    const { identity, writer, partitions, forgets, markOffset } = facts;
+    this.writer = writer;
+    this.guarantee = identity === undefined ? "at-least-once" : undefined;
     this.partitions = partitions;
     this.forgets = forgets;
     this.#facts = facts;
@@ -79,7 +85,8 @@ export class KafkaClaim implements Claim {
 
   batch(records: readonly SinkRecord[], timestamp: number): SinkBatch {
     const { identity, codec } = this.#facts;
-    const bytes = producedBatch(records, { ...identity, sequence: this.#sequence }, timestamp, codec);
+    const numbered = identity === undefined ? UNNUMBERED : { ...identity, sequence: this.#sequence };
+    const bytes = producedBatch(records, numbered, timestamp, codec);
     let isDoubtful = false;
     const send = async (isLate: () => boolean): Promise<BatchOutcome> => {
       if (this.#released || this.#isOld)

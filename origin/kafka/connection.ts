@@ -49,6 +49,13 @@ export interface Request<T> {
 /** The connection was given up to ask over another one. Nothing is wrong with the broker. */
 export class OtherWayError extends Error {}
 
+/** The broker has no such request. */
+export class UnsupportedError extends SourceError {
+  constructor(message: string) {
+    super("unavailable", message);
+  }
+}
+
 /** An answer was given up, since less was wanted of a line as slow as this. */
 export class TooSlowError extends OtherWayError {}
 
@@ -245,8 +252,7 @@ export class BrokerConnection {
     const { name, key, version, silenceMs = SILENCE_MS, decode } = request;
     const known = versions[key];
     if (known === undefined || version < known.minVersion || version > known.maxVersion)
-      throw new SourceError(
-        "unavailable",
+      throw new UnsupportedError(
         `the broker is older than Kafka 3.1: it has no ${name} request of version ${version}`,
       );
     // A broker that throttles has answered already, and won't listen meanwhile.

@@ -7,6 +7,7 @@
 import { SinkError } from "../publish/sink.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import type { Cluster } from "./cluster.ts";
+import { UnsupportedError } from "./connection.ts";
 import { kafkaError } from "./patience.ts";
 import {
   addPartitionToTxnRequest,
@@ -47,7 +48,7 @@ export async function isTaken(cluster: Coordinators, any: number, id: string): P
   return true;
 }
 
-/** Rejects with SinkError, or with what may pass. @param any Some broker that is known. */
+/** Rejects with SinkError, with UnsupportedError, or with what may pass. @param any Some broker that is known. */
 export async function takeId(cluster: Coordinators, any: number, id: string): Promise<ProducerIdentity> {
   const coordinator = await coordinatorOf(cluster, any, id);
   const request = initProducerIdRequest(id, TIME_LIMITS.publishTransactionMs);
@@ -80,5 +81,6 @@ function check(error: number, what: string): void {
   if (LOST.includes(error)) throw new SinkError("fenced", "another origin has taken the partition over");
   if (FORBIDDEN.includes(error))
     throw new SinkError("forbidden", `${what}: Kafka doesn't allow it (error ${error})`);
+  if (error === WRITE_ERROR.unsupportedVersion) throw new UnsupportedError(`${what}: there are no transactions`);
   throw kafkaError(what, error);
 }

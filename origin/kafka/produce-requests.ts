@@ -30,6 +30,7 @@ export const WRITE_ERROR = {
   topicAuthorizationFailed: 29,
   clusterAuthorizationFailed: 31,
   invalidTimestamp: 32,
+  unsupportedVersion: 35,
   policyViolation: 44,
   outOfOrderSequence: 45,
   duplicateSequence: 46,

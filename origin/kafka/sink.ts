@@ -15,8 +15,8 @@ import { SourceError } from "../source/source.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { type ClaimPorts, KafkaClaim } from "./claim.ts";
 import { Cluster } from "./cluster.ts";
-import type { Request } from "./connection.ts";
-import { type Fenced, isTaken, markPartition, takeId } from "./fence.ts";
+import { type Request, UnsupportedError } from "./connection.ts";
+import { isTaken, markPartition, takeId } from "./fence.ts";
 import { FENCE_TIMES, type FenceTimes, keepFenced } from "./keep-fenced.ts";
 import { Lanes, UnsentError } from "./lanes.ts";
 import { NamedTopicCheck } from "./named-topic.ts";
@@ -60,6 +60,8 @@ interface Place {
 const CLAIMS = { prompt: 8, max: 32, slowMs: TIME_LIMITS.publishClaimSlowMs } as const;
 
 const PRODUCE_WAITS = { timeoutMs: TIME_LIMITS.produceReplicasMs, silenceMs: TIME_LIMITS.produceSilentMs };
+const UNFENCED =
+  "Kafka has no transactions there, so that one publish may become several records: publish without a key of your own";
 const NO_OFFSET = -1;
 const UNKNOWN_EPOCH = -1;
 
@@ -101,8 +103,10 @@ export class KafkaSink implements Sink {
     }
   }
 
+  /** Brokers without transactions promise nothing that this would be asked for. */
   async isSettled(topic: TopicCount): Promise<boolean> {
-    return this.#settling(topic, (leader, id) => isTaken(this.#cluster, leader, id));
+    const isKnown = this.#settling(topic, (leader, id) => isTaken(this.#cluster, leader, id));
+    return (await ifSupported(isKnown)) ?? true;
   }
 
   /** A transactional id that says so by being known: no partition is touched, and it is known for a week. */
@@ -124,13 +128,13 @@ export class KafkaSink implements Sink {
     const { topic, partition } = request;
     const before = await again(() => this.#askLeader(request));
     const fenced = { id: `${this.#publishId}.${idText(before.topicId)}.${partition}`, topic, partition };
-    const { identity, from } = await again(async () => {
+    const taken = await again(async () => {
       const { leader } = await this.#locate(request);
-      return {
-        from: await this.#begin(request, leader),
-        identity: await takeId(this.#cluster, leader, fenced.id),
-      };
+      const from = await this.#begin(request, leader);
+      return { from, identity: await ifSupported(takeId(this.#cluster, leader, fenced.id)) };
     });
+    const { identity, from } = taken;
+    if (identity === undefined) return this.#unfenced(request, before.partitions);
     await again(async () =>
       markPartition(this.#cluster, (await this.#locate(request)).leader, fenced, identity),
     );
@@ -141,8 +145,21 @@ export class KafkaSink implements Sink {
     const { markOffset } = window;
     const forgets = await again(() => this.#forgets(request));
     const { partitions } = after;
-    const facts = { identity, partitions, forgets, markOffset, codec: this.#codec };
-    return new KafkaClaim(facts, this.#ports(request, fenced, identity));
+    const writer = { id: identity.producerId, epoch: identity.producerEpoch };
+    const facts = { identity, writer, partitions, forgets, markOffset, codec: this.#codec };
+    const fence = async () =>
+      markPartition(this.#cluster, (await this.#locate(request)).leader, fenced, identity);
+    return new KafkaClaim(facts, {
+      ...this.#ports(request),
+      keepFenced: (told) => keepFenced(fence, this.#fenceTimes, told),
+    });
+  }
+
+  /** Of brokers without transactions. Whoever claims it later is asked first; nobody is kept from writing. */
+  #unfenced(request: ClaimRequest, partitions: number): Claim {
+    const writer = { id: 0, epoch: Math.floor(this.#time()) };
+    const facts = { identity: undefined, writer, partitions, forgets: UNFENCED, markOffset: -1, codec: this.#codec };
+    return new KafkaClaim(facts, { ...this.#ports(request), keepFenced: () => () => {} });
   }
 
   async #settling<T>(
@@ -244,7 +261,7 @@ export class KafkaSink implements Sink {
       );
   }
 
-  #ports(request: ClaimRequest, fenced: Fenced, identity: ProducerIdentity): ClaimPorts {
+  #ports(request: ClaimRequest): Omit<ClaimPorts, "keepFenced"> {
     const { topic, partition } = request;
     let place: Promise<Place> | undefined;
     const check = new NamedTopicCheck();
@@ -262,12 +279,6 @@ export class KafkaSink implements Sink {
       relocate: () => {
         place = undefined;
       },
-      keepFenced: (told) =>
-        keepFenced(
-          async () => markPartition(this.#cluster, (await this.#locate(request)).leader, fenced, identity),
-          this.#fenceTimes,
-          told,
-        ),
     };
   }
 }
@@ -292,11 +303,20 @@ async function persist<T>(act: () => Promise<T>, until: number, signal: AbortSig
     try {
       return await act();
     } catch (error) {
+      if (error instanceof UnsupportedError) throw error;
       if (error instanceof SinkError && error.code !== "unavailable") throw error;
       if (signal.aborted || performance.now() > until) throw sinkErrorOf(error);
     }
     await pause(failures, signal);
   }
+}
+
+/** Undefined if the broker has no such request. */
+function ifSupported<T>(asked: Promise<T>): Promise<T | undefined> {
+  return asked.catch((error: unknown) => {
+    if (error instanceof UnsupportedError) return undefined;
+    throw error;
+  });
 }
 
 /** This process may have been stopped since: it looks at the time when the request is about to leave. */

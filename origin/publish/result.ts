@@ -1,4 +1,5 @@
 /** What a publish is answered with. */
+import type { Guarantee } from "../../shared/protocol/publish.ts";
 
 /**
  * - `unknown_topic`: there is no such topic.
@@ -32,7 +33,13 @@ export interface PublishError {
   readonly message: string;
 }
 
-export type PublishResult = { readonly position: string } | { readonly error: PublishError };
+export type PublishResult = PublishedAt | { readonly error: PublishError };
+
+export interface PublishedAt {
+  readonly position: string;
+  /** If it may be in the log more than once. */
+  readonly guarantee?: Guarantee;
+}
 
 export function refusal(code: PublishErrorCode, message: string): PublishResult {
   return { error: { code, message } };

@@ -3,6 +3,7 @@
  * claim knows what was published before. The embedded log and Kafka both implement it, and both pass the contract suite
  * in test/support/sink-contract.ts.
  */
+import type { Guarantee } from "../../shared/protocol/publish.ts";
 import type { RecordHeader } from "../source/source.ts";
 import type { Mark } from "./mark.ts";
 
@@ -50,6 +51,8 @@ export interface Claim {
    * there any more by a smaller count.
    */
   readonly partitions: number;
+  /** What is promised of a publish if the log can't see to it that it is one record; undefined if it can. */
+  readonly guarantee: Guarantee | undefined;
   /** Why the log can't be relied on to know a publish for the whole window, with the remedy; undefined if it can. */
   readonly forgets: string | undefined;
   /** Aborts when it is found lost while nothing is sent. */

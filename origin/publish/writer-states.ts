@@ -39,6 +39,8 @@ export type WriterEvent<Held, Batch> =
   /** The batch was not appended, and isn't under way; later it may be. */
   | { readonly kind: "notNow" }
   | { readonly kind: "unknown" }
+  /** Nobody waits for the batch any more, nor for another one. */
+  | { readonly kind: "unwanted" }
   /** The claim is of no use any more, though no other writer is known. */
   | { readonly kind: "stale" }
   | { readonly kind: "fenced" }
@@ -72,6 +74,7 @@ export function stepWriter<Held, Batch>(
       return lost(state, event);
     case "doubtful":
       if (event.kind === "elapsed") return { ...state, kind: "sending", tries: state.tries + 1 };
+      if (event.kind === "unwanted") return { kind: "idle", failures: 0 };
       return lost(state, event);
     case "barred":
       if (event.kind === "takeOver") return { kind: "claiming", failures: state.failures };

@@ -127,9 +127,7 @@ export class PartitionWriter {
     const isLate = ({ deadline }: Pending) => deadline <= now;
     this.#waiting.settleQueued(isLate, ({ isDoubtful }) => unlessUnknown(isDoubtful, LATE));
     for (const pending of this.#sending?.pendings ?? []) {
-      if (!isLate(pending)) continue;
-      pending.answer?.(UNKNOWN);
-      pending.answer = undefined;
+      if (isLate(pending)) tellUnknown(pending);
     }
   }
 
@@ -180,7 +178,9 @@ export class PartitionWriter {
   }
 
   #positionAt(offset: number): PublishResult {
-    return { position: `${this.#ports.epoch}:${offset}` };
+    const position = `${this.#ports.epoch}:${offset}`;
+    const guarantee = this.#held?.claim.guarantee;
+    return guarantee === undefined ? { position } : { position, guarantee };
   }
 
   #step(event: WriterEvent<Held, Sending>): void {
@@ -235,10 +235,17 @@ export class PartitionWriter {
     this.#timer = setTimeout(() => this.#elapse(), ms);
   }
 
-  /** A batch for which nobody waits any more isn't sent again: the next claim tells what became of it, and goes on. */
   #elapse(): void {
-    const isWaitedFor = this.#sending?.pendings.some(({ answer }) => answer !== undefined) ?? true;
-    this.#step({ kind: isWaitedFor ? "elapsed" : "stale" });
+    const now = this.#ports.time();
+    const isOver = ({ until }: Pending) => until <= now;
+    const pendings = this.#sending?.pendings ?? [];
+    for (const pending of pendings) if (isOver(pending)) tellUnknown(pending);
+    if (pendings.length === 0 || pendings.some(({ answer }) => answer !== undefined))
+      return this.#step({ kind: "elapsed" });
+    // It isn't sent again: the next claim tells what became of it. That isn't made before somebody wants it: this process may
+    // have been stopped, and another have the partition.
+    this.#waiting.settleQueued(isOver, ({ isDoubtful }) => unlessUnknown(isDoubtful, LATE));
+    this.#step({ kind: this.#waiting.isEmpty ? "unwanted" : "stale" });
   }
 
   /** Never rejects. */
@@ -377,6 +384,12 @@ export class PartitionWriter {
       ({ isDoubtful }) => unlessUnknown(isDoubtful, result),
     );
   }
+}
+
+/** It stays under way. */
+function tellUnknown(pending: Pending): void {
+  pending.answer?.(UNKNOWN);
+  pending.answer = undefined;
 }
 
 const barred = ({ code, message }: Bar) => refusal(code, message);

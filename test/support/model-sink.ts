@@ -76,6 +76,7 @@ export class ModelSink implements Sink {
     return {
       writer: { id: 1, epoch: number },
       partitions: after,
+      guarantee: undefined,
       forgets: undefined,
       lost: new AbortController().signal,
       batch: (records, timestamp) => this.#batch(partition, number, records, timestamp),

@@ -1,4 +1,5 @@
 /** A partition to be claimed, whose every answer a test gives. */
+import type { Guarantee } from "../../shared/protocol/publish.ts";
 import type { BatchOutcome, Claim, ClaimRequest, KnownPublish, SinkRecord } from "../../origin/publish/sink.ts";
 
 export interface SentBatch {
@@ -20,6 +21,7 @@ export class ScriptedPartition {
   /** Why the log can't promise to know an id, if it can't. */
   forgets: string | undefined;
 
+  guarantee: Guarantee | undefined;
   /** How many partitions the topic has. */
   partitions = 1;
 
@@ -40,6 +42,7 @@ export class ScriptedPartition {
     claiming?.claim.resolve({
       writer: { id: 7, epoch: number },
       partitions: this.partitions,
+      guarantee: this.guarantee,
       forgets: this.forgets,
       lost: lost.signal,
       release: () => void this.released.push(number),

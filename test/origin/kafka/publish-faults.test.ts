@@ -1,32 +1,21 @@
 /** One publish is one record, whatever dies or is lost between: on a real Kafka. */
-import { spawn } from "node:child_process";
-import { randomBytes, randomUUID } from "node:crypto";
-import { once } from "node:events";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
+import { randomUUID } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import type { FenceTimes } from "../../../origin/kafka/claim.ts";
+import { expect, test } from "vitest";
+import type { FenceTimes } from "../../../origin/kafka/keep-fenced.ts";
 import { WRITE_ERROR } from "../../../origin/kafka/produce-requests.ts";
-import { KafkaSink, type KafkaSinkOptions } from "../../../origin/kafka/sink.ts";
-import { KafkaSource } from "../../../origin/kafka/source.ts";
-import { Marker } from "../../../origin/publish/mark.ts";
-import { Publisher, type PublishRequest } from "../../../origin/publish/publisher.ts";
+import type { KafkaSource } from "../../../origin/kafka/source.ts";
+import type { PublishRequest } from "../../../origin/publish/publisher.ts";
 import type { PublishResult } from "../../../origin/publish/result.ts";
 import { partitionOf } from "../../../shared/core/partitioner.ts";
 import { range, recordOf } from "../../support/contract-records.ts";
 import { eventually } from "../../support/deadline.ts";
-import { KafkaBroker, type KafkaOptions } from "../../support/kafka-broker.ts";
 import { JavaProducers } from "../../support/kafka-producer.ts";
-import { createPlacedTopic, createTopic } from "../../support/kafka-topics.ts";
+import { createPlacedTopic } from "../../support/kafka-topics.ts";
+import { PUBLISH_ID, publishingWorld } from "../../support/publishing-world.ts";
 import { RawWriter } from "../../support/raw-writer.ts";
 import { codeOf, publishOf, recordsIn } from "../../support/sink-contract.ts";
-import { TcpProxy } from "../../support/tcp-proxy.ts";
-import {
-  describeWithKafka,
-  describeWithOldestKafka,
-  describeWithOldKafka,
-} from "../../support/with-kafka.ts";
+import { describeWithKafka } from "../../support/with-kafka.ts";
 
 const DEADLINE_MS = 120_000;
 
@@ -315,53 +304,3 @@ describeWithKafka("publishing to a Kafka that forgets soon:", () => {
     }
   });
 });
-
-describeWithKafka("a publisher of Kafka 4.3 that is stopped and wakes:", () => wakes({}));
-await describeWithOldKafka("a publisher of Kafka 3.9 that is stopped and wakes:", () => wakes({ old: true }));
-await describeWithOldestKafka("a publisher of Kafka 3.1 that is stopped and wakes:", () =>
-  wakes({ old: "oldest", config: { "inter.broker.protocol.version": "3.1" } }),
-);
-
-function wakes(options: KafkaOptions): void {
-  const own = publishingWorld(options);
-
-  test("appends nothing after another has taken over, and no publish of its is lost or doubled", async () => {
-    const topic = await own.newTopic();
-    const script = join(import.meta.dirname, "../../support/publishing-process.ts");
-    const args = [script, own.direct(), topic, PUBLISH_SECRET.toString("hex")];
-    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
-    try {
-      const outcomes = new Map<string, string>();
-      const lines = createInterface(child.stdout);
-      const resigned = once(lines, "close");
-      lines.on("line", (line) => {
-        const [value = "", outcome = ""] = line.split(" ");
-        outcomes.set(value, outcome);
-      });
-      await eventually(() => outcomes.size > 200, "it publishes");
-      child.kill("SIGSTOP");
-
-      const after = own.open();
-      const next = await after.publish(publishOf(topic, { value: Buffer.from("next") }));
-      child.kill("SIGCONT");
-      await resigned;
-      await after.publish(publishOf(topic, { value: Buffer.from("last") }));
-
-      const records = await recordsIn(own.source, topic);
-      const values = records.map(({ value }) => String(value && Buffer.from(value)));
-      const [info] = (await own.source.describe(topic)) ?? [];
-      const positions = new Map(
-        records.map(({ offset }, i) => [values[i] ?? "", `${info?.epoch}:${offset}`]),
-      );
-      expect(outcomes.has("resigned")).toBe(true);
-      expect(values.slice(values.indexOf("next"))).toEqual(["next", "last"]);
-      expect("position" in next && next.position).toBe(positions.get("next"));
-      expect(new Set(values).size).toBe(values.length);
-      for (const [value, outcome] of outcomes)
-        if (outcome.includes(":")) expect(positions.get(value)).toBe(outcome);
-        else if (outcome === "not_writer") expect(positions.has(value)).toBe(false);
-    } finally {
-      child.kill("SIGKILL");
-    }
-  }, 120_000);
-}

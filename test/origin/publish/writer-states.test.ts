@@ -28,6 +28,7 @@ const EVENTS: readonly WriterEvent<string, string>[] = [
   { kind: "settled" },
   { kind: "notNow" },
   { kind: "unknown" },
+  { kind: "unwanted" },
   { kind: "stale" },
   { kind: "fenced" },
   { kind: "elapsed" },

@@ -3,6 +3,7 @@
  * test sees that both agree. Waits that grow have bounds (backoff.ts).
  */
 import type { BackoffBounds } from "../shared/core/backoff.ts";
+import { LIMITS } from "../shared/protocol/limits.ts";
 
 export const TIME_LIMITS = {
   // The process
@@ -145,7 +146,7 @@ export const TIME_LIMITS = {
   unpackedPartMs: 2_000,
   // Publishing
   /** A publish that comes again within so long is answered, and not done again. */
-  publishWindowMs: 600_000,
+  publishWindowMs: 1_000 * LIMITS.publishWindowSeconds,
   /** Between two looks for publishes that must be answered by now. */
   publishLookMs: 50,
   /** Between tries of a batch of which it isn't known whether it was appended. */

@@ -142,6 +142,39 @@ export async function allow(
   await done(`${account} is allowed ${topic}`, () => admin.createAcls({ acl: [entry] }));
 }
 
+/** Lets an account use transactional ids that begin so. */
+export async function allowTransactions(admin: Admin, account: string, prefix: string): Promise<void> {
+  const entry = {
+    resourceType: AclResourceTypes.TRANSACTIONAL_ID,
+    resourceName: prefix,
+    resourcePatternType: ResourcePatternTypes.PREFIXED,
+    principal: `User:${account}`,
+    host: "*",
+    operation: AclOperationTypes.WRITE,
+    permissionType: AclPermissionTypes.ALLOW,
+  };
+  await done(`${account} is allowed ${prefix}`, () => admin.createAcls({ acl: [entry] }));
+}
+
+/** Takes from an account what it was allowed to do to a topic. */
+export async function forbid(
+  admin: Admin,
+  account: string,
+  operation: AclOperationTypes,
+  topic: string,
+): Promise<void> {
+  const filter = {
+    resourceType: AclResourceTypes.TOPIC,
+    resourceName: topic,
+    resourcePatternType: ResourcePatternTypes.LITERAL,
+    principal: `User:${account}`,
+    host: "*",
+    operation,
+    permissionType: AclPermissionTypes.ALLOW,
+  };
+  await done(`${account} is no longer allowed ${topic}`, () => admin.deleteAcls({ filters: [filter] }));
+}
+
 /** Gives a topic this configuration instead of the one it has. */
 export async function configure(
   admin: Admin,

@@ -29,6 +29,23 @@ export async function createPlacedTopic(
   });
 }
 
+/** Gives a topic so many partitions; resolves once a broker that is asked knows of them. */
+export async function addPartitions(kafka: KafkaBroker, topic: string, count: number): Promise<void> {
+  const admin = kafka.client().admin();
+  await admin.connect();
+  try {
+    await done(`${topic} gets ${count} partitions`, async () => {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+      const partitions = topics[0]?.partitions ?? [];
+      if (partitions.length === count) return partitions.every(({ leader }) => leader >= 0);
+      await admin.createPartitions({ topicPartitions: [{ topic, count }] });
+      return false;
+    });
+  } finally {
+    await admin.disconnect();
+  }
+}
+
 /** Moves a partition to other brokers, the first of which shall lead it; resolves once they have it. */
 export async function moveTo(
   admin: Admin,

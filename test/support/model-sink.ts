@@ -18,7 +18,6 @@ export interface ModelPorts {
   readonly delay: () => number;
   /** Whether an answer is lost. */
   readonly isLost: () => boolean;
-  readonly time: () => number;
 }
 
 interface Partition {

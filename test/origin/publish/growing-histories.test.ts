@@ -80,7 +80,6 @@ class World {
     const sink = new ModelSink(this.topic, {
       delay: () => Math.floor(20 * this.#chance()),
       isLost: () => this.#chance() < 0.1,
-      time: Date.now,
     });
     const publisher = new Publisher({ sink, marker: new Marker([SECRET]) });
     this.all.push(publisher);

@@ -105,7 +105,10 @@ export class KafkaSink implements Sink {
 
   /** Brokers without transactions promise nothing that this would be asked for. */
   async isSettled(topic: TopicCount): Promise<boolean> {
-    const isKnown = this.#settling(topic, (leader, id) => isTaken(this.#cluster, leader, id));
+    const isKnown = this.#settling(
+      topic,
+      async (leader, id) => (await isTaken(this.#cluster, leader, id)) || this.#isUnwritten(topic),
+    );
     return (await ifSupported(isKnown)) ?? true;
   }
 
@@ -127,7 +130,7 @@ export class KafkaSink implements Sink {
     const again = <T>(act: () => Promise<T>) => persist(act, until, signal);
     const { topic, partition } = request;
     const before = await again(() => this.#askLeader(request));
-    const fenced = { id: `${this.#publishId}.${idText(before.topicId)}.${partition}`, topic, partition };
+    const fenced = { id: this.#writerId(before.topicId, partition), topic, partition };
     const taken = await again(async () => {
       const { leader } = await this.#locate(request);
       const from = await this.#begin(request, leader);
@@ -173,6 +176,23 @@ export class KafkaSink implements Sink {
       return act(leader, `${this.#publishId}.${idText(topicId)}.of.${epochs.length}`);
     };
     return persist(ask, until, this.#closing.signal);
+  }
+
+  /**
+   * Whether nobody has claimed any partition for a week, and all leaders know of as many: then nobody writes by a smaller count,
+   * nor will.
+   */
+  async #isUnwritten({ topic, epochs }: TopicCount): Promise<boolean> {
+    for (const [partition, epoch] of epochs.entries()) {
+      const { leader, topicId, partitions } = await this.#askLeader({ topic, partition, epoch });
+      if (partitions !== epochs.length) return false;
+      if (await isTaken(this.#cluster, leader, this.#writerId(topicId, partition))) return false;
+    }
+    return true;
+  }
+
+  #writerId(topicId: Buffer, partition: number): string {
+    return `${this.#publishId}.${idText(topicId)}.${partition}`;
   }
 
   /** Undefined when there is no such topic. */

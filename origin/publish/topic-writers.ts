@@ -57,21 +57,13 @@ export class TopicWriters {
   }
 
   publish(publish: Publish): void {
-    const { room } = this.#ports;
-    const elsewhere = this.#elsewhere(publish);
-    if (elsewhere === undefined) this.#write(publish);
-    else if (elsewhere !== "unknown") publish.answer(unlessUnknown(isDoubtful(publish), elsewhere));
-    else if (publish.until <= this.#ports.time()) publish.answer(unlessUnknown(isDoubtful(publish), LATE));
-    else if (this.#movingBytes + publish.bytes > room.left - publish.bytes)
-      publish.answer(unlessUnknown(isDoubtful(publish), FULL));
-    else {
-      this.#movingBytes += publish.bytes;
-      room.left -= publish.bytes;
-      this.#moving.push(publish);
-      // Its own partition is claimed meanwhile.
-      const own = this.#writer(this.#counts.partitionOf(publish.record.key));
-      if (own.state === "idle") own.takeOver();
-    }
+    if (this.#sees(publish)) return;
+    if (this.#movingBytes + publish.bytes > this.#ports.room.left - publish.bytes)
+      return publish.answer(unlessUnknown(isDoubtful(publish), FULL));
+    this.#wait(publish);
+    // Its own partition is claimed meanwhile.
+    const own = this.#writer(this.#counts.partitionOf(publish.record.key));
+    if (own.state === "idle") own.takeOver();
   }
 
   /** Claims the partition of a key, unless this origin has it. */
@@ -113,8 +105,17 @@ export class TopicWriters {
     this.#found.clear();
   }
 
-  #write(publish: Publish): void {
-    this.#writer(this.#counts.partitionOf(publish.record.key)).publish(publish);
+  /** Answers it, or has it written; false if it must wait until more is known. */
+  #sees(publish: Publish): boolean {
+    const elsewhere = this.#elsewhere(publish);
+    if (elsewhere === undefined) {
+      this.#writer(this.#counts.partitionOf(publish.record.key)).publish(publish);
+      return true;
+    }
+    const result = elsewhere === "unknown" && publish.until <= this.#ports.time() ? LATE : elsewhere;
+    if (result === "unknown") return false;
+    publish.answer(unlessUnknown(isDoubtful(publish), result));
+    return true;
   }
 
   /** What is known of it where its key may have been before; `unknown` until that is, and undefined if it is nowhere there. */
@@ -166,8 +167,14 @@ export class TopicWriters {
     this.#moving = [];
     for (const publish of moving) {
       this.#leave(publish);
-      this.publish(publish);
+      if (!this.#sees(publish)) this.#wait(publish);
     }
+  }
+
+  #wait(publish: Publish): void {
+    this.#moving.push(publish);
+    this.#movingBytes += publish.bytes;
+    this.#ports.room.left -= publish.bytes;
   }
 
   #leave({ bytes }: Publish): void {

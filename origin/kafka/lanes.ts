@@ -4,8 +4,9 @@
  * theirs for seconds, and hold up no other (slots.ts).
  */
 import { TIME_LIMITS } from "../time-limits.ts";
-import type { BrokerConnection, Request } from "./connection.ts";
+import type { BrokerConnection } from "./connection.ts";
 import { wordsOf } from "./patience.ts";
+import type { Request } from "./request.ts";
 import { Slots, type Try } from "./slots.ts";
 
 /** Of one broker. */

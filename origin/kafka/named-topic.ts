@@ -5,7 +5,7 @@
  */
 import { SinkError } from "../publish/sink.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
-import type { Request } from "./connection.ts";
+import type { Request } from "./request.ts";
 import { type Fetched, fetchRequest, KAFKA_ERROR } from "./requests.ts";
 
 /** No log is as long: whoever is asked for what is there says so, and looks at the topic's id before that. */

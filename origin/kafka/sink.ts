@@ -15,7 +15,7 @@ import { SourceError } from "../source/source.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { type ClaimPorts, KafkaClaim } from "./claim.ts";
 import { Cluster } from "./cluster.ts";
-import { type Request, UnsupportedError } from "./connection.ts";
+import { UnsupportedError } from "./connection.ts";
 import { isTaken, markPartition, takeId } from "./fence.ts";
 import { FENCE_TIMES, type FenceTimes, keepFenced } from "./keep-fenced.ts";
 import { Lanes, UnsentError } from "./lanes.ts";
@@ -24,6 +24,7 @@ import { kafkaError, pause, wordsOf } from "./patience.ts";
 import { type ProducerIdentity, produceRequest, WRITE_ERROR } from "./produce-requests.ts";
 import type { ProducedCodec } from "./produced-batch.ts";
 import { publishable } from "./publishable.ts";
+import type { Request } from "./request.ts";
 import {
   EARLIEST,
   KAFKA_ERROR,

@@ -1,6 +1,6 @@
 /** Who may send to a broker when, with answers and time in the test's hands. */
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import type { Request } from "../../../origin/kafka/connection.ts";
+import type { Request } from "../../../origin/kafka/request.ts";
 import { LANES, Lanes, UnsentError } from "../../../origin/kafka/lanes.ts";
 import { range } from "../../support/contract-records.ts";
 

@@ -1,7 +1,7 @@
 /** One publish is one record, whatever dies or is lost between: on a real Kafka. */
 import { randomUUID } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { FenceTimes } from "../../../origin/kafka/keep-fenced.ts";
 import { WRITE_ERROR } from "../../../origin/kafka/produce-requests.ts";
 import type { KafkaSource } from "../../../origin/kafka/source.ts";
@@ -19,6 +19,8 @@ import { describeWithKafka } from "../../support/with-kafka.ts";
 
 const DEADLINE_MS = 120_000;
 
+type World = ReturnType<typeof publishingWorld>;
+
 const numberedPublish = (topic: string, i: number): PublishRequest =>
   publishOf(topic, {
     value: Buffer.from(String(i)),
@@ -35,9 +37,14 @@ async function expectOnce(source: KafkaSource, topic: string, answers: readonly 
   expect(answers).toEqual(records.map(({ offset }) => ({ position: `${info?.epoch}:${offset}` })));
 }
 
-describeWithKafka("publishing to a Kafka whose answers get lost:", () => {
+describeWithKafka("publishing to Kafka 4.3:", () => {
   const own = publishingWorld();
 
+  describe("whose answers get lost:", () => answersGetLost(own));
+  describe("beside its other clients:", () => besideOthers(own));
+});
+
+function answersGetLost(own: World): void {
   test("a batch that was appended but not answered is one record, and what follows it comes after it", async () => {
     const topic = await own.newTopic();
     const publisher = own.open("proxy");
@@ -81,11 +88,9 @@ describeWithKafka("publishing to a Kafka whose answers get lost:", () => {
 
     await expectOnce(own.source, topic, await Promise.all(answers));
   }, 180_000);
-});
+}
 
-describeWithKafka("publishing beside a Kafka 4.3's other clients:", () => {
-  const own = publishingWorld();
-
+function besideOthers(own: World): void {
   test("a stranger's open transaction holds up neither taking the partition over nor acknowledgements", async () => {
     const topic = await own.newTopic();
     const producers = new JavaProducers(own.kafka);
@@ -158,7 +163,7 @@ describeWithKafka("publishing beside a Kafka 4.3's other clients:", () => {
       expect(await recordsIn(own.source, topic)).toEqual([]);
     },
   );
-});
+}
 
 describeWithKafka("publishing to three brokers:", () => {
   const own = publishingWorld({ brokers: 3 }, 3);

@@ -25,6 +25,28 @@ export interface Fenced {
   readonly partition: number;
 }
 
+/** What transactional ids are made of: those that begin with the same are of origins that publish to the same topics. */
+export class WriterIds {
+  readonly #prefix: string;
+
+  constructor(prefix: string) {
+    this.#prefix = prefix;
+  }
+
+  /** Of whoever writes a partition. */
+  ofPartition(topicId: Buffer, partition: number): string {
+    return `${this.#prefix}.${idText(topicId)}.${partition}`;
+  }
+
+  /** Nobody writes with it. */
+  ofCount(topicId: Buffer, partitions: number): string {
+    return `${this.#prefix}.${idText(topicId)}.of.${partitions}`;
+  }
+}
+
+/** As Kafka shows it. */
+const idText = (topicId: Buffer) => topicId.toString("base64url");
+
 type Coordinators = Pick<Cluster, "send">;
 
 /** Another has taken it over, or may have: Kafka forgot the id, and whoever comes next gets it as another producer. */

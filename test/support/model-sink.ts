@@ -28,6 +28,8 @@ interface Partition {
 
 export class ModelTopic {
   readonly partitions: Partition[] = [];
+  /** That nobody leads. */
+  readonly leaderless = new Set<number>();
   readonly settled = new Set<number>();
 
   constructor(partitions: number) {
@@ -64,6 +66,7 @@ export class ModelSink implements Sink {
   /** As Kafka's: whoever leads the partition is asked before it is fenced, and after what was published is read. */
   async claim({ partition, learn }: ClaimRequest): Promise<Claim> {
     await this.#wait();
+    if (this.#topic.leaderless.has(partition)) throw new SinkError("unavailable", `nobody leads ${partition}`);
     const before = this.#topic.partitions.length;
     await this.#wait();
     const number = ++this.#at(partition).claims;

@@ -24,12 +24,19 @@ export class Settling {
 
   /** Brokers without transactions promise nothing that this would be asked for. */
   async isSettled(topic: TopicCount): Promise<boolean> {
-    const isSaid = this.#asking(topic, (any, id) => isTaken(this.#cluster, any, id));
-    return ((await ifSupported(isSaid)) ?? true) || this.#isUnwritten(topic);
+    if ((await ifSupported(this.#isSaid(topic))) ?? true) return true;
+    if (!(await this.#isUnwritten(topic))) return this.#isSaid(topic);
+    // Before anything is written: who comes then finds that something was.
+    await this.settle(topic);
+    return true;
   }
 
   async settle(topic: TopicCount): Promise<void> {
     await this.#asking(topic, (any, id) => takeId(this.#cluster, any, id));
+  }
+
+  #isSaid(topic: TopicCount): Promise<boolean> {
+    return this.#asking(topic, (any, id) => isTaken(this.#cluster, any, id));
   }
 
   #asking<T>({ topic, epochs }: TopicCount, act: (any: number, id: string) => Promise<T>): Promise<T> {

@@ -61,7 +61,7 @@ export class LinkPublishes {
 const LATER = { retryAfterMs: TIME_LIMITS.publishLaterMs };
 
 function resultOf(outcome: PublishOutcome, { key, by }: Publish) {
-  if (outcome.kind === "position") return { position: outcome.position };
+  if (outcome.kind === "position") return { position: outcome.position, guarantee: outcome.guarantee };
   const { code, message } = outcome;
   const waits = code === "overloaded" || code === "unavailable" ? LATER : {};
   // With it the same can be sent again, whoever made it.

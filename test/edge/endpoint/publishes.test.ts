@@ -73,8 +73,11 @@ describe("a publish", () => {
     });
     expect(second).toMatchObject({ id: 1, publish: { key: "made", by: "edge" } });
     expect(first?.socket).not.toBe(second?.socket);
-    if (second !== undefined) answer(second, { position: "e:8" });
-    expect([one.take(), other.take()]).toEqual([[], [{ id: 1, ok: { position: "e:8" } }]]);
+    if (second !== undefined) answer(second, { position: "e:8", guarantee: "at-least-once" });
+    expect([one.take(), other.take()]).toEqual([
+      [],
+      [{ id: 1, ok: { position: "e:8", guarantee: "at-least-once" } }],
+    ]);
     if (first !== undefined) answer(first, { position: "e:9" });
     expect(one.take()).toEqual([{ id: 1, ok: { position: "e:9" } }]);
   });

@@ -34,7 +34,7 @@ const REAL = [
   "test/edge/!(set-clock|simulation|surroundings).test.ts",
   `test/origin/kafka/!(${PURE_KAFKA.map((name) => `${name}.test`).join("|")}).ts`,
   "test/bench/{bench,command}.test.ts",
-  "test/fault/faults.test.ts",
+  "test/fault/{faults,publishing/thousands}.test.ts",
   "test/hostile/hostile.test.ts",
 ];
 const ALL = ["test/**/*.test.ts"];

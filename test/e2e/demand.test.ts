@@ -9,7 +9,10 @@ const WATCHED = 10;
 let deployment: Deployment;
 
 beforeAll(async () => {
-  deployment = await Deployment.start({ topics: { many: { partitions: 6 } } });
+  deployment = await Deployment.start({
+    topics: { many: { partitions: 6 }, posted: { partitions: 3, stream: { publish: "public" } } },
+    originEnv: { PUBLISH_SECRET: "a secret of the tests of 32 bytes or more" },
+  });
 });
 
 afterAll(() => deployment?.stop());
@@ -74,6 +77,38 @@ test("[H5] a thousand GETs of keys that nobody watches make no object and start 
   expect(after["object_created.endpoint"]).toBe(before["object_created.endpoint"]);
   expect(after.rows_written).toBe(before.rows_written);
   expect((await watched()).map(({ watched }) => watched)).toEqual(shards.map(({ watched }) => watched));
+}, 60_000);
+
+test("[W10] a thousand publishes to keys that nobody watches make no object, wake none and start no watch; a watched key costs one message each", async () => {
+  const watched = deployment.subscribe(pathOf("posted", "watched"));
+  await watched.verdict();
+  const publish = async (key: string, body: string) => {
+    const url = deployment.url + pathOf("posted", key);
+    const answer = await fetch(url, { method: "POST", body });
+    return ((await answer.json()) as { readonly position?: string }).position;
+  };
+  // Whoever writes the partitions is known from here on.
+  await Promise.all(Array.from({ length: 10 }, (_, i) => publish(`first-${i}`, "0")));
+  await publish("watched", "0");
+  await watched.until(({ updates }) => updates.length === 1, "the first update");
+  const before = await deployment.operations();
+
+  for (let i = 0; i < 1_000; i += 50) {
+    const positions = await Promise.all(Array.from({ length: 50 }, (_, j) => publish(`key-${i + j}`, "1")));
+    expect(positions).not.toContain(undefined);
+  }
+  for (let i = 1; i <= 10; i++) await publish("watched", String(i));
+  await watched.until(({ updates }) => updates.length === 11, "its updates");
+
+  const after = await deployment.operations();
+  const more = (name: string) => (after[name] ?? 0) - (before[name] ?? 0);
+  expect(more("object_created.endpoint")).toBe(0);
+  expect(more("object_request.endpoint")).toBe(0);
+  expect(more("websocket_message_in.endpoint_link")).toBe(10);
+  expect(more("rows_written")).toBe(0);
+  expect(more("rpc.shard")).toBe(1_010);
+  expect(watched.violations).toEqual([]);
+  await watched.close();
 }, 60_000);
 
 test("[L5] half a minute after the last client has gone nothing is watched any more, and no link is open", async () => {

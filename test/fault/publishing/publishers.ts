@@ -39,7 +39,9 @@ export interface PublishersSettings {
   readonly topic: string;
   readonly keys: readonly string[];
   readonly partitions: number;
-  /** Of how many publishes each client is done; undefined: it goes on until it is stopped. */
+  /**
+   * Of how many publishes each client is done, none of which it lets go; undefined: it goes on until it is stopped.
+   */
   readonly each?: number | undefined;
 }
 
@@ -139,7 +141,7 @@ export class Publishers {
   async #settle(publish: Made, urls: readonly string[]): Promise<void> {
     const { random } = this.#ports;
     const key = randomUUID();
-    const mayBeLetGo = random() < SHARE.letGo;
+    const mayBeLetGo = this.#settings.each === undefined && random() < SHARE.letGo;
     const isAsked = random() < SHARE.asked;
     while (performance.now() < this.#endsAt) {
       const answer = await this.#ask(publish, oneOf(random, urls), key);

@@ -116,7 +116,7 @@ export class PartitionWriter {
     if (this.#closing.signal.aborted) return CLOSED;
     if (state.kind === "resigned") return NOT_WRITER;
     if (state.kind === "barred") return barred(state.why);
-    const known = this.#known(marks) ?? this.#unpromised(isPromised);
+    const known = this.#known(marks) ?? this.#unpromised(isPromised, this.#held);
     if (known !== undefined) return known;
     const before = this.#waiting.find(marks);
     if (before !== undefined) {
@@ -135,9 +135,9 @@ export class PartitionWriter {
   }
 
   /** What can't be kept isn't promised. */
-  #unpromised(isPromised: boolean): PublishResult | undefined {
-    const forgets = this.#held?.forgets;
-    return isPromised && forgets !== undefined ? refusal("id_not_kept", forgets) : undefined;
+  #unpromised(isPromised: boolean, held: Pick<Held, "forgets"> | undefined): PublishResult | undefined {
+    const forgets = isPromised ? held?.forgets : undefined;
+    return forgets === undefined ? undefined : refusal("id_not_kept", forgets);
   }
 
   #positionAt(offset: number): PublishResult {
@@ -242,9 +242,10 @@ export class PartitionWriter {
     }
     held.forget();
     const now = this.#ports.time();
+    const { forgets } = held;
     while (!this.#waiting.isEmpty) {
       const pendings = this.#waiting.take().filter((pending) => {
-        const known = this.#known(pending.marks) ?? this.#unpromised(pending.isPromised);
+        const known = this.#known(pending.marks) ?? this.#unpromised(pending.isPromised, { forgets });
         const over = known ?? (pending.until <= now ? LATE : undefined);
         if (over !== undefined) this.#waiting.settle(pending, over);
         // What an earlier claim of this partition sent, and this one doesn't know, was never appended.

@@ -5,6 +5,7 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { SCORES } from "../../examples/leaderboard/aggregator.ts";
 import { readSettings } from "../../shared/node/settings.ts";
 import { Deployment } from "../support/deployment.ts";
 import type { KafkaBroker } from "../support/kafka-broker.ts";
@@ -13,9 +14,10 @@ import { Latencies } from "./histogram.ts";
 import { NoKafka, startKafka } from "./kafka.ts";
 import { interruptOnSignal, isInterrupted, LoadProcess } from "./load/rpc.ts";
 import { cpuUs, descendants } from "./proc.ts";
-import { recordsPerBatch } from "./publish/batches.ts";
+import { contentsOf } from "./publish/batches.ts";
 import type { ClientsHandlers, Heard } from "./publish/clients.ts";
-import { figures, type PathRound, type WriterRound } from "./publish/figures.ts";
+import { figures, type PathRound, playersLine, type WriterRound } from "./publish/figures.ts";
+import type { PlayersHandlers } from "./publish/players.ts";
 import type { ProducerHandlers } from "./publish/producer.ts";
 import type { WriterHandlers } from "./publish/writer.ts";
 
@@ -25,6 +27,8 @@ const WRITER = { count: 20_000, bytes: BYTES, underWay: 500 };
 const MOST_ROUNDS = 8;
 const CLIENTS = { clients: 64, keys: 1_000, watched: 16 };
 const PACED = { bytes: BYTES, perSecond: 200 };
+const PLAYERS = { connections: 2_000, perSecond: 400, partitions: 8 };
+const MOST_PLAYERS = 200_000;
 const PUBLISH_SECRET = "a secret of the bench of 32 bytes or more";
 
 const command = {
@@ -33,6 +37,7 @@ const command = {
   settings: {
     ROUNDS: { means: "Turns of each.", default: "7" },
     SECONDS: { means: "Of each turn over HTTP.", default: "4" },
+    PLAYERS: { means: "Instead: so many of the leaderboard's players post a score each." },
   },
   switches: { alone: "Only the origin's publishing by itself, and the producer." },
   flagsOnly: true,
@@ -43,13 +48,17 @@ if (given.kind === "help") process.stdout.write(given.text);
 else if (given.kind === "misused") fail(given.problem);
 else {
   const [rounds, seconds] = [Number(given.values.ROUNDS), Number(given.values.SECONDS)];
+  const players = given.values.PLAYERS === undefined ? 0 : Number(given.values.PLAYERS);
   if (!(Number.isInteger(rounds) && rounds >= 1 && rounds <= MOST_ROUNDS))
     fail(`--rounds must be a whole number from 1 to ${MOST_ROUNDS}`);
   else if (!(seconds > 0 && seconds <= 600)) fail("--seconds must be a number above 0, at most 600");
+  else if (!(Number.isInteger(players) && players >= 0 && players <= MOST_PLAYERS))
+    fail(`--players must be a whole number from 1 to ${MOST_PLAYERS}`);
   else {
     interruptOnSignal();
     try {
-      await run(rounds, seconds, given.switches.alone);
+      if (players > 0) await play(players);
+      else await run(rounds, seconds, given.switches.alone);
     } catch (error) {
       if (!(error instanceof NoKafka)) throw error;
       if (!isInterrupted()) fail(error.message, 1);
@@ -134,7 +143,8 @@ async function pathRounds(
       const before = [used(edge), used(origin)] as const;
       const closed = await clients.ask("closed", { seconds, bytes: BYTES });
       const cpu = { edge: used(edge) - before[0], origin: used(origin) - before[1] };
-      const perBatch = recordsPerBatch(segments().map((bytes, i) => bytes.subarray(sizes[i])));
+      const { records, batches } = contentsOf(segments().map((bytes, i) => bytes.subarray(sizes[i])));
+      const perBatch = batches === 0 ? 1 : records / batches;
       const floor = await producer.ask("burst", { count: closed.published, bytes: BYTES, perBatch });
       const paced = await clients.ask("paced", { ...PACED, seconds });
       const floorPaced = summaryOf(await producer.ask("paced", { ...PACED, seconds }));
@@ -154,6 +164,44 @@ async function pathRounds(
   } finally {
     await Promise.all([clients.stop(), producer.stop()]);
     await deployment.stop();
+  }
+}
+
+/** The leaderboard's players: each has a token and a key of its own. */
+async function play(count: number): Promise<void> {
+  const kafka = await startKafka();
+  const players = new LoadProcess<PlayersHandlers>(script("players"));
+  try {
+    const { connections, perSecond, partitions } = PLAYERS;
+    await newTopic(kafka, SCORES, partitions);
+    const deployment = await Deployment.start({
+      topics: { [SCORES]: { stream: { publish: "token", subscribe: "token" } } },
+      originEnv: { KAFKA_BROKERS: kafka.bootstrap, PUBLISH_SECRET },
+      edgeEnv: { AUTH_ISSUERS: await players.ask("authIssuers", undefined) },
+    });
+    try {
+      say(`${count} players get their tokens`);
+      await players.ask("open", { url: deployment.url, players: count, connections });
+      const edge = descendants(deployment.edge?.process.pid ?? 0, "workerd");
+      const origin = deployment.origins.map(({ process }) => process.pid ?? 0);
+      const used = (pids: readonly number[]) => pids.reduce((sum, pid) => sum + cpuUs(pid), 0);
+      const before = [used(edge), used(origin)] as const;
+      say(`they post, ${perSecond} in a second`);
+      const posted = await players.ask("post", { perSecond });
+      const cpu = { edgeUs: used(edge) - before[0], originUs: used(origin) - before[1] };
+      const segments = Array.from({ length: partitions }, (_, i) => readFileSync(kafka.segment(SCORES, i)));
+      const { records } = contentsOf(segments);
+      const { positions, failed, problem } = posted;
+      if (failed > 0 || positions !== count || records !== count)
+        fail(`${failed} failed (${problem}), ${positions} positions, ${records} records of ${count}`, 1);
+      const latency = summaryOf(posted.acknowledged);
+      process.stdout.write(`${playersLine({ count, connections, ...cpu, latency, wallUs: posted.wallUs })}\n`);
+    } finally {
+      await deployment.stop();
+    }
+  } finally {
+    await players.stop();
+    await kafka.stop();
   }
 }
 

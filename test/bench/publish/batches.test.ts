@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { producedBatch } from "../../../origin/kafka/produced-batch.ts";
-import { recordsPerBatch } from "./batches.ts";
+import { contentsOf } from "./batches.ts";
 
 const CONTROL = 0x20;
 const NUMBERED = { producerId: 1, producerEpoch: 0, sequence: 0 };
@@ -14,15 +14,11 @@ function batchOf(count: number, attributes = 0): Buffer {
   return producedBatch(records, NUMBERED, 1, "none", attributes);
 }
 
-test("the mean is over the batches of all logs, without marks of transactions and the room behind the last one", () => {
+test("the batches of all logs count, without marks of transactions and the room behind the last one", () => {
   const logs = [
     Buffer.concat([batchOf(3), batchOf(1, CONTROL), batchOf(7), Buffer.alloc(100)]),
     batchOf(2),
     Buffer.alloc(0),
   ];
-  expect(recordsPerBatch(logs)).toBe(4);
-});
-
-test("a log without a batch tells nothing, and counts as one record in each", () => {
-  expect(recordsPerBatch([])).toBe(1);
+  expect(contentsOf(logs)).toEqual({ records: 12, batches: 3 });
 });

@@ -1,4 +1,4 @@
-/** How many records a batch of a partition's log has, read from the broker's own segments. Pure. */
+/** How many records and batches partitions' logs have, read from the broker's own segments. Pure. */
 
 /** Of a batch: its first offset, how long the rest is, and where in it the count of its records stands. */
 const OFFSET_BYTES = 8;
@@ -8,8 +8,13 @@ const COUNT_AT = 57;
 const HEADER_BYTES = 61;
 const IS_CONTROL = 0x20;
 
-/** The mean over several logs' bytes, each of which begins with a batch; marks of transactions don't count. */
-export function recordsPerBatch(logs: readonly Buffer[]): number {
+export interface Contents {
+  readonly records: number;
+  readonly batches: number;
+}
+
+/** Of several logs' bytes, each of which begins with a batch; marks of transactions don't count. */
+export function contentsOf(logs: readonly Buffer[]): Contents {
   let batches = 0;
   let records = 0;
   for (const log of logs)
@@ -20,5 +25,5 @@ export function recordsPerBatch(logs: readonly Buffer[]): number {
       batches++;
       records += log.readInt32BE(at + COUNT_AT);
     }
-  return batches === 0 ? 1 : records / batches;
+  return { records, batches };
 }

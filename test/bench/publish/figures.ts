@@ -81,6 +81,22 @@ function writerTable(rounds: readonly WriterRound[], { underWay, bytes }: Loads)
   );
 }
 
+export interface Played {
+  readonly count: number;
+  readonly connections: number;
+  readonly edgeUs: number;
+  readonly originUs: number;
+  readonly wallUs: number;
+  readonly latency: Latency;
+}
+
+export function playersLine({ count, connections, edgeUs, originUs, wallUs, latency }: Played): string {
+  const rate = number(count / (wallUs / 1e6));
+  const times = `median ${short(latency.p50)}, p99 ${short(latency.p99)} ms`;
+  const cpu = `${short(edgeUs / count)} µs of the edge and ${short(originUs / count)} µs of the origin`;
+  return `${number(count)} players on ${number(connections)} connections, ${rate} scores/s: ${cpu} for each; acknowledged after ${times}; each is one record`;
+}
+
 type Paths = readonly (readonly [partitions: number, rounds: readonly PathRound[]])[];
 
 const named = (partitions: number) => `${partitions} ${partitions === 1 ? "partition" : "partitions"}`;

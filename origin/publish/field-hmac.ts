@@ -21,14 +21,14 @@ const UNIT_BYTES = 3;
 const scratch = Buffer.allocUnsafeSlow(16 * 1024);
 
 export class FieldHmac {
-  readonly #inner: Buffer;
+  readonly #inner: Uint8Array;
   /** With room for the inner digest behind it. */
   readonly #outer: Buffer;
 
   constructor(secret: Uint8Array) {
     const key = Buffer.alloc(BLOCK_BYTES);
     key.set(secret.length > BLOCK_BYTES ? hash("sha256", secret, "buffer") : secret);
-    this.#inner = key.map((byte) => byte ^ INNER_PAD) as Buffer;
+    this.#inner = key.map((byte) => byte ^ INNER_PAD);
     this.#outer = Buffer.alloc(BLOCK_BYTES + DIGEST_BYTES);
     this.#outer.set(key.map((byte) => byte ^ OUTER_PAD));
   }

@@ -23,8 +23,8 @@ export interface OpenProducer {
   readonly topic: string;
 }
 
-/** Mean and exact numbers of records in a batch. */
 export interface ProducerWork extends Work {
+  /** Records of a batch, on average. */
   readonly perBatch: number;
 }
 

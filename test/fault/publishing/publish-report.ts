@@ -1,6 +1,5 @@
 /** What a run found of publishes, as a table with a row for each kind of fault, and in a line. Pure. */
-import type { Injected } from "../injected.ts";
-import { tookPlace } from "../injected.ts";
+import { type Injected, tookPlace } from "../injected.ts";
 import type { Kind } from "../kinds/kind.ts";
 import { isRefused, type PublishFindings, positionsOf } from "./publish-checker.ts";
 import type { Made } from "./publishers.ts";

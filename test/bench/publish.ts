@@ -195,7 +195,9 @@ async function play(count: number): Promise<void> {
       if (failed > 0 || positions !== count || records !== count)
         fail(`${failed} failed (${problem}), ${positions} positions, ${records} records of ${count}`, 1);
       const latency = summaryOf(posted.acknowledged);
-      process.stdout.write(`${playersLine({ count, connections, ...cpu, latency, wallUs: posted.wallUs })}\n`);
+      process.stdout.write(
+        `${playersLine({ count, connections, ...cpu, latency, wallUs: posted.wallUs })}\n`,
+      );
     } finally {
       await deployment.stop();
     }

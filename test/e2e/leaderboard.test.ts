@@ -33,7 +33,10 @@ describeWithKafka("the leaderboard:", () => {
     await admin.disconnect();
     deployment = await Deployment.start({
       topics: { [SCORES]: { stream: scores }, [LEADERBOARD]: { stream: leaderboard } },
-      originEnv: { KAFKA_BROKERS: kafka.bootstrap, PUBLISH_SECRET: "a secret of the tests of 32 bytes or more" },
+      originEnv: {
+        KAFKA_BROKERS: kafka.bootstrap,
+        PUBLISH_SECRET: "a secret of the tests of 32 bytes or more",
+      },
       edgeEnv: { AUTH_ISSUERS: game.authIssuers },
     });
   });
@@ -134,7 +137,10 @@ describeWithKafka("the leaderboard:", () => {
     const positions = (await posting).flat();
 
     expect(new Set(positions).size).toBe(1_000);
-    const expected = range(0, 10).map((i) => ({ player: `poster ${99 - i}`, score: best + 10 * (99 - i) + 9 }));
+    const expected = range(0, 10).map((i) => ({
+      player: `poster ${99 - i}`,
+      score: best + 10 * (99 - i) + 9,
+    }));
     const lastBoard = () => JSON.parse(String(watcher.updates.at(-1)?.value ?? "[]"));
     await watcher.until(() => JSON.stringify(lastBoard()) === JSON.stringify(expected), "the last board");
     expect(watcher.violations).toEqual([]);

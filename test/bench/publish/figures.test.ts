@@ -35,7 +35,8 @@ test("of the whole path there are costs and latencies for each number of partiti
     paced: { acknowledged: latency(4), delivered: latency(5) },
     floorPaced: latency(2),
   };
-  const text = figures([], [[3, [round]]], LOADS);
+  const alone = { own: use(12_000), floor: use(6_000), perBatch: 250 };
+  const text = figures([alone], [[3, [round]]], LOADS);
   expect(text).toContain("| 3 partitions | 3,000 | 1,000 | 300 | 60.0 | 10.0 | 9.00 |");
   expect(text).toContain("| 3 partitions, 200/s: to the acknowledgement | 4.00 | 8.00 | 12.0 |");
   expect(text).toContain("| bare producer at that rate | 2.00 | 4.00 | 6.00 |");

@@ -76,7 +76,13 @@ function writerTable(rounds: readonly WriterRound[], { underWay, bytes }: Loads)
         number(of((round) => perSecond(round.own))),
         short(of(({ perBatch }) => perBatch)),
       ],
-      ["bare idempotent producer", short(floor), "1", number(of((round) => perSecond(round.floor))), "the same"],
+      [
+        "bare idempotent producer",
+        short(floor),
+        "1",
+        number(of((round) => perSecond(round.floor))),
+        "the same",
+      ],
     ],
   );
 }

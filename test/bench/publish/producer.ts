@@ -16,7 +16,7 @@ import { eventually } from "../../support/deadline.ts";
 import { nowUs, sleepUntil } from "../clock.ts";
 import { Latencies } from "../histogram.ts";
 import { answer } from "../load/rpc.ts";
-import { Used, type Work } from "./work.ts";
+import { type Use, Used, type Work } from "./work.ts";
 
 export interface OpenProducer {
   readonly broker: string;
@@ -78,7 +78,7 @@ const handlers = {
   },
 
   /** As fast as Kafka takes them. */
-  async burst({ count, bytes, perBatch }: ProducerWork): Promise<Used> {
+  async burst({ count, bytes, perBatch }: ProducerWork): Promise<Use> {
     const used = Used.begin();
     let sent = 0;
     for (let batches = 1; sent < count; batches++) {

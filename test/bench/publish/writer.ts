@@ -60,7 +60,12 @@ async function publishOne(bytes: number): Promise<void> {
     key: Buffer.from(`key-${number % 1_000}`),
     value: Buffer.alloc(bytes, 0x61),
     headers: [],
-    id: { issuer: "issuer", subject: `subject-${number % 100}`, key: `publish-${number}`, chosenBy: "client" },
+    id: {
+      issuer: "issuer",
+      subject: `subject-${number % 100}`,
+      key: `publish-${number}`,
+      chosenBy: "client",
+    },
     deadline: Number.POSITIVE_INFINITY,
     until: Number.POSITIVE_INFINITY,
   });

@@ -10,7 +10,7 @@ import {
 } from "./publish-checker.ts";
 
 const ENDPOINT = "/t/k";
-const valueOf = (id: number) => `{"id":${id}}`;
+const textOf = (id: number) => `{"id":${id}}`;
 
 const acknowledged = (offset: number, epoch = "a.0"): Answer => ({
   kind: "acknowledged",
@@ -23,7 +23,7 @@ const publish = (id: number, answers: readonly Answer[], more: Partial<Publish> 
   id,
   client: "c",
   endpoint: ENDPOINT,
-  value: valueOf(id),
+  value: textOf(id),
   answers,
   ...more,
 });
@@ -32,7 +32,7 @@ const record = (offset: number, id: number, more: Partial<PublishedRecord> = {})
   offset,
   endpoint: ENDPOINT,
   id,
-  value: valueOf(id),
+  value: textOf(id),
   client: "c",
   ...more,
 });
@@ -163,7 +163,7 @@ describe("found is", () => {
     [
       "one whose bytes are others",
       [publish(1, [acknowledged(3)])],
-      logOf(record(3, 1, { value: `${valueOf(1)} ` })),
+      logOf(record(3, 1, { value: `${textOf(1)} ` })),
       { wrong: [1] },
       /is in the log as/,
     ],

@@ -122,7 +122,11 @@ function recordsById(log: PublishedLog): Map<number, At[]> {
   return byId;
 }
 
-function wrongAnswer(publish: Publish, positions: readonly string[], first: At | undefined): string | undefined {
+function wrongAnswer(
+  publish: Publish,
+  positions: readonly string[],
+  first: At | undefined,
+): string | undefined {
   const refusal = publish.answers.find((answer) => answer.kind === "error" && !answer.retry);
   if (refusal?.kind === "error") return `was refused for good: ${refusal.code}`;
   if (first === undefined) return undefined;

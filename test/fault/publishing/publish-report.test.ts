@@ -76,7 +76,13 @@ test("each fault has the publishes that were under way while it was at work, and
 });
 
 test.each<[string, readonly Made[], readonly PublishedRecord[], number, RegExp]>([
-  ["one is lost", MADE, [record(QUICK), record(SLOW)], 0.1, /publish 40 of c to \/p\/k is nowhere in the log/],
+  [
+    "one is lost",
+    MADE,
+    [record(QUICK), record(SLOW)],
+    0.1,
+    /publish 40 of c to \/p\/k is nowhere in the log/,
+  ],
   [
     "one was asked for to the end, and nobody knows",
     [made(1, 2, [error("unavailable"), NONE])],

@@ -5,8 +5,8 @@ import { describeWithKafka } from "../../support/with-kafka.ts";
 import { faultRun } from "../fault-run.ts";
 import { KINDS } from "../kinds/kinds.ts";
 import { failures } from "../report.ts";
-import { CLIENTS_PER_PARTITION } from "./publishers.ts";
 import { publishTable } from "./publish-report.ts";
+import { CLIENTS_PER_PARTITION } from "./publishers.ts";
 
 const SEED = 20_261_126;
 const PARTITIONS = 3;
@@ -58,6 +58,8 @@ describeWithKafka("publishing under faults:", () => {
     expect(made).toHaveLength(EACH * CLIENTS);
     expect(findings).toMatchObject({ acknowledged: made.length, logged: made.length });
     const took = results.injected.filter(({ notInjected }) => notInjected === undefined).length;
-    figure(`${findings.acknowledged} publishes during ${took} faults: each one record, where it was acknowledged`);
+    figure(
+      `${findings.acknowledged} publishes during ${took} faults: each one record, where it was acknowledged`,
+    );
   }, 600_000);
 });

@@ -65,7 +65,17 @@ describe("[W6] a publish between shard and origin", () => {
 });
 
 /** As nearly all headers are: without headers of a record. */
-const PLAIN = { publish: "/t/k", id: 7, issuer: "", subject: "", key: "k", by: "edge", withinMs: 1, until: 2, n: 0 };
+const PLAIN = {
+  publish: "/t/k",
+  id: 7,
+  issuer: "",
+  subject: "",
+  key: "k",
+  by: "edge",
+  withinMs: 1,
+  until: 2,
+  n: 0,
+};
 
 test.each<readonly [string, unknown]>([
   ["publish", "t/k"],

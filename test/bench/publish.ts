@@ -87,7 +87,9 @@ async function newTopic(kafka: KafkaBroker, name: string, partitions: number): P
   return name;
 }
 
-const script = (name: string) => join(import.meta.dirname, `publish/${name}.ts`);
+function script(name: string): string {
+  return join(import.meta.dirname, `publish/${name}.ts`);
+}
 
 /** The origin's publishing by itself, and the producer with batches as large as it had. */
 async function writerRounds(kafka: KafkaBroker, rounds: number): Promise<WriterRound[]> {
@@ -207,10 +209,9 @@ async function play(count: number): Promise<void> {
   }
 }
 
-const latenciesOf = ({ acknowledged, delivered }: Heard) => ({
-  acknowledged: summaryOf(acknowledged),
-  delivered: summaryOf(delivered),
-});
+function latenciesOf({ acknowledged, delivered }: Heard) {
+  return { acknowledged: summaryOf(acknowledged), delivered: summaryOf(delivered) };
+}
 
 function summaryOf(encoded: string) {
   const latencies = new Latencies();

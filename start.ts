@@ -1,9 +1,8 @@
 /**
- * `npm start`: the whole product on one machine. Checks what can be checked, starts the edge, the origin and,
- * unless Kafka is read, a feed as processes of their own, says when they are ready, and ends them all together: when it is asked to, when
- * one of them ends by itself, and, since each watches its IPC channel, even when this process is killed.
+ * `npm start`: the whole product on one machine. Checks what can be checked; starts the edge, the origin and, unless Kafka is
+ * read, a feed, each as a process of its own; and says when they are ready. It ends them all together: when it is asked to, or
+ * when one of them ends by itself. If this process is killed they end, too, since each watches its IPC channel.
  */
-
 import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";

@@ -63,7 +63,7 @@ function isOpenToChange(url: string): boolean {
 
 interface Heard {
   problem: string | undefined;
-  /** By how much this machine's clock is ahead of the issuer's; NaN where that isn't known. */
+  /** By how much this machine's clock is ahead of the issuer's; NaN if that isn't known. */
   aheadMs: number;
 }
 

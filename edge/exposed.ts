@@ -1,5 +1,5 @@
 /**
- * What is exposed: streams.json, read once per isolate. Where it is broken nothing is exposed, and every
+ * What is exposed: streams.json, read once per isolate. If it is broken nothing is exposed, and every
  * request that needs it fails with the reasons in the log.
  */
 
@@ -13,7 +13,7 @@ export function streamOf(path: string): Stream | undefined {
   return exposed.ok ? exposed.streams.get(path.slice(1, path.indexOf("/", 1))) : undefined;
 }
 
-/** Throws, with every problem of the file, where it is broken. */
+/** Throws, with every problem of the file, if it is broken. */
 export function requireStreams(): Streams {
   if (!exposed.ok) throw new Error(`streams.json: ${exposed.problems.join("; ")}`);
   return exposed.streams;

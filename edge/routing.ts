@@ -20,7 +20,7 @@ function shardCount(env: Pick<Env, "SHARDS">): number | undefined {
   return Number.isInteger(shards) && shards >= 1 && shards <= MAX_SHARDS ? shards : undefined;
 }
 
-/** Throws where the number of shards isn't set as it must be. */
+/** Throws if the number of shards isn't set as it must be. */
 export function requireShards(env: Pick<Env, "SHARDS">): number {
   const shards = shardCount(env);
   if (shards === undefined) throw new Error(`SHARDS must be a whole number from 1 to ${MAX_SHARDS}`);
@@ -83,7 +83,7 @@ export type ObjectRequest =
     }
   | { readonly kind: "link"; readonly path: string };
 
-/** `protocol` is the WebSocket subprotocol to answer with, where the client offered it. */
+/** `protocol` is the WebSocket subprotocol to answer with, if the client offered it. */
 function subscribeRequest(
   path: string,
   from: Position | undefined,

@@ -5,9 +5,9 @@ import { TIME_LIMITS } from "./time-limits.ts";
 const TOLERANCE_MS = TIME_LIMITS.clockSetBackMs;
 
 /**
- * A clock for deadlines and ages: the machine's, but it never goes back. Where that is set back, this one goes on from
+ * A clock for deadlines and ages: the machine's, but it never goes back. If that is set back, this one goes on from
  * where it was last read, and is ahead from then on; or windows would not expire, and what lingers would stay, for as
- * long as it was set back. Where it is set forward so is this one: that is like a pause.
+ * long as it was set back. If it is set forward so is this one: that is like a pause.
  */
 export class SteadyClock {
   readonly #wall: () => number;

@@ -38,7 +38,7 @@ interface OpenLog {
   close(): Promise<void>;
 }
 
-/** What is configured; the code of Kafka is loaded only where it is. */
+/** What is configured; the code of Kafka is loaded only if it is. */
 async function openLog({ kafka, dataDir, publishId, streams }: Config): Promise<OpenLog> {
   if (kafka !== undefined) {
     const { KafkaSource } = await import("./kafka/source.ts");
@@ -81,7 +81,7 @@ function renewed(config: Config, log: Log, secrets: Secrets): Config {
   };
 }
 
-/** Tells how it goes, where a port is set for that; the code for it is loaded only there. */
+/** Tells how it goes, if a port is set for that; the code for it is loaded only there. */
 async function openOperatorPort({ status }: Config, meter: Meter, log: Log, now: () => Status | undefined) {
   if (status === undefined) return undefined;
   const { openOperatorPort } = await import("./operate/operate.ts");

@@ -1,7 +1,7 @@
 /**
- * Three projects, one after the other: what runs within a test's own process, side by side; then what waits most of its
- * time, several files at once; then what starts Kafka, the product's processes, a real workerd or a browser and keeps
- * them busy, one file at a time, so that they don't starve one another on a small machine.
+ * Four projects, one after the other: what runs within a test's own process, side by side; then what waits most of its
+ * time, several files at once; then what starts Kafka, the product's processes, a real workerd or a browser, two files at
+ * once, since one waits while the other works; then what keeps a small machine busy by itself, one file at a time.
  */
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
@@ -13,7 +13,11 @@ const WAITING = [
   "test/e2e/one-asker.test.ts",
   "test/e2e/token-ends.test.ts",
   "test/edge/event-stream-idle.test.ts",
+  "test/edge/event-stream.test.ts",
   "test/edge/raw-workerd.test.ts",
+  "test/edge/tokens.test.ts",
+  "test/edge/unread.test.ts",
+  "test/edge/uplink.test.ts",
   "test/origin/kafka/connection.test.ts",
   "test/origin/kafka/dials.test.ts",
   "test/origin/kafka/fetcher.test.ts",
@@ -27,15 +31,22 @@ const PURE_KAFKA = [
   ...["produced-batch", "record-batches", "throttle", "topic-config"],
 ];
 
-/** Tests that keep processes busy, or look at how long the event loop is busy. */
+/** Tests of real processes. */
 const REAL = [
   "test/e2e/*.test.ts",
   "test/local/*.test.ts",
   "test/edge/!(set-clock|simulation|surroundings).test.ts",
   `test/origin/kafka/!(${PURE_KAFKA.map((name) => `${name}.test`).join("|")}).ts`,
+];
+const REAL_AT_ONCE = 2;
+
+/** Tests that bring a whole system under load, take thousands of ports, or look at how much memory a process has. */
+const ALONE = [
   "test/bench/{bench,command}.test.ts",
+  "test/e2e/hostile-connections.test.ts",
   "test/fault/{faults,publishing/thousands}.test.ts",
   "test/hostile/hostile.test.ts",
+  "test/local/gate.test.ts",
 ];
 const ALL = ["test/**/*.test.ts"];
 
@@ -46,6 +57,7 @@ export default defineConfig({
     // What waits for events has deadlines of its own; this one only ends what hangs.
     testTimeout: 60_000,
     hookTimeout: 240_000,
+    expect: { poll: { timeout: 30_000 } },
     // Cases of one file that wait wait together.
     maxConcurrency: 20,
     projects: [
@@ -54,7 +66,7 @@ export default defineConfig({
         test: {
           name: "core",
           include: ALL,
-          exclude: [...WAITING, ...REAL],
+          exclude: [...WAITING, ...REAL, ...ALONE],
           maxWorkers: "100%",
           sequence: { groupOrder: 0 },
         },
@@ -68,10 +80,15 @@ export default defineConfig({
         test: {
           name: "real",
           include: REAL,
-          exclude: WAITING,
-          fileParallelism: false,
+          exclude: [...WAITING, ...ALONE],
+          globalSetup: join(import.meta.dirname, "support/prepare.ts"),
+          maxWorkers: REAL_AT_ONCE,
           sequence: { groupOrder: 2 },
         },
+      },
+      {
+        extends: true,
+        test: { name: "alone", include: ALONE, fileParallelism: false, sequence: { groupOrder: 3 } },
       },
     ],
   },

@@ -1,6 +1,6 @@
 /**
  * Where a request carries its token: `Authorization: Bearer`, an entry of `Sec-WebSocket-Protocol` (all that a page can set on
- * a WebSocket), or a cookie where the deployment names one. Never its URL: those are logged and shared (RFC 9700 §2.3).
+ * a WebSocket), or a cookie if the deployment names one. Never its URL: those are logged and shared (RFC 9700 §2.3).
  *
  * A browser sends cookies along whichever page asks. So one counts on an upgrade only from a page of WEB_ORIGINS; on a read
  * also without an `Origin`, which pages of the same origin don't send, unless the browser says that another site asks.
@@ -32,7 +32,7 @@ export function credentialsOf({ headers, upgrade }: Asked, rules: CredentialRule
   if (bearer === "malformed") return { kind: "malformed" };
   const protocols = upgrade ? protocolTokens(headers.get("Sec-WebSocket-Protocol")) : [];
   const said = new Set(bearer === undefined ? protocols : [bearer, ...protocols]);
-  // A cookie comes by itself: who says a token outright means that one.
+  // A cookie comes by itself, so a token that is said outright is the one that is meant.
   if (said.size === 0 && cookieCounts({ headers, upgrade }, rules))
     for (const token of cookiesOf(headers.get("Cookie"), rules.cookie)) said.add(token);
   const [token, ...others] = said;

@@ -1,9 +1,9 @@
 /**
  * Who may do what with an endpoint: what its stream says, and what the token does. Pure.
  *
- * Where there are issuers, and streams that not all may know of, an anonymous request is told the same of a topic that isn't
- * exposed as of one that is for tokens, and so is a token that may not know of a topic: or names of topics could be found
- * out by trying.
+ * Names of topics must not be found out by trying. So if there are issuers, and streams that not all may know of, an
+ * anonymous request is told the same of a topic that isn't exposed as of one that is for tokens. So is a token that may not
+ * know of a topic.
  */
 import type { Stream, Streams } from "../../shared/config/streams.ts";
 import type { Address } from "../../shared/protocol/address.ts";

@@ -1,4 +1,4 @@
-/** What a principal's token is known by where names are only compared. */
+/** What a principal's token is known by when names are only compared. */
 import type { TokenNames } from "../../shared/protocol/revocation.ts";
 import type { KnownPrincipal } from "../principal.ts";
 import { hashOfName } from "./name-hash.ts";

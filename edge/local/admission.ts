@@ -1,5 +1,5 @@
 /**
- * Who may come in where workerd's open files are few: the decisions of the gate (gate.ts), by counting. Pure.
+ * Who may come in when workerd's open files are few: the decisions of the gate (gate.ts), by counting. Pure.
  *
  * A connection waits in the lobby, which costs one open file, until it says what it wants; workerd hears of it then, and not
  * before. A lobby that is full loses the one that waits longest, of the address that has most waiting: whoever floods it

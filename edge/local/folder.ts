@@ -14,7 +14,7 @@ const SQLITE_BUSY = 5;
 /** Locks of this process: one that nobody refers to any more is collected, and with that given back. */
 const locks = new Set<DatabaseSync>();
 
-/** Makes the folder where it is missing, sees that it can be written, and holds it until the process ends. */
+/** Makes the folder if it is missing, sees that it can be written, and holds it until the process ends. */
 export function holdFolder(folder: string): Checked<string> {
   let lock: DatabaseSync | undefined;
   try {

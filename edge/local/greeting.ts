@@ -88,7 +88,7 @@ function ownRecord(topics: readonly string[]) {
   return topic === undefined ? undefined : { topic, key: "example", value: '{"hello":"world"}' };
 }
 
-/** For POSIX shells, and no quotes where none are needed. */
+/** Quoted for POSIX shells, if that is needed. */
 function quoted(text: string): string {
   return /^[\w./:=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

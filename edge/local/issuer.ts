@@ -86,7 +86,7 @@ export function hasLocalIssuer(dataDir: string): boolean {
   return statSync(join(dataDir, KEY_FILE), { throwIfNoEntry: false }) !== undefined;
 }
 
-/** The one of this data folder, which is made where there is none. */
+/** The one of this data folder, which is made if there is none. */
 export function localIssuer(dataDir: string): Checked<LocalIssuer> {
   const file = join(dataDir, KEY_FILE);
   try {

@@ -1,8 +1,8 @@
 /**
- * A child that doesn't watch its parent ends with it all the same, whatever is killed, and in whichever order:
+ * Ends a child that doesn't watch its parent together with that, whatever is killed, and in whichever order:
  *
- * - Where the kernel can be told to (Linux, by util-linux's setpriv), it ends the child when this process has gone.
- * - Everywhere a guard does so, a process that watches this one. A guard that is killed is replaced.
+ * - On Linux the kernel does so when this process has gone, if there is util-linux's setpriv to tell it.
+ * - Everywhere a guard does, a process that watches this one. A guard that is killed is replaced.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { delimiter, isAbsolute, join } from "node:path";
@@ -10,7 +10,7 @@ import { TIME_LIMITS } from "./time-limits.ts";
 
 type Command = readonly [string, ...string[]];
 
-/** The same command, run so that the kernel ends it when this thread's process has gone, where it can be told to. */
+/** The same command; if the kernel can be told to, it ends that when this thread's process has gone. */
 export function mortal(command: Command): Command {
   if (process.platform !== "linux") return command;
   for (const folder of (process.env.PATH ?? "").split(delimiter)) {

@@ -17,7 +17,7 @@ export class Part {
   readonly name: string;
   /** How it ended, in words; settles when it has. */
   readonly ended: Promise<string>;
-  /** Settles at its first message; never where it ends before. */
+  /** Settles at its first message; never if it ends before. */
   readonly spoke: Promise<void>;
   readonly #process: ChildProcess;
 
@@ -44,7 +44,7 @@ export class Part {
     this.#process.on("message", listener);
   }
 
-  /** Asks it to end; nothing happens where it has. */
+  /** Asks it to end; nothing happens if it has. */
   stop(signal: "SIGTERM" | "SIGKILL"): void {
     this.#process.kill(signal);
   }

@@ -42,7 +42,7 @@ function faultOf(file: string): string | undefined {
 /** What a damaged file, or a disk that fails, leads to, as workerd quotes SQLite. No path holds a space. */
 const DAMAGE = /: SQLITE_(CORRUPT|NOTADB|IOERR)/;
 
-/** A sentence to follow a line of workerd's where that tells of damage, which names no file; undefined elsewhere. */
+/** A sentence to follow a line of workerd's that tells of damage and names no file; undefined for other lines. */
 export function hintAt(line: string, folder: string): string | undefined {
   if (!DAMAGE.test(line)) return undefined;
   return `a database below ${folder} is damaged: start the edge again, and it says which, and what to do; ${NOTHING_LOST}`;

@@ -19,7 +19,7 @@ export interface End {
 export interface Workerd {
   /** undefined if it could not be started. */
   readonly pid: number | undefined;
-  /** The port on which it accepts connections; never where it ends before that. */
+  /** The port on which it accepts connections; never if it ends before that. */
   readonly listening: Promise<number>;
   /** Settles when it has ended. */
   readonly ended: Promise<End>;

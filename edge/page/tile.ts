@@ -45,7 +45,7 @@ export class Tile {
   #waitsFor = "";
   #drawing = false;
 
-  /** Throws SubscribeError where `url` is no endpoint's. */
+  /** Throws SubscribeError if `url` is no endpoint's. */
   constructor(url: string, settings: TileSettings) {
     this.#settings = settings;
     const subscription = subscribe(url, { transport: settings.transport });

@@ -1,72 +1,39 @@
 /**
  * What a shard decides: the switchboard between the active origins and the objects that watch something. It knows
- * who watches what and keeps no records. L1–L11, U2–U15 and W6–W10 of INTERNALS.md. Sockets, rows and time come in as ports.
+ * who watches what and keeps no records. Here its parts are joined; sockets, rows and time come in as ports.
  *
- * A shard is awake while it has links, for these it dialled itself; so it is the clock of the objects below.
- *
- * Above it, uplinks/: which origins there are, and which of them lead. Below it, links/: the objects that it dials, and
- * what is watched on each link. Between the two, answering/: what objects and GETs ask, and how it is answered. Beside that,
- * publishing/: what clients publish, and which origin writes it.
+ * Above it, uplinks/: which origins there are, which of them lead, and what they say. Below it, links/: the objects that it
+ * dials, and what is watched on each link. Between the two, answering/: what objects and GETs ask, and how it is answered.
+ * Beside that, publishing/: what clients publish, and which origin writes it; and revoking.ts: which tokens count no more.
  */
-
-import { type Attach, encodeCancel } from "../../shared/protocol/attach.ts";
-import type { CloseName } from "../../shared/protocol/codes.ts";
-import type { Frame } from "../../shared/protocol/frame.ts";
-import {
-  decodeLinkUp,
-  encodeChecked,
-  encodeLinkHello,
-  encodeRevocations,
-  encodeRevoke,
-  encodeWake,
-  type LinkUp,
-} from "../../shared/protocol/link.ts";
-import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
+import type { Message } from "../../shared/protocol/message.ts";
 import type { Publish } from "../../shared/protocol/publish.ts";
 import type { Revocation } from "../../shared/protocol/revocation.ts";
-import { errorBody } from "../../shared/protocol/schemas.ts";
 import { encodeDetach } from "../../shared/protocol/uplink.ts";
 import { VERSION } from "../../shared/protocol/version.ts";
-import { tokenNamesOf } from "../access/token-names.ts";
 import { type ObjectIdentity, shardOfObject } from "../object-identity.ts";
 import { closeQuietly, type HibernatingPeer, type Peer, sendQuietly } from "../peer.ts";
-import { isOver, type KnownPrincipal, OVER, type Principal, PUBLIC, REVOKED } from "../principal.ts";
-import { TIME_LIMITS } from "../time-limits.ts";
-import type { Answering, AnsweringPorts } from "./answering/answering.ts";
+import { type Principal, PUBLIC } from "../principal.ts";
+import type { Answering } from "./answering/answering.ts";
 import { LargeValues } from "./answering/large-values.ts";
 import type { LatestResult } from "./answering/latest.ts";
 import { Questions } from "./answering/questions.ts";
 import { wayFor } from "./answering/ways.ts";
-import { Dialer, type DialerPorts } from "./links/dialer.ts";
-import { Downlink, type DownlinkPorts } from "./links/downlink.ts";
-import { Linger, type LingerPorts } from "./links/linger.ts";
-import { type Link, Links, noteAsk, type Watch, watchOn } from "./links/links.ts";
-import { Wakes, type WakesPorts } from "./links/wakes.ts";
-import { Bearer } from "./publishing/bearer.ts";
+import { AttachedObjects, type AttachedObjectsPorts } from "./links/attached-objects.ts";
 import type { PublishOutcome } from "./publishing/outcome.ts";
 import { Publishing } from "./publishing/publishing.ts";
 import { Revoking, type RevokingPorts } from "./revoking.ts";
 import { type ShardStatus, statusOf } from "./shard-status.ts";
-import { type Disbelief, disbelief } from "./uplinks/disbelief.ts";
 import type { ShardConfig } from "./uplinks/leadership.ts";
-import { endpointOf, type OriginItem, readItem } from "./uplinks/origin-items.ts";
-import { strangersStanding, verifiedName } from "./uplinks/slice-uplinks.ts";
+import { endpointOf, type OriginItem } from "./uplinks/origin-items.ts";
+import { OriginMessages, type OriginMessagesPorts } from "./uplinks/origin-messages.ts";
 import { Slices, type SlicesPorts } from "./uplinks/slices.ts";
+import { verifiedName } from "./uplinks/uplink-attachment.ts";
+import { Validity } from "./validity.ts";
 
-export interface ShardPorts
-  extends DialerPorts,
-    DownlinkPorts,
-    LingerPorts,
-    RevokingPorts,
-    SlicesPorts,
-    WakesPorts {
+export interface ShardPorts extends AttachedObjectsPorts, OriginMessagesPorts, RevokingPorts, SlicesPorts {
   /** In [0, 1). */
   random(): number;
-  /** Rows that outlive the shard's memory. */
-  note(object: ObjectIdentity): void;
-  forget(object: ObjectIdentity): void;
-  /** A frame of an origin was dropped. */
-  disbelieved(): void;
 }
 
 /** What outlived the shard's memory. */
@@ -77,37 +44,21 @@ export interface ShardSurvivors {
   readonly uplinks: readonly HibernatingPeer[];
 }
 
-/** How long an endpoint stays attached after its last subscriber has gone; and one whose key has no record. */
-const LINGER_MS = TIME_LIMITS.lingerMs;
-const LINGER_NOTHING_MS = TIME_LIMITS.lingerNothingMs;
-
 export class ShardCore {
+  readonly revoking: Revoking;
   readonly #ports: ShardPorts;
-  readonly #config: ShardConfig;
+  readonly #objects: AttachedObjects;
   readonly #slices: Slices;
-  #answering: Answering;
-  readonly #dialer: Dialer;
+  readonly #origins: OriginMessages;
   readonly #questions: Questions;
   readonly #largeValues: LargeValues;
-  readonly #linger: Linger<Watch>;
-  readonly #lingerNothing: Linger<Watch>;
-  readonly #wakes: Wakes<Watch>;
-  readonly #downlink: Downlink;
-  readonly #revoking: Revoking;
   readonly #publishing: Publishing<HibernatingPeer>;
-  readonly #links = new Links();
-  /** The objects that asked to be attached: those that have a link, or are being dialled. */
-  readonly #noted = new Set<ObjectIdentity>();
-  #dials = 0;
+  #answering: Answering;
 
   constructor(ports: ShardPorts, config: ShardConfig, survivors: ShardSurvivors) {
     this.#ports = ports;
-    this.#config = config;
-    this.#downlink = new Downlink(ports, ({ peer }) => this.linkClosed(peer));
-    this.#revoking = new Revoking(ports, survivors.revocations);
-    this.#linger = new Linger(ports, LINGER_MS, (watch) => this.#leave(watch));
-    this.#lingerNothing = new Linger(ports, LINGER_NOTHING_MS, (watch) => this.#leave(watch));
-    this.#wakes = new Wakes(ports, ({ link, path }) => this.#downlink.send(link, [encodeWake(path)]));
+    this.revoking = new Revoking(ports, survivors.revocations, (frame) => this.#objects.tellAll(frame));
+    this.#objects = this.#objectsBelow(config.shard);
     this.#questions = new Questions({
       after: (ms, run) => ports.after(ms, run),
       isPresent: () => this.#slices.isPresent,
@@ -117,25 +68,7 @@ export class ShardCore {
       after: (ms, run) => ports.after(ms, run),
       ask: (path, brief) => this.#questions.ask(path, brief),
     });
-    this.#publishing = new Publishing({
-      now: () => ports.now(),
-      wall: () => ports.wall(),
-      random: () => ports.random(),
-      after: (ms, run) => ports.after(ms, run),
-      actives: () => this.#slices.actives(),
-      isOpen: (uplink) => this.#slices.isOpen(uplink),
-      isHeard: (uplink) => this.#slices.isHeard(uplink),
-      mayTopic: (uplink, topic) => this.#slices.scopeOf(uplink)?.mayTopic(topic) ?? true,
-      send: (uplink, frame) => sendQuietly(uplink, frame),
-    });
-    const way: AnsweringPorts = {
-      now: () => ports.now(),
-      after: (ms, run) => ports.after(ms, run),
-      watches: () => this.#links.watches(),
-      present: () => this.#slices.present(),
-      send: (frames, slice) => this.#slices.send(frames, slice),
-      down: this.#downlink,
-    };
+    this.#publishing = this.#publishingAbove();
     this.#slices = new Slices(ports, config, survivors, {
       attaches: (slice) => this.#answering.attaches.repeat(slice),
       activated: (slice) => {
@@ -146,21 +79,12 @@ export class ShardCore {
       switched: (count) => {
         this.#answering.attaches.end();
         this.#answering.gets.end();
-        this.#answering = wayFor(count, way, this.#questions.open());
+        this.#answering = this.#wayFor(count);
       },
     });
-    this.#answering = wayFor(this.#slices.count, way, []);
-    this.#dialer = new Dialer(
-      ports,
-      (object, peer) => this.#linkOpened(object, peer),
-      (object) => this.#forget(object),
-    );
-    for (const object of survivors.noted) {
-      // Where the number of shards has changed, another shard dials this object now.
-      if (shardOfObject(object, config.shards) === config.shard) this.#noted.add(object);
-      else ports.forget(object);
-    }
-    this.#dialer.dialAll([...this.#noted]);
+    this.#answering = this.#wayFor(this.#slices.count);
+    this.#origins = this.#originsAbove();
+    this.#objects.resume(survivors.noted, (object) => shardOfObject(object, config.shards) === config.shard);
     // What stood by when the memory was lost is all that is left, if the active one has gone meanwhile.
     this.#slices.start();
   }
@@ -168,9 +92,7 @@ export class ShardCore {
   /** An object has a subscriber and no link (L1). Returns at once. */
   attach(object: ObjectIdentity): void {
     this.#slices.arrived();
-    if (!this.#noted.has(object)) this.#ports.note(object);
-    this.#noted.add(object);
-    this.#dialer.dial(object);
+    this.#objects.attach(object);
   }
 
   /** U8. Never rejects. `brief`: the value isn't needed, if it is large. */
@@ -178,71 +100,30 @@ export class ShardCore {
     this.#slices.arrived();
     return principal.kind === "public"
       ? this.#largeValues.ask(path, brief)
-      : this.#latestFor(principal, path, brief);
+      : this.#latestFor(this.#validity(principal), path, brief);
   }
 
-  async #latestFor(principal: KnownPrincipal, path: string, brief: boolean): Promise<LatestResult> {
-    if (isOver(principal, this.#ports.wall())) return { kind: "error", ...OVER };
-    if (this.#revoking.count > 0 && (await this.isRevoked(principal))) return { kind: "error", ...REVOKED };
+  async #latestFor(validity: Validity, path: string, brief: boolean): Promise<LatestResult> {
+    const refused = await validity.learned();
+    if (refused !== undefined) return refused;
     const latest = await this.#largeValues.ask(path, brief);
-    // It may have ended, or been revoked, while the answer was awaited.
-    if (isOver(principal, this.#ports.wall())) return { kind: "error", ...OVER };
-    return (await this.isRevoked(principal)) ? { kind: "error", ...REVOKED } : latest;
+    // The token may have ended, or been revoked, while the answer was awaited.
+    return (await validity.learned()) ?? latest;
   }
 
   /** W6. Never rejects. */
   async publish(publish: Publish, principal: Principal = PUBLIC): Promise<PublishOutcome> {
     this.#slices.arrived();
-    const bearer = new Bearer(principal, {
-      wall: () => this.#ports.wall(),
-      revocations: () => this.#revoking.count,
-      isRevoked: (token) => this.#revoking.isRevoked(token),
-    });
-    if (bearer.refusal() === "unknown") await bearer.learn();
-    const refused = bearer.refusal();
-    if (refused !== undefined && refused !== "unknown") return refused;
-    return this.#publishing.publish(publish, () => bearer.refusal());
-  }
-
-  /** A9. While there are no revocations no names are hashed. */
-  async isRevoked(principal: KnownPrincipal): Promise<boolean> {
-    return this.#revoking.count > 0 && this.#revoking.isRevoked(await tokenNamesOf(principal));
-  }
-
-  /** A9, L11. It is stored when this returns. False if there are too many. */
-  revoke(revocation: Revocation): boolean {
-    if (!this.#revoking.add(revocation)) return false;
-    this.#tellLinks(encodeRevoke(revocation.meant, revocation.graceMs));
-    return true;
-  }
-
-  /** Whether there was one. */
-  lift(issuer: string, id: string): boolean {
-    if (!this.#revoking.lift(issuer, id)) return false;
-    this.#tellLinks(encodeRevocations(this.#revoking.count));
-    return true;
-  }
-
-  /** Those of one issuer, which is a hash, or all. */
-  revocations(issuer?: string): readonly Revocation[] {
-    return this.#revoking.list(issuer);
-  }
-
-  /**
-   * A9: what another shard has that this one hasn't, which may be new, or may have been away. Some of a margin may be over.
-   * One that was left out, when there were fewer shards, has no others than these from now on.
-   */
-  learn(revocations: readonly Revocation[], wasLeftOut = false): void {
-    if (wasLeftOut) this.#revoking.dropOthers(revocations);
-    for (const one of this.#revoking.missing(revocations)) {
-      this.#revoking.keep(one);
-      this.#tellLinks(encodeRevoke(one.meant, this.#revoking.leftMs(one)));
-    }
+    const validity = this.#validity(principal);
+    // If that is known at once nothing is awaited: publishes are sent in the order in which they come.
+    const known = validity.refusal();
+    const refused = known === "unknown" ? await validity.learned() : known;
+    return refused ?? this.#publishing.publish(publish, () => validity.refusal());
   }
 
   status(): ShardStatus {
     this.#slices.arrived();
-    return statusOf(this.#slices, this.#links, this.#revoking.count);
+    return statusOf(this.#slices, this.#objects.links, this.revoking.count);
   }
 
   /** `origin`: the name that its key gives it. `scope`: what the key may speak for, undefined for all. */
@@ -252,9 +133,7 @@ export class ShardCore {
 
   uplinkMessage(socket: HibernatingPeer, message: Message): void {
     this.#slices.arrived(socket);
-    const items = typeof message === "string" ? splitText(message) : splitBinary(message);
-    // What comes before a frame that can't be read is due to others all the same (C5).
-    const refusal = this.#downlink.batch(() => this.#items(socket, items));
+    const refusal = this.#objects.down.batch(() => this.#origins.take(socket, message));
     if (refusal === undefined) return;
     // One that leaves has said so, and one that was fenced may not know it yet: neither is worth a line in the log.
     if (refusal !== "going_away" && refusal !== "stale_generation")
@@ -263,10 +142,19 @@ export class ShardCore {
     this.uplinkClosed(socket);
   }
 
-  /** A standby takes over (U13). Where there is none the links stay, and are attached anew by the next origin. */
+  /** A standby takes over (U13). If there is none the links stay, and are attached anew by the next origin. */
   uplinkClosed(socket: HibernatingPeer): void {
     this.#slices.closed(socket);
     this.#publishing.lost(socket);
+  }
+
+  linkMessage(peer: Peer, message: Message): void {
+    this.#slices.arrived();
+    this.#objects.message(peer, message);
+  }
+
+  linkClosed(peer: Peer): void {
+    this.#objects.closed(peer);
   }
 
   /** A slice has no origin. */
@@ -275,178 +163,8 @@ export class ShardCore {
     this.#answering.attaches.lost(slice);
   }
 
-  linkMessage(peer: Peer, message: Message): void {
-    this.#slices.arrived();
-    const link = this.#links.of(peer);
-    if (link === undefined) return;
-    // Objects say nothing in binary.
-    for (const frame of typeof message === "string" ? splitText(message) : [""]) {
-      const says = decodeLinkUp(frame);
-      if (!says.ok) {
-        this.#ports.log(`${link.object} sent what can't be read: ${says.problem}`);
-        closeQuietly(peer, "bad_frame");
-        this.linkClosed(peer);
-        return;
-      }
-      this.#linkSays(link, says.value);
-    }
-  }
-
-  /** A link broke, or its object closed it. Where there is no newer one it is dialled again. */
-  linkClosed(peer: Peer): void {
-    const link = this.#links.of(peer);
-    if (link === undefined) return;
-    const newest = this.#links.remove(link);
-    for (const watch of link.watches.values()) this.#unwatch(watch);
-    if (newest && this.#noted.has(link.object)) this.#dialer.redial(link.object);
-  }
-
-  #linkOpened(object: ObjectIdentity, peer: Peer): void {
-    if (!this.#noted.has(object)) {
-      closeQuietly(peer, "detached");
-      return;
-    }
-    const before = this.#links.to(object);
-    this.#slices.generations.begin();
-    const link = this.#links.add(this.#slices.numberLink(), object, peer);
-    if (before !== undefined) {
-      closeQuietly(before.peer, "replaced");
-      this.linkClosed(before.peer);
-    }
-    this.#dials++;
-    const { shard } = this.#config;
-    const generation = this.#slices.generations.current;
-    const { count } = this.#revoking;
-    const revocations = count > 0 ? { revocations: count } : {};
-    const hello = { version: VERSION, shard, generation, dial: this.#dials, ...revocations };
-    this.#downlink.send(link, [encodeLinkHello(hello)]);
-  }
-
-  #linkSays(link: Link, says: LinkUp): void {
-    if (says.kind === "attach") this.#ask(watchOn(link, says.attach.endpoint), says.attach);
-    if (says.kind === "empty") this.#lingers(watchOn(link, says.endpoint), says.nothing);
-    if (says.kind === "occupied") this.#stays(watchOn(link, says.endpoint));
-    if (says.kind === "wakeAt") this.#wakes.set(watchOn(link, says.endpoint), says.at);
-    if (says.kind === "check")
-      this.#downlink.send(link, [encodeChecked(this.#revoking.check(says.id, says.tokens))]);
-    const watch = says.kind === "cancel" ? link.watches.get(says.cancel.endpoint) : undefined;
-    if (watch !== undefined && says.kind === "cancel") this.#cancel(watch, says.cancel.id);
-  }
-
-  /** Of a key of which nothing is known yet there may well be no record. */
-  #lingers(watch: Watch, nothing = watch.sent === undefined): void {
-    (nothing ? this.#lingerNothing : this.#linger).start(watch);
-  }
-
-  #stays(watch: Watch): void {
-    this.#linger.end(watch);
-    this.#lingerNothing.end(watch);
-  }
-
-  #ask(watch: Watch, attach: Attach): void {
-    this.#stays(watch);
-    const surplus = noteAsk(watch, attach);
-    if (surplus !== undefined) this.#cancel(watch, surplus);
-    this.#answering.attaches.ask(watch, attach);
-  }
-
-  /** Nobody waits for the answer any more (L8). */
-  #cancel(watch: Watch, id: number): void {
-    if (!watch.asks.delete(id)) return;
-    this.#answering.attaches.cancel(watch, id);
-    this.#up([encodeCancel({ endpoint: watch.path, id }, watch.link.number)]);
-  }
-
-  /** Nobody came back (L5). */
-  #leave(watch: Watch): void {
-    const { link } = watch;
-    this.#unwatch(watch);
-    if (link.watches.size > 0) return;
-    this.#links.remove(link);
-    this.#forget(link.object);
-    closeQuietly(link.peer, "detached");
-  }
-
-  #unwatch(watch: Watch): void {
-    watch.link.watches.delete(watch.path);
-    this.#stays(watch);
-    this.#wakes.forget(watch);
-    this.#answering.attaches.forget(watch);
-    this.#up([encodeDetach(watch.path, watch.link.number)]);
-  }
-
-  #forget(object: ObjectIdentity): void {
-    if (this.#noted.delete(object)) this.#ports.forget(object);
-    this.#dialer.forget(object);
-  }
-
-  /** Why the socket must be closed, if it must. */
-  #items(socket: HibernatingPeer, items: readonly Frame[] | undefined): CloseName | undefined {
-    for (const item of items ?? []) {
-      const refusal = this.#item(socket, item);
-      if (refusal !== undefined) return refusal;
-    }
-    return items === undefined ? "bad_frame" : undefined;
-  }
-
-  #item(socket: HibernatingPeer, frame: Frame): CloseName | undefined {
-    const owner = this.#slices.ownerOf(socket);
-    const standing = owner?.uplinks.standing(socket) ?? strangersStanding(socket);
-    if (standing === "fenced") return "stale_generation";
-    const item = readItem(frame, this.#headsOf);
-    if (item === undefined) return "bad_frame";
-    const { to, says } = item;
-    if (standing === "greeting" || owner === undefined)
-      return says?.kind === "hello" ? this.#slices.welcome(socket, says.hello) : "bad_frame";
-    if (to.kind === "shard" && says?.kind === "ready") this.#slices.ready(socket, says.ready);
-    if (to.kind === "shard" && says?.kind === "leaving") return "going_away";
-    if (to.kind === "shard" && says?.kind === "published")
-      this.#publishing.published(socket, says.id, says.result);
-    // What a standby says of endpoints nobody has asked it; but it may write.
-    if (standing === "standby" && says?.kind !== "writes") return undefined;
-    const slice = owner.slice.number;
-    const why = disbelief(item, this.#slices.scopeOf(socket));
-    if (why === undefined && to.kind === "shard" && says?.kind === "writes")
-      this.#publishing.writes(socket, says.writing);
-    else if (why !== undefined) this.#disbelieve(socket, item, slice, why);
-    else if (item.problem !== undefined) this.#unreadable(item, slice, item.problem);
-    else if (to.kind === "links") for (const number of to.links) this.#route(number, item, slice);
-    else if (to.kind === "question") this.#answering.gets.take(to.id, slice, item);
-    return undefined;
-  }
-
-  /** U16: nobody below hears it. That it happens is told once for each uplink and reason: it may go on for long. */
-  #disbelieve(socket: HibernatingPeer, { to }: OriginItem, slice: number, why: Disbelief): void {
-    this.#ports.disbelieved();
-    if (this.#slices.isNews(socket, why))
-      this.#ports.log(`what ${verifiedName(socket) ?? "nobody"} says isn't passed on: ${why}`);
-    if (to.kind === "question") this.#answering.gets.take(to.id, slice, refusedAnswer(to));
-  }
-
-  /** It ends a link, whose object asks anew on the next one, or a question: the uplink is that of many others. */
-  #unreadable({ to, frame }: OriginItem, slice: number, problem: string): void {
-    this.#ports.log(`an origin sent what can't be read: ${problem}`);
-    if (to.kind === "question") {
-      const error = errorBody("internal", "what the source answered can't be read");
-      this.#answering.gets.take(to.id, slice, {
-        to,
-        frame,
-        says: { kind: "error", error },
-        update: undefined,
-      });
-    }
-    for (const number of to.kind === "links" ? to.links : []) {
-      const link = this.#links.numbered(number);
-      if (link === undefined) continue;
-      closeQuietly(link.peer, "bad_frame");
-      this.linkClosed(link.peer);
-    }
-  }
-
-  readonly #headsOf = (number: number) => this.#links.numbered(number)?.heads;
-
-  #route(number: number, item: OriginItem, slice: number): void {
-    const link = this.#links.numbered(number);
+  #route(number: number, slice: number, item: OriginItem): void {
+    const link = this.#objects.links.numbered(number);
     const path = endpointOf(item);
     if (path === undefined) return;
     if (link === undefined) {
@@ -458,16 +176,66 @@ export class ShardCore {
     if (watch !== undefined) this.#answering.attaches.take(watch, slice, item);
   }
 
-  #tellLinks(frame: string): void {
-    for (const link of [...this.#links.all()]) this.#downlink.send(link, [frame]);
+  #validity(principal: Principal): Validity {
+    return new Validity(principal, this.revoking, () => this.#ports.wall());
   }
 
-  #up(frames: readonly string[]): void {
-    this.#slices.send(frames);
+  #objectsBelow(shard: number): AttachedObjects {
+    return new AttachedObjects(this.#ports, {
+      begin: () => {
+        const { generations } = this.#slices;
+        generations.begin();
+        const { count } = this.revoking;
+        const revocations = count > 0 ? { revocations: count } : {};
+        const hello = { version: VERSION, shard, generation: generations.current, ...revocations };
+        return { number: this.#slices.numberLink(), hello };
+      },
+      attaches: () => this.#answering.attaches,
+      check: (id, tokens) => this.revoking.check(id, tokens),
+      send: (frames) => this.#slices.send(frames),
+    });
   }
-}
 
-function refusedAnswer(to: OriginItem["to"]): OriginItem {
-  const error = errorBody("unavailable", "the source of this endpoint may not speak for it");
-  return { to, frame: "", says: { kind: "error", error }, update: undefined };
+  #publishingAbove(): Publishing<HibernatingPeer> {
+    const ports = this.#ports;
+    return new Publishing({
+      now: () => ports.now(),
+      wall: () => ports.wall(),
+      random: () => ports.random(),
+      after: (ms, run) => ports.after(ms, run),
+      actives: () => this.#slices.actives(),
+      isOpen: (uplink) => this.#slices.isOpen(uplink),
+      isHeard: (uplink) => this.#slices.isHeard(uplink),
+      mayTopic: (uplink, topic) => this.#slices.scopes.of(uplink)?.mayTopic(topic) ?? true,
+      send: (uplink, frame) => sendQuietly(uplink, frame),
+    });
+  }
+
+  #originsAbove(): OriginMessages {
+    const { links } = this.#objects;
+    return new OriginMessages(this.#ports, this.#slices, {
+      headsOf: (number) => links.numbered(number)?.heads,
+      link: (number, slice, item) => this.#route(number, slice, item),
+      unreadable: (number) => {
+        const link = links.numbered(number);
+        if (link !== undefined) this.#objects.drop(link);
+      },
+      question: (id, slice, item) => this.#answering.gets.take(id, slice, item),
+      published: (from, id, result) => this.#publishing.published(from, id, result),
+      writes: (from, writing) => this.#publishing.writes(from, writing),
+    });
+  }
+
+  #wayFor(count: number): Answering {
+    const ports = this.#ports;
+    const way = {
+      now: () => ports.now(),
+      after: (ms: number, run: () => void) => ports.after(ms, run),
+      watches: () => this.#objects.links.watches(),
+      present: () => this.#slices.present(),
+      send: (frames: readonly string[], slice: number) => this.#slices.send(frames, slice),
+      down: this.#objects.down,
+    };
+    return wayFor(count, way, this.#questions.open());
+  }
 }

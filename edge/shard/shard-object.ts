@@ -3,7 +3,6 @@
  * one that hibernates; the links are sockets that this object dialled, and while it has any it stays awake.
  */
 import { DurableObject } from "cloudflare:workers";
-import { backoff } from "../../shared/core/backoff.ts";
 import type { Message } from "../../shared/protocol/message.ts";
 import type { Publish } from "../../shared/protocol/publish.ts";
 import type { Revocation } from "../../shared/protocol/revocation.ts";
@@ -19,9 +18,9 @@ import { openLink, readUplinkRequest, requireShards, shardOfName, shardStub } fr
 import { surroundings } from "../surroundings.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import type { LatestResult } from "./answering/latest.ts";
+import { begin, FIRST } from "./beginning.ts";
 import { Notes } from "./links/notes.ts";
 import type { PublishOutcome } from "./publishing/outcome.ts";
-import { type Beginning, beginningOf, FIRST } from "./resized.ts";
 import { ShardCore } from "./shard-core.ts";
 import type { ShardStatus } from "./shard-status.ts";
 import { ShardStore } from "./shard-store.ts";
@@ -29,14 +28,12 @@ import { ShardStore } from "./shard-store.ts";
 const UPLINK = "uplink";
 /** An object that doesn't answer in this time isn't waited for. */
 const DIAL_TIMEOUT_MS = TIME_LIMITS.objectDialMs;
-/** How long and how often the first shard is asked what was revoked, or asks others to note how many they are. */
-const LEARN_MS = TIME_LIMITS.shardLearnMs;
-const LEARN_TRIES = 100;
+/** The same of a shard that another one asks when it begins. */
+const ANSWER_TIMEOUT_MS = TIME_LIMITS.shardLearnMs;
 
 export class ShardObject extends DurableObject<Env> implements ShardCalls {
   readonly #core: ShardCore;
   readonly #notes: Notes;
-  readonly #store: ShardStore;
   readonly #shards: number;
   readonly #surroundings = surroundings();
 
@@ -48,7 +45,6 @@ export class ShardObject extends DurableObject<Env> implements ShardCalls {
     if (shard === undefined) throw new Error(`no name of a shard: ${ctx.id.name}`);
     const log = (problem: string) => logProblem(`shard ${shard}`, problem);
     const store = new ShardStore(ctx.storage.sql, log);
-    this.#store = store;
     this.#shards = requireShards(env);
     const notes = new Notes({
       ...this.#surroundings,
@@ -79,59 +75,30 @@ export class ShardObject extends DurableObject<Env> implements ShardCalls {
       uplinks: ctx.getWebSockets(UPLINK),
     };
     this.#core = new ShardCore(ports, { shard, shards: this.#shards }, survivors);
-    const seen = store.shardsSeen();
-    const beginning = beginningOf(shard, this.#shards, seen);
-    if (beginning.kind === "first" && beginning.leftOut.length > 0) void this.#leaveOut(beginning.leftOut);
-    else if (beginning.kind !== "one") this.#noteShards(seen);
-    // Nothing is answered before, or one that is new where there are more shards than before would let everybody in.
-    else ctx.blockConcurrencyWhile(() => this.#learn(beginning, seen));
+    this.#begin(shard, store);
   }
 
-  #noteShards(seen: number | undefined): void {
-    if (seen !== this.#shards) this.#store.noteShards(this.#shards);
+  #begin(shard: number, store: ShardStore): void {
+    const ports = {
+      ...this.#surroundings,
+      first: (run: () => Promise<void>) => void this.ctx.blockConcurrencyWhile(run),
+      shardsKnownTo: (other: number) =>
+        inTime(shardStub(this.env, other).shards(), ANSWER_TIMEOUT_MS, `shard ${other}`),
+      revocations: () => this.#revocationsOfTheFirst(),
+      learn: (revocations: readonly Revocation[], wasLeftOut: boolean) =>
+        this.#core.revoking.learn(revocations, wasLeftOut),
+      noteShards: (shards: number) => store.noteShards(shards),
+      failed: (what: string, error: unknown) => logProblem(`shard: ${what}`, error),
+      log: (line: string) => console.log(line),
+    };
+    begin(ports, shard, this.#shards, store.shardsSeen());
   }
 
-  /** Each notes by itself how many shards there are, when it begins to run: one that still runs as before knows another number. */
-  async #leaveOut(leftOut: readonly number[], tries = 0): Promise<void> {
-    try {
-      const asked = leftOut.map((shard) =>
-        inTime(shardStub(this.env, shard).shards(), LEARN_MS, `shard ${shard}`),
-      );
-      if ((await Promise.all(asked)).some((known) => known !== this.#shards))
-        throw new Error("one of them doesn't know yet how many shards there are");
-      this.#store.noteShards(this.#shards);
-      console.log(`shards ${leftOut.join(", ")} are left out from now on, and know it`);
-    } catch (error) {
-      logProblem("shard: those that are left out", error);
-      this.#again(tries, () => this.#leaveOut(leftOut, tries + 1));
-    }
-  }
-
-  #again(tries: number, run: () => void): void {
-    const { random, after } = this.#surroundings;
-    if (tries < LEARN_TRIES) after(backoff(tries, TIME_LIMITS.shardLearnAgain, random()), run);
-  }
-
-  /**
-   * A9: the first shard is there whatever their number is, and has all revocations. It is no longer waited for than so. A shard
-   * that goes on without has rows of its own; one that is new, or was left out, ends here, and begins anew with the next request.
-   */
-  async #learn(
-    beginning: Extract<Beginning, { kind: "one" }>,
-    seen: number | undefined,
-    tries = 0,
-  ): Promise<void> {
-    const first = shardStub(this.env, FIRST).revocations();
-    try {
-      this.#core.learn(await inTime(first, LEARN_MS, "the first shard"), beginning.wasLeftOut);
-      this.#noteShards(seen);
-    } catch (error) {
-      logProblem("shard: the revocations of the first one", error);
-      first.catch(ignore);
-      if (beginning.isStrict)
-        throw new Error("nobody is let in before the first shard has told what was revoked");
-      this.#again(tries, () => this.#learn(beginning, seen, tries + 1));
-    }
+  #revocationsOfTheFirst(): Promise<readonly Revocation[]> {
+    const all = shardStub(this.env, FIRST).revocations();
+    // Should it fail after it is waited for, nobody is there to hear it.
+    all.catch(ignore);
+    return inTime(all, ANSWER_TIMEOUT_MS, "the first shard");
   }
 
   async attach(object: ObjectIdentity): Promise<void> {
@@ -162,23 +129,23 @@ export class ShardObject extends DurableObject<Env> implements ShardCalls {
 
   async revoke(revocation: Revocation): Promise<boolean> {
     count("rpc.shard");
-    return this.#core.revoke(revocation);
+    return this.#core.revoking.revoke(revocation);
   }
 
   async lift(issuer: string, id: string): Promise<boolean> {
     count("rpc.shard");
-    return this.#core.lift(issuer, id);
+    return this.#core.revoking.lift(issuer, id);
   }
 
   async revocations(issuer?: string): Promise<readonly Revocation[]> {
     count("rpc.shard");
-    return this.#core.revocations(issuer);
+    return this.#core.revoking.list(issuer);
   }
 
   async isRevoked(principal: string): Promise<boolean> {
     count("rpc.shard");
     const read = readPrincipal(principal);
-    return read.kind === "known" && this.#core.isRevoked(read);
+    return read.kind === "known" && this.#core.revoking.isRevoked(read);
   }
 
   /** An uplink. The Worker has verified whose it is, and says so. */

@@ -8,7 +8,7 @@ export interface ShardStatus {
   readonly connected: boolean;
   /** Whether these have read all partitions to the end that they had at start. */
   readonly ready: boolean;
-  /** The name of the active origin, where it reads all partitions. */
+  /** The name of the active origin, if it reads all partitions. */
   readonly origin: string | null;
   /** Of the last change of leadership, or of this life of the shard. */
   readonly generation: number;

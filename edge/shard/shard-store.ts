@@ -109,7 +109,7 @@ export class ShardStore {
     this.#run("CREATE TABLE IF NOT EXISTS objects (identity TEXT PRIMARY KEY) WITHOUT ROWID");
   }
 
-  /** The table's layout is looked at only where it can't be read: to ask first would cost rows at each start. */
+  /** The table's layout is looked at only when it can't be read: to ask first would cost rows at each start. */
   #objects(): string[] {
     try {
       return this.#run("SELECT identity FROM objects").map(({ identity }) => String(identity));

@@ -16,7 +16,7 @@ export type EdgeFacts =
       readonly status: number;
       /** Of `WWW-Authenticate`. */
       readonly challenge: string | null;
-      /** The edge's time, milliseconds since 1970; NaN where it doesn't say. */
+      /** The edge's time, milliseconds since 1970; NaN if it doesn't say. */
       readonly date: number;
       /** This machine's. */
       readonly now: number;
@@ -104,7 +104,7 @@ function refusal(
   );
 }
 
-/** By how much this machine's clock is ahead of the edge's; NaN where that isn't known. */
+/** By how much this machine's clock is ahead of the edge's; NaN if that isn't known. */
 function aheadMs({ date, now }: { readonly date: number; readonly now: number }): number {
   return now - date;
 }

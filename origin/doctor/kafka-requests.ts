@@ -1,11 +1,11 @@
 /** What is asked of a broker only to examine it: which requests it knows. */
 /// <reference path="../kafka/kafkajs-parts.d.ts" />
 import Encoder from "kafkajs/src/protocol/encoder.js";
-import type { Request } from "../kafka/connection.ts";
+import type { Request } from "../kafka/request.ts";
 
 const FETCH_KEY = 1;
 
-/** The newest version of Fetch that the broker knows; 0 where it knows none. */
+/** The newest version of Fetch that the broker knows; 0 if it knows none. */
 export function fetchVersionRequest(): Request<number> {
   return {
     name: "ApiVersions",

@@ -2,7 +2,8 @@
 import type { Stream, Streams } from "../../shared/config/streams.ts";
 import { BrokerConnection } from "../kafka/connection.ts";
 import { Memory } from "../kafka/memory.ts";
-import { partsOf, UNKNOWN_EPOCH } from "../kafka/record-batches.ts";
+import { UNKNOWN_EPOCH } from "../kafka/batch-headers.ts";
+import { partsOf } from "../kafka/record-batches.ts";
 import {
   type BrokerAddress,
   EARLIEST,
@@ -36,7 +37,7 @@ import { type Address, reach, wordsOf } from "./reach.ts";
 const SAMPLED = 32;
 const SAMPLE_BYTES = 16 * 1024;
 const SAMPLE_RECORDS = 100;
-/** Asked for where nothing is exposed; it is never created. */
+/** Asked for if nothing is exposed; it is never created. */
 const ANY_TOPIC = "distributary";
 
 export async function* examineKafka(
@@ -202,7 +203,7 @@ class Examination {
   }
 }
 
-/** Throws WireError where a record can't be read. */
+/** Throws WireError if a record can't be read. */
 async function addTo(
   sample: { -readonly [name in keyof Sample]: number },
   fetched: Fetched,

@@ -13,7 +13,7 @@ const GIB = 1024 ** 3;
 /** With less than this an origin can't even begin. */
 const LEAST_FREE = 64 * 1024 ** 2;
 
-/** Makes nothing: where the folder isn't there yet, the one above it counts. */
+/** Makes nothing: if the folder isn't there yet, the one above it counts. */
 export function examineFolder(dataDir: string, indexMaxBytes: number): Finding[] {
   const folder = resolve(dataDir, "origin");
   const there = nearest(folder);

@@ -5,7 +5,7 @@
  * process that is killed, but after a power failure it forgets the last commits, and their offsets would be
  * given to other records under the same epoch: a position would name two records. The price is one sync for
  * each append, however many records it has. What is left is the disk: one that says "synced" too early can
- * lose the end of the log when the power fails. There is one copy and no replica: who needs more uses Kafka.
+ * lose the end of the log when the power fails. There is one copy and no replica: if you need more, use Kafka.
  */
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -45,7 +45,7 @@ export class LogError extends Error {
 const APPLICATION_ID = 0x44737472;
 const VERSION = 1;
 
-/** How long a writer waits for the others. Far longer than any append takes, so that it means trouble. */
+/** What a large transaction leaves of the WAL on the disk, at most. */
 const WAL_KEPT_BYTES = 64 * 1024 * 1024;
 
 /** `record` is clustered by offset: appending and reading are sequential, and trimming drops a prefix. */
@@ -87,7 +87,7 @@ const WRITERS = `
   ) STRICT, WITHOUT ROWID;
 `;
 
-/** Opens the file, which is made with its folder where there is none. Throws LogError. */
+/** Opens the file, which is made with its folder if there is none. Throws LogError. */
 export function openDatabase(path: string): DatabaseSync {
   try {
     makeFolder(dirname(path));

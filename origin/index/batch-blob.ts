@@ -106,7 +106,7 @@ function packHeaders(
   return at;
 }
 
-/** A packed batch, read in place. Throws IndexError `corrupt` where the bytes are not what was packed. */
+/** A packed batch, read in place. Throws IndexError `corrupt` if the bytes are not what was packed. */
 export class BatchBlob {
   readonly count: number;
   readonly bytes: number;
@@ -147,7 +147,7 @@ export class BatchBlob {
     return index < this.count && this.offset(index) === offset ? index : undefined;
   }
 
-  /** Index of the first record at or after an offset; `count` where there is none. */
+  /** Index of the first record at or after an offset; `count` if there is none. */
   firstAt(offset: number): number {
     let low = 0;
     let high = this.count;

@@ -18,7 +18,7 @@ export class Chain {
   readonly tail: number;
   readonly #key: Uint8Array;
   readonly #batches: Batches;
-  /** The last record, where it is held beyond its batch; there are no others then. */
+  /** The last record, if it is held beyond its batch; there are no others then. */
   readonly #kept: BatchBlob | undefined;
   #blob: BatchBlob | undefined;
 
@@ -122,7 +122,7 @@ export class Chain {
       next = blob.lastOffset + 1;
       yield;
     }
-    // Where `from` or the horizon lies among these, the way back has arrived before.
+    // If `from` or the horizon lies among these, the way back has arrived before.
     for (const record of this.partition.buffered) {
       if (!equal(record.key, this.#key)) continue;
       offsets.push(record.offset);

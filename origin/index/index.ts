@@ -107,7 +107,7 @@ export class RecordIndex {
   }
 
   /**
-   * Before a partition is read: says where to read on. Where the log and what was read of it don't join, the
+   * Before a partition is read: says where to read on. If the log and what was read of it don't join, the
    * partition starts anew at `start`, and what was known of it answers nothing any more.
    * @param start an offset that the log holds, or its end.
    * @param removed whether `append` has refused what comes next.
@@ -270,7 +270,7 @@ export class RecordIndex {
 
   #breakOff(failure: IndexError): void {
     this.#end(failure);
-    // Where the disk doesn't allow even that, the next to open it finds the same and says so.
+    // If the disk doesn't allow even that, the next to open it finds the same and says so.
     try {
       failure.aside = putAside(this.#path);
     } catch {}

@@ -27,12 +27,12 @@ export interface IndexedPartition {
   wholeFrom: number;
   /** The log's oldest offset, as far as is known. What was held from before it was deleted there, and answers nothing. */
   logStart: number;
-  /** The log's start, where it was found to have moved when this process began to read; else 0. */
+  /** The log's start, if it was found to have moved when this process began to read; else 0. */
   deletedTo: number;
   /**
    * Whether the log's end was reached since reading began at `logStart`. Until then what compaction removed is no loss:
-   * it leaves the last record of each key, and tombstones for as long as a reader needs. From then on, and where
-   * reading goes on after a restart, what is removed before it was read may be a tombstone of what is held.
+   * it leaves the last record of each key, and tombstones for as long as a reader needs. From then on, and when
+   * reading goes on after a restart, a record that is removed before it was read may be a tombstone of what is held.
    */
   settled: boolean;
   buffered: IndexedRecord[];
@@ -40,8 +40,8 @@ export interface IndexedPartition {
   keyTooLong: number;
   omitted: number;
   /**
-   * Stored tails below this may not be the last ones: where a crash took a tail from memory and its batch had
-   * been dropped, the table still has the one before it.
+   * Stored tails below this may not be the last ones. After a crash that took a tail from memory, when its batch had
+   * been dropped already, the table still has the one before it.
    */
   exactFrom: number;
   /** The oldest batch on disk; null if there is none, undefined if it must be looked up. */

@@ -37,7 +37,7 @@ const PASSED_BYTES = 8 * 1024 * 1024;
 /** A generation of tails ends at this many bytes of records, so that a restart has little to read again. */
 const GENERATION_BYTES = 32 * 1024 * 1024;
 
-/** Tails that one transaction looks at where all are to be looked at. */
+/** Tails that one transaction looks at if all are to be looked at. */
 const SWEPT_AT_ONCE = 4_096;
 
 /** Batches that one transaction may drop, besides four for each that it writes. */
@@ -109,10 +109,10 @@ export class Ingest {
     return this.#tails.isSweeping || this.#retention.isDue(this.#now());
   }
 
-  /** Empties the WAL where what was dropped has been in it for long. Tried again by the next tick where a reader is in the way. */
+  /** Empties the WAL if what was dropped has been in it for long. If a reader is in the way, the next tick tries again. */
   emptyWal(): void {
     const waited = this.#now() - (this.#droppedAt ?? this.#now());
-    // A clock that was set back has nothing wait for it.
+    // Nothing waits for a clock that was set back.
     if (waited >= 0 && waited < TIME_LIMITS.indexDroppedMs) return;
     const { busy } = this.#db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get() ?? {};
     if (busy === 0) this.#droppedAt = undefined;
@@ -203,7 +203,7 @@ export class Ingest {
 
   #hasWaited(): boolean {
     const waited = this.#now() - this.#dirtySince;
-    // A clock that was set back has nothing wait for it.
+    // Nothing waits for a clock that was set back.
     return waited >= TIME_LIMITS.indexBufferedMs || waited < 0;
   }
 

@@ -9,7 +9,7 @@ import { tailName } from "./tail-table.ts";
 import type { Tails } from "./tails.ts";
 import type { Latest, Page, PartitionView, RecentLimits } from "./views.ts";
 
-/** What each of these answers, RecordIndex says. */
+/** RecordIndex says what each of these answers. */
 export class Lookup {
   readonly #partitions: IndexedPartitions;
   readonly #batches: Batches;

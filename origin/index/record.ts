@@ -12,7 +12,7 @@ export type StoredValue = Uint8Array | OmittedValue | null;
 
 /** What of a record travels, and how (F3, F8): decided once, when it comes (travelling.ts). */
 export interface Travelling {
-  /** Of the value. undefined of a small one: to look at it takes less than to look at all that nobody asks for. */
+  /** Of the value; undefined of a small one. To look at it when it is asked for costs less than to look at all. */
   readonly kind: Value["kind"] | undefined;
   readonly value: StoredValue;
   /** In the order produced; names may repeat. */

@@ -7,7 +7,7 @@ import type { Tails } from "./tails.ts";
 /** How long a topic's records stay. */
 export interface TopicRetention {
   /**
-   * Age by the record's timestamp, or by its arrival where that is earlier or there is no timestamp: an index
+   * Age by the record's timestamp, or by its arrival if that is earlier or there is no timestamp: an index
    * built again from the log drops what the first one dropped, and a clock that runs ahead keeps nothing for
    * ever. A batch goes when its youngest record is older. undefined: no bound.
    */
@@ -74,7 +74,7 @@ interface Candidate extends Droppable {
 const KEPT_AT_ONCE = 512;
 const EVERYTHING = Number.MAX_SAFE_INTEGER;
 
-/** Drops batches; all of it in a transaction of the caller's, who restores `stored` if that fails. */
+/** Drops batches, all in a transaction of the caller. If that fails, the caller restores `stored`. */
 export class Retention {
   readonly #partitions: IndexedPartitions;
   readonly #batches: Batches;

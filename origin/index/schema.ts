@@ -37,7 +37,7 @@ export interface OpenFile {
  * - 16 KiB pages: a blob takes fewer of them, and the table of tails stays cheap to change.
  * - WAL with `normal`: a crash of the process loses no commit, one of the machine may lose the last ones but
  *   never tears a page. The next fetch offset is lost with them, so the log fills the gap.
- * - The WAL is written back by a thread of its own (write-behind.ts); where that doesn't keep up, by the commit that
+ * - The WAL is written back by a thread of its own (write-behind.ts); if that doesn't keep up, by the commit that
  *   makes it 128 MiB large. Up to 64 MiB of it stay on the disk: to write over them takes less than to get new ones.
  * - What is deleted is overwritten, which costs about a twentieth of the time that writing takes: what the log was told
  *   to delete shall not stay in pages that are free.
@@ -120,7 +120,7 @@ const TABLES = `
 
 /**
  * Opens the index's file in `directory`, or makes it. `load` is what else must be readable for the file to be
- * usable: where it (or anything before it) finds the file corrupt, the file is put aside and a new one made.
+ * usable: if it (or anything before it) finds the file corrupt, the file is put aside and a new one made.
  * Throws IndexError `unwritable` or `in_use`.
  */
 export function openFile<T>(

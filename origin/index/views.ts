@@ -79,7 +79,7 @@ export interface PartitionFacts {
 export interface IndexCounts {
   /** Batches that were taken. */
   readonly appends: number;
-  /** Spent taking them, which includes writing where that was due. */
+  /** Spent taking them, which includes writing if that was due. */
   readonly appendMs: number;
   /** Records that were dropped, for their age or for the bounds. */
   readonly dropped: number;

@@ -5,7 +5,7 @@ import { CLOSED, FINISHING, type WriteBehindData } from "./write-behind.ts";
 
 const { path, shared }: WriteBehindData = workerData;
 const db = new DatabaseSync(path);
-// As far as it gets without holding up a commit. Where the disk is full commits fail, too, and say so.
+// As far as it gets without holding up a commit. If the disk is full commits fail, too, and say so.
 const write = db.prepare("PRAGMA wal_checkpoint(PASSIVE)");
 
 /** So many can be finished soon; how often it is tried to get there. */
@@ -15,7 +15,7 @@ const TURNS = 4;
 parentPort?.on("message", (told: "write" | "close") => {
   if (told === "write") {
     try {
-      // What comes meanwhile is less each time, where the disk keeps up.
+      // What comes meanwhile is less each time, if the disk keeps up.
       let before = 0;
       for (let turn = 0; turn < TURNS; turn++) {
         const written = Number(write.get()?.checkpointed);

@@ -3,7 +3,7 @@
  * for the disk, and reading the log shall not wait with it. The thread begins with the first commits that are worth
  * it. What it can't do is done by a commit, once the WAL is large (schema.ts).
  *
- * SQLite begins the WAL again from its start only where a commit finds all of it written back, which never happens
+ * SQLite begins the WAL again from its start only when a commit finds all of it written back, which never happens
  * while commits follow one another. So the thread writes back most of it beside them, asks to be let finish, and
  * for that short while commits are better put off.
  */

@@ -2,11 +2,13 @@
 
 import { SourceError } from "../source/source.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
-import { type Address, BrokerConnection, type Request } from "./connection.ts";
+import { BrokerConnection } from "./connection.ts";
 import { DialGate } from "./dial-gate.ts";
 import { Fetcher } from "./fetcher.ts";
 import { SilentError } from "./hearing.ts";
+import type { Address } from "./kafkajs.ts";
 import { unlessSilent, wordsOf } from "./patience.ts";
+import type { Request } from "./request.ts";
 import { type BrokerAddress, type Metadata, metadataRequest, type TopicMetadata } from "./requests.ts";
 import type { KafkaSettings } from "./settings.ts";
 
@@ -37,7 +39,7 @@ export class Cluster {
     this.#bootstrap = settings.brokers.map(addressOf);
   }
 
-  /** As a broker knows the topic now; who asks for the same at once shares an answer. */
+  /** As a broker knows the topic now. Callers that ask for the same at once share an answer. */
   topic(name: string): Promise<TopicMetadata> {
     const known = this.#asking.get(name);
     if (known !== undefined) return known;
@@ -58,7 +60,7 @@ export class Cluster {
     return this.#brokers.get(id)?.fetcher;
   }
 
-  /** A connection of the caller's own, who closes it. Throws if no broker of that number is known. */
+  /** A connection of its own for the caller, which closes it. Throws if no broker of that number is known. */
   dial(id: number): BrokerConnection {
     const broker = this.#brokers.get(id);
     if (broker === undefined) throw new Error(`there is no broker ${id} just now`);
@@ -170,7 +172,7 @@ export class Cluster {
   }
 
   /**
-   * A broker that stopped answering shall not be the first to be asked who leads now. Where it is silent, connections to
+   * A broker that stopped answering shall not be the first to be asked who leads now. If it is silent, connections to
    * others may have been forgotten on the same way: asked one after the other, each would be waited for.
    */
   #failed(broker: Broker, error: Error): void {

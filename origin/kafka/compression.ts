@@ -1,4 +1,4 @@
-/** The four codecs that a record batch may be compressed with: unpacked at once where that is little, else in pieces. */
+/** The four codecs that a record batch may be compressed with: unpacked at once if that is little, else in pieces. */
 import { createGunzip, createZstdDecompress, gunzipSync, zstdDecompressSync } from "node:zlib";
 import { decompressLz4, lz4Memory, lz4Pieces } from "./lz4.ts";
 import { decompressSnappy, snappyMemory, snappyPieces } from "./snappy.ts";
@@ -37,7 +37,7 @@ const CODECS: readonly (Codec | undefined)[] = [
   },
 ];
 
-/** @param attributes The batch's, which name the codec. Throws WireError where the bytes are not of it, TooLargeError past the bound. */
+/** @param attributes The batch's, which name the codec. Throws WireError if the bytes are not of it, TooLargeError past the bound. */
 export function decompress(attributes: number, bytes: Buffer, maxBytes = MAX_UNPACKED_BYTES): Buffer {
   const codec = codecOf(attributes);
   if (codec === undefined) return bytes;

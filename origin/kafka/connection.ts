@@ -1,25 +1,21 @@
 /**
- * One connection to one broker: kafkajs connects, with TLS and SASL where that is wanted, and matches answers to requests.
- * Requests are framed and timed here: kafkajs's way takes three buffers and a dozen promises for each, and looks for
- * what is late ten times a second on every connection.
+ * One connection to one broker. kafkajs connects, with TLS and SASL if these are wanted, and matches answers to requests.
+ * Requests are timed here: kafkajs's way takes three buffers and a dozen promises for each, and looks for what is late ten
+ * times a second on every connection.
  *
  * Every request settles: `close` rejects all that aren't answered, whatever they wait for just then, and everything
  * that can end a connection ends in `close`. What kafkajs does is never relied on for that.
  */
-/// <reference path="./kafkajs-parts.d.ts" />
-
 import { once } from "node:events";
-import { connect as connectTcp, isIP, type Socket } from "node:net";
+import { connect as connectTcp, type Socket } from "node:net";
 import { setTimeout as startTimer } from "node:timers";
 import { setTimeout } from "node:timers/promises";
-import { connect as connectTls } from "node:tls";
-import Broker from "kafkajs/src/broker/index.js";
-import ConnectionPool, { type Connection as KafkaConnection } from "kafkajs/src/network/connectionPool.js";
-import type Encoder from "kafkajs/src/protocol/encoder.js";
 import { SourceError } from "../source/source.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { AT_ONCE, type Turn } from "./dial-gate.ts";
 import { type Heard, Hearing, SilentError } from "./hearing.ts";
+import { type Address, Kafkajs, type Opened } from "./kafkajs.ts";
+import type { Request } from "./request.ts";
 import type { Credentials, KafkaSettings } from "./settings.ts";
 import { Throttle } from "./throttle.ts";
 import { WireReader } from "./wire.ts";
@@ -29,49 +25,25 @@ const CONNECT_MS = TIME_LIMITS.brokerConnectMs;
 const SILENCE_MS = TIME_LIMITS.brokerSilentMs;
 const KEEP_ALIVE_MS = TIME_LIMITS.brokerKeepAliveMs;
 
-/** Of a request's header, without the client's name: length, key, version, number, and how long the name is. */
-const HEADER_BYTES = 14;
-
-export interface Request<T> {
-  readonly name: string;
-  readonly key: number;
-  readonly version: number;
-  /** What to send instead to a broker that knows it. */
-  readonly newer?: Request<T>;
-  /** How long the broker may be silent before and within its answer, if not as long as for others. */
-  readonly silenceMs?: number;
-  /** Whether to give up an answer of so many bytes, of which that much has come: less is asked for instead. */
-  readonly giveUp?: (heard: Heard, bytes: number) => boolean;
-  encode(): Encoder;
-  decode(reader: WireReader): { readonly throttleMs: number; readonly answer: T };
-}
-
 /** The connection was given up to ask over another one. Nothing is wrong with the broker. */
 export class OtherWayError extends Error {}
 
 /** An answer was given up, since less was wanted of a line as slow as this. */
 export class TooSlowError extends OtherWayError {}
 
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-}
-
 export class BrokerConnection {
   readonly #settings: KafkaSettings;
   readonly #address: Address;
   readonly #turn: Turn;
-  readonly #opened: Promise<Opened>;
-  readonly #clientId: Buffer;
+  readonly #opened: Promise<Ready>;
   readonly #connectMs: number;
   /** Aborts when the connection is closed. */
   readonly #closing = new AbortController();
   /** What rejects the requests that aren't answered yet. */
   readonly #unanswered = new Set<(why: Error) => void>();
-  #pool: ConnectionPool | undefined;
+  #kafkajs: Kafkajs | undefined;
   /** Below TLS, if there is any: of a TLS record nothing is heard before it is whole, and a slow line takes its time. */
   #tcp: Socket | undefined;
-  #socket: Socket | undefined;
   #last: Promise<unknown> = Promise.resolve();
   readonly #throttle = new Throttle();
   #bytesHeard = 0;
@@ -80,14 +52,13 @@ export class BrokerConnection {
   #look: NodeJS.Timeout | undefined;
 
   /**
-   * Connects, and rejects what is sent where that fails.
+   * Connects, and rejects what is sent if that fails.
    * @param turn When it may.
    */
   constructor(settings: KafkaSettings, address: Address, turn: Turn = AT_ONCE) {
     this.#settings = settings;
     this.#address = address;
     this.#turn = turn;
-    this.#clientId = Buffer.from(settings.clientId);
     this.#connectMs = settings.limits?.connectMs ?? CONNECT_MS;
     this.#opened = this.#open();
     this.#opened.catch((error) => this.#fail(error));
@@ -153,31 +124,24 @@ export class BrokerConnection {
     if (this.closed) return;
     this.#closing.abort(why);
     clearTimeout(this.#look);
-    this.#pool?.map((connection) => connection.rejectRequests(why));
-    this.#socket?.destroy();
+    this.#kafkajs?.end(why);
     this.#tcp?.destroy();
-    // What is left of it are timers.
-    this.#pool?.destroy().catch(() => {});
     this.#turn.ended(failure);
     for (const reject of this.#unanswered) reject(why);
     this.#unanswered.clear();
   }
 
-  async #open(): Promise<Opened> {
+  async #open(): Promise<Ready> {
     await this.#turn.granted;
     this.#closing.signal.throwIfAborted();
     const silenceMs = this.#settings.limits?.connectMs ?? this.#turn.silenceMs;
-    const { broker, connection } = await this.#listening(silenceMs, async () => {
-      const pool = this.#newPool(await this.#dial(), await this.#credentials());
-      this.#pool = pool;
-      const broker = new Broker({ connectionPool: pool, logger: SILENT, allowAutoTopicCreation: false });
-      await broker.connect();
-      return { broker, connection: await pool.getConnection() };
+    const opened = await this.#listening(silenceMs, async () => {
+      const kafkajs = this.#newKafkajs(await this.#dial(), await this.#credentials());
+      this.#kafkajs = kafkajs;
+      return { kafkajs, ...(await kafkajs.connect()) };
     });
-    // Ends its search for what is late.
-    connection.requestQueue.destroy();
     this.#turn.opened();
-    return { connection, versions: broker.versions ?? {} };
+    return opened;
   }
 
   async #dial(): Promise<Socket> {
@@ -197,41 +161,18 @@ export class BrokerConnection {
     return { ...(tls && { tls }), ...(sasl && { sasl: { ...sasl } }) };
   }
 
-  #newPool(tcp: Socket, { tls, sasl }: Credentials): ConnectionPool {
+  #newKafkajs(tcp: Socket, credentials: Credentials): Kafkajs {
     const { clientId } = this.#settings;
-    const { host, port } = this.#address;
-    const pool = new ConnectionPool({
-      host,
-      port,
-      ssl: tls,
-      sasl,
-      clientId,
-      connectionTimeout: this.#connectMs,
-      requestTimeout: this.#connectMs,
-      logger: SILENT,
-      socketFactory: ({ ssl, onConnect }) => {
-        const servername = isIP(host) ? {} : { servername: host };
-        const socket = ssl ? connectTls({ socket: tcp, host, ...servername, ...ssl }, onConnect) : tcp;
-        if (socket === tcp) process.nextTick(onConnect);
-        socket.on("error", (error) => this.#fail(error));
-        socket.on("data", () => this.#hear());
-        this.#socket = socket;
-        return socket;
-      },
+    const options = { address: this.#address, clientId, credentials, connectMs: this.#connectMs };
+    return new Kafkajs(tcp, options, {
+      failed: (error) => this.#fail(error),
+      heard: () => this.#hear(),
+      throttled: (ms) => this.#throttle.told(performance.now(), ms),
     });
-    // kafkajs holds back what is sent while a broker throttles that was just connected to, and what ends that is its timer,
-    // which it sets after every answer with a negative length, of which Node warns. Instead the next request waits here.
-    const told = (ms: number | undefined) => {
-      if (ms !== undefined && ms > 0) this.#throttle.told(performance.now(), ms);
-    };
-    pool.map(({ requestQueue }) =>
-      Object.assign(requestQueue, { scheduleCheckPendingRequests() {}, maybeThrottle: told }),
-    );
-    return pool;
   }
 
   async #send<T>(asked: Request<T>): Promise<T> {
-    const { connection, versions } = await this.#opened;
+    const { kafkajs, connection, versions } = await this.#opened;
     const { newer } = asked;
     const isNewer = newer !== undefined && newer.version <= (versions[newer.key]?.maxVersion ?? -1);
     const request = isNewer ? newer : asked;
@@ -254,32 +195,13 @@ export class BrokerConnection {
       });
     const bytes = await this.#listening(
       silenceMs,
-      () => this.#exchange(connection, request),
+      () => kafkajs.exchange(connection, request),
       (heard) => request.giveUp?.(heard, connection.bytesNeeded) === true,
     );
     this.#turn.answered();
     const { throttleMs, answer } = decode(new WireReader(bytes));
     this.#throttle.told(performance.now(), throttleMs);
     return answer;
-  }
-
-  #exchange<T>(connection: KafkaConnection, request: Request<T>): Promise<Buffer> {
-    const { name, key, version } = request;
-    const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
-    const correlationId = connection.nextCorrelationId();
-    const entry = {
-      apiKey: key,
-      apiName: name,
-      apiVersion: version,
-      correlationId,
-      resolve: ({ payload }: { payload: Buffer }) => resolve(payload),
-      reject,
-    };
-    const bytes = this.#frame(request, correlationId);
-    const sendRequest = () => this.#socket?.write(bytes);
-    // Its own deadline was ended when it had connected.
-    connection.requestQueue.push({ entry, expectResponse: true, requestTimeout: 0, sendRequest });
-    return promise;
   }
 
   /** What takes its time because of the broker: the connection is closed if that falls silent. */
@@ -315,32 +237,8 @@ export class BrokerConnection {
     this.#bytesHeard += bytes;
     this.#hearing?.hear(performance.now(), bytes);
   }
-
-  #frame<T>({ key, version, encode }: Request<T>, correlationId: number): Buffer {
-    const body = encode().buffer;
-    const bytes = Buffer.allocUnsafe(HEADER_BYTES + this.#clientId.length + body.length);
-    bytes.writeInt32BE(bytes.length - 4, 0);
-    bytes.writeInt16BE(key, 4);
-    bytes.writeInt16BE(version, 6);
-    bytes.writeInt32BE(correlationId, 8);
-    bytes.writeInt16BE(this.#clientId.length, 12);
-    bytes.set(this.#clientId, HEADER_BYTES);
-    bytes.set(body, HEADER_BYTES + this.#clientId.length);
-    return bytes;
-  }
 }
 
-/** A connection that is ready, and which requests the broker knows, by their keys. */
-interface Opened {
-  readonly connection: KafkaConnection;
-  readonly versions: NonNullable<Broker["versions"]>;
+interface Ready extends Opened {
+  readonly kafkajs: Kafkajs;
 }
-
-/** What is wrong reaches the caller; kafkajs has nothing of its own to say. */
-const SILENT = {
-  namespace: () => SILENT,
-  info() {},
-  error() {},
-  warn() {},
-  debug() {},
-};

@@ -4,7 +4,7 @@
  *
  * An address is trusted once a request was answered there, until a connection to it ends in any way but by our own
  * will. One that isn't trusted is dialled by one at a time, at most every 550 ms: less than two dials a second, and
- * soon after it can be reached again. A trusted one gives its connections at once, but where they end again and again
+ * soon after it can be reached again. A trusted one gives its connections at once, but if they end again and again
  * it is dialled no more often in the long run.
  */
 import { TIME_LIMITS } from "../time-limits.ts";
@@ -15,7 +15,7 @@ const BURST = 4;
 const PER_MS = 2 / 1_000;
 /**
  * How long a broker that is dialled may say nothing: one dial that got lost on the way, as on a link that is half-open,
- * keeps all others waiting. Who we are may take a broker time to find out, so it is given more if that wasn't enough.
+ * keeps all others waiting. A broker may need time to find out who we are, so it is given more if that wasn't enough.
  */
 const SILENCE = TIME_LIMITS.brokerDialSilent;
 

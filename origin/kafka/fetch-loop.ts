@@ -8,7 +8,8 @@ import { type Fetcher, heldBackIn, type Mood } from "./fetcher.ts";
 import type { Memory } from "./memory.ts";
 import type { Part } from "./parts.ts";
 import { kafkaError, patiently, telling } from "./patience.ts";
-import { partsOf, type Reached, readTo, UNKNOWN_EPOCH } from "./record-batches.ts";
+import { type Reached, readTo, UNKNOWN_EPOCH } from "./batch-headers.ts";
+import { partsOf } from "./record-batches.ts";
 import { type Fetched, KAFKA_ERROR, type PartitionMetadata, type TopicMetadata } from "./requests.ts";
 import { WireError } from "./wire.ts";
 
@@ -88,7 +89,7 @@ export class FetchLoop {
           const handled = onBatch(batchOf(part ?? { records: [], nextOffset }, fetched));
           // Known even if the read ends before it looks again: only so a log that was truncated is noticed later.
           if (nextOffset >= next.offset) reached.set(epoch, next);
-          // Who waits for others to have their turn doesn't keep what it has handled.
+          // A reader that waits for others to have their turn doesn't keep what it has handled.
           part = undefined;
           await handled;
           if (isLast) break;
@@ -186,7 +187,7 @@ function batchOf(part: Part, fetched: Fetched): Batch {
 export const noLeader = (leader: number) =>
   leader < 0 ? "it has no leader just now" : `its leader, broker ${leader}, isn't there just now`;
 
-/** Throws SourceError where the partition is not the one that had this epoch. */
+/** Throws SourceError if the partition is not the one that had this epoch. */
 export function partitionIn(
   found: TopicMetadata | undefined,
   topic: string,

@@ -14,10 +14,10 @@ import { SilentError } from "./hearing.ts";
 import { telling } from "./patience.ts";
 import { type Fetched, type FetchFrom, fetchRequest, KAFKA_ERROR } from "./requests.ts";
 
-/** How long a broker holds a request for which it has nothing; ends at once where it has something. */
+/** How long a broker holds a request for which it has nothing; ends at once if it has something. */
 const LONG_WAIT_MS = TIME_LIMITS.fetchHeldMs;
 const SHORT_WAIT_MS = TIME_LIMITS.fetchHeldShortMs;
-/** How long it takes at least until it is told that more or less is held back, where nothing else is to be told. */
+/** While nothing else is to be told, that more or less is held back is told no sooner than this. */
 const HELD_NEWS_MS = TIME_LIMITS.heldBackNewsMs;
 
 /** Wants one answer. */
@@ -52,7 +52,7 @@ export class Fetcher {
   readonly #failed: (error: Error) => void;
   #lanes: readonly [Lane, Lane] = newLanes();
   readonly #asks = new Set<Ask>();
-  /** Who waits, by the signal that ends that: a listener serves all fetches of a read. */
+  /** Those that wait, by the signal that ends that: a listener serves all fetches of a read. */
   readonly #waiting = new WeakMap<AbortSignal, Set<Ask>>();
   #scheduled = false;
   readonly #line = new BrokerLine();
@@ -66,7 +66,7 @@ export class Fetcher {
 
   /**
    * One answer for one partition: records from an offset on, or an error of its own; nothing, only to a `first`
-   * one, or where not as much is held back as is known. Rejects when the signal aborts, and where the broker can't be
+   * one, or if not as much is held back as is known. Rejects when the signal aborts, and if the broker can't be
    * reached.
    * @param alive Called now and then while an answer is coming, or the broker wants to be left alone, or has nothing.
    */
@@ -169,7 +169,7 @@ export class Fetcher {
   /** Never rejects. */
   async #poll(lane: Lane, asks: readonly Ask[], waitMs: number): Promise<void> {
     lane.waitMs = waitMs;
-    // Who got nothing comes first: a broker gives a record larger than the bounds only to the first it finds.
+    // A partition that got nothing comes first: a broker gives a record larger than the bounds only to the first that it finds.
     const ordered = asks.toSorted((a, b) => Number(a.mood === "flowing") - Number(b.mood === "flowing"));
     if (lane.connection === undefined || lane.connection.closed) lane.connection = this.#connect();
     const { connection } = lane;

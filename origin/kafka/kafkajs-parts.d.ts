@@ -28,9 +28,9 @@ declare module "kafkajs/src/network/connectionPool.js" {
     rejectRequests(error: Error): void;
     readonly requestQueue: {
       scheduleCheckPendingRequests(): void;
-      /** After every answer to a request of its own. @param ms Undefined where the answer doesn't say. */
+      /** After every answer to a request of its own. @param ms Undefined if the answer doesn't say. */
       maybeThrottle(ms: number | undefined): void;
-      /** Sends it at once, where nothing throttles. */
+      /** Sends it at once, if nothing throttles. */
       push(pushed: {
         entry: {
           apiKey: number;
@@ -66,7 +66,7 @@ declare module "kafkajs/src/network/connectionPool.js" {
         onConnect: () => void;
       }) => Socket;
     });
-    /** The first of its two; the other is never opened where it isn't asked for. */
+    /** The first of its two; the other is never opened if it isn't asked for. */
     getConnection(): Promise<Connection>;
     map<T>(callback: (connection: Connection) => T): T[];
     destroy(): Promise<void>;

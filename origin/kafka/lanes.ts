@@ -3,7 +3,8 @@
  * replicas have it: so each request under way has a connection for itself, and a partition that takes its time holds up
  * no other.
  */
-import type { BrokerConnection, Request } from "./connection.ts";
+import type { BrokerConnection } from "./connection.ts";
+import type { Request } from "./request.ts";
 
 /** To one broker. Further requests wait for the first to be free. */
 const MAX_LANES = 8;

@@ -6,7 +6,7 @@ import { WireError } from "./wire.ts";
 const MAGIC = 0x184d2204;
 const MAX_BLOCK = [0, 0, 0, 0, 64 * 1024, 256 * 1024, 1024 * 1024, 4 * 1024 * 1024];
 const STORED = 0x80000000;
-/** How far back a copy may reach, into the blocks before where these are linked. */
+/** How far back a copy may reach, into the blocks before if these are linked. */
 const WINDOW = 64 * 1024;
 
 /** Throws WireError, and TooLargeError past the bound. */

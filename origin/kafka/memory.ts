@@ -1,6 +1,6 @@
 /**
  * The memory in which batches are unpacked, shared by all reads of a source: some bytes on the wire may be megabytes
- * unpacked, and every partition may send such at once. Who unpacks takes a lease first, and waits for it in line. More
+ * unpacked, and every partition may send such at once. A reader that unpacks takes a lease first, and waits for it in line. More
  * than there is in all is given to one alone.
  *
  * A reader whose records are handled for long rests on its lease meanwhile. When others have waited for some time such
@@ -85,7 +85,7 @@ export class Memory {
     const abort = () => {
       this.#waiting.delete(waiter);
       reject(signal.reason);
-      // Who stood behind it may need less.
+      // The one that stood behind it may need less.
       this.#serve();
     };
     const waiter: Waiter = {
@@ -104,7 +104,7 @@ export class Memory {
     return promise;
   }
 
-  /** The same where nobody has to wait; else undefined. */
+  /** The same if nobody has to wait; else undefined. */
   takeNow(bytes: number): Lease | undefined {
     return this.#waiting.size === 0 && this.#hasRoom(bytes) ? this.#begin(bytes) : undefined;
   }

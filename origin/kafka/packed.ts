@@ -19,7 +19,7 @@ export interface Packed {
   readonly attributes: number;
   readonly bytes: Buffer;
   readonly lengthAt: LengthAt;
-  /** Of a run, what its last record is numbered by; set where all records count from the last one of all. */
+  /** Of a run, what its last record is numbered by; set if all records count from the last one of all. */
   readonly lastOf?: (run: Buffer) => number | undefined;
   readonly contents: (last: number | undefined) => Contents;
 }
@@ -27,7 +27,7 @@ export interface Packed {
 /** Reads the runs of a batch in order. */
 export interface Contents {
   readonly records: (run: Buffer) => NextRecord;
-  /** After the last run. Throws WireError where something is missing. */
+  /** After the last run. Throws WireError if something is missing. */
   readonly end: () => void;
 }
 
@@ -121,7 +121,7 @@ async function* partsOfRuns(
   lease: Lease,
 ): AsyncGenerator<Part, boolean, void> {
   for await (const run of runs) {
-    // Many pieces may come at once; and where all is passed over there is no part after which others have their turn.
+    // Many pieces may come at once; and if all is passed over there is no part after which others have their turn.
     if (turns.isSpent()) await turns.later();
     const next = contents.records(run);
     while (parts.fill(next)) {

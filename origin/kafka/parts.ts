@@ -43,7 +43,7 @@ export class Parts {
     this.#pass(lastOffset, lastOffset + 1);
   }
 
-  /** Passes over a batch that doesn't count. Where it follows what came before, nothing is missing. */
+  /** Passes over a batch that doesn't count. If it follows what came before, nothing is missing. */
   drop(firstOffset: number, lastOffset: number): void {
     this.#pass(lastOffset, firstOffset > this.#nextOffset ? firstOffset : this.#wholeFrom);
   }

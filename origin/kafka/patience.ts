@@ -92,7 +92,7 @@ export async function telling<T>(promise: Promise<T>, signs: () => number, alive
   }
 }
 
-/** Node says of a host with several addresses only that all of them failed, and of TLS where in OpenSSL it did. */
+/** Of a host with several addresses Node says only that all of them failed, and of TLS where in OpenSSL it failed. */
 export function wordsOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(wordsOf).join("; ");
   if (error instanceof Error && "library" in error && "reason" in error) return `TLS: ${error.reason}`;

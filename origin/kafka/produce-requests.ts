@@ -5,7 +5,7 @@
 /// <reference path="./kafkajs-parts.d.ts" />
 
 import Encoder from "kafkajs/src/protocol/encoder.js";
-import type { Request } from "./connection.ts";
+import type { Request } from "./request.ts";
 import type { WireReader } from "./wire.ts";
 
 const NO_TAGS = 0;

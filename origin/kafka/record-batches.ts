@@ -3,8 +3,8 @@
  * log's own marks, in parts small enough to be handled at once.
  */
 import type { RecordHeader, SourceRecord } from "../source/source.ts";
+import { type BatchHeader, batches, checkBatch, isMark, isOld, isTransactional } from "./batch-headers.ts";
 import { CODEC_MASK, decompress } from "./compression.ts";
-import { crc32c } from "./crc32c.ts";
 import { messageIn } from "./message-sets.ts";
 import {
   atOnce,
@@ -16,67 +16,11 @@ import {
 } from "./packed.ts";
 import { type Part, Parts } from "./parts.ts";
 import type { AbortedTransaction } from "./requests.ts";
-import { type Long, sumOf, timeOf, WireError, WireReader } from "./wire.ts";
+import { sumOf, timeOf, WireError, WireReader } from "./wire.ts";
 
-/** Before a batch's length ends, and where its parts are. */
-const LENGTH_END = 12;
-const MAGIC_AT = 16;
-const CHECKSUM_AT = 17;
-const CHECKED_FROM = 21;
-const HEADER_END = 61;
-const MAGIC = 2;
-/** In messages of older formats, which stand where batches do. */
-const OLD_ATTRIBUTES_AT = 17;
-const OLD_ATTRIBUTES = 0x0f;
-const NO_PRODUCER = -1;
-const NO_PRODUCER_EPOCH = -1;
 /** Bytes of a record's length, at most. */
 const MAX_VARINT = 5;
-
 const LOG_APPEND_TIME = 0x08;
-const TRANSACTIONAL = 0x10;
-const CONTROL = 0x20;
-
-/** Where it isn't known who led when a record was written. */
-export const UNKNOWN_EPOCH = -1;
-
-/** How far a partition has been read. */
-export interface Reached {
-  readonly offset: number;
-  /**
-   * Kafka's leader epoch of the last record before `offset`, or UNKNOWN_EPOCH. Where a log was
-   * truncated it holds that offset in another one, and the broker can say so.
-   */
-  readonly leaderEpoch: number;
-}
-
-export interface BatchHeader {
-  readonly magic: number;
-  readonly firstOffset: number;
-  readonly lastOffset: number;
-  /** Of the broker that wrote it. */
-  readonly leaderEpoch: number;
-  readonly attributes: number;
-  readonly firstTimestamp: Long;
-  readonly maxTimestamp: Long;
-  readonly producerId: number;
-  readonly producerEpoch: number;
-  readonly count: number;
-  /** Where it lies in the answer, and where its records do. */
-  readonly at: number;
-  readonly from: number;
-  readonly to: number;
-}
-
-/** Where to fetch next: after the last whole batch, whether or not its records remain. */
-export function readTo(answer: Buffer, from: Reached): Reached {
-  let next = from;
-  for (const { lastOffset, leaderEpoch } of batches(answer))
-    if (lastOffset >= next.offset) next = { offset: lastOffset + 1, leaderEpoch };
-  // A broker gives at least one that is whole, or nothing.
-  if (next === from && answer.length > 0) throw new WireError("there is no whole batch in an answer");
-  return next;
-}
 
 /**
  * The parts in offset order, from `from` on; what is dropped advances `nextOffset`. Throws WireError, and rejects when the
@@ -98,7 +42,7 @@ export async function* partsOf(
   try {
     for (const batch of batches(answer)) {
       last = batch;
-      check(batch, answer);
+      checkBatch(batch, answer);
       if (isAborted(batch, answer)) parts.drop(batch.firstOffset, batch.lastOffset);
       else {
         const content = contentOf(batch, answer);
@@ -119,74 +63,6 @@ export async function* partsOf(
   if (!parts.isEmpty) yield parts.take();
 }
 
-/** Whole batches only: the broker cuts where the bytes it was asked for end. */
-export function* batches(answer: Buffer): Generator<BatchHeader, void, void> {
-  for (let at = 0; at + LENGTH_END <= answer.length; ) {
-    const end = at + LENGTH_END + answer.readInt32BE(at + 8);
-    if (end > answer.length) return;
-    if (end <= at + OLD_ATTRIBUTES_AT) throw new WireError("a batch is shorter than its header");
-    const magic = answer.readInt8(at + MAGIC_AT);
-    if (magic < 0 || magic > MAGIC) throw new WireError(`records of format ${magic} are unknown`);
-    const firstOffset = new WireReader(answer, at).int64();
-    if (magic < MAGIC) {
-      yield oldHeader(magic, firstOffset, answer.readInt8(at + OLD_ATTRIBUTES_AT), at, end);
-      at = end;
-      continue;
-    }
-    if (end < at + HEADER_END) throw new WireError("a batch is shorter than its header");
-    const reader = new WireReader(answer, at + CHECKED_FROM, end);
-    const attributes = reader.int16();
-    const lastOffset = firstOffset + reader.int32();
-    if (lastOffset < firstOffset || !Number.isSafeInteger(lastOffset))
-      throw new WireError(`the batch at ${firstOffset} ends before it begins, or where no log does`);
-    const firstTimestamp = reader.long();
-    const maxTimestamp = reader.long();
-    const producerId = reader.int64();
-    const producerEpoch = reader.int16();
-    reader.skip(4); // sequence
-    const count = reader.int32();
-    yield {
-      magic,
-      firstOffset,
-      lastOffset,
-      leaderEpoch: answer.readInt32BE(at + LENGTH_END),
-      attributes,
-      firstTimestamp,
-      maxTimestamp,
-      producerId,
-      producerEpoch,
-      count,
-      at,
-      from: at + HEADER_END,
-      to: end,
-    };
-    at = end;
-  }
-}
-
-/** A message with others within has the offset of the last of them. */
-function oldHeader(magic: number, offset: number, attributes: number, at: number, to: number): BatchHeader {
-  const [firstTimestamp, maxTimestamp, producerId, count] = [0, 0, NO_PRODUCER, 1];
-  const header = { magic, firstOffset: offset, lastOffset: offset, leaderEpoch: UNKNOWN_EPOCH, producerId };
-  return {
-    ...header,
-    producerEpoch: NO_PRODUCER_EPOCH,
-    attributes: attributes & OLD_ATTRIBUTES,
-    firstTimestamp,
-    maxTimestamp,
-    count,
-    at,
-    from: at,
-    to,
-  };
-}
-
-/** Messages of older formats are checked one by one. */
-function check({ magic, at, to, firstOffset }: BatchHeader, answer: Buffer): void {
-  if (magic === MAGIC && crc32c(answer, at + CHECKED_FROM, to) !== answer.readUInt32BE(at + CHECKSUM_AT))
-    throw new WireError(`the batch at ${firstOffset} is damaged`);
-}
-
 /**
  * Answers for each batch in turn whether it is to be dropped. Transactions of one producer follow one another,
  * so it is enough to know, per producer, whether the present one was aborted: from the offset at which the
@@ -198,31 +74,25 @@ function abortFilter(
   const coming = aborted.toSorted((a, b) => a.firstOffset - b.firstOffset);
   const aborting = new Set<number>();
   let met = 0;
-  return ({ attributes, producerId, lastOffset, count, from, to }, answer) => {
+  return (batch, answer) => {
+    const { producerId, lastOffset, count, from, to } = batch;
     for (; met < coming.length; met++) {
       const transaction = coming[met];
       if (transaction === undefined || transaction.firstOffset > lastOffset) break;
       aborting.add(transaction.producerId);
     }
-    if ((attributes & CONTROL) !== 0) {
+    if (isMark(batch)) {
       // Compaction may leave a control batch without its mark.
       if (count > 0 && isAbortMark(new WireReader(answer, from, to))) aborting.delete(producerId);
       return true;
     }
-    return (attributes & TRANSACTIONAL) !== 0 && aborting.has(producerId);
+    return isTransactional(batch) && aborting.has(producerId);
   };
 }
 
-/** Whether it is a mark that ends a transaction. */
-export const isMark = ({ attributes }: BatchHeader) => (attributes & CONTROL) !== 0;
-
-/** Whether it was appended outside of transactions by a producer that numbers what it sends. */
-export const isIdempotent = ({ attributes, producerId }: BatchHeader) =>
-  producerId !== NO_PRODUCER && (attributes & (TRANSACTIONAL | CONTROL)) === 0;
-
 /** All records of a batch of format 2, unpacked at once. Throws WireError, and TooLargeError past the bound. */
 export function* recordsOf(batch: BatchHeader, answer: Buffer, maxBytes: number): Generator<SourceRecord> {
-  check(batch, answer);
+  checkBatch(batch, answer);
   const run = decompress(batch.attributes, answer.subarray(batch.from, batch.to), maxBytes);
   const { records, end } = contentsOf(batch);
   const next = records(run);
@@ -243,7 +113,7 @@ function isAbortMark(reader: WireReader): boolean {
 
 /** One record after another, as they lie in the answer; or what it takes to unpack them. */
 function contentOf(batch: BatchHeader, answer: Buffer): { readonly next: NextRecord } | Packed {
-  if (batch.magic < MAGIC) return messageIn(answer, batch.at, batch.to);
+  if (isOld(batch)) return messageIn(answer, batch.at, batch.to);
   const bytes = answer.subarray(batch.from, batch.to);
   const { attributes } = batch;
   if ((attributes & CODEC_MASK) !== 0)

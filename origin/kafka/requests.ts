@@ -10,7 +10,7 @@
 
 import Encoder from "kafkajs/src/protocol/encoder.js";
 import { TIME_LIMITS } from "../time-limits.ts";
-import type { Request } from "./connection.ts";
+import type { Request } from "./request.ts";
 import type { WireReader } from "./wire.ts";
 
 const CONSUMER = -1;
@@ -22,7 +22,7 @@ const FETCH_SILENCE_MS = TIME_LIMITS.fetchSilentMs;
 export const LATEST = -1;
 export const EARLIEST = -2;
 
-/** What Kafka calls its errors, where this reader tells them apart. */
+/** What Kafka calls those of its errors that this reader tells apart. */
 export const KAFKA_ERROR = {
   none: 0,
   offsetOutOfRange: 1,
@@ -59,7 +59,7 @@ export interface Metadata {
   readonly topics: readonly TopicMetadata[];
 }
 
-/** About one topic or, where none is named, about all that this client may know of. */
+/** About one topic or, if none is named, about all that this client may know of. */
 export function metadataRequest(topic: string | undefined): Request<Metadata> {
   return {
     name: "Metadata",
@@ -120,8 +120,8 @@ export interface ListedOffset {
 }
 
 /**
- * The end of what is committed, or the beginning of what is held, of partitions that one broker leads, or the first
- * offset of a time in milliseconds since 1970 or later: -1 where there is none.
+ * Offsets of partitions that one broker leads: the end of what is committed, the beginning of what is held, or the first
+ * offset of a time (milliseconds since 1970) or later, which is -1 if there is none.
  */
 export function listOffsetsRequest(
   topic: string,
@@ -170,7 +170,7 @@ export interface FetchFrom {
   readonly offset: number;
   /** Of the leader as last heard of: a broker that is no longer that refuses. */
   readonly leaderEpoch: number;
-  /** In which the record before `offset` was written; -1 where that isn't known. */
+  /** In which the record before `offset` was written; -1 if that isn't known. */
   readonly lastEpoch: number;
 }
 

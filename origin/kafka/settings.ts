@@ -34,7 +34,7 @@ export interface TlsSettings extends Partial<Identity> {
   readonly ca?: string;
 }
 
-/** The client's own certificate and key, where the brokers ask for one. */
+/** The client's own certificate and key, if the brokers ask for one. */
 export interface Identity {
   readonly cert: string;
   readonly key: string;

@@ -128,7 +128,7 @@ class Block {
 
 /**
  * Repeats `size` bytes from `back` bytes ago, which may overlap what is being written. Returns where it ends.
- * Throws WireError where either lies outside of `out`.
+ * Throws WireError if either lies outside of `out`.
  */
 export function copyBack(out: Buffer, to: number, back: number, size: number): number {
   const from = to - back;

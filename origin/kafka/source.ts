@@ -32,7 +32,7 @@ import { Cluster } from "./cluster.ts";
 import { FetchLoop, noLeader, partitionIn } from "./fetch-loop.ts";
 import { Memory } from "./memory.ts";
 import { kafkaError, patiently, pause, unlessSilent, wordsOf } from "./patience.ts";
-import type { Reached } from "./record-batches.ts";
+import type { Reached } from "./batch-headers.ts";
 import {
   EARLIEST,
   KAFKA_ERROR,
@@ -46,7 +46,7 @@ import type { KafkaSettings } from "./settings.ts";
 
 const DESCRIBE_PATIENCE_MS = TIME_LIMITS.describePatienceMs;
 const READ_PATIENCE_MS = TIME_LIMITS.fetchPatienceMs;
-/** What brokers answer where no record has the time that was asked for. */
+/** What brokers answer if no record has the time that was asked for. */
 const NO_OFFSET = -1;
 /** Leaders change, and are told of it, in less. */
 const OFFSETS_PATIENCE_MS = TIME_LIMITS.offsetsPatienceMs;

@@ -2,10 +2,9 @@
 import { TIME_LIMITS } from "../time-limits.ts";
 
 /**
- * Brokers measure what a client takes over the last 11 s, as they are set up by default, and let it pay for a burst
- * with minutes, in which they hear nothing on the connection that they throttled, even if the quota has been lifted. After
- * so long they are asked over another one: what they measure has passed by then, and a quota that still holds is told
- * of again, at the cost of one answer.
+ * By default brokers measure what a client took over the last 11 s. It may pay for a burst with minutes, in which they hear
+ * nothing on the connection that they throttled, even if the quota has been lifted. After so long they are asked over another
+ * one: what they measure has passed by then. If the quota still holds they say so again, at the cost of one answer.
  */
 const MOST_MS = TIME_LIMITS.brokerThrottledMs;
 

@@ -1,7 +1,7 @@
 /** How a topic is configured, and whether it keeps for long enough what a publish is known by. */
 /// <reference path="./kafkajs-parts.d.ts" />
 import Encoder from "kafkajs/src/protocol/encoder.js";
-import type { Request } from "./connection.ts";
+import type { Request } from "./request.ts";
 
 const TOPIC_RESOURCE = 2;
 const NO_TAGS = 0;

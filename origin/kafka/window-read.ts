@@ -10,7 +10,8 @@ import { TIME_LIMITS } from "../time-limits.ts";
 import type { BrokerConnection } from "./connection.ts";
 import { kafkaError } from "./patience.ts";
 import type { ProducerIdentity } from "./produce-requests.ts";
-import { type BatchHeader, batches, isIdempotent, isMark, readTo, recordsOf } from "./record-batches.ts";
+import { type BatchHeader, batches, isIdempotent, isMark, readTo } from "./batch-headers.ts";
+import { recordsOf } from "./record-batches.ts";
 import { type FetchFrom, fetchRequest, KAFKA_ERROR } from "./requests.ts";
 import { TooLargeError } from "./unpacked.ts";
 

@@ -2,7 +2,7 @@
 
 /** The bytes end early, or hold a number that can't be. */
 export class WireError extends Error {
-  /** Where what can't be read ends: the offset of what follows it, where that is known. */
+  /** The offset of what follows the part that can't be read, if that is known. */
   readonly nextOffset: number | undefined;
 
   constructor(message: string, nextOffset?: number, options?: ErrorOptions) {

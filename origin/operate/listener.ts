@@ -26,7 +26,7 @@ const MAX_CONNECTIONS = 64;
 export class Listener {
   readonly #server: Server;
 
-  /** Throws, with the setting's name, where the address can't be listened on. */
+  /** Throws, with the setting's name, if the address can't be listened on. */
   static async open({ host, port }: ListenAddress, routes: Routes): Promise<Listener> {
     const server = createServer({
       requestTimeout: TIME_LIMITS.statusRequestMs,

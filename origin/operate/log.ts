@@ -1,5 +1,5 @@
 /**
- * What the origin says about itself: one line per event on stderr, as JSON, or to be read where stderr is a
+ * What the origin says about itself: one line per event on stderr, as JSON, or as text if stderr is a
  * terminal. Events are a closed set; each has its level and its sentence here.
  */
 export const LEVELS = ["error", "warn", "info", "debug"] as const;
@@ -12,7 +12,7 @@ export const EVENTS = {
   status: ["info", "where the partitions stand"],
   status_port_open: ["info", "/healthz, /readyz and /metrics are answered"],
   topic_found: ["info", "reading a topic; records is the most that there is to catch up with"],
-  catching_up: ["info", "catching up; total is an upper bound where topics are compacted"],
+  catching_up: ["info", "catching up; total is an upper bound if topics are compacted"],
   topic_caught_up: ["info", "a topic has been read to the end that it had at start"],
   topic_absent: ["warn", "an exposed topic does not exist yet; looking for it again and again"],
   topic_unreadable: ["error", "a topic can't be described; trying again"],

@@ -57,7 +57,7 @@ export const METRICS = {
   distributary_read_retries_total: {
     type: "counter",
     labels: ["reason"],
-    help: "times that reading or describing failed and was tried again, by the error's code; `stalled` where it hung",
+    help: "times that reading or describing failed and was tried again, by the error's code; `stalled` if it hung",
     read: ({ meter }) => Array.from(meter.retries, ([reason, times]): Sample => [times, reason]),
   },
   distributary_partition_offset: {
@@ -87,7 +87,7 @@ export const METRICS = {
   distributary_partition_held_back_seconds: {
     type: "gauge",
     labels: PARTITION,
-    help: "for how long nothing of them has been let go, as this origin saw it; 0 where nothing is held back",
+    help: "for how long nothing of them has been let go, as this origin saw it; 0 if nothing is held back",
     read: perPartition(heldSeconds),
   },
   distributary_partition_ready: {
@@ -121,7 +121,7 @@ export const METRICS = {
   distributary_topic_found: {
     type: "gauge",
     labels: ["topic"],
-    help: "1 where the topic exists",
+    help: "1 if the topic exists",
     read: perTopic(({ state }) => Number(state === "found")),
   },
   distributary_topic_failing: {
@@ -283,7 +283,7 @@ export const METRICS = {
   distributary_index_append_seconds_total: {
     type: "counter",
     labels: [],
-    help: "time that took, with writing to the disk where that was due",
+    help: "time that took, with writing to the disk if that was due",
     read: single(({ index }) => index.counts.appendMs / 1_000),
   },
   distributary_index_dropped_records_total: {

@@ -1,4 +1,4 @@
-/** The metrics as Prometheus reads them. Loaded only where a port is opened. */
+/** The metrics as Prometheus reads them. Loaded only if a port is opened. */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import { METRICS } from "./metrics.ts";
 import type { Metric, Scrape } from "./samples.ts";

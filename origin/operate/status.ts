@@ -111,7 +111,7 @@ export function isHeldLong(partition: Partition, elapsed: number): boolean {
   return heldSeconds(partition, elapsed) >= HELD_SECONDS;
 }
 
-/** For how long nothing of what is held back has been let go; 0 where nothing is. */
+/** For how long nothing of what is held back has been let go; 0 if nothing is. */
 export function heldSeconds({ heldSince }: Partition, elapsed: number): number {
   return heldSince === undefined ? 0 : Math.max(0, elapsed - heldSince) / 1_000;
 }

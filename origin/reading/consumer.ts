@@ -17,7 +17,7 @@
  *   a record can't be read                  –           the partition stays stopped, loudly, until the log has
  *                                                       deleted it
  *
- * Where the log can't be reached the backoff ends at 400 ms: a source spaces its dials by itself.
+ * If the log can't be reached the backoff ends at 400 ms: a source spaces its dials by itself.
  *
  * What is tried again is told of once, however long it takes and however many partitions it befalls.
  */

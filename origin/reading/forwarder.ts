@@ -29,7 +29,7 @@ const NO_KEY = new Uint8Array(0);
 
 export class Forwarder {
   readonly #ports: ForwarderPorts;
-  /** Epochs of partitions whose offsets aren't known yet, and where these begin where the index doesn't know them. */
+  /** Epochs of partitions whose offsets aren't known yet, and where these begin if the index doesn't know them. */
   readonly #awaited = new Map<string, Start>();
 
   constructor(ports: ForwarderPorts) {
@@ -38,8 +38,8 @@ export class Forwarder {
 
   /**
    * Takes the topic as it was just described; undefined if it doesn't exist. Partitions that are new begin
-   * where the index ends. Where it knows nothing of the topic they begin at `start`, and where it knows nothing of
-   * the partition only, at its beginning: they came since. One whose offsets aren't known yet begins, once they are,
+   * where the index ends. If it knows nothing of the topic they begin at `start`. If it knows the topic, but not
+   * the partition, they begin at its beginning: they came since. One whose offsets aren't known yet begins, once they are,
    * where it would have when it was first seen.
    * @param at Where that is, by epoch, if `start` is a time; a partition that is left out begins at its end.
    * @param count How many partitions the topic has, those of other slices included.
@@ -151,9 +151,9 @@ export class Forwarder {
   }
 
   /**
-   * Begins a partition anew that can't be read on where reading ended. It must not be being read. Where it was
-   * truncated, what the log holds now at offsets that were read before may be something else. Where what comes next
-   * was removed in part, all is read again, and who is live is told once that is done, with what is true then.
+   * Begins a partition anew that can't be read on where reading ended. It must not be being read. If it was
+   * truncated, what the log holds now at offsets that were read before may be something else. If what comes next
+   * was removed in part, all is read again, and live links are told once that is done, with what is true then.
    */
   rejoin(topic: string, info: PartitionInfo, why: "hole" | "truncated" | "removed" = "hole"): void {
     const { history, partitions, watchList, log } = this.#ports;

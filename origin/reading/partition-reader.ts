@@ -89,7 +89,7 @@ export async function readPartition(
   }
 }
 
-/** Begins anew where the log no longer holds what comes next, or all of it, or lost what was read. */
+/** Begins anew if the log no longer holds what comes next, or all of it, or lost what was read. */
 async function rejoin(
   { source, forwarder }: ReadContext,
   topic: string,

@@ -9,7 +9,7 @@ export type Stage =
   /** Its offsets aren't known yet. */
   | { readonly kind: "unplaced" }
   | {
-      readonly kind: "behind";
+      readonly kind: "catchingUp";
       /** Ready when it has been read up to here. */
       readonly target: number;
       /** What was read of it is being read again: it may hold keys that it isn't known to hold just now. */
@@ -52,12 +52,12 @@ export function isStopped({ trouble }: Partition): boolean {
 
 /** Whether what was read of it before is being read once more. */
 export function isReadAgain({ stage }: Partition): boolean {
-  return stage.kind === "behind" && stage.again;
+  return stage.kind === "catchingUp" && stage.again;
 }
 
 /** What is known of the topics that match patterns. */
 export interface Listing {
-  /** Whether they were ever listed; so from the start where there are no patterns. */
+  /** Whether they were ever listed; so from the start if there are no patterns. */
   readonly isKnown: boolean;
   /** Why that can't be done again just now. */
   readonly error: string | undefined;
@@ -113,7 +113,7 @@ export class Partitions {
 
   /** All topics were listed: what is new among those that match, and what isn't read for being too many. */
   listed(fresh: readonly string[], leftOut: readonly string[]): void {
-    // One that comes later did not exist before: who watches it is live already.
+    // One that comes later did not exist before: whoever watches it is live already.
     for (const topic of fresh) this.#topics.set(topic, this.of(topic) && new Map());
     this.#leftOut = new Set(leftOut);
     this.#listed = true;
@@ -151,7 +151,7 @@ export class Partitions {
   unread(topic: string): number {
     let unread = 0;
     for (const { next, end, stage } of this.#topics.get(topic)?.values() ?? [])
-      if (stage.kind === "behind") unread += Math.max(0, Math.min(end, stage.target) - next);
+      if (stage.kind === "catchingUp") unread += Math.max(0, Math.min(end, stage.target) - next);
     return unread;
   }
 
@@ -204,13 +204,13 @@ export class Partitions {
   }
 
   /**
-   * Whether the partition became ready by this batch. Where something was removed before what the batch holds, it is not
+   * Whether the partition became ready by this batch. If something was removed before what the batch holds, it is not
    * ready until it was read to its present end: what replaced that follows.
    */
   advance(topic: string, epoch: string, batch: Batch): boolean {
     const state = this.#state(topic, epoch);
     if (state === undefined) return false;
-    if (isTorn(batch, state.next)) state.stage = furtherBehind(state.stage, batch.endOffset);
+    if (isTorn(batch, state.next)) state.stage = furtherToCatchUp(state.stage, batch.endOffset);
     const { heldBack = 0 } = batch;
     if (heldBack === 0) state.heldSince = undefined;
     // What lies behind another transaction than before begins to wait anew.
@@ -219,7 +219,7 @@ export class Partitions {
     state.next = batch.nextOffset;
     state.end = batch.endOffset;
     state.trouble = undefined;
-    if (state.stage.kind !== "behind" || state.next < state.stage.target) return false;
+    if (state.stage.kind !== "catchingUp" || state.next < state.stage.target) return false;
     state.stage = READY;
     return true;
   }
@@ -231,7 +231,7 @@ export class Partitions {
   restart(topic: string, epoch: string, next: number, end: number, again = false): void {
     const state = this.#state(topic, epoch);
     if (state !== undefined)
-      Object.assign(state, { next, end, stage: { kind: "behind", target: end, again } });
+      Object.assign(state, { next, end, stage: { kind: "catchingUp", target: end, again } });
   }
 
   /** It couldn't be read, and that is tried again. */
@@ -260,9 +260,9 @@ export class Partitions {
 const READY: Stage = { kind: "ready" };
 
 /** More is to be read before it is ready than was: up to its present end. */
-function furtherBehind(stage: Stage, end: number): Stage {
+function furtherToCatchUp(stage: Stage, end: number): Stage {
   if (stage.kind === "unplaced") return stage;
-  if (stage.kind === "ready") return { kind: "behind", target: end, again: false };
+  if (stage.kind === "ready") return { kind: "catchingUp", target: end, again: false };
   return { ...stage, target: Math.max(stage.target, end) };
 }
 
@@ -272,5 +272,5 @@ function begin(topic: string, beginning: Beginning): State {
   const state = { topic, partition, epoch, ...nothing };
   if ("unavailable" in beginning) return { ...state, next: 0, end: 0, stage: { kind: "unplaced" } };
   const { next, end } = beginning;
-  return { ...state, next, end, stage: { kind: "behind", target: end, again: false } };
+  return { ...state, next, end, stage: { kind: "catchingUp", target: end, again: false } };
 }

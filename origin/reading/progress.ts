@@ -1,6 +1,6 @@
 /**
- * How catching up goes: what there is to read of a topic is told before it is read, how far that has come while
- * it goes on, for all topics in one line, and of each topic when it is done. Its owner calls `tell` now and then.
+ * How catching up goes. Before a topic is read the log is told how much there is, and when it is done that it is. While that
+ * goes on, one line says how far all topics have come. Its owner calls `tell` now and then.
  */
 import type { Log } from "../operate/log.ts";
 import { isReady, type Partitions } from "./partitions.ts";
@@ -59,7 +59,7 @@ export class Progress {
     this.#readings.delete(topic);
   }
 
-  /** Says how far it is. Nothing where nothing is being caught up with, or has been read since the last time. */
+  /** Says how far it is. Nothing if nothing is being caught up with, or has been read since the last time. */
   tell(): void {
     if (this.#readings.size === 0) return;
     const { partitions, log, now } = this.#ports;

@@ -1,9 +1,10 @@
 /**
  * When a partition may be read again from the log's start, since the log no longer holds all of what comes next. While that
  * goes on, nothing is proved of the partition; while it is put off, what was read before stays proved, and is only old.
- * However fast a log is compacted under a reader that falls behind, again and again: at least half of the time the partition
- * is proved if a reading takes no longer than it is put off at most, and one reading serves all that was removed until then.
- * Pure: time is passed in.
+ *
+ * A log may be compacted again and again under a reader that falls behind. However fast that goes, the partition is proved for
+ * at least half of the time, if a reading takes no longer than it is put off at most; and one reading serves all that was
+ * removed until then. Pure: time is passed in.
  */
 import { TIME_LIMITS } from "../time-limits.ts";
 
@@ -20,7 +21,7 @@ export class Rereads {
     return Math.max(0, this.#endedAt + Math.min(this.#tookMs, MOST_MS) - now);
   }
 
-  /** It begins; or goes on, where it had to begin anew. */
+  /** It begins; or goes on, if it had to begin anew. */
   begins(now: number): void {
     this.#beganAt ??= now;
   }

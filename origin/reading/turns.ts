@@ -45,7 +45,7 @@ export class Turns {
     this.#wake(this.#waiting.length);
   }
 
-  /** @param left Of those who waited when this turn began: who comes now waits for the next one. */
+  /** @param left Of those that waited when this turn began: one that comes now waits for the next turn. */
   #wake(left: number): void {
     this.#waiting.shift()?.();
     if (left <= 1) return;

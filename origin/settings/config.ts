@@ -69,7 +69,7 @@ export interface Surroundings {
   readonly args: readonly string[];
   /** The folder that holds streams.json. */
   readonly root: string;
-  /** Throws where the file can't be read. */
+  /** Throws if the file can't be read. */
   readonly readFile: (path: string) => string;
 }
 

@@ -23,7 +23,7 @@ export interface Renewable<T> {
 
 /** What a secret is read with. */
 export interface Reading<Name extends string> {
-  /** Throws where the file can't be read. */
+  /** Throws if the file can't be read. */
   readonly readFile: (path: string) => string;
   /** Takes what is wrong with a setting. */
   readonly wrong: (name: Name, problem: string) => undefined;

@@ -30,7 +30,7 @@ export interface Batch {
   readonly nextOffset: number;
   /**
    * From here to `nextOffset` the log holds all that was written; before it, since where this batch was read from, it
-   * doesn't: compaction removed something. Left out where nothing was removed. Marks of transactions, and what these
+   * doesn't: compaction removed something. Left out if nothing was removed. Marks of transactions, and what these
    * aborted, are no records: that they aren't in `records` says nothing.
    */
   readonly wholeFrom?: number;
@@ -38,7 +38,7 @@ export interface Batch {
   readonly endOffset: number;
   /**
    * How many offsets from `endOffset` on are taken by records that can't be read yet, because a transaction that is open lies
-   * before them. Left out where there are none. It may change without a record: then there is a batch that says so.
+   * before them. Left out if there are none. It may change without a record: then there is a batch that says so.
    */
   readonly heldBack?: number;
 }
@@ -100,7 +100,7 @@ export interface Source {
 
   /**
    * The topic's partitions in order, all of them, whether or not each can be asked for its offsets; undefined
-   * when there is no such topic. Rejects with SourceError where not even that can be said.
+   * when there is no such topic. Rejects with SourceError if not even that can be said.
    */
   describe(topic: string): Promise<readonly DescribedPartition[] | undefined>;
 

@@ -1,20 +1,14 @@
 /**
- * One uplink from the dial to its end: the shell between a WebSocket, the watch list and what is published. U1–U4, U9–U15, W6, W8.
+ * One uplink from the dial to its end: the shell between a WebSocket and the watch list. U1–U4, U9–U15, W8. What is published
+ * over it is in shard-publishes.ts.
  */
 import type { Socket } from "node:net";
 import { type RawData, WebSocket } from "ws";
 import { encodeAddressed } from "../../shared/protocol/addressed.ts";
 import { CLOSE, type CloseName, mayReconnect } from "../../shared/protocol/codes.ts";
-import type { Frame } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
-import { type Message, packMessages, splitBinary, splitText } from "../../shared/protocol/message.ts";
-import {
-  decodePublish,
-  encodePublished,
-  encodeWriting,
-  type PublishRequest,
-  type Writing,
-} from "../../shared/protocol/publish.ts";
+import { type Message, splitText } from "../../shared/protocol/message.ts";
+import { encodeWriting, type Writing } from "../../shared/protocol/publish.ts";
 import { formatSlice, isWhole, type Slice } from "../../shared/protocol/slice.ts";
 import { PING, PONG } from "../../shared/protocol/subscriber.ts";
 import {
@@ -28,9 +22,9 @@ import {
 import { UPLINK_PROTOCOL, VERSION } from "../../shared/protocol/version.ts";
 import type { Log } from "../operate/log.ts";
 import type { PublishDoor } from "../publish/door.ts";
-import { refusal } from "../publish/result.ts";
 import type { ShardPort } from "../watch/outbox.ts";
 import type { WatchList } from "../watch/watch-list.ts";
+import { ShardPublishes } from "./shard-publishes.ts";
 import { stepUplink, type UplinkState } from "./uplink-state.ts";
 
 export interface ConnectionOptions {
@@ -75,8 +69,6 @@ export interface Ended {
   readonly mayPass?: boolean;
 }
 
-const NOT_HERE = refusal("unavailable", "this source takes no publishes");
-
 export class UplinkConnection implements ShardPort {
   /** Never rejects. */
   readonly ended: Promise<Ended>;
@@ -86,8 +78,7 @@ export class UplinkConnection implements ShardPort {
   #state: UplinkState = { kind: "dialling" };
   #congested = false;
   #awake = false;
-  /** Answers to publishes that are about to leave. */
-  readonly #published: Frame[] = [];
+  readonly #publishes: ShardPublishes;
   #heardAt = performance.now();
   #sentAt = Number.NEGATIVE_INFINITY;
   #pings: NodeJS.Timeout | undefined;
@@ -111,6 +102,9 @@ export class UplinkConnection implements ShardPort {
       followRedirects: false,
       handshakeTimeout: options.timing.deadMs,
       maxPayload: LIMITS.uplinkBacklogBytes,
+    });
+    this.#publishes = new ShardPublishes(options.publishes, (messages) => {
+      if ("hello" in this.#state) for (const message of messages) this.#socket.send(message);
     });
     this.#listen();
   }
@@ -198,7 +192,7 @@ export class UplinkConnection implements ShardPort {
       if (this.#state.kind === "over") return;
       // A shard that answers pings but never says hello is as good as dead.
       if ("hello" in this.#state) this.#heardAt = performance.now();
-      if (isBinary) this.#guarded(() => this.#publishes(data));
+      if (isBinary) this.#guarded(() => this.#publish(data));
       else if (data.toString() !== PONG) this.#guarded(() => this.#message(data.toString()));
     });
     socket.on("unexpected-response", (request, response) => {
@@ -212,7 +206,7 @@ export class UplinkConnection implements ShardPort {
       const how = code === CLOSE.replaced ? "replaced" : mayReconnect(code) ? "closed" : "refused";
       this.#end({ how, reason: `closed with ${code}${name === "" ? "" : ` ${name}`}` });
     });
-    // A close event follows; where there was no connection yet this says more than that.
+    // A close event follows; if there was no connection yet this says more than that.
     socket.on("error", (error) => this.#end({ how: "closed", reason: error.message }));
   }
 
@@ -228,32 +222,12 @@ export class UplinkConnection implements ShardPort {
   }
 
   /** All that a shard says in binary (W6). */
-  #publishes(data: RawData): void {
-    const bytes = data instanceof Buffer ? new Uint8Array(data) : undefined;
-    const frames = bytes && "hello" in this.#state ? splitBinary(bytes) : undefined;
-    if (frames === undefined) this.#giveUp("bad_frame", "the shard sent bytes that aren't frames");
-    for (const frame of frames ?? []) {
-      const publish = decodePublish(frame);
-      if (!publish.ok) {
-        this.#giveUp("bad_frame", `the shard sent what can't be read: ${publish.problem}`);
-        return;
-      }
-      void this.#publish(publish.value);
-    }
-  }
-
-  /** Never rejects. What is answered when this uplink is over is asked again on another one, with the same id. */
-  async #publish(request: PublishRequest): Promise<void> {
-    const result = await (this.#options.publishes?.take(request) ?? NOT_HERE);
-    // What was appended together is answered together.
-    if (this.#published.length === 0) setImmediate(() => this.#sendPublished());
-    this.#published.push(encodeAddressed({ kind: "shard" }, encodePublished(request.id, result)));
-  }
-
-  #sendPublished(): void {
-    const answers = this.#published.splice(0);
-    if (!("hello" in this.#state)) return;
-    for (const message of packMessages(answers, LIMITS.batchBytes)) this.#socket.send(message);
+  #publish(data: RawData): void {
+    const mayPublish = data instanceof Buffer && "hello" in this.#state;
+    const problem = mayPublish
+      ? this.#publishes.take(new Uint8Array(data))
+      : "the shard sent bytes before its hello";
+    if (problem !== undefined) this.#giveUp("bad_frame", problem);
   }
 
   #take(says: ShardSays): void {

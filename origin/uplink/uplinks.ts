@@ -75,7 +75,7 @@ export interface UplinkFacts {
    * people can change; it is dialled again all the same.
    */
   readonly state: "active" | "standby" | "dialling" | "refused";
-  /** Why it isn't open, in words, where that is known. */
+  /** Why it isn't open, in words, if that is known. */
   readonly reason: string | undefined;
   /** Whether so much is unsent that forwarding pauses (U10). */
   readonly congested: boolean;
@@ -280,7 +280,7 @@ export class Uplinks {
   }
 }
 
-/** With the cause, where `fetch` has one: its own message only says that it failed. */
+/** With the cause, if `fetch` has one: its own message only says that it failed. */
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? error.cause.message || error.message : error.message;

@@ -1,8 +1,7 @@
 /**
- * What an attach is answered (U5): where continuity was proved what follows, else the recent updates, as much as one
- * answer may hold. And what a question is (U8). Reads only; sending and going live are the watch list's.
+ * The answers to attaches (U5) and to questions (U8). An attach gets what follows, if continuity was proved, else the recent
+ * updates: as much as one answer may hold. Reads only; sending and going live are the watch list's.
  */
-
 import type { Attached } from "../../shared/protocol/attach.ts";
 import type { ResetCause } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
@@ -42,8 +41,8 @@ export interface Answer {
 }
 
 /**
- * The answer where continuity from `from` was proved: what follows it, a page at a time. `replayed` fills the
- * gaps of the index; where it doesn't reach the index, neither does this page.
+ * The answer if continuity from `from` was proved: what follows it, a page at a time. `replayed` fills the
+ * gaps of the index; if it doesn't reach the index, neither does this page.
  */
 export function answerRecovered(
   ports: AnswerPorts,
@@ -79,14 +78,14 @@ export function answerRecovered(
   for (const { gap } of cut < 0 ? [] : replayed.slice(cut)) raiseComponent(head, gap.epoch, gap.until - 1);
   const verdict = { position: from, head, recovered: true, cause: undefined };
   const views = provedOf(ports, subject, from, new Set(replayed.map(({ gap }) => gap.epoch)));
-  // With the last page nothing more was found: up to the key's last record or, where none is known, as far as was read.
+  // With the last page nothing more was found: up to the key's last record or, if none is known, as far as was read.
   for (const view of isWhole ? views : []) if (endOf(view) >= 0) raiseComponent(to, view.epoch, endOf(view));
   const horizon = horizonOf(views);
   const withoutHome = isWithoutHome(ports, subject, views);
   return { attached: { endpoint: path, verdict, to, horizon, withoutHome }, frames };
 }
 
-/** The answer where nothing was asked for or nothing can be proved: the recent updates, and where they begin. */
+/** The answer if no proof was asked for, or none can be given: the recent updates, and where they begin. */
 export function answerRecent(
   ports: AnswerPorts,
   subject: Subject,
@@ -144,7 +143,7 @@ export function answerLatest(
     : [encodeLatest(path, position, 1, more), frame];
 }
 
-/** undefined where there is no record, or none of a partition that there is now. */
+/** undefined if there is no record, or none of a partition that there is now. */
 function latestFrame(
   ports: AnswerPorts,
   { topic, key, path }: Endpoint,

@@ -29,6 +29,6 @@ export interface WritableHistory extends History {
   forget(topic: string, info: PartitionInfo): boolean;
   /** Forgets what was known of other partitions of the topic: it was created again. */
   retain(topic: string, epochs: ReadonlySet<string>): void;
-  /** Returns the records that were not taken before. Throws IndexError `removed` where what comes next is no longer whole. */
+  /** Returns the records that were not taken before. Throws IndexError `removed` if what comes next is no longer whole. */
   append(topic: string, partition: number, epoch: string, batch: Batch): readonly IndexedRecord[];
 }

@@ -8,7 +8,7 @@ import type { Watch } from "./interest.ts";
 import { frameOf } from "./record-frame.ts";
 import { type SubjectPorts, standingOf } from "./subject.ts";
 
-/** Sends a record to all who are live, or marks them as behind where their uplink is congested (U10). */
+/** Sends a record to all who are live, or marks them as behind if their uplink is congested (U10). */
 export function forward(ports: SubjectPorts, watch: Watch, record: IndexedRecord, counts: WatchCounts): void {
   const previous = watch.tails.get(record.epoch) ?? record.previous;
   let frame: Frame | undefined;
@@ -16,7 +16,7 @@ export function forward(ports: SubjectPorts, watch: Watch, record: IndexedRecord
     if (!interest.isLive || interest.forwarding.kind !== "on") continue;
     const { shard, address } = interest;
     if (shard.congested) {
-      // Who is live has all that came before this record.
+      // A live link has all that came before this record.
       const from = withComponent(standingOf(ports, watch), record.epoch, previous ?? record.offset - 1);
       interest.step({ kind: "congested", from });
       shard.work.add(interest);

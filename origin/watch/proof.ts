@@ -1,8 +1,7 @@
 /**
- * What can be said to who asks: whether it must wait (R5), and whether continuity from where it stands can be proved
+ * What an asker can be told: whether it must wait (R5), and whether continuity from where it stands can be proved
  * from the index (R3), and else why not (R4).
  */
-
 import type { ResetCause } from "../../shared/protocol/codes.ts";
 import { offsetIn, type Position } from "../../shared/protocol/position.ts";
 import { isReady } from "../reading/partitions.ts";
@@ -23,7 +22,7 @@ export type Blocked =
   | { readonly kind: "topic"; readonly patient: false }
   /** Until the topic was looked at after the question came, or is another one. */
   | { readonly kind: "look"; readonly patient: true }
-  /** Until the partition has been read past `offset` or, where that is undefined, is ready. */
+  /** Until the partition has been read past `offset` or, if that is undefined, is ready. */
   | {
       readonly kind: "partition";
       readonly epoch: string;
@@ -33,7 +32,7 @@ export type Blocked =
   /** Until the log has been read again, which is given up when it needn't wait any more. */
   | { readonly kind: "log"; readonly patient: false; readonly reading: AbortController };
 
-/** `fresh` where nobody asked for a proof. */
+/** `fresh` if nobody asked for a proof. */
 export type Proof = "recovered" | "fresh" | ResetCause;
 
 export type Examined =
@@ -57,7 +56,7 @@ export interface Inquiry {
   readonly looked: boolean;
 }
 
-/** What an attach must wait for or, where it needn't, what can be proved. */
+/** What an attach must wait for or, if it needn't, what can be proved. */
 export function examine(ports: ProofPorts, subject: Subject, inquiry: Inquiry): Examined {
   const { from, at, looked } = inquiry;
   const { endpoint } = subject;

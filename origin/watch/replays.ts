@@ -122,7 +122,7 @@ export class Replays {
   /** Scans until nobody waits any more. */
   async #serve(topic: string, { partition, epoch }: Gap): Promise<void> {
     for (;;) {
-      // Who asks now may come along with the others.
+      // One that asks now may come along with the others.
       await setImmediate();
       const wants = (this.#lines.get(epoch)?.splice(0) ?? []).filter(isWanted);
       if (wants.length === 0) break;
@@ -235,7 +235,7 @@ export class Replays {
       try {
         const asked = performance.now();
         return await this.#places.in(() => {
-          // Who waits for a place doesn't wait for the log.
+          // One that waits for a place doesn't wait for the log.
           advancedAt += performance.now() - asked;
           return body(() => {
             advancedAt = performance.now();
@@ -257,7 +257,7 @@ class SilentScan extends SourceError {
   }
 }
 
-/** Begins where nothing breaks it for so long. */
+/** Begins if nothing breaks it for so long. */
 class Silence {
   /** Resolves when it begins. */
   readonly begun: Promise<void>;

@@ -90,7 +90,7 @@ export class Serving {
     const notHome = isNotHome(this.#ports, watch, ask.from);
     const to = addressOf(ask);
     const { attached, frames } = answered;
-    // Who is not home says that already.
+    // An origin that is not home says that already.
     const withoutHome = attached.withoutHome && !notHome;
     const head = { ...attached, id: ask.id, notHome, withoutHome, log: filled };
     this.#counts.answered[filled ? "log" : proof]++;
@@ -108,7 +108,7 @@ export class Serving {
     return 0;
   }
 
-  /** Reads the log again where the stream allows that much (R7); returns whether the ask waits for it. */
+  /** Reads the log again if the stream allows that much (R7); returns whether the ask waits for it. */
   #replay(ask: Ask, gaps: readonly Gap[]): boolean {
     const { interest } = ask;
     const { topic, key, stream } = interest.watch.endpoint;
@@ -133,7 +133,7 @@ export class Serving {
 
   /**
    * Sends a page of what the live links of an endpoint missed, as if it were live; with the last page they are
-   * forwarded to again. Where continuity is lost they get an answer that nobody asked for instead. Returns the
+   * forwarded to again. If continuity is lost they get an answer that nobody asked for instead. Returns the
    * bytes sent.
    */
   #catchUp(interest: Interest): number {

@@ -56,7 +56,7 @@ function viewsOf(
 }
 
 /**
- * The partitions that speak for an endpoint: its homes and, where its key is known nowhere, those that are being read
+ * The partitions that speak for an endpoint: its homes and, if its key is known nowhere, those that are being read
  * again, in which it may have been known. No other partition ever holds it up.
  */
 export function speakersOf(ports: SubjectPorts, subject: Subject): readonly Partition[] {
@@ -66,7 +66,7 @@ export function speakersOf(ports: SubjectPorts, subject: Subject): readonly Part
   return partitions.filter((partition) => isReadAgain(partition) || homes.includes(partition));
 }
 
-/** The partitions in which the endpoint's key is known or, where it is known nowhere, its home. */
+/** The partitions in which the endpoint's key is known or, if it is known nowhere, its home. */
 function homesOf(ports: SubjectPorts, { endpoint, tails }: Subject): readonly Partition[] {
   const partitions = ports.partitions.of(endpoint.topic) ?? [];
   if (tails.size > 0) return partitions.filter(({ epoch }) => tails.has(epoch));
@@ -95,8 +95,8 @@ export function spokenOf(
 }
 
 /**
- * Whether an answer that spoke of all that `from` names would name more than a client may say. Where a key lives is never
- * too much: without it nothing could be said of the key.
+ * Whether an answer that spoke of all that `from` names would name more than a client may say. The partitions in which the
+ * key lives are never too much: without them nothing could be said of it.
  */
 export function namesTooMuch(ports: SubjectPorts, subject: Subject, from: Position | undefined): boolean {
   const { tails } = subject;

@@ -143,12 +143,12 @@ export class WatchList {
     for (const shard of this.#shards.values()) shard.outbox.flushSoon();
   }
 
-  /** The partition was read further: who waited for that gets a turn (R5). */
+  /** The partition was read further: asks that waited for that get a turn (R5). */
   progressed(partition: Partition): void {
     for (const ask of this.#blocked.takeProgressed(partition)) ask.interest.shard.queue(ask.interest);
   }
 
-  /** The partition became ready, after `progressed`: who is to be told of a loss then gets a turn. */
+  /** The partition became ready, after `progressed`: endpoints that are then to be told of a loss get a turn. */
   becameReady({ topic, epoch }: Partition): void {
     for (const { interests } of this.#watchesOf(topic))
       for (const interest of interests.values())
@@ -156,13 +156,13 @@ export class WatchList {
           interest.shard.queue(interest);
   }
 
-  /** To be called every second or so: who has waited long enough gets a turn (R5). */
+  /** To be called every second or so: asks that have waited long enough get a turn (R5). */
   passTime(): void {
     const due = this.#blocked.takeTired(this.#ports.now() - TIME_LIMITS.askAheadMs);
     for (const ask of due) ask.interest.shard.queue(ask.interest);
   }
 
-  /** The topic's partitions are others than before. Who was live in an epoch that has gone is told so (R4). */
+  /** The topic's partitions are others than before. Links that were live in an epoch that has gone are told so (R4). */
   described(topic: string): void {
     for (const watch of this.#watchesOf(topic)) {
       const tails = tailsIn(this.#ports, watch.endpoint);
@@ -178,8 +178,8 @@ export class WatchList {
   }
 
   /**
-   * A topic is about to be described. Call what is returned when it was: who waited for a look then gets a turn (R5).
-   * All who wait are served by one look.
+   * A topic is about to be described. Call what is returned when it was: asks that waited for a look then get a turn (R5).
+   * One look serves all of them.
    */
   looks(topic: string): () => void {
     const asks = this.#blocked.looking(topic);
@@ -193,15 +193,15 @@ export class WatchList {
     };
   }
 
-  /** It is known now which topics match patterns: who waited for that gets a turn. */
+  /** It is known now which topics match patterns: asks that waited for that get a turn. */
   listed(): void {
     for (const topic of this.#watches.keys())
       for (const ask of this.#blocked.takeTopic(topic)) ask.interest.shard.queue(ask.interest);
   }
 
   /**
-   * Records of the partition before `next` were lost, and the index knows none of them: who may miss some is told. Where
-   * all is read again, that is when it was.
+   * Records of the partition before `next` were lost, and the index knows none of them: links that may miss some are told. If
+   * all is read again, they are told when it was.
    */
   lost(partition: Partition): void {
     const { topic, epoch, next } = partition;
@@ -214,7 +214,7 @@ export class WatchList {
   }
 
   /**
-   * Something before an offset was removed from what the partition holds, before it was read: who may miss it is told
+   * Something before an offset was removed from what the partition holds, before it was read: links that may miss it are told
    * when the partition is ready. The index must have taken what was left of it.
    */
   removed({ topic, epoch }: Partition, before: number): void {

@@ -1,7 +1,6 @@
 /**
- * How long to wait before trying again: exponential backoff with full jitter (S10), so that those who were
- * cut off together do not come back together. Random is passed in; who waits, and for how long in all, is
- * the caller's.
+ * How long to wait before trying again: exponential backoff with full jitter (S10), so that clients that
+ * were cut off together do not come back together. Random is passed in; the waiting, and its end, are the caller's.
  */
 export interface BackoffBounds {
   /** Upper bound of the first delay; each further attempt doubles it. */

@@ -1,10 +1,10 @@
-/** Folders of data, made where they are missing. */
+/** Folders of data, made if they are missing. */
 import { existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
 /**
- * Throws the file system's error where it can't be made. Step by step: Node's own `recursive` never returns
- * where a parent exists but refuses, as /proc does.
+ * Throws the file system's error if it can't be made. Step by step: Node's own `recursive` never returns
+ * if a parent exists but refuses, as /proc does.
  */
 export function makeFolder(folder: string): void {
   if (isFolder(folder)) return;

@@ -10,7 +10,7 @@ export interface Setting {
   readonly default?: string;
   /** Read from the environment only: arguments can be seen by everyone on the machine. */
   readonly secret?: true;
-  /** The flag's name, where it isn't the setting's. */
+  /** The flag's name, if it isn't the setting's. */
   readonly flag?: string;
   /** The flag can be given several times; the values are then separated by commas. */
   readonly repeated?: true;

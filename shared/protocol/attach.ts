@@ -48,7 +48,7 @@ export interface Attach {
   readonly endpoint: string;
   readonly id: number;
   readonly from: Position | undefined;
-  /** Milliseconds for which its asker has waited, where this question was taken back before (L8). */
+  /** Milliseconds for which its asker has waited, if this question was taken back before (L8). */
   readonly waited?: number | undefined;
 }
 
@@ -60,7 +60,7 @@ export interface Cancel {
 
 /**
  * The answer to an attach; the next `count` update frames of this endpoint on this link are its body (U5).
- * They lead from `position` to `to`; where `to` is not yet `head`, the asker asks again from there.
+ * They lead from `position` to `to`; if `to` is not yet `head`, the asker asks again from there.
  */
 export interface Attached {
   readonly endpoint: string;

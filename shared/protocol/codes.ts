@@ -1,7 +1,7 @@
 /**
  * Error codes and close codes: rules C1–C5 of PROTOCOL.md. One table drives edge, origin, client and docs.
  *
- * `status` is the HTTP status where the error answers a request; `retry` says whether the same request can
+ * `status` is the HTTP status if the error answers a request; `retry` says whether the same request can
  * succeed later without being changed.
  */
 export const ERRORS = {

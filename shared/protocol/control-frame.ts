@@ -21,7 +21,7 @@ export function reader<T>(kinds: Record<string, (json: object) => Decoded<T>>, u
   };
 }
 
-/** Reads one kind of frame; `name` is what it is called where it is malformed. */
+/** Reads one kind of frame; `name` is what it is called if it is malformed. */
 export function as<S extends v.GenericSchema, T>(
   name: string,
   schema: S,

@@ -223,7 +223,7 @@ function readValue(
   return values.length === 1 ? values[0] : undefined;
 }
 
-/** An update as one JSON object, where there is nothing but text: a binary value is the base64 in `b`, after `n` (E2). */
+/** An update as one JSON object, if there is nothing but text: a binary value is the base64 in `b`, after `n` (E2). */
 export function updateAsJson(frame: Frame): string {
   if (typeof frame === "string") return frame;
   const newline = frame.indexOf(NEWLINE);

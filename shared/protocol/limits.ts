@@ -32,9 +32,11 @@ export const LIMITS = {
   /** Attaches of one endpoint on one link that aren't answered: the object's own, and 8 of each of two kinds (R2). */
   openAsks: 17,
   /** Uplinks that stand by at one shard for one slice, beside the active one. */
-  standbysPerShard: 8,
+  standbysPerSlice: 8,
   /** Slices into which origins may divide the partitions. */
   slices: 64,
+  /** Numbers of slices at once. Two would do, but an odd one must keep nobody from these (N9). */
+  sliceCounts: 8,
   /** What a shard holds of answers of some slices until the others have answered, for all endpoints. */
   scatterGatherBytes: 32 * 1024 * 1024,
   /** Publishes of one shard that aren't answered yet, and their bytes. */

@@ -1,7 +1,7 @@
 /**
  * Reads the heads of one endpoint's frames at a hop that passes them on. Nearly every frame begins as the one before it
- * did, up to the offset, and what is new are two numbers: where that is so of a binary frame, nothing is decoded and no
- * string is made. Of any other frame `routingOf` says what this says, too.
+ * did, up to the offset, and only two numbers are new. If that is so of a binary frame, nothing is decoded and no string is
+ * made. Of any other frame `routingOf` says what this says, too.
  */
 import { END, NEWLINE, NINE, ZERO } from "./ascii.ts";
 import { type Frame, type Routing, routingOf } from "./frame.ts";

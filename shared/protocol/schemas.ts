@@ -24,7 +24,7 @@ export const VerdictSchema = v.object({
 /**
  * The answer to a subscribe (S3). The receiver adopts `position`; every update that follows chains from it.
  * It has caught up when it reaches `head`. `recovered` is there when `from` was given: whether nothing
- * between `from` and `position` is missing; where it is false, `cause` says why.
+ * between `from` and `position` is missing; if it is false, `cause` says why.
  */
 export type Verdict = v.InferOutput<typeof VerdictSchema>;
 

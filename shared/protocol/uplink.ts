@@ -92,7 +92,7 @@ export type OriginSays =
   | { readonly kind: "attached"; readonly attached: Attached }
   /** The attach stands; its answer comes when the endpoint's partition is ready. */
   | { readonly kind: "waiting"; readonly endpoint: string; readonly id: number }
-  /** The answer to a get; one update frame follows it where `count` is 1. */
+  /** The answer to a get; one update frame follows it if `count` is 1. */
   | {
       readonly kind: "latest";
       readonly endpoint: string;
@@ -101,7 +101,7 @@ export type OriginSays =
       /** From where on the source can prove what came; undefined if it is too old to say. */
       readonly oldest?: Position | undefined;
       readonly notHome?: boolean | undefined;
-      /** undefined where the frame itself says what its value is. */
+      /** undefined if the frame itself says what its value is. */
       readonly value?: LatestValue | undefined;
     }
   | { readonly kind: "error"; readonly error: ErrorBody }

@@ -4,11 +4,10 @@
  */
 import { readSettings } from "../../shared/node/settings.ts";
 import { Bench, type BenchSettings, type Result } from "./bench.ts";
-import type { Sample } from "./fit.ts";
 import { NoKafka, startKafka } from "./kafka.ts";
 import { interruptOnSignal, isInterrupted } from "./load/rpc.ts";
-import { costRatios, type Ratio } from "./ratios.ts";
-import { BASE } from "./suite/context.ts";
+import { costRatios } from "./ratios.ts";
+import { fail, inTurns, loadOf, sample, say, tellFaults, words } from "./turns.ts";
 
 /** Endpoints, and subscribers of each. */
 const LOADS = [
@@ -20,10 +19,8 @@ const LOADS = [
   [1_000, 3],
 ] as const;
 
-/** What workerd may take, roughly: chosen so that each load keeps it busy for about a third of the time. */
-const UPDATE_US = 200;
+/** What workerd may take for a delivery, roughly. */
 const DELIVERY_US = 26;
-const BUSY_US = 350_000;
 
 /** From one turn to the next must pass less than the 10 s after which objects hibernate. */
 const TURN = { warmUpSeconds: 1, seconds: 4 };
@@ -69,31 +66,15 @@ async function run(checkout: string, rounds: number): Promise<void> {
   const measured: Turns[] = [];
   try {
     for (const [endpoints, each] of LOADS) {
-      const load = { ...BASE, endpoints, clients: endpoints * each, popularity: "even" } as const;
-      const rate = BUSY_US / (endpoints * (UPDATE_US + DELIVERY_US * each));
-      say(`${endpoints} endpoints, ${each} subscribers of each`);
-      const start = (settings: BenchSettings) => Bench.start(settings, kafka, () => {});
-      const both: { bench: Bench; turns: Result[] }[] = [];
-      try {
-        for (const settings of [load, { ...load, checkout }])
-          both.push({ bench: await start(settings), turns: [] });
-        for (let round = 0; round < rounds; round++)
-          // Nobody is always the first.
-          for (const { bench, turns } of round % 2 === 0 ? both : both.toReversed())
-            turns.push(await bench.stage({ ...TURN, rate }));
-      } finally {
-        for (const { bench } of both) await bench.stop();
-      }
-      const [now = [], before = []] = both.map(({ turns }) => turns);
+      const { settings, rate } = loadOf(endpoints, each, DELIVERY_US);
+      const start = (settings: BenchSettings) => () => Bench.start(settings, kafka, () => {});
+      const starts = [start(settings), start({ ...settings, checkout })];
+      const [now = [], before = []] = await inTurns(starts, rounds, (bench) =>
+        bench.stage({ ...TURN, rate }),
+      );
       measured.push({ now, before });
       say(`  operations: ${operations(now)} here, ${operations(before)} there`);
-      const faults = [...now, ...before].filter(
-        ({ lost, duplicated, violations }) => lost + duplicated + violations > 0,
-      );
-      if (faults.length > 0) {
-        process.exitCode = 1;
-        say(`  lost, doubled or out of order in ${faults.length} turns`);
-      }
+      tellFaults([...now, ...before]);
     }
   } finally {
     await kafka.stop();
@@ -112,12 +93,6 @@ async function run(checkout: string, rounds: number): Promise<void> {
   }
 }
 
-function sample(part: string, result: Result | undefined): readonly Sample[] {
-  const cost = (result?.cpu[part] ?? 0) * 10_000;
-  if (result === undefined || cost === 0) return [];
-  return [{ updates: result.watchedUpdatesPerSecond, deliveries: result.messagesPerSecond, cost }];
-}
-
 /** Billable operations for a thousand deliveries, of all turns. */
 function operations(turns: readonly Result[]): string {
   const names = Object.keys(turns[0]?.operations ?? {});
@@ -128,17 +103,4 @@ function operations(turns: readonly Result[]): string {
     .filter(([, count]) => count >= 1)
     .map(([name, count]) => `${name} ${count.toFixed(0)}`)
     .join(", ");
-}
-
-function words({ median, low, high }: Ratio): string {
-  return `${median.toFixed(3)} (${low.toFixed(3)}–${high.toFixed(3)})`;
-}
-
-function say(line: string): void {
-  process.stderr.write(`${line}\n`);
-}
-
-function fail(problem: string, code: 1 | 2 = 2): void {
-  process.stderr.write(`${problem}\n`);
-  process.exitCode = code;
 }

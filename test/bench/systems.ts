@@ -2,9 +2,10 @@
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { logPath } from "../../origin/embedded/log.ts";
-import { Deployment, type DeploymentSettings, freePort, type StreamSettings } from "../support/deployment.ts";
+import { Deployment, type DeploymentSettings, type StreamSettings } from "../support/deployment.ts";
 import type { KafkaBroker } from "../support/kafka-broker.ts";
 import { createTopic, deleteTopic } from "../support/kafka-topics.ts";
+import { freePort } from "../support/ports.ts";
 import { AUTH_ISSUERS } from "../support/tokens.ts";
 import { serveKafkaFloor, serveWorkerdFloor } from "./floor/serve.ts";
 import { isInterrupted } from "./load/rpc.ts";

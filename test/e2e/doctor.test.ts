@@ -11,9 +11,10 @@ import { EmbeddedLog, logPath } from "../../origin/embedded/log.ts";
 import type { KafkaSettings } from "../../origin/kafka/settings.ts";
 import { readStreams } from "../../shared/config/streams.ts";
 import { eventually } from "../support/deadline.ts";
-import { Child, freePort } from "../support/deployment.ts";
+import { Child } from "../support/deployment.ts";
 import { KafkaBroker } from "../support/kafka-broker.ts";
 import { allow, createTopic } from "../support/kafka-topics.ts";
+import { freePort } from "../support/ports.ts";
 import { describeWithKafka } from "../support/with-kafka.ts";
 
 const SECRET = "the secret of edge and origin: 32 bytes or more";
@@ -61,7 +62,7 @@ describe("the edge:", () => {
       STREAMS: join(dataDir, "streams.json"),
       UPLINK_KEYS: `k1:doctor:${SECRET}`,
     });
-    await eventually(() => edge.output.includes("the edge listens on"), `listening\n${edge.output}`);
+    await eventually(() => edge.output.includes("the edge listens on"), () => `listening\n${edge.output}`);
   });
   afterAll(async () => {
     await edge?.stop();

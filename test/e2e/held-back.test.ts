@@ -2,10 +2,11 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { range, recordOf, text } from "../support/contract-records.ts";
 import { eventually } from "../support/deadline.ts";
-import { type Child, Deployment, freePort } from "../support/deployment.ts";
+import { type Child, Deployment } from "../support/deployment.ts";
 import { KafkaBroker } from "../support/kafka-broker.ts";
 import { type JavaProducer, JavaProducers } from "../support/kafka-producer.ts";
 import { createTopic } from "../support/kafka-topics.ts";
+import { freePort } from "../support/ports.ts";
 import { describeWithKafka } from "../support/with-kafka.ts";
 
 const BEHIND = 100;

@@ -7,11 +7,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFin
 import { partitionOf } from "../../shared/core/partitioner.ts";
 import { range, recordOf, text } from "../support/contract-records.ts";
 import { eventually } from "../support/deadline.ts";
-import { Deployment, freePort } from "../support/deployment.ts";
+import { Deployment } from "../support/deployment.ts";
 import { KafkaBroker } from "../support/kafka-broker.ts";
 import { digestOf } from "../support/kafka-load.ts";
 import { type JavaProducer, JavaProducers } from "../support/kafka-producer.ts";
 import { allow, createTopic } from "../support/kafka-topics.ts";
+import { freePort } from "../support/ports.ts";
 import { Product } from "../support/product.ts";
 import { RawSubscriber } from "../support/raw-subscriber.ts";
 import { digestsOf } from "../support/record-digest.ts";

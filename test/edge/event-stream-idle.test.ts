@@ -1,60 +1,36 @@
 /** Clients of event streams that are idle, or go: on workerd itself, since what a harness puts before it hides who has gone. */
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
 import { connect, type Socket } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually } from "../support/deadline.ts";
-import { Child, freePort } from "../support/deployment.ts";
-import { EDGE_KEYS } from "../support/edge-harness.ts";
 import { RawEvents } from "../support/raw-events.ts";
-import { ScriptedOrigin } from "../support/scripted-origin.ts";
+import type { ScriptedOrigin } from "../support/scripted-origin.ts";
+import { WorkerdEdge } from "../support/workerd-edge.ts";
 
-let folder: string;
-let port: number;
-let url: string;
-let edge: Child;
+let edge: WorkerdEdge;
 let origin: ScriptedOrigin;
+let url: string;
 let keys = 0;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), "edge-"));
-  port = await freePort();
-  url = `http://127.0.0.1:${port}`;
-  const env = {
-    ...process.env,
-    PORT: String(port),
-    DATA_DIR: folder,
-    UPLINK_KEYS: EDGE_KEYS,
-    OPERATIONS: "on",
-  };
-  edge = new Child("edge/local/serve.ts", env);
-  await eventually(async () => (await fetch(`${url}/$/streams`)).ok, "the edge listens");
-  origin = await new ScriptedOrigin({ url }).connect();
+  edge = await WorkerdEdge.start();
+  ({ origin, url } = edge);
 }, 60_000);
-afterAll(async () => {
-  origin.cut();
-  await edge.stop();
-  rmSync(folder, { recursive: true });
-});
+afterAll(() => edge.close());
 
 const newPath = () => `/quotes/leaving-${++keys}`;
 
-async function operation(name: string): Promise<number> {
-  const all = (await (await fetch(`${url}/$/operations`)).json()) as Record<string, number>;
-  return all[name] ?? 0;
-}
+const operation = async (name: string) => (await edge.operations())[name] ?? 0;
 
 /** A live client, as bytes on a connection. */
 async function open(path: string): Promise<Socket> {
-  const socket = connect(port, "127.0.0.1");
+  const socket = connect(edge.port, "127.0.0.1");
   socket.on("error", () => {});
   let said = "";
   socket.on("data", (data) => {
     said += String(data);
   });
-  socket.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAccept: text/event-stream\r\n\r\n`);
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${edge.port}\r\nAccept: text/event-stream\r\n\r\n`);
   await eventually(() => said.includes("event: verdict"), "a verdict");
   await eventually(() => origin.linksOf(path).length > 0, "it is live");
   return socket;

@@ -234,7 +234,7 @@ describe("an end", () => {
 
   test("[E4] [S19] a token that expires ends its stream, by its name, and is refused when it comes again", async () => {
     const path = newPath();
-    const token = await tokenOf({ until: 5 });
+    const token = await tokenOf({ until: 8 });
     const events = await ended(await follow(path, bearer(token)));
     const again = await ended(open(path, { ...bearer(token), "Last-Event-ID": events.lastId }));
 

@@ -184,7 +184,7 @@ describe("a GET that may wait", () => {
     const path = newPath();
     origin.append(path, 1);
     const tag = (await ask(path)).headers.get("ETag");
-    const short = await tokenOf({ until: 4 });
+    const short = await tokenOf({ until: 8 });
     const admin = new Administrator(edge.url, await tokenOf({ subject: "the-admin", admin: true, id: "a" }));
     const expired = poll(path, tag, 20, bearer(short));
     const revoked = poll(path, tag, 20, bearer(await tokenOf({ subject: "mallory" })));

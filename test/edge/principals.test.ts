@@ -97,7 +97,7 @@ test("[A8] [C2] [C4] one that is over is refused, by a GET, an upgrade, and on a
     expect(refused.verdicts).toEqual([]);
   }
 
-  const until = Date.now() + 2_000;
+  const until = Date.now() + 6_000;
   const alice = new RawSubscriber(`${edge.wsUrl}${PATH}`, made({ ...ALICE, until }));
   await alice.verdict();
   await edge.evict(PATH);

@@ -1,14 +1,8 @@
 /** Quotas of addresses, on workerd as `npm run edge` runs it; 127.128.0.0/9 stands for others' addresses. */
-import { mkdtempSync, rmSync } from "node:fs";
 import { request } from "node:http";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
-import { eventually } from "../support/deadline.ts";
-import { Child, freePort } from "../support/deployment.ts";
-import { EDGE_KEYS } from "../support/edge-harness.ts";
-import { ScriptedOrigin } from "../support/scripted-origin.ts";
+import { WorkerdEdge } from "../support/workerd-edge.ts";
 
 const KEY = "/quotes/key";
 
@@ -22,19 +16,10 @@ class Edge {
   readonly #port: number;
 
   static async start(env: Readonly<Record<string, string>>): Promise<Edge> {
-    const port = await freePort();
-    const folder = mkdtempSync(join(tmpdir(), "edge-"));
-    const settings = { PORT: String(port), DATA_DIR: folder, UPLINK_KEYS: EDGE_KEYS, ...env };
-    const child = new Child("edge/local/serve.ts", { ...process.env, ...settings });
-    onTestFinished(async () => {
-      await child.stop();
-      rmSync(folder, { recursive: true });
-    });
-    await eventually(() => child.output.includes("the edge listens on"), "the edge listens");
-    const origin = await new ScriptedOrigin({ url: `http://127.0.0.1:${port}` }).connect();
-    onTestFinished(() => origin.cut());
-    origin.append(KEY, 1);
-    return new Edge(port);
+    const edge = await WorkerdEdge.start(env);
+    onTestFinished(() => edge.close());
+    edge.origin.append(KEY, 1);
+    return new Edge(edge.port);
   }
 
   private constructor(port: number) {

@@ -3,49 +3,25 @@
  * ends the process.
  */
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { type IncomingMessage, request } from "node:http";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually } from "../support/deadline.ts";
-import { Child, freePort } from "../support/deployment.ts";
-import { EDGE_KEYS } from "../support/edge-harness.ts";
 import { RawSubscriber } from "../support/raw-subscriber.ts";
-import { ScriptedOrigin } from "../support/scripted-origin.ts";
+import type { ScriptedOrigin } from "../support/scripted-origin.ts";
+import { WorkerdEdge } from "../support/workerd-edge.ts";
 
 const PATH = "/quotes/A";
-let folder: string;
-let port: number;
-let url: string;
-let edge: Child;
+let edge: WorkerdEdge;
 let origin: ScriptedOrigin;
-
-async function start(): Promise<void> {
-  const env = {
-    ...process.env,
-    PORT: String(port),
-    DATA_DIR: folder,
-    UPLINK_KEYS: EDGE_KEYS,
-    OPERATIONS: "on",
-  };
-  edge = new Child("edge/local/serve.ts", env);
-  await eventually(async () => (await fetch(`${url}/$/streams`)).ok, "the edge listens");
-  await origin.connect();
-}
+let url: string;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), "edge-"));
-  port = await freePort();
-  url = `http://127.0.0.1:${port}`;
-  origin = new ScriptedOrigin({ url });
-  await start();
+  edge = await WorkerdEdge.start();
+  ({ origin, url } = edge);
 }, 60_000);
-afterAll(async () => {
-  origin.cut();
-  await edge.stop();
-  rmSync(folder, { recursive: true });
-});
+afterAll(() => edge.close());
 
 async function subscribe(from?: string): Promise<RawSubscriber> {
   const query = from === undefined ? "" : `?from=${from}`;
@@ -54,7 +30,7 @@ async function subscribe(from?: string): Promise<RawSubscriber> {
   return subscriber;
 }
 
-const operations = async () => (await (await fetch(`${url}/$/operations`)).json()) as Record<string, number>;
+const operations = () => edge.operations();
 
 test("[H7] what some clients offer with every request, h2c, doesn't keep it from being answered", async () => {
   const asked = request(`${url}/$/streams`, {
@@ -78,7 +54,7 @@ test("only shards have a database, and what they count is told with the rest", a
   await eventually(async () => (await more("rows_written")) === 1, "a row for the object");
   expect(await more("object_created.endpoint")).toBe(1);
   expect((await operations())["object_created.shard"]).toBeGreaterThan(0);
-  expect(readdirSync(join(folder, "edge/objects"))).toEqual(["ShardObject"]);
+  expect(readdirSync(join(edge.folder, "edge/objects"))).toEqual(["ShardObject"]);
 });
 
 test("[S6] [S8] an object that has been idle is really taken out of memory, while its shard stays, and misses nothing", async () => {
@@ -113,10 +89,10 @@ test("[U2] [L1] killed and started again, the edge counts generations on and ser
   await subscriber.until(({ updates }) => updates.length === 2, "an update");
   const generations = origin.uplinks.map(({ hello }) => hello?.generation ?? 0);
 
-  await edge.stop("SIGKILL");
+  await edge.kill();
   await subscriber.until(({ closed }) => closed !== undefined, "the close");
   origin.appendSilently(PATH, [4]);
-  await start();
+  await edge.startAgain();
   const back = await subscribe(subscriber.position);
   await back.until(({ updates }) => updates.length === 1, "an update");
 

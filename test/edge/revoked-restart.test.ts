@@ -1,42 +1,23 @@
 /** Revocations over the end of workerd's process, with nothing but its disk kept. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Administrator } from "../support/administrator.ts";
-import { eventually } from "../support/deadline.ts";
-import { Child, freePort } from "../support/deployment.ts";
-import { EDGE_KEYS } from "../support/edge-harness.ts";
 import { RawSubscriber } from "../support/raw-subscriber.ts";
-import { ScriptedOrigin } from "../support/scripted-origin.ts";
+import type { ScriptedOrigin } from "../support/scripted-origin.ts";
 import { AUTH_ISSUERS, tokenOf } from "../support/tokens.ts";
+import { WorkerdEdge } from "../support/workerd-edge.ts";
 
 const PATH = "/quotes/A";
-let folder: string;
-let url: string;
-let edge: Child;
+let edge: WorkerdEdge;
 let origin: ScriptedOrigin;
-let env: Record<string, string | undefined>;
-
-async function start(): Promise<void> {
-  edge = new Child("edge/local/serve.ts", env);
-  await eventually(async () => (await fetch(`${url}/$/streams`)).ok, "the edge listens");
-  await origin.connect();
-}
+let url: string;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), "edge-"));
-  const port = await freePort();
-  url = `http://127.0.0.1:${port}`;
-  env = { ...process.env, PORT: String(port), DATA_DIR: folder, UPLINK_KEYS: EDGE_KEYS, AUTH_ISSUERS };
-  origin = new ScriptedOrigin({ url });
-  await start();
+  edge = await WorkerdEdge.start({ AUTH_ISSUERS });
+  ({ origin, url } = edge);
 }, 60_000);
-afterAll(async () => {
-  origin.cut();
-  await edge.stop();
-  rmSync(folder, { recursive: true });
-});
+afterAll(() => edge.close());
 
 function dial(token: string): RawSubscriber {
   const subscriber = new RawSubscriber(`${url.replace("http", "ws")}${PATH}`, {
@@ -61,9 +42,9 @@ test("[A9] what was answered stands after the process is killed, and holds nothi
   await hers.verdict();
 
   const { status, body } = await admin.revoke({ subject: "alice-the-revoked" });
-  await edge.stop("SIGKILL");
+  await edge.kill();
   expect(status).toBe(200);
-  await start();
+  await edge.startAgain();
 
   expect([await statusOf(token), await statusOf(other)]).toEqual([401, 200]);
   const back = dial(token);
@@ -71,7 +52,7 @@ test("[A9] what was answered stands after the process is killed, and holds nothi
   expect(back.closed).toMatchObject({ code: 4519 });
   expect(back.verdicts).toEqual([]);
   expect((await admin.list()).body.revocations).toMatchObject([{ id: body.id, of: "subject" }]);
-  const rows = readdirSync(join(folder, "edge/objects"), { recursive: true, withFileTypes: true })
+  const rows = readdirSync(join(edge.folder, "edge/objects"), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map(({ parentPath, name }) => readFileSync(join(parentPath, name), "latin1"))
     .join();
@@ -81,8 +62,8 @@ test("[A9] what was answered stands after the process is killed, and holds nothi
   await admin.revoke({ tokenId: "token-77" });
 
   expect((await admin.lift(body.id)).status).toBe(200);
-  await edge.stop("SIGKILL");
-  await start();
+  await edge.kill();
+  await edge.startAgain();
 
   expect((await admin.list()).body.revocations).toMatchObject([{ of: "token" }]);
   expect(await statusOf(token)).toBe(401);

@@ -1,53 +1,32 @@
 /** What websites and strangers get of an edge on this machine, as `npm run edge` runs it. */
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { constants, deflateRawSync } from "node:zlib";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { CLOSE } from "../../shared/protocol/codes.ts";
 import { Administrator } from "../support/administrator.ts";
 import { eventually } from "../support/deadline.ts";
-import { Child, freePort } from "../support/deployment.ts";
-import { EDGE_KEYS } from "../support/edge-harness.ts";
-import { ScriptedOrigin } from "../support/scripted-origin.ts";
 import { AUTH_ISSUERS, tokenOf } from "../support/tokens.ts";
+import { WorkerdEdge } from "../support/workerd-edge.ts";
 
 const PATH = "/quotes/A";
 const EVIL = "https://evil.example";
 
-interface Edge {
-  readonly port: number;
-  readonly origin: ScriptedOrigin;
+const edges: WorkerdEdge[] = [];
+
+async function startEdge(settings: Record<string, string> = {}): Promise<WorkerdEdge> {
+  const edge = await WorkerdEdge.start(settings, "active");
+  edges.push(edge);
+  edge.origin.append(PATH, { a: "secret" });
+  return edge;
 }
 
-const stops: (() => Promise<void> | void)[] = [];
-
-async function startEdge(settings: Record<string, string> = {}): Promise<Edge> {
-  const folder = mkdtempSync(join(tmpdir(), "edge-"));
-  const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
-  const env = { ...process.env, PORT: String(port), DATA_DIR: folder, UPLINK_KEYS: EDGE_KEYS, ...settings };
-  const child = new Child("edge/local/serve.ts", env);
-  const origin = new ScriptedOrigin({ url, name: "active" });
-  stops.push(async () => {
-    origin.cut();
-    await child.stop();
-    rmSync(folder, { recursive: true });
-  });
-  await eventually(async () => (await fetch(`${url}/$/uplink`)).status === 401, "the edge listens");
-  await origin.connect();
-  origin.append(PATH, { a: "secret" });
-  return { port, origin };
-}
-
-let edge: Edge;
+let edge: WorkerdEdge;
 beforeAll(async () => {
-  edge = await startEdge({ OPERATIONS: "on" });
+  edge = await startEdge();
 }, 60_000);
 afterAll(async () => {
-  for (const stop of stops) await stop();
+  for (const edge of edges) await edge.close();
 });
 
 /** A request as it stands; the answer as it comes, up to what ends it. */
@@ -169,7 +148,7 @@ test("[H8] what lives under /$/ is for no other page, this machine's neither", a
 });
 
 test("[H11] HOSTS and WEB_ORIGINS name others, and then nobody is taken for this machine's developer", async () => {
-  const other = await startEdge({ HOSTS: "edge.example", WEB_ORIGINS: EVIL, OPERATIONS: "on" });
+  const other = await startEdge({ HOSTS: "edge.example", WEB_ORIGINS: EVIL });
 
   expect((await ask(PATH, { Host: "edge.example", Origin: EVIL }, other)).status).toBe(200);
   expect((await ask(PATH, { Host: "evil.example" }, other)).status).toBe(421);
@@ -191,7 +170,7 @@ test("[H10] names of origins, and what is counted, are for this machine alone, n
 });
 
 test("[H10] [T7] an administrator is told names, and what both parts count, until its token is revoked", async () => {
-  const other = await startEdge({ HOSTS: "edge.example", OPERATIONS: "on", AUTH_ISSUERS });
+  const other = await startEdge({ HOSTS: "edge.example", AUTH_ISSUERS });
   const token = await tokenOf({ subject: "operator", admin: true });
   const told = async (path: string) => {
     const { status, text } = await ask(path, { Authorization: `Bearer ${token}` }, other);

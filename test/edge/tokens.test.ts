@@ -41,7 +41,7 @@ const values = ({ updates }: RawSubscriber) => updates.map(({ value }) => Number
 
 test("[L9] [S17] [S19] an object that sleeps is woken for its tokens: they are told of, and end, though nothing comes", async () => {
   const path = newPath();
-  const token = await tokenOf({ until: 6 });
+  const token = await tokenOf({ until: 10 });
   const exp = endOf(token);
   const alice = await subscribe(path, token);
   const anyone = new RawSubscriber(`${edge.wsUrl}${path}`);
@@ -68,7 +68,7 @@ test("[L9] [S17] [S19] an object that sleeps is woken for its tokens: they are t
 
 test("[S18] [S6] who renews goes on past the old end, asleep or not, and misses nothing; who doesn't ends", async () => {
   const path = newPath();
-  const token = await tokenOf({ until: 5 });
+  const token = await tokenOf({ until: 8 });
   const [alice, bob] = await Promise.all([subscribe(path, token), subscribe(path, token)]);
   origin.append(path, 1);
   const later = await tokenOf({ until: 3_000 });
@@ -93,7 +93,7 @@ test("[S18] [S6] who renews goes on past the old end, asleep or not, and misses 
 
 test("[S18] one that is refused changes nothing: its socket goes on, to the end of the one before", async () => {
   const path = newPath();
-  const token = await tokenOf({ until: 5 });
+  const token = await tokenOf({ until: 8 });
   const alice = await subscribe(path, token);
   const good = await tokenOf({ until: 3_000 });
   const bad = [await tokenOf({ subject: "bob" }), `${good.slice(0, -5)}AAAAA`, await tokenOf({ until: -60 })];

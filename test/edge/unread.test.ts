@@ -1,40 +1,24 @@
 /** Clients that ask for much and read nothing, on workerd as `npm run edge` runs it. */
-import { mkdtempSync, rmSync } from "node:fs";
 import { connect, type Socket } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually } from "../support/deadline.ts";
-import { Child, freePort } from "../support/deployment.ts";
-import { EDGE_KEYS } from "../support/edge-harness.ts";
 import { RawSubscriber } from "../support/raw-subscriber.ts";
-import { ScriptedOrigin } from "../support/scripted-origin.ts";
+import { WorkerdEdge } from "../support/workerd-edge.ts";
 
 const LARGE = "/quotes/large";
 const SMALL = "/quotes/small";
 const VALUE_BYTES = 8_000_000;
 
-let folder: string;
+let edge: WorkerdEdge;
 let port: number;
-let edge: Child;
-let origin: ScriptedOrigin;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), "edge-"));
-  port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
-  const settings = { PORT: String(port), DATA_DIR: folder, UPLINK_KEYS: EDGE_KEYS, UNSENT_MEGABYTES: "40" };
-  edge = new Child("edge/local/serve.ts", { ...process.env, ...settings });
-  await eventually(async () => (await fetch(`${url}/$/uplink`)).status === 401, "the edge listens");
-  origin = await new ScriptedOrigin({ url }).connect();
-  origin.append(LARGE, "x".repeat(VALUE_BYTES));
-  origin.append(SMALL, 1);
+  edge = await WorkerdEdge.start({ UNSENT_MEGABYTES: "40" });
+  ({ port } = edge);
+  edge.origin.append(LARGE, "x".repeat(VALUE_BYTES));
+  edge.origin.append(SMALL, 1);
 }, 60_000);
-afterAll(async () => {
-  origin.cut();
-  await edge.stop();
-  rmSync(folder, { recursive: true });
-});
+afterAll(() => edge.close());
 
 /** Asks, and never reads. */
 function deafGet(path: string): Socket {
@@ -95,7 +79,7 @@ test("[S9] first answers that nobody reads fill no more than their budget; small
 }, 120_000);
 
 test("[H1] large answers that nobody reads are cut off when others wait for room", async () => {
-  const url = `http://127.0.0.1:${port}`;
+  const { url } = edge;
   const all = Array.from({ length: 20 }, () => deafGet(LARGE));
   await eventually(async () => (await fetch(url + SMALL)).status === 200, "a small answer");
   // Nobody hangs up.

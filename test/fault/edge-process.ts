@@ -8,7 +8,7 @@ import { parse } from "smol-toml";
 import { bundlePage, bundleWorker } from "../../edge/local/bundle.ts";
 import { readEdgeConfig, workerdConfig } from "../../edge/local/workerd-config.ts";
 import { eventually } from "../support/deadline.ts";
-import { freePort } from "../support/deployment.ts";
+import { freePort } from "../support/ports.ts";
 import { atExit } from "./at-exit.ts";
 
 const root = join(import.meta.dirname, "../..");

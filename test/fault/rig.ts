@@ -153,7 +153,7 @@ export class Rig {
   async healthy(): Promise<void> {
     await eventually(
       async () => (await fetch(`${this.edge.url}/$/health`)).status === 200,
-      `health\n${this.origins.map(({ output }) => output.slice(-2_000)).join("\n")}`,
+      () => `health\n${this.origins.map(({ output }) => output.slice(-2_000)).join("\n")}`,
       60_000,
     );
   }

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 import { eventually } from "../support/deadline.ts";
-import { Child, freePort } from "../support/deployment.ts";
+import { Child } from "../support/deployment.ts";
+import { freePort } from "../support/ports.ts";
 import { allGone, commandOf, descendants, endLeft } from "../support/product.ts";
 
 let dataDir: string;
@@ -31,7 +32,7 @@ function serve(env: Readonly<Record<string, string>> = {}): Child {
 
 async function listening(env?: Readonly<Record<string, string>>): Promise<Child> {
   const child = serve(env);
-  await eventually(() => child.output.includes("the edge listens on"), `listening\n${child.output}`);
+  await eventually(() => child.output.includes("the edge listens on"), () => `listening\n${child.output}`);
   return child;
 }
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { eventually } from "../support/deadline.ts";
-import { freePort } from "../support/deployment.ts";
+import { freePort } from "../support/ports.ts";
 import { allGone, commandOf, descendants, endLeft, Product, root } from "../support/product.ts";
 import { RawSubscriber } from "../support/raw-subscriber.ts";
 import { AUTH_ISSUERS, tokenOf } from "../support/tokens.ts";
@@ -67,7 +67,7 @@ describe("what it prints", () => {
     ]);
 
     const stream = paste(product.line("stream"));
-    await eventually(() => stream.lines().length >= 2, `a verdict and an update: ${stream.lines()}`);
+    await eventually(() => stream.lines().length >= 2, () => `a verdict and an update: ${stream.lines()}`);
     const [verdict, update] = stream.lines().map((line) => JSON.parse(line));
     expect([verdict, update]).toMatchObject([{ id: 0, ok: {} }, { e: "/flights/ATL" }]);
 
@@ -102,7 +102,7 @@ describe("what it prints", () => {
 
     const produce = paste(product.line("produce"));
 
-    await eventually(async () => (await fetch(latest)).status === 200, `the record\n${produce.lines()}`);
+    await eventually(async () => (await fetch(latest)).status === 200, () => `the record\n${produce.lines()}`);
     expect(await (await fetch(latest)).text()).toBe('{"hello":"world"}');
     await product.stop();
   }, 60_000);
@@ -133,7 +133,7 @@ test("--private: nothing is readable without a token, and the lines that it prin
   expect((await get("/flights/ATL", token)).status).toBe(200);
   expect((await get("/$/streams", token)).text).toContain('"flights"');
   const stream = paste(product.line("stream"));
-  await eventually(() => stream.lines().length >= 2, `a verdict and an update: ${stream.lines()}`);
+  await eventually(() => stream.lines().length >= 2, () => `a verdict and an update: ${stream.lines()}`);
   expect(JSON.parse(stream.lines()[1] ?? "")).toMatchObject({ e: "/flights/ATL" });
   expect(product.line("wscat")).toContain(`-s "distributary.bearer.${token}"`);
 
@@ -205,13 +205,13 @@ describe("how it ends", () => {
     npm.stdout.on("data", (data: Buffer) => {
       output += data.toString();
     });
-    await eventually(() => output.includes("\nready "), "ready", 15_000);
+    await eventually(() => output.includes("\nready "), "ready", 60_000);
     const all = descendants(npm.pid ?? 0);
     expect(all.length).toBe(5);
 
     npm.kill("SIGTERM");
 
-    await eventually(() => npm.exitCode !== null || npm.signalCode !== null, "the end of npm", 5_000);
+    await eventually(() => npm.exitCode !== null || npm.signalCode !== null, "the end of npm", 20_000);
     await allGone(all);
     expect(npm.exitCode).toBe(0);
   }, 60_000);

@@ -15,8 +15,9 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { checkStorage, hintAt } from "../../edge/local/storage.ts";
 import { eventually } from "../support/deadline.ts";
-import { Child, freePort } from "../support/deployment.ts";
+import { Child } from "../support/deployment.ts";
 import { EDGE_KEYS } from "../support/edge-harness.ts";
+import { freePort } from "../support/ports.ts";
 import { RawSubscriber } from "../support/raw-subscriber.ts";
 import { ScriptedOrigin } from "../support/scripted-origin.ts";
 
@@ -130,7 +131,7 @@ describe("npm run edge", () => {
 
   async function listening(): Promise<Child> {
     const child = serve();
-    await eventually(() => child.output.includes("the edge listens on"), `listening\n${child.output}`);
+    await eventually(() => child.output.includes("the edge listens on"), () => `listening\n${child.output}`);
     return child;
   }
 
@@ -209,7 +210,7 @@ describe("npm run edge", () => {
     for (const key of ["B", "C", "D", "E"]) await subscribed(key);
 
     const hint = `a database below ${objects()} is damaged: `;
-    await eventually(() => child.output.includes(hint), `the hint\n${child.output}`);
+    await eventually(() => child.output.includes(hint), () => `the hint\n${child.output}`);
     expect(child.output.split(hint)).toHaveLength(2);
   }, 60_000);
 

@@ -61,6 +61,14 @@ describe.each(documents)("%s", (path) => {
     expect(unknown).toEqual([]);
   });
 
+  test("has tables whose rows stand on one line each: else they end there", () => {
+    const broken = proseOf(text)
+      .split("\n")
+      .filter((line) => /^ *\|/.test(line) && !line.trimEnd().endsWith("|"));
+
+    expect(broken).toEqual([]);
+  });
+
   test("has commands that a shell can read", () => {
     for (const block of blocksOf(text, "sh")) {
       const { status, stderr } = spawnSync("/bin/sh", ["-n"], { input: block, encoding: "utf8" });

@@ -12,7 +12,7 @@ import { EmbeddedLog, logPath } from "../../origin/embedded/log.ts";
 import { encodeAttach } from "../../shared/protocol/attach.ts";
 import { routingOf } from "../../shared/protocol/frame.ts";
 import { eventually } from "../support/deadline.ts";
-import { freePort } from "../support/deployment.ts";
+import { freePort } from "../support/ports.ts";
 import { KEY_TEXT, ScriptedShards } from "../support/scripted-shards.ts";
 import { listening } from "../support/sockets.ts";
 

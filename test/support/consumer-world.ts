@@ -1,14 +1,11 @@
 /** A topic of three partitions in a scripted source, and a consumer that reads it and may be begun anew. */
 
-import { Consumer } from "../../origin/reading/consumer.ts";
 import { isReady } from "../../origin/reading/partitions.ts";
-import { type Stream, Streams } from "../../shared/config/streams.ts";
-import { eventually } from "./deadline.ts";
+import type { Stream } from "../../shared/config/streams.ts";
+import { Consuming } from "./consuming.ts";
 import type { LogModel } from "./log-model.ts";
 import { ScriptedSource } from "./scripted-source.ts";
-import { NOW, SmallOrigin, STREAM } from "./small-origin.ts";
-
-export const TIMING = { retry: { baseMs: 4, maxMs: 16 }, absentMs: 5, describeMs: 20, forgetMs: 60 };
+import { SmallOrigin, STREAM } from "./small-origin.ts";
 
 /** What the world writes has this key, in every partition. */
 export const KEY = Buffer.from("a");
@@ -18,26 +15,19 @@ export class ConsumerWorld {
   /** The topic, `t`. */
   log: LogModel = this.source.topic("t", 3);
   origin = new SmallOrigin();
-  readonly fatal: unknown[] = [];
-  #consumer: Consumer | undefined;
+  #consuming: Consuming | undefined;
 
   start(streams: readonly Stream[] = [STREAM]): void {
-    this.#consumer = new Consumer({
-      source: this.source,
-      streams: new Streams(streams),
-      forwarder: this.origin.forwarder,
-      partitions: this.origin.partitions,
-      log: this.origin.recorded.log,
-      random: () => 1,
-      now: () => NOW,
-      fatal: (error) => this.fatal.push(error),
-      timing: TIMING,
-    });
-    this.#consumer.start();
+    this.#consuming = new Consuming(streams, { source: this.source, origin: this.origin });
   }
 
   async stop(): Promise<void> {
-    await this.#consumer?.stop();
+    await this.#consuming?.end();
+  }
+
+  /** What reading has ended by, if by a fault. */
+  get fatal(): readonly unknown[] {
+    return this.#consuming?.fatal ?? [];
   }
 
   write(partition: number, count: number): void {
@@ -47,14 +37,7 @@ export class ConsumerWorld {
 
   /** Resolves when every partition but those excepted has been read to its end. */
   async read(except: readonly number[] = []): Promise<void> {
-    const isRead = () =>
-      this.log.describe().every(({ partition, epoch, endOffset }) => {
-        const state = this.origin.partitions.find("t", epoch);
-        return (
-          except.includes(partition) || (state !== undefined && isReady(state) && state.next === endOffset)
-        );
-      });
-    await eventually(isRead, "every partition is read to its end");
+    await this.#consuming?.read("t", except);
   }
 
   states() {

@@ -10,12 +10,14 @@ import type { MemoryHistory } from "./memory-history.ts";
 import { ScriptedSource } from "./scripted-source.ts";
 import { NOW, SmallOrigin } from "./small-origin.ts";
 
-const TIMING = { retry: { baseMs: 4, maxMs: 16 }, absentMs: 5, describeMs: 20, forgetMs: 60 };
+export const TIMING = { retry: { baseMs: 4, maxMs: 16 }, absentMs: 5, describeMs: 20, forgetMs: 60 };
 
 export interface ConsumingOptions {
   readonly source?: ScriptedSource;
   /** What was read before. */
   readonly history?: MemoryHistory;
+  /** Instead of one of its own. */
+  readonly origin?: SmallOrigin;
   readonly maxMatched?: number;
   readonly slice?: Slice;
 }
@@ -31,7 +33,7 @@ export class Consuming {
   constructor(streams: readonly Stream[], options: ConsumingOptions = {}) {
     const { source = new ScriptedSource(), history, maxMatched, slice = WHOLE } = options;
     this.source = source;
-    this.origin = new SmallOrigin(streams, history, slice);
+    this.origin = options.origin ?? new SmallOrigin(streams, history, slice);
     this.#slice = slice;
     this.#consumer = new Consumer({
       source,
@@ -49,12 +51,12 @@ export class Consuming {
     this.#consumer.start();
   }
 
-  /** Resolves when every partition of the topic that is in its slice has been read to its end. */
-  async read(topic: string): Promise<void> {
+  /** Resolves when every partition of the topic that is in its slice, but those excepted, has been read to its end. */
+  async read(topic: string, except: readonly number[] = []): Promise<void> {
     await eventually(() => {
       const infos = this.source.logs.get(topic)?.describe() ?? [];
       return infos.every(({ partition, epoch, endOffset }) => {
-        if (!hasPartition(this.#slice, partition)) return true;
+        if (!hasPartition(this.#slice, partition) || except.includes(partition)) return true;
         const state = this.origin.partitions.find(topic, epoch);
         return state !== undefined && isReady(state) && state.next === endOffset;
       });
@@ -67,9 +69,14 @@ export class Consuming {
     await eventually(() => this.source.listings >= listings + 2, "two more listings");
   }
 
+  /** However reading has gone. */
+  end(): Promise<void> {
+    return this.#consumer.stop();
+  }
+
   /** Reading can't have ended by a fault. */
   async stop(): Promise<void> {
-    await this.#consumer.stop();
+    await this.end();
     if (this.fatal.length > 0) throw new AggregateError(this.fatal, "reading ended");
   }
 }

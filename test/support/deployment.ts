@@ -15,13 +15,13 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type Appended, EmbeddedLog, logPath, type NewRecord } from "../../origin/embedded/log.ts";
 import { NODE_FLAGS } from "../../origin/node-flags.ts";
 import { endpointPath } from "../../shared/protocol/address.ts";
 import { eventually } from "./deadline.ts";
+import { freePort } from "./ports.ts";
 import { RawSubscriber } from "./raw-subscriber.ts";
 
 /** What the origin is called that a deployment starts with. */
@@ -167,7 +167,7 @@ export class Deployment {
         if (child !== undefined) return child;
         return (await fetch(`${this.url}/$/health`)).status === 200;
       },
-      `ready\n${this.edge?.output}\n${this.origin?.output}`,
+      () => `ready\n${this.edge?.output}\n${this.origin?.output}`,
       deadlineMs,
     );
     if (ended instanceof Child) throw new Error(`${ended.script} ended:\n${ended.output}`);
@@ -232,16 +232,6 @@ export class Child {
     const status = readFileSync(`/proc/${this.process.pid}/status`, "utf8");
     return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) * 1024;
   }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
 }
 
 export const utf8 = (text: string) => new TextEncoder().encode(text);

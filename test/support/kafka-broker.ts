@@ -9,9 +9,10 @@ import { eventually } from "./deadline.ts";
 import { setPassword } from "./kafka-accounts.ts";
 import { kafkaClasspath, OLD_VERSION, OLDEST_VERSION } from "./kafka-classpath.ts";
 import { format, newUuid } from "./kafka-format.ts";
-import { dataOf, freePorts, type Node, properties, type Shared } from "./kafka-properties.ts";
+import { dataOf, type Node, properties, type Shared } from "./kafka-properties.ts";
 import { type Security, securityOf } from "./kafka-security.ts";
 import { startZooKeeper, type ZooKeeper } from "./kafka-zookeeper.ts";
+import { freePort, freePorts } from "./ports.ts";
 
 /** Of a machine that has much else to do. */
 const START_MS = 120_000;
@@ -144,7 +145,7 @@ export class KafkaBroker {
 
   /** Adds a broker to the running cluster; resolves to its id when it answers. It holds nothing yet. */
   async add(): Promise<number> {
-    const [port = 0] = await freePorts(1);
+    const port = await freePort();
     const node = nodeOf(this.#folder, this.#nodes.length + 1, port, undefined, undefined, undefined);
     this.#nodes.push(node);
     await this.#format(node);

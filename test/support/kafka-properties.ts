@@ -1,7 +1,5 @@
 /** What a broker of the tests is configured with, and where it listens. */
 import type { ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { createServer } from "node:net";
 import { join } from "node:path";
 
 export interface Node {
@@ -98,16 +96,4 @@ export function properties(
   })
     .map(([name, value]) => `${name}=${value}\n`)
     .join("");
-}
-
-/** Ports that nobody listens on just now, all different. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(servers.map((server) => once(server, "listening")));
-  const ports = servers.map((server) => {
-    const address = server.address();
-    return typeof address === "object" && address !== null ? address.port : 0;
-  });
-  await Promise.all(servers.map((server) => once(server.close(), "close")));
-  return ports;
 }

@@ -5,7 +5,7 @@ import { writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { eventually } from "./deadline.ts";
-import { freePorts } from "./kafka-properties.ts";
+import { freePort } from "./ports.ts";
 
 export interface ZooKeeper {
   readonly address: string;
@@ -14,7 +14,7 @@ export interface ZooKeeper {
 
 /** Resolves when it can be connected to; its data is in a folder of `folder`. */
 export async function startZooKeeper(classpath: string, folder: string): Promise<ZooKeeper> {
-  const [port = 0] = await freePorts(1);
+  const port = await freePort();
   const file = join(folder, "zookeeper.properties");
   writeFileSync(
     file,

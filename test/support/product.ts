@@ -40,7 +40,7 @@ export class Product {
         if (this.process.exitCode !== null) throw new Error(`ended: ${this.stderr}`);
         return /^ready /m.test(this.stdout) && this.stdout.endsWith("\n\n");
       },
-      `ready\n${this.stderr}`,
+      () => `ready\n${this.stderr}`,
       60_000,
     );
     return this.stdout;
@@ -98,11 +98,11 @@ export function endLeft(pids: readonly number[]): void {
   for (const pid of pids) if (/\.ts\b|workerd serve/.test(commandOf(pid))) process.kill(pid, "SIGKILL");
 }
 
-/** Waits until none of them is left: 5 s is what is promised. */
+/** Waits until none of them is left: 5 s is what is promised, on a machine that has nothing else to do. */
 export async function allGone(pids: readonly number[]): Promise<void> {
   await eventually(
     () => pids.every((pid) => commandOf(pid) === ""),
-    `processes that have ended: ${pids.map((pid) => `${pid} ${commandOf(pid)}`).join("\n")}`,
-    5_000,
+    () => `processes that have ended: ${pids.map((pid) => `${pid} ${commandOf(pid)}`).join("\n")}`,
+    20_000,
   );
 }

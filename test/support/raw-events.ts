@@ -3,6 +3,7 @@
  * the rule of continuity by what the updates say. It comes back as EventSource does, if it is told to.
  */
 import { type ClientRequest, type IncomingMessage, request } from "node:http";
+import { Happenings } from "./deadline.ts";
 
 export interface RawEvent {
   readonly type: string;
@@ -31,7 +32,7 @@ export class RawEvents {
   readonly #request: ClientRequest;
   #response: IncomingMessage | undefined;
   #left = "";
-  #waiting = new Set<() => void>();
+  readonly #happenings = new Happenings();
 
   constructor(url: string, headers: Readonly<Record<string, string>> = {}, { reads = true } = {}) {
     this.lastId = headers["Last-Event-ID"] ?? "";
@@ -49,13 +50,13 @@ export class RawEvents {
         response.on("data", (text: string) => {
           if (isStream) this.#read(text);
           else this.body += text;
-          this.#wake();
+          this.#happenings.happened();
         });
       if (reads) listen();
       else this.read = listen;
       response.on("close", () => this.#end());
       response.on("error", () => this.#end());
-      this.#wake();
+      this.#happenings.happened();
     });
     this.#request.on("error", () => this.#end());
     this.#request.end();
@@ -77,24 +78,10 @@ export class RawEvents {
     return this.events.filter(({ type }) => type === "message").map(bytesOf);
   }
 
-  async until(condition: (self: this) => boolean, what: string, deadlineMs = 30_000): Promise<this> {
-    const deadline = performance.now() + deadlineMs;
-    while (!condition(this)) {
-      const left = deadline - performance.now();
-      if (left <= 0)
-        throw new Error(
-          `not within ${deadlineMs} ms: ${what}; status ${this.status}, ${this.updates.length} updates, last ${JSON.stringify(this.events.at(-1))}, ended ${this.ended}`,
-        );
-      await new Promise<void>((resolve) => {
-        const done = () => {
-          clearTimeout(timer);
-          this.#waiting.delete(done);
-          resolve();
-        };
-        const timer = setTimeout(done, left);
-        this.#waiting.add(done);
-      });
-    }
+  async until(condition: (self: this) => boolean, what: string, deadlineMs?: number): Promise<this> {
+    const summary = () =>
+      `${what}; status ${this.status}, ${this.updates.length} updates, last ${JSON.stringify(this.events.at(-1))}, ended ${this.ended}`;
+    await this.#happenings.until(() => condition(this), summary, deadlineMs);
     return this;
   }
 
@@ -106,11 +93,7 @@ export class RawEvents {
 
   #end(): void {
     this.ended = true;
-    this.#wake();
-  }
-
-  #wake(): void {
-    for (const done of [...this.#waiting]) done();
+    this.#happenings.happened();
   }
 
   #read(text: string): void {

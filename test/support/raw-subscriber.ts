@@ -4,6 +4,7 @@
  */
 import { once } from "node:events";
 import WebSocket from "ws";
+import { Happenings } from "./deadline.ts";
 
 export interface RawUpdate {
   readonly e: string;
@@ -35,7 +36,7 @@ export class RawSubscriber {
   readonly socket: WebSocket;
   /** epoch → offset */
   #at = new Map<string, number>();
-  #waiting = new Set<() => void>();
+  readonly #happenings = new Happenings();
 
   constructor(url: string, headers: Readonly<Record<string, string>> = {}) {
     this.socket = new WebSocket(url, ["distributary.v1"], {
@@ -46,13 +47,13 @@ export class RawSubscriber {
     this.socket.on("message", (data: Buffer, isBinary: boolean) => {
       if (isBinary) this.#binary(data);
       else for (const frame of data.toString("utf8").split("\u001e")) this.#text(frame);
-      this.#wake();
+      this.#happenings.happened();
     });
     this.socket.on("close", (code, reason) => {
       this.closed = { code, reason: reason.toString() };
-      this.#wake();
+      this.#happenings.happened();
     });
-    this.socket.on("error", () => this.#wake());
+    this.socket.on("error", () => this.#happenings.happened());
   }
 
   get position(): string {
@@ -65,21 +66,8 @@ export class RawSubscriber {
   }
 
   /** Resolves when the condition holds; rejects at the deadline with what there was. */
-  async until(condition: (self: this) => boolean, what: string, deadlineMs = 30_000): Promise<this> {
-    const deadline = performance.now() + deadlineMs;
-    while (!condition(this)) {
-      const left = deadline - performance.now();
-      if (left <= 0) throw new Error(`not within ${deadlineMs} ms: ${what}; ${this.#summary()}`);
-      await new Promise<void>((resolve) => {
-        const done = () => {
-          clearTimeout(timer);
-          this.#waiting.delete(done);
-          resolve();
-        };
-        const timer = setTimeout(done, left);
-        this.#waiting.add(done);
-      });
-    }
+  async until(condition: (self: this) => boolean, what: string, deadlineMs?: number): Promise<this> {
+    await this.#happenings.until(() => condition(this), () => `${what}; ${this.#summary()}`, deadlineMs);
     return this;
   }
 
@@ -96,10 +84,6 @@ export class RawSubscriber {
   /** Goes without a word, as a client in a tunnel does. */
   cut(): void {
     this.socket.terminate();
-  }
-
-  #wake(): void {
-    for (const done of [...this.#waiting]) done();
   }
 
   #summary(): string {

@@ -1,5 +1,5 @@
 /** Kafka's own answers to the requests of a writer, one by one: what the product's writer builds on. */
-import type { Address } from "../../origin/kafka/connection.ts";
+import type { Address } from "../../origin/kafka/kafkajs.ts";
 import { BrokerConnection } from "../../origin/kafka/connection.ts";
 import {
   addPartitionToTxnRequest,
@@ -12,7 +12,8 @@ import {
   WRITE_ERROR,
 } from "../../origin/kafka/produce-requests.ts";
 import { type Numbered, producedBatch } from "../../origin/kafka/produced-batch.ts";
-import { batches, isMark, recordsOf } from "../../origin/kafka/record-batches.ts";
+import { batches, isMark } from "../../origin/kafka/batch-headers.ts";
+import { recordsOf } from "../../origin/kafka/record-batches.ts";
 import { fetchRequest, metadataRequest, type TopicMetadata } from "../../origin/kafka/requests.ts";
 import { eventually } from "./deadline.ts";
 

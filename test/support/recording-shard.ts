@@ -33,6 +33,13 @@ export class RecordingShard implements ShardPort {
     this.#watchList.attach(this, link, { endpoint, id, from });
   }
 
+  /** A link that is live on `/t/a`, whose answer has been taken. */
+  goLive(link: number): void {
+    this.attach(link, "/t/a", 1);
+    this.work();
+    this.taken();
+  }
+
   /** Everything that can be done now. */
   work(): void {
     while (this.#watchList.step(this));

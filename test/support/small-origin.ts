@@ -35,6 +35,12 @@ export function record(offset: number, key: string, value: string | Uint8Array |
   return { offset, timestamp: NOW, key: Buffer.from(key), value: bytes, headers: [] };
 }
 
+/** The frame of such a record of `/t/a`, of the epoch `x`. */
+export function updateOf(offset: number, previous?: number, value = String(offset)): string {
+  const q = previous === undefined ? "" : `,"q":${previous}`;
+  return `{"e":"/t/a","p":"x:${offset}"${q},"t":${NOW},"v":${value}}`;
+}
+
 export class SmallOrigin {
   now = NOW;
   readonly history: MemoryHistory;

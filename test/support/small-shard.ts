@@ -22,18 +22,23 @@ export class SmallShard {
   readonly pings = new Map<unknown, number>();
   /** The objects' ends, in the order in which they were dialled. */
   readonly dialled: FakeSocket[] = [];
+  /** Whose they are, in the same order. */
+  readonly objects: ObjectIdentity[] = [];
+  /** Whether objects refuse dials, or never answer them. */
+  refusing = false;
+  hanging = false;
   generation = 0;
   /** Frames of origins that were dropped. */
   disbelieved = 0;
   core: ShardCore;
 
   constructor() {
-    this.core = this.#create([]);
+    this.core = this.#create([], 1);
   }
 
   /** The shard's memory is lost; these sockets are not. */
-  forget(survivors: FakeSocket[]): void {
-    this.core = this.#create(survivors);
+  forget(survivors: FakeSocket[], shards = 1): void {
+    this.core = this.#create(survivors, shards);
   }
 
   /**
@@ -75,16 +80,18 @@ export class SmallShard {
   }
 
   /** A link to an object that has attached and been answered by this origin, at e:5. */
-  async watch(uplink: FakeSocket, path: string, link: number): Promise<FakeSocket> {
-    this.core.attach(endpointObject(path));
+  async watch(
+    uplink: FakeSocket,
+    path: string,
+    link: number,
+    object = endpointObject(path),
+  ): Promise<FakeSocket> {
+    this.core.attach(object);
     await settled();
     const socket = this.dialled.at(-1);
     if (socket === undefined) throw new Error("nothing was dialled");
     this.core.linkMessage(socket, encodeAttach({ endpoint: path, id: 1, from: undefined }));
-    const position = new Map([["e", 5]]);
-    const verdict = { position, head: position };
-    const attached = { endpoint: path, id: 1, verdict, to: position, horizon: NOTHING, count: 0 };
-    this.say(uplink, link, encodeAttached(attached));
+    this.say(uplink, link, attachedFrame(path, 5));
     socket.take();
     uplink.take();
     return socket;
@@ -99,7 +106,7 @@ export class SmallShard {
     this.core.uplinkMessage(socket, encodeAddressed({ kind: "shard" }, frame));
   }
 
-  #create(uplinks: FakeSocket[]): ShardCore {
+  #create(uplinks: FakeSocket[], shards: number): ShardCore {
     return new ShardCore(
       {
         now: () => this.clock.now,
@@ -107,9 +114,12 @@ export class SmallShard {
         random: () => 0.5,
         after: (ms, run) => this.clock.after(ms, run),
         pingedAt: (socket) => this.pings.get(socket),
-        dial: async () => {
+        dial: async (object) => {
           const socket = new FakeSocket();
           this.dialled.push(socket);
+          this.objects.push(object);
+          if (this.hanging) await new Promise(() => undefined);
+          if (this.refusing) throw new Error("the object answered 503");
           return socket;
         },
         note: (object) => this.rows.add(object),
@@ -124,7 +134,7 @@ export class SmallShard {
         sent: () => undefined,
         disbelieved: () => this.disbelieved++,
       },
-      { shard: 0, shards: 1 },
+      { shard: 0, shards },
       {
         generation: this.generation,
         noted: [...this.rows],
@@ -143,4 +153,11 @@ export function updateFrame(path: string, offset: number, previous?: number): st
   const value = { kind: "json", text: String(offset) } as const;
   const head = { endpoint: path, epoch: "e", offset, previous, timestamp: undefined, headers: [] };
   return String(encodeUpdate({ ...head, value }));
+}
+
+/** The answer to the first ask: it is at this offset. */
+export function attachedFrame(path: string, offset: number): string {
+  const position = new Map([["e", offset]]);
+  const verdict = { position, head: position };
+  return encodeAttached({ endpoint: path, id: 1, verdict, to: position, horizon: NOTHING, count: 0 });
 }

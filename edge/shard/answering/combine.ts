@@ -2,7 +2,7 @@
  * Makes one answer of those of several slices: N5 and N6 of INTERNALS.md. Pure.
  */
 import type { Answer } from "../../../shared/core/answer.ts";
-import type { Attached } from "../../../shared/protocol/attach.ts";
+import type { Attach, Attached } from "../../../shared/protocol/attach.ts";
 import { type Frame, timestampOf } from "../../../shared/protocol/frame.ts";
 import { merge, type Position, raise } from "../../../shared/protocol/position.ts";
 
@@ -11,19 +11,13 @@ export interface Combined {
   readonly frames: readonly Frame[];
 }
 
-export interface Asked {
-  readonly endpoint: string;
-  readonly id: number;
-  readonly from: Position | undefined;
-}
-
 /**
  * @param parts By the number of their slice.
  * @param missing Of slices that have no part: there the answer leads nowhere.
  * @param heads What is known to have come since, or to be due.
  */
 export function combine(
-  asked: Asked,
+  ask: Attach,
   parts: ReadonlyMap<number, Answer<Attached>>,
   missing: Position,
   heads: Position,
@@ -39,11 +33,11 @@ export function combine(
   raise(head, heads);
   const all = [...parts.values()];
   const lost = all.find((part) => part.head.verdict.recovered === false)?.head.verdict;
-  const isProved = asked.from === undefined ? undefined : true;
+  const isProved = ask.from === undefined ? undefined : true;
   const recovered = lost === undefined ? isProved : false;
   const verdict = { position, head, recovered, cause: lost?.cause };
   const frames = all.toSorted((a, b) => lastAt(a) - lastAt(b)).flatMap((part) => part.frames);
-  const { endpoint, id } = asked;
+  const { endpoint, id } = ask;
   const log = all.some((part) => part.head.log);
   const withoutHome = !all.some(speaksOfHome);
   return { attached: { endpoint, id, verdict, to, horizon, log, withoutHome }, frames };

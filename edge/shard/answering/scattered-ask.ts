@@ -50,7 +50,7 @@ export function suffices({ watch, ask }: ScatteredAsk, parts: Parts, count: numb
   const all = [...parts.values()];
   if (all.every(({ head }) => head.notHome)) return false;
   const { sent } = watch;
-  // Who has nothing, and is told that nothing is missing, is told so of the home, too.
+  // An object that has nothing, and is told that nothing is missing, is told so of the home, too.
   const isClaim = all.every(({ head }) => head.verdict.recovered === true);
   if (ask.from?.size === 0 && isClaim && !all.some(speaksOfHome)) return false;
   // It wants the latest update, which may be one that the link was sent of a slice that is missing now.

@@ -1,5 +1,5 @@
 /**
- * Dials the objects that a shard has noted: L1 of INTERNALS.md. A bounded number at once, with backoff where it
+ * Dials the objects that a shard has noted: L1 of INTERNALS.md. A bounded number at once, with backoff if it
  * fails, and with an end: an object that can't be dialled for minutes is given up, and asks again when it needs
  * its shard.
  */
@@ -10,7 +10,7 @@ import { TIME_LIMITS } from "../../time-limits.ts";
 import { type DialEvent, type DialState, IDLE, RETRY, stepDial, TRIES } from "./dial-states.ts";
 
 export interface DialerPorts {
-  /** Opens a socket to an object; rejects where that fails, or takes too long. */
+  /** Opens a socket to an object; rejects if that fails, or takes too long. */
   dial(object: ObjectIdentity): Promise<Peer>;
   after(ms: number, run: () => void): () => void;
   random(): number;

@@ -87,7 +87,7 @@ export class Links {
   }
 }
 
-/** The watch of an endpoint on a link, a new one where there is none. */
+/** The watch of an endpoint on a link, a new one if there is none. */
 export function watchOn(link: Link, path: string): Watch {
   const watch = link.watches.get(path) ?? { link, path, sent: undefined, first: undefined, asks: new Map() };
   link.watches.set(path, watch);

@@ -7,7 +7,7 @@ import { TIME_LIMITS } from "../../time-limits.ts";
 
 export interface NotesPorts {
   after(ms: number, run: () => void): () => void;
-  /** Throws where the rows can't be written. */
+  /** Throws if the rows can't be written. */
   write(objects: readonly ObjectIdentity[]): void;
   erase(object: ObjectIdentity): void;
 }
@@ -33,7 +33,7 @@ export class Notes {
     if (!this.#due.delete(object)) this.#ports.erase(object);
   }
 
-  /** Resolves when all that was noted so far is written; rejects where that fails, and then it is still due. */
+  /** Resolves when all that was noted so far is written; rejects if that fails, and then it is still due. */
   written(): Promise<void> {
     if (this.#due.size === 0) return Promise.resolve();
     this.#writing ??= new Promise((resolve, reject) => {

@@ -1,12 +1,11 @@
 /** What a publisher is told: C2 of PROTOCOL.md. */
 import type { ErrorCode } from "../../../shared/protocol/codes.ts";
 import type { Published } from "../../../shared/protocol/publish.ts";
+import type { Refused } from "../validity.ts";
 import type { PublishEvent } from "./publish-states.ts";
 
 /** It travels between objects. */
-export type PublishOutcome =
-  | { readonly kind: "position"; readonly position: string }
-  | { readonly kind: "error"; readonly code: ErrorCode; readonly message: string };
+export type PublishOutcome = { readonly kind: "position"; readonly position: string } | Refused;
 
 interface Meaning {
   readonly event: Exclude<PublishEvent<never>["kind"], "put" | "lost" | "late">;

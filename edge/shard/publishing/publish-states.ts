@@ -1,9 +1,8 @@
 /**
- * One publish at a shard, from when it comes to its one answer: W9 of INTERNALS.md, which has this as a table. Pure. What
- * was sent to an origin that went without a word may be in the log, so from then on only its position, or that its id is
- * another publish's, is certain: the same id is sent again until one of these is said, or its time is over.
+ * One publish at a shard, from when it comes to its one answer: W9 of INTERNALS.md, which has this as a table. Pure. A
+ * publish that was sent to an origin that went without a word may be in the log. From then on only two answers are certain: its
+ * position, and that its id is another publish's. So the same id is sent again until one of these comes, or its time is over.
  */
-
 export type PublishState<T> =
   | { readonly kind: "new" }
   | { readonly kind: "sent"; readonly to: T }

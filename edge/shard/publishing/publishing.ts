@@ -17,7 +17,7 @@ import {
 } from "../../../shared/protocol/publish.ts";
 import type { Peer } from "../../peer.ts";
 import { TIME_LIMITS } from "../../time-limits.ts";
-import type { Refusal } from "./bearer.ts";
+import type { Refusal } from "../validity.ts";
 import { meaningOf, NO_ORIGIN, NOT_SENT, type PublishOutcome, TOO_MUCH, UNKNOWN_OUTCOME } from "./outcome.ts";
 import { type PublishEvent, type PublishState, stepPublish } from "./publish-states.ts";
 import { Room, sizeOf } from "./room.ts";
@@ -55,7 +55,7 @@ interface Entry<T> {
   state: PublishState<T>;
   /** Isn't sent before. */
   notBefore: number;
-  /** Who said that another one writes the partition, since that was looked at anew. */
+  /** Those that said, since that was looked at anew, that another one writes the partition. */
   readonly declined: Set<T>;
   readonly answer: (outcome: PublishOutcome) => void;
 }

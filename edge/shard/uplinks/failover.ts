@@ -53,9 +53,9 @@ export function firstReady<T extends Candidate>(standbys: readonly T[], now: num
 }
 
 /**
- * What an active one is given before another takes over. It is doubled where that turns out to have been too short: the
- * one before could be heard, but wasn't ready, or something comes from it after all. For where a large value takes longer
- * than that to arrive, or two are ready by turns, they must not take turns for ever.
+ * How long an active uplink is given before another takes over. It is doubled if that turns out to have been too short: if the
+ * one before could be heard, but wasn't ready, or if something comes from it after all. Otherwise two would take turns for ever
+ * when a large value takes longer than that to arrive, or when they are ready by turns.
  */
 export class Deadline<T> {
   #ms = DEADLINE_MS;
@@ -67,7 +67,7 @@ export class Deadline<T> {
     return now - this.#doubledAt < STEADY_MS ? this.#ms : DEADLINE_MS;
   }
 
-  /** Another one took over. `silent`: who was taken for dead. `heard`: one of those before wasn't. */
+  /** Another one took over. `silent`: those that were taken for dead. `heard`: one of those before wasn't. */
   tookOver(now: number, silent: readonly T[], heard: boolean): void {
     this.#silent = silent;
     if (heard) this.#double(now);
@@ -87,7 +87,7 @@ export class Deadline<T> {
 }
 
 /**
- * The standby that should be active instead, if any. `standbys`: the first comes first where nothing else tells
+ * The standby that should be active instead, if any. `standbys`: the first comes first if nothing else tells
  * them apart. `deadlineMs` is the active one's.
  *
  * A silent active one that was ready keeps its role until a standby is ready: it may come back, and half an index

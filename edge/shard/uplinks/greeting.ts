@@ -5,7 +5,7 @@
 import type { CloseName } from "../../../shared/protocol/codes.ts";
 import { closeQuietly, type HibernatingPeer } from "../../peer.ts";
 import { TIME_LIMITS } from "../../time-limits.ts";
-import { fenceStranger, greet, strangersStanding, verifiedName } from "./slice-uplinks.ts";
+import { fence, greet, strangersStanding, verifiedName } from "./uplink-attachment.ts";
 
 export interface GreetingPorts {
   /** Milliseconds since 1970. */
@@ -79,7 +79,7 @@ export class Greeting {
     const waiting = this.#waiting.get(name);
     if (waiting === undefined) return;
     this.#waiting.delete(name);
-    fenceStranger(waiting.socket);
+    fence(waiting.socket);
     closeQuietly(waiting.socket, why);
   }
 }

@@ -104,7 +104,7 @@ export class Leadership {
     this.#elect();
   }
 
-  /** To the active one; lost where there is none. */
+  /** To the active one; lost if there is none. */
   send(frames: readonly string[]): void {
     const { active } = this.uplinks;
     if (active === undefined) return;

@@ -12,7 +12,7 @@ export interface OriginItem {
   readonly to: AddressedTo;
   /** Without its address. */
   readonly frame: Frame;
-  /** What it says; an update where that is undefined. */
+  /** What it says; undefined for an update. */
   readonly says: OriginSays | undefined;
   readonly update: Routing | undefined;
   /** Why what it says to links, or to an asker, can't be read: that is between these and the origin. */

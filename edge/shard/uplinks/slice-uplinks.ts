@@ -2,13 +2,12 @@
  * The sockets that origins of one slice dialled to a shard: one of them is its active uplink, the others stand by or
  * are fenced. U2, U11–U14 of INTERNALS.md.
  */
-
-import * as v from "valibot";
 import { LIMITS } from "../../../shared/protocol/limits.ts";
-import { formatSlice, isWhole, parseSlice, type Slice, WHOLE } from "../../../shared/protocol/slice.ts";
+import { formatSlice, isWhole, type Slice } from "../../../shared/protocol/slice.ts";
 import { closeQuietly, type HibernatingPeer } from "../../peer.ts";
 import { TIME_LIMITS } from "../../time-limits.ts";
 import { type Candidate, Deadline, firstReady, healthOf, isSilent, nextActive } from "./failover.ts";
+import { fence, load, type Standing, save, strangersStanding, verifiedScope } from "./uplink-attachment.ts";
 
 export interface SliceUplinksPorts {
   /** Milliseconds since 1970. */
@@ -31,30 +30,7 @@ interface State extends Uplink {
   pingedAt: number | undefined;
 }
 
-/** How a socket stands. "greeting": its hello is due. "fenced": it has been closed, or another took over. */
-export type Standing = "greeting" | "standby" | "active" | "fenced";
-
-/** `generation` is 0 for one that was never active. */
-const AttachmentSchema = v.object({
-  kind: v.literal("uplink"),
-  generation: v.number(),
-  origin: v.string(),
-  /** What its key may speak for, if not for all. */
-  scope: v.optional(v.string()),
-  ready: v.boolean(),
-  nextLink: v.number(),
-  /** Left out where it is the whole. */
-  slice: v.optional(v.string()),
-  /** Left out by versions before standbys: there, who has a generation is active, and who hasn't is greeting. */
-  standing: v.optional(v.picklist(["greeting", "standby", "active", "fenced"])),
-});
-
-type Attachment = v.InferOutput<typeof AttachmentSchema>;
-
-/** Of a socket that is neither active nor standing by, only the name matters. */
-const UNKNOWN = { generation: 0, origin: "", ready: false, nextLink: 0 } as const;
-
-/** A standby is heard every second (U9). Where nobody was for this long, it was the shard that didn't hear. */
+/** A standby is heard every second (U9). If nobody was for this long, it was the shard that didn't hear. */
 const DEAF_MS = TIME_LIMITS.shardDeafMs;
 
 export class SliceUplinks {
@@ -75,10 +51,9 @@ export class SliceUplinks {
     for (const socket of survivors) {
       const found = load(socket);
       if (found === undefined) continue;
-      const standing = standingOf(found);
       const state = this.#state(socket, found.origin, found.ready);
-      if (standing === "standby") this.#standbys.push(state);
-      if (standing !== "active" || found.generation <= this.#generation) continue;
+      if (found.standing === "standby") this.#standbys.push(state);
+      if (found.standing !== "active" || found.generation <= this.#generation) continue;
       this.#active = state;
       this.#generation = found.generation;
       this.#nextLink = found.nextLink;
@@ -100,7 +75,7 @@ export class SliceUplinks {
     return strangersStanding(socket);
   }
 
-  /** The generation in which the active one leads; 0 where there is none. */
+  /** The generation in which the active one leads; 0 if there is none. */
   get generation(): number {
     return this.#active === undefined ? 0 : this.#generation;
   }
@@ -148,8 +123,8 @@ export class SliceUplinks {
   }
 
   /**
-   * Something has arrived at the shard, on an uplink or from elsewhere. Time is kept where a standby might take over,
-   * of this slice or, where it is `contested`, of another count.
+   * Something has arrived at the shard, on an uplink or from elsewhere. Time is kept if a standby might take over,
+   * of this slice or, if that is `contested`, of another count.
    */
   arrived(socket: HibernatingPeer | undefined, contested: boolean): void {
     if (socket !== undefined) this.#deadline.heard(socket, this.#ports);
@@ -181,7 +156,7 @@ export class SliceUplinks {
     const isSame = (other: State) => other.origin === origin;
     const before = this.#active !== undefined && isSame(this.#active) ? this.#active : undefined;
     const older = this.#standbys.find(isSame);
-    if (older === undefined && this.#standbys.length >= LIMITS.standbysPerShard) return false;
+    if (older === undefined && this.#standbys.length >= LIMITS.standbysPerSlice) return false;
     if (older !== undefined) this.#fence(older);
     if (before !== undefined) {
       this.#fence(before);
@@ -190,7 +165,7 @@ export class SliceUplinks {
     const state = this.#state(socket, origin, false);
     // Nobody kept time for it while nobody stood by.
     if (this.#active !== undefined && this.#standbys.length === 0) this.#active.heardAt = this.#ports.now();
-    // Who comes back to where it was active is the first to be so again, unless another one is ready.
+    // A returning origin gets its slice back first, unless a standby is ready.
     this.#standbys = [...(before === undefined ? [] : [state]), ...this.#standbys.filter((s) => s !== older)];
     if (before === undefined) this.#standbys.push(state);
     this.#arrivedAt = this.#ports.now();
@@ -236,11 +211,11 @@ export class SliceUplinks {
 
   closed(socket: HibernatingPeer): void {
     this.#standbys = this.#standbys.filter((standby) => standby.socket !== socket);
-    save(socket, { ...UNKNOWN, standing: "fenced" });
+    fence(socket);
     if (socket === this.#active?.socket) this.#active = undefined;
   }
 
-  /** Who only pings wakes nobody, but is there (U9). */
+  /** An uplink that only pings wakes nobody, but is there (U9). */
   #countPings(now: number): void {
     for (const uplink of this.#all()) {
       const pingedAt = this.#ports.pingedAt(uplink.socket);
@@ -261,8 +236,8 @@ export class SliceUplinks {
     return { socket, origin, heardAt: now, unreadySince, pingedAt, scope: verifiedScope(socket) };
   }
 
-  #fence({ socket, origin }: State): void {
-    save(socket, { ...UNKNOWN, origin, standing: "fenced" });
+  #fence({ socket }: State): void {
+    fence(socket);
     closeQuietly(socket, "replaced");
   }
 
@@ -279,48 +254,4 @@ export class SliceUplinks {
       standing: isActive ? "active" : "standby",
     });
   }
-}
-
-/** An uplink that was just accepted. `origin`: the name that its key gives it, which its hello must say. */
-export function greet(socket: HibernatingPeer, origin: string, scope: string | undefined): void {
-  save(socket, { ...UNKNOWN, origin, ...(scope !== undefined && { scope }), standing: "greeting" });
-}
-
-/** What its key calls the origin of an uplink; undefined if that can't be read any more. */
-export function verifiedName(socket: HibernatingPeer): string | undefined {
-  return load(socket)?.origin || undefined;
-}
-
-/** What its key may speak for, as text; undefined: for all. */
-export function verifiedScope(socket: HibernatingPeer): string | undefined {
-  return load(socket)?.scope;
-}
-
-/** An uplink that was refused: nothing that it still says counts. */
-export function fenceStranger(socket: HibernatingPeer): void {
-  save(socket, { ...UNKNOWN, origin: verifiedName(socket) ?? UNKNOWN.origin, standing: "fenced" });
-}
-
-/** Of a socket that is no slice's active one and doesn't stand by. */
-export function strangersStanding(socket: HibernatingPeer): "greeting" | "fenced" {
-  const found = load(socket);
-  return found !== undefined && standingOf(found) === "greeting" ? "greeting" : "fenced";
-}
-
-/** The slice of a socket that outlived the shard's memory. */
-export function survivorsSlice(socket: HibernatingPeer): Slice {
-  return parseSlice(load(socket)?.slice ?? "") ?? WHOLE;
-}
-
-function standingOf({ standing, generation }: Attachment): Standing {
-  return standing ?? (generation === 0 ? "greeting" : "active");
-}
-
-function save(socket: HibernatingPeer, facts: Omit<Attachment, "kind">): void {
-  socket.serializeAttachment({ kind: "uplink", ...facts } satisfies Attachment);
-}
-
-function load(socket: HibernatingPeer): Attachment | undefined {
-  const result = v.safeParse(AttachmentSchema, socket.deserializeAttachment());
-  return result.success ? result.output : undefined;
 }

@@ -2,26 +2,18 @@
  * The slices into which origins divide the partitions: each has its active uplink and its standbys (N2). Origins may
  * divide them by different counts, for a while; one count is served (N9).
  */
-import { readUplinkScope, type UplinkScope } from "../../../shared/config/uplink-scope.ts";
 import type { CloseName } from "../../../shared/protocol/codes.ts";
-import type { Slice } from "../../../shared/protocol/slice.ts";
-import { formatSlice, WHOLE } from "../../../shared/protocol/slice.ts";
+import { LIMITS } from "../../../shared/protocol/limits.ts";
+import { formatSlice, type Slice, WHOLE } from "../../../shared/protocol/slice.ts";
 import type { OriginHello } from "../../../shared/protocol/uplink.ts";
 import { VERSION } from "../../../shared/protocol/version.ts";
 import { closeQuietly, type HibernatingPeer } from "../../peer.ts";
-import type { Disbelief } from "./disbelief.ts";
 import { Deadline } from "./failover.ts";
 import { Greeting, type GreetingPorts } from "./greeting.ts";
 import { type Failover, Generations, Leadership, type ShardConfig } from "./leadership.ts";
-import {
-  fenceStranger,
-  SliceUplinks,
-  type SliceUplinksPorts,
-  survivorsSlice,
-  type Uplink,
-  verifiedName,
-  verifiedScope,
-} from "./slice-uplinks.ts";
+import { Scopes } from "./scopes.ts";
+import { SliceUplinks, type SliceUplinksPorts, type Uplink } from "./slice-uplinks.ts";
+import { fence, survivorsSlice, verifiedName } from "./uplink-attachment.ts";
 
 export interface SlicesPorts extends SliceUplinksPorts, GreetingPorts {
   /** Must outlive the shard's memory. */
@@ -44,21 +36,14 @@ export interface SliceStatus {
   readonly ready: boolean;
   /** The name of the active origin. */
   readonly origin: string | null;
-  /** Of its leadership; 0 where there is none. */
+  /** Of its leadership; 0 if there is none. */
   readonly generation: number;
   readonly standbys: readonly { readonly origin: string; readonly ready: boolean }[];
 }
 
-/**
- * How many counts there may be at once. Two would do, the one before and the one after; but an origin is of one slice, and so
- * one that names an odd count takes one of these, and keeps nobody else from the others.
- */
-const COUNTS = 8;
-/** Of a key whose bounds this version can't read. */
-const NOTHING_AT_ALL: UplinkScope = { text: "", maySlice: () => false, mayTopic: () => false };
-
 export class Slices {
   readonly generations: Generations;
+  readonly scopes = new Scopes();
   readonly #ports: SlicesPorts;
   readonly #config: ShardConfig;
   readonly #failover: SlicesFailover;
@@ -68,9 +53,6 @@ export class Slices {
   #served: readonly Leadership[];
   readonly #greeting: Greeting;
   readonly #owners = new Map<HibernatingPeer, Leadership>();
-  /** Read once. */
-  readonly #scopes = new WeakMap<HibernatingPeer, { readonly scope: UplinkScope | undefined }>();
-  readonly #told = new WeakMap<HibernatingPeer, Set<Disbelief>>();
   #nextLink = 1;
   /** What a slice of the count that is served is given before another count is served. */
   readonly #deadline = new Deadline<HibernatingPeer>();
@@ -98,7 +80,7 @@ export class Slices {
     this.#served = all.find((layout) => layout.some(({ active }) => active)) ?? this.#layout(WHOLE.count);
   }
 
-  /** Whoever was active stays so; where someone stands by instead, it takes over. */
+  /** An uplink that was active stays so. A slice that has only standbys gets one of them. */
   start(): void {
     this.#serves(true);
     this.arrived();
@@ -134,7 +116,7 @@ export class Slices {
     return this.#owners.get(socket)?.uplinks.isHeard(socket) ?? false;
   }
 
-  /** To the active one of a slice, or of each; lost where there is none. */
+  /** To the active one of a slice, or of each; lost if there is none. */
   send(frames: readonly string[], slice?: number): void {
     if (slice !== undefined) this.#served[slice - 1]?.send(frames);
     else for (const leadership of this.#served) leadership.send(frames);
@@ -150,23 +132,6 @@ export class Slices {
   opened(socket: HibernatingPeer, origin: string, scope: string | undefined): void {
     this.#greeting.arrived();
     this.#greeting.opened(socket, origin, scope);
-  }
-
-  /** What an uplink's key may speak for; undefined: for all. */
-  scopeOf(socket: HibernatingPeer): UplinkScope | undefined {
-    const known = this.#scopes.get(socket);
-    if (known !== undefined) return known.scope;
-    const text = verifiedScope(socket);
-    const scope = text === undefined ? undefined : (readUplinkScope(text) ?? NOTHING_AT_ALL);
-    this.#scopes.set(socket, { scope });
-    return scope;
-  }
-
-  /** Whether this hasn't been said of an uplink before. */
-  isNews(socket: HibernatingPeer, why: Disbelief): boolean {
-    const told = this.#told.get(socket) ?? new Set();
-    this.#told.set(socket, told);
-    return told.size < told.add(why).size;
   }
 
   /** Of which slice an uplink is that has said hello, while that is known. */
@@ -191,19 +156,15 @@ export class Slices {
   welcome(socket: HibernatingPeer, hello: OriginHello): CloseName | undefined {
     this.#greeting.ended(socket);
     if (hello.version !== VERSION) return "unsupported_version";
-    // Before anything of the origin that it calls itself is touched (U2).
-    if (hello.origin !== verifiedName(socket)) {
-      fenceStranger(socket);
-      return "unauthorized";
-    }
     const slice = hello.slice ?? WHOLE;
-    if (this.scopeOf(socket)?.maySlice(slice) === false) {
-      fenceStranger(socket);
+    // Before anything of the origin that it calls itself is touched (U2).
+    if (hello.origin !== verifiedName(socket) || this.scopes.of(socket)?.maySlice(slice) === false) {
+      fence(socket);
       return "unauthorized";
     }
     const { count, number } = slice;
     this.#forgetEmpty(count);
-    if (!this.#layouts.has(count) && this.#layouts.size >= COUNTS) return "overloaded";
+    if (!this.#layouts.has(count) && this.#layouts.size >= LIMITS.sliceCounts) return "overloaded";
     const layout = this.#layout(count);
     const leadership = layout[number - 1];
     if (leadership === undefined) return "bad_frame";
@@ -265,7 +226,7 @@ export class Slices {
         this.#layouts.delete(other);
   }
 
-  /** An origin has one slice: where it had another one before, that uplink is closed (U12). */
+  /** An origin has one slice. If it had another one before, that uplink is closed (U12). */
   #replaceNamesake(origin: string, leadership: Leadership): void {
     for (const other of this.#all()) {
       const before = other === leadership ? undefined : other.uplinks.named(origin);

@@ -1,52 +1,22 @@
 /** Several questions at once: who asks in vain delays nobody else. */
 import { beforeEach, describe, expect, test } from "vitest";
-import { EndpointCore } from "../../../edge/endpoint/endpoint-core.ts";
+import type { EndpointCore } from "../../../edge/endpoint/endpoint-core.ts";
 import { encodeWaiting } from "../../../shared/protocol/attach.ts";
 import { LIMITS } from "../../../shared/protocol/limits.ts";
-import { encodeLinkHello } from "../../../shared/protocol/link.ts";
 import { formatPosition, parsePosition } from "../../../shared/protocol/position.ts";
 import { encodeSubscribe } from "../../../shared/protocol/subscriber.ts";
 import { answer, PATH, position, update } from "../../support/endpoint-frames.ts";
 import { FakeSocket } from "../../support/fake-socket.ts";
-import { noTokens, UNLIMITED } from "../../support/holders.ts";
-import { Clock } from "../../support/simulated-wires.ts";
+import { link, SmallEndpoint } from "../../support/small-endpoint.ts";
 
 /** Those of each of the two kinds that are open at once, and of these those that the source may hold. */
 const PLACES = 8;
 const HELD = 4;
 
-let clock: Clock;
+let object: SmallEndpoint;
 let core: EndpointCore;
 let up: FakeSocket;
 let subscribers: FakeSocket[];
-
-function createCore(links: FakeSocket[] = [], replays = false): EndpointCore {
-  const ports = {
-    now: () => clock.now,
-    wall: () => clock.now,
-    verify: noTokens,
-    random: () => 0.5,
-    after: (ms: number, run: () => void) => clock.after(ms, run),
-    log: () => undefined,
-    attach: async () => undefined,
-    pingedAt: () => undefined,
-    sent: () => undefined,
-    answered: () => undefined,
-  };
-  const window = { updates: 3, ageMs: 60_000, bytes: 1_000_000 };
-  return new EndpointCore(
-    ports,
-    { path: PATH, shard: 0, window, replays, limits: UNLIMITED },
-    { links, subscribers },
-  );
-}
-
-function link(dial: number): FakeSocket {
-  const socket = new FakeSocket();
-  core.linkOpened(socket);
-  core.linkMessage(socket, encodeLinkHello({ version: 1, shard: 0, generation: 1, dial }));
-  return socket;
-}
 
 function subscribe(from?: string): FakeSocket {
   const socket = new FakeSocket();
@@ -88,11 +58,11 @@ const waits = (socket: FakeSocket) =>
 
 /** It stands at e:19, and its window reaches back to e:16. */
 beforeEach(() => {
-  clock = new Clock();
+  object = new SmallEndpoint();
   subscribers = [];
-  core = createCore();
+  core = object.wake();
   subscribe();
-  up = link(1);
+  up = link(core);
   core.linkMessage(up, answer("e:16", "e:19", [update(17, 16), update(18, 17), update(19, 18)]));
   up.take();
 });
@@ -142,7 +112,7 @@ describe("a question that can't be answered", () => {
       ...all.map((_, i) => `${2 + i} e:${99 - i}`),
       ...all.slice(HELD).map((_, i) => `cancel ${2 + HELD + i}`),
     ]);
-    clock.now += 15_000;
+    object.clock.now += 15_000;
 
     refuse(2);
 
@@ -298,7 +268,7 @@ describe("a refusal", () => {
   });
 
   test("[R4] [R7] where the log is read again, it is none of one who stands further on, for whom less is to be read", () => {
-    core = createCore([up], true);
+    core = object.wake([up], subscribers, true);
     const all = ["e:7", "e:5"].map(subscribe);
     const later = subscribe("e:9");
     expect(asked()).toEqual(["2 e:7", "3 e:5"]);
@@ -354,7 +324,7 @@ describe("a memory or a link that is lost", () => {
     const open = subscribe("e:5");
     asked();
 
-    core = createCore([up]);
+    core = object.wake([up], subscribers);
     const more = Array.from({ length: PLACES }, (_, i) => subscribe(`e:${80 - i}`));
 
     expect(asked()).toEqual(more.slice(1).map((_, i) => `${4 + i} e:${80 - i}`));
@@ -370,7 +340,7 @@ describe("a memory or a link that is lost", () => {
     const before = (up.take() as Up[]).map(({ id }) => id);
     expect(before).toHaveLength(PLACES);
 
-    core = createCore([up]);
+    core = object.wake([up], subscribers);
     subscribe("e:5");
 
     const after = up.take() as Up[];
@@ -390,7 +360,7 @@ describe("a memory or a link that is lost", () => {
     subscribe("e:5");
     core.linkClosed(up, 1006);
 
-    up = link(2);
+    up = link(core, 2);
 
     expect(asked()).toEqual(["4 e:19", "5 e:5", "6 e:90"]);
     expect(waits(held)).toBe(1);

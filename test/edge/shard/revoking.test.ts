@@ -43,7 +43,7 @@ describe("what it tells objects", () => {
   test("[L11] a revocation goes down every link at once, when its row is written", async () => {
     const links = [await shard.watch(uplink, "/t/a", 1), await shard.watch(uplink, "/t/b", 2)];
 
-    expect(shard.core.revoke(revocation({ graceMs: 5_000 }))).toBe(true);
+    expect(shard.core.revoking.revoke(revocation({ graceMs: 5_000 }))).toBe(true);
 
     for (const link of links) expect(link.take()).toEqual([{ revoke: { meant: OF_ALICE, graceMs: 5_000 } }]);
     expect([...shard.revocations.values()]).toEqual([revocation({ graceMs: 5_000 })]);
@@ -55,14 +55,14 @@ describe("what it tells objects", () => {
       throw new Error("the disk is full");
     };
 
-    expect(() => shard.core.revoke(revocation())).toThrow("the disk is full");
+    expect(() => shard.core.revoking.revoke(revocation())).toThrow("the disk is full");
     expect(link.take()).toEqual([]);
-    expect(shard.core.revocations()).toEqual([]);
+    expect(shard.core.revoking.list()).toEqual([]);
   });
 
   test("[L10] a new link says how many there are, over a restart too, and nothing of them if there are none", async () => {
     without(await helloOf("/t/a"));
-    shard.core.revoke(revocation());
+    shard.core.revoking.revoke(revocation());
     expect(await helloOf("/t/b")).toMatchObject({ hello: { revocations: 1 } });
 
     shard.forget([uplink]);
@@ -75,7 +75,7 @@ describe("what it tells objects", () => {
 
   test("[L10] it says of each token that it is asked about whether it counts, and how long its sockets have", async () => {
     const link = await shard.watch(uplink, "/t/a", 1);
-    shard.core.revoke(revocation({ graceMs: 5_000 }));
+    shard.core.revoking.revoke(revocation({ graceMs: 5_000 }));
     link.take();
     shard.clock.now += 2_000;
     shard.core.linkMessage(
@@ -95,11 +95,11 @@ describe("what it tells objects", () => {
 
   test("[L11] one that is lifted is told of, once, and is gone over a restart", async () => {
     const link = await shard.watch(uplink, "/t/a", 1);
-    shard.core.revoke(revocation());
+    shard.core.revoking.revoke(revocation());
     link.take();
-    expect(shard.core.lift("j", "r")).toBe(false);
+    expect(shard.core.revoking.lift("j", "r")).toBe(false);
 
-    expect([shard.core.lift("i", "r"), shard.core.lift("i", "r")]).toEqual([true, false]);
+    expect([shard.core.revoking.lift("i", "r"), shard.core.revoking.lift("i", "r")]).toEqual([true, false]);
 
     expect(link.take()).toEqual([{ revocations: 0 }]);
     shard.forget([uplink]);
@@ -111,27 +111,27 @@ describe("what it keeps", () => {
   test("[A9] so many and no more; one that lapsed or was lifted makes room, and one more of the same id needs none", () => {
     for (let i = 0; i < MAX_REVOCATIONS; i++)
       expect(
-        shard.core.revoke(revocation({ id: `${i}`, until: shard.clock.now + (i === 0 ? 10 : 60_000) })),
+        shard.core.revoking.revoke(revocation({ id: `${i}`, until: shard.clock.now + (i === 0 ? 10 : 60_000) })),
       ).toBe(true);
-    expect(shard.core.revoke(revocation({ id: "more" }))).toBe(false);
+    expect(shard.core.revoking.revoke(revocation({ id: "more" }))).toBe(false);
     expect(shard.revocations.size).toBe(MAX_REVOCATIONS);
-    expect(shard.core.revoke(revocation({ id: "1" }))).toBe(true);
-    shard.core.lift("i", "1");
-    expect(shard.core.revoke(revocation({ id: "more" }))).toBe(true);
+    expect(shard.core.revoking.revoke(revocation({ id: "1" }))).toBe(true);
+    shard.core.revoking.lift("i", "1");
+    expect(shard.core.revoking.revoke(revocation({ id: "more" }))).toBe(true);
     shard.clock.now += 10;
 
-    expect(shard.core.revoke(revocation({ id: "and more" }))).toBe(true);
-    expect(shard.core.revoke(revocation({ id: "too many" }))).toBe(false);
+    expect(shard.core.revoking.revoke(revocation({ id: "and more" }))).toBe(true);
+    expect(shard.core.revoking.revoke(revocation({ id: "too many" }))).toBe(false);
     expect(shard.core.status().revocations).toBe(MAX_REVOCATIONS);
   });
 
   test("[A9] what it learns of another shard it keeps, tells and doesn't put in the place of its own", async () => {
     const link = await shard.watch(uplink, "/t/a", 1);
     const own = revocation({ id: "a", graceMs: 5 });
-    shard.core.revoke(own);
+    shard.core.revoking.revoke(own);
     link.take();
 
-    shard.core.learn([
+    shard.core.revoking.learn([
       revocation({ id: "a" }),
       revocation({ id: "b" }),
       revocation({ id: "c", until: shard.clock.now }),
@@ -144,42 +144,42 @@ describe("what it keeps", () => {
   test("[A9] what was made again while it was away takes the place of what it was before, and not the other way", async () => {
     const link = await shard.watch(uplink, "/t/a", 1);
     const before = revocation({ meant: { of: "token", issuer: "i", token: "1" } });
-    shard.core.revoke(before);
+    shard.core.revoking.revoke(before);
     shard.clock.now += 1_000;
     const after = revocation();
     link.take();
 
-    shard.core.learn([after]);
+    shard.core.revoking.learn([after]);
     expect([...shard.revocations.values()]).toEqual([after]);
     expect(link.take()).toEqual([{ revoke: { meant: OF_ALICE, graceMs: 0 } }]);
 
-    shard.core.learn([before]);
+    shard.core.revoking.learn([before]);
     expect([...shard.revocations.values()]).toEqual([after]);
     expect(link.take()).toEqual([]);
   });
 
   test("[A9] what was lifted while it was left out goes, and what is another issuer's of that id doesn't stay for it", () => {
     const stays = revocation({ id: "stays" });
-    for (const one of [stays, revocation({ id: "lifted" }), revocation({ id: "x" })]) shard.core.revoke(one);
+    for (const one of [stays, revocation({ id: "lifted" }), revocation({ id: "x" })]) shard.core.revoking.revoke(one);
     const theirs = revocation({ id: "x", meant: { ...OF_ALICE, issuer: "j" } });
 
-    shard.core.learn([stays, theirs]);
+    shard.core.revoking.learn([stays, theirs]);
     expect(shard.revocations.size).toBe(4);
-    shard.core.learn([stays, theirs], true);
+    shard.core.revoking.learn([stays, theirs], true);
 
     expect([...shard.revocations.values()]).toEqual([stays, theirs]);
-    expect(shard.core.revocations()).toEqual([stays, theirs]);
+    expect(shard.core.revoking.list()).toEqual([stays, theirs]);
     shard.forget([uplink]);
-    expect(shard.core.revocations()).toEqual([stays, theirs]);
+    expect(shard.core.revoking.list()).toEqual([stays, theirs]);
   });
 
   test("[A9] what another shard had room for it has room for", () => {
-    for (let i = 0; i < MAX_REVOCATIONS; i++) shard.core.revoke(revocation({ id: `${i}` }));
+    for (let i = 0; i < MAX_REVOCATIONS; i++) shard.core.revoking.revoke(revocation({ id: `${i}` }));
 
-    shard.core.learn([revocation({ id: "learnt" })]);
+    shard.core.revoking.learn([revocation({ id: "learnt" })]);
 
     expect(shard.revocations.has("i learnt")).toBe(true);
-    expect(shard.core.revoke(revocation({ id: "more" }))).toBe(false);
+    expect(shard.core.revoking.revoke(revocation({ id: "more" }))).toBe(false);
   });
 
   test("[A9] of what it learns late sockets have what is left of the margin, and no new one", async () => {
@@ -187,16 +187,16 @@ describe("what it keeps", () => {
     const made = revocation({ graceMs: 5_000 });
     shard.clock.now += 4_000;
 
-    shard.core.learn([made, revocation({ id: "over", graceMs: 5_000, madeAt: made.madeAt - 1_000 })]);
+    shard.core.revoking.learn([made, revocation({ id: "over", graceMs: 5_000, madeAt: made.madeAt - 1_000 })]);
 
     expect(link.take()).toEqual([1_000, 0].map((graceMs) => ({ revoke: { meant: OF_ALICE, graceMs } })));
   });
 
   test("[A9] it lists those of one issuer", () => {
-    shard.core.revoke(revocation({ id: "a" }));
-    shard.core.revoke(revocation({ id: "b", meant: { ...OF_ALICE, issuer: "j" } }));
+    shard.core.revoking.revoke(revocation({ id: "a" }));
+    shard.core.revoking.revoke(revocation({ id: "b", meant: { ...OF_ALICE, issuer: "j" } }));
 
-    expect(shard.core.revocations("i").map(({ id }) => id)).toEqual(["a"]);
+    expect(shard.core.revoking.list("i").map(({ id }) => id)).toEqual(["a"]);
   });
 });
 
@@ -217,12 +217,12 @@ describe("a GET", () => {
   const REVOKED = { kind: "error", code: "revoked", message: expect.any(String) };
 
   test("[A9] by a token that was revoked isn't asked for", async () => {
-    shard.core.revoke(revocation({ meant: await meantOf(alice), graceMs: 60_000 }));
+    shard.core.revoking.revoke(revocation({ meant: await meantOf(alice), graceMs: 60_000 }));
 
     expect(await shard.core.latest("/t/a", alice)).toEqual(REVOKED);
     expect(uplink.take().filter((frame) => typeof frame === "object" && "get" in (frame ?? {}))).toEqual([]);
-    expect(await shard.core.isRevoked(alice)).toBe(true);
-    expect(await shard.core.isRevoked({ ...alice, issuedAt: 200 })).toBe(false);
+    expect(await shard.core.revoking.isRevoked(alice)).toBe(true);
+    expect(await shard.core.revoking.isRevoked({ ...alice, issuedAt: 200 })).toBe(false);
   });
 
   test("[A8] is refused if the token ends while its answer is awaited", async () => {
@@ -236,7 +236,7 @@ describe("a GET", () => {
 
   test("[A9] is refused if the token is revoked while its answer is awaited; nobody else's is", async () => {
     const [hers, anyones] = [shard.core.latest("/t/a", alice), shard.core.latest("/t/a")];
-    shard.core.revoke(revocation({ meant: await meantOf(alice) }));
+    shard.core.revoking.revoke(revocation({ meant: await meantOf(alice) }));
     shard.core.uplinkClosed(uplink);
     while (shard.clock.next(10_000));
 

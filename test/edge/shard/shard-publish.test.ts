@@ -101,7 +101,7 @@ describe("publishes at a shard", () => {
     const ended = await shard.core.publish(PUBLISH, { ...principal, until: shard.clock.now });
     const [issuer, subject] = [await hashOfName("i"), await hashOfName("s")];
     const meant = { of: "subject", issuer, subject, before: seconds } as const;
-    shard.core.revoke({
+    shard.core.revoking.revoke({
       ...{ id: "r", meant, graceMs: 0, madeAt: shard.clock.now, until: shard.clock.now + 60_000 },
     });
     const revoked = await shard.core.publish(PUBLISH, principal);
@@ -131,7 +131,7 @@ describe("publishes at a shard", () => {
       if (code === "revoked") {
         const [issuer, subject] = [await hashOfName("i"), await hashOfName("s")];
         const meant = { of: "subject", issuer, subject, before: seconds } as const;
-        shard.core.revoke({
+        shard.core.revoking.revoke({
           ...{ id: "r", meant, graceMs: 0, madeAt: shard.clock.now, until: shard.clock.now + 60_000 },
         });
       }

@@ -11,7 +11,7 @@ import {
   examineStatusPort,
 } from "../../../origin/doctor/local.ts";
 import { logPath } from "../../../origin/embedded/log.ts";
-import { freePort } from "../../support/deployment.ts";
+import { freePort } from "../../support/ports.ts";
 
 const GIB = 1024 ** 3;
 let folder: string;

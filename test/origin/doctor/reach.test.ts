@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { describe, expect, test } from "vitest";
 import { reach, wordsOf } from "../../../origin/doctor/reach.ts";
-import { freePort } from "../../support/deployment.ts";
+import { freePort } from "../../support/ports.ts";
 
 const BLAME = { address: "KAFKA_BROKERS", authorities: "KAFKA_TLS_CA", tls: "set KAFKA_TLS=off" };
 

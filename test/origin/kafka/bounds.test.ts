@@ -104,11 +104,10 @@ describeWithKafka("of 50 partitions on one broker,", () => {
       const growth = Math.abs(held() - last);
       last = held();
       await setTimeout(300);
-      return growth < 1;
+      // Less than this, and there would be nothing to bound: it has been slow.
+      return growth < 1 && last - before > 25;
     }, "nothing more is fetched");
 
-    // Else there would be nothing to bound.
-    expect(last - before).toBeGreaterThan(25);
     expect(last - before).toBeLessThan(50 * 2 + 2 * 8);
     release();
     await Promise.all(reads.map(({ whole }) => whole()));

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Request } from "../../../origin/kafka/connection.ts";
+import type { Request } from "../../../origin/kafka/request.ts";
 import { markPartition } from "../../../origin/kafka/fence.ts";
 import { WRITE_ERROR } from "../../../origin/kafka/produce-requests.ts";
 

@@ -6,6 +6,7 @@ import { WRITE_ERROR } from "../../../origin/kafka/produce-requests.ts";
 import { eventually } from "../../support/deadline.ts";
 import { KafkaBroker, type KafkaOptions } from "../../support/kafka-broker.ts";
 import { createTopic } from "../../support/kafka-topics.ts";
+import { LONG } from "../../support/long.ts";
 import { RawWriter } from "../../support/raw-writer.ts";
 import {
   describeWithKafka,
@@ -29,9 +30,11 @@ const OLDEST: KafkaOptions = { old: "oldest", config: { "inter.broker.protocol.v
 
 describeWithKafka("Kafka 4.3 as a fence:", () => holds(NEWEST));
 describeWithKafka("Kafka 4.3 that forgets soon:", () => expires({ config: FORGETFUL }));
-await describeWithOldKafka("Kafka 3.9 that forgets soon:", () => expires({ old: true, config: FORGETFUL }));
-await describeWithOldKafka("Kafka 3.9 as a fence:", () => holds(OLD));
-await describeWithOldestKafka("Kafka 3.1 as a fence:", () => holds(OLDEST));
+if (LONG) {
+  await describeWithOldKafka("Kafka 3.9 that forgets soon:", () => expires({ old: true, config: FORGETFUL }));
+  await describeWithOldKafka("Kafka 3.9 as a fence:", () => holds(OLD));
+  await describeWithOldestKafka("Kafka 3.1 as a fence:", () => holds(OLDEST));
+}
 
 interface Two {
   readonly id: string;
@@ -154,11 +157,11 @@ function holds(options: KafkaOptions): void {
   });
 }
 
-/** What undoes a fence, and what keeps it. */
+/** What undoes a fence, and what keeps it. Each waits for the broker to forget. */
 function expires(options: KafkaOptions): void {
   const setup = twoWriters(options);
 
-  test("a leader forgets a fence, and takes what was refused; not so while the fence is repeated", async () => {
+  test.concurrent("a leader forgets a fence, and takes what was refused; not so while the fence is repeated", async () => {
     const [kept, forgotten] = [await setup(), await setup()];
     const [late, lost] = [await kept.stopped.fence(kept.id), await forgotten.stopped.fence(forgotten.id)];
     const fence = await kept.next.fence(kept.id);
@@ -184,7 +187,7 @@ function expires(options: KafkaOptions): void {
     expect((await kept.next.values()).map(([, value]) => value)).toEqual(["a"]);
   });
 
-  test("an id that expired is another producer, at epoch 0; not so while the fence is repeated", async () => {
+  test.concurrent("an id that expired is another producer, at epoch 0; not so while the fence is repeated", async () => {
     const [kept, forgotten] = [await setup(), await setup()];
     const [fence, before] = [await kept.next.fence(kept.id), await forgotten.next.fence(forgotten.id)];
 

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { PRODUCED_CODECS, producedBatch } from "../../../origin/kafka/produced-batch.ts";
-import { batches, isIdempotent, isMark, recordsOf } from "../../../origin/kafka/record-batches.ts";
+import { batches, isIdempotent, isMark } from "../../../origin/kafka/batch-headers.ts";
+import { recordsOf } from "../../../origin/kafka/record-batches.ts";
 
 const MIB = 1024 * 1024;
 const NUMBERED = { producerId: 5_000_000_000, producerEpoch: 7, sequence: 2 ** 31 - 1 };

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { FenceTimes } from "../../../origin/kafka/claim.ts";
 import { WRITE_ERROR } from "../../../origin/kafka/produce-requests.ts";
 import { KafkaSink, type KafkaSinkOptions } from "../../../origin/kafka/sink.ts";
@@ -19,6 +19,7 @@ import { eventually } from "../../support/deadline.ts";
 import { KafkaBroker, type KafkaOptions } from "../../support/kafka-broker.ts";
 import { JavaProducers } from "../../support/kafka-producer.ts";
 import { createPlacedTopic, createTopic } from "../../support/kafka-topics.ts";
+import { LONG } from "../../support/long.ts";
 import { RawWriter } from "../../support/raw-writer.ts";
 import { codeOf, publishOf, recordsIn } from "../../support/sink-contract.ts";
 import { TcpProxy } from "../../support/tcp-proxy.ts";
@@ -31,6 +32,8 @@ import {
 const DEADLINE_MS = 120_000;
 const SECRET = randomBytes(32);
 const PUBLISH_ID = "test";
+
+type World = ReturnType<typeof world>;
 
 /** A broker, behind a proxy where that is wanted, and what publishes to it. */
 function world(options: KafkaOptions = {}, brokers = 1) {
@@ -101,9 +104,15 @@ async function expectOnce(source: KafkaSource, topic: string, answers: readonly 
   expect(answers).toEqual(records.map(({ offset }) => ({ position: `${info?.epoch}:${offset}` })));
 }
 
-describeWithKafka("publishing to a Kafka whose answers get lost:", () => {
+describeWithKafka("publishing to Kafka 4.3:", () => {
   const own = world();
 
+  describe("whose answers get lost:", () => answersGetLost(own));
+  describe("beside its other clients:", () => besideOthers(own));
+  describe("by a publisher that is stopped and wakes:", () => wakes(own));
+});
+
+function answersGetLost(own: World): void {
   test("a batch that was appended but not answered is one record, and what follows it comes after it", async () => {
     const topic = await own.newTopic();
     const publisher = own.open("proxy");
@@ -147,11 +156,9 @@ describeWithKafka("publishing to a Kafka whose answers get lost:", () => {
 
     await expectOnce(own.source, topic, await Promise.all(answers));
   }, 180_000);
-});
+}
 
-describeWithKafka("publishing beside a Kafka 4.3's other clients:", () => {
-  const own = world();
-
+function besideOthers(own: World): void {
   test("a stranger's open transaction holds up neither taking the partition over nor acknowledgements", async () => {
     const topic = await own.newTopic();
     const producers = new JavaProducers(own.kafka);
@@ -224,7 +231,7 @@ describeWithKafka("publishing beside a Kafka 4.3's other clients:", () => {
       expect(await recordsIn(own.source, topic)).toEqual([]);
     },
   );
-});
+}
 
 describeWithKafka("publishing to three brokers:", () => {
   const own = world({ brokers: 3 }, 3);
@@ -371,15 +378,16 @@ describeWithKafka("publishing to a Kafka that forgets soon:", () => {
   });
 });
 
-describeWithKafka("a publisher of Kafka 4.3 that is stopped and wakes:", () => wakes({}));
-await describeWithOldKafka("a publisher of Kafka 3.9 that is stopped and wakes:", () => wakes({ old: true }));
-await describeWithOldestKafka("a publisher of Kafka 3.1 that is stopped and wakes:", () =>
-  wakes({ old: "oldest", config: { "inter.broker.protocol.version": "3.1" } }),
-);
+if (LONG) {
+  await describeWithOldKafka("publishing to Kafka 3.9, by a publisher that is stopped and wakes:", () =>
+    wakes(world({ old: true })),
+  );
+  await describeWithOldestKafka("publishing to Kafka 3.1, by a publisher that is stopped and wakes:", () =>
+    wakes(world({ old: "oldest", config: { "inter.broker.protocol.version": "3.1" } })),
+  );
+}
 
-function wakes(options: KafkaOptions): void {
-  const own = world(options);
-
+function wakes(own: World): void {
   test("appends nothing after another has taken over, and no publish of its is lost or doubled", async () => {
     const topic = await own.newTopic();
     const script = join(import.meta.dirname, "../../support/publishing-process.ts");

@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { json, Listener } from "../../../origin/operate/listener.ts";
-import { freePort } from "../../support/deployment.ts";
+import { freePort } from "../../support/ports.ts";
 
 let port: number;
 let listener: Listener;

@@ -13,7 +13,7 @@ import { eventually } from "../../support/deadline.ts";
 import { ScriptedSource } from "../../support/scripted-source.ts";
 import { NOW, SmallOrigin, STREAM } from "../../support/small-origin.ts";
 
-const STALL = { stallMs: 300, lookMs: 20 };
+const STALL = { stallMs: 800, lookMs: 20 };
 const TIMING = {
   retry: { baseMs: 4, maxMs: 16 },
   absentMs: 5,
@@ -172,13 +172,13 @@ test("one that waits at the end of the log, or gives signs of life, is left alon
   write(3);
   start();
 
-  await new Promise((resolve) => setTimeout(resolve, 5 * STALL.stallMs));
+  await new Promise((resolve) => setTimeout(resolve, 3 * STALL.stallMs));
   expect(origin.recorded.of("partition_stalled")).toEqual([]);
   end();
 
   await reads(3);
   const { length } = origin.recorded.of("partition_stalled");
-  await new Promise((resolve) => setTimeout(resolve, 5 * STALL.stallMs));
+  await new Promise((resolve) => setTimeout(resolve, 3 * STALL.stallMs));
   expect(origin.recorded.of("partition_stalled")).toHaveLength(length);
 });
 

@@ -316,15 +316,15 @@ describe("[R7] a log that stands still while it is read again", () => {
     write(A, 30);
     const source = new ScriptedSource();
     source.read = async ({ from, alive }, onBatch) => {
-      for (let sign = 0; sign < 20; sign++) {
+      for (let sign = 0; sign < 15; sign++) {
         alive?.();
-        await new Promise((resolve) => setTimeout(resolve, 5));
+        await new Promise((resolve) => setTimeout(resolve, 100));
       }
       await onBatch(log.read(0, from, 30));
     };
     const patient = new Replays({
       ...{ source, random: () => 0, bounds: ANSWER_BOUNDS },
-      timing: { ...timing, silentScanMs: 60 },
+      timing: { ...timing, silentScanMs: 1_000, noProgressMs: 10_000 },
     });
 
     expect((await patient.read("t", A, [gap]))?.[0]?.records).toHaveLength(30);

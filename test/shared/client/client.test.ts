@@ -337,7 +337,7 @@ describe("an address that the edge refuses", () => {
     const { told } = begin();
 
     transport.socket.drop();
-    await vi.waitFor(() => expect(told).toContain("connection closed"));
+    await expect.poll(() => told).toContain("connection closed");
 
     expect(told).toEqual(["connection backingOff", "error unknown_topic", "connection closed"]);
     expect(clock.pending).toBe(0);
@@ -364,7 +364,7 @@ describe("an address that the edge refuses", () => {
     const { subscription } = begin();
 
     transport.socket.drop();
-    await vi.waitFor(() => expect(subscription.connection.retryMs).toBeGreaterThanOrEqual(7_000));
+    await expect.poll(() => subscription.connection.retryMs).toBeGreaterThanOrEqual(7_000);
     clock.pass(7_000);
     expect(transport.dialled).toHaveLength(1);
     clock.pass(1_000);

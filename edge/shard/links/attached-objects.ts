@@ -1,0 +1,203 @@
+/**
+ * The objects below a shard: L1–L5, L8 and L9 of INTERNALS.md. It dials those that asked to be attached, keeps a row for each,
+ * and hears on their links what they ask and which of their endpoints have subscribers. What they ask is answered by others.
+ *
+ * While a shard has links, which it dialled itself, it is awake; so it is the clock of the objects below.
+ */
+import { type Attach, encodeCancel } from "../../../shared/protocol/attach.ts";
+import {
+  type Checked,
+  decodeLinkUp,
+  encodeChecked,
+  encodeLinkHello,
+  encodeWake,
+  type LinkHello,
+  type LinkUp,
+} from "../../../shared/protocol/link.ts";
+import { type Message, splitText } from "../../../shared/protocol/message.ts";
+import type { TokenNames } from "../../../shared/protocol/revocation.ts";
+import { encodeDetach } from "../../../shared/protocol/uplink.ts";
+import type { ObjectIdentity } from "../../object-identity.ts";
+import { closeQuietly, type Peer } from "../../peer.ts";
+import { TIME_LIMITS } from "../../time-limits.ts";
+import type { Attaches } from "../answering/answering.ts";
+import { Dialer, type DialerPorts } from "./dialer.ts";
+import { Downlink, type DownlinkPorts } from "./downlink.ts";
+import { Linger, type LingerPorts } from "./linger.ts";
+import { type Link, Links, noteAsk, type Watch, watchOn } from "./links.ts";
+import { Wakes, type WakesPorts } from "./wakes.ts";
+
+export interface AttachedObjectsPorts extends DialerPorts, DownlinkPorts, LingerPorts, WakesPorts {
+  /** Rows that outlive the shard's memory. */
+  note(object: ObjectIdentity): void;
+  forget(object: ObjectIdentity): void;
+}
+
+/** What the rest of the shard does for links. */
+export interface AboveLinks {
+  /** A link begins, in a generation of this life of the shard: its number, and what its object is told of the shard. */
+  begin(): { readonly number: number; readonly hello: Omit<LinkHello, "dial"> };
+  /** Those who answer what objects ask. */
+  attaches(): Attaches;
+  /** Which of these tokens are revoked (L10). */
+  check(id: number, tokens: readonly TokenNames[]): Checked;
+  /** To the active origin of each slice. */
+  send(frames: readonly string[]): void;
+}
+
+/** How long an endpoint stays attached after its last subscriber has gone; and one whose key has no record. */
+const LINGER_MS = TIME_LIMITS.lingerMs;
+const LINGER_NOTHING_MS = TIME_LIMITS.lingerNothingMs;
+
+export class AttachedObjects {
+  readonly links = new Links();
+  readonly down: Downlink;
+  readonly #ports: AttachedObjectsPorts;
+  readonly #above: AboveLinks;
+  readonly #dialer: Dialer;
+  readonly #linger: Linger<Watch>;
+  readonly #lingerNothing: Linger<Watch>;
+  readonly #wakes: Wakes<Watch>;
+  /** Those that have a link, or are being dialled. */
+  readonly #noted = new Set<ObjectIdentity>();
+  #dials = 0;
+
+  constructor(ports: AttachedObjectsPorts, above: AboveLinks) {
+    this.#ports = ports;
+    this.#above = above;
+    this.down = new Downlink(ports, ({ peer }) => this.closed(peer));
+    this.#linger = new Linger(ports, LINGER_MS, (watch) => this.#leave(watch));
+    this.#lingerNothing = new Linger(ports, LINGER_NOTHING_MS, (watch) => this.#leave(watch));
+    this.#wakes = new Wakes(ports, ({ link, path }) => this.down.send(link, [encodeWake(path)]));
+    this.#dialer = new Dialer(
+      ports,
+      (object, peer) => this.#opened(object, peer),
+      (object) => this.#forget(object),
+    );
+  }
+
+  /** Dials those that were attached in the life before, unless another shard does so now. */
+  resume(noted: readonly ObjectIdentity[], isOwn: (object: ObjectIdentity) => boolean): void {
+    for (const object of noted) {
+      if (isOwn(object)) this.#noted.add(object);
+      else this.#ports.forget(object);
+    }
+    this.#dialer.dialAll([...this.#noted]);
+  }
+
+  /** An object has a subscriber and no link (L1). Returns at once. */
+  attach(object: ObjectIdentity): void {
+    if (!this.#noted.has(object)) this.#ports.note(object);
+    this.#noted.add(object);
+    this.#dialer.dial(object);
+  }
+
+  /** A message on a link. */
+  message(peer: Peer, message: Message): void {
+    const link = this.links.of(peer);
+    if (link === undefined) return;
+    // Objects say nothing in binary.
+    for (const frame of typeof message === "string" ? splitText(message) : [""]) {
+      const says = decodeLinkUp(frame);
+      if (!says.ok) {
+        this.#ports.log(`${link.object} sent what can't be read: ${says.problem}`);
+        this.drop(link);
+        return;
+      }
+      this.#says(link, says.value);
+    }
+  }
+
+  /** A link broke, or its object closed it. If there is no newer one it is dialled again. */
+  closed(peer: Peer): void {
+    const link = this.links.of(peer);
+    if (link === undefined) return;
+    const newest = this.links.remove(link);
+    for (const watch of link.watches.values()) this.#unwatch(watch);
+    if (newest && this.#noted.has(link.object)) this.#dialer.redial(link.object);
+  }
+
+  /** One of its two sides sent what can't be read. The object asks anew on the next link. */
+  drop(link: Link): void {
+    closeQuietly(link.peer, "bad_frame");
+    this.closed(link.peer);
+  }
+
+  tellAll(frame: string): void {
+    for (const link of [...this.links.all()]) this.down.send(link, [frame]);
+  }
+
+  #opened(object: ObjectIdentity, peer: Peer): void {
+    if (!this.#noted.has(object)) {
+      closeQuietly(peer, "detached");
+      return;
+    }
+    const before = this.links.to(object);
+    const { number, hello } = this.#above.begin();
+    const link = this.links.add(number, object, peer);
+    if (before !== undefined) {
+      closeQuietly(before.peer, "replaced");
+      this.closed(before.peer);
+    }
+    this.#dials++;
+    this.down.send(link, [encodeLinkHello({ ...hello, dial: this.#dials })]);
+  }
+
+  #says(link: Link, says: LinkUp): void {
+    if (says.kind === "attach") this.#ask(watchOn(link, says.attach.endpoint), says.attach);
+    if (says.kind === "empty") this.#lingers(watchOn(link, says.endpoint), says.nothing);
+    if (says.kind === "occupied") this.#stays(watchOn(link, says.endpoint));
+    if (says.kind === "wakeAt") this.#wakes.set(watchOn(link, says.endpoint), says.at);
+    if (says.kind === "check")
+      this.down.send(link, [encodeChecked(this.#above.check(says.id, says.tokens))]);
+    const watch = says.kind === "cancel" ? link.watches.get(says.cancel.endpoint) : undefined;
+    if (watch !== undefined && says.kind === "cancel") this.#cancel(watch, says.cancel.id);
+  }
+
+  /** Of a key of which nothing is known yet there may well be no record. */
+  #lingers(watch: Watch, nothing = watch.sent === undefined): void {
+    (nothing ? this.#lingerNothing : this.#linger).start(watch);
+  }
+
+  #stays(watch: Watch): void {
+    this.#linger.end(watch);
+    this.#lingerNothing.end(watch);
+  }
+
+  #ask(watch: Watch, attach: Attach): void {
+    this.#stays(watch);
+    const surplus = noteAsk(watch, attach);
+    if (surplus !== undefined) this.#cancel(watch, surplus);
+    this.#above.attaches().ask(watch, attach);
+  }
+
+  /** Nobody waits for the answer any more (L8). */
+  #cancel(watch: Watch, id: number): void {
+    if (!watch.asks.delete(id)) return;
+    this.#above.attaches().cancel(watch, id);
+    this.#above.send([encodeCancel({ endpoint: watch.path, id }, watch.link.number)]);
+  }
+
+  /** Nobody came back (L5). */
+  #leave(watch: Watch): void {
+    const { link } = watch;
+    this.#unwatch(watch);
+    if (link.watches.size > 0) return;
+    this.links.remove(link);
+    this.#forget(link.object);
+    closeQuietly(link.peer, "detached");
+  }
+
+  #unwatch(watch: Watch): void {
+    watch.link.watches.delete(watch.path);
+    this.#stays(watch);
+    this.#wakes.forget(watch);
+    this.#above.attaches().forget(watch);
+    this.#above.send([encodeDetach(watch.path, watch.link.number)]);
+  }
+
+  #forget(object: ObjectIdentity): void {
+    if (this.#noted.delete(object)) this.#ports.forget(object);
+    this.#dialer.forget(object);
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * What kafkajs does for one connection to a broker: TLS, SASL, the exchange of versions, and the matching of answers to
+ * requests. What it would do besides is taken away from it: its deadlines, its timers, and its way to wait while a broker
+ * throttles.
+ */
+/// <reference path="./kafkajs-parts.d.ts" />
+import { isIP, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import Broker from "kafkajs/src/broker/index.js";
+import ConnectionPool, { type Connection } from "kafkajs/src/network/connectionPool.js";
+import { frameOf, type Request } from "./request.ts";
+import type { Credentials } from "./settings.ts";
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface KafkajsOptions {
+  readonly address: Address;
+  readonly clientId: string;
+  readonly credentials: Credentials;
+  readonly connectMs: number;
+}
+
+export interface KafkajsListener {
+  failed(error: Error): void;
+  /** Bytes have come. */
+  heard(): void;
+  /** The broker wants to be left alone. */
+  throttled(ms: number): void;
+}
+
+/** A connection that is ready, and which versions of a request the broker knows, by the request's key. */
+export interface Opened {
+  readonly connection: Connection;
+  readonly versions: NonNullable<Broker["versions"]>;
+}
+
+export class Kafkajs {
+  readonly #clientId: Buffer;
+  readonly #pool: ConnectionPool;
+  readonly #listener: KafkajsListener;
+  /** TLS, or else what is below it. */
+  #socket: Socket | undefined;
+
+  /** @param tcp It is connected, and its errors are heard, by whoever made it. */
+  constructor(tcp: Socket, options: KafkajsOptions, listener: KafkajsListener) {
+    this.#clientId = Buffer.from(options.clientId);
+    this.#listener = listener;
+    this.#pool = this.#newPool(tcp, options);
+  }
+
+  async connect(): Promise<Opened> {
+    const broker = new Broker({ connectionPool: this.#pool, logger: SILENT, allowAutoTopicCreation: false });
+    await broker.connect();
+    const connection = await this.#pool.getConnection();
+    // Ends its search for what is late.
+    connection.requestQueue.destroy();
+    return { connection, versions: broker.versions ?? {} };
+  }
+
+  /** Sends a request, and resolves with its answer. There is no deadline here. */
+  exchange<T>(connection: Connection, request: Request<T>): Promise<Buffer> {
+    const { name, key, version } = request;
+    const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+    const correlationId = connection.nextCorrelationId();
+    const entry = {
+      apiKey: key,
+      apiName: name,
+      apiVersion: version,
+      correlationId,
+      resolve: ({ payload }: { payload: Buffer }) => resolve(payload),
+      reject,
+    };
+    const bytes = frameOf(request, correlationId, this.#clientId);
+    const sendRequest = () => this.#socket?.write(bytes);
+    connection.requestQueue.push({ entry, expectResponse: true, requestTimeout: 0, sendRequest });
+    return promise;
+  }
+
+  /** Rejects what isn't answered. What is left of it after that are timers. */
+  end(why: Error): void {
+    this.#pool.map((connection) => connection.rejectRequests(why));
+    this.#socket?.destroy();
+    this.#pool.destroy().catch(() => {});
+  }
+
+  #newPool(tcp: Socket, { address, clientId, credentials, connectMs }: KafkajsOptions): ConnectionPool {
+    const { host, port } = address;
+    const { tls, sasl } = credentials;
+    const pool = new ConnectionPool({
+      host,
+      port,
+      ssl: tls,
+      sasl,
+      clientId,
+      connectionTimeout: connectMs,
+      requestTimeout: connectMs,
+      logger: SILENT,
+      socketFactory: ({ ssl, onConnect }) => {
+        const servername = isIP(host) ? {} : { servername: host };
+        const socket = ssl ? connectTls({ socket: tcp, host, ...servername, ...ssl }, onConnect) : tcp;
+        if (socket === tcp) process.nextTick(onConnect);
+        socket.on("error", (error) => this.#listener.failed(error));
+        socket.on("data", () => this.#listener.heard());
+        this.#socket = socket;
+        return socket;
+      },
+    });
+    // It holds back what is sent while a broker throttles that was just connected to, and what ends that is its timer,
+    // which it sets after every answer with a negative length, of which Node warns. Instead the next request waits.
+    const maybeThrottle = (ms: number | undefined) => {
+      if (ms !== undefined && ms > 0) this.#listener.throttled(ms);
+    };
+    pool.map(({ requestQueue }) =>
+      Object.assign(requestQueue, { scheduleCheckPendingRequests() {}, maybeThrottle }),
+    );
+    return pool;
+  }
+}
+
+/** What is wrong reaches the caller; kafkajs has nothing of its own to say. */
+const SILENT = {
+  namespace: () => SILENT,
+  info() {},
+  error() {},
+  warn() {},
+  debug() {},
+};

@@ -1,0 +1,11 @@
+/** Before tests of real processes, of which several run at once: what they share is fetched, compiled and unpacked once. */
+import chromium from "@sparticuz/chromium";
+import { kafkaClasspath, OLD_VERSION, OLDEST_VERSION } from "./kafka-classpath.ts";
+import { ifLong } from "./long.ts";
+
+export async function setup(): Promise<void> {
+  await chromium.executablePath();
+  for (const version of [undefined, OLD_VERSION, ...ifLong(OLDEST_VERSION)])
+    // The tests themselves say what is missing.
+    await kafkaClasspath(version).catch(() => undefined);
+}

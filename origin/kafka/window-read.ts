@@ -20,7 +20,6 @@ const FETCH_BYTES = 4 * 1024 * 1024;
 const MAX_BATCH_BYTES = 32 * 1024 * 1024;
 
 export interface PublishWindow {
-  readonly known: readonly KnownPublish[];
   /** Where one's own mark is, and when the broker wrote it, in milliseconds since 1970. */
   readonly markOffset: number;
   readonly markedAt: number;
@@ -36,9 +35,9 @@ export async function readWindow(
   connection: BrokerConnection,
   from: FetchFrom,
   { producerId, producerEpoch }: ProducerIdentity,
+  learn: (publish: KnownPublish) => void,
   signal: AbortSignal,
 ): Promise<PublishWindow> {
-  const known: KnownPublish[] = [];
   let hasOthers = false;
   const marked = new Set<number>();
   // Of whoever wrote to this topic, and not to one of its name before it, the log then has a mark.
@@ -65,13 +64,13 @@ export async function readWindow(
       if (isMark(batch) && batch.producerId === producerId) {
         if (!isMet && hasOthers) newIdAt = time;
         if (batch.producerEpoch === producerEpoch)
-          return { known, markOffset: batch.lastOffset, markedAt: time, newIdAt };
+          return { markOffset: batch.lastOffset, markedAt: time, newIdAt };
       }
       isMet ||= batch.producerId === producerId;
       if (isIdempotent(batch)) {
         const published = publishedIn(batch, fetched.records);
         hasOthers ||= published.length > 0 && isOther(batch.producerId);
-        known.push(...published);
+        for (const publish of published) learn(publish);
       }
       if (turns.isSpent()) await turns.later();
     }

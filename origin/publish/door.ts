@@ -52,8 +52,8 @@ export class PublishDoor {
     const name = `${topic}/${partition}`;
     if (writer === undefined) this.#writing.delete(name);
     else {
+      if (!this.#writing.has(name)) this.#ports.log("partition_taken", { topic, partition });
       this.#writing.set(name, writing);
-      this.#ports.log("partition_taken", { topic, partition });
     }
     this.#ports.announce(writing);
   }

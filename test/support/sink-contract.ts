@@ -334,7 +334,7 @@ export function describeSinkContract(name: string, setup: () => Promise<Contract
         expect(two?.epoch).toBeGreaterThan(one?.epoch ?? Number.NaN);
       });
 
-      test("what an earlier claim still sends is fenced, and never appended", async () => {
+      test("what an earlier claim still sends is fenced, and never appended, nor is what is late", async () => {
         const topic = await newTopic();
         const sink = log.open();
         const [epoch = ""] = (await sink.partitions(topic)) ?? [];
@@ -343,6 +343,7 @@ export function describeSinkContract(name: string, setup: () => Promise<Contract
           partition: 0,
           epoch,
           windowMs: WINDOW_MS,
+          learn: () => {},
           signal: new AbortController().signal,
         };
         const records = [{ key: Buffer.from("key"), value: Buffer.from("late"), headers: [] }];
@@ -351,9 +352,12 @@ export function describeSinkContract(name: string, setup: () => Promise<Contract
         const after = await log.open().claim(request);
 
         for (const batch of batches)
-          for (let tries = 0; tries < 3; tries++) expect(await batch.send()).toEqual({ kind: "fenced" });
+          for (let tries = 0; tries < 3; tries++) expect(await batch.send(() => false)).toEqual({ kind: "fenced" });
         const own = after.batch(records, Date.now());
-        expect((await own.send()).kind).toBe("appended");
+        expect((await own.send(() => false)).kind).toBe("appended");
+        expect(await read(topic)).toHaveLength(1);
+        const late = after.batch(records, Date.now());
+        expect((await late.send(() => true)).kind).toBe("notNow");
         expect(await read(topic)).toHaveLength(1);
         after.release();
         before.release();

@@ -1,8 +1,8 @@
-/** What a shard holds of publishes that aren't answered: W7 of INTERNALS.md. One partition never takes all of it. Pure. */
+/** What a shard holds of publishes that aren't answered: W7 of INTERNALS.md. Pure. */
 import { LIMITS } from "../../../shared/protocol/limits.ts";
 import type { Publish } from "../../../shared/protocol/publish.ts";
 
-/** Of what all may take, one partition may take so much: the others go on while it hangs. */
+/** Of what all may take, one partition may take so much. */
 const SHARES = 4;
 
 /** What a publish takes beside what it says, and each of its headers beside its name and value. */
@@ -14,6 +14,7 @@ interface Taken {
   bytes: number;
 }
 
+/** No partition takes more than it leaves: however many hang, the next one has as much as each of them. */
 export class Room {
   readonly #all: Taken = { count: 0, bytes: 0 };
   readonly #shares = new Map<string, Taken>();
@@ -21,7 +22,11 @@ export class Room {
   /** False if there is none. */
   take(share: string, bytes: number): boolean {
     const taken = this.#shares.get(share) ?? { count: 0, bytes: 0 };
-    if (!fits(this.#all, bytes, 1) || !fits(taken, bytes, SHARES)) return false;
+    const all = { count: this.#all.count + 1, bytes: this.#all.bytes + bytes };
+    const own = { count: taken.count + 1, bytes: taken.bytes + bytes };
+    // One may always be under way, however large.
+    if (this.#all.count > 0 && !fits(all, ALL)) return false;
+    if (taken.count > 0 && !(fits(own, SHARE) && fits(own, lessThan(ALL, all)))) return false;
     this.#shares.set(share, taken);
     for (const each of [this.#all, taken]) {
       each.count++;
@@ -49,9 +54,12 @@ export function sizeOf({ endpoint, issuer, subject, key, headers, value }: Publi
   );
 }
 
-/** One may always be under way, however large. */
-function fits({ count, bytes }: Taken, more: number, shares: number): boolean {
-  return (
-    count === 0 || (count < LIMITS.openPublishes / shares && bytes + more <= LIMITS.openPublishBytes / shares)
-  );
-}
+const ALL: Taken = { count: LIMITS.openPublishes, bytes: LIMITS.openPublishBytes };
+const SHARE: Taken = { count: ALL.count / SHARES, bytes: ALL.bytes / SHARES };
+
+const fits = (taken: Taken, bound: Taken) => taken.count <= bound.count && taken.bytes <= bound.bytes;
+
+const lessThan = (bound: Taken, taken: Taken): Taken => ({
+  count: bound.count - taken.count,
+  bytes: bound.bytes - taken.bytes,
+});

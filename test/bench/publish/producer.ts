@@ -2,7 +2,7 @@
  * The floor: a bare idempotent producer, in a process of its own. The same connection to Kafka and the same batches as the
  * origin's writer has, of the same bytes, one batch under way at a time; and nothing else.
  */
-import { type Address, BrokerConnection } from "../../../origin/kafka/connection.ts";
+import { BrokerConnection } from "../../../origin/kafka/connection.ts";
 import {
   initProducerIdRequest,
   type ProducerIdentity,
@@ -64,8 +64,10 @@ function recordOf(number: number, bytes: number): ProducedRecord {
 const handlers = {
   async open({ broker, topic }: OpenProducer): Promise<void> {
     const [host = "", port] = broker.split(":");
-    const address: Address = { host, port: Number(port) };
-    const dialled = new BrokerConnection({ brokers: [broker], clientId: "bare" }, address);
+    const dialled = new BrokerConnection(
+      { brokers: [broker], clientId: "bare" },
+      { host, port: Number(port) },
+    );
     connection = dialled;
     const { topics } = await dialled.send(metadataRequest(topic));
     const [found] = topics;

@@ -2,7 +2,6 @@
 import { KafkaSink } from "../../../origin/kafka/sink.ts";
 import { Marker } from "../../../origin/publish/mark.ts";
 import { Publisher } from "../../../origin/publish/publisher.ts";
-import type { Claim, ClaimRequest, Sink } from "../../../origin/publish/sink.ts";
 import { answer } from "../load/rpc.ts";
 import { type Use, Used, type Work } from "./work.ts";
 
@@ -22,31 +21,19 @@ export interface WriterUse extends Use {
 const SECRET = Buffer.alloc(32, 1);
 let batches = 0;
 
-/** Counts batches, and is the one below otherwise. */
-class Counting implements Sink {
-  readonly #sink: Sink;
-
-  constructor(sink: Sink) {
-    this.#sink = sink;
-  }
-
-  partitions(topic: string) {
-    return this.#sink.partitions(topic);
-  }
-
-  async claim(request: ClaimRequest): Promise<Claim> {
-    const claim = await this.#sink.claim(request);
-    const batch = claim.batch.bind(claim);
+/** Of this sink all batches are counted. */
+function counted(sink: KafkaSink): KafkaSink {
+  const claimOf = sink.claim.bind(sink);
+  sink.claim = async (request) => {
+    const claim = await claimOf(request);
+    const batchOf = claim.batch.bind(claim);
     claim.batch = (records, timestamp) => {
       batches++;
-      return batch(records, timestamp);
+      return batchOf(records, timestamp);
     };
     return claim;
-  }
-
-  close() {
-    return this.#sink.close();
-  }
+  };
+  return sink;
 }
 
 let publisher: Publisher | undefined;
@@ -76,7 +63,7 @@ const handlers = {
   async open(given: OpenWriter): Promise<void> {
     topic = given.topic;
     const sink = new KafkaSink({ brokers: [given.broker], clientId: "alone" }, { publishId: "bench" });
-    publisher = new Publisher({ sink: new Counting(sink), marker: new Marker([SECRET]) });
+    publisher = new Publisher({ sink: counted(sink), marker: new Marker([SECRET]) });
     await publishOne(1);
   },
 

@@ -1,8 +1,8 @@
 /** Asks Kafka what an origin needs of it, broker by broker and topic by topic, over connections of its own. */
 import type { Stream, Streams } from "../../shared/config/streams.ts";
+import { UNKNOWN_EPOCH } from "../kafka/batch-headers.ts";
 import { BrokerConnection, UnsupportedError } from "../kafka/connection.ts";
 import { Memory } from "../kafka/memory.ts";
-import { UNKNOWN_EPOCH } from "../kafka/batch-headers.ts";
 import { commitTxnRequest } from "../kafka/produce-requests.ts";
 import { partsOf } from "../kafka/record-batches.ts";
 import {
@@ -133,7 +133,10 @@ class Examination {
     if (session === undefined) return;
     const nobody = { producerId: 0, producerEpoch: 0 };
     try {
-      yield transactionFinding(publishId, await session.send(commitTxnRequest(`${publishId}.doctor`, nobody)));
+      yield transactionFinding(
+        publishId,
+        await session.send(commitTxnRequest(`${publishId}.doctor`, nobody)),
+      );
     } catch (error) {
       if (error instanceof UnsupportedError) yield transactionFinding(publishId, undefined);
       else yield wrong("PUBLISH_ID", `can't be examined: ${messageOf(error)}`, "see the brokers' log");

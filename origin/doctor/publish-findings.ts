@@ -12,9 +12,17 @@ const UNTOLD = -(2 ** 31);
 export function writeFindings(topic: string, operations: number | undefined): Finding[] {
   const what = `topic ${topic}`;
   if (operations === undefined || operations === UNTOLD)
-    return [hint(what, "the broker doesn't tell whether it may be written", "see that WRITE is granted on it")];
+    return [
+      hint(what, "the broker doesn't tell whether it may be written", "see that WRITE is granted on it"),
+    ];
   if ((operations & WRITE) === 0)
-    return [wrong(what, "this account may not write it, so nothing can be published", "grant it WRITE on the topic")];
+    return [
+      wrong(
+        what,
+        "this account may not write it, so nothing can be published",
+        "grant it WRITE on the topic",
+      ),
+    ];
   if ((operations & DESCRIBE_CONFIGS) === 0)
     return [
       hint(

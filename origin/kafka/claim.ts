@@ -16,8 +16,8 @@ import type { FenceNews } from "./keep-fenced.ts";
 import { UnsentError } from "./lanes.ts";
 import { wordsOf } from "./patience.ts";
 import { type ProducedAnswer, type ProducerIdentity, WRITE_ERROR } from "./produce-requests.ts";
-import type { Try } from "./slots.ts";
 import { type ProducedCodec, producedBatch } from "./produced-batch.ts";
+import type { Try } from "./slots.ts";
 
 /** Sequences go on from 0 after this. */
 const SEQUENCES = 2 ** 31;

@@ -103,6 +103,7 @@ function check(error: number, what: string): void {
   if (LOST.includes(error)) throw new SinkError("fenced", "another origin has taken the partition over");
   if (FORBIDDEN.includes(error))
     throw new SinkError("forbidden", `${what}: Kafka doesn't allow it (error ${error})`);
-  if (error === WRITE_ERROR.unsupportedVersion) throw new UnsupportedError(`${what}: there are no transactions`);
+  if (error === WRITE_ERROR.unsupportedVersion)
+    throw new UnsupportedError(`${what}: there are no transactions`);
   throw kafkaError(what, error);
 }

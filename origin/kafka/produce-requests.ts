@@ -219,7 +219,6 @@ export function produceRequest(
 /** The first version of Produce that tells topics by their ids. */
 const OF_IDS = 13;
 
-
 function produce(
   version: number,
   writeTopic: (encoder: Encoder) => Encoder,

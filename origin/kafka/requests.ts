@@ -114,7 +114,13 @@ function topicMetadata(reader: WireReader): TopicMetadata {
   });
   const operations = reader.int32();
   reader.skipTags();
-  return { error, name, id, partitions: partitions.toSorted((a, b) => a.partition - b.partition), operations };
+  return {
+    error,
+    name,
+    id,
+    partitions: partitions.toSorted((a, b) => a.partition - b.partition),
+    operations,
+  };
 }
 
 export interface ListedOffset {

@@ -24,8 +24,8 @@ import type { ProducerIdentity } from "./produce-requests.ts";
 import type { ProducedCodec } from "./produced-batch.ts";
 import { producing } from "./producing.ts";
 import { EARLIEST, KAFKA_ERROR, LATEST, listOffsetsRequest } from "./requests.ts";
-import { Settling } from "./settling.ts";
 import type { KafkaSettings } from "./settings.ts";
+import { Settling } from "./settling.ts";
 import { Slots } from "./slots.ts";
 import { forgetsIn, KEEPING, topicConfigRequest } from "./topic-config.ts";
 import { type PublishWindow, readWindow } from "./window-read.ts";
@@ -142,8 +142,18 @@ export class KafkaSink implements Sink {
   /** Of brokers without transactions. Whoever claims it later is asked first; nobody is kept from writing. */
   #unfenced(request: ClaimRequest, partitions: number): Claim {
     const writer = { id: 0, epoch: Math.floor(this.#time()) };
-    const facts = { identity: undefined, writer, partitions, forgets: UNFENCED, markOffset: -1, codec: this.#codec };
-    return new KafkaClaim(facts, { ...producing(request, this.#leaders, this.#lanes), keepFenced: () => () => {} });
+    const facts = {
+      identity: undefined,
+      writer,
+      partitions,
+      forgets: UNFENCED,
+      markOffset: -1,
+      codec: this.#codec,
+    };
+    return new KafkaClaim(facts, {
+      ...producing(request, this.#leaders, this.#lanes),
+      keepFenced: () => () => {},
+    });
   }
 
   /** Where to begin to read what was published: twice as long ago as is promised, since clocks differ. */
@@ -207,5 +217,4 @@ export class KafkaSink implements Sink {
         "Kafka forgot the transactional id of this partition: what its last writer had under way may still come",
       );
   }
-
 }

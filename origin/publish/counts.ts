@@ -51,7 +51,8 @@ export class Counts {
     if (this.isSettled(now)) return [];
     const own = this.partitionOf(key);
     const others = new Set<number>();
-    if (now < this.#unsureUntil) for (let partition = 0; partition < this.#count; partition++) others.add(partition);
+    if (now < this.#unsureUntil)
+      for (let partition = 0; partition < this.#count; partition++) others.add(partition);
     else
       for (const { from, below } of this.#earlier)
         for (let count = from; count < below; count++) others.add(partitionOf(key, count));

@@ -15,7 +15,10 @@ import { type Claim, type ClaimRequest, type Sink, SinkError } from "./sink.ts";
 import type { Publish } from "./waiting.ts";
 import { PartitionWriter, type WriterPorts } from "./writer.ts";
 
-type SharedPorts = Pick<WriterPorts, "windowMs" | "recognises" | "room" | "ledgerRoom" | "time" | "now" | "random">;
+type SharedPorts = Pick<
+  WriterPorts,
+  "windowMs" | "recognises" | "room" | "ledgerRoom" | "time" | "now" | "random"
+>;
 
 export interface TopicWritersPorts extends SharedPorts {
   readonly topic: string;
@@ -58,8 +61,10 @@ export class TopicWriters {
 
   publish(publish: Publish): void {
     if (this.#sees(publish)) return;
-    if (this.#movingBytes + publish.bytes > this.#ports.room.left - publish.bytes)
-      return publish.answer(unlessUnknown(isDoubtful(publish), FULL));
+    if (this.#movingBytes + publish.bytes > this.#ports.room.left - publish.bytes) {
+      publish.answer(unlessUnknown(isDoubtful(publish), FULL));
+      return;
+    }
     this.#wait(publish);
     // Its own partition is claimed meanwhile.
     const own = this.#writer(this.#counts.partitionOf(publish.record.key));

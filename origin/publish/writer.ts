@@ -240,8 +240,10 @@ export class PartitionWriter {
     const isOver = ({ until }: Pending) => until <= now;
     const pendings = this.#sending?.pendings ?? [];
     for (const pending of pendings) if (isOver(pending)) tellUnknown(pending);
-    if (pendings.length === 0 || pendings.some(({ answer }) => answer !== undefined))
-      return this.#step({ kind: "elapsed" });
+    if (pendings.length === 0 || pendings.some(({ answer }) => answer !== undefined)) {
+      this.#step({ kind: "elapsed" });
+      return;
+    }
     // It isn't sent again: the next claim tells what became of it. That isn't made before somebody wants it: this process may
     // have been stopped, and another have the partition.
     this.#waiting.settleQueued(isOver, ({ isDoubtful }) => unlessUnknown(isDoubtful, LATE));
@@ -367,7 +369,10 @@ export class PartitionWriter {
 
   /** Of a batch whose claim is gone: the next claim tells which of it was appended, and another writer's would, too. */
   #giveBack({ pendings }: Sending, why: WriterEvent<Held, Sending>["kind"]): void {
-    if (why !== "fenced") return this.#putBack(pendings);
+    if (why !== "fenced") {
+      this.#putBack(pendings);
+      return;
+    }
     for (const pending of pendings)
       this.#waiting.settle(pending, unlessUnknown(pending.isDoubtful, NOT_WRITER));
   }

@@ -161,7 +161,7 @@ describeWithKafka("publishing to Kafka:", () => {
 
   test("[W3] a publish that comes again is the same though every index is gone, and all origins begin at the end", async () => {
     const paths = PATHS.map((_, i) => `/late/${i}`);
-    const first = [];
+    const first: Awaited<ReturnType<typeof publish>>[] = [];
     for (const path of paths) first.push(await publish(path, path, "before"));
     for (const [name, origin] of origins) {
       await origin.stop("SIGKILL");

@@ -167,7 +167,7 @@ export async function allowTransactions(admin: Admin, account: string, prefix: s
     resourcePatternType: ResourcePatternTypes.PREFIXED,
     principal: `User:${account}`,
     host: "*",
-    operation: AclOperationTypes.WRITE,
+    operation: kafkajs.AclOperationTypes.WRITE,
     permissionType: AclPermissionTypes.ALLOW,
   };
   await done(`${account} is allowed ${prefix}`, () => admin.createAcls({ acl: [entry] }));

@@ -1,5 +1,4 @@
 /** A log whose topic gets partitions, as several origins know it that are behind by as much as the test wants. In memory. */
-import { setTimeout } from "node:timers/promises";
 import { readMark } from "../../origin/publish/mark.ts";
 import {
   type BatchOutcome,
@@ -7,8 +6,8 @@ import {
   type ClaimRequest,
   type KnownPublish,
   type Sink,
-  SinkError,
   type SinkBatch,
+  SinkError,
   type SinkRecord,
   type TopicCount,
 } from "../../origin/publish/sink.ts";
@@ -66,7 +65,8 @@ export class ModelSink implements Sink {
   /** As Kafka's: whoever leads the partition is asked before it is fenced, and after what was published is read. */
   async claim({ partition, learn }: ClaimRequest): Promise<Claim> {
     await this.#wait();
-    if (this.#topic.leaderless.has(partition)) throw new SinkError("unavailable", `nobody leads ${partition}`);
+    if (this.#topic.leaderless.has(partition))
+      throw new SinkError("unavailable", `nobody leads ${partition}`);
     const before = this.#topic.partitions.length;
     await this.#wait();
     const number = ++this.#at(partition).claims;
@@ -114,7 +114,10 @@ export class ModelSink implements Sink {
     return {
       send: async (isLate) => {
         await this.#wait();
-        if (isLate()) return first === undefined ? { kind: "notNow", message: "late" } : { kind: "unknown", message: "late" };
+        if (isLate())
+          return first === undefined
+            ? { kind: "notNow", message: "late" }
+            : { kind: "unknown", message: "late" };
         const outcome = append();
         await this.#wait();
         return this.#ports.isLost() ? { kind: "unknown", message: "no answer" } : outcome;
@@ -129,6 +132,6 @@ export class ModelSink implements Sink {
   }
 
   async #wait(): Promise<void> {
-    await setTimeout(this.#ports.delay());
+    await new Promise((resolve) => setTimeout(resolve, this.#ports.delay()));
   }
 }

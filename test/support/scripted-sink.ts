@@ -1,6 +1,13 @@
 /** A partition to be claimed, whose every answer a test gives. */
+
+import type {
+  BatchOutcome,
+  Claim,
+  ClaimRequest,
+  KnownPublish,
+  SinkRecord,
+} from "../../origin/publish/sink.ts";
 import type { Guarantee } from "../../shared/protocol/publish.ts";
-import type { BatchOutcome, Claim, ClaimRequest, KnownPublish, SinkRecord } from "../../origin/publish/sink.ts";
 
 export interface SentBatch {
   readonly values: readonly string[];
@@ -13,8 +20,10 @@ export interface SentBatch {
 export class ScriptedPartition {
   /** How often it was claimed, or tried to be. */
   claims = 0;
-  readonly #claiming: { readonly learn: ClaimRequest["learn"]; readonly claim: PromiseWithResolvers<Claim> }[] =
-    [];
+  readonly #claiming: {
+    readonly learn: ClaimRequest["learn"];
+    readonly claim: PromiseWithResolvers<Claim>;
+  }[] = [];
   readonly #sent: SentBatch[] = [];
   readonly #lost: AbortController[] = [];
   readonly released: number[] = [];

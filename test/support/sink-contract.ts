@@ -352,7 +352,8 @@ export function describeSinkContract(name: string, setup: () => Promise<Contract
         const after = await log.open().claim(request);
 
         for (const batch of batches)
-          for (let tries = 0; tries < 3; tries++) expect(await batch.send(() => false)).toEqual({ kind: "fenced" });
+          for (let tries = 0; tries < 3; tries++)
+            expect(await batch.send(() => false)).toEqual({ kind: "fenced" });
         const own = after.batch(records, Date.now());
         expect((await own.send(() => false)).kind).toBe("appended");
         expect(await read(topic)).toHaveLength(1);

@@ -1,7 +1,7 @@
 /** Who may send to a broker when, with answers and time in the test's hands. */
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import type { Request } from "../../../origin/kafka/request.ts";
 import { LANES, Lanes, UnsentError } from "../../../origin/kafka/lanes.ts";
+import type { Request } from "../../../origin/kafka/request.ts";
 import { range } from "../../support/contract-records.ts";
 
 const { prompt: PROMPT, max: MAX, slowMs: SLOW_MS } = LANES;

@@ -69,20 +69,28 @@ describeWithKafka("publishing to Kafka without the right, or without replicas:",
   const RIGHTS = [AclOperationTypes.READ, AclOperationTypes.WRITE, AclOperationTypes.DESCRIBE_CONFIGS];
   const account = () => kafka.security?.username ?? "";
   const becomes = (code: string) =>
-    eventually(async () => (await attempt(publisher, "lost", SHORT_MS)).code === code, `it is ${code}`, 60_000);
+    eventually(
+      async () => (await attempt(publisher, "lost", SHORT_MS)).code === code,
+      `it is ${code}`,
+      60_000,
+    );
 
   test.each([
     ["to write", [AclOperationTypes.WRITE]],
     ["even to know of it", RIGHTS],
-  ])("without the right %s it is forbidden, others are published to, and it goes on with the right", async (_, rights) => {
-    await becomes("published");
-    for (const right of rights) await forbid(admin, account(), right, "lost");
-    await becomes("forbidden");
-    expect((await attempt(publisher, "kept")).code).toBe("published");
+  ])(
+    "without the right %s it is forbidden, others are published to, and it goes on with the right",
+    async (_, rights) => {
+      await becomes("published");
+      for (const right of rights) await forbid(admin, account(), right, "lost");
+      await becomes("forbidden");
+      expect((await attempt(publisher, "kept")).code).toBe("published");
 
-    for (const right of rights) await allow(admin, account(), right, "lost");
-    await becomes("published");
-  }, 240_000);
+      for (const right of rights) await allow(admin, account(), right, "lost");
+      await becomes("published");
+    },
+    240_000,
+  );
 });
 
 describeWithKafka("publishing to three brokers of which one is gone:", () => {
@@ -144,7 +152,9 @@ describeWithKafka("publishing to three brokers of which one is gone:", () => {
 });
 
 describeWithKafka("a topic of Kafka 4.3 that is deleted and created again:", () => createdAgain());
-await describeWithOldKafka("a topic of Kafka 3.9 that is deleted and created again:", () => createdAgain(true));
+await describeWithOldKafka("a topic of Kafka 3.9 that is deleted and created again:", () =>
+  createdAgain(true),
+);
 
 function createdAgain(old?: true): void {
   const own = publishingWorld(old ? { old } : {});

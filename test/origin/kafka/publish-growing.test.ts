@@ -58,7 +58,9 @@ function grows(options: KafkaOptions): void {
   const own = publishingWorld(options);
 
   const lengthOf = async (topic: string, partitions: number) => {
-    const all = await Promise.all(range(0, partitions).map((partition) => recordsIn(own.source, topic, partition)));
+    const all = await Promise.all(
+      range(0, partitions).map((partition) => recordsIn(own.source, topic, partition)),
+    );
     return all.flat().length;
   };
 

@@ -25,7 +25,7 @@ function keysOf(partitions: number): readonly Buffer[] {
   );
 }
 
-const publishTo = (publisher: Publisher, topic: string, key = Buffer.alloc(0)) =>
+const publishTo = (publisher: Publisher, topic: string, key: Uint8Array = Buffer.alloc(0)) =>
   publisher.publish(publishOf(topic, { key, deadline: performance.now() + DEADLINE_MS }));
 
 /** One after another, each acknowledged; how long each took, in milliseconds. */

@@ -111,7 +111,7 @@ test("[W8] publishes through both are written for hours, and no partition is tak
   let count = 0;
   const step = async () => {
     for (const shard of [0, 1])
-      void publish(shard, `key ${count % 17}`, `${count++}`)?.then((outcome) => outcomes.push(outcome));
+      void publish(shard, `key-${count % 17}`, `${count++}`)?.then((outcome) => outcomes.push(outcome));
     await vi.advanceTimersByTimeAsync(EVERY_MS);
   };
   for (let ms = 0; ms < 60_000; ms += EVERY_MS) await step();
@@ -127,7 +127,7 @@ test("[W8] publishes through both are written for hours, and no partition is tak
 test("[W3] [W8] one publish that comes through both at once is one record, and both are told the same", async () => {
   const rounds = 50;
   for (let round = 0; round < rounds; round++) {
-    const both = [publish(0, `key ${round}`, `${round}`), publish(1, `key ${round}`, `${round}`)];
+    const both = [publish(0, `key-${round}`, `${round}`), publish(1, `key-${round}`, `${round}`)];
     await vi.advanceTimersByTimeAsync(round % 7);
     await vi.advanceTimersByTimeAsync(10_000);
     const outcomes = await Promise.all(both);
@@ -144,7 +144,7 @@ test("[W3] [W8] one publish that comes through both at once is one record, and b
 
 /** The same once more, through the second shard. */
 async function again(round: number): Promise<PublishOutcome | undefined> {
-  const outcome = publish(1, `key ${round}`, `${round}`);
+  const outcome = publish(1, `key-${round}`, `${round}`);
   await vi.advanceTimersByTimeAsync(10_000);
   return outcome;
 }

@@ -17,6 +17,9 @@ const NULL_LENGTH = 0xffffffff;
 /** The most that UTF-8 takes for a unit of UTF-16. */
 const UNIT_BYTES = 3;
 
+/** Bytes as a text, each a character: Node makes one of a hash in a third of the time that a buffer takes. */
+export const AS_TEXT = "binary";
+
 /** For messages that fit, one after another. */
 const scratch = Buffer.allocUnsafeSlow(16 * 1024);
 
@@ -33,7 +36,8 @@ export class FieldHmac {
     this.#outer.set(key.map((byte) => byte ^ OUTER_PAD));
   }
 
-  digest(fields: readonly Field[]): Buffer {
+  /** As a text. */
+  digest(fields: readonly Field[]): string {
     let room = BLOCK_BYTES;
     for (const field of fields) {
       const unit = typeof field === "string" ? UNIT_BYTES : 1;
@@ -48,8 +52,8 @@ export class FieldHmac {
       message.writeUInt32BE(field === null ? NULL_LENGTH : length, at);
       at = start + length;
     }
-    this.#outer.set(hash("sha256", message.subarray(0, at), "buffer"), BLOCK_BYTES);
-    return hash("sha256", this.#outer, "buffer");
+    this.#outer.write(hash("sha256", message.subarray(0, at), AS_TEXT), BLOCK_BYTES, AS_TEXT);
+    return hash("sha256", this.#outer, AS_TEXT);
   }
 }
 

@@ -9,7 +9,7 @@
  */
 import { createHmac } from "node:crypto";
 import type { RecordHeader } from "../source/source.ts";
-import { type Field, FieldHmac } from "./field-hmac.ts";
+import { AS_TEXT, type Field, FieldHmac } from "./field-hmac.ts";
 
 /** Subscribers don't see it. No name of a header that comes over HTTP begins so. */
 export const MARK_HEADER = "$distributary";
@@ -21,8 +21,7 @@ const SECRET_AT = 1;
 const ID_AT = SECRET_AT + SECRET_NAME_BYTES;
 const FINGERPRINT_AT = ID_AT + HALF_BYTES;
 const MARK_BYTES = FINGERPRINT_AT + HALF_BYTES;
-/** Bytes as a text that maps are quick with: each is a character. */
-const AS_TEXT = "latin1";
+const half = Buffer.alloc(HALF_BYTES);
 
 /** Who publishes, and what they call this publish: the same twice is one. */
 export interface PublishId {
@@ -106,12 +105,14 @@ function secretOf(bytes: Uint8Array): Secret {
 }
 
 function markOf({ hmac, name }: Secret, { topic, key, value, headers, id: of }: Published): Mark {
-  const id = hmac.digest(["id", of.issuer, of.subject, topic, key, of.key]).subarray(0, HALF_BYTES);
+  const id = halfOf(hmac.digest(["id", of.issuer, of.subject, topic, key, of.key]));
   const content: Field[] = ["fingerprint", id, value];
   for (const header of headers) content.push(...header);
-  return {
-    secret: name,
-    id: id.toString(AS_TEXT),
-    fingerprint: hmac.digest(content).toString(AS_TEXT, 0, HALF_BYTES),
-  };
+  return { secret: name, id, fingerprint: halfOf(hmac.digest(content)) };
+}
+
+/** Its first bytes. A part of a text would keep the whole in memory. */
+function halfOf(digest: string): string {
+  half.write(digest, AS_TEXT);
+  return half.toString(AS_TEXT);
 }

@@ -85,7 +85,7 @@ export class PartitionWriter {
       return;
     }
     const before = this.#waiting.find(publish.marks);
-    if (before === undefined) this.#waiting.add(publish);
+    if (before === undefined) this.#waiting.add(publish, this.#held);
     else {
       // Whoever asked first was told that the outcome isn't known: this one is told when it is.
       before.answer = publish.answer;
@@ -302,7 +302,9 @@ export class PartitionWriter {
     const { forgets } = held;
     while (!this.#waiting.isEmpty) {
       const pendings = this.#waiting.take().filter((pending) => {
-        const known = this.#known(pending.marks) ?? this.#unpromised(pending.isPromised, { forgets });
+        // By the same claim it can't have come into the log since: the same would have been found to be under way.
+        const found = pending.missingIn === held ? undefined : this.#known(pending.marks);
+        const known = found ?? this.#unpromised(pending.isPromised, { forgets });
         const over = known ?? (pending.until <= now ? LATE : undefined);
         if (over !== undefined) this.#waiting.settle(pending, over);
         // What an earlier claim of this partition sent, and this one doesn't know, was never appended.

@@ -2,7 +2,7 @@
 import { type Findings, isClean, type Justification } from "./checker.ts";
 import { type Injected, tookPlace } from "./injected.ts";
 import type { Kind } from "./kinds/kind.ts";
-import { type PublishResults, publishFailures, publishTotals } from "./publishing/publish-report.ts";
+import { type PublishResults, publishFailures } from "./publishing/publish-report.ts";
 import type { Recovery } from "./recoveries.ts";
 
 export interface Results {
@@ -115,9 +115,8 @@ function withoutThose(injected: readonly Injected[]): string {
 
 /** All rows in one line, for those who read no further. */
 export function summary(results: Results): string {
-  const published = publishTotals(results.publishes);
-  const header = [...HEADER.slice(2, 8), ...published.keys()];
-  const [times = "", ...cells] = [...totals(results).slice(1, 8), ...published.values()];
+  const header = [...HEADER.slice(2, 8)];
+  const [times = "", ...cells] = totals(results).slice(1, 8);
   const kinds = results.kinds.length - results.missing.length;
   const rows = [
     ["faults", ...header],

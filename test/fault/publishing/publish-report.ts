@@ -1,4 +1,4 @@
-/** What a run found of publishes, as a table with a row for each kind of fault, and in a line. Pure. */
+/** What a run found of publishes, as a table with a row for each kind of fault. Pure. */
 import { type Injected, tookPlace } from "../injected.ts";
 import type { Kind } from "../kinds/kind.ts";
 import { isRefused, type PublishFindings, positionsOf } from "./publish-checker.ts";
@@ -59,18 +59,6 @@ function cells(made: readonly Made[], findings: PublishFindings): string[] {
     ...[done.length, again.length, unknown.length, ...wrong].map(String),
     done.length === 0 ? "–" : (longest / 1_000).toFixed(1),
   ];
-}
-
-/** The cells of one line about all of them, by what they are. */
-export function publishTotals({ findings }: PublishResults): ReadonlyMap<string, string> {
-  const { acknowledged, lost, doubled, wrong, outOfOrder } = findings;
-  return new Map([
-    ["publishes acknowledged", String(acknowledged)],
-    ["of these lost", String(lost.length)],
-    ["publishes doubled", String(doubled.length)],
-    ["wrong answers", String(wrong.length)],
-    ["publishes out of order", String(outOfOrder.length)],
-  ]);
 }
 
 /** Why a run failed, in lines; none if it didn't. */

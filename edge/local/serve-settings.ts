@@ -10,6 +10,22 @@ import { readProxies } from "../http/sender.ts";
 import { reason } from "./checks.ts";
 import { sourceOf } from "./gate-address.ts";
 
+/** Who is asked for, and who is told what: those of `npm start`, too. */
+export const INSIGHT_SETTINGS = {
+  HOSTS: {
+    means:
+      "Names that requests may be for beside localhost, with commas between, as edge.example.com. Unset, on a loopback address: none; else all.",
+  },
+  DETAILS: {
+    means:
+      "on: everybody who reaches the edge is told names of origins; off: a token with admin is. Default: on if only this machine does.",
+  },
+  OPERATIONS: {
+    means: "on: /$/operations tells what the platform would bill, to whom DETAILS says.",
+    default: "off",
+  },
+} as const;
+
 export const command = {
   usage: "npm run edge -- [flags]",
   does: "Runs the edge on this machine, on workerd.",
@@ -35,14 +51,7 @@ export const command = {
         "Origins of web pages that are answered, as https://app.example.com, with commas between. Unset: all, without cookies.",
     },
     AUTH_COOKIE: { means: "The name of a cookie that may hold a token." },
-    HOSTS: {
-      means:
-        "Names that requests may be for beside localhost, with commas between, as edge.example.com. Unset, on a loopback address: none; else all.",
-    },
-    DETAILS: {
-      means:
-        "on: everybody who reaches the edge is told names of origins; off: a token with admin is. Default: on if only this machine does.",
-    },
+    ...INSIGHT_SETTINGS,
     ...CONNECTION_SETTINGS,
     ...PUBLISH_SETTING,
     // One process has the machine's memory.
@@ -59,10 +68,6 @@ export const command = {
     CONNECTIONS_PER_ADDRESS: {
       means:
         "How many connections one address may have; they are counted before workerd, which costs 30 µs for each piece of data. Unset: as many as come, until workerd can open no more files; then it is a quarter of what it can serve.",
-    },
-    OPERATIONS: {
-      means: "on: /$/operations tells what the platform would bill, to whom DETAILS says.",
-      default: "off",
     },
   },
   switches: {},

@@ -1,7 +1,7 @@
 /**
- * Connections to write over. A broker takes one request of a connection after another, and answers a Produce only when all
- * replicas have it: so each request under way has a connection for itself. Partitions whose replicas don't answer keep
- * theirs for seconds, and hold up no other (slots.ts).
+ * Connections for what a broker may take its time with. It takes one request of a connection after another, answers a Produce
+ * only when all replicas have it, and a Fetch when there is something: so each request under way has a connection for itself.
+ * Partitions whose replicas don't answer keep theirs for seconds, and hold up no other (slots.ts).
  */
 import { TIME_LIMITS } from "../time-limits.ts";
 import type { BrokerConnection } from "./connection.ts";
@@ -53,6 +53,15 @@ export class Lanes {
     } finally {
       release();
     }
+  }
+
+  /** Lets those go that nothing is sent over just now. */
+  rest(): void {
+    for (const { idle } of this.#brokers.values())
+      for (const lane of idle.splice(0)) {
+        lane.close();
+        this.#open.delete(lane);
+      }
   }
 
   close(): void {

@@ -23,6 +23,7 @@ import { ifSupported, persist, sinkErrorOf } from "./persist.ts";
 import type { ProducerIdentity } from "./produce-requests.ts";
 import type { ProducedCodec } from "./produced-batch.ts";
 import { producing } from "./producing.ts";
+import type { Request } from "./request.ts";
 import { EARLIEST, KAFKA_ERROR, LATEST, listOffsetsRequest } from "./requests.ts";
 import type { KafkaSettings } from "./settings.ts";
 import { Settling } from "./settling.ts";
@@ -51,6 +52,9 @@ const UNKNOWN_EPOCH = -1;
 export class KafkaSink implements Sink {
   readonly #cluster: Cluster;
   readonly #lanes: Lanes;
+  /** To read what was published while partitions are claimed. */
+  readonly #readers: Lanes;
+  #claiming = 0;
   readonly #leaders: Leaders;
   readonly #settling: Settling;
   readonly #ids: WriterIds;
@@ -64,6 +68,7 @@ export class KafkaSink implements Sink {
   constructor(settings: KafkaSettings, { publishId, codec, time, fenceTimes }: KafkaSinkOptions) {
     this.#cluster = new Cluster(settings);
     this.#lanes = new Lanes((broker) => this.#cluster.dial(broker));
+    this.#readers = new Lanes((broker) => this.#cluster.dial(broker));
     this.#leaders = new Leaders(this.#cluster);
     this.#ids = new WriterIds(publishId);
     this.#settling = new Settling(this.#cluster, this.#leaders, this.#ids, this.#closing.signal);
@@ -81,11 +86,14 @@ export class KafkaSink implements Sink {
 
   async claim(request: ClaimRequest): Promise<Claim> {
     const release = await this.#claims.take();
+    this.#claiming++;
     try {
       return await this.#claim(request);
     } catch (error) {
       throw sinkErrorOf(error);
     } finally {
+      this.#claiming--;
+      if (this.#claiming === 0) this.#readers.rest();
       release();
     }
   }
@@ -102,6 +110,7 @@ export class KafkaSink implements Sink {
     this.#closing.abort();
     this.#claims.close(new SinkError("unavailable", "the sink is closed"));
     this.#lanes.close();
+    this.#readers.close();
     this.#cluster.close();
   }
 
@@ -183,17 +192,10 @@ export class KafkaSink implements Sink {
     const { topicId, leader, leaderEpoch } = place;
     // What was deleted since is no matter: retention is longer than what is promised.
     const offset = Math.max(from, await this.#offsetAt(leader, topic, partition, EARLIEST));
-    const connection = this.#cluster.dial(leader);
-    const close = () => connection.close();
-    signal.addEventListener("abort", close);
-    try {
-      const at = { topicId, partition, offset, leaderEpoch, lastEpoch: UNKNOWN_EPOCH };
-      const window = await readWindow(connection, at, identity, request.learn, signal);
-      return { window, after: await this.#leaders.ask(request, place) };
-    } finally {
-      signal.removeEventListener("abort", close);
-      close();
-    }
+    const at = { topicId, partition, offset, leaderEpoch, lastEpoch: UNKNOWN_EPOCH };
+    const send = <T>(asked: Request<T>) => this.#readers.send(leader, asked);
+    const window = await readWindow(send, at, identity, request.learn, signal);
+    return { window, after: await this.#leaders.ask(request, place) };
   }
 
   async #forgets(request: ClaimRequest): Promise<string | undefined> {

@@ -8,10 +8,10 @@ import type { KnownPublish } from "../publish/sink.ts";
 import { turns } from "../reading/turns.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { type BatchHeader, batches, isIdempotent, isMark, readTo } from "./batch-headers.ts";
-import type { BrokerConnection } from "./connection.ts";
 import { kafkaError } from "./patience.ts";
 import type { ProducerIdentity } from "./produce-requests.ts";
 import { recordsOf } from "./record-batches.ts";
+import type { Request } from "./request.ts";
 import { type FetchFrom, fetchRequest, KAFKA_ERROR } from "./requests.ts";
 import { TooLargeError } from "./unpacked.ts";
 
@@ -30,9 +30,9 @@ export interface PublishWindow {
   readonly newIdAt: number | undefined;
 }
 
-/** Rejects when the partition can't be read, or is no longer led by whom the connection leads to. */
+/** Rejects when the partition can't be read, or is no longer led by whom it is asked of. */
 export async function readWindow(
-  connection: BrokerConnection,
+  send: <T>(request: Request<T>) => Promise<T>,
   from: FetchFrom,
   { producerId, producerEpoch }: ProducerIdentity,
   learn: (publish: KnownPublish) => void,
@@ -54,7 +54,7 @@ export async function readWindow(
       partitionMaxBytes: FETCH_BYTES,
       uncommitted: true,
     });
-    const [fetched] = await connection.send(request);
+    const [fetched] = await send(request);
     if (fetched === undefined) throw new Error("the broker's answer leaves out the partition");
     if (fetched.error !== KAFKA_ERROR.none) throw kafkaError("what was published", fetched.error);
     for (const batch of batches(fetched.records)) {

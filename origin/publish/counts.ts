@@ -27,7 +27,8 @@ export class Counts {
 
   /** Whether what is published now can't have been published by another count. */
   isSettled(now: number): boolean {
-    this.#earlier = this.#earlier.filter(({ until }) => now < until);
+    if (this.#earlier.some(({ until }) => now >= until))
+      this.#earlier = this.#earlier.filter(({ until }) => now < until);
     return this.#earlier.length === 0 && now >= this.#unsureUntil;
   }
 

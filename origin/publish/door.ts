@@ -7,8 +7,9 @@ import { parseAddress } from "../../shared/protocol/address.ts";
 import type { PublishRequest, Writing } from "../../shared/protocol/publish.ts";
 import type { Log } from "../operate/log.ts";
 import type { RecordHeader } from "../source/source.ts";
-import type { Publisher, WriterNews } from "./publisher.ts";
+import type { Publisher } from "./publisher.ts";
 import { type PublishErrorCode, type PublishResult, refusal } from "./result.ts";
+import type { WriterNews } from "./topic-writers.ts";
 
 export interface PublishCounts {
   /** Answers: `published`, or the error's code. */

@@ -7,8 +7,8 @@ import { TIME_LIMITS } from "../time-limits.ts";
 import type { LedgerRoom } from "./ledger.ts";
 import { MARK_HEADER, type Marker, type Published } from "./mark.ts";
 import { CLOSED, FULL, type PublishResult, refusal } from "./result.ts";
-import { type Sink, SinkError, type WriterNumber } from "./sink.ts";
-import { TopicWriters } from "./topic-writers.ts";
+import { type Sink, SinkError } from "./sink.ts";
+import { TopicWriters, type WriterNews } from "./topic-writers.ts";
 import { type Seen, Topics } from "./topics.ts";
 import type { Room } from "./waiting.ts";
 
@@ -26,16 +26,6 @@ export interface PublishRequest extends Published {
   readonly deadline: number;
   /** Nothing is written for it from then on: milliseconds since 1970. */
   readonly until: number;
-}
-
-export interface WriterNews {
-  readonly topic: string;
-  readonly partition: number;
-  /** How many the topic has. */
-  readonly partitions: number;
-  readonly epoch: string;
-  /** Undefined when this origin no longer writes the partition. */
-  readonly writer: WriterNumber | undefined;
 }
 
 export interface PublisherOptions {

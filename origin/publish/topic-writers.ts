@@ -9,9 +9,8 @@
 import { TIME_LIMITS } from "../time-limits.ts";
 import { Counts } from "./counts.ts";
 import type { Held } from "./held.ts";
-import type { WriterNews } from "./publisher.ts";
 import { CLOSED, FULL, LATE, type PublishResult, REUSED, refusal, unlessUnknown } from "./result.ts";
-import { type Claim, type ClaimRequest, type Sink, SinkError } from "./sink.ts";
+import { type Claim, type ClaimRequest, type Sink, SinkError, type WriterNumber } from "./sink.ts";
 import type { Publish } from "./waiting.ts";
 import { PartitionWriter, type WriterPorts } from "./writer.ts";
 
@@ -19,6 +18,16 @@ type SharedPorts = Pick<
   WriterPorts,
   "windowMs" | "recognises" | "room" | "ledgerRoom" | "time" | "now" | "random"
 >;
+
+export interface WriterNews {
+  readonly topic: string;
+  readonly partition: number;
+  /** How many the topic has. */
+  readonly partitions: number;
+  readonly epoch: string;
+  /** Undefined when this origin no longer writes the partition. */
+  readonly writer: WriterNumber | undefined;
+}
 
 export interface TopicWritersPorts extends SharedPorts {
   readonly topic: string;

@@ -44,10 +44,10 @@ export interface Pending {
   readonly missingIn: Held | undefined;
 }
 
-/**
- * What may wait for all partitions together, in bytes. No partition takes more of it than it leaves: however many hang, the
- * next one has as much as each of them.
- */
+/** Of what may wait for all partitions together one has no more than this part of what it leaves for the others. */
+const PART = 1 / 3;
+
+/** What may wait for all partitions together, in bytes. */
 export interface Room {
   left: number;
 }
@@ -73,7 +73,7 @@ export class Waiting {
     if (bytes > left) return false;
     if (this.#count === 0) return true;
     const own = this.#bytes + bytes;
-    return own <= WAITING_BYTES && own <= left - bytes && this.#count < WAITING_COUNT;
+    return own <= WAITING_BYTES && own <= PART * (left - bytes) && this.#count < WAITING_COUNT;
   }
 
   /** The one that is under way with one of these ids. */

@@ -42,13 +42,13 @@ export const LIMITS = {
   /** Publishes of one shard that aren't answered yet, and their bytes. */
   openPublishes: 5_000,
   openPublishBytes: 32 * 1024 * 1024,
-  /** For so long a publish that comes again is the same (W3). */
-  publishWindowSeconds: 600,
   /** What a client calls its publish. */
   publishKeyCharacters: 255,
   /** Headers of a record that is published, and their bytes. */
   publishHeaders: 50,
   publishHeaderBytes: 16 * 1024,
+  /** For so long a publish that comes again is the same (W3). */
+  publishWindowSeconds: 600,
   /** Subscribers of one object: a limit of the platform, less some room for links. */
   subscribersPerObject: 32_000,
 } as const;

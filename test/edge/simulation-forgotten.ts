@@ -219,4 +219,21 @@ export const FORGOTTEN: readonly [title: string, ForgettingStep[], number, Forge
       memories: [{}, { records: 2 }].map((less) => ({ ...PERFECT, remembersTails: false, ...less })),
     },
   ],
+  [
+    "an index that had dropped what a key had at home was deleted when somebody had been told where the key lives besides",
+    [
+      ...[append(0, 0, 5), fresh(0), append(0, 0, 2), append(0, 1, 7)],
+      { do: "deliver", choice: 0, times: 3 },
+      { do: "deliver", choice: 0, times: 4 },
+      { do: "trim", epoch: 1, keep: 0 },
+      append(0, 0, 1),
+      { do: "deliver", choice: 0, times: 4 },
+      { do: "wipe", who: 0 },
+      { do: "drop", who: 0, epoch: 1, keep: 0 },
+      { do: "evict", path: 0 },
+      arrive,
+    ],
+    578287493,
+    by({}, { bytes: 17_000 }),
+  ],
 ];

@@ -51,11 +51,15 @@ export class ForgetfulIndex implements WritableHistory {
   readonly isResharded = false;
   readonly #memory: Memory;
   readonly #partitions = new Map<number, Partition>();
+  /** By epoch: the furthest that the horizon has ever been, that of the index before it included. */
+  readonly #forgotten: Map<string, number>;
   #topic: string | undefined;
   #arrival = 0;
 
-  constructor(memory: Memory) {
+  /** @param before The one that was deleted. */
+  constructor(memory: Memory, before?: ForgetfulIndex) {
     this.#memory = memory;
+    this.#forgotten = new Map(before === undefined ? [] : before.#forgotten);
   }
 
   topics(): ReadonlySet<string> {
@@ -77,6 +81,7 @@ export class ForgetfulIndex implements WritableHistory {
       settled: false,
       ...{ held: [], bytes: 0, keys: new Map(), tails: new Map() },
     });
+    this.#forgot(epoch, start);
     return { from: start, anew };
   }
 
@@ -160,6 +165,15 @@ export class ForgetfulIndex implements WritableHistory {
     return this.#of(epoch)?.horizon ?? 0;
   }
 
+  /** The furthest that the horizon has ever been: a log that is read again may bring back what was forgotten. */
+  forgottenTo(epoch: string): number {
+    return this.#forgotten.get(epoch) ?? 0;
+  }
+
+  #forgot(epoch: string, horizon: number): void {
+    this.#forgotten.set(epoch, Math.max(horizon, this.forgottenTo(epoch)));
+  }
+
   views(_topic: string, key: Uint8Array): readonly PartitionView[] {
     const text = textOf(key);
     return Array.from(
@@ -199,6 +213,7 @@ export class ForgetfulIndex implements WritableHistory {
     const horizon = Math.min(offset, partition.checkpoint);
     if (horizon <= partition.horizon) return;
     partition.horizon = horizon;
+    this.#forgot(partition.epoch, horizon);
     const { remembersTails } = this.#memory;
     while (partition.held[0] !== undefined && partition.held[0].offset < horizon) {
       const [record] = partition.held.splice(0, 1);

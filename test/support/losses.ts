@@ -31,5 +31,5 @@ function isNotCovered({ log, origins }: SimulatedEdge, { path, epoch, offset }: 
   const isAtHome = partition === homeOf(path, log.epochs.length);
   if (isAtHome && log.records(path).every((other) => other.epoch === epoch)) return false;
   const readers = origins.filter(({ slice }) => hasPartition(slice, partition));
-  return readers.some(({ index }) => index.horizonOf(epoch) > offset);
+  return readers.some(({ index }) => index.forgottenTo(epoch) > offset);
 }

@@ -131,7 +131,7 @@ export class SimulatedOrigin {
   wipe(): void {
     const wasRunning = this.#process !== undefined;
     this.kill();
-    this.#index = new ForgetfulIndex(this.#ports.memory);
+    this.#index = new ForgetfulIndex(this.#ports.memory, this.#index);
     if (wasRunning) this.start();
   }
 

@@ -5,9 +5,10 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { MARK_HEADER, Marker } from "../../origin/publish/mark.ts";
-import { Publisher, type PublishRequest, type WriterNews } from "../../origin/publish/publisher.ts";
+import { Publisher, type PublishRequest } from "../../origin/publish/publisher.ts";
 import type { PublishResult } from "../../origin/publish/result.ts";
 import type { Sink } from "../../origin/publish/sink.ts";
+import type { WriterNews } from "../../origin/publish/topic-writers.ts";
 import type { Source, SourceRecord } from "../../origin/source/source.ts";
 import { partitionOf } from "../../shared/core/partitioner.ts";
 import { range } from "./contract-records.ts";

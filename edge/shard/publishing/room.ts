@@ -2,8 +2,8 @@
 import { LIMITS } from "../../../shared/protocol/limits.ts";
 import type { Publish } from "../../../shared/protocol/publish.ts";
 
-/** Of what all may take, one partition may take so much. */
-const SHARES = 4;
+/** One partition has no more than this part of what it leaves for all others: of an empty room that is a quarter. */
+const PART = 1 / 3;
 
 /** What a publish takes beside what it says, and each of its headers beside its name and value. */
 const ENTRY_BYTES = 500;
@@ -14,7 +14,7 @@ interface Taken {
   bytes: number;
 }
 
-/** No partition takes more than it leaves: however many hang, the next one has as much as each of them. */
+/** Some is left for the next partition, though many hang. */
 export class Room {
   readonly #all: Taken = { count: 0, bytes: 0 };
   readonly #shares = new Map<string, Taken>();
@@ -26,7 +26,7 @@ export class Room {
     const own = { count: taken.count + 1, bytes: taken.bytes + bytes };
     // One may always be under way, however large.
     if (this.#all.count > 0 && !fits(all, ALL)) return false;
-    if (taken.count > 0 && !(fits(own, SHARE) && fits(own, lessThan(ALL, all)))) return false;
+    if (taken.count > 0 && !fits(own, partOf(ALL, all))) return false;
     this.#shares.set(share, taken);
     for (const each of [this.#all, taken]) {
       each.count++;
@@ -55,11 +55,9 @@ export function sizeOf({ endpoint, issuer, subject, key, headers, value }: Publi
 }
 
 const ALL: Taken = { count: LIMITS.openPublishes, bytes: LIMITS.openPublishBytes };
-const SHARE: Taken = { count: ALL.count / SHARES, bytes: ALL.bytes / SHARES };
-
 const fits = (taken: Taken, bound: Taken) => taken.count <= bound.count && taken.bytes <= bound.bytes;
 
-const lessThan = (bound: Taken, taken: Taken): Taken => ({
-  count: bound.count - taken.count,
-  bytes: bound.bytes - taken.bytes,
+const partOf = (bound: Taken, taken: Taken): Taken => ({
+  count: PART * (bound.count - taken.count),
+  bytes: PART * (bound.bytes - taken.bytes),
 });

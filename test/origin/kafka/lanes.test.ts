@@ -123,6 +123,19 @@ test("there are never more, and of those that are idle as many are kept as are n
   expect(connections.filter(({ closed }) => !closed)).toHaveLength(PROMPT);
 });
 
+test("at rest those are closed that nothing is sent over, and others go on", async () => {
+  const [first, second] = [send(), send()];
+  await settle();
+  connections[0]?.answer();
+  await settle();
+  lanes.rest();
+  connections[1]?.answer();
+  await settle();
+
+  expect([first.outcome, second.outcome]).toEqual(["answered", "answered"]);
+  expect(connections.map(({ closed }) => closed)).toEqual([true, false]);
+});
+
 test("one that was closed is replaced; closing rejects what waits and what is under way", async () => {
   const first = send();
   await settle();

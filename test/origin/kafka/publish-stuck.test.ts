@@ -45,17 +45,18 @@ describeWithKafka("partitions that hang:", () => {
   const own = publishingWorld({ brokers: 3 }, 3);
 
   test("those whose replicas don't answer, more than there are connections, hold up no other of their leader's", async () => {
-    const topic = `stuck-${randomUUID()}`;
+    const [fine, topic] = [`fine-${randomUUID()}`, `stuck-${randomUUID()}`];
     const admin = own.kafka.client().admin();
     await admin.connect();
-    const placed = [[1], ...range(0, STUCK).map(() => [1, 3])];
+    const placed = range(0, STUCK).map(() => [1, 3]);
+    await createPlacedTopic(admin, fine, [[1]], { "min.insync.replicas": "1" });
     await createPlacedTopic(admin, topic, placed, { "min.insync.replicas": "1" });
     await admin.disconnect();
     const publisher = own.open();
-    const [fine, ...stuck] = keysOf(STUCK + 1);
-    const first = await Promise.all([fine, ...stuck].map((key) => publishTo(publisher, topic, key)));
+    const stuck = keysOf(STUCK);
+    const first = await Promise.all(stuck.map((key) => publishTo(publisher, topic, key)));
     expect(new Set(first.map(codeOf))).toEqual(new Set(["published"]));
-    const before = await publishAll(publisher, topic, fine);
+    const before = await publishAll(publisher, fine);
 
     own.kafka.freeze(3, true);
     let over = 0;
@@ -68,7 +69,7 @@ describeWithKafka("partitions that hang:", () => {
     });
     let meanwhile: number[];
     try {
-      meanwhile = await publishAll(publisher, topic, fine);
+      meanwhile = await publishAll(publisher, fine);
       expect(over).toBe(0);
       expect(new Set(await Promise.all(held))).toEqual(new Set(["unknown"]));
     } finally {
@@ -78,8 +79,8 @@ describeWithKafka("partitions that hang:", () => {
     figure(`${STUCK} partitions without replicas: ${worst(before)} at most before, ${worst(meanwhile)} then`);
     const again = await Promise.all(stuck.map((key) => publishTo(publisher, topic, key)));
     expect(new Set(again.map(codeOf))).toEqual(new Set(["published"]));
-    expect(await recordsIn(own.source, topic, 0)).toHaveLength(1 + 2 * PUBLISHES);
-    for (const partition of range(1, STUCK + 1))
+    expect(await recordsIn(own.source, fine)).toHaveLength(2 * PUBLISHES);
+    for (const partition of range(0, STUCK))
       expect(await recordsIn(own.source, topic, partition)).toHaveLength(3);
   }, 240_000);
 

@@ -155,29 +155,33 @@ const event: fc.Arbitrary<Event> = fc.oneof(
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
 
-test("[W3] a publish that comes again is one record, whoever publishes it, while the topic gets partitions", async () => {
-  let records = 0;
-  let moved = 0;
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(event, { minLength: 60, maxLength: 120 }),
-      fc.boolean(),
-      fc.infiniteStream(fc.double({ min: 0, max: 0.999, noNaN: true })),
-      async (events, isSettled, chances) => {
-        const world = new World(() => chances.next().value, isSettled);
-        for (const one of events) await world.play(one);
-        await world.end();
+test(
+  "[W3] a publish that comes again is one record, whoever publishes it, while the topic gets partitions",
+  async () => {
+    let records = 0;
+    let moved = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(event, { minLength: 60, maxLength: 120 }),
+        fc.boolean(),
+        fc.infiniteStream(fc.double({ min: 0, max: 0.999, noNaN: true })),
+        async (events, isSettled, chances) => {
+          const world = new World(() => chances.next().value, isSettled);
+          for (const one of events) await world.play(one);
+          await world.end();
 
-        const places = world.places();
-        for (const [id, where] of places) expect([id, where.length]).toEqual([id, 1]);
-        for (const { id, result } of world.answers)
-          if (result.includes(":")) expect([result]).toEqual(places.get(world.marks.get(id) ?? ""));
-        records += places.size;
-        moved += world.answers.filter(({ hasMoved }) => hasMoved).length;
-      },
-    ),
-    { numRuns: Math.ceil(HISTORIES / 40), seed: SEED },
-  );
-  // It was no empty exercise.
-  expect(Math.min(records, moved)).toBeGreaterThan(HISTORIES / 40);
-}, 60_000 + HISTORIES * 100);
+          const places = world.places();
+          for (const [id, where] of places) expect([id, where.length]).toEqual([id, 1]);
+          for (const { id, result } of world.answers)
+            if (result.includes(":")) expect([result]).toEqual(places.get(world.marks.get(id) ?? ""));
+          records += places.size;
+          moved += world.answers.filter(({ hasMoved }) => hasMoved).length;
+        },
+      ),
+      { numRuns: Math.ceil(HISTORIES / 40), seed: SEED },
+    );
+    // It was no empty exercise.
+    expect(Math.min(records, moved)).toBeGreaterThan(HISTORIES / 40);
+  },
+  60_000 + HISTORIES * 100,
+);

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Marker } from "../../../origin/publish/mark.ts";
-import { Publisher, type WriterNews } from "../../../origin/publish/publisher.ts";
+import { Publisher } from "../../../origin/publish/publisher.ts";
+import type { WriterNews } from "../../../origin/publish/topic-writers.ts";
 import { TIME_LIMITS } from "../../../origin/time-limits.ts";
 import { range } from "../../support/contract-records.ts";
 import { ScriptedPartition } from "../../support/scripted-sink.ts";

@@ -1,7 +1,8 @@
 /** The writers of a topic that gets partitions, step by step. */
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Marker } from "../../../origin/publish/mark.ts";
-import { Publisher, type WriterNews } from "../../../origin/publish/publisher.ts";
+import { Publisher } from "../../../origin/publish/publisher.ts";
+import type { WriterNews } from "../../../origin/publish/topic-writers.ts";
 import { TIME_LIMITS } from "../../../origin/time-limits.ts";
 import { partitionOf } from "../../../shared/core/partitioner.ts";
 import { range } from "../../support/contract-records.ts";

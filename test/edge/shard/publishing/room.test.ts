@@ -38,7 +38,7 @@ describe("[W7] what a publish takes at a shard", () => {
     expect(held).toBeGreaterThan(100);
   });
 
-  test("however many partitions take all that they may, another one has as much as each of them", () => {
+  test("though twenty partitions take all that they may, there is some for another one; one alone has a quarter again", () => {
     const room = new Room();
     const held: number[] = [];
     for (let partition = 0; partition < 20; partition++) {

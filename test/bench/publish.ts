@@ -27,7 +27,7 @@ const WRITER = { count: 20_000, bytes: BYTES, underWay: 500 };
 const MOST_ROUNDS = 8;
 const CLIENTS = { clients: 64, keys: 1_000, watched: 16 };
 const PACED = { bytes: BYTES, perSecond: 200 };
-const PLAYERS = { connections: 2_000, perSecond: 400, partitions: 8 };
+const PLAYERS = { connections: 2_000, partitions: 8 };
 const MOST_PLAYERS = 200_000;
 const PUBLISH_SECRET = "a secret of the bench of 32 bytes or more";
 
@@ -38,6 +38,7 @@ const command = {
     ROUNDS: { means: "Turns of each.", default: "7" },
     SECONDS: { means: "Of each turn over HTTP.", default: "4" },
     PLAYERS: { means: "Instead: so many of the leaderboard's players post a score each." },
+    RATE: { means: "Of these in a second.", default: "400" },
   },
   switches: { alone: "Only the origin's publishing by itself, and the producer." },
   flagsOnly: true,
@@ -48,16 +49,18 @@ if (given.kind === "help") process.stdout.write(given.text);
 else if (given.kind === "misused") fail(given.problem);
 else {
   const [rounds, seconds] = [Number(given.values.ROUNDS), Number(given.values.SECONDS)];
+  const rate = Number(given.values.RATE);
   const players = given.values.PLAYERS === undefined ? 0 : Number(given.values.PLAYERS);
   if (!(Number.isInteger(rounds) && rounds >= 1 && rounds <= MOST_ROUNDS))
     fail(`--rounds must be a whole number from 1 to ${MOST_ROUNDS}`);
   else if (!(seconds > 0 && seconds <= 600)) fail("--seconds must be a number above 0, at most 600");
   else if (!(Number.isInteger(players) && players >= 0 && players <= MOST_PLAYERS))
     fail(`--players must be a whole number from 1 to ${MOST_PLAYERS}`);
+  else if (!(rate > 0 && rate <= 10_000)) fail("--rate must be a number above 0, at most 10000");
   else {
     interruptOnSignal();
     try {
-      if (players > 0) await play(players);
+      if (players > 0) await play(players, rate);
       else await run(rounds, seconds, given.switches.alone);
     } catch (error) {
       if (!(error instanceof NoKafka)) throw error;
@@ -170,11 +173,11 @@ async function pathRounds(
 }
 
 /** The leaderboard's players: each has a token and a key of its own. */
-async function play(count: number): Promise<void> {
+async function play(count: number, perSecond: number): Promise<void> {
   const kafka = await startKafka();
   const players = new LoadProcess<PlayersHandlers>(script("players"));
   try {
-    const { connections, perSecond, partitions } = PLAYERS;
+    const { connections, partitions } = PLAYERS;
     await newTopic(kafka, SCORES, partitions);
     const deployment = await Deployment.start({
       topics: { [SCORES]: { stream: { publish: "token", subscribe: "token" } } },

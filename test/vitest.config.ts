@@ -42,7 +42,11 @@ const REAL = [
 const REAL_AT_ONCE = 2;
 
 /** Tests that bring a whole system under load and must inject or measure enough, or take thousands of ports. */
-const ALONE = ["test/bench/{bench,command}.test.ts", "test/fault/faults.test.ts", "test/local/gate.test.ts"];
+const ALONE = [
+  "test/bench/{bench,command}.test.ts",
+  "test/fault/{faults,publishing/thousands}.test.ts",
+  "test/local/gate.test.ts",
+];
 const ALL = ["test/**/*.test.ts"];
 
 export default defineConfig({

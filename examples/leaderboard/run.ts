@@ -1,4 +1,4 @@
-/** A game's leaderboard, and many who watch it: see README.md here. */
+/** A game's leaderboard, players who post their scores, and many who watch it: see README.md here. */
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,16 +7,19 @@ import { parseArgs } from "node:util";
 import { Kafka, logLevel } from "kafkajs";
 import { subscribe } from "../../shared/client/client.ts";
 import { KEY, LEADERBOARD, SCORES, startAggregator } from "./aggregator.ts";
+import { Game } from "./game.ts";
+import { connections, Player } from "./player.ts";
 import { run } from "./running.ts";
 
-const PLAYERS = 1_000;
 const SCORES_A_SECOND = 200;
+const CONNECTIONS = 50;
 
 const { values } = parseArgs({
   options: {
     kafka: { type: "string" },
     port: { type: "string", default: "8787" },
     watchers: { type: "string", default: "200" },
+    players: { type: "string", default: "1000" },
   },
 });
 const stopped = Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")]);
@@ -40,9 +43,10 @@ await admin.createTopics({
 });
 await admin.disconnect();
 
-const topics = [SCORES, LEADERBOARD].flatMap((topic) => ["--topic", topic]);
-const flags = ["--kafka", brokers, ...topics, "--port", values.port, "--data-dir", dataDir];
-const product = await run("start.ts", flags, /^ready /);
+const game = new Game();
+const streams = join(import.meta.dirname, "streams.json");
+const flags = ["--kafka", brokers, "--streams", streams, "--port", values.port, "--data-dir", dataDir];
+const product = await run("start.ts", flags, /^ready /, { AUTH_ISSUERS: game.authIssuers });
 const stopAggregator = await startAggregator(kafka);
 
 const url = `127.0.0.1:${values.port}/${LEADERBOARD}/${KEY}`;
@@ -60,22 +64,31 @@ const subscriptions = Array.from({ length: Number(values.watchers) }, (_, watche
   return subscription;
 });
 
-const producer = kafka.producer();
-await producer.connect();
+const agent = connections(CONNECTIONS);
+const players = await Promise.all(
+  Array.from({ length: Number(values.players) }, async (_, i) => {
+    const name = `player-${i}`;
+    return new Player(name, await game.tokenOf(name), `http://127.0.0.1:${values.port}`, agent);
+  }),
+);
 let scores = 0;
-const playing = setInterval(async () => {
-  const messages = Array.from({ length: SCORES_A_SECOND / 10 }, () => {
+let posted = 0;
+const playing = setInterval(() => {
+  for (let i = 0; i < SCORES_A_SECOND / 10; i++) {
     // The more are played, the better some are: so the board goes on changing.
     const score = Math.floor((1_000 + scores++) * Math.random() ** 3);
-    return { key: `player-${Math.floor(Math.random() * PLAYERS)}`, value: String(score) };
-  });
-  await producer.send({ topic: SCORES, messages }).catch(({ message }) => console.error(message));
+    const player = players[Math.floor(Math.random() * players.length)];
+    player?.post(score).then(
+      () => posted++,
+      ({ message }) => console.error(`${player.name}: ${message}`),
+    );
+  }
 }, 100);
 const telling = setInterval(() => {
   const up = [...has.values()].filter((board) => board === newest).length;
   const [first] = JSON.parse(newest || "[]");
   const leader = first === undefined ? "nobody" : `${first.player} with ${first.score}`;
-  console.log(`${scores} scores; ${leader} leads; ${up} of ${values.watchers} watchers know; gaps: ${gaps}`);
+  console.log(`${posted} scores; ${leader} leads; ${up} of ${values.watchers} watchers know; gaps: ${gaps}`);
 }, 1_000);
 
 await stopped;
@@ -83,7 +96,7 @@ clearInterval(playing);
 clearInterval(telling);
 for (const subscription of subscriptions) subscription.close();
 await stopAggregator();
-await producer.disconnect();
+agent.destroy();
 await product.stop();
 await own?.stop();
 rmSync(dataDir, { recursive: true, force: true });

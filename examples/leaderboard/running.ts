@@ -13,9 +13,15 @@ export interface Running {
 const root = join(import.meta.dirname, "../..");
 
 /** Starts a script of the project; resolves at the first line that matches, or throws with what it said instead. */
-export async function run(script: string, args: readonly string[], ready: RegExp): Promise<Running> {
+export async function run(
+  script: string,
+  args: readonly string[],
+  ready: RegExp,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Running> {
   const child = spawn(process.execPath, [script, ...args], {
     cwd: root,
+    env: { ...process.env, ...env },
     // A Ctrl-C in the terminal is the example's to pass on.
     detached: true,
     // By the channel it notices that the example has gone, however that ended.

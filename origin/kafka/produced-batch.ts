@@ -64,57 +64,66 @@ export function producedBatch(
 }
 
 function bodyOf(records: readonly ProducedRecord[]): Buffer {
-  const named = records.map(({ headers }) => headers.map(([name]) => Buffer.from(name)));
-  const lengths = records.map((record, i) => lengthOf(record, i, named[i] ?? []));
-  const body = Buffer.allocUnsafe(lengths.reduce((sum, length) => sum + sizeOf(length) + length, 0));
-  let at = 0;
-  const number = (value: number) => {
-    at = writeVarint(body, at, value);
-  };
-  const bytes = (value: Uint8Array | null) => {
-    number(value === null ? -1 : value.length);
-    if (value === null) return;
-    body.set(value, at);
-    at += value.length;
-  };
+  const lengths = records.map(lengthOf);
+  const body = new Body(lengths.reduce((sum, length) => sum + sizeOf(length) + length, 0));
   for (const [i, { key, value, headers }] of records.entries()) {
-    number(lengths[i] ?? 0);
-    number(0); // attributes, of which there are none
-    number(0); // time, after the batch's
-    number(i);
-    bytes(key);
-    bytes(value);
-    number(headers.length);
-    for (const [h, [, content]] of headers.entries()) {
-      bytes(named[i]?.[h] ?? null);
-      bytes(content);
+    body.number(lengths[i] ?? 0);
+    body.number(0); // attributes, of which there are none
+    body.number(0); // time, after the batch's
+    body.number(i);
+    body.field(key);
+    body.field(value);
+    body.number(headers.length);
+    for (const [name, content] of headers) {
+      body.text(name);
+      body.field(content);
     }
   }
-  return body;
+  return body.bytes;
 }
 
-function lengthOf({ key, value, headers }: ProducedRecord, delta: number, names: readonly Buffer[]): number {
+function lengthOf({ key, value, headers }: ProducedRecord, delta: number): number {
   let length = 2 + sizeOf(delta) + fieldSize(key) + fieldSize(value) + sizeOf(headers.length);
-  for (const [h, [, content]] of headers.entries())
-    length += fieldSize(names[h] ?? null) + fieldSize(content);
+  for (const [name, content] of headers) {
+    const nameBytes = Buffer.byteLength(name);
+    length += sizeOf(nameBytes) + nameBytes + fieldSize(content);
+  }
   return length;
 }
 
 const fieldSize = (bytes: Uint8Array | null) => (bytes === null ? 1 : sizeOf(bytes.length) + bytes.length);
 
-/** Bytes of a zigzag varint. */
+/** Bytes of a zigzag varint, of a number from 0 to 2³¹ - 1. */
 function sizeOf(value: number): number {
-  let size = 1;
-  for (let left = zigzag(value); left >= 0x80; left = Math.floor(left / 0x80)) size++;
-  return size;
+  const zigzag = 2 * value;
+  return zigzag < 2 ** 7 ? 1 : zigzag < 2 ** 14 ? 2 : zigzag < 2 ** 21 ? 3 : zigzag < 2 ** 28 ? 4 : 5;
 }
 
-function writeVarint(into: Buffer, at: number, value: number): number {
-  let end = at;
-  let left = zigzag(value);
-  for (; left >= 0x80; left = Math.floor(left / 0x80)) into[end++] = (left & 0x7f) | 0x80;
-  into[end++] = left;
-  return end;
-}
+/** What a batch has behind its header, being written. */
+class Body {
+  readonly bytes: Buffer;
+  #at = 0;
 
-const zigzag = (value: number) => (value < 0 ? -2 * value - 1 : 2 * value);
+  constructor(size: number) {
+    this.bytes = Buffer.allocUnsafe(size);
+  }
+
+  /** From -1, which stands for null, up to 2³¹ - 1. */
+  number(value: number): void {
+    let left = value < 0 ? 1 : 2 * value;
+    for (; left >= 0x80; left >>>= 7) this.bytes[this.#at++] = (left & 0x7f) | 0x80;
+    this.bytes[this.#at++] = left;
+  }
+
+  field(field: Uint8Array | null): void {
+    this.number(field === null ? -1 : field.length);
+    if (field === null) return;
+    this.bytes.set(field, this.#at);
+    this.#at += field.length;
+  }
+
+  text(text: string): void {
+    this.number(Buffer.byteLength(text));
+    this.#at += this.bytes.write(text, this.#at);
+  }
+}

@@ -67,12 +67,14 @@ export class PublishDoor {
     const outcome = "position" in result ? "published" : result.error.code;
     outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
     this.counts.tookMs += this.#ports.now() - since;
-    this.#tell(request.endpoint.split("/")[1] ?? "", result);
+    this.#tell(request, result);
     return result;
   }
 
   /** Once, until something was published to that topic. */
-  #tell(topic: string, result: PublishResult): void {
+  #tell({ endpoint }: PublishRequest, result: PublishResult): void {
+    if ("position" in result && this.#failing.size === 0) return;
+    const topic = endpoint.split("/")[1] ?? "";
     if ("position" in result) {
       if (this.#failing.delete(topic)) this.#ports.log("publish_again", { topic });
       return;

@@ -7,8 +7,9 @@
  * Both are made with a secret that all origins share (HMAC-SHA-256, cut): the record tells nobody who published it, and
  * nobody else can make up an id that is in use.
  */
-import { createHmac, createSecretKey, type KeyObject } from "node:crypto";
+import { createHmac } from "node:crypto";
 import type { RecordHeader } from "../source/source.ts";
+import { AS_TEXT, type Field, FieldHmac } from "./field-hmac.ts";
 
 /** Subscribers don't see it. No name of a header that comes over HTTP begins so. */
 export const MARK_HEADER = "$distributary";
@@ -16,9 +17,11 @@ export const MARK_HEADER = "$distributary";
 const VERSION = 1;
 const SECRET_NAME_BYTES = 4;
 const HALF_BYTES = 16;
-const MARK_BYTES = 1 + SECRET_NAME_BYTES + 2 * HALF_BYTES;
-const LENGTH_BYTES = 4;
-const NULL_LENGTH = 0xffffffff;
+const SECRET_AT = 1;
+const ID_AT = SECRET_AT + SECRET_NAME_BYTES;
+const FINGERPRINT_AT = ID_AT + HALF_BYTES;
+const MARK_BYTES = FINGERPRINT_AT + HALF_BYTES;
+const half = Buffer.alloc(HALF_BYTES);
 
 /** Who publishes, and what they call this publish: the same twice is one. */
 export interface PublishId {
@@ -39,7 +42,7 @@ export interface Published {
 }
 
 export interface Mark {
-  /** In base64url, as is the fingerprint. */
+  /** Each byte is a character, as in the other two. */
   readonly id: string;
   /** Of what was published: the same id with another one is a mistake. */
   readonly fingerprint: string;
@@ -51,7 +54,7 @@ export interface Mark {
 export type Marks = readonly [Mark, ...Mark[]];
 
 interface Secret {
-  readonly key: KeyObject;
+  readonly hmac: FieldHmac;
   readonly name: string;
 }
 
@@ -61,7 +64,6 @@ export class Marker {
   /** @param secrets The first marks what is written; others are still recognised. */
   constructor(secrets: readonly [Uint8Array, ...Uint8Array[]]) {
     const [first, ...others] = secrets;
-    // Keys that are made once: to make one for each hash would take five times as long as the hash.
     this.#secrets = [secretOf(first), ...others.map(secretOf)];
   }
 
@@ -71,8 +73,12 @@ export class Marker {
   }
 
   headerOf({ id, fingerprint, secret }: Mark): RecordHeader {
-    const parts = [secret, id, fingerprint].map((part) => Buffer.from(part, "base64url"));
-    return [MARK_HEADER, Buffer.concat([Uint8Array.of(VERSION), ...parts])];
+    const bytes = Buffer.allocUnsafe(MARK_BYTES);
+    bytes[0] = VERSION;
+    bytes.write(secret, SECRET_AT, AS_TEXT);
+    bytes.write(id, ID_AT, AS_TEXT);
+    bytes.write(fingerprint, FINGERPRINT_AT, AS_TEXT);
+    return [MARK_HEADER, bytes];
   }
 
   /** Whether what the secret of this name marked would be recognised if it came again. */
@@ -85,46 +91,28 @@ export class Marker {
 export function readMark(headers: readonly RecordHeader[]): Mark | undefined {
   const value = headers.find(([name]) => name === MARK_HEADER)?.[1];
   if (!value || value.length !== MARK_BYTES || value[0] !== VERSION) return undefined;
-  const part = (from: number, bytes: number) =>
-    Buffer.from(value.subarray(from, from + bytes)).toString("base64url");
-  const at = 1 + SECRET_NAME_BYTES;
+  const bytes = Buffer.from(value.buffer, value.byteOffset, value.length);
   return {
-    secret: part(1, SECRET_NAME_BYTES),
-    id: part(at, HALF_BYTES),
-    fingerprint: part(at + HALF_BYTES, HALF_BYTES),
+    secret: bytes.toString(AS_TEXT, SECRET_AT, ID_AT),
+    id: bytes.toString(AS_TEXT, ID_AT, FINGERPRINT_AT),
+    fingerprint: bytes.toString(AS_TEXT, FINGERPRINT_AT, MARK_BYTES),
   };
 }
 
 function secretOf(bytes: Uint8Array): Secret {
-  const key = createSecretKey(bytes);
-  const name = createHmac("sha256", key)
-    .update("name of this secret")
-    .digest()
-    .subarray(0, SECRET_NAME_BYTES);
-  return { key, name: name.toString("base64url") };
+  const name = createHmac("sha256", bytes).update("name of this secret").digest();
+  return { hmac: new FieldHmac(bytes), name: name.toString(AS_TEXT, 0, SECRET_NAME_BYTES) };
 }
 
-function markOf(secret: Secret, { topic, key, value, headers, id }: Published): Mark {
-  const name = hashOf(secret.key, "id", [id.issuer, id.subject, topic, key, id.key]);
-  const fields = headers.flat();
-  return {
-    secret: secret.name,
-    id: name.toString("base64url"),
-    fingerprint: hashOf(secret.key, "fingerprint", [name, value, ...fields]).toString("base64url"),
-  };
+function markOf({ hmac, name }: Secret, { topic, key, value, headers, id: of }: Published): Mark {
+  const id = halfOf(hmac.digest(["id", of.issuer, of.subject, topic, key, of.key]));
+  const content: Field[] = ["fingerprint", id, value];
+  for (const header of headers) content.push(...header);
+  return { secret: name, id, fingerprint: halfOf(hmac.digest(content)) };
 }
 
-/** Of fields with their lengths: no two lists of fields are the same bytes. In one piece, which is what takes least time. */
-function hashOf(secret: KeyObject, what: string, fields: readonly (string | Uint8Array | null)[]): Buffer {
-  const parts = [what, ...fields].map((field) => (typeof field === "string" ? Buffer.from(field) : field));
-  const size = parts.reduce((sum, part) => sum + LENGTH_BYTES + (part?.length ?? 0), 0);
-  const message = Buffer.allocUnsafe(size);
-  let at = 0;
-  for (const part of parts) {
-    at = message.writeUInt32BE(part?.length ?? NULL_LENGTH, at);
-    if (part === null) continue;
-    message.set(part, at);
-    at += part.length;
-  }
-  return createHmac("sha256", secret).update(message).digest().subarray(0, HALF_BYTES);
+/** Its first bytes. A part of a text would keep the whole in memory. */
+function halfOf(digest: string): string {
+  half.write(digest, AS_TEXT);
+  return half.toString(AS_TEXT);
 }

@@ -1,4 +1,5 @@
 /** Publishes that wait for one partition's writer, in the order in which they came, within bounds. Pure. */
+import type { Held } from "./held.ts";
 import type { Mark, Marks } from "./mark.ts";
 import type { PublishResult } from "./result.ts";
 import type { SinkRecord } from "./sink.ts";
@@ -39,6 +40,8 @@ export interface Pending {
   isDoubtful: boolean;
   /** The log took no batch that it was part of: it is tried by itself. */
   isAlone: boolean;
+  /** What was known of the log when it came, and had nothing of it; undefined if nothing was known yet. */
+  readonly missingIn: Held | undefined;
 }
 
 /** Of what may wait for all partitions together one has no more than this part of what it leaves for the others. */
@@ -82,9 +85,10 @@ export class Waiting {
     return undefined;
   }
 
-  add(publish: Publish): void {
+  /** @param missingIn What the log is known to hold, among which it isn't. */
+  add(publish: Publish, missingIn: Held | undefined): void {
     const { marks, bytes } = publish;
-    const pending = { isDoubtful: false, ...publish, isAlone: false };
+    const pending = { isDoubtful: false, ...publish, isAlone: false, missingIn };
     this.#queue.push(pending);
     for (const { id } of marks) this.#byId.set(id, pending);
     this.#bytes += bytes;

@@ -85,7 +85,7 @@ export class PartitionWriter {
       return;
     }
     const before = this.#waiting.find(publish.marks);
-    if (before === undefined) this.#waiting.add(publish);
+    if (before === undefined) this.#waiting.add(publish, this.#held);
     else {
       // Whoever asked first was told that the outcome isn't known: this one is told when it is.
       before.answer = publish.answer;
@@ -152,7 +152,7 @@ export class PartitionWriter {
     if (this.#closing.signal.aborted) return CLOSED;
     if (state.kind === "resigned") return NOT_WRITER;
     if (state.kind === "barred") return barred(state.why);
-    const known = this.#known(marks) ?? this.#unpromised(isPromised);
+    const known = this.#known(marks) ?? this.#unpromised(isPromised, this.#held);
     if (known !== undefined) return known;
     const before = this.#waiting.find(marks);
     if (before !== undefined) {
@@ -172,9 +172,9 @@ export class PartitionWriter {
   }
 
   /** What can't be kept isn't promised. */
-  #unpromised(isPromised: boolean): PublishResult | undefined {
-    const forgets = this.#held?.forgets;
-    return isPromised && forgets !== undefined ? refusal("id_not_kept", forgets) : undefined;
+  #unpromised(isPromised: boolean, held: Pick<Held, "forgets"> | undefined): PublishResult | undefined {
+    const forgets = isPromised ? held?.forgets : undefined;
+    return forgets === undefined ? undefined : refusal("id_not_kept", forgets);
   }
 
   #positionAt(offset: number): PublishResult {
@@ -299,9 +299,12 @@ export class PartitionWriter {
     }
     held.forget();
     const now = this.#ports.time();
+    const { forgets } = held;
     while (!this.#waiting.isEmpty) {
       const pendings = this.#waiting.take().filter((pending) => {
-        const known = this.#known(pending.marks) ?? this.#unpromised(pending.isPromised);
+        // By the same claim it can't have come into the log since: the same would have been found to be under way.
+        const found = pending.missingIn === held ? undefined : this.#known(pending.marks);
+        const known = found ?? this.#unpromised(pending.isPromised, { forgets });
         const over = known ?? (pending.until <= now ? LATE : undefined);
         if (over !== undefined) this.#waiting.settle(pending, over);
         // What an earlier claim of this partition sent, and this one doesn't know, was never appended.

@@ -63,12 +63,16 @@ export function parseAddress(path: string): AddressResult {
   if (rest === "" || rest.includes("/") || topic === "" || topic[0] === "$")
     return { ok: false, code: "not_found" };
   if (!isTopicName(topic)) return { ok: false, code: "bad_address" };
-  const key = decodeKey(rest);
+  const isPlain = PLAIN.test(rest);
+  const key = isPlain ? encoder.encode(rest) : decodeKey(rest);
   if (key === undefined) return { ok: false, code: "bad_address" };
   if (key.length > LIMITS.keyBytes) return { ok: false, code: "key_too_long" };
-  const canonical = endpointPath(topic, key);
+  const canonical = isPlain ? path : endpointPath(topic, key);
   return { ok: true, address: { topic, key, path: canonical }, canonical: canonical === path };
 }
+
+/** Of characters that stand for themselves, however often they are read. */
+const PLAIN = /^(?!\.\.?$)[A-Za-z0-9._~-]+$/;
 
 function decodeKey(text: string): Uint8Array | undefined {
   const special = SPECIAL_KEYS.get(text);

@@ -9,7 +9,10 @@ const WATCHED = 10;
 let deployment: Deployment;
 
 beforeAll(async () => {
-  deployment = await Deployment.start({ topics: { many: { partitions: 6 } } });
+  deployment = await Deployment.start({
+    topics: { many: { partitions: 6 }, posted: { partitions: 3, stream: { publish: "public" } } },
+    originEnv: { PUBLISH_SECRET: "a secret of the tests of 32 bytes or more" },
+  });
 });
 
 afterAll(() => deployment?.stop());
@@ -74,6 +77,44 @@ test("[H5] a thousand GETs of keys that nobody watches make no object and start 
   expect(after["object_created.endpoint"]).toBe(before["object_created.endpoint"]);
   expect(after.rows_written).toBe(before.rows_written);
   expect((await watched()).map(({ watched }) => watched)).toEqual(shards.map(({ watched }) => watched));
+}, 60_000);
+
+test("[W10] a thousand publishes to keys that nobody watches make no object, wake none and start no watch; a watched key costs one message each", async () => {
+  const { rows_written: rows = 0 } = await deployment.operations();
+  const watched = deployment.subscribe(pathOf("posted", "watched"));
+  await watched.verdict();
+  const publish = async (key: string, body: string) => {
+    const url = deployment.url + pathOf("posted", key);
+    const answer = await fetch(url, { method: "POST", body });
+    return ((await answer.json()) as { readonly position?: string }).position;
+  };
+  // Whoever writes the partitions is known from here on.
+  await Promise.all(Array.from({ length: 10 }, (_, i) => publish(`first-${i}`, "0")));
+  await publish("watched", "0");
+  await watched.until(({ updates }) => updates.length === 1, "the first update");
+  const written = async () => ((await deployment.operations()).rows_written ?? 0) > rows;
+  await eventually(written, "the row of the one that is watched");
+  const before = await deployment.operations();
+
+  for (let i = 0; i < 1_000; i += 50) {
+    const positions = await Promise.all(Array.from({ length: 50 }, (_, j) => publish(`key-${i + j}`, "1")));
+    expect(positions).not.toContain(undefined);
+  }
+  const between = await deployment.operations();
+  for (let i = 1; i <= 10; i++) await publish("watched", String(i));
+  await watched.until(({ updates }) => updates.length === 11, "its updates");
+
+  const after = await deployment.operations();
+  const more = (name: string, from = before, to = between) => (to[name] ?? 0) - (from[name] ?? 0);
+  for (const none of ["object_created.endpoint", "object_request.endpoint", "rows_written"])
+    expect([none, more(none)]).toEqual([none, 0]);
+  expect(more("websocket_message_in.endpoint_link")).toBe(0);
+  expect(more("rpc.shard")).toBe(1_000);
+  // The one that is watched may have been asleep, and is no other than before.
+  expect(more("object_request.endpoint", between, after)).toBe(0);
+  expect(more("websocket_message_in.endpoint_link", between, after)).toBe(10);
+  expect(watched.violations).toEqual([]);
+  await watched.close();
 }, 60_000);
 
 test("[L5] half a minute after the last client has gone nothing is watched any more, and no link is open", async () => {

@@ -1,7 +1,10 @@
 /** The example of examples/leaderboard: a board that many watch while scores come in. */
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { KEY, LEADERBOARD, SCORES, startAggregator } from "../../examples/leaderboard/aggregator.ts";
 import type { Place } from "../../examples/leaderboard/board.ts";
+import { Game } from "../../examples/leaderboard/game.ts";
+import { connections, Player } from "../../examples/leaderboard/player.ts";
+import example from "../../examples/leaderboard/streams.json" with { type: "json" };
 import { range } from "../support/contract-records.ts";
 import { eventually } from "../support/deadline.ts";
 import { Deployment } from "../support/deployment.ts";
@@ -14,10 +17,12 @@ const WATCHERS = 200;
 const PLAYERS = 500;
 const ROUNDS = 60;
 const SCORES_A_ROUND = 300;
+const { scores, leaderboard } = example.streams;
 
 describeWithKafka("the leaderboard:", () => {
   let kafka: KafkaBroker;
   let deployment: Deployment;
+  const game = new Game();
 
   beforeAll(async () => {
     kafka = await KafkaBroker.start();
@@ -27,8 +32,12 @@ describeWithKafka("the leaderboard:", () => {
     await createTopic(admin, LEADERBOARD, 1, { "cleanup.policy": "compact" });
     await admin.disconnect();
     deployment = await Deployment.start({
-      topics: { [SCORES]: {}, [LEADERBOARD]: { stream: { compacted: true } } },
-      originEnv: { KAFKA_BROKERS: kafka.bootstrap },
+      topics: { [SCORES]: { stream: scores }, [LEADERBOARD]: { stream: leaderboard } },
+      originEnv: {
+        KAFKA_BROKERS: kafka.bootstrap,
+        PUBLISH_SECRET: "a secret of the tests of 32 bytes or more",
+      },
+      edgeEnv: { AUTH_ISSUERS: game.authIssuers },
     });
   });
   afterAll(async () => {
@@ -98,5 +107,45 @@ describeWithKafka("the leaderboard:", () => {
     await Promise.all(watchers.map((watcher) => watcher.close()));
     await stopSecond();
     await producer.disconnect();
+  }, 120_000);
+
+  test("[W3] [W4] players post their own scores through the edge, whatever dies, each counts once, and the board comes back live", async () => {
+    const agent = connections(20);
+    onTestFinished(() => agent.destroy());
+    const players = await Promise.all(
+      range(0, 100).map(async (i) => {
+        const name = `poster ${i}`;
+        return new Player(name, await game.tokenOf(name), deployment.url, agent);
+      }),
+    );
+    const watcher = deployment.subscribe(`/${LEADERBOARD}/${KEY}`);
+    onTestFinished(() => watcher.close());
+    const stopAggregator = await startAggregator(kafka.client());
+    onTestFinished(stopAggregator);
+    // Better than any of the scores before.
+    const best = 1_000_000;
+
+    const posting = Promise.all(
+      players.map(async (player, i) => {
+        const positions: string[] = [];
+        for (const round of range(0, 10)) positions.push(await player.post(best + 10 * i + round));
+        return positions;
+      }),
+    );
+    await deployment.origin?.stop("SIGKILL");
+    deployment.origin = deployment.startOrigin();
+    const positions = (await posting).flat();
+
+    expect(new Set(positions).size).toBe(1_000);
+    const expected = range(0, 10).map((i) => ({
+      player: `poster ${99 - i}`,
+      score: best + 10 * (99 - i) + 9,
+    }));
+    const lastBoard = () => JSON.parse(String(watcher.updates.at(-1)?.value ?? "[]"));
+    await watcher.until(() => JSON.stringify(lastBoard()) === JSON.stringify(expected), "the last board");
+    expect(watcher.violations).toEqual([]);
+
+    const cheat = new Player("poster 7", await game.tokenOf("poster 8"), deployment.url, agent);
+    await expect(cheat.post(2 * best)).rejects.toThrow("unknown_topic");
   }, 120_000);
 });

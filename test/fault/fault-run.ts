@@ -9,8 +9,9 @@ import { KINDS } from "./kinds/kinds.ts";
 import { staleLatest } from "./latest.ts";
 import { type Held, heldBy } from "./leftovers.ts";
 import { NotInjected } from "./not-injected.ts";
+import { checkPublishes } from "./publishing/publish-checker.ts";
 import type { Results } from "./report.ts";
-import { Rig, type RigSettings } from "./rig.ts";
+import { PUBLISHED, Rig, type RigSettings } from "./rig.ts";
 import { Runner } from "./runner.ts";
 import { type Plan, planOf } from "./schedule.ts";
 import { recordsOf } from "./topics.ts";
@@ -59,7 +60,7 @@ export async function faultRun(settings: RunSettings): Promise<Results> {
     const plan = planOf(possible, { seed, alone: settings.alone, fromMs: CALM_MS, toMs: seconds * 1_000 });
     const { together, togetherMs, alone, endMs } = plan;
     say(
-      `${together.length} faults in ${Math.round(togetherMs / 1_000)} s, then ${alone.length} one by one until ${Math.round(endMs / 1_000)} s; ${rig.population.all.length} subscribers`,
+      `${together.length} faults in ${Math.round(togetherMs / 1_000)} s, then ${alone.length} one by one until ${Math.round(endMs / 1_000)} s; ${rig.population.all.length} subscribers, ${rig.publishers.count} publishers`,
     );
     const runner = new Runner(rig, possible, say, settings.verbose);
     const began = performance.now();
@@ -79,6 +80,8 @@ export async function faultRun(settings: RunSettings): Promise<Results> {
     rig.population.recall();
     const log = await rig.topics.writtenLog(rig.writers);
     await hasAll(rig, log).catch((error: Error) => say(error.message));
+    const { made } = rig.publishers;
+    const publishes = { made, findings: checkPublishes(made, await rig.topics.published(PUBLISHED)) };
     const stale = await staleLatest(rig.edge.url, log);
     const after = held(rig);
     const left = await leave(rig);
@@ -93,6 +96,7 @@ export async function faultRun(settings: RunSettings): Promise<Results> {
       planned: planned(possible, plan),
       injected: runner.injected,
       findings,
+      publishes,
       produced: rig.ledger.producedAt.length,
       failed: rig.ledger.failed,
       events: eventsOf(rig),

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { describeWithKafka } from "../support/with-kafka.ts";
 import { faultRun } from "./fault-run.ts";
 import { KINDS } from "./kinds/kinds.ts";
+import { publishTable } from "./publishing/publish-report.ts";
 import { failures, table } from "./report.ts";
 
 const SEED = 20_261_121;
@@ -22,7 +23,7 @@ const LONG = [
 ];
 
 describeWithKafka("under faults:", () => {
-  test(`[P5] [P6] [S10] [U13] every subscriber sees every update once and in order, and nothing stays behind (seed ${SEED})`, async () => {
+  test(`[P5] [P6] [S10] [U13] [W3] [W5] every subscriber sees every update once and in order, every publish is one record where it was acknowledged, and nothing stays behind (seed ${SEED})`, async () => {
     const results = await faultRun({
       seed: SEED,
       seconds: 20,
@@ -33,7 +34,7 @@ describeWithKafka("under faults:", () => {
       say: () => {},
       verbose: false,
     });
-    console.info(table(results));
+    console.info(`${table(results)}\n\n${publishTable(results)}`);
     expect(failures(results)).toEqual([]);
   }, 300_000);
 });

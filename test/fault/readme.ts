@@ -1,7 +1,8 @@
 /**
- * Puts what a run found into the documents: the line of totals on README.md's first screen, a row for each kind of fault
- * in docs/guarantees.md, and in both the command that led to them.
+ * Puts what a run found into the documents: the line of totals on README.md's first screen, two rows for each kind of fault
+ * in docs/guarantees.md, one of deliveries and one of publishes, and in both the command that led to them.
  */
+import { publishTable } from "./publishing/publish-report.ts";
 import { type Results, summary, table } from "./report.ts";
 
 interface Document {
@@ -15,6 +16,7 @@ interface Document {
 export const DOCUMENTS: readonly Document[] = [
   { path: "README.md", header: "| faults |", table: summary },
   { path: "docs/guarantees.md", header: "| Fault |", table },
+  { path: "docs/guarantees.md", header: "| Publishes during |", table: publishTable },
 ];
 
 const COMMAND = /npm run test:fault -- --minutes [\d.]+ --seed \d+/g;

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { check, isClean } from "./checker.ts";
 import type { Injected } from "./injected.ts";
 import type { Kind } from "./kinds/kind.ts";
+import { checkPublishes, type Publish } from "./publishing/publish-checker.ts";
 import { DOCUMENTS, renewed } from "./readme.ts";
 import { failures, type Results, summary, table } from "./report.ts";
 
@@ -47,6 +48,21 @@ function findings(count: number) {
   return check({ subscriber: "s", endpoint: "/t/k", happenings: [verdict, ...updates] }, log);
 }
 
+/** Publishes by one client, of which the log holds so many. */
+function publishes(held: number) {
+  const made = Array.from({ length: 10 }, (_, id) => {
+    const publish: Publish = {
+      ...{ id, client: "c", endpoint: "/p/k", value: "{}" },
+      answers: [{ kind: "acknowledged", position: `p.0:${id}` }],
+    };
+    return { ...publish, answers: [...publish.answers], lastId: id + 1, startedAt: 0, tookMs: 1_000 };
+  });
+  const records = made
+    .slice(0, held)
+    .map(({ id, client, endpoint, value }) => ({ offset: id, id, client, endpoint, value }));
+  return { made, findings: checkPublishes(made, new Map([["p.0", records]])) };
+}
+
 const RESULTS: Results = {
   seed: 1,
   seconds: 1,
@@ -55,6 +71,7 @@ const RESULTS: Results = {
   planned: new Map([["cut", 2]]),
   injected: [injected(), injected({ combined: true, stallMs: 1_234 })],
   findings: [findings(200)],
+  publishes: publishes(10),
   produced: 200,
   failed: 0,
   events: new Map(),
@@ -86,6 +103,7 @@ test.each<[string, Partial<Results>, RegExp]>([
     /cut: 1 times subscribers never had all/,
   ],
   ["lost something", { findings: [findings(199)] }, /1 records never came/],
+  ["lost a publish", { publishes: publishes(9) }, /publish 9 of c to \/p\/k is nowhere in the log/],
   ["left something behind", { wrong: ["workerd holds 100 sockets"] }, /100 sockets/],
 ])("a run that %s fails, and says why", (_, change, why) => {
   expect(failures({ ...RESULTS, ...change }).join("\n")).toMatch(why);

@@ -2,6 +2,7 @@
 import { type Findings, isClean, type Justification } from "./checker.ts";
 import { type Injected, tookPlace } from "./injected.ts";
 import type { Kind } from "./kinds/kind.ts";
+import { type PublishResults, publishFailures } from "./publishing/publish-report.ts";
 import type { Recovery } from "./recoveries.ts";
 
 export interface Results {
@@ -14,6 +15,7 @@ export interface Results {
   readonly planned: ReadonlyMap<string, number>;
   readonly injected: readonly Injected[];
   readonly findings: readonly Findings[];
+  readonly publishes: PublishResults;
   readonly produced: number;
   readonly failed: number;
   /** How many subscribers the endpoint of each record has, by its id. */
@@ -178,6 +180,7 @@ export function failures(results: Results): string[] {
     lines.push(
       `vacuous: ${notInjected} of ${injected.length} faults could not be injected, ${never} of ${planned.size} kinds never took place`,
     );
+  lines.push(...publishFailures(results.publishes, results.seconds));
   const due = sum(findings.map((one) => one.due));
   if (due < LEAST_PER_SECOND * results.seconds) lines.push(`vacuous: only ${due} deliveries were due`);
   return lines;

@@ -2,6 +2,7 @@
  * The whole product under test: Kafka, origins, the edge and its subscribers, each in processes or on sockets of their
  * own, with a proxy on every link between them.
  */
+import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,6 +18,7 @@ import { FakedClock } from "./faked-clock.ts";
 import { heldBy } from "./leftovers.ts";
 import { OriginProcess } from "./origin-process.ts";
 import { Population } from "./population.ts";
+import { Publishers } from "./publishing/publishers.ts";
 import { seeded } from "./random.ts";
 import { Secret } from "./secret.ts";
 import { SmallDisk } from "./small-disk.ts";
@@ -26,6 +28,8 @@ import { Ledger, type Placed, Writer } from "./writer.ts";
 
 const CLIENT_PROXIES = 4;
 const DISK_MEGABYTES = 768;
+/** The topic that is published to through the edge. */
+export const PUBLISHED: TopicName = "posted";
 /** What these hold the index drops soon. */
 const SOON_DROPPED: readonly TopicName[] = ["brief", ...SHORT];
 /** The least that an origin takes. */
@@ -46,6 +50,8 @@ export interface RigSettings {
   /** For each slice. Of two the edge has one active, and the other stands by. */
   readonly origins: 1 | 2;
   readonly seed: number;
+  /** Of how many publishes each publisher is done; undefined: they go on as long as the run. */
+  readonly publishesEach?: number | undefined;
   /** Hears each line that a process says. */
   readonly hear?: (name: string, line: string) => void;
 }
@@ -55,6 +61,7 @@ export class Rig {
   readonly ledger = new Ledger();
   readonly writers: ReadonlyMap<TopicName, Writer>;
   readonly population: Population;
+  readonly publishers: Publishers;
   readonly kafka: KafkaBroker;
   readonly admin: Admin;
   readonly topics: Topics;
@@ -109,6 +116,15 @@ export class Rig {
       }),
     );
     this.population = new Population(random, () => this.ledger.producedAt.length);
+    this.publishers = new Publishers(
+      {
+        topic: PUBLISHED,
+        keys: keysOf(PUBLISHED),
+        partitions: TOPICS[PUBLISHED].partitions,
+        each: settings.publishesEach,
+      },
+      { ledger: this.ledger, random, place: (placed) => this.writer(PUBLISHED).place(placed) },
+    );
   }
 
   /** Those that are at work. */
@@ -185,6 +201,8 @@ export class Rig {
     }
     this.population.settle(this.links.clients, this.edge.port);
     for (const topic of TOPIC_NAMES) if (!SOON_DROPPED.includes(topic)) await this.#write(topic);
+    this.#undo.push(() => this.publishers.abandon());
+    this.publishers.start(this.links.clients.map(({ port }) => `http://127.0.0.1:${port}`));
   }
 
   async #write(topic: TopicName): Promise<void> {
@@ -267,6 +285,7 @@ async function parts(settings: RigSettings, undo: Undo[]): Promise<Parts> {
   });
   undo.push(() => edge.kill());
   for (const proxy of [...uplinks, ...links.clients]) proxy.target = edge.port;
+  const publishSecret = randomBytes(32).toString("base64");
   const disks: (SmallDisk | string)[] = [];
   const originClock = new FakedClock(join(folder, "origin-clock"));
   const crew = async (slices: number): Promise<Crew> => {
@@ -288,6 +307,7 @@ async function parts(settings: RigSettings, undo: Undo[]): Promise<Parts> {
         ORIGIN_SLICE: `${(i % slices) + 1}/${slices}`,
         ...(hasAccount && { ...secret.env, ...certificates.env }),
         INDEX_MAX_BYTES: String(INDEX_BYTES),
+        PUBLISH_SECRET: publishSecret,
         KAFKA_BROKERS: (hasAccount ? accounts : plain).map(({ port }) => `127.0.0.1:${port}`).join(","),
       };
       return new OriginProcess(name, join(folder, name), env, (line) => settings.hear?.(name, line));

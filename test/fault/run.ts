@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { faultRun } from "./fault-run.ts";
 import { type Flags, readFlags, USAGE } from "./flags.ts";
 import { KINDS } from "./kinds/kinds.ts";
+import { publishTable } from "./publishing/publish-report.ts";
 import { DOCUMENTS, renewed } from "./readme.ts";
 import { failures, table } from "./report.ts";
 
@@ -52,7 +53,7 @@ async function main(): Promise<number> {
     verbose,
   });
   const { produced, failed } = results;
-  say(`\n${table(results)}\n`);
+  say(`\n${table(results)}\n\n${publishTable(results)}\n`);
   say(
     `${Math.round(results.seconds)} s, seed ${seed}; ${produced} updates produced, ${failed} of them not acknowledged`,
   );

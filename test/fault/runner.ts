@@ -214,9 +214,10 @@ export class Runner {
     while (this.#unsettled.length > 0 && performance.now() < deadline) await pause(LOOK_MS);
   }
 
-  /** Nothing is written any more, and every subscriber comes to have all that was. */
+  /** Nothing is published or written any more, and every subscriber comes to have all that was. */
   async #settle(): Promise<void> {
     await this.#rig.healthy().catch((error: Error) => this.#rig.wrong.push(error.message));
+    await this.#rig.publishers.stop();
     for (const topic of TOPIC_NAMES) await this.#rig.writer(topic).stop();
     const deadline = performance.now() + SETTLE_MS;
     while (!(this.#rig.isCaughtUp() && this.#unsettled.length === 0) && performance.now() < deadline)

@@ -129,3 +129,19 @@ test("a line that is slow no longer carries what comes at once, after what it he
 
   await eventually(() => client.heard.replaceAll(/[<>]/g, "") === `${sent}end`, "all");
 });
+
+test("while answers get lost, what is asked arrives; after the cut both do", async () => {
+  const client = dial();
+  proxy.losesAnswers = true;
+  client.socket.write("a");
+  await eventually(() => accepted[0] !== undefined && accepted[0].bytesRead > 0, "it was asked");
+  proxy.cut();
+  proxy.losesAnswers = false;
+  await eventually(() => client.closed, "the connection broke");
+
+  const next = dial();
+  next.socket.write("b");
+  await eventually(() => next.heard === "<b>", "an answer");
+
+  expect(client.heard).toBe("");
+});

@@ -5,8 +5,10 @@ import type { KafkaBroker } from "../support/kafka-broker.ts";
 import { createTopic, deleteTopic } from "../support/kafka-topics.ts";
 import type { Logged, LoggedEpoch, WrittenLog } from "./history.ts";
 import { doneByOthers } from "./not-injected.ts";
-import { type Contents, readBack } from "./read-back.ts";
-import { endOf } from "./record.ts";
+import type { PublishedLog, PublishedRecord } from "./publishing/publish-checker.ts";
+import { CLIENT_HEADER } from "./publishing/publishers.ts";
+import { type Contents, readAll, readBack } from "./read-back.ts";
+import { endOf, idOf } from "./record.ts";
 import { type Kept, whole, withVanished } from "./vanished.ts";
 import type { Writer } from "./writer.ts";
 
@@ -77,6 +79,16 @@ export const TOPICS = {
   aging: { keys: 4, partitions: 1, perSecond: 4, raw: 3, product: 1, wanderers: 3, stream: AGING },
   /** Gets so much at once that the index is full of it, and drops its oldest. */
   crowded: { keys: 2, partitions: 1, perSecond: 2, raw: 2, product: 1, wanderers: 1 },
+  /** Is published to through the edge, and written to by others as well. */
+  posted: {
+    keys: 12,
+    partitions: 3,
+    perSecond: 6,
+    raw: 12,
+    product: 3,
+    wanderers: 1,
+    stream: { publish: "public" },
+  },
 } as const satisfies Record<string, TopicPlan>;
 
 /**
@@ -166,6 +178,25 @@ export class Topics {
       this.#keep(topic, writer ? withVanished(contents, writer) : whole(contents), false);
     }
     return this.#log;
+  }
+
+  /** All that a topic holds, by whomever. */
+  async published(topic: TopicName): Promise<PublishedLog> {
+    const log = new Map<string, PublishedRecord[]>();
+    await readAll(this.#kafka.client(), topic, (partition, message) => {
+      const { key, value, headers, offset } = message;
+      const epoch = this.epoch(topic, partition);
+      const records = log.get(epoch) ?? [];
+      if (records.length === 0) log.set(epoch, records);
+      records.push({
+        offset: Number(offset),
+        endpoint: `/${topic}/${key}`,
+        id: idOf(message),
+        value: value?.toString() ?? null,
+        client: headers?.[CLIENT_HEADER]?.toString(),
+      });
+    });
+    return log;
   }
 
   /** A record after all others, which nobody watches: else one could end with what no consumer is shown. */

@@ -25,6 +25,16 @@ export class Ledger {
   next(): number {
     return this.producedAt.push(performance.now()) - 1;
   }
+
+  /** The number of one that may be tried for long: until it is produced, nobody who waits for it is late. */
+  reserve(): number {
+    return this.producedAt.push(Number.POSITIVE_INFINITY) - 1;
+  }
+
+  /** It is known to be in the log from now on. */
+  produced(id: number): void {
+    this.producedAt[id] = performance.now();
+  }
 }
 
 /** A record that was acknowledged. */
@@ -123,18 +133,17 @@ export class Writer {
       const there = messages.filter((message) => message.partition === partition);
       for (const [i, { id, key, value }] of there.entries()) {
         const endpoint = `/${topic}/${key}`;
-        const placed = {
-          endpoint,
-          partition,
-          offset: Number(baseOffset) + i,
-          id,
-          isTombstone: value === null,
-        };
+        const offset = Number(baseOffset) + i;
         this.#ledger.acknowledged.add(id);
-        this.placed.push(placed);
-        this.#isLast(endpoint, placed);
+        this.place({ endpoint, partition, offset, id, isTombstone: value === null });
       }
     }
+  }
+
+  /** Notes one that was acknowledged, to whomever. */
+  place(placed: Placed): void {
+    this.placed.push(placed);
+    this.#isLast(placed.endpoint, placed);
   }
 
   #tick(): void {

@@ -15,6 +15,8 @@ export class TcpProxy {
   delayMs = 0;
   /** Of what comes from the target, over all connections; undefined if nothing slows it. */
   bytesPerSecond: number | undefined;
+  /** From now on what comes from the target gets lost, and what goes to it arrives. To be ended by a cut: streams have holes. */
+  losesAnswers = false;
   /** When the line is free for the next bytes. */
   #freeAt = 0;
   readonly #server: Server;
@@ -105,6 +107,7 @@ export class TcpProxy {
       delayMs: () => this.delayMs,
       isSlow: () => this.bytesPerSecond !== undefined,
       pace: (bytes) => this.#pace(bytes),
+      isLost: () => this.losesAnswers,
     });
     pair.silent = this.#silent;
     this.#pairs.add(pair);
@@ -117,6 +120,8 @@ interface Line {
   readonly isSlow: () => boolean;
   /** How long the next bytes take, in milliseconds. */
   readonly pace: (bytes: number) => number;
+  /** Whether bytes get lost. */
+  readonly isLost: () => boolean;
 }
 
 /** How late a timer may be. */
@@ -132,7 +137,7 @@ class Pair {
 
   constructor(client: Socket, server: Socket, line: Line) {
     this.#sockets = [client, server];
-    this.#pass(client, server, { ...line, isSlow: () => false });
+    this.#pass(client, server, { ...line, isSlow: () => false, isLost: () => false });
     this.#pass(server, client, line);
   }
 
@@ -143,7 +148,7 @@ class Pair {
     this.gone();
   }
 
-  #pass(from: Socket, to: Socket, { delayMs, isSlow, pace }: Line): void {
+  #pass(from: Socket, to: Socket, { delayMs, isSlow, pace, isLost }: Line): void {
     let last: Promise<void> = Promise.resolve();
     let queued = 0;
     const later = (act: () => void) => {
@@ -158,7 +163,7 @@ class Pair {
       });
     };
     from.on("data", (bytes) => {
-      if (this.silent) return;
+      if (this.silent || isLost()) return;
       if (isSlow()) return void this.#drip(from, to, bytes, pace);
       later(() => {
         // What was delayed may go on coming while the other side is full.

@@ -69,8 +69,26 @@ const halfOpen = ({ name, part, proxies }: Link): Kind => ({
   },
 });
 
+/** What is asked arrives, and is done; but nobody hears of it before the connection breaks. */
+const answersLost: Kind = {
+  name: "origin–Kafka answers lost, then cut",
+  perTenMinutes: 20,
+  lastsMs: 1_200,
+  parts: ["origin-kafka"],
+  inject: async ({ links: { brokers } }, random) => {
+    const deaf = random() < 0.5 ? brokers : [oneOf(random, brokers)];
+    for (const proxy of deaf) proxy.losesAnswers = true;
+    await pause(between(random, 200, 1_500));
+    for (const proxy of deaf) {
+      proxy.cut();
+      proxy.losesAnswers = false;
+    }
+  },
+};
+
 export const LINK_KINDS: readonly Kind[] = [
   ...LINKS.flatMap((link) => [cut(link), delay(link), halfOpen(link)]),
+  answersLost,
   {
     name: "storm of reconnects",
     perTenMinutes: 20,

@@ -5,7 +5,8 @@ import type { Rig } from "../rig.ts";
 import { keysOf } from "../topics.ts";
 import { type Kind, pause } from "./kind.ts";
 
-const TOPIC = "pinned";
+/** One for this alone, and the one that is published to. */
+const TOPICS = ["pinned", "posted"] as const;
 const TIMEOUT_MS = 8_000;
 
 let transactions = 0;
@@ -13,7 +14,6 @@ let transactions = 0;
 type End = "commit" | "abort" | "time out";
 
 async function leftOpen(rig: Rig, random: Random, gone: () => void): Promise<void> {
-  const writer = rig.writer(TOPIC);
   const end = oneOf<End>(random, ["commit", "abort", "time out"]);
   const producer = rig.kafka.client().producer({
     transactionalId: `open-${++transactions}`,
@@ -24,9 +24,14 @@ async function leftOpen(rig: Rig, random: Random, gone: () => void): Promise<voi
   await producer.connect();
   try {
     const transaction = await producer.transaction();
-    const messages = keysOf(TOPIC).map((key) => writer.message(key, 0));
     const began = performance.now();
-    const results = await transaction.send({ topic: TOPIC, acks: -1, messages });
+    const acknowledge: (() => void)[] = [];
+    for (const topic of TOPICS) {
+      const writer = rig.writer(topic);
+      const messages = keysOf(topic).map((key) => writer.message(key, 0));
+      const results = await transaction.send({ topic, acks: -1, messages });
+      acknowledge.push(() => writer.acknowledge(messages, results));
+    }
     if (end === "time out") {
       // Kafka ends it within half a second from then on.
       await pause(began + TIMEOUT_MS - performance.now());
@@ -37,7 +42,7 @@ async function leftOpen(rig: Rig, random: Random, gone: () => void): Promise<voi
     if (end === "abort") await transaction.abort();
     else {
       await transaction.commit();
-      writer.acknowledge(messages, results);
+      for (const one of acknowledge) one();
     }
     gone();
   } finally {

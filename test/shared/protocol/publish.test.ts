@@ -64,6 +64,43 @@ describe("[W6] a publish between shard and origin", () => {
   });
 });
 
+/** As nearly all headers are: without headers of a record. */
+const PLAIN = {
+  publish: "/t/k",
+  id: 7,
+  issuer: "",
+  subject: "",
+  key: "k",
+  by: "edge",
+  withinMs: 1,
+  until: 2,
+  n: 0,
+};
+
+test.each<readonly [string, unknown]>([
+  ["publish", "t/k"],
+  ["publish", 1],
+  ["issuer", null],
+  ["subject", 1],
+  ["key", []],
+  ["by", "nobody"],
+  ["id", -1],
+  ["withinMs", 1.5],
+  ["until", "2"],
+  ["n", 2 ** 53],
+  ["claim", false],
+  ["d", false],
+  ["h", {}],
+])("[W6] a header whose %s is %j can't be read, and the fault is named", (name, value) => {
+  const decoded = (head: object) => decodePublish(new TextEncoder().encode(`${JSON.stringify(head)}\n`));
+
+  expect(decoded(PLAIN)).toMatchObject({ ok: true, value: { endpoint: "/t/k", claim: false, headers: [] } });
+  expect(decoded({ ...PLAIN, [name]: value })).toMatchObject({
+    ok: false,
+    problem: expect.stringMatching(new RegExp(`^publish: ${name}`)),
+  });
+});
+
 test("[W6] [W8] what an origin says of publishes is read as it was written", () => {
   const error = { code: "in_flight", message: "why" };
   const number = { id: 5, epoch: 2 };

@@ -1,0 +1,43 @@
+import { expect, test } from "vitest";
+import type { Latency } from "../histogram.ts";
+import { figures, median, type PathRound } from "./figures.ts";
+
+const LOADS = { underWay: 500, clients: 64, perSecond: 200, bytes: 200 };
+const use = (cpuUs: number) => ({ count: 1_000, cpuUs, wallUs: 100_000 });
+const latency = (p50: number): Latency => ({
+  ...{ count: 1, mean: p50, sd: 0, p50, p75: p50 },
+  ...{ p95: 2 * p50, p99: 3 * p50, p999: 4 * p50, max: 5 * p50 },
+});
+
+test("the median of an even number is between the two in the middle", () => {
+  expect([median([3, 1, 2]), median([4, 1, 2, 3])]).toEqual([2, 2.5]);
+});
+
+test("each figure is the median of its rounds, and a ratio that of the rounds' own ratios", () => {
+  const alone = [12, 20, 13].map((us, i) => ({
+    own: use(1_000 * us),
+    floor: use(1_000 * (i === 1 ? 10 : 6)),
+    perBatch: 250,
+  }));
+  expect(figures(alone, [], LOADS)).toContain(
+    "| the origin's publishing by itself | 13.0 | 2.00 | 10,000 | 250 |\n| bare idempotent producer | 6.00 | 1 | 10,000 | the same |",
+  );
+});
+
+test("of the whole path there are costs and latencies for each number of partitions", () => {
+  const round: PathRound = {
+    perSecond: 3_000,
+    edgeUs: 300,
+    originUs: 60,
+    perBatch: 10,
+    floor: use(9_000),
+    closed: { acknowledged: latency(20), delivered: latency(25) },
+    paced: { acknowledged: latency(4), delivered: latency(5) },
+    floorPaced: latency(2),
+  };
+  const alone = { own: use(12_000), floor: use(6_000), perBatch: 250 };
+  const text = figures([alone], [[3, [round]]], LOADS);
+  expect(text).toContain("| 3 partitions | 3,000 | 1,000 | 300 | 60.0 | 10.0 | 9.00 |");
+  expect(text).toContain("| 3 partitions, 200/s: to the acknowledgement | 4.00 | 8.00 | 12.0 |");
+  expect(text).toContain("| bare producer at that rate | 2.00 | 4.00 | 6.00 |");
+});

@@ -1,0 +1,88 @@
+/** The origin's publishing alone, in a process of its own: marks, ledger, batches and Kafka, without uplinks and index. */
+import { KafkaSink } from "../../../origin/kafka/sink.ts";
+import { Marker } from "../../../origin/publish/mark.ts";
+import { Publisher } from "../../../origin/publish/publisher.ts";
+import { answer } from "../load/rpc.ts";
+import { type Use, Used, type Work } from "./work.ts";
+
+export interface OpenWriter {
+  readonly broker: string;
+  readonly topic: string;
+}
+
+export interface WriterWork extends Work {
+  readonly underWay: number;
+}
+
+export interface WriterUse extends Use {
+  readonly batches: number;
+}
+
+const SECRET = Buffer.alloc(32, 1);
+let batches = 0;
+
+/** Of this sink all batches are counted. */
+function counted(sink: KafkaSink): KafkaSink {
+  const claimOf = sink.claim.bind(sink);
+  sink.claim = async (request) => {
+    const claim = await claimOf(request);
+    const batchOf = claim.batch.bind(claim);
+    claim.batch = (records, timestamp) => {
+      batches++;
+      return batchOf(records, timestamp);
+    };
+    return claim;
+  };
+  return sink;
+}
+
+let publisher: Publisher | undefined;
+let topic = "";
+let made = 0;
+
+async function publishOne(bytes: number): Promise<void> {
+  const number = made++;
+  const result = await publisher?.publish({
+    topic,
+    key: Buffer.from(`key-${number % 1_000}`),
+    value: Buffer.alloc(bytes, 0x61),
+    headers: [],
+    id: {
+      issuer: "issuer",
+      subject: `subject-${number % 100}`,
+      key: `publish-${number}`,
+      chosenBy: "client",
+    },
+    deadline: Number.POSITIVE_INFINITY,
+    until: Number.POSITIVE_INFINITY,
+  });
+  if (result === undefined || "error" in result) throw new Error(`not published: ${JSON.stringify(result)}`);
+}
+
+const handlers = {
+  async open(given: OpenWriter): Promise<void> {
+    topic = given.topic;
+    const sink = new KafkaSink({ brokers: [given.broker], clientId: "alone" }, { publishId: "bench" });
+    publisher = new Publisher({ sink: counted(sink), marker: new Marker([SECRET]) });
+    await publishOne(1);
+  },
+
+  async burst({ count, bytes, underWay }: WriterWork): Promise<WriterUse> {
+    const used = Used.begin();
+    const before = batches;
+    let left = count;
+    const run = async () => {
+      while (left-- > 0) await publishOne(bytes);
+    };
+    await Promise.all(Array.from({ length: underWay }, run));
+    return { ...used.end(count), batches: batches - before };
+  },
+
+  async close(): Promise<void> {
+    await publisher?.close();
+  },
+};
+
+export type WriterHandlers = typeof handlers;
+
+answer(handlers);

@@ -50,6 +50,14 @@ export const TIME_LIMITS = {
   lingerMs: 30_000,
   /** The same of one whose key has no record: anybody can think of as many of these as they like (L5). */
   lingerNothingMs: 1_000,
+  /** For objects to say how many subscribers they hold (O2). */
+  countAnswerMs: 500,
+  /** Between two such numbers of an endpoint from one object (O2). */
+  countSpacingMs: 500,
+  /** Objects go on to say it for so long after somebody has asked (O2). */
+  countWantedMs: 60_000,
+  /** Between two times that subscribers are told how many there are altogether (O3). */
+  occupancyToldMs: 1_000,
   /** For an object to take a link. */
   objectDialMs: 10_000,
   /** Between dials of an object. */

@@ -4,6 +4,7 @@
  */
 import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
+import { LIMITS } from "../../shared/protocol/limits.ts";
 import { PUBLISH_HEADERS, ROUTES, SUBSCRIBER_PROTOCOL } from "../../shared/protocol/version.ts";
 import type { Access, Identified, Known } from "../access/access.ts";
 import { pageAllowed } from "../access/credentials.ts";
@@ -261,6 +262,8 @@ async function streamsFor({ principal, ...asker }: Known, env: Env): Promise<Res
       subscribe,
       publish,
       window: { updates: windowUpdates, seconds: windowMs / 1_000 },
+      // For so long the same Idempotency-Key is the same publish.
+      ...(publish !== "nobody" && { idempotency: { seconds: LIMITS.publishWindowSeconds } }),
     }));
   return Response.json({ streams: list }, { headers: { "Cache-Control": "no-cache" } });
 }

@@ -13,7 +13,7 @@ import { connectionLimits } from "../endpoint/connection-limits.ts";
 import type { Env } from "../env.ts";
 import { requireStreams } from "../exposed.ts";
 import { encodePrincipal, type Principal, PUBLIC } from "../principal.ts";
-import { openSubscription, shardStubOf } from "../routing.ts";
+import { OCCUPANCY, openSubscription, shardStubOf } from "../routing.ts";
 import type { LatestResult } from "../shard/answering/latest.ts";
 import { SteadyClock } from "../surroundings.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
@@ -148,9 +148,13 @@ async function subscribe(request: Request, env: Env, known: Known): Promise<Resp
     return { code: "unsupported_version", message: `this edge speaks ${SUBSCRIBER_PROTOCOL}` };
   const from = await startOf(url.searchParams.get("from"), target.path, env, principal);
   if (from !== undefined && "code" in from) return from;
+  const occupancy = url.searchParams.has(OCCUPANCY) || undefined;
   // What everybody may is known where the socket is.
   const publishes = principal.kind === "known" && targetOf(url, known, mayPublish).kind === "endpoint";
-  const answer = await openSubscription(env, target.path, from, protocol, principal, publishes);
+  const answer = await openSubscription(env, target.path, from, protocol, principal, {
+    publishes,
+    occupancy,
+  });
   return answer.status === 101 ? answer : refusalOf(answer);
 }
 

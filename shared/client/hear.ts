@@ -58,6 +58,7 @@ function hearControl(frame: string): Heard | undefined {
       return { kind: "expires", inMs: said.inSeconds * 1_000 };
     case "renewed":
       return { kind: "renewed", id: said.id };
+    case "occupancy":
     case "pong":
     case "unknown":
       return undefined;

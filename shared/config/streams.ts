@@ -50,6 +50,15 @@ const StreamFields = v.strictObject({
       ),
     ),
   ),
+  occupancy: v.optional(
+    v.pipe(
+      v.picklist(["subscribers", "nobody"]),
+      v.description(
+        "Who may know how many subscribers an endpoint has: subscribers, who are all that may subscribe to it; or nobody.",
+      ),
+    ),
+    "subscribers",
+  ),
   window: v.optional(
     v.pipe(
       v.strictObject({
@@ -139,6 +148,8 @@ export interface Stream {
   readonly subscribe: Audience;
   readonly publish: Audience;
   readonly discover: Audience;
+  /** Who may know how many subscribers an endpoint has. */
+  readonly occupancy: "subscribers" | "nobody";
   readonly windowUpdates: number;
   readonly windowMs: number;
   readonly start: Start;
@@ -203,6 +214,7 @@ export function readStreams(json: unknown): StreamsResult {
       subscribe: stream.subscribe,
       publish: stream.publish,
       discover: stream.discover ?? stream.subscribe,
+      occupancy: stream.occupancy,
       windowUpdates: stream.window.updates ?? 100,
       windowMs: (stream.window.seconds ?? 3_600) * 1_000,
       start: stream.start as Start,

@@ -50,6 +50,7 @@ const STREAM: Stream = {
   subscribe: "public",
   publish: "public",
   discover: "public",
+  occupancy: "subscribers",
   windowUpdates: 4,
   windowMs: 3_600_000,
   start: "earliest",
@@ -402,7 +403,7 @@ export class SimulatedEdge {
         sent: () => undefined,
         disbelieved: () => this.problems.push("an origin wasn't believed"),
       },
-      { shard: 0, shards: 1 },
+      { shard: 0, shards: 1, gatherMs: 25 },
       {
         generation: this.#generation,
         noted: [...this.rows],

@@ -20,6 +20,7 @@ export const STREAM: Stream = {
   subscribe: "public",
   publish: "nobody",
   discover: "public",
+  occupancy: "subscribers",
   windowUpdates: 3,
   windowMs: 3_600_000,
   start: "earliest",

@@ -10,13 +10,14 @@ import type { KeepAlive } from "../../access/remote-keys.ts";
 import type { Env } from "../../env.ts";
 import { streamOf } from "../../exposed.ts";
 import { encodePrincipal, isOver, OVER, REVOKED } from "../../principal.ts";
-import { shardStubOf } from "../../routing.ts";
+import { OCCUPANCY, shardStubOf } from "../../routing.ts";
 import type { LatestResult } from "../../shard/answering/latest.ts";
 import { TIME_LIMITS } from "../../time-limits.ts";
 import { errorResponse, refusedToken } from "../answers.ts";
 import { elsewhere, handingOf, latestOf, startOf, targetOf } from "../endpoint-route.ts";
 import { latestResponse } from "../latest.ts";
 import type { LatestCache } from "../latest-cache.ts";
+import { occupancyOf } from "../occupancy.ts";
 import { reuseOf } from "../reuse.ts";
 import { isNamed, tagsIn } from "../tags.ts";
 import { eventStream, wantsEvents } from "./event-stream.ts";
@@ -37,9 +38,11 @@ export async function readRoute(
   const target = targetOf(url, known);
   if (target.kind !== "endpoint") return elsewhere(target, url);
   const endpoint = { path: target.path, principal: known.principal };
+  const occupancy = url.searchParams.has(OCCUPANCY) || undefined;
   const from = url.searchParams.get("from");
   if (wantsEvents(request))
-    return eventsOf(request, env, endpoint, request.headers.get("Last-Event-ID") || from);
+    return eventsOf(request, env, { ...endpoint, occupancy }, request.headers.get("Last-Event-ID") || from);
+  if (occupancy) return occupancyOf(request, env, endpoint);
   const wait = request.method === "GET" ? waitOf(request.headers.get("Prefer")) : undefined;
   if (from !== null && request.method === "GET") return pageOf(env, endpoint, from, wait);
   if (wait !== undefined && request.headers.has("If-None-Match"))

@@ -18,7 +18,7 @@ export const TIME_LIMITS = {
   sliceSilentMs: 1_000,
   /** For the answer to a GET (U8). */
   questionMs: 5_000,
-  /** GETs that want a later answer wait for the one that is under way (U8). */
+  /** GETs wait for the answer that is under way: for a later one (U8), or for that one (H15). */
   questionUnderWayMs: 1_000,
   /** After so long a cache that failed is tried again (H15). */
   cacheAgainMs: 60_000,

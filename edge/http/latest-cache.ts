@@ -55,7 +55,7 @@ export class LatestCache {
       // Also if it is of no use: this tells whether there is a cache.
       const response = await this.#cache.match(url);
       const found = response && (await read(response));
-      const ageMs = found === undefined ? 0 : Math.max(0, this.#now() - found.askedAt);
+      const ageMs = found === undefined ? 0 : this.#ageOf(found);
       return found !== undefined && ageMs < maxAgeMs ? { latest: found.latest, ageMs } : undefined;
     } catch {
       this.#missingUntil = this.#now() + TIME_LIMITS.cacheAgainMs;
@@ -77,17 +77,23 @@ export class LatestCache {
   ): Promise<Aged> {
     if (!this.isThere) return { latest: await question(), ageMs: 0 };
     const subject = isBrief ? `?${url}` : url;
-    const now = this.#now();
-    const before = this.#underWay.get(subject);
-    const ageMs = before === undefined ? 0 : Math.max(0, now - before.askedAt);
-    if (before !== undefined && ageMs < maxAgeMs) {
+    // Of those who wait in vain the first one asks anew, and the others wait for that.
+    for (let tried: UnderWay | undefined; ; ) {
+      const before = this.#underWay.get(subject);
+      if (before === undefined || before === tried || this.#ageOf(before) >= maxAgeMs) break;
       const latest = await inTime(before.answer);
-      if (latest !== undefined) return { latest, ageMs: Math.max(0, this.#now() - before.askedAt) };
+      if (latest !== undefined) return { latest, ageMs: this.#ageOf(before) };
+      tried = before;
     }
-    const asked = { askedAt: now, answer: question() };
+    const asked = { askedAt: this.#now(), answer: question() };
     this.#underWay.set(subject, asked);
     keepAlive(this.#keep(url, subject, isBrief, asked));
     return { latest: await asked.answer, ageMs: 0 };
+  }
+
+  /** A clock may be set back. */
+  #ageOf({ askedAt }: { readonly askedAt: number }): number {
+    return Math.max(0, this.#now() - askedAt);
   }
 
   /** Never rejects: whoever asked hears what goes wrong. */

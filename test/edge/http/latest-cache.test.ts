@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { type DataCentreCache, LatestCache } from "../../../edge/http/latest-cache.ts";
 import type { LatestResult } from "../../../edge/shard/answering/latest.ts";
 import { encodeUpdate, type Value } from "../../../shared/protocol/frame.ts";
@@ -145,6 +145,24 @@ describe("[H15] a question that is under way", () => {
       "e.0:2",
       "e.0:2",
     ]);
+  });
+
+  test("that isn't answered within a second is put once more, for all who wait", async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => {
+      vi.useRealTimers();
+    });
+    const first = ask(5_000);
+    const others = [ask(5_000), ask(5_000), ask(5_000)];
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(questions).toHaveLength(2);
+    questions[1]?.resolve(record(2, json("2")));
+
+    expect((await Promise.all(others)).map(({ latest }) => latest)).toEqual(
+      Array(3).fill(record(2, json("2"))),
+    );
+    questions[0]?.resolve(record(1, json("1")));
+    expect((await first).latest).toEqual(record(1, json("1")));
   });
 
   test("for a brief answer is none for who needs the value", async () => {

@@ -17,6 +17,7 @@ import { onStopRequest } from "./edge/local/lifeline.ts";
 import { Part } from "./edge/local/part.ts";
 import { progressLine } from "./edge/local/progress.ts";
 import { localSecret } from "./edge/local/publish-secret.ts";
+import { INSIGHT_SETTINGS } from "./edge/local/serve-settings.ts";
 import { TIME_LIMITS } from "./edge/local/time-limits.ts";
 import { KAFKA_SETTINGS } from "./origin/kafka/config.ts";
 import { NODE_FLAGS } from "./origin/node-flags.ts";
@@ -62,18 +63,7 @@ const command = {
       default: "distributary",
     },
     ...PUBLISH_SETTING,
-    HOSTS: {
-      means:
-        "Names that requests may be for beside localhost, with commas between, as edge.example.com. Unset, on a loopback address: none; else all.",
-    },
-    DETAILS: {
-      means:
-        "on: everybody who reaches the edge is told names of origins; off: a token with admin is. Default: on if only this machine does.",
-    },
-    OPERATIONS: {
-      means: "on: /$/operations tells what the platform would bill, to whom DETAILS says.",
-      default: "off",
-    },
+    ...INSIGHT_SETTINGS,
     LOG_LEVEL: {
       means: "What the origin logs: error, warn, info, debug. Default: error; with Kafka, warn.",
     },

@@ -54,7 +54,7 @@ async function* examine(
     yield hint("Kafka", "is not examined, since its settings are wrong", "correct them first");
   else if (config.kafka !== undefined) {
     const { examineKafka } = await import("../origin/doctor/kafka.ts");
-    yield* examineKafka(config.kafka, streams);
+    yield* examineKafka(config.kafka, streams, config.publishSecrets && config.publishId);
   } else if (dataDir !== undefined) yield* examineEmbedded(dataDir, streams);
   yield* examineAccess({ ...more, dataDir, token: more.ACCESS_TOKEN });
   if (edgeUrl !== undefined) yield* examineEdge({ edgeUrl, key: uplinkKey, streams });

@@ -9,6 +9,8 @@ import type { QuotaEnv } from "./http/quotas.ts";
 import type { SenderSettings } from "./http/sender.ts";
 import type { ObjectIdentity } from "./object-identity.ts";
 import type { LatestResult } from "./shard/answering/latest.ts";
+import type { GatherSetting } from "./shard/links/gathering.ts";
+import type { OccupancyResult } from "./shard/links/occupancy.ts";
 import type { PublishOutcome } from "./shard/publishing/outcome.ts";
 import type { ShardStatus } from "./shard/shard-status.ts";
 
@@ -18,6 +20,8 @@ export interface ShardCalls extends Rpc.DurableObjectBranded {
   attach(object: ObjectIdentity): Promise<void>;
   /** U8: the latest record of an endpoint, for a principal as it is encoded. Never rejects for want of an origin. */
   latest(path: string, principal?: string, brief?: boolean): Promise<LatestResult>;
+  /** O2: how many subscribers an endpoint has, for a principal as it is encoded. */
+  occupancy(path: string, principal?: string): Promise<OccupancyResult>;
   /** W6: publishes for a principal as it is encoded. Never rejects for want of an origin. */
   publish(publish: Publish, principal?: string): Promise<PublishOutcome>;
   status(): Promise<ShardStatus>;
@@ -33,7 +37,7 @@ export interface ShardCalls extends Rpc.DurableObjectBranded {
   revocations(issuer?: string): Promise<readonly Revocation[]>;
 }
 
-export interface Env extends ConnectionSettings, BrowserSettings, QuotaEnv, SenderSettings {
+export interface Env extends ConnectionSettings, BrowserSettings, GatherSetting, QuotaEnv, SenderSettings {
   readonly SHARD: DurableObjectNamespace<ShardCalls>;
   readonly ENDPOINT: DurableObjectNamespace;
   readonly RELAY: DurableObjectNamespace;

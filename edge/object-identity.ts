@@ -32,6 +32,11 @@ export function objectOf(identity: ObjectIdentity): KnownObject {
   return identity.slice(0, space) === "relay" ? { kind: "relay", name: by } : { kind: "endpoint", path: by };
 }
 
+/** Whether it holds many endpoints. */
+export function isOfMany(identity: ObjectIdentity): boolean {
+  return identity.startsWith("relay ");
+}
+
 /** undefined if this version knows no such object. */
 export function readIdentity(text: string): ObjectIdentity | undefined {
   const [kind, by = "", ...more] = text.split(" ");

@@ -10,7 +10,8 @@ export const OPERATIONS = {
   "object_request.endpoint": "requests to endpoint objects: subscribes and links (billed)",
   "object_request.relay": "requests to relays, which hold many endpoints: connections and links (billed)",
   "object_request.shard": "requests to shards: uplinks (billed)",
-  "rpc.shard": "calls of shards: attach, latest, publish, status, revocations (billed as requests)",
+  "rpc.shard":
+    "calls of shards: attach, latest, occupancy, publish, status, revocations (billed as requests)",
   "object_created.endpoint": "times that an endpoint object began to run, new or woken",
   "object_created.relay": "times that a relay began to run, new or woken",
   "object_created.shard": "times that a shard began to run",

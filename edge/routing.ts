@@ -13,6 +13,8 @@ const MAX_SHARDS = 64;
 const MAX_NAME_BYTES = 1_024;
 /** Left out for "public". */
 const PRINCIPAL = "Distributary-Principal";
+/** Of a subscribe by one who wants to know how many there are: in requests of clients, too. */
+export const OCCUPANCY = "occupancy";
 /** Of the headers of a request that becomes a WebSocket. */
 const UPGRADE = { Upgrade: "websocket" };
 
@@ -81,11 +83,19 @@ export type ObjectRequest =
       readonly kind: "subscribe";
       readonly path: string;
       readonly from: Position | undefined;
+      /** It wants to be told how many subscribers there are (O4). */
+      readonly occupancy: true | undefined;
       readonly principal: Principal;
       /** Whether its token allows to publish there. */
       readonly publishes: boolean;
     }
   | { readonly kind: "link"; readonly path: string };
+
+/** What else a subscribe may be. */
+interface SubscribeMore {
+  readonly publishes?: boolean;
+  readonly occupancy?: true | undefined;
+}
 
 /** `protocol` is the WebSocket subprotocol to answer with, if the client offered it. */
 function subscribeRequest(
@@ -93,11 +103,12 @@ function subscribeRequest(
   from: Position | undefined,
   protocol: string | undefined,
   principal: Principal,
-  publishes = false,
+  { publishes, occupancy }: SubscribeMore = {},
 ): Request {
   const query = new URLSearchParams({ path });
   if (publishes) query.set("publish", "1");
   if (from !== undefined) query.set("from", formatPosition(from));
+  if (occupancy) query.set(OCCUPANCY, "");
   const headers = new Headers({ Upgrade: "websocket" });
   if (protocol !== undefined) headers.set("Sec-WebSocket-Protocol", protocol);
   const encoded = encodePrincipal(principal);
@@ -113,7 +124,7 @@ export async function openSubscription(
     from: Position | undefined,
     protocol: string | undefined,
     principal: Principal,
-    publishes?: boolean,
+    more?: SubscribeMore,
   ]
 ): Promise<Response> {
   const id = env.ENDPOINT.idFromName(await objectName(path));
@@ -146,6 +157,7 @@ export function readObjectRequest(request: Request): ObjectRequest | undefined {
     kind: "subscribe",
     path,
     from: from === null ? undefined : parseLongPosition(from),
+    occupancy: url.searchParams.has(OCCUPANCY) || undefined,
     principal: readPrincipal(request.headers.get(PRINCIPAL)),
     publishes: url.searchParams.get("publish") === "1",
   };

@@ -20,6 +20,8 @@ export const TIME_LIMITS = {
   questionMs: 5_000,
   /** GETs that want a later answer wait for the one that is under way (U8). */
   questionUnderWayMs: 1_000,
+  /** After so long a cache that failed is tried again (H15). */
+  cacheAgainMs: 60_000,
   /** A large value that nobody has asked for so long is held no more (U8). */
   largeValueMs: 10_000,
   /** For a publish to be answered (W9). */
@@ -48,6 +50,14 @@ export const TIME_LIMITS = {
   lingerMs: 30_000,
   /** The same of one whose key has no record: anybody can think of as many of these as they like (L5). */
   lingerNothingMs: 1_000,
+  /** For objects to say how many subscribers they hold (O2). */
+  countAnswerMs: 500,
+  /** Between two such numbers of an endpoint from one object (O2). */
+  countSpacingMs: 500,
+  /** Objects go on to say it for so long after somebody has asked (O2). */
+  countWantedMs: 60_000,
+  /** Between two times that subscribers are told how many there are altogether (O3). */
+  occupancyToldMs: 1_000,
   /** For an object to take a link. */
   objectDialMs: 10_000,
   /** Between dials of an object. */

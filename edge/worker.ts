@@ -9,4 +9,4 @@ export { EndpointObject } from "./endpoint/endpoint-object.ts";
 export { RelayObject } from "./relay/relay-object.ts";
 export { ShardObject } from "./shard/shard-object.ts";
 
-export default createApp(PAGE, accessOf);
+export default createApp(PAGE, accessOf, () => caches.default);

@@ -3,6 +3,7 @@
  * test sees that both agree. Waits that grow have bounds (backoff.ts).
  */
 import type { BackoffBounds } from "../shared/core/backoff.ts";
+import { LIMITS } from "../shared/protocol/limits.ts";
 
 export const TIME_LIMITS = {
   // The process
@@ -145,7 +146,7 @@ export const TIME_LIMITS = {
   unpackedPartMs: 2_000,
   // Publishing
   /** A publish that comes again within so long is answered, and not done again. */
-  publishWindowMs: 600_000,
+  publishWindowMs: 1_000 * LIMITS.publishWindowSeconds,
   /** Between two looks for publishes that must be answered by now. */
   publishLookMs: 50,
   /** Between tries of a batch of which it isn't known whether it was appended. */
@@ -154,12 +155,18 @@ export const TIME_LIMITS = {
   publishClaimAgain: { baseMs: 1_000, maxMs: 30_000 },
   /** For a partition to be claimed, and for what was published there to be read. */
   publishClaimMs: 15_000,
+  /** A claim that takes longer no longer counts among those that may be under way. */
+  publishClaimSlowMs: 1_000,
   /** Before Kafka ends a transaction that a writer began and left. */
   publishTransactionMs: 10_000,
   /** For all replicas to have a batch. */
   produceReplicasMs: 3_000,
   /** A broker may be silent for so long before it answers a Produce. */
   produceSilentMs: 6_000,
+  /** What was shown for so long: that a topic, which an older broker is told by its name, is still the one that it was. */
+  produceNamedMs: 1_000,
+  /** A Produce that takes longer no longer counts among those that may be under way at its broker. */
+  produceSlowMs: 100,
   /** Before a fence is repeated: brokers forget it after a day, unless they are told otherwise. */
   publishFenceMs: 21_600_000,
   /** Between tries to repeat a fence. */
@@ -170,6 +177,10 @@ export const TIME_LIMITS = {
   publishClockMs: 60_000,
   /** Nothing is published for so long after Kafka gave a partition's writers another producer id. */
   publishColdMs: 900_000,
+  /** Between two tries to claim a partition from another origin to find what was published there before keys moved. */
+  publishFindAgainMs: 1_000,
+  /** Before others are told again that a topic's keys haven't moved: Kafka keeps that for a week. */
+  publishSettleAgainMs: 86_400_000,
   // npm run doctor
   /** For a broker to be connected to. */
   doctorConnectMs: 5_000,

@@ -91,15 +91,19 @@ const LinkSchema = v.object({
   states: v.array(v.tuple([v.string(), WrittenStateSchema])),
 });
 
+/** Left out if it isn't wanted. */
+const occupancy = v.optional(v.literal(true));
+
 const SubscriptionSchema = v.variant("kind", [
   v.object({
     kind: v.picklist(["waiting", "told"]),
+    occupancy,
     id: Whole,
     from: v.optional(v.string()),
     since: Whole,
   }),
-  v.object({ kind: v.literal("lagging"), id: Whole, from: v.string(), since: Whole }),
-  v.object({ kind: v.literal("live"), id: Whole, beyond: v.optional(v.string()) }),
+  v.object({ kind: v.literal("lagging"), occupancy, id: Whole, from: v.string(), since: Whole }),
+  v.object({ kind: v.literal("live"), occupancy, id: Whole, beyond: v.optional(v.string()) }),
 ]);
 type WrittenSubscription = v.InferOutput<typeof SubscriptionSchema>;
 
@@ -208,7 +212,12 @@ export function pathOn(
 }
 
 /** Fields that are undefined would be written, too. */
-function writeSubscription({ id, subscription }: SubscriptionFacts): WrittenSubscription {
+function writeSubscription({ id, subscription, occupancy }: SubscriptionFacts): WrittenSubscription {
+  const written = writeProgress(id, subscription);
+  return occupancy ? { ...written, occupancy } : written;
+}
+
+function writeProgress(id: number, subscription: SubscriptionFacts["subscription"]): WrittenSubscription {
   if (subscription.kind === "live") {
     const { kind, beyond } = subscription;
     return beyond === undefined ? { id, kind } : { id, kind, beyond: formatPosition(beyond) };
@@ -221,11 +230,12 @@ function writeSubscription({ id, subscription }: SubscriptionFacts): WrittenSubs
 
 function readSubscription(written: WrittenSubscription): SubscriptionFacts | undefined {
   const { id, kind } = written;
-  if (kind === "live") return { id, subscription: { kind, beyond: readPosition(written.beyond) } };
+  const facts = written.occupancy ? { id, occupancy: written.occupancy } : { id };
+  if (kind === "live") return { ...facts, subscription: { kind, beyond: readPosition(written.beyond) } };
   const { since } = written;
   const from = readPosition(written.from);
-  if (kind !== "lagging") return { id, subscription: { kind, from, since } };
-  return from && { id, subscription: { kind, from, since } };
+  if (kind !== "lagging") return { ...facts, subscription: { kind, from, since } };
+  return from && { ...facts, subscription: { kind, from, since } };
 }
 
 function writePublisher({ tag, grantedBy: by }: PublisherFacts): WrittenPublisher | undefined {

@@ -176,11 +176,17 @@ export class EndpointCore {
   }
 
   /** S1: a socket that was just accepted. `publishes`: whether its token lets it publish. */
-  subscribe(socket: HibernatingPeer, from: Position | undefined, holder?: Holder, publishes = false): void {
+  subscribe(
+    socket: HibernatingPeer,
+    from: Position | undefined,
+    holder?: Holder,
+    publishes = false,
+    occupancy?: true,
+  ): void {
     this.#tokens.keepTime();
     if (holder !== undefined) this.#tokens.admit(socket, holder);
     this.#rights.grant(socket, publishes);
-    this.#state.subscribe(socket, URL_SUBSCRIBE_ID, from);
+    this.#state.subscribe(socket, URL_SUBSCRIBE_ID, from, occupancy);
     this.#settle();
   }
 
@@ -192,7 +198,7 @@ export class EndpointCore {
       lastId: () => this.#lastId(socket),
       waitMs: (what, count) => this.#waitMs(socket, what, count),
       refuse: (id, waitMs) => this.#refuse(socket, id, waitMs),
-      subscribe: (id, from) => this.#state.subscribe(socket, id, from),
+      subscribe: (id, from, occupancy) => this.#state.subscribe(socket, id, from, occupancy),
       renew: (id, token) => this.#tokens.renew(socket, id, token),
       publish: (publication) => this.#publishes.publish(socket, publication),
       send: (frame) => this.#state.reply(socket, frame),
@@ -278,6 +284,9 @@ export class EndpointCore {
     }
     if (value.kind === "published") this.#publishes.answered(value.published);
     if (value.kind === "waiting" && value.endpoint === path) this.#state.waiting(value.id);
+    if ((value.kind === "count" || value.kind === "enough") && value.endpoint === path)
+      this.#state.count(value.kind === "count");
+    if (value.kind === "occupancy" && value.endpoint === path) this.#state.occupancy(value.subscribers);
     if (value.kind === "attached" && value.attached.endpoint === path) this.#state.attached(value.attached);
     return undefined;
   }

@@ -95,10 +95,11 @@ export class EndpointObject extends DurableObject<Env> {
     };
     const window = { updates: stream.windowUpdates, ageMs: stream.windowMs, bytes: WINDOW_BYTES };
     const replays = stream.replay > 0;
+    const hidesOccupancy = stream.occupancy === "nobody";
     const shard = shardOf(path, requireShards(this.env));
     const limits = connectionLimits(this.env);
     const publishing = { by: stream.publish, maxBytes: publishMaxBytes(this.env) };
-    const config = { path, shard, window, replays, limits, publishing };
+    const config = { path, shard, window, replays, hidesOccupancy, limits, publishing };
     return new EndpointCore(ports, config, { links, subscribers });
   }
 
@@ -118,7 +119,7 @@ export class EndpointObject extends DurableObject<Env> {
 
   async #subscribe(
     core: EndpointCore,
-    { from, principal, publishes }: Subscribe,
+    { from, principal, publishes, occupancy }: Subscribe,
     protocol: string | null,
   ): Promise<Response> {
     const holder = principal.kind === "public" ? undefined : await holderOf(principal, Date.now());
@@ -128,7 +129,7 @@ export class EndpointObject extends DurableObject<Env> {
       return errorResponse("overloaded", "this endpoint has as many subscribers as it can hold");
     const { 0: client, 1: server } = new WebSocketPair();
     this.ctx.acceptWebSocket(server, [SUBSCRIBER]);
-    core.subscribe(server, from, holder, publishes);
+    core.subscribe(server, from, holder, publishes, occupancy);
     const headers = protocol === null ? undefined : { "Sec-WebSocket-Protocol": protocol };
     return new Response(null, { status: 101, webSocket: client, ...(headers && { headers }) });
   }

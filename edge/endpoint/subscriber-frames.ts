@@ -24,7 +24,7 @@ export interface Speaker {
   waitMs(what: "messages" | "asks" | "publishes", count?: number): number;
   /** It may not: it is told when, or closed. */
   refuse(id: number | undefined, waitMs: number): void;
-  subscribe(id: number, from: Position | undefined): void;
+  subscribe(id: number, from: Position | undefined, occupancy?: true): void;
   renew(id: number, token: string): void;
   publish(publication: Publication): void;
   send(frame: string): void;
@@ -86,7 +86,7 @@ function answerRequest(up: Exclude<Up, { kind: "ping" }>, speaker: Speaker): voi
     const waitMs = speaker.waitMs("asks");
     if (waitMs > 0) speaker.refuse(up.id, waitMs);
     else if (up.kind === "renew") speaker.renew(up.id, up.token);
-    else speaker.subscribe(up.id, up.from);
+    else speaker.subscribe(up.id, up.from, up.occupancy);
   }
 }
 

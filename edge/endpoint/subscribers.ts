@@ -56,6 +56,10 @@ export class Subscribers<S extends Peer> {
   /** Sockets of the live ones, rebuilt only after one has left: this is what every update walks through. */
   #live: S[] = [];
   #stale = false;
+  /** How many want to be told how many there are. */
+  #curious = 0;
+  /** Some of these have just had their verdict. */
+  #hasNewlyCurious = false;
   /** What those who are live have yet to be sent of what has come. */
   readonly #queue: Frame[] = [];
 
@@ -75,6 +79,17 @@ export class Subscribers<S extends Peer> {
     return this.#all.size;
   }
 
+  get curious(): number {
+    return this.#curious;
+  }
+
+  /** Whether one of them has had its verdict since this was last asked, and was told nothing yet. */
+  takeNewlyCurious(): boolean {
+    const has = this.#hasNewlyCurious;
+    this.#hasNewlyCurious = false;
+    return has;
+  }
+
   members(): Iterable<S> {
     return this.#all.keys();
   }
@@ -85,9 +100,7 @@ export class Subscribers<S extends Peer> {
 
   keep(socket: S): void {
     const subscriber = this.#all.get(socket);
-    if (subscriber === undefined) return;
-    const { id, subscription } = subscriber;
-    this.#ports.keep(socket, { id, subscription });
+    if (subscriber !== undefined) this.#ports.keep(socket, factsOf(subscriber));
   }
 
   /** Those who can be sent more, in the order in which they began to wait. */
@@ -110,8 +123,14 @@ export class Subscribers<S extends Peer> {
   }
 
   /** A subscribe: the socket waits for its verdict, whatever it was before. */
-  wait(socket: S, id: number, from: Position | undefined, now: number): WaitingSubscriber<S> {
-    const waiting = { socket, id, subscription: subscribed(from, Math.floor(now)) };
+  wait(
+    socket: S,
+    id: number,
+    from: Position | undefined,
+    now: number,
+    occupancy?: true,
+  ): WaitingSubscriber<S> {
+    const waiting = { socket, id, subscription: subscribed(from, Math.floor(now)), occupancy };
     this.#change(waiting);
     return waiting;
   }
@@ -218,6 +237,13 @@ export class Subscribers<S extends Peer> {
     }
   }
 
+  /** Tells those who want to know it, and have their verdict. */
+  tellCurious(frame: string): void {
+    if (this.#curious === 0) return;
+    for (const { socket, subscription, occupancy } of [...this.#all.values()])
+      if (occupancy && hasVerdict(subscription.kind)) this.reply(socket, frame);
+  }
+
   /** Answers a frame. Bounded as all that is sent: who asks much and reads nothing is cut off. */
   reply(socket: S, frame: string): void {
     const unsent = socket.bufferedAmount;
@@ -240,34 +266,40 @@ export class Subscribers<S extends Peer> {
     const subscriber = this.#all.get(socket);
     if (subscriber === undefined) return;
     this.#all.delete(socket);
+    if (subscriber.occupancy) this.#curious--;
     this.#ports.unsent.remove(socket);
     this.#waiting.delete(socket);
     this.#line.leave(socket);
     if (subscriber.subscription.kind === "live") this.#stale = true;
   }
 
-  #step({ socket, id }: Subscriber<S>, subscription: Subscription): void {
-    this.#change({ socket, id, subscription });
+  #step(subscriber: Subscriber<S>, subscription: Subscription): void {
+    this.#change({ ...subscriber, subscription });
   }
 
   #change(subscriber: Subscriber<S>): void {
-    const { socket, id, subscription } = subscriber;
-    const wasLive = this.#all.get(socket)?.subscription.kind === "live";
+    const { socket, subscription } = subscriber;
+    const before = this.#all.get(socket)?.subscription.kind;
+    const wasLive = before === "live";
     const isLive = subscription.kind === "live";
+    if (subscriber.occupancy && hasVerdict(subscription.kind) && !hasVerdict(before))
+      this.#hasNewlyCurious = true;
     this.#put(subscriber);
-    this.#ports.keep(socket, { id, subscription });
+    this.#ports.keep(socket, factsOf(subscriber));
     if (!isLive && wasLive) this.#stale = true;
     if (isLive && !wasLive && !this.#stale) this.#live.push(socket);
   }
 
   #put(subscriber: Subscriber<S>): void {
-    const { socket, id, subscription } = subscriber;
+    const { socket, subscription } = subscriber;
+    const before = this.#all.get(socket);
+    this.#curious += Number(subscriber.occupancy === true) - Number(before?.occupancy === true);
     this.#all.set(socket, subscriber);
     if (subscription.kind === "live") {
       this.#waiting.delete(socket);
       this.#line.leave(socket);
     } else {
-      this.#waiting.set(socket, { socket, id, subscription });
+      this.#waiting.set(socket, { ...subscriber, subscription });
       this.#line.join(socket, subscription);
     }
   }
@@ -278,4 +310,12 @@ export class Subscribers<S extends Peer> {
       if (subscription.kind === "live") this.#live.push(socket);
     this.#stale = false;
   }
+}
+
+function hasVerdict(kind: Subscription["kind"] | undefined): boolean {
+  return kind === "live" || kind === "lagging";
+}
+
+function factsOf<S>({ id, subscription, occupancy }: Subscriber<S>): SubscriptionFacts {
+  return occupancy ? { id, subscription, occupancy } : { id, subscription };
 }

@@ -13,7 +13,7 @@ import { connectionLimits } from "../endpoint/connection-limits.ts";
 import type { Env } from "../env.ts";
 import { requireStreams } from "../exposed.ts";
 import { encodePrincipal, type Principal, PUBLIC } from "../principal.ts";
-import { openSubscription, shardStubOf } from "../routing.ts";
+import { OCCUPANCY, openSubscription, shardStubOf } from "../routing.ts";
 import type { LatestResult } from "../shard/answering/latest.ts";
 import { SteadyClock } from "../surroundings.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
@@ -21,8 +21,10 @@ import { AnswerBudget } from "./answer-budget.ts";
 import { errorResponse, logProblem, refusedToken, tooMuchMessage } from "./answers.ts";
 import { connect } from "./connect-route.ts";
 import { isBrief, latestResponse, noRoom } from "./latest.ts";
+import type { Aged, LatestCache } from "./latest-cache.ts";
 import { quotaWait } from "./quotas.ts";
 import { type Refusal, refusal, refusalOf } from "./refusal.ts";
+import { isBehind, type Reuse, withAge } from "./reuse.ts";
 import { senderOf } from "./sender.ts";
 import { type Handing, hasRoom } from "./unread.ts";
 import { badUpgrade, chooseProtocol, refuseUpgrade } from "./upgrades.ts";
@@ -40,6 +42,12 @@ export interface LatestAnswer {
   readonly answer: Response;
 }
 
+/** Where answers may be found that others got. */
+export interface Reusing {
+  readonly cache: LatestCache;
+  readonly reuse: Reuse;
+}
+
 /** H1: the latest record, and the answer to a request for it. */
 export async function latestOf(
   request: Request,
@@ -47,17 +55,32 @@ export async function latestOf(
   path: string,
   principal: Principal,
   keepAlive: KeepAlive,
+  reusing?: Reusing,
 ): Promise<LatestAnswer> {
   const handing = handingOf(env, keepAlive);
   const asked = { ifNoneMatch: request.headers.get("If-None-Match"), isHead: request.method === "HEAD" };
-  const ask = async (brief: boolean) => {
-    const latest = await shardStubOf(env, path).latest(path, encodePrincipal(principal), brief);
+  const question = (brief: boolean) => shardStubOf(env, path).latest(path, encodePrincipal(principal), brief);
+  const answerWith = ({ latest, ageMs }: Aged) => {
     // Its token ended, or was revoked, on the way.
     if (latest.kind === "error" && ERRORS[latest.code].status === 401)
       return { latest, answer: refusedToken(latest.code, latest.message) };
     const answer = latestResponse(latest, asked, handing);
-    return typeof answer === "object" ? { latest, answer } : answer;
+    if (typeof answer !== "object") return answer;
+    return { latest, answer: reusing?.cache.isThere ? withAge(answer, reusing.reuse, ageMs) : answer };
   };
+  const ask = async (brief: boolean) => {
+    if (reusing === undefined) return answerWith({ latest: await question(brief), ageMs: 0 });
+    const { cache, reuse } = reusing;
+    const key = cacheUrl(request, path);
+    const said = await cache.ask(key, reuse.wantedMs, brief, () => question(brief), keepAlive);
+    if (!isBehind(said.latest, asked.ifNoneMatch) || said.ageMs === 0) return answerWith(said);
+    return answerWith(await cache.ask(key, 0, brief, () => question(brief), keepAlive));
+  };
+  const before = await reusing?.cache.find(cacheUrl(request, path), reusing.reuse.wantedMs);
+  if (before !== undefined && !isBehind(before.latest, asked.ifNoneMatch)) {
+    const answer = answerWith(before);
+    if (typeof answer === "object") return answer;
+  }
   let found = await ask(isBrief(asked) || handing.budget.refuses(handing.now()));
   // While there is room for a value others may be faster.
   while (found === undefined || found === "no room") {
@@ -66,6 +89,11 @@ export async function latestOf(
     if (found === undefined) throw new Error("an origin kept back a value that was asked for");
   }
   return found;
+}
+
+/** Under what has no endpoints, so that nobody's request can be for it. */
+function cacheUrl({ url }: Request, path: string): string {
+  return `${new URL(url).origin}${ROUTES.home}latest${path}`;
 }
 
 const clock = new SteadyClock(() => Date.now());
@@ -120,9 +148,13 @@ async function subscribe(request: Request, env: Env, known: Known): Promise<Resp
     return { code: "unsupported_version", message: `this edge speaks ${SUBSCRIBER_PROTOCOL}` };
   const from = await startOf(url.searchParams.get("from"), target.path, env, principal);
   if (from !== undefined && "code" in from) return from;
+  const occupancy = url.searchParams.has(OCCUPANCY) || undefined;
   // What everybody may is known where the socket is.
   const publishes = principal.kind === "known" && targetOf(url, known, mayPublish).kind === "endpoint";
-  const answer = await openSubscription(env, target.path, from, protocol, principal, publishes);
+  const answer = await openSubscription(env, target.path, from, protocol, principal, {
+    publishes,
+    occupancy,
+  });
   return answer.status === 101 ? answer : refusalOf(answer);
 }
 

@@ -60,9 +60,10 @@ function answerOf(outcome: PublishOutcome, key: string, minimal: boolean): Respo
     // With it the request can be sent again, whoever made it.
     return errorResponse(code, message, code === "unknown_outcome" ? { [PUBLISH_HEADERS.key]: key } : {});
   }
-  const { position } = outcome;
+  const { position, guarantee } = outcome;
   const headers = { ETag: `"${position}"`, "Cache-Control": "no-store" };
-  return minimal
+  // What is promised less than otherwise is said in any case.
+  return minimal && guarantee === undefined
     ? new Response(null, { status: 201, headers: { ...headers, "Preference-Applied": "return=minimal" } })
-    : Response.json({ position }, { status: 201, headers });
+    : Response.json({ position, guarantee }, { status: 201, headers });
 }

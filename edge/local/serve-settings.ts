@@ -7,8 +7,25 @@ import { isLoopback, readHosts } from "../http/browsers.ts";
 import { PUBLISH_SETTING, publishMaxBytes } from "../http/publish-request.ts";
 import { QUOTA_SETTINGS, readQuotas } from "../http/quotas.ts";
 import { readProxies } from "../http/sender.ts";
+import { GATHER_SETTING, gatherMs } from "../shard/links/gathering.ts";
 import { reason } from "./checks.ts";
 import { sourceOf } from "./gate-address.ts";
+
+/** Who is asked for, and who is told what: those of `npm start`, too. */
+export const INSIGHT_SETTINGS = {
+  HOSTS: {
+    means:
+      "Names that requests may be for beside localhost, with commas between, as edge.example.com. Unset, on a loopback address: none; else all.",
+  },
+  DETAILS: {
+    means:
+      "on: everybody who reaches the edge is told names of origins; off: a token with admin is. Default: on if only this machine does.",
+  },
+  OPERATIONS: {
+    means: "on: /$/operations tells what the platform would bill, to whom DETAILS says.",
+    default: "off",
+  },
+} as const;
 
 export const command = {
   usage: "npm run edge -- [flags]",
@@ -35,16 +52,10 @@ export const command = {
         "Origins of web pages that are answered, as https://app.example.com, with commas between. Unset: all, without cookies.",
     },
     AUTH_COOKIE: { means: "The name of a cookie that may hold a token." },
-    HOSTS: {
-      means:
-        "Names that requests may be for beside localhost, with commas between, as edge.example.com. Unset, on a loopback address: none; else all.",
-    },
-    DETAILS: {
-      means:
-        "on: everybody who reaches the edge is told names of origins; off: a token with admin is. Default: on if only this machine does.",
-    },
+    ...INSIGHT_SETTINGS,
     ...CONNECTION_SETTINGS,
     ...PUBLISH_SETTING,
+    ...GATHER_SETTING,
     // One process has the machine's memory.
     UNSENT_MEGABYTES: { ...CONNECTION_SETTINGS.UNSENT_MEGABYTES, default: "512" },
     // Unset, they are the defaults, and this machine's own addresses have none.
@@ -60,10 +71,6 @@ export const command = {
       means:
         "How many connections one address may have; they are counted before workerd, which costs 30 µs for each piece of data. Unset: as many as come, until workerd can open no more files; then it is a quarter of what it can serve.",
     },
-    OPERATIONS: {
-      means: "on: /$/operations tells what the platform would bill, to whom DETAILS says.",
-      default: "off",
-    },
   },
   switches: {},
 } as const;
@@ -78,6 +85,7 @@ export function settingProblems(values: EdgeValues): readonly string[] {
     () => connectionLimits(values),
     () => connectLimits(values),
     () => publishMaxBytes(values),
+    () => gatherMs(values),
     () => readQuotas(values),
     () => readProxies(values.PROXIES),
     () => {
@@ -105,6 +113,7 @@ export function varsOf(values: EdgeValues, isGated: boolean): Readonly<Record<st
     ...pick(values, Object.keys(CONNECTION_SETTINGS)),
     ...pick(values, Object.keys(QUOTA_SETTINGS)),
     ...pick(values, Object.keys(PUBLISH_SETTING)),
+    ...pick(values, Object.keys(GATHER_SETTING)),
     ...pick(values, ["OPERATIONS", "HOSTS", "WEB_ORIGINS", "AUTH_COOKIE"]),
     ...(PROXIES && { PROXIES: (isGated ? standIns : proxies).join(",") }),
   };

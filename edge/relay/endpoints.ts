@@ -111,12 +111,12 @@ export class Endpoints<S extends Peer> {
   }
 
   /** Its topic is exposed. */
-  subscribe(subscriber: S, path: string, id: number, from: Position | undefined): void {
+  subscribe(subscriber: S, path: string, id: number, from: Position | undefined, occupancy?: true): void {
     const hosted = this.#all.get(path) ?? this.#open(path);
     if (hosted === undefined) throw new Error(`${path} is not exposed`);
     hosted.neededAt = this.#ports.now();
     this.#touched.add(hosted);
-    hosted.state.subscribe(subscriber, id, from);
+    hosted.state.subscribe(subscriber, id, from, occupancy);
   }
 
   leave(subscriber: S, path: string): void {
@@ -284,6 +284,9 @@ export class Endpoints<S extends Peer> {
     const { value } = read;
     if (value.kind === "attached") this.#about(value.attached.endpoint)?.attached(value.attached);
     else if (value.kind === "waiting") this.#about(value.endpoint)?.waiting(value.id);
+    else if (value.kind === "count" || value.kind === "enough")
+      this.#about(value.endpoint)?.count(value.kind === "count");
+    else if (value.kind === "occupancy") this.#about(value.endpoint)?.occupancy(value.subscribers);
     else if (value.kind === "detached") this.#detached(value.endpoint);
     else if (isOfShard(value)) this.#ports.said(shard, value);
     return "several";

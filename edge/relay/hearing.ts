@@ -9,6 +9,7 @@ import { encodeError, encodeRateLimited, PONG } from "../../shared/protocol/subs
 import { framesOf } from "../endpoint/subscriber-frames.ts";
 
 type Of<K extends Said["kind"]> = Extract<Said, { readonly kind: K }>;
+export type Subscribe = Of<"subscribe">;
 
 export interface Speaker {
   isOpen: boolean;
@@ -21,7 +22,7 @@ export interface Hearing {
   waitMs(what: "messages" | "asks"): number;
   /** A frame was refused, or some of it. False if that was too often. */
   bears(): boolean;
-  subscribe(said: Of<"subscribe">): void;
+  subscribe(said: Subscribe): void;
   unsubscribe(said: Of<"unsubscribe">): void;
   renew(said: Of<"renew">): void;
   tell(frame: string): void;

@@ -71,11 +71,16 @@ export function readConnection(attachment: unknown): KeptConnection | undefined 
   return { right: { grants, tokensCount }, holder: holder && readHolder(holder), lastId, follows };
 }
 
+/** Behind the state of a subscription that wants to be told how many there are. */
+const CURIOUS = "?";
+
 /** A line for each: path, id, state, and what that has. None of them holds a space. */
 export function writeFollows(follows: Iterable<readonly [path: string, SubscriptionFacts]>): string {
   const lines: string[] = [];
-  for (const [path, { id, subscription }] of follows)
-    lines.push([path, id, subscription.kind, ...detailsOf(subscription)].join(" "));
+  for (const [path, { id, subscription, occupancy }] of follows) {
+    const state = occupancy ? subscription.kind + CURIOUS : subscription.kind;
+    lines.push([path, id, state, ...detailsOf(subscription)].join(" "));
+  }
   return lines.join("\n");
 }
 
@@ -91,15 +96,16 @@ function textOf(position: Position | undefined): string[] {
 export function readFollows(text: string): Map<string, SubscriptionFacts> | undefined {
   const follows = new Map<string, SubscriptionFacts>();
   for (const line of text === "" ? [] : text.split("\n")) {
-    const [path = "", id = "", kind, ...details] = line.split(" ");
-    const subscription = readSubscription(kind, details);
+    const [path = "", id = "", state = "", ...details] = line.split(" ");
+    const isCurious = state.endsWith(CURIOUS);
+    const subscription = readSubscription(isCurious ? state.slice(0, -CURIOUS.length) : state, details);
     if (path[0] !== "/" || !isWhole(id) || subscription === undefined) return undefined;
-    follows.set(path, { id: Number(id), subscription });
+    follows.set(path, { id: Number(id), subscription, ...(isCurious && { occupancy: true }) });
   }
   return follows;
 }
 
-function readSubscription(kind: string | undefined, details: readonly string[]): Subscription | undefined {
+function readSubscription(kind: string, details: readonly string[]): Subscription | undefined {
   const [since = "", written] = kind === "live" ? ["0", ...details] : details;
   const position = written === undefined ? undefined : parseLongPosition(written);
   if (!isWhole(since) || (written !== undefined && position === undefined)) return undefined;

@@ -10,7 +10,6 @@
 import { CLOSE, type CloseName, type ErrorCode } from "../../shared/protocol/codes.ts";
 import { encodeUnsubscribed } from "../../shared/protocol/connection-frames.ts";
 import type { Message } from "../../shared/protocol/message.ts";
-import type { Position } from "../../shared/protocol/position.ts";
 import { encodeEnd, encodeError } from "../../shared/protocol/subscriber.ts";
 import { loadLink, saveLink } from "../endpoint/attachment.ts";
 import type { Answered } from "../endpoint/catch-up.ts";
@@ -28,7 +27,7 @@ import { Connection, OF_A_CONNECTION } from "./connection.ts";
 import { Endpoints, type EndpointsKept } from "./endpoints.ts";
 import { FirstLink } from "./first-link.ts";
 import { type FollowEvent, followOf, stepFollow, type Told } from "./follow-states.ts";
-import { type Hearing, hear } from "./hearing.ts";
+import { type Hearing, hear, type Subscribe } from "./hearing.ts";
 import { Keeping, type RelayRows, type Survivor } from "./keeping.ts";
 import type { Judgement, Right } from "./right.ts";
 
@@ -192,7 +191,7 @@ export class RelayCore {
     return {
       waitMs: (what) => this.#spending.take(socket, what, now),
       bears: () => this.#spending.bears(socket, now),
-      subscribe: ({ id, endpoint, from }) => this.#subscribe(connection, endpoint, id, from),
+      subscribe: (said) => this.#subscribe(connection, said),
       unsubscribe: ({ id, endpoint }) => this.#step(connection, endpoint, { kind: "unsub", id }),
       renew: ({ id, token }) => this.#tokens.renew(connection, id, token),
       tell: (frame) => this.#tell(connection, frame),
@@ -200,7 +199,7 @@ export class RelayCore {
     };
   }
 
-  #subscribe(connection: Connection, path: string, id: number, from: Position | undefined): void {
+  #subscribe(connection: Connection, { endpoint: path, id, from, occupancy }: Subscribe): void {
     const refusal = this.#refusalOf(connection, path);
     if (refusal !== undefined) {
       this.#tell(connection, encodeError(id, refusal.code, refusal.message));
@@ -209,7 +208,7 @@ export class RelayCore {
     this.#step(connection, path, { kind: "sub", id });
     if (!connection.isOpen) return;
     if (!connection.follows.has(path)) this.#subscriptions++;
-    this.#endpoints.subscribe(connection, path, id, from);
+    this.#endpoints.subscribe(connection, path, id, from, occupancy);
   }
 
   #refusalOf({ follows, right }: Connection, path: string): Why | undefined {

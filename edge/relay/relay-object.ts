@@ -166,5 +166,5 @@ function configOf(path: string): EndpointStateConfig | undefined {
   const stream = streamOf(path);
   if (stream === undefined) return undefined;
   const window = { updates: stream.windowUpdates, ageMs: stream.windowMs, bytes: WINDOW_BYTES };
-  return { path, window, replays: stream.replay > 0 };
+  return { path, window, replays: stream.replay > 0, hidesOccupancy: stream.occupancy === "nobody" };
 }

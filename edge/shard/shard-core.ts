@@ -19,7 +19,8 @@ import { LargeValues } from "./answering/large-values.ts";
 import type { LatestResult } from "./answering/latest.ts";
 import { Questions } from "./answering/questions.ts";
 import { wayFor } from "./answering/ways.ts";
-import { AttachedObjects, type AttachedObjectsPorts } from "./links/attached-objects.ts";
+import { type AboveLinks, AttachedObjects, type AttachedObjectsPorts } from "./links/attached-objects.ts";
+import type { OccupancyResult } from "./links/occupancy.ts";
 import { LinkPublishes } from "./publishing/link-publishes.ts";
 import type { PublishOutcome } from "./publishing/outcome.ts";
 import { Publishing } from "./publishing/publishing.ts";
@@ -30,7 +31,7 @@ import { endpointOf, type OriginItem } from "./uplinks/origin-items.ts";
 import { OriginMessages, type OriginMessagesPorts } from "./uplinks/origin-messages.ts";
 import { Slices, type SlicesPorts } from "./uplinks/slices.ts";
 import { verifiedName } from "./uplinks/uplink-attachment.ts";
-import { Validity, type Vouched } from "./validity.ts";
+import { type Refused, Validity, type Vouched } from "./validity.ts";
 
 export interface ShardPorts extends AttachedObjectsPorts, OriginMessagesPorts, RevokingPorts, SlicesPorts {
   /** In [0, 1). */
@@ -60,7 +61,7 @@ export class ShardCore {
   constructor(ports: ShardPorts, config: ShardConfig, survivors: ShardSurvivors) {
     this.#ports = ports;
     this.revoking = new Revoking(ports, survivors.revocations, (frame) => this.#objects.tellAll(frame));
-    this.#objects = this.#objectsBelow(config.shard);
+    this.#objects = this.#objectsBelow(config);
     this.#questions = new Questions({
       after: (ms, run) => ports.after(ms, run),
       isPresent: () => this.#slices.isPresent,
@@ -105,17 +106,27 @@ export class ShardCore {
   /** U8. Never rejects. `brief`: the value isn't needed, if it is large. */
   latest(path: string, principal: Principal = PUBLIC, brief = false): Promise<LatestResult> {
     this.#slices.arrived();
-    return principal.kind === "public"
-      ? this.#largeValues.ask(path, brief)
-      : this.#latestFor(this.#validity(principal), path, brief);
+    return this.#for(principal, () => this.#largeValues.ask(path, brief));
   }
 
-  async #latestFor(validity: Validity, path: string, brief: boolean): Promise<LatestResult> {
+  /** O2. Never rejects. */
+  occupancy(path: string, principal: Principal = PUBLIC): Promise<OccupancyResult> {
+    this.#slices.arrived();
+    return this.#for(principal, async () => {
+      return { kind: "subscribers", subscribers: await this.#objects.occupancy.ask(path) };
+    });
+  }
+
+  #for<T>(principal: Principal, answer: () => Promise<T>): Promise<T | Refused> {
+    return principal.kind === "public" ? answer() : this.#forValid(this.#validity(principal), answer);
+  }
+
+  async #forValid<T>(validity: Validity, answer: () => Promise<T>): Promise<T | Refused> {
     const refused = await validity.learned();
     if (refused !== undefined) return refused;
-    const latest = await this.#largeValues.ask(path, brief);
+    const answered = await answer();
     // The token may have ended, or been revoked, while the answer was awaited.
-    return (await validity.learned()) ?? latest;
+    return (await validity.learned()) ?? answered;
   }
 
   /** W6. Never rejects. */
@@ -188,8 +199,8 @@ export class ShardCore {
     return new Validity(principal, this.revoking, () => this.#ports.wall());
   }
 
-  #objectsBelow(shard: number): AttachedObjects {
-    return new AttachedObjects(this.#ports, {
+  #objectsBelow({ shard, gatherMs }: ShardConfig): AttachedObjects {
+    const above: AboveLinks = {
       begin: () => {
         const { generations } = this.#slices;
         generations.begin();
@@ -202,7 +213,8 @@ export class ShardCore {
       check: (id, tokens) => this.revoking.check(id, tokens),
       publish: (link, frame) => this.#linkPublishes.take(link, frame),
       send: (frames) => this.#slices.send(frames),
-    });
+    };
+    return new AttachedObjects(this.#ports, above, gatherMs);
   }
 
   #publishingAbove(): Publishing<HibernatingPeer> {

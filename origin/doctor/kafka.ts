@@ -1,8 +1,9 @@
 /** Asks Kafka what an origin needs of it, broker by broker and topic by topic, over connections of its own. */
 import type { Stream, Streams } from "../../shared/config/streams.ts";
-import { BrokerConnection } from "../kafka/connection.ts";
-import { Memory } from "../kafka/memory.ts";
 import { UNKNOWN_EPOCH } from "../kafka/batch-headers.ts";
+import { BrokerConnection, UnsupportedError } from "../kafka/connection.ts";
+import { Memory } from "../kafka/memory.ts";
+import { commitTxnRequest } from "../kafka/produce-requests.ts";
 import { partsOf } from "../kafka/record-batches.ts";
 import {
   type BrokerAddress,
@@ -31,6 +32,7 @@ import {
 } from "./kafka-findings.ts";
 import { fetchVersionRequest } from "./kafka-requests.ts";
 import { matchedBy } from "./matched.ts";
+import { transactionFinding, writeFindings } from "./publish-findings.ts";
 import { type Address, reach, wordsOf } from "./reach.ts";
 
 /** Partitions of a topic that are read from, to see whether they may be, and what is in them. */
@@ -43,6 +45,7 @@ const ANY_TOPIC = "distributary";
 export async function* examineKafka(
   settings: KafkaSettings,
   streams: Streams | undefined,
+  publishId: string | undefined,
 ): AsyncGenerator<Finding, void> {
   const examination = new Examination(settings);
   try {
@@ -52,6 +55,8 @@ export async function* examineKafka(
     const matched = matchedBy(streams, existing);
     yield* matched.findings;
     for (const stream of matched.streams) yield* examination.topic(stream);
+    if (publishId !== undefined && matched.streams.some(({ publish }) => publish !== "nobody"))
+      yield* examination.transactions(publishId);
   } finally {
     examination.close();
   }
@@ -108,15 +113,33 @@ class Examination {
     if (session === undefined)
       return yield hint(what, "it isn't examined, since no broker answers", "mend that first");
     try {
-      const [metadata] = (await session.send(metadataRequest(stream.topic))).topics;
+      const isPublished = stream.publish !== "nobody";
+      const [metadata] = (await session.send(metadataRequest(stream.topic, isPublished))).topics;
       if (metadata === undefined) throw new Error("the broker says nothing of it");
       const findings = metadataFindings(stream.topic, metadata);
       yield* findings;
       if (metadata.error !== KAFKA_ERROR.none) return;
       yield* await this.#readable(stream, metadata);
       yield* configFindings(stream, await this.#config(stream.topic));
+      if (isPublished) yield* writeFindings(stream.topic, metadata.operations);
     } catch (error) {
       yield wrong(what, `it can't be examined: ${messageOf(error)}`, "see the brokers' log");
+    }
+  }
+
+  /** Ends a transaction that nobody began, which changes nothing: whether that may be done is looked at first. */
+  async *transactions(publishId: string): AsyncGenerator<Finding, void> {
+    const [session] = this.#sessions.values();
+    if (session === undefined) return;
+    const nobody = { producerId: 0, producerEpoch: 0 };
+    try {
+      yield transactionFinding(
+        publishId,
+        await session.send(commitTxnRequest(`${publishId}.doctor`, nobody)),
+      );
+    } catch (error) {
+      if (error instanceof UnsupportedError) yield transactionFinding(publishId, undefined);
+      else yield wrong("PUBLISH_ID", `can't be examined: ${messageOf(error)}`, "see the brokers' log");
     }
   }
 

@@ -7,7 +7,6 @@ import {
   type BatchOutcome,
   type Claim,
   type ClaimRequest,
-  type KnownPublish,
   type Sink,
   SinkError,
   type SinkRecord,
@@ -40,43 +39,50 @@ export class EmbeddedSink implements Sink {
   async claim(request: ClaimRequest): Promise<Claim> {
     const { topic, partition, epoch } = request;
     const number = asking(() => this.#log.takeOver(topic, partition, epoch));
-    const known = await this.#known(request);
-    return new EmbeddedClaim(this.#log, topic, { partition, epoch, number }, known);
+    const partitions = asking(() => this.#log.topic(topic)?.partitions.length ?? 0);
+    await this.#learn(request);
+    return new EmbeddedClaim(this.#log, topic, { partition, epoch, number }, partitions);
   }
+
+  /** Its topics get no more partitions. */
+  async isSettled(): Promise<boolean> {
+    return true;
+  }
+
+  async settle(): Promise<void> {}
 
   async close(): Promise<void> {}
 
   /** Clocks may differ, and records be a little out of order: as with Kafka, twice as much is read as is promised. */
-  async #known({ topic, partition, windowMs, signal }: ClaimRequest): Promise<readonly KnownPublish[]> {
-    const known: KnownPublish[] = [];
+  async #learn({ topic, partition, windowMs, learn, signal }: ClaimRequest): Promise<void> {
     let from = asking(() => this.#log.offsetAt(topic, partition, Date.now() - 2 * windowMs));
     while (from !== undefined && !signal.aborted) {
       const at = from;
       const records = asking(() => this.#log.read(topic, partition, at, READ_RECORDS, READ_BYTES));
       for (const { offset, timestamp = 0, headers } of records) {
         const mark = readMark(headers);
-        if (mark !== undefined) known.push({ ...mark, offset, timestamp });
+        if (mark !== undefined) learn({ ...mark, offset, timestamp });
       }
       const last = records.at(-1);
       from = last && last.offset + 1;
       if (turns.isSpent()) await turns.later();
     }
-    return known;
   }
 }
 
 class EmbeddedClaim implements Claim {
   readonly writer: Claim["writer"];
+  readonly partitions: number;
+  readonly guarantee = undefined;
   readonly forgets = undefined;
-  readonly known: readonly KnownPublish[];
   readonly #log: EmbeddedLog;
   readonly #topic: string;
   readonly #holder: PartitionHolder;
   readonly #lost = new AbortController();
 
-  constructor(log: EmbeddedLog, topic: string, holder: PartitionHolder, known: readonly KnownPublish[]) {
+  constructor(log: EmbeddedLog, topic: string, holder: PartitionHolder, partitions: number) {
     this.writer = { id: 0, epoch: holder.number };
-    this.known = known;
+    this.partitions = partitions;
     this.#log = log;
     this.#topic = topic;
     this.#holder = holder;
@@ -89,9 +95,10 @@ class EmbeddedClaim implements Claim {
 
   batch(records: readonly SinkRecord[], timestamp: number) {
     let isDoubtful = false;
-    const send = async (): Promise<BatchOutcome> => {
+    const send = async (isLate: () => boolean): Promise<BatchOutcome> => {
       // A commit that failed may be in the file all the same: the next claim reads what is there.
       if (isDoubtful) return { kind: "stale", message: "the file could not be written" };
+      if (isLate()) return { kind: "notNow", message: "its time was over before it was written" };
       const outcome = this.#append(records, timestamp);
       isDoubtful = outcome.kind === "unknown";
       return outcome;

@@ -3,47 +3,56 @@
  * that subscribers wait for none. One batch is under way at a time; of one whose outcome isn't known the same bytes are
  * sent again under the same sequence, which the broker takes once, and nothing else takes that sequence.
  */
+import type { Guarantee } from "../../shared/protocol/publish.ts";
 import {
   type BatchOutcome,
   type Claim,
-  type KnownPublish,
   type SinkBatch,
   SinkError,
   type SinkRecord,
   type WriterNumber,
 } from "../publish/sink.ts";
-import { TIME_LIMITS } from "../time-limits.ts";
+import type { FenceNews } from "./keep-fenced.ts";
+import { UnsentError } from "./lanes.ts";
 import { wordsOf } from "./patience.ts";
 import { type ProducedAnswer, type ProducerIdentity, WRITE_ERROR } from "./produce-requests.ts";
 import { type ProducedCodec, producedBatch } from "./produced-batch.ts";
+import type { Try } from "./slots.ts";
 
 /** Sequences go on from 0 after this. */
 const SEQUENCES = 2 ** 31;
 
 export interface ClaimPorts {
-  /** To the leader of the partition. Rejects if that can't be reached, or isn't known. */
-  readonly produce: (batch: Buffer) => Promise<ProducedAnswer>;
+  /**
+   * To the leader of the partition. Rejects if that can't be reached, or isn't known: with UnsentError if nothing has left,
+   * as when `isLate` says right before that it shall not.
+   */
+  readonly produce: (batch: Buffer, which: Try, isLate: () => boolean) => Promise<ProducedAnswer>;
   /** The leader may be another one. */
   readonly relocate: () => void;
-  /** Calls `old` when the fence could not be repeated for too long, `lost` when another has fenced; returns what ends that. */
-  readonly keepFenced: (told: { readonly lost: () => void; readonly old: () => void }) => () => void;
+  /** Repeats the fence; returns what ends that. */
+  readonly keepFenced: (told: FenceNews) => () => void;
 }
 
 export interface ClaimFacts {
-  readonly identity: ProducerIdentity;
+  /** Undefined if the broker knows no such thing: then nobody is fenced, and what is sent again may be appended twice. */
+  readonly identity: ProducerIdentity | undefined;
+  readonly writer: WriterNumber;
+  readonly partitions: number;
   readonly forgets: string | undefined;
-  readonly known: readonly KnownPublish[];
-  /** Of the fence: what is appended comes behind it. */
+  /** Of the fence, or -1: what is appended comes behind it. */
   readonly markOffset: number;
   readonly codec: ProducedCodec;
 }
 
+const UNNUMBERED = { producerId: -1, producerEpoch: -1, sequence: -1 };
 const FENCED: BatchOutcome = { kind: "fenced" };
 
 export class KafkaClaim implements Claim {
   readonly writer: WriterNumber;
+  readonly partitions: number;
+  readonly guarantee: Guarantee | undefined;
   readonly forgets: string | undefined;
-  readonly known: readonly KnownPublish[];
   readonly #facts: ClaimFacts;
   readonly #ports: ClaimPorts;
   readonly #lost = new AbortController();
@@ -54,10 +63,11 @@ export class KafkaClaim implements Claim {
   #released = false;
 
   constructor(facts: ClaimFacts, ports: ClaimPorts) {
-    const { identity, forgets, known, markOffset } = facts;
-    this.writer = { id: identity.producerId, epoch: identity.producerEpoch };
+    const { identity, writer, partitions, forgets, markOffset } = facts;
+    this.writer = writer;
+    this.guarantee = identity === undefined ? "at-least-once" : undefined;
+    this.partitions = partitions;
     this.forgets = forgets;
-    this.known = known;
     this.#facts = facts;
     this.#ports = ports;
     this.#lastOffset = markOffset;
@@ -75,26 +85,26 @@ export class KafkaClaim implements Claim {
 
   batch(records: readonly SinkRecord[], timestamp: number): SinkBatch {
     const { identity, codec } = this.#facts;
-    const bytes = producedBatch(records, { ...identity, sequence: this.#sequence }, timestamp, codec);
+    const numbered = identity === undefined ? UNNUMBERED : { ...identity, sequence: this.#sequence };
+    const bytes = producedBatch(records, numbered, timestamp, codec);
     let isDoubtful = false;
-    const send = async (): Promise<BatchOutcome> => {
+    const send = async (isLate: () => boolean): Promise<BatchOutcome> => {
       if (this.#released || this.#isOld)
         return { kind: "stale", message: "the fence is too old to be trusted" };
       let answer: ProducedAnswer;
       try {
-        answer = await this.#ports.produce(bytes);
+        answer = await this.#ports.produce(bytes, isDoubtful ? "again" : "first", isLate);
       } catch (error) {
         this.#ports.relocate();
-        if (error instanceof SinkError && error.code === "changed")
-          return { kind: "stale", message: error.message };
+        const message = wordsOf(error);
+        if (error instanceof SinkError && error.code === "changed") return { kind: "stale", message };
+        if (error instanceof UnsentError && !isDoubtful) return { kind: "notNow", message };
         isDoubtful = true;
-        return { kind: "unknown", message: wordsOf(error) };
+        return { kind: "unknown", message };
       }
       const outcome = this.#outcomeOf(answer, isDoubtful);
-      if (outcome.kind === "unknown") {
-        this.#ports.relocate();
-        isDoubtful = true;
-      }
+      if (outcome.kind === "unknown" || outcome.kind === "notNow") this.#ports.relocate();
+      isDoubtful ||= outcome.kind === "unknown";
       if (outcome.kind === "appended") {
         this.#sequence = (this.#sequence + records.length) % SEQUENCES;
         this.#lastOffset = outcome.offset + records.length - 1;
@@ -137,19 +147,11 @@ export class KafkaClaim implements Claim {
       case WRITE_ERROR.unsupportedCompression:
       case WRITE_ERROR.invalidRecord:
         return refused("invalid");
+      case WRITE_ERROR.notEnoughReplicas:
+        return { kind: isDoubtful ? "unknown" : "notNow", message };
       default:
+        // Also if the broker doesn't lead the partition any more, or has it no more: it says so, too, of what it had appended.
         return { kind: "unknown", message };
     }
   }
 }
-
-/** When a fence is to be repeated, and when it is too old, in milliseconds. */
-export interface FenceTimes {
-  readonly againMs: number;
-  readonly oldMs: number;
-}
-
-export const FENCE_TIMES: FenceTimes = {
-  againMs: TIME_LIMITS.publishFenceMs,
-  oldMs: TIME_LIMITS.publishFenceOldMs,
-};

@@ -28,6 +28,13 @@ const KEEP_ALIVE_MS = TIME_LIMITS.brokerKeepAliveMs;
 /** The connection was given up to ask over another one. Nothing is wrong with the broker. */
 export class OtherWayError extends Error {}
 
+/** The broker has no such request. */
+export class UnsupportedError extends SourceError {
+  constructor(message: string) {
+    super("unavailable", message);
+  }
+}
+
 /** An answer was given up, since less was wanted of a line as slow as this. */
 export class TooSlowError extends OtherWayError {}
 
@@ -47,6 +54,7 @@ export class BrokerConnection {
   #last: Promise<unknown> = Promise.resolve();
   readonly #throttle = new Throttle();
   #bytesHeard = 0;
+  #wasOpen = false;
   /** What is listened for just now, or was last. */
   #hearing: Hearing | undefined;
   #look: NodeJS.Timeout | undefined;
@@ -62,6 +70,11 @@ export class BrokerConnection {
     this.#connectMs = settings.limits?.connectMs ?? CONNECT_MS;
     this.#opened = this.#open();
     this.#opened.catch((error) => this.#fail(error));
+  }
+
+  /** Whether it was ever ready: before that nothing was sent. */
+  get wasOpen(): boolean {
+    return this.#wasOpen;
   }
 
   /** Once closed, by either side, it stays so. */
@@ -141,6 +154,7 @@ export class BrokerConnection {
       return { kafkajs, ...(await kafkajs.connect()) };
     });
     this.#turn.opened();
+    this.#wasOpen = true;
     return opened;
   }
 
@@ -179,8 +193,7 @@ export class BrokerConnection {
     const { name, key, version, silenceMs = SILENCE_MS, decode } = request;
     const known = versions[key];
     if (known === undefined || version < known.minVersion || version > known.maxVersion)
-      throw new SourceError(
-        "unavailable",
+      throw new UnsupportedError(
         `the broker is older than Kafka 3.1: it has no ${name} request of version ${version}`,
       );
     // A broker that throttles has answered already, and won't listen meanwhile.

@@ -7,10 +7,12 @@
 import { SinkError } from "../publish/sink.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import type { Cluster } from "./cluster.ts";
+import { UnsupportedError } from "./connection.ts";
 import { kafkaError } from "./patience.ts";
 import {
   addPartitionToTxnRequest,
   commitTxnRequest,
+  describeTransactionRequest,
   findCoordinatorRequest,
   initProducerIdRequest,
   type ProducerIdentity,
@@ -22,6 +24,28 @@ export interface Fenced {
   readonly topic: string;
   readonly partition: number;
 }
+
+/** What transactional ids are made of: those that begin with the same are of origins that publish to the same topics. */
+export class WriterIds {
+  readonly #prefix: string;
+
+  constructor(prefix: string) {
+    this.#prefix = prefix;
+  }
+
+  /** Of whoever writes a partition. */
+  ofPartition(topicId: Buffer, partition: number): string {
+    return `${this.#prefix}.${idText(topicId)}.${partition}`;
+  }
+
+  /** Nobody writes with it. */
+  ofCount(topicId: Buffer, partitions: number): string {
+    return `${this.#prefix}.${idText(topicId)}.of.${partitions}`;
+  }
+}
+
+/** As Kafka shows it. */
+const idText = (topicId: Buffer) => topicId.toString("base64url");
 
 type Coordinators = Pick<Cluster, "send">;
 
@@ -37,8 +61,17 @@ const FORBIDDEN: readonly number[] = [
   WRITE_ERROR.transactionalIdAuthorizationFailed,
 ];
 
-/** Rejects with SinkError, or with what may pass. @param any Some broker that is known. */
-export async function takeId(cluster: Coordinators, any: number, { id }: Fenced): Promise<ProducerIdentity> {
+/** Whether somebody has taken this id. Rejects with SinkError, or with what may pass. @param any Some broker that is known. */
+export async function isTaken(cluster: Coordinators, any: number, id: string): Promise<boolean> {
+  const coordinator = await coordinatorOf(cluster, any, id);
+  const { error } = await cluster.send(coordinator, describeTransactionRequest(id));
+  if (error === WRITE_ERROR.transactionalIdNotFound) return false;
+  check(error, `what is known of ${id}`);
+  return true;
+}
+
+/** Rejects with SinkError, with UnsupportedError, or with what may pass. @param any Some broker that is known. */
+export async function takeId(cluster: Coordinators, any: number, id: string): Promise<ProducerIdentity> {
   const coordinator = await coordinatorOf(cluster, any, id);
   const request = initProducerIdRequest(id, TIME_LIMITS.publishTransactionMs);
   const { error, producerId, producerEpoch } = await cluster.send(coordinator, request);
@@ -70,5 +103,7 @@ function check(error: number, what: string): void {
   if (LOST.includes(error)) throw new SinkError("fenced", "another origin has taken the partition over");
   if (FORBIDDEN.includes(error))
     throw new SinkError("forbidden", `${what}: Kafka doesn't allow it (error ${error})`);
+  if (error === WRITE_ERROR.unsupportedVersion)
+    throw new UnsupportedError(`${what}: there are no transactions`);
   throw kafkaError(what, error);
 }

@@ -3,12 +3,12 @@
 import { turns } from "../reading/turns.ts";
 import { epochOf } from "../source/epoch.ts";
 import { type Batch, type ReadRequest, SourceError } from "../source/source.ts";
+import { type Reached, readTo, UNKNOWN_EPOCH } from "./batch-headers.ts";
 import type { Cluster } from "./cluster.ts";
 import { type Fetcher, heldBackIn, type Mood } from "./fetcher.ts";
 import type { Memory } from "./memory.ts";
 import type { Part } from "./parts.ts";
 import { kafkaError, patiently, telling } from "./patience.ts";
-import { type Reached, readTo, UNKNOWN_EPOCH } from "./batch-headers.ts";
 import { partsOf } from "./record-batches.ts";
 import { type Fetched, KAFKA_ERROR, type PartitionMetadata, type TopicMetadata } from "./requests.ts";
 import { WireError } from "./wire.ts";

@@ -1,82 +1,102 @@
 /**
- * Connections to write over. A broker takes one request of a connection after another, and answers a Produce only when all
- * replicas have it: so each request under way has a connection for itself, and a partition that takes its time holds up
- * no other.
+ * Connections for what a broker may take its time with. It takes one request of a connection after another, answers a Produce
+ * only when all replicas have it, and a Fetch when there is something: so each request under way has a connection for itself.
+ * Partitions whose replicas don't answer keep theirs for seconds, and hold up no other (slots.ts).
  */
+import { TIME_LIMITS } from "../time-limits.ts";
 import type { BrokerConnection } from "./connection.ts";
+import { wordsOf } from "./patience.ts";
 import type { Request } from "./request.ts";
+import { Slots, type Try } from "./slots.ts";
 
-/** To one broker. Further requests wait for the first to be free. */
-const MAX_LANES = 8;
+/** Of one broker. */
+export const LANES = { prompt: 8, max: 32, slowMs: TIME_LIMITS.produceSlowMs } as const;
 
-interface Lane {
-  connection: BrokerConnection;
-}
+type Lane = Pick<BrokerConnection, "send" | "close" | "closed" | "wasOpen">;
 
-interface Broker {
+/** Nothing of a request has left. */
+export class UnsentError extends Error {}
+
+interface BrokerLanes {
+  readonly slots: Slots;
+  /** The one that was used last is the last. */
   readonly idle: Lane[];
-  readonly waiting: ((lane: Lane | undefined) => void)[];
-  open: number;
 }
 
 export class Lanes {
-  readonly #dial: (broker: number) => BrokerConnection;
-  readonly #brokers = new Map<number, Broker>();
+  readonly #dial: (broker: number) => Lane;
+  readonly #brokers = new Map<number, BrokerLanes>();
+  /** Idle ones, too. */
   readonly #open = new Set<Lane>();
   #closed = false;
 
   /** @param dial Throws if no broker of that number is known. */
-  constructor(dial: (broker: number) => BrokerConnection) {
+  constructor(dial: (broker: number) => Lane) {
     this.#dial = dial;
   }
 
-  /** Rejects with what went wrong, as the connection then is. */
-  async send<T>(id: number, request: Request<T>): Promise<T> {
-    const broker = this.#brokers.get(id) ?? { idle: [], waiting: [], open: 0 };
-    this.#brokers.set(id, broker);
-    const lane = await this.#take(id, broker);
+  /** Rejects with what went wrong, or with UnsentError. */
+  async send<T>(id: number, request: Request<T>, which: Try = "first"): Promise<T> {
+    if (this.#closed) throw CLOSED;
+    const lanes = this.#brokers.get(id) ?? { slots: new Slots(LANES), idle: [] };
+    this.#brokers.set(id, lanes);
+    const release = await lanes.slots.take(which);
     try {
-      return await lane.connection.send(request);
+      const lane = this.#take(id, lanes);
+      try {
+        return await lane.send(request);
+      } catch (error) {
+        throw lane.wasOpen ? error : new UnsentError(wordsOf(error), { cause: error });
+      } finally {
+        this.#giveBack(lane, lanes);
+      }
     } finally {
-      this.#giveBack(broker, lane);
+      release();
     }
+  }
+
+  /** Lets those go that nothing is sent over just now. */
+  rest(): void {
+    for (const { idle } of this.#brokers.values())
+      for (const lane of idle.splice(0)) {
+        lane.close();
+        this.#open.delete(lane);
+      }
   }
 
   close(): void {
     this.#closed = true;
-    for (const { connection } of this.#open) connection.close();
-    for (const { waiting } of this.#brokers.values()) for (const give of waiting.splice(0)) give(undefined);
+    for (const { slots } of this.#brokers.values()) slots.close(CLOSED);
+    for (const lane of this.#open) lane.close();
+    this.#open.clear();
   }
 
-  async #take(id: number, broker: Broker): Promise<Lane> {
-    if (this.#closed) throw new Error("the sink is closed");
-    for (let lane = broker.idle.pop(); lane !== undefined; lane = broker.idle.pop()) {
-      if (!lane.connection.closed) return lane;
-      this.#drop(broker, lane);
+  #take(id: number, { idle }: BrokerLanes): Lane {
+    for (let lane = idle.pop(); lane !== undefined; lane = idle.pop()) {
+      if (!lane.closed) return lane;
+      this.#open.delete(lane);
     }
-    if (broker.open < MAX_LANES) return this.#newLane(id, broker);
-    const given = await new Promise<Lane | undefined>((give) => broker.waiting.push(give));
-    return given ?? this.#take(id, broker);
-  }
-
-  #newLane(id: number, broker: Broker): Lane {
-    const lane = { connection: this.#dial(id) };
-    broker.open++;
+    const lane = this.#new(id);
     this.#open.add(lane);
     return lane;
   }
 
-  #giveBack(broker: Broker, lane: Lane): void {
-    const isGone = this.#closed || lane.connection.closed;
-    if (isGone) this.#drop(broker, lane);
-    const give = broker.waiting.shift();
-    if (give !== undefined) give(isGone ? undefined : lane);
-    else if (!isGone) broker.idle.push(lane);
+  #new(id: number): Lane {
+    try {
+      return this.#dial(id);
+    } catch (error) {
+      throw new UnsentError(wordsOf(error), { cause: error });
+    }
   }
 
-  #drop(broker: Broker, lane: Lane): void {
-    lane.connection.close();
-    broker.open--;
+  #giveBack(lane: Lane, { idle }: BrokerLanes): void {
+    if (!lane.closed && idle.length < LANES.prompt) {
+      idle.push(lane);
+      return;
+    }
+    lane.close();
     this.#open.delete(lane);
   }
 }
+
+const CLOSED = new UnsentError("the sink is closed");

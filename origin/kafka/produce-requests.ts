@@ -30,6 +30,7 @@ export const WRITE_ERROR = {
   topicAuthorizationFailed: 29,
   clusterAuthorizationFailed: 31,
   invalidTimestamp: 32,
+  unsupportedVersion: 35,
   policyViolation: 44,
   outOfOrderSequence: 45,
   duplicateSequence: 46,
@@ -42,6 +43,7 @@ export const WRITE_ERROR = {
   unsupportedCompression: 76,
   invalidRecord: 87,
   producerFenced: 90,
+  transactionalIdNotFound: 105,
 } as const;
 
 /** An id and epoch that a transactional id has; the highest of these is its writer. */
@@ -155,12 +157,42 @@ export function commitTxnRequest(
   };
 }
 
+/** Whether a coordinator knows a transactional id: one that nobody has taken, or not for a week, is none. */
+export function describeTransactionRequest(id: string): Request<{ readonly error: number }> {
+  return {
+    name: "DescribeTransactions",
+    key: 65,
+    version: 0,
+    encode: () => start().writeUVarInt(2).writeUVarIntString(id).writeUVarInt(NO_TAGS),
+    decode: (reader) => {
+      const throttleMs = begin(reader);
+      const errors = reader.compactArray(() => {
+        const error = reader.int16();
+        reader.compactString(); // the id
+        reader.compactString(); // its state
+        reader.skip(4 + 8 + 8 + 2); // a transaction's timeout and start, and the producer
+        reader.compactArray(() => {
+          reader.compactString();
+          reader.compactArray(() => reader.int32());
+          reader.skipTags();
+        });
+        reader.skipTags();
+        return error;
+      });
+      reader.skipTags();
+      return { throttleMs, answer: { error: errors[0] ?? WRITE_ERROR.coordinatorNotAvailable } };
+    },
+  };
+}
+
 export interface ProducedAnswer {
   readonly error: number;
   /** Of the batch's first record. */
   readonly offset: number;
   /** Why, if the broker says more than its error. */
   readonly words: string | undefined;
+  /** Whether the topic was told by its id: a broker up to 4.0 takes its name, which another topic may have got since. */
+  readonly isById: boolean;
 }
 
 export interface ProduceTo {
@@ -180,9 +212,12 @@ export function produceRequest(
 ): Request<ProducedAnswer> {
   const byId = (encoder: Encoder) => encoder.writeBuffer(topicId);
   const byName = (encoder: Encoder) => encoder.writeUVarIntString(topic);
-  const newer = produce(13, byId, (reader) => reader.uuid(), partition, batch, waits);
+  const newer = produce(OF_IDS, byId, (reader) => reader.uuid(), partition, batch, waits);
   return { ...produce(9, byName, (reader) => reader.compactString(), partition, batch, waits), newer };
 }
+
+/** The first version of Produce that tells topics by their ids. */
+const OF_IDS = 13;
 
 function produce(
   version: number,
@@ -212,7 +247,7 @@ function produce(
       reader.skipTags();
       const answers = reader.compactArray(() => {
         readTopic(reader);
-        const answered = reader.compactArray(producedAnswer);
+        const answered = reader.compactArray(() => producedAnswer(reader, version >= OF_IDS));
         reader.skipTags();
         return answered;
       });
@@ -223,7 +258,7 @@ function produce(
   };
 }
 
-function producedAnswer(reader: WireReader): ProducedAnswer {
+function producedAnswer(reader: WireReader, isById: boolean): ProducedAnswer {
   reader.int32(); // the partition
   const error = reader.int16();
   const offset = reader.int64();
@@ -236,7 +271,7 @@ function producedAnswer(reader: WireReader): ProducedAnswer {
   });
   const words = reader.compactString() ?? faults.find((fault) => fault !== null) ?? undefined;
   reader.skipTags();
-  return { error, offset, words };
+  return { error, offset, words, isById };
 }
 
 const start = () => new Encoder().writeUVarInt(NO_TAGS);

@@ -30,6 +30,8 @@ export const KAFKA_ERROR = {
   unknownTopicOrPartition: 3,
   invalidTopic: 17,
   topicAuthorizationFailed: 29,
+  unknownTopicId: 100,
+  inconsistentTopicId: 103,
 } as const;
 
 export interface TopicMetadata {
@@ -37,6 +39,8 @@ export interface TopicMetadata {
   readonly name: string;
   readonly id: Buffer;
   readonly partitions: readonly PartitionMetadata[];
+  /** What this client may do to it, a bit each, if that was asked. */
+  readonly operations?: number;
 }
 
 export interface PartitionMetadata {
@@ -60,7 +64,7 @@ export interface Metadata {
 }
 
 /** About one topic or, if none is named, about all that this client may know of. */
-export function metadataRequest(topic: string | undefined): Request<Metadata> {
+export function metadataRequest(topic: string | undefined, withOperations = false): Request<Metadata> {
   return {
     name: "Metadata",
     key: 3,
@@ -75,7 +79,7 @@ export function metadataRequest(topic: string | undefined): Request<Metadata> {
             .writeUVarInt(NO_TAGS)
       )
         .writeBoolean(false) // a topic is never created by looking for it
-        .writeBoolean(false)
+        .writeBoolean(withOperations)
         .writeUVarInt(NO_TAGS),
     decode: (reader) => {
       const throttleMs = begin(reader);
@@ -108,9 +112,15 @@ function topicMetadata(reader: WireReader): TopicMetadata {
     reader.skipTags();
     return found;
   });
-  reader.int32(); // operations
+  const operations = reader.int32();
   reader.skipTags();
-  return { error, name, id, partitions: partitions.toSorted((a, b) => a.partition - b.partition) };
+  return {
+    error,
+    name,
+    id,
+    partitions: partitions.toSorted((a, b) => a.partition - b.partition),
+    operations,
+  };
 }
 
 export interface ListedOffset {

@@ -5,25 +5,29 @@
  * What is tried again, after what delay, and how it ends:
  *
  *   a partition can't be claimed just now              backoff   after 15 s `unavailable`
+ *   a batch can't be appended just now, and wasn't     backoff   (of the writer) when nobody waits for it any more
  *   whether a batch was appended isn't known           backoff   (of the writer) when it is known, or the topic is gone
  *   a fence can't be repeated                          backoff   after 20 h the partition is claimed anew
  */
-import { setTimeout as startTimer } from "node:timers";
-import { backoff } from "../../shared/core/backoff.ts";
-import { type Claim, type ClaimRequest, type Sink, SinkError } from "../publish/sink.ts";
+import { type Claim, type ClaimRequest, type Sink, SinkError, type TopicCount } from "../publish/sink.ts";
 import { epochOf } from "../source/epoch.ts";
-import { SourceError } from "../source/source.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
-import { type ClaimPorts, FENCE_TIMES, type FenceTimes, KafkaClaim } from "./claim.ts";
+import { KafkaClaim } from "./claim.ts";
 import { Cluster } from "./cluster.ts";
-import { type Fenced, markPartition, takeId } from "./fence.ts";
+import { markPartition, takeId, WriterIds } from "./fence.ts";
+import { FENCE_TIMES, type FenceTimes, keepFenced } from "./keep-fenced.ts";
 import { Lanes } from "./lanes.ts";
-import { kafkaError, patiently, pause, wordsOf } from "./patience.ts";
-import { type ProducerIdentity, produceRequest } from "./produce-requests.ts";
+import { Leaders, type Place } from "./leaders.ts";
+import { kafkaError } from "./patience.ts";
+import { ifSupported, persist, sinkErrorOf } from "./persist.ts";
+import type { ProducerIdentity } from "./produce-requests.ts";
 import type { ProducedCodec } from "./produced-batch.ts";
-import { publishable } from "./publishable.ts";
-import { EARLIEST, KAFKA_ERROR, LATEST, listOffsetsRequest, type TopicMetadata } from "./requests.ts";
+import { producing } from "./producing.ts";
+import type { Request } from "./request.ts";
+import { EARLIEST, KAFKA_ERROR, LATEST, listOffsetsRequest } from "./requests.ts";
 import type { KafkaSettings } from "./settings.ts";
+import { Settling } from "./settling.ts";
+import { Slots } from "./slots.ts";
 import { forgetsIn, KEEPING, topicConfigRequest } from "./topic-config.ts";
 import { type PublishWindow, readWindow } from "./window-read.ts";
 
@@ -37,90 +41,128 @@ export interface KafkaSinkOptions {
   readonly fenceTimes?: FenceTimes;
 }
 
-/** Where a partition is led. */
-interface Place {
-  readonly topicId: Buffer;
-  readonly leader: number;
-  readonly leaderEpoch: number;
-}
+/** What a claim reads it holds in memory. One that hangs holds up no other. */
+const CLAIMS = { prompt: 8, max: 32, slowMs: TIME_LIMITS.publishClaimSlowMs } as const;
 
-const PRODUCE_WAITS = { timeoutMs: TIME_LIMITS.produceReplicasMs, silenceMs: TIME_LIMITS.produceSilentMs };
+const UNFENCED =
+  "Kafka has no transactions there, so that one publish may become several records: publish without a key of your own";
 const NO_OFFSET = -1;
 const UNKNOWN_EPOCH = -1;
 
 export class KafkaSink implements Sink {
   readonly #cluster: Cluster;
   readonly #lanes: Lanes;
-  readonly #publishId: string;
+  /** To read what was published while partitions are claimed. */
+  readonly #readers: Lanes;
+  #claiming = 0;
+  readonly #leaders: Leaders;
+  readonly #settling: Settling;
+  readonly #ids: WriterIds;
   readonly #codec: ProducedCodec;
   readonly #time: () => number;
   readonly #fenceTimes: FenceTimes;
   readonly #closing = new AbortController();
+  readonly #claims = new Slots(CLAIMS);
 
   /** Connects when something is first published. */
   constructor(settings: KafkaSettings, { publishId, codec, time, fenceTimes }: KafkaSinkOptions) {
     this.#cluster = new Cluster(settings);
     this.#lanes = new Lanes((broker) => this.#cluster.dial(broker));
-    this.#publishId = publishId;
+    this.#readers = new Lanes((broker) => this.#cluster.dial(broker));
+    this.#leaders = new Leaders(this.#cluster);
+    this.#ids = new WriterIds(publishId);
+    this.#settling = new Settling(this.#cluster, this.#leaders, this.#ids, this.#closing.signal);
     this.#codec = codec ?? "none";
     this.#time = time ?? Date.now;
     this.#fenceTimes = fenceTimes ?? FENCE_TIMES;
   }
 
   async partitions(topic: string): Promise<readonly string[] | undefined> {
-    try {
-      return await patiently(TIME_LIMITS.describePatienceMs, this.#closing.signal, async () => {
-        const found = await this.#topic(topic);
-        return found?.partitions.map(({ partition }) => epochOf(found.id, partition));
-      });
-    } catch (error) {
-      throw sinkErrorOf(error);
-    }
+    const until = performance.now() + TIME_LIMITS.describePatienceMs;
+    const describe = () => this.#leaders.topic(topic);
+    const found = await persist(describe, until, this.#closing.signal);
+    return found?.partitions.map(({ partition }) => epochOf(found.id, partition));
   }
 
   async claim(request: ClaimRequest): Promise<Claim> {
-    const signal = AbortSignal.any([request.signal, this.#closing.signal]);
-    const until = performance.now() + TIME_LIMITS.publishClaimMs;
-    const again = <T>(act: () => Promise<T>) => persist(act, until, signal);
-    const { topic, partition } = request;
-    const { topicId } = await again(() => this.#locate(request));
-    const fenced = { id: `${this.#publishId}.${idText(topicId)}.${partition}`, topic, partition };
-    const { identity, from } = await again(async () => {
-      const { leader } = await this.#locate(request);
-      return {
-        from: await this.#begin(request, leader),
-        identity: await takeId(this.#cluster, leader, fenced),
-      };
-    });
-    await again(async () =>
-      markPartition(this.#cluster, (await this.#locate(request)).leader, fenced, identity),
-    );
-    const window = await again(() => this.#read(request, from, identity, signal));
-    this.#judge(window);
-    const { known, markOffset } = window;
-    const forgets = await again(() => this.#forgets(request));
-    const facts = { identity, forgets, known, markOffset, codec: this.#codec };
-    return new KafkaClaim(facts, this.#ports(request, fenced, identity));
+    const release = await this.#claims.take();
+    this.#claiming++;
+    try {
+      return await this.#claim(request);
+    } catch (error) {
+      throw sinkErrorOf(error);
+    } finally {
+      this.#claiming--;
+      if (this.#claiming === 0) this.#readers.rest();
+      release();
+    }
+  }
+
+  isSettled(topic: TopicCount): Promise<boolean> {
+    return this.#settling.isSettled(topic);
+  }
+
+  settle(topic: TopicCount): Promise<void> {
+    return this.#settling.settle(topic);
   }
 
   async close(): Promise<void> {
     this.#closing.abort();
+    this.#claims.close(new SinkError("unavailable", "the sink is closed"));
     this.#lanes.close();
+    this.#readers.close();
     this.#cluster.close();
   }
 
-  /** Undefined when there is no such topic. */
-  async #topic(name: string): Promise<TopicMetadata | undefined> {
-    return publishable(await this.#cluster.topic(name), name);
+  async #claim(request: ClaimRequest): Promise<Claim> {
+    const signal = AbortSignal.any([request.signal, this.#closing.signal]);
+    const until = performance.now() + TIME_LIMITS.publishClaimMs;
+    const again = <T>(act: () => Promise<T>) => persist(act, until, signal);
+    const { topic, partition } = request;
+    const before = await again(() => this.#leaders.ask(request));
+    const fenced = { id: this.#ids.ofPartition(before.topicId, partition), topic, partition };
+    const taken = await again(async () => {
+      const { leader } = await this.#leaders.locate(request);
+      const from = await this.#begin(request, leader);
+      return { from, identity: await ifSupported(takeId(this.#cluster, leader, fenced.id)) };
+    });
+    const { identity, from } = taken;
+    if (identity === undefined) return this.#unfenced(request, before.partitions);
+    await again(async () =>
+      markPartition(this.#cluster, (await this.#leaders.locate(request)).leader, fenced, identity),
+    );
+    const { window, after } = await again(() => this.#read(request, from, identity, signal));
+    this.#judge(window);
+    if (after.partitions !== before.partitions)
+      throw new SinkError("unavailable", `${topic} has got partitions just now`);
+    const { markOffset } = window;
+    const forgets = await again(() => this.#forgets(request));
+    const { partitions } = after;
+    const writer = { id: identity.producerId, epoch: identity.producerEpoch };
+    const facts = { identity, writer, partitions, forgets, markOffset, codec: this.#codec };
+    const fence = async () =>
+      markPartition(this.#cluster, (await this.#leaders.locate(request)).leader, fenced, identity);
+    return new KafkaClaim(facts, {
+      ...producing(request, this.#leaders, this.#lanes),
+      keepFenced: (told) => keepFenced(fence, this.#fenceTimes, told),
+    });
   }
 
-  async #locate({ topic, partition, epoch }: ClaimRequest): Promise<Place> {
-    const found = await this.#topic(topic);
-    const info = found?.partitions.find((candidate) => candidate.partition === partition);
-    if (found === undefined || info === undefined || epochOf(found.id, partition) !== epoch)
-      throw new SinkError("changed", `${topic}/${partition} is no longer there, or is another one`);
-    if (info.leader < 0) throw new Error(`nobody leads ${topic}/${partition} just now`);
-    return { topicId: found.id, leader: info.leader, leaderEpoch: info.leaderEpoch };
+  /** Of brokers without transactions. Whoever claims it later is asked first; nobody is kept from writing. */
+  #unfenced(request: ClaimRequest, partitions: number): Claim {
+    const writer = { id: 0, epoch: Math.floor(this.#time()) };
+    const facts = {
+      identity: undefined,
+      writer,
+      partitions,
+      forgets: UNFENCED,
+      markOffset: -1,
+      codec: this.#codec,
+    };
+    return new KafkaClaim(facts, {
+      ...producing(request, this.#leaders, this.#lanes),
+      keepFenced: () => () => {},
+    });
   }
 
   /** Where to begin to read what was published: twice as long ago as is promised, since clocks differ. */
@@ -144,26 +186,21 @@ export class KafkaSink implements Sink {
     from: number,
     identity: ProducerIdentity,
     signal: AbortSignal,
-  ): Promise<PublishWindow> {
+  ): Promise<{ readonly window: PublishWindow; readonly after: Place }> {
     const { topic, partition } = request;
-    const { topicId, leader, leaderEpoch } = await this.#locate(request);
+    const place = await this.#leaders.locate(request);
+    const { topicId, leader, leaderEpoch } = place;
     // What was deleted since is no matter: retention is longer than what is promised.
     const offset = Math.max(from, await this.#offsetAt(leader, topic, partition, EARLIEST));
-    const connection = this.#cluster.dial(leader);
-    const close = () => connection.close();
-    signal.addEventListener("abort", close);
-    try {
-      const at = { topicId, partition, offset, leaderEpoch, lastEpoch: UNKNOWN_EPOCH };
-      return await readWindow(connection, at, identity, signal);
-    } finally {
-      signal.removeEventListener("abort", close);
-      close();
-    }
+    const at = { topicId, partition, offset, leaderEpoch, lastEpoch: UNKNOWN_EPOCH };
+    const send = <T>(asked: Request<T>) => this.#readers.send(leader, asked);
+    const window = await readWindow(send, at, identity, request.learn, signal);
+    return { window, after: await this.#leaders.ask(request, place) };
   }
 
   async #forgets(request: ClaimRequest): Promise<string | undefined> {
     const { topic, windowMs } = request;
-    const { leader } = await this.#locate(request);
+    const { leader } = await this.#leaders.locate(request);
     const config = await this.#cluster.send(leader, topicConfigRequest(topic, KEEPING));
     const why = forgetsIn(windowMs, config);
     return why && `${topic} doesn't keep what a publish with an id of its own needs: ${why}`;
@@ -182,69 +219,4 @@ export class KafkaSink implements Sink {
         "Kafka forgot the transactional id of this partition: what its last writer had under way may still come",
       );
   }
-
-  #ports(request: ClaimRequest, fenced: Fenced, identity: ProducerIdentity): ClaimPorts {
-    const { topic, partition } = request;
-    let place: Promise<Place> | undefined;
-    return {
-      produce: async (batch) => {
-        place ??= this.#locate(request);
-        const { leader, topicId } = await place;
-        return this.#lanes.send(leader, produceRequest({ topic, topicId, partition }, batch, PRODUCE_WAITS));
-      },
-      relocate: () => {
-        place = undefined;
-      },
-      keepFenced: ({ lost, old }) => {
-        let fencedAt = performance.now();
-        let failures = 0;
-        let timer: NodeJS.Timeout | undefined;
-        const next = (ms: number) => {
-          timer = startTimer(() => void repeat(), ms);
-          timer.unref();
-        };
-        const repeat = async () => {
-          try {
-            const { leader } = await this.#locate(request);
-            await markPartition(this.#cluster, leader, fenced, identity);
-            fencedAt = performance.now();
-            failures = 0;
-          } catch (error) {
-            if (error instanceof SinkError && error.code !== "unavailable") return lost();
-            failures++;
-          }
-          if (performance.now() - fencedAt > this.#fenceTimes.oldMs) return old();
-          const again = backoff(failures - 1, TIME_LIMITS.publishFenceAgain, Math.random());
-          if (timer !== undefined) next(failures === 0 ? this.#fenceTimes.againMs : again);
-        };
-        next(this.#fenceTimes.againMs);
-        return () => {
-          clearTimeout(timer);
-          timer = undefined;
-        };
-      },
-    };
-  }
-}
-
-/** As Kafka shows it. */
-const idText = (topicId: Buffer) => topicId.toString("base64url");
-
-/** Tries until it works, or fails in a way that trying again won't mend, or its time is over. Rejects with SinkError. */
-async function persist<T>(act: () => Promise<T>, until: number, signal: AbortSignal): Promise<T> {
-  for (let failures = 0; ; failures++) {
-    try {
-      return await act();
-    } catch (error) {
-      if (error instanceof SinkError && error.code !== "unavailable") throw error;
-      if (signal.aborted || performance.now() > until) throw sinkErrorOf(error);
-    }
-    await pause(failures, signal);
-  }
-}
-
-function sinkErrorOf(error: unknown): SinkError {
-  if (error instanceof SinkError) return error;
-  const message = error instanceof SourceError ? error.message : wordsOf(error);
-  return new SinkError("unavailable", message, { cause: error });
 }

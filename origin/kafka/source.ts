@@ -28,11 +28,11 @@ import {
   type UnavailablePartition,
 } from "../source/source.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
+import type { Reached } from "./batch-headers.ts";
 import { Cluster } from "./cluster.ts";
 import { FetchLoop, noLeader, partitionIn } from "./fetch-loop.ts";
 import { Memory } from "./memory.ts";
 import { kafkaError, patiently, pause, unlessSilent, wordsOf } from "./patience.ts";
-import type { Reached } from "./batch-headers.ts";
 import {
   EARLIEST,
   KAFKA_ERROR,

@@ -7,11 +7,11 @@ import { readMark } from "../publish/mark.ts";
 import type { KnownPublish } from "../publish/sink.ts";
 import { turns } from "../reading/turns.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
-import type { BrokerConnection } from "./connection.ts";
+import { type BatchHeader, batches, isIdempotent, isMark, readTo } from "./batch-headers.ts";
 import { kafkaError } from "./patience.ts";
 import type { ProducerIdentity } from "./produce-requests.ts";
-import { type BatchHeader, batches, isIdempotent, isMark, readTo } from "./batch-headers.ts";
 import { recordsOf } from "./record-batches.ts";
+import type { Request } from "./request.ts";
 import { type FetchFrom, fetchRequest, KAFKA_ERROR } from "./requests.ts";
 import { TooLargeError } from "./unpacked.ts";
 
@@ -20,7 +20,6 @@ const FETCH_BYTES = 4 * 1024 * 1024;
 const MAX_BATCH_BYTES = 32 * 1024 * 1024;
 
 export interface PublishWindow {
-  readonly known: readonly KnownPublish[];
   /** Where one's own mark is, and when the broker wrote it, in milliseconds since 1970. */
   readonly markOffset: number;
   readonly markedAt: number;
@@ -31,14 +30,14 @@ export interface PublishWindow {
   readonly newIdAt: number | undefined;
 }
 
-/** Rejects when the partition can't be read, or is no longer led by whom the connection leads to. */
+/** Rejects when the partition can't be read, or is no longer led by whom it is asked of. */
 export async function readWindow(
-  connection: BrokerConnection,
+  send: <T>(request: Request<T>) => Promise<T>,
   from: FetchFrom,
   { producerId, producerEpoch }: ProducerIdentity,
+  learn: (publish: KnownPublish) => void,
   signal: AbortSignal,
 ): Promise<PublishWindow> {
-  const known: KnownPublish[] = [];
   let hasOthers = false;
   const marked = new Set<number>();
   // Of whoever wrote to this topic, and not to one of its name before it, the log then has a mark.
@@ -55,7 +54,7 @@ export async function readWindow(
       partitionMaxBytes: FETCH_BYTES,
       uncommitted: true,
     });
-    const [fetched] = await connection.send(request);
+    const [fetched] = await send(request);
     if (fetched === undefined) throw new Error("the broker's answer leaves out the partition");
     if (fetched.error !== KAFKA_ERROR.none) throw kafkaError("what was published", fetched.error);
     for (const batch of batches(fetched.records)) {
@@ -65,13 +64,13 @@ export async function readWindow(
       if (isMark(batch) && batch.producerId === producerId) {
         if (!isMet && hasOthers) newIdAt = time;
         if (batch.producerEpoch === producerEpoch)
-          return { known, markOffset: batch.lastOffset, markedAt: time, newIdAt };
+          return { markOffset: batch.lastOffset, markedAt: time, newIdAt };
       }
       isMet ||= batch.producerId === producerId;
       if (isIdempotent(batch)) {
         const published = publishedIn(batch, fetched.records);
         hasOthers ||= published.length > 0 && isOther(batch.producerId);
-        known.push(...published);
+        for (const publish of published) learn(publish);
       }
       if (turns.isSpent()) await turns.later();
     }

@@ -7,8 +7,9 @@ import { parseAddress } from "../../shared/protocol/address.ts";
 import type { PublishRequest, Writing } from "../../shared/protocol/publish.ts";
 import type { Log } from "../operate/log.ts";
 import type { RecordHeader } from "../source/source.ts";
-import type { Publisher, WriterNews } from "./publisher.ts";
+import type { Publisher } from "./publisher.ts";
 import { type PublishErrorCode, type PublishResult, refusal } from "./result.ts";
+import type { WriterNews } from "./topic-writers.ts";
 
 export interface PublishCounts {
   /** Answers: `published`, or the error's code. */
@@ -52,8 +53,8 @@ export class PublishDoor {
     const name = `${topic}/${partition}`;
     if (writer === undefined) this.#writing.delete(name);
     else {
+      if (!this.#writing.has(name)) this.#ports.log("partition_taken", { topic, partition });
       this.#writing.set(name, writing);
-      this.#ports.log("partition_taken", { topic, partition });
     }
     this.#ports.announce(writing);
   }

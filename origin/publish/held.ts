@@ -1,6 +1,6 @@
 /** A partition that a writer has claimed, and what it knows of what was published there. Pure. */
 import { TIME_LIMITS } from "../time-limits.ts";
-import { type Found, Ledger } from "./ledger.ts";
+import { type Found, Ledger, type LedgerRoom } from "./ledger.ts";
 import type { Marks } from "./mark.ts";
 import type { Claim, KnownPublish } from "./sink.ts";
 
@@ -16,6 +16,8 @@ export interface HeldPorts extends Clocks {
   readonly windowMs: number;
   /** Whether what the secret of this name marked is known when it comes again. */
   readonly recognises: (secret: string) => boolean;
+  /** Shared with the other partitions. */
+  readonly ledgerRoom: LedgerRoom;
 }
 
 const STRANGE =
@@ -26,24 +28,33 @@ const STRANGE =
 export const aheadOf = ({ time, now }: Clocks) => time() - now();
 
 export class Held {
-  readonly claim: Claim;
-  readonly #clocks: Clocks;
+  readonly #ports: HeldPorts;
+  readonly #keptMs: number;
   readonly #aheadMs: number;
   readonly #ledger: Ledger;
-  /** By then nobody retries any more what another secret has marked. */
-  readonly #strangeUntil: number;
+  #claim: Claim | undefined;
+  /** When another secret has marked something last. */
+  #strangeAt = Number.NEGATIVE_INFINITY;
+  /** By then nobody retries that any more. */
+  #strangeUntil = Number.NEGATIVE_INFINITY;
 
-  /** @param aheadMs What `aheadOf` said before the claim, which judged the clock. */
-  constructor(claim: Claim, ports: HeldPorts, aheadMs: number) {
-    this.claim = claim;
-    this.#clocks = ports;
-    this.#aheadMs = aheadMs;
-    const keptMs = 2 * ports.windowMs;
-    this.#ledger = new Ledger(keptMs, claim.known);
-    let last = Number.NEGATIVE_INFINITY;
-    for (const { secret, timestamp } of claim.known)
-      if (!ports.recognises(secret)) last = Math.max(last, timestamp);
-    this.#strangeUntil = Math.min(last, this.time) + keptMs;
+  /** Before the partition is claimed, which judges the clock as it is now. */
+  constructor(ports: HeldPorts) {
+    this.#ports = ports;
+    this.#keptMs = 2 * ports.windowMs;
+    this.#aheadMs = aheadOf(ports);
+    this.#ledger = new Ledger(this.#keptMs, ports.ledgerRoom);
+  }
+
+  /** The partition is claimed, and what was published there was learnt. */
+  begin(claim: Claim): void {
+    this.#claim = claim;
+    this.#strangeUntil = Math.min(this.#strangeAt, this.time) + this.#keptMs;
+  }
+
+  get claim(): Claim {
+    if (this.#claim === undefined) throw new Error("the partition isn't claimed yet");
+    return this.#claim;
   }
 
   /** Why a publish can't be relied on to be known for the whole window, with the remedy; undefined if it can. */
@@ -53,12 +64,12 @@ export class Held {
 
   /** The clock as it was before the claim, and went on by itself: this tells how old a publish is. */
   get time(): number {
-    return this.#clocks.now() + this.#aheadMs;
+    return this.#ports.now() + this.#aheadMs;
   }
 
   /** Others judge by its time how old what is written now is: a clock that was set is for the next claim to judge. */
   get isClockSet(): boolean {
-    return Math.abs(aheadOf(this.#clocks) - this.#aheadMs) > TIME_LIMITS.publishClockMs;
+    return Math.abs(aheadOf(this.#ports) - this.#aheadMs) > TIME_LIMITS.publishClockMs;
   }
 
   /** Whether it could be known of one more publish that it was done. */
@@ -73,6 +84,13 @@ export class Held {
 
   learn(publish: KnownPublish): void {
     this.#ledger.learn(publish);
+    const { secret, timestamp } = publish;
+    if (timestamp > this.#strangeAt && !this.#ports.recognises(secret)) this.#strangeAt = timestamp;
+  }
+
+  /** Nothing is asked any more. */
+  drop(): void {
+    this.#ledger.clear();
   }
 
   /** What is older than it is known for. */

@@ -3,8 +3,15 @@
 import type { Marks } from "./mark.ts";
 import type { KnownPublish } from "./sink.ts";
 
-/** Some 200 bytes each. More than a partition is published to in twenty minutes at 160 a second. */
+/** More than a partition is published to in twenty minutes at 160 a second. */
 export const LEDGER_ENTRIES = 200_000;
+/** What one takes in memory, about. */
+export const LEDGER_ENTRY_BYTES = 250;
+
+/** What the ledgers of all partitions may take together, in bytes. What the log holds already is known beyond that. */
+export interface LedgerRoom {
+  left: number;
+}
 
 /** What is known of a publish that comes: nothing, where it is, or that another had its id. */
 export type Found =
@@ -23,20 +30,25 @@ const OTHER: Found = { kind: "other" };
 
 export class Ledger {
   readonly #keptMs: number;
+  readonly #room: LedgerRoom;
   readonly #maxEntries: number;
   /** About in the order of their times. */
   readonly #entries = new Map<string, Entry>();
 
   /** @param keptMs For how long a publish is known at least. */
-  constructor(keptMs: number, known: readonly KnownPublish[] = [], maxEntries = LEDGER_ENTRIES) {
+  constructor(keptMs: number, room: LedgerRoom, maxEntries = LEDGER_ENTRIES) {
     this.#keptMs = keptMs;
+    this.#room = room;
     this.#maxEntries = maxEntries;
-    for (const publish of known) this.learn(publish);
   }
 
-  /** Nothing is forgotten for want of room: a publish that doesn't fit must wait. */
+  /**
+   * Nothing is forgotten for want of room: a publish that doesn't fit must wait. No partition takes more of it than it leaves,
+   * so that there is some for the next one.
+   */
   get isFull(): boolean {
-    return this.#entries.size >= this.#maxEntries;
+    const { size } = this.#entries;
+    return size >= this.#maxEntries || (size + 2) * LEDGER_ENTRY_BYTES > this.#room.left;
   }
 
   get size(): number {
@@ -46,8 +58,9 @@ export class Ledger {
   /** Of several with one id the first in the log is the publish. */
   learn({ id, fingerprint, offset, timestamp }: KnownPublish): void {
     const before = this.#entries.get(id);
-    if (before === undefined || offset < before.offset)
-      this.#entries.set(id, { fingerprint, offset, timestamp });
+    if (before !== undefined && before.offset <= offset) return;
+    if (before === undefined) this.#room.left -= LEDGER_ENTRY_BYTES;
+    this.#entries.set(id, { fingerprint, offset, timestamp });
   }
 
   /** @param marks Of one publish, as each secret marks it. */
@@ -68,6 +81,13 @@ export class Ledger {
     for (const [id, { timestamp }] of this.#entries) {
       if (timestamp + this.#keptMs >= now) return;
       this.#entries.delete(id);
+      this.#room.left += LEDGER_ENTRY_BYTES;
     }
+  }
+
+  /** It is of no use any more. */
+  clear(): void {
+    this.#room.left += this.#entries.size * LEDGER_ENTRY_BYTES;
+    this.#entries.clear();
   }
 }

@@ -1,18 +1,21 @@
 /**
- * Publishes to a log: finds the partition, and the writer that this process has there. One for all shards and edges, so
- * that no two writers of a process fence one another. What is published first to a key is written first.
+ * Publishes to a log: finds the topic, and its writers (topic-writers.ts). One for all shards and edges, so that no two
+ * writers of a process fence one another. What is published first to a key is written first.
  */
-import { partitionOf } from "../../shared/core/partitioner.ts";
+import { getHeapStatistics } from "node:v8";
 import { TIME_LIMITS } from "../time-limits.ts";
+import type { LedgerRoom } from "./ledger.ts";
 import { MARK_HEADER, type Marker, type Published } from "./mark.ts";
-import { type PublishResult, refusal } from "./result.ts";
-import { type Sink, SinkError, type WriterNumber } from "./sink.ts";
+import { CLOSED, FULL, type PublishResult, refusal } from "./result.ts";
+import { type Sink, SinkError } from "./sink.ts";
+import { TopicWriters, type WriterNews } from "./topic-writers.ts";
 import { type Seen, Topics } from "./topics.ts";
 import type { Room } from "./waiting.ts";
-import { PartitionWriter } from "./writer.ts";
 
 /** What waits for all partitions together. */
 const WAITING_BYTES = 64 * 1024 * 1024;
+/** Of the heap, to remember what was published. */
+const LEDGER_SHARE = 1 / 4;
 /** What a record takes in memory beside its key, value and headers. */
 const RECORD_BYTES = 500;
 /** Brokers end the connection when a request is too large for them, and nobody learns why. Topics' own bounds are lower. */
@@ -25,29 +28,14 @@ export interface PublishRequest extends Published {
   readonly until: number;
 }
 
-export interface WriterNews {
-  readonly topic: string;
-  readonly partition: number;
-  /** How many the topic has. */
-  readonly partitions: number;
-  readonly epoch: string;
-  /** Undefined when this origin no longer writes the partition. */
-  readonly writer: WriterNumber | undefined;
-}
-
-interface Writes {
-  readonly topic: string;
-  /** Of the topic, as they were seen last. */
-  partitions: number;
-  readonly writer: PartitionWriter;
-}
-
 export interface PublisherOptions {
   /** Is closed with the publisher. */
   readonly sink: Sink;
   readonly marker: Marker;
   /** For how long a publish that comes again is answered, and not done again. */
   readonly windowMs?: number;
+  /** What may be remembered of publishes, in bytes. */
+  readonly ledgerBytes?: number;
   /** Told which partitions this origin writes: of several that say so, the highest number does. */
   readonly announce?: (news: WriterNews) => void;
 }
@@ -58,14 +46,15 @@ export class Publisher {
   readonly #windowMs: number;
   readonly #announce: (news: WriterNews) => void;
   readonly #topics: Topics;
-  /** By the partition's epoch. */
-  readonly #writers = new Map<string, Writes>();
+  readonly #writers = new Map<string, TopicWriters>();
   readonly #room: Room = { left: WAITING_BYTES };
+  readonly #ledgerRoom: LedgerRoom;
   readonly #look: NodeJS.Timeout;
   #closed = false;
 
-  constructor({ sink, marker, windowMs, announce }: PublisherOptions) {
+  constructor({ sink, marker, windowMs, ledgerBytes, announce }: PublisherOptions) {
     this.#sink = sink;
+    this.#ledgerRoom = { left: ledgerBytes ?? getHeapStatistics().heap_size_limit * LEDGER_SHARE };
     this.#marker = marker;
     this.#windowMs = windowMs ?? TIME_LIMITS.publishWindowMs;
     this.#announce = announce ?? (() => {});
@@ -84,14 +73,17 @@ export class Publisher {
     const bytes = sizeOf(request);
     const unfit = unfitness(request, bytes);
     if (unfit !== undefined) return Promise.resolve(unfit);
+    if (bytes > this.#room.left) return Promise.resolve(FULL);
+    // What waits until the topic is seen takes room, too.
+    this.#room.left -= bytes;
     this.#topics.use(topic, deadline, (seen) => {
+      this.#room.left += bytes;
       const refused = this.#refused(topic, seen);
       if (refused !== undefined || !Array.isArray(seen)) return resolve(refused ?? CLOSED);
       const marks = this.#marker.marksOf(request);
       const record = { key, value, headers: [...headers, this.#marker.headerOf(marks[0])] };
-      const writer = this.#writer(topic, partitionOf(key, seen.length), seen);
       const isPromised = request.id.chosenBy === "client";
-      writer.publish({ marks, record, bytes, isPromised, deadline, until, answer: resolve });
+      this.#of(topic, seen).publish({ marks, record, bytes, isPromised, deadline, until, answer: resolve });
     });
     return promise;
   }
@@ -99,8 +91,7 @@ export class Publisher {
   /** Claims the partition of a key, unless this origin writes it already. What comes of that is announced. */
   takeOver(topic: string, key: Uint8Array): void {
     this.#topics.use(topic, Number.POSITIVE_INFINITY, (seen) => {
-      if (Array.isArray(seen) && !this.#closed)
-        this.#writer(topic, partitionOf(key, seen.length), seen).takeOver();
+      if (Array.isArray(seen) && !this.#closed) this.#of(topic, seen).takeOver(key);
     });
   }
 
@@ -109,7 +100,7 @@ export class Publisher {
     this.#closed = true;
     clearInterval(this.#look);
     this.#topics.expire(Number.POSITIVE_INFINITY);
-    for (const { writer } of this.#writers.values()) writer.close();
+    for (const writers of this.#writers.values()) writers.close();
     await this.#sink.close();
   }
 
@@ -125,60 +116,41 @@ export class Publisher {
     return undefined;
   }
 
-  #writer(topic: string, partition: number, epochs: readonly string[]): PartitionWriter {
-    const epoch = epochs[partition] ?? "";
-    const known = this.#writers.get(epoch);
-    if (known !== undefined) {
-      known.partitions = epochs.length;
-      return known.writer;
+  /** The writers of a topic that has these partitions. */
+  #of(topic: string, epochs: readonly string[]): TopicWriters {
+    const known = this.#writers.get(topic);
+    if (known?.isOf(epochs)) {
+      known.grow(epochs);
+      return known;
     }
-    this.#closeOthers(topic, epochs);
-    const writer = new PartitionWriter({
-      epoch,
-      windowMs: this.#windowMs,
-      recognises: (secret) => this.#marker.recognises(secret),
-      room: this.#room,
-      claim: async (signal) => {
-        try {
-          return await this.#sink.claim({ topic, partition, epoch, windowMs: this.#windowMs, signal });
-        } catch (error) {
-          if (error instanceof SinkError && error.code === "changed") {
-            // Whoever comes next finds the topic that is there now.
-            this.#topics.forget(topic);
-          }
-          throw error;
-        }
+    // It was of a topic of this name that is no more.
+    known?.close();
+    const writers = new TopicWriters(
+      {
+        topic,
+        sink: this.#sink,
+        windowMs: this.#windowMs,
+        recognises: (secret) => this.#marker.recognises(secret),
+        room: this.#room,
+        ledgerRoom: this.#ledgerRoom,
+        announce: this.#announce,
+        changed: () => this.#topics.forget(topic),
+        time: Date.now,
+        now: () => performance.now(),
+        random: Math.random,
       },
-      announce: (number) => {
-        const partitions = this.#writers.get(epoch)?.partitions ?? epochs.length;
-        this.#announce({ topic, partition, partitions, epoch, writer: number });
-      },
-      time: Date.now,
-      now: () => performance.now(),
-      random: Math.random,
-    });
-    this.#writers.set(epoch, { topic, partitions: epochs.length, writer });
-    return writer;
-  }
-
-  /** Those of a topic of this name that is no more. */
-  #closeOthers(topic: string, epochs: readonly string[]): void {
-    for (const [epoch, other] of this.#writers) {
-      if (other.topic !== topic || epochs.includes(epoch)) continue;
-      other.writer.close();
-      this.#writers.delete(epoch);
-    }
+      epochs,
+    );
+    this.#writers.set(topic, writers);
+    return writers;
   }
 
   #expire(): void {
     const now = performance.now();
     this.#topics.expire(now);
-    for (const { writer } of this.#writers.values()) writer.expire(now);
+    for (const writers of this.#writers.values()) writers.expire(now);
   }
 }
-
-const FULL = refusal("overloaded", "more is published than this origin takes: try again later");
-const CLOSED = refusal("not_writer", "this origin stops");
 
 /** Why no log takes it. */
 function unfitness({ headers }: PublishRequest, bytes: number): PublishResult | undefined {

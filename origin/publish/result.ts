@@ -1,4 +1,5 @@
 /** What a publish is answered with. */
+import type { Guarantee } from "../../shared/protocol/publish.ts";
 
 /**
  * - `unknown_topic`: there is no such topic.
@@ -32,8 +33,31 @@ export interface PublishError {
   readonly message: string;
 }
 
-export type PublishResult = { readonly position: string } | { readonly error: PublishError };
+export type PublishResult = PublishedAt | { readonly error: PublishError };
+
+export interface PublishedAt {
+  readonly position: string;
+  /** If it may be in the log more than once. */
+  readonly guarantee?: Guarantee;
+}
 
 export function refusal(code: PublishErrorCode, message: string): PublishResult {
   return { error: { code, message } };
+}
+
+/** Those that several parts of publishing give. */
+export const NOT_WRITER = refusal("not_writer", "another origin writes this partition");
+export const CLOSED = refusal("not_writer", "this origin stops, or lets the partition go");
+export const LATE = refusal("unavailable", "this could not be published in time, and was not");
+export const REUSED = refusal("id_reused", "this id was used for another publish");
+export const UNKNOWN = refusal(
+  "unknown",
+  "it isn't known yet whether this was published: ask again with the same id",
+);
+export const FULL = refusal("overloaded", "more is published than this origin takes: try again later");
+
+/** Of what may be in the log already: only its position, or that its id is another's, says that it is, or isn't. */
+export function unlessUnknown(isDoubtful: boolean, result: PublishResult): PublishResult {
+  const isCertain = "position" in result || result.error.code === "id_reused";
+  return isDoubtful && !isCertain ? UNKNOWN : result;
 }

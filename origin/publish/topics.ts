@@ -1,7 +1,10 @@
 /** The partitions of topics that are published to, as they were seen last. Who comes before that waits, in order. */
 import { TIME_LIMITS } from "../time-limits.ts";
+import { SinkError } from "./sink.ts";
 
 const LOOK_AGAIN_MS = TIME_LIMITS.topicLookMs;
+/** One that wasn't seen for so long may be another one by now: it is looked at before it is used. */
+const LONG_AGO_MS = 2 * LOOK_AGAIN_MS;
 const ABSENT_AGAIN_MS = TIME_LIMITS.topicAbsentMs;
 /** Of those that wait for one topic. */
 const WAITING_COUNT = 10_000;
@@ -34,13 +37,14 @@ export class Topics {
     this.#now = now;
   }
 
-  /** Calls `use` once: at once if the topic was seen before, even if not lately. */
+  /** Calls `use` once: at once if the topic was seen lately. */
   use(name: string, deadline: number, use: (seen: Seen) => void): void {
     const topic = this.#topic(name);
     const again = topic.seen === "absent" ? ABSENT_AGAIN_MS : LOOK_AGAIN_MS;
-    if (this.#now() - topic.seenAt > again) void this.#ask(name, topic);
+    const ago = this.#now() - topic.seenAt;
+    if (ago > again) void this.#ask(name, topic);
     // One that isn't there may have been made since.
-    if (typeof topic.seen === "object") use(topic.seen);
+    if (typeof topic.seen === "object" && ago <= LONG_AGO_MS) use(topic.seen);
     else if (topic.seen === "absent" && !topic.isAsked) use("absent");
     else if (topic.waiters.length >= WAITING_COUNT) use("full");
     else topic.waiters.push({ deadline, use });
@@ -85,11 +89,18 @@ export class Topics {
       topic.seen = seen;
       topic.seenAt = this.#now();
     } catch (error) {
-      seen = error instanceof Error ? error : new Error(String(error));
+      seen = withoutNews(topic, error);
     }
     topic.isAsked = false;
     const { waiters } = topic;
     topic.waiters = [];
     for (const { use } of waiters) use(seen);
   }
+}
+
+/** While nobody can be asked it is taken for what it was: whoever writes to it finds out. */
+function withoutNews({ seen }: Topic, error: unknown): Seen {
+  const isForbidden = error instanceof SinkError && error.code === "forbidden";
+  if (typeof seen === "object" && !isForbidden) return seen;
+  return error instanceof Error ? error : new Error(String(error));
 }

@@ -20,6 +20,8 @@ export interface Publish {
   readonly deadline: number;
   /** Nothing is written for it from then on: milliseconds since 1970. */
   readonly until: number;
+  /** It may be in the log already. */
+  readonly isDoubtful?: boolean;
   readonly answer: (result: PublishResult) => void;
 }
 
@@ -38,6 +40,9 @@ export interface Pending {
   /** The log took no batch that it was part of: it is tried by itself. */
   isAlone: boolean;
 }
+
+/** Of what may wait for all partitions together one has no more than this part of what it leaves for the others. */
+const PART = 1 / 3;
 
 /** What may wait for all partitions together, in bytes. */
 export interface Room {
@@ -61,9 +66,11 @@ export class Waiting {
   }
 
   hasRoomFor(bytes: number): boolean {
-    if (bytes > this.#room.left) return false;
+    const { left } = this.#room;
+    if (bytes > left) return false;
     if (this.#count === 0) return true;
-    return this.#bytes + bytes <= WAITING_BYTES && this.#count < WAITING_COUNT;
+    const own = this.#bytes + bytes;
+    return own <= WAITING_BYTES && own <= PART * (left - bytes) && this.#count < WAITING_COUNT;
   }
 
   /** The one that is under way with one of these ids. */
@@ -77,7 +84,7 @@ export class Waiting {
 
   add(publish: Publish): void {
     const { marks, bytes } = publish;
-    const pending = { ...publish, isDoubtful: false, isAlone: false };
+    const pending = { isDoubtful: false, ...publish, isAlone: false };
     this.#queue.push(pending);
     for (const { id } of marks) this.#byId.set(id, pending);
     this.#bytes += bytes;
@@ -106,12 +113,21 @@ export class Waiting {
 
   /** It is no longer under way. */
   settle(pending: Pending, result: PublishResult): void {
-    for (const { id } of pending.marks) this.#byId.delete(id);
-    this.#bytes -= pending.bytes;
-    this.#room.left += pending.bytes;
-    this.#count--;
+    this.#remove(pending);
     pending.answer?.(result);
     pending.answer = undefined;
+  }
+
+  /** Lets those in the queue go that `isElsewhere` says, in order. Those for whom nobody waits are forgotten. */
+  takeOut(isElsewhere: (pending: Pending) => boolean): readonly Publish[] {
+    const out = this.#queue.filter(isElsewhere);
+    if (out.length === 0) return [];
+    this.#queue = this.#queue.filter((pending) => !isElsewhere(pending));
+    return out.flatMap((pending) => {
+      this.#remove(pending);
+      const { answer } = pending;
+      return answer === undefined ? [] : [{ ...pending, answer }];
+    });
   }
 
   /** Ends those in the queue that `isOver` says. */
@@ -120,6 +136,13 @@ export class Waiting {
     if (over.size === 0) return;
     this.#queue = this.#queue.filter((pending) => !over.has(pending));
     for (const pending of over) this.settle(pending, resultOf(pending));
+  }
+
+  #remove({ marks, bytes }: Pending): void {
+    for (const { id } of marks) this.#byId.delete(id);
+    this.#bytes -= bytes;
+    this.#room.left += bytes;
+    this.#count--;
   }
 }
 

@@ -5,6 +5,7 @@
  * - `claiming`: fences whoever wrote before, and reads what they published.
  * - `ready`: has the partition, and nothing is under way.
  * - `sending`: one batch is under way.
+ * - `pausing`: nothing of the last batch was appended; what waits is tried after a while.
  * - `doubtful`: whether the batch was appended isn't known; it is sent again as it is after a while.
  * - `barred`: the partition couldn't be claimed; publishes are refused with the reason for a while.
  * - `resigned`: another has claimed it; publishes go there, until this writer is told to take over.
@@ -14,6 +15,7 @@ export type WriterState<Held, Batch> =
   | { readonly kind: "claiming"; readonly failures: number }
   | { readonly kind: "ready"; readonly held: Held }
   | { readonly kind: "sending"; readonly held: Held; readonly batch: Batch; readonly tries: number }
+  | { readonly kind: "pausing"; readonly held: Held }
   | { readonly kind: "doubtful"; readonly held: Held; readonly batch: Batch; readonly tries: number }
   | { readonly kind: "barred"; readonly failures: number; readonly why: Bar }
   | { readonly kind: "resigned" };
@@ -34,11 +36,15 @@ export type WriterEvent<Held, Batch> =
   | { readonly kind: "sent"; readonly batch: Batch }
   /** The batch's outcome is known: it was appended, or refused. */
   | { readonly kind: "settled" }
+  /** The batch was not appended, and isn't under way; later it may be. */
+  | { readonly kind: "notNow" }
   | { readonly kind: "unknown" }
+  /** Nobody waits for the batch any more, nor for another one. */
+  | { readonly kind: "unwanted" }
   /** The claim is of no use any more, though no other writer is known. */
   | { readonly kind: "stale" }
   | { readonly kind: "fenced" }
-  /** The wait of `doubtful` or `barred` is over. */
+  /** The wait of `pausing`, `doubtful` or `barred` is over. */
   | { readonly kind: "elapsed" };
 
 export function stepWriter<Held, Batch>(
@@ -60,10 +66,15 @@ export function stepWriter<Held, Batch>(
       return lost(state, event);
     case "sending":
       if (event.kind === "settled") return { kind: "ready", held: state.held };
+      if (event.kind === "notNow") return { kind: "pausing", held: state.held };
       if (event.kind === "unknown") return { ...state, kind: "doubtful" };
+      return lost(state, event);
+    case "pausing":
+      if (event.kind === "elapsed") return { kind: "ready", held: state.held };
       return lost(state, event);
     case "doubtful":
       if (event.kind === "elapsed") return { ...state, kind: "sending", tries: state.tries + 1 };
+      if (event.kind === "unwanted") return { kind: "idle", failures: 0 };
       return lost(state, event);
     case "barred":
       if (event.kind === "takeOver") return { kind: "claiming", failures: state.failures };

@@ -5,10 +5,28 @@
  */
 import { backoff } from "../../shared/core/backoff.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
-import { aheadOf, Held, type HeldPorts } from "./held.ts";
+import { Held, type HeldPorts } from "./held.ts";
 import type { Marks } from "./mark.ts";
-import { type PublishResult, refusal } from "./result.ts";
-import { type BatchOutcome, type Claim, type SinkBatch, SinkError, type WriterNumber } from "./sink.ts";
+import {
+  CLOSED,
+  FULL,
+  LATE,
+  NOT_WRITER,
+  type PublishResult,
+  REUSED,
+  refusal,
+  UNKNOWN,
+  unlessUnknown,
+} from "./result.ts";
+import {
+  type BatchOutcome,
+  type Claim,
+  type ClaimRequest,
+  type KnownPublish,
+  type SinkBatch,
+  SinkError,
+  type WriterNumber,
+} from "./sink.ts";
 import { isSame, type Pending, type Publish, type Room, Waiting } from "./waiting.ts";
 import { type Bar, stepWriter, type WriterEvent, type WriterState } from "./writer-states.ts";
 
@@ -17,7 +35,9 @@ export interface WriterPorts extends HeldPorts {
   readonly epoch: string;
   /** Shared with the other partitions. */
   readonly room: Room;
-  readonly claim: (signal: AbortSignal) => Promise<Claim>;
+  readonly claim: (request: Pick<ClaimRequest, "learn" | "signal">) => Promise<Claim>;
+  /** Told of each claim before anything is sent by it. */
+  readonly claimed: (held: Held) => void;
   /** Called with what the writer is known by when it has the partition, and with undefined when it no longer has. */
   readonly announce: (writer: WriterNumber | undefined) => void;
   readonly random: () => number;
@@ -32,16 +52,11 @@ interface Sending {
 
 type State = WriterState<Held, Sending>;
 
-const NOT_WRITER = refusal("not_writer", "another origin writes this partition");
-const UNKNOWN = refusal(
-  "unknown",
-  "it isn't known yet whether this was published: ask again with the same id",
+const FORGETS_NONE = refusal(
+  "overloaded",
+  "more was published here in the last 20 minutes than this origin can remember: try again later",
 );
-const LATE = refusal("unavailable", "this could not be published in time, and was not");
-const CLOSED = refusal("not_writer", "this origin lets the partition go");
-const FULL = refusal("overloaded", "more is published to this partition than it takes: try again later");
 const IN_FLIGHT = refusal("in_flight", "the same publish is under way");
-const REUSED = refusal("id_reused", "this id was used for another publish");
 
 export class PartitionWriter {
   readonly #ports: WriterPorts;
@@ -50,6 +65,8 @@ export class PartitionWriter {
   #state: State = { kind: "idle", failures: 0 };
   #timer: NodeJS.Timeout | undefined;
   #isDue = false;
+  /** Batches that could not be appended, since one was. */
+  #failures = 0;
 
   constructor(ports: WriterPorts) {
     this.#ports = ports;
@@ -84,14 +101,33 @@ export class PartitionWriter {
     this.#step({ kind: "takeOver" });
   }
 
+  /** Claims the partition, anew if this writer has it: what was sent there before has come by then, or never will. */
+  renew(): void {
+    this.#step({ kind: "stale" });
+    this.takeOver();
+  }
+
+  /** Why the partition can't be claimed just now. */
+  get bar(): PublishResult | undefined {
+    return this.#state.kind === "barred" ? barred(this.#state.why) : undefined;
+  }
+
+  /** Lets those go that wait to be written, and shall be elsewhere: in order. */
+  takeOut(isElsewhere: (pending: Pending) => boolean): readonly Publish[] {
+    return this.#waiting.takeOut(isElsewhere);
+  }
+
+  /** Whether this is the claim that this writer has. */
+  has(held: Held): boolean {
+    return this.#held === held;
+  }
+
   /** Answers those whose deadline has passed. */
   expire(now: number): void {
     const isLate = ({ deadline }: Pending) => deadline <= now;
-    this.#waiting.settleQueued(isLate, ({ isDoubtful }) => (isDoubtful ? UNKNOWN : LATE));
+    this.#waiting.settleQueued(isLate, ({ isDoubtful }) => unlessUnknown(isDoubtful, LATE));
     for (const pending of this.#sending?.pendings ?? []) {
-      if (!isLate(pending)) continue;
-      pending.answer?.(UNKNOWN);
-      pending.answer = undefined;
+      if (isLate(pending)) tellUnknown(pending);
     }
   }
 
@@ -124,7 +160,8 @@ export class PartitionWriter {
       return before.answer === undefined ? undefined : IN_FLIGHT;
     }
     if (until <= this.#ports.time()) return LATE;
-    return this.#waiting.hasRoomFor(bytes) && (this.#held?.hasRoom() ?? true) ? undefined : FULL;
+    if (!this.#waiting.hasRoomFor(bytes)) return FULL;
+    return this.#held?.hasRoom() === false ? FORGETS_NONE : undefined;
   }
 
   /** What the log says of it; undefined if it wasn't published, or that isn't known before the partition is claimed. */
@@ -141,7 +178,9 @@ export class PartitionWriter {
   }
 
   #positionAt(offset: number): PublishResult {
-    return { position: `${this.#ports.epoch}:${offset}` };
+    const position = `${this.#ports.epoch}:${offset}`;
+    const guarantee = this.#held?.claim.guarantee;
+    return guarantee === undefined ? { position } : { position, guarantee };
   }
 
   #step(event: WriterEvent<Held, Sending>): void {
@@ -170,7 +209,10 @@ export class PartitionWriter {
         this.#flush();
         break;
       case "sending":
-        void this.#send(state.batch, state.held.claim);
+        void this.#send(state.batch, state.held.claim, state.tries === 1);
+        break;
+      case "pausing":
+        this.#later(backoff(this.#failures++, TIME_LIMITS.publishAgain, this.#ports.random()));
         break;
       case "doubtful":
         this.#later(backoff(state.tries - 1, TIME_LIMITS.publishAgain, this.#ports.random()));
@@ -193,23 +235,38 @@ export class PartitionWriter {
     this.#timer = setTimeout(() => this.#elapse(), ms);
   }
 
-  /** A batch for which nobody waits any more isn't sent again: the next claim tells what became of it, and goes on. */
   #elapse(): void {
-    const isWaitedFor = this.#sending?.pendings.some(({ answer }) => answer !== undefined) ?? true;
-    this.#step({ kind: isWaitedFor ? "elapsed" : "stale" });
+    const now = this.#ports.time();
+    const isOver = ({ until }: Pending) => until <= now;
+    const pendings = this.#sending?.pendings ?? [];
+    for (const pending of pendings) if (isOver(pending)) tellUnknown(pending);
+    if (pendings.length === 0 || pendings.some(({ answer }) => answer !== undefined)) {
+      this.#step({ kind: "elapsed" });
+      return;
+    }
+    // It isn't sent again: the next claim tells what became of it. That isn't made before somebody wants it: this process may
+    // have been stopped, and another have the partition.
+    this.#waiting.settleQueued(isOver, ({ isDoubtful }) => unlessUnknown(isDoubtful, LATE));
+    this.#step({ kind: this.#waiting.isEmpty ? "unwanted" : "stale" });
   }
 
   /** Never rejects. */
   async #claim(): Promise<void> {
-    const aheadMs = aheadOf(this.#ports);
+    const held = new Held(this.#ports);
     try {
-      const claim = await this.#ports.claim(this.#closing.signal);
-      if (this.#closing.signal.aborted) return claim.release();
-      const held = new Held(claim, this.#ports, aheadMs);
+      const learn = (publish: KnownPublish) => held.learn(publish);
+      const claim = await this.#ports.claim({ learn, signal: this.#closing.signal });
+      if (this.#closing.signal.aborted) {
+        held.drop();
+        return claim.release();
+      }
+      held.begin(claim);
       claim.lost.addEventListener("abort", () => this.#lose(held), { once: true });
       this.#ports.announce(claim.writer);
+      this.#ports.claimed(held);
       this.#step({ kind: "claimed", held });
     } catch (error) {
+      held.drop();
       if (this.#closing.signal.aborted) return;
       if (error instanceof SinkError && error.code === "fenced") this.#step({ kind: "fenced" });
       else this.#step({ kind: "failed", why: barOf(error) });
@@ -262,16 +319,23 @@ export class PartitionWriter {
   }
 
   /** Never rejects. */
-  async #send(sending: Sending, claim: Claim): Promise<void> {
-    const outcome = await sending.batch.send();
+  async #send(sending: Sending, claim: Claim, isFirst: boolean): Promise<void> {
+    const isOver = ({ until }: Pending) => until <= this.#ports.time();
+    // Of a batch that may be in the log none can be left out.
+    const isLate = () => (isFirst ? sending.pendings.some(isOver) : sending.pendings.every(isOver));
+    const outcome = await sending.batch.send(isLate);
     if (this.#closing.signal.aborted || this.#held?.claim !== claim) return;
     switch (outcome.kind) {
       case "appended":
+        this.#failures = 0;
         this.#appended(sending, outcome.offset);
         return this.#step({ kind: "settled" });
       case "refused":
         this.#refuse(sending.pendings, outcome);
         return this.#step({ kind: "settled" });
+      case "notNow":
+        this.#putBack(sending.pendings);
+        return this.#step({ kind: "notNow" });
       case "unknown":
         for (const pending of sending.pendings) pending.isDoubtful = true;
         return this.#step({ kind: "unknown" });
@@ -304,23 +368,33 @@ export class PartitionWriter {
 
   /** Of a batch whose claim is gone: the next claim tells which of it was appended, and another writer's would, too. */
   #giveBack({ pendings }: Sending, why: WriterEvent<Held, Sending>["kind"]): void {
-    const [waiting, left] = [
-      pendings.filter(({ answer }) => answer),
-      pendings.filter(({ answer }) => !answer),
-    ];
-    for (const pending of left) this.#waiting.settle(pending, UNKNOWN);
-    if (why === "fenced")
-      for (const pending of waiting) this.#waiting.settle(pending, pending.isDoubtful ? UNKNOWN : NOT_WRITER);
-    else this.#waiting.putBack(waiting);
+    if (why !== "fenced") {
+      this.#putBack(pendings);
+      return;
+    }
+    for (const pending of pendings)
+      this.#waiting.settle(pending, unlessUnknown(pending.isDoubtful, NOT_WRITER));
+  }
+
+  /** Those for whom nobody waits any more were told that it isn't known, and aren't tried again. */
+  #putBack(pendings: readonly Pending[]): void {
+    for (const pending of pendings) if (pending.answer === undefined) this.#waiting.settle(pending, UNKNOWN);
+    this.#waiting.putBack(pendings.filter(({ answer }) => answer !== undefined));
   }
 
   #settleAll(result: PublishResult): void {
     for (const pending of this.#sending?.pendings ?? []) this.#waiting.settle(pending, UNKNOWN);
     this.#waiting.settleQueued(
       () => true,
-      ({ isDoubtful }) => (isDoubtful ? UNKNOWN : result),
+      ({ isDoubtful }) => unlessUnknown(isDoubtful, result),
     );
   }
+}
+
+/** It stays under way. */
+function tellUnknown(pending: Pending): void {
+  pending.answer?.(UNKNOWN);
+  pending.answer = undefined;
 }
 
 const barred = ({ code, message }: Bar) => refusal(code, message);

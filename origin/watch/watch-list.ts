@@ -231,7 +231,7 @@ export class WatchList {
     for (const watch of this.#watchesOf(topic)) {
       if ((watch.tails.get(epoch) ?? before) >= before) continue;
       lose(watch, "horizon");
-      // Who is live stands there all the same.
+      // A live link stands there all the same.
       watch.stands.add(epoch);
       watch.tails.delete(epoch);
     }

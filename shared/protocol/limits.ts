@@ -58,6 +58,8 @@ export const LIMITS = {
   /** Headers of a record that is published, and their bytes. */
   publishHeaders: 50,
   publishHeaderBytes: 16 * 1024,
+  /** For so long a publish that comes again is the same (W3). */
+  publishWindowSeconds: 600,
   /** Subscribers of one object: a limit of the platform, less some room for links. */
   subscribersPerObject: 32_000,
   /** What an object of many endpoints holds at most: of these, and of subscriptions to them. */

@@ -81,13 +81,21 @@ export function decodePublish(frame: Uint8Array<ArrayBuffer>): Decoded<PublishRe
   return { ok: true, value: { ...same, endpoint, claim, headers, value: d ? null : bytes } };
 }
 
+/** What is promised where a log can't see to it that a publish is one record: it may be several. */
+export const GUARANTEE = "at-least-once";
+export type Guarantee = typeof GUARANTEE;
+
 /** How an origin answers: the record's position, or an error by the name that origin/publish/result.ts gives it. */
 export type Published =
-  | { readonly position: string }
+  | { readonly position: string; readonly guarantee?: Guarantee | undefined }
   | { readonly error: { readonly code: string; readonly message: string } };
 
 export const PublishedSchema = v.union([
-  v.object({ published: IdSchema, position: v.pipe(v.string(), v.minLength(1)) }),
+  v.object({
+    published: IdSchema,
+    position: v.pipe(v.string(), v.minLength(1)),
+    guarantee: v.optional(v.literal(GUARANTEE)),
+  }),
   v.object({ published: IdSchema, error: v.object({ code: v.string(), message: v.string() }) }),
 ]);
 

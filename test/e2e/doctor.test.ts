@@ -13,7 +13,7 @@ import { readStreams } from "../../shared/config/streams.ts";
 import { eventually } from "../support/deadline.ts";
 import { Child } from "../support/deployment.ts";
 import { KafkaBroker } from "../support/kafka-broker.ts";
-import { allow, createTopic } from "../support/kafka-topics.ts";
+import { allow, allowTransactions, createTopic } from "../support/kafka-topics.ts";
 import { freePort } from "../support/ports.ts";
 import { describeWithKafka } from "../support/with-kafka.ts";
 
@@ -62,7 +62,10 @@ describe("the edge:", () => {
       STREAMS: join(dataDir, "streams.json"),
       UPLINK_KEYS: `k1:doctor:${SECRET}`,
     });
-    await eventually(() => edge.output.includes("the edge listens on"), () => `listening\n${edge.output}`);
+    await eventually(
+      () => edge.output.includes("the edge listens on"),
+      () => `listening\n${edge.output}`,
+    );
   });
   afterAll(async () => {
     await edge?.stop();
@@ -214,7 +217,11 @@ describeWithKafka("Kafka:", () => {
 
   const examine = (topics: Readonly<Record<string, object>>, settings: Partial<KafkaSettings> = {}) =>
     lines(
-      examineKafka({ brokers: kafka.brokers, clientId: "doctor", ...settings }, streamsOf(topics).streams),
+      examineKafka(
+        { brokers: kafka.brokers, clientId: "doctor", ...settings },
+        streamsOf(topics).streams,
+        "publishers",
+      ),
     );
 
   test("what is well is said, and what doesn't fit together", async () => {
@@ -290,6 +297,24 @@ describeWithKafka("Kafka:", () => {
         expect.stringMatching(/^hint topic prices: .* can't be seen/),
         expect.stringMatching(/^wrong topic short: this account may not read it → grant it READ/),
       ]);
+    });
+
+    test("what publishing needs is named, and which of it is missing", async () => {
+      await createTopic(admin, "posted", 1);
+      const topics = { posted: { publish: "public" } };
+      const findings = () => examine(topics, secured());
+      const told = (what: RegExp) =>
+        eventually(async () => (await findings()).find((one) => what.test(one)), `${what} is said`);
+      await allow(admin, account(), AclOperationTypes.READ, "posted");
+
+      await told(/^wrong topic posted: this account may not write it.* → grant it WRITE on the topic/);
+      await told(/^wrong PUBLISH_ID: .* begin with publishers.* → grant it WRITE on transactional ids/);
+      await allow(admin, account(), AclOperationTypes.WRITE, "posted");
+      await told(/^hint topic posted: .*\(id_not_kept\) → grant it DESCRIBE_CONFIGS/);
+      await allow(admin, account(), AclOperationTypes.DESCRIBE_CONFIGS, "posted");
+      await told(/^ok topic posted: can be written/);
+      await allowTransactions(admin, account(), "publishers");
+      await told(/^ok PUBLISH_ID: transactional ids that begin with publishers may be used/);
     });
 
     test.each([

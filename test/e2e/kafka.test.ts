@@ -153,7 +153,7 @@ describeWithKafka("reading Kafka:", () => {
       }
       const latest = await fetch(`${deployment.url}/orders/${KEYS[0]}`);
       expect(await latest.text()).toBe(String(subscribers[0]?.updates.at(-1)?.value));
-    }, 90_000);
+    }, 180_000);
 
     test("a broker that is down at start, and a topic that doesn't exist yet, are told of once, and read once they are there", async () => {
       await createTopic(admin, "here", 2);
@@ -191,7 +191,7 @@ describeWithKafka("reading Kafka:", () => {
       expect(subscriber.updates.map(({ value }) => String(value))).toEqual(range(0, 10).map(String));
       await subscriber.close();
       await product.stop();
-    }, 60_000);
+    }, 180_000);
   });
 
   describe("what is odd about records,", () => {
@@ -253,7 +253,7 @@ describeWithKafka("reading Kafka:", () => {
         `{"e":"/odd/heavy","p":"…","t":${time},"x":${omitted},"v":"heavy"}`,
       ]);
       await product.stop();
-    }, 90_000);
+    }, 180_000);
   });
 
   describe("of one that asks who comes", () => {
@@ -316,7 +316,7 @@ describeWithKafka("reading Kafka:", () => {
       expect(await (await fetch(`http://127.0.0.1:${port}/closed/k`)).json()).toBe("1");
       await subscriber.close();
       await product.stop();
-    }, 60_000);
+    }, 180_000);
 
     test("certificate and password are replaced while it runs, and reading goes on with the new files", async () => {
       const admin = kafka.client().admin();
@@ -345,7 +345,7 @@ describeWithKafka("reading Kafka:", () => {
       expect(product.stderr).not.toContain(password);
       await subscriber.close();
       await product.stop();
-    }, 90_000);
+    }, 180_000);
 
     type Refused = [what: string, changed: Readonly<Record<string, string>>, words: RegExp];
     const REFUSED: readonly Refused[] = [

@@ -1,4 +1,6 @@
 /** Publishing through the edge to a real Kafka, by two slices with two origins each. */
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { eventually } from "../support/deadline.ts";
 import { type Child, Deployment, FIRST_ORIGIN } from "../support/deployment.ts";
@@ -36,10 +38,15 @@ describeWithKafka("publishing to Kafka:", () => {
     const admin = kafka.client().admin();
     await admin.connect();
     await createTopic(admin, "orders", PARTITIONS);
+    await createTopic(admin, "late", PARTITIONS);
     await createTopic(admin, "small", PARTITIONS, { "max.message.bytes": "1000" });
     await admin.disconnect();
     deployment = await Deployment.start({
-      topics: { orders: { stream: { publish: "public" } }, small: { stream: { publish: "public" } } },
+      topics: {
+        orders: { stream: { publish: "public" } },
+        late: { stream: { publish: "public", start: "latest" } },
+        small: { stream: { publish: "public" } },
+      },
       originEnv: { PUBLISH_SECRET, KAFKA_BROKERS: kafka.bootstrap },
       slices: SLICES,
     });
@@ -168,6 +175,27 @@ describeWithKafka("publishing to Kafka:", () => {
         await doubled();
       }
     });
+  }, 180_000);
+
+  test("[W3] a publish that comes again is the same though every index is gone, and all origins begin at the end", async () => {
+    const paths = PATHS.map((_, i) => `/late/${i}`);
+    const first: Awaited<ReturnType<typeof publish>>[] = [];
+    for (const path of paths) first.push(await publish(path, path, "before"));
+    for (const [name, origin] of origins) {
+      await origin.stop("SIGKILL");
+      const folder = name === FIRST_ORIGIN ? deployment.dataDir : join(deployment.dataDir, name);
+      rmSync(join(folder, "origin"), { recursive: true });
+    }
+    for (const name of NAMES.keys()) start(name);
+    await doubled();
+
+    for (const [i, path] of paths.entries())
+      await eventually(async () => {
+        const again = await publish(path, path, "before");
+        if (again.status !== 201) return false;
+        expect(again).toEqual(first[i]);
+        return true;
+      }, "it is answered");
   }, 180_000);
 
   test("[W9] [W3] and if Kafka dies and comes back", async () => {

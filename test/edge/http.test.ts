@@ -268,7 +268,7 @@ describe("requests", () => {
     expect([bare.status, bare.headers["sec-websocket-protocol"]]).toEqual([101, undefined]);
   });
 
-  test("what is exposed can be listed", async () => {
+  test("[A6] [W3] what is exposed can be listed, and for how long a publish that comes again is the same", async () => {
     const { streams } = JSON.parse((await ask("/$/streams")).body.toString()) as {
       streams: { topic: string }[];
     };
@@ -279,6 +279,8 @@ describe("requests", () => {
       subscribe: "public",
       publish: "public",
       window: { updates: 100, seconds: 3_600 },
+      idempotency: { seconds: 600 },
     });
+    expect(streams.find(({ topic }) => topic === "flights")).not.toHaveProperty("idempotency");
   });
 });

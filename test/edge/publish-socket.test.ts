@@ -223,15 +223,16 @@ describe("hostile frames", () => {
     expect(origin.publishes).toEqual([]);
   });
 
-  test("[W3] [C5] ten thousand keys of one client are each answered, and the next publish of anybody works", async () => {
+  test("[W3] [C5] more keys of one client than a partition has room for are each answered, and the next publish works", async () => {
     const [client, other] = [await connect("/quotes/MANY"), await connect("/quotes/MANY")];
-    for (let id = 1; id <= 10_000; id++)
+    const count = 1_500;
+    for (let id = 1; id <= count; id++)
       client.send({ id, pub: "/quotes/MANY", v: id, idempotencyKey: `key-${id}` });
 
-    const all = await answers(client, 10_000, 150_000);
-    const codes = new Set(all.map(({ error }) => (error as { code: string } | undefined)?.code));
-    expect([...codes].filter((code) => code !== undefined && code !== "overloaded")).toEqual([]);
-    expect(new Set(all.map(({ id }) => id)).size).toBe(10_000);
+    const all = await answers(client, count, 150_000);
+    // Too many wait, or a busy machine takes too long: all of that may be tried again.
+    for (const { error } of all) if (error !== undefined) expect(error).toMatchObject({ retry: true });
+    expect(new Set(all.map(({ id }) => id)).size).toBe(count);
     other.send({ id: 1, pub: "/quotes/MANY", v: 1 });
     expect(await answers(other, 1)).toEqual([{ id: 1, ok: { position: "e.0:7" } }]);
   }, 180_000);

@@ -131,6 +131,17 @@ describe("what is published", () => {
     expect(answer.headers.get("Preference-Applied")).toBe("return=minimal");
     expect(await answer.text()).toBe("");
   });
+
+  test("[W5] [W6] says if the record may be there more than once, also to one that wants the position alone", async () => {
+    origin.published = () => ({ position: "e.0:7", guarantee: "at-least-once" });
+    const answers = [
+      await publish("/quotes/A"),
+      await publish("/quotes/A", { headers: { Prefer: "return=minimal" } }),
+    ];
+
+    for (const answer of answers)
+      expect(await answer.json()).toEqual({ position: "e.0:7", guarantee: "at-least-once" });
+  });
 });
 
 describe("what is refused", () => {

@@ -46,6 +46,15 @@ test("[H7] what some clients offer with every request, h2c, doesn't keep it from
   expect(answer.statusCode).toBe(200);
 });
 
+test("[H15] it has no cache: each GET is answered with what is there now, and says that it can't be kept", async () => {
+  for (const value of [1, 2]) {
+    origin.append("/quotes/uncached", value);
+    const answer = await fetch(`${url}/quotes/uncached`);
+
+    expect([await answer.json(), answer.headers.get("Cache-Control")]).toEqual([value, "no-cache"]);
+  }
+});
+
 test("only shards and relays have a database, and what they count is told with the rest", async () => {
   const before = await operations();
   await subscribe();

@@ -24,6 +24,7 @@ describe("an endpoint state", () => {
     expect(ofEdge.map((path) => path.replace("edge/endpoint/", "")).sort()).toEqual([
       "asking.ts",
       "catch-up.ts",
+      "census.ts",
       "edge/peer.ts",
       "edge/time-limits.ts",
       "endpoint-state.ts",

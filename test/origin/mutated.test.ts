@@ -10,11 +10,11 @@ import { BatchBlob, blobBytes, packBatch } from "../../origin/index/batch-blob.t
 import { IndexError } from "../../origin/index/error.ts";
 import type { IndexedRecord } from "../../origin/index/record.ts";
 import { kindOfStored, travelling } from "../../origin/index/travelling.ts";
-import { decompress, unpacking } from "../../origin/kafka/compression.ts";
-import type { Request } from "../../origin/kafka/request.ts";
-import { Memory } from "../../origin/kafka/memory.ts";
 import { readTo, UNKNOWN_EPOCH } from "../../origin/kafka/batch-headers.ts";
+import { decompress, unpacking } from "../../origin/kafka/compression.ts";
+import { Memory } from "../../origin/kafka/memory.ts";
 import { partsOf } from "../../origin/kafka/record-batches.ts";
+import type { Request } from "../../origin/kafka/request.ts";
 import { fetchRequest, listOffsetsRequest, metadataRequest } from "../../origin/kafka/requests.ts";
 import { WireError, WireReader } from "../../origin/kafka/wire.ts";
 import { readConfig } from "../../origin/settings/config.ts";

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { type Subscription, subscribe } from "../../shared/client/client.ts";
+import { connect, type SharedSubscription, subscribe } from "../../shared/client/client.ts";
 import { classify } from "../../shared/core/continuity.ts";
 import { endpointPath, parseAddress } from "../../shared/protocol/address.ts";
 import {
@@ -250,6 +250,36 @@ describe("the first look in PROTOCOL.md", () => {
   });
 });
 
+test("[M2] [M3] [M5] a connection of many endpoints in PROTOCOL.md is one of the client's, frame by frame", () => {
+  const text = readFileSync(join(import.meta.dirname, "../../shared/PROTOCOL.md"), "utf8");
+  const [, session = ""] = /^```\n(→ GET \/\$\/connect[\s\S]*?)^```/m.exec(text) ?? [];
+  const [, ...steps] = session.trim().split("\n");
+  const [transport, clock] = [new FakeTransport(), new FakeClock()];
+  const connection = connect("wss://edge.example", { transport, clock });
+  const atl = connection.subscribe("/flights/ATL");
+  const dfw = connection.subscribe("/flights/DFW", { from: "2QUIHN.0:88" });
+  const payroll = connection.subscribe("/payroll/7");
+  const told = tellingOf(payroll);
+  const said = () => transport.socket.sent.filter((frame) => frame !== PING);
+  transport.socket.open();
+
+  for (const step of steps) {
+    const [side, frame = ""] = [step[0], step.slice(2)];
+    if (side === "←") transport.socket.say(frame);
+    else {
+      if (frame.includes("unsub")) dfw.close();
+      clock.pass(0);
+      expect(said().at(-1)).toBe(frame);
+    }
+  }
+
+  expect(steps.length).toBeGreaterThan(6);
+  expect([atl.phase, atl.statistics.received]).toEqual(["live", 1]);
+  expect(dfw.statistics).toMatchObject({ resumes: 1, gaps: 0 });
+  expect(told).toEqual(["error forbidden", "end"]);
+  connection.close();
+});
+
 describe("the times in PROTOCOL.md are the client's", () => {
   const url = "ws://edge.example/t/k";
 
@@ -388,7 +418,7 @@ const STATES = {
 } as const;
 
 /** What a subscription tells, in the words of the vectors. */
-function tellingOf(subscription: Subscription): string[] {
+function tellingOf(subscription: SharedSubscription): string[] {
   const told: string[] = [];
   subscription.on("update", ({ position }) => told.push(`update ${position}`));
   subscription.on("live", () => told.push("live"));

@@ -75,7 +75,7 @@ const app = createApp(new Map([["/$/", () => new Response("the page")]]), async 
     return { ok: true, known: { principal, grants: undefined, tokensCount: false } };
   };
   return { rules: access.rules, identify };
-});
+}, (env) => (env.CACHE === "on" ? caches.default : undefined));
 export default {
   async fetch(request, env, ctx) {
     const { pathname, searchParams } = new URL(request.url);

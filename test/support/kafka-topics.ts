@@ -29,6 +29,23 @@ export async function createPlacedTopic(
   });
 }
 
+/** Gives a topic so many partitions; resolves once a broker that is asked knows of them. */
+export async function addPartitions(kafka: KafkaBroker, topic: string, count: number): Promise<void> {
+  const admin = kafka.client().admin();
+  await admin.connect();
+  try {
+    await done(`${topic} gets ${count} partitions`, async () => {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+      const partitions = topics[0]?.partitions ?? [];
+      if (partitions.length === count) return partitions.every(({ leader }) => leader >= 0);
+      await admin.createPartitions({ topicPartitions: [{ topic, count }] });
+      return false;
+    });
+  } finally {
+    await admin.disconnect();
+  }
+}
+
 /** Moves a partition to other brokers, the first of which shall lead it; resolves once they have it. */
 export async function moveTo(
   admin: Admin,
@@ -140,6 +157,39 @@ export async function allow(
     permissionType: AclPermissionTypes.ALLOW,
   };
   await done(`${account} is allowed ${topic}`, () => admin.createAcls({ acl: [entry] }));
+}
+
+/** Lets an account use transactional ids that begin so. */
+export async function allowTransactions(admin: Admin, account: string, prefix: string): Promise<void> {
+  const entry = {
+    resourceType: AclResourceTypes.TRANSACTIONAL_ID,
+    resourceName: prefix,
+    resourcePatternType: ResourcePatternTypes.PREFIXED,
+    principal: `User:${account}`,
+    host: "*",
+    operation: kafkajs.AclOperationTypes.WRITE,
+    permissionType: AclPermissionTypes.ALLOW,
+  };
+  await done(`${account} is allowed ${prefix}`, () => admin.createAcls({ acl: [entry] }));
+}
+
+/** Takes from an account what it was allowed to do to a topic. */
+export async function forbid(
+  admin: Admin,
+  account: string,
+  operation: AclOperationTypes,
+  topic: string,
+): Promise<void> {
+  const filter = {
+    resourceType: AclResourceTypes.TOPIC,
+    resourceName: topic,
+    resourcePatternType: ResourcePatternTypes.LITERAL,
+    principal: `User:${account}`,
+    host: "*",
+    operation,
+    permissionType: AclPermissionTypes.ALLOW,
+  };
+  await done(`${account} is no longer allowed ${topic}`, () => admin.deleteAcls({ filters: [filter] }));
 }
 
 /** Gives a topic this configuration instead of the one it has. */

@@ -4,7 +4,7 @@ import { KafkaSink } from "../../origin/kafka/sink.ts";
 import { Marker } from "../../origin/publish/mark.ts";
 import { Publisher } from "../../origin/publish/publisher.ts";
 
-const [broker = "", topic = "", secret = ""] = process.argv.slice(2);
+const [broker = "", topic = "", secret = "", untilMs = ""] = process.argv.slice(2);
 const DEADLINE_MS = 60_000;
 /** So many are under way at any time. */
 const UNDER_WAY = 50;
@@ -15,7 +15,8 @@ let sent = 0;
 
 async function publishOn(): Promise<void> {
   for (;;) {
-    const value = `stopped:${sent++}`;
+    const begun = Date.now();
+    const value = `stopped:${sent++}@${begun}`;
     const result = await publisher.publish({
       topic,
       key: Buffer.from("key"),
@@ -23,7 +24,7 @@ async function publishOn(): Promise<void> {
       headers: [],
       id: { issuer: "i", subject: "s", key: value, chosenBy: "client" },
       deadline: performance.now() + DEADLINE_MS,
-      until: Number.POSITIVE_INFINITY,
+      until: untilMs === "" ? Number.POSITIVE_INFINITY : begun + Number(untilMs),
     });
     const outcome = "position" in result ? result.position : result.error.code;
     process.stdout.write(`${value} ${outcome}\n`);

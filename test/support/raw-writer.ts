@@ -1,6 +1,8 @@
 /** Kafka's own answers to the requests of a writer, one by one: what the product's writer builds on. */
-import type { Address } from "../../origin/kafka/kafkajs.ts";
+
+import { batches, isMark } from "../../origin/kafka/batch-headers.ts";
 import { BrokerConnection } from "../../origin/kafka/connection.ts";
+import type { Address } from "../../origin/kafka/kafkajs.ts";
 import {
   addPartitionToTxnRequest,
   commitTxnRequest,
@@ -12,7 +14,6 @@ import {
   WRITE_ERROR,
 } from "../../origin/kafka/produce-requests.ts";
 import { type Numbered, producedBatch } from "../../origin/kafka/produced-batch.ts";
-import { batches, isMark } from "../../origin/kafka/batch-headers.ts";
 import { recordsOf } from "../../origin/kafka/record-batches.ts";
 import { fetchRequest, metadataRequest, type TopicMetadata } from "../../origin/kafka/requests.ts";
 import { eventually } from "./deadline.ts";

@@ -1,28 +1,44 @@
 /** A partition to be claimed, whose every answer a test gives. */
-import type { BatchOutcome, Claim, KnownPublish, SinkRecord } from "../../origin/publish/sink.ts";
+
+import type {
+  BatchOutcome,
+  Claim,
+  ClaimRequest,
+  KnownPublish,
+  SinkRecord,
+} from "../../origin/publish/sink.ts";
+import type { Guarantee } from "../../shared/protocol/publish.ts";
 
 export interface SentBatch {
   readonly values: readonly string[];
   readonly claim: number;
   readonly tries: number;
+  readonly isLate: () => boolean;
   answer(outcome: BatchOutcome): void;
 }
 
 export class ScriptedPartition {
   /** How often it was claimed, or tried to be. */
   claims = 0;
-  readonly #claiming: PromiseWithResolvers<Claim>[] = [];
+  readonly #claiming: {
+    readonly learn: ClaimRequest["learn"];
+    readonly claim: PromiseWithResolvers<Claim>;
+  }[] = [];
   readonly #sent: SentBatch[] = [];
   readonly #lost: AbortController[] = [];
   readonly released: number[] = [];
   /** Why the log can't promise to know an id, if it can't. */
   forgets: string | undefined;
 
-  readonly claim = (): Promise<Claim> => {
+  guarantee: Guarantee | undefined;
+  /** How many partitions the topic has. */
+  partitions = 1;
+
+  readonly claim = ({ learn }: Pick<ClaimRequest, "learn">): Promise<Claim> => {
     this.claims++;
-    const claiming = Promise.withResolvers<Claim>();
-    this.#claiming.push(claiming);
-    return claiming.promise;
+    const claim = Promise.withResolvers<Claim>();
+    this.#claiming.push({ learn, claim });
+    return claim.promise;
   };
 
   /** Lets the claim that is waited for succeed. */
@@ -30,19 +46,22 @@ export class ScriptedPartition {
     const number = this.claims;
     const lost = new AbortController();
     this.#lost[number] = lost;
-    this.#claiming.shift()?.resolve({
+    const claiming = this.#claiming.shift();
+    for (const publish of known) claiming?.learn(publish);
+    claiming?.claim.resolve({
       writer: { id: 7, epoch: number },
+      partitions: this.partitions,
+      guarantee: this.guarantee,
       forgets: this.forgets,
-      known,
       lost: lost.signal,
       release: () => void this.released.push(number),
       batch: (records: readonly SinkRecord[]) => {
         let tries = 0;
         return {
-          send: () => {
+          send: (isLate: () => boolean) => {
             const { promise, resolve } = Promise.withResolvers<BatchOutcome>();
             const values = records.map(({ value }) => String(value && Buffer.from(value)));
-            this.#sent.push({ values, claim: number, tries: ++tries, answer: resolve });
+            this.#sent.push({ values, claim: number, tries: ++tries, isLate, answer: resolve });
             return promise;
           },
         };
@@ -51,7 +70,7 @@ export class ScriptedPartition {
   }
 
   refuse(error: Error): void {
-    this.#claiming.shift()?.reject(error);
+    this.#claiming.shift()?.claim.reject(error);
   }
 
   /** The present claim is found lost. */

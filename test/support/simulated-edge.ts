@@ -50,11 +50,13 @@ const STREAM: Stream = {
   subscribe: "public",
   publish: "public",
   discover: "public",
+  occupancy: "subscribers",
   windowUpdates: 4,
   windowMs: 3_600_000,
   start: "earliest",
   compacted: false,
   replay: 0,
+  maxAgeSeconds: 1,
 };
 
 /** In which of so many partitions a key is at home: one of them moves when there is a third. */
@@ -401,7 +403,7 @@ export class SimulatedEdge {
         sent: () => undefined,
         disbelieved: () => this.problems.push("an origin wasn't believed"),
       },
-      { shard: 0, shards: 1 },
+      { shard: 0, shards: 1, gatherMs: 25 },
       {
         generation: this.#generation,
         noted: [...this.rows],

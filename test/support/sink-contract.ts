@@ -5,9 +5,10 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { MARK_HEADER, Marker } from "../../origin/publish/mark.ts";
-import { Publisher, type PublishRequest, type WriterNews } from "../../origin/publish/publisher.ts";
+import { Publisher, type PublishRequest } from "../../origin/publish/publisher.ts";
 import type { PublishResult } from "../../origin/publish/result.ts";
 import type { Sink } from "../../origin/publish/sink.ts";
+import type { WriterNews } from "../../origin/publish/topic-writers.ts";
 import type { Source, SourceRecord } from "../../origin/source/source.ts";
 import { partitionOf } from "../../shared/core/partitioner.ts";
 import { range } from "./contract-records.ts";
@@ -334,7 +335,7 @@ export function describeSinkContract(name: string, setup: () => Promise<Contract
         expect(two?.epoch).toBeGreaterThan(one?.epoch ?? Number.NaN);
       });
 
-      test("what an earlier claim still sends is fenced, and never appended", async () => {
+      test("what an earlier claim still sends is fenced, and never appended, nor is what is late", async () => {
         const topic = await newTopic();
         const sink = log.open();
         const [epoch = ""] = (await sink.partitions(topic)) ?? [];
@@ -343,6 +344,7 @@ export function describeSinkContract(name: string, setup: () => Promise<Contract
           partition: 0,
           epoch,
           windowMs: WINDOW_MS,
+          learn: () => {},
           signal: new AbortController().signal,
         };
         const records = [{ key: Buffer.from("key"), value: Buffer.from("late"), headers: [] }];
@@ -351,9 +353,13 @@ export function describeSinkContract(name: string, setup: () => Promise<Contract
         const after = await log.open().claim(request);
 
         for (const batch of batches)
-          for (let tries = 0; tries < 3; tries++) expect(await batch.send()).toEqual({ kind: "fenced" });
+          for (let tries = 0; tries < 3; tries++)
+            expect(await batch.send(() => false)).toEqual({ kind: "fenced" });
         const own = after.batch(records, Date.now());
-        expect((await own.send()).kind).toBe("appended");
+        expect((await own.send(() => false)).kind).toBe("appended");
+        expect(await read(topic)).toHaveLength(1);
+        const late = after.batch(records, Date.now());
+        expect((await late.send(() => true)).kind).toBe("notNow");
         expect(await read(topic)).toHaveLength(1);
         after.release();
         before.release();

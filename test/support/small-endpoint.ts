@@ -13,7 +13,12 @@ export class SmallEndpoint {
   failing = false;
 
   /** A new memory, to which these sockets were left. */
-  wake(links: FakeSocket[] = [], subscribers: FakeSocket[] = [], replays = false): EndpointCore {
+  wake(
+    links: FakeSocket[] = [],
+    subscribers: FakeSocket[] = [],
+    replays = false,
+    hidesOccupancy = false,
+  ): EndpointCore {
     const ports = {
       now: () => this.clock.now,
       wall: () => this.clock.now,
@@ -33,7 +38,7 @@ export class SmallEndpoint {
     const window = { updates: 3, ageMs: 60_000, bytes: 1_000_000 };
     return new EndpointCore(
       ports,
-      { path: PATH, shard: 0, window, replays, limits: UNLIMITED, publishing: PUBLISHING },
+      { path: PATH, shard: 0, window, replays, hidesOccupancy, limits: UNLIMITED, publishing: PUBLISHING },
       { links, subscribers },
     );
   }

@@ -26,6 +26,7 @@ import { Dialer, type DialerPorts } from "./dialer.ts";
 import { Downlink, type DownlinkPorts } from "./downlink.ts";
 import { Linger, type LingerPorts } from "./linger.ts";
 import { type Link, Links, noteAsk, type Watch, watchOn } from "./links.ts";
+import { Occupancy } from "./occupancy.ts";
 import { Wakes, type WakesPorts } from "./wakes.ts";
 
 export interface AttachedObjectsPorts extends DialerPorts, DownlinkPorts, LingerPorts, WakesPorts {
@@ -55,6 +56,7 @@ const LINGER_NOTHING_MS = TIME_LIMITS.lingerNothingMs;
 export class AttachedObjects {
   readonly links = new Links();
   readonly down: Downlink;
+  readonly occupancy: Occupancy;
   readonly #ports: AttachedObjectsPorts;
   readonly #above: AboveLinks;
   readonly #dialer: Dialer;
@@ -65,10 +67,16 @@ export class AttachedObjects {
   readonly #noted = new Set<ObjectIdentity>();
   #dials = 0;
 
-  constructor(ports: AttachedObjectsPorts, above: AboveLinks) {
+  /** @param gatherMs For how long updates for a relay are gathered. */
+  constructor(ports: AttachedObjectsPorts, above: AboveLinks, gatherMs?: number) {
     this.#ports = ports;
     this.#above = above;
-    this.down = new Downlink(ports, ({ peer }) => this.closed(peer));
+    this.down = new Downlink(ports, ({ peer }) => this.closed(peer), gatherMs);
+    this.occupancy = new Occupancy({
+      now: () => ports.now(),
+      after: (ms, run) => ports.after(ms, run),
+      send: (link, frame) => this.down.send(link, [frame]),
+    });
     this.#linger = new Linger(ports, LINGER_MS, (watch) => this.#leave(watch));
     this.#lingerNothing = new Linger(ports, LINGER_NOTHING_MS, (watch) => this.#leave(watch));
     this.#wakes = new Wakes(ports, (link) => this.down.send(link, [encodeWake()]));
@@ -131,6 +139,7 @@ export class AttachedObjects {
     const link = this.links.of(peer);
     if (link === undefined) return;
     const newest = this.links.remove(link);
+    this.down.forget(link);
     this.#wakes.forget(link);
     for (const watch of link.watches.values()) this.#unwatch(watch);
     if (newest && this.#noted.has(link.object)) this.#dialer.redial(link.object);
@@ -163,14 +172,27 @@ export class AttachedObjects {
   }
 
   #says(link: Link, says: LinkUp): void {
-    if (says.kind === "attach") this.#ask(watchOn(link, says.attach.endpoint), says.attach);
-    if (says.kind === "empty") this.#lingers(watchOn(link, says.endpoint), says.nothing);
+    if (says.kind === "attach") this.#ask(this.#watch(link, says.attach.endpoint), says.attach);
+    if (says.kind === "empty") this.#lingers(this.#watch(link, says.endpoint), says.nothing);
     if (says.kind === "occupied") this.#returns(link, says.endpoint);
     if (says.kind === "idle" && link.watches.size === 0) this.#end(link);
     if (says.kind === "wakeAt") this.#wakes.set(link, says.at);
+    // What isn't watched any more isn't counted.
+    const counted = "endpoint" in says ? link.watches.get(says.endpoint) : undefined;
+    if (counted !== undefined && says.kind === "counted") this.occupancy.counted(counted, says.subscribers);
+    if (counted !== undefined && says.kind === "later") this.occupancy.later(counted);
+    if (counted !== undefined && says.kind === "curious") this.occupancy.curious(counted, says.wants);
     if (says.kind === "check") this.down.send(link, [encodeChecked(this.#above.check(says.id, says.tokens))]);
     const watch = says.kind === "cancel" ? link.watches.get(says.cancel.endpoint) : undefined;
     if (watch !== undefined && says.kind === "cancel") this.#cancel(watch, says.cancel.id);
+  }
+
+  #watch(link: Link, path: string): Watch {
+    const known = link.watches.get(path);
+    if (known !== undefined) return known;
+    const watch = watchOn(link, path);
+    this.occupancy.begin(watch);
+    return watch;
   }
 
   /** Of a key of which nothing is known yet there may well be no record. */
@@ -215,6 +237,7 @@ export class AttachedObjects {
   /** Nothing is watched on it. */
   #end(link: Link): void {
     this.links.remove(link);
+    this.down.forget(link);
     this.#wakes.forget(link);
     this.#forget(link.object);
     closeQuietly(link.peer, "detached");
@@ -223,6 +246,7 @@ export class AttachedObjects {
   #unwatch(watch: Watch): void {
     watch.link.watches.delete(watch.path);
     this.#stays(watch);
+    this.occupancy.end(watch);
     this.#above.attaches().forget(watch);
     this.#above.send([encodeDetach(watch.path, watch.link.number)]);
   }

@@ -37,11 +37,9 @@ export class LinkPublishes {
     const { socket, id, token, publish } = read.value;
     if (!parseAddress(publish.endpoint).ok) return "publish: this is no endpoint";
     const validity = token && this.#ports.validity(token);
-    const refused = validity?.refusal();
     const answer = (outcome: PublishOutcome) =>
       this.#answer(link, encodeLinkPublished({ socket, id, result: resultOf(outcome, publish) }));
-    if (refused !== undefined && refused !== "unknown") answer(refused);
-    else void this.#ports.publish(publish, () => validity?.refusal()).then(answer);
+    void this.#ports.publish(publish, () => validity?.refusal()).then(answer);
     return undefined;
   }
 
@@ -63,7 +61,7 @@ export class LinkPublishes {
 const LATER = { retryAfterMs: TIME_LIMITS.publishLaterMs };
 
 function resultOf(outcome: PublishOutcome, { key, by }: Publish) {
-  if (outcome.kind === "position") return { position: outcome.position };
+  if (outcome.kind === "position") return { position: outcome.position, guarantee: outcome.guarantee };
   const { code, message } = outcome;
   const waits = code === "overloaded" || code === "unavailable" ? LATER : {};
   // With it the same can be sent again, whoever made it.

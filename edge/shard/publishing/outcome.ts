@@ -1,11 +1,13 @@
 /** What a publisher is told: C2 of PROTOCOL.md. */
 import type { ErrorCode } from "../../../shared/protocol/codes.ts";
-import type { Published } from "../../../shared/protocol/publish.ts";
+import type { Guarantee, Published } from "../../../shared/protocol/publish.ts";
 import type { Refused } from "../validity.ts";
 import type { PublishEvent } from "./publish-states.ts";
 
 /** It travels between objects. */
-export type PublishOutcome = { readonly kind: "position"; readonly position: string } | Refused;
+export type PublishOutcome =
+  | { readonly kind: "position"; readonly position: string; readonly guarantee?: Guarantee | undefined }
+  | Refused;
 
 interface Meaning {
   readonly event: Exclude<PublishEvent<never>["kind"], "put" | "lost" | "late">;
@@ -34,8 +36,11 @@ export function meaningOf(result: Published): {
   readonly event: Meaning["event"];
   readonly outcome: PublishOutcome;
 } {
-  if ("position" in result)
-    return { event: "certain", outcome: { kind: "position", position: result.position } };
+  if ("position" in result) {
+    const { position, guarantee } = result;
+    const weaker = guarantee === undefined ? {} : { guarantee };
+    return { event: "certain", outcome: { kind: "position", position, ...weaker } };
+  }
   const { code, message } = result.error;
   const meaning = Object.hasOwn(MEANINGS, code) ? (MEANINGS[code] ?? OTHER) : OTHER;
   return { event: meaning.event, outcome: { kind: "error", code: meaning.code, message } };

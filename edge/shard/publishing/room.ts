@@ -1,9 +1,9 @@
-/** What a shard holds of publishes that aren't answered: W7 of INTERNALS.md. One partition never takes all of it. Pure. */
+/** What a shard holds of publishes that aren't answered: W7 of INTERNALS.md. Pure. */
 import { LIMITS } from "../../../shared/protocol/limits.ts";
 import type { Publish } from "../../../shared/protocol/publish.ts";
 
-/** Of what all may take, one partition may take so much: the others go on while it hangs. */
-const SHARES = 4;
+/** One partition has no more than this part of what it leaves for all others: of an empty room that is a quarter. */
+const PART = 1 / 3;
 
 /** What a publish takes beside what it says, and each of its headers beside its name and value. */
 const ENTRY_BYTES = 500;
@@ -14,6 +14,7 @@ interface Taken {
   bytes: number;
 }
 
+/** Some is left for the next partition, though many hang. */
 export class Room {
   readonly #all: Taken = { count: 0, bytes: 0 };
   readonly #shares = new Map<string, Taken>();
@@ -21,7 +22,11 @@ export class Room {
   /** False if there is none. */
   take(share: string, bytes: number): boolean {
     const taken = this.#shares.get(share) ?? { count: 0, bytes: 0 };
-    if (!fits(this.#all, bytes, 1) || !fits(taken, bytes, SHARES)) return false;
+    const all = { count: this.#all.count + 1, bytes: this.#all.bytes + bytes };
+    const own = { count: taken.count + 1, bytes: taken.bytes + bytes };
+    // One may always be under way, however large.
+    if (this.#all.count > 0 && !fits(all, ALL)) return false;
+    if (taken.count > 0 && !fits(own, partOf(ALL, all))) return false;
     this.#shares.set(share, taken);
     for (const each of [this.#all, taken]) {
       each.count++;
@@ -49,9 +54,10 @@ export function sizeOf({ endpoint, issuer, subject, key, headers, value }: Publi
   );
 }
 
-/** One may always be under way, however large. */
-function fits({ count, bytes }: Taken, more: number, shares: number): boolean {
-  return (
-    count === 0 || (count < LIMITS.openPublishes / shares && bytes + more <= LIMITS.openPublishBytes / shares)
-  );
-}
+const ALL: Taken = { count: LIMITS.openPublishes, bytes: LIMITS.openPublishBytes };
+const fits = (taken: Taken, bound: Taken) => taken.count <= bound.count && taken.bytes <= bound.bytes;
+
+const partOf = (bound: Taken, taken: Taken): Taken => ({
+  count: PART * (bound.count - taken.count),
+  bytes: PART * (bound.bytes - taken.bytes),
+});

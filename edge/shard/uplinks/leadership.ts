@@ -14,6 +14,8 @@ import type { SliceUplinks, Uplink } from "./slice-uplinks.ts";
 export interface ShardConfig {
   readonly shard: number;
   readonly shards: number;
+  /** For how long updates for a relay are gathered (L15); at once if it isn't said. */
+  readonly gatherMs?: number;
 }
 
 /** What the shard asks of an origin that has just become active for a slice. */

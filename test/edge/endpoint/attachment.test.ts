@@ -25,6 +25,8 @@ const facts = (more: Partial<StateFacts> = {}): StateFacts => ({
   own: { kind: "settled" },
   asks: [],
   forgotten: [],
+  counted: undefined,
+  curious: false,
   ...more,
 });
 const carried = (path: string, kept: StateFacts): Carried => ({ path, facts: () => kept });
@@ -204,6 +206,7 @@ describe("the path of an object whose name doesn't tell it", () => {
       own: { kind: "due" },
       asks: [],
       forgotten: [2, 5, 6],
+      curious: false,
     });
   });
 

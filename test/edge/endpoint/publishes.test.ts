@@ -73,8 +73,11 @@ describe("a publish", () => {
     });
     expect(second).toMatchObject({ id: 1, publish: { key: "made", by: "edge" } });
     expect(first?.socket).not.toBe(second?.socket);
-    if (second !== undefined) answer(second, { position: "e:8" });
-    expect([one.take(), other.take()]).toEqual([[], [{ id: 1, ok: { position: "e:8" } }]]);
+    if (second !== undefined) answer(second, { position: "e:8", guarantee: "at-least-once" });
+    expect([one.take(), other.take()]).toEqual([
+      [],
+      [{ id: 1, ok: { position: "e:8", guarantee: "at-least-once" } }],
+    ]);
     if (first !== undefined) answer(first, { position: "e:9" });
     expect(one.take()).toEqual([{ id: 1, ok: { position: "e:9" } }]);
   });
@@ -130,6 +133,22 @@ describe("a publish", () => {
 
     expect(passedOn()).toMatchObject([{ socket: first?.socket, id: 3 }]);
   });
+});
+
+test("[W3] [W26] ten thousand keys of one client are each answered, and leave nothing behind in the object", () => {
+  const socket = world.live();
+  say(socket, 1);
+  passedOn();
+  const kept = socket.deserializeAttachment();
+  for (let id = 2; id <= 10_001; id++) {
+    say(socket, id, { idempotencyKey: `key-${id}` });
+    for (const publish of passedOn()) answer(publish);
+  }
+
+  expect(socket.take().map((frame) => (frame as { id: number }).id)).toEqual(
+    Array.from({ length: 10_000 }, (_, i) => i + 2),
+  );
+  expect(socket.deserializeAttachment()).toEqual(kept);
 });
 
 describe("what is refused costs nobody else anything:", () => {

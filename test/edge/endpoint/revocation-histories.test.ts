@@ -7,12 +7,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Holder } from "../../../edge/endpoint/holder.ts";
 import { Revoking } from "../../../edge/shard/revoking.ts";
-import {
-  decodeLinkUp,
-  encodeChecked,
-  encodeRevocations,
-  encodeRevoke,
-} from "../../../shared/protocol/link.ts";
+import { decodeLinkUp, encodeChecked } from "../../../shared/protocol/link.ts";
 import { type Meant, means, type Revocation } from "../../../shared/protocol/revocation.ts";
 import type { FakeSocket } from "../../support/fake-socket.ts";
 import { holder } from "../../support/holders.ts";
@@ -39,6 +34,7 @@ class World {
       log: (problem) => this.tokens.problems.push(problem),
     },
     [],
+    (frame) => this.#say(frame),
   );
   readonly clients: Client[] = [];
   /** What the shard has said and the object hasn't heard, each with what was revoked when it was said. */
@@ -82,12 +78,11 @@ class World {
 
   revoke(id: string, meant: Meant, graceMs: number): void {
     const madeAt = this.tokens.wall;
-    this.revoking.add({ id, meant, graceMs, madeAt, until: madeAt + 100_000_000 });
-    this.#say(encodeRevoke(meant, graceMs));
+    this.revoking.revoke({ id, meant, graceMs, madeAt, until: madeAt + 100_000_000 });
   }
 
   lift(id: string): void {
-    if (this.revoking.lift("issuer", id)) this.#say(encodeRevocations(this.revoking.count));
+    this.revoking.lift("issuer", id);
   }
 
   pass(ms: number): void {
@@ -149,7 +144,7 @@ class World {
     this.tokens.append();
     for (let round = 0; round < 5; round++) this.deliver(1_000);
     for (const { socket, token } of this.clients) {
-      if (this.revoking.isRevoked(token)) expect(socket.closed).toEqual({ code: 4519, reason: "revoked" });
+      if (this.revoking.means(token)) expect(socket.closed).toEqual({ code: 4519, reason: "revoked" });
       if (socket.closed?.code === 4519) this.seen.revoked++;
     }
   }

@@ -82,6 +82,8 @@ describe("[L14] how far the endpoints are", () => {
     own: { kind: "settled" },
     asks: [],
     forgotten: [],
+    counted: undefined,
+    curious: false,
   });
 
   test("[L14] is read as it was written, in rows that are small enough, without the latest updates", () => {

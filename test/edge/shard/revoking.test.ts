@@ -111,7 +111,9 @@ describe("what it keeps", () => {
   test("[A9] so many and no more; one that lapsed or was lifted makes room, and one more of the same id needs none", () => {
     for (let i = 0; i < MAX_REVOCATIONS; i++)
       expect(
-        shard.core.revoking.revoke(revocation({ id: `${i}`, until: shard.clock.now + (i === 0 ? 10 : 60_000) })),
+        shard.core.revoking.revoke(
+          revocation({ id: `${i}`, until: shard.clock.now + (i === 0 ? 10 : 60_000) }),
+        ),
       ).toBe(true);
     expect(shard.core.revoking.revoke(revocation({ id: "more" }))).toBe(false);
     expect(shard.revocations.size).toBe(MAX_REVOCATIONS);
@@ -160,7 +162,8 @@ describe("what it keeps", () => {
 
   test("[A9] what was lifted while it was left out goes, and what is another issuer's of that id doesn't stay for it", () => {
     const stays = revocation({ id: "stays" });
-    for (const one of [stays, revocation({ id: "lifted" }), revocation({ id: "x" })]) shard.core.revoking.revoke(one);
+    for (const one of [stays, revocation({ id: "lifted" }), revocation({ id: "x" })])
+      shard.core.revoking.revoke(one);
     const theirs = revocation({ id: "x", meant: { ...OF_ALICE, issuer: "j" } });
 
     shard.core.revoking.learn([stays, theirs]);
@@ -187,7 +190,10 @@ describe("what it keeps", () => {
     const made = revocation({ graceMs: 5_000 });
     shard.clock.now += 4_000;
 
-    shard.core.revoking.learn([made, revocation({ id: "over", graceMs: 5_000, madeAt: made.madeAt - 1_000 })]);
+    shard.core.revoking.learn([
+      made,
+      revocation({ id: "over", graceMs: 5_000, madeAt: made.madeAt - 1_000 }),
+    ]);
 
     expect(link.take()).toEqual([1_000, 0].map((graceMs) => ({ revoke: { meant: OF_ALICE, graceMs } })));
   });

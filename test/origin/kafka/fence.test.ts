@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import type { Request } from "../../../origin/kafka/request.ts";
 import { markPartition } from "../../../origin/kafka/fence.ts";
 import { WRITE_ERROR } from "../../../origin/kafka/produce-requests.ts";
+import type { Request } from "../../../origin/kafka/request.ts";
 
 const FENCED = { id: "id", topic: "t", partition: 0 };
 const IDENTITY = { producerId: 7, producerEpoch: 3 };

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { PRODUCED_CODECS, producedBatch } from "../../../origin/kafka/produced-batch.ts";
 import { batches, isIdempotent, isMark } from "../../../origin/kafka/batch-headers.ts";
+import { PRODUCED_CODECS, producedBatch } from "../../../origin/kafka/produced-batch.ts";
 import { recordsOf } from "../../../origin/kafka/record-batches.ts";
 
 const MIB = 1024 * 1024;

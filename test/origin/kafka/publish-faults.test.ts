@@ -1,92 +1,25 @@
 /** One publish is one record, whatever dies or is lost between: on a real Kafka. */
-import { spawn } from "node:child_process";
-import { randomBytes, randomUUID } from "node:crypto";
-import { once } from "node:events";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
+import { randomUUID } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import type { FenceTimes } from "../../../origin/kafka/claim.ts";
+import { describe, expect, test } from "vitest";
+import type { FenceTimes } from "../../../origin/kafka/keep-fenced.ts";
 import { WRITE_ERROR } from "../../../origin/kafka/produce-requests.ts";
-import { KafkaSink, type KafkaSinkOptions } from "../../../origin/kafka/sink.ts";
-import { KafkaSource } from "../../../origin/kafka/source.ts";
-import { Marker } from "../../../origin/publish/mark.ts";
-import { Publisher, type PublishRequest } from "../../../origin/publish/publisher.ts";
+import type { KafkaSource } from "../../../origin/kafka/source.ts";
+import type { PublishRequest } from "../../../origin/publish/publisher.ts";
 import type { PublishResult } from "../../../origin/publish/result.ts";
 import { partitionOf } from "../../../shared/core/partitioner.ts";
 import { range, recordOf } from "../../support/contract-records.ts";
 import { eventually } from "../../support/deadline.ts";
-import { KafkaBroker, type KafkaOptions } from "../../support/kafka-broker.ts";
 import { JavaProducers } from "../../support/kafka-producer.ts";
-import { createPlacedTopic, createTopic } from "../../support/kafka-topics.ts";
-import { LONG } from "../../support/long.ts";
+import { createPlacedTopic } from "../../support/kafka-topics.ts";
+import { PUBLISH_ID, publishingWorld } from "../../support/publishing-world.ts";
 import { RawWriter } from "../../support/raw-writer.ts";
 import { codeOf, publishOf, recordsIn } from "../../support/sink-contract.ts";
-import { TcpProxy } from "../../support/tcp-proxy.ts";
-import {
-  describeWithKafka,
-  describeWithOldestKafka,
-  describeWithOldKafka,
-} from "../../support/with-kafka.ts";
+import { describeWithKafka } from "../../support/with-kafka.ts";
 
 const DEADLINE_MS = 120_000;
-const SECRET = randomBytes(32);
-const PUBLISH_ID = "test";
 
-type World = ReturnType<typeof world>;
-
-/** A broker, behind a proxy where that is wanted, and what publishes to it. */
-function world(options: KafkaOptions = {}, brokers = 1) {
-  let kafka: KafkaBroker;
-  let source: KafkaSource;
-  let publishers: Publisher[] = [];
-  let proxy: TcpProxy;
-
-  beforeAll(async () => {
-    proxy = await TcpProxy.open();
-    kafka = await KafkaBroker.start(brokers === 1 ? { ...options, proxies: [proxy.port] } : options);
-    proxy.target = kafka.behindProxies[0];
-    source = new KafkaSource({ brokers: kafka.brokers, clientId: "test" });
-  });
-  afterEach(async () => {
-    await Promise.all(publishers.map((publisher) => publisher.close()));
-    publishers = [];
-  });
-  afterAll(async () => {
-    await source?.close();
-    await kafka?.stop();
-    await proxy?.close();
-  });
-
-  const direct = () => kafka.brokers[0] ?? "";
-  return {
-    get kafka() {
-      return kafka;
-    },
-    get proxy() {
-      return proxy;
-    },
-    get source() {
-      return source;
-    },
-    direct,
-    open(through: "proxy" | "direct" = "direct", more: Partial<KafkaSinkOptions> = {}): Publisher {
-      const brokers = through === "proxy" ? [`127.0.0.1:${proxy.port}`] : kafka.brokers;
-      const sink = new KafkaSink({ brokers, clientId: "test" }, { publishId: PUBLISH_ID, ...more });
-      const publisher = new Publisher({ sink, marker: new Marker([SECRET]) });
-      publishers.push(publisher);
-      return publisher;
-    },
-    async newTopic(partitions = 1, configs: Readonly<Record<string, string>> = {}): Promise<string> {
-      const topic = `faults-${randomUUID()}`;
-      const admin = kafka.client().admin();
-      await admin.connect();
-      await createTopic(admin, topic, partitions, configs);
-      await admin.disconnect();
-      return topic;
-    },
-  };
-}
+type World = ReturnType<typeof publishingWorld>;
 
 const numberedPublish = (topic: string, i: number): PublishRequest =>
   publishOf(topic, {
@@ -105,11 +38,10 @@ async function expectOnce(source: KafkaSource, topic: string, answers: readonly 
 }
 
 describeWithKafka("publishing to Kafka 4.3:", () => {
-  const own = world();
+  const own = publishingWorld();
 
   describe("whose answers get lost:", () => answersGetLost(own));
   describe("beside its other clients:", () => besideOthers(own));
-  describe("by a publisher that is stopped and wakes:", () => wakes(own));
 });
 
 function answersGetLost(own: World): void {
@@ -234,7 +166,7 @@ function besideOthers(own: World): void {
 }
 
 describeWithKafka("publishing to three brokers:", () => {
-  const own = world({ brokers: 3 }, 3);
+  const own = publishingWorld({ brokers: 3 }, 3);
 
   test("a partition whose leader hangs holds up no other, and has each publish once when that goes on", async () => {
     const topic = `faults-${randomUUID()}`;
@@ -296,7 +228,7 @@ describeWithKafka("publishing to three brokers:", () => {
 describeWithKafka("publishing to a Kafka that forgets soon:", () => {
   const EXPIRY_MS = 3_000;
   const fenceTimes: FenceTimes = { againMs: 500, oldMs: 60_000 };
-  const own = world({
+  const own = publishingWorld({
     config: {
       "producer.id.expiration.ms": EXPIRY_MS,
       "producer.id.expiration.check.interval.ms": 500,
@@ -377,54 +309,3 @@ describeWithKafka("publishing to a Kafka that forgets soon:", () => {
     }
   });
 });
-
-if (LONG) {
-  await describeWithOldKafka("publishing to Kafka 3.9, by a publisher that is stopped and wakes:", () =>
-    wakes(world({ old: true })),
-  );
-  await describeWithOldestKafka("publishing to Kafka 3.1, by a publisher that is stopped and wakes:", () =>
-    wakes(world({ old: "oldest", config: { "inter.broker.protocol.version": "3.1" } })),
-  );
-}
-
-function wakes(own: World): void {
-  test("appends nothing after another has taken over, and no publish of its is lost or doubled", async () => {
-    const topic = await own.newTopic();
-    const script = join(import.meta.dirname, "../../support/publishing-process.ts");
-    const args = [script, own.direct(), topic, SECRET.toString("hex")];
-    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
-    try {
-      const outcomes = new Map<string, string>();
-      const lines = createInterface(child.stdout);
-      const resigned = once(lines, "close");
-      lines.on("line", (line) => {
-        const [value = "", outcome = ""] = line.split(" ");
-        outcomes.set(value, outcome);
-      });
-      await eventually(() => outcomes.size > 200, "it publishes");
-      child.kill("SIGSTOP");
-
-      const after = own.open();
-      const next = await after.publish(publishOf(topic, { value: Buffer.from("next") }));
-      child.kill("SIGCONT");
-      await resigned;
-      await after.publish(publishOf(topic, { value: Buffer.from("last") }));
-
-      const records = await recordsIn(own.source, topic);
-      const values = records.map(({ value }) => String(value && Buffer.from(value)));
-      const [info] = (await own.source.describe(topic)) ?? [];
-      const positions = new Map(
-        records.map(({ offset }, i) => [values[i] ?? "", `${info?.epoch}:${offset}`]),
-      );
-      expect(outcomes.has("resigned")).toBe(true);
-      expect(values.slice(values.indexOf("next"))).toEqual(["next", "last"]);
-      expect("position" in next && next.position).toBe(positions.get("next"));
-      expect(new Set(values).size).toBe(values.length);
-      for (const [value, outcome] of outcomes)
-        if (outcome.includes(":")) expect(positions.get(value)).toBe(outcome);
-        else if (outcome === "not_writer") expect(positions.has(value)).toBe(false);
-    } finally {
-      child.kill("SIGKILL");
-    }
-  }, 120_000);
-}

@@ -1,9 +1,9 @@
 import { crc32 } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { readTo } from "../../../origin/kafka/batch-headers.ts";
 import { Memory } from "../../../origin/kafka/memory.ts";
 import type { Part } from "../../../origin/kafka/parts.ts";
-import { readTo } from "../../../origin/kafka/batch-headers.ts";
 import { partsOf } from "../../../origin/kafka/record-batches.ts";
 import { WireError } from "../../../origin/kafka/wire.ts";
 import { range } from "../../support/contract-records.ts";

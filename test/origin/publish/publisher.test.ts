@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Marker } from "../../../origin/publish/mark.ts";
-import { Publisher, type WriterNews } from "../../../origin/publish/publisher.ts";
+import { Publisher } from "../../../origin/publish/publisher.ts";
+import type { WriterNews } from "../../../origin/publish/topic-writers.ts";
 import { TIME_LIMITS } from "../../../origin/time-limits.ts";
+import { range } from "../../support/contract-records.ts";
 import { ScriptedPartition } from "../../support/scripted-sink.ts";
 import { codeOf, publishOf } from "../../support/sink-contract.ts";
 
@@ -16,7 +18,13 @@ beforeEach(() => {
   epochs = ["old.0"];
   news = [];
   publisher = new Publisher({
-    sink: { partitions: async () => epochs, claim: partition.claim, close: async () => {} },
+    sink: {
+      partitions: async () => epochs,
+      claim: partition.claim,
+      isSettled: async () => true,
+      settle: async () => {},
+      close: async () => {},
+    },
     marker: new Marker([Buffer.alloc(32, 1)]),
     announce: (one) => news.push(one),
   });
@@ -48,6 +56,16 @@ test("of a topic that is created again the old writer is said to be gone before 
     ["old.0", undefined],
     ["new.0", 2],
   ]);
+});
+
+test("what waits until its topic is seen takes room, like all that waits", async () => {
+  const ask = () => publisher.publish(publishOf("t", { value: Buffer.alloc(12 * 1024 * 1024) }));
+  const waits = range(0, 5).map(ask);
+  const refused = ask();
+  await publisher.close();
+
+  expect(codeOf(await refused)).toBe("overloaded");
+  expect((await Promise.all(waits)).map(codeOf)).toEqual(waits.map(() => "not_writer"));
 });
 
 test("at the end what wasn't sent, and what comes later, is for another origin", async () => {

@@ -32,7 +32,9 @@ beforeEach(() => {
     epoch: "e.0",
     windowMs: WINDOW_MS,
     room,
+    ledgerRoom: { left: Number.POSITIVE_INFINITY },
     claim: partition.claim,
+    claimed: () => {},
     announce: (number) => news.push(number),
     time: () => time,
     now: () => now,
@@ -180,6 +182,52 @@ test("[W9] what waits for a claim until its time is over isn't written, and is t
   expect(partition.one().values).toEqual(["early"]);
 
   expect([done.result, late.result, early.result]).toEqual(["e.0:3", "unavailable", undefined]);
+});
+
+test("[W9] what is about to leave is looked at once more: one that is late keeps a batch from being sent, and of one that was sent all", async () => {
+  await claimed();
+  const [early, late] = [publish("early", { until: time + 100 }), publish("late", { until: time + 200 })];
+  await settle();
+  const first = partition.one();
+  expect(first.isLate()).toBe(false);
+  time += 100;
+  expect(first.isLate()).toBe(true);
+  first.answer({ kind: "notNow", message: "late" });
+  await vi.advanceTimersByTimeAsync(50);
+  const second = partition.one();
+  expect([early.result, second.values]).toEqual(["unavailable", ["late"]]);
+
+  const more = publish("more", { until: time + 300 });
+  second.answer({ kind: "unknown", message: "no answer" });
+  await vi.advanceTimersByTimeAsync(50);
+  const again = partition.one();
+  expect([again.values, again.isLate()]).toEqual([["late"], false]);
+  time += 100;
+  expect([again.isLate(), late.result, more.result]).toEqual([true, undefined, undefined]);
+});
+
+test("what wasn't appended, and can't be now, is tried again with what came since, and is unavailable when its time is up", async () => {
+  await claimed();
+  const first = publish("a", { deadline: 100 });
+  await settle();
+  const failed = partition.one();
+  const second = publish("b");
+  failed.answer({ kind: "notNow", message: "not enough replicas" });
+  await settle();
+  expect([writer.state, partition.sent()]).toEqual(["pausing", []]);
+  await vi.advanceTimersByTimeAsync(50);
+  const again = partition.one();
+  expect([again.values, again.tries]).toEqual([["a", "b"], 1]);
+  again.answer({ kind: "notNow", message: "not enough replicas" });
+  await settle();
+  writer.expire(100);
+  expect(first.result).toBe("unavailable");
+
+  await vi.advanceTimersByTimeAsync(2_000);
+  const last = partition.one();
+  last.answer({ kind: "appended", offset: 7 });
+  await settle();
+  expect([last.values, second.result]).toEqual([["b"], "e.0:7"]);
 });
 
 test("[W9] what comes when its time is over has no partition claimed for it", async () => {
@@ -476,6 +524,18 @@ test("what waits for all partitions together has a bound, which is given back", 
   await settle();
 
   expect([first.result, room.left]).toEqual(["e.0:0", 100]);
+});
+
+test("one partition never takes more of what there is for all than a third of what it leaves", async () => {
+  await claimed();
+  room.left = 100;
+  const taken = range(0, 10).map((i) => publish(`${i}`, { bytes: 10 }));
+
+  expect(taken.map(({ result }) => result)).toEqual([
+    ...range(0, 2).map(() => undefined),
+    ...range(0, 8).map(() => "overloaded"),
+  ]);
+  expect(room.left).toBe(80);
 });
 
 test("a batch for which nobody waits any more is not sent for ever: the next claim tells, and others go on", async () => {

@@ -57,12 +57,16 @@ describe("a publish on a link", () => {
     const [first, second, third] = takePublishes();
     expect([first, second, third].map((request) => request?.key)).toEqual(["key-1", "key-2", "key-3"]);
     expect(first).toMatchObject({ endpoint: "/t/k", issuer: "", subject: "", by: "client" });
-    await answer([first, { position: "e:6" }], [second, { position: "e:7" }], [third, { position: "e:8" }]);
+    await answer(
+      [first, { position: "e:6" }],
+      [second, { position: "e:7", guarantee: "at-least-once" }],
+      [third, { position: "e:8" }],
+    );
 
     expect(link.messages).toHaveLength(1);
     expect(link.take()).toEqual([
       { published: { socket: 4_711, id: 1, position: "e:6" } },
-      { published: { socket: 4_711, id: 2, position: "e:7" } },
+      { published: { socket: 4_711, id: 2, position: "e:7", guarantee: "at-least-once" } },
       { published: { socket: 9, id: 3, position: "e:8" } },
     ]);
   });

@@ -37,4 +37,25 @@ describe("[W7] what a publish takes at a shard", () => {
     expect(held * LIMITS.publishHeaderBytes).toBeLessThanOrEqual(LIMITS.openPublishBytes / 4);
     expect(held).toBeGreaterThan(100);
   });
+
+  test("though twenty partitions take all that they may, there is some for another one; one alone has a quarter again", () => {
+    const room = new Room();
+    const held: number[] = [];
+    for (let partition = 0; partition < 20; partition++) {
+      let count = 0;
+      while (room.take(`t/${partition}`, 1)) count++;
+      held.push(count);
+    }
+
+    expect(held[0]).toBe(LIMITS.openPublishes / 4);
+    expect(room.take("t/next", 1)).toBe(true);
+    room.give("t/next", 1);
+    for (let i = 0; i < held.length; i++)
+      while ((held[i] ?? 0) > 0) {
+        room.give(`t/${i}`, 1);
+        held[i] = (held[i] ?? 0) - 1;
+      }
+    while (room.take("t/first", 1)) held[0] = (held[0] ?? 0) + 1;
+    expect(held[0]).toBe(LIMITS.openPublishes / 4);
+  });
 });

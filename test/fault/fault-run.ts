@@ -29,7 +29,7 @@ export interface RunSettings extends RigSettings {
 
 /** Until what was acknowledged first has come. */
 const CALM_MS = 2_000;
-const VERDICT_MS = 60_000;
+const VERDICT_MS = 180_000;
 const CATCH_UP_MS = 60_000;
 /** An endpoint that nobody watches is detached after 30 s (L5). */
 const DETACH_MS = 50_000;
@@ -49,9 +49,10 @@ export async function faultRun(settings: RunSettings): Promise<Results> {
       return why === undefined ? [] : [[kind.name, why]];
     });
     const possible = kinds.filter(({ name }) => !missing.some(([one]) => one === name));
+    const without = () => rig.population.all.filter(({ position }) => position === undefined);
     await eventually(
-      () => rig.population.all.every(({ position }) => position !== undefined),
-      "every subscriber has a verdict",
+      () => without().length === 0,
+      () => `every subscriber has a verdict: ${without().map(({ endpoint }) => endpoint)} have none`,
       VERDICT_MS,
     );
     const before = held(rig);

@@ -61,5 +61,5 @@ describeWithKafka("publishing under faults:", () => {
     figure(
       `${findings.acknowledged} publishes during ${took} faults: each one record, where it was acknowledged`,
     );
-  }, 600_000);
+  }, (LONG ? 2 : 1) * 600_000);
 });

@@ -29,7 +29,7 @@ export interface RunSettings extends RigSettings {
 
 /** Until what was acknowledged first has come. */
 const CALM_MS = 2_000;
-const VERDICT_MS = 60_000;
+const VERDICT_MS = 180_000;
 const CATCH_UP_MS = 60_000;
 /** An endpoint that nobody watches is detached after 30 s (L5). */
 const DETACH_MS = 50_000;

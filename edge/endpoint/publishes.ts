@@ -123,7 +123,9 @@ export class Publishes<S> {
     const socket = this.#byTag.get(tag);
     if (socket === undefined) return;
     const frame =
-      "position" in result ? encodeTaken(id, result.position) : encodeRefused(id, result.error, result.key);
+      "position" in result
+        ? encodeTaken(id, result.position, result.guarantee)
+        : encodeRefused(id, result.error, result.key);
     this.#ports.send(socket, frame);
   }
 

@@ -8,7 +8,7 @@
 import * as v from "valibot";
 import { encodeBytesFrame, splitBytesFrame } from "./bytes-frame.ts";
 import { type Decoded, decodeHeaders, encodeHeader, HeadersSchema } from "./frame.ts";
-import type { Publish } from "./publish.ts";
+import { GUARANTEE, type Guarantee, type Publish } from "./publish.ts";
 import { type TokenNames, TokenNamesSchema, writeNames } from "./revocation.ts";
 import { describe, EndpointSchema, type ErrorBody, ErrorBodySchema, IdSchema } from "./schemas.ts";
 
@@ -76,7 +76,7 @@ export interface LinkPublished {
   readonly socket: number;
   readonly id: number;
   readonly result:
-    | { readonly position: string }
+    | { readonly position: string; readonly guarantee?: Guarantee | undefined }
     /** `key`: with which it can be sent again, if the edge made it. */
     | { readonly error: ErrorBody; readonly key: string | undefined };
 }
@@ -85,14 +85,21 @@ const To = { socket: IdSchema, id: IdSchema };
 
 export const LinkPublishedSchema = v.object({
   published: v.union([
-    v.object({ ...To, position: v.pipe(v.string(), v.minLength(1)) }),
+    v.object({
+      ...To,
+      position: v.pipe(v.string(), v.minLength(1)),
+      guarantee: v.optional(v.literal(GUARANTEE)),
+    }),
     v.object({ ...To, error: ErrorBodySchema, key: v.optional(v.string()) }),
   ]),
 });
 
 export function readLinkPublished({ published }: v.InferOutput<typeof LinkPublishedSchema>): LinkPublished {
   const { socket, id } = published;
-  if ("position" in published) return { socket, id, result: { position: published.position } };
+  if ("position" in published) {
+    const { position, guarantee } = published;
+    return { socket, id, result: guarantee === undefined ? { position } : { position, guarantee } };
+  }
   return { socket, id, result: { error: published.error, key: published.key } };
 }
 

@@ -20,6 +20,7 @@ import {
 import { isJsonText } from "./json-text.ts";
 import { LIMITS } from "./limits.ts";
 import { membersOf } from "./members.ts";
+import type { Guarantee } from "./publish.ts";
 import { describe, EndpointSchema, type ErrorBody, IdSchema } from "./schemas.ts";
 
 export interface Publication {
@@ -156,8 +157,9 @@ function sizeOf(part: string | Uint8Array): number {
   return typeof part === "string" ? encoder.encode(part).length : part.length;
 }
 
-export function encodeTaken(id: number, position: string): string {
-  return JSON.stringify({ id, ok: { position } });
+/** @param guarantee If the record may be in the log more than once (W5). */
+export function encodeTaken(id: number, position: string, guarantee?: Guarantee): string {
+  return JSON.stringify({ id, ok: { position, guarantee } });
 }
 
 /** `key`: that the edge made, with which it can be sent again. Without an id: of all that isn't answered (W24). */

@@ -63,7 +63,10 @@ export class LinkPublishes {
 const LATER = { retryAfterMs: TIME_LIMITS.publishLaterMs };
 
 function resultOf(outcome: PublishOutcome, { key, by }: Publish) {
-  if (outcome.kind === "position") return { position: outcome.position };
+  if (outcome.kind === "position") {
+    const { position, guarantee } = outcome;
+    return guarantee === undefined ? { position } : { position, guarantee };
+  }
   const { code, message } = outcome;
   const waits = code === "overloaded" || code === "unavailable" ? LATER : {};
   // With it the same can be sent again, whoever made it.

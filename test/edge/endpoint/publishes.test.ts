@@ -75,8 +75,8 @@ describe("a publish", () => {
     expect(first?.socket).not.toBe(second?.socket);
     if (second !== undefined) answer(second, { position: "e:8" });
     expect([one.take(), other.take()]).toEqual([[], [{ id: 1, ok: { position: "e:8" } }]]);
-    if (first !== undefined) answer(first, { position: "e:9" });
-    expect(one.take()).toEqual([{ id: 1, ok: { position: "e:9" } }]);
+    if (first !== undefined) answer(first, { position: "e:9", guarantee: "at-least-once" });
+    expect(one.take()).toEqual([{ id: 1, ok: { position: "e:9", guarantee: "at-least-once" } }]);
   });
 
   test("[W24] [W26] many leave in the order in which they came, those of one message in one message", () => {

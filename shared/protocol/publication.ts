@@ -157,6 +157,7 @@ function sizeOf(part: string | Uint8Array): number {
   return typeof part === "string" ? encoder.encode(part).length : part.length;
 }
 
+/** @param guarantee If the record may be in the log more than once (W5). */
 export function encodeTaken(id: number, position: string, guarantee?: Guarantee): string {
   return JSON.stringify({ id, ok: { position, guarantee } });
 }

@@ -5,6 +5,7 @@ import {
   encodeLinkPublish,
   encodeLinkPublished,
   type LinkPublish,
+  type LinkPublished,
 } from "../../../shared/protocol/link-publish.ts";
 
 const names = { issuer: "i", subject: "s", tokenId: undefined, issuedAt: 1_700_000_000 };
@@ -46,15 +47,16 @@ describe("a publish on a link", () => {
     expect(decodeLinkPublish(frame())).toMatchObject({ ok: false });
   });
 
-  test.each([
+  test.each<[string, LinkPublished["result"]]>([
     ["position", { position: "e.0:7" }],
+    ["position that may not be the only one", { position: "e.0:7", guarantee: "at-least-once" }],
     [
       "error",
       { error: { code: "overloaded", message: "", retry: true, retryAfterMs: 1_000 }, key: undefined },
     ],
     ["error with a key", { error: { code: "unknown_outcome", message: "", retry: true }, key: "made" }],
   ])("[W26] is answered with a %s, for the socket and the frame that it came in", (_, result) => {
-    const published = { socket: 4_711, id: 2, result };
+    const published: LinkPublished = { socket: 4_711, id: 2, result };
 
     expect(decodeLinkDown(encodeLinkPublished(published))).toEqual({
       ok: true,

@@ -150,6 +150,9 @@ describe("an answer to a publish", () => {
     const frame = encodeTaken(2, "e.0:7");
 
     expect(frame).toBe('{"id":2,"ok":{"position":"e.0:7"}}');
+    expect(encodeTaken(2, "e.0:7", "at-least-once")).toBe(
+      '{"id":2,"ok":{"position":"e.0:7","guarantee":"at-least-once"}}',
+    );
     expect(decodeDown(frame)).toEqual({ ok: true, value: { kind: "published", id: 2, position: "e.0:7" } });
     expect(decodeDown('{"id":2,"ok":{"position":"e.0:7","head":"e.0:7"}}')).toMatchObject({
       value: { kind: "verdict" },

@@ -30,7 +30,7 @@ const CONNECTION = "connection";
 const LINK = "link";
 /** Bounds of windows besides those of their streams, of one and of all: an isolate has 128 MB. */
 const WINDOW_BYTES = 4 * 1024 * 1024;
-const ALL_WINDOWS_BYTES = 32 * 1024 * 1024;
+const ALL_WINDOWS_BYTES = 24 * 1024 * 1024;
 
 export class RelayObject extends DurableObject<Env> {
   #core: RelayCore | undefined;

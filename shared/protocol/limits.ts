@@ -61,6 +61,6 @@ export const LIMITS = {
   /** Subscribers of one object: a limit of the platform, less some room for links. */
   subscribersPerObject: 32_000,
   /** What an object of many endpoints holds at most: of these, and of subscriptions to them. */
-  relayEndpoints: 20_000,
+  relayEndpoints: 10_000,
   relaySubscriptions: 200_000,
 } as const;

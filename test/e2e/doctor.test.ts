@@ -62,7 +62,10 @@ describe("the edge:", () => {
       STREAMS: join(dataDir, "streams.json"),
       UPLINK_KEYS: `k1:doctor:${SECRET}`,
     });
-    await eventually(() => edge.output.includes("the edge listens on"), () => `listening\n${edge.output}`);
+    await eventually(
+      () => edge.output.includes("the edge listens on"),
+      () => `listening\n${edge.output}`,
+    );
   });
   afterAll(async () => {
     await edge?.stop();

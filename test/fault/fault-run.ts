@@ -48,9 +48,11 @@ export async function faultRun(settings: RunSettings): Promise<Results> {
       return why === undefined ? [] : [[kind.name, why]];
     });
     const possible = kinds.filter(({ name }) => !missing.some(([one]) => one === name));
+    const waiting = () => rig.population.all.filter(({ position }) => position === undefined);
     await eventually(
-      () => rig.population.all.every(({ position }) => position !== undefined),
-      "every subscriber has a verdict",
+      () => waiting().length === 0,
+      () =>
+        `every subscriber has a verdict; ${waiting().map(({ name, endpoint }) => `${name} of ${endpoint}`)}`,
       VERDICT_MS,
     );
     const before = held(rig);

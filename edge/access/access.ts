@@ -3,8 +3,8 @@
  * settings, since an issuer's keys are kept with it.
  */
 import type { ErrorCode } from "../../shared/protocol/codes.ts";
+import { logProblem } from "../answers.ts";
 import type { Env } from "../env.ts";
-import { logProblem } from "../http/answers.ts";
 import { encodePrincipal, type KnownPrincipal, type Principal, PUBLIC } from "../principal.ts";
 import { type CredentialRules, credentialsOf } from "./credentials.ts";
 import type { Asker } from "./decision.ts";

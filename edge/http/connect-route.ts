@@ -4,11 +4,11 @@
  */
 import { SUBSCRIBER_PROTOCOL } from "../../shared/protocol/version.ts";
 import type { Known } from "../access/access.ts";
+import { errorResponse, refusedToken } from "../answers.ts";
 import type { Env } from "../env.ts";
 import { requireStreams } from "../exposed.ts";
 import { type Place, readClient, readRegion, regionOf, relayCount, relayOf } from "../relay/place.ts";
 import { openConnection } from "../routing.ts";
-import { errorResponse, refusedToken } from "./answers.ts";
 import { type Refusal, refusalOf } from "./refusal.ts";
 import { chooseProtocol } from "./upgrades.ts";
 

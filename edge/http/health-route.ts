@@ -3,11 +3,11 @@
  * also their names. One call for each shard.
  */
 import { VERSION } from "../../shared/protocol/version.ts";
+import { logProblem } from "../answers.ts";
 import type { Env } from "../env.ts";
 import { requireShards, shardStub } from "../routing.ts";
 import type { ShardStatus } from "../shard/shard-status.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
-import { logProblem } from "./answers.ts";
 import type { Insight } from "./insight.ts";
 
 const SILENT: ShardStatus = {

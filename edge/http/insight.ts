@@ -1,8 +1,8 @@
 /** How much a request is told of the deployment itself: names of origins, and what is counted. */
 import type { Identified } from "../access/access.ts";
+import { logProblem } from "../answers.ts";
 import type { Env } from "../env.ts";
 import type { KnownPrincipal } from "../principal.ts";
-import { logProblem } from "./answers.ts";
 
 /** "counts": whether it works, and how many there are of what. */
 export type Insight = "all" | "counts";

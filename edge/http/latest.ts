@@ -2,8 +2,8 @@
  * What a GET of an endpoint answers: H1–H3 of PROTOCOL.md.
  */
 import { decodeTrusted, type Value } from "../../shared/protocol/frame.ts";
+import { errorResponse, internalError } from "../answers.ts";
 import type { LatestResult } from "../shard/answering/latest.ts";
-import { errorResponse, internalError } from "./answers.ts";
 import { isNamed } from "./tags.ts";
 import { type Handing, LARGE_ANSWER_BYTES, unreadBody } from "./unread.ts";
 

@@ -1,10 +1,10 @@
 /** How many subscribers an endpoint has: O1 of PROTOCOL.md. */
 import { ERRORS } from "../../shared/protocol/codes.ts";
+import { errorResponse, refusedToken } from "../answers.ts";
 import type { Env } from "../env.ts";
 import { streamOf } from "../exposed.ts";
 import { encodePrincipal, type Principal } from "../principal.ts";
 import { shardStubOf } from "../routing.ts";
-import { errorResponse, refusedToken } from "./answers.ts";
 
 /** To one who may read it. */
 export async function occupancyOf(

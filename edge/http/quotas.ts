@@ -4,8 +4,8 @@
  * Who is at its quota is refused and told when to come back; nothing that it has is taken from it. H14 of PROTOCOL.md.
  */
 import { Bucket } from "../access/rate.ts";
+import { logProblem } from "../answers.ts";
 import { SteadyClock } from "../surroundings.ts";
-import { logProblem } from "./answers.ts";
 import type { Sender } from "./sender.ts";
 
 /** Each of these is counted by itself. A subscribe from a position is both a subscribe and a replay. */

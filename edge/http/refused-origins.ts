@@ -1,6 +1,6 @@
 /** What the log is told of origins that are refused: anybody can be, as often as they like. */
 import { SteadyClock } from "../surroundings.ts";
-import { Told } from "./told.ts";
+import { Told } from "../told.ts";
 
 export const REFUSALS_TOLD = { perSecond: 1, burst: 20 } as const;
 

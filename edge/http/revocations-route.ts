@@ -8,11 +8,11 @@ import { ROUTES } from "../../shared/protocol/version.ts";
 import type { Known } from "../access/access.ts";
 import { hashOfName } from "../access/name-hash.ts";
 import { REVOCATION_LIMITS, type RevocationRequest, readRevocation } from "../access/revocation-request.ts";
+import { errorResponse, logProblem, refusedToken } from "../answers.ts";
 import type { Env, ShardCalls } from "../env.ts";
 import { encodePrincipal, type KnownPrincipal, REVOKED } from "../principal.ts";
 import { requireShards, shardStub } from "../routing.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
-import { errorResponse, logProblem, refusedToken } from "./answers.ts";
 
 /** What may be done there; undefined: nothing of this lives at the path. */
 export function revocationMethods(path: string): readonly string[] | undefined {

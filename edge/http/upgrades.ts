@@ -7,7 +7,7 @@
  */
 import { CLOSE, closeReason } from "../../shared/protocol/codes.ts";
 import { TOKEN_PROTOCOL } from "../access/credentials.ts";
-import { errorResponse } from "./answers.ts";
+import { errorResponse } from "../answers.ts";
 import type { Refusal } from "./refusal.ts";
 
 export function isWebSocketUpgrade(request: Request): boolean {

@@ -3,9 +3,9 @@
  */
 import { challengeOf, TOKEN_FAULTS } from "../../shared/protocol/uplink-token-fault.ts";
 import { UPLINK_PROTOCOL, VERSION } from "../../shared/protocol/version.ts";
+import { errorResponse, internalError } from "../answers.ts";
 import type { Env } from "../env.ts";
 import { requireShards, shardStub, uplinkRequest } from "../routing.ts";
-import { errorResponse, internalError } from "./answers.ts";
 import { tellRefused } from "./refused-origins.ts";
 import { badUpgrade, chooseProtocol, isWebSocketUpgrade } from "./upgrades.ts";
 import { readUplinkKeys, verifyUplinkToken } from "./uplink-auth.ts";

@@ -4,8 +4,8 @@
  */
 import type { Position } from "../../../shared/protocol/position.ts";
 import type { ErrorBody } from "../../../shared/protocol/schemas.ts";
+import { logProblem } from "../../answers.ts";
 import type { Env } from "../../env.ts";
-import { logProblem } from "../answers.ts";
 import type { Refusal } from "../refusal.ts";
 import { endingText } from "./event-text.ts";
 import { type Endpoint, type Joined, join } from "./joining.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { errorResponse } from "../../../edge/http/answers.ts";
+import { errorResponse } from "../../../edge/answers.ts";
 import { refusal, refusalOf } from "../../../edge/http/refusal.ts";
 import { CLOSE, closeReason, readCloseReason } from "../../../shared/protocol/codes.ts";
 

@@ -114,7 +114,7 @@ describe("control frames", () => {
 
   test("[V4] kinds of a later version are unknown, broken ones are a problem, and nothing throws", () => {
     for (const decode of [decodeOriginSays, decodeShardSays, decodeLinkDown, decodeLinkUp]) {
-      expect(decode('{"later":1}')).toEqual({ ok: true, value: { kind: "unknown" } });
+      expect(decode('{"unheard":1}')).toEqual({ ok: true, value: { kind: "unknown" } });
       expect(decode('{"hello":{"version":"1"},"attach":1}').ok).toBe(false);
       fc.assert(
         fc.property(fc.oneof(fc.string(), fc.json()), (text) => typeof decode(text).ok === "boolean"),

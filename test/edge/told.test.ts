@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Told } from "../../../edge/http/told.ts";
+import { Told } from "../../edge/told.ts";
 
 const NOW = 1_000_000;
 

@@ -2,7 +2,7 @@
  * What the log is told of things that anybody outside can bring about, as often as they like: cut, without characters that
  * could pass for something else, and so many lines in a second. How many it wasn't told of stands behind the next line.
  */
-import { Bucket, type Rate } from "../access/rate.ts";
+import { Bucket, type Rate } from "./access/rate.ts";
 
 const MOST_CHARACTERS = 2_000;
 

@@ -1,9 +1,9 @@
 /**
  * Answers over HTTP that are errors: rules C1, C2 and H6 of PROTOCOL.md.
  */
-import { ERRORS, type ErrorCode } from "../../shared/protocol/codes.ts";
-import { errorBody } from "../../shared/protocol/schemas.ts";
-import { SteadyClock } from "../surroundings.ts";
+import { ERRORS, type ErrorCode } from "../shared/protocol/codes.ts";
+import { errorBody } from "../shared/protocol/schemas.ts";
+import { SteadyClock } from "./surroundings.ts";
 import { Told } from "./told.ts";
 
 const RETRY_AFTER_SECONDS = "1";

@@ -35,7 +35,7 @@ const PURE_KAFKA = [
 const REAL = [
   "test/e2e/*.test.ts",
   "test/local/*.test.ts",
-  "test/edge/!(set-clock|simulation|surroundings).test.ts",
+  "test/edge/!(set-clock|simulation|surroundings|told).test.ts",
   `test/origin/kafka/!(${PURE_KAFKA.map((name) => `${name}.test`).join("|")}).ts`,
   "test/hostile/hostile.test.ts",
 ];

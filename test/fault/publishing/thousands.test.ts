@@ -36,30 +36,34 @@ const ONLY_LONG = [
 ];
 
 describeWithKafka("publishing under faults:", () => {
-  test(`[W3] [W5] [W9] ${EACH * CLIENTS} publishes by ${CLIENTS} clients are as many records, each where it was acknowledged, each client's in order (seed ${SEED})`, async () => {
-    const kinds = KINDS.map(({ name }) => name).filter((name) =>
-      [...SHORT, ...(LONG ? ONLY_LONG : [])].includes(name),
-    );
-    const results = await faultRun({
-      seed: SEED,
-      seconds: SECONDS,
-      alone: 0,
-      kinds,
-      brokers: LONG ? 3 : 1,
-      origins: 2,
-      publishesEach: EACH,
-      say: () => {},
-      verbose: false,
-    });
-    console.info(publishTable(results));
+  test(
+    `[W3] [W5] [W9] ${EACH * CLIENTS} publishes by ${CLIENTS} clients are as many records, each where it was acknowledged, each client's in order (seed ${SEED})`,
+    async () => {
+      const kinds = KINDS.map(({ name }) => name).filter((name) =>
+        [...SHORT, ...(LONG ? ONLY_LONG : [])].includes(name),
+      );
+      const results = await faultRun({
+        seed: SEED,
+        seconds: SECONDS,
+        alone: 0,
+        kinds,
+        brokers: LONG ? 3 : 1,
+        origins: 2,
+        publishesEach: EACH,
+        say: () => {},
+        verbose: false,
+      });
+      console.info(publishTable(results));
 
-    const { made, findings } = results.publishes;
-    expect(failures(results)).toEqual([]);
-    expect(made).toHaveLength(EACH * CLIENTS);
-    expect(findings).toMatchObject({ acknowledged: made.length, logged: made.length });
-    const took = results.injected.filter(({ notInjected }) => notInjected === undefined).length;
-    figure(
-      `${findings.acknowledged} publishes during ${took} faults: each one record, where it was acknowledged`,
-    );
-  }, (LONG ? 2 : 1) * 600_000);
+      const { made, findings } = results.publishes;
+      expect(failures(results)).toEqual([]);
+      expect(made).toHaveLength(EACH * CLIENTS);
+      expect(findings).toMatchObject({ acknowledged: made.length, logged: made.length });
+      const took = results.injected.filter(({ notInjected }) => notInjected === undefined).length;
+      figure(
+        `${findings.acknowledged} publishes during ${took} faults: each one record, where it was acknowledged`,
+      );
+    },
+    (LONG ? 2 : 1) * 600_000,
+  );
 });

@@ -9,6 +9,8 @@ import type { QuotaEnv } from "./http/quotas.ts";
 import type { SenderSettings } from "./http/sender.ts";
 import type { ObjectIdentity } from "./object-identity.ts";
 import type { LatestResult } from "./shard/answering/latest.ts";
+import type { GatherSetting } from "./shard/links/gathering.ts";
+import type { OccupancyResult } from "./shard/links/occupancy.ts";
 import type { PublishOutcome } from "./shard/publishing/outcome.ts";
 import type { ShardStatus } from "./shard/shard-status.ts";
 
@@ -18,6 +20,8 @@ export interface ShardCalls extends Rpc.DurableObjectBranded {
   attach(object: ObjectIdentity): Promise<void>;
   /** U8: the latest record of an endpoint, for a principal as it is encoded. Never rejects for want of an origin. */
   latest(path: string, principal?: string, brief?: boolean): Promise<LatestResult>;
+  /** O2: how many subscribers an endpoint has, for a principal as it is encoded. */
+  occupancy(path: string, principal?: string): Promise<OccupancyResult>;
   /** W6: publishes for a principal as it is encoded. Never rejects for want of an origin. */
   publish(publish: Publish, principal?: string): Promise<PublishOutcome>;
   status(): Promise<ShardStatus>;
@@ -33,11 +37,14 @@ export interface ShardCalls extends Rpc.DurableObjectBranded {
   revocations(issuer?: string): Promise<readonly Revocation[]>;
 }
 
-export interface Env extends ConnectionSettings, BrowserSettings, QuotaEnv, SenderSettings {
+export interface Env extends ConnectionSettings, BrowserSettings, GatherSetting, QuotaEnv, SenderSettings {
   readonly SHARD: DurableObjectNamespace<ShardCalls>;
   readonly ENDPOINT: DurableObjectNamespace;
+  readonly RELAY: DurableObjectNamespace;
   /** How many shards there are, 1–64. Changing it moves endpoints to other shards. */
   readonly SHARDS: string;
+  /** How many objects of many endpoints each region has, 1–1,000. Changing it moves some connections to others. */
+  readonly RELAYS?: string;
   /** A secret: `kid:name:secret[,kid:name:secret…]`, each secret of 32 bytes or more. */
   readonly UPLINK_KEYS?: string;
   /** A secret: who may issue tokens (shared/config/issuers.ts). Workerd by itself makes null of what is unset. */

@@ -5,25 +5,48 @@
  */
 import { shardOf } from "../shared/protocol/address.ts";
 
-/** The object of one endpoint goes by its path, from which its name follows; a long path isn't in the name. */
-export type ObjectIdentity = `endpoint ${string}`;
+/**
+ * The object of one endpoint goes by its path, from which its name follows; a long path isn't in the name. One of many goes by
+ * its name.
+ */
+export type ObjectIdentity = `endpoint ${string}` | `relay ${string}`;
 
-const ENDPOINT = "endpoint ";
+/** What an object is found by. */
+export type KnownObject =
+  | { readonly kind: "endpoint"; readonly path: string }
+  | { readonly kind: "relay"; readonly name: string };
+
+const RELAY_NAME = /^[a-z-]{2,8}-[0-9]{1,4}$/;
 
 export function endpointObject(path: string): ObjectIdentity {
   return `endpoint ${path}`;
 }
 
-export function pathOf(object: ObjectIdentity): string {
-  return object.slice(ENDPOINT.length);
+export function relayObject(name: string): ObjectIdentity {
+  return `relay ${name}`;
+}
+
+export function objectOf(identity: ObjectIdentity): KnownObject {
+  const space = identity.indexOf(" ");
+  const by = identity.slice(space + 1);
+  return identity.slice(0, space) === "relay" ? { kind: "relay", name: by } : { kind: "endpoint", path: by };
+}
+
+/** Whether it holds many endpoints. */
+export function isOfMany(identity: ObjectIdentity): boolean {
+  return identity.startsWith("relay ");
 }
 
 /** undefined if this version knows no such object. */
 export function readIdentity(text: string): ObjectIdentity | undefined {
-  return text.startsWith(`${ENDPOINT}/`) ? endpointObject(text.slice(ENDPOINT.length)) : undefined;
+  const [kind, by = "", ...more] = text.split(" ");
+  if (more.length > 0) return undefined;
+  if (kind === "endpoint" && by.startsWith("/")) return endpointObject(by);
+  return kind === "relay" && RELAY_NAME.test(by) ? relayObject(by) : undefined;
 }
 
-/** The shard that dials it. */
-export function shardOfObject(object: ObjectIdentity, shards: number): number {
-  return shardOf(pathOf(object), shards);
+/** Whether a shard may have to dial it: each may that of many endpoints, which says so if it has none of that shard's. */
+export function isDialledBy(identity: ObjectIdentity, shard: number, shards: number): boolean {
+  const object = objectOf(identity);
+  return object.kind === "relay" || shardOf(object.path, shards) === shard;
 }

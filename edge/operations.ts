@@ -8,18 +8,25 @@
 export const OPERATIONS = {
   worker_request: "requests that the Worker answered",
   "object_request.endpoint": "requests to endpoint objects: subscribes and links (billed)",
+  "object_request.relay": "requests to relays, which hold many endpoints: connections and links (billed)",
   "object_request.shard": "requests to shards: uplinks (billed)",
-  "rpc.shard": "calls of shards: attach, latest, publish, status, revocations (billed as requests)",
+  "rpc.shard":
+    "calls of shards: attach, latest, occupancy, publish, status, revocations (billed as requests)",
   "object_created.endpoint": "times that an endpoint object began to run, new or woken",
+  "object_created.relay": "times that a relay began to run, new or woken",
   "object_created.shard": "times that a shard began to run",
   "websocket_message_in.endpoint_link":
     "messages from a shard to endpoint objects (20 are billed as a request)",
   "websocket_message_in.endpoint_subscriber": "messages from subscribers (20 are billed as a request)",
+  "websocket_message_in.relay_link": "messages from shards to relays (20 are billed as a request)",
+  "websocket_message_in.relay_connection":
+    "messages from clients of many endpoints (20 are billed as a request)",
   "websocket_message_in.shard_uplink": "messages from origins to shards (20 are billed as a request)",
   "websocket_message_in.shard_link":
-    "messages from endpoint objects to shards, on sockets that these dialled",
+    "messages from endpoint objects and relays to shards, on sockets that these dialled",
   "websocket_message_out.endpoint": "messages to subscribers (free)",
-  "websocket_message_out.shard": "messages from shards to endpoint objects (free)",
+  "websocket_message_out.relay": "messages to clients of many endpoints (free)",
+  "websocket_message_out.shard": "messages from shards to endpoint objects and relays (free)",
   "verdict.window": "subscribers that resumed from what an endpoint object had in memory",
   "verdict.index": "subscribers that resumed with an answer of an origin, from its index",
   "verdict.log": "subscribers that resumed with an answer for which an origin read Kafka again",

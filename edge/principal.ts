@@ -56,8 +56,11 @@ export function readPrincipal(text: string | null | undefined): Principal {
   return read.output;
 }
 
-export function isOver(principal: Principal, now: number): boolean {
-  return principal.kind === "known" && now >= principal.until;
+export function isOver(
+  principal: { readonly kind: "public" } | { readonly kind: string; readonly until: number },
+  now: number,
+): boolean {
+  return "until" in principal && now >= principal.until;
 }
 
 /** The answer to a principal whose token has expired. */

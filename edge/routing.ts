@@ -5,7 +5,7 @@
 import { shardOf } from "../shared/protocol/address.ts";
 import { formatPosition, type Position, parseLongPosition } from "../shared/protocol/position.ts";
 import type { Env, ShardCalls } from "./env.ts";
-import { type ObjectIdentity, pathOf } from "./object-identity.ts";
+import { type ObjectIdentity, objectOf } from "./object-identity.ts";
 import { encodePrincipal, type Principal, readPrincipal } from "./principal.ts";
 
 const MAX_SHARDS = 64;
@@ -13,6 +13,10 @@ const MAX_SHARDS = 64;
 const MAX_NAME_BYTES = 1_024;
 /** Left out for "public". */
 const PRINCIPAL = "Distributary-Principal";
+/** Of a subscribe by one who wants to know how many there are: in requests of clients, too. */
+export const OCCUPANCY = "occupancy";
+/** Of the headers of a request that becomes a WebSocket. */
+const UPGRADE = { Upgrade: "websocket" };
 
 /** undefined if the setting isn't a whole number from 1 to 64. */
 function shardCount(env: Pick<Env, "SHARDS">): number | undefined {
@@ -79,9 +83,19 @@ export type ObjectRequest =
       readonly kind: "subscribe";
       readonly path: string;
       readonly from: Position | undefined;
+      /** It wants to be told how many subscribers there are (O4). */
+      readonly occupancy: true | undefined;
       readonly principal: Principal;
+      /** Whether its token allows to publish there. */
+      readonly publishes: boolean;
     }
   | { readonly kind: "link"; readonly path: string };
+
+/** What else a subscribe may be. */
+interface SubscribeMore {
+  readonly publishes?: boolean;
+  readonly occupancy?: true | undefined;
+}
 
 /** `protocol` is the WebSocket subprotocol to answer with, if the client offered it. */
 function subscribeRequest(
@@ -89,9 +103,12 @@ function subscribeRequest(
   from: Position | undefined,
   protocol: string | undefined,
   principal: Principal,
+  { publishes, occupancy }: SubscribeMore = {},
 ): Request {
   const query = new URLSearchParams({ path });
+  if (publishes) query.set("publish", "1");
   if (from !== undefined) query.set("from", formatPosition(from));
+  if (occupancy) query.set(OCCUPANCY, "");
   const headers = new Headers({ Upgrade: "websocket" });
   if (protocol !== undefined) headers.set("Sec-WebSocket-Protocol", protocol);
   const encoded = encodePrincipal(principal);
@@ -103,7 +120,12 @@ function subscribeRequest(
 export async function openSubscription(
   env: Env,
   path: string,
-  ...how: [from: Position | undefined, protocol: string | undefined, principal: Principal]
+  ...how: [
+    from: Position | undefined,
+    protocol: string | undefined,
+    principal: Principal,
+    more?: SubscribeMore,
+  ]
 ): Promise<Response> {
   const id = env.ENDPOINT.idFromName(await objectName(path));
   return env.ENDPOINT.get(id).fetch(subscribeRequest(path, ...how));
@@ -111,7 +133,9 @@ export async function openSubscription(
 
 /** Asks an object for a link (L1). */
 export async function openLink(env: Env, object: ObjectIdentity): Promise<Response> {
-  const path = pathOf(object);
+  const known = objectOf(object);
+  if (known.kind === "relay") return relayStub(env, known.name).fetch(RELAY_LINK, { headers: UPGRADE });
+  const { path } = known;
   const stub = env.ENDPOINT.get(env.ENDPOINT.idFromName(await objectName(path)));
   return stub.fetch(linkRequest(path));
 }
@@ -133,6 +157,51 @@ export function readObjectRequest(request: Request): ObjectRequest | undefined {
     kind: "subscribe",
     path,
     from: from === null ? undefined : parseLongPosition(from),
+    occupancy: url.searchParams.has(OCCUPANCY) || undefined,
     principal: readPrincipal(request.headers.get(PRINCIPAL)),
+    publishes: url.searchParams.get("publish") === "1",
   };
+}
+
+export type RelayRequest =
+  | {
+      readonly kind: "connect";
+      readonly principal: Principal;
+      /** Whether there is anybody whose tokens count. */
+      readonly tokensCount: boolean;
+    }
+  | { readonly kind: "link" };
+
+const RELAY_LINK = "https://relay/link";
+const TOKENS_COUNT = "tokens-count";
+
+/** Where an object of many endpoints is made, if there is none of that name yet: near those who connect to it. */
+function relayStub(env: Env, name: string, hint?: DurableObjectLocationHint): DurableObjectStub {
+  const id = env.RELAY.idFromName(name);
+  return hint === undefined ? env.RELAY.get(id) : env.RELAY.get(id, { locationHint: hint });
+}
+
+/** Asks an object of many endpoints to take a connection. `protocol` as with a subscribe. */
+export async function openConnection(
+  env: Env,
+  relay: { readonly name: string; readonly hint: DurableObjectLocationHint },
+  protocol: string | undefined,
+  { principal, tokensCount }: Omit<Extract<RelayRequest, { kind: "connect" }>, "kind">,
+): Promise<Response> {
+  const headers = new Headers(UPGRADE);
+  if (protocol !== undefined) headers.set("Sec-WebSocket-Protocol", protocol);
+  const encoded = encodePrincipal(principal);
+  if (encoded !== undefined) headers.set(PRINCIPAL, encoded);
+  const query = tokensCount ? `?${TOKENS_COUNT}` : "";
+  return relayStub(env, relay.name, relay.hint).fetch(`https://relay/connect${query}`, { headers });
+}
+
+/** undefined if it is none that this version knows. Throws if its principal can't be read. */
+export function readRelayRequest(request: Request): RelayRequest | undefined {
+  const { pathname, searchParams } = new URL(request.url);
+  if (request.headers.get("Upgrade") !== "websocket") return undefined;
+  if (pathname === "/link") return { kind: "link" };
+  if (pathname !== "/connect") return undefined;
+  const principal = readPrincipal(request.headers.get(PRINCIPAL));
+  return { kind: "connect", principal, tokensCount: searchParams.has(TOKENS_COUNT) };
 }

@@ -20,6 +20,8 @@ export const TIME_LIMITS = {
   questionMs: 5_000,
   /** GETs that want a later answer wait for the one that is under way (U8). */
   questionUnderWayMs: 1_000,
+  /** After so long a cache that failed is tried again (H15). */
+  cacheAgainMs: 60_000,
   /** A large value that nobody has asked for so long is held no more (U8). */
   largeValueMs: 10_000,
   /** For a publish to be answered (W9). */
@@ -30,6 +32,10 @@ export const TIME_LIMITS = {
   publishClocksMs: 2_000,
   /** Before a publish is sent again of which it isn't known whether it was done (W9). */
   publishAgainMs: 100,
+  /** The least that a client should wait whose publish on a socket isn't taken just now (W23). */
+  publishLaterMs: 1_000,
+  /** An object that has no link holds publishes for so long (W26). */
+  publishHeldMs: 5_000,
   /** Between two looks at publishes that aren't answered. */
   publishLookMs: 100,
   /** Between two requests to take a partition over (W8). */
@@ -44,6 +50,14 @@ export const TIME_LIMITS = {
   lingerMs: 30_000,
   /** The same of one whose key has no record: anybody can think of as many of these as they like (L5). */
   lingerNothingMs: 1_000,
+  /** For objects to say how many subscribers they hold (O2). */
+  countAnswerMs: 500,
+  /** Between two such numbers of an endpoint from one object (O2). */
+  countSpacingMs: 500,
+  /** Objects go on to say it for so long after somebody has asked (O2). */
+  countWantedMs: 60_000,
+  /** Between two times that subscribers are told how many there are altogether (O3). */
+  occupancyToldMs: 1_000,
   /** For an object to take a link. */
   objectDialMs: 10_000,
   /** Between dials of an object. */
@@ -83,6 +97,8 @@ export const TIME_LIMITS = {
   tokenNoticeMs: 60_000,
   /** For a token that is renewed on its socket to be verified (S18). */
   renewalMs: 5_000,
+  /** An object of many endpoints writes its rows when nothing has happened for so long (L14). */
+  relayQuietMs: 5_000,
   /** Less than that isn't a clock that was set back. */
   clockSetBackMs: 2_000,
   // The Worker

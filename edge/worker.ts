@@ -6,6 +6,7 @@ import { createApp } from "./http/app.ts";
 import { PAGE } from "./http/page-route.ts";
 
 export { EndpointObject } from "./endpoint/endpoint-object.ts";
+export { RelayObject } from "./relay/relay-object.ts";
 export { ShardObject } from "./shard/shard-object.ts";
 
-export default createApp(PAGE, accessOf);
+export default createApp(PAGE, accessOf, () => caches.default);

@@ -23,7 +23,7 @@ const WAITING = [
   "test/origin/kafka/fetcher.test.ts",
   "test/origin/reading/watched-read.test.ts",
 ];
-const WAITING_AT_ONCE = 4;
+const WAITING_AT_ONCE = 6;
 
 /** Of the tests of reading Kafka, those that take no broker, but functions. */
 const PURE_KAFKA = [
@@ -37,15 +37,14 @@ const REAL = [
   "test/local/*.test.ts",
   "test/edge/!(set-clock|simulation|surroundings).test.ts",
   `test/origin/kafka/!(${PURE_KAFKA.map((name) => `${name}.test`).join("|")}).ts`,
+  "test/hostile/hostile.test.ts",
 ];
 const REAL_AT_ONCE = 2;
 
-/** Tests that bring a whole system under load, take thousands of ports, or look at how much memory a process has. */
+/** Tests that bring a whole system under load and must inject or measure enough, or take thousands of ports. */
 const ALONE = [
   "test/bench/{bench,command}.test.ts",
-  "test/e2e/hostile-connections.test.ts",
   "test/fault/{faults,publishing/thousands}.test.ts",
-  "test/hostile/hostile.test.ts",
   "test/local/gate.test.ts",
 ];
 const ALL = ["test/**/*.test.ts"];

@@ -42,7 +42,7 @@ export function mayRead(streams: Streams, address: Address, asker: Asker): Decis
     : UNKNOWN;
 }
 
-/** Publishing, over HTTP. Whoever may publish may know that the stream is there. */
+/** Publishing. Whoever may publish may know that the stream is there. */
 export function mayPublish(streams: Streams, address: Address, asker: Asker): Decision {
   const stream = streams.get(address.topic);
   if (stream?.publish === "public") return { ok: true };

@@ -7,6 +7,7 @@ export interface Rate {
 
 export class Bucket {
   readonly #everyMs: number;
+  readonly #burst: number;
   readonly #burstMs: number;
   /** Milliseconds. */
   #fullAt = 0;
@@ -14,15 +15,20 @@ export class Bucket {
   /** Full at first: an object's memory, with its buckets, may go at any time. */
   constructor({ perSecond, burst }: Rate) {
     this.#everyMs = 1_000 / perSecond;
+    this.#burst = burst;
     this.#burstMs = (burst - 1) * this.#everyMs;
   }
 
-  /** 0 if one more may pass now; else the milliseconds until it may. `now` never goes back. */
-  take(now: number): number {
+  /**
+   * 0 if one more may pass now; else the milliseconds until it may. `now` never goes back.
+   * @param count What counts as several passes when as many may; more than may at once, when all may.
+   */
+  take(now: number, count = 1): number {
     const fullAt = Math.max(this.#fullAt, now);
-    const early = fullAt - this.#burstMs - now;
+    const others = Math.min(count, this.#burst) - 1;
+    const early = fullAt + others * this.#everyMs - this.#burstMs - now;
     if (early > 0) return Math.ceil(early);
-    this.#fullAt = fullAt + this.#everyMs;
+    this.#fullAt = fullAt + count * this.#everyMs;
     return 0;
   }
 }

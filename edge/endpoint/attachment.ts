@@ -7,6 +7,7 @@
  */
 
 import * as v from "valibot";
+import { AUDIENCES, type Audience } from "../../shared/config/streams.ts";
 import type { LinkHello } from "../../shared/protocol/link.ts";
 import { formatPosition } from "../../shared/protocol/position.ts";
 import type { HibernatingPeer } from "../peer.ts";
@@ -22,7 +23,7 @@ import {
 import type { SubscriptionFacts } from "./subscription-states.ts";
 
 /** The platform's limit is 16,384 bytes once serialized; the rest is room for the names of fields. */
-const ATTACHMENT_BYTES = 15_000;
+export const ATTACHMENT_BYTES = 15_000;
 
 /** Which link a socket is. */
 export type LinkIdentity = Omit<LinkHello, "version" | "revocations">;
@@ -34,6 +35,8 @@ export interface LinkFacts {
   /** When the shard was last asked to wake the object (L9). */
   readonly wakeAt: number | undefined;
   readonly revocations: RevocationFacts;
+  /** Of the rows in which an object of many endpoints keeps how far they are. */
+  readonly version: number;
   /** What it carries, by path. */
   readonly states: ReadonlyMap<string, StateFacts>;
 }
@@ -56,10 +59,21 @@ export interface Carried {
   facts(): StateFacts;
 }
 
+/** Of a socket that has published, or may by its token. */
+export interface PublisherFacts {
+  /** By which answers find it. */
+  readonly tag: number | undefined;
+  /** What the stream said when its token was found to let it; undefined if it doesn't, or there is none. */
+  readonly grantedBy: Audience | undefined;
+}
+
+const NO_PUBLISHER: PublisherFacts = { tag: undefined, grantedBy: undefined };
+
 /** On a subscriber's socket. */
 export interface SubscriberFacts {
   /** By whose token it is there; undefined for "public". */
   readonly holder: Holder | undefined;
+  readonly publisher: PublisherFacts;
   /** By the paths that it follows. */
   readonly follows: ReadonlyMap<string, SubscriptionFacts>;
 }
@@ -72,23 +86,28 @@ const LinkSchema = v.object({
   wakeAt: v.optional(Whole),
   /** Left out if there are none. */
   revocations: v.optional(v.object({ count: Whole, lastId: Whole, isOpen: v.boolean() })),
+  version: v.optional(Whole, 0),
   /** Pairs: an object whose fields are paths would be slow to write. */
   states: v.array(v.tuple([v.string(), WrittenStateSchema])),
 });
 
+/** Left out if it isn't wanted. */
+const occupancy = v.optional(v.literal(true));
+
 const SubscriptionSchema = v.variant("kind", [
   v.object({
     kind: v.picklist(["waiting", "told"]),
+    occupancy,
     id: Whole,
     from: v.optional(v.string()),
     since: Whole,
   }),
-  v.object({ kind: v.literal("lagging"), id: Whole, from: v.string(), since: Whole }),
-  v.object({ kind: v.literal("live"), id: Whole, beyond: v.optional(v.string()) }),
+  v.object({ kind: v.literal("lagging"), occupancy, id: Whole, from: v.string(), since: Whole }),
+  v.object({ kind: v.literal("live"), occupancy, id: Whole, beyond: v.optional(v.string()) }),
 ]);
 type WrittenSubscription = v.InferOutput<typeof SubscriptionSchema>;
 
-const HolderSchema = v.object({
+export const HolderSchema = v.object({
   iss: v.string(),
   sub: v.string(),
   jti: v.optional(v.string()),
@@ -107,7 +126,14 @@ const SubscriberSchema = v.object({
   paths: v.array(v.tuple([v.string(), SubscriptionSchema])),
   /** Left out for "public". */
   holder: v.optional(HolderSchema),
+  publisher: v.optional(
+    v.object({
+      tag: v.optional(Whole),
+      by: v.optional(v.picklist(AUDIENCES)),
+    }),
+  ),
 });
+type WrittenPublisher = NonNullable<v.InferOutput<typeof SubscriberSchema>["publisher"]>;
 
 export function saveLink(
   socket: HibernatingPeer,
@@ -115,6 +141,7 @@ export function saveLink(
   carried: readonly Carried[],
   wakeAt?: number,
   revocations: RevocationFacts = NO_REVOCATIONS,
+  version = 0,
 ): void {
   // Each has its share, whatever the others need.
   const room = ATTACHMENT_BYTES / carried.length;
@@ -127,6 +154,7 @@ export function saveLink(
     hello,
     ...(wakeAt !== undefined && { wakeAt }),
     ...((revocations.count > 0 || revocations.isOpen) && { revocations }),
+    ...(version > 0 && { version }),
     states,
   } satisfies v.InferInput<typeof LinkSchema>);
 }
@@ -135,9 +163,9 @@ export function saveLink(
 export function loadLink(socket: HibernatingPeer): LinkFacts | undefined {
   const result = v.safeParse(LinkSchema, socket.deserializeAttachment());
   if (!result.success) return undefined;
-  const { hello, wakeAt, revocations = NO_REVOCATIONS, states } = result.output;
+  const { hello, wakeAt, revocations = NO_REVOCATIONS, version, states } = result.output;
   const read = states.map(([path, written]) => [path, readState(written)] as const);
-  return { hello, wakeAt, revocations, states: new Map(read) };
+  return { hello, wakeAt, revocations, version, states: new Map(read) };
 }
 
 /** `follows`: by the paths that it follows. */
@@ -145,13 +173,16 @@ export function saveSubscriber(
   socket: HibernatingPeer,
   holder: Holder | undefined,
   follows: Iterable<readonly [path: string, SubscriptionFacts]>,
+  publisher = NO_PUBLISHER,
 ): void {
   const paths: [string, WrittenSubscription][] = [];
+  const written = writePublisher(publisher);
   for (const [path, facts] of follows) paths.push([path, writeSubscription(facts)]);
   socket.serializeAttachment({
     kind: "subscriber",
     paths,
     ...(holder !== undefined && { holder: writeHolder(holder) }),
+    ...(written !== undefined && { publisher: written }),
   } satisfies v.InferInput<typeof SubscriberSchema>);
 }
 
@@ -159,14 +190,14 @@ export function saveSubscriber(
 export function loadSubscriber(socket: HibernatingPeer): SubscriberFacts | undefined {
   const result = v.safeParse(SubscriberSchema, socket.deserializeAttachment());
   if (!result.success) return undefined;
-  const { holder } = result.output;
+  const { holder, publisher } = result.output;
   const follows = new Map<string, SubscriptionFacts>();
   for (const [path, written] of result.output.paths) {
     const facts = readSubscription(written);
     if (facts === undefined) return undefined;
     follows.set(path, facts);
   }
-  return { holder: holder && readHolder(holder), follows };
+  return { holder: holder && readHolder(holder), publisher: readPublisher(publisher), follows };
 }
 
 /** A path of which something is written on one of these sockets. The object of an endpoint has no other. */
@@ -181,7 +212,12 @@ export function pathOn(
 }
 
 /** Fields that are undefined would be written, too. */
-function writeSubscription({ id, subscription }: SubscriptionFacts): WrittenSubscription {
+function writeSubscription({ id, subscription, occupancy }: SubscriptionFacts): WrittenSubscription {
+  const written = writeProgress(id, subscription);
+  return occupancy ? { ...written, occupancy } : written;
+}
+
+function writeProgress(id: number, subscription: SubscriptionFacts["subscription"]): WrittenSubscription {
   if (subscription.kind === "live") {
     const { kind, beyond } = subscription;
     return beyond === undefined ? { id, kind } : { id, kind, beyond: formatPosition(beyond) };
@@ -194,14 +230,24 @@ function writeSubscription({ id, subscription }: SubscriptionFacts): WrittenSubs
 
 function readSubscription(written: WrittenSubscription): SubscriptionFacts | undefined {
   const { id, kind } = written;
-  if (kind === "live") return { id, subscription: { kind, beyond: readPosition(written.beyond) } };
+  const facts = written.occupancy ? { id, occupancy: written.occupancy } : { id };
+  if (kind === "live") return { ...facts, subscription: { kind, beyond: readPosition(written.beyond) } };
   const { since } = written;
   const from = readPosition(written.from);
-  if (kind !== "lagging") return { id, subscription: { kind, from, since } };
-  return from && { id, subscription: { kind, from, since } };
+  if (kind !== "lagging") return { ...facts, subscription: { kind, from, since } };
+  return from && { ...facts, subscription: { kind, from, since } };
 }
 
-function writeHolder(holder: Holder): WrittenHolder {
+function writePublisher({ tag, grantedBy: by }: PublisherFacts): WrittenPublisher | undefined {
+  if (tag === undefined && by === undefined) return undefined;
+  return { ...(tag !== undefined && { tag }), ...(by !== undefined && { by }) };
+}
+
+function readPublisher({ tag, by }: WrittenPublisher = {}): PublisherFacts {
+  return { tag, grantedBy: by };
+}
+
+export function writeHolder(holder: Holder): WrittenHolder {
   const { issuer, subject, tokenId, issuedAt, cameAt, until, noticeAt, revokedAt } = holder;
   return {
     iss: issuer,
@@ -215,7 +261,7 @@ function writeHolder(holder: Holder): WrittenHolder {
   };
 }
 
-function readHolder({ iss, sub, jti, iat, came, until, notice, revokedAt }: WrittenHolder): Holder {
+export function readHolder({ iss, sub, jti, iat, came, until, notice, revokedAt }: WrittenHolder): Holder {
   const names = { issuer: iss, subject: sub, tokenId: jti, issuedAt: iat };
   return { ...names, cameAt: came, until, noticeAt: notice, ...(revokedAt !== undefined && { revokedAt }) };
 }

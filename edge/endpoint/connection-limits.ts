@@ -9,10 +9,18 @@ export interface ConnectionLimits {
   readonly messages: Rate;
   /** Of these, those that cost others something: subscribes, and tokens that are renewed. */
   readonly asks: Rate;
+  /** Those that publish, if their socket may; they are none of the others. */
+  readonly publishes: Rate;
   /** Sockets of one principal that isn't public. */
   readonly perPrincipal: number;
   /** Of all that subscribers of an isolate were sent and haven't taken. */
   readonly unsentBytes: number;
+}
+
+/** Of connections that follow many endpoints (M10): what such a one may ask is more, and other things. */
+export interface ConnectLimits extends ConnectionLimits {
+  /** Of a connection. */
+  readonly subscriptions: number;
 }
 
 /** Whole numbers. A client that means well says far less. */
@@ -27,6 +35,20 @@ export const CONNECTION_SETTINGS = {
     default: "5",
   },
   CONNECTION_SUBSCRIBES_BURST: { means: "How many of those at once.", default: "20" },
+  SUBSCRIPTIONS_PER_CONNECTION: {
+    means: "How many endpoints a connection of many may follow.",
+    default: "1000",
+  },
+  CONNECT_SUBSCRIBES_PER_SECOND: {
+    means: "How often such a connection may subscribe, unsubscribe or renew a token in a second.",
+    default: "100",
+  },
+  CONNECT_SUBSCRIBES_BURST: { means: "How often at once.", default: "2000" },
+  CONNECTION_PUBLISHES_PER_SECOND: {
+    means: "How many frames in a second may publish; a large one counts as several.",
+    default: "100",
+  },
+  CONNECTION_PUBLISHES_BURST: { means: "How many of those at once.", default: "200" },
   CONNECTIONS_PER_SUBJECT: {
     means: "How many connections to one endpoint the subject of tokens may have.",
     default: "100",
@@ -43,13 +65,26 @@ export type ConnectionSettings = {
 };
 
 /** Throws, with what is wrong, if a setting isn't as it must be. */
-export function connectionLimits(settings: ConnectionSettings): ConnectionLimits {
-  const setting = (name: keyof ConnectionSettings) => {
-    const limit = Number(settings[name] || CONNECTION_SETTINGS[name].default);
-    if (!Number.isInteger(limit) || limit < 1 || limit > 1_000_000)
-      throw new Error(`${name} must be a whole number from 1 to 1,000,000`);
-    return limit;
+function settingOf(settings: ConnectionSettings, name: keyof ConnectionSettings): number {
+  const limit = Number(settings[name] || CONNECTION_SETTINGS[name].default);
+  if (!Number.isInteger(limit) || limit < 1 || limit > 1_000_000)
+    throw new Error(`${name} must be a whole number from 1 to 1,000,000`);
+  return limit;
+}
+
+export function connectLimits(settings: ConnectionSettings): ConnectLimits {
+  return {
+    ...connectionLimits(settings),
+    asks: {
+      perSecond: settingOf(settings, "CONNECT_SUBSCRIBES_PER_SECOND"),
+      burst: settingOf(settings, "CONNECT_SUBSCRIBES_BURST"),
+    },
+    subscriptions: settingOf(settings, "SUBSCRIPTIONS_PER_CONNECTION"),
   };
+}
+
+export function connectionLimits(settings: ConnectionSettings): ConnectionLimits {
+  const setting = (name: keyof ConnectionSettings) => settingOf(settings, name);
   return {
     messages: {
       perSecond: setting("CONNECTION_MESSAGES_PER_SECOND"),
@@ -58,6 +93,10 @@ export function connectionLimits(settings: ConnectionSettings): ConnectionLimits
     asks: {
       perSecond: setting("CONNECTION_SUBSCRIBES_PER_SECOND"),
       burst: setting("CONNECTION_SUBSCRIBES_BURST"),
+    },
+    publishes: {
+      perSecond: setting("CONNECTION_PUBLISHES_PER_SECOND"),
+      burst: setting("CONNECTION_PUBLISHES_BURST"),
     },
     perPrincipal: setting("CONNECTIONS_PER_SUBJECT"),
     unsentBytes: setting("UNSENT_MEGABYTES") * 1_000_000,
@@ -70,6 +109,7 @@ const REFUSALS: Rate = { perSecond: 1, burst: 100 };
 interface Used {
   readonly messages: Bucket;
   readonly asks: Bucket;
+  readonly publishes: Bucket;
   readonly refusals: Bucket;
 }
 
@@ -82,9 +122,9 @@ export class Spending<S extends object> {
     this.#limits = limits;
   }
 
-  /** 0 if one more may pass now; else the milliseconds until it may. */
-  take(socket: S, what: "messages" | "asks", now: number): number {
-    return this.#of(socket)[what].take(now);
+  /** 0 if one more, or one that counts as several, may pass now; else the milliseconds until it may. */
+  take(socket: S, what: "messages" | "asks" | "publishes", now: number, count = 1): number {
+    return this.#of(socket)[what].take(now, count);
   }
 
   /** Notes that something was refused. False if that was too often. */
@@ -95,8 +135,13 @@ export class Spending<S extends object> {
   #of(socket: S): Used {
     const known = this.#used.get(socket);
     if (known !== undefined) return known;
-    const { messages, asks } = this.#limits;
-    const used = { messages: new Bucket(messages), asks: new Bucket(asks), refusals: new Bucket(REFUSALS) };
+    const { messages, asks, publishes } = this.#limits;
+    const used = {
+      messages: new Bucket(messages),
+      asks: new Bucket(asks),
+      publishes: new Bucket(publishes),
+      refusals: new Bucket(REFUSALS),
+    };
     this.#used.set(socket, used);
     return used;
   }

@@ -7,11 +7,17 @@
  */
 import { CLOSE, type CloseName, type ErrorCode } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
+import { LIMITS } from "../../shared/protocol/limits.ts";
 import { decodeLinkDown, encodeEmpty, encodeWakeAt } from "../../shared/protocol/link.ts";
 import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
 import type { Position } from "../../shared/protocol/position.ts";
 import { RoutingReader } from "../../shared/protocol/routing-reader.ts";
-import { encodeRateLimited, isUpdate, URL_SUBSCRIBE_ID } from "../../shared/protocol/subscriber.ts";
+import {
+  encodeEnd,
+  encodeRateLimited,
+  isUpdate,
+  URL_SUBSCRIBE_ID,
+} from "../../shared/protocol/subscriber.ts";
 import { closeQuietly, type HibernatingPeer, sendQuietly } from "../peer.ts";
 import { type Carried, loadLink, loadSubscriber, saveLink, saveSubscriber } from "./attachment.ts";
 import type { Answered } from "./catch-up.ts";
@@ -20,17 +26,23 @@ import { EndpointState, type EndpointStateConfig } from "./endpoint-state.ts";
 import type { Holder } from "./holder.ts";
 import { LinkSeeker, type LinkSeekerPorts } from "./link-seeker.ts";
 import { type ObjectLink, ObjectLinks } from "./object-links.ts";
+import { OF_A_SOCKET } from "./pace.ts";
 import { Pacer } from "./pacer.ts";
-import type { RenewalsPorts } from "./renewals.ts";
+import { PublishRights, type PublishRightsConfig } from "./publish-rights.ts";
+import { Publishes } from "./publishes.ts";
+import type { GoodToken, RenewalsPorts } from "./renewals.ts";
 import { answerFrames } from "./subscriber-frames.ts";
 import type { SubscriptionFacts } from "./subscription-states.ts";
 import { Tokens } from "./tokens.ts";
+import { Unsent } from "./unsent.ts";
 
 export interface EndpointPorts extends LinkSeekerPorts, RenewalsPorts {
   /** Milliseconds since 1970; they never go back. */
   now(): number;
   /** The same as the machine has it, for dates: it may be set back. */
   wall(): number;
+  /** For a publish that has none: nobody can guess it. */
+  newKey(): string;
   /** When a subscriber last sent a ping, by the machine's clock; undefined if never. The runtime answers those by itself. */
   pingedAt(socket: HibernatingPeer): number | undefined;
   /** Messages that went out to subscribers. */
@@ -43,6 +55,7 @@ export interface EndpointConfig extends EndpointStateConfig {
   /** That of the path. */
   readonly shard: number;
   readonly limits: ConnectionLimits;
+  readonly publishing: Omit<PublishRightsConfig, "path"> & { readonly maxBytes: number };
 }
 
 /** Sockets that outlived a hibernation. */
@@ -62,12 +75,20 @@ export class EndpointCore {
   readonly #pacer: Pacer<HibernatingPeer>;
   readonly #spending: Spending<HibernatingPeer>;
   readonly #tokens: Tokens<HibernatingPeer>;
+  readonly #rights: PublishRights<HibernatingPeer>;
+  readonly #publishes: Publishes<HibernatingPeer>;
+  /** Of a message of a socket that may publish. */
+  readonly #publisherBytes: number;
   /** What the shard was asked last on the link (L9). */
   #wakeAt: number | undefined;
   /** Of the frames on the link. */
   readonly #heads = new RoutingReader();
 
-  constructor(ports: EndpointPorts, { shard, limits, ...config }: EndpointConfig, survivors: Survivors) {
+  constructor(
+    ports: EndpointPorts,
+    { shard, limits, publishing, ...config }: EndpointConfig,
+    survivors: Survivors,
+  ) {
     const { path } = config;
     this.#ports = ports;
     this.#shard = shard;
@@ -75,9 +96,9 @@ export class EndpointCore {
     this.#tokens = new Tokens(limits.perPrincipal, {
       wall: () => ports.wall(),
       pingedAt: (socket) => ports.pingedAt(socket),
-      follows: () => [path],
       after: (ms, run) => ports.after(ms, run),
       verify: (token) => ports.verify(token),
+      renewed: (socket, token) => this.#renewed(socket, token),
       log: (problem) => ports.log(problem),
       send: (socket, frame) => this.#state.reply(socket, frame),
       keep: (socket) => this.#state.keep(socket),
@@ -86,28 +107,52 @@ export class EndpointCore {
       say: (frame) => this.#ask(frame),
       settle: () => this.#settle(),
     });
+    this.#rights = new PublishRights({ path, by: publishing.by }, (socket) => this.#tokens.of(socket));
+    this.#publisherBytes = publishing.maxBytes + LIMITS.publicationRoomBytes;
+    this.#publishes = new Publishes(publishing.maxBytes, {
+      now: () => ports.now(),
+      random: () => ports.random(),
+      newKey: () => ports.newKey(),
+      after: (ms, run) => ports.after(ms, run),
+      holderOf: (socket) => this.#tokens.of(socket),
+      whyNot: (socket, endpoint) => this.#rights.whyNot(socket, endpoint),
+      shardOf: () => shard,
+      send: (socket, frame) => this.#state.reply(socket, frame),
+      keep: (socket) => this.#state.keep(socket),
+      unsent: () => this.#links.of(shard)?.socket.bufferedAmount,
+      say: (_, message) => this.#ask(message),
+    });
     this.#links = new ObjectLinks(survivors.links);
     const link = this.#links.of(shard);
+    const close = (socket: HibernatingPeer, name: CloseName) => this.#close(socket, name);
     const statePorts = {
-      unsentBytes: limits.unsentBytes,
       now: () => ports.now(),
-      after: (ms: number, run: () => void) =>
-        ports.after(ms, () => {
-          run();
-          this.#settle();
-        }),
+      unsent: new Unsent({
+        unsentBytes: limits.unsentBytes,
+        now: () => ports.now(),
+        after: (ms: number, run: () => void) =>
+          ports.after(ms, () => {
+            run();
+            this.#settle();
+          }),
+        close,
+      }),
+      pace: OF_A_SOCKET,
       sent: (messages: number) => ports.sent(messages),
       answered: (how: Answered) => ports.answered(how),
       ask: (frame: string) => this.#ask(frame),
       keep: (socket: HibernatingPeer, facts: SubscriptionFacts) =>
-        saveSubscriber(socket, this.#tokens.of(socket), [[path, facts]]),
-      close: (socket: HibernatingPeer, name: CloseName) => this.#close(socket, name),
+        saveSubscriber(socket, this.#tokens.of(socket), [[path, facts]], {
+          tag: this.#publishes.tagOf(socket),
+          grantedBy: this.#rights.grantedBy(socket),
+        }),
+      close,
       isHeld: (socket: HibernatingPeer) => this.#tokens.isHeld(socket),
     };
     const subscribers = this.#surviving(survivors.subscribers, path);
     const kept = link && loadLink(link.socket);
     this.#wakeAt = kept?.wakeAt;
-    this.#state = new EndpointState(statePorts, config, kept?.states.get(path), subscribers);
+    this.#state = new EndpointState<HibernatingPeer>(statePorts, config, kept?.states.get(path), subscribers);
     this.#carried = [this.#state];
     this.#seeker = new LinkSeeker(ports, shard, () => this.#state.sendAway());
     this.#pacer = new Pacer(ports, () => this.#serveWaiting());
@@ -130,11 +175,18 @@ export class EndpointCore {
     return this.#tokens.refusalOf(holder);
   }
 
-  /** S1: a socket that was just accepted. */
-  subscribe(socket: HibernatingPeer, from: Position | undefined, holder?: Holder): void {
+  /** S1: a socket that was just accepted. `publishes`: whether its token lets it publish. */
+  subscribe(
+    socket: HibernatingPeer,
+    from: Position | undefined,
+    holder?: Holder,
+    publishes = false,
+    occupancy?: true,
+  ): void {
     this.#tokens.keepTime();
     if (holder !== undefined) this.#tokens.admit(socket, holder);
-    this.#state.subscribe(socket, URL_SUBSCRIBE_ID, from);
+    this.#rights.grant(socket, publishes);
+    this.#state.subscribe(socket, URL_SUBSCRIBE_ID, from, occupancy);
     this.#settle();
   }
 
@@ -142,14 +194,17 @@ export class EndpointCore {
     this.#tokens.keepTime();
     answerFrames(message, {
       path: this.#state.path,
+      messageBytes: this.#rights.mayPublish(socket) ? this.#publisherBytes : LIMITS.subscriberMessageBytes,
       lastId: () => this.#lastId(socket),
-      waitMs: (what) => this.#spending.take(socket, what, this.#ports.now()),
+      waitMs: (what, count) => this.#waitMs(socket, what, count),
       refuse: (id, waitMs) => this.#refuse(socket, id, waitMs),
-      subscribe: (id, from) => this.#state.subscribe(socket, id, from),
+      subscribe: (id, from, occupancy) => this.#state.subscribe(socket, id, from, occupancy),
       renew: (id, token) => this.#tokens.renew(socket, id, token),
+      publish: (publication) => this.#publishes.publish(socket, publication),
       send: (frame) => this.#state.reply(socket, frame),
       close: (name) => this.#close(socket, name),
     });
+    this.#publishes.flush();
     this.#settle();
   }
 
@@ -190,6 +245,7 @@ export class EndpointCore {
     const link = this.#links.remove(socket);
     if (link?.hello.shard !== this.#shard) return;
     this.#tokens.unlinked();
+    this.#publishes.unlinked(this.#shard);
     this.#state.linkLost();
     // After a break the shard dials again by itself; after a detach it has forgotten.
     if (this.subscribers > 0) this.#seeker.seek(code === CLOSE.detached ? "now" : "later");
@@ -203,6 +259,7 @@ export class EndpointCore {
       // Before anything is asked there: what comes after the answer to this may go on to those who have tokens.
       this.#tokens.linked(link.revocations);
       this.#state.linked();
+      this.#publishes.linked(this.#shard);
       if (this.#tokens.next !== undefined) this.#state.serveWaiting();
     } else if (link !== undefined) {
       // The path was that shard's when there was another number of them. It detaches what stays empty (L5).
@@ -225,7 +282,11 @@ export class EndpointCore {
       this.#tokens.checked(value.checked);
       this.#state.serveWaiting();
     }
+    if (value.kind === "published") this.#publishes.answered(value.published);
     if (value.kind === "waiting" && value.endpoint === path) this.#state.waiting(value.id);
+    if ((value.kind === "count" || value.kind === "enough") && value.endpoint === path)
+      this.#state.count(value.kind === "count");
+    if (value.kind === "occupancy" && value.endpoint === path) this.#state.occupancy(value.subscribers);
     if (value.kind === "attached" && value.attached.endpoint === path) this.#state.attached(value.attached);
     return undefined;
   }
@@ -238,9 +299,9 @@ export class EndpointCore {
     this.linkClosed(socket, CLOSE.bad_frame);
   }
 
-  #ask(frame: string): void {
+  #ask(said: Message): void {
     const link = this.#links.of(this.#shard);
-    if (link !== undefined) sendQuietly(link.socket, frame);
+    if (link !== undefined) sendQuietly(link.socket, said);
   }
 
   /** Closes a socket and forgets it at once: a peer that doesn't answer the close may linger for long. */
@@ -254,12 +315,32 @@ export class EndpointCore {
   #forget(socket: HibernatingPeer): void {
     this.#state.leave(socket);
     this.#tokens.remove(socket);
+    this.#publishes.remove(socket);
+    this.#rights.remove(socket);
+  }
+
+  /** The one path of its socket is what a token must allow. */
+  #renewed(socket: HibernatingPeer, { mayRead, mayPublish }: GoodToken): boolean {
+    const { path } = this.#state;
+    if (mayRead(path)) {
+      this.#rights.grant(socket, mayPublish(path));
+      return true;
+    }
+    this.#state.reply(socket, encodeEnd(path, "forbidden", "the new token doesn't allow this path"));
+    this.#close(socket, "forbidden");
+    return false;
   }
 
   /** The largest id to which an answer may be due. */
   #lastId(socket: HibernatingPeer): number | undefined {
     const lastId = this.#state.lastId(socket);
     return lastId === undefined ? undefined : Math.max(lastId, this.#tokens.renewing(socket) ?? lastId);
+  }
+
+  /** One that may not publish is asked for its frames, whatever they say. */
+  #waitMs(socket: HibernatingPeer, what: "messages" | "asks" | "publishes", count?: number): number {
+    const spends = what === "publishes" && !this.#rights.mayPublish(socket) ? "messages" : what;
+    return this.#spending.take(socket, spends, this.#ports.now(), count);
   }
 
   /** Refuses a frame that is one too many, or closes the socket if that has happened too often (S20). */
@@ -282,6 +363,9 @@ export class EndpointCore {
         continue;
       }
       if (survivor?.holder !== undefined) this.#tokens.restore(socket, survivor.holder);
+      const publisher = survivor?.publisher;
+      if (publisher?.grantedBy !== undefined) this.#rights.restore(socket, publisher.grantedBy);
+      if (publisher?.tag !== undefined) this.#publishes.restore(socket, publisher.tag, [this.#shard]);
       yield [socket, facts];
     }
   }
@@ -313,7 +397,7 @@ export class EndpointCore {
     const { next } = this.#tokens;
     if (next === undefined || next === this.#wakeAt) return false;
     this.#wakeAt = next;
-    this.#ask(encodeWakeAt(this.#state.path, next));
+    this.#ask(encodeWakeAt(next));
     return true;
   }
 }

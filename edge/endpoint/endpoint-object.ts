@@ -14,6 +14,7 @@ import { PING, PONG } from "../../shared/protocol/subscriber.ts";
 import type { Env } from "../env.ts";
 import { streamOf } from "../exposed.ts";
 import { errorResponse, internalError, logProblem } from "../http/answers.ts";
+import { publishMaxBytes } from "../http/publish-request.ts";
 import { endpointObject } from "../object-identity.ts";
 import { count } from "../operations.ts";
 import { closeCode, closeQuietly, type HibernatingPeer } from "../peer.ts";
@@ -90,12 +91,16 @@ export class EndpointObject extends DurableObject<Env> {
           : undefined,
       sent: (messages: number) => count("websocket_message_out.endpoint", messages),
       answered: (how: Answered) => count(`verdict.${how}`),
+      newKey: () => crypto.randomUUID(),
     };
     const window = { updates: stream.windowUpdates, ageMs: stream.windowMs, bytes: WINDOW_BYTES };
     const replays = stream.replay > 0;
+    const hidesOccupancy = stream.occupancy === "nobody";
     const shard = shardOf(path, requireShards(this.env));
     const limits = connectionLimits(this.env);
-    return new EndpointCore(ports, { path, shard, window, replays, limits }, { links, subscribers });
+    const publishing = { by: stream.publish, maxBytes: publishMaxBytes(this.env) };
+    const config = { path, shard, window, replays, hidesOccupancy, limits, publishing };
+    return new EndpointCore(ports, config, { links, subscribers });
   }
 
   override async fetch(request: Request): Promise<Response> {
@@ -114,7 +119,7 @@ export class EndpointObject extends DurableObject<Env> {
 
   async #subscribe(
     core: EndpointCore,
-    { from, principal }: Subscribe,
+    { from, principal, publishes, occupancy }: Subscribe,
     protocol: string | null,
   ): Promise<Response> {
     const holder = principal.kind === "public" ? undefined : await holderOf(principal, Date.now());
@@ -124,7 +129,7 @@ export class EndpointObject extends DurableObject<Env> {
       return errorResponse("overloaded", "this endpoint has as many subscribers as it can hold");
     const { 0: client, 1: server } = new WebSocketPair();
     this.ctx.acceptWebSocket(server, [SUBSCRIBER]);
-    core.subscribe(server, from, holder);
+    core.subscribe(server, from, holder, publishes, occupancy);
     const headers = protocol === null ? undefined : { "Sec-WebSocket-Protocol": protocol };
     return new Response(null, { status: 101, webSocket: client, ...(headers && { headers }) });
   }

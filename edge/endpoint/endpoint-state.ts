@@ -15,15 +15,23 @@
 import type { WindowLimits } from "../../shared/core/window.ts";
 import type { Attached } from "../../shared/protocol/attach.ts";
 import type { Frame, Routing } from "../../shared/protocol/frame.ts";
-import { encodeEmpty, encodeOccupied } from "../../shared/protocol/link.ts";
+import {
+  encodeCounted,
+  encodeCurious,
+  encodeEmpty,
+  encodeLater,
+  encodeOccupied,
+} from "../../shared/protocol/link.ts";
 import type { Message } from "../../shared/protocol/message.ts";
 import { formatPosition, NOTHING, type Position, reaches } from "../../shared/protocol/position.ts";
+import { encodeOccupancy } from "../../shared/protocol/subscriber.ts";
 import type { Peer } from "../peer.ts";
 import { Asking, type AskingPorts } from "./asking.ts";
 import { type Answered, CatchUp } from "./catch-up.ts";
+import { Census } from "./census.ts";
 import { Replica } from "./replica.ts";
 import type { StateFacts } from "./state-facts.ts";
-import { isFull, Subscribers, type SubscribersPorts } from "./subscribers.ts";
+import { Subscribers, type SubscribersPorts } from "./subscribers.ts";
 import type { SubscriptionFacts } from "./subscription-states.ts";
 import { WaitingLine } from "./waiting-line.ts";
 
@@ -38,6 +46,8 @@ export interface EndpointStateConfig {
   readonly window: WindowLimits;
   /** Whether the log is read again for what an origin's index no longer holds (R7). */
   readonly replays: boolean;
+  /** Nobody is told how many subscribers there are. */
+  readonly hidesOccupancy?: boolean;
 }
 
 export class EndpointState<S extends Peer> {
@@ -47,21 +57,26 @@ export class EndpointState<S extends Peer> {
   readonly #subscribers: Subscribers<S>;
   readonly #catchUp: CatchUp<S>;
   readonly #asking: Asking<S>;
+  readonly #census: Census;
+  readonly #hidesOccupancy: boolean;
   /**
    * What the shard was told last. After a wake the worst is assumed: the last of the subscribers may have been leaving while
    * the object slept.
    */
   #told: "occupied" | "empty" = "occupied";
+  /** Whether the shard was told that somebody wants to know how many there are; undefined: not on this link. */
+  #toldCurious: boolean | undefined;
 
   /** Goes on from what outlived the memory. */
   constructor(
     ports: EndpointStatePorts<S>,
-    { path, window, replays }: EndpointStateConfig,
+    { path, window, replays, hidesOccupancy = false }: EndpointStateConfig,
     facts: StateFacts | undefined,
     subscribers: Iterable<readonly [S, SubscriptionFacts]>,
   ) {
     this.path = path;
     this.#ports = ports;
+    this.#hidesOccupancy = hidesOccupancy;
     const replica = new Replica(
       window,
       facts ?? { position: undefined, latest: undefined, due: NOTHING },
@@ -70,7 +85,7 @@ export class EndpointState<S extends Peer> {
     const line = new WaitingLine<S>({
       // Without a position there is nothing that the replica hasn't passed.
       laneOf: (from) => (from === undefined || reaches(replica.position ?? from, from) ? "known" : "other"),
-      hasRoom: (socket, waiting) => !isFull(socket, waiting) && !ports.isHeld(socket),
+      hasRoom: (socket, { kind }) => !ports.pace.isFull(socket, kind) && !ports.isHeld(socket),
       keyOf: (from) => (from === undefined ? "" : formatPosition(from)),
     });
     this.#replica = replica;
@@ -79,6 +94,8 @@ export class EndpointState<S extends Peer> {
     this.#catchUp = new CatchUp(path, replica, this.#subscribers, replays, (how) => ports.answered(how));
     const learners = { replica, subscribers: this.#subscribers, line, catchUp: this.#catchUp };
     this.#asking = new Asking(path, learners, ports, facts);
+    this.#census = new Census(facts?.counted);
+    this.#toldCurious = facts?.curious ?? false;
   }
 
   get subscribers(): number {
@@ -90,7 +107,22 @@ export class EndpointState<S extends Peer> {
     const { position, latest, due } = this.#replica;
     const { nextAsk, own, asks, forgotten } = this.#asking.facts();
     const kept = latest === undefined || latest === "none" ? latest : latest.frame;
-    return { position, latest: kept, due, nextAsk, own, asks, forgotten };
+    const occupancy = { counted: this.#census.said, curious: this.#toldCurious ?? false };
+    return { position, latest: kept, due, nextAsk, own, asks, forgotten, ...occupancy };
+  }
+
+  members(): Iterable<S> {
+    return this.#subscribers.members();
+  }
+
+  /** What its window takes of the object's memory. */
+  get windowBytes(): number {
+    return this.#replica.windowBytes;
+  }
+
+  /** Forgets its window: what is asked for is asked of the origin again. */
+  forgetWindow(): void {
+    this.#replica.forgetWindow();
   }
 
   // Subscribers.
@@ -101,10 +133,12 @@ export class EndpointState<S extends Peer> {
   }
 
   /** Answers a subscribe from what is known here, or lets it wait for an answer of the source (S1, S2). */
-  subscribe(socket: S, id: number, from: Position | undefined): void {
+  subscribe(socket: S, id: number, from: Position | undefined, occupancy?: true): void {
     const now = this.#ports.now();
-    const subscriber = this.#subscribers.wait(socket, id, from, now);
-    if (this.#ports.isHeld(socket) || !this.#catchUp.serve(subscriber, now)) this.#asking.waits(socket);
+    const isCurious = this.#hidesOccupancy ? undefined : occupancy;
+    const subscriber = this.#subscribers.wait(socket, id, from, now, isCurious);
+    const mustWait = this.#ports.isHeld(socket) || this.#ports.pace.isFull(socket, "waiting");
+    if (mustWait || !this.#catchUp.serve(subscriber, now)) this.#asking.waits(socket);
   }
 
   /** Whether a socket's verdict is due. */
@@ -148,7 +182,9 @@ export class EndpointState<S extends Peer> {
   /** There is a new link: nothing was said on it. */
   linked(): void {
     this.#asking.restart();
+    this.#census.end();
     this.#told = "occupied";
+    this.#toldCurious = undefined;
   }
 
   /** What was asked on it won't be answered. */
@@ -174,6 +210,17 @@ export class EndpointState<S extends Peer> {
     this.#asking.hold(id);
   }
 
+  /** Whether the shard wants to know how many subscribers there are, and whenever that changes (O2). */
+  count(isWanted: boolean): void {
+    if (isWanted) this.#census.begin();
+    else this.#census.end();
+  }
+
+  /** How many subscribers there are altogether. */
+  occupancy(subscribers: number): void {
+    this.#subscribers.tellCurious(encodeOccupancy(this.path, subscribers));
+  }
+
   /** A message couldn't be read: it may have held anything (F9). */
   garbled(): void {
     this.#asking.garbled();
@@ -190,12 +237,35 @@ export class EndpointState<S extends Peer> {
   /** Says to the shard what is to be said by now. Returns whether that changed what must outlive the memory. */
   speak(): boolean {
     const tookBack = this.#asking.takeBack();
+    const counted = this.#sayCount();
     const now = this.#subscribers.size > 0 ? "occupied" : "empty";
     if (now !== this.#told) {
       const empty = () => encodeEmpty(this.path, this.#replica.latest === "none");
       this.#ports.ask(now === "occupied" ? encodeOccupied(this.path) : empty());
     }
     this.#told = now;
-    return (now === "occupied" && this.#asking.askNext()) || tookBack;
+    const asked = now === "occupied" && this.#asking.askNext();
+    // Behind the first question of a link: what nobody has asked about isn't watched there.
+    const curious = this.#sayCurious();
+    return asked || tookBack || counted || curious;
+  }
+
+  /** Once for each that has its verdict, since it is told the number then; on each new link; and when none is left. */
+  #sayCurious(): boolean {
+    const isCurious = this.#subscribers.curious > 0;
+    const isNews = this.#subscribers.takeNewlyCurious() || (isCurious && this.#toldCurious === undefined);
+    const isOver = this.#toldCurious === true && !isCurious;
+    if (!isNews && !isOver) return false;
+    this.#toldCurious = isCurious;
+    this.#ports.ask(encodeCurious(this.path, isCurious));
+    return true;
+  }
+
+  #sayCount(): boolean {
+    const { size } = this.#subscribers;
+    const news = this.#census.news(size, this.#ports.now());
+    if (news === "counted") this.#ports.ask(encodeCounted(this.path, size));
+    if (news === "later") this.#ports.ask(encodeLater(this.path));
+    return news === "counted";
   }
 }

@@ -34,6 +34,10 @@ export class ObjectLinks {
     return this.#byShard.get(shard);
   }
 
+  all(): Iterable<ObjectLink> {
+    return this.#byShard.values();
+  }
+
   /** undefined if the socket isn't a link, not yet or no more. */
   on(socket: HibernatingPeer): ObjectLink | undefined {
     return this.#bySocket.get(socket);

@@ -1,14 +1,18 @@
 /** Looks at a token that is renewed on a socket, with what the isolate has of its issuers: S18 of PROTOCOL.md. */
 import { parseAddress } from "../../shared/protocol/address.ts";
 import { accessOf, principalOf } from "../access/access.ts";
-import { mayRead } from "../access/decision.ts";
+import { mayPublish, mayRead } from "../access/decision.ts";
 import type { KeepAlive } from "../access/remote-keys.ts";
 import type { Env } from "../env.ts";
 import { requireStreams } from "../exposed.ts";
 import { holderOf } from "./holder.ts";
-import type { Verified } from "./renewals.ts";
+import type { Granted, Verified } from "./renewals.ts";
 
-export async function verifyRenewal(env: Env, token: string, keepAlive: KeepAlive): Promise<Verified> {
+export async function verifyRenewal(
+  env: Env,
+  token: string,
+  keepAlive: KeepAlive,
+): Promise<Verified<Granted>> {
   const access = await accessOf(env);
   const result = await access.verify(token, keepAlive);
   if (!result.ok) {
@@ -18,12 +22,18 @@ export async function verifyRenewal(env: Env, token: string, keepAlive: KeepAliv
   const { bearer } = result;
   const streams = requireStreams();
   const asker = { grants: bearer.grants, tokensCount: access.tokensCount };
+  const principal = principalOf(bearer);
   return {
     ok: true,
-    holder: await holderOf(principalOf(bearer), Date.now()),
+    holder: await holderOf(principal, Date.now()),
+    grants: principal.grants,
     mayRead(path) {
       const parsed = parseAddress(path);
       return parsed.ok && mayRead(streams, parsed.address, asker).ok;
+    },
+    mayPublish(path) {
+      const parsed = parseAddress(path);
+      return parsed.ok && mayPublish(streams, parsed.address, asker).ok;
     },
   };
 }

@@ -4,18 +4,29 @@
  */
 import type { ErrorCode } from "../../shared/protocol/codes.ts";
 import type { TokenFault } from "../access/token.ts";
-import { OVER, REVOKED } from "../principal.ts";
+import { type KnownPrincipal, OVER, REVOKED } from "../principal.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import type { Clearing } from "./clearance.ts";
 import { type Holder, isSamePrincipal } from "./holder.ts";
 
-export type Verified =
-  | {
-      readonly ok: true;
-      readonly holder: Holder;
-      /** Whether the token allows to read a canonical path. */
-      mayRead(path: string): boolean;
-    }
+/** A token that counts. */
+export interface GoodToken {
+  readonly ok: true;
+  readonly holder: Holder;
+  /** Whether it allows to read a canonical path. */
+  mayRead(path: string): boolean;
+  /** Whether it allows to publish to one. */
+  mayPublish(path: string): boolean;
+}
+
+/** What it allows, as a principal has it. */
+export interface Granted {
+  readonly grants: KnownPrincipal["grants"];
+}
+
+/** `M`: what else an object must know of a token that counts. */
+export type Verified<M extends object = object> =
+  | (GoodToken & M)
   | {
       readonly ok: false;
       readonly code: Extract<ErrorCode, TokenFault | "revoked" | "unavailable">;
@@ -23,8 +34,8 @@ export type Verified =
       readonly retryAfterMs?: number | undefined;
     };
 
-export interface RenewalsPorts {
-  verify(token: string): Promise<Verified>;
+export interface RenewalsPorts<M extends object = object> {
+  verify(token: string): Promise<Verified<M>>;
   after(ms: number, run: () => void): () => void;
   log(problem: string): void;
 }
@@ -39,14 +50,18 @@ interface Renewal {
   readonly id: number;
 }
 
-export class Renewals<S> {
-  readonly #ports: RenewalsPorts;
+export class Renewals<S, M extends object = object> {
+  readonly #ports: RenewalsPorts<M>;
   readonly #clear: Clear;
-  readonly #done: (socket: S, id: number, verified: Verified) => void;
+  readonly #done: (socket: S, id: number, verified: Verified<M>) => void;
   readonly #underWay = new Map<S, Renewal>();
 
   /** `done`: it was looked at, and its socket is still there. */
-  constructor(ports: RenewalsPorts, clear: Clear, done: (socket: S, id: number, verified: Verified) => void) {
+  constructor(
+    ports: RenewalsPorts<M>,
+    clear: Clear,
+    done: (socket: S, id: number, verified: Verified<M>) => void,
+  ) {
     this.#ports = ports;
     this.#clear = clear;
     this.#done = done;
@@ -62,14 +77,14 @@ export class Renewals<S> {
     this.#underWay.set(socket, renewal);
     // The socket may have gone, or its time may have been over.
     const isOver = () => this.#underWay.get(socket) !== renewal;
-    const end = (verified: Verified) => {
+    const end = (verified: Verified<M>) => {
       cancel();
       if (isOver()) return;
       this.#underWay.delete(socket);
       this.#done(socket, id, verified);
     };
     const cancel = this.#ports.after(VERIFY_MS, () => end(LATE));
-    const looked = (verified: Verified) => {
+    const looked = (verified: Verified<M>) => {
       if (!verified.ok || isOver()) end(verified);
       else this.#clear(verified.holder, (clearing) => end(cleared(verified, clearing)));
     };
@@ -85,30 +100,28 @@ export class Renewals<S> {
   }
 }
 
-function cleared(verified: Verified, clearing: Clearing): Verified {
+function cleared<M extends object>(verified: Verified<M>, clearing: Clearing): Verified<M> {
   if (clearing === "clear") return verified;
   return clearing === "lost" ? LATE : { ok: false, ...REVOKED };
 }
 
-const LATE: Verified = {
+const LATE = {
   ok: false,
   code: "unavailable",
   message: "the token can't be looked at just now; the one before counts as long as it did",
-};
+} as const;
 
-export type Judged =
+export type Judged<M extends object = object> =
   | {
       readonly kind: "refused";
       readonly code: ErrorCode;
       readonly message: string;
       readonly retryAfterMs?: number | undefined;
     }
-  /** It counts, and doesn't allow a path that its socket follows. */
-  | { readonly kind: "ends"; readonly path: string }
-  | { readonly kind: "taken"; readonly holder: Holder };
+  | { readonly kind: "taken"; readonly token: GoodToken & M };
 
 /** What becomes of a token that is to follow `before` on a socket. One that is refused changes nothing. */
-export function judge(before: Holder, verified: Verified, follows: readonly string[], now: number): Judged {
+export function judge<M extends object>(before: Holder, verified: Verified<M>, now: number): Judged<M> {
   if (!verified.ok) {
     const { code, message, retryAfterMs } = verified;
     return { kind: "refused", code, message, retryAfterMs };
@@ -119,6 +132,5 @@ export function judge(before: Holder, verified: Verified, follows: readonly stri
     return { kind: "refused", code: "forbidden", message };
   }
   if (now >= holder.until) return { kind: "refused", ...OVER };
-  const path = follows.find((path) => !verified.mayRead(path));
-  return path === undefined ? { kind: "taken", holder } : { kind: "ends", path };
+  return { kind: "taken", token: verified };
 }

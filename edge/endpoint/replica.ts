@@ -43,7 +43,7 @@ type Knowledge =
   | {
       readonly kind: "something";
       readonly position: Map<string, number>;
-      readonly window: Window;
+      window: Window;
       latest: Latest | "none" | undefined;
       /** Where answers led that were but a page: what comes live before the next one may name no predecessor. */
       due: Position;
@@ -152,6 +152,16 @@ export class Replica {
    */
   recall(): void {
     if (this.#known.kind === "something") this.#known.window.confine(this.#known.position);
+  }
+
+  get windowBytes(): number {
+    return this.#known.kind === "nothing" ? 0 : this.#known.window.bytes;
+  }
+
+  /** From now on the window vouches for what comes after the position, and for no more. */
+  forgetWindow(): void {
+    if (this.#known.kind === "something")
+      this.#known.window = new Window(this.#limits, this.#known.position, false);
   }
 
   /** Says that there is no latest update to be had, so that nobody waits for one. */

@@ -32,6 +32,10 @@ export interface StateFacts {
   readonly asks: readonly OpenAsk[];
   /** Ids of questions of which nothing else was kept. */
   readonly forgotten: readonly number[];
+  /** How many subscribers the shard was told of last; undefined if it doesn't want to know. */
+  readonly counted: number | undefined;
+  /** Whether the shard tells it how many there are altogether (O2). */
+  readonly curious: boolean;
 }
 
 const Whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
@@ -54,6 +58,8 @@ export const WrittenStateSchema = v.object({
   own: v.optional(OwnSchema, SETTLED),
   asks: v.optional(v.array(v.object({ id: Whole, from: OptionalPosition, held: v.boolean() })), []),
   forgotten: v.optional(v.array(Whole), []),
+  counted: v.optional(v.pipe(v.number(), v.safeInteger())),
+  curious: v.optional(v.boolean(), false),
 });
 
 export type WrittenState = v.InferInput<typeof WrittenStateSchema>;
@@ -85,16 +91,23 @@ export function writeState(facts: StateFacts, room: number): WrittenState {
   if (own.kind !== "settled") written.own = "id" in own ? { kind: own.kind, id: own.id, from } : own;
   if (asks.length > 0) written.asks = asks;
   if (forgotten.length > 0) written.forgotten = forgotten;
+  Object.assign(written, ofOccupancy(facts));
   return written;
 }
 
-function forgetful({ nextAsk, own, asks, forgotten }: StateFacts): WrittenState {
+function ofOccupancy({ counted, curious }: StateFacts): Pick<WrittenState, "counted" | "curious"> {
+  return { ...(counted !== undefined && { counted }), ...(curious && { curious }) };
+}
+
+function forgetful(facts: StateFacts): WrittenState {
+  const { nextAsk, own, asks, forgotten } = facts;
   const open = "id" in own ? [...asks, own] : asks;
-  return { nextAsk, own: { kind: "due" }, forgotten: [...forgotten, ...open.map(({ id }) => id)] };
+  const ids = [...forgotten, ...open.map(({ id }) => id)];
+  return { nextAsk, own: { kind: "due" }, forgotten: ids, ...ofOccupancy(facts) };
 }
 
 export function readState(written: v.InferOutput<typeof WrittenStateSchema>): StateFacts {
-  const { position, due, latest, own, asks, nextAsk, forgotten } = written;
+  const { position, due, latest, own, asks, nextAsk, forgotten, counted, curious } = written;
   return {
     position: readPosition(position),
     due: readPosition(due) ?? NOTHING,
@@ -103,6 +116,8 @@ export function readState(written: v.InferOutput<typeof WrittenStateSchema>): St
     own: "id" in own ? { ...own, from: readPosition(own.from) } : own,
     asks: asks.map((ask) => ({ ...ask, from: readPosition(ask.from) })),
     forgotten,
+    counted,
+    curious,
   };
 }
 

@@ -10,6 +10,7 @@ import { later, type Position } from "../../shared/protocol/position.ts";
 import type { Verdict } from "../../shared/protocol/schemas.ts";
 import { encodeVerdict, encodeWait } from "../../shared/protocol/subscriber.ts";
 import { type Peer, sendQuietly } from "../peer.ts";
+import type { Pace } from "./pace.ts";
 import {
   type Subscription,
   type SubscriptionEvent,
@@ -18,11 +19,14 @@ import {
   subscribed,
   type Waiting,
 } from "./subscription-states.ts";
-import { LARGE_BYTES, Unsent, type UnsentPorts } from "./unsent.ts";
+import { LARGE_BYTES, type Unsent } from "./unsent.ts";
 import type { WaitingLine } from "./waiting-line.ts";
 
 /** What subscribers need of the object that holds their sockets. */
-export interface SubscribersPorts<S extends Peer> extends UnsentPorts<S> {
+export interface SubscribersPorts<S extends Peer> {
+  /** What is unsent to all subscribers of the object. */
+  readonly unsent: Pick<Unsent<S>, "hasRoom" | "sent" | "remove">;
+  readonly pace: Pace<S>;
   /** Keeps what must outlive the memory of a subscriber of this endpoint. */
   keep(socket: S, facts: SubscriptionFacts): void;
   close(socket: S, name: CloseName): void;
@@ -46,13 +50,16 @@ const NOBODY: readonly never[] = [];
 export class Subscribers<S extends Peer> {
   readonly #ports: SubscribersPorts<S>;
   readonly #line: WaitingLine<S>;
-  readonly #unsent: Unsent<S>;
   readonly #all = new Map<S, Subscriber<S>>();
   /** Of these those who wait, in the order in which they began to. */
   readonly #waiting = new Map<S, WaitingSubscriber<S>>();
   /** Sockets of the live ones, rebuilt only after one has left: this is what every update walks through. */
   #live: S[] = [];
   #stale = false;
+  /** How many want to be told how many there are. */
+  #curious = 0;
+  /** Some of these have just had their verdict. */
+  #hasNewlyCurious = false;
   /** What those who are live have yet to be sent of what has come. */
   readonly #queue: Frame[] = [];
 
@@ -60,7 +67,6 @@ export class Subscribers<S extends Peer> {
   constructor(line: WaitingLine<S>, ports: SubscribersPorts<S>) {
     this.#line = line;
     this.#ports = ports;
-    this.#unsent = new Unsent(ports);
   }
 
   /** One that outlived the memory. */
@@ -73,35 +79,58 @@ export class Subscribers<S extends Peer> {
     return this.#all.size;
   }
 
+  get curious(): number {
+    return this.#curious;
+  }
+
+  /** Whether one of them has had its verdict since this was last asked, and was told nothing yet. */
+  takeNewlyCurious(): boolean {
+    const has = this.#hasNewlyCurious;
+    this.#hasNewlyCurious = false;
+    return has;
+  }
+
+  members(): Iterable<S> {
+    return this.#all.keys();
+  }
+
   get(socket: S): Subscriber<S> | undefined {
     return this.#all.get(socket);
   }
 
   keep(socket: S): void {
     const subscriber = this.#all.get(socket);
-    if (subscriber === undefined) return;
-    const { id, subscription } = subscriber;
-    this.#ports.keep(socket, { id, subscription });
+    if (subscriber !== undefined) this.#ports.keep(socket, factsOf(subscriber));
   }
 
   /** Those who can be sent more, in the order in which they began to wait. */
   waiting(): readonly WaitingSubscriber<S>[] {
     if (this.#waiting.size === 0) return NOBODY;
+    const { pace } = this.#ports;
     return [...this.#waiting.values()].filter(
-      ({ socket, subscription }) => !isFull(socket, subscription) && !this.#ports.isHeld(socket),
+      ({ socket, subscription }) => !pace.isFull(socket, subscription.kind) && !this.#ports.isHeld(socket),
     );
   }
 
   /** Those who are catching up and have not taken what they were sent. */
   full(): readonly S[] {
     if (this.#waiting.size === 0) return NOBODY;
+    const { pace } = this.#ports;
     const all = [...this.#waiting.values()];
-    return all.filter(({ socket, subscription }) => isFull(socket, subscription)).map(({ socket }) => socket);
+    return all
+      .filter(({ socket, subscription }) => pace.isFull(socket, subscription.kind))
+      .map(({ socket }) => socket);
   }
 
   /** A subscribe: the socket waits for its verdict, whatever it was before. */
-  wait(socket: S, id: number, from: Position | undefined, now: number): WaitingSubscriber<S> {
-    const waiting = { socket, id, subscription: subscribed(from, Math.floor(now)) };
+  wait(
+    socket: S,
+    id: number,
+    from: Position | undefined,
+    now: number,
+    occupancy?: true,
+  ): WaitingSubscriber<S> {
+    const waiting = { socket, id, subscription: subscribed(from, Math.floor(now)), occupancy };
     this.#change(waiting);
     return waiting;
   }
@@ -127,12 +156,13 @@ export class Subscribers<S extends Peer> {
   #fanOut(message: Message): void {
     if (this.#stale) this.#rebuild();
     const live = this.#live;
+    const { pace } = this.#ports;
     let sent = 0;
     for (let i = 0; i < live.length; i++) {
       const socket = live[i];
       if (socket === undefined) continue;
       const unsent = socket.bufferedAmount;
-      if (unsent > LIMITS.subscriberBacklogBytes) this.#ports.close(socket, "slow_consumer");
+      if (pace.isBehind(socket, unsent)) this.#ports.close(socket, "slow_consumer");
       else if (this.#send(socket, message, unsent)) sent++;
     }
     this.#ports.sent(sent);
@@ -162,19 +192,20 @@ export class Subscribers<S extends Peer> {
     const { socket, subscription } = subscriber;
     // What follows is bounded by the window and by an answer, so it is checked once and not for each message:
     // a replay that is larger than the limit would otherwise never get through.
-    if (socket.bufferedAmount > LIMITS.subscriberBacklogBytes) {
+    if (this.#ports.pace.isBehind(socket, socket.bufferedAmount)) {
       this.#ports.close(socket, "slow_consumer");
       return;
     }
     const messages = [...packMessages(frames, LIMITS.batchBytes)];
     const isLarge = messages.length > 1 || (messages[0]?.length ?? 0) > LARGE_BYTES;
     // One that is catching up is paced by what it takes, and is never far behind.
-    if (isLarge && subscription.kind !== "lagging" && !this.#unsent.hasRoom) {
+    if (isLarge && subscription.kind !== "lagging" && !this.#ports.unsent.hasRoom) {
       this.#ports.close(socket, "overloaded");
       return;
     }
     for (const message of messages)
       if (this.#send(socket, message, socket.bufferedAmount)) this.#ports.sent(1);
+    this.#ports.pace.sentPast(socket);
     const event: SubscriptionEvent =
       then === "live" ? { kind: "served", upTo: then, beyond } : { kind: "served", upTo: then };
     this.#step(subscriber, stepSubscription(subscription, event));
@@ -206,17 +237,24 @@ export class Subscribers<S extends Peer> {
     }
   }
 
+  /** Tells those who want to know it, and have their verdict. */
+  tellCurious(frame: string): void {
+    if (this.#curious === 0) return;
+    for (const { socket, subscription, occupancy } of [...this.#all.values()])
+      if (occupancy && hasVerdict(subscription.kind)) this.reply(socket, frame);
+  }
+
   /** Answers a frame. Bounded as all that is sent: who asks much and reads nothing is cut off. */
   reply(socket: S, frame: string): void {
     const unsent = socket.bufferedAmount;
-    if (unsent > LIMITS.subscriberBacklogBytes) this.#ports.close(socket, "slow_consumer");
+    if (this.#ports.pace.isBehind(socket, unsent)) this.#ports.close(socket, "slow_consumer");
     else if (this.#send(socket, frame, unsent)) this.#ports.sent(1);
   }
 
   /** `unsent`: what was unsent before. Whether it was handed over. */
   #send(socket: S, message: Message, unsent: number): boolean {
     const isSent = sendQuietly(socket, message);
-    if (unsent > 0 || message.length > LARGE_BYTES) this.#unsent.sent(socket, unsent);
+    if (unsent > 0 || message.length > LARGE_BYTES) this.#ports.unsent.sent(socket, unsent);
     return isSent;
   }
 
@@ -228,34 +266,40 @@ export class Subscribers<S extends Peer> {
     const subscriber = this.#all.get(socket);
     if (subscriber === undefined) return;
     this.#all.delete(socket);
-    this.#unsent.remove(socket);
+    if (subscriber.occupancy) this.#curious--;
+    this.#ports.unsent.remove(socket);
     this.#waiting.delete(socket);
     this.#line.leave(socket);
     if (subscriber.subscription.kind === "live") this.#stale = true;
   }
 
-  #step({ socket, id }: Subscriber<S>, subscription: Subscription): void {
-    this.#change({ socket, id, subscription });
+  #step(subscriber: Subscriber<S>, subscription: Subscription): void {
+    this.#change({ ...subscriber, subscription });
   }
 
   #change(subscriber: Subscriber<S>): void {
-    const { socket, id, subscription } = subscriber;
-    const wasLive = this.#all.get(socket)?.subscription.kind === "live";
+    const { socket, subscription } = subscriber;
+    const before = this.#all.get(socket)?.subscription.kind;
+    const wasLive = before === "live";
     const isLive = subscription.kind === "live";
+    if (subscriber.occupancy && hasVerdict(subscription.kind) && !hasVerdict(before))
+      this.#hasNewlyCurious = true;
     this.#put(subscriber);
-    this.#ports.keep(socket, { id, subscription });
+    this.#ports.keep(socket, factsOf(subscriber));
     if (!isLive && wasLive) this.#stale = true;
     if (isLive && !wasLive && !this.#stale) this.#live.push(socket);
   }
 
   #put(subscriber: Subscriber<S>): void {
-    const { socket, id, subscription } = subscriber;
+    const { socket, subscription } = subscriber;
+    const before = this.#all.get(socket);
+    this.#curious += Number(subscriber.occupancy === true) - Number(before?.occupancy === true);
     this.#all.set(socket, subscriber);
     if (subscription.kind === "live") {
       this.#waiting.delete(socket);
       this.#line.leave(socket);
     } else {
-      this.#waiting.set(socket, { socket, id, subscription });
+      this.#waiting.set(socket, { ...subscriber, subscription });
       this.#line.join(socket, subscription);
     }
   }
@@ -268,7 +312,10 @@ export class Subscribers<S extends Peer> {
   }
 }
 
-/** A past of any length fits through: it is sent piece by piece, each when the one before has left. */
-export function isFull(socket: Peer, { kind }: Waiting): boolean {
-  return kind === "lagging" && socket.bufferedAmount > LIMITS.subscriberBacklogBytes;
+function hasVerdict(kind: Subscription["kind"] | undefined): boolean {
+  return kind === "live" || kind === "lagging";
+}
+
+function factsOf<S>({ id, subscription, occupancy }: Subscriber<S>): SubscriptionFacts {
+  return occupancy ? { id, subscription, occupancy } : { id, subscription };
 }

@@ -24,6 +24,8 @@ export interface SubscriptionFacts {
   /** Of the last subscribe. */
   readonly id: number;
   readonly subscription: Subscription;
+  /** It wants to be told how many subscribers there are (O4); left out if not. */
+  readonly occupancy?: true | undefined;
 }
 
 /** One that is not live. `since`: when it began to wait, in milliseconds since 1970. */

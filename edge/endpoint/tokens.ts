@@ -7,7 +7,6 @@ import type { CloseName, ErrorCode } from "../../shared/protocol/codes.ts";
 import type { Checked } from "../../shared/protocol/link.ts";
 import { type Meant, means } from "../../shared/protocol/revocation.ts";
 import {
-  encodeEnd,
   encodeError,
   encodeExpires,
   encodeRateLimited,
@@ -19,15 +18,16 @@ import type { RevocationFacts } from "./attachment.ts";
 import { Bearers } from "./bearers.ts";
 import { Clearance, type Clearing } from "./clearance.ts";
 import { endOfHolder, type Holder, isSameToken, restored, revoked } from "./holder.ts";
-import { judge, Renewals, type RenewalsPorts, type Verified } from "./renewals.ts";
+import { type GoodToken, judge, Renewals, type RenewalsPorts, type Verified } from "./renewals.ts";
 
-export interface TokensPorts<S> extends RenewalsPorts {
+/** `M`: what else the object must know of a token that renews one. */
+export interface TokensPorts<S, M extends object = object> extends RenewalsPorts<M> {
   /** Milliseconds since 1970, as the machine has it: tokens name dates. It may be set back. */
   wall(): number;
   /** When a socket's client last sent a ping, by the same clock; undefined if never. */
   pingedAt(socket: S): number | undefined;
-  /** The paths that a socket follows. */
-  follows(socket: S): readonly string[];
+  /** Another token counts on a socket: ends what it doesn't allow. Returns whether the socket is still there. */
+  renewed(socket: S, token: GoodToken & M): boolean;
   send(socket: S, frame: string): void;
   /** By whose token a socket is there has changed, or that it was told. */
   keep(socket: S): void;
@@ -49,16 +49,16 @@ const TOO_MANY = {
   message: "the token's subject has as many subscribers here as it may",
 } as const;
 
-export class Tokens<S> {
+export class Tokens<S, M extends object = object> {
   readonly #perPrincipal: number;
-  readonly #ports: TokensPorts<S>;
+  readonly #ports: TokensPorts<S, M>;
   readonly #bearers = new Bearers<S>();
-  readonly #renewals: Renewals<S>;
+  readonly #renewals: Renewals<S, M>;
   readonly #clearance: Clearance;
   /** Those of which the shard has yet to say whether their tokens count. */
   readonly #held = new Set<S>();
 
-  constructor(perPrincipal: number, ports: TokensPorts<S>) {
+  constructor(perPrincipal: number, ports: TokensPorts<S, M>) {
     this.#perPrincipal = perPrincipal;
     this.#ports = ports;
     this.#clearance = new Clearance((frame) => ports.say(frame));
@@ -152,9 +152,12 @@ export class Tokens<S> {
     );
   }
 
-  /** There is a new link: its shard may have revoked anything while there was none. */
-  linked(count: number): void {
-    this.#clearance.linked({ count, lastId: 0, isOpen: false });
+  /**
+   * There is a new link: its shard may have revoked anything while there was none.
+   * @param lastId Of the last question, if an answer to one with the same id could be under way on it.
+   */
+  linked(count: number, lastId = 0): void {
+    this.#clearance.linked({ count, lastId, isOpen: false });
     this.#check([...this.#bearers.entries()]);
   }
 
@@ -248,32 +251,28 @@ export class Tokens<S> {
     else this.#renewals.begin(socket, id, token);
   }
 
-  #renewed(socket: S, id: number, verified: Verified): void {
+  #renewed(socket: S, id: number, verified: Verified<M>): void {
     this.keepTime();
     const before = this.#bearers.of(socket);
     if (before !== undefined) this.#take(socket, id, before, verified);
     this.#ports.settle();
   }
 
-  #take(socket: S, id: number, before: Holder, verified: Verified): void {
-    const judged = judge(before, verified, this.#ports.follows(socket), this.#ports.wall());
+  #take(socket: S, id: number, before: Holder, verified: Verified<M>): void {
+    const judged = judge(before, verified, this.#ports.wall());
     switch (judged.kind) {
       case "refused":
         this.#ports.send(socket, encodeError(id, judged.code, judged.message, judged.retryAfterMs));
         return;
-      case "ends":
-        this.#ports.send(
-          socket,
-          encodeEnd(judged.path, "forbidden", "the new token doesn't allow this path"),
-        );
-        this.#ports.close(socket, "forbidden");
-        return;
-      case "taken":
-        if (!isSameToken(before, judged.holder)) {
-          this.#bearers.set(socket, judged.holder);
+      case "taken": {
+        const { token } = judged;
+        if (!this.#ports.renewed(socket, token)) return;
+        if (!isSameToken(before, token.holder)) {
+          this.#bearers.set(socket, token.holder);
           this.#ports.keep(socket);
         }
-        this.#ports.send(socket, encodeRenewed(id, judged.holder.until));
+        this.#ports.send(socket, encodeRenewed(id, token.holder.until));
+      }
     }
   }
 }

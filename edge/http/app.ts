@@ -17,9 +17,11 @@ import { encodePrincipal, type KnownPrincipal, PUBLIC, REVOKED } from "../princi
 import { shardStubOf } from "../routing.ts";
 import { errorResponse, internalError, logProblem, privately, refusedToken, tooMuch } from "./answers.ts";
 import { hostAllowed, isForAnyPage, unlistedAllowed } from "./browsers.ts";
+import { connectAnswer } from "./connect-route.ts";
 import { upgradeRoute } from "./endpoint-route.ts";
 import { healthRoute } from "./health-route.ts";
 import { type Insight, insightOf } from "./insight.ts";
+import { type DataCentreCache, LatestCache } from "./latest-cache.ts";
 import { withinStream } from "./plain/event-stream.ts";
 import { readRoute } from "./plain/read-route.ts";
 import { allowedOf } from "./publish-request.ts";
@@ -33,11 +35,16 @@ import { uplinkRoute } from "./uplink-route.ts";
 /** Who sends requests, and whose pages are answered. */
 export type Door = Pick<Access, "identify" | "rules">;
 
-/** `page`: the files of the page by their paths. `doorOf`: asked once for each request, and nobody else decides who sends it. */
+/**
+ * `page`: the files of the page by their paths. `doorOf`: asked once for each request, and nobody else decides who sends it.
+ * `cacheOf`: that of the data centre, if there is one.
+ */
 export function createApp(
   page: ReadonlyMap<string, () => Response>,
   doorOf: (env: Env) => Promise<Door>,
+  cacheOf: (env: Env) => DataCentreCache | undefined = () => undefined,
 ): Hono<{ Bindings: Env }> {
+  let latestCache: LatestCache | undefined;
   // Paths as they stand: decoded, `%24` would pass for `$`, and with it other paths for the edge's own.
   const app = new Hono<{ Bindings: Env }>({ getPath: (request) => new URL(request.url).pathname });
   app.onError((error) => internalError("the Worker", error));
@@ -119,8 +126,11 @@ export function createApp(
     return answered(identified, (known) => revocationsRoute(req.raw, env, known));
   });
   app.get(ROUTES.streams, async (context) => read(context, (known) => streamsFor(known, context.env)));
+  app.get(ROUTES.connect, async (context) => read(context, async (known) => connectAnswer(known)));
   app.get("*", async (context) =>
-    read(context, (known) => readRoute(context.req.raw, context.env, known, keepAliveOf(context))),
+    read(context, (known) =>
+      readRoute(context.req.raw, context.env, known, keepAliveOf(context), latest(context.env)),
+    ),
   );
   app.on(PUBLISHES, "*", async (context) => {
     const { req, env } = context;
@@ -130,6 +140,12 @@ export function createApp(
     return counted(context, "publish", identified, (known) => publishRoute(req.raw, env, known));
   });
   return app;
+
+  function latest(env: Env): LatestCache | undefined {
+    const cache = latestCache === undefined ? cacheOf(env) : undefined;
+    if (cache !== undefined) latestCache = new LatestCache(cache, () => Date.now());
+    return latestCache;
+  }
 
   /** undefined where they are wrong, for what is served all the same: origins go on, and it can be seen that they do. */
   async function rulesFor({ req, env }: Context<{ Bindings: Env }>): Promise<Door["rules"] | undefined> {

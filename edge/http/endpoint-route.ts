@@ -5,23 +5,26 @@
 import { parseAddress } from "../../shared/protocol/address.ts";
 import { ERRORS } from "../../shared/protocol/codes.ts";
 import { OLDEST, type Position, parseLongPosition, parsePosition } from "../../shared/protocol/position.ts";
-import { SUBSCRIBER_PROTOCOL } from "../../shared/protocol/version.ts";
+import { ROUTES, SUBSCRIBER_PROTOCOL } from "../../shared/protocol/version.ts";
 import type { Identified, Known } from "../access/access.ts";
-import { type Asker, type Decision, mayRead } from "../access/decision.ts";
+import { type Asker, type Decision, mayPublish, mayRead } from "../access/decision.ts";
 import type { KeepAlive } from "../access/remote-keys.ts";
 import { connectionLimits } from "../endpoint/connection-limits.ts";
 import type { Env } from "../env.ts";
 import { requireStreams } from "../exposed.ts";
 import { encodePrincipal, type Principal, PUBLIC } from "../principal.ts";
-import { openSubscription, shardStubOf } from "../routing.ts";
+import { OCCUPANCY, openSubscription, shardStubOf } from "../routing.ts";
 import type { LatestResult } from "../shard/answering/latest.ts";
 import { SteadyClock } from "../surroundings.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { AnswerBudget } from "./answer-budget.ts";
 import { errorResponse, logProblem, refusedToken, tooMuchMessage } from "./answers.ts";
+import { connect } from "./connect-route.ts";
 import { isBrief, latestResponse, noRoom } from "./latest.ts";
+import type { Aged, LatestCache } from "./latest-cache.ts";
 import { quotaWait } from "./quotas.ts";
 import { type Refusal, refusal, refusalOf } from "./refusal.ts";
+import { isBehind, type Reuse, withAge } from "./reuse.ts";
 import { senderOf } from "./sender.ts";
 import { type Handing, hasRoom } from "./unread.ts";
 import { badUpgrade, chooseProtocol, refuseUpgrade } from "./upgrades.ts";
@@ -39,6 +42,12 @@ export interface LatestAnswer {
   readonly answer: Response;
 }
 
+/** Where answers may be found that others got. */
+export interface Reusing {
+  readonly cache: LatestCache;
+  readonly reuse: Reuse;
+}
+
 /** H1: the latest record, and the answer to a request for it. */
 export async function latestOf(
   request: Request,
@@ -46,17 +55,32 @@ export async function latestOf(
   path: string,
   principal: Principal,
   keepAlive: KeepAlive,
+  reusing?: Reusing,
 ): Promise<LatestAnswer> {
   const handing = handingOf(env, keepAlive);
   const asked = { ifNoneMatch: request.headers.get("If-None-Match"), isHead: request.method === "HEAD" };
-  const ask = async (brief: boolean) => {
-    const latest = await shardStubOf(env, path).latest(path, encodePrincipal(principal), brief);
+  const question = (brief: boolean) => shardStubOf(env, path).latest(path, encodePrincipal(principal), brief);
+  const answerWith = ({ latest, ageMs }: Aged) => {
     // Its token ended, or was revoked, on the way.
     if (latest.kind === "error" && ERRORS[latest.code].status === 401)
       return { latest, answer: refusedToken(latest.code, latest.message) };
     const answer = latestResponse(latest, asked, handing);
-    return typeof answer === "object" ? { latest, answer } : answer;
+    if (typeof answer !== "object") return answer;
+    return { latest, answer: reusing?.cache.isThere ? withAge(answer, reusing.reuse, ageMs) : answer };
   };
+  const ask = async (brief: boolean) => {
+    if (reusing === undefined) return answerWith({ latest: await question(brief), ageMs: 0 });
+    const { cache, reuse } = reusing;
+    const key = cacheUrl(request, path);
+    const said = await cache.ask(key, reuse.wantedMs, brief, () => question(brief), keepAlive);
+    if (!isBehind(said.latest, asked.ifNoneMatch) || said.ageMs === 0) return answerWith(said);
+    return answerWith(await cache.ask(key, 0, brief, () => question(brief), keepAlive));
+  };
+  const before = await reusing?.cache.find(cacheUrl(request, path), reusing.reuse.wantedMs);
+  if (before !== undefined && !isBehind(before.latest, asked.ifNoneMatch)) {
+    const answer = answerWith(before);
+    if (typeof answer === "object") return answer;
+  }
   let found = await ask(isBrief(asked) || handing.budget.refuses(handing.now()));
   // While there is room for a value others may be faster.
   while (found === undefined || found === "no room") {
@@ -65,6 +89,11 @@ export async function latestOf(
     if (found === undefined) throw new Error("an origin kept back a value that was asked for");
   }
   return found;
+}
+
+/** Under what has no endpoints, so that nobody's request can be for it. */
+function cacheUrl({ url }: Request, path: string): string {
+  return `${new URL(url).origin}${ROUTES.home}latest${path}`;
 }
 
 const clock = new SteadyClock(() => Date.now());
@@ -105,6 +134,7 @@ export async function upgradeRoute(
 async function subscribe(request: Request, env: Env, known: Known): Promise<Response | Refusal> {
   const { principal } = known;
   const url = new URL(request.url);
+  if (url.pathname === ROUTES.connect) return connect(request, env, known);
   const target = targetOf(url, known);
   if (target.kind === "otherSpelling") return { code: "not_canonical", message: `dial ${target.path}` };
   if (target.kind === "refused") {
@@ -118,7 +148,13 @@ async function subscribe(request: Request, env: Env, known: Known): Promise<Resp
     return { code: "unsupported_version", message: `this edge speaks ${SUBSCRIBER_PROTOCOL}` };
   const from = await startOf(url.searchParams.get("from"), target.path, env, principal);
   if (from !== undefined && "code" in from) return from;
-  const answer = await openSubscription(env, target.path, from, protocol, principal);
+  const occupancy = url.searchParams.has(OCCUPANCY) || undefined;
+  // What everybody may is known where the socket is.
+  const publishes = principal.kind === "known" && targetOf(url, known, mayPublish).kind === "endpoint";
+  const answer = await openSubscription(env, target.path, from, protocol, principal, {
+    publishes,
+    occupancy,
+  });
   return answer.status === 101 ? answer : refusalOf(answer);
 }
 

@@ -2,9 +2,9 @@
  * What a GET of an endpoint answers: H1–H3 of PROTOCOL.md.
  */
 import { decodeTrusted, type Value } from "../../shared/protocol/frame.ts";
-import { type Component, NOTHING, offsetIn, parseLongPosition } from "../../shared/protocol/position.ts";
 import type { LatestResult } from "../shard/answering/latest.ts";
 import { errorResponse, internalError } from "./answers.ts";
+import { isNamed } from "./tags.ts";
 import { type Handing, LARGE_ANSWER_BYTES, unreadBody } from "./unread.ts";
 
 export interface Asked {
@@ -65,18 +65,3 @@ const CONTENT_TYPES = {
   text: "text/plain; charset=utf-8",
   bytes: "application/octet-stream",
 } as const satisfies Record<Exclude<Value["kind"], "tombstone" | "omitted">, string>;
-
-/**
- * By the weak comparison that RFC 9110 asks for: a proxy may have made the tag weak. A tag stands for the record that it
- * names: other components of a position move on while the latest record stays what it is.
- */
-export function isNamed(ifNoneMatch: string | null, { epoch, offset }: Component): boolean {
-  if (ifNoneMatch === null) return false;
-  if (ifNoneMatch.trim() === "*") return true;
-  return tagsIn(ifNoneMatch).some((tag) => offsetIn(parseLongPosition(tag) ?? NOTHING, epoch) === offset);
-}
-
-/** Positions contain commas, so the tags can't be told apart by these. */
-export function tagsIn(ifNoneMatch: string): string[] {
-  return [...ifNoneMatch.matchAll(/"([^"]*)"/g)].map(([, tag = ""]) => tag);
-}

@@ -1,6 +1,7 @@
 /** What the headers of a publish say, and how large it may be: W1–W4 of PROTOCOL.md. Pure. */
 import type { Header } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
+import { isPublishKey, KEY_PROBLEM, problemOfHeaders } from "../../shared/protocol/publication.ts";
 import { PUBLISH_HEADERS } from "../../shared/protocol/version.ts";
 
 export const PUBLISH_SETTING = {
@@ -41,10 +42,8 @@ const OF_BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=
 
 export function readPublishHeaders(given: Headers): PublishHeadersResult {
   const key = readKey(given.get(KEY));
-  if (key !== undefined && !isKey(key))
-    return wrong(`${KEY} must be 1 to ${LIMITS.publishKeyCharacters} characters of ASCII`);
+  if (key !== undefined && !isPublishKey(key)) return wrong(`${KEY} ${KEY_PROBLEM}`);
   const headers: Header[] = [];
-  let bytes = 0;
   for (const [name, value] of given) {
     const read = readHeader(name, value);
     if (read === undefined) continue;
@@ -52,12 +51,9 @@ export function readPublishHeaders(given: Headers): PublishHeadersResult {
     if (headers.some(([other]) => other === read[0]))
       return wrong(`the record's header ${read[0]} comes as text and as base64: send it once`);
     headers.push(read);
-    bytes += read[0].length + (read[1]?.length ?? 0);
   }
-  if (headers.length > LIMITS.publishHeaders)
-    return wrong(`a record may have ${LIMITS.publishHeaders} headers`);
-  if (bytes > LIMITS.publishHeaderBytes)
-    return wrong(`the record's headers may have ${LIMITS.publishHeaderBytes} bytes in all`);
+  const problem = problemOfHeaders(headers);
+  if (problem !== undefined) return wrong(problem);
   const minimal = /(^|,)\s*return\s*=\s*"?minimal"?\s*(;|,|$)/i.test(given.get("Prefer") ?? "");
   return { ok: true, read: { headers, key, minimal } };
 }
@@ -77,10 +73,6 @@ function readKey(text: string | null): string | undefined {
   return quoted?.replaceAll(/\\(.)/g, "$1") ?? text.trim();
 }
 
-function isKey(key: string): boolean {
-  return key.length > 0 && key.length <= LIMITS.publishKeyCharacters && VISIBLE.test(key);
-}
-
 /** undefined: it is no record's; a sentence: it can't be one. */
 function readHeader(name: string, value: string): Header | string | undefined {
   const text = nameIn(name, TEXT);
@@ -88,8 +80,6 @@ function readHeader(name: string, value: string): Header | string | undefined {
   const own = text ?? base64;
   if (own === undefined) return undefined;
   if (own === "") return `${name} lacks a name`;
-  // Of such a name are the origin's own.
-  if (own.startsWith("$")) return `${name}: no record's header may begin with $`;
   if (text !== undefined)
     return VISIBLE.test(value) ? [own, value] : `${name} isn't ASCII: ${BASE64}${own} takes any bytes`;
   const bytes = OF_BASE64.test(value) ? bytesOf(value) : undefined;

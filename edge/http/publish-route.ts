@@ -7,6 +7,7 @@ import type { Publish } from "../../shared/protocol/publish.ts";
 import { PUBLISH_HEADERS } from "../../shared/protocol/version.ts";
 import type { Known } from "../access/access.ts";
 import { mayPublish } from "../access/decision.ts";
+import { tokenNamesOf } from "../access/token-names.ts";
 import type { Env } from "../env.ts";
 import { encodePrincipal } from "../principal.ts";
 import { shardStubOf } from "../routing.ts";
@@ -17,6 +18,7 @@ import { elsewhere, targetOf } from "./endpoint-route.ts";
 import { readBody } from "./publish-body.ts";
 import { publishMaxBytes, readPublishHeaders } from "./publish-request.ts";
 
+const PUBLIC_NAMES = { issuer: "", subject: "" };
 const BODY_MS = TIME_LIMITS.publishBodyMs;
 const TOO_SLOW = `the body took longer than ${BODY_MS / 1_000} s to come; it was not published`;
 
@@ -33,7 +35,7 @@ export async function publishRoute(request: Request, env: Env, known: Known): Pr
   const value = request.method === "DELETE" ? null : await readBody(request, maxBytes, signal);
   if (value === "tooLarge") return errorResponse("too_large", `a value may have ${maxBytes} bytes here`);
   if (value === "tooSlow") return errorResponse("overloaded", TOO_SLOW);
-  const { issuer, subject } = principal.kind === "known" ? principal : { issuer: "", subject: "" };
+  const { issuer, subject } = principal.kind === "known" ? await tokenNamesOf(principal) : PUBLIC_NAMES;
   const by = said.read.key === undefined ? "edge" : "client";
   const publish = { endpoint: target.path, issuer, subject, key, by, headers, value } as const;
   const outcome = await outcomeOf(publish, env, encodePrincipal(principal));

@@ -1,12 +1,13 @@
 /** The settings of `npm run edge`, and what the Worker is told of them. */
 import { join } from "node:path";
 import type { Values } from "../../shared/node/settings.ts";
-import { CONNECTION_SETTINGS, connectionLimits } from "../endpoint/connection-limits.ts";
+import { CONNECTION_SETTINGS, connectionLimits, connectLimits } from "../endpoint/connection-limits.ts";
 import { addressKey } from "../http/address-key.ts";
 import { isLoopback, readHosts } from "../http/browsers.ts";
 import { PUBLISH_SETTING, publishMaxBytes } from "../http/publish-request.ts";
 import { QUOTA_SETTINGS, readQuotas } from "../http/quotas.ts";
 import { readProxies } from "../http/sender.ts";
+import { GATHER_SETTING, gatherMs } from "../shard/links/gathering.ts";
 import { reason } from "./checks.ts";
 import { sourceOf } from "./gate-address.ts";
 
@@ -54,6 +55,7 @@ export const command = {
     ...INSIGHT_SETTINGS,
     ...CONNECTION_SETTINGS,
     ...PUBLISH_SETTING,
+    ...GATHER_SETTING,
     // One process has the machine's memory.
     UNSENT_MEGABYTES: { ...CONNECTION_SETTINGS.UNSENT_MEGABYTES, default: "512" },
     // Unset, they are the defaults, and this machine's own addresses have none.
@@ -81,7 +83,9 @@ export function settingProblems(values: EdgeValues): readonly string[] {
   const checks = [
     () => readHosts(values.HOSTS),
     () => connectionLimits(values),
+    () => connectLimits(values),
     () => publishMaxBytes(values),
+    () => gatherMs(values),
     () => readQuotas(values),
     () => readProxies(values.PROXIES),
     () => {
@@ -109,6 +113,7 @@ export function varsOf(values: EdgeValues, isGated: boolean): Readonly<Record<st
     ...pick(values, Object.keys(CONNECTION_SETTINGS)),
     ...pick(values, Object.keys(QUOTA_SETTINGS)),
     ...pick(values, Object.keys(PUBLISH_SETTING)),
+    ...pick(values, Object.keys(GATHER_SETTING)),
     ...pick(values, ["OPERATIONS", "HOSTS", "WEB_ORIGINS", "AUTH_COOKIE"]),
     ...(PROXIES && { PROXIES: (isGated ? standIns : proxies).join(",") }),
   };

@@ -1,9 +1,9 @@
 /**
- * The page at `/$/`: a few live endpoints, and a button that cuts their connections, so that everybody can see
+ * The page at `/$/`: a few live endpoints on one connection, and a button that cuts it, so that everybody can see
  * what a resume is. Its subscriptions are the client's, as anybody's would be.
  */
 import * as v from "valibot";
-import { SubscribeError, webSocketTransport } from "../../shared/client/client.ts";
+import { type Connection, connect, SubscribeError, webSocketTransport } from "../../shared/client/client.ts";
 import { resolveEndpoint } from "../../shared/client/endpoint-url.ts";
 import { ROUTES } from "../../shared/protocol/version.ts";
 import { CuttableTransport } from "./cuttable.ts";
@@ -40,6 +40,8 @@ const elements = {
   template: find("#tile", HTMLTemplateElement),
 };
 const transport = new CuttableTransport(webSocketTransport);
+/** Where nothing is public, an edge takes no connection without a token: it is made for the first tile. */
+let connection: Connection | undefined;
 /** By canonical path. */
 const tiles = new Map<string, Tile>();
 /** Topics to which everybody may publish. */
@@ -91,7 +93,8 @@ function addTyped(text: string): void {
     tile.element.scrollIntoView({ block: "nearest" });
   } catch (error) {
     if (!(error instanceof SubscribeError)) throw error;
-    elements.problem.textContent = `${error.code}: an endpoint is /topic/key`;
+    const hint = error.code === "closed" ? "load the page again" : "an endpoint is /topic/key";
+    elements.problem.textContent = `${error.code}: ${hint}`;
   }
 }
 
@@ -103,7 +106,8 @@ function add(url: string): Tile {
   const { template } = elements;
   const takesPublishes = open.has(path.split("/")[1] ?? "");
   const more = { isCut: () => isCut, onProgress: showSummary, takesPublishes };
-  const tile = new Tile(path, { template, transport, ...more });
+  connection ??= connect("/", { transport });
+  const tile = new Tile(path, { template, connection, ...more });
   tiles.set(path, tile);
   tile.onRemove(() => tiles.delete(path));
   elements.tiles.append(tile.element);
@@ -128,7 +132,7 @@ function countDown(seconds: number): void {
     return;
   }
   elements.cut.textContent = `Cut for ${seconds} s…`;
-  elements.summary.textContent = "All sockets are closed. Updates go on without this page.";
+  elements.summary.textContent = "The socket is closed. Updates go on without this page.";
   setTimeout(() => countDown(seconds - 1), 1_000);
 }
 

@@ -1,11 +1,6 @@
 /** One endpoint on the page: a subscription, and what is shown of it. */
 import * as v from "valibot";
-import {
-  type ReceivedUpdate,
-  type Subscription,
-  subscribe,
-  type Transport,
-} from "../../shared/client/client.ts";
+import type { Connection, ReceivedUpdate, SharedSubscription } from "../../shared/client/client.ts";
 import { kindText, preview } from "./preview.ts";
 import {
   beginResumption,
@@ -26,8 +21,8 @@ const PublishAnswer = v.union([
 
 export interface TileSettings {
   readonly template: HTMLTemplateElement;
-  readonly transport: Transport;
-  /** Whether the page has cut its connections just now. */
+  readonly connection: Connection;
+  /** Whether the page has cut its connection just now. */
   readonly isCut: () => boolean;
   /** The subscription got further with a resumption. */
   readonly onProgress: () => void;
@@ -36,7 +31,7 @@ export interface TileSettings {
 
 export class Tile {
   readonly element: HTMLElement;
-  readonly subscription: Subscription;
+  readonly subscription: SharedSubscription;
   /** Of the last cut. */
   resumption: Resumption | undefined;
   readonly #settings: TileSettings;
@@ -45,10 +40,10 @@ export class Tile {
   #waitsFor = "";
   #drawing = false;
 
-  /** Throws SubscribeError if `url` is no endpoint's. */
-  constructor(url: string, settings: TileSettings) {
+  /** Throws SubscribeError if `path` is no endpoint's. */
+  constructor(path: string, settings: TileSettings) {
     this.#settings = settings;
-    const subscription = subscribe(url, { transport: settings.transport });
+    const subscription = settings.connection.subscribe(path);
     this.subscription = subscription;
     this.element = cloneTile(settings.template);
     this.element.dataset.endpoint = subscription.endpoint;

@@ -11,7 +11,7 @@ import type { Publish } from "../../shared/protocol/publish.ts";
 import type { Revocation } from "../../shared/protocol/revocation.ts";
 import { encodeDetach } from "../../shared/protocol/uplink.ts";
 import { VERSION } from "../../shared/protocol/version.ts";
-import { type ObjectIdentity, shardOfObject } from "../object-identity.ts";
+import { isDialledBy, type ObjectIdentity } from "../object-identity.ts";
 import { closeQuietly, type HibernatingPeer, type Peer, sendQuietly } from "../peer.ts";
 import { type Principal, PUBLIC } from "../principal.ts";
 import type { Answering } from "./answering/answering.ts";
@@ -19,7 +19,9 @@ import { LargeValues } from "./answering/large-values.ts";
 import type { LatestResult } from "./answering/latest.ts";
 import { Questions } from "./answering/questions.ts";
 import { wayFor } from "./answering/ways.ts";
-import { AttachedObjects, type AttachedObjectsPorts } from "./links/attached-objects.ts";
+import { type AboveLinks, AttachedObjects, type AttachedObjectsPorts } from "./links/attached-objects.ts";
+import type { OccupancyResult } from "./links/occupancy.ts";
+import { LinkPublishes } from "./publishing/link-publishes.ts";
 import type { PublishOutcome } from "./publishing/outcome.ts";
 import { Publishing } from "./publishing/publishing.ts";
 import { Revoking, type RevokingPorts } from "./revoking.ts";
@@ -29,7 +31,7 @@ import { endpointOf, type OriginItem } from "./uplinks/origin-items.ts";
 import { OriginMessages, type OriginMessagesPorts } from "./uplinks/origin-messages.ts";
 import { Slices, type SlicesPorts } from "./uplinks/slices.ts";
 import { verifiedName } from "./uplinks/uplink-attachment.ts";
-import { Validity } from "./validity.ts";
+import { type Refused, Validity, type Vouched } from "./validity.ts";
 
 export interface ShardPorts extends AttachedObjectsPorts, OriginMessagesPorts, RevokingPorts, SlicesPorts {
   /** In [0, 1). */
@@ -53,12 +55,13 @@ export class ShardCore {
   readonly #questions: Questions;
   readonly #largeValues: LargeValues;
   readonly #publishing: Publishing<HibernatingPeer>;
+  readonly #linkPublishes: LinkPublishes;
   #answering: Answering;
 
   constructor(ports: ShardPorts, config: ShardConfig, survivors: ShardSurvivors) {
     this.#ports = ports;
     this.revoking = new Revoking(ports, survivors.revocations, (frame) => this.#objects.tellAll(frame));
-    this.#objects = this.#objectsBelow(config.shard);
+    this.#objects = this.#objectsBelow(config);
     this.#questions = new Questions({
       after: (ms, run) => ports.after(ms, run),
       isPresent: () => this.#slices.isPresent,
@@ -69,6 +72,11 @@ export class ShardCore {
       ask: (path, brief) => this.#questions.ask(path, brief),
     });
     this.#publishing = this.#publishingAbove();
+    this.#linkPublishes = new LinkPublishes({
+      validity: (token) => this.#validity({ kind: "vouched", ...token }),
+      publish: (publish, refusal) => this.#publishing.publish(publish, refusal),
+      send: (link, frames) => this.#objects.down.send(link, frames),
+    });
     this.#slices = new Slices(ports, config, survivors, {
       attaches: (slice) => this.#answering.attaches.repeat(slice),
       activated: (slice) => {
@@ -84,7 +92,7 @@ export class ShardCore {
     });
     this.#answering = this.#wayFor(this.#slices.count);
     this.#origins = this.#originsAbove();
-    this.#objects.resume(survivors.noted, (object) => shardOfObject(object, config.shards) === config.shard);
+    this.#objects.resume(survivors.noted, (object) => isDialledBy(object, config.shard, config.shards));
     // What stood by when the memory was lost is all that is left, if the active one has gone meanwhile.
     this.#slices.start();
   }
@@ -98,17 +106,27 @@ export class ShardCore {
   /** U8. Never rejects. `brief`: the value isn't needed, if it is large. */
   latest(path: string, principal: Principal = PUBLIC, brief = false): Promise<LatestResult> {
     this.#slices.arrived();
-    return principal.kind === "public"
-      ? this.#largeValues.ask(path, brief)
-      : this.#latestFor(this.#validity(principal), path, brief);
+    return this.#for(principal, () => this.#largeValues.ask(path, brief));
   }
 
-  async #latestFor(validity: Validity, path: string, brief: boolean): Promise<LatestResult> {
+  /** O2. Never rejects. */
+  occupancy(path: string, principal: Principal = PUBLIC): Promise<OccupancyResult> {
+    this.#slices.arrived();
+    return this.#for(principal, async () => {
+      return { kind: "subscribers", subscribers: await this.#objects.occupancy.ask(path) };
+    });
+  }
+
+  #for<T>(principal: Principal, answer: () => Promise<T>): Promise<T | Refused> {
+    return principal.kind === "public" ? answer() : this.#forValid(this.#validity(principal), answer);
+  }
+
+  async #forValid<T>(validity: Validity, answer: () => Promise<T>): Promise<T | Refused> {
     const refused = await validity.learned();
     if (refused !== undefined) return refused;
-    const latest = await this.#largeValues.ask(path, brief);
+    const answered = await answer();
     // The token may have ended, or been revoked, while the answer was awaited.
-    return (await validity.learned()) ?? latest;
+    return (await validity.learned()) ?? answered;
   }
 
   /** W6. Never rejects. */
@@ -150,7 +168,8 @@ export class ShardCore {
 
   linkMessage(peer: Peer, message: Message): void {
     this.#slices.arrived();
-    this.#objects.message(peer, message);
+    // An object of many endpoints asks about many at once.
+    this.#slices.batch(() => this.#objects.down.batch(() => this.#objects.message(peer, message)));
   }
 
   linkClosed(peer: Peer): void {
@@ -176,12 +195,12 @@ export class ShardCore {
     if (watch !== undefined) this.#answering.attaches.take(watch, slice, item);
   }
 
-  #validity(principal: Principal): Validity {
+  #validity(principal: Principal | Vouched): Validity {
     return new Validity(principal, this.revoking, () => this.#ports.wall());
   }
 
-  #objectsBelow(shard: number): AttachedObjects {
-    return new AttachedObjects(this.#ports, {
+  #objectsBelow({ shard, gatherMs }: ShardConfig): AttachedObjects {
+    const above: AboveLinks = {
       begin: () => {
         const { generations } = this.#slices;
         generations.begin();
@@ -192,8 +211,10 @@ export class ShardCore {
       },
       attaches: () => this.#answering.attaches,
       check: (id, tokens) => this.revoking.check(id, tokens),
+      publish: (link, frame) => this.#linkPublishes.take(link, frame),
       send: (frames) => this.#slices.send(frames),
-    });
+    };
+    return new AttachedObjects(this.#ports, above, gatherMs);
   }
 
   #publishingAbove(): Publishing<HibernatingPeer> {

@@ -19,7 +19,9 @@ import { surroundings } from "../surroundings.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import type { LatestResult } from "./answering/latest.ts";
 import { begin, FIRST } from "./beginning.ts";
+import { gatherMs } from "./links/gathering.ts";
 import { Notes } from "./links/notes.ts";
+import type { OccupancyResult } from "./links/occupancy.ts";
 import type { PublishOutcome } from "./publishing/outcome.ts";
 import { ShardCore } from "./shard-core.ts";
 import type { ShardStatus } from "./shard-status.ts";
@@ -74,7 +76,7 @@ export class ShardObject extends DurableObject<Env> implements ShardCalls {
       revocations: store.revocations(),
       uplinks: ctx.getWebSockets(UPLINK),
     };
-    this.#core = new ShardCore(ports, { shard, shards: this.#shards }, survivors);
+    this.#core = new ShardCore(ports, { shard, shards: this.#shards, gatherMs: gatherMs(env) }, survivors);
     this.#begin(shard, store);
   }
 
@@ -110,6 +112,11 @@ export class ShardObject extends DurableObject<Env> implements ShardCalls {
   async latest(path: string, principal?: string, brief = false): Promise<LatestResult> {
     count("rpc.shard");
     return this.#core.latest(path, readPrincipal(principal), brief);
+  }
+
+  async occupancy(path: string, principal?: string): Promise<OccupancyResult> {
+    count("rpc.shard");
+    return this.#core.occupancy(path, readPrincipal(principal));
   }
 
   async publish(publish: Publish, principal?: string): Promise<PublishOutcome> {
@@ -215,6 +222,8 @@ export class ShardObject extends DurableObject<Env> implements ShardCalls {
       this.#core.linkClosed(socket);
     });
     socket.addEventListener("error", () => this.#core.linkClosed(socket));
+    // Blobs, the default, could be read only later, out of order.
+    socket.binaryType = "arraybuffer";
     socket.accept();
     return socket;
   }

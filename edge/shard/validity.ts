@@ -8,6 +8,14 @@ import { tokenNamesOf } from "../access/token-names.ts";
 import { isOver, OVER, type Principal, REVOKED } from "../principal.ts";
 import type { Revoking } from "./revoking.ts";
 
+/** A token that an object has looked at, and that it knows by its names alone. */
+export interface Vouched {
+  readonly kind: "vouched";
+  readonly names: TokenNames;
+  /** Milliseconds since 1970. */
+  readonly until: number;
+}
+
 /** It travels between objects. */
 export interface Refused {
   readonly kind: "error";
@@ -19,15 +27,20 @@ export interface Refused {
 export type Refusal = Refused | "unknown" | undefined;
 
 export class Validity {
-  readonly #principal: Principal;
+  readonly #principal: Principal | Vouched;
   readonly #revoking: Pick<Revoking, "count" | "means">;
   readonly #wall: () => number;
   #names: TokenNames | undefined;
   #learning: Promise<void> | undefined;
 
   /** @param wall Milliseconds since 1970. */
-  constructor(principal: Principal, revoking: Pick<Revoking, "count" | "means">, wall: () => number) {
+  constructor(
+    principal: Principal | Vouched,
+    revoking: Pick<Revoking, "count" | "means">,
+    wall: () => number,
+  ) {
     this.#principal = principal;
+    if (principal.kind === "vouched") this.#names = principal.names;
     this.#revoking = revoking;
     this.#wall = wall;
   }

@@ -51,6 +51,7 @@ export class TopicWriters {
   #movingBytes = 0;
   /** Whether the log was asked if all is settled. */
   #isKnown = false;
+  /** When others are to be told that the present count is settled, once it is. */
   #settleAt = Number.NEGATIVE_INFINITY;
   /** Before that no partition that another origin has is claimed. */
   #againAt = Number.NEGATIVE_INFINITY;
@@ -90,6 +91,7 @@ export class TopicWriters {
     if (epochs.length <= this.#counts.count || this.#closed) return;
     this.#counts.grow(epochs.length, this.#ports.now());
     this.#epochs = epochs;
+    this.#settleAt = Number.NEGATIVE_INFINITY;
     for (const [partition, writer] of this.#told) this.#announce(partition, writer);
     for (const partition of this.#writers.keys()) this.#takeOut(partition);
   }

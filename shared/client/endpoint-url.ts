@@ -1,13 +1,17 @@
 /** Which endpoint a URL names, and how to dial it. */
 import { parseAddress } from "../protocol/address.ts";
 import type { ErrorCode } from "../protocol/codes.ts";
+import { ROUTES } from "../protocol/version.ts";
 
-/** Why a call of subscribe() could not even begin. */
+/** `subscribed`: the connection has a subscription to this endpoint already. `closed`: it is over. */
+export type SubscribeErrorCode = ErrorCode | "subscribed" | "closed";
+
+/** Why a call of subscribe() or connect() could not even begin. */
 export class SubscribeError extends Error {
   override readonly name = "SubscribeError";
-  readonly code: ErrorCode;
+  readonly code: SubscribeErrorCode;
 
-  constructor(code: ErrorCode, message: string) {
+  constructor(code: SubscribeErrorCode, message: string) {
     super(message);
     this.code = code;
   }
@@ -25,16 +29,45 @@ export interface EndpointUrl {
  * SubscribeError where it names no endpoint.
  */
 export function resolveEndpoint(text: string): EndpointUrl {
+  const url = webSocketUrl(text);
+  const path = pathOf(url);
+  url.pathname = path;
+  return { url, path };
+}
+
+/** Where an edge takes connections of many endpoints (M1). Throws SubscribeError where the URL has another path. */
+export function resolveEdge(text: string): URL {
+  const url = webSocketUrl(text);
+  if (url.pathname !== "/" && url.pathname !== ROUTES.connect)
+    throw new SubscribeError("not_found", `the URL of an edge has no path: ${text}`);
+  url.pathname = ROUTES.connect;
+  return url;
+}
+
+/** The canonical path of an endpoint of an edge, from that or another spelling. Throws SubscribeError where it names none. */
+export function endpointOf(text: string, edge: URL): string {
+  if (!text.startsWith("/") || !URL.canParse(text, edge.href))
+    throw new SubscribeError("bad_address", `not the path of an endpoint: ${text}`);
+  const url = new URL(text, edge.href);
+  if (url.host !== edge.host || url.search !== "" || url.hash !== "")
+    throw new SubscribeError("bad_address", `not the path of an endpoint: ${text}`);
+  return pathOf(url);
+}
+
+function webSocketUrl(text: string): URL {
   // Only a page has a location.
   const base = (globalThis as { readonly location?: { readonly href: string } }).location?.href;
   if (!URL.canParse(text, base)) throw new SubscribeError("bad_address", `not a URL: ${text}`);
   const url = new URL(text, base);
   if (!/^(ws|http)s?:$/.test(url.protocol))
     throw new SubscribeError("bad_address", `neither a ws: nor a http: URL: ${text}`);
-  const result = parseAddress(url.pathname);
-  if (!result.ok) throw new SubscribeError(result.code, `not the URL of an endpoint: ${text}`);
   url.protocol = url.protocol.replace("http", "ws");
-  url.pathname = result.address.path;
   url.hash = "";
-  return { url, path: result.address.path };
+  return url;
+}
+
+function pathOf(url: URL): string {
+  const result = parseAddress(url.pathname);
+  if (!result.ok) throw new SubscribeError(result.code, `not the URL of an endpoint: ${url.pathname}`);
+  return result.address.path;
 }

@@ -1,4 +1,4 @@
-/** What a subscription tells, and to whom. */
+/** What a subscription and a connection tell, and to whom. */
 import type { ErrorBody } from "../protocol/schemas.ts";
 import type { ConnectionChange } from "./connection-terms.ts";
 import type { GapCause } from "./subscription.ts";
@@ -36,30 +36,29 @@ export interface SubscriptionEvents {
   /** The subscribe stands, but its source can't answer just now; a `verdict` follows. */
   wait: ErrorBody;
   /**
-   * The edge refused something. If it can't succeed later, the `connection` is closed after it. Not for
-   * connections that break: those are retried, and told as `connection`.
+   * The edge refused something. If it can't succeed later, the subscription's `connection` is closed after it, though one that
+   * it shares goes on. Not for connections that break: those are retried, and told as `connection`.
    */
   error: ErrorBody;
 }
 
 export type Listener<K extends keyof SubscriptionEvents> = (event: SubscriptionEvents[K]) => void;
 
-type Listeners = { readonly [K in keyof SubscriptionEvents]: Set<Listener<K>> };
+/** Of a connection of many endpoints. After close() there is one `connection`, and then nothing more. */
+export interface ConnectionEvents {
+  /** The connection is being made, is open, broke (and when the next follows), or is closed for good. */
+  connection: ConnectionChange;
+  /** The edge refused the connection, or something that is no subscription's. */
+  error: ErrorBody;
+}
 
-export class Emitter {
-  readonly #listeners: Listeners = {
-    update: new Set(),
-    verdict: new Set(),
-    gap: new Set(),
-    live: new Set(),
-    connection: new Set(),
-    wait: new Set(),
-    error: new Set(),
-  };
+export class Emitter<E extends object> {
+  readonly #listeners: { [K in keyof E]?: Set<(event: E[K]) => void> } = {};
 
   /** Returns what takes the listener away again. */
-  on<K extends keyof SubscriptionEvents>(name: K, listener: Listener<K>): () => void {
-    const listeners: Set<Listener<K>> = this.#listeners[name];
+  on<K extends keyof E>(name: K, listener: (event: E[K]) => void): () => void {
+    const listeners = this.#listeners[name] ?? new Set();
+    this.#listeners[name] = listeners;
     listeners.add(listener);
     return () => listeners.delete(listener);
   }
@@ -68,9 +67,8 @@ export class Emitter {
    * A listener that throws is the caller's fault, and is shown as any uncaught error; the others, and the
    * frames that are still to be read, don't suffer.
    */
-  emit<K extends keyof SubscriptionEvents>(name: K, event: SubscriptionEvents[K]): void {
-    const listeners: Set<Listener<K>> = this.#listeners[name];
-    for (const listener of listeners) {
+  emit<K extends keyof E>(name: K, event: E[K]): void {
+    for (const listener of this.#listeners[name] ?? []) {
       try {
         listener(event);
       } catch (error) {

@@ -1,6 +1,6 @@
 /**
- * What a message from the edge says to a receiver of one endpoint, frame by frame (F9–F12), as events of
- * subscription.ts and token.ts. A frame that can't be read is an event, too; frames of other endpoints and later versions are
+ * What a message from the edge says, frame by frame (F9–F12), as events of subscription.ts and token.ts, each with what it is
+ * about: the id of what it answers, or an endpoint. A frame that can't be read is an event, too; frames of later versions are
  * skipped (V4).
  */
 import { decodeUpdate, type Frame, type Update } from "../protocol/frame.ts";
@@ -10,43 +10,55 @@ import type { SubscriptionEvent } from "./subscription.ts";
 import type { TokenEvent } from "./token-terms.ts";
 
 export type Heard =
-  | SubscriptionEvent<Update, "verdict" | "wait" | "refused" | "reset" | "update" | "unreadable">
+  | SubscriptionEvent<Update, "verdict" | "wait" | "refused" | "update">
+  | (SubscriptionEvent<Update, "reset" | "dismissed"> & { readonly endpoint: string })
+  /** `endpoint`: whose update it was to be, as far as that can be read. */
+  | (SubscriptionEvent<Update, "unreadable"> & { readonly endpoint: string | undefined })
+  | { readonly kind: "unsubscribed"; readonly id: number }
+  | { readonly kind: "published"; readonly id: number; readonly position: string }
   | TokenEvent<"expires" | "renewed">;
 
-const UNREADABLE = { kind: "unreadable" } as const;
-
 /** Each frame is decoded when it is its turn. */
-export function* hear(message: Message, endpoint: string): Generator<Heard> {
+export function* hear(message: Message): Generator<Heard> {
   const frames = typeof message === "string" ? splitText(message) : splitBinary(message);
-  if (frames === undefined) yield UNREADABLE;
+  if (frames === undefined) yield { kind: "unreadable", endpoint: undefined };
   for (const frame of frames ?? []) {
     const isControl = typeof frame === "string" && !isUpdate(frame);
-    const heard = isControl ? hearControl(frame, endpoint) : hearUpdate(frame, endpoint);
+    const heard = isControl ? hearControl(frame) : hearUpdate(frame);
     if (heard !== undefined) yield heard;
   }
 }
 
-function hearUpdate(frame: Frame, endpoint: string): Heard | undefined {
+function hearUpdate(frame: Frame): Heard {
   const update = decodeUpdate(frame);
-  if (!update.ok) return UNREADABLE;
-  return update.value.endpoint === endpoint ? { kind: "update", update: update.value } : undefined;
+  return update.ok
+    ? { kind: "update", update: update.value }
+    : { kind: "unreadable", endpoint: beginningOf(frame) };
 }
 
-function hearControl(frame: string, endpoint: string): Heard | undefined {
+/** A frame names its endpoint first (F2), and a path takes no escaping. */
+function beginningOf(frame: Frame): string | undefined {
+  const text = typeof frame === "string" ? frame : new TextDecoder().decode(frame.subarray(0, BEGINNING));
+  return /^\{"e":"(\/[^"\\]*)"/.exec(text)?.[1];
+}
+
+/** More than a path can take. */
+const BEGINNING = 4_096;
+
+function hearControl(frame: string): Heard | undefined {
   const down = decodeDown(frame);
-  if (!down.ok) return UNREADABLE;
+  if (!down.ok) return { kind: "unreadable", endpoint: undefined };
   const said = down.value;
   switch (said.kind) {
     case "error":
       return { kind: "refused", id: said.id, error: said.error };
-    case "reset":
-      return said.endpoint === endpoint ? said : undefined;
+    case "end":
+      return { kind: "dismissed", endpoint: said.endpoint, error: said.error };
     case "expires":
       return { kind: "expires", inMs: said.inSeconds * 1_000 };
     case "renewed":
       return { kind: "renewed", id: said.id };
-    // The close that follows says the same.
-    case "end":
+    case "occupancy":
     case "pong":
     case "unknown":
       return undefined;

@@ -2,18 +2,20 @@
  * What a receiver of one endpoint knows and does: where it is, whether what comes continues that (P5), and
  * when to ask again. Pure: the shell performs the effects and says what happened.
  *
- *             connected           verdict            reached head
+ *             asked              verdict            reached head
  *   away ──────────────▶ asked ──────────▶ catchingUp ──────────▶ live
- *    ▲                    ▲ │ wait ▲ verdict    │                   │
- *    │                    │ ▼      │            │  gap              │
- *    │ lost, from all     │ waiting             ▼                   ▼
- *    │                    └─────────────────────┴───────────────────┘      ended: from all, for good
+ *    ▲                     │ wait ▲ verdict     │                   │
+ *    │                     ▼      │             │                   │
+ *    │                    waiting               │                   │
+ *    └──────────────────────┴───────────────────┴───────────────────┘      ended: from all, for good
+ *      lost, or to be asked again
+ *
+ * How it is asked is the shell's: by the URL of a socket of its own, or by a frame on one that is shared.
  */
 import { classify } from "../core/continuity.ts";
 import type { Chained } from "../protocol/position.ts";
 import { NOTHING, type Position, reaches, withComponent } from "../protocol/position.ts";
 import type { ErrorBody, Verdict } from "../protocol/schemas.ts";
-import { URL_SUBSCRIBE_ID } from "../protocol/subscriber.ts";
 
 export type SubscriptionPhase = "away" | "asked" | "waiting" | "catchingUp" | "live" | "ended";
 
@@ -35,8 +37,6 @@ export interface SubscriptionState {
   readonly phase: SubscriptionPhase;
   /** Of the last subscribe on this socket. */
   readonly id: number;
-  /** Ids after that which other frames on this socket have taken. */
-  readonly taken: number;
   /** undefined: receive from the latest update on. */
   readonly position: Position | undefined;
   /** What must be reached to have caught up. */
@@ -53,13 +53,16 @@ export interface SubscriptionState {
 export type GapCause = string;
 
 interface Payloads<U extends Chained> {
-  /** A socket opened whose URL carried the position. */
-  connected: object;
+  /** A subscribe from the position was sent: with a socket that opened, or on one that is open. */
+  asked: { readonly id: number };
+  /** The socket is gone, or may be of no use. */
   lost: object;
   verdict: { readonly id: number; readonly verdict: Verdict };
   wait: { readonly id: number; readonly error: ErrorBody };
   /** An error, in answer to a subscribe if it has its id. */
   refused: { readonly id: number | undefined; readonly error: ErrorBody };
+  /** The edge ended the subscription, which had its verdict, and the socket lives on (M8). */
+  dismissed: { readonly error: ErrorBody };
   reset: { readonly verdict: Verdict };
   update: { readonly update: U };
   /** A frame that can't be read (F9). */
@@ -76,7 +79,8 @@ export type SubscriptionEvent<U extends Chained, K extends Kind = Kind> = {
 }[K];
 
 export type SubscriptionEffect<U extends Chained> =
-  | { readonly kind: "subscribe"; readonly id: number; readonly from: Position | undefined }
+  /** Something is missing: ask from the position, and say `asked` when that is sent. */
+  | { readonly kind: "ask" }
   /** `position` is the receiver's after this update. */
   | { readonly kind: "deliver"; readonly update: U; readonly position: Position }
   | { readonly kind: "verdict"; readonly verdict: Verdict }
@@ -89,8 +93,8 @@ export type SubscriptionEffect<U extends Chained> =
     }
   | { readonly kind: "live" }
   | { readonly kind: "wait"; readonly error: ErrorBody }
-  /** This socket is of no use. */
-  | { readonly kind: "reconnect"; readonly reason: string }
+  /** It led nowhere: ask again after a while. `error`: what the edge said. */
+  | { readonly kind: "retry"; readonly reason: string; readonly error: ErrorBody | undefined }
   /** The edge says that the subscribe will never do. */
   | { readonly kind: "end"; readonly reason: string }
   /** Sets the one timer; the one before it is cancelled. */
@@ -120,14 +124,8 @@ export const FRUITLESS_LIMIT = 5;
 
 export function initialSubscription(from: Position | undefined): SubscriptionState {
   const statistics = { received: 0, duplicates: 0, holes: 0, gaps: 0, resumes: 0 };
-  return { phase: "away", id: 0, taken: 0, position: from, head: NOTHING, fruitless: 0, statistics };
+  return { phase: "away", id: 0, position: from, head: NOTHING, fruitless: 0, statistics };
 }
-
-/** Larger than all before on this socket (S2). */
-export const nextId = ({ id, taken }: SubscriptionState): number => id + taken + 1;
-
-/** Another frame has the next id. */
-export const takeId = (state: SubscriptionState): SubscriptionState => ({ ...state, taken: state.taken + 1 });
 
 const ignore = (state: SubscriptionState) => ({ state, effects: [] });
 
@@ -135,8 +133,8 @@ function count(state: SubscriptionState, what: keyof Statistics): Statistics {
   return { ...state.statistics, [what]: state.statistics[what] + 1 };
 }
 
-const connected: Handler<"connected"> = (state, _, { answerMs }) => ({
-  state: { ...state, phase: "asked", id: URL_SUBSCRIBE_ID, taken: 0 },
+const asked: Handler<"asked"> = (state, { id }, { answerMs }) => ({
+  state: { ...state, phase: "asked", id },
   effects: [{ kind: "schedule", afterMs: answerMs }],
 });
 
@@ -156,15 +154,18 @@ const wait: Handler<"wait"> = (state, { id, error }) => {
   return { state: { ...state, phase: "waiting" }, effects: [{ kind: "cancel" }, { kind: "wait", error }] };
 };
 
-const refused: Handler<"refused"> = (state, { id, error }) => {
-  if (id !== state.id) return ignore(state);
-  return error.retry
-    ? giveUpSocket(state, error.code)
-    : {
-        state: { ...state, phase: "ended" },
-        effects: [{ kind: "cancel" }, { kind: "end", reason: error.code }],
-      };
-};
+const refused: Handler<"refused"> = (state, { id, error }) =>
+  id === state.id ? refusedBy(state, error) : ignore(state);
+
+const dismissed: Handler<"dismissed"> = (state, { error }) => refusedBy(state, error);
+
+function refusedBy<U extends Chained>(state: SubscriptionState, error: ErrorBody): SubscriptionStep<U> {
+  if (error.retry) return retry(state, error.code, error);
+  return {
+    state: { ...state, phase: "ended" },
+    effects: [{ kind: "cancel" }, { kind: "end", reason: error.code }],
+  };
+}
 
 /** S3. A verdict that answers an earlier subscribe says nothing about what follows it. */
 const verdict: Handler<"verdict"> = <U extends Chained>(
@@ -208,14 +209,13 @@ function adopt<U extends Chained>(
 const update: Handler<"update"> = <U extends Chained>(
   state: SubscriptionState,
   { update }: SubscriptionEvent<U, "update">,
-  limits: SubscriptionLimits,
 ): SubscriptionStep<U> => {
   const before = state.position ?? NOTHING;
   switch (classify(before, update)) {
     case "duplicate":
       return { state: { ...state, statistics: count(state, "duplicates") }, effects: [] };
     case "gap":
-      return askAgain(state, limits);
+      return askAgain(state);
     case "next": {
       const position = withComponent(before, update.epoch, update.offset);
       const taken = { ...state, position, fruitless: 0, statistics: count(state, "received") };
@@ -228,56 +228,46 @@ const update: Handler<"update"> = <U extends Chained>(
 };
 
 /**
- * First on the same socket; if that led nowhere, over a new connection with its growing delays; and if that
- * doesn't either, what lies there is given up.
+ * At once; if that led nowhere, after a while; and if that doesn't lead anywhere either, what lies there is given up. What
+ * else comes until it is asked is ignored: it will come again.
  */
-function askAgain<U extends Chained>(
-  state: SubscriptionState,
-  limits: SubscriptionLimits,
-): SubscriptionStep<U> {
+function askAgain<U extends Chained>(state: SubscriptionState): SubscriptionStep<U> {
   const fruitless = state.fruitless + 1;
   const next = { ...state, fruitless, statistics: count(state, "holes") };
-  if (fruitless === 1) {
-    const id = nextId(state);
-    return {
-      state: { ...next, phase: "asked", id, taken: 0 },
-      effects: [
-        { kind: "subscribe", id, from: state.position },
-        { kind: "schedule", afterMs: limits.answerMs },
-      ],
-    };
-  }
-  if (fruitless < FRUITLESS_LIMIT) return giveUpSocket(next, "what came does not continue the position");
-  const abandoned = {
-    ...next,
-    position: undefined,
-    statistics: { ...next.statistics, gaps: next.statistics.gaps + 1 },
-  };
-  const { state: after, effects } = giveUpSocket<U>(abandoned, "what came does not continue the position");
+  if (fruitless === 1) return { state: { ...next, phase: "away" }, effects: [{ kind: "ask" }] };
+  const reason = "what came does not continue the position";
+  if (fruitless < FRUITLESS_LIMIT) return retry(next, reason);
+  const statistics = { ...next.statistics, gaps: next.statistics.gaps + 1 };
+  const { state: after, effects } = retry<U>({ ...next, position: undefined, statistics }, reason);
   const gap = { kind: "gap", cause: "broken", from: state.position, position: undefined } as const;
   return { state: after, effects: [gap, ...effects] };
 }
 
-function giveUpSocket<U extends Chained>(state: SubscriptionState, reason: string): SubscriptionStep<U> {
+function retry<U extends Chained>(
+  state: SubscriptionState,
+  reason: string,
+  error?: ErrorBody,
+): SubscriptionStep<U> {
   return {
     state: { ...state, phase: "away" },
-    effects: [{ kind: "cancel" }, { kind: "reconnect", reason }],
+    effects: [{ kind: "cancel" }, { kind: "retry", reason, error }],
   };
 }
 
-const unreadable: Handler<"unreadable"> = (state, _, limits) => askAgain(state, limits);
+const unreadable: Handler<"unreadable"> = (state) => askAgain(state);
 
 /** It may have been the verdict, without which nothing goes on. */
-const unreadableAnswer: Handler<"unreadable"> = (state) => giveUpSocket(state, "an answer could not be read");
+const unreadableAnswer: Handler<"unreadable"> = (state) => retry(state, "an answer could not be read");
 
-const unanswered: Handler<"timer"> = (state) => giveUpSocket(state, "a subscribe was not answered");
+const unanswered: Handler<"timer"> = (state) => retry(state, "a subscribe was not answered");
 
 const NOTHING_HAPPENS: Row = {
-  connected: ignore,
+  asked: ignore,
   lost: ignore,
   verdict: ignore,
   wait: ignore,
   refused: ignore,
+  dismissed: ignore,
   reset: ignore,
   update: ignore,
   unreadable: ignore,
@@ -287,11 +277,12 @@ const NOTHING_HAPPENS: Row = {
 
 /** Until the verdict comes, whatever else comes belongs to what was before: it will come again. */
 const VERDICT_DUE: Row = {
-  connected: ignore,
+  asked: ignore,
   lost,
   verdict,
   wait,
   refused,
+  dismissed: ignore,
   reset: ignore,
   update: ignore,
   unreadable: unreadableAnswer,
@@ -300,11 +291,12 @@ const VERDICT_DUE: Row = {
 };
 
 const RECEIVING: Row = {
-  connected: ignore,
+  asked: ignore,
   lost,
   verdict: ignore,
   wait: ignore,
   refused: ignore,
+  dismissed,
   reset,
   update,
   unreadable,
@@ -314,7 +306,7 @@ const RECEIVING: Row = {
 
 /** Every event in every phase. */
 const TABLE: Record<SubscriptionPhase, Row> = {
-  away: { ...NOTHING_HAPPENS, connected, close },
+  away: { ...NOTHING_HAPPENS, asked, close },
   asked: VERDICT_DUE,
   waiting: { ...VERDICT_DUE, timer: ignore },
   catchingUp: RECEIVING,

@@ -31,7 +31,7 @@ export interface SocketEvents {
 
 export interface Socket {
   /** Does nothing once the socket is closing. */
-  send(text: string): void;
+  send(message: Message): void;
   /** Closes the socket, or gives the dial up. Events may still follow. */
   close(): void;
 }

@@ -22,8 +22,8 @@ export const webSocketTransport: Transport = {
     // An `error` event says nothing that the `close` after it doesn't.
     socket.onclose = ({ code, reason }) => events.closed(code, reason);
     return {
-      send(text) {
-        if (socket.readyState === WebSocket.OPEN) socket.send(text);
+      send(message) {
+        if (socket.readyState === WebSocket.OPEN) socket.send(message);
       },
       close: () => socket.close(),
     };

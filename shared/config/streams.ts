@@ -21,7 +21,7 @@ export function backMs(start: Start): number | undefined {
 const WholeNumber = v.pipe(v.number(), v.integer());
 
 /** Who may do something: everybody who reaches the edge, those whose token says so, or nobody. */
-const AUDIENCES = ["public", "token", "nobody"] as const;
+export const AUDIENCES = ["public", "token", "nobody"] as const;
 
 export type Audience = (typeof AUDIENCES)[number];
 
@@ -37,7 +37,7 @@ const StreamFields = v.strictObject({
     v.pipe(
       v.picklist(AUDIENCES),
       v.description(
-        "Who may publish, over HTTP: public, everybody who reaches the edge; token, those whose token says so; or nobody, which is so unless something else is said.",
+        "Who may publish: public, everybody who reaches the edge; token, those whose token says so; or nobody, which is so unless something else is said.",
       ),
     ),
     "nobody",
@@ -49,6 +49,15 @@ const StreamFields = v.strictObject({
         "Who may know that the topic is there: public, token (those whose token says so) or nobody else. By default, as subscribe says.",
       ),
     ),
+  ),
+  occupancy: v.optional(
+    v.pipe(
+      v.picklist(["subscribers", "nobody"]),
+      v.description(
+        "Who may know how many subscribers an endpoint has: subscribers, who are all that may subscribe to it; or nobody.",
+      ),
+    ),
+    "subscribers",
   ),
   window: v.optional(
     v.pipe(
@@ -95,6 +104,17 @@ const StreamFields = v.strictObject({
     ),
     0,
   ),
+  maxAge: v.optional(
+    v.pipe(
+      WholeNumber,
+      v.minValue(0),
+      v.maxValue(3_600),
+      v.description(
+        "For how many seconds the answer to a GET of a public stream may be given to others, by the edge and by what stands before it. 0: each GET is asked for.",
+      ),
+    ),
+    1,
+  ),
 });
 
 const StreamSchema = v.pipe(
@@ -128,12 +148,16 @@ export interface Stream {
   readonly subscribe: Audience;
   readonly publish: Audience;
   readonly discover: Audience;
+  /** Who may know how many subscribers an endpoint has. */
+  readonly occupancy: "subscribers" | "nobody";
   readonly windowUpdates: number;
   readonly windowMs: number;
   readonly start: Start;
   readonly compacted: boolean;
   /** Records of the log that may be read again to prove continuity (R7). */
   readonly replay: number;
+  /** For how long the answer to a GET may be reused, if the stream is public (H15). */
+  readonly maxAgeSeconds: number;
 }
 
 export class Streams {
@@ -190,11 +214,13 @@ export function readStreams(json: unknown): StreamsResult {
       subscribe: stream.subscribe,
       publish: stream.publish,
       discover: stream.discover ?? stream.subscribe,
+      occupancy: stream.occupancy,
       windowUpdates: stream.window.updates ?? 100,
       windowMs: (stream.window.seconds ?? 3_600) * 1_000,
       start: stream.start as Start,
       compacted: stream.compacted,
       replay: stream.replay,
+      maxAgeSeconds: stream.maxAge,
     }),
   );
   return { ok: true, streams: new Streams(streams) };

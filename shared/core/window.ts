@@ -67,6 +67,10 @@ export class Window {
     return hasEpochsOf(this.#floors, from) && reaches(from, this.#floors);
   }
 
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   get size(): number {
     return this.#entries.length - this.#start;
   }

@@ -34,6 +34,8 @@ export const ERRORS = {
   id_not_kept: { status: 422, retry: false },
   wrong_host: { status: 421, retry: false },
   rate_limited: { status: 429, retry: true },
+  superseded: { status: 410, retry: false },
+  too_many_subscriptions: { status: 403, retry: false },
   value_too_large: { status: 502, retry: false },
   unavailable: { status: 503, retry: true },
   overloaded: { status: 503, retry: true },

@@ -42,6 +42,17 @@ export const LIMITS = {
   /** Publishes of one shard that aren't answered yet, and their bytes. */
   openPublishes: 5_000,
   openPublishBytes: 32 * 1024 * 1024,
+  /** A message of a subscriber that may publish has so many bytes beside the value. */
+  publicationRoomBytes: 16 * 1024,
+  /** The header of a binary frame that publishes; headers of the record may stand there as base64. */
+  publicationHeadBytes: 32 * 1024,
+  /** One publish counts as several, one for each such part of it that has begun (W25). */
+  publicationUnitBytes: 64 * 1024,
+  /** What an object holds of publishes while it has no link: in frames, and in bytes. */
+  heldPublishes: 64,
+  heldPublishBytes: 2 * 1024 * 1024,
+  /** Unsent bytes on a link at which an object passes no publish on. */
+  publishBacklogBytes: 4 * 1024 * 1024,
   /** What a client calls its publish. */
   publishKeyCharacters: 255,
   /** Headers of a record that is published, and their bytes. */
@@ -51,4 +62,7 @@ export const LIMITS = {
   publishWindowSeconds: 600,
   /** Subscribers of one object: a limit of the platform, less some room for links. */
   subscribersPerObject: 32_000,
+  /** What an object of many endpoints holds at most: of these, and of subscriptions to them. */
+  relayEndpoints: 10_000,
+  relaySubscriptions: 200_000,
 } as const;

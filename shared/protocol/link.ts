@@ -17,6 +17,7 @@ import {
   WaitingSchema,
 } from "./attach.ts";
 import { as, GenerationSchema, type Reader, reader, ShardSchema, VersionSchema } from "./control-frame.ts";
+import { type LinkPublished, LinkPublishedSchema, readLinkPublished } from "./link-publish.ts";
 import { type Meant, MeantSchema, type TokenNames, TokenNamesSchema, writeNames } from "./revocation.ts";
 import { EndpointSchema, IdSchema } from "./schemas.ts";
 
@@ -40,10 +41,16 @@ const Schemas = {
     nothing: v.optional(v.literal(true)),
   }),
   occupied: v.object({ occupied: EndpointSchema }),
-  wakeAt: v.object({
-    wake: v.object({ endpoint: EndpointSchema, at: v.pipe(v.number(), v.safeInteger(), v.minValue(0)) }),
-  }),
-  wake: v.object({ wake: EndpointSchema }),
+  count: v.object({ count: EndpointSchema }),
+  enough: v.object({ enough: EndpointSchema }),
+  counted: v.object({ counted: v.object({ endpoint: EndpointSchema, subscribers: CountSchema }) }),
+  later: v.object({ later: EndpointSchema }),
+  curious: v.object({ curious: v.object({ endpoint: EndpointSchema, wants: v.boolean() }) }),
+  occupancy: v.object({ occupancy: v.object({ endpoint: EndpointSchema, subscribers: CountSchema }) }),
+  detached: v.object({ detached: EndpointSchema }),
+  idle: v.object({ idle: v.literal(true) }),
+  wakeAt: v.object({ wake: v.object({ at: MsSchema }) }),
+  wake: v.object({ wake: v.literal(true) }),
   check: v.object({ check: v.object({ id: IdSchema, tokens: v.array(TokenNamesSchema) }) }),
   checked: v.object({
     checked: v.object({
@@ -65,21 +72,35 @@ export type LinkDown =
   | { readonly kind: "hello"; readonly hello: LinkHello }
   | { readonly kind: "attached"; readonly attached: Attached }
   | { readonly kind: "waiting"; readonly endpoint: string; readonly id: number }
-  | { readonly kind: "wake"; readonly endpoint: string }
+  /** The shard has forgotten an endpoint; others are watched on the link. */
+  | { readonly kind: "detached"; readonly endpoint: string }
+  | { readonly kind: "wake" }
   | { readonly kind: "checked"; readonly checked: Checked }
   | { readonly kind: "revoke"; readonly meant: Meant; readonly graceMs: number }
+  /** How many subscribers there are is wanted, now and when it changes; and then no more (O2). */
+  | { readonly kind: "count" | "enough"; readonly endpoint: string }
+  /** So many there are, of all objects; for subscribers that want to know it. */
+  | { readonly kind: "occupancy"; readonly endpoint: string; readonly subscribers: number }
   /** So many are left, after one was lifted. */
   | { readonly kind: "revocations"; readonly count: number }
+  | { readonly kind: "published"; readonly published: LinkPublished }
   | { readonly kind: "unknown" };
 
-/** Object → shard, on a link. */
+/** Object → shard, on a link; publishes apart, which are binary (link-publish.ts). */
 export type LinkUp =
   | { readonly kind: "attach"; readonly attach: Attach }
   | { readonly kind: "cancel"; readonly cancel: Cancel }
   | { readonly kind: "empty"; readonly endpoint: string; readonly nothing?: true | undefined }
   | { readonly kind: "occupied"; readonly endpoint: string }
+  /** So many are there; or there are others, which it is too soon to tell (O2). */
+  | { readonly kind: "counted"; readonly endpoint: string; readonly subscribers: number }
+  | { readonly kind: "later"; readonly endpoint: string }
+  /** Whether some of its subscribers want to know how many there are of all objects (O2). */
+  | { readonly kind: "curious"; readonly endpoint: string; readonly wants: boolean }
+  /** The object has nothing that the shard carries. */
+  | { readonly kind: "idle" }
   /** `at`: milliseconds since 1970. */
-  | { readonly kind: "wakeAt"; readonly endpoint: string; readonly at: number }
+  | { readonly kind: "wakeAt"; readonly at: number }
   | { readonly kind: "check"; readonly id: number; readonly tokens: readonly TokenNames[] }
   | { readonly kind: "unknown" };
 
@@ -88,12 +109,20 @@ export const decodeLinkDown: Reader<LinkDown> = reader<LinkDown>(
     hello: as("linkHello", Schemas.hello, (o) => ({ kind: "hello", hello: o.hello })),
     attached: as("attached", AttachedSchema, (o) => ({ kind: "attached", attached: readAttached(o) })),
     waiting: as("waiting", WaitingSchema, readWaiting),
-    wake: as("wake", Schemas.wake, (o) => ({ kind: "wake", endpoint: o.wake })),
+    count: as("count", Schemas.count, (o) => ({ kind: "count", endpoint: o.count })),
+    enough: as("enough", Schemas.enough, (o) => ({ kind: "enough", endpoint: o.enough })),
+    occupancy: as("occupancy", Schemas.occupancy, ({ occupancy }) => ({ kind: "occupancy", ...occupancy })),
+    detached: as("detached", Schemas.detached, (o) => ({ kind: "detached", endpoint: o.detached })),
+    wake: as("wake", Schemas.wake, () => ({ kind: "wake" })),
     checked: as("checked", Schemas.checked, ({ checked }) => ({ kind: "checked", checked })),
     revoke: as("revoke", Schemas.revoke, ({ revoke }) => ({ kind: "revoke", ...revoke })),
     revocations: as("revocations", Schemas.revocations, (o) => ({
       kind: "revocations",
       count: o.revocations,
+    })),
+    published: as("published", LinkPublishedSchema, (o) => ({
+      kind: "published",
+      published: readLinkPublished(o),
     })),
   },
   { kind: "unknown" },
@@ -109,6 +138,10 @@ export const decodeLinkUp: Reader<LinkUp> = reader<LinkUp>(
       nothing,
     })),
     occupied: as("occupied", Schemas.occupied, (o) => ({ kind: "occupied", endpoint: o.occupied })),
+    counted: as("counted", Schemas.counted, ({ counted }) => ({ kind: "counted", ...counted })),
+    later: as("later", Schemas.later, (o) => ({ kind: "later", endpoint: o.later })),
+    curious: as("curious", Schemas.curious, ({ curious }) => ({ kind: "curious", ...curious })),
+    idle: as("idle", Schemas.idle, () => ({ kind: "idle" })),
     wake: as("wake", Schemas.wakeAt, ({ wake }) => ({ kind: "wakeAt", ...wake })),
     check: as("check", Schemas.check, ({ check }) => ({ kind: "check", ...check })),
   },
@@ -127,13 +160,51 @@ export function encodeOccupied(endpoint: string): string {
   return JSON.stringify({ occupied: endpoint });
 }
 
-/** An object asks to be woken at a time (L9). */
-export function encodeWakeAt(endpoint: string, at: number): string {
-  return JSON.stringify({ wake: { endpoint, at } });
+/** A shard wants to know how many subscribers there are, now and when it changes (O2). */
+export function encodeCount(endpoint: string): string {
+  return JSON.stringify({ count: endpoint });
 }
 
-export function encodeWake(endpoint: string): string {
-  return JSON.stringify({ wake: endpoint });
+/** It doesn't any more. */
+export function encodeEnough(endpoint: string): string {
+  return JSON.stringify({ enough: endpoint });
+}
+
+export function encodeCounted(endpoint: string, subscribers: number): string {
+  return JSON.stringify({ counted: { endpoint, subscribers } });
+}
+
+/** There are more or fewer than was just said: the shard is to ask again. */
+export function encodeLater(endpoint: string): string {
+  return JSON.stringify({ later: endpoint });
+}
+
+/** Whether subscribers of an object want to be told how many there are altogether, now and when it changes. */
+export function encodeCurious(endpoint: string, wants: boolean): string {
+  return JSON.stringify({ curious: { endpoint, wants } });
+}
+
+export function encodeLinkOccupancy(endpoint: string, subscribers: number): string {
+  return JSON.stringify({ occupancy: { endpoint, subscribers } });
+}
+
+/** Nobody came back to an endpoint, whose link has others (L13). */
+export function encodeDetached(endpoint: string): string {
+  return JSON.stringify({ detached: endpoint });
+}
+
+/** An object has nothing that the shard of its link carries (L13). */
+export function encodeIdle(): string {
+  return JSON.stringify({ idle: true });
+}
+
+/** An object asks to be woken at a time (L9). */
+export function encodeWakeAt(at: number): string {
+  return JSON.stringify({ wake: { at } });
+}
+
+export function encodeWake(): string {
+  return JSON.stringify({ wake: true });
 }
 
 /** An object asks whether tokens count still (L10). */

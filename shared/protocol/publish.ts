@@ -6,23 +6,16 @@
  *   0⇥{"published":7001,"position":"Zk3x9Q.3:1077"}
  */
 import * as v from "valibot";
-import { NEWLINE } from "./ascii.ts";
-import {
-  type Decoded,
-  decodeHeaders,
-  decodeUtf8,
-  encodeHeader,
-  type Header,
-  HeadersSchema,
-} from "./frame.ts";
+import { encodeBytesFrame, splitBytesFrame } from "./bytes-frame.ts";
+import { type Decoded, decodeHeaders, encodeHeader, type Header, HeadersSchema } from "./frame.ts";
 import { LIMITS } from "./limits.ts";
-import { describe, EndpointSchema, IdSchema, parseObject } from "./schemas.ts";
+import { describe, EndpointSchema, IdSchema } from "./schemas.ts";
 
 /** What is to become a record, and what its publisher calls that. */
 export interface Publish {
   /** Canonical path. */
   readonly endpoint: string;
-  /** Whose publish it is; both empty if nobody said. */
+  /** Hashes of whose publish it is; both empty if nobody said. */
   readonly issuer: string;
   readonly subject: string;
   /** The same twice is one publish. */
@@ -61,7 +54,7 @@ const HeadSchema = v.object({
   n: v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(LIMITS.valueBytes)),
 });
 
-const encoder = new TextEncoder();
+const EMPTY = new Uint8Array(0);
 
 export function encodePublish(request: PublishRequest): Uint8Array<ArrayBuffer> {
   const { endpoint, id, issuer, subject, key, by, withinMs, until, claim, headers, value } = request;
@@ -70,26 +63,19 @@ export function encodePublish(request: PublishRequest): Uint8Array<ArrayBuffer> 
     claim: claim || undefined,
     h: headers.length > 0 ? headers.map(encodeHeader) : undefined,
     d: value === null || undefined,
-    n: value?.length ?? 0,
   };
-  const head = encoder.encode(`${JSON.stringify(fields)}\n`);
-  const frame = new Uint8Array(head.length + fields.n);
-  frame.set(head);
-  if (value !== null) frame.set(value, head.length);
-  return frame;
+  return encodeBytesFrame(fields, value ?? EMPTY);
 }
 
 /** The value is a view on the frame. */
 export function decodePublish(frame: Uint8Array<ArrayBuffer>): Decoded<PublishRequest> {
-  const newline = frame.indexOf(NEWLINE);
-  const head = newline < 0 ? undefined : decodeUtf8(frame.subarray(0, newline));
-  const json = head === undefined ? undefined : parseObject(head);
-  if (json === undefined) return { ok: false, problem: "publish: its header is one JSON object" };
-  const read = isPlain(json) ? { success: true as const, output: json } : v.safeParse(HeadSchema, json);
+  const parts = splitBytesFrame(frame);
+  if (parts === undefined) return { ok: false, problem: "publish: its header is one JSON object" };
+  const { head, bytes } = parts;
+  const read = isPlain(head) ? { success: true as const, output: head } : v.safeParse(HeadSchema, head);
   if (!read.success) return { ok: false, problem: `publish: ${describe(read.issues)}` };
   const { publish: endpoint, id, issuer, subject, key, by, withinMs, until } = read.output;
   const { claim = false, h = [], d, n } = read.output;
-  const bytes = frame.subarray(newline + 1);
   if (bytes.length !== n || (d && n > 0)) return { ok: false, problem: "publish: n isn't the value's size" };
   const headers = decodeHeaders(h);
   if (headers === undefined) return { ok: false, problem: "publish: a header isn't the base64 that it says" };

@@ -4,8 +4,9 @@
  */
 import * as v from "valibot";
 import type { ErrorCode } from "./codes.ts";
-import type { Decoded } from "./frame.ts";
+import type { Decoded, Frame } from "./frame.ts";
 import { formatPosition, type Position } from "./position.ts";
+import { decodePublication, type Publication } from "./publication.ts";
 import {
   ClientPositionSchema,
   describe,
@@ -32,6 +33,7 @@ const SubscribeSchema = v.object({
   id: IdSchema,
   sub: EndpointSchema,
   from: v.optional(ClientPositionSchema),
+  occupancy: v.optional(v.boolean()),
 });
 
 /** What a subscriber may say. `other` is a frame of a later version, answered with `unsupported` (V4). */
@@ -41,20 +43,33 @@ export type Up =
       readonly id: number;
       readonly endpoint: string;
       readonly from: Position | undefined;
+      /** It wants to be told how many subscribers there are (O4). */
+      readonly occupancy: true | undefined;
     }
   | { readonly kind: "renew"; readonly id: number; readonly token: string }
+  | { readonly kind: "publish"; readonly id: number; readonly publication: Publication }
   | { readonly kind: "ping" }
   | { readonly kind: "other"; readonly id: number };
 
 export function decodeUp(text: string): Decoded<Up> {
   const json = parseObject(text);
   if (json === undefined) return { ok: false, problem: "a frame is one JSON object" };
+  const up = readUp(json);
+  // The bytes of its value are those that stand in the frame.
+  return up.ok && up.value.kind === "other" && "pub" in json ? readPublication(text) : up;
+}
+
+/** The same of a frame that was parsed, but for one that publishes, which is `other` here. */
+export function readUp(json: object): Decoded<Exclude<Up, { kind: "publish" }>> {
   if ("ping" in json) return { ok: true, value: { kind: "ping" } };
   if ("sub" in json) {
     const result = v.safeParse(SubscribeSchema, json);
     if (!result.success) return { ok: false, problem: describe(result.issues) };
-    const { id, sub, from } = result.output;
-    return { ok: true, value: { kind: "subscribe", id, endpoint: sub, from } };
+    const { id, sub, from, occupancy } = result.output;
+    return {
+      ok: true,
+      value: { kind: "subscribe", id, endpoint: sub, from, occupancy: occupancy || undefined },
+    };
   }
   if ("token" in json) {
     const result = v.safeParse(RenewSchema, json);
@@ -67,8 +82,21 @@ export function decodeUp(text: string): Decoded<Up> {
   return { ok: true, value: { kind: "other", id: id.output.id } };
 }
 
-export function encodeSubscribe(id: number, endpoint: string, from: Position | undefined): string {
-  return JSON.stringify({ id, sub: endpoint, from: from && formatPosition(from) });
+/** A frame that publishes, a binary one too (W21). */
+export function readPublication(frame: Frame): Decoded<Extract<Up, { kind: "publish" }>> {
+  const read = decodePublication(frame);
+  if (!read?.ok)
+    return { ok: false, problem: read?.problem ?? "a binary frame publishes something, or is none" };
+  return { ok: true, value: { kind: "publish", id: read.value.id, publication: read.value } };
+}
+
+export function encodeSubscribe(
+  id: number,
+  endpoint: string,
+  from: Position | undefined,
+  occupancy?: true,
+): string {
+  return JSON.stringify({ id, sub: endpoint, from: from && formatPosition(from), occupancy });
 }
 
 export function encodeRenew(id: number, token: string): string {
@@ -83,9 +111,15 @@ export type Down =
   | { readonly kind: "reset"; readonly endpoint: string; readonly verdict: Verdict }
   /** `expires`: seconds since 1970. */
   | { readonly kind: "renewed"; readonly id: number; readonly expires: number }
+  /** A publish was taken: the record's own position (W23). */
+  | { readonly kind: "published"; readonly id: number; readonly position: string }
   /** The token ends `inSeconds`. */
   | { readonly kind: "expires"; readonly inSeconds: number }
   | { readonly kind: "end"; readonly endpoint: string; readonly error: ErrorBody }
+  /** How many subscribers there are. */
+  | { readonly kind: "occupancy"; readonly endpoint: string; readonly subscribers: number }
+  /** An `unsub` was done (M5). */
+  | { readonly kind: "unsubscribed"; readonly id: number }
   | { readonly kind: "pong" }
   | { readonly kind: "unknown" };
 
@@ -97,8 +131,11 @@ const DownSchemas = {
   error: v.object({ id: v.optional(IdSchema), error: ErrorBodySchema }),
   reset: v.object({ reset: EndpointSchema, ...VerdictSchema.entries }),
   renewed: v.object({ id: IdSchema, ok: v.object({ expires: Seconds }) }),
+  unsubscribed: v.object({ id: IdSchema, ok: v.object({ unsub: EndpointSchema }) }),
+  published: v.object({ id: IdSchema, ok: v.object({ position: v.string(), head: v.optional(v.never()) }) }),
   expires: v.object({ expires: v.object({ in: Seconds }) }),
   end: v.object({ end: EndpointSchema, error: ErrorBodySchema }),
+  occupancy: v.object({ occupancy: EndpointSchema, subscribers: v.number() }),
 } as const;
 
 export function decodeDown(text: string): Decoded<Down> {
@@ -106,6 +143,9 @@ export function decodeDown(text: string): Decoded<Down> {
   if (json === undefined) return { ok: false, problem: "a frame is one JSON object" };
   if (v.is(DownSchemas.renewed, json))
     return { ok: true, value: { kind: "renewed", id: json.id, expires: json.ok.expires } };
+  if (v.is(DownSchemas.unsubscribed, json)) return { ok: true, value: { kind: "unsubscribed", id: json.id } };
+  if (v.is(DownSchemas.published, json))
+    return { ok: true, value: { kind: "published", id: json.id, position: json.ok.position } };
   if ("ok" in json) {
     const result = v.safeParse(DownSchemas.verdict, json);
     if (!result.success) return { ok: false, problem: describe(result.issues) };
@@ -137,6 +177,12 @@ export function decodeDown(text: string): Decoded<Down> {
     const { reset, ...verdict } = result.output;
     return { ok: true, value: { kind: "reset", endpoint: reset, verdict } };
   }
+  if ("occupancy" in json) {
+    const result = v.safeParse(DownSchemas.occupancy, json);
+    if (!result.success) return { ok: false, problem: describe(result.issues) };
+    const { occupancy, subscribers } = result.output;
+    return { ok: true, value: { kind: "occupancy", endpoint: occupancy, subscribers } };
+  }
   return { ok: true, value: { kind: "pong" in json ? "pong" : "unknown" } };
 }
 
@@ -152,6 +198,11 @@ export function encodeVerdict(id: number, verdict: Verdict): string {
 /** Continuity was lost where nobody asked: the receiver adopts `position` as after a verdict (S5). */
 export function encodeReset(endpoint: string, verdict: Verdict): string {
   return JSON.stringify({ reset: endpoint, ...verdictFields(verdict) });
+}
+
+/** How many subscribers there are, to one that wants to know it (O4). */
+export function encodeOccupancy(endpoint: string, subscribers: number): string {
+  return JSON.stringify({ occupancy: endpoint, subscribers });
 }
 
 /** The subscribe stands; its verdict will follow (S4). */

@@ -26,6 +26,7 @@ export const ROUTES = {
   health: "/$/health",
   streams: "/$/streams",
   operations: "/$/operations",
+  connect: "/$/connect",
   uplink: "/$/uplink",
   revocations: "/$/revocations",
 } as const;

@@ -1,7 +1,8 @@
 /** Which limits of the platform a plan comes near. Pure. Documented ones, and one core for each object. */
 import { LIMITS } from "../../shared/protocol/limits.ts";
+import { type Assumptions, HARSHEST, KINDEST } from "./estimate-assumptions.ts";
+import { batched, layoutOfPlan, type Plan, watchedOf } from "./estimate-events.ts";
 import { MEASURED } from "./estimate-measured.ts";
-import { type Assumptions, batched, HARSHEST, KINDEST, type Plan, watchedOf } from "./estimate-model.ts";
 
 /** Hibernatable sockets of an object; and as many that it dialled itself. */
 const SOCKETS = 32_768;
@@ -9,9 +10,6 @@ const SOCKETS = 32_768;
 const EVENTS_PER_SECOND = 1_000;
 /** Of an isolate, which objects of one class may have to share. */
 const ISOLATE_BYTES = 128 * 1024 * 1024;
-/** Bound of an object's window (edge/endpoint/endpoint-object.ts), and how many updates it keeps by default. */
-const WINDOW_BYTES = 4 * 1024 * 1024;
-const WINDOW_UPDATES = 100;
 
 export interface Limit {
   readonly what: string;
@@ -24,43 +22,44 @@ export interface Limit {
 }
 
 export function limitsOf(plan: Plan): Limit[] {
-  const watched = watchedOf(plan);
-  const updates = (watched * plan.rate) / plan.shards;
+  const layout = layoutOfPlan(plan);
+  if (layout === undefined) return [];
+  const { fullest, shards } = layout;
+  const updates = (watchedOf(plan) * plan.rate) / shards;
+  const links = layout.links / shards;
   const rates = (assumptions: Assumptions) => {
-    const together = batched(plan, assumptions);
-    const { updateMs, deliveryMs } = MEASURED.everything;
-    const linkMessages = plan.rate / together.endpoint;
-    const shardMs = MEASURED.shardUpdateMs[assumptions.arrival];
+    const together = batched(plan, assumptions, shards);
+    const gathers = plan.shape === "direct" ? together.endpoint : 1;
+    // Each update is routed once, and once more for each further link that it goes to.
+    const more = Math.max(0, (layout.watches * plan.rate) / shards - updates);
+    const { arrival } = assumptions;
     return {
-      linkMessages,
+      linkMessages: fullest.messages / gathers,
       uplinkMessages: updates / together.uplink,
-      objectCores: (linkMessages * (updateMs + plan.subscribers * deliveryMs)) / 1_000,
-      shardCores: (updates * shardMs) / 1_000,
+      objectCores: fullest.cores / gathers,
+      shardCores:
+        (updates * MEASURED.shardUpdateMs[arrival] + more * MEASURED.shardLinkUpdateMs[arrival]) / 1_000,
     };
   };
   const kind = rates(KINDEST);
   const harsh = rates(HARSHEST);
-  const window = Math.min(WINDOW_BYTES, WINDOW_UPDATES * plan.messageBytes);
-  const objectBytes = window + plan.subscribers * MEASURED.heapBytes.subscriber;
-  const links = watched / plan.shards;
-  const shardBytes = links * MEASURED.heapBytes.link;
   const fixed = (value: number) => ({ lower: value, upper: value });
-  const spread = "an endpoint's fan-out can't be spread over several objects yet";
+  const other = "another shape";
   const moreShards = "more SHARDS (up to 64)";
   return [
     {
-      what: "subscribers of an endpoint",
-      ...fixed(plan.subscribers),
+      what: "connections of an object",
+      ...fixed(fullest.sockets),
       limit: LIMITS.subscribersPerObject,
-      remedy: spread,
+      remedy: other,
     },
     { what: "links of a shard", ...fixed(links), limit: SOCKETS, remedy: moreShards },
     {
-      what: "messages a second to an endpoint's object",
+      what: "messages a second to an object of subscribers",
       lower: kind.linkMessages,
       upper: harsh.linkMessages,
       limit: EVENTS_PER_SECOND,
-      remedy: "fewer updates",
+      remedy: "fewer updates, or, where they are gathered, for longer, or fewer SHARDS",
     },
     {
       what: "messages a second to a shard",
@@ -70,11 +69,11 @@ export function limitsOf(plan: Plan): Limit[] {
       remedy: moreShards,
     },
     {
-      what: "cores of an endpoint's object",
+      what: "cores of an object of subscribers",
       lower: kind.objectCores,
       upper: harsh.objectCores,
       limit: 1,
-      remedy: spread,
+      remedy: other,
     },
     {
       what: "cores of a shard",
@@ -84,11 +83,17 @@ export function limitsOf(plan: Plan): Limit[] {
       remedy: moreShards,
     },
     {
-      what: "bytes in memory of an endpoint's object",
-      ...fixed(objectBytes),
+      what: "bytes in memory of an object of subscribers",
+      ...fixed(fullest.bytes),
       limit: ISOLATE_BYTES,
       remedy: "a smaller window (streams.json)",
     },
-    { what: "bytes in memory of a shard", ...fixed(shardBytes), limit: ISOLATE_BYTES, remedy: moreShards },
+    {
+      what: "bytes in memory of a shard",
+      ...fixed(links * MEASURED.heapBytes.link),
+      limit: ISOLATE_BYTES,
+      remedy: moreShards,
+    },
+    ...(plan.shape === "shards" ? [{ what: "shards", ...fixed(shards), limit: 64, remedy: other }] : []),
   ];
 }

@@ -1,28 +1,17 @@
 /** An estimate as a table for people and as JSON. Pure. */
 
+import { ASSUMPTIONS, type Assumption, HARSHEST, KINDEST, turned } from "./estimate-assumptions.ts";
+import { layoutOfPlan, type Plan, watchedOf } from "./estimate-events.ts";
 import { type Limit, limitsOf } from "./estimate-limits.ts";
-import {
-  ASSUMPTIONS,
-  type Assumption,
-  type Estimate,
-  estimate,
-  HARSHEST,
-  KINDEST,
-  type Plan,
-  turned,
-  watchedOf,
-} from "./estimate-model.ts";
+import { type Estimate, estimate } from "./estimate-model.ts";
+import { type Bounds, monthOf, type PricedShape, passing, shapesFor } from "./estimate-shapes.ts";
 import { PRICES, type Usage } from "./prices.ts";
-
-interface Bounds {
-  readonly lower: number;
-  readonly upper: number;
-}
+import { SHAPES } from "./shapes/layouts.ts";
 
 export interface Report {
   readonly plan: Plan;
   readonly prices: { readonly asOf: string; readonly plan: string };
-  /** Objects of endpoints and shards. */
+  /** Those that hold subscribers, and shards. */
   readonly objects: number;
   readonly updatesPerSecond: number;
   readonly deliveriesPerSecond: number;
@@ -39,26 +28,27 @@ export interface Report {
   readonly dollars: Bounds;
   /** What each assumption would add to the lower bound by itself, in dollars. */
   readonly unproven: readonly { readonly name: Assumption; readonly means: string; readonly adds: number }[];
+  /** The same deployment in other shapes, the plan's own among them; the cheapest first, by the upper bound. */
+  readonly shapes: readonly PricedShape[];
   readonly limits: readonly (Limit & { readonly passed: "no" | "perhaps" | "yes" })[];
   readonly leftOut: readonly string[];
 }
 
 /** Said outright, so that nobody takes an estimate for more than it is. */
 const LEFT_OUT = [
-  "publishing through the edge: it does not exist yet",
-  "several endpoints on one connection, and relays: they do not exist yet",
   "a second origin: what it adds is a few messages a second",
   "Kafka, the origin's own machine, and the traffic that its network bills",
   "logs: wrangler.toml samples a thousandth of the requests and none of the messages",
 ];
 
 export function reportOn(plan: Plan): Report {
+  const layout = layoutOfPlan(plan);
   const lower = estimate(plan, KINDEST);
   const upper = estimate(plan, HARSHEST);
   return {
     plan,
     prices: { asOf: PRICES.asOf, plan: PRICES.plan },
-    objects: watchedOf(plan) + plan.shards,
+    objects: (layout?.objects ?? 0) + (layout?.shards ?? 0),
     updatesPerSecond: watchedOf(plan) * plan.rate,
     deliveriesPerSecond: watchedOf(plan) * plan.rate * plan.subscribers,
     items: lower.items.map((item, i) => ({
@@ -75,13 +65,10 @@ export function reportOn(plan: Plan): Report {
       means: ASSUMPTIONS[name].means,
       adds: estimate(plan, turned(name)).dollars - lower.dollars,
     })),
-    limits: limitsOf(plan).map((limit) => ({ ...limit, passed: passed(limit) })),
+    shapes: shapesFor(plan),
+    limits: limitsOf(plan).map((limit) => ({ ...limit, passed: passing(limit) })),
     leftOut: LEFT_OUT,
   };
-}
-
-function monthOf({ dollars }: Estimate): number {
-  return PRICES.minimum + dollars;
 }
 
 /** What is kinder in one way may be more in another, so the two come in either order. */
@@ -92,11 +79,6 @@ function bounds(a: number, b: number | undefined): Bounds {
 function usageBounds(lower: Estimate, upper: Estimate): Record<string, Bounds> {
   const names = Object.keys(lower.usage) as (keyof Usage)[];
   return Object.fromEntries(names.map((name) => [name, bounds(lower.usage[name], upper.usage[name])]));
-}
-
-function passed({ lower, upper, limit }: Limit): "no" | "perhaps" | "yes" {
-  if (Math.min(lower, upper) > limit) return "yes";
-  return Math.max(lower, upper) > limit ? "perhaps" : "no";
 }
 
 const UNITS: Record<keyof Usage, string> = {
@@ -113,8 +95,8 @@ export function textOf(report: Report): string {
   const { plan, dollars, items, usage } = report;
   const watched = watchedOf(plan);
   const lines = [
-    `${whole(plan.endpoints)} endpoints, ${whole(watched)} of them watched, ${plan.rate} updates a second each, ${whole(plan.subscribers)} subscribers each:`,
-    `${whole(report.updatesPerSecond)} updates/s, ${whole(report.deliveriesPerSecond)} deliveries/s, ${whole(report.objects)} objects.`,
+    `${whole(plan.endpoints)} endpoints, ${whole(watched)} of them watched, ${plan.rate} updates a second each, ${whole(plan.subscribers)} subscribers each (${plan.popularity}), ${plan.each} ${plan.each === 1 ? "endpoint" : "endpoints"} on a connection:`,
+    `${whole(report.updatesPerSecond)} updates/s, ${whole(report.deliveriesPerSecond)} deliveries/s, ${whole(report.objects)} objects (${plan.shape}: ${SHAPES[plan.shape]}).`,
     "",
     `A month (30 days) at the list prices of ${report.prices.asOf}, ${report.prices.plan}: $${money(dollars.lower)} to $${money(dollars.upper)}`,
     "",
@@ -148,6 +130,7 @@ export function textOf(report: Report): string {
     "What no bill has shown yet, and what it would add to the lower bound by itself:",
     ...report.unproven.map(({ name, means, adds }) => `  $${money(adds).padStart(9)}  ${name}: ${means}`),
     "",
+    ...shapesText(report),
     "Limits of the platform:",
     ...report.limits.map(
       (limit) =>
@@ -159,6 +142,36 @@ export function textOf(report: Report): string {
     "",
   ];
   return lines.join("\n");
+}
+
+/** Which shape is cheapest, and what the others would cost. */
+function shapesText({ plan, shapes }: Report): string[] {
+  const fitting = shapes.filter(({ exists, passed }) => exists && passed.length === 0);
+  const [cheapest] = fitting;
+  const kindest = fitting.toSorted((a, b) => a.dollars.lower - b.dollars.lower)[0];
+  const bounds =
+    kindest === cheapest
+      ? "by both bounds"
+      : `by the upper bound; by the lower one --shape ${kindest?.shape}`;
+  return [
+    cheapest === undefined
+      ? "No shape that exists can hold these subscribers."
+      : `The cheapest shape for this: --shape ${cheapest.shape}, ${bounds}.`,
+    ...table(
+      ["shape", "dollars", "objects", "adds, ms", ""],
+      shapes.map((one) => [
+        `${one.shape === plan.shape && one.carriers === plan.carriers ? "* " : "  "}${one.shape}${one.carriers === "sessions" ? ", by sessions" : ""}`,
+        range(one.dollars, money),
+        whole(one.objects),
+        String(one.gatherMs),
+        [...(one.exists ? [] : ["does not exist yet"]), ...one.passed.map((what) => `PASSED: ${what}`)].join(
+          "; ",
+        ),
+      ]),
+    ),
+    ...[...new Set(shapes.map(({ shape }) => shape))].map((shape) => `  ${shape}: ${SHAPES[shape]}`),
+    "",
+  ];
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {

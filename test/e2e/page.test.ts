@@ -1,5 +1,5 @@
 /** The page as a person sees it, in a real browser. */
-import type { Browser } from "playwright-core";
+import type { Browser, WebSocket } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { launchBrowser } from "../support/browser.ts";
 import { Deployment, utf8 } from "../support/deployment.ts";
@@ -28,7 +28,7 @@ afterAll(async () => {
 const produce = (topic: string, key: string, value: string) =>
   deployment.produce(topic, [{ key: utf8(key), value: utf8(value) }]);
 
-test("[S10] the page shows updates with their position; after its connections are cut it resumes and shows that nothing was lost", async () => {
+test("[S10] [M2] the page shows updates with their position; after its one connection is cut all resume and show that nothing was lost", async () => {
   produce("flights", "ATL", '{"to":"LAX","delay":-3}');
   const page = await browser.newPage();
   const problems: string[] = [];
@@ -38,6 +38,12 @@ test("[S10] the page shows updates with their position; after its connections ar
     (response) => response.status() >= 400 && problems.push(`${response.status()} ${response.url()}`),
   );
   page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
+  const sockets: WebSocket[] = [];
+  const said: string[] = [];
+  page.on("websocket", (socket) => {
+    sockets.push(socket);
+    socket.on("framesent", ({ payload }) => said.push(String(payload)));
+  });
   await page.goto(`${deployment.url}/`);
   expect(page.url()).toBe(`${deployment.url}/$/`);
   const tile = page.locator('[data-endpoint="/flights/ATL"]');
@@ -48,7 +54,6 @@ test("[S10] the page shows updates with their position; after its connections ar
   await field("value").getByText("JFK").first().waitFor();
   expect(await field("position").textContent()).toContain(`${position?.epoch}:${position?.offset}`);
 
-  // Before its first connection a tile asks by GET what is the matter with its address.
   await page.locator('[data-field="state"]:not(:text("live"))').first().waitFor({ state: "detached" });
 
   await page.locator("#cut").click();
@@ -59,6 +64,12 @@ test("[S10] the page shows updates with their position; after its connections ar
 
   expect(await field("proof").textContent()).toMatch(/recovered/i);
   expect(await field("state").textContent()).toMatch(/live/i);
+  // One for all tiles, and another one after the cut.
+  expect(sockets.map((socket) => new URL(socket.url()).pathname)).toEqual(Array(2).fill("/$/connect"));
+  expect(new Set(sockets.map((socket) => socket.url())).size).toBe(1);
+  said.length = 0;
+  await tile.locator('[data-field="remove"]').click();
+  await expect.poll(() => said).toContainEqual(expect.stringContaining('"unsub":"/flights/ATL"'));
   expect(problems.filter((problem) => !problem.includes("WebSocket"))).toEqual([]);
   await page.close();
 }, 90_000);

@@ -7,6 +7,7 @@ import { type Child, Deployment, FIRST_ORIGIN } from "../support/deployment.ts";
 import { KafkaBroker } from "../support/kafka-broker.ts";
 import { createTopic } from "../support/kafka-topics.ts";
 import { PublishingLoad, receivedBy } from "../support/publishing-load.ts";
+import { SocketLoad } from "../support/socket-load.ts";
 import { describeWithKafka } from "../support/with-kafka.ts";
 
 const PUBLISH_SECRET = "a secret of the tests of 32 bytes or more";
@@ -114,8 +115,9 @@ describeWithKafka("publishing to Kafka:", () => {
   async function under(
     run: string,
     happen: (published: (more: number) => Promise<void>) => Promise<void>,
+    Load: typeof PublishingLoad | typeof SocketLoad = PublishingLoad,
   ): Promise<void> {
-    const load = new PublishingLoad(
+    const load = new Load(
       deployment.url,
       PATHS.map((path) => `${path}-${run}`),
     );
@@ -145,6 +147,22 @@ describeWithKafka("publishing to Kafka:", () => {
         await doubled();
       }
     });
+  }, 180_000);
+
+  test("[W24] [W28] so it is of what clients publish on sockets, many at once and in order", async () => {
+    await under(
+      "sockets",
+      async (published) => {
+        for (const name of [FIRST_ORIGIN, "third"]) {
+          await origins.get(name)?.stop("SIGKILL");
+          await published(50);
+          start(name);
+          await published(20);
+          await doubled();
+        }
+      },
+      SocketLoad,
+    );
   }, 180_000);
 
   test("[W8] [W9] so it is if a writer hangs, and wakes when others have taken over", async () => {

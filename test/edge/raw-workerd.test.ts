@@ -46,7 +46,16 @@ test("[H7] what some clients offer with every request, h2c, doesn't keep it from
   expect(answer.statusCode).toBe(200);
 });
 
-test("only shards have a database, and what they count is told with the rest", async () => {
+test("[H15] it has no cache: each GET is answered with what is there now, and says that it can't be kept", async () => {
+  for (const value of [1, 2]) {
+    origin.append("/quotes/uncached", value);
+    const answer = await fetch(`${url}/quotes/uncached`);
+
+    expect([await answer.json(), answer.headers.get("Cache-Control")]).toEqual([value, "no-cache"]);
+  }
+});
+
+test("only shards and relays have a database, and what they count is told with the rest", async () => {
   const before = await operations();
   await subscribe();
   const more = async (name: string) => ((await operations())[name] ?? 0) - (before[name] ?? 0);
@@ -54,7 +63,7 @@ test("only shards have a database, and what they count is told with the rest", a
   await eventually(async () => (await more("rows_written")) === 1, "a row for the object");
   expect(await more("object_created.endpoint")).toBe(1);
   expect((await operations())["object_created.shard"]).toBeGreaterThan(0);
-  expect(readdirSync(join(edge.folder, "edge/objects"))).toEqual(["ShardObject"]);
+  expect(readdirSync(join(edge.folder, "edge/objects"))).toEqual(["RelayObject", "ShardObject"]);
 });
 
 test("[S6] [S8] an object that has been idle is really taken out of memory, while its shard stays, and misses nothing", async () => {

@@ -5,7 +5,15 @@ import { Administrator, codeOf } from "../support/administrator.ts";
 import { startEdge, type TestEdge } from "../support/edge-harness.ts";
 import { LONG } from "../support/long.ts";
 import type { RawSubscriber } from "../support/raw-subscriber.ts";
-import { closed, isClosed, newPaths, newSubject, now, REVOKED, RevokingEdge } from "../support/revoking-edge.ts";
+import {
+  closed,
+  isClosed,
+  newPaths,
+  newSubject,
+  now,
+  REVOKED,
+  RevokingEdge,
+} from "../support/revoking-edge.ts";
 import { ScriptedOrigin } from "../support/scripted-origin.ts";
 import { AUTH_ISSUERS, tokenOf } from "../support/tokens.ts";
 
@@ -81,7 +89,9 @@ test("[A9] one for which a shard has no room is told by its id, and what it is m
     status: 202,
     body: { id: expect.any(String), missing: [1], full: [1] },
   });
-  expect(await Promise.all(paths.map(async (path) => (await world.get(path, token)).status))).toEqual([401, 200]);
+  expect(await Promise.all(paths.map(async (path) => (await world.get(path, token)).status))).toEqual([
+    401, 200,
+  ]);
   const again = await admin.revoke({ subject, id: body.id });
   expect([again.status, again.body.full]).toEqual([200, undefined]);
   expect((await world.get(paths[1], token)).code).toBe("revoked");
@@ -189,7 +199,9 @@ describe("[A9] one that has lapsed", () => {
     const { body } = await admin.revoke({ subject, until });
     expect((await world.get(path, token)).code).toBe("revoked");
 
-    await expect.poll(() => world.get(path, token), { timeout: 20_000 }).toEqual({ status: 200, code: undefined });
+    await expect
+      .poll(() => world.get(path, token), { timeout: 20_000 })
+      .toEqual({ status: 200, code: undefined });
 
     expect(Date.now()).toBeGreaterThanOrEqual(until * 1_000);
     const { revocations } = (await admin.list()).body as { revocations: { id: string }[] };

@@ -318,7 +318,7 @@ describe("what subscribers say", () => {
     await subscriber.verdict();
 
     subscriber.send({ id: 1, sub: "/quotes/another" });
-    subscriber.send({ id: 2, pub: path, v: 1 });
+    subscriber.send({ id: 2, later: path });
     subscriber.send({ id: 3, sub: path, from: "nowhere" });
     await subscriber.until(({ others }) => others.length === 3, "three errors");
     origin.append(path, 1);

@@ -49,10 +49,11 @@ export async function faultRun(settings: RunSettings): Promise<Results> {
       return why === undefined ? [] : [[kind.name, why]];
     });
     const possible = kinds.filter(({ name }) => !missing.some(([one]) => one === name));
-    const without = () => rig.population.all.filter(({ position }) => position === undefined);
+    const waiting = () => rig.population.all.filter(({ position }) => position === undefined);
     await eventually(
-      () => without().length === 0,
-      () => `every subscriber has a verdict: ${without().map(({ endpoint }) => endpoint)} have none`,
+      () => waiting().length === 0,
+      () =>
+        `every subscriber has a verdict; ${waiting().map(({ name, endpoint }) => `${name} of ${endpoint}`)}`,
       VERDICT_MS,
     );
     const before = held(rig);

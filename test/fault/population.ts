@@ -1,9 +1,11 @@
 /** All the subscribers of a run, and what they were told, as it is told. */
+
+import type { Connection } from "../../shared/client/client.ts";
 import type { TcpProxy } from "../support/tcp-proxy.ts";
 import type { Happening, PositionText, Written } from "./history.ts";
-import { ProductSubscriber } from "./product-subscriber.ts";
+import { connectionTo, ProductSubscriber } from "./product-subscriber.ts";
 import { between, type Random } from "./random.ts";
-import { RawResuming, type Subscriber } from "./subscriber.ts";
+import { type Heard, RawResuming, type Subscriber } from "./subscriber.ts";
 import { keysOf, TOPIC_NAMES, TOPICS } from "./topics.ts";
 
 /** How long a wanderer is there, and how long it stays away. */
@@ -18,7 +20,10 @@ export class Population {
   readonly #visitors: RawResuming[] = [];
   readonly #bulky: RawResuming[] = [];
   readonly #walks = new Map<RawResuming, NodeJS.Timeout>();
+  /** By port: every second of the product's own clients there is on one. */
+  readonly #connections = new Map<number, Connection>();
   #edgePort = 0;
+  #products = 0;
   /** Hears all that any of those is told that are always there. */
   heard: (happening: Happening) => void = () => {};
 
@@ -55,12 +60,24 @@ export class Population {
           continue;
         }
         const heard = (happening: Happening) => this.heard(happening);
-        const settings = this.#settings(i < raw ? "raw" : "product", port, endpoint, heard);
-        const subscriber = i < raw ? new RawResuming(settings) : new ProductSubscriber(settings);
+        const subscriber = this.#resident(i < raw ? "raw" : "product", port, endpoint, heard);
         this.#steady.push(subscriber);
         if (topic === "bulky" && subscriber instanceof RawResuming) this.#bulky.push(subscriber);
       }
     }
+  }
+
+  #resident(kind: "raw" | "product", port: number, endpoint: string, heard: Heard): Subscriber {
+    const isShared = kind === "product" && this.#products++ % 2 === 1;
+    const settings = this.#settings(isShared ? "sharing" : kind, port, endpoint, heard);
+    if (kind === "raw") return new RawResuming(settings);
+    return new ProductSubscriber(settings, isShared ? this.#connection(port, settings.edge) : undefined);
+  }
+
+  #connection(port: number, edge: string): Connection {
+    const connection = this.#connections.get(port) ?? connectionTo(edge, this.#random);
+    this.#connections.set(port, connection);
+    return connection;
   }
 
   /** One more, up to the end of the run: a new one, or one that comes back to where somebody once was. */
@@ -80,6 +97,7 @@ export class Population {
   async close(): Promise<void> {
     this.recall();
     await Promise.all(this.all.map((subscriber) => subscriber.close()));
+    for (const connection of this.#connections.values()) connection.close();
   }
 
   #wander(wanderer: RawResuming): void {

@@ -1,6 +1,16 @@
-/** A subscriber by the product's own client, which writes down what a user of it is told. */
-import { subscribe } from "../../shared/client/client.ts";
+/**
+ * A subscriber by the product's own client, which writes down what a user of it is told: with a socket of its own, or on a
+ * connection that it shares with others.
+ */
+import {
+  type Clock,
+  type Connection,
+  connect,
+  type SharedSubscription,
+  subscribe,
+} from "../../shared/client/client.ts";
 import { formatPosition, type Happening, parsePosition } from "./history.ts";
+import type { Random } from "./random.ts";
 import { idOfUpdate } from "./record.ts";
 import type { Subscriber, SubscriberSettings } from "./subscriber.ts";
 
@@ -9,27 +19,42 @@ const OPTIONS = {
   timeouts: { connectMs: 3_000, quietMs: 1_500, silenceMs: 2_500, steadyMs: 1_000, answerMs: 10_000 },
 };
 
+const clockOf = (random: Random): Clock => ({
+  now: () => performance.now(),
+  random,
+  after: (ms, fire) => {
+    const timer = setTimeout(fire, ms);
+    return () => clearTimeout(timer);
+  },
+});
+
+/** For subscribers to come. `edge`: `ws://host:port`. */
+export function connectionTo(edge: string, random: Random): Connection {
+  return connect(edge, { ...OPTIONS, clock: clockOf(random) });
+}
+
 export class ProductSubscriber implements Subscriber {
   readonly name: string;
   readonly endpoint: string;
   readonly happenings: Happening[] = [];
   readonly closes = new Map<number, number>();
-  readonly #subscription: ReturnType<typeof subscribe>;
+  readonly #subscription: SharedSubscription;
   readonly #heard: SubscriberSettings["heard"];
   readonly #written: SubscriberSettings["written"];
   #at: Map<string, number> | undefined;
 
-  constructor({ name, edge, endpoint, random, heard, written }: SubscriberSettings) {
+  /** @param connection that it shares; none: it has a socket of its own */
+  constructor(
+    { name, edge, endpoint, random, heard, written }: SubscriberSettings,
+    connection: Connection | undefined,
+  ) {
     this.name = name;
     this.endpoint = endpoint;
     this.#heard = heard;
     this.#written = written;
-    const after = (ms: number, fire: () => void) => {
-      const timer = setTimeout(fire, ms);
-      return () => clearTimeout(timer);
-    };
-    const clock = { now: () => performance.now(), random, after };
-    this.#subscription = subscribe(`${edge}${endpoint}`, { ...OPTIONS, clock });
+    this.#subscription =
+      connection?.subscribe(endpoint) ??
+      subscribe(`${edge}${endpoint}`, { ...OPTIONS, clock: clockOf(random) });
     this.#listen();
   }
 

@@ -31,7 +31,10 @@ async function listening(env: Readonly<Record<string, string>> = {}): Promise<Ch
   const settings = { PORT: String(port), DATA_DIR: dataDir, UPLINK_KEYS: EDGE_KEYS, ...env };
   const child = new Child("edge/local/serve.ts", { ...process.env, ...settings }, [], OPEN_FILES);
   onTestFinished(() => child.stop("SIGKILL"));
-  await eventually(() => child.output.includes("the edge listens on"), () => `listening\n${child.output}`);
+  await eventually(
+    () => child.output.includes("the edge listens on"),
+    () => `listening\n${child.output}`,
+  );
   return child;
 }
 

@@ -5,8 +5,8 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
-import { Product } from "../support/product.ts";
 import { freePort } from "../support/ports.ts";
+import { Product } from "../support/product.ts";
 
 let folder: string;
 let port: number;

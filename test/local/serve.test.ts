@@ -32,7 +32,10 @@ function serve(env: Readonly<Record<string, string>> = {}): Child {
 
 async function listening(env?: Readonly<Record<string, string>>): Promise<Child> {
   const child = serve(env);
-  await eventually(() => child.output.includes("the edge listens on"), () => `listening\n${child.output}`);
+  await eventually(
+    () => child.output.includes("the edge listens on"),
+    () => `listening\n${child.output}`,
+  );
   return child;
 }
 

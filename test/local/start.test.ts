@@ -67,7 +67,10 @@ describe("what it prints", () => {
     ]);
 
     const stream = paste(product.line("stream"));
-    await eventually(() => stream.lines().length >= 2, () => `a verdict and an update: ${stream.lines()}`);
+    await eventually(
+      () => stream.lines().length >= 2,
+      () => `a verdict and an update: ${stream.lines()}`,
+    );
     const [verdict, update] = stream.lines().map((line) => JSON.parse(line));
     expect([verdict, update]).toMatchObject([{ id: 0, ok: {} }, { e: "/flights/ATL" }]);
 
@@ -102,7 +105,10 @@ describe("what it prints", () => {
 
     const produce = paste(product.line("produce"));
 
-    await eventually(async () => (await fetch(latest)).status === 200, () => `the record\n${produce.lines()}`);
+    await eventually(
+      async () => (await fetch(latest)).status === 200,
+      () => `the record\n${produce.lines()}`,
+    );
     expect(await (await fetch(latest)).text()).toBe('{"hello":"world"}');
     await product.stop();
   }, 60_000);
@@ -133,7 +139,10 @@ test("--private: nothing is readable without a token, and the lines that it prin
   expect((await get("/flights/ATL", token)).status).toBe(200);
   expect((await get("/$/streams", token)).text).toContain('"flights"');
   const stream = paste(product.line("stream"));
-  await eventually(() => stream.lines().length >= 2, () => `a verdict and an update: ${stream.lines()}`);
+  await eventually(
+    () => stream.lines().length >= 2,
+    () => `a verdict and an update: ${stream.lines()}`,
+  );
   expect(JSON.parse(stream.lines()[1] ?? "")).toMatchObject({ e: "/flights/ATL" });
   expect(product.line("wscat")).toContain(`-s "distributary.bearer.${token}"`);
 

@@ -131,7 +131,10 @@ describe("npm run edge", () => {
 
   async function listening(): Promise<Child> {
     const child = serve();
-    await eventually(() => child.output.includes("the edge listens on"), () => `listening\n${child.output}`);
+    await eventually(
+      () => child.output.includes("the edge listens on"),
+      () => `listening\n${child.output}`,
+    );
     return child;
   }
 
@@ -210,7 +213,10 @@ describe("npm run edge", () => {
     for (const key of ["B", "C", "D", "E"]) await subscribed(key);
 
     const hint = `a database below ${objects()} is damaged: `;
-    await eventually(() => child.output.includes(hint), () => `the hint\n${child.output}`);
+    await eventually(
+      () => child.output.includes(hint),
+      () => `the hint\n${child.output}`,
+    );
     expect(child.output.split(hint)).toHaveLength(2);
   }, 60_000);
 

@@ -8,8 +8,8 @@ import { parse } from "smol-toml";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { runWorkerd } from "../../edge/local/workerd.ts";
 import { readEdgeConfig, workerdConfig } from "../../edge/local/workerd-config.ts";
-import { root } from "../support/product.ts";
 import { freePort } from "../support/ports.ts";
+import { root } from "../support/product.ts";
 
 const wranglerToml = () => parse(readFileSync(join(root, "wrangler.toml"), "utf8"));
 const settings = {

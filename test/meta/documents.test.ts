@@ -116,6 +116,7 @@ describe("settings", () => {
       "edge/local/**/*.ts",
       "edge/endpoint/connection-limits.ts",
       "edge/http/publish-request.ts",
+      "edge/shard/links/gathering.ts",
       "doctor/**/*.ts",
       "start.ts",
     ],

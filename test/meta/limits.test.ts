@@ -64,6 +64,11 @@ describe.each<[string, readonly (readonly [string, string])[]]>([
         `${number(LIMITS.openPublishes)}; ${size(LIMITS.openPublishBytes)}`,
       ],
       ["subscribers of an object", number(LIMITS.subscribersPerObject)],
+      ["connections of a relay", number(LIMITS.subscribersPerObject)],
+      [
+        "endpoints of a relay; subscriptions",
+        `${number(LIMITS.relayEndpoints)}; ${number(LIMITS.relaySubscriptions)}`,
+      ],
     ],
   ],
 ])("limits of %s", (document, limits) => {

@@ -24,9 +24,11 @@ describe("an endpoint state", () => {
     expect(ofEdge.map((path) => path.replace("edge/endpoint/", "")).sort()).toEqual([
       "asking.ts",
       "catch-up.ts",
+      "census.ts",
       "edge/peer.ts",
       "edge/time-limits.ts",
       "endpoint-state.ts",
+      "pace.ts",
       "question-states.ts",
       "replica.ts",
       "state-facts.ts",

@@ -1,4 +1,4 @@
-/** The state tables of INTERNALS.md, cell by cell against the code that they describe. */
+/** State tables of INTERNALS.md and PROTOCOL.md, cell by cell against the code that they describe. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -23,6 +23,7 @@ import {
   type SubscriptionEvent,
   stepSubscription,
 } from "../../edge/endpoint/subscription-states.ts";
+import { type Follow, type FollowEvent, followOf, stepFollow } from "../../edge/relay/follow-states.ts";
 import { type SliceEvent, type SliceState, stepSlice } from "../../edge/shard/answering/scatter.ts";
 import {
   type PublishEvent,
@@ -30,8 +31,14 @@ import {
   stepPublish,
 } from "../../edge/shard/publishing/publish-states.ts";
 import { type Candidate, nextActive } from "../../edge/shard/uplinks/failover.ts";
+import {
+  type PublicationEvent,
+  type PublicationState,
+  stepPublication,
+} from "../../shared/client/publication-states.ts";
 
-const text = readFileSync(join(import.meta.dirname, "../../shared/INTERNALS.md"), "utf8");
+const textOf = (name: string) => readFileSync(join(import.meta.dirname, "../../shared", name), "utf8");
+const text = textOf("INTERNALS.md");
 
 interface Row {
   readonly name: string;
@@ -39,9 +46,9 @@ interface Row {
 }
 
 /** The rows of the table whose first column is headed so. "the same" stands for the cell above. */
-function rowsOf(heading: string): readonly Row[] {
+function rowsOf(heading: string, within = text): readonly Row[] {
   const [, body = ""] =
-    new RegExp(`^\\| ${heading} \\|.*\\n\\|[-|]+\\n((?:\\|.*\\n)+)`, "m").exec(text) ?? [];
+    new RegExp(`^\\| ${heading} \\|.*\\n\\|[-|]+\\n((?:\\|.*\\n)+)`, "m").exec(within) ?? [];
   const rows = body
     .trim()
     .split("\n")
@@ -150,6 +157,37 @@ describe("[S3] [S4] [R2] a subscription", () => {
 
     const after = columns.map((event) => stepSubscription(from, event).kind);
     expect(after).toEqual(row.cells.flatMap((cell) => leadsTo(cell, from.kind, 1)));
+  });
+});
+
+describe("[M3] [M4] [M5] [M8] a subscription of a connection", () => {
+  const live = { kind: "live", beyond: undefined } as const;
+  const states: Record<string, Follow> = {
+    none: followOf(undefined),
+    asked: followOf({ id: 1, subscription: { kind: "waiting", from: undefined, since: 1 } }),
+    answered: followOf({ id: 1, subscription: live }),
+  };
+  const columns: readonly FollowEvent[] = [
+    { kind: "sub", id: 2 },
+    { kind: "unsub", id: 2 },
+    { kind: "ends" },
+  ];
+  const rows = rowsOf("Subscription of a connection");
+
+  test("[M4] the table has every state", () => {
+    expect(rows.map(kindOf)).toEqual(Object.keys(states));
+  });
+
+  test.each(rows)("[M4] [M5] $name", (row) => {
+    const from = states[kindOf(row)] ?? followOf(undefined);
+
+    const steps = columns.map((event) => stepFollow(from, event));
+    expect(steps.map(({ after }) => after.kind)).toEqual(
+      row.cells.flatMap((cell) => leadsTo(cell, from.kind, 1)),
+    );
+    expect(steps.map(({ tells }) => tells.map(({ kind }) => kind))).toEqual(
+      row.cells.map((cell) => /tells: (.+)$/.exec(cell)?.[1]?.split(", ") ?? []),
+    );
   });
 });
 
@@ -299,6 +337,45 @@ describe("[W9] a publish at a shard", () => {
     const from = states[kindOf(row)] ?? { kind: "new" };
 
     const after = columns.map((event) => stepPublish(from, event));
+    expect(after.map(({ kind }) => kind)).toEqual(row.cells.flatMap((cell) => leadsTo(cell, from.kind, 1)));
+    expect(after.map((state) => (state.kind === "over" ? state.how : undefined))).toEqual(
+      row.cells.map((cell) => HOW[/over: (.+)$/.exec(cell)?.[1] as keyof typeof HOW]),
+    );
+  });
+});
+
+describe("[W28] a publish of a client", () => {
+  const states: Record<string, PublicationState> = {
+    waiting: { kind: "waiting" },
+    sent: { kind: "sent", id: 1 },
+    doubtful: { kind: "doubtful" },
+    resent: { kind: "resent", id: 1 },
+  };
+  const columns: readonly PublicationEvent[] = [
+    { kind: "send", id: 2 },
+    { kind: "published" },
+    { kind: "reused" },
+    { kind: "refused" },
+    { kind: "putOff" },
+    { kind: "unknown" },
+    { kind: "late" },
+  ];
+  const HOW = {
+    published: "published",
+    "refused, as is said": "refused",
+    unsent: "unsent",
+    "`unknown_outcome`": "unknown",
+  };
+  const rows = rowsOf("State of a client's publish", textOf("PROTOCOL.md"));
+
+  test("[W28] the table has every state but the last", () => {
+    expect(rows.map(kindOf)).toEqual(Object.keys(states));
+  });
+
+  test.each(rows)("[W28] $name", (row) => {
+    const from = states[kindOf(row)] ?? { kind: "waiting" };
+
+    const after = columns.map((event) => stepPublication(from, event));
     expect(after.map(({ kind }) => kind)).toEqual(row.cells.flatMap((cell) => leadsTo(cell, from.kind, 1)));
     expect(after.map((state) => (state.kind === "over" ? state.how : undefined))).toEqual(
       row.cells.map((cell) => HOW[/over: (.+)$/.exec(cell)?.[1] as keyof typeof HOW]),

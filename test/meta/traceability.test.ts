@@ -42,7 +42,7 @@ describe("the rules", () => {
 
   test("every rule that a document refers to exists", () => {
     const prose = both.replace(/`[^`]*`|^```[\s\S]*?^```/gm, "");
-    const cited = [...prose.matchAll(/\b([ACEFHLNPRSTUVW]\d{1,2})\b/g)].map((match) => match[1] ?? "");
+    const cited = [...prose.matchAll(/\b([ACEFHLMNOPRSTUVW]\d{1,2})\b/g)].map((match) => match[1] ?? "");
 
     expect([...new Set(cited)].filter((rule) => !defined.includes(rule))).toEqual([]);
   });

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { type Subscription, subscribe } from "../../shared/client/client.ts";
+import { connect, type SharedSubscription, subscribe } from "../../shared/client/client.ts";
 import { classify } from "../../shared/core/continuity.ts";
 import { endpointPath, parseAddress } from "../../shared/protocol/address.ts";
 import {
@@ -23,7 +23,8 @@ import {
   reaches,
   withComponent,
 } from "../../shared/protocol/position.ts";
-import { PING } from "../../shared/protocol/subscriber.ts";
+import { decodePublication, isPublishKey, problemOfHeaders } from "../../shared/protocol/publication.ts";
+import { decodeDown, PING } from "../../shared/protocol/subscriber.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { FakeTransport } from "../support/fake-transport.ts";
 import { classifyValue } from "../support/values.ts";
@@ -96,6 +97,26 @@ interface Receiver {
       readonly position: string | null;
       readonly state: string;
     }[];
+  }[];
+}
+
+interface Publications {
+  readonly frames: readonly (Named & {
+    readonly says: {
+      readonly id: number;
+      readonly path: string;
+      readonly key: string | null;
+      readonly headers: readonly (readonly [string, null | { readonly hex: string }])[];
+      readonly valueHex: string | null;
+    };
+  })[];
+  readonly malformed: readonly Named[];
+  readonly refused: readonly Named[];
+  readonly answers: readonly {
+    readonly name: string;
+    readonly text: string;
+    readonly means: string;
+    readonly id: number | null;
   }[];
 }
 
@@ -207,7 +228,9 @@ describe("frames.json", () => {
 
 describe("the first look in PROTOCOL.md", () => {
   const text = readFileSync(join(import.meta.dirname, "../../shared/PROTOCOL.md"), "utf8");
-  const sessions = [...text.matchAll(/^```\n(→ GET [\s\S]*?)^```/gm)].map(([, session = ""]) => session);
+  const sessions = [...text.matchAll(/^```\n(→ GET \/flights[\s\S]*?)^```/gm)].map(
+    ([, session = ""]) => session,
+  );
 
   test("[S3] [P5] what it shows leads a receiver from the verdict's position to its head, and is told as recovered", () => {
     expect(sessions).toHaveLength(2);
@@ -225,6 +248,36 @@ describe("the first look in PROTOCOL.md", () => {
       subscription.close();
     }
   });
+});
+
+test("[M2] [M3] [M5] a connection of many endpoints in PROTOCOL.md is one of the client's, frame by frame", () => {
+  const text = readFileSync(join(import.meta.dirname, "../../shared/PROTOCOL.md"), "utf8");
+  const [, session = ""] = /^```\n(→ GET \/\$\/connect[\s\S]*?)^```/m.exec(text) ?? [];
+  const [, ...steps] = session.trim().split("\n");
+  const [transport, clock] = [new FakeTransport(), new FakeClock()];
+  const connection = connect("wss://edge.example", { transport, clock });
+  const atl = connection.subscribe("/flights/ATL");
+  const dfw = connection.subscribe("/flights/DFW", { from: "2QUIHN.0:88" });
+  const payroll = connection.subscribe("/payroll/7");
+  const told = tellingOf(payroll);
+  const said = () => transport.socket.sent.filter((frame) => frame !== PING);
+  transport.socket.open();
+
+  for (const step of steps) {
+    const [side, frame = ""] = [step[0], step.slice(2)];
+    if (side === "←") transport.socket.say(frame);
+    else {
+      if (frame.includes("unsub")) dfw.close();
+      clock.pass(0);
+      expect(said().at(-1)).toBe(frame);
+    }
+  }
+
+  expect(steps.length).toBeGreaterThan(6);
+  expect([atl.phase, atl.statistics.received]).toEqual(["live", 1]);
+  expect(dfw.statistics).toMatchObject({ resumes: 1, gaps: 0 });
+  expect(told).toEqual(["error forbidden", "end"]);
+  connection.close();
 });
 
 describe("the times in PROTOCOL.md are the client's", () => {
@@ -365,7 +418,7 @@ const STATES = {
 } as const;
 
 /** What a subscription tells, in the words of the vectors. */
-function tellingOf(subscription: Subscription): string[] {
+function tellingOf(subscription: SharedSubscription): string[] {
   const told: string[] = [];
   subscription.on("update", ({ position }) => told.push(`update ${position}`));
   subscription.on("live", () => told.push("live"));
@@ -398,3 +451,43 @@ function updateOf(raw: RawUpdate): Update {
 function producedValue(value: RawUpdate["value"]): Value {
   return value.kind === "bytes" ? { kind: "bytes", bytes: bytes(value.hex) } : value;
 }
+
+describe("publications.json", () => {
+  const { frames, malformed, refused, answers } = load<Publications>("publications");
+  const hexOf = (value: string | Uint8Array | null) =>
+    value === null
+      ? null
+      : Buffer.from(typeof value === "string" ? Buffer.from(value) : value).toString("hex");
+
+  test.each(frames)("[W21] $name", (raw) => {
+    const read = decodePublication(frameOf(raw));
+    if (!read?.ok) throw new Error(read?.problem);
+    const { id, endpoint, key = null, headers, value } = read.value;
+
+    expect({
+      ...{ id, path: endpoint, key, valueHex: hexOf(value) },
+      headers: headers.map(([name, content]) => [name, content === null ? null : { hex: hexOf(content) }]),
+    }).toEqual(raw.says);
+  });
+
+  test.each(malformed)("[W21] malformed: $name", (raw) => {
+    expect(decodePublication(frameOf(raw))?.ok ?? false).toBe(false);
+  });
+
+  test.each(refused)("[W2] [W3] refused: $name", (raw) => {
+    const read = decodePublication(frameOf(raw));
+    if (!read?.ok) throw new Error(read?.problem);
+    const { key, headers } = read.value;
+
+    expect(problemOfHeaders(headers) !== undefined || !isPublishKey(key ?? "a key")).toBe(true);
+  });
+
+  test.each(answers)("[W23] [W24] $name", ({ text, means, id }) => {
+    const down = decodeDown(text);
+
+    expect(down.ok && [down.value.kind, "id" in down.value ? (down.value.id ?? null) : null]).toEqual([
+      means,
+      id,
+    ]);
+  });
+});

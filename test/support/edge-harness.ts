@@ -29,6 +29,7 @@ const ENTRY = `
 import { createApp } from "${root}/edge/http/app.ts";
 import { ShardObject as Shard } from "${root}/edge/shard/shard-object.ts";
 import { EndpointObject as Endpoint } from "${root}/edge/endpoint/endpoint-object.ts";
+import { RelayObject as Relay } from "${root}/edge/relay/relay-object.ts";
 import { accessOf } from "${root}/edge/access/access.ts";
 let behindMs = 0;
 const { now: machines } = Date;
@@ -38,6 +39,10 @@ const now = (env) => (shards === undefined ? env : { ...env, SHARDS: shards });
 export class EndpointObject extends Endpoint {
   constructor(ctx, env) { super(ctx, now(env)); }
   async attachments() { return this.ctx.getWebSockets("subscriber").map((one) => one.deserializeAttachment()); }
+}
+export class RelayObject extends Relay {
+  constructor(ctx, env) { super(ctx, now(env)); }
+  async crash() { this.ctx.abort("crashed by a test"); }
 }
 export class ShardObject extends Shard {
   constructor(ctx, env) { super(ctx, now(env)); }
@@ -70,7 +75,7 @@ const app = createApp(new Map([["/$/", () => new Response("the page")]]), async 
     return { ok: true, known: { principal, grants: undefined, tokensCount: false } };
   };
   return { rules: access.rules, identify };
-});
+}, (env) => (env.CACHE === "on" ? caches.default : undefined));
 export default {
   async fetch(request, env, ctx) {
     const { pathname, searchParams } = new URL(request.url);
@@ -90,8 +95,14 @@ export default {
       shards = searchParams.get("count");
       return Response.json(null);
     }
+    if (pathname === "/test/crash-relay") {
+      const id = env.RELAY.idFromName(searchParams.get("name"));
+      await env.RELAY.get(id).crash().catch(() => {});
+      return Response.json(null);
+    }
     const crash = /^\\/test\\/crash\\/(\\d+)$/.exec(pathname);
-    if (!crash) return app.fetch(request, now(env), ctx);
+    // The harness would say that all come from one place.
+    if (!crash) return app.fetch(new Request(request, { cf: {} }), now(env), ctx);
     const id = env.SHARD.idFromName("shard-" + crash[1]);
     await env.SHARD.get(id).crash().catch(() => {});
     return new Response("crashed");
@@ -105,6 +116,10 @@ export interface TestEdge {
   readonly wsUrl: string;
   /** Takes an endpoint's object out of memory; its sockets stay, as in a hibernation, or break. */
   evict(path: string, webSockets?: "hibernate" | "close"): Promise<void>;
+  /** Takes a relay out of memory; its sockets stay, as in a hibernation, or break. */
+  evictRelay(name: string, webSockets?: "hibernate" | "close"): Promise<void>;
+  /** Ends a relay as a fault of the platform does: memory and sockets are gone, its rows stay. */
+  crashRelay(name: string): Promise<void>;
   /** Takes a shard out of memory, as a hibernation does: its uplinks stay. */
   evictShard(shard: number): Promise<void>;
   /** Ends a shard as a fault of the platform does: memory and sockets are gone, its rows stay. */
@@ -144,9 +159,10 @@ export async function startEdge(vars: Record<string, string> = {}): Promise<Test
             bindings: [
               { name: "SHARD", class_name: "ShardObject" },
               { name: "ENDPOINT", class_name: "EndpointObject" },
+              { name: "RELAY", class_name: "RelayObject" },
             ],
           },
-          migrations: [{ tag: "v1", new_sqlite_classes: ["ShardObject", "EndpointObject"] }],
+          migrations: [{ tag: "v1", new_sqlite_classes: ["ShardObject", "EndpointObject", "RelayObject"] }],
           vars: {
             SHARDS: "2",
             UPLINK_KEYS: EDGE_KEYS,
@@ -166,6 +182,11 @@ export async function startEdge(vars: Record<string, string> = {}): Promise<Test
     wsUrl: origin.replace("http", "ws"),
     evict: (path, webSockets = "hibernate") =>
       worker.evictDurableObject("EndpointObject", { name: path, webSockets }),
+    evictRelay: (name, webSockets = "hibernate") =>
+      worker.evictDurableObject("RelayObject", { name, webSockets }),
+    crashRelay: async (name) => {
+      await fetch(`${origin}/test/crash-relay?name=${name}`);
+    },
     evictShard: (shard) =>
       worker.evictDurableObject("ShardObject", { name: `shard-${shard}`, webSockets: "hibernate" }),
     crashShard: async (shard) => {

@@ -38,11 +38,13 @@ export class FakeTransport implements Transport {
   }
 }
 
+const decoder = new TextDecoder();
+
 export class FakeSocket implements Socket {
   readonly url: string;
   readonly events: SocketEvents;
   readonly token: string;
-  readonly sent: string[] = [];
+  readonly messages: Message[] = [];
   closed = false;
 
   constructor(url: string, events: SocketEvents, token: string) {
@@ -51,8 +53,13 @@ export class FakeSocket implements Socket {
     this.token = token;
   }
 
-  send(text: string): void {
-    this.sent.push(text);
+  send(message: Message): void {
+    this.messages.push(message);
+  }
+
+  /** As text. */
+  get sent(): string[] {
+    return this.messages.map((message) => (typeof message === "string" ? message : decoder.decode(message)));
   }
 
   close(): void {

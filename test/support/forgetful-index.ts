@@ -11,6 +11,7 @@ import type { Begun, Latest, Page, PartitionView, RecentLimits } from "../../ori
 import { type Batch, isTorn, type PartitionInfo } from "../../origin/source/source.ts";
 import type { WritableHistory } from "../../origin/watch/history.ts";
 import type { Position } from "../../shared/protocol/position.ts";
+import { whyAnew, within } from "./memory-history.ts";
 
 export interface Memory {
   readonly records: number;
@@ -239,20 +240,4 @@ export class ForgetfulIndex implements WritableHistory {
 
 function textOf(key: Uint8Array): string {
   return Buffer.from(key).toString("latin1");
-}
-
-function within(records: readonly IndexedRecord[], limits: PageLimits): IndexedRecord[] {
-  let bytes = 0;
-  const end = records.findIndex((record, at) => {
-    bytes += recordBytes(record);
-    return at > 0 && (at >= limits.maxRecords || bytes > limits.maxBytes);
-  });
-  return records.slice(0, end < 0 ? records.length : end);
-}
-
-function whyAnew(known: Partition | undefined, info: PartitionInfo): Begun["anew"] {
-  if (known === undefined) return "new";
-  if (known.epoch !== info.epoch) return "epoch";
-  if (known.checkpoint < info.startOffset) return "hole";
-  return known.checkpoint > info.endOffset ? "truncated" : undefined;
 }

@@ -24,11 +24,13 @@ const STREAM: Stream = {
   subscribe: "public",
   publish: "public",
   discover: "public",
+  occupancy: "subscribers",
   windowUpdates: 4,
   windowMs: 1_000_000,
   start: "earliest",
   compacted: false,
   replay: 0,
+  maxAgeSeconds: 1,
 };
 
 interface AtLink {

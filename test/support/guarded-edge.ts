@@ -141,7 +141,8 @@ export class GuardedEdge implements Transport {
       if (isCurrent()) this.#admit(url, heard, token);
     });
     return {
-      send: (text) => this.#clock.after(this.#latency(), () => isCurrent() && this.#answer(text)),
+      send: (message) =>
+        this.#clock.after(this.#latency(), () => isCurrent() && this.#answer(String(message))),
       close: () => {
         if (!isCurrent()) return;
         this.#current = undefined;

@@ -7,9 +7,13 @@ import type { Verified } from "../../edge/endpoint/renewals.ts";
 export const UNLIMITED: ConnectionLimits = {
   messages: { perSecond: 1_000_000, burst: 1_000_000 },
   asks: { perSecond: 1_000_000, burst: 1_000_000 },
+  publishes: { perSecond: 1_000_000, burst: 1_000_000 },
   perPrincipal: 1_000_000,
   unsentBytes: 1e9,
 };
+
+/** Everybody may. */
+export const PUBLISHING = { by: "public", maxBytes: 1024 * 1024 } as const;
 
 /** No token is good. */
 export async function noTokens(): Promise<Verified> {

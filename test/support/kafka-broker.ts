@@ -3,10 +3,11 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { Kafka, logLevel } from "kafkajs";
 import { eventually } from "./deadline.ts";
 import { setPassword } from "./kafka-accounts.ts";
+import { archiveOf } from "./kafka-archive.ts";
 import { kafkaClasspath, OLD_VERSION, OLDEST_VERSION } from "./kafka-classpath.ts";
 import { format, newUuid } from "./kafka-format.ts";
 import { dataOf, type Node, properties, type Shared } from "./kafka-properties.ts";
@@ -194,7 +195,9 @@ export class KafkaBroker {
 
   /** Ends every broker and removes the data. */
   async stop(): Promise<void> {
-    await Promise.all(this.#nodes.map((node) => this.#end(node, "SIGKILL")));
+    await Promise.all(
+      this.#nodes.map((node) => this.#end(node, node.archive?.isMade ? "SIGTERM" : "SIGKILL")),
+    );
     await this.#zooKeeper?.stop();
     rmSync(this.#folder, { recursive: true, force: true });
   }
@@ -252,13 +255,20 @@ export class KafkaBroker {
 
   async #launch(node: Node): Promise<void> {
     const out = createWriteStream(join(node.folder, "out.log"), { flags: "a" });
+    // An archive takes no folders, and brokers need no programs of tests.
+    const paths = this.#classpath.split(delimiter).filter((path) => path.endsWith(".jar"));
+    const jars = paths.join(delimiter);
+    // One of several takes long to end in order.
+    const archive = archiveOf(jars, node.id, this.#nodes.length === 1 && this.#zooKeeper === undefined);
+    node.archive = archive;
     const child = spawn(
       "java",
       [
         ...JAVA,
+        ...archive.java,
         "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
         "-cp",
-        this.#classpath,
+        jars,
         "kafka.Kafka",
         join(node.folder, "server.properties"),
       ],
@@ -269,7 +279,8 @@ export class KafkaBroker {
     node.process = child;
     const die = () => child.kill("SIGKILL");
     process.once("exit", die);
-    child.once("close", () => {
+    child.once("close", (code) => {
+      archive.ended(code);
       process.off("exit", die);
       out.end();
       if (node.process === child) node.process = undefined;
@@ -317,5 +328,14 @@ function nodeOf(
 ): Node {
   const home = join(folder, String(id));
   mkdirSync(home);
-  return { id, port, folder: home, controllerPort, proxied, accounts, process: undefined };
+  return {
+    id,
+    port,
+    folder: home,
+    controllerPort,
+    proxied,
+    accounts,
+    process: undefined,
+    archive: undefined,
+  };
 }

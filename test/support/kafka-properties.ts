@@ -1,6 +1,7 @@
 /** What a broker of the tests is configured with, and where it listens. */
 import type { ChildProcess } from "node:child_process";
 import { join } from "node:path";
+import type { Archive } from "./kafka-archive.ts";
 
 export interface Node {
   readonly id: number;
@@ -13,6 +14,8 @@ export interface Node {
   /** The same for those who must say who they are. */
   readonly accounts: Proxied | undefined;
   process: ChildProcess | undefined;
+  /** Of the classes of the process that was started last. */
+  archive: Archive | undefined;
 }
 
 interface Proxied {

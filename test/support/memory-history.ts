@@ -151,7 +151,8 @@ export class MemoryHistory implements WritableHistory {
   }
 }
 
-function within(records: readonly IndexedRecord[], limits: PageLimits): IndexedRecord[] {
+/** As many of them as a page may hold, but one at least. */
+export function within(records: readonly IndexedRecord[], limits: PageLimits): IndexedRecord[] {
   let bytes = 0;
   const end = records.findIndex((record, at) => {
     bytes += recordBytes(record);
@@ -160,7 +161,11 @@ function within(records: readonly IndexedRecord[], limits: PageLimits): IndexedR
   return records.slice(0, end < 0 ? records.length : end);
 }
 
-function whyAnew(known: Partition | undefined, info: PartitionInfo): Begun["anew"] {
+/** Why what is known of a partition doesn't go on, if it doesn't. */
+export function whyAnew(
+  known: { readonly epoch: string; readonly checkpoint: number } | undefined,
+  info: PartitionInfo,
+): Begun["anew"] {
   if (known === undefined) return "new";
   if (known.epoch !== info.epoch) return "epoch";
   if (known.checkpoint < info.startOffset) return "hole";

@@ -5,7 +5,7 @@ import { ifLong } from "./long.ts";
 
 export async function setup(): Promise<void> {
   await chromium.executablePath();
+  // The tests themselves say what is missing.
   for (const version of [undefined, OLD_VERSION, ...ifLong(OLDEST_VERSION)])
-    // The tests themselves say what is missing.
     await kafkaClasspath(version).catch(() => undefined);
 }

@@ -62,12 +62,18 @@ export class RawSubscriber {
   }
 
   send(frame: unknown): void {
-    this.socket.send(typeof frame === "string" ? frame : JSON.stringify(frame));
+    this.socket.send(
+      typeof frame === "string" || frame instanceof Uint8Array ? frame : JSON.stringify(frame),
+    );
   }
 
   /** Resolves when the condition holds; rejects at the deadline with what there was. */
   async until(condition: (self: this) => boolean, what: string, deadlineMs?: number): Promise<this> {
-    await this.#happenings.until(() => condition(this), () => `${what}; ${this.#summary()}`, deadlineMs);
+    await this.#happenings.until(
+      () => condition(this),
+      () => `${what}; ${this.#summary()}`,
+      deadlineMs,
+    );
     return this;
   }
 
@@ -94,7 +100,7 @@ export class RawSubscriber {
   #text(frame: string): void {
     const json = JSON.parse(frame) as Record<string, unknown>;
     if (typeof json.e === "string") this.#update(json, frame, undefined);
-    else if (typeof (json.ok as Partial<RawVerdict> | undefined)?.position === "string")
+    else if (typeof (json.ok as Partial<RawVerdict> | undefined)?.head === "string")
       this.#adopt(json.ok as RawVerdict, this.verdicts);
     else if (json.reset !== undefined) this.#adopt(json as unknown as RawVerdict, this.resets);
     else this.others.push(json);

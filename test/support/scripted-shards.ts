@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { jwtVerify } from "jose";
 import { type WebSocket, WebSocketServer } from "ws";
+import type { UplinksTiming } from "../../origin/uplink/uplinks.ts";
 import { decodeAddressed } from "../../shared/protocol/addressed.ts";
 import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
 import { PING, PONG } from "../../shared/protocol/subscriber.ts";
@@ -14,6 +15,17 @@ const SECRET = "0123456789abcdef0123456789abcdef";
 export const KEY = { kid: "k1", name: "here", secret: new TextEncoder().encode(SECRET) };
 /** The same as people write it. */
 export const KEY_TEXT = `${KEY.kid}:${KEY.name}:${SECRET}`;
+
+/** For uplinks to it: short waits, and patience. */
+export const UPLINK_TIMING: UplinksTiming = {
+  pingMs: 10,
+  batchMs: 0,
+  deadMs: 5_000,
+  retry: { baseMs: 4, maxMs: 16 },
+  replaced: { baseMs: 4, maxMs: 16 },
+  refused: { baseMs: 40, maxMs: 80 },
+  leaveMs: 5_000,
+};
 
 /** An uplink as its shard sees it. */
 export class TakenUplink {

@@ -4,7 +4,7 @@
  */
 
 import { EndpointCore } from "../../edge/endpoint/endpoint-core.ts";
-import { endpointObject, type ObjectIdentity, pathOf } from "../../edge/object-identity.ts";
+import { endpointObject, type ObjectIdentity, objectOf } from "../../edge/object-identity.ts";
 import { ShardCore } from "../../edge/shard/shard-core.ts";
 import { SteadyClock } from "../../edge/surroundings.ts";
 import type { Stream } from "../../shared/config/streams.ts";
@@ -12,9 +12,11 @@ import type { WindowLimits } from "../../shared/core/window.ts";
 import type { Position } from "../../shared/protocol/position.ts";
 import type { Slice } from "../../shared/protocol/slice.ts";
 import { type Memory, PERFECT } from "./forgetful-index.ts";
-import { noTokens, UNLIMITED } from "./holders.ts";
+import { noTokens, PUBLISHING, UNLIMITED } from "./holders.ts";
+import { ModelConnection } from "./model-connection.ts";
 import { ModelReceiver } from "./model-receiver.ts";
 import { SimulatedOrigin } from "./simulated-origin.ts";
+import { SimulatedRelay } from "./simulated-relay.ts";
 import { Clock, type End, Wire } from "./simulated-wires.ts";
 import { WrittenLog } from "./written-log.ts";
 
@@ -48,11 +50,13 @@ const STREAM: Stream = {
   subscribe: "public",
   publish: "public",
   discover: "public",
+  occupancy: "subscribers",
   windowUpdates: 4,
   windowMs: 3_600_000,
   start: "earliest",
   compacted: false,
   replay: 0,
+  maxAgeSeconds: 1,
 };
 
 /** In which of so many partitions a key is at home: one of them moves when there is a third. */
@@ -70,12 +74,13 @@ export class SimulatedEdge {
   readonly origins: readonly SimulatedOrigin[];
   readonly receivers: ModelReceiver[] = [];
   readonly problems: string[] = [];
-  /** What origins were asked, by link and id. */
+  /** What origins were asked, by link, path and id. */
   readonly asked: string[] = [];
   /** How subscribers were answered, one after the other. */
   readonly answered: string[] = [];
   readonly #options: SimulationOptions;
   readonly #objects = new Map<string, ObjectHost>();
+  readonly #relays = new Map<string, SimulatedRelay>();
   #wires = new Set<Wire>();
   #shard: ShardCore | undefined;
   readonly #shardLinks: Wire[] = [];
@@ -129,6 +134,36 @@ export class SimulatedEdge {
     if (receiver.end?.open) receiver.end.send(receiver.asks(from));
   }
 
+  /** A client of many endpoints, which comes back until it has left. */
+  connect(relay: string): ModelConnection {
+    const connection = new ModelConnection({
+      dial: () => this.relay(relay).connect(),
+      after: (ms, run) => void this.clock.after(ms, run),
+      written: () => this.log.written,
+      receives: (receiver) => this.receivers.push(receiver),
+      names: (receiver, from) => this.#note(receiver, from),
+    });
+    connection.dial();
+    return connection;
+  }
+
+  relay(name: string): SimulatedRelay {
+    const relay =
+      this.#relays.get(name) ??
+      new SimulatedRelay(name, {
+        clock: this.clock,
+        wire: () => this.#wire(),
+        now: () => this.#steady.now(),
+        wall: () => this.clock.now + this.#offMs,
+        random: this.#options.random,
+        attach: (object) => this.#liveShard().attach(object),
+        config: { window: this.#options.window, replays: (this.#options.stream?.replay ?? 0) > 0 },
+        problem: (problem) => this.problems.push(problem),
+      });
+    this.#relays.set(name, relay);
+    return relay;
+  }
+
   leave(receiver: ModelReceiver): void {
     receiver.left = true;
     if (receiver.end?.open) receiver.end.close(1000);
@@ -138,6 +173,11 @@ export class SimulatedEdge {
   slow(receiver: ModelReceiver): void {
     const wire = [...this.#wires].find(({ client }) => client === receiver.end);
     if (wire !== undefined) wire.server.bufferedAmount = 1024 * 1024;
+  }
+
+  /** Breaks the socket of a client. */
+  cut(client: End): void {
+    for (const wire of this.#wires) if (wire.client === client) wire.cut();
   }
 
   cutLink(path: string): void {
@@ -240,7 +280,7 @@ export class SimulatedEdge {
     const { watched, links } = this.#liveShard().status();
     const objects = [...this.#objects.values()];
     return {
-      rows: [...this.rows].map(pathOf).sort(),
+      rows: [...this.rows].map((object) => object.slice(object.indexOf(" ") + 1)).sort(),
       shard: [`${watched} endpoints`, `${links} links`],
       objects: objects.flatMap(({ path, links }) => links.map(() => path)).sort(),
       origins: this.origins.flatMap((origin) => origin.live()).sort(),
@@ -319,6 +359,7 @@ export class SimulatedEdge {
         answered: (how) => this.answered.push(how),
         pingedAt: () => undefined,
         verify: noTokens,
+        newKey: () => "made",
       },
       {
         path: host.path,
@@ -326,6 +367,7 @@ export class SimulatedEdge {
         window: this.#options.window,
         replays: (this.#options.stream?.replay ?? 0) > 0,
         limits: UNLIMITED,
+        publishing: PUBLISHING,
       },
       {
         links: host.links.map(({ server }) => server),
@@ -344,7 +386,7 @@ export class SimulatedEdge {
         wall: () => this.clock.now + this.#offMs,
         random: this.#options.random,
         after: (ms, run) => this.clock.after(ms, () => life === this.#life && run()),
-        dial: async (object) => this.#dial(pathOf(object)),
+        dial: async (object) => this.#dialObject(object),
         note: (object) => this.rows.add(object),
         forget: (object) => this.rows.delete(object),
         setGeneration: (generation) => {
@@ -361,7 +403,7 @@ export class SimulatedEdge {
         sent: () => undefined,
         disbelieved: () => this.problems.push("an origin wasn't believed"),
       },
-      { shard: 0, shards: 1 },
+      { shard: 0, shards: 1, gatherMs: 25 },
       {
         generation: this.#generation,
         noted: [...this.rows],
@@ -372,10 +414,27 @@ export class SimulatedEdge {
     return this.#shard;
   }
 
+  #dialObject(identity: ObjectIdentity): End {
+    const object = objectOf(identity);
+    if (object.kind === "endpoint") return this.#dial(object.path);
+    const wire = this.#wire();
+    this.#listenTo(wire);
+    this.relay(object.name).linked(wire);
+    return wire.client;
+  }
+
+  /** At the shard's end of a link. */
+  #listenTo(wire: Wire): void {
+    this.#shardLinks.push(wire);
+    wire.client.listener = {
+      message: (message) => this.#shard?.linkMessage(wire.client, message),
+      close: () => this.#shard?.linkClosed(wire.client),
+    };
+  }
+
   #dial(path: string): End {
     const wire = this.#wire();
     const host = this.#host(path);
-    this.#shardLinks.push(wire);
     wire.server.listener = {
       message: (message) => this.#core(host).linkMessage(wire.server, message),
       close: (code) => {
@@ -385,10 +444,7 @@ export class SimulatedEdge {
         core.linkClosed(wire.server, code);
       },
     };
-    wire.client.listener = {
-      message: (message) => this.#shard?.linkMessage(wire.client, message),
-      close: () => this.#shard?.linkClosed(wire.client),
-    };
+    this.#listenTo(wire);
     const core = this.#core(host);
     host.links.push(wire);
     core.linkOpened(wire.server);
@@ -413,7 +469,7 @@ export class SimulatedEdge {
         if (this.#activated.has(generation)) this.problems.push(`generation ${generation} led twice`);
         this.#activated.add(generation);
       },
-      asked: (link, id) => this.asked.push(`${link}:${id}`),
+      asked: (link, path, id) => this.asked.push(`${link} ${path}:${id}`),
       problem: (problem) => this.problems.push(`${name}: ${problem}`),
     });
   }

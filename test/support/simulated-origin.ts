@@ -32,7 +32,7 @@ export interface SimulatedOriginPorts {
   after(ms: number, run: () => void): void;
   /** It became active: told to one that stood by or has just come. */
   activated(generation: number, stoodBy: boolean): void;
-  asked(link: number, id: number): void;
+  asked(link: number, path: string, id: number): void;
   problem(problem: string): void;
 }
 
@@ -278,7 +278,7 @@ export class SimulatedOrigin {
     }
     if (value.kind === "attach") {
       if (this.#role !== "active") this.#ports.problem(`asked as ${this.#role}`);
-      this.#ports.asked(value.link, value.attach.id);
+      this.#ports.asked(value.link, value.attach.endpoint, value.attach.id);
       this.#attach(value.link, value.attach);
     }
     if (value.kind === "cancel") this.#uplink?.cancel(value.link, value.cancel);
@@ -292,8 +292,8 @@ export class SimulatedOrigin {
     this.#watched.set(attach.endpoint, (this.#watched.get(attach.endpoint) ?? new Set()).add(link));
     const isWaiting = this.#uplink?.attach(link, attach);
     if (isWaiting) this.#ports.after(TIME_LIMITS.askAheadMs - (attach.waited ?? 0), () => this.tick());
-    const open = this.#uplink?.openOn(link) ?? 0;
-    if (open > LIMITS.openAsks) this.#ports.problem(`${open} questions of one link are open`);
+    const open = this.#uplink?.openOn(link, attach.endpoint) ?? 0;
+    if (open > LIMITS.openAsks) this.#ports.problem(`${open} questions of one endpoint are open on a link`);
   }
 
   /** In small messages, so that answers are cut into pieces. */
@@ -310,8 +310,8 @@ class Uplink implements ShardPort {
   congested = false;
   #isAwake = false;
   readonly #process: SimulatedProcess;
-  /** Questions of objects that aren't answered, by id, of each link. */
-  readonly #open = new Map<number, Set<number>>();
+  /** Questions of objects that aren't answered, by id, of each endpoint of each link. */
+  readonly #open = new Map<string, Set<number>>();
   readonly #say: (frames: readonly Frame[]) => void;
 
   constructor(process: SimulatedProcess, say: (frames: readonly Frame[]) => void) {
@@ -325,20 +325,21 @@ class Uplink implements ShardPort {
     const { watchList } = this.#process;
     const before = watchList.counts.waited;
     watchList.attach(this, link, attach);
-    if (attach.id > 0) this.#open.set(link, (this.#open.get(link) ?? new Set()).add(attach.id));
+    const key = keyOf(link, attach.endpoint);
+    if (attach.id > 0) this.#open.set(key, (this.#open.get(key) ?? new Set()).add(attach.id));
     this.work();
     return watchList.counts.waited > before;
   }
 
   cancel(link: number, cancel: Cancel): void {
     this.#process.watchList.cancel(this, link, cancel);
-    this.#open.get(link)?.delete(cancel.id);
+    this.#open.get(keyOf(link, cancel.endpoint))?.delete(cancel.id);
     this.work();
   }
 
-  /** How many questions of a link wait for their answers. */
-  openOn(link: number): number {
-    return this.#open.get(link)?.size ?? 0;
+  /** How many questions about an endpoint of a link wait for their answers. */
+  openOn(link: number, path: string): number {
+    return this.#open.get(keyOf(link, path))?.size ?? 0;
   }
 
   /** How many questions wait for their answers. */
@@ -347,7 +348,7 @@ class Uplink implements ShardPort {
   }
 
   detach(link: number, path: string): void {
-    this.#open.delete(link);
+    this.#open.delete(keyOf(link, path));
     this.#process.watchList.detach(this, link, path);
     this.work();
   }
@@ -363,8 +364,8 @@ class Uplink implements ShardPort {
   send(messages: readonly Message[]): void {
     const frames = messages.flatMap(framesOf);
     for (const frame of frames) {
-      const [, link, id] = /^(\d+)\t\{"attached":"[^"]*","id":(\d+)/.exec(String(frame)) ?? [];
-      this.#open.get(Number(link))?.delete(Number(id));
+      const [, link, path = "", id] = /^(\d+)\t\{"attached":"([^"]*)","id":(\d+)/.exec(String(frame)) ?? [];
+      this.#open.get(keyOf(Number(link), path))?.delete(Number(id));
     }
     this.#say(frames);
   }
@@ -378,6 +379,10 @@ class Uplink implements ShardPort {
     this.#isAwake = true;
     queueMicrotask(() => this.work());
   }
+}
+
+function keyOf(link: number, path: string): string {
+  return `${link} ${path}`;
 }
 
 function framesOf(message: Message): readonly Frame[] {

@@ -64,14 +64,7 @@ interface Said {
 }
 
 /** What an origin answers, as its items. */
-export function answer({
-  id = 1,
-  from = "-",
-  to = from,
-  head = to,
-  frames = [],
-  ...rest
-}: Said): string[] {
+export function answer({ id = 1, from = "-", to = from, head = to, frames = [], ...rest }: Said): string[] {
   const { recovered, notHome, withoutHome } = rest;
   const cause = recovered === false ? ("horizon" as const) : undefined;
   const verdict = { position: at(from), head: at(head), recovered, cause };

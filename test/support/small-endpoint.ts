@@ -3,7 +3,7 @@ import { EndpointCore } from "../../edge/endpoint/endpoint-core.ts";
 import { encodeLinkHello } from "../../shared/protocol/link.ts";
 import { answer, PATH, position, update } from "./endpoint-frames.ts";
 import { FakeSocket } from "./fake-socket.ts";
-import { noTokens, UNLIMITED } from "./holders.ts";
+import { noTokens, PUBLISHING, UNLIMITED } from "./holders.ts";
 import { Clock } from "./simulated-wires.ts";
 
 export class SmallEndpoint {
@@ -13,11 +13,17 @@ export class SmallEndpoint {
   failing = false;
 
   /** A new memory, to which these sockets were left. */
-  wake(links: FakeSocket[] = [], subscribers: FakeSocket[] = [], replays = false): EndpointCore {
+  wake(
+    links: FakeSocket[] = [],
+    subscribers: FakeSocket[] = [],
+    replays = false,
+    hidesOccupancy = false,
+  ): EndpointCore {
     const ports = {
       now: () => this.clock.now,
       wall: () => this.clock.now,
       verify: noTokens,
+      newKey: () => "made",
       random: () => 0.5,
       after: (ms: number, run: () => void) => this.clock.after(ms, run),
       log: () => undefined,
@@ -32,7 +38,7 @@ export class SmallEndpoint {
     const window = { updates: 3, ageMs: 60_000, bytes: 1_000_000 };
     return new EndpointCore(
       ports,
-      { path: PATH, shard: 0, window, replays, limits: UNLIMITED },
+      { path: PATH, shard: 0, window, replays, hidesOccupancy, limits: UNLIMITED, publishing: PUBLISHING },
       { links, subscribers },
     );
   }

@@ -20,11 +20,13 @@ export const STREAM: Stream = {
   subscribe: "public",
   publish: "nobody",
   discover: "public",
+  occupancy: "subscribers",
   windowUpdates: 3,
   windowMs: 3_600_000,
   start: "earliest",
   compacted: false,
   replay: 0,
+  maxAgeSeconds: 1,
 };
 
 /** The time at which everything happens, unless a test lets time pass. */

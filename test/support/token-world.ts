@@ -3,14 +3,14 @@
  * memory and go on, as in a hibernation; its clock is the machine's, which can be set.
  */
 import type { ConnectionLimits } from "../../edge/endpoint/connection-limits.ts";
-import { EndpointCore } from "../../edge/endpoint/endpoint-core.ts";
+import { type EndpointConfig, EndpointCore } from "../../edge/endpoint/endpoint-core.ts";
 import type { Holder } from "../../edge/endpoint/holder.ts";
 import type { Verified } from "../../edge/endpoint/renewals.ts";
 import { SteadyClock } from "../../edge/surroundings.ts";
 import { encodeLinkHello } from "../../shared/protocol/link.ts";
 import { answer, PATH, position, update } from "./endpoint-frames.ts";
 import { FakeSocket } from "./fake-socket.ts";
-import { UNLIMITED } from "./holders.ts";
+import { PUBLISHING, UNLIMITED } from "./holders.ts";
 import { settled } from "./simulated-edge.ts";
 import { Clock } from "./simulated-wires.ts";
 
@@ -23,6 +23,9 @@ export class TokenWorld {
   reads = 0;
   readonly #steady = new SteadyClock(() => this.wall);
   readonly #limits: ConnectionLimits;
+  readonly publishing: EndpointConfig["publishing"];
+  /** A number that is drawn. */
+  random: () => number = () => 0.5;
   /** Tokens that are being looked at, each with what ends that. */
   readonly looking: { readonly token: string; readonly end: (verified: Verified | Error) => void }[] = [];
   /** What was said on links besides questions, as far as it was looked at. */
@@ -36,8 +39,9 @@ export class TokenWorld {
   written = 0;
   #dials = 0;
 
-  constructor(limits: ConnectionLimits = UNLIMITED) {
+  constructor(limits: ConnectionLimits = UNLIMITED, publishing: EndpointConfig["publishing"] = PUBLISHING) {
     this.#limits = limits;
+    this.publishing = publishing;
     this.core = this.#create();
   }
 
@@ -73,16 +77,16 @@ export class TokenWorld {
     return others;
   }
 
-  subscribe(holder?: Holder, from?: string): FakeSocket {
+  subscribe(holder?: Holder, from?: string, publishes = false): FakeSocket {
     const socket = new FakeSocket();
     this.sockets.add(socket);
-    this.core.subscribe(socket, from === undefined ? undefined : position(from), holder);
+    this.core.subscribe(socket, from === undefined ? undefined : position(from), holder, publishes);
     return socket;
   }
 
   /** A live subscriber. */
-  live(holder?: Holder): FakeSocket {
-    const socket = this.subscribe(holder);
+  live(holder?: Holder, publishes = false): FakeSocket {
+    const socket = this.subscribe(holder, undefined, publishes);
     this.answerAsks();
     socket.take();
     return socket;
@@ -97,7 +101,7 @@ export class TokenWorld {
   }
 
   wake(): void {
-    this.say(JSON.stringify({ wake: PATH }));
+    this.say(JSON.stringify({ wake: true }));
   }
 
   /** The shard says something on the link. */
@@ -144,7 +148,8 @@ export class TokenWorld {
         return this.wall;
       },
       pingedAt: (socket: unknown) => this.pings.get(socket),
-      random: () => 0.5,
+      random: () => this.random(),
+      newKey: () => "made",
       after: (ms: number, run: () => void) => this.clock.after(ms, run),
       log: (problem: string) => this.problems.push(problem),
       attach: async () => undefined,
@@ -158,7 +163,8 @@ export class TokenWorld {
         }),
     };
     const window = { updates: 3, ageMs: 60_000, bytes: 1_000_000 };
-    const config = { path: PATH, shard: 0, window, replays: false, limits: this.#limits };
+    const { publishing } = this;
+    const config = { path: PATH, shard: 0, window, replays: false, limits: this.#limits, publishing };
     const open = [...this.sockets].filter(({ closed }) => closed === undefined);
     const links = this.up === undefined ? [] : [this.up];
     return new EndpointCore(ports, config, { links, subscribers: open });

@@ -2,8 +2,10 @@
  * The object of an endpoint without its sockets: the product's replica, and the product's questions to its source. One
  * subscriber is live from the first answer on, and what it is told is kept to be checked.
  */
+
 import { Asking, type AskingFacts } from "../../edge/endpoint/asking.ts";
 import { CatchUp } from "../../edge/endpoint/catch-up.ts";
+import { OF_A_SOCKET } from "../../edge/endpoint/pace.ts";
 import { type Facts, Replica } from "../../edge/endpoint/replica.ts";
 import { Subscribers } from "../../edge/endpoint/subscribers.ts";
 import { WaitingLine } from "../../edge/endpoint/waiting-line.ts";
@@ -30,9 +32,8 @@ export class VouchingObject {
     close: () => undefined,
     isHeld: () => false,
     sent: () => undefined,
-    now: () => 0,
-    after: () => () => undefined,
-    unsentBytes: 1e9,
+    unsent: { hasRoom: true, sent: () => undefined, remove: () => undefined },
+    pace: OF_A_SOCKET,
   });
   replica: Replica;
   #asking: Asking<Peer>;

@@ -106,9 +106,11 @@ export class VouchingWorld {
         subscribe: "public",
         publish: "public",
         discover: "public",
+        occupancy: "subscribers",
         windowUpdates: 3,
         windowMs: 3_600_000,
         replay: 0,
+        maxAgeSeconds: 1,
       },
       ...options.stream,
     };

@@ -87,7 +87,12 @@ class Client {
   }
 
   #start(controller: ReadableStreamDefaultController<Uint8Array>, from: Position | undefined): void {
-    const streaming = new Streaming(this.#endpoint.path, from, this.#ports(controller));
+    const streaming = new Streaming(
+      this.#endpoint.path,
+      from,
+      this.#ports(controller),
+      this.#endpoint.occupancy,
+    );
     this.#streaming = streaming;
     this.#listen(streaming);
     this.#look(streaming);

@@ -42,6 +42,8 @@ export function toldText(told: Told, position: Position): string {
       return eventText("wait", JSON.stringify(told.error));
     case "expires":
       return eventText("expires", JSON.stringify({ in: told.inSeconds }));
+    case "occupancy":
+      return eventText(told.kind, JSON.stringify({ subscribers: told.subscribers }));
     case "pong":
       return HEARTBEAT;
     case "ended":

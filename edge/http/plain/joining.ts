@@ -10,6 +10,8 @@ import { type Refusal, refusalOf } from "../refusal.ts";
 export interface Endpoint {
   readonly path: string;
   readonly principal: Principal;
+  /** Its client wants to know how many subscribers there are. */
+  readonly occupancy?: true | undefined;
 }
 
 export interface JoinedEvents {
@@ -27,10 +29,10 @@ export interface Joined {
 
 export async function join(
   env: Env,
-  { path, principal }: Endpoint,
+  { path, principal, occupancy }: Endpoint,
   from: Position | undefined,
 ): Promise<Joined | Refusal> {
-  const answer = await openSubscription(env, path, from, undefined, principal);
+  const answer = await openSubscription(env, path, from, undefined, principal, { occupancy });
   const { webSocket } = answer;
   return webSocket === null ? refusalOf(answer) : joined(webSocket);
 }

@@ -8,13 +8,18 @@ import { type Position, parseLongPosition } from "../../../shared/protocol/posit
 import type { Known } from "../../access/access.ts";
 import type { KeepAlive } from "../../access/remote-keys.ts";
 import type { Env } from "../../env.ts";
+import { streamOf } from "../../exposed.ts";
 import { encodePrincipal, isOver, OVER, REVOKED } from "../../principal.ts";
-import { shardStubOf } from "../../routing.ts";
+import { OCCUPANCY, shardStubOf } from "../../routing.ts";
 import type { LatestResult } from "../../shard/answering/latest.ts";
 import { TIME_LIMITS } from "../../time-limits.ts";
 import { errorResponse, refusedToken } from "../answers.ts";
 import { elsewhere, handingOf, latestOf, startOf, targetOf } from "../endpoint-route.ts";
-import { isNamed, latestResponse, tagsIn } from "../latest.ts";
+import { latestResponse } from "../latest.ts";
+import type { LatestCache } from "../latest-cache.ts";
+import { occupancyOf } from "../occupancy.ts";
+import { reuseOf } from "../reuse.ts";
+import { isNamed, tagsIn } from "../tags.ts";
 import { eventStream, wantsEvents } from "./event-stream.ts";
 import { follow } from "./follow.ts";
 import type { Endpoint } from "./joining.ts";
@@ -27,19 +32,24 @@ export async function readRoute(
   env: Env,
   known: Known,
   keepAlive: KeepAlive,
+  cache: LatestCache | undefined,
 ): Promise<Response> {
   const url = new URL(request.url);
   const target = targetOf(url, known);
   if (target.kind !== "endpoint") return elsewhere(target, url);
   const endpoint = { path: target.path, principal: known.principal };
+  const occupancy = url.searchParams.has(OCCUPANCY) || undefined;
   const from = url.searchParams.get("from");
   if (wantsEvents(request))
-    return eventsOf(request, env, endpoint, request.headers.get("Last-Event-ID") || from);
+    return eventsOf(request, env, { ...endpoint, occupancy }, request.headers.get("Last-Event-ID") || from);
+  if (occupancy) return occupancyOf(request, env, endpoint);
   const wait = request.method === "GET" ? waitOf(request.headers.get("Prefer")) : undefined;
   if (from !== null && request.method === "GET") return pageOf(env, endpoint, from, wait);
   if (wait !== undefined && request.headers.has("If-None-Match"))
     return newsOf(request, env, endpoint, wait, keepAlive);
-  return (await latestOf(request, env, endpoint.path, endpoint.principal, keepAlive)).answer;
+  const reuse = cache && reuseOf(request.headers, streamOf(endpoint.path), endpoint.principal);
+  const reusing = cache && reuse && { cache, reuse };
+  return (await latestOf(request, env, endpoint.path, endpoint.principal, keepAlive, reusing)).answer;
 }
 
 /** How long a client wants to wait, in seconds; undefined if it doesn't. */

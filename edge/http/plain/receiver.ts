@@ -21,6 +21,7 @@ export type Told =
   /** Something is missing. `ask` is to be sent up; the verdict that answers it follows. */
   | { readonly kind: "gap"; readonly ask: string }
   | { readonly kind: "expires"; readonly inSeconds: number }
+  | { readonly kind: "occupancy"; readonly subscribers: number }
   | { readonly kind: "pong" }
   /** Nothing more comes. */
   | { readonly kind: "ended"; readonly error: ErrorBody };
@@ -30,6 +31,7 @@ const GIVES_UP_AT = 5;
 
 export class Receiver {
   readonly #endpoint: string;
+  readonly #occupancy: true | undefined;
   #position: Map<string, number>;
   #head: Position = NOTHING;
   #state: "asked" | "waiting" | "following" = "asked";
@@ -40,8 +42,10 @@ export class Receiver {
   /** It goes on by itself on another socket: a verdict that nothing is missing is no news. */
   #isResuming = false;
 
-  constructor(endpoint: string, from: Position | undefined) {
+  /** @param occupancy Whether its client wants to know how many subscribers there are. */
+  constructor(endpoint: string, from: Position | undefined, occupancy?: true) {
     this.#endpoint = endpoint;
+    this.#occupancy = occupancy;
     this.#position = new Map(from);
   }
 
@@ -99,7 +103,7 @@ export class Receiver {
     this.#state = "asked";
     this.#id++;
     const from = this.#gaps < GIVES_UP_AT ? this.#position : undefined;
-    yield { kind: "gap", ask: encodeSubscribe(this.#id, this.#endpoint, from) };
+    yield { kind: "gap", ask: encodeSubscribe(this.#id, this.#endpoint, from, this.#occupancy) };
   }
 
   *#control(frame: string): Generator<Told> {
@@ -125,9 +129,15 @@ export class Receiver {
         return yield { kind: "ended", error: said.error };
       case "expires":
         return yield { kind: "expires", inSeconds: said.inSeconds };
+      case "occupancy":
+        return yield { kind: "occupancy", subscribers: said.subscribers };
       case "pong":
         return yield { kind: "pong" };
+      // Nothing is published here, so it is a verdict that lacks something.
+      case "published":
+        return yield* this.#gap();
       case "renewed":
+      case "unsubscribed":
       case "unknown":
         return;
     }

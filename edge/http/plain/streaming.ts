@@ -51,9 +51,10 @@ export class Streaming {
   #taken = 0;
   #takenAt: number;
 
-  constructor(endpoint: string, from: Position | undefined, ports: StreamPorts) {
+  /** @param occupancy Whether its client wants to know how many subscribers there are. */
+  constructor(endpoint: string, from: Position | undefined, ports: StreamPorts, occupancy?: true) {
     this.#ports = ports;
-    this.#receiver = new Receiver(endpoint, from);
+    this.#receiver = new Receiver(endpoint, from, occupancy);
     const now = ports.now();
     this.#heardAt = now;
     this.#askedAt = now;

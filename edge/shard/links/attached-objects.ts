@@ -9,12 +9,13 @@ import {
   type Checked,
   decodeLinkUp,
   encodeChecked,
+  encodeDetached,
   encodeLinkHello,
   encodeWake,
   type LinkHello,
   type LinkUp,
 } from "../../../shared/protocol/link.ts";
-import { type Message, splitText } from "../../../shared/protocol/message.ts";
+import { type Message, splitBinary, splitText } from "../../../shared/protocol/message.ts";
 import type { TokenNames } from "../../../shared/protocol/revocation.ts";
 import { encodeDetach } from "../../../shared/protocol/uplink.ts";
 import type { ObjectIdentity } from "../../object-identity.ts";
@@ -25,6 +26,7 @@ import { Dialer, type DialerPorts } from "./dialer.ts";
 import { Downlink, type DownlinkPorts } from "./downlink.ts";
 import { Linger, type LingerPorts } from "./linger.ts";
 import { type Link, Links, noteAsk, type Watch, watchOn } from "./links.ts";
+import { Occupancy } from "./occupancy.ts";
 import { Wakes, type WakesPorts } from "./wakes.ts";
 
 export interface AttachedObjectsPorts extends DialerPorts, DownlinkPorts, LingerPorts, WakesPorts {
@@ -41,6 +43,8 @@ export interface AboveLinks {
   attaches(): Attaches;
   /** Which of these tokens are revoked (L10). */
   check(id: number, tokens: readonly TokenNames[]): Checked;
+  /** What an object's socket publishes; returns why it can't be read, if it can't. */
+  publish(link: Link, frame: Uint8Array<ArrayBuffer>): string | undefined;
   /** To the active origin of each slice. */
   send(frames: readonly string[]): void;
 }
@@ -52,23 +56,30 @@ const LINGER_NOTHING_MS = TIME_LIMITS.lingerNothingMs;
 export class AttachedObjects {
   readonly links = new Links();
   readonly down: Downlink;
+  readonly occupancy: Occupancy;
   readonly #ports: AttachedObjectsPorts;
   readonly #above: AboveLinks;
   readonly #dialer: Dialer;
   readonly #linger: Linger<Watch>;
   readonly #lingerNothing: Linger<Watch>;
-  readonly #wakes: Wakes<Watch>;
+  readonly #wakes: Wakes<Link>;
   /** Those that have a link, or are being dialled. */
   readonly #noted = new Set<ObjectIdentity>();
   #dials = 0;
 
-  constructor(ports: AttachedObjectsPorts, above: AboveLinks) {
+  /** @param gatherMs For how long updates for a relay are gathered. */
+  constructor(ports: AttachedObjectsPorts, above: AboveLinks, gatherMs?: number) {
     this.#ports = ports;
     this.#above = above;
-    this.down = new Downlink(ports, ({ peer }) => this.closed(peer));
+    this.down = new Downlink(ports, ({ peer }) => this.closed(peer), gatherMs);
+    this.occupancy = new Occupancy({
+      now: () => ports.now(),
+      after: (ms, run) => ports.after(ms, run),
+      send: (link, frame) => this.down.send(link, [frame]),
+    });
     this.#linger = new Linger(ports, LINGER_MS, (watch) => this.#leave(watch));
     this.#lingerNothing = new Linger(ports, LINGER_NOTHING_MS, (watch) => this.#leave(watch));
-    this.#wakes = new Wakes(ports, ({ link, path }) => this.down.send(link, [encodeWake(path)]));
+    this.#wakes = new Wakes(ports, (link) => this.down.send(link, [encodeWake()]));
     this.#dialer = new Dialer(
       ports,
       (object, peer) => this.#opened(object, peer),
@@ -96,16 +107,31 @@ export class AttachedObjects {
   message(peer: Peer, message: Message): void {
     const link = this.links.of(peer);
     if (link === undefined) return;
-    // Objects say nothing in binary.
-    for (const frame of typeof message === "string" ? splitText(message) : [""]) {
+    const problem = typeof message === "string" ? this.#hear(link, message) : this.#publish(link, message);
+    if (problem === undefined) return;
+    this.#ports.log(`${link.object} sent what can't be read: ${problem}`);
+    this.drop(link);
+  }
+
+  /** Why the rest of it can't be read, if it can't. */
+  #hear(link: Link, message: string): string | undefined {
+    for (const frame of splitText(message)) {
       const says = decodeLinkUp(frame);
-      if (!says.ok) {
-        this.#ports.log(`${link.object} sent what can't be read: ${says.problem}`);
-        this.drop(link);
-        return;
-      }
+      if (!says.ok) return says.problem;
       this.#says(link, says.value);
     }
+    return undefined;
+  }
+
+  /** All that objects say in binary. */
+  #publish(link: Link, message: Uint8Array<ArrayBuffer>): string | undefined {
+    const frames = splitBinary(message);
+    if (frames === undefined || frames.length === 0) return "bytes that are no frames";
+    for (const frame of frames) {
+      const problem = this.#above.publish(link, frame);
+      if (problem !== undefined) return problem;
+    }
+    return undefined;
   }
 
   /** A link broke, or its object closed it. If there is no newer one it is dialled again. */
@@ -113,6 +139,8 @@ export class AttachedObjects {
     const link = this.links.of(peer);
     if (link === undefined) return;
     const newest = this.links.remove(link);
+    this.down.forget(link);
+    this.#wakes.forget(link);
     for (const watch of link.watches.values()) this.#unwatch(watch);
     if (newest && this.#noted.has(link.object)) this.#dialer.redial(link.object);
   }
@@ -144,19 +172,39 @@ export class AttachedObjects {
   }
 
   #says(link: Link, says: LinkUp): void {
-    if (says.kind === "attach") this.#ask(watchOn(link, says.attach.endpoint), says.attach);
-    if (says.kind === "empty") this.#lingers(watchOn(link, says.endpoint), says.nothing);
-    if (says.kind === "occupied") this.#stays(watchOn(link, says.endpoint));
-    if (says.kind === "wakeAt") this.#wakes.set(watchOn(link, says.endpoint), says.at);
-    if (says.kind === "check")
-      this.down.send(link, [encodeChecked(this.#above.check(says.id, says.tokens))]);
+    if (says.kind === "attach") this.#ask(this.#watch(link, says.attach.endpoint), says.attach);
+    if (says.kind === "empty") this.#lingers(this.#watch(link, says.endpoint), says.nothing);
+    if (says.kind === "occupied") this.#returns(link, says.endpoint);
+    if (says.kind === "idle" && link.watches.size === 0) this.#end(link);
+    if (says.kind === "wakeAt") this.#wakes.set(link, says.at);
+    // What isn't watched any more isn't counted.
+    const counted = "endpoint" in says ? link.watches.get(says.endpoint) : undefined;
+    if (counted !== undefined && says.kind === "counted") this.occupancy.counted(counted, says.subscribers);
+    if (counted !== undefined && says.kind === "later") this.occupancy.later(counted);
+    if (counted !== undefined && says.kind === "curious") this.occupancy.curious(counted, says.wants);
+    if (says.kind === "check") this.down.send(link, [encodeChecked(this.#above.check(says.id, says.tokens))]);
     const watch = says.kind === "cancel" ? link.watches.get(says.cancel.endpoint) : undefined;
     if (watch !== undefined && says.kind === "cancel") this.#cancel(watch, says.cancel.id);
+  }
+
+  #watch(link: Link, path: string): Watch {
+    const known = link.watches.get(path);
+    if (known !== undefined) return known;
+    const watch = watchOn(link, path);
+    this.occupancy.begin(watch);
+    return watch;
   }
 
   /** Of a key of which nothing is known yet there may well be no record. */
   #lingers(watch: Watch, nothing = watch.sent === undefined): void {
     (nothing ? this.#lingerNothing : this.#linger).start(watch);
+  }
+
+  /** An object that takes an endpoint for watched which isn't asks about it when it hears so. */
+  #returns(link: Link, path: string): void {
+    const watch = link.watches.get(path);
+    if (watch === undefined) this.down.send(link, [encodeDetached(path)]);
+    else this.#stays(watch);
   }
 
   #stays(watch: Watch): void {
@@ -182,8 +230,15 @@ export class AttachedObjects {
   #leave(watch: Watch): void {
     const { link } = watch;
     this.#unwatch(watch);
-    if (link.watches.size > 0) return;
+    if (link.watches.size > 0) this.down.send(link, [encodeDetached(watch.path)]);
+    else this.#end(link);
+  }
+
+  /** Nothing is watched on it. */
+  #end(link: Link): void {
     this.links.remove(link);
+    this.down.forget(link);
+    this.#wakes.forget(link);
     this.#forget(link.object);
     closeQuietly(link.peer, "detached");
   }
@@ -191,7 +246,7 @@ export class AttachedObjects {
   #unwatch(watch: Watch): void {
     watch.link.watches.delete(watch.path);
     this.#stays(watch);
-    this.#wakes.forget(watch);
+    this.occupancy.end(watch);
     this.#above.attaches().forget(watch);
     this.#above.send([encodeDetach(watch.path, watch.link.number)]);
   }

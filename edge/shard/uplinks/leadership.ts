@@ -14,6 +14,8 @@ import type { SliceUplinks, Uplink } from "./slice-uplinks.ts";
 export interface ShardConfig {
   readonly shard: number;
   readonly shards: number;
+  /** For how long updates for a relay are gathered (L15); at once if it isn't said. */
+  readonly gatherMs?: number;
 }
 
 /** What the shard asks of an origin that has just become active for a slice. */
@@ -63,6 +65,8 @@ export class Leadership {
   readonly #failover: Failover;
   /** Whether one of its uplinks should be active. */
   #serves = false;
+  /** What is being batched. */
+  #batch: string[] | undefined;
 
   constructor(uplinks: SliceUplinks, config: ShardConfig, generations: Generations, failover: Failover) {
     this.uplinks = uplinks;
@@ -104,8 +108,23 @@ export class Leadership {
     this.#elect();
   }
 
+  /** From now on what is sent waits for `sendBatch`. */
+  beginBatch(): void {
+    this.#batch ??= [];
+  }
+
+  sendBatch(): void {
+    const batch = this.#batch ?? [];
+    this.#batch = undefined;
+    if (batch.length > 0) this.send(batch);
+  }
+
   /** To the active one; lost if there is none. */
   send(frames: readonly string[]): void {
+    if (this.#batch !== undefined) {
+      this.#batch.push(...frames);
+      return;
+    }
     const { active } = this.uplinks;
     if (active === undefined) return;
     for (const message of packMessages(frames, LIMITS.batchBytes)) sendQuietly(active.socket, message);

@@ -122,6 +122,17 @@ export class Slices {
     else for (const leadership of this.#served) leadership.send(frames);
   }
 
+  /** What `work` sends leaves when it ends, in as few messages as that allows. */
+  batch(work: () => void): void {
+    const served = this.#served;
+    for (const leadership of served) leadership.beginBatch();
+    try {
+      work();
+    } finally {
+      for (const leadership of served) leadership.sendBatch();
+    }
+  }
+
   /** The number of a new link: not used twice in one generation (L2), over a hibernation either. */
   numberLink(): number {
     const number = this.#nextLink++;

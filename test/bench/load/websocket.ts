@@ -74,12 +74,11 @@ export class LeanWebSocket {
     this.#end(undefined, "cut");
   }
 
-  /** A short frame, masked with zeros: masks protect from proxies, and there is none on the way. */
+  /** Masked with zeros: masks protect from proxies, and there is none on the way. No client sends 64 KiB. */
   #frame(opcode: number, payload: Buffer): void {
-    if (payload.length > 125) throw new RangeError("clients send short frames only");
-    this.#socket.write(
-      Buffer.concat([Buffer.from([0x80 | opcode, 0x80 | payload.length, 0, 0, 0, 0]), payload]),
-    );
+    const { length } = payload;
+    const size = length > 125 ? [0x80 | 126, length >> 8, length & 0xff] : [0x80 | length];
+    this.#socket.write(Buffer.concat([Buffer.from([0x80 | opcode, ...size, 0, 0, 0, 0]), payload]));
   }
 
   #end(code: number | undefined, problem: string): void {

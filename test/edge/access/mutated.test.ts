@@ -86,6 +86,8 @@ const UP = [
   '{"id":8,"sub":"/quotes/AAPL"}',
   '{"id":9,"token":"a.hushhushhush.c"}',
   '{"id":10,"pub":"/orders/1","v":{}}',
+  '{"id":13,"pub":"/orders/1","idempotencyKey":"c0ffee","h":[["a","AA==","base64"]],"s":"x"}',
+  '{"id":14,"pub":"/orders/1","d":true}\u001e{"id":15,"pub":"/orders/1","n":1}\n7',
   '{"id":11,"sub":"/quotes/AAPL"}\u001e{"id":12,"sub":"/quotes/AAPL"}',
 ];
 
@@ -102,11 +104,13 @@ test(
       const message = mutations.below(20) === 0 ? bytesOf(text) : text;
       answerFrames(message, {
         path: "/quotes/AAPL",
+        messageBytes: LIMITS.subscriberMessageBytes,
         lastId: () => (closed ? undefined : 0),
         waitMs: () => (mutations.below(10) === 0 ? 100 : 0),
         refuse: (id) => id !== undefined && answered(id),
         subscribe: answered,
         renew: answered,
+        publish: ({ id }) => answered(id),
         send(frame) {
           holds(!closed, "something is sent after the close");
           const { id, error } = JSON.parse(frame) as { id?: number; error?: { code: string } };
@@ -238,7 +242,7 @@ const LINK = [
   '{"hello":{"version":1,"shard":0,"generation":1,"dial":1}}',
   '{"attach":"/quotes/AAPL","id":3,"from":"a.0:1"}',
   '{"attached":"/quotes/AAPL","id":3,"position":"a.0:1","head":"a.0:2","count":1}',
-  '{"wake":{"endpoint":"/quotes/AAPL","at":1763690000123}}',
+  '{"wake":{"at":1763690000123}}',
   '{"occupied":"/quotes/AAPL"}',
 ];
 

@@ -25,6 +25,8 @@ const facts = (more: Partial<StateFacts> = {}): StateFacts => ({
   own: { kind: "settled" },
   asks: [],
   forgotten: [],
+  counted: undefined,
+  curious: false,
   ...more,
 });
 const carried = (path: string, kept: StateFacts): Carried => ({ path, facts: () => kept });
@@ -49,7 +51,20 @@ describe("a subscriber's socket", () => {
 
     saveSubscriber(socket, undefined, follows);
 
-    expect(loadSubscriber(socket)).toEqual({ holder: undefined, follows });
+    const publisher = { tag: undefined, grantedBy: undefined };
+    expect(loadSubscriber(socket)).toEqual({ holder: undefined, publisher, follows });
+  });
+
+  test.each([
+    { tag: 4_711, grantedBy: undefined },
+    { tag: undefined, grantedBy: "token" },
+    { tag: 4_711, grantedBy: "public" },
+  ] as const)("[W26] says what it publishes by: %j", (publisher) => {
+    const socket = new FakeSocket();
+
+    saveSubscriber(socket, undefined, [["/quotes/A", { id: 0, subscription: LIVE }]], publisher);
+
+    expect(loadSubscriber(socket)?.publisher).toEqual(publisher);
   });
 
   test("of one path costs about what its path takes, and no more than 72 bytes beside that while it is live", () => {
@@ -133,7 +148,13 @@ describe("a link's socket", () => {
     );
 
     const none = { count: 0, lastId: 0, isOpen: false };
-    expect(loadLink(socket)).toEqual({ hello: HELLO, wakeAt: undefined, revocations: none, states });
+    expect(loadLink(socket)).toEqual({
+      hello: HELLO,
+      wakeAt: undefined,
+      revocations: none,
+      version: 0,
+      states,
+    });
     saveLink(socket, HELLO, [], 1_700_000_540_000);
     expect(loadLink(socket)?.wakeAt).toBe(1_700_000_540_000);
     const revocations = { count: 3, lastId: 7, isOpen: true };
@@ -185,6 +206,7 @@ describe("the path of an object whose name doesn't tell it", () => {
       own: { kind: "due" },
       asks: [],
       forgotten: [2, 5, 6],
+      curious: false,
     });
   });
 

@@ -5,6 +5,7 @@ test("[S20] limits are those of PROTOCOL.md unless the deployment sets others, e
   const unset = {
     messages: { perSecond: 20, burst: 100 },
     asks: { perSecond: 5, burst: 20 },
+    publishes: { perSecond: 100, burst: 200 },
     perPrincipal: 100,
     unsentBytes: 96_000_000,
   };
@@ -35,4 +36,24 @@ test("[S20] what one connection spends no other one pays for", () => {
   expect(spending.take(one, "asks", 1_000)).toBe(0);
   expect(spending.take(other, "messages", 1_000)).toBe(0);
   expect(spending.take(one, "messages", 1_050)).toBe(0);
+});
+
+test("[W25] publishes are counted by themselves, and a large one as several", () => {
+  const spending = new Spending(connectionLimits({ CONNECTION_PUBLISHES_BURST: "20" }));
+  const socket = {};
+
+  expect(spending.take(socket, "publishes", 1_000, 17)).toBe(0);
+  expect(spending.take(socket, "publishes", 1_000, 3)).toBe(0);
+  expect(spending.take(socket, "publishes", 1_000)).toBe(10);
+  expect(spending.take(socket, "publishes", 1_000, 17)).toBe(170);
+  expect(spending.take(socket, "messages", 1_000)).toBe(0);
+});
+
+test("[W25] one that counts as more than may be said at once is said when nothing else was for long enough", () => {
+  const spending = new Spending(connectionLimits({ CONNECTION_PUBLISHES_BURST: "5" }));
+  const socket = {};
+
+  expect(spending.take(socket, "publishes", 1_000, 17)).toBe(0);
+  expect(spending.take(socket, "publishes", 1_000)).toBe(130);
+  expect(spending.take(socket, "publishes", 1_130)).toBe(0);
 });

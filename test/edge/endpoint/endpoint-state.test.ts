@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { loadLink, loadSubscriber, saveLink, saveSubscriber } from "../../../edge/endpoint/attachment.ts";
 import { EndpointState } from "../../../edge/endpoint/endpoint-state.ts";
 import { type ObjectLink, ObjectLinks } from "../../../edge/endpoint/object-links.ts";
+import { OF_A_SOCKET } from "../../../edge/endpoint/pace.ts";
 import type { SubscriptionFacts } from "../../../edge/endpoint/subscription-states.ts";
 import { encodeWaiting } from "../../../shared/protocol/attach.ts";
 import { routingOf } from "../../../shared/protocol/frame.ts";
@@ -36,8 +37,8 @@ class Core {
   #state(path: string, subscribers: readonly FakeSocket[]): EndpointState<FakeSocket> {
     const ports = {
       now: () => 1_000_000,
-      after: () => () => undefined,
-      unsentBytes: 1_000_000_000,
+      unsent: { hasRoom: true, sent: () => undefined, remove: () => undefined },
+      pace: OF_A_SOCKET,
       sent: () => undefined,
       answered: () => undefined,
       ask: (frame: string) => this.#linkOf(path)?.socket.send(frame),
@@ -55,7 +56,7 @@ class Core {
       return facts === undefined ? [] : [[socket, facts] as const];
     });
     const facts = link && loadLink(link.socket)?.states.get(path);
-    return new EndpointState(ports, { path, window: WINDOW, replays: false }, facts, follows);
+    return new EndpointState<FakeSocket>(ports, { path, window: WINDOW, replays: false }, facts, follows);
   }
 
   state(path: string): EndpointState<FakeSocket> {

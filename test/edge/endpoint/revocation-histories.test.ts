@@ -105,7 +105,12 @@ class World {
     const token = this.token(client.token.subject, issuedAt);
     this.tokens.renew(client.socket, client.nextId++, "a.b.c");
     if (this.tokens.looking.length === 0) return;
-    await this.tokens.verified({ ok: true, holder: token, mayRead: () => true });
+    await this.tokens.verified({
+      ok: true,
+      holder: token,
+      mayRead: () => true,
+      mayPublish: () => false,
+    });
     this.#renewing.set(client.socket, token);
   }
 

@@ -4,7 +4,7 @@ import type { Holder } from "../../../edge/endpoint/holder.ts";
 import type { Verified } from "../../../edge/endpoint/renewals.ts";
 import { encodeChecked, encodeRevocations, encodeRevoke } from "../../../shared/protocol/link.ts";
 import type { Meant } from "../../../shared/protocol/revocation.ts";
-import { PATH, update } from "../../support/endpoint-frames.ts";
+import { update } from "../../support/endpoint-frames.ts";
 import type { FakeSocket } from "../../support/fake-socket.ts";
 import { holder } from "../../support/holders.ts";
 import { TokenWorld } from "../../support/token-world.ts";
@@ -103,7 +103,12 @@ describe("[L10] while the shard has no revocations", () => {
     world.live(bob());
     world.hibernate();
     world.renew(alice, 1);
-    await world.verified({ ok: true, holder: holder(end + MINUTE), mayRead: () => true });
+    await world.verified({
+      ok: true,
+      holder: holder(end + MINUTE),
+      mayRead: () => true,
+      mayPublish: () => false,
+    });
 
     expect(checks()).toEqual([]);
     expect(world.saidUp.flatMap((said) => Object.keys(said as object))).not.toContain("check");
@@ -247,13 +252,14 @@ describe("[S25] with a margin", () => {
     ok: true,
     holder: holder(end + MINUTE, { tokenId: "3", issuedAt: 1_700_000_100, ...more }),
     mayRead: () => true,
+    mayPublish: () => false,
   });
 
   test("a socket is told, gets updates until then, asleep or not, and is closed if it wasn't renewed", () => {
     const alice = world.live(holder(end));
     world.say(encodeRevoke(OF_ALICE, 10_000));
     const at = world.clock.now + 10_000;
-    expect(world.answerAsks().at(-1)).toEqual({ wake: { endpoint: PATH, at } });
+    expect(world.answerAsks().at(-1)).toEqual({ wake: { at } });
     world.hibernate();
     world.clock.now = at - 1;
     world.append();
@@ -351,7 +357,12 @@ describe("[S25] with a margin", () => {
 });
 
 describe("[S18] [L10] a token that is renewed is asked about", () => {
-  const good: Verified = { ok: true, holder: holder(1e13, { tokenId: "3" }), mayRead: () => true };
+  const good: Verified = {
+    ok: true,
+    holder: holder(1e13, { tokenId: "3" }),
+    mayRead: () => true,
+    mayPublish: () => false,
+  };
 
   test("one that is revoked while the answer is under way doesn't get through", async () => {
     const alice = world.live(bob());
@@ -363,6 +374,7 @@ describe("[S18] [L10] a token that is renewed is asked about", () => {
       ok: true,
       holder: bob({ tokenId: "3", until: end + MINUTE }),
       mayRead: () => true,
+      mayPublish: () => false,
     });
     expect(checks()).toHaveLength(1);
     checked(2);

@@ -2,31 +2,49 @@ import { expect, test } from "vitest";
 import { answerFrames } from "../../../edge/endpoint/subscriber-frames.ts";
 import type { Message } from "../../../shared/protocol/message.ts";
 import { SEPARATOR } from "../../../shared/protocol/message.ts";
+import { encodePublication, type Publication } from "../../../shared/protocol/publication.ts";
 
 interface Outcome {
   readonly subscribed: (readonly [id: number, from: unknown])[];
   readonly sent: unknown[];
   readonly renewed: (readonly [id: number, token: string])[];
   readonly refused: (readonly [id: number | undefined, waitMs: number])[];
+  readonly published: Publication[];
   closed: string | undefined;
 }
 
-const QUIET: Outcome = { subscribed: [], sent: [], renewed: [], refused: [], closed: undefined };
+const QUIET: Outcome = {
+  ...{ subscribed: [], sent: [], renewed: [], refused: [], published: [] },
+  closed: undefined,
+};
+/** Of a socket that may not publish, and of one that may. */
+const SMALL = 16_384;
+const LARGE = 1024 * 1024 + SMALL;
 
 /** A socket of /quotes/A whose last subscribe had id 3. */
-function say(message: Message, waits: { messages?: number; asks?: number } = {}): Outcome {
-  const outcome: Outcome = { ...QUIET, subscribed: [], sent: [], renewed: [], refused: [] };
+function say(
+  message: Message,
+  waits: { messages?: number; asks?: number; publishes?: number } = {},
+  messageBytes = SMALL,
+  spent: [what: string, count: number][] = [],
+): Outcome {
+  const outcome: Outcome = { ...QUIET, subscribed: [], sent: [], renewed: [], refused: [], published: [] };
   let lastId = 3;
   answerFrames(message, {
     path: "/quotes/A",
+    messageBytes,
     lastId: () => (outcome.closed === undefined ? lastId : undefined),
     subscribe: (id, from) => {
       lastId = id;
       outcome.subscribed.push([id, from]);
     },
-    waitMs: (what) => waits[what] ?? 0,
+    waitMs: (what, count = 1) => {
+      spent.push([what, count]);
+      return waits[what] ?? 0;
+    },
     refuse: (id, waitMs) => outcome.refused.push([id, waitMs]),
     renew: (id, token) => outcome.renewed.push([id, token]),
+    publish: (publication) => outcome.published.push(publication),
     send: (frame) => outcome.sent.push(JSON.parse(frame)),
     close: (name) => {
       outcome.closed = name;
@@ -35,6 +53,7 @@ function say(message: Message, waits: { messages?: number; asks?: number } = {})
   return outcome;
 }
 
+const binary = (head: string) => new TextEncoder().encode(`${head}\n`);
 const error = (id: number, code: string) => ({ id, error: expect.objectContaining({ code, retry: false }) });
 
 test("[S2] a subscribe with a larger id subscribes again, from where it says", () => {
@@ -52,7 +71,16 @@ test.each([
   ["a position that isn't text", '{"id":4,"sub":"/quotes/A","from":7}', error(4, "bad_position")],
   ["an endpoint that is none", '{"id":4,"sub":7}', error(4, "bad_frame")],
   ["a token that is none", '{"id":4,"token":{"a":1}}', error(4, "bad_frame")],
-  ["a kind of a later version", '{"id":4,"pub":"/quotes/A","v":1}', error(4, "unsupported")],
+  ["a kind of a later version", '{"id":4,"later":"/quotes/A"}', error(4, "unsupported")],
+  ["a publish of nothing", '{"id":4,"pub":"/quotes/A"}', error(4, "bad_frame")],
+  ["a publish of two things", '{"id":4,"pub":"/quotes/A","v":1,"d":true}', error(4, "bad_frame")],
+  ["a publish of what isn't JSON", '{"id":4,"pub":"/quotes/A","s":"1","h":7}', error(4, "bad_frame")],
+  ["another frame in binary", binary('{"id":4,"sub":"/quotes/A","n":0}'), error(4, "bad_frame")],
+  [
+    "a publish of fewer bytes than it says",
+    binary('{"id":4,"pub":"/quotes/A","d":true,"n":0}'),
+    error(4, "bad_frame"),
+  ],
 ])("[S2] [S7] [V4] %s is answered with an error, and the socket lives", (_, frame, expected) => {
   const outcome = say(frame);
 
@@ -71,7 +99,11 @@ test.each([
   ["a smaller id", '{"id":0,"sub":"/quotes/A"}'],
   ["the id of the last subscribe with a position that is none", '{"id":3,"sub":"/quotes/A","from":"e:x"}'],
   ["the id of the last subscribe with another endpoint", '{"id":3,"sub":"/quotes/B"}'],
-  ["the id of the last subscribe, in a kind of a later version", '{"id":3,"pub":"/quotes/A","v":1}'],
+  ["the id of the last subscribe, in a kind of a later version", '{"id":3,"later":"/quotes/A"}'],
+  ["the id of the last subscribe, in a publish", '{"id":3,"pub":"/quotes/A","v":1}'],
+  ["a publish without an id", '{"pub":"/quotes/A","v":1}'],
+  ["a publish that is no JSON", '{"id":4,"pub":"/quotes/A","v":{}'],
+  ["no bytes", new Uint8Array(0)],
 ])("[S2] [S7] [C5] %s closes the socket with bad_frame", (_, message) => {
   expect(say(message)).toEqual({ ...QUIET, closed: "bad_frame" });
 });
@@ -108,7 +140,8 @@ test("[S18] a token is renewed with an id as any other frame, and one with an ol
 test.each([
   ["a subscribe", '{"id":4,"sub":"/quotes/A"}', { asks: 7 }, 4],
   ["a token", '{"id":4,"token":"a.b.c"}', { asks: 7 }, 4],
-  ["any frame", '{"id":4,"pub":"/quotes/A"}', { messages: 7 }, 4],
+  ["any frame", '{"id":4,"later":"/quotes/A"}', { messages: 7 }, 4],
+  ["a publish", '{"id":4,"pub":"/quotes/A","v":1}', { publishes: 7 }, 4],
   ["a ping in other bytes", '{"ping": 1}', { messages: 7 }, undefined],
 ])(
   "[S20] %s is refused with its id while it is too much, and nothing else is done",
@@ -123,4 +156,58 @@ test("[S7] a message of more than 64 frames is answered with a close, not with a
   expect(say(pings(65))).toEqual({ ...QUIET, closed: "frame_too_large" });
   expect(say(pings(1_489))).toEqual({ ...QUIET, closed: "frame_too_large" });
   expect(say(pings(64)).sent).toHaveLength(64);
+});
+
+const publication = (id: number, bytes: number): Publication => ({
+  ...{ id, endpoint: "/quotes/A", key: "c0ffee", headers: [] },
+  value: new Uint8Array(bytes).fill(120),
+});
+/** A frame whose value is so many characters long. */
+const textOf = (id: number, characters: number) =>
+  `{"id":${id},"pub":"/quotes/A","s":"${"x".repeat(characters)}"}`;
+
+test("[W21] many are published in one message, in text and in binary, each told by its id", () => {
+  const texts = [4, 5].map((id) => `{"id":${id},"pub":"/quotes/A","v":${id}}`);
+  const bytes = [6, 7].map((id) => encodePublication(publication(id, 3)) as Uint8Array);
+
+  expect(say(texts.join(SEPARATOR)).published.map(({ id }) => id)).toEqual([4, 5]);
+  expect(say(new Uint8Array(Buffer.concat(bytes))).published).toEqual([publication(6, 3), publication(7, 3)]);
+});
+
+test("[W22] who may publish may send a larger message, if it is one publish, in either form", () => {
+  const bytes = encodePublication(publication(4, 1024 * 1024));
+
+  expect(say(bytes, {}, LARGE).published).toEqual([publication(4, 1024 * 1024)]);
+  expect(say(textOf(4, 1024 * 1024), {}, LARGE).published).toMatchObject([{ id: 4 }]);
+  for (const message of [bytes, textOf(4, SMALL)])
+    expect(say(message)).toEqual({ ...QUIET, closed: "frame_too_large" });
+});
+
+test.each([
+  ["more than that", encodePublication(publication(4, LARGE))],
+  ["another frame", `{"id":4,"sub":"/quotes/A","x":"${"x".repeat(SMALL)}"}`],
+  ["two publishes", [textOf(4, SMALL), textOf(5, 1)].join(SEPARATOR)],
+  ["no frame", "x".repeat(SMALL + 1)],
+  ["bytes that are no frame", new Uint8Array(SMALL + 1)],
+])("[W22] a large message of %s closes the socket with frame_too_large", (_, message) => {
+  expect(say(message, {}, LARGE)).toEqual({ ...QUIET, closed: "frame_too_large" });
+});
+
+test("[W22] a large publish that is malformed is answered by its id, if it begins with that", () => {
+  const big = "x".repeat(SMALL);
+
+  expect(say(`{"id":4,"pub":"/quotes/A","s":"${big}","d":true}`, {}, LARGE).sent).toEqual([
+    error(4, "bad_frame"),
+  ]);
+  expect(say(`{"pub":"/quotes/A","id":4,"s":"${big}","d":true}`, {}, LARGE).closed).toBe("bad_frame");
+  expect(say(textOf(3, SMALL), {}, LARGE).closed).toBe("bad_frame");
+});
+
+test("[W25] a large publish counts as several, and is refused by its id without being read", () => {
+  const spent: [string, number][] = [];
+  const broken = `{"id":4,"pub":${"x".repeat(1024 * 1024)}`;
+
+  expect(say(broken, { publishes: 7 }, LARGE, spent)).toEqual({ ...QUIET, refused: [[4, 7]] });
+  expect(spent).toEqual([["publishes", 17]]);
+  expect(say(textOf(3, SMALL), { publishes: 7 }, LARGE).closed).toBe("bad_frame");
 });

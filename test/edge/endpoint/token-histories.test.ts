@@ -13,6 +13,9 @@ const OFF_MS = 1_000;
 /** Of a token: longer than it is told before that, twice what the clock may jump. */
 const SHORTEST_S = 10;
 
+/** The one that is woken. */
+const OBJECT = "object";
+
 interface Token {
   readonly until: number;
   /** Notices that came while it counted. */
@@ -51,7 +54,7 @@ class History extends TokenWorld {
     this.answerAsks();
     for (const said of this.saidUp.slice(before)) {
       const read = decodeLinkUp(JSON.stringify(said));
-      if (read.ok && read.value.kind === "wakeAt") this.#wakes.set(read.value.endpoint, read.value.at);
+      if (read.ok && read.value.kind === "wakeAt") this.#wakes.set(OBJECT, read.value.at);
     }
     for (const one of this.bearers) this.#check(one);
     this.anyone.take();
@@ -71,7 +74,7 @@ class History extends TokenWorld {
   }
 
   #relink(): void {
-    this.#wakes.forget("/quotes/A");
+    this.#wakes.forget(OBJECT);
     this.cutLink();
     this.link();
   }
@@ -90,7 +93,7 @@ class History extends TokenWorld {
     if (one === undefined) return;
     const holder = await this.#token();
     this.look(() => this.renew(one.socket, ++one.lastId));
-    await this.verified({ ok: true, holder, mayRead: () => true });
+    await this.verified({ ok: true, holder, mayRead: () => true, mayPublish: () => false });
     const before = one.tokens.at(-1);
     const isTaken = one.socket.frames.some(
       (frame) =>

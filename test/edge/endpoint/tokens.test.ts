@@ -69,7 +69,13 @@ describe("a subscription ends with its token", () => {
   });
 
   test("[S19] [S20] one that is over isn't admitted, nor one more than its subject may have", () => {
-    world = new TokenWorld({ messages: RATE, asks: RATE, perPrincipal: 2, unsentBytes: 1e9 });
+    world = new TokenWorld({
+      messages: RATE,
+      asks: RATE,
+      publishes: RATE,
+      perPrincipal: 2,
+      unsentBytes: 1e9,
+    });
     world.link();
     expect(world.core.refusalOf(holder(world.wall))).toMatchObject({ code: "expired" });
     const [first] = [world.live(holder(end)), world.live(holder(end, { tokenId: "2" }))];
@@ -87,7 +93,13 @@ describe("a subscription ends with its token", () => {
     const came = (cameAt: number, more: Partial<Holder> = {}) => holder(end, { cameAt, ...more });
 
     beforeEach(() => {
-      world = new TokenWorld({ messages: RATE, asks: RATE, perPrincipal: LIMIT, unsentBytes: 1e9 });
+      world = new TokenWorld({
+        messages: RATE,
+        asks: RATE,
+        publishes: RATE,
+        perPrincipal: LIMIT,
+        unsentBytes: 1e9,
+      });
       world.link();
     });
 
@@ -147,7 +159,12 @@ describe("a subscription ends with its token", () => {
       for (const one of all) {
         world.renew(one, 1);
         const renewed = came(world.wall, { tokenId: "renewed" });
-        await world.verified({ ok: true, holder: renewed, mayRead: () => true });
+        await world.verified({
+          ok: true,
+          holder: renewed,
+          mayRead: () => true,
+          mayPublish: () => false,
+        });
       }
 
       expect(world.core.refusalOf(came(world.wall))).toMatchObject({ code: "overloaded" });
@@ -220,7 +237,7 @@ describe("the notice that a token ends", () => {
 });
 
 describe("[L9] the shard is asked to wake the object", () => {
-  const wakeAt = (at: number) => ({ wake: { endpoint: PATH, at } });
+  const wakeAt = (at: number) => ({ wake: { at } });
 
   test("[L9] when something is due first, and only if that changes; with public subscribers never", () => {
     world.live();
@@ -276,6 +293,7 @@ describe("a token is renewed", () => {
     ok: true,
     holder: holder(end + 30 * MINUTE, { tokenId: "2", issuedAt: 1_700_000_500, ...more }),
     mayRead: () => true,
+    mayPublish: () => false,
   });
 
   test("[S18] and its subscription goes on past the old end without a gap, over a hibernation too", async () => {
@@ -285,7 +303,7 @@ describe("a token is renewed", () => {
     expect(world.looking.map(({ token }) => token)).toEqual(["a.b.c"]);
     await world.verified(later());
     world.answerAsks();
-    expect(world.saidUp.at(-1)).toEqual({ wake: { endpoint: PATH, at: end - MINUTE } });
+    expect(world.saidUp.at(-1)).toEqual({ wake: { at: end - MINUTE } });
     world.clock.now = end + 1;
     world.append();
     world.hibernate();
@@ -304,7 +322,9 @@ describe("a token is renewed", () => {
     world.append();
     for (const id of [1, 2]) {
       world.renew(alice, id);
-      await world.verified(id === 1 ? { ok: true, holder: holder(end), mayRead: () => true } : later());
+      await world.verified(
+        id === 1 ? { ok: true, holder: holder(end), mayRead: () => true, mayPublish: () => false } : later(),
+      );
     }
     world.append();
     world.clock.now = end + 29 * MINUTE;
@@ -354,7 +374,12 @@ describe("a token is renewed", () => {
   test("[S18] one that doesn't allow the path ends the subscription by its name", async () => {
     const [alice, bob] = [world.live(holder(end)), world.live(holder(end))];
     world.renew(alice, 1);
-    await world.verified({ ok: true, holder: holder(end + 1), mayRead: (path) => path !== PATH });
+    await world.verified({
+      ok: true,
+      holder: holder(end + 1),
+      mayRead: (path) => path !== PATH,
+      mayPublish: () => false,
+    });
     world.append();
 
     const error = { code: "forbidden", message: expect.any(String), retry: false };
@@ -425,6 +450,7 @@ describe("[S20] a connection that asks too much", () => {
     world = new TokenWorld({
       messages: { perSecond: 20, burst: 100 },
       asks: { perSecond: 5, burst: 20 },
+      publishes: { perSecond: 100, burst: 200 },
       perPrincipal: 10,
       unsentBytes: 1e9,
     });

@@ -195,7 +195,7 @@ describe("attaching", () => {
       expect(shard.core.status()).toMatchObject({ watched: 2, links: 1 });
     });
 
-    test("[L5] one that stays empty is detached, and the other, the row and the link stay", async () => {
+    test("[L5] [L13] one that stays empty is detached, which the object is told, and the other, the row and the link stay", async () => {
       const uplink = connect();
       const down = await holdingBoth(uplink);
 
@@ -204,7 +204,7 @@ describe("attaching", () => {
       expect(uplink.take()).toEqual([{ detach: B.path, link: 1 }]);
       shard.core.uplinkMessage(uplink, encodeAddressed(links(1), update(A.path, 6, 5)));
 
-      expect(down.frames).toEqual([update(A.path, 6, 5)]);
+      expect(down.frames).toEqual([{ detached: B.path }, update(A.path, 6, 5)]);
       expect([...shard.rows]).toEqual([object]);
       expect(shard.core.status()).toMatchObject({ watched: 1, links: 1 });
 

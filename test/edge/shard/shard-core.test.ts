@@ -83,7 +83,10 @@ describe("uplinks", () => {
     const down = await shard.watch(uplink, A.path, 1);
     const good = encodeAddressed(links(1), update(A.path, 6, 5));
 
-    shard.core.uplinkMessage(uplink, [good, bad, encodeAddressed(links(1), update(A.path, 9, 6))].join(SEPARATOR));
+    shard.core.uplinkMessage(
+      uplink,
+      [good, bad, encodeAddressed(links(1), update(A.path, 9, 6))].join(SEPARATOR),
+    );
 
     expect(down.frames).toEqual([update(A.path, 6, 5)]);
     expect(uplink.closed).toEqual({ code: 4500, reason: "bad_frame" });

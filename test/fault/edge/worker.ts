@@ -6,6 +6,8 @@ import { shardName } from "../../../edge/routing.ts";
 import { ShardObject as Shard } from "../../../edge/shard/shard-object.ts";
 import app from "../../../edge/worker.ts";
 
+export { RelayObject } from "../../../edge/relay/relay-object.ts";
+
 /** How far the clock is off that the Worker's code sees: workerd itself does not start under libfaketime. */
 let offMs = 0;
 const Real = Date;

@@ -60,7 +60,7 @@ describeWithKafka("of 50 partitions on one broker,", () => {
   const stop = (reads: readonly { readonly reading: Reading }[]) =>
     Promise.all(reads.map(({ reading }) => reading.stop()));
 
-  test("a hundred reads take three connections, and leave none behind", { timeout: 60_000 }, async () => {
+  test("a hundred reads take three connections, and leave none behind", { timeout: 120_000 }, async () => {
     const topic = await newTopic(5, 100);
     const before = sockets();
     const source = new KafkaSource({ brokers: kafka.brokers, clientId: "test" });
@@ -81,7 +81,7 @@ describeWithKafka("of 50 partitions on one broker,", () => {
   });
 
   test("reads whose batches nobody takes hold two answers each at most, and what two requests may have", {
-    timeout: 60_000,
+    timeout: 120_000,
   }, async () => {
     setFlagsFromString("--expose-gc");
     const collect: () => void = runInNewContext("gc");

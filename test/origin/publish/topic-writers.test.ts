@@ -109,6 +109,8 @@ test("a publish that comes again after its key has moved is answered from where 
     [1, 0, 1],
   ]);
   expect(news.at(-1)).toMatchObject({ partitions: 3 });
+  await vi.advanceTimersByTimeAsync(KEPT_MS);
+  expect([...topic.settled]).toEqual([2, 3]);
 });
 
 test("so it is if the origin didn't know that it has grown, but whoever leads the partition does", async () => {

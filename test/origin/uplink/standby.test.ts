@@ -4,18 +4,10 @@ import { Uplinks, type UplinksTiming } from "../../../origin/uplink/uplinks.ts";
 import { encodeAttach } from "../../../shared/protocol/attach.ts";
 import { CLOSE } from "../../../shared/protocol/codes.ts";
 import { encodeActive } from "../../../shared/protocol/uplink.ts";
-import { KEY, ScriptedShards, type TakenUplink } from "../../support/scripted-shards.ts";
+import { KEY, ScriptedShards, type TakenUplink, UPLINK_TIMING } from "../../support/scripted-shards.ts";
 import { record, SmallOrigin } from "../../support/small-origin.ts";
 
-const TIMING: UplinksTiming = {
-  pingMs: 10,
-  batchMs: 0,
-  deadMs: 5_000,
-  retry: { baseMs: 4, maxMs: 16 },
-  replaced: { baseMs: 25, maxMs: 200 },
-  refused: { baseMs: 40, maxMs: 80 },
-  leaveMs: 5_000,
-};
+const TIMING: UplinksTiming = { ...UPLINK_TIMING, replaced: { baseMs: 25, maxMs: 200 } };
 const READY = '0 {"ready":true}';
 const LEAVING = '0 {"leaving":true}';
 

@@ -5,18 +5,10 @@ import { CLOSE } from "../../../shared/protocol/codes.ts";
 import { decodeUpdate, routingOf } from "../../../shared/protocol/frame.ts";
 import { encodeDetach, encodeGet } from "../../../shared/protocol/uplink.ts";
 import { UPLINK_PROTOCOL } from "../../../shared/protocol/version.ts";
-import { KEY, ScriptedShards } from "../../support/scripted-shards.ts";
+import { KEY, ScriptedShards, UPLINK_TIMING } from "../../support/scripted-shards.ts";
 import { record, SmallOrigin } from "../../support/small-origin.ts";
 
-const TIMING: UplinksTiming = {
-  pingMs: 10,
-  deadMs: 1_000,
-  batchMs: 0,
-  retry: { baseMs: 4, maxMs: 16 },
-  replaced: { baseMs: 4, maxMs: 16 },
-  refused: { baseMs: 40, maxMs: 80 },
-  leaveMs: 1_000,
-};
+const TIMING: UplinksTiming = { ...UPLINK_TIMING, deadMs: 1_000, leaveMs: 1_000 };
 
 let edge: ScriptedShards;
 let origin: SmallOrigin;

@@ -68,9 +68,13 @@ class World {
   connect(): void {
     if (this.connected) return;
     this.connected = true;
+    this.ask(0);
+  }
+
+  ask(id: number): void {
     const from = this.state.position;
-    this.perform({ kind: "connected" });
-    this.answer(0, from);
+    this.perform({ kind: "asked", id });
+    this.answer(id, from);
   }
 
   cut(): void {
@@ -136,11 +140,10 @@ class World {
         case "verdict":
           this.believed ??= effect.verdict.position;
           break;
-        case "subscribe":
-          expect(effect.from).toEqual(this.state.position);
-          this.answer(effect.id, effect.from);
+        case "ask":
+          this.ask(this.state.id + 1);
           break;
-        case "reconnect":
+        case "retry":
           this.cut();
           break;
         default:

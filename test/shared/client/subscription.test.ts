@@ -46,11 +46,12 @@ const kinds = (effects: readonly Effect[]) => effects.map(({ kind }) => kind).jo
 
 describe("every event in every phase", () => {
   const EVENTS: { readonly [K in Event["kind"]]: Event } = {
-    connected: { kind: "connected" },
+    asked: { kind: "asked", id: 8 },
     lost: { kind: "lost" },
     verdict: verdict("a:10", "a:20", true),
     wait: { kind: "wait", id: 7, error: body(true) },
     refused: { kind: "refused", id: 7, error: body(false) },
+    dismissed: { kind: "dismissed", error: body(true) },
     reset: {
       kind: "reset",
       verdict: { position: position("a:30"), head: position("a:31"), cause: "horizon" },
@@ -61,35 +62,38 @@ describe("every event in every phase", () => {
     close: { kind: "close" },
   };
   const receiving = (phase: SubscriptionPhase): Record<Event["kind"], string> => ({
-    connected: `${phase}:`,
+    asked: `${phase}:`,
     lost: "away: cancel",
     verdict: `${phase}:`,
     wait: `${phase}:`,
     refused: `${phase}:`,
+    dismissed: "away: cancel retry",
     reset: "catchingUp: gap",
     update: `${phase}: deliver`,
-    unreadable: "asked: subscribe schedule",
+    unreadable: "away: ask",
     timer: `${phase}:`,
     close: "ended: cancel",
   });
   const verdictDue = (phase: SubscriptionPhase): Record<Event["kind"], string> => ({
-    connected: `${phase}:`,
+    asked: `${phase}:`,
     lost: "away: cancel",
     verdict: "catchingUp: cancel verdict",
     wait: "waiting: cancel wait",
     refused: "ended: cancel end",
+    dismissed: `${phase}:`,
     reset: `${phase}:`,
     update: `${phase}:`,
-    unreadable: "away: cancel reconnect",
+    unreadable: "away: cancel retry",
     timer: `${phase}:`,
     close: "ended: cancel",
   });
   const nothing = (phase: SubscriptionPhase): Record<Event["kind"], string> => ({
-    connected: `${phase}:`,
+    asked: `${phase}:`,
     lost: `${phase}:`,
     verdict: `${phase}:`,
     wait: `${phase}:`,
     refused: `${phase}:`,
+    dismissed: `${phase}:`,
     reset: `${phase}:`,
     update: `${phase}:`,
     unreadable: `${phase}:`,
@@ -97,8 +101,8 @@ describe("every event in every phase", () => {
     close: `${phase}:`,
   });
   const expected: Record<SubscriptionPhase, Record<Event["kind"], string>> = {
-    away: { ...nothing("away"), connected: "asked: schedule", close: "ended: cancel" },
-    asked: { ...verdictDue("asked"), timer: "away: cancel reconnect" },
+    away: { ...nothing("away"), asked: "asked: schedule", close: "ended: cancel" },
+    asked: { ...verdictDue("asked"), timer: "away: cancel retry" },
     waiting: verdictDue("waiting"),
     catchingUp: receiving("catchingUp"),
     live: receiving("live"),
@@ -164,7 +168,7 @@ describe("[S3] verdicts", () => {
     const { state } = step(inPhase("asked"), verdict("a:40", "a:41", true));
 
     expect(state.position).toEqual(position("a:10"));
-    expect(kinds(step(state, update(41, 40)).effects)).toBe("subscribe schedule");
+    expect(kinds(step(state, update(41, 40)).effects)).toBe("ask");
   });
 
   test("[S2] one that answers an earlier subscribe is not taken for the answer to the last", () => {
@@ -183,21 +187,24 @@ describe("[P5] updates", () => {
     expect(state.statistics).toMatchObject({ duplicates: 1, received: 0 });
   });
 
-  test("[S2] before a hole it asks again from where it is, with a larger id, and takes nothing until the verdict", () => {
-    const asked = step(inPhase("live"), update(13, 12));
-    const meanwhile = step(asked.state, update(11, 10));
+  test.each([
+    ["before it is asked", (state: SubscriptionState) => state],
+    ["once it is asked", (state: SubscriptionState) => step(state, { kind: "asked", id: 8 }).state],
+  ])(
+    "[S2] before a hole it asks again from where it is, and %s it takes nothing until the verdict",
+    (_, go) => {
+      const hole = step(inPhase("live"), update(13, 12));
+      const meanwhile = step(go(hole.state), update(11, 10));
 
-    expect(asked.effects[0]).toEqual({ kind: "subscribe", id: 8, from: position("a:10") });
-    expect(asked.state.statistics.holes).toBe(1);
-    expect(meanwhile.effects).toEqual([]);
-    expect(meanwhile.state.position).toEqual(position("a:10"));
-  });
+      expect(hole.effects).toEqual([{ kind: "ask" }]);
+      expect(hole.state.statistics.holes).toBe(1);
+      expect(meanwhile.effects).toEqual([]);
+      expect(meanwhile.state.position).toEqual(position("a:10"));
+    },
+  );
 
   test("[F9] a frame that can't be read is treated as a hole", () => {
-    expect(step(inPhase("live"), { kind: "unreadable" }).effects[0]).toMatchObject({
-      kind: "subscribe",
-      from: position("a:10"),
-    });
+    expect(step(inPhase("live"), { kind: "unreadable" }).effects).toEqual([{ kind: "ask" }]);
   });
 
   test("each epoch chains by itself, and both are part of the position", () => {
@@ -221,42 +228,39 @@ test("[S5] after a reset it goes on from the new position, having announced the 
   expect(kinds(step(state, update(5, 4, "c")).effects)).toBe("deliver live");
 });
 
-test("[S7] an error that may pass leads to another connection, any other ends the subscription", () => {
+test("[S7] an error that may pass is followed by another attempt, any other ends the subscription", () => {
   const refused = (retry: boolean, id = 7) =>
     step(inPhase("asked"), { kind: "refused", id, error: body(retry) });
 
-  expect(kinds(refused(true).effects)).toBe("cancel reconnect");
+  expect(refused(true).effects.at(-1)).toEqual({ kind: "retry", reason: "unavailable", error: body(true) });
   expect(refused(false).state.phase).toBe("ended");
   expect(refused(false, 3).effects).toEqual([]);
 });
 
-test("each connection begins with the subscribe of its URL", () => {
-  expect(step(inPhase("away"), { kind: "connected" }).state).toMatchObject({ phase: "asked", id: 0 });
+test("[M8] one that the edge ended for good is over, unless it was asked for anew", () => {
+  const end: Event = { kind: "dismissed", error: body(false) };
+
+  expect(step(inPhase("live"), end).state.phase).toBe("ended");
+  expect(step(inPhase("asked"), end).state.phase).toBe("asked");
 });
 
-test("what never continues is asked for on the socket, then over new connections, then given up as a gap", () => {
+test("what never continues is asked for at once, then after a while each, then given up as a gap", () => {
   let state = inPhase("live");
   const outcomes: string[] = [];
   for (let i = 0; i < FRUITLESS_LIMIT; i++) {
     const hole = step(state, update(13, 12));
     outcomes.push(kinds(hole.effects));
     state = hole.state;
-    if (state.phase === "away") state = step(state, { kind: "connected" }).state;
+    state = step(state, { kind: "asked", id: i }).state;
     state = step(state, verdict("a:10", "a:13", true, state.id)).state;
   }
 
-  expect(outcomes).toEqual([
-    "subscribe schedule",
-    "cancel reconnect",
-    "cancel reconnect",
-    "cancel reconnect",
-    "gap cancel reconnect",
-  ]);
+  expect(outcomes).toEqual(["ask", "cancel retry", "cancel retry", "cancel retry", "gap cancel retry"]);
   expect(state.statistics).toMatchObject({ holes: 5, gaps: 1, resumes: 4 });
 });
 
 test("an update that is taken shows that asking again was not fruitless", () => {
   const asked = step(inPhase("live", { fruitless: 3 }), update(11, 10)).state;
 
-  expect(kinds(step(asked, update(13, 12)).effects)).toBe("subscribe schedule");
+  expect(kinds(step(asked, update(13, 12)).effects)).toBe("ask");
 });

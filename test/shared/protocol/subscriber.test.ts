@@ -38,7 +38,7 @@ describe("what a subscriber says", () => {
     });
   });
 
-  test.each(["pub", "unsub", "last"])(
+  test.each(["after", "unsub", "last"])(
     "[V5] %s is left to a later version: it can be told apart, and no error code or close code stands in its way",
     (kind) => {
       expect(decodeUp(JSON.stringify({ id: 7, [kind]: "/a/b" }))).toEqual({
@@ -51,7 +51,7 @@ describe("what a subscriber says", () => {
   );
 
   test("[V4] a frame of a later version is told apart from a broken one", () => {
-    expect(decodeUp('{"id":7,"pub":"/orders/1","v":{}}')).toEqual({
+    expect(decodeUp('{"id":7,"later":"/orders/1","v":{}}')).toEqual({
       ok: true,
       value: { kind: "other", id: 7 },
     });

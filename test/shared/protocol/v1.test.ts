@@ -10,8 +10,8 @@ import { decodeUpdate } from "../../../shared/protocol/frame.ts";
 import { SEPARATOR } from "../../../shared/protocol/message.ts";
 import { decodeDown } from "../../../shared/protocol/subscriber.ts";
 import { FakeSocket } from "../../support/fake-socket.ts";
-import { noTokens, UNLIMITED } from "../../support/holders.ts";
-import { KEY, ScriptedShards } from "../../support/scripted-shards.ts";
+import { noTokens, PUBLISHING, UNLIMITED } from "../../support/holders.ts";
+import { KEY, ScriptedShards, UPLINK_TIMING } from "../../support/scripted-shards.ts";
 import { settled } from "../../support/simulated-edge.ts";
 import { Clock } from "../../support/simulated-wires.ts";
 import { record, SmallOrigin } from "../../support/small-origin.ts";
@@ -121,15 +121,7 @@ describe("an origin of today and a shard of the first version", () => {
       failed: (error) => {
         throw error;
       },
-      timing: {
-        pingMs: 5,
-        batchMs: 0,
-        deadMs: 5_000,
-        retry: { baseMs: 4, maxMs: 16 },
-        replaced: { baseMs: 4, maxMs: 16 },
-        refused: { baseMs: 40, maxMs: 80 },
-        leaveMs: 5_000,
-      },
+      timing: UPLINK_TIMING,
     });
     uplinks.setReady(true);
     uplinks.start();
@@ -178,6 +170,7 @@ describe("an object of today", () => {
         now: () => clock.now,
         wall: () => clock.now,
         verify: noTokens,
+        newKey: () => "made",
         random: () => 0.5,
         after: (ms, run) => clock.after(ms, run),
         attach: async () => undefined,
@@ -192,6 +185,7 @@ describe("an object of today", () => {
         window: { updates: 10, ageMs: 60_000, bytes: 1_000_000 },
         replays: false,
         limits: UNLIMITED,
+        publishing: PUBLISHING,
       },
       { links: [], subscribers: [] },
     );

@@ -93,6 +93,9 @@ describe("the text of an event", () => {
       `event: wait\ndata: ${JSON.stringify(error)}\n\n`,
     );
     expect(toldText({ kind: "expires", inSeconds: 60 }, NOTHING)).toBe('event: expires\ndata: {"in":60}\n\n');
+    expect(toldText({ kind: "occupancy", subscribers: 12 }, NOTHING)).toBe(
+      'event: occupancy\ndata: {"subscribers":12}\n\n',
+    );
   });
 
   test("[E4] an end says whether to come back, and when", () => {

@@ -13,6 +13,7 @@ import {
   encodeEnd,
   encodeError,
   encodeExpires,
+  encodeOccupancy,
   encodeReset,
   encodeVerdict,
   encodeWait,
@@ -62,6 +63,19 @@ describe("a receiver in the Worker", () => {
     expect(kinds(hear(receiver, update(7, 5)))).toEqual(["update"]);
     expect(receiver.isLive).toBe(true);
     expect(hear(receiver, update(3, 2, "/quotes/B"))).toEqual([]);
+  });
+
+  test("[O4] passes on how many there are, and wants to go on being told when it asks again", () => {
+    const receiver = new Receiver(PATH, at("e.0:4"), true);
+    hear(receiver, verdict(0, "e.0:4"));
+    expect(hear(receiver, encodeOccupancy(PATH, 12))).toEqual([{ kind: "occupancy", subscribers: 12 }]);
+    const [gap] = hear(receiver, update(9, 8));
+    expect(gap?.kind === "gap" && JSON.parse(gap.ask)).toEqual({
+      id: 1,
+      sub: PATH,
+      from: "e.0:4",
+      occupancy: true,
+    });
   });
 
   test("[E2] [S15] asks again at a gap, and passes nothing on before the verdict of that", () => {

@@ -202,7 +202,10 @@ describe("a slice that can't answer", () => {
     test("that somebody else lost continuity doesn't: the slice is asked from where the link is", () => {
       shard.tell(two, ...answer({ from: "t.1:5", recovered: true }));
       shard.ask(down, 2, "t.0:3,t.1:1");
-      shard.tell(one, ...answer({ id: 2, from: "t.0:3", to: "t.0:4", recovered: true, frames: [update("t.0:4")] }));
+      shard.tell(
+        one,
+        ...answer({ id: 2, from: "t.0:3", to: "t.0:4", recovered: true, frames: [update("t.0:4")] }),
+      );
       shard.clock.next(1_000);
       for (const socket of [two, down]) socket.take();
 

@@ -105,7 +105,10 @@ describe("one answer of several", () => {
   test("[N5] where a key is known in two, positions are put together, and the newest update comes last", async () => {
     const down = await shard.object();
     shard.tell(one, ...answer({ from: "t.0:5", to: "t.0:7", frames: [update("t.0:7", 5, 2_000)] }));
-    shard.tell(two, ...answer({ from: "t.1:3", to: "t.1:4", head: "t.1:9", frames: [update("t.1:4", 3, 1_000)] }));
+    shard.tell(
+      two,
+      ...answer({ from: "t.1:3", to: "t.1:4", head: "t.1:9", frames: [update("t.1:4", 3, 1_000)] }),
+    );
 
     expect(down.take()).toEqual([
       attached({
@@ -130,7 +133,10 @@ describe("one answer of several", () => {
 
   test("[N5] an answer that comes in pieces isn't mixed with what another slice sends", async () => {
     const down = await shard.live();
-    shard.tell(one, ...answer({ id: 0, from: "t.0:5", to: "t.0:9", frames: [update("t.0:7", 5)] }).slice(0, 1));
+    shard.tell(
+      one,
+      ...answer({ id: 0, from: "t.0:5", to: "t.0:9", frames: [update("t.0:7", 5)] }).slice(0, 1),
+    );
     shard.tell(two, update("t.1:0"));
     shard.tell(one, update("t.0:7", 5));
 
@@ -157,7 +163,10 @@ describe("one answer of several", () => {
     shard.tell(two, update("t.1:0"));
     expect(down.take()).toEqual([update("t.1:0")]);
 
-    shard.tell(one, ...answer({ id: 2, from: "t.0:3", to: "t.0:5", recovered: true, frames: [update("t.0:5", 3)] }));
+    shard.tell(
+      one,
+      ...answer({ id: 2, from: "t.0:3", to: "t.0:5", recovered: true, frames: [update("t.0:5", 3)] }),
+    );
 
     expect(down.take()[0]).toMatchObject({ position: "t.0:3", to: "t.0:5", head: "t.0:5,t.1:0" });
   });

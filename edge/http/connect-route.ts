@@ -1,0 +1,63 @@
+/**
+ * `/$/connect`: many endpoints on one WebSocket, M1 of PROTOCOL.md. The Worker says who asks, and picks a relay near the client;
+ * what it may follow is judged there, subscription by subscription.
+ */
+import { SUBSCRIBER_PROTOCOL } from "../../shared/protocol/version.ts";
+import type { Known } from "../access/access.ts";
+import type { Env } from "../env.ts";
+import { requireStreams } from "../exposed.ts";
+import { type Place, readClient, readRegion, regionOf, relayCount, relayOf } from "../relay/place.ts";
+import { openConnection } from "../routing.ts";
+import { errorResponse, refusedToken } from "./answers.ts";
+import { type Refusal, refusalOf } from "./refusal.ts";
+import { chooseProtocol } from "./upgrades.ts";
+
+/** Names the region where the platform doesn't say, as on one machine. */
+export const REGION_HEADER = "Distributary-Region";
+
+export async function connect(request: Request, env: Env, known: Known): Promise<Response | Refusal> {
+  const refused = refusalFor(known);
+  if (refused !== undefined) return refused;
+  const protocol = chooseProtocol(request, SUBSCRIBER_PROTOCOL);
+  if (protocol === "none")
+    return { code: "unsupported_version", message: `this edge speaks ${SUBSCRIBER_PROTOCOL}` };
+  const { principal, tokensCount } = known;
+  const answer = await openConnection(env, await relayFor(request, env), protocol, {
+    principal,
+    tokensCount,
+  });
+  return answer.status === 101 ? answer : refusalOf(answer);
+}
+
+/** To a GET, by which a client learns what is against it where its dial failed without a word. */
+export function connectAnswer(known: Known): Response {
+  const refused = refusalFor(known);
+  return refused === undefined
+    ? errorResponse("bad_upgrade", "only a WebSocket is served here")
+    : refusedToken(refused.code, refused.message);
+}
+
+/** Nothing is named, made or woken for a client to which no stream is open. */
+function refusalFor({ principal, tokensCount }: Known) {
+  if (principal.kind === "known" || !tokensCount) return undefined;
+  if (requireStreams().all.some(({ subscribe }) => subscribe === "public")) return undefined;
+  return {
+    code: "no_token",
+    message: "no topic is public: without a token nothing can be followed",
+  } as const;
+}
+
+async function relayFor(request: Request, env: Env) {
+  const place = (request.cf ?? {}) as Place;
+  const named = place.continent === undefined ? readRegion(request.headers.get(REGION_HEADER)) : undefined;
+  const region = named ?? regionOf(place);
+  const client = readClient(new URL(request.url).searchParams.get("client"));
+  const hash = await hashOf(client ?? crypto.randomUUID(), env.UPLINK_KEYS ?? "");
+  return { name: relayOf(region, hash, relayCount(env.RELAYS)), hint: region };
+}
+
+/** Whatever the edge's secret is: what follows from it tells nothing of it. */
+async function hashOf(client: string, secret: string): Promise<Uint8Array> {
+  const bytes = new TextEncoder().encode(`relay\n${secret}\n${client}`);
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+}

@@ -1,0 +1,99 @@
+/**
+ * A connection that follows many endpoints, as the states of those see it: one more peer. What they send in one event is kept
+ * until it ends, and leaves in as few messages as that allows.
+ */
+import type { CloseName } from "../../shared/protocol/codes.ts";
+import { LIMITS } from "../../shared/protocol/limits.ts";
+import { type Message, packMessages } from "../../shared/protocol/message.ts";
+import type { Pace } from "../endpoint/pace.ts";
+import type { SubscriptionFacts } from "../endpoint/subscription-states.ts";
+import { closeQuietly, type HibernatingPeer, type Peer, sendQuietly } from "../peer.ts";
+import type { Right } from "./right.ts";
+
+/** In which row more of it is kept than its attachment holds. */
+export interface Row {
+  readonly id: string;
+  /** Grows with each change; a row of an earlier one is of no use. */
+  readonly version: number;
+}
+
+export class Connection implements Peer {
+  readonly socket: HibernatingPeer;
+  /** By path. */
+  readonly follows: Map<string, SubscriptionFacts>;
+  right: Right;
+  /** Of what it said last. */
+  lastId: number;
+  row: Row | undefined;
+  isOpen = true;
+  #outbox: Message[] = [];
+  #queued = 0;
+  /** So much of what is unsent was sent of a past. */
+  #past = 0;
+  /** Hears that there is something to be sent. */
+  readonly #waits: (connection: Connection) => void;
+
+  constructor(
+    socket: HibernatingPeer,
+    right: Right,
+    waits: (connection: Connection) => void,
+    kept: Pick<Connection, "lastId" | "follows" | "row"> = { lastId: 0, follows: new Map(), row: undefined },
+  ) {
+    this.socket = socket;
+    this.right = right;
+    this.#waits = waits;
+    this.lastId = kept.lastId;
+    this.follows = kept.follows;
+    this.row = kept.row;
+  }
+
+  get bufferedAmount(): number {
+    return this.socket.bufferedAmount + this.#queued;
+  }
+
+  send(message: Message): void {
+    if (this.#outbox.length === 0) this.#waits(this);
+    this.#outbox.push(message);
+    this.#queued += message.length;
+  }
+
+  /** Sends what is kept. `sent` hears of each message, with what was unsent before it. */
+  flush(sent: (message: Message, before: number) => void): void {
+    const outbox = this.#outbox;
+    if (outbox.length === 0) return;
+    this.#outbox = [];
+    this.#queued = 0;
+    for (const message of packMessages(outbox, LIMITS.batchBytes)) {
+      const before = this.socket.bufferedAmount;
+      if (sendQuietly(this.socket, message)) sent(message, before);
+    }
+  }
+
+  close(code: number, reason: string): void {
+    this.socket.close(code, reason);
+  }
+
+  /** Nobody takes the socket for a connection again, should it outlive the memory. */
+  end(name: CloseName): void {
+    this.isOpen = false;
+    this.socket.serializeAttachment(null);
+    closeQuietly(this.socket, name);
+  }
+
+  /** A past that was begun isn't held against whoever takes it. */
+  isBehind(unsent: number): boolean {
+    if (unsent < this.#past) this.#past = unsent;
+    return unsent - this.#past > LIMITS.subscriberBacklogBytes;
+  }
+
+  sentPast(): void {
+    this.#past = this.bufferedAmount;
+  }
+}
+
+/** M7: verdicts of many subscriptions wait for one another, so that none of them closes the connection. */
+export const OF_A_CONNECTION: Pace<Connection> = {
+  isBehind: (connection, unsent) => connection.isBehind(unsent),
+  isFull: (connection) => connection.bufferedAmount > LIMITS.subscriberBacklogBytes,
+  sentPast: (connection) => connection.sentPast(),
+};

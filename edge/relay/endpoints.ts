@@ -1,0 +1,361 @@
+/**
+ * Many endpoint states in one object, over one link to each shard: L12–L14 of INTERNALS.md. It knows nothing of who the
+ * subscribers are, of tokens, or of what an endpoint's records are for; the object says `settle` after each event.
+ *
+ * Only the states that an event was about are looked at when it ends, however many there are. Their windows share one budget
+ * of memory: if it is used up, those go that nobody has asked for longest, since the origin can be asked again.
+ */
+import type { CloseName } from "../../shared/protocol/codes.ts";
+import type { Frame } from "../../shared/protocol/frame.ts";
+import { decodeLinkDown, encodeIdle, type LinkDown } from "../../shared/protocol/link.ts";
+import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
+import type { Position } from "../../shared/protocol/position.ts";
+import { RoutingReader } from "../../shared/protocol/routing-reader.ts";
+import { isUpdate } from "../../shared/protocol/subscriber.ts";
+import type { Answered } from "../endpoint/catch-up.ts";
+import {
+  EndpointState,
+  type EndpointStateConfig,
+  type EndpointStatePorts,
+} from "../endpoint/endpoint-state.ts";
+import type { LinkSeekerPorts } from "../endpoint/link-seeker.ts";
+import type { ObjectLink } from "../endpoint/object-links.ts";
+import type { StateFacts } from "../endpoint/state-facts.ts";
+import type { SubscriptionFacts } from "../endpoint/subscription-states.ts";
+import { closeQuietly, type HibernatingPeer, type Peer } from "../peer.ts";
+import { ShardLinks } from "./shard-links.ts";
+
+export interface EndpointsPorts<S extends Peer>
+  extends LinkSeekerPorts,
+    Pick<EndpointStatePorts<S>, "unsent" | "pace" | "now" | "isHeld" | "close"> {
+  /** undefined if its topic is not exposed. */
+  configOf(path: string): EndpointStateConfig | undefined;
+  shardOf(path: string): number;
+  keep(subscriber: S, path: string, facts: SubscriptionFacts): void;
+  answered(how: Answered): void;
+  /** The source of an endpoint can't be had for long: a subscription to it ends. */
+  lost(subscriber: S, path: string): void;
+  /** A link has begun, and nothing was asked on it. */
+  linked(link: ObjectLink): void;
+  /** There is no link to a shard any more. */
+  unlinked(shard: number): void;
+  said(shard: number, says: SaidByShard): void;
+}
+
+/** What a shard says that is about no endpoint. */
+export type SaidByShard = Extract<LinkDown, { kind: "wake" | "checked" | "revoke" | "revocations" }>;
+
+/** What outlived the memory. */
+export interface EndpointsKept<S> {
+  readonly links: readonly HibernatingPeer[];
+  readonly facts: ReadonlyMap<string, StateFacts>;
+  readonly subscribers: Iterable<readonly [path: string, S, SubscriptionFacts]>;
+}
+
+interface Hosted<S extends Peer> {
+  readonly state: EndpointState<S>;
+  readonly shard: number;
+  /** When somebody last asked for it. */
+  neededAt: number;
+  /** Of its window, when that was last counted. */
+  bytes: number;
+}
+
+/** Down to this part of the budget, so that not each update makes room anew. */
+const ROOM = 0.8;
+
+export class Endpoints<S extends Peer> {
+  readonly links: ShardLinks;
+  readonly #ports: EndpointsPorts<S>;
+  readonly #budget: number;
+  readonly #all = new Map<string, Hosted<S>>();
+  readonly #byShard = new Map<number, Set<Hosted<S>>>();
+  /** Of these those that have subscribers, as they were when the last event ended. */
+  readonly #occupied = new Map<number, Set<Hosted<S>>>();
+  /** What the present event was about. */
+  readonly #touched = new Set<Hosted<S>>();
+  /** Those with someone who waits and must take more first. */
+  readonly #paced = new Set<Hosted<S>>();
+  readonly #heads = new Map<number, RoutingReader>();
+  #bytes = 0;
+  /** Whether one was forgotten in the present event. */
+  #hasDropped = false;
+
+  /** @param budget What windows may take, in bytes. */
+  constructor(ports: EndpointsPorts<S>, budget: number, kept: EndpointsKept<S>) {
+    this.#ports = ports;
+    this.#budget = budget;
+    this.links = new ShardLinks(ports, kept.links, (shard) => this.#gaveUp(shard));
+    const subscribers = new Map<string, (readonly [S, SubscriptionFacts])[]>();
+    for (const [path, subscriber, facts] of kept.subscribers) {
+      const one = [subscriber, facts] as const;
+      const others = subscribers.get(path);
+      if (others === undefined) subscribers.set(path, [one]);
+      else others.push(one);
+    }
+    for (const path of new Set([...kept.facts.keys(), ...subscribers.keys()]))
+      this.#open(path, kept.facts.get(path), subscribers.get(path));
+  }
+
+  get size(): number {
+    return this.#all.size;
+  }
+
+  has(path: string): boolean {
+    return this.#all.has(path);
+  }
+
+  /** What must outlive the memory. */
+  *facts(): Iterable<readonly [path: string, StateFacts]> {
+    for (const [path, { state }] of this.#all) yield [path, state.facts()];
+  }
+
+  /** Its topic is exposed. */
+  subscribe(subscriber: S, path: string, id: number, from: Position | undefined, occupancy?: true): void {
+    const hosted = this.#all.get(path) ?? this.#open(path);
+    if (hosted === undefined) throw new Error(`${path} is not exposed`);
+    hosted.neededAt = this.#ports.now();
+    this.#touched.add(hosted);
+    hosted.state.subscribe(subscriber, id, from, occupancy);
+  }
+
+  leave(subscriber: S, path: string): void {
+    const hosted = this.#all.get(path);
+    if (hosted === undefined) return;
+    this.#touched.add(hosted);
+    hosted.state.leave(subscriber);
+  }
+
+  /** Those who wait for what doesn't fit just now, by whatever endpoint. */
+  full(): readonly S[] {
+    for (const hosted of this.#touched) this.#notePace(hosted);
+    if (this.#paced.size === 0) return [];
+    const full = new Set<S>();
+    for (const { state } of this.#paced) for (const one of state.full()) full.add(one);
+    return [...full];
+  }
+
+  /** Some may have room, or may have their verdicts now. */
+  serveWaiting(only: "full" | "all"): void {
+    for (const hosted of only === "full" ? this.#paced : this.#all.values()) {
+      this.#touched.add(hosted);
+      hosted.state.serveWaiting();
+    }
+  }
+
+  linkMessage(socket: HibernatingPeer, message: Message): void {
+    const frames = typeof message === "string" ? splitText(message) : splitBinary(message);
+    const link = this.links.on(socket) ?? this.#greet(socket, frames?.[0]);
+    if (link === undefined) return;
+    const { shard } = link.hello;
+    const heads = this.#headsOf(shard);
+    let only: Hosted<S> | "several" | undefined;
+    for (const frame of frames ?? [""]) {
+      const about =
+        typeof frame === "string" && !isUpdate(frame)
+          ? this.#control(shard, frame)
+          : this.#update(heads, frame);
+      if (about === "unreadable") {
+        this.#giveUp(socket);
+        break;
+      }
+      only = only === undefined || only === about ? about : "several";
+    }
+    // Where a message was of one endpoint alone it is passed on as it is.
+    if (typeof only === "object") only.state.passOn(message, frames?.length);
+    for (const { state } of this.#touched) state.passOn();
+  }
+
+  linkClosed(socket: HibernatingPeer, when: "now" | "later"): void {
+    const shard = this.links.remove(socket)?.hello.shard;
+    if (shard === undefined) return;
+    this.#ports.unlinked(shard);
+    for (const hosted of this.#byShard.get(shard) ?? []) {
+      this.#touched.add(hosted);
+      hosted.state.linkLost();
+    }
+    if (this.#isNeeded(shard)) this.links.seek(shard, when);
+  }
+
+  /** The event has ended. Says to shards what is to be said by now. Returns whether anything that is to be kept may have changed. */
+  settle(): boolean {
+    if (this.#touched.size === 0 && !this.#hasDropped) return false;
+    const unlinked = new Set<number>();
+    for (const hosted of this.#touched) {
+      const { state, shard } = hosted;
+      if (state.subscribers > 0) setIn(this.#occupied, shard).add(hosted);
+      else this.#occupied.get(shard)?.delete(hosted);
+      this.#notePace(hosted);
+      if (this.links.of(shard) !== undefined) state.speak();
+      else unlinked.add(shard);
+      // Nobody else knows of it: a shard that has it says when it is forgotten.
+      if (state.subscribers === 0 && this.links.of(shard) === undefined) this.#drop(hosted);
+      else this.#count(hosted);
+    }
+    this.#touched.clear();
+    this.#hasDropped = false;
+    for (const shard of unlinked) {
+      if (this.#isNeeded(shard)) this.links.seek(shard, "now");
+      else this.links.rest(shard);
+    }
+    if (this.#bytes > this.#budget) this.#makeRoom();
+    return true;
+  }
+
+  #isNeeded(shard: number): boolean {
+    return (this.#occupied.get(shard)?.size ?? 0) > 0;
+  }
+
+  #open(
+    path: string,
+    facts?: StateFacts,
+    subscribers: readonly (readonly [S, SubscriptionFacts])[] = [],
+  ): Hosted<S> | undefined {
+    const ports = this.#ports;
+    const config = ports.configOf(path);
+    if (config === undefined) return undefined;
+    const shard = ports.shardOf(path);
+    const state = new EndpointState<S>(
+      {
+        unsent: ports.unsent,
+        pace: ports.pace,
+        now: () => ports.now(),
+        isHeld: (subscriber) => ports.isHeld(subscriber),
+        close: (subscriber, name: CloseName) => ports.close(subscriber, name),
+        // They are counted as they leave, several of these in one.
+        sent: () => undefined,
+        answered: (how) => ports.answered(how),
+        ask: (frame) => this.links.say(shard, frame),
+        keep: (subscriber, kept) => ports.keep(subscriber, path, kept),
+      },
+      config,
+      facts,
+      subscribers,
+    );
+    const hosted = { state, shard, neededAt: ports.now(), bytes: 0 };
+    this.#all.set(path, hosted);
+    setIn(this.#byShard, shard).add(hosted);
+    this.#touched.add(hosted);
+    return hosted;
+  }
+
+  #drop(hosted: Hosted<S>): void {
+    this.#hasDropped = true;
+    this.#all.delete(hosted.state.path);
+    this.#byShard.get(hosted.shard)?.delete(hosted);
+    this.#occupied.get(hosted.shard)?.delete(hosted);
+    this.#paced.delete(hosted);
+    this.#bytes -= hosted.bytes;
+  }
+
+  #greet(socket: HibernatingPeer, frame: Frame | undefined): ObjectLink | undefined {
+    const link = this.links.greet(socket, frame);
+    if (link === undefined) return undefined;
+    const { shard } = link.hello;
+    this.#heads.delete(shard);
+    this.#ports.linked(link);
+    const carried = this.#byShard.get(shard);
+    // It was needed when it was sought, or when there was another number of shards.
+    if (carried === undefined || carried.size === 0) this.links.say(shard, encodeIdle());
+    for (const hosted of carried ?? []) {
+      this.#touched.add(hosted);
+      hosted.state.linked();
+    }
+    return link;
+  }
+
+  /** Whose it is. */
+  #update(heads: RoutingReader, frame: Frame): Hosted<S> | "unreadable" | undefined {
+    const routing = heads.read(frame);
+    if (routing === undefined) return "unreadable";
+    const hosted = this.#all.get(routing.endpoint);
+    if (hosted === undefined) return undefined;
+    this.#touched.add(hosted);
+    hosted.state.update(frame, routing);
+    return hosted;
+  }
+
+  #control(shard: number, frame: string): "several" | "unreadable" {
+    const read = decodeLinkDown(frame);
+    if (!read.ok) {
+      this.#ports.log(`a frame on the link of shard ${shard} can't be read: ${read.problem}`);
+      return "unreadable";
+    }
+    const { value } = read;
+    if (value.kind === "attached") this.#about(value.attached.endpoint)?.attached(value.attached);
+    else if (value.kind === "waiting") this.#about(value.endpoint)?.waiting(value.id);
+    else if (value.kind === "count" || value.kind === "enough")
+      this.#about(value.endpoint)?.count(value.kind === "count");
+    else if (value.kind === "occupancy") this.#about(value.endpoint)?.occupancy(value.subscribers);
+    else if (value.kind === "detached") this.#detached(value.endpoint);
+    else if (isOfShard(value)) this.#ports.said(shard, value);
+    return "several";
+  }
+
+  #about(path: string): EndpointState<S> | undefined {
+    const hosted = this.#all.get(path);
+    if (hosted !== undefined) this.#touched.add(hosted);
+    return hosted?.state;
+  }
+
+  /** The shard has forgotten it. If somebody came back meanwhile it is asked from where it is. */
+  #detached(path: string): void {
+    const hosted = this.#all.get(path);
+    if (hosted === undefined) return;
+    if (hosted.state.subscribers === 0) {
+      this.#touched.delete(hosted);
+      this.#drop(hosted);
+      return;
+    }
+    this.#touched.add(hosted);
+    hosted.state.linked();
+  }
+
+  /** What can't be read may have been an answer, whose body must not be taken for live updates: the shard dials anew. */
+  #giveUp(socket: HibernatingPeer): void {
+    for (const { state } of this.#touched) state.passOn();
+    closeQuietly(socket, "bad_frame");
+    this.linkClosed(socket, "later");
+  }
+
+  #gaveUp(shard: number): void {
+    for (const { state } of [...(this.#byShard.get(shard) ?? [])])
+      for (const subscriber of [...state.members()]) this.#ports.lost(subscriber, state.path);
+  }
+
+  #notePace(hosted: Hosted<S>): void {
+    if (hosted.state.full().length > 0) this.#paced.add(hosted);
+    else this.#paced.delete(hosted);
+  }
+
+  #count(hosted: Hosted<S>): void {
+    const { windowBytes } = hosted.state;
+    this.#bytes += windowBytes - hosted.bytes;
+    hosted.bytes = windowBytes;
+  }
+
+  #makeRoom(): void {
+    const oldest = [...this.#all.values()].sort((one, other) => one.neededAt - other.neededAt);
+    for (const hosted of oldest) {
+      if (this.#bytes <= this.#budget * ROOM) return;
+      hosted.state.forgetWindow();
+      this.#count(hosted);
+    }
+  }
+
+  #headsOf(shard: number): RoutingReader {
+    const heads = this.#heads.get(shard) ?? new RoutingReader();
+    this.#heads.set(shard, heads);
+    return heads;
+  }
+}
+
+function isOfShard(says: LinkDown): says is SaidByShard {
+  return ["wake", "checked", "revoke", "revocations"].includes(says.kind);
+}
+
+function setIn<T>(sets: Map<number, Set<T>>, key: number): Set<T> {
+  const set = sets.get(key) ?? new Set();
+  sets.set(key, set);
+  return set;
+}

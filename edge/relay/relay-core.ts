@@ -1,0 +1,433 @@
+/**
+ * What an object decides that holds many endpoints, for connections that follow many: M2–M11 of PROTOCOL.md, L12–L14 of
+ * INTERNALS.md. It joins what its connections say (hearing.ts), what becomes of what they follow (follow-states.ts), by whose
+ * tokens they are there (../endpoint/tokens.ts), the endpoints (endpoints.ts), and what outlives the memory (keeping.ts).
+ * Sockets, rows, time, chance and shards come in as ports.
+ *
+ * Between two events nothing is pending here, so that the object can hibernate; the exceptions are an object that has
+ * subscribers and no link, and one with a client that is too full for more.
+ */
+import { CLOSE, type CloseName, type ErrorCode } from "../../shared/protocol/codes.ts";
+import { encodeUnsubscribed } from "../../shared/protocol/connection-frames.ts";
+import type { Message } from "../../shared/protocol/message.ts";
+import { encodeEnd, encodeError } from "../../shared/protocol/subscriber.ts";
+import { loadLink, saveLink } from "../endpoint/attachment.ts";
+import type { Answered } from "../endpoint/catch-up.ts";
+import { type ConnectLimits, Spending } from "../endpoint/connection-limits.ts";
+import type { EndpointStateConfig } from "../endpoint/endpoint-state.ts";
+import type { Holder } from "../endpoint/holder.ts";
+import type { LinkSeekerPorts } from "../endpoint/link-seeker.ts";
+import { Pacer } from "../endpoint/pacer.ts";
+import type { Granted, RenewalsPorts } from "../endpoint/renewals.ts";
+import type { SubscriptionFacts } from "../endpoint/subscription-states.ts";
+import { Tokens } from "../endpoint/tokens.ts";
+import { LARGE_BYTES, Unsent, type UnsentPorts } from "../endpoint/unsent.ts";
+import type { HibernatingPeer } from "../peer.ts";
+import { Connection, OF_A_CONNECTION } from "./connection.ts";
+import { Endpoints, type EndpointsKept } from "./endpoints.ts";
+import { FirstLink } from "./first-link.ts";
+import { type FollowEvent, followOf, stepFollow, type Told } from "./follow-states.ts";
+import { type Hearing, hear, type Subscribe } from "./hearing.ts";
+import { Keeping, type RelayRows, type Survivor } from "./keeping.ts";
+import type { Judgement, Right } from "./right.ts";
+
+export interface RelayPorts extends LinkSeekerPorts, RenewalsPorts<Granted> {
+  /** Milliseconds since 1970; they never go back. */
+  now(): number;
+  /** The same as the machine has it, for dates: it may be set back. */
+  wall(): number;
+  /** When a client last sent a ping, by the machine's clock; undefined if never. The runtime answers those by itself. */
+  pingedAt(socket: HibernatingPeer): number | undefined;
+  /** undefined if the topic of a path is not exposed. */
+  configOf(path: string): EndpointStateConfig | undefined;
+  shardOf(path: string): number;
+  /** Whether a path may be subscribed to. */
+  judge(path: string, right: Right): Judgement;
+  /** Messages that went out to clients. */
+  sent(messages: number): void;
+  /** A subscription has its verdict. */
+  answered(how: Answered): void;
+  readonly rows: RelayRows;
+}
+
+export interface RelayConfig {
+  readonly limits: ConnectLimits;
+  /** What it holds at most. */
+  readonly endpoints: number;
+  readonly subscriptions: number;
+  /** What windows may take, in bytes. */
+  readonly windowBytes: number;
+}
+
+/** Sockets that outlived a hibernation. */
+export interface RelaySurvivors {
+  readonly links: readonly HibernatingPeer[];
+  readonly connections: readonly HibernatingPeer[];
+}
+
+const NEVER = Number.POSITIVE_INFINITY;
+
+interface Why {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+const NOT_EXPOSED: Why = { code: "unknown_topic", message: "the topic is exposed no longer" };
+const LOST: Why = { code: "unavailable", message: "the source of this endpoint can't be reached" };
+const FULL: Why = { code: "overloaded", message: "this server holds as many subscriptions as it can" };
+
+export class RelayCore {
+  readonly #ports: RelayPorts;
+  readonly #config: RelayConfig;
+  readonly #endpoints: Endpoints<Connection>;
+  readonly #tokens: Tokens<Connection, Granted>;
+  readonly #unsent: Unsent<Connection>;
+  readonly #pacer: Pacer<Connection>;
+  readonly #spending: Spending<HibernatingPeer>;
+  readonly #keeping: Keeping;
+  readonly #firstLink: FirstLink<Connection, Granted>;
+  readonly #connections = new Map<HibernatingPeer, Connection>();
+  /** Those with something to be sent when the event ends. */
+  readonly #unflushed = new Set<Connection>();
+  #subscriptions = 0;
+  /** Tokens may count by now that were held. */
+  #mayServe = false;
+
+  constructor(ports: RelayPorts, config: RelayConfig, survivors: RelaySurvivors) {
+    this.#ports = ports;
+    this.#config = config;
+    this.#spending = new Spending(config.limits);
+    this.#unsent = new Unsent(this.#unsentPorts());
+    this.#tokens = this.#createTokens();
+    this.#keeping = new Keeping({
+      wall: () => ports.wall(),
+      random: () => ports.random(),
+      rows: ports.rows,
+      holderOf: (connection) => this.#tokens.of(connection),
+      facts: () => this.#endpoints.facts(),
+    });
+    this.#firstLink = new FirstLink(
+      {
+        wall: () => ports.wall(),
+        links: () => this.#endpoints.links,
+        woken: () => this.#keeping.look(),
+        version: () => this.#keeping.version,
+      },
+      this.#tokens,
+    );
+    const versions = survivors.links.map((socket) => loadLink(socket)?.version ?? 0);
+    const { connections, facts } = this.#keeping.load(survivors.connections, Math.max(0, ...versions));
+    for (const one of connections) this.#restore(one);
+    this.#endpoints = this.#createEndpoints(survivors.links, facts);
+    this.#pacer = new Pacer(ports, () => {
+      this.#tokens.keepTime();
+      this.#endpoints.serveWaiting("full");
+      this.#settle();
+    });
+    this.#resume();
+  }
+
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  /** Whether it is the socket of a link as it is now. */
+  isLink(socket: HibernatingPeer): boolean {
+    return this.#endpoints.links.on(socket) !== undefined;
+  }
+
+  /** Why a socket of a token's holder can't be accepted now. */
+  refusalOf(holder: Holder): Why | undefined {
+    return this.#tokens.refusalOf(holder);
+  }
+
+  /** M1: a socket that was just accepted. */
+  open(socket: HibernatingPeer, right: Right, holder?: Holder): void {
+    this.#tokens.keepTime();
+    const connection = this.#add(new Connection(socket, right, (one) => this.#unflushed.add(one)));
+    if (holder !== undefined) this.#tokens.admit(connection, holder);
+    this.#keeping.changed(connection);
+    this.#settle();
+  }
+
+  connectionMessage(socket: HibernatingPeer, message: Message): void {
+    this.#tokens.keepTime();
+    const connection = this.#connections.get(socket);
+    if (connection !== undefined) {
+      hear(connection, message, this.#hearingOf(connection));
+      // The last id, at least.
+      if (connection.isOpen) this.#keeping.changed(connection);
+    }
+    this.#settle();
+  }
+
+  connectionClosed(socket: HibernatingPeer): void {
+    const connection = this.#connections.get(socket);
+    if (connection !== undefined) this.#forget(connection);
+    this.#settle();
+  }
+
+  /** A socket that a shard has just dialled; its hello comes first (L3). */
+  linkOpened(socket: HibernatingPeer): void {
+    saveLink(socket, undefined, []);
+  }
+
+  linkMessage(socket: HibernatingPeer, message: Message): void {
+    this.#tokens.keepTime();
+    this.#endpoints.linkMessage(socket, message);
+    this.#settle();
+  }
+
+  linkClosed(socket: HibernatingPeer, code: number): void {
+    this.#endpoints.linkClosed(socket, code === CLOSE.detached ? "now" : "later");
+    this.#settle();
+  }
+
+  // What clients say, and what becomes of what they follow.
+
+  #hearingOf(connection: Connection): Hearing {
+    const now = this.#ports.now();
+    const { socket } = connection;
+    return {
+      waitMs: (what) => this.#spending.take(socket, what, now),
+      bears: () => this.#spending.bears(socket, now),
+      subscribe: (said) => this.#subscribe(connection, said),
+      unsubscribe: ({ id, endpoint }) => this.#step(connection, endpoint, { kind: "unsub", id }),
+      renew: ({ id, token }) => this.#tokens.renew(connection, id, token),
+      tell: (frame) => this.#tell(connection, frame),
+      close: (name) => this.#close(connection, name),
+    };
+  }
+
+  #subscribe(connection: Connection, { endpoint: path, id, from, occupancy }: Subscribe): void {
+    const refusal = this.#refusalOf(connection, path);
+    if (refusal !== undefined) {
+      this.#tell(connection, encodeError(id, refusal.code, refusal.message));
+      return;
+    }
+    this.#step(connection, path, { kind: "sub", id });
+    if (!connection.isOpen) return;
+    if (!connection.follows.has(path)) this.#subscriptions++;
+    this.#endpoints.subscribe(connection, path, id, from, occupancy);
+  }
+
+  #refusalOf({ follows, right }: Connection, path: string): Why | undefined {
+    const judgement = this.#ports.judge(path, right);
+    if (!judgement.ok) return judgement;
+    if (follows.has(path)) return undefined;
+    const { limits, endpoints, subscriptions } = this.#config;
+    if (follows.size >= limits.subscriptions)
+      return { code: "too_many_subscriptions", message: `a connection has at most ${limits.subscriptions}` };
+    const isFull =
+      this.#subscriptions >= subscriptions ||
+      (!this.#endpoints.has(path) && this.#endpoints.size >= endpoints);
+    return isFull ? FULL : undefined;
+  }
+
+  /** @param why The edge ends it. */
+  #step(connection: Connection, path: string, event: FollowEvent, why: Why = LOST): void {
+    const { after, tells } = stepFollow(followOf(connection.follows.get(path)), event);
+    if (after.kind === "none" && connection.follows.delete(path)) {
+      this.#subscriptions--;
+      this.#endpoints.leave(connection, path);
+      this.#keeping.changed(connection);
+    }
+    for (const told of tells) if (connection.isOpen) this.#tell(connection, encodeTold(told, path, why));
+  }
+
+  /** Bounded as all that is sent: who asks much and reads nothing is cut off. */
+  #tell(connection: Connection, frame: string): void {
+    if (connection.isBehind(connection.bufferedAmount)) this.#close(connection, "slow_consumer");
+    else connection.send(frame);
+  }
+
+  #keep(connection: Connection, path: string, facts: SubscriptionFacts): void {
+    connection.follows.set(path, facts);
+    this.#keeping.changed(connection);
+  }
+
+  /** Another token counts: what it doesn't allow ends (M9). */
+  #renewed(connection: Connection, right: Right): boolean {
+    connection.right = right;
+    this.#keeping.changed(connection);
+    for (const path of [...connection.follows.keys()]) {
+      const judgement = this.#ports.judge(path, right);
+      if (!judgement.ok) this.#step(connection, path, { kind: "ends" }, judgement);
+    }
+    return connection.isOpen;
+  }
+
+  #add(connection: Connection): Connection {
+    this.#connections.set(connection.socket, connection);
+    this.#subscriptions += connection.follows.size;
+    return connection;
+  }
+
+  /** Closes a socket and forgets it at once: a peer that doesn't answer the close may linger for long. */
+  #close(connection: Connection, name: CloseName): void {
+    if (!connection.isOpen) return;
+    this.#flush(connection);
+    this.#forget(connection);
+    connection.end(name);
+  }
+
+  #forget(connection: Connection): void {
+    connection.isOpen = false;
+    this.#connections.delete(connection.socket);
+    this.#unflushed.delete(connection);
+    this.#subscriptions -= connection.follows.size;
+    for (const path of connection.follows.keys()) this.#endpoints.leave(connection, path);
+    this.#tokens.remove(connection);
+    this.#unsent.remove(connection);
+    this.#keeping.gone(connection);
+  }
+
+  // The end of each event.
+
+  #settle(): void {
+    if (this.#mayServe && this.#tokens.next !== undefined) this.#endpoints.serveWaiting("all");
+    this.#mayServe = false;
+    for (const connection of this.#pacer.wait(this.#endpoints.full()))
+      this.#close(connection, "slow_consumer");
+    if (this.#endpoints.settle()) {
+      this.#keeping.statesChanged();
+      this.#firstLink.changed();
+    }
+    this.#firstLink.wakeAt(Math.min(this.#tokens.next ?? NEVER, this.#keeping.due ?? NEVER));
+    for (const connection of this.#unflushed) this.#flush(connection);
+    this.#unflushed.clear();
+    this.#keeping.save();
+    this.#firstLink.save();
+    this.#endpoints.links.flush();
+  }
+
+  #flush(connection: Connection): void {
+    let sent = 0;
+    connection.flush((message, before) => {
+      sent++;
+      if (before > 0 || message.length > LARGE_BYTES) this.#unsent.sent(connection, before);
+    });
+    if (sent > 0) this.#ports.sent(sent);
+  }
+
+  // The beginning of a life.
+
+  #restore({ socket, right, holder, lastId, follows, row }: Survivor): void {
+    const waits = (one: Connection) => this.#unflushed.add(one);
+    const connection = this.#add(new Connection(socket, right, waits, { lastId, follows, row }));
+    if (holder !== undefined) this.#tokens.restore(connection, holder);
+  }
+
+  #resume(): void {
+    for (const connection of [...this.#connections.values()])
+      for (const path of [...connection.follows.keys()])
+        if (!this.#endpoints.has(path)) this.#step(connection, path, { kind: "ends" }, NOT_EXPOSED);
+    this.#firstLink.resume();
+    this.#tokens.keepTime();
+    this.#settle();
+  }
+
+  *#following(): Iterable<readonly [path: string, Connection, SubscriptionFacts]> {
+    for (const connection of this.#connections.values())
+      for (const [path, facts] of connection.follows) yield [path, connection, facts];
+  }
+
+  #createEndpoints(
+    links: readonly HibernatingPeer[],
+    facts: EndpointsKept<Connection>["facts"],
+  ): Endpoints<Connection> {
+    const ports = this.#ports;
+    const unsent = this.#unsent;
+    return new Endpoints(
+      {
+        attach: (shard) => ports.attach(shard),
+        after: (ms, run) =>
+          ports.after(ms, () => {
+            run();
+            this.#settle();
+          }),
+        random: () => ports.random(),
+        log: (problem) => ports.log(problem),
+        now: () => ports.now(),
+        configOf: (path) => ports.configOf(path),
+        shardOf: (path) => ports.shardOf(path),
+        answered: (how) => ports.answered(how),
+        unsent: {
+          get hasRoom() {
+            return unsent.hasRoom;
+          },
+          // What leaves is counted when it leaves.
+          sent: () => undefined,
+          remove: () => undefined,
+        },
+        pace: OF_A_CONNECTION,
+        isHeld: (connection) => this.#tokens.isHeld(connection),
+        close: (connection, name) => this.#close(connection, name),
+        keep: (connection, path, kept) => this.#keep(connection, path, kept),
+        lost: (connection, path) => this.#step(connection, path, { kind: "ends" }, LOST),
+        linked: (link) => {
+          this.#mayServe ||= this.#firstLink.linked(link);
+        },
+        unlinked: (shard) => {
+          this.#mayServe ||= this.#firstLink.unlinked(shard);
+        },
+        said: (shard, says) => {
+          this.#mayServe ||= this.#firstLink.said(shard, says);
+        },
+      },
+      this.#config.windowBytes,
+      { links, facts, subscribers: this.#following() },
+    );
+  }
+
+  #createTokens(): Tokens<Connection, Granted> {
+    const ports = this.#ports;
+    return new Tokens<Connection, Granted>(this.#config.limits.perPrincipal, {
+      wall: () => ports.wall(),
+      pingedAt: ({ socket }) => ports.pingedAt(socket),
+      renewed: (connection, { grants }) => this.#renewed(connection, { grants, tokensCount: true }),
+      after: (ms, run) => ports.after(ms, run),
+      verify: (token) => ports.verify(token),
+      log: (problem) => ports.log(problem),
+      send: (connection, frame) => this.#tell(connection, frame),
+      keep: (connection) => this.#keeping.changed(connection),
+      close: (connection, name) => this.#close(connection, name),
+      awaits: (connection) => awaitsAll(connection),
+      say: (frame) => this.#firstLink.say(frame),
+      settle: () => this.#settle(),
+    });
+  }
+
+  #unsentPorts(): UnsentPorts<Connection> {
+    const ports = this.#ports;
+    return {
+      unsentBytes: this.#config.limits.unsentBytes,
+      now: () => ports.now(),
+      after: (ms, run) =>
+        ports.after(ms, () => {
+          run();
+          this.#settle();
+        }),
+      close: (connection, name) => this.#close(connection, name),
+    };
+  }
+}
+
+/** Whether it has yet to hear anything: one that hears something may be left time to renew its token. */
+function awaitsAll({ follows }: Connection): boolean {
+  for (const facts of follows.values()) if (followOf(facts).kind === "answered") return false;
+  return follows.size > 0;
+}
+
+function encodeTold(told: Told, path: string, { code, message }: Why): string {
+  switch (told.kind) {
+    case "superseded":
+      return encodeError(told.id, "superseded", "another subscribe or unsub took its place");
+    case "unsubscribed":
+      return encodeUnsubscribed(told.id, path);
+    case "refused":
+      return encodeError(told.id, code, message);
+    case "ended":
+      return encodeEnd(path, code, message);
+  }
+}

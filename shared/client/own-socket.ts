@@ -1,0 +1,119 @@
+/** A subscription on a socket of its own: its URL is the subscribe (S1), and where that leads nowhere the socket goes. */
+import type { ErrorCode } from "../protocol/codes.ts";
+import type { Update } from "../protocol/frame.ts";
+import type { Message } from "../protocol/message.ts";
+import type { ErrorBody } from "../protocol/schemas.ts";
+import { encodeSubscribe, URL_SUBSCRIBE_ID } from "../protocol/subscriber.ts";
+import { Timer } from "./clock.ts";
+import { ConnectionKeeper } from "./connection-keeper.ts";
+import type { EndpointUrl } from "./endpoint-url.ts";
+import { Subscription } from "./handle.ts";
+import { type Heard, hear } from "./hear.ts";
+import { Publisher, type PublisherLimits } from "./publisher.ts";
+import { Receiver, type Start } from "./receiver.ts";
+import type { Settings } from "./settings.ts";
+import type { SubscriptionEvent } from "./subscription.ts";
+
+/** Answers to a GET that don't speak against a subscribe: the key may get a record yet (H3). */
+const HARMLESS: readonly ErrorCode[] = ["unknown_key", "deleted", "value_too_large"];
+
+const CLOSED: ErrorBody = { code: "closed", message: "the subscription is closed", retry: false };
+
+export function onOwnSocket(
+  { url, path }: EndpointUrl,
+  start: Start,
+  settings: Settings,
+  publishing: PublisherLimits,
+): Subscription {
+  const timer = new Timer(settings.clock, () => receiver.step({ kind: "timer" }));
+  const receiver: Receiver = new Receiver(path, start, settings.limits, {
+    ask: () => {
+      const id = keeper.takeId();
+      keeper.send(encodeSubscribe(id, path, receiver.position));
+      receiver.step({ kind: "asked", id });
+    },
+    retry: ({ reason, error }) => {
+      keeper.step({ kind: "reconnect", reason });
+      if (error?.retryAfterMs !== undefined) keeper.step({ kind: "putOff", afterMs: error.retryAfterMs });
+    },
+    end: (reason) => keeper.step({ kind: "close", reason }),
+    awaitAnswer: (forMs) => (forMs === undefined ? timer.cancel() : timer.set(forMs)),
+  });
+  const keeper = new ConnectionKeeper(settings, {
+    url: () => dialled(url, receiver.from),
+    address: url.href,
+    harmless: HARMLESS,
+    message: (message) => receive(message, receiver, keeper, publisher),
+    entered: (state) => {
+      if (state === "open") receiver.step({ kind: "asked", id: URL_SUBSCRIBE_ID });
+      else receiver.step({ kind: state === "closed" ? "close" : "lost" });
+      if (state === "backingOff") publisher.lost();
+      if (state === "closed") publisher.end(CLOSED);
+    },
+    changed: (change) => receiver.emitConnection(change),
+    error: (error) => receiver.emit("error", error),
+  });
+  const publisher = new Publisher(settings.clock, publishing, {
+    nextId: () => keeper.nextId,
+    send: (frame) => {
+      keeper.takeId();
+      keeper.send(frame);
+    },
+  });
+  const close = () => keeper.step({ kind: "close", reason: "closed by the subscriber" });
+  const subscription = new Subscription(receiver, { connection: () => keeper.change, close }, publisher);
+  keeper.begin();
+  return subscription;
+}
+
+function dialled(to: URL, from: string | undefined): string {
+  const url = new URL(to);
+  if (from !== undefined) url.searchParams.set("from", from);
+  return url.href;
+}
+
+function receive(message: Message, receiver: Receiver, keeper: ConnectionKeeper, publisher: Publisher): void {
+  for (const heard of hear(message)) {
+    if (heard.kind === "expires" || heard.kind === "renewed") keeper.hearOfToken(heard);
+    else if (heard.kind === "published") published(heard.id, heard.position, receiver, publisher);
+    else if (heard.kind === "refused" && publisher.refused(heard.id, heard.error)) continue;
+    else if (isFor(receiver, heard)) {
+      follow(heard, receiver, keeper);
+      if (heard.kind === "verdict") publisher.opened();
+    }
+  }
+}
+
+/** With the id of the subscribe it is a verdict that lacks something. */
+function published(id: number, position: string, receiver: Receiver, publisher: Publisher): void {
+  if (receiver.isAnsweredBy(id)) receiver.step({ kind: "unreadable" });
+  else publisher.taken(id, position);
+}
+
+/** Frames of other endpoints are skipped (F9). What can't be read may have been anything of this one. */
+function isFor(
+  { endpoint }: Receiver,
+  heard: Exclude<Heard, { readonly kind: "expires" | "renewed" | "published" }>,
+): heard is Extract<typeof heard, SubscriptionEvent<Update>> {
+  switch (heard.kind) {
+    case "update":
+      return heard.update.endpoint === endpoint;
+    case "reset":
+      return heard.endpoint === endpoint;
+    // The close that follows says the same (S18).
+    case "dismissed":
+    case "unsubscribed":
+      return false;
+    default:
+      return true;
+  }
+}
+
+function follow(heard: SubscriptionEvent<Update>, receiver: Receiver, keeper: ConnectionKeeper): void {
+  if (heard.kind === "verdict") keeper.hearOfToken({ kind: "accepted" });
+  if (heard.kind === "refused") {
+    receiver.emit("error", heard.error);
+    keeper.hearOfToken({ kind: "rejected", id: heard.id, error: heard.error });
+  }
+  receiver.step(heard);
+}

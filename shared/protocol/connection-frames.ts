@@ -1,0 +1,62 @@
+/**
+ * What a client says on a connection of many endpoints: M2 of PROTOCOL.md. What it is told is that of an endpoint's own
+ * socket (subscriber.ts), and the answer to `unsub` besides.
+ */
+import * as v from "valibot";
+import { parsePosition } from "./position.ts";
+import { EndpointSchema, IdSchema, parseObject } from "./schemas.ts";
+import { readUp, type Up } from "./subscriber.ts";
+
+/** One thing that is said, and answered by itself. */
+export type Said =
+  | Exclude<Up, { readonly kind: "publish" }>
+  | { readonly kind: "unsubscribe"; readonly id: number; readonly endpoint: string }
+  /** It can't be served as it stands. */
+  | {
+      readonly kind: "faulty";
+      readonly id: number;
+      readonly code: "bad_frame" | "bad_position";
+      readonly problem: string;
+    };
+
+const UnsubscribeSchema = v.object({ id: IdSchema, unsub: EndpointSchema });
+
+/** What a frame says: one thing, or a list. undefined if it is none, or something in it has no id to be answered by. */
+export function readStatement(text: string): readonly Said[] | undefined {
+  const json = parseObject(text);
+  if (json === undefined) return undefined;
+  const isList = "subs" in json;
+  const entries: unknown = isList ? json.subs : [json];
+  if (!Array.isArray(entries)) return undefined;
+  const all: Said[] = [];
+  for (const entry of entries) {
+    const said = typeof entry === "object" && entry !== null ? readSaid(entry, isList) : undefined;
+    if (said === undefined) return undefined;
+    all.push(said);
+  }
+  return all;
+}
+
+function readSaid(json: object, inList: boolean): Said | undefined {
+  if ("ping" in json && !inList) return { kind: "ping" };
+  const id = "id" in json ? json.id : undefined;
+  if (!v.is(IdSchema, id)) return undefined;
+  const isStatement = "sub" in json || "unsub" in json;
+  // No list in a list, and no token.
+  if (inList && !isStatement) return { kind: "other", id };
+  if ("unsub" in json) {
+    const read = v.safeParse(UnsubscribeSchema, json);
+    return read.success
+      ? { kind: "unsubscribe", id, endpoint: read.output.unsub }
+      : { kind: "faulty", id, code: "bad_frame", problem: "unsub is a path" };
+  }
+  const read = readUp(json);
+  if (read.ok) return read.value;
+  const isPosition = !("from" in json) || (typeof json.from === "string" && parsePosition(json.from));
+  return { kind: "faulty", id, code: isPosition ? "bad_frame" : "bad_position", problem: read.problem };
+}
+
+/** An `unsub` was done (M5). */
+export function encodeUnsubscribed(id: number, endpoint: string): string {
+  return JSON.stringify({ id, ok: { unsub: endpoint } });
+}

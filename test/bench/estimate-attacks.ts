@@ -1,0 +1,129 @@
+/** What strangers can make the owner of a deployment on Cloudflare pay, by the estimate's own arithmetic. Pure. */
+import { QUOTA_SETTINGS } from "../../edge/http/quotas.ts";
+import { type Assumptions, HARSHEST, KINDEST } from "./estimate-assumptions.ts";
+import { type Events, NO_EVENTS } from "./estimate-events.ts";
+import { activeSeconds, itemsOf, usageOfItems } from "./estimate-model.ts";
+import type { Bounds } from "./estimate-shapes.ts";
+import { marginalBill } from "./prices.ts";
+
+const DAY_SECONDS = 86_400;
+
+interface Attack {
+  readonly what: string;
+  /** By one address, in a second. */
+  readonly perSecond: number;
+  /** What one of them makes happen. */
+  readonly each: Partial<Events>;
+}
+
+/** Within a quota, as it is set unless somebody sets it otherwise. */
+const quota = (name: keyof typeof QUOTA_SETTINGS) => Number(QUOTA_SETTINGS[name].default) / 60;
+
+export const ATTACKS: readonly Attack[] = [
+  {
+    what: "subscribes to keys without a record, each to another one",
+    perSecond: quota("SUBSCRIBES_PER_MINUTE"),
+    each: { subscribes: 1, attaches: 1, firstAsks: 1, firstAnswers: 1, answers: 1, detaches: 1 },
+  },
+  {
+    what: "subscribes from positions that only the origin can judge",
+    perSecond: quota("REPLAYS_PER_MINUTE"),
+    each: { subscribes: 1, asks: 1, asked: 1, answers: 1 },
+  },
+  {
+    what: "`GET`s",
+    perSecond: quota("READS_PER_MINUTE"),
+    each: { gets: 1, questions: 1 },
+  },
+  {
+    what: "`GET`s that wait for the next state, and go before it comes",
+    perSecond: quota("READS_PER_MINUTE"),
+    each: { polls: 1, questions: 1 },
+  },
+  {
+    what: "questions how many subscribers an endpoint has, each of another object",
+    perSecond: quota("READS_PER_MINUTE"),
+    each: { occupancyGets: 1, counts: 1, counted: 1 },
+  },
+  {
+    what: "publishes to keys that nobody watches, where anybody may",
+    perSecond: quota("PUBLISHES_PER_MINUTE"),
+    each: { publishes: 1 },
+  },
+  {
+    what: "frames on 1,000 connections, as many as S20 lets pass",
+    perSecond: 1_000 * 20,
+    each: { said: 1 },
+  },
+  {
+    what: "lists of 100 subscribes on 1,000 connections of many endpoints, one a second each",
+    perSecond: 1_000,
+    each: { said: 1, asks: 4, asked: 100, answers: 100 },
+  },
+  {
+    what: "1,000 event streams of an endpoint with an update a second",
+    perSecond: 1_000,
+    each: { deliveries: 1, events: 1 },
+  },
+  {
+    what: "requests past a quota, which are refused, 1,000 a second",
+    perSecond: 1_000,
+    each: { gets: 1 },
+  },
+];
+
+/** US dollars a day, beyond what a plan includes. */
+export function dollarsADay({ perSecond, each }: Attack, addresses: number): Bounds {
+  const times = perSecond * addresses * DAY_SECONDS;
+  const events = { ...NO_EVENTS };
+  for (const name of Object.keys(each) as (keyof Events)[])
+    Object.assign(events, { [name]: (each[name] ?? 0) * times });
+  return { lower: priced(events, KINDEST), upper: priced(events, HARSHEST) };
+}
+
+function priced(events: Events, assumptions: Assumptions): number {
+  const standing = {
+    sessions: undefined,
+    // Awake anyway.
+    shardSeconds: 0,
+    objectSeconds: activeSeconds(events, assumptions, 1),
+    rowsRead: 0,
+    databases: 0,
+  };
+  return marginalBill(usageOfItems(itemsOf(events, assumptions, standing))).total;
+}
+
+/** From the root of the project. */
+export const DOCUMENT = "docs/security.md";
+
+const BEGIN = "<!-- by the estimate: npm run shapes -->";
+const END = "<!-- end of the estimate -->";
+
+/** The document's text with today's dollars. Throws if it has no place for them. */
+export function renewed(text: string): string {
+  const [from, until] = [text.indexOf(BEGIN), text.indexOf(END)];
+  if (from < 0 || until < from) throw new Error(`${DOCUMENT} has no lines ${BEGIN} and ${END}`);
+  return `${text.slice(0, from + BEGIN.length)}\n\n${table()}\n\n${text.slice(until)}`;
+}
+
+function table(): string {
+  const rows = ATTACKS.map((attack) => {
+    const [one, thousand] = [1, 1_000].map((addresses) => range(dollarsADay(attack, addresses)));
+    return `| ${attack.what} | ${Math.round(attack.perSecond).toLocaleString("en-US")} | ${one} | ${thousand} |`;
+  });
+  return [
+    "| An address that does nothing else | In a second | $ a day, one address | A thousand addresses |",
+    "|---|--:|--:|--:|",
+    ...rows,
+  ].join("\n");
+}
+
+function range({ lower, upper }: Bounds): string {
+  const [a, b] = [figure(Math.min(lower, upper)), figure(Math.max(lower, upper))];
+  return a === b ? a : `${a} – ${b}`;
+}
+
+/** To two digits, or, if there are more of them, to whole ones. */
+function figure(dollars: number): string {
+  return dollars >= 10 ? Math.round(dollars).toLocaleString("en-US") : String(Number(dollars.toPrecision(2)));
+}

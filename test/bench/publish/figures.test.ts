@@ -39,5 +39,5 @@ test("of the whole path there are costs and latencies for each number of partiti
   const text = figures([alone], [[3, [round]]], LOADS);
   expect(text).toContain("| 3 partitions | 3,000 | 1,000 | 300 | 60.0 | 10.0 | 9.00 |");
   expect(text).toContain("| 3 partitions, 200/s: to the acknowledgement | 4.00 | 8.00 | 12.0 |");
-  expect(text).toContain("| bare producer at that rate | 2.00 | 4.00 | 6.00 |");
+  expect(text).toContain("| the same rate, bare producer | 2.00 | 4.00 | 6.00 |");
 });

@@ -146,11 +146,11 @@ function latencyTable(paths: Paths, { perSecond, clients }: Loads): string {
         rounds.map(({ paced }) => paced.acknowledged),
       ),
       row(
-        `to the subscriber`,
+        "the same, to the subscriber",
         rounds.map(({ paced }) => paced.delivered),
       ),
       row(
-        `bare producer at that rate`,
+        "the same rate, bare producer",
         rounds.map(({ floorPaced }) => floorPaced),
       ),
       row(
@@ -158,7 +158,7 @@ function latencyTable(paths: Paths, { perSecond, clients }: Loads): string {
         rounds.map(({ closed }) => closed.acknowledged),
       ),
       row(
-        `to the subscriber`,
+        "the same, to the subscriber",
         rounds.map(({ closed }) => closed.delivered),
       ),
     ]),

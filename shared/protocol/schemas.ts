@@ -74,10 +74,11 @@ export function parseObject(text: string): object | undefined {
   }
 }
 
-/** The first thing that a schema found wrong, with its path. */
+/** The first thing that a schema found wrong, with its path; not what was there instead, which may be a secret in the wrong place. */
 export function describe(issues: readonly v.BaseIssue<unknown>[]): string {
   const [issue] = issues;
   if (issue === undefined) return "malformed";
+  const [message = issue.message] = issue.message.split(" but received ", 1);
   const path = v.getDotPath(issue);
-  return path === null ? issue.message : `${path}: ${issue.message}`;
+  return path === null ? message : `${path}: ${message}`;
 }

@@ -113,6 +113,8 @@ test("[M8] [M9] a renewal by a token that allows less ends what it doesn't allow
   const token = await tokenOf({ subscribe: ["/p/*"] });
   const client = await connect({ Authorization: `Bearer ${token}` });
   await client.answered(client.subscribe([mine, theirs]));
+  const have = (path: string, count: number) => client.of(path).values.length === count;
+  await client.until(() => have(mine, 1) && have(theirs, 1), "what was there before");
   client.send({ id: 100, token: await tokenOf({ subscribe: ["/p/mine"], until: 700 }) });
   await client.answered([100]);
 
@@ -121,7 +123,7 @@ test("[M8] [M9] a renewal by a token that allows less ends what it doesn't allow
     { key: utf8("theirs"), value: utf8("2") },
     { key: utf8("mine"), value: utf8("2") },
   ]);
-  await client.until((one) => one.of(mine).values.length === 2, "an update");
+  await client.until(() => have(mine, 2), "an update");
   expect(client.of(theirs).values).toEqual([1]);
   for (const one of [anyone, client]) one.close();
 }, 60_000);

@@ -96,12 +96,13 @@ test(
   () =>
     play(UP, (text, mutations) => {
       let closed = false;
-      const ids = new Set(splitText(text).flatMap((frame) => idsIn(frame)));
+      const message = mutations.below(20) === 0 ? bytesOf(text) : text;
+      const frames = typeof message === "string" ? splitText(message) : headsOf(message);
+      const ids = new Set(frames.flatMap((frame) => idsIn(frame)));
       const answered = (id: number) => {
         holds(!closed, "something is done after the close");
         holds(ids.has(id), "an answer has another's id");
       };
-      const message = mutations.below(20) === 0 ? bytesOf(text) : text;
       answerFrames(message, {
         path: "/quotes/AAPL",
         messageBytes: LIMITS.subscriberMessageBytes,
@@ -125,6 +126,11 @@ test(
     }),
   MINUTES,
 );
+
+/** Of binary frames, which hold bytes behind them. */
+function headsOf(message: Uint8Array<ArrayBuffer>): string[] {
+  return (splitBinary(message) ?? []).map((frame) => Buffer.from(frame).toString().split("\n", 1)[0] ?? "");
+}
 
 /** Numbers that a frame could be answered by. */
 function idsIn(frame: string): number[] {

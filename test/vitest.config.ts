@@ -41,11 +41,14 @@ const REAL = [
 ];
 const REAL_AT_ONCE = 2;
 
-/** Tests that bring a whole system under load and must inject or measure enough, or take thousands of ports. */
+/**
+ * Tests that bring a whole system under load and must inject or measure enough, or take thousands of ports, or see that
+ * nothing in the project's folder is written to.
+ */
 const ALONE = [
   "test/bench/{bench,command}.test.ts",
   "test/fault/{faults,publishing/thousands}.test.ts",
-  "test/local/gate.test.ts",
+  "test/local/{gate,help}.test.ts",
 ];
 const ALL = ["test/**/*.test.ts"];
 

@@ -32,7 +32,7 @@ const CALM_MS = 2_000;
 const VERDICT_MS = 180_000;
 const CATCH_UP_MS = 60_000;
 /** An endpoint that nobody watches is detached after 30 s (L5). */
-const DETACH_MS = 50_000;
+const DETACH_MS = 120_000;
 /** More than this by the end, over a process that had just begun to serve, is a leak. */
 const GROWTH_MEGABYTES = 300;
 /** Connections of this run's own questions, which it keeps for the next. */

@@ -261,12 +261,9 @@ export class Asking<S extends Peer> {
 
   /**
    * An answer to those who wait knew less than the replica: its source may not have read that far. It is asked from where
-   * the replica is, which it answers when it has (R5), before anyone is told that continuity is lost. So it is if nobody
-   * asked (L7): answers have led the replica past what the shard sent, in an epoch of which this one says nothing.
+   * the replica is, which it answers when it has (R5), before anyone is told that continuity is lost.
    */
   #isToBeChecked(attached: Attached, group: Group<S> | undefined): boolean {
-    if (attached.id === UNASKED && attached.verdict.recovered === true)
-      return knowsLess(attached, this.#replica.position ?? attached.to);
     if (group === undefined || group.question.kind === "stalled" || group.question.checked) return false;
     return knowsLess(attached, this.#replica.position ?? attached.to);
   }

@@ -4,7 +4,7 @@ import { eventually } from "../support/deadline.ts";
 import { check } from "./checker.ts";
 import { Crowding } from "./crowding.ts";
 import type { WrittenLog } from "./history.ts";
-import { type Kind, pause } from "./kinds/kind.ts";
+import type { Kind } from "./kinds/kind.ts";
 import { KINDS } from "./kinds/kinds.ts";
 import { staleLatest } from "./latest.ts";
 import { type Held, heldBy } from "./leftovers.ts";
@@ -207,10 +207,13 @@ async function leave(rig: Rig): Promise<{ readonly lines: string[]; readonly wro
   );
   const wrong: string[] = [];
   if (!(await isEmpty)) wrong.push(`left behind: ${JSON.stringify(await socketsOf(rig, endpoints))}`);
-  await pause(500);
-  const workerd = held(rig).get("workerd");
-  const sockets = workerd?.sockets ?? 0;
   const { socketsAtFirst } = rig;
+  const count = () => held(rig).get("workerd")?.sockets ?? 0;
+  // What was cut in silence closes later than what is watched.
+  await eventually(() => count() <= socketsAtFirst + OWN_SOCKETS, "closed sockets", DETACH_MS).catch(
+    () => {},
+  );
+  const sockets = count();
   if (sockets > socketsAtFirst + OWN_SOCKETS)
     wrong.push(`workerd holds ${sockets} sockets, at first ${socketsAtFirst}`);
   const watched = shards.reduce((total, shard) => total + shard.watched, 0);

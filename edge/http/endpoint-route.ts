@@ -14,16 +14,18 @@ import { connectionLimits } from "../endpoint/connection-limits.ts";
 import type { Env } from "../env.ts";
 import { requireStreams } from "../exposed.ts";
 import { encodePrincipal, type Principal, PUBLIC } from "../principal.ts";
-import { OCCUPANCY, openSubscription, shardStubOf } from "../routing.ts";
+import { OCCUPANCY, shardStubOf } from "../routing.ts";
 import type { LatestResult } from "../shard/answering/latest.ts";
 import { SteadyClock } from "../surroundings.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { AnswerBudget } from "./answer-budget.ts";
 import { connect } from "./connect-route.ts";
+import { openWhereRoom } from "./crowds.ts";
 import { isBrief, latestResponse, noRoom } from "./latest.ts";
 import type { Aged, LatestCache } from "./latest-cache.ts";
 import { quotaWait } from "./quotas.ts";
 import { type Refusal, refusal, refusalOf } from "./refusal.ts";
+import { regionOfClient } from "./region.ts";
 import { isBehind, type Reuse, withAge } from "./reuse.ts";
 import { senderOf } from "./sender.ts";
 import { type Handing, hasRoom } from "./unread.ts";
@@ -151,7 +153,7 @@ async function subscribe(request: Request, env: Env, known: Known): Promise<Resp
   const occupancy = url.searchParams.has(OCCUPANCY) || undefined;
   // What everybody may is known where the socket is.
   const publishes = principal.kind === "known" && targetOf(url, known, mayPublish).kind === "endpoint";
-  const answer = await openSubscription(env, target.path, from, protocol, principal, {
+  const answer = await openWhereRoom(env, target.path, regionOfClient(request), from, protocol, principal, {
     publishes,
     occupancy,
   });

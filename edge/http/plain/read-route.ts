@@ -18,6 +18,7 @@ import { elsewhere, handingOf, latestOf, startOf, targetOf } from "../endpoint-r
 import { latestResponse } from "../latest.ts";
 import type { LatestCache } from "../latest-cache.ts";
 import { occupancyOf } from "../occupancy.ts";
+import { regionOfClient } from "../region.ts";
 import { reuseOf } from "../reuse.ts";
 import { isNamed, tagsIn } from "../tags.ts";
 import { eventStream, wantsEvents } from "./event-stream.ts";
@@ -37,7 +38,7 @@ export async function readRoute(
   const url = new URL(request.url);
   const target = targetOf(url, known);
   if (target.kind !== "endpoint") return elsewhere(target, url);
-  const endpoint = { path: target.path, principal: known.principal };
+  const endpoint = { path: target.path, principal: known.principal, region: regionOfClient(request) };
   const occupancy = url.searchParams.has(OCCUPANCY) || undefined;
   const from = url.searchParams.get("from");
   if (wantsEvents(request))

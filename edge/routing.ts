@@ -155,7 +155,8 @@ export async function openSubscription(
   ...how: SubscribeHow
 ): Promise<Response> {
   const id = env.ENDPOINT.idFromName(await objectName(path, relay?.name));
-  const stub = relay === undefined ? env.ENDPOINT.get(id) : env.ENDPOINT.get(id, { locationHint: relay.hint });
+  const stub =
+    relay === undefined ? env.ENDPOINT.get(id) : env.ENDPOINT.get(id, { locationHint: relay.hint });
   return stub.fetch(subscribeRequest(path, ...how));
 }
 

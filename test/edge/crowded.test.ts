@@ -137,7 +137,9 @@ describe("[A11] more subscribers than an object takes", () => {
   test("[A11] when all have gone, nobody watches any more", async () => {
     const path = newPath();
     const all = await subscribe(path, 2 * FULL);
-    const links = new Set(origin.attaches.filter(({ endpoint }) => endpoint === path).map(({ link }) => link));
+    const links = new Set(
+      origin.attaches.filter(({ endpoint }) => endpoint === path).map(({ link }) => link),
+    );
     expect(links.size).toBe(2);
     for (const one of all) await one.close();
 

@@ -5,7 +5,7 @@ import type { Env } from "../../env.ts";
 import { closeQuietly, sendQuietly } from "../../peer.ts";
 import type { Principal } from "../../principal.ts";
 import type { Region } from "../../relay/place.ts";
-import { openWhereRoom } from "../crowds.ts";
+import { openWhereRoom } from "../opening.ts";
 import { type Refusal, refusalOf } from "../refusal.ts";
 
 export interface Endpoint {

@@ -4,6 +4,7 @@
  */
 import { shardOf } from "../shared/protocol/address.ts";
 import { formatPosition, type Position, parseLongPosition } from "../shared/protocol/position.ts";
+import { OCCUPANCY } from "../shared/protocol/version.ts";
 import { errorResponse } from "./answers.ts";
 import type { Env, ShardCalls } from "./env.ts";
 import { type ObjectIdentity, objectOf } from "./object-identity.ts";
@@ -14,8 +15,6 @@ const MAX_SHARDS = 64;
 const MAX_NAME_BYTES = 1_024;
 /** Left out for "public". */
 const PRINCIPAL = "Distributary-Principal";
-/** Of a subscribe by one who wants to know how many there are: in requests of clients, too. */
-export const OCCUPANCY = "occupancy";
 /** Of the headers of a request that becomes a WebSocket. */
 const UPGRADE = { Upgrade: "websocket" };
 

@@ -27,6 +27,7 @@ import { FirstLink } from "./first-link.ts";
 import { awaitsAll, type FollowBounds, Follows, LOST, NOT_EXPOSED, type Why } from "./follows.ts";
 import { type Hearing, hear } from "./hearing.ts";
 import { Keeping, type RelayRows, type Survivor } from "./keeping.ts";
+import { Oldest, type OldestResult } from "./oldest.ts";
 import type { Judgement, Right } from "./right.ts";
 
 export interface RelayPorts extends LinkSeekerPorts, RenewalsPorts<Granted> {
@@ -41,6 +42,8 @@ export interface RelayPorts extends LinkSeekerPorts, RenewalsPorts<Granted> {
   shardOf(path: string): number;
   /** Whether a path may be subscribed to. */
   judge(path: string, right: Right): Judgement;
+  /** Where an endpoint's history begins, as its shard says. */
+  oldest(path: string): Promise<OldestResult>;
   /** Messages that went out to clients. */
   sent(messages: number): void;
   /** A subscription has its verdict. */
@@ -101,7 +104,17 @@ export class RelayCore {
       },
       this.#tokens,
     );
+    const oldest = new Oldest({
+      oldest: (path) => ports.oldest(path),
+      log: (problem) => ports.log(problem),
+      settle: () => this.#settle(),
+    });
     this.#follows = new Follows(config, {
+      oldest: (path, done) =>
+        oldest.ask(path, (result) => {
+          this.#tokens.keepTime();
+          done(result);
+        }),
       judge: (path, right) => ports.judge(path, right),
       endpoints: () => this.#endpoints,
       tell: (connection, frame) => this.#tell(connection, frame),
@@ -259,8 +272,11 @@ export class RelayCore {
 
   #resume(): void {
     for (const connection of [...this.#connections.values()])
-      for (const path of [...connection.follows.keys()])
-        if (!this.#endpoints.has(path)) this.#follows.end(connection, path, NOT_EXPOSED);
+      for (const [path, { seeks }] of [...connection.follows]) {
+        const isThere = seeks ? this.#ports.configOf(path) !== undefined : this.#endpoints.has(path);
+        if (!isThere) this.#follows.end(connection, path, NOT_EXPOSED);
+      }
+    for (const connection of this.#connections.values()) this.#follows.resume(connection);
     this.#firstLink.resume();
     this.#tokens.keepTime();
     this.#settle();
@@ -268,7 +284,7 @@ export class RelayCore {
 
   *#following(): Iterable<readonly [path: string, Connection, SubscriptionFacts]> {
     for (const connection of this.#connections.values())
-      for (const [path, facts] of connection.follows) yield [path, connection, facts];
+      for (const [path, facts] of connection.follows) if (!facts.seeks) yield [path, connection, facts];
   }
 
   #createEndpoints(

@@ -17,8 +17,10 @@ import type { Env } from "../env.ts";
 import { requireStreams, streamOf } from "../exposed.ts";
 import { relayObject } from "../object-identity.ts";
 import { ObjectSockets } from "../object-sockets.ts";
+import { oldestOf } from "../oldest.ts";
 import { count } from "../operations.ts";
 import type { HibernatingPeer } from "../peer.ts";
+import { PUBLIC } from "../principal.ts";
 import { type RelayRequest, readRelayRequest, requireShards, shardStub } from "../routing.ts";
 import { surroundings } from "../surroundings.ts";
 import { RelayCore } from "./relay-core.ts";
@@ -72,6 +74,8 @@ export class RelayObject extends DurableObject<Env> {
       sent: (messages: number) => count("websocket_message_out.relay", messages),
       answered: (how: Answered) => count(`verdict.${how}`),
       shardOf: (path: string) => shardOf(path, shards),
+      // Whose token counts no more is closed by the object itself.
+      oldest: (path: string) => oldestOf(env, path, PUBLIC),
       configOf,
       judge: (path: string, right: Right) => judgePath(requireStreams(), path, right),
       rows: new RelayStore(ctx.storage.sql),

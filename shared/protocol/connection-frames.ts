@@ -1,15 +1,18 @@
 /**
- * What a client says on a connection of many endpoints: M2 of PROTOCOL.md. What it is told is that of an endpoint's own
+ * What a client says on a connection of many endpoints: M2 and S16 of PROTOCOL.md. What it is told is that of an endpoint's own
  * socket (subscriber.ts), and the answer to `unsub` besides.
  */
 import * as v from "valibot";
-import { parsePosition } from "./position.ts";
+import { OLDEST, parsePosition, type Start } from "./position.ts";
 import { EndpointSchema, IdSchema, parseObject } from "./schemas.ts";
 import { readUp, type Up } from "./subscriber.ts";
 
+type UpSubscribe = Extract<Up, { readonly kind: "subscribe" }>;
+
 /** One thing that is said, and answered by itself. */
 export type Said =
-  | Exclude<Up, { readonly kind: "publish" }>
+  | Exclude<Up, { readonly kind: "publish" | "subscribe" }>
+  | (Omit<UpSubscribe, "from"> & { readonly from: Start })
   | { readonly kind: "unsubscribe"; readonly id: number; readonly endpoint: string }
   /** It can't be served as it stands. */
   | {
@@ -50,7 +53,9 @@ function readSaid(json: object, inList: boolean): Said | undefined {
       ? { kind: "unsubscribe", id, endpoint: read.output.unsub }
       : { kind: "faulty", id, code: "bad_frame", problem: "unsub is a path" };
   }
-  const read = readUp(json);
+  const isFromOldest = "sub" in json && "from" in json && json.from === OLDEST;
+  const read = readUp(isFromOldest ? { ...json, from: undefined } : json);
+  if (read.ok && read.value.kind === "subscribe" && isFromOldest) return { ...read.value, from: OLDEST };
   if (read.ok) return read.value;
   const isPosition = !("from" in json) || (typeof json.from === "string" && parsePosition(json.from));
   return { kind: "faulty", id, code: isPosition ? "bad_frame" : "bad_position", problem: read.problem };

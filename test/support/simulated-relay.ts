@@ -3,6 +3,7 @@ import type { EndpointStateConfig } from "../../edge/endpoint/endpoint-state.ts"
 import { type ObjectIdentity, relayObject } from "../../edge/object-identity.ts";
 import type { RelayRows } from "../../edge/relay/keeping.ts";
 import { RelayCore } from "../../edge/relay/relay-core.ts";
+import { NOTHING } from "../../shared/protocol/position.ts";
 import { UNLIMITED } from "./holders.ts";
 import { settled } from "./simulated-edge.ts";
 import type { Clock, End, Wire } from "./simulated-wires.ts";
@@ -142,6 +143,9 @@ export class SimulatedRelay {
         configOf: (path) => ({ ...ports.config, path }),
         shardOf: () => 0,
         judge: () => ({ ok: true }),
+        // As far back as a resume can be asked for; nobody claims that there is so much.
+        oldest: () =>
+          new Promise((resolve) => this.#after(life, 1 + ports.random() * 50, () => resolve(NOTHING))),
         sent: () => undefined,
         answered: () => undefined,
         rows: this.#rows,

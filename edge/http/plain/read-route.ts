@@ -5,13 +5,14 @@
 import { CLOSE, ERRORS, type ErrorCode } from "../../../shared/protocol/codes.ts";
 import { decodeTrusted } from "../../../shared/protocol/frame.ts";
 import { type Position, parseLongPosition } from "../../../shared/protocol/position.ts";
+import { OCCUPANCY } from "../../../shared/protocol/version.ts";
 import type { Known } from "../../access/access.ts";
 import type { KeepAlive } from "../../access/remote-keys.ts";
 import { errorResponse, refusedToken } from "../../answers.ts";
 import type { Env } from "../../env.ts";
 import { streamOf } from "../../exposed.ts";
 import { encodePrincipal, isOver, OVER, REVOKED } from "../../principal.ts";
-import { OCCUPANCY, shardStubOf } from "../../routing.ts";
+import { shardStubOf } from "../../routing.ts";
 import type { LatestResult } from "../../shard/answering/latest.ts";
 import { TIME_LIMITS } from "../../time-limits.ts";
 import { elsewhere, handingOf, latestOf, startOf, targetOf } from "../endpoint-route.ts";

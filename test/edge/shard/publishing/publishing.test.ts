@@ -5,6 +5,7 @@ import { Publishing } from "../../../../edge/shard/publishing/publishing.ts";
 import { murmur2, partitionOf } from "../../../../shared/core/partitioner.ts";
 import { LIMITS } from "../../../../shared/protocol/limits.ts";
 import { decodePublish, type Published, type PublishRequest } from "../../../../shared/protocol/publish.ts";
+import { countedWork } from "../../../support/counted-work.ts";
 import { FakeClock } from "../../../support/fake-clock.ts";
 
 /** When the test begins, by the wall clock. */
@@ -417,4 +418,21 @@ describe("one answer", () => {
 
     expect(clock.pending).toBe(0);
   });
+});
+
+test.each([
+  ["one after the other is answered", (count: number) => Array.from({ length: count }, (_, i) => i)],
+  ["the last is answered first", (count: number) => Array.from({ length: count }, (_, i) => count - 1 - i)],
+])("[W24] [W9] a publish costs no more for those of its key that are under way: %s", async (_, orderOf) => {
+  const workOf = (count: number) =>
+    countedWork(["/publishing/publishing.ts", "/publishing/lane.ts"], () => {
+      a.got.length = 0;
+      for (let i = 0; i < count; i++) publish(String(i));
+      for (const n of orderOf(count)) answer(a, { position: `e:${n}` }, n);
+    });
+  await workOf(10);
+  const [few, many] = [await workOf(100), await workOf(1_000)];
+
+  // Ten times as many; their places are found by halving.
+  expect(many / few).toBeLessThan(15);
 });

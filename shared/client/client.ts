@@ -22,8 +22,8 @@ import { resolveEdge, resolveEndpoint, SubscribeError } from "./endpoint-url.ts"
 import type { ConnectionEvents, Listener, SubscriptionEvents } from "./events.ts";
 import { SharedSubscription, Subscription } from "./handle.ts";
 import { onOwnSocket } from "./own-socket.ts";
+import type { PublishOrder } from "./publish-queue.ts";
 import { PublishError, type PublishedValue, type PublisherLimits, type PublishOptions } from "./publisher.ts";
-import type { PublishOrder } from "./publishing.ts";
 import { type ConnectOptions, PUBLISHING, settingsOf, type Timeouts } from "./settings.ts";
 import type { Statistics, SubscriptionPhase } from "./subscription.ts";
 import type { TokenSource } from "./token-keeper.ts";

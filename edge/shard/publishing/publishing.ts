@@ -187,7 +187,7 @@ export class Publishing<T extends Peer> {
       if (entry.notBefore > now || entry.deadline - now <= MARGIN_MS) return;
       const choice = this.#choose(entry, now);
       if (choice.kind === "send") {
-        const before = lane.lastBefore(entry)?.state;
+        const before = lane.underWayBefore(entry)?.state;
         if (before !== undefined && "to" in before && before.to !== choice.to) return;
         const refused = entry.state.kind === "new" ? entry.refusal() : undefined;
         if (refused === "unknown") return;

@@ -23,9 +23,9 @@ import { resolveEdge, resolveEndpoint, SubscribeError } from "./endpoint-url.ts"
 import type { ConnectionEvents, Listener, SubscriptionEvents } from "./events.ts";
 import { SharedSubscription, Subscription } from "./handle.ts";
 import { onOwnSocket } from "./own-socket.ts";
+import type { PublishOrder } from "./publish-queue.ts";
 import { PublishError, type PublishedValue, type PublisherLimits, type PublishOptions } from "./publisher.ts";
-import type { PublishOrder } from "./publishing.ts";
-import { type ConnectOptions, PUBLISHING, settingsOf, type Timeouts } from "./settings.ts";
+import { type ConnectOptions, settingsOf, type Timeouts } from "./settings.ts";
 import type { Statistics, SubscriptionPhase } from "./subscription.ts";
 import type { TokenSource } from "./token-keeper.ts";
 import type { Socket, SocketEvents, Transport } from "./transport.ts";
@@ -63,8 +63,6 @@ export interface SubscribeOptions extends ConnectOptions {
   readonly from?: string | undefined;
   /** Be told how many subscribers there are, by `occupancy`. `?occupancy` in the URL does the same. */
   readonly occupancy?: true | undefined;
-  /** How much is published at once, and for how long each of it is tried. */
-  readonly publishing?: Partial<PublisherLimits>;
 }
 
 /**
@@ -85,8 +83,7 @@ export function subscribe(url: string, options: SubscribeOptions = {}): Subscrip
   // From now on the subscription knows where it is.
   searchParams.delete("from");
   const occupancy = options.occupancy ?? (searchParams.has(OCCUPANCY) || undefined);
-  const publishing = { ...PUBLISHING, ...options.publishing };
-  return onOwnSocket(endpoint, { start, occupancy }, settingsOf(options), publishing);
+  return onOwnSocket(endpoint, { start, occupancy }, settingsOf(options));
 }
 
 /**

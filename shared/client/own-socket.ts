@@ -11,7 +11,7 @@ import { ConnectionKeeper } from "./connection-keeper.ts";
 import type { EndpointUrl } from "./endpoint-url.ts";
 import { Subscription } from "./handle.ts";
 import { type Heard, hear } from "./hear.ts";
-import { Publisher, type PublisherLimits } from "./publisher.ts";
+import { Publisher } from "./publisher.ts";
 import { Receiver, type Wanted } from "./receiver.ts";
 import type { Settings } from "./settings.ts";
 import type { SubscriptionEvent } from "./subscription.ts";
@@ -21,12 +21,7 @@ const HARMLESS: readonly ErrorCode[] = ["unknown_key", "deleted", "value_too_lar
 
 const CLOSED: ErrorBody = { code: "closed", message: "the subscription is closed", retry: false };
 
-export function onOwnSocket(
-  { url, path }: EndpointUrl,
-  wanted: Wanted,
-  settings: Settings,
-  publishing: PublisherLimits,
-): Subscription {
+export function onOwnSocket({ url, path }: EndpointUrl, wanted: Wanted, settings: Settings): Subscription {
   const timer = new Timer(settings.clock, () => receiver.step({ kind: "timer" }));
   const receiver: Receiver = new Receiver(path, wanted, settings.limits, {
     ask: () => {
@@ -55,7 +50,7 @@ export function onOwnSocket(
     changed: (change) => receiver.emitConnection(change),
     error: (error) => receiver.emit("error", error),
   });
-  const publisher = new Publisher(settings.clock, publishing, {
+  const publisher = new Publisher(settings.clock, settings.publishing, {
     nextId: () => keeper.nextId,
     send: (frame) => {
       keeper.takeId();

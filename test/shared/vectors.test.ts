@@ -412,7 +412,7 @@ describe("receiver.json", () => {
 describe("connections.json", () => {
   const { says, closes, answers, sessions } = load<Connections>("connections");
 
-  test.each(says)("[M2] [M3] [S16] [O4] $name", (raw) => {
+  test.each(says)("[M2] [M3] [S16] [O4] [W22] $name", (raw) => {
     expect(readStatement(raw.text)?.map(inWords)).toEqual(raw.says);
   });
 
@@ -478,6 +478,8 @@ function inWords(said: Said): object {
       return { unsubscribe: said.endpoint, id: said.id };
     case "renew":
       return { renew: said.token, id: said.id };
+    case "publish":
+      return { publish: said.publication.endpoint, id: said.id };
     case "ping":
       return { ping: true };
     case "faulty":

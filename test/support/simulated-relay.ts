@@ -142,6 +142,9 @@ export class SimulatedRelay {
         pingedAt: () => undefined,
         configOf: (path) => ({ ...ports.config, path }),
         shardOf: () => 0,
+        judgePublish: () => ({ ok: true }),
+        mayPublishSomewhere: () => true,
+        newKey: () => "made",
         judge: () => ({ ok: true }),
         // As far back as a resume can be asked for; nobody claims that there is so much.
         oldest: () =>
@@ -155,6 +158,7 @@ export class SimulatedRelay {
         endpoints: 1_000,
         subscriptions: 10_000,
         windowBytes: 100_000,
+        publishBytes: 10_000,
       },
       {
         links: this.#links.map(({ server }) => server),

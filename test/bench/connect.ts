@@ -5,7 +5,7 @@
 import { readSettings } from "../../shared/node/settings.ts";
 import { Deployment, pathOf, utf8 } from "../support/deployment.ts";
 import { FedFloor } from "./floor/feed.ts";
-import { interruptOnSignal } from "./load/rpc.ts";
+import { interruptOnSignal, isInterrupted } from "./load/rpc.ts";
 import { descendants } from "./proc.ts";
 import { ratio } from "./ratios.ts";
 import { costOf, median, Receiving } from "./receiving.ts";
@@ -104,6 +104,13 @@ else {
     rate: Number(RATE),
     rounds: Number(ROUNDS),
   };
-  if (Object.values(load).every((value) => value > 0 && Number.isFinite(value))) await run(load);
-  else fail("each flag is a number above 0");
+  if (!Object.values(load).every((value) => value > 0 && Number.isFinite(value)))
+    fail("each flag is a number above 0");
+  else {
+    try {
+      await run(load);
+    } catch (error) {
+      if (!isInterrupted()) throw error;
+    }
+  }
 }

@@ -1,7 +1,12 @@
 /** The settings of `npm run edge`, and what the Worker is told of them. */
 import { join } from "node:path";
 import type { Values } from "../../shared/node/settings.ts";
-import { CONNECTION_SETTINGS, connectionLimits, connectLimits } from "../endpoint/connection-limits.ts";
+import {
+  CONNECTION_SETTINGS,
+  connectionLimits,
+  connectLimits,
+  subscribersPerObject,
+} from "../endpoint/connection-limits.ts";
 import { addressKey } from "../http/address-key.ts";
 import { isLoopback, readHosts } from "../http/browsers.ts";
 import { PUBLISH_SETTING, publishMaxBytes } from "../http/publish-request.ts";
@@ -84,6 +89,7 @@ export function settingProblems(values: EdgeValues): readonly string[] {
     () => readHosts(values.HOSTS),
     () => connectionLimits(values),
     () => connectLimits(values),
+    () => subscribersPerObject(values),
     () => publishMaxBytes(values),
     () => gatherMs(values),
     () => readQuotas(values),

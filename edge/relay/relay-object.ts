@@ -15,15 +15,18 @@ import { holderOf } from "../endpoint/holder.ts";
 import { verifyRenewal } from "../endpoint/renewal-access.ts";
 import type { Env } from "../env.ts";
 import { requireStreams, streamOf } from "../exposed.ts";
+import { publishMaxBytes } from "../http/publish-request.ts";
 import { relayObject } from "../object-identity.ts";
 import { ObjectSockets } from "../object-sockets.ts";
+import { oldestOf } from "../oldest.ts";
 import { count } from "../operations.ts";
 import type { HibernatingPeer } from "../peer.ts";
+import { PUBLIC } from "../principal.ts";
 import { type RelayRequest, readRelayRequest, requireShards, shardStub } from "../routing.ts";
 import { surroundings } from "../surroundings.ts";
 import { RelayCore } from "./relay-core.ts";
 import { RelayStore } from "./relay-store.ts";
-import { judgePath, type Right } from "./right.ts";
+import { judgePath, judgePublish, mayPublishSomewhere, type Right } from "./right.ts";
 
 /** Bounds of windows besides those of their streams, of one and of all: an isolate has 128 MB. */
 const WINDOW_BYTES = 4 * 1024 * 1024;
@@ -72,8 +75,13 @@ export class RelayObject extends DurableObject<Env> {
       sent: (messages: number) => count("websocket_message_out.relay", messages),
       answered: (how: Answered) => count(`verdict.${how}`),
       shardOf: (path: string) => shardOf(path, shards),
+      // Whose token counts no more is closed by the object itself.
+      oldest: (path: string) => oldestOf(env, path, PUBLIC),
       configOf,
       judge: (path: string, right: Right) => judgePath(requireStreams(), path, right),
+      judgePublish: (path: string, right: Right) => judgePublish(requireStreams(), path, right),
+      mayPublishSomewhere: (right: Right) => mayPublishSomewhere(requireStreams(), right),
+      newKey: () => crypto.randomUUID(),
       rows: new RelayStore(ctx.storage.sql),
     };
     const config = {
@@ -81,6 +89,7 @@ export class RelayObject extends DurableObject<Env> {
       endpoints: LIMITS.relayEndpoints,
       subscriptions: LIMITS.relaySubscriptions,
       windowBytes: ALL_WINDOWS_BYTES,
+      publishBytes: publishMaxBytes(env),
     };
     const survivors = { links: this.#sockets.links(about), connections: this.#sockets.clients(about) };
     return new RelayCore(ports, config, survivors);

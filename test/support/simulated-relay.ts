@@ -3,6 +3,7 @@ import type { EndpointStateConfig } from "../../edge/endpoint/endpoint-state.ts"
 import { type ObjectIdentity, relayObject } from "../../edge/object-identity.ts";
 import type { RelayRows } from "../../edge/relay/keeping.ts";
 import { RelayCore } from "../../edge/relay/relay-core.ts";
+import { NOTHING } from "../../shared/protocol/position.ts";
 import { UNLIMITED } from "./holders.ts";
 import { settled } from "./simulated-edge.ts";
 import type { Clock, End, Wire } from "./simulated-wires.ts";
@@ -141,7 +142,13 @@ export class SimulatedRelay {
         pingedAt: () => undefined,
         configOf: (path) => ({ ...ports.config, path }),
         shardOf: () => 0,
+        judgePublish: () => ({ ok: true }),
+        mayPublishSomewhere: () => true,
+        newKey: () => "made",
         judge: () => ({ ok: true }),
+        // As far back as a resume can be asked for; nobody claims that there is so much.
+        oldest: () =>
+          new Promise((resolve) => this.#after(life, 1 + ports.random() * 50, () => resolve(NOTHING))),
         sent: () => undefined,
         answered: () => undefined,
         rows: this.#rows,
@@ -151,6 +158,7 @@ export class SimulatedRelay {
         endpoints: 1_000,
         subscriptions: 10_000,
         windowBytes: 100_000,
+        publishBytes: 10_000,
       },
       {
         links: this.#links.map(({ server }) => server),

@@ -5,19 +5,21 @@
 import { CLOSE, ERRORS, type ErrorCode } from "../../../shared/protocol/codes.ts";
 import { decodeTrusted } from "../../../shared/protocol/frame.ts";
 import { type Position, parseLongPosition } from "../../../shared/protocol/position.ts";
+import { OCCUPANCY } from "../../../shared/protocol/version.ts";
 import type { Known } from "../../access/access.ts";
 import type { KeepAlive } from "../../access/remote-keys.ts";
 import { errorResponse, refusedToken } from "../../answers.ts";
 import type { Env } from "../../env.ts";
 import { streamOf } from "../../exposed.ts";
 import { encodePrincipal, isOver, OVER, REVOKED } from "../../principal.ts";
-import { OCCUPANCY, shardStubOf } from "../../routing.ts";
+import { shardStubOf } from "../../routing.ts";
 import type { LatestResult } from "../../shard/answering/latest.ts";
 import { TIME_LIMITS } from "../../time-limits.ts";
 import { elsewhere, handingOf, latestOf, startOf, targetOf } from "../endpoint-route.ts";
 import { latestResponse } from "../latest.ts";
 import type { LatestCache } from "../latest-cache.ts";
 import { occupancyOf } from "../occupancy.ts";
+import { regionOfClient } from "../region.ts";
 import { reuseOf } from "../reuse.ts";
 import { isNamed, tagsIn } from "../tags.ts";
 import { eventStream, wantsEvents } from "./event-stream.ts";
@@ -37,7 +39,7 @@ export async function readRoute(
   const url = new URL(request.url);
   const target = targetOf(url, known);
   if (target.kind !== "endpoint") return elsewhere(target, url);
-  const endpoint = { path: target.path, principal: known.principal };
+  const endpoint = { path: target.path, principal: known.principal, region: regionOfClient(request) };
   const occupancy = url.searchParams.has(OCCUPANCY) || undefined;
   const from = url.searchParams.get("from");
   if (wantsEvents(request))

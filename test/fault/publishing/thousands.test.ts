@@ -49,6 +49,7 @@ describeWithKafka("publishing under faults:", () => {
         kinds,
         brokers: LONG ? 3 : 1,
         origins: 2,
+        connections: { count: 0, each: 1, over: 1 },
         publishesEach: EACH,
         say: () => {},
         verbose: false,

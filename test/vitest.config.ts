@@ -55,10 +55,11 @@ const ALONE = [
   "test/bench/{bench,command}.test.ts",
   "test/fault/faults.test.ts",
   "test/fault/publishing/thousands.test.ts",
+  "test/fault/connections.test.ts",
   "test/local/{gate,help}.test.ts",
 ];
 /** What the fault run's short form shows, too, with fewer publishes. */
-const ONLY_LONG = LONG ? [] : ["test/fault/publishing/thousands.test.ts"];
+const ONLY_LONG = LONG ? [] : ["test/fault/publishing/thousands.test.ts", "test/fault/connections.test.ts"];
 const ALL = ["test/**/*.test.ts"];
 
 export default defineConfig({

@@ -10,12 +10,12 @@ import type { Admin } from "kafkajs";
 import { eventually } from "../support/deadline.ts";
 import { newUplinkKey } from "../support/deployment.ts";
 import { KafkaBroker } from "../support/kafka-broker.ts";
+import { heldBy } from "../support/leftovers.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";
 import { Certificates } from "./certificates.ts";
 import { type Crew, Crews } from "./crews.ts";
 import { EdgeProcess } from "./edge-process.ts";
 import { FakedClock } from "./faked-clock.ts";
-import { heldBy } from "./leftovers.ts";
 import { OriginProcess } from "./origin-process.ts";
 import { type ConnectionsPlan, Population } from "./population.ts";
 import { Publishers } from "./publishing/publishers.ts";
@@ -88,7 +88,7 @@ export class Rig {
   readonly #links: Omit<Links, "uplinks">;
   readonly #undo: Undo[];
   /** Those of workerd before the first subscriber came. */
-  socketsAtFirst = 0;
+  connectionsAtFirst = 0;
   /** What kinds of faults found out themselves, in words. */
   readonly wrong: string[] = [];
 
@@ -203,7 +203,7 @@ export class Rig {
     for (const origin of this.crews.all) this.#undo.push(() => origin.kill());
     for (const origin of this.origins) origin.start();
     await this.healthy();
-    if (this.edge.pid !== undefined) this.socketsAtFirst = heldBy(this.edge.pid).sockets;
+    if (this.edge.pid !== undefined) this.connectionsAtFirst = heldBy(this.edge.pid).connections.length;
     this.#undo.push(() => this.population.close());
     // What came before a subscriber's first verdict leaves no trace once the index has dropped it (R6).
     for (const topic of SOON_DROPPED) {

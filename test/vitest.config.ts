@@ -43,6 +43,7 @@ const REAL = [
   "test/local/*.test.ts",
   "test/edge/!(set-clock|simulation|surroundings|told).test.ts",
   `test/origin/kafka/!(${PURE_KAFKA.map((name) => `${name}.test`).join("|")}).ts`,
+  "test/fault/relays.test.ts",
   "test/hostile/hostile.test.ts",
 ];
 const REAL_AT_ONCE = 2;

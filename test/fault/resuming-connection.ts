@@ -79,6 +79,11 @@ export class ResumingConnection {
     return this.#all.values();
   }
 
+  /** How often it was lost. */
+  get closes(): number {
+    return [...this.#socket.closes.values()].reduce((sum, times) => sum + times, 0);
+  }
+
   /** All are followed from now on. */
   recall(): void {
     clearTimeout(this.#walk);

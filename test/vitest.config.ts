@@ -15,6 +15,7 @@ const WAITING = [
   "test/e2e/occupancy.test.ts",
   "test/e2e/one-asker.test.ts",
   "test/e2e/token-ends.test.ts",
+  "test/e2e/vanishing.test.ts",
   "test/edge/connect.test.ts",
   "test/edge/event-stream-idle.test.ts",
   "test/edge/event-stream.test.ts",

@@ -20,7 +20,7 @@ import type { LatestCache } from "../latest-cache.ts";
 import { occupancyOf } from "../occupancy.ts";
 import { reuseOf } from "../reuse.ts";
 import { isNamed, tagsIn } from "../tags.ts";
-import { eventStream, wantsEvents } from "./event-stream.ts";
+import { eventStream, startsFrom, wantsEvents } from "./event-stream.ts";
 import { follow } from "./follow.ts";
 import type { Endpoint } from "./joining.ts";
 import { News } from "./news.ts";
@@ -40,8 +40,7 @@ export async function readRoute(
   const endpoint = { path: target.path, principal: known.principal };
   const occupancy = url.searchParams.has(OCCUPANCY) || undefined;
   const from = url.searchParams.get("from");
-  if (wantsEvents(request))
-    return eventsOf(request, env, { ...endpoint, occupancy }, request.headers.get("Last-Event-ID") || from);
+  if (wantsEvents(request)) return eventsOf(request, env, { ...endpoint, occupancy }, startsFrom(request));
   if (occupancy) return occupancyOf(request, env, endpoint);
   const wait = request.method === "GET" ? waitOf(request.headers.get("Prefer")) : undefined;
   if (from !== null && request.method === "GET") return pageOf(env, endpoint, from, wait);

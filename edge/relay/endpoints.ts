@@ -3,7 +3,7 @@
  * subscribers are, of tokens, or of what an endpoint's records are for; the object says `settle` after each event.
  *
  * Only the states that an event was about are looked at when it ends, however many there are. Their windows share one budget
- * of memory: if it is used up, those go that nobody has asked for longest, since the origin can be asked again.
+ * of memory (window-budget.ts).
  */
 import type { CloseName } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
@@ -24,6 +24,7 @@ import type { StateFacts } from "../endpoint/state-facts.ts";
 import type { SubscriptionFacts } from "../endpoint/subscription-states.ts";
 import { closeQuietly, type HibernatingPeer, type Peer } from "../peer.ts";
 import { ShardLinks } from "./shard-links.ts";
+import { WindowBudget, type WindowShare } from "./window-budget.ts";
 
 export interface EndpointsPorts<S extends Peer>
   extends LinkSeekerPorts,
@@ -52,22 +53,15 @@ export interface EndpointsKept<S> {
   readonly subscribers: Iterable<readonly [path: string, S, SubscriptionFacts]>;
 }
 
-interface Hosted<S extends Peer> {
+interface Hosted<S extends Peer> extends WindowShare {
   readonly state: EndpointState<S>;
   readonly shard: number;
-  /** When somebody last asked for it. */
-  neededAt: number;
-  /** Of its window, when that was last counted. */
-  bytes: number;
 }
-
-/** Down to this part of the budget, so that not each update makes room anew. */
-const ROOM = 0.8;
 
 export class Endpoints<S extends Peer> {
   readonly links: ShardLinks;
   readonly #ports: EndpointsPorts<S>;
-  readonly #budget: number;
+  readonly #windows: WindowBudget;
   readonly #all = new Map<string, Hosted<S>>();
   readonly #byShard = new Map<number, Set<Hosted<S>>>();
   /** Of these those that have subscribers, as they were when the last event ended. */
@@ -77,14 +71,13 @@ export class Endpoints<S extends Peer> {
   /** Those with someone who waits and must take more first. */
   readonly #paced = new Set<Hosted<S>>();
   readonly #heads = new Map<number, RoutingReader>();
-  #bytes = 0;
   /** Whether one was forgotten in the present event. */
   #hasDropped = false;
 
-  /** @param budget What windows may take, in bytes. */
-  constructor(ports: EndpointsPorts<S>, budget: number, kept: EndpointsKept<S>) {
+  /** @param windowBytes What windows may take. */
+  constructor(ports: EndpointsPorts<S>, windowBytes: number, kept: EndpointsKept<S>) {
     this.#ports = ports;
-    this.#budget = budget;
+    this.#windows = new WindowBudget(windowBytes);
     this.links = new ShardLinks(ports, kept.links, (shard) => this.#gaveUp(shard));
     const subscribers = new Map<string, (readonly [S, SubscriptionFacts])[]>();
     for (const [path, subscriber, facts] of kept.subscribers) {
@@ -190,7 +183,7 @@ export class Endpoints<S extends Peer> {
       else unlinked.add(shard);
       // Nobody else knows of it: a shard that has it says when it is forgotten.
       if (state.subscribers === 0 && this.links.of(shard) === undefined) this.#drop(hosted);
-      else this.#count(hosted);
+      else this.#windows.count(hosted);
     }
     this.#touched.clear();
     this.#hasDropped = false;
@@ -198,7 +191,7 @@ export class Endpoints<S extends Peer> {
       if (this.#isNeeded(shard)) this.links.seek(shard, "now");
       else this.links.rest(shard);
     }
-    if (this.#bytes > this.#budget) this.#makeRoom();
+    this.#windows.keep(this.#all.values());
     return true;
   }
 
@@ -245,7 +238,7 @@ export class Endpoints<S extends Peer> {
     this.#byShard.get(hosted.shard)?.delete(hosted);
     this.#occupied.get(hosted.shard)?.delete(hosted);
     this.#paced.delete(hosted);
-    this.#bytes -= hosted.bytes;
+    this.#windows.remove(hosted);
   }
 
   #greet(socket: HibernatingPeer, frame: Frame | undefined): ObjectLink | undefined {
@@ -326,21 +319,6 @@ export class Endpoints<S extends Peer> {
   #notePace(hosted: Hosted<S>): void {
     if (hosted.state.full().length > 0) this.#paced.add(hosted);
     else this.#paced.delete(hosted);
-  }
-
-  #count(hosted: Hosted<S>): void {
-    const { windowBytes } = hosted.state;
-    this.#bytes += windowBytes - hosted.bytes;
-    hosted.bytes = windowBytes;
-  }
-
-  #makeRoom(): void {
-    const oldest = [...this.#all.values()].sort((one, other) => one.neededAt - other.neededAt);
-    for (const hosted of oldest) {
-      if (this.#bytes <= this.#budget * ROOM) return;
-      hosted.state.forgetWindow();
-      this.#count(hosted);
-    }
   }
 
   #headsOf(shard: number): RoutingReader {

@@ -1,16 +1,14 @@
 /**
  * What an object decides that holds many endpoints, for connections that follow many: M2–M11 of PROTOCOL.md, L12–L14 of
- * INTERNALS.md. It joins what its connections say (hearing.ts), what becomes of what they follow (follow-states.ts), by whose
- * tokens they are there (../endpoint/tokens.ts), the endpoints (endpoints.ts), and what outlives the memory (keeping.ts).
+ * INTERNALS.md. It joins what its connections say (hearing.ts), what they follow (follows.ts), by whose tokens they are there
+ * (../endpoint/tokens.ts), the endpoints (endpoints.ts), and what outlives the memory (keeping.ts).
  * Sockets, rows, time, chance and shards come in as ports.
  *
  * Between two events nothing is pending here, so that the object can hibernate; the exceptions are an object that has
  * subscribers and no link, and one with a client that is too full for more.
  */
-import { CLOSE, type CloseName, type ErrorCode } from "../../shared/protocol/codes.ts";
-import { encodeUnsubscribed } from "../../shared/protocol/connection-frames.ts";
+import { CLOSE, type CloseName } from "../../shared/protocol/codes.ts";
 import type { Message } from "../../shared/protocol/message.ts";
-import { encodeEnd, encodeError } from "../../shared/protocol/subscriber.ts";
 import { loadLink, saveLink } from "../endpoint/attachment.ts";
 import type { Answered } from "../endpoint/catch-up.ts";
 import { type ConnectLimits, Spending } from "../endpoint/connection-limits.ts";
@@ -26,8 +24,8 @@ import type { HibernatingPeer } from "../peer.ts";
 import { Connection, OF_A_CONNECTION } from "./connection.ts";
 import { Endpoints, type EndpointsKept } from "./endpoints.ts";
 import { FirstLink } from "./first-link.ts";
-import { type FollowEvent, followOf, stepFollow, type Told } from "./follow-states.ts";
-import { type Hearing, hear, type Subscribe } from "./hearing.ts";
+import { awaitsAll, type FollowBounds, Follows, LOST, NOT_EXPOSED, type Why } from "./follows.ts";
+import { type Hearing, hear } from "./hearing.ts";
 import { Keeping, type RelayRows, type Survivor } from "./keeping.ts";
 import type { Judgement, Right } from "./right.ts";
 
@@ -50,11 +48,8 @@ export interface RelayPorts extends LinkSeekerPorts, RenewalsPorts<Granted> {
   readonly rows: RelayRows;
 }
 
-export interface RelayConfig {
+export interface RelayConfig extends FollowBounds {
   readonly limits: ConnectLimits;
-  /** What it holds at most. */
-  readonly endpoints: number;
-  readonly subscriptions: number;
   /** What windows may take, in bytes. */
   readonly windowBytes: number;
 }
@@ -67,19 +62,11 @@ export interface RelaySurvivors {
 
 const NEVER = Number.POSITIVE_INFINITY;
 
-interface Why {
-  readonly code: ErrorCode;
-  readonly message: string;
-}
-
-const NOT_EXPOSED: Why = { code: "unknown_topic", message: "the topic is exposed no longer" };
-const LOST: Why = { code: "unavailable", message: "the source of this endpoint can't be reached" };
-const FULL: Why = { code: "overloaded", message: "this server holds as many subscriptions as it can" };
-
 export class RelayCore {
   readonly #ports: RelayPorts;
   readonly #config: RelayConfig;
   readonly #endpoints: Endpoints<Connection>;
+  readonly #follows: Follows;
   readonly #tokens: Tokens<Connection, Granted>;
   readonly #unsent: Unsent<Connection>;
   readonly #pacer: Pacer<Connection>;
@@ -89,7 +76,6 @@ export class RelayCore {
   readonly #connections = new Map<HibernatingPeer, Connection>();
   /** Those with something to be sent when the event ends. */
   readonly #unflushed = new Set<Connection>();
-  #subscriptions = 0;
   /** Tokens may count by now that were held. */
   #mayServe = false;
 
@@ -115,6 +101,12 @@ export class RelayCore {
       },
       this.#tokens,
     );
+    this.#follows = new Follows(config, {
+      judge: (path, right) => ports.judge(path, right),
+      endpoints: () => this.#endpoints,
+      tell: (connection, frame) => this.#tell(connection, frame),
+      changed: (connection) => this.#keeping.changed(connection),
+    });
     const versions = survivors.links.map((socket) => loadLink(socket)?.version ?? 0);
     const { connections, facts } = this.#keeping.load(survivors.connections, Math.max(0, ...versions));
     for (const one of connections) this.#restore(one);
@@ -183,7 +175,7 @@ export class RelayCore {
     this.#settle();
   }
 
-  // What clients say, and what becomes of what they follow.
+  // What clients say, and are told.
 
   #hearingOf(connection: Connection): Hearing {
     const now = this.#ports.now();
@@ -191,48 +183,12 @@ export class RelayCore {
     return {
       waitMs: (what) => this.#spending.take(socket, what, now),
       bears: () => this.#spending.bears(socket, now),
-      subscribe: (said) => this.#subscribe(connection, said),
-      unsubscribe: ({ id, endpoint }) => this.#step(connection, endpoint, { kind: "unsub", id }),
+      subscribe: (said) => this.#follows.subscribe(connection, said),
+      unsubscribe: ({ id, endpoint }) => this.#follows.unsubscribe(connection, endpoint, id),
       renew: ({ id, token }) => this.#tokens.renew(connection, id, token),
       tell: (frame) => this.#tell(connection, frame),
       close: (name) => this.#close(connection, name),
     };
-  }
-
-  #subscribe(connection: Connection, { endpoint: path, id, from, occupancy }: Subscribe): void {
-    const refusal = this.#refusalOf(connection, path);
-    if (refusal !== undefined) {
-      this.#tell(connection, encodeError(id, refusal.code, refusal.message));
-      return;
-    }
-    this.#step(connection, path, { kind: "sub", id });
-    if (!connection.isOpen) return;
-    if (!connection.follows.has(path)) this.#subscriptions++;
-    this.#endpoints.subscribe(connection, path, id, from, occupancy);
-  }
-
-  #refusalOf({ follows, right }: Connection, path: string): Why | undefined {
-    const judgement = this.#ports.judge(path, right);
-    if (!judgement.ok) return judgement;
-    if (follows.has(path)) return undefined;
-    const { limits, endpoints, subscriptions } = this.#config;
-    if (follows.size >= limits.subscriptions)
-      return { code: "too_many_subscriptions", message: `a connection has at most ${limits.subscriptions}` };
-    const isFull =
-      this.#subscriptions >= subscriptions ||
-      (!this.#endpoints.has(path) && this.#endpoints.size >= endpoints);
-    return isFull ? FULL : undefined;
-  }
-
-  /** @param why The edge ends it. */
-  #step(connection: Connection, path: string, event: FollowEvent, why: Why = LOST): void {
-    const { after, tells } = stepFollow(followOf(connection.follows.get(path)), event);
-    if (after.kind === "none" && connection.follows.delete(path)) {
-      this.#subscriptions--;
-      this.#endpoints.leave(connection, path);
-      this.#keeping.changed(connection);
-    }
-    for (const told of tells) if (connection.isOpen) this.#tell(connection, encodeTold(told, path, why));
   }
 
   /** Bounded as all that is sent: who asks much and reads nothing is cut off. */
@@ -241,25 +197,9 @@ export class RelayCore {
     else connection.send(frame);
   }
 
-  #keep(connection: Connection, path: string, facts: SubscriptionFacts): void {
-    connection.follows.set(path, facts);
-    this.#keeping.changed(connection);
-  }
-
-  /** Another token counts: what it doesn't allow ends (M9). */
-  #renewed(connection: Connection, right: Right): boolean {
-    connection.right = right;
-    this.#keeping.changed(connection);
-    for (const path of [...connection.follows.keys()]) {
-      const judgement = this.#ports.judge(path, right);
-      if (!judgement.ok) this.#step(connection, path, { kind: "ends" }, judgement);
-    }
-    return connection.isOpen;
-  }
-
   #add(connection: Connection): Connection {
     this.#connections.set(connection.socket, connection);
-    this.#subscriptions += connection.follows.size;
+    this.#follows.add(connection);
     return connection;
   }
 
@@ -275,8 +215,7 @@ export class RelayCore {
     connection.isOpen = false;
     this.#connections.delete(connection.socket);
     this.#unflushed.delete(connection);
-    this.#subscriptions -= connection.follows.size;
-    for (const path of connection.follows.keys()) this.#endpoints.leave(connection, path);
+    this.#follows.remove(connection);
     this.#tokens.remove(connection);
     this.#unsent.remove(connection);
     this.#keeping.gone(connection);
@@ -321,7 +260,7 @@ export class RelayCore {
   #resume(): void {
     for (const connection of [...this.#connections.values()])
       for (const path of [...connection.follows.keys()])
-        if (!this.#endpoints.has(path)) this.#step(connection, path, { kind: "ends" }, NOT_EXPOSED);
+        if (!this.#endpoints.has(path)) this.#follows.end(connection, path, NOT_EXPOSED);
     this.#firstLink.resume();
     this.#tokens.keepTime();
     this.#settle();
@@ -363,8 +302,8 @@ export class RelayCore {
         pace: OF_A_CONNECTION,
         isHeld: (connection) => this.#tokens.isHeld(connection),
         close: (connection, name) => this.#close(connection, name),
-        keep: (connection, path, kept) => this.#keep(connection, path, kept),
-        lost: (connection, path) => this.#step(connection, path, { kind: "ends" }, LOST),
+        keep: (connection, path, kept) => this.#follows.keep(connection, path, kept),
+        lost: (connection, path) => this.#follows.end(connection, path, LOST),
         linked: (link) => {
           this.#mayServe ||= this.#firstLink.linked(link);
         },
@@ -385,7 +324,7 @@ export class RelayCore {
     return new Tokens<Connection, Granted>(this.#config.limits.perPrincipal, {
       wall: () => ports.wall(),
       pingedAt: ({ socket }) => ports.pingedAt(socket),
-      renewed: (connection, { grants }) => this.#renewed(connection, { grants, tokensCount: true }),
+      renewed: (connection, { grants }) => this.#follows.renewed(connection, { grants, tokensCount: true }),
       after: (ms, run) => ports.after(ms, run),
       verify: (token) => ports.verify(token),
       log: (problem) => ports.log(problem),
@@ -410,24 +349,5 @@ export class RelayCore {
         }),
       close: (connection, name) => this.#close(connection, name),
     };
-  }
-}
-
-/** Whether it has yet to hear anything: one that hears something may be left time to renew its token. */
-function awaitsAll({ follows }: Connection): boolean {
-  for (const facts of follows.values()) if (followOf(facts).kind === "answered") return false;
-  return follows.size > 0;
-}
-
-function encodeTold(told: Told, path: string, { code, message }: Why): string {
-  switch (told.kind) {
-    case "superseded":
-      return encodeError(told.id, "superseded", "another subscribe or unsub took its place");
-    case "unsubscribed":
-      return encodeUnsubscribed(told.id, path);
-    case "refused":
-      return encodeError(told.id, code, message);
-    case "ended":
-      return encodeEnd(path, code, message);
   }
 }

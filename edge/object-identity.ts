@@ -4,6 +4,7 @@
  * Only this file and openLink() in routing.ts look into one.
  */
 import { shardOf } from "../shared/protocol/address.ts";
+import { isRoom } from "./relay/rooms.ts";
 
 /**
  * The object of one endpoint goes by its path, from which its name follows; a long path isn't in the name. One of many goes by
@@ -32,9 +33,10 @@ export function objectOf(identity: ObjectIdentity): KnownObject {
   return identity.slice(0, space) === "relay" ? { kind: "relay", name: by } : { kind: "endpoint", path: by };
 }
 
-/** Whether it holds many endpoints. */
-export function isOfMany(identity: ObjectIdentity): boolean {
-  return identity.startsWith("relay ");
+/** Whether updates for it are gathered (L15): it holds many endpoints, and has updates of most of them. */
+export function isGathered(identity: ObjectIdentity): boolean {
+  const object = objectOf(identity);
+  return object.kind === "relay" && !isRoom(object.name);
 }
 
 /** undefined if this version knows no such object. */

@@ -7,6 +7,7 @@ import { formatPosition, type Position, parseLongPosition } from "../shared/prot
 import type { Env, ShardCalls } from "./env.ts";
 import { type ObjectIdentity, objectOf } from "./object-identity.ts";
 import { encodePrincipal, type Principal, readPrincipal } from "./principal.ts";
+import { roomCount, roomOf } from "./relay/rooms.ts";
 
 const MAX_SHARDS = 64;
 /** Longer names aren't known to the object itself. */
@@ -116,7 +117,10 @@ function subscribeRequest(
   return new Request(`https://object/subscribe?${query}`, { headers });
 }
 
-/** Asks an object to take a subscriber. No signal goes along: with one, it would stay in memory as long as the socket lives. */
+/**
+ * Asks an object to take a subscriber: the endpoint's own, or, if that says so, the room of keys without a record (L16). No
+ * signal goes along: with one, it would stay in memory as long as the socket lives.
+ */
 export async function openSubscription(
   env: Env,
   path: string,
@@ -128,7 +132,18 @@ export async function openSubscription(
   ]
 ): Promise<Response> {
   const id = env.ENDPOINT.idFromName(await objectName(path));
-  return env.ENDPOINT.get(id).fetch(subscribeRequest(path, ...how));
+  const answer = await env.ENDPOINT.get(id).fetch(subscribeRequest(path, ...how));
+  if (!answer.headers.has(ROOM)) return answer;
+  const room = roomOf(path, requireShards(env), roomCount(env.ROOMS));
+  return relayStub(env, room).fetch(subscribeRequest(path, ...how));
+}
+
+/** In an answer by which nobody is accepted. */
+const ROOM = "Distributary-Room";
+
+/** The answer to a subscriber that is to wait in its key's room. */
+export function toItsRoom(): Response {
+  return new Response(null, { status: 421, headers: { [ROOM]: "" } });
 }
 
 /** Asks an object for a link (L1). */
@@ -147,19 +162,25 @@ function linkRequest(path: string): Request {
 
 /** undefined if it is none that this version knows. Throws if its principal can't be read. */
 export function readObjectRequest(request: Request): ObjectRequest | undefined {
-  const url = new URL(request.url);
-  const path = url.searchParams.get("path");
-  const from = url.searchParams.get("from");
+  const { pathname, searchParams } = new URL(request.url);
+  const path = searchParams.get("path");
   if (path === null || request.headers.get("Upgrade") !== "websocket") return undefined;
-  if (url.pathname === "/link") return { kind: "link", path };
-  if (url.pathname !== "/subscribe") return undefined;
+  if (pathname === "/link") return { kind: "link", path };
+  return pathname === "/subscribe" ? readSubscribe(request) : undefined;
+}
+
+function readSubscribe(request: Request): Extract<ObjectRequest, { kind: "subscribe" }> | undefined {
+  const { searchParams } = new URL(request.url);
+  const path = searchParams.get("path");
+  const from = searchParams.get("from");
+  if (path === null) return undefined;
   return {
     kind: "subscribe",
     path,
     from: from === null ? undefined : parseLongPosition(from),
-    occupancy: url.searchParams.has(OCCUPANCY) || undefined,
+    occupancy: searchParams.has(OCCUPANCY) || undefined,
     principal: readPrincipal(request.headers.get(PRINCIPAL)),
-    publishes: url.searchParams.get("publish") === "1",
+    publishes: searchParams.get("publish") === "1",
   };
 }
 
@@ -170,6 +191,8 @@ export type RelayRequest =
       /** Whether there is anybody whose tokens count. */
       readonly tokensCount: boolean;
     }
+  /** Of a room. */
+  | Extract<ObjectRequest, { readonly kind: "subscribe" }>
   | { readonly kind: "link" };
 
 const RELAY_LINK = "https://relay/link";
@@ -201,6 +224,7 @@ export function readRelayRequest(request: Request): RelayRequest | undefined {
   const { pathname, searchParams } = new URL(request.url);
   if (request.headers.get("Upgrade") !== "websocket") return undefined;
   if (pathname === "/link") return { kind: "link" };
+  if (pathname === "/subscribe") return readSubscribe(request);
   if (pathname !== "/connect") return undefined;
   const principal = readPrincipal(request.headers.get(PRINCIPAL));
   return { kind: "connect", principal, tokensCount: searchParams.has(TOKENS_COUNT) };

@@ -17,13 +17,22 @@ import { endpointObject } from "../object-identity.ts";
 import { ObjectSockets } from "../object-sockets.ts";
 import { count } from "../operations.ts";
 import { closeQuietly, type HibernatingPeer } from "../peer.ts";
-import { type ObjectRequest, readObjectRequest, requireShards, shardStub } from "../routing.ts";
+import { roomCount } from "../relay/rooms.ts";
+import {
+  type ObjectRequest,
+  readObjectRequest,
+  requireShards,
+  shardStub,
+  shardStubOf,
+  toItsRoom,
+} from "../routing.ts";
 import { surroundings } from "../surroundings.ts";
 import { pathOn } from "./attachment.ts";
 import type { Answered } from "./catch-up.ts";
 import { connectionLimits } from "./connection-limits.ts";
 import { EndpointCore } from "./endpoint-core.ts";
 import { holderOf } from "./holder.ts";
+import { hasNoRecord } from "./no-record.ts";
 import { verifyRenewal } from "./renewal-access.ts";
 
 type Subscribe = Extract<ObjectRequest, { kind: "subscribe" }>;
@@ -116,11 +125,9 @@ export class EndpointObject extends DurableObject<Env> {
     }
   }
 
-  async #subscribe(
-    core: EndpointCore,
-    { from, principal, publishes, occupancy }: Subscribe,
-    protocol: string | null,
-  ): Promise<Response> {
+  async #subscribe(core: EndpointCore, wants: Subscribe, protocol: string | null): Promise<Response> {
+    if (core.isIdle && (await this.#isForItsRoom(wants))) return toItsRoom();
+    const { from, principal, publishes, occupancy } = wants;
     const holder = principal.kind === "public" ? undefined : await holderOf(principal, Date.now());
     const refusal = holder && core.refusalOf(holder);
     if (refusal !== undefined) return errorResponse(refusal.code, refusal.message);
@@ -129,6 +136,13 @@ export class EndpointObject extends DurableObject<Env> {
     return this.#sockets.acceptClient(protocol, (socket) =>
       core.subscribe(socket, from, holder, publishes, occupancy),
     );
+  }
+
+  /** Of a key without a record nothing is held here: no link, and no row of its shard (L16). */
+  async #isForItsRoom({ path, publishes }: Subscribe): Promise<boolean> {
+    // Publishes come on the sockets of an endpoint's own object.
+    if (publishes || streamOf(path)?.publish === "public" || roomCount(this.env.ROOMS) === 0) return false;
+    return hasNoRecord(shardStubOf(this.env, path).latest(path, undefined, true), surroundings().after);
   }
 
   override webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): void {

@@ -7,8 +7,11 @@
  * Between two events nothing is pending here, so that the object can hibernate; the exceptions are an object that has
  * subscribers and no link, and one with a client that is too full for more.
  */
+import type { Audience } from "../../shared/config/streams.ts";
 import { CLOSE, type CloseName } from "../../shared/protocol/codes.ts";
 import type { Message } from "../../shared/protocol/message.ts";
+import type { Position } from "../../shared/protocol/position.ts";
+import { URL_SUBSCRIBE_ID } from "../../shared/protocol/subscriber.ts";
 import { loadLink, saveLink } from "../endpoint/attachment.ts";
 import type { Answered } from "../endpoint/catch-up.ts";
 import { type ConnectLimits, Spending } from "../endpoint/connection-limits.ts";
@@ -16,7 +19,8 @@ import type { EndpointStateConfig } from "../endpoint/endpoint-state.ts";
 import type { Holder } from "../endpoint/holder.ts";
 import type { LinkSeekerPorts } from "../endpoint/link-seeker.ts";
 import { Pacer } from "../endpoint/pacer.ts";
-import type { Granted, RenewalsPorts } from "../endpoint/renewals.ts";
+import type { Granted, GoodToken, RenewalsPorts } from "../endpoint/renewals.ts";
+import { answerFrames } from "../endpoint/subscriber-frames.ts";
 import type { SubscriptionFacts } from "../endpoint/subscription-states.ts";
 import { Tokens } from "../endpoint/tokens.ts";
 import { LARGE_BYTES, Unsent, type UnsentPorts } from "../endpoint/unsent.ts";
@@ -27,6 +31,7 @@ import { FirstLink } from "./first-link.ts";
 import { awaitsAll, type FollowBounds, Follows, LOST, NOT_EXPOSED, type Why } from "./follows.ts";
 import { type Hearing, hear } from "./hearing.ts";
 import { Keeping, type RelayRows, type Survivor } from "./keeping.ts";
+import { type OneEndpointPorts, speakerOf } from "./one-endpoint.ts";
 import type { Judgement, Right } from "./right.ts";
 
 export interface RelayPorts extends LinkSeekerPorts, RenewalsPorts<Granted> {
@@ -41,6 +46,8 @@ export interface RelayPorts extends LinkSeekerPorts, RenewalsPorts<Granted> {
   shardOf(path: string): number;
   /** Whether a path may be subscribed to. */
   judge(path: string, right: Right): Judgement;
+  /** Who may publish to a path. */
+  publishers(path: string): Audience;
   /** Messages that went out to clients. */
   sent(messages: number): void;
   /** A subscription has its verdict. */
@@ -52,6 +59,13 @@ export interface RelayConfig extends FollowBounds {
   readonly limits: ConnectLimits;
   /** What windows may take, in bytes. */
   readonly windowBytes: number;
+}
+
+/** A subscribe by a URL: of a socket that follows this one endpoint. */
+export interface UrlSubscribe {
+  readonly path: string;
+  readonly from: Position | undefined;
+  readonly occupancy?: true | undefined;
 }
 
 /** Sockets that outlived a hibernation. */
@@ -105,6 +119,7 @@ export class RelayCore {
       judge: (path, right) => ports.judge(path, right),
       endpoints: () => this.#endpoints,
       tell: (connection, frame) => this.#tell(connection, frame),
+      close: (connection, name) => this.#close(connection, name),
       changed: (connection) => this.#keeping.changed(connection),
     });
     const versions = survivors.links.map((socket) => loadLink(socket)?.version ?? 0);
@@ -135,18 +150,34 @@ export class RelayCore {
 
   /** M1: a socket that was just accepted. */
   open(socket: HibernatingPeer, right: Right, holder?: Holder): void {
+    this.#admit(socket, right, holder);
+    this.#settle();
+  }
+
+  /** S1: the same, of one endpoint. */
+  subscribe(socket: HibernatingPeer, subscribe: UrlSubscribe, right: Right, holder?: Holder): void {
+    const { path, from, occupancy } = subscribe;
+    const connection = this.#admit(socket, right, holder, path);
+    this.#follows.subscribe(connection, { endpoint: path, id: URL_SUBSCRIBE_ID, from, occupancy });
+    this.#settle();
+  }
+
+  #admit(socket: HibernatingPeer, right: Right, holder?: Holder, only?: string): Connection {
     this.#tokens.keepTime();
-    const connection = this.#add(new Connection(socket, right, (one) => this.#unflushed.add(one)));
+    const waits = (one: Connection) => this.#unflushed.add(one);
+    const connection = this.#add(new Connection(socket, right, waits, { only }));
     if (holder !== undefined) this.#tokens.admit(connection, holder);
     this.#keeping.changed(connection);
-    this.#settle();
+    return connection;
   }
 
   connectionMessage(socket: HibernatingPeer, message: Message): void {
     this.#tokens.keepTime();
     const connection = this.#connections.get(socket);
     if (connection !== undefined) {
-      hear(connection, message, this.#hearingOf(connection));
+      const { only } = connection;
+      if (only === undefined) hear(connection, message, this.#hearingOf(connection));
+      else answerFrames(message, speakerOf(connection, only, this.#oneEndpoint()));
       // The last id, at least.
       if (connection.isOpen) this.#keeping.changed(connection);
     }
@@ -191,10 +222,35 @@ export class RelayCore {
     };
   }
 
+  #oneEndpoint(): OneEndpointPorts {
+    const now = this.#ports.now();
+    return {
+      publishers: (path) => this.#ports.publishers(path),
+      holderOf: (connection) => this.#tokens.of(connection),
+      renewing: (connection) => this.#tokens.renewing(connection),
+      waitMs: ({ socket }, what, count) => this.#spending.take(socket, what, now, count),
+      bears: ({ socket }) => this.#spending.bears(socket, now),
+      subscribe: (connection, path, said) => this.#follows.subscribe(connection, { endpoint: path, ...said }),
+      renew: (connection, id, token) => this.#tokens.renew(connection, id, token),
+      tell: (connection, frame) => this.#tell(connection, frame),
+      close: (connection, name) => this.#close(connection, name),
+    };
+  }
+
   /** Bounded as all that is sent: who asks much and reads nothing is cut off. */
   #tell(connection: Connection, frame: string): void {
     if (connection.isBehind(connection.bufferedAmount)) this.#close(connection, "slow_consumer");
     else connection.send(frame);
+  }
+
+  /** M9, S18. */
+  #renewed(connection: Connection, { grants, mayPublish }: GoodToken & Granted): boolean {
+    if (!this.#follows.renewed(connection, { grants, tokensCount: true })) return false;
+    const { only } = connection;
+    if (only === undefined || !mayPublish(only)) return true;
+    // What publishes has its endpoint's own object.
+    this.#close(connection, "going_away");
+    return false;
   }
 
   #add(connection: Connection): Connection {
@@ -251,9 +307,9 @@ export class RelayCore {
 
   // The beginning of a life.
 
-  #restore({ socket, right, holder, lastId, follows, row }: Survivor): void {
+  #restore({ socket, right, holder, ...kept }: Survivor): void {
     const waits = (one: Connection) => this.#unflushed.add(one);
-    const connection = this.#add(new Connection(socket, right, waits, { lastId, follows, row }));
+    const connection = this.#add(new Connection(socket, right, waits, kept));
     if (holder !== undefined) this.#tokens.restore(connection, holder);
   }
 
@@ -324,7 +380,7 @@ export class RelayCore {
     return new Tokens<Connection, Granted>(this.#config.limits.perPrincipal, {
       wall: () => ports.wall(),
       pingedAt: ({ socket }) => ports.pingedAt(socket),
-      renewed: (connection, { grants }) => this.#follows.renewed(connection, { grants, tokensCount: true }),
+      renewed: (connection, token) => this.#renewed(connection, token),
       after: (ms, run) => ports.after(ms, run),
       verify: (token) => ports.verify(token),
       log: (problem) => ports.log(problem),

@@ -189,6 +189,7 @@ export class RelayWorld {
             : undefined,
         shardOf: (path) => this.shardOf(path),
         judge: (path, right) => this.judge(path, right),
+        publishers: () => "nobody",
         sent: (messages) => {
           this.sent += messages;
         },

@@ -6,14 +6,12 @@ import type { Frame, Header } from "../protocol/frame.ts";
 import { encodePublication, type Publication } from "../protocol/publication.ts";
 import type { ErrorBody } from "../protocol/schemas.ts";
 import { type Clock, Timer } from "./clock.ts";
+import type { PublishOrder } from "./publish-queue.ts";
 import {
-  initialPublishing,
+  Publishing,
   type PublishingEffect,
   type PublishingEvent,
   type PublishingLimits,
-  type PublishingState,
-  type PublishOrder,
-  stepPublishing,
 } from "./publishing.ts";
 
 /** Text travels as UTF-8, JSON or not; `null` is a tombstone. */
@@ -66,6 +64,8 @@ interface Promised {
   readonly reject: (error: PublishError) => void;
 }
 
+/** Without an id it is about all that is published on the connection (W24). */
+const NOBODY_KNOWS = "unknown_outcome";
 const MAX_ID = Number.MAX_SAFE_INTEGER;
 const encoder = new TextEncoder();
 
@@ -75,7 +75,9 @@ export class Publisher {
   readonly #ports: PublisherPorts;
   readonly #timer: Timer;
   readonly #promised = new Map<number, Promised>();
-  #state: PublishingState;
+  readonly #publishing: Publishing;
+  /** Of the frames that this connection has yet to answer. */
+  readonly #unanswered = new Set<number>();
   #names = 0;
 
   constructor(clock: Clock, limits: PublisherLimits, ports: PublisherPorts) {
@@ -83,7 +85,7 @@ export class Publisher {
     this.#limits = limits;
     this.#ports = ports;
     this.#timer = new Timer(clock, () => this.#step({ kind: "timer" }));
-    this.#state = initialPublishing(limits);
+    this.#publishing = new Publishing(limits);
   }
 
   /** Resolves with the record's position; rejects with a PublishError. `endpoint`: a canonical path. */
@@ -108,18 +110,19 @@ export class Publisher {
   }
 
   lost(): void {
+    this.#unanswered.clear();
     this.#step({ kind: "lost" });
   }
 
   taken(id: number, position: string): void {
+    this.#unanswered.delete(id);
     this.#step({ kind: "taken", id, position });
   }
 
-  /** Whether the error is about what was published here. */
+  /** Returns whether the error is about what was published here, and so is no news to anybody else. */
   refused(id: number | undefined, error: ErrorBody): boolean {
-    const before = this.#state;
     this.#step({ kind: "refused", id, error });
-    return this.#state.queue !== before.queue;
+    return id === undefined ? error.code === NOBODY_KNOWS : this.#unanswered.delete(id);
   }
 
   /** There will be no other connection. */
@@ -132,11 +135,8 @@ export class Publisher {
       now: this.#clock.now(),
       random: this.#clock.random(),
       nextId: this.#ports.nextId(),
-      limits: this.#limits,
     };
-    const { state, effects } = stepPublishing(this.#state, event, context);
-    this.#state = state;
-    for (const effect of effects) this.#perform(effect);
+    for (const effect of this.#publishing.step(event, context)) this.#perform(effect);
   }
 
   #perform(effect: PublishingEffect): void {
@@ -144,6 +144,7 @@ export class Publisher {
       case "send": {
         const content = this.#promised.get(effect.name)?.content;
         if (content !== undefined) this.#ports.send(encodePublication({ ...content, id: effect.id }));
+        this.#unanswered.add(effect.id);
         break;
       }
       case "published":

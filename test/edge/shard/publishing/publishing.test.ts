@@ -5,6 +5,7 @@ import { Publishing } from "../../../../edge/shard/publishing/publishing.ts";
 import { murmur2, partitionOf } from "../../../../shared/core/partitioner.ts";
 import { LIMITS } from "../../../../shared/protocol/limits.ts";
 import { decodePublish, type Published, type PublishRequest } from "../../../../shared/protocol/publish.ts";
+import { countedModule } from "../../../support/counted-work.ts";
 import { FakeClock } from "../../../support/fake-clock.ts";
 
 /** When the test begins, by the wall clock. */
@@ -35,8 +36,8 @@ beforeEach(() => {
   shard = newShard();
 });
 
-function newShard(): Publishing<Uplink> {
-  return new Publishing<Uplink>({
+function newShard(Made = Publishing): Publishing<Uplink> {
+  return new Made<Uplink>({
     now: () => clock.now(),
     wall: () => SINCE_1970 + clock.now(),
     random: () => clock.random(),
@@ -294,7 +295,7 @@ describe("one answer", () => {
     ["id_not_kept", "id_not_kept"],
     ["overloaded", "overloaded"],
     ["unavailable", "unavailable"],
-    ["forbidden", "unavailable"],
+    ["forbidden", "not_writable"],
   ])("[W9] what an origin calls %s is told at once, if it was asked once", async (said, code) => {
     const asked = publish();
     answer(a, refused(said));
@@ -417,4 +418,26 @@ describe("one answer", () => {
 
     expect(clock.pending).toBe(0);
   });
+});
+
+test.each([
+  ["one after the other is answered", (count: number) => Array.from({ length: count }, (_, i) => i)],
+  ["the last is answered first", (count: number) => Array.from({ length: count }, (_, i) => count - 1 - i)],
+])("[W24] [W9] a publish costs no more for those of its key that are under way: %s", async (_, orderOf) => {
+  const files = ["/shard/publishing/publishing.ts", "/shard/publishing/lane.ts", "/core/ordered.ts"];
+  const { module, count } = await countedModule(
+    files,
+    () => import("../../../../edge/shard/publishing/publishing.ts"),
+  );
+  const workOf = (publishes: number) =>
+    count(() => {
+      shard = newShard(module.Publishing);
+      a.got.length = 0;
+      for (let i = 0; i < publishes; i++) publish(String(i));
+      for (const n of orderOf(publishes)) answer(a, { position: `e:${n}` }, n);
+    });
+  const [few, many] = [await workOf(100), await workOf(1_000)];
+
+  // Ten times as many; their places are found by halving.
+  expect(many / few).toBeLessThan(15);
 });

@@ -32,7 +32,7 @@ import type { Answered } from "./catch-up.ts";
 import { connectionLimits } from "./connection-limits.ts";
 import { EndpointCore } from "./endpoint-core.ts";
 import { holderOf } from "./holder.ts";
-import { hasNoRecord } from "./no-record.ts";
+import { isForARoom } from "./rooming.ts";
 import { verifyRenewal } from "./renewal-access.ts";
 
 type Subscribe = Extract<ObjectRequest, { kind: "subscribe" }>;
@@ -142,7 +142,7 @@ export class EndpointObject extends DurableObject<Env> {
   async #isForItsRoom({ path, publishes }: Subscribe): Promise<boolean> {
     // Publishes come on the sockets of an endpoint's own object.
     if (publishes || streamOf(path)?.publish === "public" || roomCount(this.env.ROOMS) === 0) return false;
-    return hasNoRecord(shardStubOf(this.env, path).latest(path, undefined, true), surroundings().after);
+    return isForARoom(shardStubOf(this.env, path).latest(path, undefined, true), surroundings().after);
   }
 
   override webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): void {

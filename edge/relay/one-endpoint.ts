@@ -45,8 +45,7 @@ export function speakerOf(connection: Connection, path: string, ports: OneEndpoi
       if (ports.bears(connection)) ports.tell(connection, encodeRateLimited(id, waitMs));
       else ports.close(connection, "rate_limited");
     },
-    subscribe: (id, from, occupancy) =>
-      ports.subscribe(connection, path, { id, from, occupancy }),
+    subscribe: (id, from, occupancy) => ports.subscribe(connection, path, { id, from, occupancy }),
     renew: (id, token) => ports.renew(connection, id, token),
     publish({ id, endpoint }) {
       const rights = new PublishRights<Connection>({ path, by: ports.publishers(path) }, ports.holderOf);

@@ -19,7 +19,7 @@ import type { EndpointStateConfig } from "../endpoint/endpoint-state.ts";
 import type { Holder } from "../endpoint/holder.ts";
 import type { LinkSeekerPorts } from "../endpoint/link-seeker.ts";
 import { Pacer } from "../endpoint/pacer.ts";
-import type { Granted, GoodToken, RenewalsPorts } from "../endpoint/renewals.ts";
+import type { GoodToken, Granted, RenewalsPorts } from "../endpoint/renewals.ts";
 import { answerFrames } from "../endpoint/subscriber-frames.ts";
 import type { SubscriptionFacts } from "../endpoint/subscription-states.ts";
 import { Tokens } from "../endpoint/tokens.ts";

@@ -23,8 +23,8 @@ import { type RelayRequest, readRelayRequest, requireShards, shardStub } from ".
 import { surroundings } from "../surroundings.ts";
 import { RelayCore } from "./relay-core.ts";
 import { RelayStore } from "./relay-store.ts";
-import { isRoom } from "./rooms.ts";
 import { judgePath, type Right } from "./right.ts";
+import { isRoom } from "./rooms.ts";
 
 /** Bounds of windows besides those of their streams, of one and of all: an isolate has 128 MB. */
 const WINDOW_BYTES = 4 * 1024 * 1024;
@@ -119,8 +119,7 @@ export class RelayObject extends DurableObject<Env> {
       const right = { grants, tokensCount: wants.tokensCount };
       return this.#sockets.acceptClient(protocol, (socket) => core.open(socket, right, holder));
     }
-    if (configOf(wants.path) === undefined)
-      return errorResponse("unknown_topic", "the topic is not exposed");
+    if (configOf(wants.path) === undefined) return errorResponse("unknown_topic", "the topic is not exposed");
     const right = { grants, tokensCount: !isPublic };
     return this.#sockets.acceptClient(protocol, (socket) => core.subscribe(socket, wants, right, holder));
   }

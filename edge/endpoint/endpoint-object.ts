@@ -32,8 +32,8 @@ import type { Answered } from "./catch-up.ts";
 import { connectionLimits } from "./connection-limits.ts";
 import { EndpointCore } from "./endpoint-core.ts";
 import { holderOf } from "./holder.ts";
-import { isForARoom } from "./rooming.ts";
 import { verifyRenewal } from "./renewal-access.ts";
+import { isForARoom } from "./rooming.ts";
 
 type Subscribe = Extract<ObjectRequest, { kind: "subscribe" }>;
 
@@ -139,9 +139,8 @@ export class EndpointObject extends DurableObject<Env> {
   }
 
   /** Of a key without a record nothing is held here: no link, and no row of its shard (L16). */
-  async #isForItsRoom({ path, publishes }: Subscribe): Promise<boolean> {
-    // Publishes come on the sockets of an endpoint's own object.
-    if (publishes || streamOf(path)?.publish === "public" || roomCount(this.env.ROOMS) === 0) return false;
+  async #isForItsRoom({ path }: Subscribe): Promise<boolean> {
+    if (roomCount(this.env.ROOMS) === 0) return false;
     return isForARoom(shardStubOf(this.env, path).latest(path, undefined, true), surroundings().after);
   }
 

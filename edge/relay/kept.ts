@@ -18,6 +18,8 @@ export interface KeptConnection {
   /** The one path that it may follow; undefined: any. */
   readonly only: string | undefined;
   readonly lastId: number;
+  /** By which answers to what it has published find it; undefined until it has published something. */
+  readonly tag: number | undefined;
   /** What it follows, or in which row that stands. */
   readonly follows: ReadonlyMap<string, SubscriptionFacts> | Row;
 }
@@ -34,6 +36,7 @@ const ConnectionSchema = v.object({
   holder: v.optional(HolderSchema),
   only: v.optional(v.string()),
   lastId: Whole,
+  tag: v.optional(Whole),
   follows: v.union([v.string(), v.object({ id: v.string(), version: Whole })]),
 });
 
@@ -50,7 +53,7 @@ export function roomFor({ grants }: Right, only = ""): number {
 }
 
 export function writeConnection(
-  { right, holder, only, lastId }: Omit<KeptConnection, "follows">,
+  { right, holder, only, lastId, tag }: Omit<KeptConnection, "follows">,
   follows: string | Row,
 ): unknown {
   const { grants, tokensCount } = right;
@@ -61,6 +64,7 @@ export function writeConnection(
     ...(holder !== undefined && { holder: writeHolder(holder) }),
     ...(only !== undefined && { only }),
     lastId,
+    ...(tag !== undefined && { tag }),
     follows,
   } satisfies v.InferInput<typeof ConnectionSchema>;
 }
@@ -69,10 +73,11 @@ export function writeConnection(
 export function readConnection(attachment: unknown): KeptConnection | undefined {
   const read = v.safeParse(ConnectionSchema, attachment);
   if (!read.success) return undefined;
-  const { grants, tokensCount, holder, only, lastId, follows: written } = read.output;
-  const follows = typeof written === "string" ? readFollows(written) : written;
+  const { grants, tokensCount, holder: written, only, lastId, tag, ...rest } = read.output;
+  const follows = typeof rest.follows === "string" ? readFollows(rest.follows) : rest.follows;
   if (follows === undefined) return undefined;
-  return { right: { grants, tokensCount }, holder: holder && readHolder(holder), only, lastId, follows };
+  const holder = written && readHolder(written);
+  return { right: { grants, tokensCount }, holder, only, lastId, tag, follows };
 }
 
 /** Behind the state of a subscription that wants to be told how many there are. */

@@ -1,14 +1,14 @@
 /**
  * What an object decides that holds many endpoints, for connections that follow many: M2–M11 of PROTOCOL.md, L12–L14 of
- * INTERNALS.md. It joins what its connections say (hearing.ts), what they follow (follows.ts), by whose tokens they are there
- * (../endpoint/tokens.ts), the endpoints (endpoints.ts), and what outlives the memory (keeping.ts).
- * Sockets, rows, time, chance and shards come in as ports.
+ * INTERNALS.md. It joins what its connections say (hearing.ts), what they follow (follows.ts) and publish
+ * (../endpoint/publishes.ts), by whose tokens they are there (../endpoint/tokens.ts), the endpoints (endpoints.ts), and what
+ * outlives the memory (keeping.ts). Sockets, rows, time, chance and shards come in as ports.
  *
  * Between two events nothing is pending here, so that the object can hibernate; the exceptions are an object that has
  * subscribers and no link, and one with a client that is too full for more.
  */
-import type { Audience } from "../../shared/config/streams.ts";
 import { CLOSE, type CloseName } from "../../shared/protocol/codes.ts";
+import { LIMITS } from "../../shared/protocol/limits.ts";
 import type { Message } from "../../shared/protocol/message.ts";
 import type { Position } from "../../shared/protocol/position.ts";
 import { URL_SUBSCRIBE_ID } from "../../shared/protocol/subscriber.ts";
@@ -19,8 +19,9 @@ import type { EndpointStateConfig } from "../endpoint/endpoint-state.ts";
 import type { Holder } from "../endpoint/holder.ts";
 import type { LinkSeekerPorts } from "../endpoint/link-seeker.ts";
 import { Pacer } from "../endpoint/pacer.ts";
-import type { GoodToken, Granted, RenewalsPorts } from "../endpoint/renewals.ts";
-import { answerFrames } from "../endpoint/subscriber-frames.ts";
+import { Publishes } from "../endpoint/publishes.ts";
+import type { Granted, RenewalsPorts } from "../endpoint/renewals.ts";
+import { answerFrames, type Speaker } from "../endpoint/subscriber-frames.ts";
 import type { SubscriptionFacts } from "../endpoint/subscription-states.ts";
 import { Tokens } from "../endpoint/tokens.ts";
 import { LARGE_BYTES, Unsent, type UnsentPorts } from "../endpoint/unsent.ts";
@@ -31,7 +32,7 @@ import { FirstLink } from "./first-link.ts";
 import { awaitsAll, type FollowBounds, Follows, LOST, NOT_EXPOSED, type Why } from "./follows.ts";
 import { type Hearing, hear } from "./hearing.ts";
 import { Keeping, type RelayRows, type Survivor } from "./keeping.ts";
-import { type OneEndpointPorts, speakerOf } from "./one-endpoint.ts";
+import { speakerOf } from "./one-endpoint.ts";
 import type { Judgement, Right } from "./right.ts";
 
 export interface RelayPorts extends LinkSeekerPorts, RenewalsPorts<Granted> {
@@ -46,8 +47,12 @@ export interface RelayPorts extends LinkSeekerPorts, RenewalsPorts<Granted> {
   shardOf(path: string): number;
   /** Whether a path may be subscribed to. */
   judge(path: string, right: Right): Judgement;
-  /** Who may publish to a path. */
-  publishers(path: string): Audience;
+  /** Whether it may be published to. */
+  judgePublish(path: string, right: Right): Judgement;
+  /** Whether there may be any path that can be published to. */
+  mayPublishSomewhere(right: Right): boolean;
+  /** For a publish that has none: nobody can guess it. */
+  newKey(): string;
   /** Messages that went out to clients. */
   sent(messages: number): void;
   /** A subscription has its verdict. */
@@ -59,6 +64,8 @@ export interface RelayConfig extends FollowBounds {
   readonly limits: ConnectLimits;
   /** What windows may take, in bytes. */
   readonly windowBytes: number;
+  /** Of a value that is published, in bytes. */
+  readonly publishBytes: number;
 }
 
 /** A subscribe by a URL: of a socket that follows this one endpoint. */
@@ -87,6 +94,7 @@ export class RelayCore {
   readonly #spending: Spending<HibernatingPeer>;
   readonly #keeping: Keeping;
   readonly #firstLink: FirstLink<Connection, Granted>;
+  readonly #publishes: Publishes<Connection>;
   readonly #connections = new Map<HibernatingPeer, Connection>();
   /** Those with something to be sent when the event ends. */
   readonly #unflushed = new Set<Connection>();
@@ -99,11 +107,13 @@ export class RelayCore {
     this.#spending = new Spending(config.limits);
     this.#unsent = new Unsent(this.#unsentPorts());
     this.#tokens = this.#createTokens();
+    this.#publishes = this.#createPublishes();
     this.#keeping = new Keeping({
       wall: () => ports.wall(),
       random: () => ports.random(),
       rows: ports.rows,
       holderOf: (connection) => this.#tokens.of(connection),
+      tagOf: (connection) => this.#publishes.tagOf(connection),
       facts: () => this.#endpoints.facts(),
     });
     this.#firstLink = new FirstLink(
@@ -122,9 +132,11 @@ export class RelayCore {
       close: (connection, name) => this.#close(connection, name),
       changed: (connection) => this.#keeping.changed(connection),
     });
-    const versions = survivors.links.map((socket) => loadLink(socket)?.version ?? 0);
-    const { connections, facts } = this.#keeping.load(survivors.connections, Math.max(0, ...versions));
-    for (const one of connections) this.#restore(one);
+    const linked = survivors.links.flatMap((socket) => loadLink(socket) ?? []);
+    const version = Math.max(0, ...linked.map((link) => link.version));
+    const { connections, facts } = this.#keeping.load(survivors.connections, version);
+    const shards = linked.flatMap(({ hello }) => hello?.shard ?? []);
+    for (const one of connections) this.#restore(one, shards);
     this.#endpoints = this.#createEndpoints(survivors.links, facts);
     this.#pacer = new Pacer(ports, () => {
       this.#tokens.keepTime();
@@ -176,10 +188,13 @@ export class RelayCore {
     const connection = this.#connections.get(socket);
     if (connection !== undefined) {
       const { only } = connection;
-      if (only === undefined) hear(connection, message, this.#hearingOf(connection));
-      else answerFrames(message, speakerOf(connection, only, this.#oneEndpoint()));
+      const hearing = this.#hearingOf(connection);
+      let saysMore = true;
+      if (only === undefined) saysMore = hear(connection, message, hearing);
+      else answerFrames(message, this.#speakerOf(connection, only, hearing));
       // The last id, at least.
-      if (connection.isOpen) this.#keeping.changed(connection);
+      if (connection.isOpen && saysMore) this.#keeping.changed(connection);
+      this.#publishes.flush();
     }
     this.#settle();
   }
@@ -210,47 +225,33 @@ export class RelayCore {
 
   #hearingOf(connection: Connection): Hearing {
     const now = this.#ports.now();
-    const { socket } = connection;
+    const { socket, only, right } = connection;
+    const publishes =
+      only === undefined ? this.#ports.mayPublishSomewhere(right) : this.#ports.judgePublish(only, right).ok;
+    const largest = this.#config.publishBytes + LIMITS.publicationRoomBytes;
     return {
-      waitMs: (what) => this.#spending.take(socket, what, now),
+      messageBytes: publishes ? largest : LIMITS.subscriberMessageBytes,
+      // One that may not publish is asked for its frames, whatever they say.
+      waitMs: (what, count) =>
+        this.#spending.take(socket, what === "publishes" && !publishes ? "messages" : what, now, count),
       bears: () => this.#spending.bears(socket, now),
       subscribe: (said) => this.#follows.subscribe(connection, said),
       unsubscribe: ({ id, endpoint }) => this.#follows.unsubscribe(connection, endpoint, id),
       renew: ({ id, token }) => this.#tokens.renew(connection, id, token),
+      publish: (publication) => this.#publishes.publish(connection, publication),
       tell: (frame) => this.#tell(connection, frame),
       close: (name) => this.#close(connection, name),
     };
   }
 
-  #oneEndpoint(): OneEndpointPorts {
-    const now = this.#ports.now();
-    return {
-      publishers: (path) => this.#ports.publishers(path),
-      holderOf: (connection) => this.#tokens.of(connection),
-      renewing: (connection) => this.#tokens.renewing(connection),
-      waitMs: ({ socket }, what, count) => this.#spending.take(socket, what, now, count),
-      bears: ({ socket }) => this.#spending.bears(socket, now),
-      subscribe: (connection, path, said) => this.#follows.subscribe(connection, { endpoint: path, ...said }),
-      renew: (connection, id, token) => this.#tokens.renew(connection, id, token),
-      tell: (connection, frame) => this.#tell(connection, frame),
-      close: (connection, name) => this.#close(connection, name),
-    };
+  #speakerOf(connection: Connection, only: string, hearing: Hearing): Speaker {
+    return speakerOf(connection, only, hearing, () => this.#tokens.renewing(connection));
   }
 
   /** Bounded as all that is sent: who asks much and reads nothing is cut off. */
   #tell(connection: Connection, frame: string): void {
     if (connection.isBehind(connection.bufferedAmount)) this.#close(connection, "slow_consumer");
     else connection.send(frame);
-  }
-
-  /** M9, S18. */
-  #renewed(connection: Connection, { grants, mayPublish }: GoodToken & Granted): boolean {
-    if (!this.#follows.renewed(connection, { grants, tokensCount: true })) return false;
-    const { only } = connection;
-    if (only === undefined || !mayPublish(only)) return true;
-    // What publishes has its endpoint's own object.
-    this.#close(connection, "going_away");
-    return false;
   }
 
   #add(connection: Connection): Connection {
@@ -273,6 +274,7 @@ export class RelayCore {
     this.#unflushed.delete(connection);
     this.#follows.remove(connection);
     this.#tokens.remove(connection);
+    this.#publishes.remove(connection);
     this.#unsent.remove(connection);
     this.#keeping.gone(connection);
   }
@@ -307,10 +309,12 @@ export class RelayCore {
 
   // The beginning of a life.
 
-  #restore({ socket, right, holder, ...kept }: Survivor): void {
+  /** @param shards To which there are links. */
+  #restore({ socket, right, holder, tag, ...kept }: Survivor, shards: readonly number[]): void {
     const waits = (one: Connection) => this.#unflushed.add(one);
     const connection = this.#add(new Connection(socket, right, waits, kept));
     if (holder !== undefined) this.#tokens.restore(connection, holder);
+    if (tag !== undefined) this.#publishes.restore(connection, tag, shards);
   }
 
   #resume(): void {
@@ -336,11 +340,7 @@ export class RelayCore {
     return new Endpoints(
       {
         attach: (shard) => ports.attach(shard),
-        after: (ms, run) =>
-          ports.after(ms, () => {
-            run();
-            this.#settle();
-          }),
+        after: (ms, run) => this.#after(ms, run),
         random: () => ports.random(),
         log: (problem) => ports.log(problem),
         now: () => ports.now(),
@@ -362,13 +362,17 @@ export class RelayCore {
         lost: (connection, path) => this.#follows.end(connection, path, LOST),
         linked: (link) => {
           this.#mayServe ||= this.#firstLink.linked(link);
+          this.#publishes.linked(link.hello.shard);
         },
         unlinked: (shard) => {
           this.#mayServe ||= this.#firstLink.unlinked(shard);
+          this.#publishes.unlinked(shard);
         },
         said: (shard, says) => {
           this.#mayServe ||= this.#firstLink.said(shard, says);
         },
+        published: (answer) => this.#publishes.answered(answer),
+        publishesTo: (shard) => this.#publishes.uses(shard),
       },
       this.#config.windowBytes,
       { links, facts, subscribers: this.#following() },
@@ -380,7 +384,7 @@ export class RelayCore {
     return new Tokens<Connection, Granted>(this.#config.limits.perPrincipal, {
       wall: () => ports.wall(),
       pingedAt: ({ socket }) => ports.pingedAt(socket),
-      renewed: (connection, token) => this.#renewed(connection, token),
+      renewed: (connection, { grants }) => this.#follows.renewed(connection, { grants, tokensCount: true }),
       after: (ms, run) => ports.after(ms, run),
       verify: (token) => ports.verify(token),
       log: (problem) => ports.log(problem),
@@ -393,16 +397,43 @@ export class RelayCore {
     });
   }
 
+  #createPublishes(): Publishes<Connection> {
+    const ports = this.#ports;
+    return new Publishes<Connection>(this.#config.publishBytes, {
+      now: () => ports.now(),
+      random: () => ports.random(),
+      newKey: () => ports.newKey(),
+      after: (ms, run) => this.#after(ms, run),
+      holderOf: (connection) => this.#tokens.of(connection),
+      whyNot: ({ only, right }, path) => {
+        if (only !== undefined && only !== path)
+          return { code: "unsupported", message: `this socket serves ${only} only` };
+        const judgement = ports.judgePublish(path, right);
+        return judgement.ok ? undefined : judgement;
+      },
+      shardOf: (path) => ports.shardOf(path),
+      send: (connection, frame) => this.#tell(connection, frame),
+      keep: (connection) => this.#keeping.changed(connection),
+      unsent: (shard) => this.#endpoints.links.of(shard)?.socket.bufferedAmount,
+      say: (shard, message) => this.#endpoints.links.pass(shard, message),
+      usesChanged: (shard) => this.#endpoints.lookAt(shard),
+    });
+  }
+
+  /** What is late is an event of its own. */
+  #after(ms: number, run: () => void): () => void {
+    return this.#ports.after(ms, () => {
+      run();
+      this.#settle();
+    });
+  }
+
   #unsentPorts(): UnsentPorts<Connection> {
     const ports = this.#ports;
     return {
       unsentBytes: this.#config.limits.unsentBytes,
       now: () => ports.now(),
-      after: (ms, run) =>
-        ports.after(ms, () => {
-          run();
-          this.#settle();
-        }),
+      after: (ms, run) => this.#after(ms, run),
       close: (connection, name) => this.#close(connection, name),
     };
   }

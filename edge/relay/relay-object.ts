@@ -15,6 +15,7 @@ import { holderOf } from "../endpoint/holder.ts";
 import { verifyRenewal } from "../endpoint/renewal-access.ts";
 import type { Env } from "../env.ts";
 import { requireStreams, streamOf } from "../exposed.ts";
+import { publishMaxBytes } from "../http/publish-request.ts";
 import { relayObject } from "../object-identity.ts";
 import { ObjectSockets } from "../object-sockets.ts";
 import { count } from "../operations.ts";
@@ -23,7 +24,7 @@ import { type RelayRequest, readRelayRequest, requireShards, shardStub } from ".
 import { surroundings } from "../surroundings.ts";
 import { RelayCore } from "./relay-core.ts";
 import { RelayStore } from "./relay-store.ts";
-import { judgePath, type Right } from "./right.ts";
+import { judgePath, judgePublish, mayPublishSomewhere, type Right } from "./right.ts";
 import { isRoom } from "./rooms.ts";
 
 /** Bounds of windows besides those of their streams, of one and of all: an isolate has 128 MB. */
@@ -75,7 +76,9 @@ export class RelayObject extends DurableObject<Env> {
       shardOf: (path: string) => shardOf(path, shards),
       configOf,
       judge: (path: string, right: Right) => judgePath(requireStreams(), path, right),
-      publishers: (path: string) => streamOf(path)?.publish ?? "nobody",
+      judgePublish: (path: string, right: Right) => judgePublish(requireStreams(), path, right),
+      mayPublishSomewhere: (right: Right) => mayPublishSomewhere(requireStreams(), right),
+      newKey: () => crypto.randomUUID(),
       rows: new RelayStore(ctx.storage.sql),
     };
     const config = {
@@ -84,6 +87,7 @@ export class RelayObject extends DurableObject<Env> {
       endpoints: LIMITS.relayEndpoints,
       subscriptions: LIMITS.relaySubscriptions,
       windowBytes: ALL_WINDOWS_BYTES,
+      publishBytes: publishMaxBytes(env),
     };
     const survivors = { links: this.#sockets.links(about), connections: this.#sockets.clients(about) };
     return new RelayCore(ports, config, survivors);

@@ -22,7 +22,7 @@ afterAll(async () => {
   await edge.close();
 });
 
-const newPath = () => `/flights/room-key-${++keys}`;
+const newPath = () => `/quotes/room-key-${++keys}`;
 
 async function subscribe(path: string, query = ""): Promise<RawSubscriber> {
   const subscriber = new RawSubscriber(`${edge.wsUrl}${path}${query}`);

@@ -61,7 +61,8 @@ describe("[L14] what a connection follows", () => {
     const only = `/t/${"k".repeat(1_000)}`;
     const follows = "x".repeat(roomFor(right, only));
     const socket = new FakeSocket();
-    const kept = { right, holder: holder(1e13, { revokedAt: 1e13 }), only, lastId: 2 ** 53 - 1 };
+    const ends = holder(1e13, { revokedAt: 1e13 });
+    const kept = { right, holder: ends, only, lastId: 2 ** 53 - 1, tag: 2 ** 52 };
 
     socket.serializeAttachment(writeConnection(kept, ""));
     expect(readConnection(socket.deserializeAttachment())).toEqual({ ...kept, follows: new Map() });

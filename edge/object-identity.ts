@@ -33,6 +33,11 @@ export function objectOf(identity: ObjectIdentity): KnownObject {
   return identity.slice(0, space) === "relay" ? { kind: "relay", name: by } : { kind: "endpoint", path: by };
 }
 
+/** Whether it holds many endpoints. */
+export function isOfMany(identity: ObjectIdentity): boolean {
+  return identity.startsWith("relay ");
+}
+
 /** Whether updates for it are gathered (L15): it holds many endpoints, and has updates of most of them. */
 export function isGathered(identity: ObjectIdentity): boolean {
   const object = objectOf(identity);

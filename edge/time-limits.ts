@@ -93,8 +93,6 @@ export const TIME_LIMITS = {
   unsentLeftMs: 30_000,
   /** Past that a socket of a token's subject, of which nothing was heard, may be closed for another one (S20). */
   subscriberSilentMs: 60_000,
-  /** For a shard to say that a key has no record, before its subscriber is taken like any other (L16). */
-  noRecordMs: 3_000,
   /** Before a token ends, its bearer is told (S17). */
   tokenNoticeMs: 60_000,
   /** For a token that is renewed on its socket to be verified (S18). */

@@ -139,8 +139,8 @@ test("[L16] a thousand keys without a record make a link and two rows for each r
   const before = (await workerd.operations()).rows_written ?? 0;
   const paths = Array.from({ length: 1_000 }, newPath);
   const subscribers: RawSubscriber[] = [];
-  for (let i = 0; i < paths.length; i += 100) {
-    const some = paths.slice(i, i + 100).map((path) => new RawSubscriber(`${url}${path}`));
+  for (let i = 0; i < paths.length; i += 50) {
+    const some = paths.slice(i, i + 50).map((path) => new RawSubscriber(`${url}${path}`));
     await Promise.all(some.map((one) => one.verdict()));
     subscribers.push(...some);
   }

@@ -102,6 +102,8 @@ export const TIME_LIMITS = {
   /** Less than that isn't a clock that was set back. */
   clockSetBackMs: 2_000,
   // The Worker
+  /** An object that was full isn't asked again for so long: others take subscribers in its place (A11). */
+  crowdedMs: 60_000,
   /** For the body of a publish to come in whole (W1). */
   publishBodyMs: 10_000,
   /** For room for a large answer to a GET, before it is refused. */

@@ -24,7 +24,7 @@ export class Guessers {
     return now < (this.#seen.get(key)?.until ?? 0);
   }
 
-  /** A subscribe of it was led to a room, or went there. */
+  /** A subscribe of it was led to a room. */
   missed({ key, isOwn }: Sender, now: number): void {
     // As with quotas: what comes from this machine has none.
     if (isOwn) return;

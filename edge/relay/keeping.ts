@@ -9,10 +9,9 @@
  */
 import type { Holder } from "../endpoint/holder.ts";
 import type { StateFacts } from "../endpoint/state-facts.ts";
-import type { SubscriptionFacts } from "../endpoint/subscription-states.ts";
 import { closeQuietly, type HibernatingPeer } from "../peer.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
-import type { Connection, Row } from "./connection.ts";
+import type { Connection, Followed, Row } from "./connection.ts";
 import {
   type KeptConnection,
   readConnection,
@@ -52,7 +51,7 @@ export interface KeepingPorts {
 
 export type Survivor = Omit<KeptConnection, "follows"> & {
   readonly socket: HibernatingPeer;
-  readonly follows: Map<string, SubscriptionFacts>;
+  readonly follows: Map<string, Followed>;
   readonly row: Row | undefined;
 };
 

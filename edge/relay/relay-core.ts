@@ -32,6 +32,7 @@ import { FirstLink } from "./first-link.ts";
 import { awaitsAll, type FollowBounds, Follows, LOST, NOT_EXPOSED, type Why } from "./follows.ts";
 import { type Hearing, hear } from "./hearing.ts";
 import { Keeping, type RelayRows, type Survivor } from "./keeping.ts";
+import { Oldest, type OldestResult } from "./oldest.ts";
 import { speakerOf } from "./one-endpoint.ts";
 import type { Judgement, Right } from "./right.ts";
 
@@ -47,6 +48,8 @@ export interface RelayPorts extends LinkSeekerPorts, RenewalsPorts<Granted> {
   shardOf(path: string): number;
   /** Whether a path may be subscribed to. */
   judge(path: string, right: Right): Judgement;
+  /** Where an endpoint's history begins, as its shard says. */
+  oldest(path: string): Promise<OldestResult>;
   /** Whether it may be published to. */
   judgePublish(path: string, right: Right): Judgement;
   /** Whether there may be any path that can be published to. */
@@ -125,7 +128,17 @@ export class RelayCore {
       },
       this.#tokens,
     );
+    const oldest = new Oldest({
+      oldest: (path) => ports.oldest(path),
+      log: (problem) => ports.log(problem),
+      settle: () => this.#settle(),
+    });
     this.#follows = new Follows(config, {
+      oldest: (path, done) =>
+        oldest.ask(path, (result) => {
+          this.#tokens.keepTime();
+          done(result);
+        }),
       judge: (path, right) => ports.judge(path, right),
       endpoints: () => this.#endpoints,
       tell: (connection, frame) => this.#tell(connection, frame),
@@ -155,9 +168,9 @@ export class RelayCore {
     return this.#endpoints.links.on(socket) !== undefined;
   }
 
-  /** Why a socket of a token's holder can't be accepted now. */
-  refusalOf(holder: Holder): Why | undefined {
-    return this.#tokens.refusalOf(holder);
+  /** Why a socket of a token's holder can't be accepted now. `only`: the one endpoint that it is for. */
+  refusalOf(holder: Holder, only?: string): Why | undefined {
+    return this.#tokens.refusalOf(holder, (one) => one.only === only);
   }
 
   /** M1: a socket that was just accepted. */
@@ -178,7 +191,7 @@ export class RelayCore {
     this.#tokens.keepTime();
     const waits = (one: Connection) => this.#unflushed.add(one);
     const connection = this.#add(new Connection(socket, right, waits, { only }));
-    if (holder !== undefined) this.#tokens.admit(connection, holder);
+    if (holder !== undefined) this.#tokens.admit(connection, holder, (one) => one.only === only);
     this.#keeping.changed(connection);
     return connection;
   }
@@ -319,8 +332,11 @@ export class RelayCore {
 
   #resume(): void {
     for (const connection of [...this.#connections.values()])
-      for (const path of [...connection.follows.keys()])
-        if (!this.#endpoints.has(path)) this.#follows.end(connection, path, NOT_EXPOSED);
+      for (const [path, { seeks }] of [...connection.follows]) {
+        const isThere = seeks ? this.#ports.configOf(path) !== undefined : this.#endpoints.has(path);
+        if (!isThere) this.#follows.end(connection, path, NOT_EXPOSED);
+      }
+    for (const connection of this.#connections.values()) this.#follows.resume(connection);
     this.#firstLink.resume();
     this.#tokens.keepTime();
     this.#settle();
@@ -328,7 +344,7 @@ export class RelayCore {
 
   *#following(): Iterable<readonly [path: string, Connection, SubscriptionFacts]> {
     for (const connection of this.#connections.values())
-      for (const [path, facts] of connection.follows) yield [path, connection, facts];
+      for (const [path, facts] of connection.follows) if (!facts.seeks) yield [path, connection, facts];
   }
 
   #createEndpoints(

@@ -18,8 +18,10 @@ import { requireStreams, streamOf } from "../exposed.ts";
 import { publishMaxBytes } from "../http/publish-request.ts";
 import { relayObject } from "../object-identity.ts";
 import { ObjectSockets } from "../object-sockets.ts";
+import { oldestOf } from "../oldest.ts";
 import { count } from "../operations.ts";
 import type { HibernatingPeer } from "../peer.ts";
+import { PUBLIC } from "../principal.ts";
 import { type RelayRequest, readRelayRequest, requireShards, shardStub } from "../routing.ts";
 import { surroundings } from "../surroundings.ts";
 import { RelayCore } from "./relay-core.ts";
@@ -74,6 +76,8 @@ export class RelayObject extends DurableObject<Env> {
       sent: (messages: number) => count("websocket_message_out.relay", messages),
       answered: (how: Answered) => count(`verdict.${how}`),
       shardOf: (path: string) => shardOf(path, shards),
+      // Whose token counts no more is closed by the object itself.
+      oldest: (path: string) => oldestOf(env, path, PUBLIC),
       configOf,
       judge: (path: string, right: Right) => judgePath(requireStreams(), path, right),
       judgePublish: (path: string, right: Right) => judgePublish(requireStreams(), path, right),
@@ -115,7 +119,8 @@ export class RelayObject extends DurableObject<Env> {
     const isPublic = principal.kind === "public";
     const grants = isPublic ? undefined : principal.grants;
     const holder = isPublic ? undefined : await holderOf(principal, Date.now());
-    const refusal = holder && core.refusalOf(holder);
+    const only = wants.kind === "subscribe" ? wants.path : undefined;
+    const refusal = holder && core.refusalOf(holder, only);
     if (refusal !== undefined) return errorResponse(refusal.code, refusal.message);
     if (core.connections >= LIMITS.subscribersPerObject)
       return errorResponse("overloaded", "this server has as many connections as it can hold");

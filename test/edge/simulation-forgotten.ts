@@ -236,4 +236,23 @@ export const FORGOTTEN: readonly [title: string, ForgettingStep[], number, Forge
     578287493,
     by({}, { bytes: 17_000 }),
   ],
+  [
+    "an origin that took over lost what had been written at a key's empty home, and was asked only from where the shard knew of updates",
+    [
+      fresh(1),
+      { do: "deliver", choice: 5, times: 3 },
+      { do: "deliver", choice: 0, times: 5 },
+      { do: "move", path: 0, times: 1 },
+      append(1, 0, 1),
+      { do: "lag", who: 0 },
+      append(1, 1, 1),
+      { do: "deliver", choice: 0, times: 3 },
+      { do: "kill", who: 1 },
+      { do: "deliver", choice: 3, times: 1 },
+      { do: "trim", epoch: 1, keep: 0 },
+      ...[arrive, fresh(1), arrive, { do: "start", who: 0 } as const, { do: "wipe", who: 0 } as const],
+    ],
+    19,
+    by(),
+  ],
 ];

@@ -4,7 +4,7 @@ import { type ObjectIdentity, relayObject } from "../../edge/object-identity.ts"
 import type { RelayRows } from "../../edge/relay/keeping.ts";
 import { RelayCore } from "../../edge/relay/relay-core.ts";
 import type { Right } from "../../edge/relay/right.ts";
-import type { Position } from "../../shared/protocol/position.ts";
+import { NOTHING, type Position } from "../../shared/protocol/position.ts";
 import { UNLIMITED } from "./holders.ts";
 import { settled } from "./simulated-edge.ts";
 import type { Clock, End, Wire } from "./simulated-wires.ts";
@@ -157,6 +157,9 @@ export class SimulatedRelay {
         mayPublishSomewhere: () => true,
         newKey: () => "made",
         judge: () => ({ ok: true }),
+        // As far back as a resume can be asked for; nobody claims that there is so much.
+        oldest: () =>
+          new Promise((resolve) => this.#after(life, 1 + ports.random() * 50, () => resolve(NOTHING))),
         sent: () => undefined,
         answered: () => undefined,
         rows: this.#rows,

@@ -3,11 +3,11 @@
  * while, so that objects of keys that it makes up aren't even made. In memory only, of this isolate.
  */
 import { Bucket, type Rate } from "../access/rate.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 import type { Sender } from "./sender.ts";
 
 /** Past that it is taken for one that makes keys up. People behind one address rarely do so together. */
 const MISSES: Rate = { perSecond: 1, burst: 60 };
-const REMEMBERED_MS = 60_000;
 /** Those that are remembered. */
 const MOST = 10_000;
 
@@ -34,6 +34,6 @@ export class Guessers {
     this.#seen.set(key, seen);
     const [least] = this.#seen.keys();
     if (this.#seen.size > MOST && least !== undefined) this.#seen.delete(least);
-    if (seen.misses.take(now) > 0) seen.until = now + REMEMBERED_MS;
+    if (seen.misses.take(now) > 0) seen.until = now + TIME_LIMITS.guesserMs;
   }
 }

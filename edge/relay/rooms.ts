@@ -4,13 +4,19 @@
  */
 import { shardOf } from "../../shared/protocol/address.ts";
 
+export const ROOMS_SETTING = {
+  ROOMS: {
+    means: "How many rooms each shard has for subscribers of keys that have no record, from 0 to 100.",
+    default: "16",
+  },
+} as const;
+
 const NAME = "room-";
 const MOST = 100;
-const DEFAULT = "16";
 
 /** Of each shard; 0: keys without a record have objects of their own, as others have. Throws if the setting isn't as it must be. */
 export function roomCount(setting: string | undefined): number {
-  const rooms = Number(setting || DEFAULT);
+  const rooms = Number(setting || ROOMS_SETTING.ROOMS.default);
   if (!Number.isInteger(rooms) || rooms < 0 || rooms > MOST)
     throw new Error(`ROOMS must be a whole number from 0 to ${MOST}`);
   return rooms;

@@ -24,7 +24,7 @@ import { SharedSubscription, Subscription } from "./handle.ts";
 import { onOwnSocket } from "./own-socket.ts";
 import type { PublishOrder } from "./publish-queue.ts";
 import { PublishError, type PublishedValue, type PublisherLimits, type PublishOptions } from "./publisher.ts";
-import { type ConnectOptions, PUBLISHING, settingsOf, type Timeouts } from "./settings.ts";
+import { type ConnectOptions, settingsOf, type Timeouts } from "./settings.ts";
 import type { Statistics, SubscriptionPhase } from "./subscription.ts";
 import type { TokenSource } from "./token-keeper.ts";
 import type { Socket, SocketEvents, Transport } from "./transport.ts";
@@ -60,8 +60,6 @@ export interface SubscribeOptions extends ConnectOptions {
    * there is; the `verdict` says where that is. The URL's `from` does the same.
    */
   readonly from?: string | undefined;
-  /** How much is published at once, and for how long each of it is tried. */
-  readonly publishing?: Partial<PublisherLimits>;
 }
 
 /**
@@ -80,8 +78,7 @@ export function subscribe(url: string, options: SubscribeOptions = {}): Subscrip
     throw new SubscribeError("bad_position", `not a position: ${given}`);
   // From now on the subscription knows where it is.
   endpoint.url.searchParams.delete("from");
-  const publishing = { ...PUBLISHING, ...options.publishing };
-  return onOwnSocket(endpoint, given === OLDEST ? OLDEST : from, settingsOf(options), publishing);
+  return onOwnSocket(endpoint, given === OLDEST ? OLDEST : from, settingsOf(options));
 }
 
 /**

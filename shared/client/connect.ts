@@ -4,6 +4,7 @@
  */
 import { CLOSE } from "../protocol/codes.ts";
 import { parsePosition } from "../protocol/position.ts";
+import type { ErrorBody } from "../protocol/schemas.ts";
 import { encodeStatements, type Statement } from "../protocol/statements.ts";
 import { Asks } from "./asks.ts";
 import { type Clock, Timer } from "./clock.ts";
@@ -13,6 +14,7 @@ import { endpointOf, SubscribeError } from "./endpoint-url.ts";
 import { type ConnectionEvents, Emitter } from "./events.ts";
 import { SharedSubscription } from "./handle.ts";
 import { type Heard, hear } from "./hear.ts";
+import { type PublishedValue, Publisher, type PublishOptions } from "./publisher.ts";
 import { Receiver } from "./receiver.ts";
 import type { Settings } from "./settings.ts";
 
@@ -26,6 +28,8 @@ export interface JoinOptions {
 /** To a GET without an upgrade: nothing is against the address, or the sender (M1). */
 const HARMLESS = ["bad_upgrade"];
 
+const CLOSED: ErrorBody = { code: "closed", message: "the connection is closed", retry: false };
+
 /** Made by connect(). */
 export class Connection {
   readonly #edge: URL;
@@ -33,11 +37,13 @@ export class Connection {
   readonly #clock: Clock;
   readonly #keeper: ConnectionKeeper;
   readonly #asks: Asks;
+  readonly #publisher: Publisher;
   readonly #timer: Timer;
   readonly #emitter = new Emitter<ConnectionEvents>();
   /** By canonical path. */
   readonly #receivers = new Map<string, Receiver>();
   #name: string;
+  #isLetIn = false;
 
   constructor(edge: URL, settings: Settings) {
     this.#edge = edge;
@@ -51,12 +57,20 @@ export class Connection {
       address: edge.href,
       harmless: HARMLESS,
       message: (message) => {
+        this.#letIn();
         for (const heard of hear(message)) this.#hear(heard);
         this.#say();
       },
       entered: (state, change) => this.#enter(state, change),
       changed: (change) => this.#tell(change),
       error: (error) => this.#emitter.emit("error", error),
+    });
+    this.#publisher = new Publisher(settings.clock, settings.publishing, {
+      nextId: () => this.#keeper.nextId,
+      send: (frame) => {
+        this.#keeper.takeId();
+        this.#keeper.send(frame);
+      },
     });
     this.#keeper.begin();
   }
@@ -105,6 +119,16 @@ export class Connection {
     return new SharedSubscription(receiver, { connection: () => ended ?? this.state, close });
   }
 
+  /**
+   * Makes a record of an endpoint, whether it is subscribed to or not; resolves with its position, at which subscribers see it. Over
+   * connections that break it is sent again with its key, so that it is one record. Throws SubscribeError as subscribe() does for
+   * what is no path, and rejects with a PublishError: `unknown_outcome` if nobody knows whether it was published, `unavailable`
+   * if it wasn't within 5 minutes, `closed` if the connection is.
+   */
+  publish(endpoint: string, value: PublishedValue, options?: PublishOptions): Promise<string> {
+    return this.#publisher.publish(endpointOf(endpoint, this.#edge), value, options);
+  }
+
   /** Calls the listener for every event of this name; returns what ends that. */
   on<K extends keyof ConnectionEvents>(name: K, listener: (event: ConnectionEvents[K]) => void): () => void {
     return this.#emitter.on(name, listener);
@@ -130,10 +154,20 @@ export class Connection {
     }
     this.#timer.cancel();
     this.#asks.lost(now);
+    this.#isLetIn = false;
+    if (state === "closed") this.#publisher.end(CLOSED);
+    else this.#publisher.lost();
     for (const receiver of this.#receivers.values())
       receiver.step({ kind: state === "closed" ? "close" : "lost" });
     // Whoever holds this one's endpoints is full: let another one.
     if (code === CLOSE.overloaded) this.#name = nameBy(this.#clock);
+  }
+
+  /** Something came on this socket, a pong as a rule: the edge hasn't refused it, and takes what is published. */
+  #letIn(): void {
+    if (this.#isLetIn) return;
+    this.#isLetIn = true;
+    this.#publisher.opened();
   }
 
   #tell(change: ConnectionChange): void {
@@ -163,8 +197,9 @@ export class Connection {
         if (isReceiving(this.#receivers.get(heard.endpoint))) this.#tellError(heard);
         break;
       case "published":
-        // Nothing is published here: it is a verdict that lacks something.
-        this.#unreadable(undefined);
+        // With the id of a subscribe it is a verdict that lacks something.
+        if (this.#asks.isAwaited(heard.id)) this.#unreadable(undefined);
+        else this.#publisher.taken(heard.id, heard.position);
         break;
       case "unsubscribed":
         this.#asks.unsubscribed(heard.id, this.#clock.now());
@@ -191,6 +226,7 @@ export class Connection {
 
   #refused(heard: HeardOf<"refused">): void {
     const { id, error } = heard;
+    if (this.#publisher.refused(id, error)) return;
     this.#keeper.hearOfToken({ kind: "rejected", id, error });
     if (id !== undefined && this.#asks.isAwaited(id)) {
       const endpoint = this.#asks.refused(id, error, this.#clock.now(), this.#clock.random());

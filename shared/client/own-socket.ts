@@ -9,7 +9,7 @@ import { ConnectionKeeper } from "./connection-keeper.ts";
 import type { EndpointUrl } from "./endpoint-url.ts";
 import { Subscription } from "./handle.ts";
 import { type Heard, hear } from "./hear.ts";
-import { Publisher, type PublisherLimits } from "./publisher.ts";
+import { Publisher } from "./publisher.ts";
 import { Receiver, type Start } from "./receiver.ts";
 import type { Settings } from "./settings.ts";
 import type { SubscriptionEvent } from "./subscription.ts";
@@ -19,12 +19,7 @@ const HARMLESS: readonly ErrorCode[] = ["unknown_key", "deleted", "value_too_lar
 
 const CLOSED: ErrorBody = { code: "closed", message: "the subscription is closed", retry: false };
 
-export function onOwnSocket(
-  { url, path }: EndpointUrl,
-  start: Start,
-  settings: Settings,
-  publishing: PublisherLimits,
-): Subscription {
+export function onOwnSocket({ url, path }: EndpointUrl, start: Start, settings: Settings): Subscription {
   const timer = new Timer(settings.clock, () => receiver.step({ kind: "timer" }));
   const receiver: Receiver = new Receiver(path, start, settings.limits, {
     ask: () => {
@@ -53,7 +48,7 @@ export function onOwnSocket(
     changed: (change) => receiver.emitConnection(change),
     error: (error) => receiver.emit("error", error),
   });
-  const publisher = new Publisher(settings.clock, publishing, {
+  const publisher = new Publisher(settings.clock, settings.publishing, {
     nextId: () => keeper.nextId,
     send: (frame) => {
       keeper.takeId();

@@ -73,6 +73,10 @@ export class PublishQueue {
     return this.#ready.first;
   }
 
+  named(name: number): Queued | undefined {
+    return this.#all.numbered(name);
+  }
+
   withId(id: number): Queued | undefined {
     return this.#underWay.get(id);
   }

@@ -16,7 +16,7 @@ import {
   sameEpochs,
   samePosition,
 } from "../../shared/protocol/position.ts";
-import type { Verdict } from "../../shared/protocol/schemas.ts";
+import { type Verdict } from "../../shared/protocol/down.ts";
 import { encodeReset } from "../../shared/protocol/subscriber.ts";
 import type { Peer } from "../peer.ts";
 import type { Replica, Span } from "./replica.ts";

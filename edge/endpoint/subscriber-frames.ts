@@ -10,7 +10,7 @@ import { LIMITS } from "../../shared/protocol/limits.ts";
 import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
 import { type Position, parsePosition } from "../../shared/protocol/position.ts";
 import { decodePublication, type Publication } from "../../shared/protocol/publication.ts";
-import { parseObject } from "../../shared/protocol/schemas.ts";
+import { parseObject } from "../../shared/protocol/json-object.ts";
 import { decodeUp, encodeError, PONG, readPublication, type Up } from "../../shared/protocol/subscriber.ts";
 
 export interface Speaker {

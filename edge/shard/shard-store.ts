@@ -5,7 +5,7 @@
  */
 import * as v from "valibot";
 import { type Revocation, RevocationSchema } from "../../shared/protocol/revocation.ts";
-import { parseObject } from "../../shared/protocol/schemas.ts";
+import { parseObject } from "../../shared/protocol/json-object.ts";
 import { type ObjectIdentity, readIdentity } from "../object-identity.ts";
 import { count } from "../operations.ts";
 

@@ -13,7 +13,7 @@ export type { GroupEvents, ManyOptions, SubscriptionGroup } from "./api/group.ts
 export type { Latest } from "./api/latest.ts";
 export type { Events, SubscribeOptions, Subscription } from "./api/subscription.ts";
 export type { BufferOptions, WhenFull } from "./api/unread.ts";
-export type { Gap, Update } from "./api/update.ts";
+export type { DecodedUpdate as Update, Gap } from "./api/update.ts";
 export type { Clock } from "./clock.ts";
 export type { ConnectionChange } from "./connection-terms.ts";
 export { SubscribeError } from "./endpoint-url.ts";

@@ -2,9 +2,10 @@
  * Publishes on a connection: a shell around publishing.ts, for a connection of one endpoint or of many. It gives each publish
  * its key, keeps what is to be sent until it has its outcome, and keeps the time.
  */
+
+import type { ErrorBody } from "../protocol/error-body.ts";
 import type { Frame, Header } from "../protocol/frame.ts";
 import { encodePublication, type Publication } from "../protocol/publication.ts";
-import type { ErrorBody } from "../protocol/schemas.ts";
 import { type Clock, Timer } from "./clock.ts";
 import type { PublishOrder } from "./publish-queue.ts";
 import {

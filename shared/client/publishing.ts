@@ -7,7 +7,7 @@
  * knows the outcome of, after a connection was lost above all, is sent again with its key, before what was behind it.
  */
 import { type BackoffBounds, backoff } from "../core/backoff.ts";
-import type { ErrorBody } from "../protocol/schemas.ts";
+import type { ErrorBody } from "../protocol/error-body.ts";
 import { meaningOf, WAITING } from "./publication-states.ts";
 import { type PublishOrder, PublishQueue, type Queued } from "./publish-queue.ts";
 

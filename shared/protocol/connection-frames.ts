@@ -3,8 +3,9 @@
  * socket (subscriber.ts), and the answer to `unsub` besides.
  */
 import * as v from "valibot";
+import { parseObject } from "./json-object.ts";
 import { parsePosition } from "./position.ts";
-import { EndpointSchema, IdSchema, parseObject } from "./schemas.ts";
+import { EndpointSchema, IdSchema } from "./schemas.ts";
 import { readUp, type Up } from "./subscriber.ts";
 
 /** One thing that is said, and answered by itself. */

@@ -9,19 +9,13 @@
  */
 import * as v from "valibot";
 import { encodeBytesFrame, splitBytesFrame } from "./bytes-frame.ts";
-import {
-  type Decoded,
-  decodeHeaders,
-  encodeHeader,
-  type Frame,
-  type Header,
-  HeadersSchema,
-} from "./frame.ts";
+import type { ErrorBody } from "./error-body.ts";
+import { type Decoded, decodeHeaders, encodeHeader, type Frame, type Header } from "./frame.ts";
 import { isJsonText } from "./json-text.ts";
 import { LIMITS } from "./limits.ts";
 import { membersOf } from "./members.ts";
 import type { Guarantee } from "./publish.ts";
-import { describe, EndpointSchema, type ErrorBody, IdSchema } from "./schemas.ts";
+import { describe, EndpointSchema, HeadersSchema, IdSchema } from "./schemas.ts";
 
 export interface Publication {
   /** Of the frame, for the answer. */

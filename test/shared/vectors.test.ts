@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { connect, type SharedSubscription, subscribe } from "../../shared/client/client.ts";
 import { classify } from "../../shared/core/continuity.ts";
 import { endpointPath, parseAddress } from "../../shared/protocol/address.ts";
+import { decodeDown } from "../../shared/protocol/down.ts";
 import {
   decodeUpdate,
   encodeUpdate,
@@ -24,7 +25,7 @@ import {
   withComponent,
 } from "../../shared/protocol/position.ts";
 import { decodePublication, isPublishKey, problemOfHeaders } from "../../shared/protocol/publication.ts";
-import { decodeDown, PING } from "../../shared/protocol/subscriber.ts";
+import { PING } from "../../shared/protocol/subscriber.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { FakeTransport } from "../support/fake-transport.ts";
 import { classifyValue } from "../support/values.ts";

@@ -6,8 +6,8 @@
  *   const position = await client.publish("/orders/42", { qty: 1 });
  */
 import { endpointPath, isTopicName } from "../../protocol/address.ts";
+import type { ErrorBody } from "../../protocol/error-body.ts";
 import { parsePosition } from "../../protocol/position.ts";
-import type { ErrorBody } from "../../protocol/schemas.ts";
 import type { ConnectionChange } from "../connection-terms.ts";
 import { endpointOf, resolveEdge, SubscribeError } from "../endpoint-url.ts";
 import { Emitter } from "../events.ts";

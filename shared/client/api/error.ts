@@ -1,5 +1,5 @@
 /** What goes wrong for good, as users of the client see it. */
-import type { ErrorBody } from "../../protocol/schemas.ts";
+import type { ErrorBody } from "../../protocol/error-body.ts";
 
 /**
  * Why a subscription ended, or a request failed. `code` is the edge's (section "Errors and closes" of PROTOCOL.md), or one of the

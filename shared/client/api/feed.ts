@@ -1,5 +1,5 @@
 /** One subscription of a connection, and those who share it: each begins with the latest update that came. */
-import type { ErrorBody } from "../../protocol/schemas.ts";
+import type { ErrorBody } from "../../protocol/error-body.ts";
 import type { SubscriptionEvents } from "../events.ts";
 import type { SharedSubscription } from "../handle.ts";
 import type { SubscriptionPhase } from "../subscription.ts";

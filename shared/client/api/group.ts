@@ -3,7 +3,7 @@ import { Emitter } from "../events.ts";
 import type { ClientError } from "./error.ts";
 import type { Events, SubscribeOptions, Subscription } from "./subscription.ts";
 import { iteratorOf, Unread } from "./unread.ts";
-import type { Update } from "./update.ts";
+import type { DecodedUpdate } from "./update.ts";
 
 export interface ManyOptions<T = unknown> extends Omit<SubscribeOptions<T>, "from"> {
   /** Positions to resume from, by canonical path: what `positions` said before. */
@@ -30,7 +30,7 @@ export interface Membership<T> {
 const NAMES = ["update", "gap", "recovered", "live", "connection", "wait", "error", "closed"] as const;
 
 /** Made by subscribeMany() of a Client. */
-export class SubscriptionGroup<T = unknown> implements AsyncIterable<Update<T>> {
+export class SubscriptionGroup<T = unknown> implements AsyncIterable<DecodedUpdate<T>> {
   readonly #subscriptions = new Map<string, Subscription<T>>();
   readonly #from: Readonly<Record<string, string>>;
   readonly #ports: GroupPorts<T>;
@@ -109,7 +109,7 @@ export class SubscriptionGroup<T = unknown> implements AsyncIterable<Update<T>> 
    * The updates of all, as they come. Who leaves the loop closes all. If the edge refuses one of them for good, the iteration
    * ends with that error, and all are closed; without an iteration the others go on.
    */
-  [Symbol.asyncIterator](): AsyncIterator<Update<T>, undefined> {
+  [Symbol.asyncIterator](): AsyncIterator<DecodedUpdate<T>, undefined> {
     this.#isIterated = true;
     this.#unread.ignore(false);
     return iteratorOf(this.#unread, () => this.close());

@@ -3,7 +3,7 @@
  * is one. A connection has one subscription to an endpoint (M4), which those share who begin with the latest update; who resumes
  * from a position of its own beside another one gets it on a further connection.
  */
-import type { ErrorBody } from "../../protocol/schemas.ts";
+import type { ErrorBody } from "../../protocol/error-body.ts";
 import { Timer } from "../clock.ts";
 import { Connection } from "../connect.ts";
 import type { ConnectionChange } from "../connection-terms.ts";

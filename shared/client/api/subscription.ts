@@ -1,5 +1,5 @@
 /** A subscription as an application holds it: updates by iterating or by listeners, and how far it is. */
-import type { ErrorBody } from "../../protocol/schemas.ts";
+import type { ErrorBody } from "../../protocol/error-body.ts";
 import type { ConnectionChange } from "../connection-terms.ts";
 import { Emitter, type SubscriptionEvents } from "../events.ts";
 import type { SubscriptionPhase } from "../subscription.ts";
@@ -7,7 +7,7 @@ import { decoderOf, type RawValue, type Reading } from "./codec.ts";
 import { ClientError } from "./error.ts";
 import type { Feed, FeedMember, Told } from "./feed.ts";
 import { type BufferOptions, iteratorOf, Unread } from "./unread.ts";
-import { type Gap, type Update, updateOf } from "./update.ts";
+import { type DecodedUpdate, type Gap, updateOf } from "./update.ts";
 
 export interface SubscribeOptions<T = unknown> extends Reading<T> {
   /** Resume from here: what `position` said before, perhaps in an earlier page load. */
@@ -20,7 +20,7 @@ export interface SubscribeOptions<T = unknown> extends Reading<T> {
 
 export interface Events<T> {
   /** The next update; each once, but after a `gap` the latest may come again. */
-  update: Update<T>;
+  update: DecodedUpdate<T>;
   /** Continuity was lost; before the first update after it, which has the same as its `gap`. Not for the first subscribe without `from`. */
   gap: Gap;
   /** It resumed with nothing missing. Not for the first subscribe without `from`. */
@@ -45,7 +45,7 @@ export interface SubscriptionPorts<T> {
 }
 
 /** Made by subscribe() of a Client. */
-export class Subscription<T = unknown> implements AsyncIterable<Update<T>> {
+export class Subscription<T = unknown> implements AsyncIterable<DecodedUpdate<T>> {
   /** Canonical path. */
   readonly endpoint: string;
   readonly #ports: SubscriptionPorts<T>;
@@ -58,7 +58,7 @@ export class Subscription<T = unknown> implements AsyncIterable<Update<T>> {
   readonly #isOfGroup: boolean;
   #isIterated = false;
   #position: string | undefined;
-  #latest: Update<T> | undefined;
+  #latest: DecodedUpdate<T> | undefined;
   #gap: Gap | undefined;
   #recovered: boolean | undefined;
   #isClosed = false;
@@ -117,7 +117,7 @@ export class Subscription<T = unknown> implements AsyncIterable<Update<T>> {
   }
 
   /** The last update that came; undefined if none has. */
-  get latest(): Update<T> | undefined {
+  get latest(): DecodedUpdate<T> | undefined {
     return this.#latest;
   }
 
@@ -140,7 +140,7 @@ export class Subscription<T = unknown> implements AsyncIterable<Update<T>> {
    * ClientError if the edge refuses the subscription for good, and with the reason of `signal`. Iterations of one subscription share
    * what comes.
    */
-  [Symbol.asyncIterator](): AsyncIterator<Update<T>, undefined> {
+  [Symbol.asyncIterator](): AsyncIterator<DecodedUpdate<T>, undefined> {
     if (this.#isOfGroup)
       throw new TypeError("what comes to a subscription of a group is read by iterating over that");
     this.#isIterated = true;
@@ -212,7 +212,7 @@ export class Subscription<T = unknown> implements AsyncIterable<Update<T>> {
     }
   }
 
-  #take(update: Update<T>): void {
+  #take(update: DecodedUpdate<T>): void {
     const before = this.#position;
     this.#gap = undefined;
     this.#position = update.position;

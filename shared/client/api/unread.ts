@@ -3,7 +3,7 @@
  * them (`conflate`), or an error, or the edge keeps them (`pause`).
  */
 import { ClientError } from "./error.ts";
-import { afterSkipping, type Gap, type Update } from "./update.ts";
+import { afterSkipping, type DecodedUpdate, type Gap } from "./update.ts";
 
 /**
  * `pause`: the subscription leaves the edge as long as so many are unread, and resumes by its position: nothing is lost as far as
@@ -27,13 +27,13 @@ export interface UnreadPorts {
 }
 
 interface Entry<T> {
-  readonly update: Update<T>;
+  readonly update: DecodedUpdate<T>;
   /** The position before it. */
   readonly before: string | undefined;
 }
 
 interface Reader<T> {
-  resolve(result: IteratorResult<Update<T>, undefined>): void;
+  resolve(result: IteratorResult<DecodedUpdate<T>, undefined>): void;
   reject(reason: unknown): void;
 }
 
@@ -66,7 +66,7 @@ export class Unread<T> {
     return this.#entries.find(({ update }) => endpoint === undefined || update.endpoint === endpoint);
   }
 
-  push(update: Update<T>, before: string | undefined): void {
+  push(update: DecodedUpdate<T>, before: string | undefined): void {
     if (this.#isIgnored || this.#end !== undefined) return;
     const reader = this.#readers.shift();
     if (reader !== undefined) {
@@ -81,7 +81,7 @@ export class Unread<T> {
     this.#ports.pause();
   }
 
-  next(): Promise<IteratorResult<Update<T>, undefined>> {
+  next(): Promise<IteratorResult<DecodedUpdate<T>, undefined>> {
     const entry = this.#entries.shift();
     if (entry !== undefined) {
       const update = afterSkipping(entry.update, this.#skipped, this.#gap);
@@ -150,7 +150,10 @@ export class Unread<T> {
 }
 
 /** What `for await` reads by; leaving the loop calls `leave`. */
-export function iteratorOf<T>(unread: Unread<T>, leave: () => void): AsyncIterator<Update<T>, undefined> {
+export function iteratorOf<T>(
+  unread: Unread<T>,
+  leave: () => void,
+): AsyncIterator<DecodedUpdate<T>, undefined> {
   return {
     next: () => unread.next(),
     async return() {

@@ -33,7 +33,7 @@ interface Fields {
  * `value` is decoded when it is first read. What the codec or the schema throws is thrown there, each time, and so is a
  * ClientError `value_too_large` if the value was too large to travel.
  */
-export type Update<T = unknown> = Fields &
+export type DecodedUpdate<T = unknown> = Fields &
   (
     | { readonly deleted: false; readonly value: T }
     /** The key was deleted. */
@@ -44,16 +44,22 @@ export function updateOf<T>(
   received: ReceivedUpdate,
   decode: (raw: RawValue) => T,
   gap: Gap | undefined,
-): Update<T> {
-  return new DecodedUpdate(received, decode, gap, 0) as Update<T>;
+): DecodedUpdate<T> {
+  return new LazyUpdate(received, decode, gap, 0) as DecodedUpdate<T>;
 }
 
 /** The same, after others that were left out, and after the gap that was before these, if there was one. */
-export function afterSkipping<T>(update: Update<T>, skipped: number, gap: Gap | undefined): Update<T> {
-  return skipped > 0 && update instanceof DecodedUpdate ? (update.after(skipped, gap) as Update<T>) : update;
+export function afterSkipping<T>(
+  update: DecodedUpdate<T>,
+  skipped: number,
+  gap: Gap | undefined,
+): DecodedUpdate<T> {
+  return skipped > 0 && update instanceof LazyUpdate
+    ? (update.after(skipped, gap) as DecodedUpdate<T>)
+    : update;
 }
 
-class DecodedUpdate<T> {
+class LazyUpdate<T> {
   readonly endpoint: string;
   readonly position: string;
   readonly epoch: string;
@@ -81,8 +87,8 @@ class DecodedUpdate<T> {
     this.#decode = decode;
   }
 
-  after(skipped: number, gap: Gap | undefined): DecodedUpdate<T> {
-    return new DecodedUpdate(this.#received, this.#decode, gap ?? this.gap, skipped);
+  after(skipped: number, gap: Gap | undefined): LazyUpdate<T> {
+    return new LazyUpdate(this.#received, this.#decode, gap ?? this.gap, skipped);
   }
 
   get value(): T | undefined {

@@ -5,7 +5,7 @@
 
 import type { ErrorBody } from "../protocol/error-body.ts";
 import type { Message } from "../protocol/message.ts";
-import { encodeRenew, PING } from "../protocol/subscriber.ts";
+import { encodeRenew, PING } from "../protocol/up.ts";
 import { type Clock, Timer } from "./clock.ts";
 import { INITIAL_CONNECTION, stepConnection } from "./connection.ts";
 import type {

@@ -7,7 +7,7 @@
 import { decodeDown } from "../protocol/down.ts";
 import { decodeUpdate, type Frame, type Update } from "../protocol/frame.ts";
 import { type Message, splitBinary, splitText } from "../protocol/message.ts";
-import { isUpdate } from "../protocol/subscriber.ts";
+import { isUpdate } from "../protocol/up.ts";
 import type { SubscriptionEvent } from "./subscription.ts";
 import type { TokenEvent } from "./token-terms.ts";
 

@@ -3,7 +3,7 @@ import type { ErrorCode } from "../protocol/codes.ts";
 import type { ErrorBody } from "../protocol/error-body.ts";
 import type { Update } from "../protocol/frame.ts";
 import type { Message } from "../protocol/message.ts";
-import { encodeSubscribe, URL_SUBSCRIBE_ID } from "../protocol/subscriber.ts";
+import { encodeSubscribe, URL_SUBSCRIBE_ID } from "../protocol/up.ts";
 import { Timer } from "./clock.ts";
 import { ConnectionKeeper } from "./connection-keeper.ts";
 import type { EndpointUrl } from "./endpoint-url.ts";

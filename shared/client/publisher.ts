@@ -5,7 +5,7 @@
 
 import type { ErrorBody } from "../protocol/error-body.ts";
 import type { Frame, Header } from "../protocol/frame.ts";
-import { encodePublication, type Publication } from "../protocol/publication.ts";
+import { encodePublication, type Publication } from "../protocol/up.ts";
 import { type Clock, Timer } from "./clock.ts";
 import type { PublishOrder } from "./publish-queue.ts";
 import {

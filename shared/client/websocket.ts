@@ -1,14 +1,10 @@
 /** The transport of browsers, and of Node from 22 on: their WebSocket and fetch. */
-import * as v from "valibot";
+import { readErrorAnswer } from "../protocol/error-body.ts";
 import { BEARER_PROTOCOL, SUBSCRIBER_PROTOCOL } from "../protocol/version.ts";
 import type { Explanation, Transport } from "./transport.ts";
 
 /** What takes longer to say why a dial failed is asked again some time later. */
 const EXPLANATION_MS = 10_000;
-
-const ErrorAnswer = v.object({
-  error: v.object({ code: v.string(), message: v.string(), retry: v.boolean() }),
-});
 
 export const webSocketTransport: Transport = {
   dial(url, events, token) {
@@ -41,8 +37,7 @@ export const webSocketTransport: Transport = {
       const seconds = Number(response.headers.get("Retry-After") ?? Number.NaN);
       // It may also be a date, which a clock that is wrong would misread.
       const retryAfterMs = seconds >= 0 ? seconds * 1_000 : undefined;
-      const answer = v.safeParse(ErrorAnswer, await response.json().catch(() => undefined));
-      return { error: answer.success ? answer.output.error : undefined, retryAfterMs };
+      return { error: readErrorAnswer(await response.text()), retryAfterMs };
     } catch {
       return undefined;
     }

@@ -2,7 +2,7 @@
  * What the edge says to a subscriber, updates apart (frame.ts): rules S3–S8, S17, S18, M5, M8, O4 and W23 of PROTOCOL.md. Read without
  * a library of schemas, since every page that subscribes loads this.
  */
-import type { ErrorBody } from "./error-body.ts";
+import { type ErrorBody, readErrorBody } from "./error-body.ts";
 import type { Decoded } from "./frame.ts";
 import { parseObject } from "./json-object.ts";
 import { type Position, parseLongPosition } from "./position.ts";
@@ -76,12 +76,12 @@ function readAnswer({ id, ok }: Fields): Down | undefined {
 }
 
 function readWait({ id, wait }: Fields): Down | undefined {
-  const error = errorIn(wait);
+  const error = readErrorBody(wait);
   return error && isId(id) ? { kind: "wait", id, error } : undefined;
 }
 
 function readEnd({ end, error: said }: Fields): Down | undefined {
-  const error = errorIn(said);
+  const error = readErrorBody(said);
   return error && isPath(end) ? { kind: "end", endpoint: end, error } : undefined;
 }
 
@@ -91,7 +91,7 @@ function readExpires({ expires }: Fields): Down | undefined {
 }
 
 function readError({ id, error: said }: Fields): Down | undefined {
-  const error = errorIn(said);
+  const error = readErrorBody(said);
   return error && (id === undefined || isId(id)) ? { kind: "error", id, error } : undefined;
 }
 
@@ -117,14 +117,6 @@ function verdictIn(json: Fields): Verdict | undefined {
     ...(recovered !== undefined && { recovered }),
     ...(cause !== undefined && { cause }),
   };
-}
-
-function errorIn(json: unknown): ErrorBody | undefined {
-  if (!isObject(json)) return undefined;
-  const { code, message, retry, retryAfterMs } = json;
-  if (typeof code !== "string" || typeof message !== "string" || typeof retry !== "boolean") return undefined;
-  if (retryAfterMs === undefined) return { code, message, retry };
-  return isSeconds(retryAfterMs) ? { code, message, retry, retryAfterMs } : undefined;
 }
 
 function positionIn(text: unknown): Position | undefined {

@@ -49,6 +49,7 @@ export function errorBody(code: ErrorCode, message: string): ErrorBody {
   return { code, message, retry: ERRORS[code].retry };
 }
 
+/* @__NO_SIDE_EFFECTS__ */
 function positionSchema(parse: (text: string) => Position | undefined) {
   return v.pipe(
     v.string(),

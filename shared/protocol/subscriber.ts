@@ -7,7 +7,7 @@ import type { ErrorCode } from "./codes.ts";
 import type { Verdict } from "./down.ts";
 import type { Decoded, Frame } from "./frame.ts";
 import { parseObject } from "./json-object.ts";
-import { formatPosition, type Position } from "./position.ts";
+import type { Position } from "./position.ts";
 import { decodePublication, type Publication } from "./publication.ts";
 import {
   ClientPositionSchema,
@@ -18,12 +18,7 @@ import {
   verdictFields,
 } from "./schemas.ts";
 
-/** Answered by the runtime itself, without waking the object: these exact bytes (S8). */
-export const PING = '{"ping":1}';
-export const PONG = '{"pong":1}';
-
-/** The subscribe that the URL of an endpoint stands for has this id; those of frames have larger ones. */
-export const URL_SUBSCRIBE_ID = 0;
+export { encodeRenew, encodeSubscribe, isUpdate, PING, PONG, URL_SUBSCRIBE_ID } from "./up.ts";
 
 const RenewSchema = v.object({ id: IdSchema, token: v.string() });
 const SubscribeSchema = v.object({
@@ -85,24 +80,6 @@ export function readPublication(frame: Frame): Decoded<Extract<Up, { kind: "publ
   if (!read?.ok)
     return { ok: false, problem: read?.problem ?? "a binary frame publishes something, or is none" };
   return { ok: true, value: { kind: "publish", id: read.value.id, publication: read.value } };
-}
-
-export function encodeSubscribe(
-  id: number,
-  endpoint: string,
-  from: Position | undefined,
-  occupancy?: true,
-): string {
-  return JSON.stringify({ id, sub: endpoint, from: from && formatPosition(from), occupancy });
-}
-
-export function encodeRenew(id: number, token: string): string {
-  return JSON.stringify({ id, token });
-}
-
-/** Whether a text frame is an update: no control frame begins so. */
-export function isUpdate(frame: string): boolean {
-  return frame.startsWith('{"e":"');
 }
 
 export function encodeVerdict(id: number, verdict: Verdict): string {

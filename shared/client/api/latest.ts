@@ -1,4 +1,5 @@
 /** The latest record of an endpoint, by a request of its own (H1). */
+import { readErrorAnswer } from "../../protocol/error-body.ts";
 import type { RawValue } from "./codec.ts";
 import { ClientError } from "./error.ts";
 import type { Tokens } from "./tokens.ts";
@@ -72,17 +73,9 @@ async function request(url: URL, token: string, signal: AbortSignal | undefined)
 /** A proxy before the edge has bodies of its own. */
 async function errorOf(response: Response, endpoint: string): Promise<ClientError> {
   const { status } = response;
-  const body: unknown = await response.json().catch(() => undefined);
-  const { code = "refused", message = `refused with ${status}`, retry = status >= 500 } = errorIn(body);
-  return new ClientError({ code, message, retry }, endpoint);
-}
-
-function errorIn(body: unknown): { code?: string; message?: string; retry?: boolean } {
-  const { error } = (body ?? {}) as { error?: { code?: unknown; message?: unknown; retry?: unknown } };
-  const { code, message, retry } = error ?? {};
-  return typeof code === "string" && typeof message === "string" && typeof retry === "boolean"
-    ? { code, message, retry }
-    : {};
+  const said = readErrorAnswer(await response.text().catch(() => ""));
+  const unsaid = { code: "refused", message: `refused with ${status}`, retry: status >= 500 };
+  return new ClientError(said ?? unsaid, endpoint);
 }
 
 function rawOf(type: string, body: Uint8Array): RawValue {

@@ -22,3 +22,4 @@ export { PublishError, type PublisherLimits } from "./publisher.ts";
 export type { ConnectOptions, Timeouts } from "./settings.ts";
 export type { TokenSource } from "./token-keeper.ts";
 export type { Socket, SocketEvents, Transport } from "./transport.ts";
+export { type OpenWebSocket, transportOver } from "./websocket.ts";

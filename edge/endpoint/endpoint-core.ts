@@ -121,6 +121,8 @@ export class EndpointCore {
       keep: (socket) => this.#state.keep(socket),
       unsent: () => this.#links.of(shard)?.socket.bufferedAmount,
       say: (_, message) => this.#ask(message),
+      // Whoever publishes subscribes as well, and that alone is why it has a link.
+      usesChanged: () => undefined,
     });
     this.#links = new ObjectLinks(survivors.links);
     const link = this.#links.of(shard);

@@ -2,6 +2,7 @@
  * `/$/connect`: many endpoints on one WebSocket, M1 of PROTOCOL.md. The Worker says who asks, and picks a relay near the client;
  * what it may follow is judged there, subscription by subscription.
  */
+import type { Stream } from "../../shared/config/streams.ts";
 import { SUBSCRIBER_PROTOCOL } from "../../shared/protocol/version.ts";
 import type { Known } from "../access/access.ts";
 import { errorResponse, refusedToken } from "../answers.ts";
@@ -37,13 +38,14 @@ export function connectAnswer(known: Known): Response {
     : refusedToken(refused.code, refused.message);
 }
 
-/** Nothing is named, made or woken for a client to which no stream is open. */
+/** Nothing is named, made or woken for a client to which no stream is open, to be followed or published to. */
 function refusalFor({ principal, tokensCount }: Known) {
   if (principal.kind === "known" || !tokensCount) return undefined;
-  if (requireStreams().all.some(({ subscribe }) => subscribe === "public")) return undefined;
+  const isOpen = ({ subscribe, publish }: Stream) => subscribe === "public" || publish === "public";
+  if (requireStreams().all.some(isOpen)) return undefined;
   return {
     code: "no_token",
-    message: "no topic is public: without a token nothing can be followed",
+    message: "no topic is public: without a token nothing can be followed, or published",
   } as const;
 }
 

@@ -44,6 +44,8 @@ export interface KeepingPorts {
   readonly rows: RelayRows;
   /** By whose token a connection is there; undefined for "public". */
   holderOf(connection: Connection): Holder | undefined;
+  /** By which answers to what it has published find it. */
+  tagOf(connection: Connection): number | undefined;
   /** How far the endpoints are. */
   facts(): Iterable<readonly [path: string, StateFacts]>;
 }
@@ -157,6 +159,7 @@ export class Keeping {
   #attach(connection: Connection): void {
     const { right, lastId, follows } = connection;
     const holder = this.#ports.holderOf(connection);
+    const tag = this.#ports.tagOf(connection);
     const room = roomFor(right);
     const text = follows.size * SHORTEST <= room ? writeFollows(follows) : undefined;
     const fits = text !== undefined && text.length <= room;
@@ -170,7 +173,7 @@ export class Keeping {
       connection.row = undefined;
       this.#rowsDue.delete(connection);
     }
-    const kept = writeConnection({ right, holder, lastId }, fits ? text : (connection.row ?? ""));
+    const kept = writeConnection({ right, holder, lastId, tag }, fits ? text : (connection.row ?? ""));
     connection.socket.serializeAttachment(kept);
   }
 

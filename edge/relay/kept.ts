@@ -16,6 +16,8 @@ export interface KeptConnection {
   /** By whose token it is there; undefined for "public". */
   readonly holder: Holder | undefined;
   readonly lastId: number;
+  /** By which answers to what it has published find it; undefined until it has published something. */
+  readonly tag: number | undefined;
   /** What it follows, or in which row that stands. */
   readonly follows: ReadonlyMap<string, SubscriptionFacts> | Row;
 }
@@ -31,6 +33,7 @@ const ConnectionSchema = v.object({
   tokensCount: v.boolean(),
   holder: v.optional(HolderSchema),
   lastId: Whole,
+  tag: v.optional(Whole),
   follows: v.union([v.string(), v.object({ id: v.string(), version: Whole })]),
 });
 
@@ -47,7 +50,7 @@ export function roomFor({ grants }: Right): number {
 }
 
 export function writeConnection(
-  { right, holder, lastId }: Omit<KeptConnection, "follows">,
+  { right, holder, lastId, tag }: Omit<KeptConnection, "follows">,
   follows: string | Row,
 ): unknown {
   const { grants, tokensCount } = right;
@@ -57,6 +60,7 @@ export function writeConnection(
     tokensCount,
     ...(holder !== undefined && { holder: writeHolder(holder) }),
     lastId,
+    ...(tag !== undefined && { tag }),
     follows,
   } satisfies v.InferInput<typeof ConnectionSchema>;
 }
@@ -65,10 +69,10 @@ export function writeConnection(
 export function readConnection(attachment: unknown): KeptConnection | undefined {
   const read = v.safeParse(ConnectionSchema, attachment);
   if (!read.success) return undefined;
-  const { grants, tokensCount, holder, lastId, follows: written } = read.output;
+  const { grants, tokensCount, holder, lastId, tag, follows: written } = read.output;
   const follows = typeof written === "string" ? readFollows(written) : written;
   if (follows === undefined) return undefined;
-  return { right: { grants, tokensCount }, holder: holder && readHolder(holder), lastId, follows };
+  return { right: { grants, tokensCount }, holder: holder && readHolder(holder), lastId, tag, follows };
 }
 
 /** Behind the state of a subscription that wants to be told how many there are. */

@@ -4,6 +4,7 @@
  * decisions are writer-states.ts's and the ledger's; this holds them to the log.
  */
 import { backoff } from "../../shared/core/backoff.ts";
+import type { WriterNumber } from "../../shared/protocol/publish.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { Held, type HeldPorts } from "./held.ts";
 import type { Marks } from "./mark.ts";
@@ -25,9 +26,8 @@ import {
   type KnownPublish,
   type SinkBatch,
   SinkError,
-  type WriterNumber,
 } from "./sink.ts";
-import { isSame, type Pending, type Publish, type Room, Waiting } from "./waiting.ts";
+import { isSame, type MarkedPublish, type Pending, type Room, Waiting } from "./waiting.ts";
 import { type Bar, stepWriter, type WriterEvent, type WriterState } from "./writer-states.ts";
 
 export interface WriterPorts extends HeldPorts {
@@ -78,7 +78,7 @@ export class PartitionWriter {
   }
 
   /** Answers once, perhaps at once; by its deadline at the latest, if `expire` is called. */
-  publish(publish: Publish): void {
+  publish(publish: MarkedPublish): void {
     const refused = this.#refused(publish);
     if (refused !== undefined) {
       publish.answer(refused);
@@ -113,7 +113,7 @@ export class PartitionWriter {
   }
 
   /** Lets those go that wait to be written, and shall be elsewhere: in order. */
-  takeOut(isElsewhere: (pending: Pending) => boolean): readonly Publish[] {
+  takeOut(isElsewhere: (pending: Pending) => boolean): readonly MarkedPublish[] {
     return this.#waiting.takeOut(isElsewhere);
   }
 
@@ -147,7 +147,7 @@ export class PartitionWriter {
   }
 
   /** What it is answered at once; undefined if it is to be written, or is. */
-  #refused({ marks, bytes, isPromised, until }: Publish): PublishResult | undefined {
+  #refused({ marks, bytes, isPromised, until }: MarkedPublish): PublishResult | undefined {
     const state = this.#state;
     if (this.#closing.signal.aborted) return CLOSED;
     if (state.kind === "resigned") return NOT_WRITER;

@@ -87,7 +87,13 @@ function fromResent(state: PublicationState, event: PublicationEvent): Publicati
 }
 
 /** Errors after which the same may be tried again, and which say that nothing was done (W5). */
-const NOTHING_DONE: readonly string[] = ["unavailable", "overloaded", "in_flight", "rate_limited"];
+const NOTHING_DONE: readonly string[] = [
+  "unavailable",
+  "not_writable",
+  "overloaded",
+  "in_flight",
+  "rate_limited",
+];
 
 /** What an error says of the publish that it answers. */
 export function meaningOf({ code, retry }: ErrorBody): PublicationEvent {

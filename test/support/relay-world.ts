@@ -19,6 +19,7 @@ const CONFIG: RelayConfig = {
   endpoints: 1_000,
   subscriptions: 10_000,
   windowBytes: 1_000_000,
+  publishBytes: 100_000,
 };
 const PUBLIC_RIGHT: Right = { grants: undefined, tokensCount: false };
 
@@ -42,8 +43,11 @@ export class RelayWorld {
   sent = 0;
   /** What may be subscribed to, and what is exposed. */
   judge: (path: string, right: Right) => Judgement = () => ({ ok: true });
+  judgePublish: (path: string, right: Right) => Judgement = () => ({ ok: true });
+  mayPublish = true;
   exposes: (path: string) => boolean = () => true;
   shardOf: (path: string) => number = (path) => (path.endsWith("1") ? 1 : 0);
+  random: () => number = () => 0.5;
   core: RelayCore;
   readonly #config: RelayConfig;
   #dials = 0;
@@ -177,7 +181,7 @@ export class RelayWorld {
       {
         now: () => this.clock.now,
         wall: () => this.clock.now,
-        random: () => 0.5,
+        random: () => this.random(),
         after: (ms, run) => this.clock.after(ms, run),
         attach: async (shard) => void this.sought.push(shard),
         log: (problem) => this.problems.push(problem),
@@ -189,6 +193,9 @@ export class RelayWorld {
             : undefined,
         shardOf: (path) => this.shardOf(path),
         judge: (path, right) => this.judge(path, right),
+        judgePublish: (path, right) => this.judgePublish(path, right),
+        mayPublishSomewhere: () => this.mayPublish,
+        newKey: () => "made",
         sent: (messages) => {
           this.sent += messages;
         },

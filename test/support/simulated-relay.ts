@@ -141,6 +141,9 @@ export class SimulatedRelay {
         pingedAt: () => undefined,
         configOf: (path) => ({ ...ports.config, path }),
         shardOf: () => 0,
+        judgePublish: () => ({ ok: true }),
+        mayPublishSomewhere: () => true,
+        newKey: () => "made",
         judge: () => ({ ok: true }),
         sent: () => undefined,
         answered: () => undefined,
@@ -151,6 +154,7 @@ export class SimulatedRelay {
         endpoints: 1_000,
         subscriptions: 10_000,
         windowBytes: 100_000,
+        publishBytes: 10_000,
       },
       {
         links: this.#links.map(({ server }) => server),

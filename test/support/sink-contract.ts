@@ -5,7 +5,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { MARK_HEADER, Marker } from "../../origin/publish/mark.ts";
-import { Publisher, type PublishRequest } from "../../origin/publish/publisher.ts";
+import { Publisher, type TopicPublish } from "../../origin/publish/publisher.ts";
 import type { PublishResult } from "../../origin/publish/result.ts";
 import type { Sink } from "../../origin/publish/sink.ts";
 import type { WriterNews } from "../../origin/publish/topic-writers.ts";
@@ -29,7 +29,7 @@ const ANSWERED_MS = 30_000;
 const WINDOW_MS = 600_000;
 
 /** What a publish says unless a test says otherwise: each is another one. */
-export function publishOf(topic: string, changes: Partial<PublishRequest> = {}): PublishRequest {
+export function publishOf(topic: string, changes: Partial<TopicPublish> = {}): TopicPublish {
   return {
     topic,
     key: Buffer.from("key"),

@@ -60,7 +60,7 @@ describe("[L14] what a connection follows", () => {
     const right = { grants, tokensCount: true };
     const follows = "x".repeat(roomFor(right));
     const socket = new FakeSocket();
-    const kept = { right, holder: holder(1e13, { revokedAt: 1e13 }), lastId: 2 ** 53 - 1 };
+    const kept = { right, holder: holder(1e13, { revokedAt: 1e13 }), lastId: 2 ** 53 - 1, tag: 2 ** 52 };
 
     socket.serializeAttachment(writeConnection(kept, ""));
     expect(readConnection(socket.deserializeAttachment())).toEqual({ ...kept, follows: new Map() });

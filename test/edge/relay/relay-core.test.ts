@@ -51,7 +51,7 @@ describe("[M2] [M3] subscribes", () => {
       { id: 2, sub: A, from: "what" },
       { id: 3, sub: 7 },
       { id: 4, unsub: 7 },
-      { id: 5, pub: A, v: 1 },
+      { id: 5, later: A, v: 1 },
       { ping: 1, loud: true },
       { subs: [{ id: 6, token: "x" }] },
     );

@@ -2,9 +2,10 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { LEDGER_ENTRIES } from "../../../origin/publish/ledger.ts";
 import { Marker } from "../../../origin/publish/mark.ts";
 import type { PublishResult } from "../../../origin/publish/result.ts";
-import { SinkError, type WriterNumber } from "../../../origin/publish/sink.ts";
+import { SinkError } from "../../../origin/publish/sink.ts";
 import { type Room, WAITING_COUNT } from "../../../origin/publish/waiting.ts";
 import { PartitionWriter } from "../../../origin/publish/writer.ts";
+import type { WriterNumber } from "../../../shared/protocol/publish.ts";
 import { range } from "../../support/contract-records.ts";
 import { ScriptedPartition } from "../../support/scripted-sink.ts";
 

@@ -142,6 +142,18 @@ describe("[W28] what is refused", () => {
     expect(client.wait()).toBe(50);
   });
 
+  test.each(["unavailable", "not_writable", "overloaded", "in_flight", "rate_limited"])(
+    "with %s hasn't been done: if its time is over then, it fails as that",
+    (code) => {
+      const client = connected(1);
+      client.refuse(1, error(code));
+      client.lose();
+      while (client.wait() !== undefined);
+
+      expect(client.told).toBe(`1!${code}`);
+    },
+  );
+
   test("for good fails, and what follows is sent if it waited, and fails with it if it was to", () => {
     const client = connected(2);
     client.publish("reject");

@@ -295,7 +295,7 @@ describe("one answer", () => {
     ["id_not_kept", "id_not_kept"],
     ["overloaded", "overloaded"],
     ["unavailable", "unavailable"],
-    ["forbidden", "unavailable"],
+    ["forbidden", "not_writable"],
   ])("[W9] what an origin calls %s is told at once, if it was asked once", async (said, code) => {
     const asked = publish();
     answer(a, refused(said));

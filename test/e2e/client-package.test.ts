@@ -16,16 +16,19 @@ import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
-import type { Browser } from "playwright-core";
+import { build, stop } from "esbuild";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildPackage } from "../../shared/client/package/bundles.ts";
 import { launchBrowser } from "../support/browser.ts";
 import { Deployment, utf8 } from "../support/deployment.ts";
-import { otherNode } from "../support/other-node.ts";
+import { fromRegistry, otherNode } from "../support/from-registry.ts";
 
 const root = join(import.meta.dirname, "../..");
 const run = promisify(execFile);
-const APPLICATION = join(import.meta.dirname, "client-package/application.mjs");
+/** Where something can't be had, that is the reason why it isn't tested. */
+const unless = (had: string | undefined) => test.skipIf(had === undefined && process.env.CI !== "true");
+const reason = (had: string | undefined) => (had === undefined ? " (the registry can't be reached)" : "");
 
 let folder: string;
 let project: string;
@@ -49,7 +52,7 @@ beforeAll(async () => {
   // Nothing is asked of a registry: the package needs nothing.
   await run("npm", ["install", "--offline", join(folder, filename)], { cwd: project });
   installed = join(project, "node_modules/@distributary/client");
-  cpSync(APPLICATION, join(project, "application.mjs"));
+  cpSync(join(import.meta.dirname, "client-package"), project, { recursive: true });
   deployment = await Deployment.start({
     topics: { orders: { stream: { publish: "public" } } },
     originEnv: { PUBLISH_SECRET: "a secret of the tests of 32 bytes or more" },
@@ -172,12 +175,7 @@ console.log(JSON.stringify(await useClient(client, ...process.argv.slice(2))));
     },
   );
 
-  // Where they can't be had, that is the reason why they aren't tested.
   const [node22, node20] = ["22.23.3", "20.20.2"].map(otherNode);
-  const unless = (binary: string | undefined) =>
-    test.skipIf(binary === undefined && process.env.CI !== "true");
-  const reason = (binary: string | undefined) =>
-    binary === undefined ? " (the registry has no binary for us)" : "";
 
   unless(node22)(`22 does${reason(node22)}`, async () => {
     expect(await inNode(node22 ?? "none", "@distributary/client", "node-22")).toEqual(ALL);
@@ -226,15 +224,20 @@ describe("in Chromium", () => {
     ".map": "application/json",
   };
 
-  async function inPage(name: string, html: string): Promise<unknown> {
+  /** What goes wrong on it comes to the list. */
+  async function openPage(page: Page, name: string, html: string): Promise<readonly string[]> {
     writeFileSync(join(project, `${name}.html`), `<!doctype html><title>application</title>${html}`);
-    const page = await browser.newPage();
     const problems: string[] = [];
     page.on("pageerror", (error) => problems.push(String(error)));
     page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
-    await page.goto(
-      `${site}/${name}.html?${new URLSearchParams({ url: deployment.url, path: newEndpoint(name) })}`,
-    );
+    const query = new URLSearchParams({ url: deployment.url, path: newEndpoint(name) });
+    await page.goto(`${site}/${name}.html?${query}`);
+    return problems;
+  }
+
+  async function inPage(name: string, html: string): Promise<unknown> {
+    const page = await browser.newPage();
+    const problems = await openPage(page, name, html);
     await expect
       .poll(async () => problems.length > 0 || page.evaluate(() => "seen" in globalThis))
       .toBe(true);
@@ -284,4 +287,73 @@ describe("in Chromium", () => {
 
     expect(await inPage("script", `${script}<script type="module">${USE}</script>`)).toEqual(ALL);
   }, 90_000);
+
+  const react18 = fromRegistry("react@18.3.1", "react-dom@18.3.1");
+
+  /** Within the application's project, as a bundler does it: React is where it is said to be. */
+  async function bundleReact(name: string, modules: string): Promise<string> {
+    await build({
+      absWorkingDir: project,
+      entryPoints: ["react-page.mjs"],
+      outfile: join(project, `${name}.js`),
+      bundle: true,
+      format: "esm",
+      logLevel: "silent",
+      nodePaths: [modules],
+      // StrictMode does everything twice.
+      define: { "process.env.NODE_ENV": '"development"' },
+    }).finally(stop);
+    return `<body></body><script type="module" src="./${name}.js"></script>`;
+  }
+
+  const versions: readonly [string, string | undefined][] = [
+    ["19", root],
+    ["18", react18],
+  ];
+  for (const [version, at] of versions)
+    unless(at)(
+      `React ${version}: in StrictMode components share one socket and one subscription, publish, and leave nothing behind${reason(at)}`,
+      async () => {
+        const name = `react-${version}`;
+        const html = await bundleReact(name, join(at ?? "none", "node_modules"));
+        const page = await browser.newPage();
+        const sockets: { closed: boolean; said: string[] }[] = [];
+        page.on("websocket", (socket) => {
+          const seen = { closed: false, said: [] as string[] };
+          sockets.push(seen);
+          socket.on("framesent", ({ payload }) => seen.said.push(String(payload)));
+          socket.on("close", () => {
+            seen.closed = true;
+          });
+        });
+        const problems = await openPage(page, name, html);
+        const text = (id: string) => page.locator(`#${id}`).textContent();
+        await expect.poll(() => text("one")).toMatch(/^0 \S+ true$/);
+        await page.locator("#send").click();
+        await expect.poll(() => text("updates")).toBe("0,1");
+        const position = await text("send");
+        for (const id of ["one", "two"]) await expect.poll(() => text(id)).toBe(`1 ${position} true`);
+
+        expect(sockets.length).toBe(1);
+        expect(sockets[0]?.said.filter((frame) => frame.includes('"sub":')).length).toBe(1);
+        await page.locator("#toggle").click();
+        await expect.poll(() => sockets[0]?.closed).toBe(true);
+        await page.locator("#toggle").click();
+        await expect.poll(() => text("two")).toBe(`1 ${position} true`);
+        expect([sockets.length, problems]).toEqual([2, []]);
+        await page.close();
+      },
+      90_000,
+    );
+});
+
+test("React renders on a server, and connects to nothing there", async () => {
+  for (const name of ["react", "react-dom", "scheduler"])
+    symlinkSync(join(root, "node_modules", name), join(project, "node_modules", name));
+  const { stdout } = await run(process.execPath, [join(project, "react-server.mjs")]);
+
+  expect(JSON.parse(stdout)).toEqual({
+    html: expect.stringContaining('<p id="one">undefined undefined false</p>'),
+    connection: null,
+  });
 });

@@ -80,13 +80,21 @@ export class Client {
     return this.#emitter.on(name, listener);
   }
 
+  /** The canonical path of an endpoint, by which updates, subscriptions and positions name it. Throws SubscribeError. */
+  pathOf(endpoint: Endpoint): string {
+    if (typeof endpoint === "string") return endpointOf(endpoint, this.#edge);
+    const { topic, key } = endpoint;
+    if (!isTopicName(topic)) throw new SubscribeError("bad_address", `no name of a topic: ${topic}`);
+    return endpointOf(endpointPath(topic, typeof key === "string" ? encoder.encode(key) : key), this.#edge);
+  }
+
   /**
    * Begins at once, with the latest update or after `from`, and goes on until it is closed, or until the edge says that it will never
    * do. No event comes before this returns. Throws SubscribeError (`bad_address`, `not_found`, `key_too_long`, `bad_position`,
    * `closed`), RangeError (`buffer`), and the reason of a signal that has aborted.
    */
   subscribe<T = unknown>(endpoint: Endpoint, options: SubscribeOptions<T> = {}): Subscription<T> {
-    return this.#keep(this.#begin(this.#pathOf(endpoint), options));
+    return this.#keep(this.#begin(this.pathOf(endpoint), options));
   }
 
   /** Several endpoints as one; more may be added later. Throws as subscribe(). */
@@ -97,10 +105,10 @@ export class Client {
     this.#requireOpen();
     const { schema, codec } = options;
     const group: SubscriptionGroup<T> = new SubscriptionGroup<T>(
-      Array.from(endpoints, (endpoint) => this.#pathOf(endpoint)),
+      Array.from(endpoints, (endpoint) => this.pathOf(endpoint)),
       options,
       {
-        canonical: (path) => this.#pathOf(path),
+        canonical: (path) => this.pathOf(path),
         begin: (path, from, membership) => this.#begin(path, { schema, codec, from }, membership),
         closed: () => this.#open.delete(group),
       },
@@ -114,7 +122,7 @@ export class Client {
    */
   async get<T = unknown>(endpoint: Endpoint, options: GetOptions<T> = {}): Promise<Latest<T> | undefined> {
     this.#requireOpen();
-    const url = new URL(this.#pathOf(endpoint), this.#edge);
+    const url = new URL(this.pathOf(endpoint), this.#edge);
     url.protocol = url.protocol.replace("ws", "http");
     return latestOf(url, this.#tokens, decoderOf(options), options.signal);
   }
@@ -167,14 +175,7 @@ export class Client {
 
   #publish(endpoint: Endpoint, value: PublishedValue, options: PublishTerms): Promise<string> {
     this.#requireOpen();
-    return this.#lanes.publish(this.#pathOf(endpoint), value, options);
-  }
-
-  #pathOf(endpoint: Endpoint): string {
-    if (typeof endpoint === "string") return endpointOf(endpoint, this.#edge);
-    const { topic, key } = endpoint;
-    if (!isTopicName(topic)) throw new SubscribeError("bad_address", `no name of a topic: ${topic}`);
-    return endpointOf(endpointPath(topic, typeof key === "string" ? encoder.encode(key) : key), this.#edge);
+    return this.#lanes.publish(this.pathOf(endpoint), value, options);
   }
 
   #requireOpen(): void {

@@ -20,7 +20,10 @@ export interface Entry {
 }
 
 const CORE: Entry = { source: "index.ts", file: "index.js" };
-const OTHERS: readonly Entry[] = [{ source: "node/index.ts", file: "node.js" }];
+const OTHERS: readonly Entry[] = [
+  { source: "node/index.ts", file: "node.js" },
+  { source: "react/index.ts", file: "react.js" },
+];
 
 const COMMON: BuildOptions = {
   absWorkingDir: root,

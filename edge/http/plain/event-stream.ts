@@ -2,8 +2,9 @@
  * An endpoint as an event stream: `GET` with `Accept: text/event-stream`. E1–E6 of PROTOCOL.md. The Worker holds the
  * client's response, and is a subscriber of the object like any other, so the object hibernates all the same.
  */
+
+import type { ErrorBody } from "../../../shared/protocol/error-body.ts";
 import type { Position } from "../../../shared/protocol/position.ts";
-import type { ErrorBody } from "../../../shared/protocol/schemas.ts";
 import { logProblem } from "../../answers.ts";
 import type { Env } from "../../env.ts";
 import type { Refusal } from "../refusal.ts";

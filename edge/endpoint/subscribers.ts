@@ -180,6 +180,9 @@ export class Subscribers<S extends Peer> {
     beyond?: Position,
   ): void {
     this.continue(subscriber, [encodeVerdict(subscriber.id, verdict), ...frames], then, beyond);
+    const { socket } = subscriber;
+    // Whether it takes this is looked at: if its client went while it was let in, nobody ever tells.
+    if (this.#all.has(socket)) this.#ports.unsent.sent(socket, 0);
   }
 
   /** More for a subscriber that is catching up, its verdict sent before. */

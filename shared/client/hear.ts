@@ -17,6 +17,7 @@ export type Heard =
   /** `endpoint`: whose update it was to be, as far as that can be read. */
   | (SubscriptionEvent<Update, "unreadable"> & { readonly endpoint: string | undefined })
   | { readonly kind: "unsubscribed"; readonly id: number }
+  | { readonly kind: "occupancy"; readonly endpoint: string; readonly subscribers: number }
   | { readonly kind: "published"; readonly id: number; readonly position: string }
   | TokenEvent<"expires" | "renewed">;
 
@@ -60,7 +61,6 @@ function hearControl(frame: string): Heard | undefined {
       return { kind: "expires", inMs: said.inSeconds * 1_000 };
     case "renewed":
       return { kind: "renewed", id: said.id };
-    case "occupancy":
     case "pong":
     case "unknown":
       return undefined;

@@ -4,7 +4,7 @@
  */
 import { type Frame, routingOf } from "../../shared/protocol/frame.ts";
 import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
-import { formatPosition, type Position } from "../../shared/protocol/position.ts";
+import { formatPosition, OLDEST, type Position } from "../../shared/protocol/position.ts";
 import { isUpdate } from "../../shared/protocol/subscriber.ts";
 import { ModelReceiver } from "./model-receiver.ts";
 import { End } from "./simulated-wires.ts";
@@ -138,7 +138,9 @@ export class ModelConnection {
   #says(path: string, receiver: ModelReceiver, as: number, from: Position | undefined): object {
     const id = ++this.#lastId;
     this.#open.set(id, { kind: "sub", path, receiver, as });
-    return { id, sub: path, from: from && formatPosition(from) };
+    // Those who want all begin with the oldest, which a simulation's relay takes for that.
+    const isOldest = from?.size === 0 && id % 2 === 0;
+    return { id, sub: path, from: isOldest ? OLDEST : from && formatPosition(from) };
   }
 
   #receive(message: Message): void {

@@ -76,7 +76,7 @@ export class VouchingObject {
     if (this.#asking.take(frame)) return;
     const verdict = routing && this.replica.apply(frame, routing, this.#ports.now());
     if (verdict === "next") this.follower.queue(frame);
-    else if (verdict !== "duplicate") this.#asking.missed();
+    else if (verdict !== "duplicate") this.#asking.missed(routing?.epoch);
   }
 
   #control(frame: string): void {

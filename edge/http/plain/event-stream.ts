@@ -32,6 +32,11 @@ export function wantsEvents(request: Request): boolean {
   return accepted.some((one) => /^\s*text\/event-stream\s*(;(?!\s*q=0(\.0*)?\s*(;|$)).*)?$/.test(one));
 }
 
+/** The position after which events are asked for, as text; null if it says none. */
+export function startsFrom(request: Request): string | null {
+  return request.headers.get("Last-Event-ID") || new URL(request.url).searchParams.get("from");
+}
+
 /**
  * The answer to a request for events that would be an error which may pass; undefined for all else. A page's EventSource gives
  * up on any answer but 200, so such an error is told within one (E4).

@@ -227,8 +227,8 @@ const newLanes = (): readonly [Lane, Lane] => [
   { connection: undefined, waitMs: undefined },
 ];
 
-const nameOf = ({ topicId, partition }: { topicId: Buffer; partition: number }) =>
-  `${topicId.toString("latin1")}${partition}`;
+/** Of two topics that had one name, one after the other, too: a broker that is told names can't tell them apart. */
+const nameOf = ({ topic, partition }: { topic: string; partition: number }) => `${topic}/${partition}`;
 
 const isNothing = ({ error, diverging, records }: Fetched) =>
   error === KAFKA_ERROR.none && !diverging && records.length === 0;

@@ -19,8 +19,15 @@ const COMPILE_MS = 120_000;
 
 /** The last release line that can keep its metadata in ZooKeeper, and writes records of the formats 0 and 1. */
 export const OLD_VERSION = "3.9.1";
-/** The oldest that the product reads and writes. The tests' own programs are of newer ones. */
+/** The oldest that is asked for topics by their ids. */
 export const OLDEST_VERSION = "3.1.2";
+/** Others that are read. The tests' own programs are of newer ones than these, and than the one above. */
+export const OLDER_VERSIONS = ["2.1.1", "2.8.2", "3.0.2"] as const;
+
+export type KafkaVersion = typeof OLD_VERSION | typeof OLDEST_VERSION | (typeof OLDER_VERSIONS)[number];
+
+/** For which no jars of the usual Scala were made. */
+const OLD_SCALA: Readonly<Record<string, string>> = { "2.1.1": "2.12" };
 
 const found = new Map<string | undefined, Promise<string>>();
 
@@ -36,7 +43,7 @@ export function kafkaClasspath(version?: string): Promise<string> {
 
 async function find(version: string | undefined): Promise<string> {
   const jars = await jarsOf(version);
-  if (version === OLDEST_VERSION) return jars;
+  if (version !== undefined && version !== OLD_VERSION) return jars;
   return [jars, await compiled(jars)].join(delimiter);
 }
 
@@ -51,7 +58,9 @@ async function jarsOf(version: string | undefined): Promise<string> {
   mkdirSync(cacheFolder, { recursive: true });
   // Another process may be at it too, so the file appears whole.
   const written = `${file}.${process.pid}`;
+  const scala = version && OLD_SCALA[version];
   const chosen = version === undefined ? [] : [`-Dkafka.version=${version}`];
+  if (scala !== undefined) chosen.push(`-Dscala.version=${scala}`);
   await run(
     "mvn",
     ["-q", "-B", "-f", pom, ...chosen, "dependency:build-classpath", `-Dmdep.outputFile=${written}`],

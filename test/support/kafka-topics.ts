@@ -95,14 +95,18 @@ async function create(
   const { topic: name } = topic;
   const topics = [{ ...topic, configEntries: entriesOf(configs) }];
   let mayBeThere = false;
+  let mayDefault = true;
   await done(`${name} is created`, async () => {
     try {
       // With ZooKeeper, one that was deleted is in the way for a while after brokers no longer tell of it.
-      if (await admin.createTopics({ topics, waitForLeaders: true })) return true;
+      if (await admin.createTopics({ topics: mayDefault ? topics : single(topics), waitForLeaders: true }))
+        return true;
       return mayBeThere && (await admin.listTopics()).includes(name);
     } catch (error) {
       // A broker that took too long to answer may create it all the same.
       mayBeThere = true;
+      // Before 2.4 there was no default of how many replicas there are.
+      mayDefault &&= !String(error).includes("eplication factor");
       throw error;
     }
   });
@@ -114,6 +118,9 @@ async function create(
     return known.every(Boolean);
   });
 }
+
+const single = (topics: readonly ITopicConfig[]) =>
+  topics.map((topic) => ({ ...topic, replicationFactor: 1 }));
 
 /** Whether this broker, asked by itself, knows a leader of every partition. */
 async function isLedAsTold(broker: { readonly host: string; readonly port: number }, topic: string) {

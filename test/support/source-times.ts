@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { BASE_TIME, range, recordOf } from "./contract-records.ts";
 import type { ContractTopics } from "./contract-topics.ts";
 
-export function holdsOfTimes({ of, newTopic, infoOf }: ContractTopics): void {
+export function holdsOfTimes({ of, newTopic, infoOf, needIds }: ContractTopics): void {
   const at = (seconds: number) => BASE_TIME + seconds * 1_000;
 
   /** A topic whose only partition has records of these times, in seconds after some time. */
@@ -79,7 +79,8 @@ export function holdsOfTimes({ of, newTopic, infoOf }: ContractTopics): void {
       expect(await offsetAt(topic, 0)).toBeUndefined();
     });
 
-    test("of what isn't there, or is another topic, is refused", async () => {
+    test("of what isn't there, or is another topic, is refused", async ({ skip }) => {
+      needIds(skip);
       const topic = await topicOf([0]);
       const { epoch } = await infoOf(topic);
       const { source } = of();

@@ -11,7 +11,7 @@ import { connect as connectTcp, type Socket } from "node:net";
 import { setTimeout as startTimer } from "node:timers";
 import { setTimeout } from "node:timers/promises";
 import { TIME_LIMITS } from "../time-limits.ts";
-import { chosenVersion, UnsupportedError, type Versions } from "./apis.ts";
+import { chosenVersion, shortcomings, UnsupportedError, unreadable, type Versions } from "./apis.ts";
 import { AT_ONCE, type Turn } from "./dial-gate.ts";
 import { type Heard, Hearing, SilentError } from "./hearing.ts";
 import { type Address, Kafkajs, type Opened } from "./kafkajs.ts";
@@ -164,7 +164,9 @@ export class BrokerConnection {
     });
     this.#turn.opened();
     this.#wasOpen = true;
-    this.#settings.opened?.(opened.versions);
+    const { lacks } = this.#settings;
+    if (lacks !== undefined)
+      for (const what of [...unreadable(opened.versions), ...shortcomings(opened.versions)]) lacks(what);
     return opened;
   }
 

@@ -1,6 +1,5 @@
 import type { SASLOptions } from "kafkajs";
 import type { Renewable } from "../settings/renewable.ts";
-import type { Versions } from "./apis.ts";
 
 /** How to reach Kafka. */
 export interface KafkaSettings extends Credentials {
@@ -11,8 +10,8 @@ export interface KafkaSettings extends Credentials {
   readonly parts?: CredentialParts;
   /** The credentials of a connection that is about to be made, if they may have changed. Never rejects. */
   readonly current?: () => Promise<Credentials>;
-  /** Told of each connection that is ready what its broker knows. */
-  readonly opened?: (versions: Versions) => void;
+  /** Told what brokers lack that others have, in words, whenever that is met. */
+  readonly lacks?: (what: string) => void;
   /** Tests can't wait as long, or have to wait longer. */
   readonly limits?: Partial<Limits>;
 }

@@ -27,6 +27,7 @@ import {
   type UnavailablePartition,
 } from "../source/source.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
+import { REPLACED } from "./apis.ts";
 import type { Reached } from "./batch-headers.ts";
 import { Cluster } from "./cluster.ts";
 import { FetchLoop, noLeader, partitionIn } from "./fetch-loop.ts";
@@ -60,6 +61,7 @@ type Offsets = Pick<PartitionInfo, "startOffset" | "endOffset"> | Pick<Unavailab
 
 export class KafkaSource implements Source {
   readonly #cluster: Cluster;
+  readonly #lacks: KafkaSettings["lacks"];
   readonly #patienceMs: number;
   readonly #closing = new AbortController();
   readonly #reached = new Map<string, Reached>();
@@ -69,6 +71,7 @@ export class KafkaSource implements Source {
   /** Connects when it is first asked. */
   constructor(settings: KafkaSettings) {
     this.#cluster = new Cluster(settings);
+    this.#lacks = settings.lacks;
     this.#patienceMs = settings.limits?.patienceMs ?? READ_PATIENCE_MS;
   }
 
@@ -142,6 +145,7 @@ export class KafkaSource implements Source {
   async #describe(topic: string): Promise<readonly DescribedPartition[] | undefined> {
     const found = await this.#topic(topic);
     if (found === undefined) return undefined;
+    if (!found.hasOwnId) this.#lacks?.(`topics have no ids: ${REPLACED}`);
     const byLeader = Map.groupBy(found.partitions, ({ leader }) => leader);
     const asked = Array.from(byLeader, ([leader, led]) => this.#offsets(topic, leader, led));
     const offsets = new Map((await Promise.all(asked)).flat());

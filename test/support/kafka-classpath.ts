@@ -26,8 +26,8 @@ export const OLDER_VERSIONS = ["2.1.1", "2.8.2", "3.0.2"] as const;
 
 export type KafkaVersion = typeof OLD_VERSION | typeof OLDEST_VERSION | (typeof OLDER_VERSIONS)[number];
 
-/** For which no jars of the usual Scala were made. */
-const OLD_SCALA: Readonly<Record<string, string>> = { "2.1.1": "2.12" };
+/** There are no jars of the usual Scala, and its own ZooKeeper finds no server on Java 14 or newer. */
+const OF_OLDEST = ["-Dscala.version=2.12", "-Dzookeeper.version=3.4.12"];
 
 const found = new Map<string | undefined, Promise<string>>();
 
@@ -58,9 +58,8 @@ async function jarsOf(version: string | undefined): Promise<string> {
   mkdirSync(cacheFolder, { recursive: true });
   // Another process may be at it too, so the file appears whole.
   const written = `${file}.${process.pid}`;
-  const scala = version && OLD_SCALA[version];
   const chosen = version === undefined ? [] : [`-Dkafka.version=${version}`];
-  if (scala !== undefined) chosen.push(`-Dscala.version=${scala}`);
+  if (version === OLDER_VERSIONS[0]) chosen.push(...OF_OLDEST);
   await run(
     "mvn",
     ["-q", "-B", "-f", pom, ...chosen, "dependency:build-classpath", `-Dmdep.outputFile=${written}`],

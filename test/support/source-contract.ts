@@ -22,6 +22,8 @@ export interface ContractLog {
   produce(topic: string, records: readonly ContractRecord[]): Promise<readonly number[]>;
   /** Whether a topic that is created again is another one for sure; tests of that are skipped if not. */
   readonly tellsTopicsApart?: false;
+  /** Whether it finds the first offset of a time; tests of that are skipped if not. */
+  readonly searchesTimes?: false;
   /** Left out where the log has no such thing; tests of it are skipped then. */
   trim?(topic: string, partition: number, beforeOffset: number): Promise<void>;
   /** Begins a transaction with one record in partition 0; it stays open until what it returns ends it. Left out as above. */

@@ -1,7 +1,7 @@
 /** The part of the contract of sources that is about the first offset of a time. */
 import { randomUUID } from "node:crypto";
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { BASE_TIME, range, recordOf } from "./contract-records.ts";
 import type { ContractTopics } from "./contract-topics.ts";
 
@@ -22,6 +22,10 @@ export function holdsOfTimes({ of, newTopic, infoOf, needIds }: ContractTopics):
   }
 
   describe("the first offset of a time", () => {
+    beforeEach(({ skip }) => {
+      if (of().searchesTimes === false) skip("this log doesn't search by time");
+    });
+
     test("is the first record of that time or later, wherever that lies between others", async () => {
       const topic = await topicOf([0, 10, 10, 20, 30]);
 

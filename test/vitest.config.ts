@@ -27,7 +27,9 @@ const WAITING_AT_ONCE = 6;
 
 /** Of the tests of reading Kafka, those that take no broker, but functions. */
 const PURE_KAFKA = [
-  ..."apis compression config crc32c dial-gate dial-policy hearing holding line memory".split(" "),
+  ..."apis batch-headers compression config crc32c dial-gate dial-policy hearing holding line memory".split(
+    " ",
+  ),
   ...["produced-batch", "record-batches", "throttle", "topic-config"],
 ];
 

@@ -106,7 +106,7 @@ async function create(
       // A broker that took too long to answer may create it all the same.
       mayBeThere = true;
       // Before 2.4 there was no default of how many replicas there are.
-      mayDefault &&= !String(error).includes("eplication factor");
+      mayDefault &&= !hasNoDefault(error);
       throw error;
     }
   });
@@ -117,6 +117,13 @@ async function create(
     const known = await Promise.all(brokers.map((broker) => isLedAsTold(broker, name)));
     return known.every(Boolean);
   });
+}
+
+function hasNoDefault(error: unknown): boolean {
+  const causes = error instanceof kafkajs.KafkaJSAggregateError ? error.errors : [error];
+  return causes.some(
+    (cause) => cause instanceof kafkajs.KafkaJSProtocolError && cause.type === "INVALID_REPLICATION_FACTOR",
+  );
 }
 
 const single = (topics: readonly ITopicConfig[]) =>

@@ -12,6 +12,7 @@ import { createTopic, deleteTopic, trim } from "../../support/kafka-topics.ts";
 import { ifLong } from "../../support/long.ts";
 import { partitionsOf } from "../../support/reading.ts";
 import { type ContractLog, describeSourceContract } from "../../support/source-contract.ts";
+import { holdsUnfenced } from "../../support/unfenced.ts";
 import { describeWithKafka } from "../../support/with-kafka.ts";
 
 const ALIKES: readonly (readonly [name: string, caps: Caps])[] = [
@@ -79,6 +80,15 @@ describeWithKafka("what speaks Kafka's protocol:", () => {
 
       expect(await epochsOf(newSource())).toEqual(epochs);
       expect(new Set(epochs).size).toBe(4);
+      expect(proxy.strangers).toEqual([]);
+    });
+
+    test("what is published is acknowledged where it is, a key of a client's own is refused, and what is missing is named", async () => {
+      const topic = `published-${randomUUID()}`;
+      await createTopic(admin, topic, 1);
+
+      await holdsUnfenced([`127.0.0.1:${proxy.port}`], topic, "the broker has no DescribeTransactions");
+
       expect(proxy.strangers).toEqual([]);
     });
 

@@ -2,19 +2,15 @@
 import { createHash, type Hash, randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { producedBatch } from "../../../origin/kafka/produced-batch.ts";
-import { KafkaSink } from "../../../origin/kafka/sink.ts";
 import { KafkaSource } from "../../../origin/kafka/source.ts";
-import { Marker } from "../../../origin/publish/mark.ts";
-import { Publisher } from "../../../origin/publish/publisher.ts";
 import type { SourceRecord } from "../../../origin/source/source.ts";
 import { BASE_TIME, numbered, range, recordOf, text, values } from "../../support/contract-records.ts";
 import { eventually } from "../../support/deadline.ts";
 import { Kafscale } from "../../support/kafscale.ts";
 import { LONG } from "../../support/long.ts";
-import { PUBLISH_ID, PUBLISH_SECRET } from "../../support/publishing-world.ts";
 import { partitionsOf, Reading } from "../../support/reading.ts";
-import { publishOf, recordsIn, valuesOf } from "../../support/sink-contract.ts";
 import { type ContractLog, describeSourceContract } from "../../support/source-contract.ts";
+import { holdsUnfenced } from "../../support/unfenced.ts";
 
 const UNNUMBERED = { producerId: -1, producerEpoch: -1, sequence: -1 };
 const RECORDS = LONG ? 1_000_000 : 100_000;
@@ -149,31 +145,11 @@ describe("Kafscale's stand-in:", () => {
   });
 
   test("what is published is acknowledged where it is, a key of a client's own is refused, and what is missing is named", async () => {
-    const topic = newTopic();
-    const sink = new KafkaSink(settings(), { publishId: PUBLISH_ID });
-    const publisher = new Publisher({ sink, marker: new Marker([PUBLISH_SECRET]) });
-    const publish = (value: string, chosenBy: "client" | "edge") => {
-      const request = publishOf(topic, { value: Buffer.from(value) });
-      return publisher.publish({ ...request, id: { ...request.id, chosenBy } });
-    };
-
-    const answers = [await publish("one", "edge"), await publish("two", "edge")];
-    const own = await publish("own", "client");
-    await publisher.close();
-
-    await withSource(async (source) => {
-      const [info] = await partitionsOf(source, topic);
-      expect(valuesOf(await recordsIn(source, topic))).toEqual(["one", "two"]);
-      expect(answers).toEqual(
-        [0, 1].map((offset) => ({ position: `${info?.epoch}:${offset}`, guarantee: "at-least-once" })),
-      );
-    });
-    expect(own).toMatchObject({
-      error: {
-        code: "id_not_kept",
-        message: expect.stringContaining("no look at transactions: the broker has no DescribeTransactions"),
-      },
-    });
+    await holdsUnfenced(
+      [log.broker],
+      newTopic(),
+      "no look at transactions: the broker has no DescribeTransactions",
+    );
     expect(log.strangers).toEqual([]);
   });
 });

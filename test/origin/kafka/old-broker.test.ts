@@ -6,7 +6,7 @@ import { randomUUID } from "node:crypto";
 import { type Admin, CompressionTypes, type Kafka } from "kafkajs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { KafkaSource } from "../../../origin/kafka/source.ts";
-import { range } from "../../support/contract-records.ts";
+import { numbered, range, recordOf } from "../../support/contract-records.ts";
 import { KafkaBroker } from "../../support/kafka-broker.ts";
 import { type KafkaVersion, OLD_VERSION, OLDEST_VERSION } from "../../support/kafka-classpath.ts";
 import { JavaProducers } from "../../support/kafka-producer.ts";
@@ -14,6 +14,7 @@ import { createTopic, deleteTopic, trim } from "../../support/kafka-topics.ts";
 import { ifLong } from "../../support/long.ts";
 import { partitionsOf, Reading } from "../../support/reading.ts";
 import { type ContractLog, describeSourceContract } from "../../support/source-contract.ts";
+import { holdsUnfenced } from "../../support/unfenced.ts";
 import { describeWithKafkaOf } from "../../support/with-kafka.ts";
 
 interface Old {
@@ -22,12 +23,14 @@ interface Old {
   readonly as: string;
   /** Whether topics have ids of their own. */
   readonly ids: boolean;
+  /** Whether it can't be asked which transactions there are. */
+  readonly unfenced?: true;
 }
 
 const OLD: readonly Old[] = [
-  { version: "2.1.1", as: "2.1", ids: false },
+  { version: "2.1.1", as: "2.1", ids: false, unfenced: true },
   ...ifLong<Old>(
-    { version: "2.8.2", as: "2.8", ids: true },
+    { version: "2.8.2", as: "2.8", ids: true, unfenced: true },
     { version: "3.0.2", as: "2.8", ids: true },
     { version: OLDEST_VERSION, as: "2.8", ids: true },
     { version: OLD_VERSION, as: "2.8", ids: true },
@@ -38,7 +41,7 @@ const OLD: readonly Old[] = [
 for (const old of OLD)
   await describeWithKafkaOf(old.version, `Kafka ${old.version} as of ${old.as}:`, () => reads(old));
 
-function reads({ version, as, ids }: Old): void {
+function reads({ version, as, ids, unfenced }: Old): void {
   let kafka: KafkaBroker;
   let client: Kafka;
   let producers: JavaProducers;
@@ -69,12 +72,50 @@ function reads({ version, as, ids }: Old): void {
       createTopic: (topic, partitions) => createTopic(admin, topic, partitions),
       deleteTopic: (topic) => deleteTopic(admin, topic),
       produce: (topic, records) => producer.send(topic, records),
+      hold: async (topic) => {
+        const open = await producers.open({ "transactional.id": randomUUID() });
+        await open.begin();
+        await open.send(topic, [recordOf(0, "within")]);
+        return () => open.commit();
+      },
       trim: (topic, partition, offset) => trim(kafka, topic, partition, offset),
       close: () => source.close(),
     };
   }
 
   describeSourceContract(`Kafka ${version}`, setup, { runs: 5 });
+
+  test.skipIf(ids)(
+    "a topic without an id that is created again, and is longer than what was read of it, is noticed by its leader's epoch",
+    async () => {
+      const topic = `again-${randomUUID()}`;
+      const log = await setup();
+      await log.createTopic(topic, 1);
+      // A leader that comes back has another epoch.
+      await kafka.restart();
+      await log.produce(topic, numbered(0, 5));
+      const [info] = await partitionsOf(log.source, topic);
+      const reading = new Reading(log.source, { topic, partition: 0, epoch: info?.epoch ?? "", from: 0 });
+      await reading.reaches(5);
+      await reading.stop();
+
+      await log.deleteTopic(topic);
+      await log.createTopic(topic, 1);
+      await log.produce(topic, numbered(0, 9));
+
+      const again = new Reading(log.source, { topic, partition: 0, epoch: info?.epoch ?? "", from: 5 });
+      await expect(again.ended).rejects.toMatchObject({ code: "truncated" });
+      expect(again.records).toEqual([]);
+      await log.close();
+    },
+  );
+
+  test.runIf(unfenced)("what is published there is promised less, which is said", async () => {
+    const topic = `published-${randomUUID()}`;
+    await createTopic(admin, topic, 1);
+
+    await holdsUnfenced(kafka.brokers, topic, "the broker has no DescribeTransactions");
+  });
 
   const CREATED = 1_600_000_000_000;
   test.each([

@@ -77,14 +77,18 @@ async function partitionsOf(admin: Admin, topic: string): Promise<number | undef
   return topics[0]?.partitions.length;
 }
 
-/** Creates a topic and waits until every partition can be written to. */
+/**
+ * Creates a topic and waits until every partition can be written to.
+ * @param replicas As many as is the brokers' default, which those before 2.4 don't know.
+ */
 export function createTopic(
   admin: Admin,
   topic: string,
   partitions: number,
   configs: Readonly<Record<string, string>> = {},
+  replicas = -1,
 ): Promise<void> {
-  return create(admin, { topic, numPartitions: partitions, replicationFactor: -1 }, configs);
+  return create(admin, { topic, numPartitions: partitions, replicationFactor: replicas }, configs);
 }
 
 async function create(
@@ -95,18 +99,14 @@ async function create(
   const { topic: name } = topic;
   const topics = [{ ...topic, configEntries: entriesOf(configs) }];
   let mayBeThere = false;
-  let mayDefault = true;
   await done(`${name} is created`, async () => {
     try {
       // With ZooKeeper, one that was deleted is in the way for a while after brokers no longer tell of it.
-      if (await admin.createTopics({ topics: mayDefault ? topics : single(topics), waitForLeaders: true }))
-        return true;
+      if (await admin.createTopics({ topics, waitForLeaders: true })) return true;
       return mayBeThere && (await admin.listTopics()).includes(name);
     } catch (error) {
       // A broker that took too long to answer may create it all the same.
       mayBeThere = true;
-      // Before 2.4 there was no default of how many replicas there are.
-      mayDefault &&= !hasNoDefault(error);
       throw error;
     }
   });
@@ -118,16 +118,6 @@ async function create(
     return known.every(Boolean);
   });
 }
-
-function hasNoDefault(error: unknown): boolean {
-  const causes = error instanceof kafkajs.KafkaJSAggregateError ? error.errors : [error];
-  return causes.some(
-    (cause) => cause instanceof kafkajs.KafkaJSProtocolError && cause.type === "INVALID_REPLICATION_FACTOR",
-  );
-}
-
-const single = (topics: readonly ITopicConfig[]) =>
-  topics.map((topic) => ({ ...topic, replicationFactor: 1 }));
 
 /** Whether this broker, asked by itself, knows a leader of every partition. */
 async function isLedAsTold(broker: { readonly host: string; readonly port: number }, topic: string) {

@@ -69,7 +69,7 @@ function reads({ version, as, ids, unfenced }: Old): void {
       source,
       largestValueBytes: 3 * 1024 * 1024,
       ...(!ids && { tellsTopicsApart: false }),
-      createTopic: (topic, partitions) => createTopic(admin, topic, partitions),
+      createTopic: (topic, partitions) => createTopic(admin, topic, partitions, {}, 1),
       deleteTopic: (topic) => deleteTopic(admin, topic),
       produce: (topic, records) => producer.send(topic, records),
       hold: async (topic) => {
@@ -112,7 +112,7 @@ function reads({ version, as, ids, unfenced }: Old): void {
 
   test.runIf(unfenced)("what is published there is promised less, which is said", async () => {
     const topic = `published-${randomUUID()}`;
-    await createTopic(admin, topic, 1);
+    await createTopic(admin, topic, 1, {}, 1);
 
     await holdsUnfenced(kafka.brokers, topic, "the broker has no DescribeTransactions");
   });
@@ -132,7 +132,7 @@ function reads({ version, as, ids, unfenced }: Old): void {
     async (_, format, times, timeOf) => {
       const topic = `old-${randomUUID()}`;
       const formats = { "message.format.version": format, "message.timestamp.type": times };
-      await createTopic(admin, topic, 1, formats);
+      await createTopic(admin, topic, 1, formats, 1);
       const producer = client.producer();
       await producer.connect();
       const messages = range(0, 40).map((i) => ({

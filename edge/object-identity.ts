@@ -4,6 +4,7 @@
  * Only this file and openLink() in routing.ts look into one.
  */
 import { shardOf } from "../shared/protocol/address.ts";
+import { isRoom } from "./relay/rooms.ts";
 
 /**
  * The object of one endpoint goes by its path, from which its name follows; a long path isn't in the name. So does one that
@@ -36,6 +37,11 @@ export function objectOf(identity: ObjectIdentity): KnownObject {
 /** Whether it holds many endpoints. */
 export function isOfMany(identity: ObjectIdentity): boolean {
   return identity.startsWith("relay ");
+}
+
+/** Whether updates for it are gathered (L15): it holds many endpoints, and has updates of most of them. */
+export function isGathered(identity: ObjectIdentity): boolean {
+  return isOfMany(identity) && !isRoom(identity.slice("relay ".length));
 }
 
 /** undefined if this version knows no such object. */

@@ -9,6 +9,7 @@ import { errorResponse } from "./answers.ts";
 import type { Env, ShardCalls } from "./env.ts";
 import { type ObjectIdentity, objectOf } from "./object-identity.ts";
 import { encodePrincipal, type Principal, readPrincipal } from "./principal.ts";
+import { roomCount, roomOf } from "./relay/rooms.ts";
 
 const MAX_SHARDS = 64;
 /** Longer names aren't known to the object itself. */
@@ -172,6 +173,24 @@ export function isCrowded(answer: Response): boolean {
   return answer.headers.has(CROWDED);
 }
 
+/** In an answer by which nobody is accepted. */
+const ROOM = "Distributary-Room";
+
+/** An object's answer to a subscriber that is to wait in its key's room (L16). */
+export function toItsRoom(): Response {
+  return new Response(null, { status: 421, headers: { [ROOM]: "" } });
+}
+
+export function isForARoom(answer: Response): boolean {
+  return answer.headers.has(ROOM);
+}
+
+/** Asks the room of a key to take a subscriber. */
+export async function openInRoom(env: Env, path: string, ...how: SubscribeHow): Promise<Response> {
+  const room = roomOf(path, requireShards(env), roomCount(env.ROOMS));
+  return relayStub(env, room).fetch(subscribeRequest(path, ...how));
+}
+
 /** Asks an object for a link (L1). */
 export async function openLink(env: Env, object: ObjectIdentity): Promise<Response> {
   const known = objectOf(object);
@@ -188,19 +207,25 @@ function linkRequest(path: string): Request {
 
 /** undefined if it is none that this version knows. Throws if its principal can't be read. */
 export function readObjectRequest(request: Request): ObjectRequest | undefined {
-  const url = new URL(request.url);
-  const path = url.searchParams.get("path");
-  const from = url.searchParams.get("from");
+  const { pathname, searchParams } = new URL(request.url);
+  const path = searchParams.get("path");
   if (path === null || request.headers.get("Upgrade") !== "websocket") return undefined;
-  if (url.pathname === "/link") return { kind: "link", path };
-  if (url.pathname !== "/subscribe") return undefined;
+  if (pathname === "/link") return { kind: "link", path };
+  return pathname === "/subscribe" ? readSubscribe(request) : undefined;
+}
+
+function readSubscribe(request: Request): Extract<ObjectRequest, { kind: "subscribe" }> | undefined {
+  const { searchParams } = new URL(request.url);
+  const path = searchParams.get("path");
+  const from = searchParams.get("from");
+  if (path === null) return undefined;
   return {
     kind: "subscribe",
     path,
     from: from === null ? undefined : parseLongPosition(from),
-    occupancy: url.searchParams.has(OCCUPANCY) || undefined,
+    occupancy: searchParams.has(OCCUPANCY) || undefined,
     principal: readPrincipal(request.headers.get(PRINCIPAL)),
-    publishes: url.searchParams.get("publish") === "1",
+    publishes: searchParams.get("publish") === "1",
   };
 }
 
@@ -211,6 +236,8 @@ export type RelayRequest =
       /** Whether there is anybody whose tokens count. */
       readonly tokensCount: boolean;
     }
+  /** Of a room. */
+  | Extract<ObjectRequest, { readonly kind: "subscribe" }>
   | { readonly kind: "link" };
 
 const RELAY_LINK = "https://relay/link";
@@ -242,6 +269,7 @@ export function readRelayRequest(request: Request): RelayRequest | undefined {
   const { pathname, searchParams } = new URL(request.url);
   if (request.headers.get("Upgrade") !== "websocket") return undefined;
   if (pathname === "/link") return { kind: "link" };
+  if (pathname === "/subscribe") return readSubscribe(request);
   if (pathname !== "/connect") return undefined;
   const principal = readPrincipal(request.headers.get(PRINCIPAL));
   return { kind: "connect", principal, tokensCount: searchParams.has(TOKENS_COUNT) };

@@ -106,6 +106,8 @@ export const TIME_LIMITS = {
   crowdedMs: 60_000,
   /** For the body of a publish to come in whole (W1). */
   publishBodyMs: 10_000,
+  /** A sender that makes keys up is sent to rooms at once for so long (L16). */
+  guesserMs: 60_000,
   /** For room for a large answer to a GET, before it is refused. */
   answerRoomMs: 5_000,
   /** For a shard to say how it is. */

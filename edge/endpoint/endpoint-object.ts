@@ -16,6 +16,7 @@ import { endpointObject } from "../object-identity.ts";
 import { ObjectSockets } from "../object-sockets.ts";
 import { count } from "../operations.ts";
 import { closeQuietly, type HibernatingPeer } from "../peer.ts";
+import { roomCount } from "../relay/rooms.ts";
 import {
   crowdedResponse,
   type ObjectRequest,
@@ -23,6 +24,8 @@ import {
   readObjectRequest,
   requireShards,
   shardStub,
+  shardStubOf,
+  toItsRoom,
 } from "../routing.ts";
 import { surroundings } from "../surroundings.ts";
 import { pathOn } from "./attachment.ts";
@@ -125,11 +128,9 @@ export class EndpointObject extends DurableObject<Env> {
     }
   }
 
-  async #subscribe(
-    core: EndpointCore,
-    { from, principal, publishes, occupancy }: Subscribe,
-    protocol: string | null,
-  ): Promise<Response> {
+  async #subscribe(core: EndpointCore, wants: Subscribe, protocol: string | null): Promise<Response> {
+    if (core.isIdle && (await this.#isForItsRoom(wants))) return toItsRoom();
+    const { from, principal, publishes, occupancy } = wants;
     const holder = principal.kind === "public" ? undefined : await holderOf(principal, Date.now());
     const refusal = holder && core.refusalOf(holder);
     if (refusal !== undefined) return errorResponse(refusal.code, refusal.message);
@@ -137,6 +138,19 @@ export class EndpointObject extends DurableObject<Env> {
     return this.#sockets.acceptClient(protocol, (socket) =>
       core.subscribe(socket, from, holder, publishes, occupancy),
     );
+  }
+
+  /** Of a key without a record nothing is held here: no link, and no row of its shard (L16). Where that isn't known, anything may be. */
+  async #isForItsRoom({ path }: Subscribe): Promise<boolean> {
+    if (roomCount(this.env.ROOMS) === 0) return false;
+    try {
+      const latest = await shardStubOf(this.env, path).latest(path, undefined, true);
+      // If more is asked than can be answered, whoever made up keys must not have an object of its own for each.
+      return latest.kind === "none" || (latest.kind === "error" && latest.code === "overloaded");
+    } catch (error) {
+      logProblem(`${path}: whether it has a record`, error);
+      return false;
+    }
   }
 
   override webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): void {

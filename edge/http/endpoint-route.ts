@@ -23,10 +23,9 @@ import { AnswerBudget } from "./answer-budget.ts";
 import { connect } from "./connect-route.ts";
 import { isBrief, latestResponse, noRoom } from "./latest.ts";
 import type { Aged, LatestCache } from "./latest-cache.ts";
-import { openWhereRoom } from "./opening.ts";
+import { clientOf, openWhereRoom } from "./opening.ts";
 import { quotaWait } from "./quotas.ts";
 import { type Refusal, refusal, refusalOf } from "./refusal.ts";
-import { regionOfClient } from "./region.ts";
 import { isBehind, type Reuse, withAge } from "./reuse.ts";
 import { senderOf } from "./sender.ts";
 import { type Handing, hasRoom } from "./unread.ts";
@@ -154,10 +153,18 @@ async function subscribe(request: Request, env: Env, known: Known): Promise<Resp
   const occupancy = url.searchParams.has(OCCUPANCY) || undefined;
   // What everybody may is known where the socket is.
   const publishes = principal.kind === "known" && targetOf(url, known, mayPublish).kind === "endpoint";
-  const answer = await openWhereRoom(env, target.path, regionOfClient(request), from, protocol, principal, {
-    publishes,
-    occupancy,
-  });
+  const answer = await openWhereRoom(
+    env,
+    target.path,
+    clientOf(request, principal, env),
+    from,
+    protocol,
+    principal,
+    {
+      publishes,
+      occupancy,
+    },
+  );
   return answer.status === 101 ? answer : refusalOf(answer);
 }
 

@@ -26,6 +26,8 @@ export interface Row {
 
 export class Connection implements Peer {
   readonly socket: HibernatingPeer;
+  /** The one path that it may follow, if its socket is one of a single endpoint (one-endpoint.ts). */
+  readonly only: string | undefined;
   /** By path. */
   readonly follows: Map<string, Followed>;
   right: Right;
@@ -44,13 +46,14 @@ export class Connection implements Peer {
     socket: HibernatingPeer,
     right: Right,
     waits: (connection: Connection) => void,
-    kept: Pick<Connection, "lastId" | "follows" | "row"> = { lastId: 0, follows: new Map(), row: undefined },
+    kept: Partial<Pick<Connection, "only" | "lastId" | "follows" | "row">> = {},
   ) {
     this.socket = socket;
     this.right = right;
     this.#waits = waits;
-    this.lastId = kept.lastId;
-    this.follows = kept.follows;
+    this.only = kept.only;
+    this.lastId = kept.lastId ?? 0;
+    this.follows = kept.follows ?? new Map();
     this.row = kept.row;
   }
 

@@ -156,10 +156,10 @@ export class Keeping {
   }
 
   #attach(connection: Connection): void {
-    const { right, lastId, follows } = connection;
+    const { right, only, lastId, follows } = connection;
     const holder = this.#ports.holderOf(connection);
     const tag = this.#ports.tagOf(connection);
-    const room = roomFor(right);
+    const room = roomFor(right, only);
     const text = follows.size * SHORTEST <= room ? writeFollows(follows) : undefined;
     const fits = text !== undefined && text.length <= room;
     if (!fits) {
@@ -172,7 +172,7 @@ export class Keeping {
       connection.row = undefined;
       this.#rowsDue.delete(connection);
     }
-    const kept = writeConnection({ right, holder, lastId, tag }, fits ? text : (connection.row ?? ""));
+    const kept = writeConnection({ right, holder, only, lastId, tag }, fits ? text : (connection.row ?? ""));
     connection.socket.serializeAttachment(kept);
   }
 

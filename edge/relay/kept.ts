@@ -15,6 +15,8 @@ export interface KeptConnection {
   readonly right: Right;
   /** By whose token it is there; undefined for "public". */
   readonly holder: Holder | undefined;
+  /** The one path that it may follow; undefined: any. */
+  readonly only: string | undefined;
   readonly lastId: number;
   /** By which answers to what it has published find it; undefined until it has published something. */
   readonly tag: number | undefined;
@@ -32,6 +34,7 @@ const ConnectionSchema = v.object({
   ),
   tokensCount: v.boolean(),
   holder: v.optional(HolderSchema),
+  only: v.optional(v.string()),
   lastId: Whole,
   tag: v.optional(Whole),
   follows: v.union([v.string(), v.object({ id: v.string(), version: Whole })]),
@@ -43,14 +46,14 @@ const REST_BYTES = 1_000;
 const PATTERN_BYTES = 5;
 
 /** How much room an attachment has for what is followed, in characters, all of which are ASCII. */
-export function roomFor({ grants }: Right): number {
+export function roomFor({ grants }: Right, only = ""): number {
   const patterns = grants === undefined ? [] : [...grants.subscribe, ...grants.publish, ...grants.discover];
   const bytes = patterns.reduce((sum, pattern) => sum + pattern.length + PATTERN_BYTES, REST_BYTES);
-  return ATTACHMENT_BYTES - bytes;
+  return ATTACHMENT_BYTES - bytes - only.length;
 }
 
 export function writeConnection(
-  { right, holder, lastId, tag }: Omit<KeptConnection, "follows">,
+  { right, holder, only, lastId, tag }: Omit<KeptConnection, "follows">,
   follows: string | Row,
 ): unknown {
   const { grants, tokensCount } = right;
@@ -59,6 +62,7 @@ export function writeConnection(
     ...(grants !== undefined && { grants }),
     tokensCount,
     ...(holder !== undefined && { holder: writeHolder(holder) }),
+    ...(only !== undefined && { only }),
     lastId,
     ...(tag !== undefined && { tag }),
     follows,
@@ -69,10 +73,11 @@ export function writeConnection(
 export function readConnection(attachment: unknown): KeptConnection | undefined {
   const read = v.safeParse(ConnectionSchema, attachment);
   if (!read.success) return undefined;
-  const { grants, tokensCount, holder, lastId, tag, follows: written } = read.output;
-  const follows = typeof written === "string" ? readFollows(written) : written;
+  const { grants, tokensCount, holder: written, only, lastId, tag, ...rest } = read.output;
+  const follows = typeof rest.follows === "string" ? readFollows(rest.follows) : rest.follows;
   if (follows === undefined) return undefined;
-  return { right: { grants, tokensCount }, holder: holder && readHolder(holder), lastId, tag, follows };
+  const holder = written && readHolder(written);
+  return { right: { grants, tokensCount }, holder, only, lastId, tag, follows };
 }
 
 /** Behind the state of a subscription that wants to be told how many there are. */

@@ -9,7 +9,7 @@ import { shardOf } from "../../shared/protocol/address.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { errorResponse, internalError, logProblem } from "../answers.ts";
 import type { Answered } from "../endpoint/catch-up.ts";
-import { connectLimits } from "../endpoint/connection-limits.ts";
+import { connectionLimits, connectLimits } from "../endpoint/connection-limits.ts";
 import type { EndpointStateConfig } from "../endpoint/endpoint-state.ts";
 import { holderOf } from "../endpoint/holder.ts";
 import { verifyRenewal } from "../endpoint/renewal-access.ts";
@@ -27,6 +27,7 @@ import { surroundings } from "../surroundings.ts";
 import { RelayCore } from "./relay-core.ts";
 import { RelayStore } from "./relay-store.ts";
 import { judgePath, judgePublish, mayPublishSomewhere, type Right } from "./right.ts";
+import { isRoom } from "./rooms.ts";
 
 /** Bounds of windows besides those of their streams, of one and of all: an isolate has 128 MB. */
 const WINDOW_BYTES = 4 * 1024 * 1024;
@@ -85,7 +86,8 @@ export class RelayObject extends DurableObject<Env> {
       rows: new RelayStore(ctx.storage.sql),
     };
     const config = {
-      limits: connectLimits(env),
+      // Sockets in a room follow one endpoint each, and are bounded as such ones are anywhere.
+      limits: isRoom(name) ? { ...connectionLimits(env), subscriptions: 1 } : connectLimits(env),
       endpoints: LIMITS.relayEndpoints,
       subscriptions: LIMITS.relaySubscriptions,
       windowBytes: ALL_WINDOWS_BYTES,
@@ -110,18 +112,25 @@ export class RelayObject extends DurableObject<Env> {
 
   async #connect(
     core: RelayCore,
-    { principal, tokensCount }: Extract<RelayRequest, { kind: "connect" }>,
+    wants: Exclude<RelayRequest, { kind: "link" }>,
     protocol: string | null,
   ): Promise<Response> {
+    const { principal } = wants;
     const isPublic = principal.kind === "public";
+    const grants = isPublic ? undefined : principal.grants;
     const holder = isPublic ? undefined : await holderOf(principal, Date.now());
-    const refusal = holder && core.refusalOf(holder);
+    const only = wants.kind === "subscribe" ? wants.path : undefined;
+    const refusal = holder && core.refusalOf(holder, only);
     if (refusal !== undefined) return errorResponse(refusal.code, refusal.message);
     if (core.connections >= LIMITS.subscribersPerObject)
       return errorResponse("overloaded", "this server has as many connections as it can hold");
-    return this.#sockets.acceptClient(protocol, (socket) =>
-      core.open(socket, { grants: isPublic ? undefined : principal.grants, tokensCount }, holder),
-    );
+    if (wants.kind === "connect") {
+      const right = { grants, tokensCount: wants.tokensCount };
+      return this.#sockets.acceptClient(protocol, (socket) => core.open(socket, right, holder));
+    }
+    if (configOf(wants.path) === undefined) return errorResponse("unknown_topic", "the topic is not exposed");
+    const right = { grants, tokensCount: !isPublic };
+    return this.#sockets.acceptClient(protocol, (socket) => core.subscribe(socket, wants, right, holder));
   }
 
   override webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): void {

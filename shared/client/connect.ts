@@ -3,8 +3,8 @@
  * them, or missing, concerns none of the others.
  */
 import { CLOSE } from "../protocol/codes.ts";
+import type { ErrorBody } from "../protocol/error-body.ts";
 import { parseStart } from "../protocol/position.ts";
-import type { ErrorBody } from "../protocol/schemas.ts";
 import { encodeStatements, type Statement } from "../protocol/statements.ts";
 import { Asks } from "./asks.ts";
 import { type Clock, Timer } from "./clock.ts";

@@ -1,5 +1,5 @@
 /** What a subscription and a connection tell, and to whom. */
-import type { ErrorBody } from "../protocol/schemas.ts";
+import type { ErrorBody } from "../protocol/error-body.ts";
 import type { ConnectionChange } from "./connection-terms.ts";
 import type { GapCause } from "./subscription.ts";
 import type { ReceivedUpdate } from "./update.ts";

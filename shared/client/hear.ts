@@ -3,9 +3,11 @@
  * about: the id of what it answers, or an endpoint. A frame that can't be read is an event, too; frames of later versions are
  * skipped (V4).
  */
+
+import { decodeDown } from "../protocol/down.ts";
 import { decodeUpdate, type Frame, type Update } from "../protocol/frame.ts";
 import { type Message, splitBinary, splitText } from "../protocol/message.ts";
-import { decodeDown, isUpdate } from "../protocol/subscriber.ts";
+import { isUpdate } from "../protocol/up.ts";
 import type { SubscriptionEvent } from "./subscription.ts";
 import type { TokenEvent } from "./token-terms.ts";
 

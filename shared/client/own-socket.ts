@@ -1,10 +1,10 @@
 /** A subscription on a socket of its own: its URL is the subscribe (S1), and where that leads nowhere the socket goes. */
 import type { ErrorCode } from "../protocol/codes.ts";
+import type { ErrorBody } from "../protocol/error-body.ts";
 import type { Update } from "../protocol/frame.ts";
 import type { Message } from "../protocol/message.ts";
 import { formatStart } from "../protocol/position.ts";
-import type { ErrorBody } from "../protocol/schemas.ts";
-import { encodeSubscribe, URL_SUBSCRIBE_ID } from "../protocol/subscriber.ts";
+import { encodeSubscribe, URL_SUBSCRIBE_ID } from "../protocol/up.ts";
 import { OCCUPANCY } from "../protocol/version.ts";
 import { Timer } from "./clock.ts";
 import { ConnectionKeeper } from "./connection-keeper.ts";

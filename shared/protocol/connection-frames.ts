@@ -6,9 +6,10 @@
 import * as v from "valibot";
 import { splitBytesFrame } from "./bytes-frame.ts";
 import type { Frame } from "./frame.ts";
+import { parseObject } from "./json-object.ts";
 import { LIMITS } from "./limits.ts";
 import { OLDEST, parsePosition, type Start } from "./position.ts";
-import { EndpointSchema, IdSchema, parseObject } from "./schemas.ts";
+import { EndpointSchema, IdSchema } from "./schemas.ts";
 import { readPublication, readUp, type Up } from "./subscriber.ts";
 
 type UpSubscribe = Extract<Up, { readonly kind: "subscribe" }>;

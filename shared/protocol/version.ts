@@ -25,6 +25,7 @@ export const ROUTES = {
   home: "/$/",
   health: "/$/health",
   streams: "/$/streams",
+  client: "/$/client.js",
   operations: "/$/operations",
   connect: "/$/connect",
   uplink: "/$/uplink",

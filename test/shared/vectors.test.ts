@@ -6,6 +6,7 @@ import { connect, type SharedSubscription, subscribe } from "../../shared/client
 import { classify } from "../../shared/core/continuity.ts";
 import { endpointPath, parseAddress } from "../../shared/protocol/address.ts";
 import { readStatement, type Said } from "../../shared/protocol/connection-frames.ts";
+import { decodeDown } from "../../shared/protocol/down.ts";
 import {
   decodeUpdate,
   encodeUpdate,
@@ -26,7 +27,7 @@ import {
   withComponent,
 } from "../../shared/protocol/position.ts";
 import { decodePublication, isPublishKey, problemOfHeaders } from "../../shared/protocol/publication.ts";
-import { decodeDown, PING } from "../../shared/protocol/subscriber.ts";
+import { PING } from "../../shared/protocol/subscriber.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { FakeTransport } from "../support/fake-transport.ts";
 import { classifyValue } from "../support/values.ts";

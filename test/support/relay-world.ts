@@ -71,6 +71,14 @@ export class RelayWorld {
     return socket;
   }
 
+  /** A socket of one endpoint, as in a room. */
+  alone(path: string, right: Right = PUBLIC_RIGHT, holder?: Holder): FakeSocket {
+    const socket = new FakeSocket();
+    this.sockets.push(socket);
+    this.core.subscribe(socket, { path, from: undefined }, right, holder);
+    return socket;
+  }
+
   say(socket: FakeSocket, ...frames: object[]): void {
     this.core.connectionMessage(socket, frames.map((frame) => JSON.stringify(frame)).join(SEPARATOR));
   }

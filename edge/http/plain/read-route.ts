@@ -19,10 +19,10 @@ import { elsewhere, handingOf, latestOf, startOf, targetOf } from "../endpoint-r
 import { latestResponse } from "../latest.ts";
 import type { LatestCache } from "../latest-cache.ts";
 import { occupancyOf } from "../occupancy.ts";
-import { regionOfClient } from "../region.ts";
+import { clientOf } from "../opening.ts";
 import { reuseOf } from "../reuse.ts";
 import { isNamed, tagsIn } from "../tags.ts";
-import { eventStream, wantsEvents } from "./event-stream.ts";
+import { eventStream, startsFrom, wantsEvents } from "./event-stream.ts";
 import { follow } from "./follow.ts";
 import type { Endpoint } from "./joining.ts";
 import { News } from "./news.ts";
@@ -39,11 +39,11 @@ export async function readRoute(
   const url = new URL(request.url);
   const target = targetOf(url, known);
   if (target.kind !== "endpoint") return elsewhere(target, url);
-  const endpoint = { path: target.path, principal: known.principal, region: regionOfClient(request) };
+  const { principal } = known;
+  const endpoint = { path: target.path, principal, client: clientOf(request, principal, env) };
   const occupancy = url.searchParams.has(OCCUPANCY) || undefined;
   const from = url.searchParams.get("from");
-  if (wantsEvents(request))
-    return eventsOf(request, env, { ...endpoint, occupancy }, request.headers.get("Last-Event-ID") || from);
+  if (wantsEvents(request)) return eventsOf(request, env, { ...endpoint, occupancy }, startsFrom(request));
   if (occupancy) return occupancyOf(request, env, endpoint);
   const wait = request.method === "GET" ? waitOf(request.headers.get("Prefer")) : undefined;
   if (from !== null && request.method === "GET") return pageOf(env, endpoint, from, wait);

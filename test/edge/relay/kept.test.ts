@@ -70,9 +70,11 @@ describe("[L14] what a connection follows", () => {
     const patterns = Array.from({ length: 16 }, (_, i) => `/t/${String(i).padEnd(240, "x")}`);
     const grants = { subscribe: patterns, publish: [], discover: [], admin: false };
     const right = { grants, tokensCount: true };
-    const follows = "x".repeat(roomFor(right));
+    const only = `/t/${"k".repeat(1_000)}`;
+    const follows = "x".repeat(roomFor(right, only));
     const socket = new FakeSocket();
-    const kept = { right, holder: holder(1e13, { revokedAt: 1e13 }), lastId: 2 ** 53 - 1, tag: 2 ** 52 };
+    const ends = holder(1e13, { revokedAt: 1e13 });
+    const kept = { right, holder: ends, only, lastId: 2 ** 53 - 1, tag: 2 ** 52 };
 
     socket.serializeAttachment(writeConnection(kept, ""));
     expect(readConnection(socket.deserializeAttachment())).toEqual({ ...kept, follows: new Map() });

@@ -43,6 +43,7 @@ describeWithKafka("publishing under faults:", () => {
       kinds,
       brokers: 3,
       origins: 2,
+      connections: { count: 0, each: 1, over: 1 },
       publishesEach: EACH,
       say: () => {},
       verbose: false,

@@ -1,5 +1,6 @@
 /** An endpoint with more subscribers than an object takes, in the real runtime. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { LIMITS } from "../../shared/protocol/limits.ts";
 import { eventually } from "../support/deadline.ts";
 import { startEdge, type TestEdge } from "../support/edge-harness.ts";
 import { RawEvents } from "../support/raw-events.ts";
@@ -149,3 +150,40 @@ describe("[A11] more subscribers than an object takes", () => {
     );
   });
 });
+
+test("[A11] [H9] if all are full one more is refused, until that was a minute ago; and all who come back at once find room", async () => {
+  const small = await startEdge({ SHARDS: "1", SUBSCRIBERS_PER_OBJECT: "1" });
+  const source = await new ScriptedOrigin({ url: small.url, shards: 1 }).connect();
+  const url = `${small.wsUrl}/quotes/full`;
+  const most = 1 + LIMITS.relaysPerEndpoint;
+  const dialAll = async () => {
+    const all: RawSubscriber[] = [];
+    for (let i = 0; i < most; i++) {
+      const one = new RawSubscriber(url);
+      await one.verdict();
+      all.push(one);
+    }
+    return all;
+  };
+  const refused = async () => {
+    const one = new RawSubscriber(url);
+    await one.until(({ closed }) => closed !== undefined, "a close");
+    return one.closed?.reason;
+  };
+  try {
+    source.append("/quotes/full", 1);
+    for (const one of await dialAll()) await one.close();
+    const [first, ...others] = await dialAll();
+    expect(await refused()).toMatch(/^overloaded/);
+    await first?.close();
+    expect(await refused()).toMatch(/^overloaded/);
+    await small.setBehind(-60_000);
+    const back = new RawSubscriber(url);
+
+    expect(await back.verdict()).toEqual({ position: "-", head: "e.0:0" });
+    for (const one of [back, ...others]) await one.close();
+  } finally {
+    source.cut();
+    await small.close();
+  }
+}, 240_000);

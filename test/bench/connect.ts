@@ -9,6 +9,7 @@ import { interruptOnSignal, isInterrupted } from "./load/rpc.ts";
 import { descendants } from "./proc.ts";
 import { ratio } from "./ratios.ts";
 import { costOf, median, Receiving } from "./receiving.ts";
+import { OWN_OBJECTS } from "./systems.ts";
 import { fail, words } from "./turns.ts";
 
 const command = {
@@ -38,7 +39,7 @@ async function run({ clients, endpoints, rate, rounds }: Load): Promise<void> {
   interruptOnSignal();
   const deployment = await Deployment.start({
     topics: { t: { partitions: 4 } },
-    edgeEnv: { SUBSCRIPTIONS_PER_CONNECTION: String(endpoints) },
+    edgeEnv: { ...OWN_OBJECTS, SUBSCRIPTIONS_PER_CONNECTION: String(endpoints) },
   });
   const floor = await FedFloor.start();
   try {

@@ -11,6 +11,7 @@ import { interruptOnSignal, isInterrupted } from "./load/rpc.ts";
 import { descendants, openFilesLimit } from "./proc.ts";
 import { ratio } from "./ratios.ts";
 import { costOf, type Dial, median, Receiving } from "./receiving.ts";
+import { OWN_OBJECTS } from "./systems.ts";
 import { fail, say, words } from "./turns.ts";
 
 const command = {
@@ -56,9 +57,11 @@ async function run(load: Load): Promise<void> {
   const { subscribers, objects, rate, rounds } = load;
   const full = Math.ceil(subscribers / objects);
   const topics = { [TOPIC]: { partitions: 4 } };
+  const start = (edgeEnv: Record<string, string>) =>
+    Deployment.start({ topics, edgeEnv: { ...OWN_OBJECTS, ...edgeEnv } });
   const [one, several, floor] = await Promise.all([
-    Deployment.start({ topics, edgeEnv: { SUBSCRIBERS_PER_OBJECT: "32000", RELAYS: String(objects) } }),
-    Deployment.start({ topics, edgeEnv: { SUBSCRIBERS_PER_OBJECT: String(full) } }),
+    start({ SUBSCRIBERS_PER_OBJECT: "32000", RELAYS: String(objects) }),
+    start({ SUBSCRIBERS_PER_OBJECT: String(full) }),
     FedFloor.start(),
   ]);
   try {

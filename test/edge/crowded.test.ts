@@ -124,6 +124,19 @@ describe("[A11] more subscribers than an object takes", () => {
     for (const one of own) await one.close();
   });
 
+  test("[A11] [W21] [W26] who is held by a relay publishes there, and hears its own answer alone", async () => {
+    const path = newPath();
+    const all = await subscribe(path, FULL + 2);
+    const [publisher, other] = all.slice(FULL);
+    publisher?.send({ id: 1, pub: path, v: "published" });
+    await publisher?.until(({ others }) => others.length === 1, "an answer");
+
+    expect(publisher?.others).toEqual([{ id: 1, ok: { position: "e.0:7" } }]);
+    expect(origin.publishes.filter(({ endpoint }) => endpoint === path)).toHaveLength(1);
+    expect(other?.others).toEqual([]);
+    for (const one of all) await one.close();
+  });
+
   test("[A11] [A7] a path whose name is long has relays as well, which know it after a hibernation", async () => {
     const path = `/quotes/${"x".repeat(1_016)}`;
     const all = await subscribe(path, FULL + 1);

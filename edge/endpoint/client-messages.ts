@@ -5,10 +5,10 @@
 import { splitBytesFrame } from "../../shared/protocol/bytes-frame.ts";
 import type { CloseName } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
+import { parseObject } from "../../shared/protocol/json-object.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
 import { decodePublication, type Publication } from "../../shared/protocol/publication.ts";
-import { parseObject } from "../../shared/protocol/schemas.ts";
 import { encodeError } from "../../shared/protocol/subscriber.ts";
 
 export type ClientMessage =

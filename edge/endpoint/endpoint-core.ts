@@ -167,6 +167,11 @@ export class EndpointCore {
     return this.#state.subscribers;
   }
 
+  /** Nobody is there, and no shard has dialled: nothing is known of the key. */
+  get isIdle(): boolean {
+    return this.subscribers === 0 && this.#links.of(this.#shard) === undefined;
+  }
+
   /** Whether it is the socket of the link as it is now; that of another may be one, too. */
   isLink(socket: HibernatingPeer): boolean {
     return this.#links.on(socket) !== undefined;

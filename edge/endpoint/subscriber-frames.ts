@@ -5,10 +5,10 @@
 
 import type { CloseName } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
+import { parseObject } from "../../shared/protocol/json-object.ts";
 import type { Message } from "../../shared/protocol/message.ts";
 import { type Position, parsePosition } from "../../shared/protocol/position.ts";
 import type { Publication } from "../../shared/protocol/publication.ts";
-import { parseObject } from "../../shared/protocol/schemas.ts";
 import { decodeUp, encodeError, PONG, readPublication, type Up } from "../../shared/protocol/subscriber.ts";
 import { hearLarge, numericId, readMessage } from "./client-messages.ts";
 

@@ -8,13 +8,11 @@ import type { Known } from "../access/access.ts";
 import { errorResponse, refusedToken } from "../answers.ts";
 import type { Env } from "../env.ts";
 import { requireStreams } from "../exposed.ts";
-import { type Place, readClient, readRegion, regionOf, relayCount, relayOf } from "../relay/place.ts";
+import { readClient, relayCount, relayOf } from "../relay/place.ts";
 import { openConnection } from "../routing.ts";
 import { type Refusal, refusalOf } from "./refusal.ts";
+import { regionOfClient } from "./region.ts";
 import { chooseProtocol } from "./upgrades.ts";
-
-/** Names the region where the platform doesn't say, as on one machine. */
-export const REGION_HEADER = "Distributary-Region";
 
 export async function connect(request: Request, env: Env, known: Known): Promise<Response | Refusal> {
   const refused = refusalFor(known);
@@ -50,9 +48,7 @@ function refusalFor({ principal, tokensCount }: Known) {
 }
 
 async function relayFor(request: Request, env: Env) {
-  const place = (request.cf ?? {}) as Place;
-  const named = place.continent === undefined ? readRegion(request.headers.get(REGION_HEADER)) : undefined;
-  const region = named ?? regionOf(place);
+  const region = regionOfClient(request);
   const client = readClient(new URL(request.url).searchParams.get("client"));
   const hash = await hashOf(client ?? crypto.randomUUID(), env.UPLINK_KEYS ?? "");
   return { name: relayOf(region, hash, relayCount(env.RELAYS)), hint: region };

@@ -10,6 +10,8 @@
 import { CLOSE, type CloseName } from "../../shared/protocol/codes.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import type { Message } from "../../shared/protocol/message.ts";
+import type { Position } from "../../shared/protocol/position.ts";
+import { URL_SUBSCRIBE_ID } from "../../shared/protocol/subscriber.ts";
 import { loadLink, saveLink } from "../endpoint/attachment.ts";
 import type { Answered } from "../endpoint/catch-up.ts";
 import { type ConnectLimits, Spending } from "../endpoint/connection-limits.ts";
@@ -19,6 +21,7 @@ import type { LinkSeekerPorts } from "../endpoint/link-seeker.ts";
 import { Pacer } from "../endpoint/pacer.ts";
 import { Publishes } from "../endpoint/publishes.ts";
 import type { Granted, RenewalsPorts } from "../endpoint/renewals.ts";
+import { answerFrames, type Speaker } from "../endpoint/subscriber-frames.ts";
 import type { SubscriptionFacts } from "../endpoint/subscription-states.ts";
 import { Tokens } from "../endpoint/tokens.ts";
 import { LARGE_BYTES, Unsent, type UnsentPorts } from "../endpoint/unsent.ts";
@@ -29,6 +32,8 @@ import { FirstLink } from "./first-link.ts";
 import { awaitsAll, type FollowBounds, Follows, LOST, NOT_EXPOSED, type Why } from "./follows.ts";
 import { type Hearing, hear } from "./hearing.ts";
 import { Keeping, type RelayRows, type Survivor } from "./keeping.ts";
+import { Oldest, type OldestResult } from "./oldest.ts";
+import { speakerOf } from "./one-endpoint.ts";
 import type { Judgement, Right } from "./right.ts";
 
 export interface RelayPorts extends LinkSeekerPorts, RenewalsPorts<Granted> {
@@ -43,6 +48,8 @@ export interface RelayPorts extends LinkSeekerPorts, RenewalsPorts<Granted> {
   shardOf(path: string): number;
   /** Whether a path may be subscribed to. */
   judge(path: string, right: Right): Judgement;
+  /** Where an endpoint's history begins, as its shard says. */
+  oldest(path: string): Promise<OldestResult>;
   /** Whether it may be published to. */
   judgePublish(path: string, right: Right): Judgement;
   /** Whether there may be any path that can be published to. */
@@ -62,6 +69,13 @@ export interface RelayConfig extends FollowBounds {
   readonly windowBytes: number;
   /** Of a value that is published, in bytes. */
   readonly publishBytes: number;
+}
+
+/** A subscribe by a URL: of a socket that follows this one endpoint. */
+export interface UrlSubscribe {
+  readonly path: string;
+  readonly from: Position | undefined;
+  readonly occupancy?: true | undefined;
 }
 
 /** Sockets that outlived a hibernation. */
@@ -114,10 +128,21 @@ export class RelayCore {
       },
       this.#tokens,
     );
+    const oldest = new Oldest({
+      oldest: (path) => ports.oldest(path),
+      log: (problem) => ports.log(problem),
+      settle: () => this.#settle(),
+    });
     this.#follows = new Follows(config, {
+      oldest: (path, done) =>
+        oldest.ask(path, (result) => {
+          this.#tokens.keepTime();
+          done(result);
+        }),
       judge: (path, right) => ports.judge(path, right),
       endpoints: () => this.#endpoints,
       tell: (connection, frame) => this.#tell(connection, frame),
+      close: (connection, name) => this.#close(connection, name),
       changed: (connection) => this.#keeping.changed(connection),
     });
     const linked = survivors.links.flatMap((socket) => loadLink(socket) ?? []);
@@ -143,25 +168,43 @@ export class RelayCore {
     return this.#endpoints.links.on(socket) !== undefined;
   }
 
-  /** Why a socket of a token's holder can't be accepted now. */
-  refusalOf(holder: Holder): Why | undefined {
-    return this.#tokens.refusalOf(holder);
+  /** Why a socket of a token's holder can't be accepted now. `only`: the one endpoint that it is for. */
+  refusalOf(holder: Holder, only?: string): Why | undefined {
+    return this.#tokens.refusalOf(holder, (one) => one.only === only);
   }
 
   /** M1: a socket that was just accepted. */
   open(socket: HibernatingPeer, right: Right, holder?: Holder): void {
-    this.#tokens.keepTime();
-    const connection = this.#add(new Connection(socket, right, (one) => this.#unflushed.add(one)));
-    if (holder !== undefined) this.#tokens.admit(connection, holder);
-    this.#keeping.changed(connection);
+    this.#admit(socket, right, holder);
     this.#settle();
+  }
+
+  /** S1: the same, of one endpoint. */
+  subscribe(socket: HibernatingPeer, subscribe: UrlSubscribe, right: Right, holder?: Holder): void {
+    const { path, from, occupancy } = subscribe;
+    const connection = this.#admit(socket, right, holder, path);
+    this.#follows.subscribe(connection, { endpoint: path, id: URL_SUBSCRIBE_ID, from, occupancy });
+    this.#settle();
+  }
+
+  #admit(socket: HibernatingPeer, right: Right, holder?: Holder, only?: string): Connection {
+    this.#tokens.keepTime();
+    const waits = (one: Connection) => this.#unflushed.add(one);
+    const connection = this.#add(new Connection(socket, right, waits, { only }));
+    if (holder !== undefined) this.#tokens.admit(connection, holder, (one) => one.only === only);
+    this.#keeping.changed(connection);
+    return connection;
   }
 
   connectionMessage(socket: HibernatingPeer, message: Message): void {
     this.#tokens.keepTime();
     const connection = this.#connections.get(socket);
     if (connection !== undefined) {
-      const saysMore = hear(connection, message, this.#hearingOf(connection));
+      const { only } = connection;
+      const hearing = this.#hearingOf(connection);
+      let saysMore = true;
+      if (only === undefined) saysMore = hear(connection, message, hearing);
+      else answerFrames(message, this.#speakerOf(connection, only, hearing));
       // The last id, at least.
       if (connection.isOpen && saysMore) this.#keeping.changed(connection);
       this.#publishes.flush();
@@ -195,8 +238,9 @@ export class RelayCore {
 
   #hearingOf(connection: Connection): Hearing {
     const now = this.#ports.now();
-    const { socket, right } = connection;
-    const publishes = this.#ports.mayPublishSomewhere(right);
+    const { socket, only, right } = connection;
+    const publishes =
+      only === undefined ? this.#ports.mayPublishSomewhere(right) : this.#ports.judgePublish(only, right).ok;
     const largest = this.#config.publishBytes + LIMITS.publicationRoomBytes;
     return {
       messageBytes: publishes ? largest : LIMITS.subscriberMessageBytes,
@@ -211,6 +255,10 @@ export class RelayCore {
       tell: (frame) => this.#tell(connection, frame),
       close: (name) => this.#close(connection, name),
     };
+  }
+
+  #speakerOf(connection: Connection, only: string, hearing: Hearing): Speaker {
+    return speakerOf(connection, only, hearing, () => this.#tokens.renewing(connection));
   }
 
   /** Bounded as all that is sent: who asks much and reads nothing is cut off. */
@@ -275,17 +323,20 @@ export class RelayCore {
   // The beginning of a life.
 
   /** @param shards To which there are links. */
-  #restore({ socket, right, holder, lastId, tag, follows, row }: Survivor, shards: readonly number[]): void {
+  #restore({ socket, right, holder, tag, ...kept }: Survivor, shards: readonly number[]): void {
     const waits = (one: Connection) => this.#unflushed.add(one);
-    const connection = this.#add(new Connection(socket, right, waits, { lastId, follows, row }));
+    const connection = this.#add(new Connection(socket, right, waits, kept));
     if (holder !== undefined) this.#tokens.restore(connection, holder);
     if (tag !== undefined) this.#publishes.restore(connection, tag, shards);
   }
 
   #resume(): void {
     for (const connection of [...this.#connections.values()])
-      for (const path of [...connection.follows.keys()])
-        if (!this.#endpoints.has(path)) this.#follows.end(connection, path, NOT_EXPOSED);
+      for (const [path, { seeks }] of [...connection.follows]) {
+        const isThere = seeks ? this.#ports.configOf(path) !== undefined : this.#endpoints.has(path);
+        if (!isThere) this.#follows.end(connection, path, NOT_EXPOSED);
+      }
+    for (const connection of this.#connections.values()) this.#follows.resume(connection);
     this.#firstLink.resume();
     this.#tokens.keepTime();
     this.#settle();
@@ -293,7 +344,7 @@ export class RelayCore {
 
   *#following(): Iterable<readonly [path: string, Connection, SubscriptionFacts]> {
     for (const connection of this.#connections.values())
-      for (const [path, facts] of connection.follows) yield [path, connection, facts];
+      for (const [path, facts] of connection.follows) if (!facts.seeks) yield [path, connection, facts];
   }
 
   #createEndpoints(
@@ -370,7 +421,9 @@ export class RelayCore {
       newKey: () => ports.newKey(),
       after: (ms, run) => this.#after(ms, run),
       holderOf: (connection) => this.#tokens.of(connection),
-      whyNot: ({ right }, path) => {
+      whyNot: ({ only, right }, path) => {
+        if (only !== undefined && only !== path)
+          return { code: "unsupported", message: `this socket serves ${only} only` };
         const judgement = ports.judgePublish(path, right);
         return judgement.ok ? undefined : judgement;
       },

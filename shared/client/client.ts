@@ -14,7 +14,8 @@
  *
  * connection.ts, subscription.ts, token.ts, asks.ts and publishing.ts decide; all else performs that.
  */
-import { OLDEST, parsePosition } from "../protocol/position.ts";
+import { parseStart } from "../protocol/position.ts";
+import { OCCUPANCY } from "../protocol/version.ts";
 import type { Clock } from "./clock.ts";
 import { Connection, type JoinOptions } from "./connect.ts";
 import type { ConnectionChange } from "./connection-terms.ts";
@@ -60,6 +61,8 @@ export interface SubscribeOptions extends ConnectOptions {
    * there is; the `verdict` says where that is. The URL's `from` does the same.
    */
   readonly from?: string | undefined;
+  /** Be told how many subscribers there are, by `occupancy`. `?occupancy` in the URL does the same. */
+  readonly occupancy?: true | undefined;
 }
 
 /**
@@ -72,13 +75,15 @@ export interface SubscribeOptions extends ConnectOptions {
  */
 export function subscribe(url: string, options: SubscribeOptions = {}): Subscription {
   const endpoint = resolveEndpoint(url);
-  const given = options.from ?? endpoint.url.searchParams.get("from");
-  const from = given === null || given === OLDEST ? undefined : parsePosition(given);
-  if (given !== null && given !== OLDEST && from === undefined)
+  const { searchParams } = endpoint.url;
+  const given = options.from ?? searchParams.get("from");
+  const start = given === null ? undefined : parseStart(given);
+  if (given !== null && start === undefined)
     throw new SubscribeError("bad_position", `not a position: ${given}`);
   // From now on the subscription knows where it is.
-  endpoint.url.searchParams.delete("from");
-  return onOwnSocket(endpoint, given === OLDEST ? OLDEST : from, settingsOf(options));
+  searchParams.delete("from");
+  const occupancy = options.occupancy ?? (searchParams.has(OCCUPANCY) || undefined);
+  return onOwnSocket(endpoint, { start, occupancy }, settingsOf(options));
 }
 
 /**

@@ -3,8 +3,8 @@
  * them, or missing, concerns none of the others.
  */
 import { CLOSE } from "../protocol/codes.ts";
-import { parsePosition } from "../protocol/position.ts";
-import type { ErrorBody } from "../protocol/schemas.ts";
+import type { ErrorBody } from "../protocol/error-body.ts";
+import { parseStart } from "../protocol/position.ts";
 import { encodeStatements, type Statement } from "../protocol/statements.ts";
 import { Asks } from "./asks.ts";
 import { type Clock, Timer } from "./clock.ts";
@@ -21,8 +21,13 @@ import type { Settings } from "./settings.ts";
 type HeardOf<K extends Heard["kind"]> = Extract<Heard, { readonly kind: K }>;
 
 export interface JoinOptions {
-  /** Resume from here: what `position` said before, perhaps in an earlier page load, or on another connection. */
+  /**
+   * Resume from here: what `position` said before, perhaps in an earlier page load, or on another connection. `oldest`: begin
+   * with as much history as there is.
+   */
   readonly from?: string | undefined;
+  /** Be told how many subscribers there are, by `occupancy`. */
+  readonly occupancy?: true | undefined;
 }
 
 /** To a GET without an upgrade: nothing is against the address, or the sender (M1). */
@@ -86,10 +91,10 @@ export class Connection {
    * returns. Throws SubscribeError with `bad_address`, `not_found`, `key_too_long` or `bad_position` as subscribe() does; with
    * `subscribed` if there is one to this endpoint, and with `closed` if the connection is.
    */
-  subscribe(endpoint: string, { from }: JoinOptions = {}): SharedSubscription {
+  subscribe(endpoint: string, { from, occupancy }: JoinOptions = {}): SharedSubscription {
     const path = endpointOf(endpoint, this.#edge);
-    const position = from === undefined ? undefined : parsePosition(from);
-    if (from !== undefined && position === undefined)
+    const start = from === undefined ? undefined : parseStart(from);
+    if (from !== undefined && start === undefined)
       throw new SubscribeError("bad_position", `not a position: ${from}`);
     if (this.state.state === "closed") throw new SubscribeError("closed", "the connection is closed");
     if (this.#receivers.has(path))
@@ -105,7 +110,7 @@ export class Connection {
       // Whoever hears of it may begin another one.
       receiver.emitConnection(ended);
     };
-    const receiver: Receiver = new Receiver(path, position, this.#settings.limits, {
+    const receiver: Receiver = new Receiver(path, { start, occupancy }, this.#settings.limits, {
       ask: () => this.#asks.soon(path, this.#clock.now()),
       retry: ({ error }) => this.#asks.later(path, error, this.#clock.now(), this.#clock.random()),
       end,
@@ -201,6 +206,9 @@ export class Connection {
         if (this.#asks.isAwaited(heard.id)) this.#unreadable(undefined);
         else this.#publisher.taken(heard.id, heard.position);
         break;
+      case "occupancy":
+        this.#receivers.get(heard.endpoint)?.hearOccupancy(heard.subscribers);
+        break;
       case "unsubscribed":
         this.#asks.unsubscribed(heard.id, this.#clock.now());
         break;
@@ -261,7 +269,7 @@ export class Connection {
       .map(({ kind, id, endpoint }): Statement => {
         const receiver = this.#receivers.get(endpoint);
         if (kind === "subscribe") receiver?.step({ kind: "asked", id });
-        return { kind, id, endpoint, from: receiver?.position };
+        return { kind, id, endpoint, from: receiver?.start, occupancy: receiver?.occupancy };
       });
     for (const message of encodeStatements(statements)) this.#keeper.send(message);
     this.#arrange();

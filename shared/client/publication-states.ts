@@ -3,7 +3,7 @@
  * What was sent and not answered may be a record, so from then on only its position, or that its key is another publish's, is
  * certain: the same is sent again with the same key until one of these is said, or its time is over.
  */
-import type { ErrorBody } from "../protocol/schemas.ts";
+import type { ErrorBody } from "../protocol/error-body.ts";
 
 export type PublicationState =
   | { readonly kind: "waiting" }

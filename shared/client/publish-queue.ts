@@ -3,7 +3,7 @@
  * happens to one of them, the others aren't gone through.
  */
 import { Ordered } from "../core/ordered.ts";
-import type { ErrorBody } from "../protocol/schemas.ts";
+import type { ErrorBody } from "../protocol/error-body.ts";
 import { type PublicationEvent, type PublicationState, stepPublication } from "./publication-states.ts";
 
 /**
@@ -71,6 +71,10 @@ export class PublishQueue {
   /** The next that may be sent. */
   get next(): Queued | undefined {
     return this.#ready.first;
+  }
+
+  named(name: number): Queued | undefined {
+    return this.#all.numbered(name);
   }
 
   withId(id: number): Queued | undefined {

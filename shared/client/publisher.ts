@@ -2,9 +2,10 @@
  * Publishes on a connection: a shell around publishing.ts, for a connection of one endpoint or of many. It gives each publish
  * its key, keeps what is to be sent until it has its outcome, and keeps the time.
  */
+
+import type { ErrorBody } from "../protocol/error-body.ts";
 import type { Frame, Header } from "../protocol/frame.ts";
-import { encodePublication, type Publication } from "../protocol/publication.ts";
-import type { ErrorBody } from "../protocol/schemas.ts";
+import { encodePublication, type Publication } from "../protocol/up.ts";
 import { type Clock, Timer } from "./clock.ts";
 import type { PublishOrder } from "./publish-queue.ts";
 import {
@@ -28,6 +29,11 @@ export interface PublishOptions {
    * had to be tried again comes later.
    */
   readonly order?: PublishOrder;
+  /**
+   * If it aborts, this isn't sent, or not again, and fails: with the signal's reason, or with `unknown_outcome` if it was sent and may
+   * become a record.
+   */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Why something wasn't published, or that this isn't known (`unknown_outcome`). */
@@ -60,8 +66,10 @@ type Content = Omit<Publication, "id">;
 
 interface Promised {
   readonly content: Content;
+  readonly signal: AbortSignal | undefined;
+  readonly abort: () => void;
   readonly resolve: (position: string) => void;
-  readonly reject: (error: PublishError) => void;
+  readonly reject: (reason: unknown) => void;
 }
 
 /** Without an id it is about all that is published on the connection (W24). */
@@ -90,18 +98,19 @@ export class Publisher {
 
   /** Resolves with the record's position; rejects with a PublishError. `endpoint`: a canonical path. */
   publish(endpoint: string, value: PublishedValue, options: PublishOptions = {}): Promise<string> {
-    const { headers = [], idempotencyKey: key = randomKey(), order = "wait" } = options;
+    const { headers = [], idempotencyKey: key = randomKey(), order = "wait", signal } = options;
     const bytes = typeof value === "string" ? encoder.encode(value) : value;
     const content = { endpoint, key, headers, value: bytes };
     const size = encodePublication({ ...content, id: MAX_ID }).length;
-    const { promise, resolve, reject } = Promise.withResolvers<string>();
-    if (size > this.#limits.frameBytes) reject(new PublishError(tooLarge(this.#limits.frameBytes)));
-    else {
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      if (size > this.#limits.frameBytes) throw new PublishError(tooLarge(this.#limits.frameBytes));
       const name = ++this.#names;
-      this.#promised.set(name, { content, resolve, reject });
+      const abort = () => this.#step({ kind: "withdraw", name });
+      signal?.addEventListener("abort", abort, { once: true });
+      this.#promised.set(name, { content, signal, abort, resolve, reject });
       this.#step({ kind: "publish", name, endpoint, order, bytes: size });
-    }
-    return promise;
+    });
   }
 
   /** A connection that has answered something: what waits is sent. */
@@ -151,7 +160,7 @@ export class Publisher {
         this.#take(effect.name)?.resolve(effect.position);
         break;
       case "failed":
-        this.#take(effect.name)?.reject(new PublishError(effect.error));
+        this.#fail(effect.name, effect.error);
         break;
       case "schedule":
         this.#timer.set(effect.afterMs);
@@ -162,8 +171,15 @@ export class Publisher {
     }
   }
 
+  #fail(name: number, error: ErrorBody): void {
+    const promised = this.#take(name);
+    const isWithdrawn = promised?.signal?.aborted === true && error.code !== NOBODY_KNOWS;
+    promised?.reject(isWithdrawn ? promised.signal?.reason : new PublishError(error));
+  }
+
   #take(name: number): Promised | undefined {
     const promised = this.#promised.get(name);
+    promised?.signal?.removeEventListener("abort", promised.abort);
     this.#promised.delete(name);
     return promised;
   }

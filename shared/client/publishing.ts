@@ -7,7 +7,7 @@
  * knows the outcome of, after a connection was lost above all, is sent again with its key, before what was behind it.
  */
 import { type BackoffBounds, backoff } from "../core/backoff.ts";
-import type { ErrorBody } from "../protocol/schemas.ts";
+import type { ErrorBody } from "../protocol/error-body.ts";
 import { meaningOf, WAITING } from "./publication-states.ts";
 import { type PublishOrder, PublishQueue, type Queued } from "./publish-queue.ts";
 
@@ -34,6 +34,8 @@ export type PublishingEvent =
       readonly order: PublishOrder;
       readonly bytes: number;
     }
+  /** Nobody wants it any more. */
+  | { readonly kind: "withdraw"; readonly name: number }
   /** There is a connection, which answers. */
   | { readonly kind: "opened" }
   | { readonly kind: "lost" }
@@ -103,6 +105,9 @@ export class Publishing {
       case "publish":
         this.#add(event, context);
         break;
+      case "withdraw":
+        this.#withdraw(event.name);
+        break;
       case "opened":
         if (this.#phase !== "away") break;
         this.#phase = "open";
@@ -138,6 +143,14 @@ export class Publishing {
       const until = now + publishMs;
       this.#queue.add({ name, endpoint, order, bytes, until, answerBy: 0, state: WAITING, said: undefined });
     }
+  }
+
+  /** As if its time were over: what was sent may become a record still. */
+  #withdraw(name: number): void {
+    const queued = this.#queue.named(name);
+    if (queued === undefined) return;
+    this.#queue.step(queued, { kind: "late" });
+    this.#fail([queued]);
   }
 
   #taken(id: number, position: string): void {

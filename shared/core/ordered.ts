@@ -31,6 +31,11 @@ export class Ordered<T> {
     return true;
   }
 
+  numbered(number: number): T | undefined {
+    const item = this.#items[this.#placeOf(number)];
+    return item !== undefined && this.#numberOf(item) === number ? item : undefined;
+  }
+
   /** The last one whose number is lower. */
   before(item: T): T | undefined {
     return this.#items[this.#placeOf(this.#numberOf(item)) - 1];

@@ -1,18 +1,23 @@
 /**
- * What a client says on a connection of many endpoints: M2 and W22 of PROTOCOL.md. What it is told is that of an endpoint's own
+/**
+ * What a client says on a connection of many endpoints: M2, S16 and W22 of PROTOCOL.md. What it is told is that of an endpoint's own
  * socket (subscriber.ts), and the answer to `unsub` besides.
  */
 import * as v from "valibot";
 import { splitBytesFrame } from "./bytes-frame.ts";
 import type { Frame } from "./frame.ts";
+import { parseObject } from "./json-object.ts";
 import { LIMITS } from "./limits.ts";
-import { parsePosition } from "./position.ts";
-import { EndpointSchema, IdSchema, parseObject } from "./schemas.ts";
+import { OLDEST, parsePosition, type Start } from "./position.ts";
+import { EndpointSchema, IdSchema } from "./schemas.ts";
 import { readPublication, readUp, type Up } from "./subscriber.ts";
+
+type UpSubscribe = Extract<Up, { readonly kind: "subscribe" }>;
 
 /** One thing that is said, and answered by itself. */
 export type Said =
-  | Up
+  | Exclude<Up, UpSubscribe>
+  | (Omit<UpSubscribe, "from"> & { readonly from: Start })
   | { readonly kind: "unsubscribe"; readonly id: number; readonly endpoint: string }
   /** It can't be served as it stands. */
   | {
@@ -68,7 +73,9 @@ function readSaid(json: object, inList: boolean): Said | undefined {
       ? { kind: "unsubscribe", id, endpoint: read.output.unsub }
       : { kind: "faulty", id, code: "bad_frame", problem: "unsub is a path" };
   }
-  const read = readUp(json);
+  const isFromOldest = "sub" in json && "from" in json && json.from === OLDEST;
+  const read = readUp(isFromOldest ? { ...json, from: undefined } : json);
+  if (read.ok && read.value.kind === "subscribe" && isFromOldest) return { ...read.value, from: OLDEST };
   if (read.ok) return read.value;
   const isPosition = !("from" in json) || (typeof json.from === "string" && parsePosition(json.from));
   return { kind: "faulty", id, code: isPosition ? "bad_frame" : "bad_position", problem: read.problem };

@@ -7,9 +7,9 @@
  */
 import * as v from "valibot";
 import { encodeBytesFrame, splitBytesFrame } from "./bytes-frame.ts";
-import { type Decoded, decodeHeaders, encodeHeader, type Header, HeadersSchema } from "./frame.ts";
+import { type Decoded, decodeHeaders, encodeHeader, type Header } from "./frame.ts";
 import { LIMITS } from "./limits.ts";
-import { describe, EndpointSchema, IdSchema } from "./schemas.ts";
+import { describe, EndpointSchema, HeadersSchema, IdSchema } from "./schemas.ts";
 
 /** What is to become a record, and what its publisher calls that. */
 export interface Publish {

@@ -2,10 +2,11 @@
  * A client of many endpoints that believes nothing: each subscribe must be answered once, each `unsub` too, and nothing may be
  * said of an endpoint after that (M3–M6). What it is sent of each endpoint is judged by a receiver of its own.
  */
+
+import type { ErrorBody } from "../../shared/protocol/error-body.ts";
 import { type Frame, routingOf } from "../../shared/protocol/frame.ts";
 import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
-import { formatPosition, type Position } from "../../shared/protocol/position.ts";
-import type { ErrorBody } from "../../shared/protocol/schemas.ts";
+import { formatPosition, OLDEST, type Position } from "../../shared/protocol/position.ts";
 import { isUpdate } from "../../shared/protocol/subscriber.ts";
 import { ModelPublisher } from "./model-publisher.ts";
 import { ModelReceiver } from "./model-receiver.ts";
@@ -165,7 +166,9 @@ export class ModelConnection {
   #says(path: string, receiver: ModelReceiver, as: number, from: Position | undefined): object {
     const id = ++this.#lastId;
     this.#open.set(id, { kind: "sub", path, receiver, as });
-    return { id, sub: path, from: from && formatPosition(from) };
+    // Those who want all begin with the oldest, which a simulation's relay takes for that.
+    const isOldest = from?.size === 0 && id % 2 === 0;
+    return { id, sub: path, from: isOldest ? OLDEST : from && formatPosition(from) };
   }
 
   #receive(message: Message): void {

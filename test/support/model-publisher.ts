@@ -3,8 +3,9 @@
  * what is sent on a socket must be answered there once, by its id or by that nobody knows (W23, W24), or the socket be lost.
  */
 import { PublishError, Publisher, type PublishOptions } from "../../shared/client/publisher.ts";
+import type { ErrorBody } from "../../shared/protocol/error-body.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
-import { type ErrorBody, errorBody } from "../../shared/protocol/schemas.ts";
+import { errorBody } from "../../shared/protocol/schemas.ts";
 import type { WrittenLog } from "./written-log.ts";
 
 type Order = NonNullable<PublishOptions["order"]>;

@@ -1,6 +1,7 @@
 /** A relay by itself: its clients and its shards are sockets that a test reads and writes by hand. */
 import type { Holder } from "../../edge/endpoint/holder.ts";
 import type { Granted, Verified } from "../../edge/endpoint/renewals.ts";
+import type { OldestResult } from "../../edge/relay/oldest.ts";
 import { type RelayConfig, RelayCore } from "../../edge/relay/relay-core.ts";
 import type { Judgement, Right } from "../../edge/relay/right.ts";
 import { encodeAttached } from "../../shared/protocol/attach.ts";
@@ -39,6 +40,12 @@ export class RelayWorld {
   readonly written = new Map<string, number>();
   readonly links = new Map<number, FakeSocket>();
   readonly sockets: FakeSocket[] = [];
+  /** Where histories begin is asked. */
+  readonly seeking: {
+    readonly path: string;
+    resolve(result: OldestResult): void;
+    reject(error: Error): void;
+  }[] = [];
   readonly looking: ((verified: Verified<Granted>) => void)[] = [];
   sent = 0;
   /** What may be subscribed to, and what is exposed. */
@@ -61,6 +68,14 @@ export class RelayWorld {
     const socket = new FakeSocket();
     this.sockets.push(socket);
     this.core.open(socket, right, holder);
+    return socket;
+  }
+
+  /** A socket of one endpoint, as in a room. */
+  alone(path: string, right: Right = PUBLIC_RIGHT, holder?: Holder): FakeSocket {
+    const socket = new FakeSocket();
+    this.sockets.push(socket);
+    this.core.subscribe(socket, { path, from: undefined }, right, holder);
     return socket;
   }
 
@@ -193,6 +208,7 @@ export class RelayWorld {
             : undefined,
         shardOf: (path) => this.shardOf(path),
         judge: (path, right) => this.judge(path, right),
+        oldest: (path) => new Promise((resolve, reject) => this.seeking.push({ path, resolve, reject })),
         judgePublish: (path, right) => this.judgePublish(path, right),
         mayPublishSomewhere: () => this.mayPublish,
         newKey: () => "made",

@@ -8,7 +8,7 @@ import {
   type PublishingEvent,
   type PublishingLimits,
 } from "../../../shared/client/publishing.ts";
-import type { ErrorBody } from "../../../shared/protocol/schemas.ts";
+import type { ErrorBody } from "../../../shared/protocol/error-body.ts";
 import { countedModule } from "../../support/counted-work.ts";
 
 const LIMITS: PublishingLimits = {

@@ -8,7 +8,6 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import { shardOf } from "../../shared/protocol/address.ts";
-import { LIMITS } from "../../shared/protocol/limits.ts";
 import { errorResponse, internalError, logProblem } from "../answers.ts";
 import type { Env } from "../env.ts";
 import { streamOf } from "../exposed.ts";
@@ -17,11 +16,21 @@ import { endpointObject } from "../object-identity.ts";
 import { ObjectSockets } from "../object-sockets.ts";
 import { count } from "../operations.ts";
 import { closeQuietly, type HibernatingPeer } from "../peer.ts";
-import { type ObjectRequest, readObjectRequest, requireShards, shardStub } from "../routing.ts";
+import { roomCount } from "../relay/rooms.ts";
+import {
+  crowdedResponse,
+  type ObjectRequest,
+  readObjectName,
+  readObjectRequest,
+  requireShards,
+  shardStub,
+  shardStubOf,
+  toItsRoom,
+} from "../routing.ts";
 import { surroundings } from "../surroundings.ts";
 import { pathOn } from "./attachment.ts";
 import type { Answered } from "./catch-up.ts";
-import { connectionLimits } from "./connection-limits.ts";
+import { connectionLimits, subscribersPerObject } from "./connection-limits.ts";
 import { EndpointCore } from "./endpoint-core.ts";
 import { holderOf } from "./holder.ts";
 import { verifyRenewal } from "./renewal-access.ts";
@@ -68,9 +77,11 @@ export class EndpointObject extends DurableObject<Env> {
 
   /** After a hibernation no request says which endpoint this is. Long paths aren't in the name. */
   #survivingPath(about: WebSocket): string | undefined {
-    const { name } = this.ctx.id;
-    if (name?.startsWith("/")) return name;
-    return pathOn(this.#sockets.links(about), this.#sockets.clients());
+    return this.#named().path ?? pathOn(this.#sockets.links(about), this.#sockets.clients());
+  }
+
+  #named() {
+    return readObjectName(this.ctx.id.name ?? "");
   }
 
   #create(path: string, about?: WebSocket): EndpointCore | undefined {
@@ -82,9 +93,10 @@ export class EndpointObject extends DurableObject<Env> {
       for (const socket of [...links, ...subscribers]) closeQuietly(socket, "going_away");
       return undefined;
     }
+    const identity = endpointObject(path, this.#named().relay);
     const ports = {
       ...surroundings(),
-      attach: async (asked: number) => shardStub(this.env, asked).attach(endpointObject(path)),
+      attach: async (asked: number) => shardStub(this.env, asked).attach(identity),
       verify: (token: string) => verifyRenewal(this.env, token, (work) => this.ctx.waitUntil(work)),
       log: (problem: string) => logProblem(path, problem),
       pingedAt: (socket: HibernatingPeer) => this.#sockets.pingedAt(socket),
@@ -116,19 +128,29 @@ export class EndpointObject extends DurableObject<Env> {
     }
   }
 
-  async #subscribe(
-    core: EndpointCore,
-    { from, principal, publishes, occupancy }: Subscribe,
-    protocol: string | null,
-  ): Promise<Response> {
+  async #subscribe(core: EndpointCore, wants: Subscribe, protocol: string | null): Promise<Response> {
+    if (core.isIdle && (await this.#isForItsRoom(wants))) return toItsRoom();
+    const { from, principal, publishes, occupancy } = wants;
     const holder = principal.kind === "public" ? undefined : await holderOf(principal, Date.now());
     const refusal = holder && core.refusalOf(holder);
     if (refusal !== undefined) return errorResponse(refusal.code, refusal.message);
-    if (core.subscribers >= LIMITS.subscribersPerObject)
-      return errorResponse("overloaded", "this endpoint has as many subscribers as it can hold");
+    if (core.subscribers >= subscribersPerObject(this.env)) return crowdedResponse();
     return this.#sockets.acceptClient(protocol, (socket) =>
       core.subscribe(socket, from, holder, publishes, occupancy),
     );
+  }
+
+  /** Of a key without a record nothing is held here: no link, and no row of its shard (L16). Where that isn't known, anything may be. */
+  async #isForItsRoom({ path }: Subscribe): Promise<boolean> {
+    if (roomCount(this.env.ROOMS) === 0) return false;
+    try {
+      const latest = await shardStubOf(this.env, path).latest(path, undefined, true);
+      // If more is asked than can be answered, whoever made up keys must not have an object of its own for each.
+      return latest.kind === "none" || (latest.kind === "error" && latest.code === "overloaded");
+    } catch (error) {
+      logProblem(`${path}: whether it has a record`, error);
+      return false;
+    }
   }
 
   override webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): void {

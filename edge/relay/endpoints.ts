@@ -8,6 +8,7 @@
 import type { CloseName } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { decodeLinkDown, encodeIdle, type LinkDown } from "../../shared/protocol/link.ts";
+import type { LinkPublished } from "../../shared/protocol/link-publish.ts";
 import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
 import type { Position } from "../../shared/protocol/position.ts";
 import { RoutingReader } from "../../shared/protocol/routing-reader.ts";
@@ -41,6 +42,10 @@ export interface EndpointsPorts<S extends Peer>
   /** There is no link to a shard any more. */
   unlinked(shard: number): void;
   said(shard: number, says: SaidByShard): void;
+  /** What was published is answered. */
+  published(answer: LinkPublished): void;
+  /** Whether a link to a shard is needed for what is published, whatever is followed there. */
+  publishesTo(shard: number): boolean;
 }
 
 /** What a shard says that is about no endpoint. */
@@ -195,8 +200,21 @@ export class Endpoints<S extends Peer> {
     return true;
   }
 
+  /** Whether a link to a shard is needed may have changed, though nothing has that is followed there. */
+  lookAt(shard: number): void {
+    if (this.links.of(shard) !== undefined) this.#endIfIdle(shard);
+    else if (this.#isNeeded(shard)) this.links.seek(shard, "now");
+    else this.links.rest(shard);
+  }
+
   #isNeeded(shard: number): boolean {
-    return (this.#occupied.get(shard)?.size ?? 0) > 0;
+    return (this.#occupied.get(shard)?.size ?? 0) > 0 || this.#ports.publishesTo(shard);
+  }
+
+  /** Nothing is watched on its link, nor published (L13). */
+  #endIfIdle(shard: number): void {
+    const isWatched = (this.#byShard.get(shard)?.size ?? 0) > 0;
+    if (!isWatched && !this.#ports.publishesTo(shard)) this.links.say(shard, encodeIdle());
   }
 
   #open(
@@ -247,10 +265,9 @@ export class Endpoints<S extends Peer> {
     const { shard } = link.hello;
     this.#heads.delete(shard);
     this.#ports.linked(link);
-    const carried = this.#byShard.get(shard);
     // It was needed when it was sought, or when there was another number of shards.
-    if (carried === undefined || carried.size === 0) this.links.say(shard, encodeIdle());
-    for (const hosted of carried ?? []) {
+    this.#endIfIdle(shard);
+    for (const hosted of this.#byShard.get(shard) ?? []) {
       this.#touched.add(hosted);
       hosted.state.linked();
     }
@@ -280,7 +297,8 @@ export class Endpoints<S extends Peer> {
     else if (value.kind === "count" || value.kind === "enough")
       this.#about(value.endpoint)?.count(value.kind === "count");
     else if (value.kind === "occupancy") this.#about(value.endpoint)?.occupancy(value.subscribers);
-    else if (value.kind === "detached") this.#detached(value.endpoint);
+    else if (value.kind === "published") this.#ports.published(value.published);
+    else if (value.kind === "detached") this.#detached(shard, value.endpoint);
     else if (isOfShard(value)) this.#ports.said(shard, value);
     return "several";
   }
@@ -292,16 +310,18 @@ export class Endpoints<S extends Peer> {
   }
 
   /** The shard has forgotten it. If somebody came back meanwhile it is asked from where it is. */
-  #detached(path: string): void {
+  #detached(shard: number, path: string): void {
     const hosted = this.#all.get(path);
-    if (hosted === undefined) return;
-    if (hosted.state.subscribers === 0) {
-      this.#touched.delete(hosted);
-      this.#drop(hosted);
+    if (hosted !== undefined && hosted.state.subscribers > 0) {
+      this.#touched.add(hosted);
+      hosted.state.linked();
       return;
     }
-    this.#touched.add(hosted);
-    hosted.state.linked();
+    if (hosted !== undefined) {
+      this.#touched.delete(hosted);
+      this.#drop(hosted);
+    }
+    this.#endIfIdle(shard);
   }
 
   /** What can't be read may have been an answer, whose body must not be taken for live updates: the shard dials anew. */

@@ -9,21 +9,25 @@ import { shardOf } from "../../shared/protocol/address.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { errorResponse, internalError, logProblem } from "../answers.ts";
 import type { Answered } from "../endpoint/catch-up.ts";
-import { connectLimits } from "../endpoint/connection-limits.ts";
+import { connectionLimits, connectLimits } from "../endpoint/connection-limits.ts";
 import type { EndpointStateConfig } from "../endpoint/endpoint-state.ts";
 import { holderOf } from "../endpoint/holder.ts";
 import { verifyRenewal } from "../endpoint/renewal-access.ts";
 import type { Env } from "../env.ts";
 import { requireStreams, streamOf } from "../exposed.ts";
+import { publishMaxBytes } from "../http/publish-request.ts";
 import { relayObject } from "../object-identity.ts";
 import { ObjectSockets } from "../object-sockets.ts";
+import { oldestOf } from "../oldest.ts";
 import { count } from "../operations.ts";
 import type { HibernatingPeer } from "../peer.ts";
+import { PUBLIC } from "../principal.ts";
 import { type RelayRequest, readRelayRequest, requireShards, shardStub } from "../routing.ts";
 import { surroundings } from "../surroundings.ts";
 import { RelayCore } from "./relay-core.ts";
 import { RelayStore } from "./relay-store.ts";
-import { judgePath, type Right } from "./right.ts";
+import { judgePath, judgePublish, mayPublishSomewhere, type Right } from "./right.ts";
+import { isRoom } from "./rooms.ts";
 
 /** Bounds of windows besides those of their streams, of one and of all: an isolate has 128 MB. */
 const WINDOW_BYTES = 4 * 1024 * 1024;
@@ -72,15 +76,22 @@ export class RelayObject extends DurableObject<Env> {
       sent: (messages: number) => count("websocket_message_out.relay", messages),
       answered: (how: Answered) => count(`verdict.${how}`),
       shardOf: (path: string) => shardOf(path, shards),
+      // Whose token counts no more is closed by the object itself.
+      oldest: (path: string) => oldestOf(env, path, PUBLIC),
       configOf,
       judge: (path: string, right: Right) => judgePath(requireStreams(), path, right),
+      judgePublish: (path: string, right: Right) => judgePublish(requireStreams(), path, right),
+      mayPublishSomewhere: (right: Right) => mayPublishSomewhere(requireStreams(), right),
+      newKey: () => crypto.randomUUID(),
       rows: new RelayStore(ctx.storage.sql),
     };
     const config = {
-      limits: connectLimits(env),
+      // Sockets in a room follow one endpoint each, and are bounded as such ones are anywhere.
+      limits: isRoom(name) ? { ...connectionLimits(env), subscriptions: 1 } : connectLimits(env),
       endpoints: LIMITS.relayEndpoints,
       subscriptions: LIMITS.relaySubscriptions,
       windowBytes: ALL_WINDOWS_BYTES,
+      publishBytes: publishMaxBytes(env),
     };
     const survivors = { links: this.#sockets.links(about), connections: this.#sockets.clients(about) };
     return new RelayCore(ports, config, survivors);
@@ -101,18 +112,25 @@ export class RelayObject extends DurableObject<Env> {
 
   async #connect(
     core: RelayCore,
-    { principal, tokensCount }: Extract<RelayRequest, { kind: "connect" }>,
+    wants: Exclude<RelayRequest, { kind: "link" }>,
     protocol: string | null,
   ): Promise<Response> {
+    const { principal } = wants;
     const isPublic = principal.kind === "public";
+    const grants = isPublic ? undefined : principal.grants;
     const holder = isPublic ? undefined : await holderOf(principal, Date.now());
-    const refusal = holder && core.refusalOf(holder);
+    const only = wants.kind === "subscribe" ? wants.path : undefined;
+    const refusal = holder && core.refusalOf(holder, only);
     if (refusal !== undefined) return errorResponse(refusal.code, refusal.message);
     if (core.connections >= LIMITS.subscribersPerObject)
       return errorResponse("overloaded", "this server has as many connections as it can hold");
-    return this.#sockets.acceptClient(protocol, (socket) =>
-      core.open(socket, { grants: isPublic ? undefined : principal.grants, tokensCount }, holder),
-    );
+    if (wants.kind === "connect") {
+      const right = { grants, tokensCount: wants.tokensCount };
+      return this.#sockets.acceptClient(protocol, (socket) => core.open(socket, right, holder));
+    }
+    if (configOf(wants.path) === undefined) return errorResponse("unknown_topic", "the topic is not exposed");
+    const right = { grants, tokensCount: !isPublic };
+    return this.#sockets.acceptClient(protocol, (socket) => core.subscribe(socket, wants, right, holder));
   }
 
   override webSocketMessage(socket: WebSocket, data: string | ArrayBuffer): void {

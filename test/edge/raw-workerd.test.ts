@@ -19,7 +19,8 @@ let origin: ScriptedOrigin;
 let url: string;
 
 beforeAll(async () => {
-  edge = await WorkerdEdge.start();
+  // What is shown is of objects of endpoints.
+  edge = await WorkerdEdge.start({ ROOMS: "0" });
   ({ origin, url } = edge);
 }, 60_000);
 afterAll(() => edge.close());

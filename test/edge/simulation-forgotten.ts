@@ -255,4 +255,28 @@ export const FORGOTTEN: readonly [title: string, ForgettingStep[], number, Forge
     19,
     by(),
   ],
+  [
+    "a record came in a partition that only a subscriber named, and the index had dropped it before the object asked",
+    [
+      append(0, 0, 6),
+      append(1, 0, 3),
+      append(0, 1, 3),
+      append(0, 0, 5),
+      from(1, 6),
+      append(0, 0, 3),
+      arrive,
+      append(1, 0, 1),
+      fresh(0),
+      { do: "start", who: 0 },
+      { do: "deliver", choice: 0, times: 1 },
+    ],
+    253073326,
+    {
+      ...by({ replay: 1_000 }),
+      memories: [true, false].flatMap((remembersTails) => [
+        { ...PERFECT, bytes: 60, remembersTails },
+        { ...PERFECT, remembersTails: false },
+      ]),
+    },
+  ],
 ];

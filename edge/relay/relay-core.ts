@@ -322,8 +322,9 @@ export class RelayCore {
     let sent = 0;
     connection.flush((message, before) => {
       sent++;
-      // The first shows whether anybody is there to take it.
-      if (before > 0 || message.length > LARGE_BYTES || connection.isUntried) this.#unsent.sent(connection, before);
+      if (before > 0 || message.length > LARGE_BYTES) this.#unsent.sent(connection, before);
+      // Shows whether anybody is there to take it.
+      else if (connection.isUntried) this.#unsent.sentFirst(connection);
       connection.isUntried = false;
     });
     if (sent > 0) this.#ports.sent(sent);
@@ -381,6 +382,7 @@ export class RelayCore {
           },
           // What leaves is counted when it leaves.
           sent: () => undefined,
+          sentFirst: () => undefined,
           remove: () => undefined,
         },
         pace: OF_A_CONNECTION,

@@ -35,6 +35,8 @@ export class Connection implements Peer {
   lastId: number;
   row: Row | undefined;
   isOpen = true;
+  /** Nothing was sent to it yet; of one that outlived a memory that isn't asked. */
+  isUntried: boolean;
   #outbox: Message[] = [];
   #queued = 0;
   /** So much of what is unsent was sent of a past. */
@@ -54,6 +56,7 @@ export class Connection implements Peer {
     this.only = kept.only;
     this.lastId = kept.lastId ?? 0;
     this.follows = kept.follows ?? new Map();
+    this.isUntried = kept.follows === undefined;
     this.row = kept.row;
   }
 

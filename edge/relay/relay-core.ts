@@ -32,6 +32,7 @@ import { FirstLink } from "./first-link.ts";
 import { awaitsAll, type FollowBounds, Follows, LOST, NOT_EXPOSED, type Why } from "./follows.ts";
 import { type Hearing, hear } from "./hearing.ts";
 import { Keeping, type RelayRows, type Survivor } from "./keeping.ts";
+import { Newcomers } from "./newcomers.ts";
 import { Oldest, type OldestResult } from "./oldest.ts";
 import { speakerOf } from "./one-endpoint.ts";
 import type { Judgement, Right } from "./right.ts";
@@ -99,6 +100,7 @@ export class RelayCore {
   readonly #firstLink: FirstLink<Connection, Granted>;
   readonly #publishes: Publishes<Connection>;
   readonly #connections = new Map<HibernatingPeer, Connection>();
+  readonly #newcomers = new Newcomers<Connection>();
   /** Those with something to be sent when the event ends. */
   readonly #unflushed = new Set<Connection>();
   /** Tokens may count by now that were held. */
@@ -175,7 +177,10 @@ export class RelayCore {
 
   /** M1: a socket that was just accepted. */
   open(socket: HibernatingPeer, right: Right, holder?: Holder): void {
-    this.#admit(socket, right, holder);
+    const now = this.#ports.now();
+    for (const one of this.#newcomers.late(now, (peer) => this.#ports.pingedAt(peer)))
+      this.#close(one, "going_away");
+    this.#newcomers.came(this.#admit(socket, right, holder), now);
     this.#settle();
   }
 
@@ -200,6 +205,7 @@ export class RelayCore {
     this.#tokens.keepTime();
     const connection = this.#connections.get(socket);
     if (connection !== undefined) {
+      this.#newcomers.remove(connection);
       const { only } = connection;
       const hearing = this.#hearingOf(connection);
       let saysMore = true;
@@ -284,6 +290,7 @@ export class RelayCore {
   #forget(connection: Connection): void {
     connection.isOpen = false;
     this.#connections.delete(connection.socket);
+    this.#newcomers.remove(connection);
     this.#unflushed.delete(connection);
     this.#follows.remove(connection);
     this.#tokens.remove(connection);
@@ -316,6 +323,9 @@ export class RelayCore {
     connection.flush((message, before) => {
       sent++;
       if (before > 0 || message.length > LARGE_BYTES) this.#unsent.sent(connection, before);
+      // Shows whether anybody is there to take it.
+      else if (connection.isUntried) this.#unsent.sentFirst(connection);
+      connection.isUntried = false;
     });
     if (sent > 0) this.#ports.sent(sent);
   }
@@ -328,6 +338,9 @@ export class RelayCore {
     const connection = this.#add(new Connection(socket, right, waits, kept));
     if (holder !== undefined) this.#tokens.restore(connection, holder);
     if (tag !== undefined) this.#publishes.restore(connection, tag, shards);
+    const { only, lastId, follows } = connection;
+    if (only === undefined && lastId === 0 && follows.size === 0)
+      this.#newcomers.came(connection, this.#ports.now());
   }
 
   #resume(): void {
@@ -369,6 +382,7 @@ export class RelayCore {
           },
           // What leaves is counted when it leaves.
           sent: () => undefined,
+          sentFirst: () => undefined,
           remove: () => undefined,
         },
         pace: OF_A_CONNECTION,

@@ -40,6 +40,8 @@ export class RelayWorld {
   readonly written = new Map<string, number>();
   readonly links = new Map<number, FakeSocket>();
   readonly sockets: FakeSocket[] = [];
+  /** When a client last sent a ping. */
+  readonly pings = new Map<unknown, number>();
   /** Where histories begin is asked. */
   readonly seeking: {
     readonly path: string;
@@ -201,7 +203,7 @@ export class RelayWorld {
         attach: async (shard) => void this.sought.push(shard),
         log: (problem) => this.problems.push(problem),
         verify: () => new Promise((resolve) => this.looking.push(resolve)),
-        pingedAt: () => undefined,
+        pingedAt: (socket) => this.pings.get(socket),
         configOf: (path) =>
           this.exposes(path)
             ? { path, window: { updates: 3, ageMs: 60_000, bytes: 1_000_000 }, replays: false }

@@ -235,6 +235,8 @@ export type RelayRequest =
       readonly principal: Principal;
       /** Whether there is anybody whose tokens count. */
       readonly tokensCount: boolean;
+      /** From whom it came, if that counts. */
+      readonly sender: string | undefined;
     }
   /** Of a room. */
   | Extract<ObjectRequest, { readonly kind: "subscribe" }>
@@ -242,6 +244,7 @@ export type RelayRequest =
 
 const RELAY_LINK = "https://relay/link";
 const TOKENS_COUNT = "tokens-count";
+const SENDER = "Distributary-Sender";
 
 /** Where an object of many endpoints is made, if there is none of that name yet: near those who connect to it. */
 function relayStub(env: Env, name: string, hint?: DurableObjectLocationHint): DurableObjectStub {
@@ -254,12 +257,13 @@ export async function openConnection(
   env: Env,
   relay: Relay,
   protocol: string | undefined,
-  { principal, tokensCount }: Omit<Extract<RelayRequest, { kind: "connect" }>, "kind">,
+  { principal, tokensCount, sender }: Omit<Extract<RelayRequest, { kind: "connect" }>, "kind">,
 ): Promise<Response> {
   const headers = new Headers(UPGRADE);
   if (protocol !== undefined) headers.set("Sec-WebSocket-Protocol", protocol);
   const encoded = encodePrincipal(principal);
   if (encoded !== undefined) headers.set(PRINCIPAL, encoded);
+  if (sender !== undefined) headers.set(SENDER, sender);
   const query = tokensCount ? `?${TOKENS_COUNT}` : "";
   return relayStub(env, relay.name, relay.hint).fetch(`https://relay/connect${query}`, { headers });
 }
@@ -272,5 +276,6 @@ export function readRelayRequest(request: Request): RelayRequest | undefined {
   if (pathname === "/subscribe") return readSubscribe(request);
   if (pathname !== "/connect") return undefined;
   const principal = readPrincipal(request.headers.get(PRINCIPAL));
-  return { kind: "connect", principal, tokensCount: searchParams.has(TOKENS_COUNT) };
+  const sender = request.headers.get(SENDER) ?? undefined;
+  return { kind: "connect", principal, tokensCount: searchParams.has(TOKENS_COUNT), sender };
 }

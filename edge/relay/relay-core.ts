@@ -35,6 +35,7 @@ import { Keeping, type RelayRows, type Survivor } from "./keeping.ts";
 import { Oldest, type OldestResult } from "./oldest.ts";
 import { speakerOf } from "./one-endpoint.ts";
 import type { Judgement, Right } from "./right.ts";
+import { type SenderLimits, Senders } from "./senders.ts";
 
 export interface RelayPorts extends LinkSeekerPorts, RenewalsPorts<Granted> {
   /** Milliseconds since 1970; they never go back. */
@@ -65,6 +66,7 @@ export interface RelayPorts extends LinkSeekerPorts, RenewalsPorts<Granted> {
 
 export interface RelayConfig extends FollowBounds {
   readonly limits: ConnectLimits;
+  readonly bySender: SenderLimits;
   /** What windows may take, in bytes. */
   readonly windowBytes: number;
   /** Of a value that is published, in bytes. */
@@ -95,6 +97,7 @@ export class RelayCore {
   readonly #unsent: Unsent<Connection>;
   readonly #pacer: Pacer<Connection>;
   readonly #spending: Spending<HibernatingPeer>;
+  readonly #senders: Senders;
   readonly #keeping: Keeping;
   readonly #firstLink: FirstLink<Connection, Granted>;
   readonly #publishes: Publishes<Connection>;
@@ -108,6 +111,7 @@ export class RelayCore {
     this.#ports = ports;
     this.#config = config;
     this.#spending = new Spending(config.limits);
+    this.#senders = new Senders(config.bySender);
     this.#unsent = new Unsent(this.#unsentPorts());
     this.#tokens = this.#createTokens();
     this.#publishes = this.#createPublishes();
@@ -173,25 +177,30 @@ export class RelayCore {
     return this.#tokens.refusalOf(holder, (one) => one.only === only);
   }
 
-  /** M1: a socket that was just accepted. */
-  open(socket: HibernatingPeer, right: Right, holder?: Holder): void {
-    this.#admit(socket, right, holder);
+  /** M1: a socket that was just accepted. `sender`: from whom it came, if that counts. */
+  open(socket: HibernatingPeer, right: Right, holder?: Holder, sender?: string): void {
+    this.#admit(socket, right, holder, { sender });
     this.#settle();
   }
 
   /** S1: the same, of one endpoint. */
   subscribe(socket: HibernatingPeer, subscribe: UrlSubscribe, right: Right, holder?: Holder): void {
     const { path, from, occupancy } = subscribe;
-    const connection = this.#admit(socket, right, holder, path);
+    const connection = this.#admit(socket, right, holder, { only: path });
     this.#follows.subscribe(connection, { endpoint: path, id: URL_SUBSCRIBE_ID, from, occupancy });
     this.#settle();
   }
 
-  #admit(socket: HibernatingPeer, right: Right, holder?: Holder, only?: string): Connection {
+  #admit(
+    socket: HibernatingPeer,
+    right: Right,
+    holder: Holder | undefined,
+    whose: { readonly only?: string; readonly sender?: string | undefined },
+  ): Connection {
     this.#tokens.keepTime();
     const waits = (one: Connection) => this.#unflushed.add(one);
-    const connection = this.#add(new Connection(socket, right, waits, { only }));
-    if (holder !== undefined) this.#tokens.admit(connection, holder, (one) => one.only === only);
+    const connection = this.#add(new Connection(socket, right, waits, whose));
+    if (holder !== undefined) this.#tokens.admit(connection, holder, (one) => one.only === connection.only);
     this.#keeping.changed(connection);
     return connection;
   }
@@ -245,8 +254,7 @@ export class RelayCore {
     return {
       messageBytes: publishes ? largest : LIMITS.subscriberMessageBytes,
       // One that may not publish is asked for its frames, whatever they say.
-      waitMs: (what, count) =>
-        this.#spending.take(socket, what === "publishes" && !publishes ? "messages" : what, now, count),
+      waitMs: (what, count) => this.#waitMs(connection, what === "publishes" && !publishes ? "messages" : what, count),
       bears: () => this.#spending.bears(socket, now),
       subscribe: (said) => this.#follows.subscribe(connection, said),
       unsubscribe: ({ id, endpoint }) => this.#follows.unsubscribe(connection, endpoint, id),
@@ -255,6 +263,14 @@ export class RelayCore {
       tell: (frame) => this.#tell(connection, frame),
       close: (name) => this.#close(connection, name),
     };
+  }
+
+  /** What a connection has used up, or all of its sender's together (M10). */
+  #waitMs({ socket, sender }: Connection, what: "messages" | "asks" | "publishes", count?: number): number {
+    const now = this.#ports.now();
+    const own = this.#spending.take(socket, what, now, count);
+    if (own > 0 || sender === undefined) return own;
+    return this.#senders.waitMs(sender, what, now, count);
   }
 
   #speakerOf(connection: Connection, only: string, hearing: Hearing): Speaker {

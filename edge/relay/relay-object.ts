@@ -15,6 +15,7 @@ import { holderOf } from "../endpoint/holder.ts";
 import { verifyRenewal } from "../endpoint/renewal-access.ts";
 import type { Env } from "../env.ts";
 import { requireStreams, streamOf } from "../exposed.ts";
+import { senderLimits } from "../http/sender-limits.ts";
 import { publishMaxBytes } from "../http/publish-request.ts";
 import { relayObject } from "../object-identity.ts";
 import { ObjectSockets } from "../object-sockets.ts";
@@ -88,6 +89,7 @@ export class RelayObject extends DurableObject<Env> {
     const config = {
       // Sockets in a room follow one endpoint each, and are bounded as such ones are anywhere.
       limits: isRoom(name) ? { ...connectionLimits(env), subscriptions: 1 } : connectLimits(env),
+      bySender: senderLimits(env),
       endpoints: LIMITS.relayEndpoints,
       subscriptions: LIMITS.relaySubscriptions,
       windowBytes: ALL_WINDOWS_BYTES,
@@ -126,7 +128,8 @@ export class RelayObject extends DurableObject<Env> {
       return errorResponse("overloaded", "this server has as many connections as it can hold");
     if (wants.kind === "connect") {
       const right = { grants, tokensCount: wants.tokensCount };
-      return this.#sockets.acceptClient(protocol, (socket) => core.open(socket, right, holder));
+      const { sender } = wants;
+      return this.#sockets.acceptClient(protocol, (socket) => core.open(socket, right, holder, sender));
     }
     if (configOf(wants.path) === undefined) return errorResponse("unknown_topic", "the topic is not exposed");
     const right = { grants, tokensCount: !isPublic };

@@ -1,5 +1,5 @@
 /** How much all connections of many endpoints of one sender may ask together, as it is set: M10 of PROTOCOL.md. */
-import type { SenderLimits } from "../relay/senders.ts";
+import type { SenderLimits } from "../relay/spending.ts";
 import { type QuotaSettings, readQuotas } from "./quotas.ts";
 
 export const SENDER_SETTING = {

@@ -14,7 +14,7 @@ import type { Position } from "../../shared/protocol/position.ts";
 import { URL_SUBSCRIBE_ID } from "../../shared/protocol/subscriber.ts";
 import { loadLink, saveLink } from "../endpoint/attachment.ts";
 import type { Answered } from "../endpoint/catch-up.ts";
-import { type ConnectLimits, Spending } from "../endpoint/connection-limits.ts";
+import type { ConnectLimits } from "../endpoint/connection-limits.ts";
 import type { EndpointStateConfig } from "../endpoint/endpoint-state.ts";
 import type { Holder } from "../endpoint/holder.ts";
 import type { LinkSeekerPorts } from "../endpoint/link-seeker.ts";
@@ -35,7 +35,7 @@ import { Keeping, type RelayRows, type Survivor } from "./keeping.ts";
 import { Oldest, type OldestResult } from "./oldest.ts";
 import { speakerOf } from "./one-endpoint.ts";
 import type { Judgement, Right } from "./right.ts";
-import { type SenderLimits, Senders } from "./senders.ts";
+import { RelaySpending, type SenderLimits } from "./spending.ts";
 
 export interface RelayPorts extends LinkSeekerPorts, RenewalsPorts<Granted> {
   /** Milliseconds since 1970; they never go back. */
@@ -96,8 +96,7 @@ export class RelayCore {
   readonly #tokens: Tokens<Connection, Granted>;
   readonly #unsent: Unsent<Connection>;
   readonly #pacer: Pacer<Connection>;
-  readonly #spending: Spending<HibernatingPeer>;
-  readonly #senders: Senders;
+  readonly #spending: RelaySpending;
   readonly #keeping: Keeping;
   readonly #firstLink: FirstLink<Connection, Granted>;
   readonly #publishes: Publishes<Connection>;
@@ -110,8 +109,7 @@ export class RelayCore {
   constructor(ports: RelayPorts, config: RelayConfig, survivors: RelaySurvivors) {
     this.#ports = ports;
     this.#config = config;
-    this.#spending = new Spending(config.limits);
-    this.#senders = new Senders(config.bySender);
+    this.#spending = new RelaySpending(config.limits, config.bySender);
     this.#unsent = new Unsent(this.#unsentPorts());
     this.#tokens = this.#createTokens();
     this.#publishes = this.#createPublishes();
@@ -247,15 +245,16 @@ export class RelayCore {
 
   #hearingOf(connection: Connection): Hearing {
     const now = this.#ports.now();
-    const { socket, only, right } = connection;
+    const { only, right } = connection;
     const publishes =
       only === undefined ? this.#ports.mayPublishSomewhere(right) : this.#ports.judgePublish(only, right).ok;
     const largest = this.#config.publishBytes + LIMITS.publicationRoomBytes;
     return {
       messageBytes: publishes ? largest : LIMITS.subscriberMessageBytes,
       // One that may not publish is asked for its frames, whatever they say.
-      waitMs: (what, count) => this.#waitMs(connection, what === "publishes" && !publishes ? "messages" : what, count),
-      bears: () => this.#spending.bears(socket, now),
+      waitMs: (what, count) =>
+        this.#spending.take(connection, what === "publishes" && !publishes ? "messages" : what, now, count),
+      bears: () => this.#spending.bears(connection, now),
       subscribe: (said) => this.#follows.subscribe(connection, said),
       unsubscribe: ({ id, endpoint }) => this.#follows.unsubscribe(connection, endpoint, id),
       renew: ({ id, token }) => this.#tokens.renew(connection, id, token),
@@ -263,14 +262,6 @@ export class RelayCore {
       tell: (frame) => this.#tell(connection, frame),
       close: (name) => this.#close(connection, name),
     };
-  }
-
-  /** What a connection has used up, or all of its sender's together (M10). */
-  #waitMs({ socket, sender }: Connection, what: "messages" | "asks" | "publishes", count?: number): number {
-    const now = this.#ports.now();
-    const own = this.#spending.take(socket, what, now, count);
-    if (own > 0 || sender === undefined) return own;
-    return this.#senders.waitMs(sender, what, now, count);
   }
 
   #speakerOf(connection: Connection, only: string, hearing: Hearing): Speaker {

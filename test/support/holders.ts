@@ -2,7 +2,7 @@
 import type { ConnectionLimits } from "../../edge/endpoint/connection-limits.ts";
 import type { Holder } from "../../edge/endpoint/holder.ts";
 import type { Verified } from "../../edge/endpoint/renewals.ts";
-import type { SenderLimits } from "../../edge/relay/senders.ts";
+import type { SenderLimits } from "../../edge/relay/spending.ts";
 
 /** No client of a test is too fast. */
 export const UNLIMITED: ConnectionLimits = {

@@ -102,6 +102,8 @@ export type ObjectRequest =
       readonly principal: Principal;
       /** Whether its token allows to publish there. */
       readonly publishes: boolean;
+      /** The object is to take it whatever its key has: there is no room for it elsewhere. */
+      readonly isSure: boolean;
     }
   | { readonly kind: "link"; readonly path: string };
 
@@ -111,10 +113,13 @@ export interface Relay {
   readonly hint: DurableObjectLocationHint;
 }
 
+const SURE = "sure";
+
 /** What else a subscribe may be. */
 export interface SubscribeMore {
   readonly publishes?: boolean;
   readonly occupancy?: true | undefined;
+  readonly isSure?: true;
 }
 
 /** `protocol` is the WebSocket subprotocol to answer with, if the client offered it. */
@@ -123,12 +128,13 @@ function subscribeRequest(
   from: Position | undefined,
   protocol: string | undefined,
   principal: Principal,
-  { publishes, occupancy }: SubscribeMore = {},
+  { publishes, occupancy, isSure }: SubscribeMore = {},
 ): Request {
   const query = new URLSearchParams({ path });
   if (publishes) query.set("publish", "1");
   if (from !== undefined) query.set("from", formatPosition(from));
   if (occupancy) query.set(OCCUPANCY, "");
+  if (isSure) query.set(SURE, "");
   const headers = new Headers({ Upgrade: "websocket" });
   if (protocol !== undefined) headers.set("Sec-WebSocket-Protocol", protocol);
   const encoded = encodePrincipal(principal);
@@ -226,6 +232,7 @@ function readSubscribe(request: Request): Extract<ObjectRequest, { kind: "subscr
     occupancy: searchParams.has(OCCUPANCY) || undefined,
     principal: readPrincipal(request.headers.get(PRINCIPAL)),
     publishes: searchParams.get("publish") === "1",
+    isSure: searchParams.has(SURE),
   };
 }
 

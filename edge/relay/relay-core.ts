@@ -170,6 +170,11 @@ export class RelayCore {
     return this.#endpoints.links.on(socket) !== undefined;
   }
 
+  /** Whether it holds as many endpoints as it can, and not this one. */
+  isFullFor(path: string): boolean {
+    return this.#follows.isFullFor(path);
+  }
+
   /** Why a socket of a token's holder can't be accepted now. `only`: the one endpoint that it is for. */
   refusalOf(holder: Holder, only?: string): Why | undefined {
     return this.#tokens.refusalOf(holder, (one) => one.only === only);

@@ -34,7 +34,9 @@ const WAITING_AT_ONCE = 6;
 
 /** Of the tests of reading Kafka, those that take no broker, but functions. */
 const PURE_KAFKA = [
-  ..."compression config crc32c dial-gate dial-policy hearing line memory".split(" "),
+  ..."apis batch-headers compression config crc32c dial-gate dial-policy hearing holding line memory".split(
+    " ",
+  ),
   ...["produced-batch", "record-batches", "throttle", "topic-config"],
 ];
 

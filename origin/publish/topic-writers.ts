@@ -6,7 +6,7 @@
  * looked up: whoever claims a partition learns from its leader how many there are, so that nothing of a key that has moved is
  * appended there any more, by anybody (docs/publishing.md has the proof).
  */
-import type { WriterNumber } from "../../shared/protocol/publish.ts";
+import type { WriterStanding } from "../../shared/protocol/publish.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { Counts } from "./counts.ts";
 import type { Held } from "./held.ts";
@@ -26,8 +26,7 @@ export interface WriterNews {
   /** How many the topic has. */
   readonly partitions: number;
   readonly epoch: string;
-  /** Undefined when this origin no longer writes the partition. */
-  readonly writer: WriterNumber | undefined;
+  readonly writer: WriterStanding;
 }
 
 export interface TopicWritersPorts extends SharedPorts {
@@ -45,8 +44,8 @@ export class TopicWriters {
   #epochs: readonly string[];
   /** What was published to a partition, as its last claim found it and this origin went on. */
   readonly #found = new Map<number, { readonly held: Held; readonly count: number }>();
-  /** By whom partitions are held, as was told. */
-  readonly #told = new Map<number, NonNullable<WriterNews["writer"]>>();
+  /** What was told of partitions that this origin has, or is about to. */
+  readonly #told = new Map<number, NonNullable<WriterStanding>>();
   /** What waits until it is known what was published elsewhere, in order. */
   #moving: MarkedPublish[] = [];
   #movingBytes = 0;
@@ -220,7 +219,7 @@ export class TopicWriters {
         this.#takeOut(partition);
         this.#flush();
       },
-      announce: (number) => this.#announce(partition, number),
+      announce: (standing) => this.#announce(partition, standing),
     });
     this.#writers.set(partition, writer);
     return writer;

@@ -4,7 +4,7 @@
  * decisions are writer-states.ts's and the ledger's; this holds them to the log.
  */
 import { backoff } from "../../shared/core/backoff.ts";
-import type { WriterNumber } from "../../shared/protocol/publish.ts";
+import type { WriterStanding } from "../../shared/protocol/publish.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { Held, type HeldPorts } from "./held.ts";
 import type { Marks } from "./mark.ts";
@@ -38,8 +38,8 @@ export interface WriterPorts extends HeldPorts {
   readonly claim: (request: Pick<ClaimRequest, "learn" | "signal">) => Promise<Claim>;
   /** Told of each claim before anything is sent by it. */
   readonly claimed: (held: Held) => void;
-  /** Called with what the writer is known by when it has the partition, and with undefined when it no longer has. */
-  readonly announce: (writer: WriterNumber | undefined) => void;
+  /** Called when the writer begins to claim the partition, when it has it, and when it does neither any more. */
+  readonly announce: (standing: WriterStanding) => void;
   readonly random: () => number;
 }
 
@@ -135,6 +135,7 @@ export class PartitionWriter {
     this.#closing.abort();
     clearTimeout(this.#timer);
     this.#letGo(this.#held);
+    if (this.#state.kind === "claiming") this.#ports.announce(undefined);
     this.#settleAll(CLOSED);
   }
 
@@ -190,6 +191,7 @@ export class PartitionWriter {
     this.#state = after;
     const held = "held" in before ? before.held : undefined;
     if (held !== this.#held) this.#letGo(held);
+    if (before.kind === "claiming" && !("held" in after)) this.#ports.announce(undefined);
     if ("batch" in before && !("held" in after)) this.#giveBack(before.batch, event.kind);
     this.#enter(after);
   }
@@ -203,6 +205,7 @@ export class PartitionWriter {
   #enter(state: State): void {
     switch (state.kind) {
       case "claiming":
+        this.#ports.announce("taking");
         void this.#claim();
         break;
       case "ready":

@@ -6,7 +6,7 @@ import { formatPosition, type Happening, type PositionText, parsePosition, type 
 import { idOfUpdate } from "./record.ts";
 
 /** What the edge says, as JSON has it. */
-export type Frame = Readonly<Record<string, unknown>>;
+export type Said = Readonly<Record<string, unknown>>;
 
 /** What a verdict or a reset says. */
 interface Standing {
@@ -64,7 +64,7 @@ export class Follower {
   }
 
   /** Returns whether it is the verdict that is due. */
-  verdict(id: number, said: Frame): boolean {
+  verdict(id: number, said: Said): boolean {
     if (id !== this.#asked?.id) return false;
     const { position, recovered, cause } = said as unknown as Standing;
     const { from } = this.#asked;
@@ -75,7 +75,7 @@ export class Follower {
     return true;
   }
 
-  reset(frame: Frame): void {
+  reset(frame: Said): void {
     // Before a verdict it is about what was before: the verdict will say.
     if (this.#asked !== undefined) return;
     const { position, cause = "none" } = frame as unknown as Standing;
@@ -84,7 +84,7 @@ export class Follower {
   }
 
   /** Returns whether something is missing before it, so that it must be asked for again. */
-  update({ p, q, v, h = [] }: Frame): boolean {
+  update({ p, q, v, h = [] }: Said): boolean {
     const [, epoch = "", offset = ""] = /^(.*):(\d+)$/.exec(String(p)) ?? [];
     const previous = q as number | undefined;
     const id = idOfUpdate(v, h as readonly (readonly unknown[])[]);

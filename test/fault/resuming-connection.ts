@@ -5,7 +5,7 @@
  */
 import type { Followed } from "./followed.ts";
 import { FollowedEndpoint } from "./followed.ts";
-import type { FollowerSettings, Frame } from "./follower.ts";
+import type { FollowerSettings, Said } from "./follower.ts";
 import { between, oneOf, type Random } from "./random.ts";
 import { ResumingSocket } from "./resuming-socket.ts";
 
@@ -150,17 +150,17 @@ export class ResumingConnection {
     this.#due.set(id, { to, what });
   }
 
-  #take(frame: Frame): void {
+  #take(frame: Said): void {
     const { e, reset, end, id, ok, wait, error } = frame;
     if (typeof e === "string") this.#update(e, frame);
     else if (typeof reset === "string") this.#about(reset, "a reset")?.follower.reset(frame);
-    else if (typeof end === "string") this.#ended(end, error as Frame);
+    else if (typeof end === "string") this.#ended(end, error as Said);
     else if (wait !== undefined) this.#answeredAt = performance.now();
-    else if (ok !== undefined) this.#answered(id as number, ok as Frame);
-    else if (error !== undefined) this.#refused(id as number, error as Frame);
+    else if (ok !== undefined) this.#answered(id as number, ok as Said);
+    else if (error !== undefined) this.#refused(id as number, error as Said);
   }
 
-  #update(endpoint: string, frame: Frame): void {
+  #update(endpoint: string, frame: Said): void {
     const one = this.#about(endpoint, `an update at ${frame.p}`);
     if (one?.follower.update(frame)) this.#subscribe([one]);
   }
@@ -173,7 +173,7 @@ export class ResumingConnection {
     return one?.stands === "followed" ? one : undefined;
   }
 
-  #answered(id: number, ok: Frame): void {
+  #answered(id: number, ok: Said): void {
     const due = this.#settle(id, "an answer");
     if (due === undefined) return;
     const { to, what } = due;
@@ -184,14 +184,14 @@ export class ResumingConnection {
         this.#wrong(`${id} of ${to.endpoint} is answered before its ${other.what} ${earlier} (M4)`);
   }
 
-  #refused(id: number, error: Frame): void {
+  #refused(id: number, error: Said): void {
     const due = this.#settle(id, JSON.stringify(error));
     if (due === undefined || error.code === "superseded") return;
     due.to.isRefused(id);
     this.#askAgain(due.to, error);
   }
 
-  #ended(endpoint: string, error: Frame): void {
+  #ended(endpoint: string, error: Said): void {
     const one = this.#about(endpoint, "an end");
     // About one whose place a later subscribe takes, which will be answered.
     if (one === undefined || one.follower.askedId !== undefined) return;
@@ -199,7 +199,7 @@ export class ResumingConnection {
     this.#askAgain(one, error);
   }
 
-  #askAgain(one: FollowedEndpoint, error: Frame): void {
+  #askAgain(one: FollowedEndpoint, error: Said): void {
     const problem = `${one.name} of ${one.endpoint} is told ${JSON.stringify(error)}`;
     if (error.retry !== true) throw new Error(problem);
     const { askedId } = one.follower;

@@ -3,7 +3,7 @@
  * subscriber by PROTOCOL.md alone stands on. It shares no code with the product.
  */
 import WebSocket from "ws";
-import type { Frame } from "./follower.ts";
+import type { Said } from "./follower.ts";
 import type { Random } from "./random.ts";
 
 /** Shorter than people would have it, so that a run sees many. */
@@ -20,7 +20,7 @@ export interface ResumingSocketPorts {
   /** It dials now, and where. */
   url(): string;
   opened(): void;
-  frame(frame: Frame): void;
+  frame(frame: Said): void;
   /** What was said on it will not be answered. */
   lost(): void;
   /** Whether an answer has been due for too long. */

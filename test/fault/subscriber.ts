@@ -2,7 +2,7 @@
  * A subscriber by PROTOCOL.md alone, with a socket of its own: it resumes by position after every close (S10), asks again
  * where what comes doesn't continue its position (P5), and writes down all that it was told.
  */
-import { Follower, type FollowerSettings, type Frame } from "./follower.ts";
+import { Follower, type FollowerSettings, type Said } from "./follower.ts";
 import type { Happening, PositionText } from "./history.ts";
 import type { Random } from "./random.ts";
 import { ResumingSocket } from "./resuming-socket.ts";
@@ -92,16 +92,16 @@ export class RawResuming implements Subscriber {
     return this.#socket.close();
   }
 
-  #take(frame: Frame): void {
+  #take(frame: Said): void {
     if (typeof frame.e === "string") this.#update(frame);
     else if (frame.ok !== undefined) {
-      if (this.#follower.verdict(frame.id as number, frame.ok as Frame)) this.#socket.served();
+      if (this.#follower.verdict(frame.id as number, frame.ok as Said)) this.#socket.served();
     } else if (typeof frame.reset === "string") this.#follower.reset(frame);
     else if (frame.wait !== undefined) this.#told = true;
     else if (frame.error !== undefined) throw new Error(`the edge says ${JSON.stringify(frame.error)}`);
   }
 
-  #update(frame: Frame): void {
+  #update(frame: Said): void {
     if (!this.#follower.update(frame)) return;
     const id = this.#nextId++;
     this.#socket.send(JSON.stringify({ id, sub: this.endpoint, from: this.#asks(id, false) }));

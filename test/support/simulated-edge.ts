@@ -147,7 +147,9 @@ export class SimulatedEdge {
   connect(relay: string): ModelConnection {
     const connection = new ModelConnection({
       dial: () => this.relay(relay).connect(),
-      after: (ms, run) => void this.clock.after(ms, run),
+      now: () => this.clock.now,
+      random: this.#options.random,
+      after: (ms, run) => this.clock.after(ms, run),
       written: () => this.log.written,
       receives: (receiver) => this.receivers.push(receiver),
       names: (receiver, from) => this.#note(receiver, from),

@@ -4,7 +4,7 @@ import { Marker } from "../../origin/publish/mark.ts";
 import type { PublishResult } from "../../origin/publish/result.ts";
 import type { Room } from "../../origin/publish/waiting.ts";
 import { PartitionWriter } from "../../origin/publish/writer.ts";
-import type { WriterNumber } from "../../shared/protocol/publish.ts";
+import type { WriterStanding } from "../../shared/protocol/publish.ts";
 import { ScriptedPartition } from "./scripted-sink.ts";
 
 const marker = new Marker([Buffer.alloc(32, 1)]);
@@ -34,7 +34,7 @@ export const settle = () => vi.advanceTimersByTimeAsync(0);
 export function writerWorld() {
   let partition: ScriptedPartition;
   let writer: PartitionWriter;
-  let news: (WriterNumber | undefined)[];
+  let news: WriterStanding[];
   let room: Room;
   /** What the wall clock shows, and one that nobody sets. */
   let time: number;
@@ -54,7 +54,7 @@ export function writerWorld() {
       ledgerRoom: { left: Number.POSITIVE_INFINITY },
       claim: partition.claim,
       claimed: () => {},
-      announce: (number) => news.push(number),
+      announce: (standing) => news.push(standing),
       time: () => time,
       now: () => now,
       recognises: (secret) => marker.recognises(secret),

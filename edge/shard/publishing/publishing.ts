@@ -81,7 +81,7 @@ const FIRST_IDS = 2 ** 52;
 export class Publishing<T extends Peer> {
   readonly #ports: PublishingPorts<T>;
   readonly #writers = new Writers<T>();
-  readonly #takeovers = new Takeovers();
+  readonly #takeovers = new Takeovers<T>();
   /** Not answered, in the order in which they came. */
   readonly #entries = new Map<number, Entry<T>>();
   /** The same by path. */
@@ -152,7 +152,11 @@ export class Publishing<T extends Peer> {
 
   /** An uplink is no more. */
   lost(uplink: T): void {
-    this.#writers.lost(uplink);
+    const had = this.#writers.lost(uplink);
+    this.#takeovers.gone(
+      uplink,
+      had.map(({ topic, partition }) => `${topic}/${partition}`),
+    );
     this.look();
   }
 
@@ -212,11 +216,18 @@ export class Publishing<T extends Peer> {
     const name = this.#nameOf(topic, key);
     const writer =
       partition === undefined ? undefined : this.#writers.highest(topic, partition, this.#ports.isOpen);
-    const isWriter = writer !== undefined && this.#isHeard(writer) && !declined.has(writer);
-    const to = isWriter ? writer : this.#activeFor(entry);
+    const mayAsk = (uplink: T) => this.#isHeard(uplink) && !declined.has(uplink);
+    // One that is taking the partition has it soon; if another one were asked now, they would relieve one another by turns.
+    const own =
+      writer !== undefined && mayAsk(writer)
+        ? writer
+        : partition === undefined
+          ? undefined
+          : this.#writers.taking(topic, partition, mayAsk);
+    const to = own ?? this.#activeFor(entry);
     if (to === undefined) return { kind: "none" };
     if (to.bufferedAmount > LIMITS.uplinkBacklogBytes) return { kind: "full" };
-    if (isWriter) return { kind: "send", to, claim: false, name };
+    if (own !== undefined) return { kind: "send", to, claim: false, name };
     const until = this.#takeovers.nextAt(name);
     const claim = until <= now;
     return !claim && declined.has(to) ? { kind: "wait", until } : { kind: "send", to, claim, name };
@@ -228,7 +239,7 @@ export class Publishing<T extends Peer> {
   }
 
   #send(entry: Entry<T>, { to, claim, name }: Extract<Choice<T>, { kind: "send" }>, now: number): void {
-    if (claim) this.#takeovers.ask(name, now);
+    if (claim) this.#takeovers.ask(name, to, now);
     const leftMs = entry.deadline - now;
     const withinMs = Math.floor(leftMs - MARGIN_MS);
     const until = Math.floor(this.#ports.wall() + leftMs - CLOCKS_MS);

@@ -118,7 +118,7 @@ export class Client {
 
   /**
    * The latest record; undefined if the key has none, or was deleted. Rejects with a ClientError (`unreachable`, or the edge's code),
-   * with a SubscribeError for what is no endpoint, and with the reason of the signal.
+   * with a SubscribeError for what is no endpoint, with the reason of the signal, and with what the source of tokens threw.
    */
   async get<T = unknown>(endpoint: Endpoint, options: GetOptions<T> = {}): Promise<Latest<T> | undefined> {
     this.#requireOpen();

@@ -32,26 +32,23 @@ export async function latestOf<T>(
 ): Promise<Latest<T> | undefined> {
   const endpoint = url.pathname;
   const token = await within(signal, tokens.current());
-  let response = await request(url, token, signal);
-  if (response.status === 401 && token !== "") {
+  let answer = await request(url, token, signal);
+  if (answer.status === 401 && token !== "") {
     // It may have ended meanwhile.
-    const another = await within(signal, tokens.fresh());
-    if (another !== token) {
-      await response.body?.cancel();
-      response = await request(url, another, signal);
-    }
+    const another = await within(signal, tokens.another(token));
+    if (another !== token) answer = await request(url, another, signal);
   }
-  if (!response.ok) {
-    const error = await errorOf(response, endpoint);
+  const { status, headers, body } = answer;
+  if (status !== 200) {
+    const error = errorOf(status, body, endpoint);
     if (NO_VALUE.includes(error.code)) return undefined;
     throw error;
   }
-  const body = new Uint8Array(await response.arrayBuffer());
-  const raw = rawOf(response.headers.get("Content-Type") ?? "", body);
-  const timestamp = response.headers.get("Distributary-Timestamp");
+  const raw = rawOf(headers.get("Content-Type") ?? "", body);
+  const timestamp = headers.get("Distributary-Timestamp");
   return {
     endpoint,
-    position: (response.headers.get("ETag") ?? "").replaceAll('"', ""),
+    position: (headers.get("ETag") ?? "").replaceAll('"', ""),
     timestamp: timestamp === null ? undefined : Number(timestamp),
     value: decode(raw),
     text: raw.text,
@@ -59,10 +56,18 @@ export async function latestOf<T>(
   };
 }
 
-async function request(url: URL, token: string, signal: AbortSignal | undefined): Promise<Response> {
+interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Uint8Array;
+}
+
+async function request(url: URL, token: string, signal: AbortSignal | undefined): Promise<Answer> {
   const headers: Record<string, string> = token === "" ? {} : { Authorization: `Bearer ${token}` };
   try {
-    return await fetch(url, { headers, ...(signal && { signal }) });
+    const response = await fetch(url, { headers, ...(signal && { signal }) });
+    const body = new Uint8Array(await response.arrayBuffer());
+    return { status: response.status, headers: response.headers, body };
   } catch {
     signal?.throwIfAborted();
     const message = "the edge could not be reached, or answers no pages of this origin";
@@ -71,9 +76,8 @@ async function request(url: URL, token: string, signal: AbortSignal | undefined)
 }
 
 /** A proxy before the edge has bodies of its own. */
-async function errorOf(response: Response, endpoint: string): Promise<ClientError> {
-  const { status } = response;
-  const said = readErrorAnswer(await response.text().catch(() => ""));
+function errorOf(status: number, body: Uint8Array, endpoint: string): ClientError {
+  const said = readErrorAnswer(new TextDecoder().decode(body));
   const unsaid = { code: "refused", message: `refused with ${status}`, retry: status >= 500 };
   return new ClientError(said ?? unsaid, endpoint);
 }

@@ -21,35 +21,44 @@ export class Tokens {
 
   /** What is known already, or else what the source says. Rejects with whatever the source does. */
   current(): string | Promise<string> {
-    return typeof this.#source === "string" ? this.#source : (this.#known ?? this.fresh());
+    return typeof this.#source === "string" ? this.#source : (this.#known ?? this.#ask(this.#source));
   }
 
-  /** What the source says now. */
-  fresh(): string | Promise<string> {
-    const source = this.#source;
-    if (typeof source === "string") return source;
-    const now = this.#clock.now();
-    const asking = this.#asking;
-    if (asking !== undefined && now - asking.since < this.#patienceMs) return asking.token;
-    const token = Promise.resolve().then(source);
-    const mine = { since: now, token };
-    this.#asking = mine;
-    const answered = (known: unknown) => {
-      if (isToken(known)) this.#known = known;
-      if (this.#asking === mine) this.#asking = undefined;
-    };
-    token.then(answered, answered);
-    return token;
+  /** In place of one that was refused, or ends soon: what was learned since, or else what the source says now. */
+  another(than: string): string | Promise<string> {
+    if (typeof this.#source === "string") return this.#source;
+    return this.#known !== undefined && this.#known !== than ? this.#known : this.#ask(this.#source);
   }
 
   /** For a connection, which begins with what is known, and asks again only for another one. */
   source(): TokenSource {
     if (typeof this.#source === "string") return this.#source;
-    let isFirst = true;
-    return () => {
-      const token = isFirst ? this.current() : this.fresh();
-      isFirst = false;
-      return token;
+    let given: string | undefined;
+    return async () => {
+      given = await (given === undefined ? this.current() : this.another(given));
+      return given;
     };
   }
+
+  #ask(source: Exclude<TokenSource, string>): Promise<string> {
+    const now = this.#clock.now();
+    const asking = this.#asking;
+    if (asking !== undefined && now - asking.since < this.#patienceMs) return asking.token;
+    const token = Promise.resolve().then(source).then(checked);
+    const mine = { since: now, token };
+    this.#asking = mine;
+    const answered = () => {
+      if (this.#asking === mine) this.#asking = undefined;
+    };
+    token.then((known) => {
+      this.#known = known;
+      answered();
+    }, answered);
+    return token;
+  }
+}
+
+function checked(token: unknown): string {
+  if (!isToken(token)) throw new TypeError("what the source of tokens gave is no token");
+  return token;
 }

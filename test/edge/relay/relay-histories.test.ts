@@ -32,11 +32,12 @@ type Step =
   | { do: "enter"; path: number; from: { back: number; epochs: number } | undefined }
   | { do: "again"; who: number; from: { back: number; epochs: number } | undefined }
   | { do: "exit"; who: number }
+  | { do: "publish"; who: number; path: number; times: number; order: "wait" | "reject" | "none" }
   | { do: "leave" | "slow" | "cut"; who: number }
   | { do: "deliver"; choice: number; times: number }
   | { do: "pass"; ms: number }
   | { do: "sleep" | "crash" | "cutLinks"; relay: number }
-  | { do: "crashShard" | "kill" | "start" | "lag" | "readAll" | "cutUplink" }
+  | { do: "crashShard" | "kill" | "start" | "lag" | "readAll" | "cutUplink" | "hush" | "refuse" | "recover" }
   | { do: "drop"; epoch: number; keep: number };
 
 const from = fc.option(
@@ -57,6 +58,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: is("exit"), who }) },
   { weight: 10, arbitrary: fc.record({ do: is("sub", "sub", "unsub", "flip"), who, path, from }) },
   { weight: 2, arbitrary: fc.record({ do: is("all"), who }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: is("publish"),
+      ...{ who, path, times: fc.integer({ min: 1, max: 4 }), order: is("wait", "wait", "reject", "none") },
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ do: is("leave", "slow", "cut"), who }) },
   {
     weight: 12,
@@ -68,6 +76,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({ do: is("crashShard", "kill", "start", "lag", "readAll", "cutUplink") }),
   },
+  { weight: 2, arbitrary: fc.record({ do: is("hush", "refuse", "recover", "recover") }) },
   { weight: 1, arbitrary: fc.record({ do: is("drop"), epoch: fc.nat(1), keep: fc.nat(8) }) },
 );
 
@@ -148,6 +157,12 @@ async function play(history: readonly Step[], seed: number) {
       case "all":
         for (const path of PATHS) connection(step.who)?.sub(path, undefined);
         break;
+      case "publish":
+        for (let i = 0; i < step.times; i++) {
+          const published = JSON.stringify({ published: ++value });
+          connection(step.who)?.publish(PATHS[step.path] ?? "", published, step.order);
+        }
+        break;
       case "leave":
         connection(step.who)?.leave();
         break;
@@ -209,6 +224,8 @@ function judge({ edge, connections, alone }: Awaited<ReturnType<typeof play>>, w
   for (const one of connections) {
     expect(one.violations).toEqual([]);
     expect(one.left ? 0 : one.unanswered, "subscribes without an answer").toBe(0);
+    expect(one.left ? 0 : one.publisher.unanswered, "publishes without an answer").toBe(0);
+    expect(one.publisher.judge(edge.log)).toEqual([]);
     for (const path of one.wanted) followed.add(path);
   }
   for (const { left, path } of alone) if (!left) followed.add(path);
@@ -263,9 +280,10 @@ const ONCE_WRONG: [Step[], number][] = [
 ];
 
 test(
-  "[M3] [M4] [M5] [M6] [M11] [L12] [L13] [L14] [L16] [S2] [S6] [P5] in random histories each subscribe is answered once, nothing is lost, doubled or unannounced, and exactly what is followed is watched",
+  "[M3] [M4] [M5] [M6] [M11] [L12] [L13] [L14] [L16] [S2] [S6] [P5] [W24] [W26] [W27] [W28] in random histories each subscribe is answered once, nothing is lost, doubled or unannounced, exactly what is followed is watched, and each publish is one record, in order, where it was said to be",
   async () => {
     const seen = { answers: 0, superseded: 0, updates: 0, alone: 0, wakes: 0, recovered: 0, resets: 0 };
+    const outcomes = { published: 0, unknown: 0 };
     let steps = 0;
     await fc.assert(
       fc.asyncProperty(
@@ -282,6 +300,10 @@ test(
           for (const one of connections) {
             seen.answers += one.answers;
             seen.superseded += one.superseded;
+            for (const { outcome } of one.publisher.all) {
+              if (outcome?.includes(":")) outcomes.published++;
+              if (outcome === "unknown_outcome") outcomes.unknown++;
+            }
           }
           for (const { updates } of alone) seen.alone += updates.length;
           for (const name of RELAYS) seen.wakes += edge.relay(name).wakes;
@@ -294,7 +316,8 @@ test(
       ),
       { numRuns: HISTORIES / 4, seed: SEED, examples: ONCE_WRONG },
     );
-    for (const [what, times] of Object.entries(seen)) expect(times, what).toBeGreaterThan(20);
+    for (const [what, times] of Object.entries({ ...seen, ...outcomes }))
+      expect(times, what).toBeGreaterThan(20);
     figure(`${steps} random steps of relays and their clients`);
     expect(steps).toBeGreaterThan(HISTORIES * 5);
   },

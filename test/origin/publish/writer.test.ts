@@ -82,7 +82,7 @@ test("when a claim is of no use any more, the next one tells what was appended, 
 
   expect([again.values, again.claim]).toEqual([["b", "c"], 2]);
   expect(answers.map(({ result }) => result)).toEqual(["e.0:7", "e.0:8", "e.0:9"]);
-  expect(world.news).toEqual([{ id: 7, epoch: 1 }, undefined, { id: 7, epoch: 2 }]);
+  expect(world.news).toEqual(["taking", { id: 7, epoch: 1 }, undefined, "taking", { id: 7, epoch: 2 }]);
   expect(world.partition.released).toEqual([1]);
 });
 
@@ -223,7 +223,7 @@ test("another that fences: what may be in the log is unknown, all else is for th
     "not_writer",
     "not_writer",
   ]);
-  expect(world.news).toEqual([{ id: 7, epoch: 1 }, undefined]);
+  expect(world.news).toEqual(["taking", { id: 7, epoch: 1 }, undefined]);
 
   world.writer.takeOver();
   world.partition.grant();
@@ -380,14 +380,27 @@ test("closing leaves what wasn't sent to another origin, and says that the parti
     "not_writer",
   ]);
   expect(world.partition.released).toEqual([1]);
-  expect(world.news).toEqual([{ id: 7, epoch: 1 }, undefined]);
+  expect(world.news).toEqual(["taking", { id: 7, epoch: 1 }, undefined]);
 });
 
-test("a partition that is claimed when its writer was closed is released, and nobody hears of it", async () => {
+test("a partition that is claimed when its writer was closed is released, and nobody hears that it was claimed", async () => {
   const waits = publish("waits");
   world.writer.close();
   world.partition.grant();
   await settle();
 
-  expect([waits.result, world.partition.released, world.news]).toEqual(["not_writer", [1], []]);
+  expect([waits.result, world.partition.released, world.news]).toEqual([
+    "not_writer",
+    [1],
+    ["taking", undefined],
+  ]);
+});
+
+test("[W8] it says when it begins to take the partition, and when nothing comes of that", async () => {
+  publish("a");
+  expect(world.news).toEqual(["taking"]);
+  world.partition.refuse(new SinkError("fenced", "another is faster"));
+  await settle();
+
+  expect(world.news).toEqual(["taking", undefined]);
 });

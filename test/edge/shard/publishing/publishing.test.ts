@@ -258,6 +258,77 @@ describe("to whom", () => {
     expect(a.got.slice(-2).map(({ claim }) => claim)).toEqual([true, true]);
   });
 
+  test("[W8] after the origin has gone that was asked, or had it, taking over is asked for 3 s later at most", () => {
+    for (const ms of [0, 3_000, 6_000, 12_000]) {
+      clock.pass(ms);
+      publish(String(ms));
+    }
+    expect(a.got.filter(({ claim }) => claim)).toHaveLength(4);
+    // The next one would be 24 s later.
+    clock.pass(1_000);
+    actives = [b];
+    a.open = false;
+    shard.lost(a);
+    expect(b.got.filter(({ claim }) => claim)).toEqual([]);
+    clock.pass(2_000);
+    publish("later");
+    expect(b.got.at(-1)?.claim).toBe(true);
+
+    writes(b, 5);
+    const c = new Uplink();
+    actives = [c];
+    b.open = false;
+    shard.lost(b);
+    answer(c, refused("not_writer"));
+    clock.pass(3_000);
+    expect(c.got.some(({ claim }) => claim)).toBe(true);
+  });
+
+  test("[W8] but not sooner for one that says that it was relieved, which is there: they would take turns", () => {
+    for (const ms of [0, 3_000]) {
+      clock.pass(ms);
+      publish(String(ms));
+    }
+    writes(b, 5);
+    writes(b, undefined);
+    const before = a.got.length;
+    clock.pass(5_900);
+    publish("between");
+    expect(a.got.slice(before).filter(({ claim }) => claim)).toEqual([]);
+    clock.pass(100);
+    publish("after");
+
+    expect(a.got.at(-1)?.claim).toBe(true);
+  });
+
+  test("[W8] publishes go to one that says that it is taking the partition, and nobody else is asked to", async () => {
+    shard.writes(b, { topic: "t", partition: 0, partitions: 1, number: "taking" });
+    const asked = publish("1");
+    clock.pass(5_000);
+    publish("2", "/t/other");
+    expect([valuesAt(a), valuesAt(b)]).toEqual([[], ["1", "2"]]);
+    expect(b.got.map(({ claim }) => claim)).toEqual([false, false]);
+    answer(b, refused("not_writer"), 0);
+    expect([valuesAt(a), a.got[0]?.claim]).toEqual([["1"], true]);
+    writes(b, 5);
+    answer(a, refused("not_writer"));
+    answer(b, { position: "e:1" });
+    await settled();
+
+    expect(asked.outcome).toEqual(at("e:1"));
+  });
+
+  test("[W8] not if that is silent, and one that has it wins over one that is taking it", () => {
+    shard.writes(b, { topic: "t", partition: 0, partitions: 1, number: "taking" });
+    b.heard = false;
+    publish("1");
+    b.heard = true;
+    writes(a, 4);
+    publish("2", "/t/other");
+
+    expect([valuesAt(a), valuesAt(b)]).toEqual([["1", "2"], []]);
+  });
+
   test("[W8] one that is no longer the writer is left for the next, without a loop", async () => {
     writes(b, 5);
     const asked = publish();

@@ -7,7 +7,7 @@
  */
 import { endpointPath, isTopicName } from "../../protocol/address.ts";
 import type { ErrorBody } from "../../protocol/error-body.ts";
-import { parsePosition } from "../../protocol/position.ts";
+import { parseStart } from "../../protocol/position.ts";
 import type { ConnectionChange } from "../connection-terms.ts";
 import { endpointOf, resolveEdge, SubscribeError } from "../endpoint-url.ts";
 import { Emitter } from "../events.ts";
@@ -103,13 +103,13 @@ export class Client {
     options: ManyOptions<T> = {},
   ): SubscriptionGroup<T> {
     this.#requireOpen();
-    const { schema, codec } = options;
+    const { schema, codec, occupancy } = options;
     const group: SubscriptionGroup<T> = new SubscriptionGroup<T>(
       Array.from(endpoints, (endpoint) => this.pathOf(endpoint)),
       options,
       {
         canonical: (path) => this.pathOf(path),
-        begin: (path, from, membership) => this.#begin(path, { schema, codec, from }, membership),
+        begin: (path, from, membership) => this.#begin(path, { schema, codec, occupancy, from }, membership),
         closed: () => this.#open.delete(group),
       },
     );
@@ -156,10 +156,10 @@ export class Client {
   #begin<T>(path: string, options: SubscribeOptions<T>, membership?: Membership<T>): Subscription<T> {
     this.#requireOpen();
     const { from } = options;
-    if (from !== undefined && parsePosition(from) === undefined)
+    if (from !== undefined && parseStart(from) === undefined)
       throw new SubscribeError("bad_position", `not a position: ${from}`);
     return new Subscription<T>(path, options, {
-      join: (from, member) => this.#lanes.join(path, from, member),
+      join: (options, member) => this.#lanes.join(path, options, member),
       closed: (subscription, error) => {
         this.#open.delete(subscription);
         membership?.closed(subscription, error);

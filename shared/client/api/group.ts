@@ -27,7 +27,17 @@ export interface Membership<T> {
   closed(subscription: Subscription<T>, error: ClientError | undefined): void;
 }
 
-const NAMES = ["update", "gap", "recovered", "live", "connection", "wait", "error", "closed"] as const;
+const NAMES = [
+  "update",
+  "gap",
+  "recovered",
+  "live",
+  "occupancy",
+  "connection",
+  "wait",
+  "error",
+  "closed",
+] as const;
 
 /** Made by subscribeMany() of a Client. */
 export class SubscriptionGroup<T = unknown> implements AsyncIterable<DecodedUpdate<T>> {

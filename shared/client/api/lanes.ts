@@ -5,7 +5,7 @@
  */
 import type { ErrorBody } from "../../protocol/error-body.ts";
 import { Timer } from "../clock.ts";
-import { Connection } from "../connect.ts";
+import { Connection, type JoinOptions } from "../connect.ts";
 import type { ConnectionChange } from "../connection-terms.ts";
 import type { PublishedValue, PublishOptions } from "../publisher.ts";
 import type { Settings } from "../settings.ts";
@@ -40,16 +40,16 @@ export class Lanes {
   }
 
   /** Nothing is told before this has returned. */
-  join(endpoint: string, from: string | undefined, member: FeedMember): Feed {
+  join(endpoint: string, options: JoinOptions, member: FeedMember): Feed {
     for (const lane of this.#lanes) {
       const feed = lane.feeds.get(endpoint);
-      if (feed === undefined) return lane.begin(endpoint, from, member);
-      if (from === undefined && feed.hasLatest) {
-        feed.join(member);
+      if (feed === undefined) return lane.begin(endpoint, options, member);
+      if (options.from === undefined && feed.hasLatest) {
+        feed.join(member, options.occupancy);
         return feed;
       }
     }
-    return this.#open().begin(endpoint, from, member);
+    return this.#open().begin(endpoint, options, member);
   }
 
   async publish(endpoint: string, value: PublishedValue, options: PublishOptions): Promise<string> {
@@ -105,10 +105,10 @@ class Lane {
     });
   }
 
-  begin(endpoint: string, from: string | undefined, member: FeedMember): Feed {
-    const subscription = this.connection.subscribe(endpoint, { from });
+  begin(endpoint: string, options: JoinOptions, member: FeedMember): Feed {
+    const begin = (options: JoinOptions) => this.connection.subscribe(endpoint, options);
     this.#idle.cancel();
-    const feed = new Feed(subscription, from === undefined, {
+    const feed = new Feed(begin, options, {
       heardAt: () => this.#heardAt,
       refusal: () => this.#refusal,
       over: () => {
@@ -117,7 +117,7 @@ class Lane {
       },
     });
     this.feeds.set(endpoint, feed);
-    feed.join(member);
+    feed.join(member, options.occupancy);
     return feed;
   }
 

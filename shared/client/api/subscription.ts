@@ -1,5 +1,7 @@
 /** A subscription as an application holds it: updates by iterating or by listeners, and how far it is. */
 import type { ErrorBody } from "../../protocol/error-body.ts";
+import { OLDEST } from "../../protocol/position.ts";
+import type { JoinOptions } from "../connect.ts";
 import type { ConnectionChange } from "../connection-terms.ts";
 import { Emitter, type SubscriptionEvents } from "../events.ts";
 import type { SubscriptionPhase } from "../subscription.ts";
@@ -10,8 +12,12 @@ import { type BufferOptions, iteratorOf, Unread } from "./unread.ts";
 import { type DecodedUpdate, type Gap, updateOf } from "./update.ts";
 
 export interface SubscribeOptions<T = unknown> extends Reading<T> {
-  /** Resume from here: what `position` said before, perhaps in an earlier page load. */
+  /**
+   * Resume from here: what `position` said before, perhaps in an earlier page load. `oldest`: begin with as much history as there is.
+   */
   readonly from?: string | undefined;
+  /** Be told how many subscribers there are, by `occupancy`. */
+  readonly occupancy?: true | undefined;
   /** Closes the subscription when it aborts; an iteration then rejects with its reason. */
   readonly signal?: AbortSignal | undefined;
   /** Of updates that an iteration hasn't read: 1,000 of them, then `pause`. */
@@ -27,6 +33,8 @@ export interface Events<T> {
   recovered: { readonly position: string };
   /** It has caught up: what follows comes as it happens. Once for each time that it was behind. */
   live: { readonly position: string };
+  /** How many subscriptions to the endpoint there are, of all clients: if it was asked for, and when it changes, at most once a second. */
+  occupancy: { readonly subscribers: number };
   /** Of the connection that it is on. */
   connection: ConnectionChange;
   /** It stands, but the source of the edge can't answer just now. */
@@ -38,7 +46,7 @@ export interface Events<T> {
 }
 
 export interface SubscriptionPorts<T> {
-  join(from: string | undefined, member: FeedMember): Feed;
+  join(options: JoinOptions, member: FeedMember): Feed;
   closed(subscription: Subscription<T>, error: ClientError | undefined): void;
   /** Of the group that it is in. */
   readonly unread?: Unread<T> | undefined;
@@ -54,6 +62,10 @@ export class Subscription<T = unknown> implements AsyncIterable<DecodedUpdate<T>
   readonly #member: FeedMember = { hear: (told) => this.#hear(told) };
   readonly #unread: Unread<T>;
   readonly #pausedBy = new Set<"user" | "reader">();
+  readonly #occupancy: true | undefined;
+  /** From where it is asked for as long as there is no position. */
+  #start: string | undefined;
+  #subscribers: number | undefined;
   #feed: Feed | undefined;
   readonly #isOfGroup: boolean;
   #isIterated = false;
@@ -65,12 +77,14 @@ export class Subscription<T = unknown> implements AsyncIterable<DecodedUpdate<T>
   #forgetSignal = () => {};
 
   constructor(endpoint: string, options: SubscribeOptions<T>, ports: SubscriptionPorts<T>) {
-    const { from, signal, buffer = {} } = options;
+    const { from, occupancy, signal, buffer = {} } = options;
     signal?.throwIfAborted();
     this.endpoint = endpoint;
     this.#ports = ports;
     this.#decode = decoderOf(options);
-    this.#position = from;
+    this.#start = from;
+    this.#position = from === OLDEST ? undefined : from;
+    this.#occupancy = occupancy;
     this.#isOfGroup = ports.unread !== undefined;
     this.#unread =
       ports.unread ??
@@ -79,7 +93,7 @@ export class Subscription<T = unknown> implements AsyncIterable<DecodedUpdate<T>
         resume: () => this.holdBack(false),
         failed: (error) => this.#fail(error),
       });
-    this.#feed = ports.join(from, this.#member);
+    this.#feed = this.#join();
     if (signal === undefined) return;
     const abort = () => this.#end(undefined, () => this.#unread.fail(signal.reason));
     signal.addEventListener("abort", abort, { once: true });
@@ -119,6 +133,11 @@ export class Subscription<T = unknown> implements AsyncIterable<DecodedUpdate<T>
   /** The last update that came; undefined if none has. */
   get latest(): DecodedUpdate<T> | undefined {
     return this.#latest;
+  }
+
+  /** What `occupancy` told last. */
+  get subscribers(): number | undefined {
+    return this.#subscribers;
   }
 
   /** undefined while it is paused, and when it is closed. */
@@ -171,7 +190,12 @@ export class Subscription<T = unknown> implements AsyncIterable<DecodedUpdate<T>
     if (isHeld) this.#pausedBy.add(who);
     else this.#pausedBy.delete(who);
     if (this.#pausedBy.size > 0) this.#leave();
-    else if (!this.#isClosed) this.#feed ??= this.#ports.join(this.#position, this.#member);
+    else if (!this.#isClosed) this.#feed ??= this.#join();
+  }
+
+  #join(): Feed {
+    const from = this.#position ?? this.#start;
+    return this.#ports.join({ from, occupancy: this.#occupancy }, this.#member);
   }
 
   #leave(): void {
@@ -187,6 +211,7 @@ export class Subscription<T = unknown> implements AsyncIterable<DecodedUpdate<T>
       case "verdict": {
         const { position, recovered } = told.event;
         this.#position = position;
+        this.#start = undefined;
         if (recovered === undefined) break;
         this.#recovered = recovered;
         if (recovered) this.#emitter.emit("recovered", { position });
@@ -197,6 +222,11 @@ export class Subscription<T = unknown> implements AsyncIterable<DecodedUpdate<T>
         this.#gap = { ...told.event, from: (this.#gap ?? told.event).from };
         this.#position = told.event.position;
         this.#emitter.emit("gap", told.event);
+        break;
+      case "occupancy":
+        if (!this.#occupancy) break;
+        this.#subscribers = told.event.subscribers;
+        this.#emitter.emit("occupancy", told.event);
         break;
       case "live":
         this.#emitter.emit("live", told.event);

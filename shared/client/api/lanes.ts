@@ -13,6 +13,9 @@ import type { Transport } from "../transport.ts";
 import { Feed, type FeedMember } from "./feed.ts";
 import type { Tokens } from "./tokens.ts";
 
+/** As many as a connection may have, unless the deployment says otherwise (M10). */
+const SUBSCRIPTIONS = 1_000;
+
 export interface LanesPorts {
   connection(change: ConnectionChange): void;
   error(error: ErrorBody): void;
@@ -43,7 +46,10 @@ export class Lanes {
   join(endpoint: string, options: JoinOptions, member: FeedMember): Feed {
     for (const lane of this.#lanes) {
       const feed = lane.feeds.get(endpoint);
-      if (feed === undefined) return lane.begin(endpoint, options, member);
+      if (feed === undefined) {
+        if (lane.feeds.size < SUBSCRIPTIONS) return lane.begin(endpoint, options, member);
+        continue;
+      }
       if (options.from === undefined && feed.hasLatest) {
         feed.join(member, options.occupancy);
         return feed;

@@ -59,7 +59,6 @@ export class Subscription<T = unknown> implements AsyncIterable<DecodedUpdate<T>
   readonly #ports: SubscriptionPorts<T>;
   readonly #decode: (raw: RawValue) => T;
   readonly #emitter = new Emitter<Events<T>>();
-  readonly #member: FeedMember = { hear: (told) => this.#hear(told) };
   readonly #unread: Unread<T>;
   readonly #pausedBy = new Set<"user" | "reader">();
   readonly #occupancy: true | undefined;
@@ -67,6 +66,7 @@ export class Subscription<T = unknown> implements AsyncIterable<DecodedUpdate<T>
   #start: string | undefined;
   #subscribers: number | undefined;
   #feed: Feed | undefined;
+  #member: FeedMember | undefined;
   readonly #isOfGroup: boolean;
   #isIterated = false;
   #position: string | undefined;
@@ -195,12 +195,21 @@ export class Subscription<T = unknown> implements AsyncIterable<DecodedUpdate<T>
 
   #join(): Feed {
     const from = this.#position ?? this.#start;
-    return this.#ports.join({ from, occupancy: this.#occupancy }, this.#member);
+    // What one that was left tells still, since it is just telling all, isn't for this any more.
+    const member: FeedMember = {
+      hear: (told) => {
+        if (this.#member === member) this.#hear(told);
+      },
+    };
+    this.#member = member;
+    return this.#ports.join({ from, occupancy: this.#occupancy }, member);
   }
 
   #leave(): void {
-    this.#feed?.leave(this.#member);
+    const [feed, member] = [this.#feed, this.#member];
     this.#feed = undefined;
+    this.#member = undefined;
+    if (member !== undefined) feed?.leave(member);
   }
 
   #hear(told: Told): void {

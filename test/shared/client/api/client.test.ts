@@ -121,6 +121,16 @@ describe("the connection", () => {
     expect(said()).toEqual([]);
   });
 
+  test("[M10] takes as many endpoints as one may, and the others are on a further one", () => {
+    const subscriptions = Array.from({ length: 1_001 }, (_, i) => client.subscribe(`/flights/${i}`));
+    expect(transport.dialled.length).toBe(2);
+    subscriptions[0]?.close();
+    client.subscribe("/flights/more");
+    transport.socket.open();
+
+    expect(said().map(({ sub }) => sub)).toEqual(["/flights/1000"]);
+  });
+
   test("says when anything was heard last", () => {
     const subscription = client.subscribe(ATL);
     expect(subscription.lastHeardAt).toBeUndefined();
@@ -160,6 +170,25 @@ describe("close()", () => {
       "-",
     ]);
     expect(() => client.subscribe(ATL)).toThrow(ClientError);
+  });
+
+  test("in a listener ends what another one would hear of the same, and of what comes with it", async () => {
+    const first = live();
+    const second = client.subscribe(ATL);
+    const told: string[] = [];
+    second.on("update", ({ offset }) => {
+      told.push(`update ${offset}`);
+      if (offset === 1) second.close();
+    });
+    for (const name of ["live", "closed"] as const) second.on(name, () => told.push(name));
+    await vi.waitFor(() => expect(told).toEqual(["update 1", "closed"]));
+
+    const third = client.subscribe(ATL);
+    await vi.waitFor(() => expect(third.upToDate).toBe(true));
+    third.on("update", () => told.push("third"));
+    first.on("update", () => third.close());
+    transport.socket.say(update(ATL, 2));
+    expect(told).toEqual(["update 1", "closed"]);
   });
 
   test("of a subscription is heard of once, and nothing after it", () => {

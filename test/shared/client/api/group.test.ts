@@ -17,6 +17,8 @@ import {
 
 withClient();
 
+const LAX = { topic: "flights", key: "LAX" };
+
 describe("subscribeMany()", () => {
   test("gives the updates of all in one iteration, and each its position", async () => {
     const group = client.subscribeMany<number>([ATL, { topic: "flights", key: "DFW" }], {
@@ -81,6 +83,7 @@ describe("subscribeMany()", () => {
     expect(group.positions).toEqual({ [ATL]: "a:1", [DFW]: "-" });
     group.close();
     expect(group.positions).toEqual({ [ATL]: "a:1", [DFW]: "-" });
+    expect(() => group.add(LAX)).toThrow(expect.objectContaining({ code: "closed" }));
   });
 
   test("begins nothing if one of its paths is none", () => {

@@ -48,7 +48,6 @@ export class SubscriptionGroup<T = unknown> implements AsyncIterable<DecodedUpda
   readonly #emitter = new Emitter<GroupEvents<T>>();
   readonly #unread: Unread<T>;
   #isIterated = false;
-  #isHeldBack = false;
   #isClosed = false;
   /** When all were closed. */
   #lastPositions: Readonly<Record<string, string>> | undefined;
@@ -60,8 +59,11 @@ export class SubscriptionGroup<T = unknown> implements AsyncIterable<DecodedUpda
     this.#from = from;
     this.#ports = ports;
     this.#unread = new Unread<T>(buffer, {
-      pause: () => this.#holdBack(true),
-      resume: () => this.#holdBack(false),
+      // Only those that go on: many that are quiet needn't leave for one that isn't.
+      pause: (endpoint) => this.#subscriptions.get(endpoint)?.holdBack(true),
+      resume: () => {
+        for (const subscription of this.#subscriptions.values()) subscription.holdBack(false);
+      },
       failed: () => this.#end(() => {}),
     });
     try {
@@ -107,7 +109,6 @@ export class SubscriptionGroup<T = unknown> implements AsyncIterable<DecodedUpda
     });
     this.#subscriptions.set(path, subscription);
     for (const name of NAMES) this.#passOn(name, subscription);
-    if (this.#isHeldBack) subscription.holdBack(true);
     return subscription;
   }
 
@@ -144,11 +145,6 @@ export class SubscriptionGroup<T = unknown> implements AsyncIterable<DecodedUpda
   #left({ endpoint }: Subscription<T>, error: ClientError | undefined): void {
     this.#subscriptions.delete(endpoint);
     if (error !== undefined && this.#isIterated) this.#end(() => this.#unread.fail(error));
-  }
-
-  #holdBack(isHeldBack: boolean): void {
-    this.#isHeldBack = isHeldBack;
-    for (const subscription of this.#subscriptions.values()) subscription.holdBack(isHeldBack);
   }
 
   #end(tell: () => void): void {

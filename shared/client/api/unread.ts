@@ -13,14 +13,14 @@ import { afterSkipping, type DecodedUpdate, type Gap } from "./update.ts";
 export type WhenFull = "pause" | "conflate" | "error";
 
 export interface BufferOptions {
-  /** Of updates; at least 1. */
+  /** Of updates; at least 1. With `pause`, a group has room for one more of each endpoint. */
   readonly size?: number | undefined;
   readonly whenFull?: WhenFull | undefined;
 }
 
 export interface UnreadPorts {
-  /** Let no more come, until `resume`. */
-  pause(): void;
+  /** Let no more come of the endpoint of which this came last, until `resume`. */
+  pause(endpoint: string): void;
   resume(): void;
   /** It was full, and is to be an error then. */
   failed(error: ClientError): void;
@@ -76,9 +76,9 @@ export class Unread<T> {
     if (this.#entries.length >= this.#size) this.#overflow();
     if (this.#end !== undefined) return;
     this.#entries.push({ update, before });
-    if (this.#whenFull !== "pause" || this.#entries.length < this.#size || this.#isPaused) return;
+    if (this.#whenFull !== "pause" || this.#entries.length < this.#size) return;
     this.#isPaused = true;
-    this.#ports.pause();
+    this.#ports.pause(update.endpoint);
   }
 
   next(): Promise<IteratorResult<DecodedUpdate<T>, undefined>> {

@@ -106,7 +106,7 @@ export class Subscription<T = unknown> implements AsyncIterable<DecodedUpdate<T>
    */
   get position(): string | undefined {
     const first = this.#unread.firstOf(this.endpoint);
-    return first === undefined ? this.#position : first.before;
+    return first === undefined ? this.#handedOut : first.before;
   }
 
   /** `live`: caught up. `away`: not connected, or not asked for yet. `paused`: by pause(), or since too much is unread. */
@@ -251,12 +251,16 @@ export class Subscription<T = unknown> implements AsyncIterable<DecodedUpdate<T>
     }
   }
 
+  /** Of a gap an iteration hears by the next update: until then it stands before it. */
+  get #handedOut(): string | undefined {
+    return this.#gap === undefined || this.#unread.isIgnored ? this.#position : this.#gap.from;
+  }
+
   #take(update: DecodedUpdate<T>): void {
-    const before = this.#position;
+    if (!this.#unread.push(update, this.#handedOut)) return;
     this.#gap = undefined;
     this.#position = update.position;
     this.#latest = update;
-    this.#unread.push(update, before);
     this.#emitter.emit("update", update);
   }
 

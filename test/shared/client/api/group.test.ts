@@ -92,6 +92,23 @@ describe("subscribeMany()", () => {
     expect(() => group.add(LAX)).toThrow(expect.objectContaining({ code: "closed" }));
   });
 
+  test("leaves out the oldest if it is to, and says so with the next of the same endpoint", async () => {
+    const group = client.subscribeMany([ATL, DFW], { buffer: { size: 2, whenFull: "conflate" } });
+    transport.socket
+      .open()
+      .say(verdict(1, "-", "a:1"), verdict(2, "-", "a:1"), update(ATL, 1), update(DFW, 1), update(DFW, 2));
+    expect(group.positions).toEqual({ [ATL]: "-", [DFW]: "-" });
+    transport.socket.say(update(DFW, 3), update(ATL, 2));
+    const iterator = iteratorOf(group);
+    const updates = await read(iterator, 2);
+
+    expect(updates.map(({ endpoint, offset, skipped }) => [endpoint, offset, skipped])).toEqual([
+      [DFW, 3, 2],
+      [ATL, 2, 1],
+    ]);
+    expect(group.positions).toEqual({ [ATL]: "a:2", [DFW]: "a:3" });
+  });
+
   test("begins nothing if one of its paths is none", () => {
     expect(() => client.subscribeMany([ATL, "nowhere"])).toThrow(
       expect.objectContaining({ code: "bad_address" }),

@@ -147,7 +147,7 @@ describe("a slow reader", () => {
 
     expect(offsets(await read(iterator, 3))).toEqual([1, 2, 3]);
     await expect(iterator.next()).rejects.toMatchObject({ code: "slow_reader", retry: true });
-    expect([subscription.phase, subscription.position]).toEqual(["ended", "a:4"]);
+    expect([subscription.phase, subscription.position]).toEqual(["ended", "a:3"]);
   });
 
   test.each([0, 1.5, -1])("can't have a buffer of %d", (size) => {
@@ -182,11 +182,39 @@ describe("a position", () => {
     expect(positions).toEqual(["-", "a:1", "a:2", "a:3"]);
   });
 
+  test("is that before a gap which an iteration hasn't heard of, so that who resumes there hears of it", async () => {
+    const subscription = live();
+    const iterator = iteratorOf(subscription);
+    await iterator.next();
+    transport.socket.say(
+      encodeReset(ATL, { position: at("a:6"), head: at("a:7"), recovered: undefined, cause: "horizon" }),
+    );
+    const positions = [subscription.position];
+    transport.socket.say(update(ATL, 7));
+    positions.push(subscription.position);
+    await iterator.next();
+    positions.push(subscription.position);
+
+    expect(positions).toEqual(["a:1", "a:1", "a:7"]);
+  });
+
+  test("is that before what was left out, since that wasn't handed out", async () => {
+    const subscription = live({ buffer: { size: 1, whenFull: "conflate" } });
+    const iterator = iteratorOf(subscription);
+    await iterator.next();
+    transport.socket.say(update(ATL, 2), update(ATL, 3), update(ATL, 4));
+    const before = subscription.position;
+    const [latest] = await read(iterator, 1);
+
+    expect([before, latest?.offset, latest?.skipped, subscription.position]).toEqual(["a:1", 4, 2, "a:4"]);
+  });
+
   test("given back goes on from there, and it is said whether anything is missing", () => {
     const subscription = client.subscribe(ATL, { from: "a:4" });
     const told: string[] = [];
     subscription.on("recovered", ({ position }) => told.push(`recovered ${position}`));
     subscription.on("gap", ({ cause }) => told.push(`gap ${cause}`));
+    subscription.on("update", () => {});
     transport.socket.open();
     expect([subscription.position, subscription.recovered, subscription.upToDate]).toEqual([
       "a:4",

@@ -111,6 +111,29 @@ describe("Kafscale's stand-in:", () => {
     expect(log.strangers).toEqual([]);
   });
 
+  test("a topic that is created again, and is longer than what was read of it, is noticed if its leader's epoch is lower", async () => {
+    const topic = newTopic();
+    await withSource(async (source) => {
+      const [info] = await partitionsOf(source, topic);
+      const read = (from: number) =>
+        new Reading(source, { topic, partition: 0, epoch: info?.epoch ?? "", from });
+      log.leaderEpoch = 3;
+      produce(topic, numbered(0, 5));
+      const before = read(0);
+      await before.reaches(5);
+      await before.stop();
+
+      log.leaderEpoch = 1;
+      log.createTopic(topic, 1);
+      produce(topic, numbered(0, 9));
+
+      const after = read(5);
+      await expect(after.ended).rejects.toMatchObject({ code: "truncated" });
+      expect(after.records).toEqual([]);
+      log.leaderEpoch = 0;
+    });
+  });
+
   test("since it tells its end whatever time it is asked for, all that it holds is read", async () => {
     const topic = newTopic();
     produce(topic, numbered(0, 5));

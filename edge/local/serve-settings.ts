@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Values } from "../../shared/node/settings.ts";
 import { CONNECTION_SETTINGS, connectionLimits, connectLimits } from "../endpoint/connection-limits.ts";
 import { addressKey } from "../http/address-key.ts";
+import { readBasePath } from "../http/base-path.ts";
 import { isLoopback, readHosts } from "../http/browsers.ts";
 import { PUBLISH_SETTING, publishMaxBytes } from "../http/publish-request.ts";
 import { QUOTA_SETTINGS, readQuotas } from "../http/quotas.ts";
@@ -52,6 +53,10 @@ export const command = {
         "Origins of web pages that are answered, as https://app.example.com, with commas between. Unset: all, without cookies.",
     },
     AUTH_COOKIE: { means: "The name of a cookie that may hold a token." },
+    BASE_PATH: {
+      means:
+        "The path below which a proxy has the edge, as /live, if the proxy leaves it in what it asks for. Unset: none.",
+    },
     ...INSIGHT_SETTINGS,
     ...CONNECTION_SETTINGS,
     ...PUBLISH_SETTING,
@@ -88,6 +93,7 @@ export function settingProblems(values: EdgeValues): readonly string[] {
     () => gatherMs(values),
     () => readQuotas(values),
     () => readProxies(values.PROXIES),
+    () => readBasePath(values.BASE_PATH),
     () => {
       if (connections && !/^[1-9]\d{0,6}$/.test(connections))
         throw new Error("CONNECTIONS_PER_ADDRESS must be a whole number from 1 to 9,999,999");
@@ -114,7 +120,7 @@ export function varsOf(values: EdgeValues, isGated: boolean): Readonly<Record<st
     ...pick(values, Object.keys(QUOTA_SETTINGS)),
     ...pick(values, Object.keys(PUBLISH_SETTING)),
     ...pick(values, Object.keys(GATHER_SETTING)),
-    ...pick(values, ["OPERATIONS", "HOSTS", "WEB_ORIGINS", "AUTH_COOKIE"]),
+    ...pick(values, ["OPERATIONS", "HOSTS", "WEB_ORIGINS", "AUTH_COOKIE", "BASE_PATH"]),
     ...(PROXIES && { PROXIES: (isGated ? standIns : proxies).join(",") }),
   };
   return {

@@ -29,6 +29,7 @@ export const ROUTES = {
   connect: "/$/connect",
   uplink: "/$/uplink",
   revocations: "/$/revocations",
+  probe: "/$/probe",
 } as const;
 
 /** Of a request that publishes: what its client calls it, and the beginnings of names that become headers of the record. */

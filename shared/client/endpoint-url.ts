@@ -50,6 +50,15 @@ export function resolveEdge(text: string): URL {
   return url;
 }
 
+/** Where an endpoint of an edge is, by its canonical path, for requests. */
+export function endpointUrl(edge: URL, path: string): URL {
+  const url = new URL(edge);
+  url.pathname = edge.pathname.slice(0, -ROUTES.connect.length) + path;
+  url.search = "";
+  url.protocol = edge.protocol.replace("ws", "http");
+  return url;
+}
+
 /** The canonical path of an endpoint of an edge, from that or another spelling. Throws SubscribeError where it names none. */
 export function endpointOf(text: string, edge: URL): string {
   if (!text.startsWith("/") || !URL.canParse(text, edge.href))

@@ -9,7 +9,7 @@ import { endpointPath, isTopicName } from "../../protocol/address.ts";
 import type { ErrorBody } from "../../protocol/error-body.ts";
 import { parsePosition } from "../../protocol/position.ts";
 import type { ConnectionChange } from "../connection-terms.ts";
-import { endpointOf, resolveEdge, SubscribeError } from "../endpoint-url.ts";
+import { endpointOf, endpointUrl, resolveEdge, SubscribeError } from "../endpoint-url.ts";
 import { Emitter } from "../events.ts";
 import type { PublishedValue, PublishOptions as PublishTerms } from "../publisher.ts";
 import { type ConnectOptions, settingsOf } from "../settings.ts";
@@ -58,7 +58,7 @@ export class Client {
 
   /**
    * Dials nothing yet. `url` is the edge's: `https:`, `http:`, `wss:` or `ws:`, in a page also relative to it. Throws SubscribeError
-   * with `bad_address`, `not_found` (the URL has a path) or `invalid_token`.
+   * with `bad_address`, `not_found` (the URL has a path that doesn't end with a slash) or `invalid_token`.
    */
   constructor(url: string | URL, options: ClientOptions = {}) {
     this.#edge = resolveEdge(String(url));
@@ -122,9 +122,8 @@ export class Client {
    */
   async get<T = unknown>(endpoint: Endpoint, options: GetOptions<T> = {}): Promise<Latest<T> | undefined> {
     this.#requireOpen();
-    const url = new URL(this.pathOf(endpoint), this.#edge);
-    url.protocol = url.protocol.replace("ws", "http");
-    return latestOf(url, this.#tokens, decoderOf(options), options.signal);
+    const path = this.pathOf(endpoint);
+    return latestOf(path, endpointUrl(this.#edge, path), this.#tokens, decoderOf(options), options.signal);
   }
 
   /**

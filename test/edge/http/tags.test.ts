@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { isNamed, tagsIn } from "../../../edge/http/tags.ts";
+import { isNamed } from "../../../edge/http/tags.ts";
+import { tagsIn } from "../../../shared/protocol/entity-tags.ts";
 
 const RECORD = { epoch: "e-gzip.0", offset: 7 };
 

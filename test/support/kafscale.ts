@@ -41,6 +41,8 @@ export class Kafscale {
   readonly strangers: string[] = [];
   /** For how long at most it was asked to hold one Fetch, all of its partitions together. */
   longestHeldMs = 0;
+  /** Unlike Kafscale itself it can have none, as Kafka of old. */
+  hasIds = true;
   /** Of the leader of every partition, as Kafka counts them. */
   leaderEpoch = 0;
   readonly #topics = new Map<string, Partition[]>();
@@ -169,7 +171,7 @@ export class Kafscale {
     writer.array(asked.length > 0 ? asked : [...this.#topics.keys()], (name) => {
       const partitions = this.#topics.get(name);
       writer.int16(partitions === undefined ? ERROR.unknownTopic : ERROR.none).string(name);
-      if (version >= 10) writer.uuid(idOf(name));
+      if (version >= 10) writer.uuid(this.hasIds ? idOf(name) : Buffer.alloc(16));
       if (version >= 1) writer.boolean(false);
       writer.array([...(partitions ?? []).keys()], (partition) => {
         writer.int16(ERROR.none).int32(partition).int32(0);

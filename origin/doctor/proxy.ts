@@ -4,7 +4,7 @@ import { request as requestHttps } from "node:https";
 import { ROUTES } from "../../shared/protocol/version.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { upgradeStatus } from "./edge.ts";
-import type { Finding } from "./finding.ts";
+import { type Finding, wrong } from "./finding.ts";
 import { PROBES, type Probed, pathFindings, upgradeFinding } from "./proxy-findings.ts";
 
 /** @param publicUrl Where clients come in, with the path below which the edge is, if any. */
@@ -12,8 +12,12 @@ export async function* examineProxy(publicUrl: URL): AsyncGenerator<Finding, voi
   const what = `clients' way, ${publicUrl.origin}`;
   const base = publicUrl.pathname.replace(/\/$/, "");
   const probed: Probed[] = [];
-  for (const { sent } of PROBES)
-    probed.push({ sent, came: await probe(publicUrl, `${base}${ROUTES.probe}${sent}`) });
+  for (const { sent } of PROBES) {
+    const came = await probe(publicUrl, `${base}${ROUTES.probe}${sent}`);
+    if (came instanceof Error && probed.length === 0)
+      return yield wrong(what, `nothing can be asked there: ${came.message}`, "correct PUBLIC_URL");
+    probed.push({ sent, came });
+  }
   yield* pathFindings(what, probed);
   // There is no endpoint: an edge takes it, and says so by closing it (H9).
   yield upgradeFinding(what, await upgradeStatus(new URL(`${base}${ROUTES.probe}`, publicUrl), {}));

@@ -63,9 +63,9 @@ async function* examine(
   } else if (dataDir !== undefined) yield* examineEmbedded(dataDir, streams);
   yield* examineAccess({ ...more, dataDir, token: more.ACCESS_TOKEN });
   if (edgeUrl !== undefined) yield* examineEdge({ edgeUrl, key: uplinkKey, streams });
-  const { PUBLIC_URL = edgeUrl?.href } = more;
-  if (PUBLIC_URL === undefined) return;
-  if (isPublicUrl(PUBLIC_URL)) yield* examineProxy(new URL(PUBLIC_URL));
+  const publicUrl = more.PUBLIC_URL || edgeUrl?.href;
+  if (publicUrl === undefined) return;
+  if (isPublicUrl(publicUrl)) yield* examineProxy(new URL(publicUrl));
   else
     yield wrong("PUBLIC_URL", "is neither a http: nor a https: URL", "give it as https://example.com/live");
 }

@@ -64,6 +64,8 @@ export interface Env
   readonly WEB_ORIGINS?: string;
   /** The name of a cookie that may hold a token. */
   readonly AUTH_COOKIE?: string;
+  /** Below which path of a proxy the edge is; unset: it has a host of its own. */
+  readonly BASE_PATH?: string;
   /** "on": `/$/operations` answers those who may know. */
   readonly OPERATIONS?: string;
   /** "on": everybody may know names of origins and what is counted; else a token with `admin`. */

@@ -8,6 +8,7 @@ import {
   subscribersPerObject,
 } from "../endpoint/connection-limits.ts";
 import { addressKey } from "../http/address-key.ts";
+import { readBasePath } from "../http/base-path.ts";
 import { isLoopback, readHosts } from "../http/browsers.ts";
 import { PUBLISH_SETTING, publishMaxBytes } from "../http/publish-request.ts";
 import { QUOTA_SETTINGS, readQuotas } from "../http/quotas.ts";
@@ -59,6 +60,10 @@ export const command = {
         "Origins of web pages that are answered, as https://app.example.com, with commas between. Unset: all, without cookies.",
     },
     AUTH_COOKIE: { means: "The name of a cookie that may hold a token." },
+    BASE_PATH: {
+      means:
+        "The path below which a proxy has the edge, as /live, if the proxy leaves it in what it asks for. Unset: none.",
+    },
     ...INSIGHT_SETTINGS,
     ...CONNECTION_SETTINGS,
     ...PUBLISH_SETTING,
@@ -100,6 +105,7 @@ export function settingProblems(values: EdgeValues): readonly string[] {
     () => readQuotas(values),
     () => senderLimits(values),
     () => readProxies(values.PROXIES),
+    () => readBasePath(values.BASE_PATH),
     () => {
       if (connections && !/^[1-9]\d{0,6}$/.test(connections))
         throw new Error("CONNECTIONS_PER_ADDRESS must be a whole number from 1 to 9,999,999");
@@ -128,7 +134,7 @@ export function varsOf(values: EdgeValues, isGated: boolean): Readonly<Record<st
     ...pick(values, Object.keys(PUBLISH_SETTING)),
     ...pick(values, Object.keys(GATHER_SETTING)),
     ...pick(values, Object.keys(ROOMS_SETTING)),
-    ...pick(values, ["OPERATIONS", "HOSTS", "WEB_ORIGINS", "AUTH_COOKIE"]),
+    ...pick(values, ["OPERATIONS", "HOSTS", "WEB_ORIGINS", "AUTH_COOKIE", "BASE_PATH"]),
     ...(PROXIES && { PROXIES: (isGated ? standIns : proxies).join(",") }),
   };
   return {

@@ -8,7 +8,7 @@
 import type { ErrorBody } from "../../protocol/error-body.ts";
 import { parseStart } from "../../protocol/position.ts";
 import type { ConnectionChange } from "../connection-terms.ts";
-import { resolveEdge, SubscribeError } from "../endpoint-url.ts";
+import { endpointUrl, resolveEdge, SubscribeError } from "../endpoint-url.ts";
 import { Emitter } from "../events.ts";
 import type { PublishedValue, PublishOptions as PublishTerms } from "../publisher.ts";
 import { type ConnectOptions, settingsOf } from "../settings.ts";
@@ -54,7 +54,7 @@ export class Client {
 
   /**
    * Dials nothing yet. `url` is the edge's: `https:`, `http:`, `wss:` or `ws:`, in a page also relative to it. Throws SubscribeError
-   * with `bad_address`, `not_found` (the URL has a path) or `invalid_token`.
+   * with `bad_address`, `not_found` (the URL has a path that doesn't end with a slash) or `invalid_token`.
    */
   constructor(url: string | URL, options: ClientOptions = {}) {
     this.#edge = resolveEdge(String(url));
@@ -115,9 +115,8 @@ export class Client {
    */
   async get<T = unknown>(endpoint: Endpoint, options: GetOptions<T> = {}): Promise<Latest<T> | undefined> {
     this.#requireOpen();
-    const url = new URL(this.pathOf(endpoint), this.#edge);
-    url.protocol = url.protocol.replace("ws", "http");
-    return latestOf(url, this.#tokens, decoderOf(options), options.signal);
+    const path = this.pathOf(endpoint);
+    return latestOf(path, endpointUrl(this.#edge, path), this.#tokens, decoderOf(options), options.signal);
   }
 
   /**

@@ -14,7 +14,7 @@ import type { Position } from "../../shared/protocol/position.ts";
 import { URL_SUBSCRIBE_ID } from "../../shared/protocol/subscriber.ts";
 import { loadLink, saveLink } from "../endpoint/attachment.ts";
 import type { Answered } from "../endpoint/catch-up.ts";
-import type { ConnectLimits } from "../endpoint/connection-limits.ts";
+import type { ConnectLimits, SenderLimits } from "../endpoint/connection-limits.ts";
 import type { EndpointStateConfig } from "../endpoint/endpoint-state.ts";
 import type { Holder } from "../endpoint/holder.ts";
 import type { LinkSeekerPorts } from "../endpoint/link-seeker.ts";
@@ -36,7 +36,7 @@ import { Newcomers } from "./newcomers.ts";
 import { Oldest, type OldestResult } from "./oldest.ts";
 import { speakerOf } from "./one-endpoint.ts";
 import type { Judgement, Right } from "./right.ts";
-import { RelaySpending, type SenderLimits } from "./spending.ts";
+import { RelaySpending } from "./spending.ts";
 
 export interface RelayPorts extends LinkSeekerPorts, RenewalsPorts<Granted> {
   /** Milliseconds since 1970; they never go back. */

@@ -159,11 +159,17 @@ test(`[E3] [E6] [H13] [S6] [S9] ${CUTS} cuts under streams and polls, wherever t
   await eventually(
     async () => {
       const comments = witnesses.map((witness) => witness.comments);
-      await Promise.all(witnesses.map((witness, i) => witness.until((one) => one.comments > (comments[i] ?? 0), "a heartbeat")));
+      await Promise.all(
+        witnesses.map((witness, i) =>
+          witness.until((one) => one.comments > (comments[i] ?? 0), "a heartbeat"),
+        ),
+      );
       const before = await operation("object_created.endpoint");
       written++;
       for (const path of paths) origin.append(path, written, "cuts.0");
-      await Promise.all(witnesses.map((one) => one.until(({ updates }) => updates.length === written + 1, "an update")));
+      await Promise.all(
+        witnesses.map((one) => one.until(({ updates }) => updates.length === written + 1, "an update")),
+      );
       woken.push((await operation("object_created.endpoint")) - before);
       return woken.at(-1) === paths.length;
     },

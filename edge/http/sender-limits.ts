@@ -10,7 +10,7 @@ export const SENDER_SETTING = {
   },
 } as const;
 
-export type SenderSetting = { readonly [Name in keyof typeof SENDER_SETTING]?: string };
+export type SenderSetting = { readonly [Name in keyof typeof SENDER_SETTING]?: string | undefined };
 
 /** Throws, with what is wrong, if a setting isn't as it must be. */
 export function senderLimits(settings: SenderSetting & QuotaSettings): SenderLimits {

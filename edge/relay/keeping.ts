@@ -172,7 +172,10 @@ export class Keeping {
       connection.row = undefined;
       this.#rowsDue.delete(connection);
     }
-    const kept = writeConnection({ right, holder, only, sender, lastId, tag }, fits ? text : (connection.row ?? ""));
+    const kept = writeConnection(
+      { right, holder, only, sender, lastId, tag },
+      fits ? text : (connection.row ?? ""),
+    );
     connection.socket.serializeAttachment(kept);
   }
 

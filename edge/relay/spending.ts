@@ -26,7 +26,12 @@ export class RelaySpending {
   }
 
   /** Milliseconds until this may be done; 0 if it may now. `count`: as how many it counts. */
-  take({ socket, sender }: Who, what: "messages" | "asks" | "publishes", now: number, count?: number): number {
+  take(
+    { socket, sender }: Who,
+    what: "messages" | "asks" | "publishes",
+    now: number,
+    count?: number,
+  ): number {
     const own = this.#own.take(socket, what, now, count);
     if (own > 0 || sender === undefined || what === "messages") return own;
     return this.#bySender[what].take(sender, now, count);

@@ -1,0 +1,135 @@
+/**
+ * The SQL of one object: the file that workerd would use, in the same form. What a turn writes is one transaction, which is
+ * committed when the turn ends and before anything leaves.
+ */
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { commitAtEnd } from "../turn.ts";
+
+type Value = string | number | null;
+type Row = Record<string, unknown>;
+
+export interface StoragePorts {
+  /** Throws in a life that is over. */
+  requireAlive(): void;
+  /** What was written can't be stored: nothing of that turn may leave. */
+  failed(error: unknown): void;
+}
+
+class Cursor {
+  readonly rowsRead: number;
+  readonly rowsWritten: number;
+  readonly #rows: Row[];
+
+  constructor(rows: Row[], rowsWritten: number) {
+    this.#rows = rows;
+    this.rowsRead = rows.length;
+    this.rowsWritten = rowsWritten;
+  }
+
+  toArray(): Row[] {
+    return this.#rows;
+  }
+}
+
+/** By SQLite's codes, as workerd names them; others are only numbers. */
+const NAMES: Readonly<Record<number, string>> = {
+  1: "ERROR",
+  5: "BUSY",
+  8: "READONLY",
+  10: "IOERR",
+  11: "CORRUPT",
+  13: "FULL",
+  14: "CANTOPEN",
+  19: "CONSTRAINT",
+  26: "NOTADB",
+};
+/** Extended codes hold the plain one in their lowest byte. */
+const PLAIN = 0xff;
+
+export class Sql {
+  readonly #file: string;
+  readonly #ports: StoragePorts;
+  readonly #statements = new Map<string, StatementSync>();
+  #db: DatabaseSync | undefined;
+  #isOpen = false;
+  #committed = Promise.resolve();
+  #settle: () => void = () => {};
+
+  constructor(file: string, ports: StoragePorts) {
+    this.#file = file;
+    this.#ports = ports;
+  }
+
+  exec(query: string, ...values: Value[]): Cursor {
+    this.#ports.requireAlive();
+    try {
+      const db = this.#database();
+      const statement = this.#statements.get(query) ?? db.prepare(query);
+      this.#statements.set(query, statement);
+      this.#begin(db);
+      const before = this.#changes(db);
+      const rows = statement.all(...values);
+      return new Cursor(rows, this.#changes(db) - before);
+    } catch (error) {
+      throw named(error);
+    }
+  }
+
+  /** Resolves when all that was written until now is stored. */
+  committed(): Promise<void> {
+    return this.#committed;
+  }
+
+  commit(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    try {
+      this.#db?.exec("COMMIT");
+      this.#settle();
+    } catch (error) {
+      this.#ports.failed(named(error));
+    }
+  }
+
+  /** What isn't committed is lost. */
+  close(): void {
+    this.#isOpen = false;
+    this.#statements.clear();
+    this.#db?.close();
+    this.#db = undefined;
+  }
+
+  #database(): DatabaseSync {
+    if (this.#db !== undefined) return this.#db;
+    mkdirSync(dirname(this.#file), { recursive: true });
+    this.#db = new DatabaseSync(this.#file);
+    this.#db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+    return this.#db;
+  }
+
+  #begin(db: DatabaseSync): void {
+    if (this.#isOpen) return;
+    db.exec("BEGIN");
+    this.#isOpen = true;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#committed = promise;
+    this.#settle = resolve;
+    commitAtEnd(this);
+  }
+
+  #changes(db: DatabaseSync): number {
+    const counting = this.#statements.get(CHANGES) ?? db.prepare(CHANGES);
+    this.#statements.set(CHANGES, counting);
+    return Number(counting.get()?.changes);
+  }
+}
+
+const CHANGES = "SELECT total_changes() AS changes";
+
+function named(error: unknown): unknown {
+  if (!(error instanceof Error && "errcode" in error)) return error;
+  const name = NAMES[Number(error.errcode) & PLAIN] ?? error.errcode;
+  return new Error(`${error.message}: SQLITE_${name}`, { cause: error });
+}

@@ -18,6 +18,7 @@ const WAITING = [
   "test/edge/tokens.test.ts",
   "test/edge/unread.test.ts",
   "test/edge/uplink.test.ts",
+  "test/runtime/idle.test.ts",
   "test/origin/kafka/connection.test.ts",
   "test/origin/kafka/dials.test.ts",
   "test/origin/kafka/fetcher.test.ts",
@@ -35,6 +36,7 @@ const PURE_KAFKA = [
 const REAL = [
   "test/e2e/*.test.ts",
   "test/local/*.test.ts",
+  "test/runtime/*.test.ts",
   "test/edge/!(set-clock|simulation|surroundings|told).test.ts",
   `test/origin/kafka/!(${PURE_KAFKA.map((name) => `${name}.test`).join("|")}).ts`,
   "test/hostile/hostile.test.ts",

@@ -1,11 +1,11 @@
 /**
- * The edge in the real runtime, with hooks that production has not: objects can be evicted and crashed. The
+ * The edge in a real runtime, workerd unless RUNTIME says otherwise, with hooks that production has not: objects can be evicted and crashed. The
  * page is left out, so that nothing has to be built.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createTestHarness } from "wrangler";
+import { RUNTIME, startOn } from "./runtimes.ts";
 
 const root = join(import.meta.dirname, "../..");
 /** Those that may come; what a scripted one is called unless a test says otherwise comes first. */
@@ -144,51 +144,27 @@ export interface TestEdge {
 }
 
 export async function startEdge(vars: Record<string, string> = {}): Promise<TestEdge> {
-  process.env.WRANGLER_SEND_METRICS = "false";
   const folder = mkdtempSync(join(tmpdir(), "edge-"));
-  writeFileSync(join(folder, "entry.js"), ENTRY);
-  const server = createTestHarness({
-    root: folder,
-    workers: [
-      {
-        config: {
-          name: "edge",
-          main: join(folder, "entry.js"),
-          compatibility_date: "2026-10-20",
-          durable_objects: {
-            bindings: [
-              { name: "SHARD", class_name: "ShardObject" },
-              { name: "ENDPOINT", class_name: "EndpointObject" },
-              { name: "RELAY", class_name: "RelayObject" },
-            ],
-          },
-          migrations: [{ tag: "v1", new_sqlite_classes: ["ShardObject", "EndpointObject", "RelayObject"] }],
-          vars: {
-            SHARDS: "2",
-            UPLINK_KEYS: EDGE_KEYS,
-            OPERATIONS: "on",
-            DETAILS: "on",
-            ...vars,
-          },
-        },
-      },
-    ],
+  const main = join(folder, "entry.js");
+  writeFileSync(main, ENTRY);
+  const started = await startOn(RUNTIME, {
+    main,
+    objects: { SHARD: "ShardObject", ENDPOINT: "EndpointObject", RELAY: "RelayObject" },
+    vars: { SHARDS: "2", UPLINK_KEYS: EDGE_KEYS, OPERATIONS: "on", DETAILS: "on", ...vars },
   });
-  const { url } = await server.listen();
-  const origin = url.origin;
-  const worker = server.getWorker();
+  const { url: origin } = started;
   return {
     url: origin,
     wsUrl: origin.replace("http", "ws"),
     evict: (path, webSockets = "hibernate") =>
-      worker.evictDurableObject("EndpointObject", { name: path, webSockets }),
+      started.evict("EndpointObject", path, webSockets),
     evictRelay: (name, webSockets = "hibernate") =>
-      worker.evictDurableObject("RelayObject", { name, webSockets }),
+      started.evict("RelayObject", name, webSockets),
     crashRelay: async (name) => {
       await fetch(`${origin}/test/crash-relay?name=${name}`);
     },
     evictShard: (shard) =>
-      worker.evictDurableObject("ShardObject", { name: `shard-${shard}`, webSockets: "hibernate" }),
+      started.evict("ShardObject", `shard-${shard}`),
     crashShard: async (shard) => {
       await fetch(`${origin}/test/crash/${shard}`);
     },
@@ -210,9 +186,9 @@ export async function startEdge(vars: Record<string, string> = {}): Promise<Test
       >,
     lastAsker: async () => (await fetch(`${origin}/test/last-asker`)).json() as Promise<string | null>,
     operations: async () => (await fetch(`${origin}/$/operations`)).json() as Promise<Record<string, number>>,
-    logs: () => server.getLogs().map((log) => log.message),
+    logs: () => started.logs(),
     close: async () => {
-      await server.close();
+      await started.close();
       rmSync(folder, { recursive: true });
     },
   };

@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { requireAlive } from "../holder.ts";
-import { ABNORMAL, type End, type Incoming, type Taker } from "../sockets/end.ts";
+import type { End, Incoming, Taker } from "../sockets/end.ts";
 import { WebSocket, type WebSocketRequestResponsePair } from "../sockets/web-socket.ts";
 import type { ObjectId } from "./id.ts";
 import { type Instance, Life } from "./life.ts";
@@ -96,13 +96,38 @@ export class Actor implements Taker {
   }
 
   closed(end: End, code: number, reason: string, wasClean: boolean): void {
-    const accepted = this.#sockets.get(end);
-    if (accepted === undefined) return;
-    if (code === ABNORMAL) end.hasSentClose = true;
-    this.#hear(end, accepted, "webSocketClose", (instance, socket) =>
+    this.#hearLast(end, "webSocketClose", (instance, socket) =>
       instance.webSocketClose?.(socket, code, reason, wasClean),
     );
-    this.#sockets.delete(end);
+  }
+
+  faulty(end: End, error: Error): void {
+    this.#hearLast(end, "webSocketError", (instance, socket) => instance.webSocketError?.(socket, error));
+  }
+
+  /** The socket counts until it is told. One that isn't closed by then is dropped, and its other side hears of no close. */
+  #hearLast(
+    end: End,
+    what: string,
+    tell: (instance: Instance, socket: WebSocket) => void | Promise<void>,
+  ): void {
+    const accepted = this.#sockets.get(end);
+    if (accepted === undefined) return;
+    this.#hear(end, accepted, what, (instance, socket): undefined | Promise<void> => {
+      const over = () => {
+        this.#sockets.delete(end);
+        if (!end.hasSentClose) end.abandon();
+      };
+      try {
+        const told = tell(instance, socket);
+        if (told instanceof Promise) return told.finally(over);
+        over();
+        return undefined;
+      } catch (error) {
+        over();
+        throw error;
+      }
+    });
   }
 
   #hear(
@@ -161,9 +186,11 @@ export class Actor implements Taker {
       },
       getWebSockets: (tag) => {
         requireAlive(life);
-        return [...this.#sockets]
-          .filter(([end, { tags }]) => !end.hasHeardClose && (tag === undefined || tags.includes(tag)))
+        const found = [...this.#sockets]
+          .filter(([, { tags }]) => tag === undefined || tags.includes(tag))
           .map(([end, accepted]) => this.#held(end, accepted, life));
+        // As workerd has them: of a tag the oldest first, of all the newest.
+        return tag === undefined ? found.reverse() : found;
       },
       getTags: (socket) => [...this.#acceptedOf(socket).tags],
       setAutoResponse: (pair) => {

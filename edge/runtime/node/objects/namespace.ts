@@ -46,7 +46,7 @@ export class Namespace {
       get: (known, member) => {
         // It isn't a promise, whoever awaits it.
         if (typeof member === "symbol" || member === "then") return undefined;
-        if (member in known) return Reflect.get(known, member);
+        if (Object.hasOwn(known, member)) return Reflect.get(known, member);
         return (...args: unknown[]) => this.#call(id, member, args);
       },
     });
@@ -96,13 +96,14 @@ export class Namespace {
   /** What goes along, and what comes back, is a copy. */
   async #call(id: ObjectId, method: string, args: unknown[]): Promise<unknown> {
     const given = structuredClone(args);
-    try {
-      return structuredClone(
-        await this.#ask(id, (instance) => methodOf(instance, method).apply(instance, given)),
-      );
-    } catch (error) {
-      throw remote(error);
-    }
+    const result = await this.#ask(id, async (instance) => {
+      try {
+        return await methodOf(instance, method).apply(instance, given);
+      } catch (error) {
+        throw remote(error);
+      }
+    });
+    return structuredClone(result);
   }
 }
 
@@ -140,8 +141,8 @@ async function fromObject(answering: Promise<Response>): Promise<Response> {
   return new Response(null, { status, headers, webSocket: handedOn });
 }
 
-/** An error as it comes from somewhere else. */
+/** What was thrown as it comes from somewhere else, with what it says of itself. */
 function remote(error: unknown): unknown {
-  if (!(error instanceof Error)) return error;
-  return Object.assign(structuredClone(error), { remote: true });
+  if (typeof error !== "object" || error === null) return error;
+  return Object.assign(structuredClone(error), structuredClone({ ...error }), { remote: true });
 }

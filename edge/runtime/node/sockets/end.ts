@@ -14,27 +14,34 @@ export interface Wire {
   send(message: Outgoing): void;
   /** `code` undefined: none is told. */
   close(code: number | undefined, reason: string): void;
-  /** Without a close. */
+  /** Without a close, and at once. */
   drop(): void;
+  /** Without a close, after what was sent. */
+  end(): void;
   /** Whoever hears what comes along it can't just now, or can again. */
   pause(): void;
   resume(): void;
 }
 
-/** Whoever hears what comes to an end. None of it throws. */
+/** Whoever hears what comes to an end. None of it throws. Of `closed` and `faulty` one comes, and it is the last. */
 export interface Taker {
   message(end: End, data: Incoming): void;
   closed(end: End, code: number, reason: string, wasClean: boolean): void;
+  /** What came breaks the protocol. */
+  faulty(end: End, error: Error): void;
 }
 
 type Come =
   | { readonly kind: "text"; readonly bytes: Buffer }
   | { readonly kind: "bytes"; readonly bytes: ArrayBuffer }
-  | { readonly kind: "close"; readonly code: number; readonly reason: string; readonly wasClean: boolean };
+  | { readonly kind: "close"; readonly code: number; readonly reason: string; readonly wasClean: boolean }
+  | { readonly kind: "fault"; readonly error: Error };
 
 /** Of a close without a code, and of none (RFC 6455 §7.1.5). */
 export const NO_CODE = 1005;
 export const ABNORMAL = 1006;
+/** As workerd says it. */
+export const BROKEN = "WebSocket disconnected without sending Close frame.";
 
 export class End {
   wire: Wire;
@@ -61,7 +68,7 @@ export class End {
   /** What has come until now, for somebody else who passes it on. */
   passOn(wire: Wire): void {
     for (const come of this.#come) {
-      if (come.kind === "close" && !come.wasClean) wire.drop();
+      if (come.kind === "fault" || (come.kind === "close" && !come.wasClean)) wire.drop();
       else if (come.kind === "close") wire.close(come.code === NO_CODE ? undefined : come.code, come.reason);
       else wire.send(come.kind === "text" ? come.bytes.toString() : new Uint8Array(come.bytes));
     }
@@ -81,10 +88,20 @@ export class End {
 
   /** Nobody is here any more: the other side hears of a broken connection. */
   drop(): void {
+    this.#leave();
+    this.wire.drop();
+  }
+
+  /** The same, but the other side hears what was sent before. */
+  abandon(): void {
+    this.#leave();
+    this.wire.end();
+  }
+
+  #leave(): void {
     this.#taker = NOBODY;
     this.hasHeardClose = true;
     this.hasSentClose = true;
-    this.wire.drop();
   }
 
   /** Bytes that have come and weren't heard yet. */
@@ -105,6 +122,10 @@ export class End {
     this.#put({ kind: "close", code, reason, wasClean });
   }
 
+  arriveFault(error: Error): void {
+    this.#put({ kind: "fault", error });
+  }
+
   /** From the network, at once: its turn has just begun. */
   hear(data: Incoming): void {
     if (this.hasHeardClose) return;
@@ -114,11 +135,14 @@ export class End {
 
   deliver(): void {
     const come = this.#come.shift();
-    if (come !== undefined && come.kind !== "close") this.#waiting -= come.bytes.byteLength;
+    if (come !== undefined && "bytes" in come) this.#waiting -= come.bytes.byteLength;
     if (come === undefined || this.hasHeardClose || this.#taker === undefined) return;
     if (come.kind === "text") this.#taker.message(this, come.bytes.toString());
     else if (come.kind === "bytes") this.#taker.message(this, come.bytes);
-    else {
+    else if (come.kind === "fault") {
+      this.hasHeardClose = true;
+      this.#taker.faulty(this, come.error);
+    } else {
       this.hasHeardClose = true;
       this.#taker.closed(this, come.code, come.reason, come.wasClean);
     }
@@ -126,12 +150,12 @@ export class End {
 
   #put(come: Come): void {
     this.#come.push(come);
-    if (come.kind !== "close") this.#waiting += come.bytes.byteLength;
+    if ("bytes" in come) this.#waiting += come.bytes.byteLength;
     if (this.#taker !== undefined) deliverLater(this);
   }
 }
 
-const NOBODY: Taker = { message() {}, closed() {} };
+const NOBODY: Taker = { message() {}, closed() {}, faulty() {} };
 
 /** A buffer of its own with these bytes. */
 export function exact(bytes: Uint8Array): ArrayBuffer {
@@ -155,7 +179,11 @@ class Within implements Wire {
   }
 
   drop(): void {
-    this.other?.arriveClose(ABNORMAL, "", false);
+    this.other?.arriveClose(ABNORMAL, BROKEN, false);
+  }
+
+  end(): void {
+    this.drop();
   }
 
   pause(): void {}

@@ -6,7 +6,7 @@ import type { Duplex, Writable } from "node:stream";
 import * as ws from "ws";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { flushAtEnd } from "../turn.ts";
-import { ABNORMAL, type End, exact, type Wire } from "./end.ts";
+import { ABNORMAL, BROKEN, type End, exact, type Wire } from "./end.ts";
 import { closeFrame, forgetFramed, framed, type Outgoing, pongFrame } from "./frame.ts";
 
 /** What the types of `ws` leave out. */
@@ -18,14 +18,17 @@ type Receiver = Writable & {
   on(event: "drain", listener: () => void): Receiver;
 };
 const { Receiver } = ws as unknown as {
-  readonly Receiver: new (options: { readonly isServer: boolean; readonly maxPayload: number }) => Receiver;
+  readonly Receiver: new (options: {
+    readonly isServer: boolean;
+    readonly maxPayload: number;
+    readonly skipUTF8Validation: boolean;
+  }) => Receiver;
 };
 
 /** Of one that comes: the platform's limit. */
 const MESSAGE_BYTES = 32 * 1024 * 1024;
 /** What `ws` finds wrong, by its codes, and with which code that closes; all else is 1002. */
 const CLOSE_CODES: Readonly<Record<string, number>> = {
-  WS_ERR_INVALID_UTF8: 1007,
   WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: 1009,
 };
 const PROTOCOL_ERROR = 1002;
@@ -44,12 +47,17 @@ export class Network implements Wire {
   constructor(socket: Duplex, head: Buffer, end: End) {
     this.#socket = socket;
     this.#end = end;
-    const receiver = new Receiver({ isServer: true, maxPayload: MESSAGE_BYTES });
+    const receiver = new Receiver({
+      isServer: true,
+      maxPayload: MESSAGE_BYTES,
+      // As workerd: what is no UTF-8 comes with U+FFFD in place of it.
+      skipUTF8Validation: true,
+    });
     this.#receiver = receiver;
     receiver.on("message", (data, isBinary) => end.hear(isBinary ? exact(data) : data.toString()));
     receiver.on("ping", (data) => this.#write(pongFrame(data)));
     receiver.on("conclude", (code, reason) => this.#concluded(code, reason.toString()));
-    receiver.on("error", ({ code = "" }) => this.#faulty(CLOSE_CODES[code] ?? PROTOCOL_ERROR));
+    receiver.on("error", (error) => this.#faulty(error));
     receiver.on("drain", () => socket.resume());
     socket.on("data", (chunk: Buffer) => {
       if (!receiver.write(chunk)) socket.pause();
@@ -78,6 +86,10 @@ export class Network implements Wire {
     this.#leaving = [];
     this.#leavingBytes = 0;
     this.#socket.destroy();
+  }
+
+  end(): void {
+    this.#endAfter();
   }
 
   pause(): void {
@@ -125,17 +137,17 @@ export class Network implements Wire {
   }
 
   /** What it says breaks the protocol, and nothing more of it is heard. */
-  #faulty(code: number): void {
-    this.#write(closeFrame(code, ""));
-    this.#endAfter();
+  #faulty(error: NodeJS.ErrnoException): void {
     this.#socket.removeAllListeners("data");
     this.#socket.resume();
-    this.#end.arriveClose(ABNORMAL, "", false);
+    if (!this.#end.hasSentClose) this.#write(closeFrame(CLOSE_CODES[error.code ?? ""] ?? PROTOCOL_ERROR, ""));
+    this.#endAfter();
+    this.#end.arriveFault(error);
   }
 
   #gone(): void {
     clearTimeout(this.#closing);
     this.#receiver.destroy();
-    this.#end.arriveClose(ABNORMAL, "", false);
+    this.#end.arriveClose(ABNORMAL, BROKEN, false);
   }
 }

@@ -5,7 +5,7 @@
 import { deserialize, serialize } from "node:v8";
 import { type Holder, requireAlive, running } from "../holder.ts";
 import { refuse } from "../refused.ts";
-import { ABNORMAL, type End, type Incoming, pairOfEnds, type Taker } from "./end.ts";
+import { type End, type Incoming, NO_CODE, pairOfEnds, type Taker } from "./end.ts";
 
 interface Events {
   readonly message: { readonly data: Incoming };
@@ -19,7 +19,7 @@ const ATTACHMENT_BYTES = 16_384;
 /** RFC 6455 §5.5: of a close, besides its code. */
 const REASON_BYTES = 123;
 /** What a close frame can't say. */
-const UNSPEAKABLE: ReadonlySet<number> = new Set([1005, 1006, 1015]);
+const UNSPEAKABLE: ReadonlySet<number> = new Set([1004, 1005, 1006, 1015]);
 
 /** By end: what outlives the memory of an object. */
 const attachments = new WeakMap<End, Buffer>();
@@ -34,6 +34,7 @@ export class WebSocket implements Taker {
     error: [],
   };
   #release: (() => void) | undefined;
+  #isAccepted = false;
 
   constructor(end: End, holder: Holder | undefined) {
     this.#end = end;
@@ -52,7 +53,9 @@ export class WebSocket implements Taker {
 
   accept(): void {
     requireAlive(this.#holder);
-    if (this.#end.isTaken) throw new TypeError("Websocket connection cannot be accepted twice.");
+    if (this.#isAccepted) return;
+    if (this.#end.isTaken) throw new TypeError("this WebSocket was accepted by acceptWebSocket().");
+    this.#isAccepted = true;
     this.#release = this.#holder?.holdSocket(() => this.#end.drop());
     this.#end.take(this);
   }
@@ -112,9 +115,15 @@ export class WebSocket implements Taker {
   }
 
   closed(_: End, code: number, reason: string, wasClean: boolean): void {
-    if (code === ABNORMAL) this.#end.hasSentClose = true;
-    if (this.#end.hasSentClose) this.#over();
+    // As the platform does it for those that don't hibernate.
+    if (wasClean) this.#end.close(code === NO_CODE ? undefined : code, reason);
+    this.#over();
     this.#tell("close", { code, reason, wasClean });
+  }
+
+  faulty(_: End, error: Error): void {
+    this.#over();
+    this.#tell("error", { error });
   }
 
   #over(): void {

@@ -28,6 +28,7 @@ async function runAll(
     return { pid: 1, listening, ended: later(end), stop: async () => {} };
   };
   const done = keepRunning({
+    name: "workerd",
     isGated,
     run,
     isStopping: () => false,

@@ -511,6 +511,21 @@ export const STORAGE: readonly Case[] = [
       ["with a socket", "two"],
     ],
   },
+  {
+    title: "what can't be committed ends the object, and nothing that came after it leaves",
+    async run(probing) {
+      const client = await probing.client("in vain");
+      client.say("writeInVain:");
+      await client.hears(1);
+      await eventually(
+        () => client.heard.some((one) => one.startsWith("closed")),
+        "that the connection ends",
+      );
+      // What was sent before it was written may have left.
+      return [client.heard.filter((one) => one === "written in vain").length < 2, client.heard.at(-1)];
+    },
+    expected: [true, 'closed 1006 ""'],
+  },
 ];
 
 export const LINKS: readonly Case[] = [
@@ -706,7 +721,67 @@ export const HTTP: readonly Case[] = [
     },
     expected: ["error Unexpected server response: 404", 'closed 1006 ""'],
   },
+  {
+    title: "the host that a request is for is what its header says, whatever the request line names",
+    run: async (probing) => [
+      await head(probing, "GET http://127.0.0.1/echo/a HTTP/1.1", "Host: other.example:81"),
+      await head(probing, "GET /echo//b/../c HTTP/1.1", "Host: other.example"),
+      await head(probing, "GET //echo/echo HTTP/1.1", "Host: other.example"),
+      await head(probing, "GET /echo HTTP/1.1"),
+      await head(probing, "GET /echo HTTP/1.1", "Host: a b"),
+      await head(probing, "GET /echo HTTP/1.1", "Host: other.example", "Host: second.example"),
+    ],
+    expected: [
+      ["HTTP/1.1 203", "http://other.example:81/echo/a"],
+      ["HTTP/1.1 203", "http://other.example/echo//c"],
+      ["HTTP/1.1 404", undefined],
+      ["HTTP/1.1 400", undefined],
+      ["HTTP/1.1 500", undefined],
+      ["HTTP/1.1 500", undefined],
+    ],
+  },
+  {
+    title: "a head may be long",
+    run: async (probing) => {
+      const [status] = (await head(
+        probing,
+        `GET /echo?${"x".repeat(60_000)} HTTP/1.1`,
+        "Host: a",
+      )) as string[];
+      return status;
+    },
+    expected: "HTTP/1.1 203",
+  },
+  {
+    title: "a body that nobody takes harms neither its connection nor any other",
+    async run({ url }) {
+      const statuses = [];
+      for (let i = 0; i < 20; i++) {
+        const answer = await fetch(`${url}/nothing`, { method: "POST", body: "x".repeat(10_000 * i) });
+        statuses.push(answer.status, await answer.text().then(({ length }) => length > 0));
+      }
+      const partly = await fetch(`${url}/partly`, { method: "POST", body: "x".repeat(3_000_000) });
+      return [[...new Set(statuses)], partly.status, await partly.text()];
+    },
+    expected: [[404, true], 200, "some"],
+  },
 ];
+
+/** What becomes of a head that no client would send: the first line of the answer, and the URL that the Worker sees. */
+async function head({ url }: Probing, ...lines: readonly string[]): Promise<unknown> {
+  const { port, hostname } = new URL(url);
+  const socket = createConnection({ port: Number(port), host: hostname });
+  let answer = "";
+  socket.on("data", (chunk: Buffer) => {
+    answer += chunk.toString("latin1");
+  });
+  socket.on("error", () => {});
+  socket.write([...lines, "Connection: close", "", ""].join("\r\n"));
+  await Promise.race([once(socket, "close"), new Promise((resolve) => setTimeout(resolve, 5_000))]);
+  socket.destroy();
+  const [status] = /HTTP\/1.1 \d+/.exec(answer) ?? ["no answer"];
+  return [status, /^x-url: (.*)$/im.exec(answer)?.[1]?.trim().replaceAll(port, "PORT")];
+}
 
 /** What takes an object out of memory. */
 export const ASLEEP: readonly Case[] = [

@@ -156,15 +156,12 @@ export async function startEdge(vars: Record<string, string> = {}): Promise<Test
   return {
     url: origin,
     wsUrl: origin.replace("http", "ws"),
-    evict: (path, webSockets = "hibernate") =>
-      started.evict("EndpointObject", path, webSockets),
-    evictRelay: (name, webSockets = "hibernate") =>
-      started.evict("RelayObject", name, webSockets),
+    evict: (path, webSockets = "hibernate") => started.evict("EndpointObject", path, webSockets),
+    evictRelay: (name, webSockets = "hibernate") => started.evict("RelayObject", name, webSockets),
     crashRelay: async (name) => {
       await fetch(`${origin}/test/crash-relay?name=${name}`);
     },
-    evictShard: (shard) =>
-      started.evict("ShardObject", `shard-${shard}`),
+    evictShard: (shard) => started.evict("ShardObject", `shard-${shard}`),
     crashShard: async (shard) => {
       await fetch(`${origin}/test/crash/${shard}`);
     },

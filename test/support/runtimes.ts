@@ -36,6 +36,8 @@ export interface WorkerToStart {
   /** By binding, classes of objects, all of which store. */
   readonly objects: Readonly<Record<string, string>>;
   readonly vars?: Readonly<Record<string, string>>;
+  /** Where they store: a folder that is there and stays; else one of its own. */
+  readonly storage?: string;
 }
 
 export function startOn(runtime: RuntimeName, worker: WorkerToStart): Promise<Started> {
@@ -43,11 +45,16 @@ export function startOn(runtime: RuntimeName, worker: WorkerToStart): Promise<St
 }
 
 /** As `npm run edge` runs it: nothing stands before it, and nothing can be taken out of memory. */
-export async function startRawWorkerd({ main, objects, vars = {} }: WorkerToStart): Promise<Started> {
+export async function startRawWorkerd({
+  main,
+  objects,
+  vars = {},
+  storage: kept,
+}: WorkerToStart): Promise<Started> {
   const folder = mkdtempSync(join(tmpdir(), "workerd-"));
   const module = join(folder, "worker.js");
-  const storage = join(folder, "objects");
-  mkdirSync(storage);
+  const storage = kept ?? join(folder, "objects");
+  mkdirSync(storage, { recursive: true });
   await bundleWorker({ root, main, streams: join(root, "streams.json"), outfile: module });
   const edge = {
     main,
@@ -110,13 +117,13 @@ async function startOnWorkerd({ main, objects, vars = {} }: WorkerToStart): Prom
   };
 }
 
-async function startOnNode({ main, objects, vars = {} }: WorkerToStart): Promise<Started> {
+async function startOnNode({ main, objects, vars = {}, storage }: WorkerToStart): Promise<Started> {
   const folder = mkdtempSync(join(tmpdir(), "node-"));
   const module = join(folder, "worker.cjs");
   await bundleWorker({ root, main, streams: join(root, "streams.json"), outfile: module, format: "cjs" });
   const settings: WorkerSettings = {
     module,
-    storage: join(folder, "objects"),
+    storage: storage ?? join(folder, "objects"),
     objects: Object.entries(objects).map(([binding, className]) => ({ binding, className, stores: true })),
     env: vars,
   };
@@ -126,8 +133,12 @@ async function startOnNode({ main, objects, vars = {} }: WorkerToStart): Promise
   const lines: string[] = [];
   for (const stream of [child.stdout, child.stderr])
     createInterface({ input: stream as Readable }).on("line", (line) => lines.push(line));
-  const ended = once(child, "exit").then(() => {
-    throw new Error(`the runtime on Node ended:\n${lines.join("\n")}`);
+  let isWanted = true;
+  const ended = once(child, "close").then(() => {
+    const problem = `the runtime on Node ended:\n${lines.join("\n")}`;
+    // Whoever asks it next hears only that nobody is there.
+    if (isWanted) console.error(problem);
+    throw new Error(problem);
   });
   ended.catch(() => undefined);
   const [{ port }] = (await Promise.race([once(child, "message"), ended])) as [{ port: number }];
@@ -149,6 +160,7 @@ async function startOnNode({ main, objects, vars = {} }: WorkerToStart): Promise
     },
     logs: () => [...lines],
     close: async () => {
+      isWanted = false;
       child.kill("SIGKILL");
       await ended.catch(() => undefined);
       rmSync(folder, { recursive: true });

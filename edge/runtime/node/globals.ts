@@ -44,6 +44,7 @@ async function fetchOutside(...asked: Parameters<typeof fetch>): Promise<globalT
   requireAlive(holder);
   const release = holder?.hold();
   try {
+    await holder?.stored();
     return await fetch(...asked);
   } finally {
     release?.();

@@ -8,6 +8,8 @@ export interface Holder {
   hold(): () => void;
   /** For its sockets that don't hibernate: until what is returned is called, and `lost` if it ends before. */
   holdSocket(lost: () => void): () => void;
+  /** Resolves when all that it wrote until now is stored; rejects if it can't be. */
+  stored(): Promise<void>;
   /** Writes something down that has gone wrong in it. */
   failed(what: string, error: unknown): void;
 }

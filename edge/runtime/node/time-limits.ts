@@ -11,5 +11,5 @@ export const TIME_LIMITS = {
   /** For the head of a request to come. */
   requestHeadMs: 15_000,
   /** Between two requests on one connection. */
-  nextRequestMs: 5_000,
+  nextRequestMs: 60_000,
 } satisfies Readonly<Record<string, number>>;

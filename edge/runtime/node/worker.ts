@@ -1,5 +1,6 @@
 /** The Worker and the classes of its objects, from the bundle that the launcher makes: a function of what the platform has. */
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { compileFunction } from "node:vm";
 import { PLATFORM } from "./globals.ts";
 import type { ObjectClass } from "./objects/actor.ts";
@@ -46,6 +47,7 @@ export function loadWorker({ module, storage, objects, env: given }: WorkerSetti
   for (const { binding, className, stores } of objects) {
     const construct = exported[className] as ObjectClass["construct"] | undefined;
     if (construct === undefined) throw new Error(`${module} has no class ${className}`);
+    if (stores) mkdirSync(join(storage, className), { recursive: true });
     const namespace = new Namespace({ className, construct, folder: stores ? storage : undefined }, env);
     env[binding] = namespace;
     namespaces.set(className, namespace);

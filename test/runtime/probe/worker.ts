@@ -93,6 +93,17 @@ export class Probe extends DurableObject<Env> {
       this.ctx.storage.sql.exec("INSERT INTO kept (value) VALUES (?)", rest);
       socket.send(`written ${rest}`);
     }
+    if (order === "writeInVain") {
+      socket.send("written in vain");
+      const { sql } = this.ctx.storage;
+      sql.exec("CREATE TABLE IF NOT EXISTS above (id INTEGER PRIMARY KEY)");
+      sql.exec(
+        "CREATE TABLE IF NOT EXISTS below (id INTEGER REFERENCES above DEFERRABLE INITIALLY DEFERRED)",
+      );
+      // What it refers to isn't there, which is seen when it is committed.
+      sql.exec("INSERT INTO below (id) VALUES (1)");
+      socket.send("written in vain");
+    }
     if (order === "writeAndFail") {
       this.ctx.storage.sql.exec("INSERT INTO kept (value) VALUES (?)", rest);
       throw new Error("it fails after it has written");
@@ -379,11 +390,17 @@ export default {
         headers: {
           "X-Method": request.method,
           "X-Given": request.headers.get("X-Given") ?? "",
-          "X-Url": request.url,
+          "X-Url": new URL(request.url).href,
         },
       });
     if (area === "sized") return sized(Number(query.get("bytes")), context);
     if (area === "slow") return slow(Number(query.get("pieces")));
+    if (area === "partly") {
+      const reader = request.body?.getReader();
+      const first = await reader?.read();
+      await reader?.cancel();
+      return new Response(first?.value === undefined ? "none" : "some");
+    }
     if (area === "fails") throw new Error("the Worker fails");
     if (area === "cache")
       return Response.json(

@@ -2,7 +2,6 @@
 
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { Readable } from "node:stream";
 import { lengthOf } from "../web/fixed-length.ts";
 import { Request } from "../web/request.ts";
 import { Response } from "../web/response.ts";
@@ -13,18 +12,60 @@ export function requestOf(from: IncomingMessage): Request {
   const headers = new Headers();
   for (let i = 0; i + 1 < from.rawHeaders.length; i += 2)
     headers.append(from.rawHeaders[i] ?? "", from.rawHeaders[i + 1] ?? "");
-  const target = from.url ?? "/";
-  const url = target.startsWith("/") ? `http://${from.headers.host ?? "localhost"}${target}` : target;
+  if (from.headersDistinct.host?.length !== 1) throw new TypeError("a request is for one host");
+  // Whatever the request line names: the header says which host it is for.
+  const target = (from.url ?? "/").replace(/^[a-z]+:\/\/[^/?]*/i, "");
+  const url = `http://${from.headers.host}${target.startsWith("/") ? "" : "/"}${target}`;
   const address = socket.remoteAddress ?? "";
   const clientIp = `${address.includes(":") ? `[${address}]` : address}:${socket.remotePort}`;
-  const hasBody = method !== "GET" && method !== "HEAD";
+  const isSent =
+    from.headers["transfer-encoding"] !== undefined || Number(from.headers["content-length"]) > 0;
+  const hasBody = isSent && method !== "GET" && method !== "HEAD";
   return new Request(url, {
     method,
     headers,
     redirect: "manual",
     cf: { clientIp },
-    ...(hasBody && { body: Readable.toWeb(from) as ReadableStream<Uint8Array>, duplex: "half" }),
+    ...(hasBody && { body: bodyOf(from), duplex: "half" }),
   });
+}
+
+/** Its body, as it is taken. If it isn't wanted, the rest of it is thrown away. */
+function bodyOf(from: IncomingMessage): ReadableStream<Uint8Array> {
+  let isOver = false;
+  return new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        const over = (end: () => void) => () => {
+          if (!isOver) end();
+          isOver = true;
+        };
+        from.on("data", (chunk: Buffer) => {
+          if (isOver) return;
+          from.pause();
+          controller.enqueue(new Uint8Array(chunk));
+        });
+        from.once(
+          "end",
+          over(() => controller.close()),
+        );
+        from.once(
+          "close",
+          over(() => controller.error(new Error("the client has gone"))),
+        );
+        from.on("error", () => {});
+        from.pause();
+      },
+      pull() {
+        from.resume();
+      },
+      cancel() {
+        isOver = true;
+        from.resume();
+      },
+    },
+    { highWaterMark: 0 },
+  );
 }
 
 /** Hands an answer over as it is taken. Ends when it is over, or its client has gone. */

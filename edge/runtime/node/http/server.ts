@@ -110,6 +110,7 @@ function connect(
   let isConnected = false;
   connecting.set(socket, (first) => {
     isConnected = true;
+    connecting.delete(socket);
     const network = new Network(socket, first, other);
     end.passOn(network);
     other.wire = network;

@@ -157,7 +157,7 @@ export class Actor implements Taker {
 
   #wake(): Life {
     if (this.#life !== undefined) return this.#life;
-    const life = new Life(`${this.#class.className} ${this.id.name}`);
+    const life = new Life(`${this.#class.className} ${this.id.name}`, async () => this.#sql?.committed());
     this.#life = life;
     const { folder, className, construct: Class } = this.#class;
     const ports = { requireAlive: () => requireAlive(life), failed: (error: unknown) => this.abort(error) };

@@ -18,6 +18,7 @@ export class Life implements Holder {
   /** When something happened to it last. */
   touchedAt = performance.now();
   readonly #who: string;
+  readonly #stored: () => Promise<void>;
   #held = 0;
   readonly #sockets = new Set<() => void>();
   /** What those who wait for an answer hear if it ends before. */
@@ -25,8 +26,13 @@ export class Life implements Holder {
   /** What comes while it does what nothing may interrupt. */
   #blocked: (() => void)[] | undefined;
 
-  constructor(who: string) {
+  constructor(who: string, stored: () => Promise<void>) {
     this.#who = who;
+    this.#stored = stored;
+  }
+
+  stored(): Promise<void> {
+    return this.#stored();
   }
 
   /** Nothing keeps it awake. */

@@ -88,6 +88,8 @@ export class Namespace {
         if (!asker?.isOver) how(answer);
       };
     setImmediate(() => {
+      // What it wrote couldn't be stored.
+      if (asker?.isOver) return;
       running.run(undefined, () => this.#actor(id).answer(run)).then(settle(resolve), settle(reject));
     });
     return promise;

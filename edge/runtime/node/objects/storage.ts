@@ -2,8 +2,6 @@
  * The SQL of one object: the file that workerd would use, in the same form. What a turn writes is one transaction, which is
  * committed when the turn ends and before anything leaves.
  */
-import { mkdirSync } from "node:fs";
-import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { commitAtEnd } from "../turn.ts";
 
@@ -54,12 +52,13 @@ export class Sql {
   readonly #statements = new Map<string, StatementSync>();
   #db: DatabaseSync | undefined;
   #isOpen = false;
-  #committed = Promise.resolve();
-  #settle: () => void = () => {};
+  /** Of what was written last. */
+  #committing = Promise.withResolvers<void>();
 
   constructor(file: string, ports: StoragePorts) {
     this.#file = file;
     this.#ports = ports;
+    this.#committing.resolve();
   }
 
   exec(query: string, ...values: Value[]): Cursor {
@@ -77,9 +76,9 @@ export class Sql {
     }
   }
 
-  /** Resolves when all that was written until now is stored. */
+  /** Resolves when all that was written until now is stored; rejects if it can't be. */
   committed(): Promise<void> {
-    return this.#committed;
+    return this.#committing.promise;
   }
 
   commit(): void {
@@ -87,14 +86,16 @@ export class Sql {
     this.#isOpen = false;
     try {
       this.#db?.exec("COMMIT");
-      this.#settle();
+      this.#committing.resolve();
     } catch (error) {
+      this.#committing.reject(named(error));
       this.#ports.failed(named(error));
     }
   }
 
   /** What isn't committed is lost. */
   close(): void {
+    if (this.#isOpen) this.#committing.reject(new Error("the object ended before what it wrote was stored"));
     this.#isOpen = false;
     this.#statements.clear();
     this.#db?.close();
@@ -103,7 +104,6 @@ export class Sql {
 
   #database(): DatabaseSync {
     if (this.#db !== undefined) return this.#db;
-    mkdirSync(dirname(this.#file), { recursive: true });
     this.#db = new DatabaseSync(this.#file);
     this.#db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
     return this.#db;
@@ -113,9 +113,9 @@ export class Sql {
     if (this.#isOpen) return;
     db.exec("BEGIN");
     this.#isOpen = true;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#committed = promise;
-    this.#settle = resolve;
+    this.#committing = Promise.withResolvers<void>();
+    // It is told by `failed`, and to those who wait for it.
+    this.#committing.promise.catch(() => {});
     commitAtEnd(this);
   }
 

@@ -118,6 +118,12 @@ export class End {
     );
   }
 
+  /** What has come and wasn't heard: whoever sent it has failed. */
+  forget(): void {
+    this.#come = [];
+    this.#waiting = 0;
+  }
+
   arriveClose(code: number, reason: string, wasClean: boolean): void {
     this.#put({ kind: "close", code, reason, wasClean });
   }
@@ -179,11 +185,12 @@ class Within implements Wire {
   }
 
   drop(): void {
-    this.other?.arriveClose(ABNORMAL, BROKEN, false);
+    this.other?.forget();
+    this.end();
   }
 
   end(): void {
-    this.drop();
+    this.other?.arriveClose(ABNORMAL, BROKEN, false);
   }
 
   pause(): void {}

@@ -17,12 +17,10 @@ export class Response extends globalThis.Response {
   constructor(body?: ResponseBody, init: Init = {}) {
     const isSwitched = init.status === SWITCHED;
     super(body, isSwitched ? { headers: init.headers ?? {} } : init);
-    this.#whole =
-      body === null || body === undefined
-        ? ""
-        : typeof body === "string" || body instanceof Uint8Array
-          ? body
-          : undefined;
+    if (body === null || body === undefined) this.#whole = "";
+    else if (typeof body === "string" || body instanceof Uint8Array) this.#whole = body;
+    // Of the same body under other headers.
+    else if (init instanceof Response && body === init.body) this.#whole = init.#whole;
     this.webSocket = init.webSocket ?? null;
     if (isSwitched) Object.defineProperty(this, "status", { value: SWITCHED });
     if (isSwitched && this.webSocket === null)

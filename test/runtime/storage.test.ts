@@ -28,7 +28,7 @@ test("what an object stored on workerd it finds on Node, and the other way round
       "of workerd again",
     ]);
     await last.close();
-    expect(checkStorage(storage).map(({ ok }) => ok)).toEqual([true]);
+    expect(checkStorage(storage).filter(({ ok }) => !ok)).toEqual([]);
   } finally {
     rmSync(storage, { recursive: true });
   }

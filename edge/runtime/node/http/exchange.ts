@@ -30,42 +30,51 @@ export function requestOf(from: IncomingMessage): Request {
   });
 }
 
-/** Its body, as it is taken. If it isn't wanted, the rest of it is thrown away. */
+/** Its body, as it is taken. */
 function bodyOf(from: IncomingMessage): ReadableStream<Uint8Array> {
+  let isBegun = false;
   let isOver = false;
+  const begin = (controller: ReadableStreamDefaultController<Uint8Array>) => {
+    isBegun = true;
+    const over = (end: () => void) => () => {
+      if (!isOver) end();
+      isOver = true;
+    };
+    from.on("data", (chunk: Buffer) => {
+      if (isOver) return;
+      from.pause();
+      controller.enqueue(new Uint8Array(chunk));
+    });
+    from.once(
+      "end",
+      over(() => controller.close()),
+    );
+    from.once(
+      "close",
+      over(() => controller.error(new Error("the client has gone"))),
+    );
+    from.on("error", () => {});
+  };
   return new ReadableStream<Uint8Array>(
     {
-      start(controller) {
-        const over = (end: () => void) => () => {
-          if (!isOver) end();
-          isOver = true;
-        };
-        from.on("data", (chunk: Buffer) => {
-          if (isOver) return;
-          from.pause();
-          controller.enqueue(new Uint8Array(chunk));
-        });
-        from.once(
-          "end",
-          over(() => controller.close()),
-        );
-        from.once(
-          "close",
-          over(() => controller.error(new Error("the client has gone"))),
-        );
-        from.on("error", () => {});
-        from.pause();
-      },
-      pull() {
+      pull(controller) {
+        if (!isBegun) begin(controller);
         from.resume();
       },
       cancel() {
         isOver = true;
-        from.resume();
+        throwAway(from);
       },
     },
     { highWaterMark: 0 },
   );
+}
+
+/** What comes of a body that isn't wanted any more, so that its connection can go on. */
+export function throwAway(from: IncomingMessage): void {
+  if (from.complete) return;
+  from.removeAllListeners("data");
+  from.resume();
 }
 
 /** Hands an answer over as it is taken. Ends when it is over, or its client has gone. */

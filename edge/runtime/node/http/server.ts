@@ -9,7 +9,7 @@ import { WebSocket } from "../sockets/web-socket.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import type { Response } from "../web/response.ts";
 import type { Context, Loaded } from "../worker.ts";
-import { answerWith, requestOf } from "./exchange.ts";
+import { answerWith, requestOf, throwAway } from "./exchange.ts";
 
 /** Of a request; workerd reads as much. */
 const HEAD_BYTES = 128 * 1024;
@@ -32,6 +32,7 @@ export function openDoor(loaded: Loaded): Server {
 async function serve(loaded: Loaded, from: IncomingMessage, to: ServerResponse): Promise<void> {
   to.sendDate = false;
   to.on("error", () => {});
+  to.once("finish", () => throwAway(from));
   try {
     await answerWith(await askWorker(loaded, from), to, from.method === "HEAD");
   } catch (error) {

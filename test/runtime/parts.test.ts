@@ -1,8 +1,11 @@
 /** Parts of the runtime on Node by themselves: what it keeps, and for how long. */
+import { duplexPair } from "node:stream";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Namespace } from "../../edge/runtime/node/objects/namespace.ts";
 import { type Incoming, pairOfEnds, type Taker } from "../../edge/runtime/node/sockets/end.ts";
 import { closeFrame, framed } from "../../edge/runtime/node/sockets/frame.ts";
+import { Network } from "../../edge/runtime/node/sockets/network.ts";
+import { TIME_LIMITS } from "../../edge/runtime/node/time-limits.ts";
 import { deliverLater } from "../../edge/runtime/node/turn.ts";
 
 afterEach(() => {
@@ -102,6 +105,55 @@ describe("what is sent within the process", () => {
     expect(delivered).toBeGreaterThan(0);
     expect(delivered).toBeLessThan(200);
     while (delivered < 200) await turn();
+  });
+});
+
+describe("a connection", () => {
+  /** The side of a client, and the end at which the edge hears it. */
+  function connection() {
+    const [client, socket] = duplexPair();
+    const [end] = pairOfEnds();
+    end.wire = new Network(socket, Buffer.alloc(0), end);
+    const faults: Error[] = [];
+    end.take({ message() {}, closed() {}, faulty: (_, error) => faults.push(error) });
+    const came: Buffer[] = [];
+    client.on("data", (chunk: Buffer) => came.push(chunk));
+    return { client, socket, end, faults, came };
+  }
+
+  test("is ended if a close isn't answered", () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const { socket, end } = connection();
+
+    end.close(4001, "over");
+    vi.advanceTimersByTime(TIME_LIMITS.closeAnswerMs - 1);
+    expect(socket.destroyed).toBe(false);
+    vi.advanceTimersByTime(1);
+
+    expect(socket.destroyed).toBe(true);
+  });
+
+  test("is ended by a frame without a mask, which workerd would take", async () => {
+    const { client, faults, came } = connection();
+
+    client.write(Buffer.from([0x81, 1, 0x61]));
+    await vi.waitFor(() => expect(came.length).toBe(1));
+
+    expect([...Buffer.concat(came)]).toEqual([0x88, 2, 0x03, 0xea]);
+    await vi.waitFor(() => expect(faults.length).toBe(1));
+    expect(faults[0]?.message).toBe("Invalid WebSocket frame: MASK must be set");
+  });
+
+  test("gets what is sent in one turn in order, once that is over, and counts it until then", async () => {
+    const { end, came } = connection();
+
+    end.send("a");
+    end.send(new Uint8Array([1]));
+    expect([came.length, end.wire.buffered]).toEqual([0, 6]);
+    await vi.waitFor(() => expect(Buffer.concat(came).length).toBe(6));
+
+    expect([...Buffer.concat(came)]).toEqual([0x81, 1, 0x61, 0x82, 1, 1]);
+    expect(end.wire.buffered).toBe(0);
   });
 });
 

@@ -1,21 +1,21 @@
 /** Requests and answers of `node:http` as the platform has them. */
 
-import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { lengthOf } from "../web/fixed-length.ts";
 import { Request } from "../web/request.ts";
 import { Response } from "../web/response.ts";
 
-/** @throws TypeError if its URL is none */
-export function requestOf(from: IncomingMessage): Request {
+/** undefined if it isn't for one host, or none that could be: workerd answers that with 500, too. */
+export function requestOf(from: IncomingMessage): Request | undefined {
   const { method = "GET", socket } = from;
   const headers = new Headers();
   for (let i = 0; i + 1 < from.rawHeaders.length; i += 2)
     headers.append(from.rawHeaders[i] ?? "", from.rawHeaders[i + 1] ?? "");
-  if (from.headersDistinct.host?.length !== 1) throw new TypeError("a request is for one host");
+  if (from.headersDistinct.host?.length !== 1) return undefined;
   // Whatever the request line names: the header says which host it is for.
   const target = (from.url ?? "/").replace(/^[a-z]+:\/\/[^/?]*/i, "");
   const url = `http://${from.headers.host}${target.startsWith("/") ? "" : "/"}${target}`;
+  if (!URL.canParse(url)) return undefined;
   const address = socket.remoteAddress ?? "";
   const clientIp = `${address.includes(":") ? `[${address}]` : address}:${socket.remotePort}`;
   const isSent =
@@ -95,7 +95,12 @@ export async function answerWith(response: Response, to: ServerResponse, isHead:
 
 async function stream(body: ReadableStream<Uint8Array>, to: ServerResponse): Promise<void> {
   const reader = body.getReader();
-  const gone = () => void reader.cancel().catch(() => {});
+  let goOn = () => {};
+  to.on("drain", () => goOn());
+  const gone = () => {
+    goOn();
+    reader.cancel().catch(() => {});
+  };
   to.once("close", gone);
   try {
     to.flushHeaders();
@@ -103,7 +108,11 @@ async function stream(body: ReadableStream<Uint8Array>, to: ServerResponse): Pro
       const { done, value } = await reader.read();
       if (to.destroyed) return;
       if (done) break;
-      if (!to.write(value)) await Promise.race([once(to, "drain"), once(to, "close")]);
+      if (to.write(value)) continue;
+      await new Promise<void>((resolve) => {
+        goOn = resolve;
+        if (to.destroyed) resolve();
+      });
     }
     to.off("close", gone);
     to.end();

@@ -7,6 +7,7 @@ import { otherEnd } from "../sockets/end.ts";
 import { Network } from "../sockets/network.ts";
 import { WebSocket } from "../sockets/web-socket.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
+import type { Request } from "../web/request.ts";
 import type { Response } from "../web/response.ts";
 import type { Context, Loaded } from "../worker.ts";
 import { answerWith, requestOf, throwAway } from "./exchange.ts";
@@ -19,6 +20,7 @@ export function openDoor(loaded: Loaded): Server {
     {
       maxHeaderSize: HEAD_BYTES,
       headersTimeout: TIME_LIMITS.requestHeadMs,
+      connectionsCheckingInterval: TIME_LIMITS.requestHeadMs,
       keepAliveTimeout: TIME_LIMITS.nextRequestMs,
       noDelay: true,
       shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === "websocket",
@@ -33,8 +35,10 @@ async function serve(loaded: Loaded, from: IncomingMessage, to: ServerResponse):
   to.sendDate = false;
   to.on("error", () => {});
   to.once("finish", () => throwAway(from));
+  const request = requestOf(from);
+  if (request === undefined) return void to.writeHead(500).end();
   try {
-    await answerWith(await askWorker(loaded, from), to, from.method === "HEAD");
+    await answerWith(await askWorker(loaded, request), to, from.method === "HEAD");
   } catch (error) {
     console.error("a request:", error);
     if (!to.headersSent) to.writeHead(500);
@@ -42,8 +46,7 @@ async function serve(loaded: Loaded, from: IncomingMessage, to: ServerResponse):
   }
 }
 
-async function askWorker({ worker, env }: Loaded, from: IncomingMessage): Promise<Response> {
-  const request = requestOf(from);
+async function askWorker({ worker, env }: Loaded, request: Request): Promise<Response> {
   const context: Context = {
     waitUntil(work) {
       work.catch((error: unknown) => console.error("waitUntil:", error));
@@ -55,8 +58,10 @@ async function askWorker({ worker, env }: Loaded, from: IncomingMessage): Promis
 async function upgrade(loaded: Loaded, from: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
   const ignore = () => {};
   socket.on("error", ignore);
+  const request = requestOf(from);
+  if (request === undefined) return void socket.destroy();
   try {
-    const answer = await askWorker(loaded, from);
+    const answer = await askWorker(loaded, request);
     const { webSocket } = answer;
     if (webSocket === null || webSocket === undefined) await refuse(answer, from, socket);
     else connect(answer, webSocket, from, socket, head);

@@ -160,7 +160,10 @@ export class Actor implements Taker {
     const life = new Life(`${this.#class.className} ${this.id.name}`, async () => this.#sql?.committed());
     this.#life = life;
     const { folder, className, construct: Class } = this.#class;
-    const ports = { requireAlive: () => requireAlive(life), failed: (error: unknown) => this.abort(error) };
+    const fail = (error: unknown) => {
+      if (this.#life === life) this.abort(error);
+    };
+    const ports = { requireAlive: () => requireAlive(life), failed: fail };
     this.#sql =
       folder === undefined ? undefined : new Sql(join(folder, className, `${this.id}.sqlite`), ports);
     const state = this.#state(life, this.#sql);

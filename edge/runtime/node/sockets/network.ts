@@ -21,15 +21,21 @@ const { Receiver } = ws as unknown as {
   readonly Receiver: new (options: {
     readonly isServer: boolean;
     readonly maxPayload: number;
+    readonly maxFragments: number;
+    readonly maxBufferedChunks: number;
     readonly skipUTF8Validation: boolean;
   }) => Receiver;
 };
 
 /** Of one that comes: the platform's limit. */
 const MESSAGE_BYTES = 32 * 1024 * 1024;
+/** Pieces in which one may come, and in which one may arrive from the network: each takes more memory than a byte. */
+const MOST_FRAGMENTS = 16 * 1024;
+const MOST_CHUNKS = 256 * 1024;
 /** What `ws` finds wrong, by its codes, and with which code that closes; all else is 1002. */
 const CLOSE_CODES: Readonly<Record<string, number>> = {
   WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: 1009,
+  WS_ERR_TOO_MANY_BUFFERED_PARTS: 1008,
 };
 const PROTOCOL_ERROR = 1002;
 
@@ -50,6 +56,8 @@ export class Network implements Wire {
     const receiver = new Receiver({
       isServer: true,
       maxPayload: MESSAGE_BYTES,
+      maxFragments: MOST_FRAGMENTS,
+      maxBufferedChunks: MOST_CHUNKS,
       // As workerd: what is no UTF-8 comes with U+FFFD in place of it.
       skipUTF8Validation: true,
     });
@@ -79,7 +87,7 @@ export class Network implements Wire {
   close(code: number | undefined, reason: string): void {
     this.#write(closeFrame(code, reason));
     if (this.#end.hasHeardClose) this.#endAfter();
-    else this.#closing = setTimeout(() => this.#socket.destroy(), TIME_LIMITS.closeAnswerMs).unref();
+    else this.#destroyLater();
   }
 
   drop(): void {
@@ -112,14 +120,23 @@ export class Network implements Wire {
       for (const frame of leaving) this.#socket.write(frame);
       this.#socket.uncork();
     }
-    if (this.#isEnding) this.#socket.end();
+    if (this.#isEnding) this.#finish();
   }
 
   /** When what is leaving has left. */
   #endAfter(): void {
-    clearTimeout(this.#closing);
-    if (this.#leaving.length === 0) this.#socket.end();
+    if (this.#leaving.length === 0) this.#finish();
     else this.#isEnding = true;
+  }
+
+  /** Not every client takes what was sent, or ends its side. */
+  #finish(): void {
+    this.#socket.end();
+    this.#destroyLater();
+  }
+
+  #destroyLater(): void {
+    this.#closing ??= setTimeout(() => this.#socket.destroy(), TIME_LIMITS.closeAnswerMs).unref();
   }
 
   #write(frame: Buffer): void {

@@ -1,8 +1,7 @@
 /** The runtime on Node as a process, with hooks that production has not: objects can be taken out of memory. */
 import type { AddressInfo } from "node:net";
 import { openDoor } from "../../edge/runtime/node/http/server.ts";
-import { TIME_LIMITS } from "../../edge/runtime/node/time-limits.ts";
-import { loadWorker, type WorkerSettings } from "../../edge/runtime/node/worker.ts";
+import { keepResting, loadWorker, type WorkerSettings } from "../../edge/runtime/node/worker.ts";
 
 export interface Eviction {
   readonly number: number;
@@ -21,9 +20,7 @@ process.on("message", ({ number, className, name, webSockets }: Eviction) => {
   else actor?.evict();
   process.send?.({ number });
 });
-setInterval(() => {
-  for (const namespace of loaded.namespaces.values()) namespace.rest();
-}, TIME_LIMITS.idleLookMs);
+keepResting(loaded);
 const door = openDoor(loaded);
 door.listen({ host: "127.0.0.1", port: 0 }, () =>
   process.send?.({ port: (door.address() as AddressInfo).port }),

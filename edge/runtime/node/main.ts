@@ -6,15 +6,14 @@ import { readFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { openDoor } from "./http/server.ts";
 import type { RunSettings } from "./run.ts";
-import { TIME_LIMITS } from "./time-limits.ts";
-import { type Loaded, loadWorker } from "./worker.ts";
+import { keepResting, loadWorker } from "./worker.ts";
 
 process.on("disconnect", () => process.exit(0));
 process.on("unhandledRejection", (error) => console.error("nobody waits for what failed:", error));
 
 const settings = JSON.parse(readFileSync(process.argv[2] ?? "", "utf8")) as RunSettings;
 const secrets = settings.secrets.map((name) => [name, process.env[name]] as const);
-const loaded: Loaded = loadWorker({
+const loaded = loadWorker({
   module: settings.module,
   storage: settings.storage,
   objects: settings.objects,
@@ -22,9 +21,7 @@ const loaded: Loaded = loadWorker({
 });
 
 const door = openDoor(loaded);
-setInterval(() => {
-  for (const namespace of loaded.namespaces.values()) namespace.rest();
-}, TIME_LIMITS.idleLookMs).unref();
+keepResting(loaded);
 // As long as a WebSocket is open it goes on, until whoever asked ends it.
 process.on("SIGTERM", () => {
   door.close(() => process.exit(0));

@@ -6,6 +6,7 @@ import { PLATFORM } from "./globals.ts";
 import type { ObjectClass } from "./objects/actor.ts";
 import { Namespace } from "./objects/namespace.ts";
 import { DurableObject } from "./objects/state.ts";
+import { TIME_LIMITS } from "./time-limits.ts";
 import type { Request } from "./web/request.ts";
 import type { Response } from "./web/response.ts";
 
@@ -53,6 +54,13 @@ export function loadWorker({ module, storage, objects, env: given }: WorkerSetti
     namespaces.set(className, namespace);
   }
   return { worker: exported.default as Worker, env, namespaces };
+}
+
+/** Takes objects out of memory that nothing keeps awake, from now on. */
+export function keepResting({ namespaces }: Loaded): void {
+  setInterval(() => {
+    for (const namespace of namespaces.values()) namespace.rest();
+  }, TIME_LIMITS.idleLookMs).unref();
 }
 
 function run(file: string): Readonly<Record<string, unknown>> {

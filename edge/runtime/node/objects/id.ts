@@ -5,18 +5,25 @@ const HALF_BYTES = 16;
 
 export class ObjectId {
   readonly name: string;
-  readonly #text: string;
+  readonly #kind: string;
+  #text: string | undefined;
 
   /** @param kind of the class, which names its folder in the storage, too */
   constructor(kind: string, name: string) {
+    this.#kind = kind;
     this.name = name;
-    const key = createHash("sha256").update(kind).digest();
-    const first = createHmac("sha256", key).update(name).digest().subarray(0, HALF_BYTES);
-    const second = createHmac("sha256", key).update(first).digest().subarray(0, HALF_BYTES);
-    this.#text = Buffer.concat([first, second]).toString("hex");
   }
 
+  /** Made when it is asked for: most objects are found by their names only. */
   toString(): string {
+    this.#text ??= textOf(this.#kind, this.name);
     return this.#text;
   }
+}
+
+function textOf(kind: string, name: string): string {
+  const key = createHash("sha256").update(kind).digest();
+  const first = createHmac("sha256", key).update(name).digest().subarray(0, HALF_BYTES);
+  const second = createHmac("sha256", key).update(first).digest().subarray(0, HALF_BYTES);
+  return Buffer.concat([first, second]).toString("hex");
 }

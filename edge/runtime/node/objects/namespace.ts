@@ -24,6 +24,7 @@ interface Stub {
 export class Namespace {
   readonly #class: ObjectClass;
   readonly #env: unknown;
+  /** By name. */
   readonly #actors = new Map<string, Actor>();
 
   constructor(objectClass: ObjectClass, env: unknown) {
@@ -60,17 +61,17 @@ export class Namespace {
 
   /** The object of a name, if there is anything of it. */
   find(name: string): Actor | undefined {
-    return this.#actors.get(this.idFromName(name).toString());
+    return this.#actors.get(name);
   }
 
   #actor(id: ObjectId): Actor {
-    const text = id.toString();
-    const known = this.#actors.get(text);
+    const { name } = id;
+    const known = this.#actors.get(name);
     if (known !== undefined) return known;
     const actor: Actor = new Actor(id, this.#class, this.#env, () => {
-      if (this.#actors.get(text) === actor) this.#actors.delete(text);
+      if (this.#actors.get(name) === actor) this.#actors.delete(name);
     });
-    this.#actors.set(text, actor);
+    this.#actors.set(name, actor);
     return actor;
   }
 

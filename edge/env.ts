@@ -45,6 +45,8 @@ export interface Env extends ConnectionSettings, BrowserSettings, GatherSetting,
   readonly SHARDS: string;
   /** How many objects of many endpoints each region has, 1–1,000. Changing it moves some connections to others. */
   readonly RELAYS?: string;
+  /** How many objects of many endpoints each shard has for keys without a record, 0–100. 0: these have objects of their own. */
+  readonly ROOMS?: string;
   /** A secret: `kid:name:secret[,kid:name:secret…]`, each secret of 32 bytes or more. */
   readonly UPLINK_KEYS?: string;
   /** A secret: who may issue tokens (shared/config/issuers.ts). Workerd by itself makes null of what is unset. */

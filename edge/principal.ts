@@ -4,7 +4,7 @@
  * shards compare, and never parse what a client brought.
  */
 import * as v from "valibot";
-import { parseObject } from "../shared/protocol/schemas.ts";
+import { parseObject } from "../shared/protocol/json-object.ts";
 
 /** Whoever brings nothing: it may do what is public. */
 export const PUBLIC = { kind: "public" } as const;

@@ -4,17 +4,18 @@
  */
 import { shardOf } from "../shared/protocol/address.ts";
 import { formatPosition, type Position, parseLongPosition } from "../shared/protocol/position.ts";
+import { OCCUPANCY } from "../shared/protocol/version.ts";
+import { errorResponse } from "./answers.ts";
 import type { Env, ShardCalls } from "./env.ts";
 import { type ObjectIdentity, objectOf } from "./object-identity.ts";
 import { encodePrincipal, type Principal, readPrincipal } from "./principal.ts";
+import { roomCount, roomOf } from "./relay/rooms.ts";
 
 const MAX_SHARDS = 64;
 /** Longer names aren't known to the object itself. */
 const MAX_NAME_BYTES = 1_024;
 /** Left out for "public". */
 const PRINCIPAL = "Distributary-Principal";
-/** Of a subscribe by one who wants to know how many there are: in requests of clients, too. */
-export const OCCUPANCY = "occupancy";
 /** Of the headers of a request that becomes a WebSocket. */
 const UPGRADE = { Upgrade: "websocket" };
 
@@ -50,11 +51,24 @@ export function shardOfName(name: string | undefined): number | undefined {
   return digits === undefined ? undefined : Number(digits);
 }
 
-/** The name of an endpoint's object. A canonical path is ASCII, so that its length is its size. */
-export async function objectName(path: string): Promise<string> {
-  if (path.length <= MAX_NAME_BYTES) return path;
+/**
+ * The name of an endpoint's object, or of one of its relays. A canonical path is ASCII, so that its length is its size, and
+ * has no `@`.
+ */
+export async function objectName(path: string, relay?: string): Promise<string> {
+  const suffix = relay === undefined ? "" : `@${relay}`;
+  if (path.length + suffix.length <= MAX_NAME_BYTES) return path + suffix;
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(path)));
-  return `#${Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+  return `#${Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("")}${suffix}`;
+}
+
+/** What an object's name tells of it: its path unless that is long, and which relay of the endpoint it is, if it is one. */
+export function readObjectName(name: string): {
+  readonly path: string | undefined;
+  readonly relay: string | undefined;
+} {
+  const [known, relay] = name.split("@");
+  return { path: known?.startsWith("/") ? known : undefined, relay };
 }
 
 /** Whose an uplink is, which the Worker has verified. */
@@ -91,8 +105,14 @@ export type ObjectRequest =
     }
   | { readonly kind: "link"; readonly path: string };
 
+/** An object of a region, and where the platform is asked to make it. */
+export interface Relay {
+  readonly name: string;
+  readonly hint: DurableObjectLocationHint;
+}
+
 /** What else a subscribe may be. */
-interface SubscribeMore {
+export interface SubscribeMore {
   readonly publishes?: boolean;
   readonly occupancy?: true | undefined;
 }
@@ -116,27 +136,67 @@ function subscribeRequest(
   return new Request(`https://object/subscribe?${query}`, { headers });
 }
 
-/** Asks an object to take a subscriber. No signal goes along: with one, it would stay in memory as long as the socket lives. */
+/** How a subscribe goes on to an object. */
+export type SubscribeHow = [
+  from: Position | undefined,
+  protocol: string | undefined,
+  principal: Principal,
+  more?: SubscribeMore,
+];
+
+/**
+ * Asks an endpoint's object, or one of its relays, to take a subscriber. No signal goes along: with one, it would stay in memory
+ * as long as the socket lives.
+ */
 export async function openSubscription(
   env: Env,
   path: string,
-  ...how: [
-    from: Position | undefined,
-    protocol: string | undefined,
-    principal: Principal,
-    more?: SubscribeMore,
-  ]
+  relay: Relay | undefined,
+  ...how: SubscribeHow
 ): Promise<Response> {
-  const id = env.ENDPOINT.idFromName(await objectName(path));
-  return env.ENDPOINT.get(id).fetch(subscribeRequest(path, ...how));
+  const id = env.ENDPOINT.idFromName(await objectName(path, relay?.name));
+  const stub =
+    relay === undefined ? env.ENDPOINT.get(id) : env.ENDPOINT.get(id, { locationHint: relay.hint });
+  return stub.fetch(subscribeRequest(path, ...how));
+}
+
+const CROWDED = "Distributary-Crowded";
+
+/** An object's answer to a subscribe for which it has no room: a relay may have some (A11). */
+export function crowdedResponse(): Response {
+  const answer = errorResponse("overloaded", "this endpoint has as many subscribers here as it can hold");
+  answer.headers.set(CROWDED, "");
+  return answer;
+}
+
+export function isCrowded(answer: Response): boolean {
+  return answer.headers.has(CROWDED);
+}
+
+/** In an answer by which nobody is accepted. */
+const ROOM = "Distributary-Room";
+
+/** An object's answer to a subscriber that is to wait in its key's room (L16). */
+export function toItsRoom(): Response {
+  return new Response(null, { status: 421, headers: { [ROOM]: "" } });
+}
+
+export function isForARoom(answer: Response): boolean {
+  return answer.headers.has(ROOM);
+}
+
+/** Asks the room of a key to take a subscriber. */
+export async function openInRoom(env: Env, path: string, ...how: SubscribeHow): Promise<Response> {
+  const room = roomOf(path, requireShards(env), roomCount(env.ROOMS));
+  return relayStub(env, room).fetch(subscribeRequest(path, ...how));
 }
 
 /** Asks an object for a link (L1). */
 export async function openLink(env: Env, object: ObjectIdentity): Promise<Response> {
   const known = objectOf(object);
   if (known.kind === "relay") return relayStub(env, known.name).fetch(RELAY_LINK, { headers: UPGRADE });
-  const { path } = known;
-  const stub = env.ENDPOINT.get(env.ENDPOINT.idFromName(await objectName(path)));
+  const { path, relay } = known;
+  const stub = env.ENDPOINT.get(env.ENDPOINT.idFromName(await objectName(path, relay)));
   return stub.fetch(linkRequest(path));
 }
 
@@ -147,19 +207,25 @@ function linkRequest(path: string): Request {
 
 /** undefined if it is none that this version knows. Throws if its principal can't be read. */
 export function readObjectRequest(request: Request): ObjectRequest | undefined {
-  const url = new URL(request.url);
-  const path = url.searchParams.get("path");
-  const from = url.searchParams.get("from");
+  const { pathname, searchParams } = new URL(request.url);
+  const path = searchParams.get("path");
   if (path === null || request.headers.get("Upgrade") !== "websocket") return undefined;
-  if (url.pathname === "/link") return { kind: "link", path };
-  if (url.pathname !== "/subscribe") return undefined;
+  if (pathname === "/link") return { kind: "link", path };
+  return pathname === "/subscribe" ? readSubscribe(request) : undefined;
+}
+
+function readSubscribe(request: Request): Extract<ObjectRequest, { kind: "subscribe" }> | undefined {
+  const { searchParams } = new URL(request.url);
+  const path = searchParams.get("path");
+  const from = searchParams.get("from");
+  if (path === null) return undefined;
   return {
     kind: "subscribe",
     path,
     from: from === null ? undefined : parseLongPosition(from),
-    occupancy: url.searchParams.has(OCCUPANCY) || undefined,
+    occupancy: searchParams.has(OCCUPANCY) || undefined,
     principal: readPrincipal(request.headers.get(PRINCIPAL)),
-    publishes: url.searchParams.get("publish") === "1",
+    publishes: searchParams.get("publish") === "1",
   };
 }
 
@@ -170,6 +236,8 @@ export type RelayRequest =
       /** Whether there is anybody whose tokens count. */
       readonly tokensCount: boolean;
     }
+  /** Of a room. */
+  | Extract<ObjectRequest, { readonly kind: "subscribe" }>
   | { readonly kind: "link" };
 
 const RELAY_LINK = "https://relay/link";
@@ -184,7 +252,7 @@ function relayStub(env: Env, name: string, hint?: DurableObjectLocationHint): Du
 /** Asks an object of many endpoints to take a connection. `protocol` as with a subscribe. */
 export async function openConnection(
   env: Env,
-  relay: { readonly name: string; readonly hint: DurableObjectLocationHint },
+  relay: Relay,
   protocol: string | undefined,
   { principal, tokensCount }: Omit<Extract<RelayRequest, { kind: "connect" }>, "kind">,
 ): Promise<Response> {
@@ -201,6 +269,7 @@ export function readRelayRequest(request: Request): RelayRequest | undefined {
   const { pathname, searchParams } = new URL(request.url);
   if (request.headers.get("Upgrade") !== "websocket") return undefined;
   if (pathname === "/link") return { kind: "link" };
+  if (pathname === "/subscribe") return readSubscribe(request);
   if (pathname !== "/connect") return undefined;
   const principal = readPrincipal(request.headers.get(PRINCIPAL));
   return { kind: "connect", principal, tokensCount: searchParams.has(TOKENS_COUNT) };

@@ -7,3 +7,7 @@ declare module "*/dist/page.js" {
   const text: string;
   export default text;
 }
+declare module "*/dist/client.js" {
+  const text: string;
+  export default text;
+}

@@ -102,8 +102,12 @@ export const TIME_LIMITS = {
   /** Less than that isn't a clock that was set back. */
   clockSetBackMs: 2_000,
   // The Worker
+  /** An object that was full isn't asked again for so long: others take subscribers in its place (A11). */
+  crowdedMs: 60_000,
   /** For the body of a publish to come in whole (W1). */
   publishBodyMs: 10_000,
+  /** A sender that makes keys up is sent to rooms at once for so long (L16). */
+  guesserMs: 60_000,
   /** For room for a large answer to a GET, before it is refused. */
   answerRoomMs: 5_000,
   /** For a shard to say how it is. */

@@ -39,8 +39,9 @@ interface OpenLog {
 }
 
 /** What is configured; the code of Kafka is loaded only if it is. */
-async function openLog({ kafka, dataDir, publishId, streams }: Config): Promise<OpenLog> {
-  if (kafka !== undefined) {
+async function openLog({ kafka: given, dataDir, publishId, streams }: Config, log: Log): Promise<OpenLog> {
+  if (given !== undefined) {
+    const kafka = { ...given, lacks: eachOnce((what) => log("log_lacks", { what })) };
     const { KafkaSource } = await import("./kafka/source.ts");
     const { KafkaSink } = await import("./kafka/sink.ts");
     const source = new KafkaSource(kafka);
@@ -57,6 +58,16 @@ async function openLog({ kafka, dataDir, publishId, streams }: Config): Promise<
       await source.close();
       embedded.close();
     },
+  };
+}
+
+/** Brokers lack the same as a rule, and are connected to again and again. */
+function eachOnce(tell: (what: string) => void): (what: string) => void {
+  const told = new Set<string>();
+  return (what) => {
+    if (told.has(what)) return;
+    told.add(what);
+    tell(what);
   };
 }
 
@@ -98,7 +109,7 @@ async function run(given: Config, output: Log, secrets: Secrets): Promise<void> 
   const config = renewed(given, log, secrets);
   let origin: Origin | undefined;
   const listener = await openOperatorPort(config, meter, log, () => origin?.status());
-  const { source, openSink, close } = await openLog(config);
+  const { source, openSink, close } = await openLog(config, log);
   let rebuiltAt = Number.NEGATIVE_INFINITY;
   for (;;) {
     origin = new Origin(config, config.status === undefined ? source : meter.source(source), openSink, log);

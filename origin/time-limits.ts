@@ -130,6 +130,8 @@ export const TIME_LIMITS = {
   fetchHeldMs: 500,
   /** The same while other partitions have more. */
   fetchHeldShortMs: 10,
+  /** The same, in all, of a broker that may do so for each partition, one after the other. */
+  fetchHeldUnprovenMs: 300,
   /** Between two notes that more or less is held back. */
   heldBackNewsMs: 1_000,
   /** An answer of a slow line should take so long. */

@@ -5,16 +5,23 @@
  */
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
+import { LONG } from "./support/long.ts";
 
 /** Tests that wait for what takes its time however fast the machine is: idle objects, silent brokers, deadlines. */
 const WAITING = [
   "test/e2e/asleep.test.ts",
+  "test/e2e/connect.test.ts",
   "test/e2e/demand.test.ts",
+  "test/e2e/occupancy.test.ts",
   "test/e2e/one-asker.test.ts",
   "test/e2e/token-ends.test.ts",
+  "test/e2e/vanishing.test.ts",
+  "test/edge/connect.test.ts",
   "test/edge/event-stream-idle.test.ts",
   "test/edge/event-stream.test.ts",
+  "test/edge/publish.test.ts",
   "test/edge/raw-workerd.test.ts",
+  "test/edge/roles-asleep.test.ts",
   "test/edge/tokens.test.ts",
   "test/edge/unread.test.ts",
   "test/edge/uplink.test.ts",
@@ -28,7 +35,9 @@ const WAITING_AT_ONCE = 6;
 
 /** Of the tests of reading Kafka, those that take no broker, but functions. */
 const PURE_KAFKA = [
-  ..."compression config crc32c dial-gate dial-policy hearing line memory".split(" "),
+  ..."apis batch-headers compression config crc32c dial-gate dial-policy hearing holding line memory".split(
+    " ",
+  ),
   ...["produced-batch", "record-batches", "throttle", "topic-config"],
 ];
 
@@ -39,6 +48,7 @@ const REAL = [
   "test/runtime/*.test.ts",
   "test/edge/!(set-clock|simulation|surroundings|told).test.ts",
   `test/origin/kafka/!(${PURE_KAFKA.map((name) => `${name}.test`).join("|")}).ts`,
+  "test/fault/relays.test.ts",
   "test/hostile/hostile.test.ts",
 ];
 const REAL_AT_ONCE = 2;
@@ -49,9 +59,13 @@ const REAL_AT_ONCE = 2;
  */
 const ALONE = [
   "test/bench/{bench,command}.test.ts",
-  "test/fault/{faults,publishing/thousands}.test.ts",
+  "test/fault/faults.test.ts",
+  "test/fault/publishing/thousands.test.ts",
+  "test/fault/connections.test.ts",
   "test/local/{gate,help}.test.ts",
 ];
+/** What the fault run's short form shows, too, with fewer publishes. */
+const ONLY_LONG = LONG ? [] : ["test/fault/publishing/thousands.test.ts", "test/fault/connections.test.ts"];
 const ALL = ["test/**/*.test.ts"];
 
 export default defineConfig({
@@ -92,7 +106,13 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: "alone", include: ALONE, fileParallelism: false, sequence: { groupOrder: 3 } },
+        test: {
+          name: "alone",
+          include: ALONE,
+          exclude: ONLY_LONG,
+          fileParallelism: false,
+          sequence: { groupOrder: 3 },
+        },
       },
     ],
   },

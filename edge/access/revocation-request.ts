@@ -1,6 +1,6 @@
 /** What an administrator says to revoke tokens: the body of `POST /$/revocations`. Pure. */
 import * as v from "valibot";
-import { parseObject } from "../../shared/protocol/schemas.ts";
+import { parseObject } from "../../shared/protocol/json-object.ts";
 import { TOKEN_LIMITS } from "./token.ts";
 
 export const REVOCATION_LIMITS = {

@@ -110,9 +110,12 @@ export class Asking<S extends Peer> {
     this.#subscribers.recall(this.#replica.position ?? NOTHING, this.#ports.now());
   }
 
-  /** An update came that doesn't chain, or can't be read. */
-  missed(): void {
+  /** An update came that doesn't chain in this epoch, or can't be read. */
+  missed(epoch: string | undefined): void {
     this.#step({ kind: "missed" });
+    const position = this.#replica.position ?? NOTHING;
+    // The answer need not speak of an epoch that only subscribers name, and which its source has dropped again.
+    if (epoch === undefined || !position.has(epoch)) this.#subscribers.recall(position, this.#ports.now());
   }
 
   /** Somebody waits for more than is held here. */

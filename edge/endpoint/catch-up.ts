@@ -3,6 +3,7 @@
  * enough, else from answers of the origin, piece by piece until the window takes over.
  */
 import type { Attached } from "../../shared/protocol/attach.ts";
+import type { Verdict } from "../../shared/protocol/down.ts";
 import { type Frame, routingOf } from "../../shared/protocol/frame.ts";
 import {
   afterTaking,
@@ -16,7 +17,6 @@ import {
   sameEpochs,
   samePosition,
 } from "../../shared/protocol/position.ts";
-import type { Verdict } from "../../shared/protocol/schemas.ts";
 import { encodeReset } from "../../shared/protocol/subscriber.ts";
 import type { Peer } from "../peer.ts";
 import type { Replica, Span } from "./replica.ts";

@@ -2,6 +2,7 @@
  * How much a connection may ask, and how many of them a principal may have at one object: S20 of PROTOCOL.md. What is used
  * up is kept in memory only: an object that sleeps was asked little.
  */
+import { LIMITS } from "../../shared/protocol/limits.ts";
 import { Bucket, type Rate } from "../access/rate.ts";
 
 export interface ConnectionLimits {
@@ -53,6 +54,11 @@ export const CONNECTION_SETTINGS = {
     means: "How many connections to one endpoint the subject of tokens may have.",
     default: "100",
   },
+  SUBSCRIBERS_PER_OBJECT: {
+    means: "How many subscribers of one endpoint an object takes; for more there are others of it.",
+    // At an update a second, with what a delivery costs at its dearest (35 µs), that is 0.7 of an object's core.
+    default: "20000",
+  },
   UNSENT_MEGABYTES: {
     means: "How many MB may be sent and not taken, by all clients, before large first answers are refused.",
     // An isolate of the platform has 128 MB.
@@ -70,6 +76,11 @@ function settingOf(settings: ConnectionSettings, name: keyof ConnectionSettings)
   if (!Number.isInteger(limit) || limit < 1 || limit > 1_000_000)
     throw new Error(`${name} must be a whole number from 1 to 1,000,000`);
   return limit;
+}
+
+/** How many the object of an endpoint takes, or one of its relays: no more than the platform lets an object hold. */
+export function subscribersPerObject(settings: ConnectionSettings): number {
+  return Math.min(settingOf(settings, "SUBSCRIBERS_PER_OBJECT"), LIMITS.subscribersPerObject);
 }
 
 export function connectLimits(settings: ConnectionSettings): ConnectLimits {

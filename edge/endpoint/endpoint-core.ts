@@ -121,6 +121,8 @@ export class EndpointCore {
       keep: (socket) => this.#state.keep(socket),
       unsent: () => this.#links.of(shard)?.socket.bufferedAmount,
       say: (_, message) => this.#ask(message),
+      // Whoever publishes subscribes as well, and that alone is why it has a link.
+      usesChanged: () => undefined,
     });
     this.#links = new ObjectLinks(survivors.links);
     const link = this.#links.of(shard);
@@ -163,6 +165,11 @@ export class EndpointCore {
 
   get subscribers(): number {
     return this.#state.subscribers;
+  }
+
+  /** Nobody is there, and no shard has dialled: nothing is known of the key. */
+  get isIdle(): boolean {
+    return this.subscribers === 0 && this.#links.of(this.#shard) === undefined;
   }
 
   /** Whether it is the socket of the link as it is now; that of another may be one, too. */

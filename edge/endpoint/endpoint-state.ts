@@ -197,7 +197,7 @@ export class EndpointState<S extends Peer> {
     if (this.#asking.take(frame)) return;
     const verdict = routing && this.#replica.apply(frame, routing, this.#ports.now());
     if (verdict === "next") this.#subscribers.queue(frame);
-    else if (verdict !== "duplicate") this.#asking.missed();
+    else if (verdict !== "duplicate") this.#asking.missed(routing?.epoch);
   }
 
   /** The head of an answer (U5). */

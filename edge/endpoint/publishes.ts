@@ -3,6 +3,7 @@
  * shard of its endpoint in the order in which it came, and nothing is kept of it here: the frame names the socket, and so does
  * the answer, which finds it after a hibernation, too. So if a link is lost nobody here knows what was under way on it, and the
  * sockets that have published are told that they can't know either.
+ * An object of many endpoints needs links for what is published, too, whether it follows anything there or not.
  *
  * Only while there is no link are some publishes held, for a moment: then the object is awake anyway, since it seeks one.
  */
@@ -46,6 +47,8 @@ export interface PublishesPorts<S> {
   /** Bytes that the link to a shard hasn't taken; undefined while there is none. */
   unsent(shard: number): number | undefined;
   say(shard: number, message: Message): void;
+  /** Whether a link to a shard is needed for what is published may have changed: `uses` says so. */
+  usesChanged(shard: number): void;
 }
 
 /** A publish on its way up. */
@@ -74,8 +77,8 @@ export class Publishes<S> {
   readonly #leaving = new Map<number, Uint8Array<ArrayBuffer>[]>();
   #held: readonly Held<S>[] = [];
   #endWaiting: (() => void) | undefined;
-  /** Shards from which answers may be due. */
-  readonly #mayOwe = new Set<number>();
+  /** By shards, to which sockets answers may be due from there. */
+  readonly #mayOwe = new Map<number, Set<S>>();
 
   constructor(maxBytes: number, ports: PublishesPorts<S>) {
     this.#maxBytes = maxBytes;
@@ -86,7 +89,12 @@ export class Publishes<S> {
   restore(socket: S, tag: number, shards: Iterable<number>): void {
     this.#tags.set(socket, tag);
     this.#byTag.set(tag, socket);
-    for (const shard of shards) this.#mayOwe.add(shard);
+    for (const shard of shards) this.#owedBy(shard).add(socket);
+  }
+
+  /** Whether a link to a shard is needed: something waits for it, or one that is there has published on it. */
+  uses(shard: number): boolean {
+    return this.#mayOwe.has(shard) || this.#held.some((held) => held.shard === shard);
   }
 
   /** By which answers find a socket; undefined until it has published something. */
@@ -138,9 +146,10 @@ export class Publishes<S> {
 
   /** What was under way on the link to a shard won't be answered (W27). */
   unlinked(shard: number): void {
-    if (!this.#mayOwe.delete(shard)) return;
+    const owed = this.#mayOwe.get(shard) ?? [];
+    this.#mayOwe.delete(shard);
     const frame = encodeRefused(undefined, errorBody("unknown_outcome", LOST));
-    for (const socket of [...this.#tags.keys()]) this.#ports.send(socket, frame);
+    for (const socket of owed) this.#ports.send(socket, frame);
   }
 
   remove(socket: S): void {
@@ -148,7 +157,13 @@ export class Publishes<S> {
     if (tag === undefined) return;
     this.#tags.delete(socket);
     this.#byTag.delete(tag);
-    this.#drop((held) => held.socket === socket);
+    const unused = new Set(this.#drop((held) => held.socket === socket).map(({ shard }) => shard));
+    for (const [shard, owed] of this.#mayOwe) {
+      if (!owed.delete(socket) || owed.size > 0) continue;
+      this.#mayOwe.delete(shard);
+      unused.add(shard);
+    }
+    for (const shard of unused) this.#ports.usesChanged(shard);
   }
 
   #problemOf({ key, headers, value }: Publication): Problem | undefined {
@@ -179,8 +194,14 @@ export class Publishes<S> {
     else {
       leaving.push(frame);
       this.#leaving.set(shard, leaving);
-      this.#mayOwe.add(shard);
+      this.#owedBy(shard).add(socket);
     }
+  }
+
+  #owedBy(shard: number): Set<S> {
+    const owed = this.#mayOwe.get(shard) ?? new Set();
+    this.#mayOwe.set(shard, owed);
+    return owed;
   }
 
   #hold({ socket, id, shard, frame }: Passed<S>): void {
@@ -191,13 +212,17 @@ export class Publishes<S> {
     }
     this.#held = [...this.#held, { socket, id, shard, frame, until: this.#ports.now() + HELD_MS }];
     this.#endWaiting ??= this.#ports.after(HELD_MS, () => this.#giveUp());
+    this.#ports.usesChanged(shard);
   }
 
   /** No link has come. */
   #giveUp(): void {
     const now = this.#ports.now();
     this.#endWaiting = undefined;
-    for (const { socket, id } of this.#drop(({ until }) => until <= now)) this.#refuse(socket, id, NO_LINK);
+    for (const { socket, id, shard } of this.#drop(({ until }) => until <= now)) {
+      this.#refuse(socket, id, NO_LINK);
+      this.#ports.usesChanged(shard);
+    }
     const [next] = this.#held;
     if (next !== undefined) this.#endWaiting = this.#ports.after(next.until - now, () => this.#giveUp());
   }

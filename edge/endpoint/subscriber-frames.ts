@@ -3,15 +3,14 @@
  * most the socket that it came on (C5).
  */
 
-import { splitBytesFrame } from "../../shared/protocol/bytes-frame.ts";
 import type { CloseName } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
-import { LIMITS } from "../../shared/protocol/limits.ts";
-import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
+import { parseObject } from "../../shared/protocol/json-object.ts";
+import type { Message } from "../../shared/protocol/message.ts";
 import { type Position, parsePosition } from "../../shared/protocol/position.ts";
-import { decodePublication, type Publication } from "../../shared/protocol/publication.ts";
-import { parseObject } from "../../shared/protocol/schemas.ts";
+import type { Publication } from "../../shared/protocol/publication.ts";
 import { decodeUp, encodeError, PONG, readPublication, type Up } from "../../shared/protocol/subscriber.ts";
+import { hearLarge, numericId, readMessage } from "./client-messages.ts";
 
 export interface Speaker {
   /** The endpoint whose socket this is. */
@@ -31,29 +30,12 @@ export interface Speaker {
   close(name: CloseName): void;
 }
 
-const encoder = new TextEncoder();
-
 /** Answers one message, frame by frame, until the socket is closed. */
 export function answerFrames(message: Message, speaker: Speaker): void {
-  const bytes = sizeOf(message, speaker.messageBytes);
-  if (bytes > speaker.messageBytes) speaker.close("frame_too_large");
-  else if (bytes > LIMITS.subscriberMessageBytes) answerLarge(message, bytes, speaker);
-  else {
-    const frames = typeof message === "string" ? splitText(message) : splitBinary(message);
-    if (frames === undefined || frames.length === 0) speaker.close("bad_frame");
-    else if (frames.length > LIMITS.subscriberMessageFrames) speaker.close("frame_too_large");
-    else for (const frame of frames) answerFrame(frame, speaker);
-  }
-}
-
-/** The frames of a message in which nothing is published, or why its socket must be closed. */
-export function framesOf(message: Message): readonly string[] | "bad_frame" | "frame_too_large" {
-  const most = LIMITS.subscriberMessageBytes;
-  if (sizeOf(message, most) > most) return "frame_too_large";
-  // All that is said so is JSON.
-  if (typeof message !== "string") return "bad_frame";
-  const frames = splitText(message);
-  return frames.length > LIMITS.subscriberMessageFrames ? "frame_too_large" : frames;
+  const read = readMessage(message, speaker.messageBytes);
+  if (read.kind === "bad") speaker.close(read.close);
+  else if (read.kind === "large") answerLarge(message, read.bytes, speaker);
+  else for (const frame of read.frames) answerFrame(frame, speaker);
 }
 
 function answerFrame(frame: Frame, speaker: Speaker): void {
@@ -90,55 +72,17 @@ function answerRequest(up: Exclude<Up, { kind: "ping" }>, speaker: Speaker): voi
   }
 }
 
-/** One publish and nothing else (W22). It counts by its size, and isn't looked at before that is granted. */
 function answerLarge(message: Message, bytes: number, speaker: Speaker): void {
   const lastId = speaker.lastId();
   if (lastId === undefined) return;
-  const waitMs = speaker.waitMs("publishes", Math.ceil(bytes / LIMITS.publicationUnitBytes));
-  if (waitMs > 0) {
-    const id = firstId(message);
-    if (id !== undefined && id <= lastId) speaker.close("bad_frame");
-    else speaker.refuse(id, waitMs);
-    return;
-  }
-  const read = decodePublication(message);
-  const id = read?.ok ? read.value.id : firstId(message);
-  if (read === undefined) speaker.close("frame_too_large");
-  else if (id === undefined || id <= lastId) speaker.close("bad_frame");
-  else if (read.ok) speaker.publish(read.value);
-  else speaker.send(encodeError(id, "bad_frame", read.problem));
-}
-
-function sizeOf(message: Message, most: number): number {
-  if (typeof message !== "string" || message.length > most) return message.length;
-  // No character takes more than three bytes for each of its UTF-16 units.
-  return message.length * 3 <= LIMITS.subscriberMessageBytes
-    ? message.length * 3
-    : encoder.encode(message).length;
-}
-
-/** Whom to answer about a frame that can't be read. */
-function numericId(frame: Frame): number | undefined {
-  const json =
-    typeof frame === "string"
-      ? parseObject(frame)
-      : splitBytesFrame(frame, LIMITS.publicationHeadBytes)?.head;
-  const id = json !== undefined && "id" in json ? json.id : undefined;
-  return typeof id === "number" && Number.isSafeInteger(id) && id >= 0 ? id : undefined;
-}
-
-const decoder = new TextDecoder();
-/** Of a message that begins with its id. */
-const ID_CHARACTERS = 24;
-
-/** The same of a large one, of which no more is read for that than how it begins. */
-function firstId(message: Message): number | undefined {
-  const start =
-    typeof message === "string"
-      ? message.slice(0, ID_CHARACTERS)
-      : decoder.decode(message.subarray(0, ID_CHARACTERS));
-  const id = Number(/^\{"id":(\d{1,16})[,}]/.exec(start)?.[1]);
-  return Number.isSafeInteger(id) ? id : undefined;
+  hearLarge(message, bytes, {
+    takeId: (id) => id > lastId,
+    waitMs: (count) => speaker.waitMs("publishes", count),
+    refuse: (id, waitMs) => speaker.refuse(id, waitMs),
+    publish: (publication) => speaker.publish(publication),
+    tell: (frame) => speaker.send(frame),
+    close: (name) => speaker.close(name),
+  });
 }
 
 function badPosition(frame: Frame): boolean {

@@ -3,11 +3,11 @@
  * and update but one comparison and one send.
  */
 import type { CloseName } from "../../shared/protocol/codes.ts";
+import type { Verdict } from "../../shared/protocol/down.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { type Message, packMessages } from "../../shared/protocol/message.ts";
 import { later, type Position } from "../../shared/protocol/position.ts";
-import type { Verdict } from "../../shared/protocol/schemas.ts";
 import { encodeVerdict, encodeWait } from "../../shared/protocol/subscriber.ts";
 import { type Peer, sendQuietly } from "../peer.ts";
 import type { Pace } from "./pace.ts";
@@ -180,6 +180,9 @@ export class Subscribers<S extends Peer> {
     beyond?: Position,
   ): void {
     this.continue(subscriber, [encodeVerdict(subscriber.id, verdict), ...frames], then, beyond);
+    const { socket } = subscriber;
+    // Whether it takes this is looked at: if its client went while it was let in, nobody ever tells.
+    if (this.#all.has(socket)) this.#ports.unsent.sent(socket, 0);
   }
 
   /** More for a subscriber that is catching up, its verdict sent before. */

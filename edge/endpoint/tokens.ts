@@ -41,6 +41,9 @@ export interface TokensPorts<S, M extends object = object> extends RenewalsPorts
   settle(): void;
 }
 
+/** Whether a socket counts against the bound of its principal (S20), where an object has others, too. */
+export type Beside<S> = (socket: S) => boolean;
+
 /** A renewal sent while another is being verified is told to come back after this long. */
 const RENEW_AGAIN_MS = TIME_LIMITS.renewalMs;
 const SILENT_MS = TIME_LIMITS.subscriberSilentMs;
@@ -83,26 +86,35 @@ export class Tokens<S, M extends object = object> {
   }
 
   /** Why one more socket can't be accepted. */
-  refusalOf(holder: Holder): { readonly code: ErrorCode; readonly message: string } | undefined {
+  refusalOf(
+    holder: Holder,
+    isBeside?: Beside<S>,
+  ): { readonly code: ErrorCode; readonly message: string } | undefined {
     const now = this.#ports.wall();
     if (now >= holder.until) return OVER;
-    return this.#isFull(holder) && this.#silentLike(holder, now) === undefined ? TOO_MANY : undefined;
+    const like = this.#like(holder, isBeside);
+    return this.#isFull(like) && this.#silentOf(like, now) === undefined ? TOO_MANY : undefined;
   }
 
-  /** Whether its principal has as many sockets as it may. */
-  #isFull(holder: Holder): boolean {
-    return this.#bearers.like(holder).size >= this.#perPrincipal;
+  /** Sockets of the same principal. */
+  #like(holder: Holder, isBeside: Beside<S> = () => true): readonly S[] {
+    return [...this.#bearers.like(holder)].filter(isBeside);
+  }
+
+  /** Whether a principal has as many sockets as it may. */
+  #isFull(like: readonly S[]): boolean {
+    return like.length >= this.#perPrincipal;
   }
 
   /**
-   * Of the same principal's sockets the one of which nothing was heard for longest, if its client may well have gone without a
+   * Of a principal's sockets the one of which nothing was heard for longest, if its client may well have gone without a
    * word: else a phone that loses its network often would lock itself out. A client that hears updates needn't ping, so it
    * may be there all the same.
    */
-  #silentLike(holder: Holder, now: number): S | undefined {
+  #silentOf(like: readonly S[], now: number): S | undefined {
     let silent: S | undefined;
     let before = now - SILENT_MS;
-    for (const socket of this.#bearers.like(holder)) {
+    for (const socket of like) {
       const cameAt = this.#bearers.of(socket)?.cameAt ?? 0;
       const heardAt = Math.max(cameAt, this.#ports.pingedAt(socket) ?? cameAt);
       if (heardAt < before) [silent, before] = [socket, heardAt];
@@ -116,8 +128,9 @@ export class Tokens<S, M extends object = object> {
   }
 
   /** One that was accepted. It may take the place of one that is silent: that comes back by its position if it is there. */
-  admit(socket: S, holder: Holder): void {
-    const silent = this.#isFull(holder) ? this.#silentLike(holder, this.#ports.wall()) : undefined;
+  admit(socket: S, holder: Holder, isBeside?: Beside<S>): void {
+    const like = this.#like(holder, isBeside);
+    const silent = this.#isFull(like) ? this.#silentOf(like, this.#ports.wall()) : undefined;
     if (silent !== undefined) this.#ports.close(silent, "overloaded");
     this.#bearers.set(socket, holder);
     if (this.#clearance.count !== undefined) this.#check([[socket, holder]]);

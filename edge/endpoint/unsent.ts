@@ -2,9 +2,10 @@
  * What subscribers have been sent and haven't taken: it lies in the isolate's memory, which many objects share. S9.
  *
  * Of most there is nothing: what is small goes into the network's own buffers at once. Those of whom there is something are
- * looked at every second, and only then is there a timer; an object with unsent bytes can't sleep anyway. Who takes nothing
- * for long is closed. If there is too much altogether, so is who takes nothing for a moment, the greediest first; and
- * a large first answer isn't begun.
+ * looked at every second, and only then is there a timer; an object with unsent bytes can't sleep anyway. Each is looked at
+ * when it has had its verdict: of a client that went while it was let in the runtime doesn't tell, and what is sent to it is
+ * never taken. Who takes nothing for long is closed. If there is too much altogether, so is who takes nothing for a moment,
+ * the greediest first; and a large first answer isn't begun.
  *
  * A close stands behind what is unsent, so the memory is given back only when its peer's connection ends. No call of the
  * runtime ends that, and none tells of it. So what is closed goes on counting for a while, for the isolate: what can be

@@ -22,11 +22,11 @@ import { upgradeRoute } from "./endpoint-route.ts";
 import { healthRoute } from "./health-route.ts";
 import { type Insight, insightOf } from "./insight.ts";
 import { type DataCentreCache, LatestCache } from "./latest-cache.ts";
-import { withinStream } from "./plain/event-stream.ts";
+import { startsFrom, wantsEvents, withinStream } from "./plain/event-stream.ts";
 import { readRoute } from "./plain/read-route.ts";
 import { allowedOf } from "./publish-request.ts";
 import { publishRoute } from "./publish-route.ts";
-import { quotaWait } from "./quotas.ts";
+import { type Counted, quotaWait } from "./quotas.ts";
 import { revocationMethods, revocationsRoute } from "./revocations-route.ts";
 import { senderOf } from "./sender.ts";
 import { isWebSocketUpgrade, refuseUpgrade } from "./upgrades.ts";
@@ -128,7 +128,7 @@ export function createApp(
   app.get(ROUTES.streams, async (context) => read(context, (known) => streamsFor(known, context.env)));
   app.get(ROUTES.connect, async (context) => read(context, async (known) => connectAnswer(known)));
   app.get("*", async (context) =>
-    read(context, (known) =>
+    counted(context, kindsOf(context.req.raw), await whoSends(context), (known) =>
       readRoute(context.req.raw, context.env, known, keepAliveOf(context), latest(context.env)),
     ),
   );
@@ -137,7 +137,7 @@ export function createApp(
     // A page names its origin with every write: a cookie that comes without one counts no more than one of a stranger's page.
     const headers = req.header("Origin") === undefined ? withoutCookie(req.raw.headers) : req.raw.headers;
     const identified = await (await doorOf(env)).identify(headers, false, keepAliveOf(context));
-    return counted(context, "publish", identified, (known) => publishRoute(req.raw, env, known));
+    return counted(context, ["publish"], identified, (known) => publishRoute(req.raw, env, known));
   });
   return app;
 
@@ -173,17 +173,17 @@ export function createApp(
     context: Context<{ Bindings: Env }>,
     answer: (known: Known) => Promise<Response>,
   ): Promise<Response> {
-    return counted(context, "read", await whoSends(context), answer);
+    return counted(context, ["read"], await whoSends(context), answer);
   }
 
   async function counted(
     { req, env }: Context<{ Bindings: Env }>,
-    kind: "read" | "publish",
+    kinds: readonly Counted[],
     identified: Identified,
     answer: (known: Known) => Promise<Response>,
   ): Promise<Response> {
     const sender = senderOf(req.raw, identified.ok ? identified.known.principal : PUBLIC, env);
-    const seconds = await quotaWait(env, sender, kind);
+    const seconds = await quotaWait(env, sender, ...kinds);
     return seconds > 0 ? tooMuch(seconds) : answered(identified, answer);
   }
 
@@ -191,6 +191,12 @@ export function createApp(
     const { req, env } = context;
     return (await doorOf(env)).identify(req.raw.headers, false, keepAliveOf(context));
   }
+}
+
+/** What an event stream begins is a subscribe, whatever carries it. */
+function kindsOf(request: Request): readonly Counted[] {
+  if (request.method !== "GET" || !wantsEvents(request)) return ["read"];
+  return startsFrom(request) === null ? ["subscribe"] : ["subscribe", "replay"];
 }
 
 /** Whether a page is answered; what is no page's always is. */

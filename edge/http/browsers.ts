@@ -5,6 +5,7 @@
  * page may ask as itself, and is told apart by its `Origin`; or its name may suddenly lead to 127.0.0.1 (DNS rebinding), and
  * is told apart by its `Host`. On a platform that routes by name no other Host gets here.
  */
+import { ROUTES } from "../../shared/protocol/version.ts";
 import type { CredentialRules } from "../access/credentials.ts";
 
 export interface BrowserSettings {
@@ -61,7 +62,10 @@ export function unlistedAllowed(request: Request, settings: BrowserSettings): bo
   return isLoopback(new URL(origin).hostname) || origin === new URL(request.url).origin;
 }
 
-/** Whether any page may read an answer (CORS). What lives under `/$/` is for the edge's own, and for those that are listed. */
+/**
+ * Whether any page may read an answer (CORS). What lives under `/$/` is for the edge's own, and for those that are listed; but the
+ * client says the same to everybody, and is for them all (H16).
+ */
 export function isForAnyPage(path: string, { webOrigins }: CredentialRules): boolean {
-  return webOrigins !== undefined || !path.startsWith("/$/");
+  return webOrigins !== undefined || !path.startsWith("/$/") || path === ROUTES.client;
 }

@@ -2,18 +2,17 @@
  * `/$/connect`: many endpoints on one WebSocket, M1 of PROTOCOL.md. The Worker says who asks, and picks a relay near the client;
  * what it may follow is judged there, subscription by subscription.
  */
+import type { Stream } from "../../shared/config/streams.ts";
 import { SUBSCRIBER_PROTOCOL } from "../../shared/protocol/version.ts";
 import type { Known } from "../access/access.ts";
 import { errorResponse, refusedToken } from "../answers.ts";
 import type { Env } from "../env.ts";
 import { requireStreams } from "../exposed.ts";
-import { type Place, readClient, readRegion, regionOf, relayCount, relayOf } from "../relay/place.ts";
+import { readClient, relayCount, relayOf } from "../relay/place.ts";
 import { openConnection } from "../routing.ts";
 import { type Refusal, refusalOf } from "./refusal.ts";
+import { regionOfClient } from "./region.ts";
 import { chooseProtocol } from "./upgrades.ts";
-
-/** Names the region where the platform doesn't say, as on one machine. */
-export const REGION_HEADER = "Distributary-Region";
 
 export async function connect(request: Request, env: Env, known: Known): Promise<Response | Refusal> {
   const refused = refusalFor(known);
@@ -37,20 +36,19 @@ export function connectAnswer(known: Known): Response {
     : refusedToken(refused.code, refused.message);
 }
 
-/** Nothing is named, made or woken for a client to which no stream is open. */
+/** Nothing is named, made or woken for a client to which no stream is open, to be followed or published to. */
 function refusalFor({ principal, tokensCount }: Known) {
   if (principal.kind === "known" || !tokensCount) return undefined;
-  if (requireStreams().all.some(({ subscribe }) => subscribe === "public")) return undefined;
+  const isOpen = ({ subscribe, publish }: Stream) => subscribe === "public" || publish === "public";
+  if (requireStreams().all.some(isOpen)) return undefined;
   return {
     code: "no_token",
-    message: "no topic is public: without a token nothing can be followed",
+    message: "no topic is public: without a token nothing can be followed, or published",
   } as const;
 }
 
 async function relayFor(request: Request, env: Env) {
-  const place = (request.cf ?? {}) as Place;
-  const named = place.continent === undefined ? readRegion(request.headers.get(REGION_HEADER)) : undefined;
-  const region = named ?? regionOf(place);
+  const region = regionOfClient(request);
   const client = readClient(new URL(request.url).searchParams.get("client"));
   const hash = await hashOf(client ?? crypto.randomUUID(), env.UPLINK_KEYS ?? "");
   return { name: relayOf(region, hash, relayCount(env.RELAYS)), hint: region };

@@ -4,8 +4,8 @@
  */
 import { parseAddress } from "../../shared/protocol/address.ts";
 import { ERRORS } from "../../shared/protocol/codes.ts";
-import { OLDEST, type Position, parseLongPosition, parsePosition } from "../../shared/protocol/position.ts";
-import { ROUTES, SUBSCRIBER_PROTOCOL } from "../../shared/protocol/version.ts";
+import { OLDEST, type Position, parsePosition } from "../../shared/protocol/position.ts";
+import { OCCUPANCY, ROUTES, SUBSCRIBER_PROTOCOL } from "../../shared/protocol/version.ts";
 import type { Identified, Known } from "../access/access.ts";
 import { type Asker, type Decision, mayPublish, mayRead } from "../access/decision.ts";
 import type { KeepAlive } from "../access/remote-keys.ts";
@@ -13,8 +13,9 @@ import { errorResponse, logProblem, refusedToken, tooMuchMessage } from "../answ
 import { connectionLimits } from "../endpoint/connection-limits.ts";
 import type { Env } from "../env.ts";
 import { requireStreams } from "../exposed.ts";
+import { oldestOf } from "../oldest.ts";
 import { encodePrincipal, type Principal, PUBLIC } from "../principal.ts";
-import { OCCUPANCY, openSubscription, shardStubOf } from "../routing.ts";
+import { shardStubOf } from "../routing.ts";
 import type { LatestResult } from "../shard/answering/latest.ts";
 import { SteadyClock } from "../surroundings.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
@@ -22,6 +23,7 @@ import { AnswerBudget } from "./answer-budget.ts";
 import { connect } from "./connect-route.ts";
 import { isBrief, latestResponse, noRoom } from "./latest.ts";
 import type { Aged, LatestCache } from "./latest-cache.ts";
+import { clientOf, openWhereRoom } from "./opening.ts";
 import { quotaWait } from "./quotas.ts";
 import { type Refusal, refusal, refusalOf } from "./refusal.ts";
 import { isBehind, type Reuse, withAge } from "./reuse.ts";
@@ -151,10 +153,18 @@ async function subscribe(request: Request, env: Env, known: Known): Promise<Resp
   const occupancy = url.searchParams.has(OCCUPANCY) || undefined;
   // What everybody may is known where the socket is.
   const publishes = principal.kind === "known" && targetOf(url, known, mayPublish).kind === "endpoint";
-  const answer = await openSubscription(env, target.path, from, protocol, principal, {
-    publishes,
-    occupancy,
-  });
+  const answer = await openWhereRoom(
+    env,
+    target.path,
+    clientOf(request, principal, env),
+    from,
+    protocol,
+    principal,
+    {
+      publishes,
+      occupancy,
+    },
+  );
   return answer.status === 101 ? answer : refusalOf(answer);
 }
 
@@ -169,10 +179,8 @@ export async function startOf(
   const position = parsePosition(from);
   if (position !== undefined) return position;
   if (from !== OLDEST) return { code: "bad_position", message: "from is not a position" };
-  const latest = await shardStubOf(env, path).latest(path, encodePrincipal(principal), true);
-  if (latest.kind === "error") return refusal(latest.code, latest.message);
-  if (latest.oldest !== undefined) return parseLongPosition(latest.oldest);
-  return { code: "unavailable", message: "the source of this endpoint can't say where its history begins" };
+  const oldest = await oldestOf(env, path, principal);
+  return "code" in oldest ? refusal(oldest.code, oldest.message) : oldest;
 }
 
 export type Target =

@@ -1,11 +1,11 @@
-/** `npm run build`: what a deployment of the edge needs beside its sources, the page's script. */
+/** `npm run build`: what a deployment of the edge needs beside its sources, the scripts that it serves. */
 import { join } from "node:path";
 import { readSettings } from "../../shared/node/settings.ts";
 import { bundlePage } from "./bundle.ts";
 
 const command = {
   usage: "npm run build",
-  does: "Makes the script of the edge's page, which a deployment takes along.",
+  does: "Makes the scripts that the edge serves, its page's and the client, which a deployment takes along.",
   settings: {},
   switches: {},
   flagsOnly: true,

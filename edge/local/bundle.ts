@@ -7,8 +7,19 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { type BuildOptions, build, type Loader, type Plugin, stop } from "esbuild";
 
-/** The page's script, for browsers: `dist/page.js`, which the Worker imports as text. */
+/** What the Worker imports as text, and serves to browsers: the script of its page, `dist/page.js`, and the client, `dist/client.js`. */
 export async function bundlePage(root: string): Promise<void> {
+  const { version } = JSON.parse(readFileSync(join(root, "shared/client/package.json"), "utf8")) as {
+    version: string;
+  };
+  await bundleTo(join(root, "dist/client.js"), {
+    absWorkingDir: root,
+    entryPoints: ["shared/client/index.ts"],
+    target: "es2022",
+    minify: true,
+    legalComments: "none",
+    banner: { js: `/* @distributary/client ${version} */` },
+  });
   await bundleTo(join(root, "dist/page.js"), {
     absWorkingDir: root,
     entryPoints: ["edge/page/page.ts"],
@@ -30,7 +41,7 @@ export interface WorkerBundle {
   readonly format?: "esm" | "cjs";
 }
 
-/** The Worker as one module, for a runtime on this machine. Needs `dist/page.js`. */
+/** The Worker as one module, for a runtime on this machine. Needs what bundlePage() makes. */
 export async function bundleWorker({
   root,
   main,
@@ -50,6 +61,7 @@ export async function bundleWorker({
       substitute({
         [join(root, "streams.json")]: { path: streams, loader: "json" },
         [join(root, "dist/page.js")]: { path: join(root, "dist/page.js"), loader: "text" },
+        [join(root, "dist/client.js")]: { path: join(root, "dist/client.js"), loader: "text" },
       }),
     ],
   });

@@ -1,9 +1,10 @@
 /**
- * Keeps the edge's runtime running, workerd if nothing else is said: if it ends by itself it is started again, after a pause that doubles, until it has ended too often.
- * If it ended because it could open no more files, it is started behind the gate (gate.ts).
+ * Keeps what the edge runs on running: if it ends by itself it is started again, after a pause that doubles, until it has ended
+ * too often. If it can open no more files, it is started behind the gate (gate.ts). Mostly workerd ends by itself then; with one
+ * file left it accepts each connection, drops it, and goes on so for as long as the others stay.
  */
 import { TIME_LIMITS } from "./time-limits.ts";
-import type { Workerd } from "./workerd.ts";
+import type { End, Workerd } from "./workerd.ts";
 
 export interface KeepingPorts {
   /** What runs, for people. */
@@ -27,15 +28,18 @@ export async function keepRunning(ports: KeepingPorts): Promise<string> {
   const ends = new Ends();
   let isGated = ports.isGated;
   for (;;) {
-    let ranOut = false;
+    const ranOut = Promise.withResolvers<void>();
+    let isFull = false;
     const workerd = await ports.run(isGated, (line) => {
-      ranOut ||= RAN_OUT.test(line);
+      if (isGated || !RAN_OUT.test(line)) return;
+      isFull = true;
+      ranOut.resolve();
     });
     let hasListened = false;
     void workerd.listening.then(() => {
       hasListened = true;
     });
-    const { how, isCrash } = await workerd.ended;
+    const { how, isCrash } = await endOf(workerd, ranOut.promise);
     // One that somebody ends, or that can't even begin, would fare no better.
     if (ports.isStopping() || !hasListened || !isCrash) return how;
     const pauseMs = ends.pauseAfter(ports.now());
@@ -43,7 +47,7 @@ export async function keepRunning(ports: KeepingPorts): Promise<string> {
     ports.tell(
       `${ports.name} ${how}; it is started again in ${pauseMs / 1_000} s, and those who were connected come back`,
     );
-    if (ranOut && !isGated) {
+    if (isFull) {
       isGated = true;
       ports.tell(
         `${ports.name} could open no more files: from now on connections are counted before they reach it. With CONNECTIONS_PER_ADDRESS they are from the start`,
@@ -52,6 +56,21 @@ export async function keepRunning(ports: KeepingPorts): Promise<string> {
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
     if (ports.isStopping()) return how;
   }
+}
+
+/** Ends it itself if it goes on though it can open no more files. */
+async function endOf(workerd: Workerd, ranOut: Promise<void>): Promise<End> {
+  let patience: NodeJS.Timeout | undefined;
+  let isStuck = false;
+  void ranOut.then(() => {
+    patience = setTimeout(() => {
+      isStuck = true;
+      void workerd.stop();
+    }, TIME_LIMITS.workerdFullMs);
+  });
+  const end = await workerd.ended;
+  clearTimeout(patience);
+  return isStuck ? { how: "dropped each new connection", isCrash: true } : end;
 }
 
 /** How often it has ended of late. */

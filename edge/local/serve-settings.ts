@@ -7,6 +7,7 @@ import { isLoopback, readHosts } from "../http/browsers.ts";
 import { PUBLISH_SETTING, publishMaxBytes } from "../http/publish-request.ts";
 import { QUOTA_SETTINGS, readQuotas } from "../http/quotas.ts";
 import { readProxies } from "../http/sender.ts";
+import { ROOMS_SETTING, roomCount } from "../relay/rooms.ts";
 import { GATHER_SETTING, gatherMs } from "../shard/links/gathering.ts";
 import { reason } from "./checks.ts";
 import { sourceOf } from "./gate-address.ts";
@@ -58,6 +59,7 @@ export const command = {
     ...CONNECTION_SETTINGS,
     ...PUBLISH_SETTING,
     ...GATHER_SETTING,
+    ...ROOMS_SETTING,
     // One process has the machine's memory.
     UNSENT_MEGABYTES: { ...CONNECTION_SETTINGS.UNSENT_MEGABYTES, default: "512" },
     // Unset, they are the defaults, and this machine's own addresses have none.
@@ -88,6 +90,7 @@ export function settingProblems(values: EdgeValues): readonly string[] {
     () => connectLimits(values),
     () => publishMaxBytes(values),
     () => gatherMs(values),
+    () => roomCount(values.ROOMS),
     () => readQuotas(values),
     () => readProxies(values.PROXIES),
     () => {
@@ -116,6 +119,7 @@ export function varsOf(values: EdgeValues, isGated: boolean): Readonly<Record<st
     ...pick(values, Object.keys(QUOTA_SETTINGS)),
     ...pick(values, Object.keys(PUBLISH_SETTING)),
     ...pick(values, Object.keys(GATHER_SETTING)),
+    ...pick(values, Object.keys(ROOMS_SETTING)),
     ...pick(values, ["OPERATIONS", "HOSTS", "WEB_ORIGINS", "AUTH_COOKIE"]),
     ...(PROXIES && { PROXIES: (isGated ? standIns : proxies).join(",") }),
   };

@@ -13,6 +13,8 @@ export const TIME_LIMITS = {
   guardAgainMs: 1_000,
   /** For workerd to finish its requests. */
   workerdDrainMs: 500,
+  /** For workerd to end by itself if it can open no more files, before it is ended. */
+  workerdFullMs: 1_000,
   /** Before workerd is started again if it ended by itself; doubled each time that it does so again. */
   workerdAgainMs: 250,
   /** If it ends five times within so long, it isn't started again. */

@@ -5,10 +5,17 @@
 import type { CloseName } from "../../shared/protocol/codes.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { type Message, packMessages } from "../../shared/protocol/message.ts";
+import type { OLDEST } from "../../shared/protocol/position.ts";
 import type { Pace } from "../endpoint/pace.ts";
 import type { SubscriptionFacts } from "../endpoint/subscription-states.ts";
 import { closeQuietly, type HibernatingPeer, type Peer, sendQuietly } from "../peer.ts";
 import type { Right } from "./right.ts";
+
+/** A subscription of a connection. */
+export interface Followed extends SubscriptionFacts {
+  /** Where it begins must be asked for first (S16): its endpoint knows nothing of it yet. */
+  readonly seeks?: typeof OLDEST;
+}
 
 /** In which row more of it is kept than its attachment holds. */
 export interface Row {
@@ -19,8 +26,10 @@ export interface Row {
 
 export class Connection implements Peer {
   readonly socket: HibernatingPeer;
+  /** The one path that it may follow, if its socket is one of a single endpoint (one-endpoint.ts). */
+  readonly only: string | undefined;
   /** By path. */
-  readonly follows: Map<string, SubscriptionFacts>;
+  readonly follows: Map<string, Followed>;
   right: Right;
   /** Of what it said last. */
   lastId: number;
@@ -37,13 +46,14 @@ export class Connection implements Peer {
     socket: HibernatingPeer,
     right: Right,
     waits: (connection: Connection) => void,
-    kept: Pick<Connection, "lastId" | "follows" | "row"> = { lastId: 0, follows: new Map(), row: undefined },
+    kept: Partial<Pick<Connection, "only" | "lastId" | "follows" | "row">> = {},
   ) {
     this.socket = socket;
     this.right = right;
     this.#waits = waits;
-    this.lastId = kept.lastId;
-    this.follows = kept.follows;
+    this.only = kept.only;
+    this.lastId = kept.lastId ?? 0;
+    this.follows = kept.follows ?? new Map();
     this.row = kept.row;
   }
 

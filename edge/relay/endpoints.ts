@@ -3,11 +3,12 @@
  * subscribers are, of tokens, or of what an endpoint's records are for; the object says `settle` after each event.
  *
  * Only the states that an event was about are looked at when it ends, however many there are. Their windows share one budget
- * of memory: if it is used up, those go that nobody has asked for longest, since the origin can be asked again.
+ * of memory (window-budget.ts).
  */
 import type { CloseName } from "../../shared/protocol/codes.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { decodeLinkDown, encodeIdle, type LinkDown } from "../../shared/protocol/link.ts";
+import type { LinkPublished } from "../../shared/protocol/link-publish.ts";
 import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
 import type { Position } from "../../shared/protocol/position.ts";
 import { RoutingReader } from "../../shared/protocol/routing-reader.ts";
@@ -24,6 +25,7 @@ import type { StateFacts } from "../endpoint/state-facts.ts";
 import type { SubscriptionFacts } from "../endpoint/subscription-states.ts";
 import { closeQuietly, type HibernatingPeer, type Peer } from "../peer.ts";
 import { ShardLinks } from "./shard-links.ts";
+import { WindowBudget, type WindowShare } from "./window-budget.ts";
 
 export interface EndpointsPorts<S extends Peer>
   extends LinkSeekerPorts,
@@ -40,6 +42,10 @@ export interface EndpointsPorts<S extends Peer>
   /** There is no link to a shard any more. */
   unlinked(shard: number): void;
   said(shard: number, says: SaidByShard): void;
+  /** What was published is answered. */
+  published(answer: LinkPublished): void;
+  /** Whether a link to a shard is needed for what is published, whatever is followed there. */
+  publishesTo(shard: number): boolean;
 }
 
 /** What a shard says that is about no endpoint. */
@@ -52,22 +58,15 @@ export interface EndpointsKept<S> {
   readonly subscribers: Iterable<readonly [path: string, S, SubscriptionFacts]>;
 }
 
-interface Hosted<S extends Peer> {
+interface Hosted<S extends Peer> extends WindowShare {
   readonly state: EndpointState<S>;
   readonly shard: number;
-  /** When somebody last asked for it. */
-  neededAt: number;
-  /** Of its window, when that was last counted. */
-  bytes: number;
 }
-
-/** Down to this part of the budget, so that not each update makes room anew. */
-const ROOM = 0.8;
 
 export class Endpoints<S extends Peer> {
   readonly links: ShardLinks;
   readonly #ports: EndpointsPorts<S>;
-  readonly #budget: number;
+  readonly #windows: WindowBudget;
   readonly #all = new Map<string, Hosted<S>>();
   readonly #byShard = new Map<number, Set<Hosted<S>>>();
   /** Of these those that have subscribers, as they were when the last event ended. */
@@ -77,14 +76,13 @@ export class Endpoints<S extends Peer> {
   /** Those with someone who waits and must take more first. */
   readonly #paced = new Set<Hosted<S>>();
   readonly #heads = new Map<number, RoutingReader>();
-  #bytes = 0;
   /** Whether one was forgotten in the present event. */
   #hasDropped = false;
 
-  /** @param budget What windows may take, in bytes. */
-  constructor(ports: EndpointsPorts<S>, budget: number, kept: EndpointsKept<S>) {
+  /** @param windowBytes What windows may take. */
+  constructor(ports: EndpointsPorts<S>, windowBytes: number, kept: EndpointsKept<S>) {
     this.#ports = ports;
-    this.#budget = budget;
+    this.#windows = new WindowBudget(windowBytes);
     this.links = new ShardLinks(ports, kept.links, (shard) => this.#gaveUp(shard));
     const subscribers = new Map<string, (readonly [S, SubscriptionFacts])[]>();
     for (const [path, subscriber, facts] of kept.subscribers) {
@@ -190,7 +188,7 @@ export class Endpoints<S extends Peer> {
       else unlinked.add(shard);
       // Nobody else knows of it: a shard that has it says when it is forgotten.
       if (state.subscribers === 0 && this.links.of(shard) === undefined) this.#drop(hosted);
-      else this.#count(hosted);
+      else this.#windows.count(hosted);
     }
     this.#touched.clear();
     this.#hasDropped = false;
@@ -198,12 +196,25 @@ export class Endpoints<S extends Peer> {
       if (this.#isNeeded(shard)) this.links.seek(shard, "now");
       else this.links.rest(shard);
     }
-    if (this.#bytes > this.#budget) this.#makeRoom();
+    this.#windows.keep(this.#all.values());
     return true;
   }
 
+  /** Whether a link to a shard is needed may have changed, though nothing has that is followed there. */
+  lookAt(shard: number): void {
+    if (this.links.of(shard) !== undefined) this.#endIfIdle(shard);
+    else if (this.#isNeeded(shard)) this.links.seek(shard, "now");
+    else this.links.rest(shard);
+  }
+
   #isNeeded(shard: number): boolean {
-    return (this.#occupied.get(shard)?.size ?? 0) > 0;
+    return (this.#occupied.get(shard)?.size ?? 0) > 0 || this.#ports.publishesTo(shard);
+  }
+
+  /** Nothing is watched on its link, nor published (L13). */
+  #endIfIdle(shard: number): void {
+    const isWatched = (this.#byShard.get(shard)?.size ?? 0) > 0;
+    if (!isWatched && !this.#ports.publishesTo(shard)) this.links.say(shard, encodeIdle());
   }
 
   #open(
@@ -245,7 +256,7 @@ export class Endpoints<S extends Peer> {
     this.#byShard.get(hosted.shard)?.delete(hosted);
     this.#occupied.get(hosted.shard)?.delete(hosted);
     this.#paced.delete(hosted);
-    this.#bytes -= hosted.bytes;
+    this.#windows.remove(hosted);
   }
 
   #greet(socket: HibernatingPeer, frame: Frame | undefined): ObjectLink | undefined {
@@ -254,10 +265,9 @@ export class Endpoints<S extends Peer> {
     const { shard } = link.hello;
     this.#heads.delete(shard);
     this.#ports.linked(link);
-    const carried = this.#byShard.get(shard);
     // It was needed when it was sought, or when there was another number of shards.
-    if (carried === undefined || carried.size === 0) this.links.say(shard, encodeIdle());
-    for (const hosted of carried ?? []) {
+    this.#endIfIdle(shard);
+    for (const hosted of this.#byShard.get(shard) ?? []) {
       this.#touched.add(hosted);
       hosted.state.linked();
     }
@@ -287,7 +297,8 @@ export class Endpoints<S extends Peer> {
     else if (value.kind === "count" || value.kind === "enough")
       this.#about(value.endpoint)?.count(value.kind === "count");
     else if (value.kind === "occupancy") this.#about(value.endpoint)?.occupancy(value.subscribers);
-    else if (value.kind === "detached") this.#detached(value.endpoint);
+    else if (value.kind === "published") this.#ports.published(value.published);
+    else if (value.kind === "detached") this.#detached(shard, value.endpoint);
     else if (isOfShard(value)) this.#ports.said(shard, value);
     return "several";
   }
@@ -299,16 +310,18 @@ export class Endpoints<S extends Peer> {
   }
 
   /** The shard has forgotten it. If somebody came back meanwhile it is asked from where it is. */
-  #detached(path: string): void {
+  #detached(shard: number, path: string): void {
     const hosted = this.#all.get(path);
-    if (hosted === undefined) return;
-    if (hosted.state.subscribers === 0) {
-      this.#touched.delete(hosted);
-      this.#drop(hosted);
+    if (hosted !== undefined && hosted.state.subscribers > 0) {
+      this.#touched.add(hosted);
+      hosted.state.linked();
       return;
     }
-    this.#touched.add(hosted);
-    hosted.state.linked();
+    if (hosted !== undefined) {
+      this.#touched.delete(hosted);
+      this.#drop(hosted);
+    }
+    this.#endIfIdle(shard);
   }
 
   /** What can't be read may have been an answer, whose body must not be taken for live updates: the shard dials anew. */
@@ -326,21 +339,6 @@ export class Endpoints<S extends Peer> {
   #notePace(hosted: Hosted<S>): void {
     if (hosted.state.full().length > 0) this.#paced.add(hosted);
     else this.#paced.delete(hosted);
-  }
-
-  #count(hosted: Hosted<S>): void {
-    const { windowBytes } = hosted.state;
-    this.#bytes += windowBytes - hosted.bytes;
-    hosted.bytes = windowBytes;
-  }
-
-  #makeRoom(): void {
-    const oldest = [...this.#all.values()].sort((one, other) => one.neededAt - other.neededAt);
-    for (const hosted of oldest) {
-      if (this.#bytes <= this.#budget * ROOM) return;
-      hosted.state.forgetWindow();
-      this.#count(hosted);
-    }
   }
 
   #headsOf(shard: number): RoutingReader {

@@ -9,10 +9,9 @@
  */
 import type { Holder } from "../endpoint/holder.ts";
 import type { StateFacts } from "../endpoint/state-facts.ts";
-import type { SubscriptionFacts } from "../endpoint/subscription-states.ts";
 import { closeQuietly, type HibernatingPeer } from "../peer.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
-import type { Connection, Row } from "./connection.ts";
+import type { Connection, Followed, Row } from "./connection.ts";
 import {
   type KeptConnection,
   readConnection,
@@ -44,13 +43,15 @@ export interface KeepingPorts {
   readonly rows: RelayRows;
   /** By whose token a connection is there; undefined for "public". */
   holderOf(connection: Connection): Holder | undefined;
+  /** By which answers to what it has published find it. */
+  tagOf(connection: Connection): number | undefined;
   /** How far the endpoints are. */
   facts(): Iterable<readonly [path: string, StateFacts]>;
 }
 
 export type Survivor = Omit<KeptConnection, "follows"> & {
   readonly socket: HibernatingPeer;
-  readonly follows: Map<string, SubscriptionFacts>;
+  readonly follows: Map<string, Followed>;
   readonly row: Row | undefined;
 };
 
@@ -155,9 +156,10 @@ export class Keeping {
   }
 
   #attach(connection: Connection): void {
-    const { right, lastId, follows } = connection;
+    const { right, only, lastId, follows } = connection;
     const holder = this.#ports.holderOf(connection);
-    const room = roomFor(right);
+    const tag = this.#ports.tagOf(connection);
+    const room = roomFor(right, only);
     const text = follows.size * SHORTEST <= room ? writeFollows(follows) : undefined;
     const fits = text !== undefined && text.length <= room;
     if (!fits) {
@@ -170,7 +172,7 @@ export class Keeping {
       connection.row = undefined;
       this.#rowsDue.delete(connection);
     }
-    const kept = writeConnection({ right, holder, lastId }, fits ? text : (connection.row ?? ""));
+    const kept = writeConnection({ right, holder, only, lastId, tag }, fits ? text : (connection.row ?? ""));
     connection.socket.serializeAttachment(kept);
   }
 

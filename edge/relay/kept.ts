@@ -3,21 +3,25 @@
  * by that of another, so everything is checked. Pure; where it is kept is in keeping.ts.
  */
 import * as v from "valibot";
-import { formatPosition, type Position, parseLongPosition } from "../../shared/protocol/position.ts";
+import { formatPosition, OLDEST, type Position, parseLongPosition } from "../../shared/protocol/position.ts";
 import { ATTACHMENT_BYTES, HolderSchema, readHolder, writeHolder } from "../endpoint/attachment.ts";
 import type { Holder } from "../endpoint/holder.ts";
 import { readState, type StateFacts, WrittenStateSchema, writeState } from "../endpoint/state-facts.ts";
-import type { Subscription, SubscriptionFacts } from "../endpoint/subscription-states.ts";
-import type { Row } from "./connection.ts";
+import type { Subscription } from "../endpoint/subscription-states.ts";
+import type { Followed, Row } from "./connection.ts";
 import type { Right } from "./right.ts";
 
 export interface KeptConnection {
   readonly right: Right;
   /** By whose token it is there; undefined for "public". */
   readonly holder: Holder | undefined;
+  /** The one path that it may follow; undefined: any. */
+  readonly only: string | undefined;
   readonly lastId: number;
+  /** By which answers to what it has published find it; undefined until it has published something. */
+  readonly tag: number | undefined;
   /** What it follows, or in which row that stands. */
-  readonly follows: ReadonlyMap<string, SubscriptionFacts> | Row;
+  readonly follows: ReadonlyMap<string, Followed> | Row;
 }
 
 const Whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
@@ -30,7 +34,9 @@ const ConnectionSchema = v.object({
   ),
   tokensCount: v.boolean(),
   holder: v.optional(HolderSchema),
+  only: v.optional(v.string()),
   lastId: Whole,
+  tag: v.optional(Whole),
   follows: v.union([v.string(), v.object({ id: v.string(), version: Whole })]),
 });
 
@@ -40,14 +46,14 @@ const REST_BYTES = 1_000;
 const PATTERN_BYTES = 5;
 
 /** How much room an attachment has for what is followed, in characters, all of which are ASCII. */
-export function roomFor({ grants }: Right): number {
+export function roomFor({ grants }: Right, only = ""): number {
   const patterns = grants === undefined ? [] : [...grants.subscribe, ...grants.publish, ...grants.discover];
   const bytes = patterns.reduce((sum, pattern) => sum + pattern.length + PATTERN_BYTES, REST_BYTES);
-  return ATTACHMENT_BYTES - bytes;
+  return ATTACHMENT_BYTES - bytes - only.length;
 }
 
 export function writeConnection(
-  { right, holder, lastId }: Omit<KeptConnection, "follows">,
+  { right, holder, only, lastId, tag }: Omit<KeptConnection, "follows">,
   follows: string | Row,
 ): unknown {
   const { grants, tokensCount } = right;
@@ -56,7 +62,9 @@ export function writeConnection(
     ...(grants !== undefined && { grants }),
     tokensCount,
     ...(holder !== undefined && { holder: writeHolder(holder) }),
+    ...(only !== undefined && { only }),
     lastId,
+    ...(tag !== undefined && { tag }),
     follows,
   } satisfies v.InferInput<typeof ConnectionSchema>;
 }
@@ -65,20 +73,22 @@ export function writeConnection(
 export function readConnection(attachment: unknown): KeptConnection | undefined {
   const read = v.safeParse(ConnectionSchema, attachment);
   if (!read.success) return undefined;
-  const { grants, tokensCount, holder, lastId, follows: written } = read.output;
-  const follows = typeof written === "string" ? readFollows(written) : written;
+  const { grants, tokensCount, holder: written, only, lastId, tag, ...rest } = read.output;
+  const follows = typeof rest.follows === "string" ? readFollows(rest.follows) : rest.follows;
   if (follows === undefined) return undefined;
-  return { right: { grants, tokensCount }, holder: holder && readHolder(holder), lastId, follows };
+  const holder = written && readHolder(written);
+  return { right: { grants, tokensCount }, holder, only, lastId, tag, follows };
 }
 
 /** Behind the state of a subscription that wants to be told how many there are. */
 const CURIOUS = "?";
 
-/** A line for each: path, id, state, and what that has. None of them holds a space. */
-export function writeFollows(follows: Iterable<readonly [path: string, SubscriptionFacts]>): string {
+/** A line for each: path, id, state (`oldest`: it must ask where it begins), and what that has. None of them holds a space. */
+export function writeFollows(follows: Iterable<readonly [path: string, Followed]>): string {
   const lines: string[] = [];
-  for (const [path, { id, subscription, occupancy }] of follows) {
-    const state = occupancy ? subscription.kind + CURIOUS : subscription.kind;
+  for (const [path, { id, subscription, occupancy, seeks }] of follows) {
+    const kind = seeks ?? subscription.kind;
+    const state = occupancy ? kind + CURIOUS : kind;
     lines.push([path, id, state, ...detailsOf(subscription)].join(" "));
   }
   return lines.join("\n");
@@ -93,14 +103,21 @@ function textOf(position: Position | undefined): string[] {
   return position === undefined ? [] : [formatPosition(position)];
 }
 
-export function readFollows(text: string): Map<string, SubscriptionFacts> | undefined {
-  const follows = new Map<string, SubscriptionFacts>();
+export function readFollows(text: string): Map<string, Followed> | undefined {
+  const follows = new Map<string, Followed>();
   for (const line of text === "" ? [] : text.split("\n")) {
     const [path = "", id = "", state = "", ...details] = line.split(" ");
     const isCurious = state.endsWith(CURIOUS);
-    const subscription = readSubscription(isCurious ? state.slice(0, -CURIOUS.length) : state, details);
+    const kind = isCurious ? state.slice(0, -CURIOUS.length) : state;
+    const seeks = kind === OLDEST;
+    const subscription = readSubscription(seeks ? "waiting" : kind, details);
     if (path[0] !== "/" || !isWhole(id) || subscription === undefined) return undefined;
-    follows.set(path, { id: Number(id), subscription, ...(isCurious && { occupancy: true }) });
+    follows.set(path, {
+      id: Number(id),
+      subscription,
+      ...(isCurious && { occupancy: true }),
+      ...(seeks && { seeks: OLDEST }),
+    });
   }
   return follows;
 }

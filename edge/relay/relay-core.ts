@@ -1,16 +1,17 @@
 /**
  * What an object decides that holds many endpoints, for connections that follow many: M2–M11 of PROTOCOL.md, L12–L14 of
- * INTERNALS.md. It joins what its connections say (hearing.ts), what becomes of what they follow (follow-states.ts), by whose
- * tokens they are there (../endpoint/tokens.ts), the endpoints (endpoints.ts), and what outlives the memory (keeping.ts).
- * Sockets, rows, time, chance and shards come in as ports.
+ * INTERNALS.md. It joins what its connections say (hearing.ts), what they follow (follows.ts) and publish
+ * (../endpoint/publishes.ts), by whose tokens they are there (../endpoint/tokens.ts), the endpoints (endpoints.ts), and what
+ * outlives the memory (keeping.ts). Sockets, rows, time, chance and shards come in as ports.
  *
  * Between two events nothing is pending here, so that the object can hibernate; the exceptions are an object that has
  * subscribers and no link, and one with a client that is too full for more.
  */
-import { CLOSE, type CloseName, type ErrorCode } from "../../shared/protocol/codes.ts";
-import { encodeUnsubscribed } from "../../shared/protocol/connection-frames.ts";
+import { CLOSE, type CloseName } from "../../shared/protocol/codes.ts";
+import { LIMITS } from "../../shared/protocol/limits.ts";
 import type { Message } from "../../shared/protocol/message.ts";
-import { encodeEnd, encodeError } from "../../shared/protocol/subscriber.ts";
+import type { Position } from "../../shared/protocol/position.ts";
+import { URL_SUBSCRIBE_ID } from "../../shared/protocol/subscriber.ts";
 import { loadLink, saveLink } from "../endpoint/attachment.ts";
 import type { Answered } from "../endpoint/catch-up.ts";
 import { type ConnectLimits, Spending } from "../endpoint/connection-limits.ts";
@@ -18,7 +19,9 @@ import type { EndpointStateConfig } from "../endpoint/endpoint-state.ts";
 import type { Holder } from "../endpoint/holder.ts";
 import type { LinkSeekerPorts } from "../endpoint/link-seeker.ts";
 import { Pacer } from "../endpoint/pacer.ts";
+import { Publishes } from "../endpoint/publishes.ts";
 import type { Granted, RenewalsPorts } from "../endpoint/renewals.ts";
+import { answerFrames, type Speaker } from "../endpoint/subscriber-frames.ts";
 import type { SubscriptionFacts } from "../endpoint/subscription-states.ts";
 import { Tokens } from "../endpoint/tokens.ts";
 import { LARGE_BYTES, Unsent, type UnsentPorts } from "../endpoint/unsent.ts";
@@ -26,9 +29,11 @@ import type { HibernatingPeer } from "../peer.ts";
 import { Connection, OF_A_CONNECTION } from "./connection.ts";
 import { Endpoints, type EndpointsKept } from "./endpoints.ts";
 import { FirstLink } from "./first-link.ts";
-import { type FollowEvent, followOf, stepFollow, type Told } from "./follow-states.ts";
-import { type Hearing, hear, type Subscribe } from "./hearing.ts";
+import { awaitsAll, type FollowBounds, Follows, LOST, NOT_EXPOSED, type Why } from "./follows.ts";
+import { type Hearing, hear } from "./hearing.ts";
 import { Keeping, type RelayRows, type Survivor } from "./keeping.ts";
+import { Oldest, type OldestResult } from "./oldest.ts";
+import { speakerOf } from "./one-endpoint.ts";
 import type { Judgement, Right } from "./right.ts";
 
 export interface RelayPorts extends LinkSeekerPorts, RenewalsPorts<Granted> {
@@ -43,6 +48,14 @@ export interface RelayPorts extends LinkSeekerPorts, RenewalsPorts<Granted> {
   shardOf(path: string): number;
   /** Whether a path may be subscribed to. */
   judge(path: string, right: Right): Judgement;
+  /** Where an endpoint's history begins, as its shard says. */
+  oldest(path: string): Promise<OldestResult>;
+  /** Whether it may be published to. */
+  judgePublish(path: string, right: Right): Judgement;
+  /** Whether there may be any path that can be published to. */
+  mayPublishSomewhere(right: Right): boolean;
+  /** For a publish that has none: nobody can guess it. */
+  newKey(): string;
   /** Messages that went out to clients. */
   sent(messages: number): void;
   /** A subscription has its verdict. */
@@ -50,13 +63,19 @@ export interface RelayPorts extends LinkSeekerPorts, RenewalsPorts<Granted> {
   readonly rows: RelayRows;
 }
 
-export interface RelayConfig {
+export interface RelayConfig extends FollowBounds {
   readonly limits: ConnectLimits;
-  /** What it holds at most. */
-  readonly endpoints: number;
-  readonly subscriptions: number;
   /** What windows may take, in bytes. */
   readonly windowBytes: number;
+  /** Of a value that is published, in bytes. */
+  readonly publishBytes: number;
+}
+
+/** A subscribe by a URL: of a socket that follows this one endpoint. */
+export interface UrlSubscribe {
+  readonly path: string;
+  readonly from: Position | undefined;
+  readonly occupancy?: true | undefined;
 }
 
 /** Sockets that outlived a hibernation. */
@@ -67,29 +86,21 @@ export interface RelaySurvivors {
 
 const NEVER = Number.POSITIVE_INFINITY;
 
-interface Why {
-  readonly code: ErrorCode;
-  readonly message: string;
-}
-
-const NOT_EXPOSED: Why = { code: "unknown_topic", message: "the topic is exposed no longer" };
-const LOST: Why = { code: "unavailable", message: "the source of this endpoint can't be reached" };
-const FULL: Why = { code: "overloaded", message: "this server holds as many subscriptions as it can" };
-
 export class RelayCore {
   readonly #ports: RelayPorts;
   readonly #config: RelayConfig;
   readonly #endpoints: Endpoints<Connection>;
+  readonly #follows: Follows;
   readonly #tokens: Tokens<Connection, Granted>;
   readonly #unsent: Unsent<Connection>;
   readonly #pacer: Pacer<Connection>;
   readonly #spending: Spending<HibernatingPeer>;
   readonly #keeping: Keeping;
   readonly #firstLink: FirstLink<Connection, Granted>;
+  readonly #publishes: Publishes<Connection>;
   readonly #connections = new Map<HibernatingPeer, Connection>();
   /** Those with something to be sent when the event ends. */
   readonly #unflushed = new Set<Connection>();
-  #subscriptions = 0;
   /** Tokens may count by now that were held. */
   #mayServe = false;
 
@@ -99,11 +110,13 @@ export class RelayCore {
     this.#spending = new Spending(config.limits);
     this.#unsent = new Unsent(this.#unsentPorts());
     this.#tokens = this.#createTokens();
+    this.#publishes = this.#createPublishes();
     this.#keeping = new Keeping({
       wall: () => ports.wall(),
       random: () => ports.random(),
       rows: ports.rows,
       holderOf: (connection) => this.#tokens.of(connection),
+      tagOf: (connection) => this.#publishes.tagOf(connection),
       facts: () => this.#endpoints.facts(),
     });
     this.#firstLink = new FirstLink(
@@ -115,9 +128,28 @@ export class RelayCore {
       },
       this.#tokens,
     );
-    const versions = survivors.links.map((socket) => loadLink(socket)?.version ?? 0);
-    const { connections, facts } = this.#keeping.load(survivors.connections, Math.max(0, ...versions));
-    for (const one of connections) this.#restore(one);
+    const oldest = new Oldest({
+      oldest: (path) => ports.oldest(path),
+      log: (problem) => ports.log(problem),
+      settle: () => this.#settle(),
+    });
+    this.#follows = new Follows(config, {
+      oldest: (path, done) =>
+        oldest.ask(path, (result) => {
+          this.#tokens.keepTime();
+          done(result);
+        }),
+      judge: (path, right) => ports.judge(path, right),
+      endpoints: () => this.#endpoints,
+      tell: (connection, frame) => this.#tell(connection, frame),
+      close: (connection, name) => this.#close(connection, name),
+      changed: (connection) => this.#keeping.changed(connection),
+    });
+    const linked = survivors.links.flatMap((socket) => loadLink(socket) ?? []);
+    const version = Math.max(0, ...linked.map((link) => link.version));
+    const { connections, facts } = this.#keeping.load(survivors.connections, version);
+    const shards = linked.flatMap(({ hello }) => hello?.shard ?? []);
+    for (const one of connections) this.#restore(one, shards);
     this.#endpoints = this.#createEndpoints(survivors.links, facts);
     this.#pacer = new Pacer(ports, () => {
       this.#tokens.keepTime();
@@ -136,27 +168,46 @@ export class RelayCore {
     return this.#endpoints.links.on(socket) !== undefined;
   }
 
-  /** Why a socket of a token's holder can't be accepted now. */
-  refusalOf(holder: Holder): Why | undefined {
-    return this.#tokens.refusalOf(holder);
+  /** Why a socket of a token's holder can't be accepted now. `only`: the one endpoint that it is for. */
+  refusalOf(holder: Holder, only?: string): Why | undefined {
+    return this.#tokens.refusalOf(holder, (one) => one.only === only);
   }
 
   /** M1: a socket that was just accepted. */
   open(socket: HibernatingPeer, right: Right, holder?: Holder): void {
-    this.#tokens.keepTime();
-    const connection = this.#add(new Connection(socket, right, (one) => this.#unflushed.add(one)));
-    if (holder !== undefined) this.#tokens.admit(connection, holder);
-    this.#keeping.changed(connection);
+    this.#admit(socket, right, holder);
     this.#settle();
+  }
+
+  /** S1: the same, of one endpoint. */
+  subscribe(socket: HibernatingPeer, subscribe: UrlSubscribe, right: Right, holder?: Holder): void {
+    const { path, from, occupancy } = subscribe;
+    const connection = this.#admit(socket, right, holder, path);
+    this.#follows.subscribe(connection, { endpoint: path, id: URL_SUBSCRIBE_ID, from, occupancy });
+    this.#settle();
+  }
+
+  #admit(socket: HibernatingPeer, right: Right, holder?: Holder, only?: string): Connection {
+    this.#tokens.keepTime();
+    const waits = (one: Connection) => this.#unflushed.add(one);
+    const connection = this.#add(new Connection(socket, right, waits, { only }));
+    if (holder !== undefined) this.#tokens.admit(connection, holder, (one) => one.only === only);
+    this.#keeping.changed(connection);
+    return connection;
   }
 
   connectionMessage(socket: HibernatingPeer, message: Message): void {
     this.#tokens.keepTime();
     const connection = this.#connections.get(socket);
     if (connection !== undefined) {
-      hear(connection, message, this.#hearingOf(connection));
+      const { only } = connection;
+      const hearing = this.#hearingOf(connection);
+      let saysMore = true;
+      if (only === undefined) saysMore = hear(connection, message, hearing);
+      else answerFrames(message, this.#speakerOf(connection, only, hearing));
       // The last id, at least.
-      if (connection.isOpen) this.#keeping.changed(connection);
+      if (connection.isOpen && saysMore) this.#keeping.changed(connection);
+      this.#publishes.flush();
     }
     this.#settle();
   }
@@ -183,56 +234,31 @@ export class RelayCore {
     this.#settle();
   }
 
-  // What clients say, and what becomes of what they follow.
+  // What clients say, and are told.
 
   #hearingOf(connection: Connection): Hearing {
     const now = this.#ports.now();
-    const { socket } = connection;
+    const { socket, only, right } = connection;
+    const publishes =
+      only === undefined ? this.#ports.mayPublishSomewhere(right) : this.#ports.judgePublish(only, right).ok;
+    const largest = this.#config.publishBytes + LIMITS.publicationRoomBytes;
     return {
-      waitMs: (what) => this.#spending.take(socket, what, now),
+      messageBytes: publishes ? largest : LIMITS.subscriberMessageBytes,
+      // One that may not publish is asked for its frames, whatever they say.
+      waitMs: (what, count) =>
+        this.#spending.take(socket, what === "publishes" && !publishes ? "messages" : what, now, count),
       bears: () => this.#spending.bears(socket, now),
-      subscribe: (said) => this.#subscribe(connection, said),
-      unsubscribe: ({ id, endpoint }) => this.#step(connection, endpoint, { kind: "unsub", id }),
+      subscribe: (said) => this.#follows.subscribe(connection, said),
+      unsubscribe: ({ id, endpoint }) => this.#follows.unsubscribe(connection, endpoint, id),
       renew: ({ id, token }) => this.#tokens.renew(connection, id, token),
+      publish: (publication) => this.#publishes.publish(connection, publication),
       tell: (frame) => this.#tell(connection, frame),
       close: (name) => this.#close(connection, name),
     };
   }
 
-  #subscribe(connection: Connection, { endpoint: path, id, from, occupancy }: Subscribe): void {
-    const refusal = this.#refusalOf(connection, path);
-    if (refusal !== undefined) {
-      this.#tell(connection, encodeError(id, refusal.code, refusal.message));
-      return;
-    }
-    this.#step(connection, path, { kind: "sub", id });
-    if (!connection.isOpen) return;
-    if (!connection.follows.has(path)) this.#subscriptions++;
-    this.#endpoints.subscribe(connection, path, id, from, occupancy);
-  }
-
-  #refusalOf({ follows, right }: Connection, path: string): Why | undefined {
-    const judgement = this.#ports.judge(path, right);
-    if (!judgement.ok) return judgement;
-    if (follows.has(path)) return undefined;
-    const { limits, endpoints, subscriptions } = this.#config;
-    if (follows.size >= limits.subscriptions)
-      return { code: "too_many_subscriptions", message: `a connection has at most ${limits.subscriptions}` };
-    const isFull =
-      this.#subscriptions >= subscriptions ||
-      (!this.#endpoints.has(path) && this.#endpoints.size >= endpoints);
-    return isFull ? FULL : undefined;
-  }
-
-  /** @param why The edge ends it. */
-  #step(connection: Connection, path: string, event: FollowEvent, why: Why = LOST): void {
-    const { after, tells } = stepFollow(followOf(connection.follows.get(path)), event);
-    if (after.kind === "none" && connection.follows.delete(path)) {
-      this.#subscriptions--;
-      this.#endpoints.leave(connection, path);
-      this.#keeping.changed(connection);
-    }
-    for (const told of tells) if (connection.isOpen) this.#tell(connection, encodeTold(told, path, why));
+  #speakerOf(connection: Connection, only: string, hearing: Hearing): Speaker {
+    return speakerOf(connection, only, hearing, () => this.#tokens.renewing(connection));
   }
 
   /** Bounded as all that is sent: who asks much and reads nothing is cut off. */
@@ -241,25 +267,9 @@ export class RelayCore {
     else connection.send(frame);
   }
 
-  #keep(connection: Connection, path: string, facts: SubscriptionFacts): void {
-    connection.follows.set(path, facts);
-    this.#keeping.changed(connection);
-  }
-
-  /** Another token counts: what it doesn't allow ends (M9). */
-  #renewed(connection: Connection, right: Right): boolean {
-    connection.right = right;
-    this.#keeping.changed(connection);
-    for (const path of [...connection.follows.keys()]) {
-      const judgement = this.#ports.judge(path, right);
-      if (!judgement.ok) this.#step(connection, path, { kind: "ends" }, judgement);
-    }
-    return connection.isOpen;
-  }
-
   #add(connection: Connection): Connection {
     this.#connections.set(connection.socket, connection);
-    this.#subscriptions += connection.follows.size;
+    this.#follows.add(connection);
     return connection;
   }
 
@@ -275,9 +285,9 @@ export class RelayCore {
     connection.isOpen = false;
     this.#connections.delete(connection.socket);
     this.#unflushed.delete(connection);
-    this.#subscriptions -= connection.follows.size;
-    for (const path of connection.follows.keys()) this.#endpoints.leave(connection, path);
+    this.#follows.remove(connection);
     this.#tokens.remove(connection);
+    this.#publishes.remove(connection);
     this.#unsent.remove(connection);
     this.#keeping.gone(connection);
   }
@@ -312,16 +322,21 @@ export class RelayCore {
 
   // The beginning of a life.
 
-  #restore({ socket, right, holder, lastId, follows, row }: Survivor): void {
+  /** @param shards To which there are links. */
+  #restore({ socket, right, holder, tag, ...kept }: Survivor, shards: readonly number[]): void {
     const waits = (one: Connection) => this.#unflushed.add(one);
-    const connection = this.#add(new Connection(socket, right, waits, { lastId, follows, row }));
+    const connection = this.#add(new Connection(socket, right, waits, kept));
     if (holder !== undefined) this.#tokens.restore(connection, holder);
+    if (tag !== undefined) this.#publishes.restore(connection, tag, shards);
   }
 
   #resume(): void {
     for (const connection of [...this.#connections.values()])
-      for (const path of [...connection.follows.keys()])
-        if (!this.#endpoints.has(path)) this.#step(connection, path, { kind: "ends" }, NOT_EXPOSED);
+      for (const [path, { seeks }] of [...connection.follows]) {
+        const isThere = seeks ? this.#ports.configOf(path) !== undefined : this.#endpoints.has(path);
+        if (!isThere) this.#follows.end(connection, path, NOT_EXPOSED);
+      }
+    for (const connection of this.#connections.values()) this.#follows.resume(connection);
     this.#firstLink.resume();
     this.#tokens.keepTime();
     this.#settle();
@@ -329,7 +344,7 @@ export class RelayCore {
 
   *#following(): Iterable<readonly [path: string, Connection, SubscriptionFacts]> {
     for (const connection of this.#connections.values())
-      for (const [path, facts] of connection.follows) yield [path, connection, facts];
+      for (const [path, facts] of connection.follows) if (!facts.seeks) yield [path, connection, facts];
   }
 
   #createEndpoints(
@@ -341,11 +356,7 @@ export class RelayCore {
     return new Endpoints(
       {
         attach: (shard) => ports.attach(shard),
-        after: (ms, run) =>
-          ports.after(ms, () => {
-            run();
-            this.#settle();
-          }),
+        after: (ms, run) => this.#after(ms, run),
         random: () => ports.random(),
         log: (problem) => ports.log(problem),
         now: () => ports.now(),
@@ -363,17 +374,21 @@ export class RelayCore {
         pace: OF_A_CONNECTION,
         isHeld: (connection) => this.#tokens.isHeld(connection),
         close: (connection, name) => this.#close(connection, name),
-        keep: (connection, path, kept) => this.#keep(connection, path, kept),
-        lost: (connection, path) => this.#step(connection, path, { kind: "ends" }, LOST),
+        keep: (connection, path, kept) => this.#follows.keep(connection, path, kept),
+        lost: (connection, path) => this.#follows.end(connection, path, LOST),
         linked: (link) => {
           this.#mayServe ||= this.#firstLink.linked(link);
+          this.#publishes.linked(link.hello.shard);
         },
         unlinked: (shard) => {
           this.#mayServe ||= this.#firstLink.unlinked(shard);
+          this.#publishes.unlinked(shard);
         },
         said: (shard, says) => {
           this.#mayServe ||= this.#firstLink.said(shard, says);
         },
+        published: (answer) => this.#publishes.answered(answer),
+        publishesTo: (shard) => this.#publishes.uses(shard),
       },
       this.#config.windowBytes,
       { links, facts, subscribers: this.#following() },
@@ -385,7 +400,7 @@ export class RelayCore {
     return new Tokens<Connection, Granted>(this.#config.limits.perPrincipal, {
       wall: () => ports.wall(),
       pingedAt: ({ socket }) => ports.pingedAt(socket),
-      renewed: (connection, { grants }) => this.#renewed(connection, { grants, tokensCount: true }),
+      renewed: (connection, { grants }) => this.#follows.renewed(connection, { grants, tokensCount: true }),
       after: (ms, run) => ports.after(ms, run),
       verify: (token) => ports.verify(token),
       log: (problem) => ports.log(problem),
@@ -398,36 +413,44 @@ export class RelayCore {
     });
   }
 
+  #createPublishes(): Publishes<Connection> {
+    const ports = this.#ports;
+    return new Publishes<Connection>(this.#config.publishBytes, {
+      now: () => ports.now(),
+      random: () => ports.random(),
+      newKey: () => ports.newKey(),
+      after: (ms, run) => this.#after(ms, run),
+      holderOf: (connection) => this.#tokens.of(connection),
+      whyNot: ({ only, right }, path) => {
+        if (only !== undefined && only !== path)
+          return { code: "unsupported", message: `this socket serves ${only} only` };
+        const judgement = ports.judgePublish(path, right);
+        return judgement.ok ? undefined : judgement;
+      },
+      shardOf: (path) => ports.shardOf(path),
+      send: (connection, frame) => this.#tell(connection, frame),
+      keep: (connection) => this.#keeping.changed(connection),
+      unsent: (shard) => this.#endpoints.links.of(shard)?.socket.bufferedAmount,
+      say: (shard, message) => this.#endpoints.links.pass(shard, message),
+      usesChanged: (shard) => this.#endpoints.lookAt(shard),
+    });
+  }
+
+  /** What is late is an event of its own. */
+  #after(ms: number, run: () => void): () => void {
+    return this.#ports.after(ms, () => {
+      run();
+      this.#settle();
+    });
+  }
+
   #unsentPorts(): UnsentPorts<Connection> {
     const ports = this.#ports;
     return {
       unsentBytes: this.#config.limits.unsentBytes,
       now: () => ports.now(),
-      after: (ms, run) =>
-        ports.after(ms, () => {
-          run();
-          this.#settle();
-        }),
+      after: (ms, run) => this.#after(ms, run),
       close: (connection, name) => this.#close(connection, name),
     };
-  }
-}
-
-/** Whether it has yet to hear anything: one that hears something may be left time to renew its token. */
-function awaitsAll({ follows }: Connection): boolean {
-  for (const facts of follows.values()) if (followOf(facts).kind === "answered") return false;
-  return follows.size > 0;
-}
-
-function encodeTold(told: Told, path: string, { code, message }: Why): string {
-  switch (told.kind) {
-    case "superseded":
-      return encodeError(told.id, "superseded", "another subscribe or unsub took its place");
-    case "unsubscribed":
-      return encodeUnsubscribed(told.id, path);
-    case "refused":
-      return encodeError(told.id, code, message);
-    case "ended":
-      return encodeEnd(path, code, message);
   }
 }

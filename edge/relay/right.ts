@@ -1,8 +1,8 @@
-/** What a connection may subscribe to, as far as its object must know: M3 and M9 of PROTOCOL.md. */
+/** What a connection may subscribe and publish to, as far as its object must know: M3, M9 and W22 of PROTOCOL.md. */
 import type { Streams } from "../../shared/config/streams.ts";
-import { parseAddress } from "../../shared/protocol/address.ts";
+import { type Address, parseAddress } from "../../shared/protocol/address.ts";
 import type { ErrorCode } from "../../shared/protocol/codes.ts";
-import { type Asker, mayRead } from "../access/decision.ts";
+import { type Asker, type Decision, mayPublish, mayRead } from "../access/decision.ts";
 import { type Grants, readGrants } from "../access/grants.ts";
 import type { KnownPrincipal } from "../principal.ts";
 
@@ -28,11 +28,31 @@ const compiled = new WeakMap<object, Grants>();
 
 /** Whether a path may be subscribed to: as a GET of it would be told. */
 export function judgePath(streams: Streams, path: string, right: Right): Judgement {
+  return judge(mayRead, streams, path, right);
+}
+
+/** Whether it may be published to: as a POST would be told. */
+export function judgePublish(streams: Streams, path: string, right: Right): Judgement {
+  return judge(mayPublish, streams, path, right);
+}
+
+/** Whether there may be any path that can be published to. */
+export function mayPublishSomewhere(streams: Streams, { grants }: Right): boolean {
+  const hasPatterns = grants !== undefined && grants.publish.length > 0;
+  return streams.all.some(({ publish }) => publish === "public" || (publish === "token" && hasPatterns));
+}
+
+function judge(
+  decide: (streams: Streams, address: Address, asker: Asker) => Decision,
+  streams: Streams,
+  path: string,
+  right: Right,
+): Judgement {
   const parsed = parseAddress(path);
   if (!parsed.ok) return { ok: false, code: parsed.code, message: PROBLEMS[parsed.code] };
   if (!parsed.canonical)
     return { ok: false, code: "bad_address", message: `another spelling of ${parsed.address.path}` };
-  return mayRead(streams, parsed.address, askerOf(right));
+  return decide(streams, parsed.address, askerOf(right));
 }
 
 function askerOf({ grants, tokensCount }: Right): Asker {

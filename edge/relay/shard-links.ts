@@ -4,7 +4,7 @@
  */
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
-import { packMessages } from "../../shared/protocol/message.ts";
+import { type Message, packMessages } from "../../shared/protocol/message.ts";
 import { LinkSeeker, type LinkSeekerPorts } from "../endpoint/link-seeker.ts";
 import { type ObjectLink, ObjectLinks } from "../endpoint/object-links.ts";
 import { type HibernatingPeer, sendQuietly } from "../peer.ts";
@@ -69,6 +69,12 @@ export class ShardLinks {
     const unsaid = this.#unsaid.get(shard);
     if (unsaid === undefined) this.#unsaid.set(shard, [frame]);
     else unsaid.push(frame);
+  }
+
+  /** What isn't about an endpoint that is followed: it leaves at once. */
+  pass(shard: number, message: Message): void {
+    const link = this.#links.of(shard);
+    if (link !== undefined) sendQuietly(link.socket, message);
   }
 
   flush(): void {

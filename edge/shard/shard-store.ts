@@ -4,8 +4,8 @@
  * shards there were.
  */
 import * as v from "valibot";
+import { parseObject } from "../../shared/protocol/json-object.ts";
 import { type Revocation, RevocationSchema } from "../../shared/protocol/revocation.ts";
-import { parseObject } from "../../shared/protocol/schemas.ts";
 import { type ObjectIdentity, readIdentity } from "../object-identity.ts";
 import { count } from "../operations.ts";
 

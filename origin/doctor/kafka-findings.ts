@@ -2,14 +2,12 @@
 /// <reference path="../kafka/kafkajs-parts.d.ts" />
 import { createErrorFromCode } from "kafkajs/src/protocol/error.js";
 import type { Stream } from "../../shared/config/streams.ts";
+import { REPLACED, unreadable, type Versions, versionOf } from "../kafka/apis.ts";
 import { KAFKA_ERROR, type TopicMetadata } from "../kafka/requests.ts";
 import { forgetsIn, type TopicConfig } from "../kafka/topic-config.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { type Finding, hint, ok, wrong } from "./finding.ts";
 import type { Words } from "./reach.ts";
-
-/** The version of Fetch that names topics by their id: Kafka 3.1. */
-const NEEDED_FETCH = 13;
 
 export interface Ways {
   readonly tls: boolean;
@@ -18,15 +16,19 @@ export interface Ways {
 }
 
 /** Of a broker that answered. */
-export function brokerFinding(what: string, fetchVersion: number, { tls, mechanism }: Ways): Finding {
-  if (fetchVersion < NEEDED_FETCH)
+export function brokerFinding(what: string, versions: Versions, { tls, mechanism }: Ways): Finding {
+  const lacking = unreadable(versions);
+  if (lacking.length > 0)
     return wrong(
       what,
-      `this Kafka is older than 3.1: it has no Fetch of version ${NEEDED_FETCH}, but ${fetchVersion}`,
-      "read from brokers of Kafka 3.1 or newer",
+      lacking.join("; "),
+      "read from brokers that have these: see docs/kafka.md, Which logs",
     );
   const how = [tls ? "TLS" : "no TLS", mechanism === undefined ? "no account" : `SASL ${mechanism}`];
-  return ok(what, `answers (${how.join(", ")}; Fetch up to version ${fetchVersion})`);
+  const used = (["Metadata", "ListOffsets", "Fetch"] as const).map(
+    (name) => `${name} ${versionOf(name, versions)}`,
+  );
+  return ok(what, `answers (${how.join(", ")}; ${used.join(", ")})`);
 }
 
 /** Why a broker that can be reached doesn't answer, from what kafkajs says. */
@@ -60,6 +62,9 @@ export function sessionWords(message: string, { tls, mechanism }: Ways): Words {
   };
 }
 
+const UPGRADE =
+  "give topics that are created anew other names; Kafka has ids from 2.8 on, by inter.broker.protocol.version";
+
 /** Whether a topic is there, and each of its partitions can be read just now. */
 export function metadataFindings(topic: string, metadata: TopicMetadata): Finding[] {
   const what = `topic ${topic}`;
@@ -69,9 +74,11 @@ export function metadataFindings(topic: string, metadata: TopicMetadata): Findin
   if (error === KAFKA_ERROR.topicAuthorizationFailed) return [denied(what)];
   if (error !== KAFKA_ERROR.none)
     return [wrong(what, `it can't be described: ${inWords(error)}`, "see the brokers' log")];
+  const named = metadata.hasOwnId ? [] : [hint(what, `it has no id: ${REPLACED}`, UPGRADE)];
   const leaderless = partitions.filter(({ leader }) => leader < 0).map(({ partition }) => partition);
-  if (leaderless.length === 0) return [];
+  if (leaderless.length === 0) return named;
   return [
+    ...named,
     wrong(
       what,
       `${leaderless.length} of ${partitions.length} partitions have no leader (${leaderless.slice(0, 10).join(", ")})`,

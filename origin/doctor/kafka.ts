@@ -1,7 +1,8 @@
 /** Asks Kafka what an origin needs of it, broker by broker and topic by topic, over connections of its own. */
 import type { Stream, Streams } from "../../shared/config/streams.ts";
+import { shortcomings, UnsupportedError } from "../kafka/apis.ts";
 import { UNKNOWN_EPOCH } from "../kafka/batch-headers.ts";
-import { BrokerConnection, UnsupportedError } from "../kafka/connection.ts";
+import { BrokerConnection } from "../kafka/connection.ts";
 import { Memory } from "../kafka/memory.ts";
 import { commitTxnRequest } from "../kafka/produce-requests.ts";
 import { partsOf } from "../kafka/record-batches.ts";
@@ -18,6 +19,7 @@ import {
 } from "../kafka/requests.ts";
 import type { KafkaSettings } from "../kafka/settings.ts";
 import { KEEPING, topicConfigRequest } from "../kafka/topic-config.ts";
+import { ownIdOf } from "../kafka/topic-epoch.ts";
 import { type Finding, hint, ok, wrong } from "./finding.ts";
 import {
   brokerFinding,
@@ -30,7 +32,6 @@ import {
   topicFindings,
   type Ways,
 } from "./kafka-findings.ts";
-import { fetchVersionRequest } from "./kafka-requests.ts";
 import { matchedBy } from "./matched.ts";
 import { transactionFinding, writeFindings } from "./publish-findings.ts";
 import { type Address, reach, wordsOf } from "./reach.ts";
@@ -68,6 +69,8 @@ class Examination {
   /** Brokers that answer, by address. */
   readonly #sessions = new Map<string, BrokerConnection>();
   #advertised: readonly BrokerAddress[] = [];
+  /** What brokers lack, which most lack alike. */
+  readonly #lacking = new Set<string>();
 
   constructor(settings: KafkaSettings) {
     this.#settings = settings;
@@ -80,7 +83,7 @@ class Examination {
 
   async *brokers(topic: string): AsyncGenerator<Finding, void> {
     for (const broker of this.#settings.brokers)
-      yield await this.#broker(`broker ${broker}`, addressOf(broker), "KAFKA_BROKERS", topic);
+      yield* await this.#broker(`broker ${broker}`, addressOf(broker), "KAFKA_BROKERS", topic);
     const [session] = this.#sessions.values();
     if (session === undefined) return;
     this.#advertised = (await session.send(metadataRequest(topic))).brokers;
@@ -89,7 +92,7 @@ class Examination {
       const what = `broker ${id}, advertised as ${name}`;
       if (this.#sessions.has(name)) yield ok(what, "is one of KAFKA_BROKERS");
       else
-        yield await this.#broker(
+        yield* await this.#broker(
           what,
           { host, port },
           "the broker's advertised.listeners, to what this machine can reach",
@@ -144,7 +147,7 @@ class Examination {
   }
 
   /** Whether a broker can be reached, says who it is, takes the account, and answers. */
-  async #broker(what: string, address: Address, from: string, topic: string): Promise<Finding> {
+  async #broker(what: string, address: Address, from: string, topic: string): Promise<readonly Finding[]> {
     const { tls } = this.#settings;
     const reached = await reach(address, tls && { ...tls });
     if (!reached.ok) {
@@ -153,28 +156,38 @@ class Examination {
         authorities: "KAFKA_TLS_CA",
         tls: "set KAFKA_TLS=off",
       });
-      return wrong(what, says, todo);
+      return [wrong(what, says, todo)];
     }
     const session = new BrokerConnection(this.#settings, address);
     try {
-      const version = await session.send(fetchVersionRequest());
-      const finding = brokerFinding(what, version, this.#ways);
+      const versions = await session.versions();
+      const finding = brokerFinding(what, versions, this.#ways);
       if (finding.verdict === "ok") {
         // Before it knows who asks, a broker says its versions and nothing else.
         await session.send(metadataRequest(topic));
         this.#sessions.set(nameOf(address), session);
-      } else session.close();
-      return finding;
+        return [finding, ...this.#shortcomings(what, shortcomings(versions))];
+      }
+      session.close();
+      return [finding];
     } catch (error) {
       session.close();
       const { says, todo } = sessionWords(messageOf(error), this.#ways);
-      return wrong(what, says, todo);
+      return [wrong(what, says, todo)];
     }
   }
 
+  #shortcomings(what: string, lacking: readonly string[]): Finding[] {
+    const fresh = lacking.filter((one) => !this.#lacking.has(one));
+    for (const one of fresh) this.#lacking.add(one);
+    return fresh.map((one) => hint(what, one, "see docs/kafka.md, Which logs"));
+  }
+
   /** What is in the topic, and whether it may be read: asked of the leaders, as the origin does. */
-  async #readable(stream: Stream, { id, partitions }: TopicMetadata): Promise<readonly Finding[]> {
+  async #readable(stream: Stream, metadata: TopicMetadata): Promise<readonly Finding[]> {
     const what = `topic ${stream.topic}`;
+    const { partitions } = metadata;
+    const [topic, topicId] = [stream.topic, ownIdOf(metadata)];
     const led = partitions.filter(({ leader }) => leader >= 0);
     const problems: Finding[] = [];
     const sample = { records: 0, keyless: 0 };
@@ -199,7 +212,8 @@ class Examination {
         offsets += Math.max(0, offset - (startOf.get(partition) ?? 0));
       const from = numbers.slice(0, SAMPLED).map((partition) => {
         const offset = startOf.get(partition) ?? 0;
-        return { topicId: id, partition, offset, leaderEpoch: UNKNOWN_EPOCH, lastEpoch: UNKNOWN_EPOCH };
+        const epochs = { leaderEpoch: UNKNOWN_EPOCH, lastEpoch: UNKNOWN_EPOCH };
+        return { topic, topicId, partition, offset, ...epochs };
       });
       const bounds = { waitMs: 0, maxBytes: SAMPLE_BYTES * SAMPLED, partitionMaxBytes: SAMPLE_BYTES };
       const fetched = await session.send(fetchRequest(from, bounds));
@@ -217,7 +231,12 @@ class Examination {
 
   async #config(topic: string) {
     const [session] = this.#sessions.values();
-    return session?.send(topicConfigRequest(topic, KEEPING));
+    try {
+      return await session?.send(topicConfigRequest(topic, KEEPING));
+    } catch (error) {
+      if (error instanceof UnsupportedError) return undefined;
+      throw error;
+    }
   }
 
   #sessionOf(id: number): BrokerConnection | undefined {

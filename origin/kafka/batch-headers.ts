@@ -42,7 +42,7 @@ export interface BatchHeader {
   readonly attributes: number;
   readonly firstTimestamp: Long;
   readonly maxTimestamp: Long;
-  readonly producerId: number;
+  readonly producerId: Long;
   readonly producerEpoch: number;
   readonly count: number;
   /** Where it lies in the answer, and where its records do. */
@@ -59,6 +59,18 @@ export function readTo(answer: Buffer, from: Reached): Reached {
   // A broker gives at least one that is whole, or nothing.
   if (next === from && answer.length > 0) throw new WireError("there is no whole batch in an answer");
   return next;
+}
+
+/**
+ * Whether what follows was written before what was read: another log then, or one that lost its end. Only of brokers that
+ * don't see it for themselves. A log needn't keep the epochs of its leaders in order, so its leader must be of an older one, too.
+ * @param leader Kafka's epoch of the present leader, or UNKNOWN_EPOCH
+ */
+export function isOlder(answer: Buffer, after: Reached, leader: number): boolean {
+  if (leader === UNKNOWN_EPOCH || leader >= after.leaderEpoch) return false;
+  for (const { lastOffset, leaderEpoch } of batches(answer))
+    if (lastOffset >= after.offset) return leaderEpoch !== UNKNOWN_EPOCH && leaderEpoch < after.leaderEpoch;
+  return false;
 }
 
 /** Whole batches only: the broker cuts where the bytes it was asked for end. */
@@ -83,7 +95,7 @@ export function* batches(answer: Buffer): Generator<BatchHeader, void, void> {
       throw new WireError(`the batch at ${firstOffset} ends before it begins, or where no log does`);
     const firstTimestamp = reader.long();
     const maxTimestamp = reader.long();
-    const producerId = reader.int64();
+    const producerId = reader.long();
     const producerEpoch = reader.int16();
     reader.skip(4); // sequence
     const count = reader.int32();

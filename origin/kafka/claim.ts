@@ -3,14 +3,13 @@
  * that subscribers wait for none. One batch is under way at a time; of one whose outcome isn't known the same bytes are
  * sent again under the same sequence, which the broker takes once, and nothing else takes that sequence.
  */
-import type { Guarantee } from "../../shared/protocol/publish.ts";
+import type { Guarantee, WriterNumber } from "../../shared/protocol/publish.ts";
 import {
   type BatchOutcome,
   type Claim,
   type SinkBatch,
   SinkError,
   type SinkRecord,
-  type WriterNumber,
 } from "../publish/sink.ts";
 import type { FenceNews } from "./keep-fenced.ts";
 import { UnsentError } from "./lanes.ts";

@@ -2,6 +2,7 @@
 
 import { SourceError } from "../source/source.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
+import { type ApiName, chosenVersion } from "./apis.ts";
 import { BrokerConnection } from "./connection.ts";
 import { DialGate } from "./dial-gate.ts";
 import { Fetcher } from "./fetcher.ts";
@@ -71,6 +72,13 @@ export class Cluster {
     const broker = this.#brokers.get(id);
     if (broker === undefined) throw new Error(`there is no broker ${id} just now`);
     return this.#open(broker).send(request);
+  }
+
+  /** Rejects with UnsupportedError if this broker has no such request, or else with what may pass. */
+  async mustHave(id: number, name: ApiName): Promise<void> {
+    const broker = this.#brokers.get(id);
+    if (broker === undefined) throw new Error(`there is no broker ${id} just now`);
+    chosenVersion(name, await this.#open(broker).versions());
   }
 
   /** Another number after every sign of life of a broker, but for what is fetched from it. */

@@ -4,7 +4,7 @@ import { decompressLz4, lz4Memory, lz4Pieces } from "./lz4.ts";
 import { decompressSnappy, snappyMemory, snappyPieces } from "./snappy.ts";
 import { MAX_UNPACKED_BYTES, PIECE_BYTES, TooLargeError } from "./unpacked.ts";
 import { WireError } from "./wire.ts";
-import { zstdWindow } from "./zstd.ts";
+import { zstdLeast, zstdWindow } from "./zstd.ts";
 
 /** Which of a batch's attributes name the codec. */
 export const CODEC_MASK = 0x07;
@@ -31,11 +31,28 @@ const CODECS: readonly (Codec | undefined)[] = [
   { whole: decompressSnappy, pieces: snappyPieces, memory: snappyMemory },
   { whole: decompressLz4, pieces: lz4Pieces, memory: lz4Memory },
   {
-    whole: (bytes, maxOutputLength) => zstdDecompressSync(bytes, { maxOutputLength }),
-    pieces: (bytes) => createZstdDecompress({ chunkSize: PIECE_BYTES }).end(bytes),
+    whole: (bytes, maxOutputLength) => {
+      const unpacked = zstdDecompressSync(bytes, { maxOutputLength });
+      holdTo(zstdLeast(bytes), unpacked.length);
+      return unpacked;
+    },
+    pieces: zstdPieces,
     memory: zstdWindow,
   },
 ];
+
+async function* zstdPieces(bytes: Buffer): AsyncGenerator<Buffer, void, void> {
+  let given = 0;
+  for await (const piece of createZstdDecompress({ chunkSize: PIECE_BYTES }).end(bytes)) {
+    given += piece.length;
+    yield piece;
+  }
+  holdTo(zstdLeast(bytes), given);
+}
+
+function holdTo(least: number, given: number): void {
+  if (given < least) throw new WireError(`what is compressed holds ${given} bytes and says ${least}`);
+}
 
 /** @param attributes The batch's, which name the codec. Throws WireError if the bytes are not of it, TooLargeError past the bound. */
 export function decompress(attributes: number, bytes: Buffer, maxBytes = MAX_UNPACKED_BYTES): Buffer {

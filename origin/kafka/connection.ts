@@ -10,15 +10,14 @@ import { once } from "node:events";
 import { connect as connectTcp, type Socket } from "node:net";
 import { setTimeout as startTimer } from "node:timers";
 import { setTimeout } from "node:timers/promises";
-import { SourceError } from "../source/source.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
+import { chosenVersion, shortcomings, UnsupportedError, unreadable, type Versions } from "./apis.ts";
 import { AT_ONCE, type Turn } from "./dial-gate.ts";
 import { type Heard, Hearing, SilentError } from "./hearing.ts";
 import { type Address, Kafkajs, type Opened } from "./kafkajs.ts";
-import type { Request } from "./request.ts";
+import { answerOf, type Request } from "./request.ts";
 import type { Credentials, KafkaSettings } from "./settings.ts";
 import { Throttle } from "./throttle.ts";
-import { WireReader } from "./wire.ts";
 
 /** A broker that sends not a byte for so long, while we say anew who we are, or it is asked, is taken for dead. */
 const CONNECT_MS = TIME_LIMITS.brokerConnectMs;
@@ -27,13 +26,6 @@ const KEEP_ALIVE_MS = TIME_LIMITS.brokerKeepAliveMs;
 
 /** The connection was given up to ask over another one. Nothing is wrong with the broker. */
 export class OtherWayError extends Error {}
-
-/** The broker has no such request. */
-export class UnsupportedError extends SourceError {
-  constructor(message: string) {
-    super("unavailable", message);
-  }
-}
 
 /** An answer was given up, since less was wanted of a line as slow as this. */
 export class TooSlowError extends OtherWayError {}
@@ -97,6 +89,18 @@ export class BrokerConnection {
     return this.#bytesHeard + this.quietMs;
   }
 
+  /** Which versions the broker knows. Rejects if it can't be connected to. */
+  versions(): Promise<Versions> {
+    if (this.closed) return Promise.reject(this.#closing.signal.reason);
+    const { promise, resolve, reject } = Promise.withResolvers<Versions>();
+    this.#unanswered.add(reject);
+    this.#opened.then(({ versions }) => {
+      this.#unanswered.delete(reject);
+      resolve(versions);
+    }, reject);
+    return promise;
+  }
+
   /** How the present answer is coming, or how the last one came. */
   get heard(): Heard {
     return this.#hearing?.heard ?? { bytes: 0, ms: 0, longestGapMs: 0 };
@@ -104,8 +108,8 @@ export class BrokerConnection {
 
   /**
    * Sends a request once those before it are answered: a broker answers in order anyway, and kafkajs would mix
-   * up its own authentication with answers that are still to come. Rejects with what went wrong: the connection
-   * is then closed.
+   * up its own authentication with answers that are still to come. Rejects with UnsupportedError if the broker has no
+   * such request, else with what went wrong: the connection is then closed.
    */
   send<T>(request: Request<T>): Promise<T> {
     if (this.closed) return Promise.reject(this.#closing.signal.reason);
@@ -118,7 +122,12 @@ export class BrokerConnection {
           this.#unanswered.delete(reject);
           resolve(answer);
         },
-        (error) => this.#fail(error),
+        (error) => {
+          if (!(error instanceof UnsupportedError)) return this.#fail(error);
+          // It wasn't sent, which is no reason to end what others use.
+          this.#unanswered.delete(reject);
+          reject(error);
+        },
       );
     return promise;
   }
@@ -155,6 +164,9 @@ export class BrokerConnection {
     });
     this.#turn.opened();
     this.#wasOpen = true;
+    const { lacks } = this.#settings;
+    if (lacks !== undefined)
+      for (const what of [...unreadable(opened.versions), ...shortcomings(opened.versions)]) lacks(what);
     return opened;
   }
 
@@ -185,17 +197,10 @@ export class BrokerConnection {
     });
   }
 
-  async #send<T>(asked: Request<T>): Promise<T> {
+  async #send<T>(request: Request<T>): Promise<T> {
     const { kafkajs, connection, versions } = await this.#opened;
-    const { newer } = asked;
-    const isNewer = newer !== undefined && newer.version <= (versions[newer.key]?.maxVersion ?? -1);
-    const request = isNewer ? newer : asked;
-    const { name, key, version, silenceMs = SILENCE_MS, decode } = request;
-    const known = versions[key];
-    if (known === undefined || version < known.minVersion || version > known.maxVersion)
-      throw new UnsupportedError(
-        `the broker is older than Kafka 3.1: it has no ${name} request of version ${version}`,
-      );
+    const { name, silenceMs = SILENCE_MS } = request;
+    const version = chosenVersion(name, versions, request.versions);
     // A broker that throttles has answered already, and won't listen meanwhile.
     if (this.quietMs > 0) await setTimeout(this.quietMs, undefined, { signal: this.#closing.signal });
     if (this.#throttle.isDeaf) this.close(new OtherWayError("the broker throttles this connection for long"));
@@ -208,11 +213,11 @@ export class BrokerConnection {
       });
     const bytes = await this.#listening(
       silenceMs,
-      () => kafkajs.exchange(connection, request),
+      () => kafkajs.exchange(connection, request, version),
       (heard) => request.giveUp?.(heard, connection.bytesNeeded) === true,
     );
     this.#turn.answered();
-    const { throttleMs, answer } = decode(new WireReader(bytes));
+    const { throttleMs, answer } = answerOf(request, version, bytes);
     this.#throttle.told(performance.now(), throttleMs);
     return answer;
   }

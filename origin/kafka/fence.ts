@@ -6,8 +6,8 @@
  */
 import { SinkError } from "../publish/sink.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
+import { UnsupportedError } from "./apis.ts";
 import type { Cluster } from "./cluster.ts";
-import { UnsupportedError } from "./connection.ts";
 import { kafkaError } from "./patience.ts";
 import {
   addPartitionToTxnRequest,
@@ -17,6 +17,7 @@ import {
   initProducerIdRequest,
   type ProducerIdentity,
   WRITE_ERROR,
+  type WriterIdentity,
 } from "./produce-requests.ts";
 
 export interface Fenced {
@@ -71,11 +72,13 @@ export async function isTaken(cluster: Coordinators, any: number, id: string): P
 }
 
 /** Rejects with SinkError, with UnsupportedError, or with what may pass. @param any Some broker that is known. */
-export async function takeId(cluster: Coordinators, any: number, id: string): Promise<ProducerIdentity> {
+export async function takeId(cluster: Coordinators, any: number, id: string): Promise<WriterIdentity> {
   const coordinator = await coordinatorOf(cluster, any, id);
   const request = initProducerIdRequest(id, TIME_LIMITS.publishTransactionMs);
   const { error, producerId, producerEpoch } = await cluster.send(coordinator, request);
   check(error, `the producer id of ${id}`);
+  if (typeof producerId === "bigint")
+    throw new UnsupportedError(`no fences by transactions: a producer has the id ${producerId}`);
   return { producerId, producerEpoch };
 }
 

@@ -1,9 +1,8 @@
 /** One read of one partition: a loop that fetches from the leader, wherever that is. */
 
 import { turns } from "../reading/turns.ts";
-import { epochOf } from "../source/epoch.ts";
 import { type Batch, type ReadRequest, SourceError } from "../source/source.ts";
-import { type Reached, readTo, UNKNOWN_EPOCH } from "./batch-headers.ts";
+import { isOlder, type Reached, readTo, UNKNOWN_EPOCH } from "./batch-headers.ts";
 import type { Cluster } from "./cluster.ts";
 import { type Fetcher, heldBackIn, type Mood } from "./fetcher.ts";
 import type { Memory } from "./memory.ts";
@@ -11,10 +10,11 @@ import type { Part } from "./parts.ts";
 import { kafkaError, patiently, telling } from "./patience.ts";
 import { partsOf } from "./record-batches.ts";
 import { type Fetched, KAFKA_ERROR, type PartitionMetadata, type TopicMetadata } from "./requests.ts";
+import { epochIn, ownIdOf } from "./topic-epoch.ts";
 import { WireError } from "./wire.ts";
 
 interface Place {
-  readonly topicId: Buffer;
+  readonly topicId: Buffer | undefined;
   readonly leaderEpoch: number;
   readonly fetcher: Fetcher;
 }
@@ -112,9 +112,10 @@ export class FetchLoop {
       try {
         this.#place ??= await this.#locate();
         const { topicId, fetcher, leaderEpoch: leader } = this.#place;
-        const from = { topicId, partition, offset, leaderEpoch: leader, lastEpoch: leaderEpoch };
+        const from = { topic, topicId, partition, offset, leaderEpoch: leader, lastEpoch: leaderEpoch };
         const fetched = await fetcher.fetch(from, mood, this.#heldBack, this.#signal, alive);
-        if (fetched.diverging)
+        const isOther = () => isOlder(fetched.records, { offset, leaderEpoch }, leader);
+        if (fetched.diverging || this.#decoding(isOther))
           throw new SourceError(
             "truncated",
             `what was read before ${offset} is no longer what the log holds`,
@@ -138,10 +139,10 @@ export class FetchLoop {
     const { topic, partition, epoch } = this.#request;
     const { cluster } = this.#ports;
     const found = await telling(this.#ports.topic(topic), () => cluster.allSigns, this.#alive);
-    const { id, info } = partitionIn(found, topic, partition, epoch);
+    const { topicId, info } = partitionIn(found, topic, partition, epoch);
     const fetcher = cluster.fetcher(info.leader);
     if (fetcher === undefined) throw new Error(noLeader(info.leader));
-    return { topicId: id, leaderEpoch: info.leaderEpoch, fetcher };
+    return { topicId, leaderEpoch: info.leaderEpoch, fetcher };
   }
 
   /** Undefined after the last one, and when the read ends. */
@@ -193,12 +194,12 @@ export function partitionIn(
   topic: string,
   partition: number,
   epoch: string,
-): { readonly id: Buffer; readonly info: PartitionMetadata } {
+): { readonly topicId: Buffer | undefined; readonly info: PartitionMetadata } {
   if (found === undefined)
     throw new SourceError("unknown_topic", `there is no topic ${JSON.stringify(topic)}`);
-  if (epochOf(found.id, partition) !== epoch)
+  if (epochIn(found, partition) !== epoch)
     throw new SourceError("epoch_changed", `${topic}/${partition} is no longer of epoch ${epoch}`);
   const info = found.partitions.find((candidate) => candidate.partition === partition);
   if (info === undefined) throw new SourceError("unknown_topic", `${topic} has no partition ${partition}`);
-  return { id: found.id, info };
+  return { topicId: ownIdOf(found), info };
 }

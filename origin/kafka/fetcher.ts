@@ -11,11 +11,11 @@ import { TIME_LIMITS } from "../time-limits.ts";
 import { BrokerLine } from "./broker-line.ts";
 import { type BrokerConnection, OtherWayError, TooSlowError } from "./connection.ts";
 import { SilentError } from "./hearing.ts";
+import { Holding } from "./holding.ts";
 import { telling } from "./patience.ts";
 import { type Fetched, type FetchFrom, fetchRequest, KAFKA_ERROR } from "./requests.ts";
 
-/** How long a broker holds a request for which it has nothing; ends at once if it has something. */
-const LONG_WAIT_MS = TIME_LIMITS.fetchHeldMs;
+/** How long a broker holds a request while another is held, too. */
 const SHORT_WAIT_MS = TIME_LIMITS.fetchHeldShortMs;
 /** While nothing else is to be told, that more or less is held back is told no sooner than this. */
 const HELD_NEWS_MS = TIME_LIMITS.heldBackNewsMs;
@@ -56,6 +56,7 @@ export class Fetcher {
   readonly #waiting = new WeakMap<AbortSignal, Set<Ask>>();
   #scheduled = false;
   readonly #line = new BrokerLine();
+  readonly #holding = new Holding();
   #closed = false;
 
   /** @param failed Called when a request has failed: the broker may be gone. */
@@ -162,7 +163,7 @@ export class Fetcher {
     for (const ask of asks) this.#asks.delete(ask);
     const alone = others === undefined && this.#asks.size === 0;
     const first = asks.some(({ mood }) => mood === "first");
-    void this.#poll(lane, asks, first ? 0 : alone ? LONG_WAIT_MS : SHORT_WAIT_MS);
+    void this.#poll(lane, asks, first ? 0 : alone ? this.#holding.waitMs(asks.length) : SHORT_WAIT_MS);
     if (this.#asks.size > 0) this.#schedule();
   }
 
@@ -184,9 +185,12 @@ export class Fetcher {
         { waitMs, ...bounds, giveUp: (heard, bytes) => BrokerLine.isHopeless(heard, bounds.maxBytes, bytes) },
       );
       const answers = new Map<string, Fetched>();
+      const askedAt = performance.now();
       const answer = telling(connection.send(request), () => connection.signs, alive);
       for (const fetched of await answer) answers.set(nameOf(fetched), fetched);
       this.#line.answered(connection.heard);
+      if (answers.size > 0 && [...answers.values()].every(isNothing))
+        this.#holding.answeredNothing(answers.size, waitMs, performance.now() - askedAt);
       for (const ask of ordered) {
         const fetched = answers.get(nameOf(ask.from));
         const isNews = (of: Fetched) => ask.mood === "first" || !isNothing(of) || isHeldNews(of, ask);
@@ -227,8 +231,8 @@ const newLanes = (): readonly [Lane, Lane] => [
   { connection: undefined, waitMs: undefined },
 ];
 
-const nameOf = ({ topicId, partition }: { topicId: Buffer; partition: number }) =>
-  `${topicId.toString("latin1")}${partition}`;
+/** Of two topics that had one name, one after the other, too: a broker that is told names can't tell them apart. */
+const nameOf = ({ topic, partition }: { topic: string; partition: number }) => `${topic}/${partition}`;
 
 const isNothing = ({ error, diverging, records }: Fetched) =>
   error === KAFKA_ERROR.none && !diverging && records.length === 0;

@@ -1,18 +1,4 @@
 /** The parts of kafkajs 2.2.4 below its clients, which it ships without types: as much of them as is used. */
-declare module "kafkajs/src/protocol/encoder.js" {
-  export default class Encoder {
-    readonly buffer: Buffer;
-    writeInt8(value: number): this;
-    writeInt16(value: number): this;
-    writeInt32(value: number): this;
-    writeInt64(value: number): this;
-    writeBoolean(value: boolean): this;
-    writeUVarInt(value: number): this;
-    writeUVarIntString(value: string | null): this;
-    writeBuffer(value: Buffer): this;
-  }
-}
-
 declare module "kafkajs/src/network/connectionPool.js" {
   import type { Socket } from "node:net";
   import type { ConnectionOptions } from "node:tls";

@@ -8,6 +8,7 @@ import { isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import Broker from "kafkajs/src/broker/index.js";
 import ConnectionPool, { type Connection } from "kafkajs/src/network/connectionPool.js";
+import { APIS, type Versions } from "./apis.ts";
 import { frameOf, type Request } from "./request.ts";
 import type { Credentials } from "./settings.ts";
 
@@ -34,11 +35,11 @@ export interface KafkajsListener {
 /** A connection that is ready, and which versions of a request the broker knows, by the request's key. */
 export interface Opened {
   readonly connection: Connection;
-  readonly versions: NonNullable<Broker["versions"]>;
+  readonly versions: Versions;
 }
 
 export class Kafkajs {
-  readonly #clientId: Buffer;
+  readonly #clientId: string;
   readonly #pool: ConnectionPool;
   readonly #listener: KafkajsListener;
   /** TLS, or else what is below it. */
@@ -46,7 +47,7 @@ export class Kafkajs {
 
   /** @param tcp It is connected, and its errors are heard, by whoever made it. */
   constructor(tcp: Socket, options: KafkajsOptions, listener: KafkajsListener) {
-    this.#clientId = Buffer.from(options.clientId);
+    this.#clientId = options.clientId;
     this.#listener = listener;
     this.#pool = this.#newPool(tcp, options);
   }
@@ -61,19 +62,19 @@ export class Kafkajs {
   }
 
   /** Sends a request, and resolves with its answer. There is no deadline here. */
-  exchange<T>(connection: Connection, request: Request<T>): Promise<Buffer> {
-    const { name, key, version } = request;
+  exchange<T>(connection: Connection, request: Request<T>, version: number): Promise<Buffer> {
+    const { name } = request;
     const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
     const correlationId = connection.nextCorrelationId();
     const entry = {
-      apiKey: key,
+      apiKey: APIS[name].key,
       apiName: name,
       apiVersion: version,
       correlationId,
       resolve: ({ payload }: { payload: Buffer }) => resolve(payload),
       reject,
     };
-    const bytes = frameOf(request, correlationId, this.#clientId);
+    const bytes = frameOf(request, version, correlationId, this.#clientId);
     const sendRequest = () => this.#socket?.write(bytes);
     connection.requestQueue.push({ entry, expectResponse: true, requestTimeout: 0, sendRequest });
     return promise;

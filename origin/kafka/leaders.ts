@@ -1,15 +1,17 @@
 /** Where partitions are led, and what whoever leads one knows of its topic. */
 import { type ClaimRequest, SinkError } from "../publish/sink.ts";
-import { epochOf } from "../source/epoch.ts";
 import type { Cluster } from "./cluster.ts";
 import { publishable } from "./publishable.ts";
 import { metadataRequest, type TopicMetadata } from "./requests.ts";
+import { epochIn } from "./topic-epoch.ts";
 
 export type Where = Pick<ClaimRequest, "topic" | "partition" | "epoch">;
 
 /** Where a partition is led. */
 export interface Place {
-  readonly topicId: Buffer;
+  /** As in TopicMetadata. */
+  readonly id: Buffer;
+  readonly hasOwnId: boolean;
   readonly leader: number;
   readonly leaderEpoch: number;
   /** How many the topic has, as whoever was asked knows. */
@@ -52,9 +54,10 @@ export class Leaders {
 
 function placeOf(found: TopicMetadata | undefined, { topic, partition, epoch }: Where): Place {
   const info = found?.partitions.find((candidate) => candidate.partition === partition);
-  if (found === undefined || info === undefined || epochOf(found.id, partition) !== epoch)
+  if (found === undefined || info === undefined || epochIn(found, partition) !== epoch)
     throw new SinkError("changed", `${topic}/${partition} is no longer there, or is another one`);
   const { leader, leaderEpoch } = info;
   if (leader < 0) throw new Error(`nobody leads ${topic}/${partition} just now`);
-  return { topicId: found.id, leader, leaderEpoch, partitions: found.partitions.length };
+  const { id, hasOwnId, partitions } = found;
+  return { id, hasOwnId, leader, leaderEpoch, partitions: partitions.length };
 }

@@ -1,7 +1,7 @@
 /** How long a sink tries again what may pass, and what its errors are then. */
 import { SinkError } from "../publish/sink.ts";
 import { SourceError } from "../source/source.ts";
-import { UnsupportedError } from "./connection.ts";
+import { UnsupportedError } from "./apis.ts";
 import { pause, wordsOf } from "./patience.ts";
 
 /**

@@ -1,14 +1,9 @@
-/**
- * The requests that writing takes, in versions that Kafka 3.1 and all later ones know. AddPartitionsToTxn and EndTxn are
- * of version 3: later ones are for brokers among themselves, or give the producer another epoch with every transaction.
- */
-/// <reference path="./kafkajs-parts.d.ts" />
-
-import Encoder from "kafkajs/src/protocol/encoder.js";
+/** The requests that writing takes, in every version that this client knows (apis.ts). */
+import type { ApiReader } from "./api-reader.ts";
+import { BY_ID } from "./apis.ts";
 import type { Request } from "./request.ts";
-import type { WireReader } from "./wire.ts";
+import type { Long } from "./wire.ts";
 
-const NO_TAGS = 0;
 const OF_TRANSACTIONS = 1;
 const ALL_IN_SYNC = -1;
 const NOTHING_BEFORE = -1;
@@ -48,8 +43,13 @@ export const WRITE_ERROR = {
 
 /** An id and epoch that a transactional id has; the highest of these is its writer. */
 export interface ProducerIdentity {
-  readonly producerId: number;
+  readonly producerId: Long;
   readonly producerEpoch: number;
+}
+
+/** One whose id can be compared, and told, as a number: no Kafka draws others. */
+export interface WriterIdentity extends ProducerIdentity {
+  readonly producerId: number;
 }
 
 /** Answers with an error, or with which broker coordinates a transactional id. */
@@ -58,13 +58,13 @@ export function findCoordinatorRequest(
 ): Request<{ readonly error: number; readonly node: number }> {
   return {
     name: "FindCoordinator",
-    key: 10,
-    version: 3,
-    encode: () => start().writeUVarIntString(id).writeInt8(OF_TRANSACTIONS).writeUVarInt(NO_TAGS),
+    encode: (writer) => {
+      writer.string(id).int8(OF_TRANSACTIONS);
+    },
     decode: (reader) => {
-      const throttleMs = begin(reader);
+      const throttleMs = reader.int32();
       const error = reader.int16();
-      reader.compactString(); // in words
+      reader.string(); // in words
       return { throttleMs, answer: { error, node: reader.int32() } };
     },
   };
@@ -77,19 +77,14 @@ export function initProducerIdRequest(
 ): Request<ProducerIdentity & { readonly error: number }> {
   return {
     name: "InitProducerId",
-    key: 22,
-    version: 4,
-    encode: () =>
-      start()
-        .writeUVarIntString(id)
-        .writeInt32(timeoutMs)
-        .writeInt64(NOTHING_BEFORE)
-        .writeInt16(NOTHING_BEFORE)
-        .writeUVarInt(NO_TAGS),
+    encode: (writer) => {
+      writer.string(id).int32(timeoutMs);
+      if (writer.version >= 3) writer.int64(NOTHING_BEFORE).int16(NOTHING_BEFORE);
+    },
     decode: (reader) => {
-      const throttleMs = begin(reader);
+      const throttleMs = reader.int32();
       const error = reader.int16();
-      return { throttleMs, answer: { error, producerId: reader.int64(), producerEpoch: reader.int16() } };
+      return { throttleMs, answer: { error, producerId: reader.long(), producerEpoch: reader.int16() } };
     },
   };
 }
@@ -103,30 +98,26 @@ export function addPartitionToTxnRequest(
 ): Request<number> {
   return {
     name: "AddPartitionsToTxn",
-    key: 24,
-    version: 3,
-    encode: () =>
-      start()
-        .writeUVarIntString(id)
-        .writeInt64(producerId)
-        .writeInt16(producerEpoch)
-        .writeUVarInt(2)
-        .writeUVarIntString(topic)
-        .writeUVarInt(2)
-        .writeInt32(partition)
-        .writeUVarInt(NO_TAGS)
-        .writeUVarInt(NO_TAGS),
+    encode: (writer) => {
+      writer.string(id).int64(producerId).int16(producerEpoch);
+      writer.array([topic], (name) =>
+        writer
+          .string(name)
+          .array([partition], (number) => writer.int32(number))
+          .tags(),
+      );
+    },
     decode: (reader) => {
-      const throttleMs = begin(reader);
-      const errors = reader.compactArray(() => {
-        reader.compactString();
-        const found = reader.compactArray(() => {
+      const throttleMs = reader.int32();
+      const errors = reader.array(() => {
+        reader.string();
+        const found = reader.array(() => {
           reader.int32();
           const error = reader.int16();
-          reader.skipTags();
+          reader.tags();
           return error;
         });
-        reader.skipTags();
+        reader.tags();
         return found;
       });
       return { throttleMs, answer: errors.flat()[0] ?? WRITE_ERROR.unknownTopicOrPartition };
@@ -141,17 +132,11 @@ export function commitTxnRequest(
 ): Request<number> {
   return {
     name: "EndTxn",
-    key: 26,
-    version: 3,
-    encode: () =>
-      start()
-        .writeUVarIntString(id)
-        .writeInt64(producerId)
-        .writeInt16(producerEpoch)
-        .writeBoolean(true)
-        .writeUVarInt(NO_TAGS),
+    encode: (writer) => {
+      writer.string(id).int64(producerId).int16(producerEpoch).boolean(true);
+    },
     decode: (reader) => {
-      const throttleMs = begin(reader);
+      const throttleMs = reader.int32();
       return { throttleMs, answer: reader.int16() };
     },
   };
@@ -161,25 +146,24 @@ export function commitTxnRequest(
 export function describeTransactionRequest(id: string): Request<{ readonly error: number }> {
   return {
     name: "DescribeTransactions",
-    key: 65,
-    version: 0,
-    encode: () => start().writeUVarInt(2).writeUVarIntString(id).writeUVarInt(NO_TAGS),
+    encode: (writer) => {
+      writer.array([id], (one) => writer.string(one));
+    },
     decode: (reader) => {
-      const throttleMs = begin(reader);
-      const errors = reader.compactArray(() => {
+      const throttleMs = reader.int32();
+      const errors = reader.array(() => {
         const error = reader.int16();
-        reader.compactString(); // the id
-        reader.compactString(); // its state
+        reader.string(); // the id
+        reader.string(); // its state
         reader.skip(4 + 8 + 8 + 2); // a transaction's timeout and start, and the producer
-        reader.compactArray(() => {
-          reader.compactString();
-          reader.compactArray(() => reader.int32());
-          reader.skipTags();
+        reader.array(() => {
+          reader.string();
+          reader.array(() => reader.int32());
+          reader.tags();
         });
-        reader.skipTags();
+        reader.tags();
         return error;
       });
-      reader.skipTags();
       return { throttleMs, answer: { error: errors[0] ?? WRITE_ERROR.coordinatorNotAvailable } };
     },
   };
@@ -197,7 +181,8 @@ export interface ProducedAnswer {
 
 export interface ProduceTo {
   readonly topic: string;
-  readonly topicId: Buffer;
+  /** Undefined if the log has none for it. */
+  readonly topicId: Buffer | undefined;
   readonly partition: number;
 }
 
@@ -208,47 +193,27 @@ export interface ProduceTo {
 export function produceRequest(
   { topic, topicId, partition }: ProduceTo,
   batch: Buffer,
-  waits: { readonly timeoutMs: number; readonly silenceMs: number },
-): Request<ProducedAnswer> {
-  const byId = (encoder: Encoder) => encoder.writeBuffer(topicId);
-  const byName = (encoder: Encoder) => encoder.writeUVarIntString(topic);
-  const newer = produce(OF_IDS, byId, (reader) => reader.uuid(), partition, batch, waits);
-  return { ...produce(9, byName, (reader) => reader.compactString(), partition, batch, waits), newer };
-}
-
-/** The first version of Produce that tells topics by their ids. */
-const OF_IDS = 13;
-
-function produce(
-  version: number,
-  writeTopic: (encoder: Encoder) => Encoder,
-  readTopic: (reader: WireReader) => unknown,
-  partition: number,
-  batch: Buffer,
   { timeoutMs, silenceMs }: { readonly timeoutMs: number; readonly silenceMs: number },
 ): Request<ProducedAnswer> {
   return {
     name: "Produce",
-    key: 0,
-    version,
+    ...(topicId === undefined && { versions: { atMost: BY_ID.Produce - 1 } }),
     silenceMs,
-    encode: () =>
-      writeTopic(
-        start().writeUVarIntString(null).writeInt16(ALL_IN_SYNC).writeInt32(timeoutMs).writeUVarInt(2),
-      )
-        .writeUVarInt(2)
-        .writeInt32(partition)
-        .writeUVarInt(batch.length + 1)
-        .writeBuffer(batch)
-        .writeUVarInt(NO_TAGS)
-        .writeUVarInt(NO_TAGS)
-        .writeUVarInt(NO_TAGS),
+    encode: (writer) => {
+      writer.string(null).int16(ALL_IN_SYNC).int32(timeoutMs);
+      writer.array([topic], (name) => {
+        if (topicId !== undefined && writer.version >= BY_ID.Produce) writer.uuid(topicId);
+        else writer.string(name);
+        writer.array([partition], (number) => writer.int32(number).bytesField(batch).tags()).tags();
+      });
+    },
     decode: (reader) => {
-      reader.skipTags();
-      const answers = reader.compactArray(() => {
-        readTopic(reader);
-        const answered = reader.compactArray(() => producedAnswer(reader, version >= OF_IDS));
-        reader.skipTags();
+      const isById = reader.version >= BY_ID.Produce;
+      const answers = reader.array(() => {
+        if (isById) reader.uuid();
+        else reader.string();
+        const answered = reader.array(() => producedAnswer(reader, isById));
+        reader.tags();
         return answered;
       });
       const [answer] = answers.flat();
@@ -258,25 +223,21 @@ function produce(
   };
 }
 
-function producedAnswer(reader: WireReader, isById: boolean): ProducedAnswer {
+function producedAnswer(reader: ApiReader, isById: boolean): ProducedAnswer {
+  const { version } = reader;
   reader.int32(); // the partition
   const error = reader.int16();
   const offset = reader.int64();
-  reader.skip(16); // when it was appended, and where the log starts
-  const faults = reader.compactArray(() => {
+  reader.skip(8); // when it was appended
+  if (version >= 5) reader.skip(8); // where the log starts
+  if (version < 8) return { error, offset, words: undefined, isById };
+  const faults = reader.array(() => {
     reader.int32();
-    const words = reader.compactString();
-    reader.skipTags();
+    const words = reader.string();
+    reader.tags();
     return words;
   });
-  const words = reader.compactString() ?? faults.find((fault) => fault !== null) ?? undefined;
-  reader.skipTags();
+  const words = reader.string() ?? faults.find((fault) => fault !== null) ?? undefined;
+  reader.tags();
   return { error, offset, words, isById };
-}
-
-const start = () => new Encoder().writeUVarInt(NO_TAGS);
-
-function begin(reader: WireReader): number {
-  reader.skipTags();
-  return reader.int32();
 }

@@ -2,6 +2,7 @@
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import type { RecordHeader } from "../source/source.ts";
 import { crc32c } from "./crc32c.ts";
+import type { Long } from "./wire.ts";
 
 export interface ProducedRecord {
   readonly key: Uint8Array | null;
@@ -12,7 +13,7 @@ export interface ProducedRecord {
 
 /** What a batch is numbered by: a broker takes each sequence once, and nothing of an epoch before the newest. */
 export interface Numbered {
-  readonly producerId: number;
+  readonly producerId: Long;
   readonly producerEpoch: number;
   /** Of the first record. */
   readonly sequence: number;

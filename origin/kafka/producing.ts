@@ -8,6 +8,7 @@ import { NamedTopicCheck } from "./named-topic.ts";
 import { wordsOf } from "./patience.ts";
 import { produceRequest, WRITE_ERROR } from "./produce-requests.ts";
 import type { Request } from "./request.ts";
+import { ownIdOf } from "./topic-epoch.ts";
 
 const WAITS = { timeoutMs: TIME_LIMITS.produceReplicasMs, silenceMs: TIME_LIMITS.produceSilentMs };
 
@@ -22,9 +23,10 @@ export function producing(
   return {
     produce: async (batch, which, isLate) => {
       place ??= leaders.locate(where);
-      const { leader, topicId } = await unsent(place);
+      const at = await unsent(place);
+      const { leader } = at;
       const send = <T>(sent: Request<T>) => lanes.send(leader, sent, which);
-      const named = { topic, topicId, partition };
+      const named = { topic, topicId: ownIdOf(at), partition };
       if (check.isDue) await unsent(check.show(send, named));
       const answer = await send(unlessLate(produceRequest(named, batch, WAITS), isLate));
       if (!check.answered(answer.isById) && answer.error === WRITE_ERROR.none)
@@ -39,13 +41,12 @@ export function producing(
 
 /** This process may have been stopped since: it looks at the time when the request is about to leave. */
 function unlessLate<T>(request: Request<T>, isLate: () => boolean): Request<T> {
-  const { newer, encode } = request;
+  const { encode } = request;
   return {
     ...request,
-    ...(newer && { newer: unlessLate(newer, isLate) }),
-    encode: () => {
+    encode: (writer) => {
       if (isLate()) throw new UnsentError("its time was over before it left");
-      return encode();
+      encode(writer);
     },
   };
 }

@@ -7,12 +7,6 @@ import { KAFKA_ERROR, type TopicMetadata } from "./requests.ts";
 export function publishable(found: TopicMetadata, name: string): TopicMetadata | undefined {
   switch (found.error) {
     case KAFKA_ERROR.none:
-      // Positions and transactional ids are made of it: topics without one would fence each other's writers.
-      if (found.id.every((byte) => byte === 0))
-        throw new SinkError(
-          "unavailable",
-          `Kafka has no id for ${name}: raise inter.broker.protocol.version to 2.8 or more`,
-        );
       return found;
     case KAFKA_ERROR.unknownTopicOrPartition:
     case KAFKA_ERROR.invalidTopic:

@@ -16,7 +16,7 @@ import {
 } from "./packed.ts";
 import { type Part, Parts } from "./parts.ts";
 import type { AbortedTransaction } from "./requests.ts";
-import { sumOf, timeOf, WireError, WireReader } from "./wire.ts";
+import { type Long, sumOf, timeOf, WireError, WireReader } from "./wire.ts";
 
 /** Bytes of a record's length, at most. */
 const MAX_VARINT = 5;
@@ -72,7 +72,7 @@ function abortFilter(
   aborted: readonly AbortedTransaction[],
 ): (batch: BatchHeader, answer: Buffer) => boolean {
   const coming = aborted.toSorted((a, b) => a.firstOffset - b.firstOffset);
-  const aborting = new Set<number>();
+  const aborting = new Set<Long>();
   let met = 0;
   return (batch, answer) => {
     const { producerId, lastOffset, count, from, to } = batch;

@@ -1,39 +1,42 @@
 /** What may be asked of a broker, and how a request is framed. */
-import type Encoder from "kafkajs/src/protocol/encoder.js";
+import { ApiReader } from "./api-reader.ts";
+import { ApiWriter } from "./api-writer.ts";
+import { APIS, type ApiName, type Bounds, isFlexible } from "./apis.ts";
 import type { Heard } from "./hearing.ts";
-import type { WireReader } from "./wire.ts";
 
 export interface Request<T> {
-  readonly name: string;
-  readonly key: number;
-  readonly version: number;
-  /** What to send instead to a broker that knows it. */
-  readonly newer?: Request<T>;
+  readonly name: ApiName;
+  /** Within which its version must be, if not just any that this client knows. */
+  readonly versions?: Bounds;
   /** How long the broker may be silent before and within its answer, if not as long as for others. */
   readonly silenceMs?: number;
   /** Whether to give up an answer of so many bytes, of which that much has come: less is asked for instead. */
   readonly giveUp?: (heard: Heard, bytes: number) => boolean;
-  encode(): Encoder;
-  decode(reader: WireReader): { readonly throttleMs: number; readonly answer: T };
+  encode(writer: ApiWriter): void;
+  decode(reader: ApiReader): { readonly throttleMs: number; readonly answer: T };
 }
-
-/** Of a request's header, without the client's name: length, key, version, number, and how long the name is. */
-const HEADER_BYTES = 14;
 
 /** A request as it goes to the broker, in one buffer. */
 export function frameOf<T>(
-  { key, version, encode }: Request<T>,
+  { name, encode }: Request<T>,
+  version: number,
   correlationId: number,
-  clientId: Buffer,
+  clientId: string,
 ): Buffer {
-  const body = encode().buffer;
-  const bytes = Buffer.allocUnsafe(HEADER_BYTES + clientId.length + body.length);
-  bytes.writeInt32BE(bytes.length - 4, 0);
-  bytes.writeInt16BE(key, 4);
-  bytes.writeInt16BE(version, 6);
-  bytes.writeInt32BE(correlationId, 8);
-  bytes.writeInt16BE(clientId.length, 12);
-  bytes.set(clientId, HEADER_BYTES);
-  bytes.set(body, HEADER_BYTES + clientId.length);
-  return bytes;
+  const header = new ApiWriter(version, false);
+  header.int16(APIS[name].key).int16(version).int32(correlationId).string(clientId);
+  const body = new ApiWriter(version, isFlexible(name, version));
+  // The tags that end a header, and those that end the request.
+  encode(body.tags());
+  const bytes = [header.bytes, body.tags().bytes];
+  const length = Buffer.allocUnsafe(4);
+  length.writeInt32BE(bytes.reduce((sum, part) => sum + part.length, 0));
+  return Buffer.concat([length, ...bytes]);
+}
+
+/** What a broker has answered. Throws WireError, or what the answer says went wrong. */
+export function answerOf<T>({ name, decode }: Request<T>, version: number, bytes: Buffer) {
+  const reader = new ApiReader(bytes, version, isFlexible(name, version));
+  reader.tags(); // of its header
+  return decode(reader);
 }

@@ -1,22 +1,19 @@
 /**
- * The requests that reading a log takes, in versions that name topics by their id (Kafka 3.1 and newer).
- * kafkajs stops short of these, and its own decoders lose what a reader needs: the order of headers, where a
- * batch without records ends, and every other partition when one has an error.
- *
- * A request begins with the empty tags that end its header, and a response likewise: flexible versions have
- * these, and kafkajs writes and reads the header of the older ones.
+ * The requests that reading a log takes, in every version that this client knows (apis.ts). kafkajs stops short of these, and
+ * its own decoders lose what a reader needs: the order of headers, where a batch without records ends, and every other
+ * partition when one has an error.
  */
-/// <reference path="./kafkajs-parts.d.ts" />
-
-import Encoder from "kafkajs/src/protocol/encoder.js";
+import { idOfName } from "../source/epoch.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
+import type { ApiReader } from "./api-reader.ts";
+import type { ApiWriter } from "./api-writer.ts";
+import { BY_ID } from "./apis.ts";
 import type { Request } from "./request.ts";
-import type { WireReader } from "./wire.ts";
+import type { Long } from "./wire.ts";
 
 const CONSUMER = -1;
 const READ_UNCOMMITTED = 0;
 const READ_COMMITTED = 1;
-const NO_TAGS = 0;
 /** Much may have to come from disks, or from far away: how long a broker may be silent, unless told otherwise. */
 const FETCH_SILENCE_MS = TIME_LIMITS.fetchSilentMs;
 export const LATEST = -1;
@@ -37,7 +34,9 @@ export const KAFKA_ERROR = {
 export interface TopicMetadata {
   readonly error: number;
   readonly name: string;
+  /** Its own, or else one that is made of the cluster's id and the topic's name: which a topic created again has, too. */
   readonly id: Buffer;
+  readonly hasOwnId: boolean;
   readonly partitions: readonly PartitionMetadata[];
   /** What this client may do to it, a bit each, if that was asked. */
   readonly operations?: number;
@@ -48,7 +47,7 @@ export interface PartitionMetadata {
   readonly error: number;
   /** A broker's id; -1 while there is none. */
   readonly leader: number;
-  /** Grows with every election. */
+  /** Grows with every election; -1 if the broker doesn't say. */
   readonly leaderEpoch: number;
 }
 
@@ -63,63 +62,83 @@ export interface Metadata {
   readonly topics: readonly TopicMetadata[];
 }
 
+/** Before this one, whoever asks for a topic may create it. */
+const LOOKS_ONLY = 4;
+const NO_ID = Buffer.alloc(16);
+const UNKNOWN_EPOCH = -1;
+
 /** About one topic or, if none is named, about all that this client may know of. */
 export function metadataRequest(topic: string | undefined, withOperations = false): Request<Metadata> {
   return {
     name: "Metadata",
-    key: 3,
-    version: 12,
-    encode: () =>
-      (topic === undefined
-        ? start().writeUVarInt(0)
-        : start()
-            .writeUVarInt(2)
-            .writeBuffer(Buffer.alloc(16))
-            .writeUVarIntString(topic)
-            .writeUVarInt(NO_TAGS)
-      )
-        .writeBoolean(false) // a topic is never created by looking for it
-        .writeBoolean(withOperations)
-        .writeUVarInt(NO_TAGS),
+    encode: (writer) => {
+      const { version } = writer;
+      const topics = topic === undefined || version < LOOKS_ONLY ? null : [topic];
+      writer.array(topics, (name) => {
+        if (version >= 10) writer.uuid(NO_ID);
+        writer.string(name).tags();
+      });
+      if (version >= LOOKS_ONLY) writer.boolean(false); // a topic is never created by looking for it
+      if (version >= 8 && version <= 10) writer.boolean(false);
+      if (version >= 8) writer.boolean(withOperations);
+    },
     decode: (reader) => {
-      const throttleMs = begin(reader);
-      const brokers = reader.compactArray(() => {
-        const broker = { id: reader.int32(), host: reader.compactString() ?? "", port: reader.int32() };
-        reader.compactString(); // rack
-        reader.skipTags();
+      const { version } = reader;
+      const throttleMs = version >= 3 ? reader.int32() : 0;
+      const brokers = reader.array(() => {
+        const broker = { id: reader.int32(), host: reader.string() ?? "", port: reader.int32() };
+        reader.string(); // rack
+        reader.tags();
         return broker;
       });
-      reader.compactString(); // cluster
+      const cluster = version >= 2 ? reader.string() : null;
       reader.int32(); // controller
-      return { throttleMs, answer: { brokers, topics: reader.compactArray(topicMetadata) } };
+      const all = reader.array(() => topicMetadata(reader, cluster ?? ""));
+      if (topic === undefined || version >= LOOKS_ONLY)
+        return { throttleMs, answer: { brokers, topics: all } };
+      const found = all.filter(({ name }) => name === topic);
+      return { throttleMs, answer: { brokers, topics: found.length > 0 ? found : [absent(topic)] } };
     },
   };
 }
 
-function topicMetadata(reader: WireReader): TopicMetadata {
+/** As of a broker that was asked for this topic. */
+const absent = (name: string): TopicMetadata => ({
+  error: KAFKA_ERROR.unknownTopicOrPartition,
+  name,
+  id: NO_ID,
+  hasOwnId: false,
+  partitions: [],
+});
+
+function topicMetadata(reader: ApiReader, cluster: string): TopicMetadata {
+  const { version } = reader;
   const error = reader.int16();
-  const name = reader.compactString() ?? "";
-  const id = Buffer.from(reader.uuid());
+  const name = reader.string() ?? "";
+  const own = version >= 10 ? Buffer.from(reader.uuid()) : NO_ID;
+  const hasOwnId = !own.equals(NO_ID);
   reader.int8(); // internal
-  const partitions = reader.compactArray(() => {
+  const partitions = reader.array(() => {
     const found = {
       error: reader.int16(),
       partition: reader.int32(),
       leader: reader.int32(),
-      leaderEpoch: reader.int32(),
+      leaderEpoch: version >= 7 ? reader.int32() : UNKNOWN_EPOCH,
     };
-    for (let replicas = 0; replicas < 3; replicas++) reader.compactArray(() => reader.int32());
-    reader.skipTags();
+    const lists = version >= 5 ? 3 : 2;
+    for (let replicas = 0; replicas < lists; replicas++) reader.array(() => reader.int32());
+    reader.tags();
     return found;
   });
-  const operations = reader.int32();
-  reader.skipTags();
+  const operations = version >= 8 ? reader.int32() : undefined;
+  reader.tags();
   return {
     error,
     name,
-    id,
+    id: hasOwnId ? own : idOfName(cluster, name),
+    hasOwnId,
     partitions: partitions.toSorted((a, b) => a.partition - b.partition),
-    operations,
+    ...(operations !== undefined && { operations }),
   };
 }
 
@@ -140,33 +159,37 @@ export function listOffsetsRequest(
 ): Request<readonly ListedOffset[]> {
   return {
     name: "ListOffsets",
-    key: 2,
-    version: 7,
-    encode: () => {
-      const encoder = start()
-        .writeInt32(CONSUMER)
-        .writeInt8(READ_COMMITTED)
-        .writeUVarInt(2)
-        .writeUVarIntString(topic)
-        .writeUVarInt(partitions.length + 1);
-      for (const partition of partitions)
-        encoder.writeInt32(partition).writeInt32(-1).writeInt64(which).writeUVarInt(NO_TAGS);
-      return encoder.writeUVarInt(NO_TAGS).writeUVarInt(NO_TAGS);
+    encode: (writer) => {
+      const { version } = writer;
+      writer.int32(CONSUMER);
+      // Without transactions both are the same.
+      if (version >= 2) writer.int8(READ_COMMITTED);
+      writer.array([topic], (name) =>
+        writer
+          .string(name)
+          .array(partitions, (partition) => {
+            writer.int32(partition);
+            if (version >= 4) writer.int32(UNKNOWN_EPOCH);
+            writer.int64(which).tags();
+          })
+          .tags(),
+      );
     },
     decode: (reader) => {
-      const throttleMs = begin(reader);
-      const topics = reader.compactArray(() => {
-        reader.compactString();
-        const listed = reader.compactArray(() => {
+      const { version } = reader;
+      const throttleMs = version >= 2 ? reader.int32() : 0;
+      const topics = reader.array(() => {
+        reader.string();
+        const listed = reader.array(() => {
           const partition = reader.int32();
           const error = reader.int16();
           reader.skip(8); // timestamp, which may be any
           const offset = reader.int64();
-          reader.int32(); // leader epoch
-          reader.skipTags();
+          if (version >= 4) reader.int32(); // leader epoch
+          reader.tags();
           return { partition, error, offset };
         });
-        reader.skipTags();
+        reader.tags();
         return listed;
       });
       return { throttleMs, answer: topics.flat() };
@@ -175,7 +198,9 @@ export function listOffsetsRequest(
 }
 
 export interface FetchFrom {
-  readonly topicId: Buffer;
+  readonly topic: string;
+  /** Undefined if the log has none for it. */
+  readonly topicId: Buffer | undefined;
   readonly partition: number;
   readonly offset: number;
   /** Of the leader as last heard of: a broker that is no longer that refuses. */
@@ -185,7 +210,7 @@ export interface FetchFrom {
 }
 
 export interface Fetched {
-  readonly topicId: Buffer;
+  readonly topic: string;
   readonly partition: number;
   readonly error: number;
   /** The record before the offset asked for is not the one that was read. There are no records then. */
@@ -200,7 +225,7 @@ export interface Fetched {
 }
 
 export interface AbortedTransaction {
-  readonly producerId: number;
+  readonly producerId: Long;
   readonly firstOffset: number;
 }
 
@@ -213,51 +238,49 @@ export interface FetchBounds {
   readonly partitionMaxBytes: number;
   /** Up to what all replicas have, whether or not transactions before it are over. */
   readonly uncommitted?: true;
+  /** Not of a broker that is told topics by their names. */
+  readonly byIdOnly?: true;
   readonly giveUp?: Request<unknown>["giveUp"];
 }
 
+/** Names a partition of a topic once: brokers that are told names can't tell two topics of one name apart. */
 export function fetchRequest(from: readonly FetchFrom[], bounds: FetchBounds): Request<readonly Fetched[]> {
+  const names = new Map(from.map(({ topic, topicId }) => [topicId?.toString("latin1"), topic]));
+  const versions = {
+    ...(from.some(({ topicId }) => topicId === undefined) && { atMost: BY_ID.Fetch - 1 }),
+    ...(bounds.byIdOnly && { atLeast: BY_ID.Fetch }),
+  };
   return {
     name: "Fetch",
-    key: 1,
-    version: 13,
+    versions,
     silenceMs: bounds.waitMs + (bounds.silenceMs ?? FETCH_SILENCE_MS),
     ...(bounds.giveUp && { giveUp: bounds.giveUp }),
-    encode: () => {
-      const encoder = start()
-        .writeInt32(CONSUMER)
-        .writeInt32(bounds.waitMs)
-        .writeInt32(1)
-        .writeInt32(bounds.maxBytes)
-        .writeInt8(bounds.uncommitted ? READ_UNCOMMITTED : READ_COMMITTED)
-        .writeInt32(0) // no fetch session
-        .writeInt32(-1)
-        .writeUVarInt(from.length + 1);
+    encode: (writer) => {
+      const { version } = writer;
+      // Brokers that follow others say so in a tag, from then on.
+      if (version < 15) writer.int32(CONSUMER);
+      writer
+        .int32(bounds.waitMs)
+        .int32(1)
+        .int32(bounds.maxBytes)
+        .int8(bounds.uncommitted ? READ_UNCOMMITTED : READ_COMMITTED);
+      if (version >= 7) writer.int32(0).int32(-1); // no fetch session
       // The order of partitions is the order in which they may fill the answer, so each is by itself.
-      for (const { topicId, partition, offset, leaderEpoch, lastEpoch } of from)
-        encoder
-          .writeBuffer(topicId)
-          .writeUVarInt(2)
-          .writeInt32(partition)
-          .writeInt32(leaderEpoch)
-          .writeInt64(offset)
-          .writeInt32(lastEpoch)
-          .writeInt64(-1)
-          .writeInt32(bounds.partitionMaxBytes)
-          .writeUVarInt(NO_TAGS)
-          .writeUVarInt(NO_TAGS);
-      return encoder.writeUVarInt(1).writeUVarIntString("").writeUVarInt(NO_TAGS);
+      writer.array(from, (one) => fetchFrom(writer, one, bounds.partitionMaxBytes));
+      if (version >= 7) writer.array([], () => {}); // forgotten of a session
+      if (version >= 11) writer.string(""); // rack
     },
     decode: (reader) => {
-      const throttleMs = begin(reader);
-      const error = reader.int16();
+      const { version } = reader;
+      const throttleMs = reader.int32();
+      const error = version >= 7 ? reader.int16() : KAFKA_ERROR.none;
       if (error !== KAFKA_ERROR.none) throw new Error(`a fetch was answered with Kafka's error ${error}`);
-      reader.int32(); // session
-      const topics = reader.compactArray(() => {
-        // Not a view: with the records of one partition it would keep those of all in memory.
-        const topicId = Buffer.from(reader.uuid());
-        const fetched = reader.compactArray(() => fetchedPartition(reader, topicId));
-        reader.skipTags();
+      if (version >= 7) reader.int32(); // session
+      const topics = reader.array(() => {
+        const topic =
+          version >= BY_ID.Fetch ? names.get(reader.uuid().toString("latin1")) : (reader.string() ?? "");
+        const fetched = reader.array(() => fetchedPartition(reader, topic ?? ""));
+        reader.tags();
         return fetched;
       });
       return { throttleMs, answer: topics.flat() };
@@ -265,31 +288,42 @@ export function fetchRequest(from: readonly FetchFrom[], bounds: FetchBounds): R
   };
 }
 
+function fetchFrom(writer: ApiWriter, one: FetchFrom, maxBytes: number): void {
+  const { version } = writer;
+  if (version >= BY_ID.Fetch) writer.uuid(one.topicId ?? NO_ID);
+  else writer.string(one.topic);
+  writer
+    .array([one], ({ partition, offset, leaderEpoch, lastEpoch }) => {
+      writer.int32(partition);
+      if (version >= 9) writer.int32(leaderEpoch);
+      writer.int64(offset);
+      if (version >= 12) writer.int32(lastEpoch);
+      if (version >= 5) writer.int64(-1); // where a follower's log starts
+      writer.int32(maxBytes).tags();
+    })
+    .tags();
+}
+
 const NOTHING = Buffer.alloc(0);
 /** The tagged field in which a broker says where its log and the reader's part. */
 const DIVERGING_EPOCH = 0;
 
-function fetchedPartition(reader: WireReader, topicId: Buffer): Fetched {
+function fetchedPartition(reader: ApiReader, topic: string): Fetched {
+  const { version } = reader;
   const partition = reader.int32();
   const error = reader.int16();
   const highWatermark = reader.int64();
-  const lastStableOffset = reader.int64();
-  reader.int64(); // start
-  const aborted = reader.compactArray(() => {
-    const transaction = { producerId: reader.int64(), firstOffset: reader.int64() };
-    reader.skipTags();
+  const stable = reader.int64();
+  if (version >= 5) reader.skip(8); // where the log starts
+  const aborted = reader.array(() => {
+    const transaction = { producerId: reader.long(), firstOffset: reader.int64() };
+    reader.tags();
     return transaction;
   });
-  reader.int32(); // preferred replica
-  const records = reader.compactBytes() ?? NOTHING;
+  if (version >= 11) reader.int32(); // preferred replica
+  const records = reader.bytesField() ?? NOTHING;
   const diverging = reader.tags().includes(DIVERGING_EPOCH);
-  return { topicId, partition, error, diverging, highWatermark, lastStableOffset, aborted, records };
-}
-
-const start = () => new Encoder().writeUVarInt(NO_TAGS);
-
-/** Returns how long the broker wants to be left alone. */
-function begin(reader: WireReader): number {
-  reader.skipTags();
-  return reader.int32();
+  // A log without transactions need not say where they would hold back what follows.
+  const lastStableOffset = stable < 0 ? highWatermark : stable;
+  return { topic, partition, error, diverging, highWatermark, lastStableOffset, aborted, records };
 }

@@ -10,6 +10,8 @@ export interface KafkaSettings extends Credentials {
   readonly parts?: CredentialParts;
   /** The credentials of a connection that is about to be made, if they may have changed. Never rejects. */
   readonly current?: () => Promise<Credentials>;
+  /** Told what brokers lack that others have, in words, whenever that is met. */
+  readonly lacks?: (what: string) => void;
   /** Tests can't wait as long, or have to wait longer. */
   readonly limits?: Partial<Limits>;
 }

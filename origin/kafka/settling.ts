@@ -43,8 +43,8 @@ export class Settling {
     const [epoch = ""] = epochs;
     const until = performance.now() + TIME_LIMITS.describePatienceMs;
     const ask = async () => {
-      const { leader, topicId } = await this.#leaders.locate({ topic, partition: 0, epoch });
-      return act(leader, this.#ids.ofCount(topicId, epochs.length));
+      const { leader, id } = await this.#leaders.locate({ topic, partition: 0, epoch });
+      return act(leader, this.#ids.ofCount(id, epochs.length));
     };
     return persist(ask, until, this.#signal);
   }
@@ -55,9 +55,9 @@ export class Settling {
    */
   async #isUnwritten({ topic, epochs }: TopicCount): Promise<boolean> {
     for (const [partition, epoch] of epochs.entries()) {
-      const { leader, topicId, partitions } = await this.#leaders.ask({ topic, partition, epoch });
+      const { leader, id, partitions } = await this.#leaders.ask({ topic, partition, epoch });
       if (partitions !== epochs.length) return false;
-      if (await isTaken(this.#cluster, leader, this.#ids.ofPartition(topicId, partition))) return false;
+      if (await isTaken(this.#cluster, leader, this.#ids.ofPartition(id, partition))) return false;
     }
     return true;
   }

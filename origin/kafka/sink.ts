@@ -10,8 +10,8 @@
  *   a fence can't be repeated                          backoff   after 20 h the partition is claimed anew
  */
 import { type Claim, type ClaimRequest, type Sink, SinkError, type TopicCount } from "../publish/sink.ts";
-import { epochOf } from "../source/epoch.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
+import { UnsupportedError } from "./apis.ts";
 import { KafkaClaim } from "./claim.ts";
 import { Cluster } from "./cluster.ts";
 import { markPartition, takeId, WriterIds } from "./fence.ts";
@@ -19,8 +19,8 @@ import { FENCE_TIMES, type FenceTimes, keepFenced } from "./keep-fenced.ts";
 import { Lanes } from "./lanes.ts";
 import { Leaders, type Place } from "./leaders.ts";
 import { kafkaError } from "./patience.ts";
-import { ifSupported, persist, sinkErrorOf } from "./persist.ts";
-import type { ProducerIdentity } from "./produce-requests.ts";
+import { persist, sinkErrorOf } from "./persist.ts";
+import type { ProducerIdentity, WriterIdentity } from "./produce-requests.ts";
 import type { ProducedCodec } from "./produced-batch.ts";
 import { producing } from "./producing.ts";
 import type { Request } from "./request.ts";
@@ -28,7 +28,8 @@ import { EARLIEST, KAFKA_ERROR, LATEST, listOffsetsRequest } from "./requests.ts
 import type { KafkaSettings } from "./settings.ts";
 import { Settling } from "./settling.ts";
 import { Slots } from "./slots.ts";
-import { forgetsIn, KEEPING, topicConfigRequest } from "./topic-config.ts";
+import { forgetsIn, KEEPING, type TopicConfig, topicConfigRequest } from "./topic-config.ts";
+import { epochIn, ownIdOf } from "./topic-epoch.ts";
 import { type PublishWindow, readWindow } from "./window-read.ts";
 
 export interface KafkaSinkOptions {
@@ -44,8 +45,6 @@ export interface KafkaSinkOptions {
 /** What a claim reads it holds in memory. One that hangs holds up no other. */
 const CLAIMS = { prompt: 8, max: 32, slowMs: TIME_LIMITS.publishClaimSlowMs } as const;
 
-const UNFENCED =
-  "Kafka has no transactions there, so that one publish may become several records: publish without a key of your own";
 const NO_OFFSET = -1;
 const UNKNOWN_EPOCH = -1;
 
@@ -81,7 +80,7 @@ export class KafkaSink implements Sink {
     const until = performance.now() + TIME_LIMITS.describePatienceMs;
     const describe = () => this.#leaders.topic(topic);
     const found = await persist(describe, until, this.#closing.signal);
-    return found?.partitions.map(({ partition }) => epochOf(found.id, partition));
+    return found?.partitions.map(({ partition }) => epochIn(found, partition));
   }
 
   async claim(request: ClaimRequest): Promise<Claim> {
@@ -120,14 +119,15 @@ export class KafkaSink implements Sink {
     const again = <T>(act: () => Promise<T>) => persist(act, until, signal);
     const { topic, partition } = request;
     const before = await again(() => this.#leaders.ask(request));
-    const fenced = { id: this.#ids.ofPartition(before.topicId, partition), topic, partition };
+    const fenced = { id: this.#ids.ofPartition(before.id, partition), topic, partition };
     const taken = await again(async () => {
       const { leader } = await this.#leaders.locate(request);
       const from = await this.#begin(request, leader);
-      return { from, identity: await ifSupported(takeId(this.#cluster, leader, fenced.id)) };
+      return { from, identity: await this.#take(leader, fenced.id) };
     });
     const { identity, from } = taken;
-    if (identity === undefined) return this.#unfenced(request, before.partitions);
+    if (identity instanceof UnsupportedError)
+      return this.#unfenced(request, before.partitions, identity.message);
     await again(async () =>
       markPartition(this.#cluster, (await this.#leaders.locate(request)).leader, fenced, identity),
     );
@@ -148,14 +148,28 @@ export class KafkaSink implements Sink {
     });
   }
 
-  /** Of brokers without transactions. Whoever claims it later is asked first; nobody is kept from writing. */
-  #unfenced(request: ClaimRequest, partitions: number): Claim {
+  /**
+   * Resolves with an error if the brokers have no transactions, or none that can be looked at: then origins can't agree on how
+   * many partitions a topic has.
+   */
+  async #take(leader: number, id: string): Promise<WriterIdentity | UnsupportedError> {
+    try {
+      await this.#cluster.mustHave(leader, "DescribeTransactions");
+      return await takeId(this.#cluster, leader, id);
+    } catch (error) {
+      if (error instanceof UnsupportedError) return error;
+      throw error;
+    }
+  }
+
+  /** Of such brokers. Whoever claims it later is asked first; nobody is kept from writing. */
+  #unfenced(request: ClaimRequest, partitions: number, why: string): Claim {
     const writer = { id: 0, epoch: Math.floor(this.#time()) };
     const facts = {
       identity: undefined,
       writer,
       partitions,
-      forgets: UNFENCED,
+      forgets: `one publish may become several records there (${why}): publish without a key of your own`,
       markOffset: -1,
       codec: this.#codec,
     };
@@ -189,10 +203,11 @@ export class KafkaSink implements Sink {
   ): Promise<{ readonly window: PublishWindow; readonly after: Place }> {
     const { topic, partition } = request;
     const place = await this.#leaders.locate(request);
-    const { topicId, leader, leaderEpoch } = place;
+    const { leader, leaderEpoch } = place;
     // What was deleted since is no matter: retention is longer than what is promised.
     const offset = Math.max(from, await this.#offsetAt(leader, topic, partition, EARLIEST));
-    const at = { topicId, partition, offset, leaderEpoch, lastEpoch: UNKNOWN_EPOCH };
+    const of = { topic, topicId: ownIdOf(place), partition };
+    const at = { ...of, offset, leaderEpoch, lastEpoch: UNKNOWN_EPOCH };
     const send = <T>(asked: Request<T>) => this.#readers.send(leader, asked);
     const window = await readWindow(send, at, identity, request.learn, signal);
     return { window, after: await this.#leaders.ask(request, place) };
@@ -201,7 +216,13 @@ export class KafkaSink implements Sink {
   async #forgets(request: ClaimRequest): Promise<string | undefined> {
     const { topic, windowMs } = request;
     const { leader } = await this.#leaders.locate(request);
-    const config = await this.#cluster.send(leader, topicConfigRequest(topic, KEEPING));
+    let config: TopicConfig;
+    try {
+      config = await this.#cluster.send(leader, topicConfigRequest(topic, KEEPING));
+    } catch (error) {
+      if (error instanceof UnsupportedError) return error.message;
+      throw error;
+    }
     const why = forgetsIn(windowMs, config);
     return why && `${topic} doesn't keep what a publish with an id of its own needs: ${why}`;
   }

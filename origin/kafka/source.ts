@@ -1,7 +1,7 @@
 /**
- * Kafka as a Source: no consumer group, but for each partition a loop of its own that fetches from the leader
- * by the topic's id. So a topic that was created again is another one to the broker itself, and a restart goes
- * on at once.
+ * Kafka as a Source, or whatever speaks its protocol: no consumer group, but for each partition a loop of its own that
+ * fetches from the leader, by the topic's id where it has one. So a topic that was created again is another one to the
+ * broker itself, and a restart goes on at once.
  *
  * What is tried again, after what delay, and how it ends:
  *
@@ -15,7 +15,6 @@
  *
  * Whatever is tried again, no address is dialled more than twice a second: see dial-policy.ts.
  */
-import { epochOf } from "../source/epoch.ts";
 import {
   type Batch,
   type DescribedPartition,
@@ -28,6 +27,7 @@ import {
   type UnavailablePartition,
 } from "../source/source.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
+import { REPLACED } from "./apis.ts";
 import type { Reached } from "./batch-headers.ts";
 import { Cluster } from "./cluster.ts";
 import { FetchLoop, noLeader, partitionIn } from "./fetch-loop.ts";
@@ -43,6 +43,7 @@ import {
   type TopicMetadata,
 } from "./requests.ts";
 import type { KafkaSettings } from "./settings.ts";
+import { epochIn } from "./topic-epoch.ts";
 
 const DESCRIBE_PATIENCE_MS = TIME_LIMITS.describePatienceMs;
 const READ_PATIENCE_MS = TIME_LIMITS.fetchPatienceMs;
@@ -60,6 +61,7 @@ type Offsets = Pick<PartitionInfo, "startOffset" | "endOffset"> | Pick<Unavailab
 
 export class KafkaSource implements Source {
   readonly #cluster: Cluster;
+  readonly #lacks: KafkaSettings["lacks"];
   readonly #patienceMs: number;
   readonly #closing = new AbortController();
   readonly #reached = new Map<string, Reached>();
@@ -69,6 +71,7 @@ export class KafkaSource implements Source {
   /** Connects when it is first asked. */
   constructor(settings: KafkaSettings) {
     this.#cluster = new Cluster(settings);
+    this.#lacks = settings.lacks;
     this.#patienceMs = settings.limits?.patienceMs ?? READ_PATIENCE_MS;
   }
 
@@ -82,11 +85,17 @@ export class KafkaSource implements Source {
   async offsetAt({ topic, partition, epoch, timestamp }: PartitionTime): Promise<number | undefined> {
     return patiently(DESCRIBE_PATIENCE_MS, this.#closing.signal, async () => {
       const { info } = partitionIn(await this.#topic(topic), topic, partition, epoch);
-      const request = listOffsetsRequest(topic, [partition], timestamp);
-      const [found] = await this.#cluster.send(info.leader, request);
-      if (found === undefined) throw new SourceError("unavailable", `${topic}/${partition} is left out`);
-      if (found.error !== KAFKA_ERROR.none) throw kafkaError(`${topic}/${partition}`, found.error);
-      return found.offset === NO_OFFSET ? undefined : found.offset;
+      const ask = async (which: number): Promise<number> => {
+        const request = listOffsetsRequest(topic, [partition], which);
+        const [found] = await this.#cluster.send(info.leader, request);
+        if (found === undefined) throw new SourceError("unavailable", `${topic}/${partition} is left out`);
+        if (found.error !== KAFKA_ERROR.none) throw kafkaError(`${topic}/${partition}`, found.error);
+        return found.offset;
+      };
+      const offset = await ask(timestamp);
+      if (offset === NO_OFFSET) return undefined;
+      // No record is at the end. There are logs that don't look at times, and tell their end: all is read of these.
+      return offset < (await ask(LATEST)) ? offset : ask(EARLIEST);
     });
   }
 
@@ -136,12 +145,13 @@ export class KafkaSource implements Source {
   async #describe(topic: string): Promise<readonly DescribedPartition[] | undefined> {
     const found = await this.#topic(topic);
     if (found === undefined) return undefined;
+    if (!found.hasOwnId) this.#lacks?.(`topics have no ids: ${REPLACED}`);
     const byLeader = Map.groupBy(found.partitions, ({ leader }) => leader);
     const asked = Array.from(byLeader, ([leader, led]) => this.#offsets(topic, leader, led));
     const offsets = new Map((await Promise.all(asked)).flat());
     return found.partitions.map(({ partition }) => ({
       partition,
-      epoch: epochOf(found.id, partition),
+      epoch: epochIn(found, partition),
       ...(offsets.get(partition) ?? { unavailable: "its leader's answer leaves it out" }),
     }));
   }

@@ -1,10 +1,7 @@
 /** How a topic is configured, and whether it keeps for long enough what a publish is known by. */
-/// <reference path="./kafkajs-parts.d.ts" />
-import Encoder from "kafkajs/src/protocol/encoder.js";
 import type { Request } from "./request.ts";
 
 const TOPIC_RESOURCE = 2;
-const NO_TAGS = 0;
 
 export interface TopicConfig {
   readonly error: number;
@@ -14,46 +11,42 @@ export interface TopicConfig {
 export function topicConfigRequest(topic: string, names: readonly string[]): Request<TopicConfig> {
   return {
     name: "DescribeConfigs",
-    key: 32,
-    version: 4,
-    encode: () => {
-      const encoder = new Encoder()
-        .writeUVarInt(NO_TAGS)
-        .writeUVarInt(2)
-        .writeInt8(TOPIC_RESOURCE)
-        .writeUVarIntString(topic)
-        .writeUVarInt(names.length + 1);
-      for (const name of names) encoder.writeUVarIntString(name);
-      return encoder.writeUVarInt(NO_TAGS).writeBoolean(false).writeBoolean(false).writeUVarInt(NO_TAGS);
+    encode: (writer) => {
+      writer.array([topic], (name) => {
+        writer.int8(TOPIC_RESOURCE).string(name);
+        writer.array(names, (one) => writer.string(one)).tags();
+      });
+      writer.boolean(false); // synonyms
+      if (writer.version >= 3) writer.boolean(false); // documentation
     },
     decode: (reader) => {
-      reader.skipTags();
       const throttleMs = reader.int32();
       const values = new Map<string, string>();
-      const [error] = reader.compactArray(() => {
+      const [error] = reader.array(() => {
         const error = reader.int16();
-        reader.compactString(); // in words
+        reader.string(); // in words
         reader.int8();
-        reader.compactString(); // the topic
-        reader.compactArray(() => {
-          const name = reader.compactString() ?? "";
-          const value = reader.compactString();
+        reader.string(); // the topic
+        reader.array(() => {
+          const name = reader.string() ?? "";
+          const value = reader.string();
           reader.skip(3); // read only, source, sensitive
-          reader.compactArray(() => {
-            reader.compactString();
-            reader.compactString();
+          reader.array(() => {
+            reader.string();
+            reader.string();
             reader.int8();
-            reader.skipTags();
+            reader.tags();
           });
-          reader.int8(); // type
-          reader.compactString(); // documentation
-          reader.skipTags();
+          if (reader.version >= 3) {
+            reader.int8(); // type
+            reader.string(); // documentation
+          }
+          reader.tags();
           if (value !== null) values.set(name, value);
         });
-        reader.skipTags();
+        reader.tags();
         return error;
       });
-      reader.skipTags();
       return { throttleMs, answer: { error: error ?? -1, values } };
     },
   };

@@ -14,6 +14,7 @@ import { recordsOf } from "./record-batches.ts";
 import type { Request } from "./request.ts";
 import { type FetchFrom, fetchRequest, KAFKA_ERROR } from "./requests.ts";
 import { TooLargeError } from "./unpacked.ts";
+import type { Long } from "./wire.ts";
 
 const FETCH_BYTES = 4 * 1024 * 1024;
 /** No batch that was published is as large. */
@@ -39,9 +40,9 @@ export async function readWindow(
   signal: AbortSignal,
 ): Promise<PublishWindow> {
   let hasOthers = false;
-  const marked = new Set<number>();
+  const marked = new Set<Long>();
   // Of whoever wrote to this topic, and not to one of its name before it, the log then has a mark.
-  const isOther = (id: number) => id !== producerId && (from.offset > 0 || marked.has(id));
+  const isOther = (id: Long) => id !== producerId && (from.offset > 0 || marked.has(id));
   let newIdAt: number | undefined;
   let isMet = false;
   let at = { offset: from.offset, leaderEpoch: -1 };

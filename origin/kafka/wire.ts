@@ -1,4 +1,4 @@
-/** Reads Kafka's binary protocol, flexible versions: compact lengths and tagged fields. */
+/** Reads the numbers of Kafka's binary protocol. */
 
 /** The bytes end early, or hold a number that can't be. */
 export class WireError extends Error {
@@ -61,14 +61,14 @@ export class WireReader {
     return this.bytes.readInt32BE(this.#take(4));
   }
 
-  /** Times, which anyone may have set to anything. */
+  /** Times, which anyone may have set to anything, and ids, which a log may draw from all that there are. */
   long(): Long {
     const at = this.#take(8);
     const value = this.bytes.readInt32BE(at) * 2 ** 32 + this.bytes.readUInt32BE(at + 4);
     return Number.isSafeInteger(value) ? value : this.bytes.readBigInt64BE(at);
   }
 
-  /** Offsets and ids. */
+  /** Offsets. */
   int64(): number {
     const value = this.long();
     if (typeof value === "bigint") throw new WireError("a number of 64 bits is too large");
@@ -103,43 +103,6 @@ export class WireReader {
 
   skip(length: number): void {
     this.#take(length);
-  }
-
-  /** A topic's id. */
-  uuid(): Buffer {
-    return this.slice(16);
-  }
-
-  compactString(): string | null {
-    const length = this.uvarint();
-    return length === 0 ? null : this.slice(length - 1).toString();
-  }
-
-  compactBytes(): Buffer | null {
-    const length = this.uvarint();
-    return length === 0 ? null : this.slice(length - 1);
-  }
-
-  /** A null array is an empty one. */
-  compactArray<T>(item: (reader: WireReader) => T): T[] {
-    const length = this.uvarint() - 1;
-    const items: T[] = [];
-    for (let i = 0; i < length; i++) items.push(item(this));
-    return items;
-  }
-
-  /** The tagged fields that are there; what they hold is passed over. */
-  tags(): number[] {
-    const tags: number[] = [];
-    for (let left = this.uvarint(); left > 0; left--) {
-      tags.push(this.uvarint());
-      this.skip(this.uvarint());
-    }
-    return tags;
-  }
-
-  skipTags(): void {
-    this.tags();
   }
 
   #unsigned(bits: number): number {

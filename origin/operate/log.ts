@@ -11,6 +11,7 @@ export const EVENTS = {
   stopping: ["info", "the origin stops"],
   status: ["info", "where the partitions stand"],
   status_port_open: ["info", "/healthz, /readyz and /metrics are answered"],
+  log_lacks: ["warn", "a broker lacks what others have; docs/kafka.md says what that means"],
   topic_found: ["info", "reading a topic; records is the most that there is to catch up with"],
   catching_up: ["info", "catching up; total is an upper bound if topics are compacted"],
   topic_caught_up: ["info", "a topic has been read to the end that it had at start"],

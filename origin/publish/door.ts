@@ -42,18 +42,20 @@ export class PublishDoor {
     this.#ports = ports;
   }
 
-  /** What this origin writes, for a shard that has just been greeted. */
+  /** What this origin writes, or is about to, for a shard that has just been greeted. */
   get writing(): Iterable<Writing> {
     return this.#writing.values();
   }
 
-  /** This origin writes a partition from here on, or no longer. */
+  /** This origin writes a partition from here on, is about to, or does neither any more. */
   writes({ topic, partition, partitions, writer }: WriterNews): void {
     const writing = { topic, partition, partitions, number: writer };
     const name = `${topic}/${partition}`;
     if (writer === undefined) this.#writing.delete(name);
     else {
-      if (!this.#writing.has(name)) this.#ports.log("partition_taken", { topic, partition });
+      const before = this.#writing.get(name)?.number;
+      if (writer !== "taking" && (before === undefined || before === "taking"))
+        this.#ports.log("partition_taken", { topic, partition });
       this.#writing.set(name, writing);
     }
     this.#ports.announce(writing);

@@ -33,7 +33,7 @@ export interface PublishId {
 }
 
 /** What a publish is of. */
-export interface Published {
+export interface PublishContent {
   readonly topic: string;
   readonly key: Uint8Array;
   readonly value: Uint8Array | null;
@@ -67,9 +67,9 @@ export class Marker {
     this.#secrets = [secretOf(first), ...others.map(secretOf)];
   }
 
-  marksOf(published: Published): Marks {
+  marksOf(content: PublishContent): Marks {
     const [first, ...others] = this.#secrets;
-    return [markOf(first, published), ...others.map((secret) => markOf(secret, published))];
+    return [markOf(first, content), ...others.map((secret) => markOf(secret, content))];
   }
 
   headerOf({ id, fingerprint, secret }: Mark): RecordHeader {
@@ -104,7 +104,7 @@ function secretOf(bytes: Uint8Array): Secret {
   return { hmac: new FieldHmac(bytes), name: name.toString(AS_TEXT, 0, SECRET_NAME_BYTES) };
 }
 
-function markOf({ hmac, name }: Secret, { topic, key, value, headers, id: of }: Published): Mark {
+function markOf({ hmac, name }: Secret, { topic, key, value, headers, id: of }: PublishContent): Mark {
   const id = halfOf(hmac.digest(["id", of.issuer, of.subject, topic, key, of.key]));
   const content: Field[] = ["fingerprint", id, value];
   for (const header of headers) content.push(...header);

@@ -5,7 +5,7 @@
 import { getHeapStatistics } from "node:v8";
 import { TIME_LIMITS } from "../time-limits.ts";
 import type { LedgerRoom } from "./ledger.ts";
-import { MARK_HEADER, type Marker, type Published } from "./mark.ts";
+import { MARK_HEADER, type Marker, type PublishContent } from "./mark.ts";
 import { CLOSED, FULL, type PublishResult, refusal } from "./result.ts";
 import { type Sink, SinkError } from "./sink.ts";
 import { TopicWriters, type WriterNews } from "./topic-writers.ts";
@@ -21,7 +21,8 @@ const RECORD_BYTES = 500;
 /** Brokers end the connection when a request is too large for them, and nobody learns why. Topics' own bounds are lower. */
 const MAX_RECORD_BYTES = 16 * 1024 * 1024;
 
-export interface PublishRequest extends Published {
+/** A publish as the publisher is asked for it. */
+export interface TopicPublish extends PublishContent {
   /** When an answer is wanted at the latest, by `performance.now()`. */
   readonly deadline: number;
   /** Nothing is written for it from then on: milliseconds since 1970. */
@@ -67,7 +68,7 @@ export class Publisher {
   }
 
   /** One record and its position, or an error. Never rejects. */
-  publish(request: PublishRequest): Promise<PublishResult> {
+  publish(request: TopicPublish): Promise<PublishResult> {
     const { promise, resolve } = Promise.withResolvers<PublishResult>();
     const { topic, key, value, headers, deadline, until } = request;
     const bytes = sizeOf(request);
@@ -153,7 +154,7 @@ export class Publisher {
 }
 
 /** Why no log takes it. */
-function unfitness({ headers }: PublishRequest, bytes: number): PublishResult | undefined {
+function unfitness({ headers }: TopicPublish, bytes: number): PublishResult | undefined {
   if (bytes > MAX_RECORD_BYTES)
     return refusal("too_large", `a record may have up to ${MAX_RECORD_BYTES} bytes`);
   if (headers.some(([name]) => name === MARK_HEADER))
@@ -161,7 +162,7 @@ function unfitness({ headers }: PublishRequest, bytes: number): PublishResult | 
   return undefined;
 }
 
-function sizeOf({ key, value, headers }: PublishRequest): number {
+function sizeOf({ key, value, headers }: TopicPublish): number {
   const size = RECORD_BYTES + key.length + (value?.length ?? 0);
   return headers.reduce((sum, [name, content]) => sum + name.length + (content?.length ?? 0), size);
 }

@@ -3,7 +3,7 @@
  * claim knows what was published before. The embedded log and Kafka both implement it, and both pass the contract suite
  * in test/support/sink-contract.ts.
  */
-import type { Guarantee } from "../../shared/protocol/publish.ts";
+import type { Guarantee, WriterNumber } from "../../shared/protocol/publish.ts";
 import type { RecordHeader } from "../source/source.ts";
 import type { Mark } from "./mark.ts";
 
@@ -44,7 +44,7 @@ export interface ClaimRequest {
  * and nothing that they still have under way will ever be appended.
  */
 export interface Claim {
-  /** The higher of two has the partition: compared by id, then by number. */
+  /** The higher of two has the partition: compared by id, then by epoch. */
   readonly writer: WriterNumber;
   /**
    * How many the topic had when this was claimed. Whoever claims the partition later finds as many or more: nobody appends
@@ -61,11 +61,6 @@ export interface Claim {
   batch(records: readonly SinkRecord[], timestamp: number): SinkBatch;
   /** Nothing is sent any more. */
   release(): void;
-}
-
-export interface WriterNumber {
-  readonly id: number;
-  readonly epoch: number;
 }
 
 export interface SinkBatch {

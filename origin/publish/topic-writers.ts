@@ -6,12 +6,13 @@
  * looked up: whoever claims a partition learns from its leader how many there are, so that nothing of a key that has moved is
  * appended there any more, by anybody (docs/publishing.md has the proof).
  */
+import type { WriterStanding } from "../../shared/protocol/publish.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { Counts } from "./counts.ts";
 import type { Held } from "./held.ts";
 import { CLOSED, FULL, LATE, type PublishResult, REUSED, refusal, unlessUnknown } from "./result.ts";
-import { type Claim, type ClaimRequest, type Sink, SinkError, type WriterNumber } from "./sink.ts";
-import type { Publish } from "./waiting.ts";
+import { type Claim, type ClaimRequest, type Sink, SinkError } from "./sink.ts";
+import type { MarkedPublish } from "./waiting.ts";
 import { PartitionWriter, type WriterPorts } from "./writer.ts";
 
 type SharedPorts = Pick<
@@ -25,8 +26,7 @@ export interface WriterNews {
   /** How many the topic has. */
   readonly partitions: number;
   readonly epoch: string;
-  /** Undefined when this origin no longer writes the partition. */
-  readonly writer: WriterNumber | undefined;
+  readonly writer: WriterStanding;
 }
 
 export interface TopicWritersPorts extends SharedPorts {
@@ -44,10 +44,10 @@ export class TopicWriters {
   #epochs: readonly string[];
   /** What was published to a partition, as its last claim found it and this origin went on. */
   readonly #found = new Map<number, { readonly held: Held; readonly count: number }>();
-  /** By whom partitions are held, as was told. */
-  readonly #told = new Map<number, NonNullable<WriterNews["writer"]>>();
+  /** What was told of partitions that this origin has, or is about to. */
+  readonly #told = new Map<number, NonNullable<WriterStanding>>();
   /** What waits until it is known what was published elsewhere, in order. */
-  #moving: Publish[] = [];
+  #moving: MarkedPublish[] = [];
   #movingBytes = 0;
   /** Whether the log was asked if all is settled. */
   #isKnown = false;
@@ -69,7 +69,7 @@ export class TopicWriters {
     return this.#epochs[0] === epoch;
   }
 
-  publish(publish: Publish): void {
+  publish(publish: MarkedPublish): void {
     if (this.#sees(publish)) return;
     if (this.#movingBytes + publish.bytes > this.#ports.room.left - publish.bytes) {
       publish.answer(unlessUnknown(isDoubtful(publish), FULL));
@@ -122,7 +122,7 @@ export class TopicWriters {
   }
 
   /** Answers it, or has it written; false if it must wait until more is known. */
-  #sees(publish: Publish): boolean {
+  #sees(publish: MarkedPublish): boolean {
     const elsewhere = this.#elsewhere(publish);
     if (elsewhere === undefined) {
       this.#writer(this.#counts.partitionOf(publish.record.key)).publish(publish);
@@ -135,7 +135,7 @@ export class TopicWriters {
   }
 
   /** What is known of it where its key may have been before; `unknown` until that is, and undefined if it is nowhere there. */
-  #elsewhere({ record, marks, isPromised }: Publish): PublishResult | "unknown" | undefined {
+  #elsewhere({ record, marks, isPromised }: MarkedPublish): PublishResult | "unknown" | undefined {
     const others = this.#counts.othersOf(record.key, this.#ports.now());
     if (others.length > 0 && !this.#isKnown) return "unknown";
     let result: PublishResult | "unknown" | undefined;
@@ -187,20 +187,20 @@ export class TopicWriters {
     }
   }
 
-  #wait(publish: Publish): void {
+  #wait(publish: MarkedPublish): void {
     this.#moving.push(publish);
     this.#movingBytes += publish.bytes;
     this.#ports.room.left -= publish.bytes;
   }
 
-  #leave({ bytes }: Publish): void {
+  #leave({ bytes }: MarkedPublish): void {
     this.#movingBytes -= bytes;
     this.#ports.room.left += bytes;
   }
 
   /** What waits at a partition to which its key no longer belongs. */
   #takeOut(partition: number): void {
-    const isElsewhere = ({ record }: Pick<Publish, "record">) =>
+    const isElsewhere = ({ record }: Pick<MarkedPublish, "record">) =>
       this.#counts.partitionOf(record.key) !== partition;
     for (const publish of this.#writers.get(partition)?.takeOut(isElsewhere) ?? []) this.publish(publish);
   }
@@ -219,7 +219,7 @@ export class TopicWriters {
         this.#takeOut(partition);
         this.#flush();
       },
-      announce: (number) => this.#announce(partition, number),
+      announce: (standing) => this.#announce(partition, standing),
     });
     this.#writers.set(partition, writer);
     return writer;
@@ -291,4 +291,4 @@ export class TopicWriters {
   }
 }
 
-const isDoubtful = (publish: Publish) => publish.isDoubtful === true;
+const isDoubtful = (publish: MarkedPublish) => publish.isDoubtful === true;

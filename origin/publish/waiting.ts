@@ -11,7 +11,8 @@ export const WAITING_COUNT = 10_000;
 const BATCH_BYTES = 512 * 1024;
 const BATCH_RECORDS = 1_000;
 
-export interface Publish {
+/** A publish as the writers of its topic take it: marked, and as the record that it is to be. */
+export interface MarkedPublish {
   readonly marks: Marks;
   readonly record: SinkRecord;
   readonly bytes: number;
@@ -86,7 +87,7 @@ export class Waiting {
   }
 
   /** @param missingIn What the log is known to hold, among which it isn't. */
-  add(publish: Publish, missingIn: Held | undefined): void {
+  add(publish: MarkedPublish, missingIn: Held | undefined): void {
     const { marks, bytes } = publish;
     const pending = { isDoubtful: false, ...publish, isAlone: false, missingIn };
     this.#queue.push(pending);
@@ -123,7 +124,7 @@ export class Waiting {
   }
 
   /** Lets those in the queue go that `isElsewhere` says, in order. Those for whom nobody waits are forgotten. */
-  takeOut(isElsewhere: (pending: Pending) => boolean): readonly Publish[] {
+  takeOut(isElsewhere: (pending: Pending) => boolean): readonly MarkedPublish[] {
     const out = this.#queue.filter(isElsewhere);
     if (out.length === 0) return [];
     this.#queue = this.#queue.filter((pending) => !isElsewhere(pending));

@@ -4,6 +4,7 @@
  * decisions are writer-states.ts's and the ledger's; this holds them to the log.
  */
 import { backoff } from "../../shared/core/backoff.ts";
+import type { WriterStanding } from "../../shared/protocol/publish.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { Held, type HeldPorts } from "./held.ts";
 import type { Marks } from "./mark.ts";
@@ -25,9 +26,8 @@ import {
   type KnownPublish,
   type SinkBatch,
   SinkError,
-  type WriterNumber,
 } from "./sink.ts";
-import { isSame, type Pending, type Publish, type Room, Waiting } from "./waiting.ts";
+import { isSame, type MarkedPublish, type Pending, type Room, Waiting } from "./waiting.ts";
 import { type Bar, stepWriter, type WriterEvent, type WriterState } from "./writer-states.ts";
 
 export interface WriterPorts extends HeldPorts {
@@ -38,8 +38,8 @@ export interface WriterPorts extends HeldPorts {
   readonly claim: (request: Pick<ClaimRequest, "learn" | "signal">) => Promise<Claim>;
   /** Told of each claim before anything is sent by it. */
   readonly claimed: (held: Held) => void;
-  /** Called with what the writer is known by when it has the partition, and with undefined when it no longer has. */
-  readonly announce: (writer: WriterNumber | undefined) => void;
+  /** Called when the writer begins to claim the partition, when it has it, and when it does neither any more. */
+  readonly announce: (standing: WriterStanding) => void;
   readonly random: () => number;
 }
 
@@ -78,7 +78,7 @@ export class PartitionWriter {
   }
 
   /** Answers once, perhaps at once; by its deadline at the latest, if `expire` is called. */
-  publish(publish: Publish): void {
+  publish(publish: MarkedPublish): void {
     const refused = this.#refused(publish);
     if (refused !== undefined) {
       publish.answer(refused);
@@ -113,7 +113,7 @@ export class PartitionWriter {
   }
 
   /** Lets those go that wait to be written, and shall be elsewhere: in order. */
-  takeOut(isElsewhere: (pending: Pending) => boolean): readonly Publish[] {
+  takeOut(isElsewhere: (pending: Pending) => boolean): readonly MarkedPublish[] {
     return this.#waiting.takeOut(isElsewhere);
   }
 
@@ -135,6 +135,7 @@ export class PartitionWriter {
     this.#closing.abort();
     clearTimeout(this.#timer);
     this.#letGo(this.#held);
+    if (this.#state.kind === "claiming") this.#ports.announce(undefined);
     this.#settleAll(CLOSED);
   }
 
@@ -147,7 +148,7 @@ export class PartitionWriter {
   }
 
   /** What it is answered at once; undefined if it is to be written, or is. */
-  #refused({ marks, bytes, isPromised, until }: Publish): PublishResult | undefined {
+  #refused({ marks, bytes, isPromised, until }: MarkedPublish): PublishResult | undefined {
     const state = this.#state;
     if (this.#closing.signal.aborted) return CLOSED;
     if (state.kind === "resigned") return NOT_WRITER;
@@ -190,6 +191,7 @@ export class PartitionWriter {
     this.#state = after;
     const held = "held" in before ? before.held : undefined;
     if (held !== this.#held) this.#letGo(held);
+    if (before.kind === "claiming" && !("held" in after)) this.#ports.announce(undefined);
     if ("batch" in before && !("held" in after)) this.#giveBack(before.batch, event.kind);
     this.#enter(after);
   }
@@ -203,6 +205,7 @@ export class PartitionWriter {
   #enter(state: State): void {
     switch (state.kind) {
       case "claiming":
+        this.#ports.announce("taking");
         void this.#claim();
         break;
       case "ready":

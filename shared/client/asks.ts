@@ -8,7 +8,7 @@
  * may pass, its own endpoint alone.
  */
 import { type BackoffBounds, backoff } from "../core/backoff.ts";
-import type { ErrorBody } from "../protocol/schemas.ts";
+import type { ErrorBody } from "../protocol/error-body.ts";
 
 export interface AskLimits {
   readonly backoff: BackoffBounds;

@@ -14,7 +14,8 @@
  *
  * connection.ts, subscription.ts, token.ts, asks.ts and publishing.ts decide; all else performs that.
  */
-import { OLDEST, parsePosition } from "../protocol/position.ts";
+import { parseStart } from "../protocol/position.ts";
+import { OCCUPANCY } from "../protocol/version.ts";
 import type { Clock } from "./clock.ts";
 import { Connection, type JoinOptions } from "./connect.ts";
 import type { ConnectionChange } from "./connection-terms.ts";
@@ -22,9 +23,9 @@ import { resolveEdge, resolveEndpoint, SubscribeError } from "./endpoint-url.ts"
 import type { ConnectionEvents, Listener, SubscriptionEvents } from "./events.ts";
 import { SharedSubscription, Subscription } from "./handle.ts";
 import { onOwnSocket } from "./own-socket.ts";
+import type { PublishOrder } from "./publish-queue.ts";
 import { PublishError, type PublishedValue, type PublisherLimits, type PublishOptions } from "./publisher.ts";
-import type { PublishOrder } from "./publishing.ts";
-import { type ConnectOptions, PUBLISHING, settingsOf, type Timeouts } from "./settings.ts";
+import { type ConnectOptions, settingsOf, type Timeouts } from "./settings.ts";
 import type { Statistics, SubscriptionPhase } from "./subscription.ts";
 import type { TokenSource } from "./token-keeper.ts";
 import type { Socket, SocketEvents, Transport } from "./transport.ts";
@@ -60,8 +61,8 @@ export interface SubscribeOptions extends ConnectOptions {
    * there is; the `verdict` says where that is. The URL's `from` does the same.
    */
   readonly from?: string | undefined;
-  /** How much is published at once, and for how long each of it is tried. */
-  readonly publishing?: Partial<PublisherLimits>;
+  /** Be told how many subscribers there are, by `occupancy`. `?occupancy` in the URL does the same. */
+  readonly occupancy?: true | undefined;
 }
 
 /**
@@ -74,14 +75,15 @@ export interface SubscribeOptions extends ConnectOptions {
  */
 export function subscribe(url: string, options: SubscribeOptions = {}): Subscription {
   const endpoint = resolveEndpoint(url);
-  const given = options.from ?? endpoint.url.searchParams.get("from");
-  const from = given === null || given === OLDEST ? undefined : parsePosition(given);
-  if (given !== null && given !== OLDEST && from === undefined)
+  const { searchParams } = endpoint.url;
+  const given = options.from ?? searchParams.get("from");
+  const start = given === null ? undefined : parseStart(given);
+  if (given !== null && start === undefined)
     throw new SubscribeError("bad_position", `not a position: ${given}`);
   // From now on the subscription knows where it is.
-  endpoint.url.searchParams.delete("from");
-  const publishing = { ...PUBLISHING, ...options.publishing };
-  return onOwnSocket(endpoint, given === OLDEST ? OLDEST : from, settingsOf(options), publishing);
+  searchParams.delete("from");
+  const occupancy = options.occupancy ?? (searchParams.has(OCCUPANCY) || undefined);
+  return onOwnSocket(endpoint, { start, occupancy }, settingsOf(options));
 }
 
 /**

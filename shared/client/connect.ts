@@ -3,7 +3,8 @@
  * them, or missing, concerns none of the others.
  */
 import { CLOSE } from "../protocol/codes.ts";
-import { parsePosition } from "../protocol/position.ts";
+import type { ErrorBody } from "../protocol/error-body.ts";
+import { parseStart } from "../protocol/position.ts";
 import { encodeStatements, type Statement } from "../protocol/statements.ts";
 import { Asks } from "./asks.ts";
 import { type Clock, Timer } from "./clock.ts";
@@ -13,18 +14,26 @@ import { endpointOf, SubscribeError } from "./endpoint-url.ts";
 import { type ConnectionEvents, Emitter } from "./events.ts";
 import { SharedSubscription } from "./handle.ts";
 import { type Heard, hear } from "./hear.ts";
+import { type PublishedValue, Publisher, type PublishOptions } from "./publisher.ts";
 import { Receiver } from "./receiver.ts";
 import type { Settings } from "./settings.ts";
 
 type HeardOf<K extends Heard["kind"]> = Extract<Heard, { readonly kind: K }>;
 
 export interface JoinOptions {
-  /** Resume from here: what `position` said before, perhaps in an earlier page load, or on another connection. */
+  /**
+   * Resume from here: what `position` said before, perhaps in an earlier page load, or on another connection. `oldest`: begin
+   * with as much history as there is.
+   */
   readonly from?: string | undefined;
+  /** Be told how many subscribers there are, by `occupancy`. */
+  readonly occupancy?: true | undefined;
 }
 
 /** To a GET without an upgrade: nothing is against the address, or the sender (M1). */
 const HARMLESS = ["bad_upgrade"];
+
+const CLOSED: ErrorBody = { code: "closed", message: "the connection is closed", retry: false };
 
 /** Made by connect(). */
 export class Connection {
@@ -33,11 +42,13 @@ export class Connection {
   readonly #clock: Clock;
   readonly #keeper: ConnectionKeeper;
   readonly #asks: Asks;
+  readonly #publisher: Publisher;
   readonly #timer: Timer;
   readonly #emitter = new Emitter<ConnectionEvents>();
   /** By canonical path. */
   readonly #receivers = new Map<string, Receiver>();
   #name: string;
+  #isLetIn = false;
 
   constructor(edge: URL, settings: Settings) {
     this.#edge = edge;
@@ -51,12 +62,20 @@ export class Connection {
       address: edge.href,
       harmless: HARMLESS,
       message: (message) => {
+        this.#letIn();
         for (const heard of hear(message)) this.#hear(heard);
         this.#say();
       },
       entered: (state, change) => this.#enter(state, change),
       changed: (change) => this.#tell(change),
       error: (error) => this.#emitter.emit("error", error),
+    });
+    this.#publisher = new Publisher(settings.clock, settings.publishing, {
+      nextId: () => this.#keeper.nextId,
+      send: (frame) => {
+        this.#keeper.takeId();
+        this.#keeper.send(frame);
+      },
     });
     this.#keeper.begin();
   }
@@ -72,10 +91,10 @@ export class Connection {
    * returns. Throws SubscribeError with `bad_address`, `not_found`, `key_too_long` or `bad_position` as subscribe() does; with
    * `subscribed` if there is one to this endpoint, and with `closed` if the connection is.
    */
-  subscribe(endpoint: string, { from }: JoinOptions = {}): SharedSubscription {
+  subscribe(endpoint: string, { from, occupancy }: JoinOptions = {}): SharedSubscription {
     const path = endpointOf(endpoint, this.#edge);
-    const position = from === undefined ? undefined : parsePosition(from);
-    if (from !== undefined && position === undefined)
+    const start = from === undefined ? undefined : parseStart(from);
+    if (from !== undefined && start === undefined)
       throw new SubscribeError("bad_position", `not a position: ${from}`);
     if (this.state.state === "closed") throw new SubscribeError("closed", "the connection is closed");
     if (this.#receivers.has(path))
@@ -91,7 +110,7 @@ export class Connection {
       // Whoever hears of it may begin another one.
       receiver.emitConnection(ended);
     };
-    const receiver: Receiver = new Receiver(path, position, this.#settings.limits, {
+    const receiver: Receiver = new Receiver(path, { start, occupancy }, this.#settings.limits, {
       ask: () => this.#asks.soon(path, this.#clock.now()),
       retry: ({ error }) => this.#asks.later(path, error, this.#clock.now(), this.#clock.random()),
       end,
@@ -103,6 +122,16 @@ export class Connection {
     this.#arrange();
     const close = () => end("closed by the subscriber");
     return new SharedSubscription(receiver, { connection: () => ended ?? this.state, close });
+  }
+
+  /**
+   * Makes a record of an endpoint, whether it is subscribed to or not; resolves with its position, at which subscribers see it. Over
+   * connections that break it is sent again with its key, so that it is one record. Throws SubscribeError as subscribe() does for
+   * what is no path, and rejects with a PublishError: `unknown_outcome` if nobody knows whether it was published, `unavailable`
+   * if it wasn't within 5 minutes, `closed` if the connection is.
+   */
+  publish(endpoint: string, value: PublishedValue, options?: PublishOptions): Promise<string> {
+    return this.#publisher.publish(endpointOf(endpoint, this.#edge), value, options);
   }
 
   /** Calls the listener for every event of this name; returns what ends that. */
@@ -130,10 +159,20 @@ export class Connection {
     }
     this.#timer.cancel();
     this.#asks.lost(now);
+    this.#isLetIn = false;
+    if (state === "closed") this.#publisher.end(CLOSED);
+    else this.#publisher.lost();
     for (const receiver of this.#receivers.values())
       receiver.step({ kind: state === "closed" ? "close" : "lost" });
     // Whoever holds this one's endpoints is full: let another one.
     if (code === CLOSE.overloaded) this.#name = nameBy(this.#clock);
+  }
+
+  /** Something came on this socket, a pong as a rule: the edge hasn't refused it, and takes what is published. */
+  #letIn(): void {
+    if (this.#isLetIn) return;
+    this.#isLetIn = true;
+    this.#publisher.opened();
   }
 
   #tell(change: ConnectionChange): void {
@@ -163,8 +202,12 @@ export class Connection {
         if (isReceiving(this.#receivers.get(heard.endpoint))) this.#tellError(heard);
         break;
       case "published":
-        // Nothing is published here: it is a verdict that lacks something.
-        this.#unreadable(undefined);
+        // With the id of a subscribe it is a verdict that lacks something.
+        if (this.#asks.isAwaited(heard.id)) this.#unreadable(undefined);
+        else this.#publisher.taken(heard.id, heard.position);
+        break;
+      case "occupancy":
+        this.#receivers.get(heard.endpoint)?.hearOccupancy(heard.subscribers);
         break;
       case "unsubscribed":
         this.#asks.unsubscribed(heard.id, this.#clock.now());
@@ -191,6 +234,7 @@ export class Connection {
 
   #refused(heard: HeardOf<"refused">): void {
     const { id, error } = heard;
+    if (this.#publisher.refused(id, error)) return;
     this.#keeper.hearOfToken({ kind: "rejected", id, error });
     if (id !== undefined && this.#asks.isAwaited(id)) {
       const endpoint = this.#asks.refused(id, error, this.#clock.now(), this.#clock.random());
@@ -225,7 +269,7 @@ export class Connection {
       .map(({ kind, id, endpoint }): Statement => {
         const receiver = this.#receivers.get(endpoint);
         if (kind === "subscribe") receiver?.step({ kind: "asked", id });
-        return { kind, id, endpoint, from: receiver?.position };
+        return { kind, id, endpoint, from: receiver?.start, occupancy: receiver?.occupancy };
       });
     for (const message of encodeStatements(statements)) this.#keeper.send(message);
     this.#arrange();

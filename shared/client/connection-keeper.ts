@@ -2,9 +2,10 @@
  * Performs what connection.ts and token.ts decide: dials, hangs up, pings, asks what is the matter, and carries the token. What
  * is said on the socket, and to whom what comes belongs, is the business of who holds it.
  */
+
+import type { ErrorBody } from "../protocol/error-body.ts";
 import type { Message } from "../protocol/message.ts";
-import type { ErrorBody } from "../protocol/schemas.ts";
-import { encodeRenew, PING } from "../protocol/subscriber.ts";
+import { encodeRenew, PING } from "../protocol/up.ts";
 import { type Clock, Timer } from "./clock.ts";
 import { INITIAL_CONNECTION, stepConnection } from "./connection.ts";
 import type {

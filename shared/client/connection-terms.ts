@@ -1,6 +1,6 @@
 /** What connection.ts goes by: its state, what happens, and what is to be done. */
 import type { BackoffBounds } from "../core/backoff.ts";
-import type { ErrorBody } from "../protocol/schemas.ts";
+import type { ErrorBody } from "../protocol/error-body.ts";
 
 export type ConnectionPhase = "idle" | "connecting" | "open" | "probing" | "backingOff" | "barred" | "closed";
 

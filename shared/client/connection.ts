@@ -11,7 +11,7 @@
  */
 import { backoff } from "../core/backoff.ts";
 import { mayReconnect, readCloseReason } from "../protocol/codes.ts";
-import type { ErrorBody } from "../protocol/schemas.ts";
+import type { ErrorBody } from "../protocol/error-body.ts";
 import type {
   ConnectionContext,
   ConnectionEffect,

@@ -1,5 +1,5 @@
 /** What a subscription and a connection tell, and to whom. */
-import type { ErrorBody } from "../protocol/schemas.ts";
+import type { ErrorBody } from "../protocol/error-body.ts";
 import type { ConnectionChange } from "./connection-terms.ts";
 import type { GapCause } from "./subscription.ts";
 import type { ReceivedUpdate } from "./update.ts";
@@ -33,6 +33,11 @@ export interface SubscriptionEvents {
   live: { readonly position: string };
   /** The connection is being made, is open, broke (and when the next follows), or is closed for good. */
   connection: ConnectionChange;
+  /**
+   * How many subscriptions to the endpoint there are, of all clients, if it was asked for (`occupancy`) and may be told: once after
+   * a verdict, and when it has changed, at most once a second.
+   */
+  occupancy: { readonly subscribers: number };
   /** The subscribe stands, but its source can't answer just now; a `verdict` follows. */
   wait: ErrorBody;
   /**

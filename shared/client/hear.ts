@@ -3,9 +3,11 @@
  * about: the id of what it answers, or an endpoint. A frame that can't be read is an event, too; frames of later versions are
  * skipped (V4).
  */
+
+import { decodeDown } from "../protocol/down.ts";
 import { decodeUpdate, type Frame, type Update } from "../protocol/frame.ts";
 import { type Message, splitBinary, splitText } from "../protocol/message.ts";
-import { decodeDown, isUpdate } from "../protocol/subscriber.ts";
+import { isUpdate } from "../protocol/up.ts";
 import type { SubscriptionEvent } from "./subscription.ts";
 import type { TokenEvent } from "./token-terms.ts";
 
@@ -15,6 +17,7 @@ export type Heard =
   /** `endpoint`: whose update it was to be, as far as that can be read. */
   | (SubscriptionEvent<Update, "unreadable"> & { readonly endpoint: string | undefined })
   | { readonly kind: "unsubscribed"; readonly id: number }
+  | { readonly kind: "occupancy"; readonly endpoint: string; readonly subscribers: number }
   | { readonly kind: "published"; readonly id: number; readonly position: string }
   | TokenEvent<"expires" | "renewed">;
 
@@ -58,7 +61,6 @@ function hearControl(frame: string): Heard | undefined {
       return { kind: "expires", inMs: said.inSeconds * 1_000 };
     case "renewed":
       return { kind: "renewed", id: said.id };
-    case "occupancy":
     case "pong":
     case "unknown":
       return undefined;

@@ -1,16 +1,18 @@
 /** A subscription on a socket of its own: its URL is the subscribe (S1), and where that leads nowhere the socket goes. */
 import type { ErrorCode } from "../protocol/codes.ts";
+import type { ErrorBody } from "../protocol/error-body.ts";
 import type { Update } from "../protocol/frame.ts";
 import type { Message } from "../protocol/message.ts";
-import type { ErrorBody } from "../protocol/schemas.ts";
-import { encodeSubscribe, URL_SUBSCRIBE_ID } from "../protocol/subscriber.ts";
+import { formatStart } from "../protocol/position.ts";
+import { encodeSubscribe, URL_SUBSCRIBE_ID } from "../protocol/up.ts";
+import { OCCUPANCY } from "../protocol/version.ts";
 import { Timer } from "./clock.ts";
 import { ConnectionKeeper } from "./connection-keeper.ts";
 import type { EndpointUrl } from "./endpoint-url.ts";
 import { Subscription } from "./handle.ts";
 import { type Heard, hear } from "./hear.ts";
-import { Publisher, type PublisherLimits } from "./publisher.ts";
-import { Receiver, type Start } from "./receiver.ts";
+import { Publisher } from "./publisher.ts";
+import { Receiver, type Wanted } from "./receiver.ts";
 import type { Settings } from "./settings.ts";
 import type { SubscriptionEvent } from "./subscription.ts";
 
@@ -19,17 +21,12 @@ const HARMLESS: readonly ErrorCode[] = ["unknown_key", "deleted", "value_too_lar
 
 const CLOSED: ErrorBody = { code: "closed", message: "the subscription is closed", retry: false };
 
-export function onOwnSocket(
-  { url, path }: EndpointUrl,
-  start: Start,
-  settings: Settings,
-  publishing: PublisherLimits,
-): Subscription {
+export function onOwnSocket({ url, path }: EndpointUrl, wanted: Wanted, settings: Settings): Subscription {
   const timer = new Timer(settings.clock, () => receiver.step({ kind: "timer" }));
-  const receiver: Receiver = new Receiver(path, start, settings.limits, {
+  const receiver: Receiver = new Receiver(path, wanted, settings.limits, {
     ask: () => {
       const id = keeper.takeId();
-      keeper.send(encodeSubscribe(id, path, receiver.position));
+      keeper.send(encodeSubscribe(id, path, receiver.position, receiver.occupancy));
       receiver.step({ kind: "asked", id });
     },
     retry: ({ reason, error }) => {
@@ -40,7 +37,7 @@ export function onOwnSocket(
     awaitAnswer: (forMs) => (forMs === undefined ? timer.cancel() : timer.set(forMs)),
   });
   const keeper = new ConnectionKeeper(settings, {
-    url: () => dialled(url, receiver.from),
+    url: () => dialled(url, receiver),
     address: url.href,
     harmless: HARMLESS,
     message: (message) => receive(message, receiver, keeper, publisher),
@@ -53,7 +50,7 @@ export function onOwnSocket(
     changed: (change) => receiver.emitConnection(change),
     error: (error) => receiver.emit("error", error),
   });
-  const publisher = new Publisher(settings.clock, publishing, {
+  const publisher = new Publisher(settings.clock, settings.publishing, {
     nextId: () => keeper.nextId,
     send: (frame) => {
       keeper.takeId();
@@ -66,9 +63,11 @@ export function onOwnSocket(
   return subscription;
 }
 
-function dialled(to: URL, from: string | undefined): string {
+function dialled(to: URL, { start, occupancy }: Receiver): string {
   const url = new URL(to);
+  const from = formatStart(start);
   if (from !== undefined) url.searchParams.set("from", from);
+  if (occupancy) url.searchParams.set(OCCUPANCY, "");
   return url.href;
 }
 
@@ -76,7 +75,9 @@ function receive(message: Message, receiver: Receiver, keeper: ConnectionKeeper,
   for (const heard of hear(message)) {
     if (heard.kind === "expires" || heard.kind === "renewed") keeper.hearOfToken(heard);
     else if (heard.kind === "published") published(heard.id, heard.position, receiver, publisher);
-    else if (heard.kind === "refused" && publisher.refused(heard.id, heard.error)) continue;
+    else if (heard.kind === "occupancy") {
+      if (heard.endpoint === receiver.endpoint) receiver.hearOccupancy(heard.subscribers);
+    } else if (heard.kind === "refused" && publisher.refused(heard.id, heard.error)) continue;
     else if (isFor(receiver, heard)) {
       follow(heard, receiver, keeper);
       if (heard.kind === "verdict") publisher.opened();
@@ -93,7 +94,7 @@ function published(id: number, position: string, receiver: Receiver, publisher: 
 /** Frames of other endpoints are skipped (F9). What can't be read may have been anything of this one. */
 function isFor(
   { endpoint }: Receiver,
-  heard: Exclude<Heard, { readonly kind: "expires" | "renewed" | "published" }>,
+  heard: Exclude<Heard, { readonly kind: "expires" | "renewed" | "published" | "occupancy" }>,
 ): heard is Extract<typeof heard, SubscriptionEvent<Update>> {
   switch (heard.kind) {
     case "update":

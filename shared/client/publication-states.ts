@@ -3,7 +3,7 @@
  * What was sent and not answered may be a record, so from then on only its position, or that its key is another publish's, is
  * certain: the same is sent again with the same key until one of these is said, or its time is over.
  */
-import type { ErrorBody } from "../protocol/schemas.ts";
+import type { ErrorBody } from "../protocol/error-body.ts";
 
 export type PublicationState =
   | { readonly kind: "waiting" }
@@ -87,7 +87,13 @@ function fromResent(state: PublicationState, event: PublicationEvent): Publicati
 }
 
 /** Errors after which the same may be tried again, and which say that nothing was done (W5). */
-const NOTHING_DONE: readonly string[] = ["unavailable", "overloaded", "in_flight", "rate_limited"];
+const NOTHING_DONE: readonly string[] = [
+  "unavailable",
+  "not_writable",
+  "overloaded",
+  "in_flight",
+  "rate_limited",
+];
 
 /** What an error says of the publish that it answers. */
 export function meaningOf({ code, retry }: ErrorBody): PublicationEvent {

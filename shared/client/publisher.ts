@@ -2,18 +2,17 @@
  * Publishes on a connection: a shell around publishing.ts, for a connection of one endpoint or of many. It gives each publish
  * its key, keeps what is to be sent until it has its outcome, and keeps the time.
  */
+
+import type { ErrorBody } from "../protocol/error-body.ts";
 import type { Frame, Header } from "../protocol/frame.ts";
-import { encodePublication, type Publication } from "../protocol/publication.ts";
-import type { ErrorBody } from "../protocol/schemas.ts";
+import { encodePublication, type Publication } from "../protocol/up.ts";
 import { type Clock, Timer } from "./clock.ts";
+import type { PublishOrder } from "./publish-queue.ts";
 import {
-  initialPublishing,
+  Publishing,
   type PublishingEffect,
   type PublishingEvent,
   type PublishingLimits,
-  type PublishingState,
-  type PublishOrder,
-  stepPublishing,
 } from "./publishing.ts";
 
 /** Text travels as UTF-8, JSON or not; `null` is a tombstone. */
@@ -30,6 +29,11 @@ export interface PublishOptions {
    * had to be tried again comes later.
    */
   readonly order?: PublishOrder;
+  /**
+   * If it aborts, this isn't sent, or not again, and fails: with the signal's reason, or with `unknown_outcome` if it was sent and may
+   * become a record.
+   */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Why something wasn't published, or that this isn't known (`unknown_outcome`). */
@@ -62,10 +66,14 @@ type Content = Omit<Publication, "id">;
 
 interface Promised {
   readonly content: Content;
+  readonly signal: AbortSignal | undefined;
+  readonly abort: () => void;
   readonly resolve: (position: string) => void;
-  readonly reject: (error: PublishError) => void;
+  readonly reject: (reason: unknown) => void;
 }
 
+/** Without an id it is about all that is published on the connection (W24). */
+const NOBODY_KNOWS = "unknown_outcome";
 const MAX_ID = Number.MAX_SAFE_INTEGER;
 const encoder = new TextEncoder();
 
@@ -75,7 +83,9 @@ export class Publisher {
   readonly #ports: PublisherPorts;
   readonly #timer: Timer;
   readonly #promised = new Map<number, Promised>();
-  #state: PublishingState;
+  readonly #publishing: Publishing;
+  /** Of the frames that this connection has yet to answer. */
+  readonly #unanswered = new Set<number>();
   #names = 0;
 
   constructor(clock: Clock, limits: PublisherLimits, ports: PublisherPorts) {
@@ -83,23 +93,24 @@ export class Publisher {
     this.#limits = limits;
     this.#ports = ports;
     this.#timer = new Timer(clock, () => this.#step({ kind: "timer" }));
-    this.#state = initialPublishing(limits);
+    this.#publishing = new Publishing(limits);
   }
 
   /** Resolves with the record's position; rejects with a PublishError. `endpoint`: a canonical path. */
   publish(endpoint: string, value: PublishedValue, options: PublishOptions = {}): Promise<string> {
-    const { headers = [], idempotencyKey: key = randomKey(), order = "wait" } = options;
+    const { headers = [], idempotencyKey: key = randomKey(), order = "wait", signal } = options;
     const bytes = typeof value === "string" ? encoder.encode(value) : value;
     const content = { endpoint, key, headers, value: bytes };
     const size = encodePublication({ ...content, id: MAX_ID }).length;
-    const { promise, resolve, reject } = Promise.withResolvers<string>();
-    if (size > this.#limits.frameBytes) reject(new PublishError(tooLarge(this.#limits.frameBytes)));
-    else {
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      if (size > this.#limits.frameBytes) throw new PublishError(tooLarge(this.#limits.frameBytes));
       const name = ++this.#names;
-      this.#promised.set(name, { content, resolve, reject });
+      const abort = () => this.#step({ kind: "withdraw", name });
+      signal?.addEventListener("abort", abort, { once: true });
+      this.#promised.set(name, { content, signal, abort, resolve, reject });
       this.#step({ kind: "publish", name, endpoint, order, bytes: size });
-    }
-    return promise;
+    });
   }
 
   /** A connection that has answered something: what waits is sent. */
@@ -108,18 +119,19 @@ export class Publisher {
   }
 
   lost(): void {
+    this.#unanswered.clear();
     this.#step({ kind: "lost" });
   }
 
   taken(id: number, position: string): void {
+    this.#unanswered.delete(id);
     this.#step({ kind: "taken", id, position });
   }
 
-  /** Whether the error is about what was published here. */
+  /** Returns whether the error is about what was published here, and so is no news to anybody else. */
   refused(id: number | undefined, error: ErrorBody): boolean {
-    const before = this.#state;
     this.#step({ kind: "refused", id, error });
-    return this.#state.queue !== before.queue;
+    return id === undefined ? error.code === NOBODY_KNOWS : this.#unanswered.delete(id);
   }
 
   /** There will be no other connection. */
@@ -132,11 +144,8 @@ export class Publisher {
       now: this.#clock.now(),
       random: this.#clock.random(),
       nextId: this.#ports.nextId(),
-      limits: this.#limits,
     };
-    const { state, effects } = stepPublishing(this.#state, event, context);
-    this.#state = state;
-    for (const effect of effects) this.#perform(effect);
+    for (const effect of this.#publishing.step(event, context)) this.#perform(effect);
   }
 
   #perform(effect: PublishingEffect): void {
@@ -144,13 +153,14 @@ export class Publisher {
       case "send": {
         const content = this.#promised.get(effect.name)?.content;
         if (content !== undefined) this.#ports.send(encodePublication({ ...content, id: effect.id }));
+        this.#unanswered.add(effect.id);
         break;
       }
       case "published":
         this.#take(effect.name)?.resolve(effect.position);
         break;
       case "failed":
-        this.#take(effect.name)?.reject(new PublishError(effect.error));
+        this.#fail(effect.name, effect.error);
         break;
       case "schedule":
         this.#timer.set(effect.afterMs);
@@ -161,8 +171,15 @@ export class Publisher {
     }
   }
 
+  #fail(name: number, error: ErrorBody): void {
+    const promised = this.#take(name);
+    const isWithdrawn = promised?.signal?.aborted === true && error.code !== NOBODY_KNOWS;
+    promised?.reject(isWithdrawn ? promised.signal?.reason : new PublishError(error));
+  }
+
   #take(name: number): Promised | undefined {
     const promised = this.#promised.get(name);
+    promised?.signal?.removeEventListener("abort", promised.abort);
     this.#promised.delete(name);
     return promised;
   }

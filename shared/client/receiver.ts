@@ -1,6 +1,6 @@
 /** Performs what subscription.ts decides, and tells the user. How it is asked is the business of what carries it. */
 import type { Update } from "../protocol/frame.ts";
-import { formatPosition, OLDEST, type Position } from "../protocol/position.ts";
+import { formatPosition, OLDEST, type Position, type Start } from "../protocol/position.ts";
 import { Emitter, type Listener, type SubscriptionEvents } from "./events.ts";
 import {
   initialSubscription,
@@ -30,12 +30,18 @@ export interface ReceiverPorts {
   awaitAnswer(forMs: number | undefined): void;
 }
 
-/** Where a subscription begins; `oldest` stands for a position as long as there is none. */
-export type Start = Position | typeof OLDEST | undefined;
+/** What a subscription was to be. */
+export interface Wanted {
+  /** `oldest` stands for a position as long as there is none. */
+  readonly start: Start;
+  /** To be told how many subscribers there are (O4). */
+  readonly occupancy?: true | undefined;
+}
 
 export class Receiver {
   /** Canonical path. */
   readonly endpoint: string;
+  readonly occupancy: true | undefined;
   readonly #limits: SubscriptionLimits;
   readonly #ports: ReceiverPorts;
   readonly #emitter = new Emitter<SubscriptionEvents>();
@@ -43,8 +49,14 @@ export class Receiver {
   #start: typeof OLDEST | undefined;
   #over = false;
 
-  constructor(endpoint: string, start: Start, limits: SubscriptionLimits, ports: ReceiverPorts) {
+  constructor(
+    endpoint: string,
+    { start, occupancy }: Wanted,
+    limits: SubscriptionLimits,
+    ports: ReceiverPorts,
+  ) {
     this.endpoint = endpoint;
+    this.occupancy = occupancy;
     this.#limits = limits;
     this.#ports = ports;
     this.#start = start === OLDEST ? OLDEST : undefined;
@@ -55,9 +67,9 @@ export class Receiver {
     return this.#state.position;
   }
 
-  /** For a URL. */
-  get from(): string | undefined {
-    return text(this.#state.position) ?? this.#start;
+  /** From where it is asked for. */
+  get start(): Start {
+    return this.#state.position ?? this.#start;
   }
 
   get phase(): SubscriptionPhase {
@@ -75,6 +87,11 @@ export class Receiver {
 
   on<K extends keyof SubscriptionEvents>(name: K, listener: Listener<K>): () => void {
     return this.#emitter.on(name, listener);
+  }
+
+  /** How many subscribers there are; of one that wasn't asked, what was said to another before it. */
+  hearOccupancy(subscribers: number): void {
+    if (this.occupancy) this.emit("occupancy", { subscribers });
   }
 
   /** After that its connection is closed nothing more is told. */

@@ -21,6 +21,8 @@ export interface ConnectOptions {
   /** Delays between attempts to reconnect: by default up to 0.5 s at first and up to 30 s in the end. */
   readonly backoff?: BackoffBounds;
   readonly timeouts?: Partial<Timeouts>;
+  /** How much is published at once, and for how long each of it is tried. */
+  readonly publishing?: Partial<PublisherLimits>;
   readonly transport?: Transport;
   readonly clock?: Clock;
 }
@@ -30,6 +32,7 @@ export type Timeouts = Omit<ConnectionLimits, "backoff"> & SubscriptionLimits & 
 export interface Settings {
   readonly token: TokenSource;
   readonly limits: Timeouts & { readonly backoff: BackoffBounds };
+  readonly publishing: PublisherLimits;
   readonly transport: Transport;
   readonly clock: Clock;
 }
@@ -47,8 +50,7 @@ const TIMEOUTS: Timeouts = {
   renewalMs: 15_000,
 };
 
-/** How much is published at once, and for how long each of it is tried, unless somebody says otherwise. */
-export const PUBLISHING: PublisherLimits = {
+const PUBLISHING: PublisherLimits = {
   maxPublishes: 1_000,
   maxBytes: 16 * 1024 * 1024,
   atOnce: 32,
@@ -61,12 +63,13 @@ export const PUBLISHING: PublisherLimits = {
 
 /** Throws SubscribeError with `invalid_token`. */
 export function settingsOf(options: ConnectOptions): Settings {
-  const { token = "", backoff, timeouts, transport, clock } = options;
+  const { token = "", backoff, timeouts, publishing, transport, clock } = options;
   if (typeof token === "string" && !isToken(token))
     throw new SubscribeError("invalid_token", "the token has characters that none has, or too many");
   return {
     token,
     limits: { ...TIMEOUTS, ...timeouts, backoff: backoff ?? BACKOFF },
+    publishing: { ...PUBLISHING, ...publishing },
     transport: transport ?? webSocketTransport,
     clock: clock ?? systemClock,
   };

@@ -13,9 +13,10 @@
  * How it is asked is the shell's: by the URL of a socket of its own, or by a frame on one that is shared.
  */
 import { classify } from "../core/continuity.ts";
+import type { Verdict } from "../protocol/down.ts";
+import type { ErrorBody } from "../protocol/error-body.ts";
 import type { Chained } from "../protocol/position.ts";
 import { NOTHING, type Position, reaches, withComponent } from "../protocol/position.ts";
-import type { ErrorBody, Verdict } from "../protocol/schemas.ts";
 
 export type SubscriptionPhase = "away" | "asked" | "waiting" | "catchingUp" | "live" | "ended";
 

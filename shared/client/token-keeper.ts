@@ -1,5 +1,5 @@
 /** Performs what token.ts decides: asks the source, waits, and passes tokens on. */
-import type { ErrorBody } from "../protocol/schemas.ts";
+import type { ErrorBody } from "../protocol/error-body.ts";
 import { type Clock, Timer } from "./clock.ts";
 import { INITIAL_TOKEN, stepToken, tokenOf } from "./token.ts";
 import type { TokenEffect, TokenEvent, TokenLimits, TokenState } from "./token-terms.ts";

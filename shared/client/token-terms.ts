@@ -1,6 +1,6 @@
 /** What token.ts goes by: its state, what happens, and what is to be done; and what the edge says of a token. */
 import { CLOSE, TOKEN_CLOSES } from "../protocol/codes.ts";
-import type { ErrorBody } from "../protocol/schemas.ts";
+import type { ErrorBody } from "../protocol/error-body.ts";
 
 /** A token that the edge would not have, and what it said. */
 export interface Refusal {

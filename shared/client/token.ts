@@ -14,7 +14,7 @@
  * No time of day is looked at: the edge says how long a token has left, so it doesn't matter whether this clock is right.
  */
 import { type BackoffBounds, backoff } from "../core/backoff.ts";
-import type { ErrorBody } from "../protocol/schemas.ts";
+import type { ErrorBody } from "../protocol/error-body.ts";
 import {
   isTokenError,
   type Lack,

@@ -1,6 +1,7 @@
 /** What carries a subscription: a WebSocket (websocket.ts), or whatever a caller puts around or in place of it. */
+
+import type { ErrorBody } from "../protocol/error-body.ts";
 import type { Message } from "../protocol/message.ts";
-import type { ErrorBody } from "../protocol/schemas.ts";
 
 export interface Transport {
   /**

@@ -3,15 +3,9 @@
  * the link's number or addressed to it, on an uplink.
  */
 import * as v from "valibot";
+import type { Verdict } from "./down.ts";
 import { formatPosition, type Position } from "./position.ts";
-import {
-  EndpointSchema,
-  IdSchema,
-  PositionSchema,
-  type Verdict,
-  VerdictSchema,
-  verdictFields,
-} from "./schemas.ts";
+import { EndpointSchema, IdSchema, PositionSchema, VerdictSchema, verdictFields } from "./schemas.ts";
 
 export const AttachSchema = v.object({
   attach: EndpointSchema,

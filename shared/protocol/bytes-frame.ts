@@ -1,7 +1,7 @@
 /** Binary frames that hold a value's bytes (F5): a header that is one JSON object, a newline, and so many bytes as `n` says. */
 import { NEWLINE } from "./ascii.ts";
 import { decodeUtf8 } from "./frame.ts";
-import { parseObject } from "./schemas.ts";
+import { parseObject } from "./json-object.ts";
 
 const encoder = new TextEncoder();
 

@@ -38,6 +38,7 @@ export const ERRORS = {
   too_many_subscriptions: { status: 403, retry: false },
   value_too_large: { status: 502, retry: false },
   unavailable: { status: 503, retry: true },
+  not_writable: { status: 503, retry: true },
   overloaded: { status: 503, retry: true },
   internal: { status: 500, retry: true },
   unknown_outcome: { status: 504, retry: true },

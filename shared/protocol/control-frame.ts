@@ -3,7 +3,8 @@
  */
 import * as v from "valibot";
 import type { Decoded } from "./frame.ts";
-import { describe, parseObject } from "./schemas.ts";
+import { parseObject } from "./json-object.ts";
+import { describe } from "./schemas.ts";
 
 export const VersionSchema = v.pipe(v.number(), v.integer(), v.minValue(1));
 export const GenerationSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(0));

@@ -5,8 +5,8 @@
  *   {"e":"/quotes/AAPL","p":"Zk3x9Q.3:1077","q":1041,"t":1763690000123,"v":{"bid":229.1}}
  *   {"e":"/frames/cam1","p":"Zk3x9Q.0:12","q":11,"t":1763690000123,"n":512}⏎ and 512 bytes
  */
-import * as v from "valibot";
 import { NEWLINE } from "./ascii.ts";
+import { parseObject } from "./json-object.ts";
 import { isJsonText } from "./json-text.ts";
 import { LIMITS } from "./limits.ts";
 import type { Chained } from "./position.ts";
@@ -37,27 +37,19 @@ export interface Update extends Chained {
 
 export type Frame = string | Uint8Array<ArrayBuffer>;
 
-/** Headers of a record (F6). */
-export const HeadersSchema = v.array(
-  v.union([
-    // The longer form first: a tuple schema passes over what follows its items.
-    v.tuple([v.string(), v.string(), v.literal("base64")]),
-    v.tuple([v.string(), v.nullable(v.string())]),
-  ]),
-);
-
-const HeaderSchema = v.object({
-  e: v.pipe(v.string(), v.startsWith("/")),
-  p: v.string(),
-  q: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
-  t: v.optional(v.pipe(v.number(), v.finite())),
-  h: v.optional(HeadersSchema),
-  x: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
-  d: v.optional(v.literal(true)),
-  o: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
-  n: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(LIMITS.valueBytes))),
-  s: v.optional(v.string()),
-});
+/** What a frame has beside a JSON value (F2). */
+interface Head {
+  readonly e: string;
+  readonly p: string;
+  readonly q?: number;
+  readonly t?: number;
+  readonly h?: unknown;
+  readonly x?: number;
+  readonly d?: true;
+  readonly o?: number;
+  readonly n?: number;
+  readonly s?: string;
+}
 
 const encoder = new TextEncoder();
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -142,8 +134,8 @@ function decode(frame: Frame, isValue: (json: string) => boolean): Decoded<Updat
   if (value === undefined) return { ok: false, problem: "an update frame needs exactly one value" };
   const component = parseComponent(header.p);
   if (component === undefined) return { ok: false, problem: "malformed position in an update frame" };
-  const headers = decodeHeaders(header.h ?? []);
-  if (headers === undefined) return { ok: false, problem: "a header of an update frame isn't base64" };
+  const headers = header.h === undefined ? [] : decodeHeaders(header.h);
+  if (headers === undefined) return { ok: false, problem: "malformed headers in an update frame" };
   return {
     ok: true,
     value: {
@@ -158,17 +150,21 @@ function decode(frame: Frame, isValue: (json: string) => boolean): Decoded<Updat
   };
 }
 
-/** undefined if one isn't the base64 that it says (F6). */
-export function decodeHeaders(
-  encoded: readonly (readonly (string | null)[])[],
-): readonly Header[] | undefined {
-  const headers: Header[] = [];
-  for (const [name, value, form] of encoded) {
-    const decoded = form === undefined ? (value ?? null) : fromBase64(value ?? "");
-    if (decoded === undefined) return undefined;
-    headers.push([name ?? "", decoded]);
-  }
-  return headers;
+/** Headers of a record as they travel (F6); undefined if these are none. */
+export function decodeHeaders(encoded: unknown): readonly Header[] | undefined {
+  if (!Array.isArray(encoded)) return undefined;
+  const headers = encoded.map(decodeHeader);
+  return headers.every((header) => header !== undefined) ? headers : undefined;
+}
+
+function decodeHeader(encoded: unknown): Header | undefined {
+  const [name, value, form]: readonly unknown[] = Array.isArray(encoded) ? encoded : [];
+  if (typeof name !== "string") return undefined;
+  if (value === null) return [name, null];
+  if (typeof value !== "string") return undefined;
+  if (form !== "base64") return [name, value];
+  const bytes = fromBase64(value);
+  return bytes && [name, bytes];
 }
 
 /** The parts of a frame: its header as JSON, and its value as it travelled. */
@@ -194,22 +190,33 @@ function split(frame: Frame): Parts | undefined {
   return head === undefined ? undefined : { head, bytes: frame.subarray(newline + 1) };
 }
 
-function parseHeader(text: string): v.InferOutput<typeof HeaderSchema> | undefined {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  const result = v.safeParse(HeaderSchema, json);
-  return result.success ? result.output : undefined;
+/** By hand, since every page that subscribes does this for each update, and loads it. */
+function parseHeader(text: string): Head | undefined {
+  const head = parseObject(text);
+  return head !== undefined && isHead(head) ? head : undefined;
 }
 
-function readValue(
-  header: v.InferOutput<typeof HeaderSchema>,
-  parts: Parts,
-  isValue: (json: string) => boolean,
-): Value | undefined {
+function isHead(head: object): head is Head {
+  const { e, p, q, t, x, d, o, n, s } = head as Readonly<Record<string, unknown>>;
+  return (
+    typeof e === "string" &&
+    e.startsWith("/") &&
+    typeof p === "string" &&
+    isCount(q) &&
+    isCount(x) &&
+    isCount(o) &&
+    isCount(n) &&
+    Number(n ?? 0) <= LIMITS.valueBytes &&
+    (t === undefined || Number.isFinite(t)) &&
+    (d === undefined || d === true) &&
+    (s === undefined || typeof s === "string")
+  );
+}
+
+const isCount = (value: unknown) =>
+  value === undefined || (Number.isSafeInteger(value) && Number(value) >= 0);
+
+function readValue(header: Head, parts: Parts, isValue: (json: string) => boolean): Value | undefined {
   const values: Value[] = [];
   if (parts.json !== undefined) {
     if (!isValue(parts.json)) return undefined;

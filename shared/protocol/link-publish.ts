@@ -7,10 +7,11 @@
  */
 import * as v from "valibot";
 import { encodeBytesFrame, splitBytesFrame } from "./bytes-frame.ts";
-import { type Decoded, decodeHeaders, encodeHeader, HeadersSchema } from "./frame.ts";
+import type { ErrorBody } from "./error-body.ts";
+import { type Decoded, decodeHeaders, encodeHeader } from "./frame.ts";
 import { GUARANTEE, type Guarantee, type Publish } from "./publish.ts";
 import { type TokenNames, TokenNamesSchema, writeNames } from "./revocation.ts";
-import { describe, EndpointSchema, type ErrorBody, ErrorBodySchema, IdSchema } from "./schemas.ts";
+import { describe, EndpointSchema, ErrorBodySchema, HeadersSchema, IdSchema } from "./schemas.ts";
 
 /** By whose token it is published, as far as that is looked at again. */
 export interface PublishToken {

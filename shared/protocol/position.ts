@@ -24,10 +24,23 @@ export interface Chained extends Component {
 
 export const NOTHING: Position = new Map();
 
-/** In place of a position, in a URL: from where on the source can prove what came (S16). */
+/** In place of a position, where a subscription begins: from where on the source can prove what came (S16). */
 export const OLDEST = "oldest";
 
+/** Where a subscription begins; undefined: with the latest update. */
+export type Start = Position | typeof OLDEST | undefined;
+
 const COMPONENT = /^([A-Za-z0-9_.-]{1,32}):(0|[1-9][0-9]{0,15})$/;
+
+/** As it is written in a URL or in a frame. */
+export function formatStart(start: Start): string | undefined {
+  return start === OLDEST || start === undefined ? start : formatPosition(start);
+}
+
+/** What a client wrote; undefined if it is neither. */
+export function parseStart(text: string): Start {
+  return text === OLDEST ? OLDEST : parsePosition(text);
+}
 
 /** The text form: components sorted by epoch and joined by commas; `-` when there are none. */
 export function formatPosition(position: Position): string {

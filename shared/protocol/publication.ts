@@ -8,33 +8,17 @@
  *   {"id":2,"ok":{"position":"Zk3x9Q.3:1077"}}
  */
 import * as v from "valibot";
-import { encodeBytesFrame, splitBytesFrame } from "./bytes-frame.ts";
-import {
-  type Decoded,
-  decodeHeaders,
-  encodeHeader,
-  type Frame,
-  type Header,
-  HeadersSchema,
-} from "./frame.ts";
+import { splitBytesFrame } from "./bytes-frame.ts";
+import type { ErrorBody } from "./error-body.ts";
+import { type Decoded, decodeHeaders, type Frame, type Header } from "./frame.ts";
 import { isJsonText } from "./json-text.ts";
 import { LIMITS } from "./limits.ts";
 import { membersOf } from "./members.ts";
 import type { Guarantee } from "./publish.ts";
-import { describe, EndpointSchema, type ErrorBody, IdSchema } from "./schemas.ts";
+import { describe, EndpointSchema, HeadersSchema, IdSchema } from "./schemas.ts";
+import type { Publication } from "./up.ts";
 
-export interface Publication {
-  /** Of the frame, for the answer. */
-  readonly id: number;
-  /** Canonical path. */
-  readonly endpoint: string;
-  /** What its client calls it; undefined if it says nothing. */
-  readonly key: string | undefined;
-  /** Of the record. */
-  readonly headers: readonly Header[];
-  /** null is a tombstone. */
-  readonly value: Uint8Array | null;
-}
+export { encodePublication, type Publication } from "./up.ts";
 
 const HeadSchema = v.object({
   id: IdSchema,
@@ -51,13 +35,6 @@ type Head = v.InferOutput<typeof HeadSchema>;
 const HEAD_FIELDS = ["id", "pub", "idempotencyKey", "h", "d", "s", "n"] as const;
 
 const encoder = new TextEncoder();
-
-/** Bytes travel as they are; a tombstone has none. */
-export function encodePublication({ id, endpoint, key, headers, value }: Publication): Frame {
-  const h = headers.length > 0 ? headers.map(encodeHeader) : undefined;
-  const fields = { id, pub: endpoint, idempotencyKey: key, h };
-  return value === null ? JSON.stringify({ ...fields, d: true }) : encodeBytesFrame(fields, value);
-}
 
 /** undefined if it is another frame, or none. */
 export function decodePublication(frame: Frame): Decoded<Publication> | undefined {

@@ -7,9 +7,9 @@
  */
 import * as v from "valibot";
 import { encodeBytesFrame, splitBytesFrame } from "./bytes-frame.ts";
-import { type Decoded, decodeHeaders, encodeHeader, type Header, HeadersSchema } from "./frame.ts";
+import { type Decoded, decodeHeaders, encodeHeader, type Header } from "./frame.ts";
 import { LIMITS } from "./limits.ts";
-import { describe, EndpointSchema, IdSchema } from "./schemas.ts";
+import { describe, EndpointSchema, HeadersSchema, IdSchema } from "./schemas.ts";
 
 /** What is to become a record, and what its publisher calls that. */
 export interface Publish {
@@ -137,13 +137,16 @@ export interface WriterNumber {
   readonly epoch: number;
 }
 
-/** An origin writes a partition from here on, or no longer does. */
+/** By what number an origin writes a partition; that it is about to take it; or that it does neither. */
+export type WriterStanding = WriterNumber | "taking" | undefined;
+
+/** An origin writes a partition from here on, is about to, or no longer does. */
 export interface Writing {
   readonly topic: string;
   readonly partition: number;
   /** How many partitions the topic has. */
   readonly partitions: number;
-  readonly number: WriterNumber | undefined;
+  readonly number: WriterStanding;
 }
 
 const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
@@ -153,19 +156,17 @@ export const WritingSchema = v.object({
   partition: Count,
   partitions: v.pipe(Count, v.minValue(1)),
   number: v.optional(v.tuple([Count, Count])),
+  taking: v.optional(v.literal(true)),
 });
 
 export function readWriting(o: v.InferOutput<typeof WritingSchema>): Writing {
   const [id, epoch] = o.number ?? [];
-  const number = id === undefined || epoch === undefined ? undefined : { id, epoch };
+  const has = id === undefined || epoch === undefined ? undefined : { id, epoch };
+  const number = has ?? (o.taking ? "taking" : undefined);
   return { topic: o.writes, partition: o.partition, partitions: o.partitions, number };
 }
 
 export function encodeWriting({ topic, partition, partitions, number }: Writing): string {
-  return JSON.stringify({
-    writes: topic,
-    partition,
-    partitions,
-    number: number && [number.id, number.epoch],
-  });
+  const standing = number === "taking" ? { taking: true } : number && { number: [number.id, number.epoch] };
+  return JSON.stringify({ writes: topic, partition, partitions, ...standing });
 }

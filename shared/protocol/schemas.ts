@@ -4,6 +4,8 @@
  */
 import * as v from "valibot";
 import { ERRORS, type ErrorCode } from "./codes.ts";
+import type { Verdict } from "./down.ts";
+import type { ErrorBody } from "./error-body.ts";
 import { formatPosition, type Position, parseLongPosition, parsePosition } from "./position.ts";
 
 /** What servers say to each other and to clients. */
@@ -21,12 +23,14 @@ export const VerdictSchema = v.object({
   cause: v.optional(v.string()),
 });
 
-/**
- * The answer to a subscribe (S3). The receiver adopts `position`; every update that follows chains from it.
- * It has caught up when it reaches `head`. `recovered` is there when `from` was given: whether nothing
- * between `from` and `position` is missing; if it is false, `cause` says why.
- */
-export type Verdict = v.InferOutput<typeof VerdictSchema>;
+/** Headers of a record (F6). */
+export const HeadersSchema = v.array(
+  v.union([
+    // The longer form first: a tuple schema passes over what follows its items.
+    v.tuple([v.string(), v.string(), v.literal("base64")]),
+    v.tuple([v.string(), v.nullable(v.string())]),
+  ]),
+);
 
 /** A verdict's fields as they travel; undefined ones are left out by JSON. */
 export function verdictFields(verdict: Verdict): Record<string, unknown> {
@@ -40,19 +44,12 @@ export const ErrorBodySchema = v.object({
   retryAfterMs: v.optional(v.pipe(v.number(), v.minValue(0))),
 });
 
-export interface ErrorBody {
-  readonly code: string;
-  readonly message: string;
-  readonly retry: boolean;
-  /** Of what a connection asked too often (S20), or of a token that can't be looked at yet (T3). */
-  readonly retryAfterMs?: number | undefined;
-}
-
 /** The body of every error answer over HTTP, too, as `{"error": …}`. */
 export function errorBody(code: ErrorCode, message: string): ErrorBody {
   return { code, message, retry: ERRORS[code].retry };
 }
 
+/* @__NO_SIDE_EFFECTS__ */
 function positionSchema(parse: (text: string) => Position | undefined) {
   return v.pipe(
     v.string(),
@@ -63,15 +60,6 @@ function positionSchema(parse: (text: string) => Position | undefined) {
       return NEVER;
     }),
   );
-}
-
-export function parseObject(text: string): object | undefined {
-  try {
-    const json: unknown = JSON.parse(text);
-    return typeof json === "object" && json !== null && !Array.isArray(json) ? json : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** The first thing that a schema found wrong, with its path; not what was there instead, which may be a secret in the wrong place. */

@@ -2,14 +2,16 @@
  * What a client says of its subscriptions on a connection of many endpoints, in as few messages as their size allows (M2).
  */
 import { LIMITS } from "./limits.ts";
-import { formatPosition, type Position } from "./position.ts";
+import { formatStart, type Start } from "./position.ts";
 
 export type Statement =
   | {
       readonly kind: "subscribe";
       readonly id: number;
       readonly endpoint: string;
-      readonly from: Position | undefined;
+      readonly from: Start;
+      /** Whether to be told how many subscribers there are (O4). */
+      readonly occupancy?: true | undefined;
     }
   | { readonly kind: "unsubscribe"; readonly id: number; readonly endpoint: string };
 
@@ -41,5 +43,6 @@ const CLOSING = "]}";
 function encode(statement: Statement): string {
   const { id, endpoint } = statement;
   if (statement.kind === "unsubscribe") return JSON.stringify({ id, unsub: endpoint });
-  return JSON.stringify({ id, sub: endpoint, from: statement.from && formatPosition(statement.from) });
+  const { from, occupancy } = statement;
+  return JSON.stringify({ id, sub: endpoint, from: formatStart(from), occupancy });
 }

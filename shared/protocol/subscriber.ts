@@ -4,29 +4,21 @@
  */
 import * as v from "valibot";
 import type { ErrorCode } from "./codes.ts";
+import type { Verdict } from "./down.ts";
 import type { Decoded, Frame } from "./frame.ts";
-import { formatPosition, type Position } from "./position.ts";
+import { parseObject } from "./json-object.ts";
+import type { Position } from "./position.ts";
 import { decodePublication, type Publication } from "./publication.ts";
 import {
   ClientPositionSchema,
   describe,
   EndpointSchema,
-  type ErrorBody,
-  ErrorBodySchema,
   errorBody,
   IdSchema,
-  parseObject,
-  type Verdict,
-  VerdictSchema,
   verdictFields,
 } from "./schemas.ts";
 
-/** Answered by the runtime itself, without waking the object: these exact bytes (S8). */
-export const PING = '{"ping":1}';
-export const PONG = '{"pong":1}';
-
-/** The subscribe that the URL of an endpoint stands for has this id; those of frames have larger ones. */
-export const URL_SUBSCRIBE_ID = 0;
+export { encodeRenew, encodeSubscribe, isUpdate, PING, PONG, URL_SUBSCRIBE_ID } from "./up.ts";
 
 const RenewSchema = v.object({ id: IdSchema, token: v.string() });
 const SubscribeSchema = v.object({
@@ -88,107 +80,6 @@ export function readPublication(frame: Frame): Decoded<Extract<Up, { kind: "publ
   if (!read?.ok)
     return { ok: false, problem: read?.problem ?? "a binary frame publishes something, or is none" };
   return { ok: true, value: { kind: "publish", id: read.value.id, publication: read.value } };
-}
-
-export function encodeSubscribe(
-  id: number,
-  endpoint: string,
-  from: Position | undefined,
-  occupancy?: true,
-): string {
-  return JSON.stringify({ id, sub: endpoint, from: from && formatPosition(from), occupancy });
-}
-
-export function encodeRenew(id: number, token: string): string {
-  return JSON.stringify({ id, token });
-}
-
-/** Update frames apart, what the edge says. `unknown` comes from a later version: ignore it (V4). */
-export type Down =
-  | { readonly kind: "verdict"; readonly id: number; readonly verdict: Verdict }
-  | { readonly kind: "wait"; readonly id: number; readonly error: ErrorBody }
-  | { readonly kind: "error"; readonly id: number | undefined; readonly error: ErrorBody }
-  | { readonly kind: "reset"; readonly endpoint: string; readonly verdict: Verdict }
-  /** `expires`: seconds since 1970. */
-  | { readonly kind: "renewed"; readonly id: number; readonly expires: number }
-  /** A publish was taken: the record's own position (W23). */
-  | { readonly kind: "published"; readonly id: number; readonly position: string }
-  /** The token ends `inSeconds`. */
-  | { readonly kind: "expires"; readonly inSeconds: number }
-  | { readonly kind: "end"; readonly endpoint: string; readonly error: ErrorBody }
-  /** How many subscribers there are. */
-  | { readonly kind: "occupancy"; readonly endpoint: string; readonly subscribers: number }
-  /** An `unsub` was done (M5). */
-  | { readonly kind: "unsubscribed"; readonly id: number }
-  | { readonly kind: "pong" }
-  | { readonly kind: "unknown" };
-
-const Seconds = v.pipe(v.number(), v.minValue(0));
-
-const DownSchemas = {
-  verdict: v.object({ id: IdSchema, ok: VerdictSchema }),
-  wait: v.object({ id: IdSchema, wait: ErrorBodySchema }),
-  error: v.object({ id: v.optional(IdSchema), error: ErrorBodySchema }),
-  reset: v.object({ reset: EndpointSchema, ...VerdictSchema.entries }),
-  renewed: v.object({ id: IdSchema, ok: v.object({ expires: Seconds }) }),
-  unsubscribed: v.object({ id: IdSchema, ok: v.object({ unsub: EndpointSchema }) }),
-  published: v.object({ id: IdSchema, ok: v.object({ position: v.string(), head: v.optional(v.never()) }) }),
-  expires: v.object({ expires: v.object({ in: Seconds }) }),
-  end: v.object({ end: EndpointSchema, error: ErrorBodySchema }),
-  occupancy: v.object({ occupancy: EndpointSchema, subscribers: v.number() }),
-} as const;
-
-export function decodeDown(text: string): Decoded<Down> {
-  const json = parseObject(text);
-  if (json === undefined) return { ok: false, problem: "a frame is one JSON object" };
-  if (v.is(DownSchemas.renewed, json))
-    return { ok: true, value: { kind: "renewed", id: json.id, expires: json.ok.expires } };
-  if (v.is(DownSchemas.unsubscribed, json)) return { ok: true, value: { kind: "unsubscribed", id: json.id } };
-  if (v.is(DownSchemas.published, json))
-    return { ok: true, value: { kind: "published", id: json.id, position: json.ok.position } };
-  if ("ok" in json) {
-    const result = v.safeParse(DownSchemas.verdict, json);
-    if (!result.success) return { ok: false, problem: describe(result.issues) };
-    return { ok: true, value: { kind: "verdict", id: result.output.id, verdict: result.output.ok } };
-  }
-  if ("wait" in json) {
-    const result = v.safeParse(DownSchemas.wait, json);
-    if (!result.success) return { ok: false, problem: describe(result.issues) };
-    return { ok: true, value: { kind: "wait", id: result.output.id, error: result.output.wait } };
-  }
-  if ("end" in json) {
-    const result = v.safeParse(DownSchemas.end, json);
-    if (!result.success) return { ok: false, problem: describe(result.issues) };
-    return { ok: true, value: { kind: "end", endpoint: result.output.end, error: result.output.error } };
-  }
-  if ("expires" in json) {
-    const result = v.safeParse(DownSchemas.expires, json);
-    if (!result.success) return { ok: false, problem: describe(result.issues) };
-    return { ok: true, value: { kind: "expires", inSeconds: result.output.expires.in } };
-  }
-  if ("error" in json) {
-    const result = v.safeParse(DownSchemas.error, json);
-    if (!result.success) return { ok: false, problem: describe(result.issues) };
-    return { ok: true, value: { kind: "error", id: result.output.id, error: result.output.error } };
-  }
-  if ("reset" in json) {
-    const result = v.safeParse(DownSchemas.reset, json);
-    if (!result.success) return { ok: false, problem: describe(result.issues) };
-    const { reset, ...verdict } = result.output;
-    return { ok: true, value: { kind: "reset", endpoint: reset, verdict } };
-  }
-  if ("occupancy" in json) {
-    const result = v.safeParse(DownSchemas.occupancy, json);
-    if (!result.success) return { ok: false, problem: describe(result.issues) };
-    const { occupancy, subscribers } = result.output;
-    return { ok: true, value: { kind: "occupancy", endpoint: occupancy, subscribers } };
-  }
-  return { ok: true, value: { kind: "pong" in json ? "pong" : "unknown" } };
-}
-
-/** Whether a text frame is an update: no control frame begins so. */
-export function isUpdate(frame: string): boolean {
-  return frame.startsWith('{"e":"');
 }
 
 export function encodeVerdict(id: number, verdict: Verdict): string {

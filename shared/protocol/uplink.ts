@@ -20,9 +20,10 @@ import {
 } from "./attach.ts";
 import type { ErrorCode } from "./codes.ts";
 import { as, GenerationSchema, type Reader, reader, ShardSchema, VersionSchema } from "./control-frame.ts";
+import type { ErrorBody } from "./error-body.ts";
 import { formatPosition, type Position } from "./position.ts";
 import { type Published, PublishedSchema, readWriting, type Writing, WritingSchema } from "./publish.ts";
-import { EndpointSchema, type ErrorBody, errorBody, IdSchema, PositionSchema } from "./schemas.ts";
+import { EndpointSchema, errorBody, IdSchema, PositionSchema } from "./schemas.ts";
 import { formatSlice, parseSlice, type Slice } from "./slice.ts";
 
 const Role = v.picklist(["active", "standby"]);

@@ -25,11 +25,15 @@ export const ROUTES = {
   home: "/$/",
   health: "/$/health",
   streams: "/$/streams",
+  client: "/$/client.js",
   operations: "/$/operations",
   connect: "/$/connect",
   uplink: "/$/uplink",
   revocations: "/$/revocations",
 } as const;
+
+/** The query parameter of one who wants to know how many subscribers there are (O1, O4). */
+export const OCCUPANCY = "occupancy";
 
 /** Of a request that publishes: what its client calls it, and the beginnings of names that become headers of the record. */
 export const PUBLISH_HEADERS = {

@@ -1,16 +1,15 @@
 /**
  * `npm run bench:connect`: what a delivery costs workerd on connections that follow many endpoints each, as a share of what it
- * does on a socket for each endpoint. The same clients follow the same endpoints of one deployment, in turns.
+ * does on a socket for each endpoint, and what it costs a `ws` server. The same clients follow the same endpoints, in turns.
  */
 import { readSettings } from "../../shared/node/settings.ts";
-import { SUBSCRIBER_PROTOCOL } from "../../shared/protocol/version.ts";
-import { eventually } from "../support/deadline.ts";
 import { Deployment, pathOf, utf8 } from "../support/deployment.ts";
+import { FedFloor } from "./floor/feed.ts";
 import { interruptOnSignal } from "./load/rpc.ts";
-import { LeanWebSocket } from "./load/websocket.ts";
-import { cpuUs, descendants } from "./proc.ts";
+import { descendants } from "./proc.ts";
 import { ratio } from "./ratios.ts";
-import { fail, say, words } from "./turns.ts";
+import { costOf, median, Receiving } from "./receiving.ts";
+import { fail, words } from "./turns.ts";
 
 const command = {
   usage: "npm run bench:connect -- [flags]",
@@ -25,11 +24,6 @@ const command = {
   flagsOnly: true,
 } as const;
 
-/** Measured in each turn. */
-const SECONDS = 5;
-const TICK_MS = 100;
-const SEPARATOR = 0x1e;
-
 interface Load {
   readonly clients: number;
   readonly endpoints: number;
@@ -37,35 +31,8 @@ interface Load {
   readonly rounds: number;
 }
 
-/** What came on some sockets. */
-class Receiving {
-  updates = 0;
-  messages = 0;
-  readonly #sockets: LeanWebSocket[] = [];
-
-  dial(url: URL, says: readonly string[]): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const socket: LeanWebSocket = new LeanWebSocket(url, SUBSCRIBER_PROTOCOL, {
-        open: () => {
-          for (const text of says) socket.send(text);
-          resolve();
-        },
-        message: (bytes) => {
-          this.messages++;
-          this.updates++;
-          for (let at = bytes.indexOf(SEPARATOR); at >= 0; at = bytes.indexOf(SEPARATOR, at + 1))
-            this.updates++;
-        },
-        closed: (_, problem) => reject(new Error(problem)),
-      });
-      this.#sockets.push(socket);
-    });
-  }
-
-  cut(): void {
-    for (const socket of this.#sockets.splice(0)) socket.cut();
-  }
-}
+const HOW = ["many", "each", "ws"] as const;
+type How = (typeof HOW)[number];
 
 async function run({ clients, endpoints, rate, rounds }: Load): Promise<void> {
   interruptOnSignal();
@@ -73,82 +40,57 @@ async function run({ clients, endpoints, rate, rounds }: Load): Promise<void> {
     topics: { t: { partitions: 4 } },
     edgeEnv: { SUBSCRIPTIONS_PER_CONNECTION: String(endpoints) },
   });
+  const floor = await FedFloor.start();
   try {
     const keys = Array.from({ length: endpoints }, (_, i) => `key-${i}`);
+    const paths = keys.map((key) => pathOf("t", key));
     const [workerd] = descendants(deployment.edge?.process.pid ?? 0, "workerd");
     if (workerd === undefined) return fail("no workerd", 1);
-    const base = deployment.url.replace("http", "ws");
-    const dials = {
-      many: (one: Receiving) =>
-        Array.from({ length: clients }, (_, i) =>
-          one.dial(new URL(`${base}/$/connect?client=c${i}`), listsOf(keys)),
-        ),
-      each: (one: Receiving) =>
-        Array.from({ length: clients }, () =>
-          keys.map((key) => one.dial(new URL(base + pathOf("t", key)), [])),
-        ).flat(),
+    const value = () => `{"at":${Date.now()},"pad":"${"x".repeat(100)}"}`;
+    const produce = () =>
+      deployment.produce(
+        "t",
+        keys.map((key) => ({ key: utf8(key), value: utf8(value()) })),
+      );
+    const feed = () => floor.produce(paths, value());
+    const shared = (url: string) =>
+      Array.from({ length: clients }, (_, i) => ({
+        url: new URL(`${url.replace("http", "ws")}/$/connect?client=c${i}`),
+        says: listsOf(paths),
+      }));
+    const own = Array.from({ length: clients }, () =>
+      paths.map((path) => ({ url: new URL(deployment.url.replace("http", "ws") + path), says: [] })),
+    ).flat();
+    const systems = {
+      many: { pid: workerd, dials: shared(deployment.url), produce },
+      each: { pid: workerd, dials: own, produce },
+      ws: { pid: floor.pid, dials: shared(floor.url), produce: feed },
     };
-    const costs: Record<keyof typeof dials, number[]> = { many: [], each: [] };
+    const costs: Record<How, number[]> = { many: [], each: [], ws: [] };
     for (let round = 0; round < rounds; round++)
-      for (const how of ["many", "each"] as const) {
+      for (const how of HOW) {
+        const { pid, dials, produce } = systems[how];
         const receiving = new Receiving();
-        await Promise.all(dials[how](receiving));
-        // A verdict each, at least.
-        await eventually(() => receiving.updates >= clients * endpoints, "all verdicts", 120_000);
-        costs[how].push(await turn(deployment, receiving, workerd, keys, rate));
+        await receiving.dialAll(dials, clients * endpoints);
+        costs[how].push(await costOf(receiving, pid, produce, rate));
         receiving.cut();
       }
     const shares = costs.many.map((cost, i) => cost / (costs.each[i] ?? Number.NaN));
     const compared = ratio(shares);
     if (compared === undefined) return fail("too few rounds to compare", 1);
     process.stdout.write(
-      `${clients} clients of ${endpoints} endpoints at ${rate}/s: ${median(costs.many).toFixed(1)} µs of workerd's CPU per delivery on one connection each, ${median(costs.each).toFixed(1)} on a socket for each endpoint: ${words(compared)}\n`,
+      `${clients} clients of ${endpoints} endpoints at ${rate}/s: ${median(costs.many).toFixed(1)} µs of workerd's CPU per delivery on one connection each, ${median(costs.each).toFixed(1)} on a socket for each endpoint: ${words(compared)}; ${median(costs.ws).toFixed(1)} of a ws server's that sends what comes together in one message\n`,
     );
   } finally {
-    await deployment.stop();
+    await Promise.all([deployment.stop(), floor.stop()]);
   }
 }
 
-/** Microseconds of workerd for each update that arrived. */
-async function turn(
-  deployment: Deployment,
-  receiving: Receiving,
-  workerd: number,
-  keys: readonly string[],
-  rate: number,
-): Promise<number> {
-  let due = 0;
-  const produce = () => {
-    due += (rate * TICK_MS) / 1_000;
-    for (; due >= 1; due--)
-      deployment.produce(
-        "t",
-        keys.map((key) => ({
-          key: utf8(key),
-          value: utf8(`{"at":${Date.now()},"pad":"${"x".repeat(100)}"}`),
-        })),
-      );
-  };
-  const timer = setInterval(produce, TICK_MS);
-  await new Promise((resolve) => setTimeout(resolve, 1_000));
-  const [updates, messages, cpu] = [receiving.updates, receiving.messages, cpuUs(workerd)];
-  await new Promise((resolve) => setTimeout(resolve, SECONDS * 1_000));
-  const delivered = receiving.updates - updates;
-  const cost = (cpuUs(workerd) - cpu) / delivered;
-  clearInterval(timer);
-  say(`${delivered} updates in ${receiving.messages - messages} messages, ${cost.toFixed(1)} µs each`);
-  return cost;
-}
-
-function listsOf(keys: readonly string[]): string[] {
-  const subs = keys.map((key, i) => ({ id: i + 1, sub: pathOf("t", key) }));
+function listsOf(paths: readonly string[]): string[] {
+  const subs = paths.map((sub, i) => ({ id: i + 1, sub }));
   return Array.from({ length: Math.ceil(subs.length / 100) }, (_, i) =>
     JSON.stringify({ subs: subs.slice(i * 100, i * 100 + 100) }),
   );
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
 const given = readSettings(command, {}, process.argv.slice(2));

@@ -15,14 +15,14 @@ test("the document says what the estimate does: npm run shapes", () => {
   expect(() => renewed("no table here")).toThrow(DOCUMENT);
 });
 
-test("subscribes to keys without a record cost what the arithmetic by hand gives: three requests and two rows each", () => {
+test("subscribes to keys without a record cost what the arithmetic by hand gives: two requests each, and no row", () => {
   const times = 100 * 86_400;
   const { lower, upper } = dollarsADay(attack("subscribes to keys without"), 1);
-  // Of the Worker with its CPU, to the object twice, to the shard; a twentieth of what is said on link and uplink.
-  const each = 0.3e-6 + 0.5 * 0.02e-6 + 3 * 0.15e-6 + ((2 + 2 + 1 / 16) / 20) * 0.15e-6 + 2e-6;
+  // Of the Worker with its CPU, to the room; a twentieth of what is said on link and uplink.
+  const each = 0.3e-6 + 0.5 * 0.02e-6 + 0.15e-6 + ((2 + 2 + 1) / 20) * 0.15e-6;
   expect(lower / (times * each)).toBeCloseTo(1, 2);
-  // The object may be awake until it has its link, for 5 s.
-  expect(upper - lower).toBeGreaterThan(times * 5 * 0.128 * 12.5e-6);
+  // All that is said on links may be billed by the message. The room is kept awake by none of it.
+  expect(upper / (times * (each + (4 - 4 / 20) * 0.15e-6))).toBeCloseTo(1, 1);
 });
 
 test("a refused request costs a request of the Worker, and a thousand addresses a thousand times as much", () => {

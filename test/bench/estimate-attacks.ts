@@ -23,7 +23,8 @@ export const ATTACKS: readonly Attack[] = [
   {
     what: "subscribes to keys without a record, each to another one",
     perSecond: quota("SUBSCRIBES_PER_MINUTE"),
-    each: { subscribes: 1, attaches: 1, firstAsks: 1, firstAnswers: 1, answers: 1, detaches: 1 },
+    // After the first of them, which also go to an object and a shard, each goes to a room: that asks, and says when it is left.
+    each: { subscribes: 1, asks: 2, asked: 2, answers: 1 },
   },
   {
     what: "subscribes from positions that only the origin can judge",

@@ -21,8 +21,7 @@ export interface Variant {
 /** No session holds an object of one endpoint awake: that costs more than all that it could be sent. */
 export const VARIANTS: readonly Variant[] = [
   { shape: "direct", carriers: "messages", exists: true },
-  // What a full object refuses isn't led to a relay yet.
-  { shape: "both", carriers: "messages", exists: false },
+  { shape: "both", carriers: "messages", exists: true },
   { shape: "relays", carriers: "messages", exists: true },
   { shape: "relays", carriers: "sessions", exists: false },
   { shape: "buckets", carriers: "messages", exists: false },

@@ -20,6 +20,7 @@ import { figures, type PathRound, playersLine, type WriterRound } from "./publis
 import type { PlayersHandlers } from "./publish/players.ts";
 import type { ProducerHandlers } from "./publish/producer.ts";
 import type { WriterHandlers } from "./publish/writer.ts";
+import { OWN_OBJECTS } from "./systems.ts";
 
 const BYTES = 200;
 const WRITER = { count: 20_000, bytes: BYTES, underWay: 500 };
@@ -131,6 +132,7 @@ async function pathRounds(
   const deployment = await Deployment.start({
     topics: { [topic]: { stream: { publish: "public" } } },
     originEnv: { KAFKA_BROKERS: kafka.bootstrap, PUBLISH_SECRET },
+    edgeEnv: OWN_OBJECTS,
   });
   const clients = new LoadProcess<ClientsHandlers>(script("clients"));
   const producer = new LoadProcess<ProducerHandlers>(script("producer"));
@@ -182,7 +184,7 @@ async function play(count: number, perSecond: number): Promise<void> {
     const deployment = await Deployment.start({
       topics: { [SCORES]: { stream: { publish: "token", subscribe: "token" } } },
       originEnv: { KAFKA_BROKERS: kafka.bootstrap, PUBLISH_SECRET },
-      edgeEnv: { AUTH_ISSUERS: await players.ask("authIssuers", undefined) },
+      edgeEnv: { ...OWN_OBJECTS, AUTH_ISSUERS: await players.ask("authIssuers", undefined) },
     });
     try {
       say(`${count} players get their tokens`);

@@ -26,6 +26,8 @@ beforeAll(async () => {
   edge = await Deployment.start({
     topics: { open: {}, closed: { stream: { subscribe: "token" } } },
     edgeEnv: {
+      // What is sent is sent to objects of endpoints.
+      ROOMS: "0",
       AUTH_ISSUERS,
       AUTH_COOKIE: "session",
       // Or most of them would be refused before they are read.

@@ -1,5 +1,6 @@
 /** As much history as there is: `?from=oldest`, from an index that has all of it, and from one that has forgotten the oldest. */
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { connect, type SubscriptionEvents } from "../../shared/client/client.ts";
 import { eventually } from "../support/deadline.ts";
 import { Deployment, pathOf, utf8 } from "../support/deployment.ts";
 import type { RawSubscriber } from "../support/raw-subscriber.ts";
@@ -68,4 +69,34 @@ test("[S16] it begins where the verdict says, behind what the log has deleted, a
   expect(FILLERS * first).toBeGreaterThan(Number(verdict.position.split(":")[1]));
   expect(seen.length).toBeGreaterThan(1);
   expect(seen).toEqual(Array.from({ length: RECORDS - first }, (_, i) => first + i));
+}, 120_000);
+
+test("[S16] [M2] on a connection of many endpoints it is the same of each", async () => {
+  const connection = connect(deployment.url);
+  const followed = ["kept", "trimmed"].map((topic) => {
+    const subscription = connection.subscribe(pathOf(topic, "a"), { from: "oldest" });
+    const seen: number[] = [];
+    const verdicts: SubscriptionEvents["verdict"][] = [];
+    const told: string[] = [];
+    subscription.on("update", (update) => seen.push((update.json() as { i: number }).i));
+    subscription.on("verdict", (verdict) => verdicts.push(verdict));
+    subscription.on("gap", ({ cause }) => told.push(`gap ${cause}`));
+    subscription.on("error", ({ code }) => told.push(code));
+    return { seen, verdicts, told };
+  });
+  await eventually(
+    async () => followed.every(({ seen }) => seen.at(-1) === RECORDS - 1),
+    "the last record of both",
+    60_000,
+  );
+  connection.close();
+  const [kept, trimmed] = followed;
+
+  expect(kept?.verdicts).toMatchObject([{ position: "-", recovered: true }]);
+  expect(kept?.seen).toEqual(Array.from({ length: RECORDS }, (_, i) => i));
+  const [first = 0] = trimmed?.seen ?? [];
+  expect(trimmed?.verdicts).toMatchObject([{ recovered: true }]);
+  expect(FILLERS * first).toBeGreaterThan(Number(trimmed?.verdicts[0]?.position.split(":")[1]));
+  expect(trimmed?.seen).toEqual(Array.from({ length: RECORDS - first }, (_, i) => first + i));
+  expect(followed.map(({ told }) => told)).toEqual([[], []]);
 }, 120_000);

@@ -1,16 +1,17 @@
 /** Publishing through the edge to a real Kafka, by two slices with two origins each. */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually } from "../support/deadline.ts";
 import { type Child, Deployment, FIRST_ORIGIN } from "../support/deployment.ts";
 import { KafkaBroker } from "../support/kafka-broker.ts";
 import { createTopic } from "../support/kafka-topics.ts";
-import { PublishingLoad, receivedBy } from "../support/publishing-load.ts";
+import { publishWhile } from "../support/publish-while.ts";
+import { receivedBy } from "../support/publishing-load.ts";
 import { SocketLoad } from "../support/socket-load.ts";
+import { PUBLISH_SECRET } from "../support/two-origins.ts";
 import { describeWithKafka } from "../support/with-kafka.ts";
 
-const PUBLISH_SECRET = "a secret of the tests of 32 bytes or more";
 const PARTITIONS = 4;
 const SLICES = 2;
 /** Each origin, and the slice that it has. */
@@ -111,34 +112,11 @@ describeWithKafka("publishing to Kafka:", () => {
   const doubled = () =>
     eventually(async () => (await slices()).every(isDoubled), "each slice has a standby", 60_000);
 
-  /** Clients publish while something happens; then all is compared. */
-  async function under(
-    run: string,
-    happen: (published: (more: number) => Promise<void>) => Promise<void>,
-    Load: typeof PublishingLoad | typeof SocketLoad = PublishingLoad,
-  ): Promise<void> {
-    const load = new Load(
-      deployment.url,
-      PATHS.map((path) => `${path}-${run}`),
-    );
-    const published = async (more: number) => {
-      const from = load.count;
-      await eventually(() => load.count >= from + more, `${more} publishes`, 60_000);
-    };
-    await published(50);
-    await happen(published);
-    await published(20);
-    await load.end();
-    for (const { path, acknowledged } of load.senders) {
-      const subscriber = deployment.subscribe(path, "-");
-      onTestFinished(() => subscriber.close());
-      await subscriber.until(({ updates }) => updates.length >= acknowledged.length, "all of them");
-      expect(receivedBy(subscriber)).toEqual(acknowledged);
-    }
-  }
+  /** Keys of a run of their own. */
+  const pathsOf = (run: string) => PATHS.map((path) => `${path}-${run}`);
 
   test("[W8] [W9] [W3] origins are killed while clients publish: each publish is one record, where it was acknowledged, and each sender's are in order", async () => {
-    await under("killed", async (published) => {
+    await publishWhile(deployment, pathsOf("killed"), async (published) => {
       for (const name of [FIRST_ORIGIN, "slice-2", "second"]) {
         await origins.get(name)?.stop("SIGKILL");
         await published(50);
@@ -150,8 +128,9 @@ describeWithKafka("publishing to Kafka:", () => {
   }, 180_000);
 
   test("[W24] [W28] so it is of what clients publish on sockets, many at once and in order", async () => {
-    await under(
-      "sockets",
+    await publishWhile(
+      deployment,
+      pathsOf("sockets"),
       async (published) => {
         for (const name of [FIRST_ORIGIN, "third"]) {
           await origins.get(name)?.stop("SIGKILL");
@@ -166,7 +145,7 @@ describeWithKafka("publishing to Kafka:", () => {
   }, 180_000);
 
   test("[W8] [W9] so it is if a writer hangs, and wakes when others have taken over", async () => {
-    await under("stopped", async (published) => {
+    await publishWhile(deployment, pathsOf("stopped"), async (published) => {
       for (const name of origins.keys()) {
         origins.get(name)?.process.kill("SIGSTOP");
         await published(200);
@@ -199,7 +178,7 @@ describeWithKafka("publishing to Kafka:", () => {
   }, 180_000);
 
   test("[W9] [W3] and if Kafka dies and comes back", async () => {
-    await under("down", async () => {
+    await publishWhile(deployment, pathsOf("down"), async () => {
       await kafka.kill();
       await kafka.restart();
     });

@@ -1,5 +1,5 @@
 /** Publishing on sockets to the embedded log, with two origins, by the product's client and by hand. */
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import {
   type PublishError,
   type SubscribeOptions,
@@ -8,54 +8,20 @@ import {
 } from "../../shared/client/client.ts";
 import { Administrator } from "../support/administrator.ts";
 import { eventually } from "../support/deadline.ts";
-import { type Child, Deployment, FIRST_ORIGIN } from "../support/deployment.ts";
-import { receivedBy } from "../support/publishing-load.ts";
+import { publishWhile } from "../support/publish-while.ts";
 import { RawSubscriber } from "../support/raw-subscriber.ts";
 import { SocketLoad } from "../support/socket-load.ts";
-import { AUTH_ISSUERS, type TokenOf, tokenOf } from "../support/tokens.ts";
+import { type TokenOf, tokenOf } from "../support/tokens.ts";
+import { twoOrigins } from "../support/two-origins.ts";
 
-const PUBLISH_SECRET = "a secret of the tests of 32 bytes or more";
-const SECOND_ORIGIN = "second";
-
-let deployment: Deployment;
-const origins = new Map<string, Child>();
-
-beforeAll(async () => {
-  deployment = await Deployment.start({
-    topics: {
-      t: { partitions: 3, stream: { publish: "public" } },
-      private: { stream: { subscribe: "token", publish: "token" } },
-      mixed: { stream: { publish: "token" } },
-    },
-    originEnv: { PUBLISH_SECRET },
-    edgeEnv: { AUTH_ISSUERS },
-  });
-  if (deployment.origin !== undefined) origins.set(FIRST_ORIGIN, deployment.origin);
-  origins.set(SECOND_ORIGIN, deployment.startOrigin(SECOND_ORIGIN));
-  await standsBy(SECOND_ORIGIN);
+const world = twoOrigins({
+  t: { partitions: 3, stream: { publish: "public" } },
+  private: { stream: { subscribe: "token", publish: "token" } },
+  mixed: { stream: { publish: "token" } },
 });
-afterAll(async () => {
-  await Promise.all([...origins.values()].map((origin) => origin.stop("SIGKILL")));
-  await deployment?.stop();
-});
-
-interface Shard {
-  readonly origin: string | null;
-  readonly standbys: readonly { readonly origin: string; readonly ready: boolean }[];
-}
-
-async function shards(): Promise<readonly Shard[]> {
-  const health = await fetch(`${deployment.url}/$/health`);
-  return ((await health.json()) as { shards: Shard[] }).shards;
-}
-
-async function standsBy(name: string): Promise<void> {
-  const isReady = ({ standbys }: Shard) => standbys.some(({ origin, ready }) => origin === name && ready);
-  await eventually(async () => (await shards()).every(isReady), `${name} stands by at every shard`);
-}
 
 function follow(path: string, options: SubscribeOptions = {}): Subscription {
-  const subscription = subscribe(`${deployment.url}${path}`, options);
+  const subscription = subscribe(`${world.deployment.url}${path}`, options);
   onTestFinished(() => subscription.close());
   return subscription;
 }
@@ -64,7 +30,7 @@ function follow(path: string, options: SubscribeOptions = {}): Subscription {
 async function connect(path: string, token?: TokenOf): Promise<RawSubscriber> {
   const headers: Record<string, string> =
     token === undefined ? {} : { Authorization: `Bearer ${await tokenOf(token)}` };
-  const client = new RawSubscriber(`${deployment.url.replace("http", "ws")}${path}`, headers);
+  const client = new RawSubscriber(`${world.deployment.url.replace("http", "ws")}${path}`, headers);
   onTestFinished(() => client.close());
   await client.verdict();
   return client;
@@ -80,7 +46,7 @@ async function answered(client: RawSubscriber, id: number) {
 }
 
 async function overHttp(path: string, body: string, key: string) {
-  const answer = await fetch(`${deployment.url}${path}`, {
+  const answer = await fetch(`${world.deployment.url}${path}`, {
     method: "POST",
     body,
     headers: { "Idempotency-Key": key },
@@ -103,7 +69,7 @@ describe("what is published on a socket", () => {
   });
 
   test("[W21] [W22] arrives byte for byte, with its headers, up to 1 MiB, and as a tombstone", async () => {
-    const subscriber = deployment.subscribe("/t/bytes");
+    const subscriber = world.deployment.subscribe("/t/bytes");
     onTestFinished(() => subscriber.close());
     await subscriber.verdict();
     const subscription = follow("/t/bytes");
@@ -163,7 +129,7 @@ describe("who may publish on a socket", () => {
       const client = await connect("/mixed/shared", { subject, publish: ["/mixed/*"] });
       client.send({ id: 1, pub: "/mixed/shared", s: subject, idempotencyKey: "mine" });
       const { ok } = await answered(client, 1);
-      const again = await fetch(`${deployment.url}/mixed/shared`, {
+      const again = await fetch(`${world.deployment.url}/mixed/shared`, {
         method: "POST",
         body: subject,
         headers: {
@@ -196,7 +162,7 @@ describe("who may publish on a socket", () => {
       subscribe: ["/private/*"],
       publish: ["/private/*"],
     });
-    const admin = new Administrator(deployment.url, await tokenOf({ subject: "admin", admin: true }));
+    const admin = new Administrator(world.deployment.url, await tokenOf({ subject: "admin", admin: true }));
     expect((await admin.revoke({ subject: "mallory" })).status).toBe(200);
     await client.until(({ closed }) => closed !== undefined, "the close");
 
@@ -211,50 +177,30 @@ describe("who may publish on a socket", () => {
   });
 });
 
-const PATHS = Array.from({ length: 8 }, (_, i) => `/t/load-${i}`);
-
-/** Clients publish while something happens; then every acknowledgement is compared with what a subscriber gets. */
-async function under(run: string, happen: (published: (more: number) => Promise<void>) => Promise<void>) {
-  const load = new SocketLoad(
-    deployment.url,
-    PATHS.map((path) => `${path}-${run}`),
-  );
-  const published = async (more: number) => {
-    const from = load.count;
-    await eventually(() => load.count >= from + more, `${more} publishes`, 60_000);
-  };
-  await published(50);
-  await happen(published);
-  await published(20);
-  await load.end();
-  for (const { path, acknowledged } of load.senders) {
-    const subscriber = deployment.subscribe(path, "-");
-    onTestFinished(() => subscriber.close());
-    await subscriber.until(({ updates }) => updates.length >= acknowledged.length, "all of them");
-    expect(receivedBy(subscriber)).toEqual(acknowledged);
-  }
-}
+/** Keys of a run of their own. */
+const pathsOf = (run: string) => Array.from({ length: 8 }, (_, i) => `/t/load-${i}-${run}`);
 
 test("[W24] [W28] origins are killed while clients publish: each publish is one record, where it was acknowledged, in the order of the calls", async () => {
-  await under("origins", async (published) => {
-    for (let round = 0; round < 3; round++) {
-      const active = (await shards())[0]?.origin ?? "";
-      const next = active === FIRST_ORIGIN ? SECOND_ORIGIN : FIRST_ORIGIN;
-      await standsBy(next);
-      await origins.get(active)?.stop("SIGKILL");
-      await published(50);
-      origins.set(active, deployment.startOrigin(active));
-      await published(50);
-    }
-  });
+  await publishWhile(
+    world.deployment,
+    pathsOf("origins"),
+    (published) => world.killByTurns(3, published),
+    SocketLoad,
+  );
 }, 120_000);
 
 test("[W24] [W28] so it is if the edge is killed, with sockets, objects and shards", async () => {
-  await under("edge", async (published) => {
-    for (let round = 0; round < 2; round++) {
-      await deployment.edge?.stop("SIGKILL");
-      deployment.edge = deployment.startEdge();
-      await published(50);
-    }
-  });
+  const { deployment } = world;
+  await publishWhile(
+    deployment,
+    pathsOf("edge"),
+    async (published) => {
+      for (let round = 0; round < 2; round++) {
+        await deployment.edge?.stop("SIGKILL");
+        deployment.edge = deployment.startEdge();
+        await published(50);
+      }
+    },
+    SocketLoad,
+  );
 }, 180_000);

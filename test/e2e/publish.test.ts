@@ -1,58 +1,25 @@
 /** Publishing through the edge to the embedded log, with two origins, whatever becomes of them. */
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { shardOf } from "../../shared/protocol/address.ts";
 import { Administrator } from "../support/administrator.ts";
-import { eventually } from "../support/deadline.ts";
-import { type Child, Deployment, FIRST_ORIGIN } from "../support/deployment.ts";
-import { PublishingLoad, receivedBy } from "../support/publishing-load.ts";
-import { AUTH_ISSUERS, tokenOf } from "../support/tokens.ts";
+import { publishWhile } from "../support/publish-while.ts";
+import { receivedBy } from "../support/publishing-load.ts";
+import { tokenOf } from "../support/tokens.ts";
+import { twoOrigins } from "../support/two-origins.ts";
 
-const PUBLISH_SECRET = "a secret of the tests of 32 bytes or more";
-const SECOND_ORIGIN = "second";
 /** As wrangler.toml has it. */
 const SHARDS = 2;
 
-let deployment: Deployment;
-const origins = new Map<string, Child>();
-
-beforeAll(async () => {
-  deployment = await Deployment.start({
-    topics: {
-      t: { partitions: 3, stream: { publish: "public" } },
-      private: { stream: { subscribe: "token", publish: "token" } },
-      read: {},
-    },
-    originEnv: { PUBLISH_SECRET },
-    edgeEnv: { AUTH_ISSUERS },
-  });
-  if (deployment.origin !== undefined) origins.set(FIRST_ORIGIN, deployment.origin);
-  origins.set(SECOND_ORIGIN, deployment.startOrigin(SECOND_ORIGIN));
-  await standsBy(SECOND_ORIGIN);
+const world = twoOrigins({
+  t: { partitions: 3, stream: { publish: "public" } },
+  private: { stream: { subscribe: "token", publish: "token" } },
+  read: {},
 });
-afterAll(async () => {
-  await Promise.all([...origins.values()].map((origin) => origin.stop("SIGKILL")));
-  await deployment?.stop();
-});
-
-interface Shard {
-  readonly origin: string | null;
-  readonly standbys: readonly { readonly origin: string; readonly ready: boolean }[];
-}
-
-async function shards(): Promise<readonly Shard[]> {
-  const health = await fetch(`${deployment.url}/$/health`);
-  return ((await health.json()) as { shards: Shard[] }).shards;
-}
-
-async function standsBy(name: string): Promise<void> {
-  const isReady = ({ standbys }: Shard) => standbys.some(({ origin, ready }) => origin === name && ready);
-  await eventually(async () => (await shards()).every(isReady), `${name} stands by at every shard`);
-}
 
 async function publish(path: string, init: RequestInit = {}, token?: string) {
   const headers = new Headers(init.headers);
   if (token !== undefined) headers.set("Authorization", `Bearer ${token}`);
-  const answer = await fetch(`${deployment.url}${path}`, { method: "POST", ...init, headers });
+  const answer = await fetch(`${world.deployment.url}${path}`, { method: "POST", ...init, headers });
   const said = (await answer.json()) as { position?: string; error?: { code: string } };
   return { status: answer.status, position: said.position, code: said.error?.code };
 }
@@ -64,21 +31,21 @@ describe("what was published", () => {
   test("[W5] is what subscribers and GETs see, at the position of its acknowledgement, in both shards", async () => {
     expect(new Set(PATHS.map((path) => shardOf(path, SHARDS))).size).toBe(SHARDS);
     for (const path of PATHS) {
-      const subscriber = deployment.subscribe(path);
+      const subscriber = world.deployment.subscribe(path);
       await subscriber.verdict();
       const { status, position } = await publish(path, { body: `{"of":"${path}"}` });
 
       expect(status).toBe(201);
       await subscriber.until(({ updates }) => updates.length > 0, "an update");
       expect(receivedBy(subscriber)).toEqual([{ position, value: `{"of":"${path}"}` }]);
-      const got = await fetch(`${deployment.url}${path}`);
+      const got = await fetch(`${world.deployment.url}${path}`);
       expect([got.headers.get("ETag"), await got.text()]).toEqual([`"${position}"`, `{"of":"${path}"}`]);
       await subscriber.close();
     }
   });
 
   test("[W1] [W2] arrives byte for byte, with its headers and no other, and a DELETE as a tombstone", async () => {
-    const subscriber = deployment.subscribe("/t/bytes");
+    const subscriber = world.deployment.subscribe("/t/bytes");
     await subscriber.verdict();
     const bytes = Buffer.from([0, 255, 30, 10, 123]);
     await publish("/t/bytes", {
@@ -144,7 +111,7 @@ describe("who may publish", () => {
 
   test("[W4] [A9] not with a token that was revoked", async () => {
     const token = await tokenOf({ subject: "mallory", publish: ["/private/*"] });
-    const admin = new Administrator(deployment.url, await tokenOf({ subject: "admin", admin: true }));
+    const admin = new Administrator(world.deployment.url, await tokenOf({ subject: "admin", admin: true }));
     expect(await publish("/private/m", { body: "1" }, token)).toMatchObject({ status: 201 });
 
     expect((await admin.revoke({ subject: "mallory" })).status).toBe(200);
@@ -165,32 +132,11 @@ describe("who may publish", () => {
 });
 
 test("[W8] [W9] [W3] origins are killed while clients publish: each publish is one record, where it was acknowledged, and each sender's are in order", async () => {
-  const load = new PublishingLoad(
-    deployment.url,
-    PATHS.map((path) => `${path}-load`),
-  );
-  const published = async (more: number) => {
-    const from = load.count;
-    await eventually(() => load.count >= from + more, `${more} publishes`);
-  };
-  await published(50);
-  for (let round = 0; round < 4; round++) {
-    const active = (await shards())[0]?.origin ?? "";
-    const next = active === FIRST_ORIGIN ? SECOND_ORIGIN : FIRST_ORIGIN;
-    await standsBy(next);
-    await origins.get(active)?.stop("SIGKILL");
-    await published(50);
-    origins.set(active, deployment.startOrigin(active));
-    await published(50);
-  }
-  await load.end();
-  await standsBy((await shards())[0]?.origin === FIRST_ORIGIN ? SECOND_ORIGIN : FIRST_ORIGIN);
+  const paths = PATHS.map((path) => `${path}-load`);
+  const count = await publishWhile(world.deployment, paths, async (published) => {
+    await world.killByTurns(4, published);
+    await world.areReady();
+  });
 
-  for (const { path, acknowledged } of load.senders) {
-    const subscriber = deployment.subscribe(path, "-");
-    onTestFinished(() => subscriber.close());
-    await subscriber.until(({ updates }) => updates.length >= acknowledged.length, "all of them");
-    expect(receivedBy(subscriber)).toEqual(acknowledged);
-  }
-  expect(load.count).toBeGreaterThan(400);
+  expect(count).toBeGreaterThan(400);
 }, 120_000);

@@ -10,7 +10,8 @@ let deployment: Deployment;
 beforeAll(async () => {
   deployment = await Deployment.start({
     topics: { private: { stream: { subscribe: "token" } } },
-    edgeEnv: { AUTH_ISSUERS },
+    // It is objects of endpoints that are looked at.
+    edgeEnv: { AUTH_ISSUERS, ROOMS: "0" },
   });
 });
 afterAll(() => deployment.stop());

@@ -1,6 +1,6 @@
 /** The client's connection of many endpoints against the real edge, over a line that breaks. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Connection, connect, type SharedSubscription } from "../../shared/client/client.ts";
+import { type Connection, connect, type SharedSubscription, subscribe } from "../../shared/client/client.ts";
 import { eventually } from "../support/deadline.ts";
 import { startEdge, type TestEdge } from "../support/edge-harness.ts";
 import { LONG } from "../support/long.ts";
@@ -116,4 +116,29 @@ test("[M3] [M5] [M9] what is refused to one, and one that leaves, doesn't touch 
   expect(bad.told).toEqual(["unknown_topic"]);
   expect([left.values, good.told]).toEqual([[], []]);
   expect(connection.state.state).toBe("open");
+}, 400_000);
+
+test("[O4] [O3] whoever asks for it is told how many subscribers there are, on a connection as on a socket of its own, and nobody else", async () => {
+  const path = "/quotes/counted";
+  origin.append(path, 1);
+  const counted: Record<string, number[]> = { shared: [], own: [], other: [] };
+  const count = (name: string, one: SharedSubscription) => {
+    one.on("occupancy", ({ subscribers }) => counted[name]?.push(subscribers));
+    return one;
+  };
+  const shared = count("shared", connection.subscribe(path, { occupancy: true }));
+  const saidLast = (name: string, subscribers: number) =>
+    eventually(async () => counted[name]?.at(-1) === subscribers, `${name}: ${subscribers}`, PATIENCE_MS);
+  await saidLast("shared", 1);
+  const own = count("own", subscribe(`ws://127.0.0.1:${proxy.port}${path}`, { ...OPTIONS, occupancy: true }));
+  const other = connect(`ws://127.0.0.1:${proxy.port}`, OPTIONS);
+  count("other", other.subscribe(path));
+  await Promise.all([saidLast("shared", 3), saidLast("own", 3)]);
+  other.close();
+  await Promise.all([saidLast("shared", 2), saidLast("own", 2)]);
+  own.close();
+  await saidLast("shared", 1);
+  shared.close();
+
+  expect(counted.other).toEqual([]);
 }, 400_000);

@@ -1,28 +1,16 @@
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { startEdge, type TestEdge } from "../support/edge-harness.ts";
-import { type Ask, askAt, code, endOf, WEBSOCKET } from "../support/http-asks.ts";
-import { ScriptedOrigin } from "../support/scripted-origin.ts";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { startEdge } from "../support/edge-harness.ts";
+import { askAt, askedEdge, code, endOf, WEBSOCKET } from "../support/http-asks.ts";
 
 /** Imported without its types, which are those of another platform. */
 const APP = join(import.meta.dirname, "../../edge/http/app.ts");
 
-let edge: TestEdge;
-let origin: ScriptedOrigin;
-let ask: Ask;
-
-beforeAll(async () => {
-  edge = await startEdge();
-  ask = askAt(edge.url);
-  origin = await new ScriptedOrigin({ url: edge.url }).connect();
-}, 60_000);
-afterAll(async () => {
-  origin.cut();
-  await edge.close();
-});
+const world = askedEdge();
+const { ask } = world;
 
 /** How a subscribe ends that isn't served. */
-const dial = (path: string, protocols: string[], at = edge) => endOf(`${at.wsUrl}${path}`, protocols);
+const dial = (path: string, protocols: string[], at = world.edge) => endOf(`${at.wsUrl}${path}`, protocols);
 
 describe("addresses", () => {
   test.each([
@@ -56,14 +44,14 @@ describe("addresses", () => {
 
   test("[A5] [A7] keys of 1,024 bytes, their paths longer than a name may be, have an endpoint", async () => {
     const path = `/quotes/${"%FF".repeat(1_024)}`;
-    origin.append(path, { n: 1 });
+    world.origin.append(path, { n: 1 });
 
     expect((await ask(path)).status).toBe(200);
   });
 
   test("[A2] the keys that a URL parser would swallow have their own spellings", async () => {
     for (const key of ["$", "$.", "$.."]) {
-      origin.append(`/quotes/${key}`, { key });
+      world.origin.append(`/quotes/${key}`, { key });
       expect(JSON.parse((await ask(`/quotes/${key}`)).body.toString())).toEqual({ key });
     }
   });
@@ -101,7 +89,7 @@ describe("requests", () => {
   );
 
   test("[H8] pages of any origin may read endpoints, their position and time", async () => {
-    origin.append("/quotes/J", { n: 1 });
+    world.origin.append("/quotes/J", { n: 1 });
     const preflight = await ask(
       "/quotes/J",
       {
@@ -202,13 +190,13 @@ describe("requests", () => {
   });
 
   test("[H9] for a subscribe that is refused no object is named, made or woken", async () => {
-    const before = await edge.operations();
+    const before = await world.edge.operations();
 
     for (const path of ["/secret/a", "/quotes/%z", "/quotes/J?from=1", "/quotes/a!b", "/$/health"])
       await dial(path, ["distributary.v1"]);
     await dial("/quotes/J", ["distributary.v9"]);
 
-    const after = await edge.operations();
+    const after = await world.edge.operations();
     const changed = Object.keys(after).filter((name) => after[name] !== before[name]);
     expect(changed).toEqual(["worker_request"]);
   });

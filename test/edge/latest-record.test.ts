@@ -1,28 +1,15 @@
 /** GET and HEAD of an endpoint: its latest record, what it is, and what asking costs. */
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { eventually } from "../support/deadline.ts";
-import { startEdge, type TestEdge } from "../support/edge-harness.ts";
-import { type Ask, askAt, code } from "../support/http-asks.ts";
-import { ScriptedOrigin } from "../support/scripted-origin.ts";
+import { askedEdge, code } from "../support/http-asks.ts";
 
-let edge: TestEdge;
-let origin: ScriptedOrigin;
-let ask: Ask;
-
-beforeAll(async () => {
-  edge = await startEdge();
-  ask = askAt(edge.url);
-  origin = await new ScriptedOrigin({ url: edge.url }).connect();
-}, 60_000);
-afterAll(async () => {
-  origin.cut();
-  await edge.close();
-});
+const world = askedEdge();
+const { ask } = world;
 
 describe("the latest record", () => {
   test("[H1] [F4] JSON comes as the bytes that were produced, with its position and time", async () => {
     const text = '{ "b" : 1.0, "a":12345678901234567890, "a": "é" }';
-    origin.append("/quotes/J", { kind: "json", text });
+    world.origin.append("/quotes/J", { kind: "json", text });
 
     const answer = await ask("/quotes/J");
 
@@ -30,7 +17,7 @@ describe("the latest record", () => {
     expect(answer.body.toString()).toBe(text);
     expect(answer.headers).toMatchObject({
       "content-type": "application/json",
-      etag: `"${origin.headOf("/quotes/J")}"`,
+      etag: `"${world.origin.headOf("/quotes/J")}"`,
       "cache-control": "no-cache",
       "access-control-allow-origin": "*",
     });
@@ -48,7 +35,7 @@ describe("the latest record", () => {
     ["bytes", new Uint8Array([0, 255, 10, 30]), "application/octet-stream", Buffer.from([0, 255, 10, 30])],
   ])("[H1] [F5] %s comes unchanged, and says what it is", async (name, value, type, bytes) => {
     const path = `/quotes/${name.length}`;
-    origin.append(path, value);
+    world.origin.append(path, value);
 
     const answer = await ask(path);
 
@@ -58,8 +45,8 @@ describe("the latest record", () => {
   });
 
   test("[H1] [F8] that its headers didn't travel is told, and a time that isn't known is not", async () => {
-    origin.append("/quotes/X", { n: 1 }, "e.0", { headersOmitted: 17_000_000, timestamp: undefined });
-    origin.append("/quotes/Y", { n: 2 });
+    world.origin.append("/quotes/X", { n: 1 }, "e.0", { headersOmitted: 17_000_000, timestamp: undefined });
+    world.origin.append("/quotes/Y", { n: 2 });
 
     const [without, whole] = [await ask("/quotes/X"), await ask("/quotes/Y")];
 
@@ -70,7 +57,7 @@ describe("the latest record", () => {
   });
 
   test("[H1] HEAD answers as GET, without a body", async () => {
-    origin.append("/quotes/H", { n: 1 });
+    world.origin.append("/quotes/H", { n: 1 });
 
     const [get, head] = [await ask("/quotes/H"), await ask("/quotes/H", {}, "HEAD")];
 
@@ -81,9 +68,9 @@ describe("the latest record", () => {
   });
 
   test("[H2] who has the current position gets 304, also weakly and among others; who has an older one, the value", async () => {
-    origin.append("/quotes/E", { n: 1 }, "e.0");
-    origin.append("/quotes/E", { n: 2 }, "e.1");
-    const etag = `"${origin.headOf("/quotes/E")}"`;
+    world.origin.append("/quotes/E", { n: 1 }, "e.0");
+    world.origin.append("/quotes/E", { n: 2 }, "e.1");
+    const etag = `"${world.origin.headOf("/quotes/E")}"`;
     expect(etag).toContain(",");
 
     for (const tag of [etag, `W/${etag}`, `"e.0:0", ${etag}`, "*"]) {
@@ -103,9 +90,9 @@ describe("the latest record", () => {
     "[H1] [H2] [U8] a large value of %s crosses the uplink twice at most however many ask at once, and never for a HEAD or a 304",
     async (kind, value, type) => {
       const path = `/quotes/large-${kind}`;
-      origin.append(path, value);
-      const etag = `"${origin.headOf(path)}"`;
-      const before = origin.told;
+      world.origin.append(path, value);
+      const etag = `"${world.origin.headOf(path)}"`;
+      const before = world.origin.told;
 
       for (let round = 0; round < 5; round++) {
         const head = await ask(path, {}, "HEAD");
@@ -113,7 +100,7 @@ describe("the latest record", () => {
         const same = await ask(path, { "If-None-Match": etag });
         expect([same.status, same.body.length]).toEqual([304, 0]);
       }
-      expect(origin.told - before).toBeLessThan(2_000);
+      expect(world.origin.told - before).toBeLessThan(2_000);
 
       const asked = Array.from({ length: 20 }, (_, i) =>
         ask(path, i % 2 ? {} : { "If-None-Match": '"e.0:0"' }),
@@ -122,15 +109,15 @@ describe("the latest record", () => {
         expect([whole.status, whole.headers["content-type"], whole.headers.etag]).toEqual([200, type, etag]);
         expect(whole.body.equals(Buffer.from(value instanceof Uint8Array ? value : value.text))).toBe(true);
       }
-      expect(origin.told - before).toBeLessThan(2 * 3_100_000);
-      const later = origin.told;
+      expect(world.origin.told - before).toBeLessThan(2 * 3_100_000);
+      const later = world.origin.told;
       for (let round = 0; round < 5; round++) expect((await ask(path)).status).toBe(200);
-      expect(origin.told - later).toBeLessThan(1_000);
+      expect(world.origin.told - later).toBeLessThan(1_000);
     },
   );
 
   test("[H1] [F4] what an origin says is JSON isn't looked at again", async () => {
-    origin.append("/quotes/unread", { kind: "json", text: "[[[" });
+    world.origin.append("/quotes/unread", { kind: "json", text: "[[[" });
 
     const answer = await ask("/quotes/unread");
 
@@ -139,8 +126,8 @@ describe("the latest record", () => {
   });
 
   test("[H3] no record, a tombstone, an omitted value", async () => {
-    origin.append("/quotes/T", null);
-    origin.append("/quotes/O", { kind: "omitted", size: 9_000_000 });
+    world.origin.append("/quotes/T", null);
+    world.origin.append("/quotes/O", { kind: "omitted", size: 9_000_000 });
     const [none, deleted, omitted] = [
       await ask("/quotes/none"),
       await ask("/quotes/T"),
@@ -149,41 +136,41 @@ describe("the latest record", () => {
 
     expect([none.status, code(none)]).toEqual([404, "unknown_key"]);
     expect([deleted.status, code(deleted)]).toEqual([404, "deleted"]);
-    expect(deleted.headers.etag).toBe(`"${origin.headOf("/quotes/T")}"`);
+    expect(deleted.headers.etag).toBe(`"${world.origin.headOf("/quotes/T")}"`);
     expect([omitted.status, code(omitted)]).toEqual([502, "value_too_large"]);
   });
 
   test("[H5] a GET makes no object and writes no row", async () => {
-    origin.append("/quotes/G", { n: 1 });
-    const before = await edge.operations();
+    world.origin.append("/quotes/G", { n: 1 });
+    const before = await world.edge.operations();
 
     await ask("/quotes/G");
     await ask("/quotes/G2");
 
-    const after = await edge.operations();
+    const after = await world.edge.operations();
     for (const name of ["object_created.endpoint", "object_request.endpoint", "rows_written"])
       expect(after[name], name).toBe(before[name]);
     expect(Number(after["rpc.shard"]) - Number(before["rpc.shard"])).toBe(2);
   });
 
   test("[H5] [U8] 200 GETs of one path at once share their questions", async () => {
-    onTestFinished(() => origin.answerHeld());
+    onTestFinished(() => world.origin.answerHeld());
     /** Asks while the origin says nothing; it answers when the shard has heard of all of them: they wait for their turn. */
     const askAtOnce = async (path: string) => {
-      origin.append(path, { n: 1 });
-      const before = origin.gets.length;
-      const questions = () => origin.gets.length - before;
-      const rpcs = async () => Number((await edge.operations())["rpc.shard"]);
+      world.origin.append(path, { n: 1 });
+      const before = world.origin.gets.length;
+      const questions = () => world.origin.gets.length - before;
+      const rpcs = async () => Number((await world.edge.operations())["rpc.shard"]);
       const rpcsBefore = await rpcs();
-      origin.answering = false;
+      world.origin.answering = false;
       const begun = performance.now();
       const first = ask(path);
       await eventually(() => questions() === 1, "the first question");
       const others = Array.from({ length: 199 }, () => ask(path));
       await eventually(async () => (await rpcs()) - rpcsBefore >= 200, "200 GETs at the shard");
       const heldMs = performance.now() - begun;
-      origin.append(path, { n: 2 });
-      origin.answerHeld();
+      world.origin.append(path, { n: 2 });
+      world.origin.answerHeld();
       const answers = await Promise.all([first, ...others]);
       return { answers, questions: questions(), heldMs, seconds: (performance.now() - begun) / 1_000 };
     };
@@ -202,7 +189,7 @@ describe("the latest record", () => {
 
   test("[H3] [C2] a value of 8 MiB comes whole", async () => {
     const large = new Uint8Array(8 * 1024 * 1024).fill(0xfe);
-    origin.append("/quotes/L", large);
+    world.origin.append("/quotes/L", large);
 
     expect((await ask("/quotes/L")).body.equals(Buffer.from(large))).toBe(true);
   });

@@ -155,6 +155,7 @@ describe("what is published", () => {
       "invalid",
       "id_reused",
       "id_not_kept",
+      "forbidden",
       "overloaded",
     ].entries()) {
       origin.published = () => ({ error: { code, message: "it says why" } });
@@ -168,8 +169,10 @@ describe("what is published", () => {
       "bad_request",
       "id_reused",
       "id_not_kept",
+      "not_writable",
       "overloaded",
     ]);
+    expect(client.others.at(-2)).toMatchObject({ error: { retry: true, retryAfterMs: 1_000 } });
     expect(client.others.at(-1)).toMatchObject({ error: { retry: true, retryAfterMs: 1_000 } });
   });
 });

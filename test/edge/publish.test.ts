@@ -172,7 +172,7 @@ describe("what is refused", () => {
     ["id_not_kept", 422, "id_not_kept"],
     ["unknown_topic", 404, "unknown_topic"],
     ["invalid", 400, "bad_request"],
-    ["forbidden", 503, "unavailable"],
+    ["forbidden", 503, "not_writable"],
     ["unavailable", 503, "unavailable"],
     ["overloaded", 503, "overloaded"],
   ])("[W5] what an origin calls %s is %i", async (said, status, code) => {

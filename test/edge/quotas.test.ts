@@ -30,6 +30,26 @@ class Edge {
     return this.#ask("GET", localAddress, headers, path);
   }
 
+  /** What an event stream tells at its beginning. */
+  events(localAddress: string, headers: Readonly<Record<string, string>> = {}): Promise<string> {
+    const asked = { host: "127.0.0.1", port: this.#port, path: KEY, localAddress, agent: false };
+    return new Promise<string>((resolve, reject) => {
+      const sent = request({ ...asked, headers: { Accept: "text/event-stream", ...headers } }, (answer) => {
+        let told = "";
+        answer.setEncoding("utf8");
+        answer.on("data", (text: string) => {
+          told += text;
+          // How long to wait before coming back is no event.
+          if (!/^event: /m.test(told) || !told.endsWith("\n\n")) return;
+          sent.destroy();
+          resolve(told);
+        });
+      });
+      sent.once("error", reject);
+      sent.end();
+    });
+  }
+
   post(localAddress: string, path: string): Promise<Answer> {
     return this.#ask("POST", localAddress, {}, path);
   }
@@ -95,6 +115,23 @@ test("[H14] a subscribe too many is closed with rate_limited, and so is one of t
   expect(await edge.subscribe("127.200.0.1")).toBe("a frame");
   expect(await edge.subscribe("127.200.0.1")).toMatch(/^4007 rate_limited: /);
   expect(await edge.subscribe("127.200.0.2")).toBe("a frame");
+}, 60_000);
+
+test("[H14] an event stream counts as a subscribe, from a position too, and not as a read", async () => {
+  const edge = await Edge.start({
+    SUBSCRIBES_PER_MINUTE: "3",
+    REPLAYS_PER_MINUTE: "1",
+    READS_PER_MINUTE: "1",
+  });
+
+  expect(await edge.events("127.200.0.1", { "Last-Event-ID": "-" })).toContain("event: verdict");
+  expect(await edge.events("127.200.0.1", { "Last-Event-ID": "-" })).toContain("rate_limited");
+  expect(await edge.events("127.200.0.1")).not.toContain("rate_limited");
+  expect(await edge.events("127.200.0.1")).toContain("rate_limited");
+  expect(await edge.subscribe("127.200.0.1")).toMatch(/^4007 rate_limited: /);
+  expect(await edge.events("127.200.0.2")).not.toContain("rate_limited");
+  // None of these was a read.
+  expect(await edge.statuses("127.200.0.1", 2)).toEqual([200, 429]);
 }, 60_000);
 
 test("[H14] an address that publishes too much is told when to come back, and goes on reading", async () => {

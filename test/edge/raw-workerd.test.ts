@@ -5,6 +5,7 @@
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { type IncomingMessage, request } from "node:http";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually } from "../support/deadline.ts";
@@ -18,7 +19,8 @@ let origin: ScriptedOrigin;
 let url: string;
 
 beforeAll(async () => {
-  edge = await WorkerdEdge.start();
+  // What is shown is of objects of endpoints.
+  edge = await WorkerdEdge.start({ ROOMS: "0" });
   ({ origin, url } = edge);
 }, 60_000);
 afterAll(() => edge.close());
@@ -64,6 +66,32 @@ test("only shards and relays have a database, and what they count is told with t
   expect(await more("object_created.endpoint")).toBe(1);
   expect((await operations())["object_created.shard"]).toBeGreaterThan(0);
   expect(readdirSync(join(edge.folder, "edge/objects"))).toEqual(["RelayObject", "ShardObject"]);
+});
+
+test("[S9] [L5] clients that are reset while they are let in leave nothing at their objects, though the runtime doesn't tell of it", async () => {
+  const paths = Array.from({ length: 60 }, (_, i) => `/quotes/reset-${i}`);
+  const upgrade = (path: string) =>
+    `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${edge.port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`;
+  await Promise.all(
+    paths.map(async (path, i) => {
+      const socket = connect(edge.port, "127.0.0.1");
+      await once(socket, "connect");
+      socket.write(upgrade(path));
+      // At whatever point of being let in.
+      await new Promise((resolve) => setTimeout(resolve, i));
+      socket.resetAndDestroy();
+    }),
+  );
+  await subscribe();
+  const attached = () => paths.filter((path) => origin.attaches.some(({ endpoint }) => endpoint === path));
+  const isDetached = (path: string) => origin.detaches.some(({ endpoint }) => endpoint === path);
+  await eventually(() => attached().length > 0, "some were let in");
+
+  await eventually(
+    () => attached().every(isDetached),
+    () => `nobody is interested in ${attached().filter((path) => !isDetached(path))}`,
+    100_000,
+  );
 });
 
 test("[S6] [S8] an object that has been idle is really taken out of memory, while its shard stays, and misses nothing", async () => {

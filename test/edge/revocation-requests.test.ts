@@ -1,23 +1,16 @@
 /** Who may revoke, what is refused, and what is told of it, in the real runtime. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { Administrator, codeOf } from "../support/administrator.ts";
-import { startEdge, type TestEdge } from "../support/edge-harness.ts";
-import { newPaths, newSubject, now, OTHER_ISSUER, RevokingEdge } from "../support/revoking-edge.ts";
+import { startEdge } from "../support/edge-harness.ts";
+import { newPaths, newSubject, now, OTHER_ISSUER, revokingEdge } from "../support/revoking-edge.ts";
 import { ISSUER, tokenOf } from "../support/tokens.ts";
 
-let world: RevokingEdge;
-let edge: TestEdge;
-let admin: Administrator;
+const world = revokingEdge();
 let subject: string;
 
-beforeAll(async () => {
-  world = await RevokingEdge.start();
-  ({ edge, admin } = world);
-}, 60_000);
 beforeEach(() => {
   subject = newSubject();
 });
-afterAll(() => world.close());
 
 describe("[A9] nobody revokes, lists or lifts", () => {
   test.each<[string, () => Promise<string | undefined>, number, string]>([
@@ -32,7 +25,7 @@ describe("[A9] nobody revokes, lists or lifts", () => {
     ["by a token that has ended", () => tokenOf({ admin: true, until: -60 }), 401, "expired"],
     ["by a token that is none", async () => "a.b.c", 401, "invalid_token"],
   ])("%s", async (_, make, status, code) => {
-    const nobody = new Administrator(edge.url, await make());
+    const nobody = new Administrator(world.edge.url, await make());
     for (const told of [await nobody.revoke({ subject }), await nobody.list(), await nobody.lift("x")]) {
       expect([told.status, codeOf(told)]).toEqual([status, code]);
       expect(told.headers.get("Cache-Control")).toContain("no-store");
@@ -40,7 +33,7 @@ describe("[A9] nobody revokes, lists or lifts", () => {
   });
 
   test("by a token that was revoked itself", async () => {
-    const theirs = new Administrator(edge.url, await tokenOf({ subject, admin: true }));
+    const theirs = new Administrator(world.edge.url, await tokenOf({ subject, admin: true }));
     expect((await theirs.revoke({ subject })).status).toBe(200);
 
     for (const told of [await theirs.revoke({ subject: "x" }), await theirs.list(), await theirs.lift("x")])
@@ -51,14 +44,17 @@ describe("[A9] nobody revokes, lists or lifts", () => {
     const headers = { Cookie: `token=${await tokenOf({ admin: true })}` };
     for (const method of ["GET", "POST"]) {
       const body = method === "POST" ? JSON.stringify({ subject }) : null;
-      const answer = await fetch(`${edge.url}/$/revocations`, { method, headers, body });
+      const answer = await fetch(`${world.edge.url}/$/revocations`, { method, headers, body });
       expect(answer.status).toBe(401);
     }
   });
 
   test("what is another issuer's", async () => {
-    const other = new Administrator(edge.url, await tokenOf({ subject, issuer: OTHER_ISSUER, admin: true }));
-    const { body } = await admin.revoke({ subject, id: `${subject}-x` });
+    const other = new Administrator(
+      world.edge.url,
+      await tokenOf({ subject, issuer: OTHER_ISSUER, admin: true }),
+    );
+    const { body } = await world.admin.revoke({ subject, id: `${subject}-x` });
     expect((await other.list()).body.revocations).not.toContainEqual(
       expect.objectContaining({ id: body.id }),
     );
@@ -67,7 +63,7 @@ describe("[A9] nobody revokes, lists or lifts", () => {
     expect((await other.revoke({ subject: "x", id: body.id })).status).toBe(200);
     expect((await other.lift(body.id)).status).toBe(200);
 
-    const { revocations } = (await admin.list()).body as { revocations: { id: string }[] };
+    const { revocations } = (await world.admin.list()).body as { revocations: { id: string }[] };
     expect(revocations.map(({ id }) => id)).toContain(body.id);
   });
 });
@@ -82,7 +78,7 @@ describe("[A9] [C5] what is asked wrongly", () => {
     ["too much", `{"subject":"${"a".repeat(5_000)}"}`],
     ["too much, without an end that is worth waiting for", "a".repeat(2_000_000)],
   ])("%s is a bad request, in words, and not repeated", async (_, body) => {
-    const told = await admin.revoke(body);
+    const told = await world.admin.revoke(body);
     expect([told.status, codeOf(told)]).toEqual([400, "bad_request"]);
     expect(JSON.stringify(told.body)).not.toContain("secret");
   });
@@ -90,7 +86,7 @@ describe("[A9] [C5] what is asked wrongly", () => {
   test("other methods and paths have their answers", async () => {
     const headers = { Authorization: `Bearer ${await tokenOf({ admin: true })}` };
     const asked = async (method: string, path: string) => {
-      const answer = await fetch(`${edge.url}/$/revocations${path}`, { method, headers });
+      const answer = await fetch(`${world.edge.url}/$/revocations${path}`, { method, headers });
       return [answer.status, answer.headers.get("Allow")];
     };
     expect(await asked("PUT", "")).toEqual([405, "GET, HEAD, POST"]);
@@ -118,11 +114,16 @@ test("[A9] no name stands in the answers, the list, the log or what sockets keep
   const token = await tokenOf({ subject, id });
   const hers = await world.subscribe(path, token);
   const told = [
-    await admin.revoke({ subject, graceSeconds: 30 }),
-    await admin.revoke({ tokenId: id, graceSeconds: 30 }),
+    await world.admin.revoke({ subject, graceSeconds: 30 }),
+    await world.admin.revoke({ tokenId: id, graceSeconds: 30 }),
   ];
   await hers.until(({ others }) => others.length > 0, "the notice");
-  const all = JSON.stringify([told, await admin.list(), edge.logs(), await edge.attachments(path)]);
+  const all = JSON.stringify([
+    told,
+    await world.admin.list(),
+    world.edge.logs(),
+    await world.edge.attachments(path),
+  ]);
 
   for (const part of [subject, id, ...token.split(".")]) expect(all).not.toContain(part);
   expect(told.map(({ status }) => status)).toEqual([200, 200]);
@@ -130,12 +131,12 @@ test("[A9] no name stands in the answers, the list, the log or what sockets keep
 });
 
 test("[T7] health tells how many each shard has", async () => {
-  const health = (await (await fetch(`${edge.url}/$/health`)).json()) as {
+  const health = (await (await fetch(`${world.edge.url}/$/health`)).json()) as {
     shards: { revocations: number }[];
   };
   const before = health.shards.map(({ revocations }) => revocations);
-  await admin.revoke({ subject });
+  await world.admin.revoke({ subject });
 
-  const after = (await (await fetch(`${edge.url}/$/health`)).json()) as typeof health;
+  const after = (await (await fetch(`${world.edge.url}/$/health`)).json()) as typeof health;
   expect(after.shards.map(({ revocations }) => revocations)).toEqual(before.map((count) => count + 1));
 });

@@ -1,8 +1,8 @@
 /** Revocations that outlive crashes, and reach shards that lacked them, in the real runtime. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { shardOf } from "../../shared/protocol/address.ts";
 import { Administrator, codeOf } from "../support/administrator.ts";
-import { startEdge, type TestEdge } from "../support/edge-harness.ts";
+import { startEdge } from "../support/edge-harness.ts";
 import { LONG } from "../support/long.ts";
 import type { RawSubscriber } from "../support/raw-subscriber.ts";
 import {
@@ -12,27 +12,19 @@ import {
   newSubject,
   now,
   REVOKED,
-  RevokingEdge,
+  revokingEdge,
 } from "../support/revoking-edge.ts";
 import { ScriptedOrigin } from "../support/scripted-origin.ts";
 import { AUTH_ISSUERS, tokenOf } from "../support/tokens.ts";
 
 const CROWD = LONG ? 1_000 : 400;
 
-let world: RevokingEdge;
-let edge: TestEdge;
-let origin: ScriptedOrigin;
-let admin: Administrator;
+const world = revokingEdge();
 let subject: string;
 
-beforeAll(async () => {
-  world = await RevokingEdge.start();
-  ({ edge, origin, admin } = world);
-}, 60_000);
 beforeEach(() => {
   subject = newSubject();
 });
-afterAll(() => world.close());
 
 describe("[A9] [L10] a revocation that was answered is never lost", () => {
   test(`by shards that crash before their links are there again, with ${CROWD} sockets on both, half of their objects asleep`, async () => {
@@ -44,17 +36,17 @@ describe("[A9] [L10] a revocation that was answered is never lost", () => {
       hers.push(...(await Promise.all(each)));
     }
     const anyone = await Promise.all(paths.map((path) => world.subscribe(path)));
-    for (const path of paths.slice(0, paths.length / 2)) await edge.evict(path);
+    for (const path of paths.slice(0, paths.length / 2)) await world.edge.evict(path);
 
-    await Promise.all([edge.crashShard(0), edge.crashShard(1)]);
-    expect((await admin.revoke({ subject })).status).toBe(200);
-    await Promise.all([edge.crashShard(0), edge.crashShard(1)]);
+    await Promise.all([world.edge.crashShard(0), world.edge.crashShard(1)]);
+    expect((await world.admin.revoke({ subject })).status).toBe(200);
+    await Promise.all([world.edge.crashShard(0), world.edge.crashShard(1)]);
 
     expect(await closed(...hers)).toEqual(Array(CROWD).fill(REVOKED));
     expect(anyone.filter(isClosed)).toEqual([]);
-    await origin.connect();
+    await world.origin.connect();
     for (const path of paths) expect((await world.get(path, token)).code).toBe("revoked");
-    const { revocations } = (await admin.list()).body as { revocations: object[] };
+    const { revocations } = (await world.admin.list()).body as { revocations: object[] };
     expect(revocations.length).toBeGreaterThan(0);
     for (const socket of anyone) await socket.close();
   }, 120_000);
@@ -62,15 +54,15 @@ describe("[A9] [L10] a revocation that was answered is never lost", () => {
   test("by a shard that couldn't store it: that is said, and repeated it is", async () => {
     const paths = newPaths();
     const token = await tokenOf({ subject });
-    for (const path of paths) origin.append(path, 1);
-    await edge.failRevocation(1);
+    for (const path of paths) world.origin.append(path, 1);
+    await world.edge.failRevocation(1);
 
-    const first = await admin.revoke({ subject });
+    const first = await world.admin.revoke({ subject });
     expect(first).toMatchObject({ status: 202, body: { missing: [1] } });
-    const listed = (await admin.list()).body.revocations as { id: string; missing?: number[] }[];
+    const listed = (await world.admin.list()).body.revocations as { id: string; missing?: number[] }[];
     expect(listed.find(({ id }) => id === first.body.id)).toMatchObject({ missing: [1] });
     expect((await world.get(paths[0], token)).code).toBe("revoked");
-    const again = await admin.revoke({ id: first.body.id, subject });
+    const again = await world.admin.revoke({ id: first.body.id, subject });
 
     expect(again).toMatchObject({ status: 200, body: { id: first.body.id } });
     for (const path of paths) expect((await world.get(path, token)).code).toBe("revoked");
@@ -80,10 +72,10 @@ describe("[A9] [L10] a revocation that was answered is never lost", () => {
 test("[A9] one for which a shard has no room is told by its id, and what it is missing at and why; the others keep it", async () => {
   const token = await tokenOf({ subject });
   const paths = newPaths();
-  for (const path of paths) origin.append(path, 1);
-  await edge.failRevocation(1, "full");
+  for (const path of paths) world.origin.append(path, 1);
+  await world.edge.failRevocation(1, "full");
 
-  const { status, body } = await admin.revoke({ subject });
+  const { status, body } = await world.admin.revoke({ subject });
 
   expect({ status, body }).toMatchObject({
     status: 202,
@@ -92,31 +84,31 @@ test("[A9] one for which a shard has no room is told by its id, and what it is m
   expect(await Promise.all(paths.map(async (path) => (await world.get(path, token)).status))).toEqual([
     401, 200,
   ]);
-  const again = await admin.revoke({ subject, id: body.id });
+  const again = await world.admin.revoke({ subject, id: body.id });
   expect([again.status, again.body.full]).toEqual([200, undefined]);
   expect((await world.get(paths[1], token)).code).toBe("revoked");
-  expect((await admin.lift(body.id)).status).toBe(200);
+  expect((await world.admin.lift(body.id)).status).toBe(200);
 
-  for (const shard of [0, 1]) await edge.failRevocation(shard, "full");
-  const nowhere = await admin.revoke({ subject });
+  for (const shard of [0, 1]) await world.edge.failRevocation(shard, "full");
+  const nowhere = await world.admin.revoke({ subject });
   expect([nowhere.status, codeOf(nowhere)]).toEqual([503, "overloaded"]);
   expect((await world.get(paths[0], token)).status).toBe(200);
 });
 
 test("[A9] a shard that lacks some learns them from the first one when it begins, as a new one must", async () => {
   const [, path] = newPaths();
-  origin.append(path, 1);
+  world.origin.append(path, 1);
   const token = await tokenOf({ subject });
   const hers = await world.subscribe(path, token);
-  await edge.failRevocation(1);
-  expect((await admin.revoke({ subject })).body.missing).toEqual([1]);
+  await world.edge.failRevocation(1);
+  expect((await world.admin.revoke({ subject })).body.missing).toEqual([1]);
   expect((await world.get(path, token)).status).toBe(200);
 
-  await edge.crashShard(1);
+  await world.edge.crashShard(1);
 
   expect((await world.get(path, token)).code).toBe("revoked");
   expect(await closed(hers)).toEqual([REVOKED]);
-  await origin.connect();
+  await world.origin.connect();
 });
 
 test("[A9] a new shard that can't learn what was revoked lets nobody in, until it can", async () => {
@@ -193,10 +185,10 @@ test("[A9] a shard that was left out for a while lets nobody in until it knows w
 describe("[A9] one that has lapsed", () => {
   test("is gone from the list and from the rows, and the token counts again", async () => {
     const [path] = newPaths();
-    origin.append(path, 1);
+    world.origin.append(path, 1);
     const token = await tokenOf({ subject });
     const until = now() + 5;
-    const { body } = await admin.revoke({ subject, until });
+    const { body } = await world.admin.revoke({ subject, until });
     expect((await world.get(path, token)).code).toBe("revoked");
 
     await expect
@@ -204,8 +196,8 @@ describe("[A9] one that has lapsed", () => {
       .toEqual({ status: 200, code: undefined });
 
     expect(Date.now()).toBeGreaterThanOrEqual(until * 1_000);
-    const { revocations } = (await admin.list()).body as { revocations: { id: string }[] };
+    const { revocations } = (await world.admin.list()).body as { revocations: { id: string }[] };
     expect(revocations.map(({ id }) => id)).not.toContain(body.id);
-    expect((await admin.lift(body.id)).status).toBe(404);
+    expect((await world.admin.lift(body.id)).status).toBe(404);
   });
 });

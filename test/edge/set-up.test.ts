@@ -1,23 +1,12 @@
 /** Uplinks that are let in or refused, an edge that isn't set up, and its health. */
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { UPLINK_PROTOCOL } from "../../shared/protocol/version.ts";
-import { startEdge, type TestEdge } from "../support/edge-harness.ts";
-import { type Ask, askAt, code, WEBSOCKET } from "../support/http-asks.ts";
+import { startEdge } from "../support/edge-harness.ts";
+import { askAt, askedEdge, code, WEBSOCKET } from "../support/http-asks.ts";
 import { ScriptedOrigin } from "../support/scripted-origin.ts";
 
-let edge: TestEdge;
-let origin: ScriptedOrigin;
-let ask: Ask;
-
-beforeAll(async () => {
-  edge = await startEdge();
-  ask = askAt(edge.url);
-  origin = await new ScriptedOrigin({ url: edge.url }).connect();
-}, 60_000);
-afterAll(async () => {
-  origin.cut();
-  await edge.close();
-});
+const world = askedEdge();
+const { ask } = world;
 
 const bearer = async (claims?: Parameters<typeof ScriptedOrigin.token>[0]) => ({
   Authorization: `Bearer ${await ScriptedOrigin.token(claims)}`,
@@ -119,7 +108,7 @@ describe("an edge that isn't set up", () => {
   );
 
   test("[U9] [U11] health is good once every shard has an origin that is ready; it names who is active and who stands by", async () => {
-    const standby = new ScriptedOrigin({ url: edge.url, name: "standby" });
+    const standby = new ScriptedOrigin({ url: world.edge.url, name: "standby" });
     onTestFinished(() => standby.cut());
     await standby.connect({ ready: false });
     const health = await ask("/$/health");

@@ -12,6 +12,8 @@ import { freePort } from "../support/ports.ts";
 import { atExit } from "./at-exit.ts";
 
 const root = join(import.meta.dirname, "../..");
+/** For connections of many endpoints, all of which come from one region here. */
+export const RELAYS = 2;
 /** As the product's own runner does: workerd ends on SIGTERM once its last connection has. */
 const DRAIN_MS = 500;
 
@@ -61,7 +63,7 @@ export class EdgeProcess {
     const edge = readEdgeConfig(parse(readFileSync(join(root, "wrangler.toml"), "utf8")));
     const compatibilityFlags = [...edge.compatibilityFlags, "unsafe_module"];
     // Names of origins are what tells who is active.
-    const vars = { OPERATIONS: "on", DETAILS: "on" };
+    const vars = { OPERATIONS: "on", DETAILS: "on", RELAYS: String(RELAYS) };
     const settings = { module, storage, host: "127.0.0.1", port: this.port, vars };
     writeFileSync(join(folder, "workerd.capnp"), workerdConfig({ ...edge, compatibilityFlags }, settings));
   }

@@ -1,13 +1,14 @@
 /** One run, from the start of the rig to its results. */
 
 import { eventually } from "../support/deadline.ts";
+import { counted, dwindled, type Held, heldBy } from "../support/leftovers.ts";
 import { check } from "./checker.ts";
 import { Crowding } from "./crowding.ts";
+import { RELAYS } from "./edge-process.ts";
 import type { WrittenLog } from "./history.ts";
 import type { Kind } from "./kinds/kind.ts";
 import { KINDS } from "./kinds/kinds.ts";
 import { staleLatest } from "./latest.ts";
-import { type Held, heldBy } from "./leftovers.ts";
 import { NotInjected } from "./not-injected.ts";
 import { checkPublishes } from "./publishing/publish-checker.ts";
 import type { Results } from "./report.ts";
@@ -31,12 +32,14 @@ export interface RunSettings extends RigSettings {
 const CALM_MS = 2_000;
 const VERDICT_MS = 180_000;
 const CATCH_UP_MS = 60_000;
-/** An endpoint that nobody watches is detached after 30 s (L5). */
-const DETACH_MS = 120_000;
+/** Who vanished is found out in 30 s (S9), and an endpoint that nobody watches is detached after 30 s (L5). */
+const DETACH_MS = 90_000;
 /** More than this by the end, over a process that had just begun to serve, is a leak. */
 const GROWTH_MEGABYTES = 300;
+/** Of what is wrong in the same way. */
+const MOST_TOLD = 20;
 /** Connections of this run's own questions, which it keeps for the next. */
-const OWN_SOCKETS = 6;
+const OWN_CONNECTIONS = 4;
 
 export async function faultRun(settings: RunSettings): Promise<Results> {
   const { seed, seconds, say } = settings;
@@ -60,7 +63,7 @@ export async function faultRun(settings: RunSettings): Promise<Results> {
     const plan = planOf(possible, { seed, alone: settings.alone, fromMs: CALM_MS, toMs: seconds * 1_000 });
     const { together, togetherMs, alone, endMs } = plan;
     say(
-      `${together.length} faults in ${Math.round(togetherMs / 1_000)} s, then ${alone.length} one by one until ${Math.round(endMs / 1_000)} s; ${rig.population.all.length} subscribers, ${rig.publishers.count} publishers`,
+      `${together.length} faults in ${Math.round(togetherMs / 1_000)} s, then ${alone.length} one by one until ${Math.round(endMs / 1_000)} s; ${rig.population.all.length} subscriptions, ${rig.population.connections} connections of many, ${rig.publishers.count} publishers`,
     );
     const runner = new Runner(rig, possible, say, settings.verbose);
     const began = performance.now();
@@ -103,7 +106,14 @@ export async function faultRun(settings: RunSettings): Promise<Results> {
       dueOf: dueOf(rig, log),
       recovered: runner.recovered,
       leftovers: [crowded, ...memory(before, after), ...left.lines],
-      wrong: [...rig.wrong, ...stale, ...unlogged(rig, log), ...growth(before, after), ...left.wrong],
+      wrong: [
+        ...rig.wrong,
+        ...rig.population.wrong.slice(0, MOST_TOLD),
+        ...stale,
+        ...unlogged(rig, log),
+        ...growth(before, after),
+        ...left.wrong,
+      ],
     };
   } finally {
     await rig.stop();
@@ -177,49 +187,53 @@ function growth(before: AllHeld, after: AllHeld): string[] {
   });
 }
 
-/** Those of the objects that have any, the link's included. */
+/** Those of the objects that have any, links included. */
 async function socketsOf({ edge }: Rig, endpoints: readonly string[]): Promise<Record<string, unknown>> {
+  const objects = [...endpoints.map((path) => ({ path })), ...allRelays()];
   const counts = await Promise.all(
-    endpoints.map(async (path) => [path, await (await edge.hook("sockets", { path })).json()] as const),
+    objects.map(async (one) => {
+      const count = await edge.hook("sockets", one).then((answer) => answer.json(), String);
+      return ["path" in one ? one.path : `relay ${one.relay}`, count] as const;
+    }),
   );
   return Object.fromEntries(counts.filter(([, count]) => count !== 0));
 }
 
+const allRelays = () => Array.from({ length: RELAYS }, (_, relay) => ({ relay: String(relay) }));
+
+/** Endpoints that are watched, and links. Rejects where a shard doesn't say. */
+async function watchedAndLinks({ edge }: Rig): Promise<number> {
+  const health = await fetch(`${edge.url}/$/health`, { signal: AbortSignal.timeout(10_000) });
+  const { shards } = (await health.json()) as {
+    shards: { readonly connected: boolean; readonly watched: number; readonly links: number }[];
+  };
+  // One that is silent counts nothing.
+  if (!shards.every(({ connected }) => connected)) throw new Error("a shard doesn't say");
+  return shards.reduce((sum, { watched, links }) => sum + watched + links, 0);
+}
+
 /** All subscribers go, half of them from objects that are asleep; then nothing of them may be left. */
 async function leave(rig: Rig): Promise<{ readonly lines: string[]; readonly wrong: string[] }> {
-  const endpoints = [...new Set(rig.population.all.map(({ endpoint }) => endpoint))];
-  const asleep = endpoints.filter((_, i) => i % 2 === 0);
-  await Promise.allSettled(asleep.map((path) => rig.edge.hook("evict", { path })));
+  const { endpoints } = rig.population;
+  const asleep = [...endpoints.map((path) => ({ path })), ...allRelays()].filter((_, i) => i % 2 === 0);
+  await Promise.allSettled(asleep.map((one) => rig.edge.hook("evict", one)));
   await rig.population.close();
   for (const proxy of rig.links.clients) proxy.cut();
-  let shards: readonly { readonly watched: number; readonly links: number }[] = [];
-  const isEmpty = eventually(
-    async () => {
-      const health = (await (await fetch(`${rig.edge.url}/$/health`)).json()) as { shards: typeof shards };
-      shards = health.shards;
-      return shards.every(({ watched, links }) => watched === 0 && links === 0);
-    },
-    "nothing is watched",
-    DETACH_MS,
-  ).then(
-    () => true,
-    () => false,
-  );
   const wrong: string[] = [];
-  if (!(await isEmpty)) wrong.push(`left behind: ${JSON.stringify(await socketsOf(rig, endpoints))}`);
-  const { socketsAtFirst } = rig;
-  const count = () => held(rig).get("workerd")?.sockets ?? 0;
-  // What was cut in silence closes later than what is watched.
-  await eventually(() => count() <= socketsAtFirst + OWN_SOCKETS, "closed sockets", DETACH_MS).catch(
-    () => {},
-  );
-  const sockets = count();
-  if (sockets > socketsAtFirst + OWN_SOCKETS)
-    wrong.push(`workerd holds ${sockets} sockets, at first ${socketsAtFirst}`);
-  const watched = shards.reduce((total, shard) => total + shard.watched, 0);
+  const watched = await dwindled(() => watchedAndLinks(rig), 0, DETACH_MS);
+  if (watched !== 0)
+    wrong.push(
+      `left behind: ${watched} watched or linked; ${JSON.stringify(await socketsOf(rig, endpoints))}`,
+    );
+  // Descriptors of connections that were reset while they were let in stay with workerd for good.
+  const workerd = () => held(rig).get("workerd");
+  const enough = rig.connectionsAtFirst + OWN_CONNECTIONS;
+  const connections = (await dwindled(() => workerd()?.connections.length ?? 0, enough, DETACH_MS)) ?? 0;
+  const of = `workerd has ${connections} connections (${counted(workerd()?.connections ?? [])}), at first ${rig.connectionsAtFirst}`;
+  if (connections > enough) wrong.push(of);
   return {
     lines: [
-      `after all had left: ${watched} watched, workerd holds ${sockets} sockets, at first ${socketsAtFirst}`,
+      `after all had left: ${watched} watched or linked; ${of}, and ${workerd()?.reset} descriptors of such that were reset`,
     ],
     wrong,
   };

@@ -31,6 +31,7 @@ describeWithKafka("under faults:", () => {
       kinds: KINDS.map(({ name }) => name).filter((name) => !LONG.includes(name)),
       brokers: 1,
       origins: 2,
+      connections: { count: 3, each: 20, over: 400 },
       say: () => {},
       verbose: false,
     });

@@ -6,10 +6,12 @@ const flags = (...args: string[]) => readFlags(args, NAMES, 7);
 
 test("without flags all kinds come, for ten minutes, and once alone", () => {
   expect(flags()).toMatchObject({ minutes: 10, alone: 1, seed: 7, kinds: NAMES, brokers: 3, origins: 2 });
+  expect(flags().connections).toEqual({ count: 8, each: 30, over: 1_000 });
 });
 
 test("what is given is taken", () => {
-  const args = "--minutes 0.5 --alone 0 --seed 12 --kinds kill,shard --brokers 1 --origins 1 --verbose";
+  const args =
+    "--minutes 0.5 --alone 0 --seed 12 --kinds kill,shard --brokers 1 --origins 1 --verbose --connections 1000 --each 50 --over 2000";
 
   expect(flags(...args.split(" "))).toMatchObject({
     minutes: 0.5,
@@ -18,6 +20,7 @@ test("what is given is taken", () => {
     kinds: NAMES,
     brokers: 1,
     origins: 1,
+    connections: { count: 1_000, each: 50, over: 2_000 },
     verbose: true,
   });
   expect(flags("--kinds", "crash").kinds).toEqual(["crash of a shard"]);
@@ -36,6 +39,9 @@ describe("nonsense is refused in a sentence:", () => {
     ["--seed", "4294967296", "from 0 to 4294967295"],
     ["--brokers", "2", "1 or 3"],
     ["--origins", "0", "1 or 2"],
+    ["--connections", "2001", "from 0 to 2000"],
+    ["--each", "0", "from 1 to 1000"],
+    ["--over", "2001", "from 1 to 2000"],
     ["--kinds", "kill,sharks", '"sharks"'],
     ["--kinds", "zebra", '"zebra"'],
   ])("%s %j", (name, value, problem) => {

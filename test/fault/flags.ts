@@ -12,6 +12,9 @@ Injects faults into Kafka, origins, the edge and every link while subscribers ch
   --kinds A,B    Only kinds whose names contain one of these.
   --brokers N    1 or 3; 3 if not given.
   --origins N    For each slice, 1 or 2; 2 if not given.
+  --connections N  How many connections follow many endpoints each; 8 if not given.
+  --each N       How many each follows; 30 if not given. The first follows all that they follow together.
+  --over N       How many that is; 1000 if not given, at most 2000.
   --readme       Writes what was found into README.md and docs/guarantees.md, if the run doesn't fail.
   --verbose      Says what each fault did, and what the processes say.
   --list         The kinds.
@@ -25,6 +28,9 @@ const OPTIONS = {
   kinds: { type: "string", default: "" },
   brokers: { type: "string", default: "3" },
   origins: { type: "string", default: "2" },
+  connections: { type: "string", default: "8" },
+  each: { type: "string", default: "30" },
+  over: { type: "string", default: "1000" },
   readme: { type: "boolean", default: false },
   verbose: { type: "boolean", default: false },
   list: { type: "boolean", default: false },
@@ -35,6 +41,10 @@ const OPTIONS = {
 const MOST_MINUTES = 1_440;
 const MOST_ALONE = 1_000;
 const MOST_SEED = 2 ** 32 - 1;
+const MOST_CONNECTIONS = 2_000;
+/** Of one connection, and of all. */
+const MOST_EACH = 1_000;
+const MOST_OVER = 2_000;
 
 export interface Flags {
   readonly minutes: number;
@@ -44,6 +54,8 @@ export interface Flags {
   readonly kinds: readonly string[];
   readonly brokers: 1 | 3;
   readonly origins: 1 | 2;
+  /** That follow many endpoints. */
+  readonly connections: { readonly count: number; readonly each: number; readonly over: number };
   readonly readme: boolean;
   readonly verbose: boolean;
   readonly list: boolean;
@@ -67,6 +79,11 @@ export function readFlags(args: readonly string[], names: readonly string[], any
     kinds: chosen(values.kinds, names),
     brokers: oneOf("brokers", values.brokers, [1, 3]),
     origins: oneOf("origins", values.origins, [1, 2]),
+    connections: {
+      count: whole("connections", values.connections, MOST_CONNECTIONS),
+      each: whole("each", values.each, MOST_EACH, 1),
+      over: whole("over", values.over, MOST_OVER, 1),
+    },
     readme: values.readme,
     verbose: values.verbose,
     list: values.list,
@@ -79,9 +96,10 @@ const wrong = (name: string, text: string, wanted: string) =>
 
 const decimal = (text: string) => (/^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN);
 
-function whole(name: string, text: string, most: number): number {
+function whole(name: string, text: string, most: number, least = 0): number {
   const number = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (!(number <= most)) throw new Error(wrong(name, text, `a whole number from 0 to ${most}`));
+  if (!(number >= least && number <= most))
+    throw new Error(wrong(name, text, `a whole number from ${least} to ${most}`));
   return number;
 }
 

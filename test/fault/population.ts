@@ -2,11 +2,26 @@
 
 import type { Connection } from "../../shared/client/client.ts";
 import type { TcpProxy } from "../support/tcp-proxy.ts";
+import { FollowedEndpoint } from "./followed.ts";
 import type { Happening, PositionText, Written } from "./history.ts";
 import { connectionTo, ProductSubscriber } from "./product-subscriber.ts";
 import { between, type Random } from "./random.ts";
-import { type Heard, RawResuming, type Subscriber } from "./subscriber.ts";
-import { keysOf, TOPIC_NAMES, TOPICS } from "./topics.ts";
+import { ResumingConnection } from "./resuming-connection.ts";
+import { RawResuming, type Subscriber } from "./subscriber.ts";
+import { followable, keysOf, TOPIC_NAMES, TOPICS } from "./topics.ts";
+
+/** Connections of many endpoints. The first follows all that they follow together, as far as one may follow (M10). */
+export interface ConnectionsPlan {
+  readonly count: number;
+  /** How many endpoints each of the others follows. */
+  readonly each: number;
+  /** How many they follow together. */
+  readonly over: number;
+}
+
+const MOST_OF_ONE = 1_000;
+/** Of so many endpoints of a connection one comes and goes. */
+const WANDERS = 5;
 
 /** How long a wanderer is there, and how long it stays away. */
 const STAY_MS = [1_500, 6_000] as const;
@@ -17,15 +32,20 @@ export class Population {
   readonly #written: () => Written;
   readonly #steady: Subscriber[] = [];
   readonly #wanderers: RawResuming[] = [];
+  /** Those of connections that come and go. */
+  readonly #strollers: Subscriber[] = [];
   readonly #visitors: RawResuming[] = [];
   readonly #bulky: RawResuming[] = [];
+  readonly #connections: ResumingConnection[] = [];
   readonly #walks = new Map<RawResuming, NodeJS.Timeout>();
   /** By port: every second of the product's own clients there is on one. */
-  readonly #connections = new Map<number, Connection>();
+  readonly #shared = new Map<number, Connection>();
   #edgePort = 0;
   #products = 0;
   /** Hears all that any of those is told that are always there. */
   heard: (happening: Happening) => void = () => {};
+  /** What the edge said on connections that it must not, in words. */
+  readonly wrong: string[] = [];
 
   constructor(random: Random, written: () => Written) {
     this.#random = random;
@@ -33,12 +53,23 @@ export class Population {
   }
 
   get all(): readonly Subscriber[] {
-    return [...this.#steady, ...this.#wanderers, ...this.#visitors];
+    return [...this.#steady, ...this.#wanderers, ...this.#strollers, ...this.#visitors];
+  }
+
+  /** Endpoints that somebody has, or had, a socket of its own to. */
+  get endpoints(): readonly string[] {
+    const own = this.all.filter((one) => !(one instanceof FollowedEndpoint));
+    return [...new Set(own.map(({ endpoint }) => endpoint))];
   }
 
   /** Those that are always there, so that what they lack is late. */
   get steady(): readonly Subscriber[] {
     return this.#steady;
+  }
+
+  /** How many there are that follow many endpoints, by PROTOCOL.md alone. */
+  get connections(): number {
+    return this.#connections.length;
   }
 
   /** Those of the endpoint with large values. No proxy's buffers stand between them and the edge. */
@@ -47,8 +78,9 @@ export class Population {
   }
 
   /** Makes them, spread over the proxies. */
-  settle(proxies: readonly TcpProxy[], edgePort: number): void {
+  settle(proxies: readonly TcpProxy[], edgePort: number, plan: ConnectionsPlan): void {
     this.#edgePort = edgePort;
+    this.#connect(proxies, plan);
     for (const topic of TOPIC_NAMES) {
       const { raw, product, wanderers } = TOPICS[topic];
       const keys = keysOf(topic);
@@ -59,24 +91,43 @@ export class Population {
           this.#wander(this.#raw("wanderer", port, endpoint));
           continue;
         }
-        const heard = (happening: Happening) => this.heard(happening);
-        const subscriber = this.#resident(i < raw ? "raw" : "product", port, endpoint, heard);
+        const subscriber = this.#resident(i < raw ? "raw" : "product", port, endpoint);
         this.#steady.push(subscriber);
         if (topic === "bulky" && subscriber instanceof RawResuming) this.#bulky.push(subscriber);
       }
     }
   }
 
-  #resident(kind: "raw" | "product", port: number, endpoint: string, heard: Heard): Subscriber {
-    const isShared = kind === "product" && this.#products++ % 2 === 1;
-    const settings = this.#settings(isShared ? "sharing" : kind, port, endpoint, heard);
-    if (kind === "raw") return new RawResuming(settings);
-    return new ProductSubscriber(settings, isShared ? this.#connection(port, settings.edge) : undefined);
+  #connect(proxies: readonly TcpProxy[], { count, each, over }: ConnectionsPlan): void {
+    const all = followable(over);
+    for (let i = 0; i < count; i++) {
+      const own = Array.from({ length: each }, (_, j) => all[(i * each + j) % all.length] ?? "");
+      const connection = new ResumingConnection({
+        name: `connection-${i}`,
+        edge: edgeAt(proxies[i % proxies.length]?.port),
+        endpoints: i === 0 ? all.slice(0, MOST_OF_ONE) : own,
+        random: this.#random,
+        wanders: WANDERS,
+        heard: (happening) => this.heard(happening),
+        written: this.#written,
+        wrong: (problem) => this.wrong.push(problem),
+      });
+      this.#connections.push(connection);
+      for (const one of connection.endpoints) (one.isWanderer ? this.#strollers : this.#steady).push(one);
+    }
   }
 
-  #connection(port: number, edge: string): Connection {
-    const connection = this.#connections.get(port) ?? connectionTo(edge, this.#random);
-    this.#connections.set(port, connection);
+  #resident(kind: "raw" | "product", port: number, endpoint: string): Subscriber {
+    const isShared = kind === "product" && this.#products++ % 2 === 1;
+    const heard = (happening: Happening) => this.heard(happening);
+    const settings = this.#settings(isShared ? "sharing" : kind, port, endpoint, heard);
+    if (kind === "raw") return new RawResuming(settings);
+    return new ProductSubscriber(settings, isShared ? this.#sharedAt(port, settings.edge) : undefined);
+  }
+
+  #sharedAt(port: number, edge: string): Connection {
+    const connection = this.#shared.get(port) ?? connectionTo(edge, this.#random);
+    this.#shared.set(port, connection);
     return connection;
   }
 
@@ -92,12 +143,13 @@ export class Population {
     for (const timer of this.#walks.values()) clearTimeout(timer);
     this.#walks.clear();
     for (const wanderer of this.#wanderers) wanderer.stayAway(false);
+    for (const connection of this.#connections) connection.recall();
   }
 
   async close(): Promise<void> {
     this.recall();
-    await Promise.all(this.all.map((subscriber) => subscriber.close()));
-    for (const connection of this.#connections.values()) connection.close();
+    await Promise.all([...this.all, ...this.#connections].map((one) => one.close()));
+    for (const connection of this.#shared.values()) connection.close();
   }
 
   #wander(wanderer: RawResuming): void {
@@ -126,7 +178,7 @@ export class Population {
   #settings(kind: string, port: number, endpoint: string, heard: (happening: Happening) => void) {
     return {
       name: `${kind}-${this.all.length}`,
-      edge: `ws://127.0.0.1:${port}`,
+      edge: edgeAt(port),
       endpoint,
       random: this.#random,
       heard,
@@ -134,3 +186,5 @@ export class Population {
     };
   }
 }
+
+const edgeAt = (port = 0) => `ws://127.0.0.1:${port}`;

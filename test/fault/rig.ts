@@ -10,20 +10,30 @@ import type { Admin } from "kafkajs";
 import { eventually } from "../support/deadline.ts";
 import { newUplinkKey } from "../support/deployment.ts";
 import { KafkaBroker } from "../support/kafka-broker.ts";
+import { heldBy } from "../support/leftovers.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";
 import { Certificates } from "./certificates.ts";
 import { type Crew, Crews } from "./crews.ts";
 import { EdgeProcess } from "./edge-process.ts";
 import { FakedClock } from "./faked-clock.ts";
-import { heldBy } from "./leftovers.ts";
 import { OriginProcess } from "./origin-process.ts";
-import { Population } from "./population.ts";
+import { type ConnectionsPlan, Population } from "./population.ts";
 import { Publishers } from "./publishing/publishers.ts";
 import { seeded } from "./random.ts";
 import { Secret } from "./secret.ts";
 import { SmallDisk } from "./small-disk.ts";
 import type { RawResuming, Subscriber } from "./subscriber.ts";
-import { keysOf, planOf, SHORT, streamsJson, TOPIC_NAMES, TOPICS, type TopicName, Topics } from "./topics.ts";
+import {
+  keysOf,
+  planOf,
+  SHORT,
+  streamsJson,
+  TOPIC_NAMES,
+  TOPICS,
+  type TopicName,
+  Topics,
+  writtenKeys,
+} from "./topics.ts";
 import { Ledger, type Placed, Writer } from "./writer.ts";
 
 const CLIENT_PROXIES = 4;
@@ -49,6 +59,7 @@ export interface RigSettings {
   readonly brokers: 1 | 3;
   /** For each slice. Of two the edge has one active, and the other stands by. */
   readonly origins: 1 | 2;
+  readonly connections: ConnectionsPlan;
   readonly seed: number;
   /** Of how many publishes each publisher is done; undefined: they go on as long as the run. */
   readonly publishesEach?: number | undefined;
@@ -77,7 +88,7 @@ export class Rig {
   readonly #links: Omit<Links, "uplinks">;
   readonly #undo: Undo[];
   /** Those of workerd before the first subscriber came. */
-  socketsAtFirst = 0;
+  connectionsAtFirst = 0;
   /** What kinds of faults found out themselves, in words. */
   readonly wrong: string[] = [];
 
@@ -111,7 +122,8 @@ export class Rig {
     this.writers = new Map(
       TOPIC_NAMES.map((topic) => {
         const { partitions, perSecond, tombstones = 0 } = planOf(topic);
-        const plan = { topic, keys: keysOf(topic), partitions, perSecond, tombstones };
+        const keys = writtenKeys(topic, settings.connections.over);
+        const plan = { topic, keys, partitions, perSecond, tombstones };
         return [topic, new Writer(this.kafka.client(), plan, this.ledger, random)];
       }),
     );
@@ -191,7 +203,7 @@ export class Rig {
     for (const origin of this.crews.all) this.#undo.push(() => origin.kill());
     for (const origin of this.origins) origin.start();
     await this.healthy();
-    if (this.edge.pid !== undefined) this.socketsAtFirst = heldBy(this.edge.pid).sockets;
+    if (this.edge.pid !== undefined) this.connectionsAtFirst = heldBy(this.edge.pid).connections.length;
     this.#undo.push(() => this.population.close());
     // What came before a subscriber's first verdict leaves no trace once the index has dropped it (R6).
     for (const topic of SOON_DROPPED) {
@@ -199,7 +211,7 @@ export class Rig {
       const { last } = this.writer(topic);
       await eventually(() => last.size === TOPICS[topic].keys, `each key of ${topic} has a record`);
     }
-    this.population.settle(this.links.clients, this.edge.port);
+    this.population.settle(this.links.clients, this.edge.port, this.settings.connections);
     for (const topic of TOPIC_NAMES) if (!SOON_DROPPED.includes(topic)) await this.#write(topic);
     this.#undo.push(() => this.publishers.abandon());
     this.publishers.start(this.links.clients.map(({ port }) => `http://127.0.0.1:${port}`));

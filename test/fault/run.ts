@@ -40,7 +40,7 @@ else process.exit(await main());
 async function main(): Promise<number> {
   // A signal ends a process without "exit", which is when all that was started is killed.
   for (const [signal, code] of SIGNALS) process.once(signal, () => process.exit(code));
-  const { seed, minutes, alone, kinds, brokers, origins, verbose } = flags;
+  const { seed, minutes, alone, kinds, brokers, origins, connections, verbose } = flags;
   stamped(`seed ${seed}`);
   const results = await faultRun({
     seed,
@@ -49,6 +49,7 @@ async function main(): Promise<number> {
     kinds,
     brokers,
     origins,
+    connections,
     say: stamped,
     verbose,
   });

@@ -89,6 +89,8 @@ export const TOPICS = {
     wanderers: 1,
     stream: { publish: "public" },
   },
+  /** Has many keys, for connections that follow many. */
+  many: { keys: 2_000, partitions: 4, perSecond: 20, raw: 0, product: 0, wanderers: 0 },
 } as const satisfies Record<string, TopicPlan>;
 
 /**
@@ -104,6 +106,21 @@ export type TopicName = keyof typeof TOPICS;
 export const TOPIC_NAMES = Object.keys(TOPICS) as TopicName[];
 
 export const keysOf = (topic: TopicName) => Array.from({ length: TOPICS[topic].keys }, (_, i) => `key-${i}`);
+
+/** Paths for connections of many endpoints. One with large values would hold up all others of its connection. */
+export const followable = (count: number): readonly string[] =>
+  [...TOPIC_NAMES]
+    .filter((topic) => topic !== "bulky")
+    .flatMap((topic) => keysOf(topic).map((key) => `/${topic}/${key}`))
+    .slice(0, count);
+
+/** Of a topic that has more keys than are followed, only those are written to. */
+export function writtenKeys(topic: TopicName, followed: number): readonly string[] {
+  if (topic !== "many") return keysOf(topic);
+  const isFollowed = new Set(followable(followed));
+  const keys = keysOf(topic).filter((key) => isFollowed.has(`/${topic}/${key}`));
+  return keys.length > 0 ? keys : keysOf(topic).slice(0, 1);
+}
 
 export const streamsJson = () =>
   JSON.stringify({

@@ -16,7 +16,7 @@ const OTHERS = ["deploy", "check", "types", "pretest", "test", "test:long"];
 const OURS = Object.entries(scripts).filter(([name]) => !OTHERS.includes(name));
 
 /** What a script would write in the project. */
-const MADE = ["shared/streams.schema.json", "shared/issuers.schema.json", "dist/page.js"];
+const MADE = ["shared/streams.schema.json", "shared/issuers.schema.json", "dist/page.js", "dist/client.js"];
 
 let folder: string;
 beforeEach(() => {

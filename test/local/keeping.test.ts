@@ -10,11 +10,12 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+const KILLED = { how: "was ended by SIGTERM", isCrash: false };
 const CRASH = { how: "ended with exit code 1", isCrash: true };
 
 /** Runs one workerd after the other, as each is described. */
 async function runAll(
-  lives: readonly { readonly says?: string; readonly listens?: false; readonly end: End }[],
+  lives: readonly { readonly says?: string; readonly listens?: false; readonly end: End | "goes on" }[],
   isGated = false,
 ) {
   const gated: boolean[] = [];
@@ -25,7 +26,9 @@ async function runAll(
     const { says, listens, end } = lives[life++] ?? { end: CRASH };
     if (says !== undefined) hear(says);
     const listening = listens === false ? new Promise<number>(() => {}) : Promise.resolve(1);
-    return { pid: 1, listening, ended: later(end), stop: async () => {} };
+    if (end !== "goes on") return { pid: 1, listening, ended: later(end), stop: async () => {} };
+    const { promise: ended, resolve } = Promise.withResolvers<End>();
+    return { pid: 1, listening, ended, stop: async () => resolve(KILLED) };
   };
   const done = keepRunning({
     name: "workerd",
@@ -62,6 +65,14 @@ test("one that ran out of open files is started again behind the gate, and stays
   const { gated, told } = await runAll([{ end: CRASH }, { says, end: CRASH }]);
   expect(gated).toEqual([false, false, true, true, true]);
   expect(told.filter((line) => line.includes("no more files"))).toHaveLength(1);
+});
+
+test("one that goes on without open files is ended, and started again behind the gate", async () => {
+  const says = "HTTP connection failed: dup(): Too many open files (os error 24)";
+  const { why, gated, told } = await runAll([{ says, end: "goes on" }, { end: KILLED }]);
+  expect(gated).toEqual([false, true]);
+  expect(told[0]).toMatch(/^workerd dropped each new connection; it is started again in 0.25 s/);
+  expect(why).toBe("was ended by SIGTERM");
 });
 
 test("pauses double, and who has run for long begins anew", () => {

@@ -25,7 +25,7 @@ const HELP = `npm run test:long -- [options]
   --minutes N    random histories only, and more of them, chunk by chunk, until the time is over: at each kind in turn
   --seed N       of the first chunk (by the commit)
   --only TEXT    only files whose names hold it; several runs may work side by side
-  --write        runs nothing, and writes test/LONG.md from what has run on this commit
+  --write        runs nothing, and writes test/LONG.md from what has run here, on whatever commit
 `;
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -49,8 +49,9 @@ if (values.help) {
 
 const commit = git("rev-parse", "--short=10", "HEAD");
 const changed = git("status", "--porcelain", "--untracked-files=no", "--", ":!test/LONG.md") !== "";
-const done = join(ROOT, "dist/long", `${commit}${changed ? "-changed" : ""}.jsonl`);
-mkdirSync(join(ROOT, "dist/long"), { recursive: true });
+const folder = join(ROOT, "dist/long");
+const done = join(folder, `${commit}${changed ? "-changed" : ""}.jsonl`);
+mkdirSync(folder, { recursive: true });
 
 const sourceOf = (file: string) => readFileSync(join(ROOT, file), "utf8");
 const files = globSync("test/**/*.test.ts", { cwd: ROOT })
@@ -65,7 +66,8 @@ const size = {
 
 if (files.length === 0) end(`no long test's name holds "${values.only}"`);
 if (values.write) {
-  if (ran().length === 0) end("nothing has run on this commit: run it without --write first");
+  const all = globSync("*.jsonl", { cwd: folder }).flatMap((file) => readRan(join(folder, file)));
+  if (all.length === 0) end("nothing has run here: run it without --write first");
   const [{ model = "unknown" } = {}] = cpus();
   const machine = {
     cores: cpus().length,
@@ -73,19 +75,16 @@ if (values.write) {
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     node: process.version,
   };
-  writeFileSync(
-    join(ROOT, "test/LONG.md"),
-    summary(ran(), changed ? `${commit}, with changes` : commit, machine),
-  );
+  writeFileSync(join(ROOT, "test/LONG.md"), summary(all, machine));
 } else if (values.minutes !== undefined) {
   const until = performance.now() + numberOf("minutes", values.minutes) * 60_000;
   const random = files.filter(isRandom);
   if (random.length === 0) end(`no file whose name holds "${values.only}" has random histories`);
   for (const round of rounds(random, size)) {
     if (performance.now() >= until) break;
-    for (const run of left(round, ran())) if (performance.now() < until) await play(run);
+    for (const run of left(round, readRan(done))) if (performance.now() < until) await play(run);
   }
-} else for (const run of left(plan(files, isRandom, size), ran())) await play(run);
+} else for (const run of left(plan(files, isRandom, size), readRan(done))) await play(run);
 
 function numberOf(option: string, text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) end(`--${option} takes a whole number from 1 on, not "${text}"`);
@@ -97,9 +96,9 @@ function end(problem: string): never {
   process.exit(1);
 }
 
-function ran(): Ran[] {
-  if (!existsSync(done)) return [];
-  const lines = readFileSync(done, "utf8").split("\n").filter(Boolean);
+function readRan(file: string): Ran[] {
+  if (!existsSync(file)) return [];
+  const lines = readFileSync(file, "utf8").split("\n").filter(Boolean);
   return lines.map((line): Ran => JSON.parse(line));
 }
 
@@ -133,7 +132,9 @@ async function play(run: Run): Promise<void> {
   const tests = existsSync(report) ? JSON.parse(readFileSync(report, "utf8")).numTotalTests : 0;
   const figures = existsSync(measured) ? readFileSync(measured, "utf8").split("\n").filter(Boolean) : [];
   for (const file of [report, measured]) rmSync(file, { force: true });
-  const result: Ran = { ...run, passed, tests, seconds, at: new Date().toISOString(), figures };
+  const at = new Date().toISOString();
+  const on = changed ? `${commit}, changed` : commit;
+  const result: Ran = { ...run, passed, tests, seconds, commit: on, at, figures };
   appendFileSync(done, `${JSON.stringify(result)}\n`);
   process.stdout.write(passed ? `passed in ${seconds} s\n` : "FAILED\n");
   if (passed) return;

@@ -12,6 +12,7 @@ export interface Ran extends Run {
   /** How many tests the file has. */
   readonly tests: number;
   readonly seconds: number;
+  readonly commit: string;
   /** When it ended, in ISO 8601. */
   readonly at: string;
   /** What its tests measured, in words. */
@@ -56,27 +57,31 @@ function isSame(a: Run, b: Run): boolean {
   return a.file === b.file && a.histories === b.histories && a.seed === b.seed;
 }
 
-/** The last result of each run, as a document. */
-export function summary(ran: readonly Ran[], commit: string, machine: Machine): string {
-  const last = ran.filter((one, i) => !ran.slice(i + 1).some((later) => isSame(later, one)));
-  const days = last.map(({ at }) => at.slice(0, 10)).sort();
+/** Of each file the last result of each run on the commit on which it ran last, as a document. */
+export function summary(ran: readonly Ran[], machine: Machine): string {
+  const last = ran.filter(
+    (one, i) => !ran.slice(i + 1).some((later) => later.commit === one.commit && isSame(later, one)),
+  );
   const files = [...new Set(last.map(({ file }) => file))].sort();
+  const shown = files.map((file) => onLastCommit(last.filter((one) => one.file === file)));
   return `# What the long tests last showed
 
-Written by \`npm run test:long -- --write\`; what runs is in [README.md](README.md#long-tests).
+Written by \`npm run test:long -- --write\`; what runs is in [README.md](README.md#long-tests). Each file is shown as it ran on
+the commit on which it ran last, on ${machine.cores} cores (${machine.model}) with ${machine.memoryGiB} GiB of memory and Node.js ${machine.node}.
 
-- Date: ${[...new Set([days[0], days.at(-1)])].join(" to ")}
-- Commit: ${commit}
-- Machine: ${machine.cores} cores (${machine.model}), ${machine.memoryGiB} GiB of memory, Node.js ${machine.node}
-
-| File | Ran | Seeds | Minutes | Result |
-|---|---|---|---|---|
-${files.map((file) => row(last.filter((one) => one.file === file))).join("\n")}
-${figuresOf(last)}`;
+| File | Ran | Seeds | Minutes | Date | Commit | Result |
+|---|---|---|---|---|---|---|
+${shown.map(row).join("\n")}
+${figuresOf(shown.flat())}`;
 }
 
-function figuresOf(last: readonly Ran[]): string {
-  const lines = last.flatMap(({ file, figures = [] }) => figures.map((said) => `- \`${file}\`: ${said}`));
+function onLastCommit(of: readonly Ran[]): readonly Ran[] {
+  const newest = of.toSorted((a, b) => a.at.localeCompare(b.at)).at(-1);
+  return of.filter(({ commit }) => commit === newest?.commit);
+}
+
+function figuresOf(shown: readonly Ran[]): string {
+  const lines = shown.flatMap(({ file, figures = [] }) => figures.map((said) => `- \`${file}\`: ${said}`));
   return lines.length === 0 ? "" : `\n## What was measured\n\n${lines.sort().join("\n")}\n`;
 }
 
@@ -86,9 +91,14 @@ function row(of: readonly Ran[]): string {
   const histories = of.reduce((sum, one) => sum + one.histories, 0);
   const seeds = of.map(({ seed }) => seed).sort((a, b) => a - b);
   const minutes = of.reduce((sum, { seconds }) => sum + seconds, 0) / 60;
+  const days = of.map(({ at }) => at.slice(0, 10)).sort();
   const failed = of.filter(({ passed }) => !passed);
   const what = histories > 0 ? `${histories.toLocaleString("en")} random histories` : `${first.tests} tests`;
   const result = failed.map(({ seed }) => (seed > 0 ? `failed with seed ${seed}` : "failed")).join(", ");
-  const from = histories > 0 ? [...new Set([seeds[0], seeds.at(-1)])].join("–") : "";
-  return `| \`${first.file}\` | ${what} | ${from} | ${minutes.toFixed(1)} | ${result || "passed"} |`;
+  const from = histories > 0 ? between(seeds) : "";
+  return `| \`${first.file}\` | ${what} | ${from} | ${minutes.toFixed(1)} | ${between(days)} | ${first.commit} | ${result || "passed"} |`;
+}
+
+function between(sorted: readonly (string | number)[]): string {
+  return [...new Set([sorted[0], sorted.at(-1)])].join("–");
 }

@@ -150,13 +150,20 @@ describe("examples", () => {
     expect(result.ok && result.streams.all.map(({ topic }) => topic)).toEqual(["quotes"]);
   });
 
-  test("what README.md imports is there", async () => {
-    const [example = ""] = blocksOf(read("README.md"), "ts");
-    const [, names = "", from = ""] = /import \{ ([\w, ]+) \} from "(.+)";/.exec(example) ?? [];
-    const exported: object = await import(join(root, from));
+  test.each(["README.md", "docs/client.md"])(
+    "what %s imports of the client's package is there",
+    async (path) => {
+      const imports = blocksOf(read(path), "ts").flatMap((block) => [
+        ...block.matchAll(/import \{ ([\w, ]+) \} from "@distributary\/client(\/\w+)?";/g),
+      ]);
 
-    for (const name of names.split(", ")) expect(exported).toHaveProperty(name);
-  });
+      expect(imports.length).toBeGreaterThan(0);
+      for (const [, names = "", entry = ""] of imports) {
+        const exported: object = await import(join(root, "shared/client", entry, "index.ts"));
+        for (const name of names.split(", ")) expect(exported).toHaveProperty(name);
+      }
+    },
+  );
 
   test("the vectors that PROTOCOL.md lists are those that there are", () => {
     const listed = linksOf(read("shared/PROTOCOL.md")).filter((link) => link.startsWith("vectors/"));

@@ -16,6 +16,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   /** What needs Node, for the commands of both halves. */
   "shared/node": [],
   "shared/client": ["shared/protocol", "shared/core"],
+  /** Makes the package that applications install. */
+  "shared/client/package": ["shared/client", "shared/node"],
   origin: ["shared/protocol", "shared/core", "shared/config", "shared/node"],
   "edge/page": ["shared/protocol", "shared/core", "shared/client"],
   edge: ["shared/protocol", "shared/core", "shared/config", "edge/page", "dist"],

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { MAX_REVOCATIONS, OWN_REVOCATIONS } from "../../edge/access/revocations.ts";
+import { subscribersPerObject } from "../../edge/endpoint/connection-limits.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -35,7 +36,10 @@ describe.each<[string, readonly (readonly [string, string])[]]>([
         `${size(LIMITS.subscriberMessageBytes)}, ${LIMITS.subscriberMessageFrames} frames`,
       ],
       ["unsent to a live subscriber", size(LIMITS.subscriberBacklogBytes)],
-      ["subscribers of an endpoint", number(LIMITS.subscribersPerObject)],
+      [
+        "subscribers of an endpoint",
+        `${number(LIMITS.relaysPerEndpoint * subscribersPerObject({}))} of each region, unless the deployment set another number`,
+      ],
       ["`Idempotency-Key`", `${LIMITS.publishKeyCharacters} characters`],
       [
         "headers of a record that is published",
@@ -63,7 +67,11 @@ describe.each<[string, readonly (readonly [string, string])[]]>([
         "publishes at a shard that aren't answered (W7)",
         `${number(LIMITS.openPublishes)}; ${size(LIMITS.openPublishBytes)}`,
       ],
-      ["subscribers of an object", number(LIMITS.subscribersPerObject)],
+      [
+        "subscribers of an object",
+        `${number(subscribersPerObject({}))}, or as set, up to ${number(LIMITS.subscribersPerObject)}`,
+      ],
+      ["relays of an endpoint in a region", number(LIMITS.relaysPerEndpoint)],
       ["connections of a relay", number(LIMITS.subscribersPerObject)],
       [
         "endpoints of a relay; subscriptions",

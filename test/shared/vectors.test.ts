@@ -5,6 +5,8 @@ import { describe, expect, test } from "vitest";
 import { connect, type SharedSubscription, subscribe } from "../../shared/client/client.ts";
 import { classify } from "../../shared/core/continuity.ts";
 import { endpointPath, parseAddress } from "../../shared/protocol/address.ts";
+import { readStatement, type Said } from "../../shared/protocol/connection-frames.ts";
+import { decodeDown } from "../../shared/protocol/down.ts";
 import {
   decodeUpdate,
   encodeUpdate,
@@ -17,6 +19,7 @@ import { LIMITS } from "../../shared/protocol/limits.ts";
 import { packMessages, splitBinary, splitText } from "../../shared/protocol/message.ts";
 import {
   formatPosition,
+  formatStart,
   NOTHING,
   parseComponent,
   parsePosition,
@@ -24,7 +27,7 @@ import {
   withComponent,
 } from "../../shared/protocol/position.ts";
 import { decodePublication, isPublishKey, problemOfHeaders } from "../../shared/protocol/publication.ts";
-import { decodeDown, PING } from "../../shared/protocol/subscriber.ts";
+import { PING } from "../../shared/protocol/subscriber.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { FakeTransport } from "../support/fake-transport.ts";
 import { classifyValue } from "../support/values.ts";
@@ -117,6 +120,31 @@ interface Publications {
     readonly text: string;
     readonly means: string;
     readonly id: number | null;
+  }[];
+}
+
+interface Connections {
+  readonly says: readonly (Named & { readonly text: string; readonly says: readonly object[] })[];
+  readonly closes: readonly { readonly name: string; readonly text: string }[];
+  readonly answers: readonly {
+    readonly name: string;
+    readonly text: string;
+    readonly means: string;
+    readonly id: number | null;
+    readonly endpoint: string | null;
+  }[];
+  readonly sessions: readonly {
+    readonly name: string;
+    readonly steps: readonly {
+      readonly does?:
+        | { readonly subscribe: string; readonly from?: string; readonly occupancy?: true }
+        | { readonly unsubscribe: string }
+        | "reconnect";
+      readonly hears?: string;
+      readonly says: readonly object[];
+      readonly tells: readonly string[];
+      readonly states: Readonly<Record<string, string>>;
+    }[];
   }[];
 }
 
@@ -382,6 +410,86 @@ describe("receiver.json", () => {
   });
 });
 
+describe("connections.json", () => {
+  const { says, closes, answers, sessions } = load<Connections>("connections");
+
+  test.each(says)("[M2] [M3] [S16] [O4] [W22] $name", (raw) => {
+    expect(readStatement(raw.text)?.map(inWords)).toEqual(raw.says);
+  });
+
+  test.each(closes)("[M2] closes the connection: $name", ({ text }) => {
+    expect(readStatement(text)).toBeUndefined();
+  });
+
+  test.each(answers)("[M3] [M4] [M5] [M8] [M10] [O4] $name", ({ text, means, id, endpoint }) => {
+    const down = decodeDown(text);
+    if (!down.ok) throw new Error(down.problem);
+    const { kind, ...about } = down.value;
+
+    expect({ kind, id: null, endpoint: null, ...about }).toMatchObject({ kind: means, id, endpoint });
+  });
+
+  test.each(sessions)("[M3] [M4] [M5] [M6] [M8] [S13] [S15] $name", ({ steps }) => {
+    const [transport, clock] = [new FakeTransport(), new FakeClock()];
+    const connection = connect("wss://edge.example", { transport, clock });
+    transport.socket.open();
+    const followed = new Map<string, SharedSubscription>();
+    const told: string[] = [];
+    const said = () =>
+      transport.socket.messages
+        .splice(0)
+        .filter((message) => message !== PING)
+        .map((message) => JSON.parse(String(message)) as object);
+
+    for (const { does, hears, says, tells, states } of steps) {
+      if (does === "reconnect") {
+        transport.socket.drop();
+        clock.pass(connection.state.retryMs ?? 0);
+        transport.socket.open();
+      } else if (does !== undefined && "unsubscribe" in does) followed.get(does.unsubscribe)?.close();
+      else if (does !== undefined) {
+        const { subscribe: path, from, occupancy } = does;
+        const subscription = connection.subscribe(path, { from, occupancy });
+        followed.set(path, subscription);
+        tellAll(subscription, (line) => told.push(`${path} ${line}`));
+      }
+      if (hears !== undefined) transport.socket.say(hears);
+      clock.pass(0);
+
+      const what = JSON.stringify(does ?? hears);
+      expect(said(), what).toEqual(says);
+      expect(told.splice(0), what).toEqual(tells);
+      expect(
+        Object.fromEntries([...followed].map(([path, { phase }]) => [path, STATES[phase]])),
+        what,
+      ).toEqual(states);
+    }
+    connection.close();
+  });
+});
+
+/** What a client said, in the words of the vectors. */
+function inWords(said: Said): object {
+  switch (said.kind) {
+    case "subscribe": {
+      const { id, endpoint, from, occupancy = false } = said;
+      return { subscribe: endpoint, id, from: formatStart(from) ?? null, occupancy };
+    }
+    case "unsubscribe":
+      return { unsubscribe: said.endpoint, id: said.id };
+    case "renew":
+      return { renew: said.token, id: said.id };
+    case "publish":
+      return { publish: said.publication.endpoint, id: said.id };
+    case "ping":
+      return { ping: true };
+    case "faulty":
+      return { refused: said.code, id: said.id };
+    case "other":
+      return { refused: "unsupported", id: said.id };
+  }
+}
+
 interface Close {
   readonly close: number;
   readonly reason: string;
@@ -420,16 +528,21 @@ const STATES = {
 /** What a subscription tells, in the words of the vectors. */
 function tellingOf(subscription: SharedSubscription): string[] {
   const told: string[] = [];
-  subscription.on("update", ({ position }) => told.push(`update ${position}`));
-  subscription.on("live", () => told.push("live"));
-  subscription.on("gap", ({ cause }) => told.push(`lost ${cause}`));
-  subscription.on("wait", () => told.push("wait"));
-  subscription.on("error", ({ code }) => told.push(`error ${code}`));
-  subscription.on("connection", ({ state }) => {
-    if (state === "backingOff") told.push("reconnect");
-    if (state === "closed") told.push("end");
-  });
+  tellAll(subscription, (line) => told.push(line));
   return told;
+}
+
+function tellAll(subscription: SharedSubscription, tell: (line: string) => void): void {
+  subscription.on("update", ({ position }) => tell(`update ${position}`));
+  subscription.on("live", () => tell("live"));
+  subscription.on("gap", ({ cause }) => tell(`lost ${cause}`));
+  subscription.on("wait", () => tell("wait"));
+  subscription.on("error", ({ code }) => tell(`error ${code}`));
+  subscription.on("occupancy", ({ subscribers }) => tell(`subscribers ${subscribers}`));
+  subscription.on("connection", ({ state }) => {
+    if (state === "backingOff") tell("reconnect");
+    if (state === "closed") tell("end");
+  });
 }
 
 function updateOf(raw: RawUpdate): Update {

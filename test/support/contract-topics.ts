@@ -51,6 +51,10 @@ export class ContractTopics {
     return reading;
   };
 
+  readonly needIds = (skip: (reason: string) => never): void => {
+    if (this.of().tellsTopicsApart === false) skip("this log doesn't tell topics of one name apart");
+  };
+
   async endReadings(): Promise<void> {
     for (const reading of this.#readings) reading.abort();
     await Promise.allSettled(this.#readings.map(({ ended }) => ended));

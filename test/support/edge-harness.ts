@@ -46,6 +46,7 @@ export class RelayObject extends Relay {
 }
 export class ShardObject extends Shard {
   constructor(ctx, env) { super(ctx, now(env)); }
+  async rows() { return [...this.ctx.storage.sql.exec("SELECT identity FROM objects")].map((row) => row.identity); }
   async crash() { this.ctx.abort("crashed by a test"); }
   async latest(path, principal, brief) {
     this.asker = principal;
@@ -81,6 +82,8 @@ export default {
     const { pathname, searchParams } = new URL(request.url);
     if (pathname === "/test/attachments")
       return Response.json(await env.ENDPOINT.get(env.ENDPOINT.idFromName(searchParams.get("path"))).attachments());
+    if (pathname === "/test/rows")
+      return Response.json(await env.SHARD.get(env.SHARD.idFromName(searchParams.get("shard"))).rows());
     if (pathname === "/test/last-asker")
       return Response.json((await env.SHARD.get(env.SHARD.idFromName("shard-0")).lastAsker()) ?? null);
     if (pathname === "/test/fail-once")
@@ -134,6 +137,8 @@ export interface TestEdge {
   tellNothing(nothing: boolean): Promise<void>;
   /** What the sockets of an endpoint's subscribers hold over a hibernation. */
   attachments(path: string): Promise<readonly Record<string, unknown>[]>;
+  /** Which objects a shard has noted. */
+  rows(shard: number): Promise<readonly string[]>;
   /** The principal, encoded, with which the first shard was asked for a latest record the last time; null for none. */
   lastAsker(): Promise<string | null>;
   /** Counters of /$/operations. */
@@ -150,7 +155,15 @@ export async function startEdge(vars: Record<string, string> = {}): Promise<Test
   const started = await startOn(RUNTIME, {
     main,
     objects: { SHARD: "ShardObject", ENDPOINT: "EndpointObject", RELAY: "RelayObject" },
-    vars: { SHARDS: "2", UPLINK_KEYS: EDGE_KEYS, OPERATIONS: "on", DETAILS: "on", ...vars },
+    vars: {
+      SHARDS: "2",
+      // Most tests are about the objects of endpoints: keys without a record have theirs.
+      ROOMS: "0",
+      UPLINK_KEYS: EDGE_KEYS,
+      OPERATIONS: "on",
+      DETAILS: "on",
+      ...vars,
+    },
   });
   const { url: origin } = started;
   return {
@@ -181,6 +194,8 @@ export async function startEdge(vars: Record<string, string> = {}): Promise<Test
       (await fetch(`${origin}/test/attachments?path=${encodeURIComponent(path)}`)).json() as Promise<
         Record<string, unknown>[]
       >,
+    rows: async (shard) =>
+      (await fetch(`${origin}/test/rows?shard=shard-${shard}`)).json() as Promise<string[]>,
     lastAsker: async () => (await fetch(`${origin}/test/last-asker`)).json() as Promise<string | null>,
     operations: async () => (await fetch(`${origin}/$/operations`)).json() as Promise<Record<string, number>>,
     logs: () => started.logs(),

@@ -1,7 +1,7 @@
 /** A transport whose other end is the test. */
 import type { Explanation, Socket, SocketEvents, Transport } from "../../shared/client/transport.ts";
+import type { ErrorBody } from "../../shared/protocol/error-body.ts";
 import type { Message } from "../../shared/protocol/message.ts";
-import type { ErrorBody } from "../../shared/protocol/schemas.ts";
 
 export class FakeTransport implements Transport {
   readonly dialled: FakeSocket[] = [];

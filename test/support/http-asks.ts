@@ -1,7 +1,9 @@
 /** Requests to an edge whose paths and headers go out as they stand, and what it says to them. */
 import { request } from "node:http";
-import { expect } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
 import { WebSocket } from "ws";
+import { startEdge, type TestEdge } from "./edge-harness.ts";
+import { ScriptedOrigin } from "./scripted-origin.ts";
 
 export interface Answer {
   readonly status: number;
@@ -37,6 +39,33 @@ export function askAt(url: string): Ask {
       sent.on("error", reject);
       sent.end();
     });
+}
+
+/** An edge with an origin, for the tests of a file. */
+export function askedEdge() {
+  let edge: TestEdge;
+  let origin: ScriptedOrigin;
+  let ask: Ask;
+
+  beforeAll(async () => {
+    edge = await startEdge();
+    ask = askAt(edge.url);
+    origin = await new ScriptedOrigin({ url: edge.url }).connect();
+  }, 60_000);
+  afterAll(async () => {
+    origin.cut();
+    await edge.close();
+  });
+
+  return {
+    get edge() {
+      return edge;
+    },
+    get origin() {
+      return origin;
+    },
+    ask: ((...request) => ask(...request)) satisfies Ask,
+  };
 }
 
 export const WEBSOCKET = {

@@ -8,7 +8,7 @@ import { Kafka, logLevel } from "kafkajs";
 import { eventually } from "./deadline.ts";
 import { setPassword } from "./kafka-accounts.ts";
 import { archiveOf } from "./kafka-archive.ts";
-import { kafkaClasspath, OLD_VERSION, OLDEST_VERSION } from "./kafka-classpath.ts";
+import { type KafkaVersion, kafkaClasspath, OLD_VERSION, OLDEST_VERSION } from "./kafka-classpath.ts";
 import { format, newUuid } from "./kafka-format.ts";
 import { dataOf, type Node, properties, type Shared } from "./kafka-properties.ts";
 import { type Security, securityOf } from "./kafka-security.ts";
@@ -26,8 +26,11 @@ export interface KafkaOptions {
   readonly brokers?: 1 | 3;
   /** Broker 1 alone is the cluster's controller, so that all the others may be gone at once. */
   readonly oneController?: true;
-  /** One of the old release, as of a cluster that was never moved off ZooKeeper and the old formats; or of the oldest. */
-  readonly old?: true | "oldest";
+  /**
+   * One of the old release, as of a cluster that was never moved off ZooKeeper and the old formats; or of the oldest that tells
+   * topics by their ids; or of this one.
+   */
+  readonly old?: true | "oldest" | KafkaVersion;
   /** Listens with TLS and SASL too, for who has the certificate and one of the accounts. */
   readonly secure?: true;
   /** Listens on one more port, and advertises for it one where nobody listens. */
@@ -42,6 +45,8 @@ export interface KafkaOptions {
 
 export class KafkaBroker {
   readonly #classpath: string;
+  /** What the tests' own programs are run with. */
+  readonly programs: string;
   readonly #folder: string;
   readonly #nodes: Node[];
   #shared: Shared;
@@ -52,6 +57,7 @@ export class KafkaBroker {
 
   private constructor(
     classpath: string,
+    programs: string,
     folder: string,
     nodes: Node[],
     shared: Shared,
@@ -61,6 +67,7 @@ export class KafkaBroker {
   ) {
     this.misadvertised = misadvertised;
     this.#classpath = classpath;
+    this.programs = programs;
     this.#folder = folder;
     this.#nodes = nodes;
     this.#shared = shared;
@@ -71,7 +78,9 @@ export class KafkaBroker {
   /** Resolves when every broker answers. */
   static async start(options: KafkaOptions = {}): Promise<KafkaBroker> {
     const { brokers = 1, oneController, old, config = {}, secure, proxies, accountProxies } = options;
-    const classpath = await kafkaClasspath(old && (old === "oldest" ? OLDEST_VERSION : OLD_VERSION));
+    const version = old === true ? OLD_VERSION : old === "oldest" ? OLDEST_VERSION : old;
+    const classpath = await kafkaClasspath(version);
+    const programs = await kafkaClasspath();
     const folder = mkdtempSync(join(tmpdir(), "kafka-"));
     const ports = await freePorts(4 * brokers + 4);
     const [broker, advertised, certified = 0, secured = 0, ...behind] = ports.slice(2 * brokers);
@@ -100,7 +109,16 @@ export class KafkaBroker {
       misadvertised,
       config: { ...security?.config, ...config },
     };
-    const kafka = new KafkaBroker(classpath, folder, nodes, shared, security, misadvertised, zooKeeper);
+    const kafka = new KafkaBroker(
+      classpath,
+      programs,
+      folder,
+      nodes,
+      shared,
+      security,
+      misadvertised,
+      zooKeeper,
+    );
     try {
       await Promise.all(nodes.map((node) => kafka.#format(node)));
       await Promise.all(nodes.map((node) => kafka.#launch(node)));
@@ -133,10 +151,6 @@ export class KafkaBroker {
   /** Comma-separated, as tools want it. */
   get bootstrap(): string {
     return this.brokers.join(",");
-  }
-
-  get classpath(): string {
-    return this.#classpath;
   }
 
   /** A kafkajs client of the cluster, silent. */

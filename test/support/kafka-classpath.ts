@@ -19,8 +19,15 @@ const COMPILE_MS = 120_000;
 
 /** The last release line that can keep its metadata in ZooKeeper, and writes records of the formats 0 and 1. */
 export const OLD_VERSION = "3.9.1";
-/** The oldest that the product reads and writes. The tests' own programs are of newer ones. */
+/** The oldest that is asked for topics by their ids. */
 export const OLDEST_VERSION = "3.1.2";
+/** Others that are read. The tests' own programs are of newer ones than these, and than the one above. */
+export const OLDER_VERSIONS = ["2.1.1", "2.8.2", "3.0.2"] as const;
+
+export type KafkaVersion = typeof OLD_VERSION | typeof OLDEST_VERSION | (typeof OLDER_VERSIONS)[number];
+
+/** There are no jars of the usual Scala, and its own ZooKeeper finds no server on Java 14 or newer. */
+const OF_OLDEST = ["-Dscala.version=2.12", "-Dzookeeper.version=3.4.12"];
 
 const found = new Map<string | undefined, Promise<string>>();
 
@@ -36,7 +43,7 @@ export function kafkaClasspath(version?: string): Promise<string> {
 
 async function find(version: string | undefined): Promise<string> {
   const jars = await jarsOf(version);
-  if (version === OLDEST_VERSION) return jars;
+  if (version !== undefined && version !== OLD_VERSION) return jars;
   return [jars, await compiled(jars)].join(delimiter);
 }
 
@@ -52,6 +59,7 @@ async function jarsOf(version: string | undefined): Promise<string> {
   // Another process may be at it too, so the file appears whole.
   const written = `${file}.${process.pid}`;
   const chosen = version === undefined ? [] : [`-Dkafka.version=${version}`];
+  if (version === OLDER_VERSIONS[0]) chosen.push(...OF_OLDEST);
   await run(
     "mvn",
     ["-q", "-B", "-f", pom, ...chosen, "dependency:build-classpath", `-Dmdep.outputFile=${written}`],

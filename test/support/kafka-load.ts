@@ -51,7 +51,7 @@ export async function digestOf(kafka: KafkaBroker, topic: string): Promise<Forei
 
 async function java(kafka: KafkaBroker, program: string, args: readonly string[]): Promise<string> {
   const quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=error";
-  const flags = ["-Xmx512m", "-XX:+UseSerialGC", quiet, "-cp", kafka.classpath];
+  const flags = ["-Xmx512m", "-XX:+UseSerialGC", quiet, "-cp", kafka.programs];
   const { stdout } = await run("java", [...flags, program, ...args], {
     maxBuffer: 64 * 1024 * 1024,
   });

@@ -47,7 +47,7 @@ export class JavaProducers {
         "-XX:TieredStopAtLevel=1",
         quiet,
         "-cp",
-        kafka.classpath,
+        kafka.programs,
         PROGRAM,
         kafka.bootstrap,
       ],

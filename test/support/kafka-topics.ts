@@ -77,14 +77,18 @@ async function partitionsOf(admin: Admin, topic: string): Promise<number | undef
   return topics[0]?.partitions.length;
 }
 
-/** Creates a topic and waits until every partition can be written to. */
+/**
+ * Creates a topic and waits until every partition can be written to.
+ * @param replicas As many as is the brokers' default, which those before 2.4 don't know.
+ */
 export function createTopic(
   admin: Admin,
   topic: string,
   partitions: number,
   configs: Readonly<Record<string, string>> = {},
+  replicas = -1,
 ): Promise<void> {
-  return create(admin, { topic, numPartitions: partitions, replicationFactor: -1 }, configs);
+  return create(admin, { topic, numPartitions: partitions, replicationFactor: replicas }, configs);
 }
 
 async function create(

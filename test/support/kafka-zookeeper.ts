@@ -29,7 +29,8 @@ export async function startZooKeeper(classpath: string, folder: string): Promise
     "java",
     [
       ...["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"],
-      ...["-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", classpath],
+      ...["-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-Dzookeeper.jmx.log4j.disable=true"],
+      ...["-cp", classpath],
       ...["org.apache.zookeeper.server.quorum.QuorumPeerMain", file],
     ],
     { stdio: "ignore" },

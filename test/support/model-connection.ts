@@ -2,16 +2,21 @@
  * A client of many endpoints that believes nothing: each subscribe must be answered once, each `unsub` too, and nothing may be
  * said of an endpoint after that (M3–M6). What it is sent of each endpoint is judged by a receiver of its own.
  */
+
+import type { ErrorBody } from "../../shared/protocol/error-body.ts";
 import { type Frame, routingOf } from "../../shared/protocol/frame.ts";
 import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
-import { formatPosition, type Position } from "../../shared/protocol/position.ts";
+import { formatPosition, OLDEST, type Position } from "../../shared/protocol/position.ts";
 import { isUpdate } from "../../shared/protocol/subscriber.ts";
+import { ModelPublisher } from "./model-publisher.ts";
 import { ModelReceiver } from "./model-receiver.ts";
 import { End } from "./simulated-wires.ts";
 
 export interface ModelConnectionPorts {
   dial(): End;
-  after(ms: number, run: () => void): void;
+  now(): number;
+  random(): number;
+  after(ms: number, run: () => void): () => void;
   /** How much has been written so far. */
   written(): number;
   /** A new receiver begins. */
@@ -29,13 +34,18 @@ type Open =
 interface Control {
   readonly id?: number;
   readonly reset?: string;
-  readonly ok?: { readonly unsub?: string };
+  readonly ok?: { readonly unsub?: string; readonly position?: string };
   readonly wait?: unknown;
-  readonly error?: { readonly code: string };
+  readonly error?: ErrorBody;
+  readonly pong?: unknown;
 }
+
+/** In other bytes than those that the runtime answers by itself. */
+const PING_FRAME = '{"ping":1,"of":"a model"}';
 
 export class ModelConnection {
   readonly violations: string[] = [];
+  readonly publisher: ModelPublisher;
   readonly #ports: ModelConnectionPorts;
   /** What it means to follow, by path, and from where it began. */
   readonly #wanted = new Map<
@@ -54,6 +64,16 @@ export class ModelConnection {
 
   constructor(ports: ModelConnectionPorts) {
     this.#ports = ports;
+    this.publisher = new ModelPublisher({
+      now: () => ports.now(),
+      random: () => ports.random(),
+      after: (ms, run) => ports.after(ms, run),
+      nextId: () => this.#lastId + 1,
+      send: (frame) => {
+        this.#lastId++;
+        this.#end?.send(frame);
+      },
+    });
   }
 
   get end(): End | undefined {
@@ -79,11 +99,13 @@ export class ModelConnection {
       close: () => {
         if (this.#end !== end) return;
         this.#end = undefined;
+        if (!this.left) this.publisher.lost();
         this.#ports.after(100, () => {
           if (!this.left) this.dial();
         });
       },
     };
+    end.send(PING_FRAME);
     // All that it follows, each from where it is.
     const subs = [...this.#wanted].map(([path, { receiver, from }]) =>
       this.#begin(path, receiver, receiver.position ?? from),
@@ -117,8 +139,14 @@ export class ModelConnection {
     this.#end.send(JSON.stringify({ id, unsub: path }));
   }
 
+  /** Whether it is connected or not. */
+  publish(path: string, value: string, order: "wait" | "reject" | "none"): void {
+    if (!this.left) this.publisher.publish(path, value, order);
+  }
+
   leave(): void {
     this.left = true;
+    this.publisher.end();
     for (const { receiver } of this.#wanted.values()) receiver.left = true;
     this.#wanted.clear();
     if (this.#end?.open) this.#end.close(1000);
@@ -138,7 +166,9 @@ export class ModelConnection {
   #says(path: string, receiver: ModelReceiver, as: number, from: Position | undefined): object {
     const id = ++this.#lastId;
     this.#open.set(id, { kind: "sub", path, receiver, as });
-    return { id, sub: path, from: from && formatPosition(from) };
+    // Those who want all begin with the oldest, which a simulation's relay takes for that.
+    const isOldest = from?.size === 0 && id % 2 === 0;
+    return { id, sub: path, from: isOldest ? OLDEST : from && formatPosition(from) };
   }
 
   #receive(message: Message): void {
@@ -151,6 +181,18 @@ export class ModelConnection {
 
   #control(frame: string, control: Control): void {
     const { id, reset } = control;
+    if (control.pong !== undefined) {
+      this.publisher.opened();
+      return;
+    }
+    if (id === undefined && control.error?.code === "unknown_outcome") {
+      this.publisher.nobodyKnows(control.error);
+      return;
+    }
+    if (id !== undefined && this.publisher.awaits(id)) {
+      this.publisher.answered(id, control.ok?.position, control.error);
+      return;
+    }
     if (reset !== undefined) {
       this.#tell(reset, frame);
       return;

@@ -3,11 +3,11 @@
  * against what it asked. It shares the protocol's parsers with the product, but none of its decisions.
  */
 
+import { decodeDown, type Verdict } from "../../shared/protocol/down.ts";
 import { type Frame, routingOf } from "../../shared/protocol/frame.ts";
 import { type Message, splitBinary, splitText } from "../../shared/protocol/message.ts";
 import { formatPosition, type Position, samePosition } from "../../shared/protocol/position.ts";
-import type { Verdict } from "../../shared/protocol/schemas.ts";
-import { decodeDown, encodeSubscribe, isUpdate } from "../../shared/protocol/subscriber.ts";
+import { encodeSubscribe, isUpdate } from "../../shared/protocol/subscriber.ts";
 import type { End } from "./simulated-wires.ts";
 
 export interface Skipped {

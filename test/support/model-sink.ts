@@ -75,6 +75,7 @@ export class ModelSink implements Sink {
     const after = this.#topic.partitions.length;
     await this.#wait();
     if (before !== after) throw new SinkError("unavailable", "the topic has got partitions just now");
+    if (this.#at(partition).claims !== number) throw new SinkError("fenced", "another one has claimed it");
     return {
       writer: { id: 1, epoch: number },
       partitions: after,

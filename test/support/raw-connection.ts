@@ -83,7 +83,8 @@ export class RawConnection {
   }
 
   send(frame: unknown): void {
-    this.socket.send(typeof frame === "string" ? frame : JSON.stringify(frame));
+    const isAsItIs = typeof frame === "string" || frame instanceof Uint8Array;
+    this.socket.send(isAsItIs ? frame : JSON.stringify(frame));
   }
 
   of(path: string): Followed {
@@ -139,7 +140,9 @@ export class RawConnection {
     else if (typeof id === "number" && (ok !== undefined || error !== undefined)) {
       if (this.answers.has(id)) this.violations.push(`${id} was answered twice`);
       this.answers.set(id, ok ?? error?.code);
-      const path = this.#paths.get(id) ?? "";
+      const path = this.#paths.get(id);
+      // What was published has no path here, and its position is no verdict's.
+      if (path === undefined) return;
       if (typeof ok?.position === "string") this.#adopt(path, ok as unknown as Verdict);
       if (ok?.unsub !== undefined) this.of(path).at = undefined;
     } else this.others.push(frame);

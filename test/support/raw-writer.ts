@@ -125,7 +125,7 @@ export class RawWriter {
   async #read(partition: number): Promise<Buffer> {
     const { id, partitions } = await this.#described();
     const leaderEpoch = partitions[partition]?.leaderEpoch ?? -1;
-    const from = { topicId: id, partition, offset: 0, leaderEpoch, lastEpoch: -1 };
+    const from = { topic: this.topic, topicId: id, partition, offset: 0, leaderEpoch, lastEpoch: -1 };
     const bounds = {
       waitMs: 0,
       maxBytes: MAX_BYTES,

@@ -1,6 +1,7 @@
 /** A relay by itself: its clients and its shards are sockets that a test reads and writes by hand. */
 import type { Holder } from "../../edge/endpoint/holder.ts";
 import type { Granted, Verified } from "../../edge/endpoint/renewals.ts";
+import type { OldestResult } from "../../edge/relay/oldest.ts";
 import { type RelayConfig, RelayCore } from "../../edge/relay/relay-core.ts";
 import type { Judgement, Right } from "../../edge/relay/right.ts";
 import { encodeAttached } from "../../shared/protocol/attach.ts";
@@ -19,6 +20,7 @@ const CONFIG: RelayConfig = {
   endpoints: 1_000,
   subscriptions: 10_000,
   windowBytes: 1_000_000,
+  publishBytes: 100_000,
 };
 const PUBLIC_RIGHT: Right = { grants: undefined, tokensCount: false };
 
@@ -38,12 +40,21 @@ export class RelayWorld {
   readonly written = new Map<string, number>();
   readonly links = new Map<number, FakeSocket>();
   readonly sockets: FakeSocket[] = [];
+  /** Where histories begin is asked. */
+  readonly seeking: {
+    readonly path: string;
+    resolve(result: OldestResult): void;
+    reject(error: Error): void;
+  }[] = [];
   readonly looking: ((verified: Verified<Granted>) => void)[] = [];
   sent = 0;
   /** What may be subscribed to, and what is exposed. */
   judge: (path: string, right: Right) => Judgement = () => ({ ok: true });
+  judgePublish: (path: string, right: Right) => Judgement = () => ({ ok: true });
+  mayPublish = true;
   exposes: (path: string) => boolean = () => true;
   shardOf: (path: string) => number = (path) => (path.endsWith("1") ? 1 : 0);
+  random: () => number = () => 0.5;
   core: RelayCore;
   readonly #config: RelayConfig;
   #dials = 0;
@@ -57,6 +68,14 @@ export class RelayWorld {
     const socket = new FakeSocket();
     this.sockets.push(socket);
     this.core.open(socket, right, holder);
+    return socket;
+  }
+
+  /** A socket of one endpoint, as in a room. */
+  alone(path: string, right: Right = PUBLIC_RIGHT, holder?: Holder): FakeSocket {
+    const socket = new FakeSocket();
+    this.sockets.push(socket);
+    this.core.subscribe(socket, { path, from: undefined }, right, holder);
     return socket;
   }
 
@@ -177,7 +196,7 @@ export class RelayWorld {
       {
         now: () => this.clock.now,
         wall: () => this.clock.now,
-        random: () => 0.5,
+        random: () => this.random(),
         after: (ms, run) => this.clock.after(ms, run),
         attach: async (shard) => void this.sought.push(shard),
         log: (problem) => this.problems.push(problem),
@@ -189,6 +208,10 @@ export class RelayWorld {
             : undefined,
         shardOf: (path) => this.shardOf(path),
         judge: (path, right) => this.judge(path, right),
+        oldest: (path) => new Promise((resolve, reject) => this.seeking.push({ path, resolve, reject })),
+        judgePublish: (path, right) => this.judgePublish(path, right),
+        mayPublishSomewhere: () => this.mayPublish,
+        newKey: () => "made",
         sent: (messages) => {
           this.sent += messages;
         },

@@ -1,5 +1,5 @@
 /** An edge that trusts two issuers, of whose tokens some are revoked, and who comes to it by them. */
-import { expect } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
 import { shardOf } from "../../shared/protocol/address.ts";
 import { Administrator } from "./administrator.ts";
 import { startEdge, type TestEdge } from "./edge-harness.ts";
@@ -31,54 +31,59 @@ export const closed = (...sockets: RawSubscriber[]) =>
   Promise.all(sockets.map((socket) => socket.until(isClosed, "a close").then(() => socket.closed)));
 export const now = () => Math.floor(Date.now() / 1_000);
 
-export class RevokingEdge {
-  readonly edge: TestEdge;
-  readonly origin: ScriptedOrigin;
-  /** By a token of the issuer that isn't the other one. */
-  readonly admin: Administrator;
+/** For the tests of a file. */
+export function revokingEdge() {
+  let edge: TestEdge;
+  let origin: ScriptedOrigin;
+  let admin: Administrator;
 
-  private constructor(edge: TestEdge, origin: ScriptedOrigin, admin: Administrator) {
-    this.edge = edge;
-    this.origin = origin;
-    this.admin = admin;
-  }
-
-  static async start(): Promise<RevokingEdge> {
+  beforeAll(async () => {
     const [issuer] = JSON.parse(AUTH_ISSUERS) as object[];
     const issuers = [issuer, { ...issuer, issuer: OTHER_ISSUER }];
-    const edge = await startEdge({ AUTH_ISSUERS: JSON.stringify(issuers), AUTH_COOKIE: "token" });
-    const origin = await new ScriptedOrigin({ url: edge.url }).connect();
+    edge = await startEdge({ AUTH_ISSUERS: JSON.stringify(issuers), AUTH_COOKIE: "token" });
+    origin = await new ScriptedOrigin({ url: edge.url }).connect();
     const token = await tokenOf({ subject: "the-admin", admin: true, id: "admin-1" });
-    return new RevokingEdge(edge, origin, new Administrator(edge.url, token));
-  }
+    admin = new Administrator(edge.url, token);
+  }, 60_000);
+  afterAll(async () => {
+    origin.cut();
+    await edge.close();
+  });
 
-  dial(path: string, token?: string): RawSubscriber {
-    const subscriber = new RawSubscriber(`${this.edge.wsUrl}${path}`, headersOf(token));
+  function dial(path: string, token?: string): RawSubscriber {
+    const subscriber = new RawSubscriber(`${edge.wsUrl}${path}`, headersOf(token));
     // As S11 says: a close is heard at once then.
     subscriber.socket.on("open", () => subscriber.send('{"ping":1}'));
     return subscriber;
   }
 
-  /** A live subscriber. */
-  async subscribe(path: string, token?: string): Promise<RawSubscriber> {
-    const subscriber = this.dial(path, token);
-    await subscriber.verdict();
-    await subscriber.until(({ others }) => others.length > 0, "a pong");
-    subscriber.others.length = 0;
-    return subscriber;
-  }
-
-  async get(path: string, token?: string): Promise<{ status: number; code: string | undefined }> {
-    const answer = await fetch(`${this.edge.url}${path}`, { headers: headersOf(token) });
-    const body = await answer.text();
-    const code = answer.ok ? undefined : (JSON.parse(body) as { error: { code: string } }).error.code;
-    return { status: answer.status, code };
-  }
-
-  async close(): Promise<void> {
-    this.origin.cut();
-    await this.edge.close();
-  }
+  return {
+    get edge() {
+      return edge;
+    },
+    get origin() {
+      return origin;
+    },
+    /** By a token of the issuer that isn't the other one. */
+    get admin() {
+      return admin;
+    },
+    dial,
+    /** A live subscriber. */
+    async subscribe(path: string, token?: string): Promise<RawSubscriber> {
+      const subscriber = dial(path, token);
+      await subscriber.verdict();
+      await subscriber.until(({ others }) => others.length > 0, "a pong");
+      subscriber.others.length = 0;
+      return subscriber;
+    },
+    async get(path: string, token?: string): Promise<{ status: number; code: string | undefined }> {
+      const answer = await fetch(`${edge.url}${path}`, { headers: headersOf(token) });
+      const body = await answer.text();
+      const code = answer.ok ? undefined : (JSON.parse(body) as { error: { code: string } }).error.code;
+      return { status: answer.status, code };
+    },
+  };
 }
 
 function headersOf(token: string | undefined): Record<string, string> {

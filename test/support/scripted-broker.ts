@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, Server as TlsServer } from "node:tls";
-import Encoder from "kafkajs/src/protocol/encoder.js";
+import { ApiWriter } from "../../origin/kafka/api-writer.ts";
 
 export const API = {
   fetch: 1,
@@ -160,27 +160,16 @@ export function fetchAnswer(
   topicId?: Buffer,
   partitions: readonly { readonly partition: number; readonly records: Buffer }[] = [],
 ): Buffer {
-  const encoder = new Encoder()
-    .writeUVarInt(0)
-    .writeInt32(throttleMs)
-    .writeBuffer(Buffer.alloc(2))
-    .writeInt32(0);
-  if (topicId === undefined) return encoder.writeUVarInt(1).writeUVarInt(0).buffer;
-  encoder
-    .writeUVarInt(2)
-    .writeBuffer(topicId)
-    .writeUVarInt(partitions.length + 1);
-  for (const { partition, records } of partitions)
-    encoder
-      .writeInt32(partition)
-      .writeBuffer(Buffer.alloc(2))
-      .writeInt64(1)
-      .writeInt64(1)
-      .writeInt64(0)
-      .writeUVarInt(1)
-      .writeInt32(-1)
-      .writeUVarInt(records.length + 1)
-      .writeBuffer(records)
-      .writeUVarInt(0);
-  return encoder.writeUVarInt(0).writeUVarInt(0).buffer;
+  const writer = new ApiWriter(13, true);
+  writer.tags().int32(throttleMs).int16(0).int32(0);
+  writer.array(topicId === undefined ? [] : [topicId], (id) => {
+    writer.uuid(id);
+    writer.array(partitions, ({ partition, records }) => {
+      writer.int32(partition).int16(0).int64(1).int64(1).int64(0);
+      writer.array([], () => {}).int32(-1);
+      writer.bytesField(records).tags();
+    });
+    writer.tags();
+  });
+  return writer.tags().bytes;
 }

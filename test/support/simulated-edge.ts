@@ -128,6 +128,15 @@ export class SimulatedEdge {
     return receiver;
   }
 
+  /** A client of one endpoint, whose socket is in a room. */
+  subscribeIn(room: string, path: string, from: Position | undefined): ModelReceiver {
+    const receiver = new ModelReceiver(path, () => this.log.written);
+    this.#note(receiver, from);
+    this.receivers.push(receiver);
+    this.#enter(room, receiver, from);
+    return receiver;
+  }
+
   /** Subscribes again on the same socket (S2). */
   resubscribe(receiver: ModelReceiver, from: Position | undefined): void {
     this.#note(receiver, from);
@@ -138,7 +147,9 @@ export class SimulatedEdge {
   connect(relay: string): ModelConnection {
     const connection = new ModelConnection({
       dial: () => this.relay(relay).connect(),
-      after: (ms, run) => void this.clock.after(ms, run),
+      now: () => this.clock.now,
+      random: this.#options.random,
+      after: (ms, run) => this.clock.after(ms, run),
       written: () => this.log.written,
       receives: (receiver) => this.receivers.push(receiver),
       names: (receiver, from) => this.#note(receiver, from),
@@ -323,6 +334,14 @@ export class SimulatedEdge {
     const core = this.#core(host);
     host.subscribers.push(wire);
     core.subscribe(wire.server, from);
+  }
+
+  #enter(room: string, receiver: ModelReceiver, from: Position | undefined): void {
+    receiver.begin(this.relay(room).subscribe(receiver.path, from), from, () => {
+      this.clock.after(100, () => {
+        if (!receiver.left) this.#enter(room, receiver, receiver.position);
+      });
+    });
   }
 
   #host(path: string): ObjectHost {

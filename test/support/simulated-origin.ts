@@ -11,6 +11,7 @@ import type { Attach, Cancel } from "../../shared/protocol/attach.ts";
 import type { Frame } from "../../shared/protocol/frame.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { type Message, packMessages, splitBinary, splitText } from "../../shared/protocol/message.ts";
+import { decodePublish, encodePublished, type Published } from "../../shared/protocol/publish.ts";
 import { isWhole, type Slice } from "../../shared/protocol/slice.ts";
 import { decodeShardSays, encodeHello, encodeLeaving, encodeReady } from "../../shared/protocol/uplink.ts";
 import { ForgetfulIndex, type Memory } from "./forgetful-index.ts";
@@ -52,6 +53,7 @@ export class SimulatedOrigin {
   #ready = true;
   /** Whether it reads what is written as it is written. */
   #follows = true;
+  #publishes: "always" | "silently" | "never" = "always";
   /** path → links that watch it */
   readonly #watched = new Map<string, Set<number>>();
   /** What it would have said while it was stopped. */
@@ -141,6 +143,7 @@ export class SimulatedOrigin {
     this.drain();
     this.setReady(true);
     this.#follows = true;
+    this.#publishes = "always";
     if (this.#process === undefined || this.#leaving) this.start();
     this.readAll();
   }
@@ -191,6 +194,16 @@ export class SimulatedOrigin {
 
   lag(): void {
     this.#follows = false;
+  }
+
+  /** It appends what is published, and its answers are lost. */
+  hush(): void {
+    this.#publishes = "silently";
+  }
+
+  /** It appends nothing, and says so. */
+  refuse(): void {
+    this.#publishes = "never";
   }
 
   /** Something was written. */
@@ -244,7 +257,9 @@ export class SimulatedOrigin {
     });
     wire.client.listener = {
       message: (message) => {
-        if (wire === this.#wire) for (const frame of splitText(String(message))) this.#hear(frame);
+        if (wire !== this.#wire) return;
+        if (typeof message === "string") for (const frame of splitText(message)) this.#hear(frame);
+        else for (const frame of splitBinary(message) ?? []) this.#publish(frame);
       },
       close: () => {
         if (wire !== this.#wire) return;
@@ -286,6 +301,29 @@ export class SimulatedOrigin {
       this.#watched.get(value.endpoint)?.delete(value.link);
       this.#uplink?.detach(value.link, value.endpoint);
     }
+  }
+
+  /** W6: the log has each once, whoever asks for it, and until when. */
+  #publish(frame: Uint8Array<ArrayBuffer>): void {
+    const read = decodePublish(frame);
+    if (!read.ok) {
+      this.#ports.problem(read.problem);
+      return;
+    }
+    const { endpoint, id, key, value, until } = read.value;
+    const { log, homeOf, now } = this.#ports;
+    const isLate = until <= now() || this.#publishes === "never";
+    let position = log.published(endpoint, key);
+    if (position === undefined && !isLate) {
+      const epoch = log.epochs[homeOf(endpoint, log.epochs.length)] ?? "";
+      const json: unknown = JSON.parse(new TextDecoder().decode(value ?? undefined));
+      position = log.publish(endpoint, key, json, epoch, now());
+      this.wake();
+    }
+    if (this.#publishes === "silently") return;
+    const result: Published =
+      position === undefined ? { error: { code: "unavailable", message: "not now" } } : { position };
+    this.#say([encodeAddressed({ kind: "shard" }, encodePublished(id, result))]);
   }
 
   #attach(link: number, attach: Attach): void {

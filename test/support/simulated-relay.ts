@@ -3,6 +3,8 @@ import type { EndpointStateConfig } from "../../edge/endpoint/endpoint-state.ts"
 import { type ObjectIdentity, relayObject } from "../../edge/object-identity.ts";
 import type { RelayRows } from "../../edge/relay/keeping.ts";
 import { RelayCore } from "../../edge/relay/relay-core.ts";
+import type { Right } from "../../edge/relay/right.ts";
+import { NOTHING, type Position } from "../../shared/protocol/position.ts";
 import { UNLIMITED } from "./holders.ts";
 import { settled } from "./simulated-edge.ts";
 import type { Clock, End, Wire } from "./simulated-wires.ts";
@@ -18,6 +20,7 @@ export interface SimulatedRelayPorts {
   problem(problem: string): void;
 }
 
+const PUBLIC: Right = { grants: undefined, tokensCount: false };
 /** The platform lets an object sleep when nothing has come for so long. */
 const IDLE_MS = 10_000;
 
@@ -51,6 +54,15 @@ export class SimulatedRelay {
 
   /** The client's end of a new connection. */
   connect(): End {
+    return this.#accept((core, socket) => core.open(socket, PUBLIC));
+  }
+
+  /** The same of one endpoint, as in a room. */
+  subscribe(path: string, from: Position | undefined): End {
+    return this.#accept((core, socket) => core.subscribe(socket, { path, from }, PUBLIC));
+  }
+
+  #accept(opened: (core: RelayCore, socket: End) => void): End {
     const wire = this.#ports.wire();
     wire.server.listener = {
       message: (message) => this.#event().connectionMessage(wire.server, message),
@@ -62,7 +74,7 @@ export class SimulatedRelay {
     };
     const core = this.#event();
     this.#connections.push(wire);
-    core.open(wire.server, { grants: undefined, tokensCount: false });
+    opened(core, wire.server);
     return wire.client;
   }
 
@@ -141,7 +153,13 @@ export class SimulatedRelay {
         pingedAt: () => undefined,
         configOf: (path) => ({ ...ports.config, path }),
         shardOf: () => 0,
+        judgePublish: () => ({ ok: true }),
+        mayPublishSomewhere: () => true,
+        newKey: () => "made",
         judge: () => ({ ok: true }),
+        // As far back as a resume can be asked for; nobody claims that there is so much.
+        oldest: () =>
+          new Promise((resolve) => this.#after(life, 1 + ports.random() * 50, () => resolve(NOTHING))),
         sent: () => undefined,
         answered: () => undefined,
         rows: this.#rows,
@@ -151,6 +169,7 @@ export class SimulatedRelay {
         endpoints: 1_000,
         subscriptions: 10_000,
         windowBytes: 100_000,
+        publishBytes: 10_000,
       },
       {
         links: this.#links.map(({ server }) => server),

@@ -1,24 +1,41 @@
 /**
  * Senders that publish on sockets by the product's client, each to a key of its own, many at once and in order, whatever
- * becomes of the server.
+ * becomes of the server: each on a socket of its own, or all on one connection.
  */
-import { type Subscription, subscribe } from "../../shared/client/client.ts";
+import { connect, subscribe } from "../../shared/client/client.ts";
 import type { Acknowledged, Sender } from "./publishing-load.ts";
 
 /** Publishes that a sender has handed over and that aren't acknowledged. */
 const AHEAD = 20;
 
+interface Publishing {
+  publish(value: string): Promise<string>;
+  close(): void;
+}
+
+const BACKOFF = { backoff: { baseMs: 100, maxMs: 1_000 } };
+
+function onOwnSockets(url: string, paths: readonly string[]): Publishing[] {
+  return paths.map((path) => subscribe(`${url}${path}`, BACKOFF));
+}
+
+function onOneConnection(url: string, paths: readonly string[]): Publishing[] {
+  const connection = connect(url, BACKOFF);
+  return paths.map((path) => ({
+    publish: (value) => connection.publish(path, value),
+    close: () => connection.close(),
+  }));
+}
+
 export class SocketLoad {
   readonly senders: readonly Sender[];
-  readonly #subscriptions: readonly Subscription[];
+  readonly #publishing: readonly Publishing[];
   readonly #done: Promise<unknown>;
   #ending = false;
 
-  constructor(url: string, paths: readonly string[]) {
+  constructor(url: string, paths: readonly string[], open = onOwnSockets) {
     this.senders = paths.map((path) => ({ path, acknowledged: [] }));
-    this.#subscriptions = paths.map((path) =>
-      subscribe(`${url}${path}`, { backoff: { baseMs: 100, maxMs: 1_000 } }),
-    );
+    this.#publishing = open(url, paths);
     this.#done = Promise.all(this.senders.map((sender, i) => this.#send(sender, i)));
   }
 
@@ -30,11 +47,11 @@ export class SocketLoad {
   async end(): Promise<void> {
     this.#ending = true;
     await this.#done;
-    for (const subscription of this.#subscriptions) subscription.close();
+    for (const publishing of this.#publishing) publishing.close();
   }
 
   async #send({ acknowledged }: Sender, number: number): Promise<void> {
-    const subscription = this.#subscriptions[number];
+    const publishing = this.#publishing[number];
     const open: Promise<Acknowledged>[] = [];
     const settle = async () => {
       const first = await open.shift();
@@ -42,10 +59,17 @@ export class SocketLoad {
     };
     for (let i = 0; !this.#ending; i++) {
       const value = `${number}:${i}`;
-      const published = subscription?.publish(value).then((position) => ({ value, position }));
+      const published = publishing?.publish(value).then((position) => ({ value, position }));
       if (published !== undefined) open.push(published);
       if (open.length >= AHEAD) await settle();
     }
     while (open.length > 0) await settle();
+  }
+}
+
+/** None of its senders follows anything. */
+export class ConnectionLoad extends SocketLoad {
+  constructor(url: string, paths: readonly string[]) {
+    super(url, paths, onOneConnection);
   }
 }

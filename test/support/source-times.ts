@@ -1,11 +1,11 @@
 /** The part of the contract of sources that is about the first offset of a time. */
 import { randomUUID } from "node:crypto";
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { BASE_TIME, range, recordOf } from "./contract-records.ts";
 import type { ContractTopics } from "./contract-topics.ts";
 
-export function holdsOfTimes({ of, newTopic, infoOf }: ContractTopics): void {
+export function holdsOfTimes({ of, newTopic, infoOf, needIds }: ContractTopics): void {
   const at = (seconds: number) => BASE_TIME + seconds * 1_000;
 
   /** A topic whose only partition has records of these times, in seconds after some time. */
@@ -22,6 +22,10 @@ export function holdsOfTimes({ of, newTopic, infoOf }: ContractTopics): void {
   }
 
   describe("the first offset of a time", () => {
+    beforeEach(({ skip }) => {
+      if (of().searchesTimes === false) skip("this log doesn't search by time");
+    });
+
     test("is the first record of that time or later, wherever that lies between others", async () => {
       const topic = await topicOf([0, 10, 10, 20, 30]);
 
@@ -79,7 +83,8 @@ export function holdsOfTimes({ of, newTopic, infoOf }: ContractTopics): void {
       expect(await offsetAt(topic, 0)).toBeUndefined();
     });
 
-    test("of what isn't there, or is another topic, is refused", async () => {
+    test("of what isn't there, or is another topic, is refused", async ({ skip }) => {
+      needIds(skip);
       const topic = await topicOf([0]);
       const { epoch } = await infoOf(topic);
       const { source } = of();

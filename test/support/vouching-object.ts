@@ -12,10 +12,11 @@ import { WaitingLine } from "../../edge/endpoint/waiting-line.ts";
 import type { Peer } from "../../edge/peer.ts";
 import type { WindowLimits } from "../../shared/core/window.ts";
 import type { Attach } from "../../shared/protocol/attach.ts";
+import { decodeDown } from "../../shared/protocol/down.ts";
 import { type Frame, routingOf } from "../../shared/protocol/frame.ts";
 import { decodeLinkDown, decodeLinkUp } from "../../shared/protocol/link.ts";
 import { NOTHING, type Position } from "../../shared/protocol/position.ts";
-import { decodeDown, isUpdate } from "../../shared/protocol/subscriber.ts";
+import { isUpdate } from "../../shared/protocol/subscriber.ts";
 
 export interface VouchingObjectPorts {
   readonly path: string;
@@ -75,7 +76,7 @@ export class VouchingObject {
     if (this.#asking.take(frame)) return;
     const verdict = routing && this.replica.apply(frame, routing, this.#ports.now());
     if (verdict === "next") this.follower.queue(frame);
-    else if (verdict !== "duplicate") this.#asking.missed();
+    else if (verdict !== "duplicate") this.#asking.missed(routing?.epoch);
   }
 
   #control(frame: string): void {

@@ -1,5 +1,5 @@
 import { describe } from "vitest";
-import { kafkaClasspath, OLD_VERSION, OLDEST_VERSION } from "./kafka-classpath.ts";
+import { type KafkaVersion, kafkaClasspath, OLD_VERSION, OLDEST_VERSION } from "./kafka-classpath.ts";
 
 const reasonAgainst = (version?: string) =>
   kafkaClasspath(version).then(
@@ -21,9 +21,18 @@ export async function describeWithOldKafka(name: string, body: () => void): Prom
   describeUnless(await reasonAgainst(OLD_VERSION), name, body);
 }
 
-/** The same with the oldest that the product reads and writes. */
+/** The same with the oldest that is asked for topics by their ids. */
 export async function describeWithOldestKafka(name: string, body: () => void): Promise<void> {
-  describeUnless(await reasonAgainst(OLDEST_VERSION), name, body);
+  await describeWithKafkaOf(OLDEST_VERSION, name, body);
+}
+
+/** The same with this version. */
+export async function describeWithKafkaOf(
+  version: KafkaVersion,
+  name: string,
+  body: () => void,
+): Promise<void> {
+  describeUnless(await reasonAgainst(version), name, body);
 }
 
 function describeUnless(reason: string | undefined, name: string, body: () => void): void {

@@ -27,6 +27,9 @@ export class WrittenLog {
   /** Each update that there ever was, as text. */
   readonly produced = new Set<string>();
 
+  /** What clients published, by path and key: where it is. */
+  readonly #published = new Map<string, string>();
+
   constructor(epochs: readonly string[]) {
     this.epochs = epochs;
   }
@@ -41,6 +44,19 @@ export class WrittenLog {
     records.push(written);
     const known = { endpoint: path, epoch, offset: written.offset, previous: undefined, timestamp };
     this.produced.add(textOf(encodeUpdate({ ...known, headers: [], value: content })));
+  }
+
+  /** Where a publish is. */
+  published(path: string, key: string): string | undefined {
+    return this.#published.get(`${path} ${key}`);
+  }
+
+  /** Of a client: its position from now on. */
+  publish(path: string, key: string, value: unknown, epoch: string, timestamp: number): string {
+    const position = `${epoch}:${this.endOf(epoch)}`;
+    this.#published.set(`${path} ${key}`, position);
+    this.append(path, value, epoch, timestamp);
+    return position;
   }
 
   /** The topic was deleted and created again. */

@@ -2,8 +2,9 @@
  * An endpoint as an event stream: `GET` with `Accept: text/event-stream`. E1–E6 of PROTOCOL.md. The Worker holds the
  * client's response, and is a subscriber of the object like any other, so the object hibernates all the same.
  */
+
+import type { ErrorBody } from "../../../shared/protocol/error-body.ts";
 import type { Position } from "../../../shared/protocol/position.ts";
-import type { ErrorBody } from "../../../shared/protocol/schemas.ts";
 import { logProblem } from "../../answers.ts";
 import type { Env } from "../../env.ts";
 import type { Refusal } from "../refusal.ts";
@@ -29,6 +30,11 @@ function eventStreamResponse(body: ReadableStream<Uint8Array> | string | null): 
 export function wantsEvents(request: Request): boolean {
   const accepted = request.headers.get("Accept")?.toLowerCase().split(",") ?? [];
   return accepted.some((one) => /^\s*text\/event-stream\s*(;(?!\s*q=0(\.0*)?\s*(;|$)).*)?$/.test(one));
+}
+
+/** The position after which events are asked for, as text; null if it says none. */
+export function startsFrom(request: Request): string | null {
+  return request.headers.get("Last-Event-ID") || new URL(request.url).searchParams.get("from");
 }
 
 /**

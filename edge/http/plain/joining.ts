@@ -4,12 +4,13 @@ import type { Position } from "../../../shared/protocol/position.ts";
 import type { Env } from "../../env.ts";
 import { closeQuietly, sendQuietly } from "../../peer.ts";
 import type { Principal } from "../../principal.ts";
-import { openSubscription } from "../../routing.ts";
+import { type Client, openWhereRoom } from "../opening.ts";
 import { type Refusal, refusalOf } from "../refusal.ts";
 
 export interface Endpoint {
   readonly path: string;
   readonly principal: Principal;
+  readonly client: Client;
   /** Its client wants to know how many subscribers there are. */
   readonly occupancy?: true | undefined;
 }
@@ -29,10 +30,10 @@ export interface Joined {
 
 export async function join(
   env: Env,
-  { path, principal, occupancy }: Endpoint,
+  { path, principal, client, occupancy }: Endpoint,
   from: Position | undefined,
 ): Promise<Joined | Refusal> {
-  const answer = await openSubscription(env, path, from, undefined, principal, { occupancy });
+  const answer = await openWhereRoom(env, path, client, from, undefined, principal, { occupancy });
   const { webSocket } = answer;
   return webSocket === null ? refusalOf(answer) : joined(webSocket);
 }

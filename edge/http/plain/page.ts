@@ -1,9 +1,11 @@
 /** What followed a position, up to a bound: the answer to a GET with `from`. H12 of PROTOCOL.md. Pure. */
+
+import type { Verdict } from "../../../shared/protocol/down.ts";
+import type { ErrorBody } from "../../../shared/protocol/error-body.ts";
 import { updateAsJson } from "../../../shared/protocol/frame.ts";
 import { LIMITS } from "../../../shared/protocol/limits.ts";
 import type { Message } from "../../../shared/protocol/message.ts";
 import { formatPosition, type Position } from "../../../shared/protocol/position.ts";
-import type { ErrorBody, Verdict } from "../../../shared/protocol/schemas.ts";
 import type { Follower } from "./follower.ts";
 import { Receiver, type Told } from "./receiver.ts";
 

@@ -3,16 +3,12 @@
  * update, with the position that it leads to. P5, S13–S15 of PROTOCOL.md. Pure.
  */
 import { classify } from "../../../shared/core/continuity.ts";
+import { decodeDown, type Verdict } from "../../../shared/protocol/down.ts";
+import type { ErrorBody } from "../../../shared/protocol/error-body.ts";
 import { type Frame, routingOf } from "../../../shared/protocol/frame.ts";
 import { type Message, splitBinary, splitText } from "../../../shared/protocol/message.ts";
 import { NOTHING, type Position, reaches } from "../../../shared/protocol/position.ts";
-import type { ErrorBody, Verdict } from "../../../shared/protocol/schemas.ts";
-import {
-  decodeDown,
-  encodeSubscribe,
-  isUpdate,
-  URL_SUBSCRIBE_ID,
-} from "../../../shared/protocol/subscriber.ts";
+import { encodeSubscribe, isUpdate, URL_SUBSCRIBE_ID } from "../../../shared/protocol/subscriber.ts";
 
 export type Told =
   | { readonly kind: "verdict" | "reset"; readonly verdict: Verdict }

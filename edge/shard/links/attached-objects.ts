@@ -18,7 +18,7 @@ import {
 import { type Message, splitBinary, splitText } from "../../../shared/protocol/message.ts";
 import type { TokenNames } from "../../../shared/protocol/revocation.ts";
 import { encodeDetach } from "../../../shared/protocol/uplink.ts";
-import type { ObjectIdentity } from "../../object-identity.ts";
+import { isOfMany, type ObjectIdentity } from "../../object-identity.ts";
 import { closeQuietly, type Peer } from "../../peer.ts";
 import { TIME_LIMITS } from "../../time-limits.ts";
 import type { Attaches } from "../answering/answering.ts";
@@ -226,11 +226,11 @@ export class AttachedObjects {
     this.#above.send([encodeCancel({ endpoint: watch.path, id }, watch.link.number)]);
   }
 
-  /** Nobody came back (L5). */
+  /** Nobody came back (L5). An object of many may still publish on the link: it says when that is of no use any more (L13). */
   #leave(watch: Watch): void {
     const { link } = watch;
     this.#unwatch(watch);
-    if (link.watches.size > 0) this.down.send(link, [encodeDetached(watch.path)]);
+    if (link.watches.size > 0 || isOfMany(link.object)) this.down.send(link, [encodeDetached(watch.path)]);
     else this.#end(link);
   }
 

@@ -6,7 +6,7 @@ import type { Frame } from "../../../shared/protocol/frame.ts";
 import { LIMITS } from "../../../shared/protocol/limits.ts";
 import { packMessages } from "../../../shared/protocol/message.ts";
 import { isUpdate } from "../../../shared/protocol/subscriber.ts";
-import { isOfMany } from "../../object-identity.ts";
+import { isGathered } from "../../object-identity.ts";
 import { closeQuietly, sendQuietly } from "../../peer.ts";
 import { Gathering, type GatheringPorts } from "./gathering.ts";
 import type { Link } from "./links.ts";
@@ -40,7 +40,7 @@ export class Downlink {
       this.#batches = undefined;
       for (const [link, frames] of batches) {
         // Answers, and whatever else is said, leave at once.
-        if (isOfMany(link.object) && frames.every(isUpdateFrame)) this.#gathering.add(link, frames);
+        if (isGathered(link.object) && frames.every(isUpdateFrame)) this.#gathering.add(link, frames);
         else this.send(link, frames);
       }
     }
@@ -61,7 +61,7 @@ export class Downlink {
 
   /** At once, behind what has waited. */
   send(link: Link, frames: readonly Frame[]): void {
-    const waited = isOfMany(link.object) ? this.#gathering.take(link) : [];
+    const waited = isGathered(link.object) ? this.#gathering.take(link) : [];
     this.#hand(link, waited.length === 0 ? frames : [...waited, ...frames]);
   }
 

@@ -4,7 +4,7 @@
 import { type Attach, type Attached, encodeAttach, UNASKED } from "../../../shared/protocol/attach.ts";
 import type { Routing } from "../../../shared/protocol/frame.ts";
 import { LIMITS } from "../../../shared/protocol/limits.ts";
-import { raiseComponent } from "../../../shared/protocol/position.ts";
+import { offsetIn, raiseComponent } from "../../../shared/protocol/position.ts";
 import { RoutingReader } from "../../../shared/protocol/routing-reader.ts";
 import type { ObjectIdentity } from "../../object-identity.ts";
 import type { Peer } from "../../peer.ts";
@@ -23,7 +23,7 @@ export interface Link {
 export interface Watch {
   readonly link: Link;
   readonly path: string;
-  /** The last position sent; undefined until an answer went down. */
+  /** The last position sent, or to which what was sent has led; undefined until an answer went down. */
   sent: Map<string, number> | undefined;
   /** The id of its first question, which is asked from where the object is: with its answer an origin goes live (U6). */
   first: number | undefined;
@@ -114,12 +114,18 @@ export function noteAsk(watch: Watch, attach: Attach): number | undefined {
   return asks.size > LIMITS.openAsks ? oldest : undefined;
 }
 
-/** An answer goes down. */
-export function noteAnswer(watch: Watch, { id, verdict }: Pick<Attached, "id" | "verdict">): void {
+/** An answer goes down. Should its body break off, the object asks for it anew. */
+export function noteAnswer(watch: Watch, { id, verdict, to, horizon }: Answered): void {
   watch.asks.delete(id);
   // A recovered answer may be about what lies further back, for those who come back: that takes nothing away.
   if (verdict.recovered !== true || watch.sent === undefined) watch.sent = new Map(verdict.position);
+  // It leads on from where the object is, also if nothing was found on the way. What others ask may lie past that.
+  for (const epoch of horizon.keys())
+    if (offsetIn(watch.sent, epoch) >= offsetIn(verdict.position, epoch))
+      raiseComponent(watch.sent, epoch, offsetIn(to, epoch));
 }
+
+type Answered = Pick<Attached, "id" | "verdict" | "to" | "horizon">;
 
 /** An update goes down. */
 export function noteUpdate({ sent }: Watch, { epoch, offset }: Routing): void {

@@ -58,12 +58,13 @@ export class LinkPublishes {
   }
 }
 
+const LATER_CODES: readonly string[] = ["overloaded", "unavailable", "not_writable"];
 const LATER = { retryAfterMs: TIME_LIMITS.publishLaterMs };
 
 function resultOf(outcome: PublishOutcome, { key, by }: Publish) {
   if (outcome.kind === "position") return { position: outcome.position, guarantee: outcome.guarantee };
   const { code, message } = outcome;
-  const waits = code === "overloaded" || code === "unavailable" ? LATER : {};
+  const waits = LATER_CODES.includes(code) ? LATER : {};
   // With it the same can be sent again, whoever made it.
   const again = code === "unknown_outcome" && by === "edge" ? key : undefined;
   return { error: { ...errorBody(code, message), ...waits }, key: again };

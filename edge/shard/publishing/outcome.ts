@@ -19,8 +19,8 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   unknown_topic: { event: "refused", code: "unknown_topic" },
   too_large: { event: "refused", code: "too_large" },
   invalid: { event: "refused", code: "bad_request" },
-  // That this origin may not write there is for its operators to mend: the client's token is as good as before.
-  forbidden: { event: "busy", code: "unavailable" },
+  // That the origin may not write there is for its operators to mend: the client's token is as good as before.
+  forbidden: { event: "busy", code: "not_writable" },
   in_flight: { event: "busy", code: "in_flight" },
   id_reused: { event: "certain", code: "id_reused" },
   id_not_kept: { event: "refused", code: "id_not_kept" },

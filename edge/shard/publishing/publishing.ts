@@ -18,6 +18,7 @@ import {
 import type { Peer } from "../../peer.ts";
 import { TIME_LIMITS } from "../../time-limits.ts";
 import type { Refusal } from "../validity.ts";
+import { Lane } from "./lane.ts";
 import { meaningOf, NO_ORIGIN, NOT_SENT, type PublishOutcome, TOO_MUCH, UNKNOWN_OUTCOME } from "./outcome.ts";
 import { type PublishEvent, type PublishState, stepPublish } from "./publish-states.ts";
 import { Room, sizeOf } from "./room.ts";
@@ -45,6 +46,7 @@ export interface PublishingPorts<T extends Peer> {
 interface Entry<T> {
   readonly id: number;
   readonly publish: Publish;
+  readonly path: string;
   readonly topic: string;
   readonly key: Uint8Array;
   readonly bytes: number;
@@ -79,11 +81,11 @@ const FIRST_IDS = 2 ** 52;
 export class Publishing<T extends Peer> {
   readonly #ports: PublishingPorts<T>;
   readonly #writers = new Writers<T>();
-  readonly #takeovers = new Takeovers();
+  readonly #takeovers = new Takeovers<T>();
   /** Not answered, in the order in which they came. */
   readonly #entries = new Map<number, Entry<T>>();
   /** The same by path. */
-  readonly #lanes = new Map<string, Set<Entry<T>>>();
+  readonly #lanes = new Map<string, Lane<T, Entry<T>>>();
   readonly #room = new Room();
   /** Asked once in each event: it takes a look at all sockets. */
   readonly #heard = new Map<T, boolean>();
@@ -110,11 +112,14 @@ export class Publishing<T extends Peer> {
     const { promise, resolve } = Promise.withResolvers<PublishOutcome>();
     const now = this.#ports.now();
     const entry: Entry<T> = {
-      ...{ id: ++this.#lastId, publish, topic, key, bytes, share, deadline: now + DEADLINE_MS, refusal },
-      ...{ state: { kind: "new" }, notBefore: now, declined: new Set(), answer: resolve },
+      ...{ id: ++this.#lastId, publish, path, topic, key, bytes, share, refusal },
+      ...{ deadline: now + DEADLINE_MS, notBefore: now, state: { kind: "new" } },
+      ...{ declined: new Set(), answer: resolve },
     };
     this.#entries.set(entry.id, entry);
-    this.#lanes.set(path, (this.#lanes.get(path) ?? new Set()).add(entry));
+    const lane = this.#lanes.get(path) ?? new Lane();
+    this.#lanes.set(path, lane);
+    lane.add(entry);
     this.#pump(path);
     this.#lookLater();
     return promise;
@@ -142,12 +147,16 @@ export class Publishing<T extends Peer> {
     // What is doubtful after that is sent again, but not at once.
     if (event !== "notWriter") entry.notBefore = this.#ports.now() + AGAIN_MS;
     this.#step(entry, { kind: event }, outcome);
-    this.#pump(entry.publish.endpoint);
+    this.#pump(entry.path);
   }
 
   /** An uplink is no more. */
   lost(uplink: T): void {
-    this.#writers.lost(uplink);
+    const had = this.#writers.lost(uplink);
+    this.#takeovers.gone(
+      uplink,
+      had.map(({ topic, partition }) => `${topic}/${partition}`),
+    );
     this.look();
   }
 
@@ -176,18 +185,14 @@ export class Publishing<T extends Peer> {
   }
 
   #pump(path: string): void {
-    /** Where the last one before is under way. */
-    let before: T | undefined;
-    for (const entry of [...(this.#lanes.get(path) ?? [])]) {
-      if ("to" in entry.state) {
-        before = entry.state.to;
-        continue;
-      }
+    const lane = this.#lanes.get(path);
+    for (let entry = lane?.next; lane !== undefined && entry !== undefined; entry = lane.next) {
       const now = this.#ports.now();
       if (entry.notBefore > now || entry.deadline - now <= MARGIN_MS) return;
       const choice = this.#choose(entry, now);
       if (choice.kind === "send") {
-        if (before !== undefined && before !== choice.to) return;
+        const before = lane.underWayBefore(entry)?.state;
+        if (before !== undefined && "to" in before && before.to !== choice.to) return;
         const refused = entry.state.kind === "new" ? entry.refusal() : undefined;
         if (refused === "unknown") return;
         if (refused !== undefined) {
@@ -195,7 +200,6 @@ export class Publishing<T extends Peer> {
           continue;
         }
         this.#send(entry, choice, now);
-        before = choice.to;
       } else if (choice.kind === "wait") {
         entry.notBefore = choice.until;
         entry.declined.clear();
@@ -212,11 +216,18 @@ export class Publishing<T extends Peer> {
     const name = this.#nameOf(topic, key);
     const writer =
       partition === undefined ? undefined : this.#writers.highest(topic, partition, this.#ports.isOpen);
-    const isWriter = writer !== undefined && this.#isHeard(writer) && !declined.has(writer);
-    const to = isWriter ? writer : this.#activeFor(entry);
+    const mayAsk = (uplink: T) => this.#isHeard(uplink) && !declined.has(uplink);
+    // One that is taking the partition has it soon; if another one were asked now, they would relieve one another by turns.
+    const own =
+      writer !== undefined && mayAsk(writer)
+        ? writer
+        : partition === undefined
+          ? undefined
+          : this.#writers.taking(topic, partition, mayAsk);
+    const to = own ?? this.#activeFor(entry);
     if (to === undefined) return { kind: "none" };
     if (to.bufferedAmount > LIMITS.uplinkBacklogBytes) return { kind: "full" };
-    if (isWriter) return { kind: "send", to, claim: false, name };
+    if (own !== undefined) return { kind: "send", to, claim: false, name };
     const until = this.#takeovers.nextAt(name);
     const claim = until <= now;
     return !claim && declined.has(to) ? { kind: "wait", until } : { kind: "send", to, claim, name };
@@ -228,7 +239,7 @@ export class Publishing<T extends Peer> {
   }
 
   #send(entry: Entry<T>, { to, claim, name }: Extract<Choice<T>, { kind: "send" }>, now: number): void {
-    if (claim) this.#takeovers.ask(name, now);
+    if (claim) this.#takeovers.ask(name, to, now);
     const leftMs = entry.deadline - now;
     const withinMs = Math.floor(leftMs - MARGIN_MS);
     const until = Math.floor(this.#ports.wall() + leftMs - CLOCKS_MS);
@@ -251,18 +262,22 @@ export class Publishing<T extends Peer> {
   }
 
   #step(entry: Entry<T>, event: PublishEvent<T>, outcome = UNKNOWN_OUTCOME): void {
+    const lane = this.#lanes.get(entry.path);
+    lane?.remove(entry);
     entry.state = stepPublish(entry.state, event);
-    if (entry.state.kind !== "over") return;
+    if (entry.state.kind !== "over") {
+      lane?.add(entry);
+      return;
+    }
     const { how } = entry.state;
     this.#settle(entry, how === "answered" ? outcome : how === "unavailable" ? NOT_SENT : UNKNOWN_OUTCOME);
   }
 
   #settle(entry: Entry<T>, outcome: PublishOutcome): void {
-    const path = entry.publish.endpoint;
     this.#entries.delete(entry.id);
-    const lane = this.#lanes.get(path);
-    lane?.delete(entry);
-    if (lane?.size === 0) this.#lanes.delete(path);
+    const lane = this.#lanes.get(entry.path);
+    lane?.remove(entry);
+    if (lane?.isEmpty) this.#lanes.delete(entry.path);
     this.#room.give(entry.share, entry.bytes);
     entry.answer(outcome);
   }

@@ -1,11 +1,11 @@
-/** Which origins said that they write which partitions, on which uplinks: W8 of INTERNALS.md. Pure. */
+/** Which origins said that they write which partitions, or are taking them, on which uplinks: W8 of INTERNALS.md. Pure. */
 import { partitionOf } from "../../../shared/core/partitioner.ts";
-import type { WriterNumber, Writing } from "../../../shared/protocol/publish.ts";
+import type { WriterStanding, Writing } from "../../../shared/protocol/publish.ts";
 
 interface Topic<T> {
   /** As it was heard last. */
   partitions: number;
-  readonly writers: Map<number, Map<T, WriterNumber>>;
+  readonly writers: Map<number, Map<T, NonNullable<WriterStanding>>>;
 }
 
 export class Writers<T> {
@@ -19,14 +19,19 @@ export class Writers<T> {
     const known = this.#topics.get(topic) ?? { partitions, writers: new Map() };
     this.#topics.set(topic, known);
     known.partitions = partitions;
-    const writers = known.writers.get(partition) ?? new Map<T, WriterNumber>();
+    const writers = known.writers.get(partition) ?? new Map<T, NonNullable<WriterStanding>>();
     known.writers.set(partition, writers.set(from, number));
   }
 
-  /** An uplink is no more. */
-  lost(from: T): void {
+  /** An uplink is no more. Returns the partitions that were its origin's, or about to be. */
+  lost(from: T): readonly { readonly topic: string; readonly partition: number }[] {
+    const had: { topic: string; partition: number }[] = [];
     for (const [topic, { writers }] of this.#topics)
-      for (const partition of [...writers.keys()]) this.#forget(topic, partition, from);
+      for (const [partition, of] of [...writers]) {
+        if (of.has(from)) had.push({ topic, partition });
+        this.#forget(topic, partition, from);
+      }
+    return had;
   }
 
   /** The partition of a key; undefined if nobody has said how many there are. */
@@ -37,10 +42,19 @@ export class Writers<T> {
 
   /** Of those that say that they write a partition, and are open, the one that does. */
   highest(topic: string, partition: number, isOpen: (from: T) => boolean): T | undefined {
-    const [highest] = [...(this.#topics.get(topic)?.writers.get(partition) ?? [])]
-      .filter(([from]) => isOpen(from))
-      .sort(([, a], [, b]) => b.id - a.id || b.epoch - a.epoch);
-    return highest?.[0];
+    const [highest] = this.#of(topic, partition)
+      .flatMap(([from, number]) => (number !== "taking" && isOpen(from) ? [{ from, number }] : []))
+      .sort((a, b) => b.number.id - a.number.id || b.number.epoch - a.number.epoch);
+    return highest?.from;
+  }
+
+  /** One that says that it is taking a partition, and may be asked. */
+  taking(topic: string, partition: number, mayAsk: (from: T) => boolean): T | undefined {
+    return this.#of(topic, partition).find(([from, number]) => number === "taking" && mayAsk(from))?.[0];
+  }
+
+  #of(topic: string, partition: number): (readonly [T, NonNullable<WriterStanding>])[] {
+    return [...(this.#topics.get(topic)?.writers.get(partition) ?? [])];
   }
 
   #forget(topic: string, partition: number, from: T): void {

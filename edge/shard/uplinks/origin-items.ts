@@ -3,8 +3,8 @@
  */
 import { type AddressedTo, decodeAddressed } from "../../../shared/protocol/addressed.ts";
 import { type Frame, type Routing, routingOf } from "../../../shared/protocol/frame.ts";
+import { parseObject } from "../../../shared/protocol/json-object.ts";
 import type { RoutingReader } from "../../../shared/protocol/routing-reader.ts";
-import { parseObject } from "../../../shared/protocol/schemas.ts";
 import { isUpdate } from "../../../shared/protocol/subscriber.ts";
 import { decodeOriginSays, type OriginSays } from "../../../shared/protocol/uplink.ts";
 

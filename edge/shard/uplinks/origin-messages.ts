@@ -6,11 +6,12 @@
  */
 import type { AddressedTo } from "../../../shared/protocol/addressed.ts";
 import type { CloseName } from "../../../shared/protocol/codes.ts";
+import type { ErrorBody } from "../../../shared/protocol/error-body.ts";
 import type { Frame } from "../../../shared/protocol/frame.ts";
 import { type Message, splitBinary, splitText } from "../../../shared/protocol/message.ts";
 import type { Published, Writing } from "../../../shared/protocol/publish.ts";
 import type { RoutingReader } from "../../../shared/protocol/routing-reader.ts";
-import { type ErrorBody, errorBody } from "../../../shared/protocol/schemas.ts";
+import { errorBody } from "../../../shared/protocol/schemas.ts";
 import type { HibernatingPeer } from "../../peer.ts";
 import { type Disbelief, disbelief } from "./disbelief.ts";
 import { type OriginItem, readItem } from "./origin-items.ts";

@@ -55,12 +55,20 @@ export async function serveWorkerdFloor(port: number): Promise<Floor> {
   };
 }
 
-export async function serveKafkaFloor(brokers: readonly string[], topic: string): Promise<Floor> {
-  const child = fork(join(import.meta.dirname, "kafka-ws.ts"), [brokers.join(","), topic]);
+export function serveKafkaFloor(brokers: readonly string[], topic: string): Promise<Floor> {
+  return serveNodeFloor("kafka-ws.ts", [brokers.join(","), topic]);
+}
+
+export function serveBatchingFloor(): Promise<Floor> {
+  return serveNodeFloor("batching-ws.ts", []);
+}
+
+async function serveNodeFloor(script: string, parameters: readonly string[]): Promise<Floor> {
+  const child = fork(join(import.meta.dirname, script), parameters);
   const ended = once(child, "exit");
   const [port] = await Promise.race([
     once(child, "message"),
-    ended.then(() => Promise.reject(new Error("the floor's consumer ended"))),
+    ended.then(() => Promise.reject(new Error(`the floor's ${script} ended`))),
   ]);
   return {
     url: `http://127.0.0.1:${port}`,

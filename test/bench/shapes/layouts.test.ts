@@ -59,13 +59,14 @@ test("a bucket has one link, however many shards there are", () => {
   }
 });
 
-test("connections go to relays beside their endpoint's own object only where that is full", () => {
+test("relays of an endpoint hold those for whom its own object has no room, in each region as many as it takes", () => {
   expect(layout("both")).toEqual(layout("direct"));
   const zipf = layout("both", { popularity: "zipf" });
-  expect(zipf?.fullest.sockets).toBe(32_000);
+  expect(zipf?.fullest.sockets).toBe(20_000);
   expect(zipf?.connections).toBeCloseTo(1_000_000, 3);
-  expect(zipf?.objects).toBeGreaterThan(10_000);
-  expect(zipf?.objects).toBeLessThan(10_030);
+  // Five endpoints have more than 20,000.
+  expect(zipf?.objects).toBe(10_000 + 5 * 9);
+  expect(layout("both", { popularity: "zipf", regions: 1 })?.objects).toBe(10_000 + 5 + 2 + 1 + 1 + 1);
   expect(layout("both", { each: 2 })).toEqual(layout("relays", { each: 2 }));
 });
 

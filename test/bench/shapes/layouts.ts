@@ -2,6 +2,7 @@
  * Shapes of fan-out: which objects hold the subscribers, and what their shards send them. As many objects as the limits of
  * the platform ask for, and one core of each, by the highest times that were measured. Pure.
  */
+import { subscribersPerObject } from "../../../edge/endpoint/connection-limits.ts";
 import { LIMITS } from "../../../shared/protocol/limits.ts";
 import { MEASURED } from "../estimate-measured.ts";
 import { messagesFor, messagesPerSecond, mostMessagesPerSecond } from "./gathering.ts";
@@ -10,7 +11,7 @@ import { type Popular, type Popularity, popularityOf, REGIONS, watchedBy } from 
 export const SHAPES = {
   direct: "an object for each endpoint, and a connection for each subscription",
   relays: "objects that hold many endpoints, for the connections of a region",
-  both: "direct for connections of one endpoint while its object has room; relays for all others",
+  both: "direct, with relays of an endpoint in each region when its object is full; relays for connections of many",
   buckets: "objects that hold the endpoints of one part of a shard, for connections of one endpoint",
   shards: "shards that hold the connections of their own endpoints, of which each has one; no links",
 } as const;
@@ -190,26 +191,25 @@ const PARTS: Readonly<Record<Shape, Parts>> = {
   },
   relays: (audience, choice, popularity) => [relaysFor(audience, choice, popularity)],
   both(audience, choice, popularity) {
-    const { endpoints, connections, each } = audience;
+    const { endpoints, connections, each, regions } = audience;
     if (each > 1) return [relaysFor(audience, choice, popularity)];
-    const room = LIMITS.subscribersPerObject / connections;
-    const hot = popularity.filter(({ share }) => share > room);
-    const over = hot.map((group) => ({ ...group, share: group.share - room }));
-    const crowd = over.reduce((sum, group) => sum + group.endpoints * group.share, 0);
-    const direct: Part = {
-      ...OF_ONE,
-      objects: endpoints,
-      connections: connections * (1 - crowd),
-      most: connections * Math.min(room, popularity[0]?.share ?? 0),
-    };
-    if (crowd === 0) return [direct];
-    const theirs = { ...audience, connections: connections * crowd };
-    const relays = relaysFor(
-      theirs,
-      choice,
-      over.map((group) => ({ ...group, share: group.share / crowd })),
-    );
-    return [direct, relays];
+    const isCrowded = ({ share }: Popular) => share * connections > FULL;
+    const crowded = popularity.filter(isCrowded).map((group) => {
+      const subscribers = group.share * connections;
+      const relays = relaysOf(subscribers - FULL, regions);
+      return {
+        ...OF_ONE,
+        objects: group.endpoints * (1 + relays),
+        connections: group.endpoints * subscribers,
+        most: FULL,
+      };
+    });
+    const others = popularity.filter((group) => !isCrowded(group));
+    if (crowded.length === 0) return PARTS.direct(audience, choice, popularity);
+    const calm = endpoints - popularity.filter(isCrowded).reduce((sum, group) => sum + group.endpoints, 0);
+    const held = crowded.reduce((sum, part) => sum + part.connections, 0);
+    const most = connections * Math.max(0, ...others.map(({ share }) => share));
+    return [...crowded, { ...OF_ONE, objects: calm, connections: connections - held, most }];
   },
   buckets({ rate, connections, each }, { gatherMs }, popularity) {
     if (each > 1) return undefined;
@@ -248,6 +248,16 @@ const PARTS: Readonly<Record<Shape, Parts>> = {
 
 /** Nothing is gathered for one endpoint: an object of its own gets each update at once. */
 const OF_ONE = { links: 1, watches: 1, each: 1, gatherMs: 0 } as const;
+
+/** Subscribers of one endpoint that an object takes, unless another number is set. */
+const FULL = subscribersPerObject({});
+
+/** Objects that subscribers are led to for whom an endpoint's own has no room: in each region as many as it takes. */
+function relaysOf(subscribers: number, regions: number): number {
+  const places = Object.values(REGIONS).slice(0, regions);
+  const people = places.reduce((sum, share) => sum + share, 0);
+  return places.reduce((sum, share) => sum + Math.ceil((subscribers * share) / people / FULL), 0);
+}
 
 /** Connections of one endpoint each that an object has room for. */
 function roomFor(rate: number): number {

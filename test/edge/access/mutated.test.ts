@@ -19,6 +19,7 @@ import { readPrincipal } from "../../../edge/principal.ts";
 import { readItem } from "../../../edge/shard/uplinks/origin-items.ts";
 import { readUplinkScope } from "../../../shared/config/uplink-scope.ts";
 import { endpointPath, parseAddress } from "../../../shared/protocol/address.ts";
+import { decodeDown } from "../../../shared/protocol/down.ts";
 import {
   decodeTrusted,
   decodeUpdate,
@@ -31,7 +32,7 @@ import { decodeLinkDown, decodeLinkUp } from "../../../shared/protocol/link.ts";
 import { splitBinary, splitText } from "../../../shared/protocol/message.ts";
 import { formatPosition, parsePosition, samePosition } from "../../../shared/protocol/position.ts";
 import { RoutingReader } from "../../../shared/protocol/routing-reader.ts";
-import { decodeDown, decodeUp } from "../../../shared/protocol/subscriber.ts";
+import { decodeUp } from "../../../shared/protocol/subscriber.ts";
 import { AUDIENCES, ISSUER, SECRET, SET, SHARED, tokensAt } from "../../support/hostile-tokens.ts";
 import { HISTORIES, SEED } from "../../support/long.ts";
 import type { Mutations } from "../../support/mutations.ts";

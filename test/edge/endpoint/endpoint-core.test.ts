@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { encodeLinkHello } from "../../../shared/protocol/link.ts";
 import { SEPARATOR } from "../../../shared/protocol/message.ts";
-import { answer, PATH, update } from "../../support/endpoint-frames.ts";
+import { answer, PATH, position, update } from "../../support/endpoint-frames.ts";
 import { FakeSocket } from "../../support/fake-socket.ts";
 import { link, SmallEndpoint, subscribe } from "../../support/small-endpoint.ts";
 
@@ -152,10 +152,11 @@ describe("links", () => {
     expect(object.clock.next(600_000)).toBe(false);
   });
 
-  test("an object with a link has no timer, so that it can hibernate", async () => {
+  test("[S9] an object with a link looks once whether its subscribers have taken their verdicts, and then has no timer, so that it can hibernate", async () => {
     object.running();
     await Promise.resolve();
 
+    expect(object.clock.next(1_000)).toBe(true);
     expect(object.clock.next(600_000)).toBe(false);
   });
 });
@@ -226,6 +227,27 @@ describe("passing on", () => {
     expect(slow.closed).toEqual({ code: 4001, reason: "slow_consumer" });
     expect(live.frames).toEqual([update(6, 5)]);
     expect(core.subscribers).toBe(1);
+  });
+
+  test("[S9] one that doesn't take its verdict is closed after 30 s, though nothing else comes; one that does lets the object sleep", () => {
+    const { core, up } = object.running();
+    const gone = new FakeSocket();
+    gone.bufferedAmount = 80;
+    core.subscribe(gone, position("e:5"));
+    const pass = (ms: number) => {
+      const until = object.clock.now + ms;
+      while (object.clock.next(until - object.clock.now));
+      object.clock.now = until;
+    };
+    pass(29_000);
+    expect([gone.closed, core.subscribers]).toEqual([undefined, 2]);
+    pass(3_000);
+    expect([gone.closed?.reason, core.subscribers]).toEqual(["slow_consumer", 1]);
+    // Bytes that were left when it was closed are counted for a while longer.
+    pass(35_000);
+
+    expect(object.clock.next(Number.POSITIVE_INFINITY)).toBeFalsy();
+    expect(up.closed).toBeUndefined();
   });
 });
 

@@ -11,7 +11,7 @@ import {
   writeFollows,
   writeStates,
 } from "../../../edge/relay/kept.ts";
-import { NOTHING } from "../../../shared/protocol/position.ts";
+import { NOTHING, OLDEST } from "../../../shared/protocol/position.ts";
 import { FakeSocket } from "../../support/fake-socket.ts";
 import { holder } from "../../support/holders.ts";
 
@@ -40,6 +40,17 @@ describe("[L14] what a connection follows", () => {
     );
   });
 
+  test("[L14] [S16] [O4] so is what must ask where it begins, and who wants to know how many there are", () => {
+    const waiting = { kind: "waiting", from: undefined, since: 0 } as const;
+    const follows = new Map([
+      ["/t/a", { id: 1, subscription: waiting, seeks: OLDEST }],
+      ["/t/b", { id: 2, subscription: waiting, occupancy: true, seeks: OLDEST }],
+      ["/t/c", { id: 3, subscription: waiting, occupancy: true }],
+    ] as const);
+
+    expect(readFollows(writeFollows(follows))).toEqual(follows);
+  });
+
   test.each([
     "/t/a",
     "/t/a 1",
@@ -48,6 +59,7 @@ describe("[L14] what a connection follows", () => {
     "/t/a x live",
     "/t/a 1 live nowhere",
     "/t/a 1 waiting",
+    "/t/a 1 oldest",
     "/t/a 1 lagging 7",
     "/t/a 1 live\n",
   ])("[L14] %j is nothing that is read", (text) => {
@@ -58,9 +70,11 @@ describe("[L14] what a connection follows", () => {
     const patterns = Array.from({ length: 16 }, (_, i) => `/t/${String(i).padEnd(240, "x")}`);
     const grants = { subscribe: patterns, publish: [], discover: [], admin: false };
     const right = { grants, tokensCount: true };
-    const follows = "x".repeat(roomFor(right));
+    const only = `/t/${"k".repeat(1_000)}`;
+    const follows = "x".repeat(roomFor(right, only));
     const socket = new FakeSocket();
-    const kept = { right, holder: holder(1e13, { revokedAt: 1e13 }), lastId: 2 ** 53 - 1 };
+    const ends = holder(1e13, { revokedAt: 1e13 });
+    const kept = { right, holder: ends, only, lastId: 2 ** 53 - 1, tag: 2 ** 52 };
 
     socket.serializeAttachment(writeConnection(kept, ""));
     expect(readConnection(socket.deserializeAttachment())).toEqual({ ...kept, follows: new Map() });

@@ -2,7 +2,8 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { LIMITS } from "../../../shared/protocol/limits.ts";
 import { holder, UNLIMITED } from "../../support/holders.ts";
-import { RelayWorld } from "../../support/relay-world.ts";
+import { frameOf, RelayWorld } from "../../support/relay-world.ts";
+import { settled } from "../../support/simulated-edge.ts";
 
 /** Of shard 0, and of shard 1. */
 const [A, B, C1] = ["/t/a", "/t/b", "/t/c1"];
@@ -51,7 +52,7 @@ describe("[M2] [M3] subscribes", () => {
       { id: 2, sub: A, from: "what" },
       { id: 3, sub: 7 },
       { id: 4, unsub: 7 },
-      { id: 5, pub: A, v: 1 },
+      { id: 5, later: A, v: 1 },
       { ping: 1, loud: true },
       { subs: [{ id: 6, token: "x" }] },
     );
@@ -147,6 +148,110 @@ describe("[M4] [M5] one subscription for each endpoint", () => {
     const [a, b] = [world.live(A), world.live(B)];
 
     expect([both.take(), one.take()]).toEqual([[a, b], [b]]);
+  });
+});
+
+describe("[S16] [M2] from the oldest", () => {
+  const oldest = { from: "oldest" };
+  const begin = async (at: number) => {
+    world.seeking.shift()?.resolve(new Map([["e", at]]));
+    await settled();
+  };
+
+  test("[S16] it is asked where that is, and then resumed from there", async () => {
+    const client = world.following(B);
+    for (let i = 0; i < 3; i++) world.append(A, i);
+    world.say(client, { id: 2, sub: A, ...oldest });
+    expect(world.seeking.map(({ path }) => path)).toEqual([A]);
+    const other = world.live(B);
+    await begin(1);
+    world.answer(0);
+
+    expect(client.take()).toEqual([
+      other,
+      { id: 2, ok: { position: "e:1", head: "e:3", recovered: true } },
+      frameOf(A, 2, 1),
+      frameOf(A, 3, 1),
+    ]);
+    expect(world.live(A)).toBe(client.take()[0]);
+  });
+
+  test("[M4] [M5] what takes its place before that is known is served, and it is told so; its answer is nobody's then", async () => {
+    const client = world.following(A);
+    world.say(client, { id: 2, sub: A, ...oldest }, { id: 3, sub: A, from: "e:0" });
+    world.answer(0);
+    expect(client.take()).toEqual([error(2, "superseded"), verdict(3)]);
+    world.say(client, { id: 4, sub: B, ...oldest }, { id: 5, unsub: B });
+    expect(client.take()).toEqual([error(4, "superseded"), { id: 5, ok: { unsub: B } }]);
+    await begin(0);
+    await begin(0);
+
+    expect([client.take(), world.answer(0).asked]).toEqual([[], []]);
+  });
+
+  test("[M5] [M6] while it is asked nothing is said of what was there before", async () => {
+    const client = world.following(A);
+    world.say(client, { id: 2, sub: A, ...oldest });
+    world.live(A);
+    expect(client.take()).toEqual([]);
+    await begin(0);
+    world.answer(0);
+
+    expect(client.take()).toEqual([verdict(2), frameOf(A, 1, 1)]);
+  });
+
+  test("[S16] [M8] if nobody can say, it is refused as what may be had later, and nothing is followed", async () => {
+    const client = world.following(A);
+    world.say(client, { id: 2, sub: A, ...oldest }, { id: 3, sub: B, ...oldest });
+    world.seeking.shift()?.resolve({ code: "unavailable", message: "no origin" });
+    world.seeking.shift()?.reject(new Error("gone"));
+    await settled();
+    world.live(A);
+
+    expect(client.take()).toEqual([error(2, "unavailable"), error(3, "unavailable")]);
+    expect(world.problems).toEqual([expect.stringContaining("gone")]);
+  });
+
+  test("[S16] one question serves all who ask of a path, and no more than 50 are open", async () => {
+    const clients = [world.connect(), world.connect()];
+    const paths = Array.from({ length: 60 }, (_, i) => `/t/p${i}`);
+    for (const client of clients)
+      world.say(client, { subs: paths.map((sub, i) => ({ id: i + 1, sub, ...oldest })) });
+    expect(world.seeking.map(({ path }) => path)).toEqual(paths.slice(0, 50));
+    for (let i = 0; i < 60; i++) await begin(0);
+    for (const shard of [0, 1]) {
+      world.link(shard);
+      world.answer(shard);
+    }
+
+    for (const client of clients) expect(client.take().length).toBe(60);
+    expect(world.seeking).toEqual([]);
+  });
+
+  test("[S16] [L14] a relay whose memory went asks anew; [M8] what isn't exposed any more ends", async () => {
+    const client = world.following(A);
+    world.say(client, { subs: [B, "/t/x"].map((sub, i) => ({ id: i + 2, sub, ...oldest })) });
+    world.rest();
+    world.seeking.splice(0);
+    world.exposes = (path) => path !== "/t/x";
+    world.hibernate();
+    expect(client.take()).toEqual([error(3, "unknown_topic")]);
+    expect(world.seeking.map(({ path }) => path)).toEqual([B]);
+    await begin(0);
+    world.answer(0);
+
+    expect(client.take()).toEqual([verdict(2)]);
+  });
+
+  test("[S19] a token that has ended meanwhile gets nothing more", async () => {
+    const client = world.connect({ grants: GRANTS, tokensCount: true }, holder(world.clock.now + 1_000));
+    world.link(0);
+    world.say(client, { id: 1, sub: A, ...oldest });
+    client.take();
+    world.clock.now += 1_000;
+    await begin(0);
+
+    expect([client.take(), client.closed?.reason]).toEqual([[], "expired"]);
   });
 });
 

@@ -1,5 +1,5 @@
 /**
- * Random histories of relays and their clients, with the product's shard, origin and relays: whatever is said in whatever
+ * Random histories of relays, a room among them, and their clients, with the product's shard, origin and relays: whatever is said in whatever
  * order, and whatever is lost, each subscribe is answered once, nothing is lost, doubled or unannounced, nothing is said of
  * what was left, and in the end exactly what is followed is watched.
  */
@@ -10,11 +10,13 @@ import { WHOLE } from "../../../shared/protocol/slice.ts";
 import { figure, HISTORIES, SEED } from "../../support/long.ts";
 import { lossesOf } from "../../support/losses.ts";
 import type { ModelConnection } from "../../support/model-connection.ts";
+import type { ModelReceiver } from "../../support/model-receiver.ts";
 import { SimulatedEdge } from "../../support/simulated-edge.ts";
 import { textOf } from "../../support/written-log.ts";
 
 const PATHS = ["A", "B", "C", "D", "E"].map((key) => `/quotes/${key}`);
-const RELAYS = ["weur-0", "weur-1"];
+const ROOM = "room-0";
+const RELAYS = ["weur-0", "weur-1", ROOM];
 const EPOCHS = ["t0.0", "t0.1"];
 
 type Step =
@@ -27,11 +29,15 @@ type Step =
       from: { back: number; epochs: number } | undefined;
     }
   | { do: "all"; who: number }
+  | { do: "enter"; path: number; from: { back: number; epochs: number } | undefined }
+  | { do: "again"; who: number; from: { back: number; epochs: number } | undefined }
+  | { do: "exit"; who: number }
+  | { do: "publish"; who: number; path: number; times: number; order: "wait" | "reject" | "none" }
   | { do: "leave" | "slow" | "cut"; who: number }
   | { do: "deliver"; choice: number; times: number }
   | { do: "pass"; ms: number }
   | { do: "sleep" | "crash" | "cutLinks"; relay: number }
-  | { do: "crashShard" | "kill" | "start" | "lag" | "readAll" | "cutUplink" }
+  | { do: "crashShard" | "kill" | "start" | "lag" | "readAll" | "cutUplink" | "hush" | "refuse" | "recover" }
   | { do: "drop"; epoch: number; keep: number };
 
 const from = fc.option(
@@ -46,9 +52,19 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 8,
     arbitrary: fc.record({ do: is("append"), path, epoch: fc.nat(1), times: fc.integer({ min: 1, max: 5 }) }),
   },
-  { weight: 3, arbitrary: fc.record({ do: is("connect"), relay }) },
+  { weight: 3, arbitrary: fc.record({ do: is("connect"), relay: fc.nat(1) }) },
+  { weight: 3, arbitrary: fc.record({ do: is("enter"), path, from }) },
+  { weight: 2, arbitrary: fc.record({ do: is("again"), who, from }) },
+  { weight: 1, arbitrary: fc.record({ do: is("exit"), who }) },
   { weight: 10, arbitrary: fc.record({ do: is("sub", "sub", "unsub", "flip"), who, path, from }) },
   { weight: 2, arbitrary: fc.record({ do: is("all"), who }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: is("publish"),
+      ...{ who, path, times: fc.integer({ min: 1, max: 4 }), order: is("wait", "wait", "reject", "none") },
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ do: is("leave", "slow", "cut"), who }) },
   {
     weight: 12,
@@ -60,6 +76,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({ do: is("crashShard", "kill", "start", "lag", "readAll", "cutUplink") }),
   },
+  { weight: 2, arbitrary: fc.record({ do: is("hush", "refuse", "recover", "recover") }) },
   { weight: 1, arbitrary: fc.record({ do: is("drop"), epoch: fc.nat(1), keep: fc.nat(8) }) },
 );
 
@@ -84,6 +101,8 @@ async function play(history: readonly Step[], seed: number) {
   const [origin] = edge.origins;
   origin?.start();
   const connections: ModelConnection[] = [];
+  /** Of those in the room. */
+  const alone: ModelReceiver[] = [];
   let value = 0;
   const positionOf = (wanted: { back: number; epochs: number } | undefined): Position | undefined => {
     if (wanted === undefined) return undefined;
@@ -111,6 +130,19 @@ async function play(history: readonly Step[], seed: number) {
       case "sub":
         connection(step.who)?.sub(PATHS[step.path] ?? "", positionOf(step.from));
         break;
+      case "enter":
+        alone.push(edge.subscribeIn(ROOM, PATHS[step.path] ?? "", positionOf(step.from)));
+        break;
+      case "again": {
+        const one = alone[step.who % Math.max(1, alone.length)];
+        if (one !== undefined) edge.resubscribe(one, positionOf(step.from));
+        break;
+      }
+      case "exit": {
+        const one = alone[step.who % Math.max(1, alone.length)];
+        if (one !== undefined) edge.leave(one);
+        break;
+      }
       case "unsub":
         connection(step.who)?.unsub(PATHS[step.path] ?? "");
         break;
@@ -124,6 +156,12 @@ async function play(history: readonly Step[], seed: number) {
       }
       case "all":
         for (const path of PATHS) connection(step.who)?.sub(path, undefined);
+        break;
+      case "publish":
+        for (let i = 0; i < step.times; i++) {
+          const published = JSON.stringify({ published: ++value });
+          connection(step.who)?.publish(PATHS[step.path] ?? "", published, step.order);
+        }
         break;
       case "leave":
         connection(step.who)?.leave();
@@ -176,23 +214,25 @@ async function play(history: readonly Step[], seed: number) {
   // Longer than an endpoint stays attached after its last subscriber has gone (L5).
   edge.pass(40_000);
   await edge.quiet();
-  return { edge, connections };
+  return { edge, connections, alone };
 }
 
 /** What must hold in the end, whatever happened. */
-function judge(edge: SimulatedEdge, connections: readonly ModelConnection[], wasDropped: boolean): void {
+function judge({ edge, connections, alone }: Awaited<ReturnType<typeof play>>, wasDropped: boolean): void {
   expect(edge.problems).toEqual([]);
   const followed = new Set<string>();
   for (const one of connections) {
     expect(one.violations).toEqual([]);
     expect(one.left ? 0 : one.unanswered, "subscribes without an answer").toBe(0);
+    expect(one.left ? 0 : one.publisher.unanswered, "publishes without an answer").toBe(0);
+    expect(one.publisher.judge(edge.log)).toEqual([]);
     for (const path of one.wanted) followed.add(path);
   }
-  const watchedBy = new Set(connections.flatMap(({ wanted }) => wanted));
+  for (const { left, path } of alone) if (!left) followed.add(path);
   const { rows, shard, origins } = edge.watched();
   const relays = RELAYS.filter((name) => edge.relay(name).links > 0);
-  expect(rows).toEqual(relays);
-  expect(shard).toEqual([`${watchedBy.size} endpoints`, `${relays.length} links`]);
+  expect(rows).toEqual([...relays].sort());
+  expect(shard).toEqual([`${followed.size} endpoints`, `${relays.length} links`]);
   expect([...new Set(origins)]).toEqual([...followed].sort());
   for (const name of RELAYS) expect(edge.relay(name).isAwake, `${name} can sleep`).toBe(false);
   for (const receiver of edge.receivers) {
@@ -240,26 +280,32 @@ const ONCE_WRONG: [Step[], number][] = [
 ];
 
 test(
-  "[M3] [M4] [M5] [M6] [M11] [L12] [L13] [L14] [S6] [P5] in random histories each subscribe is answered once, nothing is lost, doubled or unannounced, and exactly what is followed is watched",
+  "[M3] [M4] [M5] [M6] [M11] [L12] [L13] [L14] [L16] [S2] [S6] [P5] [W24] [W26] [W27] [W28] in random histories each subscribe is answered once, nothing is lost, doubled or unannounced, exactly what is followed is watched, and each publish is one record, in order, where it was said to be",
   async () => {
-    const seen = { answers: 0, superseded: 0, updates: 0, wakes: 0, recovered: 0, resets: 0 };
+    const seen = { answers: 0, superseded: 0, updates: 0, alone: 0, wakes: 0, recovered: 0, resets: 0 };
+    const outcomes = { published: 0, unknown: 0 };
     let steps = 0;
     await fc.assert(
       fc.asyncProperty(
         fc.array(step, { minLength: 20, maxLength: 120, size: "max" }),
         fc.nat(),
         async (history, seed) => {
-          const { edge, connections } = await play(history, seed);
+          const played = await play(history, seed);
           judge(
-            edge,
-            connections,
+            played,
             history.some((step) => step.do === "drop"),
           );
+          const { edge, connections, alone } = played;
           steps += history.length;
           for (const one of connections) {
             seen.answers += one.answers;
             seen.superseded += one.superseded;
+            for (const { outcome } of one.publisher.all) {
+              if (outcome?.includes(":")) outcomes.published++;
+              if (outcome === "unknown_outcome") outcomes.unknown++;
+            }
           }
+          for (const { updates } of alone) seen.alone += updates.length;
           for (const name of RELAYS) seen.wakes += edge.relay(name).wakes;
           for (const { updates, verdicts, resets } of edge.receivers) {
             seen.updates += updates.length;
@@ -270,7 +316,8 @@ test(
       ),
       { numRuns: HISTORIES / 4, seed: SEED, examples: ONCE_WRONG },
     );
-    for (const [what, times] of Object.entries(seen)) expect(times, what).toBeGreaterThan(20);
+    for (const [what, times] of Object.entries({ ...seen, ...outcomes }))
+      expect(times, what).toBeGreaterThan(20);
     figure(`${steps} random steps of relays and their clients`);
     expect(steps).toBeGreaterThan(HISTORIES * 5);
   },

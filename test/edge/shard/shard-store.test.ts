@@ -1,6 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import { beforeEach, describe, expect, test } from "vitest";
-import { endpointObject, type ObjectIdentity } from "../../../edge/object-identity.ts";
+import { endpointObject, type ObjectIdentity, objectOf } from "../../../edge/object-identity.ts";
 import { ShardStore } from "../../../edge/shard/shard-store.ts";
 import type { Revocation } from "../../../shared/protocol/revocation.ts";
 
@@ -37,6 +37,18 @@ describe("what a shard must remember", () => {
     store.forget(A);
 
     expect(open().noted()).toEqual([B]);
+    expect(problems).toEqual([]);
+  });
+
+  test("[L1] [A11] a relay of an endpoint has a row of its own", () => {
+    const relay = endpointObject("/quotes/A", "weur-3");
+    for (const object of [A, relay]) open().note(object);
+    expect(open().noted()).toEqual([A, relay]);
+    expect(objectOf(relay)).toEqual({ kind: "endpoint", path: "/quotes/A", relay: "weur-3" });
+
+    open().forget(A);
+
+    expect(open().noted()).toEqual([relay]);
     expect(problems).toEqual([]);
   });
 

@@ -2,11 +2,13 @@
 import unsafe from "workerd:unsafe";
 import { EndpointObject as Endpoint } from "../../../edge/endpoint/endpoint-object.ts";
 import type { Env } from "../../../edge/env.ts";
+import { RelayObject as Relay } from "../../../edge/relay/relay-object.ts";
 import { shardName } from "../../../edge/routing.ts";
 import { ShardObject as Shard } from "../../../edge/shard/shard-object.ts";
 import app from "../../../edge/worker.ts";
 
-export { RelayObject } from "../../../edge/relay/relay-object.ts";
+/** Where everybody is, as far as an edge on one machine knows. */
+const REGION = "weur";
 
 /** How far the clock is off that the Worker's code sees: workerd itself does not start under libfaketime. */
 let offMs = 0;
@@ -33,6 +35,22 @@ export class EndpointObject extends Endpoint {
   }
 }
 
+export class RelayObject extends Relay {
+  /** Of connections, and of links. */
+  sockets(): number {
+    return this.ctx.getWebSockets().length;
+  }
+
+  /** As if the way between it and the shards were broken: what is under way gets lost. */
+  cutLinks(): void {
+    for (const link of this.ctx.getWebSockets("link")) link.close(1_011, "cut by a test");
+  }
+
+  crash(): void {
+    this.ctx.abort("crashed by a test");
+  }
+}
+
 export class ShardObject extends Shard {
   constructor(ctx: DurableObjectState, env: Env) {
     // What the runtime notes is by the same clock.
@@ -49,42 +67,54 @@ export class ShardObject extends Shard {
   }
 }
 
-/** `/$/test/…`: `evict?path=`, `crash?path=`, `crash?shard=`, `sockets?path=`, `clock?seconds=`. */
+type Query = URLSearchParams;
+
+/** `/$/test/…`: `NAME?path=`, `NAME?relay=`, of shards `crash?shard=`; and `clock?seconds=`. */
+const HOOKS: Readonly<Record<string, (env: TestEnv, query: Query) => Promise<unknown>>> = {
+  evict: (env, query) => unsafe.evict(hosting(env, query), { webSockets: "hibernate" }),
+  // It ends before it can answer.
+  crash: async (env, query) => {
+    const shard = query.get("shard");
+    const one =
+      shard === null ? hosting(env, query) : env.SHARD.get(env.SHARD.idFromName(shardName(Number(shard))));
+    await Promise.resolve(one.crash()).catch(() => {});
+  },
+  "cut-links": (env, query) => relay(env, query.get("relay") ?? "").cutLinks(),
+  sockets: async (env, query) => hosting(env, query).sockets(),
+  clock: async (_, query) => {
+    offMs = Number(query.get("seconds")) * 1_000;
+  },
+};
+
 export default {
   async fetch(request, env, ctx): Promise<Response> {
     const { pathname, searchParams } = new URL(request.url);
     if (!pathname.startsWith("/$/test/")) return app.fetch(request, env, ctx);
-    const path = searchParams.get("path");
-    const shard = Number(searchParams.get("shard"));
-    switch (pathname.slice("/$/test/".length)) {
-      case "evict":
-        await unsafe.evict(endpoint(env, path ?? ""), { webSockets: "hibernate" });
-        return new Response("evicted");
-      case "crash": {
-        const crashed =
-          path === null
-            ? env.SHARD.get(env.SHARD.idFromName(shardName(shard))).crash()
-            : endpoint(env, path).crash();
-        // It ends before it can answer.
-        await Promise.resolve(crashed).catch(() => {});
-        return new Response("crashed");
-      }
-      case "sockets":
-        return Response.json(await endpoint(env, path ?? "").sockets());
-      case "clock":
-        offMs = Number(searchParams.get("seconds")) * 1_000;
-        return new Response("set");
-      default:
-        return new Response("no such thing", { status: 404 });
-    }
+    const hook = HOOKS[pathname.slice("/$/test/".length)];
+    if (hook === undefined) return new Response("no such thing", { status: 404 });
+    return Response.json((await hook(env, searchParams)) ?? null);
   },
 } satisfies ExportedHandler<TestEnv>;
 
-interface TestEnv extends Omit<Env, "SHARD" | "ENDPOINT"> {
+interface TestEnv extends Omit<Env, "SHARD" | "ENDPOINT" | "RELAY"> {
   readonly SHARD: DurableObjectNamespace<ShardObject>;
   readonly ENDPOINT: DurableObjectNamespace<EndpointObject>;
+  readonly RELAY: DurableObjectNamespace<RelayObject>;
+}
+
+/** The object of an endpoint, or a relay. */
+function hosting(
+  env: TestEnv,
+  query: Query,
+): DurableObjectStub<EndpointObject> | DurableObjectStub<RelayObject> {
+  const number = query.get("relay");
+  return number === null ? endpoint(env, query.get("path") ?? "") : relay(env, number);
 }
 
 function endpoint(env: TestEnv, path: string): DurableObjectStub<EndpointObject> {
   return env.ENDPOINT.get(env.ENDPOINT.idFromName(path));
+}
+
+function relay(env: TestEnv, number: string): DurableObjectStub<RelayObject> {
+  return env.RELAY.get(env.RELAY.idFromName(`${REGION}-${number}`));
 }

@@ -9,6 +9,7 @@ import { MACHINE } from "./machine.ts";
 import { OBJECTS } from "./objects.ts";
 import { PROCESSES } from "./processes.ts";
 import { READERS } from "./readers.ts";
+import { RELAY_KINDS } from "./relays.ts";
 import { SLICES } from "./slices.ts";
 import { SLOW_LINES } from "./slow-lines.ts";
 import { THROTTLING } from "./throttling.ts";
@@ -19,6 +20,7 @@ export const KINDS: readonly Kind[] = [
   ...PROCESSES,
   ...SLICES,
   ...OBJECTS,
+  ...RELAY_KINDS,
   ...LINK_KINDS,
   ...READERS,
   ...KAFKA,

@@ -10,15 +10,30 @@ import { STREAM } from "../../support/small-origin.ts";
 
 const PLAIN = { tls: false, mechanism: undefined };
 const SECURE = { tls: true, mechanism: "SCRAM-SHA-256" };
-const id = Buffer.alloc(16);
+const TOPIC = { error: 0, name: "t", id: Buffer.alloc(16, 1), hasOwnId: true };
 const led = (partition: number, leader: number) => ({ partition, error: 0, leader, leaderEpoch: 0 });
 
-test("a broker older than 3.1 is told", () => {
-  expect(brokerFinding("broker b", 12, PLAIN)).toMatchObject({
-    verdict: "wrong",
-    says: "this Kafka is older than 3.1: it has no Fetch of version 13, but 12",
+test("what a broker lacks without which it can't be read is named, with the versions that there are", () => {
+  const has = (fetch: [number, number]) => ({
+    1: { minVersion: fetch[0], maxVersion: fetch[1] },
+    2: { minVersion: 0, maxVersion: 4 },
+    3: { minVersion: 0, maxVersion: 20 },
   });
-  expect(brokerFinding("broker b", 13, SECURE)).toMatchObject({ verdict: "ok" });
+
+  expect(brokerFinding("broker b", has([0, 3]), PLAIN)).toMatchObject({
+    verdict: "wrong",
+    says: "no reading: the broker has Fetch in versions 0–3, this client 4–17",
+  });
+  expect(brokerFinding("broker b", has([0, 11]), SECURE)).toMatchObject({
+    verdict: "ok",
+    says: "answers (TLS, SASL SCRAM-SHA-256; Metadata 12, ListOffsets 4, Fetch 11)",
+  });
+});
+
+test("of a topic without an id it is told what isn't noticed", () => {
+  expect(metadataFindings("t", { ...TOPIC, hasOwnId: false, partitions: [led(0, 1)] })).toMatchObject([
+    { verdict: "hint", says: expect.stringContaining("deleted and created again") },
+  ]);
 });
 
 test.each([
@@ -38,16 +53,16 @@ describe("a topic", () => {
     [29, /may not read it/],
     [5, /can't be described: .*Kafka's error 5/],
   ])("with Kafka's error %i", (error, says) => {
-    expect(metadataFindings("t", { error, name: "t", id, partitions: [] })).toMatchObject([
+    expect(metadataFindings("t", { ...TOPIC, error, partitions: [] })).toMatchObject([
       { verdict: "wrong", says: expect.stringMatching(says) },
     ]);
   });
 
   test("with partitions that nobody leads", () => {
     expect(
-      metadataFindings("t", { error: 0, name: "t", id, partitions: [led(0, 1), led(1, -1), led(2, -1)] }),
+      metadataFindings("t", { ...TOPIC, partitions: [led(0, 1), led(1, -1), led(2, -1)] }),
     ).toMatchObject([{ verdict: "wrong", says: "2 of 3 partitions have no leader (1, 2)" }]);
-    expect(metadataFindings("t", { error: 0, name: "t", id, partitions: [led(0, 1)] })).toEqual([]);
+    expect(metadataFindings("t", { ...TOPIC, partitions: [led(0, 1)] })).toEqual([]);
   });
 
   test("whose records have keys, or some have none", () => {

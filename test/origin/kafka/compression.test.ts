@@ -1,7 +1,7 @@
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { decompress } from "../../../origin/kafka/compression.ts";
+import { decompress, unpacking } from "../../../origin/kafka/compression.ts";
 import { decompressLz4 } from "../../../origin/kafka/lz4.ts";
 import { decompressSnappy } from "../../../origin/kafka/snappy.ts";
 import { WireError } from "../../../origin/kafka/wire.ts";
@@ -130,6 +130,16 @@ describe("whatever the codec", () => {
       expect(() => codec(input, 20)).toThrow(WireError);
       expect(codec(input, 40).length).toBeGreaterThan(20);
     }
+  });
+
+  test.each([
+    ["65,536", "28b52ffd6000ff010000"],
+    ["131,072", "28b52ffda000000200010000"],
+    ["65,536, with a window", "28b52ffd405800ff010000"],
+  ])("a zstd frame that says %s bytes and holds none is refused, at once and in pieces", async (_, hex) => {
+    const frame = Buffer.from(hex, "hex");
+    expect(() => decompress(4, frame)).toThrow(WireError);
+    await expect(unpacking(4, frame).pieces().next()).rejects.toThrow(WireError);
   });
 
   test("a codec that does not exist is refused", () => {

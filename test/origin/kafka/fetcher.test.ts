@@ -45,7 +45,7 @@ class World {
   }
 
   readonly fetch = (partition: number, mood: Mood = "flowing"): Promise<Fetched> => {
-    const from = { topicId: TOPIC, partition, offset: 0, leaderEpoch: -1, lastEpoch: -1 };
+    const from = { topic: "t", topicId: TOPIC, partition, offset: 0, leaderEpoch: -1, lastEpoch: -1 };
     return this.fetcher.fetch(from, mood, 0, never, () => this.signs++);
   };
 
@@ -267,7 +267,7 @@ test.concurrent.for(range(1, 6))(
     };
     const outcomes: unknown[] = [];
     const reader = async (partition: number) => {
-      const from = { topicId: TOPIC, partition, offset: 0, leaderEpoch: -1, lastEpoch: -1 };
+      const from = { topic: "t", topicId: TOPIC, partition, offset: 0, leaderEpoch: -1, lastEpoch: -1 };
       for (const _ of range(0, 20)) {
         const stop = new AbortController();
         const mood = (["first", "flowing", "idle"] as const)[below(3)] ?? "idle";

@@ -1,24 +1,54 @@
-/** The oldest that is supported: a broker before 4.0, with ZooKeeper, and records of formats that 4.0 has dropped. */
+/**
+ * Kafka of old, with ZooKeeper: the oldest that runs on today's Java, with records of formats that 4.0 has dropped. `npm run
+ * test:long` has those between, and one whose topics have no ids though it has them.
+ */
 import { randomUUID } from "node:crypto";
 import { type Admin, CompressionTypes, type Kafka } from "kafkajs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { KafkaSource } from "../../../origin/kafka/source.ts";
-import { range } from "../../support/contract-records.ts";
+import { numbered, range, recordOf } from "../../support/contract-records.ts";
 import { KafkaBroker } from "../../support/kafka-broker.ts";
+import { type KafkaVersion, OLD_VERSION, OLDEST_VERSION } from "../../support/kafka-classpath.ts";
 import { JavaProducers } from "../../support/kafka-producer.ts";
 import { createTopic, deleteTopic, trim } from "../../support/kafka-topics.ts";
+import { ifLong } from "../../support/long.ts";
 import { partitionsOf, Reading } from "../../support/reading.ts";
 import { type ContractLog, describeSourceContract } from "../../support/source-contract.ts";
-import { describeWithOldKafka } from "../../support/with-kafka.ts";
+import { holdsUnfenced } from "../../support/unfenced.ts";
+import { describeWithKafkaOf } from "../../support/with-kafka.ts";
 
-await describeWithOldKafka("Kafka 3.9 with ZooKeeper:", () => {
+interface Old {
+  readonly version: KafkaVersion;
+  /** As of which version it speaks to other brokers, and keeps its metadata. */
+  readonly as: string;
+  /** Whether topics have ids of their own. */
+  readonly ids: boolean;
+  /** Whether it can't be asked which transactions there are. */
+  readonly unfenced?: true;
+}
+
+const OLD: readonly Old[] = [
+  { version: "2.1.1", as: "2.1", ids: false, unfenced: true },
+  ...ifLong<Old>(
+    { version: "2.8.2", as: "2.8", ids: true, unfenced: true },
+    { version: "3.0.2", as: "2.8", ids: true },
+    { version: OLDEST_VERSION, as: "2.8", ids: true },
+    { version: OLD_VERSION, as: "2.8", ids: true },
+    { version: OLD_VERSION, as: "2.7", ids: false },
+  ),
+];
+
+for (const old of OLD)
+  await describeWithKafkaOf(old.version, `Kafka ${old.version} as of ${old.as}:`, () => reads(old));
+
+function reads({ version, as, ids, unfenced }: Old): void {
   let kafka: KafkaBroker;
   let client: Kafka;
   let producers: JavaProducers;
   let admin: Admin;
 
   beforeAll(async () => {
-    kafka = await KafkaBroker.start({ old: true });
+    kafka = await KafkaBroker.start({ old: version, config: { "inter.broker.protocol.version": as } });
     client = kafka.client();
     producers = new JavaProducers(kafka);
     admin = client.admin();
@@ -38,15 +68,54 @@ await describeWithOldKafka("Kafka 3.9 with ZooKeeper:", () => {
     return {
       source,
       largestValueBytes: 3 * 1024 * 1024,
-      createTopic: (topic, partitions) => createTopic(admin, topic, partitions),
+      ...(!ids && { tellsTopicsApart: false }),
+      createTopic: (topic, partitions) => createTopic(admin, topic, partitions, {}, 1),
       deleteTopic: (topic) => deleteTopic(admin, topic),
       produce: (topic, records) => producer.send(topic, records),
+      hold: async (topic) => {
+        const open = await producers.open({ "transactional.id": randomUUID() });
+        await open.begin();
+        await open.send(topic, [recordOf(0, "within")]);
+        return () => open.commit();
+      },
       trim: (topic, partition, offset) => trim(kafka, topic, partition, offset),
       close: () => source.close(),
     };
   }
 
-  describeSourceContract("Kafka 3.9", setup, { runs: 5 });
+  describeSourceContract(`Kafka ${version}`, setup, { runs: 5 });
+
+  test.skipIf(ids)(
+    "a topic without an id that is created again, and is longer than what was read of it, is noticed by its leader's epoch",
+    async () => {
+      const topic = `again-${randomUUID()}`;
+      const log = await setup();
+      await log.createTopic(topic, 1);
+      // A leader that comes back has another epoch.
+      await kafka.restart();
+      await log.produce(topic, numbered(0, 5));
+      const [info] = await partitionsOf(log.source, topic);
+      const reading = new Reading(log.source, { topic, partition: 0, epoch: info?.epoch ?? "", from: 0 });
+      await reading.reaches(5);
+      await reading.stop();
+
+      await log.deleteTopic(topic);
+      await log.createTopic(topic, 1);
+      await log.produce(topic, numbered(0, 9));
+
+      const again = new Reading(log.source, { topic, partition: 0, epoch: info?.epoch ?? "", from: 5 });
+      await expect(again.ended).rejects.toMatchObject({ code: "truncated" });
+      expect(again.records).toEqual([]);
+      await log.close();
+    },
+  );
+
+  test.runIf(unfenced)("what is published there is promised less, which is said", async () => {
+    const topic = `published-${randomUUID()}`;
+    await createTopic(admin, topic, 1, {}, 1);
+
+    await holdsUnfenced(kafka.brokers, topic, "the broker has no DescribeTransactions");
+  });
 
   const CREATED = 1_600_000_000_000;
   test.each([
@@ -60,10 +129,10 @@ await describeWithOldKafka("Kafka 3.9 with ZooKeeper:", () => {
     ],
   ])(
     "records of format %s come out as they were written, compressed or not, from any offset",
-    async (_, version, times, timeOf) => {
+    async (_, format, times, timeOf) => {
       const topic = `old-${randomUUID()}`;
-      const formats = { "message.format.version": version, "message.timestamp.type": times };
-      await createTopic(admin, topic, 1, formats);
+      const formats = { "message.format.version": format, "message.timestamp.type": times };
+      await createTopic(admin, topic, 1, formats, 1);
       const producer = client.producer();
       await producer.connect();
       const messages = range(0, 40).map((i) => ({
@@ -101,4 +170,4 @@ await describeWithOldKafka("Kafka 3.9 with ZooKeeper:", () => {
       await source.close();
     },
   );
-});
+}

@@ -1,12 +1,13 @@
 /** What is made of a batch's way to its broker, with the broker's answers in the test's hands. */
 import { beforeEach, expect, test, vi } from "vitest";
+import { ApiWriter } from "../../../origin/kafka/api-writer.ts";
 import { UnsentError } from "../../../origin/kafka/lanes.ts";
 import { producing } from "../../../origin/kafka/producing.ts";
 import type { Request } from "../../../origin/kafka/request.ts";
 import { TIME_LIMITS } from "../../../origin/time-limits.ts";
 
 const WHERE = { topic: "t", partition: 0, epoch: "e.0" };
-const PLACE = { topicId: Buffer.alloc(16, 1), leader: 1, leaderEpoch: 2, partitions: 1 };
+const PLACE = { id: Buffer.alloc(16, 1), hasOwnId: true, leader: 1, leaderEpoch: 2, partitions: 1 };
 const [SAME, OTHER] = [1, 103];
 const never = () => false;
 
@@ -27,7 +28,7 @@ beforeEach(() => {
 
 const lanes = {
   send: async <T>(_: number, { name, encode }: Request<T>): Promise<T> => {
-    encode();
+    encode(new ApiWriter(0, false));
     asked.push(name);
     if (name === "Produce") return { error: 0, offset: 5, words: undefined, isById } as T;
     if (fetched instanceof Error) throw fetched;

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import type { FenceTimes } from "../../../origin/kafka/keep-fenced.ts";
 import { WRITE_ERROR } from "../../../origin/kafka/produce-requests.ts";
 import type { KafkaSource } from "../../../origin/kafka/source.ts";
-import type { PublishRequest } from "../../../origin/publish/publisher.ts";
+import type { TopicPublish } from "../../../origin/publish/publisher.ts";
 import type { PublishResult } from "../../../origin/publish/result.ts";
 import { partitionOf } from "../../../shared/core/partitioner.ts";
 import { range, recordOf } from "../../support/contract-records.ts";
@@ -21,7 +21,7 @@ const DEADLINE_MS = 120_000;
 
 type World = ReturnType<typeof publishingWorld>;
 
-const numberedPublish = (topic: string, i: number): PublishRequest =>
+const numberedPublish = (topic: string, i: number): TopicPublish =>
   publishOf(topic, {
     value: Buffer.from(String(i)),
     deadline: performance.now() + DEADLINE_MS,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { PublishDoor } from "../../../origin/publish/door.ts";
-import type { PublishRequest as Asked } from "../../../origin/publish/publisher.ts";
+import type { TopicPublish } from "../../../origin/publish/publisher.ts";
 import type { PublishResult } from "../../../origin/publish/result.ts";
 import { readStreams } from "../../../shared/config/streams.ts";
 import type { PublishRequest, Writing } from "../../../shared/protocol/publish.ts";
@@ -27,13 +27,13 @@ function doorOf(result: PublishResult = { position: "e:1" }, hasPublisher = true
     },
   });
   if (!streams.ok) throw new Error("not to be read");
-  const calls: (Asked | string)[] = [];
+  const calls: (TopicPublish | string)[] = [];
   const said: Writing[] = [];
   const events: unknown[] = [];
   let now = 1_000;
   let wall = 7_999;
   const publisher = {
-    publish: async (asked: Asked) => {
+    publish: async (asked: TopicPublish) => {
       calls.push(asked);
       now += 20;
       return result;

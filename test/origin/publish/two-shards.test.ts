@@ -33,7 +33,7 @@ class Origin {
   readonly uplinks: Uplink[] = [];
 
   constructor(topic: ModelTopic, announce: (from: Origin, writing: Writing) => void) {
-    const sink = new ModelSink(topic, { delay: () => 5, isLost: () => false });
+    const sink = new ModelSink(topic, { delay: () => delayMs, isLost: () => false });
     const streams = readStreams({ streams: { t: { title: "t", subscribe: "public", publish: "public" } } });
     if (!streams.ok) throw new Error(streams.problems.join());
     this.publisher = new Publisher({
@@ -53,18 +53,24 @@ class Origin {
 }
 
 let topic: ModelTopic;
+/** How long each step takes at the log. */
+let delayMs: number;
+/** Whether each origin has an uplink to its own shard only. */
+let areApart: boolean;
 let origins: readonly Origin[];
 let shards: readonly Publishing<Uplink>[];
 
 beforeEach(() => {
   vi.useFakeTimers();
   topic = new ModelTopic(PARTITIONS);
+  delayMs = 5;
+  areApart = false;
   origins = range(0, 2).map(
     () =>
       new Origin(topic, (from, writing) => {
         for (const [i, shard] of shards.entries()) {
           const uplink = from.uplinks[i];
-          if (uplink !== undefined) shard.writes(uplink, writing);
+          if (uplink !== undefined && (!areApart || from === origins[i])) shard.writes(uplink, writing);
         }
       }),
   );
@@ -123,6 +129,34 @@ test("[W8] publishes through both are written for hours, and no partition is tak
   expect(outcomes.filter(({ kind }) => kind === "position")).toHaveLength(count);
   expect(records()).toBe(count);
 }, 120_000);
+
+test("[W8] while one takes a partition, however long that lasts, the other isn't asked to: they would relieve one another", async () => {
+  // That takes longer than the shortest pause.
+  delayMs = 800;
+  const first = publish(0, "key", "a");
+  await vi.advanceTimersByTimeAsync(1_500);
+  const second = publish(1, "key", "b");
+  await vi.advanceTimersByTimeAsync(8_500);
+
+  expect([await first, await second]).toMatchObject([{ kind: "position" }, { kind: "position" }]);
+  expect(topic.partitions.map(({ claims }) => claims)).toEqual([1, 1, 1, 1]);
+});
+
+test("[W8] where neither hears of the other they take a partition from one another ever more rarely", async () => {
+  areApart = true;
+  const perMinute: number[] = [];
+  for (let minute = 0; minute < 10; minute++) {
+    const before = claims();
+    for (let i = 0; i < 60; i++) {
+      for (const shard of [0, 1]) void publish(shard, "key", `${minute}-${i}-${shard}`);
+      await vi.advanceTimersByTimeAsync(1_000);
+    }
+    perMinute.push(claims() - before);
+  }
+
+  // Each of the two in 30 s.
+  expect(Math.max(...perMinute.slice(1))).toBeLessThanOrEqual(4);
+}, 60_000);
 
 test("[W3] [W8] one publish that comes through both at once is one record, and both are told the same", async () => {
   const rounds = 50;

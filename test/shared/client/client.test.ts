@@ -10,6 +10,7 @@ import { SEPARATOR } from "../../../shared/protocol/message.ts";
 import { NOTHING, parsePosition } from "../../../shared/protocol/position.ts";
 import {
   encodeError,
+  encodeOccupancy,
   encodeReset,
   encodeVerdict,
   encodeWait,
@@ -166,6 +167,37 @@ describe("a subscription", () => {
     expect(transport.urls).toEqual([oldest, oldest, oldest, `${path}?from=a%3A9`]);
     expect(told).not.toContainEqual(expect.stringMatching("gap"));
     expect(subscription.statistics).toMatchObject({ received: 1, gaps: 0 });
+  });
+
+  test("[O4] asks how many subscribers there are, when it dials and when it asks again, and tells that", () => {
+    for (const [options, to] of [
+      [{ occupancy: true }, url],
+      [{}, `${url}?occupancy`],
+    ] as const) {
+      const { subscription } = begin(options, to);
+      const counted: number[] = [];
+      subscription.on("occupancy", ({ subscribers }) => counted.push(subscribers));
+      const { socket } = transport;
+      expect(transport.urls.at(-1)).toBe("/quotes/AAPL?occupancy=");
+      socket.open().say(fresh("a:1", "a:1"), encodeOccupancy(path, 3), encodeOccupancy("/quotes/MSFT", 9));
+      socket.say(update(9, 7));
+
+      expect(counted).toEqual([3]);
+      expect(JSON.parse(socket.sent.at(-1) ?? "")).toEqual({
+        id: 1,
+        sub: path,
+        from: "a:1",
+        occupancy: true,
+      });
+    }
+  });
+
+  test("[O4] tells nothing of what it didn't ask for", () => {
+    const { subscription, told } = begin();
+    subscription.on("occupancy", () => told.push("occupancy"));
+    transport.socket.open().say(fresh("a:1", "a:1"), encodeOccupancy(path, 3));
+
+    expect(told).not.toContain("occupancy");
   });
 
   test("[S15] comes back without a position after one that led nowhere, though its URL had named it", () => {

@@ -13,6 +13,7 @@ import { NOTHING, parsePosition } from "../../../shared/protocol/position.ts";
 import {
   encodeEnd,
   encodeError,
+  encodeOccupancy,
   encodeRateLimited,
   encodeReset,
   encodeVerdict,
@@ -76,6 +77,35 @@ function live() {
   said();
   return { connection, atl, dfw, toldAtl: toldBy(atl), toldDfw: toldBy(dfw) };
 }
+
+test("[S16] [O4] what is said of a subscription is that it begins with the oldest, until a verdict says where that is, and wants to know how many there are", () => {
+  const connection = begin();
+  const atl = connection.subscribe(ATL, { from: "oldest", occupancy: true });
+  const dfw = connection.subscribe(DFW);
+  const counted: string[] = [];
+  for (const one of [atl, dfw])
+    one.on("occupancy", ({ subscribers }) => counted.push(`${one.endpoint} ${subscribers}`));
+  transport.socket.open();
+  const asked = {
+    subs: [
+      { id: 1, sub: ATL, from: "oldest", occupancy: true },
+      { id: 2, sub: DFW },
+    ],
+  };
+  expect(said()).toEqual([asked]);
+
+  transport.socket.drop();
+  clock.pass(1_000);
+  transport.socket.open();
+  expect(said()).toEqual([asked]);
+  transport.socket.say(verdict(1, "a:3", "a:3", true), verdict(2, "a:2", "a:2"));
+  transport.socket.say(encodeOccupancy(ATL, 7), encodeOccupancy(DFW, 8), encodeOccupancy(LAX, 9));
+  transport.socket.say(update(ATL, 9, 8));
+
+  expect(said()).toEqual([{ id: 3, sub: ATL, from: "a:3", occupancy: true }]);
+  expect(counted).toEqual([`${ATL} 7`]);
+  connection.close();
+});
 
 describe("a connection", () => {
   test("[M1] dials the edge under a name by chance, without an endpoint, and keeps the name", () => {
@@ -151,7 +181,7 @@ describe("a connection", () => {
 
     const refused = (endpoint: string, from?: string) => () => connection.subscribe(endpoint, { from });
     expect(refused(ATL)).toThrow(expect.objectContaining({ code: "subscribed" }));
-    expect(refused(DFW, "oldest")).toThrow(expect.objectContaining({ code: "bad_position" }));
+    expect(refused(DFW, "youngest")).toThrow(expect.objectContaining({ code: "bad_position" }));
     connection.close();
     expect(refused(DFW)).toThrow(expect.objectContaining({ code: "closed" }));
   });

@@ -75,6 +75,35 @@ describe("a publish", () => {
     expect(await outcome).toBe("e:7");
   });
 
+  test("that is withdrawn before it is sent isn't sent; what is behind it is", async () => {
+    const abort = new AbortController();
+    const outcomes = [publish("1", { signal: abort.signal }), publish("2")];
+    abort.abort("enough");
+    expect(await outcomes[0]).toBe("enough");
+    connect();
+
+    const sent = published();
+    expect(sent.map(({ value }) => new TextDecoder().decode(value ?? undefined))).toEqual(["2"]);
+    transport.socket.say(encodeTaken(sent[0]?.id ?? 0, "e:2"));
+    expect(await outcomes[1]).toBe("e:2");
+    expect(await publish("3", { signal: abort.signal })).toBe("enough");
+    expect(published()).toEqual([]);
+  });
+
+  test("[W28] that is withdrawn after it was sent isn't sent again, and nobody knows its outcome", async () => {
+    connect();
+    const abort = new AbortController();
+    const outcome = publish("1", { signal: abort.signal });
+    expect(published().length).toBe(1);
+    abort.abort("enough");
+    expect(await outcome).toBe("!unknown_outcome");
+    transport.socket.drop();
+    clock.pass(30_000);
+    connect();
+
+    expect(published()).toEqual([]);
+  });
+
   test("[W21] may be of any bytes, or a tombstone", () => {
     connect();
     void publish(new Uint8Array([0, 255]), { order: "none" });

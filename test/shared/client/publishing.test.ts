@@ -1,16 +1,15 @@
 /** What a client makes of what it publishes, one event after the other; and over any history of them. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { PublishOrder } from "../../../shared/client/publish-queue.ts";
 import {
-  initialPublishing,
+  Publishing,
   type PublishingEffect,
   type PublishingEvent,
   type PublishingLimits,
-  type PublishingState,
-  type PublishOrder,
-  stepPublishing,
 } from "../../../shared/client/publishing.ts";
-import type { ErrorBody } from "../../../shared/protocol/schemas.ts";
+import type { ErrorBody } from "../../../shared/protocol/error-body.ts";
+import { countedModule } from "../../support/counted-work.ts";
 
 const LIMITS: PublishingLimits = {
   ...{ maxPublishes: 10, maxBytes: 1_000, atOnce: 4 },
@@ -28,25 +27,21 @@ const FINAL = { retry: false };
 class Client {
   now = 0;
   nextId = 1;
-  state: PublishingState;
+  readonly publishing: Publishing;
   #names = 0;
   #timer: number | undefined;
 
-  constructor(limits = LIMITS) {
-    this.limits = limits;
-    this.state = initialPublishing(limits);
+  constructor(limits = LIMITS, Made = Publishing) {
+    this.publishing = new Made(limits);
   }
-
-  readonly limits: PublishingLimits;
 
   publish(order: PublishOrder = "wait", endpoint = "/t/a", bytes = 1): string {
     return this.step({ kind: "publish", name: ++this.#names, endpoint, order, bytes });
   }
 
   step(event: PublishingEvent): string {
-    const { now, nextId, limits } = this;
-    const { state, effects } = stepPublishing(this.state, event, { now, random: 0.5, nextId, limits });
-    this.state = state;
+    const { now, nextId } = this;
+    const effects = this.publishing.step(event, { now, random: 0.5, nextId });
     this.nextId += effects.filter(({ kind }) => kind === "send").length;
     return effects.flatMap((effect) => this.#word(effect)).join(" ");
   }
@@ -147,6 +142,18 @@ describe("[W28] what is refused", () => {
     expect(client.wait()).toBe(50);
   });
 
+  test.each(["unavailable", "not_writable", "overloaded", "in_flight", "rate_limited"])(
+    "with %s hasn't been done: if its time is over then, it fails as that",
+    (code) => {
+      const client = connected(1);
+      client.refuse(1, error(code));
+      client.lose();
+      while (client.wait() !== undefined);
+
+      expect(client.told).toBe(`1!${code}`);
+    },
+  );
+
   test("for good fails, and what follows is sent if it waited, and fails with it if it was to", () => {
     const client = connected(2);
     client.publish("reject");
@@ -244,6 +251,30 @@ test("[W28] at the end all fail, what was under way as unknown, and what is publ
   expect(client.wait()).toBeUndefined();
 });
 
+test.each<[string, PublishOrder, (i: number) => string]>([
+  ["to one endpoint, in order", "wait", () => "/t/a"],
+  ["to one endpoint, those behind failing with one that fails", "reject", () => "/t/a"],
+  ["to one endpoint, side by side", "none", () => "/t/a"],
+  ["to an endpoint each", "wait", (i) => `/t/${i}`],
+])("[W28] a publish costs no more for those that wait with it: %s", async (_, order, endpointOf) => {
+  const files = ["/client/publishing.ts", "/client/publish-queue.ts", "/core/ordered.ts"];
+  const { module, count } = await countedModule(files, () => import("../../../shared/client/publishing.ts"));
+  const limits = { ...LIMITS, maxPublishes: 1_000, maxBytes: 1e9 };
+  const workOf = (publishes: number) =>
+    count(() => {
+      const client = new Client(limits, module.Publishing);
+      client.open();
+      for (let i = 0; i < publishes; i++) client.publish(order, endpointOf(i));
+      client.lose();
+      client.open();
+      for (let id = 1; client.publishing.size > 0; id++) client.take(id);
+    });
+  const [few, many] = [await workOf(100), await workOf(1_000)];
+
+  // Ten times as many; their places are found by halving.
+  expect(many / few).toBeLessThan(15);
+});
+
 /**
  * An edge that does a publish once for each name, over connections that break with answers and requests under way. It refuses
  * some, for now or for good, and then doesn't do them.
@@ -305,12 +336,12 @@ describe("[W28] over any history", () => {
     };
     for (const deed of all) act(deed);
     act("open");
-    for (let i = 0; i < 1_000 && client.state.queue.length > 0; i++) {
+    for (let i = 0; i < 1_000 && client.publishing.size > 0; i++) {
       act("serve");
       act("answer");
       if (requests.length === 0 && answers.length === 0) act("wait");
     }
-    return { log, outcomes, left: client.state.queue.length };
+    return { log, outcomes, left: client.publishing.size };
   }
 
   test.each(["wait", "reject", "none"] as const)(

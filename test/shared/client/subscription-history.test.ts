@@ -11,9 +11,9 @@ import {
   type SubscriptionState,
   stepSubscription,
 } from "../../../shared/client/subscription.ts";
+import type { Verdict } from "../../../shared/protocol/down.ts";
 import type { Chained } from "../../../shared/protocol/position.ts";
 import { NOTHING, type Position, reaches, withComponent } from "../../../shared/protocol/position.ts";
-import type { Verdict } from "../../../shared/protocol/schemas.ts";
 
 type Event = SubscriptionEvent<Chained>;
 

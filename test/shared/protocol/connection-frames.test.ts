@@ -8,6 +8,10 @@ describe("[M2] what is said on a connection", () => {
       '{"id":1,"sub":"/t/a","from":"e:7"}',
       [{ kind: "subscribe", id: 1, endpoint: "/t/a", from: new Map([["e", 7]]) }],
     ],
+    [
+      '{"id":1,"sub":"/t/a","from":"oldest","occupancy":true}',
+      [{ kind: "subscribe", id: 1, endpoint: "/t/a", from: "oldest", occupancy: true }],
+    ],
     ['{"id":2,"unsub":"/t/a"}', [{ kind: "unsubscribe", id: 2, endpoint: "/t/a" }]],
     ['{"id":3,"token":"a.b.c"}', [{ kind: "renew", id: 3, token: "a.b.c" }]],
     ['{"ping":1}', [{ kind: "ping" }]],
@@ -30,6 +34,7 @@ describe("[M2] what is said on a connection", () => {
     ['{"id":1,"sub":"/t/a","from":"what"}', "bad_position"],
     ['{"id":1,"sub":"/t/a","from":7}', "bad_position"],
     ['{"id":1,"sub":"t"}', "bad_frame"],
+    ['{"id":1,"sub":"t","from":"oldest"}', "bad_position"],
     ['{"id":1,"unsub":7}', "bad_frame"],
     ['{"id":1,"token":7}', "bad_frame"],
   ])("[M3] %s is answered with %s", (text, code) => {

@@ -1,6 +1,7 @@
 /** Frames that publish: what each form says, byte for byte, and what is none. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { decodeDown } from "../../../shared/protocol/down.ts";
 import type { Frame } from "../../../shared/protocol/frame.ts";
 import {
   decodePublication,
@@ -11,7 +12,7 @@ import {
   type Publication,
   problemOfHeaders,
 } from "../../../shared/protocol/publication.ts";
-import { decodeDown, decodeUp } from "../../../shared/protocol/subscriber.ts";
+import { decodeUp } from "../../../shared/protocol/subscriber.ts";
 
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 const framed = (head: string, ...bytes: number[]) => new Uint8Array([...bytesOf(`${head}\n`), ...bytes]);

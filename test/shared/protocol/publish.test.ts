@@ -115,8 +115,9 @@ test("[W6] [W8] what an origin says of publishes is read as it was written", () 
     value: { kind: "published", id: 7, result: { error } },
   });
   expect(decodeOriginSays(encodeWriting(writing))).toEqual({ ok: true, value: { kind: "writes", writing } });
-  expect(decodeOriginSays(encodeWriting({ ...writing, number: undefined }))).toEqual({
-    ok: true,
-    value: { kind: "writes", writing: { ...writing, number: undefined } },
-  });
+  for (const number of ["taking", undefined] as const)
+    expect(decodeOriginSays(encodeWriting({ ...writing, number }))).toEqual({
+      ok: true,
+      value: { kind: "writes", writing: { ...writing, number } },
+    });
 });

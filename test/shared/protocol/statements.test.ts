@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { readStatement } from "../../../shared/protocol/connection-frames.ts";
 import { LIMITS } from "../../../shared/protocol/limits.ts";
-import { parsePosition } from "../../../shared/protocol/position.ts";
+import { OLDEST, parsePosition } from "../../../shared/protocol/position.ts";
 import { encodeStatements, type Statement } from "../../../shared/protocol/statements.ts";
 
 const subscribe = (id: number, endpoint: string, from?: string): Statement => ({
@@ -66,8 +66,9 @@ test("[M2] what is said is what the edge reads", () => {
     subscribe(1, "/a/b", "a:1,b:2"),
     { kind: "unsubscribe", id: 2, endpoint: "/a/b" },
     subscribe(3, "/a/c"),
+    { kind: "subscribe", id: 4, endpoint: "/a/d", from: OLDEST, occupancy: true },
   ];
 
-  for (const part of [said, said.slice(0, 1), said.slice(1, 2)])
+  for (const part of [said, said.slice(0, 1), said.slice(1, 2), said.slice(3)])
     expect(encodeStatements(part).flatMap((message) => readStatement(message))).toEqual(part);
 });

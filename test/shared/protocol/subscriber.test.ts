@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { CLOSE, ERRORS, mayReconnect } from "../../../shared/protocol/codes.ts";
+import { decodeDown } from "../../../shared/protocol/down.ts";
 import type { Position } from "../../../shared/protocol/position.ts";
 import {
-  decodeDown,
   decodeUp,
   encodeEnd,
   encodeError,

@@ -68,7 +68,7 @@ describe("[L12] [L13] a link with many endpoints", () => {
     ]);
   });
 
-  test("[L5] [L13] one that stays empty is detached, the last one with its link", () => {
+  test("[L5] [L13] one that stays empty is detached, the last one too, and the link ends on the object's word", () => {
     watch(A, B);
     [link, origin].map((socket) => socket.take());
     shard.core.linkMessage(link, encodeEmpty(A));
@@ -82,6 +82,10 @@ describe("[L12] [L13] a link with many endpoints", () => {
 
     shard.core.linkMessage(link, encodeEmpty(B));
     pass(30_000);
+    expect(link.take()).toEqual([{ detached: B }]);
+    expect(link.closed).toBeUndefined();
+    expect([...shard.rows]).toEqual([RELAY]);
+    shard.core.linkMessage(link, encodeIdle());
     expect(link.closed?.reason).toBe("detached");
     expect([...shard.rows]).toEqual([]);
   });
@@ -101,6 +105,7 @@ describe("[L12] [L13] a link with many endpoints", () => {
     expect(link.closed).toBeUndefined();
     shard.core.linkMessage(link, encodeEmpty(A));
     pass(30_000);
+    shard.core.linkMessage(link, encodeIdle());
     expect(link.closed?.reason).toBe("detached");
   });
 

@@ -5,6 +5,7 @@ import { Publishing } from "../../../../edge/shard/publishing/publishing.ts";
 import { murmur2, partitionOf } from "../../../../shared/core/partitioner.ts";
 import { LIMITS } from "../../../../shared/protocol/limits.ts";
 import { decodePublish, type Published, type PublishRequest } from "../../../../shared/protocol/publish.ts";
+import { countedModule } from "../../../support/counted-work.ts";
 import { FakeClock } from "../../../support/fake-clock.ts";
 
 /** When the test begins, by the wall clock. */
@@ -35,8 +36,8 @@ beforeEach(() => {
   shard = newShard();
 });
 
-function newShard(): Publishing<Uplink> {
-  return new Publishing<Uplink>({
+function newShard(Made = Publishing): Publishing<Uplink> {
+  return new Made<Uplink>({
     now: () => clock.now(),
     wall: () => SINCE_1970 + clock.now(),
     random: () => clock.random(),
@@ -257,6 +258,77 @@ describe("to whom", () => {
     expect(a.got.slice(-2).map(({ claim }) => claim)).toEqual([true, true]);
   });
 
+  test("[W8] after the origin has gone that was asked, or had it, taking over is asked for 3 s later at most", () => {
+    for (const ms of [0, 3_000, 6_000, 12_000]) {
+      clock.pass(ms);
+      publish(String(ms));
+    }
+    expect(a.got.filter(({ claim }) => claim)).toHaveLength(4);
+    // The next one would be 24 s later.
+    clock.pass(1_000);
+    actives = [b];
+    a.open = false;
+    shard.lost(a);
+    expect(b.got.filter(({ claim }) => claim)).toEqual([]);
+    clock.pass(2_000);
+    publish("later");
+    expect(b.got.at(-1)?.claim).toBe(true);
+
+    writes(b, 5);
+    const c = new Uplink();
+    actives = [c];
+    b.open = false;
+    shard.lost(b);
+    answer(c, refused("not_writer"));
+    clock.pass(3_000);
+    expect(c.got.some(({ claim }) => claim)).toBe(true);
+  });
+
+  test("[W8] but not sooner for one that says that it was relieved, which is there: they would take turns", () => {
+    for (const ms of [0, 3_000]) {
+      clock.pass(ms);
+      publish(String(ms));
+    }
+    writes(b, 5);
+    writes(b, undefined);
+    const before = a.got.length;
+    clock.pass(5_900);
+    publish("between");
+    expect(a.got.slice(before).filter(({ claim }) => claim)).toEqual([]);
+    clock.pass(100);
+    publish("after");
+
+    expect(a.got.at(-1)?.claim).toBe(true);
+  });
+
+  test("[W8] publishes go to one that says that it is taking the partition, and nobody else is asked to", async () => {
+    shard.writes(b, { topic: "t", partition: 0, partitions: 1, number: "taking" });
+    const asked = publish("1");
+    clock.pass(5_000);
+    publish("2", "/t/other");
+    expect([valuesAt(a), valuesAt(b)]).toEqual([[], ["1", "2"]]);
+    expect(b.got.map(({ claim }) => claim)).toEqual([false, false]);
+    answer(b, refused("not_writer"), 0);
+    expect([valuesAt(a), a.got[0]?.claim]).toEqual([["1"], true]);
+    writes(b, 5);
+    answer(a, refused("not_writer"));
+    answer(b, { position: "e:1" });
+    await settled();
+
+    expect(asked.outcome).toEqual(at("e:1"));
+  });
+
+  test("[W8] not if that is silent, and one that has it wins over one that is taking it", () => {
+    shard.writes(b, { topic: "t", partition: 0, partitions: 1, number: "taking" });
+    b.heard = false;
+    publish("1");
+    b.heard = true;
+    writes(a, 4);
+    publish("2", "/t/other");
+
+    expect([valuesAt(a), valuesAt(b)]).toEqual([["1", "2"], []]);
+  });
+
   test("[W8] one that is no longer the writer is left for the next, without a loop", async () => {
     writes(b, 5);
     const asked = publish();
@@ -294,7 +366,7 @@ describe("one answer", () => {
     ["id_not_kept", "id_not_kept"],
     ["overloaded", "overloaded"],
     ["unavailable", "unavailable"],
-    ["forbidden", "unavailable"],
+    ["forbidden", "not_writable"],
   ])("[W9] what an origin calls %s is told at once, if it was asked once", async (said, code) => {
     const asked = publish();
     answer(a, refused(said));
@@ -417,4 +489,26 @@ describe("one answer", () => {
 
     expect(clock.pending).toBe(0);
   });
+});
+
+test.each([
+  ["one after the other is answered", (count: number) => Array.from({ length: count }, (_, i) => i)],
+  ["the last is answered first", (count: number) => Array.from({ length: count }, (_, i) => count - 1 - i)],
+])("[W24] [W9] a publish costs no more for those of its key that are under way: %s", async (_, orderOf) => {
+  const files = ["/shard/publishing/publishing.ts", "/shard/publishing/lane.ts", "/core/ordered.ts"];
+  const { module, count } = await countedModule(
+    files,
+    () => import("../../../../edge/shard/publishing/publishing.ts"),
+  );
+  const workOf = (publishes: number) =>
+    count(() => {
+      shard = newShard(module.Publishing);
+      a.got.length = 0;
+      for (let i = 0; i < publishes; i++) publish(String(i));
+      for (const n of orderOf(publishes)) answer(a, { position: `e:${n}` }, n);
+    });
+  const [few, many] = [await workOf(100), await workOf(1_000)];
+
+  // Ten times as many; their places are found by halving.
+  expect(many / few).toBeLessThan(15);
 });

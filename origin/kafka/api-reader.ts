@@ -1,0 +1,51 @@
+/** Reads answers of Kafka's binary protocol: lengths are compact, and tagged fields are there, in flexible versions only. */
+import { WireReader } from "./wire.ts";
+
+export class ApiReader extends WireReader {
+  readonly version: number;
+  readonly #isFlexible: boolean;
+
+  constructor(bytes: Buffer, version: number, isFlexible: boolean) {
+    super(bytes);
+    this.version = version;
+    this.#isFlexible = isFlexible;
+  }
+
+  /** A topic's id. */
+  uuid(): Buffer {
+    return this.slice(16);
+  }
+
+  string(): string | null {
+    const length = this.#isFlexible ? this.uvarint() - 1 : this.int16();
+    return length < 0 ? null : this.slice(length).toString();
+  }
+
+  bytesField(): Buffer | null {
+    const length = this.#length();
+    return length < 0 ? null : this.slice(length);
+  }
+
+  /** A null array is an empty one. */
+  array<T>(item: () => T): T[] {
+    const length = this.#length();
+    const items: T[] = [];
+    for (let i = 0; i < length; i++) items.push(item());
+    return items;
+  }
+
+  /** The tagged fields that are there; what they hold is passed over. */
+  tags(): number[] {
+    const tags: number[] = [];
+    if (!this.#isFlexible) return tags;
+    for (let left = this.uvarint(); left > 0; left--) {
+      tags.push(this.uvarint());
+      this.skip(this.uvarint());
+    }
+    return tags;
+  }
+
+  #length(): number {
+    return this.#isFlexible ? this.uvarint() - 1 : this.int32();
+  }
+}

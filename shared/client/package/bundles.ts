@@ -1,0 +1,110 @@
+/**
+ * The package's files: an ES module for each of its entries, of which all but the core take the core as it is, one script for pages
+ * without modules, and the types. Minified, with source maps that hold the sources.
+ */
+import { execFile } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { promisify } from "node:util";
+import { type BuildOptions, build, type Plugin, stop } from "esbuild";
+
+const folder = join(import.meta.dirname, "..");
+const root = join(folder, "../..");
+const { version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { version: string };
+
+export interface Entry {
+  /** In shared/client. */
+  readonly source: string;
+  /** In the folder of the package's files. */
+  readonly file: string;
+}
+
+const CORE: Entry = { source: "index.ts", file: "index.js" };
+const OTHERS: readonly Entry[] = [
+  { source: "node/index.ts", file: "node.js" },
+  { source: "react/index.ts", file: "react.js" },
+];
+
+const COMMON: BuildOptions = {
+  absWorkingDir: root,
+  bundle: true,
+  minify: true,
+  target: "es2022",
+  sourcemap: "linked",
+  legalComments: "none",
+  logLevel: "silent",
+  banner: { js: `/* @distributary/client ${version} */` },
+};
+
+/** The core as one ES module; without a source map, for whoever serves it as it is. */
+export function coreOptions(): BuildOptions {
+  return { ...COMMON, entryPoints: [join(folder, CORE.source)], format: "esm" };
+}
+
+export async function buildPackage(to: string = join(folder, "dist")): Promise<void> {
+  // Whole or not at all: others may read what was there.
+  mkdirSync(dirname(to), { recursive: true });
+  const unfinished = mkdtempSync(`${to}-`);
+  try {
+    await Promise.all([buildScripts(unfinished), emitTypes(join(unfinished, "types"))]);
+    rmSync(to, { recursive: true, force: true });
+    cpSync(unfinished, to, { recursive: true });
+  } finally {
+    rmSync(unfinished, { recursive: true, force: true });
+  }
+}
+
+async function buildScripts(to: string): Promise<void> {
+  const core = build({ ...coreOptions(), outfile: join(to, CORE.file) });
+  const others = OTHERS.map(({ source, file }) =>
+    build({
+      ...COMMON,
+      entryPoints: [join(folder, source)],
+      format: "esm",
+      outfile: join(to, file),
+      packages: "external",
+      plugins: [coreIsBeside],
+    }),
+  );
+  const script = build({
+    ...coreOptions(),
+    format: "iife",
+    globalName: "distributary",
+    outfile: join(to, "script.js"),
+  });
+  await Promise.all([core, ...others, script]).finally(stop);
+}
+
+/** So that an application has one core, whichever entries it takes. */
+const coreIsBeside: Plugin = {
+  name: "core is beside",
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\.\/index\.ts$/ }, ({ kind }) =>
+      kind === "entry-point" ? undefined : { path: `./${CORE.file}`, external: true },
+    );
+  },
+};
+
+/** Those that are reached from the entries, and none else. */
+async function emitTypes(to: string): Promise<void> {
+  const emitted = mkdtempSync(`${to}-`);
+  const config = join(import.meta.dirname, "types");
+  await promisify(execFile)(join(root, "node_modules/.bin/tsc"), ["-p", config, "--outDir", emitted]);
+  const reached = [CORE, ...OTHERS].map(({ source }) => declared(join(emitted, "client", source)));
+  for (const path of reached) {
+    const text = readFileSync(path, "utf8");
+    const imports = [...text.matchAll(RELATIVE)].map(([, , target = ""]) => resolve(dirname(path), target));
+    for (const file of imports.map(declared)) if (!reached.includes(file)) reached.push(file);
+    const target = join(to, relative(emitted, path));
+    mkdirSync(dirname(target), { recursive: true });
+    writeFileSync(
+      target,
+      text.replace(RELATIVE, (_, before, name) => `${before}"${name.slice(0, -3)}.js"`),
+    );
+  }
+  rmSync(emitted, { recursive: true });
+}
+
+const RELATIVE = /(\bfrom |\bimport\()"(\.[^"]+\.ts)"/g;
+
+const declared = (path: string) => path.replace(/\.ts$/, ".d.ts");

@@ -1,0 +1,130 @@
+/**
+ * A WebSocket that is dialled again after every close (S10), and given up when nothing is heard on it (S11): what every
+ * subscriber by PROTOCOL.md alone stands on. It shares no code with the product.
+ */
+import WebSocket from "ws";
+import type { Said } from "./follower.ts";
+import type { Random } from "./random.ts";
+
+/** Shorter than people would have it, so that a run sees many. */
+const BACKOFF = { baseMs: 100, maxMs: 2_000 };
+const LOOK_MS = 500;
+/** Asks whether the other end is there when nothing was heard for so long, and gives it up after that. */
+const QUIET_MS = 1_500;
+const DEAD_MS = 4_000;
+const CONNECT_MS = 3_000;
+const PING = '{"ping":1}';
+
+export interface ResumingSocketPorts {
+  readonly random: Random;
+  /** It dials now, and where. */
+  url(): string;
+  opened(): void;
+  frame(frame: Said): void;
+  /** What was said on it will not be answered. */
+  lost(): void;
+  /** Whether an answer has been due for too long. */
+  isOverdue(): boolean;
+}
+
+export class ResumingSocket {
+  /** Close code → how often. */
+  readonly closes = new Map<number, number>();
+  readonly #ports: ResumingSocketPorts;
+  #socket: WebSocket | undefined;
+  #attempt = 0;
+  #heardAt = 0;
+  #retry: NodeJS.Timeout | undefined;
+  readonly #look: NodeJS.Timeout;
+  #closed = false;
+  #isAway = false;
+
+  /** Dials at once. */
+  constructor(ports: ResumingSocketPorts) {
+    this.#ports = ports;
+    this.#look = setInterval(() => this.#watch(), LOOK_MS);
+    // Whoever makes it has it before it is asked for anything.
+    this.#retry = setTimeout(() => this.#dial());
+  }
+
+  get isOpen(): boolean {
+    return this.#socket?.readyState === WebSocket.OPEN;
+  }
+
+  send(message: string): void {
+    this.#socket?.send(message);
+  }
+
+  /** It is of use: the next one that is lost is replaced soon. */
+  served(): void {
+    this.#attempt = 0;
+  }
+
+  /** Reads nothing, so that what is sent piles up; or reads again. */
+  pause(paused: boolean): void {
+    if (paused) this.#socket?.pause();
+    else if (this.#socket?.isPaused) this.#socket.resume();
+  }
+
+  /** Has no connection from now on; or comes back. */
+  stayAway(away: boolean): void {
+    if (this.#isAway === away || this.#closed) return;
+    this.#isAway = away;
+    clearTimeout(this.#retry);
+    if (away) this.#socket?.terminate();
+    else if (this.#socket === undefined) this.#dial();
+  }
+
+  /** For good; resolves when no socket is left. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#look);
+    clearTimeout(this.#retry);
+    const socket = this.#socket;
+    if (socket === undefined || socket.readyState === WebSocket.CLOSED) return;
+    const closed = new Promise((resolve) => socket.once("close", resolve));
+    socket.close();
+    const force = setTimeout(() => socket.terminate(), 1_000);
+    await closed;
+    clearTimeout(force);
+  }
+
+  #dial(): void {
+    const socket = new WebSocket(this.#ports.url(), ["distributary.v1"], {
+      perMessageDeflate: false,
+      handshakeTimeout: CONNECT_MS,
+    });
+    this.#socket = socket;
+    socket.on("open", () => {
+      this.#heardAt = performance.now();
+      socket.send(PING);
+      this.#ports.opened();
+    });
+    socket.on("message", (data: Buffer) => {
+      if (socket !== this.#socket) return;
+      this.#heardAt = performance.now();
+      for (const frame of data.toString("utf8").split("\u001e")) this.#ports.frame(JSON.parse(frame));
+    });
+    socket.on("error", () => {});
+    socket.on("close", (code) => {
+      if (socket === this.#socket) this.#lost(code);
+    });
+  }
+
+  #lost(code: number): void {
+    this.closes.set(code, (this.closes.get(code) ?? 0) + 1);
+    this.#socket = undefined;
+    this.#ports.lost();
+    if (this.#closed || this.#isAway) return;
+    const bound = Math.min(BACKOFF.maxMs, BACKOFF.baseMs * 2 ** this.#attempt++);
+    this.#retry = setTimeout(() => this.#dial(), this.#ports.random() * bound);
+  }
+
+  #watch(): void {
+    const socket = this.#socket;
+    if (socket?.readyState !== WebSocket.OPEN || socket.isPaused) return;
+    const silentMs = performance.now() - this.#heardAt;
+    if (silentMs > DEAD_MS || this.#ports.isOverdue()) socket.terminate();
+    else if (silentMs > QUIET_MS) socket.send(PING);
+  }
+}

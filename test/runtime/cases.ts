@@ -462,8 +462,8 @@ export const STORAGE: readonly Case[] = [
       await probing.call("rows", "write", "two"),
     ],
     expected: [
-      { read: 1, rows: ["one"] },
-      { read: 2, rows: ["one", "two"] },
+      { written: 1, read: 1, rows: ["one"] },
+      { written: 1, read: 2, rows: ["one", "two"] },
     ],
   },
   {

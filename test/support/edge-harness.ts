@@ -46,7 +46,7 @@ export class RelayObject extends Relay {
 }
 export class ShardObject extends Shard {
   constructor(ctx, env) { super(ctx, now(env)); }
-  async rows() { return [...this.ctx.storage.sql.exec("SELECT identity FROM objects")].map((row) => row.identity); }
+  async rows() { return this.ctx.storage.sql.exec("SELECT identity FROM objects").toArray().map((row) => row.identity); }
   async crash() { this.ctx.abort("crashed by a test"); }
   async latest(path, principal, brief) {
     this.asker = principal;

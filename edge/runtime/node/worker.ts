@@ -6,6 +6,7 @@ import { PLATFORM } from "./globals.ts";
 import type { ObjectClass } from "./objects/actor.ts";
 import { Namespace } from "./objects/namespace.ts";
 import { DurableObject } from "./objects/state.ts";
+import { refuse } from "./refused.ts";
 import { TIME_LIMITS } from "./time-limits.ts";
 import type { Request } from "./web/request.ts";
 import type { Response } from "./web/response.ts";
@@ -14,10 +15,16 @@ export interface Worker {
   fetch(request: Request, env: unknown, context: Context): Promise<Response> | Response;
 }
 
-/** Of one request. */
-export interface Context {
-  waitUntil(work: Promise<unknown>): void;
+/** Of one request: as much of the platform's ExecutionContext as is used. */
+export class Context {
+  waitUntil(work: Promise<unknown>): void {
+    work.catch((error: unknown) => console.error("waitUntil:", error));
+  }
 }
+
+refuse(Context.prototype, "ExecutionContext", [
+  ..."abort access cache exports mapVirtualHost passThroughOnException props tracing".split(" "),
+]);
 
 export interface WorkerSettings {
   /** The bundle. */

@@ -216,11 +216,11 @@ export class Probe extends DurableObject<Env> {
     return outcome(() => server.close(4000, "x".repeat(bytes)));
   }
 
-  async write(value: string): Promise<{ readonly read: number; readonly rows: readonly unknown[] }> {
-    this.ctx.storage.sql.exec("INSERT INTO kept (value) VALUES (?)", value);
+  async write(value: string): Promise<unknown> {
+    const { rowsWritten: written } = this.ctx.storage.sql.exec("INSERT INTO kept (value) VALUES (?)", value);
     const cursor = this.ctx.storage.sql.exec("SELECT value FROM kept ORDER BY rowid");
     const rows = cursor.toArray();
-    return { read: cursor.rowsRead, rows: rows.map((row) => row.value) };
+    return { written, read: cursor.rowsRead, rows: rows.map((row) => row.value) };
   }
 
   async stored(): Promise<readonly unknown[]> {

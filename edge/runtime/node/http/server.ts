@@ -9,10 +9,10 @@ import { WebSocket } from "../sockets/web-socket.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import type { Request } from "../web/request.ts";
 import type { Response } from "../web/response.ts";
-import type { Context, Loaded } from "../worker.ts";
+import { Context, type Loaded } from "../worker.ts";
 import { answerWith, requestOf, throwAway } from "./exchange.ts";
 
-/** Of a request; workerd reads as much. */
+/** Of a request: more than any has that is served. */
 const HEAD_BYTES = 128 * 1024;
 
 export function openDoor(loaded: Loaded): Server {
@@ -47,12 +47,7 @@ async function serve(loaded: Loaded, from: IncomingMessage, to: ServerResponse):
 }
 
 async function askWorker({ worker, env }: Loaded, request: Request): Promise<Response> {
-  const context: Context = {
-    waitUntil(work) {
-      work.catch((error: unknown) => console.error("waitUntil:", error));
-    },
-  };
-  return running.run(undefined, async () => worker.fetch(request, env, context));
+  return running.run(undefined, async () => worker.fetch(request, env, new Context()));
 }
 
 async function upgrade(loaded: Loaded, from: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {

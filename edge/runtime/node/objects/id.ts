@@ -1,5 +1,6 @@
 /** Which object one is: by the same hash of its name as on workerd, so that both find what either has stored. */
 import { createHash, createHmac } from "node:crypto";
+import { refuse } from "../refused.ts";
 
 const HALF_BYTES = 16;
 
@@ -20,6 +21,8 @@ export class ObjectId {
     return this.#text;
   }
 }
+
+refuse(ObjectId.prototype, "DurableObjectId", ["equals", "jurisdiction"]);
 
 function textOf(kind: string, name: string): string {
   const key = createHash("sha256").update(kind).digest();

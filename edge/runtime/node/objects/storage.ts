@@ -3,6 +3,7 @@
  * committed when the turn ends and before anything leaves.
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { refuse } from "../refused.ts";
 import { commitAtEnd } from "../turn.ts";
 
 type Value = string | number | null;
@@ -15,7 +16,8 @@ export interface StoragePorts {
   failed(error: unknown): void;
 }
 
-class Cursor {
+/** What a query has found and done: as much of the platform's cursor as is used. */
+export class Cursor {
   readonly rowsRead: number;
   readonly rowsWritten: number;
   readonly #rows: Row[];
@@ -30,6 +32,8 @@ class Cursor {
     return this.#rows;
   }
 }
+
+refuse(Cursor.prototype, "SqlStorageCursor", ["columnNames", "next", "one", "raw"]);
 
 /** By SQLite's codes, as workerd names them; others are only numbers. */
 const NAMES: Readonly<Record<number, string>> = {
@@ -125,6 +129,8 @@ export class Sql {
     return Number(counting.get()?.changes);
   }
 }
+
+refuse(Sql.prototype, "SqlStorage", ["Cursor", "Statement", "databaseSize"]);
 
 const CHANGES = "SELECT total_changes() AS changes";
 

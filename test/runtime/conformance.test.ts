@@ -5,7 +5,9 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { RUNTIMES, type Started, startOn, startRawWorkerd } from "../support/runtimes.ts";
-import { ASLEEP, type Case, HTTP, LINKS, OBJECTS, SOCKETS, STORAGE } from "./cases.ts";
+import { AWAKE } from "./cases/all.ts";
+import type { Case } from "./cases/case.ts";
+import { ASLEEP } from "./cases/objects.ts";
 import { Probing } from "./client.ts";
 
 const PROBE = { main: join(import.meta.dirname, "probe/worker.ts"), objects: { PROBE: "Probe" } };
@@ -26,8 +28,7 @@ function suite(start: () => Promise<Started>, areas: Readonly<Record<string, rea
 }
 
 describe.each(RUNTIMES)("on %s", (runtime) => {
-  const awake = { sockets: SOCKETS, objects: OBJECTS, storage: STORAGE, links: LINKS, http: HTTP };
   // What can take objects out of memory on workerd stands before it, and says much by itself.
-  suite(() => (runtime === "workerd" ? startRawWorkerd(PROBE) : startOn("node", PROBE)), awake);
+  suite(() => (runtime === "workerd" ? startRawWorkerd(PROBE) : startOn("node", PROBE)), AWAKE);
   suite(() => startOn(runtime, PROBE), { "out of memory": ASLEEP });
 });

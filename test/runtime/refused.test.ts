@@ -13,7 +13,7 @@ import { ObjectState } from "../../edge/runtime/node/objects/state.ts";
 import { Cursor, Sql } from "../../edge/runtime/node/objects/storage.ts";
 import { WebSocket } from "../../edge/runtime/node/sockets/web-socket.ts";
 import { Context } from "../../edge/runtime/node/worker.ts";
-import { ALL_CASES } from "./cases.ts";
+import { ALL } from "./cases/all.ts";
 
 const types = readFileSync(
   join(
@@ -22,7 +22,7 @@ const types = readFileSync(
   ),
   "utf8",
 );
-const titles = Object.values(ALL_CASES)
+const titles = Object.values(ALL)
   .flat()
   .map(({ title }) => title);
 

@@ -17,6 +17,9 @@ import { Guessers } from "./guessers.ts";
 import { regionOfClient } from "./region.ts";
 import { type Sender, senderOf } from "./sender.ts";
 
+/** That take subscribers of one region: the endpoint's own, and its relays. */
+const OBJECTS = LIMITS.relaysPerEndpoint + 1;
+
 const clock = new SteadyClock(() => Date.now());
 const crowds = new Crowds();
 const guessers = new Guessers();
@@ -40,15 +43,24 @@ export async function openWhereRoom(
 ): Promise<Response> {
   const isGuess = sender !== undefined && guessers.has(sender, clock.now());
   if (isGuess && roomCount(env.ROOMS) > 0) return openInRoom(env, path, ...how);
-  for (let full = crowds.full(path, region, clock.now()); full <= LIMITS.relaysPerEndpoint; full++) {
-    const relay = full === 0 ? undefined : { name: `${region}-${full - 1}`, hint: region };
+  const first = crowds.full(path, region, clock.now());
+  // Those that were known to be full are asked last: if many came back at once, they had left them.
+  for (let full = first; full < first + OBJECTS; full++) {
+    const number = full % OBJECTS;
+    const relay = number === 0 ? undefined : { name: `${region}-${number - 1}`, hint: region };
     const answer = await openSubscription(env, path, relay, ...how);
     if (isForARoom(answer)) {
       if (sender !== undefined) guessers.missed(sender, clock.now());
-      return openInRoom(env, path, ...how);
+      const waits = await openInRoom(env, path, ...how);
+      const [from, protocol, principal, more] = how;
+      // It is full: so many wait that this one is taken like any other.
+      return isCrowded(waits)
+        ? openSubscription(env, path, relay, from, protocol, principal, { ...more, isSure: true })
+        : waits;
     }
     if (!isCrowded(answer)) return answer;
     crowds.note(path, region, full + 1, clock.now());
   }
+  crowds.note(path, region, Number.POSITIVE_INFINITY, clock.now());
   return errorResponse("overloaded", "this endpoint has as many subscribers as it can hold");
 }

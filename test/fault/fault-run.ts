@@ -52,7 +52,9 @@ export async function faultRun(settings: RunSettings): Promise<Results> {
       return why === undefined ? [] : [[kind.name, why]];
     });
     const possible = kinds.filter(({ name }) => !missing.some(([one]) => one === name));
-    const waiting = () => rig.population.all.filter(({ position }) => position === undefined);
+    // One that goes before its first verdict may not be back for long.
+    const waiting = () =>
+      rig.population.all.filter(({ position, isWanted = true }) => isWanted && position === undefined);
     await eventually(
       () => waiting().length === 0,
       () =>

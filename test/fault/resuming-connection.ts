@@ -99,10 +99,7 @@ export class ResumingConnection {
   #wander(): void {
     const { random } = this.#settings;
     const step = () => {
-      // One that goes before its first verdict may not be back when the faults are to begin.
-      const answered = this.#wanderers.filter(({ position }) => position !== undefined);
-      if (answered.length === 0) return this.#wander();
-      const one = oneOf(random, answered);
+      const one = oneOf(random, this.#wanderers);
       const both = random() < HASTY;
       const isThere = one.isWanted;
       if (isThere || both) this.#leave(one);

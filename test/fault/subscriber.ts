@@ -20,6 +20,8 @@ export interface Subscriber {
   readonly position: ReadonlyMap<string, number> | undefined;
   /** Close code → how often. */
   readonly closes: ReadonlyMap<number, number>;
+  /** Whether it is to be followed just now, if it comes and goes. */
+  readonly isWanted?: boolean;
   /** For good; resolves when no socket of its own is left. */
   close(): Promise<void>;
 }

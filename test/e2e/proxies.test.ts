@@ -41,7 +41,7 @@ const KEYS: readonly (readonly [name: string, key: Uint8Array])[] = [
   ["not UTF-8", Uint8Array.of(0xff, 0xc3)],
   ["1 KB", utf8("k/".repeat(512))],
 ];
-/** What nginx answers with 400, whatever it is told. */
+/** What nginx refuses, whatever it is told: with 400, or because it takes it for another place than the edge's. */
 const REFUSED: readonly (readonly [name: string, key: Uint8Array])[] = [
   ["with a zero byte", Uint8Array.of(0, 0, 0, 42)],
   ["that would lead above the root if it were no key", utf8("../../$/health")],
@@ -75,21 +75,25 @@ describeWithNginx(`behind nginx${reason === undefined ? "" : ` (skipped: ${reaso
     deployment.produce(
       "keys",
       [...KEYS, ...REFUSED].map(([, key]) => ({
-        key, value: utf8(Buffer.from(key).toString("hex")),
+        key,
+        value: utf8(Buffer.from(key).toString("hex")),
       })),
     );
     folder = mkdtempSync(join(tmpdir(), "distributary-nginx-"));
     const [plain = 0, below = 0, respelling = 0] = await freePorts(3);
     const edge = new URL(deployment.url).host;
     const recipe = (port: number) =>
-      RECIPE.replace("127.0.0.1:8787", edge)
+      RECIPE.replaceAll("127.0.0.1:8787", edge)
         .replace("127.0.0.1:8080", `127.0.0.1:${port}`)
         .replace("65536", "512")
         .replace("worker_processes auto", "worker_processes 1")
         .replace("nginx.pid", `${port}.pid`);
     await nginx(plain, recipe(plain));
     await nginx(below, recipe(below).replace("location / {", `location ${BASE}/ {`));
-    await nginx(respelling, recipe(respelling).replace("proxy_pass http://edge;", "proxy_pass http://edge/;"));
+    await nginx(
+      respelling,
+      recipe(respelling).replace("proxy_pass http://edge;", "proxy_pass http://edge/;"),
+    );
     urls = {
       plain: `http://127.0.0.1:${plain}`,
       below: `http://127.0.0.1:${below}${BASE}`,
@@ -108,7 +112,9 @@ describeWithNginx(`behind nginx${reason === undefined ? "" : ` (skipped: ${reaso
       .map((name) => `${name}_temp_path ${folder}/${port}-${name};`)
       .join("\n");
     writeFileSync(file, text.replace("access_log off;", `access_log off;\n${paths}`));
-    const child = spawn(NGINX, ["-c", file, "-p", folder, "-e", "stderr", "-g", "daemon off;"], { stdio: "ignore" });
+    const child = spawn(NGINX, ["-c", file, "-p", folder, "-e", "stderr", "-g", "daemon off;"], {
+      stdio: "ignore",
+    });
     const ended = once(child, "close");
     running.push(async () => {
       child.kill("SIGQUIT");
@@ -124,10 +130,15 @@ describeWithNginx(`behind nginx${reason === undefined ? "" : ` (skipped: ${reaso
   }
 
   /** What is at a URL, as it is asked for: a URL parser would take things away. Follows redirects, of which it tells how many. */
-  async function got(base: string, path: string, hops = 0): Promise<readonly [status: number, body: string, hops: number]> {
+  async function got(
+    base: string,
+    path: string,
+    hops = 0,
+  ): Promise<readonly [status: number, body: string, hops: number]> {
     const { hostname, port, origin, pathname } = new URL(base);
     const full = (pathname === "/" ? "" : pathname) + path;
-    const { promise, resolve, reject } = Promise.withResolvers<readonly [number, string, string | undefined]>();
+    const { promise, resolve, reject } =
+      Promise.withResolvers<readonly [number, string, string | undefined]>();
     get({ host: hostname, port, path: full }, (answer) => {
       let body = "";
       answer.setEncoding("utf8").on("data", (part: string) => (body += part));
@@ -147,16 +158,19 @@ describeWithNginx(`behind nginx${reason === undefined ? "" : ` (skipped: ${reaso
       expect(await got(urls[way], base64Path({ topic: "keys", key }))).toEqual([200, hexOf(key), 0]);
     });
 
-    test.each(KEYS)("[A11] [A12] a key of the kind %s is subscribed to, by both of its paths", async (_, key) => {
-      for (const path of [endpointPath("keys", key), base64Path({ topic: "keys", key })]) {
-        const subscription = subscribe(urls[way].replace("http", "ws") + path);
-        const { promise, resolve, reject } = Promise.withResolvers<string>();
-        subscription.on("update", (update) => resolve(update.text() ?? ""));
-        subscription.on("closed", (end) => reject(new Error(JSON.stringify(end))));
-        expect(await promise).toBe(hexOf(key));
-        subscription.close();
-      }
-    });
+    test.each(KEYS)(
+      "[A11] [A12] a key of the kind %s is subscribed to, by both of its paths",
+      async (_, key) => {
+        for (const path of [endpointPath("keys", key), base64Path({ topic: "keys", key })]) {
+          const subscription = subscribe(urls[way].replace("http", "ws") + path);
+          const { promise, resolve, reject } = Promise.withResolvers<string>();
+          subscription.on("update", (update) => resolve(update.text() ?? ""));
+          subscription.on("error", ({ code, message }) => reject(new Error(`${code}: ${message}`)));
+          expect(await promise).toBe(hexOf(key));
+          subscription.close();
+        }
+      },
+    );
 
     test("[A3] another spelling is led to the key, below the same path", async () => {
       expect(await got(urls[way], "/keys/user:42")).toEqual([200, hexOf(utf8("user:42")), 1]);
@@ -164,7 +178,7 @@ describeWithNginx(`behind nginx${reason === undefined ? "" : ` (skipped: ${reaso
     });
 
     test.each(REFUSED)("[A11] a key %s, which nginx refuses, passes in base64url", async (_, key) => {
-      expect((await got(urls[way], endpointPath("keys", key)))[0]).toBe(400);
+      expect((await got(urls[way], endpointPath("keys", key)))[0]).toBeOneOf([400, 403]);
       expect(await got(urls[way], base64Path({ topic: "keys", key }))).toEqual([200, hexOf(key), 0]);
     });
 
@@ -206,9 +220,12 @@ describeWithNginx(`behind nginx${reason === undefined ? "" : ` (skipped: ${reaso
 
   test("doctor says what that one does", async () => {
     const said: string[] = [];
-    for await (const { verdict, says } of examineProxy(new URL(urls.respelling))) said.push(`${verdict} ${says}`);
+    for await (const { verdict, says } of examineProxy(new URL(urls.respelling)))
+      said.push(`${verdict} ${says}`);
 
-    expect(said).toContain("wrong keys with special characters can't be reached by their URL: /a%3Ab arrives as /a:b");
+    expect(said).toContain(
+      "wrong keys with special characters can't be reached by their URL: /a%3Ab arrives as /a:b",
+    );
     expect(said).toContain("wrong keys with a slash can't be reached by their URL: /a%2Fb arrives as /a/b");
   });
 });

@@ -24,6 +24,13 @@ export interface ConnectLimits extends ConnectionLimits {
   readonly subscriptions: number;
 }
 
+/** Of all connections of one sender together. */
+export interface SenderLimits {
+  /** Subscribes, unsubscribes, and tokens that are renewed. */
+  readonly asks: Rate;
+  readonly publishes: Rate;
+}
+
 /** Whole numbers. A client that means well says far less. */
 export const CONNECTION_SETTINGS = {
   CONNECTION_MESSAGES_PER_SECOND: {
@@ -71,16 +78,16 @@ export type ConnectionSettings = {
 };
 
 /** Throws, with what is wrong, if a setting isn't as it must be. */
-function settingOf(settings: ConnectionSettings, name: keyof ConnectionSettings): number {
+function settingOf(settings: ConnectionSettings, name: keyof ConnectionSettings, most = 1_000_000): number {
   const limit = Number(settings[name] || CONNECTION_SETTINGS[name].default);
-  if (!Number.isInteger(limit) || limit < 1 || limit > 1_000_000)
-    throw new Error(`${name} must be a whole number from 1 to 1,000,000`);
+  if (!Number.isInteger(limit) || limit < 1 || limit > most)
+    throw new Error(`${name} must be a whole number from 1 to ${most.toLocaleString("en-US")}`);
   return limit;
 }
 
-/** How many the object of an endpoint takes, or one of its relays: no more than the platform lets an object hold. */
+/** How many the object of an endpoint takes, or one of its relays. Throws as the others do. */
 export function subscribersPerObject(settings: ConnectionSettings): number {
-  return Math.min(settingOf(settings, "SUBSCRIBERS_PER_OBJECT"), LIMITS.subscribersPerObject);
+  return settingOf(settings, "SUBSCRIBERS_PER_OBJECT", LIMITS.subscribersPerObject);
 }
 
 export function connectLimits(settings: ConnectionSettings): ConnectLimits {

@@ -1,4 +1,4 @@
-/** An edge below a path of a proxy (A12 of PROTOCOL.md): what lies before its own paths is taken away, and redirects get it back. */
+/** An edge below a path of a proxy (A14 of PROTOCOL.md): what lies before its own paths is taken away, and redirects get it back. */
 
 /** Throws if it is no path, or one that ends with a slash. Empty: the edge has a host of its own. */
 export function readBasePath(text: string | undefined): string {

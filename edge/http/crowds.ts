@@ -4,7 +4,10 @@ import { TIME_LIMITS } from "../time-limits.ts";
 
 /** Of a region, whose relays are its own. */
 interface Crowd {
-  /** So many objects were full: the endpoint's own, and the first of its relays. */
+  /**
+   * So many objects were full, one after the other: the endpoint's own, the first of its relays, and behind the last relay again
+   * those, if they were asked once more. Infinite: all were.
+   */
   full: number;
   /** From then on they may have room again. */
   readonly until: number;

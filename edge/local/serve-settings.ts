@@ -1,17 +1,24 @@
 /** The settings of `npm run edge`, and what the Worker is told of them. */
 import { join } from "node:path";
 import type { Values } from "../../shared/node/settings.ts";
-import { CONNECTION_SETTINGS, connectionLimits, connectLimits } from "../endpoint/connection-limits.ts";
+import {
+  CONNECTION_SETTINGS,
+  connectionLimits,
+  connectLimits,
+  subscribersPerObject,
+} from "../endpoint/connection-limits.ts";
 import { addressKey } from "../http/address-key.ts";
 import { readBasePath } from "../http/base-path.ts";
 import { isLoopback, readHosts } from "../http/browsers.ts";
 import { PUBLISH_SETTING, publishMaxBytes } from "../http/publish-request.ts";
 import { QUOTA_SETTINGS, readQuotas } from "../http/quotas.ts";
 import { readProxies } from "../http/sender.ts";
+import { SENDER_SETTING, senderLimits } from "../http/sender-limits.ts";
 import { ROOMS_SETTING, roomCount } from "../relay/rooms.ts";
 import { GATHER_SETTING, gatherMs } from "../shard/links/gathering.ts";
 import { reason } from "./checks.ts";
 import { sourceOf } from "./gate-address.ts";
+import { RUNTIME_SETTING } from "./runtimes.ts";
 
 /** Who is asked for, and who is told what: those of `npm start`, too. */
 export const INSIGHT_SETTINGS = {
@@ -31,10 +38,11 @@ export const INSIGHT_SETTINGS = {
 
 export const command = {
   usage: "npm run edge -- [flags]",
-  does: "Runs the edge on this machine, on workerd.",
+  does: "Runs the edge on this machine, on workerd or on Node.",
   settings: {
     PORT: { means: "Where to listen.", default: "8787" },
     HOST: { means: "The address to listen on.", default: "127.0.0.1" },
+    ...RUNTIME_SETTING,
     DATA_DIR: { means: "Folder whose subfolder `edge` holds what the objects store.", default: "data" },
     STREAMS: {
       means: "The list of what is exposed.",
@@ -70,6 +78,7 @@ export const command = {
     REPLAYS_PER_MINUTE: { means: QUOTA_SETTINGS.REPLAYS_PER_MINUTE.means },
     READS_PER_MINUTE: { means: QUOTA_SETTINGS.READS_PER_MINUTE.means },
     PUBLISHES_PER_MINUTE: { means: QUOTA_SETTINGS.PUBLISHES_PER_MINUTE.means },
+    CONNECT_SUBSCRIBES_PER_MINUTE: { means: SENDER_SETTING.CONNECT_SUBSCRIBES_PER_MINUTE.means },
     PROXIES: {
       means:
         "Addresses of proxies, with commas between: whom they ask for, by X-Forwarded-For, has the quotas.",
@@ -91,10 +100,12 @@ export function settingProblems(values: EdgeValues): readonly string[] {
     () => readHosts(values.HOSTS),
     () => connectionLimits(values),
     () => connectLimits(values),
+    () => subscribersPerObject(values),
     () => publishMaxBytes(values),
     () => gatherMs(values),
     () => roomCount(values.ROOMS),
     () => readQuotas(values),
+    () => senderLimits(values),
     () => readProxies(values.PROXIES),
     () => readBasePath(values.BASE_PATH),
     () => {
@@ -121,6 +132,7 @@ export function varsOf(values: EdgeValues, isGated: boolean): Readonly<Record<st
   const told = {
     ...pick(values, Object.keys(CONNECTION_SETTINGS)),
     ...pick(values, Object.keys(QUOTA_SETTINGS)),
+    ...pick(values, Object.keys(SENDER_SETTING)),
     ...pick(values, Object.keys(PUBLISH_SETTING)),
     ...pick(values, Object.keys(GATHER_SETTING)),
     ...pick(values, Object.keys(ROOMS_SETTING)),

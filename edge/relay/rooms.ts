@@ -1,5 +1,5 @@
 /**
- * Which relay a key waits in that has no record, its *room*: A11 of INTERNALS.md. Pure. Each shard has the same number of them, and
+ * Which relay a key waits in that has no record, its *room*: A12 of INTERNALS.md. Pure. Each shard has the same number of them, and
  * a key's is one of its own shard's, so that a room has one link.
  */
 import { shardOf } from "../../shared/protocol/address.ts";

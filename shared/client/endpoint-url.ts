@@ -26,7 +26,7 @@ export interface EndpointUrl {
 
 /**
  * A WebSocket doesn't follow a redirect to the canonical path (A3), so a URL is made canonical here, but for the one other
- * spelling that is served (A11). What stands before the last two segments is where a proxy has the edge. Throws SubscribeError
+ * spelling that is served (A13). What stands before the last two segments is where a proxy has the edge. Throws SubscribeError
  * where it names no endpoint.
  */
 export function resolveEndpoint(text: string): EndpointUrl {

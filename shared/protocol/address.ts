@@ -1,5 +1,5 @@
 /**
- * Endpoints and their URLs: rules A1–A7, A11. One key, one URL, whatever its bytes are.
+ * Endpoints and their URLs: rules A1–A7, A13. One key, one URL, whatever its bytes are.
  */
 import { LIMITS } from "./limits.ts";
 
@@ -13,7 +13,7 @@ export interface Address {
 export type AddressResult =
   /**
    * `canonical` is false if the path was another spelling of `address.path`; `isBase64`, if it was the one that any proxy
-   * passes on as it is (A11), which is served like the canonical one.
+   * passes on as it is (A13), which is served like the canonical one.
    */
   | {
       readonly ok: true;
@@ -83,7 +83,7 @@ export function parseAddress(path: string): AddressResult {
 /** What a key begins with whose bytes follow in base64url. A literal `$` is always `%24`. */
 const BASE64 = "$b64.";
 
-/** Another path of an endpoint (A11), of characters that no proxy spells anew. */
+/** Another path of an endpoint (A13), of characters that no proxy spells anew. */
 export function base64Path({ topic, key }: Pick<Address, "topic" | "key">): string {
   const text = btoa(String.fromCharCode(...key));
   return `/${topic}/${BASE64}${text.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "")}`;

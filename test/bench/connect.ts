@@ -5,10 +5,11 @@
 import { readSettings } from "../../shared/node/settings.ts";
 import { Deployment, pathOf, utf8 } from "../support/deployment.ts";
 import { FedFloor } from "./floor/feed.ts";
-import { interruptOnSignal } from "./load/rpc.ts";
+import { interruptOnSignal, isInterrupted } from "./load/rpc.ts";
 import { descendants } from "./proc.ts";
 import { ratio } from "./ratios.ts";
 import { costOf, median, Receiving } from "./receiving.ts";
+import { OWN_OBJECTS } from "./systems.ts";
 import { fail, words } from "./turns.ts";
 
 const command = {
@@ -38,7 +39,7 @@ async function run({ clients, endpoints, rate, rounds }: Load): Promise<void> {
   interruptOnSignal();
   const deployment = await Deployment.start({
     topics: { t: { partitions: 4 } },
-    edgeEnv: { SUBSCRIPTIONS_PER_CONNECTION: String(endpoints) },
+    edgeEnv: { ...OWN_OBJECTS, SUBSCRIPTIONS_PER_CONNECTION: String(endpoints) },
   });
   const floor = await FedFloor.start();
   try {
@@ -104,6 +105,13 @@ else {
     rate: Number(RATE),
     rounds: Number(ROUNDS),
   };
-  if (Object.values(load).every((value) => value > 0 && Number.isFinite(value))) await run(load);
-  else fail("each flag is a number above 0");
+  if (!Object.values(load).every((value) => value > 0 && Number.isFinite(value)))
+    fail("each flag is a number above 0");
+  else {
+    try {
+      await run(load);
+    } catch (error) {
+      if (!isInterrupted()) throw error;
+    }
+  }
 }

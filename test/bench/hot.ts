@@ -7,10 +7,11 @@ import { readSettings } from "../../shared/node/settings.ts";
 import { Deployment, pathOf, utf8 } from "../support/deployment.ts";
 import { checkDescriptors } from "./descriptors.ts";
 import { FedFloor } from "./floor/feed.ts";
-import { interruptOnSignal } from "./load/rpc.ts";
+import { interruptOnSignal, isInterrupted } from "./load/rpc.ts";
 import { descendants, openFilesLimit } from "./proc.ts";
 import { ratio } from "./ratios.ts";
 import { costOf, type Dial, median, Receiving } from "./receiving.ts";
+import { OWN_OBJECTS } from "./systems.ts";
 import { fail, say, words } from "./turns.ts";
 
 const command = {
@@ -47,6 +48,7 @@ const HOW = {
   ws: "by a ws server in Node",
 } as const;
 type How = keyof typeof HOW;
+const ORDER = Object.keys(HOW) as How[];
 
 const TOPIC = "t";
 
@@ -55,9 +57,11 @@ async function run(load: Load): Promise<void> {
   const { subscribers, objects, rate, rounds } = load;
   const full = Math.ceil(subscribers / objects);
   const topics = { [TOPIC]: { partitions: 4 } };
+  const start = (edgeEnv: Record<string, string>) =>
+    Deployment.start({ topics, edgeEnv: { ...OWN_OBJECTS, ...edgeEnv } });
   const [one, several, floor] = await Promise.all([
-    Deployment.start({ topics, edgeEnv: { SUBSCRIBERS_PER_OBJECT: "32000", RELAYS: String(objects) } }),
-    Deployment.start({ topics, edgeEnv: { SUBSCRIBERS_PER_OBJECT: String(full) } }),
+    start({ SUBSCRIBERS_PER_OBJECT: "32000", RELAYS: String(objects) }),
+    start({ SUBSCRIBERS_PER_OBJECT: String(full) }),
     FedFloor.start(),
   ]);
   try {
@@ -73,7 +77,8 @@ async function run(load: Load): Promise<void> {
     };
     const costs: Record<How, number[]> = { direct: [], spread: [], relays: [], ws: [] };
     for (let round = 0; round < rounds; round++)
-      for (const how of Object.keys(systems) as How[]) {
+      // Nobody is always the first.
+      for (const how of round % 2 === 0 ? ORDER : ORDER.toReversed()) {
         const { pid, dials, produce } = systems[how];
         // Each time another, so that nothing of the turn before is remembered.
         const key = `${how}-${round}`;
@@ -84,7 +89,7 @@ async function run(load: Load): Promise<void> {
         costs[how].push(await costOf(receiving, pid, () => produce(key, text()), rate));
         receiving.cut();
       }
-    const lines = (Object.keys(HOW) as How[]).map((how) => {
+    const lines = ORDER.map((how) => {
       const shares = costs[how].map((cost, i) => cost / (costs.direct[i] ?? Number.NaN));
       const compared = how === "direct" ? undefined : ratio(shares);
       const beside = compared === undefined ? "" : `, ${words(compared)} of the first`;
@@ -140,5 +145,11 @@ else {
   if (!Object.values(load).every((value) => value > 0 && Number.isFinite(value)))
     fail("each flag is a number above 0");
   else if (problems.length > 0) fail(problems.join("\n"));
-  else await run(load);
+  else {
+    try {
+      await run(load);
+    } catch (error) {
+      if (!isInterrupted()) throw error;
+    }
+  }
 }

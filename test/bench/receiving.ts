@@ -1,6 +1,7 @@
 /** Sockets that count what comes on them, and what a server's CPU takes for each update that does: bench:connect and bench:hot. */
 import { SUBSCRIBER_PROTOCOL } from "../../shared/protocol/version.ts";
 import { eventually } from "../support/deadline.ts";
+import { unlessInterrupted } from "./load/rpc.ts";
 import { LeanWebSocket } from "./load/websocket.ts";
 import { cpuUs } from "./proc.ts";
 import { say } from "./turns.ts";
@@ -27,7 +28,7 @@ export class Receiving {
   /** Resolves when all are open and so many frames have come, a verdict for each subscription at least. */
   async dialAll(dials: readonly Dial[], frames: number): Promise<void> {
     for (let at = 0; at < dials.length; at += AT_ONCE)
-      await Promise.all(dials.slice(at, at + AT_ONCE).map((dial) => this.#dial(dial)));
+      await unlessInterrupted(Promise.all(dials.slice(at, at + AT_ONCE).map((dial) => this.#dial(dial))));
     await eventually(() => this.frames >= frames, "all verdicts", 120_000);
   }
 
@@ -68,7 +69,8 @@ export async function costOf(
     for (; due >= 1; due--) produce();
   }, TICK_MS);
   try {
-    await passes(1);
+    // The first updates after a dial find much that is new.
+    await passes(Math.max(1, 3 / rate));
     const [frames, messages, cpu] = [receiving.frames, receiving.messages, cpuUs(pid)];
     await passes(SECONDS);
     const delivered = receiving.frames - frames;
@@ -85,5 +87,5 @@ export function median(values: readonly number[]): number {
 }
 
 function passes(seconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
+  return unlessInterrupted(new Promise((resolve) => setTimeout(resolve, seconds * 1_000)));
 }

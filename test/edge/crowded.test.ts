@@ -1,5 +1,6 @@
 /** An endpoint with more subscribers than an object takes, in the real runtime. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { LIMITS } from "../../shared/protocol/limits.ts";
 import { eventually } from "../support/deadline.ts";
 import { startEdge, type TestEdge } from "../support/edge-harness.ts";
 import { RawEvents } from "../support/raw-events.ts";
@@ -123,6 +124,19 @@ describe("[A11] more subscribers than an object takes", () => {
     for (const one of own) await one.close();
   });
 
+  test("[A11] [W21] [W26] who is held by a relay publishes there, and hears its own answer alone", async () => {
+    const path = newPath();
+    const all = await subscribe(path, FULL + 2);
+    const [publisher, other] = all.slice(FULL);
+    publisher?.send({ id: 1, pub: path, v: "published" });
+    await publisher?.until(({ others }) => others.length === 1, "an answer");
+
+    expect(publisher?.others).toEqual([{ id: 1, ok: { position: "e.0:7" } }]);
+    expect(origin.publishes.filter(({ endpoint }) => endpoint === path)).toHaveLength(1);
+    expect(other?.others).toEqual([]);
+    for (const one of all) await one.close();
+  });
+
   test("[A11] [A7] a path whose name is long has relays as well, which know it after a hibernation", async () => {
     const path = `/quotes/${"x".repeat(1_016)}`;
     const all = await subscribe(path, FULL + 1);
@@ -149,3 +163,42 @@ describe("[A11] more subscribers than an object takes", () => {
     );
   });
 });
+
+test("[A11] [H9] if all are full one more is refused, until that was a minute ago; and all who come back at once find room", async () => {
+  const small = await startEdge({ SHARDS: "1", SUBSCRIBERS_PER_OBJECT: "1" });
+  const source = await new ScriptedOrigin({ url: small.url, shards: 1 }).connect();
+  const url = `${small.wsUrl}/quotes/full`;
+  const most = 1 + LIMITS.relaysPerEndpoint;
+  const dialAll = async () => {
+    const all: RawSubscriber[] = [];
+    for (let i = 0; i < most; i++) {
+      const one = new RawSubscriber(url);
+      await one.verdict();
+      all.push(one);
+    }
+    return all;
+  };
+  const refused = async () => {
+    const one = new RawSubscriber(url);
+    await one.until(({ closed }) => closed !== undefined, "a close");
+    return one.closed?.reason;
+  };
+  try {
+    source.append("/quotes/full", 1);
+    for (const one of await dialAll()) await one.close();
+    const [first, ...others] = await dialAll();
+    // What was noted while all these dialled is forgotten.
+    await small.setBehind(-60_000);
+    expect(await refused()).toMatch(/^overloaded/);
+    await first?.close();
+    expect(await refused()).toMatch(/^overloaded/);
+    await small.setBehind(-120_000);
+    const back = new RawSubscriber(url);
+
+    expect(await back.verdict()).toEqual({ position: "-", head: "e.0:0" });
+    for (const one of [back, ...others]) await one.close();
+  } finally {
+    source.cut();
+    await small.close();
+  }
+}, 240_000);

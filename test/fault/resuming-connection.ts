@@ -3,8 +3,7 @@
  * again after every close, each from its own position. Some of its endpoints come and go meanwhile. What is said of one after
  * its `unsub` was answered is wrong, and so is an answer to nothing, or one that overtakes another of its endpoint.
  */
-import type { Followed } from "./followed.ts";
-import { FollowedEndpoint } from "./followed.ts";
+import { type Followed, FollowedEndpoint } from "./followed.ts";
 import type { FollowerSettings, Said } from "./follower.ts";
 import { between, oneOf, type Random } from "./random.ts";
 import { ResumingSocket } from "./resuming-socket.ts";
@@ -100,7 +99,10 @@ export class ResumingConnection {
   #wander(): void {
     const { random } = this.#settings;
     const step = () => {
-      const one = oneOf(random, this.#wanderers);
+      // One that goes before its first verdict may not be back when the faults are to begin.
+      const answered = this.#wanderers.filter(({ position }) => position !== undefined);
+      if (answered.length === 0) return this.#wander();
+      const one = oneOf(random, answered);
       const both = random() < HASTY;
       const isThere = one.isWanted;
       if (isThere || both) this.#leave(one);

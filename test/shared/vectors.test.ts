@@ -183,7 +183,7 @@ describe("paths.json", () => {
     expect(read.ok && [read.canonical, read.address.path]).toEqual([false, canonical]);
   });
 
-  test.each(base64)("[A11] $path is served like $canonical", ({ topic, keyHex, path, canonical }) => {
+  test.each(base64)("[A13] $path is served like $canonical", ({ topic, keyHex, path, canonical }) => {
     expect(base64Path({ topic, key: bytes(keyHex) })).toBe(path);
     expect(parseAddress(path)).toMatchObject({
       isBase64: true,

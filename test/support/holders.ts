@@ -1,5 +1,5 @@
 /** What an object needs for tokens, in tests that are about other things, and tokens for those that are not. */
-import type { ConnectionLimits } from "../../edge/endpoint/connection-limits.ts";
+import type { ConnectionLimits, SenderLimits } from "../../edge/endpoint/connection-limits.ts";
 import type { Holder } from "../../edge/endpoint/holder.ts";
 import type { Verified } from "../../edge/endpoint/renewals.ts";
 
@@ -11,6 +11,9 @@ export const UNLIMITED: ConnectionLimits = {
   perPrincipal: 1_000_000,
   unsentBytes: 1e9,
 };
+
+/** Nor are all of them together. */
+export const BY_SENDER: SenderLimits = { asks: UNLIMITED.asks, publishes: UNLIMITED.publishes };
 
 /** Everybody may. */
 export const PUBLISHING = { by: "public", maxBytes: 1024 * 1024 } as const;

@@ -1,5 +1,9 @@
 import { expect, test } from "vitest";
-import { connectionLimits, Spending } from "../../../edge/endpoint/connection-limits.ts";
+import {
+  connectionLimits,
+  Spending,
+  subscribersPerObject,
+} from "../../../edge/endpoint/connection-limits.ts";
 
 test("[S20] limits are those of PROTOCOL.md unless the deployment sets others, each by itself", () => {
   const unset = {
@@ -25,6 +29,15 @@ test.each(["0", "-1", "1.5", "many", "1e9", "Infinity"])(
     );
   },
 );
+
+test("[A11] an object takes 20,000 subscribers unless another number is set, which the platform bounds", () => {
+  expect(subscribersPerObject({})).toBe(20_000);
+  expect(subscribersPerObject({ SUBSCRIBERS_PER_OBJECT: "32000" })).toBe(32_000);
+  for (const limit of ["0", "32001", "many"])
+    expect(() => subscribersPerObject({ SUBSCRIBERS_PER_OBJECT: limit })).toThrow(
+      "SUBSCRIBERS_PER_OBJECT must be a whole number from 1 to 32,000",
+    );
+});
 
 test("[S20] what one connection spends no other one pays for", () => {
   const spending = new Spending(connectionLimits({}));

@@ -10,7 +10,7 @@ const ask = async (url: string, basePath: string | undefined, location?: string)
   return [asked.replace("https://edge", ""), answer.headers.get("Location")];
 };
 
-describe("[A12] an edge below /live", () => {
+describe("[A14] an edge below /live", () => {
   test.each([
     ["/live/quotes/A%2Fb?from=e.0:1", "/quotes/A%2Fb?from=e.0:1"],
     ["/live/$/health", "/$/health"],

@@ -291,13 +291,13 @@ describe("a subscription", () => {
     expect(transport.socket.url).toBe("wss://edge.example/quotes/a%2Fb%20c?x=1");
   });
 
-  test("[A12] below a path of a proxy, dials what is there", () => {
+  test("[A14] below a path of a proxy, dials what is there", () => {
     begin({}, "wss://edge.example/a/live/quotes/a:b?x=1");
 
     expect(transport.socket.url).toBe("wss://edge.example/a/live/quotes/a%3Ab?x=1");
   });
 
-  test("[A11] dials the spelling of base64url as it is, and takes the updates of its endpoint", () => {
+  test("[A13] dials the spelling of base64url as it is, and takes the updates of its endpoint", () => {
     const { told } = begin({}, "wss://edge.example/live/quotes/$b64.YS9i");
     transport.socket.open().say(fresh("a:-1", "a:-1"));
     transport.socket.say('{"e":"/quotes/a%2Fb","p":"a:1","v":1}');

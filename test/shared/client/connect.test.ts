@@ -189,7 +189,7 @@ describe("a connection", () => {
   test.each([
     ["wss://edge.example/live/", "wss://edge.example/live/$/connect"],
     ["wss://edge.example/a/b/$/connect", "wss://edge.example/a/b/$/connect"],
-  ])("[A12] of an edge below a path of a proxy, %s, dials what is there", (url, dialled) => {
+  ])("[A14] of an edge below a path of a proxy, %s, dials what is there", (url, dialled) => {
     connect(url, { transport, clock });
 
     expect(transport.socket.url.split("?")[0]).toBe(dialled);

@@ -78,7 +78,7 @@ describe("addresses", () => {
     ["..", "/t/$b64.Li4"],
     ["\u0000", "/t/$b64.AA"],
     ["??>", "/t/$b64.Pz8-"],
-  ])("[A11] the key %j can be spelled %s, too", (key, path) => {
+  ])("[A13] the key %j can be spelled %s, too", (key, path) => {
     expect(base64Path({ topic: "t", key: bytes(key) })).toBe(path);
     expect(parseAddress(path)).toMatchObject({
       ok: true,
@@ -88,7 +88,7 @@ describe("addresses", () => {
     });
   });
 
-  test("[A11] every key has one such path, which reads back as the key", () => {
+  test("[A13] every key has one such path, which reads back as the key", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 64 }), (key) => {
         const path = base64Path({ topic: "t", key });
@@ -100,7 +100,7 @@ describe("addresses", () => {
   });
 
   test.each(["/t/$b64.YS9i=", "/t/$b64.YS9j!", "/t/$b64.Li5", "/t/$b64.A", "/t/$b64.YS%39i"])(
-    "[A11] %s is no key's: there is one such path for each",
+    "[A13] %s is no key's: there is one such path for each",
     (path) => {
       expect(address(path)).toBe("bad_address");
     },

@@ -54,7 +54,7 @@ test("[H1] is the value, decoded, with its position, its time and its bytes, and
   expect([asked, client.connection]).toEqual([[{ path: "/flights/A%20TL", token: undefined }], undefined]);
 });
 
-test("[A12] [H2] asks below a path where a proxy has the edge, and reads the tag as that has left it", async () => {
+test("[A14] [H2] asks below a path where a proxy has the edge, and reads the tag as that has left it", async () => {
   record("1", { ETag: 'W/"a:7-gzip"' });
   const client = new Client(`${url}/live/`);
   onTestFinished(() => client.close());

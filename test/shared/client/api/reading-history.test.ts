@@ -64,7 +64,10 @@ class World {
     await turn();
     const { position } = reading.subscription;
     if (this.#problem !== undefined) throw this.#problem;
-    // What lies unread isn't counted: it comes again.
+    // What lies unread isn't counted, and a gap that wasn't heard of comes again.
+    const [at, to] = [reading.at ?? Number.POSITIVE_INFINITY, offsetIn(position) ?? -1];
+    const between = this.edge.logs.get(endpoint)?.updates.filter(({ offset }) => offset > at && offset <= to);
+    expect([endpoint, between]).toEqual([endpoint, []]);
     this.begin(endpoint, position, whenFull, size);
   }
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { examineEdge } from "../origin/doctor/edge.ts";
 import { type Finding, hint, lineOf, ok, wrong } from "../origin/doctor/finding.ts";
 import { examineEmbedded, examineFolder, examineStatusPort } from "../origin/doctor/local.ts";
+import { examineProxy } from "../origin/doctor/proxy.ts";
 import { hiding } from "../origin/operate/log.ts";
 import { type Config, readConfig, secretsOf } from "../origin/settings/config.ts";
 import { formatSlice, isWhole } from "../shared/protocol/slice.ts";
@@ -20,6 +21,10 @@ run beside an origin.`,
       means:
         "Who may issue tokens, as the edge has it. Without it, the issuer that npm start made in the data folder, if it did.",
       secret: true,
+    },
+    PUBLIC_URL: {
+      means:
+        "Where clients come in, as https://example.com/live: what proxies on that way do to paths and WebSockets is looked at. Unset: EDGE_URL.",
     },
     WEB_ORIGINS: { means: "As the edge has it." },
     AUTH_COOKIE: { means: "As the edge has it." },
@@ -58,7 +63,14 @@ async function* examine(
   } else if (dataDir !== undefined) yield* examineEmbedded(dataDir, streams);
   yield* examineAccess({ ...more, dataDir, token: more.ACCESS_TOKEN });
   if (edgeUrl !== undefined) yield* examineEdge({ edgeUrl, key: uplinkKey, streams });
+  const publicUrl = more.PUBLIC_URL || edgeUrl?.href;
+  if (publicUrl === undefined) return;
+  if (isPublicUrl(publicUrl)) yield* examineProxy(new URL(publicUrl));
+  else
+    yield wrong("PUBLIC_URL", "is neither a http: nor a https: URL", "give it as https://example.com/live");
 }
+
+const isPublicUrl = (text: string) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
 
 function streamsFinding(count: number): Finding {
   if (count > 0) return ok("STREAMS", `${count} topic${count === 1 ? " is" : "s are"} exposed`);

@@ -7,6 +7,7 @@ import type { ConnectionSettings } from "./endpoint/connection-limits.ts";
 import type { BrowserSettings } from "./http/browsers.ts";
 import type { QuotaEnv } from "./http/quotas.ts";
 import type { SenderSettings } from "./http/sender.ts";
+import type { SenderSetting } from "./http/sender-limits.ts";
 import type { ObjectIdentity } from "./object-identity.ts";
 import type { LatestResult } from "./shard/answering/latest.ts";
 import type { GatherSetting } from "./shard/links/gathering.ts";
@@ -37,7 +38,13 @@ export interface ShardCalls extends Rpc.DurableObjectBranded {
   revocations(issuer?: string): Promise<readonly Revocation[]>;
 }
 
-export interface Env extends ConnectionSettings, BrowserSettings, GatherSetting, QuotaEnv, SenderSettings {
+export interface Env
+  extends ConnectionSettings,
+    BrowserSettings,
+    GatherSetting,
+    QuotaEnv,
+    SenderSettings,
+    SenderSetting {
   readonly SHARD: DurableObjectNamespace<ShardCalls>;
   readonly ENDPOINT: DurableObjectNamespace;
   readonly RELAY: DurableObjectNamespace;
@@ -57,6 +64,8 @@ export interface Env extends ConnectionSettings, BrowserSettings, GatherSetting,
   readonly WEB_ORIGINS?: string;
   /** The name of a cookie that may hold a token. */
   readonly AUTH_COOKIE?: string;
+  /** Below which path of a proxy the edge is; unset: it has a host of its own. */
+  readonly BASE_PATH?: string;
   /** "on": `/$/operations` answers those who may know. */
   readonly OPERATIONS?: string;
   /** "on": everybody may know names of origins and what is counted; else a token with `admin`. */

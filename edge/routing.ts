@@ -102,6 +102,8 @@ export type ObjectRequest =
       readonly principal: Principal;
       /** Whether its token allows to publish there. */
       readonly publishes: boolean;
+      /** The object is to take it whatever its key has: there is no room for it elsewhere. */
+      readonly isSure: boolean;
     }
   | { readonly kind: "link"; readonly path: string };
 
@@ -111,10 +113,13 @@ export interface Relay {
   readonly hint: DurableObjectLocationHint;
 }
 
+const SURE = "sure";
+
 /** What else a subscribe may be. */
 export interface SubscribeMore {
   readonly publishes?: boolean;
   readonly occupancy?: true | undefined;
+  readonly isSure?: true;
 }
 
 /** `protocol` is the WebSocket subprotocol to answer with, if the client offered it. */
@@ -123,12 +128,13 @@ function subscribeRequest(
   from: Position | undefined,
   protocol: string | undefined,
   principal: Principal,
-  { publishes, occupancy }: SubscribeMore = {},
+  { publishes, occupancy, isSure }: SubscribeMore = {},
 ): Request {
   const query = new URLSearchParams({ path });
   if (publishes) query.set("publish", "1");
   if (from !== undefined) query.set("from", formatPosition(from));
   if (occupancy) query.set(OCCUPANCY, "");
+  if (isSure) query.set(SURE, "");
   const headers = new Headers({ Upgrade: "websocket" });
   if (protocol !== undefined) headers.set("Sec-WebSocket-Protocol", protocol);
   const encoded = encodePrincipal(principal);
@@ -226,6 +232,7 @@ function readSubscribe(request: Request): Extract<ObjectRequest, { kind: "subscr
     occupancy: searchParams.has(OCCUPANCY) || undefined,
     principal: readPrincipal(request.headers.get(PRINCIPAL)),
     publishes: searchParams.get("publish") === "1",
+    isSure: searchParams.has(SURE),
   };
 }
 
@@ -235,6 +242,8 @@ export type RelayRequest =
       readonly principal: Principal;
       /** Whether there is anybody whose tokens count. */
       readonly tokensCount: boolean;
+      /** From whom it came, if that counts. */
+      readonly sender: string | undefined;
     }
   /** Of a room. */
   | Extract<ObjectRequest, { readonly kind: "subscribe" }>
@@ -242,6 +251,7 @@ export type RelayRequest =
 
 const RELAY_LINK = "https://relay/link";
 const TOKENS_COUNT = "tokens-count";
+const SENDER = "Distributary-Sender";
 
 /** Where an object of many endpoints is made, if there is none of that name yet: near those who connect to it. */
 function relayStub(env: Env, name: string, hint?: DurableObjectLocationHint): DurableObjectStub {
@@ -254,12 +264,13 @@ export async function openConnection(
   env: Env,
   relay: Relay,
   protocol: string | undefined,
-  { principal, tokensCount }: Omit<Extract<RelayRequest, { kind: "connect" }>, "kind">,
+  { principal, tokensCount, sender }: Omit<Extract<RelayRequest, { kind: "connect" }>, "kind">,
 ): Promise<Response> {
   const headers = new Headers(UPGRADE);
   if (protocol !== undefined) headers.set("Sec-WebSocket-Protocol", protocol);
   const encoded = encodePrincipal(principal);
   if (encoded !== undefined) headers.set(PRINCIPAL, encoded);
+  if (sender !== undefined) headers.set(SENDER, sender);
   const query = tokensCount ? `?${TOKENS_COUNT}` : "";
   return relayStub(env, relay.name, relay.hint).fetch(`https://relay/connect${query}`, { headers });
 }
@@ -272,5 +283,6 @@ export function readRelayRequest(request: Request): RelayRequest | undefined {
   if (pathname === "/subscribe") return readSubscribe(request);
   if (pathname !== "/connect") return undefined;
   const principal = readPrincipal(request.headers.get(PRINCIPAL));
-  return { kind: "connect", principal, tokensCount: searchParams.has(TOKENS_COUNT) };
+  const sender = request.headers.get(SENDER) ?? undefined;
+  return { kind: "connect", principal, tokensCount: searchParams.has(TOKENS_COUNT), sender };
 }

@@ -85,13 +85,15 @@ export const TIME_LIMITS = {
   linkLaterSpreadMs: 4_000,
   /** Between two looks at whether a full subscriber has room. */
   roomLookMs: 50,
-  /** A subscriber that takes nothing of what it is sent for so long is closed (S9), and so is a large answer to a GET. */
+  /** A subscriber that takes nothing of what it is sent, its verdict first, for so long is closed (S9), and so is a large answer to a GET. */
   takesNothingMs: 30_000,
   /** Between two looks at what subscribers haven't taken; if there is too much, who took nothing meanwhile is closed (S9). */
   unsentLookMs: 1_000,
+  /** After its verdict it is looked at whether a subscriber has taken it (S9). */
+  unsentFirstLookMs: 100,
   /** What a subscriber hadn't taken when it was closed counts for so long (S9). */
   unsentLeftMs: 30_000,
-  /** Past that a socket of a token's subject, of which nothing was heard, may be closed for another one (S20). */
+  /** Past that a socket of a token's subject, of which nothing was heard, may be closed for another one (S20), and so may any connection of which nothing was ever heard (M1). */
   subscriberSilentMs: 60_000,
   /** Before a token ends, its bearer is told (S17). */
   tokenNoticeMs: 60_000,

@@ -32,3 +32,27 @@ export class Bucket {
     return 0;
   }
 }
+
+/** Those that are remembered. */
+const MOST_KEYS = 10_000;
+
+/** A bucket for each of many who ask, by whatever key they are known. Whoever asked least recently is forgotten first. */
+export class Buckets {
+  readonly #rate: Rate;
+  readonly #byKey = new Map<string, Bucket>();
+
+  constructor(rate: Rate) {
+    this.#rate = rate;
+  }
+
+  /** As of a bucket. */
+  take(key: string, now: number, count?: number): number {
+    const bucket = this.#byKey.get(key) ?? new Bucket(this.#rate);
+    // The last that asked is the last in order.
+    this.#byKey.delete(key);
+    this.#byKey.set(key, bucket);
+    const [least] = this.#byKey.keys();
+    if (this.#byKey.size > MOST_KEYS && least !== undefined) this.#byKey.delete(least);
+    return bucket.take(now, count);
+  }
+}

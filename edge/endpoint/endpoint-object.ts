@@ -129,7 +129,7 @@ export class EndpointObject extends DurableObject<Env> {
   }
 
   async #subscribe(core: EndpointCore, wants: Subscribe, protocol: string | null): Promise<Response> {
-    if (core.isIdle && (await this.#isForItsRoom(wants))) return toItsRoom();
+    if (core.isIdle && !wants.isSure && (await this.#isForItsRoom(wants))) return toItsRoom();
     const { from, principal, publishes, occupancy } = wants;
     const holder = principal.kind === "public" ? undefined : await holderOf(principal, Date.now());
     const refusal = holder && core.refusalOf(holder);

@@ -25,7 +25,7 @@ import type { WaitingLine } from "./waiting-line.ts";
 /** What subscribers need of the object that holds their sockets. */
 export interface SubscribersPorts<S extends Peer> {
   /** What is unsent to all subscribers of the object. */
-  readonly unsent: Pick<Unsent<S>, "hasRoom" | "sent" | "remove">;
+  readonly unsent: Pick<Unsent<S>, "hasRoom" | "sent" | "sentFirst" | "remove">;
   readonly pace: Pace<S>;
   /** Keeps what must outlive the memory of a subscriber of this endpoint. */
   keep(socket: S, facts: SubscriptionFacts): void;
@@ -182,7 +182,7 @@ export class Subscribers<S extends Peer> {
     this.continue(subscriber, [encodeVerdict(subscriber.id, verdict), ...frames], then, beyond);
     const { socket } = subscriber;
     // Whether it takes this is looked at: if its client went while it was let in, nobody ever tells.
-    if (this.#all.has(socket)) this.#ports.unsent.sent(socket, 0);
+    if (this.#all.has(socket)) this.#ports.unsent.sentFirst(socket);
   }
 
   /** More for a subscriber that is catching up, its verdict sent before. */

@@ -3,8 +3,8 @@
  *
  * Of most there is nothing: what is small goes into the network's own buffers at once. Those of whom there is something are
  * looked at every second, and only then is there a timer; an object with unsent bytes can't sleep anyway. Each is looked at
- * when it has had its verdict: of a client that went while it was let in the runtime doesn't tell, and what is sent to it is
- * never taken. Who takes nothing for long is closed. If there is too much altogether, so is who takes nothing for a moment,
+ * once, soon after it had its verdict: of a client that went while it was let in the runtime doesn't tell, and what is sent to
+ * it is never taken. Who takes nothing for long is closed. If there is too much altogether, so is who takes nothing for a moment,
  * the greediest first; and a large first answer isn't begun.
  *
  * A close stands behind what is unsent, so the memory is given back only when its peer's connection ends. No call of the
@@ -31,6 +31,7 @@ export const LARGE_BYTES = 64 * 1024;
 export const OBJECT_BYTES = 64 * 1024 * 1024;
 
 const LOOK_MS = TIME_LIMITS.unsentLookMs;
+const FIRST_LOOK_MS = TIME_LIMITS.unsentFirstLookMs;
 const TAKES_NOTHING_MS = TIME_LIMITS.takesNothingMs;
 const LEFT_MS = TIME_LIMITS.unsentLeftMs;
 
@@ -83,6 +84,15 @@ export class Unsent<S extends Peer> {
 
   /** A socket was just sent something. `before`: what was unsent there before that. */
   sent(socket: S, before: number): void {
+    this.#watch(socket, before, LOOK_MS);
+  }
+
+  /** The same of its first. An object with nothing else to do is to sleep soon, so it is looked at sooner. */
+  sentFirst(socket: S): void {
+    this.#watch(socket, 0, FIRST_LOOK_MS);
+  }
+
+  #watch(socket: S, before: number, lookMs: number): void {
     const now = this.#ports.now();
     const held = this.#held.get(socket) ?? { bytes: 0, at: now };
     this.#held.set(socket, held);
@@ -91,7 +101,7 @@ export class Unsent<S extends Peer> {
     this.#say(now);
     if (this.#isLooking) return;
     this.#lookedAt = now;
-    this.#lookLater();
+    this.#lookIn(lookMs);
   }
 
   /** It is closed. */
@@ -103,12 +113,12 @@ export class Unsent<S extends Peer> {
     this.#left.set(socket, this.#ports.now());
   }
 
-  #lookLater(): void {
+  #lookIn(ms: number): void {
     this.#isLooking = true;
-    this.#ports.after(LOOK_MS, () => {
+    this.#ports.after(ms, () => {
       this.#isLooking = false;
       this.#look();
-      if (this.#held.size + this.#left.size > 0) this.#lookLater();
+      if (this.#held.size + this.#left.size > 0) this.#lookIn(LOOK_MS);
     });
   }
 

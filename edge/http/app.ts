@@ -118,6 +118,13 @@ export function createApp(
     const counted = operations(await elsewhere?.json<Record<string, number>>());
     return Response.json(counted, { headers: { "Cache-Control": "no-store" } });
   });
+  // What a proxy made of a path on its way here, for whoever asks.
+  app.get(`${ROUTES.probe}/*`, ({ req }) =>
+    Response.json(
+      { path: req.path.slice(ROUTES.probe.length) },
+      { headers: { "Cache-Control": "no-store" } },
+    ),
+  );
   app.get(ROUTES.uplink, ({ req, env }) => uplinkRoute(req.raw, env));
   app.on(["GET", ...PUBLISHES], [ROUTES.revocations, `${ROUTES.revocations}/*`], async (context, next) => {
     const { req, env } = context;

@@ -2,7 +2,7 @@
  * Endpoints over HTTP and WebSocket: A3–A5, H1–H7, S1 and V1 of PROTOCOL.md. A GET is one question through the
  * shard; a subscribe is passed on to the endpoint's object, which nothing but an exposed, canonical path reaches.
  */
-import { parseAddress } from "../../shared/protocol/address.ts";
+import { base64Path, parseAddress } from "../../shared/protocol/address.ts";
 import { ERRORS } from "../../shared/protocol/codes.ts";
 import { OLDEST, type Position, parsePosition } from "../../shared/protocol/position.ts";
 import { OCCUPANCY, ROUTES, SUBSCRIBER_PROTOCOL } from "../../shared/protocol/version.ts";
@@ -33,10 +33,28 @@ import { badUpgrade, chooseProtocol, refuseUpgrade } from "./upgrades.ts";
 
 /** To a request for what is no endpoint, or none for its sender. */
 export function elsewhere(target: Exclude<Target, { kind: "endpoint" }>, url: URL): Response {
-  if (target.kind === "otherSpelling")
-    return new Response(null, { status: 308, headers: { Location: target.path + url.search } });
+  if (target.kind === "otherSpelling") return redirect(target, url);
   const { code, message } = target;
   return code === "no_token" ? refusedToken(code, message) : errorResponse(code, message);
+}
+
+/** In the query of a request that was led to a canonical path. */
+const LED = "respelled";
+
+/**
+ * To the canonical path. If it comes from there, something on its way spells paths anew, and would do so for ever: then to the
+ * path that has nothing to spell.
+ */
+function redirect({ path, base64 }: Extract<Target, { kind: "otherSpelling" }>, url: URL): Response {
+  const query = url.search.slice(1).split("&");
+  const kept = query.filter((part) => part !== "" && part !== LED);
+  const wasLed = query.includes(LED);
+  const search = [...kept, ...(wasLed ? [] : [LED])].join("&");
+  const location = wasLed ? base64 : path;
+  return new Response(null, {
+    status: 308,
+    headers: { Location: search === "" ? location : `${location}?${search}` },
+  });
 }
 
 export interface LatestAnswer {
@@ -186,8 +204,8 @@ export async function startOf(
 export type Target =
   /** The canonical path of an endpoint that may be read. */
   | { readonly kind: "endpoint"; readonly path: string }
-  /** The path was another spelling of this one. */
-  | { readonly kind: "otherSpelling"; readonly path: string }
+  /** The path was another spelling of this one. `base64`: the one of these that is served. */
+  | { readonly kind: "otherSpelling"; readonly path: string; readonly base64: string }
   | { readonly kind: "refused"; readonly code: RefusedCode; readonly message: string };
 
 type RefusedCode =
@@ -201,7 +219,8 @@ export function targetOf(url: URL, asker: Asker, decide = mayRead): Target {
   const parsed = parseAddress(url.pathname);
   if (!parsed.ok) return { kind: "refused", code: parsed.code, message: PROBLEMS[parsed.code] };
   const { path } = parsed.address;
-  if (!parsed.canonical) return { kind: "otherSpelling", path };
+  if (!parsed.canonical && !parsed.isBase64)
+    return { kind: "otherSpelling", path, base64: base64Path(parsed.address) };
   const decision = decide(requireStreams(), parsed.address, asker);
   return decision.ok ? { kind: "endpoint", path } : { ...decision, kind: "refused" };
 }

@@ -51,7 +51,12 @@ export async function openWhereRoom(
     const answer = await openSubscription(env, path, relay, ...how);
     if (isForARoom(answer)) {
       if (sender !== undefined) guessers.missed(sender, clock.now());
-      return openInRoom(env, path, ...how);
+      const waits = await openInRoom(env, path, ...how);
+      const [from, protocol, principal, more] = how;
+      // It is full: so many wait that this one is taken like any other.
+      return isCrowded(waits)
+        ? openSubscription(env, path, relay, from, protocol, principal, { ...more, isSure: true })
+        : waits;
     }
     if (!isCrowded(answer)) return answer;
     crowds.note(path, region, full + 1, clock.now());

@@ -3,7 +3,7 @@
  * bindings, for each of its locations; elsewhere each isolate counts for itself, and forgets those that asked least recently.
  * Who is at its quota is refused and told when to come back; nothing that it has is taken from it. H14 of PROTOCOL.md.
  */
-import { Bucket } from "../access/rate.ts";
+import { Buckets } from "../access/rate.ts";
 import { logProblem } from "../answers.ts";
 import { SteadyClock } from "../surroundings.ts";
 import type { Sender } from "./sender.ts";
@@ -48,8 +48,6 @@ export type QuotaEnv = QuotaSettings & {
   readonly [Name in (typeof BINDING_OF)[Counted]]?: RateLimiter;
 };
 
-/** Those that are remembered, of each kind. */
-const MOST_SENDERS = 10_000;
 const MINUTE_SECONDS = 60;
 /** Cloudflare doesn't say when. */
 const LATER_SECONDS = 10;
@@ -80,30 +78,24 @@ export function readQuotas(settings: QuotaSettings): Readonly<Record<Counted, Qu
 /** What senders have asked, in memory. */
 export class Counts {
   readonly #quotas: Readonly<Record<Counted, Quota>>;
-  readonly #buckets: Readonly<Record<Counted, Map<string, Bucket>>> = {
-    subscribe: new Map(),
-    replay: new Map(),
-    read: new Map(),
-    publish: new Map(),
-  };
+  readonly #buckets: Readonly<Record<Counted, Buckets>>;
 
   constructor(quotas: Readonly<Record<Counted, Quota>>) {
     this.#quotas = quotas;
+    const buckets = ({ perMinute }: Quota) =>
+      new Buckets({ perSecond: perMinute / MINUTE_SECONDS, burst: perMinute });
+    this.#buckets = {
+      subscribe: buckets(quotas.subscribe),
+      replay: buckets(quotas.replay),
+      read: buckets(quotas.read),
+      publish: buckets(quotas.publish),
+    };
   }
 
   /** 0 if this may pass; else the seconds until it may. */
   take(counted: Counted, { key, isOwn }: Sender, now: number): number {
-    const { perMinute, isSet } = this.#quotas[counted];
-    if (isOwn && !isSet) return 0;
-    const buckets = this.#buckets[counted];
-    const bucket =
-      buckets.get(key) ?? new Bucket({ perSecond: perMinute / MINUTE_SECONDS, burst: perMinute });
-    // The last asked is the last in order, and the first is forgotten.
-    buckets.delete(key);
-    buckets.set(key, bucket);
-    const [least] = buckets.keys();
-    if (buckets.size > MOST_SENDERS && least !== undefined) buckets.delete(least);
-    return Math.ceil(bucket.take(now) / 1_000);
+    if (isOwn && !this.#quotas[counted].isSet) return 0;
+    return Math.ceil(this.#buckets[counted].take(key, now) / 1_000);
   }
 }
 

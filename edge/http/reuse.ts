@@ -1,10 +1,10 @@
 /** How old the answer to a GET may be, by its stream and by what the request says; and what the answer says of that (H15). */
 
 import type { Stream } from "../../shared/config/streams.ts";
+import { tagsIn } from "../../shared/protocol/entity-tags.ts";
 import { parseLongPosition, reaches } from "../../shared/protocol/position.ts";
 import type { Principal } from "../principal.ts";
 import type { LatestResult } from "../shard/answering/latest.ts";
-import { tagsIn } from "./tags.ts";
 
 export interface Reuse {
   /** Anybody's answer may be reused for so long. */

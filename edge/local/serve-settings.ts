@@ -8,10 +8,12 @@ import {
   subscribersPerObject,
 } from "../endpoint/connection-limits.ts";
 import { addressKey } from "../http/address-key.ts";
+import { readBasePath } from "../http/base-path.ts";
 import { isLoopback, readHosts } from "../http/browsers.ts";
 import { PUBLISH_SETTING, publishMaxBytes } from "../http/publish-request.ts";
 import { QUOTA_SETTINGS, readQuotas } from "../http/quotas.ts";
 import { readProxies } from "../http/sender.ts";
+import { SENDER_SETTING, senderLimits } from "../http/sender-limits.ts";
 import { ROOMS_SETTING, roomCount } from "../relay/rooms.ts";
 import { GATHER_SETTING, gatherMs } from "../shard/links/gathering.ts";
 import { reason } from "./checks.ts";
@@ -58,6 +60,10 @@ export const command = {
         "Origins of web pages that are answered, as https://app.example.com, with commas between. Unset: all, without cookies.",
     },
     AUTH_COOKIE: { means: "The name of a cookie that may hold a token." },
+    BASE_PATH: {
+      means:
+        "The path below which a proxy has the edge, as /live, if the proxy leaves it in what it asks for. Unset: none.",
+    },
     ...INSIGHT_SETTINGS,
     ...CONNECTION_SETTINGS,
     ...PUBLISH_SETTING,
@@ -70,6 +76,7 @@ export const command = {
     REPLAYS_PER_MINUTE: { means: QUOTA_SETTINGS.REPLAYS_PER_MINUTE.means },
     READS_PER_MINUTE: { means: QUOTA_SETTINGS.READS_PER_MINUTE.means },
     PUBLISHES_PER_MINUTE: { means: QUOTA_SETTINGS.PUBLISHES_PER_MINUTE.means },
+    CONNECT_SUBSCRIBES_PER_MINUTE: { means: SENDER_SETTING.CONNECT_SUBSCRIBES_PER_MINUTE.means },
     PROXIES: {
       means:
         "Addresses of proxies, with commas between: whom they ask for, by X-Forwarded-For, has the quotas.",
@@ -96,7 +103,9 @@ export function settingProblems(values: EdgeValues): readonly string[] {
     () => gatherMs(values),
     () => roomCount(values.ROOMS),
     () => readQuotas(values),
+    () => senderLimits(values),
     () => readProxies(values.PROXIES),
+    () => readBasePath(values.BASE_PATH),
     () => {
       if (connections && !/^[1-9]\d{0,6}$/.test(connections))
         throw new Error("CONNECTIONS_PER_ADDRESS must be a whole number from 1 to 9,999,999");
@@ -121,10 +130,11 @@ export function varsOf(values: EdgeValues, isGated: boolean): Readonly<Record<st
   const told = {
     ...pick(values, Object.keys(CONNECTION_SETTINGS)),
     ...pick(values, Object.keys(QUOTA_SETTINGS)),
+    ...pick(values, Object.keys(SENDER_SETTING)),
     ...pick(values, Object.keys(PUBLISH_SETTING)),
     ...pick(values, Object.keys(GATHER_SETTING)),
     ...pick(values, Object.keys(ROOMS_SETTING)),
-    ...pick(values, ["OPERATIONS", "HOSTS", "WEB_ORIGINS", "AUTH_COOKIE"]),
+    ...pick(values, ["OPERATIONS", "HOSTS", "WEB_ORIGINS", "AUTH_COOKIE", "BASE_PATH"]),
     ...(PROXIES && { PROXIES: (isGated ? standIns : proxies).join(",") }),
   };
   return {

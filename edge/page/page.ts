@@ -5,10 +5,13 @@
 import * as v from "valibot";
 import { type Connection, connect, SubscribeError, webSocketTransport } from "../../shared/client/client.ts";
 import { resolveEndpoint } from "../../shared/client/endpoint-url.ts";
-import { ROUTES } from "../../shared/protocol/version.ts";
 import { CuttableTransport } from "./cuttable.ts";
 import { type Resumption, summarize } from "./proof.ts";
 import { Tile } from "./tile.ts";
+
+/** Relative, since a proxy may have the edge below a path of its own. */
+const EDGE = "..";
+const STREAMS = "streams";
 
 /** How long a cut lasts. */
 const CUT_SECONDS = 5;
@@ -58,7 +61,7 @@ void showStreams();
 async function showStreams(): Promise<void> {
   const streams = await readStreams();
   if (streams === undefined) {
-    elements.problem.textContent = `${ROUTES.streams} could not be read`;
+    elements.problem.textContent = `${STREAMS} could not be read`;
     return;
   }
   if (streams.length === 0)
@@ -77,7 +80,7 @@ async function showStreams(): Promise<void> {
 
 async function readStreams(): Promise<StreamList | undefined> {
   try {
-    const response = await fetch(ROUTES.streams);
+    const response = await fetch(STREAMS);
     const answer = v.safeParse(StreamsAnswer, await response.json());
     return answer.success ? answer.output.streams : undefined;
   } catch {
@@ -106,7 +109,7 @@ function add(url: string): Tile {
   const { template } = elements;
   const takesPublishes = open.has(path.split("/")[1] ?? "");
   const more = { isCut: () => isCut, onProgress: showSummary, takesPublishes };
-  connection ??= connect("/", { transport });
+  connection ??= connect(EDGE, { transport });
   const tile = new Tile(path, { template, connection, ...more });
   tiles.set(path, tile);
   tile.onRemove(() => tiles.delete(path));

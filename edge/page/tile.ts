@@ -49,7 +49,7 @@ export class Tile {
     this.element.dataset.endpoint = subscription.endpoint;
     const link = document.createElement("a");
     link.textContent = readable(subscription.endpoint);
-    link.href = subscription.endpoint;
+    link.href = urlOf(subscription.endpoint);
     this.#field("name").replaceChildren(link);
     this.#takePublishes(settings.takesPublishes);
     this.#listen();
@@ -191,10 +191,13 @@ export class Tile {
   }
 }
 
+/** Relative to the page, since a proxy may have the edge below a path of its own. */
+const urlOf = (endpoint: string) => `..${endpoint}`;
+
 /** In words. What was published comes back as an update, like anybody's. */
 async function publish(endpoint: string, value: string): Promise<string> {
   try {
-    const answer = await fetch(endpoint, { method: "POST", body: value });
+    const answer = await fetch(urlOf(endpoint), { method: "POST", body: value });
     const said = v.safeParse(PublishAnswer, await answer.json());
     if (!said.success) return `answered with status ${answer.status}`;
     return "position" in said.output

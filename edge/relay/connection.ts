@@ -28,6 +28,8 @@ export class Connection implements Peer {
   readonly socket: HibernatingPeer;
   /** The one path that it may follow, if its socket is one of a single endpoint (one-endpoint.ts). */
   readonly only: string | undefined;
+  /** From whom it came, as the Worker tells those apart that have quotas; undefined if that is nobody, or isn't known. */
+  readonly sender: string | undefined;
   /** By path. */
   readonly follows: Map<string, Followed>;
   right: Right;
@@ -35,6 +37,8 @@ export class Connection implements Peer {
   lastId: number;
   row: Row | undefined;
   isOpen = true;
+  /** Nothing was sent to it yet; of one that outlived a memory that isn't asked. */
+  isUntried: boolean;
   #outbox: Message[] = [];
   #queued = 0;
   /** So much of what is unsent was sent of a past. */
@@ -46,14 +50,16 @@ export class Connection implements Peer {
     socket: HibernatingPeer,
     right: Right,
     waits: (connection: Connection) => void,
-    kept: Partial<Pick<Connection, "only" | "lastId" | "follows" | "row">> = {},
+    kept: Partial<Pick<Connection, "only" | "sender" | "lastId" | "follows" | "row">> = {},
   ) {
     this.socket = socket;
     this.right = right;
     this.#waits = waits;
     this.only = kept.only;
+    this.sender = kept.sender;
     this.lastId = kept.lastId ?? 0;
     this.follows = kept.follows ?? new Map();
+    this.isUntried = kept.follows === undefined;
     this.row = kept.row;
   }
 

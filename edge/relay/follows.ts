@@ -109,6 +109,13 @@ export class Follows {
     });
   }
 
+  /** Whether nobody more can subscribe to an endpoint. */
+  isFullFor(path: string): boolean {
+    const { endpoints, subscriptions } = this.#bounds;
+    const held = this.#ports.endpoints();
+    return this.#subscriptions >= subscriptions || (!held.has(path) && held.size >= endpoints);
+  }
+
   unsubscribe(connection: Connection, path: string, id: number): void {
     this.#step(connection, path, { kind: "unsub", id });
   }
@@ -140,12 +147,10 @@ export class Follows {
     const judgement = only === undefined ? this.#ports.judge(path, right) : ALLOWED;
     if (!judgement.ok) return judgement;
     if (follows.has(path)) return undefined;
-    const { limits, endpoints, subscriptions } = this.#bounds;
+    const { limits } = this.#bounds;
     if (follows.size >= limits.subscriptions)
       return { code: "too_many_subscriptions", message: `a connection has at most ${limits.subscriptions}` };
-    const held = this.#ports.endpoints();
-    const isFull = this.#subscriptions >= subscriptions || (!held.has(path) && held.size >= endpoints);
-    return isFull ? FULL : undefined;
+    return this.isFullFor(path) ? FULL : undefined;
   }
 
   /** @param why The edge ends it. */

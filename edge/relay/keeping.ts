@@ -156,7 +156,7 @@ export class Keeping {
   }
 
   #attach(connection: Connection): void {
-    const { right, only, lastId, follows } = connection;
+    const { right, only, sender, lastId, follows } = connection;
     const holder = this.#ports.holderOf(connection);
     const tag = this.#ports.tagOf(connection);
     const room = roomFor(right, only);
@@ -172,7 +172,7 @@ export class Keeping {
       connection.row = undefined;
       this.#rowsDue.delete(connection);
     }
-    const kept = writeConnection({ right, holder, only, lastId, tag }, fits ? text : (connection.row ?? ""));
+    const kept = writeConnection({ right, holder, only, sender, lastId, tag }, fits ? text : (connection.row ?? ""));
     connection.socket.serializeAttachment(kept);
   }
 

@@ -17,6 +17,8 @@ export interface KeptConnection {
   readonly holder: Holder | undefined;
   /** The one path that it may follow; undefined: any. */
   readonly only: string | undefined;
+  /** From whom it came; undefined if that doesn't count. */
+  readonly sender: string | undefined;
   readonly lastId: number;
   /** By which answers to what it has published find it; undefined until it has published something. */
   readonly tag: number | undefined;
@@ -35,6 +37,7 @@ const ConnectionSchema = v.object({
   tokensCount: v.boolean(),
   holder: v.optional(HolderSchema),
   only: v.optional(v.string()),
+  sender: v.optional(v.string()),
   lastId: Whole,
   tag: v.optional(Whole),
   follows: v.union([v.string(), v.object({ id: v.string(), version: Whole })]),
@@ -53,7 +56,7 @@ export function roomFor({ grants }: Right, only = ""): number {
 }
 
 export function writeConnection(
-  { right, holder, only, lastId, tag }: Omit<KeptConnection, "follows">,
+  { right, holder, only, sender, lastId, tag }: Omit<KeptConnection, "follows">,
   follows: string | Row,
 ): unknown {
   const { grants, tokensCount } = right;
@@ -63,6 +66,7 @@ export function writeConnection(
     tokensCount,
     ...(holder !== undefined && { holder: writeHolder(holder) }),
     ...(only !== undefined && { only }),
+    ...(sender !== undefined && { sender }),
     lastId,
     ...(tag !== undefined && { tag }),
     follows,
@@ -73,11 +77,11 @@ export function writeConnection(
 export function readConnection(attachment: unknown): KeptConnection | undefined {
   const read = v.safeParse(ConnectionSchema, attachment);
   if (!read.success) return undefined;
-  const { grants, tokensCount, holder: written, only, lastId, tag, ...rest } = read.output;
+  const { grants, tokensCount, holder: written, only, sender, lastId, tag, ...rest } = read.output;
   const follows = typeof rest.follows === "string" ? readFollows(rest.follows) : rest.follows;
   if (follows === undefined) return undefined;
   const holder = written && readHolder(written);
-  return { right: { grants, tokensCount }, holder, only, lastId, tag, follows };
+  return { right: { grants, tokensCount }, holder, only, sender, lastId, tag, follows };
 }
 
 /** Behind the state of a subscription that wants to be told how many there are. */

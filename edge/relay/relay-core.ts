@@ -14,7 +14,7 @@ import type { Position } from "../../shared/protocol/position.ts";
 import { URL_SUBSCRIBE_ID } from "../../shared/protocol/subscriber.ts";
 import { loadLink, saveLink } from "../endpoint/attachment.ts";
 import type { Answered } from "../endpoint/catch-up.ts";
-import { type ConnectLimits, Spending } from "../endpoint/connection-limits.ts";
+import type { ConnectLimits } from "../endpoint/connection-limits.ts";
 import type { EndpointStateConfig } from "../endpoint/endpoint-state.ts";
 import type { Holder } from "../endpoint/holder.ts";
 import type { LinkSeekerPorts } from "../endpoint/link-seeker.ts";
@@ -32,9 +32,11 @@ import { FirstLink } from "./first-link.ts";
 import { awaitsAll, type FollowBounds, Follows, LOST, NOT_EXPOSED, type Why } from "./follows.ts";
 import { type Hearing, hear } from "./hearing.ts";
 import { Keeping, type RelayRows, type Survivor } from "./keeping.ts";
+import { Newcomers } from "./newcomers.ts";
 import { Oldest, type OldestResult } from "./oldest.ts";
 import { speakerOf } from "./one-endpoint.ts";
 import type { Judgement, Right } from "./right.ts";
+import { RelaySpending, type SenderLimits } from "./spending.ts";
 
 export interface RelayPorts extends LinkSeekerPorts, RenewalsPorts<Granted> {
   /** Milliseconds since 1970; they never go back. */
@@ -65,6 +67,7 @@ export interface RelayPorts extends LinkSeekerPorts, RenewalsPorts<Granted> {
 
 export interface RelayConfig extends FollowBounds {
   readonly limits: ConnectLimits;
+  readonly bySender: SenderLimits;
   /** What windows may take, in bytes. */
   readonly windowBytes: number;
   /** Of a value that is published, in bytes. */
@@ -94,11 +97,12 @@ export class RelayCore {
   readonly #tokens: Tokens<Connection, Granted>;
   readonly #unsent: Unsent<Connection>;
   readonly #pacer: Pacer<Connection>;
-  readonly #spending: Spending<HibernatingPeer>;
+  readonly #spending: RelaySpending;
   readonly #keeping: Keeping;
   readonly #firstLink: FirstLink<Connection, Granted>;
   readonly #publishes: Publishes<Connection>;
   readonly #connections = new Map<HibernatingPeer, Connection>();
+  readonly #newcomers = new Newcomers<Connection>();
   /** Those with something to be sent when the event ends. */
   readonly #unflushed = new Set<Connection>();
   /** Tokens may count by now that were held. */
@@ -107,7 +111,7 @@ export class RelayCore {
   constructor(ports: RelayPorts, config: RelayConfig, survivors: RelaySurvivors) {
     this.#ports = ports;
     this.#config = config;
-    this.#spending = new Spending(config.limits);
+    this.#spending = new RelaySpending(config.limits, config.bySender);
     this.#unsent = new Unsent(this.#unsentPorts());
     this.#tokens = this.#createTokens();
     this.#publishes = this.#createPublishes();
@@ -168,30 +172,43 @@ export class RelayCore {
     return this.#endpoints.links.on(socket) !== undefined;
   }
 
+  /** Whether it holds as many endpoints as it can, and not this one. */
+  isFullFor(path: string): boolean {
+    return this.#follows.isFullFor(path);
+  }
+
   /** Why a socket of a token's holder can't be accepted now. `only`: the one endpoint that it is for. */
   refusalOf(holder: Holder, only?: string): Why | undefined {
     return this.#tokens.refusalOf(holder, (one) => one.only === only);
   }
 
-  /** M1: a socket that was just accepted. */
-  open(socket: HibernatingPeer, right: Right, holder?: Holder): void {
-    this.#admit(socket, right, holder);
+  /** M1: a socket that was just accepted. `sender`: from whom it came, if that counts. */
+  open(socket: HibernatingPeer, right: Right, holder?: Holder, sender?: string): void {
+    const now = this.#ports.now();
+    for (const one of this.#newcomers.late(now, (peer) => this.#ports.pingedAt(peer)))
+      this.#close(one, "going_away");
+    this.#newcomers.came(this.#admit(socket, right, holder, { sender }), now);
     this.#settle();
   }
 
   /** S1: the same, of one endpoint. */
   subscribe(socket: HibernatingPeer, subscribe: UrlSubscribe, right: Right, holder?: Holder): void {
     const { path, from, occupancy } = subscribe;
-    const connection = this.#admit(socket, right, holder, path);
+    const connection = this.#admit(socket, right, holder, { only: path });
     this.#follows.subscribe(connection, { endpoint: path, id: URL_SUBSCRIBE_ID, from, occupancy });
     this.#settle();
   }
 
-  #admit(socket: HibernatingPeer, right: Right, holder?: Holder, only?: string): Connection {
+  #admit(
+    socket: HibernatingPeer,
+    right: Right,
+    holder: Holder | undefined,
+    whose: { readonly only?: string; readonly sender?: string | undefined },
+  ): Connection {
     this.#tokens.keepTime();
     const waits = (one: Connection) => this.#unflushed.add(one);
-    const connection = this.#add(new Connection(socket, right, waits, { only }));
-    if (holder !== undefined) this.#tokens.admit(connection, holder, (one) => one.only === only);
+    const connection = this.#add(new Connection(socket, right, waits, whose));
+    if (holder !== undefined) this.#tokens.admit(connection, holder, (one) => one.only === connection.only);
     this.#keeping.changed(connection);
     return connection;
   }
@@ -200,6 +217,7 @@ export class RelayCore {
     this.#tokens.keepTime();
     const connection = this.#connections.get(socket);
     if (connection !== undefined) {
+      this.#newcomers.remove(connection);
       const { only } = connection;
       const hearing = this.#hearingOf(connection);
       let saysMore = true;
@@ -238,7 +256,7 @@ export class RelayCore {
 
   #hearingOf(connection: Connection): Hearing {
     const now = this.#ports.now();
-    const { socket, only, right } = connection;
+    const { only, right } = connection;
     const publishes =
       only === undefined ? this.#ports.mayPublishSomewhere(right) : this.#ports.judgePublish(only, right).ok;
     const largest = this.#config.publishBytes + LIMITS.publicationRoomBytes;
@@ -246,8 +264,8 @@ export class RelayCore {
       messageBytes: publishes ? largest : LIMITS.subscriberMessageBytes,
       // One that may not publish is asked for its frames, whatever they say.
       waitMs: (what, count) =>
-        this.#spending.take(socket, what === "publishes" && !publishes ? "messages" : what, now, count),
-      bears: () => this.#spending.bears(socket, now),
+        this.#spending.take(connection, what === "publishes" && !publishes ? "messages" : what, now, count),
+      bears: () => this.#spending.bears(connection, now),
       subscribe: (said) => this.#follows.subscribe(connection, said),
       unsubscribe: ({ id, endpoint }) => this.#follows.unsubscribe(connection, endpoint, id),
       renew: ({ id, token }) => this.#tokens.renew(connection, id, token),
@@ -284,6 +302,7 @@ export class RelayCore {
   #forget(connection: Connection): void {
     connection.isOpen = false;
     this.#connections.delete(connection.socket);
+    this.#newcomers.remove(connection);
     this.#unflushed.delete(connection);
     this.#follows.remove(connection);
     this.#tokens.remove(connection);
@@ -316,6 +335,9 @@ export class RelayCore {
     connection.flush((message, before) => {
       sent++;
       if (before > 0 || message.length > LARGE_BYTES) this.#unsent.sent(connection, before);
+      // Shows whether anybody is there to take it.
+      else if (connection.isUntried) this.#unsent.sentFirst(connection);
+      connection.isUntried = false;
     });
     if (sent > 0) this.#ports.sent(sent);
   }
@@ -328,6 +350,9 @@ export class RelayCore {
     const connection = this.#add(new Connection(socket, right, waits, kept));
     if (holder !== undefined) this.#tokens.restore(connection, holder);
     if (tag !== undefined) this.#publishes.restore(connection, tag, shards);
+    const { only, lastId, follows } = connection;
+    if (only === undefined && lastId === 0 && follows.size === 0)
+      this.#newcomers.came(connection, this.#ports.now());
   }
 
   #resume(): void {
@@ -369,6 +394,7 @@ export class RelayCore {
           },
           // What leaves is counted when it leaves.
           sent: () => undefined,
+          sentFirst: () => undefined,
           remove: () => undefined,
         },
         pace: OF_A_CONNECTION,

@@ -15,6 +15,7 @@ import { holderOf } from "../endpoint/holder.ts";
 import { verifyRenewal } from "../endpoint/renewal-access.ts";
 import type { Env } from "../env.ts";
 import { requireStreams, streamOf } from "../exposed.ts";
+import { senderLimits } from "../http/sender-limits.ts";
 import { publishMaxBytes } from "../http/publish-request.ts";
 import { relayObject } from "../object-identity.ts";
 import { ObjectSockets } from "../object-sockets.ts";
@@ -22,7 +23,7 @@ import { oldestOf } from "../oldest.ts";
 import { count } from "../operations.ts";
 import type { HibernatingPeer } from "../peer.ts";
 import { PUBLIC } from "../principal.ts";
-import { type RelayRequest, readRelayRequest, requireShards, shardStub } from "../routing.ts";
+import { crowdedResponse, type RelayRequest, readRelayRequest, requireShards, shardStub } from "../routing.ts";
 import { surroundings } from "../surroundings.ts";
 import { RelayCore } from "./relay-core.ts";
 import { RelayStore } from "./relay-store.ts";
@@ -88,6 +89,7 @@ export class RelayObject extends DurableObject<Env> {
     const config = {
       // Sockets in a room follow one endpoint each, and are bounded as such ones are anywhere.
       limits: isRoom(name) ? { ...connectionLimits(env), subscriptions: 1 } : connectLimits(env),
+      bySender: senderLimits(env),
       endpoints: LIMITS.relayEndpoints,
       subscriptions: LIMITS.relaySubscriptions,
       windowBytes: ALL_WINDOWS_BYTES,
@@ -122,13 +124,15 @@ export class RelayObject extends DurableObject<Env> {
     const only = wants.kind === "subscribe" ? wants.path : undefined;
     const refusal = holder && core.refusalOf(holder, only);
     if (refusal !== undefined) return errorResponse(refusal.code, refusal.message);
-    if (core.connections >= LIMITS.subscribersPerObject)
-      return errorResponse("overloaded", "this server has as many connections as it can hold");
+    const isFull = core.connections >= LIMITS.subscribersPerObject;
     if (wants.kind === "connect") {
+      if (isFull) return errorResponse("overloaded", "this server has as many connections as it can hold");
       const right = { grants, tokensCount: wants.tokensCount };
-      return this.#sockets.acceptClient(protocol, (socket) => core.open(socket, right, holder));
+      const { sender } = wants;
+      return this.#sockets.acceptClient(protocol, (socket) => core.open(socket, right, holder, sender));
     }
     if (configOf(wants.path) === undefined) return errorResponse("unknown_topic", "the topic is not exposed");
+    if (isFull || core.isFullFor(wants.path)) return crowdedResponse();
     const right = { grants, tokensCount: !isPublic };
     return this.#sockets.acceptClient(protocol, (socket) => core.subscribe(socket, wants, right, holder));
   }

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { WebSocket } from "ws";
 import type { Streams } from "../../shared/config/streams.ts";
 import type { UplinkKey } from "../../shared/config/uplink-key.ts";
-import { ROUTES, UPLINK_PROTOCOL } from "../../shared/protocol/version.ts";
+import { ROUTES, SUBSCRIBER_PROTOCOL, UPLINK_PROTOCOL } from "../../shared/protocol/version.ts";
 
 import { TIME_LIMITS } from "../time-limits.ts";
 
@@ -41,7 +41,8 @@ export async function* examineEdge(question: EdgeQuestion): AsyncGenerator<Findi
     yield* findings;
     if (findings.some(({ verdict }) => verdict === "wrong")) return;
     const dialled = new URL(`${ROUTES.uplink}?shard=${NO_SHARD}`, edgeUrl);
-    yield webSocketFinding(await upgradeStatus(dialled, await bearerToken(key)));
+    const again = { authorization: await bearerToken(key) };
+    yield webSocketFinding(await upgradeStatus(dialled, again, UPLINK_PROTOCOL));
   }
   if (streams !== undefined)
     yield* exposureFindings(await ask(new URL(ROUTES.streams, edgeUrl), {}), streams);
@@ -71,10 +72,14 @@ async function ask(url: URL, headers: Record<string, string>): Promise<EdgeFacts
 }
 
 /** The status with which an upgrade is answered, or what went wrong instead. */
-async function upgradeStatus(url: URL, authorization: string): Promise<number | string> {
+export async function upgradeStatus(
+  url: URL,
+  headers: Record<string, string>,
+  protocol: string = SUBSCRIBER_PROTOCOL,
+): Promise<number | string> {
   url.protocol = url.protocol.replace("http", "ws");
-  const socket = new WebSocket(url, UPLINK_PROTOCOL, {
-    headers: { authorization },
+  const socket = new WebSocket(url, protocol, {
+    headers,
     handshakeTimeout: TIME_LIMITS.doctorEdgeMs,
     followRedirects: false,
   });

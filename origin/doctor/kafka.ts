@@ -149,12 +149,14 @@ class Examination {
   /** Whether a broker can be reached, says who it is, takes the account, and answers. */
   async #broker(what: string, address: Address, from: string, topic: string): Promise<readonly Finding[]> {
     const { tls } = this.#settings;
-    const reached = await reach(address, tls && { ...tls });
+    const { name: servername, ...secure } = tls ?? {};
+    const reached = await reach(address, tls && { ...secure, ...(servername && { servername }) });
     if (!reached.ok) {
       const { says, todo } = wordsOf(reached, {
         address: from,
         authorities: "KAFKA_TLS_CA",
         tls: "set KAFKA_TLS=off",
+        name: "KAFKA_TLS_NAME",
       });
       return [wrong(what, says, todo)];
     }

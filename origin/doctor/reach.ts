@@ -71,6 +71,8 @@ export interface Blame {
   readonly authorities: string;
   /** Which setting turns TLS on or off. */
   readonly tls: string;
+  /** Which setting says what name a certificate must be for, if there is one. */
+  readonly name?: string;
 }
 
 export interface Words {
@@ -119,7 +121,7 @@ function tlsWords(code: string, message: string, blame: Blame): Words {
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID")
     return {
       says: `its certificate is for other names (${message})`,
-      todo: `use one of these names in ${blame.address}, or have a certificate made for this one`,
+      todo: `use one of these names in ${blame.address}${blame.name === undefined ? "" : `, or set ${blame.name} to one that only this cluster has`}, or have a certificate made for this one`,
     };
   if (code === "CERT_HAS_EXPIRED" || code === "CERT_NOT_YET_VALID")
     return {

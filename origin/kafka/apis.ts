@@ -36,9 +36,9 @@ export type Versions = Readonly<
   Record<number, { readonly minVersion: number; readonly maxVersion: number } | undefined>
 >;
 
-/** From these on a topic is told by its id. */
+/** From these versions on a topic is told by its id. */
 export const BY_ID = { Fetch: 13, Produce: 13 } as const;
-/** From these on an answer has topics' ids, the epochs of their leaders. */
+/** From these versions on Metadata tells topics' ids, and the epochs of their partitions' leaders. */
 const IDS_IN_METADATA = 10;
 const EPOCHS_IN_METADATA = 7;
 /** From this one on a broker sees for itself whether its log still has what was read before. */

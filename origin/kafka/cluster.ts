@@ -10,7 +10,13 @@ import { SilentError } from "./hearing.ts";
 import type { Address } from "./kafkajs.ts";
 import { unlessSilent, wordsOf } from "./patience.ts";
 import type { Request } from "./request.ts";
-import { type BrokerAddress, type Metadata, metadataRequest, type TopicMetadata } from "./requests.ts";
+import {
+  type BrokerAddress,
+  KAFKA_ERROR,
+  type Metadata,
+  metadataRequest,
+  type TopicMetadata,
+} from "./requests.ts";
 import type { KafkaSettings } from "./settings.ts";
 
 /** After this, what one broker doesn't say another is asked for, too. */
@@ -33,6 +39,8 @@ export class Cluster {
   /** By host and port: whatever wants a connection there goes through one. */
   readonly #gates = new Map<string, DialGate>();
   readonly #asking = new Map<string, Promise<TopicMetadata>>();
+  /** Topics that have an id of their own: while a cluster gets these, some brokers don't know them yet. */
+  readonly #identified = new Set<string>();
   #closed = false;
 
   constructor(settings: KafkaSettings) {
@@ -112,6 +120,9 @@ export class Cluster {
   async #describe(name: string): Promise<TopicMetadata> {
     const [found] = await this.#askAnyone(name);
     if (found === undefined) throw new SourceError("unavailable", "an answer about no topic");
+    if (found.hasOwnId) this.#identified.add(name);
+    else if (found.error === KAFKA_ERROR.none && this.#identified.has(name))
+      throw new SourceError("unavailable", `the broker that was asked doesn't know the id of ${name} yet`);
     return found;
   }
 

@@ -14,9 +14,12 @@ export const KAFKA_SETTINGS = {
     means: "Kafka to read: host:port[,host:port…] of some brokers. Without it the embedded log is read.",
   },
   KAFKA_TLS: {
-    means: "on or off: TLS to the brokers. Default: on where KAFKA_TLS_CA or KAFKA_TLS_CERT is set.",
+    means: "on or off: TLS to the brokers. Default: on where KAFKA_TLS_CA, KAFKA_TLS_NAME or KAFKA_TLS_CERT is set.",
   },
   KAFKA_TLS_CA: { means: "A PEM file of the authorities to trust, instead of the system's." },
+  KAFKA_TLS_NAME: {
+    means: "The name that brokers' certificates must be for, if that isn't the host that is dialled.",
+  },
   KAFKA_TLS_CERT: { means: "A PEM file of the client's own certificate, where brokers ask for one." },
   KAFKA_TLS_KEY: { means: "A PEM file of that certificate's key." },
   KAFKA_SASL_MECHANISM: { means: `How to say who comes: ${MECHANISMS.join(", ")}.` },
@@ -54,7 +57,9 @@ export function readKafka(surroundings: KafkaSurroundings): KafkaSettings | unde
   const ca = isSecure ? part(readAuthorities) : undefined;
   const identity = isSecure ? part(readIdentity) : undefined;
   const sasl = part(readSasl);
-  const tls = isSecure && { ...(ca && { ca: ca.first }), ...identity?.first };
+  const name = raw("KAFKA_TLS_NAME");
+  if (name !== undefined && !HOST_NAME.test(name)) wrong("KAFKA_TLS_NAME", `is no name of a host: ${name}`);
+  const tls = isSecure && { ...(ca && { ca: ca.first }), ...(name && { name }), ...identity?.first };
   const parts: CredentialParts = {
     ...(isLive(ca) && { ca }),
     ...(isLive(identity) && { identity }),
@@ -79,9 +84,11 @@ function isAddress(text: string): boolean {
   return port >= 1 && port <= 65_535;
 }
 
+const HOST_NAME = /^(?=.{1,253}$)[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$/;
+
 /** Whether TLS is on. */
 function readTls({ raw, wrong }: KafkaSurroundings): boolean {
-  const files = (["KAFKA_TLS_CA", "KAFKA_TLS_CERT", "KAFKA_TLS_KEY"] as const).filter((name) => raw(name));
+  const files = TLS_SETTINGS.filter((name) => raw(name));
   const asked = raw("KAFKA_TLS") ?? (files.length > 0 ? "on" : "off");
   if (asked === "off") for (const name of files) wrong(name, "is set, but KAFKA_TLS is off");
   else if (asked !== "on") wrong("KAFKA_TLS", "must be on or off");
@@ -101,6 +108,8 @@ function readAuthorities(surroundings: KafkaSurroundings): string | undefined {
     return wrong("KAFKA_TLS_CA", `can't be used: number ${broken + 1} of its certificates is none`);
   return ca;
 }
+
+const TLS_SETTINGS = ["KAFKA_TLS_CA", "KAFKA_TLS_NAME", "KAFKA_TLS_CERT", "KAFKA_TLS_KEY"] as const;
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/gs;
 const PEM_BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----/gs;

@@ -89,19 +89,21 @@ export class Kafkajs {
 
   #newPool(tcp: Socket, { address, clientId, credentials, connectMs }: KafkajsOptions): ConnectionPool {
     const { host, port } = address;
-    const { tls, sasl } = credentials;
+    const { tls: { name, ...ssl } = {}, sasl } = credentials;
+    const servername = name ?? (isIP(host) ? undefined : host);
     const pool = new ConnectionPool({
       host,
       port,
-      ssl: tls,
+      ssl: credentials.tls && ssl,
       sasl,
       clientId,
       connectionTimeout: connectMs,
       requestTimeout: connectMs,
       logger: SILENT,
       socketFactory: ({ ssl, onConnect }) => {
-        const servername = isIP(host) ? {} : { servername: host };
-        const socket = ssl ? connectTls({ socket: tcp, host, ...servername, ...ssl }, onConnect) : tcp;
+        const socket = ssl
+          ? connectTls({ socket: tcp, host, ...(servername && { servername }), ...ssl }, onConnect)
+          : tcp;
         if (socket === tcp) process.nextTick(onConnect);
         socket.on("error", (error) => this.#listener.failed(error));
         socket.on("data", () => this.#listener.heard());

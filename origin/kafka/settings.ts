@@ -34,6 +34,8 @@ export interface Credentials {
 export interface TlsSettings extends Partial<Identity> {
   /** Authorities to trust instead of the system's. */
   readonly ca?: string;
+  /** For which brokers' certificates must be, if not for the host that is dialled. */
+  readonly name?: string;
 }
 
 /** The client's own certificate and key, if the brokers ask for one. */

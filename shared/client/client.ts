@@ -89,7 +89,7 @@ export function subscribe(url: string, options: SubscribeOptions = {}): Subscrip
 /**
  * One connection for many endpoints: dials at once, and goes on until close() or until the edge says that it will never do.
  * `url` is the edge's, `ws:`, `wss:`, `http:` or `https:`, in a page also relative to it. Throws SubscribeError with
- * `bad_address`, `not_found` (the URL has a path) or `invalid_token` (`token`).
+ * `bad_address`, `not_found` (the URL has a path that doesn't end with a slash) or `invalid_token` (`token`).
  */
 export function connect(url: string, options: ConnectOptions = {}): Connection {
   return new Connection(resolveEdge(url), settingsOf(options));

@@ -25,22 +25,37 @@ export interface EndpointUrl {
 }
 
 /**
- * A WebSocket doesn't follow a redirect to the canonical path (A3), so a URL is made canonical here. Throws
- * SubscribeError where it names no endpoint.
+ * A WebSocket doesn't follow a redirect to the canonical path (A3), so a URL is made canonical here, but for the one other
+ * spelling that is served (A13). What stands before the last two segments is where a proxy has the edge. Throws SubscribeError
+ * where it names no endpoint.
  */
 export function resolveEndpoint(text: string): EndpointUrl {
   const url = webSocketUrl(text);
-  const path = pathOf(url);
-  url.pathname = path;
-  return { url, path };
+  const [, base = "", own = url.pathname] = /^(.*?)(\/[^/]*\/[^/]*)$/.exec(url.pathname) ?? [];
+  const { address, isBase64 } = parsed(own, url);
+  if (!isBase64) url.pathname = base + address.path;
+  return { url, path: address.path };
 }
 
-/** Where an edge takes connections of many endpoints (M1). Throws SubscribeError where the URL has another path. */
+/**
+ * Where an edge takes connections of many endpoints (M1): below a path that ends with a slash, if a proxy has the edge there.
+ * Throws SubscribeError where the URL has another path.
+ */
 export function resolveEdge(text: string): URL {
   const url = webSocketUrl(text);
-  if (url.pathname !== "/" && url.pathname !== ROUTES.connect)
-    throw new SubscribeError("not_found", `the URL of an edge has no path: ${text}`);
-  url.pathname = ROUTES.connect;
+  const [, base] = /^(.*)\/(?:\$\/connect)?$/.exec(url.pathname) ?? [];
+  if (base === undefined)
+    throw new SubscribeError("not_found", `the URL of an edge ends with a slash, or has no path: ${text}`);
+  url.pathname = base + ROUTES.connect;
+  return url;
+}
+
+/** Where an endpoint of an edge is, by its canonical path, for requests. */
+export function endpointUrl(edge: URL, path: string): URL {
+  const url = new URL(edge);
+  url.pathname = edge.pathname.slice(0, -ROUTES.connect.length) + path;
+  url.search = "";
+  url.protocol = edge.protocol.replace("ws", "http");
   return url;
 }
 
@@ -51,7 +66,7 @@ export function endpointOf(text: string, edge: URL): string {
   const url = new URL(text, edge.href);
   if (url.host !== edge.host || url.search !== "" || url.hash !== "")
     throw new SubscribeError("bad_address", `not the path of an endpoint: ${text}`);
-  return pathOf(url);
+  return parsed(url.pathname, url).address.path;
 }
 
 function webSocketUrl(text: string): URL {
@@ -66,8 +81,8 @@ function webSocketUrl(text: string): URL {
   return url;
 }
 
-function pathOf(url: URL): string {
-  const result = parseAddress(url.pathname);
-  if (!result.ok) throw new SubscribeError(result.code, `not the URL of an endpoint: ${url.pathname}`);
-  return result.address.path;
+function parsed(path: string, { pathname }: URL) {
+  const result = parseAddress(path);
+  if (!result.ok) throw new SubscribeError(result.code, `not the URL of an endpoint: ${pathname}`);
+  return result;
 }

@@ -3,11 +3,11 @@ export {
   Client,
   type ClientEvents,
   type ClientOptions,
-  type Endpoint,
   type GetOptions,
   type PublishOptions,
 } from "./api/client.ts";
 export { bytesCodec, type Codec, type RawValue, type Reading, type Schema, textCodec } from "./api/codec.ts";
+export type { Endpoint } from "./api/endpoint.ts";
 export { ClientError } from "./api/error.ts";
 export type { GroupEvents, ManyOptions, SubscriptionGroup } from "./api/group.ts";
 export type { Latest } from "./api/latest.ts";

@@ -1,5 +1,5 @@
 /**
- * Endpoints and their URLs: rules A1–A7. One key, one URL, whatever its bytes are.
+ * Endpoints and their URLs: rules A1–A7, A13. One key, one URL, whatever its bytes are.
  */
 import { LIMITS } from "./limits.ts";
 
@@ -11,8 +11,16 @@ export interface Address {
 }
 
 export type AddressResult =
-  /** `canonical` is false if the path was another spelling of `address.path`. */
-  | { readonly ok: true; readonly address: Address; readonly canonical: boolean }
+  /**
+   * `canonical` is false if the path was another spelling of `address.path`; `isBase64`, if it was the one that any proxy
+   * passes on as it is (A13), which is served like the canonical one.
+   */
+  | {
+      readonly ok: true;
+      readonly address: Address;
+      readonly canonical: boolean;
+      readonly isBase64: boolean;
+    }
   | { readonly ok: false; readonly code: "bad_address" | "key_too_long" | "not_found" };
 
 /** Kafka's own rule for names of topics; all its characters stand for themselves in a URL. */
@@ -64,11 +72,30 @@ export function parseAddress(path: string): AddressResult {
     return { ok: false, code: "not_found" };
   if (!isTopicName(topic)) return { ok: false, code: "bad_address" };
   const isPlain = PLAIN.test(rest);
-  const key = isPlain ? encoder.encode(rest) : decodeKey(rest);
+  const isBase64 = rest.startsWith(BASE64);
+  const key = isPlain ? encoder.encode(rest) : isBase64 ? decodeBase64(rest) : decodeKey(rest);
   if (key === undefined) return { ok: false, code: "bad_address" };
   if (key.length > LIMITS.keyBytes) return { ok: false, code: "key_too_long" };
   const canonical = isPlain ? path : endpointPath(topic, key);
-  return { ok: true, address: { topic, key, path: canonical }, canonical: canonical === path };
+  return { ok: true, address: { topic, key, path: canonical }, canonical: canonical === path, isBase64 };
+}
+
+/** What a key begins with whose bytes follow in base64url. A literal `$` is always `%24`. */
+const BASE64 = "$b64.";
+
+/** Another path of an endpoint (A13), of characters that no proxy spells anew. */
+export function base64Path({ topic, key }: Pick<Address, "topic" | "key">): string {
+  const text = btoa(String.fromCharCode(...key));
+  return `/${topic}/${BASE64}${text.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "")}`;
+}
+
+/** Undefined if it is not as `base64Path` writes it: one key has one such path. */
+function decodeBase64(rest: string): Uint8Array | undefined {
+  const text = rest.slice(BASE64.length);
+  if (!/^[A-Za-z0-9_-]*$/.test(text) || text.length % 4 === 1) return undefined;
+  const bytes = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
+  const key = Uint8Array.from(bytes, (character) => character.charCodeAt(0));
+  return base64Path({ topic: "", key }) === `//${rest}` ? key : undefined;
 }
 
 /** Of characters that stand for themselves, however often they are read. */

@@ -30,6 +30,7 @@ export const ROUTES = {
   connect: "/$/connect",
   uplink: "/$/uplink",
   revocations: "/$/revocations",
+  probe: "/$/probe",
 } as const;
 
 /** The query parameter of one who wants to know how many subscribers there are (O1, O4). */

@@ -33,6 +33,13 @@ test("a refused request costs a request of the Worker, and a thousand addresses 
   expect(dollarsADay(refused, 1_000).lower).toBeCloseTo(1_000 * lower, 3);
 });
 
+test("of lists on connections of many endpoints two subscribes each are asked about, and all are billed as messages", () => {
+  const { lower } = dollarsADay(attack("lists of 100"), 1);
+  // The list, two questions to shards, two answers to them and two from them.
+  const each = ((1 + 2 + 2 + 2) / 20) * 0.15e-6;
+  expect(lower / (1_000 * 86_400 * each)).toBeCloseTo(1, 1);
+});
+
 test("frames that a connection may send are billed 20:1, and those of event streams are the Worker's CPU", () => {
   const frames = dollarsADay(attack("frames on"), 1);
   expect(frames.lower).toBeGreaterThan(((20_000 * 86_400) / 20) * 0.15e-6);

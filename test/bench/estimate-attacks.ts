@@ -1,5 +1,6 @@
 /** What strangers can make the owner of a deployment on Cloudflare pay, by the estimate's own arithmetic. Pure. */
 import { QUOTA_SETTINGS } from "../../edge/http/quotas.ts";
+import { SENDER_SETTING } from "../../edge/http/sender-limits.ts";
 import { type Assumptions, HARSHEST, KINDEST } from "./estimate-assumptions.ts";
 import { type Events, NO_EVENTS } from "./estimate-events.ts";
 import { activeSeconds, itemsOf, usageOfItems } from "./estimate-model.ts";
@@ -7,6 +8,7 @@ import type { Bounds } from "./estimate-shapes.ts";
 import { marginalBill } from "./prices.ts";
 
 const DAY_SECONDS = 86_400;
+const MINUTE_SECONDS = 60;
 
 interface Attack {
   readonly what: string;
@@ -17,7 +19,15 @@ interface Attack {
 }
 
 /** Within a quota, as it is set unless somebody sets it otherwise. */
-const quota = (name: keyof typeof QUOTA_SETTINGS) => Number(QUOTA_SETTINGS[name].default) / 60;
+const quota = (name: keyof typeof QUOTA_SETTINGS) => Number(QUOTA_SETTINGS[name].default) / MINUTE_SECONDS;
+
+/** In a second. */
+const LISTS = 1_000;
+/** Relays of a region that an address reaches, as wrangler.toml has it; each counts for itself. */
+const RELAYS = 2;
+/** How many subscribes of a list are none too many. */
+const PASSING =
+  (RELAYS * Number(SENDER_SETTING.CONNECT_SUBSCRIBES_PER_MINUTE.default)) / MINUTE_SECONDS / LISTS;
 
 export const ATTACKS: readonly Attack[] = [
   {
@@ -57,9 +67,9 @@ export const ATTACKS: readonly Attack[] = [
     each: { said: 1 },
   },
   {
-    what: "lists of 100 subscribes on 1,000 connections of many endpoints, one a second each",
-    perSecond: 1_000,
-    each: { said: 1, asks: 4, asked: 100, answers: 100 },
+    what: `lists of 100 subscribes on 1,000 connections of many endpoints, one a second each, of which ${PASSING} pass`,
+    perSecond: LISTS,
+    each: { said: 1, asks: PASSING, asked: PASSING, answers: PASSING },
   },
   {
     what: "1,000 event streams of an endpoint with an update a second",

@@ -81,6 +81,8 @@ export interface Events {
   readonly attaches: number;
   readonly firstAsks: number;
   readonly firstAnswers: number;
+  /** Questions of objects that have nobody yet, whether their key has a record. */
+  readonly recordAsks: number;
   /** Times that a relay asks its shard for the word on which it writes down what it must know when it wakes; and writes it. */
   readonly keeps: number;
   readonly kept: number;
@@ -127,6 +129,7 @@ export const NO_EVENTS: Events = {
   attaches: 0,
   firstAsks: 0,
   firstAnswers: 0,
+  recordAsks: 0,
   keeps: 0,
   kept: 0,
   detaches: 0,
@@ -242,6 +245,8 @@ export function eventsOf(plan: Plan, assumptions: Assumptions, seconds = MONTH_S
     attaches,
     firstAsks: first,
     firstAnswers: first,
+    // All of them have; each object asks before it takes the first that comes.
+    recordAsks: isRelay ? 0 : attaches,
     keeps,
     kept: isBusy ? 0 : keeps,
     detaches: left,
@@ -303,7 +308,7 @@ export function operationsOf(
 ): Partial<Record<Operation, number>> {
   const { subscribes, polls, asks, asked, attaches, detaches, publishes, uplinks } = events;
   // Each is passed on by one call of a shard, and answered by one message of an origin.
-  const questions = events.questions + publishes;
+  const questions = events.questions + events.recordAsks + publishes;
   const { linkMessages, uplinkMessages, answers, deliveries, occupancyGets, counts, counted } = events;
   const { revocations, revocationsStored, revocationsTold, checks, firstAsks, firstAnswers } = events;
   const names = NAMES[holder];

@@ -334,6 +334,8 @@ describe("in Chromium", () => {
         const position = await text("send");
         for (const id of ["one", "two"]) await expect.poll(() => text(id)).toBe(`1 ${position} true`);
 
+        await expect.poll(() => text("occupancy")).toBe("1");
+
         expect(sockets.length).toBe(1);
         expect(sockets[0]?.said.filter((frame) => frame.includes('"sub":')).length).toBe(1);
         await page.locator("#toggle").click();

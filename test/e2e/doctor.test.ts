@@ -165,6 +165,7 @@ describe("the edge:", () => {
       ...["ok     settings", "ok     STREAMS", "ok     DATA_DIR", "ok     disk", "ok     STATUS_PORT"],
       ...["ok     embedded log", "ok     topic orders", "hint   topic quotes"],
       ...["ok     edge http", "ok     uplink", "ok     WebSocket to the edge", "ok     exposed topics"],
+      ...["ok     clients' way, http", "ok     clients' way, http"],
     ]);
     expect(well.lines).toContainEqual(expect.stringContaining("3 partitions with 1 records"));
     expect(well.code).toBe(0);

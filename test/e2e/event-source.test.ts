@@ -184,5 +184,3 @@ test("[E1] [E5] an HTTP/1.1 proxy that speaks for its clients passes events on a
   events.cut();
   proxy.close();
 });
-
-test.skip("[E1] nginx passes events on as they come (skipped: the tests bring no nginx)", () => {});

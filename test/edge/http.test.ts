@@ -14,10 +14,13 @@ const dial = (path: string, protocols: string[], at = world.edge) => endOf(`${at
 
 describe("addresses", () => {
   test.each([
-    ["/quotes/a%2db", "/quotes/a-b"],
-    ["/quotes/%e2%82%ac?from=e.0:1", "/quotes/%E2%82%AC?from=e.0:1"],
-    ["/quotes/a$b", "/quotes/a%24b"],
-    ["/quotes/a!b", "/quotes/a%21b"],
+    ["/quotes/a%2db", "/quotes/a-b?respelled"],
+    ["/quotes/%e2%82%ac?from=e.0:1", "/quotes/%E2%82%AC?from=e.0:1&respelled"],
+    ["/quotes/a$b", "/quotes/a%24b?respelled"],
+    ["/quotes/a!b", "/quotes/a%21b?respelled"],
+    // What comes back as it was has been spelled anew on its way.
+    ["/quotes/a!b?respelled", "/quotes/$b64.YSFi"],
+    ["/quotes/a!b?respelled&from=e.0:1", "/quotes/$b64.YSFi?from=e.0:1"],
   ])("[A3] another spelling is redirected to the canonical path: %s", async (path, location) => {
     const answer = await ask(path);
 

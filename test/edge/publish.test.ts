@@ -60,7 +60,7 @@ describe("what is published", () => {
     const answer = await publish("/quotes/a%41", { redirect: "manual", body: "1" });
 
     expect(answer.status).toBe(308);
-    expect(answer.headers.get("Location")).toBe("/quotes/aA");
+    expect(answer.headers.get("Location")).toBe("/quotes/aA?respelled");
     expect(origin.publishes).toEqual([]);
   });
 

@@ -6,6 +6,9 @@ import { WorkerdEdge } from "../support/workerd-edge.ts";
 
 const KEY = "/quotes/key";
 
+/** Of an endpoint for each id. */
+const path = (id: number) => `${KEY}-${id}`;
+
 interface Answer {
   readonly status: number | undefined;
   readonly retryAfter: string | undefined;
@@ -78,6 +81,26 @@ class Edge {
     return all;
   }
 
+  /** What becomes of subscribes with these ids, all to the one key, on a connection of many endpoints. */
+  connect(localAddress: string, ids: readonly number[]): Promise<readonly string[]> {
+    const url = `ws://127.0.0.1:${this.#port}/$/connect?client=one`;
+    const socket = new WebSocket(url, "distributary.v1", { localAddress });
+    onTestFinished(() => socket.terminate());
+    const outcomes = new Map<number, string>();
+    return new Promise((resolve, reject) => {
+      socket.once("open", () => socket.send(JSON.stringify({ subs: ids.map((id) => ({ id, sub: path(id) })) })));
+      socket.on("message", (message) => {
+        for (const told of String(message).split("\u001e")) {
+          const { id } = JSON.parse(told) as { readonly id?: number };
+          if (id !== undefined) outcomes.set(id, outcomeOf(told));
+        }
+        if (outcomes.size === ids.length) resolve(ids.map((id) => outcomes.get(id) ?? ""));
+      });
+      socket.once("close", (code, reason) => reject(new Error(`${code} ${String(reason)}`)));
+      socket.once("error", reject);
+    });
+  }
+
   /** What a subscribe hears first: a frame, or the code of its close. */
   subscribe(localAddress: string, query = ""): Promise<"a frame" | string> {
     const socket = new WebSocket(`ws://127.0.0.1:${this.#port}${KEY}${query}`, { localAddress });
@@ -88,6 +111,11 @@ class Edge {
       socket.once("error", reject);
     });
   }
+}
+
+function outcomeOf(told: string): string {
+  const { error } = JSON.parse(told) as { readonly error?: { readonly code: string } };
+  return error?.code ?? "answered";
 }
 
 test("[H14] an address that reads too much is told when to come back, and no other is refused for it", async () => {
@@ -132,6 +160,14 @@ test("[H14] an event stream counts as a subscribe, from a position too, and not 
   expect(await edge.events("127.200.0.2")).not.toContain("rate_limited");
   // None of these was a read.
   expect(await edge.statuses("127.200.0.1", 2)).toEqual([200, 429]);
+}, 60_000);
+
+test("[M10] connections of many endpoints of one address share how often they may subscribe, and another's don't", async () => {
+  const edge = await Edge.start({ CONNECT_SUBSCRIBES_PER_MINUTE: "3" });
+
+  expect(await edge.connect("127.200.0.1", [1, 2])).toEqual(["answered", "answered"]);
+  expect(await edge.connect("127.200.0.1", [1, 2])).toEqual(["answered", "rate_limited"]);
+  expect(await edge.connect("127.200.0.2", [1, 2])).toEqual(["answered", "answered"]);
 }, 60_000);
 
 test("[H14] an address that publishes too much is told when to come back, and goes on reading", async () => {

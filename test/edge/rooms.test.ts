@@ -1,13 +1,9 @@
 /** Keys without a record: their subscribers wait in rooms, on the real runtime. */
-import { globSync } from "node:fs";
-import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually } from "../support/deadline.ts";
 import { startEdge, type TestEdge } from "../support/edge-harness.ts";
 import { RawSubscriber } from "../support/raw-subscriber.ts";
 import { ScriptedOrigin } from "../support/scripted-origin.ts";
-import { WorkerdEdge } from "../support/workerd-edge.ts";
 
 let edge: TestEdge;
 let origin: ScriptedOrigin;
@@ -110,51 +106,3 @@ test("[L16] [E1] [H12] event streams and lists of what followed wait in rooms, t
   expect(await noted()).not.toContain(`endpoint ${path}`);
   stop.abort();
 });
-
-/** As many as there are at all shards. */
-async function linksOf(url: string): Promise<number> {
-  const { shards } = (await (await fetch(`${url}/$/health`)).json()) as {
-    readonly shards: readonly { readonly links: number }[];
-  };
-  return shards.reduce((sum, { links }) => sum + links, 0);
-}
-
-/** What the shards have noted, in the files that an edge has left. */
-function rowsIn(folder: string): readonly unknown[] {
-  const files = globSync(join(folder, "**/ShardObject/*.sqlite"));
-  expect(files.length).toBeGreaterThan(0);
-  return files.flatMap((file) => {
-    const database = new DatabaseSync(file, { readOnly: true });
-    const hasObjects = database.prepare("SELECT name FROM sqlite_master WHERE name = 'objects'").all();
-    const rows = hasObjects.length === 0 ? [] : database.prepare("SELECT identity FROM objects").all();
-    database.close();
-    return rows;
-  });
-}
-
-test("[L16] a thousand keys without a record make a link and two rows for each room, and none is left when all have gone", async () => {
-  const workerd = await WorkerdEdge.start();
-  onTestFinished(() => workerd.close());
-  const url = workerd.url.replace("http", "ws");
-  const before = (await workerd.operations()).rows_written ?? 0;
-  const paths = Array.from({ length: 1_000 }, newPath);
-  const subscribers: RawSubscriber[] = [];
-  for (let i = 0; i < paths.length; i += 50) {
-    const some = paths.slice(i, i + 50).map((path) => new RawSubscriber(`${url}${path}`));
-    await Promise.all(some.map((one) => one.verdict()));
-    subscribers.push(...some);
-  }
-  // Two shards of 16 rooms each.
-  expect(await linksOf(workerd.url)).toBe(32);
-  expect((await workerd.operations())["object_request.relay"]).toBe(1_000 + 32);
-
-  for (const subscriber of subscribers) subscriber.cut();
-  await eventually(
-    async () => (await linksOf(workerd.url)) === 0,
-    () => "no links",
-  );
-  // What the rooms' own databases begin with is among them.
-  expect(((await workerd.operations()).rows_written ?? 0) - before).toBeLessThan(32 * 12);
-  await workerd.kill();
-  expect(rowsIn(workerd.folder)).toEqual([]);
-}, 240_000);

@@ -13,7 +13,7 @@ Injects faults into Kafka, origins, the edge and every link while subscribers ch
   --brokers N    1 or 3; 3 if not given.
   --origins N    For each slice, 1 or 2; 2 if not given.
   --connections N  How many connections follow many endpoints each; 8 if not given.
-  --each N       How many each follows; 30 if not given. The first follows all that they follow together.
+  --each N       How many each follows; 30 if not given. The first follows nearly all that they follow together.
   --over N       How many that is; 1000 if not given, at most 2000.
   --readme       Writes what was found into README.md and docs/guarantees.md, if the run doesn't fail.
   --verbose      Says what each fault did, and what the processes say.

@@ -3,8 +3,7 @@
  * again after every close, each from its own position. Some of its endpoints come and go meanwhile. What is said of one after
  * its `unsub` was answered is wrong, and so is an answer to nothing, or one that overtakes another of its endpoint.
  */
-import type { Followed } from "./followed.ts";
-import { FollowedEndpoint } from "./followed.ts";
+import { type Followed, FollowedEndpoint } from "./followed.ts";
 import type { FollowerSettings, Said } from "./follower.ts";
 import { between, oneOf, type Random } from "./random.ts";
 import { ResumingSocket } from "./resuming-socket.ts";

@@ -150,7 +150,7 @@ describe("examples", () => {
     expect(result.ok && result.streams.all.map(({ topic }) => topic)).toEqual(["quotes"]);
   });
 
-  test.each(["README.md", "docs/client.md"])(
+  test.each(["README.md", "docs/client.md", "docs/many-endpoints.md", "docs/publishing.md"])(
     "what %s imports of the client's package is there",
     async (path) => {
       const imports = blocksOf(read(path), "ts").flatMap((block) => [

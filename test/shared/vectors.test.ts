@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { connect, type SharedSubscription, subscribe } from "../../shared/client/client.ts";
 import { classify } from "../../shared/core/continuity.ts";
-import { endpointPath, parseAddress } from "../../shared/protocol/address.ts";
+import { base64Path, endpointPath, parseAddress } from "../../shared/protocol/address.ts";
 import { readStatement, type Said } from "../../shared/protocol/connection-frames.ts";
 import { decodeDown } from "../../shared/protocol/down.ts";
 import {
@@ -34,6 +34,12 @@ import { classifyValue } from "../support/values.ts";
 
 interface Paths {
   readonly canonical: readonly { readonly topic: string; readonly keyHex: string; readonly path: string }[];
+  readonly base64: readonly {
+    readonly topic: string;
+    readonly keyHex: string;
+    readonly path: string;
+    readonly canonical: string;
+  }[];
   readonly otherSpellings: readonly { readonly path: string; readonly canonical: string }[];
   readonly refused: readonly { readonly path: string; readonly code: string }[];
 }
@@ -159,13 +165,14 @@ const frameOf = (raw: Raw): Frame => ("hex" in raw ? bytes(raw.hex) : raw.text);
 const positionOf = (text: string) => parsePosition(text) ?? NOTHING;
 
 describe("paths.json", () => {
-  const { canonical, otherSpellings, refused } = load<Paths>("paths");
+  const { canonical, base64, otherSpellings, refused } = load<Paths>("paths");
 
   test.each(canonical)("[A1] [A2] [A5] $path", ({ topic, keyHex, path }) => {
     expect(endpointPath(topic, bytes(keyHex))).toBe(path);
     expect(parseAddress(path)).toEqual({
       ok: true,
       canonical: true,
+      isBase64: false,
       address: { topic, key: bytes(keyHex), path },
     });
   });
@@ -174,6 +181,14 @@ describe("paths.json", () => {
     const read = parseAddress(path);
 
     expect(read.ok && [read.canonical, read.address.path]).toEqual([false, canonical]);
+  });
+
+  test.each(base64)("[A13] $path is served like $canonical", ({ topic, keyHex, path, canonical }) => {
+    expect(base64Path({ topic, key: bytes(keyHex) })).toBe(path);
+    expect(parseAddress(path)).toMatchObject({
+      isBase64: true,
+      address: { topic, key: bytes(keyHex), path: canonical },
+    });
   });
 
   test.each(refused)("[A4] [A5] $path is refused: $code", ({ path, code }) => {

@@ -2,6 +2,7 @@
 import type { ConnectionLimits } from "../../edge/endpoint/connection-limits.ts";
 import type { Holder } from "../../edge/endpoint/holder.ts";
 import type { Verified } from "../../edge/endpoint/renewals.ts";
+import type { SenderLimits } from "../../edge/relay/spending.ts";
 
 /** No client of a test is too fast. */
 export const UNLIMITED: ConnectionLimits = {
@@ -11,6 +12,9 @@ export const UNLIMITED: ConnectionLimits = {
   perPrincipal: 1_000_000,
   unsentBytes: 1e9,
 };
+
+/** Nor are all of them together. */
+export const BY_SENDER: SenderLimits = { asks: UNLIMITED.asks, publishes: UNLIMITED.publishes };
 
 /** Everybody may. */
 export const PUBLISHING = { by: "public", maxBytes: 1024 * 1024 } as const;

@@ -41,6 +41,10 @@ export class Kafscale {
   readonly strangers: string[] = [];
   /** For how long at most it was asked to hold one Fetch, all of its partitions together. */
   longestHeldMs = 0;
+  /** Unlike Kafscale itself it can have none, as Kafka of old. */
+  hasIds = true;
+  /** Of the leader of every partition, as Kafka counts them. */
+  leaderEpoch = 0;
   readonly #topics = new Map<string, Partition[]>();
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -89,7 +93,7 @@ export class Kafscale {
     const bytes = Buffer.from(batch);
     const first = log.end;
     bytes.writeBigInt64BE(BigInt(first), 0);
-    bytes.writeInt32BE(0, 12);
+    bytes.writeInt32BE(this.leaderEpoch, 12);
     log.end += bytes.readInt32BE(57);
     log.batches.push({ first, next: log.end, bytes });
     return first;
@@ -167,11 +171,11 @@ export class Kafscale {
     writer.array(asked.length > 0 ? asked : [...this.#topics.keys()], (name) => {
       const partitions = this.#topics.get(name);
       writer.int16(partitions === undefined ? ERROR.unknownTopic : ERROR.none).string(name);
-      if (version >= 10) writer.uuid(idOf(name));
+      if (version >= 10) writer.uuid(this.hasIds ? idOf(name) : Buffer.alloc(16));
       if (version >= 1) writer.boolean(false);
       writer.array([...(partitions ?? []).keys()], (partition) => {
         writer.int16(ERROR.none).int32(partition).int32(0);
-        if (version >= 7) writer.int32(0);
+        if (version >= 7) writer.int32(this.leaderEpoch);
         for (const from of [0, 0, 5])
           if (version >= from) writer.array(from === 0 ? [0] : [], (id) => writer.int32(id));
         writer.tags();

@@ -1,11 +1,12 @@
 /** Before tests of real processes, of which several run at once: what they share is fetched, compiled and unpacked once. */
 import chromium from "@sparticuz/chromium";
-import { kafkaClasspath, OLD_VERSION, OLDEST_VERSION } from "./kafka-classpath.ts";
+import { kafkaClasspath, OLD_VERSION, OLDER_VERSIONS, OLDEST_VERSION } from "./kafka-classpath.ts";
 import { ifLong } from "./long.ts";
 
 export async function setup(): Promise<void> {
   await chromium.executablePath();
   // The tests themselves say what is missing.
-  for (const version of [undefined, OLD_VERSION, ...ifLong(OLDEST_VERSION)])
+  const [oldest, ...older] = OLDER_VERSIONS;
+  for (const version of [undefined, OLD_VERSION, oldest, ...ifLong(OLDEST_VERSION, ...older)])
     await kafkaClasspath(version).catch(() => undefined);
 }

@@ -10,7 +10,7 @@ export interface BatchShape {
   readonly deltas: readonly number[];
   /** Beyond the last record's where compaction took some. */
   readonly lastOffset: number;
-  readonly producerId: number;
+  readonly producerId: number | bigint;
   readonly transactional: boolean;
   readonly timestamp: number | bigint;
   /** Of each record, where that isn't the batch's. */
@@ -36,7 +36,11 @@ export function recordBatch(shape: Pick<BatchShape, "firstOffset" | "values"> & 
 }
 
 /** The mark that ends a transaction. */
-export function controlBatch(offset: number, producerId: number, type: "abort" | "commit"): Buffer {
+export function controlBatch(
+  offset: number,
+  producerId: number | bigint,
+  type: "abort" | "commit",
+): Buffer {
   const mark = record(0, Buffer.from([0, 0, 0, type === "abort" ? 0 : 1]), Buffer.alloc(6));
   return batch({ firstOffset: offset, producerId }, offset, TRANSACTIONAL | CONTROL, [mark]);
 }

@@ -10,13 +10,14 @@ import { encodeLinkHello } from "../../shared/protocol/link.ts";
 import { SEPARATOR } from "../../shared/protocol/message.ts";
 import { parsePosition } from "../../shared/protocol/position.ts";
 import { FakeSocket } from "./fake-socket.ts";
-import { UNLIMITED } from "./holders.ts";
+import { BY_SENDER, UNLIMITED } from "./holders.ts";
 import { settled } from "./simulated-edge.ts";
 import { RowsInMemory } from "./simulated-relay.ts";
 import { Clock } from "./simulated-wires.ts";
 
 const CONFIG: RelayConfig = {
   limits: { ...UNLIMITED, subscriptions: 1_000 },
+  bySender: BY_SENDER,
   endpoints: 1_000,
   subscriptions: 10_000,
   windowBytes: 1_000_000,
@@ -40,6 +41,8 @@ export class RelayWorld {
   readonly written = new Map<string, number>();
   readonly links = new Map<number, FakeSocket>();
   readonly sockets: FakeSocket[] = [];
+  /** When a client last sent a ping. */
+  readonly pings = new Map<unknown, number>();
   /** Where histories begin is asked. */
   readonly seeking: {
     readonly path: string;
@@ -64,10 +67,10 @@ export class RelayWorld {
     this.core = this.#create();
   }
 
-  connect(right: Right = PUBLIC_RIGHT, holder?: Holder): FakeSocket {
+  connect(right: Right = PUBLIC_RIGHT, holder?: Holder, sender?: string): FakeSocket {
     const socket = new FakeSocket();
     this.sockets.push(socket);
-    this.core.open(socket, right, holder);
+    this.core.open(socket, right, holder, sender);
     return socket;
   }
 
@@ -201,7 +204,7 @@ export class RelayWorld {
         attach: async (shard) => void this.sought.push(shard),
         log: (problem) => this.problems.push(problem),
         verify: () => new Promise((resolve) => this.looking.push(resolve)),
-        pingedAt: () => undefined,
+        pingedAt: (socket) => this.pings.get(socket),
         configOf: (path) =>
           this.exposes(path)
             ? { path, window: { updates: 3, ageMs: 60_000, bytes: 1_000_000 }, replays: false }

@@ -5,7 +5,7 @@ import type { RelayRows } from "../../edge/relay/keeping.ts";
 import { RelayCore } from "../../edge/relay/relay-core.ts";
 import type { Right } from "../../edge/relay/right.ts";
 import { NOTHING, type Position } from "../../shared/protocol/position.ts";
-import { UNLIMITED } from "./holders.ts";
+import { BY_SENDER, UNLIMITED } from "./holders.ts";
 import { settled } from "./simulated-edge.ts";
 import type { Clock, End, Wire } from "./simulated-wires.ts";
 
@@ -166,6 +166,7 @@ export class SimulatedRelay {
       },
       {
         limits: { ...UNLIMITED, subscriptions: 1_000 },
+        bySender: BY_SENDER,
         endpoints: 1_000,
         subscriptions: 10_000,
         windowBytes: 100_000,

@@ -33,7 +33,12 @@ export class VouchingObject {
     close: () => undefined,
     isHeld: () => false,
     sent: () => undefined,
-    unsent: { hasRoom: true, sent: () => undefined, remove: () => undefined },
+    unsent: {
+        hasRoom: true,
+        sent: () => undefined,
+        sentFirst: () => undefined,
+        remove: () => undefined,
+      },
     pace: OF_A_SOCKET,
   });
   replica: Replica;

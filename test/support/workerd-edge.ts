@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { descendants, residentBytes } from "../bench/proc.ts";
 import { eventually } from "./deadline.ts";
 import { Child } from "./deployment.ts";
 import { EDGE_KEYS } from "./edge-harness.ts";
@@ -48,6 +49,12 @@ export class WorkerdEdge {
 
   async kill(): Promise<void> {
     await this.#child?.stop("SIGKILL");
+  }
+
+  /** What its workerd has. */
+  residentBytes(): number {
+    const pids = descendants(this.#child?.process.pid ?? 0, "workerd");
+    return pids.reduce((sum, pid) => sum + residentBytes(pid), 0);
   }
 
   async operations(): Promise<Record<string, number>> {

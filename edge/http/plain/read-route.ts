@@ -3,6 +3,7 @@
  * (H12), or all that follows as events (E1).
  */
 import { CLOSE, ERRORS, type ErrorCode } from "../../../shared/protocol/codes.ts";
+import { tagsIn } from "../../../shared/protocol/entity-tags.ts";
 import { decodeTrusted } from "../../../shared/protocol/frame.ts";
 import { type Position, parseLongPosition } from "../../../shared/protocol/position.ts";
 import { OCCUPANCY } from "../../../shared/protocol/version.ts";
@@ -21,7 +22,7 @@ import type { LatestCache } from "../latest-cache.ts";
 import { occupancyOf } from "../occupancy.ts";
 import { clientOf } from "../opening.ts";
 import { reuseOf } from "../reuse.ts";
-import { isNamed, tagsIn } from "../tags.ts";
+import { isNamed } from "../tags.ts";
 import { eventStream, startsFrom, wantsEvents } from "./event-stream.ts";
 import { follow } from "./follow.ts";
 import type { Endpoint } from "./joining.ts";

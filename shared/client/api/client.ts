@@ -5,15 +5,15 @@
  *   for await (const update of client.subscribe<Quote>("/quotes/AAPL")) show(update.value);
  *   const position = await client.publish("/orders/42", { qty: 1 });
  */
-import { endpointPath, isTopicName } from "../../protocol/address.ts";
 import type { ErrorBody } from "../../protocol/error-body.ts";
-import { parsePosition } from "../../protocol/position.ts";
+import { parseStart } from "../../protocol/position.ts";
 import type { ConnectionChange } from "../connection-terms.ts";
-import { endpointOf, resolveEdge, SubscribeError } from "../endpoint-url.ts";
+import { endpointUrl, resolveEdge, SubscribeError } from "../endpoint-url.ts";
 import { Emitter } from "../events.ts";
 import type { PublishedValue, PublishOptions as PublishTerms } from "../publisher.ts";
 import { type ConnectOptions, settingsOf } from "../settings.ts";
 import { type Codec, decoderOf, encoded, type Reading } from "./codec.ts";
+import { canonicalPath, type Endpoint } from "./endpoint.ts";
 import { ClientError } from "./error.ts";
 import { type ManyOptions, type Membership, SubscriptionGroup } from "./group.ts";
 import { Lanes } from "./lanes.ts";
@@ -25,9 +25,6 @@ export interface ClientOptions extends ConnectOptions {
   /** A connection that nothing has needed for so long is closed; milliseconds. A second, unless said otherwise. */
   readonly idleMs?: number | undefined;
 }
-
-/** Which endpoint: its path, in whatever spelling, or its topic and key. */
-export type Endpoint = string | { readonly topic: string; readonly key: string | Uint8Array };
 
 export interface GetOptions<T = unknown> extends Reading<T> {
   readonly signal?: AbortSignal | undefined;
@@ -46,7 +43,6 @@ export interface ClientEvents {
 }
 
 const IDLE_MS = 1_000;
-const encoder = new TextEncoder();
 
 export class Client {
   readonly #edge: URL;
@@ -58,7 +54,7 @@ export class Client {
 
   /**
    * Dials nothing yet. `url` is the edge's: `https:`, `http:`, `wss:` or `ws:`, in a page also relative to it. Throws SubscribeError
-   * with `bad_address`, `not_found` (the URL has a path) or `invalid_token`.
+   * with `bad_address`, `not_found` (the URL has a path that doesn't end with a slash) or `invalid_token`.
    */
   constructor(url: string | URL, options: ClientOptions = {}) {
     this.#edge = resolveEdge(String(url));
@@ -82,10 +78,7 @@ export class Client {
 
   /** The canonical path of an endpoint, by which updates, subscriptions and positions name it. Throws SubscribeError. */
   pathOf(endpoint: Endpoint): string {
-    if (typeof endpoint === "string") return endpointOf(endpoint, this.#edge);
-    const { topic, key } = endpoint;
-    if (!isTopicName(topic)) throw new SubscribeError("bad_address", `no name of a topic: ${topic}`);
-    return endpointOf(endpointPath(topic, typeof key === "string" ? encoder.encode(key) : key), this.#edge);
+    return canonicalPath(endpoint, this.#edge);
   }
 
   /**
@@ -103,13 +96,13 @@ export class Client {
     options: ManyOptions<T> = {},
   ): SubscriptionGroup<T> {
     this.#requireOpen();
-    const { schema, codec } = options;
+    const { schema, codec, occupancy } = options;
     const group: SubscriptionGroup<T> = new SubscriptionGroup<T>(
       Array.from(endpoints, (endpoint) => this.pathOf(endpoint)),
       options,
       {
         canonical: (path) => this.pathOf(path),
-        begin: (path, from, membership) => this.#begin(path, { schema, codec, from }, membership),
+        begin: (path, from, membership) => this.#begin(path, { schema, codec, occupancy, from }, membership),
         closed: () => this.#open.delete(group),
       },
     );
@@ -122,9 +115,8 @@ export class Client {
    */
   async get<T = unknown>(endpoint: Endpoint, options: GetOptions<T> = {}): Promise<Latest<T> | undefined> {
     this.#requireOpen();
-    const url = new URL(this.pathOf(endpoint), this.#edge);
-    url.protocol = url.protocol.replace("ws", "http");
-    return latestOf(url, this.#tokens, decoderOf(options), options.signal);
+    const path = this.pathOf(endpoint);
+    return latestOf(path, endpointUrl(this.#edge, path), this.#tokens, decoderOf(options), options.signal);
   }
 
   /**
@@ -156,10 +148,10 @@ export class Client {
   #begin<T>(path: string, options: SubscribeOptions<T>, membership?: Membership<T>): Subscription<T> {
     this.#requireOpen();
     const { from } = options;
-    if (from !== undefined && parsePosition(from) === undefined)
+    if (from !== undefined && parseStart(from) === undefined)
       throw new SubscribeError("bad_position", `not a position: ${from}`);
     return new Subscription<T>(path, options, {
-      join: (from, member) => this.#lanes.join(path, from, member),
+      join: (options, member) => this.#lanes.join(path, options, member),
       closed: (subscription, error) => {
         this.#open.delete(subscription);
         membership?.closed(subscription, error);

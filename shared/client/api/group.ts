@@ -1,6 +1,7 @@
 /** Many endpoints as one: a single iteration over the updates of all, and each of them by itself beside it. */
 import { Emitter } from "../events.ts";
-import type { ClientError } from "./error.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { ClientError } from "./error.ts";
 import type { Events, SubscribeOptions, Subscription } from "./subscription.ts";
 import { iteratorOf, Unread } from "./unread.ts";
 import type { DecodedUpdate } from "./update.ts";
@@ -16,7 +17,7 @@ export type GroupEvents<T> = {
 };
 
 export interface GroupPorts<T> {
-  canonical(path: string): string;
+  canonical(endpoint: Endpoint): string;
   begin(path: string, from: string | undefined, group: Membership<T>): Subscription<T>;
   closed(): void;
 }
@@ -27,7 +28,17 @@ export interface Membership<T> {
   closed(subscription: Subscription<T>, error: ClientError | undefined): void;
 }
 
-const NAMES = ["update", "gap", "recovered", "live", "connection", "wait", "error", "closed"] as const;
+const NAMES = [
+  "update",
+  "gap",
+  "recovered",
+  "live",
+  "occupancy",
+  "connection",
+  "wait",
+  "error",
+  "closed",
+] as const;
 
 /** Made by subscribeMany() of a Client. */
 export class SubscriptionGroup<T = unknown> implements AsyncIterable<DecodedUpdate<T>> {
@@ -37,24 +48,27 @@ export class SubscriptionGroup<T = unknown> implements AsyncIterable<DecodedUpda
   readonly #emitter = new Emitter<GroupEvents<T>>();
   readonly #unread: Unread<T>;
   #isIterated = false;
-  #isHeldBack = false;
   #isClosed = false;
   /** When all were closed. */
   #lastPositions: Readonly<Record<string, string>> | undefined;
   #forgetSignal = () => {};
 
-  constructor(paths: Iterable<string>, options: ManyOptions<T>, ports: GroupPorts<T>) {
+  constructor(endpoints: Iterable<Endpoint>, options: ManyOptions<T>, ports: GroupPorts<T>) {
     const { signal, buffer = {}, from = {} } = options;
     signal?.throwIfAborted();
     this.#from = from;
     this.#ports = ports;
     this.#unread = new Unread<T>(buffer, {
-      pause: () => this.#holdBack(true),
-      resume: () => this.#holdBack(false),
+      // Only those that go on: many that are quiet needn't leave for one that isn't.
+      pause: (endpoint) => this.#subscriptions.get(endpoint)?.holdBack(true),
+      resume: () => {
+        for (const subscription of this.#subscriptions.values()) subscription.holdBack(false);
+      },
       failed: () => this.#end(() => {}),
     });
     try {
-      for (const path of paths) this.add(path);
+      // All or none.
+      for (const path of Array.from(endpoints, ports.canonical)) this.add(path);
     } catch (error) {
       this.close();
       throw error;
@@ -79,24 +93,28 @@ export class SubscriptionGroup<T = unknown> implements AsyncIterable<DecodedUpda
     return Object.fromEntries(known);
   }
 
-  /** Nothing happens if it is there already. `from` is looked at before that of the group. Throws SubscribeError. */
-  add(path: string, from?: string): Subscription<T> {
-    const endpoint = this.#ports.canonical(path);
-    const known = this.#subscriptions.get(endpoint);
+  /**
+   * Nothing happens if it is there already. `from` is looked at before that of the group. Throws SubscribeError, and ClientError if the
+   * group is closed.
+   */
+  add(endpoint: Endpoint, from?: string): Subscription<T> {
+    const path = this.#ports.canonical(endpoint);
+    const known = this.#subscriptions.get(path);
     if (known !== undefined) return known;
-    const subscription = this.#ports.begin(endpoint, from ?? this.#from[endpoint], {
+    if (this.#isClosed)
+      throw new ClientError({ code: "closed", message: "the group is closed", retry: false }, path);
+    const subscription = this.#ports.begin(path, from ?? this.#from[path], {
       unread: this.#unread,
       closed: (subscription, error) => this.#left(subscription, error),
     });
-    this.#subscriptions.set(endpoint, subscription);
+    this.#subscriptions.set(path, subscription);
     for (const name of NAMES) this.#passOn(name, subscription);
-    if (this.#isHeldBack) subscription.holdBack(true);
     return subscription;
   }
 
   /** Ends that of one endpoint. */
-  delete(path: string): void {
-    this.#subscriptions.get(this.#ports.canonical(path))?.close();
+  delete(endpoint: Endpoint): void {
+    this.#subscriptions.get(this.#ports.canonical(endpoint))?.close();
   }
 
   /** As that of a subscription; the event comes with whose it is. */
@@ -127,11 +145,6 @@ export class SubscriptionGroup<T = unknown> implements AsyncIterable<DecodedUpda
   #left({ endpoint }: Subscription<T>, error: ClientError | undefined): void {
     this.#subscriptions.delete(endpoint);
     if (error !== undefined && this.#isIterated) this.#end(() => this.#unread.fail(error));
-  }
-
-  #holdBack(isHeldBack: boolean): void {
-    this.#isHeldBack = isHeldBack;
-    for (const subscription of this.#subscriptions.values()) subscription.holdBack(isHeldBack);
   }
 
   #end(tell: () => void): void {

@@ -5,13 +5,16 @@
  */
 import type { ErrorBody } from "../../protocol/error-body.ts";
 import { Timer } from "../clock.ts";
-import { Connection } from "../connect.ts";
+import { Connection, type JoinOptions } from "../connect.ts";
 import type { ConnectionChange } from "../connection-terms.ts";
 import type { PublishedValue, PublishOptions } from "../publisher.ts";
 import type { Settings } from "../settings.ts";
 import type { Transport } from "../transport.ts";
 import { Feed, type FeedMember } from "./feed.ts";
 import type { Tokens } from "./tokens.ts";
+
+/** As many as a connection may have, unless the deployment says otherwise (M10). */
+const SUBSCRIPTIONS = 1_000;
 
 export interface LanesPorts {
   connection(change: ConnectionChange): void;
@@ -40,16 +43,19 @@ export class Lanes {
   }
 
   /** Nothing is told before this has returned. */
-  join(endpoint: string, from: string | undefined, member: FeedMember): Feed {
+  join(endpoint: string, options: JoinOptions, member: FeedMember): Feed {
     for (const lane of this.#lanes) {
       const feed = lane.feeds.get(endpoint);
-      if (feed === undefined) return lane.begin(endpoint, from, member);
-      if (from === undefined && feed.hasLatest) {
-        feed.join(member);
+      if (feed === undefined) {
+        if (lane.feeds.size < SUBSCRIPTIONS) return lane.begin(endpoint, options, member);
+        continue;
+      }
+      if (options.from === undefined && feed.hasLatest) {
+        feed.join(member, options.occupancy);
         return feed;
       }
     }
-    return this.#open().begin(endpoint, from, member);
+    return this.#open().begin(endpoint, options, member);
   }
 
   async publish(endpoint: string, value: PublishedValue, options: PublishOptions): Promise<string> {
@@ -105,10 +111,10 @@ class Lane {
     });
   }
 
-  begin(endpoint: string, from: string | undefined, member: FeedMember): Feed {
-    const subscription = this.connection.subscribe(endpoint, { from });
+  begin(endpoint: string, options: JoinOptions, member: FeedMember): Feed {
+    const begin = (options: JoinOptions) => this.connection.subscribe(endpoint, options);
     this.#idle.cancel();
-    const feed = new Feed(subscription, from === undefined, {
+    const feed = new Feed(begin, options, {
       heardAt: () => this.#heardAt,
       refusal: () => this.#refusal,
       over: () => {
@@ -117,7 +123,7 @@ class Lane {
       },
     });
     this.feeds.set(endpoint, feed);
-    feed.join(member);
+    feed.join(member, options.occupancy);
     return feed;
   }
 

@@ -1,4 +1,5 @@
 /** The latest record of an endpoint, by a request of its own (H1). */
+import { tagsIn } from "../../protocol/entity-tags.ts";
 import { readErrorAnswer } from "../../protocol/error-body.ts";
 import type { RawValue } from "./codec.ts";
 import { ClientError } from "./error.ts";
@@ -25,12 +26,12 @@ const NO_VALUE: readonly string[] = ["unknown_key", "deleted"];
  * the code of the edge; with the reason of the signal; and with what the codec or the schema throws.
  */
 export async function latestOf<T>(
+  endpoint: string,
   url: URL,
   tokens: Tokens,
   decode: (raw: RawValue) => T,
   signal: AbortSignal | undefined,
 ): Promise<Latest<T> | undefined> {
-  const endpoint = url.pathname;
   const token = await within(signal, tokens.current());
   let answer = await request(url, token, signal);
   if (answer.status === 401 && token !== "") {
@@ -48,7 +49,7 @@ export async function latestOf<T>(
   const timestamp = headers.get("Distributary-Timestamp");
   return {
     endpoint,
-    position: (headers.get("ETag") ?? "").replaceAll('"', ""),
+    position: tagsIn(headers.get("ETag") ?? "")[0] ?? "",
     timestamp: timestamp === null ? undefined : Number(timestamp),
     value: decode(raw),
     text: raw.text,

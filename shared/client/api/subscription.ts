@@ -1,5 +1,7 @@
 /** A subscription as an application holds it: updates by iterating or by listeners, and how far it is. */
 import type { ErrorBody } from "../../protocol/error-body.ts";
+import { OLDEST } from "../../protocol/position.ts";
+import type { JoinOptions } from "../connect.ts";
 import type { ConnectionChange } from "../connection-terms.ts";
 import { Emitter, type SubscriptionEvents } from "../events.ts";
 import type { SubscriptionPhase } from "../subscription.ts";
@@ -10,8 +12,12 @@ import { type BufferOptions, iteratorOf, Unread } from "./unread.ts";
 import { type DecodedUpdate, type Gap, updateOf } from "./update.ts";
 
 export interface SubscribeOptions<T = unknown> extends Reading<T> {
-  /** Resume from here: what `position` said before, perhaps in an earlier page load. */
+  /**
+   * Resume from here: what `position` said before, perhaps in an earlier page load. `oldest`: begin with as much history as there is.
+   */
   readonly from?: string | undefined;
+  /** Be told how many subscribers there are, by `occupancy`. */
+  readonly occupancy?: true | undefined;
   /** Closes the subscription when it aborts; an iteration then rejects with its reason. */
   readonly signal?: AbortSignal | undefined;
   /** Of updates that an iteration hasn't read: 1,000 of them, then `pause`. */
@@ -27,6 +33,8 @@ export interface Events<T> {
   recovered: { readonly position: string };
   /** It has caught up: what follows comes as it happens. Once for each time that it was behind. */
   live: { readonly position: string };
+  /** How many subscriptions to the endpoint there are, of all clients: if it was asked for, and when it changes, at most once a second. */
+  occupancy: { readonly subscribers: number };
   /** Of the connection that it is on. */
   connection: ConnectionChange;
   /** It stands, but the source of the edge can't answer just now. */
@@ -38,7 +46,7 @@ export interface Events<T> {
 }
 
 export interface SubscriptionPorts<T> {
-  join(from: string | undefined, member: FeedMember): Feed;
+  join(options: JoinOptions, member: FeedMember): Feed;
   closed(subscription: Subscription<T>, error: ClientError | undefined): void;
   /** Of the group that it is in. */
   readonly unread?: Unread<T> | undefined;
@@ -51,10 +59,14 @@ export class Subscription<T = unknown> implements AsyncIterable<DecodedUpdate<T>
   readonly #ports: SubscriptionPorts<T>;
   readonly #decode: (raw: RawValue) => T;
   readonly #emitter = new Emitter<Events<T>>();
-  readonly #member: FeedMember = { hear: (told) => this.#hear(told) };
   readonly #unread: Unread<T>;
   readonly #pausedBy = new Set<"user" | "reader">();
+  readonly #occupancy: true | undefined;
+  /** From where it is asked for as long as there is no position. */
+  #start: string | undefined;
+  #subscribers: number | undefined;
   #feed: Feed | undefined;
+  #member: FeedMember | undefined;
   readonly #isOfGroup: boolean;
   #isIterated = false;
   #position: string | undefined;
@@ -65,12 +77,14 @@ export class Subscription<T = unknown> implements AsyncIterable<DecodedUpdate<T>
   #forgetSignal = () => {};
 
   constructor(endpoint: string, options: SubscribeOptions<T>, ports: SubscriptionPorts<T>) {
-    const { from, signal, buffer = {} } = options;
+    const { from, occupancy, signal, buffer = {} } = options;
     signal?.throwIfAborted();
     this.endpoint = endpoint;
     this.#ports = ports;
     this.#decode = decoderOf(options);
-    this.#position = from;
+    this.#start = from;
+    this.#position = from === OLDEST ? undefined : from;
+    this.#occupancy = occupancy;
     this.#isOfGroup = ports.unread !== undefined;
     this.#unread =
       ports.unread ??
@@ -79,7 +93,7 @@ export class Subscription<T = unknown> implements AsyncIterable<DecodedUpdate<T>
         resume: () => this.holdBack(false),
         failed: (error) => this.#fail(error),
       });
-    this.#feed = ports.join(from, this.#member);
+    this.#feed = this.#join();
     if (signal === undefined) return;
     const abort = () => this.#end(undefined, () => this.#unread.fail(signal.reason));
     signal.addEventListener("abort", abort, { once: true });
@@ -92,7 +106,7 @@ export class Subscription<T = unknown> implements AsyncIterable<DecodedUpdate<T>
    */
   get position(): string | undefined {
     const first = this.#unread.firstOf(this.endpoint);
-    return first === undefined ? this.#position : first.before;
+    return first === undefined ? this.#handedOut : first.before;
   }
 
   /** `live`: caught up. `away`: not connected, or not asked for yet. `paused`: by pause(), or since too much is unread. */
@@ -119,6 +133,11 @@ export class Subscription<T = unknown> implements AsyncIterable<DecodedUpdate<T>
   /** The last update that came; undefined if none has. */
   get latest(): DecodedUpdate<T> | undefined {
     return this.#latest;
+  }
+
+  /** What `occupancy` told last. */
+  get subscribers(): number | undefined {
+    return this.#subscribers;
   }
 
   /** undefined while it is paused, and when it is closed. */
@@ -171,12 +190,26 @@ export class Subscription<T = unknown> implements AsyncIterable<DecodedUpdate<T>
     if (isHeld) this.#pausedBy.add(who);
     else this.#pausedBy.delete(who);
     if (this.#pausedBy.size > 0) this.#leave();
-    else if (!this.#isClosed) this.#feed ??= this.#ports.join(this.#position, this.#member);
+    else if (!this.#isClosed) this.#feed ??= this.#join();
+  }
+
+  #join(): Feed {
+    const from = this.#position ?? this.#start;
+    // What one that was left tells still, since it is just telling all, isn't for this any more.
+    const member: FeedMember = {
+      hear: (told) => {
+        if (this.#member === member) this.#hear(told);
+      },
+    };
+    this.#member = member;
+    return this.#ports.join({ from, occupancy: this.#occupancy }, member);
   }
 
   #leave(): void {
-    this.#feed?.leave(this.#member);
+    const [feed, member] = [this.#feed, this.#member];
     this.#feed = undefined;
+    this.#member = undefined;
+    if (member !== undefined) feed?.leave(member);
   }
 
   #hear(told: Told): void {
@@ -187,6 +220,7 @@ export class Subscription<T = unknown> implements AsyncIterable<DecodedUpdate<T>
       case "verdict": {
         const { position, recovered } = told.event;
         this.#position = position;
+        this.#start = undefined;
         if (recovered === undefined) break;
         this.#recovered = recovered;
         if (recovered) this.#emitter.emit("recovered", { position });
@@ -197,6 +231,11 @@ export class Subscription<T = unknown> implements AsyncIterable<DecodedUpdate<T>
         this.#gap = { ...told.event, from: (this.#gap ?? told.event).from };
         this.#position = told.event.position;
         this.#emitter.emit("gap", told.event);
+        break;
+      case "occupancy":
+        if (!this.#occupancy) break;
+        this.#subscribers = told.event.subscribers;
+        this.#emitter.emit("occupancy", told.event);
         break;
       case "live":
         this.#emitter.emit("live", told.event);
@@ -212,12 +251,16 @@ export class Subscription<T = unknown> implements AsyncIterable<DecodedUpdate<T>
     }
   }
 
+  /** Of a gap an iteration hears by the next update: until then it stands before it. */
+  get #handedOut(): string | undefined {
+    return this.#gap === undefined || this.#unread.isIgnored ? this.#position : this.#gap.from;
+  }
+
   #take(update: DecodedUpdate<T>): void {
-    const before = this.#position;
+    if (!this.#unread.push(update, this.#handedOut)) return;
     this.#gap = undefined;
     this.#position = update.position;
     this.#latest = update;
-    this.#unread.push(update, before);
     this.#emitter.emit("update", update);
   }
 

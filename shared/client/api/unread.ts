@@ -3,7 +3,7 @@
  * them (`conflate`), or an error, or the edge keeps them (`pause`).
  */
 import { ClientError } from "./error.ts";
-import { afterSkipping, type DecodedUpdate, type Gap } from "./update.ts";
+import { type DecodedUpdate, inPlaceOf } from "./update.ts";
 
 /**
  * `pause`: the subscription leaves the edge as long as so many are unread, and resumes by its position: nothing is lost as far as
@@ -13,14 +13,14 @@ import { afterSkipping, type DecodedUpdate, type Gap } from "./update.ts";
 export type WhenFull = "pause" | "conflate" | "error";
 
 export interface BufferOptions {
-  /** Of updates; at least 1. */
+  /** Of updates; at least 1. With `pause`, a group has room for one more of each endpoint. */
   readonly size?: number | undefined;
   readonly whenFull?: WhenFull | undefined;
 }
 
 export interface UnreadPorts {
-  /** Let no more come, until `resume`. */
-  pause(): void;
+  /** Let no more come of the endpoint of which this came last, until `resume`. */
+  pause(endpoint: string): void;
   resume(): void;
   /** It was full, and is to be an error then. */
   failed(error: ClientError): void;
@@ -28,7 +28,7 @@ export interface UnreadPorts {
 
 interface Entry<T> {
   readonly update: DecodedUpdate<T>;
-  /** The position before it. */
+  /** Where whoever has read all before it stands. */
   readonly before: string | undefined;
 }
 
@@ -45,9 +45,8 @@ export class Unread<T> {
   readonly #ports: UnreadPorts;
   #entries: Entry<T>[] = [];
   #readers: Reader<T>[] = [];
-  #skipped = 0;
-  /** Of an update that was left out. */
-  #gap: Gap | undefined;
+  /** The last ones that were left out of endpoints of which nothing is unread; the next one has it. */
+  readonly #leftOut = new Map<string, Entry<T>>();
   #isPaused = false;
   #isIgnored = false;
   #end: { readonly reason: unknown; readonly isError: boolean } | undefined;
@@ -61,34 +60,45 @@ export class Unread<T> {
     this.#ports = ports;
   }
 
-  /** Where whoever has read all but this stands; undefined: all was read, of this endpoint if one is named. */
-  firstOf(endpoint?: string): { readonly before: string | undefined } | undefined {
-    return this.#entries.find(({ update }) => endpoint === undefined || update.endpoint === endpoint);
+  /** Whether nothing is kept. */
+  get isIgnored(): boolean {
+    return this.#isIgnored;
   }
 
-  push(update: DecodedUpdate<T>, before: string | undefined): void {
-    if (this.#isIgnored || this.#end !== undefined) return;
+  /** What of an endpoint was not read, first of all; undefined: all was. */
+  firstOf(endpoint: string): Entry<T> | undefined {
+    return (
+      this.#entries.find(({ update }) => update.endpoint === endpoint) ?? this.#leftOut.get(endpoint)
+    );
+  }
+
+  /** Returns whether it was taken: not if there was no room, and that is an error. */
+  push(update: DecodedUpdate<T>, before: string | undefined): boolean {
+    if (this.#isIgnored) return true;
+    const entry = this.#afterLeftOut({ update, before });
     const reader = this.#readers.shift();
     if (reader !== undefined) {
-      reader.resolve({ done: false, value: update });
-      return;
+      reader.resolve({ done: false, value: entry.update });
+      return true;
     }
-    if (this.#entries.length >= this.#size) this.#overflow();
-    if (this.#end !== undefined) return;
-    this.#entries.push({ update, before });
-    if (this.#whenFull !== "pause" || this.#entries.length < this.#size || this.#isPaused) return;
-    this.#isPaused = true;
-    this.#ports.pause();
+    if (this.#entries.length >= this.#size && this.#whenFull === "error") {
+      this.#overflow();
+      return false;
+    }
+    this.#entries.push(entry);
+    if (this.#whenFull === "conflate" && this.#entries.length > this.#size) this.#leaveOut();
+    if (this.#whenFull === "pause" && this.#entries.length >= this.#size) {
+      this.#isPaused = true;
+      this.#ports.pause(update.endpoint);
+    }
+    return true;
   }
 
   next(): Promise<IteratorResult<DecodedUpdate<T>, undefined>> {
     const entry = this.#entries.shift();
     if (entry !== undefined) {
-      const update = afterSkipping(entry.update, this.#skipped, this.#gap);
-      this.#skipped = 0;
-      this.#gap = undefined;
       this.#readAgain();
-      return Promise.resolve({ done: false, value: update });
+      return Promise.resolve({ done: false, value: entry.update });
     }
     if (this.#end?.isError) {
       const { reason } = this.#end;
@@ -114,6 +124,7 @@ export class Unread<T> {
     this.#isIgnored = isIgnored;
     if (!isIgnored) return;
     this.#entries = [];
+    this.#leftOut.clear();
     this.#readAgain();
   }
 
@@ -129,16 +140,28 @@ export class Unread<T> {
   }
 
   #overflow(): void {
-    if (this.#whenFull === "conflate") {
-      const { update } = this.#entries.shift() ?? {};
-      this.#skipped++;
-      this.#gap ??= update?.gap;
-    } else if (this.#whenFull === "error") {
-      const message = `${this.#size} updates were unread when another one came`;
-      const error = new ClientError({ code: "slow_reader", message, retry: true });
-      this.fail(error);
-      this.#ports.failed(error);
-    }
+    const message = `${this.#size} updates were unread when another one came`;
+    const error = new ClientError({ code: "slow_reader", message, retry: true });
+    this.fail(error);
+    this.#ports.failed(error);
+  }
+
+  /** The oldest. What is next of its endpoint says so, and stands where that stood. */
+  #leaveOut(): void {
+    const left = this.#entries.shift();
+    if (left === undefined) return;
+    const { endpoint } = left.update;
+    this.#leftOut.set(endpoint, left);
+    const next = this.#entries.findIndex(({ update }) => update.endpoint === endpoint);
+    const entry = this.#entries[next];
+    if (entry !== undefined) this.#entries[next] = this.#afterLeftOut(entry);
+  }
+
+  #afterLeftOut(entry: Entry<T>): Entry<T> {
+    const left = this.#leftOut.get(entry.update.endpoint);
+    if (left === undefined) return entry;
+    this.#leftOut.delete(entry.update.endpoint);
+    return { update: inPlaceOf(left.update, entry.update), before: left.before };
   }
 
   /** When half of it was read, so that a reader that is about as fast as updates come doesn't pause for each. */

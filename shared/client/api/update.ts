@@ -48,15 +48,11 @@ export function updateOf<T>(
   return new LazyUpdate(received, decode, gap, 0) as DecodedUpdate<T>;
 }
 
-/** The same, after others that were left out, and after the gap that was before these, if there was one. */
-export function afterSkipping<T>(
-  update: DecodedUpdate<T>,
-  skipped: number,
-  gap: Gap | undefined,
-): DecodedUpdate<T> {
-  return skipped > 0 && update instanceof LazyUpdate
-    ? (update.after(skipped, gap) as DecodedUpdate<T>)
-    : update;
+/** The same as `next`, with what is to be known of one before it that was left out. */
+export function inPlaceOf<T>(left: DecodedUpdate<T>, next: DecodedUpdate<T>): DecodedUpdate<T> {
+  return next instanceof LazyUpdate
+    ? (next.after(left.skipped + 1, left.gap) as DecodedUpdate<T>)
+    : next;
 }
 
 class LazyUpdate<T> {
@@ -88,7 +84,7 @@ class LazyUpdate<T> {
   }
 
   after(skipped: number, gap: Gap | undefined): LazyUpdate<T> {
-    return new LazyUpdate(this.#received, this.#decode, gap ?? this.gap, skipped);
+    return new LazyUpdate(this.#received, this.#decode, gap ?? this.gap, this.skipped + skipped);
   }
 
   get value(): T | undefined {

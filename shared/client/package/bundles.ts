@@ -3,7 +3,7 @@
  * without modules, and the types. Minified, with source maps that hold the sources.
  */
 import { execFile } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { promisify } from "node:util";
 import { type BuildOptions, build, type Plugin, stop } from "esbuild";
@@ -12,7 +12,7 @@ const folder = join(import.meta.dirname, "..");
 const root = join(folder, "../..");
 const { version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { version: string };
 
-export interface Entry {
+interface Entry {
   /** In shared/client. */
   readonly source: string;
   /** In the folder of the package's files. */
@@ -36,26 +36,23 @@ const COMMON: BuildOptions = {
   banner: { js: `/* @distributary/client ${version} */` },
 };
 
-/** The core as one ES module; without a source map, for whoever serves it as it is. */
-export function coreOptions(): BuildOptions {
-  return { ...COMMON, entryPoints: [join(folder, CORE.source)], format: "esm" };
-}
-
-export async function buildPackage(to: string = join(folder, "dist")): Promise<void> {
-  // Whole or not at all: others may read what was there.
-  mkdirSync(dirname(to), { recursive: true });
+/** Whole or not at all: others may read what was there. */
+export async function buildPackage(): Promise<void> {
+  const to = join(folder, "dist");
   const unfinished = mkdtempSync(`${to}-`);
   try {
     await Promise.all([buildScripts(unfinished), emitTypes(join(unfinished, "types"))]);
+    cpSync(join(root, "LICENSE"), join(unfinished, "LICENSE"));
     rmSync(to, { recursive: true, force: true });
-    cpSync(unfinished, to, { recursive: true });
+    renameSync(unfinished, to);
   } finally {
     rmSync(unfinished, { recursive: true, force: true });
   }
 }
 
 async function buildScripts(to: string): Promise<void> {
-  const core = build({ ...coreOptions(), outfile: join(to, CORE.file) });
+  const entryPoints = [join(folder, CORE.source)];
+  const core = build({ ...COMMON, entryPoints, format: "esm", outfile: join(to, CORE.file) });
   const others = OTHERS.map(({ source, file }) =>
     build({
       ...COMMON,
@@ -67,7 +64,8 @@ async function buildScripts(to: string): Promise<void> {
     }),
   );
   const script = build({
-    ...coreOptions(),
+    ...COMMON,
+    entryPoints,
     format: "iife",
     globalName: "distributary",
     outfile: join(to, "script.js"),

@@ -40,13 +40,13 @@ export function useClient(): Client {
   return client;
 }
 
-export interface LatestWatch<T> extends Omit<Watch<T>, "updates"> {
+export interface LatestWatch<T> extends Omit<Watch<T>, "updates" | "subscribers"> {
   readonly update: Update<T> | undefined;
 }
 
 /** The latest update, and how the subscription stands. A schema or codec is to be the same each time: make it outside of the component. */
 export function useLatest<T = unknown>(endpoint: Endpoint, reading: Reading<T> = {}): LatestWatch<T> {
-  const { updates, ...watch } = useWatch(endpoint, reading, 1);
+  const { updates, subscribers: _, ...watch } = useWatch({ ...reading, endpoint, limit: 1 });
   return { update: updates[0], ...watch };
 }
 
@@ -62,7 +62,7 @@ export function useUpdates<T = unknown>(
   endpoint: Endpoint,
   { limit = LIMIT, ...reading }: UpdatesOptions<T> = {},
 ): Watch<T> {
-  return useWatch(endpoint, reading, limit);
+  return useWatch({ ...reading, endpoint, limit });
 }
 
 /** What publishes to an endpoint; the same function as long as that is the same. It resolves with the record's position. */
@@ -74,12 +74,32 @@ export function usePublish<T = unknown>(
   return useCallback((value, options) => client.publish(path, value, options), [client, path]);
 }
 
-function useWatch<T>(endpoint: Endpoint, { schema, codec }: Reading<T>, limit: number): Watch<T> {
+/** How many subscriptions to the endpoint there are, of all clients; undefined until the edge has said it, or if it doesn't. */
+export function useOccupancy(endpoint: Endpoint): number | undefined {
+  const watched = useWatched({ endpoint, limit: 1, occupancy: true });
+  return useSyncExternalStore(
+    watched.watch,
+    () => watched.now().subscribers,
+    () => undefined,
+  );
+}
+
+interface Watching<T> extends Reading<T> {
+  readonly endpoint: Endpoint;
+  readonly limit: number;
+  readonly occupancy?: true;
+}
+
+function useWatch<T>(watching: Watching<T>): Watch<T> {
+  const watched = useWatched(watching);
+  return useSyncExternalStore(watched.watch, watched.now, () => UNWATCHED);
+}
+
+function useWatched<T>({ endpoint, limit, occupancy, schema, codec }: Watching<T>): Watched<T> {
   const client = useClient();
   const path = client.pathOf(endpoint);
-  const watched = useMemo(
-    () => new Watched<T>(() => client.subscribe<T>(path, { schema, codec }), limit),
-    [client, path, schema, codec, limit],
+  return useMemo(
+    () => new Watched<T>(() => client.subscribe<T>(path, { occupancy, schema, codec }), limit),
+    [client, path, occupancy, schema, codec, limit],
   );
-  return useSyncExternalStore(watched.watch, watched.now, () => UNWATCHED);
 }

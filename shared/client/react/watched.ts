@@ -10,6 +10,8 @@ export interface Watch<T> {
   readonly upToDate: boolean;
   /** undefined while nothing is connected to. */
   readonly connection: ConnectionChange["state"] | undefined;
+  /** How many follow the endpoint, if that was asked for. */
+  readonly subscribers: number | undefined;
   /** Why the edge ended it for good. */
   readonly error: ClientError | undefined;
 }
@@ -20,6 +22,7 @@ export const UNWATCHED: Watch<never> = {
   phase: "away",
   upToDate: false,
   connection: undefined,
+  subscribers: undefined,
   error: undefined,
 };
 
@@ -40,15 +43,16 @@ export class Watched<T> {
   readonly watch = (changed: () => void): (() => void) => {
     const subscription = this.#begin();
     const note = (updates = this.#watch.updates, error = this.#watch.error) => {
-      const { phase, upToDate, connection } = subscription;
-      this.#watch = { updates, phase, upToDate, connection: connection?.state, error };
+      const { phase, upToDate, connection, subscribers } = subscription;
+      this.#watch = { updates, phase, upToDate, connection: connection?.state, subscribers, error };
     };
     const look = (updates?: readonly Update<T>[], error?: ClientError) => {
       note(updates, error);
       changed();
     };
     subscription.on("update", (update) => look(this.#with(update)));
-    for (const name of ["live", "wait", "connection"] as const) subscription.on(name, () => look());
+    for (const name of ["live", "wait", "occupancy", "connection"] as const)
+      subscription.on(name, () => look());
     subscription.on("closed", ({ error }) => {
       if (error !== undefined) look(undefined, error);
     });

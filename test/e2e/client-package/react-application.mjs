@@ -1,5 +1,12 @@
-/** What an application with React does with the package: two components watch one endpoint, a third all its updates, and one publishes. */
-import { DistributaryProvider, useLatest, usePublish, useUpdates } from "@distributary/client/react";
+/** What an application with React does with the package: two components watch one endpoint, others all its updates and
+ * how many there are, and one publishes. */
+import {
+  DistributaryProvider,
+  useLatest,
+  useOccupancy,
+  usePublish,
+  useUpdates,
+} from "@distributary/client/react";
 import { createElement as h, StrictMode, useState } from "react";
 
 export function App({ client, path }) {
@@ -8,6 +15,7 @@ export function App({ client, path }) {
     h(Board, { path, id: "one" }),
     h(Board, { path, id: "two" }),
     h(Updates, { path }),
+    h(Occupancy, { path }),
     h(Sender, { path }),
   ];
   return h(
@@ -30,6 +38,10 @@ function Board({ path, id }) {
 function Updates({ path }) {
   const { updates } = useUpdates(path, { limit: 2 });
   return h("p", { id: "updates" }, updates.map(({ value }) => value.n).join());
+}
+
+function Occupancy({ path }) {
+  return h("p", { id: "occupancy" }, `${useOccupancy(path)}`);
 }
 
 function Sender({ path }) {

@@ -37,7 +37,12 @@ class Core {
   #state(path: string, subscribers: readonly FakeSocket[]): EndpointState<FakeSocket> {
     const ports = {
       now: () => 1_000_000,
-      unsent: { hasRoom: true, sent: () => undefined, remove: () => undefined },
+      unsent: {
+        hasRoom: true,
+        sent: () => undefined,
+        sentFirst: () => undefined,
+        remove: () => undefined,
+      },
       pace: OF_A_SOCKET,
       sent: () => undefined,
       answered: () => undefined,

@@ -91,6 +91,21 @@ describe("[S9] what is sent and not taken", () => {
     expect(timers()).toBe(0);
   });
 
+  test("whether a first is taken is looked at soon, once: one that takes nothing of it is closed after 30 s like any other", () => {
+    const { unsent, closed, timers } = object();
+    const [taking, gone] = [new FakeSocket(), new FakeSocket()];
+    unsent.sentFirst(taking);
+    expect(clock.next(100)).toBe(true);
+    expect(timers()).toBe(0);
+
+    gone.bufferedAmount = 80;
+    unsent.sentFirst(gone);
+    pass(29);
+    expect(closed).toEqual([]);
+    pass(2);
+    expect(closed).toEqual([gone]);
+  });
+
   test("past an object's budget no large answer is begun, and who takes nothing goes, the greediest first, until there is room", () => {
     const { unsent, send, closed } = object();
     const [small, large, larger] = [send(MB), send(OBJECT_BYTES / 2), send(OBJECT_BYTES / 2 + 1)];

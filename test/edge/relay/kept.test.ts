@@ -74,7 +74,8 @@ describe("[L14] what a connection follows", () => {
     const follows = "x".repeat(roomFor(right, only));
     const socket = new FakeSocket();
     const ends = holder(1e13, { revokedAt: 1e13 });
-    const kept = { right, holder: ends, only, lastId: 2 ** 53 - 1, tag: 2 ** 52 };
+    const sender = "x".repeat(16);
+    const kept = { right, holder: ends, only, sender, lastId: 2 ** 53 - 1, tag: 2 ** 52 };
 
     socket.serializeAttachment(writeConnection(kept, ""));
     expect(readConnection(socket.deserializeAttachment())).toEqual({ ...kept, follows: new Map() });

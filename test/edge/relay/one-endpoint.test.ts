@@ -119,6 +119,7 @@ test("[L16] [W22] it may publish to its endpoint if its token lets it, and to no
 test("[L16] where no link to its shard can be had it is closed, to come back, and a room that is full takes nobody", async () => {
   world = new RelayWorld({ endpoints: 1 });
   const client = world.alone(A);
+  expect([world.core.isFullFor(A), world.core.isFullFor(B)]).toEqual([false, true]);
   expect(world.alone(B).closed?.reason).toBe("overloaded");
   for (let i = 0; i < 200 && client.closed === undefined; i++) {
     await Promise.resolve();

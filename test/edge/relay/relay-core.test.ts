@@ -447,6 +447,40 @@ describe("[M9] tokens", () => {
   });
 });
 
+describe("[M1] [S9] clients that went while they were let in", () => {
+  test("[M1] [S11] a connection of which nothing was ever heard is let go of after a minute, when another one comes", () => {
+    const gone = world.connect();
+    const pinging = world.connect();
+    const following = world.following(A);
+    world.pings.set(pinging, world.clock.now);
+    world.pass(59_000);
+    world.connect();
+    expect(gone.closed).toBeUndefined();
+    world.pass(2_000);
+    const last = world.connect();
+
+    expect(gone.closed?.reason).toBe("going_away");
+    expect([pinging, following, last].map(({ closed }) => closed)).toEqual([undefined, undefined, undefined]);
+    world.hibernate();
+    world.pass(61_000);
+    world.connect();
+    expect([last.closed?.reason, following.closed]).toEqual(["going_away", undefined]);
+  });
+
+  test("[S9] a socket of one endpoint that doesn't take its verdict is closed after 30 s, and nobody is interested any more", () => {
+    const gone = world.alone(A);
+    gone.bufferedAmount = 80;
+    world.link(0);
+    world.answer(0);
+    world.pass(29_000);
+    expect(gone.closed).toBeUndefined();
+    world.pass(3_000);
+
+    expect(gone.closed?.reason).toBe("slow_consumer");
+    expect(world.told(0)).toContainEqual({ empty: A });
+  });
+});
+
 describe("[M10] how much", () => {
   test("[M10] one subscription more than a connection may have gets its code, and room when one has gone", () => {
     world = new RelayWorld({ limits: { ...UNLIMITED, subscriptions: 2 } });

@@ -57,6 +57,16 @@ describe("settings of Kafka", () => {
     expect(kafkaOf({ ...KAFKA, KAFKA_TLS_CA: "/ca" }, { "/ca": CA })?.tls).toEqual({ ca: CA });
   });
 
+  test("certificates may have to be for another name than the one that is dialled", () => {
+    expect(kafkaOf({ ...KAFKA, KAFKA_TLS_NAME: "kafka.example" })?.tls).toEqual({ name: "kafka.example" });
+    expect(problemsOf({ ...KAFKA, KAFKA_TLS_NAME: "kafka:9093" })).toEqual([
+      expect.stringMatching(/^KAFKA_TLS_NAME is no name of a host/),
+    ]);
+    expect(problemsOf({ ...KAFKA, KAFKA_TLS: "off", KAFKA_TLS_NAME: "kafka.example" })).toEqual([
+      expect.stringMatching(/^KAFKA_TLS_NAME is set, but KAFKA_TLS is off/),
+    ]);
+  });
+
   test.each(["plain", "scram-sha-256", "scram-sha-512"])("%s has an account", (mechanism) => {
     const env = { ...KAFKA, KAFKA_SASL_MECHANISM: mechanism, KAFKA_SASL_USERNAME: "reader" };
 

@@ -1,4 +1,6 @@
 /** Every request to a broker settles, whatever state the connection was in when it ended, and however that was. */
+import { once } from "node:events";
+import { type AddressInfo, connect as connectTcp, createServer } from "node:net";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { BrokerConnection } from "../../../origin/kafka/connection.ts";
 import { AT_ONCE, DialGate, type Turn } from "../../../origin/kafka/dial-gate.ts";
@@ -319,6 +321,26 @@ test.concurrent.for([
 
 /** Of what comes over TLS nothing can be read before a record of up to 16 KiB is whole. */
 describe("over TLS", () => {
+  test("a broker whose certificate is for another name than it is dialled by is refused, but for the name that is expected", async () => {
+    const { broker: identity } = IDENTITIES;
+    const { broker, connect } = await World.begin(onTestFinished, { identity });
+    // Its certificate is for 127.0.0.1 and localhost.
+    const forwarder = createServer((client) => {
+      const server = connectTcp(broker.port, "127.0.0.1");
+      client.on("error", () => server.destroy()).pipe(server);
+      server.on("error", () => client.destroy()).pipe(client);
+    }).listen(0, "127.0.0.2");
+    onTestFinished(() => void forwarder.close());
+    await once(forwarder, "listening");
+    const { port } = forwarder.address() as AddressInfo;
+    const dialling = (name?: string) =>
+      connect({ tls: { ca: identity.cert, ...(name && { name }) } }, AT_ONCE, { host: "127.0.0.2", port });
+
+    await expect(dialling().send(fetching())).rejects.toThrow(/127\.0\.0\.2/);
+    await expect(dialling("kafka.example").send(fetching())).rejects.toThrow(/kafka\.example/);
+    await expect(dialling("localhost").send(fetching())).resolves.toEqual([]);
+  });
+
   test("an answer may take far longer than a broker may be silent, and so may each record of it", {
     timeout: 30_000,
   }, async () => {

@@ -111,6 +111,65 @@ describe("Kafscale's stand-in:", () => {
     expect(log.strangers).toEqual([]);
   });
 
+  test("a topic that is created again, and is longer than what was read of it, is noticed if its leader's epoch is lower", async () => {
+    const topic = newTopic();
+    await withSource(async (source) => {
+      const [info] = await partitionsOf(source, topic);
+      const read = (from: number) =>
+        new Reading(source, { topic, partition: 0, epoch: info?.epoch ?? "", from });
+      log.leaderEpoch = 3;
+      produce(topic, numbered(0, 5));
+      const before = read(0);
+      await before.reaches(5);
+      await before.stop();
+
+      log.leaderEpoch = 1;
+      log.createTopic(topic, 1);
+      produce(topic, numbered(0, 9));
+
+      const after = read(5);
+      await expect(after.ended).rejects.toMatchObject({ code: "truncated" });
+      expect(after.records).toEqual([]);
+      log.leaderEpoch = 0;
+    });
+  });
+
+  test("topics whose ids are zeros have epochs of their names, and are read by these", async () => {
+    log.hasIds = false;
+    const [one, two] = [newTopic(2), newTopic(2)];
+    produce(one, numbered(1, 3));
+    produce(two, numbered(1, 5));
+
+    await withSource(async (source) => {
+      const infos = [...(await partitionsOf(source, one)), ...(await partitionsOf(source, two))];
+      expect(new Set(infos.map(({ epoch }) => epoch)).size).toBe(4);
+      for (const [topic, count, epoch = ""] of [
+        [one, 3, infos[1]?.epoch],
+        [two, 5, infos[3]?.epoch],
+      ] as const) {
+        const reading = new Reading(source, { topic, partition: 1, epoch, from: 0 });
+        await reading.reaches(count);
+        await reading.stop();
+        expect(values(reading.records)).toEqual(range(0, count).map(String));
+      }
+      expect(log.strangers).toEqual([]);
+    });
+    log.hasIds = true;
+  });
+
+  test("[P4] once a topic's id is known, a broker that doesn't know it yet changes no epoch", async () => {
+    const topic = newTopic();
+    await withSource(async (source) => {
+      const before = await partitionsOf(source, topic);
+
+      log.hasIds = false;
+      await expect(source.describe(topic)).rejects.toMatchObject({ code: "unavailable" });
+
+      log.hasIds = true;
+      expect(await partitionsOf(source, topic)).toEqual(before);
+    });
+  });
+
   test("since it tells its end whatever time it is asked for, all that it holds is read", async () => {
     const topic = newTopic();
     produce(topic, numbered(0, 5));

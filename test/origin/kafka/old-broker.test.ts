@@ -6,7 +6,7 @@ import { randomUUID } from "node:crypto";
 import { type Admin, CompressionTypes, type Kafka } from "kafkajs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { KafkaSource } from "../../../origin/kafka/source.ts";
-import { numbered, range, recordOf } from "../../support/contract-records.ts";
+import { range, recordOf } from "../../support/contract-records.ts";
 import { KafkaBroker } from "../../support/kafka-broker.ts";
 import { type KafkaVersion, OLD_VERSION, OLDEST_VERSION } from "../../support/kafka-classpath.ts";
 import { JavaProducers } from "../../support/kafka-producer.ts";
@@ -84,31 +84,6 @@ function reads({ version, as, ids, unfenced }: Old): void {
   }
 
   describeSourceContract(`Kafka ${version}`, setup, { runs: 5 });
-
-  test.skipIf(ids)(
-    "a topic without an id that is created again, and is longer than what was read of it, is noticed by its leader's epoch",
-    async () => {
-      const topic = `again-${randomUUID()}`;
-      const log = await setup();
-      await log.createTopic(topic, 1);
-      // A leader that comes back has another epoch.
-      await kafka.restart();
-      await log.produce(topic, numbered(0, 5));
-      const [info] = await partitionsOf(log.source, topic);
-      const reading = new Reading(log.source, { topic, partition: 0, epoch: info?.epoch ?? "", from: 0 });
-      await reading.reaches(5);
-      await reading.stop();
-
-      await log.deleteTopic(topic);
-      await log.createTopic(topic, 1);
-      await log.produce(topic, numbered(0, 9));
-
-      const again = new Reading(log.source, { topic, partition: 0, epoch: info?.epoch ?? "", from: 5 });
-      await expect(again.ended).rejects.toMatchObject({ code: "truncated" });
-      expect(again.records).toEqual([]);
-      await log.close();
-    },
-  );
 
   test.runIf(unfenced)("what is published there is promised less, which is said", async () => {
     const topic = `published-${randomUUID()}`;

@@ -16,7 +16,7 @@ import {
   withChecksum,
 } from "../../support/record-batch.ts";
 
-type Aborted = readonly { producerId: number; firstOffset: number }[];
+type Aborted = readonly { producerId: number | bigint; firstOffset: number }[];
 const reading = (answer: Buffer, from = 0, aborted: Aborted = []) =>
   partsOf(answer, from, aborted, { memory: new Memory(), signal: new AbortController().signal });
 const all = async (answer: Buffer, from = 0, aborted: Aborted = []) => {
@@ -147,6 +147,23 @@ describe("record batches", () => {
       [502, 2_502],
       [1, 2_503],
     ]);
+  });
+
+  test("producers are told apart whose ids only an exact number of 64 bits tells apart", async () => {
+    const [aborted, committed] = [2n ** 62n + 1n, 2n ** 62n + 2n];
+    const answer = Buffer.concat([
+      batchOf(0, ["aborted"], { producerId: aborted, transactional: true }),
+      batchOf(1, ["committed"], { producerId: committed, transactional: true }),
+      controlBatch(2, aborted, "abort"),
+      controlBatch(3, committed, "commit"),
+      batchOf(4, ["after"], { producerId: aborted, transactional: true }),
+      controlBatch(5, aborted, "commit"),
+    ]);
+
+    const { values, nextOffset } = await all(answer, 0, [{ producerId: aborted, firstOffset: 0 }]);
+
+    expect(values).toEqual(["committed", "after"]);
+    expect(nextOffset).toBe(6);
   });
 
   test("aborted records are dropped up to their abort mark, where one producer's transactions differ", async () => {

@@ -291,6 +291,21 @@ describe("a subscription", () => {
     expect(transport.socket.url).toBe("wss://edge.example/quotes/a%2Fb%20c?x=1");
   });
 
+  test("[A14] below a path of a proxy, dials what is there", () => {
+    begin({}, "wss://edge.example/a/live/quotes/a:b?x=1");
+
+    expect(transport.socket.url).toBe("wss://edge.example/a/live/quotes/a%3Ab?x=1");
+  });
+
+  test("[A13] dials the spelling of base64url as it is, and takes the updates of its endpoint", () => {
+    const { told } = begin({}, "wss://edge.example/live/quotes/$b64.YS9i");
+    transport.socket.open().say(fresh("a:-1", "a:-1"));
+    transport.socket.say('{"e":"/quotes/a%2Fb","p":"a:1","v":1}');
+
+    expect(transport.socket.url).toBe("wss://edge.example/live/quotes/$b64.YS9i");
+    expect(JSON.stringify(told)).toContain("a:1");
+  });
+
   test.each([
     ["ftp://edge.example/quotes/AAPL", undefined, "bad_address"],
     ["/quotes/AAPL", undefined, "bad_address"],

@@ -186,6 +186,15 @@ describe("a connection", () => {
     expect(refused(DFW)).toThrow(expect.objectContaining({ code: "closed" }));
   });
 
+  test.each([
+    ["wss://edge.example/live/", "wss://edge.example/live/$/connect"],
+    ["wss://edge.example/a/b/$/connect", "wss://edge.example/a/b/$/connect"],
+  ])("[A14] of an edge below a path of a proxy, %s, dials what is there", (url, dialled) => {
+    connect(url, { transport, clock });
+
+    expect(transport.socket.url.split("?")[0]).toBe(dialled);
+  });
+
   test("refuses a URL that is no edge's", () => {
     for (const url of ["ws://edge.example/quotes/AAPL", "ftp://edge.example", "edge.example"])
       expect(() => connect(url, { transport, clock })).toThrow(

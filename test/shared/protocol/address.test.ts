@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { endpointPath, parseAddress, shardOf } from "../../../shared/protocol/address.ts";
+import { base64Path, endpointPath, parseAddress, shardOf } from "../../../shared/protocol/address.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const address = (path: string) => {
@@ -71,6 +71,40 @@ describe("addresses", () => {
   ])("[A3] %s is another spelling of %s", (spelling, canonical) => {
     expect(address(spelling)).toMatchObject({ path: canonical, canonical: false });
   });
+
+  test.each([
+    ["a/b", "/t/$b64.YS9i"],
+    ["", "/t/$b64."],
+    ["..", "/t/$b64.Li4"],
+    ["\u0000", "/t/$b64.AA"],
+    ["??>", "/t/$b64.Pz8-"],
+  ])("[A13] the key %j can be spelled %s, too", (key, path) => {
+    expect(base64Path({ topic: "t", key: bytes(key) })).toBe(path);
+    expect(parseAddress(path)).toMatchObject({
+      ok: true,
+      isBase64: true,
+      canonical: false,
+      address: { path: endpointPath("t", bytes(key)) },
+    });
+  });
+
+  test("[A13] every key has one such path, which reads back as the key", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 64 }), (key) => {
+        const path = base64Path({ topic: "t", key });
+
+        expect(new URL(path, "http://127.0.0.1:1/").pathname).toBe(path);
+        expect(address(path)).toMatchObject({ key: Buffer.from(key), path: endpointPath("t", key) });
+      }),
+    );
+  });
+
+  test.each(["/t/$b64.YS9i=", "/t/$b64.YS9j!", "/t/$b64.Li5", "/t/$b64.A", "/t/$b64.YS%39i"])(
+    "[A13] %s is no key's: there is one such path for each",
+    (path) => {
+      expect(address(path)).toBe("bad_address");
+    },
+  );
 
   test.each([
     "/t/%",

@@ -54,6 +54,15 @@ test("[H1] is the value, decoded, with its position, its time and its bytes, and
   expect([asked, client.connection]).toEqual([[{ path: "/flights/A%20TL", token: undefined }], undefined]);
 });
 
+test("[A14] [H2] asks below a path where a proxy has the edge, and reads the tag as that has left it", async () => {
+  record("1", { ETag: 'W/"a:7-gzip"' });
+  const client = new Client(`${url}/live/`);
+  onTestFinished(() => client.close());
+
+  expect(await client.get(ATL)).toMatchObject({ endpoint: ATL, position: "a:7" });
+  expect(asked.map(({ path }) => path)).toEqual(["/live/flights/ATL"]);
+});
+
 test("[F3] [F4] keeps text and bytes as they are, a byte order mark too", async () => {
   const client = newClient();
   record("\ufeffhello", { "Content-Type": "text/plain; charset=utf-8" });

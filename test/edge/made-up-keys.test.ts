@@ -1,0 +1,87 @@
+/** Strangers that make keys up, on workerd as `npm run edge` runs it; 127.128.0.0/9 stands for others' addresses. */
+import { once } from "node:events";
+import { globSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { expect, onTestFinished, test } from "vitest";
+import { WebSocket } from "ws";
+import { eventually } from "../support/deadline.ts";
+import { figure, LONG } from "../support/long.ts";
+import { WorkerdEdge } from "../support/workerd-edge.ts";
+
+const KEYS = LONG ? 1_000_000 : 1_200;
+const ADDRESSES = LONG ? 1_000 : 6;
+/** So many come at once, and so many stay. */
+const AT_ONCE = 30;
+const STAY = LONG ? 2_000 : KEYS;
+/** What an address is led to a room before it is sent there at once (L16), with those that came beside the last of them. */
+const MISSES = 61 + AT_ONCE;
+/** Two shards of 16 each. */
+const ROOMS = 32;
+
+/** One that has its verdict. */
+async function subscribe(url: string, n: number): Promise<WebSocket> {
+  const who = n % ADDRESSES;
+  const localAddress = `127.200.${who >> 8}.${who & 255}`;
+  const socket = new WebSocket(`${url}/quotes/made-up-${n}`, "distributary.v1", { localAddress });
+  const [message] = (await once(socket, "message")) as [Buffer];
+  expect(JSON.parse(String(message))).toMatchObject({ id: 0, ok: { head: "-" } });
+  return socket;
+}
+
+/** As many as there are at all shards. */
+async function linksOf(url: string): Promise<number> {
+  const { shards } = (await (await fetch(`${url}/$/health`)).json()) as {
+    readonly shards: readonly { readonly links: number }[];
+  };
+  return shards.reduce((sum, { links }) => sum + links, 0);
+}
+
+/** What the shards have noted, in the files that an edge has left. */
+function rowsIn(folder: string): readonly unknown[] {
+  const files = globSync(join(folder, "**/ShardObject/*.sqlite"));
+  expect(files.length).toBeGreaterThan(0);
+  return files.flatMap((file) => {
+    const database = new DatabaseSync(file, { readOnly: true });
+    const tables = database.prepare("SELECT name FROM sqlite_master WHERE name = 'objects'").all();
+    const rows = tables.length === 0 ? [] : database.prepare("SELECT identity FROM objects").all();
+    database.close();
+    return rows;
+  });
+}
+
+test(
+  "[L16] however many keys strangers make up, each room has one link and a row that comes and goes, and no row, link or memory is left",
+  async () => {
+    const edge = await WorkerdEdge.start();
+    onTestFinished(() => edge.close());
+    const url = edge.url.replace("http", "ws");
+    const before = await edge.operations();
+    const sockets: WebSocket[] = [];
+    for (let i = 0; i < KEYS; i += AT_ONCE) {
+      const some = Array.from({ length: Math.min(AT_ONCE, KEYS - i) }, (_, j) => subscribe(url, i + j));
+      sockets.push(...(await Promise.all(some)));
+      for (const left of sockets.splice(0, Math.max(0, sockets.length - STAY))) left.terminate();
+    }
+    expect(await linksOf(edge.url)).toBe(ROOMS);
+    const after = await edge.operations();
+    const more = (name: string) => (after[name] ?? 0) - (before[name] ?? 0);
+    expect(more("object_request.endpoint")).toBeLessThanOrEqual(ADDRESSES * MISSES);
+    expect(more("object_request.relay")).toBeGreaterThanOrEqual(KEYS);
+
+    for (const socket of sockets) socket.terminate();
+    await eventually(
+      async () => (await linksOf(edge.url)) === 0,
+      () => "no links",
+    );
+    // A room's own database begins with some, and writes down how far it is when it has been quiet.
+    const { rows_written: written = 0 } = await edge.operations();
+    expect(written - (before.rows_written ?? 0)).toBeLessThan(KEYS / 2);
+    const megabytes = Math.round(edge.residentBytes() / 1_000_000);
+    figure(`${KEYS} made-up keys of ${ADDRESSES} addresses: workerd has ${megabytes} MB afterwards`);
+    expect(megabytes).toBeLessThan(1_000);
+    await edge.kill();
+    expect(rowsIn(edge.folder)).toEqual([]);
+  },
+  LONG ? 7_200_000 : 240_000,
+);

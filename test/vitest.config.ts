@@ -1,6 +1,6 @@
 /**
  * Four projects, one after the other: what runs within a test's own process, side by side; then what waits most of its
- * time, several files at once; then what starts Kafka, the product's processes, a real workerd or a browser, two files at
+ * time, several files at once; then what starts Kafka, the product's processes, a real workerd or a browser, three files at
  * once, since one waits while the other works; then what keeps a small machine busy by itself, one file at a time.
  */
 import { join } from "node:path";
@@ -30,7 +30,7 @@ const WAITING = [
   "test/origin/kafka/fetcher.test.ts",
   "test/origin/reading/watched-read.test.ts",
 ];
-const WAITING_AT_ONCE = 6;
+const WAITING_AT_ONCE = 8;
 
 /** Of the tests of reading Kafka, those that take no broker, but functions. */
 const PURE_KAFKA = [
@@ -49,7 +49,7 @@ const REAL = [
   "test/fault/relays.test.ts",
   "test/hostile/hostile.test.ts",
 ];
-const REAL_AT_ONCE = 2;
+const REAL_AT_ONCE = 3;
 
 /**
  * Tests that bring a whole system under load and must inject or measure enough, or take thousands of ports, or see that

@@ -1,5 +1,5 @@
 /** How much all connections of many endpoints of one sender may ask together, as it is set: M10 of PROTOCOL.md. */
-import type { SenderLimits } from "../relay/spending.ts";
+import type { SenderLimits } from "../endpoint/connection-limits.ts";
 import { type QuotaSettings, readQuotas } from "./quotas.ts";
 
 export const SENDER_SETTING = {
@@ -10,7 +10,7 @@ export const SENDER_SETTING = {
   },
 } as const;
 
-export type SenderSetting = { readonly [Name in keyof typeof SENDER_SETTING]?: string };
+export type SenderSetting = { readonly [Name in keyof typeof SENDER_SETTING]?: string | undefined };
 
 /** Throws, with what is wrong, if a setting isn't as it must be. */
 export function senderLimits(settings: SenderSetting & QuotaSettings): SenderLimits {

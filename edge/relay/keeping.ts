@@ -84,6 +84,7 @@ export class Keeping {
   /**
    * What outlived the memory. Whoever can't be served on from it is closed.
    * @param version Of how far the endpoints were last.
+   * @returns Whether all could be, too. If not, shards may watch endpoints of which nobody here knows any more.
    */
   load(
     sockets: readonly HibernatingPeer[],
@@ -91,12 +92,13 @@ export class Keeping {
   ): {
     readonly connections: readonly Survivor[];
     readonly facts: ReadonlyMap<string, StateFacts>;
+    readonly isWhole: boolean;
   } {
     const { rows } = this.#ports;
     this.#version = version;
     if (sockets.length === 0) {
       rows.clear();
-      return { connections: [], facts: new Map() };
+      return { connections: [], facts: new Map(), isWhole: true };
     }
     const facts = readStates(rows.states(version));
     const kept = rows.connections();
@@ -109,7 +111,7 @@ export class Keeping {
       if (survivor?.row !== undefined) used.add(survivor.row.id);
     }
     for (const id of kept.keys()) if (!used.has(id)) this.#left.add(id);
-    return { connections, facts };
+    return { connections, facts, isWhole: connections.length === sockets.length };
   }
 
   /** What must outlive the memory has changed. */
@@ -172,7 +174,10 @@ export class Keeping {
       connection.row = undefined;
       this.#rowsDue.delete(connection);
     }
-    const kept = writeConnection({ right, holder, only, sender, lastId, tag }, fits ? text : (connection.row ?? ""));
+    const kept = writeConnection(
+      { right, holder, only, sender, lastId, tag },
+      fits ? text : (connection.row ?? ""),
+    );
     connection.socket.serializeAttachment(kept);
   }
 

@@ -14,7 +14,7 @@ import type { Position } from "../../shared/protocol/position.ts";
 import { URL_SUBSCRIBE_ID } from "../../shared/protocol/subscriber.ts";
 import { loadLink, saveLink } from "../endpoint/attachment.ts";
 import type { Answered } from "../endpoint/catch-up.ts";
-import type { ConnectLimits } from "../endpoint/connection-limits.ts";
+import type { ConnectLimits, SenderLimits } from "../endpoint/connection-limits.ts";
 import type { EndpointStateConfig } from "../endpoint/endpoint-state.ts";
 import type { Holder } from "../endpoint/holder.ts";
 import type { LinkSeekerPorts } from "../endpoint/link-seeker.ts";
@@ -25,7 +25,7 @@ import { answerFrames, type Speaker } from "../endpoint/subscriber-frames.ts";
 import type { SubscriptionFacts } from "../endpoint/subscription-states.ts";
 import { Tokens } from "../endpoint/tokens.ts";
 import { LARGE_BYTES, Unsent, type UnsentPorts } from "../endpoint/unsent.ts";
-import type { HibernatingPeer } from "../peer.ts";
+import { closeQuietly, type HibernatingPeer } from "../peer.ts";
 import { Connection, OF_A_CONNECTION } from "./connection.ts";
 import { Endpoints, type EndpointsKept } from "./endpoints.ts";
 import { FirstLink } from "./first-link.ts";
@@ -36,7 +36,7 @@ import { Newcomers } from "./newcomers.ts";
 import { Oldest, type OldestResult } from "./oldest.ts";
 import { speakerOf } from "./one-endpoint.ts";
 import type { Judgement, Right } from "./right.ts";
-import { RelaySpending, type SenderLimits } from "./spending.ts";
+import { RelaySpending } from "./spending.ts";
 
 export interface RelayPorts extends LinkSeekerPorts, RenewalsPorts<Granted> {
   /** Milliseconds since 1970; they never go back. */
@@ -151,10 +151,12 @@ export class RelayCore {
     });
     const linked = survivors.links.flatMap((socket) => loadLink(socket) ?? []);
     const version = Math.max(0, ...linked.map((link) => link.version));
-    const { connections, facts } = this.#keeping.load(survivors.connections, version);
+    const { connections, facts, isWhole } = this.#keeping.load(survivors.connections, version);
     const shards = linked.flatMap(({ hello }) => hello?.shard ?? []);
     for (const one of connections) this.#restore(one, shards);
-    this.#endpoints = this.#createEndpoints(survivors.links, facts);
+    // On new links shards watch what is asked for there, and nothing else.
+    if (!isWhole) for (const socket of survivors.links) closeQuietly(socket, "going_away");
+    this.#endpoints = this.#createEndpoints(isWhole ? survivors.links : [], facts);
     this.#pacer = new Pacer(ports, () => {
       this.#tokens.keepTime();
       this.#endpoints.serveWaiting("full");

@@ -15,15 +15,21 @@ import { holderOf } from "../endpoint/holder.ts";
 import { verifyRenewal } from "../endpoint/renewal-access.ts";
 import type { Env } from "../env.ts";
 import { requireStreams, streamOf } from "../exposed.ts";
-import { senderLimits } from "../http/sender-limits.ts";
 import { publishMaxBytes } from "../http/publish-request.ts";
+import { senderLimits } from "../http/sender-limits.ts";
 import { relayObject } from "../object-identity.ts";
 import { ObjectSockets } from "../object-sockets.ts";
 import { oldestOf } from "../oldest.ts";
 import { count } from "../operations.ts";
 import type { HibernatingPeer } from "../peer.ts";
 import { PUBLIC } from "../principal.ts";
-import { crowdedResponse, type RelayRequest, readRelayRequest, requireShards, shardStub } from "../routing.ts";
+import {
+  crowdedResponse,
+  type RelayRequest,
+  readRelayRequest,
+  requireShards,
+  shardStub,
+} from "../routing.ts";
 import { surroundings } from "../surroundings.ts";
 import { RelayCore } from "./relay-core.ts";
 import { RelayStore } from "./relay-store.ts";

@@ -2,17 +2,10 @@
  * What a connection may ask of a relay, by itself (../endpoint/connection-limits.ts), and with all others of the same address, or
  * of the same subject of tokens: M10 of PROTOCOL.md. In memory only: whoever sleeps was asked little.
  */
-import { Buckets, type Rate } from "../access/rate.ts";
-import { type ConnectLimits, Spending } from "../endpoint/connection-limits.ts";
+import { Buckets } from "../access/rate.ts";
+import { type ConnectLimits, type SenderLimits, Spending } from "../endpoint/connection-limits.ts";
 import type { HibernatingPeer } from "../peer.ts";
 import type { Connection } from "./connection.ts";
-
-/** Of all connections of one sender together. */
-export interface SenderLimits {
-  /** Subscribes, unsubscribes, and tokens that are renewed. */
-  readonly asks: Rate;
-  readonly publishes: Rate;
-}
 
 type Who = Pick<Connection, "socket" | "sender">;
 
@@ -26,7 +19,12 @@ export class RelaySpending {
   }
 
   /** Milliseconds until this may be done; 0 if it may now. `count`: as how many it counts. */
-  take({ socket, sender }: Who, what: "messages" | "asks" | "publishes", now: number, count?: number): number {
+  take(
+    { socket, sender }: Who,
+    what: "messages" | "asks" | "publishes",
+    now: number,
+    count?: number,
+  ): number {
     const own = this.#own.take(socket, what, now, count);
     if (own > 0 || sender === undefined || what === "messages") return own;
     return this.#bySender[what].take(sender, now, count);

@@ -51,7 +51,11 @@ test("[A11] [P5] [S10] through the death of the edge and of the origin, and they
   await eventually(async () => areLive(), "all are live", 60_000);
   const sent = await operation("websocket_message_in.endpoint_link");
   write();
-  await eventually(async () => followed.every(({ values }) => values.at(-1) === written), "an update", 60_000);
+  await eventually(
+    async () => followed.every(({ values }) => values.at(-1) === written),
+    "an update",
+    60_000,
+  );
   expect((await operation("websocket_message_in.endpoint_link")) - sent).toBe(SUBSCRIBERS / FULL);
 
   const writer = setInterval(write, TICK_MS);

@@ -75,7 +75,8 @@ describeWithNginx(`behind nginx${reason === undefined ? "" : ` (skipped: ${reaso
     deployment.produce(
       "keys",
       [...KEYS, ...REFUSED].map(([, key]) => ({
-        key, value: utf8(Buffer.from(key).toString("hex")),
+        key,
+        value: utf8(Buffer.from(key).toString("hex")),
       })),
     );
     folder = mkdtempSync(join(tmpdir(), "distributary-nginx-"));
@@ -89,7 +90,10 @@ describeWithNginx(`behind nginx${reason === undefined ? "" : ` (skipped: ${reaso
         .replace("nginx.pid", `${port}.pid`);
     await nginx(plain, recipe(plain));
     await nginx(below, recipe(below).replace("location / {", `location ${BASE}/ {`));
-    await nginx(respelling, recipe(respelling).replace("proxy_pass http://edge;", "proxy_pass http://edge/;"));
+    await nginx(
+      respelling,
+      recipe(respelling).replace("proxy_pass http://edge;", "proxy_pass http://edge/;"),
+    );
     urls = {
       plain: `http://127.0.0.1:${plain}`,
       below: `http://127.0.0.1:${below}${BASE}`,
@@ -108,7 +112,9 @@ describeWithNginx(`behind nginx${reason === undefined ? "" : ` (skipped: ${reaso
       .map((name) => `${name}_temp_path ${folder}/${port}-${name};`)
       .join("\n");
     writeFileSync(file, text.replace("access_log off;", `access_log off;\n${paths}`));
-    const child = spawn(NGINX, ["-c", file, "-p", folder, "-e", "stderr", "-g", "daemon off;"], { stdio: "ignore" });
+    const child = spawn(NGINX, ["-c", file, "-p", folder, "-e", "stderr", "-g", "daemon off;"], {
+      stdio: "ignore",
+    });
     const ended = once(child, "close");
     running.push(async () => {
       child.kill("SIGQUIT");
@@ -124,10 +130,15 @@ describeWithNginx(`behind nginx${reason === undefined ? "" : ` (skipped: ${reaso
   }
 
   /** What is at a URL, as it is asked for: a URL parser would take things away. Follows redirects, of which it tells how many. */
-  async function got(base: string, path: string, hops = 0): Promise<readonly [status: number, body: string, hops: number]> {
+  async function got(
+    base: string,
+    path: string,
+    hops = 0,
+  ): Promise<readonly [status: number, body: string, hops: number]> {
     const { hostname, port, origin, pathname } = new URL(base);
     const full = (pathname === "/" ? "" : pathname) + path;
-    const { promise, resolve, reject } = Promise.withResolvers<readonly [number, string, string | undefined]>();
+    const { promise, resolve, reject } =
+      Promise.withResolvers<readonly [number, string, string | undefined]>();
     get({ host: hostname, port, path: full }, (answer) => {
       let body = "";
       answer.setEncoding("utf8").on("data", (part: string) => (body += part));
@@ -147,16 +158,21 @@ describeWithNginx(`behind nginx${reason === undefined ? "" : ` (skipped: ${reaso
       expect(await got(urls[way], base64Path({ topic: "keys", key }))).toEqual([200, hexOf(key), 0]);
     });
 
-    test.each(KEYS)("[A13] [A14] a key of the kind %s is subscribed to, by both of its paths", async (_, key) => {
-      for (const path of [endpointPath("keys", key), base64Path({ topic: "keys", key })]) {
-        const subscription = subscribe(urls[way].replace("http", "ws") + path);
-        const { promise, resolve, reject } = Promise.withResolvers<string>();
-        subscription.on("update", (update) => resolve(update.text() ?? ""));
-        subscription.on("closed", (end) => reject(new Error(JSON.stringify(end))));
-        expect(await promise).toBe(hexOf(key));
-        subscription.close();
-      }
-    });
+    test.each(KEYS)(
+      "[A13] [A14] a key of the kind %s is subscribed to, by both of its paths",
+      async (_, key) => {
+        for (const path of [endpointPath("keys", key), base64Path({ topic: "keys", key })]) {
+          const subscription = subscribe(urls[way].replace("http", "ws") + path);
+          const { promise, resolve, reject } = Promise.withResolvers<string>();
+          subscription.on("update", (update) => resolve(update.text() ?? ""));
+          subscription.on("connection", (change) => {
+            if (change.state === "closed") reject(new Error(JSON.stringify(change)));
+          });
+          expect(await promise).toBe(hexOf(key));
+          subscription.close();
+        }
+      },
+    );
 
     test("[A3] another spelling is led to the key, below the same path", async () => {
       expect(await got(urls[way], "/keys/user:42")).toEqual([200, hexOf(utf8("user:42")), 1]);
@@ -206,9 +222,12 @@ describeWithNginx(`behind nginx${reason === undefined ? "" : ` (skipped: ${reaso
 
   test("doctor says what that one does", async () => {
     const said: string[] = [];
-    for await (const { verdict, says } of examineProxy(new URL(urls.respelling))) said.push(`${verdict} ${says}`);
+    for await (const { verdict, says } of examineProxy(new URL(urls.respelling)))
+      said.push(`${verdict} ${says}`);
 
-    expect(said).toContain("wrong keys with special characters can't be reached by their URL: /a%3Ab arrives as /a:b");
+    expect(said).toContain(
+      "wrong keys with special characters can't be reached by their URL: /a%3Ab arrives as /a:b",
+    );
     expect(said).toContain("wrong keys with a slash can't be reached by their URL: /a%2Fb arrives as /a/b");
   });
 });

@@ -1,7 +1,7 @@
 /** The client of applications against the real edge: what iterations read, slowly, over a line that breaks. */
 import { setImmediate as turn } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { Client } from "../../shared/client/index.ts";
+import { Client, type Subscription } from "../../shared/client/index.ts";
 import { eventually } from "../support/deadline.ts";
 import { startEdge, type TestEdge } from "../support/edge-harness.ts";
 import { LONG } from "../support/long.ts";
@@ -92,7 +92,7 @@ test("[P3] [S3] each of many that leave after a few updates goes on where it was
   const values: number[] = [];
   let from: string | undefined = "oldest";
   while (values.length < 20) {
-    const subscription = client.subscribe<number>(path, { from, buffer: { size: 3 } });
+    const subscription: Subscription<number> = client.subscribe<number>(path, { from, buffer: { size: 3 } });
     let count = 0;
     for await (const update of subscription) {
       values.push(update.value as number);

@@ -88,7 +88,9 @@ class Edge {
     onTestFinished(() => socket.terminate());
     const outcomes = new Map<number, string>();
     return new Promise((resolve, reject) => {
-      socket.once("open", () => socket.send(JSON.stringify({ subs: ids.map((id) => ({ id, sub: path(id) })) })));
+      socket.once("open", () =>
+        socket.send(JSON.stringify({ subs: ids.map((id) => ({ id, sub: path(id) })) })),
+      );
       socket.on("message", (message) => {
         for (const told of String(message).split("\u001e")) {
           const { id } = JSON.parse(told) as { readonly id?: number };

@@ -36,11 +36,7 @@ export function recordBatch(shape: Pick<BatchShape, "firstOffset" | "values"> & 
 }
 
 /** The mark that ends a transaction. */
-export function controlBatch(
-  offset: number,
-  producerId: number | bigint,
-  type: "abort" | "commit",
-): Buffer {
+export function controlBatch(offset: number, producerId: number | bigint, type: "abort" | "commit"): Buffer {
   const mark = record(0, Buffer.from([0, 0, 0, type === "abort" ? 0 : 1]), Buffer.alloc(6));
   return batch({ firstOffset: offset, producerId }, offset, TRANSACTIONAL | CONTROL, [mark]);
 }

@@ -34,11 +34,11 @@ export class VouchingObject {
     isHeld: () => false,
     sent: () => undefined,
     unsent: {
-        hasRoom: true,
-        sent: () => undefined,
-        sentFirst: () => undefined,
-        remove: () => undefined,
-      },
+      hasRoom: true,
+      sent: () => undefined,
+      sentFirst: () => undefined,
+      remove: () => undefined,
+    },
     pace: OF_A_SOCKET,
   });
   replica: Replica;

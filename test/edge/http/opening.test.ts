@@ -24,7 +24,8 @@ function namespace(answer: (request: Request, name: string) => Response) {
   return {
     idFromName: (name: string) => name,
     get: (name: string) => ({
-      fetch: async (...request: ConstructorParameters<typeof Request>) => answer(new Request(...request), name),
+      fetch: async (...request: ConstructorParameters<typeof Request>) =>
+        answer(new Request(...request) as Request, name),
     }),
   };
 }
@@ -48,7 +49,10 @@ const newPath = () => `/quotes/opening-${++keys}`;
 const roomOfKey = (path: string) => roomOf(path, 2, 16);
 
 async function open(path: string, sender?: string, env = ENV): Promise<string> {
-  const client = { region: "weur", sender: sender === undefined ? undefined : { key: sender, isOwn: false } } as const;
+  const client = {
+    region: "weur",
+    sender: sender === undefined ? undefined : { key: sender, isOwn: false },
+  } as const;
   const answer = await openWhereRoom(env, path, client, undefined, undefined, PUBLIC);
   return answer.text();
 }

@@ -251,6 +251,8 @@ describe("[L13] [W26] links for what is published", () => {
       { id: 1, error: expect.objectContaining({ code: "unavailable", retryAfterMs: 1_000 }) },
     ]);
     for (let i = 0; i < 10; i++) await Promise.resolve();
+    // That it has taken that is looked at once.
+    world.pass(1_000);
     expect(world.clock.next(600_000)).toBe(false);
     // What was sought comes late: nobody needs it.
     world.link(0);

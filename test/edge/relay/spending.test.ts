@@ -17,7 +17,13 @@ test("[M10] the connections of one sender share what it may subscribe, and nobod
   );
   if (!one || !two || !other || !unknown) throw new Error("four connections");
   world.say(one, { id: 1, sub: A });
-  world.say(two, { subs: [{ id: 1, sub: A }, { id: 2, sub: B }, { id: 3, unsub: A }] });
+  world.say(two, {
+    subs: [
+      { id: 1, sub: A },
+      { id: 2, sub: B },
+      { id: 3, unsub: A },
+    ],
+  });
   expect(one.take()).toEqual([]);
   expect(two.take()).toEqual([
     error(2, "rate_limited", { retryAfterMs: 1_000 }),
@@ -58,5 +64,7 @@ test("[M10] how much that is can be set, and is the quota of publishes, whatever
   });
   expect([areSet({}), areSet(set), areSet({ PUBLISHES_PER_MINUTE: "1" })]).toEqual([false, true, true]);
   for (const wrong of ["0", "1.5", "many", "1000001"])
-    expect(() => senderLimits({ CONNECT_SUBSCRIBES_PER_MINUTE: wrong })).toThrow("CONNECT_SUBSCRIBES_PER_MINUTE");
+    expect(() => senderLimits({ CONNECT_SUBSCRIBES_PER_MINUTE: wrong })).toThrow(
+      "CONNECT_SUBSCRIBES_PER_MINUTE",
+    );
 });

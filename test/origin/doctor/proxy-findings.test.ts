@@ -5,11 +5,18 @@ const probed = (come: (sent: string) => Probed["came"]) =>
   PROBES.map(({ sent }): Probed => ({ sent, came: come(sent) }));
 
 test("a proxy that leaves paths alone is all right", () => {
-  expect(pathFindings("p", probed((sent) => sent))).toMatchObject([{ verdict: "ok" }]);
+  expect(
+    pathFindings(
+      "p",
+      probed((sent) => sent),
+    ),
+  ).toMatchObject([{ verdict: "ok" }]);
 });
 
 test("what a proxy makes of paths is told for each kind of key, with what to do", () => {
-  const decodes = probed((sent) => (sent === "/a%00b" ? 400 : decodeURIComponent(sent.replace("%25", "%2525"))));
+  const decodes = probed((sent) =>
+    sent === "/a%00b" ? 400 : decodeURIComponent(sent.replace("%25", "%2525")),
+  );
 
   const findings = pathFindings("p", decodes);
 
@@ -26,7 +33,12 @@ test("what a proxy makes of paths is told for each kind of key, with what to do"
 });
 
 test("where there is no edge, or an older one, that is told once", () => {
-  expect(pathFindings("p", probed(() => 404))).toMatchObject([{ verdict: "hint" }]);
+  expect(
+    pathFindings(
+      "p",
+      probed(() => 404),
+    ),
+  ).toMatchObject([{ verdict: "hint" }]);
 });
 
 test.each([

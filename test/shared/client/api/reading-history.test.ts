@@ -40,9 +40,16 @@ class World {
     if (before !== undefined && before.over === undefined) return;
     const subscription = this.client.subscribe<number>(endpoint, { from, buffer: { size, whenFull } });
     const iterator = subscription[Symbol.asyncIterator]() as Reading["iterator"];
-    const reading: Reading = { subscription, iterator, at: offsetIn(from), isWaiting: false, over: undefined };
+    const reading: Reading = {
+      subscription,
+      iterator,
+      at: offsetIn(from),
+      isWaiting: false,
+      over: undefined,
+    };
     subscription.on("closed", ({ error }) => {
-      reading.over = error === undefined ? "closed" : error.code === "slow_reader" ? "slow_reader" : "refused";
+      reading.over =
+        error === undefined ? "closed" : error.code === "slow_reader" ? "slow_reader" : "refused";
       if (error?.code === "slow_reader") this.seen.slow++;
     });
     if (from !== undefined) this.seen.resumed++;
@@ -65,24 +72,28 @@ class World {
     const reading = this.readings.get(endpoint);
     if (reading === undefined || reading.isWaiting) return;
     reading.isWaiting = true;
-    reading.iterator.next().then(
-      ({ value }) => {
-        reading.isWaiting = false;
-        if (value !== undefined) this.#check(endpoint, reading, value);
-      },
-      () => {
-        reading.isWaiting = false;
-        expect(reading.over).not.toBe("closed");
-      },
-    ).catch((problem: unknown) => {
-      this.#problem ??= problem;
-    });
+    reading.iterator
+      .next()
+      .then(
+        ({ value }) => {
+          reading.isWaiting = false;
+          if (value !== undefined) this.#check(endpoint, reading, value);
+        },
+        () => {
+          reading.isWaiting = false;
+          expect(reading.over).not.toBe("closed");
+        },
+      )
+      .catch((problem: unknown) => {
+        this.#problem ??= problem;
+      });
     await turn();
     if (this.#problem !== undefined) throw this.#problem;
   }
 
   note(): void {
-    for (const { subscription } of this.readings.values()) if (subscription.phase === "paused") this.seen.pauses++;
+    for (const { subscription } of this.readings.values())
+      if (subscription.phase === "paused") this.seen.pauses++;
   }
 
   /** No more faults, all is read, and as much time passes as it takes. */
@@ -112,19 +123,27 @@ class World {
       if (over === undefined) expect([endpoint, at]).toEqual([endpoint, this.edge.logs.get(endpoint)?.head]);
     this.client.close();
     await turn();
-    expect([...this.readings.values()].filter(({ over, isWaiting }) => over === undefined || isWaiting)).toEqual([]);
+    expect(
+      [...this.readings.values()].filter(({ over, isWaiting }) => over === undefined || isWaiting),
+    ).toEqual([]);
     expect(this.clock.pending).toBe(0);
   }
 
   /** It is the next one after what was read before, but for what it says itself. */
-  #check(endpoint: string, reading: Reading, { offset, gap, skipped, position, value }: Update<number>): void {
+  #check(
+    endpoint: string,
+    reading: Reading,
+    { offset, gap, skipped, position, value }: Update<number>,
+  ): void {
     this.seen.read++;
     this.seen.skipped += skipped;
     expect([value, offsetIn(position)]).toEqual([offset, offset]);
     if (gap !== undefined) this.seen.gaps++;
     else if (reading.at !== undefined) {
       const { at } = reading;
-      const between = this.edge.logs.get(endpoint)?.updates.filter((one) => one.offset > at && one.offset < offset);
+      const between = this.edge.logs
+        .get(endpoint)
+        ?.updates.filter((one) => one.offset > at && one.offset < offset);
       expect([endpoint, offset > at, between?.length]).toEqual([endpoint, true, skipped]);
     }
     reading.at = offset;
@@ -135,14 +154,26 @@ const which = fc.nat(ENDPOINTS.length - 1);
 const whenFull = fc.constantFrom<WhenFull>("pause", "conflate", "error");
 const size = fc.integer({ min: 1, max: 4 });
 const action = fc.oneof(
-  { weight: 5, arbitrary: fc.record({ do: fc.constantFrom("begin", "reopen" as const), which, whenFull, size }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({ do: fc.constantFrom("begin", "reopen" as const), which, whenFull, size }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom("close", "pause", "resume" as const), which }) },
   { weight: 8, arbitrary: fc.record({ do: fc.constant("read" as const), which }) },
-  { weight: 8, arbitrary: fc.record({ do: fc.constantFrom("hear", "open", "deliver", "verdict" as const), which }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom("unavailable", "forbidden", "end" as const), which }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({ do: fc.constantFrom("hear", "open", "deliver", "verdict" as const), which }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constantFrom("unavailable", "forbidden", "end" as const), which }),
+  },
   { weight: 10, arbitrary: fc.record({ do: fc.constant("append" as const), which, sparse: fc.nat(2) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom("lose", "forget", "cut" as const), which }) },
-  { weight: 5, arbitrary: fc.record({ do: fc.constant("pass" as const), which, ms: fc.constantFrom(0, 300, 2_000) }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({ do: fc.constant("pass" as const), which, ms: fc.constantFrom(0, 300, 2_000) }),
+  },
 );
 type Action = typeof action extends fc.Arbitrary<infer T> ? T : never;
 

@@ -140,9 +140,7 @@ export function createApp(
     if (!wantsEvents(raw)) return read(context, async (known) => connectAnswer(known));
     // Each endpoint is a subscribe.
     const kinds = pathsOf(raw).flatMap(() => kindsOf(raw));
-    return counted(context, kinds, await whoSends(context), (known) =>
-      severalRoute(raw, context.env, known),
-    );
+    return counted(context, kinds, await whoSends(context), (known) => severalRoute(raw, context.env, known));
   });
   app.get("*", async (context) =>
     counted(context, kindsOf(context.req.raw), await whoSends(context), (known) =>

@@ -314,7 +314,13 @@ describe("[E7] several endpoints in one stream", () => {
     const [a, b, c] = [newPath(), newPath(), newPath()];
     const url = `/$/connect?sub=${a}&sub=${encodeURIComponent(b)}&sub=${c}`;
     const before = new Map(
-      ([[a, 1], [b, 10], [c, 100]] as const).map(([path, value]) => [path, origin.append(path, value).offset]),
+      (
+        [
+          [a, 1],
+          [b, 10],
+          [c, 100],
+        ] as const
+      ).map(([path, value]) => [path, origin.append(path, value).offset]),
     );
     const events = await untilUpdates(open(url), 3);
     before.set(b, origin.append(b, 11).offset);
@@ -327,7 +333,12 @@ describe("[E7] several endpoints in one stream", () => {
     await untilUpdates(back, 3);
 
     expect(events.status).toBe(200);
-    expect(events.of("verdict").map(({ e }) => e).toSorted()).toEqual([a, b, c].toSorted());
+    expect(
+      events
+        .of("verdict")
+        .map(({ e }) => e)
+        .toSorted(),
+    ).toEqual([a, b, c].toSorted());
     expect(events.lastId).toBe([a, b, c].map((path) => `e.0:${before.get(path)}`).join(";"));
     expect(valuesOf(events)).toEqual({ [a]: [1], [b]: [10, 11], [c]: [100] });
     expect(valuesOf(back)).toEqual({ [a]: [2], [b]: [12], [c]: [101] });
@@ -347,7 +358,11 @@ describe("[E7] several endpoints in one stream", () => {
     expect(await told("")).toMatchObject([400, "bad_request"]);
     expect(await told(many.map((path) => `sub=${path}`).join("&"))).toMatchObject([400, "bad_request"]);
     expect(await told(`sub=${a}&sub=${a}`)).toMatchObject([400, "bad_request"]);
-    expect(await told(`sub=${a}&sub=/nowhere/x`)).toEqual([404, "unknown_topic", expect.stringMatching("^/nowhere/x: ")]);
+    expect(await told(`sub=${a}&sub=/nowhere/x`)).toEqual([
+      404,
+      "unknown_topic",
+      expect.stringMatching("^/nowhere/x: "),
+    ]);
     expect(await told(`sub=${a}&sub=/quotes/%2561`)).toMatchObject([400, "bad_address"]);
     expect(await told(`sub=${a}&sub=${b}&from=e.0:1`)).toMatchObject([400, "bad_position"]);
     const get = await fetch(`${edge.url}/$/connect?sub=${a}`);

@@ -75,13 +75,13 @@ async function joinAll(env: Env, starts: readonly Streamed[]): Promise<readonly 
   const joins = starts.map(({ endpoint, from }) => join(env, endpoint, from));
   const results = await Promise.allSettled(joins);
   const answers = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
-  const joined = answers.filter((answer) => !("code" in answer));
+  const joined = answers.flatMap((answer) => ("code" in answer ? [] : [answer]));
   if (joined.length === starts.length) return joined;
   for (const one of joined) {
     one.listen(NOBODY);
     one.leave();
   }
-  const [refusal] = answers.filter((answer) => "code" in answer);
+  const [refusal] = answers.flatMap((answer) => ("code" in answer ? [answer] : []));
   if (refusal !== undefined) return refusal;
   throw results.find((result) => result.status === "rejected")?.reason;
 }

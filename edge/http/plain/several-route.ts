@@ -33,7 +33,8 @@ export async function severalRoute(request: Request, env: Env, known: Known): Pr
     if (!judgement.ok) return refused(judgement.code, `${path}: ${judgement.message}`);
   }
   const from = startsFrom(request);
-  const places = from === null || from === OLDEST ? paths.map(() => undefined) : parsePlaces(from, paths.length);
+  const places =
+    from === null || from === OLDEST ? paths.map(() => undefined) : parsePlaces(from, paths.length);
   if (places === undefined)
     return refused("bad_position", "from is a position for each endpoint, with ; between them");
   const client = clientOf(request, principal, env);

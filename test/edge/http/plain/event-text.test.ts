@@ -1,5 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { endingText, parsePlaces, placesText, retryText, toldText } from "../../../../edge/http/plain/event-text.ts";
+import {
+  endingText,
+  parsePlaces,
+  placesText,
+  retryText,
+  toldText,
+} from "../../../../edge/http/plain/event-text.ts";
 import { encodeUpdate, updateAsJson, type Value } from "../../../../shared/protocol/frame.ts";
 import { NOTHING, type Position, parseLongPosition } from "../../../../shared/protocol/position.ts";
 

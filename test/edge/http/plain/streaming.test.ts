@@ -260,14 +260,21 @@ describe("[E7] a stream of several endpoints", () => {
       value: { kind: "text", text: "x".repeat(size) },
     });
   const verdictOf = (endpoint: number, position: string, head = position, id = 0) =>
-    streaming.message(encodeVerdict(id, { position: at(position), head: at(head), recovered: true }), endpoint);
+    streaming.message(
+      encodeVerdict(id, { position: at(position), head: at(head), recovered: true }),
+      endpoint,
+    );
   const events = () =>
     [...text.matchAll(/^(?:event: (\w+)\n)?(?:id: (.*)\n)?data: (.*)\n\n/gm)].map(
-      ([, name = "message", id, data = ""]) => [name, id, JSON.parse(data) as Record<string, unknown>] as const,
+      ([, name = "message", id, data = ""]) =>
+        [name, id, JSON.parse(data) as Record<string, unknown>] as const,
     );
 
   beforeEach(() => {
-    begin([A, B].map((endpoint) => ({ endpoint, from: undefined })), true);
+    begin(
+      [A, B].map((endpoint) => ({ endpoint, from: undefined })),
+      true,
+    );
   });
 
   test("[E7] each event says whose it is, and ids where all of them are, empty until its verdict", () => {
@@ -324,7 +331,9 @@ describe("[E7] a stream of several endpoints", () => {
     // Its first verdict comes while too much is unsent.
     verdictOf(1, "e.0:7");
     expect(said).toEqual(["leave 0", "leave 1"]);
-    const [last = 0] = events().map(([, id]) => Number(/^e\.0:(\d+);/.exec(id ?? "")?.[1])).slice(-1);
+    const [last = 0] = events()
+      .map(([, id]) => Number(/^e\.0:(\d+);/.exec(id ?? "")?.[1]))
+      .slice(-1);
     take();
     expect(said.slice(2)).toEqual([`join e.0:${last} 0`, "join undefined 1"]);
     text = "";

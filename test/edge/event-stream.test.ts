@@ -346,6 +346,8 @@ describe("[E7] several endpoints in one stream", () => {
     back.cut();
   });
 
+  const SENTENCE: unknown = expect.any(String);
+
   test("[E7] [H6] what is none, or names what can't be followed, is refused by its status", async () => {
     const [a, b] = [newPath(), newPath()];
     const many = Array.from({ length: 17 }, newPath);
@@ -355,16 +357,16 @@ describe("[E7] several endpoints in one stream", () => {
       return [status, code, message];
     };
 
-    expect(await told("")).toMatchObject([400, "bad_request"]);
-    expect(await told(many.map((path) => `sub=${path}`).join("&"))).toMatchObject([400, "bad_request"]);
-    expect(await told(`sub=${a}&sub=${a}`)).toMatchObject([400, "bad_request"]);
+    expect(await told("")).toEqual([400, "bad_request", SENTENCE]);
+    expect(await told(many.map((path) => `sub=${path}`).join("&"))).toEqual([400, "bad_request", SENTENCE]);
+    expect(await told(`sub=${a}&sub=${a}`)).toEqual([400, "bad_request", SENTENCE]);
     expect(await told(`sub=${a}&sub=/nowhere/x`)).toEqual([
       404,
       "unknown_topic",
       expect.stringMatching("^/nowhere/x: "),
     ]);
-    expect(await told(`sub=${a}&sub=/quotes/%2561`)).toMatchObject([400, "bad_address"]);
-    expect(await told(`sub=${a}&sub=${b}&from=e.0:1`)).toMatchObject([400, "bad_position"]);
+    expect(await told(`sub=${a}&sub=/quotes/%2561`)).toEqual([400, "bad_address", SENTENCE]);
+    expect(await told(`sub=${a}&sub=${b}&from=e.0:1`)).toEqual([400, "bad_position", SENTENCE]);
     const get = await fetch(`${edge.url}/$/connect?sub=${a}`);
     expect([get.status, ((await get.json()) as { error: { code: string } }).error.code]).toEqual([
       400,

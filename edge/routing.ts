@@ -119,7 +119,7 @@ const SURE = "sure";
 export interface SubscribeMore {
   readonly publishes?: boolean;
   readonly occupancy?: true | undefined;
-  readonly isSure?: true;
+  readonly isSure?: boolean;
 }
 
 /** `protocol` is the WebSocket subprotocol to answer with, if the client offered it. */

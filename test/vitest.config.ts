@@ -25,6 +25,7 @@ const WAITING = [
   "test/edge/tokens.test.ts",
   "test/edge/unread.test.ts",
   "test/edge/uplink.test.ts",
+  "test/runtime/idle.test.ts",
   "test/origin/kafka/connection.test.ts",
   "test/origin/kafka/dials.test.ts",
   "test/origin/kafka/fetcher.test.ts",
@@ -44,6 +45,7 @@ const PURE_KAFKA = [
 const REAL = [
   "test/e2e/*.test.ts",
   "test/local/*.test.ts",
+  "test/runtime/*.test.ts",
   "test/edge/!(set-clock|simulation|surroundings|told).test.ts",
   `test/origin/kafka/!(${PURE_KAFKA.map((name) => `${name}.test`).join("|")}).ts`,
   "test/fault/relays.test.ts",

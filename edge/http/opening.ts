@@ -4,7 +4,6 @@
  *
  * Relays are filled one after the other, so that there are no more of them than it takes: each costs a message for each update.
  */
-import { LIMITS } from "../../shared/protocol/limits.ts";
 import { errorResponse } from "../answers.ts";
 import type { Env } from "../env.ts";
 import type { Principal } from "../principal.ts";
@@ -14,11 +13,9 @@ import { isCrowded, isForARoom, openInRoom, openSubscription, type SubscribeHow 
 import { SteadyClock } from "../surroundings.ts";
 import { Crowds } from "./crowds.ts";
 import { Guessers } from "./guessers.ts";
+import { lead } from "./leading.ts";
 import { regionOfClient } from "./region.ts";
 import { type Sender, senderOf } from "./sender.ts";
-
-/** That take subscribers of one region: the endpoint's own, and its relays. */
-const OBJECTS = LIMITS.relaysPerEndpoint + 1;
 
 const clock = new SteadyClock(() => Date.now());
 const crowds = new Crowds();
@@ -41,26 +38,21 @@ export async function openWhereRoom(
   { region, sender }: Client,
   ...how: SubscribeHow
 ): Promise<Response> {
-  const isGuess = sender !== undefined && guessers.has(sender, clock.now());
-  if (isGuess && roomCount(env.ROOMS) > 0) return openInRoom(env, path, ...how);
-  const first = crowds.full(path, region, clock.now());
-  // Those that were known to be full are asked last: if many came back at once, they had left them.
-  for (let full = first; full < first + OBJECTS; full++) {
-    const number = full % OBJECTS;
-    const relay = number === 0 ? undefined : { name: `${region}-${number - 1}`, hint: region };
-    const answer = await openSubscription(env, path, relay, ...how);
-    if (isForARoom(answer)) {
-      if (sender !== undefined) guessers.missed(sender, clock.now());
-      const waits = await openInRoom(env, path, ...how);
-      const [from, protocol, principal, more] = how;
-      // It is full: so many wait that this one is taken like any other.
-      return isCrowded(waits)
-        ? openSubscription(env, path, relay, from, protocol, principal, { ...more, isSure: true })
-        : waits;
-    }
-    if (!isCrowded(answer)) return answer;
-    crowds.note(path, region, full + 1, clock.now());
-  }
-  crowds.note(path, region, Number.POSITIVE_INFINITY, clock.now());
-  return errorResponse("overloaded", "this endpoint has as many subscribers as it can hold");
+  const now = clock.now();
+  const [from, protocol, principal, more] = how;
+  const answer = await lead<Response>({
+    own(object, isSure) {
+      const relay = object === 0 ? undefined : { name: `${region}-${object - 1}`, hint: region };
+      const asked = isSure ? { ...more, isSure } : more;
+      return openSubscription(env, path, relay, from, protocol, principal, asked);
+    },
+    room: () => openInRoom(env, path, ...how),
+    isCrowded,
+    isForARoom,
+    full: crowds.full(path, region, now),
+    isFull: (full) => crowds.note(path, region, full, clock.now()),
+    isGuess: sender !== undefined && guessers.has(sender, now) && roomCount(env.ROOMS) > 0,
+    missed: () => sender && guessers.missed(sender, clock.now()),
+  });
+  return answer ?? errorResponse("overloaded", "this endpoint has as many subscribers as it can hold");
 }

@@ -37,11 +37,20 @@ export interface WorkerBundle {
   /** Absolute path of the file that takes the place of the project's streams.json. */
   readonly streams: string;
   readonly outfile: string;
+  /** A module of its own, or one that is called with what it imports. Default: "esm". */
+  readonly format?: "esm" | "cjs";
 }
 
-/** The Worker as one module for raw workerd. Needs what bundlePage() makes. */
-export async function bundleWorker({ root, main, streams, outfile }: WorkerBundle): Promise<void> {
+/** The Worker as one module, for a runtime on this machine. Needs what bundlePage() makes. */
+export async function bundleWorker({
+  root,
+  main,
+  streams,
+  outfile,
+  format = "esm",
+}: WorkerBundle): Promise<void> {
   await bundleTo(outfile, {
+    format,
     absWorkingDir: root,
     entryPoints: [main],
     target: "es2024",

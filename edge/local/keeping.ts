@@ -1,12 +1,14 @@
 /**
- * Keeps workerd running: if it ends by itself it is started again, after a pause that doubles, until it has ended too often.
- * If it can open no more files, it is started behind the gate (gate.ts). Mostly it ends by itself then; with one file left it
- * accepts each connection, drops it, and goes on so for as long as the others stay.
+ * Keeps what the edge runs on running: if it ends by itself it is started again, after a pause that doubles, until it has ended
+ * too often. If it can open no more files, it is started behind the gate (gate.ts). Mostly workerd ends by itself then; with one
+ * file left it accepts each connection, drops it, and goes on so for as long as the others stay.
  */
 import { TIME_LIMITS } from "./time-limits.ts";
 import type { End, Workerd } from "./workerd.ts";
 
 export interface KeepingPorts {
+  /** What runs, for people. */
+  readonly name: string;
   /** Before the first one. */
   readonly isGated: boolean;
   /** Hears each line of workerd's. */
@@ -43,12 +45,12 @@ export async function keepRunning(ports: KeepingPorts): Promise<string> {
     const pauseMs = ends.pauseAfter(ports.now());
     if (pauseMs === undefined) return `${how}, ${MOST_ENDS} times within a short time`;
     ports.tell(
-      `workerd ${how}; it is started again in ${pauseMs / 1_000} s, and those who were connected come back`,
+      `${ports.name} ${how}; it is started again in ${pauseMs / 1_000} s, and those who were connected come back`,
     );
     if (isFull) {
       isGated = true;
       ports.tell(
-        "workerd could open no more files: from now on connections are counted before they reach it. With CONNECTIONS_PER_ADDRESS they are from the start",
+        `${ports.name} could open no more files: from now on connections are counted before they reach it. With CONNECTIONS_PER_ADDRESS they are from the start`,
       );
     }
     await new Promise((resolve) => setTimeout(resolve, pauseMs));

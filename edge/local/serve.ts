@@ -1,29 +1,30 @@
 /**
- * `npm run edge`: the edge on this machine. Bundles page and Worker, generates workerd's configuration from
- * wrangler.toml, and runs workerd until this process is asked to stop or loses the one who started it.
+ * `npm run edge`: the edge on this machine. Bundles page and Worker, prepares what its runtime needs from wrangler.toml,
+ * and runs that until this process is asked to stop or loses the one who started it.
  */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parse } from "smol-toml";
 import { readSettings, type Values } from "../../shared/node/settings.ts";
 import { accessProblems } from "../access/settings.ts";
 import { readUplinkKeys } from "../http/uplink-auth.ts";
 import { placesFor } from "./admission.ts";
-import { bundlePage, bundleWorker } from "./bundle.ts";
+import { bundlePage } from "./bundle.ts";
 import { checkPort, checkStreams, reason } from "./checks.ts";
 import { holdFolder } from "./folder.ts";
 import { openGate } from "./gate.ts";
 import { keepRunning } from "./keeping.ts";
 import { onStopRequest } from "./lifeline.ts";
 import { openFiles } from "./open-files.ts";
+import { checkRuntime } from "./runtimes.ts";
 import { command, settingProblems, varsOf } from "./serve-settings.ts";
 import { checkStorage, hintAt } from "./storage.ts";
-import { runWorkerd, type Workerd } from "./workerd.ts";
-import { readEdgeConfig, workerdConfig } from "./workerd-config.ts";
+import type { Workerd } from "./workerd.ts";
+import { readEdgeConfig } from "./workerd-config.ts";
 
 const root = join(import.meta.dirname, "../..");
 
-let workerd: Workerd | undefined;
+let running: Workerd | undefined;
 let stopping = false;
 
 const given = readSettings(command, process.env, process.argv.slice(2));
@@ -44,14 +45,15 @@ async function serve(values: Values<typeof command>): Promise<void> {
   const folder = resolve(values.DATA_DIR, "edge");
   const streams = resolve(values.STREAMS);
   const port = await checkPort(host, values.PORT);
-  const checks = [checkStreams(streams), port, holdFolder(folder)];
+  const chosen = checkRuntime(values.RUNTIME);
+  const checks = [chosen, checkStreams(streams), port, holdFolder(folder)];
   const problems = checks.flatMap((check) => (check.ok ? [] : [check.problem]));
   const keys = readUplinkKeys(UPLINK_KEYS);
   if (!keys.ok) problems.push(keys.problem);
   const access = { AUTH_ISSUERS, WEB_ORIGINS, AUTH_COOKIE };
   problems.push(...(await accessProblems(access)));
   problems.push(...settingProblems(values));
-  if (problems.length > 0 || !port.ok) return fail(1, ...problems);
+  if (problems.length > 0 || !chosen.ok || !port.ok) return fail(1, ...problems);
 
   const perAddress = values.CONNECTIONS_PER_ADDRESS ? Number(values.CONNECTIONS_PER_ADDRESS) : undefined;
   const files = await openFiles();
@@ -59,29 +61,16 @@ async function serve(values: Values<typeof command>): Promise<void> {
   if (places === undefined)
     return fail(1, `an edge must be able to open more than ${files} files: see ulimit -n`);
 
-  const configFile = join(folder, "workerd.capnp");
+  const runtime = chosen.value;
   const storage = join(folder, "objects");
-  let configure: (isGated: boolean) => void;
+  let run: Awaited<ReturnType<typeof runtime.prepare>>;
   try {
     mkdirSync(storage, { recursive: true });
     const damaged = checkStorage(storage).flatMap((check) => (check.ok ? [] : [check.problem]));
     if (damaged.length > 0) return fail(1, ...damaged);
     const edge = readEdgeConfig(parse(readFileSync(join(root, "wrangler.toml"), "utf8")));
-    const module = join(folder, "worker.js");
     await bundlePage(root);
-    await bundleWorker({ root, main: edge.main, streams, outfile: module });
-    configure = (isGated) =>
-      writeFileSync(
-        configFile,
-        workerdConfig(edge, {
-          module,
-          storage,
-          // Behind the gate only this process knows where it listens.
-          host: isGated ? "127.0.0.1" : host,
-          port: isGated ? 0 : port.value,
-          vars: varsOf(values, isGated),
-        }),
-      );
+    run = await runtime.prepare(edge, { root, folder, storage, streams });
   } catch (error) {
     return fail(1, `the edge can't be built: ${reason(error)}`);
   }
@@ -97,17 +86,23 @@ async function serve(values: Values<typeof command>): Promise<void> {
   let gate: Promise<unknown> | undefined;
   let inner: number | undefined;
   const how = await keepRunning({
+    name: runtime.name,
     isGated: perAddress !== undefined,
     run: async (isGated, hear) => {
       inner = undefined;
-      configure(isGated);
       if (isGated) gate ??= openGate({ host, port: port.value, places, to: () => inner });
       await gate;
-      const begun = runWorkerd(configFile, { UPLINK_KEYS, AUTH_ISSUERS }, (line) => {
+      const as = {
+        // Behind the gate only this process knows where it listens.
+        host: isGated ? "127.0.0.1" : host,
+        port: isGated ? 0 : port.value,
+        vars: varsOf(values, isGated),
+      };
+      const begun = run(as, { UPLINK_KEYS, AUTH_ISSUERS }, (line) => {
         hear(line);
         print(line);
       });
-      workerd = begun;
+      running = begun;
       void begun.listening.then((listensOn) => {
         inner = listensOn;
         process.stdout.write(`the edge listens on ${host}, port ${port.value}\n`);
@@ -119,12 +114,12 @@ async function serve(values: Values<typeof command>): Promise<void> {
     tell: (line) => process.stderr.write(`${line}\n`),
     now: () => performance.now(),
   }).catch((error) => `can't be run: ${reason(error)}`);
-  if (!stopping) fail(1, `workerd ${how}`);
+  if (!stopping) fail(1, `${runtime.name} ${how}`);
 }
 
 async function stop(): Promise<void> {
   stopping = true;
-  await workerd?.stop();
+  await running?.stop();
   process.exit(0);
 }
 

@@ -114,7 +114,7 @@ export interface WorkerdSettings {
 /** All that is fetched are keys of issuers, which may be within; workerd would keep to what is public. */
 const INTERNET = `(allow = ["public", "private"], tlsOptions = (trustBrowserCas = true))`;
 /** Not in wrangler.toml, where a secret that is named must be set. */
-const OPTIONAL_SECRETS = ["AUTH_ISSUERS"];
+export const OPTIONAL_SECRETS = ["AUTH_ISSUERS"];
 
 /** The Worker, and the objects that store nothing. */
 const EDGE = "edge";

@@ -37,7 +37,7 @@ export class Connection implements Peer {
   lastId: number;
   row: Row | undefined;
   isOpen = true;
-  /** Nothing was sent to it yet; of one that outlived a memory that isn't asked. */
+  /** It is new, has said nothing by itself, and nothing was sent to it yet. */
   isUntried: boolean;
   #outbox: Message[] = [];
   #queued = 0;
@@ -59,7 +59,7 @@ export class Connection implements Peer {
     this.sender = kept.sender;
     this.lastId = kept.lastId ?? 0;
     this.follows = kept.follows ?? new Map();
-    this.isUntried = kept.follows === undefined;
+    this.isUntried = kept.only !== undefined && kept.follows === undefined;
     this.row = kept.row;
   }
 

@@ -17,7 +17,8 @@ export interface Probed {
   readonly came: string | number | Error;
 }
 
-const RECIPES = "examples/proxies has configurations that leave paths alone; or use the spelling /{topic}/$b64.…";
+const RECIPES =
+  "examples/proxies has configurations that leave paths alone; or use the spelling /{topic}/$b64.…";
 
 export function pathFindings(what: string, probed: readonly Probed[]): Finding[] {
   const changed = probed.filter(({ sent, came }) => came !== sent);
@@ -34,7 +35,9 @@ export function pathFindings(what: string, probed: readonly Probed[]): Finding[]
 
 function inWords(came: Probed["came"]): string {
   if (typeof came === "string") return `arrives as ${came}`;
-  return typeof came === "number" ? `is answered with status ${came} before it gets there` : `fails: ${came.message}`;
+  return typeof came === "number"
+    ? `is answered with status ${came} before it gets there`
+    : `fails: ${came.message}`;
 }
 
 /** Of an upgrade: 101, another status, or what went wrong. */

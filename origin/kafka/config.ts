@@ -14,7 +14,8 @@ export const KAFKA_SETTINGS = {
     means: "Kafka to read: host:port[,host:port…] of some brokers. Without it the embedded log is read.",
   },
   KAFKA_TLS: {
-    means: "on or off: TLS to the brokers. Default: on where KAFKA_TLS_CA, KAFKA_TLS_NAME or KAFKA_TLS_CERT is set.",
+    means:
+      "on or off: TLS to the brokers. Default: on where KAFKA_TLS_CA, KAFKA_TLS_NAME or KAFKA_TLS_CERT is set.",
   },
   KAFKA_TLS_CA: { means: "A PEM file of the authorities to trust, instead of the system's." },
   KAFKA_TLS_NAME: {

@@ -1,6 +1,6 @@
 /**
- * HMAC-SHA-256 of fields with their lengths: no two lists of fields are the same bytes. By its two hashes, each in one call: to
- * set up Node's own HMAC for each message would take several times as long.
+ * SHA-256 and HMAC-SHA-256 of fields with their lengths: no two lists of fields are the same bytes. HMAC by its two hashes, each
+ * in one call: to set up Node's own for each message would take several times as long.
  */
 import { hash } from "node:crypto";
 
@@ -22,6 +22,8 @@ export const AS_TEXT = "binary";
 
 /** For messages that fit, one after another. */
 const scratch = Buffer.allocUnsafeSlow(16 * 1024);
+/** Its first bytes, by how many they are: most messages are about as long as others. */
+const beginnings = new Array<Buffer | undefined>(2_048);
 
 export class FieldHmac {
   readonly #inner: Uint8Array;
@@ -38,23 +40,43 @@ export class FieldHmac {
 
   /** As a text. */
   digest(fields: readonly Field[]): string {
-    let room = BLOCK_BYTES;
-    for (const field of fields) {
-      const unit = typeof field === "string" ? UNIT_BYTES : 1;
-      room += LENGTH_BYTES + unit * (field?.length ?? 0);
-    }
-    const message = room <= scratch.length ? scratch : Buffer.allocUnsafe(room);
-    message.set(this.#inner);
-    let at = BLOCK_BYTES;
-    for (const field of fields) {
-      const start = at + LENGTH_BYTES;
-      const length = field === null ? 0 : put(message, start, field);
-      message.writeUInt32BE(field === null ? NULL_LENGTH : length, at);
-      at = start + length;
-    }
-    this.#outer.write(hash("sha256", message.subarray(0, at), AS_TEXT), BLOCK_BYTES, AS_TEXT);
+    this.#outer.write(hash("sha256", messageOf(fields, this.#inner), AS_TEXT), BLOCK_BYTES, AS_TEXT);
     return hash("sha256", this.#outer, AS_TEXT);
   }
+}
+
+/** SHA-256 of fields, as a text. */
+export function digestOf(fields: readonly Field[]): string {
+  return hash("sha256", messageOf(fields, NOTHING), AS_TEXT);
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** Good until the next one is made. */
+function messageOf(fields: readonly Field[], begin: Uint8Array): Buffer {
+  let room = begin.length;
+  for (const field of fields) {
+    const unit = typeof field === "string" ? UNIT_BYTES : 1;
+    room += LENGTH_BYTES + unit * (field?.length ?? 0);
+  }
+  const message = room <= scratch.length ? scratch : Buffer.allocUnsafe(room);
+  message.set(begin);
+  let at = begin.length;
+  for (const field of fields) {
+    const start = at + LENGTH_BYTES;
+    const length = field === null ? 0 : put(message, start, field);
+    message.writeUInt32BE(field === null ? NULL_LENGTH : length, at);
+    at = start + length;
+  }
+  return message === scratch ? beginningOf(at) : message.subarray(0, at);
+}
+
+function beginningOf(length: number): Buffer {
+  const known = beginnings[length];
+  if (known !== undefined) return known;
+  const made = scratch.subarray(0, length);
+  if (length < beginnings.length) beginnings[length] = made;
+  return made;
 }
 
 function put(message: Buffer, at: number, field: string | Uint8Array): number {

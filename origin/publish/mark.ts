@@ -4,12 +4,13 @@
  *
  *   version u8 = 1 · which secret, 4 bytes · id, 16 bytes · fingerprint, 16 bytes
  *
- * Both are made with a secret that all origins share (HMAC-SHA-256, cut): the record tells nobody who published it, and
- * nobody else can make up an id that is in use.
+ * The id is made with a secret that all origins share (HMAC-SHA-256, cut): the record tells nobody who published it, and nobody
+ * else can make up an id that is in use. The fingerprint is of the id and of what the record shows to all who read it (SHA-256,
+ * cut), so it needs no secret.
  */
 import { createHmac } from "node:crypto";
 import type { RecordHeader } from "../source/source.ts";
-import { AS_TEXT, type Field, FieldHmac } from "./field-hmac.ts";
+import { AS_TEXT, digestOf, type Field, FieldHmac } from "./field-hmac.ts";
 
 /** Subscribers don't see it. No name of a header that comes over HTTP begins so. */
 export const MARK_HEADER = "$distributary";
@@ -46,7 +47,7 @@ export interface Mark {
   readonly id: string;
   /** Of what was published: the same id with another one is a mistake. */
   readonly fingerprint: string;
-  /** The name of the secret that both were made with. */
+  /** The name of the secret that the id was made with. */
   readonly secret: string;
 }
 
@@ -108,7 +109,7 @@ function markOf({ hmac, name }: Secret, { topic, key, value, headers, id: of }: 
   const id = halfOf(hmac.digest(["id", of.issuer, of.subject, topic, key, of.key]));
   const content: Field[] = ["fingerprint", id, value];
   for (const header of headers) content.push(...header);
-  return { secret: name, id, fingerprint: halfOf(hmac.digest(content)) };
+  return { secret: name, id, fingerprint: halfOf(digestOf(content)) };
 }
 
 /** Its first bytes. A part of a text would keep the whole in memory. */

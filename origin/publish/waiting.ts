@@ -88,8 +88,19 @@ export class Waiting {
 
   /** @param missingIn What the log is known to hold, among which it isn't. */
   add(publish: MarkedPublish, missingIn: Held | undefined): void {
-    const { marks, bytes } = publish;
-    const pending = { isDoubtful: false, ...publish, isAlone: false, missingIn };
+    const { marks, record, bytes, isPromised, deadline, until, isDoubtful = false, answer } = publish;
+    const pending: Pending = {
+      marks,
+      record,
+      bytes,
+      isPromised,
+      deadline,
+      until,
+      answer,
+      isDoubtful,
+      isAlone: false,
+      missingIn,
+    };
     this.#queue.push(pending);
     for (const { id } of marks) this.#byId.set(id, pending);
     this.#bytes += bytes;

@@ -356,7 +356,8 @@ export class PartitionWriter {
   #appended({ pendings, timestamp }: Sending, first: number): void {
     for (const [i, pending] of pendings.entries()) {
       const offset = first + i;
-      this.#held?.learn({ ...pending.marks[0], offset, timestamp });
+      const { id, fingerprint, secret } = pending.marks[0];
+      this.#held?.learn({ id, fingerprint, secret, offset, timestamp });
       this.#waiting.settle(pending, this.#positionAt(offset));
     }
   }

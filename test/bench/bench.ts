@@ -32,6 +32,8 @@ export interface BenchSettings {
   readonly checkout?: string;
   /** Each client has a token of its own, and the stream wants one. */
   readonly tokens?: boolean;
+  /** The edge runs on Node and not on workerd. */
+  readonly onNode?: boolean;
 }
 
 export interface StageSettings {
@@ -119,13 +121,13 @@ export class Bench {
     progress: Progress,
   ): Promise<Bench> {
     const { system: name, endpoints, clients, processes, popularity, seed, partitions, origins } = settings;
-    const { checkout, tokens = false } = settings;
+    const { checkout, tokens = false, onNode = false } = settings;
     const assignment = assign(popularity, clients, endpoints, seeded(seed));
     const watched = new Set(assignment).size;
     const { problems } = checkDescriptors({
       clients,
       processes,
-      server: name === "floor-kafka" ? "node" : "workerd",
+      server: name === "floor-kafka" || onNode ? "node" : "workerd",
       publishers: name === "floor-feeds" ? endpoints : 1,
       limit: openFilesLimit(),
     });
@@ -139,6 +141,7 @@ export class Bench {
       origins,
       endpoints,
       tokens,
+      onNode,
       ...(checkout && { checkout }),
     });
     const { url, topic, verdicts, target } = system;

@@ -14,6 +14,7 @@ export const command = {
   does: "Measures a Kafka, an origin and an edge of its own on this machine, from the producer to the clients.",
   settings: {
     SYSTEM: { means: `What is measured: ${SYSTEMS.join(", ")}.`, default: "distributary" },
+    RUNTIME: { means: "What the edge runs on: workerd, or node.", default: "workerd" },
     SOURCE: { means: "The log: kafka, or embedded.", default: "kafka" },
     BROKERS: {
       means: "How many brokers Kafka has: 1, or 3 with 3 replicas of which 2 must have it.",
@@ -78,6 +79,8 @@ export function readBench(values: Values<typeof command>, switches: Switches): R
   const json = switches["json-payload"];
   const read = new Numbers<keyof Values<typeof command>>(values);
   const system = read.oneOf("SYSTEM", SYSTEMS) ?? "distributary";
+  const onNode = read.oneOf("RUNTIME", ["workerd", "node"]) === "node";
+  if (onNode && system !== "distributary") read.problems.push(`--runtime node: ${system} has another edge`);
   const source = read.oneOf("SOURCE", ["kafka", "embedded"]);
   const brokers = read.oneOf("BROKERS", ["1", "3"]) === "3" ? 3 : 1;
   if (system === "floor-kafka" && source === "embedded")
@@ -96,6 +99,7 @@ export function readBench(values: Values<typeof command>, switches: Switches): R
       processes: read.whole("PROCESSES", 1, MAX_PROCESSES),
       lingerMs: read.positive("LINGER", MAX_LINGER_MS),
       seed: read.whole("SEED", 0),
+      ...(onNode && { onNode }),
     },
     stage: {
       rate: read.positive("RATE"),

@@ -45,6 +45,21 @@ export function descendants(pid: number, name: string): number[] {
   return below(pid).filter((child) => read(`/proc/${child}/comm`).trim() === name);
 }
 
+/** What serves below a process that runs the edge, whichever runtime that is. */
+export function servingBelow(edge: number): number[] {
+  const workerd = descendants(edge, "workerd");
+  if (workerd.length > 0) return workerd;
+  return childrenOf(edge).filter((child) =>
+    read(`/proc/${child}/cmdline`).includes("edge/runtime/node/main.ts"),
+  );
+}
+
+function childrenOf(pid: number): number[] {
+  return readdirSync("/proc")
+    .map(Number)
+    .filter((child) => Number.isInteger(child) && Number(statFields(child)[1]) === pid);
+}
+
 /** The fields of /proc/PID/stat from the state on; the name before them may hold anything. */
 function statFields(pid: number): string[] {
   const stat = read(`/proc/${pid}/stat`);

@@ -10,10 +10,10 @@ import { AUTH_ISSUERS } from "../support/tokens.ts";
 import { serveKafkaFloor, serveWorkerdFloor } from "./floor/serve.ts";
 import { isInterrupted } from "./load/rpc.ts";
 import { KEY, type Target } from "./load/sinks.ts";
-import { descendants } from "./proc.ts";
+import { descendants, servingBelow } from "./proc.ts";
 
 /**
- * - `distributary`: log → origin → edge on workerd, as they are deployed.
+ * - `distributary`: log → origin → edge, on workerd or on Node, as they are deployed.
  * - `floor-uplink`: log → origin → shards → a WebSocket to each endpoint's object, which broadcasts. All before the shards
  *   is the product's, so that they get the same messages, on a machine that is as busy.
  * - `floor-feeds`: a publisher's socket to each endpoint's object, which broadcasts.
@@ -52,6 +52,8 @@ export interface SystemSettings {
   readonly checkout?: string;
   /** The topic is for tokens, of the issuer in test/support/tokens.ts; only the product knows of that. */
   readonly tokens?: boolean | undefined;
+  /** The edge runs on Node and not on workerd; only the product can. */
+  readonly onNode?: boolean | undefined;
 }
 
 let topics = 0;
@@ -118,9 +120,13 @@ async function startBare(settings: SystemSettings, topic: string): Promise<Syste
   }
 }
 
-function exposed({ tokens }: SystemSettings, topic: string, log: StreamSettings): DeploymentSettings {
-  if (!tokens) return { topics: { [topic]: log } };
-  return { topics: { [topic]: { ...log, stream: { subscribe: "token" } } }, edgeEnv: { AUTH_ISSUERS } };
+function exposed({ tokens, onNode }: SystemSettings, topic: string, log: StreamSettings): DeploymentSettings {
+  const runtime = { RUNTIME: onNode ? "node" : "workerd" };
+  if (!tokens) return { topics: { [topic]: log }, edgeEnv: runtime };
+  return {
+    topics: { [topic]: { ...log, stream: { subscribe: "token" } } },
+    edgeEnv: { ...runtime, AUTH_ISSUERS },
+  };
 }
 
 /** Nothing is written before somebody comes, and what is measured is the objects of endpoints that have records. */
@@ -173,7 +179,7 @@ function deployed(
     topic,
     target,
     parts: {
-      edge: descendants(edge?.process.pid ?? 0, "workerd"),
+      edge: servingBelow(edge?.process.pid ?? 0),
       origin: origins.map(({ process }) => process.pid ?? 0),
       ...others,
     },

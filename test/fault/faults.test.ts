@@ -37,5 +37,5 @@ describeWithKafka("under faults:", () => {
     });
     console.info(`${table(results)}\n\n${publishTable(results)}`);
     expect(failures(results)).toEqual([]);
-  }, 300_000);
+  }, 600_000);
 });

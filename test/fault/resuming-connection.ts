@@ -99,7 +99,10 @@ export class ResumingConnection {
   #wander(): void {
     const { random } = this.#settings;
     const step = () => {
-      const one = oneOf(random, this.#wanderers);
+      // One that goes before its first verdict may not be back when the faults are to begin.
+      const answered = this.#wanderers.filter(({ position }) => position !== undefined);
+      if (answered.length === 0) return this.#wander();
+      const one = oneOf(random, answered);
       const both = random() < HASTY;
       const isThere = one.isWanted;
       if (isThere || both) this.#leave(one);

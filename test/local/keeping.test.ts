@@ -31,6 +31,7 @@ async function runAll(
     return { pid: 1, listening, ended, stop: async () => resolve(KILLED) };
   };
   const done = keepRunning({
+    name: "workerd",
     isGated,
     run,
     isStopping: () => false,

@@ -21,8 +21,10 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   origin: ["shared/protocol", "shared/core", "shared/config", "shared/node"],
   "edge/page": ["shared/protocol", "shared/core", "shared/client"],
   edge: ["shared/protocol", "shared/core", "shared/config", "edge/page", "dist"],
+  /** Runs the edge's classes on Node: it knows none of them, and they don't know it. */
+  "edge/runtime": [],
   /** Runs the edge on this machine. */
-  "edge/local": ["shared/config", "shared/node", "edge"],
+  "edge/local": ["shared/config", "shared/node", "edge", "edge/runtime"],
   /** Starts both halves. */
   "start.ts": ["shared/node", "edge/local", "edge", "origin"],
   /** Examines what both halves need. */

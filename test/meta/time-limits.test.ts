@@ -3,6 +3,7 @@ import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { TIME_LIMITS as LOCAL } from "../../edge/local/time-limits.ts";
+import { TIME_LIMITS as NODE } from "../../edge/runtime/node/time-limits.ts";
 import { TIME_LIMITS as EDGE } from "../../edge/time-limits.ts";
 import { TIME_LIMITS as ORIGIN } from "../../origin/time-limits.ts";
 import type { BackoffBounds } from "../../shared/core/backoff.ts";
@@ -28,6 +29,7 @@ describe("docs/time-limits.md", () => {
     ["The origin", ORIGIN],
     ["The edge", EDGE],
     ["On one machine", LOCAL],
+    ["On Node", NODE],
   ] as const)("%s: each limit, as it is, in the order of the code, and no other", (heading, limits) => {
     const part = page.split(`\n## ${heading}\n`)[1]?.split("\n## ")[0] ?? "";
     const rows = [...part.matchAll(/^\| `(\w+)` \| (.+?) \| (.+) \|$/gm)].map(([, name, value]) => [
@@ -55,6 +57,11 @@ test("a time that is waited for stands in a table, with its unit in its name", (
         elsewhere.push(`${path}: ${line}`);
   }
   expect(elsewhere).toEqual([]);
-  for (const [name, limit] of Object.entries<number | BackoffBounds>({ ...ORIGIN, ...EDGE, ...LOCAL }))
+  for (const [name, limit] of Object.entries<number | BackoffBounds>({
+    ...ORIGIN,
+    ...EDGE,
+    ...LOCAL,
+    ...NODE,
+  }))
     expect(name, name).toMatch(typeof limit === "number" ? /Ms$/ : /(Again|Silent)$/);
 });

@@ -1,11 +1,11 @@
 /**
- * The edge in the real runtime, with hooks that production has not: objects can be evicted and crashed. The
+ * The edge in a real runtime, workerd unless RUNTIME says otherwise, with hooks that production has not: objects can be evicted and crashed. The
  * page is left out, so that nothing has to be built.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createTestHarness } from "wrangler";
+import { RUNTIME, startOn } from "./runtimes.ts";
 
 const root = join(import.meta.dirname, "../..");
 /** Those that may come; what a scripted one is called unless a test says otherwise comes first. */
@@ -46,7 +46,7 @@ export class RelayObject extends Relay {
 }
 export class ShardObject extends Shard {
   constructor(ctx, env) { super(ctx, now(env)); }
-  async rows() { return [...this.ctx.storage.sql.exec("SELECT identity FROM objects")].map((row) => row.identity); }
+  async rows() { return this.ctx.storage.sql.exec("SELECT identity FROM objects").toArray().map((row) => row.identity); }
   async crash() { this.ctx.abort("crashed by a test"); }
   async latest(path, principal, brief) {
     this.asker = principal;
@@ -149,53 +149,32 @@ export interface TestEdge {
 }
 
 export async function startEdge(vars: Record<string, string> = {}): Promise<TestEdge> {
-  process.env.WRANGLER_SEND_METRICS = "false";
   const folder = mkdtempSync(join(tmpdir(), "edge-"));
-  writeFileSync(join(folder, "entry.js"), ENTRY);
-  const server = createTestHarness({
-    root: folder,
-    workers: [
-      {
-        config: {
-          name: "edge",
-          main: join(folder, "entry.js"),
-          compatibility_date: "2026-10-20",
-          durable_objects: {
-            bindings: [
-              { name: "SHARD", class_name: "ShardObject" },
-              { name: "ENDPOINT", class_name: "EndpointObject" },
-              { name: "RELAY", class_name: "RelayObject" },
-            ],
-          },
-          migrations: [{ tag: "v1", new_sqlite_classes: ["ShardObject", "EndpointObject", "RelayObject"] }],
-          vars: {
-            SHARDS: "2",
-            // Most tests are about the objects of endpoints: keys without a record have theirs.
-            ROOMS: "0",
-            UPLINK_KEYS: EDGE_KEYS,
-            OPERATIONS: "on",
-            DETAILS: "on",
-            ...vars,
-          },
-        },
-      },
-    ],
+  const main = join(folder, "entry.js");
+  writeFileSync(main, ENTRY);
+  const started = await startOn(RUNTIME, {
+    main,
+    objects: { SHARD: "ShardObject", ENDPOINT: "EndpointObject", RELAY: "RelayObject" },
+    vars: {
+      SHARDS: "2",
+      // Most tests are about the objects of endpoints: keys without a record have theirs.
+      ROOMS: "0",
+      UPLINK_KEYS: EDGE_KEYS,
+      OPERATIONS: "on",
+      DETAILS: "on",
+      ...vars,
+    },
   });
-  const { url } = await server.listen();
-  const origin = url.origin;
-  const worker = server.getWorker();
+  const { url: origin } = started;
   return {
     url: origin,
     wsUrl: origin.replace("http", "ws"),
-    evict: (path, webSockets = "hibernate") =>
-      worker.evictDurableObject("EndpointObject", { name: path, webSockets }),
-    evictRelay: (name, webSockets = "hibernate") =>
-      worker.evictDurableObject("RelayObject", { name, webSockets }),
+    evict: (path, webSockets = "hibernate") => started.evict("EndpointObject", path, webSockets),
+    evictRelay: (name, webSockets = "hibernate") => started.evict("RelayObject", name, webSockets),
     crashRelay: async (name) => {
       await fetch(`${origin}/test/crash-relay?name=${name}`);
     },
-    evictShard: (shard) =>
-      worker.evictDurableObject("ShardObject", { name: `shard-${shard}`, webSockets: "hibernate" }),
+    evictShard: (shard) => started.evict("ShardObject", `shard-${shard}`),
     crashShard: async (shard) => {
       await fetch(`${origin}/test/crash/${shard}`);
     },
@@ -219,9 +198,9 @@ export async function startEdge(vars: Record<string, string> = {}): Promise<Test
       (await fetch(`${origin}/test/rows?shard=shard-${shard}`)).json() as Promise<string[]>,
     lastAsker: async () => (await fetch(`${origin}/test/last-asker`)).json() as Promise<string | null>,
     operations: async () => (await fetch(`${origin}/$/operations`)).json() as Promise<Record<string, number>>,
-    logs: () => server.getLogs().map((log) => log.message),
+    logs: () => started.logs(),
     close: async () => {
-      await server.close();
+      await started.close();
       rmSync(folder, { recursive: true });
     },
   };

@@ -67,9 +67,7 @@ export class Unread<T> {
 
   /** What of an endpoint was not read, first of all; undefined: all was. */
   firstOf(endpoint: string): Entry<T> | undefined {
-    return (
-      this.#entries.find(({ update }) => update.endpoint === endpoint) ?? this.#leftOut.get(endpoint)
-    );
+    return this.#entries.find(({ update }) => update.endpoint === endpoint) ?? this.#leftOut.get(endpoint);
   }
 
   /** Returns whether it was taken: not if there was no room, and that is an error. */

@@ -50,9 +50,7 @@ export function updateOf<T>(
 
 /** The same as `next`, with what is to be known of one before it that was left out. */
 export function inPlaceOf<T>(left: DecodedUpdate<T>, next: DecodedUpdate<T>): DecodedUpdate<T> {
-  return next instanceof LazyUpdate
-    ? (next.after(left.skipped + 1, left.gap) as DecodedUpdate<T>)
-    : next;
+  return next instanceof LazyUpdate ? (next.after(left.skipped + 1, left.gap) as DecodedUpdate<T>) : next;
 }
 
 class LazyUpdate<T> {

@@ -1,0 +1,121 @@
+/** The door of the edge on Node: requests to the Worker, and connections that become WebSockets. */
+import { createServer, type IncomingMessage, type Server, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import * as ws from "ws";
+import { running } from "../holder.ts";
+import { otherEnd } from "../sockets/end.ts";
+import { Network } from "../sockets/network.ts";
+import { WebSocket } from "../sockets/web-socket.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
+import type { Request } from "../web/request.ts";
+import type { Response } from "../web/response.ts";
+import { Context, type Loaded } from "../worker.ts";
+import { answerWith, requestOf, throwAway } from "./exchange.ts";
+
+/** Of a request: more than any has that is served. */
+const HEAD_BYTES = 128 * 1024;
+
+export function openDoor(loaded: Loaded): Server {
+  const server = createServer(
+    {
+      maxHeaderSize: HEAD_BYTES,
+      headersTimeout: TIME_LIMITS.requestHeadMs,
+      connectionsCheckingInterval: TIME_LIMITS.requestHeadMs,
+      keepAliveTimeout: TIME_LIMITS.nextRequestMs,
+      noDelay: true,
+      shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === "websocket",
+    },
+    (request, response) => void serve(loaded, request, response),
+  );
+  server.on("upgrade", (request, socket, head) => void upgrade(loaded, request, socket, head));
+  return server;
+}
+
+async function serve(loaded: Loaded, from: IncomingMessage, to: ServerResponse): Promise<void> {
+  to.sendDate = false;
+  to.on("error", () => {});
+  to.once("finish", () => throwAway(from));
+  const request = requestOf(from);
+  if (request === undefined) return void to.writeHead(500).end();
+  try {
+    await answerWith(await askWorker(loaded, request), to, from.method === "HEAD");
+  } catch (error) {
+    console.error("a request:", error);
+    if (!to.headersSent) to.writeHead(500);
+    to.end();
+  }
+}
+
+async function askWorker({ worker, env }: Loaded, request: Request): Promise<Response> {
+  return running.run(undefined, async () => worker.fetch(request, env, new Context()));
+}
+
+async function upgrade(loaded: Loaded, from: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+  const ignore = () => {};
+  socket.on("error", ignore);
+  const request = requestOf(from);
+  if (request === undefined) return void socket.destroy();
+  try {
+    const answer = await askWorker(loaded, request);
+    const { webSocket } = answer;
+    if (webSocket === null || webSocket === undefined) await refuse(answer, from, socket);
+    else connect(answer, webSocket, from, socket, head);
+  } catch (error) {
+    console.error("a handshake:", error);
+    socket.destroy();
+  }
+}
+
+/** As an answer to a request, after which the connection ends. */
+async function refuse(answer: Response, from: IncomingMessage, socket: Duplex): Promise<void> {
+  const to = new ServerResponse(from);
+  to.sendDate = false;
+  to.shouldKeepAlive = false;
+  to.on("error", () => {});
+  to.assignSocket(socket as IncomingMessage["socket"]);
+  to.once("finish", () => socket.end());
+  await answerWith(answer, to, from.method === "HEAD");
+}
+
+/** By the request that is being answered: the subprotocol of the answer. */
+const protocols = new WeakMap<IncomingMessage, string>();
+/** By the request: what to do with its connection. */
+const connecting = new WeakMap<Duplex, (head: Buffer) => void>();
+
+/** What `ws` makes once the handshake is done: nothing of it is kept but the connection. */
+class Handed extends ws.WebSocket {
+  setSocket(socket: Duplex, head: Buffer): void {
+    connecting.get(socket)?.(head);
+  }
+}
+
+const handshakes = new ws.WebSocketServer({
+  noServer: true,
+  clientTracking: false,
+  WebSocket: Handed as typeof ws.WebSocket,
+  handleProtocols: (_, request) => protocols.get(request) ?? false,
+});
+
+function connect(
+  { headers }: Response,
+  webSocket: WebSocket,
+  from: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): void {
+  const end = WebSocket.endOf(webSocket);
+  const other = otherEnd(end);
+  if (other === undefined) throw new Error("this socket was handed over before");
+  const protocol = headers.get("Sec-WebSocket-Protocol");
+  if (protocol !== null) protocols.set(from, protocol);
+  let isConnected = false;
+  connecting.set(socket, (first) => {
+    isConnected = true;
+    connecting.delete(socket);
+    const network = new Network(socket, first, other);
+    end.passOn(network);
+    other.wire = network;
+  });
+  handshakes.handleUpgrade(from, socket, head, () => {});
+  if (!isConnected) end.drop();
+}

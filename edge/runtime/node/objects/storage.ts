@@ -1,0 +1,141 @@
+/**
+ * The SQL of one object: the file that workerd would use, in the same form. What a turn writes is one transaction, which is
+ * committed when the turn ends and before anything leaves.
+ */
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { refuse } from "../refused.ts";
+import { commitAtEnd } from "../turn.ts";
+
+type Value = string | number | null;
+type Row = Record<string, unknown>;
+
+export interface StoragePorts {
+  /** Throws in a life that is over. */
+  requireAlive(): void;
+  /** What was written can't be stored: nothing of that turn may leave. */
+  failed(error: unknown): void;
+}
+
+/** What a query has found and done: as much of the platform's cursor as is used. */
+export class Cursor {
+  readonly rowsRead: number;
+  readonly rowsWritten: number;
+  readonly #rows: Row[];
+
+  constructor(rows: Row[], rowsWritten: number) {
+    this.#rows = rows;
+    this.rowsRead = rows.length;
+    this.rowsWritten = rowsWritten;
+  }
+
+  toArray(): Row[] {
+    return this.#rows;
+  }
+}
+
+refuse(Cursor.prototype, "SqlStorageCursor", ["columnNames", "next", "one", "raw"]);
+
+/** By SQLite's codes, as workerd names them; others are only numbers. */
+const NAMES: Readonly<Record<number, string>> = {
+  1: "ERROR",
+  5: "BUSY",
+  8: "READONLY",
+  10: "IOERR",
+  11: "CORRUPT",
+  13: "FULL",
+  14: "CANTOPEN",
+  19: "CONSTRAINT",
+  26: "NOTADB",
+};
+/** Extended codes hold the plain one in their lowest byte. */
+const PLAIN = 0xff;
+
+export class Sql {
+  readonly #file: string;
+  readonly #ports: StoragePorts;
+  readonly #statements = new Map<string, StatementSync>();
+  #db: DatabaseSync | undefined;
+  #isOpen = false;
+  /** Of what was written last. */
+  #committing = Promise.withResolvers<void>();
+
+  constructor(file: string, ports: StoragePorts) {
+    this.#file = file;
+    this.#ports = ports;
+    this.#committing.resolve();
+  }
+
+  exec(query: string, ...values: Value[]): Cursor {
+    this.#ports.requireAlive();
+    try {
+      const db = this.#database();
+      const statement = this.#statements.get(query) ?? db.prepare(query);
+      this.#statements.set(query, statement);
+      this.#begin(db);
+      const before = this.#changes(db);
+      const rows = statement.all(...values);
+      return new Cursor(rows, this.#changes(db) - before);
+    } catch (error) {
+      throw named(error);
+    }
+  }
+
+  /** Resolves when all that was written until now is stored; rejects if it can't be. */
+  committed(): Promise<void> {
+    return this.#committing.promise;
+  }
+
+  commit(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    try {
+      this.#db?.exec("COMMIT");
+      this.#committing.resolve();
+    } catch (error) {
+      this.#committing.reject(named(error));
+      this.#ports.failed(named(error));
+    }
+  }
+
+  /** What isn't committed is lost. */
+  close(): void {
+    if (this.#isOpen) this.#committing.reject(new Error("the object ended before what it wrote was stored"));
+    this.#isOpen = false;
+    this.#statements.clear();
+    this.#db?.close();
+    this.#db = undefined;
+  }
+
+  #database(): DatabaseSync {
+    if (this.#db !== undefined) return this.#db;
+    this.#db = new DatabaseSync(this.#file);
+    this.#db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+    return this.#db;
+  }
+
+  #begin(db: DatabaseSync): void {
+    if (this.#isOpen) return;
+    db.exec("BEGIN");
+    this.#isOpen = true;
+    this.#committing = Promise.withResolvers<void>();
+    // It is told by `failed`, and to those who wait for it.
+    this.#committing.promise.catch(() => {});
+    commitAtEnd(this);
+  }
+
+  #changes(db: DatabaseSync): number {
+    const counting = this.#statements.get(CHANGES) ?? db.prepare(CHANGES);
+    this.#statements.set(CHANGES, counting);
+    return Number(counting.get()?.changes);
+  }
+}
+
+refuse(Sql.prototype, "SqlStorage", ["Cursor", "Statement", "databaseSize"]);
+
+const CHANGES = "SELECT total_changes() AS changes";
+
+function named(error: unknown): unknown {
+  if (!(error instanceof Error && "errcode" in error)) return error;
+  const name = NAMES[Number(error.errcode) & PLAIN] ?? error.errcode;
+  return new Error(`${error.message}: SQLITE_${name}`, { cause: error });
+}

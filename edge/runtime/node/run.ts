@@ -1,0 +1,78 @@
+/** Runs the edge on Node, as a child that ends with this process, and says when it listens and when it has ended. */
+import { fork } from "node:child_process";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import type { WorkerSettings } from "./worker.ts";
+
+/** What main.ts reads. */
+export interface RunSettings extends Omit<WorkerSettings, "env"> {
+  readonly host: string;
+  readonly port: number;
+  readonly vars: Readonly<Record<string, unknown>>;
+  /** Names; they are taken from its environment. */
+  readonly secrets: readonly string[];
+}
+
+export interface Running {
+  readonly pid: number | undefined;
+  /** The port on which it accepts connections; never if it ends before that. */
+  readonly listening: Promise<number>;
+  /** How it ended, in words, and whether nobody wanted that. */
+  readonly ended: Promise<{ readonly how: string; readonly isCrash: boolean }>;
+  /** Lets requests finish for so long, then ends it. */
+  stop(drainMs: number): Promise<void>;
+}
+
+/** What a fan-out leaves at once dies young: fewer, larger collections of the young move less of what stays. */
+const NODE_FLAGS = ["--max-semi-space-size=16"];
+/** By which a process is ended, and doesn't end by itself. */
+const ASKED: ReadonlySet<NodeJS.Signals> = new Set(["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"]);
+
+/**
+ * @param settingsFile RunSettings, as JSON
+ * @param print takes each line that it, or the Worker, writes
+ */
+export function runOnNode(
+  settingsFile: string,
+  env: NodeJS.ProcessEnv,
+  print: (line: string) => void,
+): Running {
+  const child = fork(join(import.meta.dirname, "main.ts"), [settingsFile], {
+    env,
+    execArgv: NODE_FLAGS,
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+  });
+  for (const stream of [child.stdout, child.stderr])
+    createInterface({ input: stream as Readable }).on("line", print);
+  const ended = new Promise<{ how: string; isCrash: boolean }>((resolve) => {
+    child.once("error", (error) =>
+      resolve({ how: `could not be started: ${error.message}`, isCrash: false }),
+    );
+    child.once("close", (code, signal) =>
+      resolve(
+        signal === null
+          ? { how: `ended with exit code ${code}`, isCrash: true }
+          : { how: `was ended by ${signal}${meaningOf(signal)}`, isCrash: !ASKED.has(signal) },
+      ),
+    );
+  });
+  return {
+    pid: child.pid,
+    listening: new Promise((resolve) => {
+      child.on("message", ({ port }: { readonly port: number }) => resolve(port));
+    }),
+    ended,
+    stop: async (drainMs) => {
+      child.kill("SIGTERM");
+      const force = setTimeout(() => child.kill("SIGKILL"), drainMs);
+      await ended;
+      clearTimeout(force);
+    },
+  };
+}
+
+/** V8 ends a process so whose heap is full. */
+function meaningOf(signal: NodeJS.Signals): string {
+  return signal === "SIGABRT" ? ", as when its memory is full" : "";
+}

@@ -1,0 +1,170 @@
+/**
+ * The wire to a client: its TCP connection, once the handshake is done. What comes is read by the receiver of `ws`; what goes is
+ * framed once for all that it goes to, and leaves at the end of the turn.
+ */
+import type { Duplex, Writable } from "node:stream";
+import * as ws from "ws";
+import { TIME_LIMITS } from "../time-limits.ts";
+import { flushAtEnd } from "../turn.ts";
+import { ABNORMAL, BROKEN, type End, exact, type Wire } from "./end.ts";
+import { closeFrame, forgetFramed, framed, type Outgoing, pongFrame } from "./frame.ts";
+
+/** What the types of `ws` leave out. */
+type Receiver = Writable & {
+  on(event: "message", listener: (data: Buffer, isBinary: boolean) => void): Receiver;
+  on(event: "ping", listener: (data: Buffer) => void): Receiver;
+  on(event: "conclude", listener: (code: number, reason: Buffer) => void): Receiver;
+  on(event: "error", listener: (error: NodeJS.ErrnoException) => void): Receiver;
+  on(event: "drain", listener: () => void): Receiver;
+};
+const { Receiver } = ws as unknown as {
+  readonly Receiver: new (options: {
+    readonly isServer: boolean;
+    readonly maxPayload: number;
+    readonly maxFragments: number;
+    readonly maxBufferedChunks: number;
+    readonly skipUTF8Validation: boolean;
+  }) => Receiver;
+};
+
+/** Of one that comes: the platform's limit. */
+const MESSAGE_BYTES = 32 * 1024 * 1024;
+/** Pieces in which one may come, and in which one may arrive from the network: each takes more memory than a byte. */
+const MOST_FRAGMENTS = 16 * 1024;
+const MOST_CHUNKS = 256 * 1024;
+/** What `ws` finds wrong, by its codes, and with which code that closes; all else is 1002. */
+const CLOSE_CODES: Readonly<Record<string, number>> = {
+  WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: 1009,
+  WS_ERR_TOO_MANY_BUFFERED_PARTS: 1008,
+};
+const PROTOCOL_ERROR = 1002;
+
+export class Network implements Wire {
+  readonly #socket: Duplex;
+  readonly #end: End;
+  readonly #receiver: Receiver;
+  /** What leaves at the end of this turn. */
+  #leaving: Buffer[] = [];
+  #leavingBytes = 0;
+  #closing: NodeJS.Timeout | undefined;
+  #isEnding = false;
+
+  /** `end`: the one that hears what the client says. `head`: what it has said already. */
+  constructor(socket: Duplex, head: Buffer, end: End) {
+    this.#socket = socket;
+    this.#end = end;
+    const receiver = new Receiver({
+      isServer: true,
+      maxPayload: MESSAGE_BYTES,
+      maxFragments: MOST_FRAGMENTS,
+      maxBufferedChunks: MOST_CHUNKS,
+      // As workerd: what is no UTF-8 comes with U+FFFD in place of it.
+      skipUTF8Validation: true,
+    });
+    this.#receiver = receiver;
+    receiver.on("message", (data, isBinary) => end.hear(isBinary ? exact(data) : data.toString()));
+    receiver.on("ping", (data) => this.#write(pongFrame(data)));
+    receiver.on("conclude", (code, reason) => this.#concluded(code, reason.toString()));
+    receiver.on("error", (error) => this.#faulty(error));
+    receiver.on("drain", () => socket.resume());
+    socket.on("data", (chunk: Buffer) => {
+      if (!receiver.write(chunk)) socket.pause();
+    });
+    socket.on("end", () => socket.end());
+    socket.once("close", () => this.#gone());
+    if (head.length > 0) socket.unshift(head);
+    socket.resume();
+  }
+
+  get buffered(): number {
+    return this.#socket.writableLength + this.#leavingBytes;
+  }
+
+  send(message: Outgoing): void {
+    this.#write(framed(message));
+  }
+
+  close(code: number | undefined, reason: string): void {
+    this.#write(closeFrame(code, reason));
+    if (this.#end.hasHeardClose) this.#endAfter();
+    else this.#destroyLater();
+  }
+
+  drop(): void {
+    this.#leaving = [];
+    this.#leavingBytes = 0;
+    this.#socket.destroy();
+  }
+
+  end(): void {
+    this.#endAfter();
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  flush(): void {
+    forgetFramed();
+    const leaving = this.#leaving;
+    this.#leaving = [];
+    this.#leavingBytes = 0;
+    const [only] = leaving;
+    if (leaving.length === 1) this.#socket.write(only);
+    else if (leaving.length > 1) {
+      this.#socket.cork();
+      for (const frame of leaving) this.#socket.write(frame);
+      this.#socket.uncork();
+    }
+    if (this.#isEnding) this.#finish();
+  }
+
+  /** When what is leaving has left. */
+  #endAfter(): void {
+    if (this.#leaving.length === 0) this.#finish();
+    else this.#isEnding = true;
+  }
+
+  /** Not every client takes what was sent, or ends its side. */
+  #finish(): void {
+    this.#socket.end();
+    this.#destroyLater();
+  }
+
+  #destroyLater(): void {
+    this.#closing ??= setTimeout(() => this.#socket.destroy(), TIME_LIMITS.closeAnswerMs).unref();
+  }
+
+  #write(frame: Buffer): void {
+    if (this.#socket.destroyed) return;
+    if (this.#leaving.length === 0) flushAtEnd(this);
+    this.#leaving.push(frame);
+    this.#leavingBytes += frame.length;
+  }
+
+  /** The client has closed, or has answered a close. */
+  #concluded(code: number, reason: string): void {
+    const wasFirst = !this.#end.hasSentClose;
+    this.#end.arriveClose(code, reason, true);
+    if (!wasFirst) this.#endAfter();
+  }
+
+  /** What it says breaks the protocol, and nothing more of it is heard. */
+  #faulty(error: NodeJS.ErrnoException): void {
+    this.#socket.removeAllListeners("data");
+    this.#socket.resume();
+    if (!this.#end.hasSentClose) this.#write(closeFrame(CLOSE_CODES[error.code ?? ""] ?? PROTOCOL_ERROR, ""));
+    this.#endAfter();
+    this.#end.arriveFault(error);
+  }
+
+  #gone(): void {
+    clearTimeout(this.#closing);
+    this.#receiver.destroy();
+    this.#end.arriveClose(ABNORMAL, BROKEN, false);
+  }
+}

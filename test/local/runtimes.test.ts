@@ -1,0 +1,73 @@
+/** The edge on Node as `npm run edge -- --runtime node` runs it. */
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+import { eventually } from "../support/deadline.ts";
+import { Child } from "../support/deployment.ts";
+import { EDGE_KEYS } from "../support/edge-harness.ts";
+import { freePort } from "../support/ports.ts";
+import { allGone, descendants } from "../support/product.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "runtimes-"));
+const begun: Child[] = [];
+afterEach(async () => {
+  await Promise.all(begun.splice(0).map((child) => child.stop()));
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function begin(runtime: string): Promise<{ edge: Child; url: string }> {
+  const port = await freePort();
+  const own = { RUNTIME: runtime, PORT: String(port), DATA_DIR: folder, UPLINK_KEYS: EDGE_KEYS };
+  const edge = new Child("edge/local/serve.ts", { ...process.env, ...own });
+  begun.push(edge);
+  return { edge, url: `http://127.0.0.1:${port}` };
+}
+
+const listens = (edge: Child, times = 1) =>
+  eventually(
+    () => edge.output.split("the edge listens on").length > times,
+    () => `listening\n${edge.output}`,
+  );
+
+/** The process that serves. */
+function serving(edge: Child): number {
+  const found = descendants(edge.process.pid ?? 0).find((pid) =>
+    readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("runtime/node/main.ts"),
+  );
+  if (found === undefined) throw new Error("nothing serves");
+  return found;
+}
+
+test("a runtime that isn't known is said, and which there are", async () => {
+  const { edge } = await begin("bun");
+  await once(edge.process, "exit");
+
+  expect(edge.process.exitCode).toBe(1);
+  expect(edge.output).toContain("RUNTIME must be workerd or node, not bun");
+});
+
+test("a process that ends by itself, as with a full heap, is said to have and started again", async () => {
+  const { edge, url } = await begin("node");
+  await listens(edge);
+  expect((await fetch(`${url}/$/`)).status).toBe(200);
+
+  process.kill(serving(edge), "SIGABRT");
+
+  await listens(edge, 2);
+  expect(edge.output).toContain(
+    "the edge on Node was ended by SIGABRT, as when its memory is full; it is started again in 0.25 s",
+  );
+  expect((await fetch(`${url}/$/`)).status).toBe(200);
+});
+
+test("it ends with its starter, however that ends", async () => {
+  const { edge } = await begin("node");
+  await listens(edge);
+  const pid = serving(edge);
+
+  await edge.stop("SIGKILL");
+
+  await allGone([pid]);
+});

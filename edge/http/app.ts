@@ -24,6 +24,7 @@ import { type Insight, insightOf } from "./insight.ts";
 import { type DataCentreCache, LatestCache } from "./latest-cache.ts";
 import { startsFrom, wantsEvents, withinStream } from "./plain/event-stream.ts";
 import { readRoute } from "./plain/read-route.ts";
+import { pathsOf, severalRoute } from "./plain/several-route.ts";
 import { allowedOf } from "./publish-request.ts";
 import { publishRoute } from "./publish-route.ts";
 import { type Counted, quotaWait } from "./quotas.ts";
@@ -56,9 +57,10 @@ export function createApp(
   });
   app.use(async (context, next) => {
     await next();
-    // What lives under /$/ has no streams.
     const { path, raw } = context.req;
-    const within = path.startsWith(ROUTES.home) ? undefined : await withinStream(raw, context.res);
+    // What else lives under /$/ has no streams.
+    const hasStreams = path === ROUTES.connect || !path.startsWith(ROUTES.home);
+    const within = hasStreams ? await withinStream(raw, context.res) : undefined;
     if (within !== undefined) context.res = within;
   });
   app.use(async ({ req, env }, next) => {
@@ -133,7 +135,13 @@ export function createApp(
     return answered(identified, (known) => revocationsRoute(req.raw, env, known));
   });
   app.get(ROUTES.streams, async (context) => read(context, (known) => streamsFor(known, context.env)));
-  app.get(ROUTES.connect, async (context) => read(context, async (known) => connectAnswer(known)));
+  app.get(ROUTES.connect, async (context) => {
+    const { raw } = context.req;
+    if (!wantsEvents(raw)) return read(context, async (known) => connectAnswer(known));
+    // Each endpoint is a subscribe.
+    const kinds = pathsOf(raw).flatMap(() => kindsOf(raw));
+    return counted(context, kinds, await whoSends(context), (known) => severalRoute(raw, context.env, known));
+  });
   app.get("*", async (context) =>
     counted(context, kindsOf(context.req.raw), await whoSends(context), (known) =>
       readRoute(context.req.raw, context.env, known, keepAliveOf(context), latest(context.env)),

@@ -64,8 +64,10 @@ export function unlistedAllowed(request: Request, settings: BrowserSettings): bo
 
 /**
  * Whether any page may read an answer (CORS). What lives under `/$/` is for the edge's own, and for those that are listed; but the
- * client says the same to everybody, and is for them all (H16).
+ * client says the same to everybody, and is for them all (H16), and so are endpoints, several in one stream, too (E7).
  */
 export function isForAnyPage(path: string, { webOrigins }: CredentialRules): boolean {
-  return webOrigins !== undefined || !path.startsWith("/$/") || path === ROUTES.client;
+  return webOrigins !== undefined || !path.startsWith("/$/") || FOR_ALL.includes(path);
 }
+
+const FOR_ALL: readonly string[] = [ROUTES.client, ROUTES.connect];

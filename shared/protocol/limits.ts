@@ -62,6 +62,8 @@ export const LIMITS = {
   publishWindowSeconds: 600,
   /** Subscribers of one object: a limit of the platform, less some room for links. */
   subscribersPerObject: 32_000,
+  /** Endpoints of one event stream (E7). */
+  streamEndpoints: 16,
   /** Objects beside an endpoint's own that take subscribers of one region when that is full (A11). */
   relaysPerEndpoint: 32,
   /** What an object of many endpoints holds at most: of these, and of subscriptions to them. */

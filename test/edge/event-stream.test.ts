@@ -300,6 +300,92 @@ test("[E6] a client that reads late gets a past that is larger than what may be 
   events.cut();
 }, 90_000);
 
+describe("[E7] several endpoints in one stream", () => {
+  /** Values by endpoint, in the order in which they came. */
+  const valuesOf = ({ updates }: RawEvents) => {
+    const values: Record<string, unknown[]> = {};
+    for (const { e, v } of updates) values[String(e)] = [...(values[String(e)] ?? []), v];
+    return values;
+  };
+  const untilUpdates = (events: RawEvents, count: number) =>
+    events.until(({ updates }) => updates.length >= count, `${count} updates`);
+
+  test("[E7] [E3] each begins with its verdict, and all go on from where the id says that they were", async () => {
+    const [a, b, c] = [newPath(), newPath(), newPath()];
+    const url = `/$/connect?sub=${a}&sub=${encodeURIComponent(b)}&sub=${c}`;
+    const before = new Map(
+      (
+        [
+          [a, 1],
+          [b, 10],
+          [c, 100],
+        ] as const
+      ).map(([path, value]) => [path, origin.append(path, value).offset]),
+    );
+    const events = await untilUpdates(open(url), 3);
+    before.set(b, origin.append(b, 11).offset);
+    await untilUpdates(events, 4);
+    events.cut();
+    origin.append(a, 2);
+    origin.append(b, 12);
+    const back = await untilUpdates(open(url, { "Last-Event-ID": events.lastId }), 2);
+    origin.append(c, 101);
+    await untilUpdates(back, 3);
+
+    expect(events.status).toBe(200);
+    expect(
+      events
+        .of("verdict")
+        .map(({ e }) => e)
+        .toSorted(),
+    ).toEqual([a, b, c].toSorted());
+    expect(events.lastId).toBe([a, b, c].map((path) => `e.0:${before.get(path)}`).join(";"));
+    expect(valuesOf(events)).toEqual({ [a]: [1], [b]: [10, 11], [c]: [100] });
+    expect(valuesOf(back)).toEqual({ [a]: [2], [b]: [12], [c]: [101] });
+    expect(back.of("verdict").map(({ recovered }) => recovered)).toEqual([true, true, true]);
+    back.cut();
+  });
+
+  const SENTENCE: unknown = expect.any(String);
+
+  test("[E7] [H6] what is none, or names what can't be followed, is refused by its status", async () => {
+    const [a, b] = [newPath(), newPath()];
+    const many = Array.from({ length: 17 }, newPath);
+    const told = async (query: string) => {
+      const { status, body } = await ended(open(`/$/connect?${query}`));
+      const { code, message } = (JSON.parse(body) as { error: { code: string; message: string } }).error;
+      return [status, code, message];
+    };
+
+    expect(await told("")).toEqual([400, "bad_request", SENTENCE]);
+    expect(await told(many.map((path) => `sub=${path}`).join("&"))).toEqual([400, "bad_request", SENTENCE]);
+    expect(await told(`sub=${a}&sub=${a}`)).toEqual([400, "bad_request", SENTENCE]);
+    expect(await told(`sub=${a}&sub=/nowhere/x`)).toEqual([
+      404,
+      "unknown_topic",
+      expect.stringMatching("^/nowhere/x: "),
+    ]);
+    expect(await told(`sub=${a}&sub=/quotes/%2561`)).toEqual([400, "bad_address", SENTENCE]);
+    expect(await told(`sub=${a}&sub=${b}&from=e.0:1`)).toEqual([400, "bad_position", SENTENCE]);
+    const get = await fetch(`${edge.url}/$/connect?sub=${a}`);
+    expect([get.status, ((await get.json()) as { error: { code: string } }).error.code]).toEqual([
+      400,
+      "bad_upgrade",
+    ]);
+  });
+
+  test("[E7] [E4] the end of one is that of all, and it is said whose it is", async () => {
+    const [a, b] = [newPath(), newPath()];
+    for (const path of [a, b]) origin.append(path, 1);
+    const events = await untilUpdates(open(`/$/connect?sub=${a}&sub=${b}`), 2);
+    await edge.evict(b, "close");
+    await ended(events);
+
+    expect(events.of("error")).toMatchObject([{ e: b, code: "going_away", retry: true }]);
+    await eventually(async () => (await edge.attachments(a)).length === 0, "the other isn't followed");
+  });
+});
+
 const CUTS = LONG ? 1_000 : 40;
 
 test(`[E3] comes back through ${CUTS} cuts of a proxy, wherever they fall, misses nothing and gets nothing twice`, async () => {

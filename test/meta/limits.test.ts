@@ -36,6 +36,7 @@ describe.each<[string, readonly (readonly [string, string])[]]>([
         `${size(LIMITS.subscriberMessageBytes)}, ${LIMITS.subscriberMessageFrames} frames`,
       ],
       ["unsent to a live subscriber", size(LIMITS.subscriberBacklogBytes)],
+      ["endpoints of an event stream", number(LIMITS.streamEndpoints)],
       [
         "subscribers of an endpoint",
         `${number(LIMITS.relaysPerEndpoint * subscribersPerObject({}))} of each region, unless the deployment set another number`,

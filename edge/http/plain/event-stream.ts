@@ -1,6 +1,6 @@
 /**
- * An endpoint as an event stream: `GET` with `Accept: text/event-stream`. E1–E6 of PROTOCOL.md. The Worker holds the
- * client's response, and is a subscriber of the object like any other, so the object hibernates all the same.
+ * An endpoint, or several, as an event stream: `GET` with `Accept: text/event-stream`. E1–E7 of PROTOCOL.md. The Worker holds
+ * the client's response, and is a subscriber of each object like any other, so objects hibernate all the same.
  */
 
 import type { ErrorBody } from "../../../shared/protocol/error-body.ts";
@@ -9,7 +9,7 @@ import { logProblem } from "../../answers.ts";
 import type { Env } from "../../env.ts";
 import type { Refusal } from "../refusal.ts";
 import { endingText } from "./event-text.ts";
-import { type Endpoint, type Joined, join } from "./joining.ts";
+import { type Endpoint, type Joined, type JoinedEvents, join } from "./joining.ts";
 import { backLaterMs, Streaming, type StreamPorts } from "./streaming.ts";
 
 /** `no-transform`: what compresses on the way would hold events back, and so would nginx without the last. */
@@ -51,35 +51,63 @@ export async function withinStream(request: Request, answer: Response): Promise<
   return stream;
 }
 
+/** What is streamed of an endpoint. */
+export interface Streamed {
+  readonly endpoint: Endpoint;
+  readonly from: Position | undefined;
+}
+
+/** @param isOfSeveral Whether events must say whose they are. */
 export async function eventStream(
   request: Request,
   env: Env,
-  endpoint: Endpoint,
-  from: Position | undefined,
+  starts: readonly Streamed[],
+  isOfSeveral = false,
 ): Promise<Response | Refusal> {
   if (request.method === "HEAD") return eventStreamResponse(null);
-  const joined = await join(env, endpoint, from);
+  const joined = await joinAll(env, starts);
   if ("code" in joined) return joined;
-  return eventStreamResponse(new Client(env, endpoint, from, joined).body);
+  return eventStreamResponse(new Client(env, starts, joined, isOfSeveral).body);
 }
+
+/** All or none. */
+async function joinAll(env: Env, starts: readonly Streamed[]): Promise<readonly Joined[] | Refusal> {
+  const joins = starts.map(({ endpoint, from }) => join(env, endpoint, from));
+  const results = await Promise.allSettled(joins);
+  const answers = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+  const joined = answers.flatMap((answer) => ("code" in answer ? [] : [answer]));
+  if (joined.length === starts.length) return joined;
+  for (const one of joined) {
+    one.listen(NOBODY);
+    one.leave();
+  }
+  const [refusal] = answers.flatMap((answer) => ("code" in answer ? [answer] : []));
+  if (refusal !== undefined) return refusal;
+  throw results.find((result) => result.status === "rejected")?.reason;
+}
+
+const NOBODY: JoinedEvents = { message: () => undefined, closed: () => undefined };
 
 const INTERNAL: Refusal = { code: "internal", message: "something went wrong here; try again" };
 
 class Client {
   readonly body: ReadableStream<Uint8Array>;
   readonly #env: Env;
-  readonly #endpoint: Endpoint;
+  readonly #starts: readonly Streamed[];
+  readonly #isOfSeveral: boolean;
   #streaming: Streaming | undefined;
-  #joined: Joined;
+  /** In the order of the starts. */
+  readonly #joined: Joined[];
   #timer: number | null = null;
 
-  constructor(env: Env, endpoint: Endpoint, from: Position | undefined, joined: Joined) {
+  constructor(env: Env, starts: readonly Streamed[], joined: readonly Joined[], isOfSeveral: boolean) {
     this.#env = env;
-    this.#endpoint = endpoint;
-    this.#joined = joined;
+    this.#starts = starts;
+    this.#isOfSeveral = isOfSeveral;
+    this.#joined = [...joined];
     this.body = new ReadableStream<Uint8Array>(
       {
-        start: (controller) => this.#start(controller, from),
+        start: (controller) => this.#start(controller),
         pull: () => this.#streaming?.drained(),
         cancel: () => this.gone(),
       },
@@ -92,15 +120,15 @@ class Client {
     this.#streaming?.gone();
   }
 
-  #start(controller: ReadableStreamDefaultController<Uint8Array>, from: Position | undefined): void {
-    const streaming = new Streaming(
-      this.#endpoint.path,
+  #start(controller: ReadableStreamDefaultController<Uint8Array>): void {
+    const starts = this.#starts.map(({ endpoint: { path, occupancy }, from }) => ({
+      endpoint: path,
       from,
-      this.#ports(controller),
-      this.#endpoint.occupancy,
-    );
+      occupancy,
+    }));
+    const streaming = new Streaming(starts, this.#ports(controller), this.#isOfSeveral);
     this.#streaming = streaming;
-    this.#listen(streaming);
+    for (const [at, joined] of this.#joined.entries()) this.#listen(streaming, joined, at);
     this.#look(streaming);
   }
 
@@ -119,33 +147,33 @@ class Client {
         controller.close();
       },
       drop: () => controller.error(new Error("the client takes nothing")),
-      send: (frame) => this.#joined.send(frame),
-      leave: () => this.#joined.leave(),
-      join: (position) => void this.#join(position),
+      send: (frame, at) => this.#joined[at]?.send(frame),
+      leave: (at) => this.#joined[at]?.leave(),
+      join: (from, at) => void this.#join(from, at),
       now: () => Date.now(),
       chance: () => Math.random(),
     };
   }
 
-  #listen(streaming: Streaming): void {
-    this.#joined.listen({
-      message: (message) => streaming.message(message),
-      closed: (code, reason) => streaming.closed(code, reason),
+  #listen(streaming: Streaming, joined: Joined, at: number): void {
+    joined.listen({
+      message: (message) => streaming.message(message, at),
+      closed: (code, reason) => streaming.closed(code, reason, at),
     });
   }
 
-  async #join(from: Position): Promise<void> {
-    const streaming = this.#streaming;
-    if (streaming === undefined) return;
+  async #join(from: Position | undefined, at: number): Promise<void> {
+    const [streaming, start] = [this.#streaming, this.#starts[at]];
+    if (streaming === undefined || start === undefined) return;
     try {
-      const joined = await join(this.#env, this.#endpoint, from);
-      if ("code" in joined) return streaming.refused(joined);
-      this.#joined = joined;
-      this.#listen(streaming);
+      const joined = await join(this.#env, start.endpoint, from);
+      if ("code" in joined) return streaming.refused(joined, at);
+      this.#joined[at] = joined;
+      this.#listen(streaming, joined, at);
       if (streaming.isOver) joined.leave();
     } catch (problem) {
       logProblem("an event stream", problem);
-      streaming.refused(INTERNAL);
+      streaming.refused(INTERNAL, at);
     }
   }
 

@@ -70,7 +70,9 @@ async function eventsOf(
 ): Promise<Response> {
   const start = await startOf(from, endpoint.path, env, endpoint.principal);
   const answer =
-    start !== undefined && "code" in start ? start : await eventStream(request, env, endpoint, start);
+    start !== undefined && "code" in start
+      ? start
+      : await eventStream(request, env, [{ endpoint, from: start }]);
   return answer instanceof Response ? answer : refused(answer.code, answer.message);
 }
 
@@ -163,7 +165,7 @@ function closed(code: number, reason: string): Response {
 }
 
 /** What isn't an error of HTTP, but says that something went away, can be had again. */
-function refused(code: string, message: string): Response {
+export function refused(code: string, message: string): Response {
   const known = isErrorCode(code) ? code : "unavailable";
   return ERRORS[known].status === 401 ? refusedToken(known, message) : errorResponse(known, message);
 }

@@ -26,9 +26,13 @@ export type Told =
 const GIVES_UP_AT = 5;
 
 export class Receiver {
-  readonly #endpoint: string;
+  readonly endpoint: string;
   readonly #occupancy: true | undefined;
   #position: Map<string, number>;
+  /** Whether that is where it stands: without a verdict one that named none stands nowhere. */
+  #isPlaced: boolean;
+  /** Whether it had a verdict. */
+  #hasBegun = false;
   #head: Position = NOTHING;
   #state: "asked" | "waiting" | "following" = "asked";
   /** Of the last subscribe. */
@@ -40,13 +44,19 @@ export class Receiver {
 
   /** @param occupancy Whether its client wants to know how many subscribers there are. */
   constructor(endpoint: string, from: Position | undefined, occupancy?: true) {
-    this.#endpoint = endpoint;
+    this.endpoint = endpoint;
     this.#occupancy = occupancy;
     this.#position = new Map(from);
+    this.#isPlaced = from !== undefined;
   }
 
   get position(): Position {
     return this.#position;
+  }
+
+  /** The same; undefined if it stands nowhere yet. */
+  get place(): Position | undefined {
+    return this.#isPlaced ? this.#position : undefined;
   }
 
   /** Whether a verdict is due, and nobody has said that it will take its time. */
@@ -63,7 +73,7 @@ export class Receiver {
   resume(): void {
     this.#state = "asked";
     this.#id = URL_SUBSCRIBE_ID;
-    this.#isResuming = true;
+    this.#isResuming = this.#hasBegun;
   }
 
   /** Each frame is read when it is its turn. */
@@ -79,7 +89,7 @@ export class Receiver {
   *#update(frame: Frame): Generator<Told> {
     const update = routingOf(frame);
     if (update === undefined) return yield* this.#gap();
-    if (update.endpoint !== this.#endpoint) return;
+    if (update.endpoint !== this.endpoint) return;
     switch (classify(this.#position, update)) {
       case "duplicate":
         return;
@@ -99,7 +109,7 @@ export class Receiver {
     this.#state = "asked";
     this.#id++;
     const from = this.#gaps < GIVES_UP_AT ? this.#position : undefined;
-    yield { kind: "gap", ask: encodeSubscribe(this.#id, this.#endpoint, from, this.#occupancy) };
+    yield { kind: "gap", ask: encodeSubscribe(this.#id, this.endpoint, from, this.#occupancy) };
   }
 
   *#control(frame: string): Generator<Told> {
@@ -111,7 +121,7 @@ export class Receiver {
         if (said.id === this.#id && this.#state !== "following") yield* this.#adopt(said.kind, said.verdict);
         return;
       case "reset":
-        if (said.endpoint === this.#endpoint && this.#state === "following")
+        if (said.endpoint === this.endpoint && this.#state === "following")
           yield* this.#adopt(said.kind, said.verdict);
         return;
       case "wait":
@@ -144,6 +154,7 @@ export class Receiver {
     this.#isResuming = false;
     this.#state = "following";
     this.#position = new Map(verdict.position);
+    this.#isPlaced = this.#hasBegun = true;
     this.#head = verdict.head;
     if (isNews) yield { kind, verdict };
   }

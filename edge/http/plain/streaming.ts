@@ -1,5 +1,6 @@
 /**
- * One client of an event stream: what it is written, when it is left behind, and how it ends. E1–E6 of PROTOCOL.md.
+ * One client of an event stream, of one endpoint or several: what it is written, when it is left behind, and how it ends. E1–E7
+ * of PROTOCOL.md.
  *
  * The Worker takes from the object whatever comes, so how far the client is behind shows here only. One that is live and
  * past the bound ends, and comes back by its position. One that is catching up isn't sent away for a past that is larger than
@@ -12,8 +13,8 @@ import type { Position } from "../../../shared/protocol/position.ts";
 import { PING } from "../../../shared/protocol/subscriber.ts";
 import { TIME_LIMITS } from "../../time-limits.ts";
 import type { Refusal } from "../refusal.ts";
-import { type Ending, endingText, retryText, toldText } from "./event-text.ts";
-import { Receiver } from "./receiver.ts";
+import { type Ending, endingText, placesText, retryText, toldText } from "./event-text.ts";
+import { Receiver, type Told } from "./receiver.ts";
 
 export interface StreamPorts {
   /** Hands text to the client's connection. */
@@ -24,94 +25,120 @@ export interface StreamPorts {
   end(): void;
   /** Ends the connection whatever of it is unsent. */
   drop(): void;
-  /** Sends a frame to the object. */
-  send(frame: string): void;
-  /** Leaves the object. */
-  leave(): void;
+  /** Sends a frame to the object of an endpoint: the first, the second… */
+  send(frame: string, endpoint: number): void;
+  /** Leaves it. */
+  leave(endpoint: number): void;
   /** Joins it anew. */
-  join(from: Position): void;
+  join(from: Position | undefined, endpoint: number): void;
   /** Milliseconds since 1970. */
   now(): number;
   /** From 0 to 1. */
   chance(): number;
 }
 
+/** What is streamed of an endpoint. */
+export interface StreamStart {
+  readonly endpoint: string;
+  readonly from: Position | undefined;
+  /** Its client wants to know how many subscribers there are. */
+  readonly occupancy?: true | undefined;
+}
+
 const { streamSilentMs, streamPongMs, streamVerdictMs, takesNothingMs, streamBackMs, streamBackLaterMs } =
   TIME_LIMITS;
 
+/** An endpoint of a stream, and how it is with its object. */
+interface Part {
+  readonly receiver: Receiver;
+  isJoined: boolean;
+  heardAt: number;
+  askedAt: number;
+  pingedAt: number | undefined;
+}
+
 export class Streaming {
   readonly #ports: StreamPorts;
-  readonly #receiver: Receiver;
-  #state: "joined" | "paused" | "ended" = "joined";
-  #heardAt: number;
-  #askedAt: number;
-  #pingedAt: number | undefined;
+  readonly #parts: readonly Part[];
+  /** Whether events must say whose they are. */
+  readonly #isOfSeveral: boolean;
+  #isOver = false;
   /** Handed over altogether, to tell what was taken. */
   #written = 0;
   #taken = 0;
   #takenAt: number;
 
-  /** @param occupancy Whether its client wants to know how many subscribers there are. */
-  constructor(endpoint: string, from: Position | undefined, ports: StreamPorts, occupancy?: true) {
+  constructor(starts: readonly StreamStart[], ports: StreamPorts, isOfSeveral = false) {
     this.#ports = ports;
-    this.#receiver = new Receiver(endpoint, from, occupancy);
+    this.#isOfSeveral = isOfSeveral;
     const now = ports.now();
-    this.#heardAt = now;
-    this.#askedAt = now;
+    this.#parts = starts.map(({ endpoint, from, occupancy }) => ({
+      receiver: new Receiver(endpoint, from, occupancy),
+      isJoined: true,
+      heardAt: now,
+      askedAt: now,
+      pingedAt: undefined,
+    }));
     this.#takenAt = now;
     this.#write(retryText(spread(streamBackMs, ports.chance())));
   }
 
-  message(message: Message): void {
-    if (this.#state !== "joined") return;
-    this.#heardAt = this.#ports.now();
-    this.#pingedAt = undefined;
-    const isLive = this.#receiver.isLive;
-    if (this.#ports.unsent() > (isLive ? LIMITS.subscriberBacklogBytes : LIMITS.answerBytes)) {
-      if (isLive) this.#end(SLOW);
-      else this.#pause();
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  message(message: Message, at = 0): void {
+    const part = this.#joined(at);
+    if (part === undefined) return;
+    part.heardAt = this.#ports.now();
+    part.pingedAt = undefined;
+    // A past that one of them is sent isn't held against the others.
+    const areLive = this.#parts.every(({ receiver }) => receiver.isLive);
+    if (this.#ports.unsent() > (areLive ? LIMITS.subscriberBacklogBytes : LIMITS.answerBytes)) {
+      if (areLive) this.#end(SLOW);
+      else this.#pause(part, at);
       return;
     }
     let text = "";
-    for (const told of this.#receiver.hear(message)) {
+    for (const told of part.receiver.hear(message)) {
       if (told.kind === "ended") {
         this.#write(text);
-        this.#end(told.error);
+        this.#end(told.error, part);
         return;
       }
-      text += toldText(told, this.#receiver.position);
-      if (told.kind === "gap") this.#ask(told.ask);
+      text += this.#textOf(told, part);
+      if (told.kind === "gap") this.#ask(part, told.ask, at);
     }
     this.#write(text);
   }
 
-  get isOver(): boolean {
-    return this.#state === "ended";
+  /** The object of an endpoint has gone. */
+  closed(code: number, reason: string, at = 0): void {
+    const part = this.#joined(at);
+    if (part !== undefined) this.#end(endingOf(code, reason), part);
   }
 
-  /** The object has gone. */
-  closed(code: number, reason: string): void {
-    if (this.#state === "joined") this.#end(endingOf(code, reason));
-  }
-
-  /** The object couldn't be joined again. */
-  refused({ code, message }: Refusal): void {
-    this.closed(CLOSE[code], closeReason(code, message));
+  /** It couldn't be joined again. */
+  refused({ code, message }: Refusal, at = 0): void {
+    this.closed(CLOSE[code], closeReason(code, message), at);
   }
 
   /** The client has taken all but a little. */
   drained(): void {
-    if (this.#state !== "paused") return;
-    this.#state = "joined";
-    this.#heardAt = this.#askedAt = this.#ports.now();
-    this.#receiver.resume();
-    this.#ports.join(this.#receiver.position);
+    if (this.#isOver) return;
+    for (const [at, part] of this.#parts.entries()) {
+      if (part.isJoined) continue;
+      part.isJoined = true;
+      part.heardAt = part.askedAt = this.#ports.now();
+      part.receiver.resume();
+      this.#ports.join(part.receiver.place, at);
+    }
   }
 
   /** The client has gone. */
   gone(): void {
-    if (this.#state === "joined") this.#ports.leave();
-    this.#state = "ended";
+    this.#leaveAll();
+    this.#isOver = true;
   }
 
   /** Looks how things are. Returns after how long to look again, in milliseconds; undefined when there is nothing more to see. */
@@ -127,41 +154,64 @@ export class Streaming {
       this.#ports.drop();
       return undefined;
     }
-    if (this.#state === "joined") return this.#lookAtObject(now);
-    return this.#state === "ended" && unsent === 0 ? undefined : streamSilentMs;
+    if (this.#isOver) return unsent === 0 ? undefined : streamSilentMs;
+    let next = streamSilentMs;
+    for (const [at, part] of this.#parts.entries())
+      if (part.isJoined && !this.#isOver) next = Math.min(next, this.#lookAtObject(part, at, now));
+    return next;
   }
 
   /** The object's answer to a ping is what a heartbeat tells: that the whole way is open. */
-  #lookAtObject(now: number): number | undefined {
-    const isMute = this.#pingedAt !== undefined && now - this.#pingedAt >= streamPongMs;
-    if (isMute || (this.#receiver.isAsked && now - this.#askedAt >= streamVerdictMs)) {
-      this.#ports.leave();
-      this.#end(MUTE);
+  #lookAtObject(part: Part, at: number, now: number): number {
+    const isMute = part.pingedAt !== undefined && now - part.pingedAt >= streamPongMs;
+    if (isMute || (part.receiver.isAsked && now - part.askedAt >= streamVerdictMs)) {
+      this.#end(MUTE, part);
       return streamSilentMs;
     }
-    const left = this.#heardAt + streamSilentMs - now;
+    const left = part.heardAt + streamSilentMs - now;
     if (left > 0) return left;
-    if (this.#pingedAt === undefined) {
-      this.#pingedAt = now;
-      this.#ports.send(PING);
+    if (part.pingedAt === undefined) {
+      part.pingedAt = now;
+      this.#ports.send(PING, at);
     }
-    return this.#pingedAt + streamPongMs - now;
+    return part.pingedAt + streamPongMs - now;
   }
 
-  #ask(frame: string): void {
-    this.#askedAt = this.#ports.now();
-    this.#ports.send(frame);
+  #joined(at: number): Part | undefined {
+    const part = this.#parts[at];
+    return part?.isJoined && !this.#isOver ? part : undefined;
   }
 
-  #pause(): void {
-    this.#state = "paused";
-    this.#ports.leave();
+  #textOf(told: Told, part: Part): string {
+    const { endpoint, position } = part.receiver;
+    if (!this.#isOfSeveral) return toldText(told, position);
+    // The token is that of all of them.
+    if (told.kind === "expires" && part !== this.#parts[0]) return "";
+    const id = placesText(this.#parts.map(({ receiver }) => receiver.place));
+    return toldText(told, position, { endpoint, id });
   }
 
-  #end(ending: Ending): void {
-    this.#ports.leave();
-    this.#state = "ended";
-    this.#write(endingText(ending, backLaterMs(this.#ports.chance())));
+  #ask(part: Part, frame: string, at: number): void {
+    part.askedAt = this.#ports.now();
+    this.#ports.send(frame, at);
+  }
+
+  #pause(part: Part, at: number): void {
+    part.isJoined = false;
+    this.#ports.leave(at);
+  }
+
+  #leaveAll(): void {
+    if (this.#isOver) return;
+    for (const [at, { isJoined }] of this.#parts.entries()) if (isJoined) this.#ports.leave(at);
+  }
+
+  /** @param part Whose end it is; undefined: that of all. */
+  #end(ending: Ending, part?: Part): void {
+    this.#leaveAll();
+    this.#isOver = true;
+    const endpoint = this.#isOfSeveral ? part?.receiver.endpoint : undefined;
+    this.#write(endingText(ending, backLaterMs(this.#ports.chance()), endpoint));
     this.#ports.end();
   }
 

@@ -1,5 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { endingText, retryText, toldText } from "../../../../edge/http/plain/event-text.ts";
+import {
+  endingText,
+  parsePlaces,
+  placesText,
+  retryText,
+  toldText,
+} from "../../../../edge/http/plain/event-text.ts";
 import { encodeUpdate, updateAsJson, type Value } from "../../../../shared/protocol/frame.ts";
 import { NOTHING, type Position, parseLongPosition } from "../../../../shared/protocol/position.ts";
 
@@ -108,5 +114,37 @@ describe("the text of an event", () => {
 
   test("[E5] a heartbeat is a comment", () => {
     expect(toldText({ kind: "pong" }, NOTHING)).toBe(":\n\n");
+  });
+});
+
+describe("[E7] where several endpoints stand", () => {
+  test.each([
+    ["e.0:7;d.1:3,e.0:9", ["e.0:7", "d.1:3,e.0:9"]],
+    [";-", [undefined, "-"]],
+    [";", [undefined, undefined]],
+    ["e.0:1", ["e.0:1"]],
+  ])("[E7] %s", (id, positions) => {
+    const places = positions.map((position) => (position === undefined ? undefined : at(position)));
+
+    expect(placesText(places)).toBe(id);
+    expect(parsePlaces(id, positions.length)).toEqual(places);
+  });
+
+  test.each([
+    ["e.0:7", 2],
+    ["e.0:7;", 1],
+    ["e.0:7;nothing", 2],
+    ["oldest;e.0:1", 2],
+  ])("[E7] %s says nothing of %i endpoints", (id, count) => {
+    expect(parsePlaces(id, count)).toBeUndefined();
+  });
+
+  test("[E3] [E7] past 4 KiB, or what a client can't name, it is empty", () => {
+    const long = at(Array.from({ length: 60 }, (_, i) => `${"e".repeat(30)}${i}:9007199254740991`).join());
+    const many = at(Array.from({ length: 65 }, (_, i) => `e${i}:1`).join());
+
+    expect(placesText([long])).not.toBe("");
+    expect(placesText([long, long])).toBe("");
+    expect(placesText([many, at("e.0:1")])).toBe("");
   });
 });

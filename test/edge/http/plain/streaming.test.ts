@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { endingOf, Streaming } from "../../../../edge/http/plain/streaming.ts";
+import { endingOf, Streaming, type StreamStart } from "../../../../edge/http/plain/streaming.ts";
 import { encodeUpdate } from "../../../../shared/protocol/frame.ts";
 import {
   formatPosition,
@@ -20,23 +20,30 @@ let said: string[];
 let streaming: Streaming;
 
 function start(from?: string): Streaming {
+  return begin([{ endpoint: PATH, from: from === undefined ? undefined : at(from) }]);
+}
+
+function begin(starts: readonly StreamStart[], isOfSeveral = false): Streaming {
   now = unsent = 0;
   text = "";
   said = [];
-  streaming = new Streaming(PATH, from === undefined ? undefined : at(from), {
-    write(more) {
+  const which = (endpoint: number) => (isOfSeveral ? ` ${endpoint}` : "");
+  const ports = {
+    write(more: string) {
       text += more;
       unsent += more.length;
     },
     unsent: () => unsent,
     end: () => said.push("end"),
     drop: () => said.push("drop"),
-    send: (frame) => said.push(frame),
-    leave: () => said.push("leave"),
-    join: (position) => said.push(`join ${formatPosition(position)}`),
+    send: (frame: string, endpoint: number) => said.push(frame + which(endpoint)),
+    leave: (endpoint: number) => said.push(`leave${which(endpoint)}`),
+    join: (position: Position | undefined, endpoint: number) =>
+      said.push(`join ${position && formatPosition(position)}${which(endpoint)}`),
     now: () => now,
     chance: () => 0.5,
-  });
+  };
+  streaming = new Streaming(starts, ports, isOfSeveral);
   return streaming;
 }
 
@@ -81,7 +88,7 @@ describe("a stream", () => {
   test("[E4] begins with how long to wait before coming back, and not all wait for as long", () => {
     const waits = [0, 0.5, 1].map((chance) => {
       let first = "";
-      new Streaming(PATH, undefined, {
+      new Streaming([{ endpoint: PATH, from: undefined }], {
         write: (more) => {
           first += more;
         },
@@ -237,5 +244,125 @@ describe("a stream", () => {
     expect(said).toEqual(["leave"]);
     expect(text).toBe(before);
     expect(streaming.isOver).toBe(true);
+  });
+});
+
+describe("[E7] a stream of several endpoints", () => {
+  const [A, B] = ["/quotes/A", "/quotes/B"];
+  const of = (endpoint: string, offset: number, size = 1) =>
+    encodeUpdate({
+      endpoint,
+      epoch: "e.0",
+      offset,
+      previous: offset - 1,
+      timestamp: undefined,
+      headers: [],
+      value: { kind: "text", text: "x".repeat(size) },
+    });
+  const verdictOf = (endpoint: number, position: string, head = position, id = 0) =>
+    streaming.message(
+      encodeVerdict(id, { position: at(position), head: at(head), recovered: true }),
+      endpoint,
+    );
+  const events = () =>
+    [...text.matchAll(/^(?:event: (\w+)\n)?(?:id: (.*)\n)?data: (.*)\n\n/gm)].map(
+      ([, name = "message", id, data = ""]) =>
+        [name, id, JSON.parse(data) as Record<string, unknown>] as const,
+    );
+
+  beforeEach(() => {
+    begin(
+      [A, B].map((endpoint) => ({ endpoint, from: undefined })),
+      true,
+    );
+  });
+
+  test("[E7] each event says whose it is, and ids where all of them are, empty until its verdict", () => {
+    verdictOf(1, "e.0:4", "e.0:5");
+    streaming.message(of(B, 5), 1);
+    verdictOf(0, "e.0:1");
+    streaming.message('{"occupancy":"/quotes/A","subscribers":3}', 0);
+    streaming.message(of(A, 3), 0);
+
+    expect(events().map(([name, id, { e }]) => [name, id, e])).toEqual([
+      ["verdict", ";e.0:4", B],
+      ["message", ";e.0:5", B],
+      ["verdict", "e.0:1;e.0:5", A],
+      ["occupancy", undefined, A],
+      ["gap", undefined, A],
+    ]);
+    expect(said).toEqual([`{"id":1,"sub":"${A}","from":"e.0:1"} 0`]);
+  });
+
+  test("[E7] the end of one is that of the stream, and says whose it is", () => {
+    verdictOf(0, "e.0:1");
+    streaming.closed(4520, "forbidden", 1);
+
+    expect(said).toEqual(["leave 0", "leave 1", "end"]);
+    expect(events().at(-1)?.[2]).toMatchObject({ e: B, code: "forbidden", retry: false });
+    const before = text;
+    streaming.message(of(A, 2), 0);
+    expect(text).toBe(before);
+  });
+
+  test("[E5] [E7] that one is silent is seen, though the other isn't", () => {
+    verdictOf(0, "e.0:1");
+    verdictOf(1, "e.0:1");
+    for (let offset = 2; offset < 8 && !streaming.isOver; offset++) {
+      pass(5_000);
+      streaming.message(of(A, offset), 0);
+      unsent = 0;
+    }
+
+    expect(said).toEqual(['{"ping":1} 1', "leave 0", "leave 1", "end"]);
+    expect(events().at(-1)?.[2]).toMatchObject({ e: B, code: "unavailable", retry: true });
+  });
+
+  test("[E6] [E7] a past that one is sent isn't held against the others: they wait, and go on from where they were", () => {
+    begin(
+      [
+        { endpoint: A, from: at("e.0:0") },
+        { endpoint: B, from: undefined },
+      ],
+      true,
+    );
+    verdictOf(0, "e.0:0", "e.0:99");
+    for (let offset = 1; offset < 25; offset++) streaming.message(of(A, offset, 50_000), 0);
+    // Its first verdict comes while too much is unsent.
+    verdictOf(1, "e.0:7");
+    expect(said).toEqual(["leave 0", "leave 1"]);
+    const [last = 0] = events()
+      .map(([, id]) => Number(/^e\.0:(\d+);/.exec(id ?? "")?.[1]))
+      .slice(-1);
+    take();
+    expect(said.slice(2)).toEqual([`join e.0:${last} 0`, "join undefined 1"]);
+    text = "";
+    verdictOf(0, `e.0:${last}`, "e.0:99");
+    verdictOf(1, "e.0:7");
+    streaming.message(of(B, 8), 1);
+
+    // Of the first nothing is news; the other never had one.
+    expect(events().map(([name, id]) => [name, id])).toEqual([
+      ["verdict", `e.0:${last};e.0:7`],
+      ["message", `e.0:${last};e.0:8`],
+    ]);
+  });
+
+  test("[E6] [E7] if all are live, more than 256 KiB unsent end it", () => {
+    verdictOf(0, "e.0:1");
+    verdictOf(1, "e.0:1");
+    unsent = 300_000;
+    streaming.message(of(A, 2), 0);
+
+    expect(events().at(-1)?.[2]).toMatchObject({ code: "slow_consumer", retry: true });
+    expect(events().at(-1)?.[2].e).toBeUndefined();
+  });
+
+  test("[E7] a token's end is told once", () => {
+    for (const endpoint of [0, 1]) {
+      verdictOf(endpoint, "e.0:1");
+      streaming.message('{"expires":{"in":60}}', endpoint);
+    }
+    expect(events().filter(([name]) => name === "expires")).toHaveLength(1);
   });
 });

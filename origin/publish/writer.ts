@@ -354,11 +354,12 @@ export class PartitionWriter {
   }
 
   #appended({ pendings, timestamp }: Sending, first: number): void {
-    for (const [i, pending] of pendings.entries()) {
-      const offset = first + i;
+    let offset = first;
+    for (const pending of pendings) {
       const { id, fingerprint, secret } = pending.marks[0];
       this.#held?.learn({ id, fingerprint, secret, offset, timestamp });
       this.#waiting.settle(pending, this.#positionAt(offset));
+      offset++;
     }
   }
 

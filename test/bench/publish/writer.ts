@@ -1,7 +1,7 @@
 /** The origin's publishing alone, in a process of its own: marks, ledger, batches and Kafka, without uplinks and index. */
 import { KafkaSink } from "../../../origin/kafka/sink.ts";
 import { Marker } from "../../../origin/publish/mark.ts";
-import { Publisher } from "../../../origin/publish/publisher.ts";
+import { Publisher, type TopicPublish } from "../../../origin/publish/publisher.ts";
 import { answer } from "../load/rpc.ts";
 import { type Use, Used, type Work } from "./work.ts";
 
@@ -40,9 +40,9 @@ let publisher: Publisher | undefined;
 let topic = "";
 let made = 0;
 
-async function publishOne(bytes: number): Promise<void> {
+function publishOf(bytes: number): TopicPublish {
   const number = made++;
-  const result = await publisher?.publish({
+  return {
     topic,
     key: Buffer.from(`key-${number % 1_000}`),
     value: Buffer.alloc(bytes, 0x61),
@@ -55,7 +55,11 @@ async function publishOne(bytes: number): Promise<void> {
     },
     deadline: Number.POSITIVE_INFINITY,
     until: Number.POSITIVE_INFINITY,
-  });
+  };
+}
+
+async function publishOne(publish: TopicPublish): Promise<void> {
+  const result = await publisher?.publish(publish);
   if (result === undefined || "error" in result) throw new Error(`not published: ${JSON.stringify(result)}`);
 }
 
@@ -64,15 +68,15 @@ const handlers = {
     topic = given.topic;
     const sink = new KafkaSink({ brokers: [given.broker], clientId: "alone" }, { publishId: "bench" });
     publisher = new Publisher({ sink: counted(sink), marker: new Marker([SECRET]) });
-    await publishOne(1);
+    await publishOne(publishOf(1));
   },
 
   async burst({ count, bytes, underWay }: WriterWork): Promise<WriterUse> {
+    const publishes = Array.from({ length: count }, () => publishOf(bytes)).values();
     const used = Used.begin();
     const before = batches;
-    let left = count;
     const run = async () => {
-      while (left-- > 0) await publishOne(bytes);
+      for (const publish of publishes) await publishOne(publish);
     };
     await Promise.all(Array.from({ length: underWay }, run));
     return { ...used.end(count), batches: batches - before };

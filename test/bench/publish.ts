@@ -35,6 +35,7 @@ const MOST_ROUNDS = 8;
 const CLIENTS = { clients: 64, keys: 1_000, watched: 16 };
 const PACED = { bytes: BYTES, perSecond: 200 };
 const BESIDE_PARTITIONS = 3;
+const TRANSACTION_SPARE_S = 60;
 const PLAYERS = { connections: 2_000, partitions: 8 };
 const MOST_PLAYERS = 200_000;
 const PUBLISH_SECRET = "a secret of the bench of 32 bytes or more";
@@ -132,9 +133,11 @@ async function besideRounds(kafka: KafkaBroker, rounds: number, seconds: number)
   const [broker = ""] = kafka.brokers;
   const topic = await newTopic(kafka, "beside", BESIDE_PARTITIONS);
   const writer = new LoadProcess<WriterHandlers>(script("writer"));
-  const other = kafka
-    .client()
-    .producer({ transactionalId: "other", maxInFlightRequests: 1, idempotent: true });
+  const other = kafka.client().producer({
+    ...{ transactionalId: "other", maxInFlightRequests: 1, idempotent: true },
+    // It shall be ended by nobody but the bench.
+    transactionTimeout: (seconds + TRANSACTION_SPARE_S) * 1_000,
+  });
   const paced = async () =>
     summaryOf(await writer.ask("paced", { ...PACED, seconds, partitions: BESIDE_PARTITIONS }));
   try {

@@ -13,6 +13,8 @@ import { connectionLimits, connectLimits } from "../endpoint/connection-limits.t
 import type { EndpointStateConfig } from "../endpoint/endpoint-state.ts";
 import { holderOf } from "../endpoint/holder.ts";
 import { verifyRenewal } from "../endpoint/renewal-access.ts";
+import { SenderSpending } from "../endpoint/sender-spending.ts";
+import { ofSingleEndpoints } from "../endpoint/singles.ts";
 import type { Env } from "../env.ts";
 import { requireStreams, streamOf } from "../exposed.ts";
 import { publishMaxBytes } from "../http/publish-request.ts";
@@ -30,6 +32,7 @@ import {
   requireShards,
   shardStub,
 } from "../routing.ts";
+import { gatherMs } from "../shard/links/gathering.ts";
 import { surroundings } from "../surroundings.ts";
 import { RelayCore } from "./relay-core.ts";
 import { RelayStore } from "./relay-store.ts";
@@ -74,8 +77,9 @@ export class RelayObject extends DurableObject<Env> {
     const { ctx, env } = this;
     const name = ctx.id.name ?? "";
     const shards = requireShards(env);
+    const around = surroundings();
     const ports = {
-      ...surroundings(),
+      ...around,
       attach: async (shard: number) => shardStub(env, shard).attach(relayObject(name)),
       verify: (token: string) => verifyRenewal(env, token, (work) => ctx.waitUntil(work)),
       log: (problem: string) => logProblem(`relay ${name}`, problem),
@@ -95,10 +99,11 @@ export class RelayObject extends DurableObject<Env> {
     const config = {
       // Sockets in a room follow one endpoint each, and are bounded as such ones are anywhere.
       limits: isRoom(name) ? { ...connectionLimits(env), subscriptions: 1 } : connectLimits(env),
-      bySender: senderLimits(env),
+      bySender: isRoom(name) ? ofSingleEndpoints(env) : new SenderSpending(senderLimits(env), around.now),
       endpoints: LIMITS.relayEndpoints,
       subscriptions: LIMITS.relaySubscriptions,
       windowBytes: ALL_WINDOWS_BYTES,
+      gatherMs: isRoom(name) ? gatherMs(env) : 0,
       publishBytes: publishMaxBytes(env),
     };
     const survivors = { links: this.#sockets.links(about), connections: this.#sockets.clients(about) };

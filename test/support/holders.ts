@@ -13,7 +13,11 @@ export const UNLIMITED: ConnectionLimits = {
 };
 
 /** Nor are all of them together. */
-export const BY_SENDER: SenderLimits = { asks: UNLIMITED.asks, publishes: UNLIMITED.publishes };
+export const BY_SENDER: SenderLimits = {
+  messages: UNLIMITED.messages,
+  asks: UNLIMITED.asks,
+  publishes: UNLIMITED.publishes,
+};
 
 /** Everybody may. */
 export const PUBLISHING = { by: "public", maxBytes: 1024 * 1024 } as const;

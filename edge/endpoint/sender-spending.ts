@@ -1,0 +1,35 @@
+/**
+ * What all sockets of one sender may say together, an address or the subject of tokens: S20 and M10 of PROTOCOL.md. In memory
+ * only, and of as many senders as are remembered.
+ */
+import { Buckets, type Rate } from "../access/rate.ts";
+import type { SenderLimits } from "./connection-limits.ts";
+
+/** Of all sockets of a sender: one that goes on all the same has each closed at once. Whoever means well is never refused. */
+const REFUSALS: Rate = { perSecond: 100, burst: 10_000 };
+
+export class SenderSpending {
+  readonly #now: () => number;
+  readonly #said: Readonly<Record<keyof SenderLimits, Buckets>>;
+  readonly #refusals = new Buckets(REFUSALS);
+
+  /** @param now Milliseconds that never go back: one clock, whoever asks. */
+  constructor(limits: SenderLimits, now: () => number) {
+    this.#now = now;
+    this.#said = {
+      messages: new Buckets(limits.messages),
+      asks: new Buckets(limits.asks),
+      publishes: new Buckets(limits.publishes),
+    };
+  }
+
+  /** As of a bucket. */
+  take(sender: string, what: keyof SenderLimits, count?: number): number {
+    return this.#said[what].take(sender, this.#now(), count);
+  }
+
+  /** Notes that something was refused. False if that was too often. */
+  bears(sender: string): boolean {
+    return this.#refusals.take(sender, this.#now()) === 0;
+  }
+}

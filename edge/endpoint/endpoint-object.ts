@@ -34,7 +34,7 @@ import { connectionLimits, subscribersPerObject } from "./connection-limits.ts";
 import { EndpointCore } from "./endpoint-core.ts";
 import { holderOf } from "./holder.ts";
 import { verifyRenewal } from "./renewal-access.ts";
-import { ofSingleEndpoints } from "./singles.ts";
+import { ofSingleEndpoints } from "./senders.ts";
 
 type Subscribe = Extract<ObjectRequest, { kind: "subscribe" }>;
 

@@ -4,6 +4,7 @@
  */
 import { Buckets, type Rate } from "../access/rate.ts";
 import type { SenderLimits } from "./connection-limits.ts";
+import type { FrameTickets } from "./frame-tickets.ts";
 
 /** Of all sockets of a sender: one that goes on all the same has each closed at once. Whoever means well is never refused. */
 const REFUSALS: Rate = { perSecond: 100, burst: 10_000 };
@@ -12,10 +13,15 @@ export class SenderSpending {
   readonly #now: () => number;
   readonly #said: Readonly<Record<keyof SenderLimits, Buckets>>;
   readonly #refusals = new Buckets(REFUSALS);
+  readonly #tickets: FrameTickets | undefined;
 
-  /** @param now Milliseconds that never go back: one clock, whoever asks. */
-  constructor(limits: SenderLimits, now: () => number) {
+  /**
+   * @param now Milliseconds that never go back: one clock, whoever asks.
+   * @param tickets undefined: nobody counts what is said elsewhere.
+   */
+  constructor(limits: SenderLimits, now: () => number, tickets?: FrameTickets) {
     this.#now = now;
+    this.#tickets = tickets;
     this.#said = {
       messages: new Buckets(limits.messages),
       asks: new Buckets(limits.asks),
@@ -25,7 +31,9 @@ export class SenderSpending {
 
   /** As of a bucket. */
   take(sender: string, what: keyof SenderLimits, count?: number): number {
-    return this.#said[what].take(sender, this.#now(), count);
+    const wait = this.#said[what].take(sender, this.#now(), count);
+    // What is asked is a frame as well, which has been counted.
+    return wait > 0 || what === "asks" ? wait : (this.#tickets?.take(sender) ?? 0);
   }
 
   /** Notes that something was refused. False if that was too often. */

@@ -13,12 +13,10 @@ import { connectionLimits, connectLimits } from "../endpoint/connection-limits.t
 import type { EndpointStateConfig } from "../endpoint/endpoint-state.ts";
 import { holderOf } from "../endpoint/holder.ts";
 import { verifyRenewal } from "../endpoint/renewal-access.ts";
-import { SenderSpending } from "../endpoint/sender-spending.ts";
-import { ofSingleEndpoints } from "../endpoint/singles.ts";
+import { ofAnObject, ofSingleEndpoints } from "../endpoint/senders.ts";
 import type { Env } from "../env.ts";
 import { requireStreams, streamOf } from "../exposed.ts";
 import { publishMaxBytes } from "../http/publish-request.ts";
-import { senderLimits } from "../http/sender-limits.ts";
 import { relayObject } from "../object-identity.ts";
 import { ObjectSockets } from "../object-sockets.ts";
 import { oldestOf } from "../oldest.ts";
@@ -77,9 +75,8 @@ export class RelayObject extends DurableObject<Env> {
     const { ctx, env } = this;
     const name = ctx.id.name ?? "";
     const shards = requireShards(env);
-    const around = surroundings();
     const ports = {
-      ...around,
+      ...surroundings(),
       attach: async (shard: number) => shardStub(env, shard).attach(relayObject(name)),
       verify: (token: string) => verifyRenewal(env, token, (work) => ctx.waitUntil(work)),
       log: (problem: string) => logProblem(`relay ${name}`, problem),
@@ -99,7 +96,7 @@ export class RelayObject extends DurableObject<Env> {
     const config = {
       // Sockets in a room follow one endpoint each, and are bounded as such ones are anywhere.
       limits: isRoom(name) ? { ...connectionLimits(env), subscriptions: 1 } : connectLimits(env),
-      bySender: isRoom(name) ? ofSingleEndpoints(env) : new SenderSpending(senderLimits(env), around.now),
+      bySender: isRoom(name) ? ofSingleEndpoints(env) : ofAnObject(env),
       endpoints: LIMITS.relayEndpoints,
       subscriptions: LIMITS.relaySubscriptions,
       windowBytes: ALL_WINDOWS_BYTES,

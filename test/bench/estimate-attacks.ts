@@ -164,9 +164,10 @@ function table(): string {
     "|---|--:|--:|--:|",
     ...rows,
     "",
-    `A million subscribes to keys without a record cost $${range(aMillion(guesses, 1_000))} from a thousand addresses and ` +
-      `$${range(aMillion(guesses, 1))} from one. When each such key had an object, a link and two rows, they cost ` +
-      `$${range(aMillion(WITH_OBJECTS, 1))}. A million requests that the Worker refuses cost $${range(aMillion(refused, 1))}.`,
+    `A million subscribes to keys without a record cost $${range(aMillion(guesses, 1_000))} from a thousand addresses, ` +
+      `and $${range(aMillion(guesses, 1))} from one.`,
+    `When each such key had an object, a link and two rows, as in commit 68b96ee, they cost $${range(aMillion(WITH_OBJECTS, 1))}.`,
+    `A million requests that the Worker refuses cost $${range(aMillion(refused, 1))}.`,
   ].join("\n");
 }
 

@@ -110,6 +110,8 @@ export const TIME_LIMITS = {
   publishBodyMs: 10_000,
   /** A sender that makes keys up is sent to rooms at once for so long (L16). */
   guesserMs: 60_000,
+  /** A sender that the platform gives no ticket of frames is refused for so long (S20). */
+  ticketAgainMs: 10_000,
   /** For room for a large answer to a GET, before it is refused. */
   answerRoomMs: 5_000,
   /** For a shard to say how it is. */

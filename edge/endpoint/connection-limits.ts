@@ -25,15 +25,6 @@ export interface ConnectLimits extends ConnectionLimits {
   readonly subscriptions: number;
 }
 
-/** Of all connections of one sender together. */
-export interface SenderLimits {
-  /** All frames, as of one connection. */
-  readonly messages: Rate;
-  /** Of connections that follow many endpoints: subscribes, unsubscribes, and tokens that are renewed. */
-  readonly asks: Rate;
-  readonly publishes: Rate;
-}
-
 /** Whole numbers. A client that means well says far less. */
 export const CONNECTION_SETTINGS = {
   CONNECTION_MESSAGES_PER_SECOND: {

@@ -4,11 +4,12 @@
  * would take longer than answering it. So each isolate lets pass a ticket more than the platform does.
  */
 import type { RateLimiter } from "../http/quotas.ts";
+import { TIME_LIMITS } from "../time-limits.ts";
 
 /** Of a ticket. */
 export const TICKET_FRAMES = 100;
 /** The platform doesn't say when. */
-const LATER_MS = 10_000;
+const LATER_MS = TIME_LIMITS.ticketAgainMs;
 /** Senders that are remembered. */
 const MOST = 10_000;
 

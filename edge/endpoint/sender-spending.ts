@@ -3,8 +3,16 @@
  * only, and of as many senders as are remembered.
  */
 import { Buckets, type Rate } from "../access/rate.ts";
-import type { SenderLimits } from "./connection-limits.ts";
 import type { FrameTickets } from "./frame-tickets.ts";
+
+/** Of all connections of one sender together. */
+export interface SenderLimits {
+  /** All frames, as of one connection. */
+  readonly messages: Rate;
+  /** Of connections that follow many endpoints: subscribes, unsubscribes, and tokens that are renewed. */
+  readonly asks: Rate;
+  readonly publishes: Rate;
+}
 
 /** Of all sockets of a sender: one that goes on all the same has each closed at once. Whoever means well is never refused. */
 const REFUSALS: Rate = { perSecond: 100, burst: 10_000 };

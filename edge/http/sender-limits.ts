@@ -1,6 +1,6 @@
 /** How much all connections of one sender may say together, as it is set: S20 and M10 of PROTOCOL.md. */
 import { hashOfName } from "../access/name-hash.ts";
-import type { SenderLimits } from "../endpoint/connection-limits.ts";
+import type { SenderLimits } from "../endpoint/sender-spending.ts";
 import { type QuotaSettings, readQuotas } from "./quotas.ts";
 import type { Sender } from "./sender.ts";
 

@@ -1,8 +1,7 @@
 /** A relay by itself: its clients and its shards are sockets that a test reads and writes by hand. */
-import type { SenderLimits } from "../../edge/endpoint/connection-limits.ts";
 import type { Holder } from "../../edge/endpoint/holder.ts";
 import type { Granted, Verified } from "../../edge/endpoint/renewals.ts";
-import { SenderSpending } from "../../edge/endpoint/sender-spending.ts";
+import { type SenderLimits, SenderSpending } from "../../edge/endpoint/sender-spending.ts";
 import type { OldestResult } from "../../edge/relay/oldest.ts";
 import { type RelayConfig, RelayCore } from "../../edge/relay/relay-core.ts";
 import type { Judgement, Right } from "../../edge/relay/right.ts";

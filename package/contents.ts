@@ -8,7 +8,7 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { parse } from "smol-toml";
 import { bundlePage, bundleWithoutList } from "../edge/local/bundle.ts";
-import { type Format, PACKED } from "../edge/local/worker-module.ts";
+import { type Format, PACKED } from "../edge/local/bundled.ts";
 import { readEdgeConfig } from "../edge/local/workerd-config.ts";
 import { DATA_SETS, root } from "../shared/node/installation.ts";
 

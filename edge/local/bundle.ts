@@ -6,7 +6,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { type BuildOptions, build, type Plugin, stop } from "esbuild";
-import { type Format, LIST, withList } from "./worker-module.ts";
+import { type Format, LIST, withList } from "./bundled.ts";
 
 /** What the Worker imports as text, and serves to browsers: the script of its page, `dist/page.js`, and the client, `dist/client.js`. */
 export async function bundlePage(root: string): Promise<void> {
@@ -54,7 +54,7 @@ export async function bundleWorker({
   writeWhole(outfile, withList(bundled, readFileSync(streams, "utf8")));
 }
 
-/** The same, but for the list of what is exposed (worker-module.ts). */
+/** The same, but for the list of what is exposed (bundled.ts). */
 export async function bundleWithoutList({
   root,
   main,

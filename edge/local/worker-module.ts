@@ -2,15 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isPackage, root } from "../../shared/node/installation.ts";
-
-/** A module of its own, or one that is called with what it imports. */
-export type Format = "esm" | "cjs";
-
-/** In the package's folder. */
-export const PACKED: Readonly<Record<Format, string>> = { esm: "worker.mjs", cjs: "worker.cjs" };
-
-/** What the bundled Worker calls the list of what is exposed, so that each run can have its own without another bundle. */
-export const LIST = "STREAMS_JSON";
+import { type Format, PACKED, withList } from "./bundled.ts";
 
 export interface WorkerModule {
   /** The entry, relative to the sources. */
@@ -23,15 +15,10 @@ export interface WorkerModule {
 
 export async function makeWorker({ main, streams, outfile, format }: WorkerModule): Promise<void> {
   if (isPackage) {
-    const bundled = readFileSync(join(root, PACKED[format]), "utf8");
-    return writeFileSync(outfile, withList(bundled, readFileSync(streams, "utf8")));
+    const bundle = readFileSync(join(root, PACKED[format]), "utf8");
+    return writeFileSync(outfile, withList(bundle, readFileSync(streams, "utf8")));
   }
   const { bundlePage, bundleWorker } = await import("./bundle.ts");
   await bundlePage(root);
   await bundleWorker({ root, main, streams, outfile, format });
-}
-
-/** Read as JSON, and not as a script, to which some names would mean something else. */
-export function withList(bundled: string, json: string): string {
-  return `const ${LIST} = JSON.parse(${JSON.stringify(json)});\n${bundled}`;
 }

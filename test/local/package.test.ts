@@ -79,6 +79,8 @@ function neededPackages(): readonly string[] {
   return needed.sort();
 }
 
+const script = () => join(installed, "dist/npm/package/main.js");
+
 interface Ran {
   readonly out: string;
   readonly err: string;
@@ -87,7 +89,7 @@ interface Ran {
 
 /** What the command says, in the folder of the person, whose Node is this one or another. */
 async function distributary(args: readonly string[], node = process.execPath): Promise<Ran> {
-  const child = spawn(node, [join(installed, "dist/npm/package/main.js"), ...args], {
+  const child = spawn(node, [script(), ...args], {
     cwd: project,
     env: { PATH: dirname(node) },
     stdio: ["ignore", "pipe", "pipe"],
@@ -100,11 +102,19 @@ async function distributary(args: readonly string[], node = process.execPath): P
   return { out, err, code };
 }
 
-/** `npx distributary`, until the test is over, and all processes below it. */
+/** `npx distributary`, with the given Node. */
 function npx(args: readonly string[], env: NodeJS.ProcessEnv = {}, node = process.execPath) {
-  const child = spawn("npx", ["distributary", ...args], {
+  return begin("npx", ["distributary", ...args], {
+    ...env,
+    PATH: `${dirname(node)}:${process.env.PATH}`,
+  });
+}
+
+/** Runs until the test is over, and so does whatever it starts. */
+function begin(program: string, args: readonly string[], env: NodeJS.ProcessEnv) {
+  const child = spawn(program, args, {
     cwd: project,
-    env: { ...process.env, ...env, PATH: `${dirname(node)}:${process.env.PATH}` },
+    env: { ...process.env, ...env },
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -127,13 +137,14 @@ function npx(args: readonly string[], env: NodeJS.ProcessEnv = {}, node = proces
   const says = (what: RegExp) =>
     eventually(
       () => {
+        if (what.test(said.out)) return true;
         if (child.exitCode !== null) throw new Error(`it has ended: ${said.err}`);
-        return what.test(said.out);
+        return false;
       },
       () => `it says ${what}: ${said.out}${said.err}`,
       60_000,
     );
-  return { said, stop, says, below };
+  return { process: child, said, stop, says, below };
 }
 
 describe("the tarball", () => {
@@ -194,7 +205,7 @@ describe("the command", () => {
     expect(await distributary(["--version"])).toEqual({ out: `${manifest.version}\n`, err: "", code: 0 });
   });
 
-  test.each(Object.keys(COMMANDS))(
+  test.concurrent.each(Object.keys(COMMANDS))(
     "%s tells of itself, as it is typed, and refuses a flag that it hasn't",
     async (name) => {
       const help = await distributary([name, "--help"]);
@@ -203,7 +214,6 @@ describe("the command", () => {
         err: "",
         code: 0,
       });
-      expect(help.out).not.toMatch(/\bnpm (run|start)\b/);
 
       expect(await distributary([name, "--no-such-flag"])).toEqual({
         out: "",
@@ -241,79 +251,64 @@ describe("the command", () => {
   });
 });
 
-/** Uses a product that is ready, in every way that it says itself. */
-async function use(url: string, line: (name: string) => string): Promise<void> {
-  const shell = promisify(execFile);
+/** With the oldest Node, which the machine of a person may well have. */
+test(`npx distributary start --runtime node, on Node ${oldest === undefined ? process.versions.node : OLDEST}: page, latest record, stream, publish and produce as it says them, and nothing stays`, async () => {
+  const port = await freePort();
+  const dataDir = mkdtempSync(join(folder, "data-"));
+  const product = npx(
+    ["start", "--runtime", "node", "--port", String(port), "--data-dir", dataDir],
+    {},
+    oldest ?? process.execPath,
+  );
+  await product.says(/^ready .*\n\n$/ms);
+  const line = (name: string) => new RegExp(`^  ${name} +(.+)$`, "m").exec(product.said.out)?.[1] ?? name;
+  const pasted = (name: string, more = "") =>
+    run("sh", ["-c", line(name) + more], { cwd: project }).then(({ stdout }) => stdout);
+
   expect((await fetch(line("page"))).status).toBe(200);
-  expect((await shell("sh", ["-c", `${line("latest")} -s`], { cwd: project })).stdout).toContain("departed");
-  const subscriber = new RawSubscriber(`${url.replace("http", "ws")}/quotes/AAPL`);
+  expect(await pasted("latest", " -s")).toContain('"departed"');
+  const streaming = spawn("sh", ["-c", line("stream")], { stdio: ["ignore", "pipe", "inherit"] });
+  const [verdict] = (await once(streaming.stdout, "data")) as [Buffer];
+  streaming.kill("SIGKILL");
+  expect(verdict.toString()).toMatch(/^\{"id":0,"ok":/);
+  const subscriber = new RawSubscriber(`ws://127.0.0.1:${port}/quotes/AAPL`);
   await subscriber.verdict();
-  await shell("sh", ["-c", `${line("publish")} -s`], { cwd: project });
+  await pasted("publish", " -s");
   await subscriber.until(({ updates }) => updates.length === 1, "what was published");
-  const { stdout } = await shell("sh", ["-c", line("produce")], { cwd: project });
+  const said = await pasted("produce");
   await subscriber.until(({ updates }) => updates.length === 2, "what was produced");
   const [published, produced] = subscriber.updates;
   expect([published?.value, produced?.value].map(String)).toEqual(['{"bid":229.1}', '{"bid":229.1}']);
-  expect(stdout).toBe(`${produced?.epoch}:${produced?.offset} /quotes/AAPL\n`);
+  expect(said).toBe(`${produced?.epoch}:${produced?.offset} /quotes/AAPL\n`);
   await subscriber.close();
-}
 
-describe("npx distributary start", () => {
-  async function start(args: readonly string[], node = process.execPath): Promise<Ran["err"]> {
-    const port = await freePort();
-    const dataDir = mkdtempSync(join(folder, "data-"));
-    const product = npx(["start", "--port", String(port), "--data-dir", dataDir, ...args], {}, node);
-    await product.says(/^ready .*\n\n$/ms);
-    const line = (name: string) => new RegExp(`^  ${name} +(.+)$`, "m").exec(product.said.out)?.[1] ?? name;
-    await use(`http://127.0.0.1:${port}`, line);
-    const streamed = spawn("sh", ["-c", line("stream")], { stdio: ["ignore", "pipe", "inherit"] });
-    const [verdict] = (await once(streamed.stdout, "data")) as [Buffer];
-    expect(verdict.toString()).toMatch(/^\{"id":0,"ok":/);
-    streamed.kill("SIGKILL");
-    await product.stop();
-    return product.said.err;
-  }
-
-  test("--runtime node needs nothing else: page, latest record, stream, publish and produce as it says them; nothing stays", async () => {
-    expect(await start(["--runtime", "node"])).toBe("");
-  });
-
-  unless(oldest)(`does so on Node ${OLDEST}, too${reason(oldest)}`, async () => {
-    expect(await start(["--runtime", "node"], oldest)).toBe("");
-  });
-
-  test("runs on workerd where that is installed beside it", async () => {
-    const modules = ["workerd", "@cloudflare"];
-    for (const name of modules)
-      symlinkSync(join(root, "node_modules", name), join(project, "node_modules", name));
-    onTestFinished(() => {
-      for (const name of modules) rmSync(join(project, "node_modules", name));
-    });
-
-    expect(await start([])).toBe("");
-  });
+  await product.stop();
+  expect(product.said.err).toBe("");
 });
 
-test("edge, origin, doctor, token and estimate, each by itself", async () => {
+test("edge, on workerd that is installed beside it, origin, doctor and token, each by itself; and estimate", async () => {
+  for (const name of ["workerd", "@cloudflare"]) {
+    symlinkSync(join(root, "node_modules", name), join(project, "node_modules", name));
+    onTestFinished(() => rmSync(join(project, "node_modules", name)));
+  }
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const dataDir = mkdtempSync(join(folder, "data-"));
-  writeFileSync(
-    join(project, "streams.json"),
-    JSON.stringify({ streams: { orders: { title: "Orders", subscribe: "public", publish: "public" } } }),
-  );
+  // In the folder of the person, which is where it counts.
+  const streams = { orders: { title: "Orders", subscribe: "public", publish: "public" } };
+  writeFileSync(join(project, "streams.json"), JSON.stringify({ streams }));
   onTestFinished(() => rmSync(join(project, "streams.json")));
   const key = `a:first:${"k".repeat(43)}`;
   const env = {
-    DATA_DIR: dataDir,
+    DATA_DIR: mkdtempSync(join(folder, "data-")),
     EDGE_URL: url,
     UPLINK_KEY: key,
     UPLINK_KEYS: key,
     PUBLISH_SECRET: "a secret of the tests of 32 bytes or more",
   };
-  const edge = npx(["edge", "--runtime", "node", "--port", String(port)], env);
+  const edge = npx(["edge", "--port", String(port)], env);
   await edge.says(/^the edge listens on/m);
-  const origin = npx(["origin"], env);
+  expect(edge.below().map(commandOf).join("\n")).toContain("workerd serve");
+  const origin = begin(process.execPath, [script(), "origin"], env);
   await eventually(
     async () => {
       const answer = await fetch(`${url}/orders/1`, { method: "POST", body: "1" });
@@ -332,14 +327,15 @@ test("edge, origin, doctor, token and estimate, each by itself", async () => {
   expect(doctor.said.out).not.toMatch(/^wrong/m);
   expect((await distributary(["estimate"])).out).toMatch(/^10,000 endpoints/);
 
-  // As a terminal and npx do it, at once and again.
-  const [command] = origin.below().filter((pid) => commandOf(pid).startsWith("node "));
-  for (const signal of ["SIGINT", "SIGINT"] as const) process.kill(command ?? 0, signal);
+  // As of a Ctrl-C, which reaches it from the terminal and again from npx.
+  const processes = origin.below();
+  origin.process.kill("SIGINT");
   await eventually(
     () => origin.said.err.includes('"event":"stopping"'),
     () => `it stops: ${origin.said.err}`,
   );
-  await allGone(origin.below());
-  expect(origin.said.err).not.toContain("was ended");
+  origin.process.kill("SIGINT");
+  await allGone(processes);
+  expect(origin.process.exitCode).toBe(0);
   await edge.stop();
 });

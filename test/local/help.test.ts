@@ -16,7 +16,13 @@ const OTHERS = ["deploy", "check", "types", "prepack", "pretest", "test", "test:
 const OURS = Object.entries(scripts).filter(([name]) => !OTHERS.includes(name));
 
 /** What a script would write in the project. */
-const MADE = ["shared/streams.schema.json", "shared/issuers.schema.json", "dist/page.js", "dist/client.js"];
+const MADE = [
+  "docs/client-api.md",
+  "shared/streams.schema.json",
+  "shared/issuers.schema.json",
+  "dist/page.js",
+  "dist/client.js",
+];
 
 let folder: string;
 beforeEach(() => {

@@ -10,7 +10,9 @@ function says(...records: readonly (readonly [key: Uint8Array | null, value: Uin
   const sample = new Sample();
   for (const [key, value] of records) sample.add(key, value);
   expect(sample.records).toBe(records.length);
-  return sample.findings("topic t").map(({ verdict, what, says, todo }) => `${verdict} ${what}: ${says} → ${todo}`);
+  return sample
+    .findings("topic t")
+    .map(({ verdict, what, says, todo }) => `${verdict} ${what}: ${says} → ${todo}`);
 }
 
 test("records with plain keys and values are nothing to speak of", () => {
@@ -25,7 +27,9 @@ test("records without a key have no URL", () => {
 });
 
 test("values behind the id of a schema are named, with the ids: subscribers would get them as binary", () => {
-  expect(says([KEY, AVRO[1] ?? null], [KEY, AVRO[0] ?? null], [KEY, AVRO[0] ?? null], [KEY, null], [KEY, KEY])).toEqual([
+  expect(
+    says([KEY, AVRO[1] ?? null], [KEY, AVRO[0] ?? null], [KEY, AVRO[0] ?? null], [KEY, null], [KEY, KEY]),
+  ).toEqual([
     "hint topic t: 3 of the first 4 values begin with the five bytes of a schema registry (a byte 0, then an id: 7, 100001): subscribers get them as they are, in binary → expose a topic that has them as JSON, or have subscribers decode them",
   ]);
 });

@@ -1,5 +1,6 @@
-/** The settings of `npm run edge`, and what the Worker is told of them. */
-import { join } from "node:path";
+/** The settings of the command `edge`, and what the Worker is told of them. */
+import { COMMANDS, typed } from "../../shared/node/commands.ts";
+import { STREAMS_FILE } from "../../shared/node/installation.ts";
 import type { Values } from "../../shared/node/settings.ts";
 import {
   CONNECTION_SETTINGS,
@@ -20,7 +21,7 @@ import { reason } from "./checks.ts";
 import { sourceOf } from "./gate-address.ts";
 import { RUNTIME_SETTING } from "./runtimes.ts";
 
-/** Who is asked for, and who is told what: those of `npm start`, too. */
+/** Who is asked for, and who is told what: those of `start`, too. */
 export const INSIGHT_SETTINGS = {
   HOSTS: {
     means:
@@ -37,8 +38,8 @@ export const INSIGHT_SETTINGS = {
 } as const;
 
 export const command = {
-  usage: "npm run edge -- [flags]",
-  does: "Runs the edge on this machine, on workerd or on Node.",
+  usage: typed("edge", "[flags]"),
+  does: COMMANDS.edge.does,
   settings: {
     PORT: { means: "Where to listen.", default: "8787" },
     HOST: { means: "The address to listen on.", default: "127.0.0.1" },
@@ -46,7 +47,7 @@ export const command = {
     DATA_DIR: { means: "Folder whose subfolder `edge` holds what the objects store.", default: "data" },
     STREAMS: {
       means: "The list of what is exposed.",
-      default: join(import.meta.dirname, "../../streams.json"),
+      default: STREAMS_FILE,
     },
     UPLINK_KEYS: {
       means:

@@ -109,14 +109,14 @@ async function run(given: Config, output: Log, secrets: Secrets): Promise<void> 
   const log = meter.log(output);
   const config = renewed(given, log, secrets);
   let origin: Origin | undefined;
-  const listener = await openOperatorPort(config, meter, log, () => origin?.status());
-  const { source, openSink, close } = await openLog(config, log);
   let { edges } = config;
   if (config.edgesChange)
     process.on("SIGHUP", async () => {
       edges = await asFileHasThem(config);
       origin?.changeEdges(edges);
     });
+  const listener = await openOperatorPort(config, meter, log, () => origin?.status());
+  const { source, openSink, close } = await openLog(config, log);
   let rebuiltAt = Number.NEGATIVE_INFINITY;
   for (;;) {
     origin = new Origin(

@@ -98,7 +98,7 @@ function readLines(raw: Raw, { readFile, wrong }: Reading<Name>): Found {
   const edges: Edge[] = [];
   let isWhole = true;
   for (const [i, line] of text.split("\n").entries()) {
-    if (/^\s*(#.*)?$/.test(line)) continue;
+    if (/^(#|$)/.test(line.trim())) continue;
     const wrongIn = (problem: string): undefined => {
       isWhole = false;
       return wrong(setting, `(line ${i + 1}) ${problem}`);
@@ -115,7 +115,7 @@ function readLines(raw: Raw, { readFile, wrong }: Reading<Name>): Found {
 }
 
 function readLine(line: string, wrong: (problem: string) => undefined): Edge | undefined {
-  const [, address, entry] = /^\s*(\S+)\s+(\S.*)$/.exec(line) ?? [];
+  const [, address, entry] = /^(\S+)\s+(\S.*)$/.exec(line.trim()) ?? [];
   if (address === undefined || entry === undefined)
     return wrong(`isn't an address and a key with a space between: https://… ${UPLINK_KEY_FORM}`);
   const url = readUrl(address, wrong);

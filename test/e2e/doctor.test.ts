@@ -180,7 +180,7 @@ describe("the edge:", () => {
         expect.stringMatching(/^wrong {2}settings: KAFKA_BROKERS must be host:port/),
         expect.stringMatching(/^hint {3}STATUS_PORT: port \d+ of 127.0.0.1 is taken/),
         expect.stringMatching(/^hint {3}Kafka: is not examined/),
-        expect.stringMatching(/^ok {5}uplink: /),
+        expect.stringMatching(/^ok {5}uplink, /),
       ]),
     );
     expect(ill.code).toBe(1);

@@ -162,7 +162,10 @@ export class Deployment {
   dials(name: string, urls: readonly string[] = this.urls): void {
     const keys = [this.#keys, ...this.#moreEdges.map(({ keys }) => keys)];
     const lines = this.urls.map((url, i) => `${url} ${keys[i]?.get(name)}`);
-    writeFileSync(this.#edgesFile(name), lines.filter((_, i) => urls.includes(this.urls[i] ?? "")).join("\n"));
+    writeFileSync(
+      this.#edgesFile(name),
+      lines.filter((_, i) => urls.includes(this.urls[i] ?? "")).join("\n"),
+    );
   }
 
   #edgesFile(name: string): string {

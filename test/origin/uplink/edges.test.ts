@@ -56,7 +56,10 @@ async function receives(uplink: TakenUplink, last: number): Promise<void> {
 }
 
 const stateOf = ({ url }: ScriptedShards) =>
-  edges.facts().find(({ edge }) => edge === url.origin)?.uplinks.map(({ state }) => state);
+  edges
+    .facts()
+    .find(({ edge }) => edge === url.origin)
+    ?.uplinks.map(({ state }) => state);
 
 test("[D1] each edge that watches an endpoint is sent its updates, each once; one that doesn't is sent none", async () => {
   const third = await ScriptedShards.start();
@@ -87,7 +90,11 @@ test("[D1] an edge that is away holds up no other, is named in facts and events,
   const [away, there] = edges.facts();
   expect(away).toMatchObject({ edge: gone.url.origin, uplinks: [{ shard: 0, state: "dialling" }] });
   expect(away?.counts.closed).toBeGreaterThan(1);
-  expect(there).toMatchObject({ edge: one.url.origin, uplinks: [{ state: "active" }], counts: { closed: 0 } });
+  expect(there).toMatchObject({
+    edge: one.url.origin,
+    uplinks: [{ state: "active" }],
+    counts: { closed: 0 },
+  });
   expect(there?.sentBytes).toBeGreaterThan(0);
 });
 

@@ -101,7 +101,8 @@ test("[D1] an edge that is away holds up no other, is named in facts and events,
 test("[D1] [U10] an edge that reads slowly holds up no other, and is sent what it missed when it reads on", async () => {
   const value = "x".repeat(64 * 1024);
   start([at(one), at(other)], { backlogBytes: 256 * 1024 });
-  const [slow, quick] = [await one.uplink(1), await other.uplink(1)];
+  const slow = await one.uplink(1);
+  const quick = await other.uplink(1);
   for (const uplink of [slow, quick]) await attach(uplink);
 
   slow.socket.pause();

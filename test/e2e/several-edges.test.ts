@@ -72,7 +72,7 @@ async function standBy(): Promise<void> {
   await eventually(async () => {
     const shards = await Promise.all(deployment.urls.map(shardsAt));
     return shards.flat().every(isPair);
-  }, "at each edge one leads and the other stands by");
+  }, "at each edge one leads and the other stands by", 100_000);
 }
 
 async function publish(url: string, path: string, body: string, key?: string) {

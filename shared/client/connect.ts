@@ -139,6 +139,11 @@ export class Connection {
     return this.#emitter.on(name, listener);
   }
 
+  /** Sees at once whether the connection is good, and dials at once if there is none: when an application comes to the front, say. */
+  look(): void {
+    this.#keeper.look();
+  }
+
   /** For good, and with it all its subscriptions. Their positions stay readable. */
   close(): void {
     this.#keeper.step({ kind: "close", reason: "closed by the subscriber" });

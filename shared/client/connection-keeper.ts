@@ -15,6 +15,7 @@ import type {
   ConnectionLimits,
   ConnectionState,
 } from "./connection-terms.ts";
+import { watchLife } from "./life.ts";
 import type { Settings } from "./settings.ts";
 import { TokenKeeper } from "./token-keeper.ts";
 import type { TokenEvent } from "./token-terms.ts";
@@ -34,6 +35,12 @@ export interface ConnectionPorts {
   error(error: ErrorBody): void;
 }
 
+const NO_WEBSOCKET: ErrorBody = {
+  code: "websocket_blocked",
+  message: "the edge answers by HTTP, but something on the way lets no WebSocket pass",
+  retry: true,
+};
+
 export class ConnectionKeeper {
   readonly #ports: ConnectionPorts;
   readonly #transport: Transport;
@@ -42,6 +49,9 @@ export class ConnectionKeeper {
   readonly #keeper: TokenKeeper;
   readonly #timer: Timer;
   #state: ConnectionState = INITIAL_CONNECTION;
+  /** Why it can't be opened. */
+  #problem: ErrorBody | undefined;
+  #endWatch = () => {};
   #change: ConnectionChange = { state: "connecting" };
   #socket: Socket | undefined;
   /** Counts sockets, to tell events of the present one from those of one that was hung up. */
@@ -70,7 +80,15 @@ export class ConnectionKeeper {
 
   /** Dials, as soon as there is a token. */
   begin(): void {
+    this.#endWatch = watchLife(this.#clock, (sleptMs) => this.look(sleptMs));
     this.#keeper.step({ kind: "start" });
+  }
+
+  /** Sees at once whether the connection is good, and makes one at once if there is none. */
+  look(sleptMs = 0): void {
+    // First the token: a dial that is refused asks for another one at once then.
+    this.#keeper.look(sleptMs);
+    this.step({ kind: "look", sleptMs });
   }
 
   /** The last one; the first is `connecting`, also while the first token is waited for. */
@@ -132,9 +150,11 @@ export class ConnectionKeeper {
         break;
       case "changed": {
         const { kind: _, ...change } = effect;
-        this.#change = change;
+        if (change.state === "open") this.#problem = undefined;
+        this.#change = { ...change, problem: this.#problem };
+        if (change.state === "closed") this.#endWatch();
         this.#enter(change);
-        this.#ports.changed(change);
+        this.#ports.changed(this.#change);
       }
     }
   }
@@ -144,9 +164,8 @@ export class ConnectionKeeper {
     if (state === "connecting") return;
     this.#ports.entered(state, change);
     // That a socket was lost because of its token is told as such, after this.
-    if (this.#state.phase === "barred") return;
-    const kind = ({ open: "connected", backingOff: "lost", closed: "close" } as const)[state];
-    this.#keeper.step({ kind });
+    if (state === "open" || this.#state.phase === "barred") return;
+    this.#keeper.step({ kind: state === "closed" ? "close" : "lost" });
   }
 
   #dial(): void {
@@ -154,8 +173,8 @@ export class ConnectionKeeper {
     const current = () => dial === this.#dials;
     this.#lastId = 0;
     const events: SocketEvents = {
-      opened: () => {
-        if (current()) this.step({ kind: "opened" });
+      opened: (way) => {
+        if (current()) this.step({ kind: "opened", way });
       },
       message: (message) => {
         if (!current()) return;
@@ -167,6 +186,7 @@ export class ConnectionKeeper {
       },
     };
     this.#socket = this.#transport.dial(this.#ports.url(), events, this.#keeper.token);
+    this.#keeper.step({ kind: "dialled" });
   }
 
   #hangUp(): void {
@@ -181,8 +201,21 @@ export class ConnectionKeeper {
     const { error, retryAfterMs } = (await this.#transport.explain(address, token)) ?? {};
     // What was said of another token says nothing of this one.
     if (token !== this.#keeper.token) return;
-    if (error !== undefined && !error.retry && !harmless.includes(error.code))
-      this.step({ kind: "refused", error });
-    else if (retryAfterMs !== undefined) this.step({ kind: "putOff", afterMs: retryAfterMs });
+    const problem = error && harmless.includes(error.code) ? NO_WEBSOCKET : error;
+    if (problem?.retry === false) {
+      this.step({ kind: "refused", error: problem });
+      return;
+    }
+    if (problem !== undefined) this.#tell(problem);
+    if (retryAfterMs !== undefined) this.step({ kind: "putOff", afterMs: retryAfterMs });
+  }
+
+  /** What keeps it from being opened, unless it was meanwhile. */
+  #tell(problem: ErrorBody): void {
+    const { state } = this.#change;
+    if (state !== "connecting" && state !== "backingOff") return;
+    this.#problem = problem;
+    this.#change = { ...this.#change, problem };
+    this.#ports.changed(this.#change);
   }
 }

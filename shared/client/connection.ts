@@ -37,6 +37,8 @@ export const INITIAL_CONNECTION: ConnectionState = {
   // Nothing is known of the address yet: the first dial that fails is asked about.
   explainAt: 0,
   dialAt: 0,
+  answerBy: 0,
+  isWaking: false,
   notBefore: 0,
   openedAt: 0,
   heardAt: 0,
@@ -45,11 +47,14 @@ export const INITIAL_CONNECTION: ConnectionState = {
 /** Whoever asks for more than this has made a mistake, or means harm. */
 const LONGEST_PUT_OFF_MS = 5 * 60_000;
 
+/** So many dials after a sleep aren't put off: one that finds the token has ended, and one with another. */
+const AT_ONCE = 2;
+
 const ignore = (state: ConnectionState): ConnectionStep => ({ state, effects: [] });
 
-function dial(state: ConnectionState, _: unknown, { limits }: ConnectionContext): ConnectionStep {
+function dial(state: ConnectionState, _: unknown, { now, limits }: ConnectionContext): ConnectionStep {
   return {
-    state: { ...state, phase: "connecting" },
+    state: { ...state, phase: "connecting", dialAt: now },
     effects: [
       { kind: "dial" },
       { kind: "schedule", afterMs: limits.connectMs },
@@ -59,28 +64,89 @@ function dial(state: ConnectionState, _: unknown, { limits }: ConnectionContext)
 }
 
 /** Says something at once, so that a close from the edge is heard of in time (S11). */
-function opened(state: ConnectionState, _: unknown, { now, limits }: ConnectionContext): ConnectionStep {
+function opened(
+  state: ConnectionState,
+  { way }: ConnectionEvent<"opened">,
+  { now, limits }: ConnectionContext,
+): ConnectionStep {
   return {
     state: { ...state, phase: "open", explainAt: undefined, notBefore: 0, openedAt: now, heardAt: now },
     effects: [
       { kind: "ping" },
       { kind: "schedule", afterMs: limits.quietMs },
-      { kind: "changed", state: "open" },
+      { kind: "changed", state: "open", way },
     ],
   };
 }
 
 /** Touches no timer, since this happens for every message; `quiet` looks at the time. */
 function heard(state: ConnectionState, _: unknown, { now }: ConnectionContext): ConnectionStep {
-  return { state: { ...state, phase: "open", heardAt: now }, effects: [] };
+  return { state: { ...state, phase: "open", isWaking: false, heardAt: now }, effects: [] };
 }
 
 function quiet(state: ConnectionState, _: unknown, { now, limits }: ConnectionContext): ConnectionStep {
   const left = state.heardAt + limits.quietMs - now;
   if (left > 0) return { state, effects: [{ kind: "schedule", afterMs: left }] };
+  return probe(state, limits.silenceMs, now);
+}
+
+function probe(state: ConnectionState, withinMs: number, now: number): ConnectionStep {
   return {
-    state: { ...state, phase: "probing" },
-    effects: [{ kind: "ping" }, { kind: "schedule", afterMs: limits.silenceMs }],
+    state: { ...state, phase: "probing", answerBy: now + withinMs },
+    effects: [{ kind: "ping" }, { kind: "schedule", afterMs: withinMs }],
+  };
+}
+
+/** A machine that has slept, or has another network, may have a socket of which nobody tells that it is none any more. */
+const lookOpen = (
+  state: ConnectionState,
+  { sleptMs }: ConnectionEvent<"look">,
+  { now, limits }: ConnectionContext,
+): ConnectionStep => probe(waking(state, sleptMs), limits.lookMs, now);
+
+const waking = (state: ConnectionState, sleptMs: number): ConnectionState =>
+  sleptMs > 0 ? { ...state, isWaking: true } : state;
+
+/** However often one looks, it isn't given more time by that. */
+function lookProbing(
+  state: ConnectionState,
+  { sleptMs }: ConnectionEvent<"look">,
+  { now, limits }: ConnectionContext,
+): ConnectionStep {
+  const answerBy = Math.min(state.answerBy, now + limits.lookMs);
+  return {
+    state: { ...waking(state, sleptMs), answerBy },
+    effects: [{ kind: "ping" }, { kind: "schedule", afterMs: Math.max(0, answerBy - now) }],
+  };
+}
+
+/** A dial from before a sleep comes to nothing; one that was just made is waited for. */
+function lookConnecting(
+  state: ConnectionState,
+  { sleptMs }: ConnectionEvent<"look">,
+  context: ConnectionContext,
+): ConnectionStep {
+  const { now, limits } = context;
+  if (now - state.dialAt + sleptMs < limits.lookMs) return ignore(state);
+  const { state: next, effects } = dial(waking(state, sleptMs), undefined, context);
+  return { state: next, effects: [{ kind: "hangUp" }, ...effects] };
+}
+
+/** Soon, as after a connection that was good; but not sooner than whoever put it off has said. */
+function lookBackingOff(
+  state: ConnectionState,
+  { sleptMs }: ConnectionEvent<"look">,
+  { now, random, limits }: ConnectionContext,
+): ConnectionStep {
+  const spreadMs = sleptMs > 0 ? 0 : backoff(0, limits.backoff, random);
+  const retryMs = Math.max(0, state.notBefore - now) + spreadMs;
+  if (now + retryMs >= state.dialAt) return ignore(waking(state, sleptMs));
+  return {
+    state: { ...waking(state, sleptMs), dialAt: now + retryMs },
+    effects: [
+      { kind: "schedule", afterMs: retryMs },
+      { kind: "changed", state: "backingOff", retryMs },
+    ],
   };
 }
 
@@ -167,7 +233,9 @@ function backOff(
 ): ConnectionStep {
   const { now, random, limits } = context;
   const attempt = attemptsOf(state, context);
-  const retryMs = Math.max(0, state.notBefore - now) + backoff(attempt, limits.backoff, random);
+  const isAtOnce = state.isWaking && attempt < AT_ONCE;
+  const spreadMs = isAtOnce ? 0 : backoff(attempt, limits.backoff, random);
+  const retryMs = Math.max(0, state.notBefore - now) + spreadMs;
   return {
     state: { ...state, phase: "backingOff", attempt: attempt + 1, dialAt: now + retryMs },
     effects: [
@@ -244,6 +312,7 @@ const NOTHING_HAPPENS = {
   heard: ignore,
   dropped: ignore,
   timer: ignore,
+  look: ignore,
   reconnect: ignore,
   refused: ignore,
   putOff: ignore,
@@ -263,6 +332,7 @@ const TABLE = {
     heard: ignore,
     dropped: failed,
     timer: abandon("the dial took too long"),
+    look: lookConnecting,
     reconnect,
     refused,
     putOff,
@@ -275,6 +345,7 @@ const TABLE = {
     heard,
     dropped,
     timer: quiet,
+    look: lookOpen,
     reconnect,
     // The answer to an older question: by now the address has turned out to be good.
     refused: ignore,
@@ -288,6 +359,7 @@ const TABLE = {
     heard,
     dropped,
     timer: abandon("nothing was heard"),
+    look: lookProbing,
     reconnect,
     refused: ignore,
     putOff: ignore,
@@ -300,6 +372,7 @@ const TABLE = {
     heard: ignore,
     dropped: ignore,
     timer: dial,
+    look: lookBackingOff,
     reconnect: ignore,
     refused,
     putOff,

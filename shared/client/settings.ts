@@ -45,6 +45,7 @@ const TIMEOUTS: Timeouts = {
   silenceMs: 10_000,
   steadyMs: 5_000,
   explainMs: 60_000,
+  lookMs: 1_000,
   answerMs: 30_000,
   sourceMs: 30_000,
   renewalMs: 15_000,

@@ -51,7 +51,10 @@ export interface TokenPayloads {
   failed: { readonly problem: string };
   /** The timer that the last `schedule` set. */
   timer: object;
-  connected: object;
+  /** The network may have changed, after a sleep of so long. */
+  look: { readonly sleptMs: number };
+  /** A dial was made, with the token that there is. */
+  dialled: object;
   lost: object;
   /** A subscribe with the token was answered. */
   accepted: object;
@@ -94,6 +97,8 @@ export interface TokenContext {
   readonly random: number;
   /** The next frame on the open socket may have this id. */
   readonly nextId: number;
+  /** Over so long those spread who hear the same at once. Who has slept hears it alone. */
+  readonly spreadMs: number;
   readonly limits: TokenLimits;
 }
 

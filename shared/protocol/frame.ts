@@ -275,7 +275,7 @@ function headerText(frame: Uint8Array): string {
 /** So many bytes at once: a string that is put together byte by byte takes many times as much while it is. */
 const BINARY_BYTES = 8 * 1024;
 
-function toBase64(bytes: Uint8Array): string {
+export function toBase64(bytes: Uint8Array): string {
   let binary = "";
   for (let at = 0; at < bytes.length; at += BINARY_BYTES)
     binary += String.fromCharCode(...bytes.subarray(at, at + BINARY_BYTES));

@@ -118,6 +118,11 @@ export class GuardedEdge implements Transport {
     if (this.#live !== undefined) this.#close(this.#live, this.#random() < 0.5 ? 1006 : CLOSE.going_away, "");
   }
 
+  /** The socket has gone, and nobody hears of it. */
+  vanish(): void {
+    this.#forget();
+  }
+
   dial(url: string, events: SocketEvents, token: string): Socket {
     if (this.#current !== undefined) this.violations.push("two sockets at once");
     if (token !== "" && url.includes(token)) this.violations.push("a token in a URL");

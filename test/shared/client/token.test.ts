@@ -28,7 +28,7 @@ const error = (code: string, retry = false, retryAfterMs?: number) => ({
   retryAfterMs,
 });
 const step = (state: TokenState, event: TokenEvent, random = 0.5) =>
-  stepToken(state, event, { random, nextId: 7, limits });
+  stepToken(state, event, { random, nextId: 7, spreadMs: SPREAD_MS, limits });
 
 const lack = { refused: { token: "old", error: error("revoked") }, refusals: 1, failures: 0 };
 const STATES: { readonly [P in TokenPhase]: TokenState & { readonly kind: P } } = {
@@ -59,7 +59,7 @@ const COLUMNS: readonly (readonly TokenEvent[])[] = [
   [fetched("new"), fetched("old")],
   [{ kind: "failed", problem: "" }],
   [timer],
-  [{ kind: "connected" }],
+  [{ kind: "dialled" }],
   [{ kind: "lost" }],
   [{ kind: "accepted" }],
   [expires],
@@ -129,7 +129,7 @@ describe("[S22] [S23] [S24] every event in every state", () => {
     ["renewing", timer, "due: timer error"],
     ["renewing", { kind: "lost" }, "replacing:"],
     ["renewing", refused("expired"), "asking:"],
-    ["replacing", { kind: "connected" }, "renewing:"],
+    ["replacing", { kind: "dialled" }, "renewing:"],
     ["replacing", fetched("new"), "held: cancel"],
     ["sent", { kind: "renewed", id: 6 }, "held: cancel"],
     ["sent", { kind: "renewed", id: 5 }, "sent:"],
@@ -274,7 +274,7 @@ describe("[S22] a renewal", () => {
       step(doomed, refused(code)).effects.flatMap((e) => (e.kind === "end" ? [e.error.code] : []));
     expect(codeAfter("expired")).toEqual(["wrong_audience"]);
     expect(codeAfter("revoked")).toEqual(["revoked"]);
-    for (const event of [expires, { kind: "lost" }, { kind: "connected" }, fetched("new")] as const)
+    for (const event of [expires, { kind: "lost" }, { kind: "dialled" }, fetched("new")] as const)
       expect(step(doomed, event)).toEqual({ state: doomed, effects: [] });
   });
 

@@ -104,8 +104,9 @@ const lookOpen = (
   { now, limits }: ConnectionContext,
 ): ConnectionStep => probe(waking(state, sleptMs), limits.lookMs, now);
 
+/** What failed before a sleep says nothing of now. */
 const waking = (state: ConnectionState, sleptMs: number): ConnectionState =>
-  sleptMs > 0 ? { ...state, isWaking: true } : state;
+  sleptMs > 0 ? { ...state, isWaking: true, attempt: 0 } : state;
 
 /** However often one looks, it isn't given more time by that. */
 function lookProbing(

@@ -15,7 +15,10 @@ export interface Page {
 }
 
 const TICK_MS = 500;
-/** A tick that is so late was slept through. It may also be a busy machine: then a ping was sent for nothing. */
+/**
+ * A tick that is so late was slept through. It may also be a busy machine: then a ping was sent for nothing. Browsers let timers of pages
+ * that nobody sees be late for a minute, so there it means nothing; when they are shown they look anyway.
+ */
 const LATE_MS = 2_000;
 
 const OF_WINDOW = ["online", "offline", "pageshow"] as const;
@@ -64,14 +67,18 @@ class Life {
   #tick(): void {
     const lateMs = this.#clock.date() - this.#tickAt;
     this.#await();
-    if (lateMs >= LATE_MS) this.#tell(lateMs);
+    if (lateMs >= LATE_MS && !this.#isHidden) this.#tell(lateMs);
   }
 
   readonly #changed = () => this.#tell(0);
 
   readonly #shown = () => {
-    if (this.#page.document?.visibilityState !== "hidden") this.#tell(0);
+    if (!this.#isHidden) this.#tell(0);
   };
+
+  get #isHidden(): boolean {
+    return this.#page.document?.visibilityState === "hidden";
+  }
 
   #tell(sleptMs: number): void {
     for (const noticed of [...this.#watching]) noticed(sleptMs);

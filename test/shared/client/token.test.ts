@@ -130,6 +130,11 @@ describe("[S22] [S23] [S24] every event in every state", () => {
     ["renewing", { kind: "lost" }, "replacing:"],
     ["renewing", refused("expired"), "asking:"],
     ["replacing", { kind: "dialled" }, "renewing:"],
+    ["asking", { kind: "look", sleptMs: 29_999 }, "asking:"],
+    ["asking", { kind: "look", sleptMs: 30_000 }, "asking: timer ask"],
+    ["pausing", { kind: "look", sleptMs: 0 }, "asking: timer ask"],
+    ["held", { kind: "look", sleptMs: 60_000 }, "held:"],
+    ["renewing", { kind: "look", sleptMs: 60_000 }, "renewing:"],
     ["replacing", fetched("new"), "held: cancel"],
     ["sent", { kind: "renewed", id: 6 }, "held: cancel"],
     ["sent", { kind: "renewed", id: 5 }, "sent:"],
@@ -157,6 +162,21 @@ describe("[S23] a token that is refused", () => {
     }
 
     expect(refusals).toBe(most);
+  });
+
+  test("[S26] because it ended in a sleep is replaced at once, since nobody else hears the same", () => {
+    const taken: TokenState = { kind: "held", token: "old", accepted: true, refusals: 0 };
+    const { effects } = stepToken(taken, refused("expired"), { random: 0.9, nextId: 7, spreadMs: 0, limits });
+
+    expect(delayOf(effects)).toBe(0);
+  });
+
+  test("[S22] one that comes while a dial with the one before is under way isn't taken for what that carried", () => {
+    const { state } = step(STATES.replacing, { kind: "dialled" });
+    const after = step(state, fetched("new"));
+
+    expect(after.effects.map(name)).toEqual(["timer", "send"]);
+    expect(tokenOf(after.state)).toBe("old");
   });
 
   test("after it was taken doesn't count, if it only came to its end", () => {

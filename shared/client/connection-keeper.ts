@@ -24,9 +24,8 @@ import type { Socket, SocketEvents, Transport } from "./transport.ts";
 export interface ConnectionPorts {
   /** Where to dial now. */
   url(): string;
-  /** What is asked by a GET when a dial has failed, and which errors in answer to that don't speak against dialling. */
+  /** What is asked by a GET when a dial has failed. */
   readonly address: string;
-  readonly harmless: readonly string[];
   message(message: Message): void;
   /** It is open, lost or closed: before anybody is told. */
   entered(state: "open" | "backingOff" | "closed", change: ConnectionChange): void;
@@ -34,12 +33,6 @@ export interface ConnectionPorts {
   changed(change: ConnectionChange): void;
   error(error: ErrorBody): void;
 }
-
-const NO_WEBSOCKET: ErrorBody = {
-  code: "websocket_blocked",
-  message: "the edge answers by HTTP, but something on the way lets no WebSocket pass",
-  retry: true,
-};
 
 export class ConnectionKeeper {
   readonly #ports: ConnectionPorts;
@@ -197,16 +190,15 @@ export class ConnectionKeeper {
 
   async #explain(): Promise<void> {
     const { token } = this.#keeper;
-    const { address, harmless } = this.#ports;
-    const { error, retryAfterMs } = (await this.#transport.explain(address, token)) ?? {};
+    const explanation = await this.#transport.explain(this.#ports.address, token);
+    const { error, retryAfterMs } = explanation ?? {};
     // What was said of another token says nothing of this one.
     if (token !== this.#keeper.token) return;
-    const problem = error && harmless.includes(error.code) ? NO_WEBSOCKET : error;
-    if (problem?.retry === false) {
-      this.step({ kind: "refused", error: problem });
+    if (error?.retry === false) {
+      this.step({ kind: "refused", error });
       return;
     }
-    if (problem !== undefined) this.#tell(problem);
+    if (error !== undefined) this.#tell(error);
     if (retryAfterMs !== undefined) this.step({ kind: "putOff", afterMs: retryAfterMs });
   }
 

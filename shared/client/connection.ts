@@ -10,7 +10,7 @@
  *                └──── start ───────── barred     until there is another token
  */
 import { backoff } from "../core/backoff.ts";
-import { mayReconnect, readCloseReason } from "../protocol/codes.ts";
+import { mayReconnect, readCloseReason, tokenClose } from "../protocol/codes.ts";
 import type { ErrorBody } from "../protocol/error-body.ts";
 import type {
   ConnectionContext,
@@ -21,7 +21,7 @@ import type {
   ConnectionState,
   ConnectionStep,
 } from "./connection-terms.ts";
-import { isTokenError, tokenClose } from "./token-terms.ts";
+import { isTokenError } from "./token-terms.ts";
 
 type Handler<K extends keyof ConnectionPayloads> = (
   state: ConnectionState,

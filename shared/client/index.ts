@@ -10,7 +10,6 @@ export { bytesCodec, type Codec, type RawValue, type Reading, type Schema, textC
 export type { Endpoint } from "./api/endpoint.ts";
 export { ClientError } from "./api/error.ts";
 export type { GroupEvents, ManyOptions, SubscriptionGroup } from "./api/group.ts";
-export type { Latest } from "./api/latest.ts";
 export type { Events, SubscribeOptions, Subscription } from "./api/subscription.ts";
 export type { BufferOptions, WhenFull } from "./api/unread.ts";
 export type { DecodedUpdate as Update, Gap } from "./api/update.ts";
@@ -20,6 +19,7 @@ export type { ConnectionChange } from "./connection-terms.ts";
 export { SubscribeError } from "./endpoint-url.ts";
 export type { PublishOrder } from "./publish-queue.ts";
 export { PublishError, type PublisherLimits } from "./publisher.ts";
+export type { Latest } from "./requests/latest.ts";
 export type { ConnectOptions, Timeouts } from "./settings.ts";
 export type { TokenSource } from "./token-keeper.ts";
 export type { Explanation, Socket, SocketEvents, Transport, Way } from "./transport.ts";

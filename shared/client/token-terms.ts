@@ -1,5 +1,5 @@
 /** What token.ts goes by: its state, what happens, and what is to be done; and what the edge says of a token. */
-import { CLOSE, TOKEN_CLOSES } from "../protocol/codes.ts";
+import { TOKEN_CLOSES } from "../protocol/codes.ts";
 import type { ErrorBody } from "../protocol/error-body.ts";
 
 /** A token that the edge would not have, and what it said. */
@@ -105,11 +105,6 @@ export interface TokenContext {
 export interface TokenStep {
   readonly state: TokenState;
   readonly effects: readonly TokenEffect[];
-}
-
-/** The name of a close that is about the token; undefined if another token would change nothing. */
-export function tokenClose(closeCode: number): string | undefined {
-  return TOKEN_CLOSES.find((name) => CLOSE[name] === closeCode);
 }
 
 export function isTokenError({ code }: ErrorBody): boolean {

@@ -1,5 +1,5 @@
 /**
- * What carries a connection: a WebSocket (websocket.ts), requests where none gets through (fallback/), or whatever a caller puts around
+ * What carries a connection: a WebSocket (websocket.ts), requests where none gets through (requests/), or whatever a caller puts around
  * or in place of these. What decides hears the same frames from each.
  */
 

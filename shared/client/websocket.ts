@@ -1,6 +1,6 @@
 /** The transport of browsers, and of Node from 22 on: their WebSocket. */
 import { BEARER_PROTOCOL, SUBSCRIBER_PROTOCOL } from "../protocol/version.ts";
-import { loadFallback } from "./choosing.ts";
+import { loadRequests } from "./choosing.ts";
 import type { Transport } from "./transport.ts";
 
 /** State of a WebSocket. */
@@ -34,8 +34,8 @@ export function transportOver(open: OpenWebSocket): Transport {
     },
     async explain(url, token) {
       // Where this can't be loaded either nothing is known.
-      const fallback = await loadFallback().catch(() => undefined);
-      return fallback?.explain(url, token);
+      const requests = await loadRequests().catch(() => undefined);
+      return requests?.explain(url, token);
     },
   };
 }

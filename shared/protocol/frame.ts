@@ -8,7 +8,7 @@
 import { NEWLINE } from "./ascii.ts";
 import { parseObject } from "./json-object.ts";
 import { isJsonText } from "./json-text.ts";
-import { LIMITS } from "./limits.ts";
+import { CLIENT_LIMITS } from "./client-limits.ts";
 import type { Chained } from "./position.ts";
 import { parseComponent } from "./position.ts";
 
@@ -66,7 +66,7 @@ export function decodeUtf8(bytes: Uint8Array): string | undefined {
 /** How a value travels, told from its bytes alone (F3). `isUtf8` may be a faster way to tell than is to be had everywhere. */
 export function kindOf(bytes: Uint8Array | null, isUtf8: (bytes: Uint8Array) => boolean): Value["kind"] {
   if (bytes === null) return "tombstone";
-  if (bytes.length > LIMITS.valueBytes) return "omitted";
+  if (bytes.length > CLIENT_LIMITS.valueBytes) return "omitted";
   if (!isUtf8(bytes)) return "bytes";
   return isJsonText(bytes) ? "json" : "text";
 }
@@ -206,7 +206,7 @@ function isHead(head: object): head is Head {
     isCount(x) &&
     isCount(o) &&
     isCount(n) &&
-    Number(n ?? 0) <= LIMITS.valueBytes &&
+    Number(n ?? 0) <= CLIENT_LIMITS.valueBytes &&
     (t === undefined || Number.isFinite(t)) &&
     (d === undefined || d === true) &&
     (s === undefined || typeof s === "string")

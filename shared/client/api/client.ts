@@ -7,11 +7,12 @@
  */
 import type { ErrorBody } from "../../protocol/error-body.ts";
 import { parseStart } from "../../protocol/position.ts";
-import { withFallback } from "../choosing.ts";
+import { loadRequests, withFallback } from "../choosing.ts";
 import type { ConnectionChange } from "../connection-terms.ts";
 import { endpointUrl, resolveEdge, SubscribeError } from "../endpoint-url.ts";
 import { Emitter } from "../events.ts";
 import type { PublishedValue, PublishOptions as PublishTerms } from "../publisher.ts";
+import type { Latest } from "../requests/latest.ts";
 import { type ConnectOptions, settingsOf } from "../settings.ts";
 import { webSocketTransport } from "../websocket.ts";
 import { type Codec, decoderOf, encoded, type Reading } from "./codec.ts";
@@ -19,7 +20,6 @@ import { canonicalPath, type Endpoint } from "./endpoint.ts";
 import { ClientError } from "./error.ts";
 import { type ManyOptions, type Membership, SubscriptionGroup } from "./group.ts";
 import { Lanes } from "./lanes.ts";
-import { type Latest, latestOf } from "./latest.ts";
 import { type SubscribeOptions, Subscription } from "./subscription.ts";
 import { Tokens } from "./tokens.ts";
 
@@ -45,6 +45,12 @@ export interface ClientEvents {
 }
 
 const IDLE_MS = 1_000;
+
+const NOT_LOADED: ErrorBody = {
+  code: "unreachable",
+  message: "a part of the client could not be loaded",
+  retry: true,
+};
 
 export class Client {
   readonly #edge: URL;
@@ -119,7 +125,18 @@ export class Client {
   async get<T = unknown>(endpoint: Endpoint, options: GetOptions<T> = {}): Promise<Latest<T> | undefined> {
     this.#requireOpen();
     const path = this.pathOf(endpoint);
-    return latestOf(path, endpointUrl(this.#edge, path), this.#tokens, decoderOf(options), options.signal);
+    const failure = (error: ErrorBody) => new ClientError(error, path);
+    const { latestOf } = await loadRequests().catch(() => {
+      throw failure(NOT_LOADED);
+    });
+    return latestOf({
+      endpoint: path,
+      url: endpointUrl(this.#edge, path),
+      tokens: this.#tokens,
+      decode: decoderOf(options),
+      signal: options.signal,
+      failure,
+    });
   }
 
   /**

@@ -391,13 +391,12 @@ describe("an address that the edge refuses", () => {
   });
 
   test.each([
-    [problem("unknown_key"), "websocket_blocked"],
-    [problem("deleted"), "websocket_blocked"],
+    [problem("websocket_blocked", true), "websocket_blocked"],
     [problem("unavailable", true), "unavailable"],
     [problem("not_an_edge", true), "not_an_edge"],
     [undefined, undefined],
   ])(
-    "is not one that has no record yet, or whose source is away: %j; the connection says why it can't be opened: %s",
+    "is not one that may be had later: %j; the connection says why it can't be opened: %s",
     async (answer, why) => {
       transport.problem = answer;
       const { told, subscription } = begin();

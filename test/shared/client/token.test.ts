@@ -16,9 +16,8 @@ import {
   type TokenEvent,
   type TokenPhase,
   type TokenState,
-  tokenClose,
 } from "../../../shared/client/token-terms.ts";
-import { CLOSE, TOKEN_CLOSES } from "../../../shared/protocol/codes.ts";
+import { CLOSE, TOKEN_CLOSES, tokenClose } from "../../../shared/protocol/codes.ts";
 
 const limits = { sourceMs: 30_000, renewalMs: 15_000 };
 const error = (code: string, retry = false, retryAfterMs?: number) => ({

@@ -1,7 +1,7 @@
 /** A connection by requests: what it says and hears is what a WebSocket would, and only how that travels is another thing. */
 import { beforeEach, describe, expect, test } from "vitest";
-import { HELD_BACK_MS, HttpConnection, POLL_MS } from "../../../../shared/client/fallback/http-connection.ts";
-import type { HttpEffect, HttpEvent, HttpMode } from "../../../../shared/client/fallback/http-terms.ts";
+import { HELD_BACK_MS, HttpConnection, POLL_MS } from "../../../../shared/client/requests/http-connection.ts";
+import type { HttpEffect, HttpEvent, HttpMode } from "../../../../shared/client/requests/http-terms.ts";
 import { CLOSE } from "../../../../shared/protocol/codes.ts";
 import { splitBinary } from "../../../../shared/protocol/message.ts";
 import { encodePublication } from "../../../../shared/protocol/up.ts";

@@ -18,7 +18,7 @@ export interface HttpSocketOptions {
   readonly token: string;
   readonly mode: HttpMode;
   readonly clock: Clock;
-  /** Streams don't get through. */
+  /** Streams don't get through: what follows comes by polls. */
   readonly polls: () => void;
 }
 

@@ -1,5 +1,5 @@
 /** What a connection over HTTP follows, and which of it comes in which stream (E7). */
-import { LIMITS } from "../../protocol/limits.ts";
+import { CLIENT_LIMITS } from "../../protocol/client-limits.ts";
 import { formatPosition, OLDEST, type Position, type Start } from "../../protocol/position.ts";
 import { OCCUPANCY, WAIT } from "../../protocol/version.ts";
 
@@ -63,7 +63,7 @@ export function shareOut(
 function hasRoom(group: readonly Member[], member: Member): boolean {
   const isAlike = group.every((other) => isOldest(other) === isOldest(member));
   const characters = [...group, member].reduce((sum, one) => sum + lengthOf(one), 0);
-  return isAlike && group.length < LIMITS.streamEndpoints && characters <= QUERY_CHARACTERS;
+  return isAlike && group.length < CLIENT_LIMITS.streamEndpoints && characters <= QUERY_CHARACTERS;
 }
 
 const lengthOf = (member: Member) =>
@@ -83,5 +83,5 @@ export function queryOf(members: readonly Member[], waitMs: number | undefined):
 /** A position that has more components than a client may name is none (P2): what follows it can only be begun anew. */
 function placeOf({ position, start }: Member): string {
   const from = position ?? (start === OLDEST ? undefined : start);
-  return from === undefined || from.size > LIMITS.positionComponents ? "" : formatPosition(from);
+  return from === undefined || from.size > CLIENT_LIMITS.positionComponents ? "" : formatPosition(from);
 }

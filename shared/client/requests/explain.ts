@@ -6,6 +6,15 @@ import { retryAfterMs } from "./http-socket.ts";
 /** What takes longer to say why is asked again some time later. */
 const EXPLANATION_MS = 10_000;
 
+/** Answers that don't speak against a subscribe: a key may get a record yet (H3), and a connection wants a WebSocket (M1). */
+const HARMLESS: readonly string[] = ["unknown_key", "deleted", "value_too_large", "bad_upgrade"];
+
+const NO_WEBSOCKET: ErrorBody = {
+  code: "websocket_blocked",
+  message: "the edge answers by HTTP, but something on the way lets no WebSocket pass",
+  retry: true,
+};
+
 /** What a page has, and nothing else. */
 interface Surroundings {
   readonly location?: { readonly protocol: string; readonly origin: string };
@@ -22,10 +31,11 @@ export async function explain(url: string, token: string): Promise<Explanation> 
       signal: AbortSignal.timeout(EXPLANATION_MS),
     });
     const text = await response.text();
-    // With the latest record of an endpoint it has said that nothing is wrong.
-    if (response.ok && response.headers.has("ETag")) return { error: undefined, retryAfterMs: undefined };
-    const error = (response.ok ? undefined : readErrorAnswer(text)) ?? notAnEdge(address, response);
-    return { error, retryAfterMs: retryAfterMs(response) };
+    const isLatest = response.ok && response.headers.has("ETag");
+    const said = response.ok ? undefined : readErrorAnswer(text);
+    if (isLatest || (said !== undefined && HARMLESS.includes(said.code)))
+      return { error: NO_WEBSOCKET, retryAfterMs: retryAfterMs(response) };
+    return { error: said ?? notAnEdge(address, response), retryAfterMs: retryAfterMs(response) };
   } catch (problem) {
     return { error: await noAnswer(address, problem), retryAfterMs: undefined };
   }

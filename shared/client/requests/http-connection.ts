@@ -10,7 +10,7 @@ import { CLOSE } from "../../protocol/codes.ts";
 import type { ErrorBody } from "../../protocol/error-body.ts";
 import { routingOf } from "../../protocol/frame.ts";
 import { parseObject } from "../../protocol/json-object.ts";
-import { LIMITS } from "../../protocol/limits.ts";
+import { CLIENT_LIMITS } from "../../protocol/client-limits.ts";
 import { type Message, splitText } from "../../protocol/message.ts";
 import {
   NOTHING,
@@ -344,7 +344,7 @@ export class HttpConnection {
   /** Beside these one that has room. */
   #withRoom(stale: readonly Stream[]): readonly Stream[] {
     const roomy = this.#streams.find(
-      (stream) => !stale.includes(stream) && stream.members.length < LIMITS.streamEndpoints,
+      (stream) => !stale.includes(stream) && stream.members.length < CLIENT_LIMITS.streamEndpoints,
     );
     return roomy === undefined ? stale : [...stale, roomy];
   }

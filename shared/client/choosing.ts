@@ -3,36 +3,15 @@
  * remembered for a while, by the session of a page beyond its reload, so that a proxy that lets no WebSocket pass costs its time once.
  */
 import { type Clock, systemClock, Timer } from "./clock.ts";
-import type { Socket, SocketEvents, Transport, Way } from "./transport.ts";
+import { type Dial, type Failure, type Memory, PATIENCE_MS, REMEMBERED_MS } from "./dial-terms.ts";
+import type { Socket, SocketEvents, Transport } from "./transport.ts";
 
-/** A WebSocket that takes longer to open may be one that never will: requests are tried instead. */
-export const PATIENCE_MS = 3_000;
 /** The first ping on one that opened isn't answered for so long: something takes it, and passes nothing on. */
 const MUTE_MS = 5_000;
+/** So many connections in a row on which nothing ever came are no chance. */
+const MUTE_LIMIT = 2;
 
 export const loadRequests = () => import("./requests/index.ts");
-
-/** What did last, in place of a WebSocket. `key`: by which the session of a page knows it. */
-export interface Memory {
-  readonly key: string;
-  way?: Way;
-  /** Milliseconds since 1970. Until then no WebSocket is tried. */
-  until?: number;
-  /** Connections in a row that opened and on which nothing ever came. */
-  mute: number;
-}
-
-export interface Dial {
-  readonly first: Transport;
-  readonly url: string;
-  readonly token: string;
-  readonly clock: Clock;
-  readonly events: SocketEvents;
-  readonly memory: Memory;
-}
-
-/** `remembered`: no WebSocket was tried. */
-export type Failure = "remembered" | "closed" | "late";
 
 /** The same transport, with requests where it doesn't get through. For connections of one edge, not for an endpoint's own socket. */
 export function withFallback(first: Transport, clock: Clock = systemClock): Transport {
@@ -121,7 +100,7 @@ class Choice implements Socket {
     if (this.#state === "over") return;
     this.close();
     const { events, memory, clock } = this.#dial;
-    if (isMute) loadRequests().then(({ noteMute }) => noteMute(memory, clock), ignore);
+    if (isMute && ++memory.mute >= MUTE_LIMIT) memory.until = clock.date() + REMEMBERED_MS;
     events.closed(code, reason);
   }
 
@@ -137,6 +116,3 @@ class Choice implements Socket {
     );
   }
 }
-
-/** What can't be loaded now may be next time. */
-const ignore = () => {};

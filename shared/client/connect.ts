@@ -293,9 +293,7 @@ const isReceiving = (receiver: Receiver | undefined) =>
 /** The answer to a subscribe whose place was taken is no news to whoever took it (M4). */
 const SUPERSEDED = "superseded";
 
-const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
 /** By chance, so that clients spread; it is no secret (M1). */
 function nameBy(clock: Clock): string {
-  return Array.from({ length: 16 }, () => LETTERS[Math.floor(clock.random() * LETTERS.length)]).join("");
+  return Array.from({ length: 16 }, () => Math.floor(clock.random() * 36).toString(36)).join("");
 }

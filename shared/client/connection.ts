@@ -109,17 +109,12 @@ const waking = (state: ConnectionState, sleptMs: number): ConnectionState =>
   sleptMs > 0 ? { ...state, isWaking: true, attempt: 0 } : state;
 
 /** However often one looks, it isn't given more time by that. */
-function lookProbing(
+const lookProbing = (
   state: ConnectionState,
   { sleptMs }: ConnectionEvent<"look">,
   { now, limits }: ConnectionContext,
-): ConnectionStep {
-  const answerBy = Math.min(state.answerBy, now + limits.lookMs);
-  return {
-    state: { ...waking(state, sleptMs), answerBy },
-    effects: [{ kind: "ping" }, { kind: "schedule", afterMs: Math.max(0, answerBy - now) }],
-  };
-}
+): ConnectionStep =>
+  probe(waking(state, sleptMs), Math.max(0, Math.min(state.answerBy - now, limits.lookMs)), now);
 
 /** A dial from before a sleep comes to nothing; one that was just made is waited for. */
 function lookConnecting(
@@ -133,6 +128,15 @@ function lookConnecting(
   return { state: next, effects: [{ kind: "hangUp" }, ...effects] };
 }
 
+/** The next dial is due then. */
+const putBack = (state: ConnectionState, retryMs: number, now: number): ConnectionStep => ({
+  state: { ...state, dialAt: now + retryMs },
+  effects: [
+    { kind: "schedule", afterMs: retryMs },
+    { kind: "changed", state: "backingOff", retryMs },
+  ],
+});
+
 /** Soon, as after a connection that was good; but not sooner than whoever put it off has said. */
 function lookBackingOff(
   state: ConnectionState,
@@ -141,14 +145,8 @@ function lookBackingOff(
 ): ConnectionStep {
   const spreadMs = sleptMs > 0 ? 0 : backoff(0, limits.backoff, random);
   const retryMs = Math.max(0, state.notBefore - now) + spreadMs;
-  if (now + retryMs >= state.dialAt) return ignore(waking(state, sleptMs));
-  return {
-    state: { ...waking(state, sleptMs), dialAt: now + retryMs },
-    effects: [
-      { kind: "schedule", afterMs: retryMs },
-      { kind: "changed", state: "backingOff", retryMs },
-    ],
-  };
+  const awake = waking(state, sleptMs);
+  return now + retryMs < state.dialAt ? putBack(awake, retryMs, now) : ignore(awake);
 }
 
 /**
@@ -211,10 +209,16 @@ function bar(
   };
 }
 
-const abandon =
-  (why: string) =>
-  (state: ConnectionState, _: unknown, context: ConnectionContext): ConnectionStep =>
-    backOff(state, [{ kind: "hangUp" }], undefined, why, context);
+const abandon = (state: ConnectionState, _: unknown, context: ConnectionContext): ConnectionStep =>
+  backOff(state, [{ kind: "hangUp" }], undefined, "the dial took too long", context);
+
+/** If this is late itself, an answer may lie here unread. */
+function unheard(state: ConnectionState, _: unknown, context: ConnectionContext): ConnectionStep {
+  const { now, limits } = context;
+  return now - state.answerBy < limits.lookMs
+    ? backOff(state, [{ kind: "hangUp" }], undefined, "nothing was heard", context)
+    : probe(state, limits.lookMs, now);
+}
 
 function reconnect(
   state: ConnectionState,
@@ -268,13 +272,7 @@ function putOff(
   if (state.phase !== "backingOff" || notBefore <= state.dialAt)
     return { state: { ...state, notBefore }, effects: [] };
   const retryMs = notBefore - now + backoff(state.attempt, limits.backoff, random);
-  return {
-    state: { ...state, notBefore, dialAt: now + retryMs },
-    effects: [
-      { kind: "schedule", afterMs: retryMs },
-      { kind: "changed", state: "backingOff", retryMs },
-    ],
-  };
+  return putBack({ ...state, notBefore }, retryMs, now);
 }
 
 function end(
@@ -332,7 +330,7 @@ const TABLE = {
     opened,
     heard: ignore,
     dropped: failed,
-    timer: abandon("the dial took too long"),
+    timer: abandon,
     look: lookConnecting,
     reconnect,
     refused,
@@ -359,7 +357,7 @@ const TABLE = {
     opened: ignore,
     heard,
     dropped,
-    timer: abandon("nothing was heard"),
+    timer: unheard,
     look: lookProbing,
     reconnect,
     refused: ignore,

@@ -6,9 +6,9 @@
  *   {"e":"/frames/cam1","p":"Zk3x9Q.0:12","q":11,"t":1763690000123,"n":512}⏎ and 512 bytes
  */
 import { NEWLINE } from "./ascii.ts";
+import { CLIENT_LIMITS } from "./client-limits.ts";
 import { parseObject } from "./json-object.ts";
 import { isJsonText } from "./json-text.ts";
-import { CLIENT_LIMITS } from "./client-limits.ts";
 import type { Chained } from "./position.ts";
 import { parseComponent } from "./position.ts";
 

@@ -33,7 +33,9 @@ beforeAll(async () => {
   edge = await startEdge();
   origin = await new ScriptedOrigin({ url: edge.url }).connect();
   const entryPoints = [join(import.meta.dirname, "../../shared/client/index.ts")];
-  const { outputFiles } = await build({ entryPoints, bundle: true, format: "esm", write: false }).finally(stop);
+  const { outputFiles } = await build({ entryPoints, bundle: true, format: "esm", write: false }).finally(
+    stop,
+  );
   site = createServer(({ url }, response) => {
     const isScript = url === "/client.js";
     response.setHeader("Content-Type", isScript ? "text/javascript" : "text/html");
@@ -65,7 +67,8 @@ beforeEach(async () => {
       const seen: Seen = { values: [], told: [] };
       const subscription = client.subscribe<number>(path ?? "");
       subscription.on("update", ({ value }) => seen.values.push(value as number));
-      for (const name of ["recovered", "gap", "live"] as const) subscription.on(name, () => seen.told.push(name));
+      for (const name of ["recovered", "gap", "live"] as const)
+        subscription.on(name, () => seen.told.push(name));
       client.on("connection", ({ state, reason }) => seen.told.push(reason ? `${state}: ${reason}` : state));
       Object.assign(globalThis, { seen });
     },

@@ -27,7 +27,10 @@ beforeEach(async () => {
   return () => proxy.close();
 });
 
-function newClient(options: ClientOptions = {}): { readonly client: Client; readonly told: ConnectionChange[] } {
+function newClient(options: ClientOptions = {}): {
+  readonly client: Client;
+  readonly told: ConnectionChange[];
+} {
   const client = new Client(proxy.url, { backoff: { baseMs: 50, maxMs: 500 }, ...options });
   const told: ConnectionChange[] = [];
   client.on("connection", (change) => told.push(change));
@@ -70,7 +73,10 @@ class Reading {
     const has = () => [...this.values].every(([path, values]) => values.at(-1) === this.#written.get(path));
     await eventually(has, () => `all of ${JSON.stringify([...this.values])}`, PATIENCE_MS);
     for (const [path, values] of this.values)
-      expect([path, values]).toEqual([path, Array.from({ length: this.#written.get(path) ?? 0 }, (_, i) => i + 1)]);
+      expect([path, values]).toEqual([
+        path,
+        Array.from({ length: this.#written.get(path) ?? 0 }, (_, i) => i + 1),
+      ]);
     expect(this.losses).toEqual([]);
   }
 }
@@ -109,11 +115,21 @@ describe.each([
     const { client } = newClient();
     origin.publishes.splice(0);
     const path = newPath();
-    const position = await client.publish(path, { n: 1 }, { idempotencyKey: "k1", headers: [["trace", "x"]] });
+    const position = await client.publish(
+      path,
+      { n: 1 },
+      { idempotencyKey: "k1", headers: [["trace", "x"]] },
+    );
     await client.delete(path);
 
     expect(position).toBe("e.0:7");
-    expect(origin.publishes.map(({ endpoint, value, headers }) => [endpoint, value && new TextDecoder().decode(value), headers])).toEqual([
+    expect(
+      origin.publishes.map(({ endpoint, value, headers }) => [
+        endpoint,
+        value && new TextDecoder().decode(value),
+        headers,
+      ]),
+    ).toEqual([
       [path, '{"n":1}', [["trace", "x"]]],
       [path, null, []],
     ]);
@@ -149,7 +165,12 @@ test("[S18] [S23] a token is renewed without a gap, and one that is refused ends
 }, 600_000);
 
 describe("which way", () => {
-  const connected = (client: Client) => eventually(() => client.connection?.state === "open" && client.connection.way, "a connection", PATIENCE_MS);
+  const connected = (client: Client) =>
+    eventually(
+      () => client.connection?.state === "open" && client.connection.way,
+      "a connection",
+      PATIENCE_MS,
+    );
 
   test("a WebSocket is, if one gets through, and no request is made for it", async () => {
     proxy.upgrades = "pass";
@@ -160,13 +181,17 @@ describe("which way", () => {
     expect(proxy.asked).toEqual([]);
   }, 600_000);
 
-  test.each(["ignore", "refuse"] as const)("requests are, if a proxy does this with its handshake: %s", async (upgrades) => {
-    proxy.upgrades = upgrades;
-    const { client } = newClient();
-    await new Reading(client, [newPath()]).all();
+  test.each(["ignore", "refuse"] as const)(
+    "requests are, if a proxy does this with its handshake: %s",
+    async (upgrades) => {
+      proxy.upgrades = upgrades;
+      const { client } = newClient();
+      await new Reading(client, [newPath()]).all();
 
-    expect(await connected(client)).toBe("events");
-  }, 600_000);
+      expect(await connected(client)).toBe("events");
+    },
+    600_000,
+  );
 
   test("requests are, if nothing comes on WebSockets that were opened", async () => {
     proxy.upgrades = "mute";
@@ -182,17 +207,25 @@ describe("why it can't connect", () => {
   test.each([
     [404, "not_an_edge", /404/],
     [502, "not_an_edge", /502.*reaches no edge/],
-  ])("[H9] is told in words, and tried again: a proxy that answers %d", async (status, code, words) => {
-    proxy.status = status;
-    const { client, told } = newClient();
-    client.subscribe(newPath());
-    const change = await eventually(() => told.find(({ problem }) => problem !== undefined), "a reason", PATIENCE_MS);
+  ])(
+    "[H9] is told in words, and tried again: a proxy that answers %d",
+    async (status, code, words) => {
+      proxy.status = status;
+      const { client, told } = newClient();
+      client.subscribe(newPath());
+      const change = await eventually(
+        () => told.find(({ problem }) => problem !== undefined),
+        "a reason",
+        PATIENCE_MS,
+      );
 
-    expect(change.problem).toMatchObject({ code, retry: true, message: expect.stringMatching(words) });
-    proxy.status = undefined;
-    await eventually(() => client.connection?.state === "open", "a connection", PATIENCE_MS);
-    expect(client.connection?.problem).toBeUndefined();
-  }, 600_000);
+      expect(change.problem).toMatchObject({ code, retry: true, message: expect.stringMatching(words) });
+      proxy.status = undefined;
+      await eventually(() => client.connection?.state === "open", "a connection", PATIENCE_MS);
+      expect(client.connection?.problem).toBeUndefined();
+    },
+    600_000,
+  );
 
   test("is that nothing answers, if nothing does", async () => {
     const url = proxy.url;
@@ -203,6 +236,10 @@ describe("why it can't connect", () => {
     const problem = await eventually(() => client.connection?.problem, "a reason", PATIENCE_MS);
     proxy = await BlockingProxy.open(edge.url);
 
-    expect(problem).toMatchObject({ code: "unreachable", retry: true, message: expect.stringContaining("ECONNREFUSED") });
+    expect(problem).toMatchObject({
+      code: "unreachable",
+      retry: true,
+      message: expect.stringContaining("ECONNREFUSED"),
+    });
   }, 600_000);
 });

@@ -41,7 +41,10 @@ test.skipIf(!python && process.env.CI !== "true")(
     // It can say no.
     const broken = JSON.parse(JSON.stringify(cases)) as { does: { tells: [number, string][] } }[];
     const tells = broken[0]?.does.tells ?? [];
-    tells.splice(tells.findIndex(([, what]) => what.includes("update")), 1);
+    tells.splice(
+      tells.findIndex(([, what]) => what.includes("update")),
+      1,
+    );
     const child = run("python3", [join(folder, "reader.py"), "-"]);
     child.child.stdin?.end(JSON.stringify({ cases: broken }));
 

@@ -33,6 +33,9 @@ export interface Case {
   readonly does: Doings;
 }
 
+/** All times of the cases are whole ones of these. */
+const STEP_MS = 5;
+
 /** All that waits for nothing but promises. */
 async function settled(): Promise<void> {
   for (let i = 0; i < 10; i++) await Promise.resolve();
@@ -66,14 +69,16 @@ export async function play({ happens, until }: Pick<Case, "happens" | "until">):
     },
     explain: async () => undefined,
   };
-  const connection = connect("wss://edge.example", { transport: recording, clock, ...(hasToken && { token: source }) });
+  const connection = connect("wss://edge.example", {
+    transport: recording,
+    clock,
+    ...(hasToken && { token: source }),
+  });
   const tell = (what: string) => tells.push([clock.now(), what]);
   connection.on("connection", ({ state }) => tell(`connection ${state}`));
 
   for (const one of happens) {
-    await settled();
-    clock.pass(one.at - clock.now());
-    await settled();
+    await passUntil(one.at);
     if ("subscribe" in one) follow(one);
     else if ("unsubscribe" in one) heardOf.get(one.unsubscribe)?.close();
     else if ("looks" in one) connection.look(one.looks.sleptMs);
@@ -83,11 +88,19 @@ export async function play({ happens, until }: Pick<Case, "happens" | "until">):
     else transport.socket.drop(one.closes.code, one.closes.reason);
     await settled();
   }
-  clock.pass(until - clock.now());
-  await settled();
-  const done = { asks, dials, hangsUp, says, tells: [...tells] };
+  await passUntil(until);
+  const done = structuredClone({ asks, dials, hangsUp, says, tells });
   connection.close();
   return done;
+
+  /** What waits for promises is done at its time, too. */
+  async function passUntil(at: number): Promise<void> {
+    await settled();
+    while (clock.now() < at) {
+      clock.pass(Math.min(STEP_MS, at - clock.now()));
+      await settled();
+    }
+  }
 
   function follow({ subscribe, from, occupancy }: Extract<Happening, { subscribe: string }>): void {
     const subscription = connection.subscribe(subscribe, { from, occupancy });

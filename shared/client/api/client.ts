@@ -46,12 +46,6 @@ export interface ClientEvents {
 
 const IDLE_MS = 1_000;
 
-const NOT_LOADED: ErrorBody = {
-  code: "unreachable",
-  message: "a part of the client could not be loaded",
-  retry: true,
-};
-
 export class Client {
   readonly #edge: URL;
   readonly #tokens: Tokens;
@@ -127,7 +121,7 @@ export class Client {
     const path = this.pathOf(endpoint);
     const failure = (error: ErrorBody) => new ClientError(error, path);
     const { latestOf } = await loadRequests().catch(() => {
-      throw failure(NOT_LOADED);
+      throw failure({ code: "unreachable", message: "the client isn't all there", retry: true });
     });
     return latestOf({
       endpoint: path,

@@ -9,23 +9,13 @@
  *
  * An edge that has just come back may answer a request where a WebSocket failed a moment before. So that is tried once more.
  */
-import { type Dial, type Failure, type Memory, PATIENCE_MS } from "../choosing.ts";
 import { type Clock, Timer } from "../clock.ts";
+import { type Dial, type Failure, type Memory, PATIENCE_MS, REMEMBERED_MS } from "../dial-terms.ts";
 import type { Socket, Way } from "../transport.ts";
 import { dialHttp } from "./http-socket.ts";
 
-/** For so long no WebSocket is tried. */
-const REMEMBERED_MS = 10 * 60_000;
-/** So many connections in a row on which nothing ever came are no chance. */
-const MUTE_LIMIT = 2;
-
 export function detour(dial: Dial, failure: Failure): Socket {
   return new Detour(dial, failure);
-}
-
-/** A WebSocket opened, and ended without anything. */
-export function noteMute(memory: Memory, clock: Clock): void {
-  if (++memory.mute >= MUTE_LIMIT) remember(memory, "events", clock);
 }
 
 class Detour implements Socket {
@@ -110,7 +100,8 @@ class Detour implements Socket {
     this.#webSocket = undefined;
     this.#state = "decided";
     // What is remembered comes to its end, however often it is used.
-    if (this.#failure !== "remembered") remember(memory, this.#way ?? "events", clock);
+    if (this.#failure === "remembered") keep(memory);
+    else remember(memory, this.#way ?? "events", clock);
     events.opened(this.#way);
   }
 

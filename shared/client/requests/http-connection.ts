@@ -6,11 +6,12 @@
  * The edge is the receiver of a stream: it checks continuity and asks again. What is left to be done here is to share out endpoints
  * to streams, to resume each when a stream is made anew, and to say a loss as a reset.
  */
+
+import { CLIENT_LIMITS } from "../../protocol/client-limits.ts";
 import { CLOSE } from "../../protocol/codes.ts";
 import type { ErrorBody } from "../../protocol/error-body.ts";
 import { routingOf } from "../../protocol/frame.ts";
 import { parseObject } from "../../protocol/json-object.ts";
-import { CLIENT_LIMITS } from "../../protocol/client-limits.ts";
 import { type Message, splitText } from "../../protocol/message.ts";
 import {
   NOTHING,

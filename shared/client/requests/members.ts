@@ -71,7 +71,7 @@ const lengthOf = (member: Member) =>
 
 /** Where the request for these goes on. */
 export function queryOf(members: readonly Member[], waitMs: number | undefined): string {
-  const query = new URLSearchParams(members.map(({ path }) => ["sub", path]));
+  const query = new URLSearchParams(members.map(({ path }): [string, string] => ["sub", path]));
   const places = members.map(placeOf);
   if (members.every(isOldest)) query.set("from", OLDEST);
   else if (places.some((place) => place !== "")) query.set("from", places.join(";"));

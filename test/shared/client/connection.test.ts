@@ -39,6 +39,7 @@ const EVENTS: { readonly [K in ConnectionEvent["kind"]]: ConnectionEvent<K> } = 
 const inPhase = (phase: ConnectionPhase, more: Partial<ConnectionState> = {}): ConnectionState => ({
   ...INITIAL_CONNECTION,
   phase,
+  answerBy: 1_000_000,
   ...more,
 });
 
@@ -168,6 +169,13 @@ describe("[S26] when the network may have changed", () => {
 
     expect(after.state.phase).toBe("backingOff");
     expect(stepConnection(second.state, EVENTS.heard, at(100_500)).state.phase).toBe("open");
+  });
+
+  test("if it is looked at late itself, an answer may be there unread: it is asked once more", () => {
+    const asked = inPhase("probing", { answerBy: 101_000 });
+
+    expect(stepConnection(asked, EVENTS.timer, at(101_999)).state.phase).toBe("backingOff");
+    expect(stepConnection(asked, EVENTS.timer, at(102_000)).effects.map(name)).toEqual(["ping", "timer"]);
   });
 
   test("one that was asked already is given less time, not more", () => {

@@ -11,12 +11,7 @@ import {
   tokenOf,
   UNTIMELY_REFUSALS,
 } from "../../../shared/client/token.ts";
-import {
-  type TokenEffect,
-  type TokenEvent,
-  type TokenPhase,
-  type TokenState,
-} from "../../../shared/client/token-terms.ts";
+import type { TokenEffect, TokenEvent, TokenPhase, TokenState } from "../../../shared/client/token-terms.ts";
 import { CLOSE, TOKEN_CLOSES, tokenClose } from "../../../shared/protocol/codes.ts";
 
 const limits = { sourceMs: 30_000, renewalMs: 15_000 };

@@ -21,7 +21,11 @@ const refusal = (status: number, code: string, headers: Record<string, string> =
 describe("[H9] what an edge answers", () => {
   test.each([
     ["to a connection", CONNECTION, refusal(400, "bad_upgrade")],
-    ["with a record", ENDPOINT, new Response('{"error":{"code":"x","message":"m","retry":false}}', { headers: { ETag: '"a:1"' } })],
+    [
+      "with a record",
+      ENDPOINT,
+      new Response('{"error":{"code":"x","message":"m","retry":false}}', { headers: { ETag: '"a:1"' } }),
+    ],
     ["of a key that has none", ENDPOINT, refusal(404, "unknown_key")],
     ["of one that was deleted", ENDPOINT, refusal(404, "deleted")],
   ])("is that WebSockets are blocked: %s", async (_, url, response) => {
@@ -84,13 +88,19 @@ describe("no answer", () => {
     vi.stubGlobal("location", { protocol: "https:", origin: "https://app.example" });
     answer(failed);
 
-    expect((await explain("ws://edge.example/$/connect", ""))?.error).toMatchObject({ code: "blocked", message: expect.stringContaining("http:") });
+    expect((await explain("ws://edge.example/$/connect", ""))?.error).toMatchObject({
+      code: "blocked",
+      message: expect.stringContaining("http:"),
+    });
   });
 
   test("may be because the device is offline", async () => {
     vi.stubGlobal("navigator", { onLine: false });
     answer(failed);
 
-    expect((await explain(CONNECTION, ""))?.error).toMatchObject({ code: "unreachable", message: expect.stringContaining("offline") });
+    expect((await explain(CONNECTION, ""))?.error).toMatchObject({
+      code: "unreachable",
+      message: expect.stringContaining("offline"),
+    });
   });
 });

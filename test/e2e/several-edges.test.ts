@@ -69,10 +69,14 @@ const leaders = async (url: string) => (await shardsAt(url)).map(({ origin }) =>
 async function standBy(): Promise<void> {
   const isPair = ({ origin, standbys }: Shard) =>
     origin !== null && standbys.length === 1 && standbys.every(({ ready }) => ready);
-  await eventually(async () => {
-    const shards = await Promise.all(deployment.urls.map(shardsAt));
-    return shards.flat().every(isPair);
-  }, "at each edge one leads and the other stands by", 100_000);
+  await eventually(
+    async () => {
+      const shards = await Promise.all(deployment.urls.map(shardsAt));
+      return shards.flat().every(isPair);
+    },
+    "at each edge one leads and the other stands by",
+    100_000,
+  );
 }
 
 async function publish(url: string, path: string, body: string, key?: string) {

@@ -3,7 +3,7 @@
  * go on; 2 if the flags make no sense.
  */
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { home } from "../shared/node/installation.ts";
 import { formatSlice, isWhole } from "../shared/protocol/slice.ts";
 import { EmbeddedLog, logPath } from "./embedded/log.ts";
 import { EmbeddedSink } from "./embedded/sink.ts";
@@ -16,6 +16,7 @@ import type { Status } from "./operate/status.ts";
 import { Origin } from "./origin.ts";
 import type { Sink } from "./publish/sink.ts";
 import { type Config, readConfig, secretsOf } from "./settings/config.ts";
+import { type Edge, edgeName } from "./settings/edges.ts";
 import { type Renewable, Renewal, readRenewed } from "./settings/renewable.ts";
 import { Secrets, secretsIn } from "./settings/secrets.ts";
 import type { Source } from "./source/source.ts";
@@ -84,10 +85,10 @@ function renewed(config: Config, log: Log, secrets: Secrets): Config {
     });
     return () => renewal.current();
   };
-  const { uplinkKeyFile, kafka } = config;
+  const { edgesInFile, kafka } = config;
   return {
     ...config,
-    ...(uplinkKeyFile && { currentUplinkKey: renewing(uplinkKeyFile) }),
+    ...(edgesInFile && { currentEdges: renewing(edgesInFile) }),
     kafka: kafka && withRenewal(kafka, renewing),
   };
 }
@@ -108,17 +109,28 @@ async function run(given: Config, output: Log, secrets: Secrets): Promise<void> 
   const log = meter.log(output);
   const config = renewed(given, log, secrets);
   let origin: Origin | undefined;
+  let { edges } = config;
+  if (config.edgesChange)
+    process.on("SIGHUP", async () => {
+      edges = await asFileHasThem(config);
+      origin?.changeEdges(edges);
+    });
   const listener = await openOperatorPort(config, meter, log, () => origin?.status());
   const { source, openSink, close } = await openLog(config, log);
   let rebuiltAt = Number.NEGATIVE_INFINITY;
   for (;;) {
-    origin = new Origin(config, config.status === undefined ? source : meter.source(source), openSink, log);
-    const { name, slice, edgeUrl, streams, kafka } = config;
+    origin = new Origin(
+      { ...config, edges },
+      config.status === undefined ? source : meter.source(source),
+      openSink,
+      log,
+    );
+    const { name, slice, streams, kafka } = config;
     const from = kafka?.brokers ?? "the embedded log";
     log("started", {
       name,
       slice: isWhole(slice) ? undefined : formatSlice(slice),
-      edge: edgeUrl.origin,
+      edges: edges.map(edgeName),
       from,
       streams: streams.all.map(({ topic }) => topic),
     });
@@ -145,6 +157,13 @@ async function run(given: Config, output: Log, secrets: Secrets): Promise<void> 
   }
 }
 
+/** Never rejects. */
+async function asFileHasThem({ edges, currentEdges }: Config): Promise<readonly Edge[]> {
+  // A read that is under way may have begun before the file was replaced.
+  await currentEdges?.();
+  return (await currentEdges?.()) ?? edges;
+}
+
 /** An index may turn out to be damaged only when the last of it is written: the next run builds it anew. */
 async function ended(origin: Origin, log: Log): Promise<void> {
   try {
@@ -168,7 +187,7 @@ function brokenAgain(error: IndexError, ageMs: number): IndexError {
 const result = readConfig({
   env: process.env,
   args: process.argv.slice(2),
-  root: join(import.meta.dirname, ".."),
+  root: home,
   readFile: (path) => readFileSync(path, "utf8"),
 });
 if (result.kind === "help") process.stdout.write(result.text);

@@ -1,22 +1,15 @@
 /** What passes nginx as examples/proxies/nginx.conf has it, and what becomes of it behind one that spells paths anew. */
-import { execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { get } from "node:http";
-import { connect } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { examineProxy } from "../../origin/doctor/proxy.ts";
 import { subscribe } from "../../shared/client/client.ts";
 import { base64Path, endpointPath } from "../../shared/protocol/address.ts";
 import { eventually } from "../support/deadline.ts";
 import { Deployment, utf8 } from "../support/deployment.ts";
+import { Nginx, noNginx } from "../support/nginx.ts";
 import { freePorts } from "../support/ports.ts";
 import { RawEvents } from "../support/raw-events.ts";
 
-const NGINX = process.env.NGINX ?? "nginx";
-const RECIPE = readFileSync(join(import.meta.dirname, "../../examples/proxies/nginx.conf"), "utf8");
 const BASE = "/live";
 
 const KEYS: readonly (readonly [name: string, key: Uint8Array])[] = [
@@ -47,22 +40,12 @@ const REFUSED: readonly (readonly [name: string, key: Uint8Array])[] = [
   ["that would lead above the root if it were no key", utf8("../../$/health")],
 ];
 
-function reasonAgainst(): string | undefined {
-  try {
-    execFileSync(NGINX, ["-v"], { stdio: "ignore" });
-    return undefined;
-  } catch {
-    return "no nginx on this machine; NGINX can name one";
-  }
-}
-
-const reason = reasonAgainst();
+const reason = noNginx();
 const describeWithNginx = reason === undefined ? describe : describe.skip;
 
 describeWithNginx(`behind nginx${reason === undefined ? "" : ` (skipped: ${reason})`}:`, () => {
   let deployment: Deployment;
-  let folder: string;
-  const running: (() => Promise<void>)[] = [];
+  let proxies: readonly Nginx[] = [];
   /** As the recipe has it; below a path; and one that spells paths anew. */
   let urls: { readonly plain: string; readonly below: string; readonly respelling: string };
 
@@ -79,21 +62,15 @@ describeWithNginx(`behind nginx${reason === undefined ? "" : ` (skipped: ${reaso
         value: utf8(Buffer.from(key).toString("hex")),
       })),
     );
-    folder = mkdtempSync(join(tmpdir(), "distributary-nginx-"));
     const [plain = 0, below = 0, respelling = 0] = await freePorts(3);
     const edge = new URL(deployment.url).host;
-    const recipe = (port: number) =>
-      RECIPE.replaceAll("127.0.0.1:8787", edge)
-        .replace("127.0.0.1:8080", `127.0.0.1:${port}`)
-        .replace("65536", "512")
-        .replace("worker_processes auto", "worker_processes 1")
-        .replace("nginx.pid", `${port}.pid`);
-    await nginx(plain, recipe(plain));
-    await nginx(below, recipe(below).replace("location / {", `location ${BASE}/ {`));
-    await nginx(
-      respelling,
-      recipe(respelling).replace("proxy_pass http://edge;", "proxy_pass http://edge/;"),
-    );
+    const start = (port: number, from = "", to = "") =>
+      Nginx.start("nginx.conf", port, (text) => text.replaceAll("127.0.0.1:8787", edge).replace(from, to));
+    proxies = await Promise.all([
+      start(plain),
+      start(below, "location / {", `location ${BASE}/ {`),
+      start(respelling, "proxy_pass http://edge;", "proxy_pass http://edge/;"),
+    ]);
     urls = {
       plain: `http://127.0.0.1:${plain}`,
       below: `http://127.0.0.1:${below}${BASE}`,
@@ -101,33 +78,9 @@ describeWithNginx(`behind nginx${reason === undefined ? "" : ` (skipped: ${reaso
     };
   });
   afterAll(async () => {
-    await Promise.all(running.map((end) => end()));
+    await Promise.all(proxies.map((proxy) => proxy.stop()));
     await deployment?.stop();
-    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
   });
-
-  async function nginx(port: number, text: string): Promise<void> {
-    const file = join(folder, `${port}.conf`);
-    const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-      .map((name) => `${name}_temp_path ${folder}/${port}-${name};`)
-      .join("\n");
-    writeFileSync(file, text.replace("access_log off;", `access_log off;\n${paths}`));
-    const child = spawn(NGINX, ["-c", file, "-p", folder, "-e", "stderr", "-g", "daemon off;"], {
-      stdio: "ignore",
-    });
-    const ended = once(child, "close");
-    running.push(async () => {
-      child.kill("SIGQUIT");
-      const hurry = setTimeout(() => child.kill("SIGKILL"), 2_000);
-      await ended;
-      clearTimeout(hurry);
-    });
-    await eventually(async () => {
-      const socket = connect(port, "127.0.0.1");
-      await once(socket, "connect").finally(() => socket.destroy());
-      return true;
-    }, "nginx listens");
-  }
 
   /** What is at a URL, as it is asked for: a URL parser would take things away. Follows redirects, of which it tells how many. */
   async function got(

@@ -3,6 +3,8 @@ import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { eventually } from "../support/deadline.ts";
 import { type Child, Deployment, FIRST_ORIGIN, pathOf, utf8 } from "../support/deployment.ts";
+import { connect, subscribe as subscribeAsClient } from "../../shared/client/client.ts";
+import { Nginx, noNginx } from "../support/nginx.ts";
 import { freePort } from "../support/ports.ts";
 import { PublishingLoad, receivedBy } from "../support/publishing-load.ts";
 
@@ -220,6 +222,89 @@ describe("subscribing", () => {
     } finally {
       second.process.kill("SIGCONT");
     }
+  });
+});
+
+const reason = noNginx();
+const describeWithNginx = reason === undefined ? describe : describe.skip;
+
+describeWithNginx(`behind nginx${reason === undefined ? "" : ` (skipped: ${reason})`}:`, () => {
+  const keys = Array.from({ length: 16 }, (_, i) => `proxied-${i}/x y`);
+  const count = async (url: string, path: string) =>
+    ((await (await fetch(`${url}${path}?occupancy`)).json()) as { subscribers: number }).subscribers;
+  /** How many follow each endpoint, at each edge. */
+  const followers = async () =>
+    Promise.all(
+      keys.map(async (key) => {
+        const counts = await Promise.all(deployment.urls.map((url) => count(url, pathOf("t", key))));
+        return counts.join();
+      }),
+    );
+  let proxy: Nginx;
+  let url: string;
+
+  beforeAll(async () => {
+    const port = await freePort();
+    const [one = "", other = ""] = deployment.urls.map((edge) => new URL(edge).host);
+    proxy = await Nginx.start("nginx-several-edges.conf", port, (text) =>
+      text.replaceAll("127.0.0.1:8787", one).replaceAll("127.0.0.1:8788", other),
+    );
+    url = `http://127.0.0.1:${port}`;
+  });
+  afterAll(() => proxy?.stop());
+
+  test("[D2] an endpoint is followed at one edge; when that is killed its clients go on at the other, and miss nothing", async () => {
+    let round = 0;
+    const write = () => {
+      const value = utf8(String(round++));
+      deployment.produce("t", keys.map((key) => ({ key: utf8(key), value })));
+    };
+    const gaps: unknown[] = [];
+    // Two clients of each.
+    const received = [...keys, ...keys].map((key) => {
+      const values: string[] = [];
+      const subscription = subscribeAsClient(`${url}${pathOf("t", key)}`, { from: "-" });
+      onTestFinished(() => subscription.close());
+      subscription.on("update", (update) => values.push(update.text() ?? ""));
+      subscription.on("gap", (gap) => gaps.push(gap));
+      return values;
+    });
+    const haveAll = () =>
+      eventually(
+        () => received.every((values) => values.length >= round),
+        () => `${round} of each: ${received.map((values) => values.length)}`,
+      );
+    write();
+    await haveAll();
+
+    // Some at one, some at the other, and none at both.
+    const isApart = (counts: readonly string[]) =>
+      new Set(counts).size === 2 && counts.includes("2,0") && counts.includes("0,2");
+    await eventually(async () => isApart(await followers()), "each at one edge");
+    await deployment.edge?.stop("SIGKILL");
+    write();
+    await haveAll();
+    deployment.edge = deployment.startEdge();
+    await standBy();
+    write();
+    await haveAll();
+
+    const all = Array.from({ length: round }, (_, i) => String(i));
+    for (const values of received) expect(values).toEqual(all);
+    expect(gaps).toEqual([]);
+  });
+
+  test("connections of many endpoints, health and publishes get through, revocations don't", async () => {
+    const { position } = await publish(url, pathOf("t", "by-proxy"), "1");
+    const connection = connect(url);
+    onTestFinished(() => connection.close());
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const subscription = connection.subscribe(pathOf("t", "by-proxy"), { from: "-" });
+    subscription.on("update", (update) => resolve(`${update.text()} at ${subscription.position}`));
+
+    expect(await promise).toBe(`1 at ${position}`);
+    expect((await fetch(`${url}/$/health`)).status).toBe(200);
+    expect((await fetch(`${url}/$/revocations`, { method: "POST" })).status).toBe(404);
   });
 });
 

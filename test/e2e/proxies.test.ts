@@ -4,7 +4,6 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { examineProxy } from "../../origin/doctor/proxy.ts";
 import { subscribe } from "../../shared/client/client.ts";
 import { base64Path, endpointPath } from "../../shared/protocol/address.ts";
-import { eventually } from "../support/deadline.ts";
 import { Deployment, utf8 } from "../support/deployment.ts";
 import { Nginx, noNginx } from "../support/nginx.ts";
 import { freePorts } from "../support/ports.ts";

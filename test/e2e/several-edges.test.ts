@@ -1,12 +1,15 @@
 /** Two edges, one on workerd and one on Node, and two origins: each leads at one of them, and both dial both. */
 import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { connect, subscribe as subscribeAsClient } from "../../shared/client/client.ts";
+import { Administrator } from "../support/administrator.ts";
 import { eventually } from "../support/deadline.ts";
 import { type Child, Deployment, FIRST_ORIGIN, pathOf, utf8 } from "../support/deployment.ts";
-import { connect, subscribe as subscribeAsClient } from "../../shared/client/client.ts";
 import { Nginx, noNginx } from "../support/nginx.ts";
 import { freePort } from "../support/ports.ts";
 import { PublishingLoad, receivedBy } from "../support/publishing-load.ts";
+import { RawSubscriber } from "../support/raw-subscriber.ts";
+import { AUTH_ISSUERS, tokenOf } from "../support/tokens.ts";
 
 const SECOND_ORIGIN = "second";
 const PUBLISH_SECRET = "a secret of the tests of 32 bytes or more";
@@ -25,9 +28,12 @@ let statusPort: number;
 beforeAll(async () => {
   statusPort = await freePort();
   deployment = await Deployment.start({
-    topics: { t: { partitions: 3, stream: { publish: "public" } } },
+    topics: {
+      t: { partitions: 3, stream: { publish: "public" } },
+      private: { stream: { subscribe: "token" } },
+    },
     originEnv: { PUBLISH_SECRET },
-    edgeEnv: { RUNTIME: "workerd" },
+    edgeEnv: { RUNTIME: "workerd", AUTH_ISSUERS },
     moreEdges: [{ RUNTIME: "node" }],
   });
   [workerd = "", node = ""] = deployment.urls;
@@ -71,10 +77,14 @@ const leaders = async (url: string) => (await shardsAt(url)).map(({ origin }) =>
 async function standBy(): Promise<void> {
   const isPair = ({ origin, standbys }: Shard) =>
     origin !== null && standbys.length === 1 && standbys.every(({ ready }) => ready);
-  await eventually(async () => {
-    const shards = await Promise.all(deployment.urls.map(shardsAt));
-    return shards.flat().every(isPair);
-  }, "at each edge one leads and the other stands by", 100_000);
+  await eventually(
+    async () => {
+      const shards = await Promise.all(deployment.urls.map(shardsAt));
+      return shards.flat().every(isPair);
+    },
+    "at each edge one leads and the other stands by",
+    100_000,
+  );
 }
 
 async function publish(url: string, path: string, body: string, key?: string) {
@@ -225,6 +235,78 @@ describe("subscribing", () => {
   });
 });
 
+describe("[D4] revoking", () => {
+  const path = pathOf("private", "a");
+  const follow = async (url: string, token: string) => {
+    const subscriber = new RawSubscriber(`${url.replace("http", "ws")}${path}`, {
+      Authorization: `Bearer ${token}`,
+    });
+    onTestFinished(() => subscriber.close());
+    // As S11 says: a close is heard at once then.
+    subscriber.socket.on("open", () => subscriber.send('{"ping":1}'));
+    await subscriber.verdict();
+    return subscriber;
+  };
+  const get = async (url: string, token: string) =>
+    (await fetch(`${url}${path}`, { headers: { Authorization: `Bearer ${token}` } })).status;
+  const adminAt = async (url: string) =>
+    new Administrator(url, await tokenOf({ subject: "boss", admin: true }));
+  const grants = { subscribe: ["/private/*"] };
+
+  beforeAll(() => deployment.produce("private", [{ key: utf8("a"), value: utf8("1") }]));
+
+  test("at one edge closes who is at the other; lifted at that one, the token counts again at both", async () => {
+    const token = await tokenOf({ subject: "alice", ...grants });
+    const [there, here] = [await follow(node, token), await follow(workerd, token)];
+
+    const revoked = await (await adminAt(workerd)).revoke({ subject: "alice" });
+
+    expect([revoked.status, revoked.body.edges, revoked.body.origins]).toEqual([200, undefined, undefined]);
+    for (const subscriber of [there, here])
+      await subscriber.until(({ closed }) => closed?.code === 4519, "it is closed");
+    expect(await Promise.all(deployment.urls.map((url) => get(url, token)))).toEqual([401, 401]);
+
+    const lifted = await (await adminAt(node)).lift(revoked.body.id);
+
+    expect(lifted.status).toBe(200);
+    expect(await Promise.all(deployment.urls.map((url) => get(url, token)))).toEqual([200, 200]);
+  });
+
+  test("while an edge is away it is named, and that hears it when it is back, as it hears what was lifted", async () => {
+    const admin = await adminAt(node);
+    const [bob, carol] = [
+      await tokenOf({ subject: "bob", ...grants }),
+      await tokenOf({ subject: "carol", ...grants }),
+    ];
+    const { body } = await admin.revoke({ subject: "carol" });
+    expect(await get(workerd, carol)).toBe(401);
+    await deployment.edge?.stop("SIGKILL");
+
+    const revoked = await admin.revoke({ subject: "bob" });
+    const lifted = await admin.lift(body.id);
+
+    for (const told of [revoked, lifted]) expect([told.status, told.body.edges]).toEqual([202, [workerd]]);
+    deployment.edge = deployment.startEdge();
+    await standBy();
+    expect([await get(workerd, bob), await get(workerd, carol)]).toEqual([401, 200]);
+    // And once more, as who was told of a 202 asks again.
+    expect((await admin.lift(body.id)).status).toBe(200);
+  });
+
+  test("an origin that was away while one was lifted doesn't bring it back", async () => {
+    const token = await tokenOf({ subject: "dave", ...grants });
+    const admin = await adminAt(node);
+    const { body } = await admin.revoke({ subject: "dave" });
+    await deployment.origin?.stop("SIGKILL");
+    await eventually(async () => (await admin.lift(body.id)).status === 200, "lifted");
+
+    deployment.origin = deployment.startOrigin();
+    await standBy();
+
+    expect(await Promise.all(deployment.urls.map((url) => get(url, token)))).toEqual([200, 200]);
+  });
+});
+
 const reason = noNginx();
 const describeWithNginx = reason === undefined ? describe : describe.skip;
 
@@ -257,7 +339,10 @@ describeWithNginx(`behind nginx${reason === undefined ? "" : ` (skipped: ${reaso
     let round = 0;
     const write = () => {
       const value = utf8(String(round++));
-      deployment.produce("t", keys.map((key) => ({ key: utf8(key), value })));
+      deployment.produce(
+        "t",
+        keys.map((key) => ({ key: utf8(key), value })),
+      );
     };
     const gaps: unknown[] = [];
     // Two clients of each.
@@ -294,7 +379,7 @@ describeWithNginx(`behind nginx${reason === undefined ? "" : ` (skipped: ${reaso
     expect(gaps).toEqual([]);
   });
 
-  test("connections of many endpoints, health and publishes get through, revocations don't", async () => {
+  test("connections of many endpoints, health and publishes get through", async () => {
     const { position } = await publish(url, pathOf("t", "by-proxy"), "1");
     const connection = connect(url);
     onTestFinished(() => connection.close());
@@ -304,7 +389,6 @@ describeWithNginx(`behind nginx${reason === undefined ? "" : ` (skipped: ${reaso
 
     expect(await promise).toBe(`1 at ${position}`);
     expect((await fetch(`${url}/$/health`)).status).toBe(200);
-    expect((await fetch(`${url}/$/revocations`, { method: "POST" })).status).toBe(404);
   });
 });
 

@@ -1,5 +1,5 @@
 /**
- * `npm start`: the whole product on one machine. Checks what can be checked; starts the edge, the origin and, unless Kafka is
+ * The command `start`: the whole product on one machine. Checks what can be checked; starts the edge, the origin and, unless Kafka is
  * read, a feed, each as a process of its own; and says when they are ready. It ends them all together: when it is asked to, or
  * when one of them ends by itself. If this process is killed they end, too, since each watches its IPC channel.
  */
@@ -21,12 +21,11 @@ import { checkRuntime, RUNTIME_SETTING } from "./edge/local/runtimes.ts";
 import { INSIGHT_SETTINGS } from "./edge/local/serve-settings.ts";
 import { TIME_LIMITS } from "./edge/local/time-limits.ts";
 import { KAFKA_SETTINGS } from "./origin/kafka/config.ts";
-import { NODE_FLAGS } from "./origin/node-flags.ts";
 import { readConfig } from "./origin/settings/config.ts";
+import { COMMANDS, type CommandEntry, typed } from "./shared/node/commands.ts";
+import { home, STREAMS_OR_EXAMPLE, scriptFile } from "./shared/node/installation.ts";
 import { readSettings } from "./shared/node/settings.ts";
 
-const root = import.meta.dirname;
-const OWN_STREAMS = join(root, "streams.json");
 /** In the data folder: the list of what this run exposes, if it isn't STREAMS as it stands. */
 const EXPOSED = "exposed.json";
 
@@ -37,17 +36,16 @@ const PASTED_SECONDS = 24 * 3_600;
 const FED = ["flights", "earthquakes"];
 
 const command = {
-  usage: "npm start -- [flags]",
-  does: "Runs edge and origin on this machine, with a feed of example data, or with a Kafka of yours.",
+  usage: typed("start", "[flags]"),
+  does: COMMANDS.start.does,
   settings: {
     PORT: { means: "Where the edge listens.", default: "8787" },
     HOST: { means: "The address that it listens on.", default: "127.0.0.1" },
     ...RUNTIME_SETTING,
     DATA_DIR: { means: "Folder of everything that is stored.", default: "data" },
-    STREAMS: { means: "The list of what is exposed.", default: OWN_STREAMS },
+    STREAMS: { means: "The list of what is exposed.", default: STREAMS_OR_EXAMPLE },
     AUTH_ISSUERS: {
-      means:
-        "Who may issue tokens: a JSON list, see docs/access.md. Without it, an issuer of this run's own: npm run token.",
+      means: `Who may issue tokens: a JSON list, see docs/access.md. Without it, an issuer of this run's own: ${typed("token")}.`,
       secret: true,
     },
     WEB_ORIGINS: {
@@ -149,23 +147,23 @@ async function start(
     PUBLISH_SECRET: values.PUBLISH_SECRET ?? (secret?.ok ? secret.value : ""),
   };
   const readFile = (path: string) => readFileSync(path, "utf8");
-  const origin = readConfig({ env, args: [], root, readFile });
+  const origin = readConfig({ env, args: [], root: home, readFile });
   if (origin.kind === "problems") return fail(1, ...origin.problems);
-  const begin = (name: string, script: string, ...args: readonly string[]) => {
-    const nodeFlags = name === "origin" ? NODE_FLAGS : [];
+  const begin = (name: "edge" | "origin" | "feed", ...args: readonly string[]) => {
+    const { script, nodeFlags = [] }: CommandEntry = COMMANDS[name];
     const { verbose } = switches;
-    const part = new Part({ name, script: join(root, script), nodeFlags, args, env, verbose });
+    const part = new Part({ name, script: scriptFile(script), nodeFlags, args, env, verbose });
     parts.push(part);
     void part.ended.then((how) => stopping ?? fail(1, `the ${name} ${how}; stopping everything`));
     return part;
   };
 
   const feed = !kafka && !switches["no-feed"] && topics.some((topic) => FED.includes(topic));
-  if (feed) begin("feed", "origin/embedded/feed.ts", "--data-dir", dataDir);
-  await begin("edge", "edge/local/serve.ts").spoke;
+  if (feed) begin("feed", "--data-dir", dataDir);
+  await begin("edge").spoke;
   if (stopping) return;
   let deadline = performance.now() + TIME_LIMITS.readyMs;
-  const reading = begin("origin", "origin/main.ts");
+  const reading = begin("origin");
   // Much to read is no reason to give up.
   reading.onMessage(() => {
     if (deadline < Number.POSITIVE_INFINITY) deadline = performance.now() + TIME_LIMITS.readyMs;
@@ -190,7 +188,7 @@ async function start(
   }
   const produceFlags = [
     ...(dataDir === resolve("data") ? [] : ["--data-dir", dataDir]),
-    ...(listFile === OWN_STREAMS ? [] : ["--streams", listFile]),
+    ...(listFile === STREAMS_OR_EXAMPLE ? [] : ["--streams", listFile]),
   ];
   const shown = kafka ? topics : [examplePath({ topics, feed })?.split("/")[1] ?? ""];
   const needed = shown.some((topic) => audienceOf(topic) === "token");

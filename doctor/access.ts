@@ -6,6 +6,7 @@ import { isLoopback } from "../edge/http/browsers.ts";
 import { hasLocalIssuer, localIssuer } from "../edge/local/issuer.ts";
 import { type Finding, hint, ok, wrong } from "../origin/doctor/finding.ts";
 import { TIME_LIMITS } from "../origin/time-limits.ts";
+import { typed } from "../shared/node/commands.ts";
 
 export interface AccessQuestion extends AccessSettings {
   /** Where `npm start` may have made an issuer. */
@@ -22,7 +23,7 @@ export async function* examineAccess(question: AccessQuestion): AsyncGenerator<F
     const local = localIssuer(dataDir);
     if (!local.ok) return yield wrong(SETTING, local.problem, "or set AUTH_ISSUERS");
     settings = { ...given, AUTH_ISSUERS: local.value.settings };
-    yield ok(SETTING, "is not set: the issuer that npm start made in the data folder counts");
+    yield ok(SETTING, `is not set: the issuer that ${typed("start")} made in the data folder counts`);
   }
   let access: AccessRules;
   try {

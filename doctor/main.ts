@@ -1,25 +1,25 @@
-/** `npm run doctor`: examines what an origin with these settings needs, and who may issue tokens; one line for each check; see `--help`. */
+/** The command `doctor`: examines what an origin with these settings needs, and who may issue tokens; one line for each check; see `--help`. */
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { examineEdge } from "../origin/doctor/edge.ts";
 import { type Finding, hint, lineOf, ok, wrong } from "../origin/doctor/finding.ts";
 import { examineEmbedded, examineFolder, examineStatusPort } from "../origin/doctor/local.ts";
 import { examineProxy } from "../origin/doctor/proxy.ts";
 import { hiding } from "../origin/operate/log.ts";
 import { type Readable, readConfig, secretsOf } from "../origin/settings/config.ts";
+import { typed } from "../shared/node/commands.ts";
+import { home } from "../shared/node/installation.ts";
 import { formatSlice, isWhole } from "../shared/protocol/slice.ts";
 import { examineAccess } from "./access.ts";
 
 const USAGE = {
-  usage: "npm run doctor -- [flags]",
+  usage: typed("doctor", "[flags]"),
   does: `Checks all that an origin with the same settings needs: settings, data folder, brokers, topics, edge. And the
 issuers that an edge with these settings would trust, and a token. One line
 each: ok, hint, or what is wrong and what to do. Ends with 1 where something is wrong. It changes nothing, and can
 run beside an origin.`,
   more: {
     AUTH_ISSUERS: {
-      means:
-        "Who may issue tokens, as the edge has it. Without it, the issuer that npm start made in the data folder, if it did.",
+      means: `Who may issue tokens, as the edge has it. Without it, the issuer that ${typed("start")} made in the data folder, if it did.`,
       secret: true,
     },
     PUBLIC_URL: {
@@ -81,7 +81,7 @@ const result = readConfig(
   {
     env: process.env,
     args: process.argv.slice(2),
-    root: join(import.meta.dirname, ".."),
+    root: home,
     readFile: (path) => readFileSync(path, "utf8"),
   },
   USAGE,

@@ -3,7 +3,7 @@
  * go on; 2 if the flags make no sense.
  */
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { home } from "../shared/node/installation.ts";
 import { formatSlice, isWhole } from "../shared/protocol/slice.ts";
 import { EmbeddedLog, logPath } from "./embedded/log.ts";
 import { EmbeddedSink } from "./embedded/sink.ts";
@@ -187,7 +187,7 @@ function brokenAgain(error: IndexError, ageMs: number): IndexError {
 const result = readConfig({
   env: process.env,
   args: process.argv.slice(2),
-  root: join(import.meta.dirname, ".."),
+  root: home,
   readFile: (path) => readFileSync(path, "utf8"),
 });
 if (result.kind === "help") process.stdout.write(result.text);

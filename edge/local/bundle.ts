@@ -5,7 +5,8 @@
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { type BuildOptions, build, type Loader, type Plugin, stop } from "esbuild";
+import { type BuildOptions, build, type Plugin, stop } from "esbuild";
+import { type Format, LIST, withList } from "./bundled.ts";
 
 /** What the Worker imports as text, and serves to browsers: the script of its page, `dist/page.js`, and the client, `dist/client.js`. */
 export async function bundlePage(root: string): Promise<void> {
@@ -37,8 +38,8 @@ export interface WorkerBundle {
   /** Absolute path of the file that takes the place of the project's streams.json. */
   readonly streams: string;
   readonly outfile: string;
-  /** A module of its own, or one that is called with what it imports. Default: "esm". */
-  readonly format?: "esm" | "cjs";
+  /** Default: "esm". */
+  readonly format?: Format;
 }
 
 /** The Worker as one module, for a runtime on this machine. Needs what bundlePage() makes. */
@@ -49,7 +50,17 @@ export async function bundleWorker({
   outfile,
   format = "esm",
 }: WorkerBundle): Promise<void> {
-  await bundleTo(outfile, {
+  const bundled = await bundleWithoutList({ root, main, format });
+  writeWhole(outfile, withList(bundled, readFileSync(streams, "utf8")));
+}
+
+/** The same, but for the list of what is exposed (bundled.ts). */
+export async function bundleWithoutList({
+  root,
+  main,
+  format,
+}: Required<Pick<WorkerBundle, "root" | "main" | "format">>): Promise<string> {
+  return bundleText({
     format,
     absWorkingDir: root,
     entryPoints: [main],
@@ -59,16 +70,20 @@ export async function bundleWorker({
     loader: { ".html": "text" },
     plugins: [
       substitute({
-        [join(root, "streams.json")]: { path: streams, loader: "json" },
-        [join(root, "dist/page.js")]: { path: join(root, "dist/page.js"), loader: "text" },
-        [join(root, "dist/client.js")]: { path: join(root, "dist/client.js"), loader: "text" },
+        [join(root, "streams.json")]: `export default ${LIST};`,
+        [join(root, "dist/page.js")]: textModule(join(root, "dist/page.js")),
+        [join(root, "dist/client.js")]: textModule(join(root, "dist/client.js")),
       }),
     ],
   });
 }
 
-/** @throws Error whose message is esbuild's, with file and line. */
 async function bundleTo(outfile: string, options: BuildOptions): Promise<void> {
+  writeWhole(outfile, await bundleText(options));
+}
+
+/** @throws Error whose message is esbuild's, with file and line. */
+async function bundleText(options: BuildOptions): Promise<string> {
   const { outputFiles } = await build({
     bundle: true,
     format: "esm",
@@ -76,30 +91,31 @@ async function bundleTo(outfile: string, options: BuildOptions): Promise<void> {
     ...options,
     write: false,
   }).finally(stop); // Its service is a process that would stay as long as this one.
+  return outputFiles?.[0]?.text ?? "";
+}
+
+function writeWhole(outfile: string, text: string): void {
   mkdirSync(dirname(outfile), { recursive: true });
   const unfinished = `${outfile}.${process.pid}`;
-  writeFileSync(unfinished, outputFiles?.[0]?.contents ?? "");
+  writeFileSync(unfinished, text);
   renameSync(unfinished, outfile);
 }
 
-interface Substitute {
-  /** Absolute path of the file that is read instead. */
-  readonly path: string;
-  readonly loader: Loader;
-}
+/** A module that exports the text of a file. */
+const textModule = (path: string) => `export default ${JSON.stringify(readFileSync(path, "utf8"))};`;
 
-/** Reads other files, or with other loaders, than esbuild would; keys are absolute paths. */
-function substitute(files: Readonly<Record<string, Substitute>>): Plugin {
+/** Scripts that take the place of files; keys are absolute paths. */
+function substitute(files: Readonly<Record<string, string>>): Plugin {
   return {
     name: "substitute",
     setup(build) {
       build.onResolve({ filter: /^\./ }, ({ path, resolveDir }) => {
-        const instead = files[resolve(resolveDir, path)];
-        return instead && { path: instead.path, namespace: "substitute", pluginData: instead.loader };
+        const file = resolve(resolveDir, path);
+        return file in files ? { path: file, namespace: "substitute" } : undefined;
       });
-      build.onLoad({ filter: /.*/, namespace: "substitute" }, ({ path, pluginData }) => ({
-        contents: readFileSync(path, "utf8"),
-        loader: pluginData as Loader,
+      build.onLoad({ filter: /.*/, namespace: "substitute" }, ({ path }) => ({
+        contents: files[path] ?? "",
+        loader: "js",
       }));
     },
   };

@@ -1,7 +1,9 @@
 /**
- * What `npm start` prints when all is ready. Pure; every line below the first works as it is pasted, but for the
+ * What `start` prints when all is ready. Pure; every line below the first works as it is pasted, but for the
  * {key} of which nothing is known.
  */
+import { typed } from "../../shared/node/commands.ts";
+import { isPackage } from "../../shared/node/installation.ts";
 
 export interface Running {
   /** Without a slash at the end. */
@@ -9,7 +11,7 @@ export interface Running {
   /** Topics that are exposed, in the order of the file. */
   readonly topics: readonly string[];
   readonly feed: boolean;
-  /** Flags without which `npm run produce` would look elsewhere. */
+  /** Flags without which `produce` would look elsewhere. */
   readonly produceFlags: readonly string[];
   /** Topics to which everybody may publish. */
   readonly open: readonly string[];
@@ -47,7 +49,7 @@ export function greeting(running: Running): string {
       ...(running.open.includes(own.topic)
         ? [`  publish    curl -X POST ${quoted(`${url}/${own.topic}/${own.key}`)} -d ${quoted(own.value)}`]
         : []),
-      `  produce    ${["npm run produce --", own.topic, own.key, quoted(own.value), ...produceFlags.map(quoted)].join(" ")}`,
+      `  produce    ${typed("produce", [own.topic, own.key, quoted(own.value), ...produceFlags.map(quoted)].join(" "))}`,
     );
   return `${lines.join("\n")}\n\n`;
 }
@@ -76,9 +78,14 @@ function patterns(url: string, topics: readonly string[]): string[] {
   return more > 0 ? [...lines, `             and ${more} more topics`] : lines;
 }
 
-/** For any Node: the global WebSocket is missing in older ones. A message may hold several frames (F10). */
+/**
+ * The global WebSocket is missing in a Node with which the sources can be used, and the package `ws` where the package is used. A
+ * message may hold several frames (F10).
+ */
 const watcher = (dialled: string) =>
-  `new (require("ws"))(${dialled}).on("message", (message) => console.log(String(message).replaceAll("\\x1e", "\\n")))`;
+  isPackage
+    ? `new WebSocket(${dialled}).onmessage = ({ data }) => console.log(data.replaceAll("\\x1e", "\\n"))`
+    : `new (require("ws"))(${dialled}).on("message", (message) => console.log(String(message).replaceAll("\\x1e", "\\n")))`;
 
 /** A record for a person to write, to a topic that the feed leaves alone if there is one. */
 function ownRecord(topics: readonly string[]) {

@@ -6,6 +6,7 @@
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { delimiter, isAbsolute, join } from "node:path";
+import { scriptFile } from "../../shared/node/installation.ts";
 import { TIME_LIMITS } from "./time-limits.ts";
 
 type Command = readonly [string, ...string[]];
@@ -46,7 +47,7 @@ export function keepGuarded(pid: number, ended: Promise<unknown>): void {
 
 /** In a group of its own: a Ctrl-C in the terminal must not end the guard before it is needed. */
 function guardOver(pid: number): ChildProcess {
-  const guard = spawn(process.execPath, [join(import.meta.dirname, "guard.ts"), String(pid)], {
+  const guard = spawn(process.execPath, [scriptFile("edge/local/guard"), String(pid)], {
     detached: true,
     stdio: ["ignore", "ignore", "ignore", "ipc"],
   });

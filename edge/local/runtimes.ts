@@ -2,15 +2,13 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type RunSettings, runOnNode } from "../runtime/node/run.ts";
-import { bundleWorker } from "./bundle.ts";
 import type { Checked } from "./checks.ts";
 import { TIME_LIMITS } from "./time-limits.ts";
-import { runWorkerd, type Workerd } from "./workerd.ts";
+import { makeWorker } from "./worker-module.ts";
+import { hasWorkerd, runWorkerd, type Workerd } from "./workerd.ts";
 import { type EdgeConfig, OPTIONAL_SECRETS, workerdConfig } from "./workerd-config.ts";
 
 export interface RuntimeFolders {
-  /** The project's. */
-  readonly root: string;
   /** Of what is made for this run. */
   readonly folder: string;
   /** For the objects' databases; both runtimes use the same. */
@@ -38,10 +36,10 @@ type Prepared = (as: RunAs, secrets: NodeJS.ProcessEnv, print: (line: string) =>
 
 const workerd: Runtime = {
   name: "workerd",
-  async prepare(edge, { root, folder, storage, streams }) {
+  async prepare(edge, { folder, storage, streams }) {
     const configFile = join(folder, "workerd.capnp");
     const module = join(folder, "worker.js");
-    await bundleWorker({ root, main: edge.main, streams, outfile: module });
+    await makeWorker({ main: edge.main, streams, outfile: module, format: "esm" });
     return (as, secrets, print) => {
       writeFileSync(configFile, workerdConfig(edge, { module, storage, ...as }));
       return runWorkerd(configFile, secrets, print);
@@ -51,10 +49,10 @@ const workerd: Runtime = {
 
 const node: Runtime = {
   name: "the edge on Node",
-  async prepare(edge, { root, folder, storage, streams }) {
+  async prepare(edge, { folder, storage, streams }) {
     const settingsFile = join(folder, "node.json");
     const module = join(folder, "worker.cjs");
-    await bundleWorker({ root, main: edge.main, streams, outfile: module, format: "cjs" });
+    await makeWorker({ main: edge.main, streams, outfile: module, format: "cjs" });
     return ({ host, port, vars }, secrets, print) => {
       const settings: RunSettings = {
         module,
@@ -82,8 +80,11 @@ export const RUNTIME_SETTING = {
   },
 } as const;
 
+const WORKERD_MISSING = `RUNTIME: the package workerd isn't installed: \`npm install workerd\` beside distributary, or begin with \`npx -p workerd -p distributary distributary\`; \`--runtime node\` needs none`;
+
 export function checkRuntime(name: string): Checked<Runtime> {
   const value = Object.hasOwn(RUNTIMES, name) ? RUNTIMES[name] : undefined;
-  if (value !== undefined) return { ok: true, value };
-  return { ok: false, problem: `RUNTIME must be workerd or node, not ${name}` };
+  if (value === undefined) return { ok: false, problem: `RUNTIME must be workerd or node, not ${name}` };
+  if (value === workerd && !hasWorkerd()) return { ok: false, problem: WORKERD_MISSING };
+  return { ok: true, value };
 }

@@ -1,5 +1,6 @@
-/** The settings of `npm run edge`, and what the Worker is told of them. */
-import { join } from "node:path";
+/** The settings of the command `edge`, and what the Worker is told of them. */
+import { COMMANDS, typed } from "../../shared/node/commands.ts";
+import { STREAMS_FILE } from "../../shared/node/installation.ts";
 import type { Values } from "../../shared/node/settings.ts";
 import {
   CONNECTION_SETTINGS,
@@ -13,14 +14,14 @@ import { isLoopback, readHosts } from "../http/browsers.ts";
 import { PUBLISH_SETTING, publishMaxBytes } from "../http/publish-request.ts";
 import { QUOTA_SETTINGS, readQuotas } from "../http/quotas.ts";
 import { readProxies } from "../http/sender.ts";
-import { SENDER_SETTING, senderLimits } from "../http/sender-limits.ts";
+import { SENDER_SETTINGS, senderLimits } from "../http/sender-limits.ts";
 import { ROOMS_SETTING, roomCount } from "../relay/rooms.ts";
 import { GATHER_SETTING, gatherMs } from "../shard/links/gathering.ts";
 import { reason } from "./checks.ts";
 import { sourceOf } from "./gate-address.ts";
 import { RUNTIME_SETTING } from "./runtimes.ts";
 
-/** Who is asked for, and who is told what: those of `npm start`, too. */
+/** Who is asked for, and who is told what: those of `start`, too. */
 export const INSIGHT_SETTINGS = {
   HOSTS: {
     means:
@@ -37,8 +38,8 @@ export const INSIGHT_SETTINGS = {
 } as const;
 
 export const command = {
-  usage: "npm run edge -- [flags]",
-  does: "Runs the edge on this machine, on workerd or on Node.",
+  usage: typed("edge", "[flags]"),
+  does: COMMANDS.edge.does,
   settings: {
     PORT: { means: "Where to listen.", default: "8787" },
     HOST: { means: "The address to listen on.", default: "127.0.0.1" },
@@ -46,7 +47,7 @@ export const command = {
     DATA_DIR: { means: "Folder whose subfolder `edge` holds what the objects store.", default: "data" },
     STREAMS: {
       means: "The list of what is exposed.",
-      default: join(import.meta.dirname, "../../streams.json"),
+      default: STREAMS_FILE,
     },
     UPLINK_KEYS: {
       means:
@@ -78,7 +79,8 @@ export const command = {
     REPLAYS_PER_MINUTE: { means: QUOTA_SETTINGS.REPLAYS_PER_MINUTE.means },
     READS_PER_MINUTE: { means: QUOTA_SETTINGS.READS_PER_MINUTE.means },
     PUBLISHES_PER_MINUTE: { means: QUOTA_SETTINGS.PUBLISHES_PER_MINUTE.means },
-    CONNECT_SUBSCRIBES_PER_MINUTE: { means: SENDER_SETTING.CONNECT_SUBSCRIBES_PER_MINUTE.means },
+    FRAMES_PER_MINUTE: { means: SENDER_SETTINGS.FRAMES_PER_MINUTE.means },
+    CONNECT_SUBSCRIBES_PER_MINUTE: { means: SENDER_SETTINGS.CONNECT_SUBSCRIBES_PER_MINUTE.means },
     PROXIES: {
       means:
         "Addresses of proxies, with commas between: whom they ask for, by X-Forwarded-For, has the quotas.",
@@ -132,7 +134,7 @@ export function varsOf(values: EdgeValues, isGated: boolean): Readonly<Record<st
   const told = {
     ...pick(values, Object.keys(CONNECTION_SETTINGS)),
     ...pick(values, Object.keys(QUOTA_SETTINGS)),
-    ...pick(values, Object.keys(SENDER_SETTING)),
+    ...pick(values, Object.keys(SENDER_SETTINGS)),
     ...pick(values, Object.keys(PUBLISH_SETTING)),
     ...pick(values, Object.keys(GATHER_SETTING)),
     ...pick(values, Object.keys(ROOMS_SETTING)),

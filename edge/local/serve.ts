@@ -1,15 +1,15 @@
 /**
- * `npm run edge`: the edge on this machine. Bundles page and Worker, prepares what its runtime needs from wrangler.toml,
- * and runs that until this process is asked to stop or loses the one who started it.
+ * The command `edge`: the edge on this machine. Prepares what its runtime needs from the Worker and from wrangler.toml, and
+ * runs that until this process is asked to stop or loses the one who started it.
  */
 import { mkdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parse } from "smol-toml";
+import { root } from "../../shared/node/installation.ts";
 import { readSettings, type Values } from "../../shared/node/settings.ts";
 import { accessProblems } from "../access/settings.ts";
 import { readUplinkKeys } from "../http/uplink-auth.ts";
 import { placesFor } from "./admission.ts";
-import { bundlePage } from "./bundle.ts";
 import { checkPort, checkStreams, reason } from "./checks.ts";
 import { holdFolder } from "./folder.ts";
 import { openGate } from "./gate.ts";
@@ -21,8 +21,6 @@ import { command, settingProblems, varsOf } from "./serve-settings.ts";
 import { checkStorage, hintAt } from "./storage.ts";
 import type { Workerd } from "./workerd.ts";
 import { readEdgeConfig } from "./workerd-config.ts";
-
-const root = join(import.meta.dirname, "../..");
 
 let running: Workerd | undefined;
 let stopping = false;
@@ -69,8 +67,7 @@ async function serve(values: Values<typeof command>): Promise<void> {
     const damaged = checkStorage(storage).flatMap((check) => (check.ok ? [] : [check.problem]));
     if (damaged.length > 0) return fail(1, ...damaged);
     const edge = readEdgeConfig(parse(readFileSync(join(root, "wrangler.toml"), "utf8")));
-    await bundlePage(root);
-    run = await runtime.prepare(edge, { root, folder, storage, streams });
+    run = await runtime.prepare(edge, { folder, storage, streams });
   } catch (error) {
     return fail(1, `the edge can't be built: ${reason(error)}`);
   }

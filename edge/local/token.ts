@@ -1,13 +1,14 @@
-/** `npm run token`: mints a token of the local issuer, for development, and prints it and nothing else. */
+/** The command `token`: mints a token of the local issuer, for development, and prints it and nothing else. */
 import { resolve } from "node:path";
+import { typed } from "../../shared/node/commands.ts";
 import { readSettings } from "../../shared/node/settings.ts";
 import { readPattern } from "../access/pattern.ts";
 import type { Checked } from "./checks.ts";
 import { type Granted, LONGEST_SECONDS, localIssuer } from "./issuer.ts";
 
 const command = {
-  usage: "npm run -s token -- --subject NAME [flags]",
-  does: `Mints a token of the issuer that npm start makes, and prints it. It counts at the edge of that data folder
+  usage: typed("token", "--subject NAME [flags]"),
+  does: `Mints a token of the issuer that ${typed("start")} makes, and prints it. It counts at the edge of that data folder
 only; elsewhere tokens come from an issuer of yours, see docs/access.md.`,
   settings: {
     subject: { means: "Whose token it is. Required." },
@@ -20,7 +21,7 @@ only; elsewhere tokens come from an issuer of yours, see docs/access.md.`,
     discover: { means: "What it may know of, likewise.", repeated: true },
     expires: { means: "How long it is valid: a number and s, m, h or d, up to 30d.", default: "1h" },
     "data-dir": {
-      means: "The data folder of npm start; DATA_DIR is read, too.",
+      means: `The data folder of ${typed("start")}; DATA_DIR is read, too.`,
       default: process.env.DATA_DIR || "data",
     },
   },

@@ -83,8 +83,19 @@ function portIn(line: string): number | undefined {
   return event === "listen" && typeof port === "number" ? port : undefined;
 }
 
+/** It is a package of its own, of 160 MB, which those don't need who run the edge elsewhere, or on Node. */
+export function hasWorkerd(): boolean {
+  try {
+    return binary() !== "";
+  } catch {
+    return false;
+  }
+}
+
 /** Without a shell and without the package's wrapper script, so that the child is workerd itself. */
 function binary(): string {
+  const other = process.env.MINIFLARE_WORKERD_PATH;
+  if (other !== undefined) return other;
   const workerd = createRequire(import.meta.url)("workerd") as { readonly default: string };
-  return process.env.MINIFLARE_WORKERD_PATH ?? workerd.default;
+  return workerd.default;
 }

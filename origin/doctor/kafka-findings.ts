@@ -8,6 +8,7 @@ import { forgetsIn, type TopicConfig } from "../kafka/topic-config.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 import { type Finding, hint, ok, wrong } from "./finding.ts";
 import type { Words } from "./reach.ts";
+import type { Sample } from "./sample.ts";
 
 export interface Ways {
   readonly tls: boolean;
@@ -95,12 +96,6 @@ export function inWords(error: number): string {
   return `${createErrorFromCode(error).message} (Kafka's error ${error})`;
 }
 
-/** What was read of the beginning of some partitions. */
-export interface Sample {
-  readonly records: number;
-  readonly keyless: number;
-}
-
 /** A topic that may be read. `offsets`: how many there are from the first to the last of all partitions. */
 export function topicFindings(
   stream: Stream,
@@ -114,17 +109,7 @@ export function topicFindings(
     stream.start === "latest"
       ? "what is written from now on is read (start: latest)"
       : `${offsets} offsets are to be read where the index holds nothing yet`;
-  const findings = [ok(what, `${all}; ${toRead}`)];
-  const { records, keyless } = sample;
-  if (keyless > 0)
-    findings.push(
-      hint(
-        what,
-        `${keyless} of the first ${records} records have no key, and so no URL`,
-        "have producers set a key",
-      ),
-    );
-  return findings;
+  return [ok(what, `${all}; ${toRead}`), ...sample.findings(what)];
 }
 
 /** How the topic is configured against how it is exposed. `config` undefined: that could not be asked. */

@@ -27,7 +27,6 @@ import {
   denied,
   inWords,
   metadataFindings,
-  type Sample,
   sessionWords,
   topicFindings,
   type Ways,
@@ -35,6 +34,7 @@ import {
 import { matchedBy } from "./matched.ts";
 import { transactionFinding, writeFindings } from "./publish-findings.ts";
 import { type Address, reach, wordsOf } from "./reach.ts";
+import { Sample } from "./sample.ts";
 
 /** Partitions of a topic that are read from, to see whether they may be, and what is in them. */
 const SAMPLED = 32;
@@ -192,7 +192,7 @@ class Examination {
     const [topic, topicId] = [stream.topic, ownIdOf(metadata)];
     const led = partitions.filter(({ leader }) => leader >= 0);
     const problems: Finding[] = [];
-    const sample = { records: 0, keyless: 0 };
+    const sample = new Sample();
     let offsets = 0;
     for (const [leader, of] of Map.groupBy(led, (one) => one.leader)) {
       const session = this.#sessionOf(leader);
@@ -248,17 +248,12 @@ class Examination {
 }
 
 /** Throws WireError if a record can't be read. */
-async function addTo(
-  sample: { -readonly [name in keyof Sample]: number },
-  fetched: Fetched,
-  start: number,
-): Promise<void> {
+async function addTo(sample: Sample, fetched: Fetched, start: number): Promise<void> {
   const unpacking = { memory: new Memory(), signal: new AbortController().signal };
   for await (const { records } of partsOf(fetched.records, start, fetched.aborted, unpacking))
-    for (const { key } of records) {
+    for (const { key, value } of records) {
       if (sample.records >= SAMPLE_RECORDS) return;
-      sample.records++;
-      if (key === null) sample.keyless++;
+      sample.add(key, value);
     }
 }
 

@@ -4,6 +4,7 @@ import { accessSync, constants, existsSync, statfsSync, statSync } from "node:fs
 import { createServer } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import { Streams } from "../../shared/config/streams.ts";
+import { typed } from "../../shared/node/commands.ts";
 import { EmbeddedLog, LogError, logPath } from "../embedded/log.ts";
 import type { ListenAddress } from "../settings/config.ts";
 import { type Finding, hint, ok, wrong } from "./finding.ts";
@@ -57,7 +58,7 @@ export function examineEmbedded(dataDir: string, streams: Streams | undefined): 
       hint(
         "embedded log",
         `there is none yet at ${path}`,
-        "write to it with `npm run produce`, or set KAFKA_BROKERS",
+        `write to it with \`${typed("produce")}\`, or set KAFKA_BROKERS`,
       ),
     ];
   let log: EmbeddedLog | undefined;
@@ -81,7 +82,7 @@ export function examineEmbedded(dataDir: string, streams: Streams | undefined): 
 function embeddedTopic(log: EmbeddedLog, topic: string): Finding {
   const partitions = log.topic(topic)?.partitions;
   if (partitions === undefined)
-    return hint(`topic ${topic}`, "it doesn't exist yet", "the first `npm run produce` creates it");
+    return hint(`topic ${topic}`, "it doesn't exist yet", `the first \`${typed("produce")}\` creates it`);
   const records = partitions.reduce((sum, { startOffset, endOffset }) => sum + endOffset - startOffset, 0);
   return ok(`topic ${topic}`, `${partitions.length} partitions with ${records} records`);
 }

@@ -1,14 +1,17 @@
 /**
- * A process of its own that replays real data into the embedded log for ever, so that a first look at a new
- * installation sees something live. `node origin/embedded/feed.ts --data-dir DIR`; ends at SIGTERM and SIGINT and with
- * the parent that it has an IPC channel to.
+ * The command `feed`, a process of its own that replays real data into the embedded log, so that a first look at a new
+ * installation sees something live. It ends at SIGTERM and SIGINT and with the parent that it has an IPC channel to.
  */
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { earthquakeRecords, type FeedRecord, flightRecords } from "./feed-data.ts";
+import { typed } from "../../shared/node/commands.ts";
+import { DATA_SETS, isPackage, root } from "../../shared/node/installation.ts";
+import { earthquakeRecords, flightRecords } from "./feed-data.ts";
 import { EmbeddedLog, LogError, logPath } from "./log.ts";
+import { type Replay, replay } from "./replay.ts";
 
-const HELP = `node origin/embedded/feed.ts [options]
+const HELP = `${typed("feed", "[options]")}
 
 Replays flights and earthquakes into the topics of these names of the embedded log, until it is stopped.
 
@@ -16,61 +19,11 @@ Replays flights and earthquakes into the topics of these names of the embedded l
   --help           this text
 `;
 
-/** A data set and its topic. */
-export interface Replay {
-  readonly topic: string;
-  /** Replayed in turn and for ever. */
-  readonly records: readonly FeedRecord[];
-  readonly perSecond: number;
-}
-
-/** Of each partition: a day or more, so that the log does not grow without end. */
-const RETAIN_RECORDS = 200_000;
-/** What an empty topic begins with, so that there is something to see everywhere at once. */
-const BACKLOG_SECONDS = 600;
-
-/**
- * Appends the records of one data set one by one at about its rate, beginning where the topic stands: by how
- * many records it has had. Returns how to stop it. `failed` is called at most once, with what an append
- * throws; it has stopped then.
- */
-export function replay(
-  log: EmbeddedLog,
-  { topic, records, perSecond }: Replay,
-  failed: (error: unknown) => void,
-): () => void {
-  log.createTopic(topic, { retainRecords: RETAIN_RECORDS });
-  const gapMs = 1_000 / perSecond;
-  let next = log.topic(topic)?.partitions.reduce((sum, { endOffset }) => sum + endOffset, 0) ?? 0;
-  const newRecord = (timestamp: number) => {
-    const { key = "", value = "" } = records[next++ % records.length] ?? {};
-    return { key: Buffer.from(key), value: Buffer.from(value), timestamp };
-  };
-  if (next === 0) {
-    const count = BACKLOG_SECONDS * perSecond;
-    const start = Date.now() - count * gapMs;
-    log.append(
-      topic,
-      Array.from({ length: count }, (_, i) => newRecord(Math.floor(start + i * gapMs))),
-    );
-  }
-  const appendOne = () => {
-    try {
-      log.append(topic, [newRecord(Date.now())]);
-      timer = wait();
-    } catch (error) {
-      failed(error);
-    }
-  };
-  // Uneven, as arrivals are.
-  const wait = () => setTimeout(appendOne, gapMs * (0.5 + Math.random()));
-  let timer = wait();
-  return () => clearTimeout(timer);
-}
-
 function dataSet(name: string): string {
-  const packageEntry = import.meta.resolve("vega-datasets");
-  return readFileSync(new URL(`../data/${name}`, packageEntry), "utf8");
+  const file = isPackage
+    ? join(root, DATA_SETS, name)
+    : new URL(`../data/${name}`, import.meta.resolve("vega-datasets"));
+  return readFileSync(file, "utf8");
 }
 
 function readDataSets(): readonly Replay[] {
@@ -101,7 +54,7 @@ function main(dataDir: string): void {
     replays = readDataSets();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    process.stderr.write(`feed: the data sets of the package vega-datasets can't be read: ${reason}\n`);
+    process.stderr.write(`feed: the example data can't be read: ${reason}\n`);
     stop(1);
   }
   try {
@@ -128,7 +81,5 @@ function readDataDir(): string | undefined {
   return undefined;
 }
 
-if (import.meta.main) {
-  const dataDir = readDataDir();
-  if (dataDir !== undefined) main(dataDir);
-}
+const dataDir = readDataDir();
+if (dataDir !== undefined) main(dataDir);

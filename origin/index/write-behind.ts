@@ -8,6 +8,7 @@
  * for that short while commits are better put off.
  */
 import { Worker } from "node:worker_threads";
+import { scriptFile } from "../../shared/node/installation.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 
 /** Bytes of records after which there is something to write back. */
@@ -65,7 +66,7 @@ export class WriteBehind {
   }
 
   #begin(): Worker {
-    const thread = new Worker(new URL("./write-behind-thread.ts", import.meta.url), {
+    const thread = new Worker(scriptFile("origin/index/write-behind-thread"), {
       workerData: this.#data,
     });
     // It has nothing to say that would keep a process.

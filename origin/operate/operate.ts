@@ -1,6 +1,7 @@
 /** What the port for operators answers, wired. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { root } from "../../shared/node/installation.ts";
 import type { ListenAddress } from "../settings/config.ts";
 import { type Health, healthOf, readinessOf } from "./health.ts";
 import { type Answer, json, Listener } from "./listener.ts";
@@ -35,6 +36,6 @@ export async function openOperatorPort(
 }
 
 function ownVersion(): string {
-  const { version } = JSON.parse(readFileSync(join(import.meta.dirname, "../../package.json"), "utf8"));
+  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   return String(version);
 }

@@ -4,6 +4,7 @@
 import { join } from "node:path";
 import { readPublishSecrets } from "../../shared/config/publish-secrets.ts";
 import { parseStreams, type Streams } from "../../shared/config/streams.ts";
+import { COMMANDS, typed } from "../../shared/node/commands.ts";
 import { type Command, readSettings, type Setting } from "../../shared/node/settings.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { formatSlice, parseSlice, type Slice, WHOLE } from "../../shared/protocol/slice.ts";
@@ -87,8 +88,8 @@ export interface Usage {
 }
 
 const ORIGIN: Usage = {
-  usage: "npm run origin -- [flags]",
-  does: "Reads Kafka, or the embedded log, and forwards what is watched to the edge.",
+  usage: typed("origin", "[flags]"),
+  does: COMMANDS.origin.does,
 };
 
 const command = ({ root }: Surroundings, { usage, does }: Usage) =>

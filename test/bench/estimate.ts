@@ -1,4 +1,5 @@
-/** `npm run estimate`: what a month on Cloudflare would cost, how each dollar arises, and which limits come near. */
+/** The command `estimate`: what a month on Cloudflare would cost, how each dollar arises, and which limits come near. */
+import { COMMANDS, typed } from "../../shared/node/commands.ts";
 import { readSettings } from "../../shared/node/settings.ts";
 import { readPlan } from "./estimate-plan.ts";
 import { reportOn, textOf } from "./estimate-report.ts";
@@ -6,8 +7,8 @@ import { SHAPES } from "./shapes/layouts.ts";
 import { POPULARITIES } from "./shapes/popularity.ts";
 
 const command = {
-  usage: "npm run -s estimate -- [flags]",
-  does: "Estimates a month on Cloudflare from what a deployment does. Nothing is run, and no account is asked.",
+  usage: typed("estimate", "[flags]"),
+  does: COMMANDS.estimate.does,
   settings: {
     ENDPOINTS: { means: "Keys that exist.", default: "10000" },
     WATCHED: { means: "Which share of them has subscribers, 0 to 1.", default: "1" },

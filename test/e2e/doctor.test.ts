@@ -214,6 +214,9 @@ describeWithKafka("Kafka:", () => {
       partition: partition % 3,
     }));
     await producer.send({ topic: "orders", messages });
+    // As Confluent's serializers frame it: a byte 0, the schema's id, what they encode.
+    const framed = Buffer.from([0, 0, 0, 0, 7, 2, 97]);
+    await producer.send({ topic: "prices", messages: [{ key: "a", value: framed }] });
     await producer.disconnect();
   });
   afterAll(async () => {
@@ -244,6 +247,7 @@ describeWithKafka("Kafka:", () => {
       expect.stringMatching(/^hint topic orders: 1 of the first 4 records have no key/),
       expect.stringMatching(/^hint topic orders: its stream is compacted, but it isn't/),
       "ok topic prices: 1 partition can be read; what is written from now on is read (start: latest)",
+      expect.stringMatching(/^hint topic prices: 1 of the first 1 values begin .* an id: 7\): .* in binary/),
       expect.stringMatching(/^hint topic prices: it is compacted, but its stream isn't/),
       expect.stringMatching(/^ok topic short: /),
       expect.stringMatching(/^hint topic short: Kafka keeps 60 s, the window wants 3600 s/),

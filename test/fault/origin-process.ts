@@ -1,7 +1,7 @@
 /** An origin, as `npm run origin` runs it, and all that may befall it. */
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { NODE_FLAGS } from "../../origin/node-flags.ts";
+import { COMMANDS } from "../../shared/node/commands.ts";
 import { Child } from "../support/deployment.ts";
 import { atExit } from "./at-exit.ts";
 
@@ -45,7 +45,7 @@ export class OriginProcess {
   }
 
   start(): void {
-    const child = new Child("origin/main.ts", this.#env, NODE_FLAGS);
+    const child = new Child("origin/main.ts", this.#env, COMMANDS.origin.nodeFlags);
     this.#child = child;
     child.process.stderr?.on("data", (data: Buffer) => this.#count(data.toString()));
     child.process.once(

@@ -7,7 +7,7 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { NODE_FLAGS } from "../../origin/node-flags.ts";
+import { COMMANDS } from "../../shared/node/commands.ts";
 import { KafkaBroker } from "../support/kafka-broker.ts";
 import { load } from "../support/kafka-load.ts";
 import { createTopic } from "../support/kafka-topics.ts";
@@ -76,7 +76,7 @@ async function readAs({ reader, where, until, slow }: Task): Promise<void> {
 
 function start(task: Task): ChildProcess {
   return fork(import.meta.filename, ["--task", JSON.stringify(task)], {
-    execArgv: [...NODE_FLAGS, "--no-warnings"],
+    execArgv: [...COMMANDS.origin.nodeFlags, "--no-warnings"],
   });
 }
 

@@ -11,9 +11,9 @@ import { setInterval } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { KafkaSink } from "../../origin/kafka/sink.ts";
 import { KafkaSource } from "../../origin/kafka/source.ts";
-import { NODE_FLAGS } from "../../origin/node-flags.ts";
 import { Origin } from "../../origin/origin.ts";
 import { readConfig } from "../../origin/settings/config.ts";
+import { COMMANDS } from "../../shared/node/commands.ts";
 import { KafkaBroker } from "../support/kafka-broker.ts";
 import { load } from "../support/kafka-load.ts";
 import { createTopic } from "../support/kafka-topics.ts";
@@ -88,7 +88,7 @@ async function measure(records: number, keys: number): Promise<void> {
     const stream = { title: TOPIC, subscribe: "public", window: { seconds: 86_400 } };
     writeFileSync(join(dataDir, "streams.json"), JSON.stringify({ streams: { [TOPIC]: stream } }));
     const child = fork(import.meta.filename, ["--records", String(records), "--reader"], {
-      execArgv: [...NODE_FLAGS],
+      execArgv: [...COMMANDS.origin.nodeFlags],
       env: {
         ...process.env,
         KAFKA_BROKERS: kafka.bootstrap,

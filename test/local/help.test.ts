@@ -12,11 +12,17 @@ const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
   scripts: Record<string, string>;
 };
 /** These hand on what they get to programs of others, each with a help of its own. */
-const OTHERS = ["deploy", "check", "types", "pretest", "test", "test:long"];
+const OTHERS = ["deploy", "check", "types", "prepack", "pretest", "test", "test:long"];
 const OURS = Object.entries(scripts).filter(([name]) => !OTHERS.includes(name));
 
 /** What a script would write in the project. */
-const MADE = ["shared/streams.schema.json", "shared/issuers.schema.json", "dist/page.js", "dist/client.js"];
+const MADE = [
+  "docs/client-api.md",
+  "shared/streams.schema.json",
+  "shared/issuers.schema.json",
+  "dist/page.js",
+  "dist/client.js",
+];
 
 let folder: string;
 beforeEach(() => {
@@ -48,9 +54,7 @@ describe.each(OURS)("npm run %s", (name, script) => {
     const { out, err, code } = await run(script, "--help");
 
     expect([code, err]).toEqual([0, ""]);
-    expect(out).toMatch(
-      name === "feed" ? /^node origin\/embedded\/feed\.ts/ : new RegExp(`^npm (run )?(-s )?${name}\\b`),
-    );
+    expect(out).toMatch(new RegExp(`^npm (run )?(-s )?${name}\\b`));
     expect(out).toContain("--help");
     expect(readdirSync(folder)).toEqual([]);
     expect(madeAt()).toEqual(before);

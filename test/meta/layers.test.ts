@@ -28,7 +28,9 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   /** Starts both halves. */
   "start.ts": ["shared/node", "edge/local", "edge", "origin"],
   /** Examines what both halves need. */
-  doctor: ["shared/protocol", "edge", "edge/local", "origin"],
+  doctor: ["shared/protocol", "shared/node", "edge", "edge/local", "origin"],
+  /** The command that starts each of them, and the package in which it is. */
+  package: ["shared/node", "edge/local"],
   examples: ["shared/client"],
 };
 /** Tests look at everything. */

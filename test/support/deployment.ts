@@ -18,7 +18,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type Appended, EmbeddedLog, logPath, type NewRecord } from "../../origin/embedded/log.ts";
-import { NODE_FLAGS } from "../../origin/node-flags.ts";
+import { COMMANDS } from "../../shared/node/commands.ts";
 import { endpointPath } from "../../shared/protocol/address.ts";
 import { eventually } from "./deadline.ts";
 import { freePort } from "./ports.ts";
@@ -181,7 +181,7 @@ export class Deployment {
       symlinkSync(logPath(this.dataDir), log);
     }
     const env = { ...this.#env, ...this.#originEnv, ...more, ...this.#edgesOf(name), DATA_DIR };
-    return new Child("origin/main.ts", env, NODE_FLAGS);
+    return new Child("origin/main.ts", env, COMMANDS.origin.nodeFlags);
   }
 
   #edgesOf(name: string): Readonly<Record<string, string>> {

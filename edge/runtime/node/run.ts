@@ -1,6 +1,6 @@
 /** Runs the edge on Node, as a child that ends with this process, and says when it listens and when it has ended. */
 import { fork } from "node:child_process";
-import { join } from "node:path";
+import { extname, join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import type { WorkerSettings } from "./worker.ts";
@@ -24,8 +24,12 @@ export interface Running {
   stop(drainMs: number): Promise<void>;
 }
 
-/** What a fan-out leaves at once dies young: fewer, larger collections of the young move less of what stays. */
-const NODE_FLAGS = ["--max-semi-space-size=16"];
+const NODE_FLAGS = [
+  // What a fan-out leaves at once dies young: fewer, larger collections of the young move less of what stays.
+  "--max-semi-space-size=16",
+  // Node 22 tells of its SQLite that it is experimental.
+  "--disable-warning=ExperimentalWarning",
+];
 /** By which a process is ended, and doesn't end by itself. */
 const ASKED: ReadonlySet<NodeJS.Signals> = new Set(["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"]);
 
@@ -38,7 +42,7 @@ export function runOnNode(
   env: NodeJS.ProcessEnv,
   print: (line: string) => void,
 ): Running {
-  const child = fork(join(import.meta.dirname, "main.ts"), [settingsFile], {
+  const child = fork(join(import.meta.dirname, `main${extname(import.meta.filename)}`), [settingsFile], {
     env,
     execArgv: NODE_FLAGS,
     stdio: ["ignore", "pipe", "pipe", "ipc"],

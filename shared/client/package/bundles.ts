@@ -84,7 +84,7 @@ const coreIsBeside: Plugin = {
 };
 
 /** Those that are reached from the entries, and none else. */
-async function emitTypes(to: string): Promise<void> {
+export async function emitTypes(to: string): Promise<void> {
   const emitted = mkdtempSync(`${to}-`);
   const config = join(import.meta.dirname, "types");
   await promisify(execFile)(join(root, "node_modules/.bin/tsc"), ["-p", config, "--outDir", emitted]);

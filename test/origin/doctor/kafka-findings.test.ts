@@ -6,6 +6,7 @@ import {
   sessionWords,
   topicFindings,
 } from "../../../origin/doctor/kafka-findings.ts";
+import { Sample } from "../../../origin/doctor/sample.ts";
 import { STREAM } from "../../support/small-origin.ts";
 
 const PLAIN = { tls: false, mechanism: undefined };
@@ -65,11 +66,15 @@ describe("a topic", () => {
     expect(metadataFindings("t", { ...TOPIC, partitions: [led(0, 1)] })).toEqual([]);
   });
 
-  test("whose records have keys, or some have none", () => {
-    const verdicts = (keyless: number) =>
-      topicFindings(STREAM, 2, 9, { records: 5, keyless }).map(({ verdict }) => verdict);
+  test("that can be read, and what its first records are like", () => {
+    const verdicts = (...keys: readonly (Uint8Array | null)[]) => {
+      const sample = new Sample();
+      for (const key of keys) sample.add(key, null);
+      return topicFindings(STREAM, 2, 9, sample).map(({ verdict }) => verdict);
+    };
+    const key = Buffer.from("k");
 
-    expect([verdicts(0), verdicts(2)]).toEqual([["ok"], ["ok", "hint"]]);
+    expect([verdicts(key, key), verdicts(key, null)]).toEqual([["ok"], ["ok", "hint"]]);
   });
 
   test.each([

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { replay } from "../../../origin/embedded/feed.ts";
 import { EmbeddedLog, logPath } from "../../../origin/embedded/log.ts";
+import { replay } from "../../../origin/embedded/replay.ts";
 import { eventually } from "../../support/deadline.ts";
 
 const SCRIPT = join(import.meta.dirname, "../../../origin/embedded/feed.ts");

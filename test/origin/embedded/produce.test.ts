@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { EmbeddedLog, logPath } from "../../../origin/embedded/log.ts";
-import { readCommand } from "../../../origin/embedded/produce.ts";
+import { readCommand } from "../../../origin/embedded/production.ts";
 
 const SCRIPT = join(import.meta.dirname, "../../../origin/embedded/produce.ts");
 const bytes = (value: string, encoding: BufferEncoding = "utf8") => Buffer.from(value, encoding);

@@ -14,6 +14,7 @@ import type { GatherSetting } from "./shard/links/gathering.ts";
 import type { OccupancyResult } from "./shard/links/occupancy.ts";
 import type { PublishOutcome } from "./shard/publishing/outcome.ts";
 import type { ShardStatus } from "./shard/shard-status.ts";
+import type { Unspread } from "./shard/spreading.ts";
 
 /** What the Worker and objects call on a shard. */
 export interface ShardCalls extends Rpc.DurableObjectBranded {
@@ -34,7 +35,9 @@ export interface ShardCalls extends Rpc.DurableObjectBranded {
   revoke(revocation: Revocation): Promise<boolean>;
   /** Whether there was one. `issuer` is a hash. */
   lift(issuer: string, id: string): Promise<boolean>;
-  /** Those of one issuer, or all. */
+  /** D4: brings what is known of that revocation to all other edges. Resolves with those that haven't stored it. */
+  spread(issuer: string, id: string): Promise<Unspread>;
+  /** Those of one issuer; or all, and those that were lifted. */
   revocations(issuer?: string): Promise<readonly Revocation[]>;
 }
 

@@ -68,6 +68,8 @@ export const TIME_LIMITS = {
   notesMs: 5,
   /** For the first shard to tell another one what was revoked, which that waits for when it begins (A9). */
   shardLearnMs: 3_000,
+  /** For origins to bring a revocation to all edges (D4). */
+  shardSpreadMs: 4_000,
   /** Between such questions, if it didn't. */
   shardLearnAgain: { baseMs: 250, maxMs: 30_000 },
   /** An object is woken no sooner than this after it asked for that (L9). */

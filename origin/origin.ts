@@ -20,6 +20,8 @@ import { Consumer } from "./reading/consumer.ts";
 import { Forwarder } from "./reading/forwarder.ts";
 import { Partitions } from "./reading/partitions.ts";
 import { Progress } from "./reading/progress.ts";
+import { KeptRevocations } from "./revocations/kept.ts";
+import { RevocationSpreading } from "./revocations/spreading.ts";
 import type { Config } from "./settings/config.ts";
 import type { Edge } from "./settings/edges.ts";
 import type { Source } from "./source/source.ts";
@@ -114,6 +116,13 @@ export class Origin {
       slice: config.slice,
       watchList: this.#watchList,
       publishes: this.#publishes,
+      revocations: new RevocationSpreading({
+        kept: new KeptRevocations(join(config.dataDir, "origin", "revocations.json"), {
+          now: Date.now,
+          failed: (why) => log("revocations_failed", { why }),
+        }),
+        tell: (revocation) => this.#edges.tellRevocation(revocation),
+      }),
       // The uplink on which the disk failed is dialled again, and what it watched is attached again.
       failed: (error) =>
         isDiskFailure(error) ? log("index_failed", { why: error.message }) : failed.resolve(error),

@@ -42,6 +42,8 @@ export const TIME_LIMITS = {
   uplinkRefusedAgain: { baseMs: 1_000, maxMs: 30_000 },
   /** For a shard to let go of an uplink that leaves (U15). */
   uplinkLeaveMs: 500,
+  /** For the shards of all edges to store what was revoked at one of them (D4). */
+  uplinkSpreadMs: 3_000,
   /** For a shard to answer a close. */
   uplinkCloseMs: 500,
   // Answers

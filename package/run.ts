@@ -68,6 +68,8 @@ function runApart(args: readonly string[]): void {
       if (!isTold) child.kill(signal);
       isTold = true;
     });
+  // To read its edges again. If it doesn't listen to that, it ends with it, and so does this process.
+  process.on("SIGHUP", () => child.kill("SIGHUP"));
   child.once("exit", (code, signal) => {
     if (signal !== null) process.stderr.write(`it was ended by ${signal}\n`);
     process.exit(code ?? 1);

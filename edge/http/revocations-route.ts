@@ -1,6 +1,7 @@
 /**
  * `/$/revocations`: an administrator calls back tokens of its own issuer, sees which it has called back, and lifts that. A9 of
- * INTERNALS.md. Every shard is asked; what one of them doesn't answer is said, so that the request can be repeated.
+ * INTERNALS.md. Every shard is asked, and then, through the origins, every other edge (D4); what one of them doesn't answer is
+ * said, so that the request can be repeated.
  */
 
 import type { Meant, Revocation } from "../../shared/protocol/revocation.ts";
@@ -12,6 +13,7 @@ import { errorResponse, logProblem, refusedToken } from "../answers.ts";
 import type { Env, ShardCalls } from "../env.ts";
 import { encodePrincipal, type KnownPrincipal, REVOKED } from "../principal.ts";
 import { requireShards, shardStub } from "../routing.ts";
+import type { Unspread } from "../shard/spreading.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 
 /** What may be done there; undefined: nothing of this lives at the path. */
@@ -63,8 +65,10 @@ async function revoke(
       "overloaded",
       `no room for more is left in ${shardsOf(full)}; lift some, or revoke subjects`,
     );
+  const at = answers.filter(({ value }) => value).map(({ shard }) => shard);
+  const elsewhere = await spread(env, at, revocation.meant.issuer, id);
   // The others keep it, so it must be known by what name it can be sent again, or lifted.
-  return told(missing, stored, { ...written(revocation), ...(full.length > 0 && { full }) });
+  return told(missing, stored, { ...written(revocation), ...(full.length > 0 && { full }) }, elsewhere);
 }
 
 async function lift(env: Env, admin: KnownPrincipal, id: string): Promise<Response> {
@@ -73,7 +77,19 @@ async function lift(env: Env, admin: KnownPrincipal, id: string): Promise<Respon
   if (silent.length === 0 && answers.every(({ value }) => !value))
     return errorResponse("not_found", "there is no such revocation; it may have lapsed");
   console.log(`revocation ${id} is lifted${except(silent)}`);
-  return told(silent, answers.length, { id });
+  const at = answers.filter(({ value }) => value).map(({ shard }) => shard);
+  return told(silent, answers.length, { id }, await spread(env, at, issuer, id));
+}
+
+/** To all other edges, from the first of these shards that has an origin. */
+async function spread(env: Env, shards: readonly number[], issuer: string, id: string): Promise<Elsewhere> {
+  for (const shard of shards) {
+    const [answer] = (await askAll(env, (stub) => stub.spread(issuer, id), [shard])).answers;
+    if (answer === undefined) return { origins: ["unknown"] };
+    const { told, edges, origins } = answer.value;
+    if (told > 0) return { ...(edges.length > 0 && { edges }), ...(origins.length > 0 && { origins }) };
+  }
+  return {};
 }
 
 async function list(env: Env, admin: KnownPrincipal): Promise<Response> {
@@ -98,11 +114,17 @@ async function list(env: Env, admin: KnownPrincipal): Promise<Response> {
 
 const NOT_STORED = { "Cache-Control": "no-store" };
 
-/** 200 if all shards have done it; else 202 with those that have not. */
-function told(missing: readonly number[], done: number, body: Record<string, unknown>): Response {
+/** 200 if all shards, and all other edges, have done it; else 202 with those that have not. */
+function told(
+  missing: readonly number[],
+  done: number,
+  body: Record<string, unknown>,
+  elsewhere: Elsewhere,
+): Response {
   if (done === 0) return errorResponse("unavailable", "no shard can be asked just now");
-  if (missing.length === 0) return Response.json(body, { headers: NOT_STORED });
-  return Response.json({ ...body, missing }, { status: 202, headers: NOT_STORED });
+  const isDone = missing.length === 0 && Object.keys(elsewhere).length === 0;
+  const all = { ...body, ...(missing.length > 0 && { missing }), ...elsewhere };
+  return Response.json(all, { status: isDone ? 200 : 202, headers: NOT_STORED });
 }
 
 /** As it is shown: whom it means is kept as a hash, and isn't told again. */
@@ -130,6 +152,9 @@ async function revocationOf(asked: RevocationRequest, issuerName: string, now: n
   return { id, meant, graceMs: graceSeconds * 1_000, madeAt: now, until: Math.ceil(until) * 1_000 };
 }
 
+/** Edges, and origins, that haven't stored it; left out if there are none. */
+type Elsewhere = Partial<Pick<Unspread, "edges" | "origins">>;
+
 interface Asked<T> {
   readonly answers: readonly { readonly shard: number; readonly value: T }[];
   /** Those that didn't answer: they may have done it all the same. */
@@ -139,8 +164,8 @@ interface Asked<T> {
 async function askAll<T>(
   env: Env,
   ask: (shard: DurableObjectStub<ShardCalls>) => Promise<T>,
+  shards: readonly number[] = Array.from({ length: requireShards(env) }, (_, shard) => shard),
 ): Promise<Asked<T>> {
-  const shards = Array.from({ length: requireShards(env) }, (_, shard) => shard);
   const results = await Promise.all(
     shards.map(async (shard) => {
       const timeout = AbortSignal.timeout(TIME_LIMITS.shardRevokesMs);

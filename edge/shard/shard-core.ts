@@ -9,7 +9,7 @@
 import type { Message } from "../../shared/protocol/message.ts";
 import type { Publish } from "../../shared/protocol/publish.ts";
 import type { Revocation } from "../../shared/protocol/revocation.ts";
-import { encodeDetach } from "../../shared/protocol/uplink.ts";
+import { encodeDetach, encodeLearnt } from "../../shared/protocol/uplink.ts";
 import { VERSION } from "../../shared/protocol/version.ts";
 import { isDialledBy, type ObjectIdentity } from "../object-identity.ts";
 import { closeQuietly, type HibernatingPeer, type Peer, sendQuietly } from "../peer.ts";
@@ -26,6 +26,7 @@ import type { PublishOutcome } from "./publishing/outcome.ts";
 import { Publishing } from "./publishing/publishing.ts";
 import { Revoking, type RevokingPorts } from "./revoking.ts";
 import { type ShardStatus, statusOf } from "./shard-status.ts";
+import { NOBODY_TOLD, Spreading, type Unspread } from "./spreading.ts";
 import type { ShardConfig } from "./uplinks/leadership.ts";
 import { endpointOf, type OriginItem } from "./uplinks/origin-items.ts";
 import { OriginMessages, type OriginMessagesPorts } from "./uplinks/origin-messages.ts";
@@ -56,6 +57,7 @@ export class ShardCore {
   readonly #largeValues: LargeValues;
   readonly #publishing: Publishing<HibernatingPeer>;
   readonly #linkPublishes: LinkPublishes;
+  readonly #spreading: Spreading<HibernatingPeer>;
   #answering: Answering;
 
   constructor(ports: ShardPorts, config: ShardConfig, survivors: ShardSurvivors) {
@@ -76,6 +78,17 @@ export class ShardCore {
       validity: (token) => this.#validity({ kind: "vouched", ...token }),
       publish: (publish, refusal) => this.#publishing.publish(publish, refusal),
       send: (link, frames) => this.#objects.down.send(link, frames),
+    });
+    this.#spreading = new Spreading({
+      random: () => ports.random(),
+      after: (ms, run) => ports.after(ms, run),
+      uplinks: () =>
+        this.#slices.open().flatMap((uplink) => {
+          return this.#slices.scopes.of(uplink)
+            ? []
+            : [[uplink, verifiedName(uplink) ?? "an origin"] as const];
+        }),
+      send: (uplink, frame) => sendQuietly(uplink, frame),
     });
     this.#slices = new Slices(ports, config, survivors, {
       attaches: (slice) => this.#answering.attaches.repeat(slice),
@@ -139,6 +152,13 @@ export class ShardCore {
     return refused ?? this.#publishing.publish(publish, () => validity.refusal());
   }
 
+  /** D4: brings what it knows of that revocation to all other edges. Never rejects. */
+  async spread(issuer: string, id: string): Promise<Unspread> {
+    this.#slices.arrived();
+    const revocation = this.revoking.named(issuer, id);
+    return revocation === undefined ? NOBODY_TOLD : this.#spreading.spread(revocation);
+  }
+
   status(): ShardStatus {
     this.#slices.arrived();
     return statusOf(this.#slices, this.#objects.links, this.revoking.count);
@@ -164,6 +184,7 @@ export class ShardCore {
   uplinkClosed(socket: HibernatingPeer): void {
     this.#slices.closed(socket);
     this.#publishing.lost(socket);
+    this.#spreading.lost(socket);
   }
 
   linkMessage(peer: Peer, message: Message): void {
@@ -244,6 +265,10 @@ export class ShardCore {
       question: (id, slice, item) => this.#answering.gets.take(id, slice, item),
       published: (from, id, result) => this.#publishing.published(from, id, result),
       writes: (from, writing) => this.#publishing.writes(from, writing),
+      revocations: (from, id, revocations) => {
+        if (this.revoking.hear(revocations)) sendQuietly(from, encodeLearnt(id));
+      },
+      spread: (from, id, out) => this.#spreading.answered(from, id, out),
     });
   }
 

@@ -26,6 +26,7 @@ import type { PublishOutcome } from "./publishing/outcome.ts";
 import { ShardCore } from "./shard-core.ts";
 import type { ShardStatus } from "./shard-status.ts";
 import { ShardStore } from "./shard-store.ts";
+import type { Unspread } from "./spreading.ts";
 
 const UPLINK = "uplink";
 /** An object that doesn't answer in this time isn't waited for. */
@@ -146,7 +147,12 @@ export class ShardObject extends DurableObject<Env> implements ShardCalls {
 
   async revocations(issuer?: string): Promise<readonly Revocation[]> {
     count("rpc.shard");
-    return this.#core.revoking.list(issuer);
+    return issuer === undefined ? this.#core.revoking.known() : this.#core.revoking.list(issuer);
+  }
+
+  async spread(issuer: string, id: string): Promise<Unspread> {
+    count("rpc.shard");
+    return this.#core.spread(issuer, id);
   }
 
   async isRevoked(principal: string): Promise<boolean> {

@@ -72,6 +72,10 @@ export const EVENTS = {
     "what is published to a topic can't be written; each publish says so to its client",
   ],
   publish_again: ["info", "what is published to that topic is written again"],
+  revocations_failed: [
+    "error",
+    "what was revoked can't be kept here, for edges that are away; others are told",
+  ],
   index_failed: ["error", "the index can't be written; trying again"],
   index_rebuilt: ["warn", "the index that was there can't be used; it is built anew from the log"],
   fatal: ["error", "the origin can't go on"],

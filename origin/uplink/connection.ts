@@ -9,6 +9,7 @@ import { CLOSE, type CloseName, mayReconnect } from "../../shared/protocol/codes
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import { type Message, splitText } from "../../shared/protocol/message.ts";
 import { encodeWriting, type Writing } from "../../shared/protocol/publish.ts";
+import type { Revocation } from "../../shared/protocol/revocation.ts";
 import { formatSlice, isWhole, type Slice } from "../../shared/protocol/slice.ts";
 import { PING, PONG } from "../../shared/protocol/subscriber.ts";
 import {
@@ -16,15 +17,18 @@ import {
   encodeHello,
   encodeLeaving,
   encodeReady,
+  encodeSpreadOut,
   type ShardHello,
   type ShardSays,
 } from "../../shared/protocol/uplink.ts";
 import { UPLINK_PROTOCOL, VERSION } from "../../shared/protocol/version.ts";
 import type { Log } from "../operate/log.ts";
 import type { PublishDoor } from "../publish/door.ts";
+import type { RevocationSpreading } from "../revocations/spreading.ts";
 import type { ShardPort } from "../watch/outbox.ts";
 import type { WatchList } from "../watch/watch-list.ts";
 import { ShardPublishes } from "./shard-publishes.ts";
+import { ShardRevocations } from "./shard-revocations.ts";
 import { stepUplink, type UplinkState } from "./uplink-state.ts";
 
 export interface ConnectionOptions {
@@ -36,6 +40,8 @@ export interface ConnectionOptions {
   readonly slice: Slice;
   readonly watchList: WatchList;
   readonly publishes: PublishDoor | undefined;
+  /** Undefined if nothing is known, and nothing kept, of revocations. */
+  readonly revocations: Pick<RevocationSpreading, "known" | "spread"> | undefined;
   readonly log: Log;
   readonly timing: ConnectionTiming;
   /** Unsent bytes at which forwarding pauses. */
@@ -79,6 +85,7 @@ export class UplinkConnection implements ShardPort {
   #congested = false;
   #awake = false;
   readonly #publishes: ShardPublishes;
+  readonly #revocations = new ShardRevocations((frame) => this.#say(frame));
   #heardAt = performance.now();
   #sentAt = Number.NEGATIVE_INFINITY;
   #pings: NodeJS.Timeout | undefined;
@@ -94,6 +101,7 @@ export class UplinkConnection implements ShardPort {
       this.#state = over;
       clearInterval(this.#pings);
       options.watchList.shardLost(this);
+      this.#revocations.ended();
       resolve({ ...ended, greeted: over.kind === "over" && over.greeted });
     };
     this.#socket = new WebSocket(options.url, UPLINK_PROTOCOL, {
@@ -161,6 +169,11 @@ export class UplinkConnection implements ShardPort {
   /** Tells the shard which partition this origin writes, or no longer does (W8). */
   tellWriting(writing: Writing): void {
     if ("hello" in this.#state) this.#say(encodeWriting(writing));
+  }
+
+  /** Resolves with whether the shard has stored it (D4). Never rejects. */
+  async tellRevocation(revocation: Revocation): Promise<boolean> {
+    return "hello" in this.#state && this.#revocations.tell([revocation]);
   }
 
   /** Tells the shard that it may let this uplink go (U15). Returns whether it understands that, and will. */
@@ -237,6 +250,8 @@ export class UplinkConnection implements ShardPort {
     else if (says.kind === "attach") watchList.attach(this, says.link, says.attach);
     else if (says.kind === "cancel") watchList.cancel(this, says.link, says.cancel);
     else if (says.kind === "detach") watchList.detach(this, says.link, says.endpoint);
+    else if (says.kind === "spread") void this.#spread(says.id, says.revocation);
+    else if (says.kind === "learnt") this.#revocations.learnt(says.id);
     else if (says.kind === "get") watchList.get(this, says.id, says.endpoint, says.brief);
   }
 
@@ -260,7 +275,15 @@ export class UplinkConnection implements ShardPort {
     this.#heardAt = performance.now();
     this.#options.watchList.shardConnected(this);
     for (const writing of this.#options.publishes?.writing ?? []) this.tellWriting(writing);
+    void this.#revocations.tell(this.#options.revocations?.known() ?? []);
     this.#options.greeted(hello);
+  }
+
+  /** Never rejects. */
+  async #spread(id: number, revocation: Revocation): Promise<void> {
+    const nowhere = { isKept: false, stored: [], missing: [] };
+    const out = (await this.#options.revocations?.spread(revocation)) ?? nowhere;
+    if ("hello" in this.#state) this.#say(encodeSpreadOut(id, out));
   }
 
   /** U14: what follows are the attaches of all that is watched. */

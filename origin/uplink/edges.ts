@@ -5,6 +5,7 @@
  */
 
 import type { Writing } from "../../shared/protocol/publish.ts";
+import type { Revocation } from "../../shared/protocol/revocation.ts";
 import type { Log } from "../operate/log.ts";
 import { type Edge, edgeName } from "../settings/edges.ts";
 import { type UplinkFacts, Uplinks, type UplinksOptions } from "./uplinks.ts";
@@ -87,6 +88,14 @@ export class Edges {
   /** Tells every shard of every edge, so that each partition has one writer for all; one that connects later is told then (W8). */
   tellWriting(writing: Writing): void {
     for (const { uplinks } of this.#edges.values()) uplinks.tellWriting(writing);
+  }
+
+  /** Resolves with whether every shard of an edge has stored it, for each edge by its name (D4). Never rejects. */
+  async tellRevocation(revocation: Revocation): Promise<ReadonlyMap<string, boolean>> {
+    const told = Array.from(this.#edges, async ([edge, { uplinks }]) => {
+      return [edge, await uplinks.tellRevocation(revocation)] as const;
+    });
+    return new Map(await Promise.all(told));
   }
 
   facts(): readonly EdgeFacts[] {

@@ -6,12 +6,14 @@ import * as v from "valibot";
 import type { UplinkKey } from "../../shared/config/uplink-key.ts";
 import { LIMITS } from "../../shared/protocol/limits.ts";
 import type { Writing } from "../../shared/protocol/publish.ts";
+import type { Revocation } from "../../shared/protocol/revocation.ts";
 import { type Slice, WHOLE } from "../../shared/protocol/slice.ts";
 import { readChallenge, TOKEN_FAULTS } from "../../shared/protocol/uplink-token-fault.ts";
 import { ROUTES, VERSION } from "../../shared/protocol/version.ts";
 import type { Log } from "../operate/log.ts";
 import type { PublishDoor } from "../publish/door.ts";
 
+import type { RevocationSpreading } from "../revocations/spreading.ts";
 import { TIME_LIMITS } from "../time-limits.ts";
 
 import type { WatchList } from "../watch/watch-list.ts";
@@ -30,6 +32,8 @@ export interface UplinksOptions {
   readonly watchList: WatchList;
   /** Where publishes go. */
   readonly publishes?: PublishDoor;
+  /** What is known of revocations, and where they go. */
+  readonly revocations?: Pick<RevocationSpreading, "known" | "spread">;
   readonly log: Log;
   /** In [0, 1). */
   readonly random: () => number;
@@ -117,6 +121,15 @@ export class Uplinks {
     for (const { connection } of this.#shards.values()) connection?.tellWriting(writing);
   }
 
+  /** Resolves with whether every shard has stored it in time (D4). Never rejects. */
+  async tellRevocation(revocation: Revocation): Promise<boolean> {
+    const told = Array.from(this.#shards.values(), ({ connection }) =>
+      connection?.tellRevocation(revocation),
+    );
+    const late = setTimeout(TIME_LIMITS.uplinkSpreadMs, [false], { ref: false });
+    return (await Promise.race([Promise.all(told), late])).every((stored) => stored === true);
+  }
+
   /**
    * Hands over to who stands by, while what is watched is still forwarded (U15). Resolves when every shard has let
    * go, or has had its time; no uplink is dialled again.
@@ -185,7 +198,8 @@ export class Uplinks {
   }
 
   async #dial(shard: number, signal: AbortSignal): Promise<Ended> {
-    const { edgeUrl, key, slice = WHOLE, watchList, publishes, log, failed, backlogBytes } = this.#options;
+    const { edgeUrl, key, slice = WHOLE, watchList, publishes, revocations } = this.#options;
+    const { log, failed, backlogBytes } = this.#options;
     const url = new URL(`${ROUTES.uplink}?shard=${shard}`, edgeUrl);
     url.protocol = edgeUrl.protocol.replace("http", "ws");
     const connection = new UplinkConnection({
@@ -196,6 +210,7 @@ export class Uplinks {
       slice,
       watchList,
       publishes,
+      revocations,
       log,
       timing: this.#timing,
       backlogBytes: backlogBytes ?? LIMITS.uplinkBacklogBytes,

@@ -35,8 +35,19 @@ export const RevocationSchema = v.object({
   /** When it was made, and when it lapses: milliseconds since 1970. */
   madeAt: Ms,
   until: Ms,
+  /**
+   * It was lifted at `madeAt`, and means nobody any more. That is kept until it would have lapsed, so that whoever was away
+   * meanwhile doesn't bring it back.
+   */
+  lifted: v.optional(v.literal(true)),
 });
 export type Revocation = v.InferOutput<typeof RevocationSchema>;
+
+/** Whether one of two of the same issuer and id takes the other's place. */
+export function isNewer(one: Revocation, than: Revocation | undefined): boolean {
+  if (than === undefined || one.madeAt !== than.madeAt) return one.madeAt > (than?.madeAt ?? -1);
+  return one.lifted === true && than.lifted !== true;
+}
 
 export function means(meant: Meant, token: TokenNames): boolean {
   if (meant.issuer !== token.issuer) return false;

@@ -23,6 +23,7 @@ import { as, GenerationSchema, type Reader, reader, ShardSchema, VersionSchema }
 import type { ErrorBody } from "./error-body.ts";
 import { formatPosition, type Position } from "./position.ts";
 import { type Published, PublishedSchema, readWriting, type Writing, WritingSchema } from "./publish.ts";
+import { type Revocation, RevocationSchema } from "./revocation.ts";
 import { EndpointSchema, errorBody, IdSchema, PositionSchema } from "./schemas.ts";
 import { formatSlice, parseSlice, type Slice } from "./slice.ts";
 
@@ -33,6 +34,9 @@ const SliceSchema = v.pipe(
   v.transform(parseSlice),
   v.custom<Slice>((slice) => slice !== undefined, "no slice"),
 );
+
+/** An edge as origins name it. */
+const EdgeSchema = v.pipe(v.string(), v.maxLength(300));
 
 const Schemas = {
   originHello: v.object({
@@ -65,6 +69,15 @@ const Schemas = {
     notHome: v.optional(v.literal(true)),
     value: v.optional(LatestValue),
   }),
+  revocations: v.object({ revocations: v.array(RevocationSchema), id: IdSchema }),
+  spread: v.object({ spread: RevocationSchema, id: IdSchema }),
+  spreadOut: v.object({
+    spread: v.picklist(["stored", "failed"]),
+    id: IdSchema,
+    stored: v.array(EdgeSchema),
+    missing: v.array(EdgeSchema),
+  }),
+  learnt: v.object({ learnt: IdSchema }),
   error: v.object({ error: v.object({ code: v.string(), message: v.string(), retry: v.boolean() }) }),
 } as const;
 
@@ -82,6 +95,13 @@ export type OriginHello = v.InferOutput<typeof Schemas.originHello>["hello"];
  * that the origin's hello named, if any: without it, the shard's code is older than slices are.
  */
 export type ShardHello = v.InferOutput<typeof Schemas.shardHello>["hello"];
+
+/** To which edges an origin has brought a revocation, and to which not; and whether it keeps it itself. */
+export interface SpreadOut {
+  readonly isKept: boolean;
+  readonly stored: readonly string[];
+  readonly missing: readonly string[];
+}
 
 /** Origin → shard, inside an addressed frame; update frames apart. */
 export type OriginSays =
@@ -106,6 +126,10 @@ export type OriginSays =
       readonly value?: LatestValue | undefined;
     }
   | { readonly kind: "error"; readonly error: ErrorBody }
+  /** What was revoked or lifted at other edges (D4). */
+  | { readonly kind: "revocations"; readonly id: number; readonly revocations: readonly Revocation[] }
+  /** What became of a revocation that the shard has spread. */
+  | { readonly kind: "spread"; readonly id: number; readonly out: SpreadOut }
   /** It writes a partition from here on, or no longer (W8). */
   | { readonly kind: "writes"; readonly writing: Writing }
   /** The answer to a publish (W6). */
@@ -126,6 +150,10 @@ export type ShardSays =
       readonly endpoint: string;
       readonly brief?: true | undefined;
     }
+  /** What was revoked or lifted here, to be told to all edges (D4). */
+  | { readonly kind: "spread"; readonly id: number; readonly revocation: Revocation }
+  /** It has stored what an origin told it of revocations. */
+  | { readonly kind: "learnt"; readonly id: number }
   | { readonly kind: "pong" }
   | { readonly kind: "unknown" };
 
@@ -146,6 +174,16 @@ export const decodeOriginSays: Reader<OriginSays> = reader<OriginSays>(
       value: o.value,
     })),
     writes: as("writes", WritingSchema, (o) => ({ kind: "writes", writing: readWriting(o) })),
+    revocations: as("revocations", Schemas.revocations, ({ id, revocations }) => ({
+      kind: "revocations",
+      id,
+      revocations,
+    })),
+    spread: as("spread", Schemas.spreadOut, ({ spread, id, stored, missing }) => ({
+      kind: "spread",
+      id,
+      out: { isKept: spread === "stored", stored, missing },
+    })),
     // Before `error`, which it may have.
     published: as("published", PublishedSchema, ({ published: id, ...result }) => ({
       kind: "published",
@@ -178,6 +216,8 @@ export const decodeShardSays: Reader<ShardSays> = reader<ShardSays>(
       endpoint: o.get,
       brief: o.brief,
     })),
+    spread: as("spread", Schemas.spread, ({ spread, id }) => ({ kind: "spread", id, revocation: spread })),
+    learnt: as("learnt", Schemas.learnt, ({ learnt }) => ({ kind: "learnt", id: learnt })),
     pong: () => ({ ok: true, value: { kind: "pong" } }),
   },
   { kind: "unknown" },
@@ -193,6 +233,23 @@ export function encodeReady(ready: boolean): string {
 
 export function encodeLeaving(): string {
   return JSON.stringify({ leaving: true });
+}
+
+/** To a shard: it answers with `learnt` when these are stored. */
+export function encodeRevocations(id: number, revocations: readonly Revocation[]): string {
+  return JSON.stringify({ revocations, id });
+}
+
+export function encodeSpread(id: number, revocation: Revocation): string {
+  return JSON.stringify({ spread: revocation, id });
+}
+
+export function encodeSpreadOut(id: number, { isKept, stored, missing }: SpreadOut): string {
+  return JSON.stringify({ spread: isKept ? "stored" : "failed", id, stored, missing });
+}
+
+export function encodeLearnt(id: number): string {
+  return JSON.stringify({ learnt: id });
 }
 
 /** To a standby: it is active from here on. */

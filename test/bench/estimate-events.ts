@@ -324,11 +324,12 @@ export function operationsOf(
     worker_request: subscribes + polls + events.gets + occupancyGets + publishes + 2 * uplinks + revocations,
     [names.requests]: subscribes + events.led + polls + attaches,
     "object_request.shard": uplinks,
-    // A revocation's own token is asked about before it is stored.
-    "rpc.shard": attaches + questions + occupancyGets + 2 * revocationsStored,
+    // A revocation's own token is asked about before it is stored, and one shard tells the origin, which tells all.
+    "rpc.shard": attaches + questions + occupancyGets + 2 * revocationsStored + revocations,
     [names.fromShards]: down,
     [names.fromClients]: events.said,
-    "websocket_message_in.shard_uplink": uplinkMessages + answers + questions + 2 * uplinks,
+    "websocket_message_in.shard_uplink":
+      uplinkMessages + answers + questions + 2 * uplinks + revocationsStored + revocations,
     "websocket_message_in.shard_link": firstAsks + asks + detaches + counted + events.keeps + checks,
     "websocket_message_out.shard": down,
     // Each subscribe has its verdict.

@@ -76,7 +76,8 @@ describe("a plan", () => {
     const added = (name: keyof typeof none) => Number(some[name]) - Number(none[name]);
 
     expect(added("worker_request")).toBe(1_000 * days);
-    expect(added("rpc.shard")).toBe(1_000 * days * 16 * 2);
+    expect(added("rpc.shard")).toBe(1_000 * days * (16 * 2 + 1));
+    expect(added("websocket_message_in.shard_uplink")).toBe(1_000 * days * (16 + 1));
     expect(added("rows_written")).toBe(1_000 * days * 16 * 2);
     // Each object is told; and asks once for each of its 100 subscribers that comes back in a day or with a restart.
     const subscribes = 10_000 * 100 * (days + 13);

@@ -31,6 +31,7 @@ import {
   encodeHello,
   encodeLatest,
   encodeReady,
+  encodeSpreadOut,
   type LatestValue,
   type ShardHello,
 } from "../../shared/protocol/uplink.ts";
@@ -243,6 +244,11 @@ export class ScriptedOrigin {
             encodeAddressed({ kind: "links", links: [link] }, encodeWaiting(attach.endpoint, attach.id)),
           ]);
         }
+        return;
+      }
+      case "spread": {
+        const out = { isKept: true, stored: [], missing: [] };
+        this.#send(uplink, [encodeAddressed({ kind: "shard" }, encodeSpreadOut(says.value.id, out))]);
         return;
       }
       case "detach":

@@ -1,6 +1,6 @@
 /**
  * What origins say on their uplinks, and who hears it: U3, U16 and U17 of INTERNALS.md. An origin that leads speaks to links
- * and to askers; a standby only about itself and what it writes; one that was fenced is told so. A frame that can't be read
+ * and to askers; a standby only about itself, what it writes and what was revoked; one that was fenced is told so. A frame that can't be read
  * ends the uplink if it is for the shard itself, else only the link or the question that it is for: the uplink is that of many
  * others too.
  */
@@ -10,8 +10,10 @@ import type { ErrorBody } from "../../../shared/protocol/error-body.ts";
 import type { Frame } from "../../../shared/protocol/frame.ts";
 import { type Message, splitBinary, splitText } from "../../../shared/protocol/message.ts";
 import type { Published, Writing } from "../../../shared/protocol/publish.ts";
+import type { Revocation } from "../../../shared/protocol/revocation.ts";
 import type { RoutingReader } from "../../../shared/protocol/routing-reader.ts";
 import { errorBody } from "../../../shared/protocol/schemas.ts";
+import type { SpreadOut } from "../../../shared/protocol/uplink.ts";
 import type { HibernatingPeer } from "../../peer.ts";
 import { type Disbelief, disbelief } from "./disbelief.ts";
 import { type OriginItem, readItem } from "./origin-items.ts";
@@ -34,6 +36,9 @@ export interface Hearers {
   question(id: number, slice: number, item: OriginItem): void;
   published(from: HibernatingPeer, id: number, result: Published): void;
   writes(from: HibernatingPeer, writing: Writing): void;
+  /** What was revoked or lifted at other edges. */
+  revocations(from: HibernatingPeer, id: number, revocations: readonly Revocation[]): void;
+  spread(from: HibernatingPeer, id: number, out: SpreadOut): void;
 }
 
 export class OriginMessages {
@@ -72,6 +77,10 @@ export class OriginMessages {
     if (to.kind === "shard" && says?.kind === "leaving") return "going_away";
     if (to.kind === "shard" && says?.kind === "published")
       this.#hearers.published(socket, says.id, says.result);
+    if (to.kind === "shard" && says?.kind === "spread") this.#hearers.spread(socket, says.id, says.out);
+    // A key that is bound to some topics says nothing about tokens, which may be for others.
+    if (to.kind === "shard" && says?.kind === "revocations" && this.#slices.scopes.of(socket) === undefined)
+      this.#hearers.revocations(socket, says.id, says.revocations);
     // What a standby says of endpoints nobody has asked it; but it may write.
     if (standing === "standby" && says?.kind !== "writes") return undefined;
     const slice = owner.slice.number;

@@ -111,6 +111,11 @@ export class Slices {
     return standing === "active" || standing === "standby";
   }
 
+  /** All that are active or stand by, whatever is served. */
+  open(): readonly HibernatingPeer[] {
+    return [...this.#owners.keys()].filter((socket) => this.isOpen(socket));
+  }
+
   /** The same, and it isn't silent. */
   isHeard(socket: HibernatingPeer): boolean {
     return this.#owners.get(socket)?.uplinks.isHeard(socket) ?? false;

@@ -14,7 +14,20 @@ interface Routes {
 
 type Shard = "stores" | "full" | "silent";
 
-async function revoke(shards: readonly Shard[]): Promise<[number, Record<string, unknown>]> {
+interface Unspread {
+  readonly told: number;
+  readonly edges: readonly string[];
+  readonly origins: readonly string[];
+}
+
+/** No origin is connected. */
+const NOBODY: Unspread = { told: 0, edges: [], origins: [] };
+const TOLD: Unspread = { told: 1, edges: [], origins: [] };
+
+async function revoke(
+  shards: readonly Shard[],
+  unspread: Unspread | "silent" = NOBODY,
+): Promise<[number, Record<string, unknown>]> {
   const grants = { subscribe: [], publish: [], discover: [], admin: true };
   const principal = { kind: "known", issuer: "i", subject: "operator", issuedAt: 0, grants, until: 1e15 };
   const known = { principal, grants: { admin: true }, tokensCount: true, lifetimeSeconds: 600 };
@@ -28,6 +41,11 @@ async function revoke(shards: readonly Shard[]): Promise<[number, Record<string,
       const shard = shards[Number(name.slice("shard-".length))];
       if (shard === "silent") throw new Error("away");
       return shard === "stores";
+    },
+    spread: async () => {
+      if (unspread === "silent" || shards[Number(name.slice("shard-".length))] !== "stores")
+        throw new Error("away");
+      return unspread;
     },
   });
   const env = { SHARDS: String(shards.length), SHARD: { idFromName: (name: string) => name, get: stubOf } };
@@ -56,3 +74,24 @@ test.each<[readonly Shard[], number, object]>([
   expect(body).toMatchObject(told);
   for (const name of ["missing", "full"]) if (!(name in told)) expect(body).not.toHaveProperty(name);
 });
+
+test.each<[Unspread | "silent", number, object]>([
+  [NOBODY, 200, {}],
+  [TOLD, 200, {}],
+  [{ ...TOLD, edges: ["https://b.example"] }, 202, { edges: ["https://b.example"] }],
+  [{ ...TOLD, origins: ["origin-2"] }, 202, { origins: ["origin-2"] }],
+  ["silent", 202, { origins: ["unknown"] }],
+])(
+  "[D4] of what isn't at all other edges (%j) the answer is %i, and says where",
+  async (unspread, status, told) => {
+    for (const level of ["log", "error"] as const) vi.spyOn(console, level).mockImplementation(() => {});
+    onTestFinished(() => void vi.restoreAllMocks());
+
+    const [answered, body] = await revoke(["full", "stores"], unspread);
+    const [whole, wholeBody] = await revoke(["stores"], unspread);
+
+    expect([answered, whole]).toEqual([202, status]);
+    for (const one of [body, wholeBody]) expect(one).toMatchObject(told);
+    for (const name of ["edges", "origins"]) if (!(name in told)) expect(wholeBody).not.toHaveProperty(name);
+  },
+);

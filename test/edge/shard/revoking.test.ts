@@ -4,8 +4,11 @@ import { MAX_REVOCATIONS } from "../../../edge/access/revocations.ts";
 import { tokenNamesOf } from "../../../edge/access/token-names.ts";
 import { endpointObject } from "../../../edge/object-identity.ts";
 import type { KnownPrincipal } from "../../../edge/principal.ts";
+import { MAX_HEARD } from "../../../edge/shard/revoking.ts";
+import { TIME_LIMITS } from "../../../edge/time-limits.ts";
 import { encodeCheck } from "../../../shared/protocol/link.ts";
 import type { Meant, Revocation, TokenNames } from "../../../shared/protocol/revocation.ts";
+import { encodeRevocations, encodeSpreadOut, type SpreadOut } from "../../../shared/protocol/uplink.ts";
 import type { FakeSocket } from "../../support/fake-socket.ts";
 import { settled } from "../../support/simulated-edge.ts";
 import { SmallShard } from "../../support/small-shard.ts";
@@ -99,7 +102,8 @@ describe("what it tells objects", () => {
     link.take();
     expect(shard.core.revoking.lift("j", "r")).toBe(false);
 
-    expect([shard.core.revoking.lift("i", "r"), shard.core.revoking.lift("i", "r")]).toEqual([true, false]);
+    // The second time nothing is left to do, but whoever asks may not know that.
+    expect([shard.core.revoking.lift("i", "r"), shard.core.revoking.lift("i", "r")]).toEqual([true, true]);
 
     expect(link.take()).toEqual([{ revocations: 0 }]);
     shard.forget([uplink]);
@@ -203,6 +207,171 @@ describe("what it keeps", () => {
     shard.core.revoking.revoke(revocation({ id: "b", meant: { ...OF_ALICE, issuer: "j" } }));
 
     expect(shard.core.revoking.list("i").map(({ id }) => id)).toEqual(["a"]);
+  });
+});
+
+describe("[D4] one that was lifted", () => {
+  const lifted = () => [...shard.revocations.values()].map(({ id, lifted = false }) => [id, lifted]);
+
+  test("isn't brought back by another edge, or another shard, that hasn't heard of that", () => {
+    const before = revocation();
+    shard.core.revoking.revoke(before);
+    shard.core.revoking.lift("i", "r");
+
+    shard.core.revoking.learn([before]);
+    expect(shard.core.revoking.list()).toEqual([]);
+    shard.forget([uplink]);
+    shard.core.revoking.learn([before]);
+
+    expect([shard.core.revoking.list(), lifted()]).toEqual([[], [["r", true]]]);
+  });
+
+  test("is lifted here, too, once it is heard, and told of; also if it was never known here", async () => {
+    const link = await shard.watch(uplink, "/t/a", 1);
+    const one = revocation();
+    shard.core.revoking.revoke(one);
+    link.take();
+    const later = { lifted: true, madeAt: one.madeAt + 1 } as const;
+
+    shard.core.revoking.learn([
+      { ...one, ...later },
+      { ...one, id: "other", ...later },
+    ]);
+
+    expect(link.take()).toEqual([{ revocations: 0 }]);
+    expect(lifted()).toEqual([
+      ["r", true],
+      ["other", true],
+    ]);
+    expect(shard.core.revoking.known().map(({ id }) => id)).toEqual(["r", "other"]);
+  });
+
+  test("may be made again, whatever the clocks say, and is newer for all", () => {
+    const first = revocation();
+    shard.core.revoking.revoke(first);
+    shard.clock.now += 5_000;
+    shard.core.revoking.lift("i", "r");
+    const [whenLifted] = shard.core.revoking.known();
+
+    // By a clock that is behind.
+    shard.core.revoking.revoke({ ...first, madeAt: first.madeAt + 1_000 });
+
+    const [again] = shard.core.revoking.known();
+    expect(again?.lifted).toBeUndefined();
+    expect(again?.madeAt).toBeGreaterThan(whenLifted?.madeAt ?? Number.POSITIVE_INFINITY);
+    expect(lifted()).toEqual([["r", false]]);
+  });
+
+  test("is forgotten when it would have lapsed", () => {
+    shard.core.revoking.revoke(revocation());
+    shard.core.revoking.lift("i", "r");
+    expect(shard.core.revoking.known()).toHaveLength(1);
+
+    shard.clock.now += 60_000;
+
+    expect(shard.core.revoking.known()).toEqual([]);
+    expect(shard.core.revoking.lift("i", "r")).toBe(false);
+    expect(shard.revocations.size).toBe(0);
+  });
+
+  test("so many are kept and no more: the one that was lifted first goes", () => {
+    for (let i = 0; i <= MAX_REVOCATIONS; i++) {
+      shard.core.revoking.revoke(revocation({ id: `${i}` }));
+      shard.core.revoking.lift("i", `${i}`);
+    }
+
+    expect(shard.revocations.size).toBe(MAX_REVOCATIONS);
+    expect(shard.revocations.has("i 0")).toBe(false);
+  });
+});
+
+test("[D4] what origins tell of other edges has a bound, past which nothing of it is kept", () => {
+  const many = (count: number) => Array.from({ length: count }, (_, i) => revocation({ id: `${i}` }));
+
+  expect(shard.core.revoking.hear(many(MAX_HEARD + 1))).toBe(false);
+  expect(shard.core.revoking.list()).toEqual([]);
+  expect(shard.core.revoking.hear(many(MAX_HEARD))).toBe(true);
+  expect(shard.core.revoking.hear(many(MAX_HEARD))).toBe(true);
+});
+
+describe("[D4] what it says to origins of a revocation, and they to it", () => {
+  const spreads = (socket: FakeSocket) =>
+    socket.take().flatMap((said) => {
+      const { spread, id } = said as { spread?: Revocation; id: number };
+      return spread === undefined ? [] : [{ id, spread }];
+    });
+  const answer = (socket: FakeSocket, id: number, out: Partial<SpreadOut> = {}) =>
+    shard.core.uplinkMessage(
+      socket,
+      `0\t${encodeSpreadOut(id, { isKept: true, stored: [], missing: [], ...out })}`,
+    );
+
+  test("each is told, one that stands by too, and what no origin could bring to an edge is missing there", async () => {
+    const standby = shard.connect("b");
+    uplink.take();
+    shard.core.revoking.revoke(revocation());
+
+    const unspread = shard.core.spread("i", "r");
+    const [[one], [other]] = [spreads(uplink), spreads(standby)];
+    expect([one?.spread, other?.spread]).toEqual([revocation(), revocation()]);
+    answer(uplink, one?.id ?? 0, { stored: ["x"], missing: ["y", "z"] });
+    answer(standby, other?.id ?? 0, { stored: ["y"], missing: ["x", "z"] });
+
+    expect(await unspread).toEqual({ told: 2, edges: ["z"], origins: [] });
+  });
+
+  test("origins that don't keep it, go, or don't answer in time are named", async () => {
+    const [failing, going, silent] = [uplink, shard.connect("b"), shard.connect("c")];
+    for (const socket of [failing, going, silent]) socket.take();
+    shard.core.revoking.revoke(revocation());
+
+    const unspread = shard.core.spread("i", "r");
+    answer(failing, spreads(failing)[0]?.id ?? 0, { isKept: false, stored: ["x"] });
+    shard.core.uplinkClosed(going);
+    const end = shard.clock.now + TIME_LIMITS.shardSpreadMs;
+    while (shard.clock.next(end - shard.clock.now));
+
+    expect(await unspread).toEqual({ told: 3, edges: [], origins: ["a", "b", "c"] });
+    answer(silent, spreads(silent)[0]?.id ?? 0, { missing: ["x"] });
+  });
+
+  test("nobody is told if there is no origin, or no such revocation", async () => {
+    expect(await shard.core.spread("i", "r")).toEqual({ told: 0, edges: [], origins: [] });
+    shard.core.revoking.revoke(revocation());
+    shard.core.uplinkClosed(uplink);
+
+    expect(await shard.core.spread("i", "r")).toEqual({ told: 0, edges: [], origins: [] });
+  });
+
+  test("what was revoked and lifted elsewhere is stored before that is said, from a standby too", () => {
+    const standby = shard.connect("b");
+    standby.take();
+    shard.core.revoking.revoke(revocation({ id: "lifted" }));
+    const later = { madeAt: shard.clock.now + 1 };
+
+    shard.core.uplinkMessage(
+      standby,
+      `0\t${encodeRevocations(7, [revocation(), revocation({ id: "lifted", ...later, lifted: true })])}`,
+    );
+
+    expect(shard.core.revoking.list().map(({ id }) => id)).toEqual(["r"]);
+    expect([...shard.revocations.keys()]).toEqual(["i lifted", "i r"]);
+    expect(standby.take()).toEqual([{ learnt: 7 }]);
+  });
+
+  test("an origin whose key has bounds isn't told, and isn't believed", async () => {
+    const bound = shard.connect("bound", { scope: "topics=t" });
+    bound.take();
+    uplink.take();
+
+    shard.core.uplinkMessage(bound, `0\t${encodeRevocations(7, [revocation()])}`);
+    expect([shard.core.revoking.list(), bound.take()]).toEqual([[], []]);
+    shard.core.revoking.revoke(revocation());
+    const unspread = shard.core.spread("i", "r");
+    answer(uplink, spreads(uplink)[0]?.id ?? 0);
+
+    expect(await unspread).toEqual({ told: 1, edges: [], origins: [] });
+    expect(bound.take()).toEqual([]);
   });
 });
 

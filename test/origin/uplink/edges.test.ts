@@ -1,9 +1,12 @@
 /** One origin that dials several edges, as these see it. */
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { RevocationSpreading } from "../../../origin/revocations/spreading.ts";
 import { type Edge, edgeName } from "../../../origin/settings/edges.ts";
 import { Edges, type EdgesOptions } from "../../../origin/uplink/edges.ts";
 import { encodeAttach } from "../../../shared/protocol/attach.ts";
 import { CLOSE } from "../../../shared/protocol/codes.ts";
+import type { Revocation } from "../../../shared/protocol/revocation.ts";
+import { encodeLearnt, encodeSpread } from "../../../shared/protocol/uplink.ts";
 import { freePort } from "../../support/ports.ts";
 import { KEY, ScriptedShards, type TakenUplink, UPLINK_TIMING } from "../../support/scripted-shards.ts";
 import { record, SmallOrigin } from "../../support/small-origin.ts";
@@ -195,4 +198,86 @@ test("nothing is dialled any more once the origin has begun to stop", async () =
 
   expect(edges.facts().map(({ edge }) => edge)).toEqual([edgeName(at(one))]);
   expect(origin.recorded.of("edges_changed")).toEqual([]);
+});
+
+describe("[D4] what is revoked at one edge", () => {
+  const REVOCATION: Revocation = {
+    id: "r",
+    meant: { of: "all", issuer: "i", before: 1 },
+    graceMs: 0,
+    madeAt: 1,
+    until: 2 ** 50,
+  };
+  let kept: Revocation[];
+
+  beforeEach(() => {
+    kept = [];
+  });
+
+  const startWithRevocations = (list: readonly Edge[]) =>
+    start(list, {
+      revocations: new RevocationSpreading({
+        kept: {
+          all: () => kept,
+          keep: (revocation) => kept.push(revocation) > 0,
+        },
+        tell: (revocation) => edges.tellRevocation(revocation),
+      }),
+    });
+  /** The shard hears of revocations, and says that it has stored them. */
+  async function learns(uplink: TakenUplink): Promise<unknown> {
+    const frame = await uplink.until(({ said }) => said.find((one) => one.startsWith('0 {"revocations"')));
+    const { id, revocations } = JSON.parse(frame.slice(2)) as { id: number; revocations: unknown };
+    uplink.say(encodeLearnt(id));
+    return revocations;
+  }
+  const spreadOut = async (uplink: TakenUplink) => {
+    const frame = await uplink.until(({ said }) => said.find((one) => one.startsWith('0 {"spread"')));
+    return JSON.parse(frame.slice(2)) as unknown;
+  };
+
+  test("is told to every shard of every edge, and the asker is told when all have stored it", async () => {
+    other.shards = 2;
+    startWithRevocations([at(one), at(other)]);
+    const asker = await one.uplink(1);
+    const others = [await other.uplink(1), await other.uplink(2)];
+    await origin.recorded.until("uplink_open", 3);
+
+    asker.say(encodeSpread(5, REVOCATION));
+
+    for (const uplink of [asker, ...others]) expect(await learns(uplink)).toEqual([REVOCATION]);
+    expect(await spreadOut(asker)).toEqual({
+      ...{ spread: "stored", id: 5, stored: [one.url.origin, other.url.origin], missing: [] },
+    });
+    expect(kept).toEqual([REVOCATION]);
+  });
+
+  test("is missing where not every shard is there, or one goes; these are told when they come", async () => {
+    const gone = { url: new URL(`http://127.0.0.1:${await freePort()}`) };
+    startWithRevocations([at(one), at(other), at(gone)]);
+    const [asker, leaving] = [await one.uplink(1), await other.uplink(1)];
+    await origin.recorded.until("uplink_open", 2);
+
+    asker.say(encodeSpread(5, REVOCATION));
+    await learns(asker);
+    await leaving.until(({ said }) => said.some((frame) => frame.startsWith('0 {"revocations"')));
+    leaving.socket.terminate();
+
+    expect(await spreadOut(asker)).toMatchObject({
+      ...{ stored: [one.url.origin], missing: [other.url.origin, gone.url.origin] },
+    });
+    expect(await learns(await other.uplink(2))).toEqual([REVOCATION]);
+  });
+
+  test("is missing where nobody says within 3 s that it is stored", async () => {
+    startWithRevocations([at(one), at(other)]);
+    const asker = await one.uplink(1);
+    await other.uplink(1);
+    await origin.recorded.until("uplink_open", 2);
+
+    asker.say(encodeSpread(5, REVOCATION));
+    await learns(asker);
+
+    expect(await spreadOut(asker)).toMatchObject({ stored: [one.url.origin], missing: [other.url.origin] });
+  });
 });
